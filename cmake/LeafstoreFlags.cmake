@@ -1,0 +1,28 @@
+# How leafstore's own code is compiled. Nothing here is global: the flags hang on a target that only leafstore's targets
+# link, privately, so that a project which adds leafstore keeps its own.
+
+find_program(LEAFSTORE_CCACHE ccache)
+mark_as_advanced(LEAFSTORE_CCACHE)
+
+add_library(leafstore_flags INTERFACE)
+target_compile_options(leafstore_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wcast-qual -Wextra-semi -Wformat=2 -Wmissing-declarations -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wredundant-decls -Wundef -Wvla -Wno-missing-field-initializers
+  $<$<CXX_COMPILER_ID:GNU>:-Wsuggest-override -Wduplicated-cond -Wlogical-op>
+  $<$<CXX_COMPILER_ID:Clang>:-Winconsistent-missing-override -Wthread-safety>
+  $<$<BOOL:${LEAFSTORE_DEVELOPER}>:-Werror>)
+
+if(LEAFSTORE_SANITIZE)
+  target_compile_options(leafstore_flags INTERFACE
+    -fsanitize=${LEAFSTORE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(leafstore_flags INTERFACE -fsanitize=${LEAFSTORE_SANITIZE})
+  target_compile_definitions(leafstore_flags INTERFACE _GLIBCXX_ASSERTIONS)
+endif()
+
+function(leafstore_private_flags target)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leafstore_flags>)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+  if(LEAFSTORE_CCACHE)
+    set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER ${LEAFSTORE_CCACHE})
+  endif()
+endfunction()

@@ -1,0 +1,132 @@
+# The functions with which every folder declares its targets. Each folder lists its files by name: what is built is
+# then written down, and a new file builds after CMake has run again, by itself.
+#
+#   leafstore_library(NAME core SOURCES a.cc HEADERS a.h [PROTOS a.proto] [DEPS ...] [PRIVATE_DEPS ...])
+#   leafstore_test(FOLDER core SOURCES a_test.cc [DEPS ...])
+#   leafstore_program(NAME digits SOURCES main.cc [OUTPUT_NAME name] [DEPS ...])
+#   leafstore_fuzzer(NAME path_fuzz SOURCES path_fuzz.cc [CORPUS dir] [DEPS ...])
+
+include(LeafstoreFlags)
+
+# Sources say `leafstore/<folder>/<file>.h`, and so do installed headers. In the build tree that path is a link to the
+# folder, so that no header is ever copied and an editor opens the real one.
+set(LEAFSTORE_INCLUDE_DIR ${PROJECT_BINARY_DIR}/include)
+# Generated protobuf headers stay apart from the others: only the target that generates them has them on its path.
+set(LEAFSTORE_PROTO_DIR ${PROJECT_BINARY_DIR}/proto_gen)
+
+# Links ${LEAFSTORE_INCLUDE_DIR}/leafstore/<folder> to the folder this is called from.
+function(leafstore_link_folder folder)
+  file(MAKE_DIRECTORY ${LEAFSTORE_INCLUDE_DIR}/leafstore)
+  file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${LEAFSTORE_INCLUDE_DIR}/leafstore/${folder} SYMBOLIC)
+endfunction()
+
+# Adds protoc's C++ for the given .proto files of this folder to a target, and to no other.
+function(leafstore_generate_proto target folder)
+  foreach(proto IN LISTS ARGN)
+    string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+    set(base ${LEAFSTORE_PROTO_DIR}/leafstore/${folder}/${stem}.pb)
+    add_custom_command(
+      OUTPUT ${base}.cc ${base}.h
+      COMMAND ${CMAKE_COMMAND} -E make_directory ${LEAFSTORE_PROTO_DIR}
+      COMMAND protobuf::protoc --proto_path=${LEAFSTORE_INCLUDE_DIR} --cpp_out=${LEAFSTORE_PROTO_DIR}
+              ${LEAFSTORE_INCLUDE_DIR}/leafstore/${folder}/${proto}
+      DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${proto} protobuf::protoc
+      COMMENT "Generating leafstore/${folder}/${stem}.pb.h"
+      VERBATIM)
+    target_sources(${target} PRIVATE ${base}.cc ${base}.h)
+    # The warnings are for code that somebody wrote.
+    set_source_files_properties(${base}.cc PROPERTIES COMPILE_OPTIONS "-w")
+  endforeach()
+  target_include_directories(${target} SYSTEM PRIVATE ${LEAFSTORE_PROTO_DIR})
+  target_link_libraries(${target} PRIVATE protobuf::libprotobuf)
+endfunction()
+
+# The library of one folder, `leafstore_<name>` with the alias `leafstore::<name>`; a folder of headers alone makes an
+# interface library. DEPS are what its headers need, PRIVATE_DEPS what only its sources need. Sources may carry flags of
+# their own (set_source_files_properties(... COMPILE_OPTIONS -mavx2)) if set in the same CMakeLists.txt.
+function(leafstore_library)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;HEADERS;PROTOS;DEPS;PRIVATE_DEPS")
+  if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "leafstore_library: needs NAME; not understood: '${arg_UNPARSED_ARGUMENTS}'")
+  endif()
+  set(target leafstore_${arg_NAME})
+  leafstore_link_folder(${arg_NAME})
+
+  if(arg_SOURCES OR arg_PROTOS)
+    add_library(${target} ${arg_SOURCES})
+    set(scope PUBLIC)
+    leafstore_private_flags(${target})
+    set_target_properties(${target} PROPERTIES
+      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(leafstore::${arg_NAME} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${arg_NAME})
+
+  target_compile_features(${target} ${scope} cxx_std_20)
+  target_include_directories(${target} ${scope}
+    $<BUILD_INTERFACE:${LEAFSTORE_INCLUDE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_link_libraries(${target} ${scope} ${arg_DEPS})
+  if(arg_PRIVATE_DEPS AND scope STREQUAL PUBLIC)
+    target_link_libraries(${target} PRIVATE ${arg_PRIVATE_DEPS})
+  endif()
+  if(arg_PROTOS)
+    leafstore_generate_proto(${target} ${arg_NAME} ${arg_PROTOS})
+  endif()
+  set_target_properties(${target} PROPERTIES LEAFSTORE_HEADERS "${arg_HEADERS}")
+endfunction()
+
+# The target leafstore::leafstore: all libraries at once.
+function(leafstore_umbrella)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "FOLDERS")
+  add_library(leafstore INTERFACE)
+  add_library(leafstore::leafstore ALIAS leafstore)
+  foreach(folder IN LISTS arg_FOLDERS)
+    target_link_libraries(leafstore INTERFACE leafstore::${folder})
+  endforeach()
+endfunction()
+
+# What programs and tests have in common.
+function(leafstore_executable target)
+  leafstore_private_flags(${target})
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+# An executable in build/<preset>/bin; without sources (a folder just begun) nothing.
+function(leafstore_program)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;OUTPUT_NAME" "SOURCES;DEPS")
+  if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "leafstore_program: needs NAME; not understood: '${arg_UNPARSED_ARGUMENTS}'")
+  endif()
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  add_executable(${arg_NAME} ${arg_SOURCES})
+  leafstore_executable(${arg_NAME})
+  target_link_libraries(${arg_NAME} PRIVATE ${arg_DEPS})
+  if(arg_OUTPUT_NAME)
+    set_target_properties(${arg_NAME} PROPERTIES OUTPUT_NAME ${arg_OUTPUT_NAME})
+  endif()
+endfunction()
+
+# The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name.
+function(leafstore_test)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "FOLDER" "SOURCES;DEPS")
+  if(NOT arg_FOLDER OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "leafstore_test: needs FOLDER; not understood: '${arg_UNPARSED_ARGUMENTS}'")
+  endif()
+  if(NOT arg_SOURCES)
+    return()
+  endif()
+  set(target ${arg_FOLDER}_test)
+  add_executable(${target} ${arg_SOURCES})
+  leafstore_executable(${target})
+  target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest GTest::gtest_main)
+  # Tests include what they share as "tests/<folder>/<file>.h".
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${target} PRIVATE LEAFSTORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 120 LABELS ${arg_FOLDER})
+endfunction()
