@@ -41,6 +41,26 @@ function(leafstore_generate_proto target folder)
   target_link_libraries(${target} PRIVATE protobuf::libprotobuf)
 endfunction()
 
+# Declares a folder's public headers, by the path under which they are included: they are installed, and in a build of
+# the tests each must compile on its own.
+function(leafstore_headers target folder scope)
+  set(headers ${ARGN})
+  list(TRANSFORM headers PREPEND ${LEAFSTORE_INCLUDE_DIR}/leafstore/${folder}/)
+  target_sources(${target} ${scope}
+    FILE_SET HEADERS BASE_DIRS ${LEAFSTORE_INCLUDE_DIR} FILES ${headers})
+endfunction()
+
+function(leafstore_install target)
+  if(NOT LEAFSTORE_INSTALL)
+    return()
+  endif()
+  install(TARGETS ${target} EXPORT leafstoreTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+endfunction()
+
 # The library of one folder, `leafstore_<name>` with the alias `leafstore::<name>`; a folder of headers alone makes an
 # interface library. DEPS are what its headers need, PRIVATE_DEPS what only its sources need. Sources may carry flags of
 # their own (set_source_files_properties(... COMPILE_OPTIONS -mavx2)) if set in the same CMakeLists.txt.
@@ -75,7 +95,8 @@ function(leafstore_library)
   if(arg_PROTOS)
     leafstore_generate_proto(${target} ${arg_NAME} ${arg_PROTOS})
   endif()
-  set_target_properties(${target} PROPERTIES LEAFSTORE_HEADERS "${arg_HEADERS}")
+  leafstore_headers(${target} ${arg_NAME} ${scope} ${arg_HEADERS})
+  leafstore_install(${target})
 endfunction()
 
 # The target leafstore::leafstore: all libraries at once.
@@ -86,6 +107,9 @@ function(leafstore_umbrella)
   foreach(folder IN LISTS arg_FOLDERS)
     target_link_libraries(leafstore INTERFACE leafstore::${folder})
   endforeach()
+  if(LEAFSTORE_INSTALL)
+    install(TARGETS leafstore EXPORT leafstoreTargets)
+  endif()
 endfunction()
 
 # What programs and tests have in common.
