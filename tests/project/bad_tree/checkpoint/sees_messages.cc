@@ -1,0 +1,1 @@
+#include "leafstore/proto/manifest.pb.h"

@@ -1,0 +1,3 @@
+#include <string>
+
+#include "absl/strings/string_view.h"

@@ -1,0 +1,2 @@
+#include "leafstore/core/fine.h"
+#include "leafstore/store/param_store.h"

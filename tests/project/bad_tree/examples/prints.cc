@@ -1,0 +1,4 @@
+#include <Eigen/Core>
+#include <iostream>
+
+#include "leafstore/checkpoint/writer.h"

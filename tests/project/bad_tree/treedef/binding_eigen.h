@@ -1,0 +1,1 @@
+#include "leafstore/core/tensor_eigen.h"

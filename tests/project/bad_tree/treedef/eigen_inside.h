@@ -1,0 +1,3 @@
+#include <Eigen/Core>
+
+#include "leafstore/core/tensor_eigen.h"

@@ -1,0 +1,67 @@
+#!/bin/sh
+# Checks that no #include points up: a folder includes only from those below it in the list here (the same as in
+# docs/design.md), only proto/ sees generated protobuf headers, headers that need Eigen are named for it, and only
+# programs print.
+#
+# usage: check_includes.sh [top of the source tree]
+# Prints a line for each include that is wrong, `file:line: reason`, and exits with 1 if there is one. Needs sh and awk.
+set -eu
+cd "${1:-.}"
+
+find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
+  -type f \( -name '*.h' -o -name '*.cc' -o -name '*.inc' \) -print |
+  sed 's|^\./||' | LC_ALL=C sort | awk '
+  BEGIN {
+    allow["core"] = "core"
+    allow["treedef"] = "core treedef"
+    allow["store"] = "core treedef store"
+    allow["optim"] = "core store optim"
+    allow["proto"] = "core treedef store proto"
+    allow["checkpoint"] = "core treedef store optim proto checkpoint"
+    allow["interop"] = "core treedef store optim proto checkpoint interop"
+    allow["tools"] = "core treedef store optim proto checkpoint interop tools"
+    allow["examples"] = "core treedef store optim proto checkpoint interop"
+    allow["bench"] = "core treedef store optim proto checkpoint interop"
+    split("tools examples bench tests", list); for (i in list) prints[list[i]] = 1
+    split("examples bench tests", list); for (i in list) uses_eigen[list[i]] = 1
+  }
+  function wrong(reason) { printf "%s:%d: %s\n", file, line_number, reason; failed = 1 }
+  function check(line,    name, target, header) {
+    sub(/^[ \t]*#[ \t]*include[ \t]*/, "", line)
+    if (line !~ /^[<"]/) return
+    name = substr(line, 2)
+    sub(/[>"].*$/, "", name)
+    header = file ~ /\.h$/
+
+    if (name ~ /^leafstore\//) {
+      split(name, part, "/")
+      target = part[2]
+      if (folder in allow && index(" " allow[folder] " ", " " target " ") == 0)
+        wrong("the arrow " folder " -> " target " points up: " name)
+    } else if (line ~ /^"/ && name !~ /\// && (folder "/" name) in present) {
+      wrong("say leafstore/" folder "/" name ", not " name)
+    }
+    if (name ~ /\.pb\.h$/ && file !~ /^(tests\/)?proto\//)
+      wrong("only proto/ sees generated headers: " name)
+    if (name ~ /^(unsupported\/)?Eigen\// && header && !(folder in uses_eigen) && file != "core/tensor_eigen.h")
+      wrong("among headers only core/tensor_eigen.h includes Eigen: " name)
+    if (name == "leafstore/core/tensor_eigen.h" && header && !(folder in uses_eigen) && file !~ /_eigen\.h$/)
+      wrong("a header that brings Eigen is called *_eigen.h: " name)
+    if (name ~ /^(iostream|cstdio|stdio\.h)$/ && !(folder in prints))
+      wrong("only programs print: " name)
+  }
+  { present[$0] = 1; files[++count] = $0 }
+  END {
+    for (n = 1; n <= count; ++n) {
+      file = files[n]
+      folder = file; sub(/\/.*$/, "", folder)
+      line_number = 0
+      while ((getline text < file) > 0) {
+        ++line_number
+        if (text ~ /^[ \t]*#[ \t]*include/) check(text)
+      }
+      close(file)
+    }
+    if (count == 0) { print "no sources found"; failed = 1 }
+    exit failed
+  }'
