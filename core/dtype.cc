@@ -1,0 +1,88 @@
+#include "leafstore/core/dtype.h"
+
+#include <array>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace leafstore {
+namespace {
+
+enum class Family : uint8_t { kNone, kBool, kInteger, kFloating, kComplex };
+
+struct Row {
+  absl::string_view name;
+  uint8_t bits;
+  Family family;
+};
+
+// By number, beginning with 1. DType and safetensors mean the same bytes by the same letters; the
+// name there is ours in capitals, and kBool's is "BOOL".
+constexpr std::array<Row, 22> kRows = {{
+    {"bool", 8, Family::kBool},
+    {"u8", 8, Family::kInteger},
+    {"i8", 8, Family::kInteger},
+    {"u16", 16, Family::kInteger},
+    {"i16", 16, Family::kInteger},
+    {"u32", 32, Family::kInteger},
+    {"i32", 32, Family::kInteger},
+    {"u64", 64, Family::kInteger},
+    {"i64", 64, Family::kInteger},
+    {"f16", 16, Family::kFloating},
+    {"bf16", 16, Family::kFloating},
+    {"f32", 32, Family::kFloating},
+    {"f64", 64, Family::kFloating},
+    {"c64", 64, Family::kComplex},
+    {"f8_e5m2", 8, Family::kFloating},
+    {"f8_e4m3", 8, Family::kFloating},
+    {"f8_e8m0", 8, Family::kFloating},
+    {"f8_e5m2fnuz", 8, Family::kFloating},
+    {"f8_e4m3fnuz", 8, Family::kFloating},
+    {"f4", 4, Family::kFloating},
+    {"f6_e2m3", 6, Family::kFloating},
+    {"f6_e3m2", 6, Family::kFloating},
+}};
+
+constexpr std::array<DType, kRows.size()> MakeAllDTypes() {
+  std::array<DType, kRows.size()> all = {};
+  for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<DType>(i + 1);
+  return all;
+}
+
+constexpr std::array<DType, kRows.size()> kAllDTypes = MakeAllDTypes();
+static_assert(kAllDTypes.back() == DType::kF6E3M2);
+
+// The row of what is no DType: a bug of the caller's, which must not become a wild read as well.
+constexpr Row kNoRow = {"invalid", 0, Family::kNone};
+
+const Row& RowOf(DType dtype) {
+  const auto number = static_cast<uint64_t>(dtype);
+  return IsDType(number) ? kRows[number - 1] : kNoRow;
+}
+
+}  // namespace
+
+absl::Span<const DType> AllDTypes() { return kAllDTypes; }
+
+bool IsDType(uint64_t number) { return number >= 1 && number <= kRows.size(); }
+
+size_t DTypeBits(DType dtype) { return RowOf(dtype).bits; }
+
+absl::string_view DTypeName(DType dtype) { return RowOf(dtype).name; }
+
+absl::StatusOr<DType> ParseDType(absl::string_view name) {
+  for (DType dtype : kAllDTypes) {
+    if (DTypeName(dtype) == name) return dtype;
+  }
+  std::string names;
+  for (const Row& row : kRows) absl::StrAppend(&names, names.empty() ? "" : ", ", row.name);
+  return absl::InvalidArgumentError(
+      absl::StrCat("no dtype is called \"", name.substr(0, 32), "\"; there are ", names));
+}
+
+bool IsFloating(DType dtype) { return RowOf(dtype).family == Family::kFloating; }
+
+bool IsInteger(DType dtype) { return RowOf(dtype).family == Family::kInteger; }
+
+}  // namespace leafstore

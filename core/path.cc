@@ -1,0 +1,254 @@
+#include "leafstore/core/path.h"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/core/utf8.h"
+
+namespace leafstore {
+namespace {
+
+bool IsContinuationByte(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
+// At most this much of a text is shown around the column of an error.
+constexpr size_t kExcerptBefore = 60;
+constexpr size_t kExcerptAfter = 20;
+
+// The surroundings of `at` in `text`, quoted, for a message. `text` is UTF-8.
+std::string Excerpt(absl::string_view text, size_t at) {
+  size_t begin = at - std::min(at, kExcerptBefore);
+  size_t end = std::min(text.size(), at + kExcerptAfter);
+  while (begin > 0 && IsContinuationByte(text[begin])) --begin;
+  while (end < text.size() && IsContinuationByte(text[end])) ++end;
+  std::string out = begin > 0 ? "..." : "";
+  AppendQuoted(text.substr(begin, end - begin), &out);
+  if (end < text.size()) out.append("...");
+  return out;
+}
+
+// The character of `text` that begins at `at`, quoted, for a message. `text` is UTF-8.
+std::string CharacterAt(absl::string_view text, size_t at) {
+  if (at == text.size()) return "end of text";
+  size_t end = at + 1;
+  while (end < text.size() && IsContinuationByte(text[end])) ++end;
+  std::string out;
+  AppendQuoted(text.substr(at, end - at), &out);
+  return out;
+}
+
+// Reads canonical text key by key. It reads somewhat more than canonical text, and then prints each
+// key and compares: so what it accepts is what printing makes, whatever the rules of quoting are.
+class Parser {
+ public:
+  explicit Parser(absl::string_view text) : text_(text) {}
+
+  absl::StatusOr<std::vector<Key>> Parse() {
+    if (size_t valid = ValidUtf8PrefixSize(text_); valid != text_.size()) {
+      return InvalidUtf8(valid);
+    }
+    std::vector<Key> keys;
+    while (at_ < text_.size()) {
+      const size_t begin = at_;
+      LEAFSTORE_ASSIGN_OR_RETURN(KeyRef key, ParseKey());
+      LEAFSTORE_RETURN_IF_ERROR(CheckCanonical(key, begin));
+      keys.emplace_back(key);
+    }
+    return keys;
+  }
+
+ private:
+  // The key that begins at `at_`, which goes behind it. Its name points into `text_` or `name_`.
+  absl::StatusOr<KeyRef> ParseKey() {
+    if (Skip('.')) return ParseAttribute();
+    if (!Skip('[')) return Error("'.' or '['");
+    KeyRef key;
+    if (AtQuote()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(absl::string_view name, ParseQuoted());
+      key = KeyRef::Item(name);
+    } else {
+      LEAFSTORE_ASSIGN_OR_RETURN(int64_t index, ParseIndex());
+      key = KeyRef::Index(index);
+    }
+    if (!Skip(']')) return Error("']'");
+    return key;
+  }
+
+  absl::StatusOr<KeyRef> ParseAttribute() {
+    if (AtQuote()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(absl::string_view name, ParseQuoted());
+      return KeyRef::Attribute(name);
+    }
+    const size_t size = internal::IdentifierPrefixSize(text_.substr(at_));
+    if (size == 0) return Error("an identifier or a quoted name");
+    at_ += size;
+    return KeyRef::Attribute(text_.substr(at_ - size, size));
+  }
+
+  absl::StatusOr<int64_t> ParseIndex() {
+    const size_t begin = at_;
+    if (at_ < text_.size() && text_[at_] == '-') ++at_;
+    const size_t digits = at_;
+    while (at_ < text_.size() && IsDigit(text_[at_])) ++at_;
+    if (at_ == digits) return Error(digits == begin ? "an integer or a quoted name" : "a digit");
+    int64_t index = 0;
+    const auto result = std::from_chars(text_.data() + begin, text_.data() + at_, index);
+    if (result.ec != std::errc()) return ErrorAt(begin, "an integer of 64 bits", "one beyond them");
+    return index;
+  }
+
+  // A quoted string, without its quotes and escapes.
+  absl::StatusOr<absl::string_view> ParseQuoted() {
+    const char quote = text_[at_++];
+    const size_t begin = at_;
+    name_.clear();
+    while (true) {
+      const size_t run = at_;
+      while (at_ < text_.size() && text_[at_] != quote && text_[at_] != '\\') ++at_;
+      if (at_ == text_.size()) return Error(absl::StrCat("the closing quote ", Quoted(quote)));
+      const absl::string_view plain = text_.substr(run, at_ - run);
+      if (text_[at_] == quote) {
+        ++at_;
+        if (run == begin) return plain;  // nothing was escaped
+        name_.append(plain.data(), plain.size());
+        return name_;
+      }
+      name_.append(plain.data(), plain.size());
+      LEAFSTORE_RETURN_IF_ERROR(ParseEscape());
+    }
+  }
+
+  // An escape sequence, whose character is appended to `name_`.
+  absl::Status ParseEscape() {
+    const size_t begin = at_++;
+    const char letter = at_ < text_.size() ? text_[at_] : '\0';
+    switch (letter) {
+      case '\\':
+      case '\'':
+        name_.push_back(letter);
+        break;
+      case 'n':
+        name_.push_back('\n');
+        break;
+      case 'r':
+        name_.push_back('\r');
+        break;
+      case 't':
+        name_.push_back('\t');
+        break;
+      case 'x':
+        return ParseHexEscape(begin);
+      default:
+        return Error("one of \\ ' n r t x after a backslash");
+    }
+    ++at_;
+    return absl::OkStatus();
+  }
+
+  // The rest of an escape sequence from its `x` on; the sequence began at `begin`.
+  absl::Status ParseHexEscape(size_t begin) {
+    ++at_;
+    const absl::string_view digits = text_.substr(at_, 2);
+    unsigned code = 0;
+    const auto result =
+        std::from_chars(digits.data(), digits.data() + digits.size(), code, /*base=*/16);
+    if (digits.size() != 2 || result.ptr != digits.data() + 2) return Error("two hex digits");
+    if (code >= 0xA0) {
+      return ErrorAt(begin, "the character itself, which is no control character",
+                     "an escape sequence");
+    }
+    if (code >= 0x80) name_.push_back('\xC2');
+    name_.push_back(static_cast<char>(code));
+    at_ += 2;
+    return absl::OkStatus();
+  }
+
+  // Error unless the text from `begin` to `at_` is how `key` is printed.
+  absl::Status CheckCanonical(const KeyRef& key, size_t begin) {
+    const absl::string_view found = text_.substr(begin, at_ - begin);
+    canonical_.clear();
+    AppendKeyText(key, &canonical_);
+    if (canonical_ == found) return absl::OkStatus();
+    // Neither is a beginning of the other, because both are whole keys.
+    size_t same =
+        std::mismatch(found.begin(), found.end(), canonical_.begin(), canonical_.end()).first -
+        found.begin();
+    while (same > 0 && same < found.size() && IsContinuationByte(found[same])) --same;
+    return ErrorAt(begin + same,
+                   absl::StrCat(CharacterAt(canonical_, same), " (the canonical spelling)"),
+                   CharacterAt(text_, begin + same));
+  }
+
+  bool Skip(char c) {
+    const bool here = at_ < text_.size() && text_[at_] == c;
+    if (here) ++at_;
+    return here;
+  }
+  bool AtQuote() const { return at_ < text_.size() && (text_[at_] == '\'' || text_[at_] == '"'); }
+  static std::string Quoted(char c) {
+    std::string out;
+    AppendQuoted(absl::string_view(&c, 1), &out);
+    return out;
+  }
+
+  absl::Status Error(absl::string_view expected) const {
+    return ErrorAt(at_, expected, CharacterAt(text_, at_));
+  }
+  absl::Status ErrorAt(size_t at, absl::string_view expected, absl::string_view found) const {
+    return absl::InvalidArgumentError(absl::StrCat("not the text of a path: column ", at + 1,
+                                                   ": expected ", expected, ", found ", found, ": ",
+                                                   Excerpt(text_, at)));
+  }
+  absl::Status InvalidUtf8(size_t at) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat("not the text of a path: column ", at + 1, ": expected UTF-8, found byte 0x",
+                     absl::Hex(static_cast<uint8_t>(text_[at]), absl::kZeroPad2), ": ",
+                     Excerpt(text_.substr(0, at), at)));
+  }
+
+  absl::string_view text_;
+  size_t at_ = 0;
+  std::string name_;       // of the key being read, if it had escapes
+  std::string canonical_;  // the text of the key just read
+};
+
+}  // namespace
+
+absl::StatusOr<Path> Path::Parse(absl::string_view text) {
+  if (text.size() > kMaxTextSize) {
+    return absl::ResourceExhaustedError(absl::StrCat("the text of a path has ", text.size(),
+                                                     " bytes; the limit is ", kMaxTextSize));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Key> keys, Parser(text).Parse());
+  return Path(std::move(keys));
+}
+
+Path& Path::Append(Key key) & {
+  keys_.push_back(std::move(key));
+  return *this;
+}
+
+std::string Path::ToString() const {
+  std::string out;
+  size_t size = 0;
+  for (const Key& key : keys_) size += KeyTextSize(key.ref());
+  out.reserve(size);
+  for (const Key& key : keys_) AppendKeyText(key.ref(), &out);
+  return out;
+}
+
+std::string Path::Dotted() const {
+  std::string out;
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    if (i > 0) out.push_back('.');
+    AppendDottedKey(keys_[i].ref(), &out);
+  }
+  return out;
+}
+
+}  // namespace leafstore

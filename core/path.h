@@ -1,0 +1,85 @@
+// A Path names a node of a model's tree: the sequence of Keys from the root down.
+//
+//   Path path = Path().Attribute("layers").Index(0).Item("w");
+//   path.ToString();                     // ".layers[0]['w']"   canonical, injective
+//   path.Dotted();                       // "layers.0.w"        for people, globs, PyTorch names
+//   Path::Parse(".layers[0]['w']").value() == path;
+//
+// The root's path is empty, and so are both its texts. Canonical text and Path are one to one;
+// the dotted form is not (`a.b` may be two keys or one), so nothing is ever looked up by it without
+// a check for a second meaning.
+//
+// Order: lexicographic by Key, which is the order in which flattening meets the nodes.
+//
+// Threads: a value; const calls are safe from many threads.
+#ifndef LEAFSTORE_CORE_PATH_H_
+#define LEAFSTORE_CORE_PATH_H_
+
+#include <compare>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+#include "leafstore/core/key.h"
+
+namespace leafstore {
+
+class Path {
+ public:
+  // Longest text Parse accepts, in bytes.
+  static constexpr size_t kMaxTextSize = size_t{1} << 24;
+
+  Path() = default;
+  explicit Path(std::vector<Key> keys) : keys_(std::move(keys)) {}
+
+  // Reads canonical text, and nothing else: Parse(text)->ToString() == text for all text it
+  // accepts. Quoting other than ToString would choose, leading zeros, `[-0]` and spaces are errors.
+  // error InvalidArgument: not canonical; the message has the column (1-based, in bytes), what was
+  //       expected there and what was found.
+  // error ResourceExhausted: longer than kMaxTextSize.
+  // O(length).
+  static absl::StatusOr<Path> Parse(absl::string_view text);
+
+  // Append one key. Chainable.
+  Path& Attribute(absl::string_view name) & { return Append(Key::Attribute(name)); }
+  Path& Item(absl::string_view name) & { return Append(Key::Item(name)); }
+  Path& Index(int64_t index) & { return Append(Key::Index(index)); }
+  Path& Append(Key key) &;
+  Path&& Attribute(absl::string_view name) && { return std::move(this->Attribute(name)); }
+  Path&& Item(absl::string_view name) && { return std::move(this->Item(name)); }
+  Path&& Index(int64_t index) && { return std::move(this->Index(index)); }
+  Path&& Append(Key key) && { return std::move(this->Append(std::move(key))); }
+
+  // Removes the last key. Must not be empty.
+  void RemoveLast() { keys_.pop_back(); }
+
+  absl::Span<const Key> keys() const { return keys_; }
+  bool empty() const { return keys_.empty(); }
+  size_t size() const { return keys_.size(); }
+
+  // Canonical text. O(length).
+  std::string ToString() const;
+  // Dotted form. O(length). Not injective.
+  std::string Dotted() const;
+
+  friend bool operator==(const Path& a, const Path& b) { return a.keys_ == b.keys_; }
+  friend std::strong_ordering operator<=>(const Path& a, const Path& b) {
+    return a.keys_ <=> b.keys_;
+  }
+  template <typename H>
+  friend H AbslHashValue(H h, const Path& path) {
+    return H::combine(std::move(h), path.keys_);
+  }
+
+ private:
+  std::vector<Key> keys_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CORE_PATH_H_

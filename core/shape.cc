@@ -1,0 +1,83 @@
+#include "leafstore/core/shape.h"
+
+#include <numeric>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace leafstore {
+namespace {
+
+// The product of two numbers that are not negative; false if it exceeds 2^63 - 1.
+bool Multiply(int64_t a, int64_t b, int64_t* product) {
+  return !__builtin_mul_overflow(a, b, product);
+}
+
+// What a product of extents comes to, with and without the zeros among them.
+struct Counts {
+  int64_t elements;
+  int64_t elements_without_zeros;
+};
+
+absl::StatusOr<Counts> CountElements(ShapeRef shape) {
+  if (shape.size() > kMaxRank) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a shape of rank ", shape.size(), "; the highest rank is ", kMaxRank));
+  }
+  // Before any product, so that which error it is does not depend on the order of the extents.
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("shape ", ShapeToString(shape), ": extent ", i, " is negative"));
+    }
+  }
+  bool has_zero = false;
+  int64_t product = 1;
+  for (int64_t extent : shape) {
+    if (extent == 0) {
+      has_zero = true;
+    } else if (!Multiply(product, extent, &product)) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("shape ", ShapeToString(shape), ": more than 2^63 - 1 elements"));
+    }
+  }
+  return Counts{has_zero ? 0 : product, product};
+}
+
+}  // namespace
+
+absl::StatusOr<int64_t> ElementCount(ShapeRef shape) {
+  absl::StatusOr<Counts> counts = CountElements(shape);
+  if (!counts.ok()) return counts.status();
+  return counts->elements;
+}
+
+absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
+  absl::StatusOr<Counts> counts = CountElements(shape);
+  if (!counts.ok()) return counts.status();
+  // The fewest elements that fill whole bytes, and these bytes: f6 packs 4 elements into 3 bytes.
+  const auto bits = static_cast<int64_t>(DTypeBits(dtype));
+  const int64_t run_bits = std::lcm(bits, int64_t{8});
+  const int64_t run_elements = run_bits / bits;
+  const int64_t run_bytes = run_bits / 8;
+  if (counts->elements % run_elements != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": ",
+                     counts->elements, " elements of ", bits, " bits do not fill whole bytes"));
+  }
+  int64_t unused;
+  if (!Multiply(counts->elements_without_zeros / run_elements, run_bytes, &unused)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": more than 2^63 - 1 bytes"));
+  }
+  return counts->elements / run_elements * run_bytes;
+}
+
+std::string ShapeToString(ShapeRef shape) {
+  std::string out = "[";
+  for (size_t i = 0; i < shape.size(); ++i) absl::StrAppend(&out, i == 0 ? "" : ", ", shape[i]);
+  out.push_back(']');
+  return out;
+}
+
+}  // namespace leafstore
