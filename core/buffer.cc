@@ -1,0 +1,114 @@
+#include "leafstore/core/buffer.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+namespace leafstore {
+namespace internal {
+
+Storage* NewOwnedStorage(int64_t size, size_t header_bytes) {
+  const size_t offset =
+      (sizeof(Storage) + header_bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+  // aligned_alloc wants a multiple of the alignment; glibc does not, and the bytes saved are real.
+  void* memory = nullptr;
+  if (static_cast<uint64_t>(size) > std::numeric_limits<size_t>::max() - offset ||
+      posix_memalign(&memory, kBufferAlignment, offset + static_cast<size_t>(size)) != 0) {
+    return nullptr;
+  }
+  Storage* storage = new (memory) Storage;
+  storage->kind = StorageKind::kOwned;
+  storage->writable = true;
+  storage->data_offset = static_cast<uint16_t>(offset);
+  storage->size = size;
+  return storage;
+}
+
+void Storage::Destroy() {
+  if (kind == StorageKind::kOwned) {
+    this->~Storage();
+    std::free(this);
+    return;
+  }
+  auto* foreign = static_cast<ForeignStorage*>(this);
+  if (foreign->release) foreign->release();
+  delete foreign;
+}
+
+namespace {
+
+Storage* NewForeignStorage(void* data, int64_t size, bool writable, std::function<void()> release) {
+  auto* storage = new ForeignStorage;
+  storage->kind = StorageKind::kForeign;
+  storage->writable = writable;
+  storage->data_offset = 0;
+  storage->size = size;
+  storage->foreign_data = static_cast<std::byte*>(data);
+  storage->release = std::move(release);
+  return storage;
+}
+
+}  // namespace
+}  // namespace internal
+
+absl::StatusOr<Buffer> Buffer::AllocateUninitialized(int64_t size) {
+  if (size < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("buffer size: expected >= 0, found ", size));
+  }
+  internal::Storage* storage = internal::NewOwnedStorage(size, 0);
+  if (storage == nullptr) {
+    return absl::ResourceExhaustedError(absl::StrCat("no memory for a buffer of ", size, " bytes"));
+  }
+  return Buffer(storage);
+}
+
+absl::StatusOr<Buffer> Buffer::Allocate(int64_t size) {
+  absl::StatusOr<Buffer> buffer = AllocateUninitialized(size);
+  if (buffer.ok()) std::memset(buffer->mutable_data(), 0, static_cast<size_t>(size));
+  return buffer;
+}
+
+absl::StatusOr<Buffer> Buffer::MapFile(const std::string& path) {
+  const auto failed = [&path](absl::string_view what) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " ", path));
+  };
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // no waiting on a pipe
+  if (fd < 0) return failed("open");
+  absl::Cleanup close_fd = [fd] { close(fd); };
+  struct stat info;
+  if (fstat(fd, &info) != 0) return failed("stat");
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot map ", path, ": not a regular file"));
+  }
+  const int64_t size = info.st_size;
+  if (size == 0) return External(nullptr, 0, nullptr);  // mmap refuses a length of 0
+  void* data = mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_SHARED, fd, 0);
+  if (data == MAP_FAILED) return failed("map");
+  return External(data, size, [data, size] { munmap(data, static_cast<size_t>(size)); });
+}
+
+Buffer Buffer::External(const void* data, int64_t size, std::function<void()> release) {
+  // The const_cast is safe: `writable` is false, so no one writes through the pointer.
+  return Buffer(internal::NewForeignStorage(const_cast<void*>(data), size, /*writable=*/false,
+                                            std::move(release)));
+}
+
+Buffer Buffer::ExternalWritable(void* data, int64_t size, std::function<void()> release) {
+  return Buffer(internal::NewForeignStorage(data, size, /*writable=*/true, std::move(release)));
+}
+
+}  // namespace leafstore

@@ -1,0 +1,36 @@
+#include "leafstore/core/leaf.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace leafstore {
+namespace internal {
+
+ValueLeaf::ValueLeaf(Value v) : value(std::move(v)) {
+  refs.store(1, std::memory_order_relaxed);
+  dtype = DType{};
+  rank = 0;
+  flags = kIsValue;
+  generation = NextGeneration();
+  data = nullptr;
+  storage = nullptr;
+}
+
+}  // namespace internal
+
+int64_t Leaf::byte_size() const {
+  return is_tensor() ? tensor().byte_size() : static_cast<int64_t>(value().byte_size());
+}
+
+std::string Leaf::ToString() const {
+  if (null()) return "null";
+  if (is_value()) return value().ToString();
+  return absl::StrCat(DTypeName(tensor().dtype()), ShapeToString(tensor().shape()));
+}
+
+bool Leaf::Equals(const Leaf& other) const {
+  if (null() || other.null()) return null() == other.null();
+  if (is_tensor() != other.is_tensor()) return false;
+  return is_tensor() ? tensor() == other.tensor() : value() == other.value();
+}
+
+}  // namespace leafstore

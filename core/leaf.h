@@ -1,0 +1,79 @@
+// Leaf: what a path leads to, a Tensor or a Value.
+//
+//   Leaf weight = Tensor::Zeros(DType::kF32, {2, 3}).value();
+//   Leaf activation = Value("gelu");
+//   if (weight.is_tensor()) weight.tensor().shape();
+//   activation.value().As<std::string>();
+//
+// A value, the size of one pointer, so that a dictionary of 100,000 leaves moves in well under a
+// millisecond. Copying is O(1) and shares (see tensor.h). Leaf() is null; only null(), assignment
+// and destruction may be used on it.
+//
+// Threads: as Tensor.
+#ifndef LEAFSTORE_CORE_LEAF_H_
+#define LEAFSTORE_CORE_LEAF_H_
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "leafstore/core/tensor.h"
+#include "leafstore/core/value.h"
+
+namespace leafstore {
+
+namespace internal {
+
+// A static leaf: the counted header that tensors have too, then the value.
+struct ValueLeaf : LeafHeader {
+  explicit ValueLeaf(Value v);
+  Value value;
+};
+
+}  // namespace internal
+
+class Leaf {
+ public:
+  Leaf() = default;
+  Leaf(Tensor tensor) : handle_(std::move(tensor)) {}  // NOLINT: a tensor is a leaf
+  Leaf(Value value)                                    // NOLINT: a value is a leaf
+      : handle_(new internal::ValueLeaf(std::move(value))) {}
+
+  bool null() const { return handle_.null(); }
+  bool is_tensor() const { return !null() && !header()->Has(internal::LeafHeader::kIsValue); }
+  bool is_value() const { return !null() && header()->Has(internal::LeafHeader::kIsValue); }
+
+  // is_tensor() must be true. Valid while this leaf is neither assigned to nor destroyed.
+  const Tensor& tensor() const& { return handle_; }
+  Tensor tensor() && { return std::move(handle_); }
+  Tensor& mutable_tensor() { return handle_; }
+
+  // is_value() must be true. Valid while this leaf is neither assigned to nor destroyed.
+  const Value& value() const& { return static_cast<const internal::ValueLeaf*>(header())->value; }
+  Value value() && { return static_cast<const internal::ValueLeaf*>(header())->value; }
+
+  // When the tensor's bytes, or the value, were made or written; see tensor.h.
+  uint64_t generation() const { return header()->generation; }
+
+  // Bytes of the tensor or of the value.
+  int64_t byte_size() const;
+
+  // "f32[2, 3]", or the value as text.
+  std::string ToString() const;
+
+  // Equal as Tensor or as Value; a tensor never equals a value. Null equals null.
+  friend bool operator==(const Leaf& a, const Leaf& b) { return a.Equals(b); }
+
+ private:
+  const internal::LeafHeader* header() const { return handle_.header_; }
+  bool Equals(const Leaf& other) const;
+
+  Tensor handle_;
+};
+
+static_assert(sizeof(Leaf) == sizeof(void*));
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CORE_LEAF_H_

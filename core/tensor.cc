@@ -1,0 +1,255 @@
+#include "leafstore/core/tensor.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/leaf.h"
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore {
+
+using internal::LeafHeader;
+using internal::Storage;
+
+uint64_t NextGeneration() {
+  static std::atomic<uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
+namespace internal {
+
+absl::Status WrongValueCount(ShapeRef shape, int64_t expected, int64_t found) {
+  return absl::InvalidArgumentError(absl::StrCat("values for shape ", ShapeToString(shape),
+                                                 ": expected ", expected, ", found ", found));
+}
+
+void LeafHeader::Destroy() {
+  if (Has(kIsValue)) {
+    delete static_cast<ValueLeaf*>(this);
+    return;
+  }
+  Storage* bytes = storage;
+  if (!Has(kInStorage)) {
+    this->~LeafHeader();
+    std::free(this);
+  }
+  bytes->Unref();
+}
+
+}  // namespace internal
+
+namespace {
+
+size_t HeaderSize(size_t rank) { return sizeof(LeafHeader) + rank * sizeof(int64_t); }
+
+LeafHeader* InitHeader(void* memory, uint8_t flags, DType dtype, ShapeRef shape, std::byte* data,
+                       Storage* storage) {
+  auto* header = new (memory) LeafHeader;
+  header->refs.store(1, std::memory_order_relaxed);
+  header->dtype = dtype;
+  header->rank = static_cast<uint8_t>(shape.size());
+  header->flags = flags;
+  header->generation = NextGeneration();
+  header->data = data;
+  header->storage = storage;
+  std::copy(shape.begin(), shape.end(), header->dims());
+  return header;
+}
+
+// A header in the allocation of its own new bytes. Null where there is no memory.
+LeafHeader* NewOwned(DType dtype, ShapeRef shape, int64_t bytes) {
+  Storage* storage = internal::NewOwnedStorage(bytes, HeaderSize(shape.size()));
+  if (storage == nullptr) return nullptr;
+  return InitHeader(storage + 1, LeafHeader::kInStorage, dtype, shape, storage->data(), storage);
+}
+
+// A header over bytes that are already there; takes a reference to `storage`.
+LeafHeader* NewView(DType dtype, ShapeRef shape, std::byte* data, Storage* storage) {
+  void* memory = std::malloc(HeaderSize(shape.size()));
+  if (memory == nullptr) return nullptr;
+  storage->Ref();
+  return InitHeader(memory, 0, dtype, shape, data, storage);
+}
+
+// As ElementCount and ByteSize, for a shape that was checked when the tensor was made.
+int64_t UncheckedCount(const LeafHeader& header) {
+  int64_t count = 1;
+  for (int i = 0; i < header.rank; ++i) count *= header.dims()[i];
+  return count;
+}
+
+int64_t UncheckedBytes(const LeafHeader& header) {
+  const auto bits = static_cast<int64_t>(DTypeBits(header.dtype));
+  const int64_t count = UncheckedCount(header);
+  return bits >= 8 ? count * (bits / 8) : count / 8 * bits + count % 8 * bits / 8;
+}
+
+ShapeRef ShapeOf(const LeafHeader& header) { return ShapeRef(header.dims(), header.rank); }
+
+LeafHeader* CloneHeader(const LeafHeader& from) {
+  const int64_t bytes = UncheckedBytes(from);
+  LeafHeader* copy = NewOwned(from.dtype, ShapeOf(from), bytes);
+  if (copy != nullptr && bytes > 0) {
+    std::memcpy(copy->data, from.data, static_cast<size_t>(bytes));
+  }
+  return copy;
+}
+
+absl::Status NoMemory(DType dtype, ShapeRef shape) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no memory for ", DTypeName(dtype), ShapeToString(shape)));
+}
+
+absl::Status AlreadyBorrowed() {
+  return absl::FailedPreconditionError(
+      "the tensor is being written already: a mutable borrow of it is open");
+}
+
+}  // namespace
+
+absl::StatusOr<Tensor> Tensor::Uninitialized(DType dtype, ShapeRef shape) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t bytes, ByteSize(dtype, shape));
+  LeafHeader* header = NewOwned(dtype, shape, bytes);
+  if (header == nullptr) return NoMemory(dtype, shape);
+  return Tensor(header);
+}
+
+absl::StatusOr<Tensor> Tensor::Zeros(DType dtype, ShapeRef shape) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Uninitialized(dtype, shape));
+  std::memset(tensor.header_->data, 0, static_cast<size_t>(tensor.byte_size()));
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::FromBuffer(DType dtype, ShapeRef shape, const Buffer& buffer,
+                                          int64_t offset) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t bytes, ByteSize(dtype, shape));
+  if (buffer.null() || offset < 0 || offset > buffer.size() || bytes > buffer.size() - offset) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(DTypeName(dtype), ShapeToString(shape), " at byte ", offset, ": expected ",
+                     bytes, " bytes there, found a buffer of ", buffer.size()));
+  }
+  // What a load of one element needs: c64 is a pair of 4-byte numbers.
+  const size_t element = dtype == DType::kC64 ? 4 : std::max<size_t>(1, DTypeBits(dtype) / 8);
+  std::byte* data = buffer.storage_->data() + offset;
+  if (reinterpret_cast<uintptr_t>(data) % element != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(DTypeName(dtype), " at byte ", offset,
+                                                   ": expected an address aligned to ", element));
+  }
+  LeafHeader* header = NewView(dtype, shape, data, buffer.storage_);
+  if (header == nullptr) return NoMemory(dtype, shape);
+  return Tensor(header);
+}
+
+int64_t Tensor::element_count() const { return UncheckedCount(*header_); }
+int64_t Tensor::byte_size() const { return UncheckedBytes(*header_); }
+
+absl::StatusOr<Tensor> Tensor::Reshape(ShapeRef shape) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t count, ElementCount(shape));
+  if (count != element_count()) {
+    return absl::InvalidArgumentError(absl::StrCat("reshape of ", ShapeToString(this->shape()),
+                                                   " to ", ShapeToString(shape), ": expected ",
+                                                   element_count(), " elements, found ", count));
+  }
+  if (header_->Has(LeafHeader::kBorrowed)) {  // a view of these bytes would see the writes
+    LEAFSTORE_ASSIGN_OR_RETURN(const Tensor stable, Clone());
+    return stable.Reshape(shape);
+  }
+  LeafHeader* header = NewView(dtype(), shape, header_->data, header_->storage);
+  if (header == nullptr) return NoMemory(dtype(), shape);
+  return Tensor(header);
+}
+
+absl::StatusOr<Tensor> Tensor::Clone() const {
+  LeafHeader* copy = CloneHeader(*header_);
+  if (copy == nullptr) return NoMemory(dtype(), shape());
+  return Tensor(copy);
+}
+
+LeafHeader* Tensor::DeepCopy(const LeafHeader* header) {
+  LeafHeader* copy = CloneHeader(*header);
+  if (copy == nullptr) throw std::bad_alloc();  // a copy constructor has no other way to fail
+  return copy;
+}
+
+absl::StatusOr<MutableTensor> Tensor::Mutate() & { return TensorAccess::Mutate(this, nullptr); }
+
+bool Tensor::SharesBytesWith(const Tensor& other) const {
+  if (null() || other.null()) return false;
+  const std::byte* a = header_->data;
+  const std::byte* b = other.header_->data;
+  return byte_size() > 0 && other.byte_size() > 0 && a < b + other.byte_size() &&
+         b < a + byte_size();
+}
+
+absl::Status Tensor::CheckType(DType wanted) const {
+  if (null()) return absl::FailedPreconditionError("the tensor is null");
+  if (dtype() == wanted) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("elements of ", DTypeName(dtype()), ShapeToString(shape()), ": expected ",
+                   DTypeName(dtype()), ", asked for ", DTypeName(wanted)));
+}
+
+bool Tensor::Equals(const Tensor& other) const {
+  if (header_ == other.header_) return true;
+  if (null() || other.null()) return false;
+  if (dtype() != other.dtype() || shape() != other.shape()) return false;
+  // A generation says nothing of bytes that are being written.
+  const bool stable =
+      !header_->Has(LeafHeader::kBorrowed) && !other.header_->Has(LeafHeader::kBorrowed);
+  if (stable && generation() == other.generation()) return true;
+  const auto bytes = static_cast<size_t>(byte_size());
+  return bytes == 0 || std::memcmp(header_->data, other.header_->data, bytes) == 0;
+}
+
+absl::Status TensorAccess::MakeWritable(Tensor* tensor, uint64_t generation) {
+  LeafHeader* header = tensor->header_;
+  if (header->Has(LeafHeader::kBorrowed)) return AlreadyBorrowed();
+  if (!header->IsUnique() || !header->storage->writable || !header->storage->IsUnique()) {
+    LeafHeader* copy = CloneHeader(*header);
+    if (copy == nullptr) return NoMemory(tensor->dtype(), tensor->shape());
+    header->Unref();
+    tensor->header_ = header = copy;
+  }
+  header->generation = generation;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<MutableTensor> TensorAccess::Mutate(Tensor* tensor,
+                                                   std::atomic<int64_t>* open_borrows) {
+  if (tensor->null()) return absl::FailedPreconditionError("the tensor is null");
+  LEAFSTORE_RETURN_IF_ERROR(MakeWritable(tensor, tensor->generation()));
+  LeafHeader* header = tensor->header_;
+  header->flags |= LeafHeader::kBorrowed;
+  header->Ref();
+  if (open_borrows != nullptr) open_borrows->fetch_add(1, std::memory_order_relaxed);
+  return MutableTensor(Tensor(header), open_borrows);
+}
+
+absl::Status TensorAccess::Restamp(Tensor* tensor) {
+  LeafHeader* header = tensor->header_;
+  if (header->Has(LeafHeader::kBorrowed)) return AlreadyBorrowed();
+  if (!header->IsUnique()) {
+    LeafHeader* view = NewView(header->dtype, ShapeOf(*header), header->data, header->storage);
+    if (view == nullptr) return NoMemory(tensor->dtype(), tensor->shape());
+    header->Unref();
+    tensor->header_ = header = view;
+  }
+  header->generation = NextGeneration();
+  return absl::OkStatus();
+}
+
+void MutableTensor::Close() {
+  if (tensor_.null()) return;
+  LeafHeader* header = tensor_.header_;
+  header->flags &= static_cast<uint8_t>(~LeafHeader::kBorrowed);
+  header->generation = NextGeneration();
+  tensor_ = Tensor();
+  // Released, so that whoever sees the count at zero sees the bytes that were written.
+  if (open_borrows_ != nullptr) open_borrows_->fetch_sub(1, std::memory_order_release);
+  open_borrows_ = nullptr;
+}
+
+}  // namespace leafstore
