@@ -19,6 +19,11 @@ if(LEAFSTORE_SANITIZE)
   target_compile_definitions(leafstore_flags INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
 
+if(LEAFSTORE_LIBFUZZER)
+  target_compile_options(leafstore_flags INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(leafstore_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 function(leafstore_private_flags target)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leafstore_flags>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)

@@ -17,6 +17,11 @@ die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 # Prints the block of comments with which a script begins: its manual.
 usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; }
 
+# Complains unless an option's value is a whole number above zero: positive --jobs "$2".
+positive() {
+  case $2 in '' | *[!0-9]* | 0*) die "$1 takes a positive number, not '$2'" ;; esac
+}
+
 jobs_default() { nproc 2>/dev/null || echo 2; }
 
 # Configures a preset, quietly if that goes well. Ninja runs CMake again by itself when a CMakeLists.txt has changed; a

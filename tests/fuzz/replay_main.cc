@@ -1,0 +1,110 @@
+// The main function of a fuzz target where there is no libFuzzer: replays inputs, then mutations of
+// them.
+//
+//   path_fuzz [FILE or FOLDER...]
+//
+// Each input is tried as it is, cut short at several places, and with a few bytes changed, added
+// and removed, always the same ones. Not a search, as libFuzzer makes one, but enough to notice
+// that a target has stopped working.
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/fuzz/fuzz.h"
+
+namespace {
+
+constexpr int kMutationsPerInput = 400;
+constexpr size_t kCuts = 64;
+
+size_t runs = 0;
+
+void Run(const std::string& input) {
+  // A copy of exactly this size: AddressSanitizer then sees a read past its end.
+  std::vector<uint8_t> bytes(input.begin(), input.end());
+  LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+  ++runs;
+}
+
+std::string ReadFile(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
+}
+
+std::vector<std::filesystem::path> ListInputs(const std::vector<std::string>& arguments) {
+  std::vector<std::filesystem::path> files;
+  for (const std::string& argument : arguments) {
+    if (!std::filesystem::is_directory(argument)) {
+      files.emplace_back(argument);
+      continue;
+    }
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(argument)) {
+      if (entry.is_regular_file()) files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+void RunCuts(const std::string& input) {
+  const size_t step = std::max<size_t>(1, input.size() / kCuts);
+  for (size_t size = 0; size < input.size(); size += step) Run(input.substr(0, size));
+}
+
+void Mutate(std::mt19937_64& random, std::string& input) {
+  // Bytes that mean something in more formats than others do.
+  static constexpr char kTelling[] = {'\0', '\x01', '\x7f', '\x80', '\xff', '\'', '"', '\\',
+                                      '[',  ']',    '.',    '*',    '(',    ')',  '0', '9'};
+  const size_t at = input.empty() ? 0 : random() % input.size();
+  switch (random() % 4) {
+    case 0:
+      if (!input.empty()) input[at] = static_cast<char>(random());
+      break;
+    case 1:
+      if (!input.empty()) input[at] = kTelling[random() % std::size(kTelling)];
+      break;
+    case 2:
+      input.insert(at, 1, kTelling[random() % std::size(kTelling)]);
+      break;
+    case 3:
+      if (!input.empty()) input.erase(at, 1 + random() % 8);
+      break;
+  }
+}
+
+void RunMutations(const std::string& input) {
+  std::mt19937_64 random(input.size());
+  for (int i = 0; i < kMutationsPerInput; ++i) {
+    std::string mutated = input;
+    const uint64_t changes = 1 + random() % 4;
+    for (uint64_t change = 0; change < changes; ++change) Mutate(random, mutated);
+    Run(mutated);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  for (const std::string& argument : arguments) {
+    if (!std::filesystem::exists(argument)) {
+      std::cerr << argv[0] << ": no such file: " << argument << "\n";
+      return 2;
+    }
+  }
+  std::vector<std::string> inputs = {""};
+  for (const auto& file : ListInputs(arguments)) inputs.push_back(ReadFile(file));
+  for (const std::string& input : inputs) {
+    Run(input);
+    RunCuts(input);
+    RunMutations(input);
+  }
+  std::cout << argv[0] << ": " << inputs.size() << " inputs, " << runs << " runs\n";
+  return 0;
+}
