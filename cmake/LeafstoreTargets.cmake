@@ -20,7 +20,8 @@ function(leafstore_link_folder folder)
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${LEAFSTORE_INCLUDE_DIR}/leafstore/${folder} SYMBOLIC)
 endfunction()
 
-# Adds protoc's C++ for the given .proto files of this folder to a target, and to no other.
+# Adds protoc's C++ for the given .proto files of this folder to a target. Nothing else sees the headers, save tests that
+# forge messages: those link `leafstore_<folder>_messages` besides.
 function(leafstore_generate_proto target folder)
   foreach(proto IN LISTS ARGN)
     string(REGEX REPLACE "\\.proto$" "" stem ${proto})
@@ -39,6 +40,10 @@ function(leafstore_generate_proto target folder)
   endforeach()
   target_include_directories(${target} SYSTEM PRIVATE ${LEAFSTORE_PROTO_DIR})
   target_link_libraries(${target} PRIVATE protobuf::libprotobuf)
+
+  add_library(leafstore_${folder}_messages INTERFACE)
+  target_include_directories(leafstore_${folder}_messages SYSTEM INTERFACE ${LEAFSTORE_PROTO_DIR})
+  target_link_libraries(leafstore_${folder}_messages INTERFACE ${target} protobuf::libprotobuf)
 endfunction()
 
 # Declares a folder's public headers, by the path under which they are included: they are installed, and in a build of
