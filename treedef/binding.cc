@@ -1,0 +1,105 @@
+#include "leafstore/treedef/binding.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "leafstore/treedef/flatten.h"
+
+namespace leafstore {
+namespace {
+
+// What a static leaf of another kind than `kind` gets. The caller adds the path and what was found.
+absl::Status Expected(ValueKind kind) {
+  return absl::InvalidArgumentError(absl::StrCat("a static ", ValueKindName(kind)));
+}
+
+template <typename T>
+absl::Status FromValue(const Leaf& leaf, ValueKind kind, T* out) {
+  const T* value = leaf.is_value() ? leaf.value().As<T>() : nullptr;
+  if (value == nullptr) return Expected(kind);
+  *out = *value;
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status LeafTraits<Value>::FromLeaf(const Leaf& leaf, Value* out) {
+  if (!leaf.is_value()) return absl::InvalidArgumentError("a static leaf");
+  *out = leaf.value();
+  return absl::OkStatus();
+}
+
+absl::Status LeafTraits<bool>::FromLeaf(const Leaf& leaf, bool* out) {
+  return FromValue(leaf, ValueKind::kBool, out);
+}
+
+absl::Status LeafTraits<std::string>::FromLeaf(const Leaf& leaf, std::string* out) {
+  return FromValue(leaf, ValueKind::kString, out);
+}
+
+absl::Status LeafTraits<Bytes>::FromLeaf(const Leaf& leaf, Bytes* out) {
+  return FromValue(leaf, ValueKind::kBytes, out);
+}
+
+namespace internal {
+
+absl::Status IntFromLeaf(const Leaf& leaf, int64_t min, uint64_t max, int64_t* out) {
+  int64_t value = 0;
+  LEAFSTORE_RETURN_IF_ERROR(FromValue(leaf, ValueKind::kInt, &value));
+  if (value < min || (value > 0 && static_cast<uint64_t>(value) > max)) {
+    return absl::InvalidArgumentError(absl::StrCat("a static int from ", min, " to ", max));
+  }
+  *out = value;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Leaf> IntToLeaf(uint64_t value) {
+  if (value > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected an integer below 2^63, found ", value));
+  }
+  return Leaf(Value(static_cast<int64_t>(value)));
+}
+
+absl::Status FloatFromLeaf(const Leaf& leaf, double* out) {
+  return FromValue(leaf, ValueKind::kFloat, out);
+}
+
+absl::Status WouldRound(double value) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("a static float that a narrower type holds exactly, not ", value));
+}
+
+absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
+                             absl::Span<const absl::string_view> sorted_names) {
+  NodeId child = def.first_child(node);
+  size_t same = 0;
+  for (; child != def.end(node) && same < sorted_names.size(); child = def.end(child), ++same) {
+    if (def.key(child).name != sorted_names[same]) break;
+  }
+  if (child == def.end(node) && same == sorted_names.size()) return absl::OkStatus();
+
+  std::vector<absl::string_view> found;
+  for (child = def.first_child(node); child != def.end(node); child = def.end(child)) {
+    found.push_back(def.key(child).name);
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "at ", def.PathForMessage(node), ": expected a struct with the fields [",
+      absl::StrJoin(sorted_names, ", "), "], found one with [", absl::StrJoin(found, ", "), "]"));
+}
+
+absl::Status CheckLeaves(const TreeDef& def, absl::Span<const Leaf> leaves) {
+  if (leaves.size() != def.leaf_count()) {
+    return absl::FailedPreconditionError(absl::StrCat("expected ", def.leaf_count(),
+                                                      " leaves, found ", leaves.size()));
+  }
+  for (uint32_t i = 0; i < leaves.size(); ++i) {
+    if (leaves[i].null()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("at ", def.PathForMessage(def.node_of_leaf(i)), ": the leaf is missing"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace internal
+}  // namespace leafstore

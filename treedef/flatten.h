@@ -1,0 +1,109 @@
+// Flatten and unflatten: between a model and (TreeDef, leaves in its order).
+//
+//   FlatTree flat = FlattenTree(std::move(model)).value();   // flat.def, flat.leaves
+//   std::vector<Leaf> grads = FlattenTreeLike(flat.def, gradients).value();
+//   absl::Status status = UnflattenTree(flat.def, flat.leaves, &model);
+//
+// A model is anything binding.h lists: the user's structs, or a Tree. Most callers want the same
+// functions over a ParamStore: store/flatten.h.
+//
+// Order. Leaves come in the order of the treedef: containers by sorted key or position.
+//
+// Giving away. The overloads that take an rvalue move the tensors out of the model, also out of what
+// it shares by shared_ptr: no reference count is touched. When they fail the model is as before.
+//
+// Errors are InvalidArgument and name the path: a null tensor, a cycle, a dict with both kinds of
+// keys, a key that is not UTF-8, a tie to no node; ResourceExhausted for structs nested deeper than
+// kMaxStructDepth (a Tree may have any depth). A failed call changes nothing.
+//
+// Complexity: O(nodes). FlattenTree also hashes every key; FlattenTreeLike compares them.
+#ifndef LEAFSTORE_TREEDEF_FLATTEN_H_
+#define LEAFSTORE_TREEDEF_FLATTEN_H_
+
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "leafstore/core/leaf.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/binding.h"
+#include "leafstore/treedef/flattener.h"
+#include "leafstore/treedef/tree.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore {
+
+using FlatTree = Flattener::Result;
+
+namespace internal {
+
+template <>
+struct Binder<Tree> {
+  static absl::Status Flatten(Flattener& flattener, const Tree& tree);
+  static absl::Status Flatten(TensorTaker& taker, Tree& tree);
+  static absl::Status Unflatten(Unflattener& reader, Tree* out);
+};
+
+template <typename T>
+absl::StatusOr<FlatTree> FlattenWith(Flattener flattener, T&& model) {
+  constexpr bool kGiven = std::is_rvalue_reference_v<T&&> && !std::is_const_v<T>;
+  if (kGiven) flattener.TakeTensorsLater();
+  LEAFSTORE_RETURN_IF_ERROR(FlattenNode(flattener, std::as_const(model)));
+  LEAFSTORE_ASSIGN_OR_RETURN(FlatTree flat, std::move(flattener).Finish());
+  if constexpr (kGiven) {
+    TensorTaker taker(flat.def, &flat.leaves);
+    FlattenNode(taker, model).IgnoreError();  // a TensorTaker has no errors
+  }
+  return flat;
+}
+
+// error FailedPrecondition: as many leaves as `def` has are not there, or one of them is null.
+absl::Status CheckLeaves(const TreeDef& def, absl::Span<const Leaf> leaves);
+
+template <typename T>
+absl::Status UnflattenWith(Unflattener reader, T* out) {
+  LEAFSTORE_RETURN_IF_ERROR(UnflattenNode<T>(reader, nullptr));
+  reader.BeginWriting();
+  return UnflattenNode<T>(reader, out);
+}
+
+}  // namespace internal
+
+// The structure of `model` and its leaves.
+template <typename T>
+absl::StatusOr<FlatTree> FlattenTree(T&& model) {
+  return internal::FlattenWith(Flattener(), std::forward<T>(model));
+}
+
+// The leaves of a model that has the structure `def` already, which costs no strings. Tags and type
+// names may differ. error InvalidArgument also: kinds or keys differ; the message has the path,
+// what was expected there and what was found.
+template <typename T>
+absl::StatusOr<std::vector<Leaf>> FlattenTreeLike(const TreeDef& def, T&& model) {
+  LEAFSTORE_ASSIGN_OR_RETURN(FlatTree flat,
+                             internal::FlattenWith(Flattener(def), std::forward<T>(model)));
+  return std::move(flat.leaves);
+}
+
+// Writes leaves, in the order of `def`, into a model; its containers are resized. Members that are
+// not part of the model keep their values.
+// error InvalidArgument: the model's type does not fit; the message has the path, what was expected
+// there and what was found. error FailedPrecondition: a leaf is missing.
+template <typename T>
+absl::Status UnflattenTree(const TreeDef& def, absl::Span<const Leaf> leaves, T* out) {
+  LEAFSTORE_RETURN_IF_ERROR(internal::CheckLeaves(def, leaves));
+  return internal::UnflattenWith(Unflattener(def, leaves), out);
+}
+// The same; the leaves are moved into the model.
+template <typename T>
+absl::Status UnflattenTree(const TreeDef& def, std::vector<Leaf>&& leaves, T* out) {
+  LEAFSTORE_RETURN_IF_ERROR(internal::CheckLeaves(def, leaves));
+  return internal::UnflattenWith(Unflattener(def, &leaves), out);
+}
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TREEDEF_FLATTEN_H_
