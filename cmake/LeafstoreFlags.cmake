@@ -19,6 +19,10 @@ if(LEAFSTORE_SANITIZE)
   target_compile_definitions(leafstore_flags INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
 
+if(LEAFSTORE_CCACHE)
+  target_compile_options(leafstore_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
+endif()
+
 if(LEAFSTORE_LIBFUZZER)
   target_compile_options(leafstore_flags INTERFACE -fsanitize=fuzzer-no-link)
   target_link_options(leafstore_flags INTERFACE -fsanitize=fuzzer-no-link)
@@ -28,6 +32,8 @@ function(leafstore_private_flags target)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leafstore_flags>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
   if(LEAFSTORE_CCACHE)
-    set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER ${LEAFSTORE_CCACHE})
+    # Without this, ccache passes by everything that uses a precompiled header.
+    set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER
+      "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${LEAFSTORE_CCACHE}")
   endif()
 endfunction()

@@ -141,6 +141,15 @@ function(leafstore_program)
   endif()
 endfunction()
 
+# What test sources need before they are compiled, on `target`.
+function(leafstore_test_settings target)
+  leafstore_executable(${target})
+  # Tests include what they share as "tests/<folder>/<file>.h", and find their data by this folder.
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${target} PRIVATE LEAFSTORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${target} PRIVATE GTest::gtest GTest::gmock)
+endfunction()
+
 # The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name. With FULL, the
 # long tests: `<folder>_full_test`, which ctest labels `full` and scripts/test runs only with --full.
 function(leafstore_test)
@@ -160,11 +169,11 @@ function(leafstore_test)
     set(timeout 1800)
   endif()
   add_executable(${target} ${arg_SOURCES})
-  leafstore_executable(${target})
-  target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest GTest::gtest_main)
-  # Tests include what they share as "tests/<folder>/<file>.h", and find their data by this folder.
-  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_definitions(${target} PRIVATE LEAFSTORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  leafstore_test_settings(${target})
+  target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest_main)
+  if(LEAFSTORE_TEST_PCH)
+    target_precompile_headers(${target} REUSE_FROM leafstore_test_pch)
+  endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
     PROPERTIES TIMEOUT ${timeout} LABELS ${label})
 endfunction()

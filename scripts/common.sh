@@ -12,7 +12,7 @@ elapsed() {
 # A heading with the time gone by since the script began.
 heading() { printf '\n== %s  [%s]\n' "$*" "$(elapsed "$started")"; }
 
-die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+die() { printf '%s: %s\n' "scripts/$(basename "$0")" "$*" >&2; exit 1; }
 
 # Prints the block of comments with which a script begins: its manual.
 usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; }
