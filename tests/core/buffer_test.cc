@@ -1,0 +1,264 @@
+#include "leafstore/core/buffer.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/core/status_matchers.h"
+
+// A refused allocation is an error here, not an abort of the sanitizer's.
+extern "C" const char* __asan_default_options();
+extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
+extern "C" const char* __tsan_default_options();
+extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
+
+namespace leafstore {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::HasSubstr;
+
+static_assert(sizeof(Buffer) == sizeof(void*));
+static_assert(std::is_nothrow_move_constructible_v<Buffer>);
+
+std::string Text(const Buffer& buffer) {
+  return std::string(reinterpret_cast<const char*>(buffer.data()),
+                     static_cast<size_t>(buffer.size()));
+}
+
+TEST(BufferTest, DefaultIsNullAndEmpty) {
+  const Buffer buffer;
+  EXPECT_TRUE(buffer.null());
+  EXPECT_EQ(buffer.size(), 0);
+  EXPECT_EQ(buffer.data(), nullptr);
+  EXPECT_TRUE(buffer.bytes().empty());
+  EXPECT_FALSE(buffer.IsWritable());
+  const Buffer copy = buffer;
+  EXPECT_TRUE(copy.null());
+}
+
+TEST(BufferTest, AllocatesAlignedZeroedBytes) {
+  for (const int64_t size : {1, 7, 63, 64, 65, 4096, 100000}) {
+    const Buffer buffer = Buffer::Allocate(size).value();
+    EXPECT_EQ(buffer.size(), size);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(buffer.data()) % kBufferAlignment, 0) << size;
+    EXPECT_THAT(buffer.bytes(), Each(std::byte{0}));
+    EXPECT_TRUE(buffer.IsWritable());
+  }
+}
+
+TEST(BufferTest, AllocatesNoBytesAtAll) {
+  const Buffer buffer = Buffer::Allocate(0).value();
+  EXPECT_FALSE(buffer.null());
+  EXPECT_EQ(buffer.size(), 0);
+  EXPECT_TRUE(buffer.bytes().empty());
+}
+
+TEST(BufferTest, NegativeSizeIsAnError) {
+  EXPECT_THAT(Buffer::Allocate(-1),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found -1")));
+}
+
+TEST(BufferTest, MemoryThatIsNotToBeHadIsAnError) {
+  for (const int64_t size : {int64_t{1} << 60, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_THAT(Buffer::AllocateUninitialized(size),
+                StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr(absl::StrCat(size))));
+  }
+}
+
+TEST(BufferTest, CopiesShareAndOnlyASoleHolderMayWrite) {
+  Buffer first = Buffer::Allocate(8).value();
+  {
+    const Buffer second = first;
+    EXPECT_EQ(second.data(), first.data());
+    EXPECT_FALSE(first.IsWritable());
+    EXPECT_FALSE(second.IsWritable());
+  }
+  ASSERT_TRUE(first.IsWritable());
+  first.mutable_data()[3] = std::byte{9};
+  EXPECT_EQ(first.bytes()[3], std::byte{9});
+}
+
+TEST(BufferTest, MovingTakesTheHandleAlong) {
+  Buffer from = Buffer::Allocate(8).value();
+  const std::byte* const data = from.data();
+  Buffer to = std::move(from);
+  EXPECT_TRUE(from.null());  // NOLINT(bugprone-use-after-move): that is what is tested
+  EXPECT_EQ(to.data(), data);
+  EXPECT_TRUE(to.IsWritable());
+  Buffer& alias = to;
+  to = alias;
+  EXPECT_EQ(to.data(), data);
+  EXPECT_TRUE(to.IsWritable());
+}
+
+TEST(BufferTest, BytesOutliveAllHandlesButOne) {
+  Buffer last;
+  {
+    Buffer first = Buffer::Allocate(4).value();
+    std::memcpy(first.mutable_data(), "abcd", 4);
+    last = first;
+  }
+  EXPECT_EQ(Text(last), "abcd");
+}
+
+// ---- memory of the caller's ----
+
+TEST(BufferExternalTest, ReleaseIsCalledOnceWithTheLastHandle) {
+  const char memory[] = "abcd";
+  int released = 0;
+  {
+    Buffer first = Buffer::External(memory, 4, [&released] { ++released; });
+    EXPECT_EQ(static_cast<const void*>(first.data()), memory);
+    EXPECT_EQ(Text(first), "abcd");
+    Buffer second = first;
+    first = Buffer();
+    EXPECT_EQ(released, 0);
+    Buffer third = std::move(second);
+    EXPECT_EQ(released, 0);
+  }
+  EXPECT_EQ(released, 1);
+}
+
+TEST(BufferExternalTest, AssignmentReleasesWhatWasHeld) {
+  int released = 0;
+  Buffer buffer = Buffer::External("x", 1, [&released] { ++released; });
+  buffer = Buffer::Allocate(1).value();
+  EXPECT_EQ(released, 1);
+}
+
+TEST(BufferExternalTest, ReleaseMayBeEmpty) {
+  const Buffer buffer = Buffer::External("x", 1, nullptr);
+  EXPECT_EQ(Text(buffer), "x");
+}
+
+TEST(BufferExternalTest, ReleaseMayDropAnotherBuffer) {
+  int released = 0;
+  Buffer inner = Buffer::External("x", 1, [&released] { ++released; });
+  {
+    Buffer outer = Buffer::External("y", 1, [held = std::move(inner)] {});
+  }
+  EXPECT_EQ(released, 1);
+}
+
+TEST(BufferExternalTest, IsNeverWritable) {
+  EXPECT_FALSE(Buffer::External("x", 1, nullptr).IsWritable());
+}
+
+TEST(BufferExternalTest, WritableIsWrittenInPlaceByASoleHolder) {
+  char memory[] = "abcd";
+  Buffer buffer = Buffer::ExternalWritable(memory, 4, nullptr);
+  ASSERT_TRUE(buffer.IsWritable());
+  EXPECT_EQ(static_cast<void*>(buffer.mutable_data()), memory);
+  const Buffer copy = buffer;
+  EXPECT_FALSE(buffer.IsWritable());
+}
+
+TEST(BufferExternalTest, ReleasedOnceWhateverThreadIsLast) {
+  std::atomic<int> released{0};
+  for (int round = 0; round < 100; ++round) {
+    std::vector<Buffer> handles(4, Buffer::External("x", 1, [&released] { ++released; }));
+    std::vector<std::thread> threads;
+    for (Buffer& handle : handles) {
+      threads.emplace_back([mine = std::move(handle)]() mutable {
+        const Buffer copy = mine;
+        mine = Buffer();
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+  }
+  EXPECT_EQ(released, 100);
+}
+
+// ---- mapped files ----
+
+class BufferMapFileTest : public ::testing::Test {
+ protected:
+  ~BufferMapFileTest() override {
+    for (const std::string& path : made_) std::remove(path.c_str());
+  }
+
+  // A path of its own for each test and process.
+  std::string PathOf(absl::string_view name) {
+    made_.push_back(absl::StrCat(testing::TempDir(), "/leafstore_buffer_test.", getpid(), ".",
+                                 testing::UnitTest::GetInstance()->current_test_info()->name(), ".",
+                                 name));
+    return made_.back();
+  }
+  std::string WriteFile(absl::string_view name, const std::string& content) {
+    const std::string path = PathOf(name);
+    std::ofstream(path, std::ios::binary) << content;
+    return path;
+  }
+
+ private:
+  std::vector<std::string> made_;
+};
+
+TEST_F(BufferMapFileTest, HasTheFilesContent) {
+  std::string content(10000, 'x');
+  content[0] = 'a';
+  content[9999] = 'z';
+  const Buffer buffer = Buffer::MapFile(WriteFile("file", content)).value();
+  EXPECT_EQ(Text(buffer), content);
+  EXPECT_FALSE(buffer.IsWritable());
+}
+
+TEST_F(BufferMapFileTest, AnEmptyFileIsAnEmptyBuffer) {
+  const Buffer buffer = Buffer::MapFile(WriteFile("file", "")).value();
+  EXPECT_FALSE(buffer.null());
+  EXPECT_EQ(buffer.size(), 0);
+  EXPECT_TRUE(buffer.bytes().empty());
+  EXPECT_FALSE(buffer.IsWritable());
+}
+
+TEST_F(BufferMapFileTest, AMissingFileIsNotFound) {
+  const std::string path = PathOf("missing");
+  EXPECT_THAT(Buffer::MapFile(path), StatusIs(absl::StatusCode::kNotFound, HasSubstr(path)));
+}
+
+TEST_F(BufferMapFileTest, ADirectoryIsAnError) {
+  EXPECT_THAT(Buffer::MapFile(testing::TempDir()),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr(testing::TempDir()), HasSubstr("not a regular file"))));
+}
+
+TEST_F(BufferMapFileTest, APipeIsAnErrorAndIsNotWaitedFor) {
+  const std::string path = PathOf("pipe");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  EXPECT_THAT(Buffer::MapFile(path),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
+}
+
+TEST_F(BufferMapFileTest, SurvivesTheFileBeingReplacedByRename) {
+  const std::string path = WriteFile("file", "old content");
+  const Buffer old = Buffer::MapFile(path).value();
+  ASSERT_EQ(std::rename(WriteFile("new", "new").c_str(), path.c_str()), 0);
+  EXPECT_EQ(Text(old), "old content");
+  EXPECT_EQ(Text(Buffer::MapFile(path).value()), "new");
+}
+
+TEST_F(BufferMapFileTest, SurvivesTheFileBeingRemoved) {
+  const std::string path = WriteFile("file", "content");
+  const Buffer buffer = Buffer::MapFile(path).value();
+  ASSERT_EQ(std::remove(path.c_str()), 0);
+  EXPECT_EQ(Text(buffer), "content");
+}
+
+}  // namespace
+}  // namespace leafstore

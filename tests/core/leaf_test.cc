@@ -1,0 +1,134 @@
+#include "leafstore/core/leaf.h"
+
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+static_assert(sizeof(Leaf) == 8);
+static_assert(std::is_nothrow_move_constructible_v<Leaf>);
+static_assert(std::is_nothrow_move_assignable_v<Leaf>);
+
+Tensor Numbers() { return Tensor::FromValues<float>({3}, {1, 2, 3}).value(); }
+
+TEST(LeafTest, DefaultIsNull) {
+  const Leaf leaf;
+  EXPECT_TRUE(leaf.null());
+  EXPECT_FALSE(leaf.is_tensor());
+  EXPECT_FALSE(leaf.is_value());
+  EXPECT_EQ(leaf, Leaf());
+  EXPECT_EQ(leaf.ToString(), "null");
+}
+
+TEST(LeafTest, ANullTensorIsANullLeaf) { EXPECT_TRUE(Leaf(Tensor()).null()); }
+
+TEST(LeafTest, HoldsATensor) {
+  const Tensor tensor = Numbers();
+  const Leaf leaf = tensor;
+  EXPECT_TRUE(leaf.is_tensor());
+  EXPECT_FALSE(leaf.is_value());
+  EXPECT_EQ(leaf.tensor(), tensor);
+  EXPECT_TRUE(leaf.tensor().SharesBytesWith(tensor));
+  EXPECT_EQ(leaf.generation(), tensor.generation());
+  EXPECT_EQ(leaf.byte_size(), 12);
+  EXPECT_EQ(leaf.ToString(), "f32[3]");
+}
+
+TEST(LeafTest, HoldsAValue) {
+  const Leaf leaf = Value("gelu");
+  EXPECT_TRUE(leaf.is_value());
+  EXPECT_FALSE(leaf.is_tensor());
+  EXPECT_EQ(*leaf.value().As<std::string>(), "gelu");
+  EXPECT_EQ(leaf.byte_size(), 4);
+  EXPECT_EQ(leaf.ToString(), "'gelu'");
+}
+
+TEST(LeafTest, EveryValueMadeHasAGenerationOfItsOwn) {
+  const Leaf first = Value(1);
+  const Leaf second = Value(1);
+  EXPECT_LT(first.generation(), second.generation());
+  EXPECT_EQ(Leaf(first).generation(), first.generation());
+}
+
+TEST(LeafTest, EqualityIsThatOfTheContents) {
+  EXPECT_EQ(Leaf(Numbers()), Leaf(Numbers()));
+  EXPECT_NE(Leaf(Numbers()), Leaf(Tensor::Scalar(1.0f)));
+  EXPECT_EQ(Leaf(Value(12)), Leaf(Value(12)));
+  EXPECT_NE(Leaf(Value(12)), Leaf(Value(12.0)));
+}
+
+TEST(LeafTest, ATensorNeverEqualsAValueNorNull) {
+  const Leaf tensor = Tensor::Scalar<int64_t>(12);
+  const Leaf value = Value(12);
+  EXPECT_NE(tensor, value);
+  EXPECT_NE(value, tensor);
+  EXPECT_NE(tensor, Leaf());
+  EXPECT_NE(Leaf(), value);
+}
+
+TEST(LeafTest, CopiesShare) {
+  const Leaf tensor = Numbers();
+  EXPECT_TRUE(Leaf(tensor).tensor().SharesBytesWith(tensor.tensor()));
+  const Leaf value = Value("gelu");
+  const Leaf copy = value;
+  EXPECT_EQ(&copy.value(), &value.value());
+}
+
+TEST(LeafTest, AValueOutlivesAllCopiesButOne) {
+  Leaf last;
+  {
+    const Leaf first = Value(std::string(1000, 'x'));
+    last = first;
+  }
+  EXPECT_EQ(last.byte_size(), 1000);
+}
+
+TEST(LeafTest, MovingLeavesNull) {
+  Leaf from = Value(12);
+  Leaf to = std::move(from);
+  EXPECT_TRUE(from.null());  // NOLINT(bugprone-use-after-move): that is what is tested
+  EXPECT_EQ(*to.value().As<int64_t>(), 12);
+  to = Leaf(Numbers());
+  EXPECT_TRUE(to.is_tensor());
+}
+
+TEST(LeafTest, WritingThroughALeafLeavesItsCopiesAlone) {
+  Leaf leaf = Numbers();
+  const Leaf copy = leaf;
+  {
+    MutableTensor writing = leaf.mutable_tensor().Mutate().value();
+    writing.data<float>().value()[0] = 7;
+  }
+  EXPECT_EQ(leaf.tensor(), Tensor::FromValues<float>({3}, {7, 2, 3}).value());
+  EXPECT_EQ(copy.tensor(), Numbers());
+}
+
+TEST(LeafTest, GivesItsContentsAway) {
+  Leaf tensor = Numbers();
+  const std::byte* const data = tensor.tensor().raw_data();
+  Tensor taken = std::move(tensor).tensor();
+  EXPECT_EQ(taken.raw_data(), data);
+  EXPECT_TRUE(tensor.null());  // NOLINT(bugprone-use-after-move): that is what is tested
+  Leaf value = Value("gelu");
+  EXPECT_EQ(std::move(value).value(), Value("gelu"));
+}
+
+TEST(LeafTest, MayMoveWhileItIsWritten) {
+  std::vector<Leaf> leaves;
+  leaves.push_back(Numbers());
+  MutableTensor writing = leaves[0].mutable_tensor().Mutate().value();
+  for (int i = 0; i < 100; ++i) leaves.push_back(Value(i));
+  writing.data<float>().value()[0] = 7;
+  writing.Close();
+  EXPECT_EQ(leaves[0].tensor(), Tensor::FromValues<float>({3}, {7, 2, 3}).value());
+}
+
+}  // namespace
+}  // namespace leafstore
