@@ -1,0 +1,106 @@
+// Merge: groups become one store again.
+//
+//   ParamStore all = Merge(std::move(biases), std::move(frozen), rest).value();
+//   MergeReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: what is not there
+//
+// The order of the groups does not matter. Rvalues are moved in, no count is touched; const groups
+// are shared by value and stay as they are.
+//
+// Expected is the Layout that the groups share, each of its slots once; or one that is given, and
+// then the groups may have any Layouts: they meet by path. Given a store to be `like`, dtype and
+// shape (a value's kind) are expected to be as in it.
+//
+// Errors. error InvalidArgument: all that is missing, unexpected, there twice, or of another dtype or
+// shape, together in one message (MergeReport has it as data). error FailedPrecondition: a borrow is
+// open in a group. After an error the groups are as before.
+//
+// Complexity: O(leaves); by position where the Layouts are equal, otherwise a lookup a leaf.
+#ifndef LEAFSTORE_STORE_MERGE_H_
+#define LEAFSTORE_STORE_MERGE_H_
+
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "leafstore/store/layout.h"
+#include "leafstore/store/param_store.h"
+
+namespace leafstore {
+
+// A leaf that is not as expected.
+struct SpecMismatch {
+  std::string path;
+  std::string expected;  // "f32[2, 3]"
+  std::string found;
+};
+
+// All that keeps groups from being what is expected; paths are canonical, in order.
+struct MergeReport {
+  std::vector<std::string> missing;
+  std::vector<std::string> unexpected;
+  std::vector<std::string> duplicate;
+  std::vector<SpecMismatch> dtype_mismatch;
+  std::vector<SpecMismatch> shape_mismatch;
+
+  bool ok() const {
+    return missing.empty() && unexpected.empty() && duplicate.empty() && dtype_mismatch.empty() &&
+           shape_mismatch.empty();
+  }
+  // All of it, a line each; near names beside what is missing.
+  std::string ToString() const;
+  // OK, or InvalidArgument with ToString().
+  absl::Status ToStatus() const;
+};
+
+struct MergeOptions {
+  // Expected dtypes, shapes and kinds, where it has the path. Not owned; may be null.
+  const ParamStore* like = nullptr;
+};
+
+// What Merge would say. O(leaves).
+MergeReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
+                       const MergeOptions& options = {});
+
+// One store on `expected`.
+absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
+                                       const MergeOptions& options = {});
+absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
+                                       absl::Span<const ParamStore* const> groups,
+                                       const MergeOptions& options = {});
+// One store on the Layout that all share.
+// error InvalidArgument also: no groups, or their Layouts differ.
+absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
+                                       const MergeOptions& options = {});
+
+namespace internal {
+
+// A group that is given away, or only read.
+struct MergeInput {
+  const ParamStore* group;
+  ParamStore* given;  // null: only read
+};
+
+inline MergeInput ToMergeInput(const ParamStore& group) { return {&group, nullptr}; }
+inline MergeInput ToMergeInput(ParamStore& group) { return {&group, nullptr}; }
+inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
+
+absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
+                                       const MergeOptions& options);
+
+}  // namespace internal
+
+// Any number of groups of one Layout, rvalues and const mixed.
+template <typename... Groups>
+  requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore> && ...)
+absl::StatusOr<ParamStore> Merge(Groups&&... groups) {
+  const internal::MergeInput inputs[] = {internal::ToMergeInput(std::forward<Groups>(groups))...};
+  return internal::MergeInputs(inputs, {});
+}
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_STORE_MERGE_H_
