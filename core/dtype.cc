@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 namespace leafstore {
@@ -77,8 +78,8 @@ absl::StatusOr<DType> ParseDType(absl::string_view name) {
   }
   std::string names;
   for (const Row& row : kRows) absl::StrAppend(&names, names.empty() ? "" : ", ", row.name);
-  return absl::InvalidArgumentError(
-      absl::StrCat("no dtype is called \"", name.substr(0, 32), "\"; there are ", names));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "no dtype is called \"", absl::CHexEscape(name.substr(0, 32)), "\"; there are ", names));
 }
 
 bool IsFloating(DType dtype) { return RowOf(dtype).family == Family::kFloating; }

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
@@ -15,6 +16,10 @@ namespace {
 
 bool IsContinuationByte(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+// `c` must be a hex digit.
+unsigned HexDigit(char c) {
+  return static_cast<unsigned>(IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
+}
 
 // At most this much of a text is shown around the column of an error.
 constexpr size_t kExcerptBefore = 60;
@@ -153,18 +158,19 @@ class Parser {
   // The rest of an escape sequence from its `x` on; the sequence began at `begin`.
   absl::Status ParseHexEscape(size_t begin) {
     ++at_;
-    const absl::string_view digits = text_.substr(at_, 2);
     unsigned code = 0;
-    const auto result =
-        std::from_chars(digits.data(), digits.data() + digits.size(), code, /*base=*/16);
-    if (digits.size() != 2 || result.ptr != digits.data() + 2) return Error("two hex digits");
+    for (int i = 0; i < 2; ++i, ++at_) {
+      if (at_ == text_.size() || !absl::ascii_isxdigit(static_cast<unsigned char>(text_[at_]))) {
+        return Error("a hex digit");
+      }
+      code = code * 16 + HexDigit(text_[at_]);
+    }
     if (code >= 0xA0) {
       return ErrorAt(begin, "the character itself, which is no control character",
                      "an escape sequence");
     }
     if (code >= 0x80) name_.push_back('\xC2');
     name_.push_back(static_cast<char>(code));
-    at_ += 2;
     return absl::OkStatus();
   }
 

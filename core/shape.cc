@@ -55,6 +55,10 @@ absl::StatusOr<int64_t> ElementCount(ShapeRef shape) {
 absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
   absl::StatusOr<Counts> counts = CountElements(shape);
   if (!counts.ok()) return counts.status();
+  if (!IsDType(static_cast<uint64_t>(dtype))) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(static_cast<int>(dtype), " is the number of no dtype"));
+  }
   // The fewest elements that fill whole bytes, and these bytes: f6 packs 4 elements into 3 bytes.
   const auto bits = static_cast<int64_t>(DTypeBits(dtype));
   const int64_t run_bits = std::lcm(bits, int64_t{8});

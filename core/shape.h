@@ -36,9 +36,9 @@ inline constexpr size_t kMaxRank = 32;
 absl::StatusOr<int64_t> ElementCount(ShapeRef shape);
 
 // The bytes that many elements take; sub-byte types are packed and must fill whole bytes.
-// error as ElementCount; InvalidArgument also where the bits are no multiple of 8;
-// ResourceExhausted
-//       also where the bytes exceed 2^63 - 1, which zero extents do not hide either.
+// error as ElementCount; InvalidArgument also where the bits are no multiple of 8, or `dtype` is
+//       none; ResourceExhausted also where the bytes exceed 2^63 - 1, which a zero does not hide
+//       either.
 absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape);
 
 // "[2, 3]", "[]".

@@ -114,10 +114,11 @@ class Value {
 
   template <typename H>
   friend H AbslHashValue(H h, const Value& value) {
-    h = H::combine(std::move(h), value.value_.index());
-    return std::visit(
+    h = std::visit(
         [&h](const auto& contents) { return H::combine(std::move(h), Hashable(contents)); },
         value.value_);
+    // Behind the contents, so that no value's hash expansion is the end of another's.
+    return H::combine(std::move(h), value.value_.index());
   }
 
  private:

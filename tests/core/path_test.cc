@@ -1,0 +1,311 @@
+#include "leafstore/core/path.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <limits>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/hash/hash_testing.h"
+#include "absl/strings/str_cat.h"
+#include "nlohmann/json.hpp"
+
+#include "tests/core/random_keys.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+Path Parsed(absl::string_view text) {
+  absl::StatusOr<Path> path = Path::Parse(text);
+  EXPECT_TRUE(path.ok()) << path.status();
+  return path.value_or(Path());
+}
+
+// Parse must refuse `text` with a message that has column `column` and these words.
+void ExpectError(absl::string_view text, int column, absl::string_view words) {
+  const absl::StatusOr<Path> path = Path::Parse(text);
+  EXPECT_EQ(path.status().code(), absl::StatusCode::kInvalidArgument) << text;
+  EXPECT_THAT(std::string(path.status().message()),
+              StartsWith(absl::StrCat("not the text of a path: column ", column, ": expected ")))
+      << text;
+  EXPECT_THAT(std::string(path.status().message()), HasSubstr(std::string(words))) << text;
+}
+
+Path RandomPath(Random& random) {
+  Path path;
+  for (size_t left = RandomBelow(random, 5); left > 0; --left) path.Append(RandomKey(random));
+  return path;
+}
+
+TEST(PathTest, TheRootIsEmpty) {
+  EXPECT_TRUE(Path().empty());
+  EXPECT_EQ(Path().size(), 0u);
+  EXPECT_EQ(Path().ToString(), "");
+  EXPECT_EQ(Path().Dotted(), "");
+  EXPECT_EQ(Parsed(""), Path());
+}
+
+TEST(PathTest, TextIsKeystrs) {
+  const Path path = Path().Attribute("layers").Index(0).Item("w");
+  EXPECT_EQ(path.ToString(), ".layers[0]['w']");
+  EXPECT_EQ(path.Dotted(), "layers.0.w");
+  EXPECT_EQ(Parsed(".layers[0]['w']"), path);
+}
+
+TEST(PathTest, KeysAreAppendedAndRemovedAtTheEnd) {
+  Path path;
+  path.Attribute("a").Append(Key::Item("b")).Index(-1);
+  ASSERT_EQ(path.size(), 3u);
+  EXPECT_EQ(path.keys()[1], Key::Item("b"));
+  path.RemoveLast();
+  EXPECT_EQ(path, Path().Attribute("a").Item("b"));
+}
+
+TEST(PathTest, DottedFormsMayCoincideWhereTextsDoNot) {
+  const Path one = Path().Attribute("a.b");
+  const Path two = Path().Attribute("a").Attribute("b");
+  EXPECT_EQ(one.Dotted(), two.Dotted());
+  EXPECT_EQ(one.ToString(), ".'a.b'");
+  EXPECT_EQ(two.ToString(), ".a.b");
+}
+
+TEST(PathTest, OrderIsLexicographicByKey) {
+  EXPECT_LT(Path(), Path().Attribute("a"));
+  EXPECT_LT(Path().Attribute("a"), Path().Attribute("a").Index(0));
+  EXPECT_LT(Path().Attribute("a").Index(9), Path().Attribute("a").Index(10));
+  EXPECT_LT(Path().Attribute("a").Index(10), Path().Attribute("b"));
+}
+
+TEST(PathTest, HashAgreesWithEquality) {
+  EXPECT_TRUE(absl::VerifyTypeImplementsAbslHashCorrectly(
+      {Path(), Path().Attribute("a"), Path().Item("a"), Path().Attribute("a").Index(0),
+       Path().Index(0).Attribute("a"), Path().Item("a").Item("b"), Path().Item("ab")}));
+}
+
+TEST(PathTest, ParseReadsEveryEscape) {
+  EXPECT_EQ(Parsed(R"(['\\\n\r\t\x00\x7f\x80\x9f'])"),
+            Path().Item(absl::string_view("\\\n\r\t\0\x7f\xC2\x80\xC2\x9F", 10)));
+  EXPECT_EQ(Parsed(R"(['it\'s "a"'])"), Path().Item("it's \"a\""));
+  EXPECT_EQ(Parsed(R"(["it's"])"), Path().Item("it's"));
+  EXPECT_EQ(Parsed(R"(.'a\nb')"), Path().Attribute("a\nb"));
+}
+
+TEST(PathTest, ParseTakesDelimitersInsideQuotes) {
+  EXPECT_EQ(Parsed("['].x[']"), Path().Item("].x["));
+  EXPECT_EQ(Parsed(".'a.b'[0]"), Path().Attribute("a.b").Index(0));
+}
+
+TEST(PathTest, ParseReadsIndicesToTheEndsOfInt64) {
+  EXPECT_EQ(Parsed("[9223372036854775807]"), Path().Index(std::numeric_limits<int64_t>::max()));
+  EXPECT_EQ(Parsed("[-9223372036854775808]"), Path().Index(std::numeric_limits<int64_t>::min()));
+}
+
+TEST(PathTest, ParseRejectsIndicesBeyondInt64) {
+  ExpectError("[9223372036854775808]", 2, "an integer of 64 bits");
+  ExpectError("[-9223372036854775809]", 2, "an integer of 64 bits");
+  ExpectError(absl::StrCat("[", std::string(100000, '9'), "]"), 2, "an integer of 64 bits");
+}
+
+TEST(PathTest, ParseRejectsNonCanonicalNumbers) {
+  ExpectError("[-0]", 2, "expected '0' (the canonical spelling), found '-'");
+  ExpectError("[01]", 2, "expected '1' (the canonical spelling), found '0'");
+  ExpectError("[00]", 3, "expected ']' (the canonical spelling), found '0'");
+  ExpectError("[-01]", 3, "expected '1' (the canonical spelling), found '0'");
+  ExpectError("[+1]", 2, "expected an integer or a quoted name, found '+'");
+  ExpectError("[-]", 3, "expected a digit, found ']'");
+  ExpectError("[--1]", 3, "expected a digit, found '-'");
+  ExpectError("[ 1]", 2, "expected an integer or a quoted name, found ' '");
+  ExpectError("[1 ]", 3, "expected ']', found ' '");
+  ExpectError("[1.0]", 3, "expected ']', found '.'");
+  ExpectError("[0x1]", 3, "expected ']', found 'x'");
+  ExpectError("[]", 2, "expected an integer or a quoted name, found ']'");
+}
+
+TEST(PathTest, ParseRejectsNonCanonicalQuotes) {
+  ExpectError("[\"a\"]", 2, "expected \"'\" (the canonical spelling), found '\"'");
+  ExpectError(R"(['it\'s'])", 2, "expected '\"' (the canonical spelling), found \"'\"");
+  ExpectError(R"(["it's \"a\""])", 9, "after a backslash, found '\"'");
+  ExpectError(R"(["it\'s"])", 5, "expected \"'\" (the canonical spelling), found '\\\\'");
+}
+
+TEST(PathTest, ParseRejectsNonCanonicalAttributes) {
+  ExpectError(".'a'", 2, "expected 'a' (the canonical spelling), found \"'\"");
+  ExpectError(".'été'", 2, "expected 'é' (the canonical spelling), found \"'\"");
+  ExpectError(".0", 2, "expected an identifier or a quoted name, found '0'");
+  ExpectError("..a", 2, "expected an identifier or a quoted name, found '.'");
+  ExpectError(".", 2, "expected an identifier or a quoted name, found end of text");
+  ExpectError(".a-b", 3, "expected '.' or '[', found '-'");
+  ExpectError(".a ", 3, "expected '.' or '[', found ' '");
+  ExpectError(".a\xC2\x85", 3, "expected '.' or '[', found '\\x85'");
+}
+
+TEST(PathTest, ParseRejectsNonCanonicalEscapes) {
+  ExpectError(R"(['\x41'])", 3, "expected 'A' (the canonical spelling), found '\\\\'");
+  ExpectError(R"(['\x0a'])", 4, "expected 'n' (the canonical spelling), found 'x'");
+  ExpectError(R"(['\x1F'])", 6, "expected 'f' (the canonical spelling), found 'F'");
+  ExpectError(R"(['\xa0'])", 3, "expected the character itself");
+  ExpectError(R"(['\xff'])", 3, "expected the character itself");
+  ExpectError(R"(['\x5c'])", 4, "expected '\\\\' (the canonical spelling), found 'x'");
+  ExpectError(R"(['\"'])", 4, "after a backslash, found '\"'");
+  ExpectError(R"(['\u00e9'])", 4, "after a backslash, found 'u'");
+  ExpectError(R"(['\a'])", 4, "after a backslash, found 'a'");
+  ExpectError(R"(['\x1'])", 6, "expected a hex digit, found \"'\"");
+  ExpectError(R"(['\x-1'])", 5, "expected a hex digit");
+  ExpectError(R"(['\x+1'])", 5, "expected a hex digit");
+  ExpectError(R"(['\x 1'])", 5, "expected a hex digit");
+}
+
+TEST(PathTest, ParseRejectsControlCharactersThatAreNotEscaped) {
+  ExpectError("['a\n']", 4, "expected '\\\\' (the canonical spelling), found '\\n'");
+  ExpectError(absl::string_view("['\0']", 5), 3, "found '\\x00'");
+  ExpectError("['\x7f']", 3, "found '\\x7f'");
+  ExpectError("['\xC2\x85']", 3, "found '\\x85'");
+}
+
+TEST(PathTest, ParseRejectsInvalidUtf8WithItsColumn) {
+  ExpectError(".a\xFF", 3, "expected UTF-8, found byte 0xff");
+  ExpectError("['\xC0\x80']", 3, "expected UTF-8, found byte 0xc0");
+  ExpectError("['\xED\xA0\x80']", 3, "expected UTF-8, found byte 0xed");
+  ExpectError(".a['é\xE5']", 7, "expected UTF-8, found byte 0xe5");
+}
+
+TEST(PathTest, ParseRejectsTextThatEndsTooEarly) {
+  const std::string text = R"(.layers[10]['it\'s "a"\x07'].'a b')";
+  ASSERT_EQ(Parsed(text).ToString(), text);
+  for (size_t size = 0; size < text.size(); ++size) {
+    const std::string cut = text.substr(0, size);
+    if (const absl::StatusOr<Path> path = Path::Parse(cut); path.ok()) {
+      EXPECT_EQ(path->ToString(), cut);
+    } else {
+      EXPECT_THAT(std::string(path.status().message()),
+                  HasSubstr(absl::StrCat("column ", size + 1)))
+          << cut;
+    }
+  }
+  ExpectError("[1", 3, "expected ']', found end of text");
+  ExpectError("['a'", 5, "expected ']', found end of text");
+  ExpectError("['a", 4, "expected the closing quote \"'\", found end of text");
+  ExpectError("['a\\", 5, "after a backslash, found end of text");
+  ExpectError("['\\x", 5, "expected a hex digit, found end of text");
+}
+
+TEST(PathTest, ParseRejectsWhatIsNoKey) {
+  ExpectError("layers", 1, "expected '.' or '[', found 'l'");
+  ExpectError(" .a", 1, "expected '.' or '[', found ' '");
+  ExpectError("[0]]", 4, "expected '.' or '[', found ']'");
+  ExpectError("[0]é", 4, "expected '.' or '[', found 'é'");
+  ExpectError("[abc]", 2, "expected an integer or a quoted name, found 'a'");
+}
+
+TEST(PathTest, MessagesShowTheSurroundingsOfTheColumnOnly) {
+  ExpectError(".a b", 3, ": '.a b'");
+  std::string text;
+  for (int i = 0; i < 10000; ++i) absl::StrAppend(&text, "['é", i, "']");
+  const size_t column = text.size() + 1;
+  for (int i = 0; i < 10000; ++i) absl::StrAppend(&text, " ['é", i, "']");
+  const absl::Status status = Path::Parse(text).status();
+  EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat("column ", column, ":")));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("['é9999'] ['é0']"));
+  EXPECT_LT(status.message().size(), 250u);
+}
+
+TEST(PathTest, ParseRejectsTextOverTheLimit) {
+  const std::string quoted(Path::kMaxTextSize - 4, 'a');
+  EXPECT_TRUE(Path::Parse(absl::StrCat("['", quoted, "']")).ok());
+  const absl::Status status = Path::Parse(absl::StrCat("['", quoted, "a']")).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.message(), "the text of a path has 16777217 bytes; the limit is 16777216");
+}
+
+TEST(PathTest, ParseOfAMillionKeysNeedsNoStack) {
+  std::string text;
+  for (int i = 0; i < 1000000; ++i) text += i % 2 == 0 ? ".a" : "[0]";
+  EXPECT_EQ(Parsed(text).size(), 1000000u);
+}
+
+TEST(PathTest, ParseIsInverseToToString) {
+  for (uint64_t seed = 0; seed < 50000; ++seed) {
+    Random random(seed);
+    const Path path = RandomPath(random);
+    const std::string text = path.ToString();
+    const absl::StatusOr<Path> parsed = Path::Parse(text);
+    ASSERT_TRUE(parsed.ok()) << "seed " << seed << ": " << parsed.status();
+    ASSERT_EQ(*parsed, path) << "seed " << seed << ": " << text;
+  }
+}
+
+TEST(PathTest, DifferentPathsHaveDifferentTexts) {
+  std::map<std::string, Path> paths;
+  for (uint64_t seed = 0; seed < 50000; ++seed) {
+    Random random(seed);
+    const Path path = RandomPath(random);
+    const auto [place, inserted] = paths.emplace(path.ToString(), path);
+    ASSERT_EQ(place->second, path) << "seed " << seed << ": both are " << place->first;
+  }
+}
+
+// Damaged text must be refused, or be canonical text of another path.
+TEST(PathTest, ParseAcceptsNothingThatDoesNotPrintBack) {
+  static constexpr absl::string_view kPieces[] = {".",    "[",    "]",        "'",     "\"",  "\\",
+                                                  "\\x",  "a",    "0",        "-",     "\\n", " ",
+                                                  "\xC2", "\x85", "\xC3\xA9", "\\x85", "\n"};
+  size_t accepted = 0;
+  for (uint64_t seed = 0; seed < 100000; ++seed) {
+    Random random(seed);
+    std::string text = RandomPath(random).ToString();
+    for (size_t left = 1 + RandomBelow(random, 2); left > 0; --left) {
+      const size_t at = RandomBelow(random, text.size() + 1);
+      const size_t dropped = RandomBelow(random, 3);
+      const absl::string_view piece = kPieces[RandomBelow(random, std::size(kPieces))];
+      text.replace(at, dropped, piece.data(), RandomBelow(random, 4) == 0 ? 0 : piece.size());
+    }
+    if (const absl::StatusOr<Path> path = Path::Parse(text); path.ok()) {
+      ++accepted;
+      ASSERT_EQ(path->ToString(), text) << "seed " << seed;
+    } else {
+      ASSERT_EQ(path.status().code(), absl::StatusCode::kInvalidArgument) << "seed " << seed;
+    }
+  }
+  EXPECT_GT(accepted, 1000u);
+}
+
+// The `paths` of every case were printed by jax.tree_util.keystr.
+TEST(PathTest, ParsesAndPrintsWhatKeystrPrinted) {
+  std::ifstream cases(LEAFSTORE_SOURCE_DIR "/tests/testdata/inox_cases.jsonl");
+  size_t count = 0;
+  for (std::string line; std::getline(cases, line);) {
+    const nlohmann::json entry = nlohmann::json::parse(line);
+    for (const std::string text : entry.at("paths")) {
+      const absl::StatusOr<Path> path = Path::Parse(text);
+      ASSERT_TRUE(path.ok()) << entry.at("id") << ": " << path.status();
+      ASSERT_EQ(path->ToString(), text) << entry.at("id");
+      ++count;
+    }
+  }
+  EXPECT_GT(count, 2000u);
+}
+
+// The order in which flattening met the leaves is the order of their paths, within one container.
+TEST(PathTest, SortsAsFlatteningDoes) {
+  std::ifstream cases(LEAFSTORE_SOURCE_DIR "/tests/testdata/inox_cases.jsonl");
+  for (std::string line; std::getline(cases, line);) {
+    const nlohmann::json entry = nlohmann::json::parse(line);
+    Path last;
+    for (const std::string text : entry.at("paths")) {
+      const Path path = Parsed(text);
+      ASSERT_LE(last, path) << entry.at("id");
+      last = path;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace leafstore
