@@ -15,7 +15,7 @@
 // itself is never suggested.
 //
 // Bounds. Names and candidates over 256 bytes are passed over, and so is what is left of the
-// candidates when 2^24 entries of distance tables have been computed: some tens of milliseconds,
+// candidates when 2^24 entries of distance tables have been computed: about a tenth of a second,
 // whoever chose the names. Within these bounds the answer depends on the set of candidates alone.
 //
 // This belongs into error messages, a few for each call; not into a loop over all missing paths.

@@ -19,8 +19,8 @@
 #define LEAFSTORE_ASSIGN_OR_RETURN(lhs, expr) \
   LEAFSTORE_ASSIGN_OR_RETURN_(LEAFSTORE_CONCAT_(leafstore_or_, __LINE__), lhs, expr)
 
-#define LEAFSTORE_ASSIGN_OR_RETURN_(statusor, lhs, expr) \
-  auto statusor = (expr);                                \
+#define LEAFSTORE_ASSIGN_OR_RETURN_(statusor, lhs, expr)   \
+  auto statusor = (expr);                                  \
   if (!statusor.ok()) return std::move(statusor).status(); \
   lhs = std::move(statusor).value()
 
