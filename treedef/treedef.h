@@ -8,9 +8,9 @@
 //   for (NodeId child = def.first_child(node); child != def.end(node); child = def.end(child)) ...
 //
 // Nodes are numbered in preorder, the root is 0, and a subtree is the run [node, end(node)). Dict
-// and struct children stand in order of their keys (bytes or number), whatever order they were given
-// in; so moving a field in a source file changes nothing. Leaves are numbered in the order of their
-// nodes; the leaves below a node are the run [leaf_begin(node), leaf_begin(end(node))).
+// and struct children stand in order of their keys (bytes or number), whatever order they were
+// given in; so moving a field in a source file changes nothing. Leaves are numbered in the order of
+// their nodes; the leaves below a node are the run [leaf_begin(node), leaf_begin(end(node))).
 //
 // Kinds. A leaf has one value; none has no value and no children; dict (string or int64 keys, never
 // both), list, tuple, struct (with a type name that its author gave, or none) and custom (a user's
@@ -18,9 +18,9 @@
 // tied node occurs again: the first occurrence in preorder owns the node, alias_target() tells it.
 // An alias has no leaves of its own, and never points to an ancestor or to another alias.
 //
-// Identity. A TreeDef is immutable, cheap to copy, and interned: while one is alive, making an equal
-// one gives the same object. So equality is one comparison of pointers, and everything derived from
-// a TreeDef (paths, an index) is made once. hash() is XXH3-64 over canonical bytes
+// Identity. A TreeDef is immutable, cheap to copy, and interned: while one is alive, making an
+// equal one gives the same object. So equality is one comparison of pointers, and everything
+// derived from a TreeDef (paths, an index) is made once. hash() is XXH3-64 over canonical bytes
 // (docs/format.md), the same on every machine and for ever.
 //
 // Depth. Nothing here recurses: a million levels are as good as two. Path text is made on demand.
@@ -38,6 +38,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "leafstore/core/key.h"
 #include "leafstore/core/path.h"
 #include "leafstore/treedef/treedef_columns.h"
@@ -77,9 +78,9 @@ struct TreeDefRep {
   TreeDefColumns columns;
   uint64_t hash = 0;
 
-  // Made at first need and kept (treedef.cc).
+  // Made at first need and kept (treedef_derived.h).
   struct Derived;
-  mutable std::unique_ptr<Derived> derived;
+  const std::unique_ptr<Derived> derived;
 
   TreeDefRep();
   ~TreeDefRep();
@@ -120,7 +121,9 @@ class TreeDef {
   // The node that an alias stands for.
   NodeId alias_target(NodeId node) const { return columns().aux[node]; }
   // Whether the keys of this dict are int64 (false for a dict without children).
-  bool has_int_keys(NodeId node) const;
+  bool has_int_keys(NodeId node) const {
+    return kind(node) == NodeKind::kDict && columns().aux[node] != 0;
+  }
 
   // The node of the leaf with this number. O(1).
   NodeId node_of_leaf(uint32_t leaf) const { return columns().leaf_nodes[leaf]; }
@@ -141,7 +144,8 @@ class TreeDef {
   // O(length of the text).
   absl::StatusOr<std::string> PathText(NodeId node) const;
   absl::StatusOr<std::string> Dotted(NodeId node) const;
-  // The same for messages: cut in the middle where it is very long, never an error.
+  // The canonical text for messages: "(root)" for the root, cut in the middle where it is long,
+  // never an error. O(1).
   std::string PathForMessage(NodeId node) const;
 
   // The node at `path`. An alias on the way is followed to its owner; the node found is never
@@ -153,9 +157,11 @@ class TreeDef {
   absl::StatusOr<NodeId> Find(const char* path_text) const {
     return Find(absl::string_view(path_text));
   }
-  // The node whose dotted form is `dotted`.
-  // error InvalidArgument: two nodes have that form; the message names both by their canonical text.
-  // error NotFound: none has.
+  // The node whose dotted form is `dotted`. Follows aliases as Find does.
+  // error InvalidArgument: two nodes have that form; the message names both by their canonical
+  // text. error NotFound: none has; the message names the deepest node that is there and near
+  // names. error ResourceExhausted: longer than Path::kMaxTextSize. O(length * log children) where
+  // there are no two ways to read it.
   absl::StatusOr<NodeId> FindDotted(absl::string_view dotted) const;
   // The child of `node` (not of what it is an alias of) by `key`, or kNoNode. O(log children).
   NodeId FindChild(NodeId node, const KeyRef& key) const;
@@ -170,10 +176,10 @@ class TreeDef {
 
   // The structure below `node` as a TreeDef of its own, and for each of its leaves the number it
   // has here. Where an alias's owner is outside, the alias's first occurrence inside owns a copy
-  // of the owner's structure.
-  // error ResourceExhausted: that would make more than 2^32 - 2 nodes.
+  // of the owner's structure, with the tags of both. No node is copied twice, so the cut never has
+  // more nodes than this TreeDef. O(nodes of the cut).
   struct Cut;
-  absl::StatusOr<Cut> Subtree(NodeId node) const;
+  Cut Subtree(NodeId node) const;
 
   uint64_t hash() const { return rep_->hash; }
   friend bool operator==(const TreeDef& a, const TreeDef& b) { return a.rep_ == b.rep_; }
@@ -183,19 +189,21 @@ class TreeDef {
   }
 
   // Where the strings of keys, type names and tags are kept: unique, by order of first use in
-  // preorder. For codecs.
+  // preorder; of one node first its key, then its type name, then its tags, sorted. For codecs.
+  static constexpr uint32_t kNoString = 0xffffffff;
   uint32_t string_count() const;
   absl::string_view string(uint32_t id) const;
-  // The id of the key's string, for a child of a struct or of a dict with string keys.
+  // The id of the key's string, for a child of a struct or of a dict with string keys; kNoString
+  // for other nodes.
   uint32_t key_string(NodeId node) const;
-  // Ids of the strings of type_name and tags; kNoString for a node without a type name.
-  static constexpr uint32_t kNoString = 0xffffffff;
+  // The id of the type name; kNoString for a node without one.
   uint32_t type_name_string(NodeId node) const;
   // All (node, string id) of tags, by node, then by tag.
   using Tag = internal::TagEntry;
   const std::vector<Tag>& all_tags() const { return columns().tags; }
 
-  // Bytes that this structure takes in memory, with its strings, without what paths() made.
+  // Bytes that this structure takes in memory, with its strings, without what FindChild and paths()
+  // made for themselves.
   size_t memory_bytes() const;
 
  private:

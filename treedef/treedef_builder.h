@@ -7,9 +7,9 @@
 //   builder.Close();
 //   TreeDef def = std::move(builder).Build().value();
 //
-// This is the one place where a structure is validated, whether it comes from a user's model or from
-// a file: keys are UTF-8, of the kind their container takes, and strictly growing; an alias points
-// to a node that is complete and no alias; there is one root and every container is closed.
+// This is the one place where a structure is validated, whether it comes from a user's model or
+// from a file: keys are UTF-8, of the kind their container takes, and strictly growing; an alias
+// points to a node that is complete and no alias; there is one root and every container is closed.
 //
 // Errors. The first error is kept and Build returns it, naming the path of the node; calls after it
 // do nothing. InvalidArgument unless said otherwise. Nothing is aborted on.
@@ -25,70 +25,94 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "leafstore/core/key.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore {
 
+namespace internal {
+class StringTable;
+}  // namespace internal
+
 class TreeDefBuilder {
  public:
+  // How large a structure may become. Those who read files of unknown origin may ask for less.
+  struct Limits {
+    uint32_t nodes = 0xfffffffe;
+    uint32_t string_bytes = 0xfffffffe;
+    uint32_t tags = 0xfffffffe;
+  };
+
   TreeDefBuilder();
+  explicit TreeDefBuilder(const Limits& limits);
   ~TreeDefBuilder();
   TreeDefBuilder(TreeDefBuilder&&) noexcept;
   TreeDefBuilder& operator=(TreeDefBuilder&&) noexcept;
 
-  // The key of the next node.
+  // The key of the next node. Copied.
   void SetKey(const KeyRef& key);
 
-  // Begin a container (struct and custom may have a type name); the nodes up to Close are in it.
+  // Begin a container (struct and custom may have a type name, a custom must); the nodes up to
+  // Close are in it.
   void Open(NodeKind container, absl::string_view type_name = {});
   void Close();
 
   void Leaf();
   void None();
-  // The node `target` again. error InvalidArgument: it does not exist, is not complete (a cycle), or
-  // is an alias itself.
+  // The node `target` again. error InvalidArgument: it does not exist, is not complete (a cycle),
+  // or is an alias itself.
   void Alias(NodeId target);
 
-  // A tag of a node that was added before, at any time. (So the strings of tags get their ids at
-  // Build, after those of all keys and type names: by node, then by tag.)
-  // error InvalidArgument: empty, not UTF-8, or no such node. Twice the same is one.
-  void Tag(NodeId node, absl::string_view tag);
+  // A tag of the node made last. Empty or non-UTF-8 tags are errors; twice the same is one.
+  void Tag(absl::string_view tag);
 
   // The number the next node will get.
-  NodeId next_node() const;
+  NodeId next_node() const { return static_cast<NodeId>(rep_->columns.kinds.size()); }
   const absl::Status& status() const { return status_; }
-  // The path that the next node would have with this key, for messages.
-  std::string NextPath(const KeyRef& key) const;
 
   // error: the first one met; InvalidArgument: no root, or a container still open;
-  // ResourceExhausted: more than 2^32 - 2 nodes, or 2^32 - 2 bytes of strings. O(1) beyond hashing.
+  // ResourceExhausted: over the limits (2^32 - 2 nodes, bytes of strings, and tags, unless fewer
+  // were asked for). O(1) beyond hashing.
   absl::StatusOr<TreeDef> Build() &&;
 
  private:
-  struct OpenContainer {
-    NodeId node;
-    NodeKind kind;
-    uint32_t children;
-    NodeId last_child;
-  };
-
   // Adds a node of `kind` under the open container with the key that was set; false after an error.
   bool Add(NodeKind kind);
-  bool AddKey(const OpenContainer& container);
-  uint32_t StringId(absl::string_view text);
-  void Fail(absl::string_view what);
+  // The key of the next node as the columns keep it; false after an error.
+  bool StoreKey(uint32_t* stored);
+  bool StorePosition(uint32_t* stored);
+  bool StoreAttribute(uint32_t* stored);
+  bool StoreItem(uint32_t* stored);
+  bool StoreInt(uint32_t* stored);
+  // Whether the key comes after that of the child before it.
+  bool CheckGrows();
+  // The string's number; false after an error, naming `what` the string is.
+  bool StoreString(absl::string_view text, absl::string_view what, uint32_t* id);
+  // Gives the tags of the node made last to it.
+  bool StoreTags();
 
+  // Keep the error "at <path>: <what>", of the next node or of the container that is open.
+  bool FailAtNext(absl::string_view what);
+  bool FailAt(NodeId node, absl::string_view what);
+  bool Fail(absl::Status status);
+  // "attribute .a", "no key": the key that was set.
+  std::string KeyFound() const;
+
+  internal::TreeDefColumns& columns() { return rep_->columns; }
+
+  Limits limits_;
   std::unique_ptr<internal::TreeDefRep> rep_;
-  std::vector<OpenContainer> open_;
-  absl::flat_hash_map<std::string, uint32_t> string_ids_;
-  KeyRef key_;
+  std::unique_ptr<internal::StringTable> strings_;
+  std::vector<NodeId> open_;
+  NodeId last_child_ = kNoNode;  // of the innermost open container
+  KeyRef key_;                   // its name is in key_name_
   std::string key_name_;
   bool has_key_ = false;
+  std::vector<std::string> tags_;  // of the node made last
   absl::Status status_;
 };
 

@@ -2,7 +2,6 @@
 #ifndef LEAFSTORE_TREEDEF_TREEDEF_COLUMNS_H_
 #define LEAFSTORE_TREEDEF_TREEDEF_COLUMNS_H_
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,6 +16,7 @@ namespace internal {
 struct TagEntry {
   uint32_t node;
   uint32_t string;
+  friend bool operator==(const TagEntry& a, const TagEntry& b) = default;
 };
 
 // One entry a node unless said otherwise; nodes in preorder.

@@ -1,0 +1,183 @@
+#include "leafstore/treedef/diff.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "leafstore/treedef/path_text.h"
+
+namespace leafstore {
+namespace {
+
+using What = TreeDefDifference::What;
+
+// Whether the children of `kind` have their position for a key.
+bool IsPositional(NodeKind kind) {
+  return kind == NodeKind::kList || kind == NodeKind::kTuple || kind == NodeKind::kCustom;
+}
+
+// Walks both in preorder, with a stack of what is left of each pair of open containers.
+class TreeDefDiffer {
+ public:
+  TreeDefDiffer(const TreeDef& a, const TreeDef& b) : a_(a), b_(b) {
+    if (a.has_aliases() && b.has_aliases()) partners_.assign(a.node_count(), kNoNode);
+  }
+
+  std::vector<TreeDefDifference> Run() {
+    Compare(kRootNode, kRootNode);
+    while (!open_.empty()) {
+      Pair& pair = open_.back();
+      if (pair.a == pair.a_end && pair.b == pair.b_end) {
+        open_.pop_back();
+      } else {
+        Step(&pair);
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  // The next children of two containers, and where these end.
+  struct Pair {
+    NodeId a, a_end;
+    NodeId b, b_end;
+  };
+
+  // Takes from one or both the child with the lesser key.
+  void Step(Pair* pair) {
+    const NodeId a = pair->a;
+    const NodeId b = pair->b;
+    const bool a_ended = a == pair->a_end;
+    const bool b_ended = b == pair->b_end;
+    const auto order = a_ended   ? std::strong_ordering::greater
+                       : b_ended ? std::strong_ordering::less
+                                 : a_.key(a) <=> b_.key(b);
+    if (order <= 0) pair->a = a_.end(a);
+    if (order >= 0) pair->b = b_.end(b);
+    if (order < 0) {
+      Add(What::kOnlyInA, a, kNoNode);
+    } else if (order > 0) {
+      Add(What::kOnlyInB, kNoNode, b);
+    } else {
+      Compare(a, b);  // may move what `pair` points to
+    }
+  }
+
+  void Compare(NodeId a, NodeId b) {
+    if (!partners_.empty()) partners_[a] = b;
+    const NodeKind kind = a_.kind(a);
+    if (kind != b_.kind(b)) {
+      Add(What::kKind, a, b);
+    } else if (kind == NodeKind::kAlias) {
+      if (!SameTarget(a, b)) Add(What::kAliasTarget, a, b);
+    } else if (a_.type_name(a) != b_.type_name(b)) {
+      Add(What::kTypeName, a, b);
+    }
+    if ((a_.has_tags() || b_.has_tags()) && a_.tags(a) != b_.tags(b)) Add(What::kTags, a, b);
+    if (HaveSameKeys(a, b)) open_.push_back({a + 1, a_.end(a), b + 1, b_.end(b)});
+  }
+
+  // An owner stands before its alias, so the owners of two equal aliases have been compared.
+  bool SameTarget(NodeId a, NodeId b) const {
+    return partners_[a_.alias_target(a)] == b_.alias_target(b);
+  }
+
+  // Whether the children of both have keys of one kind. Where one has no children it has.
+  bool HaveSameKeys(NodeId a, NodeId b) {
+    const NodeKind kind_a = a_.kind(a);
+    const NodeKind kind_b = b_.kind(b);
+    if (IsPositional(kind_a)) return IsPositional(kind_b);
+    if (kind_a != kind_b || !IsContainer(kind_a)) return false;
+    const bool both = a_.child_count(a) > 0 && b_.child_count(b) > 0;
+    if (!both || a_.has_int_keys(a) == b_.has_int_keys(b)) return true;
+    Add(What::kKeyType, a, b);
+    return false;
+  }
+
+  void Add(What what, NodeId a, NodeId b) { out_.push_back({what, a, b}); }
+
+  const TreeDef& a_;
+  const TreeDef& b_;
+  std::vector<Pair> open_;
+  std::vector<NodeId> partners_;  // of the nodes of a, where both have aliases
+  std::vector<TreeDefDifference> out_;
+};
+
+// "struct Linear with 2 leaves", "leaf".
+std::string Describe(const TreeDef& def, NodeId node) {
+  std::string out(NodeKindName(def.kind(node)));
+  if (!def.type_name(node).empty()) {
+    absl::StrAppend(&out, " ", internal::NameForMessage(def.type_name(node)));
+  }
+  if (IsContainer(def.kind(node))) {
+    const uint32_t leaves = def.leaf_begin(def.end(node)) - def.leaf_begin(node);
+    absl::StrAppend(&out, " with ", leaves, leaves == 1 ? " leaf" : " leaves");
+  }
+  return out;
+}
+
+std::string TypeName(const TreeDef& def, NodeId node) {
+  const absl::string_view name = def.type_name(node);
+  return name.empty() ? "none" : internal::NameForMessage(name);
+}
+
+std::string Tags(const TreeDef& def, NodeId node) {
+  constexpr size_t kMaxShown = 8;
+  const std::vector<absl::string_view> tags = def.tags(node);
+  if (tags.empty()) return "none";
+  std::string out;
+  for (size_t i = 0; i < std::min(tags.size(), kMaxShown); ++i) {
+    absl::StrAppend(&out, i == 0 ? "" : ", ", internal::NameForMessage(tags[i]));
+  }
+  if (tags.size() > kMaxShown) absl::StrAppend(&out, ", ... ", tags.size() - kMaxShown, " more");
+  return out;
+}
+
+std::string KeyType(const TreeDef& def, NodeId node) {
+  return def.has_int_keys(node) ? "int64" : "string";
+}
+
+}  // namespace
+
+std::vector<TreeDefDifference> DiffTreeDefs(const TreeDef& a, const TreeDef& b) {
+  if (a == b) return {};
+  return TreeDefDiffer(a, b).Run();
+}
+
+std::string ToString(const TreeDefDifference& difference, const TreeDef& a, const TreeDef& b) {
+  const NodeId na = difference.a;
+  const NodeId nb = difference.b;
+  const std::string at =
+      absl::StrCat("at ", na == kNoNode ? b.PathForMessage(nb) : a.PathForMessage(na), ": ");
+  switch (difference.what) {
+    case What::kOnlyInA:
+      return absl::StrCat(at, "only in the first: ", Describe(a, na));
+    case What::kOnlyInB:
+      return absl::StrCat(at, "only in the second: ", Describe(b, nb));
+    case What::kKind:
+      return absl::StrCat(at, Describe(a, na), " and ", Describe(b, nb));
+    case What::kTypeName:
+      return absl::StrCat(at, "type name ", TypeName(a, na), " and ", TypeName(b, nb));
+    case What::kTags:
+      return absl::StrCat(at, "tags ", Tags(a, na), " and ", Tags(b, nb));
+    case What::kAliasTarget:
+      return absl::StrCat(at, "alias of ", a.PathForMessage(a.alias_target(na)), " and of ",
+                          b.PathForMessage(b.alias_target(nb)));
+    case What::kKeyType:
+      return absl::StrCat(at, KeyType(a, na), " keys and ", KeyType(b, nb), " keys");
+  }
+  return at;
+}
+
+std::string ToString(absl::Span<const TreeDefDifference> differences, const TreeDef& a,
+                     const TreeDef& b, size_t max) {
+  std::string out;
+  for (const TreeDefDifference& difference : differences.first(std::min(max, differences.size()))) {
+    absl::StrAppend(&out, ToString(difference, a, b), "\n");
+  }
+  if (differences.size() > max) absl::StrAppend(&out, "... ", differences.size() - max, " more\n");
+  return out;
+}
+
+}  // namespace leafstore

@@ -1,0 +1,59 @@
+// The differences of two structures, by path.
+//
+//   for (const TreeDefDifference& difference : DiffTreeDefs(saved, model)) {
+//     std::cerr << ToString(difference, saved, model) << "\n";
+//   }
+//   // at .layers[2]: only in the first: struct Linear with 2 leaves
+//   // at .head: type name Linear and Dense
+//
+// A node that is in one alone stands for all that is below it. Below a pair of nodes of which the
+// children have keys of different kinds nothing is compared; lists, tuples and customs are compared
+// by position.
+//
+// Threads: functions of values; safe.
+#ifndef LEAFSTORE_TREEDEF_DIFF_H_
+#define LEAFSTORE_TREEDEF_DIFF_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/types/span.h"
+
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore {
+
+struct TreeDefDifference {
+  enum class What : uint8_t {
+    kOnlyInA,
+    kOnlyInB,
+    kKind,
+    kTypeName,
+    kTags,
+    kAliasTarget,
+    kKeyType,  // one dict has string keys, the other int64 keys
+  };
+
+  What what;
+  // The nodes that differ, at the same path; kNoNode where there is none.
+  NodeId a = kNoNode;
+  NodeId b = kNoNode;
+
+  friend bool operator==(const TreeDefDifference&, const TreeDefDifference&) = default;
+};
+
+// All differences, in the order of their paths. Empty when a == b, in O(1); else O(nodes).
+std::vector<TreeDefDifference> DiffTreeDefs(const TreeDef& a, const TreeDef& b);
+
+// One difference of these two as a line without its end. O(1).
+std::string ToString(const TreeDefDifference& difference, const TreeDef& a, const TreeDef& b);
+
+// The first `max` of them as lines, and how many more there are. Empty when there are none.
+std::string ToString(absl::Span<const TreeDefDifference> differences, const TreeDef& a,
+                     const TreeDef& b, size_t max = 50);
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TREEDEF_DIFF_H_

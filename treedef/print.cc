@@ -1,0 +1,115 @@
+#include "leafstore/treedef/print.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/treedef/path_text.h"
+
+namespace leafstore {
+namespace {
+
+constexpr size_t kMaxTags = 8;
+
+class TreeDefPrinter {
+ public:
+  TreeDefPrinter(const TreeDef& def, const PrintOptions& options) : def_(def), options_(options) {}
+
+  std::string Run() {
+    NodeId node = kRootNode;
+    while (node < def_.node_count()) {
+      while (!open_.empty() && open_.back().end == node) open_.pop_back();
+      if (printed_ == options_.max_nodes) {
+        Omit(def_.node_count() - node);
+        break;
+      }
+      if (!open_.empty() && open_.back().children++ == options_.max_children) {
+        Omit(open_.back().end - node);
+        node = open_.back().end;
+        continue;
+      }
+      node = Print(node);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  // A container of which children are being printed.
+  struct Open {
+    NodeId end;
+    uint32_t children;
+  };
+
+  // Prints a node, and returns the one to go on with.
+  NodeId Print(NodeId node) {
+    Indent();
+    if (node != kRootNode) {
+      internal::AppendKeyForMessage(def_.key(node), &out_);
+      out_.append(": ");
+    }
+    AppendKind(node);
+    AppendTags(node);
+    out_.push_back('\n');
+    ++printed_;
+    const NodeId end = def_.end(node);
+    if (end == node + 1) return end;
+    open_.push_back({end, 0});
+    if (open_.size() <= options_.max_depth) return node + 1;
+    Omit(end - node - 1);
+    return end;
+  }
+
+  void Indent() {
+    const size_t level = open_.size();
+    out_.append(2 * std::min<size_t>(level, options_.max_indent), ' ');
+    if (level > options_.max_indent) absl::StrAppend(&out_, "(", level, ") ");
+  }
+
+  void AppendKind(NodeId node) {
+    const NodeKind kind = def_.kind(node);
+    absl::StrAppend(&out_, NodeKindName(kind));
+    if (kind == NodeKind::kAlias) {
+      absl::StrAppend(&out_, " of ", def_.PathForMessage(def_.alias_target(node)));
+    } else if (!def_.type_name(node).empty()) {
+      absl::StrAppend(&out_, " ", internal::NameForMessage(def_.type_name(node)));
+    }
+    if (IsContainer(kind) && kind != NodeKind::kStruct) {
+      absl::StrAppend(&out_, " of ", def_.child_count(node));
+    }
+    if (node == kRootNode && IsContainer(kind)) {
+      absl::StrAppend(&out_, ", ", def_.leaf_count(), def_.leaf_count() == 1 ? " leaf" : " leaves");
+    }
+  }
+
+  void AppendTags(NodeId node) {
+    if (!def_.has_tags()) return;
+    const std::vector<absl::string_view> tags = def_.tags(node);
+    if (tags.empty()) return;
+    absl::StrAppend(&out_, tags.size() == 1 ? ", tag " : ", tags ");
+    for (size_t i = 0; i < std::min(tags.size(), kMaxTags); ++i) {
+      absl::StrAppend(&out_, i == 0 ? "" : ", ", internal::NameForMessage(tags[i]));
+    }
+    if (tags.size() > kMaxTags) absl::StrAppend(&out_, ", ... ", tags.size() - kMaxTags, " more");
+  }
+
+  void Omit(uint32_t nodes) {
+    Indent();
+    absl::StrAppend(&out_, "... ", nodes, nodes == 1 ? " more node\n" : " more nodes\n");
+  }
+
+  const TreeDef& def_;
+  const PrintOptions& options_;
+  std::vector<Open> open_;  // as many as the level of the next node
+  uint32_t printed_ = 0;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string PrintTreeDef(const TreeDef& def, const PrintOptions& options) {
+  return TreeDefPrinter(def, options).Run();
+}
+
+}  // namespace leafstore

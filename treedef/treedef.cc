@@ -1,0 +1,157 @@
+#include "leafstore/treedef/treedef.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "leafstore/treedef/path_table.h"
+#include "leafstore/treedef/path_text.h"
+#include "leafstore/treedef/treedef_builder.h"
+#include "leafstore/treedef/treedef_derived.h"
+
+namespace leafstore {
+namespace {
+
+template <typename T>
+size_t BytesOf(const std::vector<T>& column) {
+  return column.capacity() * sizeof(T);
+}
+
+// The tags of `node` as a run of the column.
+std::pair<const internal::TagEntry*, const internal::TagEntry*> TagRun(
+    const internal::TreeDefColumns& columns, NodeId node) {
+  const internal::TagEntry* begin = columns.tags.data();
+  const internal::TagEntry* end = begin + columns.tags.size();
+  begin = std::lower_bound(begin, end, node,
+                           [](const internal::TagEntry& tag, NodeId n) { return tag.node < n; });
+  end = std::upper_bound(begin, end, node,
+                         [](NodeId n, const internal::TagEntry& tag) { return n < tag.node; });
+  return {begin, end};
+}
+
+TreeDef MakeNone() {
+  TreeDefBuilder builder;
+  builder.None();
+  return std::move(builder).Build().value();
+}
+
+}  // namespace
+
+namespace internal {
+
+TreeDefRep::TreeDefRep() : derived(std::make_unique<Derived>()) {}
+TreeDefRep::~TreeDefRep() = default;
+
+}  // namespace internal
+
+absl::string_view NodeKindName(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::kLeaf:
+      return "leaf";
+    case NodeKind::kNone:
+      return "none";
+    case NodeKind::kDict:
+      return "dict";
+    case NodeKind::kList:
+      return "list";
+    case NodeKind::kTuple:
+      return "tuple";
+    case NodeKind::kStruct:
+      return "struct";
+    case NodeKind::kAlias:
+      return "alias";
+    case NodeKind::kCustom:
+      return "custom";
+  }
+  return "unknown";
+}
+
+TreeDef::TreeDef() {
+  // Never destroyed, so that it may be used while a program ends.
+  static const TreeDef* const none = new TreeDef(MakeNone());
+  rep_ = none->rep_;
+}
+
+KeyRef TreeDef::key(NodeId node) const { return internal::KeyOf(columns(), node); }
+
+absl::string_view TreeDef::type_name(NodeId node) const {
+  const uint32_t id = type_name_string(node);
+  return id == kNoString ? absl::string_view() : string(id);
+}
+
+bool TreeDef::has_tag(NodeId node, absl::string_view tag) const {
+  const auto [begin, end] = TagRun(columns(), node);
+  const auto* found = std::lower_bound(
+      begin, end, tag,
+      [this](const Tag& entry, absl::string_view text) { return string(entry.string) < text; });
+  return found != end && string(found->string) == tag;
+}
+
+std::vector<absl::string_view> TreeDef::tags(NodeId node) const {
+  const auto [begin, end] = TagRun(columns(), node);
+  std::vector<absl::string_view> out;
+  for (const Tag* tag = begin; tag != end; ++tag) out.push_back(string(tag->string));
+  return out;
+}
+
+std::vector<NodeId> TreeDef::aliases_of(NodeId node) const {
+  std::vector<NodeId> out;
+  for (NodeId alias : columns().alias_nodes) {
+    if (alias_target(alias) == node) out.push_back(alias);
+  }
+  return out;
+}
+
+Path TreeDef::PathOf(NodeId node) const {
+  std::vector<Key> keys;
+  for (NodeId at = node; at != kRootNode; at = parent(at)) keys.emplace_back(key(at));
+  std::reverse(keys.begin(), keys.end());
+  return Path(std::move(keys));
+}
+
+absl::StatusOr<std::string> TreeDef::PathText(NodeId node) const {
+  return internal::PathTextOf(columns(), node);
+}
+
+absl::StatusOr<std::string> TreeDef::Dotted(NodeId node) const {
+  return internal::DottedOf(columns(), node);
+}
+
+std::string TreeDef::PathForMessage(NodeId node) const {
+  return internal::PathForMessage(columns(), node);
+}
+
+absl::StatusOr<const PathTable*> TreeDef::paths() const {
+  internal::TreeDefRep::Derived& derived = *rep_->derived;
+  absl::call_once(derived.paths_once, [&] { derived.paths = PathTable::Create(*this); });
+  if (!derived.paths->ok()) return derived.paths->status();
+  return &**derived.paths;
+}
+
+uint32_t TreeDef::string_count() const {
+  return static_cast<uint32_t>(columns().string_begins.size() - 1);
+}
+
+absl::string_view TreeDef::string(uint32_t id) const { return internal::StringOf(columns(), id); }
+
+uint32_t TreeDef::key_string(NodeId node) const {
+  if (node == kRootNode) return kNoString;
+  const NodeKind container = kind(parent(node));
+  const bool named = container == NodeKind::kStruct ||
+                     (container == NodeKind::kDict && !has_int_keys(parent(node)));
+  return named ? columns().keys[node] : kNoString;
+}
+
+uint32_t TreeDef::type_name_string(NodeId node) const {
+  const bool may_have_one = kind(node) == NodeKind::kStruct || kind(node) == NodeKind::kCustom;
+  return may_have_one ? columns().aux[node] : kNoString;
+}
+
+size_t TreeDef::memory_bytes() const {
+  const internal::TreeDefColumns& c = columns();
+  return sizeof(internal::TreeDefRep) + BytesOf(c.kinds) + BytesOf(c.keys) + BytesOf(c.parents) +
+         BytesOf(c.ends) + BytesOf(c.child_counts) + BytesOf(c.aux) + BytesOf(c.leaf_begins) +
+         BytesOf(c.leaf_nodes) + BytesOf(c.tags) + BytesOf(c.alias_nodes) + BytesOf(c.ints) +
+         c.strings.capacity() + BytesOf(c.string_begins);
+}
+
+}  // namespace leafstore

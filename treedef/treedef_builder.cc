@@ -1,0 +1,309 @@
+#include "leafstore/treedef/treedef_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/utf8.h"
+#include "leafstore/treedef/hash.h"
+#include "leafstore/treedef/intern.h"
+#include "leafstore/treedef/path_text.h"
+#include "leafstore/treedef/string_table.h"
+
+namespace leafstore {
+
+using internal::KeyOf;
+using internal::NameForMessage;
+using internal::TreeDefColumns;
+
+TreeDefBuilder::TreeDefBuilder() : TreeDefBuilder(Limits()) {}
+
+TreeDefBuilder::TreeDefBuilder(const Limits& limits)
+    : limits_(limits),
+      rep_(std::make_unique<internal::TreeDefRep>()),
+      strings_(std::make_unique<internal::StringTable>(&rep_->columns)) {}
+
+TreeDefBuilder::~TreeDefBuilder() = default;
+TreeDefBuilder::TreeDefBuilder(TreeDefBuilder&&) noexcept = default;
+TreeDefBuilder& TreeDefBuilder::operator=(TreeDefBuilder&&) noexcept = default;
+
+void TreeDefBuilder::SetKey(const KeyRef& key) {
+  if (!status_.ok()) return;
+  key_ = key;
+  key_name_.assign(key.name.data(), key.name.size());
+  has_key_ = true;
+}
+
+void TreeDefBuilder::Open(NodeKind container, absl::string_view type_name) {
+  if (!status_.ok()) return;
+  if (!IsContainer(container)) {
+    FailAtNext(absl::StrCat("expected a container, found ", NodeKindName(container)));
+    return;
+  }
+  const bool may_be_named = container == NodeKind::kStruct || container == NodeKind::kCustom;
+  if (!may_be_named && !type_name.empty()) {
+    FailAtNext(absl::StrCat("expected no type name for a ", NodeKindName(container), ", found ",
+                            NameForMessage(type_name)));
+    return;
+  }
+  if (container == NodeKind::kCustom && type_name.empty()) {
+    FailAtNext("expected a type name for a custom, found none");
+    return;
+  }
+  const NodeId node = next_node();
+  if (!Add(container)) return;
+  uint32_t id = TreeDef::kNoString;
+  if (!type_name.empty() && !StoreString(type_name, "type name", &id)) return;
+  columns().aux[node] = may_be_named ? id : 0;
+  columns().ends[node] = 0;  // while it is open
+  open_.push_back(node);
+  last_child_ = kNoNode;
+}
+
+void TreeDefBuilder::Close() {
+  if (!status_.ok()) return;
+  if (open_.empty()) {
+    Fail(absl::InvalidArgumentError("Close: expected an open container, found none"));
+    return;
+  }
+  if (has_key_) {
+    FailAt(open_.back(),
+           absl::StrCat("expected a node after its key, found the end of the ",
+                        NodeKindName(columns().kinds[open_.back()]), " after ", KeyFound()));
+    return;
+  }
+  last_child_ = open_.back();
+  columns().ends[last_child_] = next_node();
+  open_.pop_back();
+}
+
+void TreeDefBuilder::Leaf() {
+  const NodeId node = next_node();
+  if (Add(NodeKind::kLeaf)) columns().leaf_nodes.push_back(node);
+}
+
+void TreeDefBuilder::None() { Add(NodeKind::kNone); }
+
+void TreeDefBuilder::Alias(NodeId target) {
+  if (!status_.ok()) return;
+  const NodeId node = next_node();
+  if (target >= node) {
+    FailAtNext(
+        absl::StrCat("expected an alias of a node before it, found node ", target, " of ", node));
+    return;
+  }
+  const TreeDefColumns& c = columns();
+  if (c.ends[target] == 0 || c.kinds[target] == NodeKind::kAlias) {
+    FailAtNext(absl::StrCat(
+        "expected an alias of a node that is complete and no alias, found ",
+        internal::PathForMessage(c, target),
+        c.ends[target] == 0 ? ", which contains it (a cycle)" : ", which is an alias"));
+    return;
+  }
+  if (!Add(NodeKind::kAlias)) return;
+  columns().aux[node] = target;
+  columns().alias_nodes.push_back(node);
+}
+
+void TreeDefBuilder::Tag(absl::string_view tag) {
+  if (!status_.ok()) return;
+  if (next_node() == 0) {
+    Fail(absl::InvalidArgumentError(
+        absl::StrCat("Tag ", NameForMessage(tag), ": expected a node before it, found none")));
+  } else if (tag.empty()) {
+    FailAt(next_node() - 1, "expected a tag that is not empty, found ''");
+  } else if (!IsValidUtf8(tag)) {
+    FailAt(next_node() - 1, absl::StrCat("expected a tag in UTF-8, found ", NameForMessage(tag)));
+  } else {
+    tags_.emplace_back(tag);
+  }
+}
+
+absl::StatusOr<TreeDef> TreeDefBuilder::Build() && {
+  if (status_.ok()) StoreTags();
+  if (status_.ok() && next_node() == 0) {
+    Fail(absl::InvalidArgumentError("Build: expected a root, found no node"));
+  }
+  if (status_.ok() && !open_.empty()) {
+    FailAt(open_.back(), absl::StrCat("expected a ", NodeKindName(columns().kinds[open_.back()]),
+                                      " that is closed, found the end"));
+  }
+  if (!status_.ok()) return status_;
+  columns().leaf_begins.push_back(static_cast<uint32_t>(columns().leaf_nodes.size()));
+  rep_->hash = internal::HashOf(columns());
+  return internal::TreeDefInterner::Global().Intern(std::move(rep_));
+}
+
+bool TreeDefBuilder::Add(NodeKind kind) {
+  if (!status_.ok() || !StoreTags()) return false;
+  const NodeId node = next_node();
+  if (node >= limits_.nodes) {
+    return Fail(absl::ResourceExhaustedError(
+        absl::StrCat("expected at most ", limits_.nodes, " nodes, found more")));
+  }
+  uint32_t stored = 0;
+  if (!StoreKey(&stored)) return false;
+  TreeDefColumns& c = columns();
+  c.kinds.push_back(kind);
+  c.keys.push_back(stored);
+  c.parents.push_back(open_.empty() ? kNoNode : open_.back());
+  c.ends.push_back(node + 1);
+  c.child_counts.push_back(0);
+  c.aux.push_back(0);
+  c.leaf_begins.push_back(static_cast<uint32_t>(c.leaf_nodes.size()));
+  if (!open_.empty()) ++c.child_counts[open_.back()];
+  last_child_ = node;
+  has_key_ = false;
+  return true;
+}
+
+bool TreeDefBuilder::StoreKey(uint32_t* stored) {
+  if (open_.empty()) {
+    if (next_node() != kRootNode) {
+      return Fail(absl::InvalidArgumentError("expected one root, found a second node beside it"));
+    }
+    const bool is_root_key = !has_key_ || (key_.kind == KeyKind::kIndex && key_.index == 0);
+    return is_root_key || FailAtNext(absl::StrCat("expected no key, found ", KeyFound()));
+  }
+  switch (columns().kinds[open_.back()]) {
+    case NodeKind::kStruct:
+      return StoreAttribute(stored);
+    case NodeKind::kDict:
+      if (has_key_ && key_.kind == KeyKind::kIndex) return StoreInt(stored);
+      return StoreItem(stored);
+    default:
+      return StorePosition(stored);
+  }
+}
+
+bool TreeDefBuilder::StorePosition(uint32_t* stored) {
+  *stored = columns().child_counts[open_.back()];
+  if (!has_key_ || (key_.kind == KeyKind::kIndex && key_.index == *stored)) return true;
+  return FailAt(open_.back(), absl::StrCat("expected no key or index [", *stored,
+                                           "] for the next child, found ", KeyFound()));
+}
+
+bool TreeDefBuilder::StoreAttribute(uint32_t* stored) {
+  if (!has_key_ || key_.kind != KeyKind::kAttribute) {
+    return FailAt(
+        open_.back(),
+        absl::StrCat("expected an attribute for a child of a struct, found ", KeyFound()));
+  }
+  return CheckGrows() && StoreString(key_name_, "attribute", stored);
+}
+
+bool TreeDefBuilder::StoreItem(uint32_t* stored) {
+  if (!has_key_ || key_.kind != KeyKind::kItem) {
+    return FailAt(open_.back(), absl::StrCat("expected an item or an index for a child of a dict, "
+                                             "found ",
+                                             KeyFound()));
+  }
+  if (columns().aux[open_.back()] != 0) {
+    return FailAt(open_.back(), absl::StrCat("expected an index, as for the other children of this "
+                                             "dict, found ",
+                                             KeyFound()));
+  }
+  return CheckGrows() && StoreString(key_name_, "item", stored);
+}
+
+bool TreeDefBuilder::StoreInt(uint32_t* stored) {
+  TreeDefColumns& c = columns();
+  const NodeId dict = open_.back();
+  if (c.child_counts[dict] > 0 && c.aux[dict] == 0) {
+    return FailAt(dict,
+                  absl::StrCat("expected an item, as for the other children of this dict, found ",
+                               KeyFound()));
+  }
+  if (!CheckGrows()) return false;
+  c.aux[dict] = 1;
+  *stored = static_cast<uint32_t>(c.ints.size());
+  c.ints.push_back(key_.index);
+  return true;
+}
+
+bool TreeDefBuilder::CheckGrows() {
+  if (last_child_ == kNoNode) return true;
+  const KeyRef last = KeyOf(columns(), last_child_);
+  const KeyRef next{key_.kind, key_name_, key_.index};
+  if (last < next) return true;
+  std::string expected;
+  internal::AppendKeyForMessage(last, &expected);
+  return FailAtNext(absl::StrCat("expected a key greater than ", expected, ", found ",
+                                 last == next ? "it again" : KeyFound()));
+}
+
+bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what, uint32_t* id) {
+  *id = strings_->Find(text);
+  if (*id != internal::StringTable::kNotFound) return true;
+  // The node of a type name or tag is there already, that of a key is yet to come.
+  const NodeId node = what == "attribute" || what == "item" ? open_.back() : next_node() - 1;
+  if (!IsValidUtf8(text)) {
+    return FailAt(node, absl::StrCat("expected ", what, " in UTF-8, found ", NameForMessage(text)));
+  }
+  if (text.size() > limits_.string_bytes - strings_->bytes()) {
+    return Fail(absl::ResourceExhaustedError(
+        absl::StrCat("at ", internal::PathForMessage(columns(), node), ": expected at most ",
+                     limits_.string_bytes, " bytes of keys, type names and tags, found more")));
+  }
+  *id = strings_->Add(text);
+  return true;
+}
+
+bool TreeDefBuilder::StoreTags() {
+  if (tags_.empty()) return true;
+  std::sort(tags_.begin(), tags_.end());
+  tags_.erase(std::unique(tags_.begin(), tags_.end()), tags_.end());
+  for (const std::string& tag : tags_) {
+    uint32_t id = 0;
+    if (columns().tags.size() >= limits_.tags) {
+      return Fail(absl::ResourceExhaustedError(
+          absl::StrCat("at ", internal::PathForMessage(columns(), next_node() - 1),
+                       ": expected at most ", limits_.tags, " tags of all nodes, found more")));
+    }
+    if (!StoreString(tag, "tag", &id)) return false;
+    columns().tags.push_back({next_node() - 1, id});
+  }
+  tags_.clear();
+  return true;
+}
+
+bool TreeDefBuilder::FailAtNext(absl::string_view what) {
+  if (open_.empty()) return FailAt(kRootNode, what);
+  std::string path =
+      open_.back() == kRootNode ? "" : internal::PathForMessage(columns(), open_.back());
+  const NodeKind container = columns().kinds[open_.back()];
+  const bool by_position = container != NodeKind::kStruct && container != NodeKind::kDict;
+  if (by_position) {
+    absl::StrAppend(&path, "[", columns().child_counts[open_.back()], "]");
+  } else if (has_key_ && IsValidUtf8(key_name_)) {
+    internal::AppendKeyForMessage({key_.kind, key_name_, key_.index}, &path);
+  } else {
+    return FailAt(open_.back(), what);
+  }
+  return Fail(absl::InvalidArgumentError(absl::StrCat("at ", path, ": ", what)));
+}
+
+bool TreeDefBuilder::FailAt(NodeId node, absl::string_view what) {
+  return Fail(absl::InvalidArgumentError(
+      absl::StrCat("at ", internal::PathForMessage(columns(), node), ": ", what)));
+}
+
+bool TreeDefBuilder::Fail(absl::Status status) {
+  status_ = std::move(status);
+  return false;
+}
+
+std::string TreeDefBuilder::KeyFound() const {
+  if (!has_key_) return "no key";
+  if (!IsValidUtf8(key_name_))
+    return absl::StrCat("a key that is not UTF-8: ", NameForMessage(key_name_));
+  std::string text;
+  internal::AppendKeyForMessage({key_.kind, key_name_, key_.index}, &text);
+  const char* kind = key_.kind == KeyKind::kAttribute ? "attribute "
+                     : key_.kind == KeyKind::kItem    ? "item "
+                                                      : "index ";
+  return kind + text;
+}
+
+}  // namespace leafstore

@@ -1,0 +1,298 @@
+// The lookups of TreeDef: by key, by path, by dotted name.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/near_names.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/path_text.h"
+#include "leafstore/treedef/treedef.h"
+#include "leafstore/treedef/treedef_derived.h"
+
+namespace leafstore {
+
+using internal::Children;
+using internal::StringOf;
+using internal::TreeDefColumns;
+
+namespace {
+
+// The least position of a child whose key is not less than `name`.
+uint32_t LowerBound(const TreeDefColumns& columns, const Children& children,
+                    absl::string_view name) {
+  uint32_t begin = 0;
+  uint32_t end = children.size();
+  while (begin < end) {
+    const uint32_t middle = begin + (end - begin) / 2;
+    if (StringOf(columns, columns.keys[children[middle]]) < name) {
+      begin = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return begin;
+}
+
+NodeId FindByName(const TreeDefColumns& columns, const Children& children, absl::string_view name) {
+  const uint32_t position = LowerBound(columns, children, name);
+  if (position == children.size()) return kNoNode;
+  const NodeId child = children[position];
+  return StringOf(columns, columns.keys[child]) == name ? child : kNoNode;
+}
+
+NodeId FindByInt(const TreeDefColumns& columns, const Children& children, int64_t index) {
+  uint32_t begin = 0;
+  uint32_t end = children.size();
+  while (begin < end) {
+    const uint32_t middle = begin + (end - begin) / 2;
+    const int64_t found = columns.ints[columns.keys[children[middle]]];
+    if (found == index) return children[middle];
+    if (found < index) {
+      begin = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return kNoNode;
+}
+
+NodeId FindByPosition(const Children& children, int64_t index) {
+  if (index < 0 || index >= children.size()) return kNoNode;
+  return children[static_cast<uint32_t>(index)];
+}
+
+bool HasNamedChildren(const TreeDef& def, NodeId node) {
+  return def.kind(node) == NodeKind::kStruct ||
+         (def.kind(node) == NodeKind::kDict && !def.has_int_keys(node));
+}
+
+// At most so many children are suggested instead of one that is not there.
+constexpr uint32_t kMaxCandidates = 4096;
+
+// "; did you mean ...?" for a child of `node`, each as `text` appends it.
+template <typename Text>
+std::string SuggestChild(const TreeDef& def, NodeId node, absl::string_view wanted,
+                         const Text& text) {
+  if (!HasNamedChildren(def, node)) return "";
+  std::vector<std::string> candidates;
+  for (NodeId child = def.first_child(node);
+       child != def.end(node) && candidates.size() < kMaxCandidates; child = def.end(child)) {
+    const KeyRef key = def.key(child);
+    if (key.name.size() > kMaxNearNameSize) continue;
+    text(key, &candidates.emplace_back());
+  }
+  return DidYouMean(wanted, candidates);
+}
+
+// "a dict of 3 without it", "a leaf": what is there instead of a container with the child.
+std::string WhatItIs(const TreeDef& def, NodeId node) {
+  const NodeKind kind = def.kind(node);
+  if (kind == NodeKind::kNone) return "none";
+  if (!IsContainer(kind)) return absl::StrCat("a ", NodeKindName(kind));
+  return absl::StrCat("a ", NodeKindName(kind), " of ", def.child_count(node), " without it");
+}
+
+absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {
+  std::string wanted;
+  internal::AppendKeyForMessage(key, &wanted);
+  return absl::NotFoundError(absl::StrCat("at ", def.PathForMessage(node), ": expected a child ",
+                                          wanted, ", found ", WhatItIs(def, node),
+                                          SuggestChild(def, node, wanted, AppendKeyText)));
+}
+
+// The search for the nodes that have a dotted name. The same name may be read in several ways, as
+// keys may have dots in them; all are tried, by depth first, until two nodes are found.
+class DottedSearch {
+ public:
+  DottedSearch(const TreeDef& def, const internal::TreeDefRep& rep, absl::string_view name)
+      : def_(def), rep_(rep), name_(name) {}
+
+  absl::StatusOr<NodeId> Run() {
+    if (name_.empty()) found_.push_back(0);
+    Enter({kRootNode, 0, kNoStep});
+    while (!open_.empty() && found_.size() < 2) {
+      const uint32_t step = open_.back();
+      open_.pop_back();
+      Expand(step);
+    }
+    if (found_.empty()) return NotFound();
+    if (found_.size() == 2) return Ambiguous();
+    return steps_[found_[0]].node;
+  }
+
+ private:
+  static constexpr uint32_t kNoStep = 0xffffffff;
+
+  // A node that was reached, and where the name of its child would begin.
+  struct Step {
+    NodeId node;
+    size_t at;
+    uint32_t from;
+  };
+
+  void Enter(const Step& step) {
+    // Through aliases a node can be reached on many ways; where it goes on is always the same.
+    if (def_.has_aliases() && !seen_.insert({def_.Resolve(step.node), step.at}).second) return;
+    steps_.push_back(step);
+    open_.push_back(static_cast<uint32_t>(steps_.size() - 1));
+  }
+
+  // Goes to all children whose key is the rest of the name, or the rest up to a dot.
+  void Expand(uint32_t from) {
+    const Step step = steps_[from];
+    if (step.at > deepest_at_) {
+      deepest_at_ = step.at;
+      deepest_ = step.node;
+    }
+    const NodeId node = def_.Resolve(step.node);
+    if (HasNamedChildren(def_, node)) {
+      ExpandNames(from, node, step.at);
+    } else if (IsContainer(def_.kind(node))) {
+      ExpandNumber(from, node, step.at);
+    }
+  }
+
+  // From the longest to the shortest: the greatest key that is not greater than the rest is the
+  // longest that begins it, or else tells how long such a key can be at most.
+  void ExpandNames(uint32_t from, NodeId node, size_t at) {
+    const Children children(rep_, node);
+    absl::string_view rest = name_.substr(at);
+    while (true) {
+      uint32_t position = LowerBound(rep_.columns, children, rest);
+      if (position == children.size() || KeyName(children[position]) != rest) {
+        if (position == 0) return;
+        --position;
+      }
+      const absl::string_view key = KeyName(children[position]);
+      const size_t same =
+          std::mismatch(key.begin(), key.end(), rest.begin(), rest.end()).first - key.begin();
+      if (same == key.size() && EndsAt(at + same)) Arrive(children[position], from, at + same);
+      // A next candidate is shorter than this one or has at most what is the same, and ends at a
+      // dot.
+      size_t size = same == key.size() ? same : same + 1;
+      do {
+        if (size == 0) return;
+        --size;
+      } while (!EndsAt(at + size));
+      rest = rest.substr(0, size);
+    }
+  }
+
+  void ExpandNumber(uint32_t from, NodeId node, size_t at) {
+    const size_t end = std::min(name_.find('.', at), name_.size());
+    const absl::string_view digits = name_.substr(at, end - at);
+    int64_t index = 0;
+    if (!absl::SimpleAtoi(digits, &index) || absl::StrCat(index) != digits) return;
+    const NodeId child = def_.FindChild(node, KeyRef::Index(index));
+    if (child != kNoNode) Arrive(child, from, end);
+  }
+
+  void Arrive(NodeId node, uint32_t from, size_t end) {
+    if (end < name_.size()) {
+      Enter({node, end + 1, from});
+      return;
+    }
+    for (uint32_t other : found_) {
+      if (steps_[other].node == node) return;
+    }
+    steps_.push_back({node, end, from});
+    found_.push_back(static_cast<uint32_t>(steps_.size() - 1));
+  }
+
+  bool EndsAt(size_t end) const { return end == name_.size() || name_[end] == '.'; }
+  absl::string_view KeyName(NodeId node) const {
+    return StringOf(rep_.columns, rep_.columns.keys[node]);
+  }
+
+  // The canonical text of the way that led to a step.
+  std::string TextOf(uint32_t step) const {
+    std::vector<NodeId> way;
+    for (; steps_[step].from != kNoStep; step = steps_[step].from) way.push_back(steps_[step].node);
+    if (way.empty()) return "(root)";
+    std::string text;
+    for (size_t i = way.size(); i > 0; --i) AppendKeyText(def_.key(way[i - 1]), &text);
+    return text;
+  }
+
+  absl::Status Ambiguous() const {
+    return absl::InvalidArgumentError(
+        absl::StrCat("dotted name ", Shown(name_), ": expected one node, found ",
+                     Shown(TextOf(found_[0])), " and ", Shown(TextOf(found_[1]))));
+  }
+
+  absl::Status NotFound() const {
+    const NodeId node = def_.Resolve(deepest_);
+    const absl::string_view rest = name_.substr(deepest_at_);
+    return absl::NotFoundError(
+        absl::StrCat("dotted name ", Shown(name_), ": at ", def_.PathForMessage(node),
+                     ": expected a child ", Shown(rest), ", found ", WhatItIs(def_, node),
+                     SuggestChild(def_, node, rest.substr(0, rest.find('.')), AppendDottedKey)));
+  }
+
+  static std::string Shown(absl::string_view text) { return internal::NameForMessage(text); }
+
+  const TreeDef& def_;
+  const internal::TreeDefRep& rep_;
+  const absl::string_view name_;
+  std::vector<Step> steps_;
+  std::vector<uint32_t> open_;   // steps to go on from
+  std::vector<uint32_t> found_;  // steps whose nodes have the name
+  absl::flat_hash_set<std::pair<NodeId, size_t>> seen_;
+  NodeId deepest_ = kRootNode;
+  size_t deepest_at_ = 0;
+};
+
+}  // namespace
+
+NodeId TreeDef::FindChild(NodeId node, const KeyRef& key) const {
+  const bool by_name = key.kind != KeyKind::kIndex;
+  switch (kind(node)) {
+    case NodeKind::kStruct:
+      if (key.kind != KeyKind::kAttribute) return kNoNode;
+      return FindByName(columns(), Children(*rep_, node), key.name);
+    case NodeKind::kDict:
+      if (key.kind == KeyKind::kAttribute || by_name == has_int_keys(node)) return kNoNode;
+      if (by_name) return FindByName(columns(), Children(*rep_, node), key.name);
+      return FindByInt(columns(), Children(*rep_, node), key.index);
+    case NodeKind::kList:
+    case NodeKind::kTuple:
+    case NodeKind::kCustom:
+      return by_name ? kNoNode : FindByPosition(Children(*rep_, node), key.index);
+    default:
+      return kNoNode;
+  }
+}
+
+absl::StatusOr<NodeId> TreeDef::Find(const Path& path) const {
+  NodeId node = kRootNode;
+  for (const Key& key : path.keys()) {
+    const NodeId owner = Resolve(node);
+    node = FindChild(owner, key.ref());
+    if (node == kNoNode) return NoChild(*this, owner, key.ref());
+  }
+  return node;
+}
+
+absl::StatusOr<NodeId> TreeDef::Find(absl::string_view path_text) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Path path, Path::Parse(path_text));
+  return Find(path);
+}
+
+absl::StatusOr<NodeId> TreeDef::FindDotted(absl::string_view dotted) const {
+  if (dotted.size() > Path::kMaxTextSize) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "a dotted name: expected at most ", Path::kMaxTextSize, " bytes, found ", dotted.size()));
+  }
+  return DottedSearch(*this, *rep_, dotted).Run();
+}
+
+}  // namespace leafstore
