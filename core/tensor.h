@@ -152,6 +152,8 @@ class Tensor {
   absl::Span<const std::byte> bytes() && = delete;  // would dangle
 
   // The elements, row-major. error InvalidArgument: T is not the dtype's type.
+  // Name the span before a range-based `for` over it: `for (float x : t.data<float>().value())`
+  // reads the StatusOr after its end, by a rule of C++20's.
   template <typename T>
   absl::StatusOr<absl::Span<const T>> data() const&;
   template <typename T>

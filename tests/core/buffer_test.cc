@@ -20,12 +20,6 @@
 
 #include "tests/core/status_matchers.h"
 
-// A refused allocation is an error here, not an abort of the sanitizer's.
-extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "allocator_may_return_null=1"; }
-extern "C" const char* __tsan_default_options();
-extern "C" const char* __tsan_default_options() { return "allocator_may_return_null=1"; }
-
 namespace leafstore {
 namespace {
 

@@ -722,7 +722,8 @@ bool IsUniform(const Tensor& tensor) {
 
 void Fill(Tensor& tensor, float value) {
   MutableTensor writing = tensor.Mutate().value();
-  for (float& element : writing.data<float>().value()) element = value;
+  const absl::Span<float> elements = writing.data<float>().value();
+  std::fill(elements.begin(), elements.end(), value);
 }
 
 TEST(TensorThreadTest, SnapshotsAreReadWhileTheTensorIsWritten) {
