@@ -1,0 +1,147 @@
+// Definition: what is left of a model when its tensors are taken out. The structure, the static
+// leaves, and of each tensor its dtype and shape. (Inox calls it ModuleDef.)
+//
+//   auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
+//   ... partition, train and save the tensors ...
+//   ParamStore all = definition.Build(std::move(frozen), rest).value();
+//   Mlp model = definition.BuildModel<Mlp>(frozen, rest).value();
+//
+// It is to tensors what a constructor is to arguments: small, immutable, comparable, hashable, fit
+// to be the key of a cache. Two Definitions are equal when any tensors that fit one fit the other
+// and make the same model.
+//
+// Errors. Build reports all at once, as Merge does: what is missing, unexpected (not in the
+// structure), there twice (also a static leaf, which the Definition has already), and of another
+// dtype or shape than the tensor that was taken out. After an error the groups are as before.
+//
+// Threads: immutable and cheap to copy; calls are safe from many threads.
+#ifndef LEAFSTORE_STORE_DEFINITION_H_
+#define LEAFSTORE_STORE_DEFINITION_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "leafstore/core/dtype.h"
+#include "leafstore/core/shape.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/flatten.h"
+#include "leafstore/store/merge.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore {
+
+class Definition {
+ public:
+  // What a tensor was when it was taken out.
+  struct TensorSpec {
+    DType dtype;
+    Shape shape;
+    friend bool operator==(const TensorSpec&, const TensorSpec&) = default;
+  };
+  struct Taken;
+
+  // The definition of the structure None, without tensors.
+  Definition();
+
+  // Takes a whole model's store apart: {definition, tensors}. The tensors are a group on the Layout
+  // of `def`, moved, not copied. A store of another Layout meets `def` by path.
+  // error InvalidArgument: leaves are missing or unexpected; all are named. error
+  // FailedPrecondition: a borrow is open. The store is then as before. O(leaves).
+  static absl::StatusOr<Taken> Take(const TreeDef& def, ParamStore&& store);
+
+  const TreeDef& def() const { return rep_->def; }
+  // The static leaves, a group on the Layout of def().
+  const ParamStore& statics() const { return rep_->statics; }
+  // The slots of the tensors, and what is expected in each: by place in this set.
+  const SlotSet& tensor_slots() const { return rep_->tensor_slots; }
+  absl::Span<const TensorSpec> tensor_specs() const { return rep_->specs; }
+
+  // What Build would say of these groups. O(leaves).
+  MergeReport Check(absl::Span<const ParamStore* const> groups) const;
+
+  // The complete store, from groups that together have every tensor. Rvalues are moved in, const
+  // groups shared by value. By position where they are on the Layout of def(), otherwise by path.
+  // error InvalidArgument: as above. error FailedPrecondition: a borrow is open in a group.
+  // O(leaves).
+  template <typename... Groups>
+  requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
+      absl::StatusOr<ParamStore> Build(Groups&&... groups)
+  const {
+    const std::vector<internal::MergeInput> inputs = {
+        internal::ToMergeInput(std::forward<Groups>(groups))...};
+    return BuildFrom(inputs);
+  }
+
+  // The model itself; leaves of rvalues are moved into it. error InvalidArgument also: the model's
+  // type does not fit the structure. After an error `out` is as before too.
+  template <typename T, typename... Groups>
+  requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...) absl::Status
+      BuildInto(T* out, Groups&&... groups)
+  const {
+    const std::vector<internal::MergeInput> inputs = {
+        internal::ToMergeInput(std::forward<Groups>(groups))...};
+    const std::vector<Origin> origins = OriginsOf(inputs);
+    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, BuildFrom(inputs));
+    absl::Status status = Unflatten(def(), std::move(all), out);
+    if (!status.ok()) GiveBack(std::move(all), inputs, origins);
+    return status;
+  }
+  template <typename T, typename... Groups>
+  requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
+      absl::StatusOr<T> BuildModel(Groups&&... groups)
+  const {
+    T model{};
+    LEAFSTORE_RETURN_IF_ERROR(BuildInto(&model, std::forward<Groups>(groups)...));
+    return model;
+  }
+
+  // Equal structure, static leaves and tensor specs. O(leaves); O(1) for copies.
+  friend bool operator==(const Definition& a, const Definition& b) { return a.Equals(b); }
+  template <typename H>
+  friend H AbslHashValue(H h, const Definition& definition) {
+    return H::combine(std::move(h), definition.rep_->hash);
+  }
+
+ private:
+  struct Rep {
+    TreeDef def;
+    ParamStore statics;
+    SlotSet tensor_slots;
+    std::vector<TensorSpec> specs;
+    size_t hash = 0;  // made with the rest: what is equal has the same
+  };
+  explicit Definition(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
+
+  // Which leaves a group had, for giving them back.
+  struct Origin {
+    Layout layout;
+    SlotSet slots;
+  };
+
+  absl::StatusOr<ParamStore> BuildFrom(absl::Span<const internal::MergeInput> inputs) const;
+  static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);
+  void GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
+                absl::Span<const Origin> origins) const;
+  void CheckSpecs(const ParamStore& group, MergeReport* report) const;
+  bool Equals(const Definition& other) const;
+
+  std::shared_ptr<const Rep> rep_;
+};
+
+struct Definition::Taken {
+  Definition definition;
+  ParamStore tensors;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_STORE_DEFINITION_H_
