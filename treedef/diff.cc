@@ -83,15 +83,16 @@ class TreeDefDiffer {
     return partners_[a_.alias_target(a)] == b_.alias_target(b);
   }
 
-  // Whether the children of both have keys of one kind. Where one has no children it has.
+  // Whether the children of both have keys of one kind, so that paths can be equal. A container
+  // without children goes with others of its kind.
   bool HaveSameKeys(NodeId a, NodeId b) {
     const NodeKind kind_a = a_.kind(a);
     const NodeKind kind_b = b_.kind(b);
-    if (IsPositional(kind_a)) return IsPositional(kind_b);
-    if (kind_a != kind_b || !IsContainer(kind_a)) return false;
+    if (!IsContainer(kind_a) || !IsContainer(kind_b)) return false;
     const bool both = a_.child_count(a) > 0 && b_.child_count(b) > 0;
-    if (!both || a_.has_int_keys(a) == b_.has_int_keys(b)) return true;
-    Add(What::kKeyType, a, b);
+    if (!both) return kind_a == kind_b || (IsPositional(kind_a) && IsPositional(kind_b));
+    if (a_.key(a + 1).kind == b_.key(b + 1).kind) return true;
+    if (kind_a == kind_b) Add(What::kKeyType, a, b);
     return false;
   }
 

@@ -6,9 +6,9 @@
 //   // at .layers[2]: only in the first: struct Linear with 2 leaves
 //   // at .head: type name Linear and Dense
 //
-// A node that is in one alone stands for all that is below it. Below a pair of nodes of which the
-// children have keys of different kinds nothing is compared; lists, tuples and customs are compared
-// by position.
+// A node that is in one alone stands for all that is below it. Below nodes of different kinds the
+// comparison goes on where the children have keys of one kind (as in a list and a tuple), and paths
+// can be the same.
 //
 // Threads: functions of values; safe.
 #ifndef LEAFSTORE_TREEDEF_DIFF_H_
