@@ -148,6 +148,8 @@ function(leafstore_test_settings target)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${target} PRIVATE LEAFSTORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   target_link_libraries(${target} PRIVATE GTest::gtest GTest::gmock)
+  separate_arguments(flags UNIX_COMMAND "${LEAFSTORE_TEST_FLAGS}")
+  target_compile_options(${target} PRIVATE ${flags})
 endfunction()
 
 # The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name. With FULL, the
