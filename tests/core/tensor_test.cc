@@ -768,15 +768,15 @@ TEST(TensorThreadTest, EveryThreadWritesItsOwnCopy) {
 TEST(TensorThreadTest, WritesInPlaceOnceAReaderInAnotherThreadIsDone) {
   Tensor tensor = Tensor::Zeros(DType::kF32, {256}).value();
   std::atomic<int> torn{0};
+  std::atomic<int> dropped{0};
   std::vector<std::thread> readers;
   for (int round = 1; round <= 50; ++round) {
-    std::atomic<bool> dropped{false};
     readers.emplace_back([copy = tensor, &torn, &dropped]() mutable {
       if (!IsUniform(copy)) ++torn;
       copy = Tensor();
-      dropped.store(true, std::memory_order_relaxed);  // relaxed: orders nothing itself
+      dropped.fetch_add(1, std::memory_order_relaxed);  // relaxed: orders nothing itself
     });
-    while (!dropped.load(std::memory_order_relaxed)) std::this_thread::yield();
+    while (dropped.load(std::memory_order_relaxed) < round) std::this_thread::yield();
     EXPECT_TRUE(WritesInPlace(tensor));
     Fill(tensor, static_cast<float>(round));
   }
