@@ -39,25 +39,22 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "leafstore/optim/named_store.h"
 #include "leafstore/optim/rules.h"
+#include "leafstore/store/pack.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
 
-class Packed;
-
-// A part of an optimizer's state: "exp_avg", "exp_avg_sq", "momentum_buffer" hold tensors like the
-// parameters, "step" an int for each of them.
-struct NamedStore {
-  std::string name;
-  ParamStore store;
-};
+// A group to be stepped; and one that is only read, as gradients are.
+using GroupRef = std::variant<ParamStore*, Packed*>;
+using ConstGroupRef = std::variant<const ParamStore*, const Packed*>;
 
 // The numbers of one step.
 struct StepOptions {
@@ -133,6 +130,7 @@ class Optimizer {
                                                  const std::vector<NamedStore>& adopt = {});
 
  private:
+  friend class OptimizerSet;
   struct Rep;
   explicit Optimizer(std::unique_ptr<Rep> rep);
 

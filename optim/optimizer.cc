@@ -1,0 +1,127 @@
+#include "leafstore/optim/optimizer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/optim/optimizer_rep.h"
+
+namespace leafstore {
+
+using internal::GroupSpec;
+using internal::OptimizerState;
+
+Optimizer::Optimizer(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
+Optimizer::Optimizer(Optimizer&&) noexcept = default;
+Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
+Optimizer::~Optimizer() = default;
+
+absl::StatusOr<Optimizer> Optimizer::Create(const Rule& rule, const ParamStore& group) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckRule(rule));
+  LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, GroupSpec::Create(group));
+  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerState state, ZeroState(spec, MomentNames(rule), nullptr));
+  return Optimizer(std::make_unique<Rep>(rule, std::move(spec), std::move(state)));
+}
+
+absl::StatusOr<Optimizer> Optimizer::Create(const Rule& rule, const Packed& group) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckRule(rule));
+  LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, GroupSpec::Create(group));
+  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerState state, ZeroState(spec, MomentNames(rule), &group));
+  return Optimizer(std::make_unique<Rep>(rule, std::move(spec), std::move(state)));
+}
+
+absl::StatusOr<std::unique_ptr<Optimizer::Rep>> Optimizer::Rep::Adopting(
+    const Rule& rule, ConstGroupRef group,
+    absl::Span<const std::vector<NamedStore>* const> sources) {
+  const Packed* const* packed = std::get_if<const Packed*>(&group);
+  absl::StatusOr<GroupSpec> spec = packed != nullptr
+                                       ? GroupSpec::Create(**packed)
+                                       : GroupSpec::Create(*std::get<const ParamStore*>(group));
+  if (!spec.ok()) return spec.status();
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      OptimizerState state,
+      GatherState(*spec, MomentNames(rule), sources, packed != nullptr ? *packed : nullptr));
+  return std::make_unique<Rep>(rule, *std::move(spec), std::move(state));
+}
+
+const Rule& Optimizer::rule() const { return rep_->rule; }
+const Layout& Optimizer::layout() const { return rep_->spec.layout(); }
+const SlotSet& Optimizer::slots() const { return rep_->spec.slots(); }
+bool Optimizer::packed() const { return rep_->spec.pack().has_value(); }
+
+absl::Status Optimizer::Rep::Step(GroupRef params, ConstGroupRef grads,
+                                  const StepOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(plan.Prepare({spec, &state}, params, grads, options));
+  plan.Commit({spec, &state}, rule, options);
+  return absl::OkStatus();
+}
+
+absl::Status Optimizer::Step(ParamStore* params, const ParamStore& grads,
+                             const StepOptions& options) {
+  return rep_->Step(params, &grads, options);
+}
+absl::Status Optimizer::Step(Packed* params, const Packed& grads, const StepOptions& options) {
+  return rep_->Step(params, &grads, options);
+}
+absl::Status Optimizer::Step(Packed* params, const ParamStore& grads, const StepOptions& options) {
+  return rep_->Step(params, &grads, options);
+}
+
+int64_t Optimizer::StepCountOf(Slot slot) const {
+  const uint32_t place = rep_->spec.slots().PlaceOf(slot);
+  return place == kNoPlace ? 0 : rep_->state.steps[place];
+}
+
+std::vector<NamedStore> Optimizer::state() const {
+  return ExportState(rep_->spec, MomentNames(rep_->rule), rep_->state);
+}
+
+absl::StatusOr<OptimizerState> Optimizer::Rep::Restored(
+    const std::vector<NamedStore>& given) const {
+  // A moment has the leaves of the group, which is all that a pack is made like another for.
+  const Packed* like = state.packed.empty() ? nullptr : &state.packed[0];
+  return RestoreState(spec, MomentNames(rule), given, like);
+}
+
+absl::Status Optimizer::LoadState(const std::vector<NamedStore>& state) {
+  LEAFSTORE_ASSIGN_OR_RETURN(rep_->state, rep_->Restored(state));
+  return absl::OkStatus();
+}
+
+absl::Status Optimizer::LoadState(std::vector<NamedStore>&& state) {
+  const std::vector<NamedStore>& readable = state;
+  LEAFSTORE_RETURN_IF_ERROR(LoadState(readable));
+  state.clear();
+  return absl::OkStatus();
+}
+
+std::vector<NamedStore> Optimizer::Rep::LeftBy(absl::Span<const Rep* const> takers) const {
+  std::vector<uint32_t> left;
+  for (uint32_t place = 0; place < spec.size(); ++place) {
+    const bool taken = std::any_of(takers.begin(), takers.end(), [&](const Rep* taker) {
+      return taker->spec.Has(spec, place) && MomentNames(taker->rule) == MomentNames(rule);
+    });
+    if (spec.leaf(place).is_tensor() && !taken) left.push_back(place);
+  }
+  return ExportState(spec, MomentNames(rule), state, left);
+}
+
+absl::StatusOr<std::vector<NamedStore>> Optimizer::Rep::Rebind(
+    ConstGroupRef group, const std::vector<NamedStore>& adopt) {
+  const std::vector<NamedStore> own = ExportState(spec, MomentNames(rule), state);
+  LEAFSTORE_ASSIGN_OR_RETURN(std::unique_ptr<Rep> next, Adopting(rule, group, {&own, &adopt}));
+  std::vector<NamedStore> left = LeftBy({next.get()});
+  *this = std::move(*next);
+  return left;
+}
+
+absl::StatusOr<std::vector<NamedStore>> Optimizer::Rebind(const ParamStore& group,
+                                                          const std::vector<NamedStore>& adopt) {
+  return rep_->Rebind(&group, adopt);
+}
+absl::StatusOr<std::vector<NamedStore>> Optimizer::Rebind(const Packed& group,
+                                                          const std::vector<NamedStore>& adopt) {
+  return rep_->Rebind(&group, adopt);
+}
+
+}  // namespace leafstore
