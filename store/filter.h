@@ -5,9 +5,9 @@
 //   Filter from_user = Filter::Parse("re:.*bias and not tag:frozen").value();
 //
 // What is asked. Every node from the root down, containers too (aliases never), each with its path,
-// kind, type name, tags, and for a leaf its dtype, shape and size. Partition (partition.h) says what
-// follows from a match. Since containers are asked, Not(DTypeIs(kF32)) matches the root and takes
-// everything: that is the rule. LeavesOnly(f) asks f of leaves alone.
+// kind, type name, tags, and for a leaf its dtype, shape and size. Partition (partition.h) says
+// what follows from a match. Since containers are asked, Not(DTypeIs(kF32)) matches the root and
+// takes everything: that is the rule. LeavesOnly(f) asks f of leaves alone.
 //
 // Globs match the keys of a path one by one, in dotted form:
 //
@@ -21,12 +21,15 @@
 //
 //   expression := term { "or" term } ;  term := factor { "and" factor } ;
 //   factor     := "not" factor | "(" expression ")" | atom
-//   atom       := "static" | "tensor" | "leaf" | "all" | "none-of" is not a word, use not
+//   atom       := "static" | "tensor" | "leaf" | "all"
 //               | "re:" REGEX | "dtype:" NAME | "rank:" N | "bytes:" ("<"|"<="|">"|">="|"=") N
-//               | "kind:" NAME | "type:" NAME | "tag:" NAME | GLOB
+//               | "kind:" NAME | "type:" NAME | "tag:" NAME | "has:" CHILD | "glob:" GLOB | GLOB
 //
-// A word ends at a space or parenthesis; one with such characters is put in double quotes:
-// `re:"a (b|c)"`. Bytes may end in k, M, G (1024s).
+// `kind:` takes leaf, tensor, bool, int, float, str, bytes, none, dict, list, tuple, struct,
+// custom. Bytes may end in k, M, G (1024s). A word ends at a space or parenthesis (in a regular
+// expression pairs of parentheses are part of it); one with such characters is put in double
+// quotes, within which two quotes stand for one: `re:"a (b|c)"`. A bare or quoted word without a
+// prefix is a glob.
 //
 // Errors. A Filter made of a bad pattern holds the error, with the column in the pattern (1-based,
 // in bytes): status() has it from the start, and so does everything made of that filter and every
@@ -44,6 +47,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/value.h"
@@ -127,7 +131,8 @@ Filter IsTensor();
 Filter IsLeaf();
 Filter All();
 // Any function of a node. `name` stands for it in messages.
-Filter Callable(std::function<bool(const NodeView&)> predicate, absl::string_view name = "callable");
+Filter Callable(std::function<bool(const NodeView&)> predicate,
+                absl::string_view name = "callable");
 
 Filter And(Filter a, Filter b);
 Filter Or(Filter a, Filter b);

@@ -1,8 +1,9 @@
 // Flatten and Unflatten: between a model and (TreeDef, ParamStore).
 //
 //   Flattened flat = Flatten(std::move(model)).value();             // flat.def, flat.params
-//   ParamStore grads = FlattenLike(flat.def, gradients).value();    // same Layout: zipped by position
-//   CHECK_OK(Unflatten(flat.def, flat.params, &model));             // structure, when it is wanted
+//   ParamStore grads = FlattenLike(flat.def, gradients).value();    // same Layout: zipped by
+//   position CHECK_OK(Unflatten(flat.def, flat.params, &model));             // structure, when it
+//   is wanted
 //
 // What a model may be: treedef/binding.h. Order, giving away, errors: treedef/flatten.h.
 #ifndef LEAFSTORE_STORE_FLATTEN_H_
@@ -13,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"

@@ -4,14 +4,14 @@
 //   layout.Find(".layers[0].weight");   // its slot
 //   layout.PathText(slot);              // and back
 //
-// A Layout is that of a TreeDef, whose leaves are its slots; or it is made of paths alone (Of(paths))
-// for dictionaries that were filled by hand or come from a format without structure. Then the order
-// is that of Path, and def() makes containers from the keys: attributes a struct, items a dict,
-// indices 0..n-1 a list, other indices a dict with int keys.
+// A Layout is that of a TreeDef, whose leaves are its slots; or it is made of paths alone
+// (Of(paths)) for dictionaries that were filled by hand or come from a format without structure.
+// Then the order is that of Path, and def() makes containers from the keys: attributes a struct,
+// items a dict, indices 0..n-1 a list, other indices a dict with int keys.
 //
 // Identity. Layouts of one TreeDef are equal, and TreeDefs of one structure are one object. Stores
-// of equal Layouts (parameters, gradients, optimizer state, groups of them) are zipped and merged by
-// position, without hashing a string. A Layout of paths equals its copies alone.
+// of equal Layouts (parameters, gradients, optimizer state, groups of them) are zipped and merged
+// by position, without hashing a string. A Layout of paths equals its copies alone.
 //
 // Lookup. The index from text to slot is made at the first Find and kept for as long as the
 // TreeDef lives. A path through an alias finds the owner's slot.
@@ -29,6 +29,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+
 #include "leafstore/core/path.h"
 #include "leafstore/store/slot_set.h"
 #include "leafstore/treedef/treedef.h"
@@ -50,8 +51,8 @@ class Layout {
   // The slot of a path's canonical text. No value where there is none. O(length), expected;
   // a path through an alias costs a walk.
   std::optional<Slot> Find(absl::string_view path_text) const;
-  // The same, and otherwise error NotFound with the near names, InvalidArgument where the text is no
-  // path, or where it is the path of a container.
+  // The same, and otherwise error NotFound with the near names, InvalidArgument where the text is
+  // no path, or where it is the path of a container.
   absl::StatusOr<Slot> Get(absl::string_view path_text) const;
   // By dotted form. error InvalidArgument: two leaves have it; names both. error NotFound.
   absl::StatusOr<Slot> FindDotted(absl::string_view dotted) const;
@@ -62,8 +63,8 @@ class Layout {
   Path PathOf(Slot slot) const;
 
   // The structure. Of a Layout of paths: made from the keys at the first call and kept.
-  // error InvalidArgument: the paths are no tree (one is the beginning of another, or the keys below
-  // one path are of different kinds); names both paths.
+  // error InvalidArgument: the paths are no tree (one is the beginning of another, or the keys
+  // below one path are of different kinds); names both paths.
   absl::StatusOr<TreeDef> def() const;
   // Whether this is the Layout of a TreeDef that was given.
   bool has_def() const { return loose_ == nullptr; }

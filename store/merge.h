@@ -1,7 +1,8 @@
 // Merge: groups become one store again.
 //
 //   ParamStore all = Merge(std::move(biases), std::move(frozen), rest).value();
-//   MergeReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: what is not there
+//   MergeReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: what is not
+//   there
 //
 // The order of the groups does not matter. Rvalues are moved in, no count is touched; const groups
 // are shared by value and stay as they are.
@@ -10,9 +11,9 @@
 // then the groups may have any Layouts: they meet by path. Given a store to be `like`, dtype and
 // shape (a value's kind) are expected to be as in it.
 //
-// Errors. error InvalidArgument: all that is missing, unexpected, there twice, or of another dtype or
-// shape, together in one message (MergeReport has it as data). error FailedPrecondition: a borrow is
-// open in a group. After an error the groups are as before.
+// Errors. error InvalidArgument: all that is missing, unexpected, there twice, or of another dtype
+// or shape, together in one message (MergeReport has it as data). error FailedPrecondition: a
+// borrow is open in a group. After an error the groups are as before.
 //
 // Complexity: O(leaves); by position where the Layouts are equal, otherwise a lookup a leaf.
 #ifndef LEAFSTORE_STORE_MERGE_H_
@@ -26,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 
@@ -95,8 +97,8 @@ absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
 
 // Any number of groups of one Layout, rvalues and const mixed.
 template <typename... Groups>
-  requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore> && ...)
-absl::StatusOr<ParamStore> Merge(Groups&&... groups) {
+requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
+    absl::StatusOr<ParamStore> Merge(Groups&&... groups) {
   const internal::MergeInput inputs[] = {internal::ToMergeInput(std::forward<Groups>(groups))...};
   return internal::MergeInputs(inputs, {});
 }

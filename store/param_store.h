@@ -2,13 +2,14 @@
 //
 //   ParamStore params = ParamStore::Create(def, leaves).value();
 //   const Leaf* bias = params.Find(".head.bias");              // null if there is none
-//   for (const Leaf& leaf : params.leaves()) ...               // O(1) to get, in the treedef's order
-//   CHECK_OK(params.Set(".head.bias", new_bias));
+//   for (const Leaf& leaf : params.leaves()) ...               // O(1) to get, in the treedef's
+//   order CHECK_OK(params.Set(".head.bias", new_bias));
 //   {
 //     MutableTensor w = params.Mutate(".head.weight").value(); // RAII: closes at the brace
 //     w.data<float>().value()[0] = 1;
 //   }
-//   ParamStore snapshot = params.Snapshot().value();           // O(1); later writes do not reach it
+//   ParamStore snapshot = params.Snapshot().value();           // O(1); later writes do not reach
+//   it
 //
 // Halves. A Layout (the paths, shared) and the leaves (a vector of handles, shared until written).
 // A group has some of its Layout's slots; it costs what its own leaves cost, whatever the model is.
@@ -25,7 +26,8 @@
 // of the same leaf) is error FailedPrecondition, not a torn result. The store must outlive its
 // borrows; it may be moved meanwhile.
 //
-// Generations. Every leaf has one (tensor.h). Set and the closing of a borrow give a new, larger one.
+// Generations. Every leaf has one (tensor.h). Set and the closing of a borrow give a new, larger
+// one.
 //
 // Threads: const calls on one store are safe from many threads. A snapshot may go to any thread and
 // be read there while this store is written.
@@ -46,6 +48,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/path.h"
 #include "leafstore/store/layout.h"
@@ -60,11 +63,15 @@ namespace internal {
 // The leaves of a store, shared by its snapshots until one of them is written.
 struct LeafArray {
   std::atomic<uint32_t> refs{1};
+  // MutableTensors that are open; kAllBorrowed while a MutableLeaves is.
   std::atomic<int64_t> open_borrows{0};
+  static constexpr int64_t kAllBorrowed = -1;
   // Of the leaves' kinds, dtypes and shapes; 0 until computed (ParamStore::spec_fingerprint).
   mutable std::atomic<uint64_t> spec_fingerprint{0};
   std::vector<Leaf> leaves;
 };
+
+struct ParamStoreAccess;
 
 class LeafArrayPtr {
  public:
@@ -110,7 +117,8 @@ class ParamStore {
   static absl::StatusOr<ParamStore> Create(const TreeDef& def, std::vector<Leaf> leaves);
   // The leaves of some slots of a Layout, in order. error as above.
   static absl::StatusOr<ParamStore> Create(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
-  // A dictionary without a given structure (see layout.h). error AlreadyExists: a path occurs twice.
+  // A dictionary without a given structure (see layout.h). error AlreadyExists: a path occurs
+  // twice.
   static absl::StatusOr<ParamStore> FromEntries(std::vector<std::pair<Path, Leaf>> entries);
 
   const Layout& layout() const { return layout_; }
@@ -145,8 +153,8 @@ class ParamStore {
   // The place of a path. error NotFound, InvalidArgument: as Get.
   absl::StatusOr<uint32_t> PlaceOf(absl::string_view path_text) const;
 
-  // Replaces a leaf that is there. error NotFound: it is not. error InvalidArgument: dtype, shape or
-  // kind differ and `check` is kSameSpec. O(1) beyond Find, and O(leaves) once after a snapshot.
+  // Replaces a leaf that is there. error NotFound: it is not. error InvalidArgument: dtype, shape
+  // or kind differ and `check` is kSameSpec. O(1) beyond Find, and O(leaves) once after a snapshot.
   absl::Status Set(absl::string_view path_text, Leaf leaf, SetCheck check = SetCheck::kSameSpec);
   absl::Status SetAt(uint32_t place, Leaf leaf, SetCheck check = SetCheck::kSameSpec);
 
@@ -158,10 +166,10 @@ class ParamStore {
   // Takes a leaf out; the Layout stays. error NotFound. O(leaves).
   absl::Status Erase(absl::string_view path_text);
 
-  // Replaces the leaves here by those of a group of the same Layout (or of paths that are all here):
-  // what was done to a group goes back into its parent. By position; O(group).
-  // error NotFound: the group has paths that are not here; lists all. error InvalidArgument: dtypes
-  // or shapes differ; lists all.
+  // Replaces the leaves here by those of a group of the same Layout (or of paths that are all
+  // here): what was done to a group goes back into its parent. By position; O(group). error
+  // NotFound: the group has paths that are not here; lists all. error InvalidArgument: dtypes or
+  // shapes differ; lists all.
   absl::Status Update(const ParamStore& group, SetCheck check = SetCheck::kSameSpec);
   absl::Status Update(ParamStore&& group, SetCheck check = SetCheck::kSameSpec);
 
@@ -169,25 +177,28 @@ class ParamStore {
   // error FailedPrecondition: it is open already.
   absl::StatusOr<MutableTensor> Mutate(absl::string_view path_text) &;
   absl::StatusOr<MutableTensor> MutateAt(uint32_t place) &;
-  // Opens all tensors for writing, as a step of training does. error FailedPrecondition: a borrow is
-  // open.
+  // Opens all tensors for writing, as a step of training does. error FailedPrecondition: a borrow
+  // is open.
   absl::StatusOr<MutableLeaves> MutateAll() &;
-  // How many borrows are open.
-  int64_t open_borrows() const {
-    return array_.get()->open_borrows.load(std::memory_order_relaxed);
-  }
+  // Whether a borrow is open.
+  bool borrowed() const { return array_.get()->open_borrows.load(std::memory_order_acquire) != 0; }
 
   // A store of its own with the same leaves; neither sees what the other writes later. O(1).
   // error FailedPrecondition: a borrow is open.
   absl::StatusOr<ParamStore> Snapshot() const;
 
-  // Checks that no borrow is open. error FailedPrecondition: one is; `what` says what cannot be done.
+  // Checks that no borrow is open. error FailedPrecondition: one is; `what` says what cannot be
+  // done.
   absl::Status CheckNoBorrow(absl::string_view what) const;
 
   // A number that two stores of one Layout and SlotSet have in common when their leaves agree in
   // kind, dtype and shape; seeded in each process. Computed at the first call (O(leaves)), then
   // kept up to date. What a PartitionPlan checks in O(1).
   uint64_t spec_fingerprint() const;
+  // The same if it was computed, or 0. O(1).
+  uint64_t known_spec_fingerprint() const {
+    return array_.get()->spec_fingerprint.load(std::memory_order_relaxed);
+  }
 
   // Gives the leaves away, by place, and leaves this store empty. O(1), or O(leaves) where they are
   // shared with a snapshot. No borrow may be open.
@@ -195,7 +206,7 @@ class ParamStore {
 
  private:
   friend class MutableLeaves;
-  friend struct ParamStoreAccess;
+  friend struct internal::ParamStoreAccess;
 
   ParamStore(Layout layout, SlotSet slots, internal::LeafArrayPtr array)
       : layout_(std::move(layout)), slots_(std::move(slots)), array_(std::move(array)) {}
@@ -218,15 +229,15 @@ class MutableLeaves {
       : array_(std::exchange(other.array_, nullptr)), generation_(other.generation_) {}
   MutableLeaves& operator=(MutableLeaves&&) = delete;
   ~MutableLeaves() {
-    if (array_ != nullptr) array_->open_borrows.fetch_sub(1, std::memory_order_relaxed);
+    if (array_ != nullptr) array_->open_borrows.store(0, std::memory_order_release);
   }
 
   uint32_t size() const { return static_cast<uint32_t>(array_->leaves.size()); }
   const Leaf& leaf(uint32_t place) const { return array_->leaves[place]; }
 
   // The bytes of the tensor at `place`, cloned first where anything else can see them.
-  // error InvalidArgument: the leaf is static. error ResourceExhausted: no memory. O(1), or O(bytes)
-  // where it clones.
+  // error InvalidArgument: the leaf is static. error ResourceExhausted: no memory. O(1), or
+  // O(bytes) where it clones.
   absl::StatusOr<std::byte*> raw_data(uint32_t place);
   // The elements. error InvalidArgument also: T is not the dtype's type.
   template <typename T>
@@ -245,13 +256,27 @@ class MutableLeaves {
   friend class ParamStore;
   explicit MutableLeaves(internal::LeafArray* array)
       : array_(array), generation_(NextGeneration()) {
-    array_->open_borrows.fetch_add(1, std::memory_order_relaxed);
+    array_->open_borrows.store(internal::LeafArray::kAllBorrowed, std::memory_order_relaxed);
   }
 
   internal::LeafArray* array_;
   uint64_t generation_;
 };
 
+namespace internal {
+
+// For partition, merge and pack: a store whose parts fit by construction, and, where it is known,
+// its fingerprint (0 where not).
+struct ParamStoreAccess {
+  static ParamStore Make(Layout layout, SlotSet slots, std::vector<Leaf> leaves,
+                         uint64_t spec_fingerprint) {
+    ParamStore store(std::move(layout), std::move(slots), LeafArrayPtr(std::move(leaves)));
+    store.array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
+    return store;
+  }
+};
+
+}  // namespace internal
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_STORE_PARAM_STORE_H_

@@ -1,23 +1,24 @@
 // Partition: N filters split a store into N + 1 groups; the last is the rest.
 //
-//   PartitionPlan plan = PartitionPlan::Compile(params, {Glob("**.bias"), Glob("layers.0.**")}).value();
-//   auto [biases, frozen, rest] = plan.Split<3>(std::move(params)).value();
+//   PartitionPlan plan = PartitionPlan::Compile(params, {Glob("**.bias"),
+//   Glob("layers.0.**")}).value(); auto [biases, frozen, rest] =
+//   plan.Split<3>(std::move(params)).value();
 //   ... update one group, leave the others ...
 //   params = Merge(std::move(biases), std::move(frozen), std::move(rest)).value();   // merge.h
 //
-// Rule (that of Inox). A leaf goes with its oldest ancestor-or-self that any filter matches; on that
-// node the first matching filter wins; below a matched node nothing is asked. So the depth of a match
-// beats the order of filters, and a filter that matches the root takes everything. Leaves with no
-// such ancestor are the rest. PartitionRule::kFirstMatch is the other usual rule (Flax NNX): only
-// leaves are asked, and the first filter that matches a leaf takes it.
+// Rule (that of Inox). A leaf goes with its oldest ancestor-or-self that any filter matches; on
+// that node the first matching filter wins; below a matched node nothing is asked. So the depth of
+// a match beats the order of filters, and a filter that matches the root takes everything. Leaves
+// with no such ancestor are the rest. PartitionRule::kFirstMatch is the other usual rule (Flax
+// NNX): only leaves are asked, and the first filter that matches a leaf takes it.
 //
 // Groups are ParamStores on the Layout of the store, in its order, empty ones too. They keep only
 // their own leaves alive. A node without leaves (none, an empty container) and an alias are in no
 // group.
 //
 // Plan. Compile asks the filters, O(nodes); Split moves the handles, O(leaves), for any number of
-// stores with the Layout, slots, dtypes and shapes of the one compiled for, which is checked in O(1).
-// A store that fails the check is error FailedPrecondition: compile again.
+// stores with the Layout, slots, dtypes and shapes of the one compiled for, which is checked in
+// O(1). A store that fails the check is error FailedPrecondition: compile again.
 //
 // Threads: a plan is immutable, cheap to copy; safe from many threads.
 #ifndef LEAFSTORE_STORE_PARTITION_H_
@@ -37,6 +38,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+
 #include "leafstore/store/filter.h"
 #include "leafstore/store/param_store.h"
 
@@ -55,12 +57,12 @@ struct PartitionOptions {
 
 // Why a leaf is in its group.
 struct Explanation {
-  size_t group = 0;                 // the rest: the number of filters
-  std::optional<size_t> filter;     // the filter that took it; none for the rest
-  std::string path;                 // of the leaf; of the owner if an alias was asked for
-  std::string matched_path;         // of the node that the filter matched
-  std::optional<std::string> alias; // the path that was asked for, where it goes through an alias
-  // "'.head.bias' is in group 0: filter 0 (**.bias) matched it"
+  size_t group = 0;                  // the rest: the number of filters
+  std::optional<size_t> filter;      // the filter that took it; none for the rest
+  std::string path;                  // of the leaf; of the owner if an alias was asked for
+  std::string matched_path;          // of the node that the filter matched
+  std::optional<std::string> alias;  // the path that was asked for, where it goes through an alias
+  // "'.head.bias' is in group 0: filter 0 (**.bias) matched '.head.bias'"
   std::string text;
 };
 
@@ -81,7 +83,7 @@ class PartitionPlan {
   std::optional<size_t> root_filter() const;
 
   // Which filter took the leaf at `path_text`, at which node. error NotFound, InvalidArgument: as
-  // ParamStore::Get. O(depth * filters).
+  // ParamStore::Get. O(length).
   absl::StatusOr<Explanation> Explain(absl::string_view path_text) const;
 
   // The groups. From an rvalue the handles are moved, no count is touched; the store is empty
@@ -105,6 +107,7 @@ class PartitionPlan {
   struct Rep;
   explicit PartitionPlan(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
+  absl::Status CheckStore(const ParamStore& store) const;
   absl::Status CheckGroupCount(size_t wanted) const;
   template <size_t kGroups, typename Store>
   absl::StatusOr<std::array<ParamStore, kGroups>> ToArray(Store&& store) const {

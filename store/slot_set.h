@@ -43,9 +43,7 @@ class SlotSet {
   bool empty() const { return size() == 0; }
   bool is_all() const { return sparse_ == nullptr; }
 
-  Slot SlotAt(uint32_t place) const {
-    return sparse_ == nullptr ? place : sparse_->slots[place];
-  }
+  Slot SlotAt(uint32_t place) const { return sparse_ == nullptr ? place : sparse_->slots[place]; }
   // The place of `slot`, or kNoPlace; any `slot` may be asked for.
   uint32_t PlaceOf(Slot slot) const {
     if (slot >= universe_) return kNoPlace;

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+
 #include "leafstore/treedef/flatten.h"
 
 namespace leafstore {
@@ -89,8 +90,8 @@ absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
 
 absl::Status CheckLeaves(const TreeDef& def, absl::Span<const Leaf> leaves) {
   if (leaves.size() != def.leaf_count()) {
-    return absl::FailedPreconditionError(absl::StrCat("expected ", def.leaf_count(),
-                                                      " leaves, found ", leaves.size()));
+    return absl::FailedPreconditionError(
+        absl::StrCat("expected ", def.leaf_count(), " leaves, found ", leaves.size()));
   }
   for (uint32_t i = 0; i < leaves.size(); ++i) {
     if (leaves[i].null()) {

@@ -54,6 +54,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/fields.h"
@@ -78,7 +79,9 @@ template <typename T>
 struct Binder;
 
 template <typename T>
-concept Bindable = requires(Flattener& v, T& value) { Binder<T>::Flatten(v, value); };
+concept Bindable = requires(Flattener& v, T& value) {
+  Binder<T>::Flatten(v, value);
+};
 
 template <typename Visitor, typename T>
 absl::Status FlattenNode(Visitor& visitor, T& value) {
@@ -172,11 +175,10 @@ struct Binder<T> {
       constexpr std::string_view kName = Table::kNames[kIndex];
       visitor.SetKey(KeyRef::Attribute(absl::string_view(kName.data(), kName.size())));
       auto& field = std::get<kIndex>(fields);
-      const NodeId node = visitor.next_node();
-      status = FlattenNode(visitor, field.value);
       for (std::string_view tag : field.tags) {
-        if (status.ok()) visitor.Tag(node, absl::string_view(tag.data(), tag.size()));
+        visitor.Tag(absl::string_view(tag.data(), tag.size()));
       }
+      status = FlattenNode(visitor, field.value);
       return status.ok();
     });
     LEAFSTORE_RETURN_IF_ERROR(status);
@@ -210,7 +212,8 @@ struct Binder<T> {
   static void ForEachSorted(Fn fn) {
     [&fn]<size_t... kPlaces>(std::index_sequence<kPlaces...>) {
       (void)(fn.template operator()<Table::kOrder[kPlaces]>() && ...);
-    }(std::make_index_sequence<Table::kCount>());
+    }
+    (std::make_index_sequence<Table::kCount>());
   }
 
   static absl::Status CheckNames(const TreeDef& def, NodeId node) {
@@ -276,11 +279,8 @@ struct TupleBinder {
   static absl::Status Flatten(Visitor& visitor, Self& items) {
     LEAFSTORE_RETURN_IF_ERROR(visitor.Open(NodeKind::kTuple));
     absl::Status status;
-    std::apply(
-        [&](auto&... item) {
-          (void)((status = FlattenNode(visitor, item)).ok() && ...);
-        },
-        items);
+    std::apply([&](auto&... item) { (void)((status = FlattenNode(visitor, item)).ok() && ...); },
+               items);
     LEAFSTORE_RETURN_IF_ERROR(status);
     return visitor.Close();
   }
@@ -296,7 +296,8 @@ struct TupleBinder {
                   reader, out ? &std::get<kIndex>(*out) : nullptr))
                  .ok() &&
              ...);
-    }(std::index_sequence_for<Items...>());
+    }
+    (std::index_sequence_for<Items...>());
     return status;
   }
 };
@@ -436,8 +437,7 @@ struct Binder<std::shared_ptr<T>> {
       return reader.None();
     }
     if (reader.kind() == NodeKind::kAlias) {
-      LEAFSTORE_ASSIGN_OR_RETURN(std::shared_ptr<void> object,
-                                 reader.TakeAlias(&kTypeIdentity<T>));
+      LEAFSTORE_ASSIGN_OR_RETURN(std::shared_ptr<void> object, reader.TakeAlias(&kTypeIdentity<T>));
       if (out != nullptr) *out = std::static_pointer_cast<T>(std::move(object));
       return absl::OkStatus();
     }
@@ -483,17 +483,16 @@ absl::StatusOr<Leaf> IntToLeaf(uint64_t value);
 }  // namespace internal
 
 template <std::integral T>
-  requires(!std::is_same_v<T, bool>)
-struct LeafTraits<T> {
+requires(!std::is_same_v<T, bool>) struct LeafTraits<T> {
   static absl::StatusOr<Leaf> ToLeaf(T value) {
     if constexpr (std::is_unsigned_v<T> && sizeof(T) == 8) return internal::IntToLeaf(value);
     return Leaf(Value(static_cast<int64_t>(value)));
   }
   static absl::Status FromLeaf(const Leaf& leaf, T* out) {
     int64_t value = 0;
-    LEAFSTORE_RETURN_IF_ERROR(internal::IntFromLeaf(
-        leaf, static_cast<int64_t>(std::numeric_limits<T>::min()),
-        static_cast<uint64_t>(std::numeric_limits<T>::max()), &value));
+    LEAFSTORE_RETURN_IF_ERROR(
+        internal::IntFromLeaf(leaf, static_cast<int64_t>(std::numeric_limits<T>::min()),
+                              static_cast<uint64_t>(std::numeric_limits<T>::max()), &value));
     *out = static_cast<T>(value);
     return absl::OkStatus();
   }

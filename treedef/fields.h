@@ -23,15 +23,15 @@
 #include <tuple>
 #include <utility>
 
-#define LEAFSTORE_FIELDS(...)                                                      \
+#define LEAFSTORE_FIELDS(...)                                                       \
   static constexpr ::std::string_view LeafstoreFieldText() { return #__VA_ARGS__; } \
-  auto LeafstoreFields() {                                                         \
-    using ::leafstore::Tagged;                                                     \
-    return ::leafstore::internal::MakeFields(__VA_ARGS__);                         \
-  }                                                                                \
-  auto LeafstoreFields() const {                                                   \
-    using ::leafstore::Tagged;                                                     \
-    return ::leafstore::internal::MakeFields(__VA_ARGS__);                         \
+  auto LeafstoreFields() {                                                          \
+    using ::leafstore::Tagged;                                                      \
+    return ::leafstore::internal::MakeFields(__VA_ARGS__);                          \
+  }                                                                                 \
+  auto LeafstoreFields() const {                                                    \
+    using ::leafstore::Tagged;                                                      \
+    return ::leafstore::internal::MakeFields(__VA_ARGS__);                          \
   }
 
 #define LEAFSTORE_TYPE_NAME(name) \
@@ -89,8 +89,10 @@ constexpr size_t ArgumentLength(std::string_view text) {
   bool quoted = false;
   for (size_t i = 0; i < text.size(); ++i) {
     if (quoted) {
-      if (text[i] == '\\') ++i;
-      else if (text[i] == '"') quoted = false;
+      if (text[i] == '\\')
+        ++i;
+      else if (text[i] == '"')
+        quoted = false;
       continue;
     }
     if (text[i] == '"') quoted = true;
@@ -126,7 +128,8 @@ constexpr std::array<size_t, kCount> SortedOrder(
     const std::array<std::string_view, kCount>& names) {
   std::array<size_t, kCount> order = {};
   for (size_t i = 0; i < kCount; ++i) order[i] = i;
-  std::sort(order.begin(), order.end(), [&names](size_t a, size_t b) { return names[a] < names[b]; });
+  std::sort(order.begin(), order.end(),
+            [&names](size_t a, size_t b) { return names[a] < names[b]; });
   return order;
 }
 

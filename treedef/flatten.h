@@ -9,8 +9,9 @@
 //
 // Order. Leaves come in the order of the treedef: containers by sorted key or position.
 //
-// Giving away. The overloads that take an rvalue move the tensors out of the model, also out of what
-// it shares by shared_ptr: no reference count is touched. When they fail the model is as before.
+// Giving away. The overloads that take an rvalue move the tensors out of the model, also out of
+// what it shares by shared_ptr: no reference count is touched. When they fail the model is as
+// before.
 //
 // Errors are InvalidArgument and name the path: a null tensor, a cycle, a dict with both kinds of
 // keys, a key that is not UTF-8, a tie to no node; ResourceExhausted for structs nested deeper than
@@ -27,6 +28,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/binding.h"

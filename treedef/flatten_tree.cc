@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/flatten.h"
 
@@ -87,37 +88,30 @@ class TreeWalk {
   }
 
  private:
-  // A container, or a shared node (then `children` are its content alone), that is being walked.
+  // A container that is being walked, or a node that says another one is shared.
   struct Frame {
     AnyTree* tree;
-    AnyTree* content = nullptr;  // of a shared node: what is still to be visited
-    bool shared = false;
+    AnyTree* content = nullptr;  // what is shared, and whether it is still to be visited
+    bool visited = false;
     size_t next = 0;
     Tree::Entries::const_iterator entry = {};
   };
 
   absl::Status Visit(AnyTree* tree) {
-    const NodeId node = visitor_.next_node();
-    LEAFSTORE_RETURN_IF_ERROR(Begin(tree));
-    for (const std::string& tag : tree->tags()) visitor_.Tag(node, tag);
-    return absl::OkStatus();
-  }
-
-  absl::Status Begin(AnyTree* tree) {
+    for (const std::string& tag : tree->tags()) visitor_.Tag(tag);
     switch (tree->kind()) {
       case TreeKind::kNone:
         return visitor_.None();
       case TreeKind::kLeaf:
         return internal::Binder<Leaf>::Flatten(visitor_, LeafOf(*tree));
       case TreeKind::kShared:
-        return BeginShared(tree->shared().get());
+        return BeginShared(tree, tree->shared().get());
       case TreeKind::kTied:
-        return BeginShared(const_cast<Tree*>(tree->tied()));
+        return BeginShared(tree, const_cast<Tree*>(tree->tied()));
       case TreeKind::kTiedTo:
-        return BeginTiedTo(*tree);
+        return BeginTiedTo(tree);
       default:
-        LEAFSTORE_RETURN_IF_ERROR(
-            visitor_.Open(ContainerKind(tree->kind()), tree->type_name()));
+        LEAFSTORE_RETURN_IF_ERROR(visitor_.Open(ContainerKind(tree->kind()), tree->type_name()));
         open_.push_back({tree});
         open_.back().entry = tree->entries().begin();
         return absl::OkStatus();
@@ -127,28 +121,29 @@ class TreeWalk {
   static const Leaf& LeafOf(const Tree& tree) { return tree.leaf(); }
   static Leaf& LeafOf(Tree& tree) { return tree.mutable_leaf(); }
 
-  absl::Status BeginShared(Tree* content) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const bool is_new,
-                               visitor_.BeginShared(content, &kTreeIdentity));
-    if (is_new) open_.push_back({content, content, true});
+  absl::Status BeginShared(AnyTree* tree, Tree* content) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const bool is_new, visitor_.BeginShared(content, &kTreeIdentity));
+    if (is_new) open_.push_back({tree, content});
     return absl::OkStatus();
   }
 
-  absl::Status BeginTiedTo(const Tree& tree) {
+  absl::Status BeginTiedTo(AnyTree* tree) {
     if (ties_ == nullptr) {
       LEAFSTORE_ASSIGN_OR_RETURN(Ties ties, Ties::Create(*root_));
       ties_ = std::make_unique<Ties>(std::move(ties));
     }
-    const Tree* content = ties_->Find(tree.tie_name());
+    const Tree* content = ties_->Find(tree->tie_name());
     if (content == nullptr) {
       return absl::NotFoundError(
-          absl::StrCat("the tie '", tree.tie_name(), "' is given to no node"));
+          absl::StrCat("the tie '", tree->tie_name(), "' is given to no node"));
     }
-    return BeginShared(const_cast<Tree*>(content));
+    return BeginShared(tree, const_cast<Tree*>(content));
   }
 
   AnyTree* NextChild(Frame* frame) {
-    if (frame->shared) return std::exchange(frame->content, nullptr);
+    if (frame->content != nullptr) {
+      return std::exchange(frame->visited, true) ? nullptr : frame->content;
+    }
     const TreeKind kind = frame->tree->kind();
     if (kind != TreeKind::kDict && kind != TreeKind::kStruct) {
       if (frame->next == frame->tree->items().size()) return nullptr;
@@ -167,8 +162,8 @@ class TreeWalk {
   absl::Status Leave() {
     const Frame frame = open_.back();
     open_.pop_back();
-    if (!frame.shared) return visitor_.Close();
-    visitor_.EndShared(frame.tree, &kTreeIdentity);
+    if (frame.content == nullptr) return visitor_.Close();
+    visitor_.EndShared(frame.content, &kTreeIdentity);
     return absl::OkStatus();
   }
 

@@ -1,6 +1,7 @@
 #include "leafstore/treedef/flattener.h"
 
 #include "absl/strings/str_cat.h"
+
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {
@@ -15,9 +16,9 @@ absl::Status Flattener::Open(NodeKind container, absl::string_view type_name) {
     open_.push_back(cursor_ - 1);
     return absl::OkStatus();
   }
-  builder_->SetKey(key_);
+  BeginNode();
   builder_->Open(container, type_name);
-  return builder_->status();
+  return EndNode();
 }
 
 absl::Status Flattener::Close() {
@@ -36,13 +37,24 @@ absl::Status Flattener::Close() {
 
 absl::Status Flattener::None() {
   if (like_) return Match(NodeKind::kNone);
-  builder_->SetKey(key_);
+  BeginNode();
   builder_->None();
-  return builder_->status();
+  return EndNode();
 }
 
-void Flattener::Tag(NodeId node, absl::string_view tag) {
-  if (!like_) builder_->Tag(node, tag);
+void Flattener::Tag(absl::string_view tag) {
+  if (!like_) tags_.emplace_back(tag);
+}
+
+void Flattener::BeginNode() {
+  if (has_key_) builder_->SetKey(key_);
+  has_key_ = false;
+}
+
+absl::Status Flattener::EndNode() {
+  for (const std::string& tag : tags_) builder_->Tag(tag);
+  tags_.clear();
+  return builder_->status();
 }
 
 absl::Status Flattener::AddLeaf(Leaf leaf) {
@@ -61,33 +73,33 @@ absl::Status Flattener::AddTensor(const Tensor& tensor) {
 
 absl::Status Flattener::AddLeafNode() {
   if (like_) return Match(NodeKind::kLeaf);
-  builder_->SetKey(key_);
+  BeginNode();
   builder_->Leaf();
-  return builder_->status();
+  return EndNode();
 }
 
 absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* type) {
   const auto [it, is_new] = shared_.try_emplace({address, type}, Shared{next_node(), true});
   if (is_new) return true;
   if (it->second.open) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "at ", MessagePath(), ": a cycle: the object here holds itself, as node ",
-        it->second.node));
+    return absl::InvalidArgumentError(
+        absl::StrCat("at ", MessagePath(), ": a cycle: the object here holds itself, as node ",
+                     it->second.node));
   }
   const NodeId owner = it->second.node;
   if (like_) {
     LEAFSTORE_RETURN_IF_ERROR(Match(NodeKind::kAlias));
     if (like_->alias_target(cursor_ - 1) != owner) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "at ", like_->PathForMessage(cursor_ - 1), ": expected an alias of ",
-          like_->PathForMessage(like_->alias_target(cursor_ - 1)), ", found one of ",
-          like_->PathForMessage(owner)));
+      return absl::InvalidArgumentError(
+          absl::StrCat("at ", like_->PathForMessage(cursor_ - 1), ": expected an alias of ",
+                       like_->PathForMessage(like_->alias_target(cursor_ - 1)), ", found one of ",
+                       like_->PathForMessage(owner)));
     }
     return false;
   }
-  builder_->SetKey(key_);
+  BeginNode();
   builder_->Alias(owner);
-  LEAFSTORE_RETURN_IF_ERROR(builder_->status());
+  LEAFSTORE_RETURN_IF_ERROR(EndNode());
   return false;
 }
 
@@ -97,8 +109,8 @@ void Flattener::EndShared(const void* address, const void* type) {
 
 absl::Status Flattener::EnterStruct() {
   if (++depth_ <= kMaxStructDepth) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "at ", MessagePath(), ": structs nest deeper than ", kMaxStructDepth));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("at ", MessagePath(), ": structs nest deeper than ", kMaxStructDepth));
 }
 
 absl::StatusOr<Flattener::Result> Flattener::Finish() && {
@@ -122,7 +134,7 @@ absl::Status Flattener::Match(NodeKind kind) {
   return absl::OkStatus();
 }
 
-absl::Status Flattener::Differs(NodeKind found) const {
+absl::Status Flattener::Differs(NodeKind found) {
   const bool inside = open_.empty() ? cursor_ == kRootNode : cursor_ < like_->end(open_.back());
   std::string key;
   if (!open_.empty()) {
@@ -138,19 +150,21 @@ absl::Status Flattener::Differs(NodeKind found) const {
         absl::StrCat("at ", MessagePath(), ": expected no more nodes, found ", found_text));
   }
   return absl::InvalidArgumentError(absl::StrCat("at ", like_->PathForMessage(cursor_),
-                                                 ": expected ",
-                                                 NodeKindName(like_->kind(cursor_)), ", found ",
-                                                 found_text));
+                                                 ": expected ", NodeKindName(like_->kind(cursor_)),
+                                                 ", found ", found_text));
 }
 
-absl::Status Flattener::NullLeaf() const {
+absl::Status Flattener::NullLeaf() {
   return absl::InvalidArgumentError(absl::StrCat(
       "at ", MessagePath(), ": the tensor is null: it was never given a value, or was moved from"));
 }
 
-std::string Flattener::MessagePath() const {
-  if (!like_) return builder_->NextPath(key_);
-  if (open_.empty()) return "the root";
+std::string Flattener::MessagePath() {
+  if (!like_) {
+    BeginNode();
+    return builder_->NextPathForMessage();
+  }
+  if (open_.empty()) return like_->PathForMessage(kRootNode);
   std::string path = like_->PathForMessage(open_.back());
   const NodeKind parent = like_->kind(open_.back());
   if (parent == NodeKind::kDict || parent == NodeKind::kStruct) AppendKeyText(key_, &path);
@@ -222,8 +236,7 @@ absl::StatusOr<std::shared_ptr<void>> Unflattener::TakeAlias(const void* type) {
 absl::Status Unflattener::EnterStruct() {
   if (++depth_ <= kMaxStructDepth) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat("at ", def_.PathForMessage(cursor_),
-                                                   ": structs nest deeper than ",
-                                                   kMaxStructDepth));
+                                                   ": structs nest deeper than ", kMaxStructDepth));
 }
 
 }  // namespace leafstore

@@ -3,8 +3,8 @@
 // What a binding (binding.h) or a walk over a Tree (flatten.h) tells its nodes to. Users meet them
 // only in a LeafTraits or Binder of their own.
 //
-// A Flattener either builds a new TreeDef, or follows one that is given and fails where the kinds or
-// keys of the model differ from it (tags and type names may differ); the callers need not know
+// A Flattener either builds a new TreeDef, or follows one that is given and fails where the kinds
+// or keys of the model differ from it (tags and type names may differ); the callers need not know
 // which. Following builds no string and hashes none. A TensorTaker walks a model that a Flattener
 // has walked and moves its tensors out; nothing it does can fail.
 //
@@ -26,6 +26,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+
 #include "leafstore/core/leaf.h"
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
@@ -43,12 +44,17 @@ class Flattener {
   // Follows `like`.
   explicit Flattener(const TreeDef& like);
 
-  // As in TreeDefBuilder. An error ends the walk: callers return it at once.
-  void SetKey(const KeyRef& key) { key_ = key; }
+  // As in TreeDefBuilder. An error ends the walk: callers return it at once. A key is not copied
+  // and must live until its node is added.
+  void SetKey(const KeyRef& key) {
+    key_ = key;
+    has_key_ = true;
+  }
   absl::Status Open(NodeKind container, absl::string_view type_name = {});
   absl::Status Close();
   absl::Status None();
-  void Tag(NodeId node, absl::string_view tag);
+  // A tag of the node to come.
+  void Tag(absl::string_view tag);
 
   // A leaf. error InvalidArgument: it is null (a Tensor that was never given a value).
   absl::Status AddLeaf(Leaf leaf);
@@ -82,16 +88,21 @@ class Flattener {
     bool open;
   };
   absl::Status AddLeafNode();
+  // Building: what every node is given before and after it is added.
+  void BeginNode();
+  absl::Status EndNode();
   absl::Status Match(NodeKind kind);
-  absl::Status Differs(NodeKind found) const;
-  absl::Status NullLeaf() const;
-  std::string MessagePath() const;
+  absl::Status Differs(NodeKind found);
+  absl::Status NullLeaf();
+  std::string MessagePath();
 
   std::optional<TreeDefBuilder> builder_;
   std::optional<TreeDef> like_;
-  NodeId cursor_ = 0;                  // following: the node to come
-  std::vector<NodeId> open_;           // following: the open containers
+  NodeId cursor_ = 0;         // following: the node to come
+  std::vector<NodeId> open_;  // following: the open containers
   KeyRef key_;
+  bool has_key_ = false;
+  std::vector<std::string> tags_;  // of the node to come
   int depth_ = 0;
   bool tensors_later_ = false;
   std::vector<Leaf> leaves_;
@@ -108,8 +119,7 @@ class TensorTaker {
   absl::Status Open(NodeKind, absl::string_view = {}) { return Pass(); }
   absl::Status Close() { return absl::OkStatus(); }
   absl::Status None() { return Pass(); }
-  void Tag(NodeId, absl::string_view) {}
-  NodeId next_node() const { return cursor_; }
+  void Tag(absl::string_view) {}
   absl::Status AddTensor(Tensor& tensor) {
     (*leaves_)[def_.leaf_begin(cursor_)] = std::move(tensor);
     return Pass();

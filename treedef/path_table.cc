@@ -65,8 +65,9 @@ absl::StatusOr<TextSizes> MeasureTexts(const TreeDef& def) {
 PathTable::PathTable(size_t paths, size_t text_bytes)
     // One byte more: an empty arena has an address too.
     : arena_(new char[paths * sizeof(uint32_t) + text_bytes + 1]),
-      index_(paths, Hash{arena_.get()}, Equal{arena_.get()}) {
+      index_(0, Hash{arena_.get()}, Equal{arena_.get()}) {
   offsets_.reserve(paths);
+  index_.reserve(paths);
 }
 
 void PathTable::Append(absl::string_view text) {

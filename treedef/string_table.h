@@ -4,8 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 
@@ -14,53 +14,66 @@
 
 namespace leafstore::internal {
 
-// Keeps strings in `columns->strings`, and numbers of 4 bytes that hash and compare as the strings
-// they stand for.
+// Keeps strings in `columns->strings` and finds them by a hash table of 8 bytes a slot, with linear
+// probing. A flat_hash_set would hash each new string four times (to look for it, to insert it, and
+// to grow, twice on average), which is most of the time that building takes.
 class StringTable {
  public:
+  static constexpr uint32_t kNotFound = 0xffffffff;
+
   // `columns` must outlive this.
-  explicit StringTable(TreeDefColumns* columns)
-      : columns_(columns), ids_(0, Hash{columns}, Equal{columns}) {
+  explicit StringTable(TreeDefColumns* columns) : columns_(columns), slots_(kFirstSlots) {
     columns->string_begins.assign(1, 0);
   }
 
-  static constexpr uint32_t kNotFound = 0xffffffff;
-
-  // The string's number, or kNotFound.
-  uint32_t Find(absl::string_view text) const {
-    const auto it = ids_.find(text);
-    return it == ids_.end() ? kNotFound : *it;
+  // The string's number, or kNotFound: then Add may add it.
+  uint32_t Find(absl::string_view text) {
+    hash_ = static_cast<uint32_t>(absl::Hash<absl::string_view>()(text));
+    for (slot_ = hash_ & mask();; slot_ = (slot_ + 1) & mask()) {
+      const Slot& slot = slots_[slot_];
+      if (slot.id == kNotFound) return kNotFound;
+      if (slot.hash == hash_ && StringOf(*columns_, slot.id) == text) return slot.id;
+    }
   }
-  // Adds a string that is not there and fits: together under 4 GiB.
+
+  // Adds the string that Find has just not found. It must fit: together under 4 GiB.
   uint32_t Add(absl::string_view text) {
     const uint32_t id = static_cast<uint32_t>(columns_->string_begins.size() - 1);
     columns_->strings.append(text.data(), text.size());
     columns_->string_begins.push_back(static_cast<uint32_t>(columns_->strings.size()));
-    ids_.insert(id);
+    slots_[slot_] = {hash_, id};
+    if ((id + size_t{1}) * 4 > slots_.size() * 3) Grow();
     return id;
   }
+
   // Bytes of all strings.
   size_t bytes() const { return columns_->strings.size(); }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    const TreeDefColumns* columns;
-    size_t operator()(absl::string_view text) const {
-      return absl::Hash<absl::string_view>()(text);
-    }
-    size_t operator()(uint32_t id) const { return (*this)(StringOf(*columns, id)); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    const TreeDefColumns* columns;
-    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
-    bool operator()(uint32_t a, absl::string_view b) const { return StringOf(*columns, a) == b; }
-    bool operator()(absl::string_view a, uint32_t b) const { return StringOf(*columns, b) == a; }
+  static constexpr size_t kFirstSlots = 32;
+
+  struct Slot {
+    uint32_t hash = 0;
+    uint32_t id = kNotFound;
   };
 
+  size_t mask() const { return slots_.size() - 1; }
+
+  void Grow() {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.id == kNotFound) continue;
+      size_t at = slot.hash & mask();
+      while (slots_[at].id != kNotFound) at = (at + 1) & mask();
+      slots_[at] = slot;
+    }
+  }
+
   TreeDefColumns* columns_;
-  absl::flat_hash_set<uint32_t, Hash, Equal> ids_;
+  std::vector<Slot> slots_;  // a power of two of them; at least a quarter are empty
+  uint32_t hash_ = 0;        // of the last Find, and the slot where it ended
+  size_t slot_ = 0;
 };
 
 }  // namespace leafstore::internal

@@ -15,9 +15,9 @@ struct Tree::Node {
   TreeKind kind;
   std::string text;  // a type name, or the name of a tie
   std::vector<std::string> tags;
-  Entries entries;              // dict, struct
-  std::vector<Tree> items;      // list, tuple, custom
-  std::shared_ptr<Tree> shared; // shared, tied
+  Entries entries;               // dict, struct
+  std::vector<Tree> items;       // list, tuple, custom
+  std::shared_ptr<Tree> shared;  // shared, tied
 };
 
 Tree::Tree() noexcept = default;
@@ -25,6 +25,7 @@ Tree::Tree(Leaf leaf) : leaf_(std::move(leaf)) {}
 Tree::Tree(Tensor tensor) : Tree(tensor.null() ? Leaf() : Leaf(std::move(tensor))) {}
 Tree::Tree(Value value) : leaf_(std::move(value)) {}
 
+Tree::Tree(std::unique_ptr<Node> node) : node_(std::move(node)) {}
 Tree Tree::Make(TreeKind kind) { return Tree(std::make_unique<Node>(kind)); }
 
 Tree Tree::Dict() { return Make(TreeKind::kDict); }
@@ -150,9 +151,7 @@ absl::string_view Tree::tie_name() const {
   return k == TreeKind::kTied || k == TreeKind::kTiedTo ? node_->text : absl::string_view();
 }
 
-const Tree* Tree::tied() const {
-  return kind() == TreeKind::kTied ? node_->shared.get() : nullptr;
-}
+const Tree* Tree::tied() const { return kind() == TreeKind::kTied ? node_->shared.get() : nullptr; }
 
 absl::Span<const std::string> Tree::tags() const {
   return node_ == nullptr ? absl::Span<const std::string>() : node_->tags;
@@ -191,10 +190,8 @@ Tree Tree::Clone() const {
     Entries& entries = to->node_->entries;
     for (const auto& entry : node.entries) entries.emplace_hint(entries.end(), entry.first, Tree());
     // An insertion may move what was inserted before, so pointers are taken only now.
-    for (auto from_it = node.entries.begin(), to_it = entries.begin(); to_it != entries.end();
-         ++from_it, ++to_it) {
-      to_copy.emplace_back(&from_it->second, &to_it->second);
-    }
+    auto from_entry = node.entries.begin();
+    for (auto& entry : entries) to_copy.emplace_back(&(from_entry++)->second, &entry.second);
     to->node_->items.resize(node.items.size());
     for (size_t i = 0; i < node.items.size(); ++i) {
       to_copy.emplace_back(&node.items[i], &to->node_->items[i]);

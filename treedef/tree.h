@@ -5,9 +5,9 @@
 //                    .With("activation", Value("gelu"));
 //   model.Find("layers")->items()[0].leaf().tensor();
 //
-// A node is none, a leaf (tensor or value), a dict (string or int64 keys), a list, a tuple, a struct
-// (attributes, and a type name if it has one), a custom (items and a type name), or one of two ways
-// to say that a node occurs more than once:
+// A node is none, a leaf (tensor or value), a dict (string or int64 keys), a list, a tuple, a
+// struct (attributes, and a type name if it has one), a custom (items and a type name), or one of
+// two ways to say that a node occurs more than once:
 //
 //   Tree::Shared(pointer)   the same std::shared_ptr<Tree> wherever the node occurs;
 //   Tree::Tied(name, node)  the node, under a name, and Tree::TiedTo(name) elsewhere: what a file
@@ -35,12 +35,22 @@
 #include "absl/container/btree_map.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+
 #include "leafstore/core/leaf.h"
 
 namespace leafstore {
 
 enum class TreeKind : uint8_t {
-  kNone, kLeaf, kDict, kList, kTuple, kStruct, kCustom, kShared, kTied, kTiedTo,
+  kNone,
+  kLeaf,
+  kDict,
+  kList,
+  kTuple,
+  kStruct,
+  kCustom,
+  kShared,
+  kTied,
+  kTiedTo,
 };
 
 // The key of a dict entry: a string or an int64. Numbers sort before strings.
@@ -95,7 +105,9 @@ class Tree {
 
   // Of a dict or struct: sets the entry, replacing what was there. Chainable.
   Tree& With(DictKey key, Tree child) &;
-  Tree&& With(DictKey key, Tree child) && { return std::move(With(std::move(key), std::move(child))); }
+  Tree&& With(DictKey key, Tree child) && {
+    return std::move(With(std::move(key), std::move(child)));
+  }
   // Of a list, tuple or custom: appends. Chainable.
   Tree& Add(Tree child) &;
   Tree&& Add(Tree child) && { return std::move(Add(std::move(child))); }
@@ -107,15 +119,15 @@ class Tree {
   bool is_leaf() const { return kind() == TreeKind::kLeaf; }
 
   // Each is for the kinds it names; on another kind it gives something empty.
-  const Leaf& leaf() const { return leaf_; }                // leaf
-  Leaf& mutable_leaf() { return leaf_; }                    // leaf
-  const Entries& entries() const;                           // dict, struct
-  absl::Span<const Tree> items() const;                     // list, tuple, custom
-  absl::string_view type_name() const;                      // struct, custom
-  const std::shared_ptr<Tree>& shared() const;              // shared
-  absl::string_view tie_name() const;                       // tied, tiedto
-  const Tree* tied() const;                                 // tied; null otherwise
-  absl::Span<const std::string> tags() const;               // any
+  const Leaf& leaf() const { return leaf_; }    // leaf
+  Leaf& mutable_leaf() { return leaf_; }        // leaf
+  const Entries& entries() const;               // dict, struct
+  absl::Span<const Tree> items() const;         // list, tuple, custom
+  absl::string_view type_name() const;          // struct, custom
+  const std::shared_ptr<Tree>& shared() const;  // shared
+  absl::string_view tie_name() const;           // tied, tiedto
+  const Tree* tied() const;                     // tied; null otherwise
+  absl::Span<const std::string> tags() const;   // any
 
   // The child of a dict or struct by key, looking through Shared and Tied; null if there is none.
   // O(log children).
@@ -130,7 +142,7 @@ class Tree {
  private:
   struct Node;
 
-  explicit Tree(std::unique_ptr<Node> node) : node_(std::move(node)) {}
+  explicit Tree(std::unique_ptr<Node> node);
   static Tree Make(TreeKind kind);
   Node& MutableNode();
 

@@ -269,19 +269,23 @@ bool TreeDefBuilder::StoreTags() {
 }
 
 bool TreeDefBuilder::FailAtNext(absl::string_view what) {
-  if (open_.empty()) return FailAt(kRootNode, what);
-  std::string path =
-      open_.back() == kRootNode ? "" : internal::PathForMessage(columns(), open_.back());
-  const NodeKind container = columns().kinds[open_.back()];
-  const bool by_position = container != NodeKind::kStruct && container != NodeKind::kDict;
-  if (by_position) {
-    absl::StrAppend(&path, "[", columns().child_counts[open_.back()], "]");
+  return Fail(absl::InvalidArgumentError(absl::StrCat("at ", NextPathForMessage(), ": ", what)));
+}
+
+std::string TreeDefBuilder::NextPathForMessage() const {
+  if (open_.empty()) return internal::PathForMessage(rep_->columns, kRootNode);
+  const TreeDefColumns& c = rep_->columns;
+  const NodeId container = open_.back();
+  const NodeKind kind = c.kinds[container];
+  std::string path = container == kRootNode ? "" : internal::PathForMessage(c, container);
+  if (kind != NodeKind::kStruct && kind != NodeKind::kDict) {
+    absl::StrAppend(&path, "[", c.child_counts[container], "]");
   } else if (has_key_ && IsValidUtf8(key_name_)) {
     internal::AppendKeyForMessage({key_.kind, key_name_, key_.index}, &path);
   } else {
-    return FailAt(open_.back(), what);
+    return internal::PathForMessage(c, container);
   }
-  return Fail(absl::InvalidArgumentError(absl::StrCat("at ", path, ": ", what)));
+  return path;
 }
 
 bool TreeDefBuilder::FailAt(NodeId node, absl::string_view what) {

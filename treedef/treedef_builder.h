@@ -73,6 +73,8 @@ class TreeDefBuilder {
   // The number the next node will get.
   NodeId next_node() const { return static_cast<NodeId>(rep_->columns.kinds.size()); }
   const absl::Status& status() const { return status_; }
+  // Its path, under the key that was set, for messages.
+  std::string NextPathForMessage() const;
 
   // error: the first one met; InvalidArgument: no root, or a container still open;
   // ResourceExhausted: over the limits (2^32 - 2 nodes, bytes of strings, and tags, unless fewer

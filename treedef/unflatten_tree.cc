@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/flatten.h"
 

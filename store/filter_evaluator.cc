@@ -1,0 +1,168 @@
+#include "leafstore/store/filter_evaluator.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace leafstore::internal {
+
+using Op = FilterExpr::Op;
+
+namespace {
+
+constexpr int64_t kSmallIndices = 4096;
+
+bool CompareHolds(Compare compare, int64_t a, int64_t b) {
+  switch (compare) {
+    case Compare::kLess:
+      return a < b;
+    case Compare::kLessEqual:
+      return a <= b;
+    case Compare::kEqual:
+      return a == b;
+    case Compare::kGreaterEqual:
+      return a >= b;
+    case Compare::kGreater:
+      return a > b;
+  }
+  return false;
+}
+
+bool KeyIsString(const TreeDef& def, NodeId node) {
+  const NodeId parent = def.parent(node);
+  const NodeKind kind = def.kind(parent);
+  return kind == NodeKind::kStruct || (kind == NodeKind::kDict && !def.has_int_keys(parent));
+}
+
+}  // namespace
+
+FilterEvaluator::FilterEvaluator(const TreeDef& def, const ParamStore& store,
+                                 absl::Span<const Filter> filters)
+    : def_(def), store_(store) {
+  for (const Filter& filter : filters) roots_.push_back(AddTerm(*filter.expr()));
+}
+
+uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
+  Term term{&expr, static_cast<uint32_t>(globs_.size()), {}};
+  if (expr.op == Op::kRegex) wants_text_ = true;
+  if (expr.op == Op::kGlob) {
+    ActiveGlob glob{&*expr.glob, {}, {}, {}};
+    glob.by_string.assign(def_.string_count(), kUnknown);
+    globs_.push_back(std::move(glob));
+  }
+  for (const auto& child : expr.children) term.children.push_back(AddTerm(*child));
+  terms_.push_back(std::move(term));
+  return static_cast<uint32_t>(terms_.size() - 1);
+}
+
+void FilterEvaluator::Enter(NodeId node) {
+  node_ = node;
+  while (!ancestors_.empty() && ancestors_.back() != def_.parent(node)) ancestors_.pop_back();
+  const size_t depth = ancestors_.size();
+  ancestors_.push_back(node);
+  for (ActiveGlob& glob : globs_) {
+    if (glob.states.size() <= depth) glob.states.resize(depth + 1);
+    const GlobPattern& pattern = *glob.pattern;
+    if (depth == 0) {
+      glob.states[0] = pattern.start();
+      continue;
+    }
+    const GlobPattern::States above = glob.states[depth - 1];
+    glob.states[depth] = above == 0 ? 0 : pattern.Step(above, MatchingSegments(&glob, node));
+  }
+  if (!wants_text_) return;
+  text_lengths_.resize(depth + 1);
+  text_.resize(depth == 0 ? 0 : text_lengths_[depth - 1]);
+  if (depth > 0) AppendKeyText(def_.key(node), &text_);
+  text_lengths_[depth] = text_.size();
+}
+
+uint64_t FilterEvaluator::MatchingSegments(ActiveGlob* glob, NodeId node) {
+  const GlobPattern& pattern = *glob->pattern;
+  if (KeyIsString(def_, node)) {
+    uint64_t& known = glob->by_string[def_.key_string(node)];
+    if (known == kUnknown) known = pattern.MatchingSegments(def_.key(node).name);
+    return known;
+  }
+  const int64_t index = def_.key(node).index;
+  if (index < 0 || index >= kSmallIndices) return pattern.MatchingSegments(absl::StrCat(index));
+  if (glob->by_index.size() <= static_cast<size_t>(index)) {
+    glob->by_index.resize(static_cast<size_t>(index) + 1, kUnknown);
+  }
+  uint64_t& known = glob->by_index[static_cast<size_t>(index)];
+  if (known == kUnknown) known = pattern.MatchingSegments(absl::StrCat(index));
+  return known;
+}
+
+const Leaf* FilterEvaluator::leaf() const {
+  if (def_.kind(node_) != NodeKind::kLeaf) return nullptr;
+  return store_.FindSlot(def_.leaf_begin(node_));
+}
+
+bool FilterEvaluator::Evaluate(uint32_t term_index) {
+  const Term& term = terms_[term_index];
+  const FilterExpr& expr = *term.expr;
+  const auto holds = [this](uint32_t child) { return Evaluate(child); };
+  switch (expr.op) {
+    case Op::kAnd:
+      return std::all_of(term.children.begin(), term.children.end(), holds);
+    case Op::kOr:
+      return std::any_of(term.children.begin(), term.children.end(), holds);
+    case Op::kNot:
+      return !Evaluate(term.children[0]);
+    case Op::kAll:
+      return true;
+    case Op::kGlob:
+      return expr.glob->Accepts(globs_[term.glob].states[ancestors_.size() - 1]);
+    case Op::kRegex:
+      return EvaluateRegex(expr);
+    case Op::kKind:
+      return def_.kind(node_) == static_cast<NodeKind>(expr.number);
+    case Op::kLeaf:
+      return def_.kind(node_) == NodeKind::kLeaf;
+    case Op::kTypeName:
+      return def_.type_name(node_) == expr.text;
+    case Op::kTag:
+      return def_.has_tags() && def_.has_tag(node_, expr.text);
+    case Op::kHasChild:
+      return NodeView(def_, node_, nullptr).HasChild(expr.text);
+    case Op::kCallable:
+      return expr.callable(NodeView(def_, node_, leaf()));
+    default:
+      return EvaluateLeaf(expr);
+  }
+}
+
+bool FilterEvaluator::EvaluateLeaf(const FilterExpr& expr) const {
+  const Leaf* at = leaf();
+  if (at == nullptr) return false;
+  switch (expr.op) {
+    case Op::kStatic:
+      return at->is_value();
+    case Op::kValueKind:
+      return at->is_value() && at->value().kind() == static_cast<ValueKind>(expr.number);
+    case Op::kTensor:
+      return at->is_tensor();
+    case Op::kDType:
+      return at->is_tensor() && at->tensor().dtype() == static_cast<DType>(expr.number);
+    case Op::kRank:
+      return at->is_tensor() && at->tensor().rank() == expr.number;
+    case Op::kByteSize:
+      return at->is_tensor() && CompareHolds(expr.compare, at->tensor().byte_size(), expr.number);
+    default:
+      return false;
+  }
+}
+
+bool FilterEvaluator::EvaluateRegex(const FilterExpr& expr) {
+  regex_bytes_ += text_.size();
+  if (regex_bytes_ > kMaxRegexBytes) {
+    status_ = absl::ResourceExhaustedError(absl::StrCat(
+        "regular expression '", expr.text, "': the paths to ask about are longer than ",
+        kMaxRegexBytes, " bytes together; use a glob"));
+    return true;  // ends the walk as soon as may be
+  }
+  return RE2::FullMatch(re2::StringPiece(text_), *expr.regex);
+}
+
+}  // namespace leafstore::internal

@@ -1,0 +1,88 @@
+// FilterEvaluator: asks filters of the nodes of one tree, in preorder. For store/ alone.
+//
+//   FilterEvaluator evaluator(def, leaf_of_slot, filters);
+//   for (NodeId node = 0; node < def.node_count();) {
+//     evaluator.Enter(node);
+//     if (evaluator.Matches(0)) ... node = def.end(node); else ++node;
+//   }
+//
+// Entered nodes must come in preorder, each after its parent; whole subtrees may be left out. Globs
+// go a step a key; what a key's string matches is found out once for all nodes that have it. Text
+// of paths is made only where a regular expression asks for it.
+//
+// Threads: one at a time.
+#ifndef LEAFSTORE_STORE_FILTER_EVALUATOR_H_
+#define LEAFSTORE_STORE_FILTER_EVALUATOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+
+#include "leafstore/store/filter.h"
+#include "leafstore/store/filter_expr.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore::internal {
+
+class FilterEvaluator {
+ public:
+  // Most bytes of path text that regular expressions may be asked about in one walk.
+  static constexpr uint64_t kMaxRegexBytes = uint64_t{1} << 32;
+
+  // All three must outlive this. The filters must be OK.
+  FilterEvaluator(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters);
+
+  // Makes `node` the one that is asked about.
+  void Enter(NodeId node);
+
+  bool Matches(size_t filter) { return Evaluate(roots_[filter]); }
+
+  // error ResourceExhausted: the text for regular expressions is over the limit; matches since then
+  // are meaningless.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  // An expression with what it needs at hand.
+  struct Term {
+    const FilterExpr* expr;
+    uint32_t glob = 0;               // of a glob: its place in globs_
+    std::vector<uint32_t> children;  // in terms_
+  };
+  // A glob of some filter, with its states at each node from the root to the one entered.
+  struct ActiveGlob {
+    const GlobPattern* pattern;
+    std::vector<GlobPattern::States> states;  // by depth
+    std::vector<uint64_t> by_string;          // matching segments of a key's string, once known
+    std::vector<uint64_t> by_index;           // the same for small numbers
+  };
+  static constexpr uint64_t kUnknown = ~uint64_t{0};  // no pattern has so many segments
+
+  uint32_t AddTerm(const FilterExpr& expr);
+  uint64_t MatchingSegments(ActiveGlob* glob, NodeId node);
+  bool Evaluate(uint32_t term);
+  bool EvaluateLeaf(const FilterExpr& expr) const;
+  bool EvaluateRegex(const FilterExpr& expr);
+  const Leaf* leaf() const;
+
+  const TreeDef& def_;
+  const ParamStore& store_;
+  std::vector<Term> terms_;
+  std::vector<uint32_t> roots_;  // in terms_, one a filter
+  std::vector<ActiveGlob> globs_;
+  std::vector<NodeId> ancestors_;  // from the root to the node entered
+  bool wants_text_ = false;
+  std::string text_;                  // the path of the node entered
+  std::vector<size_t> text_lengths_;  // by depth
+  uint64_t regex_bytes_ = 0;
+  NodeId node_ = kRootNode;
+  absl::Status status_;
+};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_STORE_FILTER_EVALUATOR_H_

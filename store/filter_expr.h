@@ -1,0 +1,58 @@
+// FilterExpr: the expression behind a Filter. For store/ alone.
+#ifndef LEAFSTORE_STORE_FILTER_EXPR_H_
+#define LEAFSTORE_STORE_FILTER_EXPR_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "re2/re2.h"
+
+#include "leafstore/store/filter.h"
+#include "leafstore/store/glob.h"
+
+namespace leafstore::internal {
+
+class FilterExpr {
+ public:
+  enum class Op : uint8_t {
+    kGlob,
+    kRegex,
+    kDType,
+    kRank,
+    kByteSize,
+    kKind,
+    kValueKind,
+    kTypeName,
+    kTag,
+    kHasChild,
+    kStatic,
+    kTensor,
+    kLeaf,
+    kAll,
+    kCallable,
+    kAnd,
+    kOr,
+    kNot,
+  };
+
+  explicit FilterExpr(Op o) : op(o) {}
+
+  Op op;
+  std::string text;    // a pattern, type name, tag, child's name, or a callable's name
+  int64_t number = 0;  // a rank, a number of bytes, a DType, NodeKind or ValueKind
+  Compare compare = Compare::kEqual;
+  std::optional<GlobPattern> glob;
+  std::unique_ptr<RE2> regex;
+  std::function<bool(const NodeView&)> callable;
+  std::vector<std::shared_ptr<const FilterExpr>> children;  // of and, or, not
+  absl::Status status;                                      // of this expression and all below it
+};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_STORE_FILTER_EXPR_H_

@@ -1,0 +1,147 @@
+#include "leafstore/store/layout.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/base/call_once.h"
+#include "absl/strings/str_cat.h"
+#include "xxhash.h"
+
+#include "leafstore/core/near_names.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/layout_of_paths.h"
+#include "leafstore/treedef/path_table.h"
+
+namespace leafstore {
+
+struct Layout::Loose {
+  explicit Loose(PathTable t) : table(std::move(t)) {}
+
+  const PathTable table;
+  uint64_t fingerprint = 0;
+
+  const absl::StatusOr<TreeDef>& def() const {
+    absl::call_once(def_once, [this] {
+      std::vector<Path> paths;
+      paths.reserve(table.size());
+      for (uint32_t i = 0; i < table.size(); ++i) {
+        paths.push_back(Path::Parse(table.text(i)).value());  // it was printed by Path
+      }
+      made_def = internal::TreeDefOfPaths(paths);
+    });
+    return made_def;
+  }
+
+  // Made at the first call of def().
+  mutable absl::once_flag def_once;
+  mutable absl::StatusOr<TreeDef> made_def = absl::UnknownError("not made yet");
+};
+
+Layout::Layout() = default;
+Layout::Layout(TreeDef def) : def_(std::move(def)) {}
+
+absl::StatusOr<Layout> Layout::Of(std::vector<Path> paths) {
+  std::sort(paths.begin(), paths.end());
+  std::vector<std::string> texts;
+  texts.reserve(paths.size());
+  for (const Path& path : paths) {
+    for (const Key& key : path.keys()) {
+      if (!key.ref().IsValid()) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("path '", path.ToString(), "': expected keys in UTF-8"));
+      }
+    }
+    texts.push_back(path.ToString());
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(PathTable table, PathTable::Create(texts));
+  auto loose = std::make_shared<Loose>(std::move(table));
+  uint64_t hash = texts.size();
+  for (const std::string& text : texts) hash = XXH3_64bits_withSeed(text.data(), text.size(), hash);
+  loose->fingerprint = hash;
+  return Layout(std::move(loose));
+}
+
+uint32_t Layout::size() const {
+  return loose_ != nullptr ? loose_->table.size() : def_.leaf_count();
+}
+
+std::optional<Slot> Layout::Find(absl::string_view path_text) const {
+  if (loose_ != nullptr) {
+    const uint32_t slot = loose_->table.Find(path_text);
+    if (slot == PathTable::kNotFound) return std::nullopt;
+    return slot;
+  }
+  const absl::StatusOr<const PathTable*> table = def_.paths();
+  if (table.ok()) {
+    const uint32_t slot = (*table)->Find(path_text);
+    if (slot != PathTable::kNotFound) return slot;
+    if (!def_.has_aliases()) return std::nullopt;
+  }
+  // Paths through aliases are in no table, since there may be exponentially many of them; and where
+  // all texts together are too long for one, the tree itself is still there to be walked.
+  const absl::StatusOr<NodeId> node = def_.Find(path_text);
+  if (!node.ok()) return std::nullopt;
+  const NodeId owner = def_.Resolve(*node);
+  if (def_.kind(owner) != NodeKind::kLeaf) return std::nullopt;
+  return def_.leaf_begin(owner);
+}
+
+absl::StatusOr<Slot> Layout::Get(absl::string_view path_text) const {
+  if (const std::optional<Slot> slot = Find(path_text)) return *slot;
+  if (loose_ != nullptr) {
+    LEAFSTORE_RETURN_IF_ERROR(Path::Parse(path_text).status());
+    std::vector<absl::string_view> texts;
+    for (uint32_t i = 0; i < size(); ++i) texts.push_back(loose_->table.text(i));
+    return absl::NotFoundError(
+        absl::StrCat("no leaf at '", path_text, "'", DidYouMean(path_text, texts)));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def_.Find(path_text));
+  return absl::InvalidArgumentError(absl::StrCat("at '", path_text, "': expected a leaf, found ",
+                                                 NodeKindName(def_.kind(def_.Resolve(node)))));
+}
+
+absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
+  if (loose_ == nullptr) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def_.FindDotted(dotted));
+    const NodeId owner = def_.Resolve(node);
+    if (def_.kind(owner) == NodeKind::kLeaf) return def_.leaf_begin(owner);
+    return absl::InvalidArgumentError(
+        absl::StrCat("at '", dotted, "': expected a leaf, found ", NodeKindName(def_.kind(owner))));
+  }
+  std::optional<Slot> found;
+  for (Slot slot = 0; slot < size(); ++slot) {
+    if (Dotted(slot) != dotted) continue;
+    if (found) {
+      return absl::InvalidArgumentError(absl::StrCat("'", dotted, "' could be '", PathText(*found),
+                                                     "' or '", PathText(slot),
+                                                     "'; use one of these"));
+    }
+    found = slot;
+  }
+  if (found) return *found;
+  return absl::NotFoundError(absl::StrCat("no leaf at '", dotted, "'"));
+}
+
+std::string Layout::PathText(Slot slot) const {
+  if (loose_ != nullptr) return std::string(loose_->table.text(slot));
+  const NodeId node = def_.node_of_leaf(slot);
+  absl::StatusOr<std::string> text = def_.PathText(node);
+  return text.ok() ? *std::move(text) : def_.PathForMessage(node);
+}
+
+std::string Layout::Dotted(Slot slot) const { return PathOf(slot).Dotted(); }
+
+Path Layout::PathOf(Slot slot) const {
+  if (loose_ != nullptr) return Path::Parse(loose_->table.text(slot)).value();
+  return def_.PathOf(def_.node_of_leaf(slot));
+}
+
+absl::StatusOr<TreeDef> Layout::def() const {
+  return loose_ != nullptr ? loose_->def() : absl::StatusOr<TreeDef>(def_);
+}
+
+uint64_t Layout::fingerprint() const {
+  return loose_ != nullptr ? loose_->fingerprint : def_.hash();
+}
+
+}  // namespace leafstore

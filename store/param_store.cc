@@ -1,0 +1,264 @@
+#include "leafstore/store/param_store.h"
+
+#include <algorithm>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/spec.h"
+
+namespace leafstore {
+namespace internal {
+
+LeafArrayPtr::LeafArrayPtr(std::vector<Leaf> leaves) : array_(new LeafArray) {
+  array_->leaves = std::move(leaves);
+}
+
+}  // namespace internal
+
+using internal::LeafArray;
+using internal::LeafArrayPtr;
+
+ParamStore::ParamStore() : array_(std::vector<Leaf>()) {}
+
+absl::StatusOr<ParamStore> ParamStore::Create(const TreeDef& def, std::vector<Leaf> leaves) {
+  return Create(Layout(def), SlotSet::All(def.leaf_count()), std::move(leaves));
+}
+
+absl::StatusOr<ParamStore> ParamStore::Create(Layout layout, SlotSet slots,
+                                              std::vector<Leaf> leaves) {
+  if (slots.universe() != layout.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("slots: expected those of a layout of ",
+                                                   layout.size(), " paths, found ",
+                                                   slots.universe()));
+  }
+  if (leaves.size() != slots.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("leaves: expected ", slots.size(), ", found ", leaves.size()));
+  }
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    if (leaves[place].null()) {
+      return absl::InvalidArgumentError(absl::StrCat("at ", layout.PathText(slots.SlotAt(place)),
+                                                     ": expected a leaf, found null"));
+    }
+  }
+  return ParamStore(std::move(layout), std::move(slots), LeafArrayPtr(std::move(leaves)));
+}
+
+absl::StatusOr<ParamStore> ParamStore::FromEntries(std::vector<std::pair<Path, Leaf>> entries) {
+  std::sort(entries.begin(), entries.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Path> paths;
+  std::vector<Leaf> leaves;
+  for (auto& [path, leaf] : entries) {
+    paths.push_back(std::move(path));
+    leaves.push_back(std::move(leaf));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, Layout::Of(std::move(paths)));
+  const SlotSet all = SlotSet::All(layout.size());
+  return Create(std::move(layout), all, std::move(leaves));
+}
+
+const Leaf* ParamStore::Find(absl::string_view path_text) const& {
+  const std::optional<Slot> slot = layout_.Find(path_text);
+  return slot ? FindSlot(*slot) : nullptr;
+}
+
+absl::StatusOr<const Leaf*> ParamStore::Get(absl::string_view path_text) const& {
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, PlaceOf(path_text));
+  return &leaf(place);
+}
+
+namespace {
+
+absl::Status NotInGroup(absl::string_view path) {
+  return absl::NotFoundError(
+      absl::StrCat("no leaf at '", path,
+                   "' in this store: its layout has the path, but the leaf is "
+                   "in another group"));
+}
+
+}  // namespace
+
+absl::StatusOr<const Leaf*> ParamStore::GetDotted(absl::string_view dotted) const& {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, layout_.FindDotted(dotted));
+  if (const Leaf* leaf = FindSlot(slot)) return leaf;
+  return NotInGroup(dotted);
+}
+
+absl::StatusOr<uint32_t> ParamStore::PlaceOf(absl::string_view path_text) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, layout_.Get(path_text));
+  const uint32_t place = slots_.PlaceOf(slot);
+  if (place == kNoPlace) return NotInGroup(path_text);
+  return place;
+}
+
+LeafArray* ParamStore::OwnArray() {
+  if (!array_.IsUnique()) {
+    LeafArrayPtr own(array_.get()->leaves);
+    own.get()->spec_fingerprint.store(array_.get()->spec_fingerprint);
+    array_ = std::move(own);
+  }
+  return array_.get();
+}
+
+absl::Status ParamStore::CheckNoBorrow(absl::string_view what) const {
+  if (!borrowed()) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "cannot ", what, " while a mutable borrow of this store is open: close it first"));
+}
+
+absl::Status ParamStore::CheckSpec(uint32_t place, const Leaf& leaf) const {
+  if (SameSpec(this->leaf(place), leaf)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("at ", PathText(place), ": expected ",
+                                                 SpecToString(this->leaf(place)), ", found ",
+                                                 SpecToString(leaf)));
+}
+
+// The fingerprint is a sum over the leaves, so that one can be taken out and another put in.
+void ParamStore::ReplaceLeaf(uint32_t place, Leaf leaf) {
+  LeafArray* array = OwnArray();
+  Leaf& old = array->leaves[place];
+  if (const uint64_t sum = array->spec_fingerprint.load(); sum != 0) {
+    array->spec_fingerprint.store(sum - internal::SpecHash(slot(place), old) +
+                                  internal::SpecHash(slot(place), leaf));
+  }
+  old = std::move(leaf);
+}
+
+absl::Status ParamStore::Set(absl::string_view path_text, Leaf leaf, SetCheck check) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, PlaceOf(path_text));
+  return SetAt(place, std::move(leaf), check);
+}
+
+absl::Status ParamStore::SetAt(uint32_t place, Leaf leaf, SetCheck check) {
+  if (leaf.null()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("at ", PathText(place), ": expected a leaf, found null"));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("set a leaf"));
+  if (check == SetCheck::kSameSpec) LEAFSTORE_RETURN_IF_ERROR(CheckSpec(place, leaf));
+  // What is set here may be held elsewhere too, under an older generation.
+  if (leaf.is_tensor()) {
+    LEAFSTORE_RETURN_IF_ERROR(TensorAccess::Restamp(&leaf.mutable_tensor()));
+  } else {
+    leaf = Leaf(leaf.value());
+  }
+  ReplaceLeaf(place, std::move(leaf));
+  return absl::OkStatus();
+}
+
+absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
+  const std::string text = path.ToString();
+  if (leaf.null()) {
+    return absl::InvalidArgumentError(absl::StrCat("at '", text, "': expected a leaf, found null"));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("insert a leaf"));
+  if (Find(text) != nullptr) {
+    return absl::AlreadyExistsError(absl::StrCat("at '", text, "': there is a leaf already"));
+  }
+  if (const std::optional<Slot> slot = layout_.Find(text)) {
+    std::vector<Slot> slots;
+    for (uint32_t i = 0; i < size(); ++i) slots.push_back(this->slot(i));
+    const auto at = std::lower_bound(slots.begin(), slots.end(), *slot);
+    std::vector<Leaf> leaves = array_.get()->leaves;
+    leaves.insert(leaves.begin() + (at - slots.begin()), std::move(leaf));
+    slots.insert(at, *slot);
+    *this = ParamStore(layout_, SlotSet::Create(layout_.size(), std::move(slots)),
+                       LeafArrayPtr(std::move(leaves)));
+    return absl::OkStatus();
+  }
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (uint32_t i = 0; i < size(); ++i) {
+    entries.emplace_back(layout_.PathOf(this->slot(i)), this->leaf(i));
+  }
+  entries.emplace_back(path, std::move(leaf));
+  LEAFSTORE_ASSIGN_OR_RETURN(*this, FromEntries(std::move(entries)));
+  return absl::OkStatus();
+}
+
+absl::Status ParamStore::Upsert(const Path& path, Leaf leaf) {
+  const std::string text = path.ToString();
+  if (Find(text) != nullptr) return Set(text, std::move(leaf), SetCheck::kAnything);
+  return Insert(path, std::move(leaf));
+}
+
+absl::Status ParamStore::Erase(absl::string_view path_text) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, PlaceOf(path_text));
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("erase a leaf"));
+  std::vector<Slot> slots;
+  std::vector<Leaf> leaves;
+  for (uint32_t i = 0; i < size(); ++i) {
+    if (i == place) continue;
+    slots.push_back(slot(i));
+    leaves.push_back(leaf(i));
+  }
+  *this = ParamStore(layout_, SlotSet::Create(layout_.size(), std::move(slots)),
+                     LeafArrayPtr(std::move(leaves)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<MutableTensor> ParamStore::Mutate(absl::string_view path_text) & {
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, PlaceOf(path_text));
+  return MutateAt(place);
+}
+
+absl::StatusOr<MutableTensor> ParamStore::MutateAt(uint32_t place) & {
+  if (!leaf(place).is_tensor()) {
+    return absl::InvalidArgumentError(absl::StrCat("at ", PathText(place),
+                                                   ": expected a tensor, found the static ",
+                                                   SpecToString(leaf(place))));
+  }
+  // A borrow points into the vector, so a shared one is parted with before the first borrow only.
+  LeafArray* array = borrowed() ? array_.get() : OwnArray();
+  if (array->open_borrows.load() == LeafArray::kAllBorrowed) {
+    return CheckNoBorrow("open a leaf for writing");
+  }
+  absl::StatusOr<MutableTensor> borrow =
+      TensorAccess::Mutate(&array->leaves[place].mutable_tensor(), &array->open_borrows);
+  if (borrow.ok()) return borrow;
+  return absl::Status(borrow.status().code(),
+                      absl::StrCat("at ", PathText(place), ": ", borrow.status().message()));
+}
+
+absl::StatusOr<MutableLeaves> ParamStore::MutateAll() & {
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("open all leaves for writing"));
+  return MutableLeaves(OwnArray());
+}
+
+absl::StatusOr<ParamStore> ParamStore::Snapshot() const {
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("take a snapshot"));
+  return ParamStore(layout_, slots_, array_);
+}
+
+uint64_t ParamStore::spec_fingerprint() const {
+  const LeafArray& array = *array_.get();
+  uint64_t sum = array.spec_fingerprint.load(std::memory_order_relaxed);
+  if (sum != 0) return sum;
+  for (uint32_t place = 0; place < size(); ++place) {
+    sum += internal::SpecHash(slot(place), array.leaves[place]);
+  }
+  array.spec_fingerprint.store(sum, std::memory_order_relaxed);
+  return sum;
+}
+
+std::vector<Leaf> ParamStore::TakeLeaves() && {
+  std::vector<Leaf> leaves = std::move(OwnArray()->leaves);
+  *this = ParamStore();
+  return leaves;
+}
+
+absl::StatusOr<std::byte*> MutableLeaves::raw_data(uint32_t place) {
+  Leaf& leaf = array_->leaves[place];
+  if (!leaf.is_tensor()) {
+    return absl::InvalidArgumentError(absl::StrCat("leaf ", place,
+                                                   ": expected a tensor, found the "
+                                                   "static ",
+                                                   SpecToString(leaf)));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeWritable(&leaf.mutable_tensor(), generation_));
+  return TensorAccess::data(&leaf.mutable_tensor());
+}
+
+}  // namespace leafstore
