@@ -1,0 +1,280 @@
+#include "leafstore/checkpoint/checkpoint_file.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/checkpoint/segments.h"
+#include "leafstore/core/near_names.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/core/value.h"
+
+namespace leafstore {
+namespace {
+
+// Plain reads of tensors that lie close together are made at once, up to this many bytes; tensors
+// that are larger than a quarter of it are read straight to where they go.
+constexpr int64_t kReadWindow = int64_t{4} << 20;
+constexpr int64_t kDirectRead = kReadWindow / 4;
+constexpr int64_t kSmallGap = int64_t{16} << 10;
+
+int64_t OffsetOf(const ManifestItem& item, uint32_t place) {
+  return static_cast<int64_t>(item.segments.offsets[item.leaves.tensor(place)]);
+}
+
+bool IsCoalesced(const ManifestItem& item, uint32_t place) {
+  return item.leaves.is_tensor(place) && item.leaves.byte_size(place) > 0 &&
+         item.leaves.byte_size(place) < kDirectRead;
+}
+
+// What plain reads of small tensors have read ahead.
+class ReadWindow {
+ public:
+  explicit ReadWindow(const ReadableFile* file) : file_(file) {}
+
+  // Fills `out` from `offset` on; may read as far as `end`, where the next tensors wanted are.
+  absl::Status Read(int64_t offset, int64_t end, absl::Span<std::byte> out) {
+    const auto size = static_cast<int64_t>(out.size());
+    if (offset < begin_ || offset + size > end_) {
+      if (buffer_.null()) {
+        LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kReadWindow));
+      }
+      begin_ = end_ = 0;
+      LEAFSTORE_RETURN_IF_ERROR(file_->ReadAt(
+          offset, absl::MakeSpan(buffer_.mutable_data(), static_cast<size_t>(end - offset))));
+      begin_ = offset;
+      end_ = end;
+    }
+    std::memcpy(out.data(), buffer_.data() + (offset - begin_), out.size());
+    return absl::OkStatus();
+  }
+
+ private:
+  const ReadableFile* file_;
+  Buffer buffer_;
+  int64_t begin_ = 0;
+  int64_t end_ = 0;
+};
+
+// Where a read that begins with the tensor at places[first] may end.
+int64_t WindowEnd(const ManifestItem& item, absl::Span<const uint32_t> places, size_t first) {
+  const int64_t begin = OffsetOf(item, places[first]);
+  int64_t end = begin + item.leaves.byte_size(places[first]);
+  for (const uint32_t place : places.subspan(first + 1)) {
+    if (!item.leaves.is_tensor(place) || item.leaves.byte_size(place) == 0) continue;
+    const int64_t offset = OffsetOf(item, place);
+    if (!IsCoalesced(item, place) || offset < end || offset - end > kSmallGap ||
+        offset + item.leaves.byte_size(place) - begin > kReadWindow) {
+      break;
+    }
+    end = offset + item.leaves.byte_size(place);
+  }
+  return end;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
+    const std::string& path, const ReadOptions& options) {
+  std::shared_ptr<CheckpointFile> file(new CheckpointFile());
+  file->path_ = path;
+  file->verify_ = options.verify;
+  FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
+  LEAFSTORE_ASSIGN_OR_RETURN(file->file_, files.Open(path));
+  if (absl::Status status = file->ReadAll(options); !status.ok()) return file->WithPath(status);
+  return file;
+}
+
+absl::Status CheckpointFile::ReadAll(const ReadOptions& options) {
+  const int64_t size = file_->size();
+  if (options.mode == ReadMode::kMap) {
+    LEAFSTORE_ASSIGN_OR_RETURN(map_, file_->Map());
+  }
+  Buffer scratch;
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto head, Bytes(0, std::min(size, kPreambleSize), &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Preamble preamble, DecodePreamble(head));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto tail, Bytes(size - kFooterSize, kFooterSize, &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(footer_, DecodeFooter(tail, preamble, size));
+  LEAFSTORE_RETURN_IF_ERROR(ReadManifest());
+  return CheckSegments(manifest_, footer_.manifest_offset);
+}
+
+absl::StatusOr<absl::Span<const std::byte>> CheckpointFile::Bytes(int64_t offset, int64_t size,
+                                                                  Buffer* scratch) const {
+  if (!map_.null()) {
+    return map_.bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
+  }
+  if (!scratch->IsWritable() || scratch->size() < size) {
+    LEAFSTORE_ASSIGN_OR_RETURN(*scratch, Buffer::AllocateUninitialized(size));
+  }
+  const absl::Span<std::byte> out(scratch->mutable_data(), static_cast<size_t>(size));
+  LEAFSTORE_RETURN_IF_ERROR(file_->ReadAt(offset, out));
+  return absl::Span<const std::byte>(out);
+}
+
+absl::Status CheckpointFile::ReadManifest() {
+  Buffer scratch;
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes,
+                             Bytes(footer_.manifest_offset, footer_.manifest_size, &scratch));
+  if (const uint64_t found = Checksum(bytes); found != footer_.manifest_checksum) {
+    return absl::DataLossError(absl::StrCat("manifest: expected checksum ",
+                                            absl::Hex(footer_.manifest_checksum, absl::kZeroPad16),
+                                            ", found ", absl::Hex(found, absl::kZeroPad16)));
+  }
+  const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  LEAFSTORE_ASSIGN_OR_RETURN(manifest_, DecodeManifest(text));
+  return CheckPadding(footer_.manifest_offset + footer_.manifest_size,
+                      footer_.file_size - kFooterSize, "padding before the footer");
+}
+
+absl::Status CheckpointFile::CheckPadding(int64_t begin, int64_t end,
+                                          absl::string_view section) const {
+  Buffer scratch;
+  while (begin < end) {
+    const int64_t size = std::min(end - begin, kReadWindow);
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, Bytes(begin, size, &scratch));
+    if (!IsZero(bytes)) {
+      const auto* first = std::find_if(bytes.begin(), bytes.end(),
+                                       [](std::byte byte) { return byte != std::byte{0}; });
+      return absl::DataLossError(
+          absl::StrCat(section, section.empty() ? "" : ": ", "expected zeros, found ",
+                       absl::Hex(std::to_integer<uint8_t>(*first), absl::kZeroPad2), " at byte ",
+                       begin + (first - bytes.begin())));
+    }
+    begin += size;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view name) const {
+  for (const ManifestItem& item : manifest_.items) {
+    if (item.name == name) return &item;
+  }
+  std::vector<absl::string_view> names;
+  for (const ManifestItem& item : manifest_.items) names.push_back(item.name);
+  return absl::NotFoundError(
+      absl::StrCat(path_, ": no item '", name, "'", DidYouMean(name, names)));
+}
+
+absl::Status CheckpointFile::CheckReadable(const ManifestItem& item, uint32_t place) {
+  const uint32_t tensor = item.leaves.tensor(place);
+  if (const uint32_t base = item.segments.base(tensor); base != 0) {
+    return absl::UnimplementedError(
+        absl::StrCat(LeafForMessage(item, place), ": its bytes are in another file (base ", base,
+                     "), which this reader of format version ", kFormatVersion, " cannot follow"));
+  }
+  if (const uint8_t codec = item.segments.codec(tensor); codec != 0) {
+    return absl::UnimplementedError(
+        absl::StrCat(LeafForMessage(item, place), ": its bytes are stored with codec ", codec,
+                     ", which this reader of format version ", kFormatVersion, " does not know"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointFile::CheckTensor(const ManifestItem& item, uint32_t place,
+                                         const Tensor& tensor) {
+  const uint64_t expected = item.segments.checksums[item.leaves.tensor(place)];
+  if (const uint64_t found = Checksum(tensor.bytes()); found != expected) {
+    return absl::DataLossError(absl::StrCat(
+        LeafForMessage(item, place), ": expected checksum ", absl::Hex(expected, absl::kZeroPad16),
+        ", found ", absl::Hex(found, absl::kZeroPad16), " of ", tensor.byte_size(),
+        " bytes from byte ", OffsetOf(item, place), " on"));
+  }
+  if (tensor.dtype() == DType::kBool && !AreBools(tensor.bytes())) {
+    return absl::DataLossError(
+        absl::StrCat(LeafForMessage(item, place), ": expected bools, 0 or 1, found another byte"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> CheckpointFile::ViewTensor(const ManifestItem& item, uint32_t place,
+                                                  const Buffer& map) {
+  if (item.leaves.byte_size(place) == 0) {
+    return Tensor::Uninitialized(item.leaves.dtype(place), item.leaves.shape(place));
+  }
+  return Tensor::FromBuffer(item.leaves.dtype(place), item.leaves.shape(place), map,
+                            OffsetOf(item, place));
+}
+
+absl::Status CheckpointFile::ReadTensors(const ManifestItem& item,
+                                         absl::Span<const uint32_t> places,
+                                         std::vector<Leaf>* out) const {
+  ReadWindow window(file_.get());
+  for (size_t i = 0; i < places.size(); ++i) {
+    const uint32_t place = places[i];
+    if (!item.leaves.is_tensor(place)) {
+      out->push_back(item.leaves.value(place));
+      continue;
+    }
+    LEAFSTORE_RETURN_IF_ERROR(CheckReadable(item, place));
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        Tensor tensor, Tensor::Uninitialized(item.leaves.dtype(place), item.leaves.shape(place)));
+    if (tensor.byte_size() > 0) {
+      LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
+      const int64_t offset = OffsetOf(item, place);
+      LEAFSTORE_RETURN_IF_ERROR(
+          IsCoalesced(item, place)
+              ? window.Read(offset, WindowEnd(item, places, i), writing.bytes())
+              : file_->ReadAt(offset, writing.bytes()));
+    }
+    out->push_back(std::move(tensor));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
+    const ManifestItem& item, absl::Span<const uint32_t> places) const {
+  std::vector<Leaf> leaves;
+  leaves.reserve(places.size());
+  if (map_.null()) {
+    if (absl::Status status = ReadTensors(item, places, &leaves); !status.ok()) {
+      return WithPath(status);
+    }
+  }
+  for (size_t i = 0; i < places.size(); ++i) {
+    const uint32_t place = places[i];
+    if (!item.leaves.is_tensor(place)) {
+      if (!map_.null()) leaves.push_back(item.leaves.value(place));
+      continue;
+    }
+    if (!map_.null()) {
+      if (absl::Status status = CheckReadable(item, place); !status.ok()) return WithPath(status);
+      LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, ViewTensor(item, place, map_));
+      leaves.push_back(std::move(tensor));
+    }
+    if (!verify_) continue;
+    if (absl::Status status = CheckTensor(item, place, leaves[i].tensor()); !status.ok()) {
+      return WithPath(status);
+    }
+  }
+  return leaves;
+}
+
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::MapLeaves(const ManifestItem& item) const {
+  Buffer map = map_;
+  if (map.null()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(map, file_->Map());
+  }
+  std::vector<Leaf> leaves;
+  leaves.reserve(item.leaves.size());
+  for (uint32_t place = 0; place < item.leaves.size(); ++place) {
+    if (!item.leaves.is_tensor(place)) {
+      leaves.push_back(item.leaves.value(place));
+      continue;
+    }
+    if (absl::Status status = CheckReadable(item, place); !status.ok()) return WithPath(status);
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, ViewTensor(item, place, map));
+    leaves.push_back(std::move(tensor));
+  }
+  return leaves;
+}
+
+absl::Status CheckpointFile::WithPath(const absl::Status& status) const {
+  // FileSystem's errors have it.
+  if (absl::string_view(status.message()).find(path_) != absl::string_view::npos) return status;
+  return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
+}
+
+}  // namespace leafstore

@@ -1,0 +1,89 @@
+// CheckpointFile: an open checkpoint, its manifest read and checked, its tensors to be had by
+// number. What CheckpointReader is made of; for checkpoint/ alone.
+//
+// Threads: const calls are safe from many threads.
+#ifndef LEAFSTORE_CHECKPOINT_CHECKPOINT_FILE_H_
+#define LEAFSTORE_CHECKPOINT_CHECKPOINT_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+#include "leafstore/checkpoint/file_system.h"
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/core/buffer.h"
+#include "leafstore/core/leaf.h"
+#include "leafstore/proto/manifest_codec.h"
+
+namespace leafstore {
+
+struct Segment;  // segments.h
+
+class CheckpointFile {
+ public:
+  static absl::StatusOr<std::shared_ptr<const CheckpointFile>> Open(const std::string& path,
+                                                                    const ReadOptions& options);
+
+  const std::string& path() const { return path_; }
+  const Manifest& manifest() const { return manifest_; }
+  const Footer& footer() const { return footer_; }
+
+  // error NotFound, with near names.
+  absl::StatusOr<const ManifestItem*> FindItem(absl::string_view name) const;
+
+  // The leaves at these places of an item, in order.
+  absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,
+                                               absl::Span<const uint32_t> places) const;
+
+  // All leaves of an item, none of them verified: mapped even where leaves are loaded by plain
+  // reads. For filters, which ask for what a leaf is.
+  absl::StatusOr<std::vector<Leaf>> MapLeaves(const ManifestItem& item) const;
+
+  // See CheckpointReader::Verify.
+  absl::Status Verify() const;
+
+ private:
+  CheckpointFile() = default;
+
+  absl::Status ReadAll(const ReadOptions& options);
+  // The bytes [offset, offset + size) of the file: in the mapping, or read into `*scratch`.
+  absl::StatusOr<absl::Span<const std::byte>> Bytes(int64_t offset, int64_t size,
+                                                    Buffer* scratch) const;
+  absl::Status ReadManifest();
+  absl::Status CheckPadding(int64_t begin, int64_t end, absl::string_view section) const;
+  absl::Status CheckSegmentBytes(int64_t offset, int64_t size, uint64_t checksum) const;
+  // An error of a segment, with its name behind `what`; OK as it is.
+  absl::Status Named(const Segment& segment, absl::string_view what,
+                     const absl::Status& status) const;
+
+  // Of a tensor: that this reader can read it; that its bytes are what was saved.
+  static absl::Status CheckReadable(const ManifestItem& item, uint32_t place);
+  static absl::Status CheckTensor(const ManifestItem& item, uint32_t place, const Tensor& tensor);
+  static absl::StatusOr<Tensor> ViewTensor(const ManifestItem& item, uint32_t place,
+                                           const Buffer& map);
+  // Tensors of their own, of a run of places.
+  absl::Status ReadTensors(const ManifestItem& item, absl::Span<const uint32_t> places,
+                           std::vector<Leaf>* out) const;
+
+  // Puts the file's path before an error that does not have it.
+  absl::Status WithPath(const absl::Status& status) const;
+
+  std::string path_;
+  bool verify_ = true;
+  std::unique_ptr<ReadableFile> file_;
+  Buffer map_;  // null where reads are plain
+  Footer footer_;
+  Manifest manifest_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CHECKPOINT_CHECKPOINT_FILE_H_

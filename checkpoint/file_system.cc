@@ -1,0 +1,189 @@
+#include "leafstore/checkpoint/file_system.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+
+namespace leafstore {
+namespace {
+
+// Linux writes and reads at most this much at once, a page less than 2 GiB.
+constexpr size_t kMostAtOnce = size_t{1} << 30;
+
+absl::Status Failed(absl::string_view what, absl::string_view path, int error = errno) {
+  const std::string message = absl::StrCat("cannot ", what, " ", path);
+  // A limit of the file system or of the process is the same to the caller as a full disk.
+  if (error == EFBIG || error == EDQUOT) {
+    return absl::ResourceExhaustedError(absl::ErrnoToStatus(error, message).message());
+  }
+  return absl::ErrnoToStatus(error, message);
+}
+
+int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
+  int fd = -1;
+  do {
+    fd = open(path.c_str(), flags | O_CLOEXEC, mode);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+class PosixWritableFile : public WritableFile {
+ public:
+  PosixWritableFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  ~PosixWritableFile() override {
+    if (fd_ >= 0) close(fd_);
+  }
+  PosixWritableFile(const PosixWritableFile&) = delete;
+  PosixWritableFile& operator=(const PosixWritableFile&) = delete;
+
+  absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {
+    const size_t wanted = bytes.size();
+    while (!bytes.empty()) {
+      const ssize_t written =
+          pwrite(fd_, bytes.data(), std::min(bytes.size(), kMostAtOnce), offset);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) {
+        return Failed(absl::StrCat("write ", wanted, " bytes, of them ", bytes.size(), " at byte ",
+                                   offset, ", to"),
+                      path_);
+      }
+      offset += written;
+      bytes.remove_prefix(static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    // Not tried again after EINTR or EIO: the kernel may have dropped what it could not write.
+    return fsync(fd_) == 0 ? absl::OkStatus() : Failed("sync", path_);
+  }
+
+  absl::Status Close() override {
+    // After EINTR the descriptor is closed, on Linux.
+    const int result = close(std::exchange(fd_, -1));
+    return result == 0 || errno == EINTR ? absl::OkStatus() : Failed("close", path_);
+  }
+
+ private:
+  std::string path_;
+  int fd_;
+};
+
+class PosixReadableFile : public ReadableFile {
+ public:
+  PosixReadableFile(std::string path, int fd, int64_t size)
+      : path_(std::move(path)), fd_(fd), size_(size) {}
+  ~PosixReadableFile() override { close(fd_); }
+  PosixReadableFile(const PosixReadableFile&) = delete;
+  PosixReadableFile& operator=(const PosixReadableFile&) = delete;
+
+  int64_t size() const override { return size_; }
+
+  absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const override {
+    while (!out.empty()) {
+      const ssize_t read = pread(fd_, out.data(), std::min(out.size(), kMostAtOnce), offset);
+      if (read < 0 && errno == EINTR) continue;
+      if (read < 0) {
+        return Failed(absl::StrCat("read ", out.size(), " bytes at byte ", offset, " of"), path_);
+      }
+      if (read == 0) {
+        return absl::DataLossError(absl::StrCat(path_, ": expected ", out.size(),
+                                                " more bytes at byte ", offset,
+                                                ", found the end of the file"));
+      }
+      offset += read;
+      out.remove_prefix(static_cast<size_t>(read));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Buffer> Map() const override {
+    if (size_ == 0) return Buffer::External(nullptr, 0, nullptr);  // mmap refuses a length of 0
+    const auto size = static_cast<size_t>(size_);
+    void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd_, 0);
+    if (data == MAP_FAILED) return Failed("map", path_);
+    return Buffer::External(data, size_, [data, size] { munmap(data, size); });
+  }
+
+ private:
+  std::string path_;
+  int fd_;
+  int64_t size_;
+};
+
+class PosixFileSystem : public FileSystem {
+ public:
+  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
+    const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (fd < 0) return Failed("create", path);
+    return std::make_unique<PosixWritableFile>(path, fd);
+  }
+
+  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
+    const int fd = OpenRetrying(path, O_RDONLY | O_NONBLOCK);  // no waiting for a pipe's other end
+    if (fd < 0) return Failed("open", path);
+    absl::Cleanup close_fd = [fd] { close(fd); };
+    struct stat info;
+    if (fstat(fd, &info) != 0) return Failed("stat", path);
+    if (!S_ISREG(info.st_mode)) {
+      return absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": no regular file"));
+    }
+    std::move(close_fd).Cancel();
+    return std::make_unique<PosixReadableFile>(path, fd, info.st_size);
+  }
+
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+    return Failed(absl::StrCat("rename ", from, " to"), to);
+  }
+
+  absl::Status Remove(const std::string& path) override {
+    return unlink(path.c_str()) == 0 ? absl::OkStatus() : Failed("remove", path);
+  }
+
+  absl::Status SyncDirectory(const std::string& path) override {
+    const int fd = OpenRetrying(path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return Failed("open directory", path);
+    absl::Cleanup close_fd = [fd] { close(fd); };
+    return fsync(fd) == 0 ? absl::OkStatus() : Failed("sync directory", path);
+  }
+
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    DIR* directory = opendir(path.c_str());
+    if (directory == nullptr) return Failed("list", path);
+    absl::Cleanup close_directory = [directory] { closedir(directory); };
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = readdir(directory)) {
+      const absl::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    if (errno != 0) return Failed("list", path);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+};
+
+}  // namespace
+
+FileSystem& FileSystem::Posix() {
+  static PosixFileSystem* const files = new PosixFileSystem();
+  return *files;
+}
+
+std::string DirectoryOf(absl::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash == absl::string_view::npos) return ".";
+  return std::string(path.substr(0, std::max<size_t>(slash, 1)));
+}
+
+}  // namespace leafstore

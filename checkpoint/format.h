@@ -1,0 +1,82 @@
+// The fixed parts of a checkpoint file (docs/format.md): the preamble, the footer, where segments
+// may begin, and the checksum.
+//
+//   preamble (64) | segment | segment | ... | manifest | footer (64)
+//
+// The preamble is what every version of leafstore, past and to come, reads first. It never changes:
+// its checksum is checked before its versions are believed, so that damage is never taken for a
+// newer version, and a newer version never for damage.
+//
+// Versions. A file carries the version of the format that its producer wrote (`producer`), and the
+// lowest that a reader must know to read it (`min_reader`). A reader of version R reads every file
+// whose min_reader is at most R, passing over what it does not know.
+#ifndef LEAFSTORE_CHECKPOINT_FORMAT_H_
+#define LEAFSTORE_CHECKPOINT_FORMAT_H_
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace leafstore {
+
+// Tensors are stored as they lie in memory, and that is little-endian on disk.
+static_assert(std::endian::native == std::endian::little,
+              "checkpoints are mapped: a big-endian machine would have to swap their bytes");
+
+// The version that this code writes and the highest it can read; and the lowest that can read it.
+inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatMinReader = 1;
+
+inline constexpr int64_t kPreambleSize = 64;
+inline constexpr int64_t kFooterSize = 64;
+
+// Segments of this many bytes begin at a page; smaller ones at kSegmentAlignment (proto/).
+inline constexpr int64_t kLargeSegment = 64 << 10;
+inline constexpr int64_t kLargeSegmentAlignment = 4096;
+
+// What the position of a segment of `size` bytes must be a multiple of.
+int64_t SegmentAlignmentFor(int64_t size);
+// The first multiple of `alignment`, a power of two, from `position` on.
+constexpr int64_t AlignUp(int64_t position, int64_t alignment) {
+  return (position + alignment - 1) & -alignment;
+}
+
+// XXH3-64 with seed 0.
+uint64_t Checksum(absl::Span<const std::byte> bytes);
+// Of no bytes.
+inline constexpr uint64_t kChecksumOfNothing = 0x2d06800538d394c2;
+
+struct Preamble {
+  uint32_t producer = kFormatVersion;
+  uint32_t min_reader = kFormatMinReader;
+};
+
+struct Footer {
+  int64_t manifest_offset = 0;
+  int64_t manifest_size = 0;
+  uint64_t manifest_checksum = 0;
+  int64_t file_size = 0;
+  Preamble versions;  // those of the preamble
+};
+
+std::array<std::byte, kPreambleSize> EncodePreamble(const Preamble& preamble);
+std::array<std::byte, kFooterSize> EncodeFooter(const Footer& footer);
+
+// Read the first, and the last, 64 bytes of a file of `file_size` bytes.
+// error DataLoss: damaged, or no checkpoint; the words say which field. error Unimplemented (of the
+// preamble alone): the file asks for a newer reader.
+absl::StatusOr<Preamble> DecodePreamble(absl::Span<const std::byte> bytes);
+absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Preamble& preamble,
+                                    int64_t file_size);
+
+// Whether all bytes are zero, as padding must be.
+bool IsZero(absl::Span<const std::byte> bytes);
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CHECKPOINT_FORMAT_H_

@@ -1,0 +1,191 @@
+#include "leafstore/checkpoint/reader.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/checkpoint/checkpoint_file.h"
+#include "leafstore/checkpoint/restore.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/partition.h"
+
+namespace leafstore {
+namespace {
+
+std::vector<uint32_t> AllPlaces(const ManifestItem& item) {
+  std::vector<uint32_t> places(item.leaves.size());
+  std::iota(places.begin(), places.end(), 0);
+  return places;
+}
+
+absl::StatusOr<ParamStore> LoadAll(const CheckpointFile& file, const ManifestItem& item) {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file.LoadLeaves(item, AllPlaces(item)));
+  return ParamStore::Create(item.layout, item.slots, std::move(leaves));
+}
+
+absl::StatusOr<ParamStore> LoadSome(const CheckpointFile& file, const ManifestItem& item,
+                                    absl::Span<const uint32_t> places) {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file.LoadLeaves(item, places));
+  std::vector<Slot> slots;
+  slots.reserve(places.size());
+  for (const uint32_t place : places) slots.push_back(item.slots.SlotAt(place));
+  return ParamStore::Create(item.layout, SlotSet::Create(item.layout.size(), std::move(slots)),
+                            std::move(leaves));
+}
+
+// The slot of a path, found by a walk: an index of all paths would cost more than one leaf does.
+absl::StatusOr<Slot> FindSlot(const ManifestItem& item, absl::string_view path) {
+  if (!item.layout.has_def()) return item.layout.Get(path);
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, item.layout.def());
+  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def.Find(path));
+  const NodeId owner = def.Resolve(node);
+  if (def.kind(owner) == NodeKind::kLeaf) return def.leaf_begin(owner);
+  return absl::InvalidArgumentError(
+      absl::StrCat("at '", path, "': expected a leaf, found ", NodeKindName(def.kind(owner))));
+}
+
+}  // namespace
+
+EntryInfo CheckpointItemInfo::entry(uint32_t place) const {
+  const LeafColumns& leaves = item_->leaves;
+  EntryInfo info;
+  info.slot = item_->slots.SlotAt(place);
+  if (!leaves.is_tensor(place)) {
+    info.value = &leaves.value(place);
+    return info;
+  }
+  const uint32_t tensor = leaves.tensor(place);
+  info.dtype = leaves.dtype(place);
+  info.shape = leaves.shape(place);
+  info.byte_size = leaves.byte_size(place);
+  info.stored_size = item_->stored_size(tensor);
+  info.offset = static_cast<int64_t>(item_->segments.offsets[tensor]);
+  info.checksum = item_->segments.checksums[tensor];
+  info.codec = item_->segments.codec(tensor);
+  info.base = item_->segments.base(tensor);
+  return info;
+}
+
+absl::StatusOr<CheckpointReader> CheckpointReader::Open(const std::string& path,
+                                                        const ReadOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(auto file, CheckpointFile::Open(path, options));
+  return CheckpointReader(std::move(file));
+}
+
+const std::string& CheckpointReader::path() const { return file_->path(); }
+uint32_t CheckpointReader::producer_version() const { return file_->footer().versions.producer; }
+int64_t CheckpointReader::file_size() const { return file_->footer().file_size; }
+const Metadata& CheckpointReader::metadata() const { return file_->manifest().metadata; }
+
+std::vector<std::string> CheckpointReader::items() const {
+  std::vector<std::string> names;
+  for (const ManifestItem& item : file_->manifest().items) names.push_back(item.name);
+  return names;
+}
+
+absl::StatusOr<CheckpointItemInfo> CheckpointReader::item(absl::string_view name) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(name));
+  return CheckpointItemInfo(found);
+}
+
+absl::StatusOr<TreeDef> CheckpointReader::def(absl::string_view item) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  return found->layout.def();
+}
+
+absl::StatusOr<Metadata> CheckpointReader::metadata(absl::string_view item) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  return found->metadata;
+}
+
+absl::StatusOr<std::optional<Labels>> CheckpointReader::labels(absl::string_view item) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  return found->labels;
+}
+
+absl::StatusOr<ParamStore> CheckpointReader::Load(absl::string_view item) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  return LoadAll(*file_, *found);
+}
+
+absl::StatusOr<Leaf> CheckpointReader::LoadPath(absl::string_view item,
+                                                absl::string_view path) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, FindSlot(*found, path));
+  const uint32_t place = found->slots.PlaceOf(slot);
+  if (place == kNoPlace) {
+    return absl::NotFoundError(
+        absl::StrCat(file_->path(), ": item '", item, "' was saved without '", path, "'"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, {place}));
+  return std::move(leaves[0]);
+}
+
+absl::StatusOr<Flattened> CheckpointReader::LoadSubtree(absl::string_view item,
+                                                        absl::string_view path) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, found->layout.def());
+  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def.Find(path));
+  TreeDef::Cut cut = def.Subtree(def.Resolve(node));
+  std::vector<uint32_t> places;
+  std::vector<Slot> slots;
+  for (uint32_t leaf = 0; leaf < cut.leaves.size(); ++leaf) {
+    const uint32_t place = found->slots.PlaceOf(cut.leaves[leaf]);
+    if (place == kNoPlace) continue;
+    places.push_back(place);
+    slots.push_back(leaf);
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, places));
+  const uint32_t universe = cut.def.leaf_count();
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      ParamStore params,
+      ParamStore::Create(Layout(cut.def), SlotSet::Create(universe, std::move(slots)),
+                         std::move(leaves)));
+  return Flattened{std::move(cut.def), std::move(params)};
+}
+
+absl::StatusOr<ParamStore> CheckpointReader::LoadMatching(absl::string_view item,
+                                                          const Filter& filter) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> specs, file_->MapLeaves(*found));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
+                             ParamStore::Create(found->layout, found->slots, std::move(specs)));
+  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, PartitionPlan::Compile(store, {filter}));
+  const SlotSet& taken = plan.group_slots(0);
+  std::vector<uint32_t> places;
+  places.reserve(taken.size());
+  for (uint32_t i = 0; i < taken.size(); ++i) {
+    places.push_back(found->slots.PlaceOf(taken.SlotAt(i)));
+  }
+  return LoadSome(*file_, *found, places);
+}
+
+absl::StatusOr<ParamStore> CheckpointReader::LoadPlaces(absl::string_view item,
+                                                        absl::Span<const uint32_t> places) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (places[i] >= found->leaves.size() || (i > 0 && places[i] <= places[i - 1])) {
+      return absl::InvalidArgumentError(absl::StrCat("expected places that grow, below ",
+                                                     found->leaves.size(), ", found ", places[i]));
+    }
+  }
+  return LoadSome(*file_, *found, places);
+}
+
+absl::Status CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
+                                        const RestoreOptions& options) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  LEAFSTORE_RETURN_IF_ERROR(store->CheckNoBorrow("load into"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const RestoreMatch match, MatchForRestore(*found, *store, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, match.places));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      ParamStore group,
+      ParamStore::Create(store->layout(), SlotSet::Create(store->layout().size(), match.slots),
+                         std::move(leaves)));
+  return store->Update(std::move(group));
+}
+
+absl::Status CheckpointReader::Verify() const { return file_->Verify(); }
+
+}  // namespace leafstore

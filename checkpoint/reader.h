@@ -1,0 +1,183 @@
+// Reading a checkpoint: the whole of an item, a leaf, a subtree, or what a filter takes.
+//
+//   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
+//   ParamStore params = reader.Load("params").value();
+//   CHECK_OK(Unflatten(reader.def("params").value(), params, &model));
+//
+//   Leaf bias = reader.LoadPath("params", ".head.bias").value();
+//   ParamStore norms = reader.LoadMatching("params", Glob("**.norm.**")).value();
+//   CHECK_OK(reader.LoadInto("params", &params));
+//   for (uint32_t place = 0; place < item.size(); ++place) ... item.entry(place) ...  // to list
+//
+// Opening reads the preamble, the footer and the manifest, and checks them: structure, dtypes,
+// shapes, and that each tensor's bytes lie in the file and in no other's. It reads no tensor and
+// makes nothing for a leaf; its cost is that of the manifest.
+//
+// Modes. kMap (the default): tensors are views of the mapped file, which stays mapped as long as
+// one of them lives; writing to one copies it first. The file may be replaced meanwhile (by a
+// rename, as SaveCheckpoint does), but not shortened or written to: that is SIGBUS or a change
+// under a tensor's feet. kRead: tensors own their bytes, read with plain reads; for network file
+// systems, and for files that others write to.
+//
+// Verification. Each tensor's checksum is checked when it is loaded, unless that is switched off;
+// Verify() checks every byte of the file. Opening checks all that is not tensor.
+//
+// Partial items. An item may hold some of its structure's leaves only; it is loaded as a group, a
+// ParamStore with those slots.
+//
+// Errors. NotFound: no such file, item, or path (with near names). DataLoss: damaged, or no
+// checkpoint; names the file and the section, or the item and path. Unimplemented: the file, or the
+// one tensor asked for, needs a newer reader; says which version or codec. Others as FileSystem's.
+//
+// Threads: all calls are const and safe from many threads. Copies share one open file.
+#ifndef LEAFSTORE_CHECKPOINT_READER_H_
+#define LEAFSTORE_CHECKPOINT_READER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+#include "leafstore/checkpoint/file_system.h"
+#include "leafstore/core/leaf.h"
+#include "leafstore/proto/manifest_codec.h"
+#include "leafstore/store/filter.h"
+#include "leafstore/store/flatten.h"
+#include "leafstore/store/labels.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore {
+
+enum class ReadMode : uint8_t { kMap, kRead };
+
+struct ReadOptions {
+  ReadMode mode = ReadMode::kMap;
+  // Check a tensor's checksum when it is loaded. O(bytes loaded); without, a mapped load touches
+  // none.
+  bool verify = true;
+  // Null: this machine's. Must outlive the reader and, mapped, what it loads.
+  FileSystem* file_system = nullptr;
+};
+
+// What a checkpoint's item and an existing store may differ in when the one is read into the other.
+struct RestoreOptions {
+  // Leaves of the store that the item does not have stay as they are.
+  bool allow_missing = false;
+  // Leaves of the item that the store does not have are passed over.
+  bool allow_unexpected = false;
+};
+
+// What the manifest says of one leaf.
+struct EntryInfo {
+  Slot slot = 0;
+  const Value* value = nullptr;  // of a static leaf; null for a tensor, which has the rest
+  DType dtype = DType::kBool;
+  ShapeRef shape;
+  int64_t byte_size = 0;    // of the tensor
+  int64_t stored_size = 0;  // of its bytes in the file
+  int64_t offset = 0;       // of their first; 0 where there are none
+  uint64_t checksum = 0;    // XXH3-64 of the stored bytes
+  uint8_t codec = 0;        // 0: as they are
+  uint32_t base = 0;        // 0: in this file
+};
+
+// An item, without its tensors' bytes. A view: valid while a CheckpointReader of the file lives.
+class CheckpointItemInfo {
+ public:
+  const std::string& name() const { return item_->name; }
+  const Layout& layout() const { return item_->layout; }
+  // The slots of the layout that it holds.
+  const SlotSet& slots() const { return item_->slots; }
+  uint32_t size() const { return item_->leaves.size(); }
+  const std::optional<Labels>& labels() const { return item_->labels; }
+  const Metadata& metadata() const { return item_->metadata; }
+  // Bytes of all its tensors.
+  int64_t tensor_bytes() const { return item_->leaves.total_bytes(); }
+
+  // The leaf at `place`, which must be below size(). O(1).
+  EntryInfo entry(uint32_t place) const;
+  std::string PathText(uint32_t place) const {
+    return item_->layout.PathText(item_->slots.SlotAt(place));
+  }
+
+ private:
+  friend class CheckpointReader;
+  explicit CheckpointItemInfo(const ManifestItem* item) : item_(item) {}
+
+  const ManifestItem* item_;
+};
+
+class CheckpointFile;  // checkpoint_file.h
+
+class CheckpointReader {
+ public:
+  // error: see above. O(manifest).
+  static absl::StatusOr<CheckpointReader> Open(const std::string& path,
+                                               const ReadOptions& options = {});
+
+  const std::string& path() const;
+  // Format version of the file.
+  uint32_t producer_version() const;
+  int64_t file_size() const;
+
+  // The items' names, in the order in which they were saved.
+  std::vector<std::string> items() const;
+  // All that is known of an item without reading tensors. error NotFound. O(items).
+  absl::StatusOr<CheckpointItemInfo> item(absl::string_view name) const;
+  // Its structure. error NotFound; InvalidArgument: it has loose paths that are no tree.
+  absl::StatusOr<TreeDef> def(absl::string_view item) const;
+  // What users attached to the checkpoint, and to an item. error NotFound.
+  const Metadata& metadata() const;
+  absl::StatusOr<Metadata> metadata(absl::string_view item) const;
+  // The named groups of an item; none where it was saved without. error NotFound: no such item.
+  absl::StatusOr<std::optional<Labels>> labels(absl::string_view item) const;
+
+  // The item, all that it holds. O(leaves), and O(bytes) to verify or read.
+  absl::StatusOr<ParamStore> Load(absl::string_view item) const;
+  // One leaf. A path through an alias finds the owner's. error NotFound: no such path, or the item
+  // does not hold it. error InvalidArgument: no canonical path, or it leads to a container.
+  // O(depth * log children), and O(bytes).
+  absl::StatusOr<Leaf> LoadPath(absl::string_view item, absl::string_view path) const;
+  // The leaves below a node, with the structure there as a TreeDef of its own (TreeDef::Subtree).
+  // error NotFound, InvalidArgument: no such path. O(nodes of the subtree), and O(bytes).
+  absl::StatusOr<Flattened> LoadSubtree(absl::string_view item, absl::string_view path) const;
+  // The leaves that a partition by this one filter puts into its first group, as a group on the
+  // item's Layout. The filter sees dtypes, shapes and static leaves as ever; tensors' bytes are
+  // read and verified for what it takes alone (so a Callable that looks at bytes sees them
+  // unverified). error: the filter's own; or PartitionPlan::Compile's. O(nodes), and O(bytes
+  // taken).
+  absl::StatusOr<ParamStore> LoadMatching(absl::string_view item, const Filter& filter) const;
+  // The leaves at `places` (strictly growing, of the item's) as a group.
+  absl::StatusOr<ParamStore> LoadPlaces(absl::string_view item,
+                                        absl::Span<const uint32_t> places) const;
+
+  // Replaces the leaves of a store by those of the item: by position where the Layouts are equal,
+  // otherwise by path.
+  // error InvalidArgument: the item lacks leaves of the store, or has others (unless allowed), or
+  // dtypes, shapes or kinds differ; all are named (MergeReport). error FailedPrecondition: a borrow
+  // is open. After an error the store is as before. Nothing is read before all fits.
+  absl::Status LoadInto(absl::string_view item, ParamStore* store,
+                        const RestoreOptions& options = {}) const;
+
+  // Checks every byte of the file: each is in the preamble, the footer, the manifest or a segment,
+  // and has been checked with its checksum, or it is zero. O(file). error DataLoss: names what is
+  // damaged; of tensors up to ten, and how many more there are.
+  absl::Status Verify() const;
+
+ private:
+  explicit CheckpointReader(std::shared_ptr<const CheckpointFile> file) : file_(std::move(file)) {}
+
+  std::shared_ptr<const CheckpointFile> file_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CHECKPOINT_READER_H_

@@ -1,0 +1,30 @@
+// Which leaves of an item go where in an existing store, found out before anything is read.
+#ifndef LEAFSTORE_CHECKPOINT_RESTORE_H_
+#define LEAFSTORE_CHECKPOINT_RESTORE_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/proto/manifest_codec.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/store/slot_set.h"
+
+namespace leafstore {
+
+// The leaf of the item at places[i] goes into slots[i] of the store's Layout; slots grow strictly.
+struct RestoreMatch {
+  std::vector<uint32_t> places;
+  std::vector<Slot> slots;
+};
+
+// error InvalidArgument: what is missing, unexpected or of another spec, all of it (MergeReport).
+// O(leaves).
+absl::StatusOr<RestoreMatch> MatchForRestore(const ManifestItem& item, const ParamStore& store,
+                                             const RestoreOptions& options);
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CHECKPOINT_RESTORE_H_

@@ -1,0 +1,299 @@
+#include "leafstore/checkpoint/writer.h"
+
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+
+#include "leafstore/checkpoint/file_stream.h"
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/save_order.h"
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore {
+namespace {
+
+// Tensors are hashed and written this much at a time, so that writing finds them in the cache.
+constexpr size_t kChunk = size_t{2} << 20;
+static_assert(kChunk >= FileStream::kLargePiece && kChunk % FileStream::kBlock == 0);
+
+// After each of these many bytes of small tensors the progress is told.
+constexpr int64_t kProgressStep = int64_t{4} << 20;
+
+struct FreeHash {
+  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+};
+using HashState = std::unique_ptr<XXH3_state_t, FreeHash>;
+
+absl::Span<const std::byte> AsBytes(absl::string_view text) {
+  return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
+}
+
+std::string TemporaryPath(absl::string_view path) {
+  static std::atomic<uint64_t> next{0};
+  return absl::StrCat(path, ".tmp-", getpid(), "-", next.fetch_add(1, std::memory_order_relaxed));
+}
+
+}  // namespace
+
+struct CheckpointWriter::State {
+  State(std::string final_path, SaveOptions save_options)
+      : path(std::move(final_path)), options(std::move(save_options)) {
+    if (options.file_system == nullptr) options.file_system = &FileSystem::Posix();
+    manifest.metadata = std::move(options.metadata);
+  }
+  ~State() { Abandon(); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  absl::Status Begin();
+  absl::Status AddItem(absl::string_view name, const TreeDef* def, const ParamStore& store,
+                       const ItemOptions& item_options);
+  absl::Status Finish();
+  // Removes the temporary file, if it is there.
+  void Abandon();
+
+  absl::Status CheckItem(absl::string_view name, const ParamStore& store,
+                         const ItemOptions& item_options) const;
+  absl::Status WriteLeaves(const ParamStore& store, const SaveOrder& order, ManifestItem* item);
+  absl::Status WriteTensor(const Tensor& tensor, SegmentColumns* segments);
+  absl::Status WriteLargeTensor(absl::Span<const std::byte> bytes, SegmentColumns* segments);
+  absl::Status WriteTail();
+  absl::Status Commit();
+  void TellProgress(int64_t step);
+
+  std::string path;
+  SaveOptions options;
+  std::string temporary;  // empty where there is none
+  std::unique_ptr<WritableFile> file;
+  std::optional<FileStream> stream;
+  Manifest manifest;
+  int64_t bytes_done = 0;
+  int64_t bytes_told = 0;
+  int64_t bytes_known = 0;
+  HashState hash;
+  bool finished = false;
+  absl::Status status;  // the error that ended this writer
+};
+
+absl::Status CheckpointWriter::State::Begin() {
+  if (path.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
+  LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(manifest.metadata));
+  std::string name;
+  absl::StatusOr<std::unique_ptr<WritableFile>> created;
+  do {  // a name may be left from a process that had this one's number and crashed
+    name = TemporaryPath(path);
+    created = options.file_system->Create(name);
+  } while (created.status().code() == absl::StatusCode::kAlreadyExists);
+  if (!created.ok()) return created.status();
+  temporary = std::move(name);
+  file = *std::move(created);
+  stream.emplace(file.get());
+  hash.reset(XXH3_createState());
+  if (hash == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");
+  return stream->Append(EncodePreamble({}));
+}
+
+absl::Status CheckpointWriter::State::CheckItem(absl::string_view name, const ParamStore& store,
+                                                const ItemOptions& item_options) const {
+  LEAFSTORE_RETURN_IF_ERROR(CheckItemName(name));
+  for (const ManifestItem& item : manifest.items) {
+    if (item.name == name) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("expected items of different names, found two '", name, "' for ", path));
+    }
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(item_options.metadata));
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("save"));
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    const Leaf& leaf = store.leaf(place);
+    if (leaf.is_tensor() || leaf.value().IsValid()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("item '", name, "', '", store.PathText(place),
+                                                   "': expected a str in UTF-8, found ",
+                                                   leaf.value().ToString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const TreeDef* def,
+                                              const ParamStore& store,
+                                              const ItemOptions& item_options) {
+  if (finished) return absl::FailedPreconditionError(absl::StrCat(path, ": finished already"));
+  LEAFSTORE_RETURN_IF_ERROR(status);
+  LEAFSTORE_RETURN_IF_ERROR(CheckItem(name, store, item_options));
+  const Layout layout = def != nullptr ? Layout(*def) : store.layout();
+  if (item_options.labels.has_value() && !(item_options.labels->layout() == layout)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "item '", name, "': expected labels on the Layout that is saved, found another"));
+  }
+  absl::StatusOr<SaveOrder> order = SaveOrder::Create(layout, store);
+  if (!order.ok()) {
+    return absl::Status(order.status().code(),
+                        absl::StrCat("item '", name, "': ", order.status().message()));
+  }
+  ManifestItem item{std::string(name), layout, order->slots()};
+  item.labels = item_options.labels;
+  item.metadata = item_options.metadata;
+  status = WriteLeaves(store, *order, &item);
+  if (!status.ok()) {
+    Abandon();
+    return status;
+  }
+  manifest.items.push_back(std::move(item));
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::WriteLeaves(const ParamStore& store, const SaveOrder& order,
+                                                  ManifestItem* item) {
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    item->leaves.Add(store.leaf(order.PlaceIn(place)));
+  }
+  bytes_known += item->leaves.total_bytes();
+  item->segments.offsets.reserve(item->leaves.tensor_count());
+  item->segments.checksums.reserve(item->leaves.tensor_count());
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    const Leaf& leaf = store.leaf(order.PlaceIn(place));
+    if (leaf.is_tensor()) {
+      LEAFSTORE_RETURN_IF_ERROR(WriteTensor(leaf.tensor(), &item->segments));
+    }
+  }
+  TellProgress(1);
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::WriteTensor(const Tensor& tensor, SegmentColumns* segments) {
+  const absl::Span<const std::byte> bytes = tensor.bytes();
+  if (bytes.empty()) {
+    segments->offsets.push_back(0);
+    segments->checksums.push_back(kChecksumOfNothing);
+    return absl::OkStatus();
+  }
+  LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
+  segments->offsets.push_back(static_cast<uint64_t>(stream->position()));
+  if (bytes.size() > kChunk) return WriteLargeTensor(bytes, segments);
+  segments->checksums.push_back(Checksum(bytes));
+  LEAFSTORE_RETURN_IF_ERROR(stream->Append(bytes));
+  bytes_done += tensor.byte_size();
+  TellProgress(kProgressStep);
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::WriteLargeTensor(absl::Span<const std::byte> bytes,
+                                                       SegmentColumns* segments) {
+  XXH3_64bits_reset(hash.get());
+  while (!bytes.empty()) {
+    const absl::Span<const std::byte> chunk = bytes.subspan(0, kChunk);
+    XXH3_64bits_update(hash.get(), chunk.data(), chunk.size());
+    LEAFSTORE_RETURN_IF_ERROR(stream->Append(chunk));
+    bytes.remove_prefix(chunk.size());
+    bytes_done += static_cast<int64_t>(chunk.size());
+    TellProgress(kProgressStep);
+  }
+  segments->checksums.push_back(XXH3_64bits_digest(hash.get()));
+  return absl::OkStatus();
+}
+
+void CheckpointWriter::State::TellProgress(int64_t step) {
+  if (!options.progress || bytes_done - bytes_told < step) return;
+  bytes_told = bytes_done;
+  options.progress(bytes_done, options.total_bytes > 0 ? options.total_bytes : bytes_known);
+}
+
+absl::Status CheckpointWriter::State::WriteTail() {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifest(manifest));
+  LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(kSegmentAlignment));
+  Footer footer;
+  footer.manifest_offset = stream->position();
+  footer.manifest_size = static_cast<int64_t>(bytes.size());
+  footer.manifest_checksum = Checksum(AsBytes(bytes));
+  LEAFSTORE_RETURN_IF_ERROR(stream->Append(AsBytes(bytes)));
+  LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(kSegmentAlignment));
+  footer.file_size = stream->position() + kFooterSize;
+  LEAFSTORE_RETURN_IF_ERROR(stream->Append(EncodeFooter(footer)));
+  return stream->Flush();
+}
+
+absl::Status CheckpointWriter::State::Commit() {
+  if (options.durable) LEAFSTORE_RETURN_IF_ERROR(file->Sync());
+  LEAFSTORE_RETURN_IF_ERROR(file->Close());
+  LEAFSTORE_RETURN_IF_ERROR(options.file_system->Rename(temporary, path));
+  temporary.clear();
+  return options.durable ? options.file_system->SyncDirectory(DirectoryOf(path)) : absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::Finish() {
+  if (finished) return absl::FailedPreconditionError(absl::StrCat(path, ": finished already"));
+  LEAFSTORE_RETURN_IF_ERROR(status);
+  status = WriteTail();
+  if (status.ok()) status = Commit();
+  if (!status.ok()) {
+    Abandon();
+    return status;
+  }
+  finished = true;
+  return absl::OkStatus();
+}
+
+void CheckpointWriter::State::Abandon() {
+  stream.reset();
+  file.reset();
+  if (temporary.empty()) return;
+  // There is nothing more to do about a file that cannot even be removed.
+  options.file_system->Remove(temporary).IgnoreError();
+  temporary.clear();
+}
+
+CheckpointWriter::CheckpointWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CheckpointWriter::CheckpointWriter(CheckpointWriter&&) noexcept = default;
+CheckpointWriter& CheckpointWriter::operator=(CheckpointWriter&&) noexcept = default;
+CheckpointWriter::~CheckpointWriter() = default;
+
+absl::StatusOr<CheckpointWriter> CheckpointWriter::Create(std::string path, SaveOptions options) {
+  auto state = std::make_unique<State>(std::move(path), std::move(options));
+  LEAFSTORE_RETURN_IF_ERROR(state->Begin());
+  return CheckpointWriter(std::move(state));
+}
+
+absl::Status CheckpointWriter::AddItem(absl::string_view name, const TreeDef& def,
+                                       const ParamStore& store, const ItemOptions& options) {
+  return state_->AddItem(name, &def, store, options);
+}
+
+absl::Status CheckpointWriter::AddItem(absl::string_view name, const ParamStore& store,
+                                       const ItemOptions& options) {
+  return state_->AddItem(name, nullptr, store, options);
+}
+
+absl::Status CheckpointWriter::Finish() { return state_->Finish(); }
+
+absl::Status SaveCheckpoint(const std::string& path, const std::vector<CheckpointItem>& items,
+                            const SaveOptions& options) {
+  SaveOptions with_total = options;
+  if (options.total_bytes == 0) {
+    for (const CheckpointItem& item : items) {
+      for (const Leaf& leaf : item.store->leaves()) {
+        if (leaf.is_tensor()) with_total.total_bytes += leaf.byte_size();
+      }
+    }
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointWriter writer,
+                             CheckpointWriter::Create(path, std::move(with_total)));
+  for (const CheckpointItem& item : items) {
+    LEAFSTORE_RETURN_IF_ERROR(item.def.has_value()
+                                  ? writer.AddItem(item.name, *item.def, *item.store, item.options)
+                                  : writer.AddItem(item.name, *item.store, item.options));
+  }
+  return writer.Finish();
+}
+
+absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
+                            const SaveOptions& options) {
+  return SaveCheckpoint(path, std::vector<CheckpointItem>(items), options);
+}
+
+}  // namespace leafstore

@@ -1,0 +1,140 @@
+// Writing a checkpoint: one file of named items (docs/format.md), there whole or not at all.
+//
+//   CHECK_OK(SaveCheckpoint("run/step-100.leaf", {{"params", flat.def, all}, {"moments",
+//   moments}}));
+//
+//   CheckpointWriter writer = CheckpointWriter::Create("run/step-100.leaf").value();
+//   CHECK_OK(writer.AddItem("params", flat.def, all));     // its bytes are written now
+//   CHECK_OK(writer.AddItem("step", step, {.metadata = {{"unit", "batches"}}}));
+//   CHECK_OK(writer.Finish());                             // the file is there from here on
+//
+// Items. A name, a structure (or loose paths) and a store, which may have some of the structure's
+// leaves only; tensors go to segments, static leaves into the manifest. Items of one structure save
+// it once; a tied parameter is one leaf and saved once. Groups' names (Labels) and metadata come
+// along.
+//
+// Streamed. AddItem writes the tensors and keeps none of them: no copy of a tensor is made, and one
+// store may be freed before the next is there. Stores are read while they are saved; to go on
+// training meanwhile, save a Snapshot.
+//
+// Commit. Everything goes into a temporary file in the same directory
+// (`<path>.tmp-<pid>-<number>`); Finish syncs it, renames it to `path`, and syncs the directory.
+// Whoever opens `path` sees the old file or the new one. After any failure, and if the writer is
+// destroyed before Finish, the old file is as it was and the temporary file is gone. A reader of
+// the old file keeps it: saving to the path that tensors are mapped from is safe.
+//
+// Bytes. Equal items in equal order give equal files: no time, no name of a machine, no hash map's
+// order.
+//
+// Errors. InvalidArgument, AlreadyExists, FailedPrecondition (a borrow is open): the caller's,
+// found before anything is written; the writer is as before and may be used on. An error of the
+// file system (file_system.h; no space is ResourceExhausted, with the path and the bytes) ends the
+// writer: all later calls return it again.
+//
+// Threads: one writer belongs to one thread at a time. Several writers of one path do not disturb
+// each other; the last to finish wins.
+#ifndef LEAFSTORE_CHECKPOINT_WRITER_H_
+#define LEAFSTORE_CHECKPOINT_WRITER_H_
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/checkpoint/file_system.h"
+#include "leafstore/proto/manifest_codec.h"
+#include "leafstore/store/labels.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore {
+
+struct SaveOptions {
+  // Sync the file and its directory: a checkpoint that was reported written survives a loss of
+  // power. Without, it survives the end of the process alone.
+  bool durable = true;
+  // Of the whole checkpoint. UTF-8.
+  Metadata metadata;
+  // Told the bytes of tensors that are written, after every few MiB, and of how many (see below).
+  std::function<void(int64_t done, int64_t total)> progress;
+  // What `progress` is told as the total; 0: the bytes of the items added so far. SaveCheckpoint
+  // knows it.
+  int64_t total_bytes = 0;
+  // Null: this machine's. Must outlive the writer.
+  FileSystem* file_system = nullptr;
+};
+
+struct ItemOptions {
+  // Named groups of the item's leaves; on the Layout that is saved.
+  std::optional<Labels> labels;
+  // UTF-8.
+  Metadata metadata;
+};
+
+class CheckpointWriter {
+ public:
+  // error InvalidArgument: no path, or metadata that is no UTF-8; or what creating the temporary
+  // file gives.
+  static absl::StatusOr<CheckpointWriter> Create(std::string path, SaveOptions options = {});
+
+  CheckpointWriter(CheckpointWriter&&) noexcept;
+  CheckpointWriter& operator=(CheckpointWriter&&) noexcept;
+  ~CheckpointWriter();
+
+  // Adds an item of the structure `def` (which, so that it cannot differ, is on `store`'s Layout if
+  // that has one; a store of another Layout meets it by path).
+  // error AlreadyExists: there is an item of this name. error InvalidArgument: the name is empty or
+  // no UTF-8; the store has paths that are not in `def` (all are named), a static str is no UTF-8,
+  // or the labels are on another Layout. error FailedPrecondition: a borrow is open; or after
+  // Finish. O(bytes).
+  absl::Status AddItem(absl::string_view name, const TreeDef& def, const ParamStore& store,
+                       const ItemOptions& options = {});
+  // Of the structure of the store's own Layout; of its paths, where that has none.
+  absl::Status AddItem(absl::string_view name, const ParamStore& store,
+                       const ItemOptions& options = {});
+
+  // Writes the manifest and commits. error: the file system's; if syncing the directory fails, the
+  // new file is in place, but may be lost with power. error FailedPrecondition: called already.
+  absl::Status Finish();
+
+ private:
+  struct State;
+  explicit CheckpointWriter(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+// One item of SaveCheckpoint. Views: what it was made of must outlive it.
+struct CheckpointItem {
+  CheckpointItem(std::string item_name, const TreeDef& item_def, const ParamStore& item_store,
+                 ItemOptions item_options = {})
+      : name(std::move(item_name)),
+        def(item_def),
+        store(&item_store),
+        options(std::move(item_options)) {}
+  CheckpointItem(std::string item_name, const ParamStore& item_store, ItemOptions item_options = {})
+      : name(std::move(item_name)), store(&item_store), options(std::move(item_options)) {}
+
+  std::string name;
+  std::optional<TreeDef> def;
+  const ParamStore* store;
+  ItemOptions options;
+};
+
+// Create, AddItem for each, Finish. Errors are theirs; nothing has changed then.
+absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
+                            const SaveOptions& options = {});
+absl::Status SaveCheckpoint(const std::string& path, const std::vector<CheckpointItem>& items,
+                            const SaveOptions& options = {});
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CHECKPOINT_WRITER_H_

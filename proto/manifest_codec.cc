@@ -1,0 +1,264 @@
+#include "leafstore/proto/manifest_codec.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/core/utf8.h"
+#include "leafstore/core/value.h"
+#include "leafstore/proto/manifest.pb.h"
+#include "leafstore/proto/messages.h"
+#include "leafstore/proto/param_store.pb.h"
+#include "leafstore/proto/treedef.pb.h"
+
+namespace leafstore {
+namespace internal {
+namespace {
+
+std::string Quoted(absl::string_view text) { return Value(text).ToString(); }
+
+void EncodeMetadata(const Metadata& metadata, proto::Metadata* out) {
+  for (const auto& [key, value] : metadata) {
+    AddString(key, out->mutable_keys());
+    AddString(value, out->mutable_values());
+  }
+}
+
+absl::StatusOr<Metadata> DecodeMetadata(const proto::Metadata& in, absl::string_view where) {
+  const std::string column = absl::StrCat(where, ", metadata");
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto keys, DecodeStrings(in.keys(), column));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto values, DecodeStrings(in.values(), column));
+  if (keys.size() != values.size()) {
+    return WrongMessage(column, absl::StrCat(keys.size(), " values, as keys"), values.size());
+  }
+  Metadata metadata;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (i > 0 && keys[i] <= keys[i - 1]) {
+      return WrongMessage(column, absl::StrCat("a key after ", Quoted(keys[i - 1])),
+                          Quoted(keys[i]));
+    }
+    metadata.emplace_hint(metadata.end(), std::string(keys[i]), std::string(values[i]));
+  }
+  if (absl::Status status = CheckMetadata(metadata); !status.ok()) return AsDataLoss(status, where);
+  return metadata;
+}
+
+void EncodeLabels(const Labels& labels, proto::Labels* out) {
+  for (const std::string& name : labels.names()) AddString(name, out->mutable_names());
+  for (Slot slot = 0; slot < labels.layout().size(); ++slot) {
+    const uint32_t group = labels.GroupOf(slot);
+    out->add_groups(group == Labels::kNoGroup ? 0 : group + 1);
+  }
+}
+
+absl::StatusOr<Labels> DecodeLabels(const proto::Labels& in, const Layout& layout,
+                                    absl::string_view where) {
+  // A group may take a bit and more for each slot: many empty ones must not ask for much.
+  constexpr uint64_t kMostBytes = uint64_t{1} << 28;
+  const std::string column = absl::StrCat(where, ", labels");
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto texts, DecodeStrings(in.names(), column));
+  if (texts.size() * (uint64_t{layout.size()} / 4 + 64) > kMostBytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(column, ": ", texts.size(), " groups of ",
+                                                     layout.size(), " slots take too much memory"));
+  }
+  std::vector<uint32_t> groups(in.groups().begin(), in.groups().end());
+  for (uint32_t& group : groups) group = group == 0 ? Labels::kNoGroup : group - 1;
+  absl::StatusOr<Labels> labels =
+      Labels::Create(layout, groups, std::vector<std::string>(texts.begin(), texts.end()));
+  if (!labels.ok()) return AsDataLoss(labels.status(), column);
+  return labels;
+}
+
+void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
+  out->mutable_offsets()->Reserve(static_cast<int>(segments.offsets.size()));
+  for (const uint64_t offset : segments.offsets) out->add_offsets(offset / kSegmentAlignment);
+  out->mutable_checksums()->Assign(segments.checksums.begin(), segments.checksums.end());
+  out->set_codecs(std::string(segments.codecs.begin(), segments.codecs.end()));
+  out->mutable_stored_sizes()->Assign(segments.stored_sizes.begin(), segments.stored_sizes.end());
+  out->mutable_bases()->Assign(segments.bases.begin(), segments.bases.end());
+}
+
+// A column of segments has an entry for each tensor, or none where it may be left out.
+absl::Status CheckLength(size_t found, uint32_t tensors, bool may_be_left_out,
+                         absl::string_view where, absl::string_view column) {
+  if (found == tensors || (found == 0 && may_be_left_out)) return absl::OkStatus();
+  return WrongMessage(absl::StrCat(where, ", column ", column),
+                      absl::StrCat(tensors, " entries, one a tensor"), found);
+}
+
+absl::StatusOr<SegmentColumns> DecodeSegments(const proto::Segments& in, uint32_t tensors,
+                                              absl::string_view where) {
+  constexpr uint64_t kMostSize = std::numeric_limits<int64_t>::max();
+  const auto size = [](const auto& column) { return static_cast<size_t>(column.size()); };
+  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.offsets()), tensors, false, where, "offsets"));
+  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.checksums()), tensors, false, where, "checksums"));
+  LEAFSTORE_RETURN_IF_ERROR(CheckLength(in.codecs().size(), tensors, true, where, "codecs"));
+  LEAFSTORE_RETURN_IF_ERROR(
+      CheckLength(size(in.stored_sizes()), tensors, true, where, "stored_sizes"));
+  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.bases()), tensors, true, where, "bases"));
+  SegmentColumns out;
+  out.offsets.reserve(tensors);
+  for (const uint64_t offset : in.offsets()) {
+    if (offset > kMostSize / kSegmentAlignment) {
+      return WrongMessage(absl::StrCat(where, ", column offsets"), "positions below 2^63",
+                          absl::StrCat(offset, " times ", kSegmentAlignment));
+    }
+    out.offsets.push_back(offset * kSegmentAlignment);
+  }
+  for (const uint64_t stored : in.stored_sizes()) {
+    if (stored > kMostSize) {
+      return WrongMessage(absl::StrCat(where, ", column stored_sizes"), "sizes below 2^63", stored);
+    }
+    out.stored_sizes.push_back(static_cast<int64_t>(stored));
+  }
+  out.checksums.assign(in.checksums().begin(), in.checksums().end());
+  out.codecs.assign(in.codecs().begin(), in.codecs().end());
+  out.bases.assign(in.bases().begin(), in.bases().end());
+  return out;
+}
+
+class ManifestDecoder {
+ public:
+  explicit ManifestDecoder(const proto::Manifest& in) : in_(in) {}
+
+  absl::StatusOr<Manifest> Decode() {
+    LEAFSTORE_RETURN_IF_ERROR(DecodeTreeDefs());
+    Manifest manifest;
+    absl::flat_hash_set<absl::string_view> names;
+    for (const proto::Item& item : in_.items()) {
+      if (!names.insert(item.name()).second) {
+        return WrongMessage("manifest", "items of different names",
+                            absl::StrCat("two called ", Quoted(item.name())));
+      }
+      LEAFSTORE_ASSIGN_OR_RETURN(ManifestItem decoded, DecodeItem(item));
+      manifest.items.push_back(std::move(decoded));
+    }
+    if (used_ != defs_.size()) {
+      return WrongMessage("manifest", absl::StrCat(used_, " structures, all in use"), defs_.size());
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(manifest.metadata, DecodeMetadata(in_.metadata(), "manifest"));
+    return manifest;
+  }
+
+ private:
+  absl::Status DecodeTreeDefs() {
+    absl::flat_hash_set<TreeDef> seen;
+    for (const proto::TreeDef& message : in_.treedefs()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, DecodeTreeDefMessage(message, {}));
+      if (!seen.insert(def).second) {
+        return WrongMessage("manifest", "each structure once", "one twice");
+      }
+      defs_.push_back(std::move(def));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in) {
+    if (absl::Status status = CheckItemName(in.name()); !status.ok()) {
+      return AsDataLoss(status, "manifest");
+    }
+    const std::string where = absl::StrCat("item ", Quoted(in.name()));
+    LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, DecodeLayout(in, where));
+    LEAFSTORE_ASSIGN_OR_RETURN(DecodedLeaves decoded, DecodeLeaves(in.leaves(), layout, where));
+    ManifestItem item{in.name(), std::move(layout), std::move(decoded.slots),
+                      std::move(decoded.leaves)};
+    LEAFSTORE_ASSIGN_OR_RETURN(item.segments,
+                               DecodeSegments(in.segments(), item.leaves.tensor_count(), where));
+    if (in.has_labels()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(item.labels, DecodeLabels(in.labels(), item.layout, where));
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(item.metadata, DecodeMetadata(in.metadata(), where));
+    return item;
+  }
+
+  absl::StatusOr<Layout> DecodeLayout(const proto::Item& in, absl::string_view where) {
+    if (in.treedef() == 0) return DecodePaths(in.paths(), absl::StrCat(where, ", column paths"));
+    if (in.has_paths()) return WrongMessage(where, "a treedef or paths", "both");
+    // In order of first use: an item has a structure that was used before, or the next one.
+    if (in.treedef() > defs_.size() || in.treedef() > used_ + 1) {
+      return WrongMessage(absl::StrCat(where, ", treedef"),
+                          absl::StrCat("at most ", std::min(defs_.size(), used_ + 1)),
+                          in.treedef());
+    }
+    used_ = std::max<size_t>(used_, in.treedef());
+    return Layout(defs_[in.treedef() - 1]);
+  }
+
+  const proto::Manifest& in_;
+  std::vector<TreeDef> defs_;
+  size_t used_ = 0;
+};
+
+class ManifestEncoder {
+ public:
+  absl::Status Encode(const Manifest& manifest, proto::Manifest* out) {
+    for (const ManifestItem& item : manifest.items) {
+      LEAFSTORE_RETURN_IF_ERROR(EncodeItem(item, out->add_items(), out));
+    }
+    if (!manifest.metadata.empty()) EncodeMetadata(manifest.metadata, out->mutable_metadata());
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status EncodeItem(const ManifestItem& item, proto::Item* out, proto::Manifest* manifest) {
+    out->set_name(item.name);
+    if (item.layout.has_def()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, item.layout.def());
+      const auto [it, is_new] =
+          numbers_.try_emplace(def, static_cast<uint32_t>(numbers_.size() + 1));
+      if (is_new) LEAFSTORE_RETURN_IF_ERROR(EncodeTreeDefMessage(def, manifest->add_treedefs()));
+      out->set_treedef(it->second);
+    } else {
+      EncodePaths(item.layout, out->mutable_paths());
+    }
+    EncodeLeaves(item.slots, item.leaves, out->mutable_leaves());
+    EncodeSegments(item.segments, out->mutable_segments());
+    if (item.labels.has_value()) EncodeLabels(*item.labels, out->mutable_labels());
+    if (!item.metadata.empty()) EncodeMetadata(item.metadata, out->mutable_metadata());
+    return absl::OkStatus();
+  }
+
+  absl::flat_hash_map<TreeDef, uint32_t> numbers_;
+};
+
+}  // namespace
+}  // namespace internal
+
+absl::Status CheckItemName(absl::string_view name) {
+  if (!name.empty() && IsValidUtf8(name)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected an item's name in UTF-8 and not empty, found ",
+                   name.empty() ? "''" : Value(Bytes{std::string(name)}).ToString()));
+}
+
+absl::Status CheckMetadata(const Metadata& metadata) {
+  for (const auto& [key, value] : metadata) {
+    for (const std::string* text : {&key, &value}) {
+      if (IsValidUtf8(*text)) continue;
+      return absl::InvalidArgumentError(absl::StrCat("expected metadata in UTF-8, found in '",
+                                                     IsValidUtf8(key) ? key : "a key",
+                                                     "': ", Value(Bytes{*text}).ToString()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {
+  proto::Manifest message;
+  LEAFSTORE_RETURN_IF_ERROR(internal::ManifestEncoder().Encode(manifest, &message));
+  return internal::Serialize(message, "manifest");
+}
+
+absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
+  proto::Manifest message;
+  LEAFSTORE_RETURN_IF_ERROR(internal::ParseMessage(bytes, "manifest", &message));
+  return internal::ManifestDecoder(message).Decode();
+}
+
+}  // namespace leafstore

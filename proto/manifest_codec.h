@@ -1,0 +1,85 @@
+// The manifest of a checkpoint (proto/manifest.proto): all that is in the file but tensors' bytes.
+//
+//   Manifest manifest = DecodeManifest(bytes).value();
+//   for (const ManifestItem& item : manifest.items)
+//     for (uint32_t place = 0; place < item.leaves.size(); ++place) ...
+//
+// A decoded manifest is sound in itself: structures, slots, dtypes, shapes, values, labels and
+// names are checked, and every column has the length that the others ask for. What depends on the
+// file (whether segments are inside and apart) is checked where the file is: checkpoint/segments.h.
+//
+// Deterministic: equal manifests have equal bytes. Fields of later versions are passed over; a file
+// that cannot be understood without them says so by its min_reader (docs/format.md).
+#ifndef LEAFSTORE_PROTO_MANIFEST_CODEC_H_
+#define LEAFSTORE_PROTO_MANIFEST_CODEC_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/proto/leaf_columns.h"
+#include "leafstore/store/labels.h"
+#include "leafstore/store/layout.h"
+#include "leafstore/store/slot_set.h"
+
+namespace leafstore {
+
+// What users attach: UTF-8 strings by UTF-8 keys.
+using Metadata = std::map<std::string, std::string>;
+
+// Every segment begins at a multiple of this many bytes of the file.
+inline constexpr uint64_t kSegmentAlignment = 64;
+
+// Where the tensors of an item are, one entry a tensor (LeafColumns::tensor). A column that is
+// empty has its default for all.
+struct SegmentColumns {
+  std::vector<uint64_t> offsets;      // in bytes, multiples of kSegmentAlignment; 0 without bytes
+  std::vector<uint64_t> checksums;    // XXH3-64 of the stored bytes
+  std::vector<uint8_t> codecs;        // default 0: stored as they are
+  std::vector<int64_t> stored_sizes;  // default: byte_size
+  std::vector<uint32_t> bases;        // default 0: in this file
+
+  uint8_t codec(uint32_t tensor) const { return codecs.empty() ? uint8_t{0} : codecs[tensor]; }
+  uint32_t base(uint32_t tensor) const { return bases.empty() ? 0 : bases[tensor]; }
+};
+
+struct ManifestItem {
+  std::string name;
+  Layout layout;
+  SlotSet slots;  // those it holds
+  LeafColumns leaves;
+  SegmentColumns segments;
+  std::optional<Labels> labels;  // on `layout`
+  Metadata metadata;
+
+  int64_t stored_size(uint32_t tensor) const {
+    return segments.stored_sizes.empty() ? leaves.byte_sizes()[tensor]
+                                         : segments.stored_sizes[tensor];
+  }
+};
+
+struct Manifest {
+  std::vector<ManifestItem> items;
+  Metadata metadata;
+};
+
+// What a user may give: a name that is UTF-8 and not empty; metadata in UTF-8.
+// error InvalidArgument: otherwise, naming it.
+absl::Status CheckItemName(absl::string_view name);
+absl::Status CheckMetadata(const Metadata& metadata);
+
+// The manifest must be sound as above. error ResourceExhausted: over 2 GiB. O(bytes).
+absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest);
+
+// error DataLoss: no manifest; names the item and the column or path. error ResourceExhausted:
+// labels that would take far more memory than the manifest. O(bytes).
+absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes);
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_PROTO_MANIFEST_CODEC_H_

@@ -1,0 +1,299 @@
+#include "leafstore/proto/treedef_codec.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/proto/messages.h"
+#include "leafstore/proto/treedef.pb.h"
+
+namespace leafstore {
+namespace internal {
+namespace {
+
+void EncodeNode(const TreeDef& def, NodeId node, bool* any_type_name, proto::TreeDef* out) {
+  const NodeKind kind = def.kind(node);
+  if (IsContainer(kind)) out->add_child_counts(def.child_count(node));
+  if (kind == NodeKind::kDict && def.has_int_keys(node)) out->add_int_key_dicts(node);
+  if (kind == NodeKind::kStruct || kind == NodeKind::kCustom) {
+    const uint32_t id = def.type_name_string(node);
+    out->add_type_names(id == TreeDef::kNoString ? 0 : id + 1);
+    *any_type_name |= id != TreeDef::kNoString;
+  }
+  if (kind == NodeKind::kAlias) out->add_alias_targets(def.alias_target(node));
+  if (node == kRootNode) return;
+  if (const uint32_t id = def.key_string(node); id != TreeDef::kNoString) {
+    out->add_keys(id);
+  } else if (def.has_int_keys(def.parent(node))) {
+    out->add_int_keys(def.key(node).index);
+  }
+}
+
+// One column, read from its beginning.
+template <typename Values>
+class Column {
+ public:
+  Column(const Values& values, absl::string_view name) : values_(values), name_(name) {}
+
+  // The next entry. False where there is none.
+  template <typename T>
+  bool Next(T* value) {
+    if (next_ == values_.size()) return false;
+    *value = values_[next_++];
+    return true;
+  }
+  bool Peek(uint32_t value) const { return next_ < values_.size() && values_[next_] == value; }
+
+  absl::Status Short() const {
+    return WrongMessage(absl::StrCat("treedef, column ", name_),
+                        absl::StrCat("more than ", values_.size(), " entries"), "their end");
+  }
+  absl::Status CheckUsed() const {
+    if (next_ == values_.size()) return absl::OkStatus();
+    return WrongMessage(absl::StrCat("treedef, column ", name_),
+                        absl::StrCat(next_, " entries, as the nodes ask for"),
+                        static_cast<uint64_t>(values_.size()));
+  }
+
+ private:
+  const Values& values_;
+  absl::string_view name_;
+  int next_ = 0;
+};
+
+// Tells a TreeDefBuilder the nodes of a message.
+class TreeDefDecoder {
+ public:
+  TreeDefDecoder(const proto::TreeDef& in, const TreeDefBuilder::Limits& limits)
+      : in_(in), builder_(limits) {}
+
+  absl::StatusOr<TreeDef> Decode() {
+    LEAFSTORE_ASSIGN_OR_RETURN(strings_, DecodeStrings(in_.strings(), "treedef, column strings"));
+    for (const char kind : in_.kinds()) {
+      LEAFSTORE_RETURN_IF_ERROR(AddNode(static_cast<uint8_t>(kind)));
+    }
+    LEAFSTORE_RETURN_IF_ERROR(CheckUsed());
+    absl::StatusOr<TreeDef> def = std::move(builder_).Build();
+    if (!def.ok()) return AsDataLoss(def.status(), "treedef");
+    LEAFSTORE_RETURN_IF_ERROR(CheckStrings(*def));
+    return def;
+  }
+
+ private:
+  enum class Keys : uint8_t { kNone, kAttributes, kItems, kInts };
+  struct Open {
+    uint32_t children_left;
+    Keys keys;
+  };
+
+  absl::Status AddNode(uint8_t kind) {
+    const NodeId node = builder_.next_node();
+    if (!open_.empty()) LEAFSTORE_RETURN_IF_ERROR(SetKey());
+    switch (static_cast<NodeKind>(kind)) {
+      case NodeKind::kLeaf:
+        builder_.Leaf();
+        break;
+      case NodeKind::kNone:
+        builder_.None();
+        break;
+      case NodeKind::kAlias: {
+        uint32_t target = 0;
+        if (!alias_targets_.Next(&target)) return alias_targets_.Short();
+        builder_.Alias(target);
+        break;
+      }
+      case NodeKind::kDict:
+      case NodeKind::kList:
+      case NodeKind::kTuple:
+      case NodeKind::kStruct:
+      case NodeKind::kCustom:
+        LEAFSTORE_RETURN_IF_ERROR(OpenContainer(static_cast<NodeKind>(kind), node));
+        break;
+      default:
+        return WrongMessage("treedef, column kinds", "1 to 8", kind);
+    }
+    LEAFSTORE_RETURN_IF_ERROR(AddTags(node));
+    CloseComplete();
+    // The builder keeps its first error; there is no use in going on for long.
+    if (!builder_.status().ok()) return AsDataLoss(builder_.status(), "treedef");
+    return absl::OkStatus();
+  }
+
+  absl::Status OpenContainer(NodeKind kind, NodeId node) {
+    uint32_t children = 0;
+    if (!child_counts_.Next(&children)) return child_counts_.Short();
+    absl::string_view type_name;
+    if (kind == NodeKind::kStruct || kind == NodeKind::kCustom) {
+      LEAFSTORE_RETURN_IF_ERROR(TypeName(&type_name));
+    }
+    builder_.Open(kind, type_name);
+    Keys keys = Keys::kNone;
+    if (kind == NodeKind::kStruct) keys = Keys::kAttributes;
+    if (kind == NodeKind::kDict) keys = Keys::kItems;
+    if (kind == NodeKind::kDict && int_key_dicts_.Peek(node)) {
+      int_key_dicts_.Next(&node);
+      if (children == 0)
+        return WrongMessage("treedef, column int_key_dicts", "dicts with children",
+                            absl::StrCat("node ", node, " without"));
+      keys = Keys::kInts;
+    }
+    open_.push_back({children, keys});
+    return absl::OkStatus();
+  }
+
+  absl::Status SetKey() {
+    switch (open_.back().keys) {
+      case Keys::kNone:
+        break;
+      case Keys::kInts: {
+        int64_t key = 0;
+        if (!int_keys_.Next(&key)) return int_keys_.Short();
+        builder_.SetKey(KeyRef::Index(key));
+        break;
+      }
+      case Keys::kAttributes:
+      case Keys::kItems: {
+        uint32_t id = 0;
+        if (!keys_.Next(&id)) return keys_.Short();
+        absl::string_view name;
+        LEAFSTORE_RETURN_IF_ERROR(String(id, "keys", &name));
+        builder_.SetKey(open_.back().keys == Keys::kItems ? KeyRef::Item(name)
+                                                          : KeyRef::Attribute(name));
+        break;
+      }
+    }
+    --open_.back().children_left;
+    return absl::OkStatus();
+  }
+
+  absl::Status TypeName(absl::string_view* name) {
+    if (in_.type_names().empty()) return absl::OkStatus();
+    uint32_t id = 0;
+    if (!type_names_.Next(&id)) return type_names_.Short();
+    return id == 0 ? absl::OkStatus() : String(id - 1, "type_names", name);
+  }
+
+  absl::Status AddTags(NodeId node) {
+    uint32_t id = 0;
+    for (; tag_nodes_.Peek(node); tag_nodes_.Next(&node)) {
+      if (!tag_strings_.Next(&id)) return tag_strings_.Short();
+      absl::string_view tag;
+      LEAFSTORE_RETURN_IF_ERROR(String(id, "tag_strings", &tag));
+      builder_.Tag(tag);
+    }
+    return absl::OkStatus();
+  }
+
+  // Closes the containers that have all their children.
+  void CloseComplete() {
+    for (; !open_.empty() && open_.back().children_left == 0; open_.pop_back()) builder_.Close();
+  }
+
+  absl::Status String(uint32_t id, absl::string_view column, absl::string_view* text) const {
+    if (id >= strings_.size()) {
+      return WrongMessage(absl::StrCat("treedef, column ", column),
+                          absl::StrCat("a number below ", strings_.size()), id);
+    }
+    *text = strings_[id];
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckUsed() const {
+    LEAFSTORE_RETURN_IF_ERROR(child_counts_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(keys_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(int_key_dicts_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(int_keys_.CheckUsed());
+    if (!in_.type_names().empty()) LEAFSTORE_RETURN_IF_ERROR(type_names_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(alias_targets_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(tag_nodes_.CheckUsed());
+    return tag_strings_.CheckUsed();
+  }
+
+  // One structure has one message: its strings are those of the TreeDef, in their order.
+  absl::Status CheckStrings(const TreeDef& def) const {
+    if (def.string_count() != strings_.size()) {
+      return WrongMessage("treedef, column strings",
+                          absl::StrCat(def.string_count(), " different strings, all in use"),
+                          static_cast<uint64_t>(strings_.size()));
+    }
+    for (uint32_t id = 0; id < def.string_count(); ++id) {
+      if (def.string(id) != strings_[id]) {
+        return WrongMessage("treedef, column strings", "strings in order of first use",
+                            absl::StrCat("string ", id, " elsewhere"));
+      }
+    }
+    if (def.all_tags().size() != static_cast<size_t>(in_.tag_nodes_size())) {
+      return WrongMessage("treedef, column tag_nodes", "each tag of a node once", "one twice");
+    }
+    return absl::OkStatus();
+  }
+
+  using Numbers = google::protobuf::RepeatedField<uint32_t>;
+
+  const proto::TreeDef& in_;
+  TreeDefBuilder builder_;
+  std::vector<absl::string_view> strings_;
+  std::vector<Open> open_;
+  Column<Numbers> child_counts_{in_.child_counts(), "child_counts"};
+  Column<Numbers> keys_{in_.keys(), "keys"};
+  Column<Numbers> int_key_dicts_{in_.int_key_dicts(), "int_key_dicts"};
+  Column<google::protobuf::RepeatedField<int64_t>> int_keys_{in_.int_keys(), "int_keys"};
+  Column<Numbers> type_names_{in_.type_names(), "type_names"};
+  Column<Numbers> alias_targets_{in_.alias_targets(), "alias_targets"};
+  Column<Numbers> tag_nodes_{in_.tag_nodes(), "tag_nodes"};
+  Column<Numbers> tag_strings_{in_.tag_strings(), "tag_strings"};
+};
+
+}  // namespace
+
+absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out) {
+  if (def.node_count() > kMaxColumn || def.all_tags().size() > kMaxColumn) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("treedef: expected at most ", kMaxColumn, " nodes or tags, found ",
+                     std::max<size_t>(def.node_count(), def.all_tags().size())));
+  }
+  std::string* kinds = out->mutable_kinds();
+  kinds->reserve(def.node_count());
+  bool any_type_name = false;
+  for (NodeId node = 0; node < def.node_count(); ++node) {
+    kinds->push_back(static_cast<char>(def.kind(node)));
+    EncodeNode(def, node, &any_type_name, out);
+  }
+  if (!any_type_name) out->clear_type_names();
+  for (const TreeDef::Tag& tag : def.all_tags()) {
+    out->add_tag_nodes(tag.node);
+    out->add_tag_strings(tag.string);
+  }
+  for (uint32_t id = 0; id < def.string_count(); ++id) {
+    AddString(def.string(id), out->mutable_strings());
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TreeDef> DecodeTreeDefMessage(const proto::TreeDef& in,
+                                             const TreeDefBuilder::Limits& limits) {
+  return TreeDefDecoder(in, limits).Decode();
+}
+
+}  // namespace internal
+
+absl::StatusOr<std::string> EncodeTreeDef(const TreeDef& def) {
+  proto::TreeDef message;
+  LEAFSTORE_RETURN_IF_ERROR(internal::EncodeTreeDefMessage(def, &message));
+  return internal::Serialize(message, "treedef");
+}
+
+absl::StatusOr<TreeDef> DecodeTreeDef(absl::string_view bytes,
+                                      const TreeDefBuilder::Limits& limits) {
+  proto::TreeDef message;
+  LEAFSTORE_RETURN_IF_ERROR(internal::ParseMessage(bytes, "treedef", &message));
+  return internal::DecodeTreeDefMessage(message, limits);
+}
+
+}  // namespace leafstore
