@@ -127,6 +127,7 @@ class Definition {
     SlotSet slots;
   };
 
+  static Taken Separate(const TreeDef& def, std::vector<Leaf> leaves);
   absl::StatusOr<ParamStore> BuildFrom(absl::Span<const internal::MergeInput> inputs) const;
   static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);
   void GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,

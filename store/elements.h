@@ -38,6 +38,8 @@ inline constexpr size_t kElementBlock = 1024;
 
 // Elements [begin, begin + out.size()) of a tensor, which must lie in it. O(out.size()).
 void ReadElements(const Tensor& tensor, int64_t begin, absl::Span<double> out);
+// The same of elements of `dtype` that begin at `data`.
+void ReadElements(DType dtype, const std::byte* data, int64_t begin, absl::Span<double> out);
 
 // What the 4, 6 or 8 bit code `code` of a floating type means; bits above the type's are ignored.
 // `dtype` must be one of these types.

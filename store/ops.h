@@ -121,7 +121,8 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
 namespace internal {
 
 // Untyped core of UpdateEach: what is asked of stores before anything is written.
-// error InvalidArgument: a writable store is there twice, or they are not alike.
+// error InvalidArgument: a store that is written is there twice, or they are not alike. Null
+// pointers stand for arguments of the other kind.
 absl::Status CheckUpdate(absl::Span<ParamStore* const> writable,
                          absl::Span<const ParamStore* const> readable);
 
@@ -203,11 +204,11 @@ absl::Status UpdateOpened(const ParamStore& params, Fn& fn, Opened... opened) {
 // Calls `fn(absl::Span<T>, ...)` for every tensor of T's dtype in `params`, in order, with the
 // numbers of all the stores at that place: an absl::Span<T> for a store given as pointer (it is
 // written, as `params` is), an absl::Span<const T> for one given by reference. All must be alike
-// (CheckAlike) and no store to write may be there twice. Tensors of other dtypes and static leaves
-// are left alone, with their generations. Written leaves get new generations, in all stores that
-// are written. error InvalidArgument, FailedPrecondition: as above. error ResourceExhausted: no
-// memory to clone what is shared. After an error no number has changed. Costs nothing but `fn` and
-// about 20 ns a tensor; clones what a snapshot shares.
+// (CheckAlike) and a store that is written may be there only once. Tensors of other dtypes and
+// static leaves are left alone, with their generations. Written leaves get new generations, in all
+// stores that are written. error InvalidArgument, FailedPrecondition: as above. error
+// ResourceExhausted: no memory to clone what is shared. After an error no number has changed. Costs
+// nothing but `fn` and about 20 ns a tensor; clones what a snapshot shares.
 template <typename T, typename Fn, typename... Others>
 requires(internal::UpdateArgument<Others>&&...) absl::Status
     UpdateEach(ParamStore* params, Fn&& fn, Others&&... others) {

@@ -1,0 +1,66 @@
+// Stores and tensors that tests of store/ are about.
+#ifndef LEAFSTORE_TESTS_STORE_SAMPLE_STORES_H_
+#define LEAFSTORE_TESTS_STORE_SAMPLE_STORES_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+
+#include "leafstore/core/leaf.h"
+#include "leafstore/core/path.h"
+#include "leafstore/store/param_store.h"
+
+namespace leafstore {
+
+// A tensor of rank 1.
+template <typename T>
+Tensor VectorOf(const std::vector<T>& values) {
+  return Tensor::FromValues<T>({static_cast<int64_t>(values.size())}, absl::MakeConstSpan(values))
+      .value();
+}
+inline Tensor Floats(const std::vector<float>& values) { return VectorOf<float>(values); }
+inline Tensor Ints(const std::vector<int32_t>& values) { return VectorOf<int32_t>(values); }
+
+template <typename T>
+std::vector<T> ElementsOf(const Tensor& tensor) {
+  const absl::Span<const T> elements = tensor.data<T>().value();
+  return std::vector<T>(elements.begin(), elements.end());
+}
+template <typename T>
+std::vector<T> ElementsOf(const Leaf& leaf) {
+  return ElementsOf<T>(leaf.tensor());
+}
+// The numbers of the f32 leaf at a path.
+inline std::vector<float> FloatsAt(const ParamStore& store, absl::string_view path) {
+  return ElementsOf<float>(**store.Get(path));
+}
+
+// A dictionary on a Layout of its own; names are attributes of the root.
+inline ParamStore StoreOf(std::vector<std::pair<std::string, Leaf>> entries) {
+  std::vector<std::pair<Path, Leaf>> by_path;
+  for (auto& [name, leaf] : entries) {
+    by_path.emplace_back(Path().Attribute(name), std::move(leaf));
+  }
+  return ParamStore::FromEntries(std::move(by_path)).value();
+}
+
+// Other leaves in the same places.
+inline ParamStore StoreLike(const ParamStore& like, std::vector<Leaf> leaves) {
+  return ParamStore::Create(like.layout(), like.slots(), std::move(leaves)).value();
+}
+
+// Some of a store's leaves, as a group on its Layout.
+inline ParamStore GroupOf(const ParamStore& store, const std::vector<Slot>& slots) {
+  std::vector<Leaf> leaves;
+  for (const Slot slot : slots) leaves.push_back(*store.FindSlot(slot));
+  return ParamStore::Create(store.layout(), SlotSet::Create(store.layout().size(), slots),
+                            std::move(leaves))
+      .value();
+}
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_STORE_SAMPLE_STORES_H_
