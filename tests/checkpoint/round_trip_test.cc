@@ -1,0 +1,284 @@
+// What is saved comes back: structures, ties, tags, labels, metadata, static leaves, every dtype.
+#include <cstring>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+#include "leafstore/treedef/treedef_builder.h"
+
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// A model with every kind of node, a tie, tags and static leaves.
+TreeDef EveryKind() {
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kStruct, "Model");
+  builder.Tag("whole");
+  builder.SetKey(KeyRef::Attribute("act"));
+  builder.Leaf();
+  builder.SetKey(KeyRef::Attribute("by_number"));
+  builder.Open(NodeKind::kDict);
+  builder.SetKey(KeyRef::Index(-3));
+  builder.Leaf();
+  builder.SetKey(KeyRef::Index(7));
+  builder.None();
+  builder.Close();
+  builder.SetKey(KeyRef::Attribute("embed"));
+  const NodeId embed = builder.next_node();
+  builder.Leaf();
+  builder.Tag("frozen");
+  builder.Tag("table");
+  builder.SetKey(KeyRef::Attribute("empty"));
+  builder.Open(NodeKind::kList);
+  builder.Close();
+  builder.SetKey(KeyRef::Attribute("head"));
+  builder.Alias(embed);
+  builder.SetKey(KeyRef::Attribute("named"));
+  builder.Open(NodeKind::kDict);
+  builder.SetKey(KeyRef::Item("a b"));
+  builder.Leaf();
+  builder.SetKey(KeyRef::Item("\xc3\xa9"));
+  builder.Open(NodeKind::kTuple);
+  builder.Leaf();
+  builder.Open(NodeKind::kCustom, "Pair");
+  builder.Leaf();
+  builder.Close();
+  builder.Close();
+  builder.Close();
+  builder.Close();
+  return std::move(builder).Build().value();
+}
+
+ParamStore EveryKindStore() {
+  std::vector<Leaf> leaves;
+  leaves.push_back(Value("gelu"));
+  leaves.push_back(Value(int64_t{-12}));
+  leaves.push_back(Tensor::FromValues<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value());
+  leaves.push_back(Tensor::Scalar<int64_t>(42));
+  leaves.push_back(Value(Bytes{std::string("\0\xff", 2)}));
+  leaves.push_back(Tensor::Zeros(DType::kBF16, {0, 4}).value());
+  return ParamStore::Create(EveryKind(), std::move(leaves)).value();
+}
+
+void ExpectSame(const ParamStore& expected, const ParamStore& found) {
+  ASSERT_EQ(expected.layout().size(), found.layout().size());
+  ASSERT_TRUE(expected.slots() == found.slots());
+  for (uint32_t place = 0; place < expected.size(); ++place) {
+    EXPECT_TRUE(expected.leaf(place) == found.leaf(place)) << expected.PathText(place);
+  }
+}
+
+class RoundTripTest : public testing::TestWithParam<ReadMode> {
+ protected:
+  CheckpointReader Open(const std::string& path) {
+    return CheckpointReader::Open(path, {.mode = GetParam()}).value();
+  }
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.leaf");
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, RoundTripTest, testing::Values(ReadMode::kMap, ReadMode::kRead),
+                         [](const auto& tested) {
+                           return tested.param == ReadMode::kMap ? "Mapped" : "Read";
+                         });
+
+TEST_P(RoundTripTest, EveryKindOfNodeAndLeafComesBack) {
+  const ParamStore store = EveryKindStore();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKind(), store}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  EXPECT_THAT(reader.items(), ElementsAre("params"));
+  EXPECT_TRUE(reader.def("params").value() == EveryKind());
+  const ParamStore loaded = reader.Load("params").value();
+  EXPECT_TRUE(loaded.layout() == store.layout());
+  ExpectSame(store, loaded);
+  EXPECT_THAT(reader.Verify(), IsOk());
+}
+
+TEST_P(RoundTripTest, TiesAndTagsComeBack) {
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore()}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  const TreeDef def = reader.def("params").value();
+  const NodeId head = def.Find(".head").value();
+  EXPECT_EQ(def.kind(head), NodeKind::kAlias);
+  EXPECT_EQ(def.alias_target(head), def.Find(".embed").value());
+  EXPECT_THAT(def.tags(def.Find(".embed").value()), ElementsAre("frozen", "table"));
+  EXPECT_TRUE(def.has_tag(kRootNode, "whole"));
+  EXPECT_TRUE(reader.LoadPath("params", ".head").value() ==
+              reader.LoadPath("params", ".embed").value());
+}
+
+TEST_P(RoundTripTest, EveryDtypeComesBackBitForBit) {
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (const DType dtype : AllDTypes()) {
+    Tensor tensor = Tensor::Zeros(dtype, {3, 8}).value();
+    {
+      MutableTensor writing = tensor.Mutate().value();
+      uint8_t next = 1;
+      for (std::byte& byte : writing.bytes()) {
+        byte = std::byte{dtype == DType::kBool ? static_cast<uint8_t>(next++ & 1) : next++};
+      }
+    }
+    entries.emplace_back(Path().Item(DTypeName(dtype)), std::move(tensor));
+  }
+  const ParamStore store = ParamStore::FromEntries(std::move(entries)).value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"all", store}}), IsOk());
+  ExpectSame(store, Open(path_).Load("all").value());
+}
+
+TEST_P(RoundTripTest, NaNsBitsComeBack) {
+  const double signalling = [] {
+    const uint64_t bits = 0xfff4000000001234;
+    double value;
+    std::memcpy(&value, &bits, sizeof(value));
+    return value;
+  }();
+  const ParamStore store =
+      ParamStore::FromEntries(
+          {{Path().Item("inf"), Value(-std::numeric_limits<double>::infinity())},
+           {Path().Item("nan"), Value(signalling)},
+           {Path().Item("zero"), Value(-0.0)},
+           {Path().Item("truth"), Value(true)}})
+          .value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"values", store}}), IsOk());
+  ExpectSame(store, Open(path_).Load("values").value());
+}
+
+TEST_P(RoundTripTest, AScalarRootIsALeafOfTheEmptyPath) {
+  TreeDefBuilder builder;
+  builder.Leaf();
+  const TreeDef def = std::move(builder).Build().value();
+  const ParamStore store = ParamStore::Create(def, {Tensor::Scalar(1.5f)}).value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"step", def, store}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  EXPECT_EQ(reader.item("step").value().PathText(0), "");
+  EXPECT_TRUE(reader.LoadPath("step", "").value() == store.leaf(0));
+}
+
+TEST_P(RoundTripTest, NoItemsIsACheckpoint) {
+  ASSERT_THAT(SaveCheckpoint(path_, std::vector<CheckpointItem>{}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  EXPECT_THAT(reader.items(), IsEmpty());
+  EXPECT_THAT(reader.Verify(), IsOk());
+  EXPECT_EQ(reader.file_size(), 128);
+  EXPECT_THAT(reader.Load("params"),
+              StatusIs(StatusCode::kNotFound, HasSubstr("no item 'params'")));
+}
+
+TEST_P(RoundTripTest, AnEmptyStoreIsAnItem) {
+  ASSERT_THAT(SaveCheckpoint(path_, {{"none", TreeDef(), ParamStore::Create(TreeDef(), {}).value()},
+                                     {"loose", ParamStore()}}),
+              IsOk());
+  const CheckpointReader reader = Open(path_);
+  EXPECT_EQ(reader.Load("none").value().size(), 0u);
+  EXPECT_EQ(reader.Load("loose").value().size(), 0u);
+}
+
+TEST_P(RoundTripTest, ItemsOfOneStructureSaveItOnce) {
+  const ParamStore store = EveryKindStore();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"one", store}}), IsOk());
+  const size_t one = ReadFile(path_).size();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"one", store}, {"two", store}, {"three", store}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  EXPECT_TRUE(reader.item("one").value().layout() == reader.item("three").value().layout());
+  EXPECT_LT(ReadFile(path_).size(), one + 2 * 320);
+}
+
+TEST_P(RoundTripTest, AGroupComesBackAsAGroup) {
+  const ParamStore store = EveryKindStore();
+  const ParamStore group = ParamStore::Create(store.layout(), SlotSet::Create(6, {0, 2, 5}),
+                                              {store.leaf(0), store.leaf(2), store.leaf(5)})
+                               .value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"group", group}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  ExpectSame(group, reader.Load("group").value());
+  EXPECT_THAT(reader.LoadPath("group", ".by_number[-3]"),
+              StatusIs(StatusCode::kNotFound,
+                       AllOf(HasSubstr("was saved without"), HasSubstr(".by_number[-3]"))));
+}
+
+TEST_P(RoundTripTest, LoosePathsComeBackInTheirOrder) {
+  const ParamStore store =
+      ParamStore::FromEntries({{Path().Item("w").Index(10), Tensor::Scalar(1.0f)},
+                               {Path().Item("w").Index(9), Tensor::Scalar(2.0f)},
+                               {Path().Item("b'\n"), Value("x")}})
+          .value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"loose", store}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  const ParamStore loaded = reader.Load("loose").value();
+  ExpectSame(store, loaded);
+  for (uint32_t place = 0; place < 3; ++place) {
+    EXPECT_EQ(loaded.PathText(place), store.PathText(place));
+  }
+  EXPECT_TRUE(reader.LoadPath("loose", "['w'][9]").value() == *store.Find("['w'][9]"));
+}
+
+TEST_P(RoundTripTest, MetadataComesBack) {
+  SaveOptions options;
+  options.metadata = {{"run", "7"}, {"", "empty key"}, {"note", ""}};
+  ASSERT_THAT(
+      SaveCheckpoint(path_, {{"a", EveryKindStore(), {.metadata = {{"x", "\xc3\xa9"}}}}}, options),
+      IsOk());
+  const CheckpointReader reader = Open(path_);
+  EXPECT_EQ(reader.metadata(), options.metadata);
+  EXPECT_EQ(reader.metadata("a").value(), (Metadata{{"x", "\xc3\xa9"}}));
+}
+
+TEST_P(RoundTripTest, LabelsComeBack) {
+  const ParamStore store = EveryKindStore();
+  const uint32_t none = Labels::kNoGroup;
+  const Labels labels =
+      Labels::Create(store.layout(), std::vector<uint32_t>{1, none, 0, 0, none, 1}, {"w", "rest"})
+          .value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"a", store, {.labels = labels}}, {"b", store}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  EXPECT_TRUE(reader.labels("a").value() == labels);
+  EXPECT_FALSE(reader.labels("b").value().has_value());
+}
+
+TEST_P(RoundTripTest, LargeAndSmallTensorsSideBySide) {
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (int64_t i = 0; i < 40; ++i) {
+    const int64_t size = i % 7 == 0 ? (1 << 20) * 5 + i : i % 3 == 0 ? 70'000 + i : i;
+    Tensor tensor = Tensor::Zeros(DType::kU8, {size}).value();
+    {
+      MutableTensor writing = tensor.Mutate().value();
+      for (int64_t at = 0; at < size; at += 997) writing.raw_data()[at] = std::byte(at + i);
+    }
+    entries.emplace_back(Path().Index(i), std::move(tensor));
+  }
+  const ParamStore store = ParamStore::FromEntries(std::move(entries)).value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"mixed", store}}, {.durable = false}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  ExpectSame(store, reader.Load("mixed").value());
+  EXPECT_THAT(reader.Verify(), IsOk());
+  const CheckpointItemInfo item = reader.item("mixed").value();
+  for (uint32_t place = 0; place < item.size(); ++place) {
+    const EntryInfo entry = item.entry(place);
+    EXPECT_EQ(entry.offset % (entry.stored_size >= 65536 ? 4096 : 64), 0);
+  }
+}
+
+TEST_P(RoundTripTest, EqualStoresGiveEqualFiles) {
+  const std::string again = dir_.File("b.leaf");
+  ASSERT_THAT(SaveCheckpoint(path_, {{"a", EveryKindStore()}}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(again, {{"a", Open(path_).Load("a").value()}}), IsOk());
+  EXPECT_EQ(ReadFile(path_), ReadFile(again));
+}
+
+}  // namespace
+}  // namespace leafstore
