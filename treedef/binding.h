@@ -159,6 +159,11 @@ struct Binder<T> {
   }
 };
 
+// error InvalidArgument: the struct at `node` has other attributes; names those that are missing or
+// not known.
+absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
+                             absl::Span<const absl::string_view> sorted_names);
+
 template <HasFields T>
 struct Binder<T> {
   using Table = FieldTable<T>;
@@ -225,11 +230,6 @@ struct Binder<T> {
     return CheckFieldNames(def, node, names);
   }
 };
-
-// error InvalidArgument: the struct at `node` has other attributes; names those that are missing or
-// not known.
-absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
-                             absl::Span<const absl::string_view> sorted_names);
 
 template <typename T>
 struct Binder<std::vector<T>> {

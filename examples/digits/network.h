@@ -1,0 +1,90 @@
+// The network's arithmetic: forward and backward, written by hand with Eigen.
+//
+// It reads parameters and writes gradients in place, in the tensors of stores, by slot; the slots
+// are looked up by path once. No store is rebuilt into structs, and no string is touched, in a
+// step.
+#ifndef LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_
+#define LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "data.h"
+#include <Eigen/Core>
+
+#include "leafstore/store/layout.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace digits {
+
+// Where each parameter is in the Layout of the model.
+struct BlockSlots {
+  leafstore::Slot weight, bias, scale, shift;
+};
+struct Slots {
+  leafstore::Slot embed_weight, embed_bias, head_weight, head_bias, reconstruct_bias;
+  std::vector<BlockSlots> blocks;
+
+  // error NotFound: the structure is not that of a Model.
+  static absl::StatusOr<Slots> Create(const leafstore::TreeDef& def);
+};
+
+// What a batch came to.
+struct Result {
+  double loss = 0;  // summed over the images
+  int correct = 0;
+  int count = 0;
+
+  double MeanLoss() const { return loss / count; }
+  double Accuracy() const { return static_cast<double>(correct) / count; }
+};
+
+class Network {
+ public:
+  // For models of this structure and these static leaves (sizes, epsilon, weight of the second
+  // loss). error NotFound, InvalidArgument: `params` is no complete store of a Model.
+  static absl::StatusOr<Network> Create(const leafstore::TreeDef& def,
+                                        const leafstore::ParamStore& params);
+
+  // By slot, the first number of each tensor. Valid while the stores it was made of are not
+  // written.
+  using Params = std::vector<const float*>;
+  // Of groups that together hold every parameter. O(leaves).
+  static Params View(absl::Span<const leafstore::ParamStore* const> groups, uint32_t slots);
+
+  // Loss and accuracy.
+  Result Evaluate(const Params& params, const Dataset& data) const;
+
+  // The same, and the gradients of the mean loss, written to `gradients`: a store like the whole
+  // model's. The batch is cut into kShards parts whose sums are added in order: so the bits do not
+  // depend on the number of threads.
+  absl::StatusOr<Result> Train(const Params& params, const Dataset& batch, int threads,
+                               leafstore::ParamStore* gradients) const;
+
+ private:
+  static constexpr int kShards = 4;
+  struct Activations;
+  struct Shard;
+
+  Network(Slots slots, int hidden, float epsilon, float reconstruct_weight)
+      : slots_(std::move(slots)),
+        hidden_(hidden),
+        epsilon_(epsilon),
+        reconstruct_weight_(reconstruct_weight) {}
+
+  Activations Forward(const Params& params, const Matrix& images) const;
+  Result Losses(const Activations& a, const Dataset& data) const;
+  void Backward(const Params& params, const Dataset& data, int batch_size, Shard* shard) const;
+
+  Slots slots_;
+  int hidden_;
+  float epsilon_;
+  float reconstruct_weight_;
+};
+
+}  // namespace digits
+
+#endif  // LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_

@@ -1,0 +1,110 @@
+// Trainer: the model as three groups, each stepped by its own optimizer, and a checkpoint that
+// holds all of it.
+//
+//   frozen     the embedding, until half of the epochs are done; then it joins the other two
+//   no_decay   biases and norms (by their tag): Adam
+//   weights    the rest: AdamW with weight decay
+//
+// A checkpoint has the parameters with the names of their groups, the optimizers' state, and the
+// trainer's own: epoch, step, random state, and the settings the run was begun with. A run that
+// goes on from one is, bit for bit, the run that never stopped, with any number of threads.
+#ifndef LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
+#define LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "data.h"
+#include "network.h"
+
+#include "leafstore/optim/optimizer_set.h"
+#include "leafstore/store/labels.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/treedef/fields.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace digits {
+
+// What a run is; the same settings give the same run.
+struct Settings {
+  int64_t epochs = 40;
+  int64_t seed = 1;
+  int64_t hidden = 96;
+  int64_t blocks = 2;
+  int64_t batch_size = 32;
+  double learning_rate = 3e-3;
+  double weight_decay = 0.05;
+  double max_gradient_norm = 1.0;
+  LEAFSTORE_FIELDS(epochs, seed, hidden, blocks, batch_size, learning_rate, weight_decay,
+                   max_gradient_norm)
+  LEAFSTORE_TYPE_NAME("Settings")
+
+  friend bool operator==(const Settings&, const Settings&) = default;
+};
+
+// How far a run has come.
+struct Progress {
+  int64_t epoch = 0;   // epochs done
+  int64_t step = 0;    // steps done
+  std::string random;  // of std::mt19937_64, as its operator<< writes it
+  Settings settings;
+  LEAFSTORE_FIELDS(epoch, step, random, settings)
+  LEAFSTORE_TYPE_NAME("Progress")
+};
+
+class Trainer {
+ public:
+  // A new run. `data` must outlive it.
+  static absl::StatusOr<Trainer> Start(const Settings& settings, const Split* data);
+  // The run that a checkpoint is of. error: as CheckpointReader, Unflatten; InvalidArgument: it was
+  // begun with other settings.
+  static absl::StatusOr<Trainer> Resume(const Settings& settings, const Split* data,
+                                        const std::string& checkpoint);
+
+  const Settings& settings() const { return progress_.settings; }
+  int64_t epoch() const { return progress_.epoch; }
+  bool done() const { return progress_.epoch >= settings().epochs; }
+  const leafstore::Labels& labels() const { return labels_; }
+
+  // One pass over the training images; re-partitions first where the embedding is to be unfrozen.
+  // The result is of the training images as they were trained on.
+  absl::StatusOr<Result> RunEpoch(int threads);
+  Result Test() const;
+
+  // All of the run so far, into one file.
+  absl::Status Save(const std::string& path, const Result& test) const;
+
+ private:
+  Trainer(leafstore::TreeDef def, Network network, const Split* data)
+      : def_(std::move(def)), network_(std::move(network)), data_(data) {}
+
+  // Whether the embedding is frozen in this epoch.
+  static bool FrozenIn(int64_t epoch, const Settings& settings) {
+    return epoch < settings.epochs / 2;
+  }
+  absl::Status SplitGroups(leafstore::ParamStore params, bool frozen);
+  absl::Status MakeOptimizers();
+  absl::Status Unfreeze();
+  absl::Status Step(const Dataset& batch, int threads, double lr, Result* total);
+
+  std::vector<leafstore::GroupRef> GroupRefs();
+  Network::Params View() const;
+
+  leafstore::TreeDef def_;
+  Network network_;
+  const Split* data_;
+  Progress progress_;
+  std::mt19937_64 random_;
+  std::vector<leafstore::ParamStore> groups_;  // in the order of labels_
+  leafstore::Labels labels_;
+  std::vector<leafstore::OptimizerSet> optimizers_;  // one, once it is made
+  leafstore::ParamStore gradients_;                  // of the whole model
+};
+
+}  // namespace digits
+
+#endif  // LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
