@@ -33,6 +33,11 @@ if(LEAFSTORE_LIBFUZZER)
   target_link_options(leafstore_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# Flags of the tests alone. They come after those above, and so have the last word.
+add_library(leafstore_test_flags INTERFACE)
+separate_arguments(test_flags UNIX_COMMAND "${LEAFSTORE_TEST_FLAGS}")
+target_compile_options(leafstore_test_flags INTERFACE ${test_flags})
+
 function(leafstore_private_flags target)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leafstore_flags>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)

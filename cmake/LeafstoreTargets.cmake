@@ -147,9 +147,7 @@ function(leafstore_test_settings target)
   # Tests include what they share as "tests/<folder>/<file>.h", and find their data by this folder.
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_compile_definitions(${target} PRIVATE LEAFSTORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${target} PRIVATE GTest::gtest GTest::gmock)
-  separate_arguments(flags UNIX_COMMAND "${LEAFSTORE_TEST_FLAGS}")
-  target_compile_options(${target} PRIVATE ${flags})
+  target_link_libraries(${target} PRIVATE leafstore_test_flags GTest::gtest GTest::gmock)
 endfunction()
 
 # The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name. With FULL, the
