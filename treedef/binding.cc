@@ -1,22 +1,27 @@
 #include "leafstore/treedef/binding.h"
 
+#include <limits>
+#include <string>
+#include <vector>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 #include "leafstore/treedef/flatten.h"
+#include "leafstore/treedef/path_text.h"
 
 namespace leafstore {
 namespace {
 
-// What a static leaf of another kind than `kind` gets. The caller adds the path and what was found.
-absl::Status Expected(ValueKind kind) {
-  return absl::InvalidArgumentError(absl::StrCat("a static ", ValueKindName(kind)));
+absl::Status Expected(absl::string_view what, const Leaf& found) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected ", what, ", found ", internal::LeafForMessage(found)));
 }
 
 template <typename T>
 absl::Status FromValue(const Leaf& leaf, ValueKind kind, T* out) {
   const T* value = leaf.is_value() ? leaf.value().As<T>() : nullptr;
-  if (value == nullptr) return Expected(kind);
+  if (value == nullptr) return Expected(absl::StrCat("a static ", ValueKindName(kind)), leaf);
   *out = *value;
   return absl::OkStatus();
 }
@@ -24,7 +29,7 @@ absl::Status FromValue(const Leaf& leaf, ValueKind kind, T* out) {
 }  // namespace
 
 absl::Status LeafTraits<Value>::FromLeaf(const Leaf& leaf, Value* out) {
-  if (!leaf.is_value()) return absl::InvalidArgumentError("a static leaf");
+  if (!leaf.is_value()) return Expected("a static leaf", leaf);
   *out = leaf.value();
   return absl::OkStatus();
 }
@@ -47,7 +52,7 @@ absl::Status IntFromLeaf(const Leaf& leaf, int64_t min, uint64_t max, int64_t* o
   int64_t value = 0;
   LEAFSTORE_RETURN_IF_ERROR(FromValue(leaf, ValueKind::kInt, &value));
   if (value < min || (value > 0 && static_cast<uint64_t>(value) > max)) {
-    return absl::InvalidArgumentError(absl::StrCat("a static int from ", min, " to ", max));
+    return Expected(absl::StrCat("a static int from ", min, " to ", max), leaf);
   }
   *out = value;
   return absl::OkStatus();
@@ -67,7 +72,8 @@ absl::Status FloatFromLeaf(const Leaf& leaf, double* out) {
 
 absl::Status WouldRound(double value) {
   return absl::InvalidArgumentError(
-      absl::StrCat("a static float that a narrower type holds exactly, not ", value));
+      absl::StrCat("expected a static float that a narrower type can hold, found ",
+                   Value(value).ToString(), ", which it would round"));
 }
 
 absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
@@ -79,9 +85,12 @@ absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
   }
   if (child == def.end(node) && same == sorted_names.size()) return absl::OkStatus();
 
-  std::vector<absl::string_view> found;
+  constexpr size_t kMostShown = 40;
+  std::vector<std::string> found;
   for (child = def.first_child(node); child != def.end(node); child = def.end(child)) {
-    found.push_back(def.key(child).name);
+    found.push_back(found.size() < kMostShown ? internal::NameForMessage(def.key(child).name)
+                                              : "...");
+    if (found.size() > kMostShown) break;
   }
   return absl::InvalidArgumentError(absl::StrCat(
       "at ", def.PathForMessage(node), ": expected a struct with the fields [",

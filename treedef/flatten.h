@@ -9,13 +9,14 @@
 //
 // Order. Leaves come in the order of the treedef: containers by sorted key or position.
 //
-// Giving away. The overloads that take an rvalue move the tensors out of the model, also out of
-// what it shares by shared_ptr: no reference count is touched. When they fail the model is as
-// before.
+// Giving away. A model given as an rvalue has its tensors moved out, also out of what it shares by
+// shared_ptr: no reference count is touched. When that fails the model is as before.
 //
-// Errors are InvalidArgument and name the path: a null tensor, a cycle, a dict with both kinds of
-// keys, a key that is not UTF-8, a tie to no node; ResourceExhausted for structs nested deeper than
-// kMaxStructDepth (a Tree may have any depth). A failed call changes nothing.
+// Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,
+// a cycle, a dict with both kinds of keys, a key or string that is not UTF-8; NotFound: a tie to no
+// node (Tree::TiedTo); AlreadyExists: a tie with two nodes (Tree::Tied); ResourceExhausted: structs
+// nested deeper than kMaxStructDepth (a Tree may have any depth); and what LeafTraits give. A
+// failed call changes nothing.
 //
 // Complexity: O(nodes). FlattenTree also hashes every key; FlattenTreeLike compares them.
 #ifndef LEAFSTORE_TREEDEF_FLATTEN_H_
@@ -42,24 +43,20 @@ using FlatTree = Flattener::Result;
 
 namespace internal {
 
-template <>
-struct Binder<Tree> {
-  static absl::Status Flatten(Flattener& flattener, const Tree& tree);
-  static absl::Status Flatten(TensorTaker& taker, Tree& tree);
-  static absl::Status Unflatten(Unflattener& reader, Tree* out);
-};
+// Whether a model given as T&& is given away.
+template <typename T>
+inline constexpr Flattener::Tensors kTensorsOf =
+    std::is_lvalue_reference_v<T> || std::is_const_v<T> ? Flattener::Tensors::kCopy
+                                                        : Flattener::Tensors::kTake;
 
 template <typename T>
 absl::StatusOr<FlatTree> FlattenWith(Flattener flattener, T&& model) {
-  constexpr bool kGiven = std::is_rvalue_reference_v<T&&> && !std::is_const_v<T>;
-  if (kGiven) flattener.TakeTensorsLater();
-  LEAFSTORE_RETURN_IF_ERROR(FlattenNode(flattener, std::as_const(model)));
-  LEAFSTORE_ASSIGN_OR_RETURN(FlatTree flat, std::move(flattener).Finish());
-  if constexpr (kGiven) {
-    TensorTaker taker(flat.def, &flat.leaves);
-    FlattenNode(taker, model).IgnoreError();  // a TensorTaker has no errors
+  if constexpr (kTensorsOf<T> == Flattener::Tensors::kTake) {
+    LEAFSTORE_RETURN_IF_ERROR(FlattenNode(flattener, model));
+  } else {
+    LEAFSTORE_RETURN_IF_ERROR(FlattenNode(flattener, std::as_const(model)));
   }
-  return flat;
+  return std::move(flattener).Finish();
 }
 
 // error FailedPrecondition: as many leaves as `def` has are not there, or one of them is null.
@@ -77,7 +74,7 @@ absl::Status UnflattenWith(Unflattener reader, T* out) {
 // The structure of `model` and its leaves.
 template <typename T>
 absl::StatusOr<FlatTree> FlattenTree(T&& model) {
-  return internal::FlattenWith(Flattener(), std::forward<T>(model));
+  return internal::FlattenWith(Flattener(internal::kTensorsOf<T>), std::forward<T>(model));
 }
 
 // The leaves of a model that has the structure `def` already, which costs no strings. Tags and type
@@ -85,8 +82,9 @@ absl::StatusOr<FlatTree> FlattenTree(T&& model) {
 // what was expected there and what was found.
 template <typename T>
 absl::StatusOr<std::vector<Leaf>> FlattenTreeLike(const TreeDef& def, T&& model) {
-  LEAFSTORE_ASSIGN_OR_RETURN(FlatTree flat,
-                             internal::FlattenWith(Flattener(def), std::forward<T>(model)));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      FlatTree flat,
+      internal::FlattenWith(Flattener(def, internal::kTensorsOf<T>), std::forward<T>(model)));
   return std::move(flat.leaves);
 }
 

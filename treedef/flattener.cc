@@ -3,12 +3,44 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/path_text.h"
 
 namespace leafstore {
+namespace {
 
-Flattener::Flattener() : builder_(std::in_place) {}
+bool HasNamedChildren(NodeKind kind) {
+  return kind == NodeKind::kDict || kind == NodeKind::kStruct;
+}
 
-Flattener::Flattener(const TreeDef& like) : like_(like) { leaves_.reserve(like.leaf_count()); }
+absl::Status TooDeep(absl::string_view path) {
+  return absl::ResourceExhaustedError(absl::StrCat("at ", path, ": expected structs at most ",
+                                                   kMaxStructDepth, " deep, found deeper ones"));
+}
+
+absl::Status WithPath(absl::string_view path, const absl::Status& error) {
+  return absl::Status(error.code(), absl::StrCat("at ", path, ": ", error.message()));
+}
+
+}  // namespace
+
+namespace internal {
+
+std::string LeafForMessage(const Leaf& leaf) {
+  constexpr size_t kLongest = 100;
+  std::string text = leaf.ToString();
+  if (text.size() <= kLongest || !leaf.is_value()) return text;
+  const std::string* content = leaf.value().As<std::string>();
+  return content == nullptr ? text : NameForMessage(*content);
+}
+
+}  // namespace internal
+
+Flattener::Flattener(Tensors tensors) : builder_(std::in_place), tensors_(tensors) {}
+
+Flattener::Flattener(const TreeDef& like, Tensors tensors) : like_(like), tensors_(tensors) {
+  leaves_.reserve(like.leaf_count());
+  if (tensors == Tensors::kTake) to_take_.reserve(like.leaf_count());
+}
 
 absl::Status Flattener::Open(NodeKind container, absl::string_view type_name) {
   if (like_) {
@@ -26,13 +58,14 @@ absl::Status Flattener::Close() {
     builder_->Close();
     return builder_->status();
   }
-  const NodeId container = open_.back();
+  if (!AtEnd()) {
+    const NodeKind parent = like_->kind(open_.back());
+    return absl::InvalidArgumentError(
+        absl::StrCat("at ", like_->PathForMessage(cursor_), ": expected ", Describe(cursor_),
+                     ", found the end of its ", NodeKindName(parent)));
+  }
   open_.pop_back();
-  if (like_->end(container) == cursor_) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "at ", like_->PathForMessage(cursor_), ": expected ", NodeKindName(like_->kind(cursor_)),
-      ", found nothing: ", like_->PathForMessage(container), " has fewer children than the ",
-      like_->child_count(container), " of the treedef to follow"));
+  return absl::OkStatus();
 }
 
 absl::Status Flattener::None() {
@@ -40,10 +73,6 @@ absl::Status Flattener::None() {
   BeginNode();
   builder_->None();
   return EndNode();
-}
-
-void Flattener::Tag(absl::string_view tag) {
-  if (!like_) tags_.emplace_back(tag);
 }
 
 void Flattener::BeginNode() {
@@ -59,6 +88,11 @@ absl::Status Flattener::EndNode() {
 
 absl::Status Flattener::AddLeaf(Leaf leaf) {
   if (leaf.null()) return NullLeaf();
+  if (leaf.is_value() && !leaf.value().IsValid()) {
+    return At(absl::InvalidArgumentError(absl::StrCat(
+        "expected a string in UTF-8, found ",
+        internal::NameForMessage(*leaf.value().As<std::string>()), " (Bytes may be anything)")));
+  }
   LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
   leaves_.push_back(std::move(leaf));
   return absl::OkStatus();
@@ -67,7 +101,16 @@ absl::Status Flattener::AddLeaf(Leaf leaf) {
 absl::Status Flattener::AddTensor(const Tensor& tensor) {
   if (tensor.null()) return NullLeaf();
   LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
-  leaves_.push_back(tensors_later_ ? Leaf() : Leaf(tensor));
+  leaves_.emplace_back(tensor);
+  return absl::OkStatus();
+}
+
+absl::Status Flattener::AddTensor(Tensor& tensor) {
+  if (tensors_ == Tensors::kCopy) return AddTensor(std::as_const(tensor));
+  if (tensor.null()) return NullLeaf();
+  LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
+  to_take_.push_back({&tensor, static_cast<uint32_t>(leaves_.size())});
+  leaves_.emplace_back();
   return absl::OkStatus();
 }
 
@@ -81,93 +124,134 @@ absl::Status Flattener::AddLeafNode() {
 absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* type) {
   const auto [it, is_new] = shared_.try_emplace({address, type}, Shared{next_node(), true});
   if (is_new) return true;
-  if (it->second.open) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("at ", MessagePath(), ": a cycle: the object here holds itself, as node ",
-                     it->second.node));
-  }
   const NodeId owner = it->second.node;
+  if (it->second.open) return Cycle(owner);
+  last_alias_ = next_node();
+  last_alias_owner_ = owner;
   if (like_) {
-    LEAFSTORE_RETURN_IF_ERROR(Match(NodeKind::kAlias));
-    if (like_->alias_target(cursor_ - 1) != owner) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("at ", like_->PathForMessage(cursor_ - 1), ": expected an alias of ",
-                       like_->PathForMessage(like_->alias_target(cursor_ - 1)), ", found one of ",
-                       like_->PathForMessage(owner)));
-    }
-    return false;
+    LEAFSTORE_RETURN_IF_ERROR(MatchAlias(owner));
+  } else {
+    BeginNode();
+    builder_->Alias(owner);
+    LEAFSTORE_RETURN_IF_ERROR(EndNode());
   }
-  BeginNode();
-  builder_->Alias(owner);
-  LEAFSTORE_RETURN_IF_ERROR(EndNode());
   return false;
 }
 
 void Flattener::EndShared(const void* address, const void* type) {
-  shared_.find({address, type})->second.open = false;
+  Shared& shared = shared_.find({address, type})->second;
+  shared.open = false;
+  // A pointer to a pointer that was met before: its next alias stands for the owner of that one.
+  if (shared.node == last_alias_) shared.node = last_alias_owner_;
 }
 
 absl::Status Flattener::EnterStruct() {
-  if (++depth_ <= kMaxStructDepth) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("at ", MessagePath(), ": structs nest deeper than ", kMaxStructDepth));
+  return ++depth_ <= kMaxStructDepth ? absl::OkStatus() : TooDeep(PathForMessage());
 }
 
 absl::StatusOr<Flattener::Result> Flattener::Finish() && {
-  if (like_) return Result{*std::move(like_), std::move(leaves_)};
-  LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, (*std::move(builder_)).Build());
-  return Result{std::move(def), std::move(leaves_)};
+  if (!like_) {
+    LEAFSTORE_ASSIGN_OR_RETURN(like_, (*std::move(builder_)).Build());
+  }
+  TakeTensors();
+  return Result{*std::move(like_), std::move(leaves_)};
 }
 
-// Following: the node to come must be of this kind and, below a dict or struct, under this key.
-absl::Status Flattener::Match(NodeKind kind) {
-  const NodeId node = cursor_;
-  const bool inside = open_.empty() ? node == kRootNode : node < like_->end(open_.back());
-  if (!inside || like_->kind(node) != kind) return Differs(kind);
-  if (!open_.empty()) {
-    const NodeKind parent = like_->kind(open_.back());
-    if ((parent == NodeKind::kDict || parent == NodeKind::kStruct) && like_->key(node) != key_) {
-      return Differs(kind);
+void Flattener::TakeTensors() {
+  // A tensor may be met twice where no tie was seen: through pointers of two types.
+  absl::flat_hash_map<const Tensor*, uint32_t> taken;
+  for (const ToTake& entry : to_take_) {
+    if (!entry.tensor->null()) {
+      leaves_[entry.leaf] = std::move(*entry.tensor);
+      continue;
     }
+    if (taken.empty()) {
+      for (const ToTake& other : to_take_) taken.try_emplace(other.tensor, other.leaf);
+    }
+    leaves_[entry.leaf] = leaves_[taken.at(entry.tensor)];
+  }
+}
+
+bool Flattener::KeyDiffers() const {
+  return !open_.empty() && HasNamedChildren(like_->kind(open_.back())) &&
+         like_->key(cursor_) != key_;
+}
+
+absl::Status Flattener::Match(NodeKind kind) {
+  if (AtEnd() || like_->kind(cursor_) != kind || KeyDiffers()) return Differs(NodeKindName(kind));
+  ++cursor_;
+  return absl::OkStatus();
+}
+
+absl::Status Flattener::MatchAlias(NodeId owner) {
+  if (AtEnd() || like_->kind(cursor_) != NodeKind::kAlias || KeyDiffers() ||
+      like_->alias_target(cursor_) != owner) {
+    return Differs(absl::StrCat("alias of ", like_->PathForMessage(owner)));
   }
   ++cursor_;
   return absl::OkStatus();
 }
 
-absl::Status Flattener::Differs(NodeKind found) {
-  const bool inside = open_.empty() ? cursor_ == kRootNode : cursor_ < like_->end(open_.back());
-  std::string key;
-  if (!open_.empty()) {
-    const NodeKind parent = like_->kind(open_.back());
-    if (parent == NodeKind::kDict || parent == NodeKind::kStruct) {
-      key = " under the key ";
-      AppendKeyText(key_, &key);
-    }
+absl::Status Flattener::Differs(absl::string_view found) const {
+  const std::string path = const_cast<Flattener*>(this)->PathForMessage();
+  if (AtEnd()) {
+    return absl::InvalidArgumentError(absl::StrCat("at ", path, ": expected the end of ",
+                                                   Describe(open_.back()), ", found ", found));
   }
-  const std::string found_text = absl::StrCat(NodeKindName(found), key);
-  if (!inside) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("at ", MessagePath(), ": expected no more nodes, found ", found_text));
-  }
-  return absl::InvalidArgumentError(absl::StrCat("at ", like_->PathForMessage(cursor_),
-                                                 ": expected ", NodeKindName(like_->kind(cursor_)),
-                                                 ", found ", found_text));
+  const std::string expected = like_->PathForMessage(cursor_);
+  return absl::InvalidArgumentError(absl::StrCat("at ", expected, ": expected ", Describe(cursor_),
+                                                 ", found ", found,
+                                                 path == expected ? "" : " at " + path));
 }
+
+std::string Flattener::Describe(NodeId node) const {
+  const NodeKind kind = like_->kind(node);
+  const absl::string_view name = NodeKindName(kind);
+  if (kind == NodeKind::kAlias) {
+    return absl::StrCat(name, " of ", like_->PathForMessage(like_->alias_target(node)));
+  }
+  if (IsContainer(kind)) return absl::StrCat(name, " of ", like_->child_count(node));
+  return std::string(name);
+}
+
+absl::Status Flattener::At(const absl::Status& error) { return WithPath(PathForMessage(), error); }
 
 absl::Status Flattener::NullLeaf() {
-  return absl::InvalidArgumentError(absl::StrCat(
-      "at ", MessagePath(), ": the tensor is null: it was never given a value, or was moved from"));
+  return At(absl::InvalidArgumentError(
+      "expected a leaf, found null: it was never given a value, or was moved from"));
 }
 
-std::string Flattener::MessagePath() {
+absl::Status Flattener::Cycle(NodeId owner) {
+  if (!like_ && owner != next_node()) {
+    BeginNode();
+    builder_->Alias(owner);  // which has the words for this
+    return builder_->status();
+  }
+  return At(absl::InvalidArgumentError(
+      like_ ? absl::StrCat("expected ", AtEnd() ? "no node" : Describe(cursor_), ", found ",
+                           like_->PathForMessage(owner), ", which contains it (a cycle)")
+            : "expected a node, found a pointer that leads to itself (a cycle)"));
+}
+
+std::string Flattener::PathForMessage() {
   if (!like_) {
     BeginNode();
     return builder_->NextPathForMessage();
   }
   if (open_.empty()) return like_->PathForMessage(kRootNode);
-  std::string path = like_->PathForMessage(open_.back());
-  const NodeKind parent = like_->kind(open_.back());
-  if (parent == NodeKind::kDict || parent == NodeKind::kStruct) AppendKeyText(key_, &path);
+  const NodeId parent = open_.back();
+  std::string path = parent == kRootNode ? "" : like_->PathForMessage(parent);
+  if (!HasNamedChildren(like_->kind(parent))) {
+    uint32_t index = 0;
+    for (NodeId child = like_->first_child(parent); child != cursor_; child = like_->end(child)) {
+      ++index;
+    }
+    absl::StrAppend(&path, "[", index, "]");
+  } else if (key_.IsValid()) {
+    internal::AppendKeyForMessage(key_, &path);
+  } else {
+    absl::StrAppend(&path, "[", internal::NameForMessage(key_.name), "]");
+  }
   return path;
 }
 
@@ -184,59 +268,71 @@ void Unflattener::BeginWriting() {
   writing_ = true;
 }
 
-absl::Status Unflattener::Enter(NodeKind container) {
-  if (kind() != container) return Expected(NodeKindName(container));
+absl::Status Unflattener::Enter(NodeKind container, size_t child_count) {
+  if (kind() != container || def_.child_count(cursor_) != child_count) {
+    return Expected(absl::StrCat(NodeKindName(container), " of ", child_count));
+  }
   ++cursor_;
   return absl::OkStatus();
 }
 
-absl::Status Unflattener::None() {
-  if (kind() != NodeKind::kNone) return Expected("none");
-  ++cursor_;
-  return absl::OkStatus();
-}
-
-absl::StatusOr<const Leaf*> Unflattener::PeekLeaf() const {
-  if (kind() != NodeKind::kLeaf) return Expected("leaf");
-  return &leaves_[def_.leaf_begin(cursor_)];
-}
-
-Leaf Unflattener::TakeLeaf() {
-  const uint32_t number = def_.leaf_begin(cursor_++);
-  return given_ != nullptr ? std::move((*given_)[number]) : leaves_[number];
+std::string Unflattener::Found() const {
+  const absl::string_view name = NodeKindName(kind());
+  if (kind() == NodeKind::kAlias) {
+    return absl::StrCat(name, " of ", def_.PathForMessage(def_.alias_target(cursor_)));
+  }
+  if (kind() == NodeKind::kLeaf) {
+    return absl::StrCat(name, " ", internal::LeafForMessage(leaves_[def_.leaf_begin(cursor_)]));
+  }
+  if (IsContainer(kind())) return absl::StrCat(name, " of ", def_.child_count(cursor_));
+  return std::string(name);
 }
 
 absl::Status Unflattener::Expected(absl::string_view what) const {
-  std::string found(NodeKindName(kind()));
-  if (kind() == NodeKind::kAlias) {
-    absl::StrAppend(&found, " of ", def_.PathForMessage(def_.alias_target(cursor_)));
-  } else if (kind() == NodeKind::kLeaf) {
-    absl::StrAppend(&found, " ", leaves_[def_.leaf_begin(cursor_)].ToString());
-  } else if (IsContainer(kind())) {
-    absl::StrAppend(&found, " of ", def_.child_count(cursor_));
+  return At(absl::InvalidArgumentError(absl::StrCat("expected ", what, ", found ", Found())));
+}
+
+absl::Status Unflattener::ExpectedKey(absl::string_view what) const {
+  std::string key;
+  internal::AppendKeyForMessage(def_.key(cursor_), &key);
+  return At(absl::InvalidArgumentError(absl::StrCat("expected ", what, ", found ", key)));
+}
+
+absl::Status Unflattener::At(const absl::Status& error) const {
+  return WithPath(def_.PathForMessage(cursor_), error);
+}
+
+bool Unflattener::IsOwner(NodeId node) {
+  if (!def_.has_aliases()) return false;
+  if (!owners_) {
+    owners_.emplace();
+    for (NodeId alias = 0; alias < def_.node_count(); ++alias) {
+      if (def_.kind(alias) == NodeKind::kAlias) owners_->insert(def_.alias_target(alias));
+    }
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("at ", def_.PathForMessage(cursor_), ": expected ", what, ", found ", found));
+  return owners_->contains(node);
 }
 
 void Unflattener::Remember(NodeId node, std::shared_ptr<void> object, const void* type) {
-  objects_[node] = Object{std::move(object), type};
+  if (IsOwner(node)) objects_[{node, type}] = std::move(object);
+}
+
+bool Unflattener::Remembers(const void* type) const {
+  return objects_.contains({def_.alias_target(cursor_), type});
 }
 
 absl::StatusOr<std::shared_ptr<void>> Unflattener::TakeAlias(const void* type) {
   if (kind() != NodeKind::kAlias) return Expected("alias");
-  const auto it = objects_.find(def_.alias_target(cursor_));
-  if (it == objects_.end() || it->second.type != type) {
-    return Expected("an object that is shared with one of the same type");
+  const auto it = objects_.find({def_.alias_target(cursor_), type});
+  if (it == objects_.end()) {
+    return Expected("an alias of what a pointer of the same type holds");
   }
   ++cursor_;
-  return it->second.pointer;
+  return it->second;
 }
 
 absl::Status Unflattener::EnterStruct() {
-  if (++depth_ <= kMaxStructDepth) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("at ", def_.PathForMessage(cursor_),
-                                                   ": structs nest deeper than ", kMaxStructDepth));
+  return ++depth_ <= kMaxStructDepth ? absl::OkStatus() : TooDeep(def_.PathForMessage(cursor_));
 }
 
 }  // namespace leafstore

@@ -1,12 +1,12 @@
 // Flattener and Unflattener: the two sides between a model and (TreeDef, leaves).
 //
-// What a binding (binding.h) or a walk over a Tree (flatten.h) tells its nodes to. Users meet them
-// only in a LeafTraits or Binder of their own.
+// What a Binder (binder.h) or the walk over a Tree tells its nodes to. Users meet neither; they say
+// what is in a model by LEAFSTORE_FIELDS and LeafTraits (binding.h).
 //
-// A Flattener either builds a new TreeDef, or follows one that is given and fails where the kinds
-// or keys of the model differ from it (tags and type names may differ); the callers need not know
-// which. Following builds no string and hashes none. A TensorTaker walks a model that a Flattener
-// has walked and moves its tensors out; nothing it does can fail.
+// A Flattener either builds a new TreeDef, or follows one that is given and fails where the kinds,
+// keys or ties of the model differ from it (tags and type names may differ); the callers need not
+// know which. Following builds no string and hashes none. Tensors that it meets as non-const are
+// taken only at the end, when nothing can fail any more.
 //
 // Unflattening runs twice over the same code: once to check that every node fits, with nothing to
 // write to, and once to write. So a failed call changes nothing.
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -33,16 +34,25 @@
 
 namespace leafstore {
 
-// Deepest nesting of a user's structs (through pointers to their own type); a dynamic Tree has no
-// such limit.
+// Deepest nesting of a user's structs (through pointers to their own type), which are walked by
+// recursion; a dynamic Tree has no such limit.
 inline constexpr int kMaxStructDepth = 1000;
+
+namespace internal {
+// A leaf as text, with the middle of a long string left out.
+std::string LeafForMessage(const Leaf& leaf);
+}  // namespace internal
 
 class Flattener {
  public:
+  // What happens to tensors that are met as non-const: they are copied, which shares their bytes,
+  // or moved out of the model.
+  enum class Tensors { kCopy, kTake };
+
   // Builds a new TreeDef.
-  Flattener();
+  explicit Flattener(Tensors tensors = Tensors::kCopy);
   // Follows `like`.
-  explicit Flattener(const TreeDef& like);
+  explicit Flattener(const TreeDef& like, Tensors tensors = Tensors::kCopy);
 
   // As in TreeDefBuilder. An error ends the walk: callers return it at once. A key is not copied
   // and must live until its node is added.
@@ -54,28 +64,32 @@ class Flattener {
   absl::Status Close();
   absl::Status None();
   // A tag of the node to come.
-  void Tag(absl::string_view tag);
+  void Tag(absl::string_view tag) {
+    if (!like_) tags_.emplace_back(tag);
+  }
 
-  // A leaf. error InvalidArgument: it is null (a Tensor that was never given a value).
+  // A leaf. error InvalidArgument: it is null (a Tensor that was never given a value), or a string
+  // that is not UTF-8.
   absl::Status AddLeaf(Leaf leaf);
   absl::Status AddTensor(const Tensor& tensor);
-  // From here on AddTensor leaves a null leaf behind, to be filled by a TensorTaker once nothing
-  // can fail any more.
-  void TakeTensorsLater() { tensors_later_ = true; }
+  // The same. Where tensors are taken, this one must stay where it is until Finish.
+  absl::Status AddTensor(Tensor& tensor);
 
   // Says that the node to come is the object at `address` of type `type` (any unique pointer).
   // True: it is new, flatten it, then call EndShared. False: it was there before, an alias has been
   // added. error InvalidArgument: it is open: a cycle.
   absl::StatusOr<bool> BeginShared(const void* address, const void* type);
   void EndShared(const void* address, const void* type);
-  // The number that the node to come will have.
-  NodeId next_node() const { return like_ ? cursor_ : builder_->next_node(); }
 
   // The nesting of structs. error ResourceExhausted: over kMaxStructDepth.
   absl::Status EnterStruct();
   void LeaveStruct() { --depth_; }
 
-  // The result. error: as TreeDefBuilder::Build; InvalidArgument: `like` has more nodes.
+  // `error` with the path of the node to come before its message.
+  absl::Status At(const absl::Status& error);
+
+  // The result. After an error no tensor has been taken.
+  // error: as TreeDefBuilder::Build.
   struct Result {
     TreeDef def;
     std::vector<Leaf> leaves;
@@ -87,14 +101,35 @@ class Flattener {
     NodeId node;
     bool open;
   };
+  struct ToTake {
+    Tensor* tensor;
+    uint32_t leaf;
+  };
+
+  // The number that the node to come will have.
+  NodeId next_node() const { return like_ ? cursor_ : builder_->next_node(); }
   absl::Status AddLeafNode();
+  void TakeTensors();
+
   // Building: what every node is given before and after it is added.
   void BeginNode();
   absl::Status EndNode();
+
+  // Following: passes the node to come, which must be of this kind and, in a dict or struct, under
+  // this key.
   absl::Status Match(NodeKind kind);
-  absl::Status Differs(NodeKind found);
+  absl::Status MatchAlias(NodeId owner);
+  bool AtEnd() const {
+    return open_.empty() ? cursor_ != kRootNode : cursor_ == like_->end(open_.back());
+  }
+  bool KeyDiffers() const;
+  absl::Status Differs(absl::string_view found) const;
+  std::string Describe(NodeId node) const;
+
   absl::Status NullLeaf();
-  std::string MessagePath();
+  absl::Status Cycle(NodeId owner);
+  // The path of the node to come, as the model has it.
+  std::string PathForMessage();
 
   std::optional<TreeDefBuilder> builder_;
   std::optional<TreeDef> like_;
@@ -104,50 +139,19 @@ class Flattener {
   bool has_key_ = false;
   std::vector<std::string> tags_;  // of the node to come
   int depth_ = 0;
-  bool tensors_later_ = false;
+  const Tensors tensors_;
   std::vector<Leaf> leaves_;
+  std::vector<ToTake> to_take_;  // their leaves are null so far
   absl::flat_hash_map<std::pair<const void*, const void*>, Shared> shared_;
-};
-
-// Takes the calls of a Flattener; see above.
-class TensorTaker {
- public:
-  // Puts the tensors into the null entries of `leaves`, which are in the order of `def`.
-  TensorTaker(const TreeDef& def, std::vector<Leaf>* leaves) : def_(def), leaves_(leaves) {}
-
-  void SetKey(const KeyRef&) {}
-  absl::Status Open(NodeKind, absl::string_view = {}) { return Pass(); }
-  absl::Status Close() { return absl::OkStatus(); }
-  absl::Status None() { return Pass(); }
-  void Tag(absl::string_view) {}
-  absl::Status AddTensor(Tensor& tensor) {
-    (*leaves_)[def_.leaf_begin(cursor_)] = std::move(tensor);
-    return Pass();
-  }
-  absl::Status PassLeaf() { return Pass(); }
-  absl::StatusOr<bool> BeginShared(const void*, const void*) {
-    if (def_.kind(cursor_) != NodeKind::kAlias) return true;
-    ++cursor_;
-    return false;
-  }
-  void EndShared(const void*, const void*) {}
-  absl::Status EnterStruct() { return absl::OkStatus(); }
-  void LeaveStruct() {}
-
- private:
-  absl::Status Pass() {
-    ++cursor_;
-    return absl::OkStatus();
-  }
-
-  const TreeDef& def_;
-  std::vector<Leaf>* leaves_;
-  NodeId cursor_ = 0;
+  // The alias added last, and what it stands for.
+  NodeId last_alias_ = kNoNode;
+  NodeId last_alias_owner_ = kNoNode;
 };
 
 class Unflattener {
  public:
-  // Over leaves in the order of `def`, all there: as copies, or given away.
+  // Over leaves in the order of `def`, all there: as copies, or given away. `def` must outlive
+  // this.
   Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves);
   Unflattener(const TreeDef& def, std::vector<Leaf>* leaves);
 
@@ -162,22 +166,47 @@ class Unflattener {
 
   // Passes the head of a container; its children come next.
   // error InvalidArgument: the node to come is something else.
-  absl::Status Enter(NodeKind container);
+  absl::Status Enter(NodeKind container) {
+    if (kind() != container) return Expected(NodeKindName(container));
+    ++cursor_;
+    return absl::OkStatus();
+  }
+  // The same, of a container that must have this many children.
+  absl::Status Enter(NodeKind container, size_t child_count);
   // Passes a none. error InvalidArgument: the node to come is something else.
-  absl::Status None();
+  absl::Status None() {
+    if (kind() != NodeKind::kNone) return Expected("none");
+    ++cursor_;
+    return absl::OkStatus();
+  }
   // The leaf to come. error InvalidArgument: the node to come is something else.
-  absl::StatusOr<const Leaf*> PeekLeaf() const;
-  // Passes the leaf that PeekLeaf gave, with or without taking it.
-  Leaf TakeLeaf();
-  void SkipLeaf() { ++cursor_; }
+  absl::StatusOr<const Leaf*> PeekLeaf() const {
+    if (kind() != NodeKind::kLeaf) return Expected("leaf");
+    return &leaves_[def_.leaf_begin(cursor_)];
+  }
+  // Passes the leaf that PeekLeaf gave and takes it.
+  Leaf TakeLeaf() {
+    const uint32_t number = def_.leaf_begin(cursor_++);
+    return given_ != nullptr ? std::move((*given_)[number]) : leaves_[number];
+  }
+  // Goes to another node, with nothing taken on the way.
+  void GoTo(NodeId node) { cursor_ = node; }
 
   // "at .layers[0]: expected dict, found list of 3", for the node to come.
   absl::Status Expected(absl::string_view what) const;
+  // "at .layers[0]: expected <what>, found the key [0]", for the node to come.
+  absl::Status ExpectedKey(absl::string_view what) const;
+  // `error` with the path of the node to come before its message.
+  absl::Status At(const absl::Status& error) const;
 
-  // Ties. Keeps the object made for a node (null while checking), to be given at its aliases.
+  // Ties. Whether an alias of this node is anywhere. O(nodes) for the first call, then O(1).
+  bool IsOwner(NodeId node);
+  // Keeps the object made for a node (null while checking), to be given at its aliases.
   void Remember(NodeId node, std::shared_ptr<void> object, const void* type);
+  // Whether an object of this type was remembered for what the alias to come stands for.
+  bool Remembers(const void* type) const;
   // Passes an alias and gives its object.
-  // error InvalidArgument: the node to come is no alias, or its owner is of another type.
+  // error InvalidArgument: the node to come is no alias, or no object of that type is remembered.
   absl::StatusOr<std::shared_ptr<void>> TakeAlias(const void* type);
 
   // The nesting of structs. error ResourceExhausted: over kMaxStructDepth.
@@ -185,17 +214,17 @@ class Unflattener {
   void LeaveStruct() { --depth_; }
 
  private:
-  struct Object {
-    std::shared_ptr<void> pointer;
-    const void* type;
-  };
+  std::string Found() const;
+
   const TreeDef& def_;
   absl::Span<const Leaf> leaves_;
   std::vector<Leaf>* given_ = nullptr;
   NodeId cursor_ = 0;
   bool writing_ = false;
   int depth_ = 0;
-  absl::flat_hash_map<NodeId, Object> objects_;
+  std::optional<absl::flat_hash_set<NodeId>> owners_;
+  // One node may be objects of several types: a pointer to a pointer.
+  absl::flat_hash_map<std::pair<NodeId, const void*>, std::shared_ptr<void>> objects_;
 };
 
 }  // namespace leafstore

@@ -1,6 +1,6 @@
 #include "leafstore/treedef/tree.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -13,6 +13,7 @@ struct Tree::Node {
   bool HasChildren() const { return !entries.empty() || !items.empty() || shared != nullptr; }
 
   TreeKind kind;
+  bool misused = false;
   std::string text;  // a type name, or the name of a tie
   std::vector<std::string> tags;
   Entries entries;               // dict, struct
@@ -28,11 +29,16 @@ Tree::Tree(Value value) : leaf_(std::move(value)) {}
 Tree::Tree(std::unique_ptr<Node> node) : node_(std::move(node)) {}
 Tree Tree::Make(TreeKind kind) { return Tree(std::make_unique<Node>(kind)); }
 
-Tree Tree::Dict() { return Make(TreeKind::kDict); }
+Tree Tree::Dict(Entries entries) {
+  Tree tree = Make(TreeKind::kDict);
+  tree.node_->entries = std::move(entries);
+  return tree;
+}
 
-Tree Tree::Struct(absl::string_view type_name) {
+Tree Tree::Struct(absl::string_view type_name, Entries entries) {
   Tree tree = Make(TreeKind::kStruct);
   tree.node_->text = std::string(type_name);
+  tree.node_->entries = std::move(entries);
   return tree;
 }
 
@@ -75,11 +81,13 @@ Tree Tree::TiedTo(absl::string_view name) {
   return tree;
 }
 
-Tree::Tree(Tree&&) noexcept = default;
+Tree::Tree(Tree&& other) noexcept = default;
 
+// By way of a third, because `other` may lie below this one, which dies here.
 Tree& Tree::operator=(Tree&& other) noexcept {
-  std::swap(leaf_, other.leaf_);
-  std::swap(node_, other.node_);
+  Tree taken(std::move(other));
+  std::swap(leaf_, taken.leaf_);
+  std::swap(node_, taken.node_);
   return *this;
 }
 
@@ -103,12 +111,23 @@ Tree::~Tree() {
 }
 
 Tree& Tree::With(DictKey key, Tree child) & {
-  MutableNode().entries.insert_or_assign(std::move(key), std::move(child));
+  Node& node = MutableNode();
+  if (node.kind == TreeKind::kDict || node.kind == TreeKind::kStruct) {
+    node.entries.insert_or_assign(std::move(key), std::move(child));
+  } else {
+    node.misused = true;
+  }
   return *this;
 }
 
 Tree& Tree::Add(Tree child) & {
-  MutableNode().items.push_back(std::move(child));
+  Node& node = MutableNode();
+  if (node.kind == TreeKind::kList || node.kind == TreeKind::kTuple ||
+      node.kind == TreeKind::kCustom) {
+    node.items.push_back(std::move(child));
+  } else {
+    node.misused = true;
+  }
   return *this;
 }
 
@@ -122,10 +141,15 @@ Tree::Node& Tree::MutableNode() {
   return *node_;
 }
 
+// What is in leaf_ says whether it is a leaf: it may come and go through mutable_leaf().
 TreeKind Tree::kind() const {
-  if (node_ != nullptr) return node_->kind;
+  const bool single =
+      node_ == nullptr || node_->kind == TreeKind::kNone || node_->kind == TreeKind::kLeaf;
+  if (!single) return node_->kind;
   return leaf_.null() ? TreeKind::kNone : TreeKind::kLeaf;
 }
+
+bool Tree::misused() const { return node_ != nullptr && node_->misused; }
 
 const Tree::Entries& Tree::entries() const {
   static const Entries& none = *new Entries;
@@ -185,6 +209,7 @@ Tree Tree::Clone() const {
     if (from->node_ == nullptr) continue;
     const Node& node = *from->node_;
     to->node_ = std::make_unique<Node>(node.kind);
+    to->node_->misused = node.misused;
     to->node_->text = node.text;
     to->node_->tags = node.tags;
     Entries& entries = to->node_->entries;

@@ -18,9 +18,13 @@
 //
 // Move-only, so that no copy of a large tree is made by accident; Clone makes one. Depth has no
 // limit: destruction and Clone do not recurse. Errors of structure (a dict with both kinds of keys,
-// a tie to no node, a cycle) are found by flattening, not here.
+// an entry added to a list, a tie to no node, a cycle) are found by flattening, not here.
 //
-// Threads: const calls on one tree are safe from many threads.
+// A node that was moved from is as it was or None; a tree whose tensors were moved out by
+// flattening has None in their place.
+//
+// Threads: const calls on one tree are safe from many threads. Two trees that share nodes are one
+// tree in this.
 #ifndef LEAFSTORE_TREEDEF_TREE_H_
 #define LEAFSTORE_TREEDEF_TREE_H_
 
@@ -37,6 +41,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/leaf.h"
+#include "leafstore/core/value.h"
 
 namespace leafstore {
 
@@ -57,10 +62,10 @@ enum class TreeKind : uint8_t {
 class DictKey {
  public:
   DictKey(absl::string_view name) : name_(name.data(), name.size()) {}  // NOLINT: literal keys
-  DictKey(const std::string& name) : name_(name) {}                     // NOLINT
+  DictKey(std::string name) : name_(std::move(name)) {}                 // NOLINT
   DictKey(const char* name) : name_(name) {}                            // NOLINT
-  DictKey(int64_t number) : is_int_(true), number_(number) {}           // NOLINT
-  DictKey(int number) : is_int_(true), number_(number) {}               // NOLINT
+  template <internal::IntegerType T>
+  DictKey(T number) : is_int_(true), number_(number) {}  // NOLINT
 
   bool is_int() const { return is_int_; }
   int64_t number() const { return number_; }
@@ -89,17 +94,17 @@ class Tree {
   Tree(Tensor tensor);  // NOLINT
   Tree(Value value);    // NOLINT
   static Tree None() { return Tree(); }
-  static Tree Dict();
+  static Tree Dict(Entries entries = {});
   static Tree List(std::vector<Tree> items = {});
   static Tree Tuple(std::vector<Tree> items = {});
-  static Tree Struct(absl::string_view type_name = {});
+  static Tree Struct(absl::string_view type_name = {}, Entries entries = {});
   static Tree Custom(absl::string_view type_name, std::vector<Tree> items = {});
   // Null makes None.
   static Tree Shared(std::shared_ptr<Tree> node);
   static Tree Tied(absl::string_view name, Tree node);
   static Tree TiedTo(absl::string_view name);
 
-  Tree(Tree&&) noexcept;
+  Tree(Tree&& other) noexcept;
   Tree& operator=(Tree&& other) noexcept;
   ~Tree();
 
@@ -117,6 +122,10 @@ class Tree {
 
   TreeKind kind() const;
   bool is_leaf() const { return kind() == TreeKind::kLeaf; }
+
+  // Whether With or Add was called on a node whose kind cannot take it, which did nothing else.
+  // Flattening makes it an error.
+  bool misused() const;
 
   // Each is for the kinds it names; on another kind it gives something empty.
   const Leaf& leaf() const { return leaf_; }    // leaf
@@ -136,7 +145,7 @@ class Tree {
   Tree* MutableItem(size_t index);  // of a list, tuple or custom; null if there is none
 
   // A copy of the structure; leaves share their bytes. Nodes that are shared stay shared, with
-  // each other in the copy, not with this tree. O(nodes).
+  // each other in the copy, not with this tree. A cycle stays one. O(nodes).
   Tree Clone() const;
 
  private:

@@ -1,12 +1,7 @@
 // Unflattening into a dynamic Tree, without recursion.
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
-
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
-#include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/flatten.h"
@@ -14,68 +9,44 @@
 namespace leafstore {
 namespace {
 
-Tree EmptyContainer(const TreeDef& def, NodeId node) {
-  switch (def.kind(node)) {
-    case NodeKind::kDict:
-      return Tree::Dict();
-    case NodeKind::kStruct:
-      return Tree::Struct(def.type_name(node));
-    case NodeKind::kCustom:
-      return Tree::Custom(def.type_name(node));
-    case NodeKind::kTuple:
-      return Tree::Tuple();
-    default:
-      return Tree::List();
-  }
-}
+constexpr const void* kTreeType = &internal::kTypeIdentity<Tree>;
 
 // Builds the subtree that a reader stands before.
 class TreeMaker {
  public:
-  explicit TreeMaker(Unflattener* reader) : reader_(*reader), def_(reader->def()) {
-    for (NodeId node = reader->node(); def_.has_aliases() && node < def_.end(reader->node());
-         ++node) {
-      if (def_.kind(node) == NodeKind::kAlias) owners_.insert(def_.alias_target(node));
-    }
-  }
+  explicit TreeMaker(Unflattener* reader) : reader_(*reader), def_(reader->def()) {}
 
   absl::StatusOr<Tree> Make() {
     const NodeId end = def_.end(reader_.node());
-    Tree root;
-    while (reader_.node() < end) {
+    while (reader_.node() != end) {
       const NodeId node = reader_.node();
       if (IsContainer(def_.kind(node))) {
-        open_.push_back({node, EmptyContainer(def_, node)});
-        LEAFSTORE_RETURN_IF_ERROR(reader_.Enter(def_.kind(node)));
+        open_.push_back({node, {}, {}});
+        reader_.GoTo(node + 1);
       } else {
         LEAFSTORE_ASSIGN_OR_RETURN(Tree tree, MakeSingle());
-        Attach(node, std::move(tree), &root);
+        Attach(node, std::move(tree));
       }
-      while (!open_.empty() && def_.end(open_.back().node) == reader_.node()) {
-        Open done = std::move(open_.back());
-        open_.pop_back();
-        Attach(done.node, std::move(done.tree), &root);
-      }
+      while (!open_.empty() && def_.end(open_.back().node) == reader_.node()) Close();
     }
-    return root;
+    return std::move(root_);
   }
 
  private:
+  // A container of which children are still to come. Its parts lie here until then.
   struct Open {
     NodeId node;
-    Tree tree;
+    Tree::Entries entries;
+    std::vector<Tree> items;
   };
 
   absl::StatusOr<Tree> MakeSingle() {
-    const NodeId node = reader_.node();
-    switch (def_.kind(node)) {
+    switch (reader_.kind()) {
       case NodeKind::kLeaf:
         return Tree(reader_.TakeLeaf());
       case NodeKind::kAlias: {
-        const auto it = shared_.find(def_.alias_target(node));
-        if (it == shared_.end()) return reader_.Expected("an alias of a node of this tree");
-        reader_.SkipLeaf();
-        return Tree::Shared(it->second);
+        LEAFSTORE_ASSIGN_OR_RETURN(std::shared_ptr<void> object, reader_.TakeAlias(kTreeType));
+        return Tree::Shared(std::static_pointer_cast<Tree>(std::move(object)));
       }
       default:
         LEAFSTORE_RETURN_IF_ERROR(reader_.None());
@@ -83,54 +54,83 @@ class TreeMaker {
     }
   }
 
-  void Attach(NodeId node, Tree tree, Tree* root) {
-    for (absl::string_view tag : Tags(node)) tree.Tag(tag);
-    if (owners_.contains(node)) {
+  Tree MakeContainer(Open done) {
+    const NodeId node = done.node;
+    switch (def_.kind(node)) {
+      case NodeKind::kDict:
+        return Tree::Dict(std::move(done.entries));
+      case NodeKind::kStruct:
+        return Tree::Struct(def_.type_name(node), std::move(done.entries));
+      case NodeKind::kTuple:
+        return Tree::Tuple(std::move(done.items));
+      case NodeKind::kCustom:
+        return Tree::Custom(def_.type_name(node), std::move(done.items));
+      default:
+        return Tree::List(std::move(done.items));
+    }
+  }
+
+  void Close() {
+    Open done = std::move(open_.back());
+    open_.pop_back();
+    const NodeId node = done.node;
+    Attach(node, MakeContainer(std::move(done)));
+  }
+
+  void Attach(NodeId node, Tree tree) {
+    if (def_.has_tags()) {
+      for (absl::string_view tag : def_.tags(node)) tree.Tag(tag);
+    }
+    if (reader_.IsOwner(node)) {
       auto shared = std::make_shared<Tree>(std::move(tree));
-      shared_[node] = shared;
+      reader_.Remember(node, shared, kTreeType);
       tree = Tree::Shared(std::move(shared));
     }
     if (open_.empty()) {
-      *root = std::move(tree);
+      root_ = std::move(tree);
       return;
     }
     Open& parent = open_.back();
     const NodeKind kind = def_.kind(parent.node);
     if (kind == NodeKind::kDict || kind == NodeKind::kStruct) {
       const KeyRef key = def_.key(node);
-      parent.tree.With(key.kind == KeyKind::kIndex ? DictKey(key.index) : DictKey(key.name),
-                       std::move(tree));
+      // Keys come in their order: each is the last so far.
+      parent.entries.emplace_hint(
+          parent.entries.end(),
+          key.kind == KeyKind::kIndex ? DictKey(key.index) : DictKey(key.name), std::move(tree));
     } else {
-      parent.tree.Add(std::move(tree));
+      if (parent.items.empty()) parent.items.reserve(def_.child_count(parent.node));
+      parent.items.push_back(std::move(tree));
     }
-  }
-
-  std::vector<absl::string_view> Tags(NodeId node) const {
-    return def_.has_tags() ? def_.tags(node) : std::vector<absl::string_view>();
   }
 
   Unflattener& reader_;
   const TreeDef& def_;
+  Tree root_;
   std::vector<Open> open_;
-  absl::flat_hash_set<NodeId> owners_;
-  absl::flat_hash_map<NodeId, std::shared_ptr<Tree>> shared_;
 };
 
 }  // namespace
 
 namespace internal {
 
-// Every subtree fits a Tree, except for an alias of what lies outside of it: that much is checked.
+// Every subtree fits a Tree, except for an alias of what is no Tree: that much is checked.
 absl::Status Binder<Tree>::Unflatten(Unflattener& reader, Tree* out) {
   if (out != nullptr) {
     LEAFSTORE_ASSIGN_OR_RETURN(*out, TreeMaker(&reader).Make());
     return absl::OkStatus();
   }
-  const NodeId begin = reader.node();
-  const TreeDef& def = reader.def();
-  for (; reader.node() < def.end(begin); reader.SkipLeaf()) {
-    if (reader.kind() == NodeKind::kAlias && def.alias_target(reader.node()) < begin) {
-      return reader.Expected("an alias of a node of this tree");
+  const NodeId end = reader.def().end(reader.node());
+  if (!reader.def().has_aliases()) {
+    reader.GoTo(end);
+    return absl::OkStatus();
+  }
+  while (reader.node() != end) {
+    if (reader.kind() == NodeKind::kAlias) {
+      LEAFSTORE_RETURN_IF_ERROR(reader.TakeAlias(kTreeType).status());
+    } else {
+      reader.Remember(reader.node(), nullptr, kTreeType);
+      reader.GoTo(reader.node() + 1);
     }
   }
   return absl::OkStatus();

@@ -1,0 +1,97 @@
+// Binder of structs with LEAFSTORE_FIELDS (fields.h).
+#ifndef LEAFSTORE_TREEDEF_BINDING_STRUCT_H_
+#define LEAFSTORE_TREEDEF_BINDING_STRUCT_H_
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/binder.h"
+#include "leafstore/treedef/fields.h"
+
+namespace leafstore::internal {
+
+// error InvalidArgument: the struct at `node` has other attributes than these; names both.
+absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
+                             absl::Span<const absl::string_view> sorted_names);
+
+constexpr absl::string_view AbslView(std::string_view text) {
+  return absl::string_view(text.data(), text.size());
+}
+
+// A type that has both is a leaf.
+template <typename T>
+requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
+  using Table = FieldTable<T>;
+
+  template <typename Self>
+  static absl::Status Flatten(Flattener& flattener, Self& self) {
+    LEAFSTORE_RETURN_IF_ERROR(flattener.EnterStruct());
+    LEAFSTORE_RETURN_IF_ERROR(flattener.Open(NodeKind::kStruct, AbslView(TypeNameOf<T>())));
+    auto list = self.LeafstoreFields();
+    absl::Status status;
+    ForEachSorted([&]<size_t kIndex>() {
+      flattener.SetKey(KeyRef::Attribute(AbslView(Table::kNames[kIndex])));
+      auto& field = std::get<kIndex>(list.fields);
+      for (const std::string_view tag : field.tags) flattener.Tag(AbslView(tag));
+      status = FlattenNode(flattener, field.value);
+      return status.ok();
+    });
+    LEAFSTORE_RETURN_IF_ERROR(status);
+    flattener.LeaveStruct();
+    return flattener.Close();
+  }
+
+  static absl::Status Unflatten(Unflattener& reader, T* out) {
+    LEAFSTORE_RETURN_IF_ERROR(reader.EnterStruct());
+    const NodeId self = reader.node();
+    LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kStruct));
+    if (!reader.writing()) LEAFSTORE_RETURN_IF_ERROR(CheckNames(reader.def(), self));
+    std::optional<typename Table::List> list;
+    if (out != nullptr) list.emplace(out->LeafstoreFields());
+    absl::Status status;
+    ForEachSorted([&]<size_t kIndex>() {
+      using Member = std::remove_reference_t<decltype(std::get<kIndex>(list->fields).value)>;
+      Member* member = list ? &std::get<kIndex>(list->fields).value : nullptr;
+      status = UnflattenNode(reader, member);
+      return status.ok();
+    });
+    LEAFSTORE_RETURN_IF_ERROR(status);
+    reader.LeaveStruct();
+    return absl::OkStatus();
+  }
+
+ private:
+  // Calls fn<index>() for the index of each field, in order of the names, while it gives true.
+  template <typename Fn>
+  static void ForEachSorted(Fn fn) {
+    [&fn]<size_t... kPlaces>(std::index_sequence<kPlaces...>) {
+      (void)(fn.template operator()<Table::kOrder[kPlaces]>() && ...);
+    }
+    (std::make_index_sequence<Table::kCount>());
+  }
+
+  static absl::Status CheckNames(const TreeDef& def, NodeId node) {
+    static constexpr std::array<absl::string_view, Table::kCount> kSorted = [] {
+      std::array<absl::string_view, Table::kCount> names;
+      for (size_t i = 0; i < Table::kCount; ++i) {
+        names[i] = AbslView(Table::kNames[Table::kOrder[i]]);
+      }
+      return names;
+    }();
+    return CheckFieldNames(def, node, kSorted);
+  }
+};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_TREEDEF_BINDING_STRUCT_H_
