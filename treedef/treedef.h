@@ -23,6 +23,8 @@
 // derived from a TreeDef (paths, an index) is made once. hash() is XXH3-64 over canonical bytes
 // (docs/format.md), the same on every machine and for ever.
 //
+// What is moved from may only be assigned to or destroyed.
+//
 // Depth. Nothing here recurses: a million levels are as good as two. Path text is made on demand.
 //
 // Threads: immutable; all calls are safe from many threads.

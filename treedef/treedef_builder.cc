@@ -54,7 +54,7 @@ void TreeDefBuilder::Open(NodeKind container, absl::string_view type_name) {
   const NodeId node = next_node();
   if (!Add(container)) return;
   uint32_t id = TreeDef::kNoString;
-  if (!type_name.empty() && !StoreString(type_name, "type name", &id)) return;
+  if (!type_name.empty() && !StoreString(type_name, "a type name", node, &id)) return;
   columns().aux[node] = may_be_named ? id : 0;
   columns().ends[node] = 0;  // while it is open
   open_.push_back(node);
@@ -190,7 +190,7 @@ bool TreeDefBuilder::StoreAttribute(uint32_t* stored) {
         open_.back(),
         absl::StrCat("expected an attribute for a child of a struct, found ", KeyFound()));
   }
-  return CheckGrows() && StoreString(key_name_, "attribute", stored);
+  return CheckGrows() && StoreString(key_name_, "an attribute", open_.back(), stored);
 }
 
 bool TreeDefBuilder::StoreItem(uint32_t* stored) {
@@ -204,7 +204,7 @@ bool TreeDefBuilder::StoreItem(uint32_t* stored) {
                                              "dict, found ",
                                              KeyFound()));
   }
-  return CheckGrows() && StoreString(key_name_, "item", stored);
+  return CheckGrows() && StoreString(key_name_, "an item", open_.back(), stored);
 }
 
 bool TreeDefBuilder::StoreInt(uint32_t* stored) {
@@ -233,11 +233,10 @@ bool TreeDefBuilder::CheckGrows() {
                                  last == next ? "it again" : KeyFound()));
 }
 
-bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what, uint32_t* id) {
+bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what, NodeId node,
+                                 uint32_t* id) {
   *id = strings_->Find(text);
   if (*id != internal::StringTable::kNotFound) return true;
-  // The node of a type name or tag is there already, that of a key is yet to come.
-  const NodeId node = what == "attribute" || what == "item" ? open_.back() : next_node() - 1;
   if (!IsValidUtf8(text)) {
     return FailAt(node, absl::StrCat("expected ", what, " in UTF-8, found ", NameForMessage(text)));
   }
@@ -261,7 +260,7 @@ bool TreeDefBuilder::StoreTags() {
           absl::StrCat("at ", internal::PathForMessage(columns(), next_node() - 1),
                        ": expected at most ", limits_.tags, " tags of all nodes, found more")));
     }
-    if (!StoreString(tag, "tag", &id)) return false;
+    if (!StoreString(tag, "a tag", next_node() - 1, &id)) return false;
     columns().tags.push_back({next_node() - 1, id});
   }
   tags_.clear();

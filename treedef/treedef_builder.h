@@ -92,8 +92,8 @@ class TreeDefBuilder {
   bool StoreInt(uint32_t* stored);
   // Whether the key comes after that of the child before it.
   bool CheckGrows();
-  // The string's number; false after an error, naming `what` the string is.
-  bool StoreString(absl::string_view text, absl::string_view what, uint32_t* id);
+  // The string's number; false after an error, naming `what` the string is and `node`.
+  bool StoreString(absl::string_view text, absl::string_view what, NodeId node, uint32_t* id);
   // Gives the tags of the node made last to it.
   bool StoreTags();
 

@@ -178,11 +178,11 @@ TEST(TreeDefBuilderTest, AKeyIsForANode) {
 
 TEST(TreeDefBuilderTest, NamesAreUtf8) {
   ExpectInvalid(Teller().List().Struct().Attribute("caf\xE9").Leaf(),
-                "at [0]: expected attribute in UTF-8, found 'caf\\xe9'");
+                "at [0]: expected an attribute in UTF-8, found 'caf\\xe9'");
   ExpectInvalid(Teller().Dict().Item("\xFF").Leaf(),
-                "at (root): expected item in UTF-8, found '\\xff'");
+                "at (root): expected an item in UTF-8, found '\\xff'");
   ExpectInvalid(Teller().List().Struct("\xC0\x80"),
-                "at [0]: expected type name in UTF-8, found '\\xc0\\x80'");
+                "at [0]: expected a type name in UTF-8, found '\\xc0\\x80'");
   ExpectInvalid(Teller().List().Leaf().Tag("\xED\xA0\x80"),
                 "at [0]: expected a tag in UTF-8, found '\\xed\\xa0\\x80'");
   ExpectInvalid(Teller().Struct().Item("\xFF").Leaf(),
