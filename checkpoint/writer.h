@@ -1,7 +1,7 @@
 // Writing a checkpoint: one file of named items (docs/format.md), there whole or not at all.
 //
-//   CHECK_OK(SaveCheckpoint("run/step-100.leaf", {{"params", flat.def, all}, {"moments",
-//   moments}}));
+//   CHECK_OK(SaveCheckpoint("run/step-100.leaf",
+//                           {{"params", flat.def, all}, {"moments", moments}}));
 //
 //   CheckpointWriter writer = CheckpointWriter::Create("run/step-100.leaf").value();
 //   CHECK_OK(writer.AddItem("params", flat.def, all));     // its bytes are written now

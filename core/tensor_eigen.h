@@ -1,8 +1,8 @@
 // Eigen over tensors: views of a tensor's elements, and copies between tensors and Eigen objects.
 //
 //   Tensor w = Tensor::Zeros(DType::kF32, {128, 64}).value();
-//   auto matrix = EigenMatrix<float>(w).value();          // reads w in place; matrix(i, j) is w[i,
-//   j] float norm = matrix.norm();
+//   auto matrix = EigenMatrix<float>(w).value();          // in place; matrix(i, j) is w[i, j]
+//   float norm = matrix.norm();
 //   {
 //     MutableTensor m = w.Mutate().value();
 //     EigenArray<float>(m).value() -= 0.1f * EigenArray<float>(gradient).value();
@@ -11,13 +11,12 @@
 //   Eigen::MatrixXf mine;
 //   absl::Status status = FromTensor(product, &mine);     // copies out
 //
-//   | function                 | rank       | over a Tensor gives       | over a MutableTensor
-//   gives  |
-//   |--------------------------|------------|---------------------------|-----------------------------|
-//   | `EigenArray<T>(t)`       | any, flat  | `ConstEigenArrayMap<T>`   | `EigenArrayMap<T>` | |
-//   `EigenVector<T>(t)`      | 1          | `ConstEigenVectorMap<T>`  | `EigenVectorMap<T>` | |
-//   `EigenMatrix<T>(t)`      | 2          | `ConstEigenMatrixMap<T>`  | `EigenMatrixMap<T>` | |
-//   `EigenTensor<T, R>(t)`   | R          | `ConstEigenTensorMap<T,R>`| `EigenTensorMap<T, R>` |
+//   | function               | rank      | over a Tensor gives        | over a MutableTensor   |
+//   |------------------------|-----------|----------------------------|------------------------|
+//   | `EigenArray<T>(t)`     | any, flat | `ConstEigenArrayMap<T>`    | `EigenArrayMap<T>`     |
+//   | `EigenVector<T>(t)`    | 1         | `ConstEigenVectorMap<T>`   | `EigenVectorMap<T>`    |
+//   | `EigenMatrix<T>(t)`    | 2         | `ConstEigenMatrixMap<T>`   | `EigenMatrixMap<T>`    |
+//   | `EigenTensor<T, R>(t)` | R         | `ConstEigenTensorMap<T,R>` | `EigenTensorMap<T, R>` |
 //
 // Indices. Views are row-major, as tensors are. Copies keep logical indices whatever the layout of
 // the Eigen object: row i, column j is always [i, j].

@@ -1,9 +1,8 @@
 // Flatten and Unflatten: between a model and (TreeDef, ParamStore).
 //
 //   Flattened flat = Flatten(std::move(model)).value();             // flat.def, flat.params
-//   ParamStore grads = FlattenLike(flat.def, gradients).value();    // same Layout: zipped by
-//   position CHECK_OK(Unflatten(flat.def, flat.params, &model));             // structure, when it
-//   is wanted
+//   ParamStore grads = FlattenLike(flat.def, gradients).value();    // same Layout
+//   CHECK_OK(Unflatten(flat.def, flat.params, &model));             // structure, when wanted
 //
 // What a model may be: treedef/binding.h. Order, giving away, errors: treedef/flatten.h.
 #ifndef LEAFSTORE_STORE_FLATTEN_H_

@@ -1,8 +1,7 @@
 // Merge: groups become one store again.
 //
 //   ParamStore all = Merge(std::move(biases), std::move(frozen), rest).value();
-//   MergeReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: what is not
-//   there
+//   MergeReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: the frozen
 //
 // The order of the groups does not matter. Rvalues are moved in, no count is touched; const groups
 // are shared by value and stay as they are.

@@ -2,14 +2,13 @@
 //
 //   ParamStore params = ParamStore::Create(def, leaves).value();
 //   const Leaf* bias = params.Find(".head.bias");              // null if there is none
-//   for (const Leaf& leaf : params.leaves()) ...               // O(1) to get, in the treedef's
-//   order CHECK_OK(params.Set(".head.bias", new_bias));
+//   for (const Leaf& leaf : params.leaves()) ...               // O(1) to get; treedef's order
+//   CHECK_OK(params.Set(".head.bias", new_bias));
 //   {
 //     MutableTensor w = params.Mutate(".head.weight").value(); // RAII: closes at the brace
 //     w.data<float>().value()[0] = 1;
 //   }
-//   ParamStore snapshot = params.Snapshot().value();           // O(1); later writes do not reach
-//   it
+//   ParamStore snapshot = params.Snapshot().value();           // O(1); no later write reaches it
 //
 // Halves. A Layout (the paths, shared) and the leaves (a vector of handles, shared until written).
 // A group has some of its Layout's slots; it costs what its own leaves cost, whatever the model is.

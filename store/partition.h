@@ -1,8 +1,8 @@
 // Partition: N filters split a store into N + 1 groups; the last is the rest.
 //
-//   PartitionPlan plan = PartitionPlan::Compile(params, {Glob("**.bias"),
-//   Glob("layers.0.**")}).value(); auto [biases, frozen, rest] =
-//   plan.Split<3>(std::move(params)).value();
+//   PartitionPlan plan =
+//       PartitionPlan::Compile(params, {Glob("**.bias"), Glob("layers.0.**")}).value();
+//   auto [biases, frozen, rest] = plan.Split<3>(std::move(params)).value();
 //   ... update one group, leave the others ...
 //   params = Merge(std::move(biases), std::move(frozen), std::move(rest)).value();   // merge.h
 //

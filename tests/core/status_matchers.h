@@ -1,8 +1,8 @@
 // Matchers of absl::Status and absl::StatusOr, which Abseil does not have in this version.
 //
 //   EXPECT_THAT(store.Set(path, leaf), IsOk());
-//   EXPECT_THAT(Path::Parse("["), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("column
-//   1")));
+//   EXPECT_THAT(Path::Parse("["),
+//               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("column 1")));
 #ifndef LEAFSTORE_TESTS_CORE_STATUS_MATCHERS_H_
 #define LEAFSTORE_TESTS_CORE_STATUS_MATCHERS_H_
 

@@ -1,7 +1,7 @@
 // Tells a TreeDefBuilder a structure in one expression.
 //
-//   TreeDef def =
-//   Teller().Struct("Linear").Attribute("bias").Leaf().Attribute("weight").Leaf().End()
+//   TreeDef def = Teller()
+//                     .Struct("Linear").Attribute("bias").Leaf().Attribute("weight").Leaf().End()
 //                     .Def();
 #ifndef LEAFSTORE_TESTS_TREEDEF_TELLER_H_
 #define LEAFSTORE_TESTS_TREEDEF_TELLER_H_
