@@ -24,7 +24,7 @@ run("configuring the consumer" ${CMAKE_COMMAND}
   -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_FIND_USE_PACKAGE_REGISTRY=OFF
   -D LEAFSTORE_EXPECTED_VERSION=${VERSION})
 run("building the consumer" ${CMAKE_COMMAND} --build ${build} --config ${CONFIG})
-run("running the consumer" ${build}/consumer)
+run("running the consumer" ${build}/consumer ${build}/model.leaf)
 if(NOT output MATCHES "consumer: ok")
   message(FATAL_ERROR "the consumer did not print 'consumer: ok':\n${output}")
 endif()

@@ -1,19 +1,79 @@
-// What a user of an installed leafstore writes; it needs no header and no flag of the source tree.
+// What a user of an installed leafstore writes: a model is flattened, split into groups, merged,
+// saved, read back, and rebuilt. It needs no header and no flag of the source tree.
+#include <cstdlib>
 #include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
 
-#include "leafstore/core/leaf.h"
-#include "leafstore/core/path.h"
+#include "absl/status/status.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
 #include "leafstore/core/tensor.h"
+#include "leafstore/core/tensor_eigen.h"
+#include "leafstore/optim/schedule.h"
+#include "leafstore/store/flatten.h"
+#include "leafstore/store/merge.h"
+#include "leafstore/store/partition.h"
+#include "leafstore/treedef/fields.h"
 
-int main() {
-  using leafstore::Leaf;
-  using leafstore::Path;
-  using leafstore::Tensor;
+namespace {
 
-  const Path path = Path().Attribute("layers").Index(0).Item("w");
-  const Leaf leaf = Tensor::FromValues<float>({2, 2}, {1, 2, 3, 4}).value();
-  std::cout << path.ToString() << " = " << leaf.ToString() << "\n";
-  if (Path::Parse(path.ToString()).value() != path || leaf.tensor().element_count() != 4) return 1;
+using leafstore::Tensor;
+
+struct Linear {
+  Tensor weight, bias;
+  LEAFSTORE_FIELDS(weight, bias)
+  LEAFSTORE_TYPE_NAME("Linear")
+};
+
+struct Mlp {
+  std::vector<Linear> layers;
+  std::string activation = "gelu";
+  LEAFSTORE_FIELDS(layers, activation)
+  LEAFSTORE_TYPE_NAME("Mlp")
+};
+
+Mlp MakeModel() {
+  Mlp model;
+  for (float first : {1.0f, 5.0f}) {
+    model.layers.push_back(
+        {Tensor::FromValues<float>({2, 2}, {first, first + 1, first + 2, first + 3}).value(),
+         Tensor::FromValues<float>({2}, {first, -first}).value()});
+  }
+  return model;
+}
+
+void Check(bool right, const char* what) {
+  if (right) return;
+  std::cerr << "consumer: " << what << "\n";
+  std::exit(1);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Check(argc == 2, "usage: consumer FILE");
+  leafstore::Flattened flat = leafstore::Flatten(MakeModel()).value();
+
+  const auto plan =
+      leafstore::PartitionPlan::Compile(flat.params, {leafstore::Glob("**.bias")}).value();
+  auto [biases, rest] = plan.Split<2>(std::move(flat.params)).value();
+  Check(biases.size() == 2, "the group of biases does not have two leaves");
+  const leafstore::ParamStore all = leafstore::Merge(std::move(rest), std::move(biases)).value();
+
+  const absl::Status saved = leafstore::SaveCheckpoint(argv[1], {{"params", flat.def, all}});
+  Check(saved.ok(), saved.ToString().c_str());
+  const auto reader = leafstore::CheckpointReader::Open(argv[1]).value();
+  const Mlp model =
+      leafstore::Unflatten<Mlp>(reader.def("params").value(), reader.Load("params").value())
+          .value();
+  Check(model.activation == "gelu", "the static leaf changed");
+  Check(model.layers.size() == 2, "the layers changed");
+  Check(leafstore::EigenMatrix<float>(model.layers[1].weight).value()(1, 0) == 7,
+        "a weight changed");
+
   std::cout << "consumer: ok\n";
   return 0;
 }
