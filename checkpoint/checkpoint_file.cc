@@ -24,55 +24,69 @@ int64_t OffsetOf(const ManifestItem& item, uint32_t place) {
   return static_cast<int64_t>(item.segments.offsets[item.leaves.tensor(place)]);
 }
 
+// Whether the tensor at `place` is small and stored here as it is.
 bool IsCoalesced(const ManifestItem& item, uint32_t place) {
-  return item.leaves.is_tensor(place) && item.leaves.byte_size(place) > 0 &&
-         item.leaves.byte_size(place) < kDirectRead;
+  const uint32_t tensor = item.leaves.tensor(place);
+  return item.leaves.byte_size(place) > 0 && item.leaves.byte_size(place) < kDirectRead &&
+         item.segments.codec(tensor) == 0 && item.segments.base(tensor) == 0;
 }
 
-// What plain reads of small tensors have read ahead.
+// Reads small tensors of a run of places, many at once.
 class ReadWindow {
  public:
-  explicit ReadWindow(const ReadableFile* file) : file_(file) {}
+  // All must outlive this.
+  ReadWindow(const ReadableFile& file, const ManifestItem& item, absl::Span<const uint32_t> places)
+      : file_(file), item_(item), places_(places) {}
 
-  // Fills `out` from `offset` on; may read as far as `end`, where the next tensors wanted are.
-  absl::Status Read(int64_t offset, int64_t end, absl::Span<std::byte> out) {
-    const auto size = static_cast<int64_t>(out.size());
-    if (offset < begin_ || offset + size > end_) {
-      if (buffer_.null()) {
-        LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kReadWindow));
-      }
-      begin_ = end_ = 0;
-      LEAFSTORE_RETURN_IF_ERROR(file_->ReadAt(
-          offset, absl::MakeSpan(buffer_.mutable_data(), static_cast<size_t>(end - offset))));
-      begin_ = offset;
-      end_ = end;
+  // The bytes of the tensor at places[number]. Numbers must grow.
+  absl::Status Read(size_t number, absl::Span<std::byte> out) {
+    const int64_t offset = OffsetOf(item_, places_[number]);
+    if (offset < begin_ || offset + static_cast<int64_t>(out.size()) > end_) {
+      LEAFSTORE_RETURN_IF_ERROR(Fill(number));
     }
     std::memcpy(out.data(), buffer_.data() + (offset - begin_), out.size());
     return absl::OkStatus();
   }
 
  private:
-  const ReadableFile* file_;
+  absl::Status Fill(size_t number) {
+    if (buffer_.null()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kReadWindow));
+    }
+    const int64_t begin = OffsetOf(item_, places_[number]);
+    const int64_t end = EndFor(number);
+    begin_ = end_ = 0;
+    LEAFSTORE_RETURN_IF_ERROR(file_.ReadAt(
+        begin, absl::MakeSpan(buffer_.mutable_data(), static_cast<size_t>(end - begin))));
+    begin_ = begin;
+    end_ = end;
+    return absl::OkStatus();
+  }
+
+  // Where a read that begins with the tensor at places[first] may end: as far as small tensors
+  // follow.
+  int64_t EndFor(size_t first) const {
+    const int64_t begin = OffsetOf(item_, places_[first]);
+    int64_t end = begin + item_.leaves.byte_size(places_[first]);
+    for (const uint32_t place : places_.subspan(first + 1)) {
+      if (!item_.leaves.is_tensor(place) || item_.leaves.byte_size(place) == 0) continue;
+      const int64_t offset = OffsetOf(item_, place);
+      if (!IsCoalesced(item_, place) || offset < end || offset - end > kSmallGap ||
+          offset + item_.leaves.byte_size(place) - begin > kReadWindow) {
+        break;
+      }
+      end = offset + item_.leaves.byte_size(place);
+    }
+    return end;
+  }
+
+  const ReadableFile& file_;
+  const ManifestItem& item_;
+  absl::Span<const uint32_t> places_;
   Buffer buffer_;
   int64_t begin_ = 0;
   int64_t end_ = 0;
 };
-
-// Where a read that begins with the tensor at places[first] may end.
-int64_t WindowEnd(const ManifestItem& item, absl::Span<const uint32_t> places, size_t first) {
-  const int64_t begin = OffsetOf(item, places[first]);
-  int64_t end = begin + item.leaves.byte_size(places[first]);
-  for (const uint32_t place : places.subspan(first + 1)) {
-    if (!item.leaves.is_tensor(place) || item.leaves.byte_size(place) == 0) continue;
-    const int64_t offset = OffsetOf(item, place);
-    if (!IsCoalesced(item, place) || offset < end || offset - end > kSmallGap ||
-        offset + item.leaves.byte_size(place) - begin > kReadWindow) {
-      break;
-    }
-    end = offset + item.leaves.byte_size(place);
-  }
-  return end;
-}
 
 }  // namespace
 
@@ -201,7 +215,7 @@ absl::StatusOr<Tensor> CheckpointFile::ViewTensor(const ManifestItem& item, uint
 absl::Status CheckpointFile::ReadTensors(const ManifestItem& item,
                                          absl::Span<const uint32_t> places,
                                          std::vector<Leaf>* out) const {
-  ReadWindow window(file_.get());
+  ReadWindow window(*file_, item, places);
   for (size_t i = 0; i < places.size(); ++i) {
     const uint32_t place = places[i];
     if (!item.leaves.is_tensor(place)) {
@@ -213,11 +227,9 @@ absl::Status CheckpointFile::ReadTensors(const ManifestItem& item,
         Tensor tensor, Tensor::Uninitialized(item.leaves.dtype(place), item.leaves.shape(place)));
     if (tensor.byte_size() > 0) {
       LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
-      const int64_t offset = OffsetOf(item, place);
-      LEAFSTORE_RETURN_IF_ERROR(
-          IsCoalesced(item, place)
-              ? window.Read(offset, WindowEnd(item, places, i), writing.bytes())
-              : file_->ReadAt(offset, writing.bytes()));
+      LEAFSTORE_RETURN_IF_ERROR(IsCoalesced(item, place)
+                                    ? window.Read(i, writing.bytes())
+                                    : file_->ReadAt(OffsetOf(item, place), writing.bytes()));
     }
     out->push_back(std::move(tensor));
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/checkpoint_file.h"
+#include "leafstore/checkpoint/path_walk.h"
 #include "leafstore/checkpoint/restore.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/partition.h"
@@ -65,6 +66,11 @@ EntryInfo CheckpointItemInfo::entry(uint32_t place) const {
   info.codec = item_->segments.codec(tensor);
   info.base = item_->segments.base(tensor);
   return info;
+}
+
+absl::Status CheckpointItemInfo::ForEachPath(
+    absl::FunctionRef<void(uint32_t place, absl::string_view path)> visit) const {
+  return WalkPaths(item_->layout, item_->slots, visit);
 }
 
 absl::StatusOr<CheckpointReader> CheckpointReader::Open(const std::string& path,

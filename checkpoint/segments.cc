@@ -37,7 +37,7 @@ absl::Status CheckSegment(const ManifestItem& item, uint32_t tensor, int64_t end
     return Wrong(item, tensor, absl::StrCat("bytes from ", kPreambleSize, " to ", end),
                  absl::StrCat(size, " bytes from byte ", offset, " on"));
   }
-  if (offset % SegmentAlignmentFor(size) != 0) {
+  if ((offset & (SegmentAlignmentFor(size) - 1)) != 0) {
     return Wrong(item, tensor,
                  absl::StrCat("an offset that is a multiple of ", SegmentAlignmentFor(size)),
                  absl::StrCat(offset));

@@ -146,6 +146,18 @@ std::string At(const Layout& layout, const SlotSet& slots, uint32_t place,
   return absl::StrCat(where, ", '", layout.PathText(slots.SlotAt(place)), "'");
 }
 
+// ByteSize where it is a plain product, as it nearly always is; -1 where ByteSize itself must be
+// asked.
+int64_t PlainByteSize(DType dtype, ShapeRef shape) {
+  const size_t bits = DTypeBits(dtype);
+  int64_t bytes = static_cast<int64_t>(bits / 8);
+  if (bits % 8 != 0) return -1;
+  for (const int64_t extent : shape) {
+    if (extent <= 0 || __builtin_mul_overflow(bytes, extent, &bytes)) return -1;
+  }
+  return bytes;
+}
+
 // The extents of tensors, one tensor after another.
 class TensorDecoder {
  public:
@@ -167,9 +179,13 @@ class TensorDecoder {
     }
     shape_.resize(rank);
     for (int64_t& extent : shape_) extent = static_cast<int64_t>(in_.dims(dim_++));
-    const absl::StatusOr<int64_t> bytes = ByteSize(static_cast<DType>(dtype), shape_);
-    if (!bytes.ok()) return Fail(bytes.status().message(), error);
-    out->AddTensor(static_cast<DType>(dtype), shape_, *bytes);
+    int64_t bytes = PlainByteSize(static_cast<DType>(dtype), shape_);
+    if (bytes < 0) {
+      const absl::StatusOr<int64_t> checked = ByteSize(static_cast<DType>(dtype), shape_);
+      if (!checked.ok()) return Fail(checked.status().message(), error);
+      bytes = *checked;
+    }
+    out->AddTensor(static_cast<DType>(dtype), shape_, bytes);
     return true;
   }
 

@@ -12,6 +12,7 @@
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/treedef/treedef_builder.h"
 
+#include "tests/checkpoint/models.h"
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 
@@ -23,57 +24,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-// A model with every kind of node, a tie, tags and static leaves.
-TreeDef EveryKind() {
-  TreeDefBuilder builder;
-  builder.Open(NodeKind::kStruct, "Model");
-  builder.Tag("whole");
-  builder.SetKey(KeyRef::Attribute("act"));
-  builder.Leaf();
-  builder.SetKey(KeyRef::Attribute("by_number"));
-  builder.Open(NodeKind::kDict);
-  builder.SetKey(KeyRef::Index(-3));
-  builder.Leaf();
-  builder.SetKey(KeyRef::Index(7));
-  builder.None();
-  builder.Close();
-  builder.SetKey(KeyRef::Attribute("embed"));
-  const NodeId embed = builder.next_node();
-  builder.Leaf();
-  builder.Tag("frozen");
-  builder.Tag("table");
-  builder.SetKey(KeyRef::Attribute("empty"));
-  builder.Open(NodeKind::kList);
-  builder.Close();
-  builder.SetKey(KeyRef::Attribute("head"));
-  builder.Alias(embed);
-  builder.SetKey(KeyRef::Attribute("named"));
-  builder.Open(NodeKind::kDict);
-  builder.SetKey(KeyRef::Item("a b"));
-  builder.Leaf();
-  builder.SetKey(KeyRef::Item("\xc3\xa9"));
-  builder.Open(NodeKind::kTuple);
-  builder.Leaf();
-  builder.Open(NodeKind::kCustom, "Pair");
-  builder.Leaf();
-  builder.Close();
-  builder.Close();
-  builder.Close();
-  builder.Close();
-  return std::move(builder).Build().value();
-}
-
-ParamStore EveryKindStore() {
-  std::vector<Leaf> leaves;
-  leaves.push_back(Value("gelu"));
-  leaves.push_back(Value(int64_t{-12}));
-  leaves.push_back(Tensor::FromValues<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value());
-  leaves.push_back(Tensor::Scalar<int64_t>(42));
-  leaves.push_back(Value(Bytes{std::string("\0\xff", 2)}));
-  leaves.push_back(Tensor::Zeros(DType::kBF16, {0, 4}).value());
-  return ParamStore::Create(EveryKind(), std::move(leaves)).value();
-}
 
 void ExpectSame(const ParamStore& expected, const ParamStore& found) {
   ASSERT_EQ(expected.layout().size(), found.layout().size());

@@ -1,0 +1,361 @@
+// What a damaged file is reported as (the table in docs/format.md), section by section; and that no
+// damage of a small file, bit by bit and length by length, passes.
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+
+#include "tests/checkpoint/forge.h"
+#include "tests/checkpoint/memory_file.h"
+#include "tests/checkpoint/models.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class CorruptionTest : public testing::Test {
+ protected:
+  CorruptionTest() {
+    const ParamStore store = EveryKindStore();
+    EXPECT_THAT(
+        SaveCheckpoint(path_, {{"params", store, {.metadata = {{"k", "v"}}}}}, {.durable = false}),
+        IsOk());
+    good_ = ReadFile(path_);
+  }
+
+  absl::StatusOr<CheckpointReader> Open(const std::string& bytes, ReadOptions options = {}) {
+    MemoryFile file(bytes);
+    options.file_system = &file;
+    return CheckpointReader::Open(path_, options);
+  }
+  // `good_` with one byte changed.
+  std::string Damaged(int64_t at) const {
+    std::string bytes = good_;
+    bytes[static_cast<size_t>(at)] = static_cast<char>(bytes[static_cast<size_t>(at)] ^ 0x20);
+    return bytes;
+  }
+  // `good_` after `change` of its only item, with checksums made new.
+  template <typename Change>
+  std::string Forged(Change change) const {
+    Manifest manifest = ManifestOf(good_);
+    change(manifest.items[0]);
+    return WithManifest(good_, manifest);
+  }
+  void ExpectDataLoss(const std::string& bytes, const std::string& words) {
+    EXPECT_THAT(Open(bytes),
+                StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr(path_), HasSubstr(words))));
+    EXPECT_THAT(Open(bytes, {.mode = ReadMode::kRead}),
+                StatusIs(StatusCode::kDataLoss, HasSubstr(words)));
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.leaf");
+  std::string good_;
+};
+
+TEST_F(CorruptionTest, AnotherMagicIsNoCheckpoint) {
+  ExpectDataLoss(Damaged(0), "preamble: expected '\\x89LEAF\\r\\n\\x1a', found '\\xa9LEAF");
+}
+
+TEST_F(CorruptionTest, AChangedVersionIsDamageAndNoNewerVersion) {
+  ExpectDataLoss(Damaged(8), "preamble: expected checksum ");
+  ExpectDataLoss(Damaged(12), "preamble: expected checksum ");
+}
+
+TEST_F(CorruptionTest, DamageInThePreamblesReserveOrChecksum) {
+  ExpectDataLoss(Damaged(20), "preamble: expected checksum ");
+  ExpectDataLoss(Damaged(63), "preamble: expected checksum ");
+}
+
+TEST_F(CorruptionTest, ANewerProducerThatAllowsThisReaderIsRead) {
+  const auto reader = Open(WithVersions(good_, {.producer = 9, .min_reader = 1}));
+  ASSERT_THAT(reader, IsOk());
+  EXPECT_EQ(reader->producer_version(), 9u);
+  EXPECT_THAT(reader->Verify(), IsOk());
+}
+
+TEST_F(CorruptionTest, AFileForANewerReaderIsUnimplemented) {
+  EXPECT_THAT(Open(WithVersions(good_, {.producer = 9, .min_reader = 2})),
+              StatusIs(StatusCode::kUnimplemented,
+                       AllOf(HasSubstr(path_), HasSubstr("is of format version 9 and asks for a "
+                                                         "reader of version 2; this reader is of "
+                                                         "version 1"))));
+}
+
+TEST_F(CorruptionTest, DamageInTheFooter) {
+  const auto size = static_cast<int64_t>(good_.size());
+  ExpectDataLoss(Damaged(size - 64), "footer: expected 'leafend\\n', found 'Leafend\\n'");
+  for (const int64_t field : {8, 16, 24, 32, 40, 44, 48, 56}) {
+    ExpectDataLoss(Damaged(size - 64 + field), "footer: expected checksum ");
+  }
+}
+
+TEST_F(CorruptionTest, AFooterOfAnotherFile) {
+  Footer footer = FooterOf(good_);
+  footer.versions.producer = 7;
+  ExpectDataLoss(WithFooter(good_, footer),
+                 "footer: expected the preamble's versions 1 and 1, "
+                 "found 7 and 1");
+  footer = FooterOf(good_);
+  footer.file_size += 64;
+  ExpectDataLoss(WithFooter(good_, footer), "footer: expected a file of ");
+}
+
+TEST_F(CorruptionTest, AFooterWhoseManifestIsElsewhere) {
+  const Footer good = FooterOf(good_);
+  for (const int64_t offset : {int64_t{-64}, int64_t{0}, good.manifest_offset + 1,
+                               good.manifest_offset + 64, int64_t{1} << 62}) {
+    Footer footer = good;
+    footer.manifest_offset = offset;
+    ExpectDataLoss(WithFooter(good_, footer),
+                   "footer: expected a manifest that ends at the footer");
+  }
+  for (const int64_t size : {int64_t{-1}, int64_t{0}, good.file_size, int64_t{1} << 62}) {
+    Footer footer = good;
+    footer.manifest_size = size;
+    ExpectDataLoss(WithFooter(good_, footer),
+                   "footer: expected a manifest that ends at the footer");
+  }
+}
+
+TEST_F(CorruptionTest, DamageInTheManifest) {
+  ExpectDataLoss(Damaged(FooterOf(good_).manifest_offset + 5), "manifest: expected checksum ");
+}
+
+TEST_F(CorruptionTest, AManifestThatIsNoMessage) {
+  ExpectDataLoss(WithManifest(good_, std::string(100, '\xff')), "no protobuf message");
+}
+
+TEST_F(CorruptionTest, PaddingAfterTheManifest) {
+  const Footer footer = FooterOf(good_);
+  const int64_t end = footer.manifest_offset + footer.manifest_size;
+  ASSERT_LT(end, footer.file_size - 64) << "the manifest fills its last 64 bytes: change the model";
+  ExpectDataLoss(Damaged(end), "padding before the footer: expected zeros, found 20 at byte ");
+}
+
+TEST_F(CorruptionTest, DamageInATensorIsFoundByItsPath) {
+  const std::string bytes = Damaged(64 + 3);  // .embed, the first
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    const auto reader = Open(bytes, {.mode = mode});
+    ASSERT_THAT(reader, IsOk());
+    const auto damage =
+        StatusIs(StatusCode::kDataLoss,
+                 AllOf(HasSubstr(path_), HasSubstr("item 'params', '.embed': expected checksum ")));
+    EXPECT_THAT(reader->LoadPath("params", ".embed"), damage);
+    EXPECT_THAT(reader->Load("params"), damage);
+    EXPECT_THAT(reader->Verify(), damage);
+    EXPECT_THAT(reader->LoadPath("params", ".named['a b']"), IsOk()) << "which is not damaged";
+  }
+}
+
+TEST_F(CorruptionTest, DamageIsNotLookedForWhereVerificationIsOff) {
+  const auto reader = Open(Damaged(64 + 3), {.verify = false});
+  ASSERT_THAT(reader, IsOk());
+  EXPECT_THAT(reader->Load("params"), IsOk());
+  EXPECT_THAT(reader->Verify(), StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
+}
+
+TEST_F(CorruptionTest, DamagedLeavesDoNotReachAStoreThatIsLoadedInto) {
+  ParamStore store = EveryKindStore();
+  const auto reader = Open(Damaged(64 + 3));
+  ASSERT_THAT(reader, IsOk());
+  EXPECT_THAT(reader->LoadInto("params", &store),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
+  const ParamStore before = EveryKindStore();
+  for (uint32_t place = 0; place < before.size(); ++place) {
+    EXPECT_TRUE(before.leaf(place) == store.leaf(place));
+  }
+}
+
+TEST_F(CorruptionTest, PaddingBetweenSegmentsIsVerified) {
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    const auto reader = Open(Damaged(64 + 24), {.mode = mode});
+    ASSERT_THAT(reader, IsOk());
+    EXPECT_THAT(reader->Verify(),
+                StatusIs(StatusCode::kDataLoss,
+                         AllOf(HasSubstr("padding before item 'params', '.named['a b']'"),
+                               HasSubstr("expected zeros, found 20 at byte 88"))));
+  }
+}
+
+TEST_F(CorruptionTest, PaddingBeforeTheManifestIsVerified) {
+  const auto reader = Open(Damaged(FooterOf(good_).manifest_offset - 1));
+  ASSERT_THAT(reader, IsOk());
+  EXPECT_THAT(reader->Verify(),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("padding before the manifest")));
+}
+
+TEST_F(CorruptionTest, VerifyNamesAllThatIsDamaged) {
+  std::string bytes = Damaged(64 + 3);
+  bytes[128] ^= 1;
+  const auto reader = Open(bytes);
+  ASSERT_THAT(reader, IsOk());
+  EXPECT_THAT(reader->Verify(),
+              StatusIs(StatusCode::kDataLoss,
+                       AllOf(HasSubstr("'.embed': expected"), HasSubstr("'.named['a b']'"))));
+}
+
+TEST_F(CorruptionTest, SegmentsOutOfBounds) {
+  const std::string words = "item 'params', '.embed': expected bytes from 64 to ";
+  ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[0] = 0; }), words);
+  ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[0] = uint64_t{1} << 40; }), words);
+  ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[0] = uint64_t{1} << 62; }), words);
+}
+
+TEST_F(CorruptionTest, SegmentsThatOverlap) {
+  ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[1] = 64; }),
+                 "expected bytes of its own, found byte 64 also in item 'params', '.");
+}
+
+TEST_F(CorruptionTest, SegmentsInAnotherOrderAreFine) {
+  Manifest manifest = ManifestOf(good_);
+  SegmentColumns& segments = manifest.items[0].segments;
+  std::string bytes = good_;
+  // Two segments of different sizes change places.
+  const std::string first = bytes.substr(64, 24);
+  bytes.replace(64, 64, bytes.substr(128, 64));
+  bytes.replace(128, 64, first + std::string(40, '\0'));
+  std::swap(segments.offsets[0], segments.offsets[1]);
+  const auto reader = Open(WithManifest(bytes, manifest));
+  ASSERT_THAT(reader, IsOk());
+  EXPECT_THAT(reader->Verify(), IsOk());
+  EXPECT_TRUE(reader->Load("params").value().leaf(2) == EveryKindStore().leaf(2));
+}
+
+TEST_F(CorruptionTest, AnEmptyTensorWithASegment) {
+  ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[2] = 64; }),
+                 "'.named['\xc3\xa9'][1][0]': expected no offset without stored bytes, found 64");
+  ExpectDataLoss(Forged([](auto& item) { item.segments.checksums[2] = 5; }),
+                 "expected the checksum of no bytes, found 0000000000000005");
+}
+
+TEST_F(CorruptionTest, ALargeSegmentOffItsPage) {
+  const ParamStore store =
+      ParamStore::FromEntries({{Path().Item("w"), Tensor::Zeros(DType::kU8, {65536}).value()}})
+          .value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}), IsOk());
+  const std::string file = ReadFile(path_);
+  Manifest manifest = ManifestOf(file);
+  EXPECT_EQ(manifest.items[0].segments.offsets[0], 4096u);
+  manifest.items[0].segments.offsets[0] = 64;
+  ExpectDataLoss(WithManifest(file, manifest), "expected an offset that is a multiple of 4096");
+}
+
+TEST_F(CorruptionTest, StoredSizesThatAreNotDtypeTimesShape) {
+  ExpectDataLoss(Forged([](auto& item) {
+                   item.segments.stored_sizes = {23, 8, 0};
+                 }),
+                 "'.embed': expected 24 stored bytes, found 23");
+}
+
+TEST_F(CorruptionTest, AnUnknownCodecIsUnimplementedByName) {
+  const auto reader = Open(Forged([](auto& item) {
+    item.segments.codecs = {0, 3, 0};
+    item.segments.stored_sizes = {24, 5, 0};
+  }));
+  ASSERT_THAT(reader, IsOk());
+  const auto unknown = StatusIs(
+      StatusCode::kUnimplemented,
+      AllOf(HasSubstr(path_), HasSubstr("item 'params', '.named['a b']'"), HasSubstr("codec 3")));
+  EXPECT_THAT(reader->LoadPath("params", ".named['a b']"), unknown);
+  EXPECT_THAT(reader->Load("params"), unknown);
+  EXPECT_THAT(reader->LoadPath("params", ".embed"), IsOk());
+  EXPECT_EQ(reader->item("params")->entry(3).codec, 3);
+}
+
+TEST_F(CorruptionTest, ABaseReferenceIsUnimplementedByName) {
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    const auto reader = Open(Forged([](auto& item) {
+                               item.segments.bases = {1, 0, 0};
+                               item.segments.offsets[0] = 0;
+                             }),
+                             {.mode = mode});
+    ASSERT_THAT(reader, IsOk());
+    EXPECT_THAT(reader->LoadPath("params", ".embed"),
+                StatusIs(StatusCode::kUnimplemented,
+                         AllOf(HasSubstr("'.embed'"), HasSubstr("in another file (base 1)"))));
+    EXPECT_THAT(reader->LoadPath("params", ".named['a b']"), IsOk());
+  }
+}
+
+TEST_F(CorruptionTest, BoolsThatAreNoBools) {
+  const ParamStore store =
+      ParamStore::FromEntries(
+          {{Path().Item("mask"), Tensor::FromValues<bool>({2}, {true, false}).value()}})
+          .value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}), IsOk());
+  std::string file = ReadFile(path_);
+  Manifest manifest = ManifestOf(file);
+  file[64] = 2;
+  manifest.items[0].segments.checksums[0] = Checksum(BytesOf(file.substr(64, 2)));
+  const auto reader = Open(WithManifest(file, manifest));
+  ASSERT_THAT(reader, IsOk());
+  EXPECT_THAT(reader->Load("params"),
+              StatusIs(StatusCode::kDataLoss,
+                       AllOf(HasSubstr("['mask']"), HasSubstr("expected bools, 0 or 1"))));
+}
+
+TEST_F(CorruptionTest, EveryTruncationIsDataLoss) {
+  for (size_t length = 0; length < good_.size(); ++length) {
+    for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+      ASSERT_THAT(Open(good_.substr(0, length), {.mode = mode}),
+                  StatusIs(StatusCode::kDataLoss, HasSubstr(path_)))
+          << length;
+    }
+  }
+}
+
+TEST_F(CorruptionTest, BytesAfterTheEndAreDataLoss) {
+  ExpectDataLoss(good_ + std::string(1, '\0'), "footer: ");
+  ExpectDataLoss(good_ + std::string(64, '\0'), "footer: ");
+  ExpectDataLoss(good_ + good_.substr(good_.size() - 64), "footer: expected a file of ");
+}
+
+TEST_F(CorruptionTest, EverySingleBitFlipIsDataLoss) {
+  for (size_t bit = 0; bit < good_.size() * 8; ++bit) {
+    std::string bytes = good_;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
+    const auto reader = Open(bytes);
+    ASSERT_THAT(reader.ok() ? reader->Verify() : reader.status(),
+                StatusIs(StatusCode::kDataLoss, HasSubstr(path_)))
+        << "bit " << bit % 8 << " of byte " << bit / 8;
+  }
+}
+
+// Whoever makes a file on purpose gets the checksums right: what is behind them must hold.
+TEST_F(CorruptionTest, ForgedManifestsNeverCrash) {
+  std::mt19937_64 random(20240607);
+  const std::string manifest = ManifestBytesOf(good_);
+  int opened = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    std::string forged = manifest;
+    for (uint64_t changes = 1 + random() % 4; changes > 0; --changes) {
+      forged[random() % forged.size()] = static_cast<char>(random());
+    }
+    if (random() % 8 == 0) forged.resize(random() % forged.size());
+    const auto reader = Open(WithManifest(good_, forged));
+    if (!reader.ok()) {
+      EXPECT_NE(reader.status().code(), StatusCode::kInvalidArgument) << reader.status();
+      continue;
+    }
+    ++opened;
+    for (const std::string& item : reader->items()) reader->Load(item).status().IgnoreError();
+    reader->Verify().IgnoreError();
+  }
+  EXPECT_GT(opened, 0);
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,74 @@
+// Checkpoint files taken apart and put together again, so that what is wrong with one is the one
+// thing that a test put there: all checksums are made new.
+#ifndef LEAFSTORE_TESTS_CHECKPOINT_FORGE_H_
+#define LEAFSTORE_TESTS_CHECKPOINT_FORGE_H_
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/proto/manifest_codec.h"
+
+namespace leafstore {
+
+inline absl::Span<const std::byte> BytesOf(const std::string& text) {
+  return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
+}
+
+inline Footer FooterOf(const std::string& file) {
+  const auto bytes = BytesOf(file);
+  const Preamble preamble = DecodePreamble(bytes).value();
+  return DecodeFooter(bytes.subspan(file.size() - kFooterSize), preamble,
+                      static_cast<int64_t>(file.size()))
+      .value();
+}
+
+inline std::string ManifestBytesOf(const std::string& file) {
+  const Footer footer = FooterOf(file);
+  return file.substr(static_cast<size_t>(footer.manifest_offset),
+                     static_cast<size_t>(footer.manifest_size));
+}
+
+inline std::string BytesOfFooter(const Footer& footer) {
+  const auto bytes = EncodeFooter(footer);
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+// `file` with another footer.
+inline std::string WithFooter(const std::string& file, const Footer& footer) {
+  return file.substr(0, file.size() - kFooterSize) + BytesOfFooter(footer);
+}
+
+// `file` with other versions in preamble and footer.
+inline std::string WithVersions(const std::string& file, const Preamble& versions) {
+  Footer footer = FooterOf(file);
+  footer.versions = versions;
+  const auto preamble = EncodePreamble(versions);
+  std::string out = WithFooter(file, footer);
+  std::memcpy(out.data(), preamble.data(), preamble.size());
+  return out;
+}
+
+// `file` with another manifest.
+inline std::string WithManifest(const std::string& file, const std::string& manifest) {
+  Footer footer = FooterOf(file);
+  std::string out = file.substr(0, static_cast<size_t>(footer.manifest_offset)) + manifest;
+  out.resize(static_cast<size_t>(AlignUp(static_cast<int64_t>(out.size()), 64)));
+  footer.manifest_size = static_cast<int64_t>(manifest.size());
+  footer.manifest_checksum = Checksum(BytesOf(manifest));
+  footer.file_size = static_cast<int64_t>(out.size()) + kFooterSize;
+  return out + BytesOfFooter(footer);
+}
+
+inline Manifest ManifestOf(const std::string& file) {
+  return DecodeManifest(ManifestBytesOf(file)).value();
+}
+
+inline std::string WithManifest(const std::string& file, const Manifest& manifest) {
+  return WithManifest(file, EncodeManifest(manifest).value());
+}
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_CHECKPOINT_FORGE_H_

@@ -1,0 +1,328 @@
+#include "leafstore/checkpoint/reader.h"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/writer.h"
+
+#include "tests/checkpoint/models.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::string> PathsOf(const ParamStore& store) {
+  std::vector<std::string> paths;
+  for (uint32_t place = 0; place < store.size(); ++place) paths.push_back(store.PathText(place));
+  return paths;
+}
+
+class ReaderTest : public testing::TestWithParam<ReadMode> {
+ protected:
+  ReaderTest() { Save(EveryKindStore()); }
+
+  void Save(const ParamStore& store) {
+    ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.durable = false}), IsOk());
+  }
+  CheckpointReader Open() { return CheckpointReader::Open(path_, {.mode = GetParam()}).value(); }
+
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.leaf");
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, ReaderTest, testing::Values(ReadMode::kMap, ReadMode::kRead),
+                         [](const auto& tested) {
+                           return tested.param == ReadMode::kMap ? "Mapped" : "Read";
+                         });
+
+TEST_P(ReaderTest, FilesThatCannotBeOpened) {
+  const ReadOptions options{.mode = GetParam()};
+  EXPECT_THAT(CheckpointReader::Open(dir_.File("none"), options),
+              StatusIs(StatusCode::kNotFound, HasSubstr(dir_.File("none"))));
+  EXPECT_THAT(CheckpointReader::Open(dir_.path(), options),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular file")));
+  EXPECT_THAT(CheckpointReader::Open(path_ + "/a", options),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr(path_ + "/a")));
+  WriteFile(dir_.File("empty"), "");
+  EXPECT_THAT(CheckpointReader::Open(dir_.File("empty"), options),
+              StatusIs(StatusCode::kDataLoss,
+                       AllOf(HasSubstr(dir_.File("empty")), HasSubstr("end of the file after 0"))));
+}
+
+TEST_P(ReaderTest, AnUnknownItemIsNotFoundWithNearNames) {
+  const CheckpointReader reader = Open();
+  const auto unknown =
+      StatusIs(StatusCode::kNotFound,
+               AllOf(HasSubstr(path_), HasSubstr("no item 'param'; did you mean params?")));
+  EXPECT_THAT(reader.item("param"), unknown);
+  EXPECT_THAT(reader.def("param"), unknown);
+  EXPECT_THAT(reader.metadata("param"), unknown);
+  EXPECT_THAT(reader.labels("param"), unknown);
+  EXPECT_THAT(reader.Load("param"), unknown);
+  EXPECT_THAT(reader.LoadPath("param", ".act"), unknown);
+  EXPECT_THAT(reader.LoadSubtree("param", ".act"), unknown);
+  EXPECT_THAT(reader.LoadMatching("param", All()), unknown);
+  EXPECT_THAT(reader.LoadPlaces("param", {}), unknown);
+  ParamStore store;
+  EXPECT_THAT(reader.LoadInto("param", &store), unknown);
+}
+
+TEST_P(ReaderTest, EntriesSayWhatIsThereWithoutReadingIt) {
+  const CheckpointReader reader = Open();
+  const CheckpointItemInfo item = reader.item("params").value();
+  ASSERT_EQ(item.size(), 6u);
+  EXPECT_EQ(item.name(), "params");
+  EXPECT_EQ(item.tensor_bytes(), 24 + 8);
+  EXPECT_EQ(*item.entry(0).value->As<std::string>(), "gelu");
+  const EntryInfo embed = item.entry(2);
+  EXPECT_EQ(embed.value, nullptr);
+  EXPECT_EQ(embed.dtype, DType::kF32);
+  EXPECT_THAT(embed.shape, ElementsAre(2, 3));
+  EXPECT_EQ(embed.byte_size, 24);
+  EXPECT_EQ(embed.stored_size, 24);
+  EXPECT_EQ(embed.offset, 64);
+  EXPECT_EQ(item.entry(5).offset, 0) << "no bytes";
+  EXPECT_EQ(item.PathText(4), ".named['\xc3\xa9'][0]");
+}
+
+TEST_P(ReaderTest, ForEachPathGivesThePathTextOfEach) {
+  const ParamStore store = EveryKindStore();
+  Save(ParamStore::Create(store.layout(), SlotSet::Create(6, {1, 2, 5}),
+                          {store.leaf(1), store.leaf(2), store.leaf(5)})
+           .value());
+  const CheckpointReader reader = Open();
+  const CheckpointItemInfo item = reader.item("params").value();
+  std::vector<std::string> walked;
+  EXPECT_THAT(item.ForEachPath([&](uint32_t place, absl::string_view path) {
+    EXPECT_EQ(place, walked.size());
+    EXPECT_EQ(path, item.PathText(place));
+    walked.emplace_back(path);
+  }),
+              IsOk());
+  EXPECT_THAT(walked, ElementsAre(".by_number[-3]", ".embed", ".named['\xc3\xa9'][1][0]"));
+}
+
+TEST_P(ReaderTest, PathsThatLeadToNoLeaf) {
+  const CheckpointReader reader = Open();
+  EXPECT_THAT(reader.LoadPath("params", ".embd"),
+              StatusIs(StatusCode::kNotFound, HasSubstr(".embed")));
+  EXPECT_THAT(reader.LoadPath("params", ".named"),
+              StatusIs(StatusCode::kInvalidArgument,
+                       HasSubstr("at '.named': expected a leaf, found dict")));
+  EXPECT_THAT(reader.LoadPath("params", "embed"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("column 1")));
+  EXPECT_THAT(reader.LoadPath("params", ".by_number[7]"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("found none")));
+}
+
+TEST_P(ReaderTest, ASubtreeIsAModelOfItsOwn) {
+  const CheckpointReader reader = Open();
+  const Flattened named = reader.LoadSubtree("params", ".named").value();
+  EXPECT_THAT(PathsOf(named.params),
+              ElementsAre("['a b']", "['\xc3\xa9'][0]", "['\xc3\xa9'][1][0]"));
+  EXPECT_TRUE(named.params.complete());
+  EXPECT_EQ(named.def.kind(kRootNode), NodeKind::kDict);
+  EXPECT_THAT(PathsOf(reader.LoadSubtree("params", ".head").value().params), ElementsAre(""));
+  EXPECT_THAT(PathsOf(reader.LoadSubtree("params", "").value().params), PathsOf(EveryKindStore()));
+  EXPECT_THAT(reader.LoadSubtree("params", ".nmaed"),
+              StatusIs(StatusCode::kNotFound, HasSubstr(".named")));
+}
+
+TEST_P(ReaderTest, ASubtreeOfAPartialItemHasWhatIsThere) {
+  const ParamStore store = EveryKindStore();
+  Save(
+      ParamStore::Create(store.layout(), SlotSet::Create(6, {2, 5}), {store.leaf(2), store.leaf(5)})
+          .value());
+  const Flattened named = Open().LoadSubtree("params", ".named").value();
+  EXPECT_EQ(named.def.leaf_count(), 3u);
+  EXPECT_THAT(PathsOf(named.params), ElementsAre("['\xc3\xa9'][1][0]"));
+}
+
+TEST_P(ReaderTest, AFilterTakesWhatAPartitionWould) {
+  const CheckpointReader reader = Open();
+  EXPECT_THAT(PathsOf(reader.LoadMatching("params", Glob("named.**")).value()),
+              ElementsAre(".named['a b']", ".named['\xc3\xa9'][0]", ".named['\xc3\xa9'][1][0]"));
+  EXPECT_THAT(PathsOf(reader.LoadMatching("params", DTypeIs(DType::kF32)).value()),
+              ElementsAre(".embed"));
+  EXPECT_THAT(PathsOf(reader.LoadMatching("params", Static()).value()),
+              ElementsAre(".act", ".by_number[-3]", ".named['\xc3\xa9'][0]"));
+  EXPECT_THAT(PathsOf(reader.LoadMatching("params", HasTag("frozen")).value()),
+              ElementsAre(".embed"));
+  EXPECT_EQ(reader.LoadMatching("params", Glob("nothing")).value().size(), 0u);
+  const ParamStore all = reader.LoadMatching("params", All()).value();
+  EXPECT_TRUE(all.complete());
+  EXPECT_TRUE(all.leaf(2) == EveryKindStore().leaf(2));
+  EXPECT_THAT(reader.LoadMatching("params", Glob("[")).status().code(),
+              testing::AnyOf(StatusCode::kOk, StatusCode::kInvalidArgument));
+}
+
+TEST_P(ReaderTest, OnlyWhatTheFilterTakesIsVerified) {
+  std::string bytes = ReadFile(path_);
+  bytes[64] ^= 1;  // .embed
+  WriteFile(path_, bytes);
+  const CheckpointReader reader = Open();
+  EXPECT_THAT(reader.LoadMatching("params", Glob("named.**")), IsOk());
+  EXPECT_THAT(reader.LoadMatching("params", Rank(2)),
+              StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
+}
+
+TEST_P(ReaderTest, PlacesMustGrow) {
+  const CheckpointReader reader = Open();
+  EXPECT_THAT(PathsOf(reader.LoadPlaces("params", {0, 3}).value()),
+              ElementsAre(".act", ".named['a b']"));
+  EXPECT_THAT(reader.LoadPlaces("params", {3, 3}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("places that grow, below 6")));
+  EXPECT_THAT(reader.LoadPlaces("params", {6}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("found 6")));
+}
+
+TEST_P(ReaderTest, LoadIntoReplacesTheLeaves) {
+  std::vector<Leaf> leaves;
+  leaves.push_back(Value("relu"));
+  leaves.push_back(Value(0));
+  leaves.push_back(Tensor::Zeros(DType::kF32, {2, 3}).value());
+  leaves.push_back(Tensor::Scalar<int64_t>(0));
+  leaves.push_back(Value(Bytes{""}));
+  leaves.push_back(Tensor::Zeros(DType::kBF16, {0, 4}).value());
+  ParamStore store = ParamStore::Create(EveryKind(), std::move(leaves)).value();
+  ASSERT_THAT(Open().LoadInto("params", &store), IsOk());
+  const ParamStore expected = EveryKindStore();
+  for (uint32_t place = 0; place < expected.size(); ++place) {
+    EXPECT_TRUE(expected.leaf(place) == store.leaf(place));
+  }
+  // And may be written, wherever the bytes came from.
+  store.Mutate(".embed").value().data<float>().value()[0] = 9;
+  EXPECT_TRUE(Open().LoadPath("params", ".embed").value() == expected.leaf(2));
+}
+
+TEST_P(ReaderTest, LoadIntoReportsAllThatDoesNotFitAndChangesNothing) {
+  const ParamStore like = EveryKindStore();
+  ParamStore store = ParamStore::FromEntries(
+                         {{Path().Attribute("act"), Value(3)},
+                          {Path().Attribute("embed"), Tensor::Zeros(DType::kF32, {3, 2}).value()},
+                          {Path().Attribute("extra"), Value("stays")},
+                          {Path().Attribute("named").Item("a b"), Tensor::Scalar(1.0f)}})
+                         .value();
+  EXPECT_THAT(
+      Open().LoadInto("params", &store),
+      StatusIs(StatusCode::kInvalidArgument,
+               AllOf(HasSubstr("item 'params' into a store"), HasSubstr(".extra"),
+                     HasSubstr(".by_number[-3]"), HasSubstr("f32[3, 2]"), HasSubstr("f32[2, 3]"),
+                     HasSubstr("static int"), HasSubstr("static str"), HasSubstr("i64[]"))));
+  EXPECT_TRUE(*store.Find(".act") == Leaf(Value(3)));
+  EXPECT_TRUE(*store.Find(".named['a b']") == Leaf(Tensor::Scalar(1.0f)));
+}
+
+TEST_P(ReaderTest, LoadIntoMayAllowMissingAndUnexpectedLeaves) {
+  ParamStore store = ParamStore::FromEntries({{Path().Attribute("act"), Value("relu")},
+                                              {Path().Attribute("extra"), Value("stays")}})
+                         .value();
+  EXPECT_THAT(Open().LoadInto("params", &store, {.allow_missing = true}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr(".embed")));
+  EXPECT_THAT(Open().LoadInto("params", &store, {.allow_unexpected = true}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr(".extra")));
+  ASSERT_THAT(Open().LoadInto("params", &store, {.allow_missing = true, .allow_unexpected = true}),
+              IsOk());
+  EXPECT_TRUE(*store.Find(".act") == Leaf(Value("gelu")));
+  EXPECT_TRUE(*store.Find(".extra") == Leaf(Value("stays")));
+}
+
+TEST_P(ReaderTest, LoadIntoAGroupWithTheSameLayout) {
+  const ParamStore like = EveryKindStore();
+  ParamStore group = ParamStore::Create(like.layout(), SlotSet::Create(6, {2}),
+                                        {Tensor::Zeros(DType::kF32, {2, 3}).value()})
+                         .value();
+  EXPECT_THAT(Open().LoadInto("params", &group),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr(".act")));
+  ASSERT_THAT(Open().LoadInto("params", &group, {.allow_unexpected = true}), IsOk());
+  EXPECT_TRUE(group.leaf(0) == like.leaf(2));
+}
+
+TEST_P(ReaderTest, LoadIntoABorrowedStoreIsRefused) {
+  ParamStore store = EveryKindStore();
+  const MutableTensor borrow = store.Mutate(".embed").value();
+  EXPECT_THAT(Open().LoadInto("params", &store),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("load into")));
+}
+
+TEST_P(ReaderTest, LeavesOutliveTheReader) {
+  Leaf embed;
+  {
+    const CheckpointReader reader = Open();
+    embed = reader.LoadPath("params", ".embed").value();
+  }
+  EXPECT_TRUE(embed == EveryKindStore().leaf(2));
+}
+
+TEST_P(ReaderTest, ManyThreadsShareOneReader) {
+  const CheckpointReader reader = Open();
+  const ParamStore expected = EveryKindStore();
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 50; ++round) {
+        const auto all = reader.Load("params");
+        const auto some = reader.LoadMatching("params", Glob("named.**"));
+        if (!all.ok() || !(all->leaf(2) == expected.leaf(2))) ++wrong;
+        if (!some.ok() || some->size() != 3) ++wrong;
+        if (!(*reader.LoadPath("params", ".head") == expected.leaf(2))) ++wrong;
+        if (!reader.Verify().ok()) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(ReaderModeTest, MappedTensorsAreViewsAndReadOnesAreNot) {
+  TempDir dir;
+  const std::string path = dir.File("a.leaf");
+  ASSERT_THAT(SaveCheckpoint(path, {{"params", EveryKindStore()}}), IsOk());
+  const auto sharing = [&](ReadMode mode) {
+    const CheckpointReader reader = CheckpointReader::Open(path, {.mode = mode}).value();
+    return reader.LoadPath("params", ".embed")
+        .value()
+        .tensor()
+        .SharesBytesWith(reader.LoadPath("params", ".embed").value().tensor());
+  };
+  EXPECT_TRUE(sharing(ReadMode::kMap));
+  EXPECT_FALSE(sharing(ReadMode::kRead));
+}
+
+TEST(ReaderModeTest, AMillionLevelsAreSavedLoadedAndListed) {
+  constexpr int kLevels = 1'000'000;
+  TreeDefBuilder builder;
+  for (int i = 0; i < kLevels; ++i) builder.Open(NodeKind::kList);
+  builder.Leaf();
+  for (int i = 0; i < kLevels; ++i) builder.Close();
+  const TreeDef def = std::move(builder).Build().value();
+  const ParamStore store = ParamStore::Create(def, {Tensor::Scalar(1.0f)}).value();
+  TempDir dir;
+  const std::string path = dir.File("deep.leaf");
+  ASSERT_THAT(SaveCheckpoint(path, {{"deep", store}}, {.durable = false}), IsOk());
+  const CheckpointReader reader = CheckpointReader::Open(path).value();
+  EXPECT_TRUE(reader.def("deep").value() == def);
+  EXPECT_TRUE(reader.Load("deep").value().leaf(0) == store.leaf(0));
+  size_t length = 0;
+  EXPECT_THAT(reader.item("deep")->ForEachPath(
+                  [&](uint32_t, absl::string_view text) { length = text.size(); }),
+              IsOk());
+  EXPECT_EQ(length, 3u * kLevels);
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,278 @@
+#include "leafstore/checkpoint/writer.h"
+
+#include <sys/resource.h>
+
+#include <csignal>
+#include <limits>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/reader.h"
+
+#include "tests/checkpoint/faulty_file_system.h"
+#include "tests/checkpoint/models.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class WriterTest : public testing::Test {
+ protected:
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.leaf");
+};
+
+ParamStore OneTensor(int64_t bytes) {
+  return ParamStore::FromEntries({{Path().Item("w"), Tensor::Zeros(DType::kU8, {bytes}).value()}})
+      .value();
+}
+
+TEST_F(WriterTest, NothingIsThereBeforeFinish) {
+  CheckpointWriter writer = CheckpointWriter::Create(path_).value();
+  ASSERT_THAT(writer.AddItem("params", EveryKindStore()), IsOk());
+  EXPECT_THAT(CheckpointReader::Open(path_), StatusIs(StatusCode::kNotFound, HasSubstr(path_)));
+  ASSERT_THAT(writer.Finish(), IsOk());
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+}
+
+TEST_F(WriterTest, AWriterThatIsDestroyedLeavesNothing) {
+  {
+    CheckpointWriter writer = CheckpointWriter::Create(path_).value();
+    ASSERT_THAT(writer.AddItem("params", OneTensor(3 << 20)), IsOk());
+    EXPECT_EQ(dir_.List().size(), 1u) << "the temporary file";
+  }
+  EXPECT_THAT(dir_.List(), IsEmpty());
+}
+
+TEST_F(WriterTest, CallsAfterFinishAreRefused) {
+  CheckpointWriter writer = CheckpointWriter::Create(path_).value();
+  ASSERT_THAT(writer.Finish(), IsOk());
+  EXPECT_THAT(writer.Finish(),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
+  EXPECT_THAT(writer.AddItem("late", ParamStore()),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
+  EXPECT_THAT(CheckpointReader::Open(path_), IsOk());
+}
+
+TEST_F(WriterTest, TheCallersErrorsLeaveTheWriterUsable) {
+  CheckpointWriter writer = CheckpointWriter::Create(path_).value();
+  ASSERT_THAT(writer.AddItem("params", EveryKindStore()), IsOk());
+  EXPECT_THAT(writer.AddItem("params", EveryKindStore()),
+              StatusIs(StatusCode::kAlreadyExists, HasSubstr("two 'params'")));
+  EXPECT_THAT(writer.AddItem("", EveryKindStore()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("an item's name")));
+  EXPECT_THAT(writer.AddItem("\xff", EveryKindStore()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("an item's name in UTF-8")));
+  EXPECT_THAT(writer.AddItem("x", EveryKindStore(), {.metadata = {{"k", "\xff"}}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("metadata in UTF-8, found in 'k'")));
+  const ParamStore bad =
+      ParamStore::FromEntries({{Path().Item("s"), Value(std::string("\xff"))}}).value();
+  EXPECT_THAT(writer.AddItem("x", bad),
+              StatusIs(StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("item 'x', '['s']'"), HasSubstr("a str in UTF-8"))));
+  ASSERT_THAT(writer.Finish(), IsOk());
+  const CheckpointReader reader = CheckpointReader::Open(path_).value();
+  EXPECT_THAT(reader.items(), ElementsAre("params"));
+  EXPECT_THAT(reader.Verify(), IsOk());
+}
+
+TEST_F(WriterTest, PathsThatAreNotInTheStructureAreNamed) {
+  const ParamStore store = ParamStore::FromEntries({{Path().Attribute("act"), Value("x")},
+                                                    {Path().Attribute("nope"), Value(1)},
+                                                    {Path().Attribute("what"), Value(2)}})
+                               .value();
+  EXPECT_THAT(SaveCheckpoint(path_, {{"params", EveryKind(), store}}),
+              StatusIs(StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("item 'params'"),
+                             HasSubstr("'.nope' (not in the structure)"), HasSubstr("'.what'"))));
+  EXPECT_THAT(dir_.List(), IsEmpty());
+}
+
+TEST_F(WriterTest, TwoPathsOfOneTiedLeafAreNamed) {
+  const ParamStore store = ParamStore::FromEntries({{Path().Attribute("embed"), Value(1)},
+                                                    {Path().Attribute("head"), Value(2)}})
+                               .value();
+  EXPECT_THAT(
+      SaveCheckpoint(path_, {{"params", EveryKind(), store}}),
+      StatusIs(StatusCode::kInvalidArgument, HasSubstr("'.head' (the same leaf as '.embed')")));
+}
+
+TEST_F(WriterTest, AStoreOfPathsMeetsTheStructureByPath) {
+  const ParamStore store =
+      ParamStore::FromEntries(
+          {{Path().Attribute("head"), Tensor::Scalar(1.0f)}, {Path().Attribute("act"), Value("x")}})
+          .value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKind(), store}}), IsOk());
+  const ParamStore loaded = CheckpointReader::Open(path_)->Load("params").value();
+  EXPECT_EQ(loaded.size(), 2u);
+  EXPECT_TRUE(*loaded.Find(".embed") == Leaf(Tensor::Scalar(1.0f)));
+  EXPECT_TRUE(*loaded.Find(".act") == Leaf(Value("x")));
+}
+
+TEST_F(WriterTest, LabelsOfAnotherLayoutAreRefused) {
+  const Labels labels = Labels::Create(Layout(), std::vector<uint32_t>{}, {"a"}).value();
+  EXPECT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore(), {.labels = labels}}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("labels on the Layout")));
+}
+
+TEST_F(WriterTest, AStoreThatIsBeingWrittenIsRefused) {
+  ParamStore store = EveryKindStore();
+  const MutableTensor borrow = store.Mutate(".embed").value();
+  EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("save")));
+  EXPECT_THAT(dir_.List(), IsEmpty());
+}
+
+TEST_F(WriterTest, BadPathsAreErrorsThatNameThem) {
+  EXPECT_THAT(SaveCheckpoint("", {{"params", EveryKindStore()}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("a path to save to")));
+  EXPECT_THAT(SaveCheckpoint(dir_.File("no/such/dir.leaf"), {{"params", EveryKindStore()}}),
+              StatusIs(StatusCode::kNotFound, HasSubstr("no/such/dir.leaf")));
+  WriteFile(dir_.File("file"), "x");
+  EXPECT_THAT(SaveCheckpoint(dir_.File("file/a.leaf"), {{"params", EveryKindStore()}}),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("file/a.leaf")));
+  SaveOptions options;
+  options.metadata = {{"\xff", ""}};
+  EXPECT_THAT(CheckpointWriter::Create(path_, options),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("metadata in UTF-8")));
+  EXPECT_THAT(dir_.List(), ElementsAre("file"));
+}
+
+// Each call of the file system in turn fails.
+TEST_F(WriterTest, AnyFailureLeavesTheOldFileAndNoTemporaryOne) {
+  ASSERT_THAT(SaveCheckpoint(path_, {{"old", EveryKindStore()}}), IsOk());
+  const std::string old = ReadFile(path_);
+  const ParamStore big = OneTensor(9'000'000);
+  for (int fail_at = 0;; ++fail_at) {
+    FaultyFileSystem files;
+    files.fail_at = fail_at;
+    SaveOptions options;
+    options.file_system = &files;
+    const absl::Status status = SaveCheckpoint(path_, {{"new", big}}, options);
+    EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+    if (fail_at >= files.calls) {
+      ASSERT_THAT(status, IsOk());
+      break;
+    }
+    ASSERT_THAT(status, StatusIs(StatusCode::kUnavailable, HasSubstr("fault in")));
+    // Only the very last call comes after the commit.
+    if (files.log.back() == "sync directory") continue;
+    EXPECT_EQ(ReadFile(path_), old) << testing::PrintToString(files.log);
+  }
+  EXPECT_THAT(CheckpointReader::Open(path_)->items(), ElementsAre("new"));
+}
+
+TEST_F(WriterTest, AfterAFailureTheWriterIsAtItsEnd) {
+  FaultyFileSystem files;
+  files.fail_at = 1;  // the first write
+  SaveOptions options;
+  options.file_system = &files;
+  CheckpointWriter writer = CheckpointWriter::Create(path_, options).value();
+  const auto fault = StatusIs(StatusCode::kUnavailable, HasSubstr("fault in write"));
+  EXPECT_THAT(writer.AddItem("big", OneTensor(9'000'000)), fault);
+  EXPECT_THAT(dir_.List(), IsEmpty()) << "removed at once, not when the writer goes";
+  EXPECT_THAT(writer.AddItem("small", OneTensor(1)), fault);
+  EXPECT_THAT(writer.Finish(), fault);
+}
+
+TEST_F(WriterTest, CommitIsWriteSyncCloseRenameSyncDirectory) {
+  FaultyFileSystem files;
+  SaveOptions options;
+  options.file_system = &files;
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", OneTensor(10)}}, options), IsOk());
+  EXPECT_THAT(files.log, ElementsAre("create", HasSubstr("write"), "sync", "close", "rename",
+                                     "sync directory"));
+  files.log.clear();
+  options.durable = false;
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", OneTensor(10)}}, options), IsOk());
+  EXPECT_THAT(files.log, ElementsAre("create", HasSubstr("write"), "close", "rename"));
+}
+
+TEST_F(WriterTest, ThousandsOfSmallTensorsAreFewWrites) {
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (int64_t i = 0; i < 9'000; ++i) {
+    entries.emplace_back(Path().Index(i), Tensor::Zeros(DType::kF32, {256}).value());
+  }
+  FaultyFileSystem files;
+  SaveOptions options;
+  options.file_system = &files;
+  const ParamStore store = ParamStore::FromEntries(std::move(entries)).value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}, options), IsOk());
+  EXPECT_LT(files.calls, 10);
+}
+
+// The disk is full: here, the largest size of a file that this process may write.
+TEST_F(WriterTest, NoSpaceIsResourceExhaustedAndLeavesTheOldFile) {
+  ASSERT_THAT(SaveCheckpoint(path_, {{"old", EveryKindStore()}}), IsOk());
+  const std::string old = ReadFile(path_);
+  rlimit before;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = 1 << 20;
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const absl::Status status = SaveCheckpoint(path_, {{"new", OneTensor(9'000'000)}});
+  setrlimit(RLIMIT_FSIZE, &before);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(status,
+              StatusIs(StatusCode::kResourceExhausted,
+                       AllOf(HasSubstr("cannot write "), HasSubstr(" bytes"), HasSubstr(path_))));
+  EXPECT_EQ(ReadFile(path_), old);
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+}
+
+TEST_F(WriterTest, SavingToTheFileThatTensorsAreMappedFromIsSafe) {
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore()}}), IsOk());
+  const ParamStore mapped = CheckpointReader::Open(path_)->Load("params").value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"padding", OneTensor(100'000)}, {"params", mapped}}), IsOk());
+  const ParamStore again = CheckpointReader::Open(path_)->Load("params").value();
+  const ParamStore expected = EveryKindStore();
+  for (uint32_t place = 0; place < expected.size(); ++place) {
+    EXPECT_TRUE(mapped.leaf(place) == expected.leaf(place));
+    EXPECT_TRUE(again.leaf(place) == expected.leaf(place));
+  }
+}
+
+TEST_F(WriterTest, ProgressGrowsToTheTotal) {
+  std::vector<int64_t> done;
+  SaveOptions options;
+  options.progress = [&](int64_t bytes, int64_t total) {
+    EXPECT_EQ(total, 20'000'100);
+    done.push_back(bytes);
+  };
+  ASSERT_THAT(SaveCheckpoint(path_, {{"a", OneTensor(20'000'000)}, {"b", OneTensor(100)}}, options),
+              IsOk());
+  EXPECT_GT(done.size(), 3u);
+  EXPECT_TRUE(std::is_sorted(done.begin(), done.end()));
+  EXPECT_EQ(done.back(), 20'000'100);
+}
+
+TEST_F(WriterTest, WritersOfOnePathDoNotDisturbEachOther) {
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([this, i] {
+      const ParamStore store = OneTensor(1000 + i);
+      for (int round = 0; round < 10; ++round) {
+        EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.durable = false}), IsOk());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+  EXPECT_THAT(CheckpointReader::Open(path_)->Verify(), IsOk());
+}
+
+}  // namespace
+}  // namespace leafstore
