@@ -121,7 +121,8 @@ endfunction()
 function(leafstore_executable target)
   leafstore_private_flags(${target})
   target_compile_features(${target} PRIVATE cxx_std_20)
-  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  set_target_properties(${target} PROPERTIES
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
 endfunction()
 
 # An executable in build/<preset>/bin; without sources (a folder just begun) nothing.

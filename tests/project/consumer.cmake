@@ -28,3 +28,11 @@ run("running the consumer" ${build}/consumer ${build}/model.leaf)
 if(NOT output MATCHES "consumer: ok")
   message(FATAL_ERROR "the consumer did not print 'consumer: ok':\n${output}")
 endif()
+
+# The installed command reads what the consumer wrote.
+if(EXISTS ${prefix}/bin/leafstore)
+  run("the installed command" ${prefix}/bin/leafstore inspect ${build}/model.leaf)
+  if(NOT output MATCHES "params")
+    message(FATAL_ERROR "leafstore inspect did not name the item 'params':\n${output}")
+  endif()
+endif()
