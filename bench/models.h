@@ -1,0 +1,102 @@
+// Models of any size for the benchmarks: blocks of a transformer, ten leaves each.
+//
+//   .layers[i].attn.{k,o,q,v}   f32[2, 4]     .layers[i].norm.{bias,scale}   f32[4]
+//   .layers[i].mlp.{down,up}    bf16[2, 4]    .layers[i].rate, .name         static
+//
+// Tensors are small, so that what is measured is the work a leaf and not the work a byte.
+#ifndef LEAFSTORE_BENCH_MODELS_H_
+#define LEAFSTORE_BENCH_MODELS_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "leafstore/core/tensor.h"
+#include "leafstore/core/value.h"
+#include "leafstore/store/flatten.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/treedef/treedef_builder.h"
+
+namespace leafstore::bench {
+
+inline constexpr int64_t kLeavesPerBlock = 10;
+
+inline void AddStruct(TreeDefBuilder* builder, absl::string_view key, absl::string_view type,
+                      std::initializer_list<absl::string_view> fields) {
+  builder->SetKey(KeyRef::Attribute(key));
+  builder->Open(NodeKind::kStruct, type);
+  for (const absl::string_view field : fields) {
+    builder->SetKey(KeyRef::Attribute(field));
+    builder->Leaf();
+  }
+  builder->Close();
+}
+
+inline TreeDef TransformerDef(int64_t leaves) {
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kStruct, "Transformer");
+  builder.SetKey(KeyRef::Attribute("layers"));
+  builder.Open(NodeKind::kList);
+  for (int64_t block = 0; block < leaves / kLeavesPerBlock; ++block) {
+    builder.Open(NodeKind::kStruct, "Block");
+    AddStruct(&builder, "attn", "Attention", {"k", "o", "q", "v"});
+    AddStruct(&builder, "mlp", "Mlp", {"down", "up"});
+    builder.SetKey(KeyRef::Attribute("name"));
+    builder.Leaf();
+    AddStruct(&builder, "norm", "Norm", {"bias", "scale"});
+    builder.SetKey(KeyRef::Attribute("rate"));
+    builder.Leaf();
+    builder.Close();
+  }
+  builder.Close();
+  builder.Close();
+  return std::move(builder).Build().value();
+}
+
+// New leaves of a TransformerDef, each with bytes of its own.
+inline std::vector<Leaf> TransformerLeaves(int64_t leaves) {
+  std::vector<Leaf> out;
+  out.reserve(static_cast<size_t>(leaves));
+  const auto add = [&out](DType dtype, std::initializer_list<int64_t> shape, int count) {
+    for (int i = 0; i < count; ++i) {
+      out.emplace_back(Tensor::Zeros(dtype, std::vector<int64_t>(shape)).value());
+    }
+  };
+  for (int64_t block = 0; block < leaves / kLeavesPerBlock; ++block) {
+    add(DType::kF32, {2, 4}, 4);
+    add(DType::kBF16, {2, 4}, 2);
+    out.emplace_back(Value("block"));
+    add(DType::kF32, {4}, 2);
+    out.emplace_back(Value(0.1));
+  }
+  return out;
+}
+
+inline ParamStore Transformer(int64_t leaves) {
+  return ParamStore::Create(TransformerDef(leaves), TransformerLeaves(leaves)).value();
+}
+
+// One tensor, and `statics` static leaves beside it.
+inline ParamStore OneTensor(int64_t statics) {
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kStruct);
+  builder.SetKey(KeyRef::Attribute("config"));
+  builder.Open(NodeKind::kList);
+  std::vector<Leaf> leaves;
+  for (int64_t i = 0; i < statics; ++i) {
+    builder.Leaf();
+    leaves.emplace_back(Value(i));
+  }
+  builder.Close();
+  builder.SetKey(KeyRef::Attribute("weight"));
+  builder.Leaf();
+  leaves.emplace_back(Tensor::Zeros(DType::kF32, Shape{4}).value());
+  builder.Close();
+  return ParamStore::Create(std::move(builder).Build().value(), std::move(leaves)).value();
+}
+
+}  // namespace leafstore::bench
+
+#endif  // LEAFSTORE_BENCH_MODELS_H_

@@ -1,0 +1,246 @@
+// Groups: taken at a call, split off, merged, and looked up by path; and what a leaf weighs.
+#include <malloc.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "bench/models.h"
+#include "benchmark/benchmark.h"
+
+#include "leafstore/store/filter.h"
+#include "leafstore/store/layout.h"
+#include "leafstore/store/merge.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/store/partition.h"
+
+namespace leafstore {
+namespace {
+
+using bench::OneTensor;
+using bench::Transformer;
+
+void Sizes(benchmark::internal::Benchmark* b) {
+  b->Arg(1'000)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Unit(benchmark::kMicrosecond);
+}
+void SizesManual(benchmark::internal::Benchmark* b) {
+  Sizes(b);
+  b->UseManualTime();
+}
+
+void SetPerLeaf(benchmark::State& state) {
+  state.counters["ns/leaf"] = benchmark::Counter(
+      static_cast<double>(state.range(0)) * 1e-9,
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+
+// Times one part of an iteration.
+class Timer {
+ public:
+  double Seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
+  }
+
+ private:
+  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+std::vector<Filter> ByType() { return {Static(), DTypeIs(DType::kBF16), Rank(1)}; }
+std::vector<Filter> ByGlobs() {
+  return {Glob("layers.*.attn.**"), Glob("layers.*.mlp.up"), Glob("**.norm.*")};
+}
+std::vector<Filter> FiltersOf(int64_t kind) { return kind == 0 ? ByType() : ByGlobs(); }
+
+[[gnu::noinline]] void Opaque(const void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
+
+// A group of one tensor at the boundary of a call, with range(0) static leaves left behind.
+void BM_GroupAtCall(benchmark::State& state) {
+  std::vector<ParamStore> groups = Partition(OneTensor(state.range(0)), {IsTensor()}).value();
+  const ParamStore& group = groups[0];
+  for (auto _ : state) {
+    for (const Leaf& leaf : group.leaves()) Opaque(leaf.tensor().raw_data());
+  }
+}
+BENCHMARK(BM_GroupAtCall)->Arg(1)->Arg(1'000)->Arg(100'000);
+
+// What moving handles costs, which no partition can cost less than.
+void BM_MoveHandles(benchmark::State& state) {
+  std::vector<Leaf> leaves = bench::TransformerLeaves(state.range(0));
+  std::vector<Leaf> moved(leaves.size());
+  for (auto _ : state) {
+    std::move(leaves.begin(), leaves.end(), moved.begin());
+    benchmark::ClobberMemory();
+    std::swap(leaves, moved);
+  }
+  SetPerLeaf(state);
+}
+BENCHMARK(BM_MoveHandles)->Apply(Sizes);
+
+void BM_CopyHandles(benchmark::State& state) {
+  const std::vector<Leaf> leaves = bench::TransformerLeaves(state.range(0));
+  for (auto _ : state) {
+    std::vector<Leaf> copy = leaves;
+    benchmark::DoNotOptimize(copy.data());
+  }
+  SetPerLeaf(state);
+}
+BENCHMARK(BM_CopyHandles)->Apply(Sizes);
+
+// Fresh: the filters are asked of every node, and the store is split; range(1): types, or globs.
+void BM_PartitionFresh(benchmark::State& state) {
+  ParamStore store = Transformer(state.range(0));
+  for (auto _ : state) {
+    std::vector<Filter> filters = FiltersOf(state.range(1));
+    const Timer timer;
+    std::vector<ParamStore> groups = Partition(std::move(store), std::move(filters)).value();
+    state.SetIterationTime(timer.Seconds());
+    store = MergeGroups(std::move(groups)).value();
+  }
+  SetPerLeaf(state);
+}
+BENCHMARK(BM_PartitionFresh)
+    ->ArgsProduct({{1'000, 10'000, 100'000, 1'000'000}, {0, 1}})
+    ->Unit(benchmark::kMicrosecond)
+    ->UseManualTime();
+
+void BM_PartitionByPlan(benchmark::State& state) {
+  ParamStore store = Transformer(state.range(0));
+  const PartitionPlan plan = PartitionPlan::Compile(store, ByGlobs()).value();
+  for (auto _ : state) {
+    const Timer timer;
+    std::vector<ParamStore> groups = plan.Split(std::move(store)).value();
+    state.SetIterationTime(timer.Seconds());
+    store = MergeGroups(std::move(groups)).value();
+  }
+  SetPerLeaf(state);
+}
+BENCHMARK(BM_PartitionByPlan)->Apply(SizesManual);
+
+void BM_PartitionByPlanCopied(benchmark::State& state) {
+  const ParamStore store = Transformer(state.range(0));
+  const PartitionPlan plan = PartitionPlan::Compile(store, ByGlobs()).value();
+  for (auto _ : state) {
+    const Timer timer;
+    std::vector<ParamStore> groups = plan.Split(store).value();
+    state.SetIterationTime(timer.Seconds());
+  }
+  SetPerLeaf(state);
+}
+BENCHMARK(BM_PartitionByPlanCopied)->Apply(SizesManual);
+
+void BM_MergeMoved(benchmark::State& state) {
+  ParamStore store = Transformer(state.range(0));
+  const PartitionPlan plan = PartitionPlan::Compile(store, ByGlobs()).value();
+  for (auto _ : state) {
+    std::vector<ParamStore> groups = plan.Split(std::move(store)).value();
+    const Timer timer;
+    store = MergeGroups(std::move(groups)).value();
+    state.SetIterationTime(timer.Seconds());
+  }
+  SetPerLeaf(state);
+}
+BENCHMARK(BM_MergeMoved)->Apply(SizesManual);
+
+void BM_MergeCopied(benchmark::State& state) {
+  const ParamStore store = Transformer(state.range(0));
+  const std::vector<ParamStore> groups = Partition(store, ByGlobs()).value();
+  const ParamStore* const pointers[] = {&groups[0], &groups[1], &groups[2], &groups[3]};
+  for (auto _ : state) {
+    const Timer timer;
+    ParamStore merged = MergeGroups(store.layout(), pointers).value();
+    state.SetIterationTime(timer.Seconds());
+  }
+  SetPerLeaf(state);
+}
+BENCHMARK(BM_MergeCopied)->Apply(SizesManual);
+
+// Paths in random order, each for itself in memory.
+std::vector<std::string> ShuffledPaths(const ParamStore& store) {
+  std::vector<std::string> paths;
+  for (uint32_t place = 0; place < store.size(); ++place) paths.push_back(store.PathText(place));
+  std::shuffle(paths.begin(), paths.end(), std::mt19937(42));
+  return paths;
+}
+
+void FindSizes(benchmark::internal::Benchmark* b) {
+  b->Arg(100)->Arg(1'000)->Arg(10'000)->Arg(100'000)->Arg(1'000'000);
+}
+
+// The bare lookup: a flat_hash_map from the same texts to a number.
+void BM_FindInBareMap(benchmark::State& state) {
+  const ParamStore store = Transformer(state.range(0));
+  const std::vector<std::string> paths = ShuffledPaths(store);
+  std::vector<std::string> keys;
+  for (uint32_t place = 0; place < store.size(); ++place) keys.push_back(store.PathText(place));
+  absl::flat_hash_map<absl::string_view, uint32_t> map;
+  map.reserve(keys.size());
+  for (uint32_t i = 0; i < keys.size(); ++i) map.emplace(keys[i], i);
+  size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(map.find(paths[next])->second);
+    if (++next == paths.size()) next = 0;
+  }
+}
+BENCHMARK(BM_FindInBareMap)->Apply(FindSizes);
+
+void BM_Find(benchmark::State& state) {
+  const ParamStore store = Transformer(state.range(0));
+  const std::vector<std::string> paths = ShuffledPaths(store);
+  size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(store.Find(paths[next]));
+    if (++next == paths.size()) next = 0;
+  }
+}
+BENCHMARK(BM_Find)->Apply(FindSizes);
+
+void BM_FindAndTouch(benchmark::State& state) {
+  const ParamStore store = Transformer(state.range(0));
+  const std::vector<std::string> paths = ShuffledPaths(store);
+  size_t next = 0;
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(store.Find(paths[next])->generation());
+    if (++next == paths.size()) next = 0;
+  }
+}
+BENCHMARK(BM_FindAndTouch)->Apply(FindSizes);
+
+void BM_Snapshot(benchmark::State& state) {
+  const ParamStore store = Transformer(state.range(0));
+  for (auto _ : state) benchmark::DoNotOptimize(store.Snapshot().value().size());
+}
+BENCHMARK(BM_Snapshot)->Arg(1'000)->Arg(1'000'000);
+
+size_t HeapInUse() {
+  const struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
+// Bytes of the heap a leaf, over the text of the paths and the bytes of the tensors: handles,
+// headers, the structure, and the index after a first Find.
+void BM_BytesPerLeaf(benchmark::State& state) {
+  for (auto _ : state) {
+    const size_t before = HeapInUse();
+    const ParamStore store = Transformer(state.range(0));
+    benchmark::DoNotOptimize(store.Find(".layers[0].attn.q"));
+    const size_t used = HeapInUse() - before;
+    size_t plain = 0;
+    for (uint32_t place = 0; place < store.size(); ++place) {
+      plain += store.PathText(place).size();
+      if (store.leaf(place).is_tensor())
+        plain += static_cast<size_t>(store.leaf(place).byte_size());
+    }
+    state.counters["bytes/leaf"] =
+        (static_cast<double>(used) - static_cast<double>(plain)) / store.size();
+  }
+}
+BENCHMARK(BM_BytesPerLeaf)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Iterations(1);
+
+}  // namespace
+}  // namespace leafstore
