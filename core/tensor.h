@@ -254,6 +254,10 @@ struct TensorAccess {
   // `generation`. After an error nothing has changed.
   // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
   static absl::Status MakeWritable(Tensor* tensor, uint64_t generation);
+  // Whether a MutableTensor of it is open.
+  static bool IsBorrowed(const Tensor& tensor) {
+    return tensor.header_->Has(internal::LeafHeader::kBorrowed);
+  }
   // The bytes of a tensor that MakeWritable was called on.
   static std::byte* data(Tensor* tensor) { return tensor->header_->data; }
   // Mutate() that also holds up `open_borrows` by one while open.

@@ -1,5 +1,7 @@
 #include "leafstore/store/filter.h"
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,13 +22,42 @@ Filter Make(Op op, absl::string_view text = {}, int64_t number = 0) {
   return Filter(std::move(expr));
 }
 
-Filter Combine(Op op, std::vector<Filter> filters) {
-  auto expr = std::make_shared<FilterExpr>(op);
-  for (Filter& filter : filters) {
-    expr->status.Update(filter.status());
-    expr->children.push_back(filter.expr());
-  }
+Filter Bad(absl::Status status) {
+  auto expr = std::make_shared<FilterExpr>(Op::kAll);
+  expr->status = std::move(status);
   return Filter(std::move(expr));
+}
+
+// `filter` under a parent at `expr`.
+void AddChild(const Filter& filter, FilterExpr* expr) {
+  expr->status.Update(filter.status());
+  expr->levels = std::max(expr->levels, filter.expr()->levels + 1);
+  expr->children.push_back(filter.expr());
+}
+
+Filter CheckLevels(std::shared_ptr<FilterExpr> expr) {
+  if (expr->levels <= FilterExpr::kMaxLevels) return Filter(std::move(expr));
+  return Bad(absl::ResourceExhaustedError(absl::StrCat(
+      "filter: expected at most ", FilterExpr::kMaxLevels, " levels of nesting, found more")));
+}
+
+// Of a chain of one operation all are children of one expression, so that a filter for each of
+// 100,000 paths is no deeper than one for two.
+Filter Combine(Op op, Filter a, Filter b) {
+  std::shared_ptr<FilterExpr> expr;
+  if (a.expr()->op == op && a.expr().use_count() == 1) {
+    expr = std::const_pointer_cast<FilterExpr>(a.expr());  // nobody else can see it
+  } else if (a.expr()->op == op) {
+    expr = std::make_shared<FilterExpr>(op);
+    expr->status = a.status();
+    expr->levels = a.expr()->levels;
+    expr->children = a.expr()->children;
+  } else {
+    expr = std::make_shared<FilterExpr>(op);
+    AddChild(a, expr.get());
+  }
+  AddChild(b, expr.get());
+  return CheckLevels(std::move(expr));
 }
 
 // RE2 says what is wrong and quotes the part, but not where it is.
@@ -69,8 +100,19 @@ Filter Regex(absl::string_view pattern) {
 }
 
 Filter DTypeIs(DType dtype) { return Make(Op::kDType, {}, static_cast<int64_t>(dtype)); }
-Filter Rank(int rank) { return Make(Op::kRank, {}, rank); }
-Filter KindIs(NodeKind kind) { return Make(Op::kKind, {}, static_cast<int64_t>(kind)); }
+
+Filter Rank(int rank) {
+  if (rank >= 0) return Make(Op::kRank, {}, rank);
+  return Bad(absl::InvalidArgumentError(absl::StrCat("rank: expected 0 or more, found ", rank)));
+}
+
+Filter KindIs(NodeKind kind) {
+  if (kind != NodeKind::kAlias) return Make(Op::kKind, {}, static_cast<int64_t>(kind));
+  return Bad(
+      absl::InvalidArgumentError("kind: found alias; expected another, as no filter is "
+                                 "asked of aliases"));
+}
+
 Filter ValueIs(ValueKind kind) { return Make(Op::kValueKind, {}, static_cast<int64_t>(kind)); }
 Filter TypeIs(absl::string_view type_name) { return Make(Op::kTypeName, type_name); }
 Filter HasTag(absl::string_view tag) { return Make(Op::kTag, tag); }
@@ -81,6 +123,10 @@ Filter IsLeaf() { return Make(Op::kLeaf); }
 Filter All() { return Make(Op::kAll); }
 
 Filter ByteSizeIs(Compare compare, int64_t bytes) {
+  if (bytes < 0) {
+    return Bad(
+        absl::InvalidArgumentError(absl::StrCat("bytes: expected 0 or more, found ", bytes)));
+  }
   auto expr = std::make_shared<FilterExpr>(Op::kByteSize);
   expr->compare = compare;
   expr->number = bytes;
@@ -95,9 +141,13 @@ Filter Callable(std::function<bool(const NodeView&)> predicate, absl::string_vie
   return Filter(std::move(expr));
 }
 
-Filter And(Filter a, Filter b) { return Combine(Op::kAnd, {std::move(a), std::move(b)}); }
-Filter Or(Filter a, Filter b) { return Combine(Op::kOr, {std::move(a), std::move(b)}); }
-Filter Not(Filter a) { return Combine(Op::kNot, {std::move(a)}); }
+Filter And(Filter a, Filter b) { return Combine(Op::kAnd, std::move(a), std::move(b)); }
+Filter Or(Filter a, Filter b) { return Combine(Op::kOr, std::move(a), std::move(b)); }
+Filter Not(Filter a) {
+  auto expr = std::make_shared<FilterExpr>(Op::kNot);
+  AddChild(a, expr.get());
+  return CheckLevels(std::move(expr));
+}
 Filter LeavesOnly(Filter filter) { return And(IsLeaf(), std::move(filter)); }
 
 }  // namespace leafstore

@@ -29,11 +29,13 @@
 // custom. Bytes may end in k, M, G (1024s). A word ends at a space or parenthesis (in a regular
 // expression pairs of parentheses are part of it); one with such characters is put in double
 // quotes, within which two quotes stand for one: `re:"a (b|c)"`. A bare or quoted word without a
-// prefix is a glob.
+// prefix is a glob. A bare one has no colon in it, so that a misspelt prefix is an error: the glob
+// of `weights:0` is written `glob:weights:0`, or in quotes.
 //
 // Errors. A Filter made of a bad pattern holds the error, with the column in the pattern (1-based,
 // in bytes): status() has it from the start, and so does everything made of that filter and every
-// use of it. Parse returns it.
+// use of it. Parse returns it. A filter may be nested 1000 levels deep, otherwise it holds error
+// ResourceExhausted; a chain `a or b or ...` of any length is one level.
 //
 // Threads: immutable, cheap to copy; safe from many threads if a Callable's function is.
 #ifndef LEAFSTORE_STORE_FILTER_H_
@@ -114,11 +116,12 @@ enum class Compare : uint8_t { kLess, kLessEqual, kEqual, kGreaterEqual, kGreate
 
 Filter Glob(absl::string_view pattern);
 Filter Regex(absl::string_view pattern);
-// Tensors of this dtype; of this rank; whose bytes compare so.
+// Tensors of this dtype; of this rank; whose bytes compare so. error InvalidArgument: negative.
 Filter DTypeIs(DType dtype);
 Filter Rank(int rank);
 Filter ByteSizeIs(Compare compare, int64_t bytes);
-// Nodes of this kind; static leaves of this kind; nodes with this type name; with this tag.
+// Nodes of this kind (error InvalidArgument: aliases, which are never asked); static leaves of this
+// kind; nodes with this type name; with this tag.
 Filter KindIs(NodeKind kind);
 Filter ValueIs(ValueKind kind);
 Filter TypeIs(absl::string_view type_name);

@@ -11,6 +11,8 @@ using Op = FilterExpr::Op;
 namespace {
 
 constexpr int64_t kSmallIndices = 4096;
+// Most strings that are remembered for all globs together: 64 MiB.
+constexpr uint64_t kMaxRemembered = uint64_t{1} << 23;
 
 bool CompareHolds(Compare compare, int64_t a, int64_t b) {
   switch (compare) {
@@ -43,11 +45,13 @@ FilterEvaluator::FilterEvaluator(const TreeDef& def, const ParamStore& store,
 }
 
 uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
-  Term term{&expr, static_cast<uint32_t>(globs_.size()), {}};
+  Term term{&expr, static_cast<uint32_t>(globs_.size()), 0, {}};
   if (expr.op == Op::kRegex) wants_text_ = true;
   if (expr.op == Op::kGlob) {
     ActiveGlob glob{&*expr.glob, {}, {}, {}};
-    glob.by_string.assign(def_.string_count(), kUnknown);
+    if ((globs_.size() + 1) * uint64_t{def_.string_count()} <= kMaxRemembered) {
+      glob.by_string.assign(def_.string_count(), kUnknown);
+    }
     globs_.push_back(std::move(glob));
   }
   for (const auto& child : expr.children) term.children.push_back(AddTerm(*child));
@@ -80,6 +84,7 @@ void FilterEvaluator::Enter(NodeId node) {
 uint64_t FilterEvaluator::MatchingSegments(ActiveGlob* glob, NodeId node) {
   const GlobPattern& pattern = *glob->pattern;
   if (KeyIsString(def_, node)) {
+    if (glob->by_string.empty()) return pattern.MatchingSegments(def_.key(node).name);
     uint64_t& known = glob->by_string[def_.key_string(node)];
     if (known == kUnknown) known = pattern.MatchingSegments(def_.key(node).name);
     return known;
@@ -100,7 +105,7 @@ const Leaf* FilterEvaluator::leaf() const {
 }
 
 bool FilterEvaluator::Evaluate(uint32_t term_index) {
-  const Term& term = terms_[term_index];
+  Term& term = terms_[term_index];
   const FilterExpr& expr = *term.expr;
   const auto holds = [this](uint32_t child) { return Evaluate(child); };
   switch (expr.op) {
@@ -115,7 +120,7 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
     case Op::kGlob:
       return expr.glob->Accepts(globs_[term.glob].states[ancestors_.size() - 1]);
     case Op::kRegex:
-      return EvaluateRegex(expr);
+      return EvaluateRegex(&term);
     case Op::kKind:
       return def_.kind(node_) == static_cast<NodeKind>(expr.number);
     case Op::kLeaf:
@@ -154,13 +159,15 @@ bool FilterEvaluator::EvaluateLeaf(const FilterExpr& expr) const {
   }
 }
 
-bool FilterEvaluator::EvaluateRegex(const FilterExpr& expr) {
-  regex_bytes_ += text_.size();
-  if (regex_bytes_ > kMaxRegexBytes) {
+bool FilterEvaluator::EvaluateRegex(Term* term) {
+  const FilterExpr& expr = *term->expr;
+  const uint64_t limit = kRegexBytes + kRegexBytesPerNode * def_.node_count();
+  term->regex_bytes += text_.size();
+  if (term->regex_bytes > limit) {
     status_ = absl::ResourceExhaustedError(absl::StrCat(
-        "regular expression '", expr.text, "': the paths to ask about are longer than ",
-        kMaxRegexBytes, " bytes together; use a glob"));
-    return true;  // ends the walk as soon as may be
+        "regular expression '", expr.text, "': the paths to ask it about are longer than ", limit,
+        " bytes together; use a glob"));
+    return true;  // whatever it is, status() is asked before it is used
   }
   return RE2::FullMatch(re2::StringPiece(text_), *expr.regex);
 }

@@ -31,8 +31,10 @@ namespace leafstore::internal {
 
 class FilterEvaluator {
  public:
-  // Most bytes of path text that regular expressions may be asked about in one walk.
-  static constexpr uint64_t kMaxRegexBytes = uint64_t{1} << 32;
+  // Most bytes of path text that a regular expression may be asked about in one walk: so many, and
+  // so many a node. What a tree is deep cannot make it quadratic.
+  static constexpr uint64_t kRegexBytes = uint64_t{1} << 26;
+  static constexpr uint64_t kRegexBytesPerNode = 256;
 
   // All three must outlive this. The filters must be OK.
   FilterEvaluator(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters);
@@ -42,7 +44,7 @@ class FilterEvaluator {
 
   bool Matches(size_t filter) { return Evaluate(roots_[filter]); }
 
-  // error ResourceExhausted: the text for regular expressions is over the limit; matches since then
+  // error ResourceExhausted: the text for a regular expression is over the limit; matches since then
   // are meaningless.
   const absl::Status& status() const { return status_; }
 
@@ -51,9 +53,11 @@ class FilterEvaluator {
   struct Term {
     const FilterExpr* expr;
     uint32_t glob = 0;               // of a glob: its place in globs_
+    uint64_t regex_bytes = 0;        // of a regular expression: how much text it was asked about
     std::vector<uint32_t> children;  // in terms_
   };
-  // A glob of some filter, with its states at each node from the root to the one entered.
+  // A glob of some filter, with its states at each node from the root to the one entered. by_string
+  // is empty where there are too many globs and strings to remember all.
   struct ActiveGlob {
     const GlobPattern* pattern;
     std::vector<GlobPattern::States> states;  // by depth
@@ -66,7 +70,7 @@ class FilterEvaluator {
   uint64_t MatchingSegments(ActiveGlob* glob, NodeId node);
   bool Evaluate(uint32_t term);
   bool EvaluateLeaf(const FilterExpr& expr) const;
-  bool EvaluateRegex(const FilterExpr& expr);
+  bool EvaluateRegex(Term* term);
   const Leaf* leaf() const;
 
   const TreeDef& def_;
@@ -78,7 +82,6 @@ class FilterEvaluator {
   bool wants_text_ = false;
   std::string text_;                  // the path of the node entered
   std::vector<size_t> text_lengths_;  // by depth
-  uint64_t regex_bytes_ = 0;
   NodeId node_ = kRootNode;
   absl::Status status_;
 };

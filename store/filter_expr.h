@@ -19,6 +19,10 @@ namespace leafstore::internal {
 
 class FilterExpr {
  public:
+  // Most levels of `and`, `or` and `not` in one another; a chain of one of the first two is one
+  // level. All that walks expressions recurses.
+  static constexpr int kMaxLevels = 1000;
+
   enum class Op : uint8_t {
     kGlob,
     kRegex,
@@ -49,7 +53,8 @@ class FilterExpr {
   std::optional<GlobPattern> glob;
   std::unique_ptr<RE2> regex;
   std::function<bool(const NodeView&)> callable;
-  std::vector<std::shared_ptr<const FilterExpr>> children;  // of and, or, not
+  std::vector<std::shared_ptr<const FilterExpr>> children;  // of and, or (two or more), not (one)
+  int levels = 1;                                           // this one and those below
   absl::Status status;                                      // of this expression and all below it
 };
 

@@ -8,8 +8,10 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
+#include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/filter.h"
 #include "leafstore/store/filter_expr.h"
@@ -29,6 +31,9 @@ constexpr NodeKind kNodeKinds[] = {NodeKind::kLeaf,  NodeKind::kNone,  NodeKind:
                                    NodeKind::kCustom};
 constexpr ValueKind kValueKinds[] = {ValueKind::kBool, ValueKind::kInt, ValueKind::kFloat,
                                      ValueKind::kString, ValueKind::kBytes};
+
+constexpr absl::string_view kPrefixes[] = {"re",   "glob", "dtype", "rank", "bytes",
+                                           "kind", "type", "tag",   "has"};
 
 struct CompareText {
   Compare compare;
@@ -63,7 +68,7 @@ class Parser {
   };
 
   absl::StatusOr<Filter> Expression() {
-    if (++nesting_ > kMaxNesting) return Error(at_, "expected at most 200 levels of nesting");
+    LEAFSTORE_RETURN_IF_ERROR(Nest(1));
     LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Term());
     while (TakeKeyword("or")) {
       LEAFSTORE_ASSIGN_OR_RETURN(Filter next, Term());
@@ -71,6 +76,12 @@ class Parser {
     }
     --nesting_;
     return filter;
+  }
+
+  absl::Status Nest(int levels) {
+    nesting_ += levels;
+    if (nesting_ <= kMaxNesting) return absl::OkStatus();
+    return Error(at_, absl::StrCat("expected at most ", kMaxNesting, " levels of nesting"));
   }
 
   absl::StatusOr<Filter> Term() {
@@ -85,8 +96,9 @@ class Parser {
   absl::StatusOr<Filter> Factor() {
     int negations = 0;
     while (TakeKeyword("not")) ++negations;
-    if (negations > kMaxNesting) return Error(at_, "expected at most 200 levels of nesting");
+    LEAFSTORE_RETURN_IF_ERROR(Nest(negations));
     LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Primary());
+    nesting_ -= negations;
     for (; negations > 0; --negations) filter = Not(std::move(filter));
     return filter;
   }
@@ -115,13 +127,13 @@ class Parser {
       if (word.body == "and" || word.body == "or") {
         return Error(word.begin, absl::StrCat("expected a filter, found '", word.body, "'"));
       }
+      if (word.body.find(':') != std::string::npos) return UnknownPrefix(word);
+    }
+    if (word.body.empty() && !word.quoted) {
+      return Error(word.body_begin, absl::StrCat("expected something after '", word.prefix, ":'"));
     }
     if (word.prefix.empty() || word.prefix == "glob") return Checked(word, Glob(word.body));
     if (word.prefix == "re") return Checked(word, Regex(word.body));
-    if (word.body.empty()) {
-      return Error(word.body_begin,
-                   absl::StrCat("expected a name or number after '", word.prefix, ":'"));
-    }
     if (word.prefix == "tag") return HasTag(word.body);
     if (word.prefix == "type") return TypeIs(word.body);
     if (word.prefix == "has") return HasChild(word.body);
@@ -135,6 +147,14 @@ class Parser {
   absl::StatusOr<Filter> Checked(const Word& word, Filter filter) {
     if (filter.status().ok()) return filter;
     return Error(word.body_begin, filter.status().message());
+  }
+
+  absl::Status UnknownPrefix(const Word& word) const {
+    const std::string prefix = word.body.substr(0, word.body.find(':'));
+    return Error(word.begin,
+                 absl::StrCat("expected one of the prefixes ", absl::StrJoin(kPrefixes, ":, "),
+                              ":, found '", prefix, ":'", DidYouMean(prefix, kPrefixes),
+                              "; a glob with a colon is written glob:", word.body));
   }
 
   absl::StatusOr<Filter> Kind(const Word& word) {
@@ -198,8 +218,7 @@ class Parser {
   absl::StatusOr<Word> TakeWord() {
     Word word;
     word.begin = word.body_begin = at_;
-    for (const absl::string_view prefix :
-         {"re", "glob", "dtype", "rank", "bytes", "kind", "type", "tag", "has"}) {
+    for (const absl::string_view prefix : kPrefixes) {
       const absl::string_view rest = text_.substr(at_);
       if (absl::StartsWith(rest, prefix) && rest.size() > prefix.size() &&
           rest[prefix.size()] == ':') {
@@ -301,7 +320,7 @@ std::string GlobText(absl::string_view text) {
 
 std::string ToText(const FilterExpr& expr);
 
-// A child in parentheses, unless it is an atom.
+// A child in parentheses where `and` or `or` is at its top.
 std::string Child(const FilterExpr& expr) {
   const bool compound = expr.op == Op::kAnd || expr.op == Op::kOr;
   return compound ? absl::StrCat("(", ToText(expr), ")") : ToText(expr);
@@ -312,6 +331,12 @@ absl::string_view CompareName(Compare compare) {
     if (known.compare == compare) return known.text;
   }
   return "?";
+}
+
+std::string Chain(const FilterExpr& expr, absl::string_view separator) {
+  return absl::StrJoin(expr.children, separator, [](std::string* out, const auto& child) {
+    absl::StrAppend(out, Child(*child));
+  });
 }
 
 std::string ToText(const FilterExpr& expr) {
@@ -349,9 +374,9 @@ std::string ToText(const FilterExpr& expr) {
     case Op::kNot:
       return absl::StrCat("not ", Child(*expr.children[0]));
     case Op::kAnd:
-      return absl::StrCat(Child(*expr.children[0]), " and ", Child(*expr.children[1]));
+      return Chain(expr, " and ");
     case Op::kOr:
-      return absl::StrCat(Child(*expr.children[0]), " or ", Child(*expr.children[1]));
+      return Chain(expr, " or ");
   }
   return "";
 }

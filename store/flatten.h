@@ -63,7 +63,11 @@ absl::Status Unflatten(const TreeDef& def, const ParamStore& store, T* out) {
 template <typename T>
 absl::Status Unflatten(const TreeDef& def, ParamStore&& store, T* out) {
   const ParamStore& readable = store;
-  if (!internal::IsCompleteStoreOf(def, store)) return Unflatten(def, readable, out);
+  if (!internal::IsCompleteStoreOf(def, store)) {
+    LEAFSTORE_RETURN_IF_ERROR(Unflatten(def, readable, out));
+    store = ParamStore();
+    return absl::OkStatus();
+  }
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("unflatten"));
   std::vector<Leaf> leaves = std::move(store).TakeLeaves();
   absl::Status status = UnflattenTree(def, std::move(leaves), out);

@@ -52,6 +52,11 @@ absl::StatusOr<Layout> Layout::Of(std::vector<Path> paths) {
       }
     }
     texts.push_back(path.ToString());
+    if (texts.back().size() > Path::kMaxTextSize) {  // it could not be read back
+      return absl::ResourceExhaustedError(
+          absl::StrCat("a path of ", texts.back().size(), " bytes: expected at most ",
+                       Path::kMaxTextSize, ": '", texts.back().substr(0, 100), "...'"));
+    }
   }
   LEAFSTORE_ASSIGN_OR_RETURN(PathTable table, PathTable::Create(texts));
   auto loose = std::make_shared<Loose>(std::move(table));
@@ -79,25 +84,44 @@ std::optional<Slot> Layout::Find(absl::string_view path_text) const {
   }
   // Paths through aliases are in no table, since there may be exponentially many of them; and where
   // all texts together are too long for one, the tree itself is still there to be walked.
-  const absl::StatusOr<NodeId> node = def_.Find(path_text);
-  if (!node.ok()) return std::nullopt;
-  const NodeId owner = def_.Resolve(*node);
-  if (def_.kind(owner) != NodeKind::kLeaf) return std::nullopt;
-  return def_.leaf_begin(owner);
+  // Not by TreeDef::Find, whose errors cost a search for near names.
+  const absl::StatusOr<Path> path = Path::Parse(path_text);
+  if (!path.ok()) return std::nullopt;
+  NodeId node = kRootNode;
+  for (const Key& key : path->keys()) {
+    node = def_.FindChild(node, key.ref());
+    if (node == kNoNode) return std::nullopt;
+    node = def_.Resolve(node);
+  }
+  if (def_.kind(node) != NodeKind::kLeaf) return std::nullopt;
+  return def_.leaf_begin(node);
 }
+
+namespace {
+
+absl::Status NotALeaf(const TreeDef& def, absl::string_view path, NodeId node) {
+  return absl::InvalidArgumentError(absl::StrCat("at '", path, "': expected a leaf, found ",
+                                                 NodeKindName(def.kind(def.Resolve(node)))));
+}
+
+}  // namespace
 
 absl::StatusOr<Slot> Layout::Get(absl::string_view path_text) const {
   if (const std::optional<Slot> slot = Find(path_text)) return *slot;
-  if (loose_ != nullptr) {
-    LEAFSTORE_RETURN_IF_ERROR(Path::Parse(path_text).status());
-    std::vector<absl::string_view> texts;
-    for (uint32_t i = 0; i < size(); ++i) texts.push_back(loose_->table.text(i));
-    return absl::NotFoundError(
-        absl::StrCat("no leaf at '", path_text, "'", DidYouMean(path_text, texts)));
+  if (loose_ == nullptr) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def_.Find(path_text));
+    return NotALeaf(def_, path_text, node);
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def_.Find(path_text));
-  return absl::InvalidArgumentError(absl::StrCat("at '", path_text, "': expected a leaf, found ",
-                                                 NodeKindName(def_.kind(def_.Resolve(node)))));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Path path, Path::Parse(path_text));
+  if (const absl::StatusOr<TreeDef>& made = loose_->def(); made.ok()) {
+    if (const absl::StatusOr<NodeId> node = made->Find(path); node.ok()) {
+      return NotALeaf(*made, path_text, *node);
+    }
+  }
+  std::vector<absl::string_view> texts;
+  for (uint32_t i = 0; i < size(); ++i) texts.push_back(loose_->table.text(i));
+  return absl::NotFoundError(
+      absl::StrCat("no leaf at '", path_text, "'", DidYouMean(path_text, texts)));
 }
 
 absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
@@ -105,12 +129,13 @@ absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
     LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def_.FindDotted(dotted));
     const NodeId owner = def_.Resolve(node);
     if (def_.kind(owner) == NodeKind::kLeaf) return def_.leaf_begin(owner);
-    return absl::InvalidArgumentError(
-        absl::StrCat("at '", dotted, "': expected a leaf, found ", NodeKindName(def_.kind(owner))));
+    return NotALeaf(def_, dotted, owner);
   }
   std::optional<Slot> found;
+  std::vector<std::string> names;
   for (Slot slot = 0; slot < size(); ++slot) {
-    if (Dotted(slot) != dotted) continue;
+    names.push_back(Dotted(slot));
+    if (names.back() != dotted) continue;
     if (found) {
       return absl::InvalidArgumentError(absl::StrCat("'", dotted, "' could be '", PathText(*found),
                                                      "' or '", PathText(slot),
@@ -119,7 +144,7 @@ absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
     found = slot;
   }
   if (found) return *found;
-  return absl::NotFoundError(absl::StrCat("no leaf at '", dotted, "'"));
+  return absl::NotFoundError(absl::StrCat("no leaf at '", dotted, "'", DidYouMean(dotted, names)));
 }
 
 std::string Layout::PathText(Slot slot) const {
@@ -134,6 +159,15 @@ std::string Layout::Dotted(Slot slot) const { return PathOf(slot).Dotted(); }
 Path Layout::PathOf(Slot slot) const {
   if (loose_ != nullptr) return Path::Parse(loose_->table.text(slot)).value();
   return def_.PathOf(def_.node_of_leaf(slot));
+}
+
+std::string Layout::PathForMessage(Slot slot) const {
+  if (loose_ == nullptr) return def_.PathForMessage(def_.node_of_leaf(slot));
+  constexpr size_t kHalf = 200;
+  const absl::string_view text = loose_->table.text(slot);
+  if (text.empty()) return "(root)";
+  if (text.size() <= 2 * kHalf) return std::string(text);
+  return absl::StrCat(text.substr(0, kHalf), "...", text.substr(text.size() - kHalf));
 }
 
 absl::StatusOr<TreeDef> Layout::def() const {

@@ -41,26 +41,30 @@ class Layout {
   // No paths.
   Layout();
   explicit Layout(TreeDef def);
-  // Of paths, in any order. error AlreadyExists: a path occurs twice. error ResourceExhausted: the
-  // texts are over PathTable's limit. O(n log n).
+  // Of paths, in any order. error AlreadyExists: a path occurs twice. error InvalidArgument: a key is
+  // not UTF-8. error ResourceExhausted: one text is over Path::kMaxTextSize, or all together over
+  // PathTable's limit. O(n log n).
   static absl::StatusOr<Layout> Of(std::vector<Path> paths);
 
   // Number of slots.
   uint32_t size() const;
 
   // The slot of a path's canonical text. No value where there is none. O(length), expected;
-  // a path through an alias costs a walk.
+  // where the structure has aliases, one that is no leaf's costs a walk.
   std::optional<Slot> Find(absl::string_view path_text) const;
   // The same, and otherwise error NotFound with the near names, InvalidArgument where the text is
   // no path, or where it is the path of a container.
   absl::StatusOr<Slot> Get(absl::string_view path_text) const;
-  // By dotted form. error InvalidArgument: two leaves have it; names both. error NotFound.
+  // By dotted form. error InvalidArgument: two nodes have it (names both), or no leaf but a container
+  // has. error NotFound, with near names. O(paths) for a Layout of paths.
   absl::StatusOr<Slot> FindDotted(absl::string_view dotted) const;
 
   // The path of a slot, which must be below size(). O(length).
   std::string PathText(Slot slot) const;
   std::string Dotted(Slot slot) const;
   Path PathOf(Slot slot) const;
+  // The text for messages: "(root)" for the root's, cut in the middle where it is long. O(1).
+  std::string PathForMessage(Slot slot) const;
 
   // The structure. Of a Layout of paths: made from the keys at the first call and kept.
   // error InvalidArgument: the paths are no tree (one is the beginning of another, or the keys
@@ -69,7 +73,8 @@ class Layout {
   // Whether this is the Layout of a TreeDef that was given.
   bool has_def() const { return loose_ == nullptr; }
 
-  // XXH3-64 of what Layouts are equal in; the TreeDef's hash where it is one's.
+  // The TreeDef's hash, or XXH3-64 of the texts of paths. The same for equal Layouts, and for Layouts
+  // of the same paths.
   uint64_t fingerprint() const;
 
   friend bool operator==(const Layout& a, const Layout& b) {

@@ -1,12 +1,15 @@
 #include "leafstore/store/merge.h"
 
 #include <algorithm>
-#include <optional>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore {
@@ -21,6 +24,26 @@ struct Source {
   uint32_t group = kNobody;
   uint32_t place = 0;
 };
+
+// Texts of paths for a list in a report: canonical, until there is more than anybody will read.
+class PathTexts {
+ public:
+  std::string Of(const Layout& layout, Slot slot) {
+    constexpr size_t kMaxTotal = size_t{1} << 26;
+    std::string text = total_ < kMaxTotal ? layout.PathText(slot) : layout.PathForMessage(slot);
+    total_ += text.size();
+    return text;
+  }
+
+ private:
+  size_t total_ = 0;
+};
+
+template <typename T>
+void SortUnique(std::vector<T>* items) {
+  std::sort(items->begin(), items->end());
+  items->erase(std::unique(items->begin(), items->end()), items->end());
+}
 
 // Finds where each expected leaf comes from. Paths that do not fit are kept as numbers, and turned
 // into text only when a report is made.
@@ -40,36 +63,39 @@ class Matcher {
 
   MergeReport Report() const {
     MergeReport report;
+    PathTexts missing;
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
       if (sources_[slot].group == Source::kNobody) {
-        report.missing.push_back(expected_.PathText(slot));
+        report.missing.push_back(missing.Of(expected_, slot));
       }
     }
+    PathTexts unexpected;
     for (const Source& at : unexpected_) {
-      report.unexpected.push_back(inputs_[at.group].group->PathText(at.place));
+      const ParamStore& group = *inputs_[at.group].group;
+      report.unexpected.push_back(unexpected.Of(group.layout(), group.slot(at.place)));
     }
-    for (const Slot slot : duplicate_) report.duplicate.push_back(expected_.PathText(slot));
-    std::sort(report.unexpected.begin(), report.unexpected.end());
-    std::sort(report.duplicate.begin(), report.duplicate.end());
-    report.duplicate.erase(std::unique(report.duplicate.begin(), report.duplicate.end()),
-                           report.duplicate.end());
-    for (const Slot slot : different_) AddMismatch(slot, &report);
+    SortUnique(&report.unexpected);
+    std::vector<Slot> duplicates = duplicate_;
+    SortUnique(&duplicates);
+    PathTexts duplicate;
+    for (const Slot slot : duplicates) report.duplicate.push_back(duplicate.Of(expected_, slot));
+    PathTexts different;
+    for (const Slot slot : different_) AddMismatch(slot, different.Of(expected_, slot), &report);
     return report;
   }
 
  private:
   void MatchGroup(uint32_t index) {
     const ParamStore& group = *inputs_[index].group;
-    const bool same_layout = group.layout() == expected_;
+    const std::vector<Slot> slots = internal::SlotsIn(expected_, group);
     for (uint32_t place = 0; place < group.size(); ++place) {
-      const std::optional<Slot> slot =
-          same_layout ? group.slot(place) : expected_.Find(group.PathText(place));
-      if (!slot) {
+      const Slot slot = slots[place];
+      if (slot == internal::kNoSlot) {
         unexpected_.push_back({index, place});
-      } else if (sources_[*slot].group != Source::kNobody) {
-        duplicate_.push_back(*slot);
+      } else if (sources_[slot].group != Source::kNobody) {
+        duplicate_.push_back(slot);
       } else {
-        sources_[*slot] = {index, place};
+        sources_[slot] = {index, place};
       }
     }
   }
@@ -77,25 +103,25 @@ class Matcher {
   const Leaf& LeafOf(const Source& source) const {
     return inputs_[source.group].group->leaf(source.place);
   }
-  const Leaf* ExpectedLeaf(Slot slot) const {
-    if (like_->layout() == expected_) return like_->FindSlot(slot);
-    return like_->Find(expected_.PathText(slot));
-  }
 
   void MatchSpecs() {
+    like_places_.assign(sources_.size(), kNoPlace);
+    const std::vector<Slot> slots = internal::SlotsIn(expected_, *like_);
+    for (uint32_t place = 0; place < like_->size(); ++place) {
+      if (slots[place] != internal::kNoSlot) like_places_[slots[place]] = place;
+    }
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
-      if (sources_[slot].group == Source::kNobody) continue;
-      const Leaf* expected = ExpectedLeaf(slot);
-      if (expected != nullptr && !SameSpec(*expected, LeafOf(sources_[slot]))) {
+      if (sources_[slot].group == Source::kNobody || like_places_[slot] == kNoPlace) continue;
+      if (!SameSpec(like_->leaf(like_places_[slot]), LeafOf(sources_[slot]))) {
         different_.push_back(slot);
       }
     }
   }
 
-  void AddMismatch(Slot slot, MergeReport* report) const {
-    const Leaf& expected = *ExpectedLeaf(slot);
+  void AddMismatch(Slot slot, std::string path, MergeReport* report) const {
+    const Leaf& expected = like_->leaf(like_places_[slot]);
     const Leaf& found = LeafOf(sources_[slot]);
-    SpecMismatch mismatch{expected_.PathText(slot), SpecToString(expected), SpecToString(found)};
+    SpecMismatch mismatch{std::move(path), SpecToString(expected), SpecToString(found)};
     const bool same_dtype = expected.is_tensor() && found.is_tensor() &&
                             expected.tensor().dtype() == found.tensor().dtype();
     (same_dtype ? report->shape_mismatch : report->dtype_mismatch).push_back(std::move(mismatch));
@@ -104,14 +130,16 @@ class Matcher {
   const Layout& expected_;
   absl::Span<const MergeInput> inputs_;
   const ParamStore* like_;
-  std::vector<Source> sources_;  // by slot
+  std::vector<Source> sources_;        // by slot
+  std::vector<uint32_t> like_places_;  // by slot: where `like` has it, or kNoPlace
   size_t missing_ = 0;
   std::vector<Source> unexpected_;
   std::vector<Slot> duplicate_;
   std::vector<Slot> different_;
 };
 
-absl::StatusOr<ParamStore> MergeMatched(const Layout& expected, absl::Span<const MergeInput> inputs,
+// `expected` by value: it may be the layout of a group that is taken.
+absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeInput> inputs,
                                         const MergeOptions& options) {
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
@@ -172,8 +200,11 @@ std::string MergeReport::ToString() const {
     return absl::StrCat("'", m.path, "': expected ", m.expected, ", found ", m.found);
   };
   // What is missing has often only been misspelt, so that it is among the unexpected.
-  const auto with_near_names = [this](const std::string& path) {
-    return absl::StrCat("'", path, "'", DidYouMean(path, unexpected));
+  int suggestions = 0;
+  const auto with_near_names = [this, &suggestions](const std::string& path) {
+    constexpr int kMaxSuggestions = 10;  // each is a search through all that is unexpected
+    const bool few = suggestions++ < kMaxSuggestions;
+    return absl::StrCat("'", path, "'", few ? DidYouMean(path, unexpected) : "");
   };
   AppendItems("missing", missing, with_near_names, &text);
   AppendItems("unexpected", unexpected, plain, &text);

@@ -14,7 +14,8 @@
 // or shape, together in one message (MergeReport has it as data). error FailedPrecondition: a
 // borrow is open in a group. After an error the groups are as before.
 //
-// Complexity: O(leaves); by position where the Layouts are equal, otherwise a lookup a leaf.
+// Complexity: O(leaves), by position where the Layouts are equal; otherwise the trees are walked side
+// by side, O(nodes * log children).
 #ifndef LEAFSTORE_STORE_MERGE_H_
 #define LEAFSTORE_STORE_MERGE_H_
 
@@ -39,7 +40,10 @@ struct SpecMismatch {
   std::string found;
 };
 
-// All that keeps groups from being what is expected; paths are canonical, in order.
+// All that keeps groups from being what is expected. Paths are canonical, but where all that is
+// missing or unexpected has over 64 MiB of text (a very deep tree): the rest of them is then cut in
+// the middle. They are in the order of the expected Layout; what is unexpected is in no such order,
+// and sorted by text. Each path is named once in a field.
 struct MergeReport {
   std::vector<std::string> missing;
   std::vector<std::string> unexpected;
@@ -51,7 +55,7 @@ struct MergeReport {
     return missing.empty() && unexpected.empty() && duplicate.empty() && dtype_mismatch.empty() &&
            shape_mismatch.empty();
   }
-  // All of it, a line each; near names beside what is missing.
+  // All of it, a line each; near names among the unexpected beside the first that are missing.
   std::string ToString() const;
   // OK, or InvalidArgument with ToString().
   absl::Status ToStatus() const;
@@ -66,7 +70,8 @@ struct MergeOptions {
 MergeReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                        const MergeOptions& options = {});
 
-// One store on `expected`.
+// One store on `expected`. What is given is empty afterwards. `expected` may be the Layout of one of
+// the groups, and `like` one of them.
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options = {});
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,

@@ -39,8 +39,8 @@ absl::StatusOr<ParamStore> ParamStore::Create(Layout layout, SlotSet slots,
   }
   for (uint32_t place = 0; place < leaves.size(); ++place) {
     if (leaves[place].null()) {
-      return absl::InvalidArgumentError(absl::StrCat("at ", layout.PathText(slots.SlotAt(place)),
-                                                     ": expected a leaf, found null"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "at ", layout.PathForMessage(slots.SlotAt(place)), ": expected a leaf, found null"));
     }
   }
   return ParamStore(std::move(layout), std::move(slots), LeafArrayPtr(std::move(leaves)));
@@ -72,11 +72,16 @@ absl::StatusOr<const Leaf*> ParamStore::Get(absl::string_view path_text) const& 
 
 namespace {
 
+absl::Status AtPath(absl::string_view path, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat("at ", path, ": ", status.message()));
+}
+
 absl::Status NotInGroup(absl::string_view path) {
   return absl::NotFoundError(
       absl::StrCat("no leaf at '", path,
-                   "' in this store: its layout has the path, but the leaf is "
-                   "in another group"));
+                   "' in this store: its layout has the path, but the leaf was split off into "
+                   "another group, or erased"));
 }
 
 }  // namespace
@@ -111,16 +116,16 @@ absl::Status ParamStore::CheckNoBorrow(absl::string_view what) const {
 
 absl::Status ParamStore::CheckSpec(uint32_t place, const Leaf& leaf) const {
   if (SameSpec(this->leaf(place), leaf)) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("at ", PathText(place), ": expected ",
-                                                 SpecToString(this->leaf(place)), ", found ",
-                                                 SpecToString(leaf)));
+  return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
+                                                 ": expected ", SpecToString(this->leaf(place)),
+                                                 ", found ", SpecToString(leaf)));
 }
 
 // The fingerprint is a sum over the leaves, so that one can be taken out and another put in.
-void ParamStore::ReplaceLeaf(uint32_t place, Leaf leaf) {
+void ParamStore::ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec) {
   LeafArray* array = OwnArray();
   Leaf& old = array->leaves[place];
-  if (const uint64_t sum = array->spec_fingerprint.load(); sum != 0) {
+  if (const uint64_t sum = array->spec_fingerprint.load(); sum != 0 && !same_spec) {
     array->spec_fingerprint.store(sum - internal::SpecHash(slot(place), old) +
                                   internal::SpecHash(slot(place), leaf));
   }
@@ -135,17 +140,18 @@ absl::Status ParamStore::Set(absl::string_view path_text, Leaf leaf, SetCheck ch
 absl::Status ParamStore::SetAt(uint32_t place, Leaf leaf, SetCheck check) {
   if (leaf.null()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("at ", PathText(place), ": expected a leaf, found null"));
+        absl::StrCat("at ", layout_.PathForMessage(slot(place)), ": expected a leaf, found null"));
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("set a leaf"));
   if (check == SetCheck::kSameSpec) LEAFSTORE_RETURN_IF_ERROR(CheckSpec(place, leaf));
   // What is set here may be held elsewhere too, under an older generation.
   if (leaf.is_tensor()) {
-    LEAFSTORE_RETURN_IF_ERROR(TensorAccess::Restamp(&leaf.mutable_tensor()));
+    LEAFSTORE_RETURN_IF_ERROR(
+        AtPath(layout_.PathForMessage(slot(place)), TensorAccess::Restamp(&leaf.mutable_tensor())));
   } else {
     leaf = Leaf(leaf.value());
   }
-  ReplaceLeaf(place, std::move(leaf));
+  ReplaceLeaf(place, std::move(leaf), check == SetCheck::kSameSpec);
   return absl::OkStatus();
 }
 
@@ -155,6 +161,10 @@ absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
     return absl::InvalidArgumentError(absl::StrCat("at '", text, "': expected a leaf, found null"));
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("insert a leaf"));
+  if (leaf.is_tensor() && TensorAccess::IsBorrowed(leaf.tensor())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("at '", text, "': the tensor is being written: a borrow of it is open"));
+  }
   if (Find(text) != nullptr) {
     return absl::AlreadyExistsError(absl::StrCat("at '", text, "': there is a leaf already"));
   }
@@ -206,8 +216,8 @@ absl::StatusOr<MutableTensor> ParamStore::Mutate(absl::string_view path_text) & 
 
 absl::StatusOr<MutableTensor> ParamStore::MutateAt(uint32_t place) & {
   if (!leaf(place).is_tensor()) {
-    return absl::InvalidArgumentError(absl::StrCat("at ", PathText(place),
-                                                   ": expected a tensor, found the static ",
+    return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
+                                                   ": expected a tensor, found ",
                                                    SpecToString(leaf(place))));
   }
   // A borrow points into the vector, so a shared one is parted with before the first borrow only.
@@ -218,8 +228,7 @@ absl::StatusOr<MutableTensor> ParamStore::MutateAt(uint32_t place) & {
   absl::StatusOr<MutableTensor> borrow =
       TensorAccess::Mutate(&array->leaves[place].mutable_tensor(), &array->open_borrows);
   if (borrow.ok()) return borrow;
-  return absl::Status(borrow.status().code(),
-                      absl::StrCat("at ", PathText(place), ": ", borrow.status().message()));
+  return AtPath(layout_.PathForMessage(slot(place)), borrow.status());
 }
 
 absl::StatusOr<MutableLeaves> ParamStore::MutateAll() & {
@@ -252,12 +261,10 @@ std::vector<Leaf> ParamStore::TakeLeaves() && {
 absl::StatusOr<std::byte*> MutableLeaves::raw_data(uint32_t place) {
   Leaf& leaf = array_->leaves[place];
   if (!leaf.is_tensor()) {
-    return absl::InvalidArgumentError(absl::StrCat("leaf ", place,
-                                                   ": expected a tensor, found the "
-                                                   "static ",
-                                                   SpecToString(leaf)));
+    return absl::InvalidArgumentError(
+        absl::StrCat("leaf ", place, ": expected a tensor, found ", SpecToString(leaf)));
   }
-  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeWritable(&leaf.mutable_tensor(), generation_));
+  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeWritable(&leaf.mutable_tensor(), NextGeneration()));
   return TensorAccess::data(&leaf.mutable_tensor());
 }
 

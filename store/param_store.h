@@ -28,6 +28,9 @@
 // Generations. Every leaf has one (tensor.h). Set and the closing of a borrow give a new, larger
 // one.
 //
+// What is moved from may only be assigned to or destroyed, but where a function that takes a store
+// says that it is empty afterwards.
+//
 // Threads: const calls on one store are safe from many threads. A snapshot may go to any thread and
 // be read there while this store is written.
 //
@@ -111,7 +114,8 @@ class ParamStore {
   ParamStore(ParamStore&&) noexcept = default;
   ParamStore& operator=(ParamStore&&) noexcept = default;
 
-  // All leaves of `def`, in its order.
+  // All leaves of `def`, in its order. No tensor may have a borrow open, here and wherever leaves
+  // come in many: the store would not know of it.
   // error InvalidArgument: their number is not def.leaf_count(), or one is null.
   static absl::StatusOr<ParamStore> Create(const TreeDef& def, std::vector<Leaf> leaves);
   // The leaves of some slots of a Layout, in order. error as above.
@@ -153,12 +157,16 @@ class ParamStore {
   absl::StatusOr<uint32_t> PlaceOf(absl::string_view path_text) const;
 
   // Replaces a leaf that is there. error NotFound: it is not. error InvalidArgument: dtype, shape
-  // or kind differ and `check` is kSameSpec. O(1) beyond Find, and O(leaves) once after a snapshot.
+  // or kind differ and `check` is kSameSpec. error FailedPrecondition: the leaf, or a leaf here, is
+  // being written. O(1) beyond Find, and O(leaves) once after a snapshot.
+  // SetAt: `place` must be less than size().
   absl::Status Set(absl::string_view path_text, Leaf leaf, SetCheck check = SetCheck::kSameSpec);
   absl::Status SetAt(uint32_t place, Leaf leaf, SetCheck check = SetCheck::kSameSpec);
 
   // Adds a leaf that is not there. A path that is no slot of the Layout makes a Layout of paths.
-  // error AlreadyExists: it is there. O(leaves): for many, use FromEntries.
+  // error AlreadyExists: it is there. error FailedPrecondition: the leaf, or a leaf here, is being
+  // written. error InvalidArgument, ResourceExhausted: as Layout::Of. O(leaves): for many, use
+  // FromEntries.
   absl::Status Insert(const Path& path, Leaf leaf);
   // Set without a check, or Insert.
   absl::Status Upsert(const Path& path, Leaf leaf);
@@ -168,7 +176,8 @@ class ParamStore {
   // Replaces the leaves here by those of a group of the same Layout (or of paths that are all
   // here): what was done to a group goes back into its parent. By position; O(group). error
   // NotFound: the group has paths that are not here; lists all. error InvalidArgument: dtypes or
-  // shapes differ; lists all.
+  // shapes differ, lists all; or two paths of the group are one leaf here (an alias). Leaves keep
+  // their generations. A group that is given away is empty afterwards.
   absl::Status Update(const ParamStore& group, SetCheck check = SetCheck::kSameSpec);
   absl::Status Update(ParamStore&& group, SetCheck check = SetCheck::kSameSpec);
 
@@ -212,7 +221,8 @@ class ParamStore {
 
   // Makes this store the only holder of its vector of handles.
   internal::LeafArray* OwnArray();
-  void ReplaceLeaf(uint32_t place, Leaf leaf);
+  // `same_spec`: the new leaf's is known to be that of the old one.
+  void ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec);
   absl::Status CheckSpec(uint32_t place, const Leaf& leaf) const;
 
   Layout layout_;
@@ -220,12 +230,12 @@ class ParamStore {
   internal::LeafArrayPtr array_;  // never null, but after a move
 };
 
-// All tensors of a store, open for writing. Closes when destroyed. Tensors that are asked for get
-// one new generation, common to this borrow.
+// All tensors of a store, open for writing. Closes when destroyed. A tensor gets a new generation
+// each time it is asked for. What is copied of leaf() meanwhile is not kept apart from later writes:
+// Clone it.
 class MutableLeaves {
  public:
-  MutableLeaves(MutableLeaves&& other) noexcept
-      : array_(std::exchange(other.array_, nullptr)), generation_(other.generation_) {}
+  MutableLeaves(MutableLeaves&& other) noexcept : array_(std::exchange(other.array_, nullptr)) {}
   MutableLeaves& operator=(MutableLeaves&&) = delete;
   ~MutableLeaves() {
     if (array_ != nullptr) array_->open_borrows.store(0, std::memory_order_release);
@@ -253,13 +263,11 @@ class MutableLeaves {
 
  private:
   friend class ParamStore;
-  explicit MutableLeaves(internal::LeafArray* array)
-      : array_(array), generation_(NextGeneration()) {
+  explicit MutableLeaves(internal::LeafArray* array) : array_(array) {
     array_->open_borrows.store(internal::LeafArray::kAllBorrowed, std::memory_order_relaxed);
   }
 
   internal::LeafArray* array_;
-  uint64_t generation_;
 };
 
 namespace internal {

@@ -89,7 +89,7 @@ std::string SomePaths(const Layout& layout, const SlotSet& slots) {
   constexpr uint32_t kShown = 10;
   std::vector<std::string> paths;
   for (uint32_t i = 0; i < std::min(slots.size(), kShown); ++i) {
-    paths.push_back(absl::StrCat("'", layout.PathText(slots.SlotAt(i)), "'"));
+    paths.push_back(absl::StrCat("'", layout.PathForMessage(slots.SlotAt(i)), "'"));
   }
   if (slots.size() > kShown) paths.push_back(absl::StrCat("and ", slots.size() - kShown, " more"));
   return absl::StrJoin(paths, ", ");
@@ -197,10 +197,12 @@ absl::StatusOr<Explanation> PartitionPlan::Explain(absl::string_view path_text) 
                      rep_->rule == PartitionRule::kOldestAncestor ? "it or a node above it" : "it");
   } else {
     why.filter = why.group;
-    why.matched_path = rep_->def.PathForMessage(rep_->matched_node[slot]);
+    const NodeId matched = rep_->matched_node[slot];
+    LEAFSTORE_ASSIGN_OR_RETURN(why.matched_path, rep_->def.PathText(matched));
     why.text =
         absl::StrCat(asked, " is in group ", why.group, ": filter ", why.group, " (",
-                     rep_->filters[why.group].ToString(), ") matched '", why.matched_path, "'");
+                     rep_->filters[why.group].ToString(), ") matched ",
+                     matched == kRootNode ? "the root" : absl::StrCat("'", why.matched_path, "'"));
   }
   return why;
 }

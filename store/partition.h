@@ -60,7 +60,7 @@ struct Explanation {
   size_t group = 0;                  // the rest: the number of filters
   std::optional<size_t> filter;      // the filter that took it; none for the rest
   std::string path;                  // of the leaf; of the owner if an alias was asked for
-  std::string matched_path;          // of the node that the filter matched
+  std::string matched_path;          // of the node that the filter matched; empty for the rest
   std::optional<std::string> alias;  // the path that was asked for, where it goes through an alias
   // "'.head.bias' is in group 0: filter 0 (**.bias) matched '.head.bias'"
   std::string text;
@@ -82,8 +82,9 @@ class PartitionPlan {
   // The filter that matched the root and so took everything, if one did: seldom what was meant.
   std::optional<size_t> root_filter() const;
 
-  // Which filter took the leaf at `path_text`, at which node. error NotFound, InvalidArgument: as
-  // ParamStore::Get. O(length).
+  // Which filter took the leaf at `path_text`, at which node. A leaf that the Layout has and the store
+  // compiled for has not is in group_count(). error NotFound, InvalidArgument: as ParamStore::Get.
+  // O(length).
   absl::StatusOr<Explanation> Explain(absl::string_view path_text) const;
 
   // The groups. From an rvalue the handles are moved, no count is touched; the store is empty

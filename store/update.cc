@@ -1,4 +1,5 @@
 // ParamStore::Update: a group goes back into its parent.
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/param_store.h"
+#include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore {
@@ -17,23 +19,16 @@ namespace {
 // error NotFound or InvalidArgument as ParamStore::Update.
 absl::StatusOr<std::vector<uint32_t>> PlacesInParent(const ParamStore& parent,
                                                      const ParamStore& group, SetCheck check) {
-  const bool same_layout = parent.layout() == group.layout();
-  std::vector<uint32_t> places(group.size());
+  std::vector<uint32_t> places = internal::SlotsIn(parent.layout(), group);
   std::vector<std::string> unknown;
   std::vector<std::string> different;
   for (uint32_t i = 0; i < group.size(); ++i) {
-    uint32_t place = kNoPlace;
-    if (same_layout) {
-      place = parent.slots().PlaceOf(group.slot(i));
-    } else if (const auto slot = parent.layout().Find(group.PathText(i))) {
-      place = parent.slots().PlaceOf(*slot);
-    }
-    places[i] = place;
-    if (place == kNoPlace) {
-      unknown.push_back(group.PathText(i));
-    } else if (check == SetCheck::kSameSpec && !SameSpec(parent.leaf(place), group.leaf(i))) {
-      different.push_back(absl::StrCat(group.PathText(i), ": expected ",
-                                       SpecToString(parent.leaf(place)), ", found ",
+    places[i] = parent.slots().PlaceOf(places[i]);
+    if (places[i] == kNoPlace) {
+      unknown.push_back(group.layout().PathForMessage(group.slot(i)));
+    } else if (check == SetCheck::kSameSpec && !SameSpec(parent.leaf(places[i]), group.leaf(i))) {
+      different.push_back(absl::StrCat(group.layout().PathForMessage(group.slot(i)), ": expected ",
+                                       SpecToString(parent.leaf(places[i])), ", found ",
                                        SpecToString(group.leaf(i))));
     }
   }
@@ -47,7 +42,15 @@ absl::StatusOr<std::vector<uint32_t>> PlacesInParent(const ParamStore& parent,
         absl::StrCat("the group has ", different.size(),
                      " leaves of another dtype or shape: ", absl::StrJoin(different, "; ")));
   }
-  return places;
+  if (parent.layout() == group.layout()) return places;
+  // A path and an alias of it.
+  std::vector<uint32_t> sorted = places;
+  std::sort(sorted.begin(), sorted.end());
+  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
+  if (twice == sorted.end()) return places;
+  return absl::InvalidArgumentError(
+      absl::StrCat("the group has two paths that both lead to ",
+                   parent.layout().PathForMessage(parent.slot(*twice)), " in this store"));
 }
 
 }  // namespace
@@ -57,17 +60,22 @@ absl::Status ParamStore::Update(const ParamStore& group, SetCheck check) {
   LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("give a group back"));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places,
                              PlacesInParent(*this, group, check));
-  for (uint32_t i = 0; i < group.size(); ++i) ReplaceLeaf(places[i], group.leaf(i));
+  const bool same_spec = check == SetCheck::kSameSpec;
+  for (uint32_t i = 0; i < group.size(); ++i) ReplaceLeaf(places[i], group.leaf(i), same_spec);
   return absl::OkStatus();
 }
 
 absl::Status ParamStore::Update(ParamStore&& group, SetCheck check) {
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("update from a group"));
+  if (&group == this) return absl::OkStatus();
   LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("give a group back"));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places,
                              PlacesInParent(*this, group, check));
   std::vector<Leaf> leaves = std::move(group).TakeLeaves();
-  for (uint32_t i = 0; i < leaves.size(); ++i) ReplaceLeaf(places[i], std::move(leaves[i]));
+  const bool same_spec = check == SetCheck::kSameSpec;
+  for (uint32_t i = 0; i < leaves.size(); ++i) {
+    ReplaceLeaf(places[i], std::move(leaves[i]), same_spec);
+  }
   return absl::OkStatus();
 }
 

@@ -1,0 +1,68 @@
+#include "leafstore/store/slot_match.h"
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore::internal {
+namespace {
+
+// Follows nodes of one tree, asked for in preorder, in another.
+class SideBySide {
+ public:
+  SideBySide(const TreeDef& from, const TreeDef& to) : from_(from), to_(to) {
+    open_.push_back({kRootNode, to.Resolve(kRootNode)});
+  }
+
+  // What is at the path of `node` in the other tree, or kNoNode.
+  NodeId Find(NodeId node) {
+    while (from_.end(open_.back().from) <= node) open_.pop_back();
+    below_.clear();
+    for (NodeId at = node; at != open_.back().from; at = from_.parent(at)) below_.push_back(at);
+    for (; !below_.empty(); below_.pop_back()) {
+      const NodeId above = open_.back().to;
+      const NodeId at = above == kNoNode ? kNoNode : to_.FindChild(above, from_.key(below_.back()));
+      open_.push_back({below_.back(), at == kNoNode ? kNoNode : to_.Resolve(at)});
+    }
+    return open_.back().to;
+  }
+
+ private:
+  struct Pair {
+    NodeId from;
+    NodeId to;  // never an alias
+  };
+
+  const TreeDef& from_;
+  const TreeDef& to_;
+  std::vector<Pair> open_;     // from the root to the last node asked for
+  std::vector<NodeId> below_;  // nodes between that and the one asked for now, from below
+};
+
+}  // namespace
+
+std::vector<Slot> SlotsIn(const Layout& layout, const ParamStore& store) {
+  std::vector<Slot> slots(store.size(), kNoSlot);
+  if (layout == store.layout()) {
+    for (uint32_t place = 0; place < store.size(); ++place) slots[place] = store.slot(place);
+    return slots;
+  }
+  const absl::StatusOr<TreeDef> from = store.layout().def();
+  const absl::StatusOr<TreeDef> to = layout.def();
+  if (!from.ok() || !to.ok()) {
+    for (uint32_t place = 0; place < store.size(); ++place) {
+      slots[place] = layout.Find(store.PathText(place)).value_or(kNoSlot);
+    }
+    return slots;
+  }
+  SideBySide walk(*from, *to);
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    const NodeId node = walk.Find(from->node_of_leaf(store.slot(place)));
+    if (node != kNoNode && to->kind(node) == NodeKind::kLeaf) slots[place] = to->leaf_begin(node);
+  }
+  return slots;
+}
+
+}  // namespace leafstore::internal
