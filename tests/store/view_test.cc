@@ -1,0 +1,260 @@
+#include "leafstore/store/view.h"
+
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/store/flatten.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/store/sample_stores.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr auto kNotFound = absl::StatusCode::kNotFound;
+
+struct Linear {
+  Tensor weight = Floats({1, 2, 3});
+  Tensor bias = Floats({4});
+  LEAFSTORE_FIELDS(weight, bias)
+};
+
+struct Model {
+  std::vector<Linear> layers = std::vector<Linear>(2);
+  std::map<std::string, Tensor> tables = {{"a b", Ints({7})}};
+  std::map<int, Tensor> by_number = {{-1, Ints({8})}, {10, Ints({9})}};
+  std::string activation = "gelu";
+  std::optional<Linear> head;
+  LEAFSTORE_FIELDS(layers, tables, by_number, activation, head)
+};
+
+class ViewTest : public testing::Test {
+ protected:
+  const Flattened flat_ = Flatten(Model()).value();
+  const View model_{flat_.def, flat_.params};
+};
+
+// ---- leaves ----
+
+TEST_F(ViewTest, ResolvesOneLeaf) {
+  const Tensor* weight = model_["layers"][1]["weight"].tensor().value();
+  EXPECT_THAT(ElementsOf<float>(*weight), ElementsAre(1, 2, 3));
+  EXPECT_EQ(model_["layers"][1]["weight"].leaf().value(), *flat_.params.Get(".layers[1].weight"));
+}
+
+TEST_F(ViewTest, NamesAreAttributesOrItemsNumbersPositionsOrKeys) {
+  EXPECT_EQ(**model_["tables"]["a b"].tensor(), Ints({7}));
+  EXPECT_EQ(**model_["by_number"][-1].tensor(), Ints({8}));
+  EXPECT_EQ(**model_["by_number"][10].tensor(), Ints({9}));
+  EXPECT_EQ(**model_["layers"][size_t{0}]["bias"].tensor(), Floats({4}));
+  EXPECT_EQ(**model_[std::string("activation")].value(), Value("gelu"));
+}
+
+TEST_F(ViewTest, TellsWhereItIs) {
+  const View layers = model_["layers"];
+  EXPECT_TRUE(layers.ok());
+  EXPECT_EQ(layers.kind(), NodeKind::kList);
+  EXPECT_EQ(layers.size(), 2u);
+  EXPECT_EQ(layers.path(), ".layers");
+  EXPECT_EQ(layers[1]["bias"].path(), ".layers[1].bias");
+  EXPECT_EQ(model_.path(), "");
+  EXPECT_EQ(model_.node(), kRootNode);
+  EXPECT_EQ(layers.node(), flat_.def.Find(".layers").value());
+}
+
+TEST_F(ViewTest, ARootMayBeALeaf) {
+  const Flattened leaf = Flatten(Floats({5})).value();
+  EXPECT_EQ(**View(leaf.def, leaf.params).tensor(), Floats({5}));
+}
+
+TEST_F(ViewTest, StoresOfOtherLayoutsAreReadByPath) {
+  const Flattened linear = Flatten(Linear()).value();
+  const ParamStore loose = StoreOf({{"weight", Floats({9})}});
+  const View view(linear.def, loose);
+  EXPECT_EQ(**view["weight"].tensor(), Floats({9}));
+  EXPECT_THAT(view["bias"].leaf(), StatusIs(kNotFound, HasSubstr("at .bias: the leaf is not in")));
+}
+
+TEST_F(ViewTest, AStoreKnowsItsStructure) {
+  EXPECT_EQ(**View(flat_.params)["activation"].value(), Value("gelu"));
+  const ParamStore loose = StoreOf({{"weight", Floats({9})}});
+  EXPECT_EQ(**View(loose)["weight"].tensor(), Floats({9}));
+}
+
+TEST_F(ViewTest, AStoreWhosePathsAreNoTreeGivesTheErrorAtTheEnd) {
+  std::vector<std::pair<Path, Leaf>> entries;
+  entries.emplace_back(Path().Attribute("a"), Floats({1}));
+  entries.emplace_back(Path().Attribute("a").Index(0), Floats({1}));
+  const ParamStore store = ParamStore::FromEntries(std::move(entries)).value();
+  EXPECT_THAT(View(store)["a"].leaf(), StatusIs(kInvalid, HasSubstr("'.a' and '.a[0]'")));
+}
+
+TEST_F(ViewTest, FollowsAliases) {
+  Tree tree = Tree::Dict()
+                  .With("a", Tree::Tied("t", Tree::List().Add(Floats({1}))))
+                  .With("b", Tree::TiedTo("t"));
+  const Flattened tied = Flatten(std::move(tree)).value();
+  const View view(tied.def, tied.params);
+  EXPECT_EQ(**view["b"][0].tensor(), Floats({1}));
+  EXPECT_EQ(view["b"].path(), "['a']");  // the owner's
+  EXPECT_EQ(view["b"].kind(), NodeKind::kList);
+}
+
+// ---- errors ----
+
+TEST_F(ViewTest, TheFirstKeyThatFailsIsNamedAtTheEnd) {
+  const View lost = model_["layres"][7]["nothing"];
+  EXPECT_FALSE(lost.ok());
+  const auto at_the_first =
+      StatusIs(kNotFound, AllOf(HasSubstr("at (root): no key 'layres' in a struct of 5"),
+                                HasSubstr("did you mean layers?")));
+  EXPECT_THAT(lost.status(), at_the_first);
+  EXPECT_THAT(lost.leaf(), at_the_first);
+  EXPECT_THAT(lost.tensor(), at_the_first);
+  EXPECT_THAT(lost.value(), at_the_first);
+  EXPECT_THAT(lost.ToTree(), at_the_first);
+  EXPECT_THAT(lost.Build<Linear>(), at_the_first);
+}
+
+TEST_F(ViewTest, APositionThatIsNotThereIsNotFound) {
+  EXPECT_THAT(model_["layers"][2].leaf(),
+              StatusIs(kNotFound, "at .layers: no key 2 in a list of 2"));
+  EXPECT_THAT(model_["layers"][-1].leaf(),
+              StatusIs(kNotFound, "at .layers: no key -1 in a list of 2"));
+  EXPECT_THAT(model_["by_number"][0].leaf(),
+              StatusIs(kNotFound, "at .by_number: no key 0 in a dict of 2"));
+}
+
+TEST_F(ViewTest, AKeyOfTheWrongKindSaysWhatWasExpected) {
+  EXPECT_THAT(model_["layers"]["0"].leaf(),
+              StatusIs(kInvalid, "at .layers, a list of 2: expected a number, found '0'"));
+  EXPECT_THAT(model_[0].leaf(),
+              StatusIs(kInvalid, "at (root), a struct of 5: expected a name, found 0"));
+  EXPECT_THAT(model_["by_number"]["10"].leaf(),
+              StatusIs(kInvalid, "at .by_number, a dict of 2: expected a number, found '10'"));
+  EXPECT_THAT(model_["activation"]["x"].leaf(),
+              StatusIs(kInvalid, "at .activation, a leaf: expected no key below it, found 'x'"));
+  EXPECT_THAT(model_["head"]["bias"].leaf(),
+              StatusIs(kInvalid, "at .head, None: expected no key below it, found 'bias'"));
+}
+
+TEST_F(ViewTest, AnEmptyDictLacksKeysOfBothKinds) {
+  const Flattened empty = Flatten(Tree::Dict()).value();
+  const View view(empty.def, empty.params);
+  EXPECT_THAT(view["a"].leaf(), StatusIs(kNotFound, HasSubstr("no key 'a' in a dict of 0")));
+  EXPECT_THAT(view[0].leaf(), StatusIs(kNotFound, HasSubstr("no key 0 in a dict of 0")));
+}
+
+TEST_F(ViewTest, AContainerIsNoLeafAndAStaticLeafNoTensor) {
+  EXPECT_THAT(model_["layers"].leaf(),
+              StatusIs(kInvalid, "at .layers: expected a leaf, found a list of 2"));
+  EXPECT_THAT(
+      model_["activation"].tensor(),
+      StatusIs(kInvalid, "at .activation: expected a tensor, found the static leaf 'gelu'"));
+  EXPECT_THAT(
+      model_["layers"][0]["bias"].value(),
+      StatusIs(kInvalid, "at .layers[0].bias: expected a static leaf, found the tensor f32[1]"));
+}
+
+TEST_F(ViewTest, ALeafOfAnotherGroupIsNotFound) {
+  const ParamStore group = GroupOf(flat_.params, {0});
+  EXPECT_THAT(View(flat_.def, group)["by_number"][-1].leaf(),
+              StatusIs(kNotFound, HasSubstr("at .by_number[-1]: the leaf is not in this store")));
+  EXPECT_THAT(View(flat_.def, group)["activation"].leaf(), IsOk());
+}
+
+// ---- subtrees ----
+
+TEST_F(ViewTest, BuildsOneSubtree) {
+  const Linear layer = model_["layers"][1].Build<Linear>().value();
+  EXPECT_THAT(ElementsOf<float>(layer.weight), ElementsAre(1, 2, 3));
+  EXPECT_EQ(layer.weight.raw_data(), model_["layers"][1]["weight"].tensor().value()->raw_data());
+  EXPECT_EQ(model_["layers"].Build<std::vector<Linear>>().value().size(), 2u);
+  EXPECT_EQ(model_["activation"].Build<std::string>().value(), "gelu");
+  EXPECT_EQ(model_.Build<Model>().value().activation, "gelu");
+}
+
+TEST_F(ViewTest, BuildsATree) {
+  const Tree tree = model_["layers"][0].ToTree().value();
+  EXPECT_EQ(tree.kind(), TreeKind::kStruct);
+  ASSERT_NE(tree.Find("bias"), nullptr);
+  EXPECT_EQ(tree.Find("bias")->leaf(), Leaf(Floats({4})));
+}
+
+TEST_F(ViewTest, ASubtreeOfAGroupNeedsItsOwnLeavesAlone) {
+  const Slot bias = flat_.params.layout().Get(".layers[1].bias").value();
+  const Slot weight = flat_.params.layout().Get(".layers[1].weight").value();
+  const ParamStore group = GroupOf(flat_.params, {bias, weight});
+  const View view(flat_.def, group);
+  EXPECT_THAT(view["layers"][1].Build<Linear>(), IsOk());
+  EXPECT_THAT(view["layers"].Build<std::vector<Linear>>(),
+              StatusIs(kNotFound,
+                       "at .layers: 2 of 4 leaves are not in this store: .layers[0].bias, "
+                       ".layers[0].weight"));
+}
+
+TEST_F(ViewTest, ATypeThatDoesNotFitIsAnError) {
+  EXPECT_THAT(model_["layers"].Build<Linear>(), StatusIs(kInvalid, HasSubstr("list")));
+}
+
+TEST_F(ViewTest, AStoreThatIsBeingWrittenIsNotBuiltFrom) {
+  Flattened flat = Flatten(Linear()).value();
+  const View view(flat.def, flat.params);
+  const MutableTensor writing = flat.params.Mutate(".bias").value();
+  EXPECT_THAT(view.Build<Linear>(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                             HasSubstr("cannot build a part of a model")));
+}
+
+// Every leaf is reached by its own keys.
+TEST_F(ViewTest, EveryPathOfRandomModelsIsReached) {
+  for (uint32_t seed = 0; seed < 30; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    std::mt19937 random(seed);
+    std::vector<Tree> open;
+    for (int i = 0; i < 40; ++i) {
+      Tree leaf = Value(i);
+      Tree node;
+      switch (random() % 4) {
+        case 0:
+          node = Tree::List().Add(std::move(leaf));
+          break;
+        case 1:
+          node = Tree::Struct().With(absl::StrCat("f", random() % 5), std::move(leaf));
+          break;
+        case 2:
+          node = Tree::Dict().With(static_cast<int64_t>(random() % 9) - 4, std::move(leaf));
+          break;
+        default:
+          node = Tree::Dict().With("k", std::move(leaf));
+      }
+      if (!open.empty() && random() % 2 == 0) {
+        node = Tree::List().Add(std::move(node)).Add(std::move(open.back()));
+        open.pop_back();
+      }
+      open.push_back(std::move(node));
+    }
+    const Flattened flat = Flatten(Tree::Tuple(std::move(open))).value();
+    for (uint32_t place = 0; place < flat.params.size(); ++place) {
+      View view(flat.def, flat.params);
+      const Path path = flat.params.layout().PathOf(place);
+      for (const Key& key : path.keys()) {
+        view = key.kind() == KeyKind::kIndex ? view[key.index()] : view[key.name()];
+      }
+      ASSERT_EQ(view.leaf().value(), &flat.params.leaf(place)) << flat.params.PathText(place);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace leafstore
