@@ -103,6 +103,7 @@ std::vector<NamedStore> Optimizer::Rep::LeftBy(absl::Span<const Rep* const> take
     });
     if (spec.leaf(place).is_tensor() && !taken) left.push_back(place);
   }
+  if (left.empty()) return {};
   return ExportState(spec, MomentNames(rule), state, left);
 }
 

@@ -115,11 +115,11 @@ class Optimizer {
   absl::Status LoadState(std::vector<NamedStore>&& state);
 
   // Goes over to another group, as after a new partition. Leaves of both groups keep their state
-  // (and their place in time); state of leaves that have gone is returned, in stores as state()'s,
-  // for another optimizer to adopt. A leaf new to the group has its state from `adopt` if it is
-  // there, with its step count, and otherwise begins with zeros and a step of its own. Stores of
-  // `adopt` with other names, and leaves that are not needed, are passed by. By slot, or by path if
-  // the Layout is another.
+  // (and their place in time); state of leaves that have gone is returned, in stores as state()'s
+  // (none if none has), for another optimizer to adopt. A leaf new to the group has its state from
+  // `adopt` if it is there, with its step count, and otherwise begins with zeros and a step of its
+  // own. Stores of `adopt` with other names, and leaves that are not needed, are passed by. By
+  // slot, or by path if the Layout is another.
   // error InvalidArgument: as Create; or state that is to be kept or adopted differs in dtype or
   //       shape from the parameter (names all).
   // error FailedPrecondition, ResourceExhausted: as Create.

@@ -103,6 +103,7 @@ absl::StatusOr<OptimizerSet> OptimizerSet::Create(RuleMap rules, const Labels& l
     if (absl::Status status = labels.Get(name).status(); !status.ok()) {
       return absl::Status(status.code(), absl::StrCat("rule: ", status.message()));
     }
+    if (absl::Status status = CheckRule(rule); !status.ok()) return InGroup(name, status);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(auto optimizers, MakeOptimizers(rules, labels, groups, {}));
   return OptimizerSet(std::move(rules), labels, std::move(optimizers));

@@ -67,8 +67,8 @@ using Rule = std::variant<Sgd, Adam, AdamW>;
 absl::string_view RuleName(const Rule& rule);
 
 // OK if PyTorch would take these numbers: momentum, weight_decay and eps finite and not below 0,
-// betas in [0, 1), dampening finite, nesterov only with momentum and without dampening. error
-// InvalidArgument: names the rule, the number, what was expected and found.
+// betas in [0, 1), dampening finite, nesterov only with momentum and without dampening.
+// error InvalidArgument: names the rule, the number, what was expected and found.
 absl::Status CheckRule(const Rule& rule);
 
 // What the rule keeps of a tensor besides its step count: {"momentum_buffer"},

@@ -1,0 +1,152 @@
+// Small models for the tests of optimizers.
+//
+//   ParamStore params = Model({{"bias", F32({2}, {1, 2})}, {"name", Leaf(Value("gelu"))}});
+//   ParamStore group = Group(params, {"bias"});
+//   Numbers(group, ".bias");                       // {1, 2}
+#ifndef LEAFSTORE_TESTS_OPTIM_OPTIM_TESTING_H_
+#define LEAFSTORE_TESTS_OPTIM_OPTIM_TESTING_H_
+
+#include <cmath>
+#include <cstdint>
+#include <map>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/optim/optimizer.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/treedef/treedef_builder.h"
+
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+
+using Entries = std::map<std::string, Leaf>;
+
+inline Leaf F32(const Shape& shape, std::vector<float> values) {
+  return Tensor::FromValues<float>(shape, absl::MakeConstSpan(values)).value();
+}
+inline Leaf F64(const Shape& shape, std::vector<double> values) {
+  return Tensor::FromValues<double>(shape, absl::MakeConstSpan(values)).value();
+}
+
+// A struct whose attributes are the entries.
+inline ParamStore Model(const Entries& entries) {
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kStruct, "Model");
+  std::vector<Leaf> leaves;
+  for (const auto& [name, leaf] : entries) {
+    builder.SetKey(KeyRef::Attribute(name));
+    builder.Leaf();
+    leaves.push_back(leaf);
+  }
+  builder.Close();
+  return ParamStore::Create(std::move(builder).Build().value(), std::move(leaves)).value();
+}
+
+// The leaves of some names, as a group on the Layout of `all`.
+inline ParamStore Group(const ParamStore& all, const std::vector<std::string>& names) {
+  std::vector<Slot> slots;
+  std::vector<Leaf> leaves;
+  for (uint32_t place = 0; place < all.size(); ++place) {
+    for (const std::string& name : names) {
+      if (all.PathText(place) != "." + name) continue;
+      slots.push_back(all.slot(place));
+      leaves.push_back(all.leaf(place));
+    }
+  }
+  return ParamStore::Create(all.layout(), SlotSet::Create(all.layout().size(), slots), leaves)
+      .value();
+}
+
+// A store like another with each number of f32 and f64 tensors drawn anew, of very different sizes.
+inline ParamStore RandomLike(const ParamStore& store, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> magnitude(-4, 2);
+  const auto draw = [&] { return normal(random) * std::pow(10.0, magnitude(random)); };
+  std::vector<Leaf> leaves;
+  for (const Leaf& leaf : store.leaves()) {
+    if (!leaf.is_tensor()) {
+      leaves.push_back(leaf);
+      continue;
+    }
+    const Shape shape(leaf.tensor().shape().begin(), leaf.tensor().shape().end());
+    const auto count = static_cast<size_t>(leaf.tensor().element_count());
+    std::vector<double> values(count);
+    for (double& value : values) value = draw();
+    if (leaf.tensor().dtype() == DType::kF64) {
+      leaves.push_back(F64(shape, values));
+    } else {
+      leaves.push_back(F32(shape, std::vector<float>(values.begin(), values.end())));
+    }
+  }
+  return ParamStore::Create(store.layout(), store.slots(), std::move(leaves)).value();
+}
+
+// Leaves of many shapes, f32 and f64, and a static one between them.
+inline ParamStore MixedModel(uint32_t seed) {
+  return RandomLike(Model({{"a_scalar", F32({}, {0})},
+                           {"b_empty", F32({0, 3}, {})},
+                           {"c_name", Leaf(Value("gelu"))},
+                           {"d_row", F32({17}, std::vector<float>(17))},
+                           {"e_double", F64({3, 5}, std::vector<double>(15))},
+                           {"f_matrix", F32({33, 7}, std::vector<float>(231))},
+                           {"g_cube", F32({2, 2, 2}, std::vector<float>(8))},
+                           {"h_doubles", F64({9}, std::vector<double>(9))}}),
+                    seed);
+}
+
+inline std::vector<double> Numbers(const Leaf& leaf) {
+  if (leaf.tensor().dtype() == DType::kF64) {
+    const absl::Span<const double> numbers = leaf.tensor().data<double>().value();
+    return {numbers.begin(), numbers.end()};
+  }
+  const absl::Span<const float> numbers = leaf.tensor().data<float>().value();
+  return {numbers.begin(), numbers.end()};
+}
+inline std::vector<double> Numbers(const ParamStore& store, absl::string_view path) {
+  return Numbers(*store.Get(path).value());
+}
+
+inline std::vector<Leaf> LeavesOf(const ParamStore& store) {
+  return {store.leaves().begin(), store.leaves().end()};
+}
+
+// What a store or a state says, to be compared bit for bit: leaves by path, after the store's name.
+using Contents = std::map<std::string, Leaf>;
+inline Contents ContentsOf(const ParamStore& store, const std::string& name = "") {
+  Contents contents;
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    const Leaf& leaf = store.leaf(place);
+    // A copy of the bytes: what is compared later must not be shared with what is written.
+    contents[name + store.PathText(place)] =
+        leaf.is_tensor() ? Leaf(leaf.tensor().Clone().value()) : leaf;
+  }
+  return contents;
+}
+inline Contents ContentsOf(const std::vector<NamedStore>& state) {
+  Contents contents;
+  for (const NamedStore& one : state) contents.merge(ContentsOf(one.store, one.name + ":"));
+  return contents;
+}
+
+inline const ParamStore& StoreOf(const std::vector<NamedStore>& state, absl::string_view name) {
+  for (const NamedStore& one : state) {
+    if (one.name == name) return one.store;
+  }
+  ADD_FAILURE() << "no store '" << name << "'";
+  return state.front().store;
+}
+
+inline int64_t StepOf(const Optimizer& optimizer, absl::string_view path) {
+  return optimizer.StepCountOf(optimizer.layout().Find(path).value());
+}
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_OPTIM_OPTIM_TESTING_H_

@@ -1,0 +1,164 @@
+// How an optimizer goes over to another group.
+
+#include "leafstore/optim/optimizer.h"
+#include "leafstore/store/pack.h"
+
+#include "tests/optim/optim_testing.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class RebindTest : public testing::Test {
+ protected:
+  // Steps of "a" and "b", of which "b" is to leave and "c" to come.
+  void SetUp() override {
+    for (uint32_t step = 0; step < 3; ++step) {
+      ASSERT_THAT(adam_.Step(&old_, RandomLike(model_, 10 + step), 0.1), IsOk());
+    }
+  }
+  Contents OnlyOf(const std::vector<NamedStore>& state, const std::string& path) {
+    Contents contents;
+    for (const auto& [name, leaf] : ContentsOf(state)) {
+      if (name.ends_with(path)) contents[name] = leaf;
+    }
+    return contents;
+  }
+
+  ParamStore model_ = Model({{"a", F32({2}, {1, 2})},
+                             {"b", F32({3}, {1, 2, 3})},
+                             {"c", F64({2}, {1, 2})},
+                             {"s", Leaf(Value("gelu"))}});
+  ParamStore old_ = Group(model_, {"a", "b", "s"});
+  ParamStore new_ = Group(model_, {"a", "c", "s"});
+  Optimizer adam_ = Optimizer::Create(Adam{}, old_).value();
+};
+
+TEST_F(RebindTest, KeepsTheStateOfLeavesThatStay) {
+  const std::vector<NamedStore> before = adam_.state();
+  ASSERT_THAT(adam_.Rebind(new_), IsOk());
+  EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
+  EXPECT_EQ(StepOf(adam_, ".a"), 3);
+  EXPECT_EQ(adam_.slots(), new_.slots());
+}
+
+TEST_F(RebindTest, StartsNewLeavesWithZerosAndAStepOfTheirOwn) {
+  ASSERT_THAT(adam_.Rebind(new_), IsOk());
+  EXPECT_EQ(StepOf(adam_, ".c"), 0);
+  EXPECT_THAT(Numbers(StoreOf(adam_.state(), "exp_avg"), ".c"), ElementsAre(0, 0));
+  // Bit for bit as a new optimizer would, though "a" is at another step.
+  ParamStore alone = Group(model_, {"c"});
+  Optimizer fresh = Optimizer::Create(Adam{}, alone).value();
+  const ParamStore grads = RandomLike(model_, 20);
+  ASSERT_THAT(adam_.Step(&new_, grads, 0.1), IsOk());
+  ASSERT_THAT(fresh.Step(&alone, grads, 0.1), IsOk());
+  EXPECT_EQ(*new_.Find(".c"), *alone.Find(".c"));
+  EXPECT_EQ(StepOf(adam_, ".a"), 4);
+  EXPECT_EQ(StepOf(adam_, ".c"), 1);
+}
+
+TEST_F(RebindTest, HandsBackTheStateOfLeavesThatLeave) {
+  const std::vector<NamedStore> before = adam_.state();
+  const std::vector<NamedStore> left = adam_.Rebind(new_).value();
+  EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b")) << "and nothing of what stays";
+  EXPECT_THAT(adam_.Rebind(new_).value(), IsEmpty());
+}
+
+TEST_F(RebindTest, WhatWasHandedBackIsAdoptedByAnother) {
+  ParamStore other_group = Group(model_, {"b", "c"});
+  Optimizer other = Optimizer::Create(AdamW{}, other_group).value();
+  const std::vector<NamedStore> before = adam_.state();
+  const std::vector<NamedStore> left = adam_.Rebind(new_).value();
+  ASSERT_THAT(other.Rebind(other_group, left), IsOk());
+  EXPECT_EQ(StepOf(other, ".b"), 0) << "its own state comes first";
+
+  Optimizer third = Optimizer::Create(AdamW{}, Group(model_, {"c"})).value();
+  ASSERT_THAT(third.Rebind(other_group, left), IsOk());
+  EXPECT_EQ(StepOf(third, ".b"), 3);
+  EXPECT_EQ(StepOf(third, ".c"), 0);
+  EXPECT_EQ(OnlyOf(third.state(), ".b"), OnlyOf(before, ".b"));
+}
+
+TEST_F(RebindTest, StateOfOtherMomentsIsPassedBy) {
+  Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, Group(model_, {"c"})).value();
+  ASSERT_THAT(sgd.Rebind(old_, adam_.state()), IsOk());
+  EXPECT_EQ(StepOf(sgd, ".a"), 0);
+}
+
+// Freezing and thawing again, with and without what was handed back, against a run that knows of
+// no optimizer but one for each leaf.
+TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
+  const auto run_alone = [&](const std::string& name, const std::vector<uint32_t>& seeds) {
+    ParamStore alone = Group(model_, {name});
+    Optimizer adam = Optimizer::Create(Adam{}, alone).value();
+    for (const uint32_t seed : seeds) {
+      EXPECT_THAT(adam.Step(&alone, RandomLike(model_, seed), 0.1), IsOk());
+    }
+    return alone.leaf(0);
+  };
+  std::vector<NamedStore> frozen = adam_.Rebind(new_).value();
+  ParamStore thawed = Group(model_, {"b"});
+  ASSERT_THAT(thawed.Set(".b", *old_.Find(".b")), IsOk());
+  ASSERT_THAT(new_.Set(".a", *old_.Find(".a")), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 20), 0.1), IsOk());
+
+  std::vector<Leaf> leaves = {*new_.Find(".a"), *thawed.Find(".b"), *new_.Find(".c")};
+  ParamStore all = ParamStore::Create(model_.layout(),
+                                      SlotSet::Create(model_.layout().size(), {0, 1, 2}), leaves)
+                       .value();
+  ASSERT_THAT(adam_.Rebind(all, frozen), IsOk());
+  ASSERT_THAT(adam_.Step(&all, RandomLike(model_, 21), 0.1), IsOk());
+  EXPECT_EQ(*all.Find(".a"), run_alone("a", {10, 11, 12, 20, 21}));
+  EXPECT_EQ(*all.Find(".b"), run_alone("b", {10, 11, 12, 21}));
+  EXPECT_EQ(*all.Find(".c"), run_alone("c", {20, 21}));
+}
+
+TEST_F(RebindTest, GoesByPathToAnotherLayout) {
+  ParamStore grown = Model({{"_first", F32({1}, {1})}, {"a", F32({2}, {1, 2})}});
+  const std::vector<NamedStore> before = adam_.state();
+  const std::vector<NamedStore> left = adam_.Rebind(grown).value();
+  EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
+  EXPECT_EQ(StepOf(adam_, "._first"), 0);
+  EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b"));
+  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, 1), 0.1), IsOk());
+}
+
+TEST_F(RebindTest, TheNextStepHasNothingToCopy) {
+  const std::byte* bytes = adam_.state()[0].store.Find(".a")->tensor().raw_data();
+  ASSERT_THAT(adam_.Rebind(new_), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), 0.1), IsOk());
+  EXPECT_EQ(adam_.state()[0].store.Find(".a")->tensor().raw_data(), bytes);
+}
+
+TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
+  const Contents before = ContentsOf(adam_.state());
+  const ParamStore other = Model({{"a", F32({5}, {1, 2, 3, 4, 5})},
+                                  {"b", F64({3}, {1, 2, 3})},
+                                  {"c", F64({2}, {1, 2})},
+                                  {"s", Leaf(Value("gelu"))}});
+  EXPECT_THAT(
+      adam_.Rebind(other),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               AllOf(HasSubstr("'exp_avg':"), HasSubstr("'.a': expected f32[5], found f32[2]"),
+                     HasSubstr("'.b': expected f64[3], found f32[3]"))));
+  EXPECT_EQ(ContentsOf(adam_.state()), before);
+  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, 1), 0.1), IsOk()) << "it is where it was";
+}
+
+TEST_F(RebindTest, GroupsThatCannotBeTrainedAreAnError) {
+  const Contents before = ContentsOf(adam_.state());
+  const ParamStore half = Model({{"half", Tensor::Zeros(DType::kF16, {2}).value()}});
+  EXPECT_THAT(adam_.Rebind(half), StatusIs(absl::StatusCode::kInvalidArgument,
+                                           HasSubstr("at .half: expected f32 or f64")));
+  const Packed packed = Packed::Create(half, DType::kF16).value();
+  EXPECT_THAT(adam_.Rebind(packed), StatusIs(absl::StatusCode::kInvalidArgument,
+                                             HasSubstr("at .half: expected f32 or f64")));
+  EXPECT_EQ(ContentsOf(adam_.state()), before);
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,310 @@
+#include "leafstore/optim/optimizer.h"
+
+#include <limits>
+
+#include "leafstore/optim/kernels.h"
+#include "leafstore/store/pack.h"
+
+#include "tests/optim/optim_testing.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+const Rule kRules[] = {Sgd{}, Sgd{.momentum = 0.9, .dampening = 0.1, .weight_decay = 0.1},
+                       Sgd{.momentum = 0.9, .nesterov = true}, Adam{.weight_decay = 0.1}, AdamW{}};
+
+TEST(OptimizerTest, ChangesParametersByItsRule) {
+  ParamStore params = Model({{"bias", F32({2}, {1, 2})}, {"weight", F64({2}, {3, 4})}});
+  const ParamStore grads = Model({{"bias", F32({2}, {1, -1})}, {"weight", F64({2}, {0, 8})}});
+  Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
+  ASSERT_THAT(sgd.Step(&params, grads, 0.5), IsOk());
+  EXPECT_THAT(Numbers(params, ".bias"), ElementsAre(0.5, 2.5));
+  EXPECT_THAT(Numbers(params, ".weight"), ElementsAre(3, 0));
+  EXPECT_EQ(StepOf(sgd, ".bias"), 1);
+}
+
+TEST(OptimizerTest, TheFirstStepOfAdamIsTheLearningRateLong) {
+  ParamStore params = Model({{"w", F64({3}, {1, 1, 1})}});
+  const ParamStore grads = Model({{"w", F64({3}, {5, -0.1, 0})}});
+  Optimizer adam = Optimizer::Create(Adam{}, params).value();
+  ASSERT_THAT(adam.Step(&params, grads, 0.25), IsOk());
+  const std::vector<double> found = Numbers(params, ".w");
+  EXPECT_NEAR(found[0], 0.75, 1e-7);
+  EXPECT_NEAR(found[1], 1.25, 1e-7);
+  EXPECT_EQ(found[2], 1);
+}
+
+TEST(OptimizerTest, PassesStaticLeavesBy) {
+  ParamStore params = Model({{"name", Leaf(Value("gelu"))}, {"w", F32({1}, {1})}});
+  const ParamStore grads = Model({{"name", Leaf(Value(3))}, {"w", F32({1}, {1})}});
+  Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
+  ASSERT_THAT(sgd.Step(&params, grads, 1), IsOk());
+  EXPECT_EQ(*params.Find(".name"), Leaf(Value("gelu")));
+  EXPECT_THAT(Numbers(params, ".w"), ElementsAre(0));
+}
+
+TEST(OptimizerTest, TakesScalarsEmptyTensorsAndNothingAtAll) {
+  ParamStore params = Model({{"empty", F32({0, 4}, {})}, {"scalar", F32({}, {2})}});
+  const ParamStore grads = Model({{"empty", F32({0, 4}, {})}, {"scalar", F32({}, {1})}});
+  for (const Rule& rule : kRules) {
+    Optimizer optimizer = Optimizer::Create(rule, params).value();
+    EXPECT_THAT(optimizer.Step(&params, grads, 0.1), IsOk());
+    ParamStore nothing;
+    Optimizer idle = Optimizer::Create(rule, nothing).value();
+    EXPECT_THAT(idle.Step(&nothing, ParamStore(), 0.1), IsOk());
+  }
+}
+
+TEST(OptimizerTest, ScalesGradientsOnTheWay) {
+  ParamStore params = Model({{"w", F32({2}, {1, 1})}});
+  const ParamStore grads = Model({{"w", F32({2}, {4, -2})}});
+  Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
+  ASSERT_THAT(sgd.Step(&params, grads, {0.5, 0.25}), IsOk());
+  EXPECT_THAT(Numbers(params, ".w"), ElementsAre(0.5, 1.25));
+  ASSERT_THAT(sgd.Step(&params, grads, {0.5, -0.25}), IsOk()) << "maximise";
+  EXPECT_THAT(Numbers(params, ".w"), ElementsAre(1, 1));
+}
+
+TEST(OptimizerTest, TakesGradientsOfTheWholeModelForAGroup) {
+  const ParamStore model =
+      Model({{"a", F32({1}, {1})}, {"b", F32({1}, {2})}, {"c", F32({1}, {3})}});
+  const ParamStore grads =
+      Model({{"a", F32({1}, {10})}, {"b", F32({1}, {20})}, {"c", F32({1}, {30})}});
+  ParamStore group = Group(model, {"a", "c"});
+  Optimizer sgd = Optimizer::Create(Sgd{}, group).value();
+  ASSERT_THAT(sgd.Step(&group, grads, 1), IsOk());
+  EXPECT_THAT(Numbers(group, ".a"), ElementsAre(-9));
+  EXPECT_THAT(Numbers(group, ".c"), ElementsAre(-27));
+  ASSERT_THAT(sgd.Step(&group, Group(grads, {"a", "c"}), 1), IsOk()) << "or of the group alone";
+  EXPECT_THAT(Numbers(group, ".a"), ElementsAre(-19));
+}
+
+TEST(OptimizerTest, NeitherSnapshotsNorGradientsAreWritten) {
+  ParamStore params = MixedModel(1);
+  const ParamStore grads = RandomLike(params, 2);
+  const Contents params_before = ContentsOf(params), grads_before = ContentsOf(grads);
+  const ParamStore snapshot = params.Snapshot().value();
+  for (const Rule& rule : kRules) {
+    Optimizer optimizer = Optimizer::Create(rule, params).value();
+    ASSERT_THAT(optimizer.Step(&params, grads, 0.1), IsOk());
+    EXPECT_NE(ContentsOf(params), params_before);
+    EXPECT_EQ(ContentsOf(snapshot), params_before);
+    EXPECT_EQ(ContentsOf(grads), grads_before);
+  }
+}
+
+TEST(OptimizerTest, WritesInPlaceWhatNobodyShares) {
+  ParamStore params = Model({{"w", F32({2}, {1, 2})}});
+  const ParamStore grads = Model({{"w", F32({2}, {1, 2})}});
+  Optimizer adam = Optimizer::Create(Adam{}, params).value();
+  const std::byte* bytes = params.leaf(0).tensor().raw_data();
+  const uint64_t generation = params.leaf(0).generation();
+  ASSERT_THAT(adam.Step(&params, grads, 0.1), IsOk());
+  EXPECT_EQ(params.leaf(0).tensor().raw_data(), bytes);
+  EXPECT_GT(params.leaf(0).generation(), generation);
+}
+
+TEST(OptimizerTest, GivesTheSameBitsOnEveryInstructionSet) {
+  for (const Rule& rule : kRules) {
+    std::vector<Contents> results;
+    for (const internal::Isa isa : internal::kAllIsas) {
+      if (!internal::IsaIsSupported(isa)) continue;
+      const internal::ScopedIsa scoped(isa);
+      ParamStore params = MixedModel(1);
+      Optimizer optimizer = Optimizer::Create(rule, params).value();
+      for (uint32_t step = 0; step < 4; ++step) {
+        ASSERT_THAT(optimizer.Step(&params, RandomLike(params, 10 + step), 0.01), IsOk());
+      }
+      results.push_back(ContentsOf(params));
+      results.back().merge(ContentsOf(optimizer.state()));
+    }
+    for (const Contents& result : results) EXPECT_EQ(result, results[0]) << RuleName(rule);
+  }
+}
+
+TEST(OptimizerTest, MovesWithItsState) {
+  ParamStore params = Model({{"w", F32({1}, {1})}});
+  Optimizer first = Optimizer::Create(Adam{}, params).value();
+  ASSERT_THAT(first.Step(&params, Model({{"w", F32({1}, {1})}}), 0.1), IsOk());
+  Optimizer second = std::move(first);
+  EXPECT_EQ(StepOf(second, ".w"), 1);
+  EXPECT_EQ(second.rule(), Rule(Adam{}));
+  EXPECT_FALSE(second.packed());
+  EXPECT_EQ(second.layout(), params.layout());
+  EXPECT_EQ(second.slots(), params.slots());
+}
+
+TEST(OptimizerTest, CountsNoStepsOfWhatItDoesNotHave) {
+  const ParamStore model = Model({{"a", F32({1}, {1})}, {"b", F32({1}, {1})}});
+  ParamStore group = Group(model, {"a"});
+  Optimizer sgd = Optimizer::Create(Sgd{}, group).value();
+  ASSERT_THAT(sgd.Step(&group, model, 0.1), IsOk());
+  EXPECT_EQ(sgd.StepCountOf(0), 1);
+  EXPECT_EQ(sgd.StepCountOf(1), 0);
+  EXPECT_EQ(sgd.StepCountOf(77), 0);
+}
+
+TEST(OptimizerCreateTest, RefusesBadRules) {
+  EXPECT_THAT(Optimizer::Create(Adam{.beta1 = 2}, MixedModel(1)),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("adam: beta1")));
+}
+
+TEST(OptimizerCreateTest, NamesAllTensorsThatCannotBeTrained) {
+  const ParamStore model = Model({{"half", Tensor::Zeros(DType::kF16, {2}).value()},
+                                  {"index", Tensor::Zeros(DType::kI64, {3}).value()},
+                                  {"w", F32({1}, {1})}});
+  EXPECT_THAT(Optimizer::Create(Sgd{}, model),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("at .half: expected f32 or f64, found f16[2]"),
+                             HasSubstr("at .index: expected f32 or f64, found i64[3]"),
+                             Not(HasSubstr(".w")))));
+}
+
+TEST(OptimizerCreateTest, RefusesAGroupThatIsBeingWritten) {
+  ParamStore model = MixedModel(1);
+  const MutableTensor borrow = model.Mutate(".d_row").value();
+  EXPECT_THAT(Optimizer::Create(Sgd{}, model),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("make an optimizer")));
+}
+
+// Each of these asserts that a step was refused, with which words, and that nothing had changed.
+class OptimizerStepErrorTest : public testing::Test {
+ protected:
+  void ExpectRefused(absl::StatusCode code, const testing::Matcher<std::string>& words,
+                     ParamStore* params, const ParamStore& grads,
+                     const StepOptions& options = 0.1) {
+    const Contents params_before = ContentsOf(*params);
+    const Contents state_before = ContentsOf(adam_.state());
+    EXPECT_THAT(adam_.Step(params, grads, options), StatusIs(code, words));
+    EXPECT_EQ(ContentsOf(*params), params_before);
+    EXPECT_EQ(ContentsOf(adam_.state()), state_before);
+    EXPECT_THAT(params_.CheckNoBorrow("go on"), IsOk());
+    EXPECT_THAT(adam_.Step(&params_, grads_, 0.1), IsOk()) << "it still works";
+  }
+
+  ParamStore params_ = Model({{"a", F32({2}, {1, 2})},
+                              {"b", F64({3}, {1, 2, 3})},
+                              {"c", Leaf(Value("gelu"))},
+                              {"d", F32({}, {1})}});
+  ParamStore grads_ = RandomLike(params_, 5);
+  Optimizer adam_ = Optimizer::Create(Adam{}, params_).value();
+};
+
+TEST_F(OptimizerStepErrorTest, NumbersThatAreNoLearningRate) {
+  for (const double lr : {-0.1, kNan, kInfinity}) {
+    ExpectRefused(absl::StatusCode::kInvalidArgument,
+                  HasSubstr("lr: expected a finite number from 0 on, found "), &params_, grads_,
+                  lr);
+  }
+}
+
+TEST_F(OptimizerStepErrorTest, ScalesThatAreNotFinite) {
+  for (const double scale : {kNan, kInfinity}) {
+    ExpectRefused(absl::StatusCode::kInvalidArgument,
+                  HasSubstr("grad_scale: expected a finite number, found "), &params_, grads_,
+                  {0.1, scale});
+  }
+}
+
+TEST_F(OptimizerStepErrorTest, MissingGradientsAreNamed) {
+  ExpectRefused(
+      absl::StatusCode::kInvalidArgument,
+      AllOf(HasSubstr("gradients are missing"), HasSubstr("at .a: expected f32[2], found nothing"),
+            HasSubstr("at .d: expected f32[], found nothing"), Not(HasSubstr(".b"))),
+      &params_, Group(grads_, {"b", "c"}));
+}
+
+TEST_F(OptimizerStepErrorTest, GradientsOfAnotherDtypeOrShapeAreNamed) {
+  const ParamStore wrong = Model({{"a", F64({2}, {1, 2})},
+                                  {"b", F64({1, 3}, {1, 2, 3})},
+                                  {"c", Leaf(Value("gelu"))},
+                                  {"d", Leaf(Value(1.0))}});
+  ExpectRefused(absl::StatusCode::kInvalidArgument,
+                AllOf(HasSubstr("at .a: expected f32[2], found f64[2]"),
+                      HasSubstr("at .b: expected f64[3], found f64[1, 3]"),
+                      HasSubstr("at .d: expected f32[], found static float")),
+                &params_, wrong);
+}
+
+TEST_F(OptimizerStepErrorTest, GradientsOnAnotherLayout) {
+  ExpectRefused(absl::StatusCode::kInvalidArgument,
+                HasSubstr("gradients: expected the Layout of the parameters, of 4 paths, found "
+                          "another one, of 1 paths"),
+                &params_, Model({{"a", F32({2}, {1, 2})}}));
+}
+
+TEST_F(OptimizerStepErrorTest, TheParametersThemselvesAsGradients) {
+  ExpectRefused(absl::StatusCode::kInvalidArgument,
+                HasSubstr("gradients: expected a store of their own"), &params_, params_);
+}
+
+TEST_F(OptimizerStepErrorTest, ParametersOnAnotherLayout) {
+  ParamStore other = Model({{"a", F32({2}, {1, 2})}});
+  ExpectRefused(absl::StatusCode::kInvalidArgument,
+                HasSubstr("parameters: expected the Layout of 4 paths that this optimizer is for, "
+                          "found another one, of 1 paths"),
+                &other, grads_);
+}
+
+TEST_F(OptimizerStepErrorTest, AnotherGroupOfTheSameModelIsNamedByLeaf) {
+  ParamStore group = Group(params_, {"a", "b", "c"});
+  ExpectRefused(absl::StatusCode::kInvalidArgument,
+                AllOf(HasSubstr("parameters differ"),
+                      HasSubstr("at .d: expected f32[], found nothing"), Not(HasSubstr(".a"))),
+                &group, grads_);
+  Optimizer narrow = Optimizer::Create(Sgd{}, group).value();
+  const Contents before = ContentsOf(params_);
+  EXPECT_THAT(narrow.Step(&params_, grads_, 0.1),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("at .d: expected nothing, found f32[]")));
+  EXPECT_EQ(ContentsOf(params_), before);
+}
+
+TEST_F(OptimizerStepErrorTest, ParametersOfAnotherDtypeOrShapeAreNamed) {
+  ParamStore other = Model({{"a", F32({1, 2}, {1, 2})},
+                            {"b", F32({3}, {1, 2, 3})},
+                            {"c", Leaf(Value(1))},
+                            {"d", F32({}, {1})}});
+  ExpectRefused(
+      absl::StatusCode::kInvalidArgument,
+      AllOf(HasSubstr("at .a: expected f32[2], found f32[1, 2]"),
+            HasSubstr("at .b: expected f64[3], found f32[3]"),
+            HasSubstr("at .c: expected static str, found static int"), Not(HasSubstr(".d"))),
+      &other, grads_);
+}
+
+TEST_F(OptimizerStepErrorTest, APackedGroupWhereItIsForOneThatIsNot) {
+  Packed packed = Packed::Create(params_, DType::kF32).value();
+  const Contents before = ContentsOf(packed.store().value());
+  EXPECT_THAT(adam_.Step(&packed, grads_, 0.1),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("expected a group that is not packed, found a packed one")));
+  EXPECT_EQ(ContentsOf(packed.store().value()), before);
+}
+
+TEST_F(OptimizerStepErrorTest, OpenBorrows) {
+  {
+    const MutableTensor borrow = params_.Mutate(".a").value();
+    EXPECT_THAT(adam_.Step(&params_, grads_, 0.1),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("cannot step")));
+  }
+  {
+    const MutableTensor borrow = grads_.Mutate(".a").value();
+    EXPECT_THAT(
+        adam_.Step(&params_, grads_, 0.1),
+        StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("cannot step with gradients")));
+  }
+  EXPECT_EQ(StepOf(adam_, ".a"), 0);
+  EXPECT_THAT(adam_.Step(&params_, grads_, 0.1), IsOk());
+}
+
+}  // namespace
+}  // namespace leafstore
