@@ -24,6 +24,7 @@
 #include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
 
 namespace leafstore {
 namespace {
@@ -162,12 +163,6 @@ void ForEachCase(const Check& check) {
     EXPECT_GT(ran, 0u) << "no cases in " << file.path;
   }
   EXPECT_FALSE(CaseFiles().empty());
-}
-
-Texts PathsOf(const ParamStore& store) {
-  Texts paths;
-  for (uint32_t place = 0; place < store.size(); ++place) paths.push_back(store.PathText(place));
-  return paths;
 }
 
 void ExpectGroups(const Case& c, const std::vector<ParamStore>& groups) {

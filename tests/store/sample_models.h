@@ -1,0 +1,104 @@
+// Models that tests of store/ flatten, and what they look at.
+#ifndef LEAFSTORE_TESTS_STORE_SAMPLE_MODELS_H_
+#define LEAFSTORE_TESTS_STORE_SAMPLE_MODELS_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "leafstore/store/flatten.h"
+#include "leafstore/store/param_store.h"
+
+#include "tests/store/sample_stores.h"
+
+namespace leafstore {
+
+inline Tree LinearOf(float first) {
+  return Tree::Struct("Linear")
+      .With("bias", Floats({first, first + 1}))
+      .With("weight", Tensor::FromValues<float>({2, 2}, {first, first, first, first}).value());
+}
+
+//   .activation          'gelu'
+//   .head.bias           f32[2], from 30 on
+//   .head.weight         f32[2, 2]
+//   .layers[0].bias      from 10 on
+//   .layers[0].weight
+//   .layers[1].bias      from 20 on
+//   .layers[1].weight
+//   .steps               12
+// and nodes without leaves: .empty, a dict, and .nothing. The type names are Mlp and Linear; head
+// has the tag "frozen".
+inline Tree SampleTree() {
+  return Tree::Struct("Mlp")
+      .With("activation", Value("gelu"))
+      .With("empty", Tree::Dict())
+      .With("head", LinearOf(30).Tag("frozen"))
+      .With("layers", Tree::List().Add(LinearOf(10)).Add(LinearOf(20)))
+      .With("nothing", Tree::None())
+      .With("steps", Value(12));
+}
+inline Flattened SampleModel() { return Flatten(SampleTree()).value(); }
+inline ParamStore SampleParams() { return SampleModel().params; }
+
+// .embedding, a struct with one tensor .embedding.table, and .output, which is the same node.
+inline ParamStore TiedParams() {
+  return Flatten(Tree::Struct()
+                     .With("embedding",
+                           Tree::Tied("table", Tree::Struct().With("table", Floats({1, 2, 3}))))
+                     .With("output", Tree::TiedTo("table"))
+                     .With("scale", Floats({4})))
+      .value()
+      .params;
+}
+
+inline std::vector<std::string> PathsOf(const ParamStore& store) {
+  std::vector<std::string> paths;
+  for (uint32_t place = 0; place < store.size(); ++place) paths.push_back(store.PathText(place));
+  return paths;
+}
+
+inline std::vector<uint64_t> GenerationsOf(const ParamStore& store) {
+  std::vector<uint64_t> generations;
+  for (const Leaf& leaf : store.leaves()) generations.push_back(leaf.generation());
+  return generations;
+}
+
+// Where the bytes of each leaf are; null for static ones.
+inline std::vector<const void*> AddressesOf(const ParamStore& store) {
+  std::vector<const void*> addresses;
+  for (const Leaf& leaf : store.leaves()) {
+    addresses.push_back(leaf.is_tensor() ? leaf.tensor().raw_data() : nullptr);
+  }
+  return addresses;
+}
+
+// All that can be seen of a store, to compare with later: "nothing changed".
+struct StoreState {
+  explicit StoreState(const ParamStore& store)
+      : layout(store.layout()),
+        slots(store.slots()),
+        leaves(store.leaves().begin(), store.leaves().end()),
+        generations(GenerationsOf(store)) {}
+
+  friend bool operator==(const StoreState&, const StoreState&) = default;
+
+  Layout layout;
+  SlotSet slots;
+  std::vector<Leaf> leaves;  // a leaf that is being written is copied: its bytes as they are
+  std::vector<uint64_t> generations;
+};
+
+inline Path PathFrom(absl::string_view text) { return Path::Parse(text).value(); }
+
+// A dictionary of paths that are told by their text.
+inline ParamStore StoreAt(std::vector<std::pair<std::string, Leaf>> entries) {
+  std::vector<std::pair<Path, Leaf>> by_path;
+  for (auto& [text, leaf] : entries) by_path.emplace_back(PathFrom(text), std::move(leaf));
+  return ParamStore::FromEntries(std::move(by_path)).value();
+}
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_STORE_SAMPLE_MODELS_H_
