@@ -1,0 +1,146 @@
+// The hand-written backward pass against finite differences, and the trainer's promises.
+#include "network.h"
+
+#include <cmath>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "data.h"
+#include "gtest/gtest.h"
+#include "model.h"
+#include "trainer.h"
+
+#include "leafstore/store/flatten.h"
+#include "leafstore/store/ops.h"
+
+namespace digits {
+namespace {
+
+using leafstore::Flattened;
+using leafstore::ParamStore;
+
+Dataset RandomBatch(int count, std::mt19937_64* random) {
+  Dataset data;
+  data.images.resize(count, kPixels);
+  for (Eigen::Index i = 0; i < data.images.size(); ++i) {
+    data.images.data()[i] = static_cast<float>((*random)() % 17) / 16;
+  }
+  for (int i = 0; i < count; ++i) data.labels.push_back(static_cast<int>((*random)() % kClasses));
+  return data;
+}
+
+struct Fixture {
+  explicit Fixture(uint64_t seed)
+      : random(seed),
+        flat(leafstore::Flatten(MakeModel(16, 2, &random).value()).value()),
+        network(Network::Create(flat.def, flat.params).value()),
+        gradients(leafstore::ZerosLike(flat.params).value()) {}
+
+  Network::Params View() const {
+    const ParamStore* const groups[] = {&flat.params};
+    return Network::View(groups, flat.def.leaf_count());
+  }
+  double MeanLoss(const Dataset& data) const { return network.Evaluate(View(), data).MeanLoss(); }
+
+  std::mt19937_64 random;
+  Flattened flat;
+  Network network;
+  ParamStore gradients;
+};
+
+TEST(NetworkTest, GradientsAreThoseOfFiniteDifferences) {
+  Fixture f(7);
+  const Dataset data = RandomBatch(12, &f.random);
+  ASSERT_TRUE(f.network.Train(f.View(), data, 1, &f.gradients).ok());
+  const float step = 5e-3f;
+  int compared = 0;
+  for (uint32_t place = 0; place < f.flat.params.size(); ++place) {
+    if (!f.flat.params.leaf(place).is_tensor()) continue;
+    const int64_t count = f.flat.params.leaf(place).tensor().element_count();
+    for (int sample = 0; sample < 6; ++sample) {
+      const auto i = static_cast<size_t>(f.random() % static_cast<uint64_t>(count));
+      const auto loss_at = [&](float offset) {
+        {
+          leafstore::MutableTensor open = f.flat.params.MutateAt(place).value();
+          open.data<float>().value()[i] += offset;
+        }
+        return f.MeanLoss(data);
+      };
+      const double up = loss_at(step);
+      const double down = loss_at(-2 * step);
+      loss_at(step);
+      const double expected = (up - down) / (2.0 * static_cast<double>(step));
+      const double found = f.gradients.leaf(place).tensor().data<float>().value()[i];
+      // A rectifier that switches between the two points makes the difference quotient inexact.
+      EXPECT_NEAR(found, expected, 2e-3 + 0.05 * std::abs(expected))
+          << f.flat.params.PathText(place) << "[" << i << "]";
+      ++compared;
+    }
+  }
+  EXPECT_EQ(compared, 6 * 13);
+}
+
+TEST(NetworkTest, ThreadsDoNotChangeABit) {
+  Fixture f(8);
+  const Dataset data = RandomBatch(31, &f.random);
+  ASSERT_TRUE(f.network.Train(f.View(), data, 1, &f.gradients).ok());
+  ParamStore others = leafstore::ZerosLike(f.flat.params).value();
+  for (const int threads : {2, 3, 7}) {
+    ASSERT_TRUE(f.network.Train(f.View(), data, threads, &others).ok());
+    for (uint32_t place = 0; place < others.size(); ++place) {
+      EXPECT_EQ(others.leaf(place), f.gradients.leaf(place)) << threads << " threads";
+    }
+  }
+}
+
+TEST(ModelTest, TheTiedWeightIsOneLeafOwnedByTheEmbedding) {
+  Fixture f(9);
+  EXPECT_NE(f.flat.params.Find(".embed.weight"), nullptr);
+  EXPECT_EQ(f.flat.params.Find(".reconstruct.weight"), f.flat.params.Find(".embed.weight"));
+  const leafstore::NodeId alias = f.flat.def.Find(".reconstruct.weight").value();
+  EXPECT_EQ(f.flat.def.kind(alias), leafstore::NodeKind::kAlias);
+}
+
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest() : data_(LoadDigits(LEAFSTORE_DIGITS_DATA).value()) { settings_.epochs = 4; }
+
+  Split data_;
+  Settings settings_;
+};
+
+TEST_F(TrainerTest, AFifthIsHeldOut) {
+  EXPECT_EQ(data_.train.size() + data_.test.size(), 1797);
+  EXPECT_EQ(data_.test.size(), 1797 / 5);
+}
+
+TEST_F(TrainerTest, TheEmbeddingIsFrozenForHalfOfTheEpochs) {
+  Trainer trainer = Trainer::Start(settings_, &data_).value();
+  for (int epoch = 0; epoch < 4; ++epoch) {
+    ASSERT_TRUE(trainer.RunEpoch(2).ok());
+    EXPECT_EQ(trainer.labels().SlotsOf(0).size(), epoch < 2 ? 2u : 0u) << "epoch " << epoch;
+  }
+}
+
+TEST_F(TrainerTest, SettingsOtherThanTheRunsAreRefused) {
+  Trainer trainer = Trainer::Start(settings_, &data_).value();
+  ASSERT_TRUE(trainer.RunEpoch(2).ok());
+  const std::string path = testing::TempDir() + "/settings.leaf";
+  ASSERT_TRUE(trainer.Save(path, trainer.Test()).ok());
+  Settings others = settings_;
+  others.epochs = 5;
+  const absl::Status status = Trainer::Resume(others, &data_, path).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(status.message().find("expected a run of 5 epochs"), absl::string_view::npos) << status;
+}
+
+TEST(LoadDigitsTest, NamesTheFileThatIsNotThere) {
+  const absl::Status status = LoadDigits("/no/such/digits.csv.gz").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.message().find("/no/such/digits.csv.gz"), absl::string_view::npos) << status;
+}
+
+}  // namespace
+}  // namespace digits
