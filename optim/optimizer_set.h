@@ -29,6 +29,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -50,8 +51,7 @@ using RuleMap = std::map<std::string, Rule>;
 class OptimizerSet {
  public:
   // error InvalidArgument: as CheckRule and Optimizer::Create; not as many groups as labels, one
-  // that
-  //       is not what the labels say, or null where there is a rule.
+  //       that is not what the labels say, or null where there is a rule.
   // error NotFound: a rule has the name of no group; with near names.
   // error FailedPrecondition, ResourceExhausted: as Optimizer::Create. O(bytes).
   static absl::StatusOr<OptimizerSet> Create(RuleMap rules, const Labels& labels,
@@ -86,7 +86,7 @@ class OptimizerSet {
   // that no optimizer here has state of: what an earlier Repartition handed back, or the state() of
   // another set. Returns the state of leaves that are in no group with a rule now, named as state()
   // names it.
-  // Errors as Create (but a rule without a group rests), and as Optimizer::Rebind.
+  // Errors as Create (but a rule without a group is no error: it rests), and as Optimizer::Rebind.
   // O(leaves); packed: O(bytes).
   absl::StatusOr<std::vector<NamedStore>> Repartition(const Labels& labels,
                                                       absl::Span<const GroupRef> groups,

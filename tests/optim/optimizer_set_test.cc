@@ -1,7 +1,13 @@
 #include "leafstore/optim/optimizer_set.h"
 
+#include <utility>
+
+#include "leafstore/optim/clip.h"
 #include "leafstore/store/labels.h"
+#include "leafstore/store/merge.h"
+#include "leafstore/store/ops.h"
 #include "leafstore/store/pack.h"
+#include "leafstore/store/partition.h"
 
 #include "tests/optim/optim_testing.h"
 
@@ -194,6 +200,37 @@ TEST_F(OptimizerSetTest, RepartitionKeepsStateFreezesAndThaws) {
   // And back again, with what was handed back.
   ASSERT_THAT(set_.Repartition(labels_, Groups(), left), IsOk());
   EXPECT_EQ(ContentsOf(set_.state()), before);
+}
+
+// The way that a user goes: filters, a plan, labels of it, groups by moving, one norm for all.
+TEST_F(OptimizerSetTest, ServesTheGroupsOfAPlan) {
+  const auto plan_of = [&](const char* frozen) {
+    return PartitionPlan::Compile(model_, {Glob("a"), Glob(frozen)}).value();
+  };
+  const auto labels_of = [&](const PartitionPlan& plan) {
+    return Labels::Create(model_.layout(), plan, {"bias", "frozen", "rest"}).value();
+  };
+  const PartitionPlan plan = plan_of("c");
+  auto [bias, frozen, rest] = plan.Split<3>(model_).value();
+  const std::vector<GroupRef> groups = {&bias, &frozen, &rest};
+  OptimizerSet set = OptimizerSet::Create(rules_, labels_of(plan), groups).value();
+  EXPECT_EQ(set.labels(), labels_) << "the same groups as by hand";
+  const ParamStore grads = RandomLike(model_, 1);
+  const double scale = ClipScale(GlobalNorm(grads).value(), 1.0).value();
+  ASSERT_THAT(set.Step(groups, grads, {0.1, scale}), IsOk());
+  ASSERT_THAT(set_.Step(Groups(), grads, {0.1, scale}), IsOk());
+  EXPECT_EQ(ContentsOf(rest), ContentsOf(rest_));
+
+  ParamStore all = Merge(std::move(bias), std::move(frozen), std::move(rest)).value();
+  const PartitionPlan next = plan_of("d");
+  auto again = next.Split<3>(std::move(all)).value();
+  bias = std::move(again[0]);
+  frozen = std::move(again[1]);
+  rest = std::move(again[2]);
+  ASSERT_THAT(set.Repartition(labels_of(next), groups), IsOk());
+  ASSERT_THAT(set.Step(groups, grads, 0.1), IsOk());
+  EXPECT_EQ(StepOf(*set.Find("rest"), ".b"), 2);
+  EXPECT_EQ(StepOf(*set.Find("rest"), ".c"), 1);
 }
 
 TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {

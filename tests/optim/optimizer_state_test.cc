@@ -3,6 +3,7 @@
 #include "leafstore/optim/optimizer_state.h"
 
 #include "leafstore/optim/optimizer.h"
+#include "leafstore/store/partition.h"
 
 #include "tests/optim/optim_testing.h"
 
@@ -46,6 +47,17 @@ TEST(OptimizerStateTest, BeginsWithZerosInTheLayoutSlotsDtypesAndShapesOfTheGrou
   EXPECT_EQ(*StoreOf(state, "exp_avg").Find(".e_double"), F64({3, 5}, std::vector<double>(15)));
   EXPECT_EQ(*StoreOf(state, "exp_avg_sq").Find(".a_scalar"), F32({}, {0}));
   EXPECT_EQ(*StoreOf(state, "step").Find(".a_scalar"), Leaf(Value(0)));
+}
+
+TEST(OptimizerStateTest, APlanForTheParametersSplitsTheMoments) {
+  ParamStore params = MixedModel(1);
+  Optimizer adam = Optimizer::Create(Adam{}, params).value();
+  ASSERT_THAT(adam.Step(&params, MixedModel(2), 0.1), IsOk());
+  const PartitionPlan plan = PartitionPlan::Compile(params, {Glob("*_name"), Glob("e_*")}).value();
+  const std::vector<NamedStore> state = adam.state();
+  const auto groups = plan.Split(StoreOf(state, "exp_avg"));
+  ASSERT_THAT(groups, IsOk());
+  EXPECT_EQ(*(*groups)[1].Find(".e_double"), *StoreOf(state, "exp_avg").Find(".e_double"));
 }
 
 TEST(OptimizerStateTest, HasWhatTheRuleSays) {
