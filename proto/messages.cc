@@ -24,11 +24,12 @@ absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
         what, ": expected at most ", kMost, " bytes (a protobuf message's limit), found ", size));
   }
   std::string bytes(size, '\0');
-  auto* begin = reinterpret_cast<uint8_t*>(bytes.data());
-  google::protobuf::io::ArrayOutputStream array(begin, static_cast<int>(size));
-  google::protobuf::io::CodedOutputStream out(&array);
-  out.SetSerializationDeterministic(true);
-  message.SerializeWithCachedSizes(&out);
+  google::protobuf::io::ArrayOutputStream array(bytes.data(), static_cast<int>(size));
+  {
+    google::protobuf::io::CodedOutputStream out(&array);
+    out.SetSerializationDeterministic(true);
+    message.SerializeWithCachedSizes(&out);
+  }  // which writes what it still holds
   return bytes;
 }
 

@@ -1,0 +1,114 @@
+#include "leafstore/checkpoint/file_system.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/checkpoint/forge.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class FileSystemTest : public testing::Test {
+ protected:
+  FileSystem& files_ = FileSystem::Posix();
+  TempDir dir_;
+};
+
+TEST_F(FileSystemTest, WhatIsWrittenIsRead) {
+  const std::string path = dir_.File("a");
+  auto file = files_.Create(path).value();
+  ASSERT_THAT(file->WriteAt(3, BytesOf("def")), IsOk());
+  ASSERT_THAT(file->WriteAt(0, BytesOf("ab")), IsOk());
+  ASSERT_THAT(file->Sync(), IsOk());
+  ASSERT_THAT(file->Close(), IsOk());
+  EXPECT_EQ(ReadFile(path), std::string("ab\0def", 6));
+
+  const auto reading = files_.Open(path).value();
+  EXPECT_EQ(reading->size(), 6);
+  std::array<std::byte, 3> out;
+  ASSERT_THAT(reading->ReadAt(3, absl::MakeSpan(out)), IsOk());
+  EXPECT_EQ(std::memcmp(out.data(), "def", 3), 0);
+  EXPECT_THAT(reading->ReadAt(4, absl::MakeSpan(out)),
+              StatusIs(StatusCode::kDataLoss,
+                       AllOf(HasSubstr(path), HasSubstr("expected 1 more bytes at byte 6"))));
+}
+
+TEST_F(FileSystemTest, AMappingOutlivesTheFileAndItsName) {
+  const std::string path = dir_.File("a");
+  WriteFile(path, "hello");
+  Buffer map;
+  {
+    const auto file = files_.Open(path).value();
+    map = file->Map().value();
+  }
+  ASSERT_THAT(files_.Remove(path), IsOk());
+  EXPECT_EQ(std::memcmp(map.data(), "hello", 5), 0);
+  WriteFile(path, "");
+  EXPECT_EQ(files_.Open(path).value()->Map().value().size(), 0);
+}
+
+TEST_F(FileSystemTest, CreateRefusesWhatIsThere) {
+  WriteFile(dir_.File("a"), "old");
+  EXPECT_THAT(files_.Create(dir_.File("a")),
+              StatusIs(StatusCode::kAlreadyExists, HasSubstr(dir_.File("a"))));
+  EXPECT_EQ(ReadFile(dir_.File("a")), "old");
+}
+
+TEST_F(FileSystemTest, RenameReplaces) {
+  WriteFile(dir_.File("a"), "new");
+  WriteFile(dir_.File("b"), "old");
+  ASSERT_THAT(files_.Rename(dir_.File("a"), dir_.File("b")), IsOk());
+  EXPECT_THAT(files_.List(dir_.path()).value(), ElementsAre("b"));
+  EXPECT_EQ(ReadFile(dir_.File("b")), "new");
+  EXPECT_THAT(files_.SyncDirectory(dir_.path()), IsOk());
+}
+
+TEST_F(FileSystemTest, ErrorsNameThePath) {
+  const std::string none = dir_.File("none");
+  EXPECT_THAT(files_.Open(none), StatusIs(StatusCode::kNotFound, HasSubstr(none)));
+  EXPECT_THAT(files_.Remove(none), StatusIs(StatusCode::kNotFound, HasSubstr(none)));
+  EXPECT_THAT(files_.List(none), StatusIs(StatusCode::kNotFound, HasSubstr(none)));
+  EXPECT_THAT(files_.SyncDirectory(none), StatusIs(StatusCode::kNotFound, HasSubstr(none)));
+  EXPECT_THAT(files_.Rename(none, dir_.File("b")),
+              StatusIs(StatusCode::kNotFound, AllOf(HasSubstr(none), HasSubstr(dir_.File("b")))));
+  EXPECT_THAT(files_.Create(none + "/a"), StatusIs(StatusCode::kNotFound, HasSubstr(none)));
+  WriteFile(dir_.File("file"), "");
+  EXPECT_THAT(files_.Create(dir_.File("file/a")),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("file/a")));
+  EXPECT_THAT(files_.List(dir_.File("file")),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("file")));
+}
+
+TEST_F(FileSystemTest, OnlyRegularFilesAreOpened) {
+  EXPECT_THAT(files_.Open(dir_.path()),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular file")));
+  ASSERT_EQ(mkfifo(dir_.File("pipe").c_str(), 0600), 0);
+  EXPECT_THAT(files_.Open(dir_.File("pipe")),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular file")))
+      << "and does not wait for a writer";
+}
+
+TEST_F(FileSystemTest, TheDirectoryOfAFile) {
+  EXPECT_EQ(DirectoryOf("a.leaf"), ".");
+  EXPECT_EQ(DirectoryOf("run/a.leaf"), "run");
+  EXPECT_EQ(DirectoryOf("/a.leaf"), "/");
+  EXPECT_EQ(DirectoryOf("/run/x/a.leaf"), "/run/x");
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,184 @@
+#include "leafstore/proto/manifest_codec.h"
+
+#include <string>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/proto/manifest.pb.h"
+
+#include "tests/checkpoint/models.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+ManifestItem EveryKindItem(const std::string& name) {
+  const ParamStore store = EveryKindStore();
+  ManifestItem item;
+  item.name = name;
+  item.layout = store.layout();
+  item.slots = store.slots();
+  item.leaves = LeafColumns::Of(store.leaves());
+  item.segments.offsets = {64, 128, 0};
+  item.segments.checksums = {1, 2, 3};
+  item.metadata = {{"a", "1"}, {"b", "2"}};
+  item.labels = Labels::Create(store.layout(),
+                               std::vector<uint32_t>{0, 0, 1, 1, Labels::kNoGroup, 1}, {"x", "y"})
+                    .value();
+  return item;
+}
+
+Manifest TwoItems() {
+  Manifest manifest;
+  manifest.items.push_back(EveryKindItem("one"));
+  manifest.items.push_back(EveryKindItem("two"));
+  manifest.metadata = {{"run", "7"}};
+  return manifest;
+}
+
+template <typename Change>
+absl::StatusOr<Manifest> Changed(Change change) {
+  proto::Manifest message;
+  EXPECT_TRUE(message.ParseFromString(EncodeManifest(TwoItems()).value()));
+  change(&message);
+  return DecodeManifest(message.SerializeAsString());
+}
+
+auto IsDataLoss(const std::string& words) {
+  return StatusIs(StatusCode::kDataLoss, HasSubstr(words));
+}
+
+TEST(ManifestCodecTest, AllOfItComesBack) {
+  const std::string bytes = EncodeManifest(TwoItems()).value();
+  const Manifest manifest = DecodeManifest(bytes).value();
+  ASSERT_EQ(manifest.items.size(), 2u);
+  EXPECT_EQ(manifest.metadata, TwoItems().metadata);
+  const ManifestItem& item = manifest.items[1];
+  EXPECT_EQ(item.name, "two");
+  EXPECT_TRUE(item.layout == EveryKindStore().layout());
+  EXPECT_THAT(item.segments.offsets, ElementsAre(64, 128, 0));
+  EXPECT_THAT(item.segments.checksums, ElementsAre(1, 2, 3));
+  EXPECT_EQ(item.stored_size(0), 24);
+  EXPECT_EQ(item.metadata, TwoItems().items[1].metadata);
+  EXPECT_TRUE(item.labels == TwoItems().items[1].labels);
+  EXPECT_EQ(EncodeManifest(manifest).value(), bytes);
+}
+
+TEST(ManifestCodecTest, NothingIsAManifest) {
+  EXPECT_EQ(EncodeManifest({}).value(), "");
+  EXPECT_TRUE(DecodeManifest("").value().items.empty());
+}
+
+TEST(ManifestCodecTest, AStructureIsThereOnce) {
+  proto::Manifest message;
+  ASSERT_TRUE(message.ParseFromString(EncodeManifest(TwoItems()).value()));
+  EXPECT_EQ(message.treedefs_size(), 1);
+  EXPECT_EQ(message.items(0).treedef(), 1u);
+  EXPECT_EQ(message.items(1).treedef(), 1u);
+}
+
+TEST(ManifestCodecTest, DefaultColumnsAreLeftOut) {
+  proto::Manifest message;
+  ASSERT_TRUE(message.ParseFromString(EncodeManifest(TwoItems()).value()));
+  const proto::Item& item = message.items(0);
+  EXPECT_TRUE(item.leaves().presence().empty());
+  EXPECT_TRUE(item.segments().codecs().empty());
+  EXPECT_EQ(item.segments().stored_sizes_size(), 0);
+  EXPECT_EQ(item.segments().bases_size(), 0);
+}
+
+TEST(ManifestCodecTest, CodecsSizesAndBasesComeBackWhereTheyAreNotDefault) {
+  Manifest manifest = TwoItems();
+  manifest.items[0].segments.codecs = {0, 7, 0};
+  manifest.items[0].segments.stored_sizes = {24, 3, 0};
+  manifest.items[0].segments.bases = {0, 0, 5};
+  const Manifest found = DecodeManifest(EncodeManifest(manifest).value()).value();
+  EXPECT_EQ(found.items[0].segments.codec(1), 7);
+  EXPECT_EQ(found.items[0].stored_size(1), 3);
+  EXPECT_EQ(found.items[0].segments.base(2), 5u);
+}
+
+TEST(ManifestCodecTest, NamesOfItems) {
+  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(1)->set_name("one"); }),
+              IsDataLoss("items of different names, found two called 'one'"));
+  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(1)->set_name(""); }),
+              IsDataLoss("an item's name"));
+  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(1)->set_name("\xff"); }),
+              IsDataLoss("an item's name in UTF-8"));
+}
+
+TEST(ManifestCodecTest, StructuresOfItems) {
+  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(0)->set_treedef(2); }),
+              IsDataLoss("item 'one', treedef: expected at most 1, found 2"));
+  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(0)->mutable_paths(); }),
+              IsDataLoss("item 'one': expected a treedef or paths, found both"));
+  EXPECT_THAT(Changed([](auto* m) { *m->add_treedefs() = m->treedefs(0); }),
+              IsDataLoss("each structure once, found one twice"));
+  EXPECT_THAT(Changed([](auto* m) {
+                auto* unused = m->add_treedefs();
+                unused->set_kinds("\2");
+              }),
+              IsDataLoss("1 structures, all in use, found 2"));
+  EXPECT_THAT(Changed([](auto* m) { m->mutable_treedefs(0)->set_kinds("\1"); }),
+              IsDataLoss("treedef"));
+}
+
+TEST(ManifestCodecTest, ColumnsOfSegments) {
+  const auto with = [](auto change) {
+    return Changed([&](auto* m) { change(m->mutable_items(1)->mutable_segments()); });
+  };
+  EXPECT_THAT(with([](auto* s) { s->mutable_offsets()->RemoveLast(); }),
+              IsDataLoss("item 'two', column offsets: expected 3 entries, one a tensor, found 2"));
+  EXPECT_THAT(with([](auto* s) { s->clear_offsets(); }), IsDataLoss("column offsets"));
+  EXPECT_THAT(with([](auto* s) { s->add_checksums(1); }), IsDataLoss("column checksums"));
+  EXPECT_THAT(with([](auto* s) { s->set_codecs("\1"); }), IsDataLoss("column codecs"));
+  EXPECT_THAT(with([](auto* s) { s->add_stored_sizes(1); }), IsDataLoss("column stored_sizes"));
+  EXPECT_THAT(with([](auto* s) { s->add_bases(1); }), IsDataLoss("column bases"));
+  EXPECT_THAT(with([](auto* s) { s->set_offsets(0, uint64_t{1} << 58); }),
+              IsDataLoss("positions below 2^63, found 288230376151711744 times 64"));
+  EXPECT_THAT(with([](auto* s) {
+                for (int i = 0; i < 3; ++i) s->add_stored_sizes(~uint64_t{0});
+              }),
+              IsDataLoss("sizes below 2^63"));
+}
+
+TEST(ManifestCodecTest, MetadataThatCannotBe) {
+  const auto with = [](auto change) {
+    return Changed([&](auto* m) { change(m->mutable_items(0)->mutable_metadata()); });
+  };
+  EXPECT_THAT(with([](auto* m) { *m->mutable_keys()->mutable_bytes() = "ba"; }),
+              IsDataLoss("item 'one', metadata: expected a key after 'b', found 'a'"));
+  EXPECT_THAT(with([](auto* m) { *m->mutable_keys()->mutable_bytes() = "aa"; }),
+              IsDataLoss("a key after 'a'"));
+  EXPECT_THAT(with([](auto* m) { m->clear_values(); }), IsDataLoss("expected 2 values, as keys"));
+  EXPECT_THAT(with([](auto* m) { *m->mutable_values()->mutable_bytes() = "\xff\xff"; }),
+              IsDataLoss("metadata in UTF-8"));
+}
+
+TEST(ManifestCodecTest, LabelsThatCannotBe) {
+  const auto with = [](auto change) {
+    return Changed([&](auto* m) { change(m->mutable_items(0)->mutable_labels()); });
+  };
+  EXPECT_THAT(with([](auto* l) { l->set_groups(0, 9); }), IsDataLoss("item 'one', labels: "));
+  EXPECT_THAT(with([](auto* l) { l->mutable_groups()->RemoveLast(); }), IsDataLoss("labels: "));
+  EXPECT_THAT(with([](auto* l) { *l->mutable_names()->mutable_bytes() = "xx"; }),
+              IsDataLoss("labels: "));
+}
+
+TEST(ManifestCodecTest, WhatUsersGiveIsChecked) {
+  EXPECT_THAT(CheckItemName("params"), IsOk());
+  EXPECT_THAT(CheckItemName(""), StatusIs(StatusCode::kInvalidArgument, HasSubstr("found ''")));
+  EXPECT_THAT(CheckMetadata({{"\xff", "v"}}),
+              StatusIs(StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("metadata in UTF-8"), HasSubstr("a key"))));
+}
+
+}  // namespace
+}  // namespace leafstore
