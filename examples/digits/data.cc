@@ -100,8 +100,9 @@ Dataset ShiftedBatch(const Dataset& data, const std::vector<int>& rows, std::mt1
   batch.images.setZero(static_cast<Eigen::Index>(rows.size()), kPixels);
   for (size_t i = 0; i < rows.size(); ++i) {
     const uint64_t bits = (*random)();
-    const int dx = static_cast<int>(bits % 3) - 1;
-    const int dy = static_cast<int>(bits / 3 % 3) - 1;
+    const bool moved = bits / 9 % 2 == 0;
+    const int dx = moved ? static_cast<int>(bits % 3) - 1 : 0;
+    const int dy = moved ? static_cast<int>(bits / 3 % 3) - 1 : 0;
     for (int y = 0; y < kSide; ++y) {
       for (int x = 0; x < kSide; ++x) {
         if (y + dy < 0 || y + dy >= kSide || x + dx < 0 || x + dx >= kSide) continue;

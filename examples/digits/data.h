@@ -31,7 +31,7 @@ struct Split {
 // error NotFound, InvalidArgument: with the line, what was expected and found.
 absl::StatusOr<Split> LoadDigits(const std::string& path);
 
-// The images of `rows`, each moved by up to one pixel in x and y.
+// The images of `rows`, half of them moved by up to one pixel in x and y.
 Dataset ShiftedBatch(const Dataset& data, const std::vector<int>& rows, std::mt19937_64* random);
 
 }  // namespace digits

@@ -35,7 +35,7 @@ constexpr char kExamples[] = R"(
 Examples:
   digits --checkpoint-dir run                    train, with run/epoch-0001.leaf and so on
   digits --checkpoint-dir run --resume           go on where the newest of them ends
-  leafstore inspect run/epoch-0040.leaf --stats  look at what was learnt)";
+  leafstore inspect run/epoch-0060.leaf --stats  look at what was learnt)";
 
 absl::Status IoError(const fs::path& path, const std::error_code& error) {
   return absl::ErrnoToStatus(error.value(), path.string());

@@ -31,13 +31,13 @@ namespace digits {
 
 // What a run is; the same settings give the same run.
 struct Settings {
-  int64_t epochs = 40;
+  int64_t epochs = 60;
   int64_t seed = 1;
-  int64_t hidden = 96;
-  int64_t blocks = 2;
+  int64_t hidden = 128;
+  int64_t blocks = 3;
   int64_t batch_size = 32;
-  double learning_rate = 3e-3;
-  double weight_decay = 0.05;
+  double learning_rate = 2e-3;
+  double weight_decay = 0.1;
   double max_gradient_norm = 1.0;
   LEAFSTORE_FIELDS(epochs, seed, hidden, blocks, batch_size, learning_rate, weight_decay,
                    max_gradient_norm)
