@@ -75,6 +75,10 @@ class TreeDefDecoder {
 
   absl::StatusOr<TreeDef> Decode() {
     LEAFSTORE_ASSIGN_OR_RETURN(strings_, DecodeStrings(in_.strings(), "treedef, column strings"));
+    // As many as there are bytes for, whatever they turn out to say.
+    builder_.Reserve(static_cast<uint32_t>(in_.kinds().size()),
+                     static_cast<uint32_t>(strings_.size()),
+                     static_cast<uint32_t>(in_.strings().bytes().size()));
     for (const char kind : in_.kinds()) {
       LEAFSTORE_RETURN_IF_ERROR(AddNode(static_cast<uint8_t>(kind)));
     }
@@ -161,14 +165,25 @@ class TreeDefDecoder {
       case Keys::kItems: {
         uint32_t id = 0;
         if (!keys_.Next(&id)) return keys_.Short();
-        absl::string_view name;
-        LEAFSTORE_RETURN_IF_ERROR(String(id, "keys", &name));
-        builder_.SetKey(open_.back().keys == Keys::kItems ? KeyRef::Item(name)
-                                                          : KeyRef::Attribute(name));
+        LEAFSTORE_RETURN_IF_ERROR(SetStringKey(
+            open_.back().keys == Keys::kItems ? KeyKind::kItem : KeyKind::kAttribute, id));
         break;
       }
     }
     --open_.back().children_left;
+    return absl::OkStatus();
+  }
+
+  // A string that the builder has already has the same number there, unless the table is not in order
+  // of first use, which CheckStrings finds.
+  absl::Status SetStringKey(KeyKind kind, uint32_t id) {
+    if (id < builder_.string_count()) {
+      builder_.SetKey(kind, id);
+      return absl::OkStatus();
+    }
+    absl::string_view name;
+    LEAFSTORE_RETURN_IF_ERROR(String(id, "keys", &name));
+    builder_.SetKey(KeyRef{kind, name, 0});
     return absl::OkStatus();
   }
 

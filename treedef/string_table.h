@@ -46,6 +46,13 @@ class StringTable {
     return id;
   }
 
+  // Makes room for this many strings of this many bytes in all.
+  void Reserve(size_t strings, size_t string_bytes) {
+    columns_->strings.reserve(string_bytes);
+    columns_->string_begins.reserve(strings + 1);
+    while ((strings + 1) * 4 > slots_.size() * 3) Grow();
+  }
+
   // Bytes of all strings.
   size_t bytes() const { return columns_->strings.size(); }
 

@@ -30,9 +30,33 @@ TreeDefBuilder& TreeDefBuilder::operator=(TreeDefBuilder&&) noexcept = default;
 
 void TreeDefBuilder::SetKey(const KeyRef& key) {
   if (!status_.ok()) return;
-  key_ = key;
+  key_ = {key.kind, {}, key.index};
   key_name_.assign(key.name.data(), key.name.size());
+  key_string_ = TreeDef::kNoString;
   has_key_ = true;
+}
+
+void TreeDefBuilder::SetKey(KeyKind kind, uint32_t string) {
+  if (!status_.ok()) return;
+  if (kind == KeyKind::kIndex || string >= string_count()) {
+    FailAtNext(absl::StrCat("expected the number of one of ", string_count(), " strings, found ",
+                            kind == KeyKind::kIndex ? "that of an index" : absl::StrCat(string)));
+    return;
+  }
+  key_ = {kind, {}, 0};
+  key_string_ = string;
+  has_key_ = true;
+}
+
+void TreeDefBuilder::Reserve(uint32_t nodes, uint32_t strings, uint32_t string_bytes) {
+  TreeDefColumns& c = columns();
+  for (std::vector<uint32_t>* column :
+       {&c.keys, &c.parents, &c.ends, &c.child_counts, &c.aux, &c.leaf_begins}) {
+    column->reserve(size_t{nodes} + 1);
+  }
+  c.kinds.reserve(nodes);
+  c.leaf_nodes.reserve(nodes);
+  strings_->Reserve(strings, string_bytes);
 }
 
 void TreeDefBuilder::Open(NodeKind container, absl::string_view type_name) {
@@ -190,7 +214,7 @@ bool TreeDefBuilder::StoreAttribute(uint32_t* stored) {
         open_.back(),
         absl::StrCat("expected an attribute for a child of a struct, found ", KeyFound()));
   }
-  return CheckGrows() && StoreString(key_name_, "an attribute", open_.back(), stored);
+  return CheckGrows() && StoreKeyString("an attribute", stored);
 }
 
 bool TreeDefBuilder::StoreItem(uint32_t* stored) {
@@ -204,7 +228,7 @@ bool TreeDefBuilder::StoreItem(uint32_t* stored) {
                                              "dict, found ",
                                              KeyFound()));
   }
-  return CheckGrows() && StoreString(key_name_, "an item", open_.back(), stored);
+  return CheckGrows() && StoreKeyString("an item", stored);
 }
 
 bool TreeDefBuilder::StoreInt(uint32_t* stored) {
@@ -225,7 +249,7 @@ bool TreeDefBuilder::StoreInt(uint32_t* stored) {
 bool TreeDefBuilder::CheckGrows() {
   if (last_child_ == kNoNode) return true;
   const KeyRef last = KeyOf(columns(), last_child_);
-  const KeyRef next{key_.kind, key_name_, key_.index};
+  const KeyRef next = NextKey();
   if (last < next) return true;
   std::string expected;
   internal::AppendKeyForMessage(last, &expected);
@@ -246,6 +270,12 @@ bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what,
                      limits_.string_bytes, " bytes of keys, type names and tags, found more")));
   }
   *id = strings_->Add(text);
+  return true;
+}
+
+bool TreeDefBuilder::StoreKeyString(absl::string_view what, uint32_t* id) {
+  if (key_string_ == TreeDef::kNoString) return StoreString(key_name_, what, open_.back(), id);
+  *id = key_string_;
   return true;
 }
 
@@ -279,8 +309,8 @@ std::string TreeDefBuilder::NextPathForMessage() const {
   std::string path = container == kRootNode ? "" : internal::PathForMessage(c, container);
   if (kind != NodeKind::kStruct && kind != NodeKind::kDict) {
     absl::StrAppend(&path, "[", c.child_counts[container], "]");
-  } else if (has_key_ && IsValidUtf8(key_name_)) {
-    internal::AppendKeyForMessage({key_.kind, key_name_, key_.index}, &path);
+  } else if (has_key_ && NextKey().IsValid()) {
+    internal::AppendKeyForMessage(NextKey(), &path);
   } else {
     return internal::PathForMessage(c, container);
   }
@@ -297,12 +327,20 @@ bool TreeDefBuilder::Fail(absl::Status status) {
   return false;
 }
 
+KeyRef TreeDefBuilder::NextKey() const {
+  const bool by_number = key_string_ != TreeDef::kNoString;
+  return {key_.kind,
+          by_number ? internal::StringOf(rep_->columns, key_string_) : absl::string_view(key_name_),
+          key_.index};
+}
+
 std::string TreeDefBuilder::KeyFound() const {
   if (!has_key_) return "no key";
-  if (!IsValidUtf8(key_name_))
+  if (!NextKey().IsValid()) {
     return absl::StrCat("a key that is not UTF-8: ", NameForMessage(key_name_));
+  }
   std::string text;
-  internal::AppendKeyForMessage({key_.kind, key_name_, key_.index}, &text);
+  internal::AppendKeyForMessage(NextKey(), &text);
   const char* kind = key_.kind == KeyKind::kAttribute ? "attribute "
                      : key_.kind == KeyKind::kItem    ? "item "
                                                       : "index ";

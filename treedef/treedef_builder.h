@@ -55,6 +55,17 @@ class TreeDefBuilder {
 
   // The key of the next node. Copied.
   void SetKey(const KeyRef& key);
+  // The same by the number of a string that was told before (TreeDef::string), for those who have
+  // numbered strings: nothing is hashed or copied. An attribute or item. error InvalidArgument: there
+  // is no such string yet.
+  void SetKey(KeyKind kind, uint32_t string);
+  // How many different strings were told: keys, type names and tags of complete nodes.
+  uint32_t string_count() const {
+    return static_cast<uint32_t>(rep_->columns.string_begins.size() - 1);
+  }
+
+  // Makes room. For those who have as many nodes and strings before them; asks for memory at once.
+  void Reserve(uint32_t nodes, uint32_t strings, uint32_t string_bytes);
 
   // Begin a container (struct and custom may have a type name, a custom must); the nodes up to
   // Close are in it.
@@ -94,6 +105,7 @@ class TreeDefBuilder {
   bool CheckGrows();
   // The string's number; false after an error, naming `what` the string is and `node`.
   bool StoreString(absl::string_view text, absl::string_view what, NodeId node, uint32_t* id);
+  bool StoreKeyString(absl::string_view what, uint32_t* id);
   // Gives the tags of the node made last to it.
   bool StoreTags();
 
@@ -101,6 +113,8 @@ class TreeDefBuilder {
   bool FailAtNext(absl::string_view what);
   bool FailAt(NodeId node, absl::string_view what);
   bool Fail(absl::Status status);
+  // The key that was set. Valid until a string is added.
+  KeyRef NextKey() const;
   // "attribute .a", "no key": the key that was set.
   std::string KeyFound() const;
 
@@ -111,8 +125,9 @@ class TreeDefBuilder {
   std::unique_ptr<internal::StringTable> strings_;
   std::vector<NodeId> open_;
   NodeId last_child_ = kNoNode;  // of the innermost open container
-  KeyRef key_;                   // its name is in key_name_
+  KeyRef key_;                   // without its name, which is key_name_, or
   std::string key_name_;
+  uint32_t key_string_ = TreeDef::kNoString;  // the string of this number
   bool has_key_ = false;
   std::vector<std::string> tags_;  // of the node made last
   absl::Status status_;

@@ -67,6 +67,56 @@ TEST(TreeDefBuilderTest, TheLastKeySetCounts) {
   EXPECT_EQ(def.string_count(), 2u);
 }
 
+TEST(TreeDefBuilderTest, AKeyMayBeToldByTheNumberOfAStringThatWasToldBefore) {
+  const auto build = [](bool by_number) {
+    TreeDefBuilder builder;
+    builder.Reserve(7, 2, 3);
+    builder.Open(NodeKind::kList);
+    for (int i = 0; i < 2; ++i) {
+      builder.Open(NodeKind::kDict);
+      if (i == 1 && by_number) {
+        EXPECT_EQ(builder.string_count(), 2u);
+        builder.SetKey(KeyKind::kItem, 0);
+      } else {
+        builder.SetKey(KeyRef::Item("a"));
+      }
+      builder.Leaf();
+      if (i == 1 && by_number) {
+        builder.SetKey(KeyKind::kItem, 1);
+      } else {
+        builder.SetKey(KeyRef::Item("bc"));
+      }
+      builder.Leaf();
+      builder.Close();
+    }
+    builder.Close();
+    return std::move(builder).Build().value();
+  };
+  EXPECT_TRUE(build(true) == build(false));
+}
+
+TEST(TreeDefBuilderTest, AKeyToldByNumberIsCheckedAsOthersAre) {
+  const auto build = [](KeyKind kind, uint32_t string) {
+    TreeDefBuilder builder;
+    builder.Open(NodeKind::kDict);
+    builder.SetKey(KeyRef::Item("b"));
+    builder.Leaf();
+    builder.SetKey(kind, string);
+    builder.Leaf();
+    builder.Close();
+    return std::move(builder).Build();
+  };
+  EXPECT_THAT(build(KeyKind::kItem, 0),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found it again")));
+  EXPECT_THAT(build(KeyKind::kAttribute, 0),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found attribute .b")));
+  EXPECT_THAT(build(KeyKind::kItem, 1),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("the number of one of 1 strings, found 1")));
+  EXPECT_THAT(build(KeyKind::kIndex, 0),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found that of an index")));
+}
+
 TEST(TreeDefBuilderTest, ABuilderCanBeMovedBetweenCalls) {
   TreeDefBuilder first;
   first.Open(NodeKind::kDict);
