@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/key.h"
 #include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/slot_match.h"
@@ -30,12 +31,30 @@ class PathTexts {
  public:
   std::string Of(const Layout& layout, Slot slot) {
     constexpr size_t kMaxTotal = size_t{1} << 26;
-    std::string text = total_ < kMaxTotal ? layout.PathText(slot) : layout.PathForMessage(slot);
+    std::string text = total_ < kMaxTotal ? layout.PathText(slot) : End(layout, slot);
     total_ += text.size();
     return text;
   }
 
  private:
+  // The last keys. What has so much text is no Layout of paths, whose text is limited.
+  static std::string End(const Layout& layout, Slot slot) {
+    if (!layout.has_def()) return layout.PathText(slot);
+    constexpr int kKeys = 4;
+    constexpr size_t kKeySize = 64;
+    const TreeDef def = layout.def().value();
+    std::string end;
+    NodeId node = def.node_of_leaf(slot);
+    for (int i = 0; i < kKeys && node != kRootNode; ++i, node = def.parent(node)) {
+      const KeyRef key = def.key(node);
+      if (KeyTextSize(key) > kKeySize) break;
+      std::string text;
+      AppendKeyText(key, &text);
+      end.insert(0, text);
+    }
+    return absl::StrCat("...", end);
+  }
+
   size_t total_ = 0;
 };
 
@@ -183,12 +202,18 @@ std::vector<MergeInput> Given(std::vector<ParamStore>* groups) {
   return inputs;
 }
 
-// Appends "missing (2): '.a', '.b'" with what `text` makes of each item.
+// Appends "missing (2):" and a line with what `text` makes of each item, while there is room.
 template <typename Items, typename Text>
 void AppendItems(absl::string_view title, const Items& items, Text text, std::string* out) {
+  constexpr size_t kRoom = size_t{1} << 20;
   if (items.empty()) return;
   absl::StrAppend(out, out->empty() ? "" : "\n", title, " (", items.size(), "):");
-  for (const auto& item : items) absl::StrAppend(out, "\n  ", text(item));
+  const size_t end = out->size() + kRoom;
+  size_t shown = 0;
+  for (; shown < items.size() && out->size() < end; ++shown) {
+    absl::StrAppend(out, "\n  ", text(items[shown]));
+  }
+  if (shown < items.size()) absl::StrAppend(out, "\n  and ", items.size() - shown, " more");
 }
 
 }  // namespace

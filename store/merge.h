@@ -40,10 +40,10 @@ struct SpecMismatch {
   std::string found;
 };
 
-// All that keeps groups from being what is expected. Paths are canonical, but where all that is
-// missing or unexpected has over 64 MiB of text (a very deep tree): the rest of them is then cut in
-// the middle. They are in the order of the expected Layout; what is unexpected is in no such order,
-// and sorted by text. Each path is named once in a field.
+// All that keeps groups from being what is expected. Paths are canonical; but where those of a field
+// have over 64 MiB of text (a very deep tree), of the rest only the end is given. They are in the
+// order of the expected Layout; what is unexpected has none there, and is sorted by text. A field
+// names each path once.
 struct MergeReport {
   std::vector<std::string> missing;
   std::vector<std::string> unexpected;
@@ -55,7 +55,8 @@ struct MergeReport {
     return missing.empty() && unexpected.empty() && duplicate.empty() && dtype_mismatch.empty() &&
            shape_mismatch.empty();
   }
-  // All of it, a line each; near names among the unexpected beside the first that are missing.
+  // All of it, a line each, up to 1 MiB a field; near names among the unexpected beside the first
+  // that are missing.
   std::string ToString() const;
   // OK, or InvalidArgument with ToString().
   absl::Status ToStatus() const;
