@@ -1,0 +1,27 @@
+// A checkpoint for programs: one JSON object, described in docs/tool.md.
+//
+// It is written a row at a time, one to a line, so that a large checkpoint takes no more memory than
+// a small one. Everything outside ASCII is escaped.
+#ifndef LEAFSTORE_TOOLS_INSPECT_JSON_H_
+#define LEAFSTORE_TOOLS_INSPECT_JSON_H_
+
+#include <vector>
+
+#include "absl/status/status.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/tools/item_summary.h"
+#include "leafstore/tools/output.h"
+
+namespace leafstore::tools {
+
+// Of the field `schema`: grows when a field goes or changes its meaning, not when one is added.
+inline constexpr int kJsonSchema = 1;
+
+// `verified`: the tensors' checksums were checked. error: as TreeDef::PathText.
+absl::Status PrintJson(const CheckpointReader& reader, const std::vector<ItemSummary>& items,
+                       bool verified, Output* out);
+
+}  // namespace leafstore::tools
+
+#endif  // LEAFSTORE_TOOLS_INSPECT_JSON_H_

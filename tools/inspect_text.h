@@ -1,0 +1,19 @@
+// A checkpoint for people: a header, and a table for each item.
+#ifndef LEAFSTORE_TOOLS_INSPECT_TEXT_H_
+#define LEAFSTORE_TOOLS_INSPECT_TEXT_H_
+
+#include <vector>
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/tools/item_summary.h"
+#include "leafstore/tools/output.h"
+
+namespace leafstore::tools {
+
+// `verified`: the tensors' checksums were checked.
+void PrintText(const CheckpointReader& reader, const std::vector<ItemSummary>& items, bool verified,
+               Output* out);
+
+}  // namespace leafstore::tools
+
+#endif  // LEAFSTORE_TOOLS_INSPECT_TEXT_H_

@@ -1,0 +1,58 @@
+#include "leafstore/tools/item_groups.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/core/utf8.h"
+#include "leafstore/store/partition.h"
+#include "leafstore/tools/command.h"
+
+namespace leafstore::tools {
+
+absl::StatusOr<GroupSpec> GroupSpec::Parse(const std::vector<std::string>& texts) {
+  GroupSpec spec;
+  for (const std::string& text : texts) {
+    const auto wrong = [&text](absl::string_view what) {
+      return UsageError(absl::StrCat("--group '", text, "': ", what));
+    };
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) return wrong("expected NAME=FILTER, found no '='");
+    const std::string name = text.substr(0, equals);
+    if (name.empty() || !IsValidUtf8(name)) return wrong("expected a name in UTF-8 before the '='");
+    if (name == kRestName) {
+      return wrong("expected another name: 'rest' is the group of what no filter takes");
+    }
+    if (std::find(spec.names.begin(), spec.names.end(), name) != spec.names.end()) {
+      return wrong("expected a new name, found that of another group");
+    }
+    absl::StatusOr<Filter> filter = Filter::Parse(absl::string_view(text).substr(equals + 1));
+    if (!filter.ok()) return wrong(filter.status().message());
+    spec.names.push_back(name);
+    spec.filters.push_back(*std::move(filter));
+  }
+  return spec;
+}
+
+absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const CheckpointReader& reader,
+                                                   const CheckpointItemInfo& item,
+                                                   const GroupSpec& spec) {
+  ItemGroups groups;
+  if (spec.filters.empty()) {
+    if (!item.labels()) return std::nullopt;
+    groups.labels = *item.labels();
+    groups.saved = true;
+    return groups;
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, reader.Load(item.name()));
+  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, PartitionPlan::Compile(store, spec.filters));
+  std::vector<std::string> names = spec.names;
+  names.emplace_back(kRestName);
+  LEAFSTORE_ASSIGN_OR_RETURN(groups.labels, Labels::Create(store.layout(), plan, std::move(names)));
+  groups.took_root = plan.root_filter();
+  return groups;
+}
+
+}  // namespace leafstore::tools

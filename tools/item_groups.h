@@ -1,0 +1,47 @@
+// The groups of a checkpoint's item: those that were saved with it, or those that filters make.
+#ifndef LEAFSTORE_TOOLS_ITEM_GROUPS_H_
+#define LEAFSTORE_TOOLS_ITEM_GROUPS_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/store/filter.h"
+#include "leafstore/store/labels.h"
+
+namespace leafstore::tools {
+
+// Of what no filter took.
+inline constexpr absl::string_view kRestName = "rest";
+
+// Groups as the command line names them.
+struct GroupSpec {
+  std::vector<std::string> names;
+  std::vector<Filter> filters;
+
+  // Of texts NAME=FILTER. error: a UsageError, with the filter's column.
+  static absl::StatusOr<GroupSpec> Parse(const std::vector<std::string>& texts);
+};
+
+struct ItemGroups {
+  Labels labels;
+  bool saved = false;  // with the checkpoint
+  // The group whose filter matched the root, and so took everything.
+  std::optional<size_t> took_root;
+};
+
+// The item's leaves by the groups of `spec`, the rest last; where `spec` has none, by those that
+// were saved; none where there are none either. `reader` must not verify: the filters ask what
+// tensors are, not what is in them.
+// error: as PartitionPlan::Compile. O(nodes * filters).
+absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const CheckpointReader& reader,
+                                                   const CheckpointItemInfo& item,
+                                                   const GroupSpec& spec);
+
+}  // namespace leafstore::tools
+
+#endif  // LEAFSTORE_TOOLS_ITEM_GROUPS_H_

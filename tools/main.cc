@@ -1,0 +1,88 @@
+// leafstore: looks at checkpoints, from the command line.
+#include <cstdio>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include <CLI/CLI.hpp>
+
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/core/near_names.h"
+#include "leafstore/tools/command.h"
+#include "leafstore/tools/inspect.h"
+#include "leafstore/tools/output.h"
+
+namespace leafstore::tools {
+namespace {
+
+constexpr char kFooter[] = R"(
+Examples:
+  leafstore inspect run/step-100.leaf
+  leafstore inspect run/step-100.leaf --group 'bias=**.bias' --stats
+  leafstore inspect --help
+
+Exit codes: 0 all is well; 1 something is wrong with a file; 2 usage.)";
+
+std::string VersionText() {
+  return absl::StrCat("leafstore ", LEAFSTORE_VERSION, " (checkpoints of format version ",
+                      kFormatVersion, ")");
+}
+
+// The subcommand that was named, or the program.
+CLI::App* Asked(CLI::App* program) {
+  const std::vector<CLI::App*> asked = program->get_subcommands();
+  return asked.empty() ? program : asked.back();
+}
+
+// What could have been meant by an argument that is none.
+std::string Suggestion(const std::string& argument, CLI::App* program) {
+  std::vector<std::string> names;
+  if (absl::StartsWith(argument, "-")) {
+    for (const CLI::Option* option : Asked(program)->get_options()) {
+      if (!option->get_lnames().empty()) names.push_back("--" + option->get_lnames()[0]);
+    }
+  } else if (Asked(program) == program) {
+    for (const CLI::App* command : program->get_subcommands({})) {
+      names.push_back(command->get_name());
+    }
+  }
+  return DidYouMean(argument.substr(0, argument.find('=')), names);
+}
+
+absl::Status ParseError(const CLI::ParseError& error, CLI::App* program) {
+  const std::vector<std::string> rest = program->remaining(true);
+  if (!rest.empty()) {
+    return UsageError(absl::StrCat("expected ",
+                                   Asked(program) == program ? "a subcommand" : "an option",
+                                   ", found '", rest[0], "'", Suggestion(rest[0], program)));
+  }
+  return UsageError(error.what());
+}
+
+int Main(int argc, char** argv) {
+  CommandRun run;
+  CLI::App program("Looks at checkpoints of model parameters.", "leafstore");
+  program.set_version_flag("--version", VersionText(), "print the version and exit");
+  program.footer(kFooter);
+  program.require_subcommand(1);
+  AddInspectCommand(&program, &run);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) return Report(ParseError(error, &program));
+    // --help, --version.
+    std::ostringstream text;
+    program.exit(error, text, text);
+    Output out(stdout, ColorMode::kNever);
+    out.Write(text.str());
+    return Report(out.Finish());
+  }
+  return Report(run());
+}
+
+}  // namespace
+}  // namespace leafstore::tools
+
+int main(int argc, char** argv) { return leafstore::tools::Main(argc, argv); }

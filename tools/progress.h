@@ -1,0 +1,40 @@
+// Progress: how far long work is, on standard error, if that is a terminal and it takes a while.
+//
+//   Progress progress("reading", total_bytes);
+//   for (...) progress.Advance(bytes);     // "reading 45%, 1.2 GiB of 2.7 GiB"
+//
+// The line is taken away again when this is destroyed. Threads: one at a time.
+#ifndef LEAFSTORE_TOOLS_PROGRESS_H_
+#define LEAFSTORE_TOOLS_PROGRESS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace leafstore::tools {
+
+class Progress {
+ public:
+  Progress(absl::string_view what, int64_t total_bytes);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void Advance(int64_t bytes);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::string what_;
+  int64_t total_;
+  int64_t done_ = 0;
+  bool terminal_;
+  bool shown_ = false;
+  Clock::time_point next_;
+};
+
+}  // namespace leafstore::tools
+
+#endif  // LEAFSTORE_TOOLS_PROGRESS_H_
