@@ -1,0 +1,521 @@
+// The calls of ParamStore, one by one. Random sequences of them, and threads, are in
+// param_store_model_test.cc; giving a group back is in update_test.cc.
+#include "leafstore/store/param_store.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/store/merge.h"
+#include "leafstore/store/partition.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::_;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr auto kFailed = absl::StatusCode::kFailedPrecondition;
+constexpr auto kNotFound = absl::StatusCode::kNotFound;
+constexpr auto kExists = absl::StatusCode::kAlreadyExists;
+
+uint64_t GenerationAt(const ParamStore& store, absl::string_view path) {
+  return (*store.Get(path))->generation();
+}
+
+// ---- making one ----
+
+TEST(ParamStoreTest, BeginsEmpty) {
+  const ParamStore store;
+  EXPECT_TRUE(store.empty());
+  EXPECT_TRUE(store.complete());
+  EXPECT_EQ(store.Find(""), nullptr);
+  EXPECT_FALSE(store.borrowed());
+  EXPECT_THAT(store.Snapshot(), IsOk());
+}
+
+TEST(ParamStoreTest, HoldsTheLeavesOfATreedefInItsOrder) {
+  const ParamStore store = SampleParams();
+  EXPECT_EQ(store.size(), 8u);
+  EXPECT_TRUE(store.complete());
+  EXPECT_EQ(store.leaves().data(), &store.leaf(0));
+  EXPECT_EQ(store.Find(".layers[1].weight"), &store.leaf(6));
+  EXPECT_EQ(store.FindSlot(6), &store.leaf(6));
+  EXPECT_EQ(store.FindSlot(8), nullptr);
+  EXPECT_EQ(store.Get(".layers[1].weight").value(), &store.leaf(6));
+  EXPECT_EQ(store.GetDotted("layers.1.weight").value(), &store.leaf(6));
+  EXPECT_EQ(store.PlaceOf(".layers[1].weight").value(), 6u);
+  EXPECT_EQ(store.PathText(6), ".layers[1].weight");
+}
+
+TEST(ParamStoreTest, CreateWantsALeafForEachSlot) {
+  const TreeDef def = SampleModel().def;
+  EXPECT_THAT(ParamStore::Create(def, {}), StatusIs(kInvalid, "leaves: expected 8, found 0"));
+  EXPECT_THAT(ParamStore::Create(def, std::vector<Leaf>(8)),
+              StatusIs(kInvalid, "at .activation: expected a leaf, found null"));
+  EXPECT_THAT(ParamStore::Create(Layout(def), SlotSet::All(7), std::vector<Leaf>(7, Value(1))),
+              StatusIs(kInvalid, "slots: expected those of a layout of 8 paths, found 7"));
+  EXPECT_THAT(
+      ParamStore::Create(Layout(def), SlotSet::Create(8, {3}), std::vector<Leaf>(8, Value(1))),
+      StatusIs(kInvalid, "leaves: expected 1, found 8"));
+  EXPECT_THAT(ParamStore::Create(Layout(def), SlotSet::Create(8, {3}), std::vector<Leaf>(1)),
+              StatusIs(kInvalid, "at .layers[0].bias: expected a leaf, found null"));
+}
+
+TEST(ParamStoreTest, IsMadeOfEntriesInAnyOrder) {
+  const ParamStore store = StoreAt({{".b", Value(1)}, {".a[10]", Value(2)}, {".a[2]", Value(3)}});
+  EXPECT_THAT(PathsOf(store), ElementsAre(".a[2]", ".a[10]", ".b"));
+  EXPECT_EQ((*store.Get(".a[2]"))->value(), Value(3));
+  EXPECT_FALSE(store.layout().has_def());
+}
+
+TEST(ParamStoreTest, EntriesDifferInTheirPathsAndHaveLeaves) {
+  std::vector<std::pair<Path, Leaf>> entries;
+  entries.emplace_back(PathFrom(".a"), Value(1));
+  entries.emplace_back(PathFrom(".a"), Value(1));
+  EXPECT_THAT(ParamStore::FromEntries(entries), StatusIs(kExists, HasSubstr(".a")));
+  entries[1] = {PathFrom(".b"), Leaf()};
+  EXPECT_THAT(ParamStore::FromEntries(entries),
+              StatusIs(kInvalid, "at .b: expected a leaf, found null"));
+  entries[1] = {Path().Item("\xff"), Value(1)};
+  EXPECT_THAT(ParamStore::FromEntries(entries), StatusIs(kInvalid, HasSubstr("UTF-8")));
+  EXPECT_TRUE(ParamStore::FromEntries({})->empty());
+}
+
+// ---- finding ----
+
+TEST(ParamStoreTest, NotFoundSuggestsNearNames) {
+  ParamStore store = SampleParams();
+  const StoreState before(store);
+  const auto not_found = StatusIs(
+      kNotFound, AllOf(HasSubstr("wieght"), HasSubstr("did you mean"), HasSubstr("weight")));
+  EXPECT_EQ(store.Find(".head.wieght"), nullptr);
+  EXPECT_THAT(store.Get(".head.wieght"), not_found);
+  EXPECT_THAT(store.GetDotted("head.wieght"), not_found);
+  EXPECT_THAT(store.PlaceOf(".head.wieght"), not_found);
+  EXPECT_THAT(store.Set(".head.wieght", Value(1)), not_found);
+  EXPECT_THAT(store.Erase(".head.wieght"), not_found);
+  EXPECT_THAT(store.Mutate(".head.wieght"), not_found);
+  EXPECT_EQ(StoreState(store), before);
+}
+
+TEST(ParamStoreTest, APathOfAContainerOrNoPathIsTheCallersError) {
+  ParamStore store = SampleParams();
+  EXPECT_EQ(store.Find(".layers"), nullptr);
+  EXPECT_THAT(store.Get(".layers"), StatusIs(kInvalid, HasSubstr("expected a leaf, found list")));
+  EXPECT_THAT(store.Set(".layers", Value(1)), StatusIs(kInvalid, HasSubstr("found list")));
+  EXPECT_THAT(store.Get("layers"), StatusIs(kInvalid, HasSubstr("column 1")));
+  EXPECT_THAT(store.Erase("layers"), StatusIs(kInvalid, HasSubstr("column 1")));
+}
+
+TEST(ParamStoreTest, APathThatIsInAnotherGroupIsNotFoundAndSaysSo) {
+  std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head")}).value();
+  ParamStore& head = groups[0];
+  const StoreState before(head);
+  const auto elsewhere =
+      StatusIs(kNotFound, AllOf(HasSubstr("steps' in this store"), HasSubstr("another group")));
+  EXPECT_EQ(head.Find(".steps"), nullptr);
+  EXPECT_EQ(head.FindSlot(7), nullptr);
+  EXPECT_THAT(head.Get(".steps"), elsewhere);
+  EXPECT_THAT(head.GetDotted("steps"), elsewhere);
+  EXPECT_THAT(head.Set(".steps", Value(1)), elsewhere);
+  EXPECT_THAT(head.Erase(".steps"), elsewhere);
+  EXPECT_THAT(head.Mutate(".steps"), elsewhere);
+  EXPECT_EQ(StoreState(head), before);
+}
+
+TEST(ParamStoreTest, ADottedNameWithTwoMeaningsNamesBoth) {
+  const ParamStore store = StoreAt({{".a.b", Value(1)}, {".'a.b'", Value(2)}});
+  EXPECT_THAT(store.GetDotted("a.b"),
+              StatusIs(kInvalid, AllOf(HasSubstr("'.a.b'"), HasSubstr("'.'a.b''"))));
+}
+
+TEST(ParamStoreTest, AliasesReachTheOwner) {
+  ParamStore store = TiedParams();
+  EXPECT_EQ(store.Find(".output.table"), store.Find(".embedding.table"));
+  EXPECT_EQ(store.GetDotted("output.table").value(), store.Find(".embedding.table"));
+  ASSERT_THAT(store.Set(".output.table", Floats({7, 8, 9})), IsOk());
+  EXPECT_EQ(FloatsAt(store, ".embedding.table"), (std::vector<float>{7, 8, 9}));
+  store.Mutate(".output.table")->data<float>().value()[0] = 1;
+  EXPECT_EQ(FloatsAt(store, ".embedding.table"), (std::vector<float>{1, 8, 9}));
+  EXPECT_THAT(store.Insert(PathFrom(".output.table"), Value(1)), StatusIs(kExists, _));
+  ASSERT_THAT(store.Erase(".output.table"), IsOk());
+  EXPECT_THAT(PathsOf(store), ElementsAre(".scale"));
+  ASSERT_THAT(store.Insert(PathFrom(".output.table"), Floats({5})), IsOk());
+  EXPECT_THAT(PathsOf(store), ElementsAre(".embedding.table", ".scale"));
+}
+
+// ---- Set ----
+
+TEST(ParamStoreTest, SetReplacesALeafOfTheSameSpec) {
+  ParamStore store = SampleParams();
+  ASSERT_THAT(store.Set(".head.bias", Floats({1, 2})), IsOk());
+  EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{1, 2}));
+  ASSERT_THAT(store.SetAt(7, Value(13)), IsOk());
+  EXPECT_EQ((*store.Get(".steps"))->value(), Value(13));
+}
+
+TEST(ParamStoreTest, SetNamesPathExpectedAndFound) {
+  ParamStore store = SampleParams();
+  const StoreState before(store);
+  EXPECT_THAT(store.Set(".head.bias", Floats({1, 2, 3})),
+              StatusIs(kInvalid, "at .head.bias: expected f32[2], found f32[3]"));
+  EXPECT_THAT(store.Set(".head.bias", Ints({1, 2})),
+              StatusIs(kInvalid, "at .head.bias: expected f32[2], found i32[2]"));
+  EXPECT_THAT(store.Set(".head.bias", Value(1)),
+              StatusIs(kInvalid, "at .head.bias: expected f32[2], found static int"));
+  EXPECT_THAT(store.Set(".steps", Value("12")),
+              StatusIs(kInvalid, "at .steps: expected static int, found static str"));
+  EXPECT_THAT(store.Set(".steps", Leaf()),
+              StatusIs(kInvalid, "at .steps: expected a leaf, found null"));
+  EXPECT_THAT(store.Set(".steps", Leaf(), SetCheck::kAnything), StatusIs(kInvalid, _));
+  EXPECT_EQ(StoreState(store), before);
+  ASSERT_THAT(store.Set(".head.bias", Value(1), SetCheck::kAnything), IsOk());
+  EXPECT_EQ((*store.Get(".head.bias"))->value(), Value(1));
+}
+
+TEST(ParamStoreTest, SettingATensorThatIsBeingWrittenIsAnError) {
+  ParamStore store = SampleParams();
+  const StoreState before(store);
+  Tensor tensor = Floats({1, 2});
+  MutableTensor open = tensor.Mutate().value();
+  EXPECT_THAT(store.Set(".head.bias", std::move(tensor)),
+              StatusIs(kFailed, AllOf(HasSubstr("at .head.bias: "), HasSubstr("borrow"))));
+  EXPECT_EQ(StoreState(store), before);
+}
+
+TEST(ParamStoreTest, ASetLeafIsAValueOfItsOwn) {
+  ParamStore store = SampleParams();
+  Tensor mine = Floats({1, 2});
+  ASSERT_THAT(store.Set(".head.bias", mine), IsOk());
+  mine.Mutate()->data<float>().value()[0] = 9;
+  EXPECT_EQ(FloatsAt(store, ".head.bias")[0], 1);
+}
+
+// ---- generations ----
+
+TEST(ParamStoreTest, GenerationsGrowOnSetAndWhenABorrowCloses) {
+  ParamStore store = SampleParams();
+  uint64_t last = GenerationAt(store, ".head.bias");
+  const Leaf same = **store.Get(".head.bias");
+  const auto grew = [&store, &last] {
+    const uint64_t now = GenerationAt(store, ".head.bias");
+    const bool larger = now > last;
+    last = now;
+    return larger;
+  };
+  ASSERT_THAT(store.Set(".head.bias", same), IsOk());
+  EXPECT_TRUE(grew());
+  ASSERT_THAT(store.Set(".head.bias", Floats({1, 2})), IsOk());
+  EXPECT_TRUE(grew());
+  { const MutableTensor open = store.Mutate(".head.bias").value(); }
+  EXPECT_TRUE(grew());
+  { EXPECT_THAT(store.MutateAll()->raw_data(1), IsOk()); }
+  EXPECT_TRUE(grew());
+  EXPECT_FALSE(grew());
+
+  const Leaf value = **store.Get(".steps");
+  const uint64_t before = GenerationAt(store, ".steps");
+  ASSERT_THAT(store.Set(".steps", value), IsOk());
+  EXPECT_GT(GenerationAt(store, ".steps"), before);
+}
+
+TEST(ParamStoreTest, GenerationsOfOtherLeavesStay) {
+  ParamStore store = SampleParams();
+  std::vector<uint64_t> before = GenerationsOf(store);
+  ASSERT_THAT(store.Set(".head.bias", Floats({1, 2})), IsOk());
+  { EXPECT_THAT(store.MutateAll()->raw_data(4), IsOk()); }
+  std::vector<uint64_t> after = GenerationsOf(store);
+  before[1] = after[1] = before[4] = after[4] = 0;
+  EXPECT_EQ(before, after);
+}
+
+TEST(ParamStoreTest, GenerationsSurviveSnapshotPartitionMergeAndErase) {
+  ParamStore store = SampleParams();
+  const std::vector<uint64_t> before = GenerationsOf(store);
+  EXPECT_EQ(GenerationsOf(store.Snapshot().value()), before);
+  std::vector<ParamStore> groups = Partition(std::move(store), {Glob("head")}).value();
+  ParamStore merged = MergeGroups(std::move(groups)).value();
+  EXPECT_EQ(GenerationsOf(merged), before);
+  ASSERT_THAT(merged.Erase(".activation"), IsOk());
+  EXPECT_EQ(GenerationsOf(merged), std::vector<uint64_t>(before.begin() + 1, before.end()));
+}
+
+TEST(ParamStoreTest, LeavesWrittenTogetherStillDiffer) {
+  // Equal generations mean equal bytes, so each leaf of a bulk write has one of its own.
+  ParamStore store = SampleParams();
+  {
+    MutableLeaves open = store.MutateAll().value();
+    open.data<float>(1).value()[0] = 1;
+    open.data<float>(3).value()[0] = 2;
+  }
+  EXPECT_NE(store.leaf(1).generation(), store.leaf(3).generation());
+  EXPECT_FALSE(store.leaf(1) == store.leaf(3));
+}
+
+// ---- Insert, Upsert, Erase ----
+
+TEST(ParamStoreTest, InsertAddsALeafThatTheLayoutHas) {
+  std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head")}).value();
+  ParamStore& head = groups[0];
+  ASSERT_THAT(head.Insert(PathFrom(".activation"), Value("relu")), IsOk());
+  ASSERT_THAT(head.Insert(PathFrom(".steps"), Value(1)), IsOk());
+  EXPECT_THAT(PathsOf(head), ElementsAre(".activation", ".head.bias", ".head.weight", ".steps"));
+  EXPECT_EQ(head.layout(), groups[1].layout());
+  EXPECT_EQ(FloatsAt(head, ".head.bias")[0], 30);
+}
+
+TEST(ParamStoreTest, InsertOfAnotherPathMakesALayoutOfPaths) {
+  ParamStore store = SampleParams();
+  const std::vector<uint64_t> before = GenerationsOf(store);
+  ASSERT_THAT(store.Insert(PathFrom(".gate"), Value(true)), IsOk());
+  EXPECT_FALSE(store.layout().has_def());
+  EXPECT_EQ(store.size(), 9u);
+  EXPECT_EQ((*store.Get(".gate"))->value(), Value(true));
+  EXPECT_EQ(FloatsAt(store, ".layers[1].bias")[0], 20);
+  EXPECT_EQ(GenerationAt(store, ".activation"), before[0]);
+}
+
+TEST(ParamStoreTest, InsertWantsANewPathAndALeaf) {
+  ParamStore store = SampleParams();
+  const StoreState before(store);
+  EXPECT_THAT(store.Insert(PathFrom(".steps"), Value(1)),
+              StatusIs(kExists, "at '.steps': there is a leaf already"));
+  EXPECT_THAT(store.Insert(PathFrom(".new"), Leaf()),
+              StatusIs(kInvalid, "at '.new': expected a leaf, found null"));
+  EXPECT_THAT(store.Insert(Path().Attribute("\xff"), Value(1)),
+              StatusIs(kInvalid, HasSubstr("UTF-8")));
+  Tensor tensor = Floats({1});
+  MutableTensor open = tensor.Mutate().value();
+  EXPECT_THAT(store.Insert(PathFrom(".new"), std::move(tensor)),
+              StatusIs(kFailed, HasSubstr("at '.new': the tensor is being written")));
+  EXPECT_EQ(StoreState(store), before);
+}
+
+TEST(ParamStoreTest, UpsertSetsWithoutACheckOrInserts) {
+  ParamStore store = SampleParams();
+  ASSERT_THAT(store.Upsert(PathFrom(".steps"), Value("many")), IsOk());
+  EXPECT_EQ((*store.Get(".steps"))->value(), Value("many"));
+  EXPECT_TRUE(store.layout().has_def());
+  ASSERT_THAT(store.Upsert(PathFrom(".gate"), Value(1)), IsOk());
+  EXPECT_EQ(store.size(), 9u);
+  EXPECT_THAT(store.Upsert(PathFrom(".gate"), Leaf()), StatusIs(kInvalid, _));
+  EXPECT_THAT(store.Upsert(PathFrom(".other"), Leaf()), StatusIs(kInvalid, _));
+}
+
+TEST(ParamStoreTest, EraseLeavesTheLayout) {
+  ParamStore store = SampleParams();
+  ASSERT_THAT(store.Erase(".head.bias"), IsOk());
+  EXPECT_EQ(store.size(), 7u);
+  EXPECT_EQ(store.layout().size(), 8u);
+  EXPECT_FALSE(store.complete());
+  EXPECT_EQ(store.Find(".head.bias"), nullptr);
+  EXPECT_THAT(store.Erase(".head.bias"), StatusIs(kNotFound, HasSubstr("or erased")));
+  ASSERT_THAT(store.Insert(PathFrom(".head.bias"), Value(1)), IsOk());
+  EXPECT_TRUE(store.complete());
+  EXPECT_THAT(PathsOf(store), testing::ElementsAreArray(PathsOf(SampleParams())));
+}
+
+TEST(ParamStoreTest, AnEmptiedStoreIsFilledAgain) {
+  ParamStore store;
+  ASSERT_THAT(store.Insert(Path(), Value(1)), IsOk());
+  EXPECT_EQ((*store.Get(""))->value(), Value(1));
+  ASSERT_THAT(store.Erase(""), IsOk());
+  EXPECT_TRUE(store.empty());
+  ASSERT_THAT(store.Insert(PathFrom(".a"), Value(2)), IsOk());
+  EXPECT_THAT(PathsOf(store), ElementsAre(".a"));
+}
+
+// ---- borrows ----
+
+TEST(ParamStoreTest, MutateWritesInPlace) {
+  ParamStore store = SampleParams();
+  const std::vector<const void*> before = AddressesOf(store);
+  {
+    MutableTensor open = store.Mutate(".head.bias").value();
+    EXPECT_TRUE(store.borrowed());
+    open.data<float>().value()[0] = 5;
+  }
+  EXPECT_FALSE(store.borrowed());
+  EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{5, 31}));
+  EXPECT_EQ(AddressesOf(store), before);
+}
+
+TEST(ParamStoreTest, AStaticLeafIsNotOpened) {
+  ParamStore store = SampleParams();
+  EXPECT_THAT(store.Mutate(".steps"),
+              StatusIs(kInvalid, "at .steps: expected a tensor, found static int"));
+  EXPECT_FALSE(store.borrowed());
+  MutableLeaves open = store.MutateAll().value();
+  EXPECT_THAT(open.raw_data(7), StatusIs(kInvalid, "leaf 7: expected a tensor, found static int"));
+  EXPECT_THAT(open.data<float>(7), StatusIs(kInvalid, HasSubstr("leaf 7: expected a tensor")));
+  EXPECT_THAT(open.data<int32_t>(1), StatusIs(kInvalid, HasSubstr("expected f32")));
+}
+
+// Everything that would see a torn store, or move it away under a borrow.
+void ExpectRefusedWhileBorrowed(ParamStore& store) {
+  const StoreState before(store);
+  const PartitionPlan plan = PartitionPlan::Compile(SampleParams(), {All()}).value();
+  const auto refused = StatusIs(kFailed, HasSubstr("borrow"));
+  ParamStore other = SampleParams();
+  EXPECT_THAT(store.Snapshot(), refused);
+  EXPECT_THAT(store.Set(".steps", Value(1)), refused);
+  EXPECT_THAT(store.SetAt(0, Value("x")), refused);
+  EXPECT_THAT(store.Insert(PathFrom(".new"), Value(1)), refused);
+  EXPECT_THAT(store.Upsert(PathFrom(".new"), Value(1)), refused);
+  EXPECT_THAT(store.Upsert(PathFrom(".steps"), Value(1)), refused);
+  EXPECT_THAT(store.Erase(".steps"), refused);
+  EXPECT_THAT(store.MutateAll(), refused);
+  EXPECT_THAT(store.Update(other), refused);
+  EXPECT_THAT(store.Update(SampleParams()), refused);
+  EXPECT_THAT(other.Update(store), refused);
+  EXPECT_THAT(other.Update(std::move(store)), refused);
+  EXPECT_THAT(plan.Split(store), refused);
+  EXPECT_THAT(plan.Split(std::move(store)), refused);
+  EXPECT_THAT(PartitionPlan::Compile(store, {}), refused);
+  EXPECT_THAT(Merge(store), refused);
+  EXPECT_THAT(Merge(std::move(store)), refused);
+  EXPECT_THAT(store.CheckNoBorrow("dance"),
+              StatusIs(kFailed,
+                       "cannot dance while a mutable borrow of this store is open: close "
+                       "it first"));
+  EXPECT_EQ(StoreState(store), before);
+  EXPECT_EQ(StoreState(other).leaves, StoreState(SampleParams()).leaves);
+}
+
+TEST(ParamStoreTest, WhileALeafIsOpenNothingElseHappens) {
+  ParamStore store = SampleParams();
+  MutableTensor open = store.Mutate(".head.bias").value();
+  open.data<float>().value()[0] = 8;
+  ExpectRefusedWhileBorrowed(store);
+  EXPECT_THAT(store.Mutate(".head.bias"),
+              StatusIs(kFailed, HasSubstr("at .head.bias: the tensor is being written already")));
+  {
+    MutableTensor another = store.Mutate(".head.weight").value();  // another leaf may be
+    another.data<float>().value()[0] = 9;
+  }
+  EXPECT_TRUE(store.borrowed());
+  open.Close();
+  EXPECT_FALSE(store.borrowed());
+  EXPECT_EQ(FloatsAt(store, ".head.bias")[0], 8);
+  EXPECT_EQ(FloatsAt(store, ".head.weight")[0], 9);
+  EXPECT_THAT(store.Snapshot(), IsOk());
+}
+
+TEST(ParamStoreTest, WhileAllAreOpenNothingElseHappens) {
+  ParamStore store = SampleParams();
+  {
+    MutableLeaves open = store.MutateAll().value();
+    EXPECT_EQ(open.size(), 8u);
+    open.data<float>(1).value()[0] = 8;
+    EXPECT_EQ(open.leaf(1).tensor().data<float>().value()[0], 8);
+    ExpectRefusedWhileBorrowed(store);
+    EXPECT_THAT(store.MutateAt(1), StatusIs(kFailed, HasSubstr("cannot open a leaf for writing")));
+    const MutableLeaves moved = std::move(open);
+    EXPECT_TRUE(store.borrowed());
+  }
+  EXPECT_FALSE(store.borrowed());
+  EXPECT_THAT(store.MutateAt(1), IsOk());
+}
+
+TEST(ParamStoreTest, ABorrowGoesWithAStoreThatIsMoved) {
+  ParamStore store = SampleParams();
+  MutableTensor open = store.Mutate(".head.bias").value();
+  ParamStore moved = std::move(store);
+  EXPECT_TRUE(moved.borrowed());
+  EXPECT_THAT(moved.Snapshot(), StatusIs(kFailed, _));
+  open.data<float>().value()[0] = 8;
+  open.Close();
+  EXPECT_FALSE(moved.borrowed());
+  EXPECT_EQ(FloatsAt(moved, ".head.bias")[0], 8);
+  store = SampleParams();  // what was moved from takes a new one
+  EXPECT_EQ(store.size(), 8u);
+}
+
+// ---- snapshots ----
+
+TEST(ParamStoreTest, ASnapshotAndItsStoreDoNotSeeEachOthersWrites) {
+  ParamStore store = SampleParams();
+  ParamStore snapshot = store.Snapshot().value();
+  const StoreState before(store);
+  store.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  ASSERT_THAT(store.Set(".steps", Value(13)), IsOk());
+  { store.MutateAll()->data<float>(2).value()[0] = -3; }
+  ASSERT_THAT(store.Erase(".activation"), IsOk());
+  EXPECT_EQ(StoreState(snapshot), before);
+
+  const StoreState changed(store);
+  snapshot.Mutate(".head.bias")->data<float>().value()[0] = -2;
+  ASSERT_THAT(snapshot.Set(".steps", Value(14)), IsOk());
+  ASSERT_THAT(snapshot.Insert(PathFrom(".new"), Value(1)), IsOk());
+  EXPECT_EQ(StoreState(store), changed);
+}
+
+TEST(ParamStoreTest, OnlyTheLeavesThatAreWrittenAreCloned) {
+  ParamStore store = SampleParams();
+  const ParamStore snapshot = store.Snapshot().value();
+  EXPECT_EQ(AddressesOf(snapshot), AddressesOf(store));
+  EXPECT_EQ(snapshot.leaves().data(), store.leaves().data());  // not even the handles are copied
+  { EXPECT_THAT(store.MutateAll()->raw_data(3), IsOk()); }
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    if (!store.leaf(place).is_tensor()) continue;
+    EXPECT_EQ(store.leaf(place).tensor().SharesBytesWith(snapshot.leaf(place).tensor()),
+              place != 3);
+  }
+}
+
+TEST(ParamStoreTest, AfterTheSnapshotIsGoneWritesAreInPlace) {
+  ParamStore store = SampleParams();
+  { const ParamStore snapshot = store.Snapshot().value(); }
+  const std::vector<const void*> before = AddressesOf(store);
+  const Leaf* leaves = store.leaves().data();
+  store.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  EXPECT_EQ(AddressesOf(store), before);
+  EXPECT_EQ(store.leaves().data(), leaves);
+}
+
+TEST(ParamStoreTest, TakingLeavesFromASharedStoreLeavesTheSnapshot) {
+  ParamStore store = SampleParams();
+  const ParamStore snapshot = store.Snapshot().value();
+  const StoreState before(snapshot);
+  const std::vector<Leaf> leaves = std::move(store).TakeLeaves();
+  EXPECT_EQ(leaves.size(), 8u);
+  EXPECT_TRUE(store.empty());  // NOLINT: it says so
+  EXPECT_EQ(StoreState(snapshot), before);
+}
+
+// ---- fingerprints ----
+
+TEST(ParamStoreTest, TheFingerprintIsThatOfTheSpecs) {
+  ParamStore store = SampleParams();
+  EXPECT_EQ(store.known_spec_fingerprint(), 0u);
+  const uint64_t fingerprint = store.spec_fingerprint();
+  EXPECT_EQ(store.known_spec_fingerprint(), fingerprint);
+  EXPECT_EQ(SampleParams().spec_fingerprint(), fingerprint);
+
+  ASSERT_THAT(store.Set(".head.bias", Floats({5, 5})), IsOk());
+  EXPECT_EQ(store.spec_fingerprint(), fingerprint);
+  for (const Leaf& other : {Leaf(Floats({1})), Leaf(Ints({1, 2})), Leaf(Value(1)),
+                            Leaf(Tensor::Zeros(DType::kF32, {2, 1}).value())}) {
+    ASSERT_THAT(store.Set(".head.bias", other, SetCheck::kAnything), IsOk());
+    EXPECT_NE(store.spec_fingerprint(), fingerprint);
+  }
+  ASSERT_THAT(store.Set(".head.bias", Floats({6, 6}), SetCheck::kAnything), IsOk());
+  EXPECT_EQ(store.spec_fingerprint(), fingerprint);
+  // The same specs in other slots are other specs.
+  const ParamStore swapped = StoreAt({{".a", Value(1)}, {".b", Value("1")}});
+  const ParamStore straight = StoreAt({{".a", Value("1")}, {".b", Value(1)}});
+  EXPECT_NE(swapped.spec_fingerprint(), straight.spec_fingerprint());
+}
+
+}  // namespace
+}  // namespace leafstore
