@@ -9,8 +9,8 @@
 //
 // The 8, 6 and 4 bit floating types are decoded by the layouts that were published for them:
 //
-//   f8_e5m2, f8_e4m3          OCP 8-bit Floating Point Specification (OFP8) 1.0, 2023, section 5;
-//                             f8_e4m3 is its E4M3, without infinities, NaN is S.1111.111
+//   f8_e5m2, f8_e4m3          OCP 8-bit Floating Point Specification (OFP8) 1.0, 2023;
+//                             f8_e4m3 is its E4M3: no infinities, NaN is S.1111.111
 //   f8_e8m0                   OCP Microscaling Formats (MX) Specification 1.0, 2023, section 5.4:
 //                             2^(code - 127), 0xff is NaN; there is no zero and no sign
 //   f6_e2m3, f6_e3m2, f4      the same, section 5.3: no infinities, no NaN; f4 is E2M1

@@ -2,7 +2,7 @@
 // gives each group its optimizer.
 //
 //   Labels labels = Labels::Create(layout, plan, {"bias", "frozen", "rest"}).value();
-//   labels.GroupOf(slot);                 // 0, 1, 2, or no_group()
+//   labels.GroupOf(slot);                 // 0, 1, 2, or Labels::kNoGroup
 //   labels.name(labels.GroupOf(slot));    // "bias"
 //   labels.SlotsOf(0);                    // the slots of "bias"
 //

@@ -157,7 +157,7 @@ class Packed {
   absl::StatusOr<MutableLeaves> MutateRest() &;
 
   // Takes new values for all leaves from a store of the same Layout and slots: packed ones are
-  // copied, the rest shared. Allocates only where a value shares the buffer.
+  // copied, the rest shared. Bytes are allocated only where a value shares the buffer.
   // error InvalidArgument: another Layout or other slots; or leaves of another dtype, shape or
   // kind: all are named. error FailedPrecondition: a borrow is open here or in `store`. error
   // ResourceExhausted: no memory. O(bytes).

@@ -87,6 +87,11 @@ TEST(CastTest, WhatCannotBeCastIsNamed) {
               StatusIs(kInvalid, AllOf(HasSubstr("at .c: cast to f64"), HasSubstr("found c64"))));
 }
 
+TEST(CastTest, WithoutMemoryIsAnErrorWithThePath) {
+  EXPECT_THAT(Cast(StoreOf({{"a", HugeTensor()}}), DType::kF64),
+              StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at .a: ")));
+}
+
 TEST(CastTest, FloatingToIntegerCutsAndSaturates) {
   EXPECT_THAT(CastAll<int8_t>(std::vector<float>{1.9f, -1.9f, 127.9f, 128, -128.9f, -1e30f, 1e30f}),
               ElementsAre(1, -1, 127, 127, -128, -128, 127));

@@ -19,6 +19,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 
 ParamStore Sample() {
@@ -83,6 +84,11 @@ TEST(ZerosLikeTest, NumbersAreZeroAndStaticLeavesStay) {
   EXPECT_EQ(zeros.leaf(1), Leaf(Ints({0})));
   EXPECT_EQ(zeros.leaf(3), Leaf(Value("gelu")));
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(1, 2, 3));
+}
+
+TEST(ZerosLikeTest, WithoutMemoryIsAnErrorWithThePath) {
+  EXPECT_THAT(ZerosLike(StoreOf({{"a", Floats({1})}, {"b", HugeTensor()}})),
+              StatusIs(kExhausted, HasSubstr("at .b: no memory for f32[1152921504606846976]")));
 }
 
 TEST(MapTest, AppliesToTensorsAndPassesStaticLeavesOn) {
@@ -271,6 +277,14 @@ TEST(UpdateEachTest, AnOpenBorrowIsAnErrorAndNothingStaysOpen) {
                 StatusIs(kPrecondition, HasSubstr("borrow")));
   }
   EXPECT_THAT(FloatsAt(params, ".a"), ElementsAre(1, 2));
+}
+
+TEST(UpdateEachTest, WithoutMemoryToCloneNoNumberChanges) {
+  ParamStore params = StoreOf({{"a", Floats({1, 2})}, {"b", HugeTensor()}});
+  const auto clear = [](absl::Span<float> p) { p[0] = 0; };
+  EXPECT_THAT(UpdateEach<float>(&params, clear), StatusIs(kExhausted, HasSubstr("no memory")));
+  EXPECT_THAT(FloatsAt(params, ".a"), ElementsAre(1, 2));
+  EXPECT_FALSE(params.borrowed());
 }
 
 }  // namespace

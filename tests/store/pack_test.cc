@@ -158,6 +158,16 @@ TEST(PackTest, AStoreThatIsBeingWrittenIsNotPacked) {
   EXPECT_EQ(store.size(), 4u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
 }
 
+TEST(PackTest, WithoutMemoryPackingIsAnErrorAndTheStoreStays) {
+  ParamStore store = StoreOf({{"a", Floats({1})}, {"b", HugeTensor()}});
+  const auto no_memory = StatusIs(absl::StatusCode::kResourceExhausted,
+                                  HasSubstr("no memory for a buffer of 4611686018427387968 bytes"));
+  EXPECT_THAT(Packed::Create(store, DType::kF32), no_memory);
+  EXPECT_THAT(Packed::Create(std::move(store), DType::kF32), no_memory);
+  EXPECT_EQ(store.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
+  EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(1));  // NOLINT
+}
+
 // ---- reading ----
 
 TEST(PackTest, ReadingAsAnotherTypeIsAnError) {
@@ -191,7 +201,8 @@ TEST(PackTest, WhatIsWrittenIntoGapsIsCleared) {
   Packed packed = PackedSample();
   {
     MutablePack writing = packed.Mutate().value();
-    for (float& x : writing.data<float>().value()) x += 1;
+    const absl::Span<float> all = writing.data<float>().value();
+    for (float& x : all) x += 1;
   }
   EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(2, 3, 4));
   EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(5, 6));
@@ -589,15 +600,17 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
           break;
         case 3: {
           MutablePack writing = packed.Mutate().value();
-          for (float& x : writing.data<float>().value()) x += 1;
-          for (std::vector<float>& leaf : model) {
-            for (float& x : leaf) x += 1;
+          const absl::Span<float> all = writing.data<float>().value();
+          for (float& x : all) x += 1;
+          for (std::vector<float>& values : model) {
+            for (float& x : values) x += 1;
           }
           break;
         }
         case 4: {
           MutablePack writing = packed.Mutate().value();
-          for (float& x : writing.data<float>(place).value()) x *= 2;
+          const absl::Span<float> leaf = writing.data<float>(place).value();
+          for (float& x : leaf) x *= 2;
           for (float& x : model[place]) x *= 2;
           break;
         }

@@ -9,6 +9,7 @@
 
 #include "absl/strings/string_view.h"
 
+#include "leafstore/core/buffer.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/path.h"
 #include "leafstore/store/param_store.h"
@@ -36,6 +37,13 @@ std::vector<T> ElementsOf(const Leaf& leaf) {
 // The numbers of the f32 leaf at a path.
 inline std::vector<float> FloatsAt(const ParamStore& store, absl::string_view path) {
   return ElementsOf<float>(**store.Get(path));
+}
+
+// 2^62 bytes of f32 over memory that is not there: nobody may read it, and nothing can copy it.
+inline Tensor HugeTensor() {
+  constexpr int64_t kBytes = int64_t{1} << 62;
+  return Tensor::FromBuffer(DType::kF32, {kBytes / 4}, Buffer::External(nullptr, kBytes, nullptr))
+      .value();
 }
 
 // A dictionary on a Layout of its own; names are attributes of the root.
