@@ -1,0 +1,181 @@
+// Between models and (TreeDef, ParamStore). What models there may be, and their errors, are tested
+// with treedef/flatten.h.
+#include "leafstore/store/flatten.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/store/partition.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::_;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr auto kFailed = absl::StatusCode::kFailedPrecondition;
+
+struct Linear {
+  Tensor weight = Floats({1, 2});
+  Tensor bias = Floats({3});
+  LEAFSTORE_FIELDS(weight, bias)
+};
+
+struct Mlp {
+  std::vector<Linear> layers = std::vector<Linear>(2);
+  Linear head;
+  std::string activation = "gelu";
+  LEAFSTORE_FIELDS(layers, head, activation)
+};
+
+// Of the same structure as one of the layers, but for the type of a member.
+struct Other {
+  Tensor weight = Floats({1});
+  int64_t bias = 1;
+  LEAFSTORE_FIELDS(weight, bias)
+};
+
+std::vector<const void*> AddressesIn(const Mlp& model) {
+  return {nullptr,
+          model.head.bias.raw_data(),
+          model.head.weight.raw_data(),
+          model.layers[0].bias.raw_data(),
+          model.layers[0].weight.raw_data(),
+          model.layers[1].bias.raw_data(),
+          model.layers[1].weight.raw_data()};
+}
+
+TEST(FlattenTest, GivesTheStructureAndItsLeavesInOrder) {
+  const Flattened flat = Flatten(Mlp()).value();
+  EXPECT_THAT(PathsOf(flat.params),
+              ElementsAre(".activation", ".head.bias", ".head.weight", ".layers[0].bias",
+                          ".layers[0].weight", ".layers[1].bias", ".layers[1].weight"));
+  EXPECT_EQ(flat.params.layout(), Layout(flat.def));
+  EXPECT_TRUE(flat.params.complete());
+}
+
+TEST(FlattenTest, AModelThatIsReadSharesAndOneThatIsGivenIsMoved) {
+  Mlp model;
+  const std::vector<const void*> addresses = AddressesIn(model);
+  const Flattened read = Flatten(model).value();
+  EXPECT_EQ(AddressesOf(read.params), addresses);
+  EXPECT_FALSE(model.head.bias.null());
+  Flattened given = Flatten(std::move(model)).value();
+  EXPECT_EQ(AddressesOf(given.params), addresses);
+  EXPECT_TRUE(model.head.bias.null());  // NOLINT: it was moved out
+}
+
+TEST(FlattenTest, WhatIsFlattenedAlikeIsOnOneLayout) {
+  const Flattened flat = Flatten(Mlp()).value();
+  const ParamStore gradients = FlattenLike(flat.def, Mlp()).value();
+  EXPECT_EQ(gradients.layout(), flat.params.layout());
+  EXPECT_EQ(Flatten(Mlp())->params.layout(), flat.params.layout());
+  EXPECT_EQ(gradients.spec_fingerprint(), flat.params.spec_fingerprint());
+}
+
+TEST(FlattenTest, AnotherStructureIsNotAlike) {
+  const Flattened flat = Flatten(Mlp()).value();
+  Linear linear;
+  EXPECT_THAT(FlattenLike(flat.def, linear), StatusIs(kInvalid, _));
+  EXPECT_THAT(FlattenLike(flat.def, std::move(linear)), StatusIs(kInvalid, _));
+  EXPECT_FALSE(linear.bias.null());  // NOLINT: it is as before
+}
+
+TEST(UnflattenTest, GivesTheModelBack) {
+  Flattened flat = Flatten(Mlp()).value();
+  ASSERT_THAT(flat.params.Set(".layers[1].bias", Floats({7})), IsOk());
+  ASSERT_THAT(flat.params.Set(".activation", Value("relu")), IsOk());
+  const Mlp model = Unflatten<Mlp>(flat.def, flat.params).value();
+  EXPECT_EQ(model.activation, "relu");
+  EXPECT_EQ(ElementsOf<float>(model.layers[1].bias), (std::vector<float>{7}));
+  EXPECT_EQ(AddressesIn(model), AddressesOf(flat.params));
+}
+
+TEST(UnflattenTest, AStoreThatIsGivenIsMovedIntoTheModel) {
+  Flattened flat = Flatten(Mlp()).value();
+  const std::vector<const void*> addresses = AddressesOf(flat.params);
+  Mlp model;
+  ASSERT_THAT(Unflatten(flat.def, std::move(flat.params), &model), IsOk());
+  EXPECT_TRUE(flat.params.empty());  // NOLINT: it says so
+  EXPECT_EQ(AddressesIn(model), addresses);
+  EXPECT_EQ(model.head.bias.Mutate()->raw_data(), addresses[1]);  // the only holder
+}
+
+TEST(UnflattenTest, AStoreOfAnotherLayoutMeetsTheTreedefByPath) {
+  const Flattened flat = Flatten(Mlp()).value();
+  ParamStore loose = StoreAt({{".layers[1].weight", Floats({9, 9})},
+                              {".layers[1].bias", Floats({1})},
+                              {".layers[0].weight", Floats({1, 2})},
+                              {".layers[0].bias", Floats({1})},
+                              {".head.weight", Floats({1, 2})},
+                              {".head.bias", Floats({1})},
+                              {".activation", Value("silu")}});
+  Mlp model;
+  ASSERT_THAT(Unflatten(flat.def, loose, &model), IsOk());
+  EXPECT_EQ(model.activation, "silu");
+  EXPECT_EQ(ElementsOf<float>(model.layers[1].weight), (std::vector<float>{9, 9}));
+  EXPECT_EQ(loose.size(), 7u);
+  model = Mlp();
+  ASSERT_THAT(Unflatten(flat.def, std::move(loose), &model), IsOk());
+  EXPECT_TRUE(loose.empty());  // NOLINT: it says so
+  const std::byte* const bytes = model.head.bias.raw_data();
+  EXPECT_EQ(model.head.bias.Mutate()->raw_data(), bytes);
+}
+
+TEST(UnflattenTest, NamesAllThatIsMissingAndUnexpected) {
+  const Flattened flat = Flatten(Mlp()).value();
+  ParamStore less = std::move(Partition(flat.params, {Glob("layers.**")}).value()[0]);
+  const StoreState before(less);
+  Mlp model;
+  model.activation = "mine";
+  const auto refused =
+      StatusIs(kInvalid, AllOf(HasSubstr("missing (3):"), HasSubstr("'.activation'"),
+                               HasSubstr("'.head.bias'"), HasSubstr("'.head.weight'")));
+  EXPECT_THAT(Unflatten(flat.def, less, &model), refused);
+  EXPECT_THAT(Unflatten(flat.def, std::move(less), &model), refused);
+  EXPECT_THAT(Unflatten<Mlp>(flat.def, less), refused);
+  EXPECT_EQ(StoreState(less), before);
+  EXPECT_EQ(model.activation, "mine");
+  ParamStore more = flat.params.Snapshot().value();
+  ASSERT_THAT(more.Insert(PathFrom(".gate"), Value(1)), IsOk());
+  EXPECT_THAT(Unflatten(flat.def, more, &model),
+              StatusIs(kInvalid, HasSubstr("unexpected (1):\n  '.gate'")));
+}
+
+TEST(UnflattenTest, AModelOfAnotherTypeIsRefusedAndNothingIsLost) {
+  Flattened flat = Flatten(Linear()).value();
+  const StoreState before(flat.params);
+  Other other;
+  const auto refused = StatusIs(kInvalid, HasSubstr(".bias"));
+  EXPECT_THAT(Unflatten(flat.def, flat.params, &other), refused);
+  EXPECT_THAT(Unflatten(flat.def, std::move(flat.params), &other), refused);
+  EXPECT_EQ(StoreState(flat.params), before);
+  EXPECT_EQ(ElementsOf<float>(other.weight), (std::vector<float>{1}));
+  EXPECT_EQ(other.bias, 1);
+}
+
+TEST(UnflattenTest, AStoreThatIsBeingWrittenIsRefused) {
+  Flattened flat = Flatten(Mlp()).value();
+  Mlp model;
+  model.activation = "mine";
+  MutableTensor open = flat.params.Mutate(".head.bias").value();
+  const StoreState before(flat.params);
+  const auto refused = StatusIs(kFailed, HasSubstr("cannot unflatten"));
+  EXPECT_THAT(Unflatten(flat.def, flat.params, &model), refused);
+  EXPECT_THAT(Unflatten(flat.def, std::move(flat.params), &model), refused);
+  EXPECT_EQ(StoreState(flat.params), before);
+  EXPECT_EQ(model.activation, "mine");
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,299 @@
+#include "leafstore/store/merge.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/store/partition.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::_;
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+
+std::vector<ParamStore> SampleGroups() {
+  return Partition(SampleParams(), {Glob("**.bias"), Glob("**.weight")}).value();
+}
+
+std::vector<const ParamStore*> PointersTo(const std::vector<ParamStore>& groups) {
+  std::vector<const ParamStore*> pointers;
+  for (const ParamStore& group : groups) pointers.push_back(&group);
+  return pointers;
+}
+
+std::vector<StoreState> StatesOf(const std::vector<ParamStore>& groups) {
+  return std::vector<StoreState>(groups.begin(), groups.end());
+}
+
+std::string Describe(const SpecMismatch& m) { return m.path + ": " + m.expected + ", " + m.found; }
+
+// ---- a whole ----
+
+TEST(MergeTest, TheOrderOfGroupsDoesNotMatter) {
+  const ParamStore whole = SampleParams();
+  std::vector<int> order = {0, 1, 2};
+  do {
+    std::vector<ParamStore> groups = SampleGroups();
+    const ParamStore merged =
+        Merge(groups[order[0]], std::move(groups[order[1]]), groups[order[2]]).value();
+    EXPECT_THAT(merged.leaves(), testing::ElementsAreArray(whole.leaves()));
+    EXPECT_EQ(merged.layout(), whole.layout());
+    EXPECT_TRUE(merged.complete());
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(MergeTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
+  ParamStore store = SampleParams();
+  const std::vector<const void*> addresses = AddressesOf(store);
+  const std::vector<uint64_t> generations = GenerationsOf(store);
+  std::vector<ParamStore> groups = Partition(std::move(store), {Glob("**.bias")}).value();
+  ParamStore merged = Merge(std::move(groups[0]), std::move(groups[1])).value();
+  EXPECT_TRUE(groups[0].empty());
+  EXPECT_TRUE(groups[1].empty());
+  EXPECT_EQ(AddressesOf(merged), addresses);
+  EXPECT_EQ(GenerationsOf(merged), generations);
+  { EXPECT_EQ(merged.MutateAll()->raw_data(1).value(), addresses[1]); }  // the only holder
+}
+
+TEST(MergeTest, WhatIsReadStaysAndIsShared) {
+  std::vector<ParamStore> groups = SampleGroups();
+  const std::vector<StoreState> before = StatesOf(groups);
+  ParamStore merged = Merge(groups[0], groups[1], groups[2]).value();
+  EXPECT_TRUE(merged.leaf(1).tensor().SharesBytesWith(groups[0].leaf(0).tensor()));
+  merged.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  EXPECT_EQ(StatesOf(groups), before);
+}
+
+TEST(MergeTest, TheFingerprintComesAlong) {
+  std::vector<ParamStore> groups = SampleGroups();
+  const ParamStore merged = MergeGroups(std::move(groups)).value();
+  EXPECT_EQ(merged.known_spec_fingerprint(), SampleParams().spec_fingerprint());
+  groups = SampleGroups();
+  ASSERT_THAT(groups[0].Set(".head.bias", Floats({1}), SetCheck::kAnything), IsOk());
+  const ParamStore other = MergeGroups(std::move(groups)).value();
+  EXPECT_EQ(other.spec_fingerprint(),
+            ParamStore::Create(other.layout(), other.slots(),
+                               {other.leaves().begin(), other.leaves().end()})
+                ->spec_fingerprint());
+  EXPECT_NE(other.spec_fingerprint(), merged.spec_fingerprint());
+}
+
+TEST(MergeTest, TheExpectedLayoutMayBeThatOfAGroupThatIsGiven) {
+  std::vector<ParamStore> groups = SampleGroups();
+  const absl::StatusOr<ParamStore> merged =
+      MergeGroups(groups[0].layout(), std::move(groups), {.like = &groups[0]});
+  ASSERT_THAT(merged, IsOk());
+  EXPECT_EQ(StoreState(*merged).leaves, StoreState(SampleParams()).leaves);
+  EXPECT_EQ(merged->layout(), SampleParams().layout());
+}
+
+TEST(MergeTest, NothingIsTheWholeOfNothing) {
+  EXPECT_TRUE(MergeGroups(Layout(), std::vector<ParamStore>())->empty());
+  EXPECT_THAT(MergeGroups(std::vector<ParamStore>()),
+              StatusIs(kInvalid, "merge: expected groups, found none"));
+  EXPECT_TRUE(Merge(ParamStore())->empty());
+}
+
+TEST(MergeTest, GroupsOfOtherLayoutsMeetByPath) {
+  const ParamStore whole = SampleParams();
+  std::vector<ParamStore> groups = SampleGroups();
+  // The weights as a file without structure would give them.
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (uint32_t i = 0; i < groups[1].size(); ++i) {
+    entries.emplace_back(groups[1].layout().PathOf(groups[1].slot(i)), groups[1].leaf(i));
+  }
+  groups[1] = ParamStore::FromEntries(std::move(entries)).value();
+  const std::vector<StoreState> before = StatesOf(groups);
+  EXPECT_THAT(MergeGroups(std::move(groups)),
+              StatusIs(kInvalid,
+                       "merge: expected groups of one layout, found group 1 on another "
+                       "one (3 paths, not 8): say which layout is expected"));
+  EXPECT_EQ(StatesOf(groups), before);
+  const ParamStore merged = MergeGroups(whole.layout(), std::move(groups)).value();
+  EXPECT_THAT(merged.leaves(), testing::ElementsAreArray(whole.leaves()));
+  EXPECT_EQ(merged.layout(), whole.layout());
+  EXPECT_EQ(merged.spec_fingerprint(), whole.spec_fingerprint());
+}
+
+TEST(MergeTest, ALayoutOfPathsIsFilledToo) {
+  const ParamStore loose = StoreAt({{"", Value(1)}, {".no_such[0]", Value(2)}});
+  std::vector<ParamStore> groups;
+  groups.push_back(StoreAt({{".no_such[0]", Value(2)}}));
+  groups.push_back(StoreAt({{"", Value(1)}}));
+  const ParamStore merged = MergeGroups(loose.layout(), std::move(groups)).value();
+  EXPECT_THAT(PathsOf(merged), ElementsAre("", ".no_such[0]"));
+  EXPECT_EQ(merged.leaf(1).value(), Value(2));
+}
+
+// ---- what does not fit ----
+
+TEST(MergeTest, AllThatDoesNotFitIsInOneReport) {
+  const ParamStore like = SampleParams();
+  std::vector<ParamStore> groups = SampleGroups();
+  ASSERT_THAT(groups[0].Erase(".head.bias"), IsOk());
+  ASSERT_THAT(groups[0].Erase(".layers[1].bias"), IsOk());
+  ASSERT_THAT(groups[1].Set(".head.weight", Floats({1}), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(groups[1].Set(".layers[0].weight", Ints({1}), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(groups[2].Set(".steps", Value("12"), SetCheck::kAnything), IsOk());
+  groups.push_back(StoreAt({{".head.bais", Value(1)},
+                            {".steps", Value(1)},
+                            {".zero", Value(1)},
+                            {".layers[0].weight", Value(1)}}));
+  const std::vector<StoreState> before = StatesOf(groups);
+
+  const MergeReport report = CheckMerge(like.layout(), PointersTo(groups), {.like = &like});
+  EXPECT_FALSE(report.ok());
+  EXPECT_THAT(report.missing, ElementsAre(".head.bias", ".layers[1].bias"));
+  EXPECT_THAT(report.unexpected, ElementsAre(".head.bais", ".zero"));
+  EXPECT_THAT(report.duplicate, ElementsAre(".layers[0].weight", ".steps"));
+  ASSERT_EQ(report.dtype_mismatch.size(), 2u);
+  EXPECT_EQ(Describe(report.dtype_mismatch[0]), ".layers[0].weight: f32[2, 2], i32[1]");
+  EXPECT_EQ(Describe(report.dtype_mismatch[1]), ".steps: static int, static str");
+  ASSERT_EQ(report.shape_mismatch.size(), 1u);
+  EXPECT_EQ(Describe(report.shape_mismatch[0]), ".head.weight: f32[2, 2], f32[1]");
+
+  const std::string text =
+      "missing (2):\n"
+      "  '.head.bias'; did you mean .head.bais?\n"
+      "  '.layers[1].bias'\n"
+      "unexpected (2):\n"
+      "  '.head.bais'\n"
+      "  '.zero'\n"
+      "there twice (2):\n"
+      "  '.layers[0].weight'\n"
+      "  '.steps'\n"
+      "of another dtype (2):\n"
+      "  '.layers[0].weight': expected f32[2, 2], found i32[1]\n"
+      "  '.steps': expected static int, found static str\n"
+      "of another shape (1):\n"
+      "  '.head.weight': expected f32[2, 2], found f32[1]";
+  EXPECT_EQ(report.ToString(), text);
+  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + text);
+  EXPECT_THAT(report.ToStatus(), refused);
+  EXPECT_THAT(MergeGroups(like.layout(), PointersTo(groups), {.like = &like}), refused);
+  EXPECT_THAT(MergeGroups(like.layout(), std::move(groups), {.like = &like}), refused);
+  EXPECT_EQ(StatesOf(groups), before);
+}
+
+TEST(MergeTest, ReportsAreTheSameForEachOrderOfGroups) {
+  const Layout layout = SampleParams().layout();
+  std::vector<ParamStore> groups = SampleGroups();
+  ASSERT_THAT(groups[0].Erase(".head.bias"), IsOk());
+  groups.push_back(StoreAt({{".b", Value(1)}, {".steps", Value(1)}}));
+  groups.push_back(StoreAt({{".a", Value(1)}, {".b", Value(1)}, {".activation", Value(1)}}));
+  const std::string forward = CheckMerge(layout, PointersTo(groups)).ToString();
+  std::reverse(groups.begin(), groups.end());
+  EXPECT_EQ(CheckMerge(layout, PointersTo(groups)).ToString(), forward);
+}
+
+TEST(MergeTest, ALeafInThreeGroupsIsNamedOnce) {
+  const ParamStore store = SampleParams();
+  const MergeReport report = CheckMerge(store.layout(), {&store, &store, &store});
+  EXPECT_EQ(report.duplicate, PathsOf(store));
+  EXPECT_THAT(Merge(store, store), StatusIs(kInvalid, HasSubstr("there twice (8):")));
+}
+
+TEST(MergeTest, TheSameStoreTwiceIsRefusedAndNotLost) {
+  ParamStore store = SampleParams();
+  const StoreState before(store);
+  ParamStore& same = store;
+  EXPECT_THAT(Merge(std::move(store), std::move(same)), StatusIs(kInvalid, _));
+  EXPECT_THAT(Merge(store, std::move(same)), StatusIs(kInvalid, _));
+  EXPECT_EQ(StoreState(store), before);
+}
+
+TEST(MergeTest, DuplicatesAreInTheOrderOfTheLayout) {
+  Tree list = Tree::List();
+  for (int i = 0; i < 11; ++i) list.Add(Value(i));
+  const ParamStore store = Flatten(list).value().params;
+  EXPECT_EQ(CheckMerge(store.layout(), {&store, &store}).duplicate, PathsOf(store));
+}
+
+TEST(MergeTest, APathAndItsAliasAreTwice) {
+  const ParamStore tied = TiedParams();
+  const ParamStore loose = StoreAt({{".embedding.table", Floats({1, 2, 3})},
+                                    {".output.table", Floats({1, 2, 3})},
+                                    {".scale", Floats({4})}});
+  EXPECT_THAT(CheckMerge(tied.layout(), {&loose}).duplicate, ElementsAre(".embedding.table"));
+  const ParamStore by_alias =
+      StoreAt({{".output.table", Floats({1, 2, 3})}, {".scale", Floats({4})}});
+  EXPECT_TRUE(CheckMerge(tied.layout(), {&by_alias}).ok());
+}
+
+TEST(MergeTest, LikeIsAskedWhereItHasThePath) {
+  const ParamStore store = SampleParams();
+  const ParamStore other = StoreAt({{".head.bias", Floats({1})}, {".elsewhere", Value(1)}});
+  const MergeReport report = CheckMerge(store.layout(), {&store}, {.like = &other});
+  ASSERT_EQ(report.shape_mismatch.size(), 1u);
+  EXPECT_EQ(Describe(report.shape_mismatch[0]), ".head.bias: f32[1], f32[2]");
+  EXPECT_THAT(report.dtype_mismatch, IsEmpty());
+  const ParamStore group = std::move(Partition(store, {Glob("head")}).value()[0]);
+  EXPECT_TRUE(CheckMerge(store.layout(), {&store}, {.like = &group}).ok());
+  EXPECT_EQ(CheckMerge(store.layout(), {&group}, {.like = &store}).missing.size(), 6u);
+}
+
+TEST(MergeTest, AStaticLeafForATensorIsOfAnotherDtype) {
+  const ParamStore like = StoreAt({{".a", Floats({1})}});
+  const ParamStore store = StoreAt({{".a", Value(1)}});
+  const MergeReport report = CheckMerge(like.layout(), {&store}, {.like = &like});
+  ASSERT_EQ(report.dtype_mismatch.size(), 1u);
+  EXPECT_EQ(Describe(report.dtype_mismatch[0]), ".a: f32[1], static int");
+}
+
+TEST(MergeTest, AGroupThatIsBeingWrittenIsRefusedAndNothingIsTaken) {
+  std::vector<ParamStore> groups = SampleGroups();
+  MutableTensor open = groups[1].Mutate(".head.weight").value();
+  const std::vector<StoreState> before = StatesOf(groups);
+  const auto refused = StatusIs(absl::StatusCode::kFailedPrecondition,
+                                AllOf(HasSubstr("cannot merge"), HasSubstr("close it first")));
+  EXPECT_THAT(MergeGroups(std::move(groups)), refused);
+  EXPECT_THAT(Merge(std::move(groups[0]), groups[1], std::move(groups[2])), refused);
+  EXPECT_EQ(StatesOf(groups), before);
+}
+
+TEST(MergeTest, SuggestionsAreForTheFirstThatAreMissing) {
+  std::vector<std::pair<std::string, Leaf>> wanted, given;
+  for (int i = 0; i < 20; ++i) {
+    const std::string name = ".block_" + std::string(1, static_cast<char>('a' + i));
+    wanted.push_back({name + "_weight", Value(1)});
+    given.push_back({name + "_wieght", Value(1)});
+  }
+  const ParamStore whole = StoreAt(wanted), group = StoreAt(given);
+  const std::string text = CheckMerge(whole.layout(), {&group}).ToString();
+  EXPECT_THAT(text, HasSubstr("'.block_a_weight'; did you mean .block_a_wieght"));
+  EXPECT_THAT(text, HasSubstr("'.block_t_weight'\n"));
+}
+
+TEST(MergeTest, AHundredThousandMismatchesAreReportedInNoTime) {
+  Tree one = Tree::Dict(), other = Tree::Dict();
+  for (int i = 0; i < 100'000; ++i) {
+    one.With("weight_" + std::to_string(i), Value(i));
+    other.With("wieght_" + std::to_string(i), Value(i));
+  }
+  // With an alias, so that no table of paths knows all.
+  other.With("x", Tree::Tied("t", Value(1))).With("y", Tree::TiedTo("t"));
+  const ParamStore a = Flatten(one).value().params, b = Flatten(other).value().params;
+  const MergeReport report = CheckMerge(b.layout(), {&a});
+  EXPECT_EQ(report.missing.size(), 100'001u);
+  EXPECT_EQ(report.unexpected.size(), 100'000u);
+  const std::string text = report.ToString();
+  EXPECT_THAT(text, AllOf(HasSubstr("missing (100001):"), HasSubstr("unexpected (100000):"),
+                          HasSubstr(" more")));
+  EXPECT_LT(text.size(), 3'000'000u);
+}
+
+}  // namespace
+}  // namespace leafstore
