@@ -179,6 +179,8 @@ absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
                        LeafArrayPtr(std::move(leaves)));
     return absl::OkStatus();
   }
+  // A very deep tree has more text than a Layout of paths may have.
+  if (layout_.has_def()) LEAFSTORE_RETURN_IF_ERROR(layout_.def()->paths().status());
   std::vector<std::pair<Path, Leaf>> entries;
   for (uint32_t i = 0; i < size(); ++i) {
     entries.emplace_back(layout_.PathOf(this->slot(i)), this->leaf(i));

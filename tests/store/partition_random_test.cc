@@ -1,4 +1,4 @@
-// Partitions of random models against the rule written down naively, and of very deep trees.
+// Partitions of random models against the rule written down naively; stores of very deep trees.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -111,11 +111,12 @@ constexpr int kLevels = 1'000'000;
 
 // [0] 1'000'000 times; at each level there is a leaf beside.
 ParamStore DeepParams() {
-  Tree tree = Floats({1});
-  for (int i = 0; i < kLevels; ++i) {
-    tree = Tree::List().Add(std::move(tree)).Add(Value(static_cast<int64_t>(i % 2)));
-  }
-  return Flatten(std::move(tree)).value().params;
+  static const auto* const store = [] {
+    Tree tree = Floats({1});
+    for (int i = 0; i < kLevels; ++i) tree = Tree::List().Add(std::move(tree)).Add(Value(i));
+    return new ParamStore(Flatten(std::move(tree)).value().params);
+  }();
+  return store->Snapshot().value();
 }
 
 TEST(PartitionDepthTest, AMillionLevelsArePartitionedByGlobs) {
@@ -142,6 +143,14 @@ TEST(PartitionDepthTest, MessagesStayShort) {
   EXPECT_LT(status.message().size(), 10'000u);
   const Slot last = store.layout().size() - 1;
   EXPECT_LT(store.SetAt(last, Floats({1})).message().size(), 2'000u);
+}
+
+TEST(PartitionDepthTest, ADictionaryOfPathsIsNotMadeOfIt) {
+  ParamStore store = DeepParams();
+  EXPECT_THAT(store.Insert(PathFrom(".new"), Value(1)),
+              StatusIs(absl::StatusCode::kResourceExhausted, testing::_));
+  EXPECT_EQ(store.size(), kLevels + 1u);
+  EXPECT_TRUE(store.layout().has_def());
 }
 
 TEST(PartitionDepthTest, GroupsMergeAcrossLayoutsWithoutText) {
