@@ -72,8 +72,7 @@ struct Binder<Tensor> {
     return flattener.AddTensor(tensor);
   }
   static absl::Status Unflatten(Unflattener& reader, Tensor* out) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const Leaf* leaf, reader.PeekLeaf());
-    if (!leaf->is_tensor()) return reader.Expected("a tensor");
+    if (!reader.IsTensor()) return reader.Expected("a tensor");
     if (out == nullptr) {
       reader.GoTo(reader.node() + 1);
     } else {

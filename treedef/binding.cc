@@ -28,8 +28,12 @@ absl::Status FromValue(const Leaf& leaf, ValueKind kind, T* out) {
 
 }  // namespace
 
+absl::Status LeafTraits<Value>::Check(const Leaf& leaf) {
+  return leaf.is_value() ? absl::OkStatus() : Expected("a static leaf", leaf);
+}
+
 absl::Status LeafTraits<Value>::FromLeaf(const Leaf& leaf, Value* out) {
-  if (!leaf.is_value()) return Expected("a static leaf", leaf);
+  LEAFSTORE_RETURN_IF_ERROR(Check(leaf));
   *out = leaf.value();
   return absl::OkStatus();
 }
@@ -95,20 +99,6 @@ absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
   return absl::InvalidArgumentError(absl::StrCat(
       "at ", def.PathForMessage(node), ": expected a struct with the fields [",
       absl::StrJoin(sorted_names, ", "), "], found one with [", absl::StrJoin(found, ", "), "]"));
-}
-
-absl::Status CheckLeaves(const TreeDef& def, absl::Span<const Leaf> leaves) {
-  if (leaves.size() != def.leaf_count()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("expected ", def.leaf_count(), " leaves, found ", leaves.size()));
-  }
-  for (uint32_t i = 0; i < leaves.size(); ++i) {
-    if (leaves[i].null()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("at ", def.PathForMessage(def.node_of_leaf(i)), ": the leaf is missing"));
-    }
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace internal

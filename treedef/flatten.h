@@ -59,11 +59,9 @@ absl::StatusOr<FlatTree> FlattenWith(Flattener flattener, T&& model) {
   return std::move(flattener).Finish();
 }
 
-// error FailedPrecondition: as many leaves as `def` has are not there, or one of them is null.
-absl::Status CheckLeaves(const TreeDef& def, absl::Span<const Leaf> leaves);
-
 template <typename T>
 absl::Status UnflattenWith(Unflattener reader, T* out) {
+  LEAFSTORE_RETURN_IF_ERROR(reader.CheckLeaves());
   LEAFSTORE_RETURN_IF_ERROR(UnflattenNode<T>(reader, nullptr));
   reader.BeginWriting();
   return UnflattenNode<T>(reader, out);
@@ -94,13 +92,11 @@ absl::StatusOr<std::vector<Leaf>> FlattenTreeLike(const TreeDef& def, T&& model)
 // there and what was found. error FailedPrecondition: a leaf is missing.
 template <typename T>
 absl::Status UnflattenTree(const TreeDef& def, absl::Span<const Leaf> leaves, T* out) {
-  LEAFSTORE_RETURN_IF_ERROR(internal::CheckLeaves(def, leaves));
   return internal::UnflattenWith(Unflattener(def, leaves), out);
 }
 // The same; the leaves are moved into the model.
 template <typename T>
 absl::Status UnflattenTree(const TreeDef& def, std::vector<Leaf>&& leaves, T* out) {
-  LEAFSTORE_RETURN_IF_ERROR(internal::CheckLeaves(def, leaves));
   return internal::UnflattenWith(Unflattener(def, &leaves), out);
 }
 

@@ -261,6 +261,22 @@ Unflattener::Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves)
 Unflattener::Unflattener(const TreeDef& def, std::vector<Leaf>* leaves)
     : def_(def), leaves_(*leaves), given_(leaves) {}
 
+absl::Status Unflattener::CheckLeaves() {
+  if (leaves_.size() != def_.leaf_count()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("expected ", def_.leaf_count(), " leaves, found ", leaves_.size()));
+  }
+  is_tensor_.resize(leaves_.size());
+  for (uint32_t i = 0; i < leaves_.size(); ++i) {
+    if (leaves_[i].null()) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "at ", def_.PathForMessage(def_.node_of_leaf(i)), ": expected a leaf, found none"));
+    }
+    is_tensor_[i] = leaves_[i].is_tensor();
+  }
+  return absl::OkStatus();
+}
+
 void Unflattener::BeginWriting() {
   cursor_ = kRootNode;
   depth_ = 0;
@@ -302,8 +318,7 @@ absl::Status Unflattener::At(const absl::Status& error) const {
   return WithPath(def_.PathForMessage(cursor_), error);
 }
 
-bool Unflattener::IsOwner(NodeId node) {
-  if (!def_.has_aliases()) return false;
+bool Unflattener::FindOwner(NodeId node) {
   if (!owners_) {
     owners_.emplace();
     for (NodeId alias = 0; alias < def_.node_count(); ++alias) {

@@ -150,11 +150,13 @@ class Flattener {
 
 class Unflattener {
  public:
-  // Over leaves in the order of `def`, all there: as copies, or given away. `def` must outlive
-  // this.
+  // Over leaves in the order of `def`: as copies, or given away. `def` must outlive this.
   Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves);
   Unflattener(const TreeDef& def, std::vector<Leaf>* leaves);
 
+  // Begins the check. error FailedPrecondition: as many leaves as `def` has are not there, or one
+  // of them is null.
+  absl::Status CheckLeaves();
   // Ends the check and goes back to the root to write.
   void BeginWriting();
   bool writing() const { return writing_; }
@@ -184,6 +186,10 @@ class Unflattener {
     if (kind() != NodeKind::kLeaf) return Expected("leaf");
     return &leaves_[def_.leaf_begin(cursor_)];
   }
+  // Whether the leaf to come is a tensor; false where it is no leaf.
+  bool IsTensor() const {
+    return kind() == NodeKind::kLeaf && is_tensor_[def_.leaf_begin(cursor_)] != 0;
+  }
   // Passes the leaf that PeekLeaf gave and takes it.
   Leaf TakeLeaf() {
     const uint32_t number = def_.leaf_begin(cursor_++);
@@ -200,7 +206,7 @@ class Unflattener {
   absl::Status At(const absl::Status& error) const;
 
   // Ties. Whether an alias of this node is anywhere. O(nodes) for the first call, then O(1).
-  bool IsOwner(NodeId node);
+  bool IsOwner(NodeId node) { return def_.has_aliases() && FindOwner(node); }
   // Keeps the object made for a node (null while checking), to be given at its aliases.
   void Remember(NodeId node, std::shared_ptr<void> object, const void* type);
   // Whether an object of this type was remembered for what the alias to come stands for.
@@ -215,10 +221,13 @@ class Unflattener {
 
  private:
   std::string Found() const;
+  bool FindOwner(NodeId node);
 
   const TreeDef& def_;
   absl::Span<const Leaf> leaves_;
   std::vector<Leaf>* given_ = nullptr;
+  // Asked of all leaves at once, which waits for memory once, not once a leaf.
+  std::vector<uint8_t> is_tensor_;
   NodeId cursor_ = 0;
   bool writing_ = false;
   int depth_ = 0;

@@ -21,13 +21,9 @@ struct Tree::Node {
   std::shared_ptr<Tree> shared;  // shared, tied
 };
 
-Tree::Tree() noexcept = default;
-Tree::Tree(Leaf leaf) : leaf_(std::move(leaf)) {}
-Tree::Tree(Tensor tensor) : Tree(tensor.null() ? Leaf() : Leaf(std::move(tensor))) {}
-Tree::Tree(Value value) : leaf_(std::move(value)) {}
+void Tree::DeleteNode::operator()(Node* node) const { delete node; }
 
-Tree::Tree(std::unique_ptr<Node> node) : node_(std::move(node)) {}
-Tree Tree::Make(TreeKind kind) { return Tree(std::make_unique<Node>(kind)); }
+Tree Tree::Make(TreeKind kind) { return Tree(NodePtr(new Node(kind))); }
 
 Tree Tree::Dict(Entries entries) {
   Tree tree = Make(TreeKind::kDict);
@@ -81,23 +77,13 @@ Tree Tree::TiedTo(absl::string_view name) {
   return tree;
 }
 
-Tree::Tree(Tree&& other) noexcept = default;
-
-// By way of a third, because `other` may lie below this one, which dies here.
-Tree& Tree::operator=(Tree&& other) noexcept {
-  Tree taken(std::move(other));
-  std::swap(leaf_, taken.leaf_);
-  std::swap(node_, taken.node_);
-  return *this;
-}
-
 // Children are moved to a list and die there one by one, so that depth costs memory, not stack.
-Tree::~Tree() {
-  if (node_ == nullptr || !node_->HasChildren()) return;
-  std::vector<std::unique_ptr<Node>> dying;
+void Tree::Dismantle() {
+  if (!node_->HasChildren()) return;
+  std::vector<NodePtr> dying;
   dying.push_back(std::move(node_));
   while (!dying.empty()) {
-    const std::unique_ptr<Node> node = std::move(dying.back());
+    const NodePtr node = std::move(dying.back());
     dying.pop_back();
     const auto adopt = [&dying](Tree& child) {
       if (child.node_ != nullptr && child.node_->HasChildren()) {
@@ -137,19 +123,17 @@ Tree& Tree::Tag(absl::string_view tag) & {
 }
 
 Tree::Node& Tree::MutableNode() {
-  if (node_ == nullptr) node_ = std::make_unique<Node>(kind());
+  if (node_ == nullptr) node_.reset(new Node(kind()));
   return *node_;
 }
 
 // What is in leaf_ says whether it is a leaf: it may come and go through mutable_leaf().
-TreeKind Tree::kind() const {
-  const bool single =
-      node_ == nullptr || node_->kind == TreeKind::kNone || node_->kind == TreeKind::kLeaf;
-  if (!single) return node_->kind;
-  return leaf_.null() ? TreeKind::kNone : TreeKind::kLeaf;
+TreeKind Tree::KindOfNode() const {
+  const bool single = node_->kind == TreeKind::kNone || node_->kind == TreeKind::kLeaf;
+  return single ? LeafOrNone() : node_->kind;
 }
 
-bool Tree::misused() const { return node_ != nullptr && node_->misused; }
+bool Tree::NodeIsMisused() const { return node_->misused; }
 
 const Tree::Entries& Tree::entries() const {
   static const Entries& none = *new Entries;
@@ -177,9 +161,7 @@ absl::string_view Tree::tie_name() const {
 
 const Tree* Tree::tied() const { return kind() == TreeKind::kTied ? node_->shared.get() : nullptr; }
 
-absl::Span<const std::string> Tree::tags() const {
-  return node_ == nullptr ? absl::Span<const std::string>() : node_->tags;
-}
+absl::Span<const std::string> Tree::TagsOfNode() const { return node_->tags; }
 
 const Tree* Tree::Find(const DictKey& key) const {
   const Tree* tree = this;
@@ -208,7 +190,7 @@ Tree Tree::Clone() const {
     to->leaf_ = from->leaf_;
     if (from->node_ == nullptr) continue;
     const Node& node = *from->node_;
-    to->node_ = std::make_unique<Node>(node.kind);
+    to->node_.reset(new Node(node.kind));
     to->node_->misused = node.misused;
     to->node_->text = node.text;
     to->node_->tags = node.tags;

@@ -89,10 +89,10 @@ class Tree {
   using Entries = absl::btree_map<DictKey, Tree>;
 
   // None.
-  Tree() noexcept;
-  Tree(Leaf leaf);      // NOLINT: a leaf is a tree. A null leaf makes None.
-  Tree(Tensor tensor);  // NOLINT
-  Tree(Value value);    // NOLINT
+  Tree() = default;
+  Tree(Leaf leaf) : leaf_(std::move(leaf)) {}        // NOLINT: a leaf is a tree; if null, None
+  Tree(Tensor tensor) : leaf_(std::move(tensor)) {}  // NOLINT
+  Tree(Value value) : leaf_(std::move(value)) {}     // NOLINT
   static Tree None() { return Tree(); }
   static Tree Dict(Entries entries = {});
   static Tree List(std::vector<Tree> items = {});
@@ -104,9 +104,16 @@ class Tree {
   static Tree Tied(absl::string_view name, Tree node);
   static Tree TiedTo(absl::string_view name);
 
-  Tree(Tree&& other) noexcept;
-  Tree& operator=(Tree&& other) noexcept;
-  ~Tree();
+  Tree(Tree&& other) noexcept = default;
+  Tree& operator=(Tree&& other) noexcept {
+    Tree taken(std::move(other));  // which may lie below this one, and that dies here
+    std::swap(leaf_, taken.leaf_);
+    std::swap(node_, taken.node_);
+    return *this;
+  }
+  ~Tree() {
+    if (node_ != nullptr) Dismantle();
+  }
 
   // Of a dict or struct: sets the entry, replacing what was there. Chainable.
   Tree& With(DictKey key, Tree child) &;
@@ -120,12 +127,12 @@ class Tree {
   Tree& Tag(absl::string_view tag) &;
   Tree&& Tag(absl::string_view tag) && { return std::move(Tag(tag)); }
 
-  TreeKind kind() const;
+  TreeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
   bool is_leaf() const { return kind() == TreeKind::kLeaf; }
 
   // Whether With or Add was called on a node whose kind cannot take it, which did nothing else.
   // Flattening makes it an error.
-  bool misused() const;
+  bool misused() const { return node_ != nullptr && NodeIsMisused(); }
 
   // Each is for the kinds it names; on another kind it gives something empty.
   const Leaf& leaf() const { return leaf_; }    // leaf
@@ -136,7 +143,9 @@ class Tree {
   const std::shared_ptr<Tree>& shared() const;  // shared
   absl::string_view tie_name() const;           // tied, tiedto
   const Tree* tied() const;                     // tied; null otherwise
-  absl::Span<const std::string> tags() const;   // any
+  absl::Span<const std::string> tags() const {  // any
+    return node_ == nullptr ? absl::Span<const std::string>() : TagsOfNode();
+  }
 
   // The child of a dict or struct by key, looking through Shared and Tied; null if there is none.
   // O(log children).
@@ -150,13 +159,24 @@ class Tree {
 
  private:
   struct Node;
+  struct DeleteNode {
+    void operator()(Node* node) const;
+  };
+  using NodePtr = std::unique_ptr<Node, DeleteNode>;
 
-  explicit Tree(std::unique_ptr<Node> node);
+  explicit Tree(NodePtr node) : node_(std::move(node)) {}
   static Tree Make(TreeKind kind);
   Node& MutableNode();
+  // Takes all children out of node_, so that its destructor does not recurse.
+  void Dismantle();
+  TreeKind LeafOrNone() const { return leaf_.null() ? TreeKind::kNone : TreeKind::kLeaf; }
+  // Of node_, which is there.
+  TreeKind KindOfNode() const;
+  bool NodeIsMisused() const;
+  absl::Span<const std::string> TagsOfNode() const;
 
   Leaf leaf_;
-  std::unique_ptr<Node> node_;  // null for None and for a leaf without tags
+  NodePtr node_;  // null for None and for a leaf without tags
 };
 
 }  // namespace leafstore

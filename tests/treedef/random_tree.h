@@ -1,0 +1,145 @@
+// Random Trees, with every kind of node, leaf, tie and tag.
+#ifndef LEAFSTORE_TESTS_TREEDEF_RANDOM_TREE_H_
+#define LEAFSTORE_TESTS_TREEDEF_RANDOM_TREE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/tensor.h"
+#include "leafstore/core/value.h"
+#include "leafstore/treedef/tree.h"
+
+#include "tests/core/random_keys.h"
+
+namespace leafstore {
+
+// A valid leaf: a small tensor of some dtype and shape, or a value of some kind.
+inline Leaf RandomLeaf(Random& random) {
+  switch (RandomBelow(random, 8)) {
+    case 0:
+      return Value(RandomBelow(random, 2) == 0);
+    case 1:
+      return Value(RandomIndex(random));
+    case 2:
+      return Value(0.25 * static_cast<double>(RandomBelow(random, 100)));
+    case 3:
+      return Value(RandomName(random));
+    case 4:
+      return Value(Bytes{std::string("\xff\0", 2) + RandomName(random)});
+    case 5:
+      return Tensor::Zeros(DType::kI32, {static_cast<int64_t>(RandomBelow(random, 3)), 2}).value();
+    default:
+      return Tensor::Scalar(static_cast<float>(RandomBelow(random, 1000)));
+  }
+}
+
+// A Tree that flattens without an error, of about `max_nodes` nodes at most.
+//
+//   const uint64_t seed = ...;
+//   Random random(seed);
+//   Tree tree = RandomTree(random, 50).Make();     // say the seed when a test fails
+class RandomTree {
+ public:
+  RandomTree(Random& random, size_t max_nodes) : random_(random), left_(max_nodes) {}
+
+  // The root is a list: of a random tree and, last, a node that others may have been tied to
+  // before.
+  Tree Make() {
+    Tree first = MakeNode(0);
+    Tree list = Tree::List();
+    list.Add(std::move(first));
+    list.Add(Tree::Tied(kLateTie, Tree::Tuple().Add(RandomLeaf(random_)).Add(Value("late"))));
+    return list;
+  }
+
+ private:
+  static constexpr const char* kLateTie = "late";
+
+  Tree MakeNode(int depth) {
+    if (left_ > 0) --left_;
+    Tree tree = depth == 0 || (left_ > 0 && OneIn(2)) ? MakeContainer(depth) : MakeSingle();
+    if (OneIn(6)) tree.Tag(OneIn(2) ? "decay" : "frozen");
+    if (OneIn(12)) tree.Tag("Ω 'quoted', and (more)");
+    return MaybeShare(std::move(tree));
+  }
+
+  Tree MakeSingle() {
+    switch (RandomBelow(random_, 8)) {
+      case 0:
+        return Tree::None();
+      case 1:
+        return Tree::TiedTo(kLateTie);
+      case 2:
+        if (!shared_.empty()) return Tree::Shared(shared_[RandomBelow(random_, shared_.size())]);
+        break;
+      case 3:
+        if (!ties_.empty()) return Tree::TiedTo(ties_[RandomBelow(random_, ties_.size())]);
+        break;
+    }
+    return Tree(RandomLeaf(random_));
+  }
+
+  Tree MakeContainer(int depth) {
+    const size_t count = std::min(left_, depth == 0 ? 8 : RandomBelow(random_, 6));
+    const bool int_keys = OneIn(3);
+    switch (RandomBelow(random_, 5)) {
+      case 0:
+        return WithItems(Tree::List(), count, depth);
+      case 1:
+        return WithItems(Tree::Tuple(), count, depth);
+      case 2:
+        return WithItems(Tree::Custom("Ring"), count, depth);
+      case 3:
+        return WithEntries(Tree::Struct(OneIn(2) ? "Linear" : ""), count, depth, false);
+      default:
+        return WithEntries(Tree::Dict(), count, depth, int_keys);
+    }
+  }
+
+  Tree WithItems(Tree tree, size_t count, int depth) {
+    for (size_t i = 0; i < count; ++i) tree.Add(MakeNode(depth + 1));
+    return tree;
+  }
+  Tree WithEntries(Tree tree, size_t count, int depth, bool int_keys) {
+    // The keys first: a tie in a node that another replaced would be a tie to no node.
+    std::set<DictKey> keys;
+    for (size_t i = 0; i < count; ++i) {
+      keys.insert(int_keys ? DictKey(RandomIndex(random_)) : DictKey(RandomName(random_)));
+    }
+    for (const DictKey& key : keys) tree.With(key, MakeNode(depth + 1));
+    return tree;
+  }
+
+  // Only complete nodes are shared, so that there are no cycles.
+  Tree MaybeShare(Tree tree) {
+    if (OneIn(6)) {
+      shared_.push_back(std::make_shared<Tree>(std::move(tree)));
+      return Tree::Shared(shared_.back());
+    }
+    if (OneIn(8)) {
+      ties_.push_back(absl::StrCat("tie ", ties_.size()));
+      return Tree::Tied(ties_.back(), std::move(tree));
+    }
+    return tree;
+  }
+
+  bool OneIn(size_t n) { return RandomBelow(random_, n) == 0; }
+
+  Random& random_;
+  size_t left_;
+  std::vector<std::shared_ptr<Tree>> shared_;
+  std::vector<std::string> ties_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_TREEDEF_RANDOM_TREE_H_
