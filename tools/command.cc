@@ -27,11 +27,12 @@ std::string WhatToDo(const absl::Status& status) {
     case absl::StatusCode::kPermissionDenied:
       return "; check its permissions";
     case absl::StatusCode::kUnimplemented:
-      return "; take a newer leafstore to read it";
+      return "; use a newer leafstore to read it";
     case absl::StatusCode::kDataLoss:
       return absl::StrContains(status.message(), "preamble: ")
-                 ? "; is it a leafstore checkpoint? If so its beginning is damaged: take a copy"
-                 : "; it is damaged: take a copy or an older checkpoint";
+                 ? "; is it a leafstore checkpoint? If so, its beginning is damaged: use another "
+                   "copy"
+                 : "; it is damaged: use another copy or an older checkpoint";
     default:
       return "";
   }
@@ -72,7 +73,7 @@ int Report(const absl::Status& status) {
   if (absl::IsCancelled(status)) return kReaderGone;
   const bool usage = status.GetPayload(kUsageMark).has_value();
   const std::string line =
-      absl::StrCat("leafstore: ", Printable(status.message()), usage ? "; see --help" : "", "\n");
+      absl::StrCat("leafstore: ", Printable(status.message()), usage ? " (see --help)" : "", "\n");
   std::fputs(line.c_str(), stderr);
   return usage ? kUsage : kFailed;
 }

@@ -29,13 +29,13 @@ struct InspectOptions {
   std::vector<std::string> groups;
   std::optional<uint32_t> depth;
   bool stats = false;
-  bool verify = true;
+  bool no_verify = false;
   bool json = false;
   ColorMode color = ColorMode::kAuto;
 };
 
-constexpr char kFooter[] = R"(
-A GLOB is matched key by key: `*` is one key, `**` none or more, `?` and `*` inside a key are
+constexpr char kFooter[] =
+    R"(A GLOB is matched key by key: `*` is one key, `**` none or more, `?` and `*` inside a key are
 characters: 'layers.*.attn.**'. It lists the leaves that it matches, and those below what it matches.
 
 A FILTER is a glob or an expression: dtype:f32, rank:2, 'bytes:>1M', kind:str, type:Linear,
@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<std::string>> ChooseItems(const CheckpointReader& rea
   if (asked.empty()) return reader.items();
   for (const std::string& name : asked) {
     const absl::StatusOr<CheckpointItemInfo> item = reader.item(name);
-    if (!item.ok()) return UsageError(absl::StrCat("--item: ", item.status().message()));
+    if (!item.ok()) return UsageError(item.status().message());
   }
   return asked;
 }
@@ -86,7 +86,7 @@ absl::Status Inspect(const InspectOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader unverified,
                              OpenCheckpoint(options.file, {.verify = false}));
   std::optional<CheckpointReader> verifying;
-  if (options.stats && options.verify) {
+  if (options.stats && !options.no_verify) {
     LEAFSTORE_ASSIGN_OR_RETURN(verifying, OpenCheckpoint(options.file, {}));
   }
   const CheckpointReader& reader = verifying ? *verifying : unverified;
@@ -131,7 +131,7 @@ void AddListingOptions(CLI::App* command, InspectOptions* options) {
 void AddOutputOptions(CLI::App* command, InspectOptions* options) {
   command->add_flag("--stats", options->stats,
                     "min, max, mean, std, L2, NaN and infinite numbers; reads the tensors");
-  command->add_flag("!--no-verify", options->verify,
+  command->add_flag("--no-verify", options->no_verify,
                     "take statistics of tensors whose checksums are wrong, too");
   command->add_flag("--json", options->json, "everything, for programs");
   static const std::vector<std::pair<std::string, ColorMode>> modes = {

@@ -1,5 +1,6 @@
 #include "leafstore/tools/item_rows.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -38,15 +39,23 @@ std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<GlobPattern>&
   return matched;
 }
 
-bool MatchesPath(const std::vector<GlobPattern>& match, Path path) {
-  if (match.empty()) return true;
-  while (true) {
-    for (const GlobPattern& glob : match) {
-      if (glob.Matches(path)) return true;
-    }
-    if (path.empty()) return false;
-    path.RemoveLast();
+// Whether a glob matches the path or one that it begins with.
+bool MatchesPath(const GlobPattern& glob, const Path& path) {
+  GlobPattern::States states = glob.start();
+  std::string text;
+  for (const Key& key : path.keys()) {
+    if (glob.Accepts(states)) return true;
+    text.clear();
+    AppendDottedKey(key.ref(), &text);
+    states = glob.Step(states, glob.MatchingSegments(text));
   }
+  return glob.Accepts(states);
+}
+
+bool MatchesPath(const std::vector<GlobPattern>& match, const Path& path) {
+  return match.empty() || std::any_of(match.begin(), match.end(), [&path](const GlobPattern& glob) {
+           return MatchesPath(glob, path);
+         });
 }
 
 std::string JoinKeys(const std::vector<KeyRef>& keys_from_last) {

@@ -334,7 +334,7 @@ TYPED_TEST(StringMapTest, WhatDoesNotFit) {
   Model<TypeParam> model;
   model.x["\xff"] = 1;
   EXPECT_THAT(FlattenTree(model), StatusIs(absl::StatusCode::kInvalidArgument,
-                                           HasSubstr("at .x: expected item in UTF-8")));
+                                           HasSubstr("at .x: expected an item in UTF-8")));
 }
 
 template <typename Map>

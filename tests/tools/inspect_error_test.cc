@@ -1,0 +1,203 @@
+// What `leafstore` says, and with which exit code, when something is wrong.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/reader.h"
+
+#include "tests/tools/run_program.h"
+#include "tests/tools/sample_checkpoints.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+class InspectErrorTest : public testing::Test {
+ protected:
+  void ExpectError(const Ran& ran, int exit_code, const testing::Matcher<std::string>& message) {
+    EXPECT_EQ(ran.exit_code, exit_code);
+    EXPECT_THAT(ran.out, IsEmpty());
+    EXPECT_THAT(ran.err, AllOf(StartsWith("leafstore: "), message));
+    // One line.
+    EXPECT_EQ(ran.err.find('\n'), ran.err.size() - 1) << ran.err;
+  }
+  // Something is wrong with the file.
+  void ExpectBad(const testing::Matcher<std::string>& what) {
+    ExpectError(RunLeafstore({"inspect", path_}), 1,
+                AllOf(StartsWith("leafstore: " + path_ + ": "), what));
+  }
+  void ExpectUsage(std::vector<std::string> args, const testing::Matcher<std::string>& what) {
+    ExpectError(RunLeafstore(std::move(args)), 2, AllOf(what, HasSubstr("(see --help)")));
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.leaf");
+};
+
+TEST_F(InspectErrorTest, NoFile) {
+  ExpectBad(
+      AllOf(HasSubstr("cannot open: No such file or directory"), HasSubstr("check the name")));
+}
+
+TEST_F(InspectErrorTest, ADirectory) {
+  ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
+  ExpectBad(AllOf(HasSubstr("no regular file"), HasSubstr("name a checkpoint's file")));
+}
+
+TEST_F(InspectErrorTest, ADeadLink) {
+  std::filesystem::create_symlink("nowhere", path_);
+  ExpectBad(HasSubstr("No such file"));
+}
+
+TEST_F(InspectErrorTest, AFileTakenForADirectory) {
+  WriteFile(path_, "x");
+  ExpectError(RunLeafstore({"inspect", path_ + "/b.leaf"}), 1, HasSubstr("Not a directory"));
+}
+
+TEST_F(InspectErrorTest, NoPermission) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  SaveSample(path_);
+  ASSERT_EQ(chmod(path_.c_str(), 0), 0);
+  ExpectBad(AllOf(HasSubstr("Permission denied"), HasSubstr("check its permissions")));
+}
+
+TEST_F(InspectErrorTest, AnEmptyFile) {
+  WriteFile(path_, "");
+  ExpectBad(AllOf(HasSubstr("expected 64 bytes"), HasSubstr("is it a leafstore checkpoint?")));
+}
+
+TEST_F(InspectErrorTest, AFileOfText) {
+  WriteFile(path_, std::string(1000, 'x') + "\x1b[31m");
+  ExpectBad(AllOf(HasSubstr("found 'xxxx"), HasSubstr("is it a leafstore checkpoint?"),
+                  Not(HasSubstr("\x1b"))));
+}
+
+TEST_F(InspectErrorTest, AFileThatIsCutShort) {
+  SaveSample(path_);
+  const std::string whole = ReadFile(path_);
+  for (const size_t size : {whole.size() - 1, whole.size() / 2, size_t{64}, size_t{3}}) {
+    WriteFile(path_, whole.substr(0, size));
+    ExpectBad(HasSubstr("expected"));
+  }
+}
+
+TEST_F(InspectErrorTest, AFlippedBitInTheManifest) {
+  SaveSample(path_);
+  std::string bytes = ReadFile(path_);
+  bytes[bytes.size() - 100] = static_cast<char>(bytes[bytes.size() - 100] ^ 1);
+  WriteFile(path_, bytes);
+  ExpectBad(HasSubstr("use another copy"));
+}
+
+TEST_F(InspectErrorTest, AFlippedBitInATensorIsFoundByStats) {
+  SaveSample(path_);
+  const auto offset = static_cast<size_t>([this] {
+    const CheckpointReader reader = CheckpointReader::Open(path_).value();
+    const CheckpointItemInfo item = reader.item("params").value();
+    for (uint32_t place = 0;; ++place) {
+      if (item.PathText(place) == ".layers[1].weight") return item.entry(place).offset;
+    }
+  }());
+  std::string bytes = ReadFile(path_);
+  bytes[offset] = static_cast<char>(bytes[offset] ^ 1);
+  WriteFile(path_, bytes);
+  EXPECT_EQ(RunLeafstore({"inspect", path_}).exit_code, 0);
+  ExpectError(RunLeafstore({"inspect", path_, "--stats"}), 1,
+              AllOf(HasSubstr(".layers[1].weight"), HasSubstr("expected checksum"),
+                    HasSubstr("use another copy")));
+  EXPECT_EQ(RunLeafstore({"inspect", path_, "--stats", "--no-verify"}).exit_code, 0);
+  // Only what is listed is read.
+  EXPECT_EQ(RunLeafstore({"inspect", path_, "--stats", "--match", "layers.0"}).exit_code, 0);
+}
+
+TEST_F(InspectErrorTest, AnUnknownItem) {
+  SaveSample(path_);
+  ExpectUsage({"inspect", path_, "--item", "parms"},
+              AllOf(HasSubstr("no item 'parms'"), HasSubstr("did you mean params?")));
+}
+
+TEST_F(InspectErrorTest, ABadFilter) {
+  SaveSample(path_);
+  ExpectUsage({"inspect", path_, "--group", "a=dtype:f32 and ("}, HasSubstr("column 16"));
+  ExpectUsage({"inspect", path_, "--group", "dtype:f32"}, HasSubstr("found no '='"));
+  ExpectUsage({"inspect", path_, "--group", "=all"}, HasSubstr("expected a name"));
+  ExpectUsage({"inspect", path_, "--group", "rest=all"}, HasSubstr("expected another name"));
+  ExpectUsage({"inspect", path_, "--group", "a=all", "--group", "a=leaf"},
+              HasSubstr("that of another group"));
+}
+
+TEST_F(InspectErrorTest, ABadGlob) {
+  ExpectUsage({"inspect", path_, "--match", "a..b"}, HasSubstr("column 3"));
+}
+
+TEST_F(InspectErrorTest, BadOptions) {
+  ExpectUsage({"inspect", path_, "--dept", "1"}, HasSubstr("did you mean --depth?"));
+  ExpectUsage({"inspect", path_, "--depth", "-1"}, HasSubstr("--depth"));
+  ExpectUsage({"inspect", path_, "--depth", "many"}, HasSubstr("--depth"));
+  ExpectUsage({"inspect", path_, "--color", "pink"}, HasSubstr("--color"));
+  ExpectUsage({"inspect", path_, "another.leaf"}, HasSubstr("another.leaf"));
+  ExpectUsage({"inspect"}, HasSubstr("FILE"));
+  ExpectUsage({}, HasSubstr("subcommand"));
+  ExpectUsage({"inspekt", path_}, HasSubstr("did you mean inspect?"));
+}
+
+TEST_F(InspectErrorTest, HelpAndVersion) {
+  for (const std::vector<std::string>& args :
+       std::vector<std::vector<std::string>>{{"--help"}, {"inspect", "--help"}}) {
+    const Ran help = RunLeafstore(args);
+    EXPECT_EQ(help.exit_code, 0);
+    EXPECT_THAT(help.out, AllOf(HasSubstr("Examples:"), HasSubstr("Exit codes:")));
+    EXPECT_THAT(help.err, IsEmpty());
+  }
+  const Ran version = RunLeafstore({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.out, StartsWith("leafstore "));
+}
+
+TEST_F(InspectErrorTest, AReaderThatGoesAwayEndsItQuietly) {
+  Save(path_, ManyLeaves(10'000));
+  const Ran ran = RunShell("{ $LEAFSTORE inspect " + path_ + "; echo $? >&2; } | head -1");
+  EXPECT_THAT(ran.out, StartsWith(path_));
+  EXPECT_EQ(ran.err, "141\n");
+  // Where SIGPIPE is ignored too.
+  const Ran ignored =
+      RunShell("trap '' PIPE; { $LEAFSTORE inspect " + path_ + " --json; echo $? >&2; } | head -1");
+  EXPECT_EQ(ignored.err, "141\n");
+}
+
+TEST_F(InspectErrorTest, AFullDiskIsSaid) {
+  SaveSample(path_);
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"inspect", path_}, {"inspect", path_, "--json"}, {"--help"}}) {
+    const Ran full = RunLeafstore(args, {.stdout_to = "/dev/full"});
+    EXPECT_EQ(full.exit_code, 1);
+    EXPECT_EQ(full.err, "leafstore: standard output: cannot write: No space left on device\n");
+    const Ran closed = RunLeafstore(args, {.stdout_to = "-"});
+    EXPECT_EQ(closed.exit_code, 1);
+    EXPECT_THAT(closed.err, HasSubstr("standard output: cannot write"));
+  }
+}
+
+TEST_F(InspectErrorTest, NamesOfFilesAreHarmlessToo) {
+  const Ran ran = RunLeafstore({"inspect", dir_.File("\x1b[31m\xff.leaf")});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("/\\x1b[31m\\xff.leaf: cannot open"));
+  Save(dir_.File("\xff\n.leaf"), ParamStore());
+  const Ran json = RunLeafstore({"inspect", dir_.File("\xff\n.leaf"), "--json"});
+  EXPECT_EQ(json.exit_code, 0);
+  EXPECT_THAT(json.out, HasSubstr("\\ufffd\\n.leaf"));
+}
+
+}  // namespace
+}  // namespace leafstore

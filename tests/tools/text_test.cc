@@ -1,0 +1,87 @@
+// Text for people: escaping, widths, cutting, units.
+#include "leafstore/tools/text.h"
+
+#include <limits>
+#include <string>
+
+#include "gtest/gtest.h"
+
+namespace leafstore::tools {
+namespace {
+
+TEST(TextTest, WhatIsHarmlessStaysAsItIs) {
+  for (const std::string text : {"", "plain ~", "\xc3\xa9", "\xe6\xa8\xa1", "\xf0\x9f\x8d\x83",
+                                 "\xd9\x86\xd9\x85\xe2\x80\x8c\xd9\x88"}) {
+    EXPECT_EQ(Printable(text), text);
+  }
+}
+
+TEST(TextTest, ControlCharactersAreEscaped) {
+  EXPECT_EQ(Printable("a\n\r\t\x1b[31m\x7f"), "a\\n\\r\\t\\x1b[31m\\x7f");
+  EXPECT_EQ(Printable(std::string("\0", 1)), "\\x00");
+  EXPECT_EQ(Printable("\xc2\x9b"
+                      "31m"),
+            "\\x9b31m");
+}
+
+TEST(TextTest, WhatTurnsTextAroundIsEscaped) {
+  EXPECT_EQ(Printable("\xe2\x80\xae"
+                      "abc"),
+            "\\u202eabc");
+  EXPECT_EQ(Printable("\xe2\x81\xa6"), "\\u2066");
+  EXPECT_EQ(Printable("\xef\xbb\xbf"), "\\ufeff");
+  EXPECT_EQ(Printable("\xf3\xa0\x81\x81"), "\\U000e0041");
+}
+
+TEST(TextTest, BytesThatAreNoUtf8AreEscaped) {
+  EXPECT_EQ(Printable("a\xff\xfe"
+                      "b\xc3"),
+            "a\\xff\\xfeb\\xc3");
+  EXPECT_EQ(Printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");
+}
+
+TEST(TextTest, KeysAreQuotedOnlyWhereTheyMustBe) {
+  EXPECT_EQ(PrintableKey(KeyRef::Attribute("weight")), "weight");
+  EXPECT_EQ(PrintableKey(KeyRef::Index(-3)), "-3");
+  EXPECT_EQ(PrintableKey(KeyRef::Item("a b")), "a b");
+  EXPECT_EQ(PrintableKey(KeyRef::Item("")), "''");
+  EXPECT_EQ(PrintableKey(KeyRef::Item("\x1b'")), "\"\\x1b'\"");
+}
+
+TEST(TextTest, WidthCountsColumns) {
+  EXPECT_EQ(DisplayWidth("abc"), 3u);
+  EXPECT_EQ(DisplayWidth("\xc3\xa9"), 1u);
+  EXPECT_EQ(DisplayWidth("e\xcc\x81"), 1u);
+  EXPECT_EQ(DisplayWidth("\xe6\xa8\xa1\xe5\x9e\x8b"), 4u);
+  EXPECT_EQ(DisplayWidth("\xf0\x9f\x8d\x83"), 2u);
+}
+
+TEST(TextTest, CutsByColumnsAndNeverInsideACharacter) {
+  EXPECT_EQ(CutEnd("abcdef", 6), "abcdef");
+  EXPECT_EQ(CutEnd("abcdefg", 6), "abc...");
+  EXPECT_EQ(CutEnd("abcdefg", 2), "ab");
+  EXPECT_EQ(CutEnd("\xe6\xa8\xa1\xe6\xa8\xa1\xe6\xa8\xa1", 5), "\xe6\xa8\xa1...");
+  EXPECT_EQ(CutMiddle("layers.0.attention.weight", 12), "lay...weight");
+  EXPECT_EQ(CutMiddle("\xe6\xa8\xa1\xe6\xa8\xa1\xe6\xa8\xa1\xe6\xa8\xa1", 7), "...\xe6\xa8\xa1");
+}
+
+TEST(TextTest, UnitsOf1024) {
+  EXPECT_EQ(HumanBytes(0), "0 B");
+  EXPECT_EQ(HumanBytes(1023), "1023 B");
+  EXPECT_EQ(HumanBytes(1024), "1.0 KiB");
+  EXPECT_EQ(HumanBytes(1024 * 1024 - 1), "1.0 MiB");
+  EXPECT_EQ(HumanBytes(std::numeric_limits<int64_t>::max()), "8.0 EiB");
+}
+
+TEST(TextTest, Counts) {
+  EXPECT_EQ(WithCommas(0), "0");
+  EXPECT_EQ(WithCommas(999), "999");
+  EXPECT_EQ(WithCommas(1000), "1,000");
+  EXPECT_EQ(WithCommas(-123456), "-123,456");
+  EXPECT_EQ(WithCommas(1234567), "1,234,567");
+  EXPECT_EQ(CountOf(1, "leaf", "leaves"), "1 leaf");
+  EXPECT_EQ(CountOf(1000, "leaf", "leaves"), "1,000 leaves");
+}
+
+}  // namespace
+}  // namespace leafstore::tools
