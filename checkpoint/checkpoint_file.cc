@@ -284,8 +284,6 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::MapLeaves(const ManifestItem& 
 }
 
 absl::Status CheckpointFile::WithPath(const absl::Status& status) const {
-  // FileSystem's errors have it.
-  if (absl::string_view(status.message()).find(path_) != absl::string_view::npos) return status;
   return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
 }
 

@@ -73,7 +73,7 @@ class CheckpointFile {
   absl::Status ReadTensors(const ManifestItem& item, absl::Span<const uint32_t> places,
                            std::vector<Leaf>* out) const;
 
-  // Puts the file's path before an error that does not have it.
+  // Puts the file's path before an error.
   absl::Status WithPath(const absl::Status& status) const;
 
   std::string path_;

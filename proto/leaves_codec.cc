@@ -1,4 +1,5 @@
 // Leaves and Values (proto/param_store.proto), between messages and columns.
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <string>
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/proto/messages.h"
 #include "leafstore/proto/param_store.pb.h"
 
@@ -140,18 +142,22 @@ absl::StatusOr<SlotSet> DecodePresence(const std::string& bits, uint32_t univers
   return SlotSet::Create(universe, std::move(slots));
 }
 
-// Where the leaf at `place` of what is being decoded is, for messages.
-std::string At(const Layout& layout, const SlotSet& slots, uint32_t place,
-               absl::string_view where) {
-  return absl::StrCat(where, ", '", layout.PathText(slots.SlotAt(place)), "'");
+// Of each number below 256 the bytes of an element of that dtype; 0 where it is none, or narrower than
+// a byte.
+std::array<uint8_t, 256> MakeElementBytes() {
+  std::array<uint8_t, 256> bytes{};
+  for (const DType dtype : AllDTypes()) {
+    const size_t bits = DTypeBits(dtype);
+    bytes[static_cast<uint8_t>(dtype)] = static_cast<uint8_t>(bits % 8 == 0 ? bits / 8 : 0);
+  }
+  return bytes;
 }
 
-// ByteSize where it is a plain product, as it nearly always is; -1 where ByteSize itself must be
-// asked.
-int64_t PlainByteSize(DType dtype, ShapeRef shape) {
-  const size_t bits = DTypeBits(dtype);
-  int64_t bytes = static_cast<int64_t>(bits / 8);
-  if (bits % 8 != 0) return -1;
+// ByteSize where it is a plain product, as it nearly always is; -1 where ByteSize itself must be asked.
+int64_t PlainByteSize(uint8_t dtype, ShapeRef shape) {
+  static const std::array<uint8_t, 256> element_bytes = MakeElementBytes();
+  int64_t bytes = element_bytes[dtype];
+  if (bytes == 0) return -1;
   for (const int64_t extent : shape) {
     if (extent <= 0 || __builtin_mul_overflow(bytes, extent, &bytes)) return -1;
   }
@@ -165,9 +171,6 @@ class TensorDecoder {
 
   // Adds the next tensor to `out`. False, with the error, where it cannot be.
   bool Next(uint8_t dtype, LeafColumns* out, absl::Status* error) {
-    if (!IsDType(dtype)) {
-      return Fail(absl::StrCat("expected a dtype's number or 0, found ", dtype), error);
-    }
     if (tensor_ == in_.ranks().size()) return Fail("expected its rank, found none", error);
     const auto rank = static_cast<uint8_t>(in_.ranks()[tensor_++]);
     if (rank > kMaxRank) {
@@ -177,15 +180,19 @@ class TensorDecoder {
       return Fail(absl::StrCat("expected ", rank, " extents, found ", in_.dims_size() - dim_),
                   error);
     }
-    shape_.resize(rank);
-    for (int64_t& extent : shape_) extent = static_cast<int64_t>(in_.dims(dim_++));
-    int64_t bytes = PlainByteSize(static_cast<DType>(dtype), shape_);
+    // Extents of 2^63 and more are negative here, and ByteSize refuses them.
+    const ShapeRef shape(reinterpret_cast<const int64_t*>(in_.dims().data()) + dim_, rank);
+    dim_ += rank;
+    int64_t bytes = PlainByteSize(dtype, shape);
     if (bytes < 0) {
-      const absl::StatusOr<int64_t> checked = ByteSize(static_cast<DType>(dtype), shape_);
+      if (!IsDType(dtype)) {
+        return Fail(absl::StrCat("expected a dtype's number or 0, found ", dtype), error);
+      }
+      const absl::StatusOr<int64_t> checked = ByteSize(static_cast<DType>(dtype), shape);
       if (!checked.ok()) return Fail(checked.status().message(), error);
       bytes = *checked;
     }
-    out->AddTensor(static_cast<DType>(dtype), shape_, bytes);
+    out->AddTensor(static_cast<DType>(dtype), shape, bytes);
     return true;
   }
 
@@ -208,7 +215,6 @@ class TensorDecoder {
   }
 
   const proto::Leaves& in_;
-  Shape shape_;
   size_t tensor_ = 0;
   int dim_ = 0;
 };
@@ -243,7 +249,8 @@ absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout
     if (dtype == 0) {
       LEAFSTORE_RETURN_IF_ERROR(values.Next(&leaves));
     } else if (absl::Status error; !tensors.Next(dtype, &leaves, &error)) {
-      return AsDataLoss(error, At(layout, slots, place, where));
+      return AsDataLoss(error,
+                        absl::StrCat(where, ", ", SlotForMessage(layout, slots.SlotAt(place))));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());

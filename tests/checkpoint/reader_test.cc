@@ -324,5 +324,32 @@ TEST(ReaderModeTest, AMillionLevelsAreSavedLoadedAndListed) {
   EXPECT_EQ(length, 3u * kLevels);
 }
 
+// One string of a megabyte, in the table once, makes paths of gigabytes.
+TEST(ReaderModeTest, PathsThatAreTooLongAreNeverPrinted) {
+  const std::string key(1 << 20, 'k');
+  TreeDefBuilder builder;
+  for (int i = 0; i < 3'000; ++i) {
+    builder.Open(NodeKind::kDict);
+    builder.SetKey(KeyRef::Item(key));
+  }
+  builder.Leaf();
+  for (int i = 0; i < 3'000; ++i) builder.Close();
+  const TreeDef def = std::move(builder).Build().value();
+  const ParamStore store = ParamStore::Create(def, {Tensor::Scalar(1.0f)}).value();
+  TempDir dir;
+  const std::string path = dir.File("long.leaf");
+  ASSERT_THAT(SaveCheckpoint(path, {{"long", store}}, {.durable = false}), IsOk());
+  std::string bytes = ReadFile(path);
+  bytes[64] ^= 1;
+  WriteFile(path, bytes);
+  const CheckpointReader reader = CheckpointReader::Open(path).value();
+  EXPECT_THAT(reader.item("long")->ForEachPath([](uint32_t, absl::string_view) { FAIL(); }),
+              StatusIs(StatusCode::kResourceExhausted,
+                       HasSubstr("expected a path of at most 16777216 bytes")));
+  const absl::Status damage = reader.Verify();
+  EXPECT_THAT(damage, StatusIs(StatusCode::kDataLoss, HasSubstr("item 'long', '")));
+  EXPECT_LT(damage.message().size(), 5'000u);
+}
+
 }  // namespace
 }  // namespace leafstore
