@@ -1,0 +1,182 @@
+// ParamStore while it is being written, and its snapshots.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/store/merge.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/store/partition.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::_;
+using ::testing::HasSubstr;
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr auto kFailed = absl::StatusCode::kFailedPrecondition;
+
+TEST(ParamStoreBorrowTest, MutateWritesInPlace) {
+  ParamStore store = SampleParams();
+  const std::vector<const void*> before = AddressesOf(store);
+  {
+    MutableTensor open = store.Mutate(".head.bias").value();
+    EXPECT_TRUE(store.borrowed());
+    open.data<float>().value()[0] = 5;
+  }
+  EXPECT_FALSE(store.borrowed());
+  EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{5, 31}));
+  EXPECT_EQ(AddressesOf(store), before);
+}
+
+TEST(ParamStoreBorrowTest, AStaticLeafIsNotOpened) {
+  ParamStore store = SampleParams();
+  EXPECT_THAT(store.Mutate(".steps"),
+              StatusIs(kInvalid, "at .steps: expected a tensor, found static int"));
+  EXPECT_FALSE(store.borrowed());
+  MutableLeaves open = store.MutateAll().value();
+  EXPECT_THAT(open.raw_data(7), StatusIs(kInvalid, "leaf 7: expected a tensor, found static int"));
+  EXPECT_THAT(open.data<float>(7), StatusIs(kInvalid, HasSubstr("leaf 7: expected a tensor")));
+  EXPECT_THAT(open.data<int32_t>(1), StatusIs(kInvalid, HasSubstr("expected f32")));
+}
+
+// Everything that would see a torn store, or move it away under a borrow.
+void ExpectRefusedWhileBorrowed(ParamStore& store) {
+  const StoreState before(store);
+  const PartitionPlan plan = PartitionPlan::Compile(SampleParams(), {All()}).value();
+  const auto refused = StatusIs(kFailed, HasSubstr("borrow"));
+  ParamStore other = SampleParams();
+  EXPECT_THAT(store.Snapshot(), refused);
+  EXPECT_THAT(store.Set(".steps", Value(1)), refused);
+  EXPECT_THAT(store.SetAt(0, Value("x")), refused);
+  EXPECT_THAT(store.Insert(PathFrom(".new"), Value(1)), refused);
+  EXPECT_THAT(store.Upsert(PathFrom(".new"), Value(1)), refused);
+  EXPECT_THAT(store.Upsert(PathFrom(".steps"), Value(1)), refused);
+  EXPECT_THAT(store.Erase(".steps"), refused);
+  EXPECT_THAT(store.MutateAll(), refused);
+  EXPECT_THAT(store.Update(other), refused);
+  EXPECT_THAT(store.Update(SampleParams()), refused);
+  EXPECT_THAT(other.Update(store), refused);
+  EXPECT_THAT(other.Update(std::move(store)), refused);
+  EXPECT_THAT(plan.Split(store), refused);
+  EXPECT_THAT(plan.Split(std::move(store)), refused);
+  EXPECT_THAT(PartitionPlan::Compile(store, {}), refused);
+  EXPECT_THAT(Merge(store), refused);
+  EXPECT_THAT(Merge(std::move(store)), refused);
+  EXPECT_THAT(store.CheckNoBorrow("dance"),
+              StatusIs(kFailed,
+                       "cannot dance while a mutable borrow of this store is open: close "
+                       "it first"));
+  EXPECT_EQ(StoreState(store), before);
+  EXPECT_EQ(StoreState(other).leaves, StoreState(SampleParams()).leaves);
+}
+
+TEST(ParamStoreBorrowTest, WhileALeafIsOpenNothingElseHappens) {
+  ParamStore store = SampleParams();
+  MutableTensor open = store.Mutate(".head.bias").value();
+  open.data<float>().value()[0] = 8;
+  ExpectRefusedWhileBorrowed(store);
+  EXPECT_THAT(store.Mutate(".head.bias"),
+              StatusIs(kFailed, HasSubstr("at .head.bias: the tensor is being written already")));
+  {
+    MutableTensor another = store.Mutate(".head.weight").value();  // another leaf may be
+    another.data<float>().value()[0] = 9;
+  }
+  EXPECT_TRUE(store.borrowed());
+  open.Close();
+  EXPECT_FALSE(store.borrowed());
+  EXPECT_EQ(FloatsAt(store, ".head.bias")[0], 8);
+  EXPECT_EQ(FloatsAt(store, ".head.weight")[0], 9);
+  EXPECT_THAT(store.Snapshot(), IsOk());
+}
+
+TEST(ParamStoreBorrowTest, WhileAllAreOpenNothingElseHappens) {
+  ParamStore store = SampleParams();
+  {
+    MutableLeaves open = store.MutateAll().value();
+    EXPECT_EQ(open.size(), 8u);
+    open.data<float>(1).value()[0] = 8;
+    EXPECT_EQ(open.leaf(1).tensor().data<float>().value()[0], 8);
+    ExpectRefusedWhileBorrowed(store);
+    EXPECT_THAT(store.MutateAt(1), StatusIs(kFailed, HasSubstr("cannot open a leaf for writing")));
+    const MutableLeaves moved = std::move(open);
+    EXPECT_TRUE(store.borrowed());
+  }
+  EXPECT_FALSE(store.borrowed());
+  EXPECT_THAT(store.MutateAt(1), IsOk());
+}
+
+TEST(ParamStoreBorrowTest, ABorrowGoesWithAStoreThatIsMoved) {
+  ParamStore store = SampleParams();
+  MutableTensor open = store.Mutate(".head.bias").value();
+  ParamStore moved = std::move(store);
+  EXPECT_TRUE(moved.borrowed());
+  EXPECT_THAT(moved.Snapshot(), StatusIs(kFailed, _));
+  open.data<float>().value()[0] = 8;
+  open.Close();
+  EXPECT_FALSE(moved.borrowed());
+  EXPECT_EQ(FloatsAt(moved, ".head.bias")[0], 8);
+  store = SampleParams();  // what was moved from takes a new one
+  EXPECT_EQ(store.size(), 8u);
+}
+
+// ---- snapshots ----
+
+TEST(ParamStoreSnapshotTest, ASnapshotAndItsStoreDoNotSeeEachOthersWrites) {
+  ParamStore store = SampleParams();
+  ParamStore snapshot = store.Snapshot().value();
+  const StoreState before(store);
+  store.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  ASSERT_THAT(store.Set(".steps", Value(13)), IsOk());
+  { store.MutateAll()->data<float>(2).value()[0] = -3; }
+  ASSERT_THAT(store.Erase(".activation"), IsOk());
+  EXPECT_EQ(StoreState(snapshot), before);
+
+  const StoreState changed(store);
+  snapshot.Mutate(".head.bias")->data<float>().value()[0] = -2;
+  ASSERT_THAT(snapshot.Set(".steps", Value(14)), IsOk());
+  ASSERT_THAT(snapshot.Insert(PathFrom(".new"), Value(1)), IsOk());
+  EXPECT_EQ(StoreState(store), changed);
+}
+
+TEST(ParamStoreSnapshotTest, OnlyTheLeavesThatAreWrittenAreCloned) {
+  ParamStore store = SampleParams();
+  const ParamStore snapshot = store.Snapshot().value();
+  EXPECT_EQ(AddressesOf(snapshot), AddressesOf(store));
+  EXPECT_EQ(snapshot.leaves().data(), store.leaves().data());  // not even the handles are copied
+  { EXPECT_THAT(store.MutateAll()->raw_data(3), IsOk()); }
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    if (!store.leaf(place).is_tensor()) continue;
+    EXPECT_EQ(store.leaf(place).tensor().SharesBytesWith(snapshot.leaf(place).tensor()),
+              place != 3);
+  }
+}
+
+TEST(ParamStoreSnapshotTest, AfterTheSnapshotIsGoneWritesAreInPlace) {
+  ParamStore store = SampleParams();
+  { const ParamStore snapshot = store.Snapshot().value(); }
+  const std::vector<const void*> before = AddressesOf(store);
+  const Leaf* leaves = store.leaves().data();
+  store.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  EXPECT_EQ(AddressesOf(store), before);
+  EXPECT_EQ(store.leaves().data(), leaves);
+}
+
+TEST(ParamStoreSnapshotTest, TakingLeavesFromASharedStoreLeavesTheSnapshot) {
+  ParamStore store = SampleParams();
+  const ParamStore snapshot = store.Snapshot().value();
+  const StoreState before(snapshot);
+  const std::vector<Leaf> leaves = std::move(store).TakeLeaves();
+  EXPECT_EQ(leaves.size(), 8u);
+  EXPECT_TRUE(store.empty());  // NOLINT: it says so
+  EXPECT_EQ(StoreState(snapshot), before);
+}
+
+}  // namespace
+}  // namespace leafstore
