@@ -129,7 +129,8 @@ struct CheckpointItem {
   ItemOptions options;
 };
 
-// Create, AddItem for each, Finish. Errors are theirs; nothing has changed then.
+// Create, AddItem for each, Finish. Errors are theirs; the old file is as it was then, unless
+// syncing the directory failed (see Finish).
 absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
                             const SaveOptions& options = {});
 absl::Status SaveCheckpoint(const std::string& path, const std::vector<CheckpointItem>& items,

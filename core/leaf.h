@@ -59,6 +59,9 @@ class Leaf {
   // Bytes of the tensor or of the value.
   int64_t byte_size() const;
 
+  // Begins to load what the accessors read, for a loop over many leaves; changes nothing.
+  void Prefetch() const { __builtin_prefetch(header()); }
+
   // "f32[2, 3]", or the value as text.
   std::string ToString() const;
 

@@ -85,9 +85,8 @@ class Optimizer {
 
   // One step: writes `params`.
   // error InvalidArgument: a number of `options` is not as it says there; `params` differs in
-  // Layout,
-  //       slots, dtypes or shapes from the group this is for; gradients are on another Layout,
-  //       missing, or of another dtype or shape (names all paths).
+  //       Layout, slots, dtypes or shapes from the group this is for; gradients are on another
+  //       Layout, missing, or of another dtype or shape (names all paths).
   // error FailedPrecondition: a borrow of `params` or `grads` is open, or this is for a packed
   //       group and `params` is not, or the other way round (Rebind changes that).
   // error ResourceExhausted: no memory for a copy of what is shared.

@@ -15,7 +15,8 @@
 //                             2^(code - 127), 0xff is NaN; there is no zero and no sign
 //   f6_e2m3, f6_e3m2, f4      the same, section 5.3: no infinities, no NaN; f4 is E2M1
 //   f8_e5m2fnuz, f8_e4m3fnuz  Noune et al., "8-bit Numerical Formats for Deep Neural Networks",
-//                             2022: exponent bias one larger, no infinities, no -0, whose code is NaN
+//                             2022: exponent bias one larger, no infinities, no -0, whose code is
+//                             NaN
 //
 // Threads: functions of values; safe.
 #ifndef LEAFSTORE_STORE_ELEMENTS_H_

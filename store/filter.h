@@ -93,7 +93,8 @@ class FilterExpr;  // filter_expr.h
 
 class Filter {
  public:
-  // Reads the text form. error InvalidArgument: with the column and what was expected there.
+  // Reads the text form. error InvalidArgument: with the column and what was expected there; or
+  // over 64 KiB of text, or 200 levels of nesting.
   static absl::StatusOr<Filter> Parse(absl::string_view text);
 
   // What was wrong with a pattern in this filter, or OK.

@@ -30,6 +30,42 @@ bool CompareHolds(Compare compare, int64_t a, int64_t b) {
   return false;
 }
 
+bool AsksAboutLeaf(Op op) {
+  switch (op) {
+    case Op::kStatic:
+    case Op::kValueKind:
+    case Op::kTensor:
+    case Op::kDType:
+    case Op::kRank:
+    case Op::kByteSize:
+    case Op::kCallable:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool LeafMatches(const FilterExpr& expr, const Leaf* leaf) {
+  if (leaf == nullptr) return false;
+  const bool is_tensor = leaf->is_tensor();
+  switch (expr.op) {
+    case Op::kStatic:
+      return !is_tensor;
+    case Op::kValueKind:
+      return !is_tensor && leaf->value().kind() == static_cast<ValueKind>(expr.number);
+    case Op::kTensor:
+      return is_tensor;
+    case Op::kDType:
+      return is_tensor && leaf->tensor().dtype() == static_cast<DType>(expr.number);
+    case Op::kRank:
+      return is_tensor && leaf->tensor().rank() == expr.number;
+    case Op::kByteSize:
+      return is_tensor && CompareHolds(expr.compare, leaf->tensor().byte_size(), expr.number);
+    default:
+      return false;
+  }
+}
+
 bool KeyIsString(const TreeDef& def, NodeId node) {
   const NodeId parent = def.parent(node);
   const NodeKind kind = def.kind(parent);
@@ -46,7 +82,8 @@ FilterEvaluator::FilterEvaluator(const TreeDef& def, const ParamStore& store,
 
 uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
   Term term{&expr, static_cast<uint32_t>(globs_.size()), 0, {}};
-  if (expr.op == Op::kRegex) wants_text_ = true;
+  wants_text_ |= expr.op == Op::kRegex;
+  wants_leaf_ |= AsksAboutLeaf(expr.op);
   if (expr.op == Op::kGlob) {
     ActiveGlob glob{&*expr.glob, {}, {}, {}};
     if ((globs_.size() + 1) * uint64_t{def_.string_count()} <= kMaxRemembered) {
@@ -61,6 +98,12 @@ uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
 
 void FilterEvaluator::Enter(NodeId node) {
   node_ = node;
+  leaf_ = nullptr;
+  if (wants_leaf_ && def_.kind(node) == NodeKind::kLeaf) {
+    const Slot slot = def_.leaf_begin(node);
+    leaf_ = store_.FindSlot(slot);
+    Prefetch(slot);
+  }
   while (!ancestors_.empty() && ancestors_.back() != def_.parent(node)) ancestors_.pop_back();
   const size_t depth = ancestors_.size();
   ancestors_.push_back(node);
@@ -99,9 +142,10 @@ uint64_t FilterEvaluator::MatchingSegments(ActiveGlob* glob, NodeId node) {
   return known;
 }
 
-const Leaf* FilterEvaluator::leaf() const {
-  if (def_.kind(node_) != NodeKind::kLeaf) return nullptr;
-  return store_.FindSlot(def_.leaf_begin(node_));
+void FilterEvaluator::Prefetch(Slot slot) const {
+  constexpr Slot kAhead = 8;
+  const Leaf* ahead = store_.FindSlot(slot + kAhead);
+  if (ahead != nullptr) ahead->Prefetch();
 }
 
 bool FilterEvaluator::Evaluate(uint32_t term_index) {
@@ -132,30 +176,9 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
     case Op::kHasChild:
       return NodeView(def_, node_, nullptr).HasChild(expr.text);
     case Op::kCallable:
-      return expr.callable(NodeView(def_, node_, leaf()));
+      return expr.callable(NodeView(def_, node_, leaf_));
     default:
-      return EvaluateLeaf(expr);
-  }
-}
-
-bool FilterEvaluator::EvaluateLeaf(const FilterExpr& expr) const {
-  const Leaf* at = leaf();
-  if (at == nullptr) return false;
-  switch (expr.op) {
-    case Op::kStatic:
-      return at->is_value();
-    case Op::kValueKind:
-      return at->is_value() && at->value().kind() == static_cast<ValueKind>(expr.number);
-    case Op::kTensor:
-      return at->is_tensor();
-    case Op::kDType:
-      return at->is_tensor() && at->tensor().dtype() == static_cast<DType>(expr.number);
-    case Op::kRank:
-      return at->is_tensor() && at->tensor().rank() == expr.number;
-    case Op::kByteSize:
-      return at->is_tensor() && CompareHolds(expr.compare, at->tensor().byte_size(), expr.number);
-    default:
-      return false;
+      return LeafMatches(expr, leaf_);
   }
 }
 

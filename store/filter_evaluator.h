@@ -69,9 +69,9 @@ class FilterEvaluator {
   uint32_t AddTerm(const FilterExpr& expr);
   uint64_t MatchingSegments(ActiveGlob* glob, NodeId node);
   bool Evaluate(uint32_t term);
-  bool EvaluateLeaf(const FilterExpr& expr) const;
   bool EvaluateRegex(Term* term);
-  const Leaf* leaf() const;
+  // Begins to load the header of the tensor some leaves ahead of `slot`.
+  void Prefetch(Slot slot) const;
 
   const TreeDef& def_;
   const ParamStore& store_;
@@ -82,7 +82,9 @@ class FilterEvaluator {
   bool wants_text_ = false;
   std::string text_;                  // the path of the node entered
   std::vector<size_t> text_lengths_;  // by depth
+  bool wants_leaf_ = false;           // some filter asks about more than structure
   NodeId node_ = kRootNode;
+  const Leaf* leaf_ = nullptr;  // of the node entered; null: it is none, or the store lacks it
   absl::Status status_;
 };
 

@@ -70,31 +70,34 @@ uint32_t Layout::size() const {
   return loose_ != nullptr ? loose_->table.size() : def_.leaf_count();
 }
 
-std::optional<Slot> Layout::Find(absl::string_view path_text) const {
-  if (loose_ != nullptr) {
-    const uint32_t slot = loose_->table.Find(path_text);
-    if (slot == PathTable::kNotFound) return std::nullopt;
-    return slot;
-  }
+Slot Layout::SlotOf(absl::string_view path_text) const {
+  static_assert(PathTable::kNotFound == kNoSlot);
+  const PathTable* table = loose_ == nullptr ? def_.known_paths() : &loose_->table;
+  const Slot slot = table == nullptr ? kNoSlot : table->Find(path_text);
+  return slot != kNoSlot || loose_ != nullptr ? slot : FindAgain(path_text);
+}
+
+// Of a tree whose table is not made yet, or lacks the path.
+Slot Layout::FindAgain(absl::string_view path_text) const {
   const absl::StatusOr<const PathTable*> table = def_.paths();
-  if (table.ok()) {
-    const uint32_t slot = (*table)->Find(path_text);
-    if (slot != PathTable::kNotFound) return slot;
-    if (!def_.has_aliases()) return std::nullopt;
-  }
-  // Paths through aliases are in no table, since there may be exponentially many of them; and where
-  // all texts together are too long for one, the tree itself is still there to be walked.
-  // Not by TreeDef::Find, whose errors cost a search for near names.
+  if (!table.ok()) return FindByWalking(path_text);
+  const Slot slot = (*table)->Find(path_text);
+  return slot == kNoSlot && def_.has_aliases() ? FindByWalking(path_text) : slot;
+}
+
+// Paths through aliases are in no table, since there may be exponentially many of them; and where
+// all texts together are too long for one, the tree itself is still there to be walked.
+// Not by TreeDef::Find, whose errors cost a search for near names.
+Slot Layout::FindByWalking(absl::string_view path_text) const {
   const absl::StatusOr<Path> path = Path::Parse(path_text);
-  if (!path.ok()) return std::nullopt;
+  if (!path.ok()) return kNoSlot;
   NodeId node = kRootNode;
   for (const Key& key : path->keys()) {
     node = def_.FindChild(node, key.ref());
-    if (node == kNoNode) return std::nullopt;
+    if (node == kNoNode) return kNoSlot;
     node = def_.Resolve(node);
   }
-  if (def_.kind(node) != NodeKind::kLeaf) return std::nullopt;
-  return def_.leaf_begin(node);
+  return def_.kind(node) == NodeKind::kLeaf ? def_.leaf_begin(node) : kNoSlot;
 }
 
 namespace {

@@ -51,7 +51,12 @@ class Layout {
 
   // The slot of a path's canonical text. No value where there is none. O(length), expected;
   // where the structure has aliases, one that is no leaf's costs a walk.
-  std::optional<Slot> Find(absl::string_view path_text) const;
+  std::optional<Slot> Find(absl::string_view path_text) const {
+    const Slot slot = SlotOf(path_text);
+    return slot == kNoSlot ? std::nullopt : std::optional<Slot>(slot);
+  }
+  // The same with kNoSlot where there is none: what an optional costs to return shows in a lookup.
+  Slot SlotOf(absl::string_view path_text) const;
   // The same, and otherwise error NotFound with the near names, InvalidArgument where the text is
   // no path, or where it is the path of a container.
   absl::StatusOr<Slot> Get(absl::string_view path_text) const;
@@ -83,6 +88,8 @@ class Layout {
 
  private:
   struct Loose;
+  Slot FindAgain(absl::string_view path_text) const;
+  Slot FindByWalking(absl::string_view path_text) const;
   explicit Layout(std::shared_ptr<const Loose> loose) : loose_(std::move(loose)) {}
 
   TreeDef def_;                         // where loose_ is null

@@ -109,7 +109,7 @@ class Matcher {
     const std::vector<Slot> slots = internal::SlotsIn(expected_, group);
     for (uint32_t place = 0; place < group.size(); ++place) {
       const Slot slot = slots[place];
-      if (slot == internal::kNoSlot) {
+      if (slot == kNoSlot) {
         unexpected_.push_back({index, place});
       } else if (sources_[slot].group != Source::kNobody) {
         duplicate_.push_back(slot);
@@ -127,7 +127,7 @@ class Matcher {
     like_places_.assign(sources_.size(), kNoPlace);
     const std::vector<Slot> slots = internal::SlotsIn(expected_, *like_);
     for (uint32_t place = 0; place < like_->size(); ++place) {
-      if (slots[place] != internal::kNoSlot) like_places_[slots[place]] = place;
+      if (slots[place] != kNoSlot) like_places_[slots[place]] = place;
     }
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
       if (sources_[slot].group == Source::kNobody || like_places_[slot] == kNoPlace) continue;

@@ -61,8 +61,7 @@ absl::StatusOr<ParamStore> ParamStore::FromEntries(std::vector<std::pair<Path, L
 }
 
 const Leaf* ParamStore::Find(absl::string_view path_text) const& {
-  const std::optional<Slot> slot = layout_.Find(path_text);
-  return slot ? FindSlot(*slot) : nullptr;
+  return FindSlot(layout_.SlotOf(path_text));
 }
 
 absl::StatusOr<const Leaf*> ParamStore::Get(absl::string_view path_text) const& {

@@ -20,7 +20,7 @@ struct PartitionPlan::Rep {
   PartitionRule rule;
   std::optional<size_t> root_filter;
   std::vector<SlotSet> groups;
-  std::vector<uint64_t> group_fingerprints;
+  std::vector<uint64_t> group_fingerprints;  // 0: not known
   std::vector<uint32_t> group_of_slot;
   std::vector<NodeId> matched_node;  // by slot: the node that the filter matched, or kNoNode
 };
@@ -140,10 +140,9 @@ std::vector<SlotSet> GroupSlots(const ParamStore& store, absl::Span<const uint32
 
 }  // namespace
 
-absl::StatusOr<PartitionPlan> PartitionPlan::Compile(const ParamStore& store,
-                                                     std::vector<Filter> filters,
-                                                     const PartitionOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("compile a partition"));
+absl::StatusOr<std::shared_ptr<PartitionPlan::Rep>> PartitionPlan::Ask(
+    const ParamStore& store, std::vector<Filter> filters, const PartitionOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("partition"));
   for (const Filter& filter : filters) LEAFSTORE_RETURN_IF_ERROR(filter.status());
   auto rep = std::make_shared<Rep>();
   LEAFSTORE_ASSIGN_OR_RETURN(rep->def, store.layout().def());
@@ -159,8 +158,15 @@ absl::StatusOr<PartitionPlan> PartitionPlan::Compile(const ParamStore& store,
   rep->matched_node = assigner.TakeMatched();
   rep->groups = GroupSlots(store, rep->group_of_slot, rep->filters.size() + 1);
   LEAFSTORE_RETURN_IF_ERROR(CheckOptions(rep->layout, rep->groups, options));
-
   rep->group_fingerprints.assign(rep->groups.size(), 0);
+  return rep;
+}
+
+absl::StatusOr<PartitionPlan> PartitionPlan::Compile(const ParamStore& store,
+                                                     std::vector<Filter> filters,
+                                                     const PartitionOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::shared_ptr<Rep> rep,
+                             Ask(store, std::move(filters), options));
   for (uint32_t place = 0; place < store.size(); ++place) {
     const Slot slot = store.slot(place);
     const uint64_t hash = internal::SpecHash(slot, store.leaf(place));
@@ -242,32 +248,40 @@ std::vector<Leaf> Gather(const SlotSet& from, const SlotSet& group, Leaves& leav
 
 }  // namespace
 
-absl::StatusOr<std::vector<ParamStore>> PartitionPlan::Split(ParamStore&& store) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
+std::vector<ParamStore> PartitionPlan::SplitChecked(const Rep& rep, ParamStore&& store) {
   std::vector<Leaf> leaves = std::move(store).TakeLeaves();
   std::vector<ParamStore> groups;
-  groups.reserve(group_count());
-  for (size_t i = 0; i < group_count(); ++i) {
+  groups.reserve(rep.groups.size());
+  for (size_t i = 0; i < rep.groups.size(); ++i) {
     groups.push_back(internal::ParamStoreAccess::Make(
-        rep_->layout, rep_->groups[i],
-        Gather(rep_->slots, rep_->groups[i], leaves, [](Leaf& leaf) { return std::move(leaf); }),
-        rep_->group_fingerprints[i]));
+        rep.layout, rep.groups[i],
+        Gather(rep.slots, rep.groups[i], leaves, [](Leaf& leaf) { return std::move(leaf); }),
+        rep.group_fingerprints[i]));
   }
   return groups;
 }
 
-absl::StatusOr<std::vector<ParamStore>> PartitionPlan::Split(const ParamStore& store) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
+std::vector<ParamStore> PartitionPlan::SplitChecked(const Rep& rep, const ParamStore& store) {
   const absl::Span<const Leaf> leaves = store.leaves();
   std::vector<ParamStore> groups;
-  groups.reserve(group_count());
-  for (size_t i = 0; i < group_count(); ++i) {
+  groups.reserve(rep.groups.size());
+  for (size_t i = 0; i < rep.groups.size(); ++i) {
     groups.push_back(internal::ParamStoreAccess::Make(
-        rep_->layout, rep_->groups[i],
-        Gather(rep_->slots, rep_->groups[i], leaves, [](const Leaf& leaf) { return leaf; }),
-        rep_->group_fingerprints[i]));
+        rep.layout, rep.groups[i],
+        Gather(rep.slots, rep.groups[i], leaves, [](const Leaf& leaf) { return leaf; }),
+        rep.group_fingerprints[i]));
   }
   return groups;
+}
+
+absl::StatusOr<std::vector<ParamStore>> PartitionPlan::Split(ParamStore&& store) const {
+  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
+  return SplitChecked(*rep_, std::move(store));
+}
+
+absl::StatusOr<std::vector<ParamStore>> PartitionPlan::Split(const ParamStore& store) const {
+  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
+  return SplitChecked(*rep_, store);
 }
 
 absl::Status PartitionPlan::CheckGroupCount(size_t wanted) const {
@@ -278,17 +292,17 @@ absl::Status PartitionPlan::CheckGroupCount(size_t wanted) const {
 
 absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
                                                   const PartitionOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan,
-                             PartitionPlan::Compile(store, std::move(filters), options));
-  return plan.Split(std::move(store));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto asked,
+                             PartitionPlan::Ask(store, std::move(filters), options));
+  return PartitionPlan::SplitChecked(*asked, std::move(store));
 }
 
 absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
                                                   std::vector<Filter> filters,
                                                   const PartitionOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan,
-                             PartitionPlan::Compile(store, std::move(filters), options));
-  return plan.Split(store);
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto asked,
+                             PartitionPlan::Ask(store, std::move(filters), options));
+  return PartitionPlan::SplitChecked(*asked, store);
 }
 
 }  // namespace leafstore

@@ -107,6 +107,20 @@ class PartitionPlan {
  private:
   struct Rep;
   explicit PartitionPlan(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
+  friend absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store,
+                                                           std::vector<Filter> filters,
+                                                           const PartitionOptions& options);
+  friend absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
+                                                           std::vector<Filter> filters,
+                                                           const PartitionOptions& options);
+
+  // Asks the filters. The fingerprints that CheckStore compares are still to be made.
+  static absl::StatusOr<std::shared_ptr<Rep>> Ask(const ParamStore& store,
+                                                  std::vector<Filter> filters,
+                                                  const PartitionOptions& options);
+  // Split of a store that is the one compiled for.
+  static std::vector<ParamStore> SplitChecked(const Rep& rep, ParamStore&& store);
+  static std::vector<ParamStore> SplitChecked(const Rep& rep, const ParamStore& store);
 
   absl::Status CheckStore(const ParamStore& store) const;
   absl::Status CheckGroupCount(size_t wanted) const;
@@ -123,7 +137,8 @@ class PartitionPlan {
   std::shared_ptr<const Rep> rep_;
 };
 
-// Compile and Split in one, for a partition that is made once.
+// Compile and Split in one, for a partition that is made once: what a plan needs to check other
+// stores is not made.
 absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
                                                   const PartitionOptions& options = {});
 absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,

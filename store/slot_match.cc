@@ -53,7 +53,7 @@ std::vector<Slot> SlotsIn(const Layout& layout, const ParamStore& store) {
   const absl::StatusOr<TreeDef> to = layout.def();
   if (!from.ok() || !to.ok()) {
     for (uint32_t place = 0; place < store.size(); ++place) {
-      slots[place] = layout.Find(store.PathText(place)).value_or(kNoSlot);
+      slots[place] = layout.SlotOf(store.PathText(place));
     }
     return slots;
   }

@@ -10,8 +10,6 @@
 
 namespace leafstore::internal {
 
-inline constexpr Slot kNoSlot = 0xffffffff;
-
 // By place in `store`, the slot in `layout` of the same path (through its aliases, too), or kNoSlot.
 //
 // Of equal Layouts: as it stands. Otherwise the two trees are walked side by side, from the root to

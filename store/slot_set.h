@@ -8,7 +8,7 @@
 //   set.SlotAt(0);       // 7, O(1)
 //
 // The set keeps the sorted slots and a bitmap with a count a word, so that slot to place is one
-// popcount. Memory: 4 bytes a slot held and 12 bytes for 64 slots of the Layout.
+// popcount. Memory: 4 bytes a slot held and 16 bytes for 64 slots of the Layout.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_SLOT_SET_H_
@@ -24,6 +24,7 @@
 namespace leafstore {
 
 using Slot = uint32_t;
+inline constexpr Slot kNoSlot = 0xffffffff;
 inline constexpr uint32_t kNoPlace = 0xffffffff;
 
 class SlotSet {

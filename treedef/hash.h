@@ -11,9 +11,8 @@
 //   n * u8          kind of each node, in preorder (NodeKind)
 //   n * u32         number of children of each node
 //   n * u32         key of each node: of a child of a struct or of a dict with string keys a
-//   string's
-//                   number; of a child of a dict with int keys a number into the int keys; of other
-//                   children their position; of the root 0
+//                   string's number; of a child of a dict with int keys a number into the int keys;
+//                   of other children their position; of the root 0
 //   n * u32         of a struct or custom the number of its type name's string, or 0xffffffff
 //                   without one; of an alias the node it stands for; of a dict with int keys 1;
 //                   else 0

@@ -122,7 +122,10 @@ std::string TreeDef::PathForMessage(NodeId node) const {
 
 absl::StatusOr<const PathTable*> TreeDef::paths() const {
   internal::TreeDefRep::Derived& derived = *rep_->derived;
-  absl::call_once(derived.paths_once, [&] { derived.paths = PathTable::Create(*this); });
+  absl::call_once(derived.paths_once, [&] {
+    derived.paths = PathTable::Create(*this);
+    if (derived.paths->ok()) rep_->path_table.store(&**derived.paths, std::memory_order_release);
+  });
   if (!derived.paths->ok()) return derived.paths->status();
   return &**derived.paths;
 }

@@ -31,6 +31,7 @@
 #ifndef LEAFSTORE_TREEDEF_TREEDEF_H_
 #define LEAFSTORE_TREEDEF_TREEDEF_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -73,6 +74,8 @@ using NodeId = uint32_t;
 inline constexpr NodeId kRootNode = 0;
 inline constexpr NodeId kNoNode = 0xffffffff;
 
+class PathTable;
+
 namespace internal {
 
 // What TreeDefs of one structure share: the columns, and what was derived from them.
@@ -83,6 +86,8 @@ struct TreeDefRep {
   // Made at first need and kept (treedef_derived.h).
   struct Derived;
   const std::unique_ptr<Derived> derived;
+  // Of `derived`, once it is made: a lookup reads this alone.
+  mutable std::atomic<const PathTable*> path_table = nullptr;
 
   TreeDefRep();
   ~TreeDefRep();
@@ -93,8 +98,6 @@ struct TreeDefRep {
 class TreeDefInterner;
 
 }  // namespace internal
-
-class PathTable;
 
 class TreeDef {
  public:
@@ -175,6 +178,8 @@ class TreeDef {
   // All paths of leaves and their index; made at the first call and kept (path_table.h).
   // error ResourceExhausted: the text of all paths is over the limit.
   absl::StatusOr<const PathTable*> paths() const;
+  // The same where it was made before, or null: a lookup begins with this. O(1).
+  const PathTable* known_paths() const { return rep_->path_table.load(std::memory_order_acquire); }
 
   // The structure below `node` as a TreeDef of its own, and for each of its leaves the number it
   // has here. Where an alias's owner is outside, the alias's first occurrence inside owns a copy

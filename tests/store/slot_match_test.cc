@@ -14,7 +14,6 @@
 namespace leafstore {
 namespace {
 
-using ::leafstore::internal::kNoSlot;
 using ::leafstore::internal::SlotsIn;
 using ::testing::ElementsAre;
 
