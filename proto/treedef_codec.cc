@@ -191,16 +191,27 @@ class TreeDefDecoder {
     if (in_.type_names().empty()) return absl::OkStatus();
     uint32_t id = 0;
     if (!type_names_.Next(&id)) return type_names_.Short();
-    return id == 0 ? absl::OkStatus() : String(id - 1, "type_names", name);
+    if (id == 0) return absl::OkStatus();
+    any_type_name_ = true;
+    LEAFSTORE_RETURN_IF_ERROR(String(id - 1, "type_names", name));
+    if (!name->empty()) return absl::OkStatus();
+    return WrongMessage("treedef, column type_names", "0 for a struct without a name",
+                        "the number of an empty string");
   }
 
   absl::Status AddTags(NodeId node) {
     uint32_t id = 0;
+    absl::string_view before;  // no tag is empty
     for (; tag_nodes_.Peek(node); tag_nodes_.Next(&node)) {
       if (!tag_strings_.Next(&id)) return tag_strings_.Short();
       absl::string_view tag;
       LEAFSTORE_RETURN_IF_ERROR(String(id, "tag_strings", &tag));
+      if (tag <= before) {
+        return WrongMessage("treedef, column tag_strings", "tags of a node that grow",
+                            absl::StrCat("one at node ", node, " that does not"));
+      }
       builder_.Tag(tag);
+      before = tag;
     }
     return absl::OkStatus();
   }
@@ -224,7 +235,13 @@ class TreeDefDecoder {
     LEAFSTORE_RETURN_IF_ERROR(keys_.CheckUsed());
     LEAFSTORE_RETURN_IF_ERROR(int_key_dicts_.CheckUsed());
     LEAFSTORE_RETURN_IF_ERROR(int_keys_.CheckUsed());
-    if (!in_.type_names().empty()) LEAFSTORE_RETURN_IF_ERROR(type_names_.CheckUsed());
+    if (!in_.type_names().empty()) {
+      LEAFSTORE_RETURN_IF_ERROR(type_names_.CheckUsed());
+      if (!any_type_name_) {
+        return WrongMessage("treedef, column type_names", "none where all are 0",
+                            static_cast<uint64_t>(in_.type_names_size()));
+      }
+    }
     LEAFSTORE_RETURN_IF_ERROR(alias_targets_.CheckUsed());
     LEAFSTORE_RETURN_IF_ERROR(tag_nodes_.CheckUsed());
     return tag_strings_.CheckUsed();
@@ -243,9 +260,6 @@ class TreeDefDecoder {
                             absl::StrCat("string ", id, " elsewhere"));
       }
     }
-    if (def.all_tags().size() != static_cast<size_t>(in_.tag_nodes_size())) {
-      return WrongMessage("treedef, column tag_nodes", "each tag of a node once", "one twice");
-    }
     return absl::OkStatus();
   }
 
@@ -255,6 +269,7 @@ class TreeDefDecoder {
   TreeDefBuilder builder_;
   std::vector<absl::string_view> strings_;
   std::vector<Open> open_;
+  bool any_type_name_ = false;
   Column<Numbers> child_counts_{in_.child_counts(), "child_counts"};
   Column<Numbers> keys_{in_.keys(), "keys"};
   Column<Numbers> int_key_dicts_{in_.int_key_dicts(), "int_key_dicts"};

@@ -184,6 +184,43 @@ TEST(TreeDefCodecTest, ATagTwiceIsAnError) {
               StatusIs(StatusCode::kDataLoss, HasSubstr("column")));
 }
 
+TEST(TreeDefCodecTest, TheTagsOfANodeGrow) {
+  TreeDefBuilder builder;
+  builder.Leaf();
+  builder.Tag("a");
+  builder.Tag("b");
+  proto::TreeDef message = MessageOf(std::move(builder).Build().value());
+  ASSERT_THAT(message.tag_strings(), ElementsAre(0, 1));
+  message.mutable_tag_strings()->SwapElements(0, 1);
+  EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()),
+              IsDataLoss("column tag_strings: expected tags of a node that grow, found one at node "
+                         "0 that does not"));
+}
+
+TEST(TreeDefCodecTest, TypeNamesThatAreAllNoneAreLeftOut) {
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kStruct);
+  builder.Close();
+  proto::TreeDef message = MessageOf(std::move(builder).Build().value());
+  message.add_type_names(0);
+  EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()),
+              IsDataLoss("column type_names: expected none where all are 0, found 1"));
+}
+
+// A dict may have an empty key, which is in the table then; but a struct without a name has 0.
+TEST(TreeDefCodecTest, AnEmptyTypeNameIsNone) {
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kDict);
+  builder.SetKey(KeyRef::Item(""));
+  builder.Open(NodeKind::kStruct);
+  builder.Close();
+  builder.Close();
+  proto::TreeDef message = MessageOf(std::move(builder).Build().value());
+  message.add_type_names(1);
+  EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()),
+              IsDataLoss("column type_names: expected 0 for a struct without a name"));
+}
+
 TEST(TreeDefCodecTest, LimitsAreKept) {
   const std::string bytes = EncodeTreeDef(EveryKind()).value();
   TreeDefBuilder::Limits limits;
