@@ -59,14 +59,8 @@ void EncodeLabels(const Labels& labels, proto::Labels* out) {
 
 absl::StatusOr<Labels> DecodeLabels(const proto::Labels& in, const Layout& layout,
                                     absl::string_view where) {
-  // A group may take a bit and more for each slot: many empty ones must not ask for much.
-  constexpr uint64_t kMostBytes = uint64_t{1} << 28;
   const std::string column = absl::StrCat(where, ", labels");
   LEAFSTORE_ASSIGN_OR_RETURN(const auto texts, DecodeStrings(in.names(), column));
-  if (texts.size() * (uint64_t{layout.size()} / 4 + 64) > kMostBytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(column, ": ", texts.size(), " groups of ",
-                                                     layout.size(), " slots take too much memory"));
-  }
   std::vector<uint32_t> groups(in.groups().begin(), in.groups().end());
   for (uint32_t& group : groups) group = group == 0 ? Labels::kNoGroup : group - 1;
   absl::StatusOr<Labels> labels =

@@ -79,8 +79,8 @@ std::string SlotForMessage(const Layout& layout, Slot slot);
 // The manifest must be sound as above. error ResourceExhausted: over 2 GiB. O(bytes).
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest);
 
-// error DataLoss: no manifest; names the item and the column or path. error ResourceExhausted:
-// labels that would take far more memory than the manifest. O(bytes).
+// error DataLoss: no manifest; names the item and the column or path. error ResourceExhausted: as
+// Layout::Of. O(bytes), in time and in memory, whatever the bytes say.
 absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes);
 
 }  // namespace leafstore

@@ -1,6 +1,7 @@
 #include "leafstore/store/labels.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -66,29 +67,38 @@ absl::StatusOr<Labels> Labels::Create(Layout layout, absl::Span<const uint32_t> 
     return absl::InvalidArgumentError(absl::StrCat("labels: expected the groups of ", layout.size(),
                                                    " slots, found ", group_of_slot.size()));
   }
-  std::vector<std::vector<Slot>> slots(names.size());
+  auto rep = std::make_shared<Rep>();
+  rep->begins.assign(names.size() + 1, 0);
   for (Slot slot = 0; slot < layout.size(); ++slot) {
     const uint32_t group = group_of_slot[slot];
     if (group == kNoGroup) continue;
     if (group >= names.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("labels: at ", layout.PathText(slot),
+      return absl::InvalidArgumentError(absl::StrCat("labels: at ", layout.PathForMessage(slot),
                                                      ": expected a group below ", names.size(),
                                                      ", found ", group));
     }
-    slots[group].push_back(slot);
+    ++rep->begins[group + 1];
   }
-  auto rep = std::make_shared<Rep>();
+  std::partial_sum(rep->begins.begin(), rep->begins.end(), rep->begins.begin());
+  rep->slots.resize(rep->begins.back());
+  std::vector<uint32_t> next = rep->begins;
+  for (Slot slot = 0; slot < layout.size(); ++slot) {
+    if (group_of_slot[slot] != kNoGroup) rep->slots[next[group_of_slot[slot]]++] = slot;
+  }
   if (names.size() <= kNarrowNoGroup) {
     rep->narrow.assign(group_of_slot.begin(), group_of_slot.end());  // kNoGroup ends in 0xff
   } else {
     rep->wide.assign(group_of_slot.begin(), group_of_slot.end());
   }
-  for (std::vector<Slot>& group : slots) {
-    rep->slots.push_back(SlotSet::Create(layout.size(), std::move(group)));
-  }
   rep->layout = std::move(layout);
   rep->names = std::move(names);
   return Labels(std::move(rep));
+}
+
+SlotSet Labels::SlotsOf(uint32_t group) const {
+  const auto slots = rep_->slots.begin();
+  return SlotSet::Create(rep_->layout.size(),
+                         {slots + rep_->begins[group], slots + rep_->begins[group + 1]});
 }
 
 std::optional<uint32_t> Labels::Find(absl::string_view name) const {
@@ -107,7 +117,7 @@ std::string Labels::ToString() const {
   std::string text;
   uint32_t in_groups = 0;
   for (uint32_t group = 0; group < group_count(); ++group) {
-    const uint32_t size = SlotsOf(group).size();
+    const uint32_t size = rep_->begins[group + 1] - rep_->begins[group];
     in_groups += size;
     absl::StrAppend(&text, text.empty() ? "" : ", ", name(group), ": ", size,
                     size == 1 ? " leaf" : " leaves");

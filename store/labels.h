@@ -9,7 +9,9 @@
 // Each slot is in one group or in none. Names are UTF-8, not empty, and each occurs once; groups
 // are numbered in the order of the names.
 //
-// Memory: one byte a slot (four where there are more than 255 groups), and a SlotSet a group.
+// Memory: one byte a slot (four where there are more than 255 groups), and four for each that is in
+// a group; not more for many groups than for few, since who reads a file does not choose their
+// number.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_LABELS_H_
@@ -59,7 +61,8 @@ class Labels {
   absl::Span<const std::string> names() && = delete;  // would dangle
   // Of a group below group_count().
   const std::string& name(uint32_t group) const& { return rep_->names[group]; }
-  const SlotSet& SlotsOf(uint32_t group) const& { return rep_->slots[group]; }
+  // The slots of it, made for the caller. O(slots of it + slots / 64).
+  SlotSet SlotsOf(uint32_t group) const;
 
   // The group of a slot, or kNoGroup; any slot may be asked for. O(1).
   uint32_t GroupOf(Slot slot) const {
@@ -84,9 +87,10 @@ class Labels {
   struct Rep {
     Layout layout;
     std::vector<std::string> names;
-    std::vector<SlotSet> slots;
-    std::vector<uint8_t> narrow;  // the group of each slot, where there are at most 255
-    std::vector<uint32_t> wide;   // the same, where there are more
+    std::vector<Slot> slots;       // group by group, growing in each
+    std::vector<uint32_t> begins;  // where each group begins in `slots`, and where the last ends
+    std::vector<uint8_t> narrow;   // the group of each slot, where there are at most 255
+    std::vector<uint32_t> wide;    // the same, where there are more
   };
   explicit Labels(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
   bool Equals(const Labels& other) const;

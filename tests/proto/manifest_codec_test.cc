@@ -2,14 +2,18 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "leafstore/proto/manifest.pb.h"
+#include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
+#include "tests/fuzz/memory.h"
 
 namespace leafstore {
 namespace {
@@ -170,6 +174,36 @@ TEST(ManifestCodecTest, LabelsThatCannotBe) {
   EXPECT_THAT(with([](auto* l) { l->mutable_groups()->RemoveLast(); }), IsDataLoss("labels: "));
   EXPECT_THAT(with([](auto* l) { *l->mutable_names()->mutable_bytes() = "xx"; }),
               IsDataLoss("labels: "));
+}
+
+// A group asks for a bit and more of each slot, and many groups of many items do so all together.
+TEST(ManifestCodecTest, GroupsTakeNoMoreMemoryThanAConstantTimesTheManifest) {
+  constexpr uint32_t kSlots = 65'536;
+  constexpr uint32_t kGroups = 4'096;
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kList);
+  for (uint32_t i = 0; i < kSlots; ++i) builder.Leaf();
+  builder.Close();
+  const Layout layout(std::move(builder).Build().value());
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < kGroups; ++i) names.push_back(absl::StrCat(i));
+  std::vector<uint32_t> groups;
+  for (uint32_t i = 0; i < kSlots; ++i) groups.push_back(i % kGroups);
+  Manifest manifest;
+  for (int i = 0; i < 8; ++i) {
+    ManifestItem item;
+    item.name = absl::StrCat("item ", i);
+    item.layout = layout;
+    item.slots = SlotSet::Create(kSlots, {});
+    item.labels = Labels::Create(layout, groups, names).value();
+    manifest.items.push_back(std::move(item));
+  }
+  const std::string bytes = EncodeManifest(manifest).value();
+  const MemoryUse use;
+  const absl::StatusOr<Manifest> decoded = DecodeManifest(bytes);
+  EXPECT_LT(use.peak(), 50 * static_cast<int64_t>(bytes.size()));
+  ASSERT_THAT(decoded, IsOk());
+  EXPECT_TRUE(decoded->items[7].labels == manifest.items[7].labels);
 }
 
 TEST(ManifestCodecTest, WhatUsersGiveIsChecked) {
