@@ -34,8 +34,7 @@ class Matcher {
       report_.missing.push_back(store_.PathText(place));
       return;
     }
-    ++used_count_;
-    if (!same_layout_) used_[*from] = true;
+    TakeNote(*from);
     CheckSpec(place, *from);
     match_.places.push_back(*from);
     match_.slots.push_back(store_.slot(place));
@@ -58,6 +57,15 @@ class Matcher {
   }
 
  private:
+  // Two leaves of a store may be one of the item: a path, and an alias of it.
+  void TakeNote(uint32_t from) {
+    if (!same_layout_) {
+      if (used_[from]) return;
+      used_[from] = true;
+    }
+    ++used_count_;
+  }
+
   std::optional<uint32_t> PlaceInItem(uint32_t place) const {
     Slot slot = store_.slot(place);
     if (!same_layout_) {
@@ -101,8 +109,8 @@ class Matcher {
   const bool same_layout_;
   RestoreMatch match_;
   MergeReport report_;
-  uint32_t used_count_ = 0;
-  std::vector<bool> used_;
+  uint32_t used_count_ = 0;  // leaves of the item that the store has
+  std::vector<bool> used_;   // which; not kept where the Layouts are equal
 };
 
 }  // namespace
