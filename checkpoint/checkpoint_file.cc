@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -187,20 +189,22 @@ absl::Status CheckpointFile::CheckReadable(const ManifestItem& item, uint32_t pl
   return absl::OkStatus();
 }
 
-absl::Status CheckpointFile::CheckTensor(const ManifestItem& item, uint32_t place,
-                                         const Tensor& tensor) {
+absl::Status CheckpointFile::CheckChecksum(const ManifestItem& item, uint32_t place,
+                                           const Tensor& tensor) {
   const uint64_t expected = item.segments.checksums[item.leaves.tensor(place)];
-  if (const uint64_t found = Checksum(tensor.bytes()); found != expected) {
-    return absl::DataLossError(absl::StrCat(
-        LeafForMessage(item, place), ": expected checksum ", absl::Hex(expected, absl::kZeroPad16),
-        ", found ", absl::Hex(found, absl::kZeroPad16), " of ", tensor.byte_size(),
-        " bytes from byte ", OffsetOf(item, place), " on"));
-  }
-  if (tensor.dtype() == DType::kBool && !AreBools(tensor.bytes())) {
-    return absl::DataLossError(
-        absl::StrCat(LeafForMessage(item, place), ": expected bools, 0 or 1, found another byte"));
-  }
-  return absl::OkStatus();
+  const uint64_t found = Checksum(tensor.bytes());
+  if (found == expected) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      LeafForMessage(item, place), ": expected checksum ", absl::Hex(expected, absl::kZeroPad16),
+      ", found ", absl::Hex(found, absl::kZeroPad16), " of ", tensor.byte_size(),
+      " bytes from byte ", OffsetOf(item, place), " on"));
+}
+
+absl::Status CheckpointFile::CheckBools(const ManifestItem& item, uint32_t place,
+                                        const Tensor& tensor) {
+  if (tensor.dtype() != DType::kBool || AreBools(tensor.bytes())) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat(LeafForMessage(item, place), ": expected bools, 0 or 1, found another byte"));
 }
 
 absl::StatusOr<Tensor> CheckpointFile::ViewTensor(const ManifestItem& item, uint32_t place,
@@ -238,13 +242,16 @@ absl::Status CheckpointFile::ReadTensors(const ManifestItem& item,
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
     const ManifestItem& item, absl::Span<const uint32_t> places) const {
+  absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, verify_);
+  return leaves.ok() ? std::move(leaves) : WithPath(leaves.status());
+}
+
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& item,
+                                                            absl::Span<const uint32_t> places,
+                                                            bool verify) const {
   std::vector<Leaf> leaves;
   leaves.reserve(places.size());
-  if (map_.null()) {
-    if (absl::Status status = ReadTensors(item, places, &leaves); !status.ok()) {
-      return WithPath(status);
-    }
-  }
+  if (map_.null()) LEAFSTORE_RETURN_IF_ERROR(ReadTensors(item, places, &leaves));
   for (size_t i = 0; i < places.size(); ++i) {
     const uint32_t place = places[i];
     if (!item.leaves.is_tensor(place)) {
@@ -252,23 +259,31 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
       continue;
     }
     if (!map_.null()) {
-      if (absl::Status status = CheckReadable(item, place); !status.ok()) return WithPath(status);
+      LEAFSTORE_RETURN_IF_ERROR(CheckReadable(item, place));
       LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, ViewTensor(item, place, map_));
       leaves.push_back(std::move(tensor));
     }
-    if (!verify_) continue;
-    if (absl::Status status = CheckTensor(item, place, leaves[i].tensor()); !status.ok()) {
-      return WithPath(status);
-    }
+    const Tensor& tensor = leaves[i].tensor();
+    if (verify) LEAFSTORE_RETURN_IF_ERROR(CheckChecksum(item, place, tensor));
+    LEAFSTORE_RETURN_IF_ERROR(CheckBools(item, place, tensor));
   }
   return leaves;
 }
 
-absl::StatusOr<std::vector<Leaf>> CheckpointFile::MapLeaves(const ManifestItem& item) const {
-  Buffer map = map_;
-  if (map.null()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(map, file_->Map());
-  }
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::LeavesToAsk(
+    const ManifestItem& item, absl::Span<const Filter> filters) const {
+  const bool may_look_at_bytes = std::any_of(
+      filters.begin(), filters.end(), [](const Filter& filter) { return filter.has_callable(); });
+  if (!may_look_at_bytes) return SpecLeaves(item);
+  std::vector<uint32_t> places(item.leaves.size());
+  std::iota(places.begin(), places.end(), 0);
+  absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, /*verify=*/false);
+  return leaves.ok() ? std::move(leaves) : WithPath(leaves.status());
+}
+
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::SpecLeaves(const ManifestItem& item) {
+  // Bytes that are nowhere: as many as any tensor can ask for, and no memory.
+  const Buffer nowhere = Buffer::External(nullptr, std::numeric_limits<int64_t>::max(), nullptr);
   std::vector<Leaf> leaves;
   leaves.reserve(item.leaves.size());
   for (uint32_t place = 0; place < item.leaves.size(); ++place) {
@@ -276,8 +291,9 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::MapLeaves(const ManifestItem& 
       leaves.push_back(item.leaves.value(place));
       continue;
     }
-    if (absl::Status status = CheckReadable(item, place); !status.ok()) return WithPath(status);
-    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, ViewTensor(item, place, map));
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        Tensor tensor,
+        Tensor::FromBuffer(item.leaves.dtype(place), item.leaves.shape(place), nowhere));
     leaves.push_back(std::move(tensor));
   }
   return leaves;

@@ -22,6 +22,7 @@
 #include "leafstore/core/buffer.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/proto/manifest_codec.h"
+#include "leafstore/store/filter.h"
 
 namespace leafstore {
 
@@ -43,9 +44,11 @@ class CheckpointFile {
   absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,
                                                absl::Span<const uint32_t> places) const;
 
-  // All leaves of an item, none of them verified: mapped even where leaves are loaded by plain
-  // reads. For filters, which ask for what a leaf is.
-  absl::StatusOr<std::vector<Leaf>> MapLeaves(const ManifestItem& item) const;
+  // All leaves of an item, for these filters to ask what they are, and for nothing else: tensors
+  // have a dtype and a shape but no bytes. A Callable may look at bytes: for one, tensors are read
+  // or mapped after all, and not verified.
+  absl::StatusOr<std::vector<Leaf>> LeavesToAsk(const ManifestItem& item,
+                                                absl::Span<const Filter> filters) const;
 
   // See CheckpointReader::Verify.
   absl::Status Verify() const;
@@ -64,11 +67,17 @@ class CheckpointFile {
   absl::Status Named(const Segment& segment, absl::string_view what,
                      const absl::Status& status) const;
 
-  // Of a tensor: that this reader can read it; that its bytes are what was saved.
+  // Of a tensor: that this reader can read it; that its bytes are what was saved; that those of
+  // bools are bools, without which no C++ may look at them.
   static absl::Status CheckReadable(const ManifestItem& item, uint32_t place);
-  static absl::Status CheckTensor(const ManifestItem& item, uint32_t place, const Tensor& tensor);
+  static absl::Status CheckChecksum(const ManifestItem& item, uint32_t place, const Tensor& tensor);
+  static absl::Status CheckBools(const ManifestItem& item, uint32_t place, const Tensor& tensor);
   static absl::StatusOr<Tensor> ViewTensor(const ManifestItem& item, uint32_t place,
                                            const Buffer& map);
+  static absl::StatusOr<std::vector<Leaf>> SpecLeaves(const ManifestItem& item);
+  // LoadLeaves, whose error has no path yet.
+  absl::StatusOr<std::vector<Leaf>> GetLeaves(const ManifestItem& item,
+                                              absl::Span<const uint32_t> places, bool verify) const;
   // Tensors of their own, of a run of places.
   absl::Status ReadTensors(const ManifestItem& item, absl::Span<const uint32_t> places,
                            std::vector<Leaf>* out) const;

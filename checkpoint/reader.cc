@@ -9,7 +9,6 @@
 #include "leafstore/checkpoint/path_walk.h"
 #include "leafstore/checkpoint/restore.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/partition.h"
 
 namespace leafstore {
 namespace {
@@ -151,13 +150,20 @@ absl::StatusOr<Flattened> CheckpointReader::LoadSubtree(absl::string_view item,
   return Flattened{std::move(cut.def), std::move(params)};
 }
 
+absl::StatusOr<PartitionPlan> CheckpointReader::CompilePlan(absl::string_view item,
+                                                            std::vector<Filter> filters,
+                                                            const PartitionOptions& options) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LeavesToAsk(*found, filters));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
+                             ParamStore::Create(found->layout, found->slots, std::move(leaves)));
+  return PartitionPlan::Compile(store, std::move(filters), options);
+}
+
 absl::StatusOr<ParamStore> CheckpointReader::LoadMatching(absl::string_view item,
                                                           const Filter& filter) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> specs, file_->MapLeaves(*found));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
-                             ParamStore::Create(found->layout, found->slots, std::move(specs)));
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, PartitionPlan::Compile(store, {filter}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, CompilePlan(item, {filter}));
   const SlotSet& taken = plan.group_slots(0);
   std::vector<uint32_t> places;
   places.reserve(taken.size());

@@ -53,6 +53,7 @@
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/labels.h"
 #include "leafstore/store/param_store.h"
+#include "leafstore/store/partition.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore {
@@ -62,7 +63,8 @@ enum class ReadMode : uint8_t { kMap, kRead };
 struct ReadOptions {
   ReadMode mode = ReadMode::kMap;
   // Check a tensor's checksum when it is loaded. O(bytes loaded); without, a mapped load touches
-  // none.
+  // none but those of bools: that these are 0 or 1 is checked always, as nothing else is a bool in
+  // C++.
   bool verify = true;
   // Null: this machine's. Need not outlive Open.
   FileSystem* file_system = nullptr;
@@ -155,10 +157,15 @@ class CheckpointReader {
   // The leaves below a node, with the structure there as a TreeDef of its own (TreeDef::Subtree).
   // error NotFound, InvalidArgument: no such path. O(nodes of the subtree), and O(bytes).
   absl::StatusOr<Flattened> LoadSubtree(absl::string_view item, absl::string_view path) const;
+  // The plan of a partition of the item (partition.h): what group each leaf would be in. Filters
+  // ask for dtypes, shapes and static leaves as ever, and no tensor is read for them, so that one
+  // which this reader cannot read hinders none. But a Callable may look at bytes: where there is
+  // one, all tensors of the item are there for it as Load would have them, save that checksums are
+  // not checked. error: PartitionPlan::Compile's; with a Callable, Load's too. O(nodes * filters).
+  absl::StatusOr<PartitionPlan> CompilePlan(absl::string_view item, std::vector<Filter> filters,
+                                            const PartitionOptions& options = {}) const;
   // The leaves that a partition by this one filter puts into its first group, as a group on the
-  // item's Layout. The filter sees dtypes, shapes and static leaves as ever; tensors' bytes are
-  // read and verified for what it takes alone (so a Callable that looks at bytes sees them
-  // unverified). error: the filter's own; or PartitionPlan::Compile's. O(nodes), and O(bytes
+  // item's Layout. Only these are read and verified. error: CompilePlan's. O(nodes), and O(bytes
   // taken).
   absl::StatusOr<ParamStore> LoadMatching(absl::string_view item, const Filter& filter) const;
   // The leaves at `places` (strictly growing, of the item's) as a group.

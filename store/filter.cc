@@ -60,6 +60,12 @@ Filter Combine(Op op, Filter a, Filter b) {
   return CheckLevels(std::move(expr));
 }
 
+bool HasCallable(const FilterExpr& expr) {
+  return expr.op == Op::kCallable ||
+         std::any_of(expr.children.begin(), expr.children.end(),
+                     [](const auto& child) { return HasCallable(*child); });
+}
+
 // RE2 says what is wrong and quotes the part, but not where it is.
 size_t OffsetOfRegexError(absl::string_view pattern, const RE2& regex) {
   const size_t at = pattern.find(absl::string_view(regex.error_arg()));
@@ -69,6 +75,8 @@ size_t OffsetOfRegexError(absl::string_view pattern, const RE2& regex) {
 }  // namespace
 
 const absl::Status& Filter::status() const { return expr_->status; }
+
+bool Filter::has_callable() const { return HasCallable(*expr_); }
 
 bool NodeView::HasChild(absl::string_view name) const {
   if (kind() == NodeKind::kDict) return def_.FindChild(node_, KeyRef::Item(name)) != kNoNode;

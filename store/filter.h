@@ -100,6 +100,10 @@ class Filter {
   // What was wrong with a pattern in this filter, or OK.
   const absl::Status& status() const;
 
+  // Whether a Callable is in it: the other filters never ask for the bytes of a tensor.
+  // O(expressions).
+  bool has_callable() const;
+
   // The text form: Parse gives an equal filter back, except of a Callable, which is shown by its
   // name in angle brackets.
   std::string ToString() const;

@@ -65,7 +65,7 @@ absl::StatusOr<SummaryOptions> ParseOptions(const InspectOptions& options) {
     parsed.rows.match.push_back(*std::move(glob));
   }
   parsed.rows.depth = options.depth;
-  LEAFSTORE_ASSIGN_OR_RETURN(parsed.groups, GroupSpec::Parse(options.groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(parsed.groups, GroupFilters::Parse(options.groups));
   parsed.stats = options.stats;
   return parsed;
 }
@@ -83,28 +83,23 @@ absl::StatusOr<std::vector<std::string>> ChooseItems(const CheckpointReader& rea
 
 absl::Status Inspect(const InspectOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SummaryOptions parsed, ParseOptions(options));
-  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader unverified,
-                             OpenCheckpoint(options.file, {.verify = false}));
-  std::optional<CheckpointReader> verifying;
-  if (options.stats && !options.no_verify) {
-    LEAFSTORE_ASSIGN_OR_RETURN(verifying, OpenCheckpoint(options.file, {}));
-  }
-  const CheckpointReader& reader = verifying ? *verifying : unverified;
+  const bool verify = options.stats && !options.no_verify;
+  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader reader,
+                             OpenCheckpoint(options.file, {.verify = verify}));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
                              ChooseItems(reader, options.items));
   // All before the first line is printed: an error leaves no half of an answer.
   std::vector<ItemSummary> items;
   for (const std::string& name : names) {
-    absl::StatusOr<ItemSummary> item = Summarize(reader, unverified, name, parsed);
+    absl::StatusOr<ItemSummary> item = Summarize(reader, name, parsed);
     if (!item.ok()) return FileError(options.file, item.status());
     items.push_back(*std::move(item));
   }
   Output out(stdout, options.color);
   if (options.json) {
-    LEAFSTORE_RETURN_IF_ERROR(
-        FileError(options.file, PrintJson(reader, items, verifying.has_value(), &out)));
+    LEAFSTORE_RETURN_IF_ERROR(FileError(options.file, PrintJson(reader, items, verify, &out)));
   } else {
-    PrintText(reader, items, verifying.has_value(), &out);
+    PrintText(reader, items, verify, &out);
   }
   return out.Finish();
 }

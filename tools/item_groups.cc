@@ -7,13 +7,12 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/utf8.h"
-#include "leafstore/store/partition.h"
 #include "leafstore/tools/command.h"
 
 namespace leafstore::tools {
 
-absl::StatusOr<GroupSpec> GroupSpec::Parse(const std::vector<std::string>& texts) {
-  GroupSpec spec;
+absl::StatusOr<GroupFilters> GroupFilters::Parse(const std::vector<std::string>& texts) {
+  GroupFilters parsed;
   for (const std::string& text : texts) {
     const auto wrong = [&text](absl::string_view what) {
       return UsageError(absl::StrCat("--group '", text, "': ", what));
@@ -25,32 +24,32 @@ absl::StatusOr<GroupSpec> GroupSpec::Parse(const std::vector<std::string>& texts
     if (name == kRestName) {
       return wrong("expected another name: 'rest' is the group of what no filter takes");
     }
-    if (std::find(spec.names.begin(), spec.names.end(), name) != spec.names.end()) {
+    if (std::find(parsed.names.begin(), parsed.names.end(), name) != parsed.names.end()) {
       return wrong("expected a new name, found that of another group");
     }
     absl::StatusOr<Filter> filter = Filter::Parse(absl::string_view(text).substr(equals + 1));
     if (!filter.ok()) return wrong(filter.status().message());
-    spec.names.push_back(name);
-    spec.filters.push_back(*std::move(filter));
+    parsed.names.push_back(name);
+    parsed.filters.push_back(*std::move(filter));
   }
-  return spec;
+  return parsed;
 }
 
 absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const CheckpointReader& reader,
                                                    const CheckpointItemInfo& item,
-                                                   const GroupSpec& spec) {
+                                                   const GroupFilters& filters) {
   ItemGroups groups;
-  if (spec.filters.empty()) {
+  if (filters.filters.empty()) {
     if (!item.labels()) return std::nullopt;
     groups.labels = *item.labels();
     groups.saved = true;
     return groups;
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, reader.Load(item.name()));
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, PartitionPlan::Compile(store, spec.filters));
-  std::vector<std::string> names = spec.names;
+  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan,
+                             reader.CompilePlan(item.name(), filters.filters));
+  std::vector<std::string> names = filters.names;
   names.emplace_back(kRestName);
-  LEAFSTORE_ASSIGN_OR_RETURN(groups.labels, Labels::Create(store.layout(), plan, std::move(names)));
+  LEAFSTORE_ASSIGN_OR_RETURN(groups.labels, Labels::Create(item.layout(), plan, std::move(names)));
   groups.took_root = plan.root_filter();
   return groups;
 }

@@ -19,12 +19,12 @@ namespace leafstore::tools {
 inline constexpr absl::string_view kRestName = "rest";
 
 // Groups as the command line names them.
-struct GroupSpec {
+struct GroupFilters {
   std::vector<std::string> names;
   std::vector<Filter> filters;
 
   // Of texts NAME=FILTER. error: a UsageError, with the filter's column.
-  static absl::StatusOr<GroupSpec> Parse(const std::vector<std::string>& texts);
+  static absl::StatusOr<GroupFilters> Parse(const std::vector<std::string>& texts);
 };
 
 struct ItemGroups {
@@ -34,13 +34,12 @@ struct ItemGroups {
   std::optional<size_t> took_root;
 };
 
-// The item's leaves by the groups of `spec`, the rest last; where `spec` has none, by those that
-// were saved; none where there are none either. `reader` must not verify: the filters ask what
-// tensors are, not what is in them.
+// The item's leaves by the groups of `filters`, the rest last; where it has none, by those that
+// were saved; none where there are none either. No tensor is read.
 // error: as PartitionPlan::Compile. O(nodes * filters).
 absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const CheckpointReader& reader,
                                                    const CheckpointItemInfo& item,
-                                                   const GroupSpec& spec);
+                                                   const GroupFilters& filters);
 
 }  // namespace leafstore::tools
 

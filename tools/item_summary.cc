@@ -46,14 +46,13 @@ TensorStats ItemSummary::StatsOf(const Row& row) const {
   return all;
 }
 
-absl::StatusOr<ItemSummary> Summarize(const CheckpointReader& reader,
-                                      const CheckpointReader& unverified, absl::string_view item,
+absl::StatusOr<ItemSummary> Summarize(const CheckpointReader& reader, absl::string_view item,
                                       const SummaryOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointItemInfo info, reader.item(item));
   LEAFSTORE_ASSIGN_OR_RETURN(ItemRows rows, ItemRows::Create(info, options.rows));
   ItemSummary summary(std::move(rows));
   summary.partly_listed = !options.rows.match.empty();
-  LEAFSTORE_ASSIGN_OR_RETURN(summary.groups, GroupsOf(unverified, info, options.groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(summary.groups, GroupsOf(reader, info, options.groups));
   if (options.stats) {
     Progress progress("reading", summary.rows.ListedTotals().bytes);
     LEAFSTORE_ASSIGN_OR_RETURN(summary.stats,

@@ -21,7 +21,7 @@ namespace leafstore::tools {
 
 struct SummaryOptions {
   RowOptions rows;
-  GroupSpec groups;
+  GroupFilters groups;
   bool stats = false;
 };
 
@@ -51,10 +51,8 @@ struct ItemSummary {
   std::optional<std::vector<TensorStats>> stats;  // one a listed place
 };
 
-// `reader` is for tensors, if they are read at all; `unverified` for groups.
-// error: ItemRows's, GroupsOf's, ReadStats's.
-absl::StatusOr<ItemSummary> Summarize(const CheckpointReader& reader,
-                                      const CheckpointReader& unverified, absl::string_view item,
+// Tensors are read for statistics alone. error: ItemRows's, GroupsOf's, ReadStats's.
+absl::StatusOr<ItemSummary> Summarize(const CheckpointReader& reader, absl::string_view item,
                                       const SummaryOptions& options);
 
 }  // namespace leafstore::tools

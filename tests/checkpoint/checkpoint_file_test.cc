@@ -1,0 +1,193 @@
+// What is asked of a file's tensors, and what of its manifest alone.
+#include "leafstore/checkpoint/checkpoint_file.h"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+
+#include "tests/checkpoint/forge.h"
+#include "tests/checkpoint/memory_file.h"
+#include "tests/checkpoint/models.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+using testing::AllOf;
+using testing::HasSubstr;
+
+// A file that counts what is asked of it.
+class CountingFile : public MemoryFile {
+ public:
+  struct Counts {
+    std::atomic<int> maps{0};
+    std::atomic<int> reads{0};
+  };
+
+  using MemoryFile::MemoryFile;
+  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
+    auto file = MemoryFile::Open(path);
+    if (!file.ok()) return file.status();
+    return std::make_unique<Counted>(*std::move(file), counts_);
+  }
+  const Counts& counts() const { return *counts_; }
+
+ private:
+  class Counted : public ReadableFile {
+   public:
+    Counted(std::unique_ptr<ReadableFile> file, std::shared_ptr<Counts> counts)
+        : file_(std::move(file)), counts_(std::move(counts)) {}
+    int64_t size() const override { return file_->size(); }
+    absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const override {
+      ++counts_->reads;
+      return file_->ReadAt(offset, out);
+    }
+    absl::StatusOr<Buffer> Map() const override {
+      ++counts_->maps;
+      return file_->Map();
+    }
+
+   private:
+    std::unique_ptr<ReadableFile> file_;
+    std::shared_ptr<Counts> counts_;
+  };
+
+  std::shared_ptr<Counts> counts_ = std::make_shared<Counts>();
+};
+
+std::string BytesOfCheckpoint(const ParamStore& store) {
+  TempDir dir;
+  const std::string path = dir.File("a.leaf");
+  EXPECT_THAT(SaveCheckpoint(path, {{"params", store}}, {.durable = false}), IsOk());
+  return ReadFile(path);
+}
+
+// EveryKindStore, of which .embed (f32[2, 3]) is stored in a way that this reader does not know.
+std::string WithAnUnknownCodec() {
+  const std::string file = BytesOfCheckpoint(EveryKindStore());
+  Manifest manifest = ManifestOf(file);
+  manifest.items[0].segments.codecs = {3, 0, 0};
+  return WithManifest(file, manifest);
+}
+
+class CheckpointFileTest : public testing::TestWithParam<ReadMode> {
+ protected:
+  CheckpointReader Open(const std::string& bytes, bool verify = true) {
+    file_ = std::make_unique<CountingFile>(bytes);
+    return CheckpointReader::Open(
+               "a.leaf", {.mode = GetParam(), .verify = verify, .file_system = file_.get()})
+        .value();
+  }
+  int Asked() const { return file_->counts().maps + file_->counts().reads; }
+
+  std::unique_ptr<CountingFile> file_;
+};
+
+INSTANTIATE_TEST_SUITE_P(Modes, CheckpointFileTest,
+                         testing::Values(ReadMode::kMap, ReadMode::kRead), [](const auto& tested) {
+                           return tested.param == ReadMode::kMap ? "Mapped" : "Read";
+                         });
+
+TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
+  const CheckpointReader reader = Open(WithAnUnknownCodec());
+  EXPECT_EQ(reader.LoadMatching("params", Glob("named.**")).value().size(), 3u);
+  EXPECT_EQ(
+      reader.LoadMatching("params", Not(Or(KindIs(NodeKind::kStruct), Rank(2)))).value().size(),
+      5u);
+  EXPECT_THAT(reader.LoadMatching("params", DTypeIs(DType::kF32)),
+              StatusIs(StatusCode::kUnimplemented,
+                       AllOf(HasSubstr("a.leaf: item 'params', '.embed'"), HasSubstr("codec 3"))));
+}
+
+TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
+  const CheckpointReader reader = Open(WithAnUnknownCodec());
+  const PartitionPlan plan =
+      reader.CompilePlan("params", {DTypeIs(DType::kF32), ByteSizeIs(Compare::kEqual, 8)}).value();
+  EXPECT_EQ(plan.group_count(), 3u);
+  EXPECT_EQ(plan.GroupOf(2), 0u);
+  EXPECT_EQ(plan.GroupOf(3), 1u);
+  EXPECT_EQ(plan.GroupOf(0), 2u);
+}
+
+TEST_P(CheckpointFileTest, APlanAsksNothingOfTheFile) {
+  const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
+  const int before = Asked();
+  ASSERT_THAT(reader.CompilePlan("params", {Rank(2), Glob("named.**"), Static()}), IsOk());
+  EXPECT_EQ(Asked(), before);
+}
+
+TEST_P(CheckpointFileTest, APlanSplitsWhatIsLoaded) {
+  const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
+  const PartitionPlan plan = reader.CompilePlan("params", {Rank(2), Static()}).value();
+  const auto groups = plan.Split<3>(reader.Load("params").value());
+  ASSERT_THAT(groups, IsOk());
+  EXPECT_EQ((*groups)[0].size(), 2u);
+  EXPECT_EQ((*groups)[1].size(), 3u);
+}
+
+TEST_P(CheckpointFileTest, ErrorsOfAPlan) {
+  const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
+  EXPECT_THAT(reader.CompilePlan("param", {}),
+              StatusIs(StatusCode::kNotFound, HasSubstr("params")));
+  EXPECT_THAT(reader.CompilePlan("params", {Rank(-1)}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("rank")));
+  EXPECT_THAT(reader.CompilePlan("params", {Rank(2)}, {.exhaustive = true}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no filter took")));
+}
+
+TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
+  const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
+  const Filter holds_six = Callable([](const NodeView& node) {
+    if (node.tensor() == nullptr || node.tensor()->dtype() != DType::kF32) return false;
+    const absl::Span<const float> values = node.tensor()->data<float>().value();
+    return values.back() == 6;
+  });
+  const ParamStore taken = reader.LoadMatching("params", Or(Rank(5), holds_six)).value();
+  ASSERT_EQ(taken.size(), 1u);
+  EXPECT_EQ(taken.PathText(0), ".embed");
+}
+
+TEST_P(CheckpointFileTest, NoTensorIsMappedWhereReadsArePlain) {
+  const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
+  const Filter any = Callable([](const NodeView&) { return true; });
+  ASSERT_THAT(reader.LoadMatching("params", any), IsOk());
+  ASSERT_THAT(reader.LoadMatching("params", All()), IsOk());
+  EXPECT_EQ(file_->counts().maps, GetParam() == ReadMode::kMap ? 1 : 0);
+}
+
+TEST_P(CheckpointFileTest, ForACallableEveryTensorMustBeReadable) {
+  const CheckpointReader reader = Open(WithAnUnknownCodec());
+  EXPECT_THAT(reader.LoadMatching("params", Callable([](const NodeView&) { return false; })),
+              StatusIs(StatusCode::kUnimplemented, HasSubstr("a.leaf: item 'params', '.embed'")));
+}
+
+// A bool of 2 is no bool: to read it as one would be undefined, so this is no matter of trust.
+TEST_P(CheckpointFileTest, BoolsAreCheckedEvenUnverified) {
+  const Tensor mask = Tensor::FromValues<bool>({3}, {true, false, true}).value();
+  const ParamStore store =
+      ParamStore::FromEntries({{Path().Item("mask"), mask}, {Path().Item("n"), Value(1)}}).value();
+  std::string bytes = BytesOfCheckpoint(store);
+  bytes[64 + 1] = 2;
+  const CheckpointReader reader = Open(bytes, /*verify=*/false);
+  const auto no_bools = StatusIs(StatusCode::kDataLoss,
+                                 HasSubstr("a.leaf: item 'params', '['mask']': expected bools"));
+  EXPECT_THAT(reader.Load("params"), no_bools);
+  EXPECT_THAT(reader.LoadPath("params", "['mask']"), no_bools);
+  EXPECT_THAT(reader.LoadMatching("params", Callable([](const NodeView&) { return false; })),
+              no_bools);
+  EXPECT_EQ(reader.LoadMatching("params", Static()).value().size(), 1u);
+}
+
+}  // namespace
+}  // namespace leafstore
