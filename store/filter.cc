@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/utf8.h"
 #include "leafstore/store/filter_expr.h"
 
 namespace leafstore {
@@ -66,8 +67,10 @@ bool HasCallable(const FilterExpr& expr) {
                      [](const auto& child) { return HasCallable(*child); });
 }
 
-// RE2 says what is wrong and quotes the part, but not where it is.
+// RE2 says what is wrong and quotes the part, but not where it is; of some errors not even the part.
 size_t OffsetOfRegexError(absl::string_view pattern, const RE2& regex) {
+  if (regex.error_code() == RE2::ErrorTrailingBackslash) return pattern.size() - 1;
+  if (regex.error_code() == RE2::ErrorBadUTF8) return ValidUtf8PrefixSize(pattern);
   const size_t at = pattern.find(absl::string_view(regex.error_arg()));
   return regex.error_arg().empty() || at == absl::string_view::npos ? 0 : at;
 }

@@ -4,11 +4,13 @@
 #include <utility>
 
 #include "absl/base/call_once.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "xxhash.h"
 
 #include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/core/utf8.h"
 #include "leafstore/store/layout_of_paths.h"
 #include "leafstore/treedef/path_table.h"
 
@@ -40,16 +42,28 @@ struct Layout::Loose {
 Layout::Layout() = default;
 Layout::Layout(TreeDef def) : def_(std::move(def)) {}
 
+namespace {
+
+// What is no UTF-8 is escaped, as messages are.
+absl::Status NotUtf8(absl::Span<const Key> above, const Key& key) {
+  constexpr size_t kMost = 200;
+  const std::string parent = Path(std::vector<Key>(above.begin(), above.end())).ToString();
+  const absl::string_view start = absl::string_view(parent).substr(0, kMost);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "at ", parent.empty() ? "(root)" : start.substr(0, ValidUtf8PrefixSize(start)), ": expected ",
+      key.kind() == KeyKind::kAttribute ? "an attribute" : "an item", " in UTF-8, found '",
+      absl::CHexEscape(absl::string_view(key.name()).substr(0, kMost)), "'"));
+}
+
+}  // namespace
+
 absl::StatusOr<Layout> Layout::Of(std::vector<Path> paths) {
   std::sort(paths.begin(), paths.end());
   std::vector<std::string> texts;
   texts.reserve(paths.size());
   for (const Path& path : paths) {
-    for (const Key& key : path.keys()) {
-      if (!key.ref().IsValid()) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("path '", path.ToString(), "': expected keys in UTF-8"));
-      }
+    for (size_t i = 0; i < path.size(); ++i) {
+      if (!path.keys()[i].ref().IsValid()) return NotUtf8(path.keys().first(i), path.keys()[i]);
     }
     texts.push_back(path.ToString());
     if (texts.back().size() > Path::kMaxTextSize) {  // it could not be read back

@@ -185,9 +185,11 @@ TEST(PathTest, ParseRejectsTextThatEndsTooEarly) {
     if (const absl::StatusOr<Path> path = Path::Parse(cut); path.ok()) {
       EXPECT_EQ(path->ToString(), cut);
     } else {
+      EXPECT_EQ(path.status().code(), absl::StatusCode::kInvalidArgument) << cut;
       EXPECT_THAT(std::string(path.status().message()),
-                  HasSubstr(absl::StrCat("column ", size + 1)))
+                  HasSubstr(absl::StrCat("column ", size + 1, ": expected ")))
           << cut;
+      EXPECT_THAT(std::string(path.status().message()), HasSubstr("found end of text")) << cut;
     }
   }
   ExpectError("[1", 3, "expected ']', found end of text");
@@ -212,6 +214,7 @@ TEST(PathTest, MessagesShowTheSurroundingsOfTheColumnOnly) {
   const size_t column = text.size() + 1;
   for (int i = 0; i < 10000; ++i) absl::StrAppend(&text, " ['é", i, "']");
   const absl::Status status = Path::Parse(text).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat("column ", column, ":")));
   EXPECT_THAT(std::string(status.message()), HasSubstr("['é9999'] ['é0']"));
   EXPECT_LT(status.message().size(), 250u);

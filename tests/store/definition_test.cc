@@ -86,7 +86,8 @@ TEST(DefinitionTest, TakingAStoreThatDoesNotFitChangesNothing) {
   EXPECT_THAT(Definition::Take(def, std::move(store)),
               StatusIs(kInvalid, AllOf(HasSubstr("missing"), HasSubstr(".weight"),
                                        HasSubstr("unexpected"), HasSubstr(".wait"))));
-  EXPECT_EQ(store.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
+  EXPECT_THAT(FloatsAt(store, ".bias"), ElementsAre(4));  // NOLINT(bugprone-use-after-move)
+  EXPECT_THAT(FloatsAt(store, ".wait"), ElementsAre(1));
   const MutableTensor writing = store.Mutate(".bias").value();
   EXPECT_THAT(Definition::Take(def, std::move(store)),
               StatusIs(kPrecondition, HasSubstr("cannot take a definition")));
@@ -140,7 +141,9 @@ TEST(DefinitionTest, BuildReportsEverythingAtOnceAndChangesNothing) {
                      HasSubstr(".tabel"), HasSubstr("there twice (2)"), HasSubstr(".head.bias"),
                      HasSubstr(".activation"), HasSubstr("f32[1]"), HasSubstr("i32[1]"),
                      HasSubstr(".head.weight"), HasSubstr("f32[3]"), HasSubstr("f32[2]"))));
-  EXPECT_EQ(given.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
+  ASSERT_EQ(given.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
+  EXPECT_EQ(given.leaf(0), Leaf(Ints({4})));
+  EXPECT_EQ(given.leaf(1), Leaf(Floats({1, 2})));
 }
 
 TEST(DefinitionTest, CheckIsTheReportAsData) {

@@ -148,8 +148,12 @@ TEST(UnflattenTest, NamesAllThatIsMissingAndUnexpected) {
   EXPECT_EQ(model.activation, "mine");
   ParamStore more = flat.params.Snapshot().value();
   ASSERT_THAT(more.Insert(PathFrom(".gate"), Value(1)), IsOk());
-  EXPECT_THAT(Unflatten(flat.def, more, &model),
-              StatusIs(kInvalid, HasSubstr("unexpected (1):\n  '.gate'")));
+  const StoreState more_before(more);
+  const auto unexpected = StatusIs(kInvalid, HasSubstr("unexpected (1):\n  '.gate'"));
+  EXPECT_THAT(Unflatten(flat.def, more, &model), unexpected);
+  EXPECT_THAT(Unflatten(flat.def, std::move(more), &model), unexpected);
+  EXPECT_EQ(StoreState(more), more_before);
+  EXPECT_EQ(model.activation, "mine");
 }
 
 TEST(UnflattenTest, AModelOfAnotherTypeIsRefusedAndNothingIsLost) {

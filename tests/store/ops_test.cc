@@ -250,7 +250,10 @@ TEST(UpdateEachTest, StoresThatAreNotAlikeAreAnErrorAndNothingChanges) {
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, wrong),
               StatusIs(kInvalid, AllOf(HasSubstr("at .c"), HasSubstr("expected f32[2]"),
                                        HasSubstr("found i32[2]"))));
-  EXPECT_EQ(params.leaf(0).generation(), before.leaf(0).generation());
+  for (uint32_t place = 0; place < params.size(); ++place) {
+    EXPECT_EQ(params.leaf(place).generation(), before.leaf(place).generation());
+    EXPECT_EQ(params.leaf(place), before.leaf(place));
+  }
   EXPECT_FALSE(params.borrowed());
 }
 
@@ -259,6 +262,7 @@ TEST(UpdateEachTest, AStoreThatIsWrittenIsGivenOnce) {
   const auto two = [](absl::Span<float>, absl::Span<float>) {};
   EXPECT_THAT(UpdateEach<float>(&params, two, &params), StatusIs(kInvalid, HasSubstr("twice")));
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, params), StatusIs(kInvalid, HasSubstr("twice")));
+  EXPECT_THAT(FloatsAt(params, ".a"), ElementsAre(1, 2));
   EXPECT_FALSE(params.borrowed());
 }
 

@@ -16,7 +16,6 @@
 namespace leafstore {
 namespace {
 
-using ::testing::_;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
@@ -166,8 +165,11 @@ TEST(PartitionTest, AnErrorLeavesAStoreThatIsGivenAsItWas) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   EXPECT_THAT(Partition(std::move(store), {IsTensor()}, {.exhaustive = true}),
-              StatusIs(kInvalid, _));
-  EXPECT_THAT(Partition(std::move(store), {Glob("a..b")}), StatusIs(kInvalid, _));
+              StatusIs(kInvalid, HasSubstr("found 2 that no filter took: '.activation'")));
+  EXPECT_THAT(Partition(std::move(store), {Glob("a..b")}),
+              StatusIs(kInvalid, "glob 'a..b', column 3: expected a key, found an empty one"));
+  EXPECT_THAT(Partition(std::move(store), {All(), Not(Regex("ab[z-a]"))}),
+              StatusIs(kInvalid, HasSubstr("regular expression 'ab[z-a]', column 4: ")));
   EXPECT_EQ(StoreState(store), before);
 }
 

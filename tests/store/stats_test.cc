@@ -298,8 +298,13 @@ TEST(StatsTest, OfASubtree) {
   EXPECT_EQ(StatsOfSubtree(model, ".name").value().tensors, 0);
   EXPECT_EQ(StatsOfSubtree(GroupOf(model, {1, 3}), ".head").value().count, 2);  // what is there
   EXPECT_THAT(StatsOfSubtree(model, ".haed"),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("head")));
-  EXPECT_THAT(StatsOfSubtree(model, "haed["), StatusIs(kInvalid, HasSubstr("column")));
+              StatusIs(absl::StatusCode::kNotFound,
+                       "at (root): expected a child .haed, found a struct of 3 without it; did you "
+                       "mean .head?"));
+  EXPECT_THAT(
+      StatsOfSubtree(model, "haed["),
+      StatusIs(kInvalid,
+               "not the text of a path: column 1: expected '.' or '[', found 'h': 'haed['"));
 }
 
 TEST(StatsTest, OfASubtreeOfADictionaryWithoutStructure) {

@@ -14,7 +14,6 @@
 namespace leafstore {
 namespace {
 
-using ::testing::_;
 using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
@@ -154,7 +153,10 @@ TEST(UpdateTest, AnEmptyGroupIsFine) {
   EXPECT_EQ(StoreState(store), before);
   ParamStore empty;
   EXPECT_THAT(empty.Update(ParamStore()), IsOk());
-  EXPECT_THAT(empty.Update(store), StatusIs(kNotFound, _));
+  EXPECT_THAT(empty.Update(store),
+              StatusIs(kNotFound, HasSubstr("the group has 8 path(s) that are not in this store")));
+  EXPECT_TRUE(empty.empty());
+  EXPECT_EQ(StoreState(store), before);
 }
 
 }  // namespace
