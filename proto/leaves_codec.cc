@@ -142,8 +142,8 @@ absl::StatusOr<SlotSet> DecodePresence(const std::string& bits, uint32_t univers
   return SlotSet::Create(universe, std::move(slots));
 }
 
-// Of each number below 256 the bytes of an element of that dtype; 0 where it is none, or narrower than
-// a byte.
+// Of each number below 256 the bytes of an element of that dtype; 0 where it is none, or narrower
+// than a byte.
 std::array<uint8_t, 256> MakeElementBytes() {
   std::array<uint8_t, 256> bytes{};
   for (const DType dtype : AllDTypes()) {
@@ -153,7 +153,8 @@ std::array<uint8_t, 256> MakeElementBytes() {
   return bytes;
 }
 
-// ByteSize where it is a plain product, as it nearly always is; -1 where ByteSize itself must be asked.
+// ByteSize where it is a plain product, as it nearly always is; -1 where ByteSize itself must be
+// asked.
 int64_t PlainByteSize(uint8_t dtype, ShapeRef shape) {
   static const std::array<uint8_t, 256> element_bytes = MakeElementBytes();
   int64_t bytes = element_bytes[dtype];

@@ -174,8 +174,8 @@ class TreeDefDecoder {
     return absl::OkStatus();
   }
 
-  // A string that the builder has already has the same number there, unless the table is not in order
-  // of first use, which CheckStrings finds.
+  // A string that the builder has already has the same number there, unless the table is not in
+  // order of first use, which CheckStrings finds.
   absl::Status SetStringKey(KeyKind kind, uint32_t id) {
     if (id < builder_.string_count()) {
       builder_.SetKey(kind, id);
