@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/segments.h"
@@ -300,6 +301,8 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::SpecLeaves(const ManifestItem&
 }
 
 absl::Status CheckpointFile::WithPath(const absl::Status& status) const {
+  // The file system's own name it already.
+  if (absl::StartsWith(status.message(), absl::StrCat(path_, ": "))) return status;
   return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
 }
 

@@ -1,5 +1,6 @@
 // What a damaged file is reported as (the table in docs/format.md), section by section; and that no
 // damage of a small file, bit by bit and length by length, passes.
+#include <filesystem>
 #include <random>
 #include <string>
 #include <utility>
@@ -17,12 +18,15 @@
 #include "tests/checkpoint/models.h"
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
 
 namespace leafstore {
 namespace {
 
 using absl::StatusCode;
 using testing::AllOf;
+using testing::ContainsRegex;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 class CorruptionTest : public testing::Test {
@@ -53,11 +57,34 @@ class CorruptionTest : public testing::Test {
     change(manifest.items[0]);
     return WithManifest(good_, manifest);
   }
+  void ExpectDataLossThat(const std::string& bytes, const testing::Matcher<std::string>& words) {
+    for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+      EXPECT_THAT(Open(bytes, {.mode = mode}),
+                  StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr(path_), words)));
+    }
+  }
   void ExpectDataLoss(const std::string& bytes, const std::string& words) {
-    EXPECT_THAT(Open(bytes),
-                StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr(path_), HasSubstr(words))));
-    EXPECT_THAT(Open(bytes, {.mode = ReadMode::kRead}),
-                StatusIs(StatusCode::kDataLoss, HasSubstr(words)));
+    ExpectDataLossThat(bytes, HasSubstr(words));
+  }
+  // With both checksums.
+  void ExpectBadChecksum(const std::string& bytes, const std::string& section) {
+    ExpectDataLossThat(
+        bytes, ContainsRegex(section + ": expected checksum [0-9a-f]{16}, found [0-9a-f]{16}"));
+  }
+  // Neither the file nor a store that it is loaded into changes.
+  void ExpectNothingChanges(const std::string& bytes, StatusCode code, const std::string& words) {
+    SCOPED_TRACE(words);
+    for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+      WriteFile(path_, bytes);
+      ParamStore store = EveryKindStore();
+      const StoreState before(store);
+      const auto reader = CheckpointReader::Open(path_, {.mode = mode});
+      EXPECT_THAT(reader.ok() ? reader->LoadInto("params", &store) : reader.status(),
+                  StatusIs(code, AllOf(HasSubstr(path_), HasSubstr(words))));
+      EXPECT_EQ(StoreState(store), before);
+      EXPECT_EQ(ReadFile(path_), bytes);
+      EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+    }
   }
 
   TempDir dir_;
@@ -70,13 +97,13 @@ TEST_F(CorruptionTest, AnotherMagicIsNoCheckpoint) {
 }
 
 TEST_F(CorruptionTest, AChangedVersionIsDamageAndNoNewerVersion) {
-  ExpectDataLoss(Damaged(8), "preamble: expected checksum ");
-  ExpectDataLoss(Damaged(12), "preamble: expected checksum ");
+  ExpectBadChecksum(Damaged(8), "preamble");
+  ExpectBadChecksum(Damaged(12), "preamble");
 }
 
 TEST_F(CorruptionTest, DamageInThePreamblesReserveOrChecksum) {
-  ExpectDataLoss(Damaged(20), "preamble: expected checksum ");
-  ExpectDataLoss(Damaged(63), "preamble: expected checksum ");
+  ExpectBadChecksum(Damaged(20), "preamble");
+  ExpectBadChecksum(Damaged(63), "preamble");
 }
 
 TEST_F(CorruptionTest, ANewerProducerThatAllowsThisReaderIsRead) {
@@ -98,7 +125,7 @@ TEST_F(CorruptionTest, DamageInTheFooter) {
   const auto size = static_cast<int64_t>(good_.size());
   ExpectDataLoss(Damaged(size - 64), "footer: expected 'leafend\\n', found 'Leafend\\n'");
   for (const int64_t field : {8, 16, 24, 32, 40, 44, 48, 56}) {
-    ExpectDataLoss(Damaged(size - 64 + field), "footer: expected checksum ");
+    ExpectBadChecksum(Damaged(size - 64 + field), "footer");
   }
 }
 
@@ -131,7 +158,7 @@ TEST_F(CorruptionTest, AFooterWhoseManifestIsElsewhere) {
 }
 
 TEST_F(CorruptionTest, DamageInTheManifest) {
-  ExpectDataLoss(Damaged(FooterOf(good_).manifest_offset + 5), "manifest: expected checksum ");
+  ExpectBadChecksum(Damaged(FooterOf(good_).manifest_offset + 5), "manifest");
 }
 
 TEST_F(CorruptionTest, AManifestThatIsNoMessage) {
@@ -152,7 +179,9 @@ TEST_F(CorruptionTest, DamageInATensorIsFoundByItsPath) {
     ASSERT_THAT(reader, IsOk());
     const auto damage =
         StatusIs(StatusCode::kDataLoss,
-                 AllOf(HasSubstr(path_), HasSubstr("item 'params', '.embed': expected checksum ")));
+                 AllOf(HasSubstr(path_),
+                       ContainsRegex("item 'params', '.embed': expected checksum [0-9a-f]{16}, "
+                                     "found [0-9a-f]{16} of 24 bytes from byte 64 on")));
     EXPECT_THAT(reader->LoadPath("params", ".embed"), damage);
     EXPECT_THAT(reader->Load("params"), damage);
     EXPECT_THAT(reader->Verify(), damage);
@@ -167,16 +196,85 @@ TEST_F(CorruptionTest, DamageIsNotLookedForWhereVerificationIsOff) {
   EXPECT_THAT(reader->Verify(), StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
 }
 
-TEST_F(CorruptionTest, DamagedLeavesDoNotReachAStoreThatIsLoadedInto) {
-  ParamStore store = EveryKindStore();
-  const auto reader = Open(Damaged(64 + 3));
-  ASSERT_THAT(reader, IsOk());
-  EXPECT_THAT(reader->LoadInto("params", &store),
-              StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
-  const ParamStore before = EveryKindStore();
-  for (uint32_t place = 0; place < before.size(); ++place) {
-    EXPECT_TRUE(before.leaf(place) == store.leaf(place));
+TEST_F(CorruptionTest, DamageInAnySectionReachesNoStoreThatIsLoadedInto) {
+  const auto size = static_cast<int64_t>(good_.size());
+  const int64_t manifest = FooterOf(good_).manifest_offset;
+  const struct {
+    int64_t byte;
+    const char* words;
+  } kDamages[] = {
+      {0, "preamble: expected '\\x89LEAF"},
+      {9, "preamble: expected checksum "},
+      {64 + 3, "item 'params', '.embed': expected checksum "},
+      {128, "item 'params', '.named['a b']': expected checksum "},
+      {manifest, "manifest: expected checksum "},
+      {manifest + FooterOf(good_).manifest_size, "padding before the footer: expected zeros"},
+      {size - 64, "footer: expected 'leafend\\n'"},
+      {size - 1, "footer: expected checksum "},
+  };
+  for (const auto& damage : kDamages) {
+    ExpectNothingChanges(Damaged(damage.byte), StatusCode::kDataLoss, damage.words);
   }
+}
+
+TEST_F(CorruptionTest, AFileCutInAnySectionReachesNoStoreThatIsLoadedInto) {
+  const size_t manifest = static_cast<size_t>(FooterOf(good_).manifest_offset);
+  const struct {
+    size_t size;
+    const char* words;
+  } kCuts[] = {
+      {0, "preamble: expected 64 bytes, found the end of the file after 0"},
+      {63, "preamble: expected 64 bytes, found the end of the file after 63"},
+      {64, "footer: expected a file of at least 128 bytes, found 64"},
+      {127, "footer: expected a file of at least 128 bytes, found 127"},
+      {64 + 70, "footer: expected 'leafend\\n', found '"},            // in a segment
+      {manifest, "footer: expected 'leafend\\n', found '"},           // after the segments
+      {manifest + 70, "footer: expected 'leafend\\n', found '"},      // in the manifest
+      {good_.size() - 64, "footer: expected 'leafend\\n', found '"},  // before the footer
+      {good_.size() - 1, "footer: expected 'leafend\\n', found '"},   // in it
+  };
+  for (const auto& cut : kCuts) {
+    ExpectNothingChanges(good_.substr(0, cut.size), StatusCode::kDataLoss, cut.words);
+  }
+}
+
+TEST_F(CorruptionTest, WhatNeedsANewerReaderReachesNoStoreThatIsLoadedInto) {
+  ExpectNothingChanges(WithVersions(good_, {.producer = 9, .min_reader = 2}),
+                       StatusCode::kUnimplemented,
+                       "preamble: the file is of format version 9 and asks for a reader of version "
+                       "2; this reader is of version 1");
+  ExpectNothingChanges(Forged([](auto& item) {
+                         item.segments.codecs = {0, 3, 0};
+                         item.segments.stored_sizes = {24, 5, 0};
+                       }),
+                       StatusCode::kUnimplemented,
+                       "item 'params', '.named['a b']': its bytes are stored with codec 3, which "
+                       "this reader of format version 1 does not know");
+  ExpectNothingChanges(
+      Forged([](auto& item) {
+        item.segments.bases = {1, 0, 0};
+        item.segments.offsets[0] = 0;
+      }),
+      StatusCode::kUnimplemented,
+      "item 'params', '.embed': its bytes are in another file (base 1), which this "
+      "reader of format version 1 cannot follow");
+}
+
+// Where it is mapped, that is a SIGBUS, as with every mapping.
+TEST_F(CorruptionTest, AFileThatIsCutAfterItWasOpenedForPlainReads) {
+  const auto reader = CheckpointReader::Open(path_, {.mode = ReadMode::kRead});
+  ASSERT_THAT(reader, IsOk());
+  std::filesystem::resize_file(path_, 64 + 10);
+  ParamStore store = EveryKindStore();
+  const StoreState before(store);
+  EXPECT_THAT(reader->LoadInto("params", &store),
+              StatusIs(StatusCode::kDataLoss,
+                       path_ + ": expected 62 more bytes at byte 74, found the end of the file"));
+  EXPECT_THAT(
+      reader->Verify(),
+      StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr(path_ + ": expected 64 more bytes at byte "),
+                                            HasSubstr(", found the end of the file"))));
+  EXPECT_EQ(StoreState(store), before);
 }
 
 TEST_F(CorruptionTest, PaddingBetweenSegmentsIsVerified) {

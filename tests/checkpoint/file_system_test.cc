@@ -13,6 +13,7 @@
 
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/temp_dir.h"
+#include "tests/checkpoint/unprivileged.h"
 #include "tests/core/status_matchers.h"
 
 namespace leafstore {
@@ -92,6 +93,35 @@ TEST_F(FileSystemTest, ErrorsNameThePath) {
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("file/a")));
   EXPECT_THAT(files_.List(dir_.File("file")),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("file")));
+}
+
+TEST_F(FileSystemTest, ADirectoryThatMayNotBeReadIsNamedAndStaysAsItIs) {
+  const std::string closed = dir_.File("closed"), file = closed + "/a";
+  ASSERT_EQ(mkdir(closed.c_str(), 0700), 0);
+  WriteFile(file, "old");
+  WriteFile(dir_.File("b"), "new");
+  ASSERT_EQ(chmod(closed.c_str(), 0), 0);
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0777), 0);
+  {
+    const Unprivileged unprivileged;
+    if (!unprivileged.May(dir_.path(), W_OK | X_OK)) {
+      GTEST_SKIP() << "no user to become who is refused something";
+    }
+    const auto refused = [](const std::string& what) {
+      return StatusIs(StatusCode::kPermissionDenied, "cannot " + what + ": Permission denied");
+    };
+    EXPECT_THAT(files_.List(closed), refused("list " + closed));
+    EXPECT_THAT(files_.SyncDirectory(closed), refused("open directory " + closed));
+    EXPECT_THAT(files_.Open(file), refused("open " + file));
+    EXPECT_THAT(files_.Create(closed + "/new"), refused("create " + closed + "/new"));
+    EXPECT_THAT(files_.Remove(file), refused("remove " + file));
+    EXPECT_THAT(files_.Rename(dir_.File("b"), file),
+                refused("rename " + dir_.File("b") + " to " + file));
+  }
+  ASSERT_EQ(chmod(closed.c_str(), 0700), 0);
+  EXPECT_THAT(files_.List(closed).value(), ElementsAre("a"));
+  EXPECT_EQ(ReadFile(file), "old");
+  EXPECT_EQ(ReadFile(dir_.File("b")), "new");
 }
 
 TEST_F(FileSystemTest, OnlyRegularFilesAreOpened) {

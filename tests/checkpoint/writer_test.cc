@@ -1,22 +1,30 @@
 #include "leafstore/checkpoint/writer.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "leafstore/checkpoint/reader.h"
+#include "leafstore/core/status_macros.h"
 
 #include "tests/checkpoint/faulty_file_system.h"
 #include "tests/checkpoint/models.h"
 #include "tests/checkpoint/temp_dir.h"
+#include "tests/checkpoint/unprivileged.h"
 #include "tests/core/status_matchers.h"
 
 namespace leafstore {
@@ -24,9 +32,12 @@ namespace {
 
 using absl::StatusCode;
 using testing::AllOf;
+using testing::ContainsRegex;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 class WriterTest : public testing::Test {
  protected:
@@ -70,7 +81,8 @@ TEST_F(WriterTest, TheCallersErrorsLeaveTheWriterUsable) {
   CheckpointWriter writer = CheckpointWriter::Create(path_).value();
   ASSERT_THAT(writer.AddItem("params", EveryKindStore()), IsOk());
   EXPECT_THAT(writer.AddItem("params", EveryKindStore()),
-              StatusIs(StatusCode::kAlreadyExists, HasSubstr("two 'params'")));
+              StatusIs(StatusCode::kAlreadyExists,
+                       "expected items of different names, found two 'params' for " + path_));
   EXPECT_THAT(writer.AddItem("", EveryKindStore()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("an item's name")));
   EXPECT_THAT(writer.AddItem("\xff", EveryKindStore()),
@@ -107,6 +119,7 @@ TEST_F(WriterTest, TwoPathsOfOneTiedLeafAreNamed) {
   EXPECT_THAT(
       SaveCheckpoint(path_, {{"params", EveryKind(), store}}),
       StatusIs(StatusCode::kInvalidArgument, HasSubstr("'.head' (the same leaf as '.embed')")));
+  EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
 TEST_F(WriterTest, AStoreOfPathsMeetsTheStructureByPath) {
@@ -125,13 +138,15 @@ TEST_F(WriterTest, LabelsOfAnotherLayoutAreRefused) {
   const Labels labels = Labels::Create(Layout(), std::vector<uint32_t>{}, {"a"}).value();
   EXPECT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore(), {.labels = labels}}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("labels on the Layout")));
+  EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
 TEST_F(WriterTest, AStoreThatIsBeingWrittenIsRefused) {
   ParamStore store = EveryKindStore();
   const MutableTensor borrow = store.Mutate(".embed").value();
   EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("save")));
+              StatusIs(StatusCode::kFailedPrecondition,
+                       "cannot save while a mutable borrow of this store is open: close it first"));
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
@@ -228,9 +243,111 @@ TEST_F(WriterTest, NoSpaceIsResourceExhaustedAndLeavesTheOldFile) {
   std::signal(SIGXFSZ, handler);
   EXPECT_THAT(status,
               StatusIs(StatusCode::kResourceExhausted,
-                       AllOf(HasSubstr("cannot write "), HasSubstr(" bytes"), HasSubstr(path_))));
+                       AllOf(ContainsRegex("^cannot write [0-9]+ bytes, of them [0-9]+ at byte "
+                                           "1048576, to /"),
+                             HasSubstr(" to " + path_ + ".tmp-"), EndsWith(": File too large"))));
   EXPECT_EQ(ReadFile(path_), old);
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+}
+
+// A file system that has room for so many bytes.
+class FullFileSystem : public FaultyFileSystem {
+ public:
+  explicit FullFileSystem(int64_t room) : room_(room) {}
+
+  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
+    LEAFSTORE_ASSIGN_OR_RETURN(auto file, FileSystem::Posix().Create(path));
+    return std::make_unique<File>(room_, path, std::move(file));
+  }
+
+ private:
+  class File : public WritableFile {
+   public:
+    File(int64_t room, std::string path, std::unique_ptr<WritableFile> file)
+        : room_(room), path_(std::move(path)), file_(std::move(file)) {}
+    absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {
+      if (offset + static_cast<int64_t>(bytes.size()) <= room_) {
+        return file_->WriteAt(offset, bytes);
+      }
+      return absl::ErrnoToStatus(ENOSPC, absl::StrCat("cannot write to ", path_));
+    }
+    absl::Status Sync() override { return file_->Sync(); }
+    absl::Status Close() override { return file_->Close(); }
+
+   private:
+    const int64_t room_;
+    const std::string path_;
+    const std::unique_ptr<WritableFile> file_;
+  };
+
+  const int64_t room_;
+};
+
+TEST_F(WriterTest, ADiskThatIsFullAtAnyByteLeavesTheOldFile) {
+  ASSERT_THAT(SaveCheckpoint(path_, {{"old", EveryKindStore()}}), IsOk());
+  const std::string old = ReadFile(path_);
+  const ParamStore store = OneTensor(9'000'000);
+  for (const int64_t room : {0, 1, 63, 64, 5'000'000, 9'000'000, 9'004'096, 9'004'160}) {
+    FullFileSystem files(room);
+    SaveOptions options;
+    options.file_system = &files;
+    EXPECT_THAT(SaveCheckpoint(path_, {{"new", store}}, options),
+                StatusIs(StatusCode::kResourceExhausted,
+                         AllOf(HasSubstr("cannot write to " + path_ + ".tmp-"),
+                               HasSubstr("No space left on device"))))
+        << room;
+    EXPECT_EQ(ReadFile(path_), old);
+    EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+  }
+}
+
+class RefusingDirectoryTest : public WriterTest {
+ protected:
+  RefusingDirectoryTest() {
+    chmod(dir_.path().c_str(), 0755);
+    mkdir(closed_.c_str(), 0777);
+    EXPECT_THAT(SaveCheckpoint(file_, {{"old", EveryKindStore()}}), IsOk());
+    old_ = ReadFile(file_);
+  }
+  ~RefusingDirectoryTest() override { chmod(closed_.c_str(), 0700); }
+
+  // What saving gives where the directory has these rights; nothing where none can be refused.
+  std::optional<absl::Status> Save(mode_t rights) {
+    chmod(closed_.c_str(), rights);
+    const Unprivileged unprivileged;
+    if (!unprivileged.May(dir_.path(), X_OK)) return std::nullopt;
+    return SaveCheckpoint(file_, {{"new", OneTensor(10)}});
+  }
+  std::vector<std::string> Names() {
+    chmod(closed_.c_str(), 0700);
+    return FileSystem::Posix().List(closed_).value();
+  }
+
+  const std::string closed_ = dir_.File("closed");
+  const std::string file_ = dir_.File("closed/a.leaf");
+  std::string old_;
+};
+
+TEST_F(RefusingDirectoryTest, OneThatMayNotBeEnteredOrWrittenIsNamedAndStaysAsItIs) {
+  for (const mode_t rights : {0, 0111, 0444, 0555}) {
+    const std::optional<absl::Status> status = Save(rights);
+    if (!status) GTEST_SKIP() << "no user to become who is refused something";
+    EXPECT_THAT(*status, StatusIs(StatusCode::kPermissionDenied,
+                                  AllOf(StartsWith("cannot create " + file_ + ".tmp-"),
+                                        EndsWith(": Permission denied"))));
+    EXPECT_THAT(Names(), ElementsAre("a.leaf"));
+    EXPECT_EQ(ReadFile(file_), old_);
+  }
+}
+
+// It cannot be synced: see Finish.
+TEST_F(RefusingDirectoryTest, OneThatMayNotBeReadHasTheNewFileAndIsNamed) {
+  const std::optional<absl::Status> status = Save(0333);
+  if (!status) GTEST_SKIP() << "no user to become who is refused something";
+  EXPECT_THAT(*status, StatusIs(StatusCode::kPermissionDenied,
+                                "cannot open directory " + closed_ + ": Permission denied"));
+  EXPECT_THAT(Names(), ElementsAre("a.leaf"));
+  EXPECT_THAT(CheckpointReader::Open(file_)->items(), ElementsAre("new"));
 }
 
 TEST_F(WriterTest, SavingToTheFileThatTensorsAreMappedFromIsSafe) {

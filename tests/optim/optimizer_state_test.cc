@@ -222,8 +222,14 @@ TEST_F(LoadStateErrorTest, StepsThatAreNone) {
 TEST_F(LoadStateErrorTest, StateThatIsBeingWritten) {
   std::vector<NamedStore> state = adam_.state();
   const MutableTensor borrow = state[0].store.Mutate(".a").value();
-  EXPECT_THAT(adam_.LoadState(state),
-              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("take up the state")));
+  const Contents before = ContentsOf(adam_.state());
+  const auto refused = StatusIs(absl::StatusCode::kFailedPrecondition,
+                                "cannot take up the state of an optimizer while a mutable borrow "
+                                "of this store is open: close it first");
+  EXPECT_THAT(adam_.LoadState(state), refused);
+  EXPECT_THAT(adam_.LoadState(std::move(state)), refused);
+  EXPECT_EQ(state.size(), 3u) << "what was given is still there";  // NOLINT: specified
+  EXPECT_EQ(ContentsOf(adam_.state()), before);
 }
 
 }  // namespace
