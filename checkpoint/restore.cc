@@ -1,14 +1,15 @@
 #include "leafstore/checkpoint/restore.h"
 
-#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
 #include "leafstore/store/merge.h"
+#include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore {
@@ -27,16 +28,16 @@ class Matcher {
   Matcher(const ManifestItem& item, const ParamStore& store)
       : item_(item), store_(store), same_layout_(item.layout == store.layout()) {}
 
-  // The leaf of the item for the one at `place` of the store.
-  void Match(uint32_t place) {
-    const std::optional<uint32_t> from = PlaceInItem(place);
-    if (!from.has_value()) {
+  // The leaf of the item in `slot` (or none: kNoSlot) for the one at `place` of the store.
+  void Match(uint32_t place, Slot slot) {
+    const uint32_t from = item_.slots.PlaceOf(slot);
+    if (from == kNoPlace) {
       report_.missing.push_back(store_.PathText(place));
       return;
     }
-    TakeNote(*from);
-    CheckSpec(place, *from);
-    match_.places.push_back(*from);
+    TakeNote(from);
+    CheckSpec(place, from);
+    match_.places.push_back(from);
     match_.slots.push_back(store_.slot(place));
   }
 
@@ -64,17 +65,6 @@ class Matcher {
       used_[from] = true;
     }
     ++used_count_;
-  }
-
-  std::optional<uint32_t> PlaceInItem(uint32_t place) const {
-    Slot slot = store_.slot(place);
-    if (!same_layout_) {
-      const std::optional<Slot> found = item_.layout.Find(store_.PathText(place));
-      if (!found.has_value()) return std::nullopt;
-      slot = *found;
-    }
-    const uint32_t from = item_.slots.PlaceOf(slot);
-    return from == kNoPlace ? std::nullopt : std::optional<uint32_t>(from);
   }
 
   void CheckSpec(uint32_t place, uint32_t from) {
@@ -119,7 +109,8 @@ absl::StatusOr<RestoreMatch> MatchForRestore(const ManifestItem& item, const Par
                                              const RestoreOptions& options) {
   Matcher matcher(item, store);
   matcher.Begin();
-  for (uint32_t place = 0; place < store.size(); ++place) matcher.Match(place);
+  const std::vector<Slot> slots = internal::SlotsIn(item.layout, store);
+  for (uint32_t place = 0; place < store.size(); ++place) matcher.Match(place, slots[place]);
   return std::move(matcher).Finish(options);
 }
 

@@ -1,23 +1,25 @@
 #include "leafstore/checkpoint/save_order.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+
+#include "leafstore/store/slot_match.h"
 
 namespace leafstore {
 
 absl::StatusOr<SaveOrder> SaveOrder::Create(const Layout& layout, const ParamStore& store) {
   if (store.layout() == layout) return SaveOrder(store.slots(), {});
+  const std::vector<Slot> slots_there = internal::SlotsIn(layout, store);
   std::vector<std::pair<Slot, uint32_t>> found;
   std::string wrong;
   for (uint32_t place = 0; place < store.size(); ++place) {
-    const std::string path = store.PathText(place);
-    if (const std::optional<Slot> slot = layout.Find(path)) {
-      found.emplace_back(*slot, place);
+    if (slots_there[place] != kNoSlot) {
+      found.emplace_back(slots_there[place], place);
     } else {
-      absl::StrAppend(&wrong, wrong.empty() ? "" : ", ", "'", path, "' (not in the structure)");
+      absl::StrAppend(&wrong, wrong.empty() ? "" : ", ", "'", store.PathText(place),
+                      "' (not in the structure)");
     }
   }
   std::sort(found.begin(), found.end());

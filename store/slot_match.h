@@ -1,4 +1,5 @@
-// SlotsIn: where the leaves of one store are in another Layout. For update.cc and merge.cc.
+// SlotsIn: where the leaves of one store are in another Layout. For store/ and
+// checkpoint/ alone.
 #ifndef LEAFSTORE_STORE_SLOT_MATCH_H_
 #define LEAFSTORE_STORE_SLOT_MATCH_H_
 

@@ -3,12 +3,14 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/checkpoint/models.h"
 #include "tests/checkpoint/temp_dir.h"
@@ -53,6 +55,35 @@ TEST_F(RestoreTest, ALeafThatIsMetTwiceDoesNotHideOneThatIsNot) {
   ASSERT_THAT(reader.LoadInto("params", &store, {.allow_unexpected = true}), IsOk());
   EXPECT_TRUE(*store.Find(".embed") == saved.leaf(2));
   EXPECT_TRUE(*store.Find(".head") == saved.leaf(2));
+}
+
+// A string of a megabyte at each of ten levels, and ten thousand leaves below: the texts of their
+// paths would be a hundred gigabytes.
+TEST_F(RestoreTest, StructuresMeetWithoutTheTextsOfTheirPaths) {
+  constexpr int kLevels = 10;
+  constexpr int kLeaves = 10'000;
+  const auto deep = [&](bool with_none) {
+    const std::string key(1 << 20, 'k');
+    TreeDefBuilder builder;
+    for (int i = 0; i < kLevels; ++i) {
+      builder.Open(NodeKind::kDict);
+      builder.SetKey(KeyRef::Item(key));
+    }
+    builder.Open(NodeKind::kList);
+    for (int i = 0; i < kLeaves; ++i) builder.Leaf();
+    if (with_none) builder.None();  // another structure of the same paths
+    for (int i = 0; i <= kLevels; ++i) builder.Close();
+    return std::move(builder).Build().value();
+  };
+  const auto store_of = [](const TreeDef& def, int value) {
+    return ParamStore::Create(def, std::vector<Leaf>(kLeaves, Value(value))).value();
+  };
+  const TreeDef def = deep(false);
+  const CheckpointReader reader = Saved(store_of(def, 1));
+  ParamStore store = store_of(deep(true), 0);
+  ASSERT_THAT(reader.LoadInto("params", &store), IsOk());
+  EXPECT_TRUE(store.leaf(kLeaves - 1) == Leaf(Value(1)));
+  EXPECT_THAT(SaveCheckpoint(path_, {{"params", def, store}}, {.durable = false}), IsOk());
 }
 
 }  // namespace
