@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/checkpoint_file.h"
-#include "leafstore/checkpoint/path_walk.h"
 #include "leafstore/checkpoint/restore.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/path_walk.h"
 
 namespace leafstore {
 namespace {
@@ -69,7 +69,7 @@ EntryInfo CheckpointItemInfo::entry(uint32_t place) const {
 
 absl::Status CheckpointItemInfo::ForEachPath(
     absl::FunctionRef<void(uint32_t place, absl::string_view path)> visit) const {
-  return WalkPaths(item_->layout, item_->slots, visit);
+  return internal::WalkPaths(item_->layout, item_->slots, visit);
 }
 
 absl::StatusOr<CheckpointReader> CheckpointReader::Open(const std::string& path,

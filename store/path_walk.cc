@@ -1,4 +1,4 @@
-#include "leafstore/checkpoint/path_walk.h"
+#include "leafstore/store/path_walk.h"
 
 #include <cstddef>
 #include <string>
@@ -11,7 +11,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/treedef.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // A container that the walk is inside, and how long its own text is.
@@ -56,4 +56,4 @@ absl::Status WalkPaths(const Layout& layout, const SlotSet& slots,
   return absl::OkStatus();
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -1,0 +1,83 @@
+#include "leafstore/store/path_walk.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/store/flatten.h"
+#include "leafstore/treedef/treedef_builder.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/treedef/random_tree.h"
+
+namespace leafstore::internal {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// What WalkPaths calls with, as places are counted.
+absl::StatusOr<std::vector<std::string>> Walked(const Layout& layout, const SlotSet& slots) {
+  std::vector<std::string> paths;
+  const absl::Status status =
+      WalkPaths(layout, slots, [&paths](uint32_t place, absl::string_view path) {
+        EXPECT_EQ(place, paths.size());
+        paths.emplace_back(path);
+      });
+  if (!status.ok()) return status;
+  return paths;
+}
+
+TEST(PathWalkTest, OfPathsWithoutAStructure) {
+  const Layout layout =
+      Layout::Of({Path().Attribute("a"), Path().Attribute("b").Index(7), Path().Item("c")}).value();
+  EXPECT_THAT(Walked(layout, SlotSet::All(3)).value(),
+              ElementsAre(layout.PathText(0), layout.PathText(1), layout.PathText(2)));
+  EXPECT_THAT(Walked(layout, SlotSet::Create(3, {1})).value(), ElementsAre(layout.PathText(1)));
+}
+
+TEST(PathWalkTest, ALeafAtTheRootHasNoKey) {
+  TreeDefBuilder builder;
+  builder.Leaf();
+  EXPECT_THAT(Walked(Layout(std::move(builder).Build().value()), SlotSet::All(1)).value(),
+              ElementsAre(""));
+  EXPECT_THAT(Walked(Layout(), SlotSet()).value(), ElementsAre());
+}
+
+TEST(PathWalkTest, GivesThePathTextOfEachSlotOfAnyTree) {
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    Random random(seed);
+    const Layout layout = Flatten(RandomTree(random, 60).Make()).value().params.layout();
+    std::vector<Slot> slots;
+    std::vector<std::string> expected;
+    for (Slot slot = 0; slot < layout.size(); ++slot) {
+      if (RandomBelow(random, 3) == 0) continue;
+      slots.push_back(slot);
+      expected.push_back(layout.PathText(slot));
+    }
+    EXPECT_EQ(Walked(layout, SlotSet::Create(layout.size(), slots)).value(), expected);
+  }
+}
+
+// Three thousand keys of a megabyte, of one string that is in the table once.
+TEST(PathWalkTest, APathThatIsTooLongIsNotPrinted) {
+  const std::string key(1 << 20, 'k');
+  TreeDefBuilder builder;
+  for (int i = 0; i < 3'000; ++i) {
+    builder.Open(NodeKind::kDict);
+    builder.SetKey(KeyRef::Item(key));
+  }
+  builder.Leaf();
+  for (int i = 0; i < 3'000; ++i) builder.Close();
+  EXPECT_THAT(Walked(Layout(std::move(builder).Build().value()), SlotSet::All(1)),
+              StatusIs(absl::StatusCode::kResourceExhausted,
+                       HasSubstr("expected a path of at most 16777216 bytes")));
+}
+
+}  // namespace
+}  // namespace leafstore::internal
