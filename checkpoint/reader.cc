@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 #include "leafstore/checkpoint/checkpoint_file.h"
 #include "leafstore/checkpoint/restore.h"
@@ -112,6 +113,18 @@ absl::StatusOr<std::optional<Labels>> CheckpointReader::labels(absl::string_view
 absl::StatusOr<ParamStore> CheckpointReader::Load(absl::string_view item) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
   return LoadAll(*file_, *found);
+}
+
+absl::StatusOr<std::vector<NamedStore>> CheckpointReader::LoadItems(
+    absl::string_view prefix) const {
+  std::vector<NamedStore> stores;
+  for (const ManifestItem& item : file_->manifest().items) {
+    absl::string_view name = item.name;
+    if (!absl::ConsumePrefix(&name, prefix) || !absl::ConsumePrefix(&name, "/")) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, LoadAll(*file_, item));
+    stores.push_back({std::string(name), std::move(store)});
+  }
+  return stores;
 }
 
 absl::StatusOr<Leaf> CheckpointReader::LoadPath(absl::string_view item,

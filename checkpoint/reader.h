@@ -3,6 +3,7 @@
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
 //   CHECK_OK(Unflatten(reader.def("params").value(), params, &model));
+//   CHECK_OK(adamw.LoadState(reader.LoadItems("adamw").value()));
 //
 //   Leaf bias = reader.LoadPath("params", ".head.bias").value();
 //   ParamStore norms = reader.LoadMatching("params", Glob("**.norm.**")).value();
@@ -48,6 +49,7 @@
 
 #include "leafstore/checkpoint/file_system.h"
 #include "leafstore/core/leaf.h"
+#include "leafstore/optim/named_store.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/store/filter.h"
 #include "leafstore/store/flatten.h"
@@ -150,6 +152,10 @@ class CheckpointReader {
 
   // The item, all that it holds. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item) const;
+  // The items "<prefix>/<name>", as CheckpointWriter::AddItems saves them, each under its own name
+  // and in the order of saving; none where there are none. What Optimizer::LoadState takes. error:
+  // as Load's of each.
+  absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
   // One leaf. A path through an alias finds the owner's. error NotFound: no such path, or the item
   // does not hold it. error InvalidArgument: no canonical path, or it leads to a container.
   // O(depth * log children), and O(bytes).

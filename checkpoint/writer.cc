@@ -7,8 +7,8 @@
 #include <atomic>
 #include <cstddef>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/format.h"
@@ -34,6 +34,10 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }
 
+std::string ItemNameIn(absl::string_view prefix, absl::string_view name) {
+  return absl::StrCat(prefix, "/", name);
+}
+
 std::string TemporaryPath(absl::string_view path) {
   static std::atomic<uint64_t> next{0};
   return absl::StrCat(path, ".tmp-", getpid(), "-", next.fetch_add(1, std::memory_order_relaxed));
@@ -54,12 +58,17 @@ struct CheckpointWriter::State {
   absl::Status Begin();
   absl::Status AddItem(absl::string_view name, const TreeDef* def, const ParamStore& store,
                        const ItemOptions& item_options);
+  absl::Status AddItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
+                        const ItemOptions& item_options);
   absl::Status Finish();
   // Removes the temporary file, if it is there.
   void Abandon();
 
-  absl::Status CheckItem(absl::string_view name, const ParamStore& store,
-                         const ItemOptions& item_options) const;
+  absl::Status CheckUsable() const;
+  // The caller's errors; the order in which the item is saved.
+  absl::StatusOr<SaveOrder> CheckItem(absl::string_view name, const Layout& layout,
+                                      const ParamStore& store,
+                                      const ItemOptions& item_options) const;
   absl::Status WriteLeaves(const ParamStore& store, const SaveOrder& order, ManifestItem* item);
   absl::Status WriteTensor(const Tensor& tensor, SegmentColumns* segments);
   absl::Status WriteLargeTensor(absl::Span<const std::byte> bytes, SegmentColumns* segments);
@@ -99,8 +108,14 @@ absl::Status CheckpointWriter::State::Begin() {
   return stream->Append(EncodePreamble({}));
 }
 
-absl::Status CheckpointWriter::State::CheckItem(absl::string_view name, const ParamStore& store,
-                                                const ItemOptions& item_options) const {
+absl::Status CheckpointWriter::State::CheckUsable() const {
+  if (finished) return absl::FailedPreconditionError(absl::StrCat(path, ": finished already"));
+  return status;
+}
+
+absl::StatusOr<SaveOrder> CheckpointWriter::State::CheckItem(
+    absl::string_view name, const Layout& layout, const ParamStore& store,
+    const ItemOptions& item_options) const {
   LEAFSTORE_RETURN_IF_ERROR(CheckItemName(name));
   for (const ManifestItem& item : manifest.items) {
     if (item.name == name) {
@@ -117,34 +132,52 @@ absl::Status CheckpointWriter::State::CheckItem(absl::string_view name, const Pa
                                                    "': expected a str in UTF-8, found ",
                                                    leaf.value().ToString()));
   }
-  return absl::OkStatus();
-}
-
-absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const TreeDef* def,
-                                              const ParamStore& store,
-                                              const ItemOptions& item_options) {
-  if (finished) return absl::FailedPreconditionError(absl::StrCat(path, ": finished already"));
-  LEAFSTORE_RETURN_IF_ERROR(status);
-  LEAFSTORE_RETURN_IF_ERROR(CheckItem(name, store, item_options));
-  const Layout layout = def != nullptr ? Layout(*def) : store.layout();
   if (item_options.labels.has_value() && !(item_options.labels->layout() == layout)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "item '", name, "': expected labels on the Layout that is saved, found another"));
   }
   absl::StatusOr<SaveOrder> order = SaveOrder::Create(layout, store);
-  if (!order.ok()) {
-    return absl::Status(order.status().code(),
-                        absl::StrCat("item '", name, "': ", order.status().message()));
-  }
-  ManifestItem item{std::string(name), layout, order->slots()};
+  if (order.ok()) return order;
+  return absl::Status(order.status().code(),
+                      absl::StrCat("item '", name, "': ", order.status().message()));
+}
+
+absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const TreeDef* def,
+                                              const ParamStore& store,
+                                              const ItemOptions& item_options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
+  const Layout layout = def != nullptr ? Layout(*def) : store.layout();
+  LEAFSTORE_ASSIGN_OR_RETURN(const SaveOrder order, CheckItem(name, layout, store, item_options));
+  ManifestItem item{std::string(name), layout, order.slots()};
   item.labels = item_options.labels;
   item.metadata = item_options.metadata;
-  status = WriteLeaves(store, *order, &item);
+  status = WriteLeaves(store, order, &item);
   if (!status.ok()) {
     Abandon();
     return status;
   }
   manifest.items.push_back(std::move(item));
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::AddItems(absl::string_view prefix,
+                                               absl::Span<const NamedStore> stores,
+                                               const ItemOptions& item_options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
+  absl::flat_hash_set<absl::string_view> names;
+  for (const NamedStore& one : stores) {
+    const std::string name = ItemNameIn(prefix, one.name);
+    LEAFSTORE_RETURN_IF_ERROR(
+        CheckItem(name, one.store.layout(), one.store, item_options).status());
+    if (!names.insert(one.name).second) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("expected items of different names, found two '", name, "' for ", path));
+    }
+  }
+  for (const NamedStore& one : stores) {
+    LEAFSTORE_RETURN_IF_ERROR(
+        AddItem(ItemNameIn(prefix, one.name), nullptr, one.store, item_options));
+  }
   return absl::OkStatus();
 }
 
@@ -227,8 +260,7 @@ absl::Status CheckpointWriter::State::Commit() {
 }
 
 absl::Status CheckpointWriter::State::Finish() {
-  if (finished) return absl::FailedPreconditionError(absl::StrCat(path, ": finished already"));
-  LEAFSTORE_RETURN_IF_ERROR(status);
+  LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
   status = WriteTail();
   if (status.ok()) status = Commit();
   if (!status.ok()) {
@@ -269,31 +301,84 @@ absl::Status CheckpointWriter::AddItem(absl::string_view name, const ParamStore&
   return state_->AddItem(name, nullptr, store, options);
 }
 
+absl::Status CheckpointWriter::AddItems(absl::string_view prefix,
+                                        absl::Span<const NamedStore> stores,
+                                        const ItemOptions& options) {
+  return state_->AddItems(prefix, stores, options);
+}
+
 absl::Status CheckpointWriter::Finish() { return state_->Finish(); }
 
-absl::Status SaveCheckpoint(const std::string& path, const std::vector<CheckpointItem>& items,
+CheckpointItem::CheckpointItem(std::string name, const TreeDef& def, const ParamStore& store,
+                               ItemOptions options)
+    : name_(std::move(name)), def_(def), options_(std::move(options)) {
+  HoldSnapshot(store);
+}
+
+CheckpointItem::CheckpointItem(std::string name, const TreeDef& def, ParamStore&& store,
+                               ItemOptions options)
+    : name_(std::move(name)), def_(def), options_(std::move(options)) {
+  stores_.push_back({"", std::move(store)});
+}
+
+CheckpointItem::CheckpointItem(std::string name, const ParamStore& store, ItemOptions options)
+    : name_(std::move(name)), options_(std::move(options)) {
+  HoldSnapshot(store);
+}
+
+CheckpointItem::CheckpointItem(std::string name, ParamStore&& store, ItemOptions options)
+    : name_(std::move(name)), options_(std::move(options)) {
+  stores_.push_back({"", std::move(store)});
+}
+
+CheckpointItem::CheckpointItem(std::string prefix, std::vector<NamedStore> stores,
+                               ItemOptions options)
+    : name_(std::move(prefix)),
+      options_(std::move(options)),
+      is_prefix_(true),
+      stores_(std::move(stores)) {}
+
+void CheckpointItem::HoldSnapshot(const ParamStore& store) {
+  status_ = store.CheckNoBorrow("save");
+  if (!status_.ok()) return;
+  absl::StatusOr<ParamStore> snapshot = store.Snapshot();
+  status_ = snapshot.status();
+  if (snapshot.ok()) stores_.push_back({"", *std::move(snapshot)});
+}
+
+int64_t CheckpointItem::TensorBytes() const {
+  int64_t bytes = 0;
+  for (const NamedStore& one : stores_) {
+    for (const Leaf& leaf : one.store.leaves()) {
+      if (leaf.is_tensor()) bytes += leaf.byte_size();
+    }
+  }
+  return bytes;
+}
+
+absl::Status CheckpointItem::AddTo(CheckpointWriter* writer) const {
+  LEAFSTORE_RETURN_IF_ERROR(status_);
+  if (is_prefix_) return writer->AddItems(name_, stores_, options_);
+  const ParamStore& store = stores_.front().store;
+  return def_.has_value() ? writer->AddItem(name_, *def_, store, options_)
+                          : writer->AddItem(name_, store, options_);
+}
+
+absl::Status SaveCheckpoint(const std::string& path, absl::Span<const CheckpointItem> items,
                             const SaveOptions& options) {
   SaveOptions with_total = options;
   if (options.total_bytes == 0) {
-    for (const CheckpointItem& item : items) {
-      for (const Leaf& leaf : item.store->leaves()) {
-        if (leaf.is_tensor()) with_total.total_bytes += leaf.byte_size();
-      }
-    }
+    for (const CheckpointItem& item : items) with_total.total_bytes += item.TensorBytes();
   }
   LEAFSTORE_ASSIGN_OR_RETURN(CheckpointWriter writer,
                              CheckpointWriter::Create(path, std::move(with_total)));
-  for (const CheckpointItem& item : items) {
-    LEAFSTORE_RETURN_IF_ERROR(item.def.has_value()
-                                  ? writer.AddItem(item.name, *item.def, *item.store, item.options)
-                                  : writer.AddItem(item.name, *item.store, item.options));
-  }
+  for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.AddTo(&writer));
   return writer.Finish();
 }
 
 absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
                             const SaveOptions& options) {
-  return SaveCheckpoint(path, std::vector<CheckpointItem>(items), options);
+  return SaveCheckpoint(path, absl::MakeConstSpan(items.begin(), items.size()), options);
 }
 
 }  // namespace leafstore

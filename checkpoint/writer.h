@@ -1,11 +1,12 @@
 // Writing a checkpoint: one file of named items (docs/format.md), there whole or not at all.
 //
 //   CHECK_OK(SaveCheckpoint("run/step-100.leaf",
-//                           {{"params", flat.def, all}, {"moments", moments}}));
+//                           {{"params", flat.def, all}, {"adamw", adamw.state()}}));
 //
 //   CheckpointWriter writer = CheckpointWriter::Create("run/step-100.leaf").value();
 //   CHECK_OK(writer.AddItem("params", flat.def, all));     // its bytes are written now
 //   CHECK_OK(writer.AddItem("step", step, {.metadata = {{"unit", "batches"}}}));
+//   CHECK_OK(writer.AddItems("adamw", adamw.state()));     // "adamw/exp_avg", "adamw/step", ...
 //   CHECK_OK(writer.Finish());                             // the file is there from here on
 //
 // Items. A name, a structure (or loose paths) and a store, which may have some of the structure's
@@ -48,8 +49,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/file_system.h"
+#include "leafstore/optim/named_store.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/store/labels.h"
 #include "leafstore/store/param_store.h"
@@ -101,6 +104,12 @@ class CheckpointWriter {
   absl::Status AddItem(absl::string_view name, const ParamStore& store,
                        const ItemOptions& options = {});
 
+  // Adds an item "<prefix>/<name>" for each of these, such as an optimizer's state, which
+  // CheckpointReader::LoadItems gives back. error: as AddItem's; the caller's are found before any
+  // of the items is added.
+  absl::Status AddItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
+                        const ItemOptions& options = {});
+
   // Writes the manifest and commits. error: the file system's; if syncing the directory fails, the
   // new file is in place, but may be lost with power. error FailedPrecondition: called already.
   absl::Status Finish();
@@ -112,28 +121,43 @@ class CheckpointWriter {
   std::unique_ptr<State> state_;
 };
 
-// One item of SaveCheckpoint. Views: what it was made of must outlive it.
-struct CheckpointItem {
-  CheckpointItem(std::string item_name, const TreeDef& item_def, const ParamStore& item_store,
-                 ItemOptions item_options = {})
-      : name(std::move(item_name)),
-        def(item_def),
-        store(&item_store),
-        options(std::move(item_options)) {}
-  CheckpointItem(std::string item_name, const ParamStore& item_store, ItemOptions item_options = {})
-      : name(std::move(item_name)), store(&item_store), options(std::move(item_options)) {}
+// What SaveCheckpoint saves: an item, or with NamedStores one of each (AddItems). It holds a store
+// by value, an lvalue's as a snapshot of it: so what it was made of may be gone or written before
+// it is saved. An open borrow is SaveCheckpoint's error.
+class CheckpointItem {
+ public:
+  CheckpointItem(std::string name, const TreeDef& def, const ParamStore& store,
+                 ItemOptions options = {});
+  CheckpointItem(std::string name, const TreeDef& def, ParamStore&& store,
+                 ItemOptions options = {});
+  CheckpointItem(std::string name, const ParamStore& store, ItemOptions options = {});
+  CheckpointItem(std::string name, ParamStore&& store, ItemOptions options = {});
+  CheckpointItem(std::string prefix, std::vector<NamedStore> stores, ItemOptions options = {});
 
-  std::string name;
-  std::optional<TreeDef> def;
-  const ParamStore* store;
-  ItemOptions options;
+  CheckpointItem(CheckpointItem&&) noexcept = default;
+  CheckpointItem& operator=(CheckpointItem&&) noexcept = default;
+
+ private:
+  friend absl::Status SaveCheckpoint(const std::string& path,
+                                     absl::Span<const CheckpointItem> items,
+                                     const SaveOptions& options);
+  void HoldSnapshot(const ParamStore& store);
+  int64_t TensorBytes() const;
+  absl::Status AddTo(CheckpointWriter* writer) const;
+
+  std::string name_;
+  std::optional<TreeDef> def_;
+  ItemOptions options_;
+  bool is_prefix_ = false;          // of the names of stores_
+  std::vector<NamedStore> stores_;  // otherwise one, whose name is not used
+  absl::Status status_;             // why there is none
 };
 
 // Create, AddItem for each, Finish. Errors are theirs; the old file is as it was then, unless
 // syncing the directory failed (see Finish).
-absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
+absl::Status SaveCheckpoint(const std::string& path, absl::Span<const CheckpointItem> items,
                             const SaveOptions& options = {});
-absl::Status SaveCheckpoint(const std::string& path, const std::vector<CheckpointItem>& items,
+absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
                             const SaveOptions& options = {});
 
 }  // namespace leafstore

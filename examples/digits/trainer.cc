@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "model.h"
 
 #include "leafstore/checkpoint/reader.h"
@@ -31,8 +30,6 @@ using leafstore::ParamStore;
 using leafstore::PartitionPlan;
 
 namespace {
-
-constexpr absl::string_view kOptimizerPrefix = "optimizer/";
 
 std::string ToText(const std::mt19937_64& random) {
   std::ostringstream text;
@@ -97,13 +94,7 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
   LEAFSTORE_RETURN_IF_ERROR(
       trainer.SplitGroups(std::move(params), FrozenIn(trainer.epoch() - 1, settings)));
   LEAFSTORE_RETURN_IF_ERROR(trainer.MakeOptimizers());
-  std::vector<NamedStore> state;
-  for (const std::string& item : reader.items()) {
-    absl::string_view name = item;
-    if (!absl::ConsumePrefix(&name, kOptimizerPrefix)) continue;
-    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, reader.Load(item));
-    state.push_back({std::string(name), std::move(store)});
-  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedStore> state, reader.LoadItems("optimizer"));
   LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_[0].LoadState(std::move(state)));
   return trainer;
 }
@@ -183,17 +174,13 @@ absl::Status Trainer::Save(const std::string& path, const Result& test) const {
   Progress progress = progress_;
   progress.random = ToText(random_);
   LEAFSTORE_ASSIGN_OR_RETURN(const Flattened flat, leafstore::Flatten(progress));
-  const std::vector<NamedStore> state = optimizers_[0].state();
-
-  std::vector<leafstore::CheckpointItem> items;
-  items.emplace_back("params", def_, params, leafstore::ItemOptions{.labels = labels_});
-  for (const NamedStore& part : state) {
-    items.emplace_back(absl::StrCat(kOptimizerPrefix, part.name), part.store);
-  }
-  items.emplace_back("progress", flat.def, flat.params);
   leafstore::SaveOptions options;
   options.metadata = {{"test_accuracy", absl::StrCat(test.Accuracy())}};
-  return leafstore::SaveCheckpoint(path, items, options);
+  return leafstore::SaveCheckpoint(path,
+                                   {{"params", def_, params, {.labels = labels_}},
+                                    {"optimizer", optimizers_[0].state()},
+                                    {"progress", flat.def, flat.params}},
+                                   options);
 }
 
 std::vector<GroupRef> Trainer::GroupRefs() { return {&groups_[0], &groups_[1], &groups_[2]}; }

@@ -35,6 +35,8 @@ int main() {
 
   ParamStore all =
       Merge(biases, frozen, rest).value();  // or: all that is missing, extra, mismatched
-  if (!SaveCheckpoint("step-1.leaf", {{"params", flat.def, all}}).ok()) return 1;
+  if (!SaveCheckpoint("step-1.leaf", {{"params", flat.def, all}, {"adamw", adamw.state()}}).ok()) {
+    return 1;
+  }
   return Unflatten(flat.def, all, &model).ok() ? 0 : 1;  // structure, when it is wanted
 }

@@ -1,0 +1,150 @@
+// Several items at once: what SaveCheckpoint holds of them, and an optimizer's state under a prefix.
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+#include "leafstore/optim/optimizer.h"
+
+#include "tests/checkpoint/models.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+ParamStore Floats(float value) {
+  return ParamStore::FromEntries(
+             {{Path().Attribute("b"), Tensor::FromValues<float>({2}, {value, value}).value()},
+              {Path().Attribute("w"), Tensor::FromValues<float>({3}, {value, 1, 2}).value()}})
+      .value();
+}
+
+class ItemsTest : public testing::Test {
+ protected:
+  CheckpointReader Open() { return CheckpointReader::Open(path_).value(); }
+
+  const SaveOptions options_{.durable = false};
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.leaf");
+};
+
+TEST_F(ItemsTest, AnItemOutlivesTheStoreItWasMadeOf) {
+  std::vector<CheckpointItem> items;
+  {
+    const ParamStore store = Floats(7);
+    items.emplace_back("lvalue", store);
+    items.emplace_back("with a structure", EveryKind(), EveryKindStore());
+    items.emplace_back("rvalue", Floats(8));
+  }
+  ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
+  const CheckpointReader reader = Open();
+  EXPECT_THAT(reader.items(), ElementsAre("lvalue", "with a structure", "rvalue"));
+  EXPECT_TRUE(reader.LoadPath("lvalue", ".w").value() == Floats(7).leaf(1));
+  EXPECT_TRUE(reader.LoadPath("rvalue", ".w").value() == Floats(8).leaf(1));
+  EXPECT_TRUE(reader.LoadPath("with a structure", ".embed").value() == EveryKindStore().leaf(2));
+}
+
+TEST_F(ItemsTest, AnItemIsTheStoreAsItWasThen) {
+  ParamStore store = Floats(7);
+  std::vector<CheckpointItem> items;
+  items.emplace_back("m", store);
+  store.Mutate(".w").value().data<float>().value()[0] = 9;
+  ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
+  EXPECT_TRUE(Open().LoadPath("m", ".w").value() == Floats(7).leaf(1));
+}
+
+TEST_F(ItemsTest, AnItemOfAStoreThatIsBeingWrittenIsRefused) {
+  ParamStore store = Floats(7);
+  std::vector<CheckpointItem> items;
+  {
+    const MutableTensor borrow = store.Mutate(".w").value();
+    items.emplace_back("m", store);
+  }
+  EXPECT_THAT(SaveCheckpoint(path_, items, options_),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("cannot save while")));
+  EXPECT_THAT(dir_.List(), IsEmpty());
+}
+
+TEST_F(ItemsTest, AnOptimizersStateGoesOnWhereItWasSaved) {
+  ParamStore params = Floats(1);
+  const ParamStore gradients = params.Snapshot().value();
+  Optimizer adamw = Optimizer::Create(AdamW{}, params).value();
+  ASSERT_THAT(adamw.Step(&params, gradients, 0.1), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", params}, {"adamw", adamw.state()}}, options_),
+              IsOk());
+  EXPECT_THAT(Open().items(),
+              ElementsAre("params", "adamw/exp_avg", "adamw/exp_avg_sq", "adamw/step"));
+
+  ParamStore resumed = Open().Load("params").value();
+  Optimizer again = Optimizer::Create(AdamW{}, resumed).value();
+  ASSERT_THAT(again.LoadState(Open().LoadItems("adamw").value()), IsOk());
+  const ParamStore same_gradients =
+      ParamStore::Create(resumed.layout(), resumed.slots(), {gradients.leaf(0), gradients.leaf(1)})
+          .value();
+  ASSERT_THAT(adamw.Step(&params, gradients, 0.1), IsOk());
+  ASSERT_THAT(again.Step(&resumed, same_gradients, 0.1), IsOk());
+  EXPECT_TRUE(resumed.leaf(0) == params.leaf(0));
+  EXPECT_TRUE(resumed.leaf(1) == params.leaf(1));
+}
+
+TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
+  std::vector<NamedStore> state;
+  state.push_back({"bias/step", Floats(1)});
+  state.push_back({"rest/step", Floats(2)});
+  CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
+  ASSERT_THAT(writer.AddItem("opt", Floats(0)), IsOk());
+  ASSERT_THAT(writer.AddItem("optimizer2/step", Floats(0)), IsOk());
+  ASSERT_THAT(writer.AddItems("optimizer", state, {.metadata = {{"k", "v"}}}), IsOk());
+  ASSERT_THAT(writer.Finish(), IsOk());
+  const CheckpointReader reader = Open();
+  const std::vector<NamedStore> loaded = reader.LoadItems("optimizer").value();
+  ASSERT_EQ(loaded.size(), 2u);
+  EXPECT_EQ(loaded[0].name, "bias/step");
+  EXPECT_EQ(loaded[1].name, "rest/step");
+  EXPECT_TRUE(loaded[1].store.leaf(0) == Floats(2).leaf(0));
+  EXPECT_EQ(reader.LoadItems("optimizer/rest").value().size(), 1u);
+  EXPECT_THAT(reader.LoadItems("opt").value(), IsEmpty());
+  EXPECT_EQ(reader.metadata("optimizer/bias/step")->at("k"), "v");
+}
+
+TEST_F(ItemsTest, TheCallersErrorsAddNoneOfThem) {
+  std::vector<NamedStore> state;
+  state.push_back({"step", Floats(1)});
+  state.push_back({"step", Floats(2)});
+  CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
+  EXPECT_THAT(writer.AddItems("adamw", state),
+              StatusIs(StatusCode::kAlreadyExists,
+                       "expected items of different names, found two 'adamw/step' for " + path_));
+  state[1].name = "exp_avg";
+  const std::optional<MutableTensor> borrow = state[1].store.Mutate(".w").value();
+  EXPECT_THAT(writer.AddItems("adamw", state),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("cannot save while")));
+  state.pop_back();
+  ASSERT_THAT(writer.AddItems("adamw", state), IsOk());
+  EXPECT_THAT(writer.AddItems("adamw", state),
+              StatusIs(StatusCode::kAlreadyExists, HasSubstr("adamw/step")));
+  ASSERT_THAT(writer.Finish(), IsOk());
+  EXPECT_THAT(Open().items(), ElementsAre("adamw/step"));
+  EXPECT_THAT(writer.AddItems("more", state),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
+}
+
+TEST_F(ItemsTest, NoStateIsStateToo) {
+  ASSERT_THAT(SaveCheckpoint(path_, {{"adamw", std::vector<NamedStore>()}}, options_), IsOk());
+  EXPECT_THAT(Open().items(), IsEmpty());
+  EXPECT_THAT(Open().LoadItems("adamw").value(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace leafstore
