@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/store/param_store.h"
 
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/checkpoint/unprivileged.h"
+
 namespace digits {
 namespace {
 
@@ -27,7 +31,7 @@ using leafstore::ParamStore;
 
 constexpr int kEpochs = 10;
 
-pid_t Start(const fs::path& directory, bool resume) {
+pid_t Start(const fs::path& directory, bool resume, const std::string& stderr_to = "") {
   std::vector<std::string> words = {LEAFSTORE_DIGITS_PROGRAM, "--checkpoint-dir", directory,
                                     "--epochs", std::to_string(kEpochs)};
   if (resume) words.push_back("--resume");
@@ -37,6 +41,10 @@ pid_t Start(const fs::path& directory, bool resume) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+  if (!stderr_to.empty()) {
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, stderr_to.c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  }
   pid_t pid = -1;
   EXPECT_EQ(
       posix_spawn(&pid, LEAFSTORE_DIGITS_PROGRAM, &actions, nullptr, arguments.data(), environ), 0);
@@ -115,10 +123,58 @@ TEST(ResumeTest, ADirectoryWithARunIsNotOverwritten) {
   const fs::path root = fs::path(testing::TempDir()) / ("digits-again-" + std::to_string(getpid()));
   ASSERT_TRUE(Succeeded(Wait(Start(root, false))));
   const auto written = fs::last_write_time(LastCheckpoint(root));
-  const int status = Wait(Start(root, false));
+  const fs::path said = root / "stderr";
+  const int status = Wait(Start(root, false, said));
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+  EXPECT_EQ(leafstore::ReadFile(said),
+            "digits: " + root.string() + " has checkpoints of a run (" + LastCheckpoint(root) +
+                "): say --resume to go on with it, or choose another directory\n");
   EXPECT_EQ(fs::last_write_time(LastCheckpoint(root)), written);
   fs::remove_all(root);
+}
+
+TEST(ResumeTest, ADamagedCheckpointIsNamedAndPassedOver) {
+  const fs::path root =
+      fs::path(testing::TempDir()) / ("digits-damaged-" + std::to_string(getpid()));
+  ASSERT_TRUE(Succeeded(Wait(Start(root, false))));
+  const std::string last = LastCheckpoint(root), whole = leafstore::ReadFile(last);
+  leafstore::WriteFile(last, whole.substr(0, whole.size() / 2));
+  const fs::path said = root / "stderr";
+  ASSERT_TRUE(Succeeded(Wait(Start(root, true, said))));
+  const std::string words = leafstore::ReadFile(said);
+  EXPECT_EQ(words.rfind("digits: passed over: " + last + ": footer: expected ", 0), 0u) << words;
+  EXPECT_TRUE(leafstore::ReadFile(last) == whole) << "made again, as it was";
+  fs::remove_all(root);
+}
+
+TEST(ResumeTest, ADirectoryThatCannotBeReadIsNamed) {
+  const leafstore::TempDir dir;
+  const std::string closed = dir.File("closed"), file = dir.File("file");
+  ASSERT_EQ(mkdir(closed.c_str(), 0300), 0);
+  ASSERT_EQ(chmod(dir.path().c_str(), 0777), 0);
+  leafstore::WriteFile(file, "x");
+  // What the program says there; it must fail.
+  const auto message = [&dir](const std::string& directory, bool resume) {
+    const std::string said = dir.File("stderr");
+    const int status = Wait(Start(directory, resume, said));
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    const std::string words = leafstore::ReadFile(said);
+    fs::remove(said);
+    return words;
+  };
+  for (const bool resume : {false, true}) {
+    EXPECT_EQ(message(file, resume), "digits: " + file + ": Not a directory\n");
+    const leafstore::Unprivileged unprivileged;
+    if (!unprivileged.May(dir.path(), W_OK | X_OK) ||
+        !unprivileged.May(LEAFSTORE_DIGITS_PROGRAM, X_OK) ||
+        !unprivileged.May(LEAFSTORE_DIGITS_DATA, R_OK)) {
+      GTEST_SKIP() << "no user to become who is refused something";
+    }
+    EXPECT_EQ(message(closed, resume), "digits: " + closed + ": Permission denied\n");
+  }
+  EXPECT_EQ(leafstore::ReadFile(file), "x");
+  ASSERT_EQ(chmod(closed.c_str(), 0700), 0);
+  EXPECT_TRUE(fs::is_empty(closed));
 }
 
 }  // namespace

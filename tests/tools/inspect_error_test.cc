@@ -11,6 +11,8 @@
 
 #include "leafstore/checkpoint/reader.h"
 
+#include "tests/checkpoint/forge.h"
+#include "tests/checkpoint/unprivileged.h"
 #include "tests/tools/run_program.h"
 #include "tests/tools/sample_checkpoints.h"
 
@@ -66,10 +68,35 @@ TEST_F(InspectErrorTest, AFileTakenForADirectory) {
 }
 
 TEST_F(InspectErrorTest, NoPermission) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
   SaveSample(path_);
+  const std::string whole = ReadFile(path_);
+  ASSERT_EQ(mkdir(dir_.File("closed").c_str(), 0), 0);
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
   ASSERT_EQ(chmod(path_.c_str(), 0), 0);
-  ExpectBad(AllOf(HasSubstr("Permission denied"), HasSubstr("check its permissions")));
+  {
+    const Unprivileged unprivileged;
+    if (!unprivileged.May(dir_.path(), X_OK) || !unprivileged.May(LEAFSTORE_TOOL, X_OK) ||
+        !unprivileged.May(testing::TempDir(), W_OK | X_OK)) {
+      GTEST_SKIP() << "no user to become who is refused something";
+    }
+    ExpectBad(HasSubstr(": cannot open: Permission denied; check its permissions\n"));
+    const std::string below = dir_.File("closed/a.leaf");
+    ExpectError(
+        RunLeafstore({"inspect", below}), 1,
+        "leafstore: " + below + ": cannot open: Permission denied; check its permissions\n");
+  }
+  ASSERT_EQ(chmod(path_.c_str(), 0600), 0);
+  EXPECT_EQ(ReadFile(path_), whole);
+}
+
+TEST_F(InspectErrorTest, AFileForANewerReader) {
+  SaveSample(path_);
+  const std::string newer = WithVersions(ReadFile(path_), {.producer = 9, .min_reader = 2});
+  WriteFile(path_, newer);
+  ExpectBad(
+      HasSubstr("preamble: the file is of format version 9 and asks for a reader of version "
+                "2; this reader is of version 1; use a newer leafstore to read it\n"));
+  EXPECT_EQ(ReadFile(path_), newer);
 }
 
 TEST_F(InspectErrorTest, AnEmptyFile) {
@@ -88,16 +115,21 @@ TEST_F(InspectErrorTest, AFileThatIsCutShort) {
   const std::string whole = ReadFile(path_);
   for (const size_t size : {whole.size() - 1, whole.size() / 2, size_t{64}, size_t{3}}) {
     WriteFile(path_, whole.substr(0, size));
-    ExpectBad(HasSubstr("expected"));
+    ExpectBad(AllOf(HasSubstr(size < 64 ? ": preamble: expected " : ": footer: expected "),
+                    HasSubstr(", found ")));
+    EXPECT_EQ(ReadFile(path_), whole.substr(0, size));
   }
 }
 
 TEST_F(InspectErrorTest, AFlippedBitInTheManifest) {
   SaveSample(path_);
   std::string bytes = ReadFile(path_);
-  bytes[bytes.size() - 100] = static_cast<char>(bytes[bytes.size() - 100] ^ 1);
+  char& in_manifest = bytes[static_cast<size_t>(FooterOf(bytes).manifest_offset) + 5];
+  in_manifest = static_cast<char>(in_manifest ^ 1);
   WriteFile(path_, bytes);
-  ExpectBad(HasSubstr("use another copy"));
+  ExpectBad(AllOf(HasSubstr(": manifest: expected checksum "), HasSubstr(", found "),
+                  HasSubstr("use another copy")));
+  EXPECT_EQ(ReadFile(path_), bytes);
 }
 
 TEST_F(InspectErrorTest, AFlippedBitInATensorIsFoundByStats) {
@@ -130,6 +162,8 @@ TEST_F(InspectErrorTest, AnUnknownItem) {
 TEST_F(InspectErrorTest, ABadFilter) {
   SaveSample(path_);
   ExpectUsage({"inspect", path_, "--group", "a=dtype:f32 and ("}, HasSubstr("column 16"));
+  ExpectUsage({"inspect", path_, "--group", "a=re:x["},
+              HasSubstr("filter 're:x[', column 4: regular expression 'x[', column 2: missing ]"));
   ExpectUsage({"inspect", path_, "--group", "dtype:f32"}, HasSubstr("found no '='"));
   ExpectUsage({"inspect", path_, "--group", "=all"}, HasSubstr("expected a name"));
   ExpectUsage({"inspect", path_, "--group", "rest=all"}, HasSubstr("expected another name"));
