@@ -7,6 +7,7 @@
 #define LEAFSTORE_TESTS_CHECKPOINT_UNPRIVILEGED_H_
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -17,9 +18,9 @@ namespace leafstore {
 // While it lives, root acts as a user who owns nothing; any other user acts as ever.
 class Unprivileged {
  public:
-  Unprivileged() : lowered_(geteuid() == 0 && seteuid(kNobody) == 0) {}
+  Unprivileged() : lowered_(geteuid() == 0 && Become(kNobody)) {}
   ~Unprivileged() {
-    if (lowered_ && seteuid(0) != 0) std::abort();
+    if (lowered_ && !Become(0)) std::abort();
   }
   Unprivileged(const Unprivileged&) = delete;
   Unprivileged& operator=(const Unprivileged&) = delete;
@@ -33,6 +34,12 @@ class Unprivileged {
 
  private:
   static constexpr uid_t kNobody = 65534;
+
+  // The real user too, so that programs which are started are like any other; the saved one stays,
+  // to come back. LeakSanitizer looks at its own process, which a change of user forbids.
+  static bool Become(uid_t user) {
+    return setresuid(user, user, 0) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
+  }
 
   const bool lowered_;
 };
