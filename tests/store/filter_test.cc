@@ -178,6 +178,13 @@ TEST(FilterTest, ACombinationLeavesItsPartsAsTheyWere) {
   EXPECT_EQ(And(ab, ab).ToString(), "(a or b) and (a or b)");
 }
 
+TEST(FilterTest, KnowsWhetherACallableIsInIt) {
+  const Filter callable = Callable([](const NodeView&) { return true; });
+  EXPECT_TRUE(callable.has_callable());
+  EXPECT_TRUE(Or(Glob("a"), Rank(1), And(All(), Not(callable))).has_callable());
+  EXPECT_FALSE(And(Glob("a"), Not(Or(Regex("b"), ByteSizeIs(Compare::kLess, 7)))).has_callable());
+}
+
 TEST(FilterTest, ACallableIsShownByItsName) {
   const auto no = [](const NodeView&) { return false; };
   EXPECT_EQ(Callable(no).ToString(), "<callable>");
