@@ -1,8 +1,10 @@
 #include "leafstore/proto/messages.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include <cstddef>
 #include <limits>
@@ -14,6 +16,43 @@
 #include "leafstore/proto/treedef.pb.h"
 
 namespace leafstore::internal {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+
+// Whether each field ends before the message that it is in. Protobuf finds that out too, but only
+// after it has asked for as much memory (up to 50 MB) as the length of a string says. O(fields):
+// what is in a column is not looked at.
+bool LengthsFit(const google::protobuf::Descriptor& type,
+                google::protobuf::io::CodedInputStream* in) {
+  while (const uint32_t tag = in->ReadTag()) {
+    const auto* field = type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
+    const bool is_message =
+        WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED &&
+        field != nullptr && field->message_type() != nullptr;
+    if (!is_message) {
+      if (!WireFormatLite::SkipField(in, tag)) return false;
+      continue;
+    }
+    uint32_t size = 0;
+    if (!in->ReadVarint32(&size) || size > static_cast<uint32_t>(in->BytesUntilLimit())) {
+      return false;
+    }
+    const auto outer = in->PushLimit(static_cast<int>(size));
+    if (!LengthsFit(*field->message_type(), in)) return false;  // as deep as our messages are
+    in->PopLimit(outer);
+  }
+  return in->ConsumedEntireMessage();
+}
+
+bool LengthsFit(const google::protobuf::Message& message, absl::string_view bytes) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                            static_cast<int>(bytes.size()));
+  in.PushLimit(static_cast<int>(bytes.size()));
+  return LengthsFit(*message.GetDescriptor(), &in);
+}
+
+}  // namespace
 
 absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
                                       absl::string_view what) {
@@ -38,7 +77,8 @@ absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
   if (bytes.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
     return WrongMessage(what, "at most 2147483647 bytes", bytes.size());
   }
-  if (!message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+  if (!LengthsFit(*message, bytes) ||
+      !message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return absl::DataLossError(
         absl::StrCat(what, ": its ", bytes.size(), " bytes are no protobuf message of this kind"));
   }

@@ -206,6 +206,19 @@ TEST(ManifestCodecTest, GroupsTakeNoMoreMemoryThanAConstantTimesTheManifest) {
   EXPECT_TRUE(decoded->items[7].labels == manifest.items[7].labels);
 }
 
+// Protobuf itself would ask for them.
+TEST(ManifestCodecTest, ALengthWithoutBytesTakesNoMemory) {
+  const std::string ten_millions = "\x80\xad\xe2\x04";
+  const std::string item = "\x12" + ten_millions;
+  const std::string name = "\x0a" + ten_millions;
+  for (const std::string& bytes : {item + name + "abc", item + "\x1a" + ten_millions + name + "abc",
+                                   item + "\xfa\x7f" + ten_millions + "abc"}) {
+    const MemoryUse use;
+    EXPECT_THAT(DecodeManifest(bytes), IsDataLoss("no protobuf message"));
+    EXPECT_LT(use.peak(), 1 << 20);
+  }
+}
+
 TEST(ManifestCodecTest, WhatUsersGiveIsChecked) {
   EXPECT_THAT(CheckItemName("params"), IsOk());
   EXPECT_THAT(CheckItemName(""), StatusIs(StatusCode::kInvalidArgument, HasSubstr("found ''")));
