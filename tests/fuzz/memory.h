@@ -1,11 +1,12 @@
-// How much memory a piece of code takes, in programs that link leafstore_test_memory: it replaces
-// operator new and delete by ones that count.
+// How much memory a piece of code takes, in programs that link leafstore_test_memory: operator new
+// and delete count there.
 //
 //   const MemoryUse use;
 //   Decode(bytes);
 //   EXPECT_LT(use.peak(), 100 * bytes.size());
 //
-// Memory that does not come from operator new (tensors, mappings) is not counted.
+// Memory that does not come from operator new (tensors, mappings) is not counted, but under
+// sanitizers, which count all but mappings.
 #ifndef LEAFSTORE_TESTS_FUZZ_MEMORY_H_
 #define LEAFSTORE_TESTS_FUZZ_MEMORY_H_
 

@@ -40,7 +40,7 @@ find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
     } else if (line ~ /^"/ && name !~ /\// && (folder "/" name) in present) {
       wrong("say leafstore/" folder "/" name ", not " name)
     }
-    if (name ~ /\.pb\.h$/ && file !~ /^(tests\/)?proto\//)
+    if (name ~ /\.pb\.h$/ && file !~ /^((tests\/)?proto|tests\/fuzz)\//)
       wrong("only proto/ sees generated headers: " name)
     if (name ~ /^(unsupported\/)?Eigen\// && header && !(folder in uses_eigen) && file != "core/tensor_eigen.h")
       wrong("among headers only core/tensor_eigen.h includes Eigen: " name)

@@ -1,0 +1,211 @@
+// The container: a file as it is, and again with its checksums made new, so that what is behind them
+// is reached. Both modes of reading say the same; what can be loaded is saved, and that file is a
+// fixed point.
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+
+#include "tests/checkpoint/memory_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/memory.h"
+#include "tests/fuzz/message_limits.h"
+#include "tests/fuzz/require.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+
+// A FileSystem that keeps what is written, under one name.
+class MemoryDisk : public MemoryFile {
+ public:
+  MemoryDisk() : MemoryFile("") {}
+  std::string bytes() const { return *bytes_; }
+
+  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string&) override {
+    bytes_->clear();
+    return std::make_unique<Writer>(bytes_);
+  }
+  absl::Status Rename(const std::string&, const std::string&) override { return absl::OkStatus(); }
+  absl::Status Remove(const std::string&) override { return absl::OkStatus(); }
+
+ private:
+  class Writer : public WritableFile {
+   public:
+    explicit Writer(std::shared_ptr<std::string> bytes) : bytes_(std::move(bytes)) {}
+    absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {
+      const size_t end = static_cast<size_t>(offset) + bytes.size();
+      if (bytes_->size() < end) bytes_->resize(end);
+      std::memcpy(bytes_->data() + offset, bytes.data(), bytes.size());
+      return absl::OkStatus();
+    }
+    absl::Status Sync() override { return absl::OkStatus(); }
+    absl::Status Close() override { return absl::OkStatus(); }
+
+   private:
+    std::shared_ptr<std::string> bytes_;
+  };
+
+  std::shared_ptr<std::string> bytes_ = std::make_shared<std::string>();
+};
+
+void RequireReadError(const absl::Status& status) {
+  RequireError(status,
+               {StatusCode::kDataLoss, StatusCode::kUnimplemented, StatusCode::kResourceExhausted});
+}
+
+absl::StatusOr<CheckpointReader> Open(const std::string& bytes, ReadMode mode, bool verify) {
+  MemoryFile file(bytes);
+  return CheckpointReader::Open("x", {.mode = mode, .verify = verify, .file_system = &file});
+}
+
+// `status` of two ways to the same: both good, or the same error.
+void RequireSame(const absl::Status& a, const absl::Status& b) {
+  if (a == b) return;
+  Require(false, absl::StrCat("both modes say the same: ", a.ToString(), " and ", b.ToString()));
+}
+
+void CheckEntries(const CheckpointItemInfo& item, int64_t file_size) {
+  for (uint32_t place = 0; place < item.size(); ++place) {
+    const EntryInfo entry = item.entry(place);
+    if (entry.value != nullptr || entry.base != 0) continue;
+    Require(entry.offset >= 0 && entry.stored_size >= 0 &&
+                entry.offset + entry.stored_size <= file_size,
+            "segments are in the file");
+  }
+  uint32_t walked = 0;
+  const absl::Status status = item.ForEachPath([&](uint32_t place, absl::string_view path) {
+    Require(path == item.PathText(place), "paths are told as they are printed");
+    ++walked;
+  });
+  if (status.ok()) {
+    Require(walked == item.size(), "each path is told");
+  } else {
+    RequireReadError(status);
+  }
+}
+
+// Loads an item in all ways. True if all of it can be read.
+bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
+               const CheckpointItemInfo& item) {
+  CheckEntries(item, mapped.file_size());
+  absl::StatusOr<ParamStore> store = mapped.Load(item.name());
+  const absl::StatusOr<ParamStore> other = read.Load(item.name());
+  // Where several leaves are wrong, each mode may name another of them.
+  Require(store.ok() == other.ok(), "what one mode can load, the other can");
+  // The first leaf that is alone in being wrong does not hinder the others.
+  for (uint32_t place = 0; place < std::min<uint32_t>(item.size(), 16); ++place) {
+    const absl::StatusOr<ParamStore> one = mapped.LoadPlaces(item.name(), {place});
+    if (!one.ok()) {
+      Require(!store.ok(), "of a whole that can be read, each leaf can be");
+      RequireReadError(one.status());
+    } else if (store.ok()) {
+      Require(one->leaf(0) == store->leaf(place), "a leaf is the same alone");
+    }
+  }
+  const absl::StatusOr<ParamStore> some = mapped.LoadMatching(item.name(), Static());
+  if (!some.ok()) {
+    // Loose paths may be no tree, and then nothing can be asked of filters.
+    RequireError(some.status(), {StatusCode::kInvalidArgument});
+    Require(!item.layout().has_def(), "static leaves of a tree can always be had");
+  }
+  if (!store.ok()) {
+    RequireReadError(store.status());
+    return false;
+  }
+  for (uint32_t place = 0; place < store->size(); ++place) {
+    Require(store->leaf(place) == other->leaf(place), "both modes give the same leaves");
+  }
+  Require(mapped.LoadInto(item.name(), &*store).ok(), "an item fits into what was loaded of it");
+  return true;
+}
+
+std::string Saved(const CheckpointReader& reader) {
+  MemoryDisk disk;
+  CheckpointWriter writer =
+      CheckpointWriter::Create(
+          "x", {.durable = false, .metadata = reader.metadata(), .file_system = &disk})
+          .value();
+  for (const std::string& name : reader.items()) {
+    const CheckpointItemInfo item = reader.item(name).value();
+    const absl::Status added =
+        writer.AddItem(name, reader.Load(name).value(), {item.labels(), item.metadata()});
+    Require(added.ok(), "what was loaded can be saved");
+  }
+  Require(writer.Finish().ok(), "and finished");
+  return disk.bytes();
+}
+
+void CheckFile(const std::string& bytes) {
+  const MemoryUse use;
+  const absl::StatusOr<CheckpointReader> read = Open(bytes, ReadMode::kRead, true);
+  Require(use.peak() < MostMemoryFor(bytes.size()), "memory by the length of the file");
+  const absl::StatusOr<CheckpointReader> mapped = Open(bytes, ReadMode::kMap, true);
+  RequireSame(read.status(), mapped.status());
+  if (!mapped.ok()) {
+    RequireReadError(mapped.status());
+    return;
+  }
+  bool all = true;
+  for (const std::string& name : mapped->items()) {
+    all = CheckItem(*mapped, *read, mapped->item(name).value()) && all;
+  }
+  const absl::Status verified = mapped->Verify();
+  RequireSame(verified, read->Verify());
+  if (!verified.ok()) RequireReadError(verified);
+  if (!all) return;
+  const std::string saved = Saved(*mapped);
+  const absl::StatusOr<CheckpointReader> again = Open(saved, ReadMode::kMap, true);
+  Require(again.ok() && again->Verify().ok(), "what was saved can be read");
+  Require(Saved(*again) == saved, "and saved again it is the same file");
+}
+
+uint64_t ChecksumOf(const std::string& bytes, size_t begin, size_t size) {
+  return Checksum(
+      absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()) + begin, size));
+}
+
+// The file with everything that leads to the manifest made sound, as far as there is room for it.
+std::string Mended(std::string bytes) {
+  constexpr auto kFixed = static_cast<size_t>(kPreambleSize + kFooterSize);
+  if (bytes.size() < kFixed) return bytes;
+  const auto preamble = EncodePreamble({});
+  std::memcpy(bytes.data(), preamble.data(), preamble.size());
+  const size_t footer_begin = bytes.size() - static_cast<size_t>(kFooterSize);
+  uint64_t offset = 0;
+  uint64_t size = 0;
+  std::memcpy(&offset, bytes.data() + footer_begin + 8, sizeof(offset));
+  std::memcpy(&size, bytes.data() + footer_begin + 16, sizeof(size));
+  Footer footer;
+  footer.file_size = static_cast<int64_t>(bytes.size());
+  footer.manifest_offset = static_cast<int64_t>(std::min<uint64_t>(offset, footer_begin));
+  footer.manifest_size = static_cast<int64_t>(
+      std::min<uint64_t>(size, footer_begin - static_cast<size_t>(footer.manifest_offset)));
+  footer.manifest_checksum = ChecksumOf(bytes, static_cast<size_t>(footer.manifest_offset),
+                                        static_cast<size_t>(footer.manifest_size));
+  const auto encoded = EncodeFooter(footer);
+  std::memcpy(bytes.data() + footer_begin, encoded.data(), encoded.size());
+  return bytes;
+}
+
+void Run(const std::string& bytes) {
+  CheckFile(bytes);
+  CheckFile(Mended(bytes));
+}
+
+}  // namespace
+}  // namespace leafstore
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  leafstore::Run(std::string(reinterpret_cast<const char*>(data), size));
+  return 0;
+}

@@ -1,0 +1,134 @@
+// Text of filters, which is read, printed, read again and asked of a small model; and of globs, which
+// match as a plain matcher of patterns says. The first line is the pattern, the others are paths.
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+
+#include "leafstore/core/path.h"
+#include "leafstore/store/filter.h"
+#include "leafstore/store/glob.h"
+#include "leafstore/store/partition.h"
+
+#include "tests/checkpoint/models.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/require.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+
+void CheckFilter(absl::string_view text) {
+  const absl::StatusOr<Filter> filter = Filter::Parse(text);
+  if (!filter.ok()) {
+    RequireError(filter.status(), {StatusCode::kInvalidArgument, StatusCode::kResourceExhausted});
+    return;
+  }
+  Require(filter->status().ok(), "what Parse gives is sound");
+  const std::string printed = filter->ToString();
+  const absl::StatusOr<Filter> again = Filter::Parse(printed);
+  Require(again.ok(), "what ToString prints is read again");
+  Require(again->ToString() == printed, "and printed as before");
+  static const ParamStore* const store = new ParamStore(EveryKindStore());
+  const absl::StatusOr<PartitionPlan> plan = PartitionPlan::Compile(*store, {*filter});
+  const absl::StatusOr<PartitionPlan> plan_again = PartitionPlan::Compile(*store, {*again});
+  Require(plan.ok() && plan_again.ok(), "a small model can be asked anything");
+  Require(plan->group_slots(0) == plan_again->group_slots(0), "both take the same leaves");
+}
+
+// One segment of a glob without `**`: a matrix of what is matched so far, a row a character.
+bool SegmentMatches(absl::string_view segment, absl::string_view key) {
+  std::vector<bool> row(key.size() + 1, false);
+  row[0] = true;
+  for (size_t i = 0; i < segment.size(); ++i) {
+    const char c = segment[i];
+    if (c == '*') {
+      for (size_t j = 1; j <= key.size(); ++j) row[j] = row[j] || row[j - 1];
+      continue;
+    }
+    const bool literal = c == '\\';
+    if (literal) ++i;  // a good pattern has a character there
+    for (size_t j = key.size(); j > 0; --j) {
+      row[j] = row[j - 1] && (segment[i] == key[j - 1] || (!literal && c == '?'));
+    }
+    row[0] = false;
+  }
+  return row.back();
+}
+
+std::vector<std::string> SegmentsOf(absl::string_view pattern) {
+  std::vector<std::string> segments;
+  if (pattern.empty()) return segments;
+  segments.emplace_back();
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] == '.') {
+      segments.emplace_back();
+      continue;
+    }
+    segments.back() += pattern[i];
+    if (pattern[i] == '\\' && i + 1 < pattern.size()) segments.back() += pattern[++i];
+  }
+  return segments;
+}
+
+bool GlobMatches(absl::string_view pattern, const std::vector<std::string>& keys) {
+  const std::vector<std::string> segments = SegmentsOf(pattern);
+  std::vector<bool> row(keys.size() + 1, false);
+  row[0] = true;
+  for (const std::string& segment : segments) {
+    if (segment == "**") {
+      for (size_t j = 1; j <= keys.size(); ++j) row[j] = row[j] || row[j - 1];
+      continue;
+    }
+    for (size_t j = keys.size(); j > 0; --j) {
+      row[j] = row[j - 1] && SegmentMatches(segment, keys[j - 1]);
+    }
+    row[0] = false;
+  }
+  return row.back();
+}
+
+std::string TextOfKey(const Key& key) {
+  return key.kind() == KeyKind::kIndex ? std::to_string(key.index()) : std::string(key.name());
+}
+
+bool IsAscii(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return absl::ascii_isascii(static_cast<unsigned char>(c)); });
+}
+
+void CheckGlob(absl::string_view text, absl::Span<const absl::string_view> paths) {
+  const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+  if (!glob.ok()) {
+    RequireError(glob.status(), {StatusCode::kInvalidArgument});
+    return;
+  }
+  for (const absl::string_view line : paths) {
+    const absl::StatusOr<Path> path = Path::Parse(line);
+    if (!path.ok()) continue;
+    const bool matches = glob->Matches(*path);
+    if (!IsAscii(text) || !IsAscii(line)) continue;  // where a character is more than a byte
+    std::vector<std::string> keys;
+    for (const Key& key : path->keys()) keys.push_back(TextOfKey(key));
+    Require(matches == GlobMatches(text, keys), "a glob matches as a plain matcher does");
+  }
+}
+
+void Run(absl::string_view input) {
+  std::vector<absl::string_view> lines = absl::StrSplit(input, '\n');
+  if (lines.empty()) lines.emplace_back("");  // what StrSplit makes of a null pointer
+  CheckFilter(lines[0]);
+  CheckGlob(lines[0], absl::MakeConstSpan(lines).subspan(1));
+}
+
+}  // namespace
+}  // namespace leafstore
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  leafstore::Run(absl::string_view(reinterpret_cast<const char*>(data), size));
+  return 0;
+}
