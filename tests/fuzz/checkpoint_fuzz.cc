@@ -1,6 +1,6 @@
-// The container: a file as it is, and again with its checksums made new, so that what is behind them
-// is reached. Both modes of reading say the same; what can be loaded is saved, and that file is a
-// fixed point.
+// The container: a file as it is, and again with its checksums made new, so that what is behind
+// them is reached. Both modes of reading say the same; what can be loaded is saved, and that file
+// is a fixed point.
 #include <algorithm>
 #include <cstring>
 #include <memory>

@@ -1,5 +1,6 @@
-// Text of filters, which is read, printed, read again and asked of a small model; and of globs, which
-// match as a plain matcher of patterns says. The first line is the pattern, the others are paths.
+// Text of filters, which is read, printed, read again and asked of a small model; and of globs,
+// which match as a plain matcher of patterns says. The first line is the pattern, the others are
+// paths.
 #include <algorithm>
 #include <string>
 #include <utility>

@@ -1,5 +1,5 @@
-// The message of a manifest: decoded, encoded and decoded it is the same, and it takes memory by its
-// length.
+// The message of a manifest: decoded, encoded and decoded it is the same, and it takes memory by
+// its length.
 #include <string>
 
 #include "leafstore/proto/manifest_codec.h"

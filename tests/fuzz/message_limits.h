@@ -1,5 +1,5 @@
-// How much memory a message may take that is decoded: a constant times its length, and something for
-// what is made once in a process.
+// How much memory a message may take that is decoded: a constant times its length, and something
+// for what is made once in a process.
 #ifndef LEAFSTORE_TESTS_FUZZ_MESSAGE_LIMITS_H_
 #define LEAFSTORE_TESTS_FUZZ_MESSAGE_LIMITS_H_
 

@@ -1,5 +1,5 @@
-// The message of a whole store: decoded, encoded and decoded it is the same, and it takes memory by its
-// length.
+// The message of a whole store: decoded, encoded and decoded it is the same, and it takes memory by
+// its length.
 #include <string>
 
 #include "leafstore/proto/param_store_codec.h"

@@ -1,5 +1,5 @@
-// Require: what a fuzz target says must hold of every input. Where it does not, the program ends, and
-// libFuzzer keeps the input.
+// Require: what a fuzz target says must hold of every input. Where it does not, the program ends,
+// and libFuzzer keeps the input.
 #ifndef LEAFSTORE_TESTS_FUZZ_REQUIRE_H_
 #define LEAFSTORE_TESTS_FUZZ_REQUIRE_H_
 

@@ -1,5 +1,5 @@
-// Operations on a store beside the same on a std::map: two bytes each, of which the first says what is
-// done and the second to which path.
+// Operations on a store beside the same on a std::map: two bytes each, of which the first says what
+// is done and the second to which path.
 #include <algorithm>
 #include <map>
 #include <optional>
