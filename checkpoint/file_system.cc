@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,13 +105,7 @@ class PosixReadableFile : public ReadableFile {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Buffer> Map() const override {
-    if (size_ == 0) return Buffer::External(nullptr, 0, nullptr);  // mmap refuses a length of 0
-    const auto size = static_cast<size_t>(size_);
-    void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd_, 0);
-    if (data == MAP_FAILED) return Failed("map", path_);
-    return Buffer::External(data, size_, [data, size] { munmap(data, size); });
-  }
+  absl::StatusOr<Buffer> Map() const override { return Buffer::MapOpenFile(fd_, size_, path_); }
 
  private:
   std::string path_;

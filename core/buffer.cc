@@ -18,6 +18,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/status_macros.h"
+
 namespace leafstore {
 namespace internal {
 
@@ -65,10 +67,21 @@ Storage* NewForeignStorage(void* data, int64_t size, bool writable, std::functio
 }  // namespace
 }  // namespace internal
 
+namespace {
+
+absl::Status CheckSize(int64_t size) {
+  if (size >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("buffer size: expected >= 0, found ", size));
+}
+
+absl::Status FileError(absl::string_view what, absl::string_view name) {
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " ", name));
+}
+
+}  // namespace
+
 absl::StatusOr<Buffer> Buffer::AllocateUninitialized(int64_t size) {
-  if (size < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("buffer size: expected >= 0, found ", size));
-  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckSize(size));
   internal::Storage* storage = internal::NewOwnedStorage(size, 0);
   if (storage == nullptr) {
     return absl::ResourceExhaustedError(absl::StrCat("no memory for a buffer of ", size, " bytes"));
@@ -83,32 +96,40 @@ absl::StatusOr<Buffer> Buffer::Allocate(int64_t size) {
 }
 
 absl::StatusOr<Buffer> Buffer::MapFile(const std::string& path) {
-  const auto failed = [&path](absl::string_view what) {
-    return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " ", path));
-  };
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // no waiting on a pipe
-  if (fd < 0) return failed("open");
+  if (fd < 0) return FileError("open", path);
   absl::Cleanup close_fd = [fd] { close(fd); };
   struct stat info;
-  if (fstat(fd, &info) != 0) return failed("stat");
+  if (fstat(fd, &info) != 0) return FileError("stat", path);
   if (!S_ISREG(info.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat("cannot map ", path, ": not a regular file"));
   }
-  const int64_t size = info.st_size;
+  return MapOpenFile(fd, info.st_size, path);
+}
+
+absl::StatusOr<Buffer> Buffer::MapOpenFile(int fd, int64_t size, absl::string_view name) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSize(size));
   if (size == 0) return External(nullptr, 0, nullptr);  // mmap refuses a length of 0
   void* data = mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED) return failed("map");
+  if (data == MAP_FAILED) return FileError("map", name);
   return External(data, size, [data, size] { munmap(data, static_cast<size_t>(size)); });
 }
 
-Buffer Buffer::External(const void* data, int64_t size, std::function<void()> release) {
-  // The const_cast is safe: `writable` is false, so no one writes through the pointer.
-  return Buffer(internal::NewForeignStorage(const_cast<void*>(data), size, /*writable=*/false,
-                                            std::move(release)));
+absl::StatusOr<Buffer> Buffer::Foreign(void* data, int64_t size, bool writable,
+                                       std::function<void()> release) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSize(size));
+  return Buffer(internal::NewForeignStorage(data, size, writable, std::move(release)));
 }
 
-Buffer Buffer::ExternalWritable(void* data, int64_t size, std::function<void()> release) {
-  return Buffer(internal::NewForeignStorage(data, size, /*writable=*/true, std::move(release)));
+absl::StatusOr<Buffer> Buffer::External(const void* data, int64_t size,
+                                        std::function<void()> release) {
+  // The const_cast is safe: it is not writable, so no one writes through the pointer.
+  return Foreign(const_cast<void*>(data), size, /*writable=*/false, std::move(release));
+}
+
+absl::StatusOr<Buffer> Buffer::ExternalWritable(void* data, int64_t size,
+                                                std::function<void()> release) {
+  return Foreign(data, size, /*writable=*/true, std::move(release));
 }
 
 }  // namespace leafstore

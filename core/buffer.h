@@ -2,7 +2,7 @@
 //
 //   Buffer owned = Buffer::Allocate(4096).value();                 // 64-byte aligned
 //   Buffer file = Buffer::MapFile("model.leaf").value();           // read-only mapping
-//   Buffer mine = Buffer::External(ptr, size, [ptr] { free(ptr); });
+//   Buffer mine = Buffer::External(ptr, size, [ptr] { free(ptr); }).value();
 //
 // A Buffer is a handle: copying it is O(1) and shares the bytes, which go away with the last
 // handle. Who may write: only the sole holder of an owned buffer, or of external memory handed over
@@ -22,6 +22,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 namespace leafstore {
@@ -106,13 +107,19 @@ class Buffer {
   // error InvalidArgument: no regular file. error NotFound, PermissionDenied, or what else
   // open/fstat/mmap report. The message names the path.
   static absl::StatusOr<Buffer> MapFile(const std::string& path);
+  // The same for the first `size` bytes of a file that is open for reading; the descriptor stays
+  // the caller's and may be closed afterwards. `name` stands for the file in messages.
+  static absl::StatusOr<Buffer> MapOpenFile(int fd, int64_t size, absl::string_view name);
 
   // Memory of the caller's that stays valid and unchanged until `release` is called, once, in
   // whatever thread drops the last handle. Never written to.
-  static Buffer External(const void* data, int64_t size, std::function<void()> release);
+  // error InvalidArgument: `size` is negative; `release` is not called then.
+  static absl::StatusOr<Buffer> External(const void* data, int64_t size,
+                                         std::function<void()> release);
 
   // The same, and a sole holder may write it in place.
-  static Buffer ExternalWritable(void* data, int64_t size, std::function<void()> release);
+  static absl::StatusOr<Buffer> ExternalWritable(void* data, int64_t size,
+                                                 std::function<void()> release);
 
   bool null() const { return storage_ == nullptr; }
   int64_t size() const { return storage_ == nullptr ? 0 : storage_->size; }
@@ -132,6 +139,9 @@ class Buffer {
 
  private:
   friend class Tensor;
+  friend struct TensorAccess;
+  static absl::StatusOr<Buffer> Foreign(void* data, int64_t size, bool writable,
+                                        std::function<void()> release);
   // Takes over one reference.
   explicit Buffer(internal::Storage* storage) : storage_(storage) {}
 

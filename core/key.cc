@@ -11,11 +11,14 @@ namespace {
 
 // What a byte of a name means to the two texts it can have.
 enum ByteFlag : uint8_t {
-  kIdentifier = 1,  // may be in an identifier
-  kDigit = 2,       // may, but not at its beginning
-  kSpecial = 4,     // needs a look when it is quoted; all others stand as they are
-  kLetterEscape =
-      8  // is escaped by a letter or itself: two characters; other controls by hex: four
+  // May be in an identifier.
+  kIdentifier = 1,
+  // May, but not at its beginning.
+  kDigit = 2,
+  // Needs a look when it is quoted; all others stand as they are.
+  kSpecial = 4,
+  // Is escaped by a letter or itself: two characters. Other controls are by hex: four.
+  kLetterEscape = 8,
 };
 
 constexpr std::array<uint8_t, 256> MakeByteFlags() {

@@ -75,7 +75,8 @@ class Key {
   int64_t index() const { return index_; }
 
   // A borrowed view of this key, valid while this key lives and is not assigned to.
-  KeyRef ref() const { return {kind_, name_, index_}; }
+  KeyRef ref() const& { return {kind_, name_, index_}; }
+  KeyRef ref() && = delete;  // would dangle
 
   friend bool operator==(const Key& a, const Key& b) { return a.ref() == b.ref(); }
   friend std::strong_ordering operator<=>(const Key& a, const Key& b) {

@@ -50,15 +50,15 @@ class Path {
   Path& Item(absl::string_view name) & { return Append(Key::Item(name)); }
   Path& Index(int64_t index) & { return Append(Key::Index(index)); }
   Path& Append(Key key) &;
-  Path&& Attribute(absl::string_view name) && { return std::move(this->Attribute(name)); }
-  Path&& Item(absl::string_view name) && { return std::move(this->Item(name)); }
-  Path&& Index(int64_t index) && { return std::move(this->Index(index)); }
-  Path&& Append(Key key) && { return std::move(this->Append(std::move(key))); }
+  // By value, so that `const Path& path = Path().Attribute("a")` lives as long as its name.
+  Path Attribute(absl::string_view name) && { return std::move(this->Attribute(name)); }
+  Path Item(absl::string_view name) && { return std::move(this->Item(name)); }
+  Path Index(int64_t index) && { return std::move(this->Index(index)); }
+  Path Append(Key key) && { return std::move(this->Append(std::move(key))); }
 
-  // Removes the last key. Must not be empty.
-  void RemoveLast() { keys_.pop_back(); }
-
-  absl::Span<const Key> keys() const { return keys_; }
+  // Valid while this path is neither changed nor destroyed.
+  absl::Span<const Key> keys() const& { return keys_; }
+  absl::Span<const Key> keys() && = delete;  // would dangle
   bool empty() const { return keys_.empty(); }
   size_t size() const { return keys_.size(); }
 

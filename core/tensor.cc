@@ -228,6 +228,18 @@ absl::StatusOr<MutableTensor> TensorAccess::Mutate(Tensor* tensor,
   return MutableTensor(Tensor(header), open_borrows);
 }
 
+bool TensorAccess::IsWritableWithout(const Buffer& buffer, absl::Span<const Leaf> leaves) {
+  Storage* storage = buffer.storage_;
+  if (storage == nullptr || !storage->writable) return false;
+  uint32_t over_it = 0;
+  for (const Leaf& leaf : leaves) {
+    if (!leaf.is_tensor() || leaf.tensor().header_->storage != storage) continue;
+    if (!leaf.tensor().header_->IsUnique()) return false;
+    ++over_it;
+  }
+  return storage->refs.load(std::memory_order_acquire) == 1 + over_it;
+}
+
 absl::Status TensorAccess::Restamp(Tensor* tensor) {
   LeafHeader* header = tensor->header_;
   if (header->Has(LeafHeader::kBorrowed)) return AlreadyBorrowed();

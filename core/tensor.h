@@ -123,7 +123,8 @@ class Tensor {
   static absl::StatusOr<Tensor> FromValues(const Shape& shape, std::initializer_list<T> values) {
     return FromValues<T>(shape, absl::MakeConstSpan(values.begin(), values.size()));
   }
-  // Rank 0.
+  // Rank 0. Not a StatusOr, since so few bytes are seldom refused: where there is no memory for
+  // them it throws absl::BadStatusOrAccess (in a build without exceptions the program ends).
   template <typename T>
   static Tensor Scalar(T value);
 
@@ -136,7 +137,8 @@ class Tensor {
   bool null() const { return header_ == nullptr; }
   DType dtype() const { return header_->dtype; }
   // Valid while this tensor or a copy of it lives.
-  ShapeRef shape() const { return ShapeRef(header_->dims(), header_->rank); }
+  ShapeRef shape() const& { return ShapeRef(header_->dims(), header_->rank); }
+  ShapeRef shape() && = delete;  // would dangle
   int rank() const { return header_->rank; }
   int64_t element_count() const;
   int64_t byte_size() const;
@@ -223,17 +225,21 @@ class MutableTensor {
   // What is borrowed, for reading. Copying it copies the bytes.
   const Tensor& tensor() const { return tensor_; }
   DType dtype() const { return tensor_.dtype(); }
-  ShapeRef shape() const { return tensor_.shape(); }
+  ShapeRef shape() const& { return tensor_.shape(); }
+  ShapeRef shape() && = delete;  // would dangle
 
   // The bytes for writing, until this borrow closes.
   std::byte* raw_data() { return tensor_.header_->data; }
-  absl::Span<std::byte> bytes() {
+  absl::Span<std::byte> bytes() & {
     return absl::MakeSpan(raw_data(), static_cast<size_t>(tensor_.byte_size()));
   }
+  absl::Span<std::byte> bytes() && = delete;  // would write after the borrow
   // The elements, row-major. error InvalidArgument: T is not the dtype's type.
   // error FailedPrecondition: closed.
   template <typename T>
-  absl::StatusOr<absl::Span<T>> data();
+  absl::StatusOr<absl::Span<T>> data() &;
+  template <typename T>
+  absl::StatusOr<absl::Span<T>> data() && = delete;
 
  private:
   friend struct TensorAccess;
@@ -262,6 +268,9 @@ struct TensorAccess {
   static std::byte* data(Tensor* tensor) { return tensor->header_->data; }
   // Mutate() that also holds up `open_borrows` by one while open.
   static absl::StatusOr<MutableTensor> Mutate(Tensor* tensor, std::atomic<int64_t>* open_borrows);
+  // Whether `buffer` could be written in place but for those of `leaves` that are tensors over it,
+  // which nobody else holds. O(leaves).
+  static bool IsWritableWithout(const Buffer& buffer, absl::Span<const Leaf> leaves);
   // Gives the tensor a generation of its own without touching its bytes. Errors as MakeWritable.
   static absl::Status Restamp(Tensor* tensor);
 };
@@ -295,7 +304,7 @@ absl::StatusOr<absl::Span<const T>> Tensor::data() const& {
 }
 
 template <typename T>
-absl::StatusOr<absl::Span<T>> MutableTensor::data() {
+absl::StatusOr<absl::Span<T>> MutableTensor::data() & {
   if (absl::Status status = tensor_.CheckType(kDTypeOf<T>); !status.ok()) return status;
   return absl::MakeSpan(reinterpret_cast<T*>(tensor_.header_->data),
                         static_cast<size_t>(tensor_.element_count()));

@@ -40,7 +40,6 @@ class LeafColumns {
 
   uint32_t size() const { return static_cast<uint32_t>(dtypes_.size()); }
   uint32_t tensor_count() const { return static_cast<uint32_t>(ranks_.size()); }
-  uint32_t value_count() const { return static_cast<uint32_t>(values_.size()); }
   // Bytes of all tensors together; the largest int64 where they are more.
   int64_t total_bytes() const { return total_bytes_; }
 

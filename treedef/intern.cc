@@ -36,19 +36,20 @@ TreeDef TreeDefInterner::Intern(std::unique_ptr<TreeDefRep> rep) {
   // Declared before the lock: where one of these turns out to be the last reference, it goes after
   // the lock does, which Remove needs.
   std::vector<std::shared_ptr<const TreeDefRep>> others;
-  std::lock_guard<std::mutex> lock(mutex_);
-  const auto [begin, end] = entries_.equal_range(rep->hash);
-  for (auto it = begin; it != end; ++it) {
-    std::shared_ptr<const TreeDefRep> other = it->second.alive.lock();
-    if (other == nullptr) continue;
-    if (SameStructure(other->columns, rep->columns)) return TreeDef(std::move(other));
-    others.push_back(std::move(other));
-  }
-  Shrink(&rep->columns);
-  const uint64_t hash = rep->hash;
+  // This one too: it goes where an equal one is alive, or where there is no memory to enter it.
+  TreeDefRep* const fresh = rep.get();
   std::shared_ptr<const TreeDefRep> made(rep.release(),
                                          [this](const TreeDefRep* last) { Remove(last); });
-  entries_.emplace(hash, Entry{made.get(), made});
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto [begin, end] = entries_.equal_range(fresh->hash);
+  for (auto it = begin; it != end; ++it) {
+    others.emplace_back();  // before there is a reference to lose
+    others.back() = it->second.alive.lock();
+    if (others.back() == nullptr) continue;
+    if (SameStructure(others.back()->columns, fresh->columns)) return TreeDef(others.back());
+  }
+  Shrink(&fresh->columns);
+  entries_.emplace(fresh->hash, Entry{fresh, made});
   return TreeDef(std::move(made));
 }
 

@@ -20,8 +20,8 @@ namespace leafstore {
 template <>
 struct LeafTraits<Value> {
   static absl::StatusOr<Leaf> ToLeaf(const Value& value) { return Leaf(value); }
-  static absl::Status Check(
-      const Leaf& leaf);  // a Value has no default for FromLeaf to be tried on
+  // A Value has no default for FromLeaf to be tried on.
+  static absl::Status Check(const Leaf& leaf);
   static absl::Status FromLeaf(const Leaf& leaf, Value* out);
 };
 template <>

@@ -115,17 +115,18 @@ class Tree {
     if (node_ != nullptr) Dismantle();
   }
 
-  // Of a dict or struct: sets the entry, replacing what was there. Chainable.
+  // Of a dict or struct: sets the entry, replacing what was there. Chainable, as the next two are;
+  // on a temporary by value, so that `const Tree& tree = Tree::List().Add(...)` lives on.
   Tree& With(DictKey key, Tree child) &;
-  Tree&& With(DictKey key, Tree child) && {
+  Tree With(DictKey key, Tree child) && {
     return std::move(With(std::move(key), std::move(child)));
   }
-  // Of a list, tuple or custom: appends. Chainable.
+  // Of a list, tuple or custom: appends.
   Tree& Add(Tree child) &;
-  Tree&& Add(Tree child) && { return std::move(Add(std::move(child))); }
-  // Of any node. Chainable.
+  Tree Add(Tree child) && { return std::move(Add(std::move(child))); }
+  // Of any node.
   Tree& Tag(absl::string_view tag) &;
-  Tree&& Tag(absl::string_view tag) && { return std::move(Tag(tag)); }
+  Tree Tag(absl::string_view tag) && { return std::move(Tag(tag)); }
 
   TreeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
   bool is_leaf() const { return kind() == TreeKind::kLeaf; }

@@ -149,8 +149,8 @@ class TreeDef {
   // O(length of the text).
   absl::StatusOr<std::string> PathText(NodeId node) const;
   absl::StatusOr<std::string> Dotted(NodeId node) const;
-  // The canonical text for messages: "(root)" for the root, cut in the middle where it is long,
-  // never an error. O(1).
+  // The canonical text for messages: "(root)" for the root, cut in the middle where it is long (at
+  // the beginning below 4,096 steps, all of which would take too long), never an error. O(1).
   std::string PathForMessage(NodeId node) const;
 
   // The node at `path`. An alias on the way is followed to its owner; the node found is never

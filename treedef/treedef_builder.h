@@ -56,8 +56,8 @@ class TreeDefBuilder {
   // The key of the next node. Copied.
   void SetKey(const KeyRef& key);
   // The same by the number of a string that was told before (TreeDef::string), for those who have
-  // numbered strings: nothing is hashed or copied. An attribute or item. error InvalidArgument: there
-  // is no such string yet.
+  // numbered strings: nothing is hashed or copied. An attribute or item. error InvalidArgument:
+  // there is no such string yet.
   void SetKey(KeyKind kind, uint32_t string);
   // How many different strings were told: keys, type names and tags of complete nodes.
   uint32_t string_count() const {

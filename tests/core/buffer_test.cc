@@ -1,5 +1,6 @@
 #include "leafstore/core/buffer.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,7 +118,7 @@ TEST(BufferExternalTest, ReleaseIsCalledOnceWithTheLastHandle) {
   const char memory[] = "abcd";
   int released = 0;
   {
-    Buffer first = Buffer::External(memory, 4, [&released] { ++released; });
+    Buffer first = Buffer::External(memory, 4, [&released] { ++released; }).value();
     EXPECT_EQ(static_cast<const void*>(first.data()), memory);
     EXPECT_EQ(Text(first), "abcd");
     Buffer second = first;
@@ -131,32 +132,32 @@ TEST(BufferExternalTest, ReleaseIsCalledOnceWithTheLastHandle) {
 
 TEST(BufferExternalTest, AssignmentReleasesWhatWasHeld) {
   int released = 0;
-  Buffer buffer = Buffer::External("x", 1, [&released] { ++released; });
+  Buffer buffer = Buffer::External("x", 1, [&released] { ++released; }).value();
   buffer = Buffer::Allocate(1).value();
   EXPECT_EQ(released, 1);
 }
 
 TEST(BufferExternalTest, ReleaseMayBeEmpty) {
-  const Buffer buffer = Buffer::External("x", 1, nullptr);
+  const Buffer buffer = Buffer::External("x", 1, nullptr).value();
   EXPECT_EQ(Text(buffer), "x");
 }
 
 TEST(BufferExternalTest, ReleaseMayDropAnotherBuffer) {
   int released = 0;
-  Buffer inner = Buffer::External("x", 1, [&released] { ++released; });
+  Buffer inner = Buffer::External("x", 1, [&released] { ++released; }).value();
   {
-    Buffer outer = Buffer::External("y", 1, [held = std::move(inner)] {});
+    Buffer outer = Buffer::External("y", 1, [held = std::move(inner)] {}).value();
   }
   EXPECT_EQ(released, 1);
 }
 
 TEST(BufferExternalTest, IsNeverWritable) {
-  EXPECT_FALSE(Buffer::External("x", 1, nullptr).IsWritable());
+  EXPECT_FALSE(Buffer::External("x", 1, nullptr).value().IsWritable());
 }
 
 TEST(BufferExternalTest, WritableIsWrittenInPlaceByASoleHolder) {
   char memory[] = "abcd";
-  Buffer buffer = Buffer::ExternalWritable(memory, 4, nullptr);
+  Buffer buffer = Buffer::ExternalWritable(memory, 4, nullptr).value();
   ASSERT_TRUE(buffer.IsWritable());
   EXPECT_EQ(static_cast<void*>(buffer.mutable_data()), memory);
   const Buffer copy = buffer;
@@ -166,7 +167,7 @@ TEST(BufferExternalTest, WritableIsWrittenInPlaceByASoleHolder) {
 TEST(BufferExternalTest, ReleasedOnceWhateverThreadIsLast) {
   std::atomic<int> released{0};
   for (int round = 0; round < 100; ++round) {
-    std::vector<Buffer> handles(4, Buffer::External("x", 1, [&released] { ++released; }));
+    std::vector<Buffer> handles(4, Buffer::External("x", 1, [&released] { ++released; }).value());
     std::vector<std::thread> threads;
     for (Buffer& handle : handles) {
       threads.emplace_back([mine = std::move(handle)]() mutable {
@@ -180,6 +181,16 @@ TEST(BufferExternalTest, ReleasedOnceWhateverThreadIsLast) {
 }
 
 // ---- mapped files ----
+
+TEST(BufferTest, ExternalMemoryOfANegativeSizeIsAnErrorAndStaysTheCallers) {
+  int released = 0;
+  char memory[4] = {};
+  const auto negative =
+      StatusIs(absl::StatusCode::kInvalidArgument, "buffer size: expected >= 0, found -1");
+  EXPECT_THAT(Buffer::External(memory, -1, [&released] { ++released; }), negative);
+  EXPECT_THAT(Buffer::ExternalWritable(memory, -1, [&released] { ++released; }), negative);
+  EXPECT_EQ(released, 0);
+}
 
 class BufferMapFileTest : public ::testing::Test {
  protected:
@@ -237,6 +248,17 @@ TEST_F(BufferMapFileTest, APipeIsAnErrorAndIsNotWaitedFor) {
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   EXPECT_THAT(Buffer::MapFile(path),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
+}
+
+TEST_F(BufferMapFileTest, MapsAsMuchOfAnOpenFileAsIsAskedFor) {
+  const int fd = open(WriteFile("file", "content").c_str(), O_RDONLY);
+  ASSERT_GE(fd, 0);
+  const Buffer some = Buffer::MapOpenFile(fd, 4, "file").value();
+  EXPECT_THAT(Buffer::MapOpenFile(fd, -1, "file"),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found -1")));
+  close(fd);
+  EXPECT_EQ(Text(some), "cont") << "also when the file is closed";
+  EXPECT_THAT(Buffer::MapOpenFile(fd, 4, "a name").status().message(), HasSubstr("map a name"));
 }
 
 TEST_F(BufferMapFileTest, SurvivesTheFileBeingReplacedByRename) {

@@ -175,7 +175,8 @@ TEST(KeyTest, TextSizeIsThatOfTheText) {
 TEST(KeyTest, TextsArePrintable) {
   for (uint64_t seed = 0; seed < 20000; ++seed) {
     Random random(seed);
-    const std::string text = Text(RandomKey(random).ref());
+    const Key key = RandomKey(random);
+    const std::string text = Text(key.ref());
     for (size_t i = 0; i < text.size(); ++i) {
       const auto byte = static_cast<uint8_t>(text[i]);
       ASSERT_TRUE(byte >= 0x20 && byte != 0x7F) << "seed " << seed << ": " << text;

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -60,13 +61,19 @@ TEST(PathTest, TextIsKeystrs) {
   EXPECT_EQ(Parsed(".layers[0]['w']"), path);
 }
 
-TEST(PathTest, KeysAreAppendedAndRemovedAtTheEnd) {
+TEST(PathTest, KeysAreAppendedAtTheEnd) {
   Path path;
   path.Attribute("a").Append(Key::Item("b")).Index(-1);
   ASSERT_EQ(path.size(), 3u);
   EXPECT_EQ(path.keys()[1], Key::Item("b"));
-  path.RemoveLast();
-  EXPECT_EQ(path, Path().Attribute("a").Item("b"));
+  EXPECT_EQ(path, Path().Attribute("a").Item("b").Index(-1));
+}
+
+TEST(PathTest, AChainOnATemporaryIsAValueThatLivesOn) {
+  static_assert(std::is_same_v<decltype(Path().Attribute("a")), Path>);
+  static_assert(std::is_same_v<decltype(Path().Item("a").Index(1).Append(Key::Index(2))), Path>);
+  const Path& path = Path().Attribute("layers").Item("w");
+  EXPECT_EQ(path.ToString(), ".layers['w']");
 }
 
 TEST(PathTest, DottedFormsMayCoincideWhereTextsDoNot) {

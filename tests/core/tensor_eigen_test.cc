@@ -196,13 +196,13 @@ TEST(TensorEigenToTensorTest, KeepsLogicalIndicesOfEitherLayout) {
 }
 
 TEST(TensorEigenToTensorTest, VectorsHaveRankOneAndMatricesRankTwo) {
-  EXPECT_THAT(ToTensor(Eigen::Vector3f(1, 2, 3)).value().shape(), ElementsAre(3));
-  EXPECT_THAT(ToTensor(Eigen::RowVector3f(1, 2, 3)).value().shape(), ElementsAre(3));
-  EXPECT_THAT(ToTensor(Eigen::VectorXd::Zero(4)).value().shape(), ElementsAre(4));
-  EXPECT_THAT(ToTensor(Eigen::ArrayXi::Zero(4)).value().shape(), ElementsAre(4));
-  EXPECT_THAT(ToTensor(Eigen::MatrixXf::Zero(4, 1)).value().shape(), ElementsAre(4, 1));
-  EXPECT_THAT(ToTensor(Eigen::ArrayXXf::Zero(2, 3)).value().shape(), ElementsAre(2, 3));
-  EXPECT_THAT(ToTensor(Eigen::Matrix<float, 1, 1>(5.0f)).value().shape(), ElementsAre(1));
+  EXPECT_THAT(ToTensor(Eigen::Vector3f(1, 2, 3))->shape(), ElementsAre(3));
+  EXPECT_THAT(ToTensor(Eigen::RowVector3f(1, 2, 3))->shape(), ElementsAre(3));
+  EXPECT_THAT(ToTensor(Eigen::VectorXd::Zero(4))->shape(), ElementsAre(4));
+  EXPECT_THAT(ToTensor(Eigen::ArrayXi::Zero(4))->shape(), ElementsAre(4));
+  EXPECT_THAT(ToTensor(Eigen::MatrixXf::Zero(4, 1))->shape(), ElementsAre(4, 1));
+  EXPECT_THAT(ToTensor(Eigen::ArrayXXf::Zero(2, 3))->shape(), ElementsAre(2, 3));
+  EXPECT_THAT(ToTensor(Eigen::Matrix<float, 1, 1>(5.0f))->shape(), ElementsAre(1));
 }
 
 TEST(TensorEigenToTensorTest, EvaluatesExpressions) {
@@ -225,9 +225,9 @@ TEST(TensorEigenToTensorTest, TakesTheScalarsDType) {
 }
 
 TEST(TensorEigenToTensorTest, CopiesWhatHasNoElements) {
-  EXPECT_THAT(ToTensor(Eigen::MatrixXf(0, 3)).value().shape(), ElementsAre(0, 3));
-  EXPECT_THAT(ToTensor(Eigen::VectorXf()).value().shape(), ElementsAre(0));
-  EXPECT_THAT(ToTensor(Eigen::Tensor<float, 2>(3, 0)).value().shape(), ElementsAre(3, 0));
+  EXPECT_THAT(ToTensor(Eigen::MatrixXf(0, 3))->shape(), ElementsAre(0, 3));
+  EXPECT_THAT(ToTensor(Eigen::VectorXf())->shape(), ElementsAre(0));
+  EXPECT_THAT(ToTensor(Eigen::Tensor<float, 2>(3, 0))->shape(), ElementsAre(3, 0));
 }
 
 template <int Options>

@@ -64,10 +64,10 @@ struct UserMemory {
   int released = 0;
 
   Buffer ReadOnly() {
-    return Buffer::External(values, sizeof(values), [this] { ++released; });
+    return Buffer::External(values, sizeof(values), [this] { ++released; }).value();
   }
   Buffer Writable() {
-    return Buffer::ExternalWritable(values, sizeof(values), [this] { ++released; });
+    return Buffer::ExternalWritable(values, sizeof(values), [this] { ++released; }).value();
   }
 };
 
@@ -157,9 +157,9 @@ TEST(TensorTest, MayHaveNoElements) {
   EXPECT_THAT(tensor.data<float>().value(), IsEmpty());
   EXPECT_EQ(tensor, tensor.Clone().value());
   EXPECT_NE(tensor, Tensor::Zeros(DType::kF32, {0, 3, 2}).value());
-  EXPECT_THAT(tensor.Reshape({0}).value().shape(), ElementsAre(0));
+  EXPECT_THAT(tensor.Reshape({0})->shape(), ElementsAre(0));
   EXPECT_FALSE(tensor.SharesBytesWith(tensor));  // there are none
-  EXPECT_THAT(tensor.Mutate().value().bytes(), IsEmpty());
+  EXPECT_THAT(tensor.Mutate()->bytes(), IsEmpty());
 }
 
 TEST(TensorTest, AWrongElementTypeIsAnErrorNeverAReinterpretation) {
@@ -557,7 +557,7 @@ TEST(TensorReshapeTest, SharesTheBytes) {
 
 TEST(TensorReshapeTest, GoesToAndFromScalars) {
   const Tensor scalar = Tensor::Scalar(2.0f);
-  EXPECT_THAT(scalar.Reshape({1, 1}).value().shape(), ElementsAre(1, 1));
+  EXPECT_THAT(scalar.Reshape({1, 1})->shape(), ElementsAre(1, 1));
   EXPECT_EQ(scalar.Reshape({1}).value().Reshape({}).value(), scalar);
 }
 
@@ -611,7 +611,8 @@ TEST(TensorFromBufferTest, OutsideTheBufferIsAnError) {
 TEST(TensorFromBufferTest, NoElementsFitAtTheVeryEnd) {
   const Buffer buffer = Buffer::Allocate(16).value();
   EXPECT_THAT(Tensor::FromBuffer(DType::kF32, {0}, buffer, 16), IsOk());
-  EXPECT_THAT(Tensor::FromBuffer(DType::kF32, {0}, Buffer::External(nullptr, 0, nullptr)), IsOk());
+  EXPECT_THAT(Tensor::FromBuffer(DType::kF32, {0}, Buffer::External(nullptr, 0, nullptr).value()),
+              IsOk());
 }
 
 TEST(TensorFromBufferTest, MisalignedElementsAreAnError) {

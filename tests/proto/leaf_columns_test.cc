@@ -20,7 +20,6 @@ TEST(LeafColumnsTest, SaysWhatTheLeavesAre) {
   const LeafColumns columns = LeafColumns::Of(store.leaves());
   ASSERT_EQ(columns.size(), 6u);
   EXPECT_EQ(columns.tensor_count(), 3u);
-  EXPECT_EQ(columns.value_count(), 3u);
   EXPECT_EQ(columns.total_bytes(), 32);
   EXPECT_FALSE(columns.is_tensor(0));
   EXPECT_TRUE(columns.value(0) == Value("gelu"));

@@ -1,7 +1,9 @@
 #include "leafstore/treedef/intern.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -21,6 +23,9 @@ namespace {
 
 using internal::TreeDefInterner;
 using internal::TreeDefRep;
+
+// How many more allocations of this thread succeed; below 0: all.
+thread_local int allocations_left = -1;
 
 // A root without children, under whatever hash.
 std::unique_ptr<TreeDefRep> Rep(NodeKind kind, uint64_t hash) {
@@ -95,6 +100,28 @@ TEST(TreeDefInternerTest, ATreeDefMayOutliveMain) {
   EXPECT_EQ(OutlivesMain().type_name(kRootNode), "OutlivesMain");
 }
 
+// Wherever memory ends, nothing is entered, and no lock is held for ever.
+TEST(TreeDefInternerTest, WithoutMemoryNothingIsEntered) {
+  TreeDefInterner interner;
+  const TreeDef list = interner.Intern(Rep(NodeKind::kList, 7));
+  for (int room = 0;; ++room) {
+    ASSERT_LT(room, 100);
+    std::unique_ptr<TreeDefRep> rep = Rep(NodeKind::kDict, 7);
+    bool thrown = false;
+    try {
+      allocations_left = room;
+      const TreeDef dict = interner.Intern(std::move(rep));
+      allocations_left = -1;
+      EXPECT_EQ(interner.size(), 2u);
+    } catch (const std::bad_alloc&) {
+      allocations_left = -1;
+      thrown = true;
+    }
+    EXPECT_EQ(interner.size(), 1u);
+    if (!thrown) break;
+  }
+}
+
 // Meaningful under ThreadSanitizer: last references go while equal structures are made.
 TEST(TreeDefInternerTest, StructuresComeAndGoOnManyThreads) {
   constexpr int kThreads = 4;
@@ -120,3 +147,15 @@ TEST(TreeDefInternerTest, StructuresComeAndGoOnManyThreads) {
 
 }  // namespace
 }  // namespace leafstore
+
+// For the whole program of these tests, but it refuses nothing where it is not told to.
+void* operator new(size_t size) {
+  int& left = leafstore::allocations_left;
+  const bool refused = left == 0;
+  if (left > 0) --left;
+  void* memory = refused ? nullptr : std::malloc(size == 0 ? 1 : size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
