@@ -284,7 +284,8 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::LeavesToAsk(
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::SpecLeaves(const ManifestItem& item) {
   // Bytes that are nowhere: as many as any tensor can ask for, and no memory.
-  const Buffer nowhere = Buffer::External(nullptr, std::numeric_limits<int64_t>::max(), nullptr);
+  const Buffer nowhere =
+      Buffer::External(nullptr, std::numeric_limits<int64_t>::max(), nullptr).value();
   std::vector<Leaf> leaves;
   leaves.reserve(item.leaves.size());
   for (uint32_t place = 0; place < item.leaves.size(); ++place) {

@@ -31,7 +31,8 @@ absl::StatusOr<ParamStore> LoadSome(const CheckpointFile& file, const ManifestIt
   std::vector<Slot> slots;
   slots.reserve(places.size());
   for (const uint32_t place : places) slots.push_back(item.slots.SlotAt(place));
-  return ParamStore::Create(item.layout, SlotSet::Create(item.layout.size(), std::move(slots)),
+  return ParamStore::Create(item.layout,
+                            internal::SlotSetAccess::Make(item.layout.size(), std::move(slots)),
                             std::move(leaves));
 }
 
@@ -158,7 +159,7 @@ absl::StatusOr<Flattened> CheckpointReader::LoadSubtree(absl::string_view item,
   const uint32_t universe = cut.def.leaf_count();
   LEAFSTORE_ASSIGN_OR_RETURN(
       ParamStore params,
-      ParamStore::Create(Layout(cut.def), SlotSet::Create(universe, std::move(slots)),
+      ParamStore::Create(Layout(cut.def), internal::SlotSetAccess::Make(universe, std::move(slots)),
                          std::move(leaves)));
   return Flattened{std::move(cut.def), std::move(params)};
 }
@@ -206,7 +207,8 @@ absl::Status CheckpointReader::LoadInto(absl::string_view item, ParamStore* stor
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, match.places));
   LEAFSTORE_ASSIGN_OR_RETURN(
       ParamStore group,
-      ParamStore::Create(store->layout(), SlotSet::Create(store->layout().size(), match.slots),
+      ParamStore::Create(store->layout(),
+                         internal::SlotSetAccess::Make(store->layout().size(), match.slots),
                          std::move(leaves)));
   return store->Update(std::move(group));
 }

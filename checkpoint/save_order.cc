@@ -37,7 +37,8 @@ absl::StatusOr<SaveOrder> SaveOrder::Create(const Layout& layout, const ParamSto
     return absl::InvalidArgumentError(
         absl::StrCat("expected leaves of the structure that is saved, found ", wrong));
   }
-  return SaveOrder(SlotSet::Create(layout.size(), std::move(slots)), std::move(places));
+  return SaveOrder(internal::SlotSetAccess::Make(layout.size(), std::move(slots)),
+                   std::move(places));
 }
 
 }  // namespace leafstore

@@ -139,7 +139,7 @@ absl::StatusOr<SlotSet> DecodePresence(const std::string& bits, uint32_t univers
     }
   }
   if (slots.size() == universe) return SlotSet::All(universe);
-  return SlotSet::Create(universe, std::move(slots));
+  return internal::SlotSetAccess::Make(universe, std::move(slots));
 }
 
 // Of each number below 256 the bytes of an element of that dtype; 0 where it is none, or narrower

@@ -80,7 +80,7 @@ std::string SlotForMessage(const Layout& layout, Slot slot);
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest);
 
 // error DataLoss: no manifest; names the item and the column or path. error ResourceExhausted: as
-// Layout::Of. O(bytes), in time and in memory, whatever the bytes say.
+// Layout::Create. O(bytes), in time and in memory, whatever the bytes say.
 absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes);
 
 }  // namespace leafstore

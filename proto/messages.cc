@@ -145,7 +145,7 @@ absl::StatusOr<Layout> DecodePaths(const proto::Strings& in, absl::string_view w
     }
     paths.push_back(*std::move(path));
   }
-  absl::StatusOr<Layout> layout = Layout::Of(std::move(paths));
+  absl::StatusOr<Layout> layout = Layout::Create(std::move(paths));
   if (!layout.ok()) return AsDataLoss(layout.status(), where);
   return layout;
 }

@@ -47,10 +47,10 @@ absl::StatusOr<Labels> Labels::Create(Layout layout, const PartitionPlan& plan,
     return absl::InvalidArgumentError(absl::StrCat("names of groups: expected ", plan.group_count(),
                                                    ", the rest last, found ", names.size()));
   }
-  if (plan.group_slots(0).universe() != layout.size()) {
+  if (!(plan.layout() == layout)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("labels of a plan: expected a layout of ", plan.group_slots(0).universe(),
-                     " paths, that of the plan, found one of ", layout.size()));
+        absl::StrCat("labels of a plan: expected the layout of the plan, of ", plan.layout().size(),
+                     " paths, found another one, of ", layout.size()));
   }
   std::vector<uint32_t> groups(layout.size(), kNoGroup);
   for (uint32_t group = 0; group < names.size(); ++group) {
@@ -97,8 +97,8 @@ absl::StatusOr<Labels> Labels::Create(Layout layout, absl::Span<const uint32_t> 
 
 SlotSet Labels::SlotsOf(uint32_t group) const {
   const auto slots = rep_->slots.begin();
-  return SlotSet::Create(rep_->layout.size(),
-                         {slots + rep_->begins[group], slots + rep_->begins[group + 1]});
+  return internal::SlotSetAccess::Make(
+      rep_->layout.size(), {slots + rep_->begins[group], slots + rep_->begins[group + 1]});
 }
 
 std::optional<uint32_t> Labels::Find(absl::string_view name) const {

@@ -2,7 +2,7 @@
 // gives each group its optimizer.
 //
 //   Labels labels = Labels::Create(layout, plan, {"bias", "frozen", "rest"}).value();
-//   labels.GroupOf(slot);                 // 0, 1, 2, or Labels::kNoGroup
+//   labels.GroupOf(slot);                 // 0, 1, 2, or kNoGroup
 //   labels.name(labels.GroupOf(slot));    // "bias"
 //   labels.SlotsOf(0);                    // the slots of "bias"
 //
@@ -37,14 +37,11 @@ namespace leafstore {
 
 class Labels {
  public:
-  // In Create's vector: a slot of no group.
-  static constexpr uint32_t kNoGroup = 0xffffffff;
-
   // No groups of no layout.
   Labels();
 
-  // The groups of a plan, the rest last. error InvalidArgument: the plan is for a Layout with
-  // another number of slots; or not as many names as groups, or bad ones (see above).
+  // The groups of a plan, the rest last. error InvalidArgument: the plan is for another Layout; or
+  // not as many names as groups, or bad ones (see above).
   // O(slots + groups).
   static absl::StatusOr<Labels> Create(Layout layout, const PartitionPlan& plan,
                                        std::vector<std::string> names);
@@ -61,6 +58,7 @@ class Labels {
   absl::Span<const std::string> names() && = delete;  // would dangle
   // Of a group below group_count().
   const std::string& name(uint32_t group) const& { return rep_->names[group]; }
+  const std::string& name(uint32_t group) && = delete;
   // The slots of it, made for the caller. O(slots of it + slots / 64).
   SlotSet SlotsOf(uint32_t group) const;
 

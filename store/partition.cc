@@ -133,7 +133,7 @@ std::vector<SlotSet> GroupSlots(const ParamStore& store, absl::Span<const uint32
   }
   std::vector<SlotSet> sets;
   for (std::vector<Slot>& of_group : slots) {
-    sets.push_back(SlotSet::Create(store.layout().size(), std::move(of_group)));
+    sets.push_back(internal::SlotSetAccess::Make(store.layout().size(), std::move(of_group)));
   }
   return sets;
 }
@@ -176,12 +176,14 @@ absl::StatusOr<PartitionPlan> PartitionPlan::Compile(const ParamStore& store,
   return PartitionPlan(std::move(rep));
 }
 
+const Layout& PartitionPlan::layout() const& { return rep_->layout; }
+
 size_t PartitionPlan::group_count() const { return rep_->groups.size(); }
 
 const SlotSet& PartitionPlan::group_slots(size_t group) const { return rep_->groups[group]; }
 
-size_t PartitionPlan::GroupOf(Slot slot) const {
-  return rep_->slots.Contains(slot) ? rep_->group_of_slot[slot] : group_count();
+uint32_t PartitionPlan::GroupOf(Slot slot) const {
+  return rep_->slots.Contains(slot) ? rep_->group_of_slot[slot] : kNoGroup;
 }
 
 std::optional<size_t> PartitionPlan::root_filter() const { return rep_->root_filter; }
@@ -195,7 +197,7 @@ absl::StatusOr<Explanation> PartitionPlan::Explain(absl::string_view path_text) 
                                 ? absl::StrCat("'", *why.alias, "' (an alias of '", why.path, "')")
                                 : absl::StrCat("'", why.path, "'");
   why.group = GroupOf(slot);
-  if (why.group == group_count()) {
+  if (why.group == kNoGroup) {
     why.text = absl::StrCat(asked, " is in no group: the store that was partitioned lacks it");
   } else if (why.group == rep_->filters.size()) {
     why.text =

@@ -57,7 +57,7 @@ struct PartitionOptions {
 
 // Why a leaf is in its group.
 struct Explanation {
-  size_t group = 0;                  // the rest: the number of filters
+  uint32_t group = 0;                // the rest: the number of filters; kNoGroup: in none
   std::optional<size_t> filter;      // the filter that took it; none for the rest
   std::string path;                  // of the leaf; of the owner if an alias was asked for
   std::string matched_path;          // of the node that the filter matched; empty for the rest
@@ -73,17 +73,21 @@ class PartitionPlan {
   static absl::StatusOr<PartitionPlan> Compile(const ParamStore& store, std::vector<Filter> filters,
                                                const PartitionOptions& options = {});
 
+  // What it was compiled for. Valid while this plan or a copy of it lives.
+  const Layout& layout() const&;
+  const Layout& layout() && = delete;  // would dangle
   // The number of filters and one.
   size_t group_count() const;
   // Of each group, its slots.
   const SlotSet& group_slots(size_t group) const;
-  // The group of a slot of the Layout, or group_count() where the store compiled for lacks it.
-  size_t GroupOf(Slot slot) const;
+  // The group of a slot, or kNoGroup where the store compiled for lacks it; any slot may be asked
+  // for.
+  uint32_t GroupOf(Slot slot) const;
   // The filter that matched the root and so took everything, if one did: seldom what was meant.
   std::optional<size_t> root_filter() const;
 
-  // Which filter took the leaf at `path_text`, at which node. A leaf that the Layout has and the store
-  // compiled for has not is in group_count(). error NotFound, InvalidArgument: as ParamStore::Get.
+  // Which filter took the leaf at `path_text`, at which node. A leaf that the Layout has and the
+  // store compiled for has not is in kNoGroup. error NotFound, InvalidArgument: as ParamStore::Get.
   // O(length).
   absl::StatusOr<Explanation> Explain(absl::string_view path_text) const;
 

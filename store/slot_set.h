@@ -3,12 +3,13 @@
 // A slot is a leaf's number in its Layout; a place is its position in one store. For a store of
 // the whole Layout they are the same; a group of it has some of the slots, in order.
 //
-//   SlotSet set = SlotSet::Create(100'000, {7, 4711});
+//   SlotSet set = SlotSet::Create(100'000, {7, 4711}).value();
 //   set.PlaceOf(4711);   // 1, O(1)
 //   set.SlotAt(0);       // 7, O(1)
 //
 // The set keeps the sorted slots and a bitmap with a count a word, so that slot to place is one
-// popcount. Memory: 4 bytes a slot held and 16 bytes for 64 slots of the Layout.
+// popcount. Memory: 4 bytes a slot held and 16 bytes for 64 slots of the Layout up to the last
+// held.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_SLOT_SET_H_
@@ -17,8 +18,10 @@
 #include <bit>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
 namespace leafstore {
@@ -26,13 +29,20 @@ namespace leafstore {
 using Slot = uint32_t;
 inline constexpr Slot kNoSlot = 0xffffffff;
 inline constexpr uint32_t kNoPlace = 0xffffffff;
+// Of a slot that is in no group (partition.h, labels.h).
+inline constexpr uint32_t kNoGroup = 0xffffffff;
+
+namespace internal {
+struct SlotSetAccess;
+}
 
 class SlotSet {
  public:
   // Every slot below `universe`: no memory.
-  static SlotSet All(uint32_t universe) { return SlotSet(universe, nullptr); }
-  // `slots` must be strictly growing and below `universe`. O(slots + universe / 64).
-  static SlotSet Create(uint32_t universe, std::vector<Slot> slots);
+  static SlotSet All(uint32_t universe) { return SlotSet(universe, universe, nullptr); }
+  // Some of them. error InvalidArgument: `slots` are not strictly growing, or one is not below
+  // `universe`. O(slots + universe / 64).
+  static absl::StatusOr<SlotSet> Create(uint32_t universe, std::vector<Slot> slots);
 
   // No slots of no layout.
   SlotSet() = default;
@@ -47,7 +57,7 @@ class SlotSet {
   Slot SlotAt(uint32_t place) const { return sparse_ == nullptr ? place : sparse_->slots[place]; }
   // The place of `slot`, or kNoPlace; any `slot` may be asked for.
   uint32_t PlaceOf(Slot slot) const {
-    if (slot >= universe_) return kNoPlace;
+    if (slot >= end_) return kNoPlace;
     if (sparse_ == nullptr) return slot;
     const Word& word = sparse_->words[slot / 64];
     const uint64_t bit = uint64_t{1} << (slot % 64);
@@ -60,22 +70,33 @@ class SlotSet {
   friend bool operator==(const SlotSet& a, const SlotSet& b) { return a.Equals(b); }
 
  private:
+  friend struct internal::SlotSetAccess;
   struct Word {
     uint64_t bits = 0;
     uint32_t before = 0;  // slots held in all words before
   };
   struct Sparse {
     std::vector<Slot> slots;
-    std::vector<Word> words;
+    std::vector<Word> words;  // up to the last slot
   };
-  SlotSet(uint32_t universe, std::shared_ptr<const Sparse> sparse)
-      : universe_(universe), sparse_(std::move(sparse)) {}
+  SlotSet(uint32_t universe, uint32_t end, std::shared_ptr<const Sparse> sparse)
+      : universe_(universe), end_(end), sparse_(std::move(sparse)) {}
   bool Equals(const SlotSet& other) const;
 
   uint32_t universe_ = 0;
+  uint32_t end_ = 0;                      // one past the last slot
   std::shared_ptr<const Sparse> sparse_;  // null: all
 };
 
+namespace internal {
+
+// For the other folders of the library: of slots that are growing and below `universe` by
+// construction, or since they were checked.
+struct SlotSetAccess {
+  static SlotSet Make(uint32_t universe, std::vector<Slot> slots);
+};
+
+}  // namespace internal
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_STORE_SLOT_SET_H_

@@ -27,7 +27,7 @@ void SummarizeGroups(ItemSummary* summary) {
 std::optional<uint32_t> ItemSummary::GroupOf(uint32_t place) const {
   if (!groups) return std::nullopt;
   const uint32_t group = groups->labels.GroupOf(item().slots().SlotAt(place));
-  return group == Labels::kNoGroup ? groups->labels.group_count() : group;
+  return group == kNoGroup ? groups->labels.group_count() : group;
 }
 
 std::optional<uint32_t> ItemSummary::GroupOf(const Row& row) const {

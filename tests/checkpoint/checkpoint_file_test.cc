@@ -103,7 +103,7 @@ TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
   EXPECT_EQ(reader.LoadMatching("params", Glob("named.**")).value().size(), 3u);
   EXPECT_EQ(
-      reader.LoadMatching("params", Not(Or(KindIs(NodeKind::kStruct), Rank(2)))).value().size(),
+      reader.LoadMatching("params", Not(Or(KindIs(NodeKind::kStruct), RankIs(2)))).value().size(),
       5u);
   EXPECT_THAT(reader.LoadMatching("params", DTypeIs(DType::kF32)),
               StatusIs(StatusCode::kUnimplemented,
@@ -113,7 +113,8 @@ TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
 TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
   const PartitionPlan plan =
-      reader.CompilePlan("params", {DTypeIs(DType::kF32), ByteSizeIs(Compare::kEqual, 8)}).value();
+      reader.CompilePlan("params", {DTypeIs(DType::kF32), ByteSizeIs(SizeCompare::kEqual, 8)})
+          .value();
   EXPECT_EQ(plan.group_count(), 3u);
   EXPECT_EQ(plan.GroupOf(2), 0u);
   EXPECT_EQ(plan.GroupOf(3), 1u);
@@ -123,13 +124,13 @@ TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
 TEST_P(CheckpointFileTest, APlanAsksNothingOfTheFile) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const int before = Asked();
-  ASSERT_THAT(reader.CompilePlan("params", {Rank(2), Glob("named.**"), Static()}), IsOk());
+  ASSERT_THAT(reader.CompilePlan("params", {RankIs(2), Glob("named.**"), IsStatic()}), IsOk());
   EXPECT_EQ(Asked(), before);
 }
 
 TEST_P(CheckpointFileTest, APlanSplitsWhatIsLoaded) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  const PartitionPlan plan = reader.CompilePlan("params", {Rank(2), Static()}).value();
+  const PartitionPlan plan = reader.CompilePlan("params", {RankIs(2), IsStatic()}).value();
   const auto groups = plan.Split<3>(reader.Load("params").value());
   ASSERT_THAT(groups, IsOk());
   EXPECT_EQ((*groups)[0].size(), 2u);
@@ -140,9 +141,9 @@ TEST_P(CheckpointFileTest, ErrorsOfAPlan) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   EXPECT_THAT(reader.CompilePlan("param", {}),
               StatusIs(StatusCode::kNotFound, HasSubstr("params")));
-  EXPECT_THAT(reader.CompilePlan("params", {Rank(-1)}),
+  EXPECT_THAT(reader.CompilePlan("params", {RankIs(-1)}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("rank")));
-  EXPECT_THAT(reader.CompilePlan("params", {Rank(2)}, {.exhaustive = true}),
+  EXPECT_THAT(reader.CompilePlan("params", {RankIs(2)}, {.exhaustive = true}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("no filter took")));
 }
 
@@ -153,7 +154,7 @@ TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
     const absl::Span<const float> values = node.tensor()->data<float>().value();
     return values.back() == 6;
   });
-  const ParamStore taken = reader.LoadMatching("params", Or(Rank(5), holds_six)).value();
+  const ParamStore taken = reader.LoadMatching("params", Or(RankIs(5), holds_six)).value();
   ASSERT_EQ(taken.size(), 1u);
   EXPECT_EQ(taken.PathText(0), ".embed");
 }
@@ -186,7 +187,7 @@ TEST_P(CheckpointFileTest, BoolsAreCheckedEvenUnverified) {
   EXPECT_THAT(reader.LoadPath("params", "['mask']"), no_bools);
   EXPECT_THAT(reader.LoadMatching("params", Callable([](const NodeView&) { return false; })),
               no_bools);
-  EXPECT_EQ(reader.LoadMatching("params", Static()).value().size(), 1u);
+  EXPECT_EQ(reader.LoadMatching("params", IsStatic()).value().size(), 1u);
 }
 
 }  // namespace

@@ -329,7 +329,7 @@ TEST_F(CorruptionTest, SegmentsInAnotherOrderAreFine) {
   const auto reader = Open(WithManifest(bytes, manifest));
   ASSERT_THAT(reader, IsOk());
   EXPECT_THAT(reader->Verify(), IsOk());
-  EXPECT_TRUE(reader->Load("params").value().leaf(2) == EveryKindStore().leaf(2));
+  EXPECT_TRUE(reader->Load("params")->leaf(2) == LeafOf(EveryKindStore(), 2));
 }
 
 TEST_F(CorruptionTest, AnEmptyTensorWithASegment) {

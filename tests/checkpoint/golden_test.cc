@@ -31,14 +31,14 @@ bool Updating() { return std::getenv("LEAFSTORE_UPDATE_GOLDEN") != nullptr; }
 
 absl::Status SaveEveryKind(const std::string& path) {
   const ParamStore store = EveryKindStore();
-  const uint32_t none = Labels::kNoGroup;
+  const uint32_t none = kNoGroup;
   const Labels labels =
       Labels::Create(store.layout(), std::vector<uint32_t>{none, none, 0, 0, none, 1},
                      {"weights", "rest"})
           .value();
-  const ParamStore group =
-      ParamStore::Create(store.layout(), SlotSet::Create(6, {2, 3}), {store.leaf(2), store.leaf(3)})
-          .value();
+  const ParamStore group = ParamStore::Create(store.layout(), SlotSet::Create(6, {2, 3}).value(),
+                                              {store.leaf(2), store.leaf(3)})
+                               .value();
   const ParamStore loose =
       ParamStore::FromEntries({{Path().Item("flag"), Value(true)},
                                {Path().Item("rate"), Value(0.5)},

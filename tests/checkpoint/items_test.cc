@@ -50,18 +50,18 @@ TEST_F(ItemsTest, AnItemOutlivesTheStoreItWasMadeOf) {
   ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
   const CheckpointReader reader = Open();
   EXPECT_THAT(reader.items(), ElementsAre("lvalue", "with a structure", "rvalue"));
-  EXPECT_TRUE(reader.LoadPath("lvalue", ".w").value() == Floats(7).leaf(1));
-  EXPECT_TRUE(reader.LoadPath("rvalue", ".w").value() == Floats(8).leaf(1));
-  EXPECT_TRUE(reader.LoadPath("with a structure", ".embed").value() == EveryKindStore().leaf(2));
+  EXPECT_TRUE(reader.LoadPath("lvalue", ".w").value() == LeafOf(Floats(7), 1));
+  EXPECT_TRUE(reader.LoadPath("rvalue", ".w").value() == LeafOf(Floats(8), 1));
+  EXPECT_TRUE(reader.LoadPath("with a structure", ".embed").value() == LeafOf(EveryKindStore(), 2));
 }
 
 TEST_F(ItemsTest, AnItemIsTheStoreAsItWasThen) {
   ParamStore store = Floats(7);
   std::vector<CheckpointItem> items;
   items.emplace_back("m", store);
-  store.Mutate(".w").value().data<float>().value()[0] = 9;
+  store.Mutate(".w")->data<float>().value()[0] = 9;
   ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
-  EXPECT_TRUE(Open().LoadPath("m", ".w").value() == Floats(7).leaf(1));
+  EXPECT_TRUE(Open().LoadPath("m", ".w").value() == LeafOf(Floats(7), 1));
 }
 
 TEST_F(ItemsTest, AnItemOfAStoreThatIsBeingWrittenIsRefused) {
@@ -112,7 +112,7 @@ TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
   ASSERT_EQ(loaded.size(), 2u);
   EXPECT_EQ(loaded[0].name, "bias/step");
   EXPECT_EQ(loaded[1].name, "rest/step");
-  EXPECT_TRUE(loaded[1].store.leaf(0) == Floats(2).leaf(0));
+  EXPECT_TRUE(loaded[1].store.leaf(0) == LeafOf(Floats(2), 0));
   EXPECT_EQ(reader.LoadItems("optimizer/rest").value().size(), 1u);
   EXPECT_THAT(reader.LoadItems("opt").value(), IsEmpty());
   EXPECT_EQ(reader.metadata("optimizer/bias/step")->at("k"), "v");

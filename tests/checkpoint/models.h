@@ -66,6 +66,9 @@ inline ParamStore EveryKindStore() {
   return ParamStore::Create(EveryKind(), std::move(leaves)).value();
 }
 
+// A leaf of a store that is made for it alone.
+inline Leaf LeafOf(const ParamStore& store, uint32_t place) { return store.leaf(place); }
+
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_TESTS_CHECKPOINT_MODELS_H_

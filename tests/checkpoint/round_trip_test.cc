@@ -150,7 +150,7 @@ TEST_P(RoundTripTest, ItemsOfOneStructureSaveItOnce) {
 
 TEST_P(RoundTripTest, AGroupComesBackAsAGroup) {
   const ParamStore store = EveryKindStore();
-  const ParamStore group = ParamStore::Create(store.layout(), SlotSet::Create(6, {0, 2, 5}),
+  const ParamStore group = ParamStore::Create(store.layout(), SlotSet::Create(6, {0, 2, 5}).value(),
                                               {store.leaf(0), store.leaf(2), store.leaf(5)})
                                .value();
   ASSERT_THAT(SaveCheckpoint(path_, {{"group", group}}), IsOk());
@@ -190,7 +190,7 @@ TEST_P(RoundTripTest, MetadataComesBack) {
 
 TEST_P(RoundTripTest, LabelsComeBack) {
   const ParamStore store = EveryKindStore();
-  const uint32_t none = Labels::kNoGroup;
+  const uint32_t none = kNoGroup;
   const Labels labels =
       Labels::Create(store.layout(), std::vector<uint32_t>{1, none, 0, 0, none, 1}, {"w", "rest"})
           .value();

@@ -33,9 +33,9 @@ ManifestItem EveryKindItem(const std::string& name) {
   item.segments.offsets = {64, 128, 0};
   item.segments.checksums = {1, 2, 3};
   item.metadata = {{"a", "1"}, {"b", "2"}};
-  item.labels = Labels::Create(store.layout(),
-                               std::vector<uint32_t>{0, 0, 1, 1, Labels::kNoGroup, 1}, {"x", "y"})
-                    .value();
+  item.labels =
+      Labels::Create(store.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
+          .value();
   return item;
 }
 
@@ -194,7 +194,7 @@ TEST(ManifestCodecTest, GroupsTakeNoMoreMemoryThanAConstantTimesTheManifest) {
     ManifestItem item;
     item.name = absl::StrCat("item ", i);
     item.layout = layout;
-    item.slots = SlotSet::Create(kSlots, {});
+    item.slots = SlotSet::Create(kSlots, {}).value();
     item.labels = Labels::Create(layout, groups, names).value();
     manifest.items.push_back(std::move(item));
   }

@@ -48,9 +48,9 @@ TEST(ParamStoreCodecTest, EveryKindOfLeafComesBackOnTheSameLayout) {
 
 TEST(ParamStoreCodecTest, GroupsLoosePathsAndNothingComeBack) {
   const ParamStore store = EveryKindStore();
-  const ParamStore group =
-      ParamStore::Create(store.layout(), SlotSet::Create(6, {1, 3}), {store.leaf(1), store.leaf(3)})
-          .value();
+  const ParamStore group = ParamStore::Create(store.layout(), SlotSet::Create(6, {1, 3}).value(),
+                                              {store.leaf(1), store.leaf(3)})
+                               .value();
   ExpectSame(group, DecodeParamStore(EncodeParamStore(group).value()).value());
   const ParamStore loose = ParamStore::FromEntries({{Path().Item("b").Index(2), Value(true)},
                                                     {Path().Item("a"), Value(-0.5)}})
@@ -67,7 +67,7 @@ TEST(ParamStoreCodecTest, EqualStoresHaveEqualBytes) {
 TEST(ParamStoreCodecTest, WhatCannotBeEncoded) {
   // Never touched: a mapping would take no memory either.
   static char byte;
-  const Buffer huge = Buffer::External(&byte, int64_t{3} << 30, nullptr);
+  const Buffer huge = Buffer::External(&byte, int64_t{3} << 30, nullptr).value();
   const ParamStore large =
       ParamStore::FromEntries(
           {{Path().Item("w"), Tensor::FromBuffer(DType::kU8, {int64_t{3} << 30}, huge).value()}})

@@ -19,14 +19,13 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr uint32_t kNoGroup = Labels::kNoGroup;
 
 using Groups = std::vector<uint32_t>;
 
 Layout LayoutOfSize(uint32_t size) {
   std::vector<Path> paths;
   for (uint32_t i = 0; i < size; ++i) paths.push_back(Path().Attribute("p").Index(i));
-  return Layout::Of(std::move(paths)).value();
+  return Layout::Create(std::move(paths)).value();
 }
 
 std::vector<Slot> SlotsIn(const SlotSet& set) {
@@ -89,8 +88,12 @@ TEST(LabelsTest, APlanOfAnotherLayoutIsAnError) {
   const ParamStore store = StoreOf({{"a", Floats({1})}});
   const PartitionPlan plan = PartitionPlan::Compile(store, {}).value();
   EXPECT_THAT(Labels::Create(LayoutOfSize(2), plan, {"rest"}),
-              StatusIs(kInvalid, AllOf(HasSubstr("expected a layout of 1 paths"),
-                                       HasSubstr("found one of 2"))));
+              StatusIs(kInvalid,
+                       "labels of a plan: expected the layout of the plan, of 1 paths, "
+                       "found another one, of 2"));
+  EXPECT_THAT(Labels::Create(LayoutOfSize(1), plan, {"rest"}),  // other paths, equally many
+              StatusIs(kInvalid, HasSubstr("found another one, of 1")));
+  EXPECT_EQ(plan.layout(), store.layout());
   EXPECT_THAT(Labels::Create(store.layout(), plan, {"a", "rest"}),
               StatusIs(kInvalid, HasSubstr("expected 1, the rest last, found 2")));
 }

@@ -104,7 +104,7 @@ TEST(PackLayoutTest, EqualWhenDtypeLayoutSlotsAndShapesAre) {
 TEST(PackLayoutTest, BytesBeyondInt64AreAnErrorThatNamesThePath) {
   // A tensor over memory that is not there, which nobody will read.
   constexpr int64_t kHalf = int64_t{1} << 62;
-  const Buffer nothing = Buffer::External(nullptr, kHalf, nullptr);
+  const Buffer nothing = Buffer::External(nullptr, kHalf, nullptr).value();
   const Tensor huge = Tensor::FromBuffer(DType::kU8, {kHalf}, nothing).value();
   const ParamStore store = StoreOf({{"a", huge}, {"b", huge}});
   EXPECT_THAT(PackLayout::Create(store, DType::kU8),

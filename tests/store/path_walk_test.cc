@@ -34,10 +34,12 @@ absl::StatusOr<std::vector<std::string>> Walked(const Layout& layout, const Slot
 
 TEST(PathWalkTest, OfPathsWithoutAStructure) {
   const Layout layout =
-      Layout::Of({Path().Attribute("a"), Path().Attribute("b").Index(7), Path().Item("c")}).value();
+      Layout::Create({Path().Attribute("a"), Path().Attribute("b").Index(7), Path().Item("c")})
+          .value();
   EXPECT_THAT(Walked(layout, SlotSet::All(3)).value(),
               ElementsAre(layout.PathText(0), layout.PathText(1), layout.PathText(2)));
-  EXPECT_THAT(Walked(layout, SlotSet::Create(3, {1})).value(), ElementsAre(layout.PathText(1)));
+  EXPECT_THAT(Walked(layout, SlotSet::Create(3, {1}).value()).value(),
+              ElementsAre(layout.PathText(1)));
 }
 
 TEST(PathWalkTest, ALeafAtTheRootHasNoKey) {
@@ -60,7 +62,7 @@ TEST(PathWalkTest, GivesThePathTextOfEachSlotOfAnyTree) {
       slots.push_back(slot);
       expected.push_back(layout.PathText(slot));
     }
-    EXPECT_EQ(Walked(layout, SlotSet::Create(layout.size(), slots)).value(), expected);
+    EXPECT_EQ(Walked(layout, SlotSet::Create(layout.size(), slots).value()).value(), expected);
   }
 }
 

@@ -42,7 +42,8 @@ inline std::vector<float> FloatsAt(const ParamStore& store, absl::string_view pa
 // 2^62 bytes of f32 over memory that is not there: nobody may read it, and nothing can copy it.
 inline Tensor HugeTensor() {
   constexpr int64_t kBytes = int64_t{1} << 62;
-  return Tensor::FromBuffer(DType::kF32, {kBytes / 4}, Buffer::External(nullptr, kBytes, nullptr))
+  return Tensor::FromBuffer(DType::kF32, {kBytes / 4},
+                            Buffer::External(nullptr, kBytes, nullptr).value())
       .value();
 }
 
@@ -64,7 +65,7 @@ inline ParamStore StoreLike(const ParamStore& like, std::vector<Leaf> leaves) {
 inline ParamStore GroupOf(const ParamStore& store, const std::vector<Slot>& slots) {
   std::vector<Leaf> leaves;
   for (const Slot slot : slots) leaves.push_back(*store.FindSlot(slot));
-  return ParamStore::Create(store.layout(), SlotSet::Create(store.layout().size(), slots),
+  return ParamStore::Create(store.layout(), SlotSet::Create(store.layout().size(), slots).value(),
                             std::move(leaves))
       .value();
 }

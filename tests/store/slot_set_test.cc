@@ -8,6 +8,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/core/status_matchers.h"
+
 namespace leafstore {
 namespace {
 
@@ -30,7 +32,7 @@ TEST(SlotSetTest, OfAllSlotsPlaceAndSlotAreTheSame) {
 }
 
 TEST(SlotSetTest, CountsThePlacesOfTheSlotsHeld) {
-  const SlotSet set = SlotSet::Create(200, {0, 63, 64, 127, 199});
+  const SlotSet set = SlotSet::Create(200, {0, 63, 64, 127, 199}).value();
   EXPECT_EQ(set.size(), 5u);
   EXPECT_EQ(set.universe(), 200u);
   EXPECT_FALSE(set.is_all());
@@ -45,7 +47,7 @@ TEST(SlotSetTest, CountsThePlacesOfTheSlotsHeld) {
 }
 
 TEST(SlotSetTest, AnySlotMayBeAskedFor) {
-  const SlotSet set = SlotSet::Create(65, {64});
+  const SlotSet set = SlotSet::Create(65, {64}).value();
   EXPECT_EQ(set.PlaceOf(64), 0u);
   EXPECT_EQ(set.PlaceOf(65), kNoPlace);
   EXPECT_EQ(set.PlaceOf(127), kNoPlace);  // in the last word of the bitmap
@@ -54,21 +56,43 @@ TEST(SlotSetTest, AnySlotMayBeAskedFor) {
 }
 
 TEST(SlotSetTest, ASetOfEverySlotIsAll) {
-  EXPECT_TRUE(SlotSet::Create(3, {0, 1, 2}).is_all());
-  EXPECT_EQ(SlotSet::Create(3, {0, 1, 2}), SlotSet::All(3));
-  EXPECT_TRUE(SlotSet::Create(0, {}).is_all());
+  EXPECT_TRUE(SlotSet::Create(3, {0, 1, 2}).value().is_all());
+  EXPECT_EQ(SlotSet::Create(3, {0, 1, 2}).value(), SlotSet::All(3));
+  EXPECT_TRUE(SlotSet::Create(0, {}).value().is_all());
 }
 
 TEST(SlotSetTest, EqualityIsThatOfUniverseAndSlots) {
-  const SlotSet set = SlotSet::Create(10, {1, 2});
+  const SlotSet set = SlotSet::Create(10, {1, 2}).value();
   EXPECT_EQ(set, SlotSet(set));
-  EXPECT_EQ(set, SlotSet::Create(10, {1, 2}));
-  EXPECT_NE(set, SlotSet::Create(10, {1, 3}));
-  EXPECT_NE(set, SlotSet::Create(11, {1, 2}));
+  EXPECT_EQ(set, SlotSet::Create(10, {1, 2}).value());
+  EXPECT_NE(set, SlotSet::Create(10, {1, 3}).value());
+  EXPECT_NE(set, SlotSet::Create(11, {1, 2}).value());
   EXPECT_NE(set, SlotSet::All(10));
   EXPECT_NE(SlotSet::All(9), SlotSet::All(10));
-  EXPECT_NE(SlotSet::Create(1, {}), SlotSet::All(1));
-  EXPECT_EQ(SlotSet::Create(1, {}), SlotSet::Create(1, {}));
+  EXPECT_NE(SlotSet::Create(1, {}).value(), SlotSet::All(1));
+  EXPECT_EQ(SlotSet::Create(1, {}).value(), SlotSet::Create(1, {}).value());
+}
+
+TEST(SlotSetTest, NothingIsInAnEmptySet) {
+  const SlotSet none = SlotSet::Create(1'000'000, {}).value();
+  EXPECT_TRUE(none.empty());
+  EXPECT_EQ(none.universe(), 1'000'000u);
+  for (const Slot slot : {0u, 63u, 64u, 999'999u, 1'000'000u, kNoSlot}) {
+    EXPECT_EQ(none.PlaceOf(slot), kNoPlace) << slot;
+  }
+}
+
+TEST(SlotSetTest, SlotsThatDoNotGrowOrDoNotFitAreErrors) {
+  const auto refused = [](std::vector<Slot> slots, const char* words) {
+    EXPECT_THAT(SlotSet::Create(5, std::move(slots)),
+                StatusIs(absl::StatusCode::kInvalidArgument, words));
+  };
+  refused({1, 5}, "slots: at place 1: expected one below 5, found 5");
+  refused({kNoSlot}, "slots: at place 0: expected one below 5, found 4294967295");
+  refused({1, 3, 2}, "slots: at place 2: expected one above 3, the one before, found 2");
+  refused({1, 1}, "slots: at place 1: expected one above 1, the one before, found 1");
+  refused({4, 3, 2, 1, 0}, "slots: at place 1: expected one above 4, the one before, found 3");
+  refused({0, 0, 0, 0, 0, 0}, "slots: at place 1: expected one above 0, the one before, found 0");
 }
 
 TEST(SlotSetTest, AgreesWithAStdSet) {
@@ -81,7 +105,7 @@ TEST(SlotSetTest, AgreesWithAStdSet) {
     for (Slot slot = 0; slot < universe; ++slot) {
       if (random() % one_in == 0) expected.insert(slot);
     }
-    const SlotSet set = SlotSet::Create(universe, {expected.begin(), expected.end()});
+    const SlotSet set = SlotSet::Create(universe, {expected.begin(), expected.end()}).value();
     ASSERT_EQ(set.size(), expected.size());
     uint32_t place = 0;
     for (Slot slot = 0; slot < universe + 130; ++slot) {

@@ -147,7 +147,7 @@ TEST_F(InspectJsonTest, GroupsAreThoseOfPartition) {
 
 TEST_F(InspectJsonTest, SavedGroupsMayLeaveLeavesOut) {
   const Flattened model = SampleParams();
-  std::vector<uint32_t> numbers(model.params.size(), Labels::kNoGroup);
+  std::vector<uint32_t> numbers(model.params.size(), kNoGroup);
   numbers[0] = 0;
   const Labels labels = Labels::Create(model.params.layout(), numbers, {"one"}).value();
   ASSERT_TRUE(SaveCheckpoint(path_, {{"params", model.params, {.labels = labels}}}).ok());
