@@ -7,6 +7,7 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore {
@@ -22,29 +23,14 @@ bool Fits(const Definition::TensorSpec& spec, const Leaf& leaf) {
 }
 
 // Merges groups that are given or only read; after an error the given ones are as before.
-absl::StatusOr<ParamStore> MergeAll(const Layout& layout,
-                                    absl::Span<const internal::MergeInput> inputs,
+absl::StatusOr<ParamStore> MergeAll(absl::Span<const internal::MergeInput> inputs,
                                     const ParamStore& statics) {
-  std::vector<ParamStore> groups;
-  groups.reserve(inputs.size() + 1);
   for (const internal::MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("build a model from a group"));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore shared, statics.Snapshot());
-  groups.push_back(std::move(shared));
-  for (const internal::MergeInput& input : inputs) {
-    if (input.given != nullptr) {
-      groups.push_back(std::move(*input.given));
-    } else {
-      groups.push_back(input.group->Snapshot().value());  // no borrow is open
-    }
-  }
-  absl::StatusOr<ParamStore> all = MergeGroups(layout, std::move(groups));
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].given == nullptr) continue;
-    *inputs[i].given = all.ok() ? ParamStore() : std::move(groups[i + 1]);
-  }
-  return all;
+  std::vector<internal::MergeInput> all = {internal::ToMergeInput(statics)};
+  all.insert(all.end(), inputs.begin(), inputs.end());
+  return internal::MergeInputs(statics.layout(), all, {});
 }
 
 }  // namespace
@@ -88,21 +74,19 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
     }
   }
   const Layout layout(def);
-  rep->tensor_slots = SlotSet::Create(layout.size(), std::move(tensor_slots));
+  rep->tensor_slots = internal::SlotSetAccess::Make(layout.size(), std::move(tensor_slots));
   rep->statics = internal::ParamStoreAccess::Make(
-      layout, SlotSet::Create(layout.size(), std::move(static_slots)), std::move(statics), 0);
+      layout, internal::SlotSetAccess::Make(layout.size(), std::move(static_slots)),
+      std::move(statics), 0);
   ParamStore taken =
       internal::ParamStoreAccess::Make(layout, rep->tensor_slots, std::move(tensors), 0);
   return Taken{Definition(std::move(rep)), std::move(taken)};
 }
 
 void Definition::CheckSpecs(const ParamStore& group, MergeReport* report) const {
-  const bool by_slot = group.layout() == statics().layout();
+  const std::vector<Slot> slots = internal::SlotsIn(statics().layout(), group);
   for (uint32_t place = 0; place < group.size(); ++place) {
-    const Slot found = group.slot(place);
-    const std::optional<Slot> slot =
-        by_slot ? std::optional<Slot>(found) : statics().layout().Find(group.PathText(place));
-    const uint32_t expected = slot ? rep_->tensor_slots.PlaceOf(*slot) : kNoPlace;
+    const uint32_t expected = rep_->tensor_slots.PlaceOf(slots[place]);
     // What is no tensor here is unexpected, or there twice: the merge says so.
     if (expected == kNoPlace) continue;
     const TensorSpec& spec = rep_->specs[expected];
@@ -110,7 +94,7 @@ void Definition::CheckSpecs(const ParamStore& group, MergeReport* report) const 
     if (Fits(spec, leaf)) continue;
     const bool same_dtype = leaf.is_tensor() && leaf.tensor().dtype() == spec.dtype;
     (same_dtype ? report->shape_mismatch : report->dtype_mismatch)
-        .push_back({statics().layout().PathText(*slot), ToString(spec), SpecToString(leaf)});
+        .push_back({statics().layout().PathText(slots[place]), ToString(spec), SpecToString(leaf)});
   }
 }
 
@@ -127,7 +111,7 @@ absl::StatusOr<ParamStore> Definition::BuildFrom(
   MergeReport specs;
   for (const internal::MergeInput& input : inputs) CheckSpecs(*input.group, &specs);
   if (specs.ok()) {
-    absl::StatusOr<ParamStore> all = MergeAll(statics().layout(), inputs, statics());
+    absl::StatusOr<ParamStore> all = MergeAll(inputs, statics());
     if (all.ok() || all.status().code() != absl::StatusCode::kInvalidArgument) return all;
   }
   std::vector<const ParamStore*> groups;
@@ -151,13 +135,10 @@ void Definition::GiveBack(ParamStore&& all, absl::Span<const internal::MergeInpu
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i].given == nullptr) continue;
     const Origin& origin = origins[i];
-    const bool by_slot = origin.layout == layout;
     std::vector<Leaf> own;
     own.reserve(origin.slots.size());
-    for (uint32_t place = 0; place < origin.slots.size(); ++place) {
-      const Slot slot = origin.slots.SlotAt(place);
-      own.push_back(
-          std::move(leaves[by_slot ? slot : layout.Find(origin.layout.PathText(slot)).value()]));
+    for (const Slot slot : internal::SlotsIn(layout, origin.layout, origin.slots)) {
+      own.push_back(std::move(leaves[slot]));
     }
     *inputs[i].given =
         internal::ParamStoreAccess::Make(origin.layout, origin.slots, std::move(own), 0);

@@ -14,6 +14,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/elements.h"
+#include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore {
@@ -195,12 +196,6 @@ void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf&
   diff->leaves.push_back(*std::move(different));
 }
 
-// The leaf of `other` that is where `store` has one at `place`; null if there is none.
-const Leaf* Counterpart(const ParamStore& store, uint32_t place, const ParamStore& other,
-                        bool by_slot) {
-  return by_slot ? other.FindSlot(store.slot(place)) : other.Find(store.PathText(place));
-}
-
 void AddStructure(const Layout& a, const Layout& b, StoreDiff* diff) {
   if (!a.has_def() || !b.has_def() || a == b) return;
   const TreeDef def_a = a.def().value();  // has_def() says that there is one
@@ -258,17 +253,18 @@ absl::StatusOr<StoreDiff> DiffStores(const ParamStore& a, const ParamStore& b,
   LEAFSTORE_RETURN_IF_ERROR(a.CheckNoBorrow("compare a store"));
   LEAFSTORE_RETURN_IF_ERROR(b.CheckNoBorrow("compare a store"));
   StoreDiff diff;
-  const bool by_slot = a.layout() == b.layout();
+  const std::vector<Slot> in_b = internal::SlotsIn(b.layout(), a);
   for (uint32_t place = 0; place < a.size(); ++place) {
-    const Leaf* other = Counterpart(a, place, b, by_slot);
+    const Leaf* other = b.FindSlot(in_b[place]);
     if (other == nullptr) {
       diff.only_in_a.push_back(a.PathText(place));
     } else {
       AddLeaf(a, place, a.leaf(place), *other, options, &diff);
     }
   }
+  const std::vector<Slot> in_a = internal::SlotsIn(a.layout(), b);
   for (uint32_t place = 0; place < b.size(); ++place) {
-    if (Counterpart(b, place, a, by_slot) == nullptr) diff.only_in_b.push_back(b.PathText(place));
+    if (a.FindSlot(in_a[place]) == nullptr) diff.only_in_b.push_back(b.PathText(place));
   }
   AddStructure(a.layout(), b.layout(), &diff);
   return diff;

@@ -283,5 +283,10 @@ absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
   return MergeMatched(layout, inputs, options);
 }
 
+absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
+                                       const MergeOptions& options) {
+  return MergeMatched(expected, inputs, options);
+}
+
 }  // namespace internal
 }  // namespace leafstore

@@ -14,8 +14,8 @@
 // or shape, together in one message (MergeReport has it as data). error FailedPrecondition: a
 // borrow is open in a group. After an error the groups are as before.
 //
-// Complexity: O(leaves), by position where the Layouts are equal; otherwise the trees are walked side
-// by side, O(nodes * log children).
+// Complexity: O(leaves), by position where the Layouts are equal; otherwise the trees are walked
+// side by side, O(nodes * log children).
 #ifndef LEAFSTORE_STORE_MERGE_H_
 #define LEAFSTORE_STORE_MERGE_H_
 
@@ -40,10 +40,10 @@ struct SpecMismatch {
   std::string found;
 };
 
-// All that keeps groups from being what is expected. Paths are canonical; but where those of a field
-// have over 64 MiB of text (a very deep tree), of the rest only the end is given. They are in the
-// order of the expected Layout; what is unexpected has none there, and is sorted by text. A field
-// names each path once.
+// All that keeps groups from being what is expected. Paths are canonical; but where those of a
+// field have over 64 MiB of text (a very deep tree), of the rest only the end is given. They are in
+// the order of the expected Layout; what is unexpected has none there, and is sorted by text. A
+// field names each path once.
 struct MergeReport {
   std::vector<std::string> missing;
   std::vector<std::string> unexpected;
@@ -71,8 +71,8 @@ struct MergeOptions {
 MergeReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                        const MergeOptions& options = {});
 
-// One store on `expected`. What is given is empty afterwards. `expected` may be the Layout of one of
-// the groups, and `like` one of them.
+// One store on `expected`. What is given is empty afterwards. `expected` may be the Layout of one
+// of the groups, and `like` one of them.
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options = {});
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
@@ -95,7 +95,11 @@ inline MergeInput ToMergeInput(const ParamStore& group) { return {&group, nullpt
 inline MergeInput ToMergeInput(ParamStore& group) { return {&group, nullptr}; }
 inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
 
+// On the Layout that all share, and on one that is given. The same group may be given twice, which
+// is an error unless it is empty.
 absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
+                                       const MergeOptions& options);
+absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
                                        const MergeOptions& options);
 
 }  // namespace internal

@@ -1,11 +1,13 @@
 #include "leafstore/store/ops.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore {
@@ -18,11 +20,9 @@ absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status&
 
 // A path of `a`'s that `b` does not have, or an empty string.
 std::string PathOnlyIn(const Layout& a, const Layout& b) {
-  for (Slot slot = 0; slot < a.size(); ++slot) {
-    std::string path = a.PathText(slot);
-    if (!b.Find(path)) return path;
-  }
-  return "";
+  const std::vector<Slot> in_b = internal::SlotsIn(b, a, SlotSet::All(a.size()));
+  const auto found = std::find(in_b.begin(), in_b.end(), kNoSlot);
+  return found == in_b.end() ? "" : a.PathText(static_cast<Slot>(found - in_b.begin()));
 }
 
 absl::Status OtherLayouts(const Layout& a, const Layout& b) {

@@ -3,7 +3,7 @@
 //
 //   ParamStore momentum = ZerosLike(params).value();
 //   double norm = ClipByGlobalNorm(&grads, 1.0).value();
-//   CHECK_OK(UpdateEach<float>(
+//   LEAFSTORE_RETURN_IF_ERROR(UpdateEach<float>(
 //       &params,
 //       [](absl::Span<float> p, absl::Span<float> m, absl::Span<const float> g) {
 //         for (size_t i = 0; i < p.size(); ++i) {

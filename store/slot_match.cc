@@ -43,26 +43,28 @@ class SideBySide {
 
 }  // namespace
 
-std::vector<Slot> SlotsIn(const Layout& layout, const ParamStore& store) {
-  std::vector<Slot> slots(store.size(), kNoSlot);
-  if (layout == store.layout()) {
-    for (uint32_t place = 0; place < store.size(); ++place) slots[place] = store.slot(place);
-    return slots;
+std::vector<Slot> SlotsIn(const Layout& layout, const Layout& from, const SlotSet& slots) {
+  std::vector<Slot> found(slots.size(), kNoSlot);
+  if (layout == from) {
+    for (uint32_t place = 0; place < slots.size(); ++place) found[place] = slots.SlotAt(place);
+    return found;
   }
-  const absl::StatusOr<TreeDef> from = store.layout().def();
-  const absl::StatusOr<TreeDef> to = layout.def();
-  if (!from.ok() || !to.ok()) {
-    for (uint32_t place = 0; place < store.size(); ++place) {
-      slots[place] = layout.SlotOf(store.PathText(place));
+  const absl::StatusOr<TreeDef> from_def = from.def();
+  const absl::StatusOr<TreeDef> to_def = layout.def();
+  if (!from_def.ok() || !to_def.ok()) {
+    for (uint32_t place = 0; place < slots.size(); ++place) {
+      found[place] = layout.SlotOf(from.PathText(slots.SlotAt(place)));
     }
-    return slots;
+    return found;
   }
-  SideBySide walk(*from, *to);
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const NodeId node = walk.Find(from->node_of_leaf(store.slot(place)));
-    if (node != kNoNode && to->kind(node) == NodeKind::kLeaf) slots[place] = to->leaf_begin(node);
+  SideBySide walk(*from_def, *to_def);
+  for (uint32_t place = 0; place < slots.size(); ++place) {
+    const NodeId node = walk.Find(from_def->node_of_leaf(slots.SlotAt(place)));
+    if (node != kNoNode && to_def->kind(node) == NodeKind::kLeaf) {
+      found[place] = to_def->leaf_begin(node);
+    }
   }
-  return slots;
+  return found;
 }
 
 }  // namespace leafstore::internal

@@ -1,5 +1,4 @@
-// SlotsIn: where the leaves of one store are in another Layout. For store/ and
-// checkpoint/ alone.
+// SlotsIn: where slots of one Layout are in another, for all that meets by path. For the library alone.
 #ifndef LEAFSTORE_STORE_SLOT_MATCH_H_
 #define LEAFSTORE_STORE_SLOT_MATCH_H_
 
@@ -11,12 +10,17 @@
 
 namespace leafstore::internal {
 
-// By place in `store`, the slot in `layout` of the same path (through its aliases, too), or kNoSlot.
+// By place in `slots`, which are those of `from`, the slot in `layout` of the same path (through
+// its aliases, too), or kNoSlot.
 //
 // Of equal Layouts: as it stands. Otherwise the two trees are walked side by side, from the root to
-// the leaves of `store`: O(nodes above them * log children), without a text. Where one of the two is
+// the leaves asked for: O(nodes above them * log children), without a text. Where one of the two is
 // no tree, by text: O(length) a leaf.
-std::vector<Slot> SlotsIn(const Layout& layout, const ParamStore& store);
+std::vector<Slot> SlotsIn(const Layout& layout, const Layout& from, const SlotSet& slots);
+// The same for the leaves of a store.
+inline std::vector<Slot> SlotsIn(const Layout& layout, const ParamStore& store) {
+  return SlotsIn(layout, store.layout(), store.slots());
+}
 
 }  // namespace leafstore::internal
 

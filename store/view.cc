@@ -1,9 +1,13 @@
 #include "leafstore/store/view.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/near_names.h"
+#include "leafstore/store/slot_match.h"
 
 namespace leafstore {
 namespace {
@@ -104,6 +108,24 @@ const Leaf* View::FindLeaf(uint32_t number) const {
   return path.ok() ? store_->Find(*path) : nullptr;
 }
 
+std::vector<const Leaf*> View::FindLeaves(const std::vector<uint32_t>& numbers) const {
+  std::vector<const Leaf*> leaves;
+  leaves.reserve(numbers.size());
+  if (by_slot_) {
+    for (const uint32_t number : numbers) leaves.push_back(store_->FindSlot(number));
+    return leaves;
+  }
+  std::vector<Slot> wanted = numbers;
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  const SlotSet set = internal::SlotSetAccess::Make(def_.leaf_count(), std::move(wanted));
+  const std::vector<Slot> slots = internal::SlotsIn(store_->layout(), Layout(def_), set);
+  for (const uint32_t number : numbers) {
+    leaves.push_back(store_->FindSlot(slots[set.PlaceOf(number)]));
+  }
+  return leaves;
+}
+
 absl::StatusOr<const Leaf*> View::leaf() const {
   if (!status_.ok()) return status_;
   if (def_.kind(node_) != NodeKind::kLeaf) {
@@ -138,11 +160,12 @@ absl::StatusOr<View::Part> View::TakePart() const {
   Part part = {std::move(cut.def), {}};
   part.leaves.reserve(cut.leaves.size());
   std::vector<std::string> missing;
-  for (const uint32_t number : cut.leaves) {
-    if (const Leaf* leaf = FindLeaf(number)) {
-      part.leaves.push_back(*leaf);
+  const std::vector<const Leaf*> leaves = FindLeaves(cut.leaves);
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    if (leaves[i] != nullptr) {
+      part.leaves.push_back(*leaves[i]);
     } else {
-      missing.push_back(def_.PathForMessage(def_.node_of_leaf(number)));
+      missing.push_back(def_.PathForMessage(def_.node_of_leaf(cut.leaves[i])));
     }
   }
   if (missing.empty()) return part;

@@ -100,6 +100,8 @@ class View {
   View Child(const KeyRef& key) const;
   View Failed(absl::Status status) const;
   const Leaf* FindLeaf(uint32_t number) const;
+  // The same for many.
+  std::vector<const Leaf*> FindLeaves(const std::vector<uint32_t>& numbers) const;
   absl::StatusOr<Part> TakePart() const;
 
   TreeDef def_;

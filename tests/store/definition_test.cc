@@ -11,6 +11,7 @@
 #include "leafstore/treedef/tree.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -144,6 +145,23 @@ TEST(DefinitionTest, BuildReportsEverythingAtOnceAndChangesNothing) {
   ASSERT_EQ(given.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
   EXPECT_EQ(given.leaf(0), Leaf(Ints({4})));
   EXPECT_EQ(given.leaf(1), Leaf(Floats({1, 2})));
+}
+
+TEST(DefinitionTest, AGroupThatIsGivenTwiceIsThereTwice) {
+  auto [definition, tensors] = TakenOf(Mlp());
+  const StoreState before(tensors);
+  const auto twice =
+      StatusIs(kInvalid, AllOf(HasSubstr("there twice (3)"), HasSubstr("'.head.bias'")));
+  // NOLINTBEGIN(bugprone-use-after-move): a failed call changes nothing
+  EXPECT_THAT(definition.Build(std::move(tensors), std::move(tensors)), twice);
+  EXPECT_EQ(StoreState(tensors), before);
+  EXPECT_THAT(definition.Build(std::move(tensors), tensors), twice);
+  EXPECT_EQ(StoreState(tensors), before);
+  EXPECT_THAT(definition.Build(tensors, std::move(tensors)), twice);
+  EXPECT_EQ(StoreState(tensors), before);
+  ParamStore none = StoreLike(GroupOf(tensors, {}), {});
+  EXPECT_THAT(definition.Build(std::move(none), std::move(none), std::move(tensors)), IsOk());
+  // NOLINTEND(bugprone-use-after-move)
 }
 
 TEST(DefinitionTest, CheckIsTheReportAsData) {

@@ -23,6 +23,13 @@ TEST(SlotMatchTest, InItsOwnLayoutALeafIsWhereItIs) {
   EXPECT_THAT(SlotsIn(groups[1].layout(), groups[1]), ElementsAre(0, 1, 2, 7));
 }
 
+TEST(SlotMatchTest, SlotsNeedNoStore) {
+  const Layout layout = SampleParams().layout();
+  const Layout other = StoreAt({{".head.bias", Value(1)}, {".steps", Value(1)}}).layout();
+  EXPECT_THAT(SlotsIn(layout, other, SlotSet::All(2)), ElementsAre(1, 7));
+  EXPECT_THAT(SlotsIn(other, layout, SlotSet::Create(8, {0, 7}).value()), ElementsAre(kNoSlot, 1));
+}
+
 TEST(SlotMatchTest, OtherTreesMeetByKeys) {
   const Layout layout = SampleParams().layout();
   EXPECT_THAT(SlotsIn(layout, StoreAt({{".head", Value(1)},  // a container there
