@@ -1,7 +1,7 @@
 // Clipping by global norm, without a pass over the gradients of its own.
 //
 //   double norm = GlobalNorm(grads).value();                                  // store/ops.h
-//   CHECK_OK(adamw.Step(&params, grads, {lr, ClipScale(norm, 1.0).value()}));
+//   LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&params, grads, {lr, ClipScale(norm, 1.0).value()}));
 //
 // torch.nn.utils.clip_grad_norm_ writes the gradients; here they stay as they are, and the step
 // multiplies them on the way. With several groups the norm is that of all gradients together, so

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore::internal {
@@ -76,10 +77,13 @@ absl::StatusOr<GroupSpec> GroupSpec::Create(const Packed& group) {
   return spec;
 }
 
-bool GroupSpec::Has(const GroupSpec& other, uint32_t place) const {
-  if (layout_ == other.layout_) return slots_.Contains(other.slots_.SlotAt(place));
-  const std::optional<Slot> slot = layout_.Find(other.PathText(place));
-  return slot.has_value() && slots_.Contains(*slot);
+std::vector<bool> GroupSpec::LeavesSharedWith(const GroupSpec& other) const {
+  std::vector<bool> shared;
+  shared.reserve(other.size());
+  for (const Slot slot : SlotsIn(layout_, other.layout_, other.slots_)) {
+    shared.push_back(slots_.Contains(slot));
+  }
+  return shared;
 }
 
 absl::Status GroupSpec::Check(const ParamStore& params) const {

@@ -41,8 +41,8 @@ class GroupSpec {
   const Layout& layout() const { return layout_; }
   const SlotSet& slots() const { return slots_; }
   uint32_t size() const { return slots_.size(); }
-  // Whether the leaf at a place of `other` is here too: by slot, or by path if the Layouts differ.
-  bool Has(const GroupSpec& other, uint32_t place) const;
+  // By place of `other`, whether that leaf is here too: by slot, or by path if the Layouts differ.
+  std::vector<bool> LeavesSharedWith(const GroupSpec& other) const;
   const LeafSpec& leaf(uint32_t place) const { return leaves_[place]; }
   std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
   // Where the packed leaves lie; none for a group that is not packed.

@@ -1,6 +1,5 @@
 #include "leafstore/optim/optimizer.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "leafstore/core/status_macros.h"
@@ -96,12 +95,17 @@ absl::Status Optimizer::LoadState(std::vector<NamedStore>&& state) {
 }
 
 std::vector<NamedStore> Optimizer::Rep::LeftBy(absl::Span<const Rep* const> takers) const {
+  std::vector<bool> taken(spec.size(), false);
+  for (const Rep* taker : takers) {
+    if (MomentNames(taker->rule) != MomentNames(rule)) continue;
+    const std::vector<bool> shared = taker->spec.LeavesSharedWith(spec);
+    for (uint32_t place = 0; place < spec.size(); ++place) {
+      if (shared[place]) taken[place] = true;
+    }
+  }
   std::vector<uint32_t> left;
   for (uint32_t place = 0; place < spec.size(); ++place) {
-    const bool taken = std::any_of(takers.begin(), takers.end(), [&](const Rep* taker) {
-      return taker->spec.Has(spec, place) && MomentNames(taker->rule) == MomentNames(rule);
-    });
-    if (spec.leaf(place).is_tensor() && !taken) left.push_back(place);
+    if (spec.leaf(place).is_tensor() && !taken[place]) left.push_back(place);
   }
   if (left.empty()) return {};
   return ExportState(spec, MomentNames(rule), state, left);

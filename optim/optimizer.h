@@ -1,10 +1,10 @@
 // Optimizer: steps of one rule over one group of parameters, and the state that they need.
 //
 //   Optimizer adamw = Optimizer::Create(AdamW{.weight_decay = 0.1}, group).value();
-//   for (...) CHECK_OK(adamw.Step(&group, grads, lr));
+//   for (...) LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&group, grads, lr));
 //   std::vector<NamedStore> state = adamw.state();    // "exp_avg", "exp_avg_sq", "step"
 //   ... a day later, on the same group
-//   CHECK_OK(adamw.LoadState(std::move(state)));      // goes on as if never interrupted
+//   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(std::move(state)));   // as if never interrupted
 //
 // Group. A ParamStore, or a Packed one (store/pack.h), whose state is then packed alike. An
 // optimizer is made for the group's Layout, slots, dtypes and shapes. Tensors must be f32 or f64;
@@ -99,14 +99,15 @@ class Optimizer {
   int64_t StepCountOf(Slot slot) const;
 
   // All state by value, in the order of MomentNames, then "step". Shares its bytes: O(leaves), and
-  // the next step copies the moments.
+  // the next step copies the moments. No error but one: where there is no memory for the handles it
+  // throws std::bad_alloc or absl::BadStatusOrAccess, as making them by hand would.
   std::vector<NamedStore> state() const;
 
   // Takes up the state that another optimizer of this group had, as if its steps had been made
   // here. Stores are known by their names, in any order, leaves by slot where the Layouts are
   // equal, otherwise by path. What stands in it for static leaves is not looked at.
   // error InvalidArgument: stores or leaves are missing, unexpected, or of another dtype or shape,
-  //       or a step is no int from 0 on; all of it in one message.
+  //       or a step is no int from 0 to 2^53; all of it in one message.
   // error FailedPrecondition: a borrow is open. O(leaves); packed: O(bytes).
   absl::Status LoadState(const std::vector<NamedStore>& state);
   // The same; moved in, so that the next step has nothing to copy. Empty afterwards, but after an
@@ -117,10 +118,11 @@ class Optimizer {
   // (and their place in time); state of leaves that have gone is returned, in stores as state()'s
   // (none if none has), for another optimizer to adopt. A leaf new to the group has its state from
   // `adopt` if it is there, with its step count, and otherwise begins with zeros and a step of its
-  // own. Stores of `adopt` with other names, and leaves that are not needed, are passed by. By
-  // slot, or by path if the Layout is another.
+  // own. `adopt` may be the states of several optimizers one after the other, each as state() gives
+  // it, ended by its "step". Those of other moments, stores of other names, and leaves that are not
+  // needed are passed by. By slot, or by path if the Layout is another.
   // error InvalidArgument: as Create; or state that is to be kept or adopted differs in dtype or
-  //       shape from the parameter (names all).
+  //       shape from the parameter (names all), or has only some of the stores that it should.
   // error FailedPrecondition, ResourceExhausted: as Create.
   // O(leaves of both groups); packed: O(bytes).
   absl::StatusOr<std::vector<NamedStore>> Rebind(const ParamStore& group,

@@ -5,7 +5,7 @@
 //   OptimizerSet optimizers =
 //       OptimizerSet::Create({{"bias", Sgd{.momentum = 0.9}}, {"rest", AdamW{}}}, labels,
 //                            {&bias, &frozen, &rest}).value();
-//   CHECK_OK(optimizers.Step({&bias, &frozen, &rest}, grads, lr));
+//   LEAFSTORE_RETURN_IF_ERROR(optimizers.Step({&bias, &frozen, &rest}, grads, lr));
 //
 // Groups are given in the order of the labels, each a ParamStore or a Packed one. A group whose
 // name has no rule is frozen: no step looks at it, and null may be given for it.

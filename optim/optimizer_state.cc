@@ -11,18 +11,23 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/store/merge.h"
+#include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore::internal {
 namespace {
 
-constexpr absl::string_view kStepExpected = "an int from 0 on";
+// Most steps that a leaf may come with: what a double counts exactly, and far from where one more
+// would overflow.
+constexpr int64_t kMaxSteps = int64_t{1} << 53;
+
+std::string StepExpected() { return absl::StrCat("an int from 0 to ", kMaxSteps); }
 
 // How many steps a leaf of a "step" store says, if it says that.
 std::optional<int64_t> StepOf(const Leaf& leaf) {
   if (!leaf.is_value()) return std::nullopt;
   const int64_t* step = leaf.value().As<int64_t>();
-  if (step == nullptr || *step < 0) return std::nullopt;
+  if (step == nullptr || *step < 0 || *step > kMaxSteps) return std::nullopt;
   return *step;
 }
 
@@ -32,46 +37,102 @@ SpecMismatch Mismatch(const GroupSpec& spec, uint32_t place, absl::string_view e
   return {spec.PathText(place), std::string(expected), text};
 }
 
-// The state that an optimizer has given, by moment.
-class Source {
+using GivenSpan = absl::Span<const NamedStore>;
+
+absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
+  std::vector<std::string> expected(names.begin(), names.end());
+  expected.emplace_back(kStepName);
+  std::vector<std::string> found;
+  for (const NamedStore& one : given) found.push_back(one.name);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "stores of an optimizer's state: expected '", absl::StrJoin(expected, "', '"), "', found ",
+      found.empty() ? "none" : "'", absl::StrJoin(found, "', '"), found.empty() ? "" : "'"));
+}
+
+// One store of a state, seen from the group that it is for.
+class SourceStore {
  public:
-  // No value where the names are not those of `names` and "step", each once.
-  static std::optional<Source> Match(MomentNameSpan names, const std::vector<NamedStore>& given) {
-    Source source;
-    if (given.size() != names.size() + 1) return std::nullopt;
-    for (const absl::string_view name : names) source.stores_.push_back(FindStore(given, name));
-    source.stores_.push_back(FindStore(given, kStepName));
-    const bool all = !std::count(source.stores_.begin(), source.stores_.end(), nullptr);
-    return all ? std::optional<Source>(std::move(source)) : std::nullopt;
+  SourceStore(const GroupSpec& spec, const ParamStore& store) : spec_(&spec), store_(&store) {
+    if (store.layout() == spec.layout()) return;
+    slot_of_place_ = SlotsIn(store.layout(), spec.layout(), spec.slots());
   }
 
-  // The moments, then "step".
-  const std::vector<const ParamStore*>& stores() const { return stores_; }
-  const ParamStore& steps() const { return *stores_.back(); }
-
-  absl::Status CheckNoBorrow() const {
-    for (const ParamStore* store : stores_) {
-      LEAFSTORE_RETURN_IF_ERROR(store->CheckNoBorrow("take up the state of an optimizer"));
-    }
-    return absl::OkStatus();
-  }
-
+  const ParamStore& store() const { return *store_; }
   // The leaf for a place of the group, or null.
-  static const Leaf* Find(const ParamStore& store, const GroupSpec& spec, uint32_t place) {
-    if (store.layout() == spec.layout()) return store.FindSlot(spec.slots().SlotAt(place));
-    return store.Find(spec.PathText(place));
+  const Leaf* At(uint32_t place) const {
+    if (store_->layout() == spec_->layout()) return store_->FindSlot(spec_->slots().SlotAt(place));
+    return store_->FindSlot(slot_of_place_[place]);
   }
 
  private:
-  static const ParamStore* FindStore(const std::vector<NamedStore>& given, absl::string_view name) {
-    for (const NamedStore& one : given) {
-      if (one.name == name) return &one.store;
-    }
-    return nullptr;
+  const GroupSpec* spec_;
+  const ParamStore* store_;
+  std::vector<Slot> slot_of_place_;  // in the store's own Layout; empty where it is the group's
+};
+
+// The state that an optimizer has given, by moment.
+class Source {
+ public:
+  // `given` has a store for each of `names` and "step".
+  static absl::StatusOr<Source> Create(const GroupSpec& spec, MomentNameSpan names,
+                                       GivenSpan given) {
+    Source source;
+    const auto add = [&](absl::string_view name) {
+      const auto found = std::find_if(given.begin(), given.end(),
+                                      [name](const NamedStore& one) { return one.name == name; });
+      if (found == given.end()) return WrongNames(names, given);
+      source.stores_.emplace_back(spec, found->store);
+      return found->store.CheckNoBorrow("take up the state of an optimizer");
+    };
+    for (const absl::string_view name : names) LEAFSTORE_RETURN_IF_ERROR(add(name));
+    LEAFSTORE_RETURN_IF_ERROR(add(kStepName));
+    return source;
   }
 
-  std::vector<const ParamStore*> stores_;
+  // The moments, then "step".
+  const std::vector<SourceStore>& stores() const { return stores_; }
+  const SourceStore& steps() const { return stores_.back(); }
+
+ private:
+  std::vector<SourceStore> stores_;
 };
+
+size_t CountNamed(GivenSpan given, absl::string_view name) {
+  return static_cast<size_t>(std::count_if(
+      given.begin(), given.end(), [name](const NamedStore& one) { return one.name == name; }));
+}
+
+// The states of one optimizer each that `given` is made of: each ends with its "step".
+std::vector<GivenSpan> StatesIn(const std::vector<NamedStore>& given) {
+  const GivenSpan all = given;
+  if (CountNamed(all, kStepName) <= 1) return {all};  // in any order
+  std::vector<GivenSpan> states;
+  size_t begin = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name != kStepName && i + 1 < all.size()) continue;
+    states.push_back(all.subspan(begin, i + 1 - begin));
+    begin = i + 1;
+  }
+  return states;
+}
+
+// Whether one optimizer's state is of these moments, so that it is to be adopted.
+// error InvalidArgument: some of the names are there but not all, or one is there twice.
+absl::StatusOr<bool> IsOfMoments(MomentNameSpan names, GivenSpan given) {
+  if (names.empty()) return given.size() == 1 && given[0].name == kStepName;
+  size_t stores = 0;
+  size_t moments = 0;
+  for (const absl::string_view name : names) {
+    const size_t count = CountNamed(given, name);
+    stores += count;
+    moments += count > 0 ? 1 : 0;
+  }
+  if (moments == 0) return false;
+  if (moments == names.size() && stores == moments && CountNamed(given, kStepName) == 1) {
+    return true;
+  }
+  return WrongNames(names, given);
+}
 
 // Puts a state together, a leaf after the other.
 class Assembler {
@@ -99,29 +160,26 @@ class Assembler {
   void AddFrom(const Source& source, uint32_t place) {
     const LeafSpec& leaf = spec_.leaf(place);
     for (size_t i = 0; i < moments_.size(); ++i) {
-      const Leaf* found = Source::Find(*source.stores()[i], spec_, place);
+      const Leaf* found = source.stores()[i].At(place);
       if (CheckMoment(place, found, leaf, &reports_[i])) moments_[i].push_back(*found);
     }
-    const Leaf* found = Source::Find(source.steps(), spec_, place);
+    const Leaf* found = source.steps().At(place);
     if (found == nullptr) {
       reports_.back().missing.push_back(spec_.PathText(place));
     } else if (const std::optional<int64_t> step = StepOf(*found)) {
       steps_[place] = *step;
     } else {
-      reports_.back().dtype_mismatch.push_back(Mismatch(spec_, place, kStepExpected, *found));
+      reports_.back().dtype_mismatch.push_back(Mismatch(spec_, place, StepExpected(), *found));
     }
   }
 
   // Notes what a source has besides the group's tensors. Static leaves may be there or not.
   void NoteUnexpected(const Source& source) {
-    const bool same_layout = source.steps().layout() == spec_.layout();
     for (size_t i = 0; i < reports_.size(); ++i) {
-      const ParamStore& store = *source.stores()[i];
+      const ParamStore& store = source.stores()[i].store();
+      const std::vector<Slot> slots = SlotsIn(spec_.layout(), store);
       for (uint32_t at = 0; at < store.size(); ++at) {
-        const std::optional<Slot> slot = same_layout && store.layout() == spec_.layout()
-                                             ? std::optional<Slot>(store.slot(at))
-                                             : spec_.layout().Find(store.PathText(at));
-        if (slot.has_value() && spec_.slots().Contains(*slot)) continue;
+        if (spec_.slots().Contains(slots[at])) continue;
         reports_[i].unexpected.push_back(store.PathText(at));
       }
     }
@@ -177,17 +235,6 @@ class Assembler {
   std::vector<MergeReport> reports_;  // of the moments, then of "step"
 };
 
-// Why no Source could be made.
-absl::Status WrongNames(MomentNameSpan names, const std::vector<NamedStore>& given) {
-  std::vector<std::string> expected(names.begin(), names.end());
-  expected.emplace_back(kStepName);
-  std::vector<std::string> found;
-  for (const NamedStore& one : given) found.push_back(one.name);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "stores of an optimizer's state: expected '", absl::StrJoin(expected, "', '"), "', found ",
-      found.empty() ? "none" : "'", absl::StrJoin(found, "', '"), found.empty() ? "" : "'"));
-}
-
 std::vector<uint32_t> AllPlaces(const GroupSpec& spec) {
   std::vector<uint32_t> places(spec.size());
   for (uint32_t place = 0; place < spec.size(); ++place) places[place] = place;
@@ -229,7 +276,7 @@ std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
   // All of a group shares the group's slots, so that comparing them stays O(1).
   const SlotSet slot_set = places.size() == spec.size()
                                ? spec.slots()
-                               : SlotSet::Create(spec.layout().size(), std::move(slots));
+                               : SlotSetAccess::Make(spec.layout().size(), std::move(slots));
   std::vector<NamedStore> stores;
   const auto add = [&](absl::string_view name, std::vector<Leaf> leaves) {
     stores.push_back({std::string(name),
@@ -255,18 +302,17 @@ std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
 absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpan names,
                                             const std::vector<NamedStore>& given,
                                             const Packed* pack) {
-  const std::optional<Source> source = Source::Match(names, given);
-  if (!source.has_value()) return WrongNames(names, given);
-  LEAFSTORE_RETURN_IF_ERROR(source->CheckNoBorrow());
+  if (given.size() != names.size() + 1) return WrongNames(names, given);
+  LEAFSTORE_ASSIGN_OR_RETURN(const Source source, Source::Create(spec, names, given));
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
     if (spec.leaf(place).is_tensor()) {
-      assembler.AddFrom(*source, place);
+      assembler.AddFrom(source, place);
     } else {
       assembler.AddStatic(place);
     }
   }
-  assembler.NoteUnexpected(*source);
+  assembler.NoteUnexpected(source);
   return std::move(assembler).Finish(pack);
 }
 
@@ -275,10 +321,12 @@ absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan
                                            const Packed* pack) {
   std::vector<Source> matching;
   for (const std::vector<NamedStore>* given : sources) {
-    std::optional<Source> source = Source::Match(names, *given);
-    if (!source.has_value()) continue;
-    LEAFSTORE_RETURN_IF_ERROR(source->CheckNoBorrow());
-    matching.push_back(*std::move(source));
+    for (const GivenSpan state : StatesIn(*given)) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const bool adopted, IsOfMoments(names, state));
+      if (!adopted) continue;
+      LEAFSTORE_ASSIGN_OR_RETURN(Source source, Source::Create(spec, names, state));
+      matching.push_back(std::move(source));
+    }
   }
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
@@ -286,9 +334,7 @@ absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan
       assembler.AddStatic(place);
       continue;
     }
-    const auto knows = [&](const Source& source) {
-      return Source::Find(source.steps(), spec, place) != nullptr;
-    };
+    const auto knows = [&](const Source& source) { return source.steps().At(place) != nullptr; };
     const auto source = std::find_if(matching.begin(), matching.end(), knows);
     if (source == matching.end()) {
       LEAFSTORE_RETURN_IF_ERROR(assembler.AddZeros(place));

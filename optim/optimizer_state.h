@@ -47,8 +47,11 @@ absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpa
                                             const std::vector<NamedStore>& given,
                                             const Packed* pack);
 
-// For each leaf what the first of `sources` that knows it has, zeros where none does. Sources with
-// other names of moments are passed by. errors as RestoreState.
+// For each leaf what the first of `sources` that knows it has, zeros where none does. A source may
+// be the states of several optimizers one after the other, each ended by its "step"; those of other
+// moments are passed by, and stores of other names beside the right ones.
+// error InvalidArgument: some of the names are there but not all, or one is there twice; or leaves
+// are of another dtype or shape. error FailedPrecondition: as RestoreState.
 absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan names,
                                            absl::Span<const std::vector<NamedStore>* const> sources,
                                            const Packed* pack);

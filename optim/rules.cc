@@ -57,8 +57,8 @@ absl::string_view RuleName(const Rule& rule) {
 
 absl::Status CheckRule(const Rule& rule) {
   if (const Sgd* sgd = std::get_if<Sgd>(&rule)) return CheckSgd(*sgd);
-  if (const Adam* adam = std::get_if<Adam>(&rule)) return CheckAdam("adam", *adam);
-  return CheckAdam("adamw", std::get<AdamW>(rule));
+  if (const Adam* adam = std::get_if<Adam>(&rule)) return CheckAdam(RuleName(rule), *adam);
+  return CheckAdam(RuleName(rule), std::get<AdamW>(rule));
 }
 
 absl::Span<const absl::string_view> MomentNames(const Rule& rule) {

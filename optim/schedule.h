@@ -1,7 +1,9 @@
 // Learning-rate schedules: plain functions of the step, of which the first is 0.
 //
 //   Schedule lr = WarmupCosine({.peak = 3e-4, .warmup_steps = 100, .total_steps = 10'000});
-//   for (int64_t step = 0; ...; ++step) CHECK_OK(adamw.Step(&params, grads, lr(step)));
+//   for (int64_t step = 0; ...; ++step) {
+//     LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&params, grads, lr(step)));
+//   }
 //
 // There is no state to save: the step is enough. Any function of the step is a Schedule.
 //

@@ -59,7 +59,8 @@ inline ParamStore Group(const ParamStore& all, const std::vector<std::string>& n
       leaves.push_back(all.leaf(place));
     }
   }
-  return ParamStore::Create(all.layout(), SlotSet::Create(all.layout().size(), slots), leaves)
+  return ParamStore::Create(all.layout(), SlotSet::Create(all.layout().size(), slots).value(),
+                            leaves)
       .value();
 }
 

@@ -83,10 +83,73 @@ TEST_F(RebindTest, WhatWasHandedBackIsAdoptedByAnother) {
   EXPECT_EQ(OnlyOf(third.state(), ".b"), OnlyOf(before, ".b"));
 }
 
+std::vector<NamedStore> Together(std::vector<NamedStore> a, std::vector<NamedStore> b) {
+  for (NamedStore& one : b) a.push_back(std::move(one));
+  return a;
+}
+
+TEST_F(RebindTest, AdoptsFromTheStatesOfSeveralOptimizersOneAfterTheOther) {
+  ParamStore group = Group(model_, {"c"});
+  Optimizer other = Optimizer::Create(AdamW{}, group).value();
+  ASSERT_THAT(other.Step(&group, RandomLike(model_, 5), 0.1), IsOk());
+  Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, model_).value();
+  const Contents of_c = ContentsOf(other.state());
+  for (const bool sgd_first : {false, true}) {
+    std::vector<NamedStore> adams = Together(adam_.state(), other.state());
+    const std::vector<NamedStore> all = sgd_first ? Together(sgd.state(), std::move(adams))
+                                                  : Together(std::move(adams), sgd.state());
+    Optimizer fresh = Optimizer::Create(Adam{}, Group(model_, {"s"})).value();
+    ASSERT_THAT(fresh.Rebind(Group(model_, {"a", "c"}), all), IsOk());
+    EXPECT_EQ(OnlyOf(fresh.state(), ".a"), OnlyOf(adam_.state(), ".a"));
+    EXPECT_EQ(OnlyOf(fresh.state(), ".c"), of_c);
+    EXPECT_EQ(StepOf(fresh, ".a"), 3);
+    EXPECT_EQ(StepOf(fresh, ".c"), 1);
+  }
+}
+
+TEST_F(RebindTest, StoresOfOtherNamesBesideTheRightOnesArePassedBy) {
+  std::vector<NamedStore> state = adam_.state();
+  state.insert(state.begin(), {"averages", model_.Snapshot().value()});
+  Optimizer fresh = Optimizer::Create(Adam{}, Group(model_, {"s"})).value();
+  ASSERT_THAT(fresh.Rebind(Group(model_, {"a"}), state), IsOk());
+  EXPECT_EQ(OnlyOf(fresh.state(), ".a"), OnlyOf(adam_.state(), ".a"));
+  EXPECT_EQ(StepOf(fresh, ".a"), 3);
+}
+
+TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
+  Optimizer fresh = Optimizer::Create(Adam{}, Group(model_, {"c"})).value();
+  const Contents before = ContentsOf(fresh.state());
+  const auto refused = [&](std::vector<NamedStore> state, const std::string& found) {
+    EXPECT_THAT(fresh.Rebind(Group(model_, {"a"}), state),
+                StatusIs(absl::StatusCode::kInvalidArgument,
+                         HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found " + found)));
+    EXPECT_EQ(ContentsOf(fresh.state()), before);
+  };
+  for (const auto& [gone, found] : {std::pair(0, "'exp_avg_sq', 'step'"),
+                                    {1, "'exp_avg', 'step'"},
+                                    {2, "'exp_avg', 'exp_avg_sq'"}}) {
+    std::vector<NamedStore> state = adam_.state();
+    state.erase(state.begin() + gone);
+    refused(std::move(state), found);
+  }
+  // The two states are put together name by name: which "step" is whose cannot be told.
+  std::vector<NamedStore> a = adam_.state();
+  std::vector<NamedStore> b = adam_.state();
+  std::vector<NamedStore> mixed;
+  for (size_t i = 0; i < a.size(); ++i) {
+    mixed.push_back(std::move(a[i]));
+    mixed.push_back(std::move(b[i]));
+  }
+  refused(std::move(mixed), "'exp_avg', 'exp_avg', 'exp_avg_sq', 'exp_avg_sq', 'step'");
+}
+
 TEST_F(RebindTest, StateOfOtherMomentsIsPassedBy) {
   Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, Group(model_, {"c"})).value();
   ASSERT_THAT(sgd.Rebind(old_, adam_.state()), IsOk());
   EXPECT_EQ(StepOf(sgd, ".a"), 0);
+  Optimizer plain = Optimizer::Create(Sgd{}, Group(model_, {"c"})).value();
+  ASSERT_THAT(plain.Rebind(old_, adam_.state()), IsOk());
+  EXPECT_EQ(StepOf(plain, ".a"), 0) << "a rule without moments adopts steps alone";
 }
 
 // Freezing and thawing again, with and without what was handed back, against a run that knows of
@@ -107,9 +170,10 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
   ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 20), 0.1), IsOk());
 
   std::vector<Leaf> leaves = {*new_.Find(".a"), *thawed.Find(".b"), *new_.Find(".c")};
-  ParamStore all = ParamStore::Create(model_.layout(),
-                                      SlotSet::Create(model_.layout().size(), {0, 1, 2}), leaves)
-                       .value();
+  ParamStore all =
+      ParamStore::Create(model_.layout(),
+                         SlotSet::Create(model_.layout().size(), {0, 1, 2}).value(), leaves)
+          .value();
   ASSERT_THAT(adam_.Rebind(all, frozen), IsOk());
   ASSERT_THAT(adam_.Step(&all, RandomLike(model_, 21), 0.1), IsOk());
   EXPECT_EQ(*all.Find(".a"), run_alone("a", {10, 11, 12, 20, 21}));

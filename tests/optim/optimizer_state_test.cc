@@ -2,6 +2,8 @@
 
 #include "leafstore/optim/optimizer_state.h"
 
+#include <limits>
+
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/store/partition.h"
 
@@ -211,12 +213,30 @@ TEST_F(LoadStateErrorTest, StepsThatAreNone) {
   ExpectRefused(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
                        Model({{"a", Leaf(Value(-1))}, {"b", Leaf(Value(1.0))}})),
                 absl::StatusCode::kInvalidArgument,
-                AllOf(HasSubstr("'.a': expected an int from 0 on, found -1"),
-                      HasSubstr("'.b': expected an int from 0 on, found 1.0")));
+                AllOf(HasSubstr("'.a': expected an int from 0 to 9007199254740992, found -1"),
+                      HasSubstr("'.b': expected an int from 0 to 9007199254740992, found 1.0")));
   ExpectRefused(
       Stores(good_.Snapshot().value(), good_.Snapshot().value(), good_.Snapshot().value()),
       absl::StatusCode::kInvalidArgument,
-      HasSubstr("'.a': expected an int from 0 on, found f32[2]"));
+      HasSubstr("'.a': expected an int from 0 to 9007199254740992, found f32[2]"));
+}
+
+TEST_F(LoadStateErrorTest, MoreStepsThanThereCanBe) {
+  const int64_t most = int64_t{1} << 53;
+  ExpectRefused(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
+                       Model({{"a", Leaf(Value(most + 1))},
+                              {"b", Leaf(Value(std::numeric_limits<int64_t>::max()))}})),
+                absl::StatusCode::kInvalidArgument,
+                AllOf(HasSubstr("'.a': expected an int from 0 to 9007199254740992, found "
+                                "9007199254740993"),
+                      HasSubstr("'.b': expected an int from 0 to 9007199254740992, found "
+                                "9223372036854775807")));
+  const Leaf last = Leaf(Value(most));
+  ASSERT_THAT(adam_.LoadState(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
+                                     Model({{"a", last}, {"b", last}}))),
+              IsOk());
+  EXPECT_THAT(adam_.Step(&params_, RandomLike(params_, 3), 0.1), IsOk());
+  EXPECT_EQ(StepOf(adam_, ".a"), most + 1);
 }
 
 TEST_F(LoadStateErrorTest, StateThatIsBeingWritten) {
