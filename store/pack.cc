@@ -43,8 +43,23 @@ struct PackState {
         "cannot ", what, " while a mutable borrow of this pack is open: close it first"));
   }
 
+  // Whether nobody but this pack and its view holds the buffer. O(1), or O(leaves) with a view.
+  bool WritableWithoutView() const {
+    if (view.use_count() > 1) return buffer.IsWritable();
+    // A snapshot that shared the view, and is gone by now, may have made it in another thread.
+    const std::lock_guard<std::mutex> lock(view->mutex);
+    if (!view->store) return buffer.IsWritable();
+    return !ParamStoreAccess::SharesLeaves(*view->store) &&
+           TensorAccess::IsWritableWithout(buffer, view->store->leaves());
+  }
+
   void DropView() {
-    if (view.use_count() > 1 || view->store) view = std::make_shared<PackView>();
+    if (view.use_count() > 1) {
+      view = std::make_shared<PackView>();
+      return;
+    }
+    const std::lock_guard<std::mutex> lock(view->mutex);
+    view->store.reset();
   }
 
   std::byte* BytesAt(uint32_t place) { return buffer.mutable_data() + plan.offset(place); }
@@ -98,7 +113,7 @@ SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
     const Slot slot = group.SlotAt(place);
     if (plan.PlaceOf(slot) == kNoPlace) slots.push_back(slot);
   }
-  return SlotSet::Create(group.universe(), std::move(slots));
+  return internal::SlotSetAccess::Make(group.universe(), std::move(slots));
 }
 
 // Copies the packed leaves of a group into a new buffer; `leaf_at(place)` gives the leaf at a place
@@ -176,16 +191,20 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   return report.ToStatus();
 }
 
-// Makes the state the sole holder of its bytes; without `keep` they need not be copied.
+// Makes the state the sole holder of its bytes; without `keep` they need not be copied. The view
+// goes when nothing can fail any more: with it its leaves' generations would change.
 absl::Status PrepareWrite(PackState& state, bool keep) {
-  state.DropView();
-  if (state.buffer.IsWritable()) return absl::OkStatus();
+  if (state.WritableWithoutView()) {
+    state.DropView();
+    return absl::OkStatus();
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer own, Buffer::AllocateUninitialized(state.buffer.size()));
   if (!keep) {
     ClearGaps(state.plan, own.mutable_data());
   } else if (own.size() != 0) {
     std::memcpy(own.mutable_data(), state.buffer.data(), static_cast<size_t>(own.size()));
   }
+  state.DropView();
   state.buffer = std::move(own);
   return absl::OkStatus();
 }
@@ -255,7 +274,7 @@ absl::StatusOr<Packed> Packed::ZerosLike(const Packed& like) {
 }
 
 const SlotSet& Packed::slots() const { return state_->slots; }
-const ParamStore& Packed::rest() const { return state_->rest; }
+const ParamStore& Packed::rest() const& { return state_->rest; }
 uint64_t Packed::generation() const { return state_->generation; }
 
 absl::StatusOr<ParamStore> Packed::store() const {
@@ -287,9 +306,10 @@ absl::StatusOr<MutablePack> Packed::Mutate() & {
 
 absl::StatusOr<MutableLeaves> Packed::MutateRest() & {
   LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("open the rest of the pack for writing"));
+  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves open, state_->rest.MutateAll());
   state_->DropView();
   state_->generation = NextGeneration();
-  return state_->rest.MutateAll();
+  return open;
 }
 
 absl::Status Packed::Assign(const ParamStore& store) {

@@ -4,7 +4,7 @@
 //   Packed params = Packed::Create(std::move(group), DType::kF32).value();
 //   Packed grads = Packed::ZerosLike(params).value();          // the same offsets
 //   for (...) {
-//     CHECK_OK(grads.Assign(gradients_of_this_step));           // copies bytes, allocates nothing
+//     LEAFSTORE_RETURN_IF_ERROR(grads.Assign(gradients_of_this_step));   // allocates nothing
 //     MutablePack writing = params.Mutate().value();            // RAII: closes at the brace
 //     absl::Span<float> p = writing.data<float>().value();      // all leaves, with gaps of zeros
 //     absl::Span<const float> g = grads.data<float>().value();
@@ -30,9 +30,10 @@
 // destruction the borrow writes bytes that nobody will read. A borrow of rest() is one of its own,
 // which the Packed must outlive, and for which the same calls fail.
 //
-// Generations. Closing a borrow, and Assign, give the pack a new generation(). The leaves of
-// store() have generations of their own (equal ones mean equal bytes), made with the view: the
-// same in every store() and in those of snapshots until the next write.
+// Generations. Closing a MutablePack, opening rest() for writing, and Assign give the pack a new
+// generation(). The leaves of store() have generations of their own (equal ones mean equal bytes),
+// made with the view: the same in every store() and in those of snapshots until the next write. A
+// write that fails changes neither.
 //
 // Threads: const calls on one Packed are safe from many threads. A store() or Snapshot() may go to
 // any thread and be read there while this pack is written.
@@ -100,16 +101,18 @@ class Packed {
   Packed& operator=(Packed&&) noexcept = default;
 
   // Which leaves are packed, and where. Valid while this pack is not moved from or destroyed.
-  const PackLayout& plan() const { return internal::PlanOf(*state_); }
+  const PackLayout& plan() const& { return internal::PlanOf(*state_); }
+  const PackLayout& plan() && = delete;  // would dangle
   DType dtype() const { return plan().dtype(); }
   // The group's Layout and slots: of the packed leaves and those that ride along.
   const Layout& layout() const { return plan().layout(); }
   const SlotSet& slots() const;
   // The leaves that are not packed, as a store on the group's Layout. Valid until this pack is
   // moved from, assigned to (Assign too) or destroyed.
-  const ParamStore& rest() const;
+  const ParamStore& rest() const&;
+  const ParamStore& rest() && = delete;  // would dangle
 
-  // When a borrow last closed; see Generations above.
+  // When it was last written; see Generations above.
   uint64_t generation() const;
 
   // All numbers with the gaps of zeros, for reading: the buffer begins at a multiple of 64 bytes.

@@ -1,6 +1,11 @@
 #include "leafstore/store/pack.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <cstring>
+#include <fstream>
+#include <memory>
 #include <optional>
 #include <random>
 #include <string>
@@ -13,6 +18,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -330,7 +336,7 @@ TEST(PackTest, AStoreThatWasDroppedCostsNoCopy) {
 
 TEST(PackTest, OneLeafThatIsKeptSharesTheBuffer) {
   Packed packed = PackedSample();
-  const Tensor kept = packed.store().value().leaf(0).tensor();
+  const Tensor kept = packed.store()->leaf(0).tensor();
   WriteFirst(packed, 99);
   EXPECT_THAT(ElementsOf<float>(kept), ElementsAre(1, 2, 3));
 }
@@ -422,6 +428,63 @@ TEST(PackTest, GenerationsStayBetweenWritesAlsoInSnapshots) {
   EXPECT_EQ(packed.generation(), snapshot.generation());
 }
 
+TEST(PackTest, OpeningTheRestGivesANewGenerationAndClosingItNone) {
+  Packed packed = PackedSample();
+  const uint64_t before = packed.generation();
+  uint64_t open = 0;
+  {
+    const MutableLeaves rest = packed.MutateRest().value();
+    open = packed.generation();
+    EXPECT_GT(open, before);
+    EXPECT_THAT(packed.MutateRest(), StatusIs(kPrecondition, HasSubstr("open the rest")));
+    EXPECT_EQ(packed.generation(), open) << "a failed call changes nothing";
+  }
+  EXPECT_EQ(packed.generation(), open);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need the address space
+TEST(PackTest, AWriteWithoutMemoryChangesNoGeneration) {
+  constexpr int64_t kCount = int64_t{1} << 24;  // 64 MiB, which no allocator has lying about
+  Packed packed =
+      Packed::Create(StoreOf({{"a", Tensor::Zeros(DType::kF32, {kCount}).value()}}), DType::kF32)
+          .value();
+  const Packed snapshot = packed.Snapshot().value();  // so that a write copies
+  const ParamStore zeros = Packed::ZerosLike(packed).value().store().value();
+  const StoreState before(packed.store().value());
+  const uint64_t generation = packed.generation();
+
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &limit), 0);
+  rlimit small = limit;
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  constexpr uint64_t kSlack = uint64_t{8} << 20;  // for messages
+  small.rlim_cur = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + kSlack;
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &small), 0);
+  const absl::Status mutated = packed.Mutate().status();
+  const absl::Status assigned = packed.Assign(zeros);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+
+  EXPECT_THAT(mutated, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("no memory")));
+  EXPECT_THAT(assigned, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("no memory")));
+  EXPECT_EQ(packed.generation(), generation);
+  EXPECT_EQ(GenerationsOf(packed.store().value()), before.generations);
+}
+#endif
+
+// Meaningful under ThreadSanitizer: a snapshot makes the view that both share, and goes.
+TEST(PackTest, ASnapshotMayViewAndGoInAnotherThreadWhileThePackIsWritten) {
+  Packed packed = PackedSample();
+  for (int round = 0; round < 200; ++round) {
+    std::thread reader([snapshot = std::make_unique<Packed>(packed.Snapshot().value())]() mutable {
+      EXPECT_EQ(snapshot->store().value().size(), 4u);
+      snapshot.reset();
+    });
+    WriteFirst(packed, static_cast<float>(round));
+    reader.join();
+  }
+}
+
 TEST(PackTest, LeavesOfDifferentBytesHaveDifferentGenerations) {
   Packed packed =
       Packed::Create(StoreOf({{"a", Floats({1})}, {"b", Floats({2})}}), DType::kF32).value();
@@ -446,7 +509,7 @@ TEST(PackTest, WhatRidesAlongIsWrittenByItself) {
   }
   EXPECT_GT(packed.generation(), generation);
   EXPECT_EQ(*before.FindSlot(1), Leaf(Ints({7})));
-  EXPECT_EQ(*packed.store().value().FindSlot(1), Leaf(Ints({70})));
+  EXPECT_EQ(*packed.store()->FindSlot(1), Leaf(Ints({70})));
 }
 
 // ---- alike ----
@@ -528,7 +591,7 @@ TEST(PackTest, APackTakesItsOwnStore) {
   Packed packed = PackedSample();
   EXPECT_THAT(packed.Assign(packed.store().value()), IsOk());
   EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
-  EXPECT_EQ(*packed.store().value().FindSlot(3), Leaf(Value("gelu")));
+  EXPECT_EQ(*packed.store()->FindSlot(3), Leaf(Value("gelu")));
 }
 
 TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
