@@ -122,8 +122,10 @@ void AddToHistogram(const Tensor& tensor, Histogram* histogram) {
   const double lo = histogram->lo;
   const double hi = histogram->hi;
   const size_t last = histogram->bins.size() - 1;
-  // Halved, since the difference of two doubles may be no double.
-  const double width = hi / 2 - lo / 2;
+  // Halved where the difference of the two is too large for a double, and only there: half of the
+  // smallest double is none.
+  const double scale = std::isfinite(hi - lo) ? 1.0 : 0.5;
+  const double width = hi * scale - lo * scale;
   const auto bins = static_cast<double>(histogram->bins.size());
   ForEachBlock(tensor, [&](absl::Span<double> block) {
     for (const double value : block) {
@@ -133,7 +135,7 @@ void AddToHistogram(const Tensor& tensor, Histogram* histogram) {
       } else if (value > hi) {
         ++histogram->above;
       } else {
-        const double at = value == hi ? bins : (value / 2 - lo / 2) / width * bins;
+        const double at = value == hi ? bins : (value * scale - lo * scale) / width * bins;
         ++histogram->bins[std::min(last, static_cast<size_t>(at))];
       }
     }
@@ -175,7 +177,15 @@ TensorStats StatsOfTensors(absl::Span<const Tensor* const> tensors, const StatsO
   return stats;
 }
 
-// The tensors in slots [begin, end) of a store.
+std::vector<const Tensor*> TensorsOf(const ParamStore& store) {
+  std::vector<const Tensor*> tensors;
+  for (const Leaf& leaf : store.leaves()) {
+    if (leaf.is_tensor()) tensors.push_back(&leaf.tensor());
+  }
+  return tensors;
+}
+
+// Those in slots [begin, end).
 std::vector<const Tensor*> TensorsIn(const ParamStore& store, Slot begin, Slot end) {
   std::vector<const Tensor*> tensors;
   for (Slot slot = begin; slot < end; ++slot) {
@@ -269,7 +279,7 @@ absl::StatusOr<TensorStats> StatsOf(const Tensor& tensor, const StatsOptions& op
 
 absl::StatusOr<TensorStats> StatsOf(const ParamStore& store, const StatsOptions& options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckStore(store, options));
-  return StatsOfTensors(TensorsIn(store, 0, store.layout().size()), options);
+  return StatsOfTensors(TensorsOf(store), options);
 }
 
 absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
@@ -311,7 +321,7 @@ absl::StatusOr<std::vector<TensorStats>> StatsOfGroups(const ParamStore& store,
   for (uint32_t place = 0; place < store.size(); ++place) {
     const uint32_t group = labels.GroupOf(store.slot(place));
     const Leaf& leaf = store.leaf(place);
-    if (group != Labels::kNoGroup && leaf.is_tensor()) groups[group].push_back(&leaf.tensor());
+    if (group != kNoGroup && leaf.is_tensor()) groups[group].push_back(&leaf.tensor());
   }
   std::vector<TensorStats> stats;
   stats.reserve(groups.size());

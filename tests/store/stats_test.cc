@@ -198,6 +198,20 @@ TEST(StatsTest, MergingWithNothingChangesNothing) {
 
 // ---- histograms ----
 
+TEST(StatsTest, HistogramsOfTheSmallestNumbers) {
+  const double tiny = std::numeric_limits<double>::denorm_min();
+  const auto bins_of = [](double lo, double hi) {
+    const Tensor tensor = Tensor::FromValues<double>({3}, {lo, hi, lo}).value();
+    return StatsOf(tensor, {.histogram_bins = 4}).value().histogram->bins;
+  };
+  EXPECT_THAT(bins_of(0, tiny), ElementsAre(2, 0, 0, 1));
+  EXPECT_THAT(bins_of(3 * tiny, 4 * tiny), ElementsAre(2, 0, 0, 1));
+  EXPECT_THAT(bins_of(-tiny, tiny), ElementsAre(2, 0, 0, 1));
+  // And of the largest, where only the difference of the halves is a number.
+  const double most = std::numeric_limits<double>::max();
+  EXPECT_THAT(bins_of(-most, most), ElementsAre(2, 0, 0, 1));
+}
+
 TEST(StatsTest, AHistogramHasTheRangeOfTheNumbers) {
   const TensorStats stats =
       StatsOf(Floats({0, 1, 2, 3, 4, kNaN, kInf}), {.histogram_bins = 4}).value();
@@ -315,7 +329,7 @@ TEST(StatsTest, OfASubtreeOfADictionaryWithoutStructure) {
 TEST(StatsTest, OfGroupsAreByLabel) {
   const ParamStore model = Model();
   const Labels labels =
-      Labels::Create(model.layout(), {1, 0, 0, Labels::kNoGroup}, {"w", "b", "empty"}).value();
+      Labels::Create(model.layout(), {1, 0, 0, kNoGroup}, {"w", "b", "empty"}).value();
   const std::vector<TensorStats> stats = StatsOfGroups(model, labels).value();
   ASSERT_EQ(stats.size(), 3u);
   EXPECT_EQ(stats[0].count, 2);
