@@ -52,7 +52,7 @@ class Timer {
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-std::vector<Filter> ByType() { return {Static(), DTypeIs(DType::kBF16), Rank(1)}; }
+std::vector<Filter> ByType() { return {IsStatic(), DTypeIs(DType::kBF16), RankIs(1)}; }
 std::vector<Filter> ByGlobs() {
   return {Glob("layers.*.attn.**"), Glob("layers.*.mlp.up"), Glob("**.norm.*")};
 }

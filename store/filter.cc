@@ -11,6 +11,7 @@
 
 namespace leafstore {
 
+using internal::FilterAccess;
 using internal::FilterExpr;
 using Op = internal::FilterExpr::Op;
 
@@ -20,24 +21,24 @@ Filter Make(Op op, absl::string_view text = {}, int64_t number = 0) {
   auto expr = std::make_shared<FilterExpr>(op);
   expr->text = std::string(text);
   expr->number = number;
-  return Filter(std::move(expr));
+  return FilterAccess::Make(std::move(expr));
 }
 
 Filter Bad(absl::Status status) {
   auto expr = std::make_shared<FilterExpr>(Op::kAll);
   expr->status = std::move(status);
-  return Filter(std::move(expr));
+  return FilterAccess::Make(std::move(expr));
 }
 
 // `filter` under a parent at `expr`.
 void AddChild(const Filter& filter, FilterExpr* expr) {
   expr->status.Update(filter.status());
-  expr->levels = std::max(expr->levels, filter.expr()->levels + 1);
-  expr->children.push_back(filter.expr());
+  expr->levels = std::max(expr->levels, FilterAccess::Expr(filter)->levels + 1);
+  expr->children.push_back(FilterAccess::Expr(filter));
 }
 
 Filter CheckLevels(std::shared_ptr<FilterExpr> expr) {
-  if (expr->levels <= FilterExpr::kMaxLevels) return Filter(std::move(expr));
+  if (expr->levels <= FilterExpr::kMaxLevels) return FilterAccess::Make(std::move(expr));
   return Bad(absl::ResourceExhaustedError(absl::StrCat(
       "filter: expected at most ", FilterExpr::kMaxLevels, " levels of nesting, found more")));
 }
@@ -46,13 +47,13 @@ Filter CheckLevels(std::shared_ptr<FilterExpr> expr) {
 // 100,000 paths is no deeper than one for two.
 Filter Combine(Op op, Filter a, Filter b) {
   std::shared_ptr<FilterExpr> expr;
-  if (a.expr()->op == op && a.expr().use_count() == 1) {
-    expr = std::const_pointer_cast<FilterExpr>(a.expr());  // nobody else can see it
-  } else if (a.expr()->op == op) {
+  if (FilterAccess::Expr(a)->op == op && FilterAccess::Expr(a).use_count() == 1) {
+    expr = std::const_pointer_cast<FilterExpr>(FilterAccess::Expr(a));  // nobody else can see it
+  } else if (FilterAccess::Expr(a)->op == op) {
     expr = std::make_shared<FilterExpr>(op);
     expr->status = a.status();
-    expr->levels = a.expr()->levels;
-    expr->children = a.expr()->children;
+    expr->levels = FilterAccess::Expr(a)->levels;
+    expr->children = FilterAccess::Expr(a)->children;
   } else {
     expr = std::make_shared<FilterExpr>(op);
     AddChild(a, expr.get());
@@ -67,7 +68,8 @@ bool HasCallable(const FilterExpr& expr) {
                      [](const auto& child) { return HasCallable(*child); });
 }
 
-// RE2 says what is wrong and quotes the part, but not where it is; of some errors not even the part.
+// RE2 says what is wrong and quotes the part, but not where it is; of some errors not even the
+// part.
 size_t OffsetOfRegexError(absl::string_view pattern, const RE2& regex) {
   if (regex.error_code() == RE2::ErrorTrailingBackslash) return pattern.size() - 1;
   if (regex.error_code() == RE2::ErrorBadUTF8) return ValidUtf8PrefixSize(pattern);
@@ -93,7 +95,7 @@ Filter Glob(absl::string_view pattern) {
   absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(pattern);
   expr->status = glob.status();
   if (glob.ok()) expr->glob = *std::move(glob);
-  return Filter(std::move(expr));
+  return FilterAccess::Make(std::move(expr));
 }
 
 Filter Regex(absl::string_view pattern) {
@@ -107,12 +109,12 @@ Filter Regex(absl::string_view pattern) {
         absl::StrCat("regular expression '", pattern, "', column ",
                      OffsetOfRegexError(pattern, *expr->regex) + 1, ": ", expr->regex->error()));
   }
-  return Filter(std::move(expr));
+  return FilterAccess::Make(std::move(expr));
 }
 
 Filter DTypeIs(DType dtype) { return Make(Op::kDType, {}, static_cast<int64_t>(dtype)); }
 
-Filter Rank(int rank) {
+Filter RankIs(int rank) {
   if (rank >= 0) return Make(Op::kRank, {}, rank);
   return Bad(absl::InvalidArgumentError(absl::StrCat("rank: expected 0 or more, found ", rank)));
 }
@@ -128,12 +130,12 @@ Filter ValueIs(ValueKind kind) { return Make(Op::kValueKind, {}, static_cast<int
 Filter TypeIs(absl::string_view type_name) { return Make(Op::kTypeName, type_name); }
 Filter HasTag(absl::string_view tag) { return Make(Op::kTag, tag); }
 Filter HasChild(absl::string_view name) { return Make(Op::kHasChild, name); }
-Filter Static() { return Make(Op::kStatic); }
+Filter IsStatic() { return Make(Op::kStatic); }
 Filter IsTensor() { return Make(Op::kTensor); }
 Filter IsLeaf() { return Make(Op::kLeaf); }
 Filter All() { return Make(Op::kAll); }
 
-Filter ByteSizeIs(Compare compare, int64_t bytes) {
+Filter ByteSizeIs(SizeCompare compare, int64_t bytes) {
   if (bytes < 0) {
     return Bad(
         absl::InvalidArgumentError(absl::StrCat("bytes: expected 0 or more, found ", bytes)));
@@ -141,7 +143,7 @@ Filter ByteSizeIs(Compare compare, int64_t bytes) {
   auto expr = std::make_shared<FilterExpr>(Op::kByteSize);
   expr->compare = compare;
   expr->number = bytes;
-  return Filter(std::move(expr));
+  return FilterAccess::Make(std::move(expr));
 }
 
 Filter Callable(std::function<bool(const NodeView&)> predicate, absl::string_view name) {
@@ -149,7 +151,7 @@ Filter Callable(std::function<bool(const NodeView&)> predicate, absl::string_vie
   expr->text = std::string(name);
   if (!predicate) expr->status = absl::InvalidArgumentError("callable filter: no function");
   expr->callable = std::move(predicate);
-  return Filter(std::move(expr));
+  return FilterAccess::Make(std::move(expr));
 }
 
 Filter And(Filter a, Filter b) { return Combine(Op::kAnd, std::move(a), std::move(b)); }

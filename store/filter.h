@@ -1,7 +1,7 @@
 // Filter: a predicate over the nodes of a model, to split groups off.
 //
 //   Filter norms = Glob("layers.*.norm.**");
-//   Filter weights = And(Rank(2), Not(Glob("**.embedding.**")));
+//   Filter weights = And(RankIs(2), Not(Glob("**.embedding.**")));
 //   Filter from_user = Filter::Parse("re:.*bias and not tag:frozen").value();
 //
 // What is asked. Every node from the root down, containers too (aliases never), each with its path,
@@ -88,8 +88,9 @@ class NodeView {
 };
 
 namespace internal {
-class FilterExpr;  // filter_expr.h
-}
+class FilterExpr;     // filter_expr.h
+struct FilterAccess;  // filter_expr.h
+}  // namespace internal
 
 class Filter {
  public:
@@ -106,25 +107,26 @@ class Filter {
 
   // The text form: Parse gives an equal filter back, except of a Callable, which is shown by its
   // name in angle brackets.
+  // Parse has limits that a Filter has not: what it would refuse (over 64 KiB of text, or 200
+  // levels of nesting) is shown all the same.
   std::string ToString() const;
 
-  // For store/: the expression. Never null.
-  const std::shared_ptr<const internal::FilterExpr>& expr() const { return expr_; }
+ private:
+  friend struct internal::FilterAccess;
   explicit Filter(std::shared_ptr<const internal::FilterExpr> expr) : expr_(std::move(expr)) {}
 
- private:
-  std::shared_ptr<const internal::FilterExpr> expr_;
+  std::shared_ptr<const internal::FilterExpr> expr_;  // never null
 };
 
 // Comparisons for ByteSizeIs.
-enum class Compare : uint8_t { kLess, kLessEqual, kEqual, kGreaterEqual, kGreater };
+enum class SizeCompare : uint8_t { kLess, kLessEqual, kEqual, kGreaterEqual, kGreater };
 
 Filter Glob(absl::string_view pattern);
 Filter Regex(absl::string_view pattern);
 // Tensors of this dtype; of this rank; whose bytes compare so. error InvalidArgument: negative.
 Filter DTypeIs(DType dtype);
-Filter Rank(int rank);
-Filter ByteSizeIs(Compare compare, int64_t bytes);
+Filter RankIs(int rank);
+Filter ByteSizeIs(SizeCompare compare, int64_t bytes);
 // Nodes of this kind (error InvalidArgument: aliases, which are never asked); static leaves of this
 // kind; nodes with this type name; with this tag.
 Filter KindIs(NodeKind kind);
@@ -134,7 +136,7 @@ Filter HasTag(absl::string_view tag);
 // Dicts and structs with a child of this name.
 Filter HasChild(absl::string_view name);
 // Leaves that are static; that are tensors; every leaf; every node.
-Filter Static();
+Filter IsStatic();
 Filter IsTensor();
 Filter IsLeaf();
 Filter All();

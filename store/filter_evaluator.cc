@@ -11,20 +11,18 @@ using Op = FilterExpr::Op;
 namespace {
 
 constexpr int64_t kSmallIndices = 4096;
-// Most strings that are remembered for all globs together: 64 MiB.
-constexpr uint64_t kMaxRemembered = uint64_t{1} << 23;
 
-bool CompareHolds(Compare compare, int64_t a, int64_t b) {
+bool CompareHolds(SizeCompare compare, int64_t a, int64_t b) {
   switch (compare) {
-    case Compare::kLess:
+    case SizeCompare::kLess:
       return a < b;
-    case Compare::kLessEqual:
+    case SizeCompare::kLessEqual:
       return a <= b;
-    case Compare::kEqual:
+    case SizeCompare::kEqual:
       return a == b;
-    case Compare::kGreaterEqual:
+    case SizeCompare::kGreaterEqual:
       return a >= b;
-    case Compare::kGreater:
+    case SizeCompare::kGreater:
       return a > b;
   }
   return false;
@@ -75,9 +73,9 @@ bool KeyIsString(const TreeDef& def, NodeId node) {
 }  // namespace
 
 FilterEvaluator::FilterEvaluator(const TreeDef& def, const ParamStore& store,
-                                 absl::Span<const Filter> filters)
-    : def_(def), store_(store) {
-  for (const Filter& filter : filters) roots_.push_back(AddTerm(*filter.expr()));
+                                 absl::Span<const Filter> filters, uint64_t max_remembered)
+    : def_(def), store_(store), max_remembered_(max_remembered) {
+  for (const Filter& filter : filters) roots_.push_back(AddTerm(*FilterAccess::Expr(filter)));
 }
 
 uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
@@ -86,8 +84,9 @@ uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
   wants_leaf_ |= AsksAboutLeaf(expr.op);
   if (expr.op == Op::kGlob) {
     ActiveGlob glob{&*expr.glob, {}, {}, {}};
-    if ((globs_.size() + 1) * uint64_t{def_.string_count()} <= kMaxRemembered) {
+    if (def_.string_count() <= max_remembered_ - remembered_) {
       glob.by_string.assign(def_.string_count(), kUnknown);
+      remembered_ += def_.string_count();
     }
     globs_.push_back(std::move(glob));
   }
@@ -134,12 +133,21 @@ uint64_t FilterEvaluator::MatchingSegments(ActiveGlob* glob, NodeId node) {
   }
   const int64_t index = def_.key(node).index;
   if (index < 0 || index >= kSmallIndices) return pattern.MatchingSegments(absl::StrCat(index));
-  if (glob->by_index.size() <= static_cast<size_t>(index)) {
-    glob->by_index.resize(static_cast<size_t>(index) + 1, kUnknown);
+  if (glob->by_index.size() <= static_cast<size_t>(index) &&
+      !MakeRoomForIndex(static_cast<size_t>(index), glob)) {
+    return pattern.MatchingSegments(absl::StrCat(index));
   }
   uint64_t& known = glob->by_index[static_cast<size_t>(index)];
   if (known == kUnknown) known = pattern.MatchingSegments(absl::StrCat(index));
   return known;
+}
+
+bool FilterEvaluator::MakeRoomForIndex(size_t index, ActiveGlob* glob) {
+  const uint64_t more = index + 1 - glob->by_index.size();
+  if (more > max_remembered_ - remembered_) return false;
+  glob->by_index.resize(index + 1, kUnknown);
+  remembered_ += more;
+  return true;
 }
 
 void FilterEvaluator::Prefetch(Slot slot) const {

@@ -36,17 +36,24 @@ class FilterEvaluator {
   static constexpr uint64_t kRegexBytes = uint64_t{1} << 26;
   static constexpr uint64_t kRegexBytesPerNode = 256;
 
-  // All three must outlive this. The filters must be OK.
-  FilterEvaluator(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters);
+  // Most answers of globs that are remembered, of all globs together: 64 MiB.
+  static constexpr uint64_t kMaxRemembered = uint64_t{1} << 23;
+
+  // The first three must outlive this. The filters must be OK. `max_remembered` is for tests.
+  FilterEvaluator(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters,
+                  uint64_t max_remembered = kMaxRemembered);
 
   // Makes `node` the one that is asked about.
   void Enter(NodeId node);
 
   bool Matches(size_t filter) { return Evaluate(roots_[filter]); }
 
-  // error ResourceExhausted: the text for a regular expression is over the limit; matches since then
-  // are meaningless.
+  // error ResourceExhausted: the text for a regular expression is over the limit; matches since
+  // then are meaningless.
   const absl::Status& status() const { return status_; }
+
+  // How many answers of globs there is room for; at most `max_remembered`.
+  uint64_t remembered() const { return remembered_; }
 
  private:
   // An expression with what it needs at hand.
@@ -57,7 +64,8 @@ class FilterEvaluator {
     std::vector<uint32_t> children;  // in terms_
   };
   // A glob of some filter, with its states at each node from the root to the one entered. by_string
-  // is empty where there are too many globs and strings to remember all.
+  // is empty where there are too many globs and strings to remember all, by_index as long as there
+  // was room for.
   struct ActiveGlob {
     const GlobPattern* pattern;
     std::vector<GlobPattern::States> states;  // by depth
@@ -68,6 +76,8 @@ class FilterEvaluator {
 
   uint32_t AddTerm(const FilterExpr& expr);
   uint64_t MatchingSegments(ActiveGlob* glob, NodeId node);
+  // Makes room to remember what an index matches, if there is some left.
+  bool MakeRoomForIndex(size_t index, ActiveGlob* glob);
   bool Evaluate(uint32_t term);
   bool EvaluateRegex(Term* term);
   // Begins to load the header of the tensor some leaves ahead of `slot`.
@@ -78,6 +88,8 @@ class FilterEvaluator {
   std::vector<Term> terms_;
   std::vector<uint32_t> roots_;  // in terms_, one a filter
   std::vector<ActiveGlob> globs_;
+  const uint64_t max_remembered_;
+  uint64_t remembered_ = 0;
   std::vector<NodeId> ancestors_;  // from the root to the node entered
   bool wants_text_ = false;
   std::string text_;                  // the path of the node entered

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -49,13 +50,21 @@ class FilterExpr {
   Op op;
   std::string text;    // a pattern, type name, tag, child's name, or a callable's name
   int64_t number = 0;  // a rank, a number of bytes, a DType, NodeKind or ValueKind
-  Compare compare = Compare::kEqual;
+  SizeCompare compare = SizeCompare::kEqual;
   std::optional<GlobPattern> glob;
   std::unique_ptr<RE2> regex;
   std::function<bool(const NodeView&)> callable;
   std::vector<std::shared_ptr<const FilterExpr>> children;  // of and, or (two or more), not (one)
   int levels = 1;                                           // this one and those below
   absl::Status status;                                      // of this expression and all below it
+};
+
+// What a Filter is made of.
+struct FilterAccess {
+  static Filter Make(std::shared_ptr<const FilterExpr> expr) { return Filter(std::move(expr)); }
+  static const std::shared_ptr<const FilterExpr>& Expr(const Filter& filter) {
+    return filter.expr_;
+  }
 };
 
 }  // namespace leafstore::internal

@@ -36,15 +36,15 @@ constexpr absl::string_view kPrefixes[] = {"re",   "glob", "dtype", "rank", "byt
                                            "kind", "type", "tag",   "has"};
 
 struct CompareText {
-  Compare compare;
+  SizeCompare compare;
   absl::string_view text;
 };
 // Longer ones first, as they are looked for in this order.
-constexpr CompareText kCompares[] = {{Compare::kLessEqual, "<="},
-                                     {Compare::kGreaterEqual, ">="},
-                                     {Compare::kLess, "<"},
-                                     {Compare::kGreater, ">"},
-                                     {Compare::kEqual, "="}};
+constexpr CompareText kCompares[] = {{SizeCompare::kLessEqual, "<="},
+                                     {SizeCompare::kGreaterEqual, ">="},
+                                     {SizeCompare::kLess, "<"},
+                                     {SizeCompare::kGreater, ">"},
+                                     {SizeCompare::kEqual, "="}};
 
 class Parser {
  public:
@@ -120,7 +120,7 @@ class Parser {
   absl::StatusOr<Filter> Atom() {
     LEAFSTORE_ASSIGN_OR_RETURN(const Word word, TakeWord());
     if (word.prefix.empty() && !word.quoted) {
-      if (word.body == "static") return Static();
+      if (word.body == "static") return IsStatic();
       if (word.body == "tensor") return IsTensor();
       if (word.body == "leaf") return IsLeaf();
       if (word.body == "all") return All();
@@ -182,7 +182,7 @@ class Parser {
     if (!absl::SimpleAtoi(word.body, &rank) || rank < 0) {
       return Error(word.body_begin, absl::StrCat("expected a rank, found '", word.body, "'"));
     }
-    return Rank(rank);
+    return RankIs(rank);
   }
 
   absl::StatusOr<Filter> BytesFilter(const Word& word) {
@@ -326,7 +326,7 @@ std::string Child(const FilterExpr& expr) {
   return compound ? absl::StrCat("(", ToText(expr), ")") : ToText(expr);
 }
 
-absl::string_view CompareName(Compare compare) {
+absl::string_view CompareName(SizeCompare compare) {
   for (const CompareText& known : kCompares) {
     if (known.compare == compare) return known.text;
   }

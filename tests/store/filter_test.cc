@@ -90,10 +90,10 @@ TEST(FilterTest, ACallableSeesTheNode) {
 }
 
 TEST(FilterTest, ByWhatALeafIs) {
-  EXPECT_EQ(Taken(Static()), (Texts{".activation", ".steps"}));
+  EXPECT_EQ(Taken(IsStatic()), (Texts{".activation", ".steps"}));
   EXPECT_EQ(Taken(ValueIs(ValueKind::kInt)), (Texts{".steps"}));
-  EXPECT_EQ(Taken(Rank(1)), (Texts{".head.bias", ".layers[0].bias", ".layers[1].bias"}));
-  EXPECT_EQ(Taken(ByteSizeIs(Compare::kEqual, 16)),
+  EXPECT_EQ(Taken(RankIs(1)), (Texts{".head.bias", ".layers[0].bias", ".layers[1].bias"}));
+  EXPECT_EQ(Taken(ByteSizeIs(SizeCompare::kEqual, 16)),
             (Texts{".head.weight", ".layers[0].weight", ".layers[1].weight"}));
   EXPECT_THAT(Taken(DTypeIs(DType::kF64)), IsEmpty());
   EXPECT_EQ(Taken(IsTensor()).size(), 6u);
@@ -105,12 +105,12 @@ TEST(FilterTest, ComparesBytesOfTensors) {
                         .With("four", Floats({1}))
                         .With("none", Floats({}))
                         .With("text", Value("four bytes"));
-  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(Compare::kLess, 4)), (Texts{".none"}));
-  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(Compare::kLessEqual, 4)), (Texts{".four", ".none"}));
-  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(Compare::kEqual, 0)), (Texts{".none"}));
-  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(Compare::kGreaterEqual, 4)), (Texts{".four"}));
-  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(Compare::kGreater, 3)), (Texts{".four"}));
-  EXPECT_THAT(TakenFrom(tree, ByteSizeIs(Compare::kGreater, 4)), IsEmpty());
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kLess, 4)), (Texts{".none"}));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kLessEqual, 4)), (Texts{".four", ".none"}));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kEqual, 0)), (Texts{".none"}));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kGreaterEqual, 4)), (Texts{".four"}));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kGreater, 3)), (Texts{".four"}));
+  EXPECT_THAT(TakenFrom(tree, ByteSizeIs(SizeCompare::kGreater, 4)), IsEmpty());
 }
 
 TEST(FilterTest, ByWhatANodeIs) {
@@ -164,7 +164,7 @@ TEST(FilterTest, NotAsksContainersTooAndLeavesOnlyDoesNot) {
 TEST(FilterTest, AndOrTakeAnyNumber) {
   EXPECT_EQ(Taken(Or(Glob("steps"), Glob("activation"), Glob("head.bias"))),
             (Texts{".activation", ".head.bias", ".steps"}));
-  EXPECT_EQ(Taken(And(IsTensor(), Rank(2), Glob("head.**"))), (Texts{".head.weight"}));
+  EXPECT_EQ(Taken(And(IsTensor(), RankIs(2), Glob("head.**"))), (Texts{".head.weight"}));
   EXPECT_EQ(Or(Glob("a"), Glob("b"), Glob("c")).ToString(), "a or b or c");
 }
 
@@ -181,8 +181,9 @@ TEST(FilterTest, ACombinationLeavesItsPartsAsTheyWere) {
 TEST(FilterTest, KnowsWhetherACallableIsInIt) {
   const Filter callable = Callable([](const NodeView&) { return true; });
   EXPECT_TRUE(callable.has_callable());
-  EXPECT_TRUE(Or(Glob("a"), Rank(1), And(All(), Not(callable))).has_callable());
-  EXPECT_FALSE(And(Glob("a"), Not(Or(Regex("b"), ByteSizeIs(Compare::kLess, 7)))).has_callable());
+  EXPECT_TRUE(Or(Glob("a"), RankIs(1), And(All(), Not(callable))).has_callable());
+  EXPECT_FALSE(
+      And(Glob("a"), Not(Or(Regex("b"), ByteSizeIs(SizeCompare::kLess, 7)))).has_callable());
 }
 
 TEST(FilterTest, ACallableIsShownByItsName) {
@@ -211,8 +212,8 @@ TEST(FilterTest, ABadPatternIsAnErrorFromTheStart) {
               StatusIs(kInvalid, "regular expression 'a\\', column 2: trailing \\"));
   EXPECT_THAT(Regex("a\xff").status(), StatusIs(kInvalid, HasSubstr("column 2: invalid UTF-8")));
   EXPECT_THAT(Callable(nullptr).status(), StatusIs(kInvalid, "callable filter: no function"));
-  EXPECT_THAT(Rank(-1).status(), StatusIs(kInvalid, "rank: expected 0 or more, found -1"));
-  EXPECT_THAT(ByteSizeIs(Compare::kLess, -8).status(),
+  EXPECT_THAT(RankIs(-1).status(), StatusIs(kInvalid, "rank: expected 0 or more, found -1"));
+  EXPECT_THAT(ByteSizeIs(SizeCompare::kLess, -8).status(),
               StatusIs(kInvalid, "bytes: expected 0 or more, found -8"));
   EXPECT_THAT(KindIs(NodeKind::kAlias).status(), StatusIs(kInvalid, HasSubstr("found alias")));
 }

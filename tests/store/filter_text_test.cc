@@ -208,9 +208,9 @@ Filter RandomAtom(Random& random) {
     case 2:
       return DTypeIs(RandomBelow(random, 2) == 0 ? DType::kF32 : DType::kI8);
     case 3:
-      return Rank(static_cast<int>(RandomBelow(random, 4)));
+      return RankIs(static_cast<int>(RandomBelow(random, 4)));
     case 4:
-      return ByteSizeIs(static_cast<Compare>(RandomBelow(random, 5)),
+      return ByteSizeIs(static_cast<SizeCompare>(RandomBelow(random, 5)),
                         static_cast<int64_t>(random() >> (1 + RandomBelow(random, 60))));
     case 5:
       return KindIs(RandomBelow(random, 2) == 0 ? NodeKind::kLeaf : NodeKind::kCustom);
@@ -223,7 +223,7 @@ Filter RandomAtom(Random& random) {
     case 9:
       return HasChild(word);
     case 10:
-      return RandomBelow(random, 2) == 0 ? Static() : IsTensor();
+      return RandomBelow(random, 2) == 0 ? IsStatic() : IsTensor();
     default:
       return RandomBelow(random, 2) == 0 ? IsLeaf() : All();
   }

@@ -118,7 +118,7 @@ Filter MakeFilter(const json& filter) {
   const json& argument = filter.begin().value();
   if (op == "kind") return MakeKindFilter(argument);
   if (op == "has") return HasChild(argument.get<std::string>());
-  if (op == "rank") return Rank(argument.get<int>());
+  if (op == "rank") return RankIs(argument.get<int>());
   if (op == "dtype") return DTypeIs(ParseDType(argument.get<std::string>()).value());
   if (op == "any") return All();
   if (op == "not") return Not(MakeFilter(argument));

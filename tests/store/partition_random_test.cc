@@ -122,7 +122,7 @@ ParamStore DeepParams() {
 TEST(PartitionDepthTest, AMillionLevelsArePartitionedByGlobs) {
   const ParamStore store = DeepParams();
   const std::vector<ParamStore> groups =
-      Partition(store, {Glob("**.0.0.1"), Glob("**.0.1"), Static(), Glob("0.0.0.**.x")}).value();
+      Partition(store, {Glob("**.0.0.1"), Glob("**.0.1"), IsStatic(), Glob("0.0.0.**.x")}).value();
   EXPECT_EQ(groups[0].size(), kLevels - 2u);
   EXPECT_EQ(groups[1].size(), 1u);
   EXPECT_EQ(groups[2].size(), 1u);

@@ -133,11 +133,11 @@ inline FilterAndMeaning RandomAtomFilter(Random& random) {
                 return node.tensor() != nullptr && node.tensor()->dtype() == DType::kF32;
               }};
     case 2:
-      return {Rank(1), [](const NodeView& node) {
+      return {RankIs(1), [](const NodeView& node) {
                 return node.tensor() != nullptr && node.tensor()->rank() == 1;
               }};
     case 3:
-      return {ByteSizeIs(Compare::kGreaterEqual, 9), [](const NodeView& node) {
+      return {ByteSizeIs(SizeCompare::kGreaterEqual, 9), [](const NodeView& node) {
                 return node.tensor() != nullptr && node.tensor()->byte_size() >= 9;
               }};
     case 4: {
@@ -159,7 +159,7 @@ inline FilterAndMeaning RandomAtomFilter(Random& random) {
     case 8:
       return {HasChild("a"), [](const NodeView& node) { return node.HasChild("a"); }};
     case 9:
-      return {Static(), [](const NodeView& node) {
+      return {IsStatic(), [](const NodeView& node) {
                 return node.leaf() != nullptr && node.leaf()->is_value();
               }};
     case 10:
