@@ -1,9 +1,9 @@
 // FileStream: bytes into a file one after another, in large writes at multiples of 4096.
 //
 //   FileStream stream(file.get());
-//   CHECK_OK(stream.Append(bytes));
-//   CHECK_OK(stream.PadTo(64));
-//   CHECK_OK(stream.Flush());
+//   LEAFSTORE_RETURN_IF_ERROR(stream.Append(bytes));
+//   LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(64));
+//   LEAFSTORE_RETURN_IF_ERROR(stream.Flush());
 //
 // Small pieces are collected: thousands of small tensors make one system call, not thousands. Large
 // pieces go to the file from where they are, without a copy. Every write but the last begins and

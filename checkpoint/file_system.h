@@ -2,11 +2,11 @@
 //
 //   FileSystem& files = FileSystem::Posix();
 //   std::unique_ptr<WritableFile> file = files.Create("model.leaf.tmp").value();
-//   CHECK_OK(file->WriteAt(0, bytes));
-//   CHECK_OK(file->Sync());
-//   CHECK_OK(file->Close());
-//   CHECK_OK(files.Rename("model.leaf.tmp", "model.leaf"));
-//   CHECK_OK(files.SyncDirectory("."));
+//   LEAFSTORE_RETURN_IF_ERROR(file->WriteAt(0, bytes));
+//   LEAFSTORE_RETURN_IF_ERROR(file->Sync());
+//   LEAFSTORE_RETURN_IF_ERROR(file->Close());
+//   LEAFSTORE_RETURN_IF_ERROR(files.Rename("model.leaf.tmp", "model.leaf"));
+//   LEAFSTORE_RETURN_IF_ERROR(files.SyncDirectory("."));
 //
 // An interface, so that a test may let any call fail and another kind of input and output may be
 // put below. Nothing in checkpoint/ touches a file in another way.

@@ -2,12 +2,12 @@
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
-//   CHECK_OK(Unflatten(reader.def("params").value(), params, &model));
-//   CHECK_OK(adamw.LoadState(reader.LoadItems("adamw").value()));
+//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(reader.def("params").value(), params, &model));
+//   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(reader.LoadItems("adamw").value()));
 //
 //   Leaf bias = reader.LoadPath("params", ".head.bias").value();
 //   ParamStore norms = reader.LoadMatching("params", Glob("**.norm.**")).value();
-//   CHECK_OK(reader.LoadInto("params", &params));
+//   LEAFSTORE_RETURN_IF_ERROR(reader.LoadInto("params", &params));
 //   item.ForEachPath([&](uint32_t place, absl::string_view path) { ... item.entry(place) ... });
 //
 // Opening reads the preamble, the footer and the manifest, and checks them: structure, dtypes,

@@ -1,13 +1,15 @@
 // Writing a checkpoint: one file of named items (docs/format.md), there whole or not at all.
 //
-//   CHECK_OK(SaveCheckpoint("run/step-100.leaf",
-//                           {{"params", flat.def, all}, {"adamw", adamw.state()}}));
+//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(
+//       "run/step-100.leaf", {{"params", flat.def, all}, {"adamw", adamw.state()}}));
 //
 //   CheckpointWriter writer = CheckpointWriter::Create("run/step-100.leaf").value();
-//   CHECK_OK(writer.AddItem("params", flat.def, all));     // its bytes are written now
-//   CHECK_OK(writer.AddItem("step", step, {.metadata = {{"unit", "batches"}}}));
-//   CHECK_OK(writer.AddItems("adamw", adamw.state()));     // "adamw/exp_avg", "adamw/step", ...
-//   CHECK_OK(writer.Finish());                             // the file is there from here on
+//   LEAFSTORE_RETURN_IF_ERROR(writer.AddItem("params", flat.def, all));  // written now
+//   LEAFSTORE_RETURN_IF_ERROR(
+//       writer.AddItem("step", step, {.metadata = {{"unit", "batches"}}}));
+//   LEAFSTORE_RETURN_IF_ERROR(
+//       writer.AddItems("adamw", adamw.state()));  // "adamw/exp_avg", "adamw/step", ...
+//   LEAFSTORE_RETURN_IF_ERROR(writer.Finish());    // the file is there from here on
 //
 // Items. A name, a structure (or loose paths) and a store, which may have some of the structure's
 // leaves only; tensors go to segments, static leaves into the manifest. Items of one structure save

@@ -2,7 +2,7 @@
 //
 //   Flattened flat = Flatten(std::move(model)).value();             // flat.def, flat.params
 //   ParamStore grads = FlattenLike(flat.def, gradients).value();    // same Layout
-//   CHECK_OK(Unflatten(flat.def, flat.params, &model));             // structure, when wanted
+//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(flat.def, flat.params, &model));   // when it is wanted
 //
 // What a model may be: treedef/binding.h. Order, giving away, errors: treedef/flatten.h.
 #ifndef LEAFSTORE_STORE_FLATTEN_H_

@@ -57,7 +57,7 @@ absl::Status NotUtf8(absl::Span<const Key> above, const Key& key) {
 
 }  // namespace
 
-absl::StatusOr<Layout> Layout::Of(std::vector<Path> paths) {
+absl::StatusOr<Layout> Layout::Create(std::vector<Path> paths) {
   std::sort(paths.begin(), paths.end());
   std::vector<std::string> texts;
   texts.reserve(paths.size());

@@ -5,9 +5,9 @@
 //   layout.PathText(slot);              // and back
 //
 // A Layout is that of a TreeDef, whose leaves are its slots; or it is made of paths alone
-// (Of(paths)) for dictionaries that were filled by hand or come from a format without structure.
-// Then the order is that of Path, and def() makes containers from the keys: attributes a struct,
-// items a dict, indices 0..n-1 a list, other indices a dict with int keys.
+// (Create(paths)) for dictionaries that were filled by hand or come from a format without
+// structure. Then the order is that of Path, and def() makes containers from the keys: attributes a
+// struct, items a dict, indices 0..n-1 a list, other indices a dict with int keys.
 //
 // Identity. Layouts of one TreeDef are equal, and TreeDefs of one structure are one object. Stores
 // of equal Layouts (parameters, gradients, optimizer state, groups of them) are zipped and merged
@@ -41,10 +41,10 @@ class Layout {
   // No paths.
   Layout();
   explicit Layout(TreeDef def);
-  // Of paths, in any order. error AlreadyExists: a path occurs twice. error InvalidArgument: a key is
-  // not UTF-8. error ResourceExhausted: one text is over Path::kMaxTextSize, or all together over
-  // PathTable's limit. O(n log n).
-  static absl::StatusOr<Layout> Of(std::vector<Path> paths);
+  // Of paths, in any order. error AlreadyExists: a path occurs twice. error InvalidArgument: a key
+  // is not UTF-8. error ResourceExhausted: one text is over Path::kMaxTextSize, or all together
+  // over PathTable's limit. O(n log n).
+  static absl::StatusOr<Layout> Create(std::vector<Path> paths);
 
   // Number of slots.
   uint32_t size() const;
@@ -60,8 +60,8 @@ class Layout {
   // The same, and otherwise error NotFound with the near names, InvalidArgument where the text is
   // no path, or where it is the path of a container.
   absl::StatusOr<Slot> Get(absl::string_view path_text) const;
-  // By dotted form. error InvalidArgument: two nodes have it (names both), or no leaf but a container
-  // has. error NotFound, with near names. O(paths) for a Layout of paths.
+  // By dotted form. error InvalidArgument: two nodes have it (names both), or no leaf but a
+  // container has. error NotFound, with near names. O(paths) for a Layout of paths.
   absl::StatusOr<Slot> FindDotted(absl::string_view dotted) const;
 
   // The path of a slot, which must be below size(). O(length).
@@ -78,8 +78,9 @@ class Layout {
   // Whether this is the Layout of a TreeDef that was given.
   bool has_def() const { return loose_ == nullptr; }
 
-  // The TreeDef's hash, or XXH3-64 of the texts of paths. The same for equal Layouts, and for Layouts
-  // of the same paths.
+  // The TreeDef's hash, or XXH3-64 of the texts of paths where there are paths alone. The same for
+  // equal Layouts, and for two that are made of the same paths alone; but not for one of these and
+  // a TreeDef's of the same paths.
   uint64_t fingerprint() const;
 
   friend bool operator==(const Layout& a, const Layout& b) {

@@ -1,6 +1,7 @@
 #include "leafstore/store/param_store.h"
 
 #include <algorithm>
+#include <cassert>
 
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
@@ -19,6 +20,19 @@ LeafArrayPtr::LeafArrayPtr(std::vector<Leaf> leaves) : array_(new LeafArray) {
 
 using internal::LeafArray;
 using internal::LeafArrayPtr;
+
+namespace {
+
+bool IsBeingWritten(const Leaf& leaf) {
+  return leaf.is_tensor() && TensorAccess::IsBorrowed(leaf.tensor());
+}
+
+absl::Status BeingWritten(absl::string_view path) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("at '", path, "': the tensor is being written: a borrow of it is open"));
+}
+
+}  // namespace
 
 ParamStore::ParamStore() : array_(std::vector<Leaf>()) {}
 
@@ -43,6 +57,7 @@ absl::StatusOr<ParamStore> ParamStore::Create(Layout layout, SlotSet slots,
           "at ", layout.PathForMessage(slots.SlotAt(place)), ": expected a leaf, found null"));
     }
   }
+  assert(std::none_of(leaves.begin(), leaves.end(), IsBeingWritten));
   return ParamStore(std::move(layout), std::move(slots), LeafArrayPtr(std::move(leaves)));
 }
 
@@ -52,10 +67,11 @@ absl::StatusOr<ParamStore> ParamStore::FromEntries(std::vector<std::pair<Path, L
   std::vector<Path> paths;
   std::vector<Leaf> leaves;
   for (auto& [path, leaf] : entries) {
+    if (IsBeingWritten(leaf)) return BeingWritten(path.ToString());
     paths.push_back(std::move(path));
     leaves.push_back(std::move(leaf));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, Layout::Of(std::move(paths)));
+  LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, Layout::Create(std::move(paths)));
   const SlotSet all = SlotSet::All(layout.size());
   return Create(std::move(layout), all, std::move(leaves));
 }
@@ -160,10 +176,7 @@ absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
     return absl::InvalidArgumentError(absl::StrCat("at '", text, "': expected a leaf, found null"));
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("insert a leaf"));
-  if (leaf.is_tensor() && TensorAccess::IsBorrowed(leaf.tensor())) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("at '", text, "': the tensor is being written: a borrow of it is open"));
-  }
+  if (IsBeingWritten(leaf)) return BeingWritten(text);
   if (Find(text) != nullptr) {
     return absl::AlreadyExistsError(absl::StrCat("at '", text, "': there is a leaf already"));
   }
@@ -174,7 +187,7 @@ absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
     std::vector<Leaf> leaves = array_.get()->leaves;
     leaves.insert(leaves.begin() + (at - slots.begin()), std::move(leaf));
     slots.insert(at, *slot);
-    *this = ParamStore(layout_, SlotSet::Create(layout_.size(), std::move(slots)),
+    *this = ParamStore(layout_, internal::SlotSetAccess::Make(layout_.size(), std::move(slots)),
                        LeafArrayPtr(std::move(leaves)));
     return absl::OkStatus();
   }
@@ -205,7 +218,7 @@ absl::Status ParamStore::Erase(absl::string_view path_text) {
     slots.push_back(slot(i));
     leaves.push_back(leaf(i));
   }
-  *this = ParamStore(layout_, SlotSet::Create(layout_.size(), std::move(slots)),
+  *this = ParamStore(layout_, internal::SlotSetAccess::Make(layout_.size(), std::move(slots)),
                      LeafArrayPtr(std::move(leaves)));
   return absl::OkStatus();
 }

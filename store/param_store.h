@@ -3,7 +3,7 @@
 //   ParamStore params = ParamStore::Create(def, leaves).value();
 //   const Leaf* bias = params.Find(".head.bias");              // null if there is none
 //   for (const Leaf& leaf : params.leaves()) ...               // O(1) to get; treedef's order
-//   CHECK_OK(params.Set(".head.bias", new_bias));
+//   LEAFSTORE_RETURN_IF_ERROR(params.Set(".head.bias", new_bias));
 //   {
 //     MutableTensor w = params.Mutate(".head.weight").value(); // RAII: closes at the brace
 //     w.data<float>().value()[0] = 1;
@@ -114,14 +114,18 @@ class ParamStore {
   ParamStore(ParamStore&&) noexcept = default;
   ParamStore& operator=(ParamStore&&) noexcept = default;
 
-  // All leaves of `def`, in its order. No tensor may have a borrow open, here and wherever leaves
-  // come in many: the store would not know of it.
+  // All leaves of `def`, in its order. No tensor may have a borrow open, of which the store would
+  // not know: asserted in a debug build, since looking at each header would cost more than all the
+  // rest.
   // error InvalidArgument: their number is not def.leaf_count(), or one is null.
   static absl::StatusOr<ParamStore> Create(const TreeDef& def, std::vector<Leaf> leaves);
-  // The leaves of some slots of a Layout, in order. error as above.
+  // The leaves of some slots of a Layout, in order. As above. error InvalidArgument also: the slots
+  // are those of a Layout of another size.
   static absl::StatusOr<ParamStore> Create(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
   // A dictionary without a given structure (see layout.h). error AlreadyExists: a path occurs
   // twice.
+  // error InvalidArgument, ResourceExhausted: as Layout::Create; or a leaf is null. error
+  // FailedPrecondition: a leaf is being written.
   static absl::StatusOr<ParamStore> FromEntries(std::vector<std::pair<Path, Leaf>> entries);
 
   const Layout& layout() const { return layout_; }
@@ -136,6 +140,7 @@ class ParamStore {
   absl::Span<const Leaf> leaves() const& { return array_.get()->leaves; }
   absl::Span<const Leaf> leaves() && = delete;  // would dangle
   const Leaf& leaf(uint32_t place) const& { return array_.get()->leaves[place]; }
+  const Leaf& leaf(uint32_t place) && = delete;
   Slot slot(uint32_t place) const { return slots_.SlotAt(place); }
   std::string PathText(uint32_t place) const { return layout_.PathText(slot(place)); }
 
@@ -147,11 +152,13 @@ class ParamStore {
     const uint32_t place = slots_.PlaceOf(slot);
     return place == kNoPlace ? nullptr : &array_.get()->leaves[place];
   }
+  const Leaf* FindSlot(Slot slot) && = delete;
   // As Find. error NotFound, with near names; InvalidArgument: no canonical path.
   absl::StatusOr<const Leaf*> Get(absl::string_view path_text) const&;
   absl::StatusOr<const Leaf*> Get(absl::string_view path_text) && = delete;
   // By dotted form. error InvalidArgument: two leaves have it; names both. error NotFound.
   absl::StatusOr<const Leaf*> GetDotted(absl::string_view dotted) const&;
+  absl::StatusOr<const Leaf*> GetDotted(absl::string_view dotted) && = delete;
 
   // The place of a path. error NotFound, InvalidArgument: as Get.
   absl::StatusOr<uint32_t> PlaceOf(absl::string_view path_text) const;
@@ -165,7 +172,7 @@ class ParamStore {
 
   // Adds a leaf that is not there. A path that is no slot of the Layout makes a Layout of paths.
   // error AlreadyExists: it is there. error FailedPrecondition: the leaf, or a leaf here, is being
-  // written. error InvalidArgument, ResourceExhausted: as Layout::Of. O(leaves): for many, use
+  // written. error InvalidArgument, ResourceExhausted: as Layout::Create. O(leaves): for many, use
   // FromEntries.
   absl::Status Insert(const Path& path, Leaf leaf);
   // Set without a check, or Insert.
@@ -231,8 +238,8 @@ class ParamStore {
 };
 
 // All tensors of a store, open for writing. Closes when destroyed. A tensor gets a new generation
-// each time it is asked for. What is copied of leaf() meanwhile is not kept apart from later writes:
-// Clone it.
+// each time it is asked for. What is copied of leaf() meanwhile is not kept apart from later
+// writes: Clone it.
 class MutableLeaves {
  public:
   MutableLeaves(MutableLeaves&& other) noexcept : array_(std::exchange(other.array_, nullptr)) {}
@@ -281,6 +288,8 @@ struct ParamStoreAccess {
     store.array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
     return store;
   }
+  // Whether another store has the same vector of handles.
+  static bool SharesLeaves(const ParamStore& store) { return !store.array_.IsUnique(); }
 };
 
 }  // namespace internal

@@ -11,8 +11,8 @@
 //   }
 //
 // Exit codes: 0 all is well; 1 something is wrong with a file (missing, damaged, newer than this
-// program) or the output cannot be written; 2 what was asked for makes no sense. Errors are lines on
-// standard error, `leafstore: <file>: <what>: expected ..., found ...; what to do`.
+// program) or the output cannot be written; 2 what was asked for makes no sense. Errors are lines
+// on standard error, `leafstore: <file>: <what>: expected ..., found ...; what to do`.
 #ifndef LEAFSTORE_TOOLS_COMMAND_H_
 #define LEAFSTORE_TOOLS_COMMAND_H_
 

@@ -1,7 +1,7 @@
 // A checkpoint for programs: one JSON object, described in docs/tool.md.
 //
-// It is written a row at a time, one to a line, so that a large checkpoint takes no more memory than
-// a small one. Everything outside ASCII is escaped.
+// It is written a row at a time, one to a line, so that a large checkpoint takes no more memory
+// than a small one. Everything outside ASCII is escaped.
 #ifndef LEAFSTORE_TOOLS_INSPECT_JSON_H_
 #define LEAFSTORE_TOOLS_INSPECT_JSON_H_
 

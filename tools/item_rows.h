@@ -4,8 +4,8 @@
 //   for (const Row& row : rows.rows()) ... rows.PrintablePath(row) ...
 //
 // Rows come in the order of the tree: a leaf, an alias, or (with a depth) a subtree rolled up into
-// one. A leaf is listed if a glob matches it or a node above it; an alias likewise, by its own path.
-// What the item does not hold is not listed, nor is a container without leaves.
+// one. A leaf is listed if a glob matches it or a node above it; an alias likewise, by its own
+// path. What the item does not hold is not listed, nor is a container without leaves.
 //
 // Paths that are no tree (an item may have such) have rows too, but no depth.
 //

@@ -5,8 +5,8 @@
 //   return out.Finish();             // did all of it arrive?
 //
 // Colour is for terminals: kAuto gives none to a pipe or a file, none where NO_COLOR is set (see
-// no-color.org) or TERM is "dumb". width() is that of the terminal; elsewhere there is none, so that
-// nothing in a file depends on the window it was made in.
+// no-color.org) or TERM is "dumb". width() is that of the terminal; elsewhere there is none, so
+// that nothing in a file depends on the window it was made in.
 //
 // Errors are kept until Finish; after one, nothing more is written (ok() tells, so that long work
 // can end). A reader that went away (EPIPE, where SIGPIPE is ignored) is one without a message.

@@ -6,9 +6,9 @@
 //     ...
 //   }, &out);
 //
-// Rows are asked for twice, to measure and to print, so that a long table takes no memory. In a pipe
-// or a file each column has its full width. On a terminal that is too narrow, columns that may be
-// cut are, the last first; a table that does not fit even so is left to the terminal.
+// Rows are asked for twice, to measure and to print, so that a long table takes no memory. In a
+// pipe or a file each column has its full width. On a terminal that is too narrow, columns that may
+// be cut are, the last first; a table that does not fit even so is left to the terminal.
 //
 // Text of cells must be as Printable (text.h) returns it. No line ends in spaces.
 #ifndef LEAFSTORE_TOOLS_TABLE_H_

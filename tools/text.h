@@ -18,9 +18,9 @@
 
 namespace leafstore::tools {
 
-// `text`, any bytes, as one line of UTF-8 that does nothing to a terminal: control characters, those
-// that change the direction of text, and bytes that are no UTF-8 are escaped as Python escapes them
-// (`\n`, `\x1b`, `\u202e`). O(length).
+// `text`, any bytes, as one line of UTF-8 that does nothing to a terminal: control characters,
+// those that change the direction of text, and bytes that are no UTF-8 are escaped as Python
+// escapes them (`\n`, `\x1b`, `\u202e`). O(length).
 std::string Printable(absl::string_view text);
 
 // A key as part of a dotted path: its dotted form where that is harmless, else quoted and escaped

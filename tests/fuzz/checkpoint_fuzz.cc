@@ -112,7 +112,7 @@ bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
       Require(one->leaf(0) == store->leaf(place), "a leaf is the same alone");
     }
   }
-  const absl::StatusOr<ParamStore> some = mapped.LoadMatching(item.name(), Static());
+  const absl::StatusOr<ParamStore> some = mapped.LoadMatching(item.name(), IsStatic());
   if (!some.ok()) {
     // Loose paths may be no tree, and then nothing can be asked of filters.
     RequireError(some.status(), {StatusCode::kInvalidArgument});

@@ -42,7 +42,7 @@ ParamStore Loose() {
 
 ParamStore Part() {
   const ParamStore whole = EveryKindStore();
-  return ParamStore::Create(whole.layout(), SlotSet::Create(6, {2, 5}),
+  return ParamStore::Create(whole.layout(), SlotSet::Create(6, {2, 5}).value(),
                             {whole.leaf(2), whole.leaf(5)})
       .value();
 }
@@ -60,8 +60,7 @@ std::string Checkpoint() {
   ItemOptions options;
   options.metadata = {{"key", "value"}};
   options.labels =
-      Labels::Create(whole.layout(), std::vector<uint32_t>{0, 0, 1, 1, Labels::kNoGroup, 1},
-                     {"x", "y"})
+      Labels::Create(whole.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
           .value();
   const std::filesystem::path path =
       std::filesystem::temp_directory_path() / "make_fuzz_corpus.leaf";

@@ -20,7 +20,7 @@ using absl::StatusCode;
 void CheckLayout(std::vector<Path> paths) {
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-  const absl::StatusOr<Layout> layout = Layout::Of(paths);
+  const absl::StatusOr<Layout> layout = Layout::Create(paths);
   if (!layout.ok()) {
     RequireError(layout.status(), {StatusCode::kInvalidArgument, StatusCode::kResourceExhausted});
     return;

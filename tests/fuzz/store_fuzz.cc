@@ -124,14 +124,14 @@ class Stores {
     }
     borrow->data<float>().value()[0] = number;
     Tensor written = model->tensor().Clone().value();
-    written.Mutate().value().data<float>().value()[0] = number;
+    written.Mutate()->data<float>().value()[0] = number;
     *model = Leaf(std::move(written));
     Require(!store_.Snapshot().ok(), "no snapshot while a borrow is open");
   }
 
   void SplitAndMerge(uint8_t which) {
     const Filter one = Regex(which % 2 == 0 ? "\\\\.[ab].*" : ".*\\\\['key.*");
-    absl::StatusOr<std::vector<ParamStore>> groups = Partition(store_, {one, Static()});
+    absl::StatusOr<std::vector<ParamStore>> groups = Partition(store_, {one, IsStatic()});
     if (!groups.ok()) {  // paths that make no tree cannot be asked about
       RequireError(groups.status(), {StatusCode::kInvalidArgument});
       return;

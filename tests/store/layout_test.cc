@@ -23,7 +23,7 @@ constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
 Layout LayoutAt(const std::vector<std::string>& texts) {
   std::vector<Path> paths;
   for (const std::string& text : texts) paths.push_back(PathFrom(text));
-  return Layout::Of(std::move(paths)).value();
+  return Layout::Create(std::move(paths)).value();
 }
 
 // ---- of a treedef ----
@@ -165,30 +165,30 @@ TEST(LayoutOfPathsTest, FingerprintIsThatOfThePaths) {
 }
 
 TEST(LayoutOfPathsTest, TwiceTheSamePathIsAnError) {
-  EXPECT_THAT(Layout::Of({PathFrom(".a"), PathFrom(".b"), PathFrom(".a")}),
+  EXPECT_THAT(Layout::Create({PathFrom(".a"), PathFrom(".b"), PathFrom(".a")}),
               StatusIs(absl::StatusCode::kAlreadyExists,
                        "path .a: expected it once, found it as number 0 and 1"));
 }
 
 TEST(LayoutOfPathsTest, KeysAreUtf8) {
-  EXPECT_THAT(Layout::Of({Path().Item("\xff")}),
+  EXPECT_THAT(Layout::Create({Path().Item("\xff")}),
               StatusIs(kInvalid, "at (root): expected an item in UTF-8, found '\\xff'"));
-  EXPECT_THAT(Layout::Of({PathFrom(".b"), Path().Attribute("a").Index(0).Attribute("caf\xe9")}),
+  EXPECT_THAT(Layout::Create({PathFrom(".b"), Path().Attribute("a").Index(0).Attribute("caf\xe9")}),
               StatusIs(kInvalid, "at .a[0]: expected an attribute in UTF-8, found 'caf\\xe9'"));
-  const absl::Status cut = Layout::Of({Path().Item(std::string(100'000, '\xff'))}).status();
+  const absl::Status cut = Layout::Create({Path().Item(std::string(100'000, '\xff'))}).status();
   EXPECT_LT(cut.message().size(), 1'000u);
 }
 
 TEST(LayoutOfPathsTest, APathThatCouldNotBeReadBackIsAnError) {
   EXPECT_THAT(
-      Layout::Of({Path().Item(std::string(Path::kMaxTextSize, 'a'))}),
+      Layout::Create({Path().Item(std::string(Path::kMaxTextSize, 'a'))}),
       StatusIs(kExhausted, AllOf(HasSubstr("expected at most 16777216"), HasSubstr("['aaa"))));
 }
 
 TEST(LayoutOfPathsTest, MoreTextThanATableTakesIsAnError) {
   std::vector<Path> paths;
   for (char c = 'a'; c < 'h'; ++c) paths.push_back(Path().Item(std::string(12'000'000, c)));
-  EXPECT_THAT(Layout::Of(std::move(paths)), StatusIs(kExhausted, testing::_));
+  EXPECT_THAT(Layout::Create(std::move(paths)), StatusIs(kExhausted, testing::_));
 }
 
 TEST(LayoutOfPathsTest, NotFoundSuggestsNearNames) {

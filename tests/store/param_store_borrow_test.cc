@@ -179,5 +179,16 @@ TEST(ParamStoreSnapshotTest, TakingLeavesFromASharedStoreLeavesTheSnapshot) {
   EXPECT_EQ(StoreState(snapshot), before);
 }
 
+TEST(ParamStoreBorrowTest, ADictionaryOfALeafThatIsBeingWrittenIsAnError) {
+  Tensor tensor = Floats({1, 2});
+  MutableTensor writing = tensor.Mutate().value();
+  std::vector<std::pair<Path, Leaf>> entries;
+  entries.emplace_back(PathFrom(".a"), Value(1));
+  entries.emplace_back(PathFrom(".b"), Leaf(std::move(tensor)));  // moved: a copy would be its own
+  EXPECT_THAT(ParamStore::FromEntries(std::move(entries)),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       "at '.b': the tensor is being written: a borrow of it is open"));
+}
+
 }  // namespace
 }  // namespace leafstore

@@ -64,11 +64,12 @@ TEST(ParamStoreTest, CreateWantsALeafForEachSlot) {
               StatusIs(kInvalid, "at .activation: expected a leaf, found null"));
   EXPECT_THAT(ParamStore::Create(Layout(def), SlotSet::All(7), std::vector<Leaf>(7, Value(1))),
               StatusIs(kInvalid, "slots: expected those of a layout of 8 paths, found 7"));
+  EXPECT_THAT(ParamStore::Create(Layout(def), SlotSet::Create(8, {3}).value(),
+                                 std::vector<Leaf>(8, Value(1))),
+              StatusIs(kInvalid, "leaves: expected 1, found 8"));
   EXPECT_THAT(
-      ParamStore::Create(Layout(def), SlotSet::Create(8, {3}), std::vector<Leaf>(8, Value(1))),
-      StatusIs(kInvalid, "leaves: expected 1, found 8"));
-  EXPECT_THAT(ParamStore::Create(Layout(def), SlotSet::Create(8, {3}), std::vector<Leaf>(1)),
-              StatusIs(kInvalid, "at .layers[0].bias: expected a leaf, found null"));
+      ParamStore::Create(Layout(def), SlotSet::Create(8, {3}).value(), std::vector<Leaf>(1)),
+      StatusIs(kInvalid, "at .layers[0].bias: expected a leaf, found null"));
 }
 
 TEST(ParamStoreTest, IsMadeOfEntriesInAnyOrder) {
