@@ -26,15 +26,14 @@ int main() {
 
   Flattened flat = Flatten(std::move(model)).value();  // ".activation", ".head.bias", ...
   PartitionPlan plan =
-      PartitionPlan::Compile(flat.params, {Glob("**.bias"), Glob("layers.0.**")}).value();
-  auto [biases, frozen, rest] = plan.Split<3>(std::move(flat.params)).value();
+      PartitionPlan::Compile(flat.params, {Glob("layers.0.**"), Glob("**.bias")}).value();
+  auto [frozen, biases, rest] = plan.Split<3>(std::move(flat.params)).value();
 
   ParamStore gradients = ZerosLike(rest).value();  // yours to fill; zipped by position
   Optimizer adamw = Optimizer::Create(AdamW{.weight_decay = 0.1}, rest).value();
   if (!adamw.Step(&rest, gradients, 1e-3).ok()) return 1;  // one group; the others are not touched
 
-  ParamStore all =
-      Merge(biases, frozen, rest).value();  // or: all that is missing, extra, mismatched
+  ParamStore all = Merge(frozen, biases, rest).value();  // an error names all that does not fit
   if (!SaveCheckpoint("step-1.leaf", {{"params", flat.def, all}, {"adamw", adamw.state()}}).ok()) {
     return 1;
   }
