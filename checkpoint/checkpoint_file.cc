@@ -6,7 +6,6 @@
 #include <numeric>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/segments.h"
@@ -96,73 +95,65 @@ class ReadWindow {
 absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
     const std::string& path, const ReadOptions& options) {
   std::shared_ptr<CheckpointFile> file(new CheckpointFile());
-  file->path_ = path;
-  file->verify_ = options.verify;
-  FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
-  LEAFSTORE_ASSIGN_OR_RETURN(file->file_, files.Open(path));
-  if (absl::Status status = file->ReadAll(options); !status.ok()) return file->WithPath(status);
+  file->options_ = options;
+  LEAFSTORE_ASSIGN_OR_RETURN(file->own_, CheckpointBytes::Open(path, options));
+  if (absl::Status status = file->ReadManifest(); !status.ok()) {
+    return file->own_->WithPath(status);
+  }
+  file->bases_ = std::vector<Base>(file->manifest_.bases.size());
   return file;
 }
 
-absl::Status CheckpointFile::ReadAll(const ReadOptions& options) {
-  const int64_t size = file_->size();
-  if (options.mode == ReadMode::kMap) {
-    LEAFSTORE_ASSIGN_OR_RETURN(map_, file_->Map());
-  }
-  Buffer scratch;
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto head, Bytes(0, std::min(size, kPreambleSize), &scratch));
-  LEAFSTORE_ASSIGN_OR_RETURN(const Preamble preamble, DecodePreamble(head));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto tail, Bytes(size - kFooterSize, kFooterSize, &scratch));
-  LEAFSTORE_ASSIGN_OR_RETURN(footer_, DecodeFooter(tail, preamble, size));
-  LEAFSTORE_RETURN_IF_ERROR(ReadManifest());
-  return CheckSegments(manifest_, footer_.manifest_offset);
-}
-
-absl::StatusOr<absl::Span<const std::byte>> CheckpointFile::Bytes(int64_t offset, int64_t size,
-                                                                  Buffer* scratch) const {
-  if (!map_.null()) {
-    return map_.bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
-  }
-  if (!scratch->IsWritable() || scratch->size() < size) {
-    LEAFSTORE_ASSIGN_OR_RETURN(*scratch, Buffer::AllocateUninitialized(size));
-  }
-  const absl::Span<std::byte> out(scratch->mutable_data(), static_cast<size_t>(size));
-  LEAFSTORE_RETURN_IF_ERROR(file_->ReadAt(offset, out));
-  return absl::Span<const std::byte>(out);
-}
-
 absl::Status CheckpointFile::ReadManifest() {
+  const Footer& footer = own_->footer();
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes,
-                             Bytes(footer_.manifest_offset, footer_.manifest_size, &scratch));
-  if (const uint64_t found = Checksum(bytes); found != footer_.manifest_checksum) {
+                             own_->Get(footer.manifest_offset, footer.manifest_size, &scratch));
+  if (const uint64_t found = Checksum(bytes); found != footer.manifest_checksum) {
     return absl::DataLossError(absl::StrCat("manifest: expected checksum ",
-                                            absl::Hex(footer_.manifest_checksum, absl::kZeroPad16),
+                                            absl::Hex(footer.manifest_checksum, absl::kZeroPad16),
                                             ", found ", absl::Hex(found, absl::kZeroPad16)));
   }
   const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   LEAFSTORE_ASSIGN_OR_RETURN(manifest_, DecodeManifest(text));
-  return CheckPadding(footer_.manifest_offset + footer_.manifest_size,
-                      footer_.file_size - kFooterSize, "padding before the footer");
+  LEAFSTORE_RETURN_IF_ERROR(own_->CheckZeros(footer.manifest_offset + footer.manifest_size,
+                                             footer.file_size - kFooterSize,
+                                             "padding before the footer"));
+  return CheckSegments(manifest_, footer.manifest_offset);
 }
 
-absl::Status CheckpointFile::CheckPadding(int64_t begin, int64_t end,
-                                          absl::string_view section) const {
-  Buffer scratch;
-  while (begin < end) {
-    const int64_t size = std::min(end - begin, kReadWindow);
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, Bytes(begin, size, &scratch));
-    if (!IsZero(bytes)) {
-      const auto* first = std::find_if(bytes.begin(), bytes.end(),
-                                       [](std::byte byte) { return byte != std::byte{0}; });
-      return absl::DataLossError(
-          absl::StrCat(section, section.empty() ? "" : ": ", "expected zeros, found ",
-                       absl::Hex(std::to_integer<uint8_t>(*first), absl::kZeroPad2), " at byte ",
-                       begin + (first - bytes.begin())));
-    }
-    begin += size;
+absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointFile::OpenBase(
+    const BaseFile& base) const {
+  const std::string path = InDirectoryOf(own_->path(), base.name);
+  absl::StatusOr<std::unique_ptr<CheckpointBytes>> opened = CheckpointBytes::Open(path, options_);
+  if (!opened.ok()) {
+    return absl::Status(opened.status().code(), absl::StrCat("base: ", opened.status().message()));
   }
-  return absl::OkStatus();
+  const Footer& footer = (*opened)->footer();
+  if (footer.file_size == base.file_size && footer.manifest_checksum == base.manifest_checksum) {
+    return opened;
+  }
+  return absl::DataLossError(absl::StrCat(
+      "base ", path, ": expected the file of ", base.file_size, " bytes with manifest checksum ",
+      absl::Hex(base.manifest_checksum, absl::kZeroPad16), ", found one of ", footer.file_size,
+      " bytes with ", absl::Hex(footer.manifest_checksum, absl::kZeroPad16)));
+}
+
+absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(uint32_t number) const {
+  if (number == 0) return own_.get();
+  Base& base = bases_[number - 1];
+  absl::call_once(base.once, [&] { base.bytes = OpenBase(manifest_.bases[number - 1]); });
+  if (!base.bytes.ok()) return base.bytes.status();
+  return base.bytes->get();
+}
+
+absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(const ManifestItem& item,
+                                                              uint32_t place) const {
+  const absl::StatusOr<const CheckpointBytes*> file =
+      FileOf(item.segments.base(item.leaves.tensor(place)));
+  if (file.ok()) return file;
+  return absl::Status(file.status().code(),
+                      absl::StrCat(LeafForMessage(item, place), ": ", file.status().message()));
 }
 
 absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view name) const {
@@ -172,16 +163,11 @@ absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view n
   std::vector<absl::string_view> names;
   for (const ManifestItem& item : manifest_.items) names.push_back(item.name);
   return absl::NotFoundError(
-      absl::StrCat(path_, ": no item '", name, "'", DidYouMean(name, names)));
+      absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names)));
 }
 
 absl::Status CheckpointFile::CheckReadable(const ManifestItem& item, uint32_t place) {
   const uint32_t tensor = item.leaves.tensor(place);
-  if (const uint32_t base = item.segments.base(tensor); base != 0) {
-    return absl::UnimplementedError(
-        absl::StrCat(LeafForMessage(item, place), ": its bytes are in another file (base ", base,
-                     "), which this reader of format version ", kFormatVersion, " cannot follow"));
-  }
   if (const uint8_t codec = item.segments.codec(tensor); codec != 0) {
     return absl::UnimplementedError(
         absl::StrCat(LeafForMessage(item, place), ": its bytes are stored with codec ", codec,
@@ -220,7 +206,7 @@ absl::StatusOr<Tensor> CheckpointFile::ViewTensor(const ManifestItem& item, uint
 absl::Status CheckpointFile::ReadTensors(const ManifestItem& item,
                                          absl::Span<const uint32_t> places,
                                          std::vector<Leaf>* out) const {
-  ReadWindow window(*file_, item, places);
+  ReadWindow window(own_->file(), item, places);
   for (size_t i = 0; i < places.size(); ++i) {
     const uint32_t place = places[i];
     if (!item.leaves.is_tensor(place)) {
@@ -228,13 +214,14 @@ absl::Status CheckpointFile::ReadTensors(const ManifestItem& item,
       continue;
     }
     LEAFSTORE_RETURN_IF_ERROR(CheckReadable(item, place));
+    LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointBytes* file, FileOf(item, place));
     LEAFSTORE_ASSIGN_OR_RETURN(
         Tensor tensor, Tensor::Uninitialized(item.leaves.dtype(place), item.leaves.shape(place)));
     if (tensor.byte_size() > 0) {
       LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
       LEAFSTORE_RETURN_IF_ERROR(IsCoalesced(item, place)
                                     ? window.Read(i, writing.bytes())
-                                    : file_->ReadAt(OffsetOf(item, place), writing.bytes()));
+                                    : file->file().ReadAt(OffsetOf(item, place), writing.bytes()));
     }
     out->push_back(std::move(tensor));
   }
@@ -243,8 +230,8 @@ absl::Status CheckpointFile::ReadTensors(const ManifestItem& item,
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
     const ManifestItem& item, absl::Span<const uint32_t> places) const {
-  absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, verify_);
-  return leaves.ok() ? std::move(leaves) : WithPath(leaves.status());
+  absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, options_.verify);
+  return leaves.ok() ? std::move(leaves) : own_->WithPath(leaves.status());
 }
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& item,
@@ -252,16 +239,18 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& 
                                                             bool verify) const {
   std::vector<Leaf> leaves;
   leaves.reserve(places.size());
-  if (map_.null()) LEAFSTORE_RETURN_IF_ERROR(ReadTensors(item, places, &leaves));
+  const bool mapped = options_.mode == ReadMode::kMap;
+  if (!mapped) LEAFSTORE_RETURN_IF_ERROR(ReadTensors(item, places, &leaves));
   for (size_t i = 0; i < places.size(); ++i) {
     const uint32_t place = places[i];
     if (!item.leaves.is_tensor(place)) {
-      if (!map_.null()) leaves.push_back(item.leaves.value(place));
+      if (mapped) leaves.push_back(item.leaves.value(place));
       continue;
     }
-    if (!map_.null()) {
+    if (mapped) {
       LEAFSTORE_RETURN_IF_ERROR(CheckReadable(item, place));
-      LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, ViewTensor(item, place, map_));
+      LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointBytes* file, FileOf(item, place));
+      LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, ViewTensor(item, place, file->map()));
       leaves.push_back(std::move(tensor));
     }
     const Tensor& tensor = leaves[i].tensor();
@@ -279,7 +268,7 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::LeavesToAsk(
   std::vector<uint32_t> places(item.leaves.size());
   std::iota(places.begin(), places.end(), 0);
   absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, /*verify=*/false);
-  return leaves.ok() ? std::move(leaves) : WithPath(leaves.status());
+  return leaves.ok() ? std::move(leaves) : own_->WithPath(leaves.status());
 }
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::SpecLeaves(const ManifestItem& item) {
@@ -299,12 +288,6 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::SpecLeaves(const ManifestItem&
     leaves.push_back(std::move(tensor));
   }
   return leaves;
-}
-
-absl::Status CheckpointFile::WithPath(const absl::Status& status) const {
-  // The file system's own name it already.
-  if (absl::StartsWith(status.message(), absl::StrCat(path_, ": "))) return status;
-  return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
 }
 
 }  // namespace leafstore

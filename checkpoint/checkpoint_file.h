@@ -11,12 +11,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/call_once.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/checkpoint/file_system.h"
+#include "leafstore/checkpoint/checkpoint_bytes.h"
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/core/buffer.h"
@@ -26,6 +27,7 @@
 
 namespace leafstore {
 
+class Damage;    // verify.cc
 struct Segment;  // segments.h
 
 class CheckpointFile {
@@ -33,9 +35,9 @@ class CheckpointFile {
   static absl::StatusOr<std::shared_ptr<const CheckpointFile>> Open(const std::string& path,
                                                                     const ReadOptions& options);
 
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return own_->path(); }
   const Manifest& manifest() const { return manifest_; }
-  const Footer& footer() const { return footer_; }
+  const Footer& footer() const { return own_->footer(); }
 
   // error NotFound, with near names.
   absl::StatusOr<const ManifestItem*> FindItem(absl::string_view name) const;
@@ -54,15 +56,24 @@ class CheckpointFile {
   absl::Status Verify() const;
 
  private:
+  // An earlier checkpoint that has some of the bytes. Opened when the first of them is wanted, so
+  // that one which is gone hinders none of the others.
+  struct Base {
+    absl::once_flag once;
+    absl::StatusOr<std::unique_ptr<CheckpointBytes>> bytes;
+  };
+
   CheckpointFile() = default;
 
-  absl::Status ReadAll(const ReadOptions& options);
-  // The bytes [offset, offset + size) of the file: in the mapping, or read into `*scratch`.
-  absl::StatusOr<absl::Span<const std::byte>> Bytes(int64_t offset, int64_t size,
-                                                    Buffer* scratch) const;
   absl::Status ReadManifest();
-  absl::Status CheckPadding(int64_t begin, int64_t end, absl::string_view section) const;
-  absl::Status CheckSegmentBytes(int64_t offset, int64_t size, uint64_t checksum) const;
+  absl::Status VerifyOwn(Damage* damage) const;
+  absl::Status VerifyBases(Damage* damage) const;
+  absl::StatusOr<std::unique_ptr<CheckpointBytes>> OpenBase(const BaseFile& base) const;
+  // The file with number `base` (SegmentColumns::bases). error: as Open; DataLoss: another file
+  // stands under the name.
+  absl::StatusOr<const CheckpointBytes*> FileOf(uint32_t base) const;
+  // The file that has the tensor at `place`; errors name the leaf.
+  absl::StatusOr<const CheckpointBytes*> FileOf(const ManifestItem& item, uint32_t place) const;
   // An error of a segment, with its name behind `what`; OK as it is.
   absl::Status Named(const Segment& segment, absl::string_view what,
                      const absl::Status& status) const;
@@ -82,15 +93,10 @@ class CheckpointFile {
   absl::Status ReadTensors(const ManifestItem& item, absl::Span<const uint32_t> places,
                            std::vector<Leaf>* out) const;
 
-  // Puts the file's path before an error.
-  absl::Status WithPath(const absl::Status& status) const;
-
-  std::string path_;
-  bool verify_ = true;
-  std::unique_ptr<ReadableFile> file_;
-  Buffer map_;  // null where reads are plain
-  Footer footer_;
+  ReadOptions options_;
+  std::unique_ptr<CheckpointBytes> own_;
   Manifest manifest_;
+  mutable std::vector<Base> bases_;  // as manifest_.bases
 };
 
 }  // namespace leafstore

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -113,6 +114,17 @@ class PosixReadableFile : public ReadableFile {
   int64_t size_;
 };
 
+class PosixFileLock : public FileLock {
+ public:
+  explicit PosixFileLock(int fd) : fd_(fd) {}
+  ~PosixFileLock() override { close(fd_); }
+  PosixFileLock(const PosixFileLock&) = delete;
+  PosixFileLock& operator=(const PosixFileLock&) = delete;
+
+ private:
+  int fd_;
+};
+
 class PosixFileSystem : public FileSystem {
  public:
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
@@ -150,6 +162,30 @@ class PosixFileSystem : public FileSystem {
     return fsync(fd) == 0 ? absl::OkStatus() : Failed("sync directory", path);
   }
 
+  absl::Status CreateDirectory(const std::string& path) override {
+    if (mkdir(path.c_str(), 0777) == 0) return absl::OkStatus();
+    const int error = errno;
+    struct stat info;
+    if (error == EEXIST && stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+      return absl::OkStatus();
+    }
+    return Failed("make directory", path, error);
+  }
+
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    const int fd = OpenRetrying(path, O_RDWR | O_CREAT, 0666);
+    if (fd < 0) return Failed("open lock", path);
+    auto lock = std::make_unique<PosixFileLock>(fd);
+    int result = -1;
+    do {
+      result = flock(fd, LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) return lock;
+    if (errno != EWOULDBLOCK) return Failed("lock", path);
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot lock ", path, ": another process, or another part of this, holds it"));
+  }
+
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
     DIR* directory = opendir(path.c_str());
     if (directory == nullptr) return Failed("list", path);
@@ -177,6 +213,16 @@ std::string DirectoryOf(absl::string_view path) {
   const size_t slash = path.rfind('/');
   if (slash == absl::string_view::npos) return ".";
   return std::string(path.substr(0, std::max<size_t>(slash, 1)));
+}
+
+std::string FileNameOf(absl::string_view path) {
+  return std::string(path.substr(path.rfind('/') + 1));  // npos + 1 is 0
+}
+
+std::string InDirectoryOf(absl::string_view path, absl::string_view name) {
+  const size_t slash = path.rfind('/');
+  if (slash == absl::string_view::npos) return std::string(name);
+  return absl::StrCat(path.substr(0, slash + 1), name);
 }
 
 }  // namespace leafstore

@@ -64,6 +64,12 @@ class ReadableFile {
   virtual absl::StatusOr<Buffer> Map() const = 0;
 };
 
+// A lock that is held until this is destroyed or the process ends, however it ends.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
 class FileSystem {
  public:
   // That of this machine. Never destroyed.
@@ -80,12 +86,21 @@ class FileSystem {
   virtual absl::Status Remove(const std::string& path) = 0;
   // Returns when the names in the directory are on the disk.
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
+  // Makes a directory; OK if there is one. error NotFound: nothing to make it in.
+  virtual absl::Status CreateDirectory(const std::string& path) = 0;
+  // Takes the lock that stands for the file `path`, which is made if it is not there.
+  // error FailedPrecondition: another holds it, in this process or another.
+  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
   // The names in a directory, without "." and "..", sorted.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;
 };
 
 // The directory that a file's name is in: what is before the last slash; "." where there is none.
 std::string DirectoryOf(absl::string_view path);
+// What is behind the last slash.
+std::string FileNameOf(absl::string_view path);
+// The path of a file beside `path`.
+std::string InDirectoryOf(absl::string_view path, absl::string_view name);
 
 }  // namespace leafstore
 

@@ -84,6 +84,8 @@ const std::string& CheckpointReader::path() const { return file_->path(); }
 uint32_t CheckpointReader::producer_version() const { return file_->footer().versions.producer; }
 int64_t CheckpointReader::file_size() const { return file_->footer().file_size; }
 const Metadata& CheckpointReader::metadata() const { return file_->manifest().metadata; }
+const Metrics& CheckpointReader::metrics() const { return file_->manifest().metrics; }
+const std::vector<BaseFile>& CheckpointReader::bases() const { return file_->manifest().bases; }
 
 std::vector<std::string> CheckpointReader::items() const {
   std::vector<std::string> names;

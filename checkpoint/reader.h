@@ -68,7 +68,7 @@ struct ReadOptions {
   // none but those of bools: that these are 0 or 1 is checked always, as nothing else is a bool in
   // C++.
   bool verify = true;
-  // Null: this machine's. Need not outlive Open.
+  // Null: this machine's. Must outlive the readers.
   FileSystem* file_system = nullptr;
 };
 
@@ -91,7 +91,7 @@ struct EntryInfo {
   int64_t offset = 0;       // of their first; 0 where there are none
   uint64_t checksum = 0;    // XXH3-64 of the stored bytes
   uint8_t codec = 0;        // 0: as they are
-  uint32_t base = 0;        // 0: in this file
+  uint32_t base = 0;        // 0: in this file; n: in CheckpointReader::bases()[n - 1]
 };
 
 // An item, without its tensors' bytes. A view: valid while a CheckpointReader of the file lives.
@@ -146,6 +146,11 @@ class CheckpointReader {
   absl::StatusOr<TreeDef> def(absl::string_view item) const;
   // What users attached to the checkpoint, and to an item. error NotFound.
   const Metadata& metadata() const;
+  // The numbers that were saved with the checkpoint.
+  const Metrics& metrics() const;
+  // Earlier checkpoints in the same directory that have the bytes of some tensors, if this was
+  // saved as an increment (SaveHistory). They are opened when the first of these is loaded.
+  const std::vector<BaseFile>& bases() const;
   absl::StatusOr<Metadata> metadata(absl::string_view item) const;
   // The named groups of an item; none where it was saved without. error NotFound: no such item.
   absl::StatusOr<std::optional<Labels>> labels(absl::string_view item) const;

@@ -17,13 +17,13 @@ absl::Status Wrong(const ManifestItem& item, uint32_t tensor, absl::string_view 
       absl::StrCat(TensorForMessage(item, tensor), ": expected ", expected, ", found ", found));
 }
 
-// A tensor without a segment: it has no bytes, or another file has them.
+// A tensor without bytes.
 absl::Status CheckNoSegment(const ManifestItem& item, uint32_t tensor) {
   if (item.segments.offsets[tensor] != 0) {
     return Wrong(item, tensor, "no offset without stored bytes",
                  absl::StrCat(item.segments.offsets[tensor]));
   }
-  if (item.segments.base(tensor) == 0 && item.segments.checksums[tensor] != kChecksumOfNothing) {
+  if (item.segments.checksums[tensor] != kChecksumOfNothing) {
     return Wrong(item, tensor, "the checksum of no bytes",
                  absl::StrCat(absl::Hex(item.segments.checksums[tensor], absl::kZeroPad16)));
   }
@@ -88,17 +88,19 @@ absl::Status CheckApart(const Manifest& manifest) {
 
 absl::Status CheckSegments(const Manifest& manifest, int64_t end) {
   OrderCheck order;
+  const auto end_in = [&](uint32_t base) {
+    return base == 0 ? end : manifest.bases[base - 1].file_size - kFooterSize;
+  };
   for (const ManifestItem& item : manifest.items) {
     const uint32_t tensors = item.leaves.tensor_count();
     for (uint32_t tensor = 0; tensor < tensors; ++tensor) {
-      if (item.segments.base(tensor) == 0) {
-        LEAFSTORE_RETURN_IF_ERROR(CheckStoredSize(item, tensor));
-      }
-      if (!HasSegment(item, tensor)) {
+      LEAFSTORE_RETURN_IF_ERROR(CheckStoredSize(item, tensor));
+      if (item.stored_size(tensor) == 0) {
         LEAFSTORE_RETURN_IF_ERROR(CheckNoSegment(item, tensor));
         continue;
       }
-      LEAFSTORE_RETURN_IF_ERROR(CheckSegment(item, tensor, end));
+      LEAFSTORE_RETURN_IF_ERROR(CheckSegment(item, tensor, end_in(item.segments.base(tensor))));
+      if (!HasSegment(item, tensor)) continue;
       order.Add(static_cast<int64_t>(item.segments.offsets[tensor]), item.stored_size(tensor));
     }
   }

@@ -1,8 +1,4 @@
-// CheckpointFile::Verify: every byte of the file.
-#include <xxhash.h>
-
-#include <algorithm>
-#include <memory>
+// CheckpointFile::Verify: every byte of the file, and those of its tensors in others.
 #include <string>
 #include <vector>
 
@@ -15,12 +11,9 @@
 namespace leafstore {
 namespace {
 
-constexpr int64_t kPiece = int64_t{4} << 20;
 constexpr size_t kMostNamed = 10;
 
-struct FreeHash {
-  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-};
+}  // namespace
 
 // Collects what is damaged.
 class Damage {
@@ -44,26 +37,6 @@ class Damage {
   std::string text_;
 };
 
-}  // namespace
-
-absl::Status CheckpointFile::CheckSegmentBytes(int64_t offset, int64_t size,
-                                               uint64_t checksum) const {
-  std::unique_ptr<XXH3_state_t, FreeHash> hash(XXH3_createState());
-  if (hash == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");
-  XXH3_64bits_reset(hash.get());
-  Buffer scratch;
-  for (int64_t done = 0; done < size; done += kPiece) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes,
-                               Bytes(offset + done, std::min(size - done, kPiece), &scratch));
-    XXH3_64bits_update(hash.get(), bytes.data(), bytes.size());
-  }
-  const uint64_t found = XXH3_64bits_digest(hash.get());
-  if (found == checksum) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(
-      "expected checksum ", absl::Hex(checksum, absl::kZeroPad16), ", found ",
-      absl::Hex(found, absl::kZeroPad16), " of ", size, " bytes from byte ", offset, " on"));
-}
-
 absl::Status CheckpointFile::Named(const Segment& segment, absl::string_view what,
                                    const absl::Status& status) const {
   if (status.ok()) return status;
@@ -73,39 +46,58 @@ absl::Status CheckpointFile::Named(const Segment& segment, absl::string_view wha
                    status.message()));
 }
 
-absl::Status CheckpointFile::Verify() const {
-  // The fixed parts and the manifest were checked when the file was opened; once more, as they are
-  // now.
-  Buffer scratch;
-  Damage damage;
-  const int64_t size = footer_.file_size;
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto head, Bytes(0, kPreambleSize, &scratch));
-  const absl::StatusOr<Preamble> preamble = DecodePreamble(head);
-  LEAFSTORE_RETURN_IF_ERROR(damage.Note(preamble.status()));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto tail, Bytes(size - kFooterSize, kFooterSize, &scratch));
-  LEAFSTORE_RETURN_IF_ERROR(damage.Note(DecodeFooter(tail, footer_.versions, size).status()));
+absl::Status CheckpointFile::VerifyOwn(Damage* damage) const {
+  // The ends and the manifest were checked when the file was opened; once more, as they are now.
+  const Footer& footer = own_->footer();
+  LEAFSTORE_RETURN_IF_ERROR(damage->Note(own_->CheckEnds()));
   const absl::Status manifest =
-      CheckSegmentBytes(footer_.manifest_offset, footer_.manifest_size, footer_.manifest_checksum);
+      own_->CheckChecksum(footer.manifest_offset, footer.manifest_size, footer.manifest_checksum);
   if (!manifest.ok()) {
-    LEAFSTORE_RETURN_IF_ERROR(
-        damage.Note(absl::Status(manifest.code(), absl::StrCat("manifest: ", manifest.message()))));
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(
+        absl::Status(manifest.code(), absl::StrCat("manifest: ", manifest.message()))));
   }
-
   int64_t end = kPreambleSize;
   for (const Segment& segment : SegmentsByOffset(manifest_)) {
     LEAFSTORE_RETURN_IF_ERROR(
-        damage.Note(Named(segment, "padding before ", CheckPadding(end, segment.offset, ""))));
-    LEAFSTORE_RETURN_IF_ERROR(damage.Note(
-        Named(segment, "", CheckSegmentBytes(segment.offset, segment.size, segment.checksum))));
+        damage->Note(Named(segment, "padding before ", own_->CheckZeros(end, segment.offset, ""))));
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(
+        Named(segment, "", own_->CheckChecksum(segment.offset, segment.size, segment.checksum))));
     end = segment.offset + segment.size;
   }
   LEAFSTORE_RETURN_IF_ERROR(
-      damage.Note(CheckPadding(end, footer_.manifest_offset, "padding before the manifest")));
-  LEAFSTORE_RETURN_IF_ERROR(
-      damage.Note(CheckPadding(footer_.manifest_offset + footer_.manifest_size, size - kFooterSize,
-                               "padding before the footer")));
-  const absl::Status status = damage.ToStatus();
-  return status.ok() ? status : WithPath(status);
+      damage->Note(own_->CheckZeros(end, footer.manifest_offset, "padding before the manifest")));
+  return damage->Note(own_->CheckZeros(footer.manifest_offset + footer.manifest_size,
+                                       footer.file_size - kFooterSize,
+                                       "padding before the footer"));
+}
+
+absl::Status CheckpointFile::VerifyBases(Damage* damage) const {
+  for (const ManifestItem& item : manifest_.items) {
+    for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
+      const uint32_t base = item.segments.base(tensor);
+      if (base == 0 || item.stored_size(tensor) == 0) continue;
+      const absl::StatusOr<const CheckpointBytes*> file = FileOf(base);
+      absl::Status status = file.status();
+      if (file.ok()) {
+        status = (*file)->CheckChecksum(static_cast<int64_t>(item.segments.offsets[tensor]),
+                                        item.stored_size(tensor), item.segments.checksums[tensor]);
+      }
+      if (status.ok()) continue;
+      // A base that is not there is damage to this checkpoint.
+      const bool lost = absl::IsNotFound(status);
+      LEAFSTORE_RETURN_IF_ERROR(damage->Note(
+          absl::Status(lost ? absl::StatusCode::kDataLoss : status.code(),
+                       absl::StrCat(TensorForMessage(item, tensor), ": ", status.message()))));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointFile::Verify() const {
+  Damage damage;
+  LEAFSTORE_RETURN_IF_ERROR(VerifyOwn(&damage));
+  LEAFSTORE_RETURN_IF_ERROR(VerifyBases(&damage));
+  return own_->WithPath(damage.ToStatus());
 }
 
 }  // namespace leafstore

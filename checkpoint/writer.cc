@@ -7,7 +7,9 @@
 #include <atomic>
 #include <cstddef>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/file_stream.h"
@@ -25,6 +27,9 @@ static_assert(kChunk >= FileStream::kLargePiece && kChunk % FileStream::kBlock =
 // After each of these many bytes of small tensors the progress is told.
 constexpr int64_t kProgressStep = int64_t{4} << 20;
 
+// Of a file of the history that may be no base of this one.
+constexpr uint32_t kNoBase = 0xffffffff;
+
 struct FreeHash {
   void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
 };
@@ -36,6 +41,14 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
 
 std::string ItemNameIn(absl::string_view prefix, absl::string_view name) {
   return absl::StrCat(prefix, "/", name);
+}
+
+ManifestItem NewItem(absl::string_view name, const Layout& layout, const SaveOrder& order,
+                     const ItemOptions& options) {
+  ManifestItem item{std::string(name), layout, order.slots()};
+  item.labels = options.labels;
+  item.metadata = options.metadata;
+  return item;
 }
 
 std::string TemporaryPath(absl::string_view path) {
@@ -50,6 +63,7 @@ struct CheckpointWriter::State {
       : path(std::move(final_path)), options(std::move(save_options)) {
     if (options.file_system == nullptr) options.file_system = &FileSystem::Posix();
     manifest.metadata = std::move(options.metadata);
+    manifest.metrics = std::move(options.metrics);
   }
   ~State() { Abandon(); }
   State(const State&) = delete;
@@ -58,8 +72,13 @@ struct CheckpointWriter::State {
   absl::Status Begin();
   absl::Status AddItem(absl::string_view name, const TreeDef* def, const ParamStore& store,
                        const ItemOptions& item_options);
+  // The same, and lets go of each leaf when it is saved.
+  absl::Status TakeItem(absl::string_view name, const TreeDef* def, ParamStore store,
+                        const ItemOptions& item_options);
   absl::Status AddItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
                         const ItemOptions& item_options);
+  absl::Status TakeItems(absl::string_view prefix, std::vector<NamedStore> stores,
+                         const ItemOptions& item_options);
   absl::Status Finish();
   // Removes the temporary file, if it is there.
   void Abandon();
@@ -69,8 +88,19 @@ struct CheckpointWriter::State {
   absl::StatusOr<SaveOrder> CheckItem(absl::string_view name, const Layout& layout,
                                       const ParamStore& store,
                                       const ItemOptions& item_options) const;
-  absl::Status WriteLeaves(const ParamStore& store, const SaveOrder& order, ManifestItem* item);
+  absl::Status CheckItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
+                          const ItemOptions& item_options) const;
+  // Saves an item that has been checked; `written` is told the place of each leaf that is.
+  absl::Status SaveItem(ManifestItem item, absl::Span<const Leaf> leaves, const SaveOrder& order,
+                        absl::FunctionRef<void(uint32_t)> written);
+  absl::Status SaveLeaves(absl::Span<const Leaf> leaves, const SaveOrder& order,
+                          absl::FunctionRef<void(uint32_t)> written, ManifestItem* item);
   absl::Status WriteTensor(const Tensor& tensor, SegmentColumns* segments);
+  // Writes the tensor, or finds it in an earlier file.
+  absl::Status SaveTensor(const Tensor& tensor, SegmentColumns* segments);
+  bool FindTensor(const Tensor& tensor, SegmentColumns* segments);
+  absl::Status UseHistory();
+  void UpdateHistory();
   absl::Status WriteLargeTensor(absl::Span<const std::byte> bytes, SegmentColumns* segments);
   absl::Status WriteTail();
   absl::Status Commit();
@@ -86,6 +116,11 @@ struct CheckpointWriter::State {
   int64_t bytes_told = 0;
   int64_t bytes_known = 0;
   HashState hash;
+  // With a history: of each of its files, the number as a base here, 0 where it is none yet, or
+  // kNoBase; and where the bytes of this checkpoint are, in terms of these numbers.
+  std::vector<uint32_t> base_numbers;
+  absl::flat_hash_map<uint64_t, SaveHistory::Location> locations;
+  Footer footer;
   bool finished = false;
   absl::Status status;  // the error that ended this writer
 };
@@ -93,6 +128,8 @@ struct CheckpointWriter::State {
 absl::Status CheckpointWriter::State::Begin() {
   if (path.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
   LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(manifest.metadata));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMetrics(manifest.metrics));
+  if (options.history != nullptr) LEAFSTORE_RETURN_IF_ERROR(UseHistory());
   std::string name;
   absl::StatusOr<std::unique_ptr<WritableFile>> created;
   do {  // a name may be left from a process that had this one's number and crashed
@@ -148,10 +185,24 @@ absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const Tree
   LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
   const Layout layout = def != nullptr ? Layout(*def) : store.layout();
   LEAFSTORE_ASSIGN_OR_RETURN(const SaveOrder order, CheckItem(name, layout, store, item_options));
-  ManifestItem item{std::string(name), layout, order.slots()};
-  item.labels = item_options.labels;
-  item.metadata = item_options.metadata;
-  status = WriteLeaves(store, order, &item);
+  return SaveItem(NewItem(name, layout, order, item_options), store.leaves(), order,
+                  [](uint32_t) {});
+}
+
+absl::Status CheckpointWriter::State::TakeItem(absl::string_view name, const TreeDef* def,
+                                               ParamStore store, const ItemOptions& item_options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
+  const Layout layout = def != nullptr ? Layout(*def) : store.layout();
+  LEAFSTORE_ASSIGN_OR_RETURN(const SaveOrder order, CheckItem(name, layout, store, item_options));
+  std::vector<Leaf> leaves = std::move(store).TakeLeaves();
+  return SaveItem(NewItem(name, layout, order, item_options), leaves, order,
+                  [&leaves](uint32_t place) { leaves[place] = Leaf(); });
+}
+
+absl::Status CheckpointWriter::State::SaveItem(ManifestItem item, absl::Span<const Leaf> leaves,
+                                               const SaveOrder& order,
+                                               absl::FunctionRef<void(uint32_t)> written) {
+  status = SaveLeaves(leaves, order, written, &item);
   if (!status.ok()) {
     Abandon();
     return status;
@@ -160,9 +211,9 @@ absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const Tree
   return absl::OkStatus();
 }
 
-absl::Status CheckpointWriter::State::AddItems(absl::string_view prefix,
-                                               absl::Span<const NamedStore> stores,
-                                               const ItemOptions& item_options) {
+absl::Status CheckpointWriter::State::CheckItems(absl::string_view prefix,
+                                                 absl::Span<const NamedStore> stores,
+                                                 const ItemOptions& item_options) const {
   LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
   absl::flat_hash_set<absl::string_view> names;
   for (const NamedStore& one : stores) {
@@ -174,6 +225,13 @@ absl::Status CheckpointWriter::State::AddItems(absl::string_view prefix,
           absl::StrCat("expected items of different names, found two '", name, "' for ", path));
     }
   }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::AddItems(absl::string_view prefix,
+                                               absl::Span<const NamedStore> stores,
+                                               const ItemOptions& item_options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckItems(prefix, stores, item_options));
   for (const NamedStore& one : stores) {
     LEAFSTORE_RETURN_IF_ERROR(
         AddItem(ItemNameIn(prefix, one.name), nullptr, one.store, item_options));
@@ -181,22 +239,94 @@ absl::Status CheckpointWriter::State::AddItems(absl::string_view prefix,
   return absl::OkStatus();
 }
 
-absl::Status CheckpointWriter::State::WriteLeaves(const ParamStore& store, const SaveOrder& order,
-                                                  ManifestItem* item) {
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    item->leaves.Add(store.leaf(order.PlaceIn(place)));
+absl::Status CheckpointWriter::State::TakeItems(absl::string_view prefix,
+                                                std::vector<NamedStore> stores,
+                                                const ItemOptions& item_options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckItems(prefix, stores, item_options));
+  for (NamedStore& one : stores) {
+    LEAFSTORE_RETURN_IF_ERROR(
+        TakeItem(ItemNameIn(prefix, one.name), nullptr, std::move(one.store), item_options));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::SaveLeaves(absl::Span<const Leaf> leaves,
+                                                 const SaveOrder& order,
+                                                 absl::FunctionRef<void(uint32_t)> written,
+                                                 ManifestItem* item) {
+  for (uint32_t number = 0; number < leaves.size(); ++number) {
+    item->leaves.Add(leaves[order.PlaceIn(number)]);
   }
   bytes_known += item->leaves.total_bytes();
   item->segments.offsets.reserve(item->leaves.tensor_count());
   item->segments.checksums.reserve(item->leaves.tensor_count());
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const Leaf& leaf = store.leaf(order.PlaceIn(place));
-    if (leaf.is_tensor()) {
-      LEAFSTORE_RETURN_IF_ERROR(WriteTensor(leaf.tensor(), &item->segments));
+  for (uint32_t number = 0; number < leaves.size(); ++number) {
+    const uint32_t place = order.PlaceIn(number);
+    if (leaves[place].is_tensor()) {
+      LEAFSTORE_RETURN_IF_ERROR(SaveTensor(leaves[place].tensor(), &item->segments));
     }
+    written(place);
+  }
+  std::vector<uint32_t>& bases = item->segments.bases;
+  if (std::all_of(bases.begin(), bases.end(), [](uint32_t base) { return base == 0; })) {
+    bases.clear();
   }
   TellProgress(1);
   return absl::OkStatus();
+}
+
+absl::Status CheckpointWriter::State::UseHistory() {
+  const SaveHistory& history = *options.history;
+  if (!history.files().empty() && history.directory() != DirectoryOf(path)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot save to ", path, ": expected the directory of the history, ",
+                     history.directory(), ", found ", DirectoryOf(path)));
+  }
+  for (const BaseFile& base : history.files()) {
+    const bool usable = base.name != FileNameOf(path) && (history.durable() || !options.durable);
+    base_numbers.push_back(usable ? 0 : kNoBase);
+  }
+  return absl::OkStatus();
+}
+
+bool CheckpointWriter::State::FindTensor(const Tensor& tensor, SegmentColumns* segments) {
+  const SaveHistory::Location* at = options.history->Find(tensor.generation());
+  if (at == nullptr || base_numbers[at->file] == kNoBase) return false;
+  uint32_t& number = base_numbers[at->file];
+  if (number == 0) {
+    manifest.bases.push_back(options.history->files()[at->file]);
+    number = static_cast<uint32_t>(manifest.bases.size());
+  }
+  segments->offsets.push_back(at->offset);
+  segments->checksums.push_back(at->checksum);
+  segments->bases.push_back(number);
+  bytes_done += tensor.byte_size();
+  return true;
+}
+
+absl::Status CheckpointWriter::State::SaveTensor(const Tensor& tensor, SegmentColumns* segments) {
+  if (options.history == nullptr) return WriteTensor(tensor, segments);
+  if (!FindTensor(tensor, segments)) {
+    LEAFSTORE_RETURN_IF_ERROR(WriteTensor(tensor, segments));
+    segments->bases.push_back(0);
+  }
+  if (tensor.byte_size() == 0) return absl::OkStatus();
+  locations.try_emplace(tensor.generation(),
+                        SaveHistory::Location{segments->bases.back(), segments->offsets.back(),
+                                              segments->checksums.back(), tensor.byte_size()});
+  return absl::OkStatus();
+}
+
+void CheckpointWriter::State::UpdateHistory() {
+  // Here 0 is this file and n the base n; there the bases come first.
+  const auto self = static_cast<uint32_t>(manifest.bases.size());
+  for (auto& [generation, location] : locations) {
+    location.file = location.file == 0 ? self : location.file - 1;
+  }
+  std::vector<BaseFile> files = manifest.bases;
+  files.push_back({FileNameOf(path), footer.file_size, footer.manifest_checksum});
+  const bool durable = options.durable && (manifest.bases.empty() || options.history->durable());
+  options.history->Replace(DirectoryOf(path), durable, std::move(files), std::move(locations));
 }
 
 absl::Status CheckpointWriter::State::WriteTensor(const Tensor& tensor, SegmentColumns* segments) {
@@ -240,7 +370,6 @@ void CheckpointWriter::State::TellProgress(int64_t step) {
 absl::Status CheckpointWriter::State::WriteTail() {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifest(manifest));
   LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(kSegmentAlignment));
-  Footer footer;
   footer.manifest_offset = stream->position();
   footer.manifest_size = static_cast<int64_t>(bytes.size());
   footer.manifest_checksum = Checksum(AsBytes(bytes));
@@ -267,6 +396,7 @@ absl::Status CheckpointWriter::State::Finish() {
     Abandon();
     return status;
   }
+  if (options.history != nullptr) UpdateHistory();
   finished = true;
   return absl::OkStatus();
 }
@@ -296,15 +426,30 @@ absl::Status CheckpointWriter::AddItem(absl::string_view name, const TreeDef& de
   return state_->AddItem(name, &def, store, options);
 }
 
+absl::Status CheckpointWriter::AddItem(absl::string_view name, const TreeDef& def,
+                                       ParamStore&& store, const ItemOptions& options) {
+  return state_->TakeItem(name, &def, std::move(store), options);
+}
+
 absl::Status CheckpointWriter::AddItem(absl::string_view name, const ParamStore& store,
                                        const ItemOptions& options) {
   return state_->AddItem(name, nullptr, store, options);
+}
+
+absl::Status CheckpointWriter::AddItem(absl::string_view name, ParamStore&& store,
+                                       const ItemOptions& options) {
+  return state_->TakeItem(name, nullptr, std::move(store), options);
 }
 
 absl::Status CheckpointWriter::AddItems(absl::string_view prefix,
                                         absl::Span<const NamedStore> stores,
                                         const ItemOptions& options) {
   return state_->AddItems(prefix, stores, options);
+}
+
+absl::Status CheckpointWriter::AddItems(absl::string_view prefix, std::vector<NamedStore>&& stores,
+                                        const ItemOptions& options) {
+  return state_->TakeItems(prefix, std::move(stores), options);
 }
 
 absl::Status CheckpointWriter::Finish() { return state_->Finish(); }
@@ -364,15 +509,38 @@ absl::Status CheckpointItem::AddTo(CheckpointWriter* writer) const {
                           : writer->AddItem(name_, store, options_);
 }
 
+absl::Status CheckpointItem::GiveTo(CheckpointWriter* writer) && {
+  LEAFSTORE_RETURN_IF_ERROR(status_);
+  if (is_prefix_) return writer->AddItems(name_, std::move(stores_), options_);
+  ParamStore store = std::move(stores_.front().store);
+  return def_.has_value() ? writer->AddItem(name_, *def_, std::move(store), options_)
+                          : writer->AddItem(name_, std::move(store), options_);
+}
+
+absl::StatusOr<CheckpointWriter> CheckpointItem::WriterFor(const std::string& path,
+                                                           absl::Span<const CheckpointItem> items,
+                                                           SaveOptions options) {
+  if (options.total_bytes == 0) {
+    for (const CheckpointItem& item : items) options.total_bytes += item.TensorBytes();
+  }
+  return CheckpointWriter::Create(path, std::move(options));
+}
+
 absl::Status SaveCheckpoint(const std::string& path, absl::Span<const CheckpointItem> items,
                             const SaveOptions& options) {
-  SaveOptions with_total = options;
-  if (options.total_bytes == 0) {
-    for (const CheckpointItem& item : items) with_total.total_bytes += item.TensorBytes();
-  }
   LEAFSTORE_ASSIGN_OR_RETURN(CheckpointWriter writer,
-                             CheckpointWriter::Create(path, std::move(with_total)));
+                             CheckpointItem::WriterFor(path, items, options));
   for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.AddTo(&writer));
+  return writer.Finish();
+}
+
+absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem>&& items,
+                            const SaveOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointWriter writer,
+                             CheckpointItem::WriterFor(path, items, options));
+  for (CheckpointItem& item : items) {
+    LEAFSTORE_RETURN_IF_ERROR(std::move(item).GiveTo(&writer));
+  }
   return writer.Finish();
 }
 

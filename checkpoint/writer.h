@@ -16,6 +16,9 @@
 // it once; a tied parameter is one leaf and saved once. Groups' names (Labels) and metadata come
 // along.
 //
+// Increments. With a SaveHistory, only leaves that were written since the checkpoint before are
+// saved; the file names the earlier ones that have the others, which must stay beside it.
+//
 // Streamed. AddItem writes the tensors and keeps none of them: no copy of a tensor is made, and one
 // store may be freed before the next is there. Stores are read while they are saved; to go on
 // training meanwhile, save a Snapshot.
@@ -54,6 +57,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/checkpoint/file_system.h"
+#include "leafstore/checkpoint/save_history.h"
 #include "leafstore/optim/named_store.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/store/labels.h"
@@ -68,6 +72,11 @@ struct SaveOptions {
   bool durable = true;
   // Of the whole checkpoint. UTF-8.
   Metadata metadata;
+  // How good the parameters are.
+  Metrics metrics;
+  // Where the bytes of the checkpoint before are; leaves unchanged since are not written again.
+  // Told of this one when it is there. Null: all leaves are written. Must outlive the writer.
+  SaveHistory* history = nullptr;
   // Told the bytes of tensors that are written, after every few MiB, and of how many (see below).
   std::function<void(int64_t done, int64_t total)> progress;
   // What `progress` is told as the total; 0: the bytes of the items added so far. SaveCheckpoint
@@ -105,11 +114,18 @@ class CheckpointWriter {
   // Of the structure of the store's own Layout; of its paths, where that has none.
   absl::Status AddItem(absl::string_view name, const ParamStore& store,
                        const ItemOptions& options = {});
+  // The same of a store that is given away: each leaf is let go of as soon as it is saved, so that
+  // who else holds it may write it without a copy.
+  absl::Status AddItem(absl::string_view name, const TreeDef& def, ParamStore&& store,
+                       const ItemOptions& options = {});
+  absl::Status AddItem(absl::string_view name, ParamStore&& store, const ItemOptions& options = {});
 
   // Adds an item "<prefix>/<name>" for each of these, such as an optimizer's state, which
   // CheckpointReader::LoadItems gives back. error: as AddItem's; the caller's are found before any
   // of the items is added.
   absl::Status AddItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
+                        const ItemOptions& options = {});
+  absl::Status AddItems(absl::string_view prefix, std::vector<NamedStore>&& stores,
                         const ItemOptions& options = {});
 
   // Writes the manifest and commits. error: the file system's; if syncing the directory fails, the
@@ -136,6 +152,9 @@ class CheckpointItem {
   CheckpointItem(std::string name, ParamStore&& store, ItemOptions options = {});
   CheckpointItem(std::string prefix, std::vector<NamedStore> stores, ItemOptions options = {});
 
+  // Why it cannot be saved, or OK: a borrow was open when this was made.
+  const absl::Status& status() const { return status_; }
+
   CheckpointItem(CheckpointItem&&) noexcept = default;
   CheckpointItem& operator=(CheckpointItem&&) noexcept = default;
 
@@ -143,9 +162,15 @@ class CheckpointItem {
   friend absl::Status SaveCheckpoint(const std::string& path,
                                      absl::Span<const CheckpointItem> items,
                                      const SaveOptions& options);
+  friend absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem>&& items,
+                                     const SaveOptions& options);
+  static absl::StatusOr<CheckpointWriter> WriterFor(const std::string& path,
+                                                    absl::Span<const CheckpointItem> items,
+                                                    SaveOptions options);
   void HoldSnapshot(const ParamStore& store);
   int64_t TensorBytes() const;
   absl::Status AddTo(CheckpointWriter* writer) const;
+  absl::Status GiveTo(CheckpointWriter* writer) &&;
 
   std::string name_;
   std::optional<TreeDef> def_;
@@ -158,6 +183,9 @@ class CheckpointItem {
 // Create, AddItem for each, Finish. Errors are theirs; the old file is as it was then, unless
 // syncing the directory failed (see Finish).
 absl::Status SaveCheckpoint(const std::string& path, absl::Span<const CheckpointItem> items,
+                            const SaveOptions& options = {});
+// The same, and lets go of each leaf as soon as it is saved.
+absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem>&& items,
                             const SaveOptions& options = {});
 absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
                             const SaveOptions& options = {});

@@ -49,6 +49,89 @@ absl::StatusOr<Metadata> DecodeMetadata(const proto::Metadata& in, absl::string_
   return metadata;
 }
 
+void EncodeMetrics(const Metrics& metrics, proto::Metrics* out) {
+  for (const auto& [name, value] : metrics) {
+    AddString(name, out->mutable_names());
+    out->add_values(value);
+  }
+}
+
+absl::StatusOr<Metrics> DecodeMetrics(const proto::Metrics& in) {
+  constexpr absl::string_view kColumn = "manifest, metrics";
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto names, DecodeStrings(in.names(), kColumn));
+  if (names.size() != static_cast<size_t>(in.values_size())) {
+    return WrongMessage(kColumn, absl::StrCat(names.size(), " values, as names"),
+                        static_cast<uint64_t>(in.values_size()));
+  }
+  Metrics metrics;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0 && names[i] <= names[i - 1]) {
+      return WrongMessage(kColumn, absl::StrCat("a name after ", Quoted(names[i - 1])),
+                          Quoted(names[i]));
+    }
+    metrics.emplace_hint(metrics.end(), std::string(names[i]), in.values(static_cast<int>(i)));
+  }
+  if (absl::Status status = CheckMetrics(metrics); !status.ok()) {
+    return AsDataLoss(status, "manifest");
+  }
+  return metrics;
+}
+
+void EncodeBases(const std::vector<BaseFile>& bases, proto::Manifest* out) {
+  for (const BaseFile& base : bases) {
+    proto::Base* message = out->add_bases();
+    message->set_name(base.name);
+    message->set_file_size(static_cast<uint64_t>(base.file_size));
+    message->set_manifest_checksum(base.manifest_checksum);
+  }
+}
+
+// A name of a file in the checkpoint's own directory: nothing else may be opened on a file's word.
+bool IsFileName(absl::string_view name) {
+  return !name.empty() && name != "." && name != ".." && IsValidUtf8(name) &&
+         name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
+}
+
+absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
+  constexpr absl::string_view kColumn = "manifest, bases";
+  std::vector<BaseFile> bases;
+  absl::flat_hash_set<absl::string_view> names;
+  for (const proto::Base& base : in.bases()) {
+    if (!IsFileName(base.name())) {
+      return WrongMessage(kColumn, "the name of a file, without a directory", Quoted(base.name()));
+    }
+    if (!names.insert(base.name()).second) {
+      return WrongMessage(kColumn, "files of different names",
+                          absl::StrCat("two called ", Quoted(base.name())));
+    }
+    if (base.file_size() > std::numeric_limits<int64_t>::max()) {
+      return WrongMessage(kColumn, "sizes below 2^63", base.file_size());
+    }
+    bases.push_back(
+        {base.name(), static_cast<int64_t>(base.file_size()), base.manifest_checksum()});
+  }
+  return bases;
+}
+
+// Each tensor's base is there, and each base is some tensor's.
+absl::Status CheckBasesInUse(const Manifest& manifest) {
+  std::vector<bool> used(manifest.bases.size(), false);
+  for (const ManifestItem& item : manifest.items) {
+    for (const uint32_t base : item.segments.bases) {
+      if (base > used.size()) {
+        return WrongMessage(absl::StrCat("item ", Quoted(item.name), ", column bases"),
+                            absl::StrCat("at most ", used.size(), ", as there are bases"), base);
+      }
+      if (base > 0) used[base - 1] = true;
+    }
+  }
+  const auto unused = std::find(used.begin(), used.end(), false);
+  if (unused == used.end()) return absl::OkStatus();
+  return WrongMessage(
+      "manifest, bases", "each in use",
+      absl::StrCat(Quoted(manifest.bases[unused - used.begin()].name), ", which no tensor is in"));
+}
+
 void EncodeLabels(const Labels& labels, proto::Labels* out) {
   for (const std::string& name : labels.names()) AddString(name, out->mutable_names());
   for (Slot slot = 0; slot < labels.layout().size(); ++slot) {
@@ -137,6 +220,9 @@ class ManifestDecoder {
       return WrongMessage("manifest", absl::StrCat(used_, " structures, all in use"), defs_.size());
     }
     LEAFSTORE_ASSIGN_OR_RETURN(manifest.metadata, DecodeMetadata(in_.metadata(), "manifest"));
+    LEAFSTORE_ASSIGN_OR_RETURN(manifest.metrics, DecodeMetrics(in_.metrics()));
+    LEAFSTORE_ASSIGN_OR_RETURN(manifest.bases, DecodeBases(in_));
+    LEAFSTORE_RETURN_IF_ERROR(CheckBasesInUse(manifest));
     return manifest;
   }
 
@@ -196,6 +282,8 @@ class ManifestEncoder {
       LEAFSTORE_RETURN_IF_ERROR(EncodeItem(item, out->add_items(), out));
     }
     if (!manifest.metadata.empty()) EncodeMetadata(manifest.metadata, out->mutable_metadata());
+    if (!manifest.metrics.empty()) EncodeMetrics(manifest.metrics, out->mutable_metrics());
+    EncodeBases(manifest.bases, out);
     return absl::OkStatus();
   }
 
@@ -239,6 +327,15 @@ absl::Status CheckMetadata(const Metadata& metadata) {
                                                      IsValidUtf8(key) ? key : "a key",
                                                      "': ", Value(Bytes{*text}).ToString()));
     }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMetrics(const Metrics& metrics) {
+  for (const auto& [name, value] : metrics) {
+    if (!name.empty() && IsValidUtf8(name)) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected a metric's name in UTF-8 and not empty, found ", Value(Bytes{name}).ToString()));
   }
   return absl::OkStatus();
 }

@@ -31,6 +31,20 @@ namespace leafstore {
 
 // What users attach: UTF-8 strings by UTF-8 keys.
 using Metadata = std::map<std::string, std::string>;
+// How good the parameters are: numbers by UTF-8 names ("loss", "accuracy").
+using Metrics = std::map<std::string, double>;
+
+// An earlier checkpoint in the same directory that has the bytes of some tensors.
+struct BaseFile {
+  std::string name;  // without a directory
+  int64_t file_size = 0;
+  uint64_t manifest_checksum = 0;
+
+  friend bool operator==(const BaseFile& a, const BaseFile& b) {
+    return a.name == b.name && a.file_size == b.file_size &&
+           a.manifest_checksum == b.manifest_checksum;
+  }
+};
 
 // Every segment begins at a multiple of this many bytes of the file.
 inline constexpr uint64_t kSegmentAlignment = 64;
@@ -38,11 +52,12 @@ inline constexpr uint64_t kSegmentAlignment = 64;
 // Where the tensors of an item are, one entry a tensor (LeafColumns::tensor). A column that is
 // empty has its default for all.
 struct SegmentColumns {
-  std::vector<uint64_t> offsets;      // in bytes, multiples of kSegmentAlignment; 0 without bytes
+  // In bytes of the file that has the tensor, multiples of kSegmentAlignment; 0 without bytes.
+  std::vector<uint64_t> offsets;
   std::vector<uint64_t> checksums;    // XXH3-64 of the stored bytes
   std::vector<uint8_t> codecs;        // default 0: stored as they are
   std::vector<int64_t> stored_sizes;  // default: byte_size
-  std::vector<uint32_t> bases;        // default 0: in this file
+  std::vector<uint32_t> bases;        // default 0: in this file; n: in Manifest::bases[n - 1]
 
   uint8_t codec(uint32_t tensor) const { return codecs.empty() ? uint8_t{0} : codecs[tensor]; }
   uint32_t base(uint32_t tensor) const { return bases.empty() ? 0 : bases[tensor]; }
@@ -66,12 +81,16 @@ struct ManifestItem {
 struct Manifest {
   std::vector<ManifestItem> items;
   Metadata metadata;
+  std::vector<BaseFile> bases;  // of different names, each in use
+  Metrics metrics;
 };
 
-// What a user may give: a name that is UTF-8 and not empty; metadata in UTF-8.
+// What a user may give: a name that is UTF-8 and not empty; metadata in UTF-8; metrics with names in
+// UTF-8, not empty, of any number.
 // error InvalidArgument: otherwise, naming it.
 absl::Status CheckItemName(absl::string_view name);
 absl::Status CheckMetadata(const Metadata& metadata);
+absl::Status CheckMetrics(const Metrics& metrics);
 
 // The path of a slot for a message: in quotes, and in part where it is long.
 std::string SlotForMessage(const Layout& layout, Slot slot);

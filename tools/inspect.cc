@@ -49,8 +49,8 @@ Examples:
   leafstore inspect run/step-100.leaf --group 'bias=**.bias' --group 'large=tensor and bytes:>1M'
   leafstore inspect run/step-100.leaf --json | jq '.items[].rows[] | select(.bytes > 1000000)'
 
-JSON has one object with the fields schema, file, file_bytes, format_version, verified, metadata and
-items. docs/tool.md describes the rest; names do not change within one value of schema.
+JSON has one object with the fields schema, file, file_bytes, format_version, verified, metadata,
+metrics, bases and items. docs/tool.md describes the rest; names do not change within one value of schema.
 
 Exit codes: 0 all is well; 1 something is wrong with the file, or the output could not be written;
 2 usage (an unknown option or item, a filter that cannot be read).)";

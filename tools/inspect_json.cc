@@ -32,6 +32,19 @@ Json ToJson(const Metadata& metadata) {
   return json;
 }
 
+// What is no number in JSON becomes null.
+Json ToJson(const Metrics& metrics) {
+  Json json = Json::object();
+  for (const auto& [name, value] : metrics) json[name] = value;
+  return json;
+}
+
+Json ToJson(const std::vector<BaseFile>& bases) {
+  Json json = Json::array();
+  for (const BaseFile& base : bases) json.push_back(base.name);
+  return json;
+}
+
 Json ToJson(const Totals& totals) {
   return {{"leaves", totals.leaves},
           {"tensors", totals.tensors},
@@ -202,7 +215,9 @@ absl::Status PrintJson(const CheckpointReader& reader, const std::vector<ItemSum
                      {"file_bytes", reader.file_size()},
                      {"format_version", reader.producer_version()},
                      {"verified", verified},
-                     {"metadata", ToJson(reader.metadata())}};
+                     {"metadata", ToJson(reader.metadata())},
+                     {"metrics", ToJson(reader.metrics())},
+                     {"bases", ToJson(reader.bases())}};
   OpenWithList(head, "items", out);
   absl::string_view separator = "\n";
   for (const ItemSummary& item : items) {

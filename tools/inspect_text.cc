@@ -210,10 +210,14 @@ void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
     out->Write(absl::StrCat("; a part of a structure of ",
                             CountOf(item.layout().size(), "leaf", "leaves")));
   }
-  out->Write(verified ? "; checksums verified\n" : "\n");
+  // Of what is listed, the tensors were read.
+  const Totals listed = summary.rows.ListedTotals();
+  const absl::string_view checked =
+      verified && listed.tensors > 0 ? "; checksums verified\n" : "\n";
+  out->Write(summary.partly_listed ? "\n" : checked);
   PrintMetadata(item.metadata(), out);
   if (summary.partly_listed) {
-    out->Write(absl::StrCat("  listed: ", TotalsText(summary.rows.ListedTotals()), "\n"));
+    out->Write(absl::StrCat("  listed: ", TotalsText(listed), checked));
   }
   if (!summary.rows.rows().empty()) RowsTable(summary).Print(out);
   if (summary.groups) PrintGroups(summary, out);
@@ -228,6 +232,12 @@ void PrintText(const CheckpointReader& reader, const std::vector<ItemSummary>& i
       ", format version ", reader.producer_version(), ", ",
       CountOf(static_cast<int64_t>(reader.items().size()), "item", "items"), "\n"));
   PrintMetadata(reader.metadata(), out);
+  for (const auto& [name, value] : reader.metrics()) {
+    out->Write(absl::StrCat("  ", Printable(name), ": ", value, "\n"));
+  }
+  for (const BaseFile& base : reader.bases()) {
+    out->Write(absl::StrCat("  base: ", Printable(base.name), ", which has some of the tensors\n"));
+  }
   for (const ItemSummary& item : items) PrintItem(item, verified, out);
 }
 

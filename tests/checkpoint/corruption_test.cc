@@ -250,14 +250,6 @@ TEST_F(CorruptionTest, WhatNeedsANewerReaderReachesNoStoreThatIsLoadedInto) {
                        StatusCode::kUnimplemented,
                        "item 'params', '.named['a b']': its bytes are stored with codec 3, which "
                        "this reader of format version 1 does not know");
-  ExpectNothingChanges(
-      Forged([](auto& item) {
-        item.segments.bases = {1, 0, 0};
-        item.segments.offsets[0] = 0;
-      }),
-      StatusCode::kUnimplemented,
-      "item 'params', '.embed': its bytes are in another file (base 1), which this "
-      "reader of format version 1 cannot follow");
 }
 
 // Where it is mapped, that is a SIGBUS, as with every mapping.
@@ -373,19 +365,22 @@ TEST_F(CorruptionTest, AnUnknownCodecIsUnimplementedByName) {
   EXPECT_EQ(reader->item("params")->entry(3).codec, 3);
 }
 
-TEST_F(CorruptionTest, ABaseReferenceIsUnimplementedByName) {
-  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const auto reader = Open(Forged([](auto& item) {
-                               item.segments.bases = {1, 0, 0};
-                               item.segments.offsets[0] = 0;
-                             }),
-                             {.mode = mode});
-    ASSERT_THAT(reader, IsOk());
-    EXPECT_THAT(reader->LoadPath("params", ".embed"),
-                StatusIs(StatusCode::kUnimplemented,
-                         AllOf(HasSubstr("'.embed'"), HasSubstr("in another file (base 1)"))));
-    EXPECT_THAT(reader->LoadPath("params", ".named['a b']"), IsOk());
-  }
+TEST_F(CorruptionTest, ATensorInABaseIsWhereItsSizeCanBe) {
+  const auto with_base = [&](int64_t base_size, uint64_t offset) {
+    Manifest manifest = ManifestOf(good_);
+    manifest.bases = {{"base.leaf", base_size, 1}};
+    manifest.items[0].segments.bases = {1, 0, 0};
+    manifest.items[0].segments.offsets[0] = offset;
+    return WithManifest(good_, manifest);
+  };
+  ExpectDataLoss(with_base(4096, 4096 - 64),
+                 "item 'params', '.embed': expected bytes from 64 to 4032, found 24 bytes");
+  ExpectDataLoss(with_base(0, 64), "'.embed': expected bytes from 64 to -64");
+  ExpectDataLoss(with_base(4096, 0), "'.embed': expected bytes from 64 to 4032");
+  ExpectDataLoss(Forged([](auto& item) {
+                   item.segments.bases = {1, 0, 0};
+                 }),
+                 "item 'params', column bases: expected at most 0, as there are bases, found 1");
 }
 
 TEST_F(CorruptionTest, BoolsThatAreNoBools) {

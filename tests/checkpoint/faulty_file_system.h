@@ -42,6 +42,12 @@ class FaultyFileSystem : public FileSystem {
     LEAFSTORE_RETURN_IF_ERROR(Call("sync directory"));
     return FileSystem::Posix().SyncDirectory(path);
   }
+  absl::Status CreateDirectory(const std::string& path) override {
+    return FileSystem::Posix().CreateDirectory(path);
+  }
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    return FileSystem::Posix().Lock(path);
+  }
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
     return FileSystem::Posix().List(path);
   }

@@ -102,11 +102,48 @@ TEST(ManifestCodecTest, CodecsSizesAndBasesComeBackWhereTheyAreNotDefault) {
   Manifest manifest = TwoItems();
   manifest.items[0].segments.codecs = {0, 7, 0};
   manifest.items[0].segments.stored_sizes = {24, 3, 0};
-  manifest.items[0].segments.bases = {0, 0, 5};
+  manifest.items[0].segments.bases = {0, 0, 1};
+  manifest.bases = {{"step-1.leaf", 4096, 0x1234}};
   const Manifest found = DecodeManifest(EncodeManifest(manifest).value()).value();
   EXPECT_EQ(found.items[0].segments.codec(1), 7);
   EXPECT_EQ(found.items[0].stored_size(1), 3);
-  EXPECT_EQ(found.items[0].segments.base(2), 5u);
+  EXPECT_EQ(found.items[0].segments.base(2), 1u);
+  EXPECT_EQ(found.bases, manifest.bases);
+}
+
+TEST(ManifestCodecTest, MetricsComeBack) {
+  Manifest manifest = TwoItems();
+  manifest.metrics = {{"accuracy", 0.989}, {"loss", -1e300}};
+  EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().metrics, manifest.metrics);
+  EXPECT_THAT(Changed([](auto* m) { m->mutable_metrics()->add_values(1); }),
+              IsDataLoss("manifest, metrics: expected 0 values, as names, found 1"));
+  EXPECT_EQ(CheckMetrics({{"", 1}}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CheckMetrics({{"\xff", 1}}).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ManifestCodecTest, ABaseIsAFileOfItsDirectoryAndInUse) {
+  const auto with = [](const std::string& name, uint32_t base) {
+    return Changed([&](auto* m) {
+      m->add_bases()->set_name(name);
+      auto* bases = m->mutable_items(1)->mutable_segments()->mutable_bases();
+      bases->Resize(3, base);
+    });
+  };
+  for (const char* name : {"", ".", "..", "../x.leaf", "/etc/passwd", "a/b", "\xff"}) {
+    EXPECT_THAT(with(name, 1), IsDataLoss("manifest, bases: expected the name of a file, without"));
+  }
+  EXPECT_THAT(
+      with("a.leaf", 2),
+      IsDataLoss("item 'two', column bases: expected at most 1, as there are bases, found"));
+  EXPECT_THAT(with("a.leaf", 0),
+              IsDataLoss("manifest, bases: expected each in use, found 'a.leaf', which no tensor"));
+  EXPECT_THAT(Changed([](auto* m) {
+                m->add_bases()->set_name("a");
+                m->add_bases()->set_name("a");
+              }),
+              IsDataLoss("files of different names, found two called 'a'"));
+  EXPECT_THAT(Changed([](auto* m) { m->add_bases()->set_file_size(uint64_t{1} << 63); }),
+              IsDataLoss("manifest, bases"));
 }
 
 TEST(ManifestCodecTest, NamesOfItems) {

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/writer.h"
 #include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/tools/run_program.h"
@@ -131,6 +132,33 @@ TEST_F(InspectTest, StatsCountWhatIsNoNumber) {
   EXPECT_THAT(out, ContainsRegex("  layers.0.weight .* -6 +5 +-0.5 +3.862 +9.539 +0 +0\n"));
   EXPECT_THAT(out, ContainsRegex("  bias +1 +3 +12 B +0 +1 +0.5 +0.4082 +1.118 +0 +0\n"));
   EXPECT_THAT(Inspect({"--stats", "--no-verify"}), Not(HasSubstr("verified")));
+}
+
+// What was not read is not called verified.
+TEST_F(InspectTest, OnlyWhatIsListedIsVerified) {
+  SaveSample(path_);
+  const std::string some = Inspect({"--stats", "--item", "params", "--match", "scale"});
+  EXPECT_THAT(some, ContainsRegex("params: .* B\n"));
+  EXPECT_THAT(some, ContainsRegex("  listed: 1 leaf, .*; checksums verified\n"));
+  const std::string none = Inspect({"--stats", "--item", "params", "--match", "nothing"});
+  EXPECT_THAT(none, Not(HasSubstr("verified")));
+}
+
+TEST_F(InspectTest, MetricsAndBasesAreShown) {
+  SaveHistory history;
+  const ParamStore params =
+      ParamStore::FromEntries({{Path().Attribute("w"), Tensor::Zeros(DType::kF32, {4}).value()}})
+          .value();
+  SaveOptions options;
+  options.history = &history;
+  ASSERT_TRUE(SaveCheckpoint(dir_.File("first.leaf"), {{"params", params}}, options).ok());
+  options.metrics = {{"accuracy", 0.5}};
+  ASSERT_TRUE(SaveCheckpoint(path_, {{"params", params}}, options).ok());
+  const std::string out = Inspect({});
+  EXPECT_THAT(out, HasSubstr("\n  accuracy: 0.5\n"));
+  EXPECT_THAT(out, HasSubstr("\n  base: first.leaf, which has some of the tensors\n"));
+  const std::string json = Inspect({"--json"});
+  EXPECT_THAT(json, HasSubstr("\"metrics\":{\"accuracy\":0.5},\"bases\":[\"first.leaf\"]"));
 }
 
 TEST_F(InspectTest, APartialItemSaysSo) {

@@ -1,0 +1,112 @@
+#include "leafstore/checkpoint/checkpoint_bytes.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore {
+namespace {
+
+// So much is looked at at once.
+constexpr int64_t kPiece = int64_t{4} << 20;
+
+struct FreeHash {
+  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::Open(const std::string& path,
+                                                                       const ReadOptions& options) {
+  std::unique_ptr<CheckpointBytes> bytes(new CheckpointBytes());
+  bytes->path_ = path;
+  FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
+  LEAFSTORE_ASSIGN_OR_RETURN(bytes->file_, files.Open(path));
+  if (options.mode == ReadMode::kMap) {
+    LEAFSTORE_ASSIGN_OR_RETURN(bytes->map_, bytes->file_->Map());
+  }
+  if (absl::Status status = bytes->ReadEnds(); !status.ok()) return bytes->WithPath(status);
+  return bytes;
+}
+
+absl::Status CheckpointBytes::ReadEnds() {
+  const int64_t size = file_->size();
+  Buffer scratch;
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto head, Get(0, std::min(size, kPreambleSize), &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Preamble preamble, DecodePreamble(head));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto tail, Get(size - kFooterSize, kFooterSize, &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(footer_, DecodeFooter(tail, preamble, size));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<absl::Span<const std::byte>> CheckpointBytes::Get(int64_t offset, int64_t size,
+                                                                 Buffer* scratch) const {
+  if (!map_.null()) {
+    return map_.bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
+  }
+  if (!scratch->IsWritable() || scratch->size() < size) {
+    LEAFSTORE_ASSIGN_OR_RETURN(*scratch, Buffer::AllocateUninitialized(size));
+  }
+  const absl::Span<std::byte> out(scratch->mutable_data(), static_cast<size_t>(size));
+  LEAFSTORE_RETURN_IF_ERROR(file_->ReadAt(offset, out));
+  return absl::Span<const std::byte>(out);
+}
+
+absl::Status CheckpointBytes::CheckEnds() const {
+  Buffer scratch;
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto head, Get(0, kPreambleSize, &scratch));
+  const absl::StatusOr<Preamble> preamble = DecodePreamble(head);
+  if (!preamble.ok()) return preamble.status();
+  const int64_t size = footer_.file_size;
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto tail, Get(size - kFooterSize, kFooterSize, &scratch));
+  return DecodeFooter(tail, *preamble, size).status();
+}
+
+absl::Status CheckpointBytes::CheckChecksum(int64_t offset, int64_t size, uint64_t checksum) const {
+  std::unique_ptr<XXH3_state_t, FreeHash> hash(XXH3_createState());
+  if (hash == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");
+  XXH3_64bits_reset(hash.get());
+  Buffer scratch;
+  for (int64_t done = 0; done < size; done += kPiece) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes,
+                               Get(offset + done, std::min(size - done, kPiece), &scratch));
+    XXH3_64bits_update(hash.get(), bytes.data(), bytes.size());
+  }
+  const uint64_t found = XXH3_64bits_digest(hash.get());
+  if (found == checksum) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      "expected checksum ", absl::Hex(checksum, absl::kZeroPad16), ", found ",
+      absl::Hex(found, absl::kZeroPad16), " of ", size, " bytes from byte ", offset, " on"));
+}
+
+absl::Status CheckpointBytes::CheckZeros(int64_t begin, int64_t end,
+                                         absl::string_view section) const {
+  Buffer scratch;
+  while (begin < end) {
+    const int64_t size = std::min(end - begin, kPiece);
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, Get(begin, size, &scratch));
+    if (!IsZero(bytes)) {
+      const auto* first = std::find_if(bytes.begin(), bytes.end(),
+                                       [](std::byte byte) { return byte != std::byte{0}; });
+      return absl::DataLossError(
+          absl::StrCat(section, section.empty() ? "" : ": ", "expected zeros, found ",
+                       absl::Hex(std::to_integer<uint8_t>(*first), absl::kZeroPad2), " at byte ",
+                       begin + (first - bytes.begin())));
+    }
+    begin += size;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckpointBytes::WithPath(const absl::Status& status) const {
+  // The file system's own name it already.
+  if (status.ok() || absl::StartsWith(status.message(), absl::StrCat(path_, ": "))) return status;
+  return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
+}
+
+}  // namespace leafstore

@@ -1,0 +1,326 @@
+#include "leafstore/checkpoint/manager.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "leafstore/checkpoint/background_worker.h"
+#include "leafstore/checkpoint/save_history.h"
+#include "leafstore/checkpoint/step_file.h"
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore {
+namespace {
+
+absl::Status Invalid(absl::string_view expected, absl::string_view found) {
+  return absl::InvalidArgumentError(absl::StrCat("expected ", expected, ", found ", found));
+}
+
+absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& options) {
+  if (directory.empty()) return Invalid("a directory for checkpoints", "''");
+  const Retention& retention = options.retention;
+  if (retention.last == 0) return Invalid("to keep at least the last checkpoint", "last = 0");
+  if (retention.every < 0) return Invalid("every >= 0", absl::StrCat(retention.every));
+  if (retention.best > 0 && retention.metric.empty()) {
+    return Invalid("the name of the metric by which the best are kept", "none");
+  }
+  return absl::OkStatus();
+}
+
+RetainedCheckpoint RetainedOf(int64_t step, const CheckpointReader& reader) {
+  RetainedCheckpoint out{step, StepFileName(step), reader.metrics(), {}};
+  for (const BaseFile& base : reader.bases()) out.bases.push_back(base.name);
+  return out;
+}
+
+}  // namespace
+
+class CheckpointManager::State {
+ public:
+  State(std::string directory, ManagerOptions options)
+      : directory_(std::move(directory)), options_(std::move(options)) {
+    if (options_.file_system == nullptr) options_.file_system = &FileSystem::Posix();
+  }
+
+  absl::Status Open() {
+    if (options_.read_only) return ListSteps().status();
+    LEAFSTORE_RETURN_IF_ERROR(files().CreateDirectory(directory_));
+    LEAFSTORE_ASSIGN_OR_RETURN(lock_, files().Lock(PathTo(kLockFile)));
+    return RemoveUnfinished();
+  }
+
+  absl::StatusOr<std::vector<int64_t>> ListSteps() const {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files().List(directory_));
+    std::vector<int64_t> steps;
+    for (const std::string& name : names) {
+      if (const std::optional<int64_t> step = StepOfFileName(name)) steps.push_back(*step);
+    }
+    return steps;  // names sort as steps do
+  }
+
+  std::string PathOf(int64_t step) const { return PathTo(StepFileName(step)); }
+
+  absl::StatusOr<bool> Save(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info,
+                            bool in_background) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
+    if (step < 0) return Invalid("a step of at least 0", absl::StrCat(step));
+    for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.status());
+    LEAFSTORE_RETURN_IF_ERROR(worker_.TakeFailure());
+    if (in_background && worker_.busy()) {
+      if (options_.when_busy == WhenBusy::kSkip) return false;
+      if (options_.when_busy == WhenBusy::kFail) {
+        return absl::ResourceExhaustedError(absl::StrCat(
+            "cannot save step ", step, " in ", directory_, ": the save before is still running"));
+      }
+    }
+    LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+    worker_.Start([this, step, info, items = std::move(items)]() mutable {
+      return SaveNow(step, std::move(items), info);
+    });
+    if (!in_background) LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+    return true;
+  }
+
+  absl::Status Wait() { return worker_.Wait(); }
+
+  // Tries these steps in turn.
+  absl::StatusOr<RestoredCheckpoint> RestoreFirst(std::vector<int64_t> steps,
+                                                  const ReadOptions& options) const {
+    std::vector<SkippedCheckpoint> skipped;
+    for (const int64_t step : steps) {
+      absl::StatusOr<CheckpointReader> reader = OpenWhole(step, options);
+      if (reader.ok()) return RestoredCheckpoint{step, *std::move(reader), std::move(skipped)};
+      skipped.push_back({step, reader.status()});
+    }
+    return NoneIsWhole(skipped);
+  }
+
+  absl::StatusOr<std::vector<int64_t>> StepsByMetric() const {
+    if (options_.retention.metric.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(directory_, ": expected ManagerOptions to name the metric, found none"));
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
+    std::vector<RetainedCheckpoint> checkpoints;
+    for (const int64_t step : steps) {
+      const absl::StatusOr<CheckpointReader> reader = OpenStep(step, {});
+      // One that cannot be opened has no metric, and is told of when its turn comes.
+      checkpoints.push_back(reader.ok() ? RetainedOf(step, *reader)
+                                        : RetainedCheckpoint{step, StepFileName(step), {}, {}});
+    }
+    std::sort(checkpoints.begin(), checkpoints.end(),
+              [&](const auto& a, const auto& b) { return IsBetter(a, b, options_.retention); });
+    std::vector<int64_t> sorted;
+    for (const RetainedCheckpoint& checkpoint : checkpoints) sorted.push_back(checkpoint.step);
+    return sorted;
+  }
+
+  absl::Status Remove(int64_t step) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
+    LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
+    for (const int64_t other : steps) {
+      if (other == step) continue;
+      LEAFSTORE_ASSIGN_OR_RETURN(const RetainedCheckpoint checkpoint, Retained(other));
+      if (std::count(checkpoint.bases.begin(), checkpoint.bases.end(), StepFileName(step)) == 0) {
+        continue;
+      }
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot remove ", PathOf(step), ": the checkpoint of step ", other, " needs it"));
+    }
+    history_.Clear();  // it may be of this file
+    LEAFSTORE_RETURN_IF_ERROR(RemoveFile(step));
+    return options_.durable ? files().SyncDirectory(directory_) : absl::OkStatus();
+  }
+
+ private:
+  FileSystem& files() const { return *options_.file_system; }
+  std::string PathTo(absl::string_view name) const { return absl::StrCat(directory_, "/", name); }
+
+  absl::Status CheckCanWrite() const {
+    if (!options_.read_only) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot write to ", directory_, ": it was opened with read_only"));
+  }
+
+  absl::Status RemoveUnfinished() {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files().List(directory_));
+    for (const std::string& name : names) {
+      if (IsUnfinishedStepFile(name)) LEAFSTORE_RETURN_IF_ERROR(files().Remove(PathTo(name)));
+    }
+    return absl::OkStatus();
+  }
+
+  // On the worker's thread.
+  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
+    if (std::binary_search(steps.begin(), steps.end(), step)) {
+      return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",
+                                                   PathOf(step), "; remove it first"));
+    }
+    SaveOptions save;
+    save.durable = options_.durable;
+    save.metadata = info.metadata;
+    save.metrics = info.metrics;
+    save.history = options_.incremental ? &history_ : nullptr;
+    save.file_system = options_.file_system;
+    if (options_.progress) {
+      save.progress = [this, step](int64_t done, int64_t total) {
+        options_.progress(step, done, total);
+      };
+    }
+    LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(PathOf(step), std::move(items), save));
+    absl::Status removed = ApplyRetention(step);
+    if (removed.ok()) return removed;
+    return absl::Status(removed.code(),
+                        absl::StrCat("saved ", PathOf(step),
+                                     ", but cannot remove an older one: ", removed.message()));
+  }
+
+  absl::Status ApplyRetention(int64_t just_saved) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
+    std::vector<RetainedCheckpoint> checkpoints;
+    for (const int64_t step : steps) {
+      absl::StatusOr<RetainedCheckpoint> checkpoint = Retained(step);
+      // What cannot be read may need any of the others.
+      if (!checkpoint.ok()) return absl::OkStatus();
+      checkpoints.push_back(*std::move(checkpoint));
+      checkpoints.back().pinned = step == just_saved;
+    }
+    const std::vector<bool> keep = CheckpointsToKeep(checkpoints, options_.retention);
+    std::vector<RetainedCheckpoint> unwanted;
+    for (size_t i = 0; i < checkpoints.size(); ++i) {
+      if (!keep[i]) unwanted.push_back(std::move(checkpoints[i]));
+    }
+    return RemoveAll(std::move(unwanted));
+  }
+
+  // Removes checkpoints that no other needs, and those that they need only after it is on the disk
+  // that they are gone: whatever of this is lost in a crash, all that is there then is whole.
+  absl::Status RemoveAll(std::vector<RetainedCheckpoint> unwanted) {
+    while (!unwanted.empty()) {
+      absl::flat_hash_set<std::string> needed;
+      for (const RetainedCheckpoint& one : unwanted) {
+        needed.insert(one.bases.begin(), one.bases.end());
+      }
+      const auto removed = std::partition(
+          unwanted.begin(), unwanted.end(),
+          [&](const RetainedCheckpoint& one) { return needed.contains(one.file_name); });
+      if (removed == unwanted.end()) break;  // no save makes a circle; then nothing is removed
+      for (auto it = removed; it != unwanted.end(); ++it) {
+        LEAFSTORE_RETURN_IF_ERROR(RemoveFile(it->step));
+      }
+      unwanted.erase(removed, unwanted.end());
+      if (options_.durable) LEAFSTORE_RETURN_IF_ERROR(files().SyncDirectory(directory_));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status RemoveFile(int64_t step) {
+    retained_.erase(step);
+    return files().Remove(PathOf(step));
+  }
+
+  // What retention asks about a checkpoint; read once.
+  absl::StatusOr<RetainedCheckpoint> Retained(int64_t step) {
+    const auto known = retained_.find(step);
+    if (known != retained_.end()) return known->second;
+    LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader reader, OpenStep(step, {}));
+    return retained_.emplace(step, RetainedOf(step, reader)).first->second;
+  }
+
+  absl::StatusOr<CheckpointReader> OpenStep(int64_t step, ReadOptions options) const {
+    options.file_system = options_.file_system;
+    return CheckpointReader::Open(PathOf(step), options);
+  }
+
+  absl::StatusOr<CheckpointReader> OpenWhole(int64_t step, const ReadOptions& options) const {
+    LEAFSTORE_ASSIGN_OR_RETURN(CheckpointReader reader, OpenStep(step, options));
+    LEAFSTORE_RETURN_IF_ERROR(reader.Verify());
+    return reader;
+  }
+
+  absl::Status NoneIsWhole(absl::Span<const SkippedCheckpoint> skipped) const {
+    if (skipped.empty()) {
+      return absl::NotFoundError(absl::StrCat(directory_, ": there is no checkpoint"));
+    }
+    // One that was asked for, or the only one: its own error.
+    if (skipped.size() == 1) return skipped[0].why;
+    return absl::DataLossError(absl::StrCat(
+        directory_, ": none of ", skipped.size(), " checkpoints can be read: ",
+        absl::StrJoin(skipped, "; ", [](std::string* out, const SkippedCheckpoint& one) {
+          absl::StrAppend(out, one.why.message());
+        })));
+  }
+
+  const std::string directory_;
+  ManagerOptions options_;
+  std::unique_ptr<FileLock> lock_;
+  // These are the worker's while it is busy.
+  SaveHistory history_;
+  std::map<int64_t, RetainedCheckpoint> retained_;
+  BackgroundWorker worker_;  // last: it ends before what it works on
+};
+
+CheckpointManager::CheckpointManager(std::unique_ptr<State> state) : state_(std::move(state)) {}
+CheckpointManager::CheckpointManager(CheckpointManager&&) noexcept = default;
+CheckpointManager& CheckpointManager::operator=(CheckpointManager&&) noexcept = default;
+CheckpointManager::~CheckpointManager() = default;
+
+absl::StatusOr<CheckpointManager> CheckpointManager::Open(std::string directory,
+                                                          ManagerOptions options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckOptions(directory, options));
+  auto state = std::make_unique<State>(std::move(directory), std::move(options));
+  LEAFSTORE_RETURN_IF_ERROR(state->Open());
+  return CheckpointManager(std::move(state));
+}
+
+absl::StatusOr<std::vector<int64_t>> CheckpointManager::Steps() const {
+  return state_->ListSteps();
+}
+
+absl::StatusOr<int64_t> CheckpointManager::Latest() const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
+  if (!steps.empty()) return steps.back();
+  return absl::NotFoundError(absl::StrCat(DirectoryOf(PathOf(0)), ": there is no checkpoint"));
+}
+
+std::string CheckpointManager::PathOf(int64_t step) const { return state_->PathOf(step); }
+
+absl::Status CheckpointManager::Save(int64_t step, std::vector<CheckpointItem> items,
+                                     const StepInfo& info) {
+  return state_->Save(step, std::move(items), info, /*in_background=*/false).status();
+}
+
+absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step, std::vector<CheckpointItem> items,
+                                                  const StepInfo& info) {
+  return state_->Save(step, std::move(items), info, /*in_background=*/true);
+}
+
+absl::Status CheckpointManager::Wait() { return state_->Wait(); }
+
+absl::StatusOr<RestoredCheckpoint> CheckpointManager::Restore(const ReadOptions& options) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<int64_t> steps, Steps());
+  std::reverse(steps.begin(), steps.end());
+  return state_->RestoreFirst(std::move(steps), options);
+}
+
+absl::StatusOr<RestoredCheckpoint> CheckpointManager::RestoreBest(
+    const ReadOptions& options) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<int64_t> steps, state_->StepsByMetric());
+  return state_->RestoreFirst(std::move(steps), options);
+}
+
+absl::StatusOr<RestoredCheckpoint> CheckpointManager::RestoreStep(
+    int64_t step, const ReadOptions& options) const {
+  return state_->RestoreFirst({step}, options);
+}
+
+absl::Status CheckpointManager::Remove(int64_t step) { return state_->Remove(step); }
+
+}  // namespace leafstore

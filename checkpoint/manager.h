@@ -1,0 +1,155 @@
+// CheckpointManager: the checkpoints of one run, a file a step, in a directory of their own.
+//
+//   CheckpointManager manager =
+//       CheckpointManager::Open("run", {.retention = {.last = 3, .best = 1, .metric = "accuracy"},
+//                                       .incremental = true}).value();
+//   if (auto restored = manager.Restore(); restored.ok()) {           // the newest that is whole
+//     step = restored->step;
+//     params = restored->reader.Load("params").value();
+//   }
+//   for (...) {
+//     ... train ...
+//     manager.SaveAsync(step, Items(...), {.metrics = {{"accuracy", accuracy}}}).value();
+//   }
+//   absl::Status saved = manager.Wait();                              // the last one is there
+//
+// Files. Step 100 is `step-00000000000000000100.leaf`, whole or not there at all (writer.h). `LOCK`
+// is there so that two managers cannot write to one directory: the second is refused. Temporary
+// files that a process left when it ended are removed at Open. Other names are left alone.
+//
+// Save returns when the checkpoint is there. SaveAsync returns at once; a thread of the manager's
+// own saves what the items held at the call: they are snapshots, so that training goes on and no
+// later write reaches the file. A leaf that is written while its snapshot waits is copied once
+// (copy-on-write); each is let go of as soon as it is in the file. One save runs at a time; what
+// SaveAsync does when one is still running is ManagerOptions::when_busy.
+//
+// A save that failed in the background is never forgotten: its error is what the next call of Save,
+// SaveAsync or Wait returns, and that call does nothing else. The checkpoints that were there
+// before are there still.
+//
+// Increments. With ManagerOptions::incremental, a save writes the leaves that were written since
+// the save before and names the files that have the others (save_history.h). The first save of a
+// process is whole. A file that a later one needs is kept.
+//
+// Restore looks for the newest checkpoint that is whole, or the best, or a certain one; with every
+// byte verified, those of its bases too. The newest may be damaged: then the one before is
+// returned, and `skipped` says which were passed over and why. Nothing is ever removed because it
+// is damaged.
+//
+// Retention. After each save, checkpoints that no rule keeps and that no kept one needs are
+// removed; never the newest, nor the one just saved. While one cannot be opened, all are kept: it
+// may need any of them.
+//
+// Errors. FailedPrecondition: the directory is another manager's; this one was opened to read only.
+// AlreadyExists: there is a checkpoint of this step. InvalidArgument: a step below 0, or options
+// that make no sense. NotFound: no such checkpoint, or none at all. DataLoss: all that were looked
+// at are damaged; names each. Others as CheckpointWriter's and CheckpointReader's.
+//
+// Threads: calls from one thread at a time. Stores may be written, and readers used, from any
+// thread while a save runs.
+#ifndef LEAFSTORE_CHECKPOINT_MANAGER_H_
+#define LEAFSTORE_CHECKPOINT_MANAGER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "leafstore/checkpoint/file_system.h"
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/retention.h"
+#include "leafstore/checkpoint/writer.h"
+
+namespace leafstore {
+
+// What SaveAsync does when the save before is still running.
+enum class WhenBusy : uint8_t {
+  kWait,  // waits until it has ended
+  kSkip,  // saves nothing and says so
+  kFail,  // error ResourceExhausted
+};
+
+struct ManagerOptions {
+  // Only Restore, Steps and the like: no lock is taken, nothing is made or removed.
+  bool read_only = false;
+  Retention retention;
+  bool incremental = false;
+  WhenBusy when_busy = WhenBusy::kWait;
+  // SaveOptions::durable.
+  bool durable = true;
+  // Told how far a save is, in bytes; from the thread that saves.
+  std::function<void(int64_t step, int64_t done, int64_t total)> progress;
+  // Null: this machine's. Must outlive the manager and its readers.
+  FileSystem* file_system = nullptr;
+};
+
+// What is saved with a checkpoint besides its items.
+struct StepInfo {
+  Metrics metrics;
+  Metadata metadata;
+};
+
+// A checkpoint that Restore passed over.
+struct SkippedCheckpoint {
+  int64_t step = 0;
+  absl::Status why;
+};
+
+struct RestoredCheckpoint {
+  int64_t step = 0;
+  CheckpointReader reader;
+  std::vector<SkippedCheckpoint> skipped;  // newer, or better, but not to be read
+};
+
+class CheckpointManager {
+ public:
+  // Opens a directory, which is made if it is not there (its parent must be), and takes its lock.
+  // O(files of the directory).
+  static absl::StatusOr<CheckpointManager> Open(std::string directory, ManagerOptions options = {});
+
+  CheckpointManager(CheckpointManager&&) noexcept;
+  CheckpointManager& operator=(CheckpointManager&&) noexcept;
+  // Waits for the save that is running; its error is lost then, so call Wait before.
+  ~CheckpointManager();
+
+  // The steps of which there is a checkpoint, growing. Not the one that is being saved. Files are
+  // not opened.
+  absl::StatusOr<std::vector<int64_t>> Steps() const;
+  // The greatest of them. error NotFound: there is none.
+  absl::StatusOr<int64_t> Latest() const;
+  // The path of a step's file, whether it is there or not.
+  std::string PathOf(int64_t step) const;
+
+  // Saves a checkpoint, and waits for the save that is running first. O(bytes).
+  absl::Status Save(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info = {});
+  // Begins to save one. False: another save is running, and when_busy is kSkip. O(items).
+  absl::StatusOr<bool> SaveAsync(int64_t step, std::vector<CheckpointItem> items,
+                                 const StepInfo& info = {});
+  // Returns when no save is running.
+  absl::Status Wait();
+
+  // The newest checkpoint that is whole.
+  absl::StatusOr<RestoredCheckpoint> Restore(const ReadOptions& options = {}) const;
+  // The best that is whole, by Retention::metric. error FailedPrecondition: no metric was named.
+  absl::StatusOr<RestoredCheckpoint> RestoreBest(const ReadOptions& options = {}) const;
+  // That of this step. error DataLoss: it is damaged.
+  absl::StatusOr<RestoredCheckpoint> RestoreStep(int64_t step,
+                                                 const ReadOptions& options = {}) const;
+
+  // Removes the checkpoint of a step. error FailedPrecondition: another one needs it; names it.
+  absl::Status Remove(int64_t step);
+
+ private:
+  class State;
+  explicit CheckpointManager(std::unique_ptr<State> state);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CHECKPOINT_MANAGER_H_

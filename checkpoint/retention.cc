@@ -1,0 +1,77 @@
+#include "leafstore/checkpoint/retention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+
+namespace leafstore {
+namespace {
+
+std::optional<double> MetricOf(const RetainedCheckpoint& checkpoint, const Retention& retention) {
+  const auto found = checkpoint.metrics.find(retention.metric);
+  if (found == checkpoint.metrics.end() || std::isnan(found->second)) return std::nullopt;
+  return retention.higher_is_better ? found->second : -found->second;
+}
+
+void KeepBest(absl::Span<const RetainedCheckpoint> checkpoints, const Retention& retention,
+              std::vector<bool>* keep) {
+  std::vector<size_t> order;
+  for (size_t i = 0; i < checkpoints.size(); ++i) {
+    if (MetricOf(checkpoints[i], retention)) order.push_back(i);
+  }
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return IsBetter(checkpoints[a], checkpoints[b], retention);
+  });
+  for (size_t i = 0; i < std::min(order.size(), retention.best); ++i) (*keep)[order[i]] = true;
+}
+
+// What is kept as a base keeps its own bases: it is a checkpoint like others, which whoever lists
+// the directory may restore.
+void KeepBases(absl::Span<const RetainedCheckpoint> checkpoints, std::vector<bool>* keep) {
+  absl::flat_hash_map<absl::string_view, size_t> by_name;
+  std::vector<size_t> open;
+  for (size_t i = 0; i < checkpoints.size(); ++i) {
+    by_name.emplace(checkpoints[i].file_name, i);
+    if ((*keep)[i]) open.push_back(i);
+  }
+  while (!open.empty()) {
+    const RetainedCheckpoint& checkpoint = checkpoints[open.back()];
+    open.pop_back();
+    for (const std::string& base : checkpoint.bases) {
+      const auto found = by_name.find(base);
+      if (found == by_name.end() || (*keep)[found->second]) continue;
+      (*keep)[found->second] = true;
+      open.push_back(found->second);
+    }
+  }
+}
+
+}  // namespace
+
+bool IsBetter(const RetainedCheckpoint& a, const RetainedCheckpoint& b,
+              const Retention& retention) {
+  const std::optional<double> metric_a = MetricOf(a, retention);
+  const std::optional<double> metric_b = MetricOf(b, retention);
+  if (metric_a != metric_b) return metric_a > metric_b;  // none is less than any
+  return a.step > b.step;
+}
+
+std::vector<bool> CheckpointsToKeep(absl::Span<const RetainedCheckpoint> checkpoints,
+                                    const Retention& retention) {
+  std::vector<bool> keep(checkpoints.size(), false);
+  const size_t last = std::min(std::max<size_t>(retention.last, 1), checkpoints.size());
+  std::fill(keep.end() - static_cast<std::ptrdiff_t>(last), keep.end(), true);
+  for (size_t i = 0; i < checkpoints.size(); ++i) {
+    if (checkpoints[i].pinned) keep[i] = true;
+    if (retention.every > 0 && checkpoints[i].step % retention.every == 0) keep[i] = true;
+  }
+  if (retention.best > 0) KeepBest(checkpoints, retention, &keep);
+  KeepBases(checkpoints, &keep);
+  return keep;
+}
+
+}  // namespace leafstore

@@ -1,0 +1,320 @@
+#include "leafstore/checkpoint/manager.h"
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/checkpoint/crash_disk.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::vector<std::pair<std::string, Leaf>> ContentsOf(const ParamStore& store) {
+  std::vector<std::pair<std::string, Leaf>> contents;
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    contents.emplace_back(store.PathText(place), store.leaf(place));
+  }
+  return contents;
+}
+
+Tensor Filled(float value, int64_t size = 100) {
+  const std::vector<float> values(static_cast<size_t>(size), value);
+  return Tensor::FromValues<float>({size}, values).value();
+}
+ParamStore Params(float value) { return StoreAt({{".w", Filled(value)}, {".name", Value("x")}}); }
+
+std::vector<CheckpointItem> Items(const ParamStore& params) {
+  std::vector<CheckpointItem> items;
+  items.emplace_back("params", params);
+  return items;
+}
+
+class ManagerTest : public testing::Test {
+ protected:
+  CheckpointManager Open(ManagerOptions options = {}) {
+    return CheckpointManager::Open(dir_.File("run"), std::move(options)).value();
+  }
+  float Loaded(const RestoredCheckpoint& restored) {
+    const Leaf leaf = restored.reader.LoadPath("params", ".w").value();
+    return leaf.tensor().data<float>().value()[0];
+  }
+  void Damage(const std::string& path) {
+    std::string bytes = ReadFile(path);
+    bytes[70] = static_cast<char>(bytes[70] ^ 1);
+    WriteFile(path, bytes);
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(ManagerTest, SavesAndRestoresTheLatest) {
+  CheckpointManager manager = Open({.retention = {.last = 3}});
+  EXPECT_EQ(manager.Latest().status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(manager.Restore().status().code(), absl::StatusCode::kNotFound);
+  ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
+  ASSERT_THAT(
+      manager.Save(12, Items(Params(12)), {.metrics = {{"loss", 0.5}}, .metadata = {{"by", "me"}}}),
+      IsOk());
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(5, 12));
+  EXPECT_EQ(manager.Latest().value(), 12);
+  const RestoredCheckpoint restored = manager.Restore().value();
+  EXPECT_EQ(restored.step, 12);
+  EXPECT_THAT(restored.skipped, IsEmpty());
+  EXPECT_EQ(Loaded(restored), 12);
+  EXPECT_THAT(restored.reader.metrics(), ElementsAre(testing::Pair("loss", 0.5)));
+  EXPECT_THAT(restored.reader.metadata(), ElementsAre(testing::Pair("by", "me")));
+  EXPECT_EQ(Loaded(manager.RestoreStep(5).value()), 5);
+  EXPECT_EQ(manager.RestoreStep(6).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ManagerTest, AStepIsSavedOnce) {
+  CheckpointManager manager = Open();
+  ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
+  EXPECT_THAT(manager.Save(5, Items(Params(6))),
+              StatusIs(absl::StatusCode::kAlreadyExists,
+                       absl::StrCat("cannot save step 5: there is ", manager.PathOf(5),
+                                    "; remove it first")));
+  EXPECT_EQ(Loaded(manager.Restore().value()), 5);
+  EXPECT_EQ(manager.Save(-1, Items(Params(6))).code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ManagerTest, RestorePassesOverWhatIsDamagedAndSaysWhy) {
+  CheckpointManager manager = Open({.retention = {.last = 9}});
+  for (const int64_t step : {1, 2, 3}) {
+    ASSERT_THAT(manager.Save(step, Items(Params(static_cast<float>(step)))), IsOk());
+  }
+  Damage(manager.PathOf(3));
+  WriteFile(manager.PathOf(2), "");
+  const RestoredCheckpoint restored = manager.Restore().value();
+  EXPECT_EQ(restored.step, 1);
+  ASSERT_THAT(restored.skipped, testing::SizeIs(2));
+  EXPECT_EQ(restored.skipped[0].step, 3);
+  EXPECT_THAT(restored.skipped[0].why.message(),
+              testing::AllOf(HasSubstr(manager.PathOf(3)), HasSubstr("item 'params', '.w'")));
+  EXPECT_EQ(restored.skipped[1].step, 2);
+  EXPECT_EQ(manager.RestoreStep(3).status().code(), absl::StatusCode::kDataLoss);
+  Damage(manager.PathOf(1));
+  const absl::Status none = manager.Restore().status();
+  EXPECT_EQ(none.code(), absl::StatusCode::kDataLoss);
+  for (const int64_t step : {1, 2, 3}) EXPECT_THAT(none.message(), HasSubstr(manager.PathOf(step)));
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));  // nothing is removed
+}
+
+TEST_F(ManagerTest, KeepsWhatTheRulesSay) {
+  CheckpointManager manager =
+      Open({.retention = {.last = 2, .every = 10, .best = 1, .metric = "accuracy"}});
+  const std::vector<double> accuracies = {0.1, 0.9, 0.3, 0.2, 0.1, 0.4};
+  int64_t step = 7;
+  for (const double accuracy : accuracies) {
+    ASSERT_THAT(manager.Save(step++, Items(Params(1)), {.metrics = {{"accuracy", accuracy}}}),
+                IsOk());
+  }
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(8, 10, 11, 12));
+  EXPECT_EQ(manager.RestoreBest().value().step, 8);
+  Damage(manager.PathOf(8));
+  const RestoredCheckpoint second = manager.RestoreBest().value();
+  EXPECT_EQ(second.step, 12);
+  EXPECT_EQ(second.skipped[0].step, 8);
+}
+
+TEST_F(ManagerTest, WithoutAMetricThereIsNoBest) {
+  EXPECT_EQ(Open().RestoreBest().status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(ManagerTest, TwoManagersOfOneDirectoryAreNotMixed) {
+  {
+    CheckpointManager first = Open();
+    EXPECT_EQ(CheckpointManager::Open(dir_.File("run")).status().code(),
+              absl::StatusCode::kFailedPrecondition);
+    ASSERT_THAT(first.Save(1, Items(Params(1))), IsOk());
+    CheckpointManager reader = Open({.read_only = true});
+    EXPECT_EQ(Loaded(reader.Restore().value()), 1);
+    EXPECT_EQ(reader.Save(2, Items(Params(2))).code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(reader.Remove(1).code(), absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_EQ(Open().Latest().value(), 1);
+}
+
+TEST_F(ManagerTest, ReadOnlyMakesNothing) {
+  EXPECT_EQ(CheckpointManager::Open(dir_.File("none"), {.read_only = true}).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_THAT(dir_.List(), IsEmpty());
+}
+
+TEST_F(ManagerTest, OpenRemovesWhatAProcessLeftUnfinishedAndNothingElse) {
+  { const CheckpointManager manager = Open(); }
+  const std::string unfinished = dir_.File("run/step-00000000000000000007.leaf.tmp-123-0");
+  WriteFile(unfinished, "half");
+  WriteFile(dir_.File("run/notes.tmp-1"), "mine");
+  WriteFile(dir_.File("run/model.leaf"), "mine");
+  const CheckpointManager manager = Open();
+  std::vector<std::string> names = FileSystem::Posix().List(dir_.File("run")).value();
+  EXPECT_THAT(names, ElementsAre("LOCK", "model.leaf", "notes.tmp-1"));
+  EXPECT_THAT(manager.Steps().value(), IsEmpty());
+}
+
+TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
+  CheckpointManager manager = Open({.incremental = true});
+  ParamStore params = StoreAt({{".w", Filled(0)}, {".frozen", Filled(7, 5000)}});
+  for (int64_t step = 1; step <= 5; ++step) {
+    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step))), IsOk());
+    ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
+  }
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 5));
+  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
+            ContentsOf(params));
+  EXPECT_THAT(manager.Remove(1), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                          absl::StrCat("cannot remove ", manager.PathOf(1),
+                                                       ": the checkpoint of step 5 needs it")));
+  // When all is written anew, the base is needed no more.
+  ASSERT_THAT(manager.Remove(5), IsOk());
+  ASSERT_THAT(manager.Save(6, Items(params)), IsOk());
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(6));
+  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
+            ContentsOf(params));
+}
+
+TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
+  CheckpointManager manager = Open({.retention = {.last = 9}, .incremental = true});
+  ParamStore params = StoreAt({{".w", Filled(0)}, {".frozen", Filled(7, 5000)}});
+  for (int64_t step = 1; step <= 3; ++step) {
+    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step))), IsOk());
+    ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
+  }
+  Damage(manager.PathOf(1));
+  EXPECT_EQ(manager.Restore().status().code(), absl::StatusCode::kDataLoss);
+}
+
+// A save that waits at its first progress until it is let go.
+struct Gate {
+  absl::Notification reached;
+  absl::Notification open;
+  std::atomic<bool> used{false};
+  std::function<void(int64_t, int64_t, int64_t)> Progress() {
+    return [this](int64_t, int64_t, int64_t) {
+      if (used.exchange(true)) return;
+      reached.Notify();
+      open.WaitForNotification();
+    };
+  }
+};
+
+TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
+  Gate gate;
+  CheckpointManager manager = Open({.progress = gate.Progress()});
+  ParamStore params = StoreAt({{".a", Filled(1, 1 << 21)}, {".z", Filled(1, 1 << 21)}});
+  const ParamStore before = params.Snapshot().value();
+  ASSERT_TRUE(manager.SaveAsync(1, Items(params)).value());
+  gate.reached.WaitForNotification();
+  // Both what is written already and what is not.
+  for (const char* path : {".a", ".z"}) {
+    params.Mutate(path)->data<float>().value()[0] = 99;
+  }
+  gate.open.Notify();
+  ASSERT_THAT(manager.Wait(), IsOk());
+  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
+            ContentsOf(before));
+}
+
+TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
+  for (const WhenBusy when_busy : {WhenBusy::kSkip, WhenBusy::kFail, WhenBusy::kWait}) {
+    const std::string directory = absl::StrCat(dir_.path(), "/", static_cast<int>(when_busy));
+    Gate gate;
+    CheckpointManager manager = CheckpointManager::Open(directory, {.retention = {.last = 9},
+                                                                    .when_busy = when_busy,
+                                                                    .progress = gate.Progress()})
+                                    .value();
+    ASSERT_TRUE(manager.SaveAsync(1, Items(Params(1))).value());
+    gate.reached.WaitForNotification();
+    std::thread opener;
+    if (when_busy == WhenBusy::kWait) {
+      opener = std::thread([&gate] { gate.open.Notify(); });
+    }
+    const absl::StatusOr<bool> second = manager.SaveAsync(2, Items(Params(2)));
+    if (opener.joinable()) {
+      opener.join();
+    } else {
+      gate.open.Notify();
+    }
+    ASSERT_THAT(manager.Wait(), IsOk());
+    switch (when_busy) {
+      case WhenBusy::kSkip:
+        EXPECT_FALSE(second.value());
+        break;
+      case WhenBusy::kFail:
+        EXPECT_EQ(second.status().code(), absl::StatusCode::kResourceExhausted);
+        break;
+      case WhenBusy::kWait:
+        EXPECT_TRUE(second.value());
+    }
+    EXPECT_EQ(manager.Latest().value(), when_busy == WhenBusy::kWait ? 2 : 1);
+  }
+}
+
+TEST_F(ManagerTest, AFailureInTheBackgroundIsReportedOnceAtTheNextCall) {
+  CrashDisk disk;
+  CheckpointManager manager = CheckpointManager::Open("run", {.file_system = &disk}).value();
+  const auto fail_next = [&disk] {
+    disk.fail_at = disk.calls;
+    disk.failure = absl::ResourceExhaustedError("No space left on device");
+  };
+  fail_next();
+  ASSERT_TRUE(manager.SaveAsync(1, Items(Params(1))).value());
+  EXPECT_EQ(manager.Wait().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(manager.Wait(), IsOk());
+  fail_next();
+  ASSERT_TRUE(manager.SaveAsync(2, Items(Params(2))).value());
+  absl::Status status;
+  while (status.ok()) status = manager.SaveAsync(3, Items(Params(3))).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(manager.Wait(), IsOk());
+  EXPECT_THAT(manager.Steps().value(), IsEmpty());
+}
+
+TEST_F(ManagerTest, AnOpenBorrowIsTheCallersErrorAtTheCall) {
+  CheckpointManager manager = Open();
+  ParamStore params = Params(1);
+  {
+    const auto borrow = params.Mutate(".w").value();
+    EXPECT_EQ(manager.SaveAsync(1, Items(params)).status().code(),
+              absl::StatusCode::kFailedPrecondition);
+  }
+  EXPECT_THAT(manager.Wait(), IsOk());
+}
+
+TEST_F(ManagerTest, SavedLeavesAreLetGoOf) {
+  CheckpointManager manager = Open();
+  ParamStore params = Params(1);
+  ASSERT_TRUE(manager.SaveAsync(1, Items(params)).value());
+  ASSERT_THAT(manager.Wait(), IsOk());
+  const void* before = params.Get(".w").value()->tensor().raw_data();
+  params.Mutate(".w")->data<float>().value()[0] = 2;
+  EXPECT_EQ(params.Get(".w").value()->tensor().raw_data(), before);  // not copied
+}
+
+TEST_F(ManagerTest, OptionsThatMakeNoSenseAreRefused) {
+  const auto code = [&](ManagerOptions options) {
+    return CheckpointManager::Open(dir_.File("run"), std::move(options)).status().code();
+  };
+  EXPECT_EQ(code({.retention = {.last = 0}}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({.retention = {.every = -1}}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({.retention = {.best = 1}}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(CheckpointManager::Open("").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace leafstore

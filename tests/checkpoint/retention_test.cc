@@ -1,0 +1,88 @@
+#include "leafstore/checkpoint/retention.h"
+
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+RetainedCheckpoint At(int64_t step, Metrics metrics = {}, std::vector<std::string> bases = {}) {
+  return {step, absl::StrCat("step", step), std::move(metrics), std::move(bases)};
+}
+
+std::vector<int64_t> Kept(const std::vector<RetainedCheckpoint>& checkpoints,
+                          const Retention& retention) {
+  const std::vector<bool> keep = CheckpointsToKeep(checkpoints, retention);
+  std::vector<int64_t> steps;
+  for (size_t i = 0; i < keep.size(); ++i) {
+    if (keep[i]) steps.push_back(checkpoints[i].step);
+  }
+  return steps;
+}
+
+TEST(RetentionTest, KeepsTheLast) {
+  EXPECT_THAT(Kept({At(1), At(2), At(5)}, {}), ElementsAre(5));
+  EXPECT_THAT(Kept({At(1), At(2), At(5)}, {.last = 2}), ElementsAre(2, 5));
+  EXPECT_THAT(Kept({At(1), At(2), At(5)}, {.last = 9}), ElementsAre(1, 2, 5));
+  EXPECT_THAT(Kept({}, {.last = 2}), IsEmpty());
+}
+
+TEST(RetentionTest, NeverRemovesAll) {
+  EXPECT_THAT(Kept({At(1), At(2)}, {.last = 0}), ElementsAre(2));
+}
+
+TEST(RetentionTest, KeepsEverySoMany) {
+  EXPECT_THAT(Kept({At(0), At(50), At(100), At(150), At(199)}, {.last = 1, .every = 100}),
+              ElementsAre(0, 100, 199));
+}
+
+TEST(RetentionTest, KeepsTheBest) {
+  const std::vector<RetainedCheckpoint> checkpoints = {
+      At(1, {{"accuracy", 0.5}}), At(2, {{"accuracy", 0.9}}), At(3, {{"accuracy", 0.7}}),
+      At(4, {{"accuracy", 0.1}})};
+  EXPECT_THAT(Kept(checkpoints, {.last = 1, .best = 2, .metric = "accuracy"}),
+              ElementsAre(2, 3, 4));
+  EXPECT_THAT(
+      Kept(checkpoints, {.last = 1, .best = 1, .metric = "accuracy", .higher_is_better = false}),
+      ElementsAre(4));
+}
+
+TEST(RetentionTest, OfEqualsTheNewerIsBetter) {
+  EXPECT_THAT(Kept({At(1, {{"m", 1}}), At(2, {{"m", 1}}), At(3, {{"m", 0}})},
+                   {.last = 1, .best = 1, .metric = "m"}),
+              ElementsAre(2, 3));
+}
+
+TEST(RetentionTest, WithoutTheMetricNothingIsBest) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_THAT(Kept({At(1, {{"m", nan}}), At(2, {{"other", 5}}), At(3, {{"m", -7}}), At(4)},
+                   {.last = 1, .best = 3, .metric = "m"}),
+              ElementsAre(3, 4));
+}
+
+TEST(RetentionTest, KeepsWhatIsPinned) {
+  std::vector<RetainedCheckpoint> checkpoints = {At(1), At(2), At(3)};
+  checkpoints[0].pinned = true;
+  EXPECT_THAT(Kept(checkpoints, {}), ElementsAre(1, 3));
+}
+
+TEST(RetentionTest, KeepsWhatAKeptOneNeeds) {
+  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"}), At(4, {}, {"step1"})}, {}),
+              ElementsAre(1, 4));
+  // A base is a checkpoint too, and stays whole.
+  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"})}, {}), ElementsAre(1, 2, 3));
+  // But not what only a removed one needs.
+  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3)}, {}), ElementsAre(3));
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,219 @@
+// Increments: what is written, what is found in earlier files, and what comes back.
+#include "leafstore/checkpoint/save_history.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+#include "leafstore/store/ops.h"
+
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+#include "tests/store/sample_models.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+std::vector<std::pair<std::string, Leaf>> ContentsOf(const ParamStore& store) {
+  std::vector<std::pair<std::string, Leaf>> contents;
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    contents.emplace_back(store.PathText(place), store.leaf(place));
+  }
+  return contents;
+}
+
+Tensor Filled(float value, int64_t size = 1000) {
+  const std::vector<float> values(static_cast<size_t>(size), value);
+  return Tensor::FromValues<float>({size}, values).value();
+}
+
+class SaveHistoryTest : public testing::Test {
+ protected:
+  absl::Status Save(const std::string& name, const ParamStore& params, SaveOptions options = {}) {
+    options.history = &history_;
+    return SaveCheckpoint(dir_.File(name), {{"params", params}}, options);
+  }
+  CheckpointReader Open(const std::string& name, ReadMode mode = ReadMode::kMap) {
+    return CheckpointReader::Open(dir_.File(name), {.mode = mode}).value();
+  }
+  // By path, which base has the tensor; 0: the file itself.
+  uint32_t BaseOf(const CheckpointReader& reader, const std::string& path) {
+    const CheckpointItemInfo item = reader.item("params").value();
+    const Slot slot = item.layout().Get(path).value();
+    return item.entry(item.slots().PlaceOf(slot)).base;
+  }
+
+  TempDir dir_;
+  SaveHistory history_;
+};
+
+TEST_F(SaveHistoryTest, TheFirstSaveIsTheFileThatItWouldBeWithout) {
+  const ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ASSERT_THAT(Save("with.leaf", params), IsOk());
+  ASSERT_THAT(SaveCheckpoint(dir_.File("without.leaf"), {{"params", params}}), IsOk());
+  EXPECT_EQ(ReadFile(dir_.File("with.leaf")), ReadFile(dir_.File("without.leaf")));
+}
+
+TEST_F(SaveHistoryTest, OnlyWhatWasWrittenSinceIsSaved) {
+  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}, {".name", Value("x")}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(Save("2.leaf", params), IsOk());
+  const CheckpointReader second = Open("2.leaf");
+  ASSERT_THAT(second.bases(), SizeIs(1));
+  EXPECT_EQ(second.bases()[0].name, "1.leaf");
+  EXPECT_EQ(BaseOf(second, ".a"), 1u);
+  EXPECT_EQ(BaseOf(second, ".b"), 0u);
+  EXPECT_LT(second.file_size(), Open("1.leaf").file_size() - 3000);
+}
+
+TEST_F(SaveHistoryTest, AnIncrementIsReadAsAWholeOneIs) {
+  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}, {".empty", Filled(0, 0)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(Save("2.leaf", params), IsOk());
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    const CheckpointReader reader = Open("2.leaf", mode);
+    EXPECT_EQ(ContentsOf(reader.Load("params").value()), ContentsOf(params));
+    EXPECT_EQ(reader.LoadPath("params", ".a").value(), Leaf(Filled(1)));
+    ParamStore into = ZerosLike(params).value();
+    ASSERT_THAT(reader.LoadInto("params", &into), IsOk());
+    EXPECT_EQ(ContentsOf(into), ContentsOf(params));
+    EXPECT_THAT(reader.Verify(), IsOk());
+  }
+}
+
+TEST_F(SaveHistoryTest, ALeafIsKnownWhereverItGoes) {
+  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  const ParamStore moved =
+      StoreAt({{".z", *params.Get(".a").value()}, {".y.x", *params.Get(".a").value()}});
+  ASSERT_THAT(Save("2.leaf", moved), IsOk());
+  EXPECT_EQ(BaseOf(Open("2.leaf"), ".z"), 1u);
+  EXPECT_EQ(BaseOf(Open("2.leaf"), ".y.x"), 1u);
+  EXPECT_EQ(ContentsOf(Open("2.leaf").Load("params").value()), ContentsOf(moved));
+}
+
+TEST_F(SaveHistoryTest, NothingChangedIsAFileWithoutTensors) {
+  const ParamStore params = StoreAt({{".a", Filled(1)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(Save("2.leaf", params), IsOk());
+  EXPECT_LT(Open("2.leaf").file_size(), 600);
+  EXPECT_EQ(ContentsOf(Open("2.leaf").Load("params").value()), ContentsOf(params));
+}
+
+TEST_F(SaveHistoryTest, ReadingNeverNeedsMoreThanEightOthers) {
+  std::vector<std::pair<std::string, Leaf>> entries = {{".frozen", Filled(-1, 5000)}};
+  for (int i = 0; i < 30; ++i) entries.emplace_back(absl::StrCat("[", i, "]"), Filled(0, 50));
+  entries[0].first = "[30]";
+  ParamStore params = StoreAt(std::move(entries));
+  for (int step = 0; step < 40; ++step) {
+    ASSERT_THAT(params.Set(absl::StrCat("[", step % 30, "]"), Filled(static_cast<float>(step), 50)),
+                IsOk());
+    const std::string name = absl::StrCat(step, ".leaf");
+    ASSERT_THAT(Save(name, params), IsOk());
+    const CheckpointReader reader = Open(name);
+    EXPECT_LE(reader.bases().size(), SaveHistory::kMaxBases);
+    EXPECT_EQ(ContentsOf(reader.Load("params").value()), ContentsOf(params));
+    // What never changes stays in the first file for good.
+    if (step == 0) continue;
+    EXPECT_EQ(reader.bases()[BaseOf(reader, "[30]") - 1].name, "0.leaf");
+  }
+}
+
+TEST_F(SaveHistoryTest, ASaveThatFailedIsNoBase) {
+  ParamStore params = StoreAt({{".a", Filled(1)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(params.Set(".a", Filled(2)), IsOk());
+  SaveOptions options;
+  options.history = &history_;
+  EXPECT_FALSE(SaveCheckpoint(dir_.File("none/2.leaf"), {{"params", params}}, options).ok());
+  ASSERT_THAT(Save("3.leaf", params), IsOk());
+  EXPECT_THAT(Open("3.leaf").bases(), IsEmpty());
+  EXPECT_EQ(ContentsOf(Open("3.leaf").Load("params").value()), ContentsOf(params));
+}
+
+TEST_F(SaveHistoryTest, AFileThatIsReplacedIsNotItsOwnBase) {
+  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  EXPECT_THAT(Open("1.leaf").bases(), IsEmpty());
+  EXPECT_EQ(ContentsOf(Open("1.leaf").Load("params").value()), ContentsOf(params));
+}
+
+TEST_F(SaveHistoryTest, AnotherDirectoryIsAnError) {
+  const ParamStore params = StoreAt({{".a", Filled(1)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  const TempDir other;
+  SaveOptions options;
+  options.history = &history_;
+  EXPECT_THAT(SaveCheckpoint(other.File("2.leaf"), {{"params", params}}, options),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       absl::StrCat("cannot save to ", other.File("2.leaf"),
+                                    ": expected the directory of the history, ", dir_.path(),
+                                    ", found ", other.path())));
+  EXPECT_THAT(other.List(), IsEmpty());
+}
+
+TEST_F(SaveHistoryTest, ADurableSaveBuildsOnDurableOnes) {
+  const ParamStore params = StoreAt({{".a", Filled(1)}});
+  ASSERT_THAT(Save("1.leaf", params, {.durable = false}), IsOk());
+  ASSERT_THAT(Save("2.leaf", params), IsOk());
+  EXPECT_THAT(Open("2.leaf").bases(), IsEmpty());
+  ASSERT_THAT(Save("3.leaf", params), IsOk());
+  EXPECT_THAT(Open("3.leaf").bases(), SizeIs(1));
+}
+
+TEST_F(SaveHistoryTest, ABaseThatIsGoneIsNamedWithTheLeaf) {
+  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(Save("2.leaf", params), IsOk());
+  ASSERT_THAT(FileSystem::Posix().Remove(dir_.File("1.leaf")), IsOk());
+  const CheckpointReader reader = Open("2.leaf");
+  EXPECT_EQ(reader.LoadPath("params", ".b").value(), Leaf(Filled(3)));
+  EXPECT_THAT(
+      reader.LoadPath("params", ".a").status().message(),
+      testing::AllOf(HasSubstr("item 'params', '.a': base: "), HasSubstr(dir_.File("1.leaf"))));
+  EXPECT_EQ(reader.LoadPath("params", ".a").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(reader.Verify().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(SaveHistoryTest, AnotherFileUnderTheNameOfABaseIsNotTakenForIt) {
+  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(Save("2.leaf", params), IsOk());
+  ASSERT_THAT(SaveCheckpoint(dir_.File("1.leaf"), {{"params", ZerosLike(params).value()}}), IsOk());
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    const absl::Status status = Open("2.leaf", mode).Load("params").status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+    EXPECT_THAT(status.message(), HasSubstr("1.leaf: expected the file of "));
+  }
+}
+
+TEST_F(SaveHistoryTest, DamageInABaseIsFound) {
+  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(Save("2.leaf", params), IsOk());
+  std::string bytes = ReadFile(dir_.File("1.leaf"));
+  bytes[100] = static_cast<char>(bytes[100] ^ 1);
+  WriteFile(dir_.File("1.leaf"), bytes);
+  EXPECT_EQ(Open("2.leaf").Load("params").status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(Open("2.leaf").Verify().code(), absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace leafstore
