@@ -2,9 +2,11 @@
 // has changed.
 //
 //   SaveHistory history;
-//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("1.leaf", {{"params", params}}, {.history = &history}));
+//   LEAFSTORE_RETURN_IF_ERROR(
+//       SaveCheckpoint("1.leaf", {{"params", params}}, {.history = &history}));
 //   ... a few leaves are written ...
-//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("2.leaf", {{"params", params}}, {.history = &history}));
+//   LEAFSTORE_RETURN_IF_ERROR(
+//       SaveCheckpoint("2.leaf", {{"params", params}}, {.history = &history}));
 //
 // The second file has the leaves that changed, and for the others says in which earlier file
 // (a base) they are. Whether a leaf changed is known from its generation: nothing is compared, and

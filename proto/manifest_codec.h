@@ -85,8 +85,8 @@ struct Manifest {
   Metrics metrics;
 };
 
-// What a user may give: a name that is UTF-8 and not empty; metadata in UTF-8; metrics with names in
-// UTF-8, not empty, of any number.
+// What a user may give: a name that is UTF-8 and not empty; metadata in UTF-8; metrics with names
+// in UTF-8, not empty, of any number.
 // error InvalidArgument: otherwise, naming it.
 absl::Status CheckItemName(absl::string_view name);
 absl::Status CheckMetadata(const Metadata& metadata);
