@@ -69,6 +69,18 @@ TEST(PathTest, KeysAreAppendedAtTheEnd) {
   EXPECT_EQ(path, Path().Attribute("a").Item("b").Index(-1));
 }
 
+template <typename T>
+concept GivesKeys = requires(T path) {
+  std::forward<T>(path).keys();
+};
+template <typename T>
+concept GivesRef = requires(T key) {
+  std::forward<T>(key).ref();
+};
+// Of a temporary they would dangle.
+static_assert(GivesKeys<const Path&> && !GivesKeys<Path>);
+static_assert(GivesRef<const Key&> && !GivesRef<Key>);
+
 TEST(PathTest, AChainOnATemporaryIsAValueThatLivesOn) {
   static_assert(std::is_same_v<decltype(Path().Attribute("a")), Path>);
   static_assert(std::is_same_v<decltype(Path().Item("a").Index(1).Append(Key::Index(2))), Path>);

@@ -73,6 +73,24 @@ struct UserMemory {
 
 // ---- making one ----
 
+template <typename T>
+concept GivesShape = requires(T tensor) {
+  std::forward<T>(tensor).shape();
+};
+template <typename T>
+concept GivesBytes = requires(T tensor) {
+  std::forward<T>(tensor).bytes();
+};
+template <typename T>
+concept GivesData = requires(T tensor) {
+  std::forward<T>(tensor).template data<float>();
+};
+// Of a temporary they would dangle.
+static_assert(GivesShape<const Tensor&> && !GivesShape<Tensor>);
+static_assert(GivesShape<const MutableTensor&> && !GivesShape<MutableTensor>);
+static_assert(GivesBytes<MutableTensor&> && !GivesBytes<MutableTensor>);
+static_assert(GivesData<MutableTensor&> && !GivesData<MutableTensor>);
+
 TEST(TensorTest, OwnedBytesAreAlignedWhateverTheRank) {
   std::vector<Tensor> kept;  // so that each has other memory than the last
   for (size_t rank = 0; rank <= kMaxRank; ++rank) {

@@ -36,6 +36,18 @@ static_assert(!std::is_copy_constructible_v<Packed>);
 static_assert(std::is_nothrow_move_constructible_v<Packed>);
 static_assert(!std::is_copy_constructible_v<MutablePack>);
 
+template <typename T>
+concept GivesPlan = requires(T packed) {
+  std::forward<T>(packed).plan();
+};
+template <typename T>
+concept GivesRest = requires(T packed) {
+  std::forward<T>(packed).rest();
+};
+// Of a temporary they would dangle.
+static_assert(GivesPlan<const Packed&> && !GivesPlan<Packed>);
+static_assert(GivesRest<const Packed&> && !GivesRest<Packed>);
+
 // Slots 0 and 2 are packed as f32; 1 and 3 ride along.
 ParamStore Sample() {
   return StoreOf(

@@ -34,6 +34,21 @@ uint64_t GenerationAt(const ParamStore& store, absl::string_view path) {
 
 // ---- making one ----
 
+template <typename T>
+concept GivesLeaves = requires(T store) {
+  std::forward<T>(store).leaf(0);
+  std::forward<T>(store).FindSlot(0);
+  std::forward<T>(store).GetDotted("a");
+};
+template <typename T>
+concept GivesAnyLeaf = requires(T store) {
+  std::forward<T>(store).leaf(0);
+}
+|| requires(T store) { std::forward<T>(store).FindSlot(0); }
+|| requires(T store) { std::forward<T>(store).GetDotted("a"); };
+// Of a temporary they would dangle.
+static_assert(GivesLeaves<const ParamStore&> && !GivesAnyLeaf<ParamStore>);
+
 TEST(ParamStoreTest, BeginsEmpty) {
   const ParamStore store;
   EXPECT_TRUE(store.empty());
