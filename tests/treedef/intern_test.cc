@@ -1,7 +1,6 @@
 #include "leafstore/treedef/intern.h"
 
 #include <atomic>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <optional>
@@ -16,6 +15,7 @@
 
 #include "leafstore/treedef/treedef.h"
 
+#include "tests/treedef/refusing_new.h"
 #include "tests/treedef/teller.h"
 
 namespace leafstore {
@@ -23,9 +23,6 @@ namespace {
 
 using internal::TreeDefInterner;
 using internal::TreeDefRep;
-
-// How many more allocations of this thread succeed; below 0: all.
-thread_local int allocations_left = -1;
 
 // A root without children, under whatever hash.
 std::unique_ptr<TreeDefRep> Rep(NodeKind kind, uint64_t hash) {
@@ -147,15 +144,3 @@ TEST(TreeDefInternerTest, StructuresComeAndGoOnManyThreads) {
 
 }  // namespace
 }  // namespace leafstore
-
-// For the whole program of these tests, but it refuses nothing where it is not told to.
-void* operator new(size_t size) {
-  int& left = leafstore::allocations_left;
-  const bool refused = left == 0;
-  if (left > 0) --left;
-  void* memory = refused ? nullptr : std::malloc(size == 0 ? 1 : size);
-  if (memory == nullptr) throw std::bad_alloc();
-  return memory;
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, size_t) noexcept { std::free(memory); }
