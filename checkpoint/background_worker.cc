@@ -1,5 +1,6 @@
 #include "leafstore/checkpoint/background_worker.h"
 
+#include <system_error>
 #include <utility>
 
 namespace leafstore {
@@ -17,8 +18,23 @@ bool BackgroundWorker::busy() const {
   return !idle();
 }
 
+bool BackgroundWorker::HaveThread() {
+  if (thread_.joinable()) return true;
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
+}
+
 void BackgroundWorker::Start(absl::AnyInvocable<absl::Status()> work) {
-  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  if (!HaveThread()) {
+    absl::Status status = work();
+    absl::MutexLock lock(&mutex_);
+    failure_ = std::move(status);
+    return;
+  }
   absl::MutexLock lock(&mutex_);
   work_ = std::move(work);
   busy_ = true;

@@ -27,7 +27,8 @@ class BackgroundWorker {
   BackgroundWorker& operator=(const BackgroundWorker&) = delete;
 
   bool busy() const;
-  // Begins the work; none may be running. The first call starts the thread.
+  // Begins the work; none may be running. The first call starts the thread; where the system has no
+  // more to give, the work is done before this returns.
   void Start(absl::AnyInvocable<absl::Status()> work);
   // The error of work that has ended, once; OK where there was none, or it has been asked for.
   absl::Status TakeFailure();
@@ -35,6 +36,7 @@ class BackgroundWorker {
   absl::Status Wait();
 
  private:
+  bool HaveThread();
   void Run();
   bool idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !busy_; }
   bool awake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return busy_ || stop_; }

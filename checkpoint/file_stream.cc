@@ -8,20 +8,22 @@
 
 namespace leafstore {
 
+absl::Status FileStream::Block::MakeOnce() {
+  if (data_ != nullptr) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kBufferSize + kBlock));
+  const auto address = reinterpret_cast<uintptr_t>(buffer_.data());
+  data_ = buffer_.mutable_data() + (kBlock - address % kBlock) % kBlock;
+  return absl::OkStatus();
+}
+
 absl::Status FileStream::Append(absl::Span<const std::byte> bytes) {
-  if (bytes.size() >= kLargePiece) {
-    // Up to a block's end; then whole blocks from where they are; the rest is collected again.
-    const size_t to_block = (kBlock - used_ % kBlock) % kBlock;
-    LEAFSTORE_RETURN_IF_ERROR(Collect(&bytes, to_block));
-    LEAFSTORE_RETURN_IF_ERROR(Flush());
-    const size_t whole = bytes.size() / kBlock * kBlock;
-    LEAFSTORE_RETURN_IF_ERROR(file_->WriteAt(written_, bytes.subspan(0, whole)));
-    written_ += static_cast<int64_t>(whole);
-    bytes.remove_prefix(whole);
-  }
   while (!bytes.empty()) {
-    if (used_ == kBufferSize) LEAFSTORE_RETURN_IF_ERROR(Flush());
-    LEAFSTORE_RETURN_IF_ERROR(Collect(&bytes, kBufferSize));
+    if (used_ == kBufferSize) LEAFSTORE_RETURN_IF_ERROR(Submit());
+    LEAFSTORE_RETURN_IF_ERROR(blocks_[filling_].MakeOnce());
+    const size_t size = std::min(bytes.size(), kBufferSize - used_);
+    std::memcpy(blocks_[filling_].data() + used_, bytes.data(), size);
+    used_ += size;
+    bytes.remove_prefix(size);
   }
   return absl::OkStatus();
 }
@@ -32,22 +34,24 @@ absl::Status FileStream::PadTo(int64_t alignment) {
   return Append(absl::MakeConstSpan(kZeros, static_cast<size_t>(padding)));
 }
 
-absl::Status FileStream::Flush() {
-  if (used_ == 0) return absl::OkStatus();
-  LEAFSTORE_RETURN_IF_ERROR(file_->WriteAt(written_, absl::MakeConstSpan(buffer_.data(), used_)));
-  written_ += static_cast<int64_t>(used_);
+absl::Status FileStream::Submit() {
+  LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+  const absl::Span<const std::byte> full =
+      absl::MakeConstSpan(blocks_[filling_].data(), kBufferSize);
+  worker_.Start([this, full, begin = begin_] { return file_->WriteAt(begin, full); });
+  begin_ += static_cast<int64_t>(kBufferSize);
   used_ = 0;
+  filling_ = 1 - filling_;
   return absl::OkStatus();
 }
 
-absl::Status FileStream::Collect(absl::Span<const std::byte>* bytes, size_t most) {
-  if (buffer_.null()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kBufferSize));
-  }
-  const size_t size = std::min({bytes->size(), most, kBufferSize - used_});
-  if (size > 0) std::memcpy(buffer_.mutable_data() + used_, bytes->data(), size);
-  used_ += size;
-  bytes->remove_prefix(size);
+absl::Status FileStream::Flush() {
+  LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+  if (used_ == 0) return absl::OkStatus();
+  LEAFSTORE_RETURN_IF_ERROR(
+      file_->WriteAt(begin_, absl::MakeConstSpan(blocks_[filling_].data(), used_)));
+  begin_ += static_cast<int64_t>(used_);
+  used_ = 0;
   return absl::OkStatus();
 }
 

@@ -1,13 +1,23 @@
-// FileStream: bytes into a file one after another, in large writes at multiples of 4096.
+// FileStream: bytes into a file one after another, in large writes at multiples of 4096, while the
+// next bytes are collected.
 //
 //   FileStream stream(file.get());
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Append(bytes));
 //   LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(64));
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Flush());
 //
-// Small pieces are collected: thousands of small tensors make one system call, not thousands. Large
-// pieces go to the file from where they are, without a copy. Every write but the last begins and
-// ends at a multiple of 4096 bytes of the file, as writes past the page cache will need.
+// Bytes are collected in a buffer; one that is full is written by a thread of the stream's own
+// while the other is filled. So whoever appends makes checksums while the disk writes, a tensor may
+// be freed as soon as it is appended, and thousands of small ones make one system call. A file that
+// fits into one buffer is written without a thread.
+//
+// Memory: two buffers of kBufferSize, each made when it is first needed.
+//
+// Alignment. Every write but the last begins and ends at a multiple of 4096 bytes of the file, and
+// comes from memory at a multiple of 4096, as writes past the page cache need it.
+//
+// Threads: calls from one thread; the file is used by one thread at a time, and by none of the
+// stream's after Flush or an error.
 #ifndef LEAFSTORE_CHECKPOINT_FILE_STREAM_H_
 #define LEAFSTORE_CHECKPOINT_FILE_STREAM_H_
 
@@ -17,6 +27,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
+#include "leafstore/checkpoint/background_worker.h"
 #include "leafstore/checkpoint/file_system.h"
 #include "leafstore/core/buffer.h"
 
@@ -24,32 +35,44 @@ namespace leafstore {
 
 class FileStream {
  public:
-  static constexpr size_t kBlock = 4096;
-  static constexpr size_t kBufferSize = size_t{4} << 20;
-  // Pieces of this size are written from where they are.
-  static constexpr size_t kLargePiece = size_t{1} << 20;
+  static constexpr size_t kBlock = kDirectAlignment;
+  static constexpr size_t kBufferSize = size_t{8} << 20;
 
   // `file` must outlive this, and be empty.
   explicit FileStream(WritableFile* file) : file_(file) {}
 
   // The number of bytes appended so far.
-  int64_t position() const { return written_ + static_cast<int64_t>(used_); }
+  int64_t position() const { return begin_ + static_cast<int64_t>(used_); }
 
-  // After an error of any of these, nothing more may be appended.
+  // After an error of any of these, nothing more may be appended. An error of a write may come only
+  // with a later call, of Flush at the latest.
   absl::Status Append(absl::Span<const std::byte> bytes);
   // Appends zeros up to a multiple of `alignment`, a power of two of at most kBlock.
   absl::Status PadTo(int64_t alignment);
-  // Writes what is collected. Only after the last Append.
+  // Writes what is collected, and returns when everything is written. Only after the last Append.
   absl::Status Flush();
 
  private:
-  // Copies as much as there is room for and takes it off `bytes`.
-  absl::Status Collect(absl::Span<const std::byte>* bytes, size_t most);
+  // Memory at a multiple of kBlock.
+  class Block {
+   public:
+    absl::Status MakeOnce();
+    std::byte* data() const { return data_; }
+
+   private:
+    Buffer buffer_;
+    std::byte* data_ = nullptr;
+  };
+
+  // Begins to write the buffer that is being filled, which is full, and goes on with the other.
+  absl::Status Submit();
 
   WritableFile* file_;
-  Buffer buffer_;        // kBufferSize bytes, made at the first Append
-  size_t used_ = 0;      // of buffer_
-  int64_t written_ = 0;  // a multiple of kBlock until Flush
+  Block blocks_[2];
+  int filling_ = 0;          // of blocks_; the other is being written, or free
+  size_t used_ = 0;          // of the one that is being filled
+  int64_t begin_ = 0;        // where in the file it will go; a multiple of kBlock until Flush
+  BackgroundWorker worker_;  // last: it is done with the buffers when they go
 };
 
 }  // namespace leafstore

@@ -48,9 +48,14 @@ class PosixWritableFile : public WritableFile {
   absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {
     const size_t wanted = bytes.size();
     while (!bytes.empty()) {
+      SetDirect(prefer_direct_ && IsAligned(offset, bytes));
       const ssize_t written =
           pwrite(fd_, bytes.data(), std::min(bytes.size(), kMostAtOnce), offset);
       if (written < 0 && errno == EINTR) continue;
+      if (written < 0 && errno == EINVAL && direct_) {  // a file system that wants it otherwise
+        prefer_direct_ = false;
+        continue;
+      }
       if (written < 0) {
         return Failed(absl::StrCat("write ", wanted, " bytes, of them ", bytes.size(), " at byte ",
                                    offset, ", to"),
@@ -61,6 +66,8 @@ class PosixWritableFile : public WritableFile {
     }
     return absl::OkStatus();
   }
+
+  void PreferDirect() override { prefer_direct_ = true; }
 
   absl::Status Sync() override {
     // Not tried again after EINTR or EIO: the kernel may have dropped what it could not write.
@@ -74,8 +81,25 @@ class PosixWritableFile : public WritableFile {
   }
 
  private:
+  static bool IsAligned(int64_t offset, absl::Span<const std::byte> bytes) {
+    const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+    return (static_cast<size_t>(offset) | bytes.size() | address) % kDirectAlignment == 0;
+  }
+
+  // Where the file system does not take it, nothing changes and it is not asked again.
+  void SetDirect(bool direct) {
+    if (direct == direct_) return;
+    if (fcntl(fd_, F_SETFL, direct ? O_DIRECT : 0) == 0) {
+      direct_ = direct;
+    } else {
+      prefer_direct_ = false;
+    }
+  }
+
   std::string path_;
   int fd_;
+  bool prefer_direct_ = false;
+  bool direct_ = false;  // what fd_ is set to
 };
 
 class PosixReadableFile : public ReadableFile {

@@ -18,7 +18,8 @@
 // a file) and the like, as absl::ErrnoToStatus has them; ResourceExhausted: no space, or over a
 // quota or the largest size of a file; DataLoss: a file that ends before what was to be read.
 //
-// Threads: a FileSystem and a ReadableFile are safe from many threads; a WritableFile from one.
+// Threads: a FileSystem and a ReadableFile are safe from many threads; a WritableFile from one at a
+// time.
 #ifndef LEAFSTORE_CHECKPOINT_FILE_SYSTEM_H_
 #define LEAFSTORE_CHECKPOINT_FILE_SYSTEM_H_
 
@@ -37,6 +38,9 @@
 
 namespace leafstore {
 
+// Of offsets, sizes and memory, for writes past the page cache: enough for any disk of today.
+inline constexpr size_t kDirectAlignment = 4096;
+
 // A file that is being written. Destroying it closes it.
 class WritableFile {
  public:
@@ -45,6 +49,10 @@ class WritableFile {
   // Writes at a position; a hole that this leaves is zero. error ResourceExhausted: no space; the
   // message has the bytes that were asked for, and where.
   virtual absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) = 0;
+  // A hint: what is written will be synced and not read soon. Writes that begin and end at a
+  // multiple of kDirectAlignment, from memory at one, may go past the page cache, where the file
+  // system takes that: as fast as the disk, and nothing that others use is pushed out.
+  virtual void PreferDirect() {}
   // Returns when what was written is on the disk.
   virtual absl::Status Sync() = 0;
   // Nothing else may be called after this.

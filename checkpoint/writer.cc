@@ -20,9 +20,8 @@
 namespace leafstore {
 namespace {
 
-// Tensors are hashed and written this much at a time, so that writing finds them in the cache.
-constexpr size_t kChunk = size_t{2} << 20;
-static_assert(kChunk >= FileStream::kLargePiece && kChunk % FileStream::kBlock == 0);
+// Tensors are hashed and copied this much at a time, so that copying finds them in the cache.
+constexpr size_t kChunk = size_t{256} << 10;
 
 // After each of these many bytes of small tensors the progress is told.
 constexpr int64_t kProgressStep = int64_t{4} << 20;
@@ -139,6 +138,7 @@ absl::Status CheckpointWriter::State::Begin() {
   if (!created.ok()) return created.status();
   temporary = std::move(name);
   file = *std::move(created);
+  if (options.durable) file->PreferDirect();
   stream.emplace(file.get());
   hash.reset(XXH3_createState());
   if (hash == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");

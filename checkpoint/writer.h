@@ -19,9 +19,10 @@
 // Increments. With a SaveHistory, only leaves that were written since the checkpoint before are
 // saved; the file names the earlier ones that have the others, which must stay beside it.
 //
-// Streamed. AddItem writes the tensors and keeps none of them: no copy of a tensor is made, and one
-// store may be freed before the next is there. Stores are read while they are saved; to go on
-// training meanwhile, save a Snapshot.
+// Streamed. AddItem takes the tensors' bytes and keeps no tensor: one store may be freed before the
+// next is there. What a save takes besides are two buffers of 8 MiB and the manifest: one is filled
+// and its checksums made while a thread of the writer's writes the other (file_stream.h). Stores
+// are read during the call; to go on training meanwhile, save a Snapshot.
 //
 // Commit. Everything goes into a temporary file in the same directory
 // (`<path>.tmp-<pid>-<number>`); Finish syncs it, renames it to `path`, and syncs the directory.
@@ -68,7 +69,8 @@ namespace leafstore {
 
 struct SaveOptions {
   // Sync the file and its directory: a checkpoint that was reported written survives a loss of
-  // power. Without, it survives the end of the process alone.
+  // power. Without, it survives the end of the process alone. Such bytes go past the page cache
+  // where the file system takes that, at the speed of the disk; without, they stay in it.
   bool durable = true;
   // Of the whole checkpoint. UTF-8.
   Metadata metadata;

@@ -61,6 +61,7 @@ class FaultyFileSystem : public FileSystem {
       LEAFSTORE_RETURN_IF_ERROR(files_->Call(absl::StrCat("write ", bytes.size())));
       return file_->WriteAt(offset, bytes);
     }
+    void PreferDirect() override { file_->PreferDirect(); }
     absl::Status Sync() override {
       LEAFSTORE_RETURN_IF_ERROR(files_->Call("sync"));
       return file_->Sync();

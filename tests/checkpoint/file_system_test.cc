@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstring>
+#include <random>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -47,6 +48,36 @@ TEST_F(FileSystemTest, WhatIsWrittenIsRead) {
   EXPECT_THAT(reading->ReadAt(4, absl::MakeSpan(out)),
               StatusIs(StatusCode::kDataLoss,
                        AllOf(HasSubstr(path), HasSubstr("expected 1 more bytes at byte 6"))));
+}
+
+// Aligned writes past the page cache, others through it, to the same blocks: it is one file.
+TEST_F(FileSystemTest, DirectAndCachedWritesMix) {
+  constexpr size_t kBlocks = 64;
+  for (const std::string& path : {dir_.File("a"), std::string("/dev/shm/leafstore-direct-test")}) {
+    files_.Remove(path).IgnoreError();
+    auto file = files_.Create(path).value();
+    file->PreferDirect();
+    std::mt19937_64 random(7);
+    std::string expected;
+    Buffer memory = Buffer::Allocate((kBlocks + 1) * kDirectAlignment).value();
+    std::byte* aligned = memory.mutable_data();
+    while (reinterpret_cast<uintptr_t>(aligned) % kDirectAlignment != 0) ++aligned;
+    for (int i = 0; i < 200; ++i) {
+      const bool direct = random() % 2 == 0;
+      const size_t unit = direct ? kDirectAlignment : 1;
+      const size_t size = (1 + random() % (kBlocks * kDirectAlignment / unit - 1)) * unit;
+      const size_t offset = random() % (100 * kDirectAlignment / unit) * unit;
+      std::memset(aligned, i, size);
+      ASSERT_THAT(file->WriteAt(static_cast<int64_t>(offset), absl::MakeConstSpan(aligned, size)),
+                  IsOk());
+      if (expected.size() < offset + size) expected.resize(offset + size);
+      expected.replace(offset, size, std::string(size, static_cast<char>(i)));
+    }
+    ASSERT_THAT(file->Sync(), IsOk());
+    ASSERT_THAT(file->Close(), IsOk());
+    EXPECT_TRUE(ReadFile(path) == expected);
+    EXPECT_THAT(files_.Remove(path), IsOk());
+  }
 }
 
 TEST_F(FileSystemTest, AMappingOutlivesTheFileAndItsName) {

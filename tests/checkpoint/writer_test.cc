@@ -18,6 +18,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/core/status_macros.h"
 
@@ -196,7 +197,8 @@ TEST_F(WriterTest, AfterAFailureTheWriterIsAtItsEnd) {
   options.file_system = &files;
   CheckpointWriter writer = CheckpointWriter::Create(path_, options).value();
   const auto fault = StatusIs(StatusCode::kUnavailable, HasSubstr("fault in write"));
-  EXPECT_THAT(writer.AddItem("big", OneTensor(9'000'000)), fault);
+  // More than a file stream holds, so that a write has been tried and its failure been heard of.
+  EXPECT_THAT(writer.AddItem("big", OneTensor(3 * FileStream::kBufferSize)), fault);
   EXPECT_THAT(dir_.List(), IsEmpty()) << "removed at once, not when the writer goes";
   EXPECT_THAT(writer.AddItem("small", OneTensor(1)), fault);
   EXPECT_THAT(writer.Finish(), fault);
