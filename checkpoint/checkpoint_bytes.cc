@@ -21,6 +21,13 @@ struct FreeHash {
 
 }  // namespace
 
+absl::Status CompareChecksum(int64_t offset, int64_t size, uint64_t expected, uint64_t found) {
+  if (found == expected) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(
+      "expected checksum ", absl::Hex(expected, absl::kZeroPad16), ", found ",
+      absl::Hex(found, absl::kZeroPad16), " of ", size, " bytes from byte ", offset, " on"));
+}
+
 absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::Open(const std::string& path,
                                                                        const ReadOptions& options) {
   std::unique_ptr<CheckpointBytes> bytes(new CheckpointBytes());
@@ -47,7 +54,9 @@ absl::Status CheckpointBytes::ReadEnds() {
 absl::StatusOr<absl::Span<const std::byte>> CheckpointBytes::Get(int64_t offset, int64_t size,
                                                                  Buffer* scratch) const {
   if (!map_.null()) {
-    return map_.bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
+    const auto bytes = map_.bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
+    LEAFSTORE_RETURN_IF_ERROR(file_->MakeResident(offset, bytes));
+    return bytes;
   }
   if (!scratch->IsWritable() || scratch->size() < size) {
     LEAFSTORE_ASSIGN_OR_RETURN(*scratch, Buffer::AllocateUninitialized(size));
@@ -77,11 +86,7 @@ absl::Status CheckpointBytes::CheckChecksum(int64_t offset, int64_t size, uint64
                                Get(offset + done, std::min(size - done, kPiece), &scratch));
     XXH3_64bits_update(hash.get(), bytes.data(), bytes.size());
   }
-  const uint64_t found = XXH3_64bits_digest(hash.get());
-  if (found == checksum) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(
-      "expected checksum ", absl::Hex(checksum, absl::kZeroPad16), ", found ",
-      absl::Hex(found, absl::kZeroPad16), " of ", size, " bytes from byte ", offset, " on"));
+  return CompareChecksum(offset, size, checksum, XXH3_64bits_digest(hash.get()));
 }
 
 absl::Status CheckpointBytes::CheckZeros(int64_t begin, int64_t end,
@@ -105,7 +110,7 @@ absl::Status CheckpointBytes::CheckZeros(int64_t begin, int64_t end,
 
 absl::Status CheckpointBytes::WithPath(const absl::Status& status) const {
   // The file system's own name it already.
-  if (status.ok() || absl::StartsWith(status.message(), absl::StrCat(path_, ": "))) return status;
+  if (status.ok() || absl::StrContains(status.message(), absl::StrCat(path_, ": "))) return status;
   return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
 }
 

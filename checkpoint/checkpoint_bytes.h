@@ -22,6 +22,9 @@
 
 namespace leafstore {
 
+// error DataLoss: what was found is not what was expected; names the range.
+absl::Status CompareChecksum(int64_t offset, int64_t size, uint64_t expected, uint64_t found);
+
 class CheckpointBytes {
  public:
   // Of `options`, the mode and the file system. error: the file system's; DecodePreamble's and
@@ -35,8 +38,8 @@ class CheckpointBytes {
   // Of the whole file; null where reads are plain.
   const Buffer& map() const { return map_; }
 
-  // The bytes [offset, offset + size) of the file, which must lie in it: in the mapping, or read
-  // into `*scratch`.
+  // The bytes [offset, offset + size) of the file, which must lie in it: of the mapping, where they
+  // are brought into memory, or read into `*scratch`. error: ReadableFile's.
   absl::StatusOr<absl::Span<const std::byte>> Get(int64_t offset, int64_t size,
                                                   Buffer* scratch) const;
 

@@ -1,14 +1,15 @@
 #include "leafstore/checkpoint/checkpoint_file.h"
 
 #include <algorithm>
-#include <cstring>
 #include <limits>
 #include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/parallel.h"
 #include "leafstore/checkpoint/segments.h"
+#include "leafstore/checkpoint/tensor_loader.h"
 #include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
@@ -16,79 +17,21 @@
 namespace leafstore {
 namespace {
 
-// Plain reads of tensors that lie close together are made at once, up to this many bytes; tensors
-// that are larger than a quarter of it are read straight to where they go.
-constexpr int64_t kReadWindow = int64_t{4} << 20;
-constexpr int64_t kDirectRead = kReadWindow / 4;
-constexpr int64_t kSmallGap = int64_t{16} << 10;
-
-int64_t OffsetOf(const ManifestItem& item, uint32_t place) {
-  return static_cast<int64_t>(item.segments.offsets[item.leaves.tensor(place)]);
+// Cuts places into runs of about as many bytes, for threads to share.
+std::vector<absl::Span<const uint32_t>> CutByBytes(const ManifestItem& item,
+                                                   absl::Span<const uint32_t> places) {
+  std::vector<absl::Span<const uint32_t>> runs;
+  size_t begin = 0;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (item.leaves.is_tensor(places[i])) bytes += item.stored_size(item.leaves.tensor(places[i]));
+    if (bytes < kBytesPerThread && i + 1 < places.size()) continue;
+    runs.push_back(places.subspan(begin, i + 1 - begin));
+    begin = i + 1;
+    bytes = 0;
+  }
+  return runs;
 }
-
-// Whether the tensor at `place` is small and stored here as it is.
-bool IsCoalesced(const ManifestItem& item, uint32_t place) {
-  const uint32_t tensor = item.leaves.tensor(place);
-  return item.leaves.byte_size(place) > 0 && item.leaves.byte_size(place) < kDirectRead &&
-         item.segments.codec(tensor) == 0 && item.segments.base(tensor) == 0;
-}
-
-// Reads small tensors of a run of places, many at once.
-class ReadWindow {
- public:
-  // All must outlive this.
-  ReadWindow(const ReadableFile& file, const ManifestItem& item, absl::Span<const uint32_t> places)
-      : file_(file), item_(item), places_(places) {}
-
-  // The bytes of the tensor at places[number]. Numbers must grow.
-  absl::Status Read(size_t number, absl::Span<std::byte> out) {
-    const int64_t offset = OffsetOf(item_, places_[number]);
-    if (offset < begin_ || offset + static_cast<int64_t>(out.size()) > end_) {
-      LEAFSTORE_RETURN_IF_ERROR(Fill(number));
-    }
-    std::memcpy(out.data(), buffer_.data() + (offset - begin_), out.size());
-    return absl::OkStatus();
-  }
-
- private:
-  absl::Status Fill(size_t number) {
-    if (buffer_.null()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kReadWindow));
-    }
-    const int64_t begin = OffsetOf(item_, places_[number]);
-    const int64_t end = EndFor(number);
-    begin_ = end_ = 0;
-    LEAFSTORE_RETURN_IF_ERROR(file_.ReadAt(
-        begin, absl::MakeSpan(buffer_.mutable_data(), static_cast<size_t>(end - begin))));
-    begin_ = begin;
-    end_ = end;
-    return absl::OkStatus();
-  }
-
-  // Where a read that begins with the tensor at places[first] may end: as far as small tensors
-  // follow.
-  int64_t EndFor(size_t first) const {
-    const int64_t begin = OffsetOf(item_, places_[first]);
-    int64_t end = begin + item_.leaves.byte_size(places_[first]);
-    for (const uint32_t place : places_.subspan(first + 1)) {
-      if (!item_.leaves.is_tensor(place) || item_.leaves.byte_size(place) == 0) continue;
-      const int64_t offset = OffsetOf(item_, place);
-      if (!IsCoalesced(item_, place) || offset < end || offset - end > kSmallGap ||
-          offset + item_.leaves.byte_size(place) - begin > kReadWindow) {
-        break;
-      }
-      end = offset + item_.leaves.byte_size(place);
-    }
-    return end;
-  }
-
-  const ReadableFile& file_;
-  const ManifestItem& item_;
-  absl::Span<const uint32_t> places_;
-  Buffer buffer_;
-  int64_t begin_ = 0;
-  int64_t end_ = 0;
-};
 
 }  // namespace
 
@@ -147,15 +90,6 @@ absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(uint32_t number) c
   return base.bytes->get();
 }
 
-absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(const ManifestItem& item,
-                                                              uint32_t place) const {
-  const absl::StatusOr<const CheckpointBytes*> file =
-      FileOf(item.segments.base(item.leaves.tensor(place)));
-  if (file.ok()) return file;
-  return absl::Status(file.status().code(),
-                      absl::StrCat(LeafForMessage(item, place), ": ", file.status().message()));
-}
-
 absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view name) const {
   for (const ManifestItem& item : manifest_.items) {
     if (item.name == name) return &item;
@@ -164,68 +98,6 @@ absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view n
   for (const ManifestItem& item : manifest_.items) names.push_back(item.name);
   return absl::NotFoundError(
       absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names)));
-}
-
-absl::Status CheckpointFile::CheckReadable(const ManifestItem& item, uint32_t place) {
-  const uint32_t tensor = item.leaves.tensor(place);
-  if (const uint8_t codec = item.segments.codec(tensor); codec != 0) {
-    return absl::UnimplementedError(
-        absl::StrCat(LeafForMessage(item, place), ": its bytes are stored with codec ", codec,
-                     ", which this reader of format version ", kFormatVersion, " does not know"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckpointFile::CheckChecksum(const ManifestItem& item, uint32_t place,
-                                           const Tensor& tensor) {
-  const uint64_t expected = item.segments.checksums[item.leaves.tensor(place)];
-  const uint64_t found = Checksum(tensor.bytes());
-  if (found == expected) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(
-      LeafForMessage(item, place), ": expected checksum ", absl::Hex(expected, absl::kZeroPad16),
-      ", found ", absl::Hex(found, absl::kZeroPad16), " of ", tensor.byte_size(),
-      " bytes from byte ", OffsetOf(item, place), " on"));
-}
-
-absl::Status CheckpointFile::CheckBools(const ManifestItem& item, uint32_t place,
-                                        const Tensor& tensor) {
-  if (tensor.dtype() != DType::kBool || AreBools(tensor.bytes())) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat(LeafForMessage(item, place), ": expected bools, 0 or 1, found another byte"));
-}
-
-absl::StatusOr<Tensor> CheckpointFile::ViewTensor(const ManifestItem& item, uint32_t place,
-                                                  const Buffer& map) {
-  if (item.leaves.byte_size(place) == 0) {
-    return Tensor::Uninitialized(item.leaves.dtype(place), item.leaves.shape(place));
-  }
-  return Tensor::FromBuffer(item.leaves.dtype(place), item.leaves.shape(place), map,
-                            OffsetOf(item, place));
-}
-
-absl::Status CheckpointFile::ReadTensors(const ManifestItem& item,
-                                         absl::Span<const uint32_t> places,
-                                         std::vector<Leaf>* out) const {
-  ReadWindow window(own_->file(), item, places);
-  for (size_t i = 0; i < places.size(); ++i) {
-    const uint32_t place = places[i];
-    if (!item.leaves.is_tensor(place)) {
-      out->push_back(item.leaves.value(place));
-      continue;
-    }
-    LEAFSTORE_RETURN_IF_ERROR(CheckReadable(item, place));
-    LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointBytes* file, FileOf(item, place));
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        Tensor tensor, Tensor::Uninitialized(item.leaves.dtype(place), item.leaves.shape(place)));
-    if (tensor.byte_size() > 0) {
-      LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
-      LEAFSTORE_RETURN_IF_ERROR(IsCoalesced(item, place)
-                                    ? window.Read(i, writing.bytes())
-                                    : file->file().ReadAt(OffsetOf(item, place), writing.bytes()));
-    }
-    out->push_back(std::move(tensor));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
@@ -237,26 +109,24 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& item,
                                                             absl::Span<const uint32_t> places,
                                                             bool verify) const {
-  std::vector<Leaf> leaves;
-  leaves.reserve(places.size());
-  const bool mapped = options_.mode == ReadMode::kMap;
-  if (!mapped) LEAFSTORE_RETURN_IF_ERROR(ReadTensors(item, places, &leaves));
-  for (size_t i = 0; i < places.size(); ++i) {
-    const uint32_t place = places[i];
-    if (!item.leaves.is_tensor(place)) {
-      if (mapped) leaves.push_back(item.leaves.value(place));
-      continue;
+  std::vector<Leaf> leaves(places.size());
+  const std::vector<absl::Span<const uint32_t>> runs = CutByBytes(item, places);
+  std::vector<absl::Status> statuses(runs.size());
+  const int64_t bytes = kBytesPerThread * static_cast<int64_t>(runs.size());
+  ParallelFor(runs.size(), ThreadsFor(options_.threads, bytes), [&](size_t number) {
+    const absl::Span<const uint32_t> run = runs[number];
+    TensorLoader loader(*this, item, run, verify);
+    Leaf* const out = leaves.data() + (run.data() - places.data());
+    for (size_t i = 0; i < run.size(); ++i) {
+      absl::StatusOr<Leaf> leaf = loader.Load(i);
+      if (!leaf.ok()) {
+        statuses[number] = leaf.status();
+        return;
+      }
+      out[i] = *std::move(leaf);
     }
-    if (mapped) {
-      LEAFSTORE_RETURN_IF_ERROR(CheckReadable(item, place));
-      LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointBytes* file, FileOf(item, place));
-      LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, ViewTensor(item, place, file->map()));
-      leaves.push_back(std::move(tensor));
-    }
-    const Tensor& tensor = leaves[i].tensor();
-    if (verify) LEAFSTORE_RETURN_IF_ERROR(CheckChecksum(item, place, tensor));
-    LEAFSTORE_RETURN_IF_ERROR(CheckBools(item, place, tensor));
-  }
+  });
+  for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
   return leaves;
 }
 

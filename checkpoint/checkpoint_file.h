@@ -39,6 +39,10 @@ class CheckpointFile {
   const Manifest& manifest() const { return manifest_; }
   const Footer& footer() const { return own_->footer(); }
 
+  // The file with number `base` (SegmentColumns::bases). error: as Open; DataLoss: another file
+  // stands under the name.
+  absl::StatusOr<const CheckpointBytes*> FileOf(uint32_t base) const;
+
   // error NotFound, with near names.
   absl::StatusOr<const ManifestItem*> FindItem(absl::string_view name) const;
 
@@ -67,31 +71,17 @@ class CheckpointFile {
 
   absl::Status ReadManifest();
   absl::Status VerifyOwn(Damage* damage) const;
+  absl::Status VerifySegments(Damage* damage) const;
   absl::Status VerifyBases(Damage* damage) const;
   absl::StatusOr<std::unique_ptr<CheckpointBytes>> OpenBase(const BaseFile& base) const;
-  // The file with number `base` (SegmentColumns::bases). error: as Open; DataLoss: another file
-  // stands under the name.
-  absl::StatusOr<const CheckpointBytes*> FileOf(uint32_t base) const;
-  // The file that has the tensor at `place`; errors name the leaf.
-  absl::StatusOr<const CheckpointBytes*> FileOf(const ManifestItem& item, uint32_t place) const;
   // An error of a segment, with its name behind `what`; OK as it is.
   absl::Status Named(const Segment& segment, absl::string_view what,
                      const absl::Status& status) const;
 
-  // Of a tensor: that this reader can read it; that its bytes are what was saved; that those of
-  // bools are bools, without which no C++ may look at them.
-  static absl::Status CheckReadable(const ManifestItem& item, uint32_t place);
-  static absl::Status CheckChecksum(const ManifestItem& item, uint32_t place, const Tensor& tensor);
-  static absl::Status CheckBools(const ManifestItem& item, uint32_t place, const Tensor& tensor);
-  static absl::StatusOr<Tensor> ViewTensor(const ManifestItem& item, uint32_t place,
-                                           const Buffer& map);
   static absl::StatusOr<std::vector<Leaf>> SpecLeaves(const ManifestItem& item);
   // LoadLeaves, whose error has no path yet.
   absl::StatusOr<std::vector<Leaf>> GetLeaves(const ManifestItem& item,
                                               absl::Span<const uint32_t> places, bool verify) const;
-  // Tensors of their own, of a run of places.
-  absl::Status ReadTensors(const ManifestItem& item, absl::Span<const uint32_t> places,
-                           std::vector<Leaf>* out) const;
 
   ReadOptions options_;
   std::unique_ptr<CheckpointBytes> own_;

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,10 @@
 
 namespace leafstore {
 namespace {
+
+#ifndef MADV_POPULATE_READ  // of Linux 5.14
+#define MADV_POPULATE_READ 22
+#endif
 
 // Linux writes and reads at most this much at once, a page less than 2 GiB.
 constexpr size_t kMostAtOnce = size_t{1} << 30;
@@ -132,7 +137,40 @@ class PosixReadableFile : public ReadableFile {
 
   absl::StatusOr<Buffer> Map() const override { return Buffer::MapOpenFile(fd_, size_, path_); }
 
+  absl::Status MakeResident(int64_t offset, absl::Span<const std::byte> bytes) const override {
+    struct stat info;
+    if (fstat(fd_, &info) != 0) return Failed("stat", path_);
+    const int64_t end = offset + static_cast<int64_t>(bytes.size());
+    if (info.st_size < end) return Shortened(end, info.st_size);
+    // What madvise cannot do (Linux before 5.14) touching does later.
+    const int error = Populate(bytes);
+    if (error == 0 || (error != EFAULT && error != EIO)) return absl::OkStatus();
+    // A page that cannot be had: the file became shorter just now, or the disk cannot read it.
+    if (fstat(fd_, &info) == 0 && info.st_size < end) return Shortened(end, info.st_size);
+    return Failed(absl::StrCat("read ", bytes.size(), " bytes at byte ", offset, " of"), path_,
+                  EIO);
+  }
+
  private:
+  absl::Status Shortened(int64_t expected, int64_t found) const {
+    return absl::DataLossError(absl::StrCat(path_, ": expected at least ", expected,
+                                            " bytes, found ", found,
+                                            ": the file was shortened after it had been opened"));
+  }
+
+  // Reads the pages of a mapping in. Returns an errno, or 0.
+  static int Populate(absl::Span<const std::byte> bytes) {
+    static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+    const uintptr_t first = begin / page * page;
+    int result = 0;
+    do {
+      result =
+          madvise(reinterpret_cast<void*>(first), begin + bytes.size() - first, MADV_POPULATE_READ);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+  }
+
   std::string path_;
   int fd_;
   int64_t size_;

@@ -51,6 +51,10 @@ uint64_t Checksum(absl::Span<const std::byte> bytes);
 // Of no bytes.
 inline constexpr uint64_t kChecksumOfNothing = 0x2d06800538d394c2;
 
+// How the bytes of a tensor are stored: as they are, or as zstd frames (zstd_codec.h).
+inline constexpr uint8_t kCodecNone = 0;
+inline constexpr uint8_t kCodecZstd = 1;
+
 struct Preamble {
   uint32_t producer = kFormatVersion;
   uint32_t min_reader = kFormatMinReader;

@@ -165,6 +165,8 @@ class CheckpointManager::State {
     }
     SaveOptions save;
     save.durable = options_.durable;
+    save.compression = options_.compression;
+    save.zstd_level = options_.zstd_level;
     save.metadata = info.metadata;
     save.metrics = info.metrics;
     save.history = options_.incremental ? &history_ : nullptr;

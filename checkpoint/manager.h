@@ -79,8 +79,10 @@ struct ManagerOptions {
   Retention retention;
   bool incremental = false;
   WhenBusy when_busy = WhenBusy::kWait;
-  // SaveOptions::durable.
+  // As in SaveOptions.
   bool durable = true;
+  Compression compression = Compression::kNone;
+  int zstd_level = 3;
   // Told how far a save is, in bytes; from the thread that saves.
   std::function<void(int64_t step, int64_t done, int64_t total)> progress;
   // Null: this machine's. Must outlive the manager and its readers.

@@ -68,6 +68,8 @@ struct ReadOptions {
   // none but those of bools: that these are 0 or 1 is checked always, as nothing else is a bool in
   // C++.
   bool verify = true;
+  // So many threads read, check and decompress; 0: one for each processor, up to eight.
+  int threads = 0;
   // Null: this machine's. Must outlive the readers.
   FileSystem* file_system = nullptr;
 };

@@ -48,6 +48,7 @@ class SaveHistory {
     uint64_t offset = 0;
     uint64_t checksum = 0;
     int64_t stored_size = 0;
+    uint8_t codec = 0;
   };
 
   // The next save is whole.

@@ -45,12 +45,18 @@ absl::Status CheckSegment(const ManifestItem& item, uint32_t tensor, int64_t end
   return absl::OkStatus();
 }
 
-// The size that is stored of a tensor that is stored as it is.
+// The size that is stored: of a tensor that is stored as it is, its own; of another, none only if
+// it has none.
 absl::Status CheckStoredSize(const ManifestItem& item, uint32_t tensor) {
-  const int64_t expected = item.leaves.byte_sizes()[tensor];
+  const int64_t size = item.leaves.byte_sizes()[tensor];
   const int64_t found = item.stored_size(tensor);
-  if (item.segments.codec(tensor) != 0 || found == expected) return absl::OkStatus();
-  return Wrong(item, tensor, absl::StrCat(expected, " stored bytes"), absl::StrCat(found));
+  if (item.segments.codec(tensor) == kCodecNone) {
+    if (found == size) return absl::OkStatus();
+    return Wrong(item, tensor, absl::StrCat(size, " stored bytes"), absl::StrCat(found));
+  }
+  if ((found == 0) == (size == 0)) return absl::OkStatus();
+  return Wrong(item, tensor, absl::StrCat(size == 0 ? "no" : "some", " stored bytes"),
+               absl::StrCat(found));
 }
 
 // Segments of which each comes after the one before it.

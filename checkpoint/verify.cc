@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/checkpoint_file.h"
+#include "leafstore/checkpoint/parallel.h"
 #include "leafstore/checkpoint/segments.h"
 #include "leafstore/core/status_macros.h"
 
@@ -56,19 +57,30 @@ absl::Status CheckpointFile::VerifyOwn(Damage* damage) const {
     LEAFSTORE_RETURN_IF_ERROR(damage->Note(
         absl::Status(manifest.code(), absl::StrCat("manifest: ", manifest.message()))));
   }
-  int64_t end = kPreambleSize;
-  for (const Segment& segment : SegmentsByOffset(manifest_)) {
-    LEAFSTORE_RETURN_IF_ERROR(
-        damage->Note(Named(segment, "padding before ", own_->CheckZeros(end, segment.offset, ""))));
-    LEAFSTORE_RETURN_IF_ERROR(damage->Note(
-        Named(segment, "", own_->CheckChecksum(segment.offset, segment.size, segment.checksum))));
-    end = segment.offset + segment.size;
-  }
-  LEAFSTORE_RETURN_IF_ERROR(
-      damage->Note(own_->CheckZeros(end, footer.manifest_offset, "padding before the manifest")));
+  LEAFSTORE_RETURN_IF_ERROR(VerifySegments(damage));
   return damage->Note(own_->CheckZeros(footer.manifest_offset + footer.manifest_size,
                                        footer.file_size - kFooterSize,
                                        "padding before the footer"));
+}
+
+absl::Status CheckpointFile::VerifySegments(Damage* damage) const {
+  const std::vector<Segment> segments = SegmentsByOffset(manifest_);
+  const auto end_before = [&segments](size_t i) {
+    return i == 0 ? kPreambleSize : segments[i - 1].offset + segments[i - 1].size;
+  };
+  std::vector<absl::Status> paddings(segments.size());
+  std::vector<absl::Status> contents(segments.size());
+  ParallelFor(segments.size(), ThreadsFor(options_.threads, footer().file_size), [&](size_t i) {
+    const Segment& segment = segments[i];
+    paddings[i] = own_->CheckZeros(end_before(i), segment.offset, "");
+    contents[i] = own_->CheckChecksum(segment.offset, segment.size, segment.checksum);
+  });
+  for (size_t i = 0; i < segments.size(); ++i) {
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(Named(segments[i], "padding before ", paddings[i])));
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(Named(segments[i], "", contents[i])));
+  }
+  return damage->Note(own_->CheckZeros(end_before(segments.size()), footer().manifest_offset,
+                                       "padding before the manifest"));
 }
 
 absl::Status CheckpointFile::VerifyBases(Damage* damage) const {

@@ -15,6 +15,7 @@
 #include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/save_order.h"
+#include "leafstore/checkpoint/zstd_codec.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {
@@ -22,6 +23,9 @@ namespace {
 
 // Tensors are hashed and copied this much at a time, so that copying finds them in the cache.
 constexpr size_t kChunk = size_t{256} << 10;
+
+// A frame is not worth its head for a tensor that is smaller.
+constexpr size_t kSmallestCompressed = 256;
 
 // After each of these many bytes of small tensors the progress is told.
 constexpr int64_t kProgressStep = int64_t{4} << 20;
@@ -40,6 +44,28 @@ absl::Span<const std::byte> AsBytes(absl::string_view text) {
 
 std::string ItemNameIn(absl::string_view prefix, absl::string_view name) {
   return absl::StrCat(prefix, "/", name);
+}
+
+// `location.file` is 0 for this file, n for the base n.
+void AddSegment(const SaveHistory::Location& location, SegmentColumns* segments) {
+  segments->offsets.push_back(location.offset);
+  segments->checksums.push_back(location.checksum);
+  segments->stored_sizes.push_back(location.stored_size);
+  segments->codecs.push_back(location.codec);
+  segments->bases.push_back(location.file);
+}
+
+template <typename T>
+bool AllZero(const std::vector<T>& column) {
+  return std::all_of(column.begin(), column.end(), [](T entry) { return entry == 0; });
+}
+
+// Columns that say nothing are not written.
+void LeaveOutDefaults(SegmentColumns* segments) {
+  if (AllZero(segments->bases)) segments->bases.clear();
+  if (!AllZero(segments->codecs)) return;
+  segments->codecs.clear();
+  segments->stored_sizes.clear();
 }
 
 ManifestItem NewItem(absl::string_view name, const Layout& layout, const SaveOrder& order,
@@ -100,7 +126,12 @@ struct CheckpointWriter::State {
   bool FindTensor(const Tensor& tensor, SegmentColumns* segments);
   absl::Status UseHistory();
   void UpdateHistory();
-  absl::Status WriteLargeTensor(absl::Span<const std::byte> bytes, SegmentColumns* segments);
+  // The stored bytes of a tensor, compressed or not; the codec.
+  absl::StatusOr<uint8_t> WriteContent(absl::Span<const std::byte> bytes);
+  // All of `bytes` as frames, of which the first is made.
+  absl::Status WriteFrames(absl::Span<const std::byte> bytes, absl::Span<const std::byte> frame);
+  absl::Status WriteStored(absl::Span<const std::byte> bytes);
+  void CountDone(size_t bytes);
   absl::Status WriteTail();
   absl::Status Commit();
   void TellProgress(int64_t step);
@@ -115,6 +146,7 @@ struct CheckpointWriter::State {
   int64_t bytes_told = 0;
   int64_t bytes_known = 0;
   HashState hash;
+  std::optional<ZstdCompressor> compressor;  // where it is asked for
   // With a history: of each of its files, the number as a base here, 0 where it is none yet, or
   // kNoBase; and where the bytes of this checkpoint are, in terms of these numbers.
   std::vector<uint32_t> base_numbers;
@@ -129,6 +161,9 @@ absl::Status CheckpointWriter::State::Begin() {
   LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(manifest.metadata));
   LEAFSTORE_RETURN_IF_ERROR(CheckMetrics(manifest.metrics));
   if (options.history != nullptr) LEAFSTORE_RETURN_IF_ERROR(UseHistory());
+  if (options.compression == Compression::kZstd) {
+    LEAFSTORE_ASSIGN_OR_RETURN(compressor, ZstdCompressor::Create(options.zstd_level));
+  }
   std::string name;
   absl::StatusOr<std::unique_ptr<WritableFile>> created;
   do {  // a name may be left from a process that had this one's number and crashed
@@ -267,10 +302,7 @@ absl::Status CheckpointWriter::State::SaveLeaves(absl::Span<const Leaf> leaves,
     }
     written(place);
   }
-  std::vector<uint32_t>& bases = item->segments.bases;
-  if (std::all_of(bases.begin(), bases.end(), [](uint32_t base) { return base == 0; })) {
-    bases.clear();
-  }
+  LeaveOutDefaults(&item->segments);
   TellProgress(1);
   return absl::OkStatus();
 }
@@ -297,23 +329,22 @@ bool CheckpointWriter::State::FindTensor(const Tensor& tensor, SegmentColumns* s
     manifest.bases.push_back(options.history->files()[at->file]);
     number = static_cast<uint32_t>(manifest.bases.size());
   }
-  segments->offsets.push_back(at->offset);
-  segments->checksums.push_back(at->checksum);
-  segments->bases.push_back(number);
+  SaveHistory::Location here = *at;
+  here.file = number;
+  AddSegment(here, segments);
   bytes_done += tensor.byte_size();
   return true;
 }
 
 absl::Status CheckpointWriter::State::SaveTensor(const Tensor& tensor, SegmentColumns* segments) {
   if (options.history == nullptr) return WriteTensor(tensor, segments);
-  if (!FindTensor(tensor, segments)) {
-    LEAFSTORE_RETURN_IF_ERROR(WriteTensor(tensor, segments));
-    segments->bases.push_back(0);
-  }
+  if (!FindTensor(tensor, segments)) LEAFSTORE_RETURN_IF_ERROR(WriteTensor(tensor, segments));
   if (tensor.byte_size() == 0) return absl::OkStatus();
-  locations.try_emplace(tensor.generation(),
-                        SaveHistory::Location{segments->bases.back(), segments->offsets.back(),
-                                              segments->checksums.back(), tensor.byte_size()});
+  locations.try_emplace(
+      tensor.generation(),
+      SaveHistory::Location{segments->bases.back(), segments->offsets.back(),
+                            segments->checksums.back(), segments->stored_sizes.back(),
+                            segments->codecs.back()});
   return absl::OkStatus();
 }
 
@@ -332,33 +363,56 @@ void CheckpointWriter::State::UpdateHistory() {
 absl::Status CheckpointWriter::State::WriteTensor(const Tensor& tensor, SegmentColumns* segments) {
   const absl::Span<const std::byte> bytes = tensor.bytes();
   if (bytes.empty()) {
-    segments->offsets.push_back(0);
-    segments->checksums.push_back(kChecksumOfNothing);
+    AddSegment({0, 0, kChecksumOfNothing, 0, kCodecNone}, segments);
     return absl::OkStatus();
   }
+  // Of what its size is before it is compressed, as that of a large one is known only later.
   LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
-  segments->offsets.push_back(static_cast<uint64_t>(stream->position()));
-  if (bytes.size() > kChunk) return WriteLargeTensor(bytes, segments);
-  segments->checksums.push_back(Checksum(bytes));
-  LEAFSTORE_RETURN_IF_ERROR(stream->Append(bytes));
-  bytes_done += tensor.byte_size();
-  TellProgress(kProgressStep);
+  const int64_t offset = stream->position();
+  XXH3_64bits_reset(hash.get());
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint8_t codec, WriteContent(bytes));
+  AddSegment({0, static_cast<uint64_t>(offset), XXH3_64bits_digest(hash.get()),
+              stream->position() - offset, codec},
+             segments);
   return absl::OkStatus();
 }
 
-absl::Status CheckpointWriter::State::WriteLargeTensor(absl::Span<const std::byte> bytes,
-                                                       SegmentColumns* segments) {
-  XXH3_64bits_reset(hash.get());
-  while (!bytes.empty()) {
-    const absl::Span<const std::byte> chunk = bytes.subspan(0, kChunk);
-    XXH3_64bits_update(hash.get(), chunk.data(), chunk.size());
-    LEAFSTORE_RETURN_IF_ERROR(stream->Append(chunk));
-    bytes.remove_prefix(chunk.size());
-    bytes_done += static_cast<int64_t>(chunk.size());
-    TellProgress(kProgressStep);
+absl::StatusOr<uint8_t> CheckpointWriter::State::WriteContent(absl::Span<const std::byte> bytes) {
+  if (compressor.has_value() && bytes.size() >= kSmallestCompressed) {
+    const absl::Span<const std::byte> first = bytes.subspan(0, kZstdFrameContent);
+    LEAFSTORE_ASSIGN_OR_RETURN(auto frame, compressor->Compress(first));
+    if (frame.size() <= first.size() - first.size() / 16) {
+      LEAFSTORE_RETURN_IF_ERROR(WriteFrames(bytes, frame));
+      return kCodecZstd;
+    }
   }
-  segments->checksums.push_back(XXH3_64bits_digest(hash.get()));
-  return absl::OkStatus();
+  for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kChunk))) {
+    LEAFSTORE_RETURN_IF_ERROR(WriteStored(bytes.subspan(0, kChunk)));
+    CountDone(bytes.subspan(0, kChunk).size());
+  }
+  return kCodecNone;
+}
+
+absl::Status CheckpointWriter::State::WriteFrames(absl::Span<const std::byte> bytes,
+                                                  absl::Span<const std::byte> frame) {
+  for (;;) {
+    LEAFSTORE_RETURN_IF_ERROR(WriteStored(frame));
+    const size_t content = std::min(bytes.size(), kZstdFrameContent);
+    CountDone(content);
+    bytes.remove_prefix(content);
+    if (bytes.empty()) return absl::OkStatus();
+    LEAFSTORE_ASSIGN_OR_RETURN(frame, compressor->Compress(bytes.subspan(0, kZstdFrameContent)));
+  }
+}
+
+absl::Status CheckpointWriter::State::WriteStored(absl::Span<const std::byte> bytes) {
+  XXH3_64bits_update(hash.get(), bytes.data(), bytes.size());
+  return stream->Append(bytes);
+}
+
+void CheckpointWriter::State::CountDone(size_t bytes) {
+  bytes_done += static_cast<int64_t>(bytes);
+  TellProgress(kProgressStep);
 }
 
 void CheckpointWriter::State::TellProgress(int64_t step) {

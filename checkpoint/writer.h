@@ -67,6 +67,12 @@
 
 namespace leafstore {
 
+// How the bytes of tensors are stored.
+enum class Compression : uint8_t {
+  kNone,  // as they are: readers map them
+  kZstd,  // as zstd frames, where that makes a tensor smaller by a sixteenth at least
+};
+
 struct SaveOptions {
   // Sync the file and its directory: a checkpoint that was reported written survives a loss of
   // power. Without, it survives the end of the process alone. Such bytes go past the page cache
@@ -76,6 +82,11 @@ struct SaveOptions {
   Metadata metadata;
   // How good the parameters are.
   Metrics metrics;
+  // Smaller files for slower saves, and loads that map nothing. A tensor is judged by its first
+  // 4 MiB; weights of a network shrink little, what is sparse or repeats itself shrinks a lot.
+  Compression compression = Compression::kNone;
+  // 1 is the fastest, 19 the smallest; negative ones are faster still.
+  int zstd_level = 3;
   // Where the bytes of the checkpoint before are; leaves unchanged since are not written again.
   // Told of this one when it is there. Null: all leaves are written. Must outlive the writer.
   SaveHistory* history = nullptr;
@@ -97,8 +108,8 @@ struct ItemOptions {
 
 class CheckpointWriter {
  public:
-  // error InvalidArgument: no path, or metadata that is no UTF-8; or what creating the temporary
-  // file gives.
+  // error InvalidArgument: no path, metadata that is no UTF-8, or no level of zstd's; or what
+  // creating the temporary file gives.
   static absl::StatusOr<CheckpointWriter> Create(std::string path, SaveOptions options = {});
 
   CheckpointWriter(CheckpointWriter&&) noexcept;

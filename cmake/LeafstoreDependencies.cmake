@@ -6,6 +6,7 @@ find_package(absl REQUIRED)
 find_package(Eigen3 3.4 REQUIRED NO_MODULE)
 find_package(RE2 REQUIRED)
 find_package(xxHash 0.8 REQUIRED)
+find_package(zstd REQUIRED)
 find_package(Protobuf REQUIRED)
 
 if(LEAFSTORE_BUILD_TOOLS)

@@ -49,7 +49,8 @@ Json ToJson(const Totals& totals) {
   return {{"leaves", totals.leaves},
           {"tensors", totals.tensors},
           {"parameters", totals.parameters},
-          {"bytes", totals.bytes}};
+          {"bytes", totals.bytes},
+          {"stored_bytes", totals.stored}};
 }
 
 // What is no number in JSON becomes null.

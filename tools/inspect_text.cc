@@ -22,6 +22,12 @@ constexpr size_t kMaxValue = 120;
 
 std::string Number(double number) { return absl::StrFormat("%.4g", number); }
 
+// "1.2 MiB (31%)": what compressed bytes take, and the part that this is of them all.
+std::string StoredText(int64_t stored, int64_t bytes) {
+  const double percent = 100 * static_cast<double>(stored) / static_cast<double>(bytes);
+  return absl::StrFormat("%s (%.*f%%)", HumanBytes(stored), percent < 10 ? 1 : 0, percent);
+}
+
 std::string TotalsText(const Totals& totals) {
   const int64_t statics = totals.leaves - totals.tensors;
   return absl::StrCat(CountOf(totals.leaves, "leaf", "leaves"),
@@ -29,7 +35,10 @@ std::string TotalsText(const Totals& totals) {
                                                  ", ", WithCommas(statics), " static)")
                                   : "",
                       ", ", CountOf(totals.parameters, "parameter", "parameters"), ", ",
-                      HumanBytes(totals.bytes));
+                      HumanBytes(totals.bytes),
+                      totals.stored == totals.bytes
+                          ? ""
+                          : absl::StrCat(" stored in ", StoredText(totals.stored, totals.bytes)));
 }
 
 void PrintMetadata(const Metadata& metadata, Output* out) {
@@ -77,11 +86,13 @@ class RowsTable {
     for (const Row& row : rows_.rows()) {
       if (row.kind == Row::kSubtree) has_leaves_ = true;
       if (HasNote(row)) has_note_ = true;
+      if (row.kind == Row::kLeaf && EntryOf(row).codec != 0) has_stored_ = true;
     }
     if (has_leaves_) leaves_ = Add({"LEAVES", Align::kRight});
     dtype_ = Add({"DTYPE"});
     shape_ = Add({"SHAPE"});
     bytes_ = Add({"BYTES", Align::kRight});
+    if (has_stored_) stored_ = Add({"STORED", Align::kRight});
     if (summary.groups) group_ = Add({"GROUP"});
     if (summary.stats) {
       stats_ = columns_.size();
@@ -147,6 +158,7 @@ class RowsTable {
     cells[dtype_] = {std::string(DTypeName(entry.dtype)), Style::kCyan};
     cells[shape_].text = ShapeToString(entry.shape);
     cells[bytes_].text = HumanBytes(entry.byte_size);
+    if (entry.codec != 0) cells[stored_].text = StoredText(entry.stored_size, entry.byte_size);
   }
 
   std::string NoteOf(const Row& row) const {
@@ -169,8 +181,9 @@ class RowsTable {
   std::vector<Column> columns_;
   bool has_leaves_ = false;
   bool has_note_ = false;
-  size_t path_ = 0, leaves_ = 0, dtype_ = 0, shape_ = 0, bytes_ = 0, group_ = 0, stats_ = 0,
-         note_ = 0;
+  bool has_stored_ = false;
+  size_t path_ = 0, leaves_ = 0, dtype_ = 0, shape_ = 0, bytes_ = 0, stored_ = 0, group_ = 0,
+         stats_ = 0, note_ = 0;
 };
 
 void PrintGroups(const ItemSummary& summary, Output* out) {

@@ -74,6 +74,7 @@ void Totals::Add(const EntryInfo& entry) {
   ++tensors;
   parameters = SaturatingAdd(parameters, ElementCount(entry.shape).value_or(0));
   bytes = SaturatingAdd(bytes, entry.byte_size);
+  stored = SaturatingAdd(stored, entry.stored_size);
 }
 
 absl::StatusOr<ItemRows> ItemRows::Create(const CheckpointItemInfo& item,

@@ -34,6 +34,7 @@ struct Totals {
   int64_t tensors = 0;
   int64_t parameters = 0;  // numbers in tensors
   int64_t bytes = 0;       // of tensors
+  int64_t stored = 0;      // of these in files; less where some are compressed
 
   void Add(const EntryInfo& entry);
 };

@@ -54,9 +54,11 @@ class InspectJsonTest : public testing::Test {
     return {{"leaves", store.size()},
             {"tensors", tensors},
             {"parameters", parameters},
-            {"bytes", bytes}};
+            {"bytes", bytes},
+            {"stored_bytes", bytes}};
   }
-  const std::vector<std::string> kTotals = {"leaves", "tensors", "parameters", "bytes"};
+  const std::vector<std::string> kTotals = {"leaves", "tensors", "parameters", "bytes",
+                                            "stored_bytes"};
 
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");
@@ -188,8 +190,10 @@ TEST_F(InspectJsonTest, MatchListsLessAndSaysHowMuch) {
   SaveSample(path_);
   const json item = Inspect({"--item", "params", "--match", "**.bias"})["items"][0];
   EXPECT_EQ(item["totals"], TotalsOf(SampleParams().params));
-  EXPECT_EQ(item["listed"],
-            json({{"leaves", 2}, {"tensors", 2}, {"parameters", 6}, {"bytes", 24}}));
+  EXPECT_EQ(
+      item["listed"],
+      json(
+          {{"leaves", 2}, {"tensors", 2}, {"parameters", 6}, {"bytes", 24}, {"stored_bytes", 24}}));
   EXPECT_EQ(item["rows"].size(), 2u);
   EXPECT_EQ(item["groups"][2]["leaves"], 0);
 }

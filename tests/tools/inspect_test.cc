@@ -161,6 +161,25 @@ TEST_F(InspectTest, MetricsAndBasesAreShown) {
   EXPECT_THAT(json, HasSubstr("\"metrics\":{\"accuracy\":0.5},\"bases\":[\"first.leaf\"]"));
 }
 
+TEST_F(InspectTest, CompressedTensorsSayWhatTheyTake) {
+  SaveOptions options;
+  options.compression = Compression::kZstd;
+  ParamStore store =
+      ParamStore::FromEntries(
+          {{Path::Parse("['zeros']").value(), Tensor::Zeros(DType::kF32, {100'000}).value()},
+           {Path::Parse("['few']").value(), Tensor::Zeros(DType::kF32, {2}).value()}})
+          .value();
+  ASSERT_TRUE(SaveCheckpoint(path_, {{"params", store}}, options).ok());
+  const std::string out = Inspect({});
+  EXPECT_THAT(out, ContainsRegex("params: 2 leaves, 100,002 parameters, 390.6 KiB stored in [0-9]+ "
+                                 "B \\(0.0%\\)\n"));
+  EXPECT_THAT(out, ContainsRegex("PATH +DTYPE +SHAPE +BYTES +STORED\n"));
+  EXPECT_THAT(out, ContainsRegex("zeros +f32 +\\[100000\\] +390.6 KiB +[0-9]+ B \\(0.0%\\)\n"));
+  EXPECT_THAT(out, ContainsRegex("few +f32 +\\[2\\] +8 B\n"));
+  ASSERT_TRUE(SaveCheckpoint(path_, {{"params", store}}).ok());
+  EXPECT_THAT(Inspect({}), Not(HasSubstr("STORED")));
+}
+
 TEST_F(InspectTest, APartialItemSaysSo) {
   const Flattened model = SampleParams();
   const ParamStore group = std::move(Partition(model.params, {Glob("layers.0")}).value()[0]);
