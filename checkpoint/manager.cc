@@ -12,6 +12,7 @@
 #include "leafstore/checkpoint/background_worker.h"
 #include "leafstore/checkpoint/save_history.h"
 #include "leafstore/checkpoint/step_file.h"
+#include "leafstore/core/buffer_pool.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {
@@ -156,6 +157,14 @@ class CheckpointManager::State {
     return absl::OkStatus();
   }
 
+  // What these items drop the next ones will need.
+  void KeepMemoryFor(const std::vector<CheckpointItem>& items) {
+    if (!options_.keep_memory) return;
+    int64_t bytes = 0;
+    for (const CheckpointItem& item : items) bytes += item.tensor_bytes();
+    if (bytes > kept_.bytes()) kept_ = BufferPool::Keep(bytes);
+  }
+
   // On the worker's thread.
   absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
@@ -163,6 +172,7 @@ class CheckpointManager::State {
       return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",
                                                    PathOf(step), "; remove it first"));
     }
+    KeepMemoryFor(items);
     SaveOptions save;
     save.durable = options_.durable;
     save.compression = options_.compression;
@@ -266,6 +276,7 @@ class CheckpointManager::State {
   // These are the worker's while it is busy.
   SaveHistory history_;
   std::map<int64_t, RetainedCheckpoint> retained_;
+  BufferPool::Reservation kept_;
   BackgroundWorker worker_;  // last: it ends before what it works on
 };
 

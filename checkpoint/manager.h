@@ -83,6 +83,9 @@ struct ManagerOptions {
   bool durable = true;
   Compression compression = Compression::kNone;
   int zstd_level = 3;
+  // Memory that SaveAsync's snapshots drop is kept for the copies that the next one needs, up to one
+  // snapshot's bytes, as long as the manager lives (core/buffer_pool.h).
+  bool keep_memory = true;
   // Told how far a save is, in bytes; from the thread that saves.
   std::function<void(int64_t step, int64_t done, int64_t total)> progress;
   // Null: this machine's. Must outlive the manager and its readers.

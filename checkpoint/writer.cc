@@ -545,7 +545,7 @@ void CheckpointItem::HoldSnapshot(const ParamStore& store) {
   if (snapshot.ok()) stores_.push_back({"", *std::move(snapshot)});
 }
 
-int64_t CheckpointItem::TensorBytes() const {
+int64_t CheckpointItem::tensor_bytes() const {
   int64_t bytes = 0;
   for (const NamedStore& one : stores_) {
     for (const Leaf& leaf : one.store.leaves()) {
@@ -575,7 +575,7 @@ absl::StatusOr<CheckpointWriter> CheckpointItem::WriterFor(const std::string& pa
                                                            absl::Span<const CheckpointItem> items,
                                                            SaveOptions options) {
   if (options.total_bytes == 0) {
-    for (const CheckpointItem& item : items) options.total_bytes += item.TensorBytes();
+    for (const CheckpointItem& item : items) options.total_bytes += item.tensor_bytes();
   }
   return CheckpointWriter::Create(path, std::move(options));
 }

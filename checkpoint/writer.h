@@ -167,6 +167,8 @@ class CheckpointItem {
 
   // Why it cannot be saved, or OK: a borrow was open when this was made.
   const absl::Status& status() const { return status_; }
+  // Bytes of all its tensors. O(leaves).
+  int64_t tensor_bytes() const;
 
   CheckpointItem(CheckpointItem&&) noexcept = default;
   CheckpointItem& operator=(CheckpointItem&&) noexcept = default;
@@ -181,7 +183,6 @@ class CheckpointItem {
                                                     absl::Span<const CheckpointItem> items,
                                                     SaveOptions options);
   void HoldSnapshot(const ParamStore& store);
-  int64_t TensorBytes() const;
   absl::Status AddTo(CheckpointWriter* writer) const;
   absl::Status GiveTo(CheckpointWriter* writer) &&;
 

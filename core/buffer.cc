@@ -18,20 +18,32 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/buffer_pool.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {
 namespace internal {
 
+namespace {
+
+// Aligned, of the pool or new. Null where there is none to be had.
+void* NewMemory(size_t size) {
+  if (void* pooled = TakePooled(size); pooled != nullptr) return pooled;
+  void* memory = nullptr;
+  if (posix_memalign(&memory, kBufferAlignment, size) == 0) return memory;
+  DropPooled();
+  return posix_memalign(&memory, kBufferAlignment, size) == 0 ? memory : nullptr;
+}
+
+}  // namespace
+
 Storage* NewOwnedStorage(int64_t size, size_t header_bytes) {
   const size_t offset =
       (sizeof(Storage) + header_bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
   // aligned_alloc wants a multiple of the alignment; glibc does not, and the bytes saved are real.
-  void* memory = nullptr;
-  if (static_cast<uint64_t>(size) > std::numeric_limits<size_t>::max() - offset ||
-      posix_memalign(&memory, kBufferAlignment, offset + static_cast<size_t>(size)) != 0) {
-    return nullptr;
-  }
+  if (static_cast<uint64_t>(size) > std::numeric_limits<size_t>::max() - offset) return nullptr;
+  void* const memory = NewMemory(offset + static_cast<size_t>(size));
+  if (memory == nullptr) return nullptr;
   Storage* storage = new (memory) Storage;
   storage->kind = StorageKind::kOwned;
   storage->writable = true;
@@ -42,8 +54,9 @@ Storage* NewOwnedStorage(int64_t size, size_t header_bytes) {
 
 void Storage::Destroy() {
   if (kind == StorageKind::kOwned) {
+    const size_t bytes = data_offset + static_cast<size_t>(size);
     this->~Storage();
-    std::free(this);
+    if (!KeepPooled(this, bytes)) std::free(this);
     return;
   }
   auto* foreign = static_cast<ForeignStorage*>(this);
