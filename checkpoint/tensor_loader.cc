@@ -59,9 +59,9 @@ absl::StatusOr<Tensor> TensorLoader::LoadTensor(size_t number, Stored stored) {
     case kCodecZstd:
       return Decompress(number, stored);
     default:
-      return absl::UnimplementedError(
-          absl::StrCat("its bytes are stored with codec ", codec,
-                       ", which this reader of format version ", kFormatVersion, " does not know"));
+      return absl::UnimplementedError(absl::StrCat("its bytes are stored with codec ", codec,
+                                                   ", which this reader of format version ",
+                                                   kFormatVersion, " does not know"));
   }
 }
 
@@ -116,8 +116,8 @@ absl::StatusOr<absl::Span<const std::byte>> TensorLoader::Get(size_t number, con
   if (!inside) {
     const int64_t end = WindowEnd(number, stored);
     window_ = {};
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        window_, stored.bytes->Get(stored.offset, end - stored.offset, &scratch_));
+    LEAFSTORE_ASSIGN_OR_RETURN(window_,
+                               stored.bytes->Get(stored.offset, end - stored.offset, &scratch_));
     window_base_ = stored.base;
     window_begin_ = stored.offset;
   }

@@ -33,8 +33,8 @@ absl::StatusOr<ZstdCompressor> ZstdCompressor::Create(int level) {
 absl::StatusOr<absl::Span<const std::byte>> ZstdCompressor::Compress(
     absl::Span<const std::byte> content) {
   frame_.resize(std::max(frame_.size(), ZSTD_compressBound(content.size())));
-  const size_t size = ZSTD_compress2(context_.get(), frame_.data(), frame_.size(), content.data(),
-                                     content.size());
+  const size_t size =
+      ZSTD_compress2(context_.get(), frame_.data(), frame_.size(), content.data(), content.size());
   if (!ZSTD_isError(size)) return absl::MakeConstSpan(frame_).subspan(0, size);
   return absl::ResourceExhaustedError(
       absl::StrCat("zstd cannot compress: ", ZSTD_getErrorName(size)));

@@ -98,6 +98,11 @@ LeafHeader* CloneHeader(const LeafHeader& from) {
   return copy;
 }
 
+// Whether writing the bytes can be seen through this header alone.
+bool IsSoleHolder(const LeafHeader& header) {
+  return header.IsUnique() && header.storage->writable && header.storage->IsUnique();
+}
+
 absl::Status NoMemory(DType dtype, ShapeRef shape) {
   return absl::ResourceExhaustedError(
       absl::StrCat("no memory for ", DTypeName(dtype), ShapeToString(shape)));
@@ -204,10 +209,24 @@ bool Tensor::Equals(const Tensor& other) const {
   return bytes == 0 || std::memcmp(header_->data, other.header_->data, bytes) == 0;
 }
 
+absl::Status TensorAccess::MakeOverwritable(Tensor* tensor, uint64_t generation, Tensor* old) {
+  LeafHeader* header = tensor->header_;
+  if (header->Has(LeafHeader::kBorrowed)) return AlreadyBorrowed();
+  *old = Tensor();
+  if (!IsSoleHolder(*header)) {
+    LeafHeader* fresh = NewOwned(header->dtype, ShapeOf(*header), UncheckedBytes(*header));
+    if (fresh == nullptr) return NoMemory(tensor->dtype(), tensor->shape());
+    *old = std::exchange(*tensor, Tensor(fresh));
+    header = fresh;
+  }
+  header->generation = generation;
+  return absl::OkStatus();
+}
+
 absl::Status TensorAccess::MakeWritable(Tensor* tensor, uint64_t generation) {
   LeafHeader* header = tensor->header_;
   if (header->Has(LeafHeader::kBorrowed)) return AlreadyBorrowed();
-  if (!header->IsUnique() || !header->storage->writable || !header->storage->IsUnique()) {
+  if (!IsSoleHolder(*header)) {
     LeafHeader* copy = CloneHeader(*header);
     if (copy == nullptr) return NoMemory(tensor->dtype(), tensor->shape());
     header->Unref();

@@ -260,6 +260,9 @@ struct TensorAccess {
   // `generation`. After an error nothing has changed.
   // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
   static absl::Status MakeWritable(Tensor* tensor, uint64_t generation);
+  // The same for a tensor that will be written in full: where it must separate itself, its bytes are
+  // new and not copied, and what it was goes to `*old`, which is null otherwise.
+  static absl::Status MakeOverwritable(Tensor* tensor, uint64_t generation, Tensor* old);
   // Whether a MutableTensor of it is open.
   static bool IsBorrowed(const Tensor& tensor) {
     return tensor.header_->Has(internal::LeafHeader::kBorrowed);

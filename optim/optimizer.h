@@ -22,10 +22,10 @@
 // or with more (then by slot; so the gradients of the whole model serve every group). Leaves that
 // are not needed are not looked at. No string is built or hashed in a step, save for an error.
 //
-// Cost. A step reads and writes each byte of parameters, gradients and state once; what is shared
-// (a snapshot was taken) is copied first, as always (tensor.h). A packed group is one pass of one
-// kernel as long as all its leaves have had equally many steps, otherwise one for each run of
-// leaves that have.
+// Cost. A step reads and writes each byte of parameters, gradients and state once. What is shared
+// (a snapshot was taken) is read where it lies and written into new memory, packs too: nothing is
+// copied. A packed group is one pass of one kernel as long as all its leaves have had equally many
+// steps, otherwise one for each run of leaves that have.
 //
 // Results. The kernels come in several instruction sets, chosen when the program runs; all give the
 // same bits, packed or not, wherever the bytes lie.

@@ -69,21 +69,30 @@ SgdNumbers<double> NumbersOf(const Sgd& rule, double lr, int64_t step) {
 }
 
 template <typename T>
+const T* From(const Updated& numbers) {
+  return reinterpret_cast<const T*>(numbers.from);
+}
+
+template <typename T>
+T* To(const Updated& numbers) {
+  return reinterpret_cast<T*>(numbers.to);
+}
+
+template <typename T>
 void RunAdam(const Run& run, const RuleKernels<T>& kernels, const AdamNumbers<T>& numbers) {
-  auto* param = reinterpret_cast<T*>(run.param);
-  auto* exp_avg = reinterpret_cast<T*>(run.moments[0]);
-  auto* exp_avg_sq = reinterpret_cast<T*>(run.moments[1]);
-  const auto* grad = reinterpret_cast<const T*>(run.grad);
-  kernels.adam({grad, param, exp_avg, exp_avg_sq, param, exp_avg, exp_avg_sq}, numbers,
-               static_cast<size_t>(run.count));
+  const Updated& exp_avg = run.moments[0];
+  const Updated& exp_avg_sq = run.moments[1];
+  kernels.adam({reinterpret_cast<const T*>(run.grad), From<T>(run.param), From<T>(exp_avg),
+                From<T>(exp_avg_sq), To<T>(run.param), To<T>(exp_avg), To<T>(exp_avg_sq)},
+               numbers, static_cast<size_t>(run.count));
 }
 
 template <typename T>
 void RunSgd(const Run& run, const RuleKernels<T>& kernels, const SgdNumbers<T>& numbers) {
-  auto* param = reinterpret_cast<T*>(run.param);
-  auto* buffer = reinterpret_cast<T*>(run.moments[0]);
-  const auto* grad = reinterpret_cast<const T*>(run.grad);
-  kernels.sgd({grad, param, buffer, param, buffer}, numbers, static_cast<size_t>(run.count));
+  const Updated& buffer = run.moments[0];
+  kernels.sgd({reinterpret_cast<const T*>(run.grad), From<T>(run.param), From<T>(buffer),
+               To<T>(run.param), To<T>(buffer)},
+              numbers, static_cast<size_t>(run.count));
 }
 
 }  // namespace

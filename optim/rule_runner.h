@@ -14,15 +14,21 @@ namespace leafstore::internal {
 // The most moments that a rule keeps.
 inline constexpr size_t kMaxMoments = 2;
 
+// Numbers as they are, and where the new ones go: the same place, or one that does not overlap.
+struct Updated {
+  const std::byte* from;
+  std::byte* to;
+};
+
 // Elements that lie one after the other and have had equally many steps: a tensor, or the part of a
 // pack.
 struct Run {
-  std::byte* param;
+  Updated param;
   const std::byte* grad;
-  std::byte* moments[kMaxMoments];  // in the order of MomentNames; null where there are fewer
-  int64_t count;                    // elements
-  int64_t step;                     // the number of this step, from 1 on
-  DType dtype;                      // f32 or f64
+  Updated moments[kMaxMoments];  // in the order of MomentNames; null where there are fewer
+  int64_t count;                 // elements
+  int64_t step;                  // the number of this step, from 1 on
+  DType dtype;                   // f32 or f64
 };
 
 // base^exponent for 0 <= base < 1 and exponent >= 0, correctly rounded for all practical purposes.

@@ -77,13 +77,26 @@ bool Fits(const Leaf* grad, const Tensor& param) {
          grad->tensor().shape() == param.shape();
 }
 
+using OpenOne = absl::StatusOr<Updated>(MutableLeaves* leaves, uint32_t place);
+
+// The step writes all of a tensor, so that one which is shared need not be copied.
+absl::StatusOr<Updated> OpenToOverwrite(MutableLeaves* leaves, uint32_t place) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const MutableLeaves::Overwrite numbers, leaves->overwrite(place));
+  return Updated{numbers.from, numbers.to};
+}
+
+absl::StatusOr<Updated> OpenInPlace(MutableLeaves* leaves, uint32_t place) {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::byte* const numbers, leaves->raw_data(place));
+  return Updated{numbers, numbers};
+}
+
 // Adds the run of one tensor. `open` are the parameters, then the moments.
 absl::Status AddLooseRun(const GroupSpec::LoosePlace& at, const Leaf& grad, int64_t step,
-                         absl::Span<MutableLeaves> open, std::vector<Run>* runs) {
+                         absl::Span<MutableLeaves> open, OpenOne open_one, std::vector<Run>* runs) {
   Run run = {};
-  LEAFSTORE_ASSIGN_OR_RETURN(run.param, open[0].raw_data(at.store));
-  for (size_t i = 1; i < open.size(); ++i) {
-    LEAFSTORE_ASSIGN_OR_RETURN(run.moments[i - 1], open[i].raw_data(at.store));
+  for (size_t i = 0; i < open.size(); ++i) {
+    Updated& numbers = i == 0 ? run.param : run.moments[i - 1];
+    LEAFSTORE_ASSIGN_OR_RETURN(numbers, open_one(&open[i], at.store));
   }
   run.grad = grad.tensor().raw_data();
   run.count = grad.tensor().element_count();
@@ -94,7 +107,7 @@ absl::Status AddLooseRun(const GroupSpec::LoosePlace& at, const Leaf& grad, int6
 }
 
 absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
-                          const Gradients& grads, absl::Span<MutableLeaves> open,
+                          const Gradients& grads, absl::Span<MutableLeaves> open, OpenOne open_one,
                           std::vector<Run>* runs) {
   const auto group_place = [](const GroupSpec::LoosePlace& at) { return at.group; };
   for (const GroupSpec::LoosePlace& at : spec.loose()) {
@@ -102,24 +115,30 @@ absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
     if (!Fits(grad, open[0].leaf(at.store).tensor())) {
       return grads.Wrong(spec.loose(), group_place);
     }
-    LEAFSTORE_RETURN_IF_ERROR(AddLooseRun(at, *grad, state.steps[at.group] + 1, open, runs));
+    const int64_t step = state.steps[at.group] + 1;
+    LEAFSTORE_RETURN_IF_ERROR(AddLooseRun(at, *grad, step, open, open_one, runs));
   }
   return absl::OkStatus();
 }
 
 // Where a pack and the packs of its moments begin.
 struct PackBytes {
-  std::byte* param = nullptr;
-  std::byte* moments[kMaxMoments] = {};
+  Updated param = {};
+  Updated moments[kMaxMoments] = {};
 };
+
+Updated BytesOf(MutablePack* open) { return {open->before().data(), open->bytes().data()}; }
+
+Updated At(const Updated& pack, int64_t offset) {
+  if (pack.to == nullptr) return {};
+  return {pack.from + offset, pack.to + offset};
+}
 
 Run PackRun(const PackBytes& pack, DType dtype, int64_t offset, int64_t bytes,
             const std::byte* grad, int64_t step) {
   Run run = {};
-  run.param = pack.param + offset;
-  for (size_t i = 0; i < kMaxMoments; ++i) {
-    if (pack.moments[i] != nullptr) run.moments[i] = pack.moments[i] + offset;
-  }
+  run.param = At(pack.param, offset);
+  for (size_t i = 0; i < kMaxMoments; ++i) run.moments[i] = At(pack.moments[i], offset);
   run.grad = grad;
   run.count = bytes / static_cast<int64_t>(DTypeBits(dtype) / 8);
   run.step = step;
@@ -180,7 +199,8 @@ absl::Status StepPlan::PrepareStore(const Target& target, ParamStore* params,
     LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves moment_leaves, moment.MutateAll());
     open_leaves_.push_back(std::move(moment_leaves));
   }
-  return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open_leaves_), &runs_);
+  return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open_leaves_),
+                      OpenToOverwrite, &runs_);
 }
 
 // The tensors that ride along. A pack cannot be opened beside its rest, so the rest is closed
@@ -195,7 +215,8 @@ absl::Status StepPlan::PrepareRest(const Target& target, Packed* params, const P
     LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves moment_leaves, moment.MutateRest());
     open.push_back(std::move(moment_leaves));
   }
-  return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open), &runs_);
+  return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open), OpenInPlace,
+                      &runs_);
 }
 
 absl::Status StepPlan::PreparePack(const Target& target, Packed* params, const ParamStore& grads,
@@ -205,12 +226,12 @@ absl::Status StepPlan::PreparePack(const Target& target, Packed* params, const P
   if (grad_bytes == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckPackedGrads(target.spec, gradients));
   LEAFSTORE_RETURN_IF_ERROR(PrepareRest(target, params, grads));
   PackBytes pack;
-  LEAFSTORE_ASSIGN_OR_RETURN(MutablePack open, params->Mutate());
-  pack.param = open.bytes().data();
+  LEAFSTORE_ASSIGN_OR_RETURN(MutablePack open, params->Overwrite());
+  pack.param = BytesOf(&open);
   open_packs_.push_back(std::move(open));
   for (size_t i = 0; i < target.state->packed.size(); ++i) {
-    LEAFSTORE_ASSIGN_OR_RETURN(MutablePack moment, target.state->packed[i].Mutate());
-    pack.moments[i] = moment.bytes().data();
+    LEAFSTORE_ASSIGN_OR_RETURN(MutablePack moment, target.state->packed[i].Overwrite());
+    pack.moments[i] = BytesOf(&moment);
     open_packs_.push_back(std::move(moment));
   }
   if (grad_bytes != nullptr) {
@@ -261,10 +282,16 @@ void StepPlan::Commit(const Target& target, const Rule& rule, const StepOptions&
   for (const Run& run : runs_) runner.Apply(run);
   for (const GroupSpec::LoosePlace& at : target.spec.loose()) ++target.state->steps[at.group];
   for (const uint32_t place : target.spec.packed()) ++target.state->steps[place];
-  Abandon();
+  Close();
 }
 
 void StepPlan::Abandon() {
+  for (MutableLeaves& open : open_leaves_) open.RevertOverwrites();
+  for (MutablePack& open : open_packs_) open.Revert();
+  Close();
+}
+
+void StepPlan::Close() {
   runs_.clear();
   open_leaves_.clear();
   open_packs_.clear();

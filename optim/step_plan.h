@@ -35,10 +35,11 @@ class StepPlan {
                        const StepOptions& options);
   // Prepare must have succeeded, with the same target and options.
   void Commit(const Target& target, const Rule& rule, const StepOptions& options);
-  // Closes what is open.
+  // Closes what is open; nothing has changed.
   void Abandon();
 
  private:
+  void Close();
   absl::Status PrepareStore(const Target& target, ParamStore* params, const ParamStore& grads);
   absl::Status PreparePack(const Target& target, Packed* params, ConstGroupRef grads);
   // `grads` are at `grad_bytes` if these are not null, and then those of the rest in `grads`.

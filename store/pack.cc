@@ -191,21 +191,26 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   return report.ToStatus();
 }
 
-// Makes the state the sole holder of its bytes; without `keep` they need not be copied. The view
-// goes when nothing can fail any more: with it its leaves' generations would change.
-absl::Status PrepareWrite(PackState& state, bool keep) {
+// Makes the state the sole holder of bytes that will be written in full, save for the gaps; returns
+// those it had if these are others'. The view goes when nothing can fail any more: with it its
+// leaves' generations would change.
+absl::StatusOr<Buffer> PrepareOverwrite(PackState& state) {
   if (state.WritableWithoutView()) {
     state.DropView();
-    return absl::OkStatus();
+    return Buffer();
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer own, Buffer::AllocateUninitialized(state.buffer.size()));
-  if (!keep) {
-    ClearGaps(state.plan, own.mutable_data());
-  } else if (own.size() != 0) {
-    std::memcpy(own.mutable_data(), state.buffer.data(), static_cast<size_t>(own.size()));
-  }
+  ClearGaps(state.plan, own.mutable_data());
   state.DropView();
-  state.buffer = std::move(own);
+  return std::exchange(state.buffer, std::move(own));
+}
+
+// The same, with the bytes that it had.
+absl::Status PrepareWrite(PackState& state) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Buffer before, PrepareOverwrite(state));
+  if (before.size() > 0) {
+    std::memcpy(state.buffer.mutable_data(), before.data(), static_cast<size_t>(before.size()));
+  }
   return absl::OkStatus();
 }
 
@@ -299,9 +304,16 @@ absl::StatusOr<Packed> Packed::Snapshot() const {
 
 absl::StatusOr<MutablePack> Packed::Mutate() & {
   LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("open the pack for writing"));
-  LEAFSTORE_RETURN_IF_ERROR(PrepareWrite(*state_, /*keep=*/true));
+  LEAFSTORE_RETURN_IF_ERROR(PrepareWrite(*state_));
   state_->borrowed.store(true, std::memory_order_relaxed);
-  return MutablePack(state_);
+  return MutablePack(state_, Buffer());
+}
+
+absl::StatusOr<MutablePack> Packed::Overwrite() & {
+  LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("open the pack for writing"));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer before, PrepareOverwrite(*state_));
+  state_->borrowed.store(true, std::memory_order_relaxed);
+  return MutablePack(state_, std::move(before));
 }
 
 absl::StatusOr<MutableLeaves> Packed::MutateRest() & {
@@ -314,7 +326,7 @@ absl::StatusOr<MutableLeaves> Packed::MutateRest() & {
 
 absl::Status Packed::Assign(const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(CheckAssign(*state_, store));
-  LEAFSTORE_RETURN_IF_ERROR(PrepareWrite(*state_, /*keep=*/false));
+  LEAFSTORE_RETURN_IF_ERROR(PrepareOverwrite(*state_).status());
   for (uint32_t place = 0; place < plan().size(); ++place) {
     CopyBytes(store.FindSlot(plan().slot(place))->tensor(), state_->BytesAt(place));
   }
@@ -336,7 +348,14 @@ absl::StatusOr<ParamStore> Packed::Unpack() && {
   return group;
 }
 
+void MutablePack::Revert() {
+  if (state_ != nullptr && !before_.null()) state_->buffer = std::move(before_);
+  before_ = Buffer();
+  Close();
+}
+
 void MutablePack::Close() {
+  before_ = Buffer();
   if (state_ == nullptr) return;
   if (gaps_written_) ClearGaps(state_->plan, state_->buffer.mutable_data());
   state_->generation = NextGeneration();

@@ -20,8 +20,8 @@
 //
 // Sharing. A store() or Snapshot() is a value: no later write through the pack reaches it. The
 // Packed alone may write its buffer, and the buffer's reference count says whether a value shares
-// it: if one is alive the next write first copies the whole buffer (copy-on-write), else it is in
-// place. So a view that is kept costs one copy of the buffer at the next write; one that was
+// it: if one is alive the next write first copies the whole buffer (copy-on-write; an Overwrite copies
+// nothing), else it is in place. So a view that is kept costs one copy of the buffer at the next write; one that was
 // dropped costs nothing. The Packed holds no view of its own that could make the count lie: the one
 // it caches is dropped before the count is asked.
 //
@@ -52,6 +52,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/buffer.h"
 #include "leafstore/core/dtype.h"
 #include "leafstore/store/pack_layout.h"
 #include "leafstore/store/param_store.h"
@@ -156,6 +157,11 @@ class Packed {
   // Opens the buffer for writing. O(1), or O(bytes) where a value shares it.
   // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
   absl::StatusOr<MutablePack> Mutate() &;
+  // Opens the buffer to be written in full, as the step of an optimizer does: what it held is in
+  // MutablePack::before(), and where a value shares it the new bytes go into memory of their own, of
+  // which what is not written is undefined. So nothing is copied. Gaps are zero. O(gaps). Errors as
+  // Mutate's.
+  absl::StatusOr<MutablePack> Overwrite() &;
   // Opens the tensors that ride along. error FailedPrecondition: a borrow is open.
   absl::StatusOr<MutableLeaves> MutateRest() &;
 
@@ -187,6 +193,7 @@ class MutablePack {
     if (this == &other) return *this;
     Close();
     state_ = std::move(other.state_);
+    before_ = std::move(other.before_);
     gaps_written_ = other.gaps_written_;
     return *this;
   }
@@ -221,12 +228,20 @@ class MutablePack {
     gaps_written_ = true;
     return internal::WritePack(*state_);
   }
+  // Of Packed::Overwrite: the bytes as they were; those of bytes() where nothing had to be separated.
+  absl::Span<const std::byte> before() const {
+    return before_.null() ? internal::WritePack(*state_) : before_.bytes();
+  }
+  // Takes an Overwrite back, before anything was written, and closes.
+  void Revert();
 
  private:
   friend class Packed;
-  explicit MutablePack(std::shared_ptr<internal::PackState> state) : state_(std::move(state)) {}
+  MutablePack(std::shared_ptr<internal::PackState> state, Buffer before)
+      : state_(std::move(state)), before_(std::move(before)) {}
 
   std::shared_ptr<internal::PackState> state_;  // null: closed
+  Buffer before_;                               // where an Overwrite had to separate
   bool gaps_written_ = false;
 };
 

@@ -272,12 +272,32 @@ std::vector<Leaf> ParamStore::TakeLeaves() && {
   return leaves;
 }
 
+absl::Status MutableLeaves::CheckTensor(uint32_t place) const {
+  if (leaf(place).is_tensor()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("leaf ", place, ": expected a tensor, found ", SpecToString(leaf(place))));
+}
+
+absl::StatusOr<MutableLeaves::Overwrite> MutableLeaves::overwrite(uint32_t place) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckTensor(place));
+  Tensor& tensor = array_->leaves[place].mutable_tensor();
+  Tensor old;
+  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeOverwritable(&tensor, NextGeneration(), &old));
+  std::byte* const to = TensorAccess::data(&tensor);
+  if (old.null()) return Overwrite{to, to};
+  const std::byte* const from = old.raw_data();
+  overwritten_.emplace_back(place, std::move(old));
+  return Overwrite{from, to};
+}
+
+void MutableLeaves::RevertOverwrites() {
+  for (auto& [place, old] : overwritten_) array_->leaves[place] = Leaf(std::move(old));
+  overwritten_.clear();
+}
+
 absl::StatusOr<std::byte*> MutableLeaves::raw_data(uint32_t place) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckTensor(place));
   Leaf& leaf = array_->leaves[place];
-  if (!leaf.is_tensor()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("leaf ", place, ": expected a tensor, found ", SpecToString(leaf)));
-  }
   LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeWritable(&leaf.mutable_tensor(), NextGeneration()));
   return TensorAccess::data(&leaf.mutable_tensor());
 }

@@ -242,7 +242,8 @@ class ParamStore {
 // writes: Clone it.
 class MutableLeaves {
  public:
-  MutableLeaves(MutableLeaves&& other) noexcept : array_(std::exchange(other.array_, nullptr)) {}
+  MutableLeaves(MutableLeaves&& other) noexcept
+      : array_(std::exchange(other.array_, nullptr)), overwritten_(std::move(other.overwritten_)) {}
   MutableLeaves& operator=(MutableLeaves&&) = delete;
   ~MutableLeaves() {
     if (array_ != nullptr) array_->open_borrows.store(0, std::memory_order_release);
@@ -255,6 +256,17 @@ class MutableLeaves {
   // error InvalidArgument: the leaf is static. error ResourceExhausted: no memory. O(1), or
   // O(bytes) where it clones.
   absl::StatusOr<std::byte*> raw_data(uint32_t place);
+  // For whoever will write the whole tensor at `place`, as the step of an optimizer does: its bytes
+  // as they are, until this closes, and where the new ones go. Both are the same where nothing else
+  // can see them; otherwise nothing is copied, and what is not written is undefined. To be asked for
+  // once. Errors as raw_data's. O(1).
+  struct Overwrite {
+    const std::byte* from;
+    std::byte* to;
+  };
+  absl::StatusOr<Overwrite> overwrite(uint32_t place);
+  // Takes back each overwrite() that had to separate the two, before anything was written.
+  void RevertOverwrites();
   // The elements. error InvalidArgument also: T is not the dtype's type.
   template <typename T>
   absl::StatusOr<absl::Span<T>> data(uint32_t place) {
@@ -270,11 +282,13 @@ class MutableLeaves {
 
  private:
   friend class ParamStore;
+  absl::Status CheckTensor(uint32_t place) const;
   explicit MutableLeaves(internal::LeafArray* array) : array_(array) {
     array_->open_borrows.store(internal::LeafArray::kAllBorrowed, std::memory_order_relaxed);
   }
 
   internal::LeafArray* array_;
+  std::vector<std::pair<uint32_t, Tensor>> overwritten_;  // place, and what was there
 };
 
 namespace internal {

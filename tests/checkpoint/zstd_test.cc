@@ -207,7 +207,8 @@ TEST_F(ZstdTest, FramesThatAreNotWhatTheManifestSaysAreDataLoss) {
 TEST_F(ZstdTest, ATensorThatItsFramesDoNotExplainTakesNoMemory) {
   constexpr int64_t kHuge = int64_t{1} << 40;
   for (const std::string& stored : {std::string(64, 'x'), std::string()}) {
-    EXPECT_THAT(CheckZstdFrames(BytesOf(stored), kHuge), StatusIs(StatusCode::kDataLoss, HasSubstr("expected")));
+    EXPECT_THAT(CheckZstdFrames(BytesOf(stored), kHuge),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("expected")));
   }
 }
 

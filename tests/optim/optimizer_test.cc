@@ -101,6 +101,40 @@ TEST(OptimizerTest, NeitherSnapshotsNorGradientsAreWritten) {
   }
 }
 
+// What a step reads where it lies and writes elsewhere is what it would have made of a copy.
+TEST(OptimizerTest, AStepAfterASnapshotGivesTheSameBits) {
+  for (const Rule& rule : kRules) {
+    ParamStore params = Model({{"a", F32({3}, {1, 2, 3})}, {"b", F64({2}, {4, 5})}});
+    const ParamStore grads = Model({{"a", F32({3}, {1, -2, 0.5})}, {"b", F64({2}, {1, 1})}});
+    ParamStore alone = Model({{"a", F32({3}, {1, 2, 3})}, {"b", F64({2}, {4, 5})}});
+    Optimizer optimizer = Optimizer::Create(rule, params).value();
+    Optimizer other = Optimizer::Create(rule, alone).value();
+    for (int step = 0; step < 3; ++step) {
+      const ParamStore held = params.Snapshot().value();
+      const std::vector<NamedStore> held_state = optimizer.state();
+      ASSERT_THAT(optimizer.Step(&params, grads, 0.1), IsOk());
+      ASSERT_THAT(other.Step(&alone, grads, 0.1), IsOk());
+      for (const char* path : {".a", ".b"}) {
+        EXPECT_EQ(*params.Find(path), *alone.Find(path)) << path;
+        EXPECT_FALSE(params.Find(path)->tensor().SharesBytesWith(held.Find(path)->tensor()));
+      }
+    }
+  }
+}
+
+TEST(OptimizerTest, AStepThatFailsLeavesWhatIsSharedShared) {
+  ParamStore params = Model({{"a", F32({2}, {1, 2})}, {"b", F32({2}, {4, 5})}});
+  Optimizer adam = Optimizer::Create(Adam{}, params).value();
+  const ParamStore held = params.Snapshot().value();
+  const ParamStore wrong = Model({{"a", F32({2}, {1, 1})}, {"b", F32({3}, {1, 1, 1})}});
+  EXPECT_THAT(adam.Step(&params, wrong, 0.1),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at .b")));
+  for (const char* path : {".a", ".b"}) {
+    EXPECT_TRUE(params.Find(path)->tensor().SharesBytesWith(held.Find(path)->tensor()));
+    EXPECT_EQ(params.Find(path)->tensor().generation(), held.Find(path)->tensor().generation());
+  }
+}
+
 TEST(OptimizerTest, WritesInPlaceWhatNobodyShares) {
   ParamStore params = Model({{"w", F32({2}, {1, 2})}});
   const ParamStore grads = Model({{"w", F32({2}, {1, 2})}});

@@ -59,6 +59,11 @@ Packed PackedSample() { return Packed::Create(Sample(), DType::kF32).value(); }
 // Where the numbers lie now.
 const std::byte* Address(const Packed& packed) { return packed.bytes().value().data(); }
 
+std::vector<float> AllNumbers(const Packed& packed) {
+  const absl::Span<const float> numbers = packed.data<float>().value();
+  return {numbers.begin(), numbers.end()};
+}
+
 void WriteFirst(Packed& packed, float value) {
   MutablePack writing = packed.Mutate().value();
   writing.data<float>(0).value()[0] = value;
@@ -392,6 +397,33 @@ TEST(PackTest, ASnapshotIsAPackOfItsOwn) {
   WriteFirst(snapshot, 2000);
   EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1000, 2, 3));
   EXPECT_THAT(snapshot.data<float>(0).value(), ElementsAre(2000, 2, 3));
+}
+
+TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
+  Packed pack = Packed::Create(Sample(), DType::kF32).value();
+  const Packed held = pack.Snapshot().value();
+  const std::vector<float> before = AllNumbers(held);
+  {
+    MutablePack open = pack.Overwrite().value();
+    EXPECT_EQ(open.before().data(), held.bytes()->data());
+    EXPECT_NE(open.bytes().data(), open.before().data());
+    const auto numbers = open.data<float>().value();
+    std::fill(numbers.begin(), numbers.end(), 9.0f);
+  }
+  EXPECT_EQ(AllNumbers(held), before);
+  for (uint32_t place = 0; place < pack.plan().size(); ++place) {
+    EXPECT_THAT(pack.data<float>(place).value(), Each(9.0f));
+  }
+  MutablePack open = pack.Overwrite().value();
+  EXPECT_EQ(open.before().data(), open.bytes().data()) << "nothing else sees these bytes";
+}
+
+TEST(PackTest, AnOverwriteThatIsTakenBackLeavesTheBytes) {
+  Packed pack = Packed::Create(Sample(), DType::kF32).value();
+  const Packed held = pack.Snapshot().value();
+  pack.Overwrite().value().Revert();
+  EXPECT_EQ(pack.bytes()->data(), held.bytes()->data());
+  EXPECT_EQ(AllNumbers(pack), AllNumbers(held));
 }
 
 TEST(PackTest, AfterASnapshotIsGoneWritesAreInPlaceAgain) {

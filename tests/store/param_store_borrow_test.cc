@@ -1,4 +1,5 @@
 // ParamStore while it is being written, and its snapshots.
+#include <cstring>
 #include <string>
 #include <utility>
 #include <vector>
@@ -157,6 +158,41 @@ TEST(ParamStoreSnapshotTest, OnlyTheLeavesThatAreWrittenAreCloned) {
     EXPECT_EQ(store.leaf(place).tensor().SharesBytesWith(snapshot.leaf(place).tensor()),
               place != 3);
   }
+}
+
+TEST(ParamStoreSnapshotTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
+  ParamStore store = ParamStore::FromEntries(
+                         {{Path::Parse(".a").value(), Tensor::FromValues<int>({2}, {1, 2}).value()},
+                          {Path::Parse(".n").value(), Value(1)}})
+                         .value();
+  const ParamStore held = store.Snapshot().value();
+  {
+    MutableLeaves open = store.MutateAll().value();
+    const MutableLeaves::Overwrite a = open.overwrite(0).value();
+    EXPECT_EQ(a.from, held.leaf(0).tensor().raw_data());
+    EXPECT_NE(a.to, a.from);
+    const int next[] = {7, 8};
+    std::memcpy(a.to, next, sizeof(next));
+    EXPECT_THAT(open.overwrite(1), StatusIs(absl::StatusCode::kInvalidArgument,
+                                            testing::HasSubstr("expected a tensor")));
+  }
+  EXPECT_THAT(store.leaf(0).tensor().data<int>().value(), testing::ElementsAre(7, 8));
+  EXPECT_THAT(held.leaf(0).tensor().data<int>().value(), testing::ElementsAre(1, 2));
+  MutableLeaves open = store.MutateAll().value();
+  const MutableLeaves::Overwrite alone = open.overwrite(0).value();
+  EXPECT_EQ(alone.from, alone.to) << "nothing else sees these bytes";
+}
+
+TEST(ParamStoreSnapshotTest, AnOverwriteThatIsTakenBackNeverWas) {
+  ParamStore store = ParamStore::FromEntries({{Path::Parse(".a").value(),
+                                               Tensor::FromValues<int>({2}, {1, 2}).value()}})
+                         .value();
+  const ParamStore held = store.Snapshot().value();
+  MutableLeaves open = store.MutateAll().value();
+  ASSERT_THAT(open.overwrite(0), IsOk());
+  open.RevertOverwrites();
+  EXPECT_EQ(open.leaf(0).tensor().raw_data(), held.leaf(0).tensor().raw_data());
+  EXPECT_EQ(open.leaf(0).tensor().generation(), held.leaf(0).tensor().generation());
 }
 
 TEST(ParamStoreSnapshotTest, AfterTheSnapshotIsGoneWritesAreInPlace) {

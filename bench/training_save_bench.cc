@@ -1,0 +1,277 @@
+// What saving costs a run that trains meanwhile, with 9,000 leaves and 1 GiB: the call of SaveAsync,
+// and the steps after it, which write what the snapshot still shares; and how fast the save is.
+//
+// Counters of times are medians over the iterations, which do all that is compared in turn.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "benchmark/benchmark.h"
+
+#include "leafstore/checkpoint/manager.h"
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+#include "leafstore/optim/optimizer.h"
+#include "leafstore/store/pack.h"
+#include "leafstore/store/ops.h"
+
+namespace leafstore {
+namespace {
+
+constexpr int64_t kLeaves = 9'000;
+constexpr int64_t kElements = (int64_t{1} << 28) / kLeaves;  // f32: 1 GiB in all
+constexpr int64_t kBytes = kLeaves * kElements * 4;
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+template <typename Work>
+double Seconds(Work work) {
+  const double begin = Now();
+  work();
+  return Now() - begin;
+}
+
+class Samples {
+ public:
+  void Add(double sample) { samples_.push_back(sample); }
+  double Median() const {
+    std::vector<double> sorted = samples_;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted.empty() ? 0 : sorted[sorted.size() / 2];
+  }
+
+ private:
+  std::vector<double> samples_;
+};
+
+void Check(const absl::Status& status) {
+  if (status.ok()) return;
+  std::fprintf(stderr, "%s\n", status.ToString().c_str());
+  std::abort();
+}
+
+ParamStore Params(float value) {
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (int64_t i = 0; i < kLeaves; ++i) {
+    Tensor tensor = Tensor::Uninitialized(DType::kF32, {kElements}).value();
+    {
+      MutableTensor writing = tensor.Mutate().value();
+      const auto numbers = writing.data<float>().value();
+      std::fill(numbers.begin(), numbers.end(), value + static_cast<float>(i));
+    }
+    entries.emplace_back(Path::Parse(absl::StrCat("['w", i, "']")).value(), std::move(tensor));
+  }
+  return ParamStore::FromEntries(std::move(entries)).value();
+}
+
+// A directory that goes away with the benchmark.
+class BenchDirectory {
+ public:
+  explicit BenchDirectory(const std::string& name) {
+    const char* parent = std::getenv("TMPDIR");
+    path_ = absl::StrCat(parent != nullptr ? parent : "/tmp", "/leafstore-bench-", name);
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directory(path_);
+  }
+  ~BenchDirectory() { std::filesystem::remove_all(path_); }
+  BenchDirectory(const BenchDirectory&) = delete;
+  BenchDirectory& operator=(const BenchDirectory&) = delete;
+  const std::string& path() const { return path_; }
+  std::string File(const std::string& name) const { return absl::StrCat(path_, "/", name); }
+
+ private:
+  std::string path_;
+};
+
+// Copies each leaf once into memory that is as new as that of a copy-on-write.
+double SecondsToCopyFresh(const ParamStore& params) {
+  std::vector<Tensor> copies;
+  copies.reserve(params.size());
+  return Seconds([&] {
+    for (const Leaf& leaf : params.leaves()) copies.push_back(leaf.tensor().Clone().value());
+  });
+}
+
+// The call alone. The save runs while nothing else does.
+void SaveAsyncCall(benchmark::State& state) {
+  const BenchDirectory directory("async-call");
+  CheckpointManager manager =
+      CheckpointManager::Open(directory.path(), {.retention = {.last = 1}}).value();
+  const ParamStore params = Params(0);
+  int64_t step = 0;
+  for (auto _ : state) {
+    state.SetIterationTime(Seconds([&] {
+      std::vector<CheckpointItem> items;
+      items.emplace_back("params", params);
+      Check(manager.SaveAsync(++step, std::move(items)).status());
+    }));
+    Check(manager.Wait());
+  }
+}
+BENCHMARK(SaveAsyncCall)->UseManualTime()->Iterations(5)->Unit(benchmark::kMicrosecond);
+
+// A step over all parameters while a snapshot of them lives, beyond one while none does: against
+// copying them once into memory as new.
+void StepAfterSnapshot(benchmark::State& state) {
+  ParamStore params = Params(0);
+  const ParamStore grads = Params(1);
+  Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
+  Samples plain, after, copy;
+  for (auto _ : state) {
+    plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); }));
+    copy.Add(SecondsToCopyFresh(params));
+    const ParamStore held = params.Snapshot().value();
+    const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); });
+    after.Add(seconds);
+    state.SetIterationTime(seconds);
+  }
+  state.counters["plain_ms"] = plain.Median() * 1e3;
+  state.counters["after_ms"] = after.Median() * 1e3;
+  state.counters["copy_ms"] = copy.Median() * 1e3;
+  state.counters["beyond/copy"] = (after.Median() - plain.Median()) / copy.Median();
+}
+BENCHMARK(StepAfterSnapshot)->UseManualTime()->Iterations(9)->Unit(benchmark::kMillisecond);
+
+// The same of a pack.
+void PackedStepAfterSnapshot(benchmark::State& state) {
+  Packed params = Packed::Create(Params(0), DType::kF32).value();
+  const Packed grads = Packed::CreateLike(params, Params(1)).value();
+  Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
+  Samples plain, after, copy;
+  for (auto _ : state) {
+    plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); }));
+    copy.Add(Seconds([&] {
+      Buffer fresh = Buffer::AllocateUninitialized(kBytes).value();
+      std::memcpy(fresh.mutable_data(), params.bytes()->data(), static_cast<size_t>(kBytes));
+    }));
+    const Packed held = params.Snapshot().value();
+    const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); });
+    after.Add(seconds);
+    state.SetIterationTime(seconds);
+  }
+  state.counters["plain_ms"] = plain.Median() * 1e3;
+  state.counters["after_ms"] = after.Median() * 1e3;
+  state.counters["copy_ms"] = copy.Median() * 1e3;
+  state.counters["beyond/copy"] = (after.Median() - plain.Median()) / copy.Median();
+}
+BENCHMARK(PackedStepAfterSnapshot)->UseManualTime()->Iterations(9)->Unit(benchmark::kMillisecond);
+
+// Steps while saves of the manager's run: the first copies into new memory, later ones into what
+// the saves before have dropped.
+void StepsBesideSaves(benchmark::State& state) {
+  const BenchDirectory directory("beside");
+  CheckpointManager manager =
+      CheckpointManager::Open(directory.path(),
+                              {.retention = {.last = 1}, .keep_memory = state.range(0) != 0})
+          .value();
+  ParamStore params = Params(0);
+  const ParamStore grads = Params(1);
+  Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
+  Samples plain, beside, copy;
+  int64_t step = 0;
+  for (auto _ : state) {
+    plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); }));
+    copy.Add(SecondsToCopyFresh(params));
+    std::vector<CheckpointItem> items;
+    items.emplace_back("params", params);
+    Check(manager.SaveAsync(++step, std::move(items)).status());
+    const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); });
+    beside.Add(seconds);
+    state.SetIterationTime(seconds);
+    Check(manager.Wait());
+  }
+  state.counters["plain_ms"] = plain.Median() * 1e3;
+  state.counters["beside_ms"] = beside.Median() * 1e3;
+  state.counters["copy_ms"] = copy.Median() * 1e3;
+}
+BENCHMARK(StepsBesideSaves)
+    ->ArgName("keep_memory")
+    ->Arg(1)
+    ->Arg(0)
+    ->UseManualTime()
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond);
+
+// What a plain program makes of the disk: 1 GiB in pieces of 8 MiB past the page cache, synced, as
+// `dd oflag=direct conv=fsync` does.
+double SecondsToWriteDirect(const std::string& path) {
+  constexpr size_t kPiece = size_t{8} << 20;
+  void* piece = nullptr;
+  if (posix_memalign(&piece, 4096, kPiece) != 0) std::abort();
+  const absl::Cleanup free_piece = [piece] { std::free(piece); };
+  std::memset(piece, 7, kPiece);
+  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT, 0666);
+  if (fd < 0) return 0;
+  const double seconds = Seconds([&] {
+    for (int64_t done = 0; done < kBytes; done += kPiece) {
+      if (write(fd, piece, kPiece) != static_cast<ssize_t>(kPiece)) std::abort();
+    }
+    if (fsync(fd) != 0) std::abort();
+  });
+  close(fd);
+  return seconds;
+}
+
+// A durable save to a new file, against that. Old files go outside of what is measured.
+void DurableSave(benchmark::State& state) {
+  const BenchDirectory directory("durable");
+  const ParamStore params = Params(0);
+  Samples save, disk;
+  for (auto _ : state) {
+    disk.Add(SecondsToWriteDirect(directory.File("plain")));
+    const double seconds =
+        Seconds([&] { Check(SaveCheckpoint(directory.File("a.leaf"), {{"params", params}})); });
+    save.Add(seconds);
+    state.SetIterationTime(seconds);
+    std::filesystem::remove(directory.File("plain"));
+    std::filesystem::remove(directory.File("a.leaf"));
+    sync();
+  }
+  state.counters["disk_ms"] = disk.Median() * 1e3;
+  state.counters["share"] = disk.Median() / save.Median();
+  state.SetBytesProcessed(state.iterations() * kBytes);
+}
+BENCHMARK(DurableSave)->UseManualTime()->Iterations(5)->Unit(benchmark::kMillisecond);
+
+// One leaf in a hundred written since the save before, against saving all.
+void IncrementalSave(benchmark::State& state) {
+  const BenchDirectory directory("incremental");
+  ParamStore params = Params(0);
+  SaveHistory history;
+  Check(SaveCheckpoint(directory.File("0.leaf"), {{"params", params}}, {.history = &history}));
+  Samples whole, increment;
+  int64_t step = 0;
+  for (auto _ : state) {
+    whole.Add(
+        Seconds([&] { Check(SaveCheckpoint(directory.File("whole.leaf"), {{"params", params}})); }));
+    std::filesystem::remove(directory.File("whole.leaf"));
+    sync();
+    for (uint32_t place = 0; place < params.size(); place += 100) {
+      MutableTensor writing = params.MutateAt(place).value();
+      writing.data<float>().value()[0] += 1;
+    }
+    const std::string path = directory.File(absl::StrCat(++step, ".leaf"));
+    const double seconds =
+        Seconds([&] { Check(SaveCheckpoint(path, {{"params", params}}, {.history = &history})); });
+    increment.Add(seconds);
+    state.SetIterationTime(seconds);
+  }
+  state.counters["whole_ms"] = whole.Median() * 1e3;
+  state.counters["share"] = increment.Median() / whole.Median();
+}
+BENCHMARK(IncrementalSave)->UseManualTime()->Iterations(5)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace leafstore
