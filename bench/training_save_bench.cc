@@ -22,8 +22,8 @@
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/optim/optimizer.h"
-#include "leafstore/store/pack.h"
 #include "leafstore/store/ops.h"
+#include "leafstore/store/pack.h"
 
 namespace leafstore {
 namespace {
@@ -126,7 +126,7 @@ BENCHMARK(SaveAsyncCall)->UseManualTime()->Iterations(5)->Unit(benchmark::kMicro
 // copying them once into memory as new.
 void StepAfterSnapshot(benchmark::State& state) {
   ParamStore params = Params(0);
-  const ParamStore grads = Params(1);
+  const ParamStore grads = ZerosLike(params).value();
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
   Samples plain, after, copy;
   for (auto _ : state) {
@@ -147,7 +147,7 @@ BENCHMARK(StepAfterSnapshot)->UseManualTime()->Iterations(9)->Unit(benchmark::kM
 // The same of a pack.
 void PackedStepAfterSnapshot(benchmark::State& state) {
   Packed params = Packed::Create(Params(0), DType::kF32).value();
-  const Packed grads = Packed::CreateLike(params, Params(1)).value();
+  const Packed grads = Packed::ZerosLike(params).value();
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
   Samples plain, after, copy;
   for (auto _ : state) {
@@ -177,7 +177,7 @@ void StepsBesideSaves(benchmark::State& state) {
                               {.retention = {.last = 1}, .keep_memory = state.range(0) != 0})
           .value();
   ParamStore params = Params(0);
-  const ParamStore grads = Params(1);
+  const ParamStore grads = ZerosLike(params).value();
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
   Samples plain, beside, copy;
   int64_t step = 0;
@@ -231,8 +231,9 @@ void DurableSave(benchmark::State& state) {
   Samples save, disk;
   for (auto _ : state) {
     disk.Add(SecondsToWriteDirect(directory.File("plain")));
-    const double seconds =
-        Seconds([&] { Check(SaveCheckpoint(directory.File("a.leaf"), {{"params", params}})); });
+    const double seconds = Seconds([&] {
+      Check(SaveCheckpoint(directory.File("a.leaf"), {{"params", params}}));
+    });
     save.Add(seconds);
     state.SetIterationTime(seconds);
     std::filesystem::remove(directory.File("plain"));
@@ -254,8 +255,9 @@ void IncrementalSave(benchmark::State& state) {
   Samples whole, increment;
   int64_t step = 0;
   for (auto _ : state) {
-    whole.Add(
-        Seconds([&] { Check(SaveCheckpoint(directory.File("whole.leaf"), {{"params", params}})); }));
+    whole.Add(Seconds([&] {
+      Check(SaveCheckpoint(directory.File("whole.leaf"), {{"params", params}}));
+    }));
     std::filesystem::remove(directory.File("whole.leaf"));
     sync();
     for (uint32_t place = 0; place < params.size(); place += 100) {
@@ -263,8 +265,9 @@ void IncrementalSave(benchmark::State& state) {
       writing.data<float>().value()[0] += 1;
     }
     const std::string path = directory.File(absl::StrCat(++step, ".leaf"));
-    const double seconds =
-        Seconds([&] { Check(SaveCheckpoint(path, {{"params", params}}, {.history = &history})); });
+    const double seconds = Seconds([&] {
+      Check(SaveCheckpoint(path, {{"params", params}}, {.history = &history}));
+    });
     increment.Add(seconds);
     state.SetIterationTime(seconds);
   }

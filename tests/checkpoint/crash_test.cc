@@ -16,12 +16,13 @@
 
 #include "tests/checkpoint/crash_disk.h"
 #include "tests/core/status_matchers.h"
+#include "tests/dose.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
 namespace {
 
-constexpr int64_t kSteps = 24;
+constexpr int64_t kSteps = Dose(24, 120);
 constexpr int64_t kStepsWithFailures = 8;
 
 // What the run has at a step: `.moving` changes each step, `.seldom` each third, `.frozen` never.
@@ -95,8 +96,8 @@ void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
 class CrashTest : public testing::TestWithParam<How> {};
 
 TEST_P(CrashTest, TheNewestCommittedCheckpointIsThereWhateverTheDiskKept) {
-  constexpr int kStatesACall = 60;
-  constexpr int kStatesASync = 800;  // where something is written and not synced
+  constexpr int kStatesACall = Dose(60, 600);
+  constexpr int kStatesASync = Dose(800, 8000);  // where something is written and not synced
   CrashDisk disk;
   std::mt19937 random(20261122);
   int64_t committed = 0;
