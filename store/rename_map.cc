@@ -1,0 +1,230 @@
+#include "leafstore/store/rename_map.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/near_globs.h"
+#include "leafstore/store/rename_rule.h"
+
+namespace leafstore {
+
+using internal::CompiledRename;
+using internal::PathToRename;
+
+struct RenameMap::Rep {
+  std::vector<RenameRule> rules;
+  std::vector<CompiledRename> compiled;
+};
+
+namespace {
+
+constexpr size_t kMostNamed = 10;
+
+// Text of all new paths together, and of one path, as a PathTable has it.
+constexpr size_t kMaxText = size_t{64} << 20;
+constexpr size_t kMaxTextPerPath = 256;
+
+std::string ForMessage(absl::string_view text) {
+  constexpr size_t kHalf = 200;
+  if (text.empty()) return "(root)";
+  if (text.size() <= 2 * kHalf) return absl::StrCat("'", text, "'");
+  return absl::StrCat("'", text.substr(0, kHalf), "...", text.substr(text.size() - kHalf), "'");
+}
+
+std::string RuleForMessage(const RenameRule& rule, size_t number) {
+  return absl::StrCat("rename ", number, " ('", rule.pattern, "' -> '", rule.replacement, "')");
+}
+
+std::string TakenBy(const std::optional<size_t>& rule) {
+  return rule ? absl::StrCat("by rename ", *rule) : "as it is";
+}
+
+absl::Status TooMuchWork() {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("renames: expected rules that match within ", RenameMap::kMaxSteps,
+                   " steps, found longer patterns or paths"));
+}
+
+// Finds new paths, one at a time.
+class Renamer {
+ public:
+  Renamer(absl::Span<const RenameRule> rules, absl::Span<const CompiledRename> compiled,
+          size_t count)
+      : rules_(rules),
+        compiled_(compiled),
+        used_(rules.size()),
+        room_(kMaxText + kMaxTextPerPath * count) {}
+
+  absl::StatusOr<RenamedPath> Rename(PathToRename path) {
+    RenamedPath renamed{path.path.ToString(), {}, std::nullopt};
+    for (size_t rule = 0; rule < compiled_.size(); ++rule) {
+      const auto captures = compiled_[rule].Match(path, &budget_);
+      if (budget_.steps == 0) return TooMuchWork();
+      if (!captures) continue;
+      const absl::StatusOr<Path> to = compiled_[rule].Rename(path, *captures, &room_);
+      if (!to.ok()) {
+        return absl::Status(to.status().code(),
+                            absl::StrCat(RuleForMessage(rules_[rule], rule), ", of ",
+                                         ForMessage(renamed.from), ": ", to.status().message()));
+      }
+      used_[rule] = true;
+      renamed.rule = rule;
+      renamed.to = to->ToString();
+      return renamed;
+    }
+    renamed.to = renamed.from;
+    return renamed;
+  }
+
+  bool used(size_t rule) const { return used_[rule]; }
+  // Whether a rule that was not used would have taken a path. Within the same budget.
+  bool Matches(size_t rule, const PathToRename& path) {
+    return compiled_[rule].Match(path, &budget_).has_value();
+  }
+
+ private:
+  absl::Span<const RenameRule> rules_;
+  absl::Span<const CompiledRename> compiled_;
+  std::vector<bool> used_;
+  size_t room_;
+  MatchBudget budget_{RenameMap::kMaxSteps};
+};
+
+absl::Status CheckOneToOne(absl::Span<const RenamedPath> paths) {
+  absl::flat_hash_map<absl::string_view, size_t> by_target;
+  size_t count = 0;
+  std::string text;
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const auto [first, is_new] = by_target.try_emplace(paths[i].to, i);
+    if (is_new || ++count > kMostNamed) continue;
+    const RenamedPath& other = paths[first->second];
+    absl::StrAppend(&text, "\n  ", ForMessage(other.from), " (", TakenBy(other.rule), ") and ",
+                    ForMessage(paths[i].from), " (", TakenBy(paths[i].rule), ") would both be ",
+                    ForMessage(paths[i].to));
+  }
+  if (count == 0) return absl::OkStatus();
+  if (count > kMostNamed) absl::StrAppend(&text, "\n  and ", count - kMostNamed, " more");
+  return absl::InvalidArgumentError(
+      absl::StrCat("renames: expected a path of its own for each leaf:", text));
+}
+
+// error InvalidArgument: rules that took nothing, with why.
+absl::Status CheckUsed(absl::Span<const RenameRule> rules,
+                       absl::Span<const CompiledRename> compiled,
+                       absl::Span<const RenamedPath> paths, absl::FunctionRef<Path(size_t)> path_at,
+                       Renamer* renamer) {
+  std::vector<size_t> unused;
+  for (size_t rule = 0; rule < rules.size(); ++rule) {
+    if (!renamer->used(rule)) unused.push_back(rule);
+  }
+  if (unused.empty()) return absl::OkStatus();
+  const size_t named = std::min(unused.size(), kMostNamed);
+  std::vector<std::string> why(named);
+  internal::NamesForGlobs names;
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const PathToRename path(path_at(i));
+    names.Add(path.path);
+    for (size_t k = 0; k < named; ++k) {
+      if (!why[k].empty() || !renamer->Matches(unused[k], path)) continue;
+      why[k] = absl::StrCat(" takes no leaf: ", ForMessage(paths[i].from), " is taken ",
+                            TakenBy(paths[i].rule), " before it");
+    }
+  }
+  std::string text;
+  for (size_t k = 0; k < named; ++k) {
+    absl::StrAppend(&text, "\n  ", RuleForMessage(rules[unused[k]], unused[k]));
+    absl::StrAppend(&text, !why[k].empty() ? why[k]
+                                           : absl::StrCat(" matches no leaf",
+                                                          names.DidYouMean(
+                                                              compiled[unused[k]].pattern())));
+  }
+  if (unused.size() > named) absl::StrAppend(&text, "\n  and ", unused.size() - named, " more");
+  return absl::InvalidArgumentError(absl::StrCat("renames: expected every rule to take a leaf, found ",
+                                                 unused.size(), " that took none:", text));
+}
+
+}  // namespace
+
+RenameMap::RenameMap() : rep_(std::make_shared<const Rep>()) {}
+
+absl::StatusOr<RenameMap> RenameMap::Create(absl::Span<const RenameRule> rules) {
+  if (rules.size() > kMaxRules) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("renames: expected at most ", kMaxRules, " rules, found ", rules.size()));
+  }
+  auto rep = std::make_shared<Rep>();
+  for (size_t number = 0; number < rules.size(); ++number) {
+    const RenameRule& rule = rules[number];
+    const size_t size = std::max(rule.pattern.size(), rule.replacement.size());
+    if (size > kMaxRuleSize) {
+      return absl::ResourceExhaustedError(absl::StrCat("rename ", number, ": expected at most ",
+                                                       kMaxRuleSize, " bytes, found ", size));
+    }
+    absl::StatusOr<CompiledRename> compiled =
+        CompiledRename::Parse(rule.pattern, rule.replacement);
+    if (!compiled.ok()) {
+      return absl::Status(compiled.status().code(),
+                          absl::StrCat("rename ", number, ": ", compiled.status().message()));
+    }
+    rep->compiled.push_back(*std::move(compiled));
+  }
+  rep->rules.assign(rules.begin(), rules.end());
+  return RenameMap(std::move(rep));
+}
+
+const std::vector<RenameRule>& RenameMap::rules() const { return rep_->rules; }
+
+absl::StatusOr<std::vector<RenamedPath>> RenameMap::ApplyTo(size_t count,
+                                                            absl::FunctionRef<Path(size_t)> path_at,
+                                                            const RenameOptions& options) const {
+  Renamer renamer(rep_->rules, rep_->compiled, count);
+  std::vector<RenamedPath> paths;
+  paths.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    LEAFSTORE_ASSIGN_OR_RETURN(RenamedPath path, renamer.Rename(PathToRename(path_at(i))));
+    if (path.to.size() > Path::kMaxTextSize) {  // it could not be read back
+      return absl::ResourceExhaustedError(absl::StrCat(
+          RuleForMessage(rep_->rules[path.rule.value_or(0)], path.rule.value_or(0)), ", of ",
+          ForMessage(path.from), ": expected a path of at most ", Path::kMaxTextSize,
+          " bytes, found ", path.to.size()));
+    }
+    paths.push_back(std::move(path));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckOneToOne(paths));
+  if (!options.allow_unused_rules) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckUsed(rep_->rules, rep_->compiled, paths, path_at, &renamer));
+  }
+  return paths;
+}
+
+absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(absl::Span<const Path> paths,
+                                                          const RenameOptions& options) const {
+  return ApplyTo(
+      paths.size(), [&](size_t i) { return paths[i]; }, options);
+}
+
+absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(const Layout& layout,
+                                                          const RenameOptions& options) const {
+  return Apply(layout, SlotSet::All(layout.size()), options);
+}
+
+absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(const Layout& layout,
+                                                          const SlotSet& slots,
+                                                          const RenameOptions& options) const {
+  if (layout.has_def()) {
+    // Whether the paths have more text than anybody may ask for is known without making any.
+    LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, layout.def());
+    LEAFSTORE_RETURN_IF_ERROR(def.paths().status());
+  }
+  return ApplyTo(
+      slots.size(), [&](size_t i) { return layout.PathOf(slots.SlotAt(static_cast<uint32_t>(i))); },
+      options);
+}
+
+}  // namespace leafstore
