@@ -39,6 +39,10 @@ class CheckpointFile {
   const Manifest& manifest() const { return manifest_; }
   const Footer& footer() const { return own_->footer(); }
 
+  // Puts the file's path before an error, and the item's name behind it.
+  absl::Status WithPath(const absl::Status& status) const { return own_->WithPath(status); }
+  absl::Status WithItem(const ManifestItem& item, const absl::Status& status) const;
+
   // error NotFound, with near names.
   absl::StatusOr<const ManifestItem*> FindItem(absl::string_view name) const;
 
