@@ -26,8 +26,8 @@ absl::Status CheckIsLiteral(absl::string_view pattern, size_t offset) {
   }
   if (c == '{' || c == '}') {
     return BadGlob(pattern, offset,
-                   "found a brace; expected a glob for each alternative, joined by `or`, or a "
-                   "backslash before a brace that is part of a key");
+                   "found a brace; expected a glob for each alternative, or a backslash before a "
+                   "brace that is part of a key");
   }
   return absl::OkStatus();
 }

@@ -46,9 +46,9 @@ std::string TakenBy(const std::optional<size_t>& rule) {
 }
 
 absl::Status TooMuchWork() {
-  return absl::ResourceExhaustedError(
-      absl::StrCat("renames: expected rules that match within ", RenameMap::kMaxSteps,
-                   " steps, found longer patterns or paths"));
+  return absl::ResourceExhaustedError(absl::StrCat("renames: expected rules that match within ",
+                                                   RenameMap::kMaxSteps,
+                                                   " steps, found longer patterns or paths"));
 }
 
 // Finds new paths, one at a time.
@@ -114,40 +114,50 @@ absl::Status CheckOneToOne(absl::Span<const RenamedPath> paths) {
       absl::StrCat("renames: expected a path of its own for each leaf:", text));
 }
 
-// error InvalidArgument: rules that took nothing, with why.
-absl::Status CheckUsed(absl::Span<const RenameRule> rules,
-                       absl::Span<const CompiledRename> compiled,
-                       absl::Span<const RenamedPath> paths, absl::FunctionRef<Path(size_t)> path_at,
-                       Renamer* renamer) {
-  std::vector<size_t> unused;
-  for (size_t rule = 0; rule < rules.size(); ++rule) {
-    if (!renamer->used(rule)) unused.push_back(rule);
-  }
-  if (unused.empty()) return absl::OkStatus();
-  const size_t named = std::min(unused.size(), kMostNamed);
-  std::vector<std::string> why(named);
-  internal::NamesForGlobs names;
-  for (size_t i = 0; i < paths.size(); ++i) {
-    const PathToRename path(path_at(i));
-    names.Add(path.path);
-    for (size_t k = 0; k < named; ++k) {
-      if (!why[k].empty() || !renamer->Matches(unused[k], path)) continue;
-      why[k] = absl::StrCat(" takes no leaf: ", ForMessage(paths[i].from), " is taken ",
-                            TakenBy(paths[i].rule), " before it");
+// What rules that took nothing match, asked of one path after another.
+class UnusedRules {
+ public:
+  UnusedRules(absl::Span<const RenameRule> rules, absl::Span<const CompiledRename> compiled,
+              Renamer* renamer)
+      : rules_(rules), compiled_(compiled), renamer_(*renamer) {
+    for (size_t rule = 0; rule < rules.size(); ++rule) {
+      if (renamer->used(rule)) continue;
+      if (named_.size() < kMostNamed) named_.push_back({rule, ""});
+      ++count_;
     }
   }
-  std::string text;
-  for (size_t k = 0; k < named; ++k) {
-    absl::StrAppend(&text, "\n  ", RuleForMessage(rules[unused[k]], unused[k]));
-    absl::StrAppend(&text, !why[k].empty() ? why[k]
-                                           : absl::StrCat(" matches no leaf",
-                                                          names.DidYouMean(
-                                                              compiled[unused[k]].pattern())));
+
+  bool empty() const { return count_ == 0; }
+
+  void Ask(const PathToRename& path, const RenamedPath& renamed) {
+    names_.Add(path.path);
+    for (auto& [rule, why] : named_) {
+      if (!why.empty() || !renamer_.Matches(rule, path)) continue;
+      why = absl::StrCat(" takes no leaf: ", ForMessage(renamed.from), " is taken ",
+                         TakenBy(renamed.rule), " before it");
+    }
   }
-  if (unused.size() > named) absl::StrAppend(&text, "\n  and ", unused.size() - named, " more");
-  return absl::InvalidArgumentError(absl::StrCat("renames: expected every rule to take a leaf, found ",
-                                                 unused.size(), " that took none:", text));
-}
+
+  absl::Status ToStatus() const {
+    std::string text;
+    for (const auto& [rule, why] : named_) {
+      absl::StrAppend(&text, "\n  ", RuleForMessage(rules_[rule], rule),
+                      why.empty() ? " matches no leaf" : why,
+                      why.empty() ? names_.DidYouMean(compiled_[rule].pattern()) : "");
+    }
+    if (count_ > named_.size()) absl::StrAppend(&text, "\n  and ", count_ - named_.size(), " more");
+    return absl::InvalidArgumentError(absl::StrCat(
+        "renames: expected every rule to take a leaf, found ", count_, " that took none:", text));
+  }
+
+ private:
+  absl::Span<const RenameRule> rules_;
+  absl::Span<const CompiledRename> compiled_;
+  Renamer& renamer_;
+  std::vector<std::pair<size_t, std::string>> named_;  // rules, and what took what they match
+  size_t count_ = 0;
+  internal::NamesForGlobs names_;
+};
 
 }  // namespace
 
@@ -166,8 +176,7 @@ absl::StatusOr<RenameMap> RenameMap::Create(absl::Span<const RenameRule> rules) 
       return absl::ResourceExhaustedError(absl::StrCat("rename ", number, ": expected at most ",
                                                        kMaxRuleSize, " bytes, found ", size));
     }
-    absl::StatusOr<CompiledRename> compiled =
-        CompiledRename::Parse(rule.pattern, rule.replacement);
+    absl::StatusOr<CompiledRename> compiled = CompiledRename::Parse(rule.pattern, rule.replacement);
     if (!compiled.ok()) {
       return absl::Status(compiled.status().code(),
                           absl::StrCat("rename ", number, ": ", compiled.status().message()));
@@ -189,18 +198,18 @@ absl::StatusOr<std::vector<RenamedPath>> RenameMap::ApplyTo(size_t count,
   for (size_t i = 0; i < count; ++i) {
     LEAFSTORE_ASSIGN_OR_RETURN(RenamedPath path, renamer.Rename(PathToRename(path_at(i))));
     if (path.to.size() > Path::kMaxTextSize) {  // it could not be read back
-      return absl::ResourceExhaustedError(absl::StrCat(
-          RuleForMessage(rep_->rules[path.rule.value_or(0)], path.rule.value_or(0)), ", of ",
-          ForMessage(path.from), ": expected a path of at most ", Path::kMaxTextSize,
-          " bytes, found ", path.to.size()));
+      return absl::ResourceExhaustedError(
+          absl::StrCat(RuleForMessage(rep_->rules[path.rule.value_or(0)], path.rule.value_or(0)),
+                       ", of ", ForMessage(path.from), ": expected a path of at most ",
+                       Path::kMaxTextSize, " bytes, found ", path.to.size()));
     }
     paths.push_back(std::move(path));
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckOneToOne(paths));
-  if (!options.allow_unused_rules) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckUsed(rep_->rules, rep_->compiled, paths, path_at, &renamer));
-  }
-  return paths;
+  UnusedRules unused(rep_->rules, rep_->compiled, &renamer);
+  if (options.allow_unused_rules || unused.empty()) return paths;
+  for (size_t i = 0; i < count; ++i) unused.Ask(PathToRename(path_at(i)), paths[i]);
+  return unused.ToStatus();
 }
 
 absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(absl::Span<const Path> paths,

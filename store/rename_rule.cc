@@ -150,9 +150,9 @@ class ReplacementParser {
     }
     const absl::string_view expected = TextOf(rule_.wildcards_[number]);
     if (found == expected) return AddWildcard(begin, number);
-    return Error(begin, absl::StrCat("expected the pattern's wildcards in their order, here `",
-                                     expected, "`, found `", found,
-                                     "`; for another order, refer to them as {1}"));
+    return Error(begin,
+                 absl::StrCat("expected the pattern's wildcards in their order, here `", expected,
+                              "`, found `", found, "`; for another order, refer to them as {1}"));
   }
 
   absl::Status AddWildcard(size_t begin, size_t number) {

@@ -132,8 +132,9 @@ TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
       {"x.a**.b", 4, "expected `**` alone between dots"},
       {"layers[0]", 7, "found a bracket; expected the dotted form"},
       {"a]", 2, "found a bracket; expected the dotted form"},
-      {"head.{w,b}", 6, "found a brace; expected a glob for each alternative, joined by `or`"},
-      {"a}", 2, "found a brace; expected a glob for each alternative, joined by `or`"},
+      {"head.{w,b}", 6,
+       "found a brace; expected a glob for each alternative, or a backslash before"},
+      {"a}", 2, "found a brace; expected a glob for each alternative, or a backslash before"},
       {"a\\", 2, "expected a character after the backslash, found the end"},
       {"ab.\\", 4, "expected a character after the backslash, found the end"},
   };

@@ -154,11 +154,10 @@ TEST(RenameMapTest, SomeSlotsOfALayout) {
 }
 
 TEST(RenameMapTest, AliasesAreNoLeaves) {
-  const std::vector<RenamedPath> paths =
-      RenameMap::Create(Rules{{"embedding.**", "table.**"}})
-          .value()
-          .Apply(TiedParams().layout())
-          .value();
+  const std::vector<RenamedPath> paths = RenameMap::Create(Rules{{"embedding.**", "table.**"}})
+                                             .value()
+                                             .Apply(TiedParams().layout())
+                                             .value();
   ASSERT_EQ(paths.size(), 2u);
   EXPECT_EQ(paths[0].to, ".table.table");
   EXPECT_EQ(paths[1].to, ".scale");
@@ -234,7 +233,8 @@ TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
       {"*.**", "**.*",
        "column 1: expected the pattern's wildcards in their order, here `*`, found `**`; for "
        "another order, refer to them as {1}"},
-      {"a?", "b*", "column 2: expected the pattern's wildcards in their order, here `?`, found `*`"},
+      {"a?", "b*",
+       "column 2: expected the pattern's wildcards in their order, here `?`, found `*`"},
       {"*.*", "{1}.*", "column 5: expected wildcards or their numbers, found both"},
       {"*.*", "*.{2}", "column 3: expected wildcards or their numbers, found both"},
       {"**", "a**", "column 1: expected the keys that `**` stands for alone between dots"},
@@ -242,8 +242,8 @@ TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
   };
   for (const auto& c : kCases) {
     const Rules rules = {{"fine", "too"}, {c.pattern, c.replacement}};
-    EXPECT_THAT(RenameMap::Create(rules), StatusIs(kBad, AllOf(HasSubstr("rename 1: "),
-                                                               HasSubstr(c.words))))
+    EXPECT_THAT(RenameMap::Create(rules),
+                StatusIs(kBad, AllOf(HasSubstr("rename 1: "), HasSubstr(c.words))))
         << c.pattern << " -> " << c.replacement;
   }
 }
