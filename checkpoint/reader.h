@@ -29,9 +29,9 @@
 // ParamStore with those slots.
 //
 // Errors. NotFound: no such file, item, or path (with near names). DataLoss: damaged, cut short, or
-// no checkpoint; names the section, or the item and path. Unimplemented: the file, or the one tensor
-// asked for, needs a newer reader; says which version or codec. Others as FileSystem's. All name the
-// file, and those of an item the item.
+// no checkpoint; names the section, or the item and path. Unimplemented: the file, or the one
+// tensor asked for, needs a newer reader; says which version or codec. Others as FileSystem's. All
+// name the file, and those of an item the item.
 //
 // Threads: all calls are const and safe from many threads. Copies share one open file.
 #ifndef LEAFSTORE_CHECKPOINT_READER_H_

@@ -15,9 +15,9 @@
 
 namespace leafstore::internal {
 
-// OK where each filter has a leaf in its group. error InvalidArgument: names each that has none, and
-// says whether it matches nothing (with near names where it is a glob) or who took what it matches.
-// O(filters); for the error, O(nodes * filters that took nothing).
+// OK where each filter has a leaf in its group. error InvalidArgument: names each that has none,
+// and says whether it matches nothing (with near names where it is a glob) or who took what it
+// matches. O(filters); for the error, O(nodes * filters that took nothing).
 absl::Status CheckNoEmptyGroups(const TreeDef& def, const ParamStore& store,
                                 absl::Span<const Filter> filters, PartitionRule rule,
                                 absl::Span<const SlotSet> groups,

@@ -4,8 +4,8 @@
 //   NamesForGlobs names = NamesForGlobs::Of(def);
 //   names.DidYouMean(glob);   // of `**.bais`: "; no key is 'bais'; did you mean bias?"
 //
-// A key that the glob names in full and that is nowhere is what is wrong with it; where all its keys
-// are somewhere, the dotted names that are near to the whole of it are suggested.
+// A key that the glob names in full and that is nowhere is what is wrong with it; where all its
+// keys are somewhere, the dotted names that are near to the whole of it are suggested.
 //
 // Bounds: so many names, and of so many bytes, as are worth a look (near_names.h), whatever the
 // model is.

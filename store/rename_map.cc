@@ -84,8 +84,8 @@ class Renamer {
 
   bool used(size_t rule) const { return used_[rule]; }
   // Whether a rule that was not used would have taken a path. Within the same budget.
-  bool Matches(size_t rule, const PathToRename& path) {
-    return compiled_[rule].Match(path, &budget_).has_value();
+  bool Matches(size_t rule, absl::Span<const std::string> keys) {
+    return compiled_[rule].pattern().Captures(keys, &budget_).has_value();
   }
 
  private:
@@ -132,9 +132,14 @@ class UnusedRules {
   void Ask(const PathToRename& path, const RenamedPath& renamed) {
     names_.Add(path.path);
     for (auto& [rule, why] : named_) {
-      if (!why.empty() || !renamer_.Matches(rule, path)) continue;
-      why = absl::StrCat(" takes no leaf: ", ForMessage(renamed.from), " is taken ",
-                         TakenBy(renamed.rule), " before it");
+      if (!why.empty()) continue;
+      if (renamer_.Matches(rule, path.keys)) {
+        why = absl::StrCat(" takes no leaf: ", ForMessage(renamed.from), " is taken ",
+                           TakenBy(renamed.rule), " before it");
+      } else if (MatchesAbove(rule, path)) {
+        why = absl::StrCat(" matches no leaf, but a node above ", ForMessage(renamed.from),
+                           "; to take all that is below it, end both with `.**`");
+      }
     }
   }
 
@@ -151,6 +156,14 @@ class UnusedRules {
   }
 
  private:
+  bool MatchesAbove(size_t rule, const PathToRename& path) const {
+    constexpr size_t kDepth = 64;  // so deep nobody writes rules
+    for (size_t size = 1; size < std::min(path.keys.size(), kDepth); ++size) {
+      if (renamer_.Matches(rule, absl::MakeConstSpan(path.keys).first(size))) return true;
+    }
+    return false;
+  }
+
   absl::Span<const RenameRule> rules_;
   absl::Span<const CompiledRename> compiled_;
   Renamer& renamer_;

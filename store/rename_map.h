@@ -21,10 +21,11 @@
 // Of several ways to match, a wildcard takes as little as it can, the first ones first. A backslash
 // takes the next character literally.
 //
-// Kinds of keys. Keys that `*` and `**` stand for keep theirs. Any other key is an index if it is an
-// integer; else a name, an item or an attribute as the name at its position in the old path was, or
-// the last one before it. An integer is an item where it replaces an item that was one. Who looks
-// new names up in a model (CheckpointReader::LoadInto) takes them by their dotted form as well.
+// Kinds of keys. Keys that `*` and `**` stand for keep theirs. Any other key is an index if it is
+// an integer; else a name, an item or an attribute as the name at its position in the old path was,
+// or the last one before it. An integer is an item where it replaces an item that was one. Who
+// looks new names up in a model (CheckpointReader::LoadInto) takes them by their dotted form as
+// well.
 //
 // What goes wrong is found out before anything is renamed: two leaves that would have one path, a
 // path that would be none, and rules that take no leaf.
@@ -86,11 +87,10 @@ class RenameMap {
 
   const std::vector<RenameRule>& rules() const;
 
-  // The new path of each, in the order given. Of a Layout: of each slot, or of some of them.
-  // error InvalidArgument: two leaves would have one path (all are named, up to ten); a key would be
-  // empty; a rule takes no leaf (unless that is allowed), which is said with what took those that it
-  // matches, or with near names. error ResourceExhausted: a limit.
-  // O(rules * text).
+  // The new path of each, in the order given. Of a Layout: of each slot, or of some of them. error
+  // InvalidArgument: two leaves would have one path (all are named, up to ten); a key would be
+  // empty; a rule takes no leaf (unless that is allowed), which is said with what took those that
+  // it matches, or with near names. error ResourceExhausted: a limit. O(rules * text).
   absl::StatusOr<std::vector<RenamedPath>> Apply(absl::Span<const Path> paths,
                                                  const RenameOptions& options = {}) const;
   absl::StatusOr<std::vector<RenamedPath>> Apply(const Layout& layout,

@@ -61,6 +61,12 @@ TEST(RenameMapTest, WithoutRulesEveryPathStays) {
   EXPECT_EQ(paths[1].rule, std::nullopt);
 }
 
+TEST(RenameMapTest, IsMadeOfRulesInBraces) {
+  EXPECT_EQ(RenameMap::Create({{"a", "b"}})->rules().size(), 1u);
+  EXPECT_EQ(RenameMap::Create({{"a.*", "b.*"}, {"c", "d"}})->rules()[1].replacement, "d");
+  EXPECT_TRUE(RenameMap::Create({})->rules().empty());
+}
+
 TEST(RenameMapTest, WildcardsComeAgainInTheirOrder) {
   EXPECT_EQ(One("encoder.*.w", "body.*.weight", ".encoder[0].w"), ".body[0].weight");
   EXPECT_EQ(One("module.**", "**", ".module.a[1].b"), ".a[1].b");
@@ -133,8 +139,10 @@ TEST(RenameMapTest, AllAreRenamedAtOnce) {
 }
 
 TEST(RenameMapTest, RulesAreAskedOfLeavesAlone) {
-  EXPECT_THAT(Applied({{"head", "neck"}}, {".head.w"}),
-              StatusIs(kBad, HasSubstr("rename 0 ('head' -> 'neck') matches no leaf")));
+  EXPECT_THAT(Applied({{"head", "neck"}}, {".a", ".head.w"}),
+              StatusIs(kBad, HasSubstr("rename 0 ('head' -> 'neck') matches no leaf, but a node "
+                                       "above '.head.w'; to take all that is below it, end both "
+                                       "with `.**`")));
 }
 
 TEST(RenameMapTest, SomeSlotsOfALayout) {
