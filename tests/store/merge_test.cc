@@ -214,9 +214,8 @@ TEST(MergeTest, AGroupThatIsMissingIsNamedLeafByLeaf) {
 TEST(MergeTest, OfOneStoreNoGroupsAreSpokenOf) {
   ParamStore biases = std::move(SampleGroups()[0]);
   const StoreState before(biases);
-  const auto refused =
-      StatusIs(kInvalid,
-               testing::StartsWith("the store does not fit the structure:\nmissing (5):\n"));
+  const auto refused = StatusIs(
+      kInvalid, testing::StartsWith("the store does not fit the structure:\nmissing (5):\n"));
   const Layout layout = SampleParams().layout();
   EXPECT_THAT(MergeGroups(layout, {&biases}), refused);
   EXPECT_THAT(Merge(std::move(biases)), refused);
