@@ -29,7 +29,8 @@ absl::Status CompareChecksum(int64_t offset, int64_t size, uint64_t expected, ui
 }
 
 absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::Open(const std::string& path,
-                                                                       const ReadOptions& options) {
+                                                                       const ReadOptions& options,
+                                                                       int64_t expected_size) {
   std::unique_ptr<CheckpointBytes> bytes(new CheckpointBytes());
   bytes->path_ = path;
   FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
@@ -37,8 +38,12 @@ absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::Open(const std
   if (options.mode == ReadMode::kMap) {
     LEAFSTORE_ASSIGN_OR_RETURN(bytes->map_, bytes->file_->Map());
   }
-  if (absl::Status status = bytes->ReadEnds(); !status.ok()) return bytes->WithPath(status);
-  return bytes;
+  const absl::Status ends = bytes->ReadEnds();
+  if (ends.ok()) return bytes;
+  const int64_t size = bytes->file_->size();
+  if (!absl::IsDataLoss(ends) || size >= expected_size) return bytes->WithPath(ends);
+  return bytes->WithPath(absl::DataLossError(absl::StrCat(
+      "expected a file of ", expected_size, " bytes, found ", size, "; the file was cut short")));
 }
 
 absl::Status CheckpointBytes::ReadEnds() {

@@ -28,9 +28,11 @@ absl::Status CompareChecksum(int64_t offset, int64_t size, uint64_t expected, ui
 class CheckpointBytes {
  public:
   // Of `options`, the mode and the file system. error: the file system's; DecodePreamble's and
-  // DecodeFooter's, behind the path.
+  // DecodeFooter's, behind the path. `expected_size`, where it is known, tells a file that was cut
+  // from one that is damaged otherwise.
   static absl::StatusOr<std::unique_ptr<CheckpointBytes>> Open(const std::string& path,
-                                                               const ReadOptions& options);
+                                                               const ReadOptions& options,
+                                                               int64_t expected_size = 0);
 
   const std::string& path() const { return path_; }
   const Footer& footer() const { return footer_; }

@@ -68,7 +68,8 @@ absl::Status CheckpointFile::ReadManifest() {
 absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointFile::OpenBase(
     const BaseFile& base) const {
   const std::string path = InDirectoryOf(own_->path(), base.name);
-  absl::StatusOr<std::unique_ptr<CheckpointBytes>> opened = CheckpointBytes::Open(path, options_);
+  absl::StatusOr<std::unique_ptr<CheckpointBytes>> opened =
+      CheckpointBytes::Open(path, options_, base.file_size);
   if (!opened.ok()) {
     return absl::Status(opened.status().code(), absl::StrCat("base: ", opened.status().message()));
   }
@@ -88,6 +89,12 @@ absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(uint32_t number) c
   absl::call_once(base.once, [&] { base.bytes = OpenBase(manifest_.bases[number - 1]); });
   if (!base.bytes.ok()) return base.bytes.status();
   return base.bytes->get();
+}
+
+absl::Status CheckpointFile::WithItem(const ManifestItem& item, const absl::Status& status) const {
+  if (status.ok()) return status;
+  return WithPath(absl::Status(
+      status.code(), absl::StrCat("item ", Value(item.name).ToString(), ": ", status.message())));
 }
 
 absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view name) const {

@@ -42,6 +42,9 @@ class CheckpointFile {
   // The file with number `base` (SegmentColumns::bases). error: as Open; DataLoss: another file
   // stands under the name.
   absl::StatusOr<const CheckpointBytes*> FileOf(uint32_t base) const;
+  // Puts the file's path before an error, and the item's name behind it.
+  absl::Status WithPath(const absl::Status& status) const { return own_->WithPath(status); }
+  absl::Status WithItem(const ManifestItem& item, const absl::Status& status) const;
 
   // error NotFound, with near names.
   absl::StatusOr<const ManifestItem*> FindItem(absl::string_view name) const;

@@ -21,6 +21,9 @@ constexpr char kFooterMagic[] = "leafend\n";
 constexpr size_t kMagicSize = 8;
 static_assert(sizeof(kPreambleMagic) == kMagicSize + 1 && sizeof(kFooterMagic) == kMagicSize + 1);
 
+// The end of a message about a file that ends too early.
+constexpr absl::string_view kCutShort = "; the file was cut short";
+
 // Where the fields are.
 constexpr size_t kPreambleProducer = 8;
 constexpr size_t kPreambleMinReader = 12;
@@ -50,13 +53,14 @@ void Seal(const char* magic, std::array<std::byte, kSize>* bytes) {
   Put(Checksum(absl::MakeConstSpan(bytes->data(), kOwnChecksum)), kOwnChecksum, bytes);
 }
 
-absl::Status CheckSeal(absl::string_view section, const char* magic,
+// `why` ends the message where the magic is another one.
+absl::Status CheckSeal(absl::string_view section, const char* magic, absl::string_view why,
                        absl::Span<const std::byte> bytes) {
   if (std::memcmp(bytes.data(), magic, kMagicSize) != 0) {
     const absl::string_view found(reinterpret_cast<const char*>(bytes.data()), kMagicSize);
     return absl::DataLossError(absl::StrCat(section, ": expected '",
                                             absl::CHexEscape(absl::string_view(magic, kMagicSize)),
-                                            "', found '", absl::CHexEscape(found), "'"));
+                                            "', found '", absl::CHexEscape(found), "'", why));
   }
   const uint64_t expected = Get<uint64_t>(bytes, kOwnChecksum);
   const uint64_t found = Checksum(bytes.subspan(0, kOwnChecksum));
@@ -114,9 +118,9 @@ absl::StatusOr<Preamble> DecodePreamble(absl::Span<const std::byte> bytes) {
   if (bytes.size() < static_cast<size_t>(kPreambleSize)) {
     return absl::DataLossError(absl::StrCat("preamble: expected ", kPreambleSize,
                                             " bytes, found the end of the file after ",
-                                            bytes.size()));
+                                            bytes.size(), kCutShort, ", or is no checkpoint"));
   }
-  if (absl::Status status = CheckSeal("preamble", kPreambleMagic, bytes); !status.ok()) {
+  if (absl::Status status = CheckSeal("preamble", kPreambleMagic, "", bytes); !status.ok()) {
     return status;
   }
   Preamble preamble;
@@ -136,9 +140,13 @@ absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Pre
   if (file_size < kPreambleSize + kFooterSize) {
     return absl::DataLossError(absl::StrCat("footer: expected a file of at least ",
                                             kPreambleSize + kFooterSize, " bytes, found ",
-                                            file_size));
+                                            file_size, kCutShort));
   }
-  if (absl::Status status = CheckSeal("footer", kFooterMagic, bytes); !status.ok()) return status;
+  const std::string why = absl::StrCat(" at byte ", file_size - kFooterSize, " of ", file_size,
+                                       "; the file was cut short, or overwritten there");
+  if (absl::Status status = CheckSeal("footer", kFooterMagic, why, bytes); !status.ok()) {
+    return status;
+  }
   Footer footer;
   footer.manifest_offset = Get<int64_t>(bytes, kFooterManifestOffset);
   footer.manifest_size = Get<int64_t>(bytes, kFooterManifestSize);
@@ -147,7 +155,8 @@ absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Pre
   footer.versions = {Get<uint32_t>(bytes, kFooterProducer), Get<uint32_t>(bytes, kFooterMinReader)};
   if (footer.file_size != file_size) {
     return absl::DataLossError(
-        absl::StrCat("footer: expected a file of ", footer.file_size, " bytes, found ", file_size));
+        absl::StrCat("footer: expected a file of ", footer.file_size, " bytes, found ", file_size,
+                     footer.file_size > file_size ? kCutShort : "; something was added to it"));
   }
   if (footer.versions.producer != preamble.producer ||
       footer.versions.min_reader != preamble.min_reader) {

@@ -72,7 +72,9 @@ std::array<std::byte, kPreambleSize> EncodePreamble(const Preamble& preamble);
 std::array<std::byte, kFooterSize> EncodeFooter(const Footer& footer);
 
 // Read the first, and the last, 64 bytes of a file of `file_size` bytes.
-// error DataLoss: damaged, or no checkpoint; the words say which field. error Unimplemented (of the
+// error DataLoss: damaged, or no checkpoint; the words say which field, and where it may be so that
+// the file was cut short, with the bytes found and, as far as they are known, expected: a file that
+// was cut has lost the footer, which alone says how long it was. error Unimplemented (of the
 // preamble alone): the file asks for a newer reader.
 absl::StatusOr<Preamble> DecodePreamble(absl::Span<const std::byte> bytes);
 absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Preamble& preamble,

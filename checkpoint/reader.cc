@@ -4,11 +4,14 @@
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
 #include "leafstore/checkpoint/checkpoint_file.h"
 #include "leafstore/checkpoint/restore.h"
+#include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/core/value.h"
 #include "leafstore/store/path_walk.h"
 
 namespace leafstore {
@@ -45,6 +48,47 @@ absl::StatusOr<Slot> FindSlot(const ManifestItem& item, absl::string_view path) 
   if (def.kind(owner) == NodeKind::kLeaf) return def.leaf_begin(owner);
   return absl::InvalidArgumentError(
       absl::StrCat("at '", path, "': expected a leaf, found ", NodeKindName(def.kind(owner))));
+}
+
+// `result`, whose error does not name the item yet.
+template <typename T>
+absl::StatusOr<T> WithItem(const CheckpointFile& file, const ManifestItem& item,
+                           absl::StatusOr<T> result) {
+  if (result.ok()) return result;
+  return file.WithItem(item, result.status());
+}
+
+absl::StatusOr<TreeDef> DefOf(const CheckpointFile& file, const ManifestItem& item) {
+  return WithItem(file, item, item.layout.def());
+}
+
+// The names before a slash in those of all items.
+std::vector<std::string> Prefixes(const Manifest& manifest) {
+  std::vector<std::string> prefixes;
+  for (const ManifestItem& item : manifest.items) {
+    for (size_t at = item.name.find('/'); at != std::string::npos;
+         at = item.name.find('/', at + 1)) {
+      prefixes.push_back(item.name.substr(0, at));
+    }
+  }
+  return prefixes;
+}
+
+absl::Status NoItemsUnder(const CheckpointFile& file, absl::string_view prefix) {
+  constexpr size_t kMostNamed = 10;
+  const std::vector<ManifestItem>& items = file.manifest().items;
+  std::vector<std::string> names;
+  for (const ManifestItem& item : items) {
+    if (names.size() == kMostNamed) break;
+    if (item.name.size() <= kMaxNearNameSize) names.push_back(Value(item.name).ToString());
+  }
+  if (names.size() < items.size()) {
+    names.push_back(absl::StrCat("and ", items.size() - names.size(), " more"));
+  }
+  return absl::NotFoundError(
+      absl::StrCat(file.path(), ": expected items '", prefix, "/...', found ",
+                   names.empty() ? "no items" : absl::StrCat("only ", absl::StrJoin(names, ", ")),
+                   DidYouMean(prefix, Prefixes(file.manifest()))));
 }
 
 }  // namespace
@@ -100,7 +144,7 @@ absl::StatusOr<CheckpointItemInfo> CheckpointReader::item(absl::string_view name
 
 absl::StatusOr<TreeDef> CheckpointReader::def(absl::string_view item) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  return found->layout.def();
+  return DefOf(*file_, *found);
 }
 
 absl::StatusOr<Metadata> CheckpointReader::metadata(absl::string_view item) const {
@@ -127,13 +171,14 @@ absl::StatusOr<std::vector<NamedStore>> CheckpointReader::LoadItems(
     LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, LoadAll(*file_, item));
     stores.push_back({std::string(name), std::move(store)});
   }
+  if (stores.empty()) return NoItemsUnder(*file_, prefix);
   return stores;
 }
 
 absl::StatusOr<Leaf> CheckpointReader::LoadPath(absl::string_view item,
                                                 absl::string_view path) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, FindSlot(*found, path));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, WithItem(*file_, *found, FindSlot(*found, path)));
   const uint32_t place = found->slots.PlaceOf(slot);
   if (place == kNoPlace) {
     return absl::NotFoundError(
@@ -146,8 +191,8 @@ absl::StatusOr<Leaf> CheckpointReader::LoadPath(absl::string_view item,
 absl::StatusOr<Flattened> CheckpointReader::LoadSubtree(absl::string_view item,
                                                         absl::string_view path) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, found->layout.def());
-  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def.Find(path));
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, DefOf(*file_, *found));
+  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, WithItem(*file_, *found, def.Find(path)));
   TreeDef::Cut cut = def.Subtree(def.Resolve(node));
   std::vector<uint32_t> places;
   std::vector<Slot> slots;
@@ -173,7 +218,7 @@ absl::StatusOr<PartitionPlan> CheckpointReader::CompilePlan(absl::string_view it
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LeavesToAsk(*found, filters));
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
                              ParamStore::Create(found->layout, found->slots, std::move(leaves)));
-  return PartitionPlan::Compile(store, std::move(filters), options);
+  return WithItem(*file_, *found, PartitionPlan::Compile(store, std::move(filters), options));
 }
 
 absl::StatusOr<ParamStore> CheckpointReader::LoadMatching(absl::string_view item,
@@ -194,25 +239,28 @@ absl::StatusOr<ParamStore> CheckpointReader::LoadPlaces(absl::string_view item,
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
   for (size_t i = 0; i < places.size(); ++i) {
     if (places[i] >= found->leaves.size() || (i > 0 && places[i] <= places[i - 1])) {
-      return absl::InvalidArgumentError(absl::StrCat("expected places that grow, below ",
-                                                     found->leaves.size(), ", found ", places[i]));
+      return file_->WithItem(*found, absl::InvalidArgumentError(absl::StrCat(
+                                         "expected places that grow, below ", found->leaves.size(),
+                                         ", found ", places[i])));
     }
   }
   return LoadSome(*file_, *found, places);
 }
 
-absl::Status CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
-                                        const RestoreOptions& options) const {
+absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
+                                                         const RestoreOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  LEAFSTORE_RETURN_IF_ERROR(store->CheckNoBorrow("load into"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const RestoreMatch match, MatchForRestore(*found, *store, options));
+  LEAFSTORE_RETURN_IF_ERROR(file_->WithItem(*found, store->CheckNoBorrow("load into")));
+  LEAFSTORE_ASSIGN_OR_RETURN(RestoreMatch match,
+                             WithItem(*file_, *found, MatchForRestore(*found, *store, options)));
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, match.places));
   LEAFSTORE_ASSIGN_OR_RETURN(
       ParamStore group,
       ParamStore::Create(store->layout(),
                          internal::SlotSetAccess::Make(store->layout().size(), match.slots),
                          std::move(leaves)));
-  return store->Update(std::move(group));
+  LEAFSTORE_RETURN_IF_ERROR(store->Update(std::move(group)));
+  return std::move(match.report);
 }
 
 absl::Status CheckpointReader::Verify() const { return file_->Verify(); }

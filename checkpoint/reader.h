@@ -7,7 +7,9 @@
 //
 //   Leaf bias = reader.LoadPath("params", ".head.bias").value();
 //   ParamStore norms = reader.LoadMatching("params", Glob("**.norm.**")).value();
-//   LEAFSTORE_RETURN_IF_ERROR(reader.LoadInto("params", &params));
+//   RestoreReport report = reader.LoadInto("params", &params).value();   // all of it, or an error
+//   reader.LoadInto("params", &body, {.filter = Glob("body.**"),         // a part of another model
+//                                     .renames = {{"encoder.**", "body.**"}}}).value();
 //   item.ForEachPath([&](uint32_t place, absl::string_view path) { ... item.entry(place) ... });
 //
 // Opening reads the preamble, the footer and the manifest, and checks them: structure, dtypes,
@@ -26,9 +28,10 @@
 // Partial items. An item may hold some of its structure's leaves only; it is loaded as a group, a
 // ParamStore with those slots.
 //
-// Errors. NotFound: no such file, item, or path (with near names). DataLoss: damaged, or no
-// checkpoint; names the file and the section, or the item and path. Unimplemented: the file, or the
-// one tensor asked for, needs a newer reader; says which version or codec. Others as FileSystem's.
+// Errors. NotFound: no such file, item, or path (with near names). DataLoss: damaged, cut short, or
+// no checkpoint; names the section, or the item and path. Unimplemented: the file, or the one
+// tensor asked for, needs a newer reader; says which version or codec. Others as FileSystem's. All
+// name the file, and those of an item the item.
 //
 // Threads: all calls are const and safe from many threads. Copies share one open file.
 #ifndef LEAFSTORE_CHECKPOINT_READER_H_
@@ -56,6 +59,7 @@
 #include "leafstore/store/labels.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/partition.h"
+#include "leafstore/store/rename_map.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore {
@@ -74,12 +78,32 @@ struct ReadOptions {
   FileSystem* file_system = nullptr;
 };
 
-// What a checkpoint's item and an existing store may differ in when the one is read into the other.
+// How an item is read into an existing store. As it stands: every leaf of the one must be in the
+// other, under the same path.
 struct RestoreOptions {
   // Leaves of the store that the item does not have stay as they are.
   bool allow_missing = false;
   // Leaves of the item that the store does not have are passed over.
   bool allow_unexpected = false;
+  // Only the leaves of the store that a partition by this one filter takes are replaced; the others
+  // stay, and whether the item has them does not matter. Nor, then, does what else the item has.
+  std::optional<Filter> filter = std::nullopt;
+  // The item's leaves get new paths first (rename_map.h), so that their paths are the store's. A
+  // leaf that a rule takes meets the store by its canonical path, or else by its dotted form.
+  std::vector<RenameRule> renames = {};
+  // Of `renames`: a rule that takes no leaf of the item is no error.
+  bool allow_unused_renames = false;
+};
+
+// What became of the leaves. Paths are canonical, those of the item under their new names; where a
+// field has over 64 MiB of text, of the rest only the end is given.
+struct RestoreReport {
+  // Leaves of the store that were replaced.
+  uint32_t restored = 0;
+  // Leaves of the store that were to be replaced, and that the item does not have.
+  std::vector<std::string> missing;
+  // Leaves of the item that the store does not have.
+  std::vector<std::string> unexpected;
 };
 
 // What the manifest says of one leaf.
@@ -160,8 +184,9 @@ class CheckpointReader {
   // The item, all that it holds. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item) const;
   // The items "<prefix>/<name>", as CheckpointWriter::AddItems saves them, each under its own name
-  // and in the order of saving; none where there are none. What Optimizer::LoadState takes. error:
-  // as Load's of each.
+  // and in the order of saving. What Optimizer::LoadState takes. error NotFound: there are none;
+  // says what there is. (AddItems of no stores leaves nothing in the file that could be told from a
+  // misspelt name; an optimizer always has some.) error also: as Load's of each.
   absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
   // One leaf. A path through an alias finds the owner's. error NotFound: no such path, or the item
   // does not hold it. error InvalidArgument: no canonical path, or it leads to a container.
@@ -185,13 +210,16 @@ class CheckpointReader {
   absl::StatusOr<ParamStore> LoadPlaces(absl::string_view item,
                                         absl::Span<const uint32_t> places) const;
 
-  // Replaces the leaves of a store by those of the item: by position where the Layouts are equal,
+  // Replaces leaves of a store by those of the item: by position where the Layouts are equal,
   // otherwise by path.
   // error InvalidArgument: the item lacks leaves of the store, or has others (unless allowed), or
-  // dtypes, shapes or kinds differ; all are named (MergeReport). error FailedPrecondition: a borrow
-  // is open. After an error the store is as before. Nothing is read before all fits.
-  absl::Status LoadInto(absl::string_view item, ParamStore* store,
-                        const RestoreOptions& options = {}) const;
+  // dtypes, shapes or kinds differ; all are named (MergeReport). Also: a filter is bad or takes no
+  // leaf of the store; a rename is bad (RenameMap::Create, Apply), its dotted form could mean two
+  // leaves of the store, or two leaves of the item would go to one of the store. error
+  // FailedPrecondition: a borrow is open. After an error the store is as before. Nothing is read
+  // before all fits.
+  absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,
+                                         const RestoreOptions& options = {}) const;
 
   // Checks every byte of the file: each is in the preamble, the footer, the manifest or a segment,
   // and has been checked with its checksum, or it is zero. O(file). error DataLoss: names what is

@@ -18,10 +18,11 @@ namespace leafstore {
 struct RestoreMatch {
   std::vector<uint32_t> places;
   std::vector<Slot> slots;
+  RestoreReport report;
 };
 
-// error InvalidArgument: what is missing, unexpected or of another spec, all of it (MergeReport).
-// O(leaves).
+// error: as CheckpointReader::LoadInto, save that a borrow may be open. The errors do not name the
+// item. O(leaves), and what the filter and the renames cost.
 absl::StatusOr<RestoreMatch> MatchForRestore(const ManifestItem& item, const ParamStore& store,
                                              const RestoreOptions& options);
 

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <system_error>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
@@ -223,6 +226,58 @@ class Parser {
   std::string canonical_;  // the text of the key just read
 };
 
+// Of text that is no longer: more than this nobody types.
+constexpr size_t kMaxHintSize = 200;
+
+// The key that one part of a dotted text stands for: a number is an index. No value for a part that
+// no dotted text has.
+std::optional<Key> KeyOfDottedPart(absl::string_view part) {
+  if (part.empty() || part.find_first_of("'\"\\]") != absl::string_view::npos) return std::nullopt;
+  int64_t index = 0;
+  if (absl::SimpleAtoi(part, &index) && absl::StrCat(index) == part) return Key::Index(index);
+  return Key::Attribute(part);
+}
+
+// The keys of a text in dotted form, which may have positions in brackets as well
+// (`layers[0].weight`).
+std::optional<std::vector<Key>> KeysOfDotted(absl::string_view text) {
+  std::vector<Key> keys;
+  size_t at = absl::StartsWith(text, ".") ? 1 : 0;
+  while (true) {
+    if (at < text.size() && text[at] == '[') {
+      const size_t end = text.find(']', at);
+      if (end == absl::string_view::npos) return std::nullopt;
+      absl::StatusOr<std::vector<Key>> key = Parser(text.substr(at, end + 1 - at)).Parse();
+      if (!key.ok()) return std::nullopt;
+      keys.push_back(std::move((*key)[0]));
+      at = end + 1;
+    } else {
+      const size_t end = std::min(text.find_first_of(".[", at), text.size());
+      std::optional<Key> key = KeyOfDottedPart(text.substr(at, end - at));
+      if (!key) return std::nullopt;
+      keys.push_back(*std::move(key));
+      at = end;
+    }
+    if (at == text.size()) return keys;
+    if (text[at] == '.') ++at;
+  }
+}
+
+// The end of a message about a text that is no path: the paths that it may have been meant to be,
+// of structs and of dicts, where it is dotted.
+std::string DottedHint(absl::string_view text) {
+  if (text.size() > kMaxHintSize || !IsValidUtf8(text)) return "";
+  std::optional<std::vector<Key>> keys = KeysOfDotted(text);
+  if (!keys) return "";
+  const std::string attributes = Path(*keys).ToString();
+  for (Key& key : *keys) {
+    if (key.kind() == KeyKind::kAttribute) key = Key::Item(key.name());
+  }
+  const std::string items = Path(*std::move(keys)).ToString();
+  return absl::StrCat("; did you mean ", attributes, items == attributes ? "" : " or ",
+                      items == attributes ? "" : items, "?");
+}
+
 }  // namespace
 
 absl::StatusOr<Path> Path::Parse(absl::string_view text) {
@@ -230,8 +285,10 @@ absl::StatusOr<Path> Path::Parse(absl::string_view text) {
     return absl::ResourceExhaustedError(absl::StrCat("the text of a path has ", text.size(),
                                                      " bytes; the limit is ", kMaxTextSize));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Key> keys, Parser(text).Parse());
-  return Path(std::move(keys));
+  absl::StatusOr<std::vector<Key>> keys = Parser(text).Parse();
+  if (keys.ok()) return Path(*std::move(keys));
+  return absl::Status(keys.status().code(),
+                      absl::StrCat(keys.status().message(), DottedHint(text)));
 }
 
 Path& Path::Append(Key key) & {

@@ -40,7 +40,7 @@ class Path {
   // Reads canonical text, and nothing else: Parse(text)->ToString() == text for all text it
   // accepts. Quoting other than ToString would choose, leading zeros, `[-0]` and spaces are errors.
   // error InvalidArgument: not canonical; the message has the column (1-based, in bytes), what was
-  //       expected there and what was found.
+  //       expected there and what was found, and of dotted text the canonical one that was meant.
   // error ResourceExhausted: longer than kMaxTextSize.
   // O(length).
   static absl::StatusOr<Path> Parse(absl::string_view text);

@@ -15,6 +15,9 @@
 //   layers.block_?.w*    inside a key `?` is one character and `*` any number of them
 //   a\.b                 a backslash takes the next character literally, here a dot inside one key
 //
+// What would never match is an error: no pattern at all, an empty key, and brackets and braces,
+// which mean something in other languages, without a backslash.
+//
 // Regular expressions are RE2's and match the whole canonical text (`.layers[0]['w']`).
 //
 // Text, as the command line takes it:

@@ -1,5 +1,7 @@
 #include "leafstore/store/glob.h"
 
+#include <utility>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -14,12 +16,30 @@ absl::Status BadGlob(absl::string_view pattern, size_t offset, absl::string_view
       absl::StrCat("glob '", pattern, "', column ", offset + 1, ": ", what));
 }
 
+// What other languages give a meaning that this one has not would be a pattern that never matches.
+absl::Status CheckIsLiteral(absl::string_view pattern, size_t offset) {
+  const char c = pattern[offset];
+  if (c == '[' || c == ']') {
+    return BadGlob(pattern, offset,
+                   "found a bracket; expected the dotted form (layers.0.w), or a backslash before "
+                   "a bracket that is part of a key");
+  }
+  if (c == '{' || c == '}') {
+    return BadGlob(pattern, offset,
+                   "found a brace; expected a glob for each alternative, or a backslash before a "
+                   "brace that is part of a key");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
   GlobPattern glob;
   glob.text_ = std::string(pattern);
-  if (pattern.empty()) return glob;  // the root
+  if (pattern.empty()) {
+    return BadGlob(pattern, 0, "expected a key, found no pattern; `**` matches every node");
+  }
   size_t i = 0;
   while (true) {
     const size_t begin = i;
@@ -27,11 +47,7 @@ absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
     bool any_depth = false;
     for (; i < pattern.size() && pattern[i] != '.'; ++i) {
       const char c = pattern[i];
-      if (c == '[' || c == ']') {
-        return BadGlob(pattern, i,
-                       "found a bracket; expected the dotted form (layers.0.w), or a "
-                       "backslash before a bracket that is part of a key");
-      }
+      LEAFSTORE_RETURN_IF_ERROR(CheckIsLiteral(pattern, i));
       if (c == '\\') {
         if (++i == pattern.size()) {
           return BadGlob(pattern, i - 1, "expected a character after the backslash, found the end");
@@ -70,14 +86,16 @@ absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
 uint64_t GlobPattern::MatchingSegments(absl::string_view key) const {
   uint64_t matching = 0;
   for (size_t i = 0; i < segments_.size(); ++i) {
-    const bool any_depth = (any_depth_ >> i & 1) != 0;
-    if (any_depth || MatchSegment(segments_[i], key)) matching |= uint64_t{1} << i;
+    if (IsAnyDepth(i) || MatchSegment(segments_[i], key, nullptr, nullptr)) {
+      matching |= uint64_t{1} << i;
+    }
   }
   return matching;
 }
 
 // The usual way with one point of return: on a mismatch, the last `*` takes one character more.
-bool GlobPattern::MatchSegment(const Segment& segment, absl::string_view key) {
+bool GlobPattern::MatchSegment(const Segment& segment, absl::string_view key, MatchBudget* budget,
+                               std::vector<size_t>* starts) {
   constexpr size_t kNone = ~size_t{0};
   // `?` is a character, which in UTF-8 may be several bytes.
   const auto character_end = [key](size_t at) {
@@ -86,7 +104,13 @@ bool GlobPattern::MatchSegment(const Segment& segment, absl::string_view key) {
     return at;
   };
   size_t piece = 0, at = 0, star = kNone, star_at = 0;
+  const auto begin_piece = [&] {
+    if (starts != nullptr) (*starts)[piece] = at;
+  };
+  if (starts != nullptr) starts->resize(segment.size());
   while (at < key.size()) {
+    if (budget != nullptr && !budget->Take()) return false;
+    if (piece < segment.size()) begin_piece();
     if (piece < segment.size() && segment[piece].kind == Piece::kAnyText) {
       star = piece++;
       star_at = at;
@@ -103,8 +127,82 @@ bool GlobPattern::MatchSegment(const Segment& segment, absl::string_view key) {
       return false;
     }
   }
-  while (piece < segment.size() && segment[piece].kind == Piece::kAnyText) ++piece;
+  for (; piece < segment.size() && segment[piece].kind == Piece::kAnyText; ++piece) begin_piece();
   return piece == segment.size();
+}
+
+std::vector<GlobPattern::Wildcard> GlobPattern::wildcards() const {
+  std::vector<Wildcard> wildcards;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = segments_[i];
+    if (IsAnyDepth(i)) wildcards.push_back(Wildcard::kKeys);
+    for (const Piece& piece : segment) {
+      if (piece.kind == Piece::kCharacter) continue;
+      wildcards.push_back(piece.kind == Piece::kAnyCharacter ? Wildcard::kCharacter
+                          : segment.size() == 1              ? Wildcard::kKey
+                                                             : Wildcard::kText);
+    }
+  }
+  return wildcards;
+}
+
+void GlobPattern::AppendCaptures(const Segment& segment, size_t number, absl::string_view key,
+                                 std::vector<Capture>* captures) {
+  std::vector<size_t> starts;
+  MatchSegment(segment, key, nullptr, &starts);
+  starts.push_back(key.size());
+  for (size_t i = 0; i < segment.size(); ++i) {
+    if (segment[i].kind == Piece::kCharacter) continue;
+    captures->push_back({number, 1, key.substr(starts[i], starts[i + 1] - starts[i])});
+  }
+}
+
+// The same way as in MatchSegment, a level above: keys for characters, and `**` for `*`.
+std::optional<std::vector<GlobPattern::Capture>> GlobPattern::Captures(
+    absl::Span<const std::string> keys, MatchBudget* budget) const {
+  constexpr size_t kNone = ~size_t{0};
+  std::vector<size_t> first(segments_.size());  // by segment: the key where it begins
+  size_t segment = 0, key = 0, star = kNone, star_key = 0;
+  while (key < keys.size()) {
+    if (!budget->Take()) return std::nullopt;
+    if (segment < segments_.size() && IsAnyDepth(segment)) {
+      star = segment;
+      star_key = key;
+      first[segment++] = key;
+    } else if (segment < segments_.size() &&
+               MatchSegment(segments_[segment], keys[key], budget, nullptr)) {
+      first[segment++] = key++;
+    } else if (star != kNone) {
+      segment = star + 1;
+      key = ++star_key;
+    } else {
+      return std::nullopt;
+    }
+  }
+  for (; segment < segments_.size() && IsAnyDepth(segment); ++segment) first[segment] = key;
+  if (segment < segments_.size()) return std::nullopt;
+  std::vector<Capture> captures;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    if (!IsAnyDepth(i)) {
+      AppendCaptures(segments_[i], first[i], keys[first[i]], &captures);
+      continue;
+    }
+    const size_t end = i + 1 < segments_.size() ? first[i + 1] : keys.size();
+    captures.push_back({first[i], end - first[i], {}});
+  }
+  return captures;
+}
+
+std::vector<std::string> GlobPattern::LiteralKeys() const {
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    std::string key;
+    for (const Piece& piece : segments_[i]) {
+      if (piece.kind == Piece::kCharacter) key.push_back(piece.character);
+    }
+    if (!IsAnyDepth(i) && key.size() == segments_[i].size()) keys.push_back(std::move(key));
+  }
+  return keys;
 }
 
 bool GlobPattern::Matches(const Path& path) const {

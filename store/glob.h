@@ -5,6 +5,9 @@
 //   states = glob.Step(states, glob.MatchingSegments("layers"));     // one key down
 //   glob.Accepts(states);                                            // does it match here?
 //
+//   MatchBudget budget{1'000'000};                                   // or path by path:
+//   glob.Captures({"layers", "0", "attn", "w"}, &budget);            // "0"; keys 3 and on
+//
 // The pattern is a small automaton: state i means that the first i segments are used up; a set of
 // states is the bits of one word. So a step costs a few instructions, and which segments a key
 // matches can be remembered for every key that occurs often.
@@ -13,25 +16,39 @@
 #ifndef LEAFSTORE_STORE_GLOB_H_
 #define LEAFSTORE_STORE_GLOB_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 #include "leafstore/core/path.h"
 
 namespace leafstore {
+
+// How much work may still be done; a step is a character or a key that is looked at.
+struct MatchBudget {
+  uint64_t steps = 0;
+
+  bool Take() {
+    if (steps == 0) return false;
+    --steps;
+    return true;
+  }
+};
 
 class GlobPattern {
  public:
   using States = uint64_t;
   static constexpr size_t kMaxSegments = 63;
 
-  // error InvalidArgument: an empty segment, `**` beside other characters, `[` or `]` (positions
-  // are written in dotted form), a backslash at the end, more than kMaxSegments segments; the
-  // message has the column (1-based, in bytes).
+  // error InvalidArgument: no pattern, an empty segment, `**` beside other characters, `[` or `]`
+  // (positions are written in dotted form), `{` or `}` (there are no alternatives), a backslash at
+  // the end, more than kMaxSegments segments; the message has the column (1-based, in bytes).
   static absl::StatusOr<GlobPattern> Parse(absl::string_view pattern);
 
   const std::string& text() const { return text_; }
@@ -49,6 +66,26 @@ class GlobPattern {
   // Whether the whole path matches. O(keys * segments).
   bool Matches(const Path& path) const;
 
+  // `?` and `*` inside a key; `*` alone between dots; `**`.
+  enum class Wildcard : uint8_t { kCharacter, kText, kKey, kKeys };
+  // Those of the pattern, in order; `**` right after `**` is one with it.
+  std::vector<Wildcard> wildcards() const;
+  // What a wildcard stands for in a path: keys; of one that is not `**`, the text in the one key.
+  struct Capture {
+    size_t first_key = 0;
+    size_t key_count = 0;
+    absl::string_view text;
+  };
+  // For each wildcard, what it stands for in the path of these keys, each as AppendDottedKey has
+  // it; no value where the path does not match. Where there are several ways, a wildcard takes as
+  // little as it can, the first ones first. Takes its steps of `*budget`, and where there are none
+  // left, gives up as if the path did not match. Texts are parts of `keys`.
+  std::optional<std::vector<Capture>> Captures(absl::Span<const std::string> keys,
+                                               MatchBudget* budget) const;
+
+  // The keys that the pattern names in full, without a wildcard.
+  std::vector<std::string> LiteralKeys() const;
+
  private:
   // One segment: a sequence of literal characters and wildcards; empty for `**`.
   struct Piece {
@@ -57,9 +94,17 @@ class GlobPattern {
   };
   using Segment = std::vector<Piece>;
 
+  bool IsAnyDepth(size_t segment) const { return (any_depth_ >> segment & 1) != 0; }
+
   // Also the states that are reached without a key, since `**` may be none.
   States Close(States states) const { return states | ((states & any_depth_) << 1); }
-  static bool MatchSegment(const Segment& segment, absl::string_view key);
+  // Whether a key matches. Into `*starts`, unless null, go by piece the positions in the key where
+  // each begins.
+  static bool MatchSegment(const Segment& segment, absl::string_view key, MatchBudget* budget,
+                           std::vector<size_t>* starts);
+  // Appends what the wildcards of a segment stand for in the key that it matches.
+  static void AppendCaptures(const Segment& segment, size_t number, absl::string_view key,
+                             std::vector<Capture>* captures);
 
   std::string text_;
   std::vector<Segment> segments_;

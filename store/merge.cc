@@ -7,15 +7,16 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/key.h"
 #include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/path_texts.h"
 #include "leafstore/store/slot_match.h"
 #include "leafstore/store/spec.h"
 
 namespace leafstore {
 
 using internal::MergeInput;
+using internal::PathTexts;
 
 namespace {
 
@@ -24,38 +25,6 @@ struct Source {
   static constexpr uint32_t kNobody = 0xffffffff;
   uint32_t group = kNobody;
   uint32_t place = 0;
-};
-
-// Texts of paths for a list in a report: canonical, until there is more than anybody will read.
-class PathTexts {
- public:
-  std::string Of(const Layout& layout, Slot slot) {
-    constexpr size_t kMaxTotal = size_t{1} << 26;
-    std::string text = total_ < kMaxTotal ? layout.PathText(slot) : End(layout, slot);
-    total_ += text.size();
-    return text;
-  }
-
- private:
-  // The last keys. What has so much text is no Layout of paths, whose text is limited.
-  static std::string End(const Layout& layout, Slot slot) {
-    if (!layout.has_def()) return layout.PathText(slot);
-    constexpr int kKeys = 4;
-    constexpr size_t kKeySize = 64;
-    const TreeDef def = layout.def().value();
-    std::string end;
-    NodeId node = def.node_of_leaf(slot);
-    for (int i = 0; i < kKeys && node != kRootNode; ++i, node = def.parent(node)) {
-      const KeyRef key = def.key(node);
-      if (KeyTextSize(key) > kKeySize) break;
-      std::string text;
-      AppendKeyText(key, &text);
-      end.insert(0, text);
-    }
-    return absl::StrCat("...", end);
-  }
-
-  size_t total_ = 0;
 };
 
 template <typename T>
@@ -164,7 +133,11 @@ absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeI
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
   const Matcher matcher(expected, inputs, options);
-  if (!matcher.ok()) return matcher.Report().ToStatus();
+  if (!matcher.ok()) {
+    // One is no group of others: it is brought onto a Layout, as Unflatten does.
+    return inputs.size() == 1 ? matcher.Report().ToStatus("the store does not fit the structure")
+                              : matcher.Report().ToStatus();
+  }
 
   // Nothing can fail from here on, so what is given may be taken.
   std::vector<std::vector<Leaf>> taken(inputs.size());
@@ -239,10 +212,9 @@ std::string MergeReport::ToString() const {
   return text;
 }
 
-absl::Status MergeReport::ToStatus() const {
+absl::Status MergeReport::ToStatus(absl::string_view what) const {
   if (ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("the groups do not make the whole:\n", ToString()));
+  return absl::InvalidArgumentError(absl::StrCat(what, ":\n", ToString()));
 }
 
 MergeReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,

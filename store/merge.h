@@ -26,6 +26,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 #include "leafstore/store/layout.h"
@@ -58,8 +59,8 @@ struct MergeReport {
   // All of it, a line each, up to 1 MiB a field; near names among the unexpected beside the first
   // that are missing.
   std::string ToString() const;
-  // OK, or InvalidArgument with ToString().
-  absl::Status ToStatus() const;
+  // OK, or InvalidArgument with ToString() behind `what`.
+  absl::Status ToStatus(absl::string_view what = "the groups do not make the whole") const;
 };
 
 struct MergeOptions {

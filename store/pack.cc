@@ -188,7 +188,7 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   for (uint32_t place = 0; place < state.rest.size(); ++place) {
     CheckRestLeaf(state.rest, place, *store.FindSlot(state.rest.slot(place)), &report);
   }
-  return report.ToStatus();
+  return report.ToStatus("the store does not fit the pack");
 }
 
 // Makes the state the sole holder of bytes that will be written in full, save for the gaps; returns
@@ -262,7 +262,7 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
   for (uint32_t place = 0; place < plan.size(); ++place) {
     CheckPackedLeaf(plan, place, store.FindSlot(plan.slot(place)), &report);
   }
-  LEAFSTORE_RETURN_IF_ERROR(report.ToStatus());
+  LEAFSTORE_RETURN_IF_ERROR(report.ToStatus("the store does not fit the pack"));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
   // The same object where it is equal, so that comparing the slots of the two packs stays O(1).
   const SlotSet& slots = store.slots() == like.slots() ? like.slots() : store.slots();

@@ -6,6 +6,7 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/empty_groups.h"
 #include "leafstore/store/filter_evaluator.h"
 #include "leafstore/store/spec.h"
 
@@ -158,6 +159,10 @@ absl::StatusOr<std::shared_ptr<PartitionPlan::Rep>> PartitionPlan::Ask(
   rep->matched_node = assigner.TakeMatched();
   rep->groups = GroupSlots(store, rep->group_of_slot, rep->filters.size() + 1);
   LEAFSTORE_RETURN_IF_ERROR(CheckOptions(rep->layout, rep->groups, options));
+  if (options.no_empty_groups) {
+    LEAFSTORE_RETURN_IF_ERROR(internal::CheckNoEmptyGroups(
+        rep->def, store, rep->filters, options.rule, rep->groups, rep->group_of_slot));
+  }
   rep->group_fingerprints.assign(rep->groups.size(), 0);
   return rep;
 }

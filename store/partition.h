@@ -50,6 +50,9 @@ struct PartitionOptions {
   PartitionRule rule = PartitionRule::kOldestAncestor;
   // error InvalidArgument from Compile if a leaf is left for the rest; names the paths.
   bool exhaustive = false;
+  // error InvalidArgument from Compile if a filter takes no leaf; names each, with what took those
+  // that it matches, or with near names where it is a glob that matches nothing.
+  bool no_empty_groups = false;
   // How many leaves each group must get, the rest last; -1 for any number. Empty: not checked.
   // error InvalidArgument from Compile if one gets another number.
   std::vector<int64_t> expected_counts;

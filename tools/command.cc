@@ -29,9 +29,11 @@ std::string WhatToDo(const absl::Status& status) {
     case absl::StatusCode::kUnimplemented:
       return "; use a newer leafstore to read it";
     case absl::StatusCode::kDataLoss:
-      return absl::StrContains(status.message(), "preamble: ")
-                 ? "; is it a leafstore checkpoint? If so, its beginning is damaged: use another "
-                   "copy"
+      if (absl::StrContains(status.message(), "preamble: ")) {
+        return "; is it a leafstore checkpoint? If so, its beginning is damaged: use another copy";
+      }
+      return absl::StrContains(status.message(), "the file was cut short")
+                 ? "; use another copy or an older checkpoint"
                  : "; it is damaged: use another copy or an older checkpoint";
     default:
       return "";

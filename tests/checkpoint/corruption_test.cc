@@ -137,7 +137,10 @@ TEST_F(CorruptionTest, AFooterOfAnotherFile) {
                  "found 7 and 1");
   footer = FooterOf(good_);
   footer.file_size += 64;
-  ExpectDataLoss(WithFooter(good_, footer), "footer: expected a file of ");
+  const std::string size = std::to_string(good_.size());
+  ExpectDataLoss(WithFooter(good_, footer),
+                 "footer: expected a file of " + std::to_string(footer.file_size) +
+                     " bytes, found " + size + "; the file was cut short");
 }
 
 TEST_F(CorruptionTest, AFooterWhoseManifestIsElsewhere) {
@@ -223,10 +226,12 @@ TEST_F(CorruptionTest, AFileCutInAnySectionReachesNoStoreThatIsLoadedInto) {
     size_t size;
     const char* words;
   } kCuts[] = {
-      {0, "preamble: expected 64 bytes, found the end of the file after 0"},
-      {63, "preamble: expected 64 bytes, found the end of the file after 63"},
-      {64, "footer: expected a file of at least 128 bytes, found 64"},
-      {127, "footer: expected a file of at least 128 bytes, found 127"},
+      {0, "preamble: expected 64 bytes, found the end of the file after 0; the file was cut short"},
+      {63,
+       "preamble: expected 64 bytes, found the end of the file after 63; the file was cut "
+       "short, or is no checkpoint"},
+      {64, "footer: expected a file of at least 128 bytes, found 64; the file was cut short"},
+      {127, "footer: expected a file of at least 128 bytes, found 127; the file was cut short"},
       {64 + 70, "footer: expected 'leafend\\n', found '"},            // in a segment
       {manifest, "footer: expected 'leafend\\n', found '"},           // after the segments
       {manifest + 70, "footer: expected 'leafend\\n', found '"},      // in the manifest
@@ -235,6 +240,8 @@ TEST_F(CorruptionTest, AFileCutInAnySectionReachesNoStoreThatIsLoadedInto) {
   };
   for (const auto& cut : kCuts) {
     ExpectNothingChanges(good_.substr(0, cut.size), StatusCode::kDataLoss, cut.words);
+    ExpectNothingChanges(good_.substr(0, cut.size), StatusCode::kDataLoss,
+                         "the file was cut short");
   }
 }
 
@@ -433,7 +440,9 @@ TEST_F(CorruptionTest, EveryTruncationIsDataLoss) {
 TEST_F(CorruptionTest, BytesAfterTheEndAreDataLoss) {
   ExpectDataLoss(good_ + std::string(1, '\0'), "footer: ");
   ExpectDataLoss(good_ + std::string(64, '\0'), "footer: ");
-  ExpectDataLoss(good_ + good_.substr(good_.size() - 64), "footer: expected a file of ");
+  ExpectDataLoss(good_ + good_.substr(good_.size() - 64),
+                 "footer: expected a file of " + std::to_string(good_.size()) + " bytes, found " +
+                     std::to_string(good_.size() + 64) + "; something was added to it");
 }
 
 TEST_F(CorruptionTest, EverySingleBitFlipIsDataLoss) {

@@ -35,6 +35,8 @@ class ItemsTest : public testing::Test {
   CheckpointReader Open() { return CheckpointReader::Open(path_).value(); }
 
   const SaveOptions options_{.durable = false};
+  const ParamStore with_leaves_ = Floats(1);
+  const ParamStore without_;
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");
 };
@@ -114,7 +116,13 @@ TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
   EXPECT_EQ(loaded[1].name, "rest/step");
   EXPECT_TRUE(loaded[1].store.leaf(0) == LeafOf(Floats(2), 0));
   EXPECT_EQ(reader.LoadItems("optimizer/rest").value().size(), 1u);
-  EXPECT_THAT(reader.LoadItems("opt").value(), IsEmpty());
+  EXPECT_THAT(reader.LoadItems("opt"),
+              StatusIs(StatusCode::kNotFound,
+                       path_ + ": expected items 'opt/...', found only 'opt', 'optimizer2/step', "
+                               "'optimizer/bias/step', 'optimizer/rest/step'"));
+  EXPECT_THAT(
+      reader.LoadItems("optimiser"),
+      StatusIs(StatusCode::kNotFound, HasSubstr("; did you mean optimizer or optimizer2?")));
   EXPECT_EQ(reader.metadata("optimizer/bias/step")->at("k"), "v");
 }
 
@@ -141,10 +149,31 @@ TEST_F(ItemsTest, TheCallersErrorsAddNoneOfThem) {
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
 }
 
-TEST_F(ItemsTest, NoStateIsStateToo) {
+// A file does not tell a prefix under which nothing was saved from one that is misspelt.
+TEST_F(ItemsTest, NoStateIsSavedAndNoneIsFound) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"adamw", std::vector<NamedStore>()}}, options_), IsOk());
   EXPECT_THAT(Open().items(), IsEmpty());
-  EXPECT_THAT(Open().LoadItems("adamw").value(), IsEmpty());
+  EXPECT_THAT(
+      Open().LoadItems("adamw"),
+      StatusIs(StatusCode::kNotFound, path_ + ": expected items 'adamw/...', found no items"));
+}
+
+// So an optimizer without moments must have items, and has.
+TEST_F(ItemsTest, AnOptimizerWithoutMomentsOrParametersIsSavedAndFound) {
+  for (const ParamStore* params : {&with_leaves_, &without_}) {
+    Optimizer sgd = Optimizer::Create(Sgd{}, *params).value();
+    ASSERT_THAT(SaveCheckpoint(path_, {{"sgd", sgd.state()}}, options_), IsOk());
+    EXPECT_THAT(Open().items(), ElementsAre("sgd/step"));
+    EXPECT_THAT(sgd.LoadState(Open().LoadItems("sgd").value()), IsOk());
+  }
+}
+
+TEST_F(ItemsTest, OfManyItemsTenAreNamed) {
+  std::vector<CheckpointItem> items;
+  for (int i = 0; i < 12; ++i) items.emplace_back("item " + std::to_string(i), Floats(0));
+  ASSERT_THAT(SaveCheckpoint(path_, std::move(items), options_), IsOk());
+  EXPECT_THAT(Open().LoadItems("adamw"),
+              StatusIs(StatusCode::kNotFound, HasSubstr("'item 9', and 2 more")));
 }
 
 }  // namespace

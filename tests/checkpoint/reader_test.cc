@@ -24,6 +24,7 @@ using absl::StatusCode;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::StartsWith;
 
 class ReaderTest : public testing::TestWithParam<ReadMode> {
@@ -115,16 +116,19 @@ TEST_P(ReaderTest, ForEachPathGivesThePathTextOfEach) {
 
 TEST_P(ReaderTest, PathsThatLeadToNoLeaf) {
   const CheckpointReader reader = Open();
-  EXPECT_THAT(reader.LoadPath("params", ".embd"),
-              StatusIs(StatusCode::kNotFound,
-                       "at (root): expected a child .embd, found a struct of 6 without it; did you "
-                       "mean .embed?"));
+  EXPECT_THAT(
+      reader.LoadPath("params", ".embd"),
+      StatusIs(StatusCode::kNotFound,
+               path_ + ": item 'params': at (root): expected a child .embd, found a struct of "
+                       "6 without it; did you mean .embed?"));
   EXPECT_THAT(reader.LoadPath("params", ".named"),
               StatusIs(StatusCode::kInvalidArgument,
-                       HasSubstr("at '.named': expected a leaf, found dict")));
+                       path_ + ": item 'params': at '.named': expected a leaf, found dict"));
   const auto no_path =
       StatusIs(StatusCode::kInvalidArgument,
-               "not the text of a path: column 1: expected '.' or '[', found 'e': 'embed'");
+               path_ +
+                   ": item 'params': not the text of a path: column 1: expected '.' or '[', found "
+                   "'e': 'embed'; did you mean .embed or ['embed']?");
   EXPECT_THAT(reader.LoadPath("params", "embed"), no_path);
   EXPECT_THAT(reader.LoadSubtree("params", "embed"), no_path);
   EXPECT_THAT(reader.LoadPath("params", ".by_number[7]"),
@@ -140,10 +144,11 @@ TEST_P(ReaderTest, ASubtreeIsAModelOfItsOwn) {
   EXPECT_EQ(named.def.kind(kRootNode), NodeKind::kDict);
   EXPECT_THAT(PathsOf(reader.LoadSubtree("params", ".head").value().params), ElementsAre(""));
   EXPECT_THAT(PathsOf(reader.LoadSubtree("params", "").value().params), PathsOf(EveryKindStore()));
-  EXPECT_THAT(reader.LoadSubtree("params", ".nmaed"),
-              StatusIs(StatusCode::kNotFound,
-                       "at (root): expected a child .nmaed, found a struct of 6 without it; did "
-                       "you mean .named or .embed?"));
+  EXPECT_THAT(
+      reader.LoadSubtree("params", ".nmaed"),
+      StatusIs(StatusCode::kNotFound,
+               path_ + ": item 'params': at (root): expected a child .nmaed, found a struct of "
+                       "6 without it; did you mean .named or .embed?"));
 }
 
 TEST_P(ReaderTest, ASubtreeOfAPartialItemHasWhatIsThere) {
@@ -172,7 +177,8 @@ TEST_P(ReaderTest, AFilterTakesWhatAPartitionWould) {
   EXPECT_TRUE(all.leaf(2) == LeafOf(EveryKindStore(), 2));
   EXPECT_THAT(reader.LoadMatching("params", Glob("named[")),
               StatusIs(StatusCode::kInvalidArgument,
-                       HasSubstr("glob 'named[', column 6: found a bracket; expected")));
+                       StartsWith(path_ + ": item 'params': glob 'named[', column 6: found a "
+                                          "bracket; expected")));
   EXPECT_THAT(reader.LoadMatching("params", Regex("a[")),
               StatusIs(StatusCode::kInvalidArgument,
                        HasSubstr("regular expression 'a[', column 2: missing ]")));
@@ -186,6 +192,27 @@ TEST_P(ReaderTest, OnlyWhatTheFilterTakesIsVerified) {
   EXPECT_THAT(reader.LoadMatching("params", Glob("named.**")), IsOk());
   EXPECT_THAT(reader.LoadMatching("params", RankIs(2)),
               StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
+}
+
+TEST_P(ReaderTest, ErrorsNameTheFileAndTheItem) {
+  const ParamStore loose =
+      ParamStore::FromEntries({{Path().Attribute("a"), Value(1)}, {Path().Index(0), Value(2)}})
+          .value();
+  Save(loose);  // which is no tree
+  const CheckpointReader reader = Open();
+  const auto no_tree =
+      StatusIs(StatusCode::kInvalidArgument,
+               StartsWith(path_ + ": item 'params': paths that make no tree: '.a' and '[0]'"));
+  EXPECT_THAT(reader.def("params"), no_tree);
+  EXPECT_THAT(reader.LoadSubtree("params", ".a"), no_tree);
+  EXPECT_THAT(reader.LoadMatching("params", All()), no_tree);
+  EXPECT_THAT(reader.CompilePlan("params", {All()}), no_tree);
+  EXPECT_THAT(
+      reader.LoadPath("params", ".b"),
+      StatusIs(StatusCode::kNotFound, StartsWith(path_ + ": item 'params': no leaf at '.b'")));
+  EXPECT_THAT(reader.LoadPlaces("params", {2}),
+              StatusIs(StatusCode::kInvalidArgument,
+                       path_ + ": item 'params': expected places that grow, below 2, found 2"));
 }
 
 TEST_P(ReaderTest, PlacesMustGrow) {
@@ -227,7 +254,7 @@ TEST_P(ReaderTest, LoadIntoReportsAllThatDoesNotFitAndChangesNothing) {
   const StoreState before(store);
   EXPECT_THAT(Open().LoadInto("params", &store),
               StatusIs(StatusCode::kInvalidArgument,
-                       AllOf(StartsWith("item 'params' into a store: "),
+                       AllOf(StartsWith(path_ + ": item 'params': it does not fit the store:\n"),
                              HasSubstr("missing (1):\n"
                                        "  '.extra'\n"
                                        "unexpected (3):\n"
@@ -258,6 +285,23 @@ TEST_P(ReaderTest, LoadIntoMayAllowMissingAndUnexpectedLeaves) {
   EXPECT_TRUE(*store.Find(".extra") == Leaf(Value("stays")));
 }
 
+TEST_P(ReaderTest, LoadIntoReportsWhatBecameOfTheLeaves) {
+  ParamStore store = ParamStore::FromEntries({{Path().Attribute("act"), Value("relu")},
+                                              {Path().Attribute("extra"), Value("stays")}})
+                         .value();
+  const RestoreReport report =
+      Open().LoadInto("params", &store, {.allow_missing = true, .allow_unexpected = true}).value();
+  EXPECT_EQ(report.restored, 1u);
+  EXPECT_THAT(report.missing, ElementsAre(".extra"));
+  EXPECT_THAT(report.unexpected, ElementsAre(".by_number[-3]", ".embed", ".named['a b']",
+                                             ".named['\xc3\xa9'][0]", ".named['\xc3\xa9'][1][0]"));
+  ParamStore whole = EveryKindStore();
+  const RestoreReport all = Open().LoadInto("params", &whole).value();
+  EXPECT_EQ(all.restored, 6u);
+  EXPECT_THAT(all.missing, IsEmpty());
+  EXPECT_THAT(all.unexpected, IsEmpty());
+}
+
 TEST_P(ReaderTest, LoadIntoAGroupWithTheSameLayout) {
   const ParamStore like = EveryKindStore();
   ParamStore group = ParamStore::Create(like.layout(), SlotSet::Create(6, {2}).value(),
@@ -273,10 +317,11 @@ TEST_P(ReaderTest, LoadIntoABorrowedStoreIsRefused) {
   ParamStore store = EveryKindStore();
   const MutableTensor borrow = store.Mutate(".embed").value();
   const StoreState before(store);
-  EXPECT_THAT(Open().LoadInto("params", &store),
-              StatusIs(StatusCode::kFailedPrecondition,
-                       "cannot load into while a mutable borrow of this store is open: close it "
-                       "first"));
+  EXPECT_THAT(
+      Open().LoadInto("params", &store),
+      StatusIs(StatusCode::kFailedPrecondition,
+               path_ + ": item 'params': cannot load into while a mutable borrow of this store "
+                       "is open: close it first"));
   EXPECT_EQ(StoreState(store), before);
 }
 

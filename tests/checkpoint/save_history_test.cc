@@ -203,6 +203,22 @@ TEST_F(SaveHistoryTest, AnotherFileUnderTheNameOfABaseIsNotTakenForIt) {
   }
 }
 
+TEST_F(SaveHistoryTest, ABaseThatWasCutShortSaysHowLongItWas) {
+  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ASSERT_THAT(Save("1.leaf", params), IsOk());
+  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(Save("2.leaf", params), IsOk());
+  const std::string bytes = ReadFile(dir_.File("1.leaf"));
+  WriteFile(dir_.File("1.leaf"), bytes.substr(0, 200));
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    EXPECT_THAT(Open("2.leaf", mode).Load("params"),
+                StatusIs(absl::StatusCode::kDataLoss,
+                         HasSubstr(absl::StrCat("base: ", dir_.File("1.leaf"),
+                                                ": expected a file of ", bytes.size(),
+                                                " bytes, found 200; the file was cut short"))));
+  }
+}
+
 TEST_F(SaveHistoryTest, DamageInABaseIsFound) {
   ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());

@@ -20,6 +20,7 @@
 namespace leafstore {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -237,6 +238,33 @@ TEST(PathTest, MessagesShowTheSurroundingsOfTheColumnOnly) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat("column ", column, ":")));
   EXPECT_THAT(std::string(status.message()), HasSubstr("['é9999'] ['é0']"));
   EXPECT_LT(status.message().size(), 250u);
+}
+
+TEST(PathTest, DottedTextIsToldItsCanonicalForms) {
+  const struct {
+    const char* text;
+    const char* hint;
+  } kCases[] = {
+      {"layers.0.weight", ".layers[0].weight or ['layers'][0]['weight']"},
+      {".layers.0.weight", ".layers[0].weight or ['layers'][0]['weight']"},
+      {"layers[0].weight", ".layers[0].weight or ['layers'][0]['weight']"},
+      {"head", ".head or ['head']"},
+      {"params['a b'].w", ".params['a b'].w or ['params']['a b']['w']"},
+      {"block-1.w", ".'block-1'.w or ['block-1']['w']"},
+      {"3.-1", "[3][-1]"},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_THAT(std::string(Path::Parse(c.text).status().message()),
+                EndsWith(absl::StrCat("; did you mean ", c.hint, "?")))
+        << c.text;
+  }
+  // What is not dotted is told nothing, and what nobody types neither.
+  for (const std::string& text :
+       {std::string("layers[0"), std::string("a..b"), std::string("a."), std::string("a[0].b]"),
+        std::string("a\\.b"), std::string("['a'"), std::string(".a\xff"), std::string(201, 'a')}) {
+    EXPECT_THAT(std::string(Path::Parse(text).status().message()), Not(HasSubstr("did you mean")))
+        << text;
+  }
 }
 
 TEST(PathTest, ParseRejectsTextOverTheLimit) {

@@ -1,7 +1,8 @@
 // Text of filters, which is read, printed, read again and asked of a small model; and of globs,
 // which match as a plain matcher of patterns says. The first line is the pattern, the others are
-// paths.
+// paths. The first two lines may be a rule to rename by, and then the others are renamed.
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "leafstore/store/filter.h"
 #include "leafstore/store/glob.h"
 #include "leafstore/store/partition.h"
+#include "leafstore/store/rename_map.h"
 
 #include "tests/checkpoint/models.h"
 #include "tests/fuzz/fuzz.h"
@@ -102,6 +104,43 @@ bool IsAscii(absl::string_view text) {
                      [](char c) { return absl::ascii_isascii(static_cast<unsigned char>(c)); });
 }
 
+void CheckCaptures(const GlobPattern& glob, const Path& path, bool matches) {
+  std::vector<std::string> keys;
+  for (const Key& key : path.keys()) keys.push_back(TextOfKey(key));
+  MatchBudget budget{uint64_t{1} << 24};
+  const auto captures = glob.Captures(keys, &budget);
+  if (budget.steps == 0) return;
+  Require(captures.has_value() == matches, "a glob captures where it matches");
+  Require(!captures || captures->size() == glob.wildcards().size(), "a capture a wildcard");
+}
+
+// The first two lines are a rule.
+void CheckRename(absl::Span<const absl::string_view> lines) {
+  if (lines.size() < 2) return;
+  const RenameRule rule{std::string(lines[0]), std::string(lines[1])};
+  const absl::StatusOr<RenameMap> map = RenameMap::Create({rule});
+  if (!map.ok()) {
+    RequireError(map.status(), {StatusCode::kInvalidArgument, StatusCode::kResourceExhausted});
+    return;
+  }
+  std::vector<Path> paths;
+  for (const absl::string_view line : lines.subspan(2)) {
+    absl::StatusOr<Path> path = Path::Parse(line);
+    if (path.ok()) paths.push_back(*std::move(path));
+  }
+  const auto renamed = map->Apply(paths, {.allow_unused_rules = true});
+  if (!renamed.ok()) {
+    RequireError(renamed.status(), {StatusCode::kInvalidArgument, StatusCode::kResourceExhausted});
+    return;
+  }
+  std::set<std::string> targets;
+  for (const RenamedPath& path : *renamed) {
+    Require(Path::Parse(path.to).ok(), "a new path is a path");
+    Require(targets.insert(path.to).second, "each has a path of its own");
+    Require(path.rule.has_value() || path.from == path.to, "what no rule takes stays");
+  }
+}
+
 void CheckGlob(absl::string_view text, absl::Span<const absl::string_view> paths) {
   const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
   if (!glob.ok()) {
@@ -112,6 +151,7 @@ void CheckGlob(absl::string_view text, absl::Span<const absl::string_view> paths
     const absl::StatusOr<Path> path = Path::Parse(line);
     if (!path.ok()) continue;
     const bool matches = glob->Matches(*path);
+    CheckCaptures(*glob, *path, matches);
     if (!IsAscii(text) || !IsAscii(line)) continue;  // where a character is more than a byte
     std::vector<std::string> keys;
     for (const Key& key : path->keys()) keys.push_back(TextOfKey(key));
@@ -124,6 +164,7 @@ void Run(absl::string_view input) {
   if (lines.empty()) lines.emplace_back("");  // what StrSplit makes of a null pointer
   CheckFilter(lines[0]);
   CheckGlob(lines[0], absl::MakeConstSpan(lines).subspan(1));
+  CheckRename(lines);
 }
 
 }  // namespace

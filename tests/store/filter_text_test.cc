@@ -100,7 +100,6 @@ TEST(FilterTextTest, QuotesTakeSpacesParenthesesAndKeywords) {
   EXPECT_EQ(Reprint("tag:\"no decay\""), "tag:\"no decay\"");
   EXPECT_EQ(Reprint("type:\"Linear(2)\""), "type:\"Linear(2)\"");
   EXPECT_EQ(Reprint("has:\"\""), "has:\"\"");  // a child whose name is empty
-  EXPECT_EQ(Reprint("\"\""), "\"\"");          // the root
   EXPECT_EQ(Reprint("\"w:0\""), "glob:w:0");
   EXPECT_EQ(Reprint("\"(\""), "\"(\"");
 }
@@ -154,6 +153,8 @@ TEST(FilterTextTest, SaysInWhichColumnWhatWasExpected) {
       {"kind:\"\"", 6, "found ''"},
       {"dtype:f99", 7, "f99"},
       {"x or a..b", 6, "glob 'a..b', column 3: expected a key"},
+      {"x or \"\"", 6, "glob '', column 1: expected a key, found no pattern"},
+      {"head.{w,b}", 1, "glob 'head.{w,b}', column 6: found a brace; expected a glob for each"},
       {"re:a[", 4, "regular expression 'a[', column 2: missing ]"},
       {"x or re:(b", 9, "regular expression '(b', column 1: missing )"},
       {"dytpe:f32", 1, "found 'dytpe:'; did you mean dtype?"},

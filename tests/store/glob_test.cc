@@ -30,7 +30,6 @@ struct MatchCase {
 
 TEST(GlobTest, MatchesKeyByKeyInDottedForm) {
   const MatchCase kCases[] = {
-      {"", {""}, {".a", "[0]", "['']"}},
       {"a", {".a", "['a']"}, {"", ".b", ".a.a", ".aa"}},
       {"a.b", {".a.b", ".a['b']", "['a'].b"}, {".'a.b'", ".a", ".b"}},
       {"0", {"[0]", "['0']"}, {"[1]", "[10]"}},
@@ -64,6 +63,7 @@ TEST(GlobTest, MatchesKeyByKeyInDottedForm) {
       {R"(\*\*)", {"['**']"}, {"", ".a"}},
       {R"(\?)", {"['?']"}, {".a"}},
       {R"(a\[0\])", {"['a[0]']"}, {".a[0]"}},
+      {R"(\{a,b\})", {"['{a,b}']"}, {".a", ".b"}},
       {R"(\\)", {R"(['\\'])"}, {".a"}},
       {R"(\a)", {".a"}, {R"(['\\a'])"}},
   };
@@ -120,6 +120,7 @@ TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
     int column;
     const char* words;
   } kCases[] = {
+      {"", 1, "expected a key, found no pattern; `**` matches every node"},
       {".", 1, "expected a key, found an empty one"},
       {".a", 1, "expected a key, found an empty one"},
       {"a..b", 3, "expected a key, found an empty one"},
@@ -131,6 +132,9 @@ TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
       {"x.a**.b", 4, "expected `**` alone between dots"},
       {"layers[0]", 7, "found a bracket; expected the dotted form"},
       {"a]", 2, "found a bracket; expected the dotted form"},
+      {"head.{w,b}", 6,
+       "found a brace; expected a glob for each alternative, or a backslash before"},
+      {"a}", 2, "found a brace; expected a glob for each alternative, or a backslash before"},
       {"a\\", 2, "expected a character after the backslash, found the end"},
       {"ab.\\", 4, "expected a character after the backslash, found the end"},
   };
@@ -161,11 +165,78 @@ TEST(GlobTest, HasAtMost63Segments) {
   EXPECT_THAT(GlobPattern::Parse(many), IsOk());
 }
 
+// What each wildcard stands for: texts, and of `**` the keys with slashes between.
+std::vector<std::string> Captured(const std::string& pattern,
+                                  const std::vector<std::string>& keys) {
+  const GlobPattern glob = GlobPattern::Parse(pattern).value();
+  MatchBudget budget{10'000};
+  const auto captures = glob.Captures(keys, &budget);
+  if (!captures) return {"no match"};
+  EXPECT_EQ(captures->size(), glob.wildcards().size());
+  std::vector<std::string> texts;
+  for (size_t i = 0; i < captures->size(); ++i) {
+    const GlobPattern::Capture& capture = (*captures)[i];
+    if (glob.wildcards()[i] != GlobPattern::Wildcard::kKeys) {
+      EXPECT_EQ(capture.key_count, 1u);
+      texts.emplace_back(capture.text);
+      continue;
+    }
+    std::string& text = texts.emplace_back();
+    for (size_t k = 0; k < capture.key_count; ++k) text += keys[capture.first_key + k] + "/";
+  }
+  return texts;
+}
+
+TEST(GlobTest, CapturesAreWhatWildcardsStandFor) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(Captured("a.b", {"a", "b"}), Texts());
+  EXPECT_EQ(Captured("layers.*.w", {"layers", "0", "w"}), Texts({"0"}));
+  EXPECT_EQ(Captured("**.attn.*", {"x", "y", "attn", "w"}), Texts({"x/y/", "w"}));
+  EXPECT_EQ(Captured("a.**", {"a"}), Texts({""}));
+  EXPECT_EQ(Captured("**", {}), Texts({""}));
+  EXPECT_EQ(Captured("block_?.*_w", {"block_é", "q_w"}), Texts({"é", "q"}));
+  EXPECT_EQ(Captured("l*_*", {"l1_2_3"}), Texts({"1", "2_3"}));
+  EXPECT_EQ(Captured("*", {""}), Texts({""}));
+  EXPECT_EQ(Captured("w*", {"w"}), Texts({""}));
+  EXPECT_EQ(Captured("a.b", {"a"}), Texts({"no match"}));
+  EXPECT_EQ(Captured("a", {"a", "b"}), Texts({"no match"}));
+}
+
+TEST(GlobTest, AWildcardTakesAsLittleAsItCanTheFirstOnesFirst) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(Captured("**.a.**", {"a", "a", "a"}), Texts({"", "a/a/"}));
+  EXPECT_EQ(Captured("**.a", {"a", "a", "a"}), Texts({"a/a/"}));
+  EXPECT_EQ(Captured("**.a.*.**", {"b", "a", "a", "c"}), Texts({"b/", "a", "c/"}));
+  EXPECT_EQ(Captured("*a*", {"aaa"}), Texts({"", "aa"}));
+  EXPECT_EQ(Captured("*a", {"aaa"}), Texts({"aa"}));
+}
+
+TEST(GlobTest, WildcardsAreKnownByWhatTheyTake) {
+  using Wildcard = GlobPattern::Wildcard;
+  EXPECT_THAT(
+      GlobPattern::Parse("*.a.**.**.b*?.\\*").value().wildcards(),
+      testing::ElementsAre(Wildcard::kKey, Wildcard::kKeys, Wildcard::kText, Wildcard::kCharacter));
+  EXPECT_THAT(GlobPattern::Parse("*.a.**.b*.c\\.d").value().LiteralKeys(),
+              testing::ElementsAre("a", "c.d"));
+}
+
+TEST(GlobTest, CapturesEndWithTheBudget) {
+  std::string pattern = "*";
+  for (int i = 0; i < 100; ++i) pattern += "a*";
+  const std::vector<std::string> keys = {std::string(100'000, 'a')};
+  MatchBudget budget{1'000'000};
+  EXPECT_FALSE(GlobPattern::Parse(pattern + "b").value().Captures(keys, &budget));
+  EXPECT_FALSE(GlobPattern::Parse("**.b").value().Captures(keys, &budget));
+  EXPECT_GT(budget.steps, 0u);
+  budget.steps = 100;
+  EXPECT_FALSE(GlobPattern::Parse(pattern).value().Captures(keys, &budget));
+  EXPECT_EQ(budget.steps, 0u);
+}
+
 // The rules as a recursion, on the pattern split at dots and the path's dotted keys.
 class ReferenceGlob {
  public:
   explicit ReferenceGlob(const std::string& pattern) {
-    if (pattern.empty()) return;
     segments_.emplace_back();
     for (size_t i = 0; i < pattern.size(); ++i) {
       if (pattern[i] == '.') {
@@ -220,7 +291,7 @@ TEST(GlobTest, AgreesWithANaiveMatcher) {
   for (uint64_t seed = 0; seed < 3000; ++seed) {
     Random random(seed);
     std::string pattern;
-    for (size_t left = RandomBelow(random, 5); left > 0; --left) {
+    for (size_t left = 1 + RandomBelow(random, 4); left > 0; --left) {
       pattern += (pattern.empty() ? "" : ".") + RandomSegment(random);
     }
     const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(pattern);
@@ -244,6 +315,9 @@ TEST(GlobTest, AgreesWithANaiveMatcher) {
         keys.push_back(name);
       }
       const bool expected = reference.Matches(keys);
+      MatchBudget budget{1'000'000};
+      ASSERT_EQ(glob->Captures(keys, &budget).has_value(), expected)
+          << "seed " << seed << ": " << pattern << " on " << path.ToString();
       matches += expected;
       ASSERT_EQ(glob->Matches(path), expected)
           << "seed " << seed << ": " << pattern << " on " << path.ToString();

@@ -211,6 +211,17 @@ TEST(MergeTest, AGroupThatIsMissingIsNamedLeafByLeaf) {
   ExpectRefused(SampleParams().layout(), std::move(groups), message);
 }
 
+TEST(MergeTest, OfOneStoreNoGroupsAreSpokenOf) {
+  ParamStore biases = std::move(SampleGroups()[0]);
+  const StoreState before(biases);
+  const auto refused = StatusIs(
+      kInvalid, testing::StartsWith("the store does not fit the structure:\nmissing (5):\n"));
+  const Layout layout = SampleParams().layout();
+  EXPECT_THAT(MergeGroups(layout, {&biases}), refused);
+  EXPECT_THAT(Merge(std::move(biases)), refused);
+  EXPECT_EQ(StoreState(biases), before);  // NOLINT: an error takes nothing
+}
+
 TEST(MergeTest, AGroupThatIsThereTwiceIsNamedLeafByLeaf) {
   std::vector<ParamStore> groups = SampleGroups();
   groups.push_back(groups[0].Snapshot().value());

@@ -19,6 +19,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -96,7 +97,7 @@ TEST(PartitionTest, NoneAndEmptyContainersAreInNoGroup) {
 
 TEST(PartitionTest, ALeafThatIsTheRootHasTheEmptyPath) {
   const ParamStore store = Flatten(Tree(Value(1))).value().params;
-  EXPECT_THAT(GroupsOf(store, {Glob("*"), Glob(""), All()}),
+  EXPECT_THAT(GroupsOf(store, {Glob("*"), Glob("**"), All()}),
               ElementsAre(IsEmpty(), ElementsAre(""), IsEmpty(), IsEmpty()));
 }
 
@@ -159,6 +160,53 @@ TEST(PartitionTest, CountsThatAreExpectedAreChecked) {
               StatusIs(kInvalid, "partition: group 0: expected 1 leaves, found 0"));
   EXPECT_THAT(Partition(SampleParams(), filters, {.expected_counts = {3, 3}}),
               StatusIs(kInvalid, "partition: expected a count for each of 3 groups, found 2"));
+}
+
+TEST(PartitionTest, NoEmptyGroupsNamesEachFilterThatTookNothing) {
+  const ParamStore store = SampleParams();
+  const StoreState before(store);
+  const PartitionOptions options{.no_empty_groups = true};
+  EXPECT_THAT(Partition(store, {Glob("layers.**"), Glob("**.bias")}, options), IsOk());
+  EXPECT_THAT(Partition(store, {All()}, options), IsOk()) << "the rest may be empty";
+  EXPECT_THAT(
+      Partition(store,
+                {Glob("**.bais"), Glob("layers.**"), Glob("layers.0.bias"),
+                 LeavesOnly(Glob("haed.**")), Glob("empty"), TypeIs("Conv")},
+                options),
+      StatusIs(kInvalid,
+               "partition: expected every filter to take a leaf, found 5 that took none:\n"
+               "  filter 0 (**.bais) matches nothing; no key is 'bais'; did you mean bias?\n"
+               "  filter 2 (layers.0.bias) matches '.layers[0].bias', which filter 1 "
+               "(layers.**) took\n"
+               "  filter 3 (leaf and haed.**) matches nothing; no key is 'haed'; did you "
+               "mean head?\n"
+               "  filter 4 (empty) matches no leaf, only '.empty'\n"
+               "  filter 5 (type:Conv) matches nothing"));
+  EXPECT_THAT(PartitionPlan::Compile(store, {Glob("layers.0.weihgt")}, options),
+              StatusIs(kInvalid, HasSubstr("no key is 'weihgt'; did you mean weight?")));
+  // All its keys are somewhere.
+  EXPECT_THAT(PartitionPlan::Compile(store, {Glob("head.0.bias")}, options),
+              StatusIs(kInvalid, HasSubstr("matches nothing; did you mean head.bias?")));
+  EXPECT_EQ(StoreState(store), before);
+}
+
+TEST(PartitionTest, NoEmptyGroupsByFirstMatchAsksLeavesAlone) {
+  const PartitionOptions options{.rule = PartitionRule::kFirstMatch, .no_empty_groups = true};
+  EXPECT_THAT(Partition(SampleParams(), {Glob("head"), Glob("head.*")}, options),
+              StatusIs(kInvalid, HasSubstr("filter 0 (head) matches no leaf, only '.head'")));
+}
+
+TEST(PartitionTest, NoEmptyGroupsNamesTenFiltersAtMost) {
+  EXPECT_THAT(
+      Partition(SampleParams(), std::vector<Filter>(12, Glob("x")), {.no_empty_groups = true}),
+      StatusIs(kInvalid, AllOf(HasSubstr("found 12 that took none"),
+                               EndsWith("filter 9 (x) matches nothing\n  and 2 more"))));
+}
+
+TEST(PartitionTest, NoEmptyGroupsAsksForLeavesThatAreThere) {
+  std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head.**")}).value();
+  EXPECT_THAT(Partition(groups[0], {Glob("layers.**")}, {.no_empty_groups = true}),
+              StatusIs(kInvalid, HasSubstr("matches no leaf, only '.layers'")));
 }
 
 TEST(PartitionTest, AnErrorLeavesAStoreThatIsGivenAsItWas) {

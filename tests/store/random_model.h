@@ -109,7 +109,7 @@ struct FilterAndMeaning {
 };
 
 inline FilterAndMeaning RandomGlobFilter(Random& random) {
-  static const char* const kGlobs[] = {"",     "*",       "**.bias", "a.**",    "**.a.**", "*.*",
+  static const char* const kGlobs[] = {"?",    "*",       "**.bias", "a.**",    "**.a.**", "*.*",
                                        "*.0",  "**.?",    "**.w",    "**.a*",   "**.-?",   "**.x y",
                                        "**.1", "a\\.b.*", "*.b.*",   "**.*.*.*"};
   const char* text = kGlobs[RandomBelow(random, std::size(kGlobs))];
@@ -118,7 +118,7 @@ inline FilterAndMeaning RandomGlobFilter(Random& random) {
 }
 
 inline FilterAndMeaning RandomAtomFilter(Random& random) {
-  switch (RandomBelow(random, 13)) {
+  switch (RandomBelow(random, 14)) {
     case 0:
       return {Regex(R"(.*\[[0-9]\].*)"), [](const NodeView& node) {
                 const std::string text = node.path().ToString();
@@ -164,6 +164,8 @@ inline FilterAndMeaning RandomAtomFilter(Random& random) {
               }};
     case 10:
       return {IsTensor(), [](const NodeView& node) { return node.tensor() != nullptr; }};
+    case 11:
+      return {Regex(""), [](const NodeView& node) { return node.node() == kRootNode; }};
     default:
       return RandomGlobFilter(random);
   }

@@ -116,7 +116,7 @@ TEST_F(InspectErrorTest, AFileThatIsCutShort) {
   for (const size_t size : {whole.size() - 1, whole.size() / 2, size_t{64}, size_t{3}}) {
     WriteFile(path_, whole.substr(0, size));
     ExpectBad(AllOf(HasSubstr(size < 64 ? ": preamble: expected " : ": footer: expected "),
-                    HasSubstr(", found ")));
+                    HasSubstr(", found "), HasSubstr("; the file was cut short")));
     EXPECT_EQ(ReadFile(path_), whole.substr(0, size));
   }
 }
