@@ -97,8 +97,8 @@ void AddBehind(std::string* bytes, Random* random) {
   bytes->append(1 + Below(200, random), static_cast<char>((*random)()));
 }
 
-constexpr Change kChanges[] = {TurnOverBits, TurnOverBits, CutEnd,          CutBeginning,
-                               TakeOut,      Double,       CopyOver,        SwapBlocks,
+constexpr Change kChanges[] = {TurnOverBits, TurnOverBits,  CutEnd,          CutBeginning,
+                               TakeOut,      Double,        CopyOver,        SwapBlocks,
                                SwapBlocks,   FillWithNoise, FillWithOneByte, AddBehind};
 
 // Some 300 KB: several items, a structure with everything in it, small and large tensors, some of
@@ -121,11 +121,11 @@ std::string GoodFile() {
   options.compression = Compression::kZstd;
   options.metadata = {{"run", "a"}};
   options.metrics = {{"loss", 0.5}};
-  const absl::Status saved = SaveCheckpoint(
-      dir.File("a.leaf"),
-      {{"params", EveryKindStore(), {.metadata = {{"k", "v"}}}},
-       {"numbers", ParamStore::FromEntries(std::move(entries)).value()}},
-      options);
+  const absl::Status saved =
+      SaveCheckpoint(dir.File("a.leaf"),
+                     {{"params", EveryKindStore(), {.metadata = {{"k", "v"}}}},
+                      {"numbers", ParamStore::FromEntries(std::move(entries)).value()}},
+                     options);
   EXPECT_THAT(saved, IsOk());
   return ReadFile(dir.File("a.leaf"));
 }
@@ -149,8 +149,8 @@ absl::Status ReadAll(const std::string& bytes, ReadMode mode) {
 }
 
 bool NamesAPlace(absl::string_view message) {
-  for (const absl::string_view place : {"preamble: ", "footer: ", "manifest", "padding before ",
-                                        "item '", "cut short"}) {
+  for (const absl::string_view place :
+       {"preamble: ", "footer: ", "manifest", "padding before ", "item '", "cut short"}) {
     if (absl::StrContains(message, place)) return true;
   }
   return false;

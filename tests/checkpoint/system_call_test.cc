@@ -1,0 +1,204 @@
+// Every system call of saves, restores and the cleaning between, failing: nothing that was reported
+// saved is lost, nothing is half there, and what is only a delay (EINTR, a short write) is none.
+#include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/manager.h"
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+
+#include "tests/checkpoint/system_calls.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+constexpr int64_t kSteps = 5;
+
+ParamStore ParamsOf(int64_t step) {
+  const auto value = static_cast<float>(step);
+  return ParamStore::FromEntries(
+             {{Path::Parse(".moving").value(),
+               Tensor::FromValues<float>({3}, {value, value, value}).value()},
+              {Path::Parse(".still").value(), Tensor::Zeros(DType::kF32, {5'000}).value()}})
+      .value();
+}
+
+bool IsParamsOf(int64_t step, const ParamStore& params) {
+  const ParamStore expected = ParamsOf(step);
+  return params.size() == 2 && params.leaf(0) == expected.leaf(0) &&
+         params.leaf(1) == expected.leaf(1);
+}
+
+ManagerOptions Options(bool incremental) {
+  ManagerOptions options;
+  options.retention.last = 2;
+  options.incremental = incremental;
+  return options;
+}
+
+// A run of saves, each of which may fail, and goes on after it as training would. The last step
+// that was reported saved.
+int64_t Train(const std::string& directory, bool async, bool incremental) {
+  absl::StatusOr<CheckpointManager> manager =
+      CheckpointManager::Open(directory, Options(incremental));
+  // One call fails, so that the second time it opens; where all fail it never does.
+  if (!manager.ok()) manager = CheckpointManager::Open(directory, Options(incremental));
+  if (!manager.ok()) return 0;
+  int64_t saved = 0;
+  ParamStore params = ParamsOf(0);
+  for (int64_t step = 1; step <= kSteps; ++step) {
+    const ParamStore next = ParamsOf(step);
+    EXPECT_THAT(params.Set(".moving", next.leaf(0)), IsOk());
+    std::vector<CheckpointItem> items;
+    items.emplace_back("params", params);
+    absl::Status status;
+    if (async) {
+      status = manager->SaveAsync(step, std::move(items)).status();
+      if (status.ok()) status = manager->Wait();
+    } else {
+      status = manager->Save(step, std::move(items));
+    }
+    if (status.ok()) saved = step;
+    EXPECT_TRUE(status.ok() || !status.message().empty());
+  }
+  return saved;
+}
+
+void CheckDirectory(const std::string& directory, int64_t saved) {
+  const CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
+  const std::vector<int64_t> steps = manager.Steps().value();
+  for (const int64_t step : steps) {
+    const absl::StatusOr<RestoredCheckpoint> one = manager.RestoreStep(step);
+    ASSERT_THAT(one, IsOk());
+    ASSERT_TRUE(IsParamsOf(step, one->reader.Load("params").value())) << step;
+  }
+  const absl::StatusOr<RestoredCheckpoint> newest = manager.Restore();
+  if (saved == 0 && !newest.ok()) return;
+  ASSERT_THAT(newest, IsOk());
+  ASSERT_GE(newest->step, saved);
+}
+
+struct Case {
+  bool async;
+  bool incremental;
+};
+
+class SystemCallTest : public testing::TestWithParam<Case> {
+ protected:
+  int64_t TrainIn(const std::string& directory) {
+    return Train(directory, GetParam().async, GetParam().incremental);
+  }
+};
+
+TEST_P(SystemCallTest, NoFailureOfAnyCallLosesACheckpoint) {
+  int failed = 0;
+  for (const std::string& call : FaultableCalls()) {
+    for (const int error : {EIO, ENOSPC, EINTR}) {
+      bool more = true;
+      for (int at = 0; more; ++at) {
+        SCOPED_TRACE(absl::StrCat(call, " number ", at, " fails with errno ", error));
+        const TempDir dir;
+        SystemCallFault fault(call, at, error);
+        int64_t saved = 0;
+        {
+          const WithFault with(&fault);
+          saved = TrainIn(dir.File("run"));
+        }
+        more = fault.seen > at;
+        if (more) ++failed;
+        ASSERT_NO_FATAL_FAILURE(CheckDirectory(dir.File("run"), saved));
+        // One failure costs one save at most; what is only interrupted costs none.
+        const bool is_continued = error == EINTR && (call == "pwrite" || call == "open" ||
+                                                     call == "flock" || call == "close");
+        ASSERT_GE(saved, is_continued ? kSteps : kSteps - 1);
+      }
+    }
+  }
+  std::printf("%d system calls failed\n", failed);
+  EXPECT_GT(failed, 400);
+}
+
+TEST_P(SystemCallTest, ShortWritesAreContinued) {
+  for (const long most : {1L, 7L, 4096L, 5000L}) {
+    const TempDir dir;
+    SystemCallFault fault("pwrite", 0, 0, most);
+    int64_t saved = 0;
+    {
+      const WithFault with(&fault);
+      saved = TrainIn(dir.File("run"));
+    }
+    EXPECT_EQ(saved, kSteps);
+    EXPECT_GT(fault.seen, kSteps);
+    CheckDirectory(dir.File("run"), saved);
+  }
+}
+
+TEST_P(SystemCallTest, ADiskThatStaysFullKeepsWhatThereWas) {
+  const TempDir dir;
+  ASSERT_EQ(TrainIn(dir.File("run")), kSteps);
+  SystemCallFault fault("pwrite", -1, ENOSPC);
+  {
+    const WithFault with(&fault);
+    CheckpointManager manager =
+        CheckpointManager::Open(dir.File("run"), Options(GetParam().incremental)).value();
+    std::vector<CheckpointItem> items;
+    items.emplace_back("params", ParamsOf(kSteps + 1));
+    EXPECT_THAT(manager.Save(kSteps + 1, std::move(items)),
+                StatusIs(absl::StatusCode::kResourceExhausted,
+                         testing::HasSubstr("No space left on device")));
+  }
+  CheckDirectory(dir.File("run"), kSteps);
+}
+
+TEST(ReadCallTest, NoFailureOfAnyCallGivesAWrongValue) {
+  const TempDir dir;
+  const std::string path = dir.File("a.leaf");
+  ASSERT_THAT(SaveCheckpoint(path, {{"params", ParamsOf(3)}}), IsOk());
+  int failed = 0;
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    for (const std::string& call : FaultableCalls()) {
+      for (const int error : {EIO, EINTR, EFAULT}) {
+        bool more = true;
+        for (int at = 0; more; ++at) {
+          SCOPED_TRACE(absl::StrCat(call, " number ", at, " fails with errno ", error));
+          SystemCallFault fault(call, at, error);
+          const WithFault with(&fault);
+          const auto reader = CheckpointReader::Open(path, {.mode = mode});
+          const absl::StatusOr<ParamStore> params =
+              reader.ok() ? reader->Load("params") : reader.status();
+          more = fault.seen > at;
+          if (more) ++failed;
+          if (params.ok()) {
+            EXPECT_TRUE(IsParamsOf(3, *params));
+          } else {
+            EXPECT_THAT(std::string(params.status().message()), testing::HasSubstr(path));
+          }
+        }
+      }
+    }
+    SystemCallFault fault("pread", 0, 0, 10);
+    const WithFault with(&fault);
+    const auto reader = CheckpointReader::Open(path, {.mode = mode});
+    EXPECT_TRUE(IsParamsOf(3, reader->Load("params").value())) << "short reads are continued";
+  }
+  EXPECT_GT(failed, 20);
+}
+
+INSTANTIATE_TEST_SUITE_P(, SystemCallTest,
+                         testing::Values(Case{false, false}, Case{false, true}, Case{true, false},
+                                         Case{true, true}),
+                         [](const auto& one) {
+                           return absl::StrCat(one.param.async ? "Async" : "Sync",
+                                               one.param.incremental ? "Incremental" : "Whole");
+                         });
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,141 @@
+#include "tests/checkpoint/system_calls.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdio>
+
+namespace leafstore {
+namespace {
+
+std::atomic<SystemCallFault*> current{nullptr};
+
+// Whether this call is to fail; sets errno. Nothing here allocates: it may be called anywhere.
+bool Fails(const char* call) {
+  SystemCallFault* const fault = current.load(std::memory_order_acquire);
+  if (fault == nullptr || fault->call != call) return false;
+  const int number = fault->seen.fetch_add(1);
+  if (fault->error == 0 || (fault->at != -1 && fault->at != number)) return false;
+  errno = fault->error;
+  return true;
+}
+
+size_t AtOnce(const char* call, size_t wanted) {
+  const SystemCallFault* const fault = current.load(std::memory_order_acquire);
+  if (fault == nullptr || fault->most < 0 || fault->call != call) return wanted;
+  return std::min(wanted, static_cast<size_t>(fault->most));
+}
+
+// The function that libc, or a sanitizer, has under this name.
+template <typename Function>
+Function* Real(const char* name) {
+  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+}  // namespace
+
+WithFault::WithFault(SystemCallFault* fault) { current.store(fault, std::memory_order_release); }
+WithFault::~WithFault() { current.store(nullptr, std::memory_order_release); }
+
+const std::vector<std::string>& FaultableCalls() {
+  static const std::vector<std::string>* const calls = new std::vector<std::string>{
+      "open",  "pwrite", "pread", "fsync",   "close",   "rename", "unlink",
+      "mkdir", "flock",  "fstat", "opendir", "readdir", "madvise"};
+  return *calls;
+}
+
+}  // namespace leafstore
+
+// Each calls the real one unless it is to fail. The compiler's own declarations fix their types.
+extern "C" {
+
+int open(const char* path, int flags, ...) {
+  static auto* const real = leafstore::Real<int(const char*, int, ...)>("open");
+  mode_t mode = 0;
+  if ((flags & O_CREAT) != 0) {
+    va_list arguments;
+    va_start(arguments, flags);
+    mode = va_arg(arguments, mode_t);
+    va_end(arguments);
+  }
+  return leafstore::Fails("open") ? -1 : real(path, flags, mode);
+}
+
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  static auto* const real = leafstore::Real<ssize_t(int, const void*, size_t, off_t)>("pwrite");
+  if (leafstore::Fails("pwrite")) return -1;
+  return real(fd, bytes, leafstore::AtOnce("pwrite", size), offset);
+}
+
+ssize_t pread(int fd, void* bytes, size_t size, off_t offset) {
+  static auto* const real = leafstore::Real<ssize_t(int, void*, size_t, off_t)>("pread");
+  if (leafstore::Fails("pread")) return -1;
+  return real(fd, bytes, leafstore::AtOnce("pread", size), offset);
+}
+
+int fsync(int fd) {
+  static auto* const real = leafstore::Real<int(int)>("fsync");
+  return leafstore::Fails("fsync") ? -1 : real(fd);
+}
+
+// A close that reports an error has closed, as on Linux.
+int close(int fd) {
+  static auto* const real = leafstore::Real<int(int)>("close");
+  if (!leafstore::Fails("close")) return real(fd);
+  const int error = errno;
+  real(fd);
+  errno = error;
+  return -1;
+}
+
+int rename(const char* from, const char* to) noexcept {
+  static auto* const real = leafstore::Real<int(const char*, const char*)>("rename");
+  return leafstore::Fails("rename") ? -1 : real(from, to);
+}
+
+int unlink(const char* path) noexcept {
+  static auto* const real = leafstore::Real<int(const char*)>("unlink");
+  return leafstore::Fails("unlink") ? -1 : real(path);
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+  static auto* const real = leafstore::Real<int(const char*, mode_t)>("mkdir");
+  return leafstore::Fails("mkdir") ? -1 : real(path, mode);
+}
+
+int flock(int fd, int operation) noexcept {
+  static auto* const real = leafstore::Real<int(int, int)>("flock");
+  return leafstore::Fails("flock") ? -1 : real(fd, operation);
+}
+
+int fstat(int fd, struct stat* info) noexcept {
+  static auto* const real = leafstore::Real<int(int, struct stat*)>("fstat");
+  return leafstore::Fails("fstat") ? -1 : real(fd, info);
+}
+
+DIR* opendir(const char* path) {
+  static auto* const real = leafstore::Real<DIR*(const char*)>("opendir");
+  return leafstore::Fails("opendir") ? nullptr : real(path);
+}
+
+struct dirent* readdir(DIR* directory) {
+  static auto* const real = leafstore::Real<struct dirent*(DIR*)>("readdir");
+  return leafstore::Fails("readdir") ? nullptr : real(directory);
+}
+
+int madvise(void* address, size_t size, int advice) noexcept {
+  static auto* const real = leafstore::Real<int(void*, size_t, int)>("madvise");
+  return leafstore::Fails("madvise") ? -1 : real(address, size, advice);
+}
+
+}  // extern "C"

@@ -1,0 +1,44 @@
+// System calls that fail: what a process asks of the kernel for its files goes through here in the
+// tests of checkpoint/, and one call, or every call of a kind, may be made to fail or fall short.
+//
+//   SystemCallFault fault = {.call = "pwrite", .at = 3, .error = ENOSPC};
+//   const WithFault with(&fault);          // as long as this lives, in every thread
+//   ... fault.seen ...                     // how often it was called
+//
+// The functions of libc are replaced in the program itself (system_calls.cc), and call the real
+// ones: what is tested is all of leafstore, down to its last line.
+#ifndef LEAFSTORE_TESTS_CHECKPOINT_SYSTEM_CALLS_H_
+#define LEAFSTORE_TESTS_CHECKPOINT_SYSTEM_CALLS_H_
+
+#include <atomic>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace leafstore {
+
+struct SystemCallFault {
+  std::string call;  // its name
+  int at = 0;        // which of its calls fails, from 0 on; -1: all of them
+  int error = 0;     // errno; 0: no failure
+  long most = -1;    // of reads and writes: no more bytes than this at once; -1: any
+  std::atomic<int> seen{0};
+
+  SystemCallFault(std::string name, int number, int errno_value, long most_bytes = -1)
+      : call(std::move(name)), at(number), error(errno_value), most(most_bytes) {}
+};
+
+class WithFault {
+ public:
+  explicit WithFault(SystemCallFault* fault);
+  ~WithFault();
+  WithFault(const WithFault&) = delete;
+  WithFault& operator=(const WithFault&) = delete;
+};
+
+// All that can be made to fail.
+const std::vector<std::string>& FaultableCalls();
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_CHECKPOINT_SYSTEM_CALLS_H_
