@@ -1,7 +1,6 @@
 #include "leafstore/checkpoint/writer.h"
 
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/checksum_stream.h"
 #include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/save_order.h"
@@ -29,11 +29,6 @@ constexpr int64_t kProgressStep = int64_t{4} << 20;
 
 // Of a file of the history that may be no base of this one.
 constexpr uint32_t kNoBase = 0xffffffff;
-
-struct FreeHash {
-  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-};
-using HashState = std::unique_ptr<XXH3_state_t, FreeHash>;
 
 absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
@@ -111,11 +106,11 @@ struct CheckpointWriter::State {
   std::string temporary;  // empty where there is none
   std::unique_ptr<WritableFile> file;
   std::optional<FileStream> stream;
+  std::optional<ChecksumStream> checksum;  // of the large tensor that is being written
   Manifest manifest;
   int64_t bytes_done = 0;
   int64_t bytes_told = 0;
   int64_t bytes_known = 0;
-  HashState hash;
   // With a history: of each of its files, the number as a base here, 0 where it is none yet, or
   // kNoBase; and where the bytes of this checkpoint are, in terms of these numbers.
   std::vector<uint32_t> base_numbers;
@@ -140,8 +135,7 @@ absl::Status CheckpointWriter::State::Begin() {
   temporary = std::move(name);
   file = *std::move(created);
   stream.emplace(file.get());
-  hash.reset(XXH3_createState());
-  if (hash == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");
+  LEAFSTORE_ASSIGN_OR_RETURN(checksum, ChecksumStream::Create());
   return stream->Append(EncodePreamble({}));
 }
 
@@ -348,16 +342,16 @@ absl::Status CheckpointWriter::State::WriteTensor(const Tensor& tensor, SegmentC
 
 absl::Status CheckpointWriter::State::WriteLargeTensor(absl::Span<const std::byte> bytes,
                                                        SegmentColumns* segments) {
-  XXH3_64bits_reset(hash.get());
+  checksum->Reset();
   while (!bytes.empty()) {
     const absl::Span<const std::byte> chunk = bytes.subspan(0, kChunk);
-    XXH3_64bits_update(hash.get(), chunk.data(), chunk.size());
+    checksum->Append(chunk);
     LEAFSTORE_RETURN_IF_ERROR(stream->Append(chunk));
     bytes.remove_prefix(chunk.size());
     bytes_done += static_cast<int64_t>(chunk.size());
     TellProgress(kProgressStep);
   }
-  segments->checksums.push_back(XXH3_64bits_digest(hash.get()));
+  segments->checksums.push_back(checksum->Value());
   return absl::OkStatus();
 }
 
