@@ -10,6 +10,7 @@
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -19,8 +20,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
 std::string Reprint(const std::string& text) {
   const absl::StatusOr<Filter> filter = Filter::Parse(text);

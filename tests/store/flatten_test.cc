@@ -12,6 +12,7 @@
 #include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -21,9 +22,6 @@ using ::testing::_;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kFailed = absl::StatusCode::kFailedPrecondition;
 
 struct Linear {
   Tensor weight = Floats({1, 2});
@@ -174,7 +172,7 @@ TEST(UnflattenTest, AStoreThatIsBeingWrittenIsRefused) {
   model.activation = "mine";
   MutableTensor open = flat.params.Mutate(".head.bias").value();
   const StoreState before(flat.params);
-  const auto refused = StatusIs(kFailed, HasSubstr("cannot unflatten"));
+  const auto refused = StatusIs(kPrecondition, HasSubstr("cannot unflatten"));
   EXPECT_THAT(Unflatten(flat.def, flat.params, &model), refused);
   EXPECT_THAT(Unflatten(flat.def, std::move(flat.params), &model), refused);
   EXPECT_EQ(StoreState(flat.params), before);

@@ -18,6 +18,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 #include "tests/store/sample_stores.h"
 
@@ -28,9 +29,6 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 
 static_assert(!std::is_copy_constructible_v<Packed>);
 static_assert(std::is_nothrow_move_constructible_v<Packed>);
