@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/checkpoint/crash_disk.h"
+#include "tests/checkpoint/models.h"
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/store/sample_models.h"
@@ -23,19 +24,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::vector<std::pair<std::string, Leaf>> ContentsOf(const ParamStore& store) {
-  std::vector<std::pair<std::string, Leaf>> contents;
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    contents.emplace_back(store.PathText(place), store.leaf(place));
-  }
-  return contents;
+ParamStore Params(float value) {
+  return StoreAt({{".w", Filled(value, 100)}, {".name", Value("x")}});
 }
-
-Tensor Filled(float value, int64_t size = 100) {
-  const std::vector<float> values(static_cast<size_t>(size), value);
-  return Tensor::FromValues<float>({size}, values).value();
-}
-ParamStore Params(float value) { return StoreAt({{".w", Filled(value)}, {".name", Value("x")}}); }
 
 std::vector<CheckpointItem> Items(const ParamStore& params) {
   std::vector<CheckpointItem> items;
@@ -169,14 +160,13 @@ TEST_F(ManagerTest, OpenRemovesWhatAProcessLeftUnfinishedAndNothingElse) {
 
 TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
   CheckpointManager manager = Open({.incremental = true});
-  ParamStore params = StoreAt({{".w", Filled(0)}, {".frozen", Filled(7, 5000)}});
+  ParamStore params = StoreAt({{".w", Filled(0, 100)}, {".frozen", Filled(7, 5000)}});
   for (int64_t step = 1; step <= 5; ++step) {
-    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step))), IsOk());
+    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step), 100)), IsOk());
     ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
   }
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 5));
-  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
-            ContentsOf(params));
+  EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(params));
   EXPECT_THAT(manager.Remove(1), StatusIs(absl::StatusCode::kFailedPrecondition,
                                           absl::StrCat("cannot remove ", manager.PathOf(1),
                                                        ": the checkpoint of step 5 needs it")));
@@ -184,15 +174,14 @@ TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
   ASSERT_THAT(manager.Remove(5), IsOk());
   ASSERT_THAT(manager.Save(6, Items(params)), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(6));
-  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
-            ContentsOf(params));
+  EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(params));
 }
 
 TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
   CheckpointManager manager = Open({.retention = {.last = 9}, .incremental = true});
-  ParamStore params = StoreAt({{".w", Filled(0)}, {".frozen", Filled(7, 5000)}});
+  ParamStore params = StoreAt({{".w", Filled(0, 100)}, {".frozen", Filled(7, 5000)}});
   for (int64_t step = 1; step <= 3; ++step) {
-    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step))), IsOk());
+    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step), 100)), IsOk());
     ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
   }
   Damage(manager.PathOf(1));
@@ -226,8 +215,7 @@ TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
   }
   gate.open.Notify();
   ASSERT_THAT(manager.Wait(), IsOk());
-  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
-            ContentsOf(before));
+  EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(before));
 }
 
 TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {

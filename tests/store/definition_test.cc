@@ -23,12 +23,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-struct Linear {
-  Tensor weight = Floats({1, 2, 3});
-  Tensor bias = Floats({4});
-  LEAFSTORE_FIELDS(weight, bias)
-};
-
 // In order: .activation, .head.bias, .head.weight, .steps, .table.
 struct Mlp {
   Linear head;

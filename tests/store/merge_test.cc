@@ -13,6 +13,7 @@
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
+#include "tests/store/sample_stores.h"
 
 namespace leafstore {
 namespace {
@@ -24,12 +25,6 @@ using ::testing::IsEmpty;
 
 std::vector<ParamStore> SampleGroups() {
   return Partition(SampleParams(), {Glob("**.bias"), Glob("**.weight")}).value();
-}
-
-std::vector<const ParamStore*> PointersTo(const std::vector<ParamStore>& groups) {
-  std::vector<const ParamStore*> pointers;
-  for (const ParamStore& group : groups) pointers.push_back(&group);
-  return pointers;
 }
 
 std::vector<StoreState> StatesOf(const std::vector<ParamStore>& groups) {

@@ -27,9 +27,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsNan;
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 template <typename To, typename From>
 std::vector<To> CastAll(const std::vector<From>& values) {
   return ElementsOf<To>(CastTensor(VectorOf(values), kDTypeOf<To>).value());

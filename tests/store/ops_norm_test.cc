@@ -1,6 +1,5 @@
 #include <cmath>
 #include <complex>
-#include <limits>
 #include <random>
 #include <string>
 #include <utility>
@@ -27,9 +26,6 @@ using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsNan;
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // ---- norm ----
 

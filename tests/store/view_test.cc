@@ -13,6 +13,7 @@
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"
+#include "tests/store/sample_models.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -21,12 +22,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-struct Linear {
-  Tensor weight = Floats({1, 2, 3});
-  Tensor bias = Floats({4});
-  LEAFSTORE_FIELDS(weight, bias)
-};
 
 struct Model {
   std::vector<Linear> layers = std::vector<Linear>(2);
