@@ -1,13 +1,13 @@
 #include "leafstore/checkpoint/manager.h"
 
 #include <atomic>
+#include <latch>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -190,14 +190,14 @@ TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
 
 // A save that waits at its first progress until it is let go.
 struct Gate {
-  absl::Notification reached;
-  absl::Notification open;
+  std::latch reached{1};
+  std::latch open{1};
   std::atomic<bool> used{false};
   std::function<void(int64_t, int64_t, int64_t)> Progress() {
     return [this](int64_t, int64_t, int64_t) {
       if (used.exchange(true)) return;
-      reached.Notify();
-      open.WaitForNotification();
+      reached.count_down();
+      open.wait();
     };
   }
 };
@@ -208,12 +208,12 @@ TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
   ParamStore params = StoreAt({{".a", Filled(1, 1 << 21)}, {".z", Filled(1, 1 << 21)}});
   const ParamStore before = params.Snapshot().value();
   ASSERT_TRUE(manager.SaveAsync(1, Items(params)).value());
-  gate.reached.WaitForNotification();
+  gate.reached.wait();
   // Both what is written already and what is not.
   for (const char* path : {".a", ".z"}) {
     params.Mutate(path)->data<float>().value()[0] = 99;
   }
-  gate.open.Notify();
+  gate.open.count_down();
   ASSERT_THAT(manager.Wait(), IsOk());
   EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(before));
 }
@@ -227,16 +227,16 @@ TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
                                                                     .progress = gate.Progress()})
                                     .value();
     ASSERT_TRUE(manager.SaveAsync(1, Items(Params(1))).value());
-    gate.reached.WaitForNotification();
+    gate.reached.wait();
     std::thread opener;
     if (when_busy == WhenBusy::kWait) {
-      opener = std::thread([&gate] { gate.open.Notify(); });
+      opener = std::thread([&gate] { gate.open.count_down(); });
     }
     const absl::StatusOr<bool> second = manager.SaveAsync(2, Items(Params(2)));
     if (opener.joinable()) {
       opener.join();
     } else {
-      gate.open.Notify();
+      gate.open.count_down();
     }
     ASSERT_THAT(manager.Wait(), IsOk());
     switch (when_busy) {
