@@ -163,7 +163,8 @@ TEST(StoreThreadsTest, TheGroupsOfAPartitionAreWrittenInPlaceAtTheSameTime) {
     for (int round = 0; round < 200; ++round) {
       MutableLeaves all = group.MutateAll().value();
       for (uint32_t place = 0; place < all.size(); ++place) {
-        for (float& number : all.data<float>(place).value()) number += 1;
+        const absl::Span<float> numbers = all.data<float>(place).value();
+        for (float& number : numbers) number += 1;
       }
     }
   });
