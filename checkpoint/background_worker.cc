@@ -7,15 +7,16 @@ namespace leafstore {
 
 BackgroundWorker::~BackgroundWorker() {
   {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     stop_ = true;
   }
+  changed_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
 bool BackgroundWorker::busy() const {
-  absl::MutexLock lock(&mutex_);
-  return !idle();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return busy_;
 }
 
 bool BackgroundWorker::HaveThread() {
@@ -31,38 +32,42 @@ bool BackgroundWorker::HaveThread() {
 void BackgroundWorker::Start(absl::AnyInvocable<absl::Status()> work) {
   if (!HaveThread()) {
     absl::Status status = work();
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     failure_ = std::move(status);
     return;
   }
-  absl::MutexLock lock(&mutex_);
-  work_ = std::move(work);
-  busy_ = true;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    work_ = std::move(work);
+    busy_ = true;
+  }
+  changed_.notify_all();
 }
 
 absl::Status BackgroundWorker::TakeFailure() {
-  absl::MutexLock lock(&mutex_);
+  const std::lock_guard<std::mutex> lock(mutex_);
   return std::exchange(failure_, absl::OkStatus());
 }
 
 absl::Status BackgroundWorker::Wait() {
-  absl::MutexLock lock(&mutex_);
-  mutex_.Await(absl::Condition(this, &BackgroundWorker::idle));
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this] { return !busy_; });
   return std::exchange(failure_, absl::OkStatus());
 }
 
 void BackgroundWorker::Run() {
-  absl::MutexLock lock(&mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    mutex_.Await(absl::Condition(this, &BackgroundWorker::awake));
+    changed_.wait(lock, [this] { return busy_ || stop_; });
     if (!busy_) return;
     absl::AnyInvocable<absl::Status()> work = std::exchange(work_, nullptr);
-    mutex_.Unlock();
+    lock.unlock();
     absl::Status status = work();
     work = nullptr;  // with all that it held
-    mutex_.Lock();
+    lock.lock();
     failure_ = std::move(status);
     busy_ = false;
+    changed_.notify_all();
   }
 }
 

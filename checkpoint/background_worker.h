@@ -9,12 +9,12 @@
 #ifndef LEAFSTORE_CHECKPOINT_BACKGROUND_WORKER_H_
 #define LEAFSTORE_CHECKPOINT_BACKGROUND_WORKER_H_
 
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 
 namespace leafstore {
 
@@ -38,14 +38,15 @@ class BackgroundWorker {
  private:
   bool HaveThread();
   void Run();
-  bool idle() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !busy_; }
-  bool awake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return busy_ || stop_; }
 
-  mutable absl::Mutex mutex_;
-  absl::AnyInvocable<absl::Status()> work_ ABSL_GUARDED_BY(mutex_);  // that is to begin
-  bool busy_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
-  bool stop_ ABSL_GUARDED_BY(mutex_) = false;
+  // Not Abseil's: ThreadSanitizer does not see into that library, and would find races in all that
+  // is handed from one thread to the other.
+  mutable std::mutex mutex_;                 // of all but the thread itself
+  std::condition_variable changed_;          // busy_ or stop_
+  absl::AnyInvocable<absl::Status()> work_;  // that is to begin
+  bool busy_ = false;
+  absl::Status failure_;
+  bool stop_ = false;
   std::thread thread_;
 };
 

@@ -1,12 +1,11 @@
 #include "leafstore/checkpoint/checkpoint_bytes.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/checksum_stream.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {
@@ -14,10 +13,6 @@ namespace {
 
 // So much is looked at at once.
 constexpr int64_t kPiece = int64_t{4} << 20;
-
-struct FreeHash {
-  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-};
 
 }  // namespace
 
@@ -82,16 +77,14 @@ absl::Status CheckpointBytes::CheckEnds() const {
 }
 
 absl::Status CheckpointBytes::CheckChecksum(int64_t offset, int64_t size, uint64_t checksum) const {
-  std::unique_ptr<XXH3_state_t, FreeHash> hash(XXH3_createState());
-  if (hash == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");
-  XXH3_64bits_reset(hash.get());
+  LEAFSTORE_ASSIGN_OR_RETURN(ChecksumStream stream, ChecksumStream::Create());
   Buffer scratch;
   for (int64_t done = 0; done < size; done += kPiece) {
     LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes,
                                Get(offset + done, std::min(size - done, kPiece), &scratch));
-    XXH3_64bits_update(hash.get(), bytes.data(), bytes.size());
+    stream.Append(bytes);
   }
-  return CompareChecksum(offset, size, checksum, XXH3_64bits_digest(hash.get()));
+  return CompareChecksum(offset, size, checksum, stream.Value());
 }
 
 absl::Status CheckpointBytes::CheckZeros(int64_t begin, int64_t end,

@@ -85,10 +85,10 @@ absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointFile::OpenBase(
 
 absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(uint32_t number) const {
   if (number == 0) return own_.get();
-  Base& base = bases_[number - 1];
-  absl::call_once(base.once, [&] { base.bytes = OpenBase(manifest_.bases[number - 1]); });
-  if (!base.bytes.ok()) return base.bytes.status();
-  return base.bytes->get();
+  const absl::StatusOr<std::unique_ptr<CheckpointBytes>>& base =
+      bases_[number - 1].Get([&] { return OpenBase(manifest_.bases[number - 1]); });
+  if (!base.ok()) return base.status();
+  return base->get();
 }
 
 absl::Status CheckpointFile::WithItem(const ManifestItem& item, const absl::Status& status) const {

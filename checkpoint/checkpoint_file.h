@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/base/call_once.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -22,6 +21,7 @@
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/core/buffer.h"
 #include "leafstore/core/leaf.h"
+#include "leafstore/core/made_once.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/store/filter.h"
 
@@ -65,10 +65,7 @@ class CheckpointFile {
  private:
   // An earlier checkpoint that has some of the bytes. Opened when the first of them is wanted, so
   // that one which is gone hinders none of the others.
-  struct Base {
-    absl::once_flag once;
-    absl::StatusOr<std::unique_ptr<CheckpointBytes>> bytes;
-  };
+  using Base = internal::MadeOnce<absl::StatusOr<std::unique_ptr<CheckpointBytes>>>;
 
   CheckpointFile() = default;
 

@@ -1,7 +1,6 @@
 #include "leafstore/checkpoint/writer.h"
 
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/checksum_stream.h"
 #include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/save_order.h"
@@ -32,11 +32,6 @@ constexpr int64_t kProgressStep = int64_t{4} << 20;
 
 // Of a file of the history that may be no base of this one.
 constexpr uint32_t kNoBase = 0xffffffff;
-
-struct FreeHash {
-  void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
-};
-using HashState = std::unique_ptr<XXH3_state_t, FreeHash>;
 
 absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
@@ -141,11 +136,11 @@ struct CheckpointWriter::State {
   std::string temporary;  // empty where there is none
   std::unique_ptr<WritableFile> file;
   std::optional<FileStream> stream;
+  std::optional<ChecksumStream> checksum;  // of the large tensor that is being written
   Manifest manifest;
   int64_t bytes_done = 0;
   int64_t bytes_told = 0;
   int64_t bytes_known = 0;
-  HashState hash;
   std::optional<ZstdCompressor> compressor;  // where it is asked for
   // With a history: of each of its files, the number as a base here, 0 where it is none yet, or
   // kNoBase; and where the bytes of this checkpoint are, in terms of these numbers.
@@ -175,8 +170,7 @@ absl::Status CheckpointWriter::State::Begin() {
   file = *std::move(created);
   if (options.durable) file->PreferDirect();
   stream.emplace(file.get());
-  hash.reset(XXH3_createState());
-  if (hash == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");
+  LEAFSTORE_ASSIGN_OR_RETURN(checksum, ChecksumStream::Create());
   return stream->Append(EncodePreamble({}));
 }
 
@@ -369,11 +363,11 @@ absl::Status CheckpointWriter::State::WriteTensor(const Tensor& tensor, SegmentC
   // Of what its size is before it is compressed, as that of a large one is known only later.
   LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
   const int64_t offset = stream->position();
-  XXH3_64bits_reset(hash.get());
+  checksum->Reset();
   LEAFSTORE_ASSIGN_OR_RETURN(const uint8_t codec, WriteContent(bytes));
-  AddSegment({0, static_cast<uint64_t>(offset), XXH3_64bits_digest(hash.get()),
-              stream->position() - offset, codec},
-             segments);
+  AddSegment(
+      {0, static_cast<uint64_t>(offset), checksum->Value(), stream->position() - offset, codec},
+      segments);
   return absl::OkStatus();
 }
 
@@ -406,7 +400,7 @@ absl::Status CheckpointWriter::State::WriteFrames(absl::Span<const std::byte> by
 }
 
 absl::Status CheckpointWriter::State::WriteStored(absl::Span<const std::byte> bytes) {
-  XXH3_64bits_update(hash.get(), bytes.data(), bytes.size());
+  checksum->Append(bytes);
   return stream->Append(bytes);
 }
 

@@ -2,7 +2,7 @@
 # then written down, and a new file builds after CMake has run again, by itself.
 #
 #   leafstore_library(NAME core SOURCES a.cc HEADERS a.h [PROTOS a.proto] [DEPS ...] [PRIVATE_DEPS ...])
-#   leafstore_test(FOLDER core SOURCES a_test.cc [DEPS ...])
+#   leafstore_test(FOLDER core SOURCES a_test.cc [DEPS ...] [FULL] [NO_UNITY])
 #   leafstore_program(NAME digits SOURCES main.cc [OUTPUT_NAME name] [DEPS ...])
 #   leafstore_fuzzer(NAME path_fuzz SOURCES path_fuzz.cc [CORPUS dir] [DEPS ...])
 
@@ -152,9 +152,10 @@ function(leafstore_test_settings target)
 endfunction()
 
 # The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name. With FULL, the
-# long tests: `<folder>_full_test`, which ctest labels `full` and scripts/test runs only with --full.
+# long tests: `<folder>_full_test`, which ctest labels `full` and scripts/test runs only with --full. With NO_UNITY, each
+# source is compiled by itself in every preset.
 function(leafstore_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "FULL" "FOLDER" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "FULL;NO_UNITY" "FOLDER" "SOURCES;DEPS")
   if(NOT arg_FOLDER OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "leafstore_test: needs FOLDER; not understood: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
@@ -175,6 +176,9 @@ function(leafstore_test)
   add_executable(${target} ${arg_SOURCES})
   leafstore_test_settings(${target})
   target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest_main)
+  if(arg_NO_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  endif()
   if(LEAFSTORE_TEST_PCH)
     target_precompile_headers(${target} REUSE_FROM leafstore_test_pch)
   endif()

@@ -2,12 +2,11 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <mutex>
 #include <vector>
 
 #include "absl/base/config.h"
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/synchronization/mutex.h"
 
 #ifdef ABSL_HAVE_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
@@ -33,13 +32,13 @@ class Pool {
   int64_t held() const { return held_.load(std::memory_order_relaxed); }
 
   void ChangeLimit(int64_t by) {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     limit_.store(limit_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
     Trim(limit_.load(std::memory_order_relaxed));
   }
 
   void* Take(size_t size) {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     const auto found = by_size_.find(size);
     if (found == by_size_.end() || found->second.empty()) return nullptr;
     void* const memory = found->second.back();
@@ -50,7 +49,7 @@ class Pool {
   }
 
   bool Keep(void* memory, size_t size) {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     if (held() + static_cast<int64_t>(size) > limit_.load(std::memory_order_relaxed)) return false;
     by_size_[size].push_back(memory);
     AddHeld(static_cast<int64_t>(size));
@@ -59,16 +58,14 @@ class Pool {
   }
 
   void Drop() {
-    absl::MutexLock lock(&mutex_);
+    const std::lock_guard<std::mutex> lock(mutex_);
     Trim(0);
   }
 
  private:
-  void AddHeld(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    held_.store(held() + bytes, std::memory_order_relaxed);
-  }
+  void AddHeld(int64_t bytes) { held_.store(held() + bytes, std::memory_order_relaxed); }
 
-  void Trim(int64_t most) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void Trim(int64_t most) {
     for (auto& [size, kept] : by_size_) {
       while (held() > most && !kept.empty()) {
         ASAN_UNPOISON_MEMORY_REGION(kept.back(), size);
@@ -80,10 +77,10 @@ class Pool {
     if (held() == 0) by_size_.clear();
   }
 
-  absl::Mutex mutex_;
-  std::atomic<int64_t> limit_{0};  // both are written under the mutex
+  std::mutex mutex_;  // of all below; the numbers are read without it too
+  std::atomic<int64_t> limit_{0};
   std::atomic<int64_t> held_{0};
-  absl::flat_hash_map<size_t, std::vector<void*>> by_size_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<size_t, std::vector<void*>> by_size_;
 };
 
 }  // namespace

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/base/call_once.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "xxhash.h"
 
+#include "leafstore/core/made_once.h"
 #include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/utf8.h"
@@ -23,20 +23,17 @@ struct Layout::Loose {
   uint64_t fingerprint = 0;
 
   const absl::StatusOr<TreeDef>& def() const {
-    absl::call_once(def_once, [this] {
+    return made_def.Get([this] {
       std::vector<Path> paths;
       paths.reserve(table.size());
       for (uint32_t i = 0; i < table.size(); ++i) {
         paths.push_back(Path::Parse(table.text(i)).value());  // it was printed by Path
       }
-      made_def = internal::TreeDefOfPaths(paths);
+      return internal::TreeDefOfPaths(paths);
     });
-    return made_def;
   }
 
-  // Made at the first call of def().
-  mutable absl::once_flag def_once;
-  mutable absl::StatusOr<TreeDef> made_def = absl::UnknownError("not made yet");
+  mutable internal::MadeOnce<absl::StatusOr<TreeDef>> made_def;
 };
 
 Layout::Layout() = default;

@@ -34,7 +34,7 @@ struct InspectOptions {
   ColorMode color = ColorMode::kAuto;
 };
 
-constexpr char kFooter[] =
+constexpr char kInspectFooter[] =
     R"(A GLOB is matched key by key: `*` is one key, `**` none or more, `?` and `*` inside a key are
 characters: 'layers.*.attn.**'. It lists the leaves that it matches, and those below what it matches.
 
@@ -145,7 +145,7 @@ void AddInspectCommand(CLI::App* program, CommandRun* run) {
   CLI::App* command = program->add_subcommand(
       "inspect",
       "Lists the leaves of a checkpoint: paths, dtypes, shapes, bytes, groups, numbers.");
-  command->footer(kFooter);
+  command->footer(kInspectFooter);
   command->add_option("FILE", options->file, "the checkpoint")->required()->type_name("");
   AddListingOptions(command, options.get());
   AddOutputOptions(command, options.get());

@@ -17,7 +17,7 @@
 namespace leafstore::tools {
 namespace {
 
-constexpr char kFooter[] = R"(Examples:
+constexpr char kProgramFooter[] = R"(Examples:
   leafstore inspect run/step-100.leaf
   leafstore inspect run/step-100.leaf --group 'bias=**.bias' --stats
   leafstore inspect --help
@@ -64,7 +64,7 @@ int Main(int argc, char** argv) {
   CommandRun run;
   CLI::App program("Looks at checkpoints of model parameters.", "leafstore");
   program.set_version_flag("--version", VersionText(), "Print the version and exit");
-  program.footer(kFooter);
+  program.footer(kProgramFooter);
   program.require_subcommand(1);
   AddInspectCommand(&program, &run);
   try {

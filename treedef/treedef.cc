@@ -121,13 +121,12 @@ std::string TreeDef::PathForMessage(NodeId node) const {
 }
 
 absl::StatusOr<const PathTable*> TreeDef::paths() const {
-  internal::TreeDefRep::Derived& derived = *rep_->derived;
-  absl::call_once(derived.paths_once, [&] {
-    derived.paths = PathTable::Create(*this);
-    if (derived.paths->ok()) rep_->path_table.store(&**derived.paths, std::memory_order_release);
-  });
-  if (!derived.paths->ok()) return derived.paths->status();
-  return &**derived.paths;
+  if (const PathTable* known = known_paths()) return known;
+  const absl::StatusOr<PathTable>& paths =
+      rep_->derived->paths.Get([this] { return PathTable::Create(*this); });
+  if (!paths.ok()) return paths.status();
+  rep_->path_table.store(&*paths, std::memory_order_release);
+  return &*paths;
 }
 
 uint32_t TreeDef::string_count() const {

@@ -27,10 +27,9 @@ ChildLists ChildLists::Make(const TreeDefColumns& columns) {
 Children::Children(const TreeDefRep& rep, NodeId node)
     : first_(node + 1), size_(rep.columns.child_counts[node]) {
   if (HasAdjacentChildren(rep.columns, node)) return;
-  TreeDefRep::Derived& derived = *rep.derived;
-  absl::call_once(derived.child_lists_once,
-                  [&] { derived.child_lists = ChildLists::Make(rep.columns); });
-  listed_ = derived.child_lists.children.data() + derived.child_lists.begins[node];
+  const ChildLists& lists =
+      rep.derived->child_lists.Get([&rep] { return ChildLists::Make(rep.columns); });
+  listed_ = lists.children.data() + lists.begins[node];
 }
 
 }  // namespace leafstore::internal

@@ -5,12 +5,11 @@
 #define LEAFSTORE_TREEDEF_TREEDEF_DERIVED_H_
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
-#include "absl/base/call_once.h"
 #include "absl/status/statusor.h"
 
+#include "leafstore/core/made_once.h"
 #include "leafstore/treedef/path_table.h"
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_columns.h"
@@ -33,11 +32,8 @@ inline bool HasAdjacentChildren(const TreeDefColumns& columns, NodeId node) {
 }
 
 struct TreeDefRep::Derived {
-  absl::once_flag child_lists_once;
-  ChildLists child_lists;
-
-  absl::once_flag paths_once;
-  std::optional<absl::StatusOr<PathTable>> paths;
+  MadeOnce<ChildLists> child_lists;
+  MadeOnce<absl::StatusOr<PathTable>> paths;
 };
 
 // Gives the children of one node by position. Makes the child lists where they are needed.

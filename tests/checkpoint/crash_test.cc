@@ -26,7 +26,7 @@ constexpr int64_t kSteps = Dose(24, 120);
 constexpr int64_t kStepsWithFailures = 8;
 
 // What the run has at a step: `.moving` changes each step, `.seldom` each third, `.frozen` never.
-Tensor Filled(const std::vector<float>& values) {
+Tensor NumbersOf(const std::vector<float>& values) {
   return Tensor::FromValues<float>({static_cast<int64_t>(values.size())}, values).value();
 }
 Tensor Moving(int64_t step) {
@@ -34,10 +34,12 @@ Tensor Moving(int64_t step) {
   for (size_t i = 0; i < values.size(); ++i) {
     values[i] = static_cast<float>(step * 1000) + static_cast<float>(i);
   }
-  return Filled(values);
+  return NumbersOf(values);
 }
-Tensor Seldom(int64_t step) { return Filled(std::vector<float>(40, static_cast<float>(step / 3))); }
-Tensor Frozen() { return Filled(std::vector<float>(64, 0.5f)); }
+Tensor Seldom(int64_t step) {
+  return NumbersOf(std::vector<float>(40, static_cast<float>(step / 3)));
+}
+Tensor Frozen() { return NumbersOf(std::vector<float>(64, 0.5f)); }
 
 ParamStore FirstParams() {
   return StoreAt({{".moving", Moving(0)},

@@ -23,7 +23,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-ParamStore Floats(float value) {
+ParamStore ParamsOf(float value) {
   return ParamStore::FromEntries(
              {{Path().Attribute("b"), Tensor::FromValues<float>({2}, {value, value}).value()},
               {Path().Attribute("w"), Tensor::FromValues<float>({3}, {value, 1, 2}).value()}})
@@ -44,30 +44,30 @@ class ItemsTest : public testing::Test {
 TEST_F(ItemsTest, AnItemOutlivesTheStoreItWasMadeOf) {
   std::vector<CheckpointItem> items;
   {
-    const ParamStore store = Floats(7);
+    const ParamStore store = ParamsOf(7);
     items.emplace_back("lvalue", store);
     items.emplace_back("with a structure", EveryKind(), EveryKindStore());
-    items.emplace_back("rvalue", Floats(8));
+    items.emplace_back("rvalue", ParamsOf(8));
   }
   ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
   const CheckpointReader reader = Open();
   EXPECT_THAT(reader.items(), ElementsAre("lvalue", "with a structure", "rvalue"));
-  EXPECT_TRUE(reader.LoadPath("lvalue", ".w").value() == LeafOf(Floats(7), 1));
-  EXPECT_TRUE(reader.LoadPath("rvalue", ".w").value() == LeafOf(Floats(8), 1));
+  EXPECT_TRUE(reader.LoadPath("lvalue", ".w").value() == LeafOf(ParamsOf(7), 1));
+  EXPECT_TRUE(reader.LoadPath("rvalue", ".w").value() == LeafOf(ParamsOf(8), 1));
   EXPECT_TRUE(reader.LoadPath("with a structure", ".embed").value() == LeafOf(EveryKindStore(), 2));
 }
 
 TEST_F(ItemsTest, AnItemIsTheStoreAsItWasThen) {
-  ParamStore store = Floats(7);
+  ParamStore store = ParamsOf(7);
   std::vector<CheckpointItem> items;
   items.emplace_back("m", store);
   store.Mutate(".w")->data<float>().value()[0] = 9;
   ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
-  EXPECT_TRUE(Open().LoadPath("m", ".w").value() == LeafOf(Floats(7), 1));
+  EXPECT_TRUE(Open().LoadPath("m", ".w").value() == LeafOf(ParamsOf(7), 1));
 }
 
 TEST_F(ItemsTest, AnItemOfAStoreThatIsBeingWrittenIsRefused) {
-  ParamStore store = Floats(7);
+  ParamStore store = ParamsOf(7);
   std::vector<CheckpointItem> items;
   {
     const MutableTensor borrow = store.Mutate(".w").value();
@@ -79,7 +79,7 @@ TEST_F(ItemsTest, AnItemOfAStoreThatIsBeingWrittenIsRefused) {
 }
 
 TEST_F(ItemsTest, AnOptimizersStateGoesOnWhereItWasSaved) {
-  ParamStore params = Floats(1);
+  ParamStore params = ParamsOf(1);
   const ParamStore gradients = params.Snapshot().value();
   Optimizer adamw = Optimizer::Create(AdamW{}, params).value();
   ASSERT_THAT(adamw.Step(&params, gradients, 0.1), IsOk());
@@ -102,11 +102,11 @@ TEST_F(ItemsTest, AnOptimizersStateGoesOnWhereItWasSaved) {
 
 TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
   std::vector<NamedStore> state;
-  state.push_back({"bias/step", Floats(1)});
-  state.push_back({"rest/step", Floats(2)});
+  state.push_back({"bias/step", ParamsOf(1)});
+  state.push_back({"rest/step", ParamsOf(2)});
   CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
-  ASSERT_THAT(writer.AddItem("opt", Floats(0)), IsOk());
-  ASSERT_THAT(writer.AddItem("optimizer2/step", Floats(0)), IsOk());
+  ASSERT_THAT(writer.AddItem("opt", ParamsOf(0)), IsOk());
+  ASSERT_THAT(writer.AddItem("optimizer2/step", ParamsOf(0)), IsOk());
   ASSERT_THAT(writer.AddItems("optimizer", state, {.metadata = {{"k", "v"}}}), IsOk());
   ASSERT_THAT(writer.Finish(), IsOk());
   const CheckpointReader reader = Open();
@@ -114,7 +114,7 @@ TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
   ASSERT_EQ(loaded.size(), 2u);
   EXPECT_EQ(loaded[0].name, "bias/step");
   EXPECT_EQ(loaded[1].name, "rest/step");
-  EXPECT_TRUE(loaded[1].store.leaf(0) == LeafOf(Floats(2), 0));
+  EXPECT_TRUE(loaded[1].store.leaf(0) == LeafOf(ParamsOf(2), 0));
   EXPECT_EQ(reader.LoadItems("optimizer/rest").value().size(), 1u);
   EXPECT_THAT(reader.LoadItems("opt"),
               StatusIs(StatusCode::kNotFound,
@@ -128,8 +128,8 @@ TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
 
 TEST_F(ItemsTest, TheCallersErrorsAddNoneOfThem) {
   std::vector<NamedStore> state;
-  state.push_back({"step", Floats(1)});
-  state.push_back({"step", Floats(2)});
+  state.push_back({"step", ParamsOf(1)});
+  state.push_back({"step", ParamsOf(2)});
   CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
   EXPECT_THAT(writer.AddItems("adamw", state),
               StatusIs(StatusCode::kAlreadyExists,

@@ -1,17 +1,18 @@
 #include "leafstore/checkpoint/manager.h"
 
 #include <atomic>
+#include <latch>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "tests/checkpoint/crash_disk.h"
+#include "tests/checkpoint/models.h"
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/store/sample_models.h"
@@ -23,19 +24,9 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-std::vector<std::pair<std::string, Leaf>> ContentsOf(const ParamStore& store) {
-  std::vector<std::pair<std::string, Leaf>> contents;
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    contents.emplace_back(store.PathText(place), store.leaf(place));
-  }
-  return contents;
+ParamStore Params(float value) {
+  return StoreAt({{".w", Filled(value, 100)}, {".name", Value("x")}});
 }
-
-Tensor Filled(float value, int64_t size = 100) {
-  const std::vector<float> values(static_cast<size_t>(size), value);
-  return Tensor::FromValues<float>({size}, values).value();
-}
-ParamStore Params(float value) { return StoreAt({{".w", Filled(value)}, {".name", Value("x")}}); }
 
 std::vector<CheckpointItem> Items(const ParamStore& params) {
   std::vector<CheckpointItem> items;
@@ -169,14 +160,13 @@ TEST_F(ManagerTest, OpenRemovesWhatAProcessLeftUnfinishedAndNothingElse) {
 
 TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
   CheckpointManager manager = Open({.incremental = true});
-  ParamStore params = StoreAt({{".w", Filled(0)}, {".frozen", Filled(7, 5000)}});
+  ParamStore params = StoreAt({{".w", Filled(0, 100)}, {".frozen", Filled(7, 5000)}});
   for (int64_t step = 1; step <= 5; ++step) {
-    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step))), IsOk());
+    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step), 100)), IsOk());
     ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
   }
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 5));
-  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
-            ContentsOf(params));
+  EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(params));
   EXPECT_THAT(manager.Remove(1), StatusIs(absl::StatusCode::kFailedPrecondition,
                                           absl::StrCat("cannot remove ", manager.PathOf(1),
                                                        ": the checkpoint of step 5 needs it")));
@@ -184,15 +174,14 @@ TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
   ASSERT_THAT(manager.Remove(5), IsOk());
   ASSERT_THAT(manager.Save(6, Items(params)), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(6));
-  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
-            ContentsOf(params));
+  EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(params));
 }
 
 TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
   CheckpointManager manager = Open({.retention = {.last = 9}, .incremental = true});
-  ParamStore params = StoreAt({{".w", Filled(0)}, {".frozen", Filled(7, 5000)}});
+  ParamStore params = StoreAt({{".w", Filled(0, 100)}, {".frozen", Filled(7, 5000)}});
   for (int64_t step = 1; step <= 3; ++step) {
-    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step))), IsOk());
+    ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step), 100)), IsOk());
     ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
   }
   Damage(manager.PathOf(1));
@@ -201,14 +190,14 @@ TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
 
 // A save that waits at its first progress until it is let go.
 struct Gate {
-  absl::Notification reached;
-  absl::Notification open;
+  std::latch reached{1};
+  std::latch open{1};
   std::atomic<bool> used{false};
   std::function<void(int64_t, int64_t, int64_t)> Progress() {
     return [this](int64_t, int64_t, int64_t) {
       if (used.exchange(true)) return;
-      reached.Notify();
-      open.WaitForNotification();
+      reached.count_down();
+      open.wait();
     };
   }
 };
@@ -219,15 +208,14 @@ TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
   ParamStore params = StoreAt({{".a", Filled(1, 1 << 21)}, {".z", Filled(1, 1 << 21)}});
   const ParamStore before = params.Snapshot().value();
   ASSERT_TRUE(manager.SaveAsync(1, Items(params)).value());
-  gate.reached.WaitForNotification();
+  gate.reached.wait();
   // Both what is written already and what is not.
   for (const char* path : {".a", ".z"}) {
     params.Mutate(path)->data<float>().value()[0] = 99;
   }
-  gate.open.Notify();
+  gate.open.count_down();
   ASSERT_THAT(manager.Wait(), IsOk());
-  EXPECT_EQ(ContentsOf(manager.Restore().value().reader.Load("params").value()),
-            ContentsOf(before));
+  EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(before));
 }
 
 TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
@@ -239,16 +227,16 @@ TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
                                                                     .progress = gate.Progress()})
                                     .value();
     ASSERT_TRUE(manager.SaveAsync(1, Items(Params(1))).value());
-    gate.reached.WaitForNotification();
+    gate.reached.wait();
     std::thread opener;
     if (when_busy == WhenBusy::kWait) {
-      opener = std::thread([&gate] { gate.open.Notify(); });
+      opener = std::thread([&gate] { gate.open.count_down(); });
     }
     const absl::StatusOr<bool> second = manager.SaveAsync(2, Items(Params(2)));
     if (opener.joinable()) {
       opener.join();
     } else {
-      gate.open.Notify();
+      gate.open.count_down();
     }
     ASSERT_THAT(manager.Wait(), IsOk());
     switch (when_busy) {

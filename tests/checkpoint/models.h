@@ -69,6 +69,21 @@ inline ParamStore EveryKindStore() {
 // A leaf of a store that is made for it alone.
 inline Leaf LeafOf(const ParamStore& store, uint32_t place) { return store.leaf(place); }
 
+// What is in a store, by path, to compare with another on whatever Layout.
+inline std::vector<std::pair<std::string, Leaf>> EntriesOf(const ParamStore& store) {
+  std::vector<std::pair<std::string, Leaf>> entries;
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    entries.emplace_back(store.PathText(place), store.leaf(place));
+  }
+  return entries;
+}
+
+// A tensor f32[size] of one number.
+inline Tensor Filled(float value, int64_t size) {
+  const std::vector<float> values(static_cast<size_t>(size), value);
+  return Tensor::FromValues<float>({size}, values).value();
+}
+
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_TESTS_CHECKPOINT_MODELS_H_

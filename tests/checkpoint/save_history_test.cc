@@ -13,6 +13,7 @@
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/store/ops.h"
 
+#include "tests/checkpoint/models.h"
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/store/sample_models.h"
@@ -24,18 +25,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-std::vector<std::pair<std::string, Leaf>> ContentsOf(const ParamStore& store) {
-  std::vector<std::pair<std::string, Leaf>> contents;
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    contents.emplace_back(store.PathText(place), store.leaf(place));
-  }
-  return contents;
-}
-
-Tensor Filled(float value, int64_t size = 1000) {
-  const std::vector<float> values(static_cast<size_t>(size), value);
-  return Tensor::FromValues<float>({size}, values).value();
-}
+Tensor ThousandOf(float value) { return Filled(value, 1000); }
 
 class SaveHistoryTest : public testing::Test {
  protected:
@@ -58,16 +48,17 @@ class SaveHistoryTest : public testing::Test {
 };
 
 TEST_F(SaveHistoryTest, TheFirstSaveIsTheFileThatItWouldBeWithout) {
-  const ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  const ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("with.leaf", params), IsOk());
   ASSERT_THAT(SaveCheckpoint(dir_.File("without.leaf"), {{"params", params}}), IsOk());
   EXPECT_EQ(ReadFile(dir_.File("with.leaf")), ReadFile(dir_.File("without.leaf")));
 }
 
 TEST_F(SaveHistoryTest, OnlyWhatWasWrittenSinceIsSaved) {
-  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}, {".name", Value("x")}});
+  ParamStore params =
+      StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}, {".name", Value("x")}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
-  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   const CheckpointReader second = Open("2.leaf");
   ASSERT_THAT(second.bases(), SizeIs(1));
@@ -78,38 +69,39 @@ TEST_F(SaveHistoryTest, OnlyWhatWasWrittenSinceIsSaved) {
 }
 
 TEST_F(SaveHistoryTest, AnIncrementIsReadAsAWholeOneIs) {
-  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}, {".empty", Filled(0, 0)}});
+  ParamStore params =
+      StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}, {".empty", Filled(0, 0)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
-  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     const CheckpointReader reader = Open("2.leaf", mode);
-    EXPECT_EQ(ContentsOf(reader.Load("params").value()), ContentsOf(params));
-    EXPECT_EQ(reader.LoadPath("params", ".a").value(), Leaf(Filled(1)));
+    EXPECT_EQ(EntriesOf(reader.Load("params").value()), EntriesOf(params));
+    EXPECT_EQ(reader.LoadPath("params", ".a").value(), Leaf(ThousandOf(1)));
     ParamStore into = ZerosLike(params).value();
     ASSERT_THAT(reader.LoadInto("params", &into), IsOk());
-    EXPECT_EQ(ContentsOf(into), ContentsOf(params));
+    EXPECT_EQ(EntriesOf(into), EntriesOf(params));
     EXPECT_THAT(reader.Verify(), IsOk());
   }
 }
 
 TEST_F(SaveHistoryTest, ALeafIsKnownWhereverItGoes) {
-  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   const ParamStore moved =
       StoreAt({{".z", *params.Get(".a").value()}, {".y.x", *params.Get(".a").value()}});
   ASSERT_THAT(Save("2.leaf", moved), IsOk());
   EXPECT_EQ(BaseOf(Open("2.leaf"), ".z"), 1u);
   EXPECT_EQ(BaseOf(Open("2.leaf"), ".y.x"), 1u);
-  EXPECT_EQ(ContentsOf(Open("2.leaf").Load("params").value()), ContentsOf(moved));
+  EXPECT_EQ(EntriesOf(Open("2.leaf").Load("params").value()), EntriesOf(moved));
 }
 
 TEST_F(SaveHistoryTest, NothingChangedIsAFileWithoutTensors) {
-  const ParamStore params = StoreAt({{".a", Filled(1)}});
+  const ParamStore params = StoreAt({{".a", ThousandOf(1)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   EXPECT_LT(Open("2.leaf").file_size(), 600);
-  EXPECT_EQ(ContentsOf(Open("2.leaf").Load("params").value()), ContentsOf(params));
+  EXPECT_EQ(EntriesOf(Open("2.leaf").Load("params").value()), EntriesOf(params));
 }
 
 TEST_F(SaveHistoryTest, ReadingNeverNeedsMoreThanEightOthers) {
@@ -124,7 +116,7 @@ TEST_F(SaveHistoryTest, ReadingNeverNeedsMoreThanEightOthers) {
     ASSERT_THAT(Save(name, params), IsOk());
     const CheckpointReader reader = Open(name);
     EXPECT_LE(reader.bases().size(), SaveHistory::kMaxBases);
-    EXPECT_EQ(ContentsOf(reader.Load("params").value()), ContentsOf(params));
+    EXPECT_EQ(EntriesOf(reader.Load("params").value()), EntriesOf(params));
     // What never changes stays in the first file for good.
     if (step == 0) continue;
     EXPECT_EQ(reader.bases()[BaseOf(reader, "[30]") - 1].name, "0.leaf");
@@ -132,28 +124,28 @@ TEST_F(SaveHistoryTest, ReadingNeverNeedsMoreThanEightOthers) {
 }
 
 TEST_F(SaveHistoryTest, ASaveThatFailedIsNoBase) {
-  ParamStore params = StoreAt({{".a", Filled(1)}});
+  ParamStore params = StoreAt({{".a", ThousandOf(1)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
-  ASSERT_THAT(params.Set(".a", Filled(2)), IsOk());
+  ASSERT_THAT(params.Set(".a", ThousandOf(2)), IsOk());
   SaveOptions options;
   options.history = &history_;
   EXPECT_FALSE(SaveCheckpoint(dir_.File("none/2.leaf"), {{"params", params}}, options).ok());
   ASSERT_THAT(Save("3.leaf", params), IsOk());
   EXPECT_THAT(Open("3.leaf").bases(), IsEmpty());
-  EXPECT_EQ(ContentsOf(Open("3.leaf").Load("params").value()), ContentsOf(params));
+  EXPECT_EQ(EntriesOf(Open("3.leaf").Load("params").value()), EntriesOf(params));
 }
 
 TEST_F(SaveHistoryTest, AFileThatIsReplacedIsNotItsOwnBase) {
-  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
-  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   EXPECT_THAT(Open("1.leaf").bases(), IsEmpty());
-  EXPECT_EQ(ContentsOf(Open("1.leaf").Load("params").value()), ContentsOf(params));
+  EXPECT_EQ(EntriesOf(Open("1.leaf").Load("params").value()), EntriesOf(params));
 }
 
 TEST_F(SaveHistoryTest, AnotherDirectoryIsAnError) {
-  const ParamStore params = StoreAt({{".a", Filled(1)}});
+  const ParamStore params = StoreAt({{".a", ThousandOf(1)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   const TempDir other;
   SaveOptions options;
@@ -167,7 +159,7 @@ TEST_F(SaveHistoryTest, AnotherDirectoryIsAnError) {
 }
 
 TEST_F(SaveHistoryTest, ADurableSaveBuildsOnDurableOnes) {
-  const ParamStore params = StoreAt({{".a", Filled(1)}});
+  const ParamStore params = StoreAt({{".a", ThousandOf(1)}});
   ASSERT_THAT(Save("1.leaf", params, {.durable = false}), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   EXPECT_THAT(Open("2.leaf").bases(), IsEmpty());
@@ -176,13 +168,13 @@ TEST_F(SaveHistoryTest, ADurableSaveBuildsOnDurableOnes) {
 }
 
 TEST_F(SaveHistoryTest, ABaseThatIsGoneIsNamedWithTheLeaf) {
-  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
-  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   ASSERT_THAT(FileSystem::Posix().Remove(dir_.File("1.leaf")), IsOk());
   const CheckpointReader reader = Open("2.leaf");
-  EXPECT_EQ(reader.LoadPath("params", ".b").value(), Leaf(Filled(3)));
+  EXPECT_EQ(reader.LoadPath("params", ".b").value(), Leaf(ThousandOf(3)));
   EXPECT_THAT(
       reader.LoadPath("params", ".a").status().message(),
       testing::AllOf(HasSubstr("item 'params', '.a': base: "), HasSubstr(dir_.File("1.leaf"))));
@@ -191,9 +183,9 @@ TEST_F(SaveHistoryTest, ABaseThatIsGoneIsNamedWithTheLeaf) {
 }
 
 TEST_F(SaveHistoryTest, AnotherFileUnderTheNameOfABaseIsNotTakenForIt) {
-  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
-  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   ASSERT_THAT(SaveCheckpoint(dir_.File("1.leaf"), {{"params", ZerosLike(params).value()}}), IsOk());
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
@@ -220,9 +212,9 @@ TEST_F(SaveHistoryTest, ABaseThatWasCutShortSaysHowLongItWas) {
 }
 
 TEST_F(SaveHistoryTest, DamageInABaseIsFound) {
-  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
-  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   std::string bytes = ReadFile(dir_.File("1.leaf"));
   bytes[100] = static_cast<char>(bytes[100] ^ 1);

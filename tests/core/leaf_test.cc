@@ -16,7 +16,7 @@ static_assert(sizeof(Leaf) == 8);
 static_assert(std::is_nothrow_move_constructible_v<Leaf>);
 static_assert(std::is_nothrow_move_assignable_v<Leaf>);
 
-Tensor Numbers() { return Tensor::FromValues<float>({3}, {1, 2, 3}).value(); }
+Tensor ThreeNumbers() { return Tensor::FromValues<float>({3}, {1, 2, 3}).value(); }
 
 TEST(LeafTest, DefaultIsNull) {
   const Leaf leaf;
@@ -30,7 +30,7 @@ TEST(LeafTest, DefaultIsNull) {
 TEST(LeafTest, ANullTensorIsANullLeaf) { EXPECT_TRUE(Leaf(Tensor()).null()); }
 
 TEST(LeafTest, HoldsATensor) {
-  const Tensor tensor = Numbers();
+  const Tensor tensor = ThreeNumbers();
   const Leaf leaf = tensor;
   EXPECT_TRUE(leaf.is_tensor());
   EXPECT_FALSE(leaf.is_value());
@@ -58,8 +58,8 @@ TEST(LeafTest, EveryValueMadeHasAGenerationOfItsOwn) {
 }
 
 TEST(LeafTest, EqualityIsThatOfTheContents) {
-  EXPECT_EQ(Leaf(Numbers()), Leaf(Numbers()));
-  EXPECT_NE(Leaf(Numbers()), Leaf(Tensor::Scalar(1.0f)));
+  EXPECT_EQ(Leaf(ThreeNumbers()), Leaf(ThreeNumbers()));
+  EXPECT_NE(Leaf(ThreeNumbers()), Leaf(Tensor::Scalar(1.0f)));
   EXPECT_EQ(Leaf(Value(12)), Leaf(Value(12)));
   EXPECT_NE(Leaf(Value(12)), Leaf(Value(12.0)));
 }
@@ -74,7 +74,7 @@ TEST(LeafTest, ATensorNeverEqualsAValueNorNull) {
 }
 
 TEST(LeafTest, CopiesShare) {
-  const Leaf tensor = Numbers();
+  const Leaf tensor = ThreeNumbers();
   EXPECT_TRUE(Leaf(tensor).tensor().SharesBytesWith(tensor.tensor()));
   const Leaf value = Value("gelu");
   const Leaf copy = value;
@@ -95,23 +95,23 @@ TEST(LeafTest, MovingLeavesNull) {
   Leaf to = std::move(from);
   EXPECT_TRUE(from.null());  // NOLINT(bugprone-use-after-move): that is what is tested
   EXPECT_EQ(*to.value().As<int64_t>(), 12);
-  to = Leaf(Numbers());
+  to = Leaf(ThreeNumbers());
   EXPECT_TRUE(to.is_tensor());
 }
 
 TEST(LeafTest, WritingThroughALeafLeavesItsCopiesAlone) {
-  Leaf leaf = Numbers();
+  Leaf leaf = ThreeNumbers();
   const Leaf copy = leaf;
   {
     MutableTensor writing = leaf.mutable_tensor().Mutate().value();
     writing.data<float>().value()[0] = 7;
   }
   EXPECT_EQ(leaf.tensor(), Tensor::FromValues<float>({3}, {7, 2, 3}).value());
-  EXPECT_EQ(copy.tensor(), Numbers());
+  EXPECT_EQ(copy.tensor(), ThreeNumbers());
 }
 
 TEST(LeafTest, GivesItsContentsAway) {
-  Leaf tensor = Numbers();
+  Leaf tensor = ThreeNumbers();
   const std::byte* const data = tensor.tensor().raw_data();
   Tensor taken = std::move(tensor).tensor();
   EXPECT_EQ(taken.raw_data(), data);
@@ -122,7 +122,7 @@ TEST(LeafTest, GivesItsContentsAway) {
 
 TEST(LeafTest, MayMoveWhileItIsWritten) {
   std::vector<Leaf> leaves;
-  leaves.push_back(Numbers());
+  leaves.push_back(ThreeNumbers());
   MutableTensor writing = leaves[0].mutable_tensor().Mutate().value();
   for (int i = 0; i < 100; ++i) leaves.push_back(Value(i));
   writing.data<float>().value()[0] = 7;

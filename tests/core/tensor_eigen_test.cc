@@ -10,6 +10,8 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/core/tensor_testing.h"
+#include "tests/status_codes.h"
 
 namespace leafstore {
 namespace {
@@ -18,19 +20,11 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-
 using RowMajorMatrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 // 1 2 3
 // 4 5 6
 Tensor TwoByThree() { return Tensor::FromValues<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value(); }
-
-std::vector<float> Floats(const Tensor& tensor) {
-  const absl::Span<const float> values = tensor.data<float>().value();
-  return std::vector<float>(values.begin(), values.end());
-}
 
 // A view of a temporary does not compile.
 template <typename T>
@@ -111,14 +105,14 @@ TEST(TensorEigenViewTest, MutableViewsWriteTheTensor) {
     EigenArray<float>(writing).value() *= 2;
     EigenTensor<float, 2>(writing).value()(0, 2) = 7;
   }
-  EXPECT_THAT(Floats(matrix), ElementsAre(2, 4, 7, 80, 10, 12));
+  EXPECT_THAT(FloatsOf(matrix), ElementsAre(2, 4, 7, 80, 10, 12));
 
   Tensor vector = Tensor::Zeros(DType::kF32, {2}).value();
   {
     MutableTensor writing = vector.Mutate().value();
     EigenVector<float>(writing).value() = Eigen::Vector2f(1, 2);
   }
-  EXPECT_THAT(Floats(vector), ElementsAre(1, 2));
+  EXPECT_THAT(FloatsOf(vector), ElementsAre(1, 2));
 }
 
 TEST(TensorEigenViewTest, WritingThroughAViewLeavesCopiesAlone) {
@@ -208,11 +202,11 @@ TEST(TensorEigenToTensorTest, VectorsHaveRankOneAndMatricesRankTwo) {
 TEST(TensorEigenToTensorTest, EvaluatesExpressions) {
   Eigen::MatrixXf m(2, 3);
   m << 1, 2, 3, 4, 5, 6;
-  EXPECT_THAT(Floats(ToTensor(m.transpose()).value()), ElementsAre(1, 4, 2, 5, 3, 6));
-  EXPECT_THAT(Floats(ToTensor(m * m.transpose()).value()), ElementsAre(14, 32, 32, 77));
-  EXPECT_THAT(Floats(ToTensor(m.row(1)).value()), ElementsAre(4, 5, 6));
-  EXPECT_THAT(Floats(ToTensor(m.col(1)).value()), ElementsAre(2, 5));
-  EXPECT_THAT(Floats(ToTensor(m.array() + 1).value()), ElementsAre(2, 3, 4, 5, 6, 7));
+  EXPECT_THAT(FloatsOf(ToTensor(m.transpose()).value()), ElementsAre(1, 4, 2, 5, 3, 6));
+  EXPECT_THAT(FloatsOf(ToTensor(m * m.transpose()).value()), ElementsAre(14, 32, 32, 77));
+  EXPECT_THAT(FloatsOf(ToTensor(m.row(1)).value()), ElementsAre(4, 5, 6));
+  EXPECT_THAT(FloatsOf(ToTensor(m.col(1)).value()), ElementsAre(2, 5));
+  EXPECT_THAT(FloatsOf(ToTensor(m.array() + 1).value()), ElementsAre(2, 3, 4, 5, 6, 7));
   const Tensor above = ToTensor(m.array() > 3).value();
   EXPECT_THAT(above.data<bool>().value(), ElementsAre(false, false, false, true, true, true));
 }

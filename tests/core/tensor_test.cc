@@ -20,6 +20,8 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/core/tensor_testing.h"
+#include "tests/status_codes.h"
 
 namespace leafstore {
 namespace {
@@ -30,21 +32,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-
 static_assert(sizeof(Tensor) == 8);
 static_assert(std::is_nothrow_move_constructible_v<Tensor>);
 static_assert(std::is_nothrow_move_assignable_v<Tensor>);
 static_assert(!std::is_copy_constructible_v<MutableTensor>);
 
 Tensor Numbers() { return Tensor::FromValues<float>({4}, {1, 2, 3, 4}).value(); }
-
-std::vector<float> Floats(const Tensor& tensor) {
-  const absl::Span<const float> values = tensor.data<float>().value();
-  return std::vector<float>(values.begin(), values.end());
-}
 
 // Writes one element through a borrow of its own.
 void Write(Tensor& tensor, float value, size_t index = 0) {
@@ -250,8 +243,8 @@ TEST(TensorCopyOnWriteTest, WritingSeparatesFromALiveCopy) {
   Tensor tensor = Numbers();
   const Tensor copy = tensor;
   Write(tensor, 7);
-  EXPECT_THAT(Floats(tensor), ElementsAre(7, 2, 3, 4));
-  EXPECT_THAT(Floats(copy), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(copy), ElementsAre(1, 2, 3, 4));
   EXPECT_FALSE(tensor.SharesBytesWith(copy));
 }
 
@@ -259,8 +252,8 @@ TEST(TensorCopyOnWriteTest, TheCopyMayBeTheOneWritten) {
   const Tensor tensor = Numbers();
   Tensor copy = tensor;
   Write(copy, 7);
-  EXPECT_THAT(Floats(tensor), ElementsAre(1, 2, 3, 4));
-  EXPECT_THAT(Floats(copy), ElementsAre(7, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(tensor), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(copy), ElementsAre(7, 2, 3, 4));
 }
 
 TEST(TensorCopyOnWriteTest, ADroppedCopyCostsNothing) {
@@ -282,7 +275,7 @@ TEST(TensorCopyOnWriteTest, ALiveBufferHandleKeepsItsBytes) {
   Tensor view = Tensor::FromBuffer(DType::kF32, {4}, buffer).value();
   EXPECT_EQ(view.raw_data(), buffer.data());
   Write(view, 7);
-  EXPECT_THAT(Floats(view), ElementsAre(7, 0, 0, 0));
+  EXPECT_THAT(FloatsOf(view), ElementsAre(7, 0, 0, 0));
   EXPECT_THAT(buffer.bytes(), Each(std::byte{0}));
 }
 
@@ -300,7 +293,7 @@ TEST(TensorCopyOnWriteTest, TwoViewsOfOneBufferNeverSeeEachOther) {
   }
   EXPECT_TRUE(first.SharesBytesWith(second));
   Write(first, 7, 4);
-  EXPECT_THAT(Floats(second), ElementsAre(0, 0, 0, 0));
+  EXPECT_THAT(FloatsOf(second), ElementsAre(0, 0, 0, 0));
   EXPECT_TRUE(WritesInPlace(second));  // which now holds the buffer alone
 }
 
@@ -308,9 +301,9 @@ TEST(TensorCopyOnWriteTest, AReshapedTensorIsSeparatedToo) {
   Tensor tensor = Numbers();
   Tensor square = tensor.Reshape({2, 2}).value();
   Write(tensor, 7);
-  EXPECT_THAT(Floats(square), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(square), ElementsAre(1, 2, 3, 4));
   Write(square, 9);
-  EXPECT_THAT(Floats(tensor), ElementsAre(7, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 2, 3, 4));
 }
 
 TEST(TensorCopyOnWriteTest, AReshapedTensorOutlivesTheFirstAndWritesInPlace) {
@@ -319,7 +312,7 @@ TEST(TensorCopyOnWriteTest, AReshapedTensorOutlivesTheFirstAndWritesInPlace) {
     const Tensor tensor = Numbers();
     square = tensor.Reshape({2, 2}).value();
   }
-  EXPECT_THAT(Floats(square), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(square), ElementsAre(1, 2, 3, 4));
   EXPECT_TRUE(WritesInPlace(square));
 }
 
@@ -329,7 +322,7 @@ TEST(TensorCopyOnWriteTest, ReadOnlyMemoryOfTheUsersIsCloned) {
     Tensor tensor = Tensor::FromBuffer(DType::kF32, {4}, memory.ReadOnly()).value();
     EXPECT_EQ(static_cast<const void*>(tensor.raw_data()), memory.values);
     Write(tensor, 7);
-    EXPECT_THAT(Floats(tensor), ElementsAre(7, 2, 3, 4));
+    EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 2, 3, 4));
     EXPECT_THAT(memory.values, ElementsAre(1, 2, 3, 4));
     EXPECT_EQ(memory.released, 1);  // no one reads it any more
   }
@@ -344,7 +337,7 @@ TEST(TensorCopyOnWriteTest, WritableMemoryOfTheUsersIsWrittenInPlaceByASoleHolde
   const Tensor copy = tensor;
   Write(tensor, 8);
   EXPECT_THAT(memory.values, ElementsAre(7, 2, 3, 4));
-  EXPECT_THAT(Floats(copy), ElementsAre(7, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(copy), ElementsAre(7, 2, 3, 4));
   EXPECT_EQ(memory.released, 0);
 }
 
@@ -384,11 +377,11 @@ TEST(TensorBorrowTest, ACopyMadeWhileBorrowedNeverSeesLaterWrites) {
   writing.data<float>().value()[1] = 8;
   writing.Close();
   for (const Tensor* early : {&copy, &copy_of_borrowed, &reshaped, &std::as_const(assigned)}) {
-    EXPECT_THAT(Floats(*early), ElementsAre(7, 2, 3, 4));
+    EXPECT_THAT(FloatsOf(*early), ElementsAre(7, 2, 3, 4));
     EXPECT_FALSE(early->SharesBytesWith(tensor));
     EXPECT_NE(early->generation(), tensor.generation());
   }
-  EXPECT_THAT(Floats(tensor), ElementsAre(7, 8, 3, 4));
+  EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 8, 3, 4));
 }
 
 TEST(TensorBorrowTest, ACopyMadeWhileBorrowedIsItselfNotBorrowed) {
@@ -406,10 +399,10 @@ TEST(TensorBorrowTest, ASecondBorrowIsRefusedAndChangesNothing) {
   EXPECT_THAT(tensor.Mutate(), StatusIs(kPrecondition, HasSubstr("written already")));
   EXPECT_EQ(tensor.raw_data(), data);
   EXPECT_EQ(tensor.generation(), generation);
-  EXPECT_THAT(Floats(tensor), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(tensor), ElementsAre(1, 2, 3, 4));
   writing.data<float>().value()[0] = 7;  // the first one still writes
   writing.Close();
-  EXPECT_THAT(Floats(tensor), ElementsAre(7, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 2, 3, 4));
   EXPECT_THAT(tensor.Mutate(), IsOk());
 }
 
@@ -467,7 +460,7 @@ TEST(TensorBorrowTest, FollowsATensorThatMoves) {
   writing.data<float>().value()[0] = 7;
   EXPECT_THAT(second.Mutate(), StatusIs(kPrecondition, HasSubstr("written already")));
   writing.Close();
-  EXPECT_THAT(Floats(second), ElementsAre(7, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(second), ElementsAre(7, 2, 3, 4));
   EXPECT_TRUE(WritesInPlace(second));
 }
 
@@ -476,7 +469,7 @@ TEST(TensorBorrowTest, OutlivesATensorThatGoesAway) {
   MutableTensor writing = tensor->Mutate().value();
   tensor.reset();
   writing.data<float>().value()[0] = 7;
-  EXPECT_THAT(Floats(writing.tensor()), ElementsAre(7, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(writing.tensor()), ElementsAre(7, 2, 3, 4));
 }
 
 TEST(TensorBorrowTest, LeavesATensorAloneThatWasAssignedAnother) {
@@ -487,7 +480,7 @@ TEST(TensorBorrowTest, LeavesATensorAloneThatWasAssignedAnother) {
   writing.data<float>().value()[0] = 7;
   writing.Close();
   EXPECT_EQ(tensor.generation(), other.generation());
-  EXPECT_THAT(Floats(other), ElementsAre(5));
+  EXPECT_THAT(FloatsOf(other), ElementsAre(5));
 }
 
 // ---- generations ----
@@ -608,7 +601,7 @@ TEST(TensorFromBufferTest, ViewsTheBytesThere) {
   std::memcpy(buffer.mutable_data() + 8, &value, sizeof(value));
   const Tensor view = Tensor::FromBuffer(DType::kF32, {2}, buffer, 8).value();
   EXPECT_EQ(view.raw_data(), buffer.data() + 8);
-  EXPECT_THAT(Floats(view), ElementsAre(5, 0));
+  EXPECT_THAT(FloatsOf(view), ElementsAre(5, 0));
 }
 
 TEST(TensorFromBufferTest, OutsideTheBufferIsAnError) {
@@ -716,7 +709,7 @@ TEST(TensorAccessTest, RestampGivesAGenerationWithoutTouchingTheBytes) {
   EXPECT_TRUE(tensor.SharesBytesWith(copy));
   EXPECT_EQ(tensor, copy);
   Write(tensor, 7);
-  EXPECT_THAT(Floats(copy), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(FloatsOf(copy), ElementsAre(1, 2, 3, 4));
 }
 
 TEST(TensorAccessTest, NeitherIsForWhatIsBeingWritten) {
@@ -779,7 +772,7 @@ TEST(TensorThreadTest, EveryThreadWritesItsOwnCopy) {
     EXPECT_TRUE(IsUniform(copies[i]));
     EXPECT_EQ(copies[i].data<float>().value()[0], static_cast<float>(i));
   }
-  EXPECT_THAT(Floats(tensor), Each(0));
+  EXPECT_THAT(FloatsOf(tensor), Each(0));
 }
 
 // A reader that drops its copy hands the memory back to the writer, which then writes it in place:

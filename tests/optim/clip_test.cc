@@ -1,20 +1,16 @@
 #include "leafstore/optim/clip.h"
 
-#include <limits>
-
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/optim/optim_testing.h"
 
 namespace leafstore {
 namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 TEST(ClipScaleTest, LeavesSmallGradientsAlone) {
   EXPECT_EQ(*ClipScale(0, 1), 1);

@@ -8,6 +8,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -24,6 +25,9 @@
 #include "tests/core/status_matchers.h"
 
 namespace leafstore {
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 using Entries = std::map<std::string, Leaf>;
 

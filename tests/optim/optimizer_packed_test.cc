@@ -11,19 +11,19 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-const Rule kRules[] = {Sgd{},
-                       Sgd{.weight_decay = 0.1},
-                       Sgd{.momentum = 0.9, .dampening = 0.1},
-                       Sgd{.momentum = 0.9, .nesterov = true},
-                       Adam{},
-                       Adam{.weight_decay = 0.1},
-                       AdamW{},
-                       AdamW{.eps = 0}};  // 0 / 0 in the gaps
+const Rule kRulesOfPacks[] = {Sgd{},
+                              Sgd{.weight_decay = 0.1},
+                              Sgd{.momentum = 0.9, .dampening = 0.1},
+                              Sgd{.momentum = 0.9, .nesterov = true},
+                              Adam{},
+                              Adam{.weight_decay = 0.1},
+                              AdamW{},
+                              AdamW{.eps = 0}};  // 0 / 0 in the gaps
 
 Contents ContentsOf(const Packed& packed) { return ContentsOf(packed.store().value()); }
 
 TEST(OptimizerPackedTest, StepsBitForBitAsIfNotPacked) {
-  for (const Rule& rule : kRules) {
+  for (const Rule& rule : kRulesOfPacks) {
     for (const DType dtype : {DType::kF32, DType::kF64}) {
       ParamStore loose = MixedModel(1);
       Packed packed = Packed::Create(loose, dtype).value();
@@ -43,7 +43,7 @@ TEST(OptimizerPackedTest, StepsBitForBitAsIfNotPacked) {
 }
 
 TEST(OptimizerPackedTest, TakesGradientsThatAreNotPackedOrPackedOtherwise) {
-  for (const Rule& rule : kRules) {
+  for (const Rule& rule : kRulesOfPacks) {
     const ParamStore model = MixedModel(1);
     std::vector<Packed> packs;
     std::vector<Optimizer> optimizers;
@@ -136,7 +136,7 @@ TEST(OptimizerPackedTest, StateGoesBetweenPackedAndLooseGroups) {
 }
 
 TEST(OptimizerPackedTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
-  for (const Rule& rule : kRules) {
+  for (const Rule& rule : kRulesOfPacks) {
     Packed whole = Packed::Create(MixedModel(1), DType::kF32).value();
     Optimizer of_whole = Optimizer::Create(rule, whole).value();
     Packed resumed = Packed::Create(MixedModel(1), DType::kF32).value();

@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-const Rule kRules[] = {Sgd{}, Sgd{.momentum = 0.9, .dampening = 0.1}, Adam{}, AdamW{}};
+const Rule kRulesWithState[] = {Sgd{}, Sgd{.momentum = 0.9, .dampening = 0.1}, Adam{}, AdamW{}};
 
 std::vector<std::string> NamesOf(const std::vector<NamedStore>& state) {
   std::vector<std::string> names;
@@ -85,7 +85,7 @@ TEST(OptimizerStateTest, IsAValueThatNoStepWrites) {
 }
 
 TEST(OptimizerStateTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
-  for (const Rule& rule : kRules) {
+  for (const Rule& rule : kRulesWithState) {
     ParamStore whole = MixedModel(1), resumed = MixedModel(1);
     Optimizer of_whole = Optimizer::Create(rule, whole).value();
     std::vector<NamedStore> saved = Optimizer::Create(rule, resumed)->state();

@@ -1,7 +1,5 @@
 #include "leafstore/optim/optimizer.h"
 
-#include <limits>
-
 #include "leafstore/optim/kernels.h"
 #include "leafstore/store/pack.h"
 
@@ -14,9 +12,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 const Rule kRules[] = {Sgd{}, Sgd{.momentum = 0.9, .dampening = 0.1, .weight_decay = 0.1},
                        Sgd{.momentum = 0.9, .nesterov = true}, Adam{.weight_decay = 0.1}, AdamW{}};

@@ -1,11 +1,10 @@
 #include "leafstore/optim/rules.h"
 
-#include <limits>
-
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/optim/optim_testing.h"
 
 namespace leafstore {
 namespace {
@@ -14,9 +13,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 MATCHER_P3(IsRefused, name, expected, found, "") {
   return testing::ExplainMatchResult(

@@ -14,6 +14,7 @@
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
 #include "tests/fuzz/memory.h"
+#include "tests/proto/data_loss.h"
 
 namespace leafstore {
 namespace {
@@ -48,15 +49,11 @@ Manifest TwoItems() {
 }
 
 template <typename Change>
-absl::StatusOr<Manifest> Changed(Change change) {
+absl::StatusOr<Manifest> ChangedManifest(Change change) {
   proto::Manifest message;
   EXPECT_TRUE(message.ParseFromString(EncodeManifest(TwoItems()).value()));
   change(&message);
   return DecodeManifest(message.SerializeAsString());
-}
-
-auto IsDataLoss(const std::string& words) {
-  return StatusIs(StatusCode::kDataLoss, HasSubstr(words));
 }
 
 TEST(ManifestCodecTest, AllOfItComesBack) {
@@ -115,7 +112,7 @@ TEST(ManifestCodecTest, MetricsComeBack) {
   Manifest manifest = TwoItems();
   manifest.metrics = {{"accuracy", 0.989}, {"loss", -1e300}};
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().metrics, manifest.metrics);
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_metrics()->add_values(1); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_metrics()->add_values(1); }),
               IsDataLoss("manifest, metrics: expected 0 values, as names, found 1"));
   EXPECT_EQ(CheckMetrics({{"", 1}}).code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(CheckMetrics({{"\xff", 1}}).code(), absl::StatusCode::kInvalidArgument);
@@ -123,7 +120,7 @@ TEST(ManifestCodecTest, MetricsComeBack) {
 
 TEST(ManifestCodecTest, ABaseIsAFileOfItsDirectoryAndInUse) {
   const auto with = [](const std::string& name, uint32_t base) {
-    return Changed([&](auto* m) {
+    return ChangedManifest([&](auto* m) {
       m->add_bases()->set_name(name);
       auto* bases = m->mutable_items(1)->mutable_segments()->mutable_bases();
       bases->Resize(3, base);
@@ -137,43 +134,43 @@ TEST(ManifestCodecTest, ABaseIsAFileOfItsDirectoryAndInUse) {
       IsDataLoss("item 'two', column bases: expected at most 1, as there are bases, found"));
   EXPECT_THAT(with("a.leaf", 0),
               IsDataLoss("manifest, bases: expected each in use, found 'a.leaf', which no tensor"));
-  EXPECT_THAT(Changed([](auto* m) {
+  EXPECT_THAT(ChangedManifest([](auto* m) {
                 m->add_bases()->set_name("a");
                 m->add_bases()->set_name("a");
               }),
               IsDataLoss("files of different names, found two called 'a'"));
-  EXPECT_THAT(Changed([](auto* m) { m->add_bases()->set_file_size(uint64_t{1} << 63); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->add_bases()->set_file_size(uint64_t{1} << 63); }),
               IsDataLoss("manifest, bases"));
 }
 
 TEST(ManifestCodecTest, NamesOfItems) {
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(1)->set_name("one"); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(1)->set_name("one"); }),
               IsDataLoss("items of different names, found two called 'one'"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(1)->set_name(""); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(1)->set_name(""); }),
               IsDataLoss("an item's name"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(1)->set_name("\xff"); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(1)->set_name("\xff"); }),
               IsDataLoss("an item's name in UTF-8"));
 }
 
 TEST(ManifestCodecTest, StructuresOfItems) {
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(0)->set_treedef(2); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(0)->set_treedef(2); }),
               IsDataLoss("item 'one', treedef: expected at most 1, found 2"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_items(0)->mutable_paths(); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(0)->mutable_paths(); }),
               IsDataLoss("item 'one': expected a treedef or paths, found both"));
-  EXPECT_THAT(Changed([](auto* m) { *m->add_treedefs() = m->treedefs(0); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { *m->add_treedefs() = m->treedefs(0); }),
               IsDataLoss("each structure once, found one twice"));
-  EXPECT_THAT(Changed([](auto* m) {
+  EXPECT_THAT(ChangedManifest([](auto* m) {
                 auto* unused = m->add_treedefs();
                 unused->set_kinds("\2");
               }),
               IsDataLoss("1 structures, all in use, found 2"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_treedefs(0)->set_kinds("\1"); }),
+  EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_treedefs(0)->set_kinds("\1"); }),
               IsDataLoss("treedef"));
 }
 
 TEST(ManifestCodecTest, ColumnsOfSegments) {
   const auto with = [](auto change) {
-    return Changed([&](auto* m) { change(m->mutable_items(1)->mutable_segments()); });
+    return ChangedManifest([&](auto* m) { change(m->mutable_items(1)->mutable_segments()); });
   };
   EXPECT_THAT(with([](auto* s) { s->mutable_offsets()->RemoveLast(); }),
               IsDataLoss("item 'two', column offsets: expected 3 entries, one a tensor, found 2"));
@@ -192,7 +189,7 @@ TEST(ManifestCodecTest, ColumnsOfSegments) {
 
 TEST(ManifestCodecTest, MetadataThatCannotBe) {
   const auto with = [](auto change) {
-    return Changed([&](auto* m) { change(m->mutable_items(0)->mutable_metadata()); });
+    return ChangedManifest([&](auto* m) { change(m->mutable_items(0)->mutable_metadata()); });
   };
   EXPECT_THAT(with([](auto* m) { *m->mutable_keys()->mutable_bytes() = "ba"; }),
               IsDataLoss("item 'one', metadata: expected a key after 'b', found 'a'"));
@@ -205,7 +202,7 @@ TEST(ManifestCodecTest, MetadataThatCannotBe) {
 
 TEST(ManifestCodecTest, LabelsThatCannotBe) {
   const auto with = [](auto change) {
-    return Changed([&](auto* m) { change(m->mutable_items(0)->mutable_labels()); });
+    return ChangedManifest([&](auto* m) { change(m->mutable_items(0)->mutable_labels()); });
   };
   EXPECT_THAT(with([](auto* l) { l->set_groups(0, 9); }), IsDataLoss("item 'one', labels: "));
   EXPECT_THAT(with([](auto* l) { l->mutable_groups()->RemoveLast(); }), IsDataLoss("labels: "));

@@ -11,6 +11,7 @@
 
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
+#include "tests/proto/data_loss.h"
 
 namespace leafstore {
 namespace {
@@ -28,15 +29,11 @@ void ExpectSame(const ParamStore& expected, const ParamStore& found) {
 }
 
 template <typename Change>
-absl::StatusOr<ParamStore> Changed(Change change) {
+absl::StatusOr<ParamStore> ChangedStore(Change change) {
   proto::ParamStore message;
   EXPECT_TRUE(message.ParseFromString(EncodeParamStore(EveryKindStore()).value()));
   change(&message);
   return DecodeParamStore(message.SerializeAsString());
-}
-
-auto IsDataLoss(const std::string& words) {
-  return StatusIs(StatusCode::kDataLoss, HasSubstr(words));
 }
 
 TEST(ParamStoreCodecTest, EveryKindOfLeafComesBackOnTheSameLayout) {
@@ -86,34 +83,35 @@ TEST(ParamStoreCodecTest, WhatCannotBeEncoded) {
 }
 
 TEST(ParamStoreCodecTest, DataThatIsNotWhatTheLeavesTake) {
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_data()->pop_back(); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_data()->pop_back(); }),
               IsDataLoss("store, data: expected 32 bytes, as dtypes and shapes ask for, found 31"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_data()->push_back(0); }), IsDataLoss("found 33"));
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_data()->push_back(0); }),
+              IsDataLoss("found 33"));
   // Nothing is allocated for what a shape says.
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_leaves()->set_dims(0, uint64_t{1} << 40); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->set_dims(0, uint64_t{1} << 40); }),
               IsDataLoss("store, data: expected "));
 }
 
 TEST(ParamStoreCodecTest, ColumnsOfLeavesThatCannotBe) {
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_leaves()->mutable_dtypes()->pop_back(); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->mutable_dtypes()->pop_back(); }),
               IsDataLoss("store, column dtypes: expected 6 entries, one a leaf, found 5"));
-  EXPECT_THAT(Changed([](auto* m) { (*m->mutable_leaves()->mutable_dtypes())[2] = 99; }),
+  EXPECT_THAT(ChangedStore([](auto* m) { (*m->mutable_leaves()->mutable_dtypes())[2] = 99; }),
               IsDataLoss("'.embed': expected a dtype's number or 0, found 99"));
-  EXPECT_THAT(Changed([](auto* m) { (*m->mutable_leaves()->mutable_ranks())[0] = 33; }),
+  EXPECT_THAT(ChangedStore([](auto* m) { (*m->mutable_leaves()->mutable_ranks())[0] = 33; }),
               IsDataLoss("'.embed': expected a rank of at most 32, found 33"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_leaves()->mutable_ranks()->pop_back(); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->mutable_ranks()->pop_back(); }),
               IsDataLoss("expected its rank, found none"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_leaves()->mutable_ranks()->push_back(0); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->mutable_ranks()->push_back(0); }),
               IsDataLoss("column ranks"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_leaves()->mutable_dims()->RemoveLast(); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->mutable_dims()->RemoveLast(); }),
               IsDataLoss("expected 2 extents, found 1"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_leaves()->add_dims(1); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->add_dims(1); }),
               IsDataLoss("column dims: expected 4 extents, found 5"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_leaves()->set_dims(0, ~uint64_t{0}); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->set_dims(0, ~uint64_t{0}); }),
               IsDataLoss("is negative"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_leaves()->set_dims(0, uint64_t{1} << 62); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->set_dims(0, uint64_t{1} << 62); }),
               IsDataLoss("more than 2^63 - 1"));
-  EXPECT_THAT(Changed([](auto* m) {
+  EXPECT_THAT(ChangedStore([](auto* m) {
                 (*m->mutable_leaves()->mutable_dtypes())[2] = 20;
                 m->mutable_leaves()->set_dims(0, 1);
               }),
@@ -122,7 +120,7 @@ TEST(ParamStoreCodecTest, ColumnsOfLeavesThatCannotBe) {
 
 TEST(ParamStoreCodecTest, PresenceThatCannotBe) {
   const auto with_presence = [](const std::string& bits) {
-    return Changed([&](auto* m) { m->mutable_leaves()->set_presence(bits); });
+    return ChangedStore([&](auto* m) { m->mutable_leaves()->set_presence(bits); });
   };
   EXPECT_THAT(with_presence(std::string(2, '\1')),
               IsDataLoss("column presence: expected 1 bytes, found 2"));
@@ -133,7 +131,7 @@ TEST(ParamStoreCodecTest, PresenceThatCannotBe) {
 
 TEST(ParamStoreCodecTest, ValuesThatCannotBe) {
   const auto with_values = [](auto change) {
-    return Changed([&](auto* m) { change(m->mutable_leaves()->mutable_values()); });
+    return ChangedStore([&](auto* m) { change(m->mutable_leaves()->mutable_values()); });
   };
   EXPECT_THAT(with_values([](auto* v) { (*v->mutable_kinds())[0] = 6; }),
               IsDataLoss("column values: expected a kind from 1 to 5, found 6"));
@@ -174,7 +172,7 @@ TEST(ParamStoreCodecTest, PathsThatCannotBe) {
   EXPECT_THAT(decode({".b", ".a"}), IsDataLoss("expected a path after '.b', found '.a'"));
   EXPECT_THAT(decode({".a", ".a"}), IsDataLoss("expected a path after '.a', found '.a'"));
   EXPECT_THAT(decode({"a"}), IsDataLoss("store, column paths: "));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_paths(); }),
+  EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_paths(); }),
               IsDataLoss("expected a treedef or paths, found both"));
 }
 

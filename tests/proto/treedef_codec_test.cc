@@ -30,13 +30,13 @@ proto::TreeDef MessageOf(const TreeDef& def) {
 
 // Decodes EveryKind() after a change of its message.
 template <typename Change>
-absl::StatusOr<TreeDef> Changed(Change change) {
+absl::StatusOr<TreeDef> ChangedTreeDef(Change change) {
   proto::TreeDef message = MessageOf(EveryKind());
   change(&message);
   return DecodeTreeDef(message.SerializeAsString());
 }
 
-auto IsDataLoss(const std::string& words) {
+auto IsTreeDefDataLoss(const std::string& words) {
   return StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr("treedef"), HasSubstr(words)));
 }
 
@@ -87,88 +87,100 @@ TEST(TreeDefCodecTest, AMillionLevelsComeBack) {
 }
 
 TEST(TreeDefCodecTest, BytesThatAreNoMessage) {
-  EXPECT_THAT(DecodeTreeDef("\xff\xff"), IsDataLoss("no protobuf message"));
-  EXPECT_THAT(DecodeTreeDef(""), IsDataLoss("expected a root, found no node"));
+  EXPECT_THAT(DecodeTreeDef("\xff\xff"), IsTreeDefDataLoss("no protobuf message"));
+  EXPECT_THAT(DecodeTreeDef(""), IsTreeDefDataLoss("expected a root, found no node"));
 }
 
 TEST(TreeDefCodecTest, KindsThatThereAreNot) {
-  EXPECT_THAT(Changed([](auto* m) { (*m->mutable_kinds())[1] = 0; }),
-              IsDataLoss("column kinds: expected 1 to 8, found 0"));
-  EXPECT_THAT(Changed([](auto* m) { (*m->mutable_kinds())[1] = 9; }), IsDataLoss("found 9"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { (*m->mutable_kinds())[1] = 0; }),
+              IsTreeDefDataLoss("column kinds: expected 1 to 8, found 0"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { (*m->mutable_kinds())[1] = 9; }),
+              IsTreeDefDataLoss("found 9"));
 }
 
 TEST(TreeDefCodecTest, ColumnsThatAreTooShort) {
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_child_counts()->RemoveLast(); }),
-              IsDataLoss("column child_counts: expected more than 5 entries, found their end"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_keys()->RemoveLast(); }), IsDataLoss("column keys"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_int_keys()->RemoveLast(); }),
-              IsDataLoss("column int_keys"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_type_names()->RemoveLast(); }),
-              IsDataLoss("column type_names"));
-  EXPECT_THAT(Changed([](auto* m) { m->clear_alias_targets(); }),
-              IsDataLoss("column alias_targets"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_tag_strings()->RemoveLast(); }),
-              IsDataLoss("column tag_strings"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_kinds()->pop_back(); }), IsDataLoss("expected"));
+  EXPECT_THAT(
+      ChangedTreeDef([](auto* m) { m->mutable_child_counts()->RemoveLast(); }),
+      IsTreeDefDataLoss("column child_counts: expected more than 5 entries, found their end"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_keys()->RemoveLast(); }),
+              IsTreeDefDataLoss("column keys"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_int_keys()->RemoveLast(); }),
+              IsTreeDefDataLoss("column int_keys"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_type_names()->RemoveLast(); }),
+              IsTreeDefDataLoss("column type_names"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->clear_alias_targets(); }),
+              IsTreeDefDataLoss("column alias_targets"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_tag_strings()->RemoveLast(); }),
+              IsTreeDefDataLoss("column tag_strings"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_kinds()->pop_back(); }),
+              IsTreeDefDataLoss("expected"));
 }
 
 TEST(TreeDefCodecTest, ColumnsThatAreTooLong) {
-  EXPECT_THAT(Changed([](auto* m) { m->add_child_counts(0); }),
-              IsDataLoss("column child_counts: expected 6 entries, as the nodes ask for, found 7"));
-  EXPECT_THAT(Changed([](auto* m) { m->add_keys(0); }), IsDataLoss("column keys"));
-  EXPECT_THAT(Changed([](auto* m) { m->add_int_keys(0); }), IsDataLoss("column int_keys"));
-  EXPECT_THAT(Changed([](auto* m) { m->add_int_key_dicts(9); }),
-              IsDataLoss("column int_key_dicts"));
-  EXPECT_THAT(Changed([](auto* m) { m->add_type_names(0); }), IsDataLoss("column type_names"));
-  EXPECT_THAT(Changed([](auto* m) { m->add_alias_targets(0); }),
-              IsDataLoss("column alias_targets"));
-  EXPECT_THAT(Changed([](auto* m) {
+  EXPECT_THAT(
+      ChangedTreeDef([](auto* m) { m->add_child_counts(0); }),
+      IsTreeDefDataLoss("column child_counts: expected 6 entries, as the nodes ask for, found 7"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->add_keys(0); }), IsTreeDefDataLoss("column keys"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->add_int_keys(0); }),
+              IsTreeDefDataLoss("column int_keys"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->add_int_key_dicts(9); }),
+              IsTreeDefDataLoss("column int_key_dicts"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->add_type_names(0); }),
+              IsTreeDefDataLoss("column type_names"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->add_alias_targets(0); }),
+              IsTreeDefDataLoss("column alias_targets"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) {
                 m->add_tag_nodes(1'000);
                 m->add_tag_strings(0);
               }),
-              IsDataLoss("column tag_nodes"));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_kinds()->push_back(1); }),
-              IsDataLoss("expected one root"));
+              IsTreeDefDataLoss("column tag_nodes"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_kinds()->push_back(1); }),
+              IsTreeDefDataLoss("expected one root"));
 }
 
 TEST(TreeDefCodecTest, ACountOfChildrenIsOnlyBelievedNodeByNode) {
-  EXPECT_THAT(Changed([](auto* m) { m->set_child_counts(0, 0xffffffff); }),
-              IsDataLoss("expected a struct that is closed, found the end"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_child_counts(0, 0xffffffff); }),
+              IsTreeDefDataLoss("expected a struct that is closed, found the end"));
 }
 
 TEST(TreeDefCodecTest, StringsThatAreNotThere) {
-  EXPECT_THAT(Changed([](auto* m) { m->set_keys(0, 13); }),
-              IsDataLoss("column keys: expected a number below 13, found 13"));
-  EXPECT_THAT(Changed([](auto* m) { m->set_type_names(0, 99); }), IsDataLoss("found 98"));
-  EXPECT_THAT(Changed([](auto* m) { m->set_tag_strings(0, 99); }), IsDataLoss("found 99"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_keys(0, 13); }),
+              IsTreeDefDataLoss("column keys: expected a number below 13, found 13"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_type_names(0, 99); }),
+              IsTreeDefDataLoss("found 98"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_tag_strings(0, 99); }),
+              IsTreeDefDataLoss("found 99"));
 }
 
 TEST(TreeDefCodecTest, StringSizesThatDoNotAddUp) {
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_strings()->set_sizes(0, 0xffffffff); }),
-              IsDataLoss("column strings: expected strings of "));
-  EXPECT_THAT(Changed([](auto* m) { m->mutable_strings()->mutable_sizes()->RemoveLast(); }),
-              IsDataLoss("column strings"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_strings()->set_sizes(0, 0xffffffff); }),
+              IsTreeDefDataLoss("column strings: expected strings of "));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_strings()->mutable_sizes()->RemoveLast(); }),
+              IsTreeDefDataLoss("column strings"));
 }
 
 TEST(TreeDefCodecTest, StringsOutOfOrderUnusedOrTwice) {
-  EXPECT_THAT(Changed([](auto* m) {
+  EXPECT_THAT(ChangedTreeDef([](auto* m) {
                 m->mutable_strings()->mutable_bytes()->append("x");
                 m->mutable_strings()->add_sizes(1);
               }),
-              IsDataLoss("expected 13 different strings, all in use, found 14"));
+              IsTreeDefDataLoss("expected 13 different strings, all in use, found 14"));
   proto::TreeDef message = MessageOf(EveryKind());
   const int last = message.strings().sizes_size() - 1;
   EXPECT_EQ(message.keys(message.keys_size() - 1), static_cast<uint32_t>(last - 1));
 }
 
 TEST(TreeDefCodecTest, WhatTheBuilderRefusesIsDataLoss) {
-  EXPECT_THAT(Changed([](auto* m) { m->set_alias_targets(0, 0); }), IsDataLoss("a cycle"));
-  EXPECT_THAT(Changed([](auto* m) { m->set_alias_targets(0, 4'000'000'000); }),
-              IsDataLoss("an alias of a node before it"));
-  EXPECT_THAT(Changed([](auto* m) { m->set_int_keys(1, -3); }), IsDataLoss("greater than"));
-  EXPECT_THAT(Changed([](auto* m) { m->set_keys(1, m->keys(0)); }), IsDataLoss("greater than"));
-  EXPECT_THAT(Changed([](auto* m) { (*m->mutable_strings()->mutable_bytes())[0] = '\xff'; }),
-              IsDataLoss("UTF-8"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_alias_targets(0, 0); }),
+              IsTreeDefDataLoss("a cycle"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_alias_targets(0, 4'000'000'000); }),
+              IsTreeDefDataLoss("an alias of a node before it"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_int_keys(1, -3); }),
+              IsTreeDefDataLoss("greater than"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_keys(1, m->keys(0)); }),
+              IsTreeDefDataLoss("greater than"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { (*m->mutable_strings()->mutable_bytes())[0] = '\xff'; }),
+              IsTreeDefDataLoss("UTF-8"));
 }
 
 TEST(TreeDefCodecTest, ADictWithoutChildrenHasNoKindOfKeys) {
@@ -176,11 +188,11 @@ TEST(TreeDefCodecTest, ADictWithoutChildrenHasNoKindOfKeys) {
   message.set_kinds("\3");
   message.add_child_counts(0);
   message.add_int_key_dicts(0);
-  EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()), IsDataLoss("dicts with children"));
+  EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()), IsTreeDefDataLoss("dicts with children"));
 }
 
 TEST(TreeDefCodecTest, ATagTwiceIsAnError) {
-  EXPECT_THAT(Changed([](auto* m) { m->set_tag_strings(2, m->tag_strings(1)); }),
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_tag_strings(2, m->tag_strings(1)); }),
               StatusIs(StatusCode::kDataLoss, HasSubstr("column")));
 }
 
@@ -192,9 +204,10 @@ TEST(TreeDefCodecTest, TheTagsOfANodeGrow) {
   proto::TreeDef message = MessageOf(std::move(builder).Build().value());
   ASSERT_THAT(message.tag_strings(), ElementsAre(0, 1));
   message.mutable_tag_strings()->SwapElements(0, 1);
-  EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()),
-              IsDataLoss("column tag_strings: expected tags of a node that grow, found one at node "
-                         "0 that does not"));
+  EXPECT_THAT(
+      DecodeTreeDef(message.SerializeAsString()),
+      IsTreeDefDataLoss("column tag_strings: expected tags of a node that grow, found one at node "
+                        "0 that does not"));
 }
 
 TEST(TreeDefCodecTest, TypeNamesThatAreAllNoneAreLeftOut) {
@@ -204,7 +217,7 @@ TEST(TreeDefCodecTest, TypeNamesThatAreAllNoneAreLeftOut) {
   proto::TreeDef message = MessageOf(std::move(builder).Build().value());
   message.add_type_names(0);
   EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()),
-              IsDataLoss("column type_names: expected none where all are 0, found 1"));
+              IsTreeDefDataLoss("column type_names: expected none where all are 0, found 1"));
 }
 
 // A dict may have an empty key, which is in the table then; but a struct without a name has 0.
@@ -218,7 +231,7 @@ TEST(TreeDefCodecTest, AnEmptyTypeNameIsNone) {
   proto::TreeDef message = MessageOf(std::move(builder).Build().value());
   message.add_type_names(1);
   EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()),
-              IsDataLoss("column type_names: expected 0 for a struct without a name"));
+              IsTreeDefDataLoss("column type_names: expected 0 for a struct without a name"));
 }
 
 TEST(TreeDefCodecTest, LimitsAreKept) {

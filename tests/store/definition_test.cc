@@ -11,6 +11,7 @@
 #include "leafstore/treedef/tree.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 #include "tests/store/sample_stores.h"
 
@@ -21,15 +22,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-
-struct Linear {
-  Tensor weight = Floats({1, 2, 3});
-  Tensor bias = Floats({4});
-  LEAFSTORE_FIELDS(weight, bias)
-};
 
 // In order: .activation, .head.bias, .head.weight, .steps, .table.
 struct Mlp {

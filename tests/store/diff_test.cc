@@ -25,9 +25,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
 StoreDiff Diff(const ParamStore& a, const ParamStore& b, const DiffOptions& options = {}) {
   return DiffStores(a, b, options).value();
 }
@@ -41,14 +38,14 @@ LeafDiff DiffOf(double a, double b, const DiffOptions& options = {}) {
   return DiffOf(VectorOf<double>({a}), VectorOf<double>({b}), options);
 }
 
-ParamStore Sample() {
+ParamStore NumbersAndText() {
   return StoreOf({{"a", Floats({1, 2, 3})}, {"b", Ints({7})}, {"c", Value("gelu")}});
 }
 
 // ---- leaves ----
 
 TEST(DiffTest, EqualStoresAreTheSame) {
-  const StoreDiff diff = Diff(Sample(), Sample());
+  const StoreDiff diff = Diff(NumbersAndText(), NumbersAndText());
   EXPECT_TRUE(diff.same());
   EXPECT_EQ(diff.same_count, 3);
   EXPECT_EQ(diff.skipped_count, 0);
@@ -149,11 +146,9 @@ TEST(DiffTest, ComplexNumbersAreComparedByTheDistance) {
   EXPECT_EQ(diff.max_abs, 5);
   // The same magnitude is not the same number.
   EXPECT_EQ(DiffOf(VectorOf<Complex>({{3, 4}}), VectorOf<Complex>({{4, 3}})).differing, 1);
-  const auto nan = static_cast<float>(kNaN);
-  EXPECT_EQ(DiffOf(VectorOf<Complex>({{nan, 1}}), VectorOf<Complex>({{1, nan}})).differing, 0);
-  EXPECT_EQ(DiffOf(VectorOf<Complex>({{nan, 1}}), VectorOf<Complex>({{1, 1}})).differing, 1);
-  const auto inf = static_cast<float>(kInf);
-  EXPECT_EQ(DiffOf(VectorOf<Complex>({{inf, 1}}), VectorOf<Complex>({{inf, 2}}), {.atol = kInf})
+  EXPECT_EQ(DiffOf(VectorOf<Complex>({{kNaN, 1}}), VectorOf<Complex>({{1, kNaN}})).differing, 0);
+  EXPECT_EQ(DiffOf(VectorOf<Complex>({{kNaN, 1}}), VectorOf<Complex>({{1, 1}})).differing, 1);
+  EXPECT_EQ(DiffOf(VectorOf<Complex>({{kInf, 1}}), VectorOf<Complex>({{kInf, 2}}), {.atol = kInf})
                 .differing,
             1);
 }
@@ -196,7 +191,7 @@ TEST(DiffTest, RandomTensorsAgreeWithTheRule) {
 // ---- generations ----
 
 TEST(DiffTest, LeavesOfOneGenerationAreNotRead) {
-  ParamStore store = Sample();
+  ParamStore store = NumbersAndText();
   const ParamStore before = store.Snapshot().value();
   { MutableTensor writing = store.Mutate(".a").value(); }
   const StoreDiff diff = Diff(before, store);
@@ -227,7 +222,7 @@ TEST(DiffTest, LeavesMeetByPath) {
 }
 
 TEST(DiffTest, GroupsOfOneLayoutMeetBySlot) {
-  const ParamStore store = Sample();
+  const ParamStore store = NumbersAndText();
   const StoreDiff diff = Diff(GroupOf(store, {0, 1}), GroupOf(store, {1, 2}));
   EXPECT_THAT(diff.only_in_a, ElementsAre(".a"));
   EXPECT_THAT(diff.only_in_b, ElementsAre(".c"));
@@ -275,19 +270,19 @@ TEST(DiffTest, LongListsAreCut) {
 // ---- errors ----
 
 TEST(DiffTest, BadTolerancesAreNamed) {
-  EXPECT_THAT(DiffStores(Sample(), Sample(), {.rtol = -1}),
+  EXPECT_THAT(DiffStores(NumbersAndText(), NumbersAndText(), {.rtol = -1}),
               StatusIs(absl::StatusCode::kInvalidArgument, "rtol: expected 0 or more, found -1"));
-  EXPECT_THAT(DiffStores(Sample(), Sample(), {.atol = kNaN}),
+  EXPECT_THAT(DiffStores(NumbersAndText(), NumbersAndText(), {.atol = kNaN}),
               StatusIs(absl::StatusCode::kInvalidArgument, "atol: expected 0 or more, found nan"));
 }
 
 TEST(DiffTest, StoresThatAreBeingWrittenAreNotCompared) {
-  ParamStore open = Sample();
+  ParamStore open = NumbersAndText();
   const MutableTensor writing = open.Mutate(".a").value();
   const auto is_open =
       StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("cannot compare a store"));
-  EXPECT_THAT(DiffStores(open, Sample()), is_open);
-  EXPECT_THAT(DiffStores(Sample(), open), is_open);
+  EXPECT_THAT(DiffStores(open, NumbersAndText()), is_open);
+  EXPECT_THAT(DiffStores(NumbersAndText(), open), is_open);
 }
 
 }  // namespace

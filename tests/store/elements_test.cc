@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <complex>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -23,47 +22,37 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsNan;
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-std::vector<double> All(const Tensor& tensor) {
+std::vector<double> AllElements(const Tensor& tensor) {
   std::vector<double> out(static_cast<size_t>(tensor.element_count()));
   ReadElements(tensor, 0, absl::MakeSpan(out));
   return out;
 }
 
-// A tensor of this type over these bytes.
-Tensor OfBytes(DType dtype, const std::vector<uint8_t>& bytes) {
-  Buffer buffer = Buffer::Allocate(static_cast<int64_t>(bytes.size())).value();
-  std::memcpy(buffer.mutable_data(), bytes.data(), bytes.size());
-  const auto count = static_cast<int64_t>(bytes.size() * 8 / DTypeBits(dtype));
-  return Tensor::FromBuffer(dtype, {count}, buffer).value();
-}
-
 TEST(ElementsTest, ReadsNumbersOfEveryOrdinaryType) {
-  EXPECT_THAT(All(VectorOf<uint8_t>({0, 255})), ElementsAre(0, 255));
-  EXPECT_THAT(All(VectorOf<int8_t>({-128, 127})), ElementsAre(-128, 127));
-  EXPECT_THAT(All(VectorOf<uint16_t>({65535})), ElementsAre(65535));
-  EXPECT_THAT(All(VectorOf<int16_t>({-32768})), ElementsAre(-32768));
-  EXPECT_THAT(All(VectorOf<uint32_t>({4294967295})), ElementsAre(4294967295.0));
-  EXPECT_THAT(All(VectorOf<int32_t>({-2147483647})), ElementsAre(-2147483647.0));
-  EXPECT_THAT(All(VectorOf<int64_t>({-5})), ElementsAre(-5));
-  EXPECT_THAT(All(VectorOf<uint64_t>({~uint64_t{0}})),
+  EXPECT_THAT(AllElements(VectorOf<uint8_t>({0, 255})), ElementsAre(0, 255));
+  EXPECT_THAT(AllElements(VectorOf<int8_t>({-128, 127})), ElementsAre(-128, 127));
+  EXPECT_THAT(AllElements(VectorOf<uint16_t>({65535})), ElementsAre(65535));
+  EXPECT_THAT(AllElements(VectorOf<int16_t>({-32768})), ElementsAre(-32768));
+  EXPECT_THAT(AllElements(VectorOf<uint32_t>({4294967295})), ElementsAre(4294967295.0));
+  EXPECT_THAT(AllElements(VectorOf<int32_t>({-2147483647})), ElementsAre(-2147483647.0));
+  EXPECT_THAT(AllElements(VectorOf<int64_t>({-5})), ElementsAre(-5));
+  EXPECT_THAT(AllElements(VectorOf<uint64_t>({~uint64_t{0}})),
               ElementsAre(std::ldexp(1.0, 64)));  // rounded
-  EXPECT_THAT(All(VectorOf<double>({1e300, -0.5})), ElementsAre(1e300, -0.5));
-  EXPECT_THAT(All(VectorOf<float>({0.5f, -std::numeric_limits<float>::infinity()})),
+  EXPECT_THAT(AllElements(VectorOf<double>({1e300, -0.5})), ElementsAre(1e300, -0.5));
+  EXPECT_THAT(AllElements(VectorOf<float>({0.5f, -std::numeric_limits<float>::infinity()})),
               ElementsAre(0.5, -kInf));
-  EXPECT_THAT(All(VectorOf<Eigen::half>({Eigen::half(-1.5f)})), ElementsAre(-1.5));
-  EXPECT_THAT(All(VectorOf<Eigen::bfloat16>({Eigen::bfloat16(3e38f)})),
+  EXPECT_THAT(AllElements(VectorOf<Eigen::half>({Eigen::half(-1.5f)})), ElementsAre(-1.5));
+  EXPECT_THAT(AllElements(VectorOf<Eigen::bfloat16>({Eigen::bfloat16(3e38f)})),
               ElementsAre(testing::DoubleNear(3e38, 1e36)));
 }
 
 TEST(ElementsTest, ABoolIsZeroOrOneWhateverItsByte) {
-  EXPECT_THAT(All(OfBytes(DType::kBool, {0, 1, 2, 255})), ElementsAre(0, 1, 1, 1));
+  EXPECT_THAT(AllElements(TensorOfBytes(DType::kBool, {0, 1, 2, 255})), ElementsAre(0, 1, 1, 1));
 }
 
 TEST(ElementsTest, AComplexNumberIsReadAsItsMagnitude) {
   const Tensor tensor = VectorOf<std::complex<float>>({{3, -4}, {0, 0}, {1e38f, 0}});
-  EXPECT_THAT(All(tensor), ElementsAre(5, 0, 1e38f));
+  EXPECT_THAT(AllElements(tensor), ElementsAre(5, 0, 1e38f));
 }
 
 TEST(ElementsTest, ReadsFromTheMiddle) {
@@ -75,15 +64,17 @@ TEST(ElementsTest, ReadsFromTheMiddle) {
 
 TEST(ElementsTest, TypesBelowAByteLiePackedLowBitsFirst) {
   // f4 codes 1, 2 | 3, 4.
-  EXPECT_THAT(All(OfBytes(DType::kF4, {0x21, 0x43})), ElementsAre(0.5, 1, 1.5, 2));
+  EXPECT_THAT(AllElements(TensorOfBytes(DType::kF4, {0x21, 0x43})), ElementsAre(0.5, 1, 1.5, 2));
   // f6 codes 1, 2, 3, 0x3f: 000001 | 000010 | 000011 | 111111, low bits first.
   const uint32_t bits = 1u | 2u << 6 | 3u << 12 | 0x3fu << 18;
   const std::vector<uint8_t> bytes = {static_cast<uint8_t>(bits), static_cast<uint8_t>(bits >> 8),
                                       static_cast<uint8_t>(bits >> 16)};
-  EXPECT_THAT(All(OfBytes(DType::kF6E2M3, bytes)), ElementsAre(0.125, 0.25, 0.375, -7.5));
-  EXPECT_THAT(All(OfBytes(DType::kF6E3M2, bytes)), ElementsAre(0.0625, 0.125, 0.1875, -28));
+  EXPECT_THAT(AllElements(TensorOfBytes(DType::kF6E2M3, bytes)),
+              ElementsAre(0.125, 0.25, 0.375, -7.5));
+  EXPECT_THAT(AllElements(TensorOfBytes(DType::kF6E3M2, bytes)),
+              ElementsAre(0.0625, 0.125, 0.1875, -28));
   double third;
-  ReadElements(OfBytes(DType::kF6E2M3, bytes), 2, absl::MakeSpan(&third, 1));
+  ReadElements(TensorOfBytes(DType::kF6E2M3, bytes), 2, absl::MakeSpan(&third, 1));
   EXPECT_EQ(third, 0.375);
 }
 
@@ -141,8 +132,8 @@ TEST(ElementsTest, AnyPieceOfAnyTypeIsWhatTheWholeHasThere) {
     SCOPED_TRACE(absl::StrCat("seed ", seed, ", ", DTypeName(dtype)));
     std::vector<uint8_t> bytes(24 * (1 + random() % 20));
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
-    const Tensor tensor = OfBytes(dtype, bytes);
-    const std::vector<double> whole = All(tensor);
+    const Tensor tensor = TensorOfBytes(dtype, bytes);
+    const std::vector<double> whole = AllElements(tensor);
     const size_t begin = random() % whole.size();
     std::vector<double> piece(random() % (whole.size() - begin + 1));
     ReadElements(tensor, static_cast<int64_t>(begin), absl::MakeSpan(piece));

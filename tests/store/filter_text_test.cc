@@ -10,6 +10,7 @@
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -20,15 +21,13 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-
 std::string Reprint(const std::string& text) {
   const absl::StatusOr<Filter> filter = Filter::Parse(text);
   return filter.ok() ? filter->ToString() : std::string(filter.status().message());
 }
 
 // The leaves of the sample that a filter takes.
-std::vector<std::string> Taken(const std::string& text) {
+std::vector<std::string> TakenByText(const std::string& text) {
   return PathsOf(Partition(SampleParams(), {Filter::Parse(text).value()}).value()[0]);
 }
 
@@ -53,17 +52,19 @@ TEST(FilterTextTest, BytesMayBeInKMOrG) {
 }
 
 TEST(FilterTextTest, EveryAtomTakesWhatItSays) {
-  EXPECT_THAT(Taken("static"), ElementsAre(".activation", ".steps"));
-  EXPECT_THAT(Taken("kind:str"), ElementsAre(".activation"));
-  EXPECT_THAT(Taken("kind:int"), ElementsAre(".steps"));
-  EXPECT_THAT(Taken("tag:frozen"), ElementsAre(".head.bias", ".head.weight"));
+  EXPECT_THAT(TakenByText("static"), ElementsAre(".activation", ".steps"));
+  EXPECT_THAT(TakenByText("kind:str"), ElementsAre(".activation"));
+  EXPECT_THAT(TakenByText("kind:int"), ElementsAre(".steps"));
+  EXPECT_THAT(TakenByText("tag:frozen"), ElementsAre(".head.bias", ".head.weight"));
   EXPECT_THAT(
-      Taken("has:bias and not tag:frozen"),
+      TakenByText("has:bias and not tag:frozen"),
       ElementsAre(".layers[0].bias", ".layers[0].weight", ".layers[1].bias", ".layers[1].weight"));
-  EXPECT_THAT(Taken("bytes:<16"), ElementsAre(".head.bias", ".layers[0].bias", ".layers[1].bias"));
-  EXPECT_THAT(Taken("rank:1 and layers.**"), ElementsAre(".layers[0].bias", ".layers[1].bias"));
-  EXPECT_THAT(Taken("re:.*\\[1\\].*"), ElementsAre(".layers[1].bias", ".layers[1].weight"));
-  EXPECT_THAT(Taken("dtype:f64"), IsEmpty());
+  EXPECT_THAT(TakenByText("bytes:<16"),
+              ElementsAre(".head.bias", ".layers[0].bias", ".layers[1].bias"));
+  EXPECT_THAT(TakenByText("rank:1 and layers.**"),
+              ElementsAre(".layers[0].bias", ".layers[1].bias"));
+  EXPECT_THAT(TakenByText("re:.*\\[1\\].*"), ElementsAre(".layers[1].bias", ".layers[1].weight"));
+  EXPECT_THAT(TakenByText("dtype:f64"), IsEmpty());
 }
 
 TEST(FilterTextTest, NotBindsBeforeAndBeforeOr) {

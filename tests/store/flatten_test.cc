@@ -12,6 +12,7 @@
 #include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -23,18 +24,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kFailed = absl::StatusCode::kFailedPrecondition;
-
-struct Linear {
+struct Layer {
   Tensor weight = Floats({1, 2});
   Tensor bias = Floats({3});
   LEAFSTORE_FIELDS(weight, bias)
 };
 
-struct Mlp {
-  std::vector<Linear> layers = std::vector<Linear>(2);
-  Linear head;
+struct Stack {
+  std::vector<Layer> layers = std::vector<Layer>(2);
+  Layer head;
   std::string activation = "gelu";
   LEAFSTORE_FIELDS(layers, head, activation)
 };
@@ -46,7 +44,7 @@ struct Other {
   LEAFSTORE_FIELDS(weight, bias)
 };
 
-std::vector<const void*> AddressesIn(const Mlp& model) {
+std::vector<const void*> AddressesIn(const Stack& model) {
   return {nullptr,
           model.head.bias.raw_data(),
           model.head.weight.raw_data(),
@@ -57,7 +55,7 @@ std::vector<const void*> AddressesIn(const Mlp& model) {
 }
 
 TEST(FlattenTest, GivesTheStructureAndItsLeavesInOrder) {
-  const Flattened flat = Flatten(Mlp()).value();
+  const Flattened flat = Flatten(Stack()).value();
   EXPECT_THAT(PathsOf(flat.params),
               ElementsAre(".activation", ".head.bias", ".head.weight", ".layers[0].bias",
                           ".layers[0].weight", ".layers[1].bias", ".layers[1].weight"));
@@ -66,7 +64,7 @@ TEST(FlattenTest, GivesTheStructureAndItsLeavesInOrder) {
 }
 
 TEST(FlattenTest, AModelThatIsReadSharesAndOneThatIsGivenIsMoved) {
-  Mlp model;
+  Stack model;
   const std::vector<const void*> addresses = AddressesIn(model);
   const Flattened read = Flatten(model).value();
   EXPECT_EQ(AddressesOf(read.params), addresses);
@@ -77,35 +75,35 @@ TEST(FlattenTest, AModelThatIsReadSharesAndOneThatIsGivenIsMoved) {
 }
 
 TEST(FlattenTest, WhatIsFlattenedAlikeIsOnOneLayout) {
-  const Flattened flat = Flatten(Mlp()).value();
-  const ParamStore gradients = FlattenLike(flat.def, Mlp()).value();
+  const Flattened flat = Flatten(Stack()).value();
+  const ParamStore gradients = FlattenLike(flat.def, Stack()).value();
   EXPECT_EQ(gradients.layout(), flat.params.layout());
-  EXPECT_EQ(Flatten(Mlp())->params.layout(), flat.params.layout());
+  EXPECT_EQ(Flatten(Stack())->params.layout(), flat.params.layout());
   EXPECT_EQ(gradients.spec_fingerprint(), flat.params.spec_fingerprint());
 }
 
 TEST(FlattenTest, AnotherStructureIsNotAlike) {
-  const Flattened flat = Flatten(Mlp()).value();
-  Linear linear;
-  EXPECT_THAT(FlattenLike(flat.def, linear), StatusIs(kInvalid, _));
-  EXPECT_THAT(FlattenLike(flat.def, std::move(linear)), StatusIs(kInvalid, _));
-  EXPECT_FALSE(linear.bias.null());  // NOLINT: it is as before
+  const Flattened flat = Flatten(Stack()).value();
+  Layer layer;
+  EXPECT_THAT(FlattenLike(flat.def, layer), StatusIs(kInvalid, _));
+  EXPECT_THAT(FlattenLike(flat.def, std::move(layer)), StatusIs(kInvalid, _));
+  EXPECT_FALSE(layer.bias.null());  // NOLINT: it is as before
 }
 
 TEST(UnflattenTest, GivesTheModelBack) {
-  Flattened flat = Flatten(Mlp()).value();
+  Flattened flat = Flatten(Stack()).value();
   ASSERT_THAT(flat.params.Set(".layers[1].bias", Floats({7})), IsOk());
   ASSERT_THAT(flat.params.Set(".activation", Value("relu")), IsOk());
-  const Mlp model = Unflatten<Mlp>(flat.def, flat.params).value();
+  const Stack model = Unflatten<Stack>(flat.def, flat.params).value();
   EXPECT_EQ(model.activation, "relu");
   EXPECT_EQ(ElementsOf<float>(model.layers[1].bias), (std::vector<float>{7}));
   EXPECT_EQ(AddressesIn(model), AddressesOf(flat.params));
 }
 
 TEST(UnflattenTest, AStoreThatIsGivenIsMovedIntoTheModel) {
-  Flattened flat = Flatten(Mlp()).value();
+  Flattened flat = Flatten(Stack()).value();
   const std::vector<const void*> addresses = AddressesOf(flat.params);
-  Mlp model;
+  Stack model;
   ASSERT_THAT(Unflatten(flat.def, std::move(flat.params), &model), IsOk());
   EXPECT_TRUE(flat.params.empty());  // NOLINT: it says so
   EXPECT_EQ(AddressesIn(model), addresses);
@@ -113,7 +111,7 @@ TEST(UnflattenTest, AStoreThatIsGivenIsMovedIntoTheModel) {
 }
 
 TEST(UnflattenTest, AStoreOfAnotherLayoutMeetsTheTreedefByPath) {
-  const Flattened flat = Flatten(Mlp()).value();
+  const Flattened flat = Flatten(Stack()).value();
   ParamStore loose = StoreAt({{".layers[1].weight", Floats({9, 9})},
                               {".layers[1].bias", Floats({1})},
                               {".layers[0].weight", Floats({1, 2})},
@@ -121,12 +119,12 @@ TEST(UnflattenTest, AStoreOfAnotherLayoutMeetsTheTreedefByPath) {
                               {".head.weight", Floats({1, 2})},
                               {".head.bias", Floats({1})},
                               {".activation", Value("silu")}});
-  Mlp model;
+  Stack model;
   ASSERT_THAT(Unflatten(flat.def, loose, &model), IsOk());
   EXPECT_EQ(model.activation, "silu");
   EXPECT_EQ(ElementsOf<float>(model.layers[1].weight), (std::vector<float>{9, 9}));
   EXPECT_EQ(loose.size(), 7u);
-  model = Mlp();
+  model = Stack();
   ASSERT_THAT(Unflatten(flat.def, std::move(loose), &model), IsOk());
   EXPECT_TRUE(loose.empty());  // NOLINT: it says so
   const std::byte* const bytes = model.head.bias.raw_data();
@@ -134,10 +132,10 @@ TEST(UnflattenTest, AStoreOfAnotherLayoutMeetsTheTreedefByPath) {
 }
 
 TEST(UnflattenTest, NamesAllThatIsMissingAndUnexpected) {
-  const Flattened flat = Flatten(Mlp()).value();
+  const Flattened flat = Flatten(Stack()).value();
   ParamStore less = std::move(Partition(flat.params, {Glob("layers.**")}).value()[0]);
   const StoreState before(less);
-  Mlp model;
+  Stack model;
   model.activation = "mine";
   const auto refused =
       StatusIs(kInvalid, AllOf(StartsWith("the store does not fit the structure:\nmissing (3):"),
@@ -145,7 +143,7 @@ TEST(UnflattenTest, NamesAllThatIsMissingAndUnexpected) {
                                HasSubstr("'.head.weight'")));
   EXPECT_THAT(Unflatten(flat.def, less, &model), refused);
   EXPECT_THAT(Unflatten(flat.def, std::move(less), &model), refused);
-  EXPECT_THAT(Unflatten<Mlp>(flat.def, less), refused);
+  EXPECT_THAT(Unflatten<Stack>(flat.def, less), refused);
   EXPECT_EQ(StoreState(less), before);
   EXPECT_EQ(model.activation, "mine");
   ParamStore more = flat.params.Snapshot().value();
@@ -159,7 +157,7 @@ TEST(UnflattenTest, NamesAllThatIsMissingAndUnexpected) {
 }
 
 TEST(UnflattenTest, AModelOfAnotherTypeIsRefusedAndNothingIsLost) {
-  Flattened flat = Flatten(Linear()).value();
+  Flattened flat = Flatten(Layer()).value();
   const StoreState before(flat.params);
   Other other;
   const auto refused = StatusIs(kInvalid, HasSubstr(".bias"));
@@ -171,12 +169,12 @@ TEST(UnflattenTest, AModelOfAnotherTypeIsRefusedAndNothingIsLost) {
 }
 
 TEST(UnflattenTest, AStoreThatIsBeingWrittenIsRefused) {
-  Flattened flat = Flatten(Mlp()).value();
-  Mlp model;
+  Flattened flat = Flatten(Stack()).value();
+  Stack model;
   model.activation = "mine";
   MutableTensor open = flat.params.Mutate(".head.bias").value();
   const StoreState before(flat.params);
-  const auto refused = StatusIs(kFailed, HasSubstr("cannot unflatten"));
+  const auto refused = StatusIs(kPrecondition, HasSubstr("cannot unflatten"));
   EXPECT_THAT(Unflatten(flat.def, flat.params, &model), refused);
   EXPECT_THAT(Unflatten(flat.def, std::move(flat.params), &model), refused);
   EXPECT_EQ(StoreState(flat.params), before);

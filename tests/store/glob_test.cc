@@ -8,6 +8,7 @@
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -15,8 +16,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
 bool Matches(const std::string& pattern, const std::string& path) {
   return GlobPattern::Parse(pattern).value().Matches(PathFrom(path));

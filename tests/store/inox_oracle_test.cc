@@ -25,6 +25,7 @@
 
 #include "tests/core/status_matchers.h"
 #include "tests/store/sample_models.h"
+#include "tests/store/sample_stores.h"
 
 namespace leafstore {
 namespace {
@@ -183,12 +184,6 @@ void ExpectWhole(const Case& c, const ParamStore& store) {
   EXPECT_TRUE(store.slots() == c.flat.params.slots());
   EXPECT_THAT(store.leaves(), ElementsAreArray(c.flat.params.leaves()));
   EXPECT_EQ(store.spec_fingerprint(), c.flat.params.spec_fingerprint());
-}
-
-std::vector<const ParamStore*> PointersTo(const std::vector<ParamStore>& groups) {
-  std::vector<const ParamStore*> pointers;
-  for (const ParamStore& group : groups) pointers.push_back(&group);
-  return pointers;
 }
 
 // The only thing a report tells is `paths` in `field`.

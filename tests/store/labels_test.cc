@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -18,8 +19,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-
 using Groups = std::vector<uint32_t>;
 
 Layout LayoutOfSize(uint32_t size) {
@@ -28,7 +27,7 @@ Layout LayoutOfSize(uint32_t size) {
   return Layout::Create(std::move(paths)).value();
 }
 
-std::vector<Slot> SlotsIn(const SlotSet& set) {
+std::vector<Slot> EverySlotOf(const SlotSet& set) {
   std::vector<Slot> slots;
   for (uint32_t place = 0; place < set.size(); ++place) slots.push_back(set.SlotAt(place));
   return slots;
@@ -45,8 +44,8 @@ TEST(LabelsTest, NameTheGroupOfEachSlot) {
   EXPECT_EQ(labels.GroupOf(1), 0u);
   EXPECT_EQ(labels.GroupOf(2), kNoGroup);
   EXPECT_EQ(labels.GroupOf(5), kNoGroup);  // no slot at all
-  EXPECT_THAT(SlotsIn(labels.SlotsOf(0)), ElementsAre(1));
-  EXPECT_THAT(SlotsIn(labels.SlotsOf(1)), ElementsAre(0, 3, 4));
+  EXPECT_THAT(EverySlotOf(labels.SlotsOf(0)), ElementsAre(1));
+  EXPECT_THAT(EverySlotOf(labels.SlotsOf(1)), ElementsAre(0, 3, 4));
   EXPECT_EQ(labels.SlotsOf(1).universe(), 5u);
 }
 

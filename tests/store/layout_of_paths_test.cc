@@ -12,6 +12,7 @@
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -19,8 +20,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
 absl::StatusOr<TreeDef> DefAt(const std::vector<std::string>& texts) {
   std::vector<Path> paths;

@@ -8,6 +8,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -15,10 +16,6 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
 
 Layout LayoutAt(const std::vector<std::string>& texts) {
   std::vector<Path> paths;

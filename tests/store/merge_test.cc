@@ -11,7 +11,9 @@
 #include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
+#include "tests/store/sample_stores.h"
 
 namespace leafstore {
 namespace {
@@ -21,16 +23,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-
 std::vector<ParamStore> SampleGroups() {
   return Partition(SampleParams(), {Glob("**.bias"), Glob("**.weight")}).value();
-}
-
-std::vector<const ParamStore*> PointersTo(const std::vector<ParamStore>& groups) {
-  std::vector<const ParamStore*> pointers;
-  for (const ParamStore& group : groups) pointers.push_back(&group);
-  return pointers;
 }
 
 std::vector<StoreState> StatesOf(const std::vector<ParamStore>& groups) {

@@ -16,6 +16,7 @@
 #include "leafstore/store/ops.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -25,10 +26,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsNan;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 template <typename To, typename From>
 std::vector<To> CastAll(const std::vector<From>& values) {

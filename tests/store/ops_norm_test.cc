@@ -1,6 +1,5 @@
 #include <cmath>
 #include <complex>
-#include <limits>
 #include <random>
 #include <string>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "leafstore/store/ops.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -26,11 +26,6 @@ using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsNan;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // ---- norm ----
 

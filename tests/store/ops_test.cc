@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -17,15 +18,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
-
-ParamStore Sample() {
-  return StoreOf(
-      {{"a", Floats({1, 2, 3})}, {"b", Ints({7})}, {"c", Floats({4, 5})}, {"d", Value("gelu")}});
-}
 
 absl::StatusOr<Tensor> Negate(const Tensor& tensor) {
   std::vector<float> values = ElementsOf<float>(tensor);
@@ -36,14 +28,14 @@ absl::StatusOr<Tensor> Negate(const Tensor& tensor) {
 // ---- alike ----
 
 TEST(CheckAlikeTest, StoresOfOneLayoutSlotsAndSpecsAreAlike) {
-  const ParamStore a = Sample();
+  const ParamStore a = SampleStore();
   EXPECT_THAT(
       CheckAlike(a, StoreLike(a, {Floats({0, 0, 0}), Ints({0}), Floats({0, 0}), Value("x")})),
       IsOk());
 }
 
 TEST(CheckAlikeTest, OtherLayoutsAreNamedByAPath) {
-  const ParamStore a = Sample();
+  const ParamStore a = SampleStore();
   const ParamStore b = StoreOf({{"a", Floats({1})}, {"new", Ints({7})}});
   EXPECT_THAT(
       CheckAlike(a, b),
@@ -54,7 +46,7 @@ TEST(CheckAlikeTest, OtherLayoutsAreNamedByAPath) {
 }
 
 TEST(CheckAlikeTest, OtherSlotsAreNamedByThePath) {
-  const ParamStore a = Sample();
+  const ParamStore a = SampleStore();
   EXPECT_THAT(CheckAlike(a, GroupOf(a, {0, 2, 3})),
               StatusIs(kInvalid, HasSubstr(".b in the first alone")));
   EXPECT_THAT(CheckSamePlaces(GroupOf(a, {0}), GroupOf(a, {0, 3})),
@@ -62,7 +54,7 @@ TEST(CheckAlikeTest, OtherSlotsAreNamedByThePath) {
 }
 
 TEST(CheckAlikeTest, OtherSpecsAreNamedWithBoth) {
-  const ParamStore a = Sample();
+  const ParamStore a = SampleStore();
   const ParamStore b = StoreLike(a, {Floats({1, 2, 3}), Ints({7}), Floats({4}), Value("gelu")});
   EXPECT_THAT(CheckAlike(a, b),
               StatusIs(kInvalid, AllOf(HasSubstr("at .c"), HasSubstr("expected f32[2]"),
@@ -77,7 +69,7 @@ TEST(CheckAlikeTest, OtherSpecsAreNamedWithBoth) {
 // ---- zeros, map, zip ----
 
 TEST(ZerosLikeTest, NumbersAreZeroAndStaticLeavesStay) {
-  const ParamStore store = Sample();
+  const ParamStore store = SampleStore();
   const ParamStore zeros = ZerosLike(store).value();
   EXPECT_THAT(CheckAlike(store, zeros), IsOk());
   EXPECT_THAT(FloatsAt(zeros, ".a"), ElementsAre(0, 0, 0));
@@ -101,14 +93,14 @@ TEST(MapTest, AppliesToTensorsAndPassesStaticLeavesOn) {
 }
 
 TEST(MapTest, OfAGroupIsAGroup) {
-  const ParamStore store = Sample();
+  const ParamStore store = SampleStore();
   const ParamStore result = Map(GroupOf(store, {2}), Negate).value();
   EXPECT_THAT(ElementsOf<float>(*result.FindSlot(2)), ElementsAre(-4, -5));
   EXPECT_EQ(result.size(), 1u);
 }
 
 TEST(MapTest, ErrorsComeBackWithThePath) {
-  EXPECT_THAT(Map(Sample(),
+  EXPECT_THAT(Map(SampleStore(),
                   [](const Tensor& tensor) -> absl::StatusOr<Tensor> {
                     if (tensor.dtype() == DType::kF32) return tensor;
                     return absl::UnimplementedError("no integers");
@@ -117,18 +109,18 @@ TEST(MapTest, ErrorsComeBackWithThePath) {
 }
 
 TEST(MapTest, ANullResultIsAnError) {
-  EXPECT_THAT(Map(Sample(), [](const Tensor&) -> absl::StatusOr<Tensor> { return Tensor(); }),
+  EXPECT_THAT(Map(SampleStore(), [](const Tensor&) -> absl::StatusOr<Tensor> { return Tensor(); }),
               StatusIs(kInvalid, "at .a: expected a leaf, found null"));
 }
 
 TEST(MapTest, AStoreThatIsBeingWrittenIsNotMapped) {
-  ParamStore store = Sample();
+  ParamStore store = SampleStore();
   const MutableTensor writing = store.Mutate(".a").value();
   EXPECT_THAT(Map(store, Negate), StatusIs(kPrecondition, HasSubstr("cannot map a store")));
 }
 
 TEST(MapLeavesTest, SeesStaticLeavesAndPlaces) {
-  const ParamStore store = Sample();
+  const ParamStore store = SampleStore();
   std::vector<uint32_t> places;
   const ParamStore result =
       MapLeaves(store, [&places](uint32_t place, const Leaf& leaf) -> absl::StatusOr<Leaf> {
@@ -151,12 +143,12 @@ TEST(ZipTest, MeetsByPlace) {
 }
 
 TEST(ZipTest, StoresThatDoNotMeetAreAnErrorBeforeAnythingIsCalled) {
-  const ParamStore a = Sample();
+  const ParamStore a = SampleStore();
   const auto never = [](const Tensor&, const Tensor&) -> absl::StatusOr<Tensor> {
     ADD_FAILURE() << "called";
     return Tensor();
   };
-  EXPECT_THAT(Zip(a, Sample(), never), StatusIs(kInvalid, HasSubstr("expected one Layout")));
+  EXPECT_THAT(Zip(a, SampleStore(), never), StatusIs(kInvalid, HasSubstr("expected one Layout")));
   EXPECT_THAT(Zip(a, GroupOf(a, {0}), never),
               StatusIs(kInvalid, HasSubstr(".b in the first alone")));
   const ParamStore c = StoreLike(a, {Floats({1}), Ints({1}), Value(1), Value(1)});
@@ -175,7 +167,7 @@ const auto kAddTo = [](absl::Span<float> p, absl::Span<const float> g) {
 };
 
 TEST(UpdateEachTest, WritesOneStoreFromAnother) {
-  ParamStore params = Sample();
+  ParamStore params = SampleStore();
   const ParamStore grads =
       StoreLike(params, {Floats({10, 20, 30}), Ints({1}), Floats({40, 50}), Value("gelu")});
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, grads), IsOk());
@@ -205,7 +197,7 @@ TEST(UpdateEachTest, WritesSeveralStoresGivenByPointer) {
 }
 
 TEST(UpdateEachTest, OneStoreAlone) {
-  ParamStore params = Sample();
+  ParamStore params = SampleStore();
   EXPECT_THAT(UpdateEach<float>(&params,
                                 [](absl::Span<float> p) {
                                   for (float& x : p) x = 0;
@@ -215,7 +207,7 @@ TEST(UpdateEachTest, OneStoreAlone) {
 }
 
 TEST(UpdateEachTest, WrittenLeavesGetNewGenerationsOthersKeepTheirs) {
-  ParamStore params = Sample();
+  ParamStore params = SampleStore();
   const ParamStore before = params.Snapshot().value();
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, before), IsOk());
   EXPECT_GT(params.leaf(0).generation(), before.leaf(0).generation());
@@ -225,7 +217,7 @@ TEST(UpdateEachTest, WrittenLeavesGetNewGenerationsOthersKeepTheirs) {
 }
 
 TEST(UpdateEachTest, DoesNotReachSnapshotsAndWritesInPlaceWithoutThem) {
-  ParamStore params = Sample();
+  ParamStore params = SampleStore();
   {
     const ParamStore snapshot = params.Snapshot().value();
     EXPECT_THAT(UpdateEach<float>(&params, kAddTo, snapshot), IsOk());
@@ -238,9 +230,9 @@ TEST(UpdateEachTest, DoesNotReachSnapshotsAndWritesInPlaceWithoutThem) {
 }
 
 TEST(UpdateEachTest, StoresThatAreNotAlikeAreAnErrorAndNothingChanges) {
-  ParamStore params = Sample();
+  ParamStore params = SampleStore();
   const ParamStore before = params.Snapshot().value();
-  const ParamStore other = Sample();
+  const ParamStore other = SampleStore();
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, other),
               StatusIs(kInvalid, HasSubstr("expected one Layout")));
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, GroupOf(params, {0, 1, 2})),

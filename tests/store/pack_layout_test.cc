@@ -18,7 +18,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-ParamStore Sample() {
+ParamStore SixLeaves() {
   return StoreOf({{"a", Floats(std::vector<float>(16, 1))},  // 64 bytes
                   {"b", Floats({1, 2, 3})},                  // 12
                   {"c", Ints({1, 2})},
@@ -28,7 +28,7 @@ ParamStore Sample() {
 }
 
 TEST(PackLayoutTest, LeavesStandAtMultiplesOf64BytesInOrderOfSlots) {
-  const ParamStore store = Sample();
+  const ParamStore store = SixLeaves();
   const PackLayout plan = PackLayout::Create(store, DType::kF32).value();
   ASSERT_EQ(plan.size(), 4u);
   EXPECT_EQ(plan.dtype(), DType::kF32);
@@ -48,7 +48,7 @@ TEST(PackLayoutTest, LeavesStandAtMultiplesOf64BytesInOrderOfSlots) {
 }
 
 TEST(PackLayoutTest, FindsAPlaceBySlot) {
-  const ParamStore store = Sample();
+  const ParamStore store = SixLeaves();
   const PackLayout plan = PackLayout::Create(store, DType::kF32).value();
   EXPECT_EQ(plan.PlaceOf(4), 3u);
   EXPECT_EQ(plan.PlaceOf(2), kNoPlace);     // an integer
@@ -57,7 +57,7 @@ TEST(PackLayoutTest, FindsAPlaceBySlot) {
 }
 
 TEST(PackLayoutTest, GapsFillWhatLeavesLeave) {
-  const PackLayout plan = PackLayout::Create(Sample(), DType::kF32).value();
+  const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kF32).value();
   ASSERT_EQ(plan.gaps().size(), 2u);
   EXPECT_EQ(plan.gaps()[0].offset, 64 + 12);
   EXPECT_EQ(plan.gaps()[0].bytes, 52);
@@ -66,7 +66,7 @@ TEST(PackLayoutTest, GapsFillWhatLeavesLeave) {
 }
 
 TEST(PackLayoutTest, OfADtypeThatIsNotThereIsEmpty) {
-  const PackLayout plan = PackLayout::Create(Sample(), DType::kBF16).value();
+  const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kBF16).value();
   EXPECT_EQ(plan.size(), 0u);
   EXPECT_EQ(plan.byte_size(), 0);
   EXPECT_TRUE(plan.gaps().empty());
@@ -83,7 +83,7 @@ TEST(PackLayoutTest, SubByteTypesTakeWholeBytes) {
 }
 
 TEST(PackLayoutTest, FitsComparesDtypeAndShape) {
-  const PackLayout plan = PackLayout::Create(Sample(), DType::kF32).value();
+  const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kF32).value();
   EXPECT_TRUE(plan.Fits(1, Floats({7, 8, 9})));
   EXPECT_FALSE(plan.Fits(1, Floats({7, 8})));
   EXPECT_FALSE(plan.Fits(1, Ints({7, 8, 9})));
@@ -91,13 +91,13 @@ TEST(PackLayoutTest, FitsComparesDtypeAndShape) {
 }
 
 TEST(PackLayoutTest, EqualWhenDtypeLayoutSlotsAndShapesAre) {
-  const ParamStore store = Sample();
+  const ParamStore store = SixLeaves();
   const PackLayout plan = PackLayout::Create(store, DType::kF32).value();
   const PackLayout copy = plan;
   EXPECT_EQ(plan, copy);
   EXPECT_EQ(plan, PackLayout::Create(store, DType::kF32).value());
   EXPECT_FALSE(plan == PackLayout::Create(store, DType::kI32).value());
-  EXPECT_FALSE(plan == PackLayout::Create(Sample(), DType::kF32).value());  // another Layout
+  EXPECT_FALSE(plan == PackLayout::Create(SixLeaves(), DType::kF32).value());  // another Layout
   EXPECT_FALSE(plan == PackLayout::Create(GroupOf(store, {0, 1, 3}), DType::kF32).value());
 }
 

@@ -18,6 +18,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 #include "tests/store/sample_stores.h"
 
@@ -28,9 +29,6 @@ using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 
 static_assert(!std::is_copy_constructible_v<Packed>);
 static_assert(std::is_nothrow_move_constructible_v<Packed>);
@@ -48,13 +46,8 @@ concept GivesRest = requires(T packed) {
 static_assert(GivesPlan<const Packed&> && !GivesPlan<Packed>);
 static_assert(GivesRest<const Packed&> && !GivesRest<Packed>);
 
-// Slots 0 and 2 are packed as f32; 1 and 3 ride along.
-ParamStore Sample() {
-  return StoreOf(
-      {{"a", Floats({1, 2, 3})}, {"b", Ints({7})}, {"c", Floats({4, 5})}, {"d", Value("gelu")}});
-}
-
-Packed PackedSample() { return Packed::Create(Sample(), DType::kF32).value(); }
+// Slots 0 and 2 are packed; 1 and 3 ride along.
+Packed PackedSample() { return Packed::Create(SampleStore(), DType::kF32).value(); }
 
 // Where the numbers lie now.
 const std::byte* Address(const Packed& packed) { return packed.bytes().value().data(); }
@@ -112,14 +105,14 @@ TEST(PackTest, OtherLeavesRideAlong) {
 }
 
 TEST(PackTest, FromAnRvalueTheStoreIsTaken) {
-  ParamStore store = Sample();
+  ParamStore store = SampleStore();
   const Packed packed = Packed::Create(std::move(store), DType::kF32).value();
   EXPECT_TRUE(store.empty());  // NOLINT(bugprone-use-after-move): what the header promises
   EXPECT_EQ(packed.slots().size(), 4u);
 }
 
 TEST(PackTest, FromAConstStoreTheStoreStays) {
-  const ParamStore store = Sample();
+  const ParamStore store = SampleStore();
   Packed packed = Packed::Create(store, DType::kF32).value();
   WriteFirst(packed, 99);
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(1, 2, 3));
@@ -127,7 +120,7 @@ TEST(PackTest, FromAConstStoreTheStoreStays) {
 }
 
 TEST(PackTest, OfAGroupKeepsTheGroupsSlots) {
-  const ParamStore store = Sample();
+  const ParamStore store = SampleStore();
   const Packed packed = Packed::Create(GroupOf(store, {2, 3}), DType::kF32).value();
   EXPECT_EQ(packed.layout(), store.layout());
   EXPECT_EQ(packed.plan().size(), 1u);
@@ -139,7 +132,7 @@ TEST(PackTest, OfAGroupKeepsTheGroupsSlots) {
 }
 
 TEST(PackTest, WithoutATensorOfTheDtypeEverythingRidesAlong) {
-  Packed packed = Packed::Create(Sample(), DType::kF64).value();
+  Packed packed = Packed::Create(SampleStore(), DType::kF64).value();
   EXPECT_EQ(packed.plan().size(), 0u);
   EXPECT_EQ(packed.rest().size(), 4u);
   EXPECT_TRUE(packed.data<double>().value().empty());
@@ -170,7 +163,7 @@ TEST(PackTest, EmptyTensorsAndSubByteTypesArePackedAsBytes) {
 }
 
 TEST(PackTest, AStoreThatIsBeingWrittenIsNotPacked) {
-  ParamStore store = Sample();
+  ParamStore store = SampleStore();
   {
     const MutableTensor writing = store.Mutate(".a").value();
     EXPECT_THAT(Packed::Create(store, DType::kF32),
@@ -559,7 +552,7 @@ TEST(PackTest, WhatRidesAlongIsWrittenByItself) {
 // ---- alike ----
 
 TEST(PackTest, PackedAlikeHasTheSameOffsets) {
-  const ParamStore params = Sample();
+  const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   const ParamStore grads =
       StoreLike(params, {Floats({10, 20, 30}), Ints({0}), Floats({40, 50}), Value("anything")});
@@ -570,7 +563,7 @@ TEST(PackTest, PackedAlikeHasTheSameOffsets) {
 }
 
 TEST(PackTest, PackedAlikeMayHaveOtherLeavesBesides) {
-  const ParamStore params = Sample();
+  const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   const Packed like = Packed::CreateLike(packed, GroupOf(params, {0, 2})).value();
   EXPECT_EQ(like.plan(), packed.plan());
@@ -579,9 +572,9 @@ TEST(PackTest, PackedAlikeMayHaveOtherLeavesBesides) {
 }
 
 TEST(PackTest, PackingAlikeNamesAllThatDoesNotFit) {
-  const ParamStore params = Sample();
+  const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
-  EXPECT_THAT(Packed::CreateLike(packed, Sample()),
+  EXPECT_THAT(Packed::CreateLike(packed, SampleStore()),
               StatusIs(kInvalid, HasSubstr("found another Layout")));
   const ParamStore wrong = StoreLike(params, {Floats({1}), Ints({0}), Ints({1, 2}), Value("gelu")});
   EXPECT_THAT(Packed::CreateLike(packed, wrong),
@@ -603,7 +596,7 @@ TEST(PackTest, ZerosLikeHasTheSamePlacesAndKeepsStaticLeaves) {
 }
 
 TEST(PackTest, AssignCopiesNewValuesInPlace) {
-  const ParamStore params = Sample();
+  const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const std::byte* const before = Address(packed);
   const uint64_t generation = packed.generation();
@@ -621,7 +614,7 @@ TEST(PackTest, AssignCopiesNewValuesInPlace) {
 }
 
 TEST(PackTest, AssignDoesNotReachViewsThatAreAlive) {
-  const ParamStore params = Sample();
+  const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const ParamStore view = packed.store().value();
   EXPECT_THAT(packed.Assign(
@@ -639,10 +632,10 @@ TEST(PackTest, APackTakesItsOwnStore) {
 }
 
 TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
-  const ParamStore params = Sample();
+  const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const uint64_t generation = packed.generation();
-  EXPECT_THAT(packed.Assign(Sample()), StatusIs(kInvalid, HasSubstr("found another Layout")));
+  EXPECT_THAT(packed.Assign(SampleStore()), StatusIs(kInvalid, HasSubstr("found another Layout")));
   EXPECT_THAT(packed.Assign(GroupOf(params, {0, 2})),
               StatusIs(kInvalid, HasSubstr("found a store with other slots")));
   EXPECT_THAT(
@@ -660,7 +653,7 @@ TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
 // ---- unpacking ----
 
 TEST(PackTest, UnpackGivesTheGroupBack) {
-  const ParamStore params = Sample();
+  const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   WriteFirst(packed, 9);
   ParamStore group = std::move(packed).Unpack().value();

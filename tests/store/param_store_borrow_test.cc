@@ -12,15 +12,13 @@
 #include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kFailed = absl::StatusCode::kFailedPrecondition;
 
 TEST(ParamStoreBorrowTest, MutateWritesInPlace) {
   ParamStore store = SampleParams();
@@ -51,8 +49,9 @@ void ExpectRefusedWhileBorrowed(ParamStore& store) {
   const StoreState before(store);
   const PartitionPlan plan = PartitionPlan::Compile(SampleParams(), {All()}).value();
   const auto refused = [](const std::string& what) {
-    return StatusIs(kFailed, "cannot " + what +
-                                 " while a mutable borrow of this store is open: close it first");
+    return StatusIs(
+        kPrecondition,
+        "cannot " + what + " while a mutable borrow of this store is open: close it first");
   };
   ParamStore other = SampleParams();
   const StoreState other_before(other);
@@ -84,8 +83,9 @@ TEST(ParamStoreBorrowTest, WhileALeafIsOpenNothingElseHappens) {
   MutableTensor open = store.Mutate(".head.bias").value();
   open.data<float>().value()[0] = 8;
   ExpectRefusedWhileBorrowed(store);
-  EXPECT_THAT(store.Mutate(".head.bias"),
-              StatusIs(kFailed, HasSubstr("at .head.bias: the tensor is being written already")));
+  EXPECT_THAT(
+      store.Mutate(".head.bias"),
+      StatusIs(kPrecondition, HasSubstr("at .head.bias: the tensor is being written already")));
   {
     MutableTensor another = store.Mutate(".head.weight").value();  // another leaf may be
     another.data<float>().value()[0] = 9;
@@ -106,7 +106,8 @@ TEST(ParamStoreBorrowTest, WhileAllAreOpenNothingElseHappens) {
     open.data<float>(1).value()[0] = 8;
     EXPECT_EQ(open.leaf(1).tensor().data<float>().value()[0], 8);
     ExpectRefusedWhileBorrowed(store);
-    EXPECT_THAT(store.MutateAt(1), StatusIs(kFailed, HasSubstr("cannot open a leaf for writing")));
+    EXPECT_THAT(store.MutateAt(1),
+                StatusIs(kPrecondition, HasSubstr("cannot open a leaf for writing")));
     const MutableLeaves moved = std::move(open);
     EXPECT_TRUE(store.borrowed());
   }
@@ -119,7 +120,7 @@ TEST(ParamStoreBorrowTest, ABorrowGoesWithAStoreThatIsMoved) {
   MutableTensor open = store.Mutate(".head.bias").value();
   ParamStore moved = std::move(store);
   EXPECT_TRUE(moved.borrowed());
-  EXPECT_THAT(moved.Snapshot(), StatusIs(kFailed, HasSubstr("cannot take a snapshot while")));
+  EXPECT_THAT(moved.Snapshot(), StatusIs(kPrecondition, HasSubstr("cannot take a snapshot while")));
   open.data<float>().value()[0] = 8;
   open.Close();
   EXPECT_FALSE(moved.borrowed());

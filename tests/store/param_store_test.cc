@@ -14,6 +14,7 @@
 #include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -22,11 +23,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kFailed = absl::StatusCode::kFailedPrecondition;
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
-constexpr auto kExists = absl::StatusCode::kAlreadyExists;
 
 uint64_t GenerationAt(const ParamStore& store, absl::string_view path) {
   return (*store.Get(path))->generation();
@@ -230,7 +226,7 @@ TEST(ParamStoreTest, SettingATensorThatIsBeingWrittenIsAnError) {
   Tensor tensor = Floats({1, 2});
   MutableTensor open = tensor.Mutate().value();
   EXPECT_THAT(store.Set(".head.bias", std::move(tensor)),
-              StatusIs(kFailed, AllOf(HasSubstr("at .head.bias: "), HasSubstr("borrow"))));
+              StatusIs(kPrecondition, AllOf(HasSubstr("at .head.bias: "), HasSubstr("borrow"))));
   EXPECT_EQ(StoreState(store), before);
 }
 
@@ -338,7 +334,7 @@ TEST(ParamStoreTest, InsertWantsANewPathAndALeaf) {
   Tensor tensor = Floats({1});
   MutableTensor open = tensor.Mutate().value();
   EXPECT_THAT(store.Insert(PathFrom(".new"), std::move(tensor)),
-              StatusIs(kFailed, HasSubstr("at '.new': the tensor is being written")));
+              StatusIs(kPrecondition, HasSubstr("at '.new': the tensor is being written")));
   EXPECT_EQ(StoreState(store), before);
 }
 

@@ -11,6 +11,7 @@
 #include "leafstore/store/merge.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -22,10 +23,6 @@ using ::testing::ElementsAreArray;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kFailed = absl::StatusCode::kFailedPrecondition;
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
 
 using Texts = std::vector<std::string>;
 
@@ -313,14 +310,14 @@ TEST(PartitionPlanTest, RefusesOtherPaths) {
   ParamStore other = TiedParams();
   const StoreState before(other);
   EXPECT_THAT(plan.Split(std::move(other)),
-              StatusIs(kFailed,
+              StatusIs(kPrecondition,
                        "partition: expected a store with the paths that the plan was "
                        "compiled for (8 of a layout of 8), found others (2 of 2): compile "
                        "a plan for this store"));
   EXPECT_EQ(StoreState(other), before);
   ParamStore less = SampleParams();
   ASSERT_THAT(less.Erase(".steps"), IsOk());
-  EXPECT_THAT(plan.Split(less), StatusIs(kFailed, HasSubstr("found others (7 of 8)")));
+  EXPECT_THAT(plan.Split(less), StatusIs(kPrecondition, HasSubstr("found others (7 of 8)")));
   ParamStore back = std::move(less);
   ASSERT_THAT(back.Insert(PathFrom(".steps"), Value(1)), IsOk());
   EXPECT_THAT(plan.Split(back), IsOk());
@@ -334,7 +331,7 @@ TEST(PartitionPlanTest, RefusesOtherSpecsAndTakesRestoredOnes) {
     ASSERT_THAT(store.Set(".head.bias", other, SetCheck::kAnything), IsOk());
     const StoreState before(store);
     EXPECT_THAT(plan.Split(std::move(store)),
-                StatusIs(kFailed,
+                StatusIs(kPrecondition,
                          "partition: expected the dtypes and shapes that the plan was "
                          "compiled for, found others: compile a plan for this store"));
     EXPECT_EQ(StoreState(store), before);
@@ -348,7 +345,8 @@ TEST(PartitionPlanTest, RefusesAStoreThatIsBeingWritten) {
   const PartitionPlan plan = PartitionPlan::Compile(store, {Glob("head")}).value();
   MutableTensor open = store.Mutate(".head.bias").value();
   const StoreState before(store);
-  const auto refused = StatusIs(kFailed, HasSubstr("while a mutable borrow of this store is open"));
+  const auto refused =
+      StatusIs(kPrecondition, HasSubstr("while a mutable borrow of this store is open"));
   EXPECT_THAT(plan.Split(store), refused);
   EXPECT_THAT(plan.Split(std::move(store)), refused);
   EXPECT_THAT(PartitionPlan::Compile(store, {All()}), refused);

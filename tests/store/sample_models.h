@@ -90,6 +90,13 @@ struct StoreState {
   std::vector<uint64_t> generations;
 };
 
+// A model as a struct, for tests that build it again.
+struct Linear {
+  Tensor weight = Floats({1, 2, 3});
+  Tensor bias = Floats({4});
+  LEAFSTORE_FIELDS(weight, bias)
+};
+
 inline Path PathFrom(absl::string_view text) { return Path::Parse(text).value(); }
 
 // A dictionary of paths that are told by their text.

@@ -3,6 +3,8 @@
 #define LEAFSTORE_TESTS_STORE_SAMPLE_STORES_H_
 
 #include <cstdint>
+#include <cstring>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +18,10 @@
 
 namespace leafstore {
 
+// Every floating type takes them without narrowing.
+inline constexpr float kInf = std::numeric_limits<float>::infinity();
+inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
 // A tensor of rank 1.
 template <typename T>
 Tensor VectorOf(const std::vector<T>& values) {
@@ -24,6 +30,14 @@ Tensor VectorOf(const std::vector<T>& values) {
 }
 inline Tensor Floats(const std::vector<float>& values) { return VectorOf<float>(values); }
 inline Tensor Ints(const std::vector<int32_t>& values) { return VectorOf<int32_t>(values); }
+
+// A tensor of rank 1 over these bytes.
+inline Tensor TensorOfBytes(DType dtype, const std::vector<uint8_t>& bytes) {
+  Buffer buffer = Buffer::Allocate(static_cast<int64_t>(bytes.size())).value();
+  std::memcpy(buffer.mutable_data(), bytes.data(), bytes.size());
+  const auto count = static_cast<int64_t>(bytes.size() * 8 / DTypeBits(dtype));
+  return Tensor::FromBuffer(dtype, {count}, buffer).value();
+}
 
 template <typename T>
 std::vector<T> ElementsOf(const Tensor& tensor) {
@@ -56,6 +70,12 @@ inline ParamStore StoreOf(std::vector<std::pair<std::string, Leaf>> entries) {
   return ParamStore::FromEntries(std::move(by_path)).value();
 }
 
+// Two f32 leaves, at slots 0 and 2, with others between and behind.
+inline ParamStore SampleStore() {
+  return StoreOf(
+      {{"a", Floats({1, 2, 3})}, {"b", Ints({7})}, {"c", Floats({4, 5})}, {"d", Value("gelu")}});
+}
+
 // Other leaves in the same places.
 inline ParamStore StoreLike(const ParamStore& like, std::vector<Leaf> leaves) {
   return ParamStore::Create(like.layout(), like.slots(), std::move(leaves)).value();
@@ -68,6 +88,13 @@ inline ParamStore GroupOf(const ParamStore& store, const std::vector<Slot>& slot
   return ParamStore::Create(store.layout(), SlotSet::Create(store.layout().size(), slots).value(),
                             std::move(leaves))
       .value();
+}
+
+// As merging takes groups; they must outlive it.
+inline std::vector<const ParamStore*> PointersTo(const std::vector<ParamStore>& groups) {
+  std::vector<const ParamStore*> pointers;
+  for (const ParamStore& group : groups) pointers.push_back(&group);
+  return pointers;
 }
 
 }  // namespace leafstore

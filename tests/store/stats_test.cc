@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <complex>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
@@ -19,6 +18,7 @@
 #include "leafstore/treedef/tree.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -30,18 +30,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsNan;
 
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
 TensorStats Of(const Tensor& tensor) { return StatsOf(tensor).value(); }
-
-Tensor OfBytes(DType dtype, const std::vector<uint8_t>& bytes) {
-  Buffer buffer = Buffer::Allocate(static_cast<int64_t>(bytes.size())).value();
-  std::memcpy(buffer.mutable_data(), bytes.data(), bytes.size());
-  const auto count = static_cast<int64_t>(bytes.size() * 8 / DTypeBits(dtype));
-  return Tensor::FromBuffer(dtype, {count}, buffer).value();
-}
 
 // ---- one tensor ----
 
@@ -87,20 +76,20 @@ TEST(StatsTest, WithoutFiniteNumbersThereIsNoMean) {
 }
 
 TEST(StatsTest, OfEveryKindOfNumber) {
-  EXPECT_EQ(Of(OfBytes(DType::kBool, {0, 1, 1, 0})).mean, 0.5);
+  EXPECT_EQ(Of(TensorOfBytes(DType::kBool, {0, 1, 1, 0})).mean, 0.5);
   EXPECT_EQ(Of(Ints({-5, 7})).min, -5);
   EXPECT_EQ(Of(VectorOf<uint64_t>({~uint64_t{0}})).max, std::ldexp(1.0, 64));
   EXPECT_EQ(Of(VectorOf<std::complex<float>>({{3, 4}, {0, 0}})).max, 5);  // magnitude
-  const TensorStats f8 = Of(OfBytes(DType::kF8E4M3, {0x7e, 0x7f, 0x00, 0xfe}));
+  const TensorStats f8 = Of(TensorOfBytes(DType::kF8E4M3, {0x7e, 0x7f, 0x00, 0xfe}));
   EXPECT_EQ(f8.max, 448);
   EXPECT_EQ(f8.min, -448);
   EXPECT_EQ(f8.nan_count, 1);
   EXPECT_EQ(f8.zero_count, 1);
-  const TensorStats f4 = Of(OfBytes(DType::kF4, {0x21, 0xf0}));
+  const TensorStats f4 = Of(TensorOfBytes(DType::kF4, {0x21, 0xf0}));
   EXPECT_EQ(f4.count, 4);
   EXPECT_EQ(f4.bytes, 2);
   EXPECT_EQ(f4.min, -6);
-  EXPECT_EQ(Of(OfBytes(DType::kF6E3M2, {0, 0, 0x7c})).max, 28);  // the last code is 0x1f
+  EXPECT_EQ(Of(TensorOfBytes(DType::kF6E3M2, {0, 0, 0x7c})).max, 28);  // the last code is 0x1f
 }
 
 TEST(StatsTest, ALargeMeanDoesNotSwallowASmallDeviation) {
@@ -272,7 +261,7 @@ TEST(StatsTest, BadOptionsAreNamed) {
 
 // ---- stores ----
 
-ParamStore Model() {
+ParamStore HeadAndTable() {
   Tree tree =
       Tree::Struct()
           .With("head", Tree::Struct().With("bias", Floats({1})).With("weight", Floats({2, 3})))
@@ -282,7 +271,7 @@ ParamStore Model() {
 }
 
 TEST(StatsTest, OfAStoreAreOfItsTensorsTogether) {
-  const TensorStats stats = StatsOf(Model(), {.histogram_bins = 2}).value();
+  const TensorStats stats = StatsOf(HeadAndTable(), {.histogram_bins = 2}).value();
   EXPECT_EQ(stats.tensors, 3);
   EXPECT_EQ(stats.count, 5);
   EXPECT_EQ(stats.bytes, 20);
@@ -293,7 +282,8 @@ TEST(StatsTest, OfAStoreAreOfItsTensorsTogether) {
 }
 
 TEST(StatsTest, OfLeavesAreByPlace) {
-  const std::vector<TensorStats> stats = StatsOfLeaves(Model(), {.histogram_bins = 1}).value();
+  const std::vector<TensorStats> stats =
+      StatsOfLeaves(HeadAndTable(), {.histogram_bins = 1}).value();
   ASSERT_EQ(stats.size(), 4u);
   EXPECT_EQ(stats[1].max, 3);
   EXPECT_EQ(stats[1].histogram->hi, 3);
@@ -302,7 +292,7 @@ TEST(StatsTest, OfLeavesAreByPlace) {
 }
 
 TEST(StatsTest, OfASubtree) {
-  const ParamStore model = Model();
+  const ParamStore model = HeadAndTable();
   const TensorStats head = StatsOfSubtree(model, ".head").value();
   EXPECT_EQ(head.tensors, 2);
   EXPECT_EQ(head.count, 3);
@@ -327,7 +317,7 @@ TEST(StatsTest, OfASubtreeOfADictionaryWithoutStructure) {
 }
 
 TEST(StatsTest, OfGroupsAreByLabel) {
-  const ParamStore model = Model();
+  const ParamStore model = HeadAndTable();
   const Labels labels =
       Labels::Create(model.layout(), {1, 0, 0, kNoGroup}, {"w", "b", "empty"}).value();
   const std::vector<TensorStats> stats = StatsOfGroups(model, labels).value();
@@ -340,14 +330,14 @@ TEST(StatsTest, OfGroupsAreByLabel) {
 }
 
 TEST(StatsTest, GapsOfAPackAreInNoStatistics) {
-  const Packed packed = Packed::Create(Model(), DType::kF32).value();
+  const Packed packed = Packed::Create(HeadAndTable(), DType::kF32).value();
   const TensorStats stats = StatsOf(packed.store().value()).value();
   EXPECT_EQ(stats.count, 5);
   EXPECT_EQ(stats.zero_count, 0);
 }
 
 TEST(StatsTest, AStoreThatIsBeingWrittenHasNone) {
-  ParamStore model = Model();
+  ParamStore model = HeadAndTable();
   const MutableTensor writing = model.Mutate(".table").value();
   const auto is_open =
       StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("take statistics of a store"));

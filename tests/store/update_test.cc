@@ -9,15 +9,13 @@
 #include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
 
 ParamStore HeadOf(const ParamStore& store) {
   return std::move(Partition(store, {Glob("head")}).value()[0]);

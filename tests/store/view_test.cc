@@ -12,6 +12,8 @@
 #include "leafstore/store/flatten.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
+#include "tests/store/sample_models.h"
 #include "tests/store/sample_stores.h"
 
 namespace leafstore {
@@ -20,15 +22,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
-constexpr auto kNotFound = absl::StatusCode::kNotFound;
-
-struct Linear {
-  Tensor weight = Floats({1, 2, 3});
-  Tensor bias = Floats({4});
-  LEAFSTORE_FIELDS(weight, bias)
-};
 
 struct Model {
   std::vector<Linear> layers = std::vector<Linear>(2);

@@ -228,9 +228,9 @@ TEST_F(InspectErrorTest, NamesOfFilesAreHarmlessToo) {
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.err, HasSubstr("/\\x1b[31m\\xff.leaf: cannot open"));
   Save(dir_.File("\xff\n.leaf"), ParamStore());
-  const Ran json = RunLeafstore({"inspect", dir_.File("\xff\n.leaf"), "--json"});
-  EXPECT_EQ(json.exit_code, 0);
-  EXPECT_THAT(json.out, HasSubstr("\\ufffd\\n.leaf"));
+  const Ran as_json = RunLeafstore({"inspect", dir_.File("\xff\n.leaf"), "--json"});
+  EXPECT_EQ(as_json.exit_code, 0);
+  EXPECT_THAT(as_json.out, HasSubstr("\\ufffd\\n.leaf"));
 }
 
 }  // namespace

@@ -157,8 +157,8 @@ TEST_F(InspectTest, MetricsAndBasesAreShown) {
   const std::string out = Inspect({});
   EXPECT_THAT(out, HasSubstr("\n  accuracy: 0.5\n"));
   EXPECT_THAT(out, HasSubstr("\n  base: first.leaf, which has some of the tensors\n"));
-  const std::string json = Inspect({"--json"});
-  EXPECT_THAT(json, HasSubstr("\"metrics\":{\"accuracy\":0.5},\"bases\":[\"first.leaf\"]"));
+  const std::string as_json = Inspect({"--json"});
+  EXPECT_THAT(as_json, HasSubstr("\"metrics\":{\"accuracy\":0.5},\"bases\":[\"first.leaf\"]"));
 }
 
 TEST_F(InspectTest, CompressedTensorsSayWhatTheyTake) {

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/treedef/teller.h"
 
 namespace leafstore {
@@ -16,8 +17,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-
-constexpr absl::StatusCode kInvalid = absl::StatusCode::kInvalidArgument;
 
 // Expects that the last thing told is an error: it adds no node, nothing told after it changes
 // anything, and Build returns it.

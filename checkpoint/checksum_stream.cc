@@ -1,0 +1,23 @@
+#include "leafstore/checkpoint/checksum_stream.h"
+
+#include "absl/status/status.h"
+
+namespace leafstore {
+
+absl::StatusOr<ChecksumStream> ChecksumStream::Create() {
+  ChecksumStream stream;
+  stream.state_.reset(XXH3_createState());
+  if (stream.state_ == nullptr) return absl::ResourceExhaustedError("no memory for a checksum");
+  stream.Reset();
+  return stream;
+}
+
+void ChecksumStream::Reset() { XXH3_64bits_reset(state_.get()); }
+
+void ChecksumStream::Append(absl::Span<const std::byte> bytes) {
+  XXH3_64bits_update(state_.get(), bytes.data(), bytes.size());
+}
+
+uint64_t ChecksumStream::Value() const { return XXH3_64bits_digest(state_.get()); }
+
+}  // namespace leafstore

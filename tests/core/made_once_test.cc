@@ -1,0 +1,53 @@
+#include "leafstore/core/made_once.h"
+
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "tests/core/in_threads.h"
+
+namespace leafstore::internal {
+namespace {
+
+TEST(MadeOnceTest, IsMadeByTheFirstCallAndKept) {
+  MadeOnce<std::string> name;
+  const std::string& made = name.Get([] { return "first"; });
+  EXPECT_EQ(made, "first");
+  EXPECT_EQ(&name.Get([] { return "second"; }), &made);
+  EXPECT_EQ(made, "first");
+}
+
+TEST(MadeOnceTest, WhatCannotBeCopiedIsMovedIn) {
+  MadeOnce<std::unique_ptr<int>> number;
+  EXPECT_EQ(*number.Get([] { return std::make_unique<int>(7); }), 7);
+}
+
+TEST(MadeOnceTest, AfterAThrowTheNextCallTriesAgain) {
+  MadeOnce<std::string> name;
+  const auto fail = []() -> std::string { throw std::runtime_error("no memory"); };
+  EXPECT_THROW(name.Get(fail), std::runtime_error);
+  EXPECT_THROW(name.Get(fail), std::runtime_error);
+  EXPECT_EQ(name.Get([] { return "third"; }), "third");
+}
+
+TEST(MadeOnceTest, ThreadsThatAskAtOnceGetTheOneThatWasMade) {
+  for (int round = 0; round < 200; ++round) {
+    MadeOnce<std::vector<int>> numbers;
+    std::atomic<int> calls{0};
+    InThreads(4, [&](int i) {
+      const std::vector<int>& made = numbers.Get([&] {
+        ++calls;
+        return std::vector<int>(100, i);
+      });
+      EXPECT_EQ(made, std::vector<int>(100, made[0]));
+    });
+    EXPECT_EQ(calls, 1);
+  }
+}
+
+}  // namespace
+}  // namespace leafstore::internal

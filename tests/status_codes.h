@@ -1,0 +1,19 @@
+// Short names of the status codes that tests name most.
+//
+//   EXPECT_THAT(Glob::Parse("["), StatusIs(kInvalid, HasSubstr("column 1")));
+#ifndef LEAFSTORE_TESTS_STATUS_CODES_H_
+#define LEAFSTORE_TESTS_STATUS_CODES_H_
+
+#include "absl/status/status.h"
+
+namespace leafstore {
+
+inline constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+inline constexpr auto kNotFound = absl::StatusCode::kNotFound;
+inline constexpr auto kExists = absl::StatusCode::kAlreadyExists;
+inline constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
+inline constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_STATUS_CODES_H_
