@@ -1,87 +1,97 @@
-// digits: trains a small network on handwritten digits, with a checkpoint after every epoch.
-#include <algorithm>
+// digits: trains a small network on handwritten digits; checkpoints are saved while it goes on.
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "data.h"
 #include "trainer.h"
 #include <CLI/CLI.hpp>
 
+#include "leafstore/checkpoint/manager.h"
 #include "leafstore/core/status_macros.h"
 
 namespace digits {
 namespace {
 
 namespace fs = std::filesystem;
+using leafstore::CheckpointItem;
+using leafstore::CheckpointManager;
+using leafstore::RestoredCheckpoint;
+using leafstore::SkippedCheckpoint;
+using Clock = std::chrono::steady_clock;
 
 struct Arguments {
   std::string data = LEAFSTORE_DIGITS_DATA;
   std::string checkpoint_dir = "digits-checkpoints";
   bool resume = false;
+  int64_t save_every = 0;  // steps; 0: after every epoch
+  size_t keep = 3;
   int threads = 2;
   Settings settings;
 };
 
 constexpr char kExamples[] = R"(
 Examples:
-  digits --checkpoint-dir run                    train, with run/epoch-0001.leaf and so on
-  digits --checkpoint-dir run --resume           go on where the newest of them ends
-  leafstore inspect run/epoch-0060.leaf --stats  look at what was learnt)";
+  digits --checkpoint-dir run                  train; a checkpoint of step 45 is
+                                               run/step-00000000000000000045.leaf
+  digits --checkpoint-dir run --resume         go on where the newest of them ends
+  leafstore inspect run/step-*2700.leaf        look at what was learnt)";
 
 absl::Status IoError(const fs::path& path, const std::error_code& error) {
   return absl::ErrnoToStatus(error.value(), path.string());
 }
 
-// The checkpoints in a directory, newest first.
-absl::StatusOr<std::vector<std::string>> Checkpoints(const std::string& directory) {
-  std::error_code error;
-  std::vector<std::string> paths;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    const std::string name = it->path().filename().string();
-    if (absl::StartsWith(name, "epoch-") && absl::EndsWith(name, ".leaf")) {
-      paths.push_back(it->path().string());
-    }
-  }
-  if (error) return IoError(directory, error);
-  std::sort(paths.rbegin(), paths.rend());
-  return paths;
-}
-
-// Goes on from the newest checkpoint that can be read; a damaged one is named and passed over.
-absl::StatusOr<Trainer> ResumeNewest(const Arguments& arguments, const Split* data,
-                                     const std::vector<std::string>& checkpoints) {
-  for (const std::string& path : checkpoints) {
-    absl::StatusOr<Trainer> trainer = Trainer::Resume(arguments.settings, data, path);
-    if (trainer.ok()) std::printf("going on from %s\n", path.c_str());
-    if (trainer.ok() || !absl::IsDataLoss(trainer.status())) return trainer;
-    std::fprintf(stderr, "digits: passed over: %s\n",
-                 std::string(trainer.status().message()).c_str());
-  }
-  return Trainer::Start(arguments.settings, data);
-}
-
-absl::StatusOr<Trainer> StartOrResume(const Arguments& arguments, const Split* data) {
+// Takes the directory; from here on another process is refused.
+absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   std::error_code error;
   fs::create_directories(arguments.checkpoint_dir, error);
   if (error) return IoError(arguments.checkpoint_dir, error);
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> checkpoints,
-                             Checkpoints(arguments.checkpoint_dir));
-  if (arguments.resume) return ResumeNewest(arguments, data, checkpoints);
-  if (!checkpoints.empty()) {
-    return absl::AlreadyExistsError(
-        absl::StrCat(arguments.checkpoint_dir, " has checkpoints of a run (", checkpoints[0],
-                     "): say --resume to go on with it, or choose another directory"));
+  return CheckpointManager::Open(
+      arguments.checkpoint_dir,
+      {.retention = {.last = arguments.keep, .best = 1, .metric = "accuracy"},
+       .incremental = true,
+       .when_busy = leafstore::WhenBusy::kWait});
+}
+
+// Says which checkpoint was passed over and why. The run will come to its step again, so it makes
+// way under another name: nothing that may be of use to somebody is removed.
+absl::Status SetAside(const SkippedCheckpoint& skipped, const fs::path& path) {
+  const fs::path aside = path.string() + ".damaged";
+  std::fprintf(stderr, "digits: passed over: %s; it is now %s\n",
+               std::string(skipped.why.message()).c_str(), aside.c_str());
+  std::error_code error;
+  fs::rename(path, aside, error);
+  return error ? IoError(path, error) : absl::OkStatus();
+}
+
+absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
+                               const CheckpointManager& manager) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const RestoredCheckpoint newest, manager.Restore());
+  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
+                             Trainer::Resume(arguments.settings, data, newest.reader));
+  for (const SkippedCheckpoint& skipped : newest.skipped) {
+    LEAFSTORE_RETURN_IF_ERROR(SetAside(skipped, manager.PathOf(skipped.step)));
   }
-  return Trainer::Start(arguments.settings, data);
+  std::printf("going on from %s\n", newest.reader.path().c_str());
+  return trainer;
+}
+
+absl::StatusOr<Trainer> StartOrResume(const Arguments& arguments, const Split* data,
+                                      const CheckpointManager& manager) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, manager.Steps());
+  if (steps.empty()) return Trainer::Start(arguments.settings, data);
+  if (arguments.resume) return Resume(arguments, data, manager);
+  return absl::AlreadyExistsError(absl::StrCat(
+      arguments.checkpoint_dir, " has checkpoints of a run (", manager.PathOf(steps.back()),
+      "): say --resume to go on with it, or choose another directory"));
 }
 
 std::string GroupsText(const leafstore::Labels& labels) {
@@ -92,25 +102,55 @@ std::string GroupsText(const leafstore::Labels& labels) {
   return text;
 }
 
+void PrintEpoch(const Trainer& trainer, const Result& test, Clock::time_point begin,
+                const std::string& saved_to) {
+  const std::chrono::duration<double> time = Clock::now() - begin;
+  absl::PrintF("epoch %3d/%d  loss %.4f  train %6.2f%%  test %6.2f%%  %s  %.2f s%s\n",
+               trainer.epoch(), trainer.settings().epochs, trainer.trained().MeanLoss(),
+               100 * trainer.trained().Accuracy(), 100 * test.Accuracy(),
+               GroupsText(trainer.labels()), time.count(),
+               saved_to.empty() ? "" : absl::StrCat("  -> ", saved_to));
+}
+
+bool IsTimeToSave(const Arguments& arguments, const Trainer& trainer) {
+  if (trainer.done()) return true;
+  return arguments.save_every == 0 ? trainer.epoch_ended()
+                                   : trainer.step() % arguments.save_every == 0;
+}
+
+// Trains to the end. Each save runs while the next steps are made; where one has failed, the next
+// call of the manager says so, and the run ends.
+absl::Status Train(const Arguments& arguments, CheckpointManager* manager, Trainer* trainer) {
+  Clock::time_point begin = Clock::now();
+  std::string saved_to;
+  while (!trainer->done()) {
+    LEAFSTORE_RETURN_IF_ERROR(trainer->Step(arguments.threads));
+    const bool save = IsTimeToSave(arguments, *trainer);
+    if (!save && !trainer->epoch_ended()) continue;
+    const Result test = trainer->Test();
+    if (save) {
+      LEAFSTORE_ASSIGN_OR_RETURN(std::vector<CheckpointItem> items, trainer->Items());
+      const leafstore::StepInfo info = {.metrics = {{"accuracy", test.Accuracy()}}};
+      LEAFSTORE_RETURN_IF_ERROR(
+          manager->SaveAsync(trainer->step(), std::move(items), info).status());
+      saved_to = manager->PathOf(trainer->step());
+    }
+    if (!trainer->epoch_ended()) continue;
+    PrintEpoch(*trainer, test, begin, saved_to);
+    begin = Clock::now();
+  }
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Arguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const Split data, LoadDigits(arguments.data));
-  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, StartOrResume(arguments, &data));
+  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointManager manager, OpenCheckpoints(arguments));
+  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, StartOrResume(arguments, &data, manager));
   std::printf("%d images to train on, %d to test; %ld epochs, %d thread(s)\n", data.train.size(),
               data.test.size(), static_cast<long>(trainer.settings().epochs), arguments.threads);
-  while (!trainer.done()) {
-    const auto begin = std::chrono::steady_clock::now();
-    LEAFSTORE_ASSIGN_OR_RETURN(const Result train, trainer.RunEpoch(arguments.threads));
-    const Result test = trainer.Test();
-    const std::string path =
-        absl::StrFormat("%s/epoch-%04d.leaf", arguments.checkpoint_dir, trainer.epoch());
-    LEAFSTORE_RETURN_IF_ERROR(trainer.Save(path, test));
-    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
-    absl::PrintF("epoch %3d/%d  loss %.4f  train %6.2f%%  test %6.2f%%  %s  %.2f s  -> %s\n",
-                 trainer.epoch(), trainer.settings().epochs, train.MeanLoss(),
-                 100 * train.Accuracy(), 100 * test.Accuracy(), GroupsText(trainer.labels()),
-                 time.count(), path);
-    std::fflush(stdout);
-  }
+  absl::Status status = Train(arguments, &manager, &trainer);
+  status.Update(manager.Wait());  // the last save
+  LEAFSTORE_RETURN_IF_ERROR(status);
   const Result test = trainer.Test();
   absl::PrintF("accuracy on the %d held-out images: %.2f%%\n", test.count, 100 * test.Accuracy());
   return absl::OkStatus();
@@ -120,7 +160,7 @@ int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app(
       "Trains a small network on 8x8 images of handwritten digits, in three groups with an "
-      "optimizer each, and writes a checkpoint after every epoch.");
+      "optimizer each, and saves checkpoints while it goes on training.");
   app.footer(kExamples);
   app.add_option("--data", arguments.data, "images: lines of 64 pixels and a class, may be gzipped")
       ->capture_default_str();
@@ -129,13 +169,21 @@ int Main(int argc, char** argv) {
   app.add_option("--epochs", arguments.settings.epochs, "passes over the training images")
       ->check(CLI::Range(1, 9999))
       ->capture_default_str();
-  app.add_flag("--resume", arguments.resume, "go on from the newest checkpoint, if there is one");
+  app.add_flag("--resume", arguments.resume,
+               "go on from the newest checkpoint that is whole, if there is one");
+  app.add_option("--save-every", arguments.save_every,
+                 "steps from one checkpoint to the next (default: after every epoch)")
+      ->check(CLI::Range(1, 1000000));
+  app.add_option("--keep", arguments.keep, "so many of the newest checkpoints stay, and the best")
+      ->check(CLI::Range(1, 9999))
+      ->capture_default_str();
   app.add_option("--seed", arguments.settings.seed, "of the weights, the order, and the shifts")
       ->capture_default_str();
   app.add_option("--threads", arguments.threads, "the result is the same with any number")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was said is not lost with the process
 
   const absl::Status status = Run(arguments);
   if (status.ok()) return 0;

@@ -16,6 +16,7 @@
 
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
+#include "leafstore/treedef/fields.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace digits {
@@ -32,11 +33,13 @@ struct Slots {
   static absl::StatusOr<Slots> Create(const leafstore::TreeDef& def);
 };
 
-// What a batch came to.
+// What some images came to.
 struct Result {
   double loss = 0;  // summed over the images
   int correct = 0;
   int count = 0;
+  LEAFSTORE_FIELDS(loss, correct, count)
+  LEAFSTORE_TYPE_NAME("Result")
 
   double MeanLoss() const { return loss / count; }
   double Accuracy() const { return static_cast<double>(correct) / count; }

@@ -8,8 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "model.h"
 
-#include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/optim/clip.h"
 #include "leafstore/optim/schedule.h"
@@ -20,6 +18,7 @@
 
 namespace digits {
 
+using leafstore::CheckpointItem;
 using leafstore::CheckpointReader;
 using leafstore::Filter;
 using leafstore::Flattened;
@@ -52,6 +51,27 @@ std::vector<int> ShuffledRows(int count, std::mt19937_64* random) {
   return rows;
 }
 
+absl::StatusOr<Progress> LoadProgress(const CheckpointReader& checkpoint) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, checkpoint.def("progress"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, checkpoint.Load("progress"));
+  return leafstore::Unflatten<Progress>(def, store);
+}
+
+absl::Status CheckSameRun(const Progress& progress, const Settings& settings, const Split& data,
+                          const std::string& path) {
+  if (!(progress.settings == settings)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a run of ", settings.epochs, " epochs with seed ",
+                     settings.seed, " and otherwise these settings, found one of ",
+                     progress.settings.epochs, " with seed ", progress.settings.seed));
+  }
+  const int count = progress.trained.count;
+  if (count > 0 && count <= data.train.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(path, ": expected a run with ", data.train.size(),
+                                                 " images to train on, found one that is at image ",
+                                                 count, " of an epoch"));
+}
+
 }  // namespace
 
 absl::StatusOr<Trainer> Trainer::Start(const Settings& settings, const Split* data) {
@@ -70,31 +90,24 @@ absl::StatusOr<Trainer> Trainer::Start(const Settings& settings, const Split* da
 }
 
 absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* data,
-                                        const std::string& checkpoint) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader reader, CheckpointReader::Open(checkpoint));
-  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef progress_def, reader.def("progress"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore progress_store, reader.Load("progress"));
-  LEAFSTORE_ASSIGN_OR_RETURN(Progress progress,
-                             leafstore::Unflatten<Progress>(progress_def, progress_store));
-  if (!(progress.settings == settings)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(checkpoint, ": expected a run of ", settings.epochs, " epochs with seed ",
-                     settings.seed, " and otherwise these settings, found one of ",
-                     progress.settings.epochs, " with seed ", progress.settings.seed));
-  }
-
-  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, reader.def("params"));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, reader.Load("params"));
+                                        const CheckpointReader& checkpoint) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Progress progress, LoadProgress(checkpoint));
+  LEAFSTORE_RETURN_IF_ERROR(CheckSameRun(progress, settings, *data, checkpoint.path()));
+  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, checkpoint.def("params"));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, checkpoint.Load("params"));
   LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(def, params));
   Trainer trainer(def, std::move(network), data);
-  LEAFSTORE_ASSIGN_OR_RETURN(trainer.random_, FromText(progress.random));
   trainer.progress_ = std::move(progress);
+  LEAFSTORE_ASSIGN_OR_RETURN(trainer.random_, FromText(trainer.progress_.random));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::mt19937_64 epoch_random,
+                             FromText(trainer.progress_.epoch_random));
+  trainer.order_ = ShuffledRows(data->train.size(), &epoch_random);
   LEAFSTORE_ASSIGN_OR_RETURN(trainer.gradients_, ZerosLike(params));
-  // The optimizers' state is that of the groups in the last epoch that was run.
-  LEAFSTORE_RETURN_IF_ERROR(
-      trainer.SplitGroups(std::move(params), FrozenIn(trainer.epoch() - 1, settings)));
+  // The optimizers' state is that of the groups at the last step.
+  const int64_t epoch = trainer.epoch() - (trainer.epoch_ended() ? 1 : 0);
+  LEAFSTORE_RETURN_IF_ERROR(trainer.SplitGroups(std::move(params), FrozenIn(epoch, settings)));
   LEAFSTORE_RETURN_IF_ERROR(trainer.MakeOptimizers());
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedStore> state, reader.LoadItems("optimizer"));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedStore> state, checkpoint.LoadItems("optimizer"));
   LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_[0].LoadState(std::move(state)));
   return trainer;
 }
@@ -129,58 +142,60 @@ absl::Status Trainer::Unfreeze() {
   return optimizers_[0].Repartition(labels_, GroupRefs()).status();
 }
 
-absl::StatusOr<Result> Trainer::RunEpoch(int threads) {
+absl::Status Trainer::BeginEpoch() {
   const bool was_frozen = !labels_.SlotsOf(0).empty();
   if (was_frozen && !FrozenIn(epoch(), settings())) LEAFSTORE_RETURN_IF_ERROR(Unfreeze());
-
-  const int batch_size = static_cast<int>(settings().batch_size);
-  const int batches = (data_->train.size() + batch_size - 1) / batch_size;
-  const leafstore::Schedule schedule =
-      leafstore::WarmupCosine({.peak = settings().learning_rate,
-                               .end = settings().learning_rate / 100,
-                               .warmup_steps = batches,
-                               .total_steps = batches * settings().epochs});
-  const std::vector<int> order = ShuffledRows(data_->train.size(), &random_);
-  Result total;
-  for (int i = 0; i < batches; ++i) {
-    const auto begin = order.begin() + i * batch_size;
-    const auto end = order.begin() + std::min((i + 1) * batch_size, data_->train.size());
-    const Dataset batch = ShiftedBatch(data_->train, std::vector<int>(begin, end), &random_);
-    LEAFSTORE_RETURN_IF_ERROR(Step(batch, threads, schedule(progress_.step), &total));
-  }
-  ++progress_.epoch;
-  return total;
+  progress_.trained = {};
+  progress_.epoch_random = ToText(random_);
+  order_ = ShuffledRows(data_->train.size(), &random_);
+  return absl::OkStatus();
 }
 
-absl::Status Trainer::Step(const Dataset& batch, int threads, double lr, Result* total) {
+// The images that come next in this epoch.
+Dataset Trainer::NextBatch() {
+  const auto begin = order_.begin() + progress_.trained.count;
+  const auto count = std::min<std::ptrdiff_t>(settings().batch_size, order_.end() - begin);
+  return ShiftedBatch(data_->train, std::vector<int>(begin, begin + count), &random_);
+}
+
+double Trainer::LearningRate() const {
+  const int64_t steps_per_epoch =
+      (data_->train.size() + settings().batch_size - 1) / settings().batch_size;
+  return leafstore::WarmupCosine({.peak = settings().learning_rate,
+                                  .end = settings().learning_rate / 100,
+                                  .warmup_steps = steps_per_epoch,
+                                  .total_steps = steps_per_epoch * settings().epochs})(step());
+}
+
+absl::Status Trainer::Step(int threads) {
+  if (step() == 0 || epoch_ended()) LEAFSTORE_RETURN_IF_ERROR(BeginEpoch());
   LEAFSTORE_ASSIGN_OR_RETURN(const Result result,
-                             network_.Train(View(), batch, threads, &gradients_));
+                             network_.Train(View(), NextBatch(), threads, &gradients_));
   LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(gradients_));
   LEAFSTORE_ASSIGN_OR_RETURN(const double scale,
                              leafstore::ClipScale(norm, settings().max_gradient_norm));
-  LEAFSTORE_RETURN_IF_ERROR(optimizers_[0].Step(GroupRefs(), gradients_, {lr, scale}));
+  LEAFSTORE_RETURN_IF_ERROR(optimizers_[0].Step(GroupRefs(), gradients_, {LearningRate(), scale}));
+  progress_.trained.loss += result.loss;
+  progress_.trained.correct += result.correct;
+  progress_.trained.count += result.count;
   ++progress_.step;
-  total->loss += result.loss;
-  total->correct += result.correct;
-  total->count += result.count;
+  if (epoch_ended()) ++progress_.epoch;
   return absl::OkStatus();
 }
 
 Result Trainer::Test() const { return network_.Evaluate(View(), data_->test); }
 
-absl::Status Trainer::Save(const std::string& path, const Result& test) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params,
+absl::StatusOr<std::vector<CheckpointItem>> Trainer::Items() const {
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params,
                              leafstore::Merge(groups_[0], groups_[1], groups_[2]));
   Progress progress = progress_;
   progress.random = ToText(random_);
-  LEAFSTORE_ASSIGN_OR_RETURN(const Flattened flat, leafstore::Flatten(progress));
-  leafstore::SaveOptions options;
-  options.metadata = {{"test_accuracy", absl::StrCat(test.Accuracy())}};
-  return leafstore::SaveCheckpoint(path,
-                                   {{"params", def_, params, {.labels = labels_}},
-                                    {"optimizer", optimizers_[0].state()},
-                                    {"progress", flat.def, flat.params}},
-                                   options);
+  LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, leafstore::Flatten(std::move(progress)));
+  std::vector<CheckpointItem> items;
+  items.emplace_back("params", def_, std::move(params), leafstore::ItemOptions{.labels = labels_});
+  items.emplace_back("optimizer", optimizers_[0].state());
+  items.emplace_back("progress", flat.def, std::move(flat.params));
+  return items;
 }
 
 std::vector<GroupRef> Trainer::GroupRefs() { return {&groups_[0], &groups_[1], &groups_[2]}; }

@@ -5,9 +5,9 @@
 //   no_decay   biases and norms (by their tag): Adam
 //   weights    the rest: AdamW with weight decay
 //
-// A checkpoint has the parameters with the names of their groups, the optimizers' state, and the
-// trainer's own: epoch, step, random state, and the settings the run was begun with. A run that
-// goes on from one is, bit for bit, the run that never stopped, with any number of threads.
+// A checkpoint, which may be made after any step, has the parameters with the names of their
+// groups, the optimizers' state, and the trainer's own Progress. A run that goes on from one is,
+// bit for bit, the run that never stopped, with any number of threads.
 #ifndef LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 #define LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 
@@ -21,6 +21,8 @@
 #include "data.h"
 #include "network.h"
 
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
 #include "leafstore/optim/optimizer_set.h"
 #include "leafstore/store/labels.h"
 #include "leafstore/store/param_store.h"
@@ -46,13 +48,15 @@ struct Settings {
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-// How far a run has come.
+// How far a run has come: all that is needed to go on in the middle of an epoch.
 struct Progress {
-  int64_t epoch = 0;   // epochs done
-  int64_t step = 0;    // steps done
-  std::string random;  // of std::mt19937_64, as its operator<< writes it
+  int64_t epoch = 0;         // epochs done
+  int64_t step = 0;          // steps done
+  Result trained;            // of the epoch of the last step; its count is how far into it that was
+  std::string random;        // of std::mt19937_64, as its operator<< writes it
+  std::string epoch_random;  // when that epoch began: gives its order of the images again
   Settings settings;
-  LEAFSTORE_FIELDS(epoch, step, random, settings)
+  LEAFSTORE_FIELDS(epoch, step, trained, random, epoch_random, settings)
   LEAFSTORE_TYPE_NAME("Progress")
 };
 
@@ -61,22 +65,27 @@ class Trainer {
   // A new run. `data` must outlive it.
   static absl::StatusOr<Trainer> Start(const Settings& settings, const Split* data);
   // The run that a checkpoint is of. error: as CheckpointReader, Unflatten; InvalidArgument: it was
-  // begun with other settings.
+  // begun with other settings, or has come further in an epoch than there are images.
   static absl::StatusOr<Trainer> Resume(const Settings& settings, const Split* data,
-                                        const std::string& checkpoint);
+                                        const leafstore::CheckpointReader& checkpoint);
 
   const Settings& settings() const { return progress_.settings; }
   int64_t epoch() const { return progress_.epoch; }
+  int64_t step() const { return progress_.step; }
+  // Whether the last step ended an epoch, and the run.
+  bool epoch_ended() const { return progress_.trained.count == data_->train.size(); }
   bool done() const { return progress_.epoch >= settings().epochs; }
+  // Of the images of the epoch so far, as they were trained on.
+  const Result& trained() const { return progress_.trained; }
   const leafstore::Labels& labels() const { return labels_; }
 
-  // One pass over the training images; re-partitions first where the embedding is to be unfrozen.
-  // The result is of the training images as they were trained on.
-  absl::StatusOr<Result> RunEpoch(int threads);
+  // Trains on one batch. The first step of an epoch shuffles the images, and re-partitions where
+  // the embedding is to be unfrozen.
+  absl::Status Step(int threads);
   Result Test() const;
 
-  // All of the run so far, into one file.
-  absl::Status Save(const std::string& path, const Result& test) const;
+  // All of the run so far, as snapshots: no tensor is copied until a step writes it. O(leaves).
+  absl::StatusOr<std::vector<leafstore::CheckpointItem>> Items() const;
 
  private:
   Trainer(leafstore::TreeDef def, Network network, const Split* data)
@@ -89,7 +98,9 @@ class Trainer {
   absl::Status SplitGroups(leafstore::ParamStore params, bool frozen);
   absl::Status MakeOptimizers();
   absl::Status Unfreeze();
-  absl::Status Step(const Dataset& batch, int threads, double lr, Result* total);
+  absl::Status BeginEpoch();
+  Dataset NextBatch();
+  double LearningRate() const;
 
   std::vector<leafstore::GroupRef> GroupRefs();
   Network::Params View() const;
@@ -99,6 +110,7 @@ class Trainer {
   const Split* data_;
   Progress progress_;
   std::mt19937_64 random_;
+  std::vector<int> order_;                     // of the images in this epoch
   std::vector<leafstore::ParamStore> groups_;  // in the order of labels_
   leafstore::Labels labels_;
   std::vector<leafstore::OptimizerSet> optimizers_;  // one, once it is made

@@ -35,7 +35,7 @@ class ItemsTest : public testing::Test {
   CheckpointReader Open() { return CheckpointReader::Open(path_).value(); }
 
   const SaveOptions options_{.durable = false};
-  const ParamStore with_leaves_ = Floats(1);
+  const ParamStore with_leaves_ = ParamsOf(1);
   const ParamStore without_;
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");
@@ -170,7 +170,7 @@ TEST_F(ItemsTest, AnOptimizerWithoutMomentsOrParametersIsSavedAndFound) {
 
 TEST_F(ItemsTest, OfManyItemsTenAreNamed) {
   std::vector<CheckpointItem> items;
-  for (int i = 0; i < 12; ++i) items.emplace_back("item " + std::to_string(i), Floats(0));
+  for (int i = 0; i < 12; ++i) items.emplace_back("item " + std::to_string(i), ParamsOf(0));
   ASSERT_THAT(SaveCheckpoint(path_, std::move(items), options_), IsOk());
   EXPECT_THAT(Open().LoadItems("adamw"),
               StatusIs(StatusCode::kNotFound, HasSubstr("'item 9', and 2 more")));

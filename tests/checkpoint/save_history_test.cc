@@ -196,9 +196,9 @@ TEST_F(SaveHistoryTest, AnotherFileUnderTheNameOfABaseIsNotTakenForIt) {
 }
 
 TEST_F(SaveHistoryTest, ABaseThatWasCutShortSaysHowLongItWas) {
-  ParamStore params = StoreAt({{".a", Filled(1)}, {".b", Filled(2)}});
+  ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
-  ASSERT_THAT(params.Set(".b", Filled(3)), IsOk());
+  ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   const std::string bytes = ReadFile(dir_.File("1.leaf"));
   WriteFile(dir_.File("1.leaf"), bytes.substr(0, 200));

@@ -1,4 +1,4 @@
-// The hand-written backward pass against finite differences, and the trainer's promises.
+// The hand-written backward pass against finite differences, the model's ties, and the data.
 #include "network.h"
 
 #include <cmath>
@@ -10,7 +10,6 @@
 #include "data.h"
 #include "gtest/gtest.h"
 #include "model.h"
-#include "trainer.h"
 
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/ops.h"
@@ -103,37 +102,10 @@ TEST(ModelTest, TheTiedWeightIsOneLeafOwnedByTheEmbedding) {
   EXPECT_EQ(f.flat.def.kind(alias), leafstore::NodeKind::kAlias);
 }
 
-class TrainerTest : public testing::Test {
- protected:
-  TrainerTest() : data_(LoadDigits(LEAFSTORE_DIGITS_DATA).value()) { settings_.epochs = 4; }
-
-  Split data_;
-  Settings settings_;
-};
-
-TEST_F(TrainerTest, AFifthIsHeldOut) {
-  EXPECT_EQ(data_.train.size() + data_.test.size(), 1797);
-  EXPECT_EQ(data_.test.size(), 1797 / 5);
-}
-
-TEST_F(TrainerTest, TheEmbeddingIsFrozenForHalfOfTheEpochs) {
-  Trainer trainer = Trainer::Start(settings_, &data_).value();
-  for (int epoch = 0; epoch < 4; ++epoch) {
-    ASSERT_TRUE(trainer.RunEpoch(2).ok());
-    EXPECT_EQ(trainer.labels().SlotsOf(0).size(), epoch < 2 ? 2u : 0u) << "epoch " << epoch;
-  }
-}
-
-TEST_F(TrainerTest, SettingsOtherThanTheRunsAreRefused) {
-  Trainer trainer = Trainer::Start(settings_, &data_).value();
-  ASSERT_TRUE(trainer.RunEpoch(2).ok());
-  const std::string path = testing::TempDir() + "/settings.leaf";
-  ASSERT_TRUE(trainer.Save(path, trainer.Test()).ok());
-  Settings others = settings_;
-  others.epochs = 5;
-  const absl::Status status = Trainer::Resume(others, &data_, path).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(status.message().find("expected a run of 5 epochs"), absl::string_view::npos) << status;
+TEST(LoadDigitsTest, AFifthIsHeldOut) {
+  const Split data = LoadDigits(LEAFSTORE_DIGITS_DATA).value();
+  EXPECT_EQ(data.train.size() + data.test.size(), 1797);
+  EXPECT_EQ(data.test.size(), 1797 / 5);
 }
 
 TEST(LoadDigitsTest, NamesTheFileThatIsNotThere) {

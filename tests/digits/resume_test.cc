@@ -1,12 +1,10 @@
-// The program killed with SIGKILL and resumed, as often as it takes: the parameters it ends with are
-// those of a run that nobody disturbed, bit for bit.
-#include <fcntl.h>
+// The program killed with SIGKILL and resumed, as often as it takes: the parameters it ends with
+// are those of a run that nobody disturbed, bit for bit.
 #include <signal.h>
-#include <spawn.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <random>
@@ -16,77 +14,47 @@
 
 #include "gtest/gtest.h"
 
-#include "leafstore/checkpoint/reader.h"
-#include "leafstore/store/param_store.h"
-
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/checkpoint/unprivileged.h"
+#include "tests/digits/program.h"
 
 namespace digits {
 namespace {
 
 namespace fs = std::filesystem;
-using leafstore::CheckpointReader;
-using leafstore::ParamStore;
+using leafstore::TempDir;
 
 constexpr int kEpochs = 10;
+constexpr int64_t kStepsPerEpoch = 45;
 
-pid_t Start(const fs::path& directory, bool resume, const std::string& stderr_to = "") {
-  std::vector<std::string> words = {LEAFSTORE_DIGITS_PROGRAM, "--checkpoint-dir", directory,
-                                    "--epochs", std::to_string(kEpochs)};
-  if (resume) words.push_back("--resume");
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  if (!stderr_to.empty()) {
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, stderr_to.c_str(),
-                                     O_WRONLY | O_CREAT | O_TRUNC, 0666);
+std::vector<std::string> Options(const std::string& directory, bool resume) {
+  std::vector<std::string> options = {"--checkpoint-dir", directory, "--epochs",
+                                      std::to_string(kEpochs)};
+  if (resume) options.push_back("--resume");
+  return options;
+}
+
+int RunToEnd(const std::string& directory, bool resume, const std::string& stderr_to = "") {
+  return Wait(Start(Options(directory, resume), {.err = stderr_to}));
+}
+
+std::string LastCheckpoint(const std::string& directory) {
+  return CheckpointOf(directory, kEpochs * kStepsPerEpoch);
+}
+
+// Returns when there is a file.
+void WaitFor(const std::string& path) {
+  for (int i = 0; i < 20000 && !fs::exists(path); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  pid_t pid = -1;
-  EXPECT_EQ(
-      posix_spawn(&pid, LEAFSTORE_DIGITS_PROGRAM, &actions, nullptr, arguments.data(), environ), 0);
-  posix_spawn_file_actions_destroy(&actions);
-  return pid;
-}
-
-// The status that waitpid gives.
-int Wait(pid_t pid) {
-  int status = -1;
-  EXPECT_EQ(waitpid(pid, &status, 0), pid);
-  return status;
-}
-
-bool Succeeded(int status) { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
-
-std::string LastCheckpoint(const fs::path& directory) {
-  char name[32];
-  std::snprintf(name, sizeof name, "epoch-%04d.leaf", kEpochs);
-  return directory / name;
-}
-
-void ExpectSameCheckpoints(const std::string& a, const std::string& b) {
-  const CheckpointReader left = CheckpointReader::Open(a).value();
-  const CheckpointReader right = CheckpointReader::Open(b).value();
-  ASSERT_EQ(left.items(), right.items());
-  for (const std::string& item : left.items()) {
-    const ParamStore l = left.Load(item).value();
-    const ParamStore r = right.Load(item).value();
-    ASSERT_EQ(l.layout(), r.layout()) << item;
-    ASSERT_EQ(l.size(), r.size()) << item;
-    for (uint32_t place = 0; place < l.size(); ++place) {
-      EXPECT_EQ(l.leaf(place), r.leaf(place)) << item << " " << l.PathText(place);
-    }
-  }
+  ASSERT_TRUE(fs::exists(path)) << path;
 }
 
 TEST(ResumeTest, ARunThatIsKilledAndResumedEndsBitForBitAsOneThatIsNot) {
-  const fs::path root = fs::path(testing::TempDir()) / ("digits-" + std::to_string(getpid()));
-  const fs::path whole = root / "whole", killed = root / "killed";
+  const TempDir root;
+  const std::string whole = root.File("whole"), killed = root.File("killed");
   const auto begin = std::chrono::steady_clock::now();
-  ASSERT_TRUE(Succeeded(Wait(Start(whole, false))));
+  ASSERT_TRUE(Succeeded(RunToEnd(whole, false)));
   const std::chrono::duration<double> length = std::chrono::steady_clock::now() - begin;
 
   const auto seed =
@@ -97,7 +65,7 @@ TEST(ResumeTest, ARunThatIsKilledAndResumedEndsBitForBitAsOneThatIsNot) {
   bool done = false;
   while (!done) {
     // At any moment of a run; after some kills it may go on to its end.
-    const pid_t pid = Start(killed, /*resume=*/true);
+    const pid_t pid = Start(Options(killed, /*resume=*/true));
     if (kills < 8) {
       const double share = std::uniform_real_distribution<double>(0.02, 0.5)(random);
       std::this_thread::sleep_for(share * length);
@@ -112,43 +80,117 @@ TEST(ResumeTest, ARunThatIsKilledAndResumedEndsBitForBitAsOneThatIsNot) {
     }
   }
   EXPECT_GE(kills, 1);
-  ExpectSameCheckpoints(LastCheckpoint(whole), LastCheckpoint(killed));
-  for (const fs::directory_entry& file : fs::directory_iterator(whole)) {
-    EXPECT_EQ(file.path().extension(), ".leaf") << "a leftover of a run that was not killed";
+  ExpectSameItems(LastCheckpoint(whole), LastCheckpoint(killed));
+  const std::vector<std::string> names = leafstore::FileSystem::Posix().List(whole).value();
+  for (const std::string& name : names) {
+    EXPECT_TRUE(name == "LOCK" || fs::path(name).extension() == ".leaf")
+        << name << ": a leftover of a run that was not killed";
   }
-  fs::remove_all(root);
+}
+
+TEST(ResumeTest, TheNewestCheckpointsAndTheBestAreKept) {
+  const TempDir root;
+  std::vector<std::string> options = Options(root.path(), false);
+  options.insert(options.end(), {"--keep", "2", "--save-every", "100"});
+  ASSERT_TRUE(Succeeded(Wait(Start(options))));
+  // Every hundred steps, and the last; of these the newest two.
+  EXPECT_TRUE(fs::exists(CheckpointOf(root.path(), 400)));
+  EXPECT_TRUE(fs::exists(CheckpointOf(root.path(), 450)));
+  double best = 0, best_kept = 0;
+  for (const int64_t step : {100, 200, 300, 400, 450}) {
+    const auto reader = leafstore::CheckpointReader::Open(CheckpointOf(root.path(), step));
+    if (reader.ok()) best_kept = std::max(best_kept, reader->metrics().at("accuracy"));
+  }
+  options = Options(root.File("all"), false);
+  options.insert(options.end(), {"--keep", "9", "--save-every", "100"});
+  ASSERT_TRUE(Succeeded(Wait(Start(options))));
+  for (const int64_t step : {100, 200, 300, 400, 450}) {
+    const auto reader = leafstore::CheckpointReader::Open(CheckpointOf(root.File("all"), step));
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    best = std::max(best, reader->metrics().at("accuracy"));
+  }
+  EXPECT_EQ(best_kept, best);
+  ExpectSameItems(LastCheckpoint(root.path()), LastCheckpoint(root.File("all")));
 }
 
 TEST(ResumeTest, ADirectoryWithARunIsNotOverwritten) {
-  const fs::path root = fs::path(testing::TempDir()) / ("digits-again-" + std::to_string(getpid()));
-  ASSERT_TRUE(Succeeded(Wait(Start(root, false))));
-  const auto written = fs::last_write_time(LastCheckpoint(root));
-  const fs::path said = root / "stderr";
-  const int status = Wait(Start(root, false, said));
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+  const TempDir root;
+  ASSERT_TRUE(Succeeded(RunToEnd(root.path(), false)));
+  const auto written = fs::last_write_time(LastCheckpoint(root.path()));
+  const std::string said = root.File("stderr");
+  EXPECT_TRUE(Exited(RunToEnd(root.path(), false, said), 1));
   EXPECT_EQ(leafstore::ReadFile(said),
-            "digits: " + root.string() + " has checkpoints of a run (" + LastCheckpoint(root) +
+            "digits: " + root.path() + " has checkpoints of a run (" + LastCheckpoint(root.path()) +
                 "): say --resume to go on with it, or choose another directory\n");
-  EXPECT_EQ(fs::last_write_time(LastCheckpoint(root)), written);
-  fs::remove_all(root);
+  EXPECT_EQ(fs::last_write_time(LastCheckpoint(root.path())), written);
+}
+
+TEST(ResumeTest, ADirectoryInWhichARunIsAtWorkIsRefused) {
+  const TempDir root;
+  // Longer than the test may take.
+  const pid_t first = Start({"--checkpoint-dir", root.path(), "--epochs", "9999"});
+  WaitFor(CheckpointOf(root.path(), kStepsPerEpoch));
+  for (const bool resume : {false, true}) {
+    const std::string said = root.File("stderr");
+    EXPECT_TRUE(Exited(RunToEnd(root.path(), resume, said), 1));
+    EXPECT_EQ(leafstore::ReadFile(said),
+              "digits: cannot lock " + root.path() +
+                  "/LOCK: another process, or another part of this, holds it\n");
+  }
+  kill(first, SIGKILL);
+  EXPECT_TRUE(WIFSIGNALED(Wait(first))) << "the first was disturbed";
+}
+
+TEST(ResumeTest, AFailedSaveEndsTheRun) {
+  const TempDir root;
+  const std::string directory = root.File("run"), moved = root.File("moved");
+  const std::string said = root.File("stderr");
+  std::vector<std::string> options = Options(directory, false);
+  options.insert(options.end(), {"--save-every", "1"});
+  const pid_t pid = Start(options, {.err = said});
+  WaitFor(CheckpointOf(directory, 1));
+  fs::rename(directory, moved);
+  EXPECT_TRUE(Exited(Wait(pid), 1));
+  const std::string words = leafstore::ReadFile(said);
+  // Whichever part of a save it was that failed.
+  EXPECT_EQ(words.rfind("digits: ", 0), 0u) << words;
+  EXPECT_NE(words.find("cannot "), std::string::npos) << words;
+  EXPECT_NE(words.find(directory), std::string::npos) << words;
+  EXPECT_NE(words.find("No such file or directory"), std::string::npos) << words;
+  EXPECT_TRUE(Succeeded(RunToEnd(moved, /*resume=*/true))) << "what was saved before is there";
 }
 
 TEST(ResumeTest, ADamagedCheckpointIsNamedAndPassedOver) {
-  const fs::path root =
-      fs::path(testing::TempDir()) / ("digits-damaged-" + std::to_string(getpid()));
-  ASSERT_TRUE(Succeeded(Wait(Start(root, false))));
-  const std::string last = LastCheckpoint(root), whole = leafstore::ReadFile(last);
-  leafstore::WriteFile(last, whole.substr(0, whole.size() / 2));
-  const fs::path said = root / "stderr";
-  ASSERT_TRUE(Succeeded(Wait(Start(root, true, said))));
+  const TempDir root;
+  ASSERT_TRUE(Succeeded(RunToEnd(root.path(), false)));
+  const std::string last = LastCheckpoint(root.path()), whole = leafstore::ReadFile(last);
+  const std::string half = whole.substr(0, whole.size() / 2);
+  const std::string as_it_was = root.File("as_it_was.leaf");
+  leafstore::WriteFile(as_it_was, whole);
+  leafstore::WriteFile(last, half);
+  const std::string said = root.File("stderr");
+  ASSERT_TRUE(Succeeded(RunToEnd(root.path(), true, said)));
   const std::string words = leafstore::ReadFile(said);
   EXPECT_EQ(words.rfind("digits: passed over: " + last + ": footer: expected ", 0), 0u) << words;
-  EXPECT_TRUE(leafstore::ReadFile(last) == whole) << "made again, as it was";
-  fs::remove_all(root);
+  ExpectSameItems(last, as_it_was);
+  EXPECT_TRUE(leafstore::ReadFile(last + ".damaged") == half) << "nothing is removed";
+  EXPECT_NE(words.find("; it is now " + last + ".damaged\n"), std::string::npos) << words;
+}
+
+TEST(ResumeTest, WhereNoCheckpointIsWholeTheRunIsNotBegunAnew) {
+  const TempDir root;
+  leafstore::WriteFile(CheckpointOf(root.path(), 45), "x");
+  leafstore::WriteFile(CheckpointOf(root.path(), 90), "y");
+  const std::string said = root.File("stderr");
+  EXPECT_TRUE(Exited(RunToEnd(root.path(), true, said), 1));
+  const std::string words = leafstore::ReadFile(said);
+  EXPECT_EQ(words.rfind("digits: " + root.path() + ": none of 2 checkpoints can be read: ", 0), 0u)
+      << words;
+  EXPECT_EQ(leafstore::ReadFile(CheckpointOf(root.path(), 90)), "y");
 }
 
 TEST(ResumeTest, ADirectoryThatCannotBeReadIsNamed) {
-  const leafstore::TempDir dir;
+  const TempDir dir;
   const std::string closed = dir.File("closed"), file = dir.File("file");
   ASSERT_EQ(mkdir(closed.c_str(), 0300), 0);
   ASSERT_EQ(chmod(dir.path().c_str(), 0777), 0);
@@ -156,8 +198,7 @@ TEST(ResumeTest, ADirectoryThatCannotBeReadIsNamed) {
   // What the program says there; it must fail.
   const auto message = [&dir](const std::string& directory, bool resume) {
     const std::string said = dir.File("stderr");
-    const int status = Wait(Start(directory, resume, said));
-    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+    EXPECT_TRUE(Exited(RunToEnd(directory, resume, said), 1));
     const std::string words = leafstore::ReadFile(said);
     fs::remove(said);
     return words;
@@ -170,7 +211,8 @@ TEST(ResumeTest, ADirectoryThatCannotBeReadIsNamed) {
         !unprivileged.May(LEAFSTORE_DIGITS_DATA, R_OK)) {
       GTEST_SKIP() << "no user to become who is refused something";
     }
-    EXPECT_EQ(message(closed, resume), "digits: " + closed + ": Permission denied\n");
+    EXPECT_EQ(message(closed, resume),
+              "digits: cannot open lock " + closed + "/LOCK: Permission denied\n");
   }
   EXPECT_EQ(leafstore::ReadFile(file), "x");
   ASSERT_EQ(chmod(closed.c_str(), 0700), 0);

@@ -393,7 +393,7 @@ TEST(PackTest, ASnapshotIsAPackOfItsOwn) {
 }
 
 TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
-  Packed pack = Packed::Create(Sample(), DType::kF32).value();
+  Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
   const Packed held = pack.Snapshot().value();
   const std::vector<float> before = AllNumbers(held);
   {
@@ -412,7 +412,7 @@ TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
 }
 
 TEST(PackTest, AnOverwriteThatIsTakenBackLeavesTheBytes) {
-  Packed pack = Packed::Create(Sample(), DType::kF32).value();
+  Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
   const Packed held = pack.Snapshot().value();
   pack.Overwrite().value().Revert();
   EXPECT_EQ(pack.bytes()->data(), held.bytes()->data());

@@ -13,6 +13,7 @@
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -22,9 +23,6 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
-
-constexpr auto kBad = absl::StatusCode::kInvalidArgument;
-constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
 
 using Rules = std::vector<RenameRule>;
 
@@ -139,10 +137,11 @@ TEST(RenameMapTest, AllAreRenamedAtOnce) {
 }
 
 TEST(RenameMapTest, RulesAreAskedOfLeavesAlone) {
-  EXPECT_THAT(Applied({{"head", "neck"}}, {".a", ".head.w"}),
-              StatusIs(kBad, HasSubstr("rename 0 ('head' -> 'neck') matches no leaf, but a node "
-                                       "above '.head.w'; to take all that is below it, end both "
-                                       "with `.**`")));
+  EXPECT_THAT(
+      Applied({{"head", "neck"}}, {".a", ".head.w"}),
+      StatusIs(kInvalid, HasSubstr("rename 0 ('head' -> 'neck') matches no leaf, but a node "
+                                   "above '.head.w'; to take all that is below it, end both "
+                                   "with `.**`")));
 }
 
 TEST(RenameMapTest, SomeSlotsOfALayout) {
@@ -175,37 +174,38 @@ TEST(RenameMapTest, AliasesAreNoLeaves) {
 
 TEST(RenameMapTest, TwoLeavesThatWouldHaveOnePath) {
   EXPECT_THAT(Applied({{"*.w", "w"}}, {".a.w", ".b.w", ".c"}),
-              StatusIs(kBad,
+              StatusIs(kInvalid,
                        "renames: expected a path of its own for each leaf:\n"
                        "  '.a.w' (by rename 0) and '.b.w' (by rename 0) would both be '.w'"));
   EXPECT_THAT(Applied({{"a", "b"}}, {".a", ".b"}),
-              StatusIs(kBad, HasSubstr("'.a' (by rename 0) and '.b' (as it is) would both be "
-                                       "'.b'")));
+              StatusIs(kInvalid, HasSubstr("'.a' (by rename 0) and '.b' (as it is) would both be "
+                                           "'.b'")));
   std::vector<std::string> many;
   for (int i = 0; i < 20; ++i) many.push_back(absl::StrCat("[", i, "]"));
   EXPECT_THAT(Applied({{"*", "x"}}, many),
-              StatusIs(kBad, AllOf(HasSubstr("'[10]' (by rename 0) would both be '.x'"),
-                                   EndsWith("\n  and 9 more"))));
+              StatusIs(kInvalid, AllOf(HasSubstr("'[10]' (by rename 0) would both be '.x'"),
+                                       EndsWith("\n  and 9 more"))));
 }
 
 TEST(RenameMapTest, ARuleThatTakesNoLeafIsAnErrorUnlessAllowed) {
   const Rules rules = {{"encodr.**", "body.**"}, {"**", "**"}, {"encoder.*", "x.*"}};
   EXPECT_THAT(
       Applied(rules, {".encoder.w"}),
-      StatusIs(kBad,
+      StatusIs(kInvalid,
                "renames: expected every rule to take a leaf, found 2 that took none:\n"
                "  rename 0 ('encodr.**' -> 'body.**') matches no leaf; no key is 'encodr'; did you "
                "mean encoder?\n"
                "  rename 2 ('encoder.*' -> 'x.*') takes no leaf: '.encoder.w' is taken by rename "
                "1 before it"));
   EXPECT_EQ(Applied(rules, {".encoder.w"}, {.allow_unused_rules = true})->at(0).to, ".encoder.w");
-  EXPECT_THAT(Applied(Rules(12, {"a", "b"}), {}),
-              StatusIs(kBad, AllOf(HasSubstr("found 12 that took none"), EndsWith("and 2 more"))));
+  EXPECT_THAT(
+      Applied(Rules(12, {"a", "b"}), {}),
+      StatusIs(kInvalid, AllOf(HasSubstr("found 12 that took none"), EndsWith("and 2 more"))));
 }
 
 TEST(RenameMapTest, AKeyThatWouldBeEmpty) {
   EXPECT_THAT(Applied({{"w*.a", "*.a"}}, {".w.a"}),
-              StatusIs(kBad,
+              StatusIs(kInvalid,
                        "rename 0 ('w*.a' -> '*.a'), of '.w.a': key 0 of the new path would be "
                        "empty"));
 }
@@ -251,7 +251,7 @@ TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
   for (const auto& c : kCases) {
     const Rules rules = {{"fine", "too"}, {c.pattern, c.replacement}};
     EXPECT_THAT(RenameMap::Create(rules),
-                StatusIs(kBad, AllOf(HasSubstr("rename 1: "), HasSubstr(c.words))))
+                StatusIs(kInvalid, AllOf(HasSubstr("rename 1: "), HasSubstr(c.words))))
         << c.pattern << " -> " << c.replacement;
   }
 }

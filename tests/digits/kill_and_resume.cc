@@ -1,0 +1,196 @@
+#include "tests/digits/kill_and_resume.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "data.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/manager.h"
+
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/digits/program.h"
+
+namespace digits {
+namespace {
+
+namespace fs = std::filesystem;
+using leafstore::CheckpointManager;
+using leafstore::RestoredCheckpoint;
+using std::chrono::milliseconds;
+
+constexpr int kImages = 320;  // 256 of them to train on: 8 steps an epoch
+constexpr int kEpochs = 12;   // the embedding is unfrozen after 6
+constexpr int64_t kSteps = 8 * kEpochs;
+constexpr int64_t kNone = -1;  // no step: there is no checkpoint
+
+void WriteSomeImages(const std::string& path) {
+  const Dataset data = LoadDigits(LEAFSTORE_DIGITS_DATA).value().train;
+  std::string text;
+  for (int i = 0; i < kImages; ++i) {
+    for (int k = 0; k < kPixels; ++k) {
+      absl::StrAppend(&text, std::lround(data.images(i, k) * 16), ",");
+    }
+    absl::StrAppend(&text, data.labels[static_cast<size_t>(i)], "\n");
+  }
+  leafstore::WriteFile(path, text);
+}
+
+bool HasEnded(pid_t pid) {
+  siginfo_t info = {};
+  return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+         info.si_pid == pid;
+}
+
+// The steps of which there is a checkpoint.
+std::vector<int64_t> StepsIn(const std::string& directory) {
+  if (!fs::exists(directory)) return {};
+  return CheckpointManager::Open(directory, {.read_only = true}).value().Steps().value();
+}
+
+// Every checkpoint in a directory must be whole. The newest's step.
+int64_t NewestOfAllWhole(const std::string& directory) {
+  const std::vector<int64_t> steps = StepsIn(directory);
+  if (steps.empty()) return kNone;
+  const CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
+  for (const int64_t step : steps) {
+    EXPECT_TRUE(manager.RestoreStep(step).ok()) << manager.RestoreStep(step).status();
+  }
+  const absl::StatusOr<RestoredCheckpoint> newest = manager.Restore();
+  EXPECT_TRUE(newest.ok() && newest->step == steps.back() && newest->skipped.empty());
+  return steps.back();
+}
+
+bool HasUnfinishedFile(const std::string& directory) {
+  if (!fs::exists(directory)) return false;
+  for (const fs::directory_entry& file : fs::directory_iterator(directory)) {
+    if (absl::StrContains(file.path().filename().string(), ".tmp-")) return true;
+  }
+  return false;
+}
+
+// What was said of each epoch, by "epoch   3/12", without the time and the file's name.
+using EpochLines = std::map<std::string, std::string>;
+
+EpochLines EpochLinesOf(const std::string& output) {
+  EpochLines lines;
+  for (absl::string_view line : absl::StrSplit(output, '\n')) {
+    const size_t epoch_end = line.find("  loss "), path = line.find("  -> ");
+    if (!absl::StartsWith(line, "epoch ") || path == line.npos) continue;
+    const size_t time = line.rfind("  ", path - 1);
+    lines.emplace(line.substr(0, epoch_end), line.substr(0, time));
+  }
+  return lines;
+}
+
+// One run, killed again and again.
+class KilledRun {
+ public:
+  KilledRun(std::vector<std::string> options, std::string directory, const EpochLines& expected)
+      : options_(std::move(options)), directory_(std::move(directory)), expected_(expected) {
+    options_.insert(options_.end(), {"--checkpoint-dir", directory_, "--resume"});
+  }
+
+  // One process, killed or not; whether it came to the run's end.
+  bool RunOne(bool may_kill, std::mt19937* random, KillCounts* counts) {
+    const std::string output = directory_ + ".out";
+    const pid_t pid = Start(options_, {.out = output});
+    if (may_kill) {
+      WaitForTheMoment(pid, random);
+      kill(pid, SIGKILL);
+    }
+    const int status = Wait(pid);
+    ExpectOutput(leafstore::ReadFile(output), WIFSIGNALED(status));
+    const int64_t newest = NewestOfAllWhole(directory_);
+    EXPECT_GE(newest, newest_) << "a checkpoint was lost";
+    newest_ = newest;
+    if (!WIFSIGNALED(status)) {
+      EXPECT_TRUE(Succeeded(status));
+      return true;
+    }
+    ++counts->kills;
+    if (HasUnfinishedFile(directory_)) ++counts->inside_a_save;
+    return false;
+  }
+
+ private:
+  // Three times in four when it has made some progress, otherwise at any moment from its beginning.
+  void WaitForTheMoment(pid_t pid, std::mt19937* random) const {
+    if ((*random)() % 4 == 0) {
+      std::this_thread::sleep_for(milliseconds((*random)() % 100));
+      return;
+    }
+    while (!HasEnded(pid)) {
+      const std::vector<int64_t> steps = StepsIn(directory_);
+      if (!steps.empty() && steps.back() > newest_) break;
+      std::this_thread::sleep_for(milliseconds(1));
+    }
+    std::this_thread::sleep_for(milliseconds(20 + (*random)() % 181));
+  }
+
+  void ExpectOutput(const std::string& output, bool was_killed) const {
+    const std::string from =
+        newest_ == kNone ? "256 images"
+                         : absl::StrCat("going on from ", CheckpointOf(directory_, newest_), "\n");
+    const bool said_nothing = output.empty() && was_killed;
+    EXPECT_TRUE(said_nothing || absl::StartsWith(output, from)) << "expected " << from << output;
+    for (const auto& [epoch, line] : EpochLinesOf(output)) {
+      ASSERT_EQ(expected_.count(epoch), 1u) << line;
+      EXPECT_EQ(line, expected_.at(epoch));
+    }
+  }
+
+  std::vector<std::string> options_;
+  const std::string directory_;
+  const EpochLines& expected_;
+  int64_t newest_ = kNone;  // step of the newest checkpoint
+};
+
+}  // namespace
+
+KillCounts KillAndResume(int kills, uint32_t seed) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  const leafstore::TempDir root;
+  const std::string whole = root.File("whole"), output = root.File("whole.out");
+  WriteSomeImages(root.File("images.csv"));
+  const std::vector<std::string> options = {
+      "--data", root.File("images.csv"), "--epochs", std::to_string(kEpochs), "--save-every", "1"};
+  std::vector<std::string> undisturbed = options;
+  undisturbed.insert(undisturbed.end(), {"--checkpoint-dir", whole});
+  EXPECT_TRUE(Succeeded(Wait(Start(undisturbed, {.out = output}))));
+  const EpochLines expected = EpochLinesOf(leafstore::ReadFile(output));
+  EXPECT_EQ(expected.size(), static_cast<size_t>(kEpochs));
+
+  std::mt19937 random(seed);
+  KillCounts counts;
+  while (counts.kills < kills && !testing::Test::HasFailure()) {
+    const std::string directory = root.File(absl::StrCat("run-", counts.runs++));
+    KilledRun run(options, directory, expected);
+    while (!run.RunOne(counts.kills < kills, &random, &counts)) continue;
+    ExpectSameItems(CheckpointOf(whole, kSteps), CheckpointOf(directory, kSteps));
+    EXPECT_FALSE(HasUnfinishedFile(directory));
+    fs::remove_all(directory);
+  }
+  std::printf("%d kills, %d of them inside a save, in %d runs; seed %u\n", counts.kills,
+              counts.inside_a_save, counts.runs, seed);
+  return counts;
+}
+
+uint32_t SeedOfTheClock() {
+  return static_cast<uint32_t>(std::chrono::system_clock::now().time_since_epoch().count());
+}
+
+}  // namespace digits

@@ -1,0 +1,111 @@
+// The trainer's promises: which group is trained when, and runs that are gone on with.
+#include "trainer.h"
+
+#include <string>
+#include <utility>
+
+#include "data.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/digits/program.h"
+
+namespace digits {
+namespace {
+
+using leafstore::CheckpointReader;
+using leafstore::TempDir;
+
+// Three steps an epoch, the third of which is short; the embedding joins at the fourth.
+constexpr Settings kSettings = {.epochs = 2, .hidden = 16, .blocks = 1, .batch_size = 16};
+constexpr int kSteps = 6;
+
+Split SomeImages(int train) {
+  Split data = LoadDigits(LEAFSTORE_DIGITS_DATA).value();
+  data.train.images.conservativeResize(train, kPixels);
+  data.train.labels.resize(static_cast<size_t>(train));
+  return data;
+}
+
+void Save(const Trainer& trainer, const std::string& path) {
+  const absl::Status status =
+      leafstore::SaveCheckpoint(path, trainer.Items().value(), {.durable = false});
+  ASSERT_TRUE(status.ok()) << status;
+}
+
+void StepTo(int64_t step, Trainer* trainer) {
+  while (trainer->step() < step) ASSERT_TRUE(trainer->Step(/*threads=*/1).ok());
+}
+
+TEST(TrainerTest, TheEmbeddingIsFrozenForHalfOfTheEpochs) {
+  const Split data = SomeImages(40);
+  Trainer trainer = Trainer::Start(kSettings, &data).value();
+  for (int step = 1; step <= kSteps; ++step) {
+    StepTo(step, &trainer);
+    EXPECT_EQ(trainer.labels().SlotsOf(0).size(), step <= 3 ? 2u : 0u) << "step " << step;
+  }
+}
+
+TEST(TrainerTest, ARunGoesOnFromEveryStepBitForBit) {
+  const TempDir dir;
+  const Split data = SomeImages(40);
+  Trainer whole = Trainer::Start(kSettings, &data).value();
+  for (int step = 1; step <= kSteps; ++step) {
+    StepTo(step, &whole);
+    EXPECT_EQ(whole.epoch_ended(), step % 3 == 0);
+    EXPECT_EQ(whole.epoch(), step / 3);
+    Save(whole, CheckpointOf(dir.path(), step));
+  }
+  EXPECT_TRUE(whole.done());
+  for (int step = 1; step <= kSteps; ++step) {
+    SCOPED_TRACE(step);
+    const CheckpointReader reader = CheckpointReader::Open(CheckpointOf(dir.path(), step)).value();
+    Trainer resumed = Trainer::Resume(kSettings, &data, reader).value();
+    EXPECT_EQ(resumed.step(), step);
+    Save(resumed, dir.File("resumed.leaf"));
+    ExpectSameItems(dir.File("resumed.leaf"), reader.path());
+    StepTo(kSteps, &resumed);
+    Save(resumed, dir.File("resumed.leaf"));
+    ExpectSameItems(dir.File("resumed.leaf"), CheckpointOf(dir.path(), kSteps));
+    EXPECT_EQ(resumed.trained().loss, whole.trained().loss);
+    EXPECT_EQ(resumed.trained().correct, whole.trained().correct);
+  }
+}
+
+TEST(TrainerTest, NoLaterStepReachesTheItems) {
+  const TempDir dir;
+  const Split data = SomeImages(40);
+  Trainer trainer = Trainer::Start(kSettings, &data).value();
+  StepTo(2, &trainer);
+  std::vector<leafstore::CheckpointItem> items = trainer.Items().value();
+  Save(trainer, dir.File("then.leaf"));
+  StepTo(kSteps, &trainer);
+  ASSERT_TRUE(leafstore::SaveCheckpoint(dir.File("later.leaf"), std::move(items)).ok());
+  ExpectSameItems(dir.File("later.leaf"), dir.File("then.leaf"));
+}
+
+TEST(TrainerTest, ARunIsNotGoneOnWithOtherSettingsOrImages) {
+  const TempDir dir;
+  const Split data = SomeImages(40), fewer = SomeImages(30);
+  Trainer trainer = Trainer::Start(kSettings, &data).value();
+  StepTo(2, &trainer);
+  Save(trainer, dir.File("2.leaf"));
+  const CheckpointReader reader = CheckpointReader::Open(dir.File("2.leaf")).value();
+  Settings other = kSettings;
+  other.seed = 7;
+  EXPECT_EQ(Trainer::Resume(other, &data, reader).status(),
+            absl::InvalidArgumentError(reader.path() +
+                                       ": expected a run of 2 epochs with seed 7 and otherwise "
+                                       "these settings, found one of 2 with seed 2"));
+  EXPECT_EQ(Trainer::Resume(kSettings, &fewer, reader).status(),
+            absl::InvalidArgumentError(
+                reader.path() +
+                ": expected a run with 30 images to train on, found one that is at image 32 of an "
+                "epoch"));
+}
+
+}  // namespace
+}  // namespace digits
