@@ -22,7 +22,7 @@
 namespace leafstore {
 namespace {
 
-constexpr int64_t kSteps = Dose(24, 120);
+constexpr int64_t kSteps = Dose(24, 60);
 constexpr int64_t kStepsWithFailures = 8;
 
 // What the run has at a step: `.moving` changes each step, `.seldom` each third, `.frozen` never.
@@ -98,8 +98,8 @@ void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
 class CrashTest : public testing::TestWithParam<How> {};
 
 TEST_P(CrashTest, TheNewestCommittedCheckpointIsThereWhateverTheDiskKept) {
-  constexpr int kStatesACall = Dose(60, 600);
-  constexpr int kStatesASync = Dose(800, 8000);  // where something is written and not synced
+  constexpr int kStatesACall = Dose(60, 300);
+  constexpr int kStatesASync = Dose(800, 4000);  // where something is written and not synced
   CrashDisk disk;
   std::mt19937 random(20261122);
   int64_t committed = 0;

@@ -15,7 +15,6 @@
 
 #include "tests/core/status_matchers.h"
 #include "tests/treedef/reference_tree.h"
-#include "tests/treedef/refusing_new.h"
 #include "tests/treedef/teller.h"
 
 namespace leafstore {
@@ -599,25 +598,6 @@ TEST(TreeDefDepthTest, AMillionLevelsAreAsGoodAsTwo) {
   EXPECT_EQ(def.FindDotted(def.Dotted(kLevels).value()).value(), kLevels);
   EXPECT_LT(def.PathForMessage(kLevels).size(), 500u);
   EXPECT_EQ(def.paths().value()->text(0), text);
-}
-
-TEST(TreeDefTest, PathsForWhichThereWasNoMemoryAreMadeByALaterCall) {
-  const TreeDef def = Mlp();
-  int refused = 0;
-  for (int room = 0; refused == room; ++room) {
-    ASSERT_LT(room, 1000);
-    try {
-      allocations_left = room;
-      const auto paths = def.paths();
-      allocations_left = -1;
-      EXPECT_EQ(paths.value()->Find(".head.bias"), 1u);
-    } catch (const std::bad_alloc&) {
-      allocations_left = -1;
-      ++refused;
-    }
-  }
-  EXPECT_GT(refused, 0);
-  EXPECT_EQ(def.Find(".layers[1].weight").value(), 8u);
 }
 
 // Threads: meaningful under ThreadSanitizer.
