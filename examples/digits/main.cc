@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -33,7 +34,7 @@ struct Arguments {
   std::string checkpoint_dir = "digits-checkpoints";
   bool resume = false;
   int64_t save_every = 0;  // steps; 0: after every epoch
-  size_t keep = 3;
+  size_t keep = 0;         // checkpoints; 0: all
   int threads = 2;
   Settings settings;
 };
@@ -54,11 +55,11 @@ absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   std::error_code error;
   fs::create_directories(arguments.checkpoint_dir, error);
   if (error) return IoError(arguments.checkpoint_dir, error);
-  return CheckpointManager::Open(
-      arguments.checkpoint_dir,
-      {.retention = {.last = arguments.keep, .best = 1, .metric = "accuracy"},
-       .incremental = true,
-       .when_busy = leafstore::WhenBusy::kWait});
+  const size_t last = arguments.keep > 0 ? arguments.keep : std::numeric_limits<size_t>::max();
+  return CheckpointManager::Open(arguments.checkpoint_dir,
+                                 {.retention = {.last = last, .best = 1, .metric = "accuracy"},
+                                  .incremental = true,
+                                  .when_busy = leafstore::WhenBusy::kWait});
 }
 
 // Says which checkpoint was passed over and why. The run will come to its step again, so it makes
@@ -174,9 +175,9 @@ int Main(int argc, char** argv) {
   app.add_option("--save-every", arguments.save_every,
                  "steps from one checkpoint to the next (default: after every epoch)")
       ->check(CLI::Range(1, 1000000));
-  app.add_option("--keep", arguments.keep, "so many of the newest checkpoints stay, and the best")
-      ->check(CLI::Range(1, 9999))
-      ->capture_default_str();
+  app.add_option("--keep", arguments.keep,
+                 "so many of the newest checkpoints stay, and the best (default: all)")
+      ->check(CLI::Range(1, 1000000));
   app.add_option("--seed", arguments.settings.seed, "of the weights, the order, and the shifts")
       ->capture_default_str();
   app.add_option("--threads", arguments.threads, "the result is the same with any number")

@@ -166,8 +166,10 @@ KillCounts KillAndResume(int kills, uint32_t seed) {
   const leafstore::TempDir root;
   const std::string whole = root.File("whole"), output = root.File("whole.out");
   WriteSomeImages(root.File("images.csv"));
-  const std::vector<std::string> options = {
-      "--data", root.File("images.csv"), "--epochs", std::to_string(kEpochs), "--save-every", "1"};
+  const std::vector<std::string> options = {"--data",       root.File("images.csv"),
+                                            "--epochs",     std::to_string(kEpochs),
+                                            "--save-every", "1",
+                                            "--keep",       "3"};
   std::vector<std::string> undisturbed = options;
   undisturbed.insert(undisturbed.end(), {"--checkpoint-dir", whole});
   EXPECT_TRUE(Succeeded(Wait(Start(undisturbed, {.out = output}))));

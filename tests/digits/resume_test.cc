@@ -146,7 +146,7 @@ TEST(ResumeTest, AFailedSaveEndsTheRun) {
   const std::string directory = root.File("run"), moved = root.File("moved");
   const std::string said = root.File("stderr");
   std::vector<std::string> options = Options(directory, false);
-  options.insert(options.end(), {"--save-every", "1"});
+  options.insert(options.end(), {"--save-every", "1", "--keep", "3"});
   const pid_t pid = Start(options, {.err = said});
   WaitFor(CheckpointOf(directory, 1));
   fs::rename(directory, moved);
