@@ -152,14 +152,14 @@ function(leafstore_test_settings target)
 endfunction()
 
 # The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name. With FULL, the
-# long tests: `<folder>_full_test`, which ctest labels `full` and scripts/test runs only with --full. With NO_UNITY, each
-# source is compiled by itself in every preset.
+# long tests: `<folder>_full_test`, which ctest labels `full` and scripts/test builds and runs only with --full. With
+# NO_UNITY, each source is compiled by itself in every preset.
 function(leafstore_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "FULL;NO_UNITY" "FOLDER" "SOURCES;DEPS")
   if(NOT arg_FOLDER OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "leafstore_test: needs FOLDER; not understood: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
-  if(NOT arg_SOURCES)
+  if(NOT arg_SOURCES OR (arg_FULL AND NOT LEAFSTORE_BUILD_FULL_TESTS))
     return()
   endif()
   set(target ${arg_FOLDER}_test)
@@ -178,6 +178,8 @@ function(leafstore_test)
   target_link_libraries(${target} PRIVATE ${arg_DEPS} GTest::gtest_main)
   if(arg_NO_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  elseif(LEAFSTORE_TEST_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
   endif()
   if(LEAFSTORE_TEST_PCH)
     target_precompile_headers(${target} REUSE_FROM leafstore_test_pch)

@@ -25,9 +25,9 @@ positive() {
 jobs_default() { nproc 2>/dev/null || echo 2; }
 
 # Configures a preset, quietly if that goes well. Ninja runs CMake again by itself when a CMakeLists.txt has changed; a
-# preset that has changed it does not see, which is why this runs each time.
+# preset that has changed it does not see, which is why this runs each time. What follows the preset goes to CMake.
 configure() {
-  local log="$top/build/$1.configure.log"
+  local preset=$1 log="$top/build/$1.configure.log"
   mkdir -p "$top/build"
-  (cd "$top" && cmake --preset "$1") >"$log" 2>&1 || { cat "$log"; die "cmake --preset $1 failed"; }
+  (cd "$top" && cmake --preset "$@") >"$log" 2>&1 || { cat "$log"; die "cmake --preset $preset failed"; }
 }

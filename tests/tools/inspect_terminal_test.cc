@@ -21,7 +21,10 @@ constexpr char kEscape[] = "\x1b[";
 
 class InspectTerminalTest : public testing::Test {
  protected:
-  void SetUp() override { SaveSample(path_); }
+  void SetUp() override {
+    if (!HaveTerminals()) GTEST_SKIP() << "this system has no pseudo-terminal to give";
+    SaveSample(path_);
+  }
 
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");

@@ -108,6 +108,15 @@ inline Ran RunShell(const std::string& line) {
   return RunProgram({"/bin/sh", "-c", line}, {.env = {"LEAFSTORE=" LEAFSTORE_TOOL}});
 }
 
+// Whether this system has terminals to give: a container or a chroot may have none.
+inline bool HaveTerminals() {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  const bool have = terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0;
+  const bool can_open = have && access(ptsname(terminal), F_OK) == 0;
+  if (terminal >= 0) close(terminal);
+  return can_open;
+}
+
 // Runs it on a terminal of so many columns; `out` has standard output and error together, with
 // lines ended as a terminal has them ("\r\n").
 inline Ran RunOnTerminal(std::vector<std::string> args, unsigned short columns,
