@@ -1,5 +1,7 @@
 #include "leafstore/checkpoint/background_worker.h"
 
+#include <exception>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -29,9 +31,20 @@ bool BackgroundWorker::HaveThread() {
   return true;
 }
 
+// An exception would end the process where it leaves a thread.
+absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory for work in the background");
+  } catch (const std::exception& thrown) {
+    return absl::InternalError(thrown.what());
+  }
+}
+
 void BackgroundWorker::Start(absl::AnyInvocable<absl::Status()> work) {
   if (!HaveThread()) {
-    absl::Status status = work();
+    absl::Status status = Do(work);
     const std::lock_guard<std::mutex> lock(mutex_);
     failure_ = std::move(status);
     return;
@@ -62,7 +75,7 @@ void BackgroundWorker::Run() {
     if (!busy_) return;
     absl::AnyInvocable<absl::Status()> work = std::exchange(work_, nullptr);
     lock.unlock();
-    absl::Status status = work();
+    absl::Status status = Do(work);
     work = nullptr;  // with all that it held
     lock.lock();
     failure_ = std::move(status);

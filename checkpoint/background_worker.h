@@ -28,7 +28,8 @@ class BackgroundWorker {
 
   bool busy() const;
   // Begins the work; none may be running. The first call starts the thread; where the system has no
-  // more to give, the work is done before this returns.
+  // more to give, the work is done before this returns. An exception is its failure:
+  // ResourceExhausted for std::bad_alloc, otherwise Internal.
   void Start(absl::AnyInvocable<absl::Status()> work);
   // The error of work that has ended, once; OK where there was none, or it has been asked for.
   absl::Status TakeFailure();
@@ -37,6 +38,7 @@ class BackgroundWorker {
 
  private:
   bool HaveThread();
+  static absl::Status Do(absl::AnyInvocable<absl::Status()>& work);
   void Run();
 
   // Not Abseil's: ThreadSanitizer does not see into that library, and would find races in all that

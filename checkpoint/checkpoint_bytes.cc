@@ -107,8 +107,12 @@ absl::Status CheckpointBytes::CheckZeros(int64_t begin, int64_t end,
 }
 
 absl::Status CheckpointBytes::WithPath(const absl::Status& status) const {
-  // The file system's own name it already.
-  if (status.ok() || absl::StrContains(status.message(), absl::StrCat(path_, ": "))) return status;
+  // The file system's own name it already: first of all, or behind what it could not do, or a leaf.
+  const std::string named = absl::StrCat(path_, ": ");
+  if (status.ok() || absl::StartsWith(status.message(), named) ||
+      absl::StrContains(status.message(), absl::StrCat(" ", named))) {
+    return status;
+  }
   return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
 }
 

@@ -14,6 +14,8 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/status_macros.h"
+
 namespace leafstore {
 namespace {
 
@@ -53,7 +55,7 @@ class PosixWritableFile : public WritableFile {
   absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {
     const size_t wanted = bytes.size();
     while (!bytes.empty()) {
-      SetDirect(prefer_direct_ && IsAligned(offset, bytes));
+      LEAFSTORE_RETURN_IF_ERROR(SetDirect(prefer_direct_ && IsAligned(offset, bytes)));
       const ssize_t written =
           pwrite(fd_, bytes.data(), std::min(bytes.size(), kMostAtOnce), offset);
       if (written < 0 && errno == EINTR) continue;
@@ -92,13 +94,16 @@ class PosixWritableFile : public WritableFile {
   }
 
   // Where the file system does not take it, nothing changes and it is not asked again.
-  void SetDirect(bool direct) {
-    if (direct == direct_) return;
+  absl::Status SetDirect(bool direct) {
+    if (direct == direct_) return absl::OkStatus();
     if (fcntl(fd_, F_SETFL, direct ? O_DIRECT : 0) == 0) {
       direct_ = direct;
-    } else {
+    } else if (direct) {
       prefer_direct_ = false;
+    } else {
+      return Failed("write through the page cache to", path_);
     }
+    return absl::OkStatus();
   }
 
   std::string path_;

@@ -80,7 +80,8 @@ class CheckpointManager::State {
       }
     }
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
-    worker_.Start([this, step, info, items = std::move(items)]() mutable {
+    worker_.Start([this, step, info, in_background, items = std::move(items)]() mutable {
+      if (in_background) KeepMemoryFor(items);
       return SaveNow(step, std::move(items), info);
     });
     if (!in_background) LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
@@ -96,6 +97,7 @@ class CheckpointManager::State {
     for (const int64_t step : steps) {
       absl::StatusOr<CheckpointReader> reader = OpenWhole(step, options);
       if (reader.ok()) return RestoredCheckpoint{step, *std::move(reader), std::move(skipped)};
+      if (!IsOfTheFile(reader.status())) return reader.status();
       skipped.push_back({step, reader.status()});
     }
     return NoneIsWhole(skipped);
@@ -140,6 +142,12 @@ class CheckpointManager::State {
   }
 
  private:
+  // Whether an error is of the checkpoint itself, so that another may be whole; and not of the
+  // process or the machine, which may be able to read this one in a moment.
+  static bool IsOfTheFile(const absl::Status& status) {
+    return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status);
+  }
+
   FileSystem& files() const { return *options_.file_system; }
   std::string PathTo(absl::string_view name) const { return absl::StrCat(directory_, "/", name); }
 
@@ -172,7 +180,6 @@ class CheckpointManager::State {
       return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",
                                                    PathOf(step), "; remove it first"));
     }
-    KeepMemoryFor(items);
     SaveOptions save;
     save.durable = options_.durable;
     save.compression = options_.compression;

@@ -24,17 +24,19 @@
 // SaveAsync does when one is still running is ManagerOptions::when_busy.
 //
 // A save that failed in the background is never forgotten: its error is what the next call of Save,
-// SaveAsync or Wait returns, and that call does nothing else. The checkpoints that were there
-// before are there still.
+// SaveAsync, Remove or Wait returns, and that call does nothing else; unless it is refused for a
+// step below 0 or an item that cannot be saved, and then the call after it. The checkpoints that
+// were there before are there still.
 //
 // Increments. With ManagerOptions::incremental, a save writes the leaves that were written since
 // the save before and names the files that have the others (save_history.h). The first save of a
 // process is whole. A file that a later one needs is kept.
 //
 // Restore looks for the newest checkpoint that is whole, or the best, or a certain one; with every
-// byte verified, those of its bases too. The newest may be damaged: then the one before is
-// returned, and `skipped` says which were passed over and why. Nothing is ever removed because it
-// is damaged.
+// byte verified, those of its bases too. The newest may be damaged, or of a newer leafstore: then
+// the one before is returned, and `skipped` says which were passed over and why. What keeps this
+// process from reading (no permission, no descriptor, no memory) is an error, and passes over none.
+// Nothing is ever removed because it is damaged.
 //
 // Retention. After each save, checkpoints that no rule keeps and that no kept one needs are
 // removed; never the newest, nor the one just saved. While one cannot be opened, all are kept: it
@@ -86,7 +88,7 @@ struct ManagerOptions {
   // Memory that SaveAsync's snapshots drop is kept for the copies that the next one needs, up to one
   // snapshot's bytes, as long as the manager lives (core/buffer_pool.h).
   bool keep_memory = true;
-  // Told how far a save is, in bytes; from the thread that saves.
+  // Told how far a save is, in bytes; from the thread that saves. Must not throw.
   std::function<void(int64_t step, int64_t done, int64_t total)> progress;
   // Null: this machine's. Must outlive the manager and its readers.
   FileSystem* file_system = nullptr;
@@ -145,7 +147,7 @@ class CheckpointManager {
   absl::StatusOr<RestoredCheckpoint> RestoreStep(int64_t step,
                                                  const ReadOptions& options = {}) const;
 
-  // Removes the checkpoint of a step. error FailedPrecondition: another one needs it; names it.
+  // Removes the checkpoint of a step; waits for the save that is running first. error FailedPrecondition: another one needs it; names it.
   absl::Status Remove(int64_t step);
 
  private:

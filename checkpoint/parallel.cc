@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
+#include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -16,8 +18,16 @@ int ThreadsFor(int asked, int64_t bytes) {
 
 void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body) {
   std::atomic<size_t> next{0};
-  const auto work = [&next, count, body] {
-    for (size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) body(i);
+  std::mutex mutex;
+  std::exception_ptr thrown;
+  const auto work = [&] {
+    try {
+      for (size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) body(i);
+    } catch (...) {
+      const std::lock_guard<std::mutex> lock(mutex);
+      if (thrown == nullptr) thrown = std::current_exception();
+      next.store(count);  // the others end
+    }
   };
   std::vector<std::jthread> others;  // joined when this returns
   const size_t wanted = std::min(static_cast<size_t>(std::max(threads, 1)), count);
@@ -29,6 +39,8 @@ void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body
     }
   }
   work();
+  others.clear();
+  if (thrown != nullptr) std::rethrow_exception(thrown);
 }
 
 }  // namespace leafstore

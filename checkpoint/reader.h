@@ -72,7 +72,8 @@ struct ReadOptions {
   // none but those of bools: that these are 0 or 1 is checked always, as nothing else is a bool in
   // C++.
   bool verify = true;
-  // So many threads read, check and decompress; 0: one for each processor, up to eight.
+  // So many threads read, check and decompress; 0: one for each processor, up to eight. Each takes
+  // up to 4 MiB for small tensors, or what its largest compressed one is stored in.
   int threads = 0;
   // Null: this machine's. Must outlive the readers.
   FileSystem* file_system = nullptr;
@@ -170,13 +171,15 @@ class CheckpointReader {
   absl::StatusOr<CheckpointItemInfo> item(absl::string_view name) const;
   // Its structure. error NotFound; InvalidArgument: it has loose paths that are no tree.
   absl::StatusOr<TreeDef> def(absl::string_view item) const;
-  // What users attached to the checkpoint, and to an item. error NotFound.
+  // What users attached to the checkpoint.
   const Metadata& metadata() const;
   // The numbers that were saved with the checkpoint.
   const Metrics& metrics() const;
   // Earlier checkpoints in the same directory that have the bytes of some tensors, if this was
-  // saved as an increment (SaveHistory). They are opened when the first of these is loaded.
+  // saved as an increment (SaveHistory). Each is opened when the first of these is loaded; if that
+  // fails, so do all later loads of this reader.
   const std::vector<BaseFile>& bases() const;
+  // What users attached to an item. error NotFound.
   absl::StatusOr<Metadata> metadata(absl::string_view item) const;
   // The named groups of an item; none where it was saved without. error NotFound: no such item.
   absl::StatusOr<std::optional<Labels>> labels(absl::string_view item) const;

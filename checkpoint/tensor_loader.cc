@@ -6,7 +6,6 @@
 
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/segments.h"
-#include "leafstore/checkpoint/zstd_codec.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 
@@ -104,7 +103,10 @@ absl::StatusOr<Tensor> TensorLoader::Decompress(size_t number, const Stored& sto
   LEAFSTORE_ASSIGN_OR_RETURN(
       Tensor tensor, Tensor::Uninitialized(item_.leaves.dtype(place), item_.leaves.shape(place)));
   LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
-  LEAFSTORE_RETURN_IF_ERROR(DecompressZstd(bytes, writing.bytes()));
+  if (!decompressor_.has_value()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(decompressor_, ZstdDecompressor::Create());
+  }
+  LEAFSTORE_RETURN_IF_ERROR(decompressor_->Decompress(bytes, writing.bytes()));
   writing.Close();
   return tensor;
 }

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,6 +20,7 @@
 
 #include "leafstore/checkpoint/checkpoint_bytes.h"
 #include "leafstore/checkpoint/checkpoint_file.h"
+#include "leafstore/checkpoint/zstd_codec.h"
 #include "leafstore/core/buffer.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/proto/manifest_codec.h"
@@ -64,6 +66,7 @@ class TensorLoader {
   bool verify_;
   // A run of bytes of a file that is in memory.
   Buffer scratch_;
+  std::optional<ZstdDecompressor> decompressor_;  // made when it is first needed
   uint32_t window_base_ = 0;
   int64_t window_begin_ = 0;
   absl::Span<const std::byte> window_;

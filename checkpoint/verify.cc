@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/checkpoint/checkpoint_file.h"
@@ -19,6 +20,15 @@ constexpr size_t kMostNamed = 10;
 // Collects what is damaged.
 class Damage {
  public:
+  // The same for what `name`, which takes time, puts a name before; it is asked for the first few.
+  absl::Status Note(const absl::Status& status,
+                    absl::FunctionRef<absl::Status(const absl::Status&)> name) {
+    if (status.code() != absl::StatusCode::kDataLoss || count_ < kMostNamed) {
+      return Note(name(status));
+    }
+    ++count_;
+    return absl::OkStatus();
+  }
   // Takes note of an error of the data; returns any other.
   absl::Status Note(const absl::Status& status) {
     if (status.ok() || status.code() != absl::StatusCode::kDataLoss) return status;
@@ -76,8 +86,12 @@ absl::Status CheckpointFile::VerifySegments(Damage* damage) const {
     contents[i] = own_->CheckChecksum(segment.offset, segment.size, segment.checksum);
   });
   for (size_t i = 0; i < segments.size(); ++i) {
-    LEAFSTORE_RETURN_IF_ERROR(damage->Note(Named(segments[i], "padding before ", paddings[i])));
-    LEAFSTORE_RETURN_IF_ERROR(damage->Note(Named(segments[i], "", contents[i])));
+    if (paddings[i].ok() && contents[i].ok()) continue;
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(paddings[i], [&](const absl::Status& status) {
+      return Named(segments[i], "padding before ", status);
+    }));
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(
+        contents[i], [&](const absl::Status& status) { return Named(segments[i], "", status); }));
   }
   return damage->Note(own_->CheckZeros(end_before(segments.size()), footer().manifest_offset,
                                        "padding before the manifest"));
@@ -96,10 +110,11 @@ absl::Status CheckpointFile::VerifyBases(Damage* damage) const {
       }
       if (status.ok()) continue;
       // A base that is not there is damage to this checkpoint.
-      const bool lost = absl::IsNotFound(status);
-      LEAFSTORE_RETURN_IF_ERROR(damage->Note(
-          absl::Status(lost ? absl::StatusCode::kDataLoss : status.code(),
-                       absl::StrCat(TensorForMessage(item, tensor), ": ", status.message()))));
+      if (absl::IsNotFound(status)) status = absl::DataLossError(status.message());
+      LEAFSTORE_RETURN_IF_ERROR(damage->Note(status, [&](const absl::Status& unnamed) {
+        return absl::Status(unnamed.code(),
+                            absl::StrCat(TensorForMessage(item, tensor), ": ", unnamed.message()));
+      }));
     }
   }
   return absl::OkStatus();

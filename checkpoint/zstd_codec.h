@@ -5,11 +5,12 @@
 //   absl::Span<const std::byte> frame = compressor.Compress(content).value();
 //
 //   LEAFSTORE_RETURN_IF_ERROR(CheckZstdFrames(stored, byte_size));
-//   LEAFSTORE_RETURN_IF_ERROR(DecompressZstd(stored, out));
+//   LEAFSTORE_RETURN_IF_ERROR(decompressor.Decompress(stored, out));
 //
 // Each frame says how large its content is: kZstdFrameContent, and the last the rest. So memory to
 // write is that of one frame, and a reader knows before it takes memory that there are frames for
-// it: one of 4 MiB needs 130 bytes at least.
+// it: a block of a frame has up to 128 KiB and takes 4 bytes at least, so that one of 4 MiB takes
+// 128.
 #ifndef LEAFSTORE_CHECKPOINT_ZSTD_CODEC_H_
 #define LEAFSTORE_CHECKPOINT_ZSTD_CODEC_H_
 
@@ -17,14 +18,16 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-// ZSTD_CCtx of zstd.h, which users of leafstore need not have.
+#include "leafstore/core/buffer.h"
+
+// ZSTD_CCtx and ZSTD_DCtx of zstd.h, which users of leafstore need not have.
 struct ZSTD_CCtx_s;
+struct ZSTD_DCtx_s;
 
 namespace leafstore {
 
@@ -44,18 +47,35 @@ class ZstdCompressor {
   struct Free {
     void operator()(ZSTD_CCtx_s* context) const;
   };
-  explicit ZstdCompressor(std::unique_ptr<ZSTD_CCtx_s, Free> context)
-      : context_(std::move(context)) {}
+  ZstdCompressor(std::unique_ptr<ZSTD_CCtx_s, Free> context, Buffer frame)
+      : context_(std::move(context)), frame_(std::move(frame)) {}
 
   std::unique_ptr<ZSTD_CCtx_s, Free> context_;
-  std::vector<std::byte> frame_;
+  Buffer frame_;  // room for any
 };
 
 // error DataLoss: these are not frames as above of `byte_size` bytes in all. O(stored).
 absl::Status CheckZstdFrames(absl::Span<const std::byte> stored, int64_t byte_size);
 
-// Decompresses what has been checked. error DataLoss: damaged, or the contents do not fill `out`.
-absl::Status DecompressZstd(absl::Span<const std::byte> stored, absl::Span<std::byte> out);
+// Threads: one at a time.
+class ZstdDecompressor {
+ public:
+  // error ResourceExhausted: no memory.
+  static absl::StatusOr<ZstdDecompressor> Create();
+
+  // Decompresses what has been checked. error DataLoss: damaged, or the contents do not fill `out`.
+  // error ResourceExhausted: no memory.
+  absl::Status Decompress(absl::Span<const std::byte> stored, absl::Span<std::byte> out);
+
+ private:
+  struct Free {
+    void operator()(ZSTD_DCtx_s* context) const;
+  };
+  explicit ZstdDecompressor(std::unique_ptr<ZSTD_DCtx_s, Free> context)
+      : context_(std::move(context)) {}
+
+  std::unique_ptr<ZSTD_DCtx_s, Free> context_;
+};
 
 }  // namespace leafstore
 

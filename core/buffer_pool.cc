@@ -1,12 +1,12 @@
 #include "leafstore/core/buffer_pool.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
-#include <vector>
 
 #include "absl/base/config.h"
-#include "absl/container/flat_hash_map.h"
 
 #ifdef ABSL_HAVE_ADDRESS_SANITIZER
 #include <sanitizer/asan_interface.h>
@@ -18,6 +18,13 @@
 namespace leafstore {
 namespace {
 
+// What is written into memory that is kept, so that to keep it takes none.
+struct Kept {
+  Kept* next;
+  size_t size;
+};
+
+// Lists of what is kept, by size; sizes that fall into one list are told apart there.
 class Pool {
  public:
   // Never destroyed: buffers may be dropped as late as after main.
@@ -27,60 +34,71 @@ class Pool {
   }
 
   // Without the lock, for those who need not come in: whether anything is or may be kept.
-  bool empty() const { return held_.load(std::memory_order_relaxed) == 0; }
-  bool closed() const { return limit_.load(std::memory_order_relaxed) == 0; }
+  bool empty() const { return held() == 0; }
+  bool closed() const { return limit() == 0; }
   int64_t held() const { return held_.load(std::memory_order_relaxed); }
 
   void ChangeLimit(int64_t by) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    limit_.store(limit_.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
-    Trim(limit_.load(std::memory_order_relaxed));
+    limit_.store(limit() + by, std::memory_order_relaxed);
+    for (Kept*& list : lists_) FreeDownTo(limit(), 0, &list);
   }
 
   void* Take(size_t size) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const auto found = by_size_.find(size);
-    if (found == by_size_.end() || found->second.empty()) return nullptr;
-    void* const memory = found->second.back();
-    found->second.pop_back();
-    AddHeld(-static_cast<int64_t>(size));
-    ASAN_UNPOISON_MEMORY_REGION(memory, size);
-    return memory;
+    Kept** at = &ListOf(size);
+    while (*at != nullptr && (*at)->size != size) at = &(*at)->next;
+    return *at == nullptr ? nullptr : Unlink(at);
   }
 
   bool Keep(void* memory, size_t size) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (held() + static_cast<int64_t>(size) > limit_.load(std::memory_order_relaxed)) return false;
-    by_size_[size].push_back(memory);
-    AddHeld(static_cast<int64_t>(size));
-    ASAN_POISON_MEMORY_REGION(memory, size);
+    const int64_t room = limit() - static_cast<int64_t>(size);
+    if (room < 0) return false;
+    // What is of other sizes, from before the model was another, gives way.
+    for (Kept*& list : lists_) FreeDownTo(room, size, &list);
+    if (held() > room) return false;
+    Kept*& list = ListOf(size);
+    list = new (memory) Kept{list, size};
+    held_.store(held() + static_cast<int64_t>(size), std::memory_order_relaxed);
+    ASAN_POISON_MEMORY_REGION(list + 1, size - sizeof(Kept));
     return true;
   }
 
   void Drop() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    Trim(0);
+    for (Kept*& list : lists_) FreeDownTo(0, 0, &list);
   }
 
  private:
-  void AddHeld(int64_t bytes) { held_.store(held() + bytes, std::memory_order_relaxed); }
+  int64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  Kept*& ListOf(size_t size) { return lists_[size / kBufferPoolUnit % lists_.size()]; }
 
-  void Trim(int64_t most) {
-    for (auto& [size, kept] : by_size_) {
-      while (held() > most && !kept.empty()) {
-        ASAN_UNPOISON_MEMORY_REGION(kept.back(), size);
-        std::free(kept.back());
-        kept.pop_back();
-        AddHeld(-static_cast<int64_t>(size));
+  void* Unlink(Kept** at) {
+    Kept* const kept = *at;
+    *at = kept->next;
+    held_.store(held() - static_cast<int64_t>(kept->size), std::memory_order_relaxed);
+    ASAN_UNPOISON_MEMORY_REGION(kept, kept->size);
+    return kept;
+  }
+
+  // Frees what is of another size than `but` while more than `most` bytes are held.
+  void FreeDownTo(int64_t most, size_t but, Kept** list) {
+    while (held() > most && *list != nullptr) {
+      if ((*list)->size == but) {
+        list = &(*list)->next;
+      } else {
+        std::free(Unlink(list));
       }
     }
-    if (held() == 0) by_size_.clear();
   }
+
+  static constexpr size_t kBufferPoolUnit = 64;  // sizes differ by alignment at least, mostly
 
   std::mutex mutex_;  // of all below; the numbers are read without it too
   std::atomic<int64_t> limit_{0};
   std::atomic<int64_t> held_{0};
-  absl::flat_hash_map<size_t, std::vector<void*>> by_size_;
+  std::array<Kept*, 1024> lists_ = {};
 };
 
 }  // namespace
@@ -90,6 +108,7 @@ BufferPool::Reservation::~Reservation() {
 }
 
 BufferPool::Reservation BufferPool::Keep(int64_t bytes) {
+  bytes = std::max(bytes, int64_t{0});
   Pool::Get().ChangeLimit(bytes);
   return Reservation(bytes);
 }

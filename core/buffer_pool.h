@@ -9,8 +9,9 @@
 // keeps it.
 //
 // Nothing is kept unless somebody asks: up to the sum of all reservations that live, in buffers of
-// kSmallest bytes or more. When one goes what is over the sum is given back to the system. Memory
-// that cannot be had otherwise is taken from here first.
+// kSmallest bytes or more. Where there is no room for a buffer that is dropped, those of other sizes
+// give way to it. When a reservation goes, what is over the sum is given back to the system; so is
+// everything when new memory is not to be had. To keep a buffer takes no memory.
 //
 // Threads: all calls are safe from many threads.
 #ifndef LEAFSTORE_CORE_BUFFER_POOL_H_
@@ -47,7 +48,7 @@ class BufferPool {
     int64_t bytes_ = 0;
   };
 
-  // Keeps up to `bytes` (from 0 on) more.
+  // Keeps up to `bytes` more; none where that is below 0.
   [[nodiscard]] static Reservation Keep(int64_t bytes);
 
   // What is kept now.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -145,17 +146,20 @@ absl::Status OptimizerSet::PrepareAll(absl::Span<const GroupRef> groups,
 absl::Status OptimizerSet::Step(absl::Span<const GroupRef> groups,
                                 absl::Span<const ConstGroupRef> grads,
                                 absl::Span<const StepOptions> options) {
-  const absl::Status status = PrepareAll(groups, grads, options);
+  // Of all, after an exception too.
+  absl::Cleanup abandon = [this] {
+    for (std::optional<Optimizer>& optimizer : optimizers_) {
+      if (optimizer.has_value()) optimizer->rep_->plan.Abandon();
+    }
+  };
+  LEAFSTORE_RETURN_IF_ERROR(PrepareAll(groups, grads, options));
+  std::move(abandon).Cancel();
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {
     if (!optimizers_[i].has_value()) continue;
     Optimizer::Rep& rep = *optimizers_[i]->rep_;
-    if (status.ok()) {
-      rep.plan.Commit({rep.spec, &rep.state}, rep.rule, options[i]);
-    } else {
-      rep.plan.Abandon();
-    }
+    rep.plan.Commit({rep.spec, &rep.state}, rep.rule, options[i]);
   }
-  return status;
+  return absl::OkStatus();
 }
 
 absl::Status OptimizerSet::Step(absl::Span<const GroupRef> groups,

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
@@ -261,6 +262,7 @@ absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroup
                                const StepOptions& options) {
   Abandon();
   LEAFSTORE_RETURN_IF_ERROR(CheckNumbers(options));
+  absl::Cleanup abandon = [this] { Abandon(); };  // after an exception too
   absl::Status status;
   if (Packed** packed = std::get_if<Packed*>(&params)) {
     status = PreparePack(target, *packed, grads);
@@ -273,7 +275,7 @@ absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroup
     status =
         PrepareStore(target, store, is_view ? *grads_view_ : *std::get<const ParamStore*>(grads));
   }
-  if (!status.ok()) Abandon();
+  if (status.ok()) std::move(abandon).Cancel();
   return status;
 }
 

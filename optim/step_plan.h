@@ -24,6 +24,11 @@ namespace leafstore::internal {
 
 class StepPlan {
  public:
+  StepPlan() = default;
+  StepPlan(StepPlan&&) = default;
+  StepPlan& operator=(StepPlan&&) = default;
+  ~StepPlan() { Abandon(); }
+
   // Whose step it is.
   struct Target {
     const GroupSpec& spec;
@@ -35,7 +40,7 @@ class StepPlan {
                        const StepOptions& options);
   // Prepare must have succeeded, with the same target and options.
   void Commit(const Target& target, const Rule& rule, const StepOptions& options);
-  // Closes what is open; nothing has changed.
+  // Closes what is open; no number has changed, though what was open may have new generations.
   void Abandon();
 
  private:

@@ -88,7 +88,8 @@ absl::Status CheckNoEmptyGroups(const TreeDef& def, const ParamStore& store,
   for (size_t i = 0; i < idle.size(); ++i) {
     const FirstMatch& match = matches[i];
     absl::StrAppend(&text, "\n  ", name(numbers[i]));
-    if (match.taken != kNoSlot) {
+    // A Callable may answer otherwise than it did in the partition; then nobody took the leaf.
+    if (match.taken != kNoSlot && group_of_slot[match.taken] < filters.size()) {
       absl::StrAppend(&text, " matches '", def.PathForMessage(def.node_of_leaf(match.taken)),
                       "', which ", name(group_of_slot[match.taken]), " took");
     } else if (match.node != kNoNode) {

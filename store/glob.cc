@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -161,7 +162,7 @@ void GlobPattern::AppendCaptures(const Segment& segment, size_t number, absl::st
 std::optional<std::vector<GlobPattern::Capture>> GlobPattern::Captures(
     absl::Span<const std::string> keys, MatchBudget* budget) const {
   constexpr size_t kNone = ~size_t{0};
-  std::vector<size_t> first(segments_.size());  // by segment: the key where it begins
+  absl::InlinedVector<size_t, 32> first(segments_.size());  // by segment: the key where it begins
   size_t segment = 0, key = 0, star = kNone, star_key = 0;
   while (key < keys.size()) {
     if (!budget->Take()) return std::nullopt;

@@ -349,8 +349,10 @@ absl::StatusOr<ParamStore> Packed::Unpack() && {
 }
 
 void MutablePack::Revert() {
-  if (state_ != nullptr && !before_.null()) state_->buffer = std::move(before_);
-  before_ = Buffer();
+  if (state_ != nullptr && !before_.null()) {
+    state_->buffer = std::move(before_);
+    gaps_written_ = false;  // those of the buffer that others read were not
+  }
   Close();
 }
 

@@ -281,13 +281,14 @@ absl::Status MutableLeaves::CheckTensor(uint32_t place) const {
 absl::StatusOr<MutableLeaves::Overwrite> MutableLeaves::overwrite(uint32_t place) {
   LEAFSTORE_RETURN_IF_ERROR(CheckTensor(place));
   Tensor& tensor = array_->leaves[place].mutable_tensor();
-  Tensor old;
-  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeOverwritable(&tensor, NextGeneration(), &old));
+  // There is room for what was there before it is taken away.
+  Tensor& old = overwritten_.emplace_back(place, Tensor()).second;
+  const absl::Status made = TensorAccess::MakeOverwritable(&tensor, NextGeneration(), &old);
+  const std::byte* const from = old.null() ? nullptr : old.raw_data();
+  if (from == nullptr) overwritten_.pop_back();
+  if (!made.ok()) return made;
   std::byte* const to = TensorAccess::data(&tensor);
-  if (old.null()) return Overwrite{to, to};
-  const std::byte* const from = old.raw_data();
-  overwritten_.emplace_back(place, std::move(old));
-  return Overwrite{from, to};
+  return Overwrite{from != nullptr ? from : to, to};
 }
 
 void MutableLeaves::RevertOverwrites() {

@@ -78,7 +78,7 @@ class RenameMap {
   // Of a pattern, and of a replacement; in bytes.
   static constexpr size_t kMaxRuleSize = 4096;
   // Characters and keys that may be looked at in one call.
-  static constexpr uint64_t kMaxSteps = uint64_t{1} << 32;
+  static constexpr uint64_t kMaxSteps = uint64_t{1} << 30;
 
   // No rules: every path stays as it is.
   RenameMap();

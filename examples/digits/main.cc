@@ -79,6 +79,7 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
                              Trainer::Resume(arguments.settings, data, newest.reader));
   for (const SkippedCheckpoint& skipped : newest.skipped) {
+    if (!absl::IsDataLoss(skipped.why)) return skipped.why;
     LEAFSTORE_RETURN_IF_ERROR(SetAside(skipped, manager.PathOf(skipped.step)));
   }
   std::printf("going on from %s\n", newest.reader.path().c_str());

@@ -9,6 +9,7 @@
 #include <random>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -53,7 +54,8 @@ TEST_F(FileSystemTest, WhatIsWrittenIsRead) {
 // Aligned writes past the page cache, others through it, to the same blocks: it is one file.
 TEST_F(FileSystemTest, DirectAndCachedWritesMix) {
   constexpr size_t kBlocks = 64;
-  for (const std::string& path : {dir_.File("a"), std::string("/dev/shm/leafstore-direct-test")}) {
+  for (const std::string& path :
+       {dir_.File("a"), absl::StrCat("/dev/shm/leafstore-direct-", getpid())}) {
     files_.Remove(path).IgnoreError();
     auto file = files_.Create(path).value();
     file->PreferDirect();

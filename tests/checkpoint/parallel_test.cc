@@ -1,6 +1,7 @@
 #include "leafstore/checkpoint/parallel.h"
 
 #include <atomic>
+#include <new>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -16,6 +17,16 @@ TEST(ParallelTest, EachNumberOnceWhateverTheThreads) {
       ParallelFor(count, threads, [&calls](size_t i) { ++calls[i]; });
       for (const std::atomic<int>& of : calls) EXPECT_EQ(of, 1);
     }
+  }
+}
+
+TEST(ParallelTest, WhatIsThrownReachesTheCaller) {
+  for (const int threads : {1, 4}) {
+    EXPECT_THROW(ParallelFor(1000, threads,
+                             [](size_t i) {
+                               if (i == 7) throw std::bad_alloc();
+                             }),
+                 std::bad_alloc);
   }
 }
 

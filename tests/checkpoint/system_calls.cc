@@ -49,8 +49,8 @@ WithFault::~WithFault() { current.store(nullptr, std::memory_order_release); }
 
 const std::vector<std::string>& FaultableCalls() {
   static const std::vector<std::string>* const calls = new std::vector<std::string>{
-      "open",  "pwrite", "pread", "fsync",   "close",   "rename", "unlink",
-      "mkdir", "flock",  "fstat", "opendir", "readdir", "madvise"};
+      "open",  "pwrite", "pread", "fsync",   "close",   "rename",  "unlink",
+      "mkdir", "flock",  "fstat", "opendir", "readdir", "madvise", "fcntl"};
   return *calls;
 }
 
@@ -69,6 +69,17 @@ int open(const char* path, int flags, ...) {
     va_end(arguments);
   }
   return leafstore::Fails("open") ? -1 : real(path, flags, mode);
+}
+
+// Only F_SETFL, which is what leafstore asks for.
+int fcntl(int fd, int command, ...) {
+  static auto* const real = leafstore::Real<int(int, int, ...)>("fcntl");
+  va_list arguments;
+  va_start(arguments, command);
+  void* const argument = va_arg(arguments, void*);
+  va_end(arguments);
+  if (command == F_SETFL && leafstore::Fails("fcntl")) return -1;
+  return real(fd, command, argument);
 }
 
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {

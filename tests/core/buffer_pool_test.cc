@@ -56,7 +56,7 @@ TEST(BufferPoolTest, NoMoreIsKeptThanIsReservedAndNothingAfterwards) {
     EXPECT_GE(BufferPool::held_bytes(), 2 * kLarge);
     EXPECT_LE(BufferPool::held_bytes(), 3 * kLarge);
     keep = BufferPool::Keep(kLarge + 1000);
-    EXPECT_LE(BufferPool::held_bytes(), 4 * kLarge + 1000) << "for a moment both live";
+    EXPECT_LE(BufferPool::held_bytes(), kLarge + 1000) << "the old reservation is gone";
   }
   EXPECT_EQ(BufferPool::held_bytes(), 0);
 }
@@ -70,6 +70,21 @@ TEST(BufferPoolTest, AReservationThatIsReplacedGivesBackWhatIsOver) {
   EXPECT_GE(BufferPool::held_bytes(), 2 * kLarge);
   keep = BufferPool::Reservation();
   EXPECT_EQ(BufferPool::held_bytes(), 0);
+}
+
+TEST(BufferPoolTest, OtherSizesGiveWay) {
+  const BufferPool::Reservation keep = BufferPool::Keep(4 * kLarge);
+  {
+    std::vector<Buffer> buffers;
+    for (int i = 0; i < 3; ++i) buffers.push_back(Buffer::Allocate(kLarge).value());
+  }
+  const std::byte* address = nullptr;
+  {
+    const Buffer other = Buffer::Allocate(3 * kLarge).value();
+    address = other.data();
+  }
+  EXPECT_EQ(Buffer::AllocateUninitialized(3 * kLarge)->data(), address);
+  EXPECT_LE(BufferPool::held_bytes(), 4 * kLarge);
 }
 
 TEST(BufferPoolTest, BuffersComeAndGoInManyThreads) {

@@ -414,7 +414,11 @@ TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
 TEST(PackTest, AnOverwriteThatIsTakenBackLeavesTheBytes) {
   Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
   const Packed held = pack.Snapshot().value();
-  pack.Overwrite().value().Revert();
+  {
+    MutablePack open = pack.Overwrite().value();
+    std::fill(open.bytes().begin(), open.bytes().end(), std::byte{1});
+    open.Revert();
+  }
   EXPECT_EQ(pack.bytes()->data(), held.bytes()->data());
   EXPECT_EQ(AllNumbers(pack), AllNumbers(held));
 }
