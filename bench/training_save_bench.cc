@@ -104,6 +104,9 @@ double SecondsToCopyFresh(const ParamStore& params) {
   });
 }
 
+ParamStore ZerosLikeOf(const ParamStore& params) { return ZerosLike(params).value(); }
+Packed ZerosLikeOf(const Packed& params) { return Packed::ZerosLike(params).value(); }
+
 // The call alone. The save runs while nothing else does.
 void SaveAsyncCall(benchmark::State& state) {
   const BenchDirectory directory("async-call");
@@ -122,53 +125,44 @@ void SaveAsyncCall(benchmark::State& state) {
 }
 BENCHMARK(SaveAsyncCall)->UseManualTime()->Iterations(5)->Unit(benchmark::kMicrosecond);
 
-// A step over all parameters while a snapshot of them lives, beyond one while none does: against
-// copying them once into memory as new.
-void StepAfterSnapshot(benchmark::State& state) {
-  ParamStore params = Params(0);
-  const ParamStore grads = ZerosLike(params).value();
+// A step over all parameters (a store, or a pack of it) while a snapshot of them lives, beyond one
+// while none does: against copying them once into memory as new, which takes `copy()` seconds.
+template <typename Params, typename Copy>
+void MeasureStepAfterSnapshot(benchmark::State& state, Params params, Copy copy) {
+  const Params grads = ZerosLikeOf(params);
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
-  Samples plain, after, copy;
+  Samples plain, after, copied;
   for (auto _ : state) {
     plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); }));
-    copy.Add(SecondsToCopyFresh(params));
-    const ParamStore held = params.Snapshot().value();
+    copied.Add(copy(params));
+    const Params held = params.Snapshot().value();
     const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); });
     after.Add(seconds);
     state.SetIterationTime(seconds);
   }
   state.counters["plain_ms"] = plain.Median() * 1e3;
   state.counters["after_ms"] = after.Median() * 1e3;
-  state.counters["copy_ms"] = copy.Median() * 1e3;
-  state.counters["beyond/copy"] = (after.Median() - plain.Median()) / copy.Median();
+  state.counters["copy_ms"] = copied.Median() * 1e3;
+  state.counters["beyond/copy"] = (after.Median() - plain.Median()) / copied.Median();
+}
+
+void StepAfterSnapshot(benchmark::State& state) {
+  MeasureStepAfterSnapshot(state, Params(0), SecondsToCopyFresh);
 }
 BENCHMARK(StepAfterSnapshot)->UseManualTime()->Iterations(9)->Unit(benchmark::kMillisecond);
 
-// The same of a pack.
 void PackedStepAfterSnapshot(benchmark::State& state) {
-  Packed params = Packed::Create(Params(0), DType::kF32).value();
-  const Packed grads = Packed::ZerosLike(params).value();
-  Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
-  Samples plain, after, copy;
-  for (auto _ : state) {
-    plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); }));
-    copy.Add(Seconds([&] {
-      Buffer fresh = Buffer::AllocateUninitialized(kBytes).value();
-      std::memcpy(fresh.mutable_data(), params.bytes()->data(), static_cast<size_t>(kBytes));
-    }));
-    const Packed held = params.Snapshot().value();
-    const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); });
-    after.Add(seconds);
-    state.SetIterationTime(seconds);
-  }
-  state.counters["plain_ms"] = plain.Median() * 1e3;
-  state.counters["after_ms"] = after.Median() * 1e3;
-  state.counters["copy_ms"] = copy.Median() * 1e3;
-  state.counters["beyond/copy"] = (after.Median() - plain.Median()) / copy.Median();
+  MeasureStepAfterSnapshot(
+      state, Packed::Create(Params(0), DType::kF32).value(), [](const Packed& params) {
+        return Seconds([&] {
+          Buffer fresh = Buffer::AllocateUninitialized(kBytes).value();
+          std::memcpy(fresh.mutable_data(), params.bytes()->data(), static_cast<size_t>(kBytes));
+        });
+      });
 }
 BENCHMARK(PackedStepAfterSnapshot)->UseManualTime()->Iterations(9)->Unit(benchmark::kMillisecond);
 
-// Steps while saves of the manager's run: the first copies into new memory, later ones into what
+// Steps while saves of the manager's run: the first writes into new memory, later ones into what
 // the saves before have dropped.
 void StepsBesideSaves(benchmark::State& state) {
   const BenchDirectory directory("beside");

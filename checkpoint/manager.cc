@@ -81,8 +81,10 @@ class CheckpointManager::State {
     }
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     worker_.Start([this, step, info, in_background, items = std::move(items)]() mutable {
-      if (in_background) KeepMemoryFor(items);
-      return SaveNow(step, std::move(items), info);
+      int64_t bytes = 0;
+      for (const CheckpointItem& item : items) bytes += item.tensor_bytes();
+      if (in_background) KeepMemory(bytes);
+      return SaveNow(step, std::move(items), bytes, info);
     });
     if (!in_background) LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     return true;
@@ -165,22 +167,21 @@ class CheckpointManager::State {
     return absl::OkStatus();
   }
 
-  // What these items drop the next ones will need.
-  void KeepMemoryFor(const std::vector<CheckpointItem>& items) {
-    if (!options_.keep_memory) return;
-    int64_t bytes = 0;
-    for (const CheckpointItem& item : items) bytes += item.tensor_bytes();
-    if (bytes > kept_.bytes()) kept_ = BufferPool::Keep(bytes);
+  // What one snapshot drops the next one's copies will need.
+  void KeepMemory(int64_t bytes) {
+    if (options_.keep_memory && bytes > kept_.bytes()) kept_ = BufferPool::Keep(bytes);
   }
 
   // On the worker's thread.
-  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info) {
+  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, int64_t bytes,
+                       const StepInfo& info) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
     if (std::binary_search(steps.begin(), steps.end(), step)) {
       return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",
                                                    PathOf(step), "; remove it first"));
     }
     SaveOptions save;
+    save.total_bytes = bytes;
     save.durable = options_.durable;
     save.compression = options_.compression;
     save.zstd_level = options_.zstd_level;

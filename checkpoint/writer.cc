@@ -136,7 +136,7 @@ struct CheckpointWriter::State {
   std::string temporary;  // empty where there is none
   std::unique_ptr<WritableFile> file;
   std::optional<FileStream> stream;
-  std::optional<ChecksumStream> checksum;  // of the large tensor that is being written
+  std::optional<ChecksumStream> checksum;  // of the tensor that is being written
   Manifest manifest;
   int64_t bytes_done = 0;
   int64_t bytes_told = 0;

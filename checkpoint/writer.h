@@ -20,8 +20,8 @@
 // saved; the file names the earlier ones that have the others, which must stay beside it.
 //
 // Streamed. AddItem takes the tensors' bytes and keeps no tensor: one store may be freed before the
-// next is there. What a save takes besides are two buffers of 8 MiB, the manifest, and with zstd what
-// it needs for its level: one buffer is filled and its checksums made while a thread of the
+// next is there. What a save takes besides are two buffers of 8 MiB, the manifest, and with zstd
+// what it needs for its level: one buffer is filled and its checksums made while a thread of the
 // writer's writes the other (file_stream.h). Stores are read during the call; to go on training
 // meanwhile, save a Snapshot.
 //
@@ -91,7 +91,8 @@ struct SaveOptions {
   // Where the bytes of the checkpoint before are; leaves unchanged since are not written again.
   // Told of this one when it is there. Null: all leaves are written. Must outlive the writer.
   SaveHistory* history = nullptr;
-  // Must not throw. Told the bytes of tensors that are written, after every few MiB, and of how many (see below).
+  // Told the bytes of tensors that are written, after every few MiB, and of how many (see below).
+  // Must not throw.
   std::function<void(int64_t done, int64_t total)> progress;
   // What `progress` is told as the total; 0: the bytes of the items added so far. SaveCheckpoint
   // knows it.

@@ -41,7 +41,7 @@ class Pool {
   void ChangeLimit(int64_t by) {
     const std::lock_guard<std::mutex> lock(mutex_);
     limit_.store(limit() + by, std::memory_order_relaxed);
-    for (Kept*& list : lists_) FreeDownTo(limit(), 0, &list);
+    for (Kept*& list : lists_) FreeDownTo(limit(), kNoSize, &list);
   }
 
   void* Take(size_t size) {
@@ -55,8 +55,9 @@ class Pool {
     const std::lock_guard<std::mutex> lock(mutex_);
     const int64_t room = limit() - static_cast<int64_t>(size);
     if (room < 0) return false;
-    // What is of other sizes, from before the model was another, gives way.
-    for (Kept*& list : lists_) FreeDownTo(room, size, &list);
+    // What is of other sizes, from before the model was another, gives way. Only the first of each
+    // list is looked at: a drop must not take time for all that is kept.
+    for (size_t i = 0; i < lists_.size() && held() > room; ++i) FreeDownTo(room, size, &lists_[i]);
     if (held() > room) return false;
     Kept*& list = ListOf(size);
     list = new (memory) Kept{list, size};
@@ -67,7 +68,7 @@ class Pool {
 
   void Drop() {
     const std::lock_guard<std::mutex> lock(mutex_);
-    for (Kept*& list : lists_) FreeDownTo(0, 0, &list);
+    for (Kept*& list : lists_) FreeDownTo(0, kNoSize, &list);
   }
 
  private:
@@ -82,17 +83,12 @@ class Pool {
     return kept;
   }
 
-  // Frees what is of another size than `but` while more than `most` bytes are held.
+  // Frees the first of a list while more than `most` bytes are held and it is not of size `but`.
   void FreeDownTo(int64_t most, size_t but, Kept** list) {
-    while (held() > most && *list != nullptr) {
-      if ((*list)->size == but) {
-        list = &(*list)->next;
-      } else {
-        std::free(Unlink(list));
-      }
-    }
+    while (held() > most && *list != nullptr && (*list)->size != but) std::free(Unlink(list));
   }
 
+  static constexpr size_t kNoSize = 0;
   static constexpr size_t kBufferPoolUnit = 64;  // sizes differ by alignment at least, mostly
 
   std::mutex mutex_;  // of all below; the numbers are read without it too

@@ -9,7 +9,7 @@
 // keeps it.
 //
 // Nothing is kept unless somebody asks: up to the sum of all reservations that live, in buffers of
-// kSmallest bytes or more. Where there is no room for a buffer that is dropped, those of other sizes
+// kSmallest bytes or more. Where there is no room for a buffer that is dropped, some of other sizes
 // give way to it. When a reservation goes, what is over the sum is given back to the system; so is
 // everything when new memory is not to be had. To keep a buffer takes no memory.
 //

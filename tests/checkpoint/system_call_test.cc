@@ -159,6 +159,20 @@ TEST_P(SystemCallTest, ADiskThatStaysFullKeepsWhatThereWas) {
   CheckDirectory(dir.File("run"), kSteps);
 }
 
+// What keeps this process from reading is no damage: an older checkpoint is not taken instead.
+TEST(RestoreCallTest, AProcessThatCannotOpenFilesPassesOverNothing) {
+  const TempDir dir;
+  ASSERT_EQ(Train(dir.File("run"), /*async=*/false, /*incremental=*/false), kSteps);
+  const CheckpointManager manager =
+      CheckpointManager::Open(dir.File("run"), {.read_only = true}).value();
+  for (const int error : {EMFILE, EACCES, EIO}) {
+    SystemCallFault fault("open", 0, error);
+    const WithFault with(&fault);
+    EXPECT_FALSE(manager.Restore().ok()) << error;
+  }
+  EXPECT_EQ(manager.Restore()->step, kSteps);
+}
+
 // More than the buffers hold, so that a thread writes, past the page cache where that is taken.
 TEST(LargeSaveCallTest, EveryFailureIsReportedOrGotAround) {
   const TempDir dir;
