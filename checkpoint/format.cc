@@ -9,8 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/proto/manifest_codec.h"
-
 namespace leafstore {
 namespace {
 
@@ -85,10 +83,6 @@ absl::Status CheckManifestPlace(const Footer& footer) {
 }
 
 }  // namespace
-
-int64_t SegmentAlignmentFor(int64_t size) {
-  return size >= kLargeSegment ? kLargeSegmentAlignment : static_cast<int64_t>(kSegmentAlignment);
-}
 
 uint64_t Checksum(absl::Span<const std::byte> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());

@@ -22,6 +22,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "leafstore/proto/manifest_codec.h"
+
 namespace leafstore {
 
 // Tensors are stored as they lie in memory, and that is little-endian on disk.
@@ -40,7 +42,9 @@ inline constexpr int64_t kLargeSegment = 64 << 10;
 inline constexpr int64_t kLargeSegmentAlignment = 4096;
 
 // What the position of a segment of `size` bytes must be a multiple of.
-int64_t SegmentAlignmentFor(int64_t size);
+constexpr int64_t SegmentAlignmentFor(int64_t size) {
+  return size >= kLargeSegment ? kLargeSegmentAlignment : static_cast<int64_t>(kSegmentAlignment);
+}
 // The first multiple of `alignment`, a power of two, from `position` on.
 constexpr int64_t AlignUp(int64_t position, int64_t alignment) {
   return (position + alignment - 1) & -alignment;

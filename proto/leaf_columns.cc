@@ -1,7 +1,5 @@
 #include "leafstore/proto/leaf_columns.h"
 
-#include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace leafstore {
@@ -26,16 +24,6 @@ void LeafColumns::AddValue(Value value) {
   dtypes_.push_back(0);
   numbers_.push_back(static_cast<uint32_t>(values_.size()));
   values_.push_back(std::move(value));
-}
-
-void LeafColumns::AddTensor(DType dtype, ShapeRef shape, int64_t byte_size) {
-  dtypes_.push_back(static_cast<uint8_t>(dtype));
-  numbers_.push_back(static_cast<uint32_t>(ranks_.size()));
-  ranks_.push_back(static_cast<uint8_t>(shape.size()));
-  dims_begins_.push_back(dims_.size());
-  dims_.insert(dims_.end(), shape.begin(), shape.end());
-  byte_sizes_.push_back(byte_size);
-  total_bytes_ += std::min(byte_size, std::numeric_limits<int64_t>::max() - total_bytes_);
 }
 
 void LeafColumns::Reserve(size_t leaves, size_t tensors, size_t dims) {

@@ -15,8 +15,10 @@
 #ifndef LEAFSTORE_PROTO_LEAF_COLUMNS_H_
 #define LEAFSTORE_PROTO_LEAF_COLUMNS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -82,6 +84,17 @@ class LeafColumns {
 
 // Whether all bytes are 0 or 1, as those of a bool tensor must be: C++ has no other bools. O(size).
 bool AreBools(absl::Span<const std::byte> bytes);
+
+// Here, because a file's leaves are added one by one in a loop.
+inline void LeafColumns::AddTensor(DType dtype, ShapeRef shape, int64_t byte_size) {
+  dtypes_.push_back(static_cast<uint8_t>(dtype));
+  numbers_.push_back(static_cast<uint32_t>(ranks_.size()));
+  ranks_.push_back(static_cast<uint8_t>(shape.size()));
+  dims_begins_.push_back(dims_.size());
+  for (const int64_t extent : shape) dims_.push_back(extent);
+  byte_sizes_.push_back(byte_size);
+  total_bytes_ += std::min(byte_size, std::numeric_limits<int64_t>::max() - total_bytes_);
+}
 
 }  // namespace leafstore
 

@@ -17,6 +17,12 @@ using internal::KeyOf;
 using internal::NameForMessage;
 using internal::TreeDefColumns;
 
+namespace {
+
+constexpr size_t kFirstNodes = 16;
+
+}  // namespace
+
 TreeDefBuilder::TreeDefBuilder() : TreeDefBuilder(Limits()) {}
 
 TreeDefBuilder::TreeDefBuilder(const Limits& limits)
@@ -49,14 +55,19 @@ void TreeDefBuilder::SetKey(KeyKind kind, uint32_t string) {
 }
 
 void TreeDefBuilder::Reserve(uint32_t nodes, uint32_t strings, uint32_t string_bytes) {
+  if (nodes > columns().kinds.size()) ResizeColumns(nodes);
+  columns().leaf_nodes.reserve(nodes);
+  strings_->Reserve(strings, string_bytes);
+}
+
+void TreeDefBuilder::ResizeColumns(size_t nodes) {
   TreeDefColumns& c = columns();
+  c.leaf_begins.reserve(nodes + 1);  // has one entry more in the end
+  c.kinds.resize(nodes);
   for (std::vector<uint32_t>* column :
        {&c.keys, &c.parents, &c.ends, &c.child_counts, &c.aux, &c.leaf_begins}) {
-    column->reserve(size_t{nodes} + 1);
+    column->resize(nodes);
   }
-  c.kinds.reserve(nodes);
-  c.leaf_nodes.reserve(nodes);
-  strings_->Reserve(strings, string_bytes);
 }
 
 void TreeDefBuilder::Open(NodeKind container, absl::string_view type_name) {
@@ -154,14 +165,15 @@ absl::StatusOr<TreeDef> TreeDefBuilder::Build() && {
                                       " that is closed, found the end"));
   }
   if (!status_.ok()) return status_;
+  ResizeColumns(node_count_);
   columns().leaf_begins.push_back(static_cast<uint32_t>(columns().leaf_nodes.size()));
   rep_->hash = internal::HashOf(columns());
   return internal::TreeDefInterner::Global().Intern(std::move(rep_));
 }
 
 bool TreeDefBuilder::Add(NodeKind kind) {
-  if (!status_.ok() || !StoreTags()) return false;
-  const NodeId node = next_node();
+  if (!status_.ok() || (!tags_.empty() && !StoreTags())) return false;
+  const NodeId node = node_count_;
   if (node >= limits_.nodes) {
     return Fail(absl::ResourceExhaustedError(
         absl::StrCat("expected at most ", limits_.nodes, " nodes, found more")));
@@ -169,14 +181,17 @@ bool TreeDefBuilder::Add(NodeKind kind) {
   uint32_t stored = 0;
   if (!StoreKey(&stored)) return false;
   TreeDefColumns& c = columns();
-  c.kinds.push_back(kind);
-  c.keys.push_back(stored);
-  c.parents.push_back(open_.empty() ? kNoNode : open_.back());
-  c.ends.push_back(node + 1);
-  c.child_counts.push_back(0);
-  c.aux.push_back(0);
-  c.leaf_begins.push_back(static_cast<uint32_t>(c.leaf_nodes.size()));
-  if (!open_.empty()) ++c.child_counts[open_.back()];
+  if (node == c.kinds.size()) ResizeColumns(std::max<size_t>(kFirstNodes, size_t{node} * 2));
+  const NodeId parent = open_.empty() ? kNoNode : open_.back();
+  c.kinds[node] = kind;
+  c.keys[node] = stored;
+  c.parents[node] = parent;
+  c.ends[node] = node + 1;
+  c.child_counts[node] = 0;
+  c.aux[node] = 0;
+  c.leaf_begins[node] = static_cast<uint32_t>(c.leaf_nodes.size());
+  if (parent != kNoNode) ++c.child_counts[parent];
+  ++node_count_;
   last_child_ = node;
   has_key_ = false;
   return true;
@@ -248,6 +263,16 @@ bool TreeDefBuilder::StoreInt(uint32_t* stored) {
 
 bool TreeDefBuilder::CheckGrows() {
   if (last_child_ == kNoNode) return true;
+  if (key_string_ == TreeDef::kNoString) return CompareWithLast();
+  const uint32_t last = columns().keys[last_child_];
+  if (key_string_ < before_.size() && before_[key_string_] == last) return true;
+  if (!CompareWithLast()) return false;
+  if (key_string_ >= before_.size()) before_.resize(string_count(), TreeDef::kNoString);
+  before_[key_string_] = last;
+  return true;
+}
+
+bool TreeDefBuilder::CompareWithLast() {
   const KeyRef last = KeyOf(columns(), last_child_);
   const KeyRef next = NextKey();
   if (last < next) return true;

@@ -82,7 +82,7 @@ class TreeDefBuilder {
   void Tag(absl::string_view tag);
 
   // The number the next node will get.
-  NodeId next_node() const { return static_cast<NodeId>(rep_->columns.kinds.size()); }
+  NodeId next_node() const { return node_count_; }
   const absl::Status& status() const { return status_; }
   // Its path, under the key that was set, for messages.
   std::string NextPathForMessage() const;
@@ -103,11 +103,14 @@ class TreeDefBuilder {
   bool StoreInt(uint32_t* stored);
   // Whether the key comes after that of the child before it.
   bool CheckGrows();
+  bool CompareWithLast();
   // The string's number; false after an error, naming `what` the string is and `node`.
   bool StoreString(absl::string_view text, absl::string_view what, NodeId node, uint32_t* id);
   bool StoreKeyString(absl::string_view what, uint32_t* id);
   // Gives the tags of the node made last to it.
   bool StoreTags();
+  // Makes the columns of nodes longer, for `nodes` of them.
+  void ResizeColumns(size_t nodes);
 
   // Keep the error "at <path>: <what>", of the next node or of the container that is open.
   bool FailAtNext(absl::string_view what);
@@ -121,7 +124,8 @@ class TreeDefBuilder {
   internal::TreeDefColumns& columns() { return rep_->columns; }
 
   Limits limits_;
-  std::unique_ptr<internal::TreeDefRep> rep_;
+  std::unique_ptr<internal::TreeDefRep> rep_;  // its columns of nodes are longer until Build
+  NodeId node_count_ = 0;
   std::unique_ptr<internal::StringTable> strings_;
   std::vector<NodeId> open_;
   NodeId last_child_ = kNoNode;  // of the innermost open container
@@ -129,6 +133,9 @@ class TreeDefBuilder {
   std::string key_name_;
   uint32_t key_string_ = TreeDef::kNoString;  // the string of this number
   bool has_key_ = false;
+  // Of each string, one that was found to come before it as a key, or kNoString. Models say the same
+  // names in the same order, over and over.
+  std::vector<uint32_t> before_;
   std::vector<std::string> tags_;  // of the node made last
   absl::Status status_;
 };
