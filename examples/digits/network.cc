@@ -17,10 +17,10 @@ using leafstore::ParamStore;
 using leafstore::Slot;
 using leafstore::TreeDef;
 
-using Row = Eigen::RowVectorXf;
+using RowVector = Eigen::RowVectorXf;
 using Column = Eigen::VectorXf;
 using ConstMatrix = Eigen::Map<const Matrix>;
-using ConstRow = Eigen::Map<const Row>;
+using ConstRow = Eigen::Map<const RowVector>;
 
 absl::StatusOr<Slots> Slots::Create(const TreeDef& def) {
   const leafstore::Layout layout(def);
