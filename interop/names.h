@@ -55,8 +55,8 @@ absl::string_view NameStyleName(NameStyle style);
 absl::StatusOr<NameStyle> ParseNameStyle(absl::string_view name);
 
 // The paths of all names of a file, in the order of the names, which must differ.
-// error InvalidArgument: a name is no UTF-8, or with kCanonical no canonical text. O(bytes of the
-// names), expected.
+// error InvalidArgument: a name is no UTF-8, or with kCanonical no canonical text. error
+// ResourceExhausted: split, they have more than 2^24 keys. O(bytes of the names), expected.
 absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_view> names,
                                                NameStyle style);
 
@@ -66,6 +66,8 @@ std::string NameOfPath(const Path& path, NameStyle style);
 // The names of a store's leaves, by place. error InvalidArgument: two leaves have one name (names
 // both paths), or a key is no UTF-8. O(length of the names), expected.
 absl::StatusOr<std::vector<std::string>> NamesOf(const ParamStore& store, NameStyle style);
+absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const SlotSet& slots,
+                                                 NameStyle style);
 
 // A tensor and its name in a file.
 struct NamedTensor {

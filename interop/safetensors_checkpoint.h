@@ -7,7 +7,7 @@
 //   SafetensorsContent content = SafetensorsFromItem(back, "params").value();
 //   LEAFSTORE_RETURN_IF_ERROR(SaveSafetensors("again.safetensors", content.store, content.options));
 //
-// A file as the reference or this library writes it (in canonical form: IsCanonicalSafetensors)
+// A file as the reference or this library writes it (in canonical form: SafetensorsReader::IsCanonical)
 // comes back byte for byte. Of others the tensors, names and metadata come back, in canonical form.
 //
 // In the checkpoint the file is one item. Its metadata is the item's; how it was read is noted
@@ -30,7 +30,8 @@
 
 namespace leafstore {
 
-// The item metadata's key for how a file was read: `<version> <name style> <metadata or none>`.
+// The item metadata's key for how the file was: `1`, `dotted` or `canonical` names, `plain` or with
+// a `structure`, and with `metadata` or `none`; with a space between two of them.
 inline constexpr absl::string_view kSafetensorsOriginKey = "leafstore.safetensors";
 
 // The whole file or set as an item: its leaves (views, in ReadMode::kMap), structure, labels and
@@ -49,10 +50,6 @@ struct SafetensorsContent {
 // are made. error: as CheckpointReader::Load; DataLoss: the note of its origin is damaged.
 absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& reader,
                                                        absl::string_view item);
-
-// Whether the file (of a set: each shard) is byte for byte what SaveSafetensors would write of it:
-// the header is, and there are no bytes besides. O(headers). error: the file system's.
-absl::StatusOr<bool> IsCanonicalSafetensors(const SafetensorsReader& reader);
 
 }  // namespace leafstore
 

@@ -168,6 +168,8 @@ class SafetensorsReader {
   std::vector<std::string> left_out() const;
   // Whether the file has a structure, and it is used.
   bool has_structure() const;
+  // How names and paths belong together: as the structure says, or as the options do.
+  NameStyle name_style() const;
 
   // One tensor. error DataLoss: a bool that is neither 0 nor 1. O(1), or O(bytes) where it is read,
   // copied or bool.
@@ -193,6 +195,10 @@ class SafetensorsReader {
   // The leaves that a partition by this one filter puts into its first group, as a group. Only
   // these are read. error: CompilePlan's.
   absl::StatusOr<ParamStore> LoadMatching(const Filter& filter) const;
+
+  // Whether the file (of a set: each shard) is byte for byte what the writer would make of it: in its
+  // order, without white space, holes or other bytes. O(headers). error: the file system's.
+  absl::StatusOr<bool> IsCanonical() const;
 
   // Reads every tensor and checks all that can be checked. O(bytes).
   absl::Status Verify() const;
