@@ -12,6 +12,7 @@
 #include "simdjson.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/core/utf8.h"
 #include "leafstore/interop/json_text.h"
 
 namespace leafstore {
@@ -118,6 +119,7 @@ class SafetensorsHeaderParser {
 
   absl::StatusOr<SafetensorsHeader> Parse() {
     LEAFSTORE_RETURN_IF_ERROR(TrimAndCheckEnds());
+    has_escapes_ = text_.find('\\') != absl::string_view::npos;
     JsonDocument document;
     LEAFSTORE_ASSIGN_OR_RETURN(const dom::element root, document.Parse(text_, "header"));
     dom::object object;
@@ -179,6 +181,7 @@ class SafetensorsHeaderParser {
         LEAFSTORE_RETURN_IF_ERROR(ParseMetadata(field.value));
         continue;
       }
+      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(key));
       if (!names_.insert(key).second) {
         return Wrong("header", "tensors of different names",
                      absl::StrCat("two called ", QuotedForMessage(key)));
@@ -186,6 +189,12 @@ class SafetensorsHeaderParser {
       LEAFSTORE_RETURN_IF_ERROR(ParseEntry(key, field.value));
     }
     return absl::OkStatus();
+  }
+
+  // The text is UTF-8, but an escape may stand for half a character.
+  absl::Status CheckUtf8(absl::string_view text) const {
+    if (!has_escapes_ || IsValidUtf8(text)) return absl::OkStatus();
+    return Wrong("header", "strings in UTF-8", QuotedForMessage(text));
   }
 
   absl::Status ParseMetadata(const dom::element& element) {
@@ -199,6 +208,8 @@ class SafetensorsHeaderParser {
     for (const dom::key_value_pair field : object) {
       std::string_view value;
       const bool is_string = field.value.get(value) == simdjson::SUCCESS;
+      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(View(field.key)));
+      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(View(value)));
       if (!is_string && !lenient_.metadata_values) {
         return Wrong(absl::StrCat(kWhere, ", key ", QuotedForMessage(View(field.key))), "a string",
                      Kind(field.value));
@@ -414,6 +425,7 @@ class SafetensorsHeaderParser {
   SafetensorsHeader out_;
   std::vector<Range> ranges_;
   absl::flat_hash_set<absl::string_view> names_;
+  bool has_escapes_ = false;  // whether any string has one
   Shape shape_;  // of the entry that is being parsed
   std::vector<std::string> to_drop_;
 };

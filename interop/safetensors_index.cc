@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/core/utf8.h"
 #include "leafstore/interop/json_text.h"
 
 namespace leafstore {
@@ -68,6 +69,7 @@ class IndexParser {
     for (const dom::key_value_pair field : object) {
       const absl::string_view name = View(field.key);
       const std::string where = absl::StrCat("index, tensor ", QuotedForMessage(name));
+      if (!IsValidUtf8(name)) return Wrong(where, "a name in UTF-8", "another");
       if (!names.insert(name).second) return Wrong(where, "to be there once", "it twice");
       std::string_view file;
       if (field.value.get(file) != simdjson::SUCCESS) {
