@@ -214,26 +214,26 @@ class NpzWriter {
     constexpr size_t kLongestName = 65535 - kExtension.size();
     absl::flat_hash_set<absl::string_view> names;
     for (const Input& input : inputs) {
-      const std::string quoted = QuotedForMessage(input.name);
+      const auto quoted = [&] { return QuotedForMessage(input.name); };
       LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(input.name, "a name"));
       if (input.name.size() > kLongestName || input.name.find('\0') != absl::string_view::npos) {
         return absl::InvalidArgumentError(absl::StrCat("expected a name of at most ", kLongestName,
                                                        " bytes, none of them zero, found ",
-                                                       quoted));
+                                                       quoted()));
       }
       if (!names.insert(input.name).second) {
         return absl::InvalidArgumentError(
-            absl::StrCat("expected tensors of different names, found two ", quoted));
+            absl::StrCat("expected tensors of different names, found two ", quoted()));
       }
       if (input.tensor->null()) {
         return absl::InvalidArgumentError(
-            absl::StrCat("expected a tensor called ", quoted, ", found null"));
+            absl::StrCat("expected a tensor called ", quoted(), ", found null"));
       }
       absl::StatusOr<std::string> header =
           EncodeNpyHeader(input.tensor->dtype(), input.tensor->shape(), options_.raw_bits);
       if (!header.ok()) {
         return absl::Status(header.status().code(),
-                            absl::StrCat(quoted, ": ", header.status().message()));
+                            absl::StrCat(quoted(), ": ", header.status().message()));
       }
       members_.push_back(
           std::make_unique<ZipBytesSource>(*std::move(header), input.tensor->bytes()));

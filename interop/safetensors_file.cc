@@ -58,7 +58,8 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const ReadableFile& file, const Buf
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view text,
                              GetText(file, map, prefix.size(), length, &scratch));
-  return SafetensorsHeader::Parse(text, size, lenient);
+  const int64_t behind = map.null() ? 0 : size - static_cast<int64_t>(prefix.size()) - length;
+  return SafetensorsHeader::Parse(text, size, lenient, behind);
 }
 
 }  // namespace
@@ -159,13 +160,13 @@ absl::Status SafetensorsFile::Finish() {
 absl::Status SafetensorsFile::CheckIndex(const SafetensorsIndex& index) const {
   for (const auto& [name, file] : index.tensors) {
     const std::optional<uint32_t> tensor = Find(name);
-    const std::string where = absl::StrCat("index, tensor ", QuotedForMessage(name));
+    const auto where = [&] { return absl::StrCat("index, tensor ", QuotedForMessage(name)); };
     if (!tensor.has_value()) {
       return absl::DataLossError(
-          absl::StrCat(where, ": expected it in ", index.files[file], ", found none there"));
+          absl::StrCat(where(), ": expected it in ", index.files[file], ", found none there"));
     }
     if (const uint32_t found = ShardOf(*tensor); found != file) {
-      return absl::DataLossError(absl::StrCat(where, ": expected it in ", index.files[file],
+      return absl::DataLossError(absl::StrCat(where(), ": expected it in ", index.files[file],
                                               ", found it in ", shards_[found].name));
     }
   }

@@ -22,6 +22,11 @@
 // Memory: at most a constant times the header's length, which is in the file; about fourteen times
 // while it is parsed, most of it never touched.
 //
+// Speed: a header as the reference writes it, or one that has nothing unusual in it, is walked where
+// it lies (simdjson's On-Demand interface). Where that meets anything else, even an error, the whole
+// is parsed again into a document (simdjson's DOM), which then has the word. What entries mean is
+// checked by the same code either way (safetensors_header_builder.h).
+//
 // Threads: immutable; const calls are safe from many threads.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_HEADER_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_HEADER_H_
@@ -83,9 +88,11 @@ class SafetensorsHeader {
   static absl::StatusOr<int64_t> ParseLength(absl::Span<const std::byte> prefix, int64_t file_size,
                                              const SafetensorsLeniency& lenient = {});
   // The header's own bytes, without the length, in a file of `file_size` bytes. O(bytes), and
-  // O(n log n) where offsets do not grow.
+  // O(n log n) where offsets do not grow. `readable_behind`: so many bytes behind the text may be
+  // read; it is copied where they are fewer than 64.
   static absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t file_size,
-                                                 const SafetensorsLeniency& lenient = {});
+                                                 const SafetensorsLeniency& lenient = {},
+                                                 int64_t readable_behind = 0);
 
   // Number of tensors.
   uint32_t size() const { return static_cast<uint32_t>(dtypes_.size()); }
@@ -109,7 +116,12 @@ class SafetensorsHeader {
   const std::vector<std::string>& left_out() const { return left_out_; }
 
  private:
-  friend class SafetensorsHeaderParser;  // safetensors_header.cc
+  friend class SafetensorsHeaderBuilder;
+
+  // Of the object alone, by a parser that says what is wrong.
+  static absl::StatusOr<SafetensorsHeader> ParseDocument(absl::string_view text, int64_t data_begin,
+                                                         int64_t data_size,
+                                                         const SafetensorsLeniency& lenient);
 
   std::string names_;  // one after another
   std::vector<uint32_t> name_begins_ = {0};

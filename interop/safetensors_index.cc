@@ -68,16 +68,17 @@ class IndexParser {
     absl::flat_hash_set<absl::string_view> names;
     for (const dom::key_value_pair field : object) {
       const absl::string_view name = View(field.key);
-      const std::string where = absl::StrCat("index, tensor ", QuotedForMessage(name));
-      if (!IsValidUtf8(name)) return Wrong(where, "a name in UTF-8", "another");
-      if (!names.insert(name).second) return Wrong(where, "to be there once", "it twice");
+      const auto wrong = [&](absl::string_view expected, absl::string_view found) {
+        return Wrong(absl::StrCat("index, tensor ", QuotedForMessage(name)), expected, found);
+      };
+      if (!IsValidUtf8(name)) return wrong("a name in UTF-8", "another");
+      if (!names.insert(name).second) return wrong("to be there once", "it twice");
       std::string_view file;
       if (field.value.get(file) != simdjson::SUCCESS) {
-        return Wrong(where, "the name of a file", JsonKind(field.value));
+        return wrong("the name of a file", JsonKind(field.value));
       }
       if (!IsFileName(View(file))) {
-        return Wrong(where, "the name of a file, without a directory",
-                     QuotedForMessage(View(file)));
+        return wrong("the name of a file, without a directory", QuotedForMessage(View(file)));
       }
       const auto [at, is_new] = files_.try_emplace(std::string(file), out_.files.size());
       if (is_new) out_.files.emplace_back(file);

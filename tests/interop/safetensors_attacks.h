@@ -188,7 +188,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
   add("StringExtent", entry("\"U8\"", "[\"4\"]", "[0,4]"), 4, {"shape", "found a string"});
   add("NullExtent", entry("\"U8\"", "[null]", "[0,4]"), 4, {"shape", "found null"});
   add("BoolExtent", entry("\"U8\"", "[true]", "[0,1]"), 1, {"shape", "found true"});
-  add("NestedShape", entry("\"U8\"", "[[4]]", "[0,4]"), 4, {"shape", "found a list"});
+  add("NestedShape", entry("\"U8\"", "[[4]]", "[0,4]"), 4, {"shape", "found [4]"});
   add("ExtentWithLeadingZero", entry("\"U8\"", "[04]", "[0,4]"), 4, {"expected JSON"});
   add("ExtentWithPlus", entry("\"U8\"", "[+4]", "[0,4]"), 4, {"expected JSON"});
   add("HexadecimalExtent", entry("\"U8\"", "[0x4]", "[0,4]"), 4, {"expected JSON"});

@@ -215,7 +215,7 @@ TEST(SafetensorsHeaderTest, IsWrittenAsTheReferenceDoes) {
   EXPECT_EQ(bytes.substr(8),
             "{\"__metadata__\":{\"a\":\"\\u0001\x7f\",\"b\":\"2\"},"
             "\"a\\\"\\n\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
-            "\"é\":{\"dtype\":\"BOOL\",\"shape\":[],\"data_offsets\":[24,25]}}  ");
+            "\"é\":{\"dtype\":\"BOOL\",\"shape\":[],\"data_offsets\":[24,25]}}    ");
   EXPECT_EQ(EncodeSafetensorsHeader({}, std::nullopt).value(),
             std::string("\x8\0\0\0\0\0\0\0{}      ", 16));
   EXPECT_EQ(EncodeSafetensorsHeader({}, Metadata{}).value().substr(8),
