@@ -1,7 +1,6 @@
 #include "leafstore/interop/safetensors_file.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -30,36 +29,47 @@ absl::Status WithName(absl::string_view name, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(named, status.message()));
 }
 
-// The bytes [offset, offset + size) of a file: of its mapping, or read into `*scratch`.
-absl::StatusOr<absl::string_view> GetText(const ReadableFile& file, const Buffer& map,
-                                          int64_t offset, int64_t size, Buffer* scratch) {
-  absl::Span<const std::byte> bytes;
-  if (!map.null()) {
-    bytes = map.bytes().subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
-    LEAFSTORE_RETURN_IF_ERROR(file.MakeResident(offset, bytes));
-  } else {
-    LEAFSTORE_ASSIGN_OR_RETURN(*scratch, Buffer::AllocateUninitialized(size));
-    const absl::Span<std::byte> out(scratch->mutable_data(), static_cast<size_t>(size));
-    LEAFSTORE_RETURN_IF_ERROR(file.ReadAt(offset, out));
-    bytes = out;
-  }
+// Headers of most files are read with their length, in one call, into memory that takes no page
+// from the system; those from some length on are cheaper to map than to copy.
+constexpr int64_t kFirstRead = int64_t{16} << 10;
+constexpr int64_t kLongHeader = int64_t{1} << 20;
+
+absl::string_view AsText(absl::Span<const std::byte> bytes) {
   return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-absl::StatusOr<SafetensorsHeader> ReadHeader(const ReadableFile& file, const Buffer& map,
+// The first bytes of a file, read into `*scratch`.
+absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const ReadableFile& file, int64_t size,
+                                                      Buffer* scratch) {
+  LEAFSTORE_ASSIGN_OR_RETURN(*scratch, Buffer::AllocateUninitialized(size));
+  const absl::Span<std::byte> out(scratch->mutable_data(), static_cast<size_t>(size));
+  LEAFSTORE_RETURN_IF_ERROR(file.ReadAt(0, out));
+  return absl::Span<const std::byte>(out);
+}
+
+absl::StatusOr<SafetensorsHeader> ReadHeader(const ReadableFile& file, ReadMode mode,
                                              const SafetensorsLeniency& lenient) {
-  std::array<std::byte, sizeof(uint64_t)> prefix = {};
+  constexpr int64_t kPrefix = sizeof(uint64_t);
   const int64_t size = file.size();
-  const auto there = static_cast<size_t>(std::min<int64_t>(size, prefix.size()));
-  const absl::Span<std::byte> begin = absl::MakeSpan(prefix).subspan(0, there);
-  LEAFSTORE_RETURN_IF_ERROR(file.ReadAt(0, begin));
-  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t length,
-                             SafetensorsHeader::ParseLength(begin, size, lenient));
   Buffer scratch;
-  LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view text,
-                             GetText(file, map, prefix.size(), length, &scratch));
-  const int64_t behind = map.null() ? 0 : size - static_cast<int64_t>(prefix.size()) - length;
-  return SafetensorsHeader::Parse(text, size, lenient, behind);
+  LEAFSTORE_ASSIGN_OR_RETURN(absl::Span<const std::byte> bytes,
+                             ReadBegin(file, std::min(size, kFirstRead), &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t length,
+                             SafetensorsHeader::ParseLength(bytes, size, lenient));
+  Buffer map;
+  if (kPrefix + length > static_cast<int64_t>(bytes.size())) {
+    if (mode == ReadMode::kMap && length >= kLongHeader) {
+      LEAFSTORE_ASSIGN_OR_RETURN(map, file.Map());
+      bytes = map.bytes();
+      LEAFSTORE_RETURN_IF_ERROR(
+          file.MakeResident(0, bytes.subspan(0, static_cast<size_t>(kPrefix + length))));
+    } else {
+      LEAFSTORE_ASSIGN_OR_RETURN(bytes, ReadBegin(file, kPrefix + length, &scratch));
+    }
+  }
+  const auto behind = static_cast<int64_t>(bytes.size()) - kPrefix - length;
+  return SafetensorsHeader::Parse(AsText(bytes.subspan(kPrefix, static_cast<size_t>(length))), size,
+                                  lenient, behind);
 }
 
 }  // namespace
@@ -102,10 +112,8 @@ absl::Status SafetensorsFile::OpenShard(const std::string& path) {
   Shard shard;
   shard.path = path;
   LEAFSTORE_ASSIGN_OR_RETURN(shard.file, file_system_->Open(path));
-  if (options_.mode == ReadMode::kMap) {
-    LEAFSTORE_ASSIGN_OR_RETURN(shard.map, shard.file->Map());
-  }
-  absl::StatusOr<SafetensorsHeader> header = ReadHeader(*shard.file, shard.map, options_.lenient);
+  absl::StatusOr<SafetensorsHeader> header =
+      ReadHeader(*shard.file, options_.mode, options_.lenient);
   if (!header.ok()) return WithName(path, header.status());
   shard.header = *std::move(header);
   files_.push_back(std::move(shard));
@@ -121,9 +129,9 @@ absl::Status SafetensorsFile::OpenIndex(const std::string& path) {
                                                      file->size()));
   }
   Buffer scratch;
-  LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view text,
-                             GetText(*file, Buffer(), 0, file->size(), &scratch));
-  const absl::StatusOr<SafetensorsIndex> index = ParseSafetensorsIndex(text, options_.lenient);
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, ReadBegin(*file, file->size(), &scratch));
+  const absl::StatusOr<SafetensorsIndex> index =
+      ParseSafetensorsIndex(AsText(bytes), options_.lenient);
   if (!index.ok()) return WithName(path, index.status());
   for (const std::string& name : index->files) {
     LEAFSTORE_RETURN_IF_ERROR(OpenShard(InDirectoryOf(path, name)));
@@ -236,13 +244,20 @@ absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
     const auto size = static_cast<int64_t>(expected->size());
     if (shard.file->size() < size) return false;
     Buffer scratch;
-    LEAFSTORE_ASSIGN_OR_RETURN(const absl::string_view found,
-                               GetText(*shard.file, shard.map, 0, size, &scratch));
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto found, ReadBegin(*shard.file, size, &scratch));
     int64_t end = size;
     for (const SafetensorsEntry& entry : entries) end += entry.byte_size;
-    if (found != *expected || shard.file->size() != end) return false;
+    if (AsText(found) != *expected || shard.file->size() != end) return false;
   }
   return true;
+}
+
+absl::StatusOr<const Buffer*> SafetensorsFile::MapOf(const Shard& shard) const {
+  static const Buffer* const kNone = new Buffer();
+  if (options_.mode != ReadMode::kMap) return kNone;
+  const absl::StatusOr<Buffer>& map = shard.map->Get([&] { return shard.file->Map(); });
+  if (!map.ok()) return map.status();
+  return &*map;
 }
 
 uint32_t SafetensorsFile::ShardOf(uint32_t tensor) const {

@@ -37,10 +37,15 @@ class SafetensorsFile {
   struct Shard {
     std::string path;
     std::unique_ptr<ReadableFile> file;
-    Buffer map;  // of the whole file; null where reads are plain
     SafetensorsHeader header;
     uint32_t first_tensor = 0;
+    // Of the whole file, made when the first tensor is wanted: most of what opening a small file
+    // would cost.
+    std::unique_ptr<internal::MadeOnce<absl::StatusOr<Buffer>>> map =
+        std::make_unique<internal::MadeOnce<absl::StatusOr<Buffer>>>();
   };
+  // The mapping of a file; null where reads are plain. error: ReadableFile's.
+  absl::StatusOr<const Buffer*> MapOf(const Shard& shard) const;
 
   const std::string& path() const { return path_; }
   bool is_set() const { return is_set_; }

@@ -1,10 +1,10 @@
 #include "leafstore/interop/safetensors_header_builder.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
@@ -67,7 +67,10 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
                                                  ": this reader knows ranks up to ", kMaxRank,
                                                  ", found ", shape.size()));
   }
-  const std::optional<DType> dtype = SafetensorsDTypeOf(dtype_name);
+  // Mostly that of the tensor before.
+  const bool again = last_dtype_.has_value() && SafetensorsDTypeName(*last_dtype_) == dtype_name;
+  const std::optional<DType> dtype = again ? last_dtype_ : SafetensorsDTypeOf(dtype_name);
+  last_dtype_ = dtype;
   if (dtype.has_value()) {
     int64_t size = PlainByteSize(*dtype, shape);
     if (size < 0) {

@@ -5,11 +5,12 @@
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_HEADER_BUILDER_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_HEADER_BUILDER_H_
 
+#include <cstddef>
 #include <cstdint>
-#include <string>
+#include <optional>
+#include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -50,6 +51,7 @@ class SafetensorsHeaderBuilder {
   const SafetensorsLeniency& lenient_;
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
   bool names_grow_ = true;
+  std::optional<DType> last_dtype_;
   std::vector<bool> unknown_;  // of each tensor whether its dtype is; empty where none is
 };
 

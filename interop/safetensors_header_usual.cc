@@ -33,6 +33,11 @@ class UsualParser {
   }
 
  private:
+  // Whether the string is this one, closing quote and all: at most as long as the padding.
+  static bool Is(ondemand::raw_json_string raw, absl::string_view with_quote) {
+    return std::memcmp(raw.raw(), with_quote.data(), with_quote.size()) == 0;
+  }
+
   // The string, if it has no escape in it.
   bool Get(ondemand::raw_json_string raw, absl::string_view* out) const {
     const char* begin = raw.raw();
@@ -83,16 +88,16 @@ class UsualParser {
     size_t met = 0;  // a bit for each field
     for (auto next : object) {
       ondemand::field field;
-      absl::string_view key;
-      if (std::move(next).get(field) != simdjson::SUCCESS || !Get(field.key(), &key)) return false;
+      if (std::move(next).get(field) != simdjson::SUCCESS) return false;
+      const ondemand::raw_json_string key = field.key();
       size_t bit = 0;
-      if (key == "dtype") {
+      if (Is(key, "dtype\"")) {
         bit = 1;
         if (!GetString(field.value(), &dtype)) return false;
-      } else if (key == "shape") {
+      } else if (Is(key, "shape\"")) {
         bit = 2;
         if (!ParseShape(field.value())) return false;
-      } else if (key == "data_offsets") {
+      } else if (Is(key, "data_offsets\"")) {
         bit = 4;
         if (!ParseOffsets(field.value(), offsets)) return false;
       }

@@ -33,6 +33,13 @@ absl::Status CheckBools(const Tensor& tensor) {
   return absl::DataLossError("expected bools, 0 or 1, found another byte");
 }
 
+absl::Status MakeResident(const SafetensorsFile::Shard& shard, const Buffer& map,
+                          const SafetensorsInfo& info) {
+  return shard.file->MakeResident(
+      info.offset,
+      map.bytes().subspan(static_cast<size_t>(info.offset), static_cast<size_t>(info.byte_size)));
+}
+
 // Loads some of one file's tensors, in the order of their bytes.
 class Loader {
  public:
@@ -62,27 +69,21 @@ class Loader {
     const SafetensorsInfo info = file_.entry(tensors_[i]);
     if (info.byte_size == 0) return Tensor::Uninitialized(info.dtype, info.shape);
     const SafetensorsFile::Shard& shard = file_.files()[info.shard];
-    if (!shard.map.null() && info.offset % AlignmentOf(info.dtype) == 0) {
-      if (info.dtype == DType::kBool) LEAFSTORE_RETURN_IF_ERROR(MakeResident(shard, info));
-      return Tensor::FromBuffer(info.dtype, info.shape, shard.map, info.offset);
+    LEAFSTORE_ASSIGN_OR_RETURN(const Buffer* map, file_.MapOf(shard));
+    if (!map->null() && info.offset % AlignmentOf(info.dtype) == 0) {
+      if (info.dtype == DType::kBool) LEAFSTORE_RETURN_IF_ERROR(MakeResident(shard, *map, info));
+      return Tensor::FromBuffer(info.dtype, info.shape, *map, info.offset);
     }
-    return Copy(i, shard, info);
+    return Copy(i, shard, *map, info);
   }
 
-  static absl::Status MakeResident(const SafetensorsFile::Shard& shard,
-                                   const SafetensorsInfo& info) {
-    return shard.file->MakeResident(info.offset,
-                                    shard.map.bytes().subspan(static_cast<size_t>(info.offset),
-                                                              static_cast<size_t>(info.byte_size)));
-  }
-
-  absl::StatusOr<Tensor> Copy(size_t i, const SafetensorsFile::Shard& shard,
+  absl::StatusOr<Tensor> Copy(size_t i, const SafetensorsFile::Shard& shard, const Buffer& map,
                               const SafetensorsInfo& info) {
     LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Uninitialized(info.dtype, info.shape));
     LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
-    if (!shard.map.null()) {
-      LEAFSTORE_RETURN_IF_ERROR(MakeResident(shard, info));
-      std::memcpy(writing.raw_data(), shard.map.data() + info.offset,
+    if (!map.null()) {
+      LEAFSTORE_RETURN_IF_ERROR(MakeResident(shard, map, info));
+      std::memcpy(writing.raw_data(), map.data() + info.offset,
                   static_cast<size_t>(info.byte_size));
     } else if (info.byte_size > kLarge) {
       LEAFSTORE_RETURN_IF_ERROR(shard.file->ReadAt(info.offset, writing.bytes()));
@@ -139,10 +140,9 @@ absl::Status SafetensorsFile::MakeResident(absl::Span<const uint32_t> tensors) c
   for (const uint32_t tensor : tensors) {
     const SafetensorsInfo info = entry(tensor);
     const Shard& shard = files_[info.shard];
-    if (shard.map.null() || info.byte_size == 0) continue;
-    LEAFSTORE_RETURN_IF_ERROR(shard.file->MakeResident(
-        info.offset, shard.map.bytes().subspan(static_cast<size_t>(info.offset),
-                                               static_cast<size_t>(info.byte_size))));
+    LEAFSTORE_ASSIGN_OR_RETURN(const Buffer* map, MapOf(shard));
+    if (map->null() || info.byte_size == 0) continue;
+    LEAFSTORE_RETURN_IF_ERROR(leafstore::MakeResident(shard, *map, info));
   }
   return absl::OkStatus();
 }
