@@ -2,6 +2,7 @@
 
 #include <zip.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -80,6 +81,8 @@ class NpzReader {
   }
 
   absl::Status Open() {
+    // libzip takes a file without bytes for a new archive.
+    if (file_->size() == 0) return absl::DataLossError("expected a zip archive, found no bytes");
     zip_source_t* source = source_->MakeSource();
     if (source == nullptr) return absl::ResourceExhaustedError("no memory to open it");
     zip_error_t error;
@@ -88,6 +91,9 @@ class NpzReader {
     if (archive_ != nullptr) return absl::OkStatus();
     zip_source_free(source);
     if (!source_->status().ok()) return source_->status();
+    if (zip_error_code_zip(&error) == ZIP_ER_EXISTS) {
+      return absl::DataLossError("expected members of different names, found two of one");
+    }
     return absl::DataLossError(
         absl::StrCat("expected a zip archive, found an error: ", ErrorText(&error)));
   }
@@ -186,6 +192,11 @@ class NpzReader {
 
 // ---- writing ----
 
+// What libzip does not take in a name.
+bool IsControl(char c) {
+  return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+}
+
 // A tensor that is written, and its name.
 struct Input {
   absl::string_view name;
@@ -216,10 +227,11 @@ class NpzWriter {
     for (const Input& input : inputs) {
       const auto quoted = [&] { return QuotedForMessage(input.name); };
       LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(input.name, "a name"));
-      if (input.name.size() > kLongestName || input.name.find('\0') != absl::string_view::npos) {
-        return absl::InvalidArgumentError(absl::StrCat("expected a name of at most ", kLongestName,
-                                                       " bytes, none of them zero, found ",
-                                                       quoted()));
+      const bool has_control = std::any_of(input.name.begin(), input.name.end(), IsControl);
+      if (input.name.size() > kLongestName || has_control) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            "expected a name of at most ", kLongestName,
+            " bytes without control characters, which zip archives do not take, found ", quoted()));
       }
       if (!names.insert(input.name).second) {
         return absl::InvalidArgumentError(

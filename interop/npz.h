@@ -6,6 +6,9 @@
 // Names are those of names.h, with `.npy` behind them in the archive. Static leaves have no place in
 // it: a store with some is error InvalidArgument, unless they are to be left out.
 //
+// Zip archives, as libzip has them, take no control characters but tab and line ends: a name with
+// others cannot be written, and one that has characters outside of ASCII besides cannot be read.
+//
 // Reading trusts nothing. Members are stored or deflated; their names are UTF-8, differ, and end in
 // `.npy`; they are read into memory and never become names of files, so that `../x.npy` is a name
 // like any other. Before memory is taken for a tensor, its header has been read and asks for exactly

@@ -101,10 +101,18 @@ def random_tensors(rng, dtypes):
     return tensors
 
 
-def random_metadata(rng):
+def random_metadata(rng, tensors):
     if rng.random() < 0.4:
         return None
-    return {random_text(rng): random_text(rng) for _ in range(rng.choice([0, 1, 1, 2, 3]))}
+    metadata = {random_text(rng): random_text(rng) for _ in range(rng.choice([0, 1, 1, 2, 3]))}
+    # Of no tensors and empty metadata the reference (0.8.0) writes `{},"__metadata__":{}}`, which nobody can read, nor can
+    # it: there is nothing to compare with.
+    return metadata if tensors or metadata else None
+
+
+def random_content(rng):
+    tensors = random_tensors(rng, list(DTYPES))
+    return tensors, random_metadata(rng, tensors)
 
 
 def hexed(data):
@@ -182,7 +190,7 @@ def check_reading(program, rng, count, folder):
     """What the reference wrote is read as the reference means it."""
     expected = {}
     for i in range(count):
-        tensors, metadata = random_tensors(rng, list(DTYPES)), random_metadata(rng)
+        tensors, metadata = random_content(rng)
         path = os.path.join(folder, "%d.safetensors" % i)
         write(path, serialize(tensors, metadata))
         expected[path] = sorted(dump_of(tensors, metadata))
@@ -196,7 +204,7 @@ def check_writing(program, rng, count, folder):
     import safetensors
     expected = {}
     for i in range(count):
-        tensors, metadata = random_tensors(rng, list(DTYPES)), random_metadata(rng)
+        tensors, metadata = random_content(rng)
         path = os.path.join(folder, "%d.safetensors" % i)
         lines = dump_of(tensors, metadata)
         rng.shuffle(lines)
@@ -208,6 +216,11 @@ def check_writing(program, rng, count, folder):
         compare(path, data, found)
         back = {name: (one["dtype"], list(one["shape"]), bytes(one["data"])) for name, one in safetensors.deserialize(found)}
         compare(path, tensors, back)
+
+
+def random_member(rng):
+    """A name in an archive: zip has no place for most control characters."""
+    return "".join(c for c in random_text(rng) if c >= " " or c in "\t\n\r")
 
 
 def random_array(rng, dtype):
@@ -222,11 +235,11 @@ def check_numpy_reading(program, rng, count, folder):
     expected = {}
     for i in range(count):
         tensors, arrays = {}, {}
-        for name in [random_text(rng).replace("\0", "") for _ in range(1 if i % 2 else rng.randrange(4))]:
+        for name in [random_member(rng) for _ in range(1 if i % 2 else rng.randrange(4))]:
             if name == "file":  # an argument of savez's own
                 continue
             array, tensors[name] = random_array(rng, rng.choice(list(NUMPY)))
-            if rng.random() < 0.3:
+            if array.ndim > 0 and rng.random() < 0.3:
                 array = np.asfortranarray(array)
             if rng.random() < 0.3:
                 array = array.astype(array.dtype.newbyteorder(">"))
@@ -250,7 +263,7 @@ def check_numpy_writing(program, rng, count, folder):
     expected = {}
     for i in range(count):
         arrays, tensors = {}, {}
-        for name in [random_text(rng).replace("\0", "") for _ in range(1 if i % 2 else rng.randrange(4))]:
+        for name in [random_member(rng) for _ in range(1 if i % 2 else rng.randrange(4))]:
             arrays[name], tensors[name] = random_array(rng, rng.choice(list(NUMPY)))
         if i % 2:
             arrays, tensors = {"": next(iter(arrays.values()))}, {"": next(iter(tensors.values()))}

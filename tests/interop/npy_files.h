@@ -77,7 +77,7 @@ inline std::vector<NpyAttack> NpyAttacks() {
        kDamage, "found 'x'"},
       {"NoComma", NpyFileOf("{'descr': '|u1' 'fortran_order': False, 'shape': (2,), }", "\1\1"),
        kDamage, "',' or '}'"},
-      {"Escape", descr("'\\x7cu1'"), kDamage, "a string without '\\\\'"},
+      {"Escape", descr("'\\x7cu1'"), kDamage, "a string without '\\'"},
       {"UnclosedString", NpyFileOf("{'descr", ""), kDamage, "the end of a string"},
       {"Call", descr("__import__('os').system('true')"), kDamage, "expected a string"},
       {"Object", descr("'|O'"), kUnknown, "the dtype '|O' is not known"},

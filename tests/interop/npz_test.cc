@@ -74,7 +74,7 @@ TEST(NpzTest, MistakesOfTheCallerLeaveNoFile) {
   EXPECT_THAT(SaveNpz(path, {{"a", tensor}, {"a", tensor}}),
               StatusIs(kInvalid, HasSubstr("two 'a'")));
   EXPECT_THAT(SaveNpz(path, {{std::string("a\0b", 3), tensor}}),
-              StatusIs(kInvalid, HasSubstr("none of them zero")));
+              StatusIs(kInvalid, HasSubstr("without control characters")));
   EXPECT_THAT(SaveNpz(path, {{std::string(70'000, 'a'), tensor}}),
               StatusIs(kInvalid, HasSubstr("at most 65531 bytes")));
   EXPECT_THAT(SaveNpz(path, {{"\xff", tensor}}), StatusIs(kInvalid, HasSubstr("UTF-8")));
@@ -158,7 +158,7 @@ TEST(NpzAttackTest, MembersAreNpyFilesOfDifferentNames) {
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"dir/", ""}})), StatusIs(kDamage, HasSubstr("'dir/'")));
   const std::string two = ArchiveOf({{"a.npy", GoodMember()}, {"b.npy", GoodMember()}});
   EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "a.npy")),
-              StatusIs(kDamage, HasSubstr("two called 'a.npy'")));
+              StatusIs(kDamage, HasSubstr("members of different names, found two of one")));
   EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")), StatusIs(kDamage, HasSubstr("")));
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", "no numpy"}})),
               StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("NUMPY"))));
