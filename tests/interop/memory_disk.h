@@ -22,6 +22,7 @@ class MemoryDisk : public MemoryFile {
   }
   absl::Status Rename(const std::string&, const std::string&) override { return absl::OkStatus(); }
   absl::Status Remove(const std::string&) override { return absl::OkStatus(); }
+  absl::Status SyncDirectory(const std::string&) override { return absl::OkStatus(); }
 
  private:
   class Writer : public WritableFile {
