@@ -111,6 +111,11 @@ std::string QuotedForMessage(absl::string_view text) {
   return out;
 }
 
+absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
+                         absl::string_view found) {
+  return absl::DataLossError(absl::StrCat(where, ": expected ", expected, ", found ", found));
+}
+
 absl::Status CheckJsonString(absl::string_view text, absl::string_view what) {
   if (IsValidUtf8(text)) return absl::OkStatus();
   return absl::InvalidArgumentError(

@@ -9,6 +9,7 @@
 #define LEAFSTORE_INTEROP_JSON_TEXT_H_
 
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -38,6 +39,15 @@ std::string JsonForMessage(const simdjson::dom::element& element);
 // A string for a message: in quotes, with what is not printable escaped, and in part where it is
 // long.
 std::string QuotedForMessage(absl::string_view text);
+
+// DataLoss with "<where>: expected <expected>, found <found>".
+absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
+                         absl::string_view found);
+
+// simdjson's strings as Abseil's.
+inline absl::string_view AbslView(std::string_view text) {
+  return absl::string_view(text.data(), text.size());
+}
 
 // error InvalidArgument: `text` is no UTF-8; `what` it is ("a name").
 absl::Status CheckJsonString(absl::string_view text, absl::string_view what);

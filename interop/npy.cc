@@ -97,7 +97,7 @@ void ToRowMajor(DType dtype, ShapeRef shape, const std::byte* from, std::byte* t
   }
 }
 
-absl::Status CheckBools(const Tensor& tensor) {
+absl::Status CheckNpyBools(const Tensor& tensor) {
   if (tensor.dtype() != DType::kBool || AreBools(tensor.bytes())) return absl::OkStatus();
   return absl::DataLossError("npy: expected bools, 0 or 1, found another byte");
 }
@@ -107,7 +107,7 @@ bool IsReordered(const NpyHeader& header) {
   return header.fortran_order && header.byte_size > 0 && header.shape.size() > 1;
 }
 
-absl::Status WithPath(const std::string& path, const absl::Status& status) {
+absl::Status WithNpyPath(const std::string& path, const absl::Status& status) {
   if (status.ok() || absl::StrContains(status.message(), path)) return status;
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
@@ -137,7 +137,7 @@ absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std
   }
   if (header.big_endian) ToNativeOrder(header.dtype, writing.raw_data(), bytes.size());
   writing.Close();
-  LEAFSTORE_RETURN_IF_ERROR(CheckBools(tensor));
+  LEAFSTORE_RETURN_IF_ERROR(CheckNpyBools(tensor));
   return tensor;
 }
 
@@ -158,7 +158,7 @@ absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read) {
   LEAFSTORE_RETURN_IF_ERROR(read(writing.bytes().subspan(there.size())));
   writing.Close();
   if (IsReordered(header) || header.big_endian) return TensorOfNpy(header, tensor.bytes());
-  LEAFSTORE_RETURN_IF_ERROR(CheckBools(tensor));
+  LEAFSTORE_RETURN_IF_ERROR(CheckNpyBools(tensor));
   return tensor;
 }
 
@@ -169,7 +169,7 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
   }
   const absl::StatusOr<std::string> header =
       EncodeNpyHeader(tensor.dtype(), tensor.shape(), options.raw_bits);
-  if (!header.ok()) return WithPath(path, header.status());
+  if (!header.ok()) return WithNpyPath(path, header.status());
   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
                              AtomicFile::Create(path, options.durable, options.file_system));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
@@ -188,7 +188,7 @@ absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& op
         const int64_t at = std::exchange(position, position + static_cast<int64_t>(out.size()));
         return file->ReadAt(at, out);
       });
-  return tensor.ok() ? std::move(tensor) : WithPath(path, tensor.status());
+  return tensor.ok() ? std::move(tensor) : WithNpyPath(path, tensor.status());
 }
 
 }  // namespace leafstore

@@ -27,7 +27,7 @@ struct NpyDType {
   absl::string_view kind;  // the letter, and the bytes of an element
 };
 
-constexpr std::array<NpyDType, 13> kDTypes = {{
+constexpr std::array<NpyDType, 13> kNpyDTypes = {{
     {DType::kBool, "b1"},
     {DType::kU8, "u1"},
     {DType::kI8, "i1"},
@@ -44,13 +44,13 @@ constexpr std::array<NpyDType, 13> kDTypes = {{
 }};
 
 std::optional<absl::string_view> KindOf(DType dtype) {
-  for (const NpyDType& one : kDTypes) {
+  for (const NpyDType& one : kNpyDTypes) {
     if (one.dtype == dtype) return one.kind;
   }
   return std::nullopt;
 }
 
-absl::Status Wrong(absl::string_view expected, absl::string_view found) {
+absl::Status WrongNpy(absl::string_view expected, absl::string_view found) {
   return absl::DataLossError(absl::StrCat("npy header: expected ", expected, ", found ", found));
 }
 
@@ -70,9 +70,9 @@ class HeaderParser {
     SkipSpaces();
     // A newline ends it, and there is nothing behind.
     if (text_ != "\n") return WrongHere("a newline at its end");
-    if (!has_descr_) return Wrong("a key 'descr'", "none");
-    if (!has_order_) return Wrong("a key 'fortran_order'", "none");
-    if (!has_shape_) return Wrong("a key 'shape'", "none");
+    if (!has_descr_) return WrongNpy("a key 'descr'", "none");
+    if (!has_order_) return WrongNpy("a key 'fortran_order'", "none");
+    if (!has_shape_) return WrongNpy("a key 'shape'", "none");
     return absl::OkStatus();
   }
 
@@ -84,11 +84,11 @@ class HeaderParser {
     if (key == "descr") return Once(key, &has_descr_, ParseDescr(out));
     if (key == "fortran_order") return Once(key, &has_order_, ParseBool(&out->fortran_order));
     if (key == "shape") return Once(key, &has_shape_, ParseShape(&out->shape));
-    return Wrong("the keys 'descr', 'fortran_order' and 'shape'", QuotedForMessage(key));
+    return WrongNpy("the keys 'descr', 'fortran_order' and 'shape'", QuotedForMessage(key));
   }
 
   static absl::Status Once(absl::string_view key, bool* met, absl::Status status) {
-    if (std::exchange(*met, true)) return Wrong(absl::StrCat("one key '", key, "'"), "two");
+    if (std::exchange(*met, true)) return WrongNpy(absl::StrCat("one key '", key, "'"), "two");
     return status;
   }
 
@@ -118,9 +118,9 @@ class HeaderParser {
           "npy header: the dtype ", QuotedForMessage(descr), " is not known to this reader"));
     };
     if (descr.size() < 2 || absl::string_view("<>=|").find(descr[0]) == absl::string_view::npos) {
-      return Wrong("a dtype such as '<f4'", QuotedForMessage(descr));
+      return WrongNpy("a dtype such as '<f4'", QuotedForMessage(descr));
     }
-    for (const NpyDType& one : kDTypes) {
+    for (const NpyDType& one : kNpyDTypes) {
       if (descr.substr(1) != one.kind) continue;
       const bool one_byte = one.kind[1] == '1';
       if (descr[0] == '|' && !one_byte) return unknown();
@@ -189,7 +189,7 @@ class HeaderParser {
   }
   absl::Status WrongHere(absl::string_view expected) const {
     const std::string found = text_.empty() ? "the end" : QuotedForMessage(text_.substr(0, 20));
-    return Wrong(absl::StrCat(expected, " at byte ", all_.size() - text_.size()), found);
+    return WrongNpy(absl::StrCat(expected, " at byte ", all_.size() - text_.size()), found);
   }
 
   absl::string_view text_;
@@ -209,10 +209,11 @@ absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
   constexpr int64_t kShort = 10;  // magic, version, and a length of two bytes
   constexpr int64_t kLong = 12;   // or of four
   if (!absl::StartsWith(begin, kMagic)) {
-    return Wrong("'\\x93NUMPY' at its beginning",
-                 begin.empty() ? "none" : QuotedForMessage(begin.substr(0, kMagic.size())));
+    return WrongNpy("'\\x93NUMPY' at its beginning",
+                    begin.empty() ? "none" : QuotedForMessage(begin.substr(0, kMagic.size())));
   }
-  if (static_cast<int64_t>(begin.size()) < kLong) return Wrong("a header", "the end of the file");
+  if (static_cast<int64_t>(begin.size()) < kLong)
+    return WrongNpy("a header", "the end of the file");
   const auto major = static_cast<uint8_t>(begin[6]);
   const auto minor = static_cast<uint8_t>(begin[7]);
   if (major < 1 || major > 3 || minor != 0) {
@@ -224,7 +225,7 @@ absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
   const Extent extent = {major == 1 ? kShort : kLong, 0};
   const int64_t end = extent.begin + static_cast<int64_t>(length);
   if (end > file_size) {
-    return Wrong(
+    return WrongNpy(
         absl::StrCat("a length of at most ", file_size - extent.begin, ", as the file has"),
         absl::StrCat(length));
   }
@@ -250,7 +251,7 @@ absl::Status CheckNpyDType(DType dtype, bool raw_bits) {
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size) {
   const absl::string_view text(reinterpret_cast<const char*>(begin.data()), begin.size());
   LEAFSTORE_ASSIGN_OR_RETURN(const Extent extent, FindText(text, file_size));
-  if (extent.end > static_cast<int64_t>(text.size())) return Wrong("all of it", "a part");
+  if (extent.end > static_cast<int64_t>(text.size())) return WrongNpy("all of it", "a part");
   NpyHeader header;
   LEAFSTORE_RETURN_IF_ERROR(
       HeaderParser(text.substr(static_cast<size_t>(extent.begin),

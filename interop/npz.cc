@@ -23,7 +23,7 @@
 namespace leafstore {
 namespace {
 
-constexpr absl::string_view kExtension = ".npy";
+constexpr absl::string_view kMemberExtension = ".npy";
 
 // Deflate makes at most 258 bytes of two bits (RFC 1951, 3.2.5): 1032 of one byte, and a little
 // more for what a stream begins with.
@@ -40,7 +40,7 @@ struct CloseMember {
 using Member = std::unique_ptr<zip_file_t, CloseMember>;
 
 // "a.npz: " before an error that does not name it.
-absl::Status WithPath(const std::string& path, const absl::Status& status) {
+absl::Status WithNpzPath(const std::string& path, const absl::Status& status) {
   if (status.ok() || absl::StrContains(status.message(), path)) return status;
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
@@ -59,7 +59,7 @@ class NpzReader {
         options_.file_system != nullptr ? *options_.file_system : FileSystem::Posix();
     LEAFSTORE_ASSIGN_OR_RETURN(file_, files.Open(path_));
     absl::StatusOr<std::vector<NamedTensor>> read = ReadOpen();
-    return read.ok() ? std::move(read) : WithPath(path_, read.status());
+    return read.ok() ? std::move(read) : WithNpzPath(path_, read.status());
   }
 
  private:
@@ -111,7 +111,8 @@ class NpzReader {
     absl::string_view name = raw;
     const std::string quoted = QuotedForMessage(name);
     if (!IsValidUtf8(name)) return Failed("names of members in UTF-8", quoted);
-    if (!absl::ConsumeSuffix(&name, kExtension)) return Failed("members called *.npy", quoted);
+    if (!absl::ConsumeSuffix(&name, kMemberExtension))
+      return Failed("members called *.npy", quoted);
     if (!names_.insert(std::string(name)).second) {
       return Failed("members of different names", absl::StrCat("two called ", quoted));
     }
@@ -198,7 +199,7 @@ bool IsControl(char c) {
 }
 
 // A tensor that is written, and its name.
-struct Input {
+struct MemberInput {
   absl::string_view name;
   const Tensor* tensor;
 };
@@ -208,23 +209,23 @@ class NpzWriter {
   NpzWriter(const std::string& path, const NpzWriteOptions& options)
       : path_(path), options_(options) {}
 
-  absl::Status Write(absl::Span<const Input> inputs) {
+  absl::Status Write(absl::Span<const MemberInput> inputs) {
     LEAFSTORE_RETURN_IF_ERROR(MakeMembers(inputs));
     LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
                                AtomicFile::Create(path_, options_.durable, options_.file_system));
     const absl::Status written =
         members_.empty() ? WriteEmpty(&file.file()) : WriteArchive(inputs, &file.file());
-    if (!written.ok()) return WithPath(path_, written);
+    if (!written.ok()) return WithNpzPath(path_, written);
     LEAFSTORE_RETURN_IF_ERROR(file.Close());
     return file.Commit();
   }
 
  private:
   // The caller's errors, before there is a file.
-  absl::Status MakeMembers(absl::Span<const Input> inputs) {
-    constexpr size_t kLongestName = 65535 - kExtension.size();
+  absl::Status MakeMembers(absl::Span<const MemberInput> inputs) {
+    constexpr size_t kLongestName = 65535 - kMemberExtension.size();
     absl::flat_hash_set<absl::string_view> names;
-    for (const Input& input : inputs) {
+    for (const MemberInput& input : inputs) {
       const auto quoted = [&] { return QuotedForMessage(input.name); };
       LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(input.name, "a name"));
       const bool has_control = std::any_of(input.name.begin(), input.name.end(), IsControl);
@@ -260,7 +261,7 @@ class NpzWriter {
                                                 sizeof(kEndOfArchive)));
   }
 
-  absl::Status WriteArchive(absl::Span<const Input> inputs, WritableFile* file) {
+  absl::Status WriteArchive(absl::Span<const MemberInput> inputs, WritableFile* file) {
     ZipFileTarget target(file);
     zip_source_t* source = target.MakeSource();
     if (source == nullptr) return absl::ResourceExhaustedError("no memory to write it");
@@ -288,7 +289,7 @@ class NpzWriter {
     constexpr zip_uint16_t kFirstOfJanuary1980 = (1 << 5) | 1;
     zip_source_t* source = member->MakeSource(archive);
     if (source == nullptr) return absl::ResourceExhaustedError(zip_strerror(archive));
-    const std::string file_name = absl::StrCat(name, kExtension);
+    const std::string file_name = absl::StrCat(name, kMemberExtension);
     const zip_int64_t index = zip_file_add(archive, file_name.c_str(), source, ZIP_FL_ENC_UTF_8);
     if (index < 0) {
       zip_source_free(source);
@@ -314,7 +315,7 @@ absl::Status SaveNpz(const std::string& path, const ParamStore& store,
                      const NpzWriteOptions& options) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("save"));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesOf(store, options.names));
-  std::vector<Input> inputs;
+  std::vector<MemberInput> inputs;
   for (uint32_t place = 0; place < store.size(); ++place) {
     const Leaf& leaf = store.leaf(place);
     if (leaf.is_tensor()) {
@@ -330,7 +331,7 @@ absl::Status SaveNpz(const std::string& path, const ParamStore& store,
 
 absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
                      const NpzWriteOptions& options) {
-  std::vector<Input> inputs;
+  std::vector<MemberInput> inputs;
   inputs.reserve(tensors.size());
   for (const NamedTensor& one : tensors) inputs.push_back({one.name, &one.tensor});
   return NpzWriter(path, options).Write(inputs);
@@ -347,14 +348,14 @@ absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions
   names.reserve(tensors.size());
   for (const NamedTensor& one : tensors) names.push_back(one.name);
   absl::StatusOr<std::vector<Path>> paths = PathsOfNames(names, options.names);
-  if (!paths.ok()) return WithPath(path, paths.status());
+  if (!paths.ok()) return WithNpzPath(path, paths.status());
   std::vector<std::pair<Path, Leaf>> entries;
   entries.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     entries.emplace_back(std::move((*paths)[i]), std::move(tensors[i].tensor));
   }
   absl::StatusOr<ParamStore> store = ParamStore::FromEntries(std::move(entries));
-  return store.ok() ? std::move(store) : WithPath(path, store.status());
+  return store.ok() ? std::move(store) : WithNpzPath(path, store.status());
 }
 
 }  // namespace leafstore

@@ -14,7 +14,7 @@
 namespace leafstore {
 namespace {
 
-constexpr absl::string_view kVersion = "1";
+constexpr absl::string_view kOriginVersion = "1";
 
 // How a file was, as the item's metadata notes it.
 struct Origin {
@@ -24,14 +24,14 @@ struct Origin {
 };
 
 std::string ToText(const Origin& origin) {
-  return absl::StrCat(kVersion, origin.canonical ? " canonical" : " dotted",
+  return absl::StrCat(kOriginVersion, origin.canonical ? " canonical" : " dotted",
                       origin.structure ? " structure" : " plain",
                       origin.metadata ? " metadata" : " none");
 }
 
 absl::StatusOr<Origin> ParseOrigin(absl::string_view text) {
   const std::vector<absl::string_view> words = absl::StrSplit(text, ' ');
-  if (words.size() == 4 && words[0] == kVersion) {
+  if (words.size() == 4 && words[0] == kOriginVersion) {
     const Origin origin = {words[1] == "canonical", words[2] == "structure",
                            words[3] == "metadata"};
     if (ToText(origin) == text) return origin;

@@ -19,14 +19,6 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-absl::string_view View(std::string_view text) {
-  return absl::string_view(text.data(), text.size());
-}
-
-absl::Status Wrong(absl::string_view where, absl::string_view expected, absl::string_view found) {
-  return absl::DataLossError(absl::StrCat(where, ": expected ", expected, ", found ", found));
-}
-
 // Takes off what may be behind the object, and with leniency before it.
 absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
                                                    const SafetensorsLeniency& lenient) {
@@ -37,12 +29,12 @@ absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
     text.remove_prefix(std::min(text.find_first_not_of(kJsonSpaces), text.size()));
   }
   if (text.empty() || text.front() != '{') {
-    return Wrong("header", "'{' as its first byte",
-                 text.empty() ? "none" : QuotedForMessage(text.substr(0, 1)));
+    return DamagedJson("header", "'{' as its first byte",
+                       text.empty() ? "none" : QuotedForMessage(text.substr(0, 1)));
   }
   if (text.back() != '}') {
-    return Wrong("header", "'}' and spaces at its end",
-                 QuotedForMessage(text.substr(text.size() - 1)));
+    return DamagedJson("header", "'}' and spaces at its end",
+                       QuotedForMessage(text.substr(text.size() - 1)));
   }
   return text;
 }
@@ -62,16 +54,16 @@ class DocumentParser {
     LEAFSTORE_ASSIGN_OR_RETURN(const dom::element root, document.Parse(text_, "header"));
     dom::object object;
     if (root.get(object) != simdjson::SUCCESS) {
-      return Wrong("header", "a JSON object", JsonKind(root));
+      return DamagedJson("header", "a JSON object", JsonKind(root));
     }
     bool met_metadata = false;
     for (const dom::key_value_pair field : object) {
-      const absl::string_view key = View(field.key);
+      const absl::string_view key = AbslView(field.key);
       LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(key));
       if (key != kSafetensorsMetadataName) {
         LEAFSTORE_RETURN_IF_ERROR(ParseEntry(key, field.value));
       } else if (std::exchange(met_metadata, true)) {
-        return Wrong("header", "one __metadata__", "two");
+        return DamagedJson("header", "one __metadata__", "two");
       } else {
         LEAFSTORE_RETURN_IF_ERROR(ParseMetadata(field.value));
       }
@@ -96,7 +88,7 @@ class DocumentParser {
   // The text is UTF-8, but an escape may stand for half a character.
   absl::Status CheckUtf8(absl::string_view text) const {
     if (!has_escapes_ || IsValidUtf8(text)) return absl::OkStatus();
-    return Wrong("header", "strings in UTF-8", QuotedForMessage(text));
+    return DamagedJson("header", "strings in UTF-8", QuotedForMessage(text));
   }
 
   absl::Status ParseMetadata(const dom::element& element) {
@@ -104,21 +96,22 @@ class DocumentParser {
     if (element.is_null() && lenient_.null_metadata) return absl::OkStatus();
     dom::object object;
     if (element.get(object) != simdjson::SUCCESS) {
-      return Wrong(kWhere, "an object of strings", JsonKind(element));
+      return DamagedJson(kWhere, "an object of strings", JsonKind(element));
     }
     Metadata metadata;
     std::vector<std::string> no_strings;
     for (const dom::key_value_pair field : object) {
       std::string_view value;
       const bool is_string = field.value.get(value) == simdjson::SUCCESS;
-      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(View(field.key)));
-      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(View(value)));
-      const auto key = [&] { return QuotedForMessage(View(field.key)); };
+      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(AbslView(field.key)));
+      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(AbslView(value)));
+      const auto key = [&] { return QuotedForMessage(AbslView(field.key)); };
       if (!is_string && !lenient_.metadata_values) {
-        return Wrong(absl::StrCat(kWhere, ", key ", key()), "a string", JsonKind(field.value));
+        return DamagedJson(absl::StrCat(kWhere, ", key ", key()), "a string",
+                           JsonKind(field.value));
       }
       if (!metadata.try_emplace(std::string(field.key), std::string(value)).second) {
-        return Wrong(kWhere, "different keys", absl::StrCat("two ", key()));
+        return DamagedJson(kWhere, "different keys", absl::StrCat("two ", key()));
       }
       if (!is_string) no_strings.emplace_back(field.key);
     }
@@ -130,7 +123,8 @@ class DocumentParser {
   absl::Status ParseEntry(absl::string_view name, const dom::element& element) {
     dom::object object;
     if (element.get(object) != simdjson::SUCCESS) {
-      return Wrong(Tensor(name), "an object with dtype, shape and data_offsets", JsonKind(element));
+      return DamagedJson(Tensor(name), "an object with dtype, shape and data_offsets",
+                         JsonKind(element));
     }
     Fields fields;
     shape_.clear();
@@ -141,21 +135,24 @@ class DocumentParser {
                                       : !fields.shape           ? "shape"
                                       : !fields.offsets         ? "data_offsets"
                                                                 : "";
-    if (!missing.empty()) return Wrong(Tensor(name), absl::StrCat("a field ", missing), "none");
+    if (!missing.empty())
+      return DamagedJson(Tensor(name), absl::StrCat("a field ", missing), "none");
     return builder_->Add(name, *fields.dtype, shape_, fields.begin, fields.end);
   }
 
   absl::Status ParseField(absl::string_view name, const dom::key_value_pair& field,
                           Fields* fields) {
-    const absl::string_view key = View(field.key);
-    const auto twice = [&] { return Wrong(Tensor(name), absl::StrCat("one field ", key), "two"); };
+    const absl::string_view key = AbslView(field.key);
+    const auto twice = [&] {
+      return DamagedJson(Tensor(name), absl::StrCat("one field ", key), "two");
+    };
     if (key == "dtype") {
       std::string_view text;
       if (fields->dtype.has_value()) return twice();
       if (field.value.get(text) != simdjson::SUCCESS) {
-        return Wrong(Tensor(name), "a string as dtype", JsonKind(field.value));
+        return DamagedJson(Tensor(name), "a string as dtype", JsonKind(field.value));
       }
-      fields->dtype = View(text);
+      fields->dtype = AbslView(text);
       return absl::OkStatus();
     }
     if (key == "shape") {
@@ -167,8 +164,8 @@ class DocumentParser {
       return ParseOffsets(name, field.value, fields);
     }
     if (lenient_.unknown_fields) return absl::OkStatus();
-    return Wrong(Tensor(name), "the fields dtype, shape and data_offsets",
-                 absl::StrCat("another, ", QuotedForMessage(key)));
+    return DamagedJson(Tensor(name), "the fields dtype, shape and data_offsets",
+                       absl::StrCat("another, ", QuotedForMessage(key)));
   }
 
   // A count: an integer of 0 or more, written as one. -1 where it is none.
@@ -180,12 +177,13 @@ class DocumentParser {
   absl::Status ParseShape(absl::string_view name, const dom::element& element) {
     dom::array array;
     if (element.get(array) != simdjson::SUCCESS) {
-      return Wrong(Tensor(name), "a list as shape", JsonKind(element));
+      return DamagedJson(Tensor(name), "a list as shape", JsonKind(element));
     }
     for (const dom::element& extent : array) {
       const int64_t count = CountOf(extent);
       if (count < 0) {
-        return Wrong(Tensor(name, "shape"), "integers from 0 to 2^63 - 1", JsonForMessage(extent));
+        return DamagedJson(Tensor(name, "shape"), "integers from 0 to 2^63 - 1",
+                           JsonForMessage(extent));
       }
       shape_.push_back(count);
     }
@@ -195,7 +193,7 @@ class DocumentParser {
   static absl::Status ParseOffsets(absl::string_view name, const dom::element& element,
                                    Fields* fields) {
     const auto wrong = [&](absl::string_view expected) {
-      return Wrong(Tensor(name, "data_offsets"), expected, JsonForMessage(element));
+      return DamagedJson(Tensor(name, "data_offsets"), expected, JsonForMessage(element));
     };
     dom::array array;
     if (element.get(array) != simdjson::SUCCESS || array.size() != 2) {
@@ -232,14 +230,14 @@ absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byt
                                                        const SafetensorsLeniency& lenient) {
   constexpr int64_t kPrefix = sizeof(uint64_t);
   if (file_size < kPrefix || prefix.size() < kPrefix) {
-    return Wrong("header", "8 bytes with its length", absl::StrCat("a file of ", file_size));
+    return DamagedJson("header", "8 bytes with its length", absl::StrCat("a file of ", file_size));
   }
   uint64_t length = 0;
   std::memcpy(&length, prefix.data(), sizeof(length));
   const auto rest = static_cast<uint64_t>(file_size - kPrefix);
   if (length > rest) {
-    return Wrong("header", absl::StrCat("a length of at most ", rest, ", as the file has"),
-                 absl::StrCat(length, "; this is no safetensors file, or it was cut short"));
+    return DamagedJson("header", absl::StrCat("a length of at most ", rest, ", as the file has"),
+                       absl::StrCat(length, "; this is no safetensors file, or it was cut short"));
   }
   if (length > static_cast<uint64_t>(lenient.max_header)) {
     return absl::ResourceExhaustedError(

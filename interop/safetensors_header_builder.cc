@@ -16,10 +16,6 @@ namespace {
 // An entry takes so many bytes of JSON at least, and seldom many more.
 constexpr size_t kBytesOfAnEntry = 48;
 
-absl::Status Wrong(absl::string_view where, absl::string_view expected, absl::string_view found) {
-  return absl::DataLossError(absl::StrCat(where, ": expected ", expected, ", found ", found));
-}
-
 std::string TensorForMessage(absl::string_view name) {
   return absl::StrCat("tensor ", QuotedForMessage(name));
 }
@@ -54,13 +50,14 @@ SafetensorsHeaderBuilder::SafetensorsHeaderBuilder(size_t text_size, int64_t dat
 absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_view dtype_name,
                                            ShapeRef shape, int64_t begin, int64_t end) {
   if (begin > end) {
-    return Wrong(absl::StrCat(TensorForMessage(name), ", data_offsets"),
-                 "a begin that is not after the end", absl::StrCat("[", begin, ",", end, "]"));
+    return DamagedJson(absl::StrCat(TensorForMessage(name), ", data_offsets"),
+                       "a begin that is not after the end",
+                       absl::StrCat("[", begin, ",", end, "]"));
   }
   if (end > data_size_) {
-    return Wrong(absl::StrCat(TensorForMessage(name), ", data_offsets"),
-                 absl::StrCat("at most ", data_size_, ", as the file has behind the header"),
-                 absl::StrCat(end));
+    return DamagedJson(absl::StrCat(TensorForMessage(name), ", data_offsets"),
+                       absl::StrCat("at most ", data_size_, ", as the file has behind the header"),
+                       absl::StrCat(end));
   }
   if (shape.size() > kMaxRank) {
     return absl::UnimplementedError(absl::StrCat(TensorForMessage(name),
@@ -82,9 +79,10 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
       size = *checked;
     }
     if (size != end - begin) {
-      return Wrong(TensorForMessage(name),
-                   absl::StrCat(size, " bytes, as ", dtype_name, ShapeToString(shape), " asks for"),
-                   absl::StrCat(end - begin, " in data_offsets"));
+      return DamagedJson(
+          TensorForMessage(name),
+          absl::StrCat(size, " bytes, as ", dtype_name, ShapeToString(shape), " asks for"),
+          absl::StrCat(end - begin, " in data_offsets"));
     }
   } else if (!lenient_.unknown_dtypes) {
     return absl::UnimplementedError(absl::StrCat(TensorForMessage(name), ": its dtype ",
@@ -121,8 +119,8 @@ absl::Status SafetensorsHeaderBuilder::CheckNames() const {
   names.reserve(out_.size());
   for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
     if (names.insert(out_.name(tensor)).second) continue;
-    return Wrong("header", "tensors of different names",
-                 absl::StrCat("two called ", QuotedForMessage(out_.name(tensor))));
+    return DamagedJson("header", "tensors of different names",
+                       absl::StrCat("two called ", QuotedForMessage(out_.name(tensor))));
   }
   return absl::OkStatus();
 }
@@ -182,16 +180,16 @@ absl::Status SafetensorsHeaderBuilder::CheckBytes() const {
           end == 0 ? "byte 0 of the tensors"
                    : absl::StrCat("byte ", end, ", where ", QuotedForMessage(out_.name(tensor - 1)),
                                   " ends");
-      return Wrong(TensorForMessage(out_.name(tensor)),
-                   absl::StrCat("its bytes from ", where, ", on"),
-                   absl::StrCat("from byte ", begin,
-                                begin < end ? " on: they overlap" : " on: there is a hole"));
+      return DamagedJson(TensorForMessage(out_.name(tensor)),
+                         absl::StrCat("its bytes from ", where, ", on"),
+                         absl::StrCat("from byte ", begin,
+                                      begin < end ? " on: they overlap" : " on: there is a hole"));
     }
     end = begin + out_.byte_sizes_[tensor];
   }
   if (end == data_size_ || lenient_.trailing_bytes) return absl::OkStatus();
-  return Wrong("file", absl::StrCat(end, " bytes of tensors behind the header"),
-               absl::StrCat(data_size_, ": bytes that are no tensor's at its end"));
+  return DamagedJson("file", absl::StrCat(end, " bytes of tensors behind the header"),
+                     absl::StrCat(data_size_, ": bytes that are no tensor's at its end"));
 }
 
 void SafetensorsHeaderBuilder::LeaveOut() {

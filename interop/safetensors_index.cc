@@ -16,14 +16,6 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-absl::string_view View(std::string_view text) {
-  return absl::string_view(text.data(), text.size());
-}
-
-absl::Status Wrong(absl::string_view where, absl::string_view expected, absl::string_view found) {
-  return absl::DataLossError(absl::StrCat(where, ": expected ", expected, ", found ", found));
-}
-
 // A name of a file beside the index: nothing else may be opened on a file's word.
 bool IsFileName(absl::string_view name) {
   return !name.empty() && name != "." && name != ".." &&
@@ -38,23 +30,24 @@ class IndexParser {
     JsonDocument document;
     LEAFSTORE_ASSIGN_OR_RETURN(const dom::element root, document.Parse(text, "index"));
     dom::object object;
-    if (root.get(object) != simdjson::SUCCESS) return Wrong("index", "an object", JsonKind(root));
+    if (root.get(object) != simdjson::SUCCESS)
+      return DamagedJson("index", "an object", JsonKind(root));
     bool met_map = false;
     bool met_metadata = false;
     for (const dom::key_value_pair field : object) {
-      const absl::string_view key = View(field.key);
+      const absl::string_view key = AbslView(field.key);
       if (key == "weight_map") {
-        if (std::exchange(met_map, true)) return Wrong("index", "one weight_map", "two");
+        if (std::exchange(met_map, true)) return DamagedJson("index", "one weight_map", "two");
         LEAFSTORE_RETURN_IF_ERROR(ParseMap(field.value));
       } else if (key == "metadata") {
-        if (std::exchange(met_metadata, true)) return Wrong("index", "one metadata", "two");
+        if (std::exchange(met_metadata, true)) return DamagedJson("index", "one metadata", "two");
         LEAFSTORE_RETURN_IF_ERROR(ParseMetadata(field.value));
       } else if (!lenient_.unknown_fields) {
-        return Wrong("index", "the fields metadata and weight_map",
-                     absl::StrCat("another, ", QuotedForMessage(key)));
+        return DamagedJson("index", "the fields metadata and weight_map",
+                           absl::StrCat("another, ", QuotedForMessage(key)));
       }
     }
-    if (!met_map) return Wrong("index", "a field weight_map", "none");
+    if (!met_map) return DamagedJson("index", "a field weight_map", "none");
     PutInOrder();
     return std::move(out_);
   }
@@ -63,13 +56,13 @@ class IndexParser {
   absl::Status ParseMap(const dom::element& element) {
     dom::object object;
     if (element.get(object) != simdjson::SUCCESS) {
-      return Wrong("index, weight_map", "an object", JsonKind(element));
+      return DamagedJson("index, weight_map", "an object", JsonKind(element));
     }
     absl::flat_hash_set<absl::string_view> names;
     for (const dom::key_value_pair field : object) {
-      const absl::string_view name = View(field.key);
+      const absl::string_view name = AbslView(field.key);
       const auto wrong = [&](absl::string_view expected, absl::string_view found) {
-        return Wrong(absl::StrCat("index, tensor ", QuotedForMessage(name)), expected, found);
+        return DamagedJson(absl::StrCat("index, tensor ", QuotedForMessage(name)), expected, found);
       };
       if (!IsValidUtf8(name)) return wrong("a name in UTF-8", "another");
       if (!names.insert(name).second) return wrong("to be there once", "it twice");
@@ -77,8 +70,8 @@ class IndexParser {
       if (field.value.get(file) != simdjson::SUCCESS) {
         return wrong("the name of a file", JsonKind(field.value));
       }
-      if (!IsFileName(View(file))) {
-        return wrong("the name of a file, without a directory", QuotedForMessage(View(file)));
+      if (!IsFileName(AbslView(file))) {
+        return wrong("the name of a file, without a directory", QuotedForMessage(AbslView(file)));
       }
       const auto [at, is_new] = files_.try_emplace(std::string(file), out_.files.size());
       if (is_new) out_.files.emplace_back(file);
@@ -91,15 +84,16 @@ class IndexParser {
   absl::Status ParseMetadata(const dom::element& element) {
     dom::object object;
     if (element.get(object) != simdjson::SUCCESS) {
-      return Wrong("index, metadata", "an object", JsonKind(element));
+      return DamagedJson("index, metadata", "an object", JsonKind(element));
     }
     for (const dom::key_value_pair field : object) {
       if (field.key != "total_size") continue;
-      if (out_.total_size.has_value()) return Wrong("index, metadata", "one total_size", "two");
+      if (out_.total_size.has_value())
+        return DamagedJson("index, metadata", "one total_size", "two");
       int64_t size = 0;
       if (field.value.get(size) != simdjson::SUCCESS || size < 0) {
-        return Wrong("index, metadata, total_size", "an integer from 0 to 2^63 - 1",
-                     JsonForMessage(field.value));
+        return DamagedJson("index, metadata, total_size", "an integer from 0 to 2^63 - 1",
+                           JsonForMessage(field.value));
       }
       out_.total_size = size;
     }
