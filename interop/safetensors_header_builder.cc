@@ -92,7 +92,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
     unknown_.resize(out_.size() + 1);
     unknown_.back() = true;
   }
-  names_grow_ = names_grow_ && (out_.size() == 0 || out_.name(out_.size() - 1) < name);
+  if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) runs_.push_back(out_.size());
   out_.names_.append(name.data(), name.size());
   out_.name_begins_.push_back(static_cast<uint32_t>(out_.names_.size()));
   out_.dims_.insert(out_.dims_.end(), shape.begin(), shape.end());
@@ -112,15 +112,44 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
   return std::move(out_);
 }
 
+// The writer sorts names within each dtype, and most models have one or two: a file is a few runs of
+// names that grow, and a name can be there twice only in two of them.
 absl::Status SafetensorsHeaderBuilder::CheckNames() const {
-  // As the writer sorts them within a dtype, and most models have one.
-  if (names_grow_) return absl::OkStatus();
+  constexpr size_t kMostRuns = 4;
+  if (runs_.empty()) return absl::OkStatus();
+  return runs_.size() < kMostRuns ? CheckRuns() : CheckByHash();
+}
+
+absl::Status SafetensorsHeaderBuilder::TwoOfName(absl::string_view name) {
+  return DamagedJson("header", "tensors of different names",
+                     absl::StrCat("two called ", QuotedForMessage(name)));
+}
+
+absl::Status SafetensorsHeaderBuilder::CheckRuns() const {
+  std::vector<uint32_t> ends = runs_;
+  ends.push_back(out_.size());
+  std::vector<uint32_t> next = {0};  // in each run, the name that is looked at
+  next.insert(next.end(), runs_.begin(), runs_.end());
+  // The smallest of the names that are next, again and again.
+  absl::string_view last;
+  for (uint32_t i = 0; i < out_.size(); ++i) {
+    size_t least = next.size();
+    for (size_t run = 0; run < next.size(); ++run) {
+      if (next[run] == ends[run]) continue;
+      if (least == next.size() || out_.name(next[run]) < out_.name(next[least])) least = run;
+    }
+    const absl::string_view name = out_.name(next[least]++);
+    if (i > 0 && name == last) return TwoOfName(name);
+    last = name;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SafetensorsHeaderBuilder::CheckByHash() const {
   absl::flat_hash_set<absl::string_view> names;
   names.reserve(out_.size());
   for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
-    if (names.insert(out_.name(tensor)).second) continue;
-    return DamagedJson("header", "tensors of different names",
-                       absl::StrCat("two called ", QuotedForMessage(out_.name(tensor))));
+    if (!names.insert(out_.name(tensor)).second) return TwoOfName(out_.name(tensor));
   }
   return absl::OkStatus();
 }

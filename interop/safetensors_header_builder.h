@@ -38,6 +38,9 @@ class SafetensorsHeaderBuilder {
 
  private:
   absl::Status CheckNames() const;
+  absl::Status CheckRuns() const;
+  absl::Status CheckByHash() const;
+  static absl::Status TwoOfName(absl::string_view name);
   bool IsInOrder() const;
   void Sort();
   absl::Status CheckBytes() const;
@@ -50,7 +53,7 @@ class SafetensorsHeaderBuilder {
   const int64_t data_size_;
   const SafetensorsLeniency& lenient_;
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
-  bool names_grow_ = true;
+  std::vector<uint32_t> runs_;  // where runs of growing names begin, but for the first
   std::optional<DType> last_dtype_;
   std::vector<bool> unknown_;  // of each tensor whether its dtype is; empty where none is
 };

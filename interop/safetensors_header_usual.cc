@@ -12,7 +12,9 @@ namespace ondemand = simdjson::ondemand;
 class UsualParser {
  public:
   UsualParser(absl::string_view text, SafetensorsHeaderBuilder* builder)
-      : text_(text), builder_(builder) {}
+      : text_(text),
+        builder_(builder),
+        has_escapes_(std::memchr(text.data(), '\\', text.size()) != nullptr) {}
 
   bool Parse() {
     ondemand::document document;
@@ -46,7 +48,7 @@ class UsualParser {
     const auto* end = static_cast<const char*>(std::memchr(begin, '"', rest));
     if (end == nullptr) return false;
     *out = absl::string_view(begin, static_cast<size_t>(end - begin));
-    return std::memchr(begin, '\\', out->size()) == nullptr;
+    return !has_escapes_ || std::memchr(begin, '\\', out->size()) == nullptr;
   }
 
   bool GetString(ondemand::value value, absl::string_view* out) const {
@@ -131,6 +133,7 @@ class UsualParser {
 
   const absl::string_view text_;
   SafetensorsHeaderBuilder* const builder_;
+  const bool has_escapes_;  // whether any string has one
   ondemand::parser parser_;
   bool met_metadata_ = false;
   Shape shape_;

@@ -123,6 +123,20 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
       {"tensors of different names", "two called 'a'"});
   add("NameTwiceByAnEscape", absl::StrCat("{", a, ",", BytesEntry("\\u0061", 4, 8), "}"), 8,
       {"two called 'a'"});
+  add("NameTwiceInTwoRuns",
+      absl::StrCat("{", BytesEntry("b", 0, 1), ",", BytesEntry("d", 1, 2), ",",
+                   BytesEntry("a", 2, 3), ",", BytesEntry("d", 3, 4), "}"),
+      4, {"two called 'd'"});
+  add("NameTwiceInManyRuns",
+      [] {
+        std::string text = "{";
+        for (int i = 0; i < 20; ++i) {
+          absl::StrAppend(&text, i == 0 ? "" : ",",
+                          BytesEntry(absl::StrCat("n", 30 - i), i, i + 1));
+        }
+        return absl::StrCat(text, ",", BytesEntry("n17", 20, 21), "}");
+      }(),
+      21, {"two called 'n17'"});
   add("EmptyNameTwice", absl::StrCat("{", BytesEntry("", 0, 0), ",", BytesEntry("", 0, 0), "}"), 0,
       {"two called ''"});
 
