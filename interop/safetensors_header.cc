@@ -19,6 +19,8 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+constexpr int64_t kMostThatSimdjsonTakes = 0xffffffff - int64_t{simdjson::SIMDJSON_PADDING};
+
 // Takes off what may be behind the object, and with leniency before it.
 absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
                                                    const SafetensorsLeniency& lenient) {
@@ -252,12 +254,11 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view tex
                                                            int64_t readable_behind) {
   const int64_t data_begin = static_cast<int64_t>(sizeof(uint64_t) + text.size());
   const int64_t data_size = file_size - data_begin;
-  const size_t text_size = text.size();
+  const char* const end = text.data() + text.size();
   LEAFSTORE_ASSIGN_OR_RETURN(text, TrimAndCheckEnds(text, lenient));
+  readable_behind += end - (text.data() + text.size());  // what was taken off its end
   Buffer copy;
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      text,
-      WithPadding(text, readable_behind + static_cast<int64_t>(text_size - text.size()), &copy));
+  LEAFSTORE_ASSIGN_OR_RETURN(text, WithPadding(text, readable_behind, &copy));
   {
     SafetensorsHeaderBuilder builder(text.size(), data_begin, data_size, lenient);
     if (ParseUsualSafetensorsHeader(text, &builder)) return std::move(builder).Finish();

@@ -178,10 +178,10 @@ int OpenAgain(const std::string& path, int times) {
       std::cerr << reader.status() << "\n";
       return 1;
     }
-    std::vector<std::string> names;
+    std::vector<absl::string_view> names;
     names.reserve(reader->size());
     for (uint32_t tensor = 0; tensor < reader->size(); ++tensor) {
-      names.emplace_back(reader->name(tensor));
+      names.push_back(reader->name(tensor));
     }
     const auto end = std::chrono::steady_clock::now();
     std::cout << std::chrono::duration_cast<std::chrono::nanoseconds>(end - begin).count() << "\n";

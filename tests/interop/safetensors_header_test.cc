@@ -150,6 +150,15 @@ TEST(SafetensorsLeniencyTest, EachFieldForgivesItsOwnAlone) {
   }
 }
 
+TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObjectIsNotTakenForPaddingBehindIt) {
+  SafetensorsLeniency lenient;
+  lenient.white_space = true;
+  // Of exactly this size, so that AddressSanitizer sees a read past its end.
+  const std::string text = absl::StrCat(std::string(200, ' '), "{", BytesEntry("a", 0, 4), "}");
+  const std::vector<char> exact(text.begin(), text.end());
+  EXPECT_THAT(Parse(absl::string_view(exact.data(), exact.size()), 4, lenient), IsOk());
+}
+
 TEST(SafetensorsLeniencyTest, ForgivesNothingThatCanBeReadInTwoWays) {
   SafetensorsLeniency all;
   all.white_space = all.unknown_fields = all.null_metadata = all.metadata_values = true;
