@@ -16,5 +16,6 @@ install(FILES
   ${PROJECT_BINARY_DIR}/cmake/leafstoreConfig.cmake
   ${PROJECT_BINARY_DIR}/cmake/leafstoreConfigVersion.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindRE2.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/Findlibzip.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindxxHash.cmake
   DESTINATION ${LEAFSTORE_CMAKE_DIR})

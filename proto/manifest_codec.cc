@@ -132,26 +132,6 @@ absl::Status CheckBasesInUse(const Manifest& manifest) {
       absl::StrCat(Quoted(manifest.bases[unused - used.begin()].name), ", which no tensor is in"));
 }
 
-void EncodeLabels(const Labels& labels, proto::Labels* out) {
-  for (const std::string& name : labels.names()) AddString(name, out->mutable_names());
-  for (Slot slot = 0; slot < labels.layout().size(); ++slot) {
-    const uint32_t group = labels.GroupOf(slot);
-    out->add_groups(group == kNoGroup ? 0 : group + 1);
-  }
-}
-
-absl::StatusOr<Labels> DecodeLabels(const proto::Labels& in, const Layout& layout,
-                                    absl::string_view where) {
-  const std::string column = absl::StrCat(where, ", labels");
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto texts, DecodeStrings(in.names(), column));
-  std::vector<uint32_t> groups(in.groups().begin(), in.groups().end());
-  for (uint32_t& group : groups) group = group == 0 ? kNoGroup : group - 1;
-  absl::StatusOr<Labels> labels =
-      Labels::Create(layout, groups, std::vector<std::string>(texts.begin(), texts.end()));
-  if (!labels.ok()) return AsDataLoss(labels.status(), column);
-  return labels;
-}
-
 void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
   out->mutable_offsets()->Reserve(static_cast<int>(segments.offsets.size()));
   for (const uint64_t offset : segments.offsets) out->add_offsets(offset / kSegmentAlignment);

@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/proto/leaf_columns.h"
+#include "leafstore/store/labels.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 #include "leafstore/treedef/treedef.h"
@@ -29,6 +30,7 @@ class Message;
 namespace leafstore {
 
 namespace proto {
+class Labels;
 class Leaves;
 class Strings;
 class TreeDef;
@@ -74,6 +76,10 @@ struct DecodedLeaves {
 };
 absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout& layout,
                                            absl::string_view where);
+
+void EncodeLabels(const Labels& labels, proto::Labels* out);
+absl::StatusOr<Labels> DecodeLabels(const proto::Labels& in, const Layout& layout,
+                                    absl::string_view where);
 
 }  // namespace internal
 }  // namespace leafstore

@@ -13,6 +13,8 @@ inline constexpr auto kNotFound = absl::StatusCode::kNotFound;
 inline constexpr auto kExists = absl::StatusCode::kAlreadyExists;
 inline constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 inline constexpr auto kExhausted = absl::StatusCode::kResourceExhausted;
+inline constexpr auto kDamage = absl::StatusCode::kDataLoss;
+inline constexpr auto kUnknown = absl::StatusCode::kUnimplemented;
 
 }  // namespace leafstore
 

@@ -12,6 +12,9 @@
 #include <vector>
 
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/interop/npy.h"
+#include "leafstore/interop/npz.h"
+#include "leafstore/interop/safetensors_writer.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/proto/param_store_codec.h"
 #include "leafstore/proto/treedef_codec.h"
@@ -19,6 +22,9 @@
 
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/models.h"
+#include "tests/interop/memory_disk.h"
+#include "tests/interop/npy_files.h"
+#include "tests/interop/safetensors_attacks.h"
 
 namespace leafstore {
 namespace {
@@ -77,7 +83,56 @@ std::string Checkpoint() {
   return bytes;
 }
 
+// What `save` writes, which takes a FileSystem.
+template <typename Save>
+std::string Saved(const Save& save) {
+  MemoryDisk disk;
+  if (const absl::Status saved = save(&disk); !saved.ok()) {
+    std::cerr << saved << "\n";
+    std::exit(1);
+  }
+  return disk.bytes();
+}
+
+void WriteSafetensors(const std::filesystem::path& folder) {
+  for (const SafetensorsAttack& attack : SafetensorsAttacks()) {
+    // Not the one that is large.
+    if (attack.file.size() < 4096) Write(folder / ("attack_" + attack.name), attack.file);
+  }
+  const ParamStore store = EveryKindStore();
+  for (const bool structure : {false, true}) {
+    Write(folder / (structure ? "structure" : "plain"), Saved([&](FileSystem* disk) {
+            SafetensorsSaveOptions options;
+            options.metadata = Metadata{{"format", "pt"}, {"\n", "\""}};
+            options.structure = structure ? StructureSave::kAlways : StructureSave::kNever;
+            options.leave_out_static = true;
+            options.file_system = disk;
+            return SaveSafetensors("x", store, options);
+          }));
+  }
+  Write(folder / "index",
+        R"({"metadata":{"total_size":8},"weight_map":{"a":"x-00001-of-00002.safetensors",)"
+        R"("b.c":"x-00002-of-00002.safetensors"}})");
+}
+
+void WriteNumPy(const std::filesystem::path& folder) {
+  for (const NpyAttack& attack : NpyAttacks()) {
+    if (attack.file.size() < 4096) Write(folder / ("attack_" + attack.name), attack.file);
+  }
+  const Tensor tensor = Tensor::FromValues<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
+  Write(folder / "npy",
+        Saved([&](FileSystem* disk) { return SaveNpy("x", tensor, {.file_system = disk}); }));
+  for (const bool deflate : {false, true}) {
+    Write(folder / (deflate ? "npz_deflated" : "npz_stored"), Saved([&](FileSystem* disk) {
+            return SaveNpz("x", {{"a", tensor}, {"b.c", Tensor::Scalar<int64_t>(7)}},
+                           {.deflate = deflate, .file_system = disk});
+          }));
+  }
+}
+
 void WriteAll(const std::filesystem::path& corpus) {
+  WriteSafetensors(corpus / "safetensors_fuzz");
+  WriteNumPy(corpus / "numpy_fuzz");
   Write(corpus / "treedef_fuzz" / "every_kind", EncodeTreeDef(EveryKind()).value());
   Write(corpus / "treedef_fuzz" / "deep", EncodeTreeDef(Deep()).value());
   Write(corpus / "treedef_fuzz" / "none", EncodeTreeDef(TreeDef()).value());

@@ -18,9 +18,10 @@ find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
     allow["optim"] = "core store optim"
     allow["proto"] = "core treedef store proto"
     allow["checkpoint"] = "core treedef store optim proto checkpoint"
-    allow["tools"] = "core treedef store optim proto checkpoint tools"
-    allow["examples"] = "core treedef store optim proto checkpoint"
-    allow["bench"] = "core treedef store optim proto checkpoint"
+    allow["interop"] = "core treedef store proto checkpoint interop"
+    allow["tools"] = "core treedef store optim proto checkpoint interop tools"
+    allow["examples"] = "core treedef store optim proto checkpoint interop"
+    allow["bench"] = "core treedef store optim proto checkpoint interop"
     split("tools examples bench tests", list); for (i in list) prints[list[i]] = 1
     split("examples bench tests", list); for (i in list) uses_eigen[list[i]] = 1
   }

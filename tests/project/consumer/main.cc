@@ -1,5 +1,5 @@
 // What a user of an installed leafstore writes: a model is flattened, split into groups, merged,
-// saved, read back, and rebuilt. It needs no header and no flag of the source tree.
+// saved, read back, and rebuilt; and exported. It needs no header and no flag of the source tree.
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -12,6 +12,9 @@
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/core/tensor_eigen.h"
+#include "leafstore/interop/npz.h"
+#include "leafstore/interop/safetensors_reader.h"
+#include "leafstore/interop/safetensors_writer.h"
 #include "leafstore/optim/schedule.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
@@ -73,6 +76,14 @@ int main(int argc, char** argv) {
   Check(model.layers.size() == 2, "the layers changed");
   Check(leafstore::EigenMatrix<float>(model.layers[1].weight).value()(1, 0) == 7,
         "a weight changed");
+
+  const std::string exported = std::string(argv[1]) + ".safetensors";
+  Check(leafstore::SaveSafetensors(exported, all).ok(), "it cannot be exported");
+  const auto imported = leafstore::SafetensorsReader::Open(exported).value();
+  Check(imported.def().value() == flat.def, "the structure was lost in safetensors");
+  const std::string archive = std::string(argv[1]) + ".npz";
+  Check(leafstore::SaveNpz(archive, all, {.leave_out_static = true}).ok(), "no NumPy archive");
+  Check(leafstore::LoadNpz(archive).value().size() == 4, "the NumPy archive has other tensors");
 
   std::cout << "consumer: ok\n";
   return 0;

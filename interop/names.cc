@@ -1,0 +1,193 @@
+#include "leafstore/interop/names.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/key.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/core/utf8.h"
+
+namespace leafstore {
+namespace {
+
+// A name of dots alone has a key for each byte, and a key takes dozens of bytes: all names together
+// have at most so many. (A million tensors of sixteen keys each.)
+constexpr size_t kMaxParts = size_t{1} << 24;
+
+// Calls `visit` with each part of a name between dots; the empty name has one, which is empty.
+template <typename Visit>
+void ForEachPart(absl::string_view name, const Visit& visit) {
+  for (;;) {
+    const size_t dot = name.find('.');
+    visit(name.substr(0, dot));
+    if (dot == absl::string_view::npos) return;
+    name.remove_prefix(dot + 1);
+  }
+}
+
+// The number that a part is the canonical decimal of, or -1.
+int64_t NumberOf(absl::string_view part) {
+  if (part.empty() || part.size() > 19 || (part.size() > 1 && part[0] == '0')) return -1;
+  if (!std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    return -1;
+  }
+  int64_t number = 0;
+  return absl::SimpleAtoi(part, &number) ? number : -1;
+}
+
+// The tree of parts of all names: which containers have numbers for keys alone.
+class PartTree {
+ public:
+  // The container below `parent` that this part leads to, made when it is first met.
+  uint32_t Add(uint32_t parent, absl::string_view part) {
+    if (NumberOf(part) < 0) numbers_only_[parent] = false;
+    const auto [at, is_new] =
+        children_.try_emplace(std::make_pair(parent, part), numbers_only_.size());
+    if (is_new) numbers_only_.push_back(true);
+    return at->second;
+  }
+  uint32_t Find(uint32_t parent, absl::string_view part) const {
+    return children_.find(std::make_pair(parent, part))->second;
+  }
+  bool numbers_only(uint32_t container) const { return numbers_only_[container]; }
+
+ private:
+  absl::flat_hash_map<std::pair<uint32_t, absl::string_view>, uint32_t> children_;
+  std::vector<bool> numbers_only_ = {true};
+};
+
+absl::Status CheckNames(absl::Span<const absl::string_view> names, NameStyle style) {
+  size_t parts = 0;
+  for (const absl::string_view name : names) {
+    if (!IsValidUtf8(name)) {
+      return absl::InvalidArgumentError(absl::StrCat("expected a name in UTF-8, found '",
+                                                     absl::CHexEscape(name.substr(0, 200)), "'"));
+    }
+    parts += 1 + static_cast<size_t>(std::count(name.begin(), name.end(), '.'));
+  }
+  const bool splits = style == NameStyle::kSplit || style == NameStyle::kLists;
+  if (!splits || parts <= kMaxParts) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("names: expected at most ", kMaxParts,
+                                                   " keys between dots in all, found ", parts,
+                                                   "; keep the names whole"));
+}
+
+std::vector<Path> SplitNames(absl::Span<const absl::string_view> names) {
+  std::vector<Path> paths;
+  paths.reserve(names.size());
+  for (const absl::string_view name : names) {
+    Path path;
+    ForEachPart(name, [&](absl::string_view part) { path.Item(part); });
+    paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
+std::vector<Path> SplitNamesWithLists(absl::Span<const absl::string_view> names) {
+  PartTree tree;
+  for (const absl::string_view name : names) {
+    uint32_t node = 0;
+    ForEachPart(name, [&](absl::string_view part) { node = tree.Add(node, part); });
+  }
+  std::vector<Path> paths;
+  paths.reserve(names.size());
+  for (const absl::string_view name : names) {
+    Path path;
+    uint32_t node = 0;
+    ForEachPart(name, [&](absl::string_view part) {
+      if (tree.numbers_only(node)) {
+        path.Index(NumberOf(part));
+      } else {
+        path.Item(part);
+      }
+      node = tree.Find(node, part);
+    });
+    paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
+absl::StatusOr<std::vector<Path>> ParseNames(absl::Span<const absl::string_view> names) {
+  std::vector<Path> paths;
+  paths.reserve(names.size());
+  for (const absl::string_view name : names) {
+    LEAFSTORE_ASSIGN_OR_RETURN(Path path, Path::Parse(name));
+    paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
+}  // namespace
+
+absl::string_view NameStyleName(NameStyle style) {
+  switch (style) {
+    case NameStyle::kSplit:
+      return "split";
+    case NameStyle::kLists:
+      return "lists";
+    case NameStyle::kWhole:
+      return "whole";
+    case NameStyle::kCanonical:
+      return "canonical";
+  }
+  return "";
+}
+
+absl::StatusOr<NameStyle> ParseNameStyle(absl::string_view name) {
+  for (const NameStyle style :
+       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole, NameStyle::kCanonical}) {
+    if (name == NameStyleName(style)) return style;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("expected split, lists, whole or canonical, found '", name, "'"));
+}
+
+absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_view> names,
+                                               NameStyle style) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckNames(names, style));
+  if (style == NameStyle::kCanonical) return ParseNames(names);
+  if (style == NameStyle::kLists) return SplitNamesWithLists(names);
+  if (style == NameStyle::kSplit) return SplitNames(names);
+  std::vector<Path> paths;
+  paths.reserve(names.size());
+  for (const absl::string_view name : names) paths.push_back(Path().Item(name));
+  return paths;
+}
+
+std::string NameOfPath(const Path& path, NameStyle style) {
+  return style == NameStyle::kCanonical ? path.ToString() : path.Dotted();
+}
+
+absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const SlotSet& slots,
+                                                 NameStyle style) {
+  std::vector<std::string> names;
+  names.reserve(slots.size());
+  for (uint32_t place = 0; place < slots.size(); ++place) {
+    names.push_back(NameOfPath(layout.PathOf(slots.SlotAt(place)), style));
+  }
+  absl::flat_hash_map<absl::string_view, uint32_t> places;
+  places.reserve(names.size());
+  for (uint32_t place = 0; place < names.size(); ++place) {
+    const auto [at, is_new] = places.try_emplace(names[place], place);
+    if (is_new) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected leaves of different names, found '",
+                     layout.PathForMessage(slots.SlotAt(at->second)), "' and '",
+                     layout.PathForMessage(slots.SlotAt(place)),
+                     "', which have one dotted form; use canonical names"));
+  }
+  return names;
+}
+
+absl::StatusOr<std::vector<std::string>> NamesOf(const ParamStore& store, NameStyle style) {
+  return NamesOf(store.layout(), store.slots(), style);
+}
+
+}  // namespace leafstore

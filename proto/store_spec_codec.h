@@ -1,0 +1,47 @@
+// What a store is, without the bytes of its tensors (proto/store_spec.proto): its structure or
+// paths, which leaves of it are there, their dtypes and shapes, the static leaves and the labels.
+//
+//   std::string bytes = EncodeStoreSpec(StoreSpec::Of(store)).value();
+//   StoreSpec spec = DecodeStoreSpec(bytes).value();
+//
+// For formats that keep tensors in their own way and have a corner for text or bytes of others.
+//
+// Deterministic: equal specs have equal bytes. Decoding trusts nothing (treedef_codec.h); memory is
+// at most a constant times the length.
+#ifndef LEAFSTORE_PROTO_STORE_SPEC_CODEC_H_
+#define LEAFSTORE_PROTO_STORE_SPEC_CODEC_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/proto/leaf_columns.h"
+#include "leafstore/store/labels.h"
+#include "leafstore/store/layout.h"
+#include "leafstore/store/param_store.h"
+#include "leafstore/store/slot_set.h"
+
+namespace leafstore {
+
+struct StoreSpec {
+  Layout layout;
+  SlotSet slots;  // those it holds
+  LeafColumns leaves;
+  std::optional<Labels> labels;  // on `layout`
+
+  static StoreSpec Of(const ParamStore& store, std::optional<Labels> labels = std::nullopt);
+};
+
+// error ResourceExhausted: over 2 GiB. error InvalidArgument: a static str is no UTF-8 (names the
+// path), or the labels are on another Layout. O(leaves).
+absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec);
+
+// error DataLoss: no message, or one that cannot be; names the column or path. error
+// ResourceExhausted: as Layout::Create. O(bytes).
+absl::StatusOr<StoreSpec> DecodeStoreSpec(absl::string_view bytes);
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_PROTO_STORE_SPEC_CODEC_H_

@@ -1,0 +1,69 @@
+// NumPy's files: a `.npy` or a `.npz` is an error that was announced, or what is loaded of it comes
+// back when it is saved.
+#include <string>
+#include <vector>
+
+#include "leafstore/interop/npy.h"
+#include "leafstore/interop/npz.h"
+
+#include "tests/checkpoint/memory_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/require.h"
+#include "tests/interop/memory_disk.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+
+// More than an input can ask for rightly: one that asks for less is not worth the wait.
+constexpr int64_t kMaxBytes = int64_t{16} << 20;
+
+void RequireReadError(const absl::Status& status) {
+  RequireError(status,
+               {StatusCode::kDataLoss, StatusCode::kUnimplemented, StatusCode::kResourceExhausted});
+}
+
+void RunNpy(const std::string& bytes) {
+  MemoryFile file(bytes);
+  const absl::StatusOr<Tensor> tensor = LoadNpy("x", {.file_system = &file});
+  if (!tensor.ok()) {
+    RequireReadError(tensor.status());
+    return;
+  }
+  MemoryDisk disk;
+  Require(SaveNpy("x", *tensor, {.durable = false, .file_system = &disk}).ok(), "it can be saved");
+  MemoryFile saved(disk.bytes());
+  const absl::StatusOr<Tensor> again = LoadNpy("x", {.file_system = &saved});
+  Require(again.ok() && *again == *tensor, "and comes back");
+}
+
+void RunNpz(const std::string& bytes) {
+  MemoryFile file(bytes);
+  const absl::StatusOr<std::vector<NamedTensor>> tensors =
+      LoadNpzTensors("x", {.max_bytes = kMaxBytes, .file_system = &file});
+  if (!tensors.ok()) {
+    RequireReadError(tensors.status());
+    return;
+  }
+  MemoryDisk disk;
+  Require(SaveNpz("x", *tensors, {.durable = false, .file_system = &disk}).ok(), "it can be saved");
+  MemoryFile saved(disk.bytes());
+  const absl::StatusOr<std::vector<NamedTensor>> again =
+      LoadNpzTensors("x", {.file_system = &saved});
+  Require(again.ok() && again->size() == tensors->size(), "and comes back");
+  for (size_t i = 0; i < tensors->size(); ++i) {
+    Require((*again)[i].name == (*tensors)[i].name && (*again)[i].tensor == (*tensors)[i].tensor,
+            "each tensor of it");
+  }
+}
+
+}  // namespace
+}  // namespace leafstore
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string bytes(reinterpret_cast<const char*>(data), size);
+  leafstore::RunNpy(bytes);
+  leafstore::RunNpz(bytes);
+  return 0;
+}

@@ -1,0 +1,171 @@
+// A file of safetensors: both modes of reading say the same, a header that is usual is the same to
+// the parser of whole documents, and what can be loaded is saved in canonical form, a fixed point.
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "leafstore/interop/safetensors_index.h"
+#include "leafstore/interop/safetensors_reader.h"
+#include "leafstore/interop/safetensors_structure.h"
+#include "leafstore/interop/safetensors_writer.h"
+
+#include "tests/checkpoint/memory_file.h"
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/memory.h"
+#include "tests/fuzz/require.h"
+#include "tests/interop/memory_disk.h"
+
+namespace leafstore {
+namespace {
+
+using absl::StatusCode;
+
+void RequireReadError(const absl::Status& status) {
+  RequireError(status,
+               {StatusCode::kDataLoss, StatusCode::kUnimplemented, StatusCode::kResourceExhausted});
+}
+
+absl::StatusOr<SafetensorsReader> Open(const std::string& bytes, SafetensorsReadOptions options) {
+  MemoryFile file(bytes);
+  options.file_system = &file;
+  return SafetensorsReader::Open("x", options);
+}
+
+void RequireSameHeader(const SafetensorsReader& a, const SafetensorsReader& b) {
+  Require(a.size() == b.size() && a.metadata() == b.metadata(), "the same header");
+  for (uint32_t i = 0; i < a.size(); ++i) {
+    Require(a.name(i) == b.name(i) && a.entry(i).dtype == b.entry(i).dtype &&
+                a.entry(i).shape == b.entry(i).shape && a.entry(i).offset == b.entry(i).offset,
+            "the same tensors");
+  }
+}
+
+// A header with another field is not usual, and the document's parser has it all.
+void CheckByDocument(const std::string& bytes, const SafetensorsReader& reader) {
+  const size_t brace = bytes.find('{', 8);
+  Require(brace != std::string::npos, "there is an object");
+  std::string other = bytes;
+  const absl::string_view field = reader.size() == 0 && !reader.metadata().has_value()
+                                      ? absl::string_view("\"__metadata__\":null")
+                                      : absl::string_view("\"__metadata__\":null,");
+  if (reader.metadata().has_value()) return;
+  other.insert(brace + 1, field.data(), field.size());
+  uint64_t length = 0;
+  std::memcpy(&length, other.data(), sizeof(length));
+  length += field.size();
+  std::memcpy(other.data(), &length, sizeof(length));
+  SafetensorsReadOptions options;
+  options.structure = StructureUse::kIgnore;
+  options.lenient.null_metadata = true;
+  const absl::StatusOr<SafetensorsReader> found = Open(other, options);
+  Require(found.ok(), "what one parser takes, the other does");
+  Require(found->size() == reader.size(), "the same tensors");
+  for (uint32_t i = 0; i < reader.size(); ++i) {
+    Require(found->name(i) == reader.name(i), "by the same names");
+  }
+}
+
+std::string Saved(const ParamStore& store, const SafetensorsReader& reader) {
+  MemoryDisk disk;
+  SafetensorsSaveOptions options;
+  options.metadata = reader.metadata();
+  if (reader.has_structure()) options.structure = StructureSave::kAlways;
+  options.names = reader.name_style();
+  options.durable = false;
+  options.file_system = &disk;
+  Require(SaveSafetensors("x", store, options).ok(), "what was loaded can be saved");
+  return disk.bytes();
+}
+
+void CheckLoaded(const SafetensorsReader& reader, const ParamStore& store) {
+  const std::string saved = Saved(store, reader);
+  SafetensorsReadOptions options;
+  const absl::StatusOr<SafetensorsReader> again = Open(saved, options);
+  Require(again.ok(), "what was saved can be read");
+  Require(again->IsCanonical().value(), "and is canonical");
+  const absl::StatusOr<ParamStore> loaded = again->Load();
+  Require(loaded.ok() && loaded->size() == store.size(), "and loaded");
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    Require(loaded->PathText(place) == store.PathText(place) &&
+                loaded->leaf(place) == store.leaf(place),
+            "the same store");
+  }
+  Require(Saved(*loaded, *again) == saved, "and saved again it is the same file");
+}
+
+void CheckFile(const std::string& bytes, const SafetensorsReadOptions& base) {
+  SafetensorsReadOptions options = base;
+  const MemoryUse use;
+  const absl::StatusOr<SafetensorsReader> mapped = Open(bytes, options);
+  // simdjson's share, which is most of it, is large at the beginning.
+  Require(use.peak() < (int64_t{1} << 20) + 700 * static_cast<int64_t>(bytes.size()),
+          "memory by the length of the file");
+  options.mode = ReadMode::kRead;
+  const absl::StatusOr<SafetensorsReader> read = Open(bytes, options);
+  Require(mapped.status() == read.status(), "both modes say the same");
+  if (!mapped.ok()) {
+    RequireReadError(mapped.status());
+    return;
+  }
+  RequireSameHeader(*mapped, *read);
+  const absl::StatusOr<ParamStore> store = mapped->Load();
+  const absl::StatusOr<ParamStore> other = read->Load();
+  Require(store.ok() == other.ok() && mapped->Verify().ok() == store.ok(), "and load the same");
+  if (!store.ok()) {
+    RequireReadError(store.status());
+    return;
+  }
+  for (uint32_t place = 0; place < store->size(); ++place) {
+    Require(store->leaf(place) == other->leaf(place), "leaf by leaf");
+  }
+  if (base.structure == StructureUse::kUse) {
+    CheckLoaded(*mapped, *store);
+  } else if (!base.lenient.holes) {
+    CheckByDocument(bytes, *mapped);
+  }
+}
+
+// The bytes as a header, with a length that is right and as many tensors' bytes as there may be.
+std::string AsHeader(const std::string& header) {
+  const uint64_t length = header.size();
+  std::string bytes(sizeof(length), '\0');
+  std::memcpy(bytes.data(), &length, sizeof(length));
+  return bytes + header + std::string(32, '\1');
+}
+
+void Run(const std::string& bytes) {
+  SafetensorsReadOptions strict;
+  SafetensorsReadOptions ignoring;
+  ignoring.structure = StructureUse::kIgnore;
+  SafetensorsReadOptions lenient = ignoring;
+  lenient.lenient.white_space = lenient.lenient.unknown_fields = true;
+  lenient.lenient.null_metadata = lenient.lenient.metadata_values = true;
+  lenient.lenient.unknown_dtypes = lenient.lenient.holes = true;
+  lenient.lenient.trailing_bytes = true;
+  for (const std::string& file : {bytes, AsHeader(bytes)}) {
+    for (const SafetensorsReadOptions& options : {strict, ignoring, lenient}) {
+      CheckFile(file, options);
+    }
+  }
+  if (const auto structure = DecodeSafetensorsStructure(bytes); structure.ok()) {
+    Require(EncodeSafetensorsStructure(*structure).ok(), "a structure can be encoded");
+  } else {
+    RequireReadError(structure.status());
+  }
+  if (const auto index = ParseSafetensorsIndex(bytes); index.ok()) {
+    const auto again = ParseSafetensorsIndex(EncodeSafetensorsIndex(*index));
+    Require(again.ok() && again->tensors == index->tensors, "an index can be encoded");
+  } else {
+    RequireReadError(index.status());
+  }
+}
+
+}  // namespace
+}  // namespace leafstore
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  leafstore::Run(std::string(reinterpret_cast<const char*>(data), size));
+  return 0;
+}

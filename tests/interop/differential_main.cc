@@ -1,0 +1,207 @@
+// What the differential test with the reference asks of this library: files into plain text that
+// lists what is in them, and such text into files.
+//
+//   interop_differential dump FOLDER     for each x.safetensors, x.npy, x.npz in it writes x....dump
+//   interop_differential write FOLDER    for each x....dump in it writes x...
+//   interop_differential open FILE N     opens it N times and lists the names; prints nanoseconds
+//
+// A dump has a line for each tensor, `t NAME DTYPE SHAPE BYTES`, and `m KEY VALUE` for each piece of
+// metadata, `m` alone where there is metadata without any: names, strings and bytes in hexadecimal
+// with a dot before them, shapes as `2,3,` and dtypes as in safetensors.
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/interop/npy.h"
+#include "leafstore/interop/npz.h"
+#include "leafstore/interop/safetensors_reader.h"
+#include "leafstore/interop/safetensors_writer.h"
+
+namespace leafstore {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Content {
+  std::vector<NamedTensor> tensors;
+  std::optional<Metadata> metadata;
+};
+
+std::string ToHex(absl::string_view bytes) {
+  return absl::StrCat(".", absl::BytesToHexString(bytes));
+}
+
+std::string FromHex(absl::string_view text) { return absl::HexStringToBytes(text.substr(1)); }
+
+std::string Dump(const Content& content) {
+  std::string out;
+  if (content.metadata.has_value()) absl::StrAppend(&out, "m\n");
+  for (const auto& [key, value] : content.metadata.value_or(Metadata())) {
+    absl::StrAppend(&out, "m ", ToHex(key), " ", ToHex(value), "\n");
+  }
+  for (const NamedTensor& one : content.tensors) {
+    std::string shape;
+    for (const int64_t extent : one.tensor.shape()) absl::StrAppend(&shape, extent, ",");
+    const absl::Span<const std::byte> bytes = one.tensor.bytes();
+    absl::StrAppend(&out, "t ", ToHex(one.name), " ", SafetensorsDTypeName(one.tensor.dtype()),
+                    " .", shape, " ",
+                    ToHex({reinterpret_cast<const char*>(bytes.data()), bytes.size()}), "\n");
+  }
+  return out;
+}
+
+absl::StatusOr<Tensor> ParseTensor(const std::vector<absl::string_view>& words) {
+  Shape shape;
+  for (const absl::string_view part : absl::StrSplit(words[3].substr(1), ',', absl::SkipEmpty())) {
+    int64_t extent = 0;
+    if (!absl::SimpleAtoi(part, &extent)) return absl::InvalidArgumentError("a bad shape");
+    shape.push_back(extent);
+  }
+  const std::string bytes = FromHex(words[4]);
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
+                             Tensor::Uninitialized(SafetensorsDTypeOf(words[2]).value(), shape));
+  if (tensor.byte_size() != static_cast<int64_t>(bytes.size())) {
+    return absl::InvalidArgumentError("bad bytes");
+  }
+  if (bytes.empty()) return tensor;
+  LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
+  std::memcpy(writing.raw_data(), bytes.data(), bytes.size());
+  writing.Close();
+  return tensor;
+}
+
+absl::StatusOr<Content> Parse(const std::string& text) {
+  Content content;
+  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
+    if (words[0] == "m") {
+      if (!content.metadata.has_value()) content.metadata.emplace();
+      if (words.size() == 3) content.metadata->emplace(FromHex(words[1]), FromHex(words[2]));
+      continue;
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, ParseTensor(words));
+    content.tensors.push_back({FromHex(words[1]), std::move(tensor)});
+  }
+  return content;
+}
+
+// Every second file by plain reads.
+absl::StatusOr<Content> Load(const std::string& path, bool by_map) {
+  Content content;
+  if (absl::EndsWith(path, ".npy")) {
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(path));
+    content.tensors.push_back({"", std::move(tensor)});
+  } else if (absl::EndsWith(path, ".npz")) {
+    LEAFSTORE_ASSIGN_OR_RETURN(content.tensors, LoadNpzTensors(path));
+  } else {
+    SafetensorsReadOptions options;
+    options.mode = by_map ? ReadMode::kMap : ReadMode::kRead;
+    LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader,
+                               SafetensorsReader::Open(path, options));
+    content.metadata = reader.metadata();
+    for (uint32_t i = 0; i < reader.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, reader.LoadTensor(i));
+      content.tensors.push_back({std::string(reader.name(i)), std::move(tensor)});
+    }
+    // The names, as paths and back, are the same.
+    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, reader.Load());
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto names, NamesOf(store, NameStyle::kSplit));
+    for (uint32_t place = 0; place < store.size(); ++place) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t tensor, reader.Find(names[place]));
+      if (!(store.leaf(place).tensor() == content.tensors[tensor].tensor)) {
+        return absl::InternalError("a path leads to another tensor than its name");
+      }
+    }
+  }
+  return content;
+}
+
+absl::Status Save(const std::string& path, const Content& content, bool deflate) {
+  if (absl::EndsWith(path, ".npy")) {
+    return SaveNpy(path, content.tensors.at(0).tensor, {.durable = false});
+  }
+  if (absl::EndsWith(path, ".npz")) {
+    return SaveNpz(path, content.tensors, {.deflate = deflate, .durable = false});
+  }
+  return SaveSafetensors(path, content.tensors, {.metadata = content.metadata, .durable = false});
+}
+
+std::string ReadAll(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+absl::Status Run(const std::string& command, const std::string& folder) {
+  constexpr absl::string_view kDump = ".dump";
+  std::vector<std::string> paths;
+  for (const auto& entry : fs::directory_iterator(folder)) paths.push_back(entry.path());
+  size_t number = 0;
+  for (const std::string& path : paths) {
+    const bool odd = ++number % 2 == 1;
+    const bool is_dump = absl::EndsWith(path, kDump);
+    absl::Status status;
+    if (command == "dump" && !is_dump) {
+      const absl::StatusOr<Content> content = Load(path, odd);
+      status = content.status();
+      if (content.ok())
+        std::ofstream(absl::StrCat(path, kDump), std::ios::binary) << Dump(*content);
+    } else if (command == "write" && is_dump) {
+      const absl::StatusOr<Content> content = Parse(ReadAll(path));
+      status = content.status();
+      if (content.ok()) {
+        status = Save(path.substr(0, path.size() - kDump.size()), *content, odd);
+      }
+    }
+    if (!status.ok())
+      return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
+  }
+  return absl::OkStatus();
+}
+
+int OpenAgain(const std::string& path, int times) {
+  for (int i = 0; i < times; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
+    const absl::StatusOr<SafetensorsReader> reader = SafetensorsReader::Open(path);
+    if (!reader.ok()) {
+      std::cerr << reader.status() << "\n";
+      return 1;
+    }
+    std::vector<absl::string_view> names;
+    names.reserve(reader->size());
+    for (uint32_t tensor = 0; tensor < reader->size(); ++tensor) {
+      names.push_back(reader->name(tensor));
+    }
+    const auto end = std::chrono::steady_clock::now();
+    std::cout << std::chrono::duration_cast<std::chrono::nanoseconds>(end - begin).count() << "\n";
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace leafstore
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 3 && arguments[0] == "open") {
+    return leafstore::OpenAgain(arguments[1], std::stoi(arguments[2]));
+  }
+  if (arguments.size() != 2 || (arguments[0] != "dump" && arguments[0] != "write")) {
+    std::cerr << "usage: interop_differential dump|write FOLDER\n";
+    return 2;
+  }
+  const absl::Status status = leafstore::Run(arguments[0], arguments[1]);
+  if (!status.ok()) std::cerr << status << "\n";
+  return status.ok() ? 0 : 1;
+}

@@ -1,0 +1,182 @@
+#include "leafstore/interop/npy.h"
+
+#include <complex>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/checkpoint/faulty_file_system.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+#include "tests/interop/npy_files.h"
+#include "tests/interop/safetensors_models.h"
+#include "tests/status_codes.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+absl::StatusOr<Tensor> LoadNpyBytes(const std::string& bytes) {
+  const TempDir dir;
+  WriteFile(dir.File("x.npy"), bytes);
+  return LoadNpy(dir.File("x.npy"));
+}
+
+TEST(NpyTest, EveryDTypeThatNumPyHasComesBack) {
+  const TempDir dir;
+  for (const DType dtype :
+       {DType::kBool, DType::kU8, DType::kI8, DType::kU16, DType::kI16, DType::kU32, DType::kI32,
+        DType::kU64, DType::kI64, DType::kF16, DType::kF32, DType::kF64, DType::kC64}) {
+    for (const Shape& shape : {Shape{}, Shape{0}, Shape{5}, Shape{2, 3}, Shape{0, 4}}) {
+      const Tensor tensor = PatternTensor(dtype, shape);
+      ASSERT_THAT(SaveNpy(dir.File("x.npy"), tensor), IsOk());
+      EXPECT_EQ(LoadNpy(dir.File("x.npy")).value(), tensor) << tensor.shape().size();
+    }
+  }
+}
+
+TEST(NpyTest, BytesAreThoseOfNumPy) {
+  const TempDir dir;
+  ASSERT_THAT(SaveNpy(dir.File("x.npy"), Tensor::FromValues<float>({2}, {1, -2}).value()), IsOk());
+  const std::string expected =
+      absl::StrCat(absl::string_view("\x93NUMPY\1\0\x76\0", 10),
+                   "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
+                   std::string(60, ' '), "\n", absl::string_view("\0\0\x80\x3f\0\0\0\xc0", 8));
+  EXPECT_EQ(ReadFile(dir.File("x.npy")), expected);
+}
+
+TEST(NpyTest, DTypesThatNumPyHasNotAreAnErrorUnlessTheirBitsAreWanted) {
+  const TempDir dir;
+  const std::string path = dir.File("x.npy");
+  const Tensor bf16 = PatternTensor(DType::kBF16, {2, 3});
+  EXPECT_THAT(SaveNpy(path, bf16),
+              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("found bf16; cast it"))));
+  EXPECT_THAT(dir.List(), IsEmpty());
+  const auto raw = [&](const Tensor& tensor) {
+    EXPECT_THAT(SaveNpy(path, tensor, {.raw_bits = true}), IsOk());
+    return LoadNpy(path).value();
+  };
+  const auto expect_raw = [&](const Tensor& tensor, DType dtype, const Shape& shape) {
+    const Tensor found = raw(tensor);
+    EXPECT_EQ(found.dtype(), dtype);
+    EXPECT_EQ(found.shape(), ShapeRef(shape));
+    EXPECT_EQ(found.bytes(), tensor.bytes());
+  };
+  expect_raw(bf16, DType::kU16, {2, 3});
+  expect_raw(PatternTensor(DType::kF8E4M3, {5}), DType::kU8, {5});
+  expect_raw(PatternTensor(DType::kF4, {3, 2}), DType::kU8, {3});
+  expect_raw(PatternTensor(DType::kF6E2M3, {4, 2}), DType::kU8, {6});
+  expect_raw(PatternTensor(DType::kF32, {2}), DType::kF32, {2});
+}
+
+TEST(NpyTest, ReadsAllVersions) {
+  const std::string dict = "{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }";
+  for (const char version : {'\1', '\2', '\3'}) {
+    const Tensor tensor =
+        LoadNpyBytes(NpyFileOf(dict, std::string("\1\0\2\0", 4), version)).value();
+    EXPECT_THAT(tensor.data<uint16_t>().value(), ElementsAre(1, 2));
+  }
+  EXPECT_THAT(LoadNpyBytes(NpyFileOf(dict, std::string(4, '\0'), '\4')),
+              StatusIs(kUnknown, HasSubstr("its version is 4.0")));
+}
+
+TEST(NpyTest, ReadsTheDictAsPythonMayWriteIt) {
+  for (const std::string dict :
+       {"{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }",
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}",
+        "{\"shape\":(2,),\"fortran_order\":True,\"descr\":\">u1\"}",
+        "  { 'shape' : ( 2L , ) , 'descr' : '=u1' , 'fortran_order' : False }   "}) {
+    EXPECT_THAT(LoadNpyBytes(NpyFileOf(dict, "\5\6"))->data<uint8_t>().value(), ElementsAre(5, 6))
+        << dict;
+  }
+}
+
+TEST(NpyTest, TurnsFortranOrderIntoRows) {
+  const auto dict = [](const std::string& shape) {
+    return "{'descr': '<i2', 'fortran_order': True, 'shape': " + shape + ", }";
+  };
+  std::string bytes;
+  for (int16_t i = 0; i < 24; ++i) bytes.append(reinterpret_cast<const char*>(&i), 2);
+  const Tensor matrix = LoadNpyBytes(NpyFileOf(dict("(2, 3)"), bytes.substr(0, 12))).value();
+  EXPECT_THAT(matrix.data<int16_t>().value(), ElementsAre(0, 2, 4, 1, 3, 5));
+  const Tensor cube = LoadNpyBytes(NpyFileOf(dict("(2, 3, 4)"), bytes)).value();
+  const auto found = cube.data<int16_t>().value();
+  for (int i = 0; i < 2; ++i) {
+    for (int j = 0; j < 3; ++j) {
+      for (int k = 0; k < 4; ++k) EXPECT_EQ(found[i * 12 + j * 4 + k], i + j * 2 + k * 6);
+    }
+  }
+  const Tensor four = LoadNpyBytes(NpyFileOf(dict("(2, 3, 2, 2)"), bytes)).value();
+  EXPECT_EQ(four.data<int16_t>().value()[1 * 12 + 2 * 4 + 1 * 2 + 1], 1 + 2 * 2 + 6 + 12);
+}
+
+TEST(NpyTest, TurnsLargeFortranMatricesInTiles) {
+  constexpr int64_t kRows = 77;
+  constexpr int64_t kColumns = 131;
+  std::string bytes;
+  for (int32_t i = 0; i < kRows * kColumns; ++i) {
+    bytes.append(reinterpret_cast<const char*>(&i), 4);
+  }
+  const Tensor tensor =
+      LoadNpyBytes(
+          NpyFileOf("{'descr': '<i4', 'fortran_order': True, 'shape': (77, 131), }", bytes))
+          .value();
+  const auto found = tensor.data<int32_t>().value();
+  for (int64_t row = 0; row < kRows; ++row) {
+    for (int64_t column = 0; column < kColumns; ++column) {
+      ASSERT_EQ(found[static_cast<size_t>(row * kColumns + column)], row + column * kRows);
+    }
+  }
+}
+
+template <typename T>
+T LoadOne(const std::string& descr, const std::string& bytes) {
+  const Tensor tensor =
+      LoadNpyBytes(
+          NpyFileOf("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (1,), }", bytes))
+          .value();
+  return tensor.data<T>().value()[0];
+}
+
+TEST(NpyTest, TurnsBigEndianRound) {
+  EXPECT_EQ(LoadOne<uint16_t>(">u2", "\1\2"), 0x0102);
+  EXPECT_EQ(LoadOne<int32_t>(">i4", std::string("\xff\xff\xff\xfe", 4)), -2);
+  EXPECT_EQ(LoadOne<double>(">f8", std::string("\x3f\xf8\0\0\0\0\0\0", 8)), 1.5);
+  EXPECT_EQ(LoadOne<std::complex<float>>(">c8", std::string("\x3f\x80\0\0\xc0\0\0\0", 8)),
+            std::complex<float>(1, -2));
+}
+
+TEST(NpyTest, MistakesOfTheCallerAndFaultsLeaveNoFile) {
+  const TempDir dir;
+  const std::string path = dir.File("x.npy");
+  EXPECT_THAT(SaveNpy(path, Tensor()), StatusIs(kInvalid, HasSubstr("found null")));
+  EXPECT_THAT(LoadNpy(path), StatusIs(kNotFound, HasSubstr(path)));
+  for (int call = 0; call < 5; ++call) {
+    FaultyFileSystem files;
+    files.fail_at = call;
+    EXPECT_THAT(SaveNpy(path, PatternTensor(DType::kU8, {3}), {.file_system = &files}),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
+    EXPECT_THAT(dir.List(), IsEmpty());
+  }
+}
+
+class NpyAttackTest : public testing::TestWithParam<NpyAttack> {};
+
+TEST_P(NpyAttackTest, IsTheErrorThatItMustBe) {
+  const absl::StatusOr<Tensor> loaded = LoadNpyBytes(GetParam().file);
+  EXPECT_THAT(loaded,
+              StatusIs(GetParam().code, AllOf(HasSubstr("x.npy: "), HasSubstr(GetParam().words))));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, NpyAttackTest, testing::ValuesIn(NpyAttacks()),
+                         [](const auto& attack) { return attack.param.name; });
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,217 @@
+#include "leafstore/interop/npz.h"
+
+#include <zip.h>
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/interop/npy.h"
+
+#include "tests/checkpoint/faulty_file_system.h"
+#include "tests/checkpoint/temp_dir.h"
+#include "tests/core/status_matchers.h"
+#include "tests/interop/npy_files.h"
+#include "tests/interop/safetensors_models.h"
+#include "tests/status_codes.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+ParamStore NumPyStore() {
+  return NamedStoreOf({{"layers.0.weight", PatternTensor(DType::kF32, {200, 30}, 1)},
+                       {"layers.0.bias", PatternTensor(DType::kF64, {2}, 2)},
+                       {"mask", PatternTensor(DType::kBool, {5}, 4)},
+                       {"steps", PatternTensor(DType::kI64, {}, 5)},
+                       {"zeros", Tensor::Zeros(DType::kU8, {100'000}).value()},
+                       {"\xc3\xa9", PatternTensor(DType::kC64, {3}, 7)},
+                       {"../../evil", PatternTensor(DType::kU8, {3}, 8)},
+                       {"nothing", PatternTensor(DType::kF64, {0, 4}, 6)}});
+}
+
+TEST(NpzTest, AGroupComesBackStoredAndDeflated) {
+  const TempDir dir;
+  const ParamStore store = NumPyStore();
+  for (const bool deflate : {false, true}) {
+    ASSERT_THAT(SaveNpz(dir.File("x.npz"), store, {.deflate = deflate}), IsOk());
+    const absl::StatusOr<ParamStore> loaded = LoadNpz(dir.File("x.npz"));
+    ASSERT_THAT(loaded, IsOk());
+    EXPECT_EQ(EntriesOf(*loaded), EntriesOf(store));
+    EXPECT_EQ(ReadFile(dir.File("x.npz")).size() < 100'000, deflate);
+  }
+  EXPECT_THAT(dir.List(), ElementsAre("x.npz"));
+}
+
+TEST(NpzTest, WithoutTensorsIsAnEmptyArchive) {
+  const TempDir dir;
+  ASSERT_THAT(SaveNpz(dir.File("x.npz"), NamedStoreOf({})), IsOk());
+  EXPECT_EQ(ReadFile(dir.File("x.npz")).size(), 22u);
+  EXPECT_EQ(LoadNpz(dir.File("x.npz"))->size(), 0u);
+}
+
+TEST(NpzTest, BytesAreTheSameEachTime) {
+  const TempDir dir;
+  ASSERT_THAT(SaveNpz(dir.File("a"), NumPyStore()), IsOk());
+  ASSERT_THAT(SaveNpz(dir.File("b"), NumPyStore()), IsOk());
+  EXPECT_EQ(ReadFile(dir.File("a")), ReadFile(dir.File("b")));
+}
+
+TEST(NpzTest, MistakesOfTheCallerLeaveNoFile) {
+  const TempDir dir;
+  const std::string path = dir.File("x.npz");
+  const Tensor tensor = PatternTensor(DType::kU8, {1});
+  EXPECT_THAT(SaveNpz(path, EveryKindStore()),
+              StatusIs(kInvalid, HasSubstr("found the static leaf 'gelu'")));
+  EXPECT_THAT(SaveNpz(path, EveryKindStore(), {.leave_out_static = true}),
+              StatusIs(kInvalid, HasSubstr("found bf16")));
+  EXPECT_THAT(SaveNpz(path, {{"a", tensor}, {"a", tensor}}),
+              StatusIs(kInvalid, HasSubstr("two 'a'")));
+  EXPECT_THAT(SaveNpz(path, {{std::string("a\0b", 3), tensor}}),
+              StatusIs(kInvalid, HasSubstr("without control characters")));
+  EXPECT_THAT(SaveNpz(path, {{std::string(70'000, 'a'), tensor}}),
+              StatusIs(kInvalid, HasSubstr("at most 65531 bytes")));
+  EXPECT_THAT(SaveNpz(path, {{"\xff", tensor}}), StatusIs(kInvalid, HasSubstr("UTF-8")));
+  EXPECT_THAT(SaveNpz(path, {{"a", Tensor()}}), StatusIs(kInvalid, HasSubstr("found null")));
+  EXPECT_THAT(dir.List(), IsEmpty());
+  ASSERT_THAT(SaveNpz(path, EveryKindStore(), {.leave_out_static = true, .raw_bits = true}),
+              IsOk());
+  EXPECT_EQ(LoadNpz(path)->size(), 3u);
+}
+
+TEST(NpzTest, AFailureOfAnyCallLeavesTheOldFileAndNoOther) {
+  const TempDir dir;
+  const std::string path = dir.File("x.npz");
+  FaultyFileSystem counting;
+  ASSERT_THAT(SaveNpz(path, NumPyStore(), {.file_system = &counting}), IsOk());
+  ASSERT_THAT(SaveNpz(path, NamedStoreOf({})), IsOk());
+  const std::string before = ReadFile(path);
+  for (int call = 0; call < counting.calls; ++call) {
+    FaultyFileSystem files;
+    files.fail_at = call;
+    EXPECT_THAT(SaveNpz(path, NumPyStore(), {.file_system = &files}),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
+    EXPECT_THAT(dir.List(), ElementsAre("x.npz"));
+    if (call + 1 < counting.calls) {
+      EXPECT_EQ(ReadFile(path), before) << "call " << call;
+    }
+  }
+}
+
+// ---- hostile archives ----
+
+struct RawMember {
+  std::string name;
+  std::string bytes;
+  int method = ZIP_CM_STORE;
+};
+
+// An archive as libzip makes it. Two members may not have one name; tests change bytes afterwards.
+std::string ArchiveOf(const std::vector<RawMember>& members) {
+  const TempDir dir;
+  const std::string path = dir.File("x.zip");
+  zip_t* archive = zip_open(path.c_str(), ZIP_CREATE, nullptr);
+  for (const RawMember& member : members) {
+    zip_source_t* source = zip_source_buffer(archive, member.bytes.data(), member.bytes.size(), 0);
+    const zip_int64_t at = zip_file_add(archive, member.name.c_str(), source, ZIP_FL_ENC_UTF_8);
+    zip_set_file_compression(archive, static_cast<zip_uint64_t>(at), member.method, 0);
+  }
+  EXPECT_EQ(zip_close(archive), 0);
+  return ReadFile(path);
+}
+
+std::string GoodMember() {
+  return NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", "\1\1");
+}
+
+absl::Status LoadNpzBytes(const std::string& bytes, NpzReadOptions options = {}) {
+  const TempDir dir;
+  WriteFile(dir.File("x.npz"), bytes);
+  return LoadNpz(dir.File("x.npz"), options).status();
+}
+
+std::string Replaced(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + 1)) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+TEST(NpzAttackTest, WhatIsNoArchiveIsDamage) {
+  for (const std::string& bytes : {std::string(), std::string("PK"), std::string(1000, 'x'),
+                                   ArchiveOf({{"a.npy", GoodMember()}}).substr(0, 60)}) {
+    EXPECT_THAT(LoadNpzBytes(bytes),
+                StatusIs(kDamage, AllOf(HasSubstr("x.npz: "), HasSubstr("a zip archive"))));
+  }
+}
+
+TEST(NpzAttackTest, MembersAreNpyFilesOfDifferentNames) {
+  EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", GoodMember()}})), IsOk());
+  EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.txt", GoodMember()}})),
+              StatusIs(kDamage, HasSubstr("expected members called *.npy, found 'a.txt'")));
+  EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"dir/", ""}})), StatusIs(kDamage, HasSubstr("'dir/'")));
+  const std::string two = ArchiveOf({{"a.npy", GoodMember()}, {"b.npy", GoodMember()}});
+  EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "a.npy")),
+              StatusIs(kDamage, HasSubstr("members of different names, found two of one")));
+  EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")), StatusIs(kDamage, HasSubstr("")));
+  EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", "no numpy"}})),
+              StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("NUMPY"))));
+}
+
+TEST(NpzAttackTest, DamagedBytesAreFoundByTheirSum) {
+  std::string bytes = ArchiveOf({{"a.npy", GoodMember()}});
+  const size_t at = bytes.find("\1\1", bytes.find("shape"));
+  bytes[at] = '\7';
+  EXPECT_THAT(LoadNpzBytes(bytes),
+              StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("CRC"))));
+}
+
+TEST(NpzAttackTest, SizesThatLieAreFoundBeforeMemoryIsTaken) {
+  // The header asks for a thousand gigabytes, of which two are there.
+  const std::string lie =
+      NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,), }", "\1\1");
+  for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
+    EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", lie, method}})),
+                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes behind the header")));
+  }
+  // The archive says that a member of some hundred bytes becomes two gigabytes.
+  std::string bytes = ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x'), ZIP_CM_DEFLATE}});
+  const auto size = static_cast<uint32_t>(GoodMember().size() + 1000);
+  const std::string true_size(reinterpret_cast<const char*>(&size), 4);
+  EXPECT_THAT(LoadNpzBytes(Replaced(bytes, true_size, std::string("\0\0\0\x7f", 4))),
+              StatusIs(kDamage, HasSubstr("member 'a'")));
+}
+
+TEST(NpzAttackTest, ABombIsAsLargeAsIsAllowed) {
+  const TempDir dir;
+  const std::string path = dir.File("x.npz");
+  ASSERT_THAT(SaveNpz(path,
+                      {{"a", Tensor::Zeros(DType::kU8, {5'000'000}).value()},
+                       {"b", Tensor::Zeros(DType::kU8, {5'000'000}).value()}},
+                      {.deflate = true}),
+              IsOk());
+  EXPECT_LT(ReadFile(path).size(), 20'000u);
+  EXPECT_THAT(LoadNpz(path, {.max_bytes = 10'000'000}), IsOk());
+  EXPECT_THAT(LoadNpz(path, {.max_bytes = 9'999'999}),
+              StatusIs(kExhausted, AllOf(HasSubstr("member 'b'"), HasSubstr("at most 4999999"))));
+}
+
+TEST(NpzAttackTest, OtherWaysOfCompressionAreUnknown) {
+  EXPECT_THAT(
+      LoadNpzBytes(ArchiveOf({{"a.npy", GoodMember() + std::string(1000, ' '), ZIP_CM_BZIP2}})),
+      StatusIs(kUnknown, HasSubstr("compressed by method 12")));
+}
+
+TEST(NpzTest, AFileThatIsNotThereIsNotFound) {
+  const TempDir dir;
+  EXPECT_THAT(LoadNpz(dir.File("none.npz")), StatusIs(kNotFound, HasSubstr("none.npz")));
+}
+
+}  // namespace
+}  // namespace leafstore

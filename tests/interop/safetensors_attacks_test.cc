@@ -1,0 +1,50 @@
+// Hostile files: each is the error that it must be, in both modes of reading, and of the path that
+// was opened.
+#include "tests/interop/safetensors_attacks.h"
+
+#include <set>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/interop/safetensors_reader.h"
+
+#include "tests/checkpoint/memory_file.h"
+#include "tests/core/status_matchers.h"
+
+namespace leafstore {
+namespace {
+
+using testing::HasSubstr;
+
+class SafetensorsAttackTest : public testing::TestWithParam<SafetensorsAttack> {};
+
+TEST_P(SafetensorsAttackTest, IsTheErrorThatItMustBe) {
+  const SafetensorsAttack& attack = GetParam();
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    MemoryFile file(attack.file);
+    SafetensorsReadOptions options;
+    options.mode = mode;
+    options.file_system = &file;
+    const absl::StatusOr<SafetensorsReader> reader =
+        SafetensorsReader::Open("some.safetensors", options);
+    ASSERT_FALSE(reader.ok());
+    EXPECT_THAT(reader, StatusIs(attack.code, HasSubstr("some.safetensors: ")));
+    for (const std::string& words : attack.words) {
+      EXPECT_THAT(reader, StatusIs(attack.code, HasSubstr(words)));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, SafetensorsAttackTest, testing::ValuesIn(SafetensorsAttacks()),
+                         [](const auto& attack) { return attack.param.name; });
+
+TEST(SafetensorsAttacksTest, HaveNamesOfTheirOwn) {
+  std::set<std::string> names;
+  for (const SafetensorsAttack& attack : SafetensorsAttacks()) {
+    EXPECT_TRUE(names.insert(attack.name).second) << attack.name;
+  }
+}
+
+}  // namespace
+}  // namespace leafstore

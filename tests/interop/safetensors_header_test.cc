@@ -1,0 +1,315 @@
+#include "leafstore/interop/safetensors_header.h"
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/interop/safetensors_attacks.h"
+#include "tests/status_codes.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t data_size,
+                                        const SafetensorsLeniency& lenient = {}) {
+  return SafetensorsHeader::Parse(text, 8 + static_cast<int64_t>(text.size()) + data_size, lenient);
+}
+
+std::vector<std::string> NamesIn(const SafetensorsHeader& header) {
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < header.size(); ++i) names.emplace_back(header.name(i));
+  return names;
+}
+
+TEST(SafetensorsHeaderTest, OfNoTensorsIsEmpty) {
+  const SafetensorsHeader header = Parse("{}      ", 0).value();
+  EXPECT_EQ(header.size(), 0u);
+  EXPECT_FALSE(header.metadata().has_value());
+}
+
+TEST(SafetensorsHeaderTest, SaysWhatEachTensorIsAndWhere) {
+  const absl::string_view text = R"({"a.b":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+                                 R"("":{"data_offsets":[24,25],"shape":[],"dtype":"BOOL"},)"
+                                 R"("é\n":{"dtype":"F4","shape":[0,7],"data_offsets":[25,25]}} )";
+  const SafetensorsHeader header = Parse(text, 25).value();
+  EXPECT_THAT(NamesIn(header), ElementsAre("a.b", "", "é\n"));
+  EXPECT_EQ(header.dtype(0), DType::kF32);
+  EXPECT_THAT(header.shape(0), ElementsAre(2, 3));
+  EXPECT_EQ(header.byte_size(0), 24);
+  EXPECT_EQ(header.offset(0), 8 + static_cast<int64_t>(text.size()));
+  EXPECT_EQ(header.dtype(1), DType::kBool);
+  EXPECT_THAT(header.shape(1), IsEmpty());
+  EXPECT_EQ(header.offset(1), header.offset(0) + 24);
+  EXPECT_THAT(header.shape(2), ElementsAre(0, 7));
+  EXPECT_EQ(header.byte_size(2), 0);
+}
+
+TEST(SafetensorsHeaderTest, NumbersTensorsInTheOrderOfTheirBytes) {
+  const SafetensorsHeader header =
+      Parse(absl::StrCat("{", BytesEntry("c", 5, 9), ",", BytesEntry("nothing", 2, 2), ",",
+                         BytesEntry("a", 0, 2), ",", BytesEntry("b", 2, 5), "}"),
+            9)
+          .value();
+  EXPECT_THAT(NamesIn(header), ElementsAre("a", "nothing", "b", "c"));
+  EXPECT_EQ(header.byte_size(2), 3);
+  EXPECT_THAT(header.shape(3), ElementsAre(4));
+}
+
+TEST(SafetensorsHeaderTest, KnowsEveryDType) {
+  for (const DType dtype : AllDTypes()) {
+    const absl::string_view name = SafetensorsDTypeName(dtype);
+    EXPECT_EQ(SafetensorsDTypeOf(name), dtype) << name;
+    // Eight elements are whole bytes of every type.
+    const int64_t bytes = static_cast<int64_t>(DTypeBits(dtype));
+    const SafetensorsHeader header =
+        Parse(absl::StrCat("{\"a\":{\"dtype\":\"", name, "\",\"shape\":[8],\"data_offsets\":[0,",
+                           bytes, "]}}"),
+              bytes)
+            .value();
+    EXPECT_EQ(header.dtype(0), dtype);
+    EXPECT_EQ(header.byte_size(0), bytes);
+  }
+  EXPECT_EQ(SafetensorsDTypeOf("f32"), std::nullopt);
+}
+
+TEST(SafetensorsHeaderTest, ReadsMetadata) {
+  const SafetensorsHeader header =
+      Parse(R"({"__metadata__":{"b":"2","":"","a\u0000":"\"\\é"}})", 0).value();
+  EXPECT_THAT(*header.metadata(), UnorderedElementsAre(Pair("b", "2"), Pair("", ""),
+                                                       Pair(std::string("a\0", 2), "\"\\é")));
+  EXPECT_TRUE(Parse(R"({"__metadata__":{}})", 0)->metadata().has_value());
+}
+
+TEST(SafetensorsHeaderTest, TakesWhiteSpaceWithinTheObject) {
+  EXPECT_THAT(Parse("{\n\t\"a\" : {\"dtype\": \"U8\",\r\n \"shape\": [ 2 ],"
+                    " \"data_offsets\": [0, 2]} }",
+                    2),
+              IsOk());
+}
+
+TEST(SafetensorsHeaderTest, TellsMinusZeroFromWhatOnlyLooksLikeIt) {
+  EXPECT_THAT(
+      Parse(absl::StrCat("{", BytesEntry("a-0", 0, 2), ",", BytesEntry("\\\"[-0]", 2, 4), "}"), 4),
+      IsOk());
+  EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[ -0 ],"data_offsets":[0,0]}})", 0),
+              StatusIs(kDamage, HasSubstr("expected counts, found -0")));
+}
+
+// ---- leniency: each field forgives one thing, and nothing else ----
+
+struct Forgiven {
+  std::string name;
+  std::string text;
+  int64_t data_size;
+  bool SafetensorsLeniency::*field;
+};
+
+std::vector<Forgiven> WhatMayBeForgiven() {
+  using L = SafetensorsLeniency;
+  const std::string a = BytesEntry("a", 0, 4);
+  return {
+      {"SpaceBefore", " \n{}", 0, &L::white_space},
+      {"NewlineBehind", "{}\t\r\n", 0, &L::white_space},
+      {"UnknownField", R"({"a":{"dtype":"U8","x":[-1.5],"shape":[4],"data_offsets":[0,4]}})", 4,
+       &L::unknown_fields},
+      {"NullMetadata", R"({"__metadata__":null})", 0, &L::null_metadata},
+      {"MetadataValue", R"({"__metadata__":{"a":"b","n":{"x":[1]}}})", 0, &L::metadata_values},
+      {"UnknownDType", R"({"a":{"dtype":"I2","shape":[16],"data_offsets":[0,4]}})", 4,
+       &L::unknown_dtypes},
+      {"Hole", absl::StrCat("{", a, ",", BytesEntry("b", 6, 8), "}"), 8, &L::holes},
+      {"TrailingBytes", absl::StrCat("{", a, "}"), 6, &L::trailing_bytes},
+  };
+}
+
+TEST(SafetensorsLeniencyTest, EachFieldForgivesItsOwnAlone) {
+  bool SafetensorsLeniency::*const fields[] = {
+      &SafetensorsLeniency::white_space,    &SafetensorsLeniency::unknown_fields,
+      &SafetensorsLeniency::null_metadata,  &SafetensorsLeniency::metadata_values,
+      &SafetensorsLeniency::unknown_dtypes, &SafetensorsLeniency::holes,
+      &SafetensorsLeniency::trailing_bytes,
+  };
+  for (const Forgiven& one : WhatMayBeForgiven()) {
+    EXPECT_FALSE(Parse(one.text, one.data_size).ok()) << one.name;
+    for (const auto field : fields) {
+      SafetensorsLeniency lenient;
+      lenient.*field = true;
+      EXPECT_EQ(Parse(one.text, one.data_size, lenient).ok(), field == one.field) << one.name;
+    }
+  }
+}
+
+TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObjectIsNotTakenForPaddingBehindIt) {
+  SafetensorsLeniency lenient;
+  lenient.white_space = true;
+  // Of exactly this size, so that AddressSanitizer sees a read past its end.
+  const std::string text = absl::StrCat(std::string(200, ' '), "{", BytesEntry("a", 0, 4), "}");
+  const std::vector<char> exact(text.begin(), text.end());
+  EXPECT_THAT(Parse(absl::string_view(exact.data(), exact.size()), 4, lenient), IsOk());
+}
+
+TEST(SafetensorsLeniencyTest, ForgivesNothingThatCanBeReadInTwoWays) {
+  SafetensorsLeniency all;
+  all.white_space = all.unknown_fields = all.null_metadata = all.metadata_values = true;
+  all.unknown_dtypes = all.holes = all.trailing_bytes = true;
+  const std::string a = BytesEntry("a", 0, 4);
+  EXPECT_THAT(Parse(absl::StrCat("{", a, ",", a, "}"), 4, all),
+              StatusIs(kDamage, HasSubstr("two called 'a'")));
+  EXPECT_THAT(Parse(absl::StrCat("{", a, ",", BytesEntry("b", 3, 7), "}"), 7, all),
+              StatusIs(kDamage, HasSubstr("they overlap")));
+  EXPECT_THAT(Parse(R"({"__metadata__":{"a":1,"a":"b"}})", 0, all),
+              StatusIs(kDamage, HasSubstr("two 'a'")));
+  EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}})", 4, all),
+              StatusIs(kDamage, HasSubstr("expected 3 bytes")));
+  // What is left out is still nobody else's.
+  EXPECT_THAT(
+      Parse(absl::StrCat(R"({"u":{"dtype":"I2","shape":[8],"data_offsets":[2,4]},)", a, "}"), 4,
+            all),
+      StatusIs(kDamage, HasSubstr("they overlap")));
+  EXPECT_THAT(Parse("[]", 0, all), StatusIs(kDamage, HasSubstr("expected '{'")));
+}
+
+TEST(SafetensorsLeniencyTest, LeavesOutWhatItDoesNotKnow) {
+  SafetensorsLeniency lenient;
+  lenient.unknown_dtypes = true;
+  lenient.metadata_values = true;
+  const SafetensorsHeader header =
+      Parse(absl::StrCat(R"({"__metadata__":{"n":1,"s":"t"},)", BytesEntry("b", 6, 8), ",",
+                         R"("u":{"dtype":"I2","shape":[8],"data_offsets":[4,6]},)",
+                         BytesEntry("a", 0, 4), "}"),
+            8, lenient)
+          .value();
+  EXPECT_THAT(NamesIn(header), ElementsAre("a", "b"));
+  EXPECT_THAT(header.left_out(), ElementsAre("u"));
+  EXPECT_THAT(*header.metadata(), ElementsAre(Pair("s", "t")));
+}
+
+TEST(SafetensorsLeniencyTest, LimitOfTheHeaderCanBeChosen) {
+  const std::string file = SafetensorsFileOf("{}      ", 0);
+  const auto bytes = absl::MakeConstSpan(reinterpret_cast<const std::byte*>(file.data()), 8);
+  SafetensorsLeniency lenient;
+  lenient.max_header = 7;
+  EXPECT_THAT(SafetensorsHeader::ParseLength(bytes, 16, lenient),
+              StatusIs(kExhausted, HasSubstr("expected at most 7 bytes, found 8")));
+  lenient.max_header = 8;
+  EXPECT_EQ(SafetensorsHeader::ParseLength(bytes, 16, lenient).value(), 8);
+}
+
+// ---- writing ----
+
+SafetensorsEntry Entry(absl::string_view name, DType dtype, const Shape& shape) {
+  return {name, dtype, shape, ByteSize(dtype, shape).value()};
+}
+
+TEST(SafetensorsHeaderTest, IsWrittenAsTheReferenceDoes) {
+  const Shape shape = {2, 3};
+  const Shape scalar = {};
+  const std::vector<SafetensorsEntry> entries = {Entry("a\"\n", DType::kF32, shape),
+                                                 Entry("é", DType::kBool, scalar)};
+  const std::string bytes =
+      EncodeSafetensorsHeader(entries, Metadata{{"b", "2"}, {"a", "\x01\x7f"}}).value();
+  EXPECT_EQ(bytes.size() % 8, 0u);
+  EXPECT_EQ(bytes[0], static_cast<char>(bytes.size() - 8));
+  EXPECT_EQ(bytes.substr(8),
+            "{\"__metadata__\":{\"a\":\"\\u0001\x7f\",\"b\":\"2\"},"
+            "\"a\\\"\\n\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+            "\"é\":{\"dtype\":\"BOOL\",\"shape\":[],\"data_offsets\":[24,25]}}    ");
+  EXPECT_EQ(EncodeSafetensorsHeader({}, std::nullopt).value(),
+            std::string("\x8\0\0\0\0\0\0\0{}      ", 16));
+  EXPECT_EQ(EncodeSafetensorsHeader({}, Metadata{}).value().substr(8),
+            "{\"__metadata__\":{}}     ");
+}
+
+TEST(SafetensorsHeaderTest, OrderIsByDTypeThenByTheBytesOfNames) {
+  const Shape shape = {8};
+  std::vector<SafetensorsEntry> entries;
+  for (const DType dtype : AllDTypes()) entries.push_back(Entry("m", dtype, shape));
+  for (const absl::string_view name : {"b", "B", "", "\xc3\xa9", "a.b", "a"}) {
+    entries.push_back(Entry(name, DType::kF32, shape));
+  }
+  std::vector<std::string> found;
+  for (const uint32_t i : SafetensorsOrder(entries)) {
+    found.push_back(absl::StrCat(SafetensorsDTypeName(entries[i].dtype), " ", entries[i].name));
+  }
+  EXPECT_THAT(found, ElementsAre("U64 m", "I64 m", "F64 m", "C64 m", "F32 ", "F32 B", "F32 a",
+                                 "F32 a.b", "F32 b", "F32 m", "F32 \xc3\xa9", "U32 m", "I32 m",
+                                 "BF16 m", "F16 m", "U16 m", "I16 m", "F8_E5M2FNUZ m",
+                                 "F8_E4M3FNUZ m", "F8_E8M0 m", "F8_E4M3 m", "F8_E5M2 m", "I8 m",
+                                 "U8 m", "F6_E3M2 m", "F6_E2M3 m", "F4 m", "BOOL m"));
+}
+
+TEST(SafetensorsHeaderTest, IsNotWrittenWithNamesThatCannotBe) {
+  const Shape shape = {1};
+  EXPECT_THAT(EncodeSafetensorsHeader(
+                  {Entry("a", DType::kU8, shape), Entry("a", DType::kI8, shape)}, std::nullopt),
+              StatusIs(kInvalid, HasSubstr("two 'a'")));
+  EXPECT_THAT(EncodeSafetensorsHeader({Entry("\xff", DType::kU8, shape)}, std::nullopt),
+              StatusIs(kInvalid, AllOf(HasSubstr("a name in UTF-8"), HasSubstr("\\xff"))));
+  EXPECT_THAT(EncodeSafetensorsHeader({Entry("__metadata__", DType::kU8, shape)}, std::nullopt),
+              StatusIs(kInvalid, HasSubstr("found '__metadata__'")));
+  EXPECT_THAT(EncodeSafetensorsHeader({}, Metadata{{"a", "\xff"}}),
+              StatusIs(kInvalid, HasSubstr("")));
+}
+
+TEST(SafetensorsHeaderTest, IsNotWrittenLongerThanAnybodyReads) {
+  const Shape shape = {1};
+  const std::string half(50'000'000, 'a');
+  const std::string other(50'000'000, 'b');
+  EXPECT_THAT(EncodeSafetensorsHeader({Entry(half, DType::kU8, shape)}, std::nullopt), IsOk());
+  EXPECT_THAT(EncodeSafetensorsHeader(
+                  {Entry(half, DType::kU8, shape), Entry(other, DType::kU8, shape)}, std::nullopt),
+              StatusIs(kExhausted, HasSubstr("a header of at most 100000000 bytes")));
+}
+
+TEST(SafetensorsHeaderTest, WhatIsWrittenIsRead) {
+  const uint32_t seed = 20221123;
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::string> names;
+    std::vector<Shape> shapes;
+    std::vector<SafetensorsEntry> entries;
+    const size_t count = random() % 20;
+    for (size_t i = 0; i < count; ++i) {
+      std::string name = absl::StrCat(i, ".");
+      for (uint32_t letters = random() % 6; letters > 0; --letters) {
+        name.push_back(static_cast<char>(random() % 128));
+      }
+      names.push_back(std::move(name));
+      Shape shape;
+      for (uint32_t rank = random() % 4; rank > 0; --rank) shape.push_back(random() % 4);
+      shape.push_back(8);
+      shapes.push_back(std::move(shape));
+    }
+    int64_t bytes = 0;
+    for (size_t i = 0; i < count; ++i) {
+      entries.push_back(Entry(names[i], AllDTypes()[random() % AllDTypes().size()], shapes[i]));
+      bytes += entries.back().byte_size;
+    }
+    std::vector<SafetensorsEntry> sorted;
+    for (const uint32_t i : SafetensorsOrder(entries)) sorted.push_back(entries[i]);
+    const std::string encoded = EncodeSafetensorsHeader(sorted, std::nullopt).value();
+    const SafetensorsHeader header = Parse(encoded.substr(8), bytes).value();
+    ASSERT_EQ(header.size(), count);
+    for (uint32_t i = 0; i < count; ++i) {
+      // Of those without bytes, which lie at one place, the order is that of the header.
+      EXPECT_EQ(header.name(i), sorted[i].name);
+      EXPECT_EQ(header.dtype(i), sorted[i].dtype);
+      EXPECT_EQ(header.shape(i), sorted[i].shape);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,54 @@
+// Stores and files that several tests of safetensors share.
+#ifndef LEAFSTORE_TESTS_INTEROP_SAFETENSORS_MODELS_H_
+#define LEAFSTORE_TESTS_INTEROP_SAFETENSORS_MODELS_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "leafstore/interop/safetensors_reader.h"
+#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/store/param_store.h"
+
+#include "tests/checkpoint/models.h"
+#include "tests/checkpoint/temp_dir.h"
+
+namespace leafstore {
+
+// A tensor of this dtype and shape whose bytes follow from `seed`; of bools, 0 and 1.
+inline Tensor PatternTensor(DType dtype, const Shape& shape, uint32_t seed = 1) {
+  Tensor tensor = Tensor::Uninitialized(dtype, shape).value();
+  MutableTensor writing = tensor.Mutate().value();
+  uint32_t state = seed;
+  for (std::byte& byte : writing.bytes()) {
+    state = state * 1664525u + 1013904223u;
+    byte = static_cast<std::byte>(dtype == DType::kBool ? state >> 31 : state >> 24);
+  }
+  writing.Close();
+  return tensor;
+}
+
+// Paths as they are made of names.
+inline ParamStore NamedStoreOf(std::vector<std::pair<std::string, Tensor>> tensors) {
+  std::vector<absl::string_view> names;
+  for (const auto& [name, tensor] : tensors) names.push_back(name);
+  std::vector<Path> paths = PathsOfNames(names, NameStyle::kSplit).value();
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    entries.emplace_back(std::move(paths[i]), std::move(tensors[i].second));
+  }
+  return ParamStore::FromEntries(std::move(entries)).value();
+}
+
+inline ParamStore SmallNamedStore() {
+  return NamedStoreOf({{"layers.0.weight", PatternTensor(DType::kF32, {2, 3}, 1)},
+                       {"layers.0.bias", PatternTensor(DType::kF32, {2}, 2)},
+                       {"layers.1.weight", PatternTensor(DType::kBF16, {3}, 3)},
+                       {"mask", PatternTensor(DType::kBool, {5}, 4)},
+                       {"steps", PatternTensor(DType::kI64, {}, 5)},
+                       {"nothing", PatternTensor(DType::kF64, {0, 4}, 6)}});
+}
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_INTEROP_SAFETENSORS_MODELS_H_

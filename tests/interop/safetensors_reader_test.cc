@@ -1,0 +1,294 @@
+#include "leafstore/interop/safetensors_reader.h"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/store/filter.h"
+
+#include "tests/checkpoint/memory_file.h"
+#include "tests/core/status_matchers.h"
+#include "tests/interop/safetensors_attacks.h"
+#include "tests/interop/safetensors_models.h"
+#include "tests/status_codes.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+
+absl::StatusOr<SafetensorsReader> OpenBytes(const std::string& bytes,
+                                            SafetensorsReadOptions options = {}) {
+  MemoryFile file(bytes);
+  options.file_system = &file;
+  return SafetensorsReader::Open("x.safetensors", options);
+}
+
+TEST(SafetensorsReaderTest, ListsWhatIsInTheFile) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  ASSERT_THAT(SaveSafetensors(path, SmallNamedStore(), {.metadata = Metadata{{"format", "pt"}}}),
+              IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path).value();
+  EXPECT_EQ(reader.path(), path);
+  EXPECT_FALSE(reader.is_set());
+  EXPECT_FALSE(reader.has_structure());
+  EXPECT_EQ(reader.file_size(), static_cast<int64_t>(std::filesystem::file_size(path)));
+  EXPECT_EQ(reader.tensor_bytes(), 24 + 8 + 6 + 5 + 8);
+  EXPECT_THAT(*reader.metadata(), ElementsAre(Pair("format", "pt")));
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < reader.size(); ++i) names.emplace_back(reader.name(i));
+  EXPECT_THAT(names, ElementsAre("steps", "nothing", "layers.0.bias", "layers.0.weight",
+                                 "layers.1.weight", "mask"));
+  const SafetensorsInfo info = reader.entry(3);
+  EXPECT_EQ(info.dtype, DType::kF32);
+  EXPECT_THAT(info.shape, ElementsAre(2, 3));
+  EXPECT_EQ(info.byte_size, 24);
+  EXPECT_EQ(reader.Find("mask").value(), 5u);
+  EXPECT_THAT(reader.Find("layers.0.wieght"),
+              StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("no tensor 'layers.0.wieght'"),
+                                        HasSubstr("did you mean layers.0.weight"))));
+  EXPECT_TRUE(reader.IsCanonical().value());
+  EXPECT_THAT(reader.Verify(), IsOk());
+}
+
+class SafetensorsModeTest : public testing::TestWithParam<ReadMode> {
+ protected:
+  SafetensorsReadOptions Options() const {
+    SafetensorsReadOptions options;
+    options.mode = GetParam();
+    return options;
+  }
+};
+
+TEST_P(SafetensorsModeTest, GivesTheStoreBack) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const ParamStore store = SmallNamedStore();
+  ASSERT_THAT(SaveSafetensors(path, store), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
+  const ParamStore loaded = reader.Load().value();
+  EXPECT_EQ(EntriesOf(loaded), EntriesOf(store));
+  EXPECT_FALSE(reader.metadata().has_value());
+}
+
+TEST_P(SafetensorsModeTest, LoadsEveryDType) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  std::vector<NamedTensor> tensors;
+  for (const DType dtype : AllDTypes()) {
+    tensors.push_back({std::string(DTypeName(dtype)), PatternTensor(dtype, {3, 8})});
+  }
+  ASSERT_THAT(SaveSafetensors(path, tensors), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
+  for (const NamedTensor& one : tensors) {
+    EXPECT_EQ(reader.LoadTensor(one.name).value(), one.tensor) << one.name;
+  }
+}
+
+TEST_P(SafetensorsModeTest, LoadsManySmallAndLargeTensors) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  std::vector<NamedTensor> tensors;
+  for (int i = 0; i < 3000; ++i) {
+    // Some over the size that is read alone, most below; two windows' worth.
+    const int64_t size = i % 500 == 7 ? 600'000 : 1 + i % 700;
+    const DType dtype = i % 3 == 0 ? DType::kF32 : DType::kI16;
+    tensors.push_back({absl::StrCat("t", i), PatternTensor(dtype, {size}, i)});
+  }
+  ASSERT_THAT(SaveSafetensors(path, tensors, {.durable = false}), IsOk());
+  SafetensorsReadOptions options = Options();
+  options.threads = 3;
+  const SafetensorsReader reader = SafetensorsReader::Open(path, options).value();
+  const ParamStore loaded = reader.Load().value();
+  ASSERT_EQ(loaded.size(), tensors.size());
+  for (const NamedTensor& one : tensors) {
+    ASSERT_EQ(loaded.Find(absl::StrCat("['", one.name, "']"))->tensor(), one.tensor) << one.name;
+  }
+  EXPECT_THAT(reader.Verify(), IsOk());
+}
+
+TEST_P(SafetensorsModeTest, LoadsByPathByPlacesAndByFilter) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const ParamStore store = SmallNamedStore();
+  ASSERT_THAT(SaveSafetensors(path, store), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
+  EXPECT_EQ(reader.LoadPath("['mask']").value(), *store.Find("['mask']"));
+  EXPECT_THAT(reader.LoadPath("['musk']"),
+              StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("['mask']"))));
+  const ParamStore weights = reader.LoadMatching(Glob("**.weight")).value();
+  EXPECT_EQ(weights.size(), 2u);
+  EXPECT_EQ(*weights.Find("['layers']['1']['weight']"), *store.Find("['layers']['1']['weight']"));
+  const ParamStore some = reader.LoadPlaces({1, 4}).value();
+  EXPECT_EQ(some.size(), 2u);
+  EXPECT_EQ(some.PathText(0), store.PathText(1));
+  EXPECT_EQ(some.leaf(1), store.leaf(4));
+  EXPECT_THAT(reader.LoadPlaces({4, 1}),
+              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("places that grow"))));
+  EXPECT_THAT(reader.LoadPlaces({6}), StatusIs(kInvalid, HasSubstr("below 6, found 6")));
+  const PartitionPlan plan = reader.CompilePlan({Glob("layers.**"), Glob("mask")}).value();
+  EXPECT_EQ(plan.group_slots(0).size(), 3u);
+  EXPECT_EQ(plan.group_slots(1).size(), 1u);
+}
+
+TEST_P(SafetensorsModeTest, FiltersMayLookAtBytes) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  ASSERT_THAT(SaveSafetensors(path, SmallNamedStore()), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
+  const Tensor wanted = PatternTensor(DType::kF32, {2}, 2);
+  const ParamStore found = reader
+                               .LoadMatching(Callable([&](const NodeView& node) {
+                                 return node.tensor() != nullptr && *node.tensor() == wanted;
+                               }))
+                               .value();
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found.PathText(0), "['layers']['0']['bias']");
+}
+
+TEST_P(SafetensorsModeTest, ABoolThatIsNoneIsDamage) {
+  const std::string header = R"({"ok":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                             R"("m":{"dtype":"BOOL","shape":[3],"data_offsets":[4,7]}})";
+  std::string bytes = SafetensorsFileOf(header, 7);
+  bytes[bytes.size() - 2] = 2;
+  const SafetensorsReader reader = OpenBytes(bytes, Options()).value();
+  EXPECT_THAT(reader.LoadTensor("ok"), IsOk());
+  const auto damaged = StatusIs(
+      kDamage, HasSubstr("x.safetensors: tensor 'm': expected bools, 0 or 1, found another byte"));
+  EXPECT_THAT(reader.LoadTensor("m"), damaged);
+  EXPECT_THAT(reader.Load(), damaged);
+  EXPECT_THAT(reader.Verify(), damaged);
+}
+
+TEST_P(SafetensorsModeTest, TensorsThatAreNotAlignedComeAllTheSame) {
+  // The header's length is odd, and a byte goes first.
+  std::string header = R"({"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                       R"("f":{"dtype":"F64","shape":[2],"data_offsets":[1,17]}})";
+  if (header.size() % 2 == 0) header += " ";
+  const std::string bytes = SafetensorsFileOf(header, 17);
+  const SafetensorsReader reader = OpenBytes(bytes, Options()).value();
+  const Tensor tensor = reader.LoadTensor("f").value();
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.raw_data()) % 8, 0u);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(tensor.raw_data()), 16),
+            bytes.substr(bytes.size() - 16));
+}
+
+TEST_P(SafetensorsModeTest, AShortenedFileIsAnErrorNotACrash) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({{"b", PatternTensor(DType::kBool, {9000})}})),
+              IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
+  std::filesystem::resize_file(path, 4096);
+  EXPECT_THAT(reader.LoadTensor("b"), StatusIs(kDamage, HasSubstr(path)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, SafetensorsModeTest,
+                         testing::Values(ReadMode::kMap, ReadMode::kRead), [](const auto& param) {
+                           return param.param == ReadMode::kMap ? "Map" : "Read";
+                         });
+
+TEST(SafetensorsReaderTest, MappedTensorsAreViewsOfTheFileAndKeepIt) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const ParamStore store = SmallNamedStore();
+  ASSERT_THAT(SaveSafetensors(path, store), IsOk());
+  Tensor one, two;
+  {
+    const SafetensorsReader reader = SafetensorsReader::Open(path).value();
+    one = reader.LoadTensor("layers.0.weight").value();
+    two = reader.LoadTensor("layers.0.weight").value();
+  }
+  EXPECT_TRUE(one.SharesBytesWith(two));
+  // Another file in its place changes nothing.
+  ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({})), IsOk());
+  EXPECT_EQ(one, store.Find("['layers']['0']['weight']")->tensor());
+}
+
+TEST(SafetensorsReaderTest, CanBeSavedToTheFileItIsReadFrom) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  ASSERT_THAT(SaveSafetensors(path, SmallNamedStore()), IsOk());
+  const std::string before = ReadFile(path);
+  const ParamStore loaded = SafetensorsReader::Open(path)->Load().value();
+  ASSERT_THAT(SaveSafetensors(path, loaded), IsOk());
+  EXPECT_EQ(ReadFile(path), before);
+}
+
+TEST(SafetensorsReaderTest, StylesOfNamesGiveTheirPaths) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  ASSERT_THAT(SaveSafetensors(path, SmallNamedStore()), IsOk());
+  const auto first_path = [&](NameStyle style) {
+    return SafetensorsReader::Open(path, {.names = style})->Load()->PathText(0);
+  };
+  EXPECT_EQ(first_path(NameStyle::kSplit), "['layers']['0']['bias']");
+  EXPECT_EQ(first_path(NameStyle::kLists), "['layers'][0]['bias']");
+  EXPECT_EQ(first_path(NameStyle::kWhole), "['layers.0.bias']");
+  EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kCanonical})->Load(),
+              StatusIs(kInvalid, HasSubstr(path)));
+  // And whichever it was, the same file again.
+  for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole}) {
+    const ParamStore loaded = SafetensorsReader::Open(path, {.names = style})->Load().value();
+    ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
+    EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path)) << NameStyleName(style);
+  }
+}
+
+TEST(SafetensorsReaderTest, ANameThatBeginsAnotherLoadsAndOnlyATreeIsAnError) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const std::vector<NamedTensor> tensors = {{"a", PatternTensor(DType::kU8, {1}, 1)},
+                                            {"a.b", PatternTensor(DType::kU8, {2}, 2)}};
+  ASSERT_THAT(SaveSafetensors(path, tensors), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path).value();
+  const ParamStore loaded = reader.Load().value();
+  EXPECT_EQ(loaded.Find("['a']")->tensor(), tensors[0].tensor);
+  EXPECT_EQ(loaded.Find("['a']['b']")->tensor(), tensors[1].tensor);
+  const auto no_tree =
+      StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("['a']"), HasSubstr("['a']['b']")));
+  EXPECT_THAT(reader.def(), no_tree);
+  EXPECT_THAT(reader.LoadMatching(Glob("a")), no_tree);
+  ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
+  EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path));
+  EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->def(), IsOk());
+}
+
+TEST(SafetensorsReaderTest, WhatIsNoFileIsAnErrorThatSaysSo) {
+  const TempDir dir;
+  EXPECT_THAT(SafetensorsReader::Open(dir.File("none")),
+              StatusIs(kNotFound, HasSubstr(dir.File("none"))));
+  EXPECT_THAT(SafetensorsReader::Open(dir.path()),
+              StatusIs(kNotFound, AllOf(HasSubstr(dir.path()), HasSubstr("found neither"))));
+  EXPECT_THAT(SafetensorsReader::Open("/dev/null"),
+              StatusIs(kInvalid, HasSubstr("no regular file")));
+}
+
+TEST(SafetensorsReaderTest, IsCanonicalOnlyWhereTheWriterWouldGiveTheSameBytes) {
+  const auto canonical = [](const std::string& header, size_t data) {
+    return OpenBytes(SafetensorsFileOf(header, data))->IsCanonical().value();
+  };
+  EXPECT_TRUE(canonical("{}      ", 0));
+  EXPECT_FALSE(canonical("{}", 0));
+  EXPECT_FALSE(canonical("{ }     ", 0));
+  const std::string a = BytesEntry("a", 0, 4);
+  const auto padded = [](std::string text) {
+    return text + std::string((8 - text.size() % 8) % 8, ' ');
+  };
+  EXPECT_TRUE(canonical(padded(absl::StrCat("{", a, ",", BytesEntry("b", 4, 8), "}")), 8));
+  EXPECT_FALSE(canonical(padded(absl::StrCat("{", a, ", ", BytesEntry("b", 4, 8), "}")), 8));
+  EXPECT_FALSE(canonical(
+      padded(absl::StrCat("{", BytesEntry("b", 0, 4), ",", BytesEntry("a", 4, 8), "}")), 8));
+  EXPECT_FALSE(canonical(padded(absl::StrCat("{", a, ",\"__metadata__\":{}}")), 4));
+  EXPECT_TRUE(canonical(padded(absl::StrCat("{\"__metadata__\":{},", a, "}")), 4));
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,364 @@
+#include "leafstore/interop/safetensors_writer.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/checkpoint/faulty_file_system.h"
+#include "tests/core/status_matchers.h"
+#include "tests/interop/safetensors_models.h"
+#include "tests/status_codes.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(SafetensorsWriterTest, BytesDoNotDependOnTheOrderOfTensors) {
+  const TempDir dir;
+  std::vector<NamedTensor> tensors = {{"b", PatternTensor(DType::kF32, {2}, 1)},
+                                      {"a", PatternTensor(DType::kF32, {3}, 2)},
+                                      {"c", PatternTensor(DType::kI64, {1}, 3)}};
+  ASSERT_THAT(SaveSafetensors(dir.File("one"), tensors), IsOk());
+  std::swap(tensors[0], tensors[2]);
+  ASSERT_THAT(SaveSafetensors(dir.File("two"), tensors), IsOk());
+  EXPECT_EQ(ReadFile(dir.File("one")), ReadFile(dir.File("two")));
+  EXPECT_THAT(dir.List(), ElementsAre("one", "two"));
+}
+
+TEST(SafetensorsWriterTest, MistakesOfTheCallerLeaveNoFile) {
+  const TempDir dir;
+  const std::string path = dir.File("x");
+  const Tensor tensor = PatternTensor(DType::kU8, {1});
+  EXPECT_THAT(SaveSafetensors("", SmallNamedStore()), StatusIs(kInvalid, HasSubstr("a path")));
+  EXPECT_THAT(SaveSafetensors(path, {{"a", tensor}, {"a", tensor}}),
+              StatusIs(kInvalid, HasSubstr("two 'a'")));
+  EXPECT_THAT(SaveSafetensors(path, {{"a", Tensor()}}),
+              StatusIs(kInvalid, HasSubstr("called 'a', found null")));
+  EXPECT_THAT(SaveSafetensors(path, {{"a\xff", tensor}}), StatusIs(kInvalid, HasSubstr("UTF-8")));
+  EXPECT_THAT(SaveSafetensors(path, {{"a", tensor}}, {.metadata = Metadata{{"k", "\xff"}}}),
+              StatusIs(kInvalid, HasSubstr("")));
+  const ParamStore two =
+      ParamStore::FromEntries({{Path().Item("a").Item("b"), tensor}, {Path().Item("a.b"), tensor}})
+          .value();
+  EXPECT_THAT(SaveSafetensors(path, two), StatusIs(kInvalid, HasSubstr("one dotted form")));
+  ParamStore borrowed = SmallNamedStore();
+  const MutableTensor open = borrowed.Mutate("['mask']").value();
+  EXPECT_THAT(SaveSafetensors(path, borrowed), StatusIs(kPrecondition, HasSubstr("")));
+  EXPECT_THAT(dir.List(), IsEmpty());
+}
+
+TEST(SafetensorsWriterTest, StaticLeavesWithoutAStructureAreAnErrorUnlessLeftOut) {
+  const TempDir dir;
+  const ParamStore store = EveryKindStore();
+  EXPECT_THAT(
+      SaveSafetensors(dir.File("x"), store, {.structure = StructureSave::kNever}),
+      StatusIs(kInvalid, AllOf(HasSubstr("found the static leaf 'gelu'"), HasSubstr("leave"))));
+  EXPECT_THAT(dir.List(), IsEmpty());
+  ASSERT_THAT(SaveSafetensors(dir.File("x"), store,
+                              {.structure = StructureSave::kNever, .leave_out_static = true}),
+              IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
+  EXPECT_EQ(reader.size(), 3u);
+  EXPECT_FALSE(reader.metadata().has_value());
+}
+
+TEST(SafetensorsWriterTest, TellsItsProgress) {
+  const TempDir dir;
+  std::vector<int64_t> told;
+  int64_t last_total = 0;
+  const Tensor large = PatternTensor(DType::kU8, {10 << 20});
+  ASSERT_THAT(SaveSafetensors(dir.File("x"), {{"a", large}, {"b", PatternTensor(DType::kU8, {9})}},
+                              {.durable = false,
+                               .progress =
+                                   [&](int64_t done, int64_t total) {
+                                     told.push_back(done);
+                                     last_total = total;
+                                   }}),
+              IsOk());
+  EXPECT_EQ(last_total, (10 << 20) + 9);
+  EXPECT_THAT(told, ElementsAre(4 << 20, 8 << 20, (10 << 20) + 9));
+}
+
+TEST(SafetensorsWriterTest, CommitsAsACheckpointDoes) {
+  const TempDir dir;
+  FaultyFileSystem files;
+  ASSERT_THAT(SaveSafetensors(dir.File("x"), SmallNamedStore(), {.file_system = &files}), IsOk());
+  ASSERT_EQ(files.log.size(), 6u);
+  EXPECT_EQ(files.log[0], "create");
+  EXPECT_THAT(files.log[1], HasSubstr("write"));
+  EXPECT_THAT(std::vector<std::string>(files.log.begin() + 2, files.log.end()),
+              ElementsAre("sync", "close", "rename", "sync directory"));
+}
+
+TEST(SafetensorsWriterTest, AFailureOfAnyCallLeavesTheOldFileAndNoOther) {
+  const TempDir dir;
+  const std::string path = dir.File("x");
+  ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({})), IsOk());
+  const std::string before = ReadFile(path);
+  FaultyFileSystem counting;
+  ASSERT_THAT(SaveSafetensors(dir.File("y"), SmallNamedStore(), {.file_system = &counting}),
+              IsOk());
+  FileSystem::Posix().Remove(dir.File("y")).IgnoreError();
+  for (int call = 0; call < counting.calls; ++call) {
+    FaultyFileSystem files;
+    files.fail_at = call;
+    EXPECT_THAT(SaveSafetensors(path, SmallNamedStore(), {.file_system = &files}),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
+    EXPECT_THAT(dir.List(), ElementsAre("x"));
+    // The last call syncs the directory: then the new file is there.
+    if (call + 1 < counting.calls) {
+      EXPECT_EQ(ReadFile(path), before) << "call " << call;
+    }
+  }
+}
+
+// ---- shards ----
+
+ParamStore StoreOfSizes(const std::vector<int64_t>& sizes) {
+  std::vector<std::pair<std::string, Tensor>> tensors;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    tensors.emplace_back(std::string(1, static_cast<char>('a' + i)),
+                         PatternTensor(DType::kU8, {sizes[i]}, static_cast<uint32_t>(i)));
+  }
+  return NamedStoreOf(std::move(tensors));
+}
+
+TEST(SafetensorsShardsTest, AreFilledInOrderUpToTheirSize) {
+  const TempDir dir;
+  const ParamStore store = StoreOfSizes({4, 4, 3, 20, 0, 1, 9});
+  const SavedShards saved = SaveSafetensorsShards(dir.File("m.safetensors"), store, 10).value();
+  EXPECT_EQ(saved.index, "m.safetensors.index.json");
+  EXPECT_THAT(saved.files,
+              ElementsAre("m-00001-of-00004.safetensors", "m-00002-of-00004.safetensors",
+                          "m-00003-of-00004.safetensors", "m-00004-of-00004.safetensors"));
+  const SafetensorsReader reader = SafetensorsReader::Open(dir.File(saved.index)).value();
+  EXPECT_TRUE(reader.is_set());
+  std::vector<uint32_t> counts;
+  for (const SafetensorsShard& shard : reader.shards()) counts.push_back(shard.tensors);
+  EXPECT_THAT(counts, ElementsAre(2, 1, 2, 2));  // a b, c, d and e, which has no bytes, f g
+  EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
+  EXPECT_EQ(reader.entry(reader.Find("g").value()).shard, 3u);
+}
+
+TEST(SafetensorsShardsTest, IndexIsAsHuggingFaceWritesIt) {
+  const TempDir dir;
+  const ParamStore store = NamedStoreOf(
+      {{"b", PatternTensor(DType::kU8, {2})}, {"\xc3\xa9\"", PatternTensor(DType::kU8, {3})}});
+  const SavedShards saved = SaveSafetensorsShards(dir.File("m.safetensors"), store, 2).value();
+  EXPECT_EQ(ReadFile(dir.File(saved.index)),
+            "{\n"
+            "  \"metadata\": {\n"
+            "    \"total_size\": 5\n"
+            "  },\n"
+            "  \"weight_map\": {\n"
+            "    \"b\": \"m-00001-of-00002.safetensors\",\n"
+            "    \"\\u00e9\\\"\": \"m-00002-of-00002.safetensors\"\n"
+            "  }\n"
+            "}\n");
+}
+
+TEST(SafetensorsShardsTest, OneIsAPlainFileWithoutAnIndex) {
+  const TempDir dir;
+  const SavedShards saved =
+      SaveSafetensorsShards(dir.File("model.safetensors"), SmallNamedStore(), 1000).value();
+  EXPECT_THAT(saved.files, ElementsAre("model.safetensors"));
+  EXPECT_EQ(saved.index, "");
+  EXPECT_THAT(dir.List(), ElementsAre("model.safetensors"));
+  EXPECT_FALSE(SafetensorsReader::Open(dir.path())->is_set());
+}
+
+TEST(SafetensorsShardsTest, ADirectoryIsOpenedByItsIndex) {
+  const TempDir dir;
+  const ParamStore store = StoreOfSizes({4, 4});
+  ASSERT_THAT(SaveSafetensorsShards(dir.File("model.safetensors"), store, 4), IsOk());
+  EXPECT_TRUE(SafetensorsReader::Open(dir.path())->is_set());
+  EXPECT_TRUE(SafetensorsReader::Open(dir.path() + "/")->is_set());
+  EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(store));
+}
+
+TEST(SafetensorsShardsTest, StructureAndMetadataGoIntoEach) {
+  const TempDir dir;
+  const ParamStore store = EveryKindStore();
+  const SavedShards saved = SaveSafetensorsShards(dir.File("model.safetensors"), store, 8,
+                                                  {.metadata = Metadata{{"format", "pt"}}})
+                                .value();
+  ASSERT_GE(saved.files.size(), 2u);
+  const SafetensorsReader reader = SafetensorsReader::Open(dir.path()).value();
+  EXPECT_EQ(reader.def().value(), store.layout().def().value());
+  EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
+  for (const SafetensorsShard& shard : reader.shards()) EXPECT_EQ(shard.metadata->size(), 2u);
+  // Of one shard alone the structure is not that of its tensors.
+  EXPECT_THAT(SafetensorsReader::Open(dir.File(saved.files[0])),
+              StatusIs(kDamage, HasSubstr("none in the file")));
+  EXPECT_THAT(
+      SafetensorsReader::Open(dir.File(saved.files[0]), {.structure = StructureUse::kIgnore}),
+      IsOk());
+}
+
+TEST(SafetensorsShardsTest, AreNotPutBesideOthersUnlessAsked) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const ParamStore old = StoreOfSizes({4, 4});
+  ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
+  const ParamStore next = StoreOfSizes({5, 5});
+  EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+  EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
+  ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
+  EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(next));
+  FileSystem::Posix().Remove(path + ".index.json").IgnoreError();
+  EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
+              StatusIs(kExists, HasSubstr("model-00001-of-00002.safetensors: it is there")));
+}
+
+TEST(SafetensorsShardsTest, MistakesOfTheCallerLeaveNoFile) {
+  const TempDir dir;
+  const ParamStore store = StoreOfSizes({4, 4});
+  EXPECT_THAT(SaveSafetensorsShards(dir.File("model"), store, 4),
+              StatusIs(kInvalid, HasSubstr("ends in .safetensors")));
+  EXPECT_THAT(SaveSafetensorsShards(dir.File("model.safetensors"), store, 0),
+              StatusIs(kInvalid, HasSubstr("at least 1 byte, found 0")));
+  EXPECT_THAT(dir.List(), IsEmpty());
+}
+
+TEST(SafetensorsShardsTest, AFailureOfAnyCallLeavesNoSetAndNoFile) {
+  FaultyFileSystem counting;
+  const ParamStore store = StoreOfSizes({4, 4, 4});
+  {
+    const TempDir dir;
+    ASSERT_THAT(
+        SaveSafetensorsShards(dir.File("model.safetensors"), store, 4, {.file_system = &counting}),
+        IsOk());
+  }
+  ASSERT_GT(counting.calls, 15);
+  for (int call = 0; call < counting.calls; ++call) {
+    const TempDir dir;
+    FaultyFileSystem files;
+    files.fail_at = call;
+    EXPECT_THAT(
+        SaveSafetensorsShards(dir.File("model.safetensors"), store, 4, {.file_system = &files}),
+        StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
+    EXPECT_THAT(dir.List(), IsEmpty()) << "call " << call;
+  }
+}
+
+TEST(SafetensorsShardsTest, TheIndexIsRenamedLastAndTheOldOneIsGoneBefore) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const ParamStore store = StoreOfSizes({4, 4});
+  ASSERT_THAT(SaveSafetensorsShards(path, store, 4), IsOk());
+  FaultyFileSystem counting;
+  ASSERT_THAT(
+      SaveSafetensorsShards(path, store, 4, {.replace_set = true, .file_system = &counting}),
+      IsOk());
+  for (int call = 0; call < counting.calls; ++call) {
+    ASSERT_THAT(SaveSafetensorsShards(path, store, 4, {.replace_set = true}), IsOk());
+    FaultyFileSystem files;
+    files.fail_at = call;
+    const ParamStore next = StoreOfSizes({3, 3});
+    EXPECT_FALSE(
+        SaveSafetensorsShards(path, next, 3, {.replace_set = true, .file_system = &files}).ok());
+    // The old set, the new one, or none; never some of each.
+    const absl::StatusOr<SafetensorsReader> reader = SafetensorsReader::Open(path + ".index.json");
+    if (!reader.ok()) {
+      EXPECT_THAT(reader, StatusIs(kNotFound, HasSubstr("index.json")));
+      continue;
+    }
+    const auto found = EntriesOf(reader->Load().value());
+    EXPECT_TRUE(found == EntriesOf(store) || found == EntriesOf(next)) << "call " << call;
+  }
+}
+
+// ---- hostile indices ----
+
+class HostileIndexTest : public testing::Test {
+ protected:
+  HostileIndexTest() {
+    const ParamStore store = StoreOfSizes({4, 4});
+    EXPECT_THAT(SaveSafetensorsShards(dir_.File("model.safetensors"), store, 4), IsOk());
+  }
+  absl::Status Open(const std::string& index, SafetensorsReadOptions options = {}) {
+    WriteFile(dir_.File("model.safetensors.index.json"), index);
+    return SafetensorsReader::Open(dir_.path(), options).status();
+  }
+  static std::string Map(const std::string& entries, const std::string& size = "8") {
+    return absl::StrCat("{\"metadata\":{\"total_size\":", size, "},\"weight_map\":{", entries,
+                        "}}");
+  }
+
+  TempDir dir_;
+  const std::string a_ = "\"a\":\"model-00001-of-00002.safetensors\"";
+  const std::string b_ = "\"b\":\"model-00002-of-00002.safetensors\"";
+};
+
+TEST_F(HostileIndexTest, IsRefusedWhereItDoesNotFitTheShards) {
+  ASSERT_THAT(Open(Map(a_ + "," + b_)), IsOk());
+  EXPECT_THAT(Open("{\"weight_map\":{" + a_ + "," + b_ + "}}"), IsOk());
+  EXPECT_THAT(Open(Map(a_ + ",\"b\":\"model-00001-of-00002.safetensors\"")),
+              StatusIs(kDamage, HasSubstr("tensor 'b': expected it in "
+                                          "model-00001-of-00002.safetensors, found none there")));
+  EXPECT_THAT(Open(Map("\"b\":\"model-00001-of-00002.safetensors\","
+                       "\"a\":\"model-00002-of-00002.safetensors\"")),
+              StatusIs(kDamage, HasSubstr("tensor 'a': expected it in "
+                                          "model-00002-of-00002.safetensors, found it in "
+                                          "model-00001-of-00002.safetensors")));
+  EXPECT_THAT(Open(Map(a_ + "," + b_ + ",\"c\":\"model-00002-of-00002.safetensors\"")),
+              StatusIs(kDamage, HasSubstr("tensor 'c': expected it in")));
+  EXPECT_THAT(Open(Map(a_ + "," + b_, "9")),
+              StatusIs(kDamage, HasSubstr("a total_size of 8, as the shards have, found 9")));
+  EXPECT_THAT(Open(Map(a_ + "," + b_, "9"), {.any_total_size = true}), IsOk());
+  EXPECT_THAT(Open(Map(a_ + ",\"b\":\"model-00003-of-00002.safetensors\"")),
+              StatusIs(kNotFound, HasSubstr("model-00003-of-00002.safetensors")));
+}
+
+TEST_F(HostileIndexTest, IsRefusedWhereAShardHasMoreThanItSays) {
+  ASSERT_THAT(SaveSafetensors(
+                  dir_.File("model-00002-of-00002.safetensors"),
+                  {{"b", PatternTensor(DType::kU8, {2})}, {"c", PatternTensor(DType::kU8, {2})}}),
+              IsOk());
+  EXPECT_THAT(Open(Map(a_ + "," + b_)),
+              StatusIs(kDamage, HasSubstr("expected all tensors of model-00002-of-00002."
+                                          "safetensors, found none called 'c'")));
+}
+
+TEST_F(HostileIndexTest, LeadsToNoOtherDirectory) {
+  for (const std::string name : {"../x.safetensors", "/etc/passwd", "", ".", "..", "a/b",
+                                 "sub/../model-00002-of-00002.safetensors", "x\\u0000y"}) {
+    EXPECT_THAT(Open(Map(a_ + ",\"b\":\"" + name + "\"")),
+                StatusIs(kDamage, HasSubstr("tensor 'b': expected the name of a file, without a "
+                                            "directory")))
+        << name;
+  }
+}
+
+TEST_F(HostileIndexTest, IsCheckedAsAHeaderIs) {
+  EXPECT_THAT(Open(""), StatusIs(kDamage, HasSubstr("index: expected JSON")));
+  EXPECT_THAT(Open("[]"), StatusIs(kDamage, HasSubstr("index: expected an object")));
+  EXPECT_THAT(Open("{}"), StatusIs(kDamage, HasSubstr("a field weight_map")));
+  EXPECT_THAT(Open(Map(a_ + "," + a_ + "," + b_)),
+              StatusIs(kDamage, HasSubstr("tensor 'a': expected to be there once")));
+  EXPECT_THAT(Open(Map(a_ + ",\"b\":1")), StatusIs(kDamage, HasSubstr("found a number")));
+  EXPECT_THAT(Open("{\"weight_map\":{},\"weight_map\":{}}"),
+              StatusIs(kDamage, HasSubstr("one weight_map")));
+  EXPECT_THAT(Open("{\"weight_map\":[]}"), StatusIs(kDamage, HasSubstr("found a list")));
+  EXPECT_THAT(Open("{\"weight_map\":{},\"x\":1}"), StatusIs(kDamage, HasSubstr("another, 'x'")));
+  for (const std::string size : {"-8", "8.0", "\"8\"", "null", "18446744073709551616"}) {
+    EXPECT_THAT(Open(Map(a_ + "," + b_, size)), StatusIs(kDamage, HasSubstr("expected"))) << size;
+  }
+  EXPECT_THAT(Open(Map(a_ + "," + b_), {.lenient = {.max_header = 20}}),
+              StatusIs(kExhausted, HasSubstr("an index of at most 20 bytes")));
+}
+
+TEST_F(HostileIndexTest, OfNoTensorsIsASetOfNone) {
+  EXPECT_THAT(Open(Map("", "0")), IsOk());
+  EXPECT_EQ(SafetensorsReader::Open(dir_.path())->Load()->size(), 0u);
+}
+
+}  // namespace
+}  // namespace leafstore
