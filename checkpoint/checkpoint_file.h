@@ -27,8 +27,9 @@
 
 namespace leafstore {
 
-class Damage;    // verify.cc
-struct Segment;  // segments.h
+class Damage;          // verify.cc
+class VerifyProgress;  // verify.cc
+struct Segment;        // segments.h
 
 class CheckpointFile {
  public:
@@ -70,9 +71,9 @@ class CheckpointFile {
   CheckpointFile() = default;
 
   absl::Status ReadManifest();
-  absl::Status VerifyOwn(Damage* damage) const;
-  absl::Status VerifySegments(Damage* damage) const;
-  absl::Status VerifyBases(Damage* damage) const;
+  absl::Status VerifyOwn(VerifyProgress* progress, Damage* damage) const;
+  absl::Status VerifySegments(VerifyProgress* progress, Damage* damage) const;
+  absl::Status VerifyBases(VerifyProgress* progress, Damage* damage) const;
   absl::StatusOr<std::unique_ptr<CheckpointBytes>> OpenBase(const BaseFile& base) const;
   // An error of a segment, with its name behind `what`; OK as it is.
   absl::Status Named(const Segment& segment, absl::string_view what,

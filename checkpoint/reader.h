@@ -38,6 +38,7 @@
 #define LEAFSTORE_CHECKPOINT_READER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,6 +76,9 @@ struct ReadOptions {
   // So many threads read, check and decompress; 0: one for each processor, up to eight. Each takes
   // up to 4 MiB for small tensors, or what its largest compressed one is stored in.
   int threads = 0;
+  // Told by Verify how many bytes of how many it has checked, after every few MiB; from any of its
+  // threads, from one at a time. Must not throw.
+  std::function<void(int64_t done, int64_t total)> verify_progress;
   // Null: this machine's. Must outlive the readers.
   FileSystem* file_system = nullptr;
 };

@@ -1,4 +1,8 @@
 // CheckpointFile::Verify: every byte of the file, and those of its tensors in others.
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -15,7 +19,47 @@ namespace {
 
 constexpr size_t kMostNamed = 10;
 
+// After each of these many bytes the progress is told.
+constexpr int64_t kProgressStep = int64_t{4} << 20;
+
+// Bytes of all tensors, wherever they are stored.
+int64_t StoredBytes(const Manifest& manifest) {
+  int64_t bytes = 0;
+  for (const ManifestItem& item : manifest.items) {
+    for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
+      // What is asked of a file before it is verified may say anything.
+      if (__builtin_add_overflow(bytes, item.stored_size(tensor), &bytes)) {
+        return std::numeric_limits<int64_t>::max();
+      }
+    }
+  }
+  return bytes;
+}
+
 }  // namespace
+
+// Counts what has been checked, and tells it.
+class VerifyProgress {
+ public:
+  VerifyProgress(const std::function<void(int64_t, int64_t)>& tell, const Manifest& manifest)
+      : tell_(tell), total_(tell ? StoredBytes(manifest) : 0) {}
+
+  void Add(int64_t bytes) {
+    if (!tell_) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    done_ += bytes;
+    if (done_ - told_ < kProgressStep && done_ < total_) return;
+    told_ = done_;
+    tell_(done_, total_);
+  }
+
+ private:
+  const std::function<void(int64_t, int64_t)>& tell_;
+  const int64_t total_;
+  std::mutex mutex_;
+  int64_t done_ = 0;
+  int64_t told_ = 0;
+};
 
 // Collects what is damaged.
 class Damage {
@@ -57,7 +101,7 @@ absl::Status CheckpointFile::Named(const Segment& segment, absl::string_view wha
                    status.message()));
 }
 
-absl::Status CheckpointFile::VerifyOwn(Damage* damage) const {
+absl::Status CheckpointFile::VerifyOwn(VerifyProgress* progress, Damage* damage) const {
   // The ends and the manifest were checked when the file was opened; once more, as they are now.
   const Footer& footer = own_->footer();
   LEAFSTORE_RETURN_IF_ERROR(damage->Note(own_->CheckEnds()));
@@ -67,13 +111,13 @@ absl::Status CheckpointFile::VerifyOwn(Damage* damage) const {
     LEAFSTORE_RETURN_IF_ERROR(damage->Note(
         absl::Status(manifest.code(), absl::StrCat("manifest: ", manifest.message()))));
   }
-  LEAFSTORE_RETURN_IF_ERROR(VerifySegments(damage));
+  LEAFSTORE_RETURN_IF_ERROR(VerifySegments(progress, damage));
   return damage->Note(own_->CheckZeros(footer.manifest_offset + footer.manifest_size,
                                        footer.file_size - kFooterSize,
                                        "padding before the footer"));
 }
 
-absl::Status CheckpointFile::VerifySegments(Damage* damage) const {
+absl::Status CheckpointFile::VerifySegments(VerifyProgress* progress, Damage* damage) const {
   const std::vector<Segment> segments = SegmentsByOffset(manifest_);
   const auto end_before = [&segments](size_t i) {
     return i == 0 ? kPreambleSize : segments[i - 1].offset + segments[i - 1].size;
@@ -84,6 +128,7 @@ absl::Status CheckpointFile::VerifySegments(Damage* damage) const {
     const Segment& segment = segments[i];
     paddings[i] = own_->CheckZeros(end_before(i), segment.offset, "");
     contents[i] = own_->CheckChecksum(segment.offset, segment.size, segment.checksum);
+    progress->Add(segment.size);
   });
   for (size_t i = 0; i < segments.size(); ++i) {
     if (paddings[i].ok() && contents[i].ok()) continue;
@@ -97,7 +142,7 @@ absl::Status CheckpointFile::VerifySegments(Damage* damage) const {
                                        "padding before the manifest"));
 }
 
-absl::Status CheckpointFile::VerifyBases(Damage* damage) const {
+absl::Status CheckpointFile::VerifyBases(VerifyProgress* progress, Damage* damage) const {
   for (const ManifestItem& item : manifest_.items) {
     for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
       const uint32_t base = item.segments.base(tensor);
@@ -107,6 +152,7 @@ absl::Status CheckpointFile::VerifyBases(Damage* damage) const {
       if (file.ok()) {
         status = (*file)->CheckChecksum(static_cast<int64_t>(item.segments.offsets[tensor]),
                                         item.stored_size(tensor), item.segments.checksums[tensor]);
+        progress->Add(item.stored_size(tensor));
       }
       if (status.ok()) continue;
       // A base that is not there is damage to this checkpoint.
@@ -122,8 +168,9 @@ absl::Status CheckpointFile::VerifyBases(Damage* damage) const {
 
 absl::Status CheckpointFile::Verify() const {
   Damage damage;
-  LEAFSTORE_RETURN_IF_ERROR(VerifyOwn(&damage));
-  LEAFSTORE_RETURN_IF_ERROR(VerifyBases(&damage));
+  VerifyProgress progress(options_.verify_progress, manifest_);
+  LEAFSTORE_RETURN_IF_ERROR(VerifyOwn(&progress, &damage));
+  LEAFSTORE_RETURN_IF_ERROR(VerifyBases(&progress, &damage));
   return own_->WithPath(damage.ToStatus());
 }
 
