@@ -48,8 +48,7 @@ bool HasOnlyTensors(const ParamStore& store) {
 
 }  // namespace
 
-absl::StatusOr<CheckpointItem> ItemFromSafetensors(const SafetensorsReader& reader,
-                                                   std::string name) {
+absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& reader) {
   const std::string key(kSafetensorsOriginKey);
   ItemOptions options;
   if (reader.metadata().has_value()) options.metadata = *reader.metadata();
@@ -65,31 +64,30 @@ absl::StatusOr<CheckpointItem> ItemFromSafetensors(const SafetensorsReader& read
   options.metadata.emplace(key, ToText(origin));
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.leaves());
   options.labels = leaves->labels();
+  return options;
+}
+
+absl::StatusOr<CheckpointItem> ItemFromSafetensors(const SafetensorsReader& reader,
+                                                   std::string name) {
+  LEAFSTORE_ASSIGN_OR_RETURN(ItemOptions options, ItemOptionsFromSafetensors(reader));
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, reader.Load());
   return CheckpointItem(std::move(name), std::move(store), std::move(options));
 }
 
-absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& reader,
-                                                       absl::string_view item) {
+absl::StatusOr<SafetensorsContent> SafetensorsFromStore(ParamStore store, ItemOptions item) {
   SafetensorsContent content;
-  LEAFSTORE_ASSIGN_OR_RETURN(Metadata metadata, reader.metadata(item));
+  Metadata metadata = std::move(item.metadata);
   Origin origin;
   origin.metadata = !metadata.empty();
   bool noted = false;
   if (const auto at = metadata.find(std::string(kSafetensorsOriginKey)); at != metadata.end()) {
-    const absl::StatusOr<Origin> parsed = ParseOrigin(at->second);
-    if (!parsed.ok()) {
-      return absl::Status(parsed.status().code(),
-                          absl::StrCat(reader.path(), ": item ", QuotedForMessage(item), ": ",
-                                       parsed.status().message()));
-    }
-    origin = *parsed;
+    LEAFSTORE_ASSIGN_OR_RETURN(origin, ParseOrigin(at->second));
     noted = true;
     metadata.erase(at);
   }
   if (origin.metadata || !metadata.empty()) content.options.metadata = std::move(metadata);
-  LEAFSTORE_ASSIGN_OR_RETURN(content.options.labels, reader.labels(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(content.store, reader.Load(item));
+  content.options.labels = std::move(item.labels);
+  content.store = std::move(store);
   if (origin.canonical) content.options.names = NameStyle::kCanonical;
   if (origin.structure) {
     content.options.structure = StructureSave::kAlways;
@@ -99,6 +97,20 @@ absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& r
     content.options.structure = StructureSave::kNever;
   }
   return content;
+}
+
+absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& reader,
+                                                       absl::string_view item) {
+  ItemOptions options;
+  LEAFSTORE_ASSIGN_OR_RETURN(options.metadata, reader.metadata(item));
+  LEAFSTORE_ASSIGN_OR_RETURN(options.labels, reader.labels(item));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, reader.Load(item));
+  absl::StatusOr<SafetensorsContent> content =
+      SafetensorsFromStore(std::move(store), std::move(options));
+  if (content.ok()) return content;
+  return absl::Status(content.status().code(),
+                      absl::StrCat(reader.path(), ": item ", QuotedForMessage(item), ": ",
+                                   content.status().message()));
 }
 
 }  // namespace leafstore

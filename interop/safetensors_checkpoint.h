@@ -40,6 +40,10 @@ inline constexpr absl::string_view kSafetensorsOriginKey = "leafstore.safetensor
 absl::StatusOr<CheckpointItem> ItemFromSafetensors(const SafetensorsReader& reader,
                                                    std::string name = "params");
 
+// The labels and the metadata of that item, with the note of its origin. Errors as above. O(1)
+// beyond the leaves' paths.
+absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& reader);
+
 // What SaveSafetensors takes.
 struct SafetensorsContent {
   ParamStore store;
@@ -50,6 +54,8 @@ struct SafetensorsContent {
 // are made. error: as CheckpointReader::Load; DataLoss: the note of its origin is damaged.
 absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& reader,
                                                        absl::string_view item);
+// The same of an item that is in memory: its leaves, labels and metadata. error DataLoss: as above.
+absl::StatusOr<SafetensorsContent> SafetensorsFromStore(ParamStore store, ItemOptions item);
 
 }  // namespace leafstore
 
