@@ -1,19 +1,26 @@
 #include "leafstore/tools/command.h"
 
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
+#include <string>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/optional.h"
 
 #include "leafstore/tools/text.h"
 
 namespace leafstore::tools {
 namespace {
 
-// Marks an error of the command line.
+// Mark an error of the command line, an answer that is no error (with its exit code), and an error
+// of a subcommand whose exit code 1 is an answer.
 constexpr char kUsageMark[] = "leafstore/usage";
+constexpr char kAnswerMark[] = "leafstore/answer";
+constexpr char kTroubleMark[] = "leafstore/trouble";
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
@@ -48,8 +55,10 @@ absl::Status UsageError(absl::string_view message) {
   return status;
 }
 
+bool IsUsageError(const absl::Status& status) { return status.GetPayload(kUsageMark).has_value(); }
+
 absl::Status FileError(absl::string_view file, const absl::Status& status) {
-  if (status.ok()) return status;
+  if (status.ok() || IsUsageError(status)) return status;
   std::string message(status.message());
   if (!absl::StartsWith(message, absl::StrCat(file, ": "))) {
     // "cannot open FILE: No such file" names it at another place.
@@ -61,23 +70,32 @@ absl::Status FileError(absl::string_view file, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(message, WhatToDo(status)));
 }
 
-absl::StatusOr<CheckpointReader> OpenCheckpoint(const std::string& file,
-                                                const ReadOptions& options) {
-  absl::StatusOr<CheckpointReader> reader = CheckpointReader::Open(file, options);
-  if (reader.ok()) return reader;
-  absl::Status status = FileError(file, reader.status());
-  if (!absl::IsInvalidArgument(status)) return status;
-  return absl::InvalidArgumentError(absl::StrCat(status.message(), "; name a checkpoint's file"));
+absl::Status ExitWith(int code) {
+  absl::Status status = absl::UnknownError("an answer");
+  status.SetPayload(kAnswerMark, absl::Cord(absl::StrCat(code)));
+  return status;
+}
+
+absl::Status AsTrouble(absl::Status status) {
+  if (!status.ok()) status.SetPayload(kTroubleMark, absl::Cord());
+  return status;
+}
+
+void Note(absl::string_view line) {
+  const std::string text = absl::StrCat("leafstore: ", Printable(line), "\n");
+  std::fputs(text.c_str(), stderr);
 }
 
 int Report(const absl::Status& status) {
   if (status.ok()) return 0;
   if (absl::IsCancelled(status)) return kReaderGone;
-  const bool usage = status.GetPayload(kUsageMark).has_value();
-  const std::string line =
-      absl::StrCat("leafstore: ", Printable(status.message()), usage ? " (see --help)" : "", "\n");
-  std::fputs(line.c_str(), stderr);
-  return usage ? kUsage : kFailed;
+  int code = kFailed;
+  if (const absl::optional<absl::Cord> answer = status.GetPayload(kAnswerMark)) {
+    return absl::SimpleAtoi(std::string(*answer), &code) ? code : kFailed;
+  }
+  const bool usage = IsUsageError(status);
+  Note(absl::StrCat(status.message(), usage ? " (see --help)" : ""));
+  return usage || status.GetPayload(kTroubleMark).has_value() ? kUsage : kFailed;
 }
 
 }  // namespace leafstore::tools

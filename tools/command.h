@@ -11,8 +11,9 @@
 //   }
 //
 // Exit codes: 0 all is well; 1 something is wrong with a file (missing, damaged, newer than this
-// program) or the output cannot be written; 2 what was asked for makes no sense. Errors are lines
-// on standard error, `leafstore: <file>: <what>: expected ..., found ...; what to do`.
+// program) or the output cannot be written; 2 what was asked for makes no sense. `diff` has
+// those of diff (ExitWith, AsTrouble). Errors are lines on standard error,
+// `leafstore: <file>: <what>: expected ..., found ...; what to do`.
 #ifndef LEAFSTORE_TOOLS_COMMAND_H_
 #define LEAFSTORE_TOOLS_COMMAND_H_
 
@@ -20,10 +21,7 @@
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-
-#include "leafstore/checkpoint/reader.h"
 
 namespace leafstore::tools {
 
@@ -31,14 +29,20 @@ using CommandRun = std::function<absl::Status()>;
 
 // An error of the command line: exit code 2.
 absl::Status UsageError(absl::string_view message);
+bool IsUsageError(const absl::Status& status);
 
 // An error of a file, with the file's name in front and what can be done about it behind: exit code
-// 1. OK as it is.
+// 1. OK and a UsageError as they are.
 absl::Status FileError(absl::string_view file, const absl::Status& status);
 
-// CheckpointReader::Open, with errors as above.
-absl::StatusOr<CheckpointReader> OpenCheckpoint(const std::string& file,
-                                                const ReadOptions& options);
+// No error, but an answer that is an exit code: nothing is printed.
+absl::Status ExitWith(int code);
+// `status`, but the exit code is 2 whatever it is of: for a subcommand whose 1 is an answer. OK as
+// it is.
+absl::Status AsTrouble(absl::Status status);
+
+// Says a line on standard error that is no error, `leafstore: <line>`.
+void Note(absl::string_view line);
 
 // Says on standard error what went wrong, if something did, and returns the exit code.
 int Report(const absl::Status& status);

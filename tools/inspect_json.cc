@@ -1,99 +1,41 @@
 #include "leafstore/tools/inspect_json.h"
 
-#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include <nlohmann/json.hpp>
 
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
+#include "leafstore/tools/json.h"
 
 namespace leafstore::tools {
 namespace {
 
-// Fields in the order in which they were put in.
-using Json = nlohmann::ordered_json;
-
-// Names of files need not be UTF-8.
-std::string Text(const Json& json) {
-  return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
-}
-
-Json ToJson(const Metadata& metadata) {
-  Json json = Json::object();
-  for (const auto& [key, value] : metadata) json[key] = value;
-  return json;
-}
-
-// What is no number in JSON becomes null.
-Json ToJson(const Metrics& metrics) {
-  Json json = Json::object();
-  for (const auto& [name, value] : metrics) json[name] = value;
-  return json;
-}
-
-Json ToJson(const std::vector<BaseFile>& bases) {
-  Json json = Json::array();
-  for (const BaseFile& base : bases) json.push_back(base.name);
-  return json;
-}
-
-Json ToJson(const Totals& totals) {
-  return {{"leaves", totals.leaves},
-          {"tensors", totals.tensors},
-          {"parameters", totals.parameters},
-          {"bytes", totals.bytes},
-          {"stored_bytes", totals.stored}};
-}
-
-// What is no number in JSON becomes null.
-Json ToJson(const TensorStats& stats) {
-  return {{"count", stats.count},   {"min", stats.min},       {"max", stats.max},
-          {"mean", stats.mean},     {"std", stats.stddev()},  {"l2", stats.l2()},
-          {"nan", stats.nan_count}, {"inf", stats.inf_count}, {"zero", stats.zero_count}};
-}
-
-Json ToJson(const Value& value) {
-  switch (value.kind()) {
-    case ValueKind::kBool:
-      return *value.As<bool>();
-    case ValueKind::kInt:
-      return *value.As<int64_t>();
-    case ValueKind::kFloat:
-      // Those that JSON has no number for, as text.
-      if (!std::isfinite(*value.As<double>())) return value.ToString();
-      return *value.As<double>();
-    case ValueKind::kString:
-      return *value.As<std::string>();
-    case ValueKind::kBytes:
-      return absl::BytesToHexString(value.As<Bytes>()->data);
-  }
-  return nullptr;
-}
-
-void AddTensor(const EntryInfo& entry, const Totals& totals, Json* json) {
+void AddTensor(const EntryInfo& entry, const ItemRows& rows, const Totals& totals, Json* json) {
   (*json)["dtype"] = std::string(DTypeName(entry.dtype));
-  (*json)["shape"] = std::vector<int64_t>(entry.shape.begin(), entry.shape.end());
+  (*json)["shape"] = ShapeToJson(entry.shape);
   (*json)["parameters"] = totals.parameters;
   (*json)["bytes"] = entry.byte_size;
   (*json)["stored_bytes"] = entry.stored_size;
   (*json)["offset"] = entry.offset;
-  (*json)["checksum"] = absl::StrCat(absl::Hex(entry.checksum, absl::kZeroPad16));
+  if (rows.item().has_checksums()) {
+    (*json)["checksum"] = absl::StrCat(absl::Hex(entry.checksum, absl::kZeroPad16));
+  } else {
+    (*json)["checksum"] = nullptr;
+  }
   (*json)["codec"] = entry.codec;
   (*json)["base"] = entry.base;
 }
 
-void AddLeaf(const EntryInfo& entry, const Totals& totals, Json* json) {
+void AddLeaf(const EntryInfo& entry, const ItemRows& rows, const Totals& totals, Json* json) {
   if (entry.value == nullptr) {
     (*json)["kind"] = "tensor";
-    AddTensor(entry, totals, json);
+    AddTensor(entry, rows, totals, json);
     return;
   }
   (*json)["kind"] = "static";
@@ -130,7 +72,7 @@ void AddTags(const ItemRows& rows, const Row& row, Json* json) {
   for (const absl::string_view tag : tags) names.push_back(std::string(tag));
 }
 
-absl::StatusOr<Json> ToJson(const ItemSummary& summary, const Row& row) {
+absl::StatusOr<Json> RowToJson(const ItemSummary& summary, const Row& row) {
   const ItemRows& rows = summary.rows;
   Json json;
   LEAFSTORE_ASSIGN_OR_RETURN(json["path"], rows.PathText(row));
@@ -144,7 +86,7 @@ absl::StatusOr<Json> ToJson(const ItemSummary& summary, const Row& row) {
     return json;
   }
   if (row.kind == Row::kLeaf) {
-    AddLeaf(rows.item().entry(rows.places()[row.begin]), rows.TotalsOf(row), &json);
+    AddLeaf(rows.item().entry(rows.places()[row.begin]), rows, rows.TotalsOf(row), &json);
   } else {
     json["kind"] = "subtree";
     json.update(ToJson(rows.TotalsOf(row)));
@@ -171,7 +113,7 @@ Json GroupsToJson(const ItemSummary& summary) {
 
 // All of an item but its rows.
 Json HeadOf(const ItemSummary& summary) {
-  const CheckpointItemInfo& item = summary.item();
+  const SourceItem& item = summary.item();
   Json json = {{"name", item.name()},
                {"metadata", ToJson(item.metadata())},
                {"structure_leaves", item.layout().size()},
@@ -187,46 +129,30 @@ Json HeadOf(const ItemSummary& summary) {
   return json;
 }
 
-// Writes an object that is not empty without its closing brace, and begins a last field, a list.
-void OpenWithList(const Json& object, absl::string_view list, Output* out) {
-  std::string text = Text(object);
-  text.pop_back();
-  out->Write(absl::StrCat(text, ",\"", list, "\":["));
-}
-
 absl::Status PrintItem(const ItemSummary& summary, Output* out) {
-  OpenWithList(HeadOf(summary), "rows", out);
-  absl::string_view separator = "\n";
+  JsonList rows(HeadOf(summary), "rows", out);
   for (const Row& row : summary.rows.rows()) {
     if (!out->ok()) break;
-    LEAFSTORE_ASSIGN_OR_RETURN(const Json json, ToJson(summary, row));
-    out->Write(absl::StrCat(separator, Text(json)));
-    separator = ",\n";
+    LEAFSTORE_ASSIGN_OR_RETURN(const Json json, RowToJson(summary, row));
+    rows.Add(json);
   }
-  out->Write("]}");
+  rows.Close();
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status PrintJson(const CheckpointReader& reader, const std::vector<ItemSummary>& items,
-                       bool verified, Output* out) {
-  const Json head = {{"schema", kJsonSchema},
-                     {"file", reader.path()},
-                     {"file_bytes", reader.file_size()},
-                     {"format_version", reader.producer_version()},
-                     {"verified", verified},
-                     {"metadata", ToJson(reader.metadata())},
-                     {"metrics", ToJson(reader.metrics())},
-                     {"bases", ToJson(reader.bases())}};
-  OpenWithList(head, "items", out);
-  absl::string_view separator = "\n";
+absl::Status PrintJson(const Source& source, const std::vector<ItemSummary>& items, bool verified,
+                       Output* out) {
+  Json head = SourceHead(source);
+  head["verified"] = verified;
+  JsonList list(head, "items", out);
   for (const ItemSummary& item : items) {
-    out->Write(separator);
+    list.Next();
     LEAFSTORE_RETURN_IF_ERROR(PrintItem(item, out));
-    separator = ",\n";
   }
-  out->Write("]}\n");
+  list.Close();
+  out->Write("\n");
   return absl::OkStatus();
 }
 

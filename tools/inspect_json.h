@@ -9,18 +9,15 @@
 
 #include "absl/status/status.h"
 
-#include "leafstore/checkpoint/reader.h"
 #include "leafstore/tools/item_summary.h"
 #include "leafstore/tools/output.h"
+#include "leafstore/tools/source.h"
 
 namespace leafstore::tools {
 
-// Of the field `schema`: grows when a field goes or changes its meaning, not when one is added.
-inline constexpr int kJsonSchema = 1;
-
 // `verified`: the tensors' checksums were checked. error: as TreeDef::PathText.
-absl::Status PrintJson(const CheckpointReader& reader, const std::vector<ItemSummary>& items,
-                       bool verified, Output* out);
+absl::Status PrintJson(const Source& source, const std::vector<ItemSummary>& items, bool verified,
+                       Output* out);
 
 }  // namespace leafstore::tools
 

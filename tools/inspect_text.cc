@@ -20,8 +20,6 @@ namespace {
 // Longer values and metadata are cut to this many columns, on every output: --json has them whole.
 constexpr size_t kMaxValue = 120;
 
-std::string Number(double number) { return absl::StrFormat("%.4g", number); }
-
 // "1.2 MiB (31%)": what compressed bytes take, and the part that this is of them all.
 std::string StoredText(int64_t stored, int64_t bytes) {
   const double percent = 100 * static_cast<double>(stored) / static_cast<double>(bytes);
@@ -71,7 +69,7 @@ void FillStats(const TensorStats& stats, Cell* cells) {
   if (stats.tensors == 0) return;
   const bool any = stats.finite_count() > 0;
   const double numbers[] = {stats.min, stats.max, stats.mean, stats.stddev(), stats.l2()};
-  for (size_t i = 0; i < 5; ++i) cells[i].text = any ? Number(numbers[i]) : "-";
+  for (size_t i = 0; i < 5; ++i) cells[i].text = any ? ShortNumber(numbers[i]) : "-";
   const int64_t counts[] = {stats.nan_count, stats.inf_count};
   for (size_t i = 0; i < 2; ++i) {
     cells[5 + i] = {absl::StrCat(counts[i]), counts[i] > 0 ? Style::kRed : Style::kPlain};
@@ -216,7 +214,7 @@ void PrintGroups(const ItemSummary& summary, Output* out) {
 }
 
 void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
-  const CheckpointItemInfo& item = summary.item();
+  const SourceItem& item = summary.item();
   out->Write(absl::StrCat("\n", out->Styled(Style::kBold, Printable(item.name())), ": ",
                           TotalsText(summary.rows.ItemTotals())));
   if (!item.slots().is_all()) {
@@ -238,18 +236,19 @@ void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
 
 }  // namespace
 
-void PrintText(const CheckpointReader& reader, const std::vector<ItemSummary>& items, bool verified,
+void PrintText(const Source& source, const std::vector<ItemSummary>& items, bool verified,
                Output* out) {
-  out->Write(absl::StrCat(
-      out->Styled(Style::kBold, Printable(reader.path())), ": ", HumanBytes(reader.file_size()),
-      ", format version ", reader.producer_version(), ", ",
-      CountOf(static_cast<int64_t>(reader.items().size()), "item", "items"), "\n"));
-  PrintMetadata(reader.metadata(), out);
-  for (const auto& [name, value] : reader.metrics()) {
+  out->Write(absl::StrCat(out->Styled(Style::kBold, Printable(source.file())), ": ",
+                          HumanBytes(source.file_size()), ", ", source.description(), ", ",
+                          CountOf(static_cast<int64_t>(source.items().size()), "item", "items"),
+                          "\n"));
+  PrintMetadata(source.metadata(), out);
+  for (const auto& [name, value] : source.metrics()) {
     out->Write(absl::StrCat("  ", Printable(name), ": ", value, "\n"));
   }
-  for (const BaseFile& base : reader.bases()) {
-    out->Write(absl::StrCat("  base: ", Printable(base.name), ", which has some of the tensors\n"));
+  for (const std::string& name : source.other_files()) {
+    out->Write(absl::StrCat("  ", source.format() == SourceFormat::kLeaf ? "base: " : "shard: ",
+                            Printable(name), ", which has some of the tensors\n"));
   }
   for (const ItemSummary& item : items) PrintItem(item, verified, out);
 }

@@ -4,14 +4,14 @@
 
 #include <vector>
 
-#include "leafstore/checkpoint/reader.h"
 #include "leafstore/tools/item_summary.h"
 #include "leafstore/tools/output.h"
+#include "leafstore/tools/source.h"
 
 namespace leafstore::tools {
 
 // `verified`: the tensors' checksums were checked.
-void PrintText(const CheckpointReader& reader, const std::vector<ItemSummary>& items, bool verified,
+void PrintText(const Source& source, const std::vector<ItemSummary>& items, bool verified,
                Output* out);
 
 }  // namespace leafstore::tools

@@ -35,8 +35,7 @@ absl::StatusOr<GroupFilters> GroupFilters::Parse(const std::vector<std::string>&
   return parsed;
 }
 
-absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const CheckpointReader& reader,
-                                                   const CheckpointItemInfo& item,
+absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
                                                    const GroupFilters& filters) {
   ItemGroups groups;
   if (filters.filters.empty()) {
@@ -45,8 +44,7 @@ absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const CheckpointReader& reade
     groups.saved = true;
     return groups;
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan,
-                             reader.CompilePlan(item.name(), filters.filters));
+  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, item.CompilePlan(filters.filters));
   std::vector<std::string> names = filters.names;
   names.emplace_back(kRestName);
   LEAFSTORE_ASSIGN_OR_RETURN(groups.labels, Labels::Create(item.layout(), plan, std::move(names)));

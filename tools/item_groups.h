@@ -9,9 +9,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/checkpoint/reader.h"
 #include "leafstore/store/filter.h"
 #include "leafstore/store/labels.h"
+#include "leafstore/tools/source.h"
 
 namespace leafstore::tools {
 
@@ -37,8 +37,7 @@ struct ItemGroups {
 // The item's leaves by the groups of `filters`, the rest last; where it has none, by those that
 // were saved; none where there are none either. No tensor is read.
 // error: as PartitionPlan::Compile. O(nodes * filters).
-absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const CheckpointReader& reader,
-                                                   const CheckpointItemInfo& item,
+absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
                                                    const GroupFilters& filters);
 
 }  // namespace leafstore::tools

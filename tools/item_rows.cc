@@ -77,8 +77,7 @@ void Totals::Add(const EntryInfo& entry) {
   stored = SaturatingAdd(stored, entry.stored_size);
 }
 
-absl::StatusOr<ItemRows> ItemRows::Create(const CheckpointItemInfo& item,
-                                          const RowOptions& options) {
+absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptions& options) {
   ItemRows rows(item);
   absl::StatusOr<TreeDef> def = item.layout().def();
   if (def.ok()) {
@@ -96,7 +95,7 @@ absl::StatusOr<ItemRows> ItemRows::Create(const CheckpointItemInfo& item,
 
 void ItemRows::ListTree(const RowOptions& options) {
   const std::vector<bool> matched = MatchNodes(*def_, options.match);
-  places_.reserve(item_.size());
+  places_.reserve(item_->size());
   std::vector<uint32_t> depths(options.depth ? def_->node_count() : 0);
   for (NodeId node = kRootNode; node < def_->node_count();) {
     bool roll_up = false;
@@ -130,22 +129,22 @@ void ItemRows::ListNode(NodeId node, bool roll_up, const std::vector<bool>& matc
 }
 
 void ItemRows::AddPlace(NodeId node, const std::vector<bool>& matched) {
-  const uint32_t place = item_.slots().PlaceOf(def_->leaf_begin(node));
+  const uint32_t place = item_->slots().PlaceOf(def_->leaf_begin(node));
   if (place != kNoPlace && matched[node]) places_.push_back(place);
 }
 
 bool ItemRows::HoldsAnyOf(NodeId node) const {
-  if (item_.slots().is_all()) return true;
+  if (item_->slots().is_all()) return true;
   const uint32_t end = def_->leaf_begin(def_->end(node));
   for (uint32_t leaf = def_->leaf_begin(node); leaf < end; ++leaf) {
-    if (item_.slots().Contains(leaf)) return true;
+    if (item_->slots().Contains(leaf)) return true;
   }
   return false;
 }
 
 void ItemRows::ListPaths(const std::vector<GlobPattern>& match) {
-  for (uint32_t place = 0; place < item_.size(); ++place) {
-    if (!MatchesPath(match, item_.layout().PathOf(item_.slots().SlotAt(place)))) continue;
+  for (uint32_t place = 0; place < item_->size(); ++place) {
+    if (!MatchesPath(match, item_->layout().PathOf(item_->slots().SlotAt(place)))) continue;
     const auto at = static_cast<uint32_t>(places_.size());
     rows_.push_back({Row::kLeaf, kNoNode, at, at + 1});
     places_.push_back(place);
@@ -154,19 +153,19 @@ void ItemRows::ListPaths(const std::vector<GlobPattern>& match) {
 
 Totals ItemRows::TotalsOf(const Row& row) const {
   Totals totals;
-  for (const uint32_t place : PlacesOf(row)) totals.Add(item_.entry(place));
+  for (const uint32_t place : PlacesOf(row)) totals.Add(item_->entry(place));
   return totals;
 }
 
 Totals ItemRows::ListedTotals() const {
   Totals totals;
-  for (const uint32_t place : places_) totals.Add(item_.entry(place));
+  for (const uint32_t place : places_) totals.Add(item_->entry(place));
   return totals;
 }
 
 Totals ItemRows::ItemTotals() const {
   Totals totals;
-  for (uint32_t place = 0; place < item_.size(); ++place) totals.Add(item_.entry(place));
+  for (uint32_t place = 0; place < item_->size(); ++place) totals.Add(item_->entry(place));
   return totals;
 }
 
@@ -183,7 +182,7 @@ std::string ItemRows::PrintablePath(NodeId node) const {
 
 std::string ItemRows::PrintablePath(const Row& row) const {
   if (def_) return PrintablePath(row.node);
-  const Path path = item_.layout().PathOf(SlotOf(row));
+  const Path path = item_->layout().PathOf(SlotOf(row));
   std::vector<KeyRef> keys;
   for (auto key = path.keys().rbegin(); key != path.keys().rend(); ++key) {
     keys.push_back(key->ref());
@@ -193,12 +192,12 @@ std::string ItemRows::PrintablePath(const Row& row) const {
 
 absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
   if (def_) return def_->PathText(row.node);
-  return item_.layout().PathText(SlotOf(row));
+  return item_->layout().PathText(SlotOf(row));
 }
 
 absl::StatusOr<std::string> ItemRows::Dotted(const Row& row) const {
   if (def_) return def_->Dotted(row.node);
-  return item_.layout().Dotted(SlotOf(row));
+  return item_->layout().Dotted(SlotOf(row));
 }
 
 }  // namespace leafstore::tools

@@ -9,7 +9,7 @@
 //
 // Paths that are no tree (an item may have such) have rows too, but no depth.
 //
-// Threads: immutable; safe from many threads.
+// Lifetime: valid as long as the item. Threads: immutable; safe from many threads.
 #ifndef LEAFSTORE_TOOLS_ITEM_ROWS_H_
 #define LEAFSTORE_TOOLS_ITEM_ROWS_H_
 
@@ -22,8 +22,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/checkpoint/reader.h"
 #include "leafstore/store/glob.h"
+#include "leafstore/tools/source.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::tools {
@@ -59,9 +59,9 @@ struct RowOptions {
 class ItemRows {
  public:
   // error InvalidArgument: a depth, and the paths are no tree. O(nodes * globs).
-  static absl::StatusOr<ItemRows> Create(const CheckpointItemInfo& item, const RowOptions& options);
+  static absl::StatusOr<ItemRows> Create(const SourceItem& item, const RowOptions& options);
 
-  const CheckpointItemInfo& item() const { return item_; }
+  const SourceItem& item() const { return *item_; }
   // The structure; none where the paths are no tree.
   const std::optional<TreeDef>& def() const { return def_; }
   // The places in the item of the leaves that are listed or in listed subtrees, in order.
@@ -85,7 +85,7 @@ class ItemRows {
   absl::StatusOr<std::string> Dotted(const Row& row) const;
 
  private:
-  explicit ItemRows(const CheckpointItemInfo& item) : item_(item) {}
+  explicit ItemRows(const SourceItem& item) : item_(&item) {}
 
   void ListTree(const RowOptions& options);
   void ListNode(NodeId node, bool roll_up, const std::vector<bool>& matched);
@@ -93,9 +93,9 @@ class ItemRows {
   // Adds the place of a leaf of the tree, if it is held and matched.
   void AddPlace(NodeId node, const std::vector<bool>& matched);
   bool HoldsAnyOf(NodeId node) const;
-  Slot SlotOf(const Row& row) const { return item_.slots().SlotAt(places_[row.begin]); }
+  Slot SlotOf(const Row& row) const { return item_->slots().SlotAt(places_[row.begin]); }
 
-  CheckpointItemInfo item_;
+  const SourceItem* item_;
   std::optional<TreeDef> def_;
   std::vector<uint32_t> places_;
   std::vector<Row> rows_;

@@ -8,18 +8,17 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/checkpoint/reader.h"
 #include "leafstore/store/stats.h"
 #include "leafstore/tools/progress.h"
+#include "leafstore/tools/source.h"
 
 namespace leafstore::tools {
 
 // Of the leaves at `places` of an item, in order; of static leaves empty ones. They are verified if
-// `reader` verifies. error: as CheckpointReader::LoadPlaces. O(bytes).
-absl::StatusOr<std::vector<TensorStats>> ReadStats(const CheckpointReader& reader,
-                                                   const CheckpointItemInfo& item,
+// the source verifies. error: as SourceItem::Load, and a bad option. O(bytes).
+absl::StatusOr<std::vector<TensorStats>> ReadStats(const SourceItem& item,
                                                    absl::Span<const uint32_t> places,
-                                                   Progress* progress);
+                                                   const StatsOptions& options, Progress* progress);
 
 }  // namespace leafstore::tools
 

@@ -46,17 +46,21 @@ TensorStats ItemSummary::StatsOf(const Row& row) const {
   return all;
 }
 
-absl::StatusOr<ItemSummary> Summarize(const CheckpointReader& reader, absl::string_view item,
-                                      const SummaryOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointItemInfo info, reader.item(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(ItemRows rows, ItemRows::Create(info, options.rows));
+TensorStats ItemSummary::StatsOfAll() const {
+  TensorStats all;
+  for (const TensorStats& one : *stats) all.Merge(one);
+  return all;
+}
+
+absl::StatusOr<ItemSummary> Summarize(const SourceItem& item, const SummaryOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(ItemRows rows, ItemRows::Create(item, options.rows));
   ItemSummary summary(std::move(rows));
   summary.partly_listed = !options.rows.match.empty();
-  LEAFSTORE_ASSIGN_OR_RETURN(summary.groups, GroupsOf(reader, info, options.groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(summary.groups, GroupsOf(item, options.groups));
   if (options.stats) {
     Progress progress("reading", summary.rows.ListedTotals().bytes);
-    LEAFSTORE_ASSIGN_OR_RETURN(summary.stats,
-                               ReadStats(reader, info, summary.rows.places(), &progress));
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        summary.stats, ReadStats(item, summary.rows.places(), options.stats_options, &progress));
   }
   if (summary.groups) SummarizeGroups(&summary);
   return summary;

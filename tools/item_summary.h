@@ -9,13 +9,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/checkpoint/reader.h"
 #include "leafstore/store/stats.h"
 #include "leafstore/tools/item_groups.h"
 #include "leafstore/tools/item_rows.h"
+#include "leafstore/tools/source.h"
 
 namespace leafstore::tools {
 
@@ -23,6 +22,7 @@ struct SummaryOptions {
   RowOptions rows;
   GroupFilters groups;
   bool stats = false;
+  StatsOptions stats_options;
 };
 
 // What is listed of one group.
@@ -36,12 +36,14 @@ struct GroupSummary {
 struct ItemSummary {
   explicit ItemSummary(ItemRows item_rows) : rows(std::move(item_rows)) {}
 
-  const CheckpointItemInfo& item() const { return rows.item(); }
+  const SourceItem& item() const { return rows.item(); }
   // The number in group_summaries of a place of the item; none where there are no groups.
   std::optional<uint32_t> GroupOf(uint32_t place) const;
   // The group that all leaves of a row are in; none where they are in several, or there are none.
   std::optional<uint32_t> GroupOf(const Row& row) const;
   TensorStats StatsOf(const Row& row) const;
+  // Of all that is listed.
+  TensorStats StatsOfAll() const;
 
   ItemRows rows;
   bool partly_listed = false;  // something was asked to be left out
@@ -52,8 +54,7 @@ struct ItemSummary {
 };
 
 // Tensors are read for statistics alone. error: ItemRows's, GroupsOf's, ReadStats's.
-absl::StatusOr<ItemSummary> Summarize(const CheckpointReader& reader, absl::string_view item,
-                                      const SummaryOptions& options);
+absl::StatusOr<ItemSummary> Summarize(const SourceItem& item, const SummaryOptions& options);
 
 }  // namespace leafstore::tools
 

@@ -1,4 +1,5 @@
-// leafstore: looks at checkpoints, from the command line.
+// leafstore: looks at model parameters, and exchanges them, from the command line.
+#include <csignal>
 #include <cstdio>
 #include <sstream>
 #include <string>
@@ -10,19 +11,46 @@
 
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/core/near_names.h"
+#include "leafstore/tools/cat.h"
 #include "leafstore/tools/command.h"
+#include "leafstore/tools/completion.h"
+#include "leafstore/tools/convert.h"
+#include "leafstore/tools/diff.h"
+#include "leafstore/tools/explain.h"
 #include "leafstore/tools/inspect.h"
+#include "leafstore/tools/manual.h"
+#include "leafstore/tools/merge.h"
 #include "leafstore/tools/output.h"
+#include "leafstore/tools/rename.h"
+#include "leafstore/tools/split.h"
+#include "leafstore/tools/stats.h"
+#include "leafstore/tools/tree.h"
+#include "leafstore/tools/verify.h"
 
 namespace leafstore::tools {
 namespace {
 
-constexpr char kProgramFooter[] = R"(Examples:
-  leafstore inspect run/step-100.leaf
+constexpr char kProgramFooter[] =
+    R"(Files are told by their content: checkpoints (.leaf), directories of checkpoints (the newest that is
+whole, or DIR@STEP), safetensors with or without an index, NumPy's .npz and .npy.
+
+Examples:
   leafstore inspect run/step-100.leaf --group 'bias=**.bias' --stats
+  leafstore cat model.safetensors 'layers.0.weight[0:3, ::2]'
+  leafstore diff run@1000 run@2000 --item params
+  leafstore convert model.safetensors model.leaf
   leafstore inspect --help
 
-Exit codes: 0 all is well; 1 something is wrong with a file; 2 usage.)";
+Exit codes: 0 all is well; 1 something is wrong with a file, or the output could not be written (of
+diff: they differ); 2 usage (of diff: any trouble).)";
+
+// In the order in which --help lists them.
+constexpr void (*kCommands[])(CLI::App*, CommandRun*) = {
+    AddInspectCommand,       AddTreeCommand,   AddCatCommand,     AddStatsCommand,
+    AddDiffCommand,          AddVerifyCommand, AddExplainCommand, AddConvertCommand,
+    AddSplitCommand,         AddMergeCommand,  AddRenameCommand,  AddCompletionCommand,
+    AddCompleteWordsCommand, AddManualCommand,
+};
 
 std::string VersionText() {
   return absl::StrCat("leafstore ", LEAFSTORE_VERSION, " (checkpoints of format version ",
@@ -44,7 +72,7 @@ std::string Suggestion(const std::string& argument, CLI::App* program) {
     }
   } else if (Asked(program) == program) {
     for (const CLI::App* command : program->get_subcommands({})) {
-      names.push_back(command->get_name());
+      if (!command->get_group().empty()) names.push_back(command->get_name());
     }
   }
   return DidYouMean(argument.substr(0, argument.find('=')), names);
@@ -62,11 +90,13 @@ absl::Status ParseError(const CLI::ParseError& error, CLI::App* program) {
 
 int Main(int argc, char** argv) {
   CommandRun run;
-  CLI::App program("Looks at checkpoints of model parameters.", "leafstore");
+  CLI::App program("Looks at model parameters, and exchanges them between formats.", "leafstore");
   program.set_version_flag("--version", VersionText(), "Print the version and exit");
   program.footer(kProgramFooter);
   program.require_subcommand(1);
-  AddInspectCommand(&program, &run);
+  for (const auto add : kCommands) add(&program, &run);
+  // A file that grows over the limit is an error of the write, not the end of the program.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

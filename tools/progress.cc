@@ -22,12 +22,14 @@ Progress::Progress(absl::string_view what, int64_t total_bytes)
       terminal_(isatty(STDERR_FILENO) != 0),
       next_(Clock::now() + kFirst) {}
 
-Progress::~Progress() {
+void Progress::Clear() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
+  shown_ = false;
 }
 
-void Progress::Advance(int64_t bytes) {
-  done_ += bytes;
+void Progress::Set(int64_t done, int64_t total) {
+  done_ = done;
+  total_ = total;
   if (!terminal_ || total_ <= 0) return;
   const Clock::time_point now = Clock::now();
   if (now < next_) return;

@@ -18,11 +18,15 @@ namespace leafstore::tools {
 class Progress {
  public:
   Progress(absl::string_view what, int64_t total_bytes);
-  ~Progress();
+  ~Progress() { Clear(); }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void Advance(int64_t bytes);
+  void Advance(int64_t bytes) { Set(done_ + bytes, total_); }
+  // So many of so many, where it is not known before.
+  void Set(int64_t done, int64_t total);
+  // Takes the line away now: what is printed next may go to the same terminal.
+  void Clear();
 
  private:
   using Clock = std::chrono::steady_clock;

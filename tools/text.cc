@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
+#include "leafstore/core/path.h"
 #include "leafstore/core/utf8.h"
 
 namespace leafstore::tools {
@@ -159,6 +160,11 @@ std::string PrintableKey(const KeyRef& key) {
   return Printable(text);
 }
 
+std::string DottedOfCanonical(absl::string_view canonical) {
+  const absl::StatusOr<Path> path = Path::Parse(canonical);
+  return path.ok() ? path->Dotted() : std::string(canonical);
+}
+
 size_t DisplayWidth(absl::string_view text) {
   if (IsPlainAscii(text)) return text.size();
   size_t width = 0;
@@ -203,6 +209,8 @@ std::string WithCommas(int64_t number) {
   for (size_t at = text.size(); at > first_digit + 3;) text.insert(at -= 3, 1, ',');
   return text;
 }
+
+std::string ShortNumber(double number) { return absl::StrFormat("%.4g", number); }
 
 std::string CountOf(int64_t number, absl::string_view one, absl::string_view many) {
   return absl::StrCat(WithCommas(number), " ", number == 1 ? one : many);

@@ -27,6 +27,9 @@ std::string Printable(absl::string_view text);
 // as in canonical text. An empty key is quoted too.
 std::string PrintableKey(const KeyRef& key);
 
+// The dotted form of a path's canonical text; of what is none the text itself.
+std::string DottedOfCanonical(absl::string_view canonical);
+
 // Columns that `text`, which must be as Printable returns it, takes on a terminal. O(length).
 size_t DisplayWidth(absl::string_view text);
 
@@ -38,6 +41,8 @@ std::string CutMiddle(absl::string_view text, size_t width);
 std::string HumanBytes(int64_t bytes);
 // "1,234,567".
 std::string WithCommas(int64_t number);
+// Four significant digits.
+std::string ShortNumber(double number);
 // "1 leaf", "1,234 leaves".
 std::string CountOf(int64_t number, absl::string_view one, absl::string_view many);
 

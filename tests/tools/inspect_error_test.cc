@@ -54,7 +54,8 @@ TEST_F(InspectErrorTest, NoFile) {
 
 TEST_F(InspectErrorTest, ADirectory) {
   ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
-  ExpectBad(AllOf(HasSubstr("no regular file"), HasSubstr("name a checkpoint's file")));
+  ExpectBad(AllOf(HasSubstr("expected a directory of checkpoints"), HasSubstr("found neither"),
+                  HasSubstr("name a checkpoint's file")));
 }
 
 TEST_F(InspectErrorTest, ADeadLink) {

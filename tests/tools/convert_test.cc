@@ -1,0 +1,138 @@
+// `leafstore convert`.
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/interop/npz.h"
+#include "leafstore/interop/safetensors_writer.h"
+
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class ConvertTest : public ToolTest {
+ protected:
+  std::string Plain(const std::string& name, std::optional<Metadata> metadata) {
+    const std::vector<NamedTensor> tensors = {
+        {"layers.0.weight", Tensor::FromValues<float>({2, 2}, {1, 2, 3, 4}).value()},
+        {"layers.0.bias", Tensor::Zeros(DType::kBF16, {3}).value()},
+        {"head", Tensor::Scalar(int64_t{7})}};
+    EXPECT_TRUE(SaveSafetensors(File(name), tensors, {.metadata = std::move(metadata)}).ok());
+    return File(name);
+  }
+};
+
+TEST_F(ConvertTest, SafetensorsComesBackByteForByte) {
+  for (const std::optional<Metadata>& metadata :
+       {std::optional<Metadata>(), std::optional<Metadata>(Metadata()),
+        std::optional<Metadata>(Metadata{{"format", "pt"}})}) {
+    const std::string file = Plain("in.safetensors", metadata);
+    EXPECT_THAT(Out({"convert", file, File("m.leaf"), "--force"}),
+                StartsWith(File("m.leaf") + ": "));
+    Out({"convert", File("m.leaf"), File("out.safetensors"), "--force"});
+    EXPECT_EQ(ReadFile(File("out.safetensors")), ReadFile(file));
+    Out({"convert", file, File("direct.safetensors"), "--force"});
+    EXPECT_EQ(ReadFile(File("direct.safetensors")), ReadFile(file));
+  }
+}
+
+TEST_F(ConvertTest, StructureStaticLeavesAndTiesGoThroughSafetensors) {
+  Sample();
+  Out({"convert", File("a.leaf"), File("b.safetensors"), "--item", "params"});
+  Out({"convert", File("b.safetensors"), File("c.leaf")});
+  Out({"diff", File("a.leaf"), File("c.leaf"), "--item", "params"});
+  EXPECT_THAT(Out({"tree", File("c.leaf")}),
+              AllOf(HasSubstr("struct Model"), HasSubstr("tied to embed"), HasSubstr("'gelu'")));
+}
+
+TEST_F(ConvertTest, ACheckpointKeepsItsItemsGroupsAndMetadata) {
+  Sample();
+  Out({"convert", File("a.leaf"), File("b.leaf")});
+  EXPECT_EQ(ReadFile(File("b.leaf")), ReadFile(File("a.leaf")));
+}
+
+TEST_F(ConvertTest, TensorsAreCompressedIfAskedFor) {
+  Save(File("a.leaf"),
+       ParamStore::FromEntries({{Path().Item("w"), Tensor::Zeros(DType::kF32, {100'000}).value()}})
+           .value());
+  Out({"convert", File("a.leaf"), File("b.leaf"), "--zstd", "--zstd-level", "1"});
+  EXPECT_LT(ReadFile(File("b.leaf")).size(), 10'000u);
+  Out({"diff", File("a.leaf"), File("b.leaf")});
+}
+
+TEST_F(ConvertTest, ShardsAndBack) {
+  Save(File("a.leaf"), ManyLeaves(20));
+  Out({"convert", File("a.leaf"), File("b.safetensors"), "--shard-size", "64"});
+  EXPECT_TRUE(std::filesystem::exists(File("b.safetensors.index.json")));
+  Out({"convert", File("b.safetensors.index.json"), File("c.leaf")});
+  Out({"diff", File("a.leaf"), File("c.leaf")});
+  EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.safetensors"), "--shard-size", "64"}, 1),
+              HasSubstr("b.safetensors.index.json"));
+  Out({"convert", File("a.leaf"), File("b.safetensors"), "--shard-size", "128", "--force"});
+  Out({"diff", File("a.leaf"), File("b.safetensors.index.json")});
+}
+
+TEST_F(ConvertTest, NpzAndBack) {
+  Sample();
+  EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.npz"), "--item", "params"}, 1),
+              HasSubstr("b.npz: "));
+  Out({"convert", File("a.leaf"), File("b.npz"), "--item", "params", "--match", "layers",
+       "--deflate"});
+  const ParamStore found = LoadNpz(File("b.npz")).value();
+  EXPECT_EQ(found.size(), 4u);
+  Out({"convert", File("b.npz"), File("c.leaf")});
+  Out({"diff", File("a.leaf"), File("c.leaf"), "--item", "params", "--match", "layers"});
+}
+
+TEST_F(ConvertTest, APartIsAGroupOfItsStructure) {
+  Sample();
+  Out({"convert", File("a.leaf"), File("b.leaf"), "--item", "params", "--match", "layers.0"});
+  EXPECT_THAT(Out({"inspect", File("b.leaf")}), HasSubstr("a part of a structure of 8 leaves"));
+  Out({"convert", File("a.leaf"), File("w.npy"), "--item", "params", "--match", "scale"});
+  EXPECT_EQ(Out({"cat", File("w.npy")}), "[nan  2.]\n");
+}
+
+TEST_F(ConvertTest, InAndOutMayBeOneFile) {
+  Sample();
+  const std::string whole = ReadFile(File("a.leaf"));
+  EXPECT_THAT(Error({"convert", File("a.leaf"), File("a.leaf")}, 1), HasSubstr("is there already"));
+  Out({"convert", File("a.leaf"), File("a.leaf"), "--force"});
+  EXPECT_EQ(ReadFile(File("a.leaf")), whole);
+  Out({"convert", File("a.leaf"), File("a.leaf"), "--force", "--zstd"});
+  Out({"verify", File("a.leaf")});
+  EXPECT_EQ(Files(), "a.leaf ");
+}
+
+TEST_F(ConvertTest, WhatMakesNoSenseIsUsage) {
+  Sample();
+  const std::string a = File("a.leaf");
+  EXPECT_THAT(Error({"convert", a, File("b")}, 2), HasSubstr("a name that ends in .leaf"));
+  EXPECT_THAT(Error({"convert", a, File("b"), "--to", "gguf"}, 2), HasSubstr("found 'gguf'"));
+  EXPECT_THAT(Error({"convert", a, File("b.npz"), "--zstd"}, 2), HasSubstr("--zstd is for .leaf"));
+  EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--shard-size", "5G"}, 2),
+              HasSubstr("--shard-size"));
+  EXPECT_THAT(
+      Error({"convert", a, File("b.safetensors"), "--shard-size", "many", "--item", "params"}, 2),
+      HasSubstr("found 'many'"));
+  EXPECT_THAT(Error({"convert", a, File("b.safetensors")}, 2), HasSubstr("--item chooses one"));
+  EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--zstd", "--zstd-level", "99"}, 1),
+              HasSubstr("level"));
+  EXPECT_EQ(Files(), "a.leaf ");
+}
+
+TEST_F(ConvertTest, JsonNamesTheFiles) {
+  Sample();
+  const auto json = Json({"convert", File("a.leaf"), File("b.leaf")});
+  EXPECT_EQ(json["files"][0]["file"], File("b.leaf"));
+  EXPECT_EQ(json["files"][0]["bytes"], ReadFile(File("b.leaf")).size());
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,141 @@
+// `leafstore diff`.
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class DiffTest : public ToolTest {
+ protected:
+  using Entries = std::vector<std::pair<Path, Leaf>>;
+  std::string Saved(const std::string& name, Entries entries) {
+    Save(File(name), ParamStore::FromEntries(std::move(entries)).value());
+    return File(name);
+  }
+  static Path P(const std::string& name) { return Path().Item(name); }
+  static Tensor F(std::initializer_list<float> values) {
+    return Tensor::FromValues<float>({static_cast<int64_t>(values.size())}, values).value();
+  }
+};
+
+TEST_F(DiffTest, EqualFilesPrintNothing) {
+  Sample();
+  Sample("b.leaf");
+  EXPECT_EQ(Out({"diff", File("a.leaf"), File("b.leaf")}), "");
+  EXPECT_EQ(Json({"diff", File("a.leaf"), File("b.leaf")})["same"], true);
+}
+
+TEST_F(DiffTest, EveryDifferenceIsALine) {
+  const std::string a = Saved("a.leaf", {{P("n"), F({1, 2, 3})},
+                                         {P("old"), F({1})},
+                                         {P("s"), F({1})},
+                                         {P("t"), Tensor::Scalar(1.0f)},
+                                         {P("v"), Value(1)}});
+  const std::string b = Saved("b.leaf", {{P("n"), F({1, 2.5, 3})},
+                                         {P("new"), F({1})},
+                                         {P("s"), F({1, 2})},
+                                         {P("t"), Tensor::Scalar(1.0)},
+                                         {P("v"), Value(2)}});
+  EXPECT_EQ(Out({"diff", a, b}, 1),
+            "params: 4 leaves differ, 1 only in A, 1 only in B, 0 are the same\n"
+            "  ~ n: 1 of 3 numbers differ, first at [1]; by at most 0.5, relatively 0.2\n"
+            "  ~ s: f32[1] and f32[2]\n"
+            "  ~ t: f32[] and f64[]\n"
+            "  ~ v: 1 and 2\n"
+            "  - old\n"
+            "  + new\n");
+  EXPECT_EQ(Out({"diff", a, b, "--brief"}, 1), a + " and " + b + " differ\n");
+}
+
+TEST_F(DiffTest, TolerancesAndChoices) {
+  const std::string a = Saved("a.leaf", {{P("x"), F({100, 1})}, {P("y"), F({1})}});
+  const std::string b = Saved("b.leaf", {{P("x"), F({100.001f, 1})}, {P("y"), F({2})}});
+  Out({"diff", a, b}, 1);
+  Out({"diff", a, b, "--match", "x"}, 1);
+  Out({"diff", a, b, "--match", "x", "--rtol", "1e-4"}, 0);
+  Out({"diff", a, b, "--match", "x", "--atol", "0.01"}, 0);
+  Out({"diff", a, b, "--ignore", "y", "--rtol", "1e-4"}, 0);
+  Out({"diff", a, b, "--rtol", "1e-4"}, 1);
+  const std::string n = Saved("n.leaf", {{P("x"), F({std::numeric_limits<float>::quiet_NaN()})}});
+  Out({"diff", n, n}, 0);
+  Out({"diff", n, n, "--nan-differs"}, 1);
+}
+
+TEST_F(DiffTest, StructureIsComparedToo) {
+  const auto save = [this](const std::string& name, const char* type) {
+    TreeDefBuilder builder;
+    builder.Open(NodeKind::kStruct, type);
+    builder.SetKey(KeyRef::Attribute("w"));
+    builder.Leaf();
+    builder.Close();
+    const TreeDef def = std::move(builder).Build().value();
+    Save(File(name), ParamStore::Create(def, {Tensor::Scalar(1.0f)}).value());
+    return File(name);
+  };
+  const std::string a = save("a.leaf", "Linear");
+  const std::string b = save("b.leaf", "Dense");
+  EXPECT_THAT(Out({"diff", a, b}, 1), HasSubstr("  ! at (root): type name Linear and Dense\n"));
+  Out({"diff", a, b, "--no-structure"}, 0);
+}
+
+TEST_F(DiffTest, FormatsMeetByDottedNames) {
+  Sample();
+  Out({"convert", File("a.leaf"), File("b.safetensors"), "--item", "params", "--structure", "never",
+       "--drop-static"});
+  const auto json = Json({"diff", File("a.leaf"), File("b.safetensors"), "--item", "params"}, 1);
+  EXPECT_EQ(json["items"][0]["only_in_a"], nlohmann::json({"activation", "heads"}));
+  EXPECT_EQ(json["items"][0]["same_leaves"], 6);
+  // With its structure nothing is missing.
+  Out({"convert", File("a.leaf"), File("c.safetensors"), "--item", "params"});
+  Out({"diff", File("a.leaf"), File("c.safetensors"), "--item", "params"}, 0);
+}
+
+TEST_F(DiffTest, StepsOfARunAreCompared) {
+  const std::string run = Run(2);
+  EXPECT_THAT(Out({"diff", run + "@1", run + "@2"}, 1), HasSubstr("~ w: 1 of 1 number differs"));
+  Out({"diff", run + "@2", run}, 0);
+}
+
+TEST_F(DiffTest, ItemsMeetByName) {
+  Sample();
+  Save(File("b.leaf"), ManyLeaves(3), "other");
+  const std::string out = Out({"diff", File("a.leaf"), File("b.leaf")}, 1);
+  EXPECT_THAT(out, AllOf(HasSubstr("- item params: only in A\n"), HasSubstr("- item progress"),
+                         HasSubstr("+ item other: only in B\n")));
+}
+
+TEST_F(DiffTest, TroubleIsTwo) {
+  Sample();
+  EXPECT_THAT(Error({"diff", File("a.leaf"), File("none")}, 2), HasSubstr("No such file"));
+  EXPECT_THAT(Error({"diff", File("a.leaf"), File("a.leaf"), "--rtol", "-1"}, 2),
+              HasSubstr("--rtol"));
+  EXPECT_THAT(Error({"diff", File("a.leaf"), File("a.leaf"), "--item", "parms"}, 2),
+              HasSubstr("did you mean params?"));
+  Save(File("b.leaf"), ManyLeaves(3));
+  const Ran full =
+      RunLeafstore({"diff", File("a.leaf"), File("b.leaf")}, {.stdout_to = "/dev/full"});
+  EXPECT_EQ(full.exit_code, 2);
+}
+
+TEST_F(DiffTest, JsonNamesWhatDiffers) {
+  const std::string a = Saved("a.leaf", {{P("n"), F({1, 2})}});
+  const std::string b = Saved("b.leaf", {{P("n"), F({1, 4})}});
+  const auto leaf = Json({"diff", a, b}, 1)["items"][0]["leaves"][0];
+  EXPECT_EQ(leaf["what"], "numbers");
+  EXPECT_EQ(leaf["differing"], 1);
+  EXPECT_EQ(leaf["first"], nlohmann::json({1}));
+  EXPECT_EQ(leaf["max_abs"], 2);
+  EXPECT_EQ(leaf["max_rel"], 0.5);
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,77 @@
+// What docs/tool.md shows is what the program prints.
+#include <cstdlib>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+constexpr char kPage[] = LEAFSTORE_SOURCE_DIR "/docs/tool.md";
+// Stands before a block of commands that is checked.
+constexpr char kMark[] = "<!-- checked -->";
+
+class DocsTest : public ToolTest {
+ protected:
+  // What the page speaks of: a model, the same a step later, and a run of which a file is damaged.
+  void SetUp() override {
+    Sample("model.leaf");
+    SampleModel next;
+    next.layers[0].bias = Tensor::FromValues<float>({3}, {0, 0.75, 1}).value();
+    next.layers[1].weight = Tensor::FromValues<double>({2}, {1, 2}).value();
+    next.heads = 16;
+    const Flattened flat = Flatten(std::move(next)).value();
+    const ParamStore step =
+        ParamStore::FromEntries({{Path().Attribute("step"), Tensor::Scalar<int64_t>(101)}}).value();
+    ASSERT_TRUE(SaveCheckpoint(File("next.leaf"),
+                               {{"params", flat.def, flat.params}, {"progress", step}},
+                               {.durable = false})
+                    .ok());
+    FlipBit(Run(2) + "/step-00000000000000000002.leaf", 64);
+  }
+
+  // What a line of shell prints in the directory, on both outputs.
+  std::string Shell(const std::string& line) {
+    const std::string tool = LEAFSTORE_TOOL;
+    const std::string path = "PATH=" + tool.substr(0, tool.rfind('/')) + ":" + std::getenv("PATH");
+    return RunProgram({"/bin/sh", "-c", "exec 2>&1; " + line},
+                      {.env = {path}, .directory = dir_.path()})
+        .out;
+  }
+};
+
+TEST_F(DocsTest, ThePageShowsWhatIsPrinted) {
+  std::istringstream page(ReadFile(kPage));
+  std::string found;
+  bool checked = false;
+  int commands = 0;
+  for (std::string line; std::getline(page, line);) {
+    if (line == kMark) checked = true;
+    if (!line.empty() && line[0] != ' ' && line != kMark) checked = false;
+    const bool in_block = checked && absl::StartsWith(line, "    ");
+    if (!in_block) {
+      found += line + "\n";
+      continue;
+    }
+    if (!absl::StartsWith(line, "    $ ")) continue;  // what it is said to print
+    found += line + "\n";
+    ++commands;
+    std::istringstream out(Shell(line.substr(6)));
+    for (std::string printed; std::getline(out, printed);) {
+      found += printed.empty() ? "    \n" : "    " + printed + "\n";
+    }
+  }
+  EXPECT_GE(commands, 15);
+  if (found != ReadFile(kPage)) WriteFile(testing::TempDir() + "/tool.md", found);
+  EXPECT_EQ(found, ReadFile(kPage))
+      << "if that is meant, take " << testing::TempDir() << "/tool.md";
+}
+
+}  // namespace
+}  // namespace leafstore

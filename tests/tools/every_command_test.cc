@@ -1,0 +1,280 @@
+// What holds for every subcommand alike: files that are missing, damaged, of another kind or
+// closed, a reader that goes away, a full disk, help.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/checkpoint/unprivileged.h"
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::AnyOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+// One subcommand, as it is run on a file.
+struct Command {
+  std::string name;
+  // Its arguments behind the name, for a file to read and one to write.
+  std::function<std::vector<std::string>(const std::string& file, const std::string& out)> args;
+  bool writes = false;
+  int bad_file = 1;  // its exit code where a file is bad
+
+  std::vector<std::string> On(const std::string& file, const std::string& out = "") const {
+    std::vector<std::string> all = args(file, out);
+    all.insert(all.begin(), name);
+    return all;
+  }
+};
+
+using Args = std::vector<std::string>;
+
+std::vector<Command> Commands() {
+  return {
+      {"inspect",
+       [](auto& file, auto&) {
+         return Args{file, "--stats"};
+       }},
+      {"tree", [](auto& file, auto&) { return Args{file}; }},
+      {"cat",
+       [](auto& file, auto&) {
+         return Args{file, "**"};
+       }},
+      {"stats", [](auto& file, auto&) { return Args{file}; }},
+      {"diff",
+       [](auto& file, auto&) {
+         return Args{file, file};
+       },
+       false, 2},
+      {"verify", [](auto& file, auto&) { return Args{file}; }},
+      {"explain",
+       [](auto& file, auto&) {
+         return Args{file, "--group", "b=**.bias"};
+       }},
+      {"convert",
+       [](auto& file, auto& out) {
+         return Args{file, out};
+       },
+       true},
+      {"split",
+       [](auto& file, auto& out) {
+         return Args{file, "--group", "b=**.bias", "--no-rest", "--out", out + "{}.leaf"};
+       },
+       true},
+      {"merge",
+       [](auto& file, auto& out) {
+         return Args{file, "--out", out};
+       },
+       true},
+      {"rename",
+       [](auto& file, auto& out) {
+         return out.empty() ? Args{file, "embed=tokens"}
+                            : Args{file, "embed=tokens", "--write", out};
+       },
+       true},
+  };
+}
+
+class EveryCommandTest : public ToolTest, public testing::WithParamInterface<Command> {
+ protected:
+  // Runs it on a file that is bad: it says so in one line, and leaves nothing.
+  void ExpectBad(const std::string& file, const testing::Matcher<std::string>& what) {
+    const std::string before = Files();
+    const Ran ran = RunLeafstore(GetParam().On(file, File("out.leaf")));
+    EXPECT_EQ(ran.exit_code, GetParam().bad_file) << ran.err;
+    // verify's answer is its output.
+    const std::string& said = GetParam().name == "verify" ? ran.out : ran.err;
+    EXPECT_THAT(said, what);
+    EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
+    EXPECT_EQ(Files(), before);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Tool, EveryCommandTest, testing::ValuesIn(Commands()),
+                         [](const auto& one) { return one.param.name; });
+
+TEST_P(EveryCommandTest, AMissingFileIsSaid) {
+  ExpectBad(File("none.leaf"), AllOf(HasSubstr("none.leaf: "), HasSubstr("No such file"),
+                                     HasSubstr("check the name")));
+  ExpectBad(File("none/a.leaf"), HasSubstr("No such file"));
+}
+
+TEST_P(EveryCommandTest, AFileOfAnotherKindIsSaid) {
+  WriteFile(File("text"), std::string(100, 'x'));
+  ExpectBad(File("text"), AllOf(HasSubstr("a checkpoint"), HasSubstr("safetensors"),
+                                HasSubstr("npz"), HasSubstr("found 'xxxx")));
+  WriteFile(File("empty"), "");
+  ExpectBad(File("empty"), HasSubstr("found an empty file"));
+}
+
+TEST_P(EveryCommandTest, ADamagedFileIsSaid) {
+  FlipBit(Sample(), -60);
+  ExpectBad(File("a.leaf"), AllOf(HasSubstr("footer: "), HasSubstr("use another copy")));
+  WriteFile(File("b.safetensors"), std::string("\x08\0\0\0\0\0\0\0{\"a\":1}}", 16));
+  ExpectBad(File("b.safetensors"), HasSubstr("b.safetensors: "));
+}
+
+TEST_P(EveryCommandTest, ADirectoryWithoutAModelIsSaid) {
+  std::filesystem::create_directory(File("nothing"));
+  ExpectBad(File("nothing"),
+            AllOf(HasSubstr("/nothing: "), HasSubstr("expected a directory of checkpoints"),
+                  HasSubstr("safetensors")));
+}
+
+TEST_P(EveryCommandTest, AFileThatIsClosedToTheUserIsSaid) {
+  Sample();
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod(File("a.leaf").c_str(), 0), 0);
+  const Unprivileged unprivileged;
+  if (!unprivileged.May(dir_.path(), X_OK) || !unprivileged.May(LEAFSTORE_TOOL, X_OK) ||
+      !unprivileged.May(testing::TempDir(), W_OK | X_OK)) {
+    GTEST_SKIP() << "no user to become who is refused something";
+  }
+  const Ran ran = RunLeafstore(GetParam().On(File("a.leaf"), File("out.leaf")));
+  EXPECT_EQ(ran.exit_code, GetParam().bad_file) << ran.err;
+  EXPECT_THAT(ran.out + ran.err,
+              AllOf(HasSubstr("Permission denied"), HasSubstr("check its permissions")));
+}
+
+TEST_P(EveryCommandTest, ADirectoryThatIsClosedToTheUserIsSaid) {
+  if (!GetParam().writes) GTEST_SKIP() << "it writes no file";
+  Sample();
+  std::filesystem::create_directory(File("closed"));
+  ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod(File("closed").c_str(), 0555), 0);
+  ASSERT_EQ(chmod(File("a.leaf").c_str(), 0644), 0);
+  {
+    const Unprivileged unprivileged;
+    if (!unprivileged.May(dir_.path(), X_OK) || !unprivileged.May(LEAFSTORE_TOOL, X_OK) ||
+        !unprivileged.May(testing::TempDir(), W_OK | X_OK)) {
+      GTEST_SKIP() << "no user to become who is refused something";
+    }
+    const Ran ran = RunLeafstore(GetParam().On(File("a.leaf"), File("closed/out.leaf")));
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, AllOf(HasSubstr("closed/"), HasSubstr("Permission denied")));
+  }
+  EXPECT_TRUE(std::filesystem::is_empty(File("closed")));
+}
+
+TEST_P(EveryCommandTest, AFullDiskUnderStandardOutputIsSaid) {
+  Sample();
+  if (GetParam().name == "diff") GTEST_SKIP() << "it prints nothing of two equal files";
+  const Ran ran =
+      RunLeafstore(GetParam().On(File("a.leaf"), File("out.leaf")), {.stdout_to = "/dev/full"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err,
+              HasSubstr("leafstore: standard output: cannot write: No space left on device\n"));
+}
+
+TEST_P(EveryCommandTest, AFullDiskUnderItsFilesLeavesNone) {
+  if (!GetParam().writes) GTEST_SKIP() << "it writes no file";
+  Sample();
+  // No file may grow beyond a block, which is what a full disk does to a write.
+  std::string line = "ulimit -f 1; \"$LEAFSTORE\"";
+  Save(File("large.leaf"), ManyLeaves(400));
+  const bool renames = GetParam().name == "rename";
+  std::vector<std::string> args = GetParam().On(File("large.leaf"), File("out.leaf"));
+  for (std::string& arg : args) {
+    if (arg == "b=**.bias") arg = "b=**";
+    if (renames && arg == "embed=tokens") arg = "layers.**=blocks.**";
+    line += " '" + arg + "'";
+  }
+  const Ran ran = RunShell(line);
+  EXPECT_EQ(ran.exit_code, 1) << ran.err;
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("out.leaf"), HasSubstr("File too large")));
+  EXPECT_EQ(Files(), "a.leaf large.leaf ");
+}
+
+TEST_P(EveryCommandTest, AnOutputThatIsThereIsNotReplacedUnlessForced) {
+  if (!GetParam().writes) GTEST_SKIP() << "it writes no file";
+  Sample();
+  // split's file is called by its group.
+  const std::string out = File("out.leaf");
+  const std::string made = GetParam().name == "split" ? File("out.leafb.leaf") : out;
+  WriteFile(made, "mine");
+  const Ran refused = RunLeafstore(GetParam().On(File("a.leaf"), out));
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.err, HasSubstr(made + ": is there already; --force replaces it"));
+  EXPECT_EQ(ReadFile(made), "mine");
+  std::vector<std::string> forced = GetParam().On(File("a.leaf"), out);
+  forced.push_back("--force");
+  EXPECT_EQ(RunLeafstore(forced).exit_code, 0);
+  EXPECT_THAT(ReadFile(made), StartsWith("\x89LEAF"));
+}
+
+TEST_P(EveryCommandTest, AReaderThatGoesAwayEndsItQuietly) {
+  Save(File("many.leaf"), ManyLeaves(30));
+  Save(File("other.leaf"), ManyLeaves(3));
+  // The reader is gone before the first word.
+  std::string line = "{ sleep 0.1; \"$LEAFSTORE\"";
+  std::vector<std::string> args = GetParam().On(File("many.leaf"), File("out.leaf"));
+  for (size_t i = 0; i < args.size(); ++i) {
+    if (args[i] == "embed=tokens") args[i] = "layers.**=blocks.**";
+    if (args[i] == "b=**.bias") args[i] = "b=**.w1";
+    if (GetParam().name == "diff" && i == 2) args[i] = File("other.leaf");
+    line += " '" + args[i] + "'";
+  }
+  const Ran ran = RunShell(line + "; echo $? >&2; } | true");
+  EXPECT_EQ(ran.err, "141\n");
+}
+
+TEST_P(EveryCommandTest, HelpHasExamplesAndExitCodes) {
+  const std::string help = Out({GetParam().name, "--help"});
+  EXPECT_THAT(help, AllOf(HasSubstr("Examples:\n  leafstore " + GetParam().name),
+                          HasSubstr("Exit codes"), HasSubstr("--json"), HasSubstr("--color")));
+  for (size_t at = 0; at < help.size();) {
+    const size_t end = help.find('\n', at);
+    // Columns are the terminal's own where descriptions of options are long.
+    if (help.compare(at, 2, "  ") != 0) {
+      EXPECT_LE(end - at, 105u) << help.substr(at, end - at);
+    }
+    at = end + 1;
+  }
+}
+
+TEST_P(EveryCommandTest, WhatItDoesNotKnowIsUsage) {
+  Sample();
+  std::vector<std::string> args = GetParam().On(File("a.leaf"), File("out.leaf"));
+  args.push_back("--jsn");
+  EXPECT_THAT(Error(args, 2), AllOf(HasSubstr("'--jsn'"), HasSubstr("did you mean --json?")));
+  EXPECT_EQ(Error({GetParam().name}, 2).find("(see --help)") == std::string::npos, false);
+  args.back() = "--color=pink";
+  EXPECT_THAT(Error(args, 2), HasSubstr("--color"));
+}
+
+TEST_P(EveryCommandTest, WorksOnEveryKindOfFile) {
+  Sample();
+  std::filesystem::create_directory(File("set"));
+  std::filesystem::create_directory(File("out"));
+  EXPECT_EQ(RunLeafstore({"convert", File("a.leaf"), File("a.safetensors"), "--item", "params"})
+                .exit_code,
+            0);
+  EXPECT_EQ(RunLeafstore({"convert", File("a.leaf"), File("set/a.safetensors"), "--item", "params",
+                          "--shard-size", "40"})
+                .exit_code,
+            0);
+  EXPECT_EQ(RunLeafstore({"convert", File("a.leaf"), File("a.npz"), "--item", "params",
+                          "--drop-static", "--raw-bits"})
+                .exit_code,
+            0);
+  for (const char* file : {"a.safetensors", "set", "set/a.safetensors.index.json", "a.npz"}) {
+    std::vector<std::string> args = GetParam().On(File(file), File("out/o.leaf"));
+    if (GetParam().writes) args.push_back("--force");
+    const Ran ran = RunLeafstore(args);
+    EXPECT_EQ(ran.exit_code, 0) << file << ": " << ran.err;
+  }
+}
+
+}  // namespace
+}  // namespace leafstore

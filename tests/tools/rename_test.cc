@@ -1,0 +1,80 @@
+// `leafstore rename`.
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+class RenameTest : public ToolTest {};
+
+TEST_F(RenameTest, WithoutWriteItIsOnlyShown) {
+  Save(File("a.leaf"), ManyLeaves(3));
+  EXPECT_EQ(Out({"rename", File("a.leaf"), "layers.*.w?=blocks.{1}.v{2}"}),
+            "params: 3 of 3 leaves renamed\n"
+            "  FROM             TO\n"
+            "  layers.0.w0  ->  blocks.0.v0\n"
+            "  layers.0.w1  ->  blocks.0.v1\n"
+            "  layers.0.w2  ->  blocks.0.v2\n"
+            "nothing is written; --write OUT does it\n");
+  EXPECT_EQ(Files(), "a.leaf ");
+}
+
+TEST_F(RenameTest, WriteMakesAFileWithTheNewNames) {
+  Save(File("a.leaf"), ManyLeaves(3));
+  EXPECT_THAT(Out({"rename", File("a.leaf"), "layers.**=blocks.**", "--write", File("b.leaf")}),
+              Not(HasSubstr("nothing is written")));
+  EXPECT_EQ(Out({"cat", File("b.leaf"), ".blocks[0].w1"}),
+            Out({"cat", File("a.leaf"), "layers.0.w1"}));
+  Out({"rename", File("b.leaf"), "blocks.**=layers.**", "--write", File("c.leaf")});
+  Out({"diff", File("a.leaf"), File("c.leaf")});
+}
+
+TEST_F(RenameTest, GroupsGoAlongAndWhatIsLostIsSaid) {
+  Sample();
+  const Ran ran =
+      RunLeafstore({"rename", File("a.leaf"), "layers.**=blocks.**", "--write", File("b.leaf")});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.err, HasSubstr("type names, tags, ties"));
+  EXPECT_THAT(
+      Out({"inspect", File("b.leaf"), "--item", "params"}),
+      AllOf(ContainsRegex("blocks.0.bias .* first"), ContainsRegex("blocks.1.bias .* bias")));
+}
+
+TEST_F(RenameTest, BadRulesAreUsage) {
+  Save(File("a.leaf"), ManyLeaves(3));
+  const std::string a = File("a.leaf");
+  EXPECT_THAT(Error({"rename", a, "layers"}, 2), HasSubstr("expected PATTERN=TEMPLATE"));
+  EXPECT_THAT(Error({"rename", a, "laiers.**=b.**"}, 2),
+              AllOf(HasSubstr("laiers"), HasSubstr("did you mean layers?")));
+  EXPECT_THAT(Error({"rename", a, "layers.*.*=same"}, 2), HasSubstr("same"));
+  EXPECT_THAT(Error({"rename", a, "layers.[0]=x"}, 2), HasSubstr("column"));
+  EXPECT_EQ(Files(), "a.leaf ");
+}
+
+TEST_F(RenameTest, ARuleMustTakeALeafOfSomeItem) {
+  Sample();
+  EXPECT_THAT(Out({"rename", File("a.leaf"), "step=steps"}),
+              HasSubstr("progress: 1 of 1 leaf renamed"));
+}
+
+TEST_F(RenameTest, JsonHasBothNames) {
+  Save(File("a.leaf"), ManyLeaves(2));
+  const auto json = Json({"rename", File("a.leaf"), "layers.0.w0=first"});
+  EXPECT_EQ(json["items"][0]["renamed"].size(), 1u);
+  EXPECT_EQ(json["items"][0]["renamed"][0]["from"], ".layers[0].w0");
+  EXPECT_EQ(json["items"][0]["renamed"][0]["to"], ".first");
+  EXPECT_EQ(json["items"][0]["renamed"][0]["rule"], "layers.0.w0");
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,123 @@
+// What a name on the command line means: files by content, managed directories and their steps,
+// sets of safetensors.
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class SourceTest : public ToolTest {
+ protected:
+  // The one number of a step's model.
+  std::string Number(std::vector<std::string> args) {
+    args.insert(args.begin(), "cat");
+    args.push_back("w");
+    return Out(args);
+  }
+  std::string StepFile(int step) const {
+    return File("run/step-" + std::string(19, '0') + std::to_string(step) + ".leaf");
+  }
+};
+
+TEST_F(SourceTest, ADirectoryIsItsNewestCheckpoint) {
+  const std::string run = Run(3);
+  EXPECT_EQ(Number({run}), "3.\n");
+  EXPECT_EQ(Number({run + "/"}), "3.\n");
+  EXPECT_EQ(Number({run, "--step", "latest"}), "3.\n");
+}
+
+TEST_F(SourceTest, AStepIsChosenByNumberOrMetric) {
+  const std::string run = Run(3);
+  EXPECT_EQ(Number({run + "@2"}), "2.\n");
+  EXPECT_EQ(Number({run, "--step", "2"}), "2.\n");
+  EXPECT_EQ(Number({run, "--step", "best=loss"}), "1.\n");
+  EXPECT_EQ(Number({run, "--step", "lowest=loss"}), "3.\n");
+  EXPECT_EQ(Number({run + "@best=loss"}), "1.\n");
+}
+
+TEST_F(SourceTest, AStepThatIsNotThereIsUsage) {
+  const std::string run = Run(3);
+  EXPECT_THAT(Error({"tree", run + "@7"}, 2),
+              HasSubstr("no checkpoint of step 7; there are 1, 2, 3"));
+  EXPECT_THAT(
+      Error({"tree", run, "--step", "best=lss"}, 2),
+      AllOf(HasSubstr("no checkpoint has the metric 'lss'"), HasSubstr("did you mean loss?")));
+  EXPECT_THAT(Error({"tree", run, "--step", "newest"}, 2), HasSubstr("expected a step's number"));
+  EXPECT_THAT(Error({"tree", run, "--step", "-1"}, 2), HasSubstr("expected a step's number"));
+  EXPECT_THAT(Error({"tree", Sample(), "--step", "1"}, 2), HasSubstr("--step is for a directory"));
+}
+
+TEST_F(SourceTest, ADamagedNewestCheckpointIsPassedOverAndSaid) {
+  const std::string run = Run(3);
+  FlipBit(StepFile(3), 64);
+  const Ran ran = RunLeafstore({"cat", run, "w"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.out, "2.\n");
+  EXPECT_THAT(ran.err, AllOf(StartsWith("leafstore: " + run + ": step 3 passed over: "),
+                             HasSubstr("expected checksum")));
+  // A step that was named is that one or none.
+  EXPECT_THAT(Error({"cat", run + "@3", "w"}, 1), HasSubstr("expected checksum"));
+  // Only what is needed to open it is read.
+  EXPECT_EQ(Number({run, "--no-verify"}).substr(0, 1), "3");
+  FlipBit(StepFile(2), 64);
+  FlipBit(StepFile(1), 64);
+  const Ran none = RunLeafstore({"cat", run, "w"});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_EQ(none.out, "");
+  EXPECT_THAT(none.err, HasSubstr("none of 3 checkpoints can be read"));
+}
+
+TEST_F(SourceTest, AFilesNameSaysNothing) {
+  Sample("model.bin");
+  EXPECT_THAT(Out({"inspect", File("model.bin")}), HasSubstr("format version 1"));
+  Out({"convert", File("model.bin"), File("b.safetensors"), "--item", "params"});
+  std::filesystem::rename(File("b.safetensors"), File("b.leaf"));
+  EXPECT_THAT(Out({"inspect", File("b.leaf")}), HasSubstr(", safetensors, 1 item"));
+}
+
+TEST_F(SourceTest, AFileThatIsCalledLikeAStepIsAFile) {
+  Sample("run@1");
+  EXPECT_THAT(Out({"inspect", File("run@1")}), StartsWith(File("run@1") + ": "));
+}
+
+TEST_F(SourceTest, ADirectoryOfSafetensorsIsItsIndexOrItsOnlyFile) {
+  Sample();
+  std::filesystem::create_directory(File("one"));
+  Out({"convert", File("a.leaf"), File("one/m.safetensors"), "--item", "params"});
+  EXPECT_THAT(Out({"inspect", File("one")}), StartsWith(File("one/m.safetensors") + ": "));
+  Out({"convert", File("a.leaf"), File("one/n.safetensors"), "--item", "params"});
+  EXPECT_THAT(Error({"inspect", File("one")}, 1), AllOf(HasSubstr("expected one *.safetensors"),
+                                                        HasSubstr("m.safetensors, n.safetensors")));
+  Out({"convert", File("a.leaf"), File("one/s.safetensors"), "--item", "params", "--shard-size",
+       "40"});
+  EXPECT_THAT(Out({"inspect", File("one")}),
+              AllOf(StartsWith(File("one/s.safetensors.index.json") + ": "),
+                    HasSubstr(" shards, 1 item"), HasSubstr("shard: s-00001-of-0000")));
+}
+
+TEST_F(SourceTest, NamesOfSafetensorsBecomePathsInSeveralWays) {
+  Sample();
+  Out({"convert", File("a.leaf"), File("a.safetensors"), "--item", "params", "--structure", "never",
+       "--drop-static"});
+  const std::string file = File("a.safetensors");
+  const auto first = [&](const char* style) {
+    return Json({"tree", file, "--names", style})["items"][0]["nodes"].back()["path"];
+  };
+  EXPECT_EQ(first("split"), "['scale']");
+  EXPECT_THAT(Out({"tree", file, "--names", "lists"}), testing::ContainsRegex("layers +list of 2"));
+  EXPECT_THAT(Out({"tree", file, "--names", "split"}), testing::ContainsRegex("layers +dict of 2"));
+  EXPECT_THAT(Out({"tree", file, "--names", "whole"}), HasSubstr("layers.1.weight"));
+  EXPECT_THAT(Error({"tree", file, "--names", "dots"}, 2), HasSubstr("--names"));
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,112 @@
+// `leafstore split` and `leafstore merge`.
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class SplitMergeTest : public ToolTest {
+ protected:
+  std::vector<std::string> Split(const std::string& file, const std::string& out) const {
+    return {"split",   File(file),       "--group", "bias=**.bias",
+            "--group", "first=layers.0", "--out",   File(out)};
+  }
+};
+
+TEST_F(SplitMergeTest, PartsOfACheckpointMakeItWholeAgain) {
+  Sample();
+  Out(Split("a.leaf", "{}.leaf"));
+  EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf rest.leaf ");
+  EXPECT_THAT(Out({"tree", File("bias.leaf")}),
+              AllOf(HasSubstr("layers"), Not(HasSubstr("progress"))));
+  Out({"merge", File("rest.leaf"), File("first.leaf"), File("bias.leaf"), "--out", File("b.leaf")});
+  Out({"diff", File("a.leaf"), File("b.leaf")});
+  EXPECT_THAT(Out({"inspect", File("b.leaf")}),
+              AllOf(HasSubstr("run: seven"), HasSubstr("GROUP (saved)")));
+}
+
+TEST_F(SplitMergeTest, WhatIsMissingOrTwiceIsSaidTogether) {
+  Sample();
+  Out(Split("a.leaf", "{}.leaf"));
+  const std::string error = Error(
+      {"merge", File("bias.leaf"), File("rest.leaf"), File("rest.leaf"), "--out", File("b.leaf")},
+      1);
+  EXPECT_THAT(error, AllOf(HasSubstr("item 'params'"), HasSubstr(".layers[0].weight"),
+                           HasSubstr(".scale"), HasSubstr("item 'progress'"), HasSubstr(".step")));
+  EXPECT_FALSE(std::filesystem::exists(File("b.leaf")));
+}
+
+TEST_F(SplitMergeTest, PartsOfSafetensorsComeTogether) {
+  Save(File("m.leaf"), ManyLeaves(20));
+  Out({"convert", File("m.leaf"), File("m.safetensors"), "--structure", "never"});
+  Out({"split", File("m.safetensors"), "--group", "first=layers.0", "--out",
+       File("p-{}.safetensors")});
+  Out({"merge", File("p-first.safetensors"), File("p-rest.safetensors"), "--out",
+       File("n.safetensors")});
+  EXPECT_EQ(ReadFile(File("n.safetensors")), ReadFile(File("m.safetensors")));
+  EXPECT_THAT(Error({"merge", File("p-first.safetensors"), File("m.safetensors"), "--out",
+                     File("o.safetensors")},
+                    1),
+              HasSubstr("['layers']['0']['w0']"));
+  // Without structure only a likeness knows what is missing.
+  EXPECT_THAT(Error({"merge", File("p-first.safetensors"), "--like", File("m.safetensors"), "--out",
+                     File("o.safetensors")},
+                    1),
+              HasSubstr("missing"));
+  Out({"merge", File("p-first.safetensors"), File("p-rest.safetensors"), "--like",
+       File("m.safetensors"), "--out", File("o.safetensors")});
+}
+
+TEST_F(SplitMergeTest, AGroupWithoutLeavesIsUsageUnlessAllowed) {
+  Sample();
+  std::vector<std::string> args = {"split",          File("a.leaf"), "--group",
+                                   "odd=**.nothing", "--out",        File("{}.leaf")};
+  EXPECT_THAT(Error(args, 2), HasSubstr("--group takes no leaf: odd=**.nothing"));
+  args.push_back("--allow-empty");
+  Out(args);
+  EXPECT_EQ(Files(), "a.leaf rest.leaf ");
+}
+
+TEST_F(SplitMergeTest, AllFilesComeOrNone) {
+  Sample();
+  WriteFile(File("rest.leaf"), "mine");
+  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: is there already"));
+  EXPECT_EQ(Files(), "a.leaf rest.leaf ");
+  std::vector<std::string> no_rest = Split("a.leaf", "{}.leaf");
+  no_rest.push_back("--no-rest");
+  Out(no_rest);
+  EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf rest.leaf ");
+  EXPECT_EQ(ReadFile(File("rest.leaf")), "mine");
+}
+
+TEST_F(SplitMergeTest, NamesOfFilesMakeSense) {
+  Sample();
+  EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "b=all", "--out", File("b.leaf")}, 2),
+              HasSubstr("{}"));
+  EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "../b=all", "--out", File("{}.leaf")}, 2),
+              HasSubstr("without a slash"));
+  EXPECT_THAT(
+      Error({"split", File("a.leaf"), "--group", "b=all", "--out", File("none/{}.leaf")}, 1),
+      AllOf(HasSubstr("none/b.leaf"), HasSubstr("No such file")));
+  EXPECT_THAT(Error({"merge", File("a.leaf"), "--item", "parms", "--out", File("b.leaf")}, 2),
+              HasSubstr("none of the files has an item 'parms'"));
+}
+
+TEST_F(SplitMergeTest, JsonNamesTheFiles) {
+  Sample();
+  const auto json = Json(Split("a.leaf", "{}.leaf"));
+  EXPECT_EQ(json["files"].size(), 3u);
+  EXPECT_EQ(json["files"][0]["file"], File("bias.leaf"));
+}
+
+}  // namespace
+}  // namespace leafstore

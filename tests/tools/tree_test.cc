@@ -1,0 +1,79 @@
+// `leafstore tree`.
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::Not;
+
+class TreeTest : public ToolTest {
+ protected:
+  TreeTest() : path_(Sample()) {}
+  std::string Tree(std::vector<std::string> args) {
+    args.insert(args.begin(), {"tree", path_, "--item", "params"});
+    return Out(args);
+  }
+  const std::string path_;
+};
+
+TEST_F(TreeTest, EveryNodeHasALine) {
+  EXPECT_EQ(Tree({}), path_ +
+                          ": format version 1\n\n"
+                          "params\n"
+                          "  NODE          KIND          SHAPE     BYTES  NOTE\n"
+                          "  (root)        struct Model  8 leaves  104 B\n"
+                          "    activation  str                            'gelu'\n"
+                          "    embed       bf16          [4, 2]     16 B\n"
+                          "    head        alias                          tied to embed\n"
+                          "    heads       int                            8\n"
+                          "    layers      list of 2     4 leaves   72 B\n"
+                          "      0         struct Layer  2 leaves   36 B\n"
+                          "        bias    f32           [3]        12 B  tag no_decay\n"
+                          "        weight  f32           [2, 3]     24 B\n"
+                          "      1         struct Layer  2 leaves   36 B\n"
+                          "        bias    f32           [3]        12 B  tag no_decay\n"
+                          "        weight  f32           [2, 3]     24 B\n"
+                          "    scale       f64           [2]        16 B\n");
+}
+
+TEST_F(TreeTest, DepthAndMatchShowAPart) {
+  EXPECT_THAT(Tree({"--depth", "1"}), AllOf(HasSubstr("layers"), Not(HasSubstr("bias"))));
+  EXPECT_THAT(Tree({"--depth", "0"}), Not(HasSubstr("layers")));
+  const std::string one = Tree({"--match", "layers.1"});
+  EXPECT_THAT(one, AllOf(ContainsRegex("\\(root\\) .* 2 leaves +36 B"), ContainsRegex("\n      1 "),
+                         Not(ContainsRegex("\n      0 ")), Not(HasSubstr("embed"))));
+  EXPECT_THAT(Tree({"--match", "nothing"}), ContainsRegex("\\(root\\) .* 0 leaves +0 B\n$"));
+}
+
+TEST_F(TreeTest, JsonHasEachNode) {
+  const auto json = Json({"tree", path_});
+  const auto& nodes = json["items"][0]["nodes"];
+  EXPECT_EQ(json["items"][0]["name"], "params");
+  EXPECT_EQ(nodes[0]["path"], "");
+  EXPECT_EQ(nodes[0]["type"], "Model");
+  EXPECT_EQ(nodes[0]["leaves"], 8);
+  EXPECT_EQ(nodes[3]["kind"], "alias");
+  EXPECT_EQ(nodes[3]["target"], ".embed");
+  EXPECT_EQ(nodes[7]["tags"][0], "no_decay");
+  EXPECT_EQ(nodes[7]["depth"], 3);
+  EXPECT_EQ(nodes[8]["shape"], nlohmann::json({2, 3}));
+}
+
+TEST_F(TreeTest, PathsThatAreNoTreeAreSaid) {
+  Save(File("odd.leaf"), ParamStore::FromEntries(
+                             {{Path().Item("a"), Value(1)}, {Path().Item("a").Item("b"), Value(2)}})
+                             .value());
+  EXPECT_THAT(Error({"tree", File("odd.leaf")}, 1), HasSubstr("paths that are no tree"));
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,74 @@
+// `leafstore verify`.
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/tools/tool_test.h"
+
+namespace leafstore {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class VerifyTest : public ToolTest {};
+
+TEST_F(VerifyTest, AWholeFileIsOk) {
+  Sample();
+  EXPECT_EQ(Out({"verify", File("a.leaf")}), File("a.leaf") + ": ok, 1.0 KiB, 7 tensors\n");
+}
+
+TEST_F(VerifyTest, EveryByteIsLookedAt) {
+  Save(File("a.leaf"), ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(1.0f)}}).value());
+  const std::string whole = ReadFile(File("a.leaf"));
+  for (size_t at = 0; at < whole.size(); ++at) {
+    FlipBit(File("a.leaf"), static_cast<int64_t>(at));
+    const Ran ran = RunLeafstore({"verify", File("a.leaf")});
+    EXPECT_EQ(ran.exit_code, 1) << at;
+    EXPECT_THAT(ran.out, HasSubstr("a.leaf: DAMAGED: ")) << at;
+    WriteFile(File("a.leaf"), whole);
+  }
+}
+
+TEST_F(VerifyTest, OfADirectoryEveryCheckpointHasALine) {
+  const std::string run = Run(3);
+  const std::string second = run + "/step-00000000000000000002.leaf";
+  FlipBit(second, 64);
+  const Ran ran = RunLeafstore({"verify", run});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_EQ(ran.err, "");
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 4);
+  EXPECT_THAT(
+      ran.out,
+      AllOf(HasSubstr("step-00000000000000000001.leaf: ok"),
+            HasSubstr(second + ": DAMAGED: item 'params', '.w': expected checksum"),
+            HasSubstr("step-00000000000000000003.leaf: ok"), HasSubstr("3 files, 1 not whole\n")));
+  EXPECT_THAT(Out({"verify", run, "--step", "latest"}), HasSubstr("03.leaf: ok"));
+  EXPECT_THAT(Out({"verify", run + "@1"}), HasSubstr("01.leaf: ok"));
+  EXPECT_THAT(Out({"verify", run + "@2"}, 1), HasSubstr("DAMAGED"));
+}
+
+TEST_F(VerifyTest, OneBadFileDoesNotHideTheOthers) {
+  Sample();
+  const Ran ran = RunLeafstore({"verify", File("none"), File("a.leaf")});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.out, AllOf(HasSubstr("none: ERROR: cannot open: No such file"),
+                             HasSubstr("a.leaf: ok"), HasSubstr("2 files, 1 not whole")));
+}
+
+TEST_F(VerifyTest, JsonHasEachFile) {
+  const std::string run = Run(2);
+  FlipBit(run + "/step-00000000000000000002.leaf", 64);
+  const auto json = Json({"verify", run}, 1);
+  EXPECT_EQ(json["damaged"], 1);
+  EXPECT_EQ(json["files"][0]["ok"], true);
+  EXPECT_EQ(json["files"][0]["step"], 1);
+  EXPECT_EQ(json["files"][0]["error"], nullptr);
+  EXPECT_EQ(json["files"][1]["ok"], false);
+  EXPECT_THAT(json["files"][1]["error"].get<std::string>(), HasSubstr("expected checksum"));
+}
+
+}  // namespace
+}  // namespace leafstore

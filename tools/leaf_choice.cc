@@ -1,0 +1,95 @@
+#include "leafstore/tools/leaf_choice.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/glob.h"
+#include "leafstore/tools/command.h"
+#include "leafstore/tools/item_rows.h"
+
+namespace leafstore::tools {
+namespace {
+
+void AddPlace(const SourceItem& item, Slot slot, std::vector<uint32_t>* places) {
+  const uint32_t place = item.slots().PlaceOf(slot);
+  if (place != kNoPlace) places->push_back(place);
+}
+
+// The leaves at and below a node.
+void AddBelow(const SourceItem& item, const TreeDef& def, NodeId node,
+              std::vector<uint32_t>* places) {
+  node = def.Resolve(node);
+  const uint32_t end = def.leaf_begin(def.end(node));
+  for (uint32_t leaf = def.leaf_begin(node); leaf < end; ++leaf) AddPlace(item, leaf, places);
+}
+
+std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) {
+  std::vector<uint32_t> places;
+  if (const std::optional<Slot> slot = item.layout().Find(text)) {
+    AddPlace(item, *slot, &places);
+    return places;
+  }
+  if (const absl::StatusOr<Slot> slot = item.layout().FindDotted(text); slot.ok()) {
+    AddPlace(item, *slot, &places);
+    return places;
+  }
+  if (const absl::StatusOr<TreeDef> def = item.layout().def(); def.ok()) {
+    if (const absl::StatusOr<NodeId> node = def->Find(text); node.ok()) {
+      AddBelow(item, *def, *node, &places);
+      return places;
+    }
+  }
+  absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+  if (!glob.ok()) return places;
+  const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{*std::move(glob)}, std::nullopt});
+  if (!rows.ok()) return places;
+  places = rows->places();
+  // An alias that is asked for by its own name is its owner.
+  for (const Row& row : rows->rows()) {
+    if (places.empty() && row.kind == Row::kAlias) AddBelow(item, *rows->def(), row.node, &places);
+  }
+  return places;
+}
+
+void FindIn(absl::Span<const SourceItem* const> items, const std::string& text,
+            const std::optional<Slice>& slice, std::vector<ChosenLeaf>* leaves) {
+  for (const SourceItem* item : items) {
+    for (const uint32_t place : PlacesIn(*item, text)) leaves->push_back({item, place, slice});
+  }
+}
+
+absl::Status NotThere(absl::Span<const SourceItem* const> items, const std::string& text) {
+  std::string why = absl::StrCat("no leaf '", text, "'");
+  if (items.size() != 1) {
+    return UsageError(absl::StrCat(why, " in any of ", items.size(), " items"));
+  }
+  const bool canonical = absl::StartsWith(text, ".") || absl::StartsWith(text, "[");
+  const absl::Status status = canonical ? items[0]->layout().Get(text).status()
+                                        : items[0]->layout().FindDotted(text).status();
+  return UsageError(status.ok() ? absl::StrCat(why, " in this part of the structure")
+                                : std::string(status.message()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(absl::Span<const SourceItem* const> items,
+                                                   const std::string& text) {
+  std::vector<ChosenLeaf> leaves;
+  FindIn(items, text, std::nullopt, &leaves);
+  if (!leaves.empty()) return leaves;
+  const size_t open = text.rfind('[');
+  if (open == std::string::npos || open == 0 || text.back() != ']') return NotThere(items, text);
+  absl::StatusOr<Slice> slice =
+      Slice::Parse(absl::string_view(text).substr(open + 1, text.size() - open - 2));
+  const std::string path = text.substr(0, open);
+  FindIn(items, path, std::nullopt, &leaves);
+  if (leaves.empty()) return NotThere(items, path);
+  if (!slice.ok()) return UsageError(absl::StrCat("'", text, "': ", slice.status().message()));
+  for (ChosenLeaf& leaf : leaves) leaf.slice = *slice;
+  return leaves;
+}
+
+}  // namespace leafstore::tools

@@ -1,0 +1,141 @@
+#include "leafstore/tools/output_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/tools/temporary_files.h"
+
+namespace leafstore::tools {
+namespace {
+
+FileSystem& Files() { return FileSystem::Posix(); }
+
+absl::Status ThereAlready(const std::string& path) {
+  return absl::AlreadyExistsError(absl::StrCat(path, ": is there already; --force replaces it"));
+}
+
+// A rename that does not replace.
+absl::Status RenameToFree(const std::string& from, const std::string& to) {
+  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+    return absl::OkStatus();
+  }
+  if (errno == EEXIST) return ThereAlready(to);
+  // Some file systems cannot do that; a link cannot replace either.
+  if (errno == EINVAL || errno == ENOSYS) {
+    if (link(from.c_str(), to.c_str()) == 0) return Files().Remove(from);
+    if (errno == EEXIST) return ThereAlready(to);
+    struct stat status = {};
+    if (lstat(to.c_str(), &status) == 0) return ThereAlready(to);
+  }
+  return Files().Rename(from, to);
+}
+
+}  // namespace
+
+OutputFiles::OutputFiles(bool force) : force_(force) { TemporaryFiles::GuardAgainstSignals(); }
+
+OutputFiles::~OutputFiles() {
+  for (const Step& step : steps_) {
+    if (!step.from.empty()) TemporaryFiles::Remove(step.from).IgnoreError();
+  }
+}
+
+absl::Status OutputFiles::CheckFree(const std::string& path) const {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a file to write to, found a directory"));
+  }
+  if (!force_ && lstat(path.c_str(), &status) == 0) return ThereAlready(path);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::string& path) {
+  return TemporaryFiles::Create(path);
+}
+
+absl::StatusOr<std::unique_ptr<ReadableFile>> OutputFiles::Open(const std::string& path) {
+  return Files().Open(path);
+}
+
+absl::Status OutputFiles::Rename(const std::string& from, const std::string& to) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckFree(to));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  steps_.push_back({from, to});
+  return absl::OkStatus();
+}
+
+absl::Status OutputFiles::Remove(const std::string& path) {
+  if (TemporaryFiles::Knows(path)) return TemporaryFiles::Remove(path);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  steps_.push_back({"", path});
+  return absl::OkStatus();
+}
+
+absl::Status OutputFiles::SyncDirectory(const std::string& path) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (std::find(directories_.begin(), directories_.end(), path) == directories_.end()) {
+    directories_.push_back(path);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OutputFiles::CreateDirectory(const std::string& path) {
+  return Files().CreateDirectory(path);
+}
+
+absl::StatusOr<std::unique_ptr<FileLock>> OutputFiles::Lock(const std::string& path) {
+  return Files().Lock(path);
+}
+
+absl::StatusOr<std::vector<std::string>> OutputFiles::List(const std::string& path) {
+  return Files().List(path);
+}
+
+absl::Status OutputFiles::Take(const Step& step) {
+  if (step.from.empty()) {
+    absl::Status status = Files().Remove(step.to);
+    return absl::IsNotFound(status) ? absl::OkStatus() : status;
+  }
+  return force_ ? Files().Rename(step.from, step.to) : RenameToFree(step.from, step.to);
+}
+
+absl::Status OutputFiles::RunSteps() {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    absl::Status status = Take(steps_[i]);
+    if (status.ok()) continue;
+    if (!force_) {  // what was renamed before was not there before that
+      for (size_t done = 0; done < i; ++done) {
+        if (!steps_[done].from.empty()) Files().Remove(steps_[done].to).IgnoreError();
+      }
+    }
+    return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status OutputFiles::Commit() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<std::string> temporaries;
+  for (const Step& step : steps_) {
+    if (!step.from.empty()) temporaries.push_back(step.from);
+  }
+  // No signal is answered between the first rename and the last.
+  LEAFSTORE_RETURN_IF_ERROR(TemporaryFiles::Release(temporaries, [this] { return RunSteps(); }));
+  steps_.clear();
+  for (const std::string& directory : directories_) {
+    LEAFSTORE_RETURN_IF_ERROR(Files().SyncDirectory(directory));
+  }
+  directories_.clear();
+  return absl::OkStatus();
+}
+
+}  // namespace leafstore::tools
