@@ -1,5 +1,5 @@
-// ParallelFor: a loop whose passes do not need one another, by several threads. For checkpoint/
-// alone.
+// ParallelFor: a loop whose passes do not need one another, by several threads. For checkpoint/ and
+// tools/ alone.
 #ifndef LEAFSTORE_CHECKPOINT_PARALLEL_H_
 #define LEAFSTORE_CHECKPOINT_PARALLEL_H_
 

@@ -22,6 +22,7 @@
 #include "leafstore/tools/merge.h"
 #include "leafstore/tools/output.h"
 #include "leafstore/tools/rename.h"
+#include "leafstore/tools/report/report.h"
 #include "leafstore/tools/split.h"
 #include "leafstore/tools/stats.h"
 #include "leafstore/tools/tree.h"
@@ -39,6 +40,7 @@ Examples:
   leafstore cat model.safetensors 'layers.0.weight[0:3, ::2]'
   leafstore diff run@1000 run@2000 --item params
   leafstore convert model.safetensors model.leaf
+  leafstore report model.safetensors -o report.html
   leafstore inspect --help
 
 Exit codes: 0 all is well; 1 something is wrong with a file, or the output could not be written (of
@@ -46,10 +48,10 @@ diff: they differ); 2 usage (of diff: any trouble).)";
 
 // In the order in which --help lists them.
 constexpr void (*kCommands[])(CLI::App*, CommandRun*) = {
-    AddInspectCommand,       AddTreeCommand,   AddCatCommand,     AddStatsCommand,
-    AddDiffCommand,          AddVerifyCommand, AddExplainCommand, AddConvertCommand,
-    AddSplitCommand,         AddMergeCommand,  AddRenameCommand,  AddCompletionCommand,
-    AddCompleteWordsCommand, AddManualCommand,
+    AddInspectCommand,    AddTreeCommand,          AddCatCommand,     AddStatsCommand,
+    AddDiffCommand,       AddVerifyCommand,        AddExplainCommand, AddReportCommand,
+    AddConvertCommand,    AddSplitCommand,         AddMergeCommand,   AddRenameCommand,
+    AddCompletionCommand, AddCompleteWordsCommand, AddManualCommand,
 };
 
 std::string VersionText() {

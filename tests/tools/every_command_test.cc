@@ -72,6 +72,11 @@ std::vector<Command> Commands() {
          return Args{file, "--group", "b=**.bias", "--no-rest", "--out", out + "{}.leaf"};
        },
        true},
+      {"report",
+       [](auto& file, auto& out) {
+         return out.empty() ? Args{file, "-o", "-"} : Args{file, "-o", out};
+       },
+       true},
       {"merge",
        [](auto& file, auto& out) {
          return Args{file, "--out", out};

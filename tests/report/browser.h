@@ -1,0 +1,131 @@
+// A headless Chromium that a test drives, through the DevTools protocol over a pipe
+// (--remote-debugging-pipe: messages of JSON, each with a NUL behind it, on descriptors 3 and 4).
+//
+//   if (!Browser::IsInstalled()) GTEST_SKIP() << Browser::kHowToInstall;
+//   Browser browser;
+//   std::unique_ptr<BrowserPage> page = browser.OpenPage({.width = 1200});
+//   page->Open("/tmp/report.html");
+//   page->Press("ArrowDown");
+//   EXPECT_EQ(page->Eval("document.activeElement.className"), "row");
+//   EXPECT_THAT(page->problems(), IsEmpty());
+//
+// Each page is a tab of its own, without what others kept. Whatever goes wrong in the protocol is
+// an exception, which fails the test.
+//
+// Threads: one.
+#ifndef LEAFSTORE_TESTS_REPORT_BROWSER_H_
+#define LEAFSTORE_TESTS_REPORT_BROWSER_H_
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/checkpoint/temp_dir.h"
+
+namespace leafstore {
+
+class BrowserPage;
+
+struct PageOptions {
+  int width = 1440;
+  int height = 900;
+  double scale = 1;
+  bool dark = false;           // what the system prefers
+  bool reduced_motion = true;  // so that nothing moves while it is looked at
+};
+
+class Browser {
+ public:
+  static constexpr char kHowToInstall[] =
+      "chromium is not installed (scripts/setup --tests installs it): the page is not tested";
+
+  // The program; empty where there is none.
+  static std::string Program();
+  static bool IsInstalled() { return !Program().empty(); }
+
+  Browser();
+  ~Browser();
+  Browser(const Browser&) = delete;
+  Browser& operator=(const Browser&) = delete;
+
+  std::unique_ptr<BrowserPage> OpenPage(const PageOptions& options = {});
+
+ private:
+  friend class BrowserPage;
+  using Json = nlohmann::json;
+
+  // Sends a command and returns its result. Events that come meanwhile go to their pages.
+  Json Call(const std::string& method, const Json& params, const std::string& session);
+  // The next message; waits for it.
+  Json Receive(std::chrono::steady_clock::time_point until);
+  void Dispatch(const Json& event);
+
+  TempDir profile_;
+  pid_t pid_ = -1;
+  int to_ = -1;
+  int from_ = -1;
+  int last_id_ = 0;
+  std::string received_;
+  std::vector<BrowserPage*> pages_;
+};
+
+class BrowserPage {
+ public:
+  using Json = nlohmann::json;
+
+  ~BrowserPage();
+
+  // Loads a file and returns when it is there.
+  void Open(const std::string& path);
+  void Resize(int width, int height, double scale = 1);
+  // "light" or "dark"; `medium` is "screen" or "print".
+  void Prefer(const std::string& scheme, bool reduced_motion, const std::string& medium = "");
+
+  // The value of an expression, or of a promise. An exception in it is one here.
+  Json Eval(const std::string& expression);
+  // Calls a function with arguments, as JSON.
+  Json Call(const std::string& function, const std::vector<Json>& arguments);
+  // Returns when an expression is true.
+  void WaitFor(const std::string& expression);
+  // Returns when what has been asked for is drawn.
+  void WaitForFrame();
+
+  // A key by its name: "a", "Enter", "ArrowDown", "Tab".
+  void Press(const std::string& key, bool shift = false);
+  void Type(const std::string& text);
+  // At a point of the window, in CSS pixels.
+  void ClickAt(double x, double y);
+  void MoveTo(double x, double y);
+  // In the middle of the first element that a selector finds, which is scrolled to.
+  void Click(const std::string& selector);
+
+  void Screenshot(const std::string& path, bool whole_page = false);
+  // The size of the PDF that is printed.
+  size_t PrintedBytes();
+
+  // Errors and warnings of the console, exceptions, and requests that were not for the page itself.
+  const std::vector<std::string>& problems() const { return problems_; }
+
+ private:
+  friend class Browser;
+  BrowserPage(Browser* browser, std::string target, std::string session);
+
+  Json Send(const std::string& method, const Json& params = Json::object());
+  void OnEvent(const std::string& method, const Json& params);
+
+  Browser* browser_;
+  std::string target_;
+  std::string session_;
+  std::string url_;
+  int loads_ = 0;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_REPORT_BROWSER_H_

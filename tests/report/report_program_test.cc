@@ -1,0 +1,152 @@
+// `leafstore report` through its binary: where the page goes, and what is said of what goes wrong.
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/report/sample_reports.h"
+
+namespace leafstore {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+class ReportProgramTest : public testing::Test {
+ protected:
+  void SetUp() override { SaveSample(path_); }
+
+  // In the directory, by names relative to it.
+  Ran Report(std::vector<std::string> args) const {
+    args.insert(args.begin(), "report");
+    return RunLeafstore(std::move(args), {.directory = dir_.path()});
+  }
+
+  TempDir dir_;
+  const std::string path_ = dir_.File("a.leaf");
+};
+
+TEST_F(ReportProgramTest, ThePageIsCalledAfterTheFile) {
+  const Ran ran = Report({"a.leaf"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(ran.out, "a.leaf.html\n");
+  EXPECT_THAT(ran.err, IsEmpty());
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "a.leaf.html"));
+  EXPECT_THAT(ReadFile(dir_.File("a.leaf.html")), StartsWith("<!DOCTYPE html>"));
+}
+
+TEST_F(ReportProgramTest, ThePageGoesWhereItIsTold) {
+  EXPECT_EQ(Report({"a.leaf", "-o", "page.html"}).exit_code, 0);
+  const Ran ran = Report({"a.leaf", "-o", "-"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(ran.out, ReadFile(dir_.File("page.html")));
+}
+
+TEST_F(ReportProgramTest, TwoFilesAndADirectoryHaveNamesToo) {
+  SaveSample(dir_.File("b.leaf"));
+  SaveSteps(dir_.File("run"), {1}, GrowingStores(1, 1, 4));
+  EXPECT_EQ(Report({"a.leaf", "b.leaf"}).out, "a.leaf-b.leaf.html\n");
+  EXPECT_EQ(Report({"run/"}).out, "run.html\n");
+}
+
+TEST_F(ReportProgramTest, AFileThatIsThereStaysUnlessForced) {
+  WriteFile(dir_.File("page.html"), "mine");
+  const Ran ran = Report({"a.leaf", "-o", "page.html"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("page.html"));
+  EXPECT_THAT(ran.err, HasSubstr("--force"));
+  EXPECT_EQ(ReadFile(dir_.File("page.html")), "mine");
+  EXPECT_EQ(Report({"a.leaf", "-o", "page.html", "--force"}).exit_code, 0);
+  EXPECT_THAT(ReadFile(dir_.File("page.html")), StartsWith("<!DOCTYPE html>"));
+}
+
+TEST_F(ReportProgramTest, DataAloneIsJson) {
+  const Ran ran = Report({"a.leaf", "--json"});
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(nlohmann::json::parse(ran.out)["schema"], 1);
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+  EXPECT_EQ(Report({"a.leaf", "--json", "-o", "data.json"}).exit_code, 0);
+  EXPECT_EQ(ReadFile(dir_.File("data.json")), ran.out);
+}
+
+TEST_F(ReportProgramTest, WhatMakesNoSenseIsUsage) {
+  SaveSample(dir_.File("b.leaf"));
+  for (const std::vector<std::string>& args : {std::vector<std::string>{},
+                                               {"a.leaf", "b.leaf", "c.leaf"},
+                                               {"a.leaf", "b.leaf", "--step", "1"},
+                                               {"a.leaf", "--steps", "1"},
+                                               {"a.leaf", "--group", "nothing"},
+                                               {"a.leaf", "--match", "a..b"},
+                                               {"a.leaf", "--item", "parms"}}) {
+    const Ran ran = Report(args);
+    EXPECT_EQ(ran.exit_code, 2) << ran.err;
+    EXPECT_THAT(ran.err, StartsWith("leafstore: "));
+  }
+  EXPECT_THAT(Report({"a.leaf", "--item", "parms"}).err, HasSubstr("did you mean params?"));
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "b.leaf"));
+}
+
+TEST_F(ReportProgramTest, AFileThatIsNotThereOrNoneIsNamed) {
+  const Ran missing = Report({"c.leaf"});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_THAT(missing.err, HasSubstr("c.leaf"));
+  WriteFile(dir_.File("text"), "no checkpoint at all, but long enough to be looked at: 0123456789");
+  const Ran text = Report({"text"});
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_THAT(text.err, HasSubstr("text"));
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "text"));
+}
+
+TEST_F(ReportProgramTest, ADamagedTensorIsAnErrorUnlessChecksumsAreNotAskedFor) {
+  std::string bytes = ReadFile(path_);
+  bytes[64] ^= 1;
+  WriteFile(path_, bytes);
+  const Ran ran = Report({"a.leaf"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("expected checksum"));
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+  EXPECT_EQ(Report({"a.leaf", "--no-verify"}).exit_code, 0);
+}
+
+TEST_F(ReportProgramTest, APageThatCannotBeWrittenLeavesNothing) {
+  const Ran nowhere = Report({"a.leaf", "-o", "no/such/page.html"});
+  EXPECT_EQ(nowhere.exit_code, 1);
+  EXPECT_THAT(nowhere.err, HasSubstr("no/such"));
+  EXPECT_EQ(Report({"a.leaf", "-o", "."}).exit_code, 1);
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
+}
+
+TEST_F(ReportProgramTest, AFullDiskAndAClosedPipeAreSaid) {
+  const Ran full = RunLeafstore({"report", path_, "-o", "-"}, {.stdout_to = "/dev/full"});
+  EXPECT_EQ(full.exit_code, 1);
+  EXPECT_THAT(full.err, HasSubstr("No space left"));
+  const Ran closed = RunShell(absl::StrCat("\"$LEAFSTORE\" report ", path_, " -o - | head -c 10"));
+  EXPECT_EQ(closed.out, "<!DOCTYPE ");
+  EXPECT_THAT(closed.err, IsEmpty());
+}
+
+TEST_F(ReportProgramTest, InterruptedItLeavesNoFile) {
+  Save(dir_.File("large.leaf"), NetworkStore(24, 320, 0.1f));
+  // As soon as it is at work, from a tenth of a second on.
+  const Ran ran = RunShell(absl::StrCat(
+      "cd ", dir_.path(), " && timeout -s INT 0.1 \"$LEAFSTORE\" report large.leaf; echo $?"));
+  EXPECT_EQ(ran.out, "124\n") << ran.err;
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "large.leaf"));
+}
+
+TEST_F(ReportProgramTest, TheSamePageIsMadeTwice) {
+  EXPECT_EQ(Report({"a.leaf", "-o", "-"}).out, Report({"a.leaf", "-o", "-"}).out);
+}
+
+TEST_F(ReportProgramTest, HelpHasExamples) {
+  const Ran ran = Report({"--help"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.out, HasSubstr("leafstore report run@100 run@200"));
+}
+
+}  // namespace
+}  // namespace leafstore

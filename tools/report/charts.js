@@ -1,0 +1,260 @@
+// Histograms and lines, as SVG.
+
+// The range of a leaf's histogram: of its finite numbers, in a comparison of those of both sides.
+function histogramRange(item, leaf) {
+  let [low, high] = [Infinity, -Infinity];
+  item.sides.forEach((side, i) => {
+    const [min, max] = [item.getOn(i, leaf, 'min'), item.getOn(i, leaf, 'max')];
+    if (side.histogram?.[leaf] && min !== null) [low, high] = [Math.min(low, min), Math.max(high, max)];
+  });
+  return low <= high ? { low, high } : null;
+}
+
+const histogramsOf = (item, leaf) => item.sides.map((side) => side.histogram?.[leaf] ?? null);
+
+// A bar that has anything is seen.
+function barsPath(counts, most, width, height) {
+  const step = width / counts.length;
+  const gap = step > 4 ? 1 : 0;
+  return counts.map((count, i) => {
+    if (count === 0) return '';
+    const size = Math.max(height * count / most, 0.8);
+    return `M${(i * step).toFixed(2)} ${height.toFixed(2)}v${(-size).toFixed(2)}h${(step - gap).toFixed(2)}v${size.toFixed(2)}z`;
+  }).join('');
+}
+
+function outlinePath(counts, most, width, height) {
+  const step = width / counts.length;
+  return `M0 ${height}${counts.map((count, i) =>
+    `V${(height - height * count / most).toFixed(2)}H${((i + 1) * step).toFixed(2)}`).join('')}V${height}`;
+}
+
+function drawHistogram(svg, item, leaf, width, height) {
+  const histograms = histogramsOf(item, leaf);
+  const most = Math.max(1, ...histograms.flatMap((counts) => counts ?? []));
+  const range = histogramRange(item, leaf);
+  if (!range) return null;
+  if (range.low < 0 && range.high > 0) {
+    const x = width * -range.low / (range.high - range.low);
+    svg.append(svgEl('line', { class: 'zero', x1: x, x2: x, y1: 0, y2: height }));
+  }
+  const now = histograms[item.now(leaf)];
+  if (now) svg.append(svgEl('path', { class: 'bars', d: barsPath(now, most, width, height) }));
+  if (item.now(leaf) === 1 && histograms[0]) {
+    svg.append(svgEl('path', { class: 'bars-before', d: outlinePath(histograms[0], most, width, height),
+      'vector-effect': 'non-scaling-stroke' }));
+  }
+  return { range, most };
+}
+
+function sparkHistogram(item, leaf) {
+  const svg = svgEl('svg', { class: 'spark', viewBox: '0 0 96 22', preserveAspectRatio: 'none',
+      'aria-hidden': 'true' });
+  return drawHistogram(svg, item, leaf, 96, 22) ? svg : null;
+}
+
+// With its axis, for the details of a leaf.
+function histogramFigure(item, leaf) {
+  const [width, height] = [360, 104];
+  const svg = svgEl('svg', { viewBox: `0 0 ${width} ${height + 20}`, role: 'img' });
+  const drawn = drawHistogram(svg, item, leaf, width, height);
+  if (!drawn) return null;
+  const { low, high } = drawn.range;
+  svg.append(svgEl('line', { class: 'axis', x1: 0, x2: width, y1: height, y2: height }));
+  const tick = (value, x, anchor) => svg.append(svgEl('text',
+      { class: 'tick', x, y: height + 15, 'text-anchor': anchor },
+    formatNumber(value, 3)));
+  tick(low, 0, 'start');
+  if (high > low) tick(high, width, 'end');
+  const zero = width * -low / (high - low);
+  if (zero > 70 && zero < width - 70) tick(0, zero, 'middle');
+  const both = item.now(leaf) === 1 && histogramsOf(item, leaf)[0];
+  const bins = histogramsOf(item, leaf)[item.now(leaf)].length;
+  svg.setAttribute('aria-label', `Histogram in ${bins} bins from ${formatNumber(low)} to ${formatNumber(high)}, ` +
+    `up to ${formatCount(drawn.most)} numbers in a bin`);
+  const caption = low === high ? `All finite numbers are ${formatNumber(low)}`
+    : `Distribution, up to ${formatCount(drawn.most)} in a bin${both ? '; before as a line' : ''}`;
+  return el('figure', {}, el('figcaption', {}, caption), svg);
+}
+
+// Pieces of a line: a gap where there is no number.
+function linePath(points) {
+  let pen = 'M';
+  return points.map((point) => {
+    if (!point) { pen = 'M'; return ''; }
+    const part = `${pen}${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
+    pen = 'L';
+    return part;
+  }).join('');
+}
+
+function sparkLine(values) {
+  const known = values.filter((value) => Number.isFinite(value));
+  if (known.length === 0) return null;
+  let [low, high] = [Math.min(...known), Math.max(...known)];
+  // What hardly moves is a line that hardly moves.
+  const least = 0.01 * Math.abs(high);
+  if (high - low < least) [low, high] = [(low + high - least) / 2, (low + high + least) / 2];
+  const at = (value, i) => (Number.isFinite(value)
+    ? [values.length > 1 ? 96 * i / (values.length - 1) : 48,
+        20 - 18 * (high > low ? (value - low) / (high - low) : 0.5)]
+    : null);
+  const points = values.map(at);
+  const svg = svgEl('svg', { class: 'spark', viewBox: '0 0 96 22', preserveAspectRatio: 'none',
+      'aria-hidden': 'true' },
+    svgEl('path', { class: 'series line-accent', d: linePath(points), 'vector-effect': 'non-scaling-stroke' }));
+  return svg;
+}
+
+// About so many round numbers over a range.
+function roundTicks(low, high, count) {
+  const rough = (high - low) / Math.max(3, Math.min(8, count));
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough);
+  const ticks = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) ticks.push(i * step);
+  return ticks;
+}
+
+// Lines over steps, named at their ends, with a reading for the pointer and the arrow keys. Drawn for the width that it
+// gets, and again when that changes, so that text has its size.
+//   lines: [{name, fill: 'c0', values, label}]; format: of a value.
+function lineChart(chart) {
+  const { title, lines } = chart;
+  const known = lines.flatMap((line) => line.values.filter((value) => Number.isFinite(value)));
+  if (known.length === 0) return el('figure', { class: 'chart' }, el('h3', {}, title),
+      el('p', { class: 'empty' }, 'No numbers to draw.'));
+  const figure = el('figure', { class: 'chart' }, el('h3', {}, bdi(title)));
+  const frame = chartFrame(chart);
+  figure.append(frame.element, frame.reading);
+  let drawn = 0;
+  new ResizeObserver(() => {
+    if (figure.clientWidth === drawn || figure.clientWidth === 0) return;
+    drawn = figure.clientWidth;
+    frame.show(drawLines(chart, known, drawn));
+  }).observe(figure);
+  return figure;
+}
+
+// The axes of a chart of some width: of steps and of values.
+function axesOf({ steps, lines, height = 190 }, known, width) {
+  const left = 52;
+  const named = lines.length > 1 || lines[0].label;
+  const right = named ? Math.min(150, width * 0.32) : 12;
+  const [top, bottom] = [8, 22];
+  let [low, high] = [Math.min(...known), Math.max(...known)];
+  if (low > 0 && low < 0.5 * high) low = 0;
+  if (high === low) [low, high] = [low - Math.abs(low || 1) * 0.05, high + Math.abs(high || 1) * 0.05];
+  const [first, last] = [steps[0], steps[steps.length - 1]];
+  return {
+    left, right, top, bottom, width, height, low, high, first, last, named,
+    x: (step) => left + (width - left - right) * (last > first ? (step - first) / (last - first) : 0.5),
+    y: (value) => top + (height - top - bottom) * (1 - (value - low) / (high - low)),
+  };
+}
+
+function drawLines(chart, known, width) {
+  const { steps, lines, format } = chart;
+  const axes = axesOf(chart, known, width);
+  const { left, right, top, bottom, height, x, y } = axes;
+  const svg = svgEl('svg', { viewBox: `0 0 ${width} ${height}`, height, 'aria-hidden': 'true' });
+  for (const tick of roundTicks(axes.low, axes.high, height / 45)) {
+    svg.append(svgEl('line', { class: 'rule', x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
+      svgEl('text', { class: 'tick', x: left - 8, y: y(tick) + 4, 'text-anchor': 'end' }, format(tick)));
+  }
+  const stepTicks = axes.last > axes.first ? roundTicks(axes.first, axes.last,
+      (width - left - right) / 70).filter(Number.isInteger) : [axes.first];
+  for (const tick of stepTicks) {
+    svg.append(svgEl('text', { class: 'tick', x: x(tick), y: height - 5, 'text-anchor': 'middle' },
+        formatCount(tick)));
+  }
+  const ends = [];
+  for (const line of lines) {
+    const points = line.values.map((value, i) => (Number.isFinite(value) ? [x(steps[i]), y(value)] : null));
+    svg.append(svgEl('path', { class: `series line-${line.fill}`, d: linePath(points) + lonePoints(points) }));
+    const end = points.findLast(Boolean);
+    if (end && axes.named) ends.push({ line, y: end[1], x: end[0] });
+  }
+  for (const { line, y: at, x: from, place } of placeLabels(ends, top, height - bottom)) {
+    svg.append(svgEl('path', { class: `series line-${line.fill}`, 'stroke-opacity': 0.5,
+      d: `M${(from + 2).toFixed(1)} ${at.toFixed(1)}L${(width - right + 12).toFixed(1)} ${place.toFixed(1)}` }));
+    const name = svgEl('text', { class: 'label', x: (width - right + 16).toFixed(1), y: place + 4 },
+        shorten(line.name, Math.floor((right - 16) / 6.8)));
+    name.append(svgEl('title', {}, line.name));
+    svg.append(name);
+  }
+  const hair = svgEl('line', { class: 'hair', y1: top, y2: height - bottom, visibility: 'hidden' });
+  svg.append(hair);
+  return { svg, hair, axes };
+}
+
+// A point between two gaps is no line: a small cross.
+function lonePoints(points) {
+  return points.map((point, i) => (point && !points[i - 1] && !points[i + 1]
+    ? `M${point[0] - 3} ${point[1]}h6M${point[0]} ${point[1] - 3}v6` : '')).join('');
+}
+
+const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+// Apart from one another, and as near to where they belong as that allows.
+function placeLabels(ends, top, bottom) {
+  const room = 14;
+  ends.sort((a, b) => a.y - b.y);
+  let next = top + 4;
+  for (const end of ends) {
+    end.place = Math.max(end.y, next);
+    next = end.place + room;
+  }
+  let limit = bottom + 2;
+  for (const end of [...ends].reverse()) {
+    end.place = Math.min(end.place, limit);
+    limit = end.place - room;
+  }
+  return ends;
+}
+
+// What can be focused and pointed at, and the line below that says what is there.
+function chartFrame({ title, steps, lines, format, height = 190 }) {
+  const reading = el('p', { class: 'reading', 'aria-live': 'polite' });
+  let at = -1;
+  let drawing = null;
+  const read = (i) => {
+    at = i;
+    drawing.hair.setAttribute('visibility', i < 0 ? 'hidden' : 'visible');
+    reading.textContent = i < 0 ? '' : `Step ${formatCount(steps[i])}: ` +
+      lines.map((line) => (lines.length > 1 ? `${line.name} ` : '') + format(line.values[i])).join(', ');
+    if (i >= 0) for (const name of ['x1', 'x2']) drawing.hair.setAttribute(name, drawing.axes.x(steps[i]));
+  };
+  const point = (event) => {
+    const { axes, svg } = drawing;
+    const x = event.clientX - svg.getBoundingClientRect().left;
+    if (x < axes.left - 10 || x > axes.width - axes.right + 10) { read(-1); return; }
+    let best = 0;
+    steps.forEach((step, i) => { if (Math.abs(axes.x(step) - x) < Math.abs(axes.x(steps[best]) - x)) best = i; });
+    if (best !== at) read(best);
+  };
+  const ends = lines.slice(0, 12).map((line) =>
+    `${line.name}: ${format(line.values.find(Number.isFinite))} to ${format(line.values.findLast(Number.isFinite))}`);
+  const element = el('div', {
+    class: 'chart-frame', tabindex: '0', role: 'img',
+    'aria-label': `${title}, from step ${formatCount(steps[0])} to ${formatCount(steps[steps.length - 1])}. ` +
+      `${ends.join('; ')}. Left and right read it step by step.`,
+    onpointermove: point,
+    onpointerleave: () => read(-1),
+    onblur: () => read(-1),
+    onkeydown: (event) => {
+      const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: steps.length - 1 }[event.key];
+      if (to === undefined) return;
+      read(Math.max(0, Math.min(steps.length - 1, to)));
+      event.preventDefault();
+    },
+  });
+  // Its room is there before it is drawn.
+  element.style.minHeight = `${height}px`;
+  const show = (made) => {
+    drawing = made;
+    element.replaceChildren(made.svg);
+    read(at);
+  };
+  return { element, reading, show };
+}

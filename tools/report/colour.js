@@ -1,0 +1,134 @@
+// What a leaf's fill says: its group, its dtype, what is at the top of its path, or how large a number is.
+//
+// A colouring has `fillOf(leaf)`, the name of a fill in the style sheet, and `legend()`. Sizes that run over orders of
+// magnitude go by their logarithm, in seven steps of one hue, so that they can be told apart without colour.
+
+const STEPS = 7;
+const PALETTE = 8;
+
+const inkOf = (fill) => {
+  if (fill === 'warn') return 'ink-warn';
+  if (fill[0] !== 's') return 'ink-fill';
+  return Number(fill[1]) >= 6 ? 'ink-high' : 'ink-low';
+};
+
+const swatch = (name) => el('span', { class: `swatch fill-${name}`, 'aria-hidden': 'true' });
+
+function categories(names, categoryOf, fillOfCategory) {
+  return {
+    fillOf: (leaf) => fillOfCategory(categoryOf(leaf)),
+    legend() {
+      const shown = names.slice(0, PALETTE).map((name, i) =>
+        el('span', {}, swatch(fillOfCategory(i)), bdi(name, { class: 'name', title: name })));
+      if (names.length > PALETTE) shown.push(el('span', {}, swatch('rest'), `${names.length - PALETTE} more`));
+      return shown;
+    },
+  };
+}
+
+// The most bytes first, so that what is large has a colour of its own.
+function byText(item, textOf) {
+  const bytes = new Map();
+  const texts = [];
+  for (let leaf = 0; leaf < item.leafCount; ++leaf) {
+    texts.push(textOf(leaf));
+    bytes.set(texts[leaf], (bytes.get(texts[leaf]) ?? 0) + item.weight(leaf));
+  }
+  const names = [...bytes.keys()].sort((a, b) => bytes.get(b) - bytes.get(a));
+  const numbers = new Map(names.map((name, i) => [name, i]));
+  return categories(names, (leaf) => numbers.get(texts[leaf]), (i) => (i < PALETTE ? `c${i}` : 'rest'));
+}
+
+function byGroup(item) {
+  const used = item.groups.map((group) => group.name === null ? '(in no group)' : group.name);
+  return categories(used, (leaf) => item.groupOf(leaf),
+    (group) => (group === undefined ? 'rest' : item.groupFill(group)));
+}
+
+// `valueOf` gives a number, or null for a leaf without; `specialOf` a fill and words for what is on no scale.
+function bySize(item, valueOf, format, specials = []) {
+  const logs = [];
+  for (let leaf = 0; leaf < item.leafCount; ++leaf) {
+    const value = valueOf(leaf);
+    if (value > 0 && Number.isFinite(value)) logs.push(Math.log10(value));
+  }
+  logs.sort((a, b) => a - b);
+  // A few leaves far out must not take the scale away from all others.
+  const at = (share) => logs[Math.min(logs.length - 1, Math.floor(share * logs.length))];
+  const low = logs.length ? Math.max(at(0.02), at(0.98) - 8) : 0;
+  const high = logs.length ? Math.max(at(0.98), low + 0.1) : 1;
+  const used = specials.filter((special) => {
+    for (let leaf = 0; leaf < item.leafCount; ++leaf) if (item.isTensor(leaf) && special.takes(leaf)) return true;
+    return false;
+  });
+  return {
+    fillOf(leaf) {
+      const special = used.find(({ takes }) => takes(leaf));
+      if (special) return special.fill;
+      const value = valueOf(leaf);
+      if (value === null || value === undefined || Number.isNaN(value)) return 'rest';
+      if (!(value > 0)) return 's0';
+      const place = (Math.log10(value) - low) / (high - low);
+      return `s${Math.max(0, Math.min(STEPS - 1, Math.floor(place * STEPS)))}`;
+    },
+    legend() {
+      const parts = [];
+      if (logs.length) {
+        const steps = Array.from({ length: STEPS }, (_, i) => el('i', { class: `fill-s${i}` }));
+        parts.push(el('span', {}, format(10 ** low), el('span', { class: 'scale', 'aria-hidden': 'true' }, steps),
+          format(10 ** high)));
+      }
+      for (const special of used) parts.push(el('span', {}, swatch(special.fill), special.label));
+      return parts;
+    },
+  };
+}
+
+// The colourings that make sense for an item, that to begin with first: {id, label, make()}, as each is made only when it
+// is asked for.
+function colourings(item) {
+  const odd = { fill: 'warn', label: 'has NaN or infinite numbers', takes: (leaf) => item.isOdd(leaf) };
+  const keyed = (depth) => (leaf) => {
+    const keys = item.keysOf(item.leaves.node[leaf]);
+    return keys.length > depth ? keys.slice(0, depth).join('.') : '(above)';
+  };
+  const change = {
+    id: 'change', label: 'Change',
+    make() {
+      const is = (...whats) => (leaf) => whats.includes(item.change.what[leaf]);
+      return bySize(item, (leaf) => item.relativeChange(leaf), formatRatio, [
+        { fill: 'rest', label: 'the same', takes: is('same') },
+        { fill: 'c3', label: 'only after', takes: is('added') },
+        { fill: 'c4', label: 'only before', takes: is('removed') },
+        { fill: 'c1', label: 'another dtype, shape or kind', takes: is('dtype', 'shape', 'kind') },
+      ]);
+    },
+  };
+  const group = { id: 'group', label: 'Group', make: () => byGroup(item) };
+  const first = { id: 'first', label: 'First key', make: () => byText(item, keyed(1)) };
+  const second = { id: 'second', label: 'First two keys', make: () => byText(item, keyed(2)) };
+  // A first key that everything has says nothing.
+  const keys = item.children[0]?.length > 1 ? [first, second] : [second, first];
+  const moved = {
+    id: 'moved', label: 'Change over the steps',
+    make: () => bySize(item, (leaf) => seriesChange(item, leaf), formatRatio, [odd]),
+  };
+  return [
+    ...(item.change ? [change] : []),
+    ...(item.leaves.group ? [group] : []),
+    ...keys,
+    { id: 'dtype', label: 'Dtype', make: () => byText(item, (leaf) => item.get(leaf, 'dtype') ?? 'static') },
+    { id: 'rms', label: 'Size of numbers (RMS)', make: () =>
+        bySize(item, (leaf) => item.rms(leaf), (value) => formatNumber(value, 2), [odd]) },
+    ...(item.series ? [moved] : []),
+  ];
+}
+
+// By how much the norm is another one at the last step than at the first.
+function seriesChange(item, leaf) {
+  const values = item.series.l2[leaf].map(decodeNumber).filter((value) => value !== null);
+  if (values.length < 2) return null;
+  const [first, last] = [values[0], values[values.length - 1]];
+  if (first === last) return 0;
+  return first > 0 ? Math.abs(last - first) / first : Infinity;
+}

@@ -1,0 +1,102 @@
+// Text of numbers, and elements. Whatever comes out of a file becomes a text node, never markup: nothing in these
+// scripts parses markup, or sets an attribute that would be code.
+
+const NONE = '–';
+const MINUS = '−';
+
+// A number for people: four digits that count, none where there is none.
+function formatNumber(value, digits = 4) {
+  if (value === null || value === undefined || Number.isNaN(value)) return NONE;
+  if (value === Infinity) return '∞';
+  if (value === -Infinity) return `${MINUS}∞`;
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  let text;
+  if (size >= 1e-4 && size < 1e6) {
+    const rounded = Number(size.toPrecision(digits));
+    text = size >= 10 ** digits ? formatCount(Math.round(size)) : String(rounded);
+  } else {
+    const [mantissa, exponent] = size.toExponential(digits - 1).split('e');
+    text = `${Number(mantissa)}e${exponent.replace('+', '').replace('-', MINUS)}`;
+  }
+  return value < 0 ? MINUS + text : text;
+}
+
+function formatCount(value) {
+  if (value === null || value === undefined) return NONE;
+  return value.toLocaleString('en-GB');
+}
+
+// 1,234,567 as 1.23 M.
+function formatShort(value) {
+  for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e4]]) {
+    if (value >= size) return `${Number((value / (unit === 'k' ? 1e3 : size)).toPrecision(3))} ${unit}`;
+  }
+  return formatCount(value);
+}
+
+function formatBytes(value) {
+  if (value === null || value === undefined) return NONE;
+  if (value < 1024) return `${value} B`;
+  const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
+  let size = value / 1024;
+  let unit = 0;
+  while (size >= 1023.95 && unit + 1 < units.length) {
+    size /= 1024;
+    ++unit;
+  }
+  return `${size.toFixed(1)} ${units[unit]}`;
+}
+
+function formatShare(part, whole) {
+  if (!(whole > 0)) return NONE;
+  const share = 100 * part / whole;
+  if (share > 0 && share < 0.1) return '<0.1%';
+  return `${share.toFixed(share >= 99.95 ? 0 : 1)}%`;
+}
+
+// A ratio as a percentage, over any range.
+function formatRatio(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return NONE;
+  if (value === Infinity) return '∞';
+  if (value === 0) return '0%';
+  return `${formatNumber(100 * value, 3)}%`;
+}
+
+function formatShape(shape) {
+  if (!shape) return NONE;
+  return shape.length === 0 ? 'scalar' : shape.join(' × ');
+}
+
+function countOf(count, one, many) {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
+// An element with attributes (`class`, `onclick`, others by name; null and false leave one out) and children, of which
+// strings become text.
+function el(tag, attributes = {}, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+function svgEl(tag, attributes = {}, ...children) {
+  return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? '' : value);
+  }
+  for (const child of children.flat(Infinity)) {
+    if (child !== null && child !== undefined) element.append(child);
+  }
+  return element;
+}
+
+const byId = (id) => document.getElementById(id);
+
+// A text without a direction of its own: a name in Hebrew or Arabic turns nothing around it.
+const bdi = (text, attributes = {}) => el('bdi', attributes, text);
+
+const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches;

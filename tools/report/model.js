@@ -1,0 +1,211 @@
+// The data of the page: items, their trees, and what is asked of them. The format is that of report_data.h.
+
+// Numbers that JSON does not have come as text.
+function decodeNumber(value) {
+  if (value === 'inf') return Infinity;
+  if (value === '-inf') return -Infinity;
+  return value;
+}
+
+// An item: nodes in preorder, leaves in the order of nodes. `sides` has the columns of one file, or in a comparison of
+// two, before and after; `now` is the later one that has a leaf.
+class Item {
+  constructor(data, report) {
+    Object.assign(this, data);
+    this.mode = report.mode;
+    this.nodeCount = data.tree.parent.length;
+    this.leafCount = data.leaves.node.length;
+    this.indexTree();
+    this.indexLeaves();
+    this.indexRows();
+    this.makeSums();
+  }
+
+  indexTree() {
+    const { parent } = this.tree;
+    this.end = new Int32Array(this.nodeCount);
+    this.children = Array.from({ length: this.nodeCount }, () => null);
+    for (let node = this.nodeCount - 1; node >= 0; --node) {
+      if (this.end[node] === 0) this.end[node] = node + 1;
+      const above = parent[node];
+      if (above >= 0 && this.end[above] < this.end[node]) this.end[above] = this.end[node];
+    }
+    for (let node = 1; node < this.nodeCount; ++node) (this.children[parent[node]] ??= []).push(node);
+  }
+
+  // Of each node, where its leaves begin: those below it are a run.
+  indexLeaves() {
+    const { node: nodes } = this.leaves;
+    this.leafBegin = new Int32Array(this.nodeCount + 1);
+    this.leafOf = new Int32Array(this.nodeCount).fill(-1);
+    let leaf = 0;
+    for (let node = 0; node < this.nodeCount; ++node) {
+      this.leafBegin[node] = leaf;
+      if (leaf < nodes.length && nodes[leaf] === node) this.leafOf[node] = leaf++;
+    }
+    this.leafBegin[this.nodeCount] = leaf;
+  }
+
+  // A row is a leaf or an alias, in the order of the tree.
+  indexRows() {
+    this.aliasesOf = new Map();
+    this.targetOf = new Map();
+    this.aliases.node.forEach((node, i) => {
+      const target = this.aliases.target[i];
+      this.targetOf.set(node, target);
+      if (!this.aliasesOf.has(target)) this.aliasesOf.set(target, []);
+      this.aliasesOf.get(target).push(node);
+    });
+    this.rowNodes = [...this.leaves.node, ...this.aliases.node].sort((a, b) => a - b);
+    this.rowCount = this.rowNodes.length;
+    this.rowOfNode = new Map(this.rowNodes.map((node, row) => [node, row]));
+    this.tagsOf = new Map();
+    this.tags.node.forEach((node, i) => {
+      if (!this.tagsOf.has(node)) this.tagsOf.set(node, []);
+      this.tagsOf.get(node).push(this.tags.tag[i]);
+    });
+  }
+
+  // Sums over leaves from the first, so that a subtree's are a difference.
+  makeSums() {
+    const sums = () => new Float64Array(this.leafCount + 1);
+    this.sums = { bytes: sums(), parameters: sums(), squares: sums(), odd: sums(), changed: sums() };
+    for (let leaf = 0; leaf < this.leafCount; ++leaf) {
+      const add = (name, value) => {
+        this.sums[name][leaf + 1] = this.sums[name][leaf] + (value || 0);
+      };
+      add('bytes', this.weight(leaf));
+      add('parameters', this.get(leaf, 'parameters'));
+      const l2 = this.isFloating(leaf) ? this.get(leaf, 'l2') : 0;
+      add('squares', Number.isFinite(l2) ? l2 * l2 : 0);
+      add('odd', this.isOdd(leaf) ? 1 : 0);
+      add('changed', this.change && this.change.what[leaf] !== 'same' ? 1 : 0);
+    }
+  }
+
+  // A column's value on a side; null where the leaf is not there.
+  getOn(side, leaf, column) {
+    const values = this.sides[side][column];
+    return values === undefined ? null : decodeNumber(values[leaf]);
+  }
+  has(side, leaf) { return this.sides[side].kind[leaf] !== null; }
+  now(leaf) { return this.sides.length > 1 && this.has(1, leaf) ? 1 : 0; }
+  get(leaf, column) { return this.getOn(this.now(leaf), leaf, column); }
+  isTensor(leaf) { return this.get(leaf, 'kind') === 'tensor'; }
+  // What the treemap gives it room for: in a comparison the larger of both.
+  weight(leaf) {
+    return Math.max(...this.sides.map((side) => side.bytes[leaf] || 0));
+  }
+  // Norms of several leaves are of these: indices and counters would drown the weights.
+  isFloating(leaf) { return this.isTensor(leaf) && /^(f|bf|c)/.test(this.get(leaf, 'dtype')); }
+  isOdd(leaf) {
+    return this.get(leaf, 'nan') > 0 || this.get(leaf, 'inf') > 0;
+  }
+  isConstant(leaf) {
+    return this.get(leaf, 'count') > 1 && !this.isOdd(leaf) && this.get(leaf, 'min') === this.get(leaf, 'max');
+  }
+  rms(leaf) {
+    const finite = this.get(leaf, 'count') - this.get(leaf, 'nan') - this.get(leaf, 'inf');
+    return finite > 0 ? this.get(leaf, 'l2') / Math.sqrt(finite) : null;
+  }
+  // The size of the change, over that of what was there before.
+  relativeChange(leaf) {
+    const l2 = decodeNumber(this.change.l2[leaf]);
+    if (l2 === null) return null;
+    if (l2 === 0) return 0;
+    const before = this.getOn(0, leaf, 'l2');
+    return before > 0 ? l2 / before : Infinity;
+  }
+
+  // Of a subtree.
+  sum(node, name) {
+    const column = this.sums[name];
+    return column[this.leafBegin[this.end[node]]] - column[this.leafBegin[node]];
+  }
+  leavesBelow(node) { return this.leafBegin[this.end[node]] - this.leafBegin[node]; }
+
+  // The keys from the root to a node, or from one above it. Paths of thousands of keys lose their middle.
+  keysOf(node, from = 0) {
+    const keys = [];
+    for (let at = node; at > from; at = this.tree.parent[at]) keys.push(this.tree.key[at]);
+    if (keys.length > 256) keys.splice(128, keys.length - 256, '…');
+    return keys.reverse();
+  }
+  // The dotted path.
+  pathOf(node, from = 0) { return node === 0 ? '(root)' : this.keysOf(node, from).join('.'); }
+  // As leafstore's functions and PyTorch's keys name it: the canonical text.
+  canonicalOf(node) {
+    const steps = [];
+    for (let at = node; at > 0; at = this.tree.parent[at]) steps.push(this.tree.step[at]);
+    if (steps.length > 256) steps.splice(128, steps.length - 256, '…');
+    return steps.reverse().join('');
+  }
+  // The node that has the only child chain from `node` at its beginning ends at.
+  throughChain(node) {
+    while (this.children[node] && this.children[node].length === 1 &&
+        this.leafOf[node] < 0) [node] = this.children[node];
+    return node;
+  }
+
+  groupOf(leaf) {
+    const group = this.leaves.group ? this.leaves.group[leaf] : null;
+    return group === null ? -1 : group;
+  }
+  groupName(group) { return group < 0 || this.groups[group].name === null
+      ? '(in no group)' : this.groups[group].name; }
+  // Its fill: the rest, what is in no group, and what is beyond the palette are grey.
+  groupFill(group) {
+    if (group < 0 || this.groups[group].name === null || this.groups[group].rest) return 'rest';
+    return group < 8 ? `c${group}` : 'rest';
+  }
+
+  // Of every node; of long ones the end.
+  allPaths() {
+    const paths = new Array(this.nodeCount).fill('');
+    const { parent, key } = this.tree;
+    for (let node = 1; node < this.nodeCount; ++node) {
+      const above = paths[parent[node]];
+      paths[node] = above ? `${above.length > 4096 ? above.slice(-4096) : above}.${key[node]}` : key[node];
+    }
+    return paths;
+  }
+
+  // What a search looks at, in small letters; made when first asked for.
+  searchTexts() {
+    if (!this.texts) {
+      const paths = this.allPaths();
+      this.texts = this.rowNodes.map((node) => {
+        const leaf = this.leafOf[node];
+        const parts = [paths[node]];
+        if (leaf < 0) {
+          parts.push('alias', 'tied', this.pathOf(this.targetOf.get(node)));
+        } else {
+          parts.push(this.get(leaf, 'dtype') ?? '', this.get(leaf, 'kind'), this.valueText(leaf) ?? '');
+          if (this.leaves.group) parts.push(this.groupName(this.groupOf(leaf)));
+        }
+        for (const tag of this.tagsOf.get(node) ?? []) parts.push(tag);
+        return parts.join('\n').toLowerCase();
+      });
+    }
+    return this.texts;
+  }
+
+  valueText(leaf, side = this.now(leaf)) {
+    const value = this.getOn(side, leaf, 'value');
+    if (value === null) return null;
+    return typeof value === 'string' ? value : JSON.stringify(value);
+  }
+}
+
+// Throws what is wrong with it.
+function readReport(text) {
+  let report;
+  try {
+    report = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`The data of this page is damaged: ${error.message}`);
+  }
+  if (report.schema !== 1) throw new Error(`The data of this page has schema ${report.schema}; these scripts read 1.`);
+  report.items = report.items.map((item) => new Item(item, report));
+  return report;
+}

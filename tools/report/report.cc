@@ -1,0 +1,195 @@
+#include "leafstore/tools/report/report.h"
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/types/span.h"
+
+#include "leafstore/checkpoint/file_system.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/tools/options.h"
+#include "leafstore/tools/output.h"
+#include "leafstore/tools/output_files.h"
+#include "leafstore/tools/report/report_build.h"
+#include "leafstore/tools/report/report_page.h"
+#include "leafstore/tools/source.h"
+#include "leafstore/tools/text.h"
+
+namespace leafstore::tools {
+namespace {
+
+struct ReportOptions {
+  SourceArguments source;
+  std::string second;
+  ChoiceArguments choice;
+  std::string out;
+  std::string title;
+  size_t steps = 40;
+  bool force = false;
+  bool json = false;
+};
+
+constexpr char kExamples[] =
+    R"(The page is one file that asks no network for anything. With two files it shows what changed and by
+how much; with a managed directory the norms over its steps.
+
+Examples:
+  leafstore report model.safetensors                         model.safetensors.html
+  leafstore report run/step-100.leaf -o report.html --group 'bias=**.bias'
+  leafstore report run@100 run@200 -o change.html            what changed between two steps
+  leafstore report run -o run.html --steps 100               norms over the steps of a run
+  leafstore report model.leaf --json | jq '.items[].totals'  the data alone
+
+docs/report.md describes the page and the JSON.
+
+Exit codes: 0 all is well; 1 something is wrong with a file, or the page could not be written;
+2 usage.)";
+
+// Where the page goes when nobody says: beside nothing else, in this directory.
+std::string DefaultOutput(const ReportOptions& options) {
+  const auto base = [](absl::string_view name) {
+    while (name.size() > 1 && absl::ConsumeSuffix(&name, "/")) {
+    }
+    const std::string file = FileNameOf(name);
+    return file.empty() || file == "." || file == ".." || file == "/" ? std::string("report")
+                                                                      : file;
+  };
+  if (options.second.empty()) return absl::StrCat(base(options.source.name), ".html");
+  return absl::StrCat(base(options.source.name), "-", base(options.second), ".html");
+}
+
+// "model.leaf", "run, step 100".
+std::string NameOf(const ReportFile& file) {
+  if (!file.step) return FileNameOf(file.name);
+  const std::string directory = FileNameOf(DirectoryOf(file.name));
+  return absl::StrCat(directory == "." ? "" : absl::StrCat(directory, ", "), "step ", *file.step);
+}
+
+std::string TitleOf(const ReportOptions& options, const ReportData& data) {
+  if (!options.title.empty()) return options.title;
+  if (data.mode == ReportMode::kSteps) return FileNameOf(DirectoryOf(data.files[0].name));
+  if (data.mode == ReportMode::kModel) return NameOf(data.files[0]);
+  return absl::StrCat(NameOf(data.files[0]), " and ", NameOf(data.files[1]));
+}
+
+absl::StatusOr<ReportRequest> ParseRequest(const ReportOptions& options) {
+  ReportRequest request;
+  request.items = options.choice.items;
+  LEAFSTORE_ASSIGN_OR_RETURN(request.match, ParseMatch(options.choice.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(request.groups, GroupFilters::Parse(options.choice.groups));
+  request.verify = !options.source.no_verify;
+  request.threads = options.source.threads;
+  return request;
+}
+
+// With notes of what was passed over, which belong into the page as well.
+absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ReportRequest request, ParseRequest(options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.source));
+  if (!options.second.empty()) {
+    SourceArguments second = options.source;
+    second.name = options.second;
+    LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr after, Open(second));
+    return ReportOfChange(*source, *after, request);
+  }
+  // A step that was named, DIRECTORY@STEP, is one checkpoint.
+  std::error_code ignored;
+  if (options.source.step.empty() && std::filesystem::is_directory(options.source.name, ignored)) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::optional<std::vector<StepOfDirectory>> steps,
+                               StepsOfDirectory(options.source.name));
+    if (steps) {
+      const std::vector<StepOfDirectory> shown = ThinSteps(*steps, options.steps);
+      absl::StatusOr<ReportData> data = ReportOfSteps(*source, shown, request);
+      if (data.ok() && shown.size() < steps->size()) {
+        data->notes.push_back(absl::StrCat("The directory has ", steps->size(), " steps, of which ",
+                                           shown.size(), ", evenly spread, are shown (--steps)."));
+      }
+      return data;
+    }
+  }
+  return ReportOfModel(*source, request);
+}
+
+// The whole text, or nothing and an error.
+absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
+  const std::string temporary = absl::StrCat(path, ".tmp-", getpid());
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, files->Create(temporary));
+  LEAFSTORE_RETURN_IF_ERROR(file->WriteAt(
+      0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
+  LEAFSTORE_RETURN_IF_ERROR(file->Sync());
+  LEAFSTORE_RETURN_IF_ERROR(file->Close());
+  LEAFSTORE_RETURN_IF_ERROR(files->Rename(temporary, path));
+  return files->Commit();
+}
+
+absl::Status Print(absl::string_view text) {
+  Output out(stdout, ColorMode::kNever);
+  out.Write(text);
+  return out.Finish();
+}
+
+absl::Status RunReport(const ReportOptions& options) {
+  if (!options.second.empty() && !options.source.step.empty()) {
+    return UsageError("--step: expected one file, found two; name a step as DIRECTORY@STEP");
+  }
+  std::string path = options.out;
+  if (path.empty()) path = options.json ? "-" : DefaultOutput(options);
+  OutputFiles files(options.force);
+  if (path != "-") LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(path));
+  LEAFSTORE_ASSIGN_OR_RETURN(ReportData data, BuildData(options));
+  data.title = TitleOf(options, data);
+  std::string text = ReportJson(data);
+  if (options.json) {
+    text += '\n';
+  } else {
+    text = ReportPage(data.title, text);
+  }
+  if (path == "-") return Print(text);
+  LEAFSTORE_RETURN_IF_ERROR(FileError(path, WriteFile(path, text, &files)));
+  if (options.out.empty()) return Print(absl::StrCat(Printable(path), "\n"));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddReportCommand(CLI::App* program, CommandRun* run) {
+  auto options = std::make_shared<ReportOptions>();
+  CLI::App* command = program->add_subcommand(
+      "report", "Makes a page for the browser: what is in a model, what changed, how a run went.");
+  command->footer(
+      absl::StrCat(kSourceHelp, "\n\n", kGlobHelp, "\n\n", kFilterHelp, "\n\n", kExamples));
+  AddSource(command, &options->source);
+  command->add_option("SECOND", options->second, "another one, to be compared with the first")
+      ->type_name("");
+  command
+      ->add_option("-o,--output", options->out,
+                   "where the page goes; - is standard output. Without: FILE's name and .html, in "
+                   "this directory")
+      ->type_name("FILE");
+  AddItem(command, &options->choice);
+  AddMatch(command, &options->choice);
+  AddGroup(command, &options->choice);
+  command->add_option("--title", options->title, "what the page is called")->type_name("TEXT");
+  command
+      ->add_option("--steps", options->steps,
+                   "of a directory at most so many steps, evenly spread (default: 40)")
+      ->type_name("N")
+      ->check(CLI::Range(size_t{2}, size_t{10000}));
+  AddReading(command, &options->source);
+  command->add_flag("--force", options->force, "replace a file that is there");
+  command->add_flag("--json", options->json,
+                    "the data alone, on standard output unless -o is given");
+  command->callback([=] { *run = [options] { return RunReport(*options); }; });
+}
+
+}  // namespace leafstore::tools

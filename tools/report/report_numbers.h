@@ -1,0 +1,76 @@
+// The numbers of a report, read from tensors by several threads.
+//
+// Tensors are read a few at a time and let go of, so that memory stays small; those of one item are
+// dealt out to threads by pieces of some MiB.
+//
+// Errors: as SourceItem::Load. Complexity: O(bytes), several passes.
+#ifndef LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
+#define LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
+
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "leafstore/core/leaf.h"
+#include "leafstore/store/stats.h"
+#include "leafstore/tools/progress.h"
+#include "leafstore/tools/report/report_data.h"
+#include "leafstore/tools/source.h"
+
+namespace leafstore::tools {
+
+// Bins of a leaf's histogram: as many as a row of the table has room for.
+inline constexpr int kReportBins = 32;
+
+// How the numbers are read.
+class NumberReader {
+ public:
+  // `threads`: as in ReadOptions. `progress` must outlive this; it is told the bytes read.
+  NumberReader(int threads, Progress* progress) : threads_(threads), progress_(progress) {}
+
+  // Of the leaves at `places` of an item, in that order; of static leaves empty ones.
+  absl::StatusOr<std::vector<TensorStats>> Stats(const SourceItem& item,
+                                                 absl::Span<const uint32_t> places);
+
+  // Of leaves that are there twice; the histograms of both have one range.
+  struct Pair {
+    TensorStats before;
+    TensorStats after;
+    LeafChange change;
+  };
+  // The places of leaves of one path.
+  struct Places {
+    uint32_t before;
+    uint32_t after;
+  };
+  absl::StatusOr<std::vector<Pair>> Compare(const SourceItem& before, const SourceItem& after,
+                                            absl::Span<const Places> places);
+
+  // The norms of leaves over steps. `items` has the item at each step, null where it is not there;
+  // `places` by step, by leaf, its place there or kNoPlace. A step that cannot be read gets its
+  // error, and has no points.
+  struct Series {
+    ReportSeries series;
+    std::vector<absl::Status> steps;
+  };
+  Series Norms(absl::Span<const SourceItem* const> items,
+               absl::Span<const std::vector<uint32_t>> places);
+
+ private:
+  void Advance(int64_t bytes);
+
+  int threads_;
+  Progress* progress_;
+  std::mutex mutex_;
+};
+
+// How `before` and `after` differ, as store/diff.h has it.
+LeafChange CompareLeaves(const Leaf& before, const Leaf& after);
+
+}  // namespace leafstore::tools
+
+#endif  // LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
