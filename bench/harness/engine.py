@@ -101,13 +101,14 @@ class PeerProcess:
         self._ask({"drop": True})
 
     def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.stdin.close()
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        """It ends by itself when its input does, and removes its files; otherwise it is ended."""
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
 
     @property
     def alive(self) -> bool:
@@ -140,6 +141,7 @@ class PeerProcess:
                     raise MeasureError(f"{self.name} took over {self.timeout:g} s")
                 piece = os.read(self.process.stdout.fileno(), 1 << 16)
                 if not piece:
+                    self.process.wait()
                     raise MeasureError(f"the process of {self.name} ended without an answer")
                 self.unread += piece
         line, _, self.unread = self.unread.partition(b"\n")
@@ -163,6 +165,8 @@ class Peers:
             raise MeasureError(self.failures[name])
         process: Optional[PeerProcess] = self.processes.get(name)
         if process is None or not process.alive:
+            if process is not None:
+                process.close()
             try:
                 process = PeerProcess(name, os.path.join(self.directory, f"{name}.log"), self.environment, self.timeout)
             except (MeasureError, OSError) as error:

@@ -86,6 +86,7 @@ class Row:
     limit_scale: float = 1.0  # so often the limit's work is in ours
     unit: str = "s"  # or "bytes", "times"
     note: str = ""
+    quick: bool = True  # whether --quick measures it too: not what takes its peer long to make ready
     reason: str = ""  # shown where it is missed: why
 
     def measures(self) -> list[Union[Ours, Peer]]:

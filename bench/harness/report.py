@@ -18,7 +18,7 @@ def three(value: float) -> str:
     if abs(value) >= 1:
         return f"{value:.2f}"
     digits = f"{value:.2g}"
-    return f"{float(digits):.7f}".rstrip("0") if abs(value) >= 1e-6 else digits
+    return f"{float(digits):.7f}".rstrip("0").rstrip(".") if abs(value) >= 1e-6 else digits
 
 
 def quantity(value: float, unit: str) -> str:

@@ -31,6 +31,7 @@ class ReportTest(unittest.TestCase):
             self.assertEqual(report.quantity(value, "s"), text)
         self.assertEqual(report.quantity(1234.0, "bytes"), "1,234 bytes")
         self.assertEqual(report.three(0.00001), "0.00001")
+        self.assertEqual(report.three(0.998), "1")
         self.assertEqual(report.three(4.5e-07), "4.5e-07")
 
     def test_a_line_says_both_sides_the_ratio_and_the_target(self):

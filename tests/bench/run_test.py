@@ -41,7 +41,7 @@ class RunTest(unittest.TestCase):
         os.mkdir(files)
         os.environ["TMPDIR"] = files
         self.addCleanup(os.environ.pop, "TMPDIR")
-        rows = "^save-small$|^load-small|^load-cold$|^save-disk$|^open-mapped$"
+        rows = "^save-small$|^load-small|^load-mapped-read$|^open-mapped$"
         self.assertEqual(self.run_with("--rows", rows, "--rounds", "1", "--big-mib", "64"), 0)
         for scene in self.report()["scenes"]:
             for row in scene["rows"]:
