@@ -102,7 +102,6 @@ class Scene:
     rows: tuple = field(default_factory=tuple)
     settle: bool = False  # the disk finishes its work before each measure
     most_rounds: int = 99
-    quick_rounds: int = 2
     # Seconds that a round takes on a machine of two cores at 2.5 GHz, for the estimate alone; and that of --quick.
     seconds: float = 5.0
     quick_seconds: float = 3.0

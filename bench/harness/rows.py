@@ -201,7 +201,7 @@ def lookups():
         bare = Ours(name, "absl::flat_hash_map<absl::string_view, uint32_t>::find", "bare_ns", NS)
         what = "found and its header read" if touched else "found"
         return Row(f"find-{leaves}-{'touched' if touched else 'untouched'}", f"a leaf {what} by path among {leaves:,}, in random order",
-                   ours, (bare,), target=1.5 if touched else 1.25, limit=bare)  # fmt: skip
+                   ours, (bare,), target=1.5 if touched else 1.25, limit=bare, quick=leaves < 1_000_000)  # fmt: skip
 
     sizes = (100, 1_000, 10_000, 100_000, 1_000_000)
     return Scene("lookups", "Find by path", tuple(row(n, t) for t in (0, 1) for n in sizes), seconds=8.0, quick_seconds=8.0)
@@ -221,7 +221,7 @@ def memory():
         "Memory",
         (
             Row("bytes-map", work, ours, (in_map,), target=0.7, most=192, unit="bytes"),
-            *(Row(f"bytes-{name}", work, ours, (nested,), target=0.3, unit="bytes") for name, nested in python.items()),
+            *(Row(f"bytes-{name}", work, ours, (nested,), target=0.3, unit="bytes", quick=name == "numpy") for name, nested in python.items()),
         ),
         most_rounds=1,
         seconds=6.0,
@@ -278,7 +278,7 @@ def snapshots(size):
             Row("step-after-snapshot-packed", "the same of a pack", pack_beyond, (pack_copied,), target=1.1, limit=fresh),
             Row("step-beside-save", "an update of all leaves while a save runs",
                 Ours("StepsBesideSaves/keep_memory:1", "optimizer.Step beside manager.SaveAsync"),
-                (Ours("StepsBesideSaves/keep_memory:1", "a plain step", "plain_ms", MS),)),
+                (Ours("StepsBesideSaves/keep_memory:1", "a plain step", "plain_ms", MS),), quick=False),
             Row("save-async-call", "the call of SaveAsync", Ours("SaveAsyncCall", "manager.SaveAsync(step, items)"),
                 (copy,), most=200 * US),
         ),
@@ -335,8 +335,8 @@ def saves(size, elements):
     ]  # fmt: skip
     work = f"save {size} in 64 tensors, checksummed; "
     rows += [Row(f"save-{name}-synced", work + "both durable: the peer's files and directories synced afterwards", durable,
-                 (synced[name],), limit=disk) for name in ("safetensors", "torch", "dcp", "orbax")]  # fmt: skip
-    rows += [Row(f"save-{name}-not-synced", work + "neither durable", unsynced, (plain[name],), limit=cache)
+                 (synced[name],), limit=disk, quick=False) for name in ("safetensors", "torch", "dcp", "orbax")]  # fmt: skip
+    rows += [Row(f"save-{name}-not-synced", work + "neither durable", unsynced, (plain[name],), limit=cache, quick=name == "torch")
              for name in ("safetensors", "torch", "dcp", "orbax")]  # fmt: skip
     return Scene("saves", f"Save {size}", tuple(rows), settle=True, most_rounds=5, seconds=45.0, quick_seconds=12.0)
 
@@ -368,7 +368,7 @@ def loads(size, elements):
                 Ours("Load/large_read", "Open(path, {.mode = ReadMode::kRead, .threads = 2}), Load"), tuple(warm.values()),
                 limit=Ours("LimitRead/disk:0", f"{size} read from the page cache")),
             Row("load-cold", f"load {size} from a cold page cache, every byte verified; the peers copy",
-                Ours("Load/large_verified_cold", "as above, the file's pages evicted before"), tuple(cold.values()),
+                Ours("Load/large_verified_cold", "as above, the file's pages evicted before"), tuple(cold.values()), quick=False,
                 limit=Ours("LimitRead/disk:1", f"{size} read from the disk, past the page cache")),
             Row("load-mapped", f"load {size} mapped, no byte of a tensor read", unverified, both,
                 limit=Ours("LimitOpenMapClose", "a file opened, mapped and closed")),
@@ -402,14 +402,15 @@ def small_tensors():
                 tuple(plain[n] for n in fast), target=0.2, limit=disk, limit_scale=scale),
             Row("save-small-not-synced", "the same, none durable", Ours("Save/small_not_synced", "SaveCheckpoint, {.durable = false}"),
                 tuple(plain[n] for n in fast), limit=cache, limit_scale=scale),
-            Row("save-small-synced", "the same, all durable", durable, tuple(synced[n] for n in fast), limit=disk, limit_scale=scale),
+            Row("save-small-synced", "the same, all durable", durable, tuple(synced[n] for n in fast), limit=disk, limit_scale=scale,
+                quick=False),
             Row("load-small", "load 9,000 tensors of 1 KiB, every byte verified", verified, tuple(loads_warm[n] for n in copying),
                 target=0.05),
             Row("load-small-unverified", "the same, unverified", Ours("Load/small_unverified", "Open(path, {.verify = false}), Load"),
                 tuple(loads_warm[n] for n in copying)),
             Row("load-small-cold", "the same from a cold page cache, every byte verified",
                 Ours("Load/small_verified_cold", "as above, the file's pages evicted before"),
-                tuple(loads_cold[n] for n in copying)),
+                tuple(loads_cold[n] for n in copying), quick=False),
         ),
         settle=True,
         seconds=12.0,
@@ -485,7 +486,8 @@ def growths():
     text = "growth of the time a leaf from 10,000 to 1,000,000 leaves: "
     rows = [
         Row(f"growth-{name}", text + name.replace("-", ", "), growth_of(benchmark, benchmark), (copy,), target=1.3, limit=move,
-            unit="times", note="against that of copying bare handles")
+            unit="times", quick=name in ("partition-globs", "plan-moved", "merge-moved"),
+            note="against that of copying bare handles")
         for name, benchmark in operations.items()
     ]  # fmt: skip
     for touched, name in ((0, "find"), (1, "find-touched")):
@@ -494,7 +496,7 @@ def growths():
         bare = growth_of(benchmark, "the bare lookup", "bare_ns")
         rows.append(Row(f"growth-{name}", text + name.replace("-", ", "), ours, (bare,), target=1.3, unit="times",
                         note="against that of the bare lookup"))  # fmt: skip
-    return Scene("growth", "Growth", tuple(rows), most_rounds=3, quick_rounds=1, seconds=40.0, quick_seconds=20.0)
+    return Scene("growth", "Growth", tuple(rows), most_rounds=3, seconds=40.0, quick_seconds=20.0)
 
 
 def scenes(big_mib: int = 1024) -> list[Scene]:

@@ -58,13 +58,13 @@ def chosen(all_scenes: list[Scene], pattern: str, quick: bool) -> list[Scene]:
 
 
 def rounds_of(scene: Scene, options: argparse.Namespace) -> int:
-    return min(options.rounds, scene.quick_rounds if options.quick else scene.most_rounds)
+    return min(options.rounds, scene.most_rounds)
 
 
 def estimate(all_scenes: list[Scene], options: argparse.Namespace) -> float:
     """Seconds, on the machine on which they were noted; peers' preparations are in the first round."""
     if options.quick:
-        return sum(scene.quick_seconds for scene in all_scenes)
+        return sum(scene.quick_seconds * options.rounds for scene in all_scenes)
     return sum(scene.seconds * (rounds_of(scene, options) + 1) for scene in all_scenes)
 
 

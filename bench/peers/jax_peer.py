@@ -4,6 +4,7 @@ Leaves of one dtype and shape are one array each: to Python that costs what diff
 Packages are imported where they are used, so that one that is missing fails its own rows alone.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -42,10 +43,12 @@ def class_name(keys, children):
     return "Block" if isinstance(last, int) else last.capitalize()
 
 
-# Equinox and Inox: each node a module of a class of its own name, so that filters can ask for the class.
+# Equinox and Inox: each node a module of a class of its own name, so that filters can ask for the class. Trees are made once:
+# no work changes them.
 
 
-def inox_tree(leaves):
+@functools.cache
+def inox_tree(model, count):
     import inox
 
     classes = {}
@@ -55,10 +58,11 @@ def inox_tree(leaves):
         cls = classes.setdefault(name, type(name, (inox.tree.Namespace,), {}))
         return cls(**children)
 
-    return trees.containers(leaves, node, Arrays()), classes
+    return trees.containers(trees.MODELS[model](count), node, Arrays()), classes
 
 
-def equinox_tree(leaves):
+@functools.cache
+def equinox_tree(model, count):
     import equinox as eqx
 
     classes = {}
@@ -70,7 +74,7 @@ def equinox_tree(leaves):
             classes[name] = type(name, (eqx.Module,), fields)
         return classes[name](**children)
 
-    return trees.containers(leaves, node, Arrays())
+    return trees.containers(trees.MODELS[model](count), node, Arrays())
 
 
 # What a call pays for a group: the flattening of what is given to it.
@@ -80,7 +84,7 @@ def equinox_tree(leaves):
 def equinox_half_at_call(statics):
     import equinox as eqx
 
-    half, _ = eqx.partition(equinox_tree(trees.one_tensor(statics)), eqx.is_array)
+    half, _ = eqx.partition(equinox_tree("one_tensor", statics), eqx.is_array)
     return Work(lambda: jax.tree_util.tree_flatten(half))
 
 
@@ -88,7 +92,7 @@ def equinox_half_at_call(statics):
 def inox_group_at_call(statics):
     import inox
 
-    tree, _ = inox_tree(trees.one_tensor(statics))
+    tree, _ = inox_tree("one_tensor", statics)
     _, arrays, _ = inox.tree.partition(tree, jax.Array)
     return Work(lambda: jax.tree_util.tree_flatten(arrays))
 
@@ -96,9 +100,9 @@ def inox_group_at_call(statics):
 @work
 def jit_call(tensors, form):
     """A compiled function of many arrays of 256 f32 that returns one number: what the call costs the host."""
-    arrays = [jnp.full((256,), float(i)) for i in range(tensors)]
+    arrays = [] if form == "packed" else [jnp.full((256,), float(i)) for i in range(tensors)]
     if form == "packed":
-        given = jnp.concatenate(arrays)
+        given = jnp.zeros((tensors * 256,))
         first = lambda x: x[0] + 1  # noqa: E731
     elif form == "tuple":
         given = tuple(arrays)
@@ -138,7 +142,7 @@ def inox_filters(kind, classes):
 def inox_partition(leaves, kind):
     import inox
 
-    tree, classes = inox_tree(trees.transformer(leaves))
+    tree, classes = inox_tree("transformer", leaves)
     filters = inox_filters(kind, classes)
     return Work(lambda: inox.tree.partition(tree, *filters))
 
@@ -147,7 +151,7 @@ def inox_partition(leaves, kind):
 def inox_combine(leaves):
     import inox
 
-    tree, classes = inox_tree(trees.transformer(leaves))
+    tree, classes = inox_tree("transformer", leaves)
     treedef, *groups = inox.tree.partition(tree, *inox_filters("types", classes))
     return Work(lambda: inox.tree.combine(treedef, *groups))
 
@@ -161,7 +165,7 @@ def equinox_groups(tree):
 
 @work
 def equinox_partition_twice(leaves):
-    tree = equinox_tree(trees.transformer(leaves))
+    tree = equinox_tree("transformer", leaves)
     return Work(lambda: equinox_groups(tree))
 
 
@@ -169,7 +173,7 @@ def equinox_partition_twice(leaves):
 def equinox_combine(leaves):
     import equinox as eqx
 
-    groups = equinox_groups(equinox_tree(trees.transformer(leaves)))
+    groups = equinox_groups(equinox_tree("transformer", leaves))
     return Work(lambda: eqx.combine(*groups))
 
 
@@ -180,6 +184,7 @@ NNX_NAMES = (
 )  # fmt: skip
 
 
+@functools.cache
 def nnx_model(variables):
     from flax import nnx
 

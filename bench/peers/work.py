@@ -56,9 +56,6 @@ def _one_sample(task: Work, loops: int) -> float:
 
 def _loops_for(task: Work) -> int:
     """So many that a sample takes SHORTEST. Runs the task: what is made at a first call is there afterwards."""
-    if task.before is not None or task.after is not None:
-        _one_sample(task, 1)
-        return 1
     loops = 1
     while (seconds := _timed(task.run, loops)) < SHORTEST and loops < 1 << 24:
         loops = max(loops * 2, int(loops * SHORTEST / max(seconds, 1e-9)))
@@ -66,7 +63,9 @@ def _loops_for(task: Work) -> int:
 
 
 class Timer:
-    """Takes samples of one Work. The first call of all is not among them."""
+    """Takes samples of one Work. The first call of all is not among them, where more than one is asked for."""
+
+    LONG = 0.1
 
     def __init__(self, task: Work):
         self.task = task
@@ -79,9 +78,13 @@ class Timer:
         gc.collect()
         gc.disable()
         try:
-            if self.loops == 0:
-                self.loops = _loops_for(self.task)
             out = []
+            if self.loops == 0:
+                alone = self.task.before is not None or self.task.after is not None
+                self.loops = 1 if alone else _loops_for(self.task)
+                first = _one_sample(self.task, self.loops)
+                if first > self.LONG and most == 1:
+                    return [first]  # who wants one sample alone has no time for a second that is as long
             end = time.perf_counter() + seconds
             while not out or (len(out) < most and time.perf_counter() < end):
                 out.append(_one_sample(self.task, self.loops))
