@@ -4,7 +4,6 @@ Leaves of one dtype and shape are one array each: to Python that costs what diff
 Packages are imported where they are used, so that one that is missing fails its own rows alone.
 """
 
-import functools
 import os
 import subprocess
 import sys
@@ -14,7 +13,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import trees  # noqa: E402
-from work import Work, work  # noqa: E402
+from work import Work, cached, work  # noqa: E402
 
 PACKAGES = ("jax", "equinox", "inox", "flax", "optree", "numpy")
 
@@ -47,7 +46,7 @@ def class_name(keys, children):
 # no work changes them.
 
 
-@functools.cache
+@cached
 def inox_tree(model, count):
     import inox
 
@@ -61,7 +60,7 @@ def inox_tree(model, count):
     return trees.containers(trees.MODELS[model](count), node, Arrays()), classes
 
 
-@functools.cache
+@cached
 def equinox_tree(model, count):
     import equinox as eqx
 
@@ -184,7 +183,7 @@ NNX_NAMES = (
 )  # fmt: skip
 
 
-@functools.cache
+@cached
 def nnx_model(variables):
     from flax import nnx
 

@@ -1,7 +1,6 @@
 """Orbax: its checkpointer for trees of arrays."""
 
 import os
-import shutil
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -9,15 +8,12 @@ import jax  # noqa: E402
 import jax.numpy as jnp  # noqa: E402
 import orbax.checkpoint as ocp  # noqa: E402
 import trees  # noqa: E402
-from work import Work, evict, file_path, sync_all, work  # noqa: E402
+from work import Work, cached, evict, file_path, remove, saved, sync_all, warm, work  # noqa: E402
 
 PACKAGES = ("orbax-checkpoint", "tensorstore", "jax", "numpy")
 
 
-def remove(path):
-    shutil.rmtree(path, ignore_errors=True)
-
-
+@cached
 def tensors_of(tensors, elements):
     return {leaf.dotted: jnp.full((elements,), float(i & 63)) for i, leaf in enumerate(trees.names(tensors))}
 
@@ -39,14 +35,14 @@ def save(tensors, elements, synced):
 
 @work
 def load(tensors, elements, cold=False):
-    path = file_path("orbax-load")
     state = tensors_of(tensors, elements)
     checkpointer = ocp.StandardCheckpointer()
-    checkpointer.save(path, state)
-    checkpointer.wait_until_finished()
-    os.sync()
+
+    def write(path):
+        checkpointer.save(path, state)
+        checkpointer.wait_until_finished()
+
+    path = saved("orbax", ("orbax", tensors, elements), write)
     like = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-    del state
-    before = (lambda: evict(path)) if cold else (lambda: None)
-    return Work(lambda: jax.block_until_ready(checkpointer.restore(path, like)), before=before,
-                close=lambda: remove(path))  # fmt: skip
+    return Work(lambda: jax.block_until_ready(checkpointer.restore(path, like)),
+                before=lambda: evict(path) if cold else warm(path))  # fmt: skip

@@ -6,16 +6,12 @@ import numpy as np
 import trees
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from work import Work, evict, file_path, sync_all, work
+from work import Work, cached, evict, file_path, remove, saved, sync_all, warm, work
 
 PACKAGES = ("safetensors", "numpy")
 
 
-def remove(path):
-    if os.path.exists(path):
-        os.remove(path)
-
-
+@cached
 def tensors_of(model, tensors, elements):
     specs = trees.MODELS[model](tensors)
     return {leaf.dotted: np.full((elements,), float(i & 63), np.float32) for i, leaf in enumerate(specs)}
@@ -34,26 +30,24 @@ def save(tensors, elements, synced):
     return Work(run, before=os.sync, after=lambda: remove(path), close=lambda: remove(path))
 
 
-def saved(model, tensors, elements):
-    path = file_path(f"{model}-{tensors}")
-    save_file(tensors_of(model, tensors, elements), path)
-    os.sync()
-    return path
+def file_of(model, tensors, elements):
+    write = lambda path: save_file(tensors_of(model, tensors, elements), path)  # noqa: E731
+    return saved(model, (model, tensors, elements), write)
 
 
 def file_work(path, run, cold):
-    return Work(run, before=(lambda: evict(path)) if cold else None, close=lambda: remove(path))
+    return Work(run, before=lambda: evict(path) if cold else warm(path))
 
 
 @work
 def load(tensors, elements, backend, cold=False):
-    path = saved("names", tensors, elements)
+    path = file_of("names", tensors, elements)
     return file_work(path, lambda: load_file(path, backend=backend), cold)
 
 
 @work
 def open_and_list(model, tensors, elements, cold=False):
-    path = saved(model, tensors, elements)
+    path = file_of(model, tensors, elements)
 
     def run():
         with safe_open(path, framework="np") as file:
@@ -64,7 +58,7 @@ def open_and_list(model, tensors, elements, cold=False):
 
 @work
 def open_and_one(model, tensors, elements, cold=False):
-    path = saved(model, tensors, elements)
+    path = file_of(model, tensors, elements)
     name = trees.MODELS[model](tensors)[-4].dotted
 
     def run():

@@ -4,7 +4,7 @@ import os
 
 import torch
 import trees
-from work import Work, evict, file_path, files_of, sync_all, work
+from work import Work, cached, evict, file_path, remove, saved, sync_all, warm, work
 
 PACKAGES = ("torch", "safetensors", "numpy")
 
@@ -40,15 +40,9 @@ def threads_of_machine():
     torch.set_num_threads(os.cpu_count() or 1)
 
 
+@cached
 def tensors_of(tensors, elements):
     return {leaf.dotted: torch.full((elements,), float(i & 63)) for i, leaf in enumerate(trees.names(tensors))}
-
-
-def remove(path):
-    for name in files_of(path) if os.path.exists(path) else []:
-        os.remove(name)
-    for at, _, _ in list(os.walk(path, topdown=False)):
-        os.rmdir(at)
 
 
 def saver(format, state):
@@ -107,18 +101,13 @@ def read_all(state):
 def load(format, tensors, elements, cold=False, then_read=False):
     threads_of_machine()
     kind = format.partition("_")[0]
-    path = file_path(f"{format}-load")
-    state = tensors_of(tensors, elements)
-    saver(kind, state)(path)
-    os.sync()
-    read = loader(format, path, state if kind == "dcp" else None)
-    if kind != "dcp":
-        del state
+    write = lambda path: saver(kind, tensors_of(tensors, elements))(path)  # noqa: E731
+    path = saved(kind, (kind, tensors, elements), write)
+    read = loader(format, path, tensors_of(tensors, elements) if kind == "dcp" else None)
 
     def run():
         loaded = read()
         if then_read:
             read_all(loaded)
 
-    before = (lambda: evict(path)) if cold else (lambda: None)
-    return Work(run, before=before, close=lambda: remove(path))
+    return Work(run, before=lambda: evict(path) if cold else warm(path))

@@ -13,9 +13,11 @@ does not matter. Their users run with the collector on, which costs peers that m
 taken too, and shown beside, but it is the kinder figure that leafstore is compared with.
 """
 
+import functools
 import gc
 import itertools
 import os
+import shutil
 import time
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -113,6 +115,47 @@ def file_path(name: str) -> str:
     return os.path.join(directory(), f"leafstore-bench-{os.getpid()}-{next(_numbers)}-{name}")
 
 
+def remove(path: str) -> None:
+    """A file or a directory, if it is there."""
+    if os.path.isdir(path):
+        shutil.rmtree(path)
+    elif os.path.exists(path):
+        os.remove(path)
+
+
+# What several works share until the scene ends: models, and files to load. Each would otherwise have its own, and files that
+# should be warm would drive each other out of the page cache.
+
+_caches: list = []
+_saved: dict = {}
+
+
+def cached(function):
+    """functools.cache, emptied by forget()."""
+    made = functools.cache(function)
+    _caches.append(made)
+    return made
+
+
+def saved(name: str, key: tuple, write: Callable[[str], Any]) -> str:
+    """The path of a file or directory that `write(path)` made at the first call with this key; it is on the disk."""
+    if key not in _saved:
+        path = file_path(name)
+        _saved[key] = path  # before it is written: what a failure leaves is removed too
+        write(path)
+        os.sync()
+    return _saved[key]
+
+
+def forget() -> None:
+    for made in _caches:
+        made.cache_clear()
+    paths = list(_saved.values())
+    _saved.clear()
+    for path in paths:
+        remove(path)
+
+
 def files_of(path: str) -> list[str]:
     """A file itself, or all files below a directory."""
     if not os.path.isdir(path):
@@ -129,6 +172,15 @@ def sync_all(path: str) -> None:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def warm(path: str) -> None:
+    """Brings all pages of a file, or of all files of a directory, into the page cache."""
+    for place in files_of(path):
+        with open(place, "rb", buffering=0) as file:
+            piece = bytearray(8 << 20)
+            while file.readinto(piece):
+                pass
 
 
 def evict(path: str) -> None:

@@ -42,6 +42,8 @@ class Peer:
         for timer in timers.values():
             if timer.task.close is not None:
                 timer.task.close()
+        timers.clear()
+        work.forget()
 
 
 def error_text(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import unittest
 import trees
 from engine import SUFFIXES
 from measures import Ours, Peer
-from rows import scenes
+from rows import REASONS, scenes
 
 BINARY = os.environ["LEAFSTORE_BENCH_BINARY"]
 PEERS = os.path.join(os.path.dirname(os.path.abspath(trees.__file__)))
@@ -33,6 +33,10 @@ class RowsTest(unittest.TestCase):
     def test_names_are_unique(self):
         names = [row.name for scene in scenes() for row in scene.rows] + [scene.name for scene in scenes()]
         self.assertEqual(sorted(names), sorted(set(names)))
+
+    def test_reasons_are_of_rows_with_a_target(self):
+        wanted = {row.name for scene in scenes() for row in scene.rows if row.target is not None or row.most is not None}
+        self.assertEqual(set(REASONS) - wanted, set())
 
     def test_every_benchmark_is_one_of_leafstore_bench(self):
         there = {SUFFIXES.sub("", name) for name in output("--benchmark_list_tests").splitlines()}
