@@ -33,6 +33,7 @@ def arguments(argv=None) -> argparse.Namespace:
     parser.add_argument("--peer-seconds", type=float, default=0.25, help="for the samples of a peer's measure in a round")
     parser.add_argument("--peer-samples", type=int, default=5, help="at most so many in a round")
     parser.add_argument("--min-time", type=float, default=0.05, help="of a sample of leafstore_bench")
+    parser.add_argument("--minutes", type=float, default=25, help="fewer rounds, but three, where it would take longer")
     parser.add_argument("--timeout", type=float, default=300, help="seconds after which a measure has failed")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--quick", action="store_true", help="said in the report; for the estimate")
@@ -68,6 +69,19 @@ def estimate(all_scenes: list[Scene], options: argparse.Namespace) -> float:
     return sum(scene.seconds * (rounds_of(scene, options) + 1) for scene in all_scenes)
 
 
+FEWEST_ROUNDS = 3
+
+
+def deadlines(all_scenes: list[Scene], options: argparse.Namespace) -> list[float]:
+    """For each scene the seconds from the beginning after which it gets no more than FEWEST_ROUNDS."""
+    whole = estimate(all_scenes, options)
+    out, gone = [], 0.0
+    for scene in all_scenes:
+        gone += estimate([scene], options)
+        out.append(60 * options.minutes * gone / whole)
+    return out
+
+
 def in_words(seconds: float) -> str:
     return f"{int(seconds // 60)}m{int(seconds % 60):02d}s" if seconds >= 60 else f"{seconds:.0f}s"
 
@@ -81,10 +95,14 @@ class Session:
                                    options.min_time, options.timeout)  # fmt: skip
         self.peers = Peers(options.out, environment, options.timeout)
 
-    def run(self, scene: Scene) -> None:
-        for number in range(rounds_of(scene, self.options)):
+    def run(self, scene: Scene, end: float) -> int:
+        """How many rounds it got until `end`, a time of time.monotonic()."""
+        number = 0
+        while number < rounds_of(scene, self.options) and (number < FEWEST_ROUNDS or time.monotonic() < end):
             self.round(scene, number)
+            number += 1
         self.peers.drop()
+        return number
 
     def round(self, scene: Scene, number: int) -> None:
         measures = scene.measures()
@@ -142,13 +160,13 @@ def measure_all(all_scenes: list[Scene], options: argparse.Namespace) -> dict:
     session = Session(options)
     scene_results = []
     try:
-        for scene in all_scenes:
+        for scene, deadline in zip(all_scenes, deadlines(all_scenes, options)):
             started = time.monotonic()
-            session.run(scene)
+            rounds = session.run(scene, begin + deadline)
             results = [result_of(row, session.taken) for row in scene.rows]
-            scene_results.append({"name": scene.name, "title": scene.title, "rows": results})
+            scene_results.append({"name": scene.name, "title": scene.title, "rounds": rounds, "rows": results})
             seconds = time.monotonic() - started
-            say(f"-- {scene.title}: {rounds_of(scene, options)} rounds in {in_words(seconds)}  [{in_words(time.monotonic() - begin)}]")
+            say(f"-- {scene.title}: {rounds} round{'s' if rounds > 1 else ''} in {in_words(seconds)}  [{in_words(time.monotonic() - begin)}]")
             for result in results:
                 say("   " + report.one_line(result))
     finally:
