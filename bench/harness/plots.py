@@ -116,8 +116,9 @@ def files(whole: dict, plt):
     panels = [panel for panel in panels if len(panel[1]) > 1]
     if not panels:
         return None
-    figure, all_axes = plt.subplots(len(panels), 1, figsize=(7, 0.7 * len(panels) + 0.27 * sum(len(p[1]) for p in panels) + 0.5),
-                                    squeeze=False, height_ratios=[len(bars) + 1 for _, bars in panels])  # fmt: skip
+    size = (7, 0.9 * len(panels) + 0.3 * sum(len(bars) for _, bars in panels) + 0.5)
+    heights = [len(bars) + 1 for _, bars in panels]
+    figure, all_axes = plt.subplots(len(panels), 1, figsize=size, squeeze=False, height_ratios=heights, layout="constrained")
     for (title, bars), axes in zip(panels, all_axes[:, 0]):
         _bars(axes, title, bars)
     return figure
