@@ -3,8 +3,8 @@
 //   leafstore_bench --benchmark_filter=Partition
 //   leafstore_bench --print_model=transformer:100    what a model of that many leaves is made of
 //
-// The second prints a line for each leaf, its dotted path and what it is. bench/peers/trees.py makes
-// the same models for those that leafstore is measured against, and a test compares the two.
+// The second prints a line for each leaf, its dotted path and what it is. bench/peers/trees.py
+// makes the same models for those that leafstore is measured against, and a test compares the two.
 #include <cstdio>
 #include <cstdlib>
 #include <string>

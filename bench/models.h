@@ -1,8 +1,8 @@
 // Models of any size for the benchmarks. bench/peers/trees.py makes the same ones in Python: who
 // changes one of them changes both (a test compares them).
 //
-// Transformer: blocks of ten leaves, small ones, so that what is measured is the work a leaf and not
-// the work a byte.
+// Transformer: blocks of ten leaves, small ones, so that what is measured is the work a leaf and
+// not the work a byte.
 //
 //   .layers[i].attn.{k,o,q,v}   f32[2, 4]     .layers[i].norm.{bias,scale}   f32[4]
 //   .layers[i].mlp.{down,up}    bf16[2, 4]    .layers[i].rate, .name         static

@@ -109,8 +109,8 @@ ParamStore NewParams(const TreeDef& def) {
   return ParamStore::Create(def, std::move(leaves)).value();
 }
 
-// Other tensors in the place of all that are there: in the dictionary, which is what a program trains.
-// As the peer's states, they live on elsewhere, and so do the old ones: nothing is freed.
+// Other tensors in the place of all that are there: in the dictionary, which is what a program
+// trains. As the peer's states, they live on elsewhere, and so do the old ones: nothing is freed.
 void ModelUpdate(benchmark::State& state) {
   const TreeDef def = Flatten(MakeBlocks(state.range(0))).value().def;
   const ParamStore others[] = {NewParams(def), NewParams(def)};

@@ -2,8 +2,8 @@
 // snapshot, the call of SaveAsync, and the steps after it, which write what the snapshot still
 // shares; and how fast the save is.
 //
-// Counters of times are medians over the iterations, which do all that is compared in turn; few, since
-// scripts/bench runs each benchmark in several rounds.
+// Counters of times are medians over the iterations, which do all that is compared in turn; few,
+// since scripts/bench runs each benchmark in several rounds.
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
+NS, US, MS = 1e-9, 1e-6, 1e-3
+
 
 @dataclass(frozen=True)
 class Ours:
@@ -41,6 +43,10 @@ class Peer:
     def key(self) -> str:
         args = ", ".join(f"{name}={value!r}" for name, value in self.args)
         return f"{self.worker}.{self.call}({args})"
+
+
+def peer(label, worker, call, text, **args):
+    return Peer(label, worker, call, tuple(sorted(args.items())), text)
 
 
 @dataclass(frozen=True)

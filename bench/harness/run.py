@@ -166,7 +166,8 @@ def measure_all(all_scenes: list[Scene], options: argparse.Namespace) -> dict:
             results = [result_of(row, session.taken) for row in scene.rows]
             scene_results.append({"name": scene.name, "title": scene.title, "rounds": rounds, "rows": results})
             seconds = time.monotonic() - started
-            say(f"-- {scene.title}: {rounds} round{'s' if rounds > 1 else ''} in {in_words(seconds)}  [{in_words(time.monotonic() - begin)}]")
+            in_rounds = f"{rounds} round{'s' if rounds > 1 else ''} in {in_words(seconds)}"
+            say(f"-- {scene.title}: {in_rounds}  [{in_words(time.monotonic() - begin)}]")
             for result in results:
                 say("   " + report.one_line(result))
     finally:
