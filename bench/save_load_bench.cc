@@ -73,6 +73,8 @@ enum class Then { kDrop, kReadAll };
 void Load(benchmark::State& state, Model (*model)(), Cache cache, ReadOptions options,
           Then then = Then::kDrop) {
   const File file("load", model().def(), Filled(model().def(), model().elements));
+  // What a process does once is not measured, as it is not with the peers.
+  benchmark::DoNotOptimize(CheckpointReader::Open(file.path(), options).value().Load("params"));
   for (auto _ : state) {
     if (cache == Cache::kCold) file.Evict();
     const Timer timer;
