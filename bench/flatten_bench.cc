@@ -1,14 +1,13 @@
 // Flattening and unflattening beside what it is measured against: moving or copying as many bare
 // handles. Models are blocks of nine tensors, as a transformer's are; they are given away, so that
 // no reference count is touched. Each time is of one direction alone.
-#include <time.h>
-
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
 #include "leafstore/treedef/flatten.h"
@@ -56,20 +55,6 @@ Tree MakeTree(int64_t leaves) {
   return model;
 }
 
-// Of this thread's processor time, which other programs on the machine do not add to.
-class Stopwatch {
- public:
-  double Seconds() const { return Now() - start_; }
-
- private:
-  static double Now() {
-    timespec now = {};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-  }
-  double start_ = Now();
-};
-
 void SetLeaves(benchmark::State& state, size_t leaves) {
   state.SetItemsProcessed(static_cast<int64_t>(leaves) * state.iterations());
 }
@@ -80,9 +65,9 @@ void FlattenFirst(benchmark::State& state, M make) {
   auto model = make(state.range(0));
   size_t leaves = 0;
   for (auto _ : state) {
-    const Stopwatch stopwatch;
+    const bench::Timer timer;
     FlatTree flat = FlattenTree(std::move(model)).value();
-    state.SetIterationTime(stopwatch.Seconds());
+    state.SetIterationTime(timer.Seconds());
     leaves = flat.leaves.size();
     UnflattenTree(flat.def, std::move(flat.leaves), &model).IgnoreError();
   }
@@ -95,9 +80,9 @@ void Flatten(benchmark::State& state, M make) {
   auto model = make(state.range(0));
   const TreeDef def = FlattenTree(model).value().def;
   for (auto _ : state) {
-    const Stopwatch stopwatch;
+    const bench::Timer timer;
     std::vector<Leaf> leaves = FlattenTreeLike(def, std::move(model)).value();
-    state.SetIterationTime(stopwatch.Seconds());
+    state.SetIterationTime(timer.Seconds());
     UnflattenTree(def, std::move(leaves), &model).IgnoreError();
   }
   SetLeaves(state, def.leaf_count());
@@ -109,9 +94,9 @@ void Unflatten(benchmark::State& state, M make) {
   const TreeDef def = FlattenTree(model).value().def;
   for (auto _ : state) {
     std::vector<Leaf> leaves = FlattenTreeLike(def, std::move(model)).value();
-    const Stopwatch stopwatch;
+    const bench::Timer timer;
     UnflattenTree(def, std::move(leaves), &model).IgnoreError();
-    state.SetIterationTime(stopwatch.Seconds());
+    state.SetIterationTime(timer.Seconds());
   }
   SetLeaves(state, def.leaf_count());
 }
@@ -120,12 +105,12 @@ void MoveHandles(benchmark::State& state) {
   Model model = MakeStructs(state.range(0));
   std::vector<Leaf> leaves = FlattenTree(std::move(model)).value().leaves;
   for (auto _ : state) {
-    const Stopwatch stopwatch;
+    const bench::Timer timer;
     std::vector<Leaf> moved;
     moved.reserve(leaves.size());
     for (Leaf& leaf : leaves) moved.push_back(std::move(leaf));
     benchmark::DoNotOptimize(moved.data());
-    state.SetIterationTime(stopwatch.Seconds());
+    state.SetIterationTime(timer.Seconds());
     leaves = std::move(moved);
   }
   SetLeaves(state, leaves.size());
@@ -135,16 +120,16 @@ void CopyHandles(benchmark::State& state) {
   Model model = MakeStructs(state.range(0));
   const std::vector<Leaf> leaves = FlattenTree(std::move(model)).value().leaves;
   for (auto _ : state) {
-    const Stopwatch stopwatch;
+    const bench::Timer timer;
     std::vector<Leaf> copy = leaves;
     benchmark::DoNotOptimize(copy.data());
-    state.SetIterationTime(stopwatch.Seconds());
+    state.SetIterationTime(timer.Seconds());
   }
   SetLeaves(state, leaves.size());
 }
 
 void Sizes(benchmark::internal::Benchmark* benchmark) {
-  for (const int64_t leaves : {1000, 9000, 100000, 1000000}) benchmark->Arg(leaves);
+  for (const int64_t leaves : {1000, 9000, 10000, 100000, 1000000}) benchmark->Arg(leaves);
   benchmark->UseManualTime()->Unit(benchmark::kMicrosecond);
 }
 

@@ -1,17 +1,26 @@
-// Models of any size for the benchmarks: blocks of a transformer, ten leaves each.
+// Models of any size for the benchmarks. bench/peers/trees.py makes the same ones in Python: who
+// changes one of them changes both (a test compares them).
+//
+// Transformer: blocks of ten leaves, small ones, so that what is measured is the work a leaf and
+// not the work a byte.
 //
 //   .layers[i].attn.{k,o,q,v}   f32[2, 4]     .layers[i].norm.{bias,scale}   f32[4]
 //   .layers[i].mlp.{down,up}    bf16[2, 4]    .layers[i].rate, .name         static
 //
-// Tensors are small, so that what is measured is the work a leaf and not the work a byte.
+// Blocks: .blocks[i].attn.{bias,...}, ten f32 tensors each. Names: a dict of f32 tensors, no two
+// names of which are the same: ['parameter_0000017'].
 #ifndef LEAFSTORE_BENCH_MODELS_H_
 #define LEAFSTORE_BENCH_MODELS_H_
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 #include "leafstore/core/tensor.h"
 #include "leafstore/core/value.h"
@@ -96,6 +105,57 @@ inline ParamStore OneTensor(int64_t statics) {
   builder.Close();
   return ParamStore::Create(std::move(builder).Build().value(), std::move(leaves)).value();
 }
+
+inline TreeDef BlocksDef(int64_t leaves) {
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kStruct, "Model");
+  builder.SetKey(KeyRef::Attribute("blocks"));
+  builder.Open(NodeKind::kList);
+  for (int64_t block = 0; block < leaves / kLeavesPerBlock; ++block) {
+    builder.Open(NodeKind::kStruct, "Block");
+    AddStruct(&builder, "attn", "Attention",
+              {"bias", "gamma", "scale", "shift", "wk", "wo", "wq", "wv", "x", "y"});
+    builder.Close();
+  }
+  builder.Close();
+  builder.Close();
+  return std::move(builder).Build().value();
+}
+
+inline TreeDef NamesDef(int64_t leaves) {
+  TreeDefBuilder builder;
+  builder.Open(NodeKind::kDict);
+  for (int64_t i = 0; i < leaves; ++i) {
+    builder.SetKey(KeyRef::Item(absl::StrCat("parameter_", absl::Dec(i, absl::kZeroPad7))));
+    builder.Leaf();
+  }
+  builder.Close();
+  return std::move(builder).Build().value();
+}
+
+// Tensors of so many f32 in every leaf; no two neighbours have the same bytes.
+inline ParamStore Filled(const TreeDef& def, int64_t elements) {
+  std::vector<Leaf> leaves;
+  for (uint32_t i = 0; i < def.leaf_count(); ++i) {
+    Tensor tensor = Tensor::Uninitialized(DType::kF32, {elements}).value();
+    std::memset(tensor.Mutate().value().raw_data(), static_cast<int>(i & 63),
+                static_cast<size_t>(elements) * 4);
+    leaves.push_back(std::move(tensor));
+  }
+  return ParamStore::Create(def, std::move(leaves)).value();
+}
+
+// By name, for the test that compares them with those of the peers.
+struct NamedModel {
+  absl::string_view name;
+  ParamStore (*make)(int64_t leaves);
+};
+inline constexpr NamedModel kModels[] = {
+    {"transformer", Transformer},
+    {"one_tensor", OneTensor},
+    {"blocks", [](int64_t leaves) { return Filled(BlocksDef(leaves), 4); }},
+    {"names", [](int64_t leaves) { return Filled(NamesDef(leaves), 4); }},
+};
 
 }  // namespace leafstore::bench
 

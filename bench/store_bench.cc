@@ -1,8 +1,5 @@
-// Groups: taken at a call, split off, merged, and looked up by path; and what a leaf weighs.
-#include <malloc.h>
-
+// Groups: taken at a call, split off, merged, and looked up by path.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <random>
 #include <string>
@@ -13,11 +10,13 @@
 #include "absl/strings/string_view.h"
 #include "bench/models.h"
 #include "bench/paired.h"
+#include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
 #include "leafstore/store/filter.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/merge.h"
+#include "leafstore/store/pack.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/partition.h"
 
@@ -25,6 +24,7 @@ namespace leafstore {
 namespace {
 
 using bench::OneTensor;
+using bench::Timer;
 using bench::Transformer;
 
 void Sizes(benchmark::internal::Benchmark* b) {
@@ -40,17 +40,6 @@ void SetPerLeaf(benchmark::State& state) {
       static_cast<double>(state.range(0)) * 1e-9,
       benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
-
-// Times one part of an iteration.
-class Timer {
- public:
-  double Seconds() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_).count();
-  }
-
- private:
-  const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
-};
 
 std::vector<Filter> ByType() { return {IsStatic(), DTypeIs(DType::kBF16), RankIs(1)}; }
 std::vector<Filter> ByGlobs() {
@@ -69,6 +58,22 @@ void BM_GroupAtCall(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_GroupAtCall)->Arg(1)->Arg(1'000)->Arg(100'000);
+
+// A group of range(0) tensors, each given to a call; and the same packed, one call for all.
+void BM_GroupOfManyAtCall(benchmark::State& state) {
+  const ParamStore group = bench::Filled(bench::NamesDef(state.range(0)), 256);
+  for (auto _ : state) {
+    for (const Leaf& leaf : group.leaves()) Opaque(leaf.tensor().raw_data());
+  }
+}
+BENCHMARK(BM_GroupOfManyAtCall)->Arg(9'000);
+
+void BM_PackAtCall(benchmark::State& state) {
+  const Packed packed =
+      Packed::Create(bench::Filled(bench::NamesDef(state.range(0)), 256), DType::kF32).value();
+  for (auto _ : state) Opaque(packed.data<float>()->data());
+}
+BENCHMARK(BM_PackAtCall)->Arg(9'000);
 
 // What moving handles costs, which no partition can cost less than.
 void BM_MoveHandles(benchmark::State& state) {
@@ -237,32 +242,7 @@ void BM_Snapshot(benchmark::State& state) {
   const ParamStore store = Transformer(state.range(0));
   for (auto _ : state) benchmark::DoNotOptimize(store.Snapshot().value().size());
 }
-BENCHMARK(BM_Snapshot)->Arg(1'000)->Arg(1'000'000);
-
-size_t HeapInUse() {
-  const struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
-}
-
-// Bytes of the heap a leaf, over the text of the paths and the bytes of the tensors: handles,
-// headers, the structure, and the index after a first Find.
-void BM_BytesPerLeaf(benchmark::State& state) {
-  for (auto _ : state) {
-    const size_t before = HeapInUse();
-    const ParamStore store = Transformer(state.range(0));
-    benchmark::DoNotOptimize(store.Find(".layers[0].attn.q"));
-    const size_t used = HeapInUse() - before;
-    size_t plain = 0;
-    for (uint32_t place = 0; place < store.size(); ++place) {
-      plain += store.PathText(place).size();
-      if (store.leaf(place).is_tensor())
-        plain += static_cast<size_t>(store.leaf(place).byte_size());
-    }
-    state.counters["bytes/leaf"] =
-        (static_cast<double>(used) - static_cast<double>(plain)) / store.size();
-  }
-}
-BENCHMARK(BM_BytesPerLeaf)->Arg(10'000)->Arg(100'000)->Arg(1'000'000)->Iterations(1);
+BENCHMARK(BM_Snapshot)->Arg(1'000)->Arg(10'000)->Arg(1'000'000);
 
 }  // namespace
 }  // namespace leafstore

@@ -1,7 +1,9 @@
-// What saving costs a run that trains meanwhile, with 9,000 leaves and 1 GiB: the call of SaveAsync,
-// and the steps after it, which write what the snapshot still shares; and how fast the save is.
+// What saving costs a run that trains meanwhile, with 9,000 leaves and 1 GiB (sizes.h): the
+// snapshot, the call of SaveAsync, and the steps after it, which write what the snapshot still
+// shares; and how fast the save is.
 //
-// Counters of times are medians over the iterations, which do all that is compared in turn.
+// Counters of times are medians over the iterations, which do all that is compared in turn; few,
+// since scripts/bench runs each benchmark in several rounds.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -16,6 +18,8 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
+#include "bench/files.h"
+#include "bench/sizes.h"
 #include "benchmark/benchmark.h"
 
 #include "leafstore/checkpoint/manager.h"
@@ -28,9 +32,11 @@
 namespace leafstore {
 namespace {
 
+using bench::Check;
+
 constexpr int64_t kLeaves = 9'000;
-constexpr int64_t kElements = (int64_t{1} << 28) / kLeaves;  // f32: 1 GiB in all
-constexpr int64_t kBytes = kLeaves * kElements * 4;
+const int64_t kElements = bench::BigBytes() / 4 / kLeaves;  // f32
+const int64_t kBytes = kLeaves * kElements * 4;
 
 double Now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -59,12 +65,6 @@ class Samples {
   std::vector<double> samples_;
 };
 
-void Check(const absl::Status& status) {
-  if (status.ok()) return;
-  std::fprintf(stderr, "%s\n", status.ToString().c_str());
-  std::abort();
-}
-
 ParamStore Params(float value) {
   std::vector<std::pair<Path, Leaf>> entries;
   for (int64_t i = 0; i < kLeaves; ++i) {
@@ -83,9 +83,7 @@ ParamStore Params(float value) {
 class BenchDirectory {
  public:
   explicit BenchDirectory(const std::string& name) {
-    const char* parent = std::getenv("TMPDIR");
-    path_ = absl::StrCat(parent != nullptr ? parent : "/tmp", "/leafstore-bench-", name);
-    std::filesystem::remove_all(path_);
+    path_ = bench::FilePath(name);
     std::filesystem::create_directory(path_);
   }
   ~BenchDirectory() { std::filesystem::remove_all(path_); }
@@ -109,6 +107,20 @@ double SecondsToCopyFresh(const ParamStore& params) {
 
 ParamStore ZerosLikeOf(const ParamStore& params) { return ZerosLike(params).value(); }
 Packed ZerosLikeOf(const Packed& params) { return Packed::ZerosLike(params).value(); }
+
+// Taking a snapshot, and dropping it.
+void SnapshotOfAll(benchmark::State& state) {
+  const ParamStore params = Params(0);
+  for (auto _ : state) benchmark::DoNotOptimize(params.Snapshot().value().size());
+}
+BENCHMARK(SnapshotOfAll);
+
+// Copying as much into memory as new: what a snapshot and the step after it are measured against.
+void CopyOfAll(benchmark::State& state) {
+  const ParamStore params = Params(0);
+  for (auto _ : state) state.SetIterationTime(SecondsToCopyFresh(params));
+}
+BENCHMARK(CopyOfAll)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 // The call alone. The save runs while nothing else does.
 void SaveAsyncCall(benchmark::State& state) {
@@ -151,13 +163,14 @@ void MeasureStepAfterSnapshot(benchmark::State& state, Params params, Copy copy)
   state.counters["plain_ms"] = plain.Median() * 1e3;
   state.counters["after_ms"] = after.Median() * 1e3;
   state.counters["copy_ms"] = copied.Median() * 1e3;
+  state.counters["beyond_ms"] = (after.Median() - plain.Median()) * 1e3;
   state.counters["beyond/copy"] = (after.Median() - plain.Median()) / copied.Median();
 }
 
 void StepAfterSnapshot(benchmark::State& state) {
   MeasureStepAfterSnapshot(state, Params(0), SecondsToCopyFresh);
 }
-BENCHMARK(StepAfterSnapshot)->UseManualTime()->Iterations(9)->Unit(benchmark::kMillisecond);
+BENCHMARK(StepAfterSnapshot)->UseManualTime()->Iterations(3)->Unit(benchmark::kMillisecond);
 
 void PackedStepAfterSnapshot(benchmark::State& state) {
   MeasureStepAfterSnapshot(
@@ -168,7 +181,7 @@ void PackedStepAfterSnapshot(benchmark::State& state) {
         });
       });
 }
-BENCHMARK(PackedStepAfterSnapshot)->UseManualTime()->Iterations(9)->Unit(benchmark::kMillisecond);
+BENCHMARK(PackedStepAfterSnapshot)->UseManualTime()->Iterations(3)->Unit(benchmark::kMillisecond);
 
 // Steps while saves of the manager's run: the first writes into new memory, later ones into what
 // the saves before have dropped.
@@ -203,7 +216,7 @@ BENCHMARK(StepsBesideSaves)
     ->Arg(1)
     ->Arg(0)
     ->UseManualTime()
-    ->Iterations(5)
+    ->Iterations(3)
     ->Unit(benchmark::kMillisecond);
 
 // What a plain program makes of the disk: 1 GiB in pieces of 8 MiB past the page cache, synced, as
@@ -246,7 +259,7 @@ void DurableSave(benchmark::State& state) {
   state.counters["share"] = disk.Median() / save.Median();
   state.SetBytesProcessed(state.iterations() * kBytes);
 }
-BENCHMARK(DurableSave)->UseManualTime()->Iterations(5)->Unit(benchmark::kMillisecond);
+BENCHMARK(DurableSave)->UseManualTime()->Iterations(3)->Unit(benchmark::kMillisecond);
 
 // One leaf in a hundred written since the save before, against saving all.
 void IncrementalSave(benchmark::State& state) {
@@ -276,7 +289,7 @@ void IncrementalSave(benchmark::State& state) {
   state.counters["whole_ms"] = whole.Median() * 1e3;
   state.counters["share"] = increment.Median() / whole.Median();
 }
-BENCHMARK(IncrementalSave)->UseManualTime()->Iterations(5)->Unit(benchmark::kMillisecond);
+BENCHMARK(IncrementalSave)->UseManualTime()->Iterations(3)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace leafstore

@@ -1,0 +1,165 @@
+"""The rows of checkpoints: saving, loading and opening files. As rows.py, of which they are a part."""
+
+from measures import MS, US, Ours, Row, Scene, peer
+
+
+def format_peers(call, tensors, elements, **args):
+    """All formats: saving, or loading into memory of their own."""
+    def of(label, worker, text, **more):
+        return peer(label, worker, call, text, tensors=tensors, elements=elements, **args, **more)
+
+    if call == "save":
+        return {
+            "safetensors": of("safetensors", "safetensors", "safetensors.numpy.save_file(tensors, path)"),
+            "safetensors-torch": of("safetensors (torch)", "torch", "safetensors.torch.save_file(tensors, path)", format="safetensors"),
+            "torch": of("torch.save", "torch", "torch.save(tensors, path)", format="torch"),
+            "dcp": of("torch DCP", "torch", "torch.distributed.checkpoint.save(tensors, checkpoint_id=path, no_dist=True)",
+                      format="dcp"),
+            "orbax": of("Orbax", "orbax", "ocp.StandardCheckpointer().save(path, tensors), wait_until_finished()"),
+        }  # fmt: skip
+    return {
+        "safetensors": of("safetensors", "safetensors", 'safetensors.numpy.load_file(path, backend="mmap")', backend="mmap"),
+        "safetensors-pread": of("safetensors (pread)", "safetensors", 'safetensors.numpy.load_file(path, backend="pread")',
+                                backend="pread"),
+        "safetensors-torch": of("safetensors (torch, pread)", "torch", 'safetensors.torch.load_file(path, backend="pread")',
+                                format="safetensors_pread"),
+        "torch": of("torch.load", "torch", "torch.load(path, weights_only=True)", format="torch"),
+        "dcp": of("torch DCP", "torch", "torch.distributed.checkpoint.load(tensors, checkpoint_id=path, no_dist=True)", format="dcp"),
+        "orbax": of("Orbax", "orbax", "ocp.StandardCheckpointer().restore(path, like)"),
+    }  # fmt: skip
+
+
+def saves(size, elements):
+    plain = format_peers("save", 64, elements, synced=False)
+    synced = format_peers("save", 64, elements, synced=True)
+    durable = Ours("Save/large_durable", "SaveCheckpoint(path, items): file and directory synced, each tensor's XXH3-64")
+    unsynced = Ours("Save/large_not_synced", "SaveCheckpoint(path, items, {.durable = false})")
+    disk = Ours("LimitWrite/disk", f"{size} written past the page cache and synced")
+    cache = Ours("LimitWrite/page_cache", f"{size} written into the page cache")
+    work = f"save {size} in 64 tensors, durable and checksummed; the peer neither"
+    rows = [
+        Row("save-safetensors", work, durable, (plain["safetensors"], plain["safetensors-torch"]), target=1.0, limit=disk),
+        Row("save-torch", work, durable, (plain["torch"],), target=1.0, limit=disk),
+        Row("save-dcp", work, durable, (plain["dcp"],), target=0.5, limit=disk),
+        Row("save-orbax", work, durable, (plain["orbax"],), target=1.0, limit=disk),
+        Row("save-disk", "the same against the bare disk", durable, (disk,), target=1 / 0.85, limit=disk,
+            note="0.85 of what the disk takes is wanted"),
+    ]  # fmt: skip
+    work = f"save {size} in 64 tensors, checksummed; "
+    rows += [Row(f"save-{name}-synced", work + "both durable: the peer's files and directories synced afterwards", durable,
+                 (synced[name],), limit=disk, quick=False) for name in ("safetensors", "torch", "dcp", "orbax")]  # fmt: skip
+    rows += [Row(f"save-{name}-not-synced", work + "neither durable", unsynced, (plain[name],), limit=cache, quick=name == "torch")
+             for name in ("safetensors", "torch", "dcp", "orbax")]  # fmt: skip
+    return Scene("saves", f"Save {size}", tuple(rows), settle=True, most_rounds=5, seconds=42.0, quick_seconds=5.0)
+
+
+def loads(size, elements):
+    warm = format_peers("load", 64, elements)
+    cold = format_peers("load", 64, elements, cold=True)
+    mapped = {
+        (name, then_read): peer(label, "torch", "load", text + (", then every tensor summed" if then_read else ""), tensors=64,
+                                elements=elements, format=name, then_read=then_read)
+        for name, label, text in (("torch_mapped", "torch.load (mmap)", "torch.load(path, weights_only=True, mmap=True)"),
+                                  ("safetensors_mapped", "safetensors (torch, mmap)", 'safetensors.torch.load_file(path, backend="mmap")'))
+        for then_read in (False, True)
+    }  # fmt: skip
+    both = tuple(mapped[name, False] for name in ("torch_mapped", "safetensors_mapped"))
+    both_read = tuple(mapped[name, True] for name in ("torch_mapped", "safetensors_mapped"))
+    read_2 = Ours("LimitMemoryRead/2", f"{size} read by two threads")
+    read_1 = Ours("LimitMemoryRead/1", f"{size} read by one thread")
+    verified = Ours("Load/large_verified", 'CheckpointReader::Open(path, {.threads = 2}), Load("params"): every byte checked')
+    unverified = Ours("Load/large_unverified", 'Open(path, {.verify = false}), Load("params")')
+    unverified_read = Ours("Load/large_unverified_read_all", "the same, then every tensor summed by one thread")
+    return Scene(
+        "loads",
+        f"Load {size}",
+        (
+            Row("load-verified", f"load {size} mapped, every byte verified, two threads; the peers copy", verified,
+                tuple(warm.values()), target=0.5, limit=read_2),
+            Row("load-read", "the same by plain reads into memory of its own, every byte verified",
+                Ours("Load/large_read", "Open(path, {.mode = ReadMode::kRead, .threads = 2}), Load"), tuple(warm.values()),
+                limit=Ours("LimitRead/disk:0", f"{size} read from the page cache")),
+            Row("load-cold", f"load {size} from a cold page cache, every byte verified; the peers copy",
+                Ours("Load/large_verified_cold", "as above, the file's pages evicted before"), tuple(cold.values()), quick=False,
+                limit=Ours("LimitRead/disk:1", f"{size} read from the disk, past the page cache")),
+            Row("load-mapped", f"load {size} mapped, no byte of a tensor read", unverified, both,
+                limit=Ours("LimitOpenMapClose", "a file opened, mapped and closed")),
+            Row("load-mapped-read", "the same, then every tensor summed", unverified_read, both_read, limit=read_1),
+            Row("open-mapped", f"open {size} mapped, unverified, and get every tensor", unverified,
+                (peer("safetensors", "safetensors", "open_and_list", 'with safe_open(path, "np") as f: f.keys()', model="names",
+                      tensors=64, elements=elements),), target=0.5, note="safetensors lists the names alone"),
+        ),
+        settle=True,
+        most_rounds=5,
+        seconds=32.0,
+        quick_seconds=8.0,
+    )  # fmt: skip
+
+
+def small_tensors():
+    fast = ("safetensors", "safetensors-torch", "torch")
+    plain, synced = (format_peers("save", 9000, 256, synced=value) for value in (False, True))
+    loads_warm, loads_cold = (format_peers("load", 9000, 256, cold=value) for value in (False, True))
+    disk = Ours("LimitWrite/disk_small", "16 MiB written past the page cache and synced")
+    cache = Ours("LimitWrite/page_cache_small", "16 MiB written into the page cache")
+    copying = (*fast, "safetensors-pread")
+    durable = Ours("Save/small_durable", "SaveCheckpoint(path, items)")
+    verified = Ours("Load/small_verified", 'Open(path), Load("params"): every byte checked')
+    scale = 9000 * 1024 / (16 << 20)
+    return Scene(
+        "small-tensors",
+        "Many small tensors",
+        (
+            Row("save-small", "save 9,000 tensors of 1 KiB, durable and checksummed; the peers neither", durable,
+                tuple(plain[n] for n in fast), target=0.2, limit=disk, limit_scale=scale),
+            Row("save-small-not-synced", "the same, none durable", Ours("Save/small_not_synced", "SaveCheckpoint, {.durable = false}"),
+                tuple(plain[n] for n in fast), limit=cache, limit_scale=scale),
+            Row("save-small-synced", "the same, all durable", durable, tuple(synced[n] for n in fast), limit=disk, limit_scale=scale,
+                quick=False),
+            Row("load-small", "load 9,000 tensors of 1 KiB, every byte verified", verified, tuple(loads_warm[n] for n in copying),
+                target=0.05),
+            Row("load-small-unverified", "the same, unverified", Ours("Load/small_unverified", "Open(path, {.verify = false}), Load"),
+                tuple(loads_warm[n] for n in copying)),
+            Row("load-small-cold", "the same from a cold page cache, every byte verified",
+                Ours("Load/small_verified_cold", "as above, the file's pages evicted before"),
+                tuple(loads_cold[n] for n in copying), quick=False),
+        ),
+        settle=True,
+        seconds=9.0,
+        quick_seconds=4.0,
+    )  # fmt: skip
+
+
+def openings():
+    def listing(model, cold=False):
+        return peer("safetensors", "safetensors", "open_and_list", 'with safe_open(path, "np") as f: list(f.keys())', model=model,
+                    tensors=100000, elements=4, cold=cold)  # fmt: skip
+
+    def one(cold):
+        return peer("safetensors", "safetensors", "open_and_one", 'with safe_open(path, "np") as f: f.get_tensor(name)',
+                    model="blocks", tensors=100000, elements=256, cold=cold)  # fmt: skip
+
+    strings = Ours("LimitMakeStrings/100000", "100,000 strings made of texts as long")
+    call = "CheckpointReader::Open(path), a string of each path"
+    one_text = 'CheckpointReader::Open(path), LoadPath("params", path)'
+    return Scene(
+        "openings",
+        "Open a file of 100,000 leaves",
+        (
+            Row("open-list-blocks", "open 100,000 leaves and list them; a model of blocks",
+                Ours("CheckpointOpenAndList<BlocksDef>/100000", call), (listing("blocks"),), target=0.06, most=20 * MS, limit=strings),
+            Row("open-list-names", "the same; one dict of names that are all different",
+                Ours("CheckpointOpenAndList<NamesDef>/100000", call), (listing("names"),), target=0.06, most=20 * MS, limit=strings),
+            Row("open-one", "open 100,000 leaves and read one; warm page cache",
+                Ours("CheckpointOneLeaf/leaves:100000/cold:0", one_text), (one(False),), target=0.05, most=10 * MS),
+            Row("open-one-cold", "the same; cold page cache",
+                Ours("CheckpointOneLeaf/leaves:100000/cold:1", one_text), (one(True),), target=0.05),
+            Row("one-leaf-open", "one leaf of 100,000 from an open reader, mapped",
+                Ours("CheckpointOneLeafOpen<ReadMode::kMap>", "reader.LoadPath"), (), most=50 * US),
+            Row("one-leaf-open-read", "the same by plain reads",
+                Ours("CheckpointOneLeafOpen<ReadMode::kRead>", "reader.LoadPath"), (), most=50 * US),
+        ),
+        settle=True,
+        seconds=9.0,
+        quick_seconds=8.0,
+    )  # fmt: skip

@@ -1,0 +1,64 @@
+// leafstore_bench: Google Benchmark's program, and one thing besides.
+//
+//   leafstore_bench --benchmark_filter=Partition
+//   leafstore_bench --print_model=transformer:100    what a model of that many leaves is made of
+//
+// The second prints a line for each leaf, its dotted path and what it is. bench/peers/trees.py
+// makes the same models for those that leafstore is measured against, and a test compares the two.
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "bench/models.h"
+#include "benchmark/benchmark.h"
+
+#include "leafstore/store/spec.h"
+
+namespace leafstore::bench {
+namespace {
+
+// 0 for success, as main's result.
+int PrintModel(absl::string_view name_and_leaves) {
+  const std::pair<std::string, std::string> wanted =
+      absl::StrSplit(name_and_leaves, absl::MaxSplits(':', 1));
+  int64_t leaves = 0;
+  if (!absl::SimpleAtoi(wanted.second, &leaves) || leaves < 0) {
+    std::fprintf(stderr, "--print_model: expected NAME:LEAVES, found '%s'\n",
+                 std::string(name_and_leaves).c_str());
+    return 2;
+  }
+  for (const NamedModel& model : kModels) {
+    if (wanted.first != model.name) continue;
+    const ParamStore store = model.make(leaves);
+    for (uint32_t place = 0; place < store.size(); ++place) {
+      std::printf("%s\t%s\n", store.layout().Dotted(store.slot(place)).c_str(),
+                  SpecToString(store.leaf(place)).c_str());
+    }
+    return 0;
+  }
+  std::fprintf(stderr, "--print_model: no model is called '%s'\n", wanted.first.c_str());
+  return 2;
+}
+
+}  // namespace
+}  // namespace leafstore::bench
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    absl::string_view argument = argv[i];
+    if (absl::ConsumePrefix(&argument, "--print_model=")) {
+      return leafstore::bench::PrintModel(argument);
+    }
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

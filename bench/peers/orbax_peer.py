@@ -1,0 +1,48 @@
+"""Orbax: its checkpointer for trees of arrays."""
+
+import os
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax  # noqa: E402
+import jax.numpy as jnp  # noqa: E402
+import orbax.checkpoint as ocp  # noqa: E402
+import trees  # noqa: E402
+from work import Work, cached, evict, file_path, remove, saved, sync_all, warm, work  # noqa: E402
+
+PACKAGES = ("orbax-checkpoint", "tensorstore", "jax", "numpy")
+
+
+@cached
+def tensors_of(tensors, elements):
+    return {leaf.dotted: jnp.full((elements,), float(i & 63)) for i, leaf in enumerate(trees.names(tensors))}
+
+
+@work
+def save(tensors, elements, synced):
+    path = file_path("orbax-save")
+    state = tensors_of(tensors, elements)
+    checkpointer = ocp.StandardCheckpointer()
+
+    def run():
+        checkpointer.save(path, state)
+        checkpointer.wait_until_finished()
+        if synced:
+            sync_all(path)
+
+    return Work(run, before=os.sync, after=lambda: remove(path), close=lambda: remove(path))
+
+
+@work
+def load(tensors, elements, cold=False):
+    state = tensors_of(tensors, elements)
+    checkpointer = ocp.StandardCheckpointer()
+
+    def write(path):
+        checkpointer.save(path, state)
+        checkpointer.wait_until_finished()
+
+    path = saved("orbax", ("orbax", tensors, elements), write)
+    like = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+    return Work(lambda: jax.block_until_ready(checkpointer.restore(path, like)),
+                before=lambda: evict(path) if cold else warm(path))  # fmt: skip

@@ -1,0 +1,113 @@
+"""PyTorch: fused optimizers, torch.save and torch.load, its distributed checkpoints (DCP), and safetensors for torch."""
+
+import os
+
+import torch
+import trees
+from work import Work, cached, evict, file_path, remove, saved, sync_all, warm, work
+
+PACKAGES = ("torch", "safetensors", "numpy")
+
+
+# One step of AdamW over tensors of 256 f32, by one thread; or over the same numbers in one tensor.
+
+
+def adamw(params, how):
+    for param in params:
+        param.grad = torch.full_like(param, 0.5)
+    options = {"fused": {"fused": True}, "foreach": {"foreach": True}, "for": {"foreach": False}}[how]
+    return torch.optim.AdamW(params, lr=1e-3, **options)
+
+
+@work
+def adamw_list(tensors, elements, how):
+    torch.set_num_threads(1)
+    optimizer = adamw([torch.ones(elements, requires_grad=True) for _ in range(tensors)], how)
+    return Work(optimizer.step)
+
+
+@work
+def adamw_flat(tensors, elements, how):
+    torch.set_num_threads(1)
+    optimizer = adamw([torch.ones(tensors * elements, requires_grad=True)], how)
+    return Work(optimizer.step)
+
+
+# Checkpoints.
+
+
+def threads_of_machine():
+    torch.set_num_threads(os.cpu_count() or 1)
+
+
+@cached
+def tensors_of(tensors, elements):
+    return {leaf.dotted: torch.full((elements,), float(i & 63)) for i, leaf in enumerate(trees.names(tensors))}
+
+
+def saver(format, state):
+    """A function of a path where there is nothing yet."""
+    if format == "torch":
+        return lambda path: torch.save(state, path)
+    if format == "safetensors":
+        from safetensors.torch import save_file
+
+        return lambda path: save_file(state, path)
+    import torch.distributed.checkpoint as dcp
+
+    return lambda path: dcp.save(state, checkpoint_id=path, no_dist=True)
+
+
+def loader(format, path, like):
+    """Loads all tensors in the way that the format's users are told to, into memory of their own unless it says mapped."""
+    if format == "torch":
+        return lambda: torch.load(path, weights_only=True)
+    if format == "torch_mapped":
+        return lambda: torch.load(path, weights_only=True, mmap=True)
+    if format in ("safetensors_mapped", "safetensors_pread"):
+        from safetensors.torch import load_file
+
+        backend = "mmap" if format == "safetensors_mapped" else "pread"
+        return lambda: load_file(path, backend=backend)
+    import torch.distributed.checkpoint as dcp
+
+    def load():
+        dcp.load(like, checkpoint_id=path, no_dist=True)
+        return like
+
+    return load
+
+
+@work
+def save(format, tensors, elements, synced):
+    threads_of_machine()
+    path = file_path(f"{format}-save")
+    write = saver(format, tensors_of(tensors, elements))
+
+    def run():
+        write(path)
+        if synced:
+            sync_all(path)
+
+    return Work(run, before=os.sync, after=lambda: remove(path), close=lambda: remove(path))
+
+
+def read_all(state):
+    for tensor in state.values():
+        tensor.view(torch.int64).sum()
+
+
+@work
+def load(format, tensors, elements, cold=False, then_read=False):
+    threads_of_machine()
+    kind = format.partition("_")[0]
+    write = lambda path: saver(kind, tensors_of(tensors, elements))(path)  # noqa: E731
+    path = saved(kind, (kind, tensors, elements), write)
+    read = loader(format, path, tensors_of(tensors, elements) if kind == "dcp" else None)
+
+    def run():
+        loaded = read()
+        if then_read:
+            read_all(loaded)
+
+    return Work(run, before=lambda: evict(path) if cold else warm(path))

@@ -1,0 +1,109 @@
+// Saving and loading whole checkpoints: 64 large tensors (sizes.h) and 9,000 of 1 KiB, with and
+// without syncing, with and without checking, mapped and read, from a warm and a cold page cache.
+//
+//   leafstore_bench --benchmark_filter='Save/|Load/'
+//
+// A load that maps and checks nothing touches no byte of the tensors; the cases called `read_all`
+// read each once afterwards, as one does who uses them.
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "bench/files.h"
+#include "bench/memory_read.h"
+#include "bench/models.h"
+#include "bench/sizes.h"
+#include "bench/timer.h"
+#include "benchmark/benchmark.h"
+
+#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/writer.h"
+
+namespace leafstore::bench {
+namespace {
+
+struct Model {
+  int64_t tensors;
+  int64_t elements;
+  TreeDef def() const { return NamesDef(tensors); }
+  int64_t bytes() const { return tensors * elements * 4; }
+};
+Model Large() { return {kLargeTensors, LargeElements()}; }
+Model Small() { return {kSmallTensors, kSmallElements}; }
+
+void Sampled(benchmark::internal::Benchmark* bench) {
+  bench->UseManualTime()->Unit(benchmark::kMillisecond);
+}
+// A round is a sample, each in a process of its own: what it needs takes longer than the sample.
+void SampledOnce(benchmark::internal::Benchmark* bench) { bench->Iterations(1)->Apply(Sampled); }
+
+// Each to a path where there is no file; removing it is not measured, nor is what the disk still
+// has to do.
+void Save(benchmark::State& state, Model (*model)(), bool durable) {
+  const TreeDef def = model().def();
+  const ParamStore store = Filled(def, model().elements);
+  const File file("save");
+  for (auto _ : state) {
+    Settle();
+    const Timer timer;
+    Check(SaveCheckpoint(file.path(), {{"params", def, store}}, {.durable = durable}));
+    state.SetIterationTime(timer.Seconds());
+    file.Remove();
+  }
+  Settle();
+  state.SetBytesProcessed(state.iterations() * model().bytes());
+}
+BENCHMARK_CAPTURE(Save, large_durable, Large, true)->Apply(SampledOnce);
+BENCHMARK_CAPTURE(Save, large_not_synced, Large, false)->Apply(SampledOnce);
+BENCHMARK_CAPTURE(Save, small_durable, Small, true)->Apply(Sampled);
+BENCHMARK_CAPTURE(Save, small_not_synced, Small, false)->Apply(Sampled);
+
+uint64_t ReadAll(const ParamStore& store) {
+  uint64_t sum = 0;
+  for (const Leaf& leaf : store.leaves()) {
+    const Tensor& tensor = leaf.tensor();
+    sum += SumOf(tensor.raw_data(), static_cast<size_t>(tensor.byte_size()));
+  }
+  return sum;
+}
+
+enum class Cache { kWarm, kCold };
+enum class Then { kDrop, kReadAll };
+
+void Load(benchmark::State& state, Model (*model)(), Cache cache, ReadOptions options,
+          Then then = Then::kDrop) {
+  const File file("load", model().def(), Filled(model().def(), model().elements));
+  // What a process does once is not measured, as it is not with the peers.
+  benchmark::DoNotOptimize(CheckpointReader::Open(file.path(), options).value().Load("params"));
+  for (auto _ : state) {
+    if (cache == Cache::kCold) file.Evict();
+    const Timer timer;
+    {
+      const CheckpointReader reader = CheckpointReader::Open(file.path(), options).value();
+      const ParamStore store = reader.Load("params").value();
+      benchmark::DoNotOptimize(store.size());
+      if (then == Then::kReadAll) benchmark::DoNotOptimize(ReadAll(store));
+    }
+    state.SetIterationTime(timer.Seconds());
+  }
+  state.SetBytesProcessed(state.iterations() * model().bytes());
+}
+const ReadOptions kVerified = {.threads = 2};
+const ReadOptions kUnverified = {.verify = false, .threads = 2};
+const ReadOptions kRead = {.mode = ReadMode::kRead, .threads = 2};
+const ReadOptions kReadUnverified = {.mode = ReadMode::kRead, .verify = false, .threads = 2};
+
+BENCHMARK_CAPTURE(Load, large_verified, Large, Cache::kWarm, kVerified)->Apply(Sampled);
+BENCHMARK_CAPTURE(Load, large_unverified, Large, Cache::kWarm, kUnverified)->Apply(Sampled);
+BENCHMARK_CAPTURE(Load, large_unverified_read_all, Large, Cache::kWarm, kUnverified, Then::kReadAll)
+    ->Apply(Sampled);
+BENCHMARK_CAPTURE(Load, large_read, Large, Cache::kWarm, kRead)->Apply(Sampled);
+BENCHMARK_CAPTURE(Load, large_read_unverified, Large, Cache::kWarm, kReadUnverified)
+    ->Apply(Sampled);
+BENCHMARK_CAPTURE(Load, large_verified_cold, Large, Cache::kCold, kVerified)->Apply(SampledOnce);
+BENCHMARK_CAPTURE(Load, small_verified, Small, Cache::kWarm, kVerified)->Apply(Sampled);
+BENCHMARK_CAPTURE(Load, small_unverified, Small, Cache::kWarm, kUnverified)->Apply(Sampled);
+BENCHMARK_CAPTURE(Load, small_verified_cold, Small, Cache::kCold, kVerified)->Apply(Sampled);
+
+}  // namespace
+}  // namespace leafstore::bench

@@ -1,0 +1,31 @@
+// How much the benchmarks of many bytes take: 1 GiB, or as many MiB as LEAFSTORE_BENCH_MIB says,
+// which scripts/bench --quick uses. Ratios hold for either; names say neither.
+#ifndef LEAFSTORE_BENCH_SIZES_H_
+#define LEAFSTORE_BENCH_SIZES_H_
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "absl/strings/numbers.h"
+
+namespace leafstore::bench {
+
+inline int64_t BigBytes() {
+  static const int64_t bytes = [] {
+    const char* text = std::getenv("LEAFSTORE_BENCH_MIB");
+    int64_t mib = 0;
+    if (text == nullptr || !absl::SimpleAtoi(text, &mib) || mib < 64) mib = 1024;
+    return mib << 20;
+  }();
+  return bytes;
+}
+
+// The model of 64 large tensors, and that of 9,000 small ones.
+inline constexpr int64_t kLargeTensors = 64;
+inline int64_t LargeElements() { return BigBytes() / kLargeTensors / 4; }
+inline constexpr int64_t kSmallTensors = 9'000;
+inline constexpr int64_t kSmallElements = 256;
+
+}  // namespace leafstore::bench
+
+#endif  // LEAFSTORE_BENCH_SIZES_H_

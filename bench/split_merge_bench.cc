@@ -1,0 +1,145 @@
+// A model object taken apart into groups, put together again, and updated from a group, as Flax NNX
+// does with split, merge and update: 9,000 variables in 1,000 blocks of structs.
+//
+//   leafstore_bench --benchmark_filter=Model
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "bench/files.h"
+#include "bench/timer.h"
+#include "benchmark/benchmark.h"
+
+#include "leafstore/store/filter.h"
+#include "leafstore/store/flatten.h"
+#include "leafstore/store/merge.h"
+#include "leafstore/store/partition.h"
+
+namespace leafstore::bench {
+namespace {
+
+struct Block {
+  Tensor attn_k, attn_norm, attn_o, attn_q, attn_v, ffn_down, ffn_gate, ffn_norm, ffn_up;
+  LEAFSTORE_FIELDS(attn_k, attn_norm, attn_o, attn_q, attn_v, ffn_down, ffn_gate, ffn_norm, ffn_up)
+};
+struct Blocks {
+  std::vector<Block> blocks;
+  LEAFSTORE_FIELDS(blocks)
+};
+
+Tensor NewTensor() { return Tensor::Zeros(DType::kF32, {16}).value(); }
+
+Blocks MakeBlocks(int64_t variables) {
+  Blocks model;
+  model.blocks.resize(static_cast<size_t>(variables / 9));
+  for (Block& block : model.blocks) {
+    for (Tensor* tensor :
+         {&block.attn_k, &block.attn_norm, &block.attn_o, &block.attn_q, &block.attn_v,
+          &block.ffn_down, &block.ffn_gate, &block.ffn_norm, &block.ffn_up}) {
+      *tensor = NewTensor();
+    }
+  }
+  return model;
+}
+
+// Two groups: the norms, and the rest.
+std::vector<Filter> Norms() { return {Glob("**.*_norm")}; }
+
+// What is made once for a model: its structure, and the plan of its groups.
+struct Prepared {
+  Blocks model;
+  TreeDef def;
+  PartitionPlan plan;
+
+  static Prepared Of(int64_t variables) {
+    Blocks model = MakeBlocks(variables);
+    const Flattened flat = Flatten(model).value();
+    return {std::move(model), flat.def, PartitionPlan::Compile(flat.params, Norms()).value()};
+  }
+  std::vector<ParamStore> Split() {
+    return plan.Split(FlattenLike(def, std::move(model)).value()).value();
+  }
+  void Join(std::vector<ParamStore> groups) {
+    Check(Unflatten(def, MergeGroups(std::move(groups)).value(), &model));
+  }
+};
+
+void Sampled(benchmark::internal::Benchmark* bench) {
+  bench->Arg(9'000)->UseManualTime()->Unit(benchmark::kMicrosecond);
+}
+
+void ModelSplit(benchmark::State& state) {
+  Prepared prepared = Prepared::Of(state.range(0));
+  for (auto _ : state) {
+    const Timer timer;
+    std::vector<ParamStore> groups = prepared.Split();
+    state.SetIterationTime(timer.Seconds());
+    prepared.Join(std::move(groups));
+  }
+}
+BENCHMARK(ModelSplit)->Apply(Sampled);
+
+// Nothing is known of the model: its structure is made and the filters are asked.
+void ModelSplitFirst(benchmark::State& state) {
+  Prepared prepared = Prepared::Of(state.range(0));
+  for (auto _ : state) {
+    const Timer timer;
+    Flattened flat = Flatten(std::move(prepared.model)).value();
+    std::vector<ParamStore> groups = Partition(std::move(flat.params), Norms()).value();
+    state.SetIterationTime(timer.Seconds());
+    prepared.Join(std::move(groups));
+  }
+}
+BENCHMARK(ModelSplitFirst)->Apply(Sampled);
+
+void ModelMerge(benchmark::State& state) {
+  Prepared prepared = Prepared::Of(state.range(0));
+  for (auto _ : state) {
+    std::vector<ParamStore> groups = prepared.Split();
+    const Timer timer;
+    prepared.Join(std::move(groups));
+    state.SetIterationTime(timer.Seconds());
+  }
+}
+BENCHMARK(ModelMerge)->Apply(Sampled);
+
+ParamStore NewParams(const TreeDef& def) {
+  std::vector<Leaf> leaves;
+  for (uint32_t i = 0; i < def.leaf_count(); ++i) leaves.emplace_back(NewTensor());
+  return ParamStore::Create(def, std::move(leaves)).value();
+}
+
+// Other tensors in the place of all that are there: in the dictionary, which is what a program
+// trains. As the peer's states, they live on elsewhere, and so do the old ones: nothing is freed.
+void ModelUpdate(benchmark::State& state) {
+  const TreeDef def = Flatten(MakeBlocks(state.range(0))).value().def;
+  const ParamStore others[] = {NewParams(def), NewParams(def)};
+  ParamStore params = others[1].Snapshot().value();
+  Check(params.Update(others[0]));  // handles of its own from here on
+  size_t next = 1;
+  for (auto _ : state) {
+    const Timer timer;
+    Check(params.Update(others[next]));
+    state.SetIterationTime(timer.Seconds());
+    next = 1 - next;
+  }
+}
+BENCHMARK(ModelUpdate)->Apply(Sampled);
+
+// The same in the model object itself.
+void ModelUpdateStructs(benchmark::State& state) {
+  Blocks model = MakeBlocks(state.range(0));
+  const TreeDef def = Flatten(model).value().def;
+  const ParamStore others[] = {NewParams(def), NewParams(def)};
+  size_t next = 0;
+  for (auto _ : state) {
+    const Timer timer;
+    Check(Unflatten(def, others[next], &model));
+    state.SetIterationTime(timer.Seconds());
+    next = 1 - next;
+  }
+}
+BENCHMARK(ModelUpdateStructs)->Apply(Sampled);
+
+}  // namespace
+}  // namespace leafstore::bench

@@ -1,0 +1,48 @@
+"""A peer for the tests: works, prints where it should not, fails, hangs, dies."""
+
+import os
+import sys
+import time
+
+from work import Work, work
+
+PACKAGES = ("no-such-package",)
+
+
+@work
+def sleep(seconds):
+    return Work(lambda: time.sleep(seconds))
+
+
+@work
+def prints():
+    print("this must not be taken for an answer")
+    sys.stdout.flush()
+    return Work(lambda: os.write(1, b'{"ok": true}\n'))
+
+
+@work
+def weighs(bytes_of_it):
+    return Work(None, value=bytes_of_it)
+
+
+@work
+def fails():
+    raise ValueError("a reason\nof two lines")
+
+
+@work
+def hangs():
+    return Work(lambda: time.sleep(3600))
+
+
+@work
+def dies():
+    return Work(lambda: os._exit(3))
+
+
+@work
+def leaves_a_file(path):
+    with open(path, "w", encoding="ascii"):
+        pass
+    return Work(lambda: None, before=lambda: None, close=lambda: os.remove(path))
