@@ -43,9 +43,8 @@ absl::Status RenameToFree(const std::string& from, const std::string& to) {
 OutputFiles::OutputFiles(bool force) : force_(force) { TemporaryFiles::GuardAgainstSignals(); }
 
 OutputFiles::~OutputFiles() {
-  for (const Step& step : steps_) {
-    if (!step.from.empty()) TemporaryFiles::Remove(step.from).IgnoreError();
-  }
+  // Those that came into place are temporary no longer, and stay.
+  for (const std::string& path : created_) TemporaryFiles::Remove(path).IgnoreError();
 }
 
 absl::Status OutputFiles::CheckFree(const std::string& path) const {
@@ -59,7 +58,11 @@ absl::Status OutputFiles::CheckFree(const std::string& path) const {
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::string& path) {
-  return TemporaryFiles::Create(path);
+  absl::StatusOr<std::unique_ptr<WritableFile>> file = TemporaryFiles::Create(path);
+  if (!file.ok()) return file;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  created_.push_back(path);
+  return file;
 }
 
 absl::StatusOr<std::unique_ptr<ReadableFile>> OutputFiles::Open(const std::string& path) {

@@ -70,6 +70,7 @@ class OutputFiles : public FileSystem {
 
   const bool force_;
   std::mutex mutex_;
+  std::vector<std::string> created_;
   std::vector<Step> steps_;
   std::vector<std::string> directories_;  // to be synced
 };
