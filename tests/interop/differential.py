@@ -29,7 +29,8 @@ SKIP = 77
 PACKAGES = ["safetensors", "numpy"]
 NO_NETWORK = ["Temporary failure in name resolution", "Name or service not known", "Network is unreachable",
               "NewConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "Connection refused", "ProxyError",
-              "nodename nor servname"]
+              "nodename nor servname",
+              "connection broken by"]
 
 
 def make_venv(folder):
@@ -45,7 +46,7 @@ def make_venv(folder):
                           "--timeout", "20", "--only-binary", ":all:"] + PACKAGES, capture_output=True, text=True)
     if pip.returncode != 0:
         if any(words in pip.stderr for words in NO_NETWORK):
-            print("SKIPPED: PyPI cannot be reached, so there is no reference to compare with")
+            print("SKIPPED: PyPI cannot be reached (or not be trusted), so there is no reference to compare with\n" + pip.stderr)
             sys.exit(SKIP)
         sys.exit("pip could not install " + " ".join(PACKAGES) + "\n" + pip.stdout + pip.stderr)
     open(ready, "w").close()
