@@ -216,20 +216,25 @@ std::string ShardName(absl::string_view stem, size_t number, size_t count) {
   return absl::StrCat(stem, absl::StrFormat("-%05d-of-%05d", number + 1, count), kExtension);
 }
 
-// A set whose files are about to be written.
+// A set whose files are about to be written; of one shard, a file without an index.
 class ShardedSave {
  public:
   ShardedSave(const std::string& path, const SafetensorsSaveOptions& options)
       : path_(path),
         stem_(absl::StripSuffix(FileNameOf(path), kExtension)),
+        index_(absl::StrCat(stem_, kExtension, ".index.json")),
         options_(options),
         files_(options.file_system != nullptr ? *options.file_system : FileSystem::Posix()) {}
 
   absl::StatusOr<SavedShards> Save(const StoreContent& content,
                                    absl::Span<const absl::Span<const Input>> shards) {
-    saved_.index = absl::StrCat(stem_, kExtension, ".index.json");
-    for (size_t i = 0; i < shards.size(); ++i) {
-      saved_.files.push_back(ShardName(stem_, i, shards.size()));
+    if (shards.size() == 1) {
+      saved_.files.push_back(FileNameOf(path_));
+    } else {
+      saved_.index = index_;
+      for (size_t i = 0; i < shards.size(); ++i) {
+        saved_.files.push_back(ShardName(stem_, i, shards.size()));
+      }
     }
     LEAFSTORE_RETURN_IF_ERROR(CheckFree());
     LEAFSTORE_RETURN_IF_ERROR(WriteAll(content, shards));
@@ -238,6 +243,7 @@ class ShardedSave {
   }
 
  private:
+  bool is_set() const { return !saved_.index.empty(); }
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
 
   // Whether there is a file of this name. error: it cannot be told.
@@ -249,11 +255,12 @@ class ShardedSave {
   }
 
   absl::Status CheckFree() {
-    LEAFSTORE_ASSIGN_OR_RETURN(had_index_, Exists(saved_.index));
+    // The index of another set would be believed rather than one file beside it.
+    LEAFSTORE_ASSIGN_OR_RETURN(had_index_, Exists(index_));
     if (options_.replace_set) return absl::OkStatus();
     bool taken = had_index_;
-    std::string which = saved_.index;
-    for (size_t i = 0; i < saved_.files.size() && !taken; ++i) {
+    std::string which = index_;
+    for (size_t i = 0; i < saved_.files.size() && is_set() && !taken; ++i) {
       which = saved_.files[i];
       LEAFSTORE_ASSIGN_OR_RETURN(taken, Exists(which));
     }
@@ -287,9 +294,9 @@ class ShardedSave {
       written_.push_back(std::move(file));
     }
     progress.Tell();
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        AtomicFile file,
-        AtomicFile::Create(PathOf(saved_.index), options_.durable, options_.file_system));
+    if (!is_set()) return absl::OkStatus();
+    LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(PathOf(index_), options_.durable,
+                                                                   options_.file_system));
     LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(AsBytes(EncodeSafetensorsIndex(index))));
     LEAFSTORE_RETURN_IF_ERROR(file.Close());
     written_.push_back(std::move(file));
@@ -299,7 +306,7 @@ class ShardedSave {
   // Without an index there is no set, so what is here is seen when the index is.
   absl::Status CommitAll() {
     if (had_index_) {
-      LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathOf(saved_.index)));
+      LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathOf(index_)));
       if (options_.durable) LEAFSTORE_RETURN_IF_ERROR(files_.SyncDirectory(DirectoryOf(path_)));
     }
     for (size_t i = 0; i < written_.size(); ++i) {
@@ -314,14 +321,15 @@ class ShardedSave {
   }
 
   // Removes the files that were renamed before an error, the index first; unless they may have taken
-  // the place of others, of which a part would be worse than none.
+  // the place of others, of which a part would be worse than none, as a file without an index may.
   void Withdraw(size_t count) {
-    if (options_.replace_set) return;
+    if (options_.replace_set || !is_set()) return;
     while (count > 0) files_.Remove(written_[--count].path()).IgnoreError();
   }
 
   const std::string& path_;
   const std::string stem_;
+  const std::string index_;
   const SafetensorsSaveOptions& options_;
   FileSystem& files_;
   SavedShards saved_;
@@ -358,6 +366,8 @@ absl::StatusOr<SavedShards> SaveSafetensorsShards(const std::string& path, const
     return absl::InvalidArgumentError(
         absl::StrCat("expected a path that ends in ", kExtension, ", found '", path, "'"));
   }
+  // The index has the files' names in JSON.
+  LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(FileNameOf(path), "a file's name"));
   if (max_shard_bytes <= 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("expected shards of at least 1 byte, found ", max_shard_bytes));
@@ -365,9 +375,7 @@ absl::StatusOr<SavedShards> SaveSafetensorsShards(const std::string& path, const
   LEAFSTORE_ASSIGN_OR_RETURN(const StoreContent content, ContentOf(store, options));
   const std::vector<absl::Span<const Input>> shards =
       CutIntoShards(content.inputs, max_shard_bytes);
-  if (shards.size() > 1) return ShardedSave(path, options).Save(content, shards);
-  LEAFSTORE_RETURN_IF_ERROR(WriteOne(path, content.inputs, content.metadata, options));
-  return SavedShards{{FileNameOf(path)}, ""};
+  return ShardedSave(path, options).Save(content, shards);
 }
 
 }  // namespace leafstore

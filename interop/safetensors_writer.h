@@ -95,8 +95,10 @@ struct SavedShards {
 // own: `<stem>-00001-of-00003.safetensors` and `<stem>.safetensors.index.json` for a path
 // `<stem>.safetensors`. Where one shard is enough, it is `path`, without an index. Shards are filled
 // in the order of places. Metadata and structure are in every shard: each is a file of the format.
-// error InvalidArgument also: `path` does not end in `.safetensors`, or the size is not positive.
-// error AlreadyExists: there is an index or a shard of such a name (unless replace_set).
+// error InvalidArgument also: `path` does not end in `.safetensors`, the file's name is no UTF-8, or
+// the size is not positive.
+// error AlreadyExists: there is an index of such a name, which would be read rather than one file, or
+// a shard of a set (unless replace_set).
 absl::StatusOr<SavedShards> SaveSafetensorsShards(const std::string& path, const ParamStore& store,
                                                   int64_t max_shard_bytes,
                                                   const SafetensorsSaveOptions& options = {});

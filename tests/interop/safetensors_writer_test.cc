@@ -1,5 +1,6 @@
 #include "leafstore/interop/safetensors_writer.h"
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -173,6 +174,20 @@ TEST(SafetensorsShardsTest, OneIsAPlainFileWithoutAnIndex) {
   EXPECT_FALSE(SafetensorsReader::Open(dir.path())->is_set());
 }
 
+TEST(SafetensorsShardsTest, OneFileDoesNotStandBesideTheIndexOfOthers) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const ParamStore old = StoreOfSizes({4, 4});
+  const ParamStore store = StoreOfSizes({4});
+  ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
+  EXPECT_THAT(SaveSafetensorsShards(path, store, 1000),
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+  EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
+  ASSERT_THAT(SaveSafetensorsShards(path, store, 1000, {.replace_set = true}), IsOk());
+  EXPECT_EQ(EntriesOf(SafetensorsReader::Open(path)->Load().value()), EntriesOf(store));
+  EXPECT_FALSE(std::filesystem::exists(path + ".index.json"));
+}
+
 TEST(SafetensorsShardsTest, ADirectoryIsOpenedByItsIndex) {
   const TempDir dir;
   const ParamStore store = StoreOfSizes({4, 4});
@@ -224,6 +239,8 @@ TEST(SafetensorsShardsTest, MistakesOfTheCallerLeaveNoFile) {
               StatusIs(kInvalid, HasSubstr("ends in .safetensors")));
   EXPECT_THAT(SaveSafetensorsShards(dir.File("model.safetensors"), store, 0),
               StatusIs(kInvalid, HasSubstr("at least 1 byte, found 0")));
+  EXPECT_THAT(SaveSafetensorsShards(dir.File("m\xff.safetensors"), store, 4),
+              StatusIs(kInvalid, HasSubstr("a file's name")));
   EXPECT_THAT(dir.List(), IsEmpty());
 }
 
