@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/parallel.h"
 #include "leafstore/checkpoint/segments.h"
 #include "leafstore/checkpoint/tensor_loader.h"
@@ -17,14 +18,25 @@
 namespace leafstore {
 namespace {
 
+// The bytes that loading a leaf has to look at. With `only_mapped`, of those that become views as
+// they stand none.
+int64_t BytesToLoad(const ManifestItem& item, uint32_t place, bool only_mapped) {
+  if (!item.leaves.is_tensor(place)) return 0;
+  const uint32_t tensor = item.leaves.tensor(place);
+  const bool becomes_view = only_mapped && item.segments.codec(tensor) == kCodecNone &&
+                            item.leaves.dtype(place) != DType::kBool;
+  return becomes_view ? 0 : item.stored_size(tensor);
+}
+
 // Cuts places into runs of about as many bytes, for threads to share.
 std::vector<absl::Span<const uint32_t>> CutByBytes(const ManifestItem& item,
-                                                   absl::Span<const uint32_t> places) {
+                                                   absl::Span<const uint32_t> places,
+                                                   bool only_mapped) {
   std::vector<absl::Span<const uint32_t>> runs;
   size_t begin = 0;
   int64_t bytes = 0;
   for (size_t i = 0; i < places.size(); ++i) {
-    if (item.leaves.is_tensor(places[i])) bytes += item.stored_size(item.leaves.tensor(places[i]));
+    bytes += BytesToLoad(item, places[i], only_mapped);
     if (bytes < kBytesPerThread && i + 1 < places.size()) continue;
     runs.push_back(places.subspan(begin, i + 1 - begin));
     begin = i + 1;
@@ -117,7 +129,8 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& 
                                                             absl::Span<const uint32_t> places,
                                                             bool verify) const {
   std::vector<Leaf> leaves(places.size());
-  const std::vector<absl::Span<const uint32_t>> runs = CutByBytes(item, places);
+  const std::vector<absl::Span<const uint32_t>> runs =
+      CutByBytes(item, places, /*only_mapped=*/!verify && !own_->map().null());
   std::vector<absl::Status> statuses(runs.size());
   const int64_t bytes = kBytesPerThread * static_cast<int64_t>(runs.size());
   ParallelFor(runs.size(), ThreadsFor(options_.threads, bytes), [&](size_t number) {

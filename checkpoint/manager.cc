@@ -1,7 +1,9 @@
 #include "leafstore/checkpoint/manager.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -25,7 +27,6 @@ absl::Status Invalid(absl::string_view expected, absl::string_view found) {
 absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& options) {
   if (directory.empty()) return Invalid("a directory for checkpoints", "''");
   const Retention& retention = options.retention;
-  if (retention.last == 0) return Invalid("to keep at least the last checkpoint", "last = 0");
   if (retention.every < 0) return Invalid("every >= 0", absl::StrCat(retention.every));
   if (retention.best > 0 && retention.metric.empty()) {
     return Invalid("the name of the metric by which the best are kept", "none");
@@ -36,6 +37,19 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
 RetainedCheckpoint RetainedOf(int64_t step, const CheckpointReader& reader) {
   RetainedCheckpoint out{step, StepFileName(step), reader.metrics(), {}};
   for (const BaseFile& base : reader.bases()) out.bases.push_back(base.name);
+  return out;
+}
+
+RetainedCheckpoint DamagedOf(int64_t step) {
+  RetainedCheckpoint out{step, StepFileName(step), {}, {}};
+  out.damaged = true;
+  return out;
+}
+
+std::vector<CheckpointItem> Shared(std::initializer_list<CheckpointItem> items) {
+  std::vector<CheckpointItem> out;
+  out.reserve(items.size());
+  for (const CheckpointItem& item : items) out.push_back(item.Share());
   return out;
 }
 
@@ -80,6 +94,7 @@ class CheckpointManager::State {
       }
     }
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+    LEAFSTORE_RETURN_IF_ERROR(MakeWayFor(step));
     worker_.Start([this, step, info, in_background, items = std::move(items)]() mutable {
       int64_t bytes = 0;
       for (const CheckpointItem& item : items) bytes += item.tensor_bytes();
@@ -94,12 +109,16 @@ class CheckpointManager::State {
 
   // Tries these steps in turn.
   absl::StatusOr<RestoredCheckpoint> RestoreFirst(std::vector<int64_t> steps,
-                                                  const ReadOptions& options) const {
+                                                  const ReadOptions& options) {
     std::vector<SkippedCheckpoint> skipped;
     for (const int64_t step : steps) {
       absl::StatusOr<CheckpointReader> reader = OpenWhole(step, options);
       if (reader.ok()) return RestoredCheckpoint{step, *std::move(reader), std::move(skipped)};
       if (!IsOfTheFile(reader.status())) return reader.status();
+      if (IsDamage(reader.status())) {
+        damaged_.Add(step);
+        next_is_whole_ = true;  // what was damaged may be what increments build on
+      }
       skipped.push_back({step, reader.status()});
     }
     return NoneIsWhole(skipped);
@@ -115,8 +134,7 @@ class CheckpointManager::State {
     for (const int64_t step : steps) {
       const absl::StatusOr<CheckpointReader> reader = OpenStep(step, {});
       // One that cannot be opened has no metric, and is told of when its turn comes.
-      checkpoints.push_back(reader.ok() ? RetainedOf(step, *reader)
-                                        : RetainedCheckpoint{step, StepFileName(step), {}, {}});
+      checkpoints.push_back(reader.ok() ? RetainedOf(step, *reader) : DamagedOf(step));
     }
     std::sort(checkpoints.begin(), checkpoints.end(),
               [&](const auto& a, const auto& b) { return IsBetter(a, b, options_.retention); });
@@ -125,29 +143,56 @@ class CheckpointManager::State {
     return sorted;
   }
 
+  absl::StatusOr<RestoredCheckpoint> RestoreStep(int64_t step, const ReadOptions& options) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
+    if (std::binary_search(steps.begin(), steps.end(), step)) return RestoreFirst({step}, options);
+    constexpr size_t kMostNamed = 20;
+    const size_t unnamed = steps.size() - std::min(steps.size(), kMostNamed);
+    return absl::NotFoundError(
+        absl::StrCat(directory_, ": there is no checkpoint of step ", step, "; there ",
+                     steps.empty() ? "is none at all" : "are those of ", unnamed > 0 ? "..., " : "",
+                     absl::StrJoin(absl::MakeConstSpan(steps).subspan(unnamed), ", ")));
+  }
+
   absl::Status Remove(int64_t step) {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
-    for (const int64_t other : steps) {
-      if (other == step) continue;
-      LEAFSTORE_ASSIGN_OR_RETURN(const RetainedCheckpoint checkpoint, Retained(other));
-      if (std::count(checkpoint.bases.begin(), checkpoint.bases.end(), StepFileName(step)) == 0) {
-        continue;
-      }
-      return absl::FailedPreconditionError(absl::StrCat(
-          "cannot remove ", PathOf(step), ": the checkpoint of step ", other, " needs it"));
-    }
-    history_.Clear();  // it may be of this file
+    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "remove"));
+    next_is_whole_ = true;  // the history may be of this file
     LEAFSTORE_RETURN_IF_ERROR(RemoveFile(step));
     return options_.durable ? files().SyncDirectory(directory_) : absl::OkStatus();
   }
 
  private:
+  // The steps whose checkpoints are known to be damaged. Restore finds them while a save may run.
+  class DamagedSteps {
+   public:
+    void Add(int64_t step) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      steps_.insert(step);
+    }
+    void Remove(int64_t step) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      steps_.erase(step);
+    }
+    bool Has(int64_t step) const {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      return steps_.contains(step);
+    }
+
+   private:
+    mutable std::mutex mutex_;
+    absl::flat_hash_set<int64_t> steps_;
+  };
+
   // Whether an error is of the checkpoint itself, so that another may be whole; and not of the
   // process or the machine, which may be able to read this one in a moment.
   static bool IsOfTheFile(const absl::Status& status) {
-    return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status);
+    return IsDamage(status) || absl::IsUnimplemented(status);
+  }
+  // Its bytes, or a base of it, are not what they were. Not so one of a newer leafstore.
+  static bool IsDamage(const absl::Status& status) {
+    return absl::IsDataLoss(status) || absl::IsNotFound(status);
   }
 
   FileSystem& files() const { return *options_.file_system; }
@@ -167,6 +212,53 @@ class CheckpointManager::State {
     return absl::OkStatus();
   }
 
+  // error FailedPrecondition: a checkpoint that is not damaged needs this step's.
+  absl::Status CheckNotNeeded(int64_t step, absl::string_view verb) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
+    for (const int64_t other : steps) {
+      if (other == step) continue;
+      LEAFSTORE_ASSIGN_OR_RETURN(const RetainedCheckpoint checkpoint, Retained(other));
+      if (std::count(checkpoint.bases.begin(), checkpoint.bases.end(), StepFileName(step)) == 0) {
+        continue;
+      }
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot ", verb, " ", PathOf(step), ": the checkpoint of step ", other, " needs it"));
+    }
+    return absl::OkStatus();
+  }
+
+  // Sees to it that there is no file of this step: puts one that is known to be damaged aside.
+  // error AlreadyExists: there is one that is not.
+  absl::Status MakeWayFor(int64_t step) {
+    const absl::Status there = files().Open(PathOf(step)).status();
+    if (absl::IsNotFound(there)) return absl::OkStatus();
+    if (!damaged_.Has(step)) {
+      return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",
+                                                   PathOf(step), "; remove it first"));
+    }
+    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "put aside"));
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::string aside, NameAside(step));
+    LEAFSTORE_RETURN_IF_ERROR(files().Rename(PathOf(step), PathTo(aside)));
+    Forget(step);
+    return absl::OkStatus();
+  }
+
+  // A name that no file has.
+  absl::StatusOr<std::string> NameAside(int64_t step) const {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files().List(directory_));
+    const std::string first = absl::StrCat(StepFileName(step), ".damaged");
+    std::string name = first;
+    for (int number = 2; std::binary_search(names.begin(), names.end(), name); ++number) {
+      name = absl::StrCat(first, "-", number);
+    }
+    return name;
+  }
+
+  void Forget(int64_t step) {
+    retained_.erase(step);
+    damaged_.Remove(step);
+  }
+
   // What one snapshot drops the next one's copies will need.
   void KeepMemory(int64_t bytes) {
     if (options_.keep_memory && bytes > kept_.bytes()) kept_ = BufferPool::Keep(bytes);
@@ -175,11 +267,8 @@ class CheckpointManager::State {
   // On the worker's thread.
   absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, int64_t bytes,
                        const StepInfo& info) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
-    if (std::binary_search(steps.begin(), steps.end(), step)) {
-      return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",
-                                                   PathOf(step), "; remove it first"));
-    }
+    const bool whole_by_rule = options_.whole_every > 0 && saved_ % options_.whole_every == 0;
+    if (next_is_whole_.exchange(false) || whole_by_rule) history_.Clear();
     SaveOptions save;
     save.total_bytes = bytes;
     save.durable = options_.durable;
@@ -195,6 +284,7 @@ class CheckpointManager::State {
       };
     }
     LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(PathOf(step), std::move(items), save));
+    ++saved_;
     absl::Status removed = ApplyRetention(step);
     if (removed.ok()) return removed;
     return absl::Status(removed.code(),
@@ -207,7 +297,7 @@ class CheckpointManager::State {
     std::vector<RetainedCheckpoint> checkpoints;
     for (const int64_t step : steps) {
       absl::StatusOr<RetainedCheckpoint> checkpoint = Retained(step);
-      // What cannot be read may need any of the others.
+      // What this process cannot read, another may, and need any of the others for it.
       if (!checkpoint.ok()) return absl::OkStatus();
       checkpoints.push_back(*std::move(checkpoint));
       checkpoints.back().pinned = step == just_saved;
@@ -242,16 +332,20 @@ class CheckpointManager::State {
   }
 
   absl::Status RemoveFile(int64_t step) {
-    retained_.erase(step);
+    Forget(step);
     return files().Remove(PathOf(step));
   }
 
   // What retention asks about a checkpoint; read once.
   absl::StatusOr<RetainedCheckpoint> Retained(int64_t step) {
+    if (damaged_.Has(step)) return DamagedOf(step);
     const auto known = retained_.find(step);
     if (known != retained_.end()) return known->second;
-    LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointReader reader, OpenStep(step, {}));
-    return retained_.emplace(step, RetainedOf(step, reader)).first->second;
+    const absl::StatusOr<CheckpointReader> reader = OpenStep(step, {});
+    if (reader.ok()) return retained_.emplace(step, RetainedOf(step, *reader)).first->second;
+    if (!IsDamage(reader.status())) return reader.status();
+    damaged_.Add(step);
+    return DamagedOf(step);
   }
 
   absl::StatusOr<CheckpointReader> OpenStep(int64_t step, ReadOptions options) const {
@@ -281,8 +375,11 @@ class CheckpointManager::State {
   const std::string directory_;
   ManagerOptions options_;
   std::unique_ptr<FileLock> lock_;
+  DamagedSteps damaged_;
+  std::atomic<bool> next_is_whole_ = false;  // whatever the history says
   // These are the worker's while it is busy.
   SaveHistory history_;
+  size_t saved_ = 0;
   std::map<int64_t, RetainedCheckpoint> retained_;
   BufferPool::Reservation kept_;
   BackgroundWorker worker_;  // last: it ends before what it works on
@@ -318,9 +415,20 @@ absl::Status CheckpointManager::Save(int64_t step, std::vector<CheckpointItem> i
   return state_->Save(step, std::move(items), info, /*in_background=*/false).status();
 }
 
+absl::Status CheckpointManager::Save(int64_t step, std::initializer_list<CheckpointItem> items,
+                                     const StepInfo& info) {
+  return Save(step, Shared(items), info);
+}
+
 absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step, std::vector<CheckpointItem> items,
                                                   const StepInfo& info) {
   return state_->Save(step, std::move(items), info, /*in_background=*/true);
+}
+
+absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step,
+                                                  std::initializer_list<CheckpointItem> items,
+                                                  const StepInfo& info) {
+  return SaveAsync(step, Shared(items), info);
 }
 
 absl::Status CheckpointManager::Wait() { return state_->Wait(); }
@@ -339,7 +447,7 @@ absl::StatusOr<RestoredCheckpoint> CheckpointManager::RestoreBest(
 
 absl::StatusOr<RestoredCheckpoint> CheckpointManager::RestoreStep(
     int64_t step, const ReadOptions& options) const {
-  return state_->RestoreFirst({step}, options);
+  return state_->RestoreStep(step, options);
 }
 
 absl::Status CheckpointManager::Remove(int64_t step) { return state_->Remove(step); }

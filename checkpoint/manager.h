@@ -9,13 +9,14 @@
 //   }
 //   for (...) {
 //     ... train ...
-//     manager.SaveAsync(step, Items(...), {.metrics = {{"accuracy", accuracy}}}).value();
+//     manager.SaveAsync(step, {{"params", params}}, {.metrics = {{"accuracy", accuracy}}}).value();
 //   }
 //   absl::Status saved = manager.Wait();                              // the last one is there
 //
 // Files. Step 100 is `step-00000000000000000100.leaf`, whole or not there at all (writer.h). `LOCK`
-// is there so that two managers cannot write to one directory: the second is refused. Temporary
-// files that a process left when it ended are removed at Open. Other names are left alone.
+// is there so that two managers cannot write to one directory: the second is refused (to look at a
+// run that is being trained, open it with read_only). Temporary files that a process left when it
+// ended are removed at Open. Other names are left alone.
 //
 // Save returns when the checkpoint is there. SaveAsync returns at once; a thread of the manager's
 // own saves what the items held at the call: they are snapshots, so that training goes on and no
@@ -29,21 +30,28 @@
 // were there before are there still.
 //
 // Increments. With ManagerOptions::incremental, a save writes the leaves that were written since
-// the save before and names the files that have the others (save_history.h). The first save of a
-// process is whole. A file that a later one needs is kept.
+// the save before and names the files that have the others (save_history.h). A file that a later
+// one needs is kept. So a leaf that never changes is on the disk once, for all checkpoints that are
+// kept: what damages it there damages all of them. The first save of a process is whole; so is the
+// first after Restore found one damaged, and with whole_every more of them.
 //
 // Restore looks for the newest checkpoint that is whole, or the best, or a certain one; with every
 // byte verified, those of its bases too. The newest may be damaged, or of a newer leafstore: then
 // the one before is returned, and `skipped` says which were passed over and why. What keeps this
 // process from reading (no permission, no descriptor, no memory) is an error, and passes over none.
-// Nothing is ever removed because it is damaged.
+// Training goes on from there and comes to the step that was damaged again: saving it puts the
+// damaged file aside, as `<its name>.damaged`. Nothing is ever removed because it is damaged.
+//
+// To go on from an older one that is not the newest (RestoreBest, RestoreStep), remove what came
+// after it first (Remove), or train into a directory of its own: a step is saved once.
 //
 // Retention. After each save, checkpoints that no rule keeps and that no kept one needs are
-// removed; never the newest, nor the one just saved. While one cannot be opened, all are kept: it
-// may need any of them.
+// removed; never the newest, nor the one just saved. Those that cannot be opened, or that Restore
+// has found damaged, count for no rule and stay. While there is one of a newer leafstore, or this
+// process may not read one, all are kept: it may need any of them.
 //
 // Errors. FailedPrecondition: the directory is another manager's; this one was opened to read only.
-// AlreadyExists: there is a checkpoint of this step. InvalidArgument: a step below 0, or options
+// AlreadyExists: there is a checkpoint of this step, not known to be damaged. InvalidArgument: a step below 0, or options
 // that make no sense. NotFound: no such checkpoint, or none at all. DataLoss: all that were looked
 // at are damaged; names each. Others as CheckpointWriter's and CheckpointReader's.
 //
@@ -52,8 +60,10 @@
 #ifndef LEAFSTORE_CHECKPOINT_MANAGER_H_
 #define LEAFSTORE_CHECKPOINT_MANAGER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,8 +88,11 @@ enum class WhenBusy : uint8_t {
 struct ManagerOptions {
   // Only Restore, Steps and the like: no lock is taken, nothing is made or removed.
   bool read_only = false;
-  Retention retention;
+  // Which are kept. By default all.
+  Retention retention = {};
   bool incremental = false;
+  // With `incremental`: every so-manyth save is whole; 0: none but those that have to be.
+  size_t whole_every = 0;
   WhenBusy when_busy = WhenBusy::kWait;
   // As in SaveOptions.
   bool durable = true;
@@ -89,15 +102,15 @@ struct ManagerOptions {
   // snapshot's bytes, as long as the manager lives (core/buffer_pool.h).
   bool keep_memory = true;
   // Told how far a save is, in bytes; from the thread that saves. Must not throw.
-  std::function<void(int64_t step, int64_t done, int64_t total)> progress;
+  std::function<void(int64_t step, int64_t done, int64_t total)> progress = {};
   // Null: this machine's. Must outlive the manager and its readers.
   FileSystem* file_system = nullptr;
 };
 
 // What is saved with a checkpoint besides its items.
 struct StepInfo {
-  Metrics metrics;
-  Metadata metadata;
+  Metrics metrics = {};
+  Metadata metadata = {};
 };
 
 // A checkpoint that Restore passed over.
@@ -133,8 +146,12 @@ class CheckpointManager {
 
   // Saves a checkpoint, and waits for the save that is running first. O(bytes).
   absl::Status Save(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info = {});
+  absl::Status Save(int64_t step, std::initializer_list<CheckpointItem> items,
+                    const StepInfo& info = {});
   // Begins to save one. False: another save is running, and when_busy is kSkip. O(items).
   absl::StatusOr<bool> SaveAsync(int64_t step, std::vector<CheckpointItem> items,
+                                 const StepInfo& info = {});
+  absl::StatusOr<bool> SaveAsync(int64_t step, std::initializer_list<CheckpointItem> items,
                                  const StepInfo& info = {});
   // Returns when no save is running.
   absl::Status Wait();
@@ -143,11 +160,13 @@ class CheckpointManager {
   absl::StatusOr<RestoredCheckpoint> Restore(const ReadOptions& options = {}) const;
   // The best that is whole, by Retention::metric. error FailedPrecondition: no metric was named.
   absl::StatusOr<RestoredCheckpoint> RestoreBest(const ReadOptions& options = {}) const;
-  // That of this step. error DataLoss: it is damaged.
+  // That of this step. error DataLoss: it is damaged. error NotFound: there is none; names those
+  // that are.
   absl::StatusOr<RestoredCheckpoint> RestoreStep(int64_t step,
                                                  const ReadOptions& options = {}) const;
 
-  // Removes the checkpoint of a step; waits for the save that is running first. error FailedPrecondition: another one needs it; names it.
+  // Removes the checkpoint of a step; waits for the save that is running first.
+  // error FailedPrecondition: another one, not known to be damaged, needs it; names it.
   absl::Status Remove(int64_t step);
 
  private:

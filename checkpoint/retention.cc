@@ -21,12 +21,23 @@ void KeepBest(absl::Span<const RetainedCheckpoint> checkpoints, const Retention&
               std::vector<bool>* keep) {
   std::vector<size_t> order;
   for (size_t i = 0; i < checkpoints.size(); ++i) {
-    if (MetricOf(checkpoints[i], retention)) order.push_back(i);
+    if (!checkpoints[i].damaged && MetricOf(checkpoints[i], retention)) order.push_back(i);
   }
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return IsBetter(checkpoints[a], checkpoints[b], retention);
   });
   for (size_t i = 0; i < std::min(order.size(), retention.best); ++i) (*keep)[order[i]] = true;
+}
+
+// At least one.
+void KeepLast(absl::Span<const RetainedCheckpoint> checkpoints, size_t last,
+              std::vector<bool>* keep) {
+  size_t found = 0;
+  for (size_t i = checkpoints.size(); i > 0 && found < std::max<size_t>(last, 1); --i) {
+    if (checkpoints[i - 1].damaged) continue;
+    (*keep)[i - 1] = true;
+    ++found;
+  }
 }
 
 // What is kept as a base keeps its own bases: it is a checkpoint like others, which whoever lists
@@ -41,6 +52,7 @@ void KeepBases(absl::Span<const RetainedCheckpoint> checkpoints, std::vector<boo
   while (!open.empty()) {
     const RetainedCheckpoint& checkpoint = checkpoints[open.back()];
     open.pop_back();
+    if (checkpoint.damaged) continue;
     for (const std::string& base : checkpoint.bases) {
       const auto found = by_name.find(base);
       if (found == by_name.end() || (*keep)[found->second]) continue;
@@ -62,11 +74,12 @@ bool IsBetter(const RetainedCheckpoint& a, const RetainedCheckpoint& b,
 
 std::vector<bool> CheckpointsToKeep(absl::Span<const RetainedCheckpoint> checkpoints,
                                     const Retention& retention) {
-  std::vector<bool> keep(checkpoints.size(), false);
-  const size_t last = std::min(std::max<size_t>(retention.last, 1), checkpoints.size());
-  std::fill(keep.end() - static_cast<std::ptrdiff_t>(last), keep.end(), true);
+  const bool has_rule = retention.last > 0 || retention.every > 0 || retention.best > 0;
+  std::vector<bool> keep(checkpoints.size(), !has_rule);
+  if (!has_rule) return keep;
+  KeepLast(checkpoints, retention.last, &keep);
   for (size_t i = 0; i < checkpoints.size(); ++i) {
-    if (checkpoints[i].pinned) keep[i] = true;
+    if (checkpoints[i].pinned || checkpoints[i].damaged) keep[i] = true;
     if (retention.every > 0 && checkpoints[i].step % retention.every == 0) keep[i] = true;
   }
   if (retention.best > 0) KeepBest(checkpoints, retention, &keep);

@@ -15,15 +15,15 @@
 
 namespace leafstore {
 
-// A checkpoint is kept if any of the rules keeps it.
+// A checkpoint is kept if any of the rules keeps it, and the newest always. Without a rule all are.
 struct Retention {
-  // The newest; at least 1.
-  size_t last = 1;
+  // So many of the newest; 0: no rule.
+  size_t last = 0;
   // Those whose step is a multiple of this; 0: none.
   int64_t every = 0;
   // The best by a metric; one that lacks the metric, or has NaN, is worse than all others.
   size_t best = 0;
-  std::string metric;            // its name; for `best`
+  std::string metric = {};       // its name; for `best`
   bool higher_is_better = true;  // accuracy, not loss
 };
 
@@ -34,6 +34,8 @@ struct RetainedCheckpoint {
   Metrics metrics;
   std::vector<std::string> bases;  // names of the files that it needs
   bool pinned = false;             // is kept whatever the rules say
+  // Cannot be restored: counts for no rule, keeps none of its bases, and is kept itself.
+  bool damaged = false;
 };
 
 // Whether `a` is better than `b` by the metric; of equals the newer is.

@@ -11,6 +11,7 @@
 
 #include "leafstore/checkpoint/checkpoint_file.h"
 #include "leafstore/checkpoint/parallel.h"
+#include "leafstore/checkpoint/progress.h"
 #include "leafstore/checkpoint/segments.h"
 #include "leafstore/core/status_macros.h"
 
@@ -18,9 +19,6 @@ namespace leafstore {
 namespace {
 
 constexpr size_t kMostNamed = 10;
-
-// After each of these many bytes the progress is told.
-constexpr int64_t kProgressStep = int64_t{4} << 20;
 
 // Bytes of all tensors, wherever they are stored.
 int64_t StoredBytes(const Manifest& manifest) {

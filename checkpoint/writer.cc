@@ -14,6 +14,7 @@
 #include "leafstore/checkpoint/checksum_stream.h"
 #include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/progress.h"
 #include "leafstore/checkpoint/save_order.h"
 #include "leafstore/checkpoint/zstd_codec.h"
 #include "leafstore/core/status_macros.h"
@@ -26,9 +27,6 @@ constexpr size_t kChunk = size_t{256} << 10;
 
 // A frame is not worth its head for a tensor that is smaller.
 constexpr size_t kSmallestCompressed = 256;
-
-// After each of these many bytes of small tensors the progress is told.
-constexpr int64_t kProgressStep = int64_t{4} << 20;
 
 // Of a file of the history that may be no base of this one.
 constexpr uint32_t kNoBase = 0xffffffff;
@@ -531,12 +529,25 @@ CheckpointItem::CheckpointItem(std::string prefix, std::vector<NamedStore> store
       is_prefix_(true),
       stores_(std::move(stores)) {}
 
-void CheckpointItem::HoldSnapshot(const ParamStore& store) {
+void CheckpointItem::HoldSnapshot(const ParamStore& store, std::string name) {
   status_ = store.CheckNoBorrow("save");
   if (!status_.ok()) return;
   absl::StatusOr<ParamStore> snapshot = store.Snapshot();
   status_ = snapshot.status();
-  if (snapshot.ok()) stores_.push_back({"", *std::move(snapshot)});
+  if (snapshot.ok()) stores_.push_back({std::move(name), *std::move(snapshot)});
+}
+
+CheckpointItem CheckpointItem::Share() const {
+  CheckpointItem out;
+  out.name_ = name_;
+  out.def_ = def_;
+  out.options_ = options_;
+  out.is_prefix_ = is_prefix_;
+  out.status_ = status_;
+  for (const NamedStore& one : stores_) {
+    if (out.status_.ok()) out.HoldSnapshot(one.store, one.name);
+  }
+  return out;
 }
 
 int64_t CheckpointItem::tensor_bytes() const {

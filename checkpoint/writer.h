@@ -80,9 +80,9 @@ struct SaveOptions {
   // where the file system takes that, at the speed of the disk; without, they stay in it.
   bool durable = true;
   // Of the whole checkpoint. UTF-8.
-  Metadata metadata;
+  Metadata metadata = {};
   // How good the parameters are.
-  Metrics metrics;
+  Metrics metrics = {};
   // Smaller files for slower saves, and loads that map nothing. A tensor is judged by its first
   // 4 MiB; weights of a network shrink little, what is sparse or repeats itself shrinks a lot.
   Compression compression = Compression::kNone;
@@ -93,7 +93,7 @@ struct SaveOptions {
   SaveHistory* history = nullptr;
   // Told the bytes of tensors that are written, after every few MiB, and of how many (see below).
   // Must not throw.
-  std::function<void(int64_t done, int64_t total)> progress;
+  std::function<void(int64_t done, int64_t total)> progress = {};
   // What `progress` is told as the total; 0: the bytes of the items added so far. SaveCheckpoint
   // knows it.
   int64_t total_bytes = 0;
@@ -103,9 +103,9 @@ struct SaveOptions {
 
 struct ItemOptions {
   // Named groups of the item's leaves; on the Layout that is saved.
-  std::optional<Labels> labels;
+  std::optional<Labels> labels = {};
   // UTF-8.
-  Metadata metadata;
+  Metadata metadata = {};
 };
 
 class CheckpointWriter {
@@ -171,11 +171,14 @@ class CheckpointItem {
   const absl::Status& status() const { return status_; }
   // Bytes of all its tensors. O(leaves).
   int64_t tensor_bytes() const;
+  // Another that holds snapshots of the same stores. O(stores).
+  CheckpointItem Share() const;
 
   CheckpointItem(CheckpointItem&&) noexcept = default;
   CheckpointItem& operator=(CheckpointItem&&) noexcept = default;
 
  private:
+  CheckpointItem() = default;
   friend absl::Status SaveCheckpoint(const std::string& path,
                                      absl::Span<const CheckpointItem> items,
                                      const SaveOptions& options);
@@ -184,7 +187,7 @@ class CheckpointItem {
   static absl::StatusOr<CheckpointWriter> WriterFor(const std::string& path,
                                                     absl::Span<const CheckpointItem> items,
                                                     SaveOptions options);
-  void HoldSnapshot(const ParamStore& store);
+  void HoldSnapshot(const ParamStore& store, std::string name = {});
   absl::Status AddTo(CheckpointWriter* writer) const;
   absl::Status GiveTo(CheckpointWriter* writer) &&;
 

@@ -2,7 +2,6 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <limits>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -26,6 +25,7 @@ namespace fs = std::filesystem;
 using leafstore::CheckpointItem;
 using leafstore::CheckpointManager;
 using leafstore::RestoredCheckpoint;
+using leafstore::Retention;
 using leafstore::SkippedCheckpoint;
 using Clock = std::chrono::steady_clock;
 
@@ -55,22 +55,12 @@ absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   std::error_code error;
   fs::create_directories(arguments.checkpoint_dir, error);
   if (error) return IoError(arguments.checkpoint_dir, error);
-  const size_t last = arguments.keep > 0 ? arguments.keep : std::numeric_limits<size_t>::max();
+  Retention retention;
+  if (arguments.keep > 0) retention = {.last = arguments.keep, .best = 1, .metric = "accuracy"};
   return CheckpointManager::Open(arguments.checkpoint_dir,
-                                 {.retention = {.last = last, .best = 1, .metric = "accuracy"},
+                                 {.retention = std::move(retention),
                                   .incremental = true,
                                   .when_busy = leafstore::WhenBusy::kWait});
-}
-
-// Says which checkpoint was passed over and why. The run will come to its step again, so it makes
-// way under another name: nothing that may be of use to somebody is removed.
-absl::Status SetAside(const SkippedCheckpoint& skipped, const fs::path& path) {
-  const fs::path aside = path.string() + ".damaged";
-  std::fprintf(stderr, "digits: passed over: %s; it is now %s\n",
-               std::string(skipped.why.message()).c_str(), aside.c_str());
-  std::error_code error;
-  fs::rename(path, aside, error);
-  return error ? IoError(path, error) : absl::OkStatus();
 }
 
 absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
@@ -79,8 +69,9 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
                              Trainer::Resume(arguments.settings, data, newest.reader));
   for (const SkippedCheckpoint& skipped : newest.skipped) {
+    // One of a newer leafstore, say: not to be trained over.
     if (!absl::IsDataLoss(skipped.why)) return skipped.why;
-    LEAFSTORE_RETURN_IF_ERROR(SetAside(skipped, manager.PathOf(skipped.step)));
+    std::fprintf(stderr, "digits: passed over: %s\n", std::string(skipped.why.message()).c_str());
   }
   std::printf("going on from %s\n", newest.reader.path().c_str());
   return trainer;

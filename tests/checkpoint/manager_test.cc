@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/checkpoint/crash_disk.h"
+#include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/models.h"
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
@@ -69,7 +70,26 @@ TEST_F(ManagerTest, SavesAndRestoresTheLatest) {
   EXPECT_THAT(restored.reader.metrics(), ElementsAre(testing::Pair("loss", 0.5)));
   EXPECT_THAT(restored.reader.metadata(), ElementsAre(testing::Pair("by", "me")));
   EXPECT_EQ(Loaded(manager.RestoreStep(5).value()), 5);
-  EXPECT_EQ(manager.RestoreStep(6).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(manager.RestoreStep(6),
+              StatusIs(absl::StatusCode::kNotFound,
+                       HasSubstr("there is no checkpoint of step 6; there are those of 5, 12")));
+}
+
+TEST_F(ManagerTest, ItemsAreWrittenInBraces) {
+  CheckpointManager manager = Open();
+  const ParamStore params = Params(3);
+  ASSERT_THAT(manager.Save(1, {{"params", params}, {"again", params}}), IsOk());
+  ASSERT_TRUE(manager.SaveAsync(2, {{"params", params}}, {.metrics = {{"accuracy", 0.5}}}).value());
+  ASSERT_THAT(manager.Wait(), IsOk());
+  EXPECT_EQ(EntriesOf(manager.RestoreStep(1).value().reader.Load("again").value()),
+            EntriesOf(params));
+  EXPECT_EQ(Loaded(manager.Restore().value()), 3);
+}
+
+TEST_F(ManagerTest, WithoutARuleAllAreKept) {
+  CheckpointManager manager = Open();
+  for (const int64_t step : {1, 2, 3, 4}) ASSERT_THAT(manager.Save(step, Items(Params(1))), IsOk());
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3, 4));
 }
 
 TEST_F(ManagerTest, AStepIsSavedOnce) {
@@ -79,7 +99,12 @@ TEST_F(ManagerTest, AStepIsSavedOnce) {
               StatusIs(absl::StatusCode::kAlreadyExists,
                        absl::StrCat("cannot save step 5: there is ", manager.PathOf(5),
                                     "; remove it first")));
-  EXPECT_EQ(Loaded(manager.Restore().value()), 5);
+  // Found at the call, not in the background.
+  EXPECT_EQ(manager.SaveAsync(5, Items(Params(6))).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_TRUE(manager.SaveAsync(6, Items(Params(6))).value());
+  EXPECT_THAT(manager.Wait(), IsOk());
+  EXPECT_EQ(Loaded(manager.RestoreStep(5).value()), 5);
   EXPECT_EQ(manager.Save(-1, Items(Params(6))).code(), absl::StatusCode::kInvalidArgument);
 }
 
@@ -103,6 +128,108 @@ TEST_F(ManagerTest, RestorePassesOverWhatIsDamagedAndSaysWhy) {
   EXPECT_EQ(none.code(), absl::StatusCode::kDataLoss);
   for (const int64_t step : {1, 2, 3}) EXPECT_THAT(none.message(), HasSubstr(manager.PathOf(step)));
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));  // nothing is removed
+}
+
+TEST_F(ManagerTest, TrainingGoesOnThroughTheStepThatWasDamaged) {
+  const ManagerOptions options = {.retention = {.last = 3}, .incremental = true};
+  std::string damaged;
+  {
+    CheckpointManager manager = Open(options);
+    for (const int64_t step : {1, 2, 3}) {
+      ASSERT_THAT(manager.Save(step, Items(Params(static_cast<float>(step)))), IsOk());
+    }
+    Damage(manager.PathOf(3));
+    damaged = ReadFile(manager.PathOf(3));
+  }
+  for (const std::string aside : {".damaged", ".damaged-2"}) {
+    CheckpointManager manager = Open(options);
+    ASSERT_EQ(manager.Restore().value().step, 2);
+    for (const int64_t step : {3, 4}) {
+      EXPECT_TRUE(manager.SaveAsync(step, Items(Params(static_cast<float>(10 * step)))).value());
+      ASSERT_THAT(manager.Wait(), IsOk());
+    }
+    EXPECT_EQ(Loaded(manager.Restore().value()), 40);
+    EXPECT_EQ(Loaded(manager.RestoreStep(3).value()), 30);
+    EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3, 4));
+    EXPECT_EQ(ReadFile(manager.PathOf(3) + aside), damaged);
+    // Once more, from the beginning.
+    ASSERT_THAT(manager.Remove(4), IsOk());
+    WriteFile(manager.PathOf(3), damaged);
+  }
+}
+
+TEST_F(ManagerTest, ADamagedFileThatAWholeCheckpointNeedsStays) {
+  CheckpointManager manager = Open({.incremental = true});
+  ParamStore params = StoreAt({{".a", Filled(1, 100)}, {".b", Filled(1, 100)}});
+  ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
+  ASSERT_THAT(params.Set(".a", Filled(2, 100)), IsOk());
+  ASSERT_THAT(manager.Save(2, Items(params)), IsOk());
+  std::string bytes = ReadFile(manager.PathOf(1));
+  const int64_t place =
+      static_cast<int64_t>(bytes.find(std::string("\0\0\x80\x3f", 4)));  // 1.0f of the first, .a
+  bytes[static_cast<size_t>(place)] ^= 1;
+  WriteFile(manager.PathOf(1), bytes);
+  ASSERT_EQ(manager.RestoreStep(1).status().code(), absl::StatusCode::kDataLoss);
+  ASSERT_EQ(manager.Restore().value().step, 2);
+  EXPECT_THAT(manager.Save(1, Items(params)),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       absl::StrCat("cannot put aside ", manager.PathOf(1),
+                                    ": the checkpoint of step 2 needs it")));
+  EXPECT_EQ(ReadFile(manager.PathOf(1)), bytes);
+}
+
+TEST_F(ManagerTest, NothingIsBuiltOnWhatIsKnownToBeDamaged) {
+  CheckpointManager manager = Open({.incremental = true});
+  const ParamStore params = StoreAt({{".w", Filled(7, 5000)}});
+  ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
+  ASSERT_THAT(manager.Save(2, Items(params)), IsOk());
+  Damage(manager.PathOf(1));
+  ASSERT_EQ(manager.Restore().status().code(), absl::StatusCode::kDataLoss);
+  ASSERT_THAT(manager.Save(3, Items(params)), IsOk());
+  EXPECT_THAT(manager.Restore().value().reader.bases(), IsEmpty());
+  ASSERT_THAT(manager.Save(4, Items(params)), IsOk());
+  EXPECT_THAT(manager.Restore().value().reader.bases(), testing::SizeIs(1));
+}
+
+TEST_F(ManagerTest, EverySoManyIsWholeIfAsked) {
+  CheckpointManager manager = Open({.incremental = true, .whole_every = 3});
+  const ParamStore params = Params(1);
+  std::vector<size_t> bases;
+  for (int64_t step = 0; step < 7; ++step) {
+    ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
+    bases.push_back(manager.Restore().value().reader.bases().size());
+  }
+  EXPECT_THAT(bases, ElementsAre(0, 1, 1, 0, 1, 1, 0));
+}
+
+TEST_F(ManagerTest, WhatIsDamagedCountsForNoRule) {
+  CheckpointManager manager = Open({.retention = {.last = 2}});
+  for (const int64_t step : {2, 3}) ASSERT_THAT(manager.Save(step, Items(Params(2))), IsOk());
+  Damage(manager.PathOf(3));
+  ASSERT_EQ(manager.Restore().value().step, 2);
+  ASSERT_THAT(manager.Save(4, Items(Params(4))), IsOk());
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3, 4));
+  ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(3, 4, 5));
+}
+
+TEST_F(ManagerTest, AFileThatCannotBeOpenedDoesNotStopRetention) {
+  {
+    CheckpointManager manager = Open();
+    for (const int64_t step : {1, 2, 3}) {
+      ASSERT_THAT(manager.Save(step, Items(Params(1))), IsOk());
+    }
+    WriteFile(manager.PathOf(2), ReadFile(manager.PathOf(2)).substr(0, 200));
+  }
+  CheckpointManager manager = Open({.retention = {.last = 2}});
+  ASSERT_THAT(manager.Save(4, Items(Params(1))), IsOk());
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3, 4));
+  // Of a version that this leafstore does not know, it may need any of the others.
+  WriteFile(manager.PathOf(0),
+            WithVersions(ReadFile(manager.PathOf(3)), {.producer = 9, .min_reader = 9}));
+  ASSERT_THAT(manager.Save(5, Items(Params(1))), IsOk());
+  ASSERT_THAT(manager.Save(6, Items(Params(1))), IsOk());
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(0, 2, 3, 4, 5, 6));
 }
 
 TEST_F(ManagerTest, KeepsWhatTheRulesSay) {
@@ -159,7 +286,7 @@ TEST_F(ManagerTest, OpenRemovesWhatAProcessLeftUnfinishedAndNothingElse) {
 }
 
 TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
-  CheckpointManager manager = Open({.incremental = true});
+  CheckpointManager manager = Open({.retention = {.last = 1}, .incremental = true});
   ParamStore params = StoreAt({{".w", Filled(0, 100)}, {".frozen", Filled(7, 5000)}});
   for (int64_t step = 1; step <= 5; ++step) {
     ASSERT_THAT(params.Set(".w", Filled(static_cast<float>(step), 100)), IsOk());
@@ -298,7 +425,6 @@ TEST_F(ManagerTest, OptionsThatMakeNoSenseAreRefused) {
   const auto code = [&](ManagerOptions options) {
     return CheckpointManager::Open(dir_.File("run"), std::move(options)).status().code();
   };
-  EXPECT_EQ(code({.retention = {.last = 0}}), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code({.retention = {.every = -1}}), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code({.retention = {.best = 1}}), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(CheckpointManager::Open("").status().code(), absl::StatusCode::kInvalidArgument);

@@ -30,14 +30,30 @@ std::vector<int64_t> Kept(const std::vector<RetainedCheckpoint>& checkpoints,
 }
 
 TEST(RetentionTest, KeepsTheLast) {
-  EXPECT_THAT(Kept({At(1), At(2), At(5)}, {}), ElementsAre(5));
+  EXPECT_THAT(Kept({At(1), At(2), At(5)}, {.last = 1}), ElementsAre(5));
   EXPECT_THAT(Kept({At(1), At(2), At(5)}, {.last = 2}), ElementsAre(2, 5));
   EXPECT_THAT(Kept({At(1), At(2), At(5)}, {.last = 9}), ElementsAre(1, 2, 5));
   EXPECT_THAT(Kept({}, {.last = 2}), IsEmpty());
 }
 
-TEST(RetentionTest, NeverRemovesAll) {
-  EXPECT_THAT(Kept({At(1), At(2)}, {.last = 0}), ElementsAre(2));
+TEST(RetentionTest, WithoutARuleAllAreKept) {
+  EXPECT_THAT(Kept({At(1), At(2), At(5)}, {}), ElementsAre(1, 2, 5));
+  EXPECT_THAT(Kept({At(1), At(2)}, {.metric = "accuracy"}), ElementsAre(1, 2));
+}
+
+TEST(RetentionTest, TheNewestIsKeptWhateverTheRules) {
+  EXPECT_THAT(Kept({At(1), At(2)}, {.every = 100}), ElementsAre(2));
+  EXPECT_THAT(Kept({At(1), At(2)}, {.best = 1, .metric = "accuracy"}), ElementsAre(2));
+}
+
+TEST(RetentionTest, TheDamagedStayAndCountForNoRule) {
+  std::vector<RetainedCheckpoint> checkpoints = {
+      At(1), At(2, {{"m", 2}}), At(3, {{"m", 9}}, {"step1"}), At(4), At(5, {{"m", 7}})};
+  checkpoints[2].damaged = true;
+  checkpoints[4].damaged = true;
+  EXPECT_THAT(Kept(checkpoints, {.last = 1}), ElementsAre(3, 4, 5));
+  EXPECT_THAT(Kept(checkpoints, {.last = 2}), ElementsAre(2, 3, 4, 5));
+  EXPECT_THAT(Kept(checkpoints, {.best = 1, .metric = "m"}), ElementsAre(2, 3, 4, 5));
 }
 
 TEST(RetentionTest, KeepsEverySoMany) {

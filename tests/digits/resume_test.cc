@@ -174,7 +174,6 @@ TEST(ResumeTest, ADamagedCheckpointIsNamedAndPassedOver) {
   EXPECT_EQ(words.rfind("digits: passed over: " + last + ": footer: expected ", 0), 0u) << words;
   ExpectSameItems(last, as_it_was);
   EXPECT_TRUE(leafstore::ReadFile(last + ".damaged") == half) << "nothing is removed";
-  EXPECT_NE(words.find("; it is now " + last + ".damaged\n"), std::string::npos) << words;
 }
 
 TEST(ResumeTest, WhereNoCheckpointIsWholeTheRunIsNotBegunAnew) {

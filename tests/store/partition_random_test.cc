@@ -11,6 +11,7 @@
 #include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/dose.h"
 #include "tests/store/random_model.h"
 #include "tests/store/sample_models.h"
 
@@ -107,13 +108,11 @@ TEST(PartitionRandomTest, AgreesWithTheRuleWrittenDownNaively) {
 
 // ---- depth ----
 
-constexpr int kLevels = 1'000'000;
-
-// [0] 1'000'000 times; at each level there is a leaf beside.
+// [0] so many times; at each level there is a leaf beside.
 ParamStore DeepParams() {
   static const auto* const store = [] {
     Tree tree = Floats({1});
-    for (int i = 0; i < kLevels; ++i) tree = Tree::List().Add(std::move(tree)).Add(Value(i));
+    for (int i = 0; i < kManyLevels; ++i) tree = Tree::List().Add(std::move(tree)).Add(Value(i));
     return new ParamStore(Flatten(std::move(tree)).value().params);
   }();
   return store->Snapshot().value();
@@ -123,7 +122,7 @@ TEST(PartitionDepthTest, AMillionLevelsArePartitionedByGlobs) {
   const ParamStore store = DeepParams();
   const std::vector<ParamStore> groups =
       Partition(store, {Glob("**.0.0.1"), Glob("**.0.1"), IsStatic(), Glob("0.0.0.**.x")}).value();
-  EXPECT_EQ(groups[0].size(), kLevels - 2u);
+  EXPECT_EQ(groups[0].size(), kManyLevels - 2u);
   EXPECT_EQ(groups[1].size(), 1u);
   EXPECT_EQ(groups[2].size(), 1u);
   EXPECT_EQ(groups[4].size(), 1u);
@@ -149,7 +148,7 @@ TEST(PartitionDepthTest, ADictionaryOfPathsIsNotMadeOfIt) {
   ParamStore store = DeepParams();
   EXPECT_THAT(store.Insert(PathFrom(".new"), Value(1)),
               StatusIs(absl::StatusCode::kResourceExhausted, testing::_));
-  EXPECT_EQ(store.size(), kLevels + 1u);
+  EXPECT_EQ(store.size(), kManyLevels + 1u);
   EXPECT_TRUE(store.layout().has_def());
 }
 
@@ -157,7 +156,7 @@ TEST(PartitionDepthTest, GroupsMergeAcrossLayoutsWithoutText) {
   const ParamStore store = DeepParams();
   // The same below a struct's field: other paths, of a million levels too.
   Tree again = Floats({1});
-  for (int i = 0; i < kLevels; ++i) again = Tree::List().Add(std::move(again)).Add(Value(2));
+  for (int i = 0; i < kManyLevels; ++i) again = Tree::List().Add(std::move(again)).Add(Value(2));
   again.Add(Value(3));
   const ParamStore more = Flatten(std::move(again)).value().params;
   const ParamStore* const groups[] = {&more};

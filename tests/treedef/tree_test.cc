@@ -13,6 +13,7 @@
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"
+#include "tests/dose.h"
 #include "tests/treedef/model_testing.h"
 #include "tests/treedef/random_tree.h"
 
@@ -213,17 +214,10 @@ TEST(TreeTest, RandomTreesAreEqualToTheirClones) {
   }
 }
 
-// A million levels, each made of the one below it. Under the sanitizers, where a frame is larger
-// and all takes longer, recursion of a fifth of that overflows the stack as well.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kLevels = 200000;
-#else
-constexpr int kLevels = 1000000;
-#endif
-
+// A million levels, each made of the one below it.
 Tree Chain(const std::function<Tree(Tree)>& above) {
   Tree tree = Value(1);
-  for (int i = 0; i < kLevels; ++i) tree = above(std::move(tree));
+  for (int i = 0; i < kManyLevels; ++i) tree = above(std::move(tree));
   return tree;
 }
 
@@ -243,12 +237,12 @@ void ExpectAllIsDoneWithoutRecursion(const Tree& tree, uint32_t nodes, uint32_t 
 
 TEST(TreeTest, AMillionNestedDictsNeedNoStack) {
   const Tree tree = Chain([](Tree below) { return Tree::Dict().With("a", std::move(below)); });
-  ExpectAllIsDoneWithoutRecursion(tree, kLevels + 1, 1);
+  ExpectAllIsDoneWithoutRecursion(tree, kManyLevels + 1, 1);
 }
 
 TEST(TreeTest, AMillionNestedListsNeedNoStack) {
   const Tree tree = Chain([](Tree below) { return Tree::List().Add(std::move(below)); });
-  ExpectAllIsDoneWithoutRecursion(tree, kLevels + 1, 1);
+  ExpectAllIsDoneWithoutRecursion(tree, kManyLevels + 1, 1);
 }
 
 TEST(TreeTest, AMillionPointersToPointersNeedNoStack) {
@@ -262,7 +256,7 @@ TEST(TreeTest, AMillionSharedLevelsNeedNoStack) {
     const auto node = std::make_shared<Tree>(std::move(below));
     return Tree::List().Add(Tree::Shared(node)).Add(Tree::Shared(node));
   });
-  ExpectAllIsDoneWithoutRecursion(tree, 2 * kLevels + 1, 1);
+  ExpectAllIsDoneWithoutRecursion(tree, 2 * kManyLevels + 1, 1);
 }
 
 TEST(TreeTest, AMillionTiesInsideOneAnotherNeedNoStack) {
