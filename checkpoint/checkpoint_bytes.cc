@@ -116,4 +116,9 @@ absl::Status CheckpointBytes::WithPath(const absl::Status& status) const {
   return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
 }
 
+absl::Status CheckpointBytes::AsBase(const absl::Status& status) const {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat("base ", path_, ": ", status.message()));
+}
+
 }  // namespace leafstore

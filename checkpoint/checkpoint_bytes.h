@@ -54,6 +54,8 @@ class CheckpointBytes {
 
   // Puts the file's path before an error.
   absl::Status WithPath(const absl::Status& status) const;
+  // The same of a file that another one needs: "base <path>: ...". OK stays OK.
+  absl::Status AsBase(const absl::Status& status) const;
 
  private:
   CheckpointBytes() = default;

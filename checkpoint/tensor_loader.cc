@@ -39,10 +39,12 @@ absl::StatusOr<Leaf> TensorLoader::Load(size_t number) {
   if (!bytes.ok()) return failed(bytes.status());
   stored.bytes = *bytes;
   absl::StatusOr<Tensor> tensor = LoadTensor(number, stored);
-  if (!tensor.ok()) return failed(tensor.status());
   // That no bool is anything else is what C++ builds on: checked always.
-  if (tensor->dtype() == DType::kBool && !AreBools(tensor->bytes())) {
-    return failed(absl::DataLossError("expected bools, 0 or 1, found another byte"));
+  if (tensor.ok() && tensor->dtype() == DType::kBool && !AreBools(tensor->bytes())) {
+    tensor = absl::DataLossError("expected bools, 0 or 1, found another byte");
+  }
+  if (!tensor.ok()) {
+    return failed(stored.base == 0 ? tensor.status() : stored.bytes->AsBase(tensor.status()));
   }
   return Leaf(*std::move(tensor));
 }

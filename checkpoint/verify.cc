@@ -148,8 +148,9 @@ absl::Status CheckpointFile::VerifyBases(VerifyProgress* progress, Damage* damag
       const absl::StatusOr<const CheckpointBytes*> file = FileOf(base);
       absl::Status status = file.status();
       if (file.ok()) {
-        status = (*file)->CheckChecksum(static_cast<int64_t>(item.segments.offsets[tensor]),
-                                        item.stored_size(tensor), item.segments.checksums[tensor]);
+        status = (*file)->AsBase(
+            (*file)->CheckChecksum(static_cast<int64_t>(item.segments.offsets[tensor]),
+                                   item.stored_size(tensor), item.segments.checksums[tensor]));
         progress->Add(item.stored_size(tensor));
       }
       if (status.ok()) continue;

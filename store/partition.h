@@ -55,7 +55,7 @@ struct PartitionOptions {
   bool no_empty_groups = false;
   // How many leaves each group must get, the rest last; -1 for any number. Empty: not checked.
   // error InvalidArgument from Compile if one gets another number.
-  std::vector<int64_t> expected_counts;
+  std::vector<int64_t> expected_counts = {};
 };
 
 // Why a leaf is in its group.

@@ -312,7 +312,15 @@ TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
     ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
   }
   Damage(manager.PathOf(1));
-  EXPECT_EQ(manager.Restore().status().code(), absl::StatusCode::kDataLoss);
+  // The file where the damage is has a name, and so has the one that was asked for.
+  const std::string words =
+      absl::StrCat("item 'params', '.frozen': base ", manager.PathOf(1), ": expected checksum ");
+  EXPECT_THAT(manager.Restore(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words)));
+  const CheckpointReader reader = CheckpointReader::Open(manager.PathOf(3)).value();
+  EXPECT_THAT(reader.Verify(),
+              StatusIs(absl::StatusCode::kDataLoss, absl::StrCat(manager.PathOf(3), ": ", words)));
+  EXPECT_THAT(reader.LoadPath("params", ".frozen"),
+              StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words)));
 }
 
 // A save that waits at its first progress until it is let go.

@@ -88,16 +88,18 @@ TEST(RetentionTest, WithoutTheMetricNothingIsBest) {
 TEST(RetentionTest, KeepsWhatIsPinned) {
   std::vector<RetainedCheckpoint> checkpoints = {At(1), At(2), At(3)};
   checkpoints[0].pinned = true;
-  EXPECT_THAT(Kept(checkpoints, {}), ElementsAre(1, 3));
+  EXPECT_THAT(Kept(checkpoints, {.last = 1}), ElementsAre(1, 3));
 }
 
 TEST(RetentionTest, KeepsWhatAKeptOneNeeds) {
-  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"}), At(4, {}, {"step1"})}, {}),
-              ElementsAre(1, 4));
+  EXPECT_THAT(
+      Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"}), At(4, {}, {"step1"})}, {.last = 1}),
+      ElementsAre(1, 4));
   // A base is a checkpoint too, and stays whole.
-  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"})}, {}), ElementsAre(1, 2, 3));
+  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"})}, {.last = 1}),
+              ElementsAre(1, 2, 3));
   // But not what only a removed one needs.
-  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3)}, {}), ElementsAre(3));
+  EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3)}, {.last = 1}), ElementsAre(3));
 }
 
 }  // namespace

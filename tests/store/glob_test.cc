@@ -14,6 +14,7 @@
 namespace leafstore {
 namespace {
 
+using Texts = std::vector<std::string>;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
@@ -187,7 +188,6 @@ std::vector<std::string> Captured(const std::string& pattern,
 }
 
 TEST(GlobTest, CapturesAreWhatWildcardsStandFor) {
-  using Texts = std::vector<std::string>;
   EXPECT_EQ(Captured("a.b", {"a", "b"}), Texts());
   EXPECT_EQ(Captured("layers.*.w", {"layers", "0", "w"}), Texts({"0"}));
   EXPECT_EQ(Captured("**.attn.*", {"x", "y", "attn", "w"}), Texts({"x/y/", "w"}));
@@ -202,7 +202,6 @@ TEST(GlobTest, CapturesAreWhatWildcardsStandFor) {
 }
 
 TEST(GlobTest, AWildcardTakesAsLittleAsItCanTheFirstOnesFirst) {
-  using Texts = std::vector<std::string>;
   EXPECT_EQ(Captured("**.a.**", {"a", "a", "a"}), Texts({"", "a/a/"}));
   EXPECT_EQ(Captured("**.a", {"a", "a", "a"}), Texts({"a/a/"}));
   EXPECT_EQ(Captured("**.a.*.**", {"b", "a", "a", "c"}), Texts({"b/", "a", "c/"}));
