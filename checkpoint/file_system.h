@@ -71,8 +71,8 @@ class ReadableFile {
   // The whole file, mapped for reading (see Buffer::MapFile); outlives this object.
   virtual absl::StatusOr<Buffer> Map() const = 0;
   // Brings bytes of such a mapping, [offset, offset + bytes.size()) of the file, into memory, if
-  // need be from the disk. error DataLoss: the file has been shortened since it was opened, and they
-  // are no more; to touch them would be SIGBUS. Others: they cannot be read.
+  // need be from the disk. error DataLoss: the file has been shortened since it was opened, and
+  // they are no more; to touch them would be SIGBUS. Others: they cannot be read.
   // Where a mapping is always in memory there is nothing to do.
   virtual absl::Status MakeResident(int64_t /*offset*/,
                                     absl::Span<const std::byte> /*bytes*/) const {

@@ -51,9 +51,10 @@
 // process may not read one, all are kept: it may need any of them.
 //
 // Errors. FailedPrecondition: the directory is another manager's; this one was opened to read only.
-// AlreadyExists: there is a checkpoint of this step, not known to be damaged. InvalidArgument: a step below 0, or options
-// that make no sense. NotFound: no such checkpoint, or none at all. DataLoss: all that were looked
-// at are damaged; names each. Others as CheckpointWriter's and CheckpointReader's.
+// AlreadyExists: there is a checkpoint of this step, not known to be damaged. InvalidArgument: a
+// step below 0, or options that make no sense. NotFound: no such checkpoint, or none at all.
+// DataLoss: all that were looked at are damaged; names each. Others as CheckpointWriter's and
+// CheckpointReader's.
 //
 // Threads: calls from one thread at a time. Stores may be written, and readers used, from any
 // thread while a save runs.
@@ -98,8 +99,8 @@ struct ManagerOptions {
   bool durable = true;
   Compression compression = Compression::kNone;
   int zstd_level = 3;
-  // Memory that SaveAsync's snapshots drop is kept for the copies that the next one needs, up to one
-  // snapshot's bytes, as long as the manager lives (core/buffer_pool.h).
+  // Memory that SaveAsync's snapshots drop is kept for the copies that the next one needs, up to
+  // one snapshot's bytes, as long as the manager lives (core/buffer_pool.h).
   bool keep_memory = true;
   // Told how far a save is, in bytes; from the thread that saves. Must not throw.
   std::function<void(int64_t step, int64_t done, int64_t total)> progress = {};

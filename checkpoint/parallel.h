@@ -18,8 +18,8 @@ inline constexpr int64_t kBytesPerThread = int64_t{8} << 20;
 int ThreadsFor(int asked, int64_t bytes);
 
 // Calls `body` once with each number below `count`, from up to `threads` threads, the caller's
-// among them; returns when all are done. Threads that the system will not give are done without. Where a call
-// throws, so does this, once the others have ended, and not all numbers were called.
+// among them; returns when all are done. Threads that the system will not give are done without.
+// Where a call throws, so does this, once the others have ended, and not all numbers were called.
 void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body);
 
 }  // namespace leafstore

@@ -34,9 +34,9 @@ absl::StatusOr<std::vector<Match>> Matches(const ParamStore& store, const Layout
     }
   }
   if (!unknown.empty()) {
-    return absl::NotFoundError(absl::StrCat(
-        "expected every leaf to be one of the model by its dotted form, found ", unknown.size(),
-        " that are not: ", absl::StrJoin(unknown, "; ")));
+    return absl::NotFoundError(
+        absl::StrCat("expected every leaf to be one of the model by its dotted form, found ",
+                     unknown.size(), " that are not: ", absl::StrJoin(unknown, "; ")));
   }
   std::sort(matches.begin(), matches.end(),
             [](const Match& a, const Match& b) { return a.slot < b.slot; });
@@ -48,13 +48,14 @@ absl::StatusOr<std::vector<Match>> Matches(const ParamStore& store, const Layout
 absl::StatusOr<ParamStore> MatchDotted(ParamStore store, const Layout& layout) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("match by dotted form"));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Match> matches, Matches(store, layout));
-  const auto twice = std::adjacent_find(
-      matches.begin(), matches.end(), [](const Match& a, const Match& b) { return a.slot == b.slot; });
+  const auto twice =
+      std::adjacent_find(matches.begin(), matches.end(),
+                         [](const Match& a, const Match& b) { return a.slot == b.slot; });
   if (twice != matches.end()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "expected one leaf for ", layout.PathForMessage(twice->slot), ", found ",
-        store.layout().PathForMessage(store.slot(twice[0].place)), " and ",
-        store.layout().PathForMessage(store.slot(twice[1].place))));
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected one leaf for ", layout.PathForMessage(twice->slot), ", found ",
+                     store.layout().PathForMessage(store.slot(twice[0].place)), " and ",
+                     store.layout().PathForMessage(store.slot(twice[1].place))));
   }
   std::vector<Leaf> given = std::move(store).TakeLeaves();
   std::vector<Slot> slots;

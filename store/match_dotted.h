@@ -1,4 +1,4 @@
-// MatchDotted: leaves that come from elsewhere under names with dots, on the Layout of a model here.
+// MatchDotted: leaves that came from elsewhere under names with dots, on the Layout of a model.
 //
 //   // PyTorch's `head.bias` is the path ['head']['bias'] of a file, and .head.bias of a struct.
 //   ParamStore file = SafetensorsReader::Open("model.safetensors").value().Load().value();

@@ -65,12 +65,11 @@ TEST(MatchDottedTest, WhatFitsNowhereIsListedInFull) {
 }
 
 TEST(MatchDottedTest, TwoLeavesForOneSlotAreAnError) {
-  EXPECT_THAT(
-      MatchDotted(StoreAt({{"['head.bias']", Value(1)}, {"['head']['bias']", Value(2)}}),
-                  SampleParams().layout()),
-      StatusIs(absl::StatusCode::kInvalidArgument,
-               AllOf(HasSubstr("expected one leaf for .head.bias, found "),
-                     HasSubstr("['head.bias']"), HasSubstr("['head']['bias']"))));
+  EXPECT_THAT(MatchDotted(StoreAt({{"['head.bias']", Value(1)}, {"['head']['bias']", Value(2)}}),
+                          SampleParams().layout()),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("expected one leaf for .head.bias, found "),
+                             HasSubstr("['head.bias']"), HasSubstr("['head']['bias']"))));
 }
 
 TEST(MatchDottedTest, TwoPathsOfOneDottedFormAreAnError) {
