@@ -47,6 +47,13 @@ absl::Status WithNpzPath(const std::string& path, const absl::Status& status) {
 
 std::string ErrorText(zip_error_t* error) { return zip_error_strerror(error); }
 
+// Whether libzip does not take a name: it would write none such, so that none such is read either.
+bool HasControl(absl::string_view name) {
+  return std::any_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+  });
+}
+
 // ---- reading ----
 
 class NpzReader {
@@ -113,6 +120,7 @@ class NpzReader {
     if (!IsValidUtf8(name)) return Failed("names of members in UTF-8", quoted);
     if (!absl::ConsumeSuffix(&name, kMemberExtension))
       return Failed("members called *.npy", quoted);
+    if (HasControl(name)) return Failed("names of members without control characters", quoted);
     if (!names_.insert(std::string(name)).second) {
       return Failed("members of different names", absl::StrCat("two called ", quoted));
     }
@@ -193,11 +201,6 @@ class NpzReader {
 
 // ---- writing ----
 
-// What libzip does not take in a name.
-bool IsControl(char c) {
-  return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
-}
-
 // A tensor that is written, and its name.
 struct MemberInput {
   absl::string_view name;
@@ -228,8 +231,7 @@ class NpzWriter {
     for (const MemberInput& input : inputs) {
       const auto quoted = [&] { return QuotedForMessage(input.name); };
       LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(input.name, "a name"));
-      const bool has_control = std::any_of(input.name.begin(), input.name.end(), IsControl);
-      if (input.name.size() > kLongestName || has_control) {
+      if (input.name.size() > kLongestName || HasControl(input.name)) {
         return absl::InvalidArgumentError(absl::StrCat(
             "expected a name of at most ", kLongestName,
             " bytes without control characters, which zip archives do not take, found ", quoted()));
