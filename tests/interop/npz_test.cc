@@ -159,9 +159,27 @@ TEST(NpzAttackTest, MembersAreNpyFilesOfDifferentNames) {
   const std::string two = ArchiveOf({{"a.npy", GoodMember()}, {"b.npy", GoodMember()}});
   EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "a.npy")),
               StatusIs(kDamage, HasSubstr("members of different names, found two of one")));
-  EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")), StatusIs(kDamage, HasSubstr("")));
+  EXPECT_THAT(
+      LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")),
+      StatusIs(kDamage, HasSubstr("expected names of members in UTF-8, found '\\xff.npy'")));
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", "no numpy"}})),
               StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("NUMPY"))));
+}
+
+TEST(NpzAttackTest, NamesThatCannotBeWrittenAreNotRead) {
+  const std::string good = ArchiveOf({{"a?.npy", GoodMember()}});
+  for (const char c : {'\1', '\x1b', '\x1f'}) {
+    EXPECT_THAT(LoadNpzBytes(Replaced(good, "?", std::string(1, c))),
+                StatusIs(kDamage, HasSubstr("expected names of members without control characters, "
+                                            "found 'a\\")));
+  }
+  for (const char c : {'\t', '\n', '\r', '\x7f'}) {
+    EXPECT_THAT(LoadNpzBytes(Replaced(good, "?", std::string(1, c))), IsOk());
+    const TempDir dir;
+    EXPECT_THAT(
+        SaveNpz(dir.File("x"), {{"a" + std::string(1, c), Tensor::Zeros(DType::kU8, {1}).value()}}),
+        IsOk());
+  }
 }
 
 TEST(NpzAttackTest, DamagedBytesAreFoundByTheirSum) {
