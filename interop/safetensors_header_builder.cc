@@ -185,6 +185,7 @@ SafetensorsHeader SafetensorsHeaderBuilder::Select(const std::vector<uint32_t>& 
   SafetensorsHeader selected;
   selected.metadata_ = out_.metadata_;
   selected.left_out_ = out_.left_out_;
+  selected.left_out_bytes_ = out_.left_out_bytes_;
   for (const uint32_t tensor : tensors) {
     const absl::string_view name = out_.name(tensor);
     const ShapeRef shape = out_.shape(tensor);
@@ -227,6 +228,7 @@ void SafetensorsHeaderBuilder::LeaveOut() {
   for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
     if (unknown_[tensor]) {
       out_.left_out_.emplace_back(out_.name(tensor));
+      out_.left_out_bytes_ += out_.byte_sizes_[tensor];
     } else {
       known.push_back(tensor);
     }

@@ -21,6 +21,9 @@ namespace leafstore {
 
 inline constexpr absl::string_view kSafetensorsMetadataName = "__metadata__";
 
+// The limit of a header's length that is meant by max_header.
+int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient);
+
 class SafetensorsHeaderBuilder {
  public:
   // Of a header of `text_size` bytes that ends at `data_begin`, in a file that has `data_size` bytes

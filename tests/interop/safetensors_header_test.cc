@@ -1,6 +1,7 @@
 #include "leafstore/interop/safetensors_header.h"
 
 #include <algorithm>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -104,7 +105,27 @@ TEST(SafetensorsHeaderTest, TellsMinusZeroFromWhatOnlyLooksLikeIt) {
       Parse(absl::StrCat("{", BytesEntry("a-0", 0, 2), ",", BytesEntry("\\\"[-0]", 2, 4), "}"), 4),
       IsOk());
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[ -0 ],"data_offsets":[0,0]}})", 0),
-              StatusIs(kDamage, HasSubstr("expected counts, found -0")));
+              StatusIs(kDamage, HasSubstr("integers from 0 to 2^63 - 1, found -0.0")));
+  // As in the reference, which passes over what is nobody's: there it is a number like any other.
+  SafetensorsLeniency lenient;
+  lenient.unknown_fields = true;
+  const std::string other =
+      R"({"a":{"x":[-0, -0,1e-0],"dtype":"U8","y":-0,"shape":[0],"data_offsets":[0,0]}})";
+  EXPECT_THAT(Parse(other, 0), StatusIs(kDamage, HasSubstr("found another, 'x'")));
+  EXPECT_THAT(Parse(other, 0, lenient)->shape(0).size(), 1u);
+  EXPECT_THAT(Parse(R"({"a":{"x":-0,"dtype":"U8","shape":[0],"data_offsets":[0,-0]}})", 0, lenient),
+              StatusIs(kDamage, HasSubstr("2^63 - 1, found [0,-0.0]")));
+}
+
+TEST(SafetensorsHeaderTest, IsNotLongerThanItsFile) {
+  const absl::string_view text = R"({"__metadata__":{}})";
+  SafetensorsLeniency lenient;
+  lenient.trailing_bytes = true;
+  for (const int64_t size : {int64_t{26}, int64_t{8}, int64_t{0}, int64_t{-1}}) {
+    EXPECT_THAT(SafetensorsHeader::Parse(text, size, lenient),
+                StatusIs(kDamage, HasSubstr("a file of at least 27 bytes")));
+  }
+  EXPECT_THAT(SafetensorsHeader::Parse(text, 27, lenient), IsOk());
 }
 
 // ---- leniency: each field forgives one thing, and nothing else ----
@@ -206,6 +227,26 @@ TEST(SafetensorsLeniencyTest, LimitOfTheHeaderCanBeChosen) {
   EXPECT_EQ(SafetensorsHeader::ParseLength(bytes, 16, lenient).value(), 8);
 }
 
+TEST(SafetensorsLeniencyTest, TheLimitOfLengthIsWithinWhatCanBeParsed) {
+  const auto parse = [](uint64_t length, int64_t max_header) {
+    SafetensorsLeniency lenient;
+    lenient.max_header = max_header;
+    return SafetensorsHeader::ParseLength(
+               absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&length), 8),
+               int64_t{1} << 40, lenient)
+        .status();
+  };
+  for (const int64_t low : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+    EXPECT_THAT(parse(0, low), IsOk());
+    EXPECT_THAT(parse(2, low), StatusIs(kExhausted, HasSubstr("at most 0 bytes, found 2")));
+  }
+  for (const int64_t high : {kMostSafetensorsHeader, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_THAT(parse(uint64_t{kMostSafetensorsHeader}, high), IsOk());
+    EXPECT_THAT(parse(uint64_t{kMostSafetensorsHeader} + 1, high),
+                StatusIs(kExhausted, HasSubstr("at most 4294963200 bytes, found 4294963201")));
+  }
+}
+
 // ---- writing ----
 
 SafetensorsEntry Entry(absl::string_view name, DType dtype, const Shape& shape) {
@@ -259,7 +300,18 @@ TEST(SafetensorsHeaderTest, IsNotWrittenWithNamesThatCannotBe) {
   EXPECT_THAT(EncodeSafetensorsHeader({Entry("__metadata__", DType::kU8, shape)}, std::nullopt),
               StatusIs(kInvalid, HasSubstr("found '__metadata__'")));
   EXPECT_THAT(EncodeSafetensorsHeader({}, Metadata{{"a", "\xff"}}),
-              StatusIs(kInvalid, HasSubstr("")));
+              StatusIs(kInvalid, HasSubstr("expected metadata in UTF-8, found in 'a'")));
+}
+
+TEST(SafetensorsHeaderTest, IsNotWrittenOfMoreBytesThanCanBeCounted) {
+  const Shape half = {int64_t{1} << 62};
+  const Shape rest = {(int64_t{1} << 62) - 1};
+  EXPECT_THAT(EncodeSafetensorsHeader({Entry("a", DType::kU8, half), Entry("b", DType::kU8, rest)},
+                                      std::nullopt),
+              IsOk());
+  EXPECT_THAT(EncodeSafetensorsHeader({Entry("a", DType::kU8, half), Entry("b", DType::kU8, half)},
+                                      std::nullopt),
+              StatusIs(kExhausted, HasSubstr("less than 2^63 bytes")));
 }
 
 TEST(SafetensorsHeaderTest, IsNotWrittenLongerThanAnybodyReads) {
