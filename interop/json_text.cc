@@ -19,8 +19,8 @@ constexpr size_t kMaxForMessage = 200;
 
 bool MayGoOn(char c) { return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E'; }
 
-// Where the number `-0` stands in a JSON text: the places behind each, in order. simdjson makes a plain
-// zero of it.
+// Where the number `-0` stands in a JSON text: the places behind each, in order. simdjson makes a
+// plain zero of it.
 std::vector<size_t> MinusZeros(absl::string_view json) {
   std::vector<size_t> ends;
   if (json.find("-0") == absl::string_view::npos) return ends;

@@ -43,8 +43,8 @@ class UsualParser {
                              static_cast<uint8_t>(c == '\\'));
   }
 
-  // Whether no string can have any of that. Bytes are or'ed rather than asked one by one, so that the
-  // compiler takes many at once.
+  // Whether no string can have any of that. Bytes are or'ed rather than asked one by one, so that
+  // the compiler takes many at once.
   static bool IsPlain(absl::string_view text) {
     uint8_t special = 0;
     for (const char c : text) special |= static_cast<uint8_t>(IsSpecial(c));

@@ -1,7 +1,8 @@
 // What a safetensors file is written of, and how: for the writers of one file and of sets. For
 // interop/ alone.
 //
-//   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsStoreContent content, ContentOfStore(store, options));
+//   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsStoreContent content,
+//                              ContentOfStore(store, options));
 //   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsPlan plan,
 //                              PlanSafetensors(content.inputs, content.metadata));
 //   SafetensorsProgress progress(options, content.inputs);

@@ -139,8 +139,8 @@ class SafetensorsReader {
   static absl::StatusOr<SafetensorsReader> Open(const std::string& path,
                                                 const SafetensorsReadOptions& options = {});
 
-  // What is asked of a reader and is no value of its own (names, shapes, metadata, leaves()) is valid
-  // while a reader of the file lives.
+  // What is asked of a reader and is no value of its own (names, shapes, metadata, leaves()) is
+  // valid while a reader of the file lives.
 
   // As it was given.
   const std::string& path() const&;
@@ -178,8 +178,8 @@ class SafetensorsReader {
   // How names and paths belong together: as the structure says, or as the options do.
   NameStyle name_style() const;
 
-  // One tensor. error DataLoss: a bool that is neither 0 nor 1. error InvalidArgument: no tensor has
-  // this number. O(1), or O(bytes) where it is read, copied or bool.
+  // One tensor. error DataLoss: a bool that is neither 0 nor 1. error InvalidArgument: no tensor
+  // has this number. O(1), or O(bytes) where it is read, copied or bool.
   absl::StatusOr<Tensor> LoadTensor(uint32_t tensor) const;
   absl::StatusOr<Tensor> LoadTensor(absl::string_view name) const;
 

@@ -131,7 +131,8 @@ class ShardedSave {
 
   // Every file, the index last, in full, synced and under its temporary name.
   absl::Status WriteAll(const SafetensorsStoreContent& content, absl::Span<const Inputs> shards) {
-    // All headers are made before the first byte is written: an error of the caller's leaves no file.
+    // All headers are made before the first byte is written: an error of the caller's leaves no
+    // file.
     std::vector<SafetensorsPlan> plans;
     SafetensorsIndex index;
     index.files = saved_.files;

@@ -14,16 +14,17 @@
 //
 // Commit. As a checkpoint's (checkpoint/writer.h): a temporary file beside it, fsync, rename, fsync
 // of the directory. After a failure the temporary file is gone and the old one is as it was, save
-// where the last step alone fails, the sync of the directory: then the new file is there, and whether
-// it is after a loss of power is not known.
+// where the last step alone fails, the sync of the directory: then the new file is there, and
+// whether it is after a loss of power is not known.
 //
 // Of a set all shards are written and synced before the first is renamed, and the index is renamed
-// last: without it there is no set. Shards take names that are free, and never another file's place,
-// whoever made that meanwhile; after a failure those of this save are gone. So of a set that is
-// replaced (replace_set) the old index and shards are as they were until the new index takes the
+// last: without it there is no set. Shards take names that are free, and never another file's
+// place, whoever made that meanwhile; after a failure those of this save are gone. So of a set that
+// is replaced (replace_set) the old index and shards are as they were until the new index takes the
 // old one's place, in one step; only then are the old shards removed. A crash leaves the old set or
 // the new one, and perhaps shards that no index names: the next save with replace_set removes them.
-// Readers that opened the old set keep it. Two saves of one set at once are not safe.
+// Readers that opened the old set keep it. One file that replaces a set comes into its place first,
+// and then the old index goes. Two saves of one set at once are not safe.
 //
 // Errors. InvalidArgument, FailedPrecondition (a borrow is open): the caller's, found before
 // anything is written. Others are the file system's (no space is ResourceExhausted).
@@ -73,9 +74,9 @@ struct SafetensorsSaveOptions {
   NameStyle names = NameStyle::kSplit;
   // Sync files and directory: what was reported written survives a loss of power.
   bool durable = true;
-  // Of a set: there may be an index, or shards of this name, already. The set is replaced in one step
-  // (see Commit above), and shards that were left of others (of these names, whatever their numbers)
-  // are removed. Where a shard's usual name is taken, the new set's end in `-r1`.
+  // Of a set: there may be an index, or shards of this name, already. The set is replaced in one
+  // step (see Commit above), and shards that were left of others (of these names, whatever their
+  // numbers) are removed. Where a shard's usual name is taken, the new set's end in `-r1`.
   bool replace_set = false;
   // Told the bytes of tensors that are written, after every few MiB, and of how many. Must not
   // throw.
