@@ -218,6 +218,16 @@ class PosixFileSystem : public FileSystem {
     return Failed(absl::StrCat("rename ", from, " to"), to);
   }
 
+  absl::Status RenameNew(const std::string& from, const std::string& to) override {
+    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+      return absl::OkStatus();
+    }
+    const std::string what = absl::StrCat("rename ", from, " to");
+    if (errno != EINVAL && errno != ENOSYS) return Failed(what, to);
+    // Some file systems cannot do that; a link cannot replace either.
+    return link(from.c_str(), to.c_str()) == 0 ? Remove(from) : Failed(what, to);
+  }
+
   absl::Status Remove(const std::string& path) override {
     return unlink(path.c_str()) == 0 ? absl::OkStatus() : Failed("remove", path);
   }
@@ -270,6 +280,13 @@ class PosixFileSystem : public FileSystem {
 };
 
 }  // namespace
+
+absl::Status FileSystem::RenameNew(const std::string& from, const std::string& to) {
+  const absl::Status found = Open(to).status();
+  if (found.ok()) return absl::AlreadyExistsError(absl::StrCat(to, ": it is there already"));
+  if (!absl::IsNotFound(found)) return found;
+  return Rename(from, to);
+}
 
 FileSystem& FileSystem::Posix() {
   static PosixFileSystem* const files = new PosixFileSystem();

@@ -99,6 +99,9 @@ class FileSystem {
   virtual absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) = 0;
   // Replaces `to` in one step, if there is one.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // As Rename, but replaces nothing. error AlreadyExists: there is something at `to`. Where a file
+  // system does not say how, it looks first and renames then.
+  virtual absl::Status RenameNew(const std::string& from, const std::string& to);
   virtual absl::Status Remove(const std::string& path) = 0;
   // Returns when the names in the directory are on the disk.
   virtual absl::Status SyncDirectory(const std::string& path) = 0;

@@ -4,8 +4,8 @@
 //   MadeOnce<PathTable> table;
 //   const PathTable& made = table.Get([&] { return TableOf(paths); });
 //
-// Where making it throws, so does the call, and the next one tries again. Once it is made, a call
-// is one load.
+// Where making it throws, so does the call, and the next one tries again; so it does where TryGet
+// gave an error. Once it is made, a call is one load.
 //
 // Why not absl::call_once: a callback that throws leaves its flag locked for ever; and who waits is
 // waiting inside Abseil's library, which ThreadSanitizer does not see into, and would find races in
@@ -18,6 +18,9 @@
 #include <atomic>
 #include <mutex>
 #include <optional>
+#include <utility>
+
+#include "absl/status/statusor.h"
 
 namespace leafstore::internal {
 
@@ -39,6 +42,20 @@ class MadeOnce {
       made_.store(&*value_, std::memory_order_release);
     }
     return *value_;
+  }
+
+  // The same where make() gives an absl::StatusOr<T>. error: make()'s.
+  template <typename Make>
+  absl::StatusOr<const T*> TryGet(const Make& make) {
+    if (const T* made = made_.load(std::memory_order_acquire)) return made;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!value_) {
+      absl::StatusOr<T> made = make();
+      if (!made.ok()) return made.status();
+      value_.emplace(*std::move(made));
+      made_.store(&*value_, std::memory_order_release);
+    }
+    return &*value_;
   }
 
  private:

@@ -50,9 +50,15 @@ class AtomicFile {
   absl::Status Close();
   // Renames to the path, and unless told otherwise syncs the directory. Only after Close.
   absl::Status Commit(bool sync_directory = true);
+  // As Commit, but error AlreadyExists where there is something at the path.
+  absl::Status CommitNew(bool sync_directory = true);
+  // Whether it is at its path: also where only syncing the directory has failed.
+  bool is_committed() const { return temporary_.empty(); }
 
  private:
   AtomicFile() = default;
+
+  absl::Status SyncName(bool sync_directory);
 
   std::string path_;
   std::string temporary_;  // empty where there is none

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -18,9 +19,11 @@ constexpr size_t kMaxForMessage = 200;
 
 bool MayGoOn(char c) { return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E'; }
 
-// Whether the number `-0` stands anywhere outside of strings.
-bool HasMinusZero(absl::string_view json) {
-  if (json.find("-0") == absl::string_view::npos) return false;
+// Where the number `-0` stands in a JSON text: the places behind each, in order. simdjson makes a
+// plain zero of it.
+std::vector<size_t> MinusZeros(absl::string_view json) {
+  std::vector<size_t> ends;
+  if (json.find("-0") == absl::string_view::npos) return ends;
   bool in_string = false;
   for (size_t i = 0; i + 1 < json.size(); ++i) {
     if (json[i] == '"') {
@@ -30,10 +33,23 @@ bool HasMinusZero(absl::string_view json) {
     } else if (json[i] == '-' && json[i + 1] == '0' &&
                (i + 2 == json.size() || !MayGoOn(json[i + 2]))) {
       const char before = i == 0 ? ' ' : json[i - 1];
-      if (before != 'e' && before != 'E') return true;  // 1e-0 is a fraction anyway
+      if (before != 'e' && before != 'E') ends.push_back(i + 2);  // 1e-0 is a fraction anyway
     }
   }
-  return false;
+  return ends;
+}
+
+// The text with `.0` put in at these places.
+std::string WithFractions(absl::string_view json, const std::vector<size_t>& places) {
+  std::string out;
+  out.reserve(json.size() + 2 * places.size());
+  size_t begin = 0;
+  for (const size_t place : places) {
+    absl::StrAppend(&out, json.substr(begin, place - begin), ".0");
+    begin = place;
+  }
+  absl::StrAppend(&out, json.substr(begin));
+  return out;
 }
 
 absl::Status ErrorOf(simdjson::error_code code, absl::string_view what) {
@@ -50,8 +66,8 @@ absl::Status ErrorOf(simdjson::error_code code, absl::string_view what) {
 
 }  // namespace
 
-absl::StatusOr<simdjson::dom::element> JsonDocument::Parse(absl::string_view text,
-                                                           absl::string_view what) {
+absl::StatusOr<simdjson::dom::element> JsonDocument::ParsePlain(absl::string_view text,
+                                                                absl::string_view what) {
   if (const auto code = parser_.allocate(std::max<size_t>(text.size(), 64), kMaxDepth);
       code != simdjson::SUCCESS) {
     return ErrorOf(code, what);
@@ -61,10 +77,15 @@ absl::StatusOr<simdjson::dom::element> JsonDocument::Parse(absl::string_view tex
       code != simdjson::SUCCESS) {
     return ErrorOf(code, what);
   }
-  if (HasMinusZero(text)) {
-    return absl::DataLossError(absl::StrCat(what, ": expected counts, found -0"));
-  }
   return root;
+}
+
+absl::StatusOr<simdjson::dom::element> JsonDocument::Parse(absl::string_view text,
+                                                           absl::string_view what) {
+  absl::StatusOr<simdjson::dom::element> root = ParsePlain(text, what);
+  if (!root.ok()) return root;
+  const std::vector<size_t> minus_zeros = MinusZeros(text);
+  return minus_zeros.empty() ? root : ParsePlain(WithFractions(text, minus_zeros), what);
 }
 
 absl::string_view JsonKind(const simdjson::dom::element& element) {

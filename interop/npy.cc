@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
@@ -107,8 +106,9 @@ bool IsReordered(const NpyHeader& header) {
   return header.fortran_order && header.byte_size > 0 && header.shape.size() > 1;
 }
 
+// "a.npy: " before an error that is not the file system's, which has it already.
 absl::Status WithNpyPath(const std::string& path, const absl::Status& status) {
-  if (status.ok() || absl::StrContains(status.message(), path)) return status;
+  if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
 
@@ -183,12 +183,14 @@ absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& op
   FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
   LEAFSTORE_ASSIGN_OR_RETURN(const auto file, files.Open(path));
   int64_t position = 0;
+  absl::Status read;
   absl::StatusOr<Tensor> tensor =
       ReadNpy(file->size(), std::numeric_limits<int64_t>::max(), [&](absl::Span<std::byte> out) {
         const int64_t at = std::exchange(position, position + static_cast<int64_t>(out.size()));
-        return file->ReadAt(at, out);
+        return read = file->ReadAt(at, out);
       });
-  return tensor.ok() ? std::move(tensor) : WithNpyPath(path, tensor.status());
+  if (tensor.ok()) return tensor;
+  return read.ok() ? WithNpyPath(path, tensor.status()) : read;
 }
 
 }  // namespace leafstore

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
@@ -39,13 +38,18 @@ struct CloseMember {
 };
 using Member = std::unique_ptr<zip_file_t, CloseMember>;
 
-// "a.npz: " before an error that does not name it.
+// "a.npz: " before an error that is not the file system's, which has it already.
 absl::Status WithNpzPath(const std::string& path, const absl::Status& status) {
-  if (status.ok() || absl::StrContains(status.message(), path)) return status;
+  if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
 }
 
-std::string ErrorText(zip_error_t* error) { return zip_error_strerror(error); }
+// Whether libzip does not take a name: it would write none such, so that none such is read either.
+bool HasControl(absl::string_view name) {
+  return std::any_of(name.begin(), name.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+  });
+}
 
 // ---- reading ----
 
@@ -59,7 +63,8 @@ class NpzReader {
         options_.file_system != nullptr ? *options_.file_system : FileSystem::Posix();
     LEAFSTORE_ASSIGN_OR_RETURN(file_, files.Open(path_));
     absl::StatusOr<std::vector<NamedTensor>> read = ReadOpen();
-    return read.ok() ? std::move(read) : WithNpzPath(path_, read.status());
+    if (read.ok()) return read;
+    return source_->status().ok() ? WithNpzPath(path_, read.status()) : source_->status();
   }
 
  private:
@@ -85,22 +90,19 @@ class NpzReader {
     if (file_->size() == 0) return absl::DataLossError("expected a zip archive, found no bytes");
     zip_source_t* source = source_->MakeSource();
     if (source == nullptr) return absl::ResourceExhaustedError("no memory to open it");
-    zip_error_t error;
-    zip_error_init(&error);
-    archive_.reset(zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error));
+    ZipError error;
+    archive_.reset(zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, error.get()));
     if (archive_ != nullptr) return absl::OkStatus();
     zip_source_free(source);
-    if (!source_->status().ok()) return source_->status();
-    if (zip_error_code_zip(&error) == ZIP_ER_EXISTS) {
+    if (error.code() == ZIP_ER_EXISTS) {
       return absl::DataLossError("expected members of different names, found two of one");
     }
     return absl::DataLossError(
-        absl::StrCat("expected a zip archive, found an error: ", ErrorText(&error)));
+        absl::StrCat("expected a zip archive, found an error: ", error.text()));
   }
 
-  // What libzip could not do, with the file system's own words if it has any.
-  absl::Status Failed(absl::string_view expected, absl::string_view found) const {
-    if (!source_->status().ok()) return source_->status();
+  // What libzip could not do. Where it was the file system that could not, Read says that instead.
+  static absl::Status Failed(absl::string_view expected, absl::string_view found) {
     return absl::DataLossError(absl::StrCat("expected ", expected, ", found ", found));
   }
 
@@ -113,6 +115,7 @@ class NpzReader {
     if (!IsValidUtf8(name)) return Failed("names of members in UTF-8", quoted);
     if (!absl::ConsumeSuffix(&name, kMemberExtension))
       return Failed("members called *.npy", quoted);
+    if (HasControl(name)) return Failed("names of members without control characters", quoted);
     if (!names_.insert(std::string(name)).second) {
       return Failed("members of different names", absl::StrCat("two called ", quoted));
     }
@@ -193,11 +196,6 @@ class NpzReader {
 
 // ---- writing ----
 
-// What libzip does not take in a name.
-bool IsControl(char c) {
-  return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
-}
-
 // A tensor that is written, and its name.
 struct MemberInput {
   absl::string_view name;
@@ -210,12 +208,11 @@ class NpzWriter {
       : path_(path), options_(options) {}
 
   absl::Status Write(absl::Span<const MemberInput> inputs) {
-    LEAFSTORE_RETURN_IF_ERROR(MakeMembers(inputs));
+    LEAFSTORE_RETURN_IF_ERROR(WithNpzPath(path_, MakeMembers(inputs)));
     LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
                                AtomicFile::Create(path_, options_.durable, options_.file_system));
-    const absl::Status written =
-        members_.empty() ? WriteEmpty(&file.file()) : WriteArchive(inputs, &file.file());
-    if (!written.ok()) return WithNpzPath(path_, written);
+    LEAFSTORE_RETURN_IF_ERROR(members_.empty() ? WriteEmpty(&file.file())
+                                               : WriteArchive(inputs, &file.file()));
     LEAFSTORE_RETURN_IF_ERROR(file.Close());
     return file.Commit();
   }
@@ -228,8 +225,7 @@ class NpzWriter {
     for (const MemberInput& input : inputs) {
       const auto quoted = [&] { return QuotedForMessage(input.name); };
       LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(input.name, "a name"));
-      const bool has_control = std::any_of(input.name.begin(), input.name.end(), IsControl);
-      if (input.name.size() > kLongestName || has_control) {
+      if (input.name.size() > kLongestName || HasControl(input.name)) {
         return absl::InvalidArgumentError(absl::StrCat(
             "expected a name of at most ", kLongestName,
             " bytes without control characters, which zip archives do not take, found ", quoted()));
@@ -263,14 +259,19 @@ class NpzWriter {
 
   absl::Status WriteArchive(absl::Span<const MemberInput> inputs, WritableFile* file) {
     ZipFileTarget target(file);
-    zip_source_t* source = target.MakeSource();
+    const absl::Status written = WriteArchive(inputs, &target);
+    // The file system's own words, where it was that.
+    return target.status().ok() ? WithNpzPath(path_, written) : target.status();
+  }
+
+  absl::Status WriteArchive(absl::Span<const MemberInput> inputs, ZipFileTarget* target) {
+    zip_source_t* source = target->MakeSource();
     if (source == nullptr) return absl::ResourceExhaustedError("no memory to write it");
-    zip_error_t error;
-    zip_error_init(&error);
-    Archive archive(zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, &error));
+    ZipError error;
+    Archive archive(zip_open_from_source(source, ZIP_CREATE | ZIP_TRUNCATE, error.get()));
     if (archive == nullptr) {
       zip_source_free(source);
-      return absl::InternalError(absl::StrCat("cannot begin a zip archive: ", ErrorText(&error)));
+      return absl::InternalError(absl::StrCat("cannot begin a zip archive: ", error.text()));
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
       LEAFSTORE_RETURN_IF_ERROR(Add(archive.get(), inputs[i].name, members_[i].get()));
@@ -279,7 +280,6 @@ class NpzWriter {
       static_cast<void>(archive.release());
       return absl::OkStatus();
     }
-    if (!target.status().ok()) return target.status();
     return absl::ResourceExhaustedError(
         absl::StrCat("cannot write a zip archive: ", zip_strerror(archive.get())));
   }

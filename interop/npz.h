@@ -7,7 +7,7 @@
 // it: a store with some is error InvalidArgument, unless they are to be left out.
 //
 // Zip archives, as libzip has them, take no control characters but tab and line ends: a name with
-// others cannot be written, and one that has characters outside of ASCII besides cannot be read.
+// others is neither written nor read.
 //
 // Reading trusts nothing. Members are stored or deflated; their names are UTF-8, differ, and end in
 // `.npy`; they are read into memory and never become names of files, so that `../x.npy` is a name

@@ -113,13 +113,13 @@ void AppendMetadata(const Metadata& metadata, std::string* out) {
   out->push_back('}');
 }
 
-void AppendEntry(const SafetensorsEntry& entry, int64_t begin, std::string* out) {
+void AppendEntry(const SafetensorsEntry& entry, int64_t begin, int64_t end, std::string* out) {
   AppendJsonString(entry.name, out);
   absl::StrAppend(out, ":{\"dtype\":\"", SafetensorsDTypeName(entry.dtype), "\",\"shape\":[");
   for (size_t i = 0; i < entry.shape.size(); ++i) {
     absl::StrAppend(out, i == 0 ? "" : ",", entry.shape[i]);
   }
-  absl::StrAppend(out, "],\"data_offsets\":[", begin, ",", begin + entry.byte_size, "]}");
+  absl::StrAppend(out, "],\"data_offsets\":[", begin, ",", end, "]}");
 }
 
 }  // namespace
@@ -135,11 +135,13 @@ absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const Safetensors
   if (metadata.has_value()) AppendMetadata(*metadata, &out);
   int64_t begin = 0;
   for (const SafetensorsEntry& entry : entries) {
-    if (out.back() != '{') out.push_back(',');
-    AppendEntry(entry, begin, &out);
-    if (__builtin_add_overflow(begin, entry.byte_size, &begin)) {
+    int64_t end = 0;
+    if (__builtin_add_overflow(begin, entry.byte_size, &end)) {
       return absl::ResourceExhaustedError("expected tensors of less than 2^63 bytes, found more");
     }
+    if (out.back() != '{') out.push_back(',');
+    AppendEntry(entry, begin, end, &out);
+    begin = end;
     if (out.size() > kMaxSafetensorsHeader + kPrefix) break;
   }
   out.push_back('}');

@@ -5,6 +5,7 @@
 #include <numeric>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -12,6 +13,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/json_text.h"
 #include "leafstore/interop/names.h"
+#include "leafstore/interop/safetensors_header_builder.h"
 
 namespace leafstore {
 namespace {
@@ -19,14 +21,10 @@ namespace {
 constexpr absl::string_view kIndexOfDirectory = "model.safetensors.index.json";
 constexpr absl::string_view kFileOfDirectory = "model.safetensors";
 
+// "a.safetensors: " before an error. The file system's own have it already.
 absl::Status WithName(absl::string_view name, const absl::Status& status) {
-  // The file system's own errors name it already: first of all, or behind what it could not do.
-  const std::string named = absl::StrCat(name, ": ");
-  if (status.ok() || absl::StartsWith(status.message(), named) ||
-      absl::StrContains(status.message(), absl::StrCat(" ", named))) {
-    return status;
-  }
-  return absl::Status(status.code(), absl::StrCat(named, status.message()));
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
 }
 
 // Headers of most files are read with their length, in one call, into memory that takes no page
@@ -47,15 +45,16 @@ absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const ReadableFile& file, 
   return absl::Span<const std::byte>(out);
 }
 
-absl::StatusOr<SafetensorsHeader> ReadHeader(const ReadableFile& file, ReadMode mode,
-                                             const SafetensorsLeniency& lenient) {
+absl::StatusOr<SafetensorsHeader> ReadHeader(const std::string& path, const ReadableFile& file,
+                                             ReadMode mode, const SafetensorsLeniency& lenient) {
   constexpr int64_t kPrefix = sizeof(uint64_t);
   const int64_t size = file.size();
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(absl::Span<const std::byte> bytes,
                              ReadBegin(file, std::min(size, kFirstRead), &scratch));
-  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t length,
-                             SafetensorsHeader::ParseLength(bytes, size, lenient));
+  const absl::StatusOr<int64_t> found = SafetensorsHeader::ParseLength(bytes, size, lenient);
+  if (!found.ok()) return WithName(path, found.status());
+  const int64_t length = *found;
   Buffer map;
   if (kPrefix + length > static_cast<int64_t>(bytes.size())) {
     if (mode == ReadMode::kMap && length >= kLongHeader) {
@@ -67,9 +66,10 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const ReadableFile& file, ReadMode 
       LEAFSTORE_ASSIGN_OR_RETURN(bytes, ReadBegin(file, kPrefix + length, &scratch));
     }
   }
-  const auto behind = static_cast<int64_t>(bytes.size()) - kPrefix - length;
-  return SafetensorsHeader::Parse(AsText(bytes.subspan(kPrefix, static_cast<size_t>(length))), size,
-                                  lenient, behind);
+  absl::StatusOr<SafetensorsHeader> header = SafetensorsHeader::Parse(
+      AsText(bytes.subspan(kPrefix, static_cast<size_t>(length))), size, lenient);
+  if (!header.ok()) return WithName(path, header.status());
+  return header;
 }
 
 }  // namespace
@@ -112,10 +112,8 @@ absl::Status SafetensorsFile::OpenShard(const std::string& path) {
   Shard shard;
   shard.path = path;
   LEAFSTORE_ASSIGN_OR_RETURN(shard.file, file_system_->Open(path));
-  absl::StatusOr<SafetensorsHeader> header =
-      ReadHeader(*shard.file, options_.mode, options_.lenient);
-  if (!header.ok()) return WithName(path, header.status());
-  shard.header = *std::move(header);
+  LEAFSTORE_ASSIGN_OR_RETURN(shard.header,
+                             ReadHeader(path, *shard.file, options_.mode, options_.lenient));
   files_.push_back(std::move(shard));
   return absl::OkStatus();
 }
@@ -123,15 +121,14 @@ absl::Status SafetensorsFile::OpenShard(const std::string& path) {
 absl::Status SafetensorsFile::OpenIndex(const std::string& path) {
   is_set_ = true;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto file, file_system_->Open(path));
-  if (file->size() > options_.lenient.max_header) {
-    return absl::ResourceExhaustedError(absl::StrCat(path, ": expected an index of at most ",
-                                                     options_.lenient.max_header, " bytes, found ",
-                                                     file->size()));
+  if (const int64_t most = MostSafetensorsHeader(options_.lenient); file->size() > most) {
+    return absl::ResourceExhaustedError(absl::StrCat(path, ": expected an index of at most ", most,
+                                                     " bytes, found ", file->size()));
   }
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, ReadBegin(*file, file->size(), &scratch));
   const absl::StatusOr<SafetensorsIndex> index =
-      ParseSafetensorsIndex(AsText(bytes), options_.lenient);
+      ParseSafetensorsIndex(AsText(bytes), options_.lenient, options_.any_total_size);
   if (!index.ok()) return WithName(path, index.status());
   for (const std::string& name : index->files) {
     LEAFSTORE_RETURN_IF_ERROR(OpenShard(InDirectoryOf(path, name)));
@@ -165,36 +162,60 @@ absl::Status SafetensorsFile::Finish() {
   return TakeStructure();
 }
 
+// What is left out is somewhere all the same: it is checked as what is not.
 absl::Status SafetensorsFile::CheckIndex(const SafetensorsIndex& index) const {
-  for (const auto& [name, file] : index.tensors) {
-    const std::optional<uint32_t> tensor = Find(name);
-    const auto where = [&] { return absl::StrCat("index, tensor ", QuotedForMessage(name)); };
-    if (!tensor.has_value()) {
-      return absl::DataLossError(
-          absl::StrCat(where(), ": expected it in ", index.files[file], ", found none there"));
-    }
-    if (const uint32_t found = ShardOf(*tensor); found != file) {
-      return absl::DataLossError(absl::StrCat(where(), ": expected it in ", index.files[file],
-                                              ", found it in ", shards_[found].name));
-    }
-  }
-  if (index.tensors.size() < size_) {
-    for (uint32_t tensor = 0; tensor < size_; ++tensor) {
-      const auto at = std::lower_bound(
-          index.tensors.begin(), index.tensors.end(), name(tensor),
-          [](const auto& entry, absl::string_view wanted) { return entry.first < wanted; });
-      const bool is_there =
-          at != index.tensors.end() && at->first == name(tensor) && at->second == ShardOf(tensor);
-      if (is_there) continue;
-      return absl::DataLossError(absl::StrCat("index: expected all tensors of ",
-                                              shards_[ShardOf(tensor)].name, ", found none called ",
-                                              QuotedForMessage(name(tensor))));
-    }
-  }
-  if (index.total_size.has_value() && *index.total_size != tensor_bytes_ &&
-      !options_.any_total_size) {
-    return absl::DataLossError(absl::StrCat("index: expected a total_size of ", tensor_bytes_,
+  LEAFSTORE_RETURN_IF_ERROR(CheckNamesOf(index));
+  LEAFSTORE_RETURN_IF_ERROR(CheckAllNamedBy(index));
+  int64_t size = tensor_bytes_;
+  for (const Shard& shard : files_) size += shard.header.left_out_bytes();
+  if (index.total_size.has_value() && *index.total_size != size && !options_.any_total_size) {
+    return absl::DataLossError(absl::StrCat("index: expected a total_size of ", size,
                                             ", as the shards have, found ", *index.total_size));
+  }
+  return absl::OkStatus();
+}
+
+// That each tensor of the index is in the shard that it says.
+absl::Status SafetensorsFile::CheckNamesOf(const SafetensorsIndex& index) const {
+  absl::flat_hash_set<std::pair<absl::string_view, uint32_t>> left_out;
+  for (uint32_t file = 0; file < files_.size(); ++file) {
+    for (const std::string& name : files_[file].header.left_out()) left_out.emplace(name, file);
+  }
+  for (const auto& [name, file] : index.tensors) {
+    if (left_out.contains(std::make_pair(absl::string_view(name), file))) continue;
+    const std::optional<uint32_t> tensor = Find(name);
+    if (tensor.has_value() && ShardOf(*tensor) == file) continue;
+    return DamagedJson(
+        absl::StrCat("index, tensor ", QuotedForMessage(name)),
+        absl::StrCat("it in ", index.files[file]),
+        tensor.has_value() ? absl::StrCat("it in ", shards_[ShardOf(*tensor)].name) : "none there");
+  }
+  return absl::OkStatus();
+}
+
+// That each tensor of the shards is in the index, there. Names of an index differ and are all in
+// the shards, so that where they are as many, they are the same.
+absl::Status SafetensorsFile::CheckAllNamedBy(const SafetensorsIndex& index) const {
+  size_t tensors = size_;
+  for (const Shard& shard : files_) tensors += shard.header.left_out().size();
+  if (index.tensors.size() == tensors) return absl::OkStatus();
+  const auto check = [&](absl::string_view name, uint32_t file) {
+    const auto at = std::lower_bound(
+        index.tensors.begin(), index.tensors.end(), name,
+        [](const auto& entry, absl::string_view wanted) { return entry.first < wanted; });
+    if (at != index.tensors.end() && at->first == name && at->second == file) {
+      return absl::OkStatus();
+    }
+    return DamagedJson("index", absl::StrCat("all tensors of ", index.files[file]),
+                       absl::StrCat("none called ", QuotedForMessage(name)));
+  };
+  for (uint32_t tensor = 0; tensor < size_; ++tensor) {
+    LEAFSTORE_RETURN_IF_ERROR(check(name(tensor), ShardOf(tensor)));
+  }
+  for (uint32_t file = 0; file < files_.size(); ++file) {
+    for (const std::string& name : files_[file].header.left_out()) {
+      LEAFSTORE_RETURN_IF_ERROR(check(name, file));
+    }
   }
   return absl::OkStatus();
 }
@@ -225,8 +246,7 @@ absl::Status SafetensorsFile::TakeStructure() {
   structure_ = *std::move(structure);
   metadata_->erase(key);
   if (metadata_->empty()) metadata_.reset();
-  const absl::StatusOr<SafetensorsLeaves>& made = leaves();
-  return made.ok() ? absl::OkStatus() : WithPath(made.status());
+  return WithPath(leaves().status());
 }
 
 absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
@@ -255,9 +275,7 @@ absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
 absl::StatusOr<const Buffer*> SafetensorsFile::MapOf(const Shard& shard) const {
   static const Buffer* const kNone = new Buffer();
   if (options_.mode != ReadMode::kMap) return kNone;
-  const absl::StatusOr<Buffer>& map = shard.map->Get([&] { return shard.file->Map(); });
-  if (!map.ok()) return map.status();
-  return &*map;
+  return shard.map->TryGet([&] { return shard.file->Map(); });
 }
 
 uint32_t SafetensorsFile::ShardOf(uint32_t tensor) const {
@@ -302,8 +320,8 @@ absl::StatusOr<uint32_t> SafetensorsFile::Get(absl::string_view wanted) const {
       absl::StrCat(path_, ": no tensor ", QuotedForMessage(wanted), DidYouMean(wanted, names)));
 }
 
-const absl::StatusOr<SafetensorsLeaves>& SafetensorsFile::leaves() const {
-  return leaves_.Get([&]() -> absl::StatusOr<SafetensorsLeaves> {
+absl::StatusOr<const SafetensorsLeaves*> SafetensorsFile::leaves() const {
+  return leaves_.TryGet([&]() -> absl::StatusOr<SafetensorsLeaves> {
     return structure_.has_value() ? LeavesOfStructure() : LeavesOfNames();
   });
 }

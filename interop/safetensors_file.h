@@ -41,8 +41,8 @@ class SafetensorsFile {
     uint32_t first_tensor = 0;
     // Of the whole file, made when the first tensor is wanted: most of what opening a small file
     // would cost.
-    std::unique_ptr<internal::MadeOnce<absl::StatusOr<Buffer>>> map =
-        std::make_unique<internal::MadeOnce<absl::StatusOr<Buffer>>>();
+    std::unique_ptr<internal::MadeOnce<Buffer>> map =
+        std::make_unique<internal::MadeOnce<Buffer>>();
   };
   // The mapping of a file; null where reads are plain. error: ReadableFile's.
   absl::StatusOr<const Buffer*> MapOf(const Shard& shard) const;
@@ -67,7 +67,7 @@ class SafetensorsFile {
   std::optional<uint32_t> Find(absl::string_view name) const;
   absl::StatusOr<uint32_t> Get(absl::string_view name) const;
 
-  const absl::StatusOr<SafetensorsLeaves>& leaves() const;
+  absl::StatusOr<const SafetensorsLeaves*> leaves() const;
 
   // These tensors, in any order; out[i] is tensors[i].
   absl::StatusOr<std::vector<Tensor>> Load(absl::Span<const uint32_t> tensors) const;
@@ -77,7 +77,7 @@ class SafetensorsFile {
   // Brings mapped tensors into memory; where reads are plain, nothing. error: ReadableFile's.
   absl::Status MakeResident(absl::Span<const uint32_t> tensors) const;
 
-  // The path before an error that does not have it.
+  // The path before an error that is not the file system's, which has it.
   absl::Status WithPath(const absl::Status& status) const;
 
  private:
@@ -89,6 +89,8 @@ class SafetensorsFile {
   // After the last shard.
   absl::Status Finish();
   absl::Status CheckIndex(const SafetensorsIndex& index) const;
+  absl::Status CheckNamesOf(const SafetensorsIndex& index) const;
+  absl::Status CheckAllNamedBy(const SafetensorsIndex& index) const;
   absl::Status TakeStructure();
   absl::StatusOr<SafetensorsLeaves> LeavesOfStructure() const;
   absl::StatusOr<SafetensorsLeaves> LeavesOfNames() const;
@@ -104,7 +106,7 @@ class SafetensorsFile {
   std::optional<Metadata> metadata_;
   std::optional<SafetensorsStructure> structure_;
   mutable internal::MadeOnce<absl::flat_hash_map<absl::string_view, uint32_t>> index_;
-  mutable internal::MadeOnce<absl::StatusOr<SafetensorsLeaves>> leaves_;
+  mutable internal::MadeOnce<SafetensorsLeaves> leaves_;
 };
 
 }  // namespace leafstore

@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "simdjson.h"
 
-#include "leafstore/core/buffer.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/utf8.h"
 #include "leafstore/interop/json_text.h"
@@ -19,7 +18,9 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr int64_t kMostThatSimdjsonTakes = 0xffffffff - int64_t{simdjson::SIMDJSON_PADDING};
+// With its padding, and with two bytes more for each `-0` (json_text.cc) simdjson says itself.
+static_assert(kMostSafetensorsHeader + simdjson::SIMDJSON_PADDING <=
+              simdjson::SIMDJSON_MAXSIZE_BYTES);
 
 // Takes off what may be behind the object, and with leniency before it.
 absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
@@ -214,18 +215,11 @@ class DocumentParser {
   Shape shape_;             // of the entry that is being parsed
 };
 
-// With padding behind it, as the usual parser wants it: the text itself, or a copy.
-absl::StatusOr<absl::string_view> WithPadding(absl::string_view text, int64_t readable_behind,
-                                              Buffer* copy) {
-  if (readable_behind >= static_cast<int64_t>(simdjson::SIMDJSON_PADDING)) return text;
-  LEAFSTORE_ASSIGN_OR_RETURN(*copy, Buffer::AllocateUninitialized(static_cast<int64_t>(
-                                        text.size() + simdjson::SIMDJSON_PADDING)));
-  std::memcpy(copy->mutable_data(), text.data(), text.size());
-  std::memset(copy->mutable_data() + text.size(), ' ', simdjson::SIMDJSON_PADDING);
-  return absl::string_view(reinterpret_cast<const char*>(copy->data()), text.size());
-}
-
 }  // namespace
+
+int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient) {
+  return std::clamp<int64_t>(lenient.max_header, 0, kMostSafetensorsHeader);
+}
 
 absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byte> prefix,
                                                        int64_t file_size,
@@ -241,24 +235,28 @@ absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byt
     return DamagedJson("header", absl::StrCat("a length of at most ", rest, ", as the file has"),
                        absl::StrCat(length, "; this is no safetensors file, or it was cut short"));
   }
-  if (length > static_cast<uint64_t>(lenient.max_header)) {
+  const int64_t most = MostSafetensorsHeader(lenient);
+  if (length > static_cast<uint64_t>(most)) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("header: expected at most ", lenient.max_header, " bytes, found ", length));
+        absl::StrCat("header: expected at most ", most, " bytes, found ", length));
   }
   return static_cast<int64_t>(length);
 }
 
 absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view text,
                                                            int64_t file_size,
-                                                           const SafetensorsLeniency& lenient,
-                                                           int64_t readable_behind) {
+                                                           const SafetensorsLeniency& lenient) {
   const int64_t data_begin = static_cast<int64_t>(sizeof(uint64_t) + text.size());
   const int64_t data_size = file_size - data_begin;
-  const char* const end = text.data() + text.size();
+  if (data_size < 0) {
+    return DamagedJson("header", absl::StrCat("a file of at least ", data_begin, " bytes"),
+                       absl::StrCat(file_size));
+  }
+  if (text.size() > static_cast<size_t>(kMostSafetensorsHeader)) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "header: expected at most ", kMostSafetensorsHeader, " bytes, found ", text.size()));
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(text, TrimAndCheckEnds(text, lenient));
-  readable_behind += end - (text.data() + text.size());  // what was taken off its end
-  Buffer copy;
-  LEAFSTORE_ASSIGN_OR_RETURN(text, WithPadding(text, readable_behind, &copy));
   {
     SafetensorsHeaderBuilder builder(text.size(), data_begin, data_size, lenient);
     if (ParseUsualSafetensorsHeader(text, &builder)) return std::move(builder).Finish();

@@ -23,9 +23,9 @@
 // while it is parsed, most of it never touched.
 //
 // Speed: a header as the reference writes it, or one that has nothing unusual in it, is walked where
-// it lies (simdjson's On-Demand interface). Where that meets anything else, even an error, the whole
-// is parsed again into a document (simdjson's DOM), which then has the word. What entries mean is
-// checked by the same code either way (safetensors_header_builder.h).
+// it lies, once. Where that meets anything else, even an error, the whole is parsed again into a
+// document (by simdjson), which then has the word. What entries mean is checked by the same code
+// either way (safetensors_header_builder.h).
 //
 // Threads: immutable; const calls are safe from many threads.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_HEADER_H_
@@ -53,8 +53,10 @@ absl::string_view SafetensorsDTypeName(DType dtype);
 // No value where there is no dtype of this name.
 std::optional<DType> SafetensorsDTypeOf(absl::string_view name);
 
-// The length of the longest header that the reference reads and writes.
+// The longest header that the reference reads and writes.
 inline constexpr int64_t kMaxSafetensorsHeader = 100'000'000;
+// The length of the longest header that can be asked for.
+inline constexpr int64_t kMostSafetensorsHeader = (int64_t{1} << 32) - 4096;
 
 // Each field forgives one thing that is an error otherwise. What can be read in two ways
 // (duplicate names, overlapping tensors, sizes that do not fit) is never forgiven.
@@ -73,7 +75,8 @@ struct SafetensorsLeniency {
   bool holes = false;
   // Bytes behind the last tensor.
   bool trailing_bytes = false;
-  // The longest header, in bytes; at most 4 GB.
+  // The longest header, and the longest index, in bytes. One below 0 is taken for 0, and one over
+  // kMostSafetensorsHeader, which is what can be parsed, for that.
   int64_t max_header = kMaxSafetensorsHeader;
 };
 
@@ -88,32 +91,37 @@ class SafetensorsHeader {
   static absl::StatusOr<int64_t> ParseLength(absl::Span<const std::byte> prefix, int64_t file_size,
                                              const SafetensorsLeniency& lenient = {});
   // The header's own bytes, without the length, in a file of `file_size` bytes. O(bytes), and
-  // O(n log n) where offsets do not grow. `readable_behind`: so many bytes behind the text may be
-  // read; it is copied where they are fewer than 64.
+  // O(n log n) where offsets do not grow. error DataLoss also: the file is shorter than its header.
+  // error ResourceExhausted: longer than kMostSafetensorsHeader.
   static absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t file_size,
-                                                 const SafetensorsLeniency& lenient = {},
-                                                 int64_t readable_behind = 0);
+                                                 const SafetensorsLeniency& lenient = {});
 
   // Number of tensors.
   uint32_t size() const { return static_cast<uint32_t>(dtypes_.size()); }
-  // Of the tensor with this number, which must be less than size(). UTF-8. Valid while this lives.
-  absl::string_view name(uint32_t tensor) const {
+  // Of the tensor with this number, which must be less than size(). Names, UTF-8, and shapes are
+  // valid while this lives.
+  absl::string_view name(uint32_t tensor) const& {
     return absl::string_view(names_).substr(name_begins_[tensor],
                                             name_begins_[tensor + 1] - name_begins_[tensor]);
   }
+  absl::string_view name(uint32_t tensor) && = delete;  // would dangle
   DType dtype(uint32_t tensor) const { return dtypes_[tensor]; }
-  ShapeRef shape(uint32_t tensor) const {
+  ShapeRef shape(uint32_t tensor) const& {
     return ShapeRef(dims_.data() + dims_begins_[tensor],
                     dims_begins_[tensor + 1] - dims_begins_[tensor]);
   }
+  ShapeRef shape(uint32_t tensor) && = delete;  // would dangle
   int64_t byte_size(uint32_t tensor) const { return byte_sizes_[tensor]; }
   // Of its first byte, from the beginning of the file.
   int64_t offset(uint32_t tensor) const { return offsets_[tensor]; }
 
   // No value where the file has no `__metadata__`.
-  const std::optional<Metadata>& metadata() const { return metadata_; }
-  // Names of tensors that were left out (SafetensorsLeniency::unknown_dtypes).
-  const std::vector<std::string>& left_out() const { return left_out_; }
+  const std::optional<Metadata>& metadata() const& { return metadata_; }
+  const std::optional<Metadata>& metadata() && = delete;  // would dangle
+  // Names of tensors that were left out (SafetensorsLeniency::unknown_dtypes), and their bytes.
+  const std::vector<std::string>& left_out() const& { return left_out_; }
+  const std::vector<std::string>& left_out() && = delete;
+  int64_t left_out_bytes() const { return left_out_bytes_; }
 
  private:
   friend class SafetensorsHeaderBuilder;
@@ -132,6 +140,7 @@ class SafetensorsHeader {
   std::vector<int64_t> offsets_;
   std::optional<Metadata> metadata_;
   std::vector<std::string> left_out_;
+  int64_t left_out_bytes_ = 0;
 };
 
 // What the writer says of a tensor.
@@ -152,7 +161,7 @@ std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entrie
 // are sorted). Padded with spaces to a multiple of 8.
 // error InvalidArgument: a name or a piece of metadata is no UTF-8, a name is "__metadata__" or is
 // there twice. error ResourceExhausted: longer than kMaxSafetensorsHeader, which no reader would
-// take. O(bytes).
+// take, or for tensors of 2^63 bytes or more in all. O(bytes).
 absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const SafetensorsEntry> entries,
                                                     const std::optional<Metadata>& metadata);
 

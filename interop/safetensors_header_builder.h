@@ -21,6 +21,9 @@ namespace leafstore {
 
 inline constexpr absl::string_view kSafetensorsMetadataName = "__metadata__";
 
+// The limit of a header's length that is meant by max_header.
+int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient);
+
 class SafetensorsHeaderBuilder {
  public:
   // Of a header of `text_size` bytes that ends at `data_begin`, in a file that has `data_size` bytes
@@ -39,6 +42,9 @@ class SafetensorsHeaderBuilder {
  private:
   absl::Status CheckNames() const;
   absl::Status CheckRuns() const;
+  // In [begin, end), where names grow and the first is at most this one, the first that is not
+  // below.
+  uint32_t FirstNotBelow(uint32_t begin, uint32_t end, absl::string_view name) const;
   absl::Status CheckByHash() const;
   static absl::Status TwoOfName(absl::string_view name);
   bool IsInOrder() const;
@@ -55,13 +61,15 @@ class SafetensorsHeaderBuilder {
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
   std::vector<uint32_t> runs_;  // where runs of growing names begin, but for the first
   std::optional<DType> last_dtype_;
-  std::vector<bool> unknown_;  // of each tensor whether its dtype is; empty where none is
+  absl::string_view last_dtype_name_;  // where there is one
+  std::vector<bool> unknown_;          // of each tensor whether its dtype is; empty where none is
 };
 
-// A header as the reference and this library write it, or any that has nothing unusual in it: by
-// simdjson's On-Demand interface, which makes nothing of the text. False where there is anything
-// else, even an error, and then `builder` is of no more use: who wants to know what, asks the parser
-// of whole documents. `text` must be followed by simdjson's padding.
+// A header as the reference and this library write it, or any that has nothing unusual in it:
+// objects of the three fields in any order, counts of at most 18 digits, strings without escapes,
+// and white space; in one walk, which makes nothing of the text. False where there is anything
+// else, even an error, and then `builder` is of no more use: who wants to know what, asks the
+// parser of whole documents.
 bool ParseUsualSafetensorsHeader(absl::string_view text, SafetensorsHeaderBuilder* builder);
 
 }  // namespace leafstore

@@ -1,6 +1,7 @@
 #include "leafstore/interop/safetensors_index.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -24,7 +25,8 @@ bool IsFileName(absl::string_view name) {
 
 class IndexParser {
  public:
-  explicit IndexParser(const SafetensorsLeniency& lenient) : lenient_(lenient) {}
+  IndexParser(const SafetensorsLeniency& lenient, bool any_total_size)
+      : lenient_(lenient), any_total_size_(any_total_size) {}
 
   absl::StatusOr<SafetensorsIndex> Parse(absl::string_view text) {
     JsonDocument document;
@@ -86,16 +88,19 @@ class IndexParser {
     if (element.get(object) != simdjson::SUCCESS) {
       return DamagedJson("index, metadata", "an object", JsonKind(element));
     }
+    bool met_size = false;
     for (const dom::key_value_pair field : object) {
       if (field.key != "total_size") continue;
-      if (out_.total_size.has_value())
+      if (std::exchange(met_size, true)) {
         return DamagedJson("index, metadata", "one total_size", "two");
+      }
       int64_t size = 0;
-      if (field.value.get(size) != simdjson::SUCCESS || size < 0) {
+      if (field.value.get(size) == simdjson::SUCCESS && size >= 0) {
+        out_.total_size = size;
+      } else if (!any_total_size_) {
         return DamagedJson("index, metadata, total_size", "an integer from 0 to 2^63 - 1",
                            JsonForMessage(field.value));
       }
-      out_.total_size = size;
     }
     return absl::OkStatus();
   }
@@ -110,6 +115,7 @@ class IndexParser {
   }
 
   const SafetensorsLeniency& lenient_;
+  const bool any_total_size_;
   SafetensorsIndex out_;
   absl::flat_hash_map<std::string, uint32_t> files_;
 };
@@ -117,8 +123,9 @@ class IndexParser {
 }  // namespace
 
 absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
-                                                       const SafetensorsLeniency& lenient) {
-  return IndexParser(lenient).Parse(text);
+                                                       const SafetensorsLeniency& lenient,
+                                                       bool any_total_size) {
+  return IndexParser(lenient, any_total_size).Parse(text);
 }
 
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index) {

@@ -31,8 +31,10 @@ struct SafetensorsIndex {
 };
 
 // O(n log n).
+// With `any_total_size` a total_size that is no count is passed over.
 absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
-                                                       const SafetensorsLeniency& lenient = {});
+                                                       const SafetensorsLeniency& lenient = {},
+                                                       bool any_total_size = false);
 
 // Byte for byte what `json.dumps(index, indent=2, sort_keys=True) + "\n"` is in Python.
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index);

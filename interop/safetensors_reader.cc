@@ -14,9 +14,8 @@ namespace leafstore {
 namespace {
 
 absl::StatusOr<const SafetensorsLeaves*> LeavesOf(const SafetensorsFile& file) {
-  const absl::StatusOr<SafetensorsLeaves>& leaves = file.leaves();
-  if (!leaves.ok()) return file.WithPath(leaves.status());
-  return &*leaves;
+  const absl::StatusOr<const SafetensorsLeaves*> leaves = file.leaves();
+  return leaves.ok() ? leaves : file.WithPath(leaves.status());
 }
 
 absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsFile& file,
@@ -92,15 +91,15 @@ absl::StatusOr<SafetensorsReader> SafetensorsReader::Open(const std::string& pat
   return SafetensorsReader(std::move(file));
 }
 
-const std::string& SafetensorsReader::path() const { return file_->path(); }
+const std::string& SafetensorsReader::path() const& { return file_->path(); }
 bool SafetensorsReader::is_set() const { return file_->is_set(); }
-absl::Span<const SafetensorsShard> SafetensorsReader::shards() const { return file_->shards(); }
+absl::Span<const SafetensorsShard> SafetensorsReader::shards() const& { return file_->shards(); }
 uint32_t SafetensorsReader::size() const { return file_->size(); }
-absl::string_view SafetensorsReader::name(uint32_t tensor) const { return file_->name(tensor); }
-SafetensorsInfo SafetensorsReader::entry(uint32_t tensor) const { return file_->entry(tensor); }
+absl::string_view SafetensorsReader::name(uint32_t tensor) const& { return file_->name(tensor); }
+SafetensorsInfo SafetensorsReader::entry(uint32_t tensor) const& { return file_->entry(tensor); }
 int64_t SafetensorsReader::tensor_bytes() const { return file_->tensor_bytes(); }
 bool SafetensorsReader::has_structure() const { return file_->has_structure(); }
-const std::optional<Metadata>& SafetensorsReader::metadata() const { return file_->metadata(); }
+const std::optional<Metadata>& SafetensorsReader::metadata() const& { return file_->metadata(); }
 
 int64_t SafetensorsReader::file_size() const {
   int64_t size = 0;
@@ -122,6 +121,10 @@ std::vector<std::string> SafetensorsReader::left_out() const {
 }
 
 absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(uint32_t tensor) const {
+  if (tensor >= size()) {
+    return file_->WithPath(absl::InvalidArgumentError(
+        absl::StrCat("expected a tensor's number below ", size(), ", found ", tensor)));
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Tensor> loaded, file_->Load({tensor}));
   return std::move(loaded[0]);
 }
@@ -131,7 +134,7 @@ absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(absl::string_view name) con
   return LoadTensor(tensor);
 }
 
-absl::StatusOr<const SafetensorsLeaves*> SafetensorsReader::leaves() const {
+absl::StatusOr<const SafetensorsLeaves*> SafetensorsReader::leaves() const& {
   return LeavesOf(*file_);
 }
 

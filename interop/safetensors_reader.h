@@ -74,8 +74,8 @@ struct SafetensorsReadOptions {
   NameStyle names = NameStyle::kSplit;
   StructureUse structure = StructureUse::kUse;
   SafetensorsLeniency lenient;
-  // Of a set: `total_size` in the index may be anything. (Some published ones count tied tensors
-  // twice.)
+  // Of a set: `total_size` in the index may be anything that is JSON (an integer: of 64 bits), a
+  // string or null too, but not there twice. (Some published ones count tied tensors twice.)
   bool any_total_size = false;
   // So many threads read; 0: one for each processor, up to eight.
   int threads = 0;
@@ -86,7 +86,7 @@ struct SafetensorsReadOptions {
 // What a header says of one tensor.
 struct SafetensorsInfo {
   DType dtype = DType::kBool;
-  ShapeRef shape;
+  ShapeRef shape;  // valid while a reader of the file lives
   int64_t byte_size = 0;
   int64_t offset = 0;  // of its first byte, in the file of its shard
   uint32_t shard = 0;
@@ -139,21 +139,27 @@ class SafetensorsReader {
   static absl::StatusOr<SafetensorsReader> Open(const std::string& path,
                                                 const SafetensorsReadOptions& options = {});
 
+  // What is asked of a reader and is no value of its own (names, shapes, metadata, leaves()) is
+  // valid while a reader of the file lives.
+
   // As it was given.
-  const std::string& path() const;
+  const std::string& path() const&;
+  const std::string& path() && = delete;  // would dangle; and so on
   // Whether it is a set with an index.
   bool is_set() const;
   // In order of name.
-  absl::Span<const SafetensorsShard> shards() const;
+  absl::Span<const SafetensorsShard> shards() const&;
+  absl::Span<const SafetensorsShard> shards() && = delete;
   // Of all files together, without the index.
   int64_t file_size() const;
 
   // Number of tensors.
   uint32_t size() const;
-  // Of the tensor with this number, which must be less than size(). O(1), or O(log shards). The name
-  // is valid while a reader of the file lives.
-  absl::string_view name(uint32_t tensor) const;
-  SafetensorsInfo entry(uint32_t tensor) const;
+  // Of the tensor with this number, which must be less than size(). O(1), or O(log shards).
+  absl::string_view name(uint32_t tensor) const&;
+  absl::string_view name(uint32_t tensor) && = delete;
+  SafetensorsInfo entry(uint32_t tensor) const&;
+  SafetensorsInfo entry(uint32_t tensor) && = delete;
   // Bytes of all tensors.
   int64_t tensor_bytes() const;
   // The number of a tensor. error NotFound, with near names. O(length), expected; an index is made
@@ -163,7 +169,8 @@ class SafetensorsReader {
   // The metadata, without the structure where that is used. Of a set that of all shards together
   // (where two differ in a key, the first by name wins; see shards()). No value where no file has
   // any.
-  const std::optional<Metadata>& metadata() const;
+  const std::optional<Metadata>& metadata() const&;
+  const std::optional<Metadata>& metadata() && = delete;
   // Names of tensors that were left out (SafetensorsLeniency::unknown_dtypes).
   std::vector<std::string> left_out() const;
   // Whether the file has a structure, and it is used.
@@ -171,14 +178,15 @@ class SafetensorsReader {
   // How names and paths belong together: as the structure says, or as the options do.
   NameStyle name_style() const;
 
-  // One tensor. error DataLoss: a bool that is neither 0 nor 1. O(1), or O(bytes) where it is read,
-  // copied or bool.
+  // One tensor. error DataLoss: a bool that is neither 0 nor 1. error InvalidArgument: no tensor
+  // has this number. O(1), or O(bytes) where it is read, copied or bool.
   absl::StatusOr<Tensor> LoadTensor(uint32_t tensor) const;
   absl::StatusOr<Tensor> LoadTensor(absl::string_view name) const;
 
-  // The dictionary. Made at the first call and kept. error InvalidArgument: with
+  // The dictionary. Made at the first call and kept; an error is not. error InvalidArgument: with
   // NameStyle::kCanonical a name is no canonical text. error ResourceExhausted: as Layout::Create.
-  absl::StatusOr<const SafetensorsLeaves*> leaves() const;
+  absl::StatusOr<const SafetensorsLeaves*> leaves() const&;
+  absl::StatusOr<const SafetensorsLeaves*> leaves() && = delete;
   // Its structure. error InvalidArgument: one path is the beginning of another; names both.
   absl::StatusOr<TreeDef> def() const;
 

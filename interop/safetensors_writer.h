@@ -13,8 +13,18 @@
 // Tensors may be views of the very file that is replaced.
 //
 // Commit. As a checkpoint's (checkpoint/writer.h): a temporary file beside it, fsync, rename, fsync
-// of the directory. After a failure the old file is as it was, and the temporary one is gone. Of a
-// set all shards are written and synced before the first is renamed, and the index is renamed last.
+// of the directory. After a failure the temporary file is gone and the old one is as it was, save
+// where the last step alone fails, the sync of the directory: then the new file is there, and
+// whether it is after a loss of power is not known.
+//
+// Of a set all shards are written and synced before the first is renamed, and the index is renamed
+// last: without it there is no set. Shards take names that are free, and never another file's
+// place, whoever made that meanwhile; after a failure those of this save are gone. So of a set that
+// is replaced (replace_set) the old index and shards are as they were until the new index takes the
+// old one's place, in one step; only then are the old shards removed. A crash leaves the old set or
+// the new one, and perhaps shards that no index names: the next save with replace_set removes them.
+// Readers that opened the old set keep it. One file that replaces a set comes into its place first,
+// and then the old index goes. Two saves of one set at once are not safe.
 //
 // Errors. InvalidArgument, FailedPrecondition (a borrow is open): the caller's, found before
 // anything is written. Others are the file system's (no space is ResourceExhausted).
@@ -43,8 +53,9 @@ namespace leafstore {
 
 // Whether structure and static leaves go into the metadata.
 enum class StructureSave : uint8_t {
-  // Where the names alone would not give the store back: its Layout is that of a TreeDef, it has
-  // static leaves or labels, or a path has an attribute in it, as none that is made of a name has.
+  // Where the names alone would not give the store back to a reader of default options: its Layout
+  // is that of a TreeDef, it has static leaves or labels, or a path is not the one that
+  // NameStyle::kSplit makes of its name, since it has an attribute, an index, or a dot in a key.
   kAuto,
   kAlways,
   // Never. error InvalidArgument where there are static leaves, unless these may be left out.
@@ -63,9 +74,9 @@ struct SafetensorsSaveOptions {
   NameStyle names = NameStyle::kSplit;
   // Sync files and directory: what was reported written survives a loss of power.
   bool durable = true;
-  // Of a set: there may be an index, or shards of these names, already. They cannot be replaced in
-  // one step: the old index is removed before the first shard is renamed, so that old and new are
-  // never mixed, and a crash right then leaves no set.
+  // Of a set: there may be an index, or shards of this name, already. The set is replaced in one
+  // step (see Commit above), and shards that were left of others (of these names, whatever their
+  // numbers) are removed. Where a shard's usual name is taken, the new set's end in `-r1`.
   bool replace_set = false;
   // Told the bytes of tensors that are written, after every few MiB, and of how many. Must not
   // throw.

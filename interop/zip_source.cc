@@ -134,11 +134,15 @@ zip_int64_t ZipBytesSource::Read(std::byte* out, size_t length) {
     done = std::min(length, first_.size() - position_);
     std::memcpy(out, first_.data() + position_, done);
   }
-  const size_t behind = position_ + done - first_.size();
-  const absl::Span<const std::byte> more = rest_.subspan(behind, length - done);
-  if (!more.empty()) std::memcpy(out + done, more.data(), more.size());
-  position_ += done + more.size();
-  return static_cast<zip_int64_t>(done + more.size());
+  position_ += done;
+  if (position_ >= first_.size()) {
+    const absl::Span<const std::byte> more =
+        rest_.subspan(position_ - first_.size(), length - done);
+    if (!more.empty()) std::memcpy(out + done, more.data(), more.size());
+    position_ += more.size();
+    done += more.size();
+  }
+  return static_cast<zip_int64_t>(done);
 }
 
 zip_int64_t ZipBytesSource::Do(void* data, zip_uint64_t length, zip_source_cmd_t command) {

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
@@ -19,10 +20,28 @@
 
 namespace leafstore {
 
+// An error of libzip's, and the text that is made of it.
+class ZipError {
+ public:
+  ZipError() { zip_error_init(&error_); }
+  ~ZipError() { zip_error_fini(&error_); }
+  ZipError(const ZipError&) = delete;
+  ZipError& operator=(const ZipError&) = delete;
+
+  zip_error_t* get() { return &error_; }
+  int code() const { return zip_error_code_zip(&error_); }
+  std::string text() { return zip_error_strerror(&error_); }
+
+ private:
+  zip_error_t error_;
+};
+
 // What a source does when it is asked. Objects of these live longer than the archive.
 class ZipSource {
  public:
-  virtual ~ZipSource() = default;
+  virtual ~ZipSource() { zip_error_fini(&error_); }
+  ZipSource(const ZipSource&) = delete;
+  ZipSource& operator=(const ZipSource&) = delete;
 
   // What libzip's callback is to return for a command; -1: see error().
   virtual zip_int64_t Do(void* data, zip_uint64_t length, zip_source_cmd_t command) = 0;

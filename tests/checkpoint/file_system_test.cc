@@ -6,8 +6,10 @@
 
 #include <array>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
@@ -110,6 +112,51 @@ TEST_F(FileSystemTest, RenameReplaces) {
   EXPECT_THAT(files_.List(dir_.path()).value(), ElementsAre("b"));
   EXPECT_EQ(ReadFile(dir_.File("b")), "new");
   EXPECT_THAT(files_.SyncDirectory(dir_.path()), IsOk());
+}
+
+// Says nothing of RenameNew.
+class OlderFileSystem : public FileSystem {
+ public:
+  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
+    return Posix().Create(path);
+  }
+  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
+    return Posix().Open(path);
+  }
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    return Posix().Rename(from, to);
+  }
+  absl::Status Remove(const std::string& path) override { return Posix().Remove(path); }
+  absl::Status SyncDirectory(const std::string& path) override {
+    return Posix().SyncDirectory(path);
+  }
+  absl::Status CreateDirectory(const std::string& path) override {
+    return Posix().CreateDirectory(path);
+  }
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    return Posix().Lock(path);
+  }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    return Posix().List(path);
+  }
+};
+
+TEST_F(FileSystemTest, RenameNewReplacesNothing) {
+  OlderFileSystem older;
+  for (FileSystem* files : {&files_, static_cast<FileSystem*>(&older)}) {
+    WriteFile(dir_.File("a"), "new");
+    WriteFile(dir_.File("b"), "old");
+    EXPECT_THAT(files->RenameNew(dir_.File("a"), dir_.File("b")),
+                StatusIs(StatusCode::kAlreadyExists, HasSubstr(dir_.File("b"))));
+    EXPECT_EQ(ReadFile(dir_.File("a")), "new");
+    EXPECT_EQ(ReadFile(dir_.File("b")), "old");
+    ASSERT_THAT(files->RenameNew(dir_.File("a"), dir_.File("c")), IsOk());
+    EXPECT_THAT(files->List(dir_.path()).value(), ElementsAre("b", "c"));
+    EXPECT_EQ(ReadFile(dir_.File("c")), "new");
+    EXPECT_THAT(files->RenameNew(dir_.File("a"), dir_.File("d")),
+                StatusIs(StatusCode::kNotFound, HasSubstr(dir_.File("a"))));
+    ASSERT_THAT(files->Remove(dir_.File("c")), IsOk());
+  }
 }
 
 TEST_F(FileSystemTest, ErrorsNameThePath) {

@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "tests/core/in_threads.h"
+#include "tests/core/status_matchers.h"
 
 namespace leafstore::internal {
 namespace {
@@ -32,6 +34,17 @@ TEST(MadeOnceTest, AfterAThrowTheNextCallTriesAgain) {
   EXPECT_THROW(name.Get(fail), std::runtime_error);
   EXPECT_THROW(name.Get(fail), std::runtime_error);
   EXPECT_EQ(name.Get([] { return "third"; }), "third");
+}
+
+TEST(MadeOnceTest, AnErrorIsNotKept) {
+  MadeOnce<std::string> name;
+  using Made = absl::StatusOr<std::string>;
+  EXPECT_THAT(name.TryGet([] { return Made(absl::UnavailableError("busy")); }),
+              StatusIs(absl::StatusCode::kUnavailable, testing::StrEq("busy")));
+  const absl::StatusOr<const std::string*> made = name.TryGet([] { return Made("second"); });
+  EXPECT_EQ(**made, "second");
+  EXPECT_EQ(name.TryGet([] { return Made("third"); }).value(), *made);
+  EXPECT_EQ(&name.Get([] { return "fourth"; }), *made);
 }
 
 TEST(MadeOnceTest, ThreadsThatAskAtOnceGetTheOneThatWasMade) {

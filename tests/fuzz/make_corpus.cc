@@ -2,6 +2,7 @@
 // Again, after a change of a format:
 //
 //   build/release/bin/make_fuzz_corpus tests/fuzz/corpus
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -128,6 +129,12 @@ void WriteNumPy(const std::filesystem::path& folder) {
                            {.deflate = deflate, .file_system = disk});
           }));
   }
+  // A name that cannot be written must not be read either.
+  std::string control = Saved([&](FileSystem* disk) {
+    return SaveNpz("x", {{"?", tensor}}, {.file_system = disk});
+  });
+  std::replace(control.begin(), control.end(), '?', '\1');
+  Write(folder / "attack_ControlCharacter", control);
 }
 
 void WriteAll(const std::filesystem::path& corpus) {

@@ -9,6 +9,7 @@
 #include "gtest/gtest.h"
 
 #include "tests/checkpoint/faulty_file_system.h"
+#include "tests/checkpoint/memory_file.h"
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/interop/npy_files.h"
@@ -22,6 +23,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 absl::StatusOr<Tensor> LoadNpyBytes(const std::string& bytes) {
   const TempDir dir;
@@ -158,12 +160,30 @@ TEST(NpyTest, MistakesOfTheCallerAndFaultsLeaveNoFile) {
   const std::string path = dir.File("x.npy");
   EXPECT_THAT(SaveNpy(path, Tensor()), StatusIs(kInvalid, HasSubstr("found null")));
   EXPECT_THAT(LoadNpy(path), StatusIs(kNotFound, HasSubstr(path)));
-  for (int call = 0; call < 5; ++call) {
+  const Tensor tensor = PatternTensor(DType::kU8, {3});
+  FaultyFileSystem counting;
+  ASSERT_THAT(SaveNpy(dir.File("y"), tensor, {.file_system = &counting}), IsOk());
+  EXPECT_THAT(counting.log, ElementsAre("create", HasSubstr("write"), "sync", "close", "rename",
+                                        "sync directory"));
+  FileSystem::Posix().Remove(dir.File("y")).IgnoreError();
+  for (int call = 0; call < counting.calls; ++call) {
     FaultyFileSystem files;
     files.fail_at = call;
-    EXPECT_THAT(SaveNpy(path, PatternTensor(DType::kU8, {3}), {.file_system = &files}),
+    EXPECT_THAT(SaveNpy(path, tensor, {.file_system = &files}),
                 StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
-    EXPECT_THAT(dir.List(), IsEmpty());
+    if (call + 1 < counting.calls) {
+      EXPECT_THAT(dir.List(), IsEmpty()) << "call " << call;
+    } else {  // only the directory's sync has failed
+      EXPECT_EQ(LoadNpy(path).value(), tensor);
+    }
+  }
+}
+
+TEST(NpyTest, ErrorsNameTheFileWhateverItIsCalled) {
+  for (const std::string name : {"npy", "expected", "a"}) {
+    MemoryFile file("no NumPy");
+    EXPECT_THAT(LoadNpy(name, {.file_system = &file}),
+                StatusIs(kDamage, StartsWith(name + ": npy header: expected")));
   }
 }
 

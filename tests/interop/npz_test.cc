@@ -2,15 +2,18 @@
 
 #include <zip.h>
 
+#include <cstring>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 #include "leafstore/interop/npy.h"
 
 #include "tests/checkpoint/faulty_file_system.h"
+#include "tests/checkpoint/memory_file.h"
 #include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/interop/npy_files.h"
@@ -24,6 +27,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::StartsWith;
 
 ParamStore NumPyStore() {
   return NamedStoreOf({{"layers.0.weight", PatternTensor(DType::kF32, {200, 30}, 1)},
@@ -110,6 +114,7 @@ struct RawMember {
   std::string name;
   std::string bytes;
   int method = ZIP_CM_STORE;
+  int encryption = ZIP_EM_NONE;
 };
 
 // An archive as libzip makes it. Two members may not have one name; tests change bytes afterwards.
@@ -121,6 +126,10 @@ std::string ArchiveOf(const std::vector<RawMember>& members) {
     zip_source_t* source = zip_source_buffer(archive, member.bytes.data(), member.bytes.size(), 0);
     const zip_int64_t at = zip_file_add(archive, member.name.c_str(), source, ZIP_FL_ENC_UTF_8);
     zip_set_file_compression(archive, static_cast<zip_uint64_t>(at), member.method, 0);
+    if (member.encryption == ZIP_EM_NONE) continue;
+    EXPECT_EQ(zip_file_set_encryption(archive, static_cast<zip_uint64_t>(at),
+                                      static_cast<zip_uint16_t>(member.encryption), "secret"),
+              0);
   }
   EXPECT_EQ(zip_close(archive), 0);
   return ReadFile(path);
@@ -134,6 +143,10 @@ absl::Status LoadNpzBytes(const std::string& bytes, NpzReadOptions options = {})
   const TempDir dir;
   WriteFile(dir.File("x.npz"), bytes);
   return LoadNpz(dir.File("x.npz"), options).status();
+}
+
+std::string LittleEndian(uint32_t number) {
+  return std::string(reinterpret_cast<const char*>(&number), sizeof(number));
 }
 
 std::string Replaced(std::string text, const std::string& from, const std::string& to) {
@@ -159,9 +172,27 @@ TEST(NpzAttackTest, MembersAreNpyFilesOfDifferentNames) {
   const std::string two = ArchiveOf({{"a.npy", GoodMember()}, {"b.npy", GoodMember()}});
   EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "a.npy")),
               StatusIs(kDamage, HasSubstr("members of different names, found two of one")));
-  EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")), StatusIs(kDamage, HasSubstr("")));
+  EXPECT_THAT(
+      LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")),
+      StatusIs(kDamage, HasSubstr("expected names of members in UTF-8, found '\\xff.npy'")));
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", "no numpy"}})),
               StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("NUMPY"))));
+}
+
+TEST(NpzAttackTest, NamesThatCannotBeWrittenAreNotRead) {
+  const std::string good = ArchiveOf({{"a?.npy", GoodMember()}});
+  for (const char c : {'\1', '\x1b', '\x1f'}) {
+    EXPECT_THAT(LoadNpzBytes(Replaced(good, "?", std::string(1, c))),
+                StatusIs(kDamage, HasSubstr("expected names of members without control characters, "
+                                            "found 'a\\")));
+  }
+  for (const char c : {'\t', '\n', '\r', '\x7f'}) {
+    EXPECT_THAT(LoadNpzBytes(Replaced(good, "?", std::string(1, c))), IsOk());
+    const TempDir dir;
+    EXPECT_THAT(
+        SaveNpz(dir.File("x"), {{"a" + std::string(1, c), Tensor::Zeros(DType::kU8, {1}).value()}}),
+        IsOk());
+  }
 }
 
 TEST(NpzAttackTest, DamagedBytesAreFoundByTheirSum) {
@@ -180,12 +211,69 @@ TEST(NpzAttackTest, SizesThatLieAreFoundBeforeMemoryIsTaken) {
     EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", lie, method}})),
                 StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes behind the header")));
   }
+}
+
+TEST(NpzAttackTest, SizesThatCannotComeOfTheirBytesAreFoundFirst) {
+  const std::string true_size = LittleEndian(static_cast<uint32_t>(GoodMember().size() + 1000));
+  const std::string lie = LittleEndian(0x7f000000);
   // The archive says that a member of some hundred bytes becomes two gigabytes.
-  std::string bytes = ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x'), ZIP_CM_DEFLATE}});
-  const auto size = static_cast<uint32_t>(GoodMember().size() + 1000);
-  const std::string true_size(reinterpret_cast<const char*>(&size), 4);
-  EXPECT_THAT(LoadNpzBytes(Replaced(bytes, true_size, std::string("\0\0\0\x7f", 4))),
-              StatusIs(kDamage, HasSubstr("member 'a'")));
+  const std::string deflated =
+      ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x'), ZIP_CM_DEFLATE}});
+  EXPECT_THAT(LoadNpzBytes(Replaced(deflated, true_size, lie)),
+              StatusIs(kDamage, AllOf(HasSubstr("member 'a': expected at most"),
+                                      HasSubstr("bytes out of"), HasSubstr("found 2130706432"))));
+  // Or that one is stored in fewer bytes than it has; or in more.
+  const std::string stored = ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x')}});
+  for (const std::string& other : {lie, LittleEndian(7)}) {
+    EXPECT_THAT(
+        LoadNpzBytes(Replaced(stored, true_size + true_size, true_size + other)),
+        StatusIs(kDamage, HasSubstr(absl::StrCat("member 'a': expected at most ",
+                                                 GoodMember().size() + 1000, " bytes out of"))));
+  }
+}
+
+// A member whose bytes are another member, header and all: each is what the archive says, and all
+// together are more than it has.
+TEST(NpzAttackTest, MembersDoNotOverlap) {
+  const TempDir dir;
+  const Tensor inner = PatternTensor(DType::kU8, {1000});
+  ASSERT_THAT(SaveNpz(dir.File("inner"), {{"b", inner}}), IsOk());
+  const std::string alone = ReadFile(dir.File("inner"));
+  const std::string local = alone.substr(0, alone.find("PK\1\2"));
+  Tensor outer = Tensor::Uninitialized(DType::kU8, {static_cast<int64_t>(local.size())}).value();
+  {
+    MutableTensor writing = outer.Mutate().value();
+    std::memcpy(writing.raw_data(), local.data(), local.size());
+  }
+  ASSERT_THAT(SaveNpz(dir.File("x.npz"), {{"a", outer}, {"b", inner}}), IsOk());
+  std::string bytes = ReadFile(dir.File("x.npz"));
+  ASSERT_THAT(LoadNpzBytes(bytes), IsOk());
+  // The second member's own bytes go, and the directory leads to those within the first.
+  const size_t within = bytes.find(local);
+  const size_t own = bytes.find(local, within + 1);
+  ASSERT_NE(own, std::string::npos);
+  bytes.erase(own, local.size());
+  const size_t entry = bytes.rfind("PK\1\2");
+  const size_t end = bytes.rfind("PK\5\6");
+  bytes.replace(entry + 42, 4, LittleEndian(static_cast<uint32_t>(within)));
+  bytes.replace(end + 16, 4, LittleEndian(static_cast<uint32_t>(own)));
+  EXPECT_THAT(LoadNpzBytes(bytes),
+              StatusIs(kDamage, AllOf(HasSubstr("member 'b'"), HasSubstr("they overlap"))));
+}
+
+TEST(NpzAttackTest, EncryptedMembersAreUnknown) {
+  EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", GoodMember(), ZIP_CM_STORE, ZIP_EM_AES_256}})),
+              StatusIs(kUnknown, AllOf(HasSubstr("member 'a'"), HasSubstr("it is encrypted"))));
+}
+
+TEST(NpzTest, ErrorsNameTheFileWhateverItIsCalled) {
+  for (const std::string name : {"zip", "archive", "a"}) {
+    MemoryFile file("no archive");
+    EXPECT_THAT(LoadNpz(name, {.file_system = &file}),
+                StatusIs(kDamage, StartsWith(name + ": expected a zip archive")));
+  }
+  EXPECT_THAT(SaveNpz("a", {{"a", PatternTensor(DType::kBF16, {1})}}),
+              StatusIs(kInvalid, StartsWith("a: 'a': ")));
 }
 
 TEST(NpzAttackTest, ABombIsAsLargeAsIsAllowed) {

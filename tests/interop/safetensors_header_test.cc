@@ -1,7 +1,9 @@
 #include "leafstore/interop/safetensors_header.h"
 
 #include <algorithm>
+#include <limits>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -104,7 +106,84 @@ TEST(SafetensorsHeaderTest, TellsMinusZeroFromWhatOnlyLooksLikeIt) {
       Parse(absl::StrCat("{", BytesEntry("a-0", 0, 2), ",", BytesEntry("\\\"[-0]", 2, 4), "}"), 4),
       IsOk());
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[ -0 ],"data_offsets":[0,0]}})", 0),
-              StatusIs(kDamage, HasSubstr("expected counts, found -0")));
+              StatusIs(kDamage, HasSubstr("integers from 0 to 2^63 - 1, found -0.0")));
+  // As in the reference, which passes over what is nobody's: there it is a number like any other.
+  SafetensorsLeniency lenient;
+  lenient.unknown_fields = true;
+  const std::string other =
+      R"({"a":{"x":[-0, -0,1e-0],"dtype":"U8","y":-0,"shape":[0],"data_offsets":[0,0]}})";
+  EXPECT_THAT(Parse(other, 0), StatusIs(kDamage, HasSubstr("found another, 'x'")));
+  EXPECT_THAT(Parse(other, 0, lenient)->shape(0).size(), 1u);
+  EXPECT_THAT(Parse(R"({"a":{"x":-0,"dtype":"U8","shape":[0],"data_offsets":[0,-0]}})", 0, lenient),
+              StatusIs(kDamage, HasSubstr("2^63 - 1, found [0,-0.0]")));
+}
+
+TEST(SafetensorsHeaderTest, IsNotLongerThanItsFile) {
+  const absl::string_view text = R"({"__metadata__":{}})";
+  SafetensorsLeniency lenient;
+  lenient.trailing_bytes = true;
+  for (const int64_t size : {int64_t{26}, int64_t{8}, int64_t{0}, int64_t{-1}}) {
+    EXPECT_THAT(SafetensorsHeader::Parse(text, size, lenient),
+                StatusIs(kDamage, HasSubstr("a file of at least 27 bytes")));
+  }
+  EXPECT_THAT(SafetensorsHeader::Parse(text, 27, lenient), IsOk());
+}
+
+TEST(SafetensorsHeaderTest, TakesCountsOfAnyLength) {
+  const auto extent = [](const std::string& text) {
+    return Parse("{\"a\":{\"dtype\":\"U8\",\"shape\":[0," + text + "],\"data_offsets\":[0,0]}}", 0);
+  };
+  for (const int64_t count :
+       {int64_t{9}, int64_t{10}, int64_t{999'999'999'999'999'999},
+        int64_t{1'000'000'000'000'000'000}, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_THAT(extent(absl::StrCat(count))->shape(0), ElementsAre(0, count));
+  }
+  for (const std::string text : {"9223372036854775808", "01", "00", "1.", "1e3", "+1", "0x1", ""}) {
+    EXPECT_THAT(extent(text), StatusIs(kDamage, HasSubstr("expected"))) << text;
+  }
+}
+
+TEST(SafetensorsHeaderTest, ThatIsCutAnywhereIsDamageAndNothingBehindItIsRead) {
+  const std::string whole = absl::StrCat(R"({"__metadata__":{"a":"b"},)", BytesEntry("x", 0, 2),
+                                         " , ", BytesEntry("y", 2, 12), "}");
+  for (size_t size = 0; size <= whole.size(); ++size) {
+    for (const char last : {'\0', '}', ']', '"', ',', '1'}) {
+      // Of exactly this size, so that AddressSanitizer sees a read past its end.
+      std::vector<char> exact(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
+      if (last != '\0') exact.push_back(last);
+      const absl::string_view text(exact.data(), exact.size());
+      EXPECT_EQ(Parse(text, 12).ok(), text == whole) << text;
+    }
+  }
+}
+
+TEST(SafetensorsHeaderTest, FindsTwoOfANameWhereverTheyAre) {
+  const uint32_t seed = 20260417;
+  SCOPED_TRACE(seed);
+  std::mt19937 random(seed);
+  for (int round = 0; round < 300; ++round) {
+    // Up to six runs of names that grow, some of a few names and some of many.
+    std::vector<std::string> names;
+    for (uint32_t runs = 1 + random() % 6; runs > 0; --runs) {
+      std::vector<std::string> run;
+      for (uint32_t left = random() % (random() % 2 == 0 ? 4 : 60); left > 0; --left) {
+        run.push_back(absl::StrCat("n", random() % 4000));
+      }
+      std::sort(run.begin(), run.end());
+      names.insert(names.end(), run.begin(), run.end());
+    }
+    std::string text = "{";
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto at = static_cast<int64_t>(i);
+      absl::StrAppend(&text, i == 0 ? "" : ",", BytesEntry(names[i], at, at + 1));
+    }
+    const auto found = Parse(text + "}", static_cast<int64_t>(names.size()));
+    if (std::set<std::string>(names.begin(), names.end()).size() == names.size()) {
+      EXPECT_THAT(found, IsOk());
+    } else {
+      EXPECT_THAT(found, StatusIs(kDamage, HasSubstr("two called 'n")));
+    }
+  }
 }
 
 // ---- leniency: each field forgives one thing, and nothing else ----
@@ -206,6 +285,26 @@ TEST(SafetensorsLeniencyTest, LimitOfTheHeaderCanBeChosen) {
   EXPECT_EQ(SafetensorsHeader::ParseLength(bytes, 16, lenient).value(), 8);
 }
 
+TEST(SafetensorsLeniencyTest, TheLimitOfLengthIsWithinWhatCanBeParsed) {
+  const auto parse = [](uint64_t length, int64_t max_header) {
+    SafetensorsLeniency lenient;
+    lenient.max_header = max_header;
+    return SafetensorsHeader::ParseLength(
+               absl::MakeConstSpan(reinterpret_cast<const std::byte*>(&length), 8),
+               int64_t{1} << 40, lenient)
+        .status();
+  };
+  for (const int64_t low : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+    EXPECT_THAT(parse(0, low), IsOk());
+    EXPECT_THAT(parse(2, low), StatusIs(kExhausted, HasSubstr("at most 0 bytes, found 2")));
+  }
+  for (const int64_t high : {kMostSafetensorsHeader, std::numeric_limits<int64_t>::max()}) {
+    EXPECT_THAT(parse(uint64_t{kMostSafetensorsHeader}, high), IsOk());
+    EXPECT_THAT(parse(uint64_t{kMostSafetensorsHeader} + 1, high),
+                StatusIs(kExhausted, HasSubstr("at most 4294963200 bytes, found 4294963201")));
+  }
+}
+
 // ---- writing ----
 
 SafetensorsEntry Entry(absl::string_view name, DType dtype, const Shape& shape) {
@@ -259,7 +358,18 @@ TEST(SafetensorsHeaderTest, IsNotWrittenWithNamesThatCannotBe) {
   EXPECT_THAT(EncodeSafetensorsHeader({Entry("__metadata__", DType::kU8, shape)}, std::nullopt),
               StatusIs(kInvalid, HasSubstr("found '__metadata__'")));
   EXPECT_THAT(EncodeSafetensorsHeader({}, Metadata{{"a", "\xff"}}),
-              StatusIs(kInvalid, HasSubstr("")));
+              StatusIs(kInvalid, HasSubstr("expected metadata in UTF-8, found in 'a'")));
+}
+
+TEST(SafetensorsHeaderTest, IsNotWrittenOfMoreBytesThanCanBeCounted) {
+  const Shape half = {int64_t{1} << 62};
+  const Shape rest = {(int64_t{1} << 62) - 1};
+  EXPECT_THAT(EncodeSafetensorsHeader({Entry("a", DType::kU8, half), Entry("b", DType::kU8, rest)},
+                                      std::nullopt),
+              IsOk());
+  EXPECT_THAT(EncodeSafetensorsHeader({Entry("a", DType::kU8, half), Entry("b", DType::kU8, half)},
+                                      std::nullopt),
+              StatusIs(kExhausted, HasSubstr("less than 2^63 bytes")));
 }
 
 TEST(SafetensorsHeaderTest, IsNotWrittenLongerThanAnybodyReads) {

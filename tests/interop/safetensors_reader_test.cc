@@ -1,7 +1,9 @@
 #include "leafstore/interop/safetensors_reader.h"
 
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -10,6 +12,7 @@
 #include "leafstore/store/filter.h"
 
 #include "tests/checkpoint/memory_file.h"
+#include "tests/core/in_threads.h"
 #include "tests/core/status_matchers.h"
 #include "tests/interop/safetensors_attacks.h"
 #include "tests/interop/safetensors_models.h"
@@ -22,6 +25,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
+using testing::StartsWith;
 
 absl::StatusOr<SafetensorsReader> OpenBytes(const std::string& bytes,
                                             SafetensorsReadOptions options = {}) {
@@ -234,11 +238,117 @@ TEST(SafetensorsReaderTest, StylesOfNamesGiveTheirPaths) {
   EXPECT_EQ(first_path(NameStyle::kWhole), "['layers.0.bias']");
   EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kCanonical})->Load(),
               StatusIs(kInvalid, HasSubstr(path)));
-  // And whichever it was, the same file again.
+  // And whichever it was, the same file again, or with its structure the same paths again.
   for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole}) {
     const ParamStore loaded = SafetensorsReader::Open(path, {.names = style})->Load().value();
-    ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
+    ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded, {.structure = StructureSave::kNever}),
+                IsOk());
     EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path)) << NameStyleName(style);
+    ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
+    const SafetensorsReader again = SafetensorsReader::Open(dir.File("again")).value();
+    EXPECT_EQ(EntriesOf(again.Load().value()), EntriesOf(loaded));
+    EXPECT_EQ(again.has_structure(), style != NameStyle::kSplit);
+  }
+}
+
+TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const ParamStore store = SmallNamedStore();
+  ASSERT_THAT(SaveSafetensors(path, store), IsOk());
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
+    InThreads(4, [&](int i) {
+      // What is made at first need is asked for by all at once, each in another order.
+      for (int round = 0; round < 20; ++round) {
+        switch ((i + round) % 4) {
+          case 0:
+            EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
+            break;
+          case 1:
+            EXPECT_EQ(reader.LoadTensor("mask").value(), store.Find("['mask']")->tensor());
+            break;
+          case 2:
+            EXPECT_EQ(reader.LoadMatching(Glob("**.weight"))->size(), 2u);
+            break;
+          default:
+            EXPECT_THAT(reader.Verify(), IsOk());
+            EXPECT_EQ(reader.Find("nothing").value(), 1u);
+        }
+      }
+    });
+  }
+}
+
+TEST(SafetensorsReaderTest, ALongHeaderMayEndWithTheFileAndItsLastPage) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  // Mapped rather than read; nothing lies behind it, no tensor and no rest of a page.
+  constexpr size_t kSize = (size_t{1} << 20) + 4096;
+  const std::string before = R"({"__metadata__":{"k":")";
+  const std::string value(kSize - 8 - before.size() - 3, 'x');
+  WriteFile(path, SafetensorsFileOf(before + value + "\"}}", 0));
+  ASSERT_EQ(std::filesystem::file_size(path), kSize);
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
+    EXPECT_EQ(reader.size(), 0u);
+    EXPECT_THAT(*reader.metadata(), ElementsAre(Pair("k", value)));
+  }
+}
+
+TEST(SafetensorsReaderTest, ANumberThatNoTensorHasIsAnError) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  ASSERT_THAT(SaveSafetensors(path, SmallNamedStore()), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path).value();
+  EXPECT_THAT(reader.LoadTensor(5u), IsOk());
+  EXPECT_THAT(reader.LoadTensor(6u),
+              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("below 6, found 6"))));
+}
+
+// Maps no file at first.
+class NoMapsAtFirst : public MemoryFile {
+ public:
+  explicit NoMapsAtFirst(std::string bytes) : MemoryFile(std::move(bytes)) {}
+  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
+    return std::make_unique<File>(MemoryFile::Open(path).value(), &left_);
+  }
+
+ private:
+  class File : public ReadableFile {
+   public:
+    File(std::unique_ptr<ReadableFile> file, int* left) : file_(std::move(file)), left_(left) {}
+    int64_t size() const override { return file_->size(); }
+    absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const override {
+      return file_->ReadAt(offset, out);
+    }
+    absl::StatusOr<Buffer> Map() const override {
+      if (--*left_ >= 0) return absl::ResourceExhaustedError("x.safetensors: too many maps");
+      return file_->Map();
+    }
+
+   private:
+    std::unique_ptr<ReadableFile> file_;
+    int* left_;
+  };
+
+  int left_ = 2;
+};
+
+TEST(SafetensorsReaderTest, AnErrorThatPassesIsNotKept) {
+  NoMapsAtFirst files(SafetensorsFileOf(absl::StrCat("{", BytesEntry("a", 0, 4), "}"), 4));
+  const SafetensorsReader reader =
+      SafetensorsReader::Open("x.safetensors", {.file_system = &files}).value();
+  EXPECT_THAT(reader.LoadTensor("a"), StatusIs(kExhausted, HasSubstr("too many maps")));
+  EXPECT_THAT(reader.Load(), StatusIs(kExhausted, HasSubstr("too many maps")));
+  EXPECT_THAT(reader.LoadTensor("a"), IsOk());
+}
+
+TEST(SafetensorsReaderTest, ErrorsNameTheFileWhateverItIsCalled) {
+  for (const std::string name : {"header", "expected", "a"}) {
+    MemoryFile file("no safetensors");
+    EXPECT_THAT(SafetensorsReader::Open(name, {.file_system = &file}),
+                StatusIs(kDamage, StartsWith(name + ": header: expected")));
   }
 }
 

@@ -65,6 +65,22 @@ TEST(SafetensorsStructureTest, KeepsLoosePathsThatNamesWouldNotGiveBack) {
   }
 }
 
+TEST(SafetensorsStructureTest, KeepsEveryPathThatItsNameWouldNotGiveBack) {
+  const TempDir dir;
+  const Tensor tensor = PatternTensor(DType::kF32, {2});
+  for (const Path& path : {Path().Item("layers").Index(0).Item("weight"), Path().Item("a.b"),
+                           Path().Item("a").Item(""), Path().Item("a").Item("."),
+                           Path().Item("a").Attribute("b"), Path().Item("a").Index(-1)}) {
+    const ParamStore store =
+        ParamStore::FromEntries({{path, tensor}, {Path().Item("z"), tensor}}).value();
+    ASSERT_THAT(SaveSafetensors(dir.File("x"), store), IsOk());
+    const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
+    EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store)) << path.ToString();
+    // Only `a.` (a key that is empty) is what its name says.
+    EXPECT_EQ(reader.has_structure(), path.Dotted() != "a.") << path.ToString();
+  }
+}
+
 TEST(SafetensorsStructureTest, IsLeftOutWhereNamesAreEnough) {
   const TempDir dir;
   ASSERT_THAT(SaveSafetensors(dir.File("x"), SmallNamedStore()), IsOk());

@@ -1,14 +1,19 @@
 #include "leafstore/interop/safetensors_writer.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/interop/safetensors_structure.h"
+
 #include "tests/checkpoint/faulty_file_system.h"
 #include "tests/core/status_matchers.h"
+#include "tests/interop/safetensors_attacks.h"
 #include "tests/interop/safetensors_models.h"
 #include "tests/status_codes.h"
 
@@ -43,14 +48,15 @@ TEST(SafetensorsWriterTest, MistakesOfTheCallerLeaveNoFile) {
               StatusIs(kInvalid, HasSubstr("called 'a', found null")));
   EXPECT_THAT(SaveSafetensors(path, {{"a\xff", tensor}}), StatusIs(kInvalid, HasSubstr("UTF-8")));
   EXPECT_THAT(SaveSafetensors(path, {{"a", tensor}}, {.metadata = Metadata{{"k", "\xff"}}}),
-              StatusIs(kInvalid, HasSubstr("")));
+              StatusIs(kInvalid, HasSubstr("expected metadata in UTF-8, found in 'k'")));
   const ParamStore two =
       ParamStore::FromEntries({{Path().Item("a").Item("b"), tensor}, {Path().Item("a.b"), tensor}})
           .value();
   EXPECT_THAT(SaveSafetensors(path, two), StatusIs(kInvalid, HasSubstr("one dotted form")));
   ParamStore borrowed = SmallNamedStore();
   const MutableTensor open = borrowed.Mutate("['mask']").value();
-  EXPECT_THAT(SaveSafetensors(path, borrowed), StatusIs(kPrecondition, HasSubstr("")));
+  EXPECT_THAT(SaveSafetensors(path, borrowed),
+              StatusIs(kPrecondition, HasSubstr("cannot save while a mutable borrow")));
   EXPECT_THAT(dir.List(), IsEmpty());
 }
 
@@ -227,6 +233,8 @@ TEST(SafetensorsShardsTest, AreNotPutBesideOthersUnlessAsked) {
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(next));
+  // Shards without an index may be somebody's too.
+  ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   FileSystem::Posix().Remove(path + ".index.json").IgnoreError();
   EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
               StatusIs(kExists, HasSubstr("model-00001-of-00002.safetensors: it is there")));
@@ -265,30 +273,108 @@ TEST(SafetensorsShardsTest, AFailureOfAnyCallLeavesNoSetAndNoFile) {
   }
 }
 
-TEST(SafetensorsShardsTest, TheIndexIsRenamedLastAndTheOldOneIsGoneBefore) {
+TEST(SafetensorsShardsTest, AFailedReplaceLeavesTheOldSetAsItWas) {
+  for (const size_t shards : {1u, 2u, 3u}) {
+    const ParamStore store = StoreOfSizes({4, 4});
+    const ParamStore next = StoreOfSizes(std::vector<int64_t>(shards, 3));
+    FaultyFileSystem counting;
+    {
+      const TempDir dir;
+      const std::string path = dir.File("model.safetensors");
+      ASSERT_THAT(SaveSafetensorsShards(path, store, 4), IsOk());
+      ASSERT_THAT(
+          SaveSafetensorsShards(path, next, 3, {.replace_set = true, .file_system = &counting}),
+          IsOk());
+    }
+    ASSERT_GT(counting.calls, 5);
+    for (int call = 0; call < counting.calls; ++call) {
+      SCOPED_TRACE(absl::StrCat(shards, " shards, call ", call));
+      const TempDir dir;
+      const std::string path = dir.File("model.safetensors");
+      ASSERT_THAT(SaveSafetensorsShards(path, store, 4), IsOk());
+      const std::vector<std::string> before = dir.List();
+      FaultyFileSystem files;
+      files.fail_at = call;
+      EXPECT_THAT(
+          SaveSafetensorsShards(path, next, 3, {.replace_set = true, .file_system = &files}),
+          StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
+      const auto found = EntriesOf(SafetensorsReader::Open(dir.path())->Load().value());
+      if (call + 1 == counting.calls) {  // only that the names are on the disk is not known
+        EXPECT_EQ(found, EntriesOf(next));
+        continue;
+      }
+      EXPECT_EQ(found, EntriesOf(store));
+      // One file may have come into its place before the old index failed to go.
+      if (shards > 1) {
+        EXPECT_EQ(dir.List(), before);
+      }
+    }
+  }
+}
+
+TEST(SafetensorsShardsTest, AReplacedSetLeavesNoShardBehind) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
-  const ParamStore store = StoreOfSizes({4, 4});
-  ASSERT_THAT(SaveSafetensorsShards(path, store, 4), IsOk());
-  FaultyFileSystem counting;
-  ASSERT_THAT(
-      SaveSafetensorsShards(path, store, 4, {.replace_set = true, .file_system = &counting}),
-      IsOk());
-  for (int call = 0; call < counting.calls; ++call) {
-    ASSERT_THAT(SaveSafetensorsShards(path, store, 4, {.replace_set = true}), IsOk());
-    FaultyFileSystem files;
-    files.fail_at = call;
-    const ParamStore next = StoreOfSizes({3, 3});
-    EXPECT_FALSE(
-        SaveSafetensorsShards(path, next, 3, {.replace_set = true, .file_system = &files}).ok());
-    // The old set, the new one, or none; never some of each.
-    const absl::StatusOr<SafetensorsReader> reader = SafetensorsReader::Open(path + ".index.json");
-    if (!reader.ok()) {
-      EXPECT_THAT(reader, StatusIs(kNotFound, HasSubstr("index.json")));
-      continue;
+  WriteFile(dir.File("model-a-00001-of-00003.safetensors"), "another's");
+  WriteFile(dir.File("model-00001-of-0003.safetensors"), "another's");
+  WriteFile(dir.File("models-00001-of-00003.safetensors"), "another's");
+  const std::vector<std::string> others = dir.List();
+  const auto names = [&] {
+    std::vector<std::string> left;
+    for (const std::string& name : dir.List()) {
+      if (std::find(others.begin(), others.end(), name) == others.end()) left.push_back(name);
     }
-    const auto found = EntriesOf(reader->Load().value());
-    EXPECT_TRUE(found == EntriesOf(store) || found == EntriesOf(next)) << "call " << call;
+    return left;
+  };
+  ASSERT_THAT(SaveSafetensorsShards(path, StoreOfSizes({4, 4, 4}), 4), IsOk());
+  const ParamStore old = SafetensorsReader::Open(dir.path())->Load().value();
+  ASSERT_THAT(SaveSafetensorsShards(path, StoreOfSizes({5, 5}), 5, {.replace_set = true}), IsOk());
+  EXPECT_THAT(names(),
+              ElementsAre("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+                          "model.safetensors.index.json"));
+  // Where the usual names are taken there are others, and again the usual ones after them.
+  const SavedShards saved =
+      SaveSafetensorsShards(path, StoreOfSizes({6, 6}), 6, {.replace_set = true}).value();
+  EXPECT_THAT(saved.files, ElementsAre("model-00001-of-00002-r1.safetensors",
+                                       "model-00002-of-00002-r1.safetensors"));
+  EXPECT_THAT(names(),
+              ElementsAre("model-00001-of-00002-r1.safetensors",
+                          "model-00002-of-00002-r1.safetensors", "model.safetensors.index.json"));
+  EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()),
+            EntriesOf(StoreOfSizes({6, 6})));
+  ASSERT_THAT(SaveSafetensorsShards(path, old, 4, {.replace_set = true}), IsOk());
+  EXPECT_THAT(names(),
+              ElementsAre("model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
+                          "model-00003-of-00003.safetensors", "model.safetensors.index.json"));
+  EXPECT_EQ(EntriesOf(old), EntriesOf(StoreOfSizes({4, 4, 4})));
+}
+
+// Makes a file of this name just before the first file is renamed.
+class MeddlingFileSystem : public FaultyFileSystem {
+ public:
+  explicit MeddlingFileSystem(std::string path) : path_(std::move(path)) {}
+  absl::Status RenameNew(const std::string& from, const std::string& to) override {
+    if (!std::exchange(done_, true)) WriteFile(path_, "another's");
+    return FileSystem::Posix().RenameNew(from, to);
+  }
+
+ private:
+  const std::string path_;
+  bool done_ = false;
+};
+
+TEST(SafetensorsShardsTest, AFileThatCameMeanwhileIsNeitherReplacedNorRemoved) {
+  for (const std::string name : {"m-00001-of-00003.safetensors", "m-00003-of-00003.safetensors",
+                                 "m.safetensors.index.json"}) {
+    for (const bool replace : {false, true}) {
+      const TempDir dir;
+      MeddlingFileSystem files(dir.File(name));
+      EXPECT_THAT(SaveSafetensorsShards(dir.File("m.safetensors"), StoreOfSizes({4, 4, 4}), 4,
+                                        {.replace_set = replace, .file_system = &files}),
+                  StatusIs(kExists, HasSubstr(name)));
+      EXPECT_THAT(dir.List(), ElementsAre(name));
+      EXPECT_EQ(ReadFile(dir.File(name)), "another's");
+    }
   }
 }
 
@@ -370,6 +456,94 @@ TEST_F(HostileIndexTest, IsCheckedAsAHeaderIs) {
   }
   EXPECT_THAT(Open(Map(a_ + "," + b_), {.lenient = {.max_header = 20}}),
               StatusIs(kExhausted, HasSubstr("an index of at most 20 bytes")));
+}
+
+TEST_F(HostileIndexTest, AnyTotalSizeIsOfAnyKind) {
+  for (const std::string size :
+       {"-8", "8.0", "\"8\"", "null", "18446744073709551615", "[8]", "-0", "{\"total_size\":8}"}) {
+    EXPECT_THAT(Open(Map(a_ + "," + b_, size)), StatusIs(kDamage, HasSubstr("expected"))) << size;
+    EXPECT_THAT(Open(Map(a_ + "," + b_, size), {.any_total_size = true}), IsOk()) << size;
+  }
+  EXPECT_THAT(Open(Map(a_ + "," + b_, "8,\"total_size\":8"), {.any_total_size = true}),
+              StatusIs(kDamage, HasSubstr("one total_size, found two")));
+}
+
+TEST_F(HostileIndexTest, NumbersThatAreNobodysMayBeMinusZero) {
+  EXPECT_THAT(Open(Map(a_ + "," + b_, "8,\"loss\":-0,\"n\":[1,-0]")), IsOk());
+  EXPECT_THAT(Open(Map("", "-0")), StatusIs(kDamage, HasSubstr("2^63 - 1, found -0")));
+}
+
+TEST_F(HostileIndexTest, TensorsThatAreLeftOutAreInItAllTheSame) {
+  // As the second shard, a tensor of four unknown bytes, and one of four that are known.
+  const std::string second = dir_.File("model-00002-of-00002.safetensors");
+  const std::string header = R"({"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
+                             R"("q":{"dtype":"I2","shape":[16],"data_offsets":[4,8]}})";
+  WriteFile(second, SafetensorsFileOf(header, 8));
+  const std::string q = "\"q\":\"model-00002-of-00002.safetensors\"";
+  const SafetensorsReadOptions leaving_out = {.lenient = {.unknown_dtypes = true}};
+  const std::string index = Map(a_ + "," + b_ + "," + q, "12");
+  EXPECT_THAT(Open(index), StatusIs(kUnknown, HasSubstr("'I2'")));
+  ASSERT_THAT(Open(index, leaving_out), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(dir_.path(), leaving_out).value();
+  EXPECT_EQ(reader.size(), 2u);
+  EXPECT_EQ(reader.tensor_bytes(), 8);
+  EXPECT_THAT(reader.left_out(), ElementsAre("q"));
+  EXPECT_EQ(reader.Load()->size(), 2u);
+  // What is left out is checked as what is not: that it is named, where it is, and its bytes.
+  EXPECT_THAT(Open(Map(a_ + "," + b_, "12"), leaving_out),
+              StatusIs(kDamage, HasSubstr("found none called 'q'")));
+  EXPECT_THAT(
+      Open(Map(a_ + "," + b_ + ",\"q\":\"model-00001-of-00002.safetensors\"", "12"), leaving_out),
+      StatusIs(kDamage, HasSubstr("tensor 'q': expected it in model-00001")));
+  EXPECT_THAT(Open(Map(a_ + "," + b_ + "," + q, "8"), leaving_out),
+              StatusIs(kDamage, HasSubstr("a total_size of 12")));
+  // One that is left out in one shard and known in another is there twice.
+  WriteFile(second, SafetensorsFileOf(R"({"a":{"dtype":"I2","shape":[16],"data_offsets":[0,4]},)"
+                                      R"("b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})",
+                                      8));
+  EXPECT_THAT(Open(Map(a_ + "," + b_, "12"), leaving_out),
+              StatusIs(kDamage, HasSubstr("found none called 'a'")));
+}
+
+TEST_F(HostileIndexTest, OneNameInTwoShardsIsDamage) {
+  ASSERT_THAT(SaveSafetensors(
+                  dir_.File("model-00002-of-00002.safetensors"),
+                  {{"a", PatternTensor(DType::kU8, {2})}, {"b", PatternTensor(DType::kU8, {2})}}),
+              IsOk());
+  EXPECT_THAT(Open(Map(a_ + "," + b_)),
+              StatusIs(kDamage, HasSubstr("expected all tensors of model-00002-of-00002."
+                                          "safetensors, found none called 'a'")));
+  ASSERT_THAT(SaveSafetensors(
+                  dir_.File("model-00001-of-00002.safetensors"),
+                  {{"a", PatternTensor(DType::kU8, {2})}, {"c", PatternTensor(DType::kU8, {2})}}),
+              IsOk());
+  EXPECT_THAT(Open(Map("\"a\":\"model-00002-of-00002.safetensors\"," + b_ +
+                       ",\"c\":\"model-00001-of-00002.safetensors\"")),
+              StatusIs(kDamage, HasSubstr("tensor 'a': expected it in model-00002-of-00002."
+                                          "safetensors, found it in model-00001-of-00002")));
+}
+
+TEST_F(HostileIndexTest, StructuresThatDifferBetweenShardsAreDamage) {
+  const ParamStore store = EveryKindStore();
+  const std::string path = dir_.File("s.safetensors");
+  const SavedShards saved = SaveSafetensorsShards(path, store, 8).value();
+  ASSERT_GE(saved.files.size(), 2u);
+  const std::string second = dir_.File(saved.files[1]);
+  const SafetensorsReader shard =
+      SafetensorsReader::Open(second, {.structure = StructureUse::kIgnore}).value();
+  std::vector<NamedTensor> tensors;
+  for (uint32_t i = 0; i < shard.size(); ++i) {
+    tensors.push_back({std::string(shard.name(i)), shard.LoadTensor(i).value()});
+  }
+  const Metadata other = {{std::string(kSafetensorsStructureKey), "1:dotted:0:"}};
+  for (const auto& metadata : {std::optional<Metadata>(), std::optional<Metadata>(other)}) {
+    ASSERT_THAT(SaveSafetensors(second, tensors, {.metadata = metadata}), IsOk());
+    EXPECT_THAT(SafetensorsReader::Open(path + ".index.json"),
+                StatusIs(kDamage, AllOf(HasSubstr("expected the same in all shards"),
+                                        HasSubstr(saved.files[1]))));
+    EXPECT_THAT(SafetensorsReader::Open(path + ".index.json", {.structure = StructureUse::kIgnore}),
+                IsOk());
+  }
 }
 
 TEST_F(HostileIndexTest, OfNoTensorsIsASetOfNone) {
