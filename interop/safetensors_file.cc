@@ -66,8 +66,9 @@ absl::StatusOr<SafetensorsHeader> ReadHeader(const std::string& path, const Read
       LEAFSTORE_ASSIGN_OR_RETURN(bytes, ReadBegin(file, kPrefix + length, &scratch));
     }
   }
+  const auto behind = static_cast<int64_t>(bytes.size()) - kPrefix - length;
   absl::StatusOr<SafetensorsHeader> header = SafetensorsHeader::Parse(
-      AsText(bytes.subspan(kPrefix, static_cast<size_t>(length))), size, lenient);
+      AsText(bytes.subspan(kPrefix, static_cast<size_t>(length))), size, lenient, behind);
   if (!header.ok()) return WithName(path, header.status());
   return header;
 }

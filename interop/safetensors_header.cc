@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "simdjson.h"
 
+#include "leafstore/core/buffer.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/utf8.h"
 #include "leafstore/interop/json_text.h"
@@ -215,6 +216,17 @@ class DocumentParser {
   Shape shape_;             // of the entry that is being parsed
 };
 
+// With padding behind it, as the usual parser wants it: the text itself, or a copy.
+absl::StatusOr<absl::string_view> WithPadding(absl::string_view text, int64_t readable_behind,
+                                              Buffer* copy) {
+  if (readable_behind >= static_cast<int64_t>(simdjson::SIMDJSON_PADDING)) return text;
+  LEAFSTORE_ASSIGN_OR_RETURN(*copy, Buffer::AllocateUninitialized(static_cast<int64_t>(
+                                        text.size() + simdjson::SIMDJSON_PADDING)));
+  std::memcpy(copy->mutable_data(), text.data(), text.size());
+  std::memset(copy->mutable_data() + text.size(), ' ', simdjson::SIMDJSON_PADDING);
+  return absl::string_view(reinterpret_cast<const char*>(copy->data()), text.size());
+}
+
 }  // namespace
 
 int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient) {
@@ -245,7 +257,8 @@ absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byt
 
 absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view text,
                                                            int64_t file_size,
-                                                           const SafetensorsLeniency& lenient) {
+                                                           const SafetensorsLeniency& lenient,
+                                                           int64_t readable_behind) {
   const int64_t data_begin = static_cast<int64_t>(sizeof(uint64_t) + text.size());
   const int64_t data_size = file_size - data_begin;
   if (data_size < 0) {
@@ -256,7 +269,11 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view tex
     return absl::ResourceExhaustedError(absl::StrCat(
         "header: expected at most ", kMostSafetensorsHeader, " bytes, found ", text.size()));
   }
+  const char* const end = text.data() + text.size();
   LEAFSTORE_ASSIGN_OR_RETURN(text, TrimAndCheckEnds(text, lenient));
+  readable_behind += end - (text.data() + text.size());  // what was taken off its end
+  Buffer copy;
+  LEAFSTORE_ASSIGN_OR_RETURN(text, WithPadding(text, readable_behind, &copy));
   {
     SafetensorsHeaderBuilder builder(text.size(), data_begin, data_size, lenient);
     if (ParseUsualSafetensorsHeader(text, &builder)) return std::move(builder).Finish();

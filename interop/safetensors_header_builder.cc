@@ -42,7 +42,6 @@ SafetensorsHeaderBuilder::SafetensorsHeaderBuilder(size_t text_size, int64_t dat
   out_.names_.reserve(text_size);
   out_.name_begins_.reserve(most + 1);
   out_.dtypes_.reserve(most);
-  out_.dims_.reserve(2 * most);
   out_.dims_begins_.reserve(most + 1);
   out_.byte_sizes_.reserve(most);
   out_.offsets_.reserve(most);
@@ -66,11 +65,9 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
                                                  ", found ", shape.size()));
   }
   // Mostly that of the tensor before.
-  if (!last_dtype_.has_value() || last_dtype_name_ != dtype_name) {
-    last_dtype_ = SafetensorsDTypeOf(dtype_name);
-    if (last_dtype_.has_value()) last_dtype_name_ = SafetensorsDTypeName(*last_dtype_);
-  }
-  const std::optional<DType> dtype = last_dtype_;
+  const bool again = last_dtype_.has_value() && SafetensorsDTypeName(*last_dtype_) == dtype_name;
+  const std::optional<DType> dtype = again ? last_dtype_ : SafetensorsDTypeOf(dtype_name);
+  last_dtype_ = dtype;
   if (dtype.has_value()) {
     int64_t size = PlainByteSize(*dtype, shape);
     if (size < 0) {
@@ -133,44 +130,19 @@ absl::Status SafetensorsHeaderBuilder::CheckRuns() const {
   ends.push_back(out_.size());
   std::vector<uint32_t> next = {0};  // in each run, the name that is looked at
   next.insert(next.end(), runs_.begin(), runs_.end());
-  const auto is_less = [&](size_t a, size_t b) { return out_.name(next[a]) < out_.name(next[b]); };
-  for (;;) {
-    // The runs with the two least of the names that are next.
+  // The smallest of the names that are next, again and again.
+  absl::string_view last;
+  for (uint32_t i = 0; i < out_.size(); ++i) {
     size_t least = next.size();
-    size_t second = next.size();
     for (size_t run = 0; run < next.size(); ++run) {
       if (next[run] == ends[run]) continue;
-      if (least == next.size() || is_less(run, least)) {
-        second = std::exchange(least, run);
-      } else if (second == next.size() || is_less(run, second)) {
-        second = run;
-      }
+      if (least == next.size() || out_.name(next[run]) < out_.name(next[least])) least = run;
     }
-    if (second == next.size()) return absl::OkStatus();
-    const absl::string_view name = out_.name(next[second]);
-    next[least] = FirstNotBelow(next[least], ends[least], name);
-    if (next[least] < ends[least] && out_.name(next[least]) == name) return TwoOfName(name);
+    const absl::string_view name = out_.name(next[least]++);
+    if (i > 0 && name == last) return TwoOfName(name);
+    last = name;
   }
-}
-
-// By steps that double and then halve: runs of any lengths are merged in few comparisons.
-uint32_t SafetensorsHeaderBuilder::FirstNotBelow(uint32_t begin, uint32_t end,
-                                                 absl::string_view name) const {
-  uint32_t step = 1;
-  while (step < end - begin && out_.name(begin + step) < name) {
-    begin += step;
-    step *= 2;
-  }
-  end = std::min(end - begin, step) + begin;
-  while (begin < end) {
-    const uint32_t middle = begin + (end - begin) / 2;
-    if (out_.name(middle) < name) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  return begin;
+  return absl::OkStatus();
 }
 
 absl::Status SafetensorsHeaderBuilder::CheckByHash() const {

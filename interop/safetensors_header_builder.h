@@ -42,9 +42,6 @@ class SafetensorsHeaderBuilder {
  private:
   absl::Status CheckNames() const;
   absl::Status CheckRuns() const;
-  // In [begin, end), where names grow and the first is at most this one, the first that is not
-  // below.
-  uint32_t FirstNotBelow(uint32_t begin, uint32_t end, absl::string_view name) const;
   absl::Status CheckByHash() const;
   static absl::Status TwoOfName(absl::string_view name);
   bool IsInOrder() const;
@@ -61,15 +58,13 @@ class SafetensorsHeaderBuilder {
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
   std::vector<uint32_t> runs_;  // where runs of growing names begin, but for the first
   std::optional<DType> last_dtype_;
-  absl::string_view last_dtype_name_;  // where there is one
-  std::vector<bool> unknown_;          // of each tensor whether its dtype is; empty where none is
+  std::vector<bool> unknown_;  // of each tensor whether its dtype is; empty where none is
 };
 
-// A header as the reference and this library write it, or any that has nothing unusual in it:
-// objects of the three fields in any order, counts of at most 18 digits, strings without escapes,
-// and white space; in one walk, which makes nothing of the text. False where there is anything
+// A header as the reference and this library write it, or any that has nothing unusual in it: by
+// simdjson's On-Demand interface, which makes nothing of the text. False where there is anything
 // else, even an error, and then `builder` is of no more use: who wants to know what, asks the
-// parser of whole documents.
+// parser of whole documents. `text` must be followed by simdjson's padding.
 bool ParseUsualSafetensorsHeader(absl::string_view text, SafetensorsHeaderBuilder* builder);
 
 }  // namespace leafstore
