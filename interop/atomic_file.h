@@ -1,6 +1,7 @@
 // AtomicFile: a file that is there whole or not at all. For interop/ alone.
 //
-//   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, /*durable=*/true, nullptr));
+//   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
+//                              AtomicFile::Create(path, /*durable=*/true, nullptr));
 //   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(bytes));
 //   LEAFSTORE_RETURN_IF_ERROR(file.Close());      // all bytes are in a file beside `path`, synced
 //   LEAFSTORE_RETURN_IF_ERROR(file.Commit());     // and now at `path`
@@ -26,8 +27,8 @@ namespace leafstore {
 
 class AtomicFile {
  public:
-  // A temporary file beside `path`. `files` null: this machine's. error InvalidArgument: no path; or
-  // the file system's.
+  // A temporary file beside `path`. `files` null: this machine's. error InvalidArgument: no path;
+  // or the file system's.
   static absl::StatusOr<AtomicFile> Create(const std::string& path, bool durable,
                                            FileSystem* files);
 

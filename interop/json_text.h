@@ -23,8 +23,8 @@ class JsonDocument {
   // The root of one JSON text (RFC 8259, UTF-8), and nothing behind it; valid while this lives. The
   // text is copied. `-0` is a double, as to the reference's parser (serde_json): no count.
   // error DataLoss: no JSON, or nested deeper than 64; `what` it is, and what is wrong. error
-  // ResourceExhausted: no memory. O(length); takes about fourteen times the length, most of which is
-  // never touched.
+  // ResourceExhausted: no memory. O(length); takes about fourteen times the length, most of which
+  // is never touched.
   absl::StatusOr<simdjson::dom::element> Parse(absl::string_view text, absl::string_view what);
 
  private:

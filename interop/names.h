@@ -7,8 +7,8 @@
 //
 // safetensors, PyTorch's state dicts and NumPy's archives name tensors by flat strings, most of
 // which are keys joined by dots. A path made of a name gives that very name back, whatever it is:
-// empty, of dots alone, with dots at its ends, in any script. (A name that is split is joined again;
-// one that is kept is one key.)
+// empty, of dots alone, with dots at its ends, in any script. (A name that is split is joined
+// again; one that is kept is one key.)
 //
 // Two names never become one path; but one may become the beginning of another's (`a` and `a.b`,
 // split). A ParamStore holds both, saves both and finds both; what needs a tree of containers

@@ -38,8 +38,8 @@ void ToNativeOrder(DType dtype, std::byte* bytes, size_t size) {
   }
 }
 
-// A matrix whose columns are one after another (`from`, a row's neighbours `from_step` apart) as one
-// whose rows are (`to`, rows `to_step` apart). In tiles that fit the cache.
+// A matrix whose columns are one after another (`from`, a row's neighbours `from_step` apart) as
+// one whose rows are (`to`, rows `to_step` apart). In tiles that fit the cache.
 template <typename T>
 void Transpose(const T* from, int64_t rows, int64_t columns, int64_t from_step, T* to,
                int64_t to_step) {

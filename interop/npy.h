@@ -58,8 +58,8 @@ struct NpyReadOptions {
   FileSystem* file_system = nullptr;
 };
 
-// error InvalidArgument: the tensor is null, or of a dtype that NumPy has not. Commit and others: as
-// SaveSafetensors. O(bytes).
+// error InvalidArgument: the tensor is null, or of a dtype that NumPy has not. Commit and others:
+// as SaveSafetensors. O(bytes).
 absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
                      const NpyWriteOptions& options = {});
 

@@ -3,18 +3,18 @@
 //   LEAFSTORE_RETURN_IF_ERROR(SaveNpz("biases.npz", biases));
 //   ParamStore biases = LoadNpz("biases.npz").value();
 //
-// Names are those of names.h, with `.npy` behind them in the archive. Static leaves have no place in
-// it: a store with some is error InvalidArgument, unless they are to be left out.
+// Names are those of names.h, with `.npy` behind them in the archive. Static leaves have no place
+// in it: a store with some is error InvalidArgument, unless they are to be left out.
 //
 // Zip archives, as libzip has them, take no control characters but tab and line ends: a name with
 // others is neither written nor read.
 //
 // Reading trusts nothing. Members are stored or deflated; their names are UTF-8, differ, and end in
 // `.npy`; they are read into memory and never become names of files, so that `../x.npy` is a name
-// like any other. Before memory is taken for a tensor, its header has been read and asks for exactly
-// the size that the archive declares, and that size can come of the member's bytes (deflate shrinks
-// at most 1032 times); the members' bytes together are no more than the archive's. What is read is
-// checked against the archive's CRC-32.
+// like any other. Before memory is taken for a tensor, its header has been read and asks for
+// exactly the size that the archive declares, and that size can come of the member's bytes (deflate
+// shrinks at most 1032 times); the members' bytes together are no more than the archive's. What is
+// read is checked against the archive's CRC-32.
 //
 // Writing is deterministic: members in the order of places, dated 1980-01-01.
 //

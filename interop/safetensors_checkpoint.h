@@ -5,10 +5,12 @@
 //
 //   CheckpointReader back = CheckpointReader::Open("model.leaf").value();
 //   SafetensorsContent content = SafetensorsFromItem(back, "params").value();
-//   LEAFSTORE_RETURN_IF_ERROR(SaveSafetensors("again.safetensors", content.store, content.options));
+//   LEAFSTORE_RETURN_IF_ERROR(
+//       SaveSafetensors("again.safetensors", content.store, content.options));
 //
-// A file as the reference or this library writes it (in canonical form: SafetensorsReader::IsCanonical)
-// comes back byte for byte. Of others the tensors, names and metadata come back, in canonical form.
+// A file as the reference or this library writes it (in canonical form:
+// SafetensorsReader::IsCanonical) comes back byte for byte. Of others the tensors, names and
+// metadata come back, in canonical form.
 //
 // In the checkpoint the file is one item. Its metadata is the item's; how it was read is noted
 // beside it, under the key `leafstore.safetensors`. An item that no safetensors file was made into

@@ -7,10 +7,10 @@
 //
 // The file: eight bytes, the little-endian length n of the header; n bytes of JSON, an object that
 // has for each tensor `"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}` and
-// perhaps `"__metadata__"`, an object of strings; spaces behind it, within the n bytes; and then the
-// bytes of the tensors, row-major and little-endian, which offsets count from there on and which
-// fill the rest of the file without holes. (https://huggingface.co/docs/safetensors; what the page
-// leaves open is as in the reference's code, version 0.8, or stricter: docs/safetensors.md.)
+// perhaps `"__metadata__"`, an object of strings; spaces behind it, within the n bytes; and then
+// the bytes of the tensors, row-major and little-endian, which offsets count from there on and
+// which fill the rest of the file without holes. (https://huggingface.co/docs/safetensors; what the
+// page leaves open is as in the reference's code, version 0.8, or stricter: docs/safetensors.md.)
 //
 // Order. Entries are numbered in the order of their bytes in the file; entries without bytes stand
 // where their offset says, among equals in the order of the header.
@@ -22,10 +22,10 @@
 // Memory: at most a constant times the header's length, which is in the file; about fourteen times
 // while it is parsed, most of it never touched.
 //
-// Speed: a header as the reference writes it, or one that has nothing unusual in it, is walked where
-// it lies (simdjson's On-Demand interface). Where that meets anything else, even an error, the whole
-// is parsed again into a document (simdjson's DOM), which then has the word. What entries mean is
-// checked by the same code either way (safetensors_header_builder.h).
+// Speed: a header as the reference writes it, or one that has nothing unusual in it, is walked
+// where it lies (simdjson's On-Demand interface). Where that meets anything else, even an error,
+// the whole is parsed again into a document (simdjson's DOM), which then has the word. What entries
+// mean is checked by the same code either way (safetensors_header_builder.h).
 //
 // Threads: immutable; const calls are safe from many threads.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_HEADER_H_
@@ -86,8 +86,8 @@ class SafetensorsHeader {
   SafetensorsHeader() = default;
 
   // The header's length, of the first eight bytes of a file of `file_size` bytes.
-  // error DataLoss: fewer than eight bytes, or the header would be longer than the rest of the file.
-  // error ResourceExhausted: over the limit.
+  // error DataLoss: fewer than eight bytes, or the header would be longer than the rest of the
+  // file. error ResourceExhausted: over the limit.
   static absl::StatusOr<int64_t> ParseLength(absl::Span<const std::byte> prefix, int64_t file_size,
                                              const SafetensorsLeniency& lenient = {});
   // The header's own bytes, without the length, in a file of `file_size` bytes. O(bytes), and

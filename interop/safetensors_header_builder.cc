@@ -112,8 +112,8 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
   return std::move(out_);
 }
 
-// The writer sorts names within each dtype, and most models have one or two: a file is a few runs of
-// names that grow, and a name can be there twice only in two of them.
+// The writer sorts names within each dtype, and most models have one or two: a file is a few runs
+// of names that grow, and a name can be there twice only in two of them.
 absl::Status SafetensorsHeaderBuilder::CheckNames() const {
   constexpr size_t kMostRuns = 4;
   if (runs_.empty()) return absl::OkStatus();

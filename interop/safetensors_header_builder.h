@@ -1,5 +1,5 @@
-// SafetensorsHeaderBuilder: what a header says, entry by entry, checked and put into columns. The one
-// place where a header is believed, whoever parsed its JSON. For interop/ alone.
+// SafetensorsHeaderBuilder: what a header says, entry by entry, checked and put into columns. The
+// one place where a header is believed, whoever parsed its JSON. For interop/ alone.
 //
 // Threads: one thread at a time.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_HEADER_BUILDER_H_
@@ -26,13 +26,13 @@ int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient);
 
 class SafetensorsHeaderBuilder {
  public:
-  // Of a header of `text_size` bytes that ends at `data_begin`, in a file that has `data_size` bytes
-  // behind it.
+  // Of a header of `text_size` bytes that ends at `data_begin`, in a file that has `data_size`
+  // bytes behind it.
   SafetensorsHeaderBuilder(size_t text_size, int64_t data_begin, int64_t data_size,
                            const SafetensorsLeniency& lenient);
 
-  // error DataLoss: sizes that do not fit, or outside of the file. error Unimplemented: a dtype or a
-  // rank that is not known.
+  // error DataLoss: sizes that do not fit, or outside of the file. error Unimplemented: a dtype or
+  // a rank that is not known.
   absl::Status Add(absl::string_view name, absl::string_view dtype, ShapeRef shape, int64_t begin,
                    int64_t end);
   void SetMetadata(Metadata metadata) { out_.metadata_ = std::move(metadata); }

@@ -106,7 +106,7 @@ void SafetensorsProgress::Tell() {
 }
 
 absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const SafetensorsInput> inputs,
-                             const std::optional<Metadata>& metadata) {
+                                                const std::optional<Metadata>& metadata) {
   std::vector<SafetensorsEntry> entries;
   entries.reserve(inputs.size());
   for (const SafetensorsInput& input : inputs) entries.push_back(EntryOf(input));
@@ -124,7 +124,8 @@ absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const SafetensorsInpu
 }
 
 absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
-                                 const SafetensorsSaveOptions& options, SafetensorsProgress* progress) {
+                                     const SafetensorsSaveOptions& options,
+                                     SafetensorsProgress* progress) {
   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
                              AtomicFile::Create(path, options.durable, options.file_system));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(absl::MakeConstSpan(

@@ -204,8 +204,8 @@ class SafetensorsReader {
   // these are read. error: CompilePlan's.
   absl::StatusOr<ParamStore> LoadMatching(const Filter& filter) const;
 
-  // Whether the file (of a set: each shard) is byte for byte what the writer would make of it: in its
-  // order, without white space, holes or other bytes. O(headers). error: the file system's.
+  // Whether the file (of a set: each shard) is byte for byte what the writer would make of it: in
+  // its order, without white space, holes or other bytes. O(headers). error: the file system's.
   absl::StatusOr<bool> IsCanonical() const;
 
   // Reads every tensor and checks all that can be checked. O(bytes).

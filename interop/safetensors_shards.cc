@@ -89,9 +89,8 @@ class ShardedSave {
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
 
   absl::Status ThereAlready(absl::string_view name) const {
-    return absl::AlreadyExistsError(
-        absl::StrCat(PathOf(name),
-                     ": it is there already; save elsewhere, or allow the set to be replaced"));
+    return absl::AlreadyExistsError(absl::StrCat(
+        PathOf(name), ": it is there already; save elsewhere, or allow the set to be replaced"));
   }
 
   // Whether there is a file of this name. error: it cannot be told.
@@ -149,8 +148,8 @@ class ShardedSave {
     }
     SafetensorsProgress progress(options_, content.inputs);
     for (size_t i = 0; i < plans.size(); ++i) {
-      LEAFSTORE_ASSIGN_OR_RETURN(
-          AtomicFile file, WritePlan(PathOf(saved_.files[i]), plans[i], options_, &progress));
+      LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
+                                 WritePlan(PathOf(saved_.files[i]), plans[i], options_, &progress));
       written_.push_back(std::move(file));
     }
     progress.Tell();

@@ -4,10 +4,10 @@
 //   metadata[kSafetensorsStructureKey] = EncodeSafetensorsStructure(structure).value();
 //   SafetensorsStructure structure = DecodeSafetensorsStructure(text).value();
 //
-// The value is text of four parts with colons between them, `1:dotted:0123456789abcdef:CgoD...`: the
-// version; how paths became names, `dotted` or `canonical`; XXH3-64 of the message in hexadecimal;
-// and the message leafstore.proto.StoreSpec (proto/store_spec.proto) in base64 (RFC 4648, with
-// padding). Names themselves are not in it: they follow from the paths.
+// The value is text of four parts with colons between them, `1:dotted:0123456789abcdef:CgoD...`:
+// the version; how paths became names, `dotted` or `canonical`; XXH3-64 of the message in
+// hexadecimal; and the message leafstore.proto.StoreSpec (proto/store_spec.proto) in base64 (RFC
+// 4648, with padding). Names themselves are not in it: they follow from the paths.
 //
 // Errors of decoding. DataLoss: not as above, another checksum, or a message that cannot be.
 // Unimplemented: another version.

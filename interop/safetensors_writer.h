@@ -3,14 +3,15 @@
 //   LEAFSTORE_RETURN_IF_ERROR(SaveSafetensors("model.safetensors", params));
 //   LEAFSTORE_RETURN_IF_ERROR(SaveSafetensors("model.safetensors", params,
 //                                             {.metadata = Metadata{{"format", "pt"}}}));
-//   SavedShards shards = SaveSafetensorsShards("out/model.safetensors", params, 5'000'000'000).value();
+//   SavedShards shards =
+//       SaveSafetensorsShards("out/model.safetensors", params, 5'000'000'000).value();
 //
 // Bytes. Equal tensors, names and metadata give equal bytes, and those that the reference's writer
 // gives (safetensors_header.h). Static leaves and structure cannot be in tensors: they go into the
 // metadata, under a key of this library's that other readers pass over (safetensors_structure.h).
 //
-// Streamed: the tensors' bytes go to the file through two buffers of 8 MiB; nothing is copied whole.
-// Tensors may be views of the very file that is replaced.
+// Streamed: the tensors' bytes go to the file through two buffers of 8 MiB; nothing is copied
+// whole. Tensors may be views of the very file that is replaced.
 //
 // Commit. As a checkpoint's (checkpoint/writer.h): a temporary file beside it, fsync, rename, fsync
 // of the directory. After a failure the temporary file is gone and the old one is as it was, save
@@ -63,7 +64,8 @@ enum class StructureSave : uint8_t {
 };
 
 struct SafetensorsSaveOptions {
-  // No value: the file has no `__metadata__` (but for a structure); an empty one is written as such.
+  // No value: the file has no `__metadata__` (but for a structure); an empty one is written as
+  // such.
   std::optional<Metadata> metadata;
   StructureSave structure = StructureSave::kAuto;
   // With StructureSave::kNever: static leaves are not saved, which is no error then.
@@ -90,8 +92,8 @@ struct SafetensorsSaveOptions {
 // on another Layout. error ResourceExhausted: the header would be longer than 100 MB. O(bytes).
 absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
                              const SafetensorsSaveOptions& options = {});
-// Tensors by their names, in any order. No structure is saved. error InvalidArgument also: a name is
-// there twice, or a tensor is null.
+// Tensors by their names, in any order. No structure is saved. error InvalidArgument also: a name
+// is there twice, or a tensor is null.
 absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTensor> tensors,
                              const SafetensorsSaveOptions& options = {});
 
@@ -104,12 +106,11 @@ struct SavedShards {
 
 // A store in shards of at most `max_shard_bytes` of tensors, a larger tensor being a shard of its
 // own: `<stem>-00001-of-00003.safetensors` and `<stem>.safetensors.index.json` for a path
-// `<stem>.safetensors`. Where one shard is enough, it is `path`, without an index. Shards are filled
-// in the order of places. Metadata and structure are in every shard: each is a file of the format.
-// error InvalidArgument also: `path` does not end in `.safetensors`, the file's name is no UTF-8, or
-// the size is not positive.
-// error AlreadyExists: there is an index of such a name, which would be read rather than one file, or
-// a shard of a set (unless replace_set).
+// `<stem>.safetensors`. Where one shard is enough, it is `path`, without an index. Shards are
+// filled in the order of places. Metadata and structure are in every shard: each is a file of the
+// format. error InvalidArgument also: `path` does not end in `.safetensors`, the file's name is no
+// UTF-8, or the size is not positive. error AlreadyExists: there is an index of such a name, which
+// would be read rather than one file, or a shard of a set (unless replace_set).
 absl::StatusOr<SavedShards> SaveSafetensorsShards(const std::string& path, const ParamStore& store,
                                                   int64_t max_shard_bytes,
                                                   const SafetensorsSaveOptions& options = {});

@@ -1,8 +1,8 @@
 // Where libzip reads archives from and writes them to: the files of checkpoint/file_system.h, and
 // tensors in memory. For interop/ alone.
 //
-// Errors. libzip keeps a number of its own for what went wrong; the Status of the file system, which
-// says more, is kept beside it.
+// Errors. libzip keeps a number of its own for what went wrong; the Status of the file system,
+// which says more, is kept beside it.
 #ifndef LEAFSTORE_INTEROP_ZIP_SOURCE_H_
 #define LEAFSTORE_INTEROP_ZIP_SOURCE_H_
 

@@ -12,8 +12,8 @@ TEST(ZipBytesSourceTest, GivesItsTwoRunsOneAfterTheOther) {
   const std::string first = "header";
   const std::string rest = "the bytes";
   for (const size_t piece : {1u, 2u, 4u, 5u, 6u, 7u, 100u}) {
-    ZipBytesSource source(first, absl::MakeConstSpan(
-                                     reinterpret_cast<const std::byte*>(rest.data()), rest.size()));
+    ZipBytesSource source(
+        first, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(rest.data()), rest.size()));
     for (int round = 0; round < 2; ++round) {  // and again when it is opened again
       ASSERT_EQ(source.Do(nullptr, 0, ZIP_SOURCE_OPEN), 0);
       std::string found;
