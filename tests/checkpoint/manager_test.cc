@@ -318,7 +318,8 @@ TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
   EXPECT_THAT(manager.Restore(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words)));
   const CheckpointReader reader = CheckpointReader::Open(manager.PathOf(3)).value();
   EXPECT_THAT(reader.Verify(),
-              StatusIs(absl::StatusCode::kDataLoss, absl::StrCat(manager.PathOf(3), ": ", words)));
+              StatusIs(absl::StatusCode::kDataLoss,
+                       testing::StartsWith(absl::StrCat(manager.PathOf(3), ": ", words))));
   EXPECT_THAT(reader.LoadPath("params", ".frozen"),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words)));
 }
