@@ -122,7 +122,9 @@ void CopyOfAll(benchmark::State& state) {
 }
 BENCHMARK(CopyOfAll)->UseManualTime()->Unit(benchmark::kMillisecond);
 
-// The call alone. The save runs while nothing else does.
+// The call alone. The save runs while nothing else does. The first call is told apart: it is the
+// first to take memory after the model was made, and malloc then sorts what it had put off till
+// then, in a time that is the model's and not the call's.
 void SaveAsyncCall(benchmark::State& state) {
   const BenchDirectory directory("async-call");
   CheckpointManager manager =
@@ -130,6 +132,7 @@ void SaveAsyncCall(benchmark::State& state) {
   const ParamStore params = Params(0);
   int64_t step = 0;
   Samples calls;
+  double first = 0;
   for (auto _ : state) {
     const double call = Seconds([&] {
       std::vector<CheckpointItem> items;
@@ -137,13 +140,18 @@ void SaveAsyncCall(benchmark::State& state) {
       Check(manager.SaveAsync(++step, std::move(items)).status());
     });
     state.SetIterationTime(call);
-    calls.Add(call);
+    if (step == 1) {
+      first = call;
+    } else {
+      calls.Add(call);
+    }
     Check(manager.Wait());
   }
+  state.counters["first_us"] = first * 1e6;
   state.counters["call_us"] = calls.Median() * 1e6;
   state.counters["longest_us"] = calls.Max() * 1e6;
 }
-BENCHMARK(SaveAsyncCall)->UseManualTime()->Iterations(9)->Unit(benchmark::kMicrosecond);
+BENCHMARK(SaveAsyncCall)->UseManualTime()->Iterations(20)->Unit(benchmark::kMicrosecond);
 
 // A step over all parameters (a store, or a pack of it) while a snapshot of them lives, beyond one
 // while none does: against copying them once into memory as new, which takes `copy()` seconds.

@@ -35,7 +35,7 @@ bool BackgroundWorker::busy() const {
   return busy_;
 }
 
-bool BackgroundWorker::HaveThread() {
+bool BackgroundWorker::StartThread() {
   if (thread_.joinable()) return true;
   try {
     thread_ = std::thread([this] { Run(); });
@@ -57,7 +57,7 @@ absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) {
 }
 
 void BackgroundWorker::Start(absl::AnyInvocable<absl::Status()> work) {
-  if (!HaveThread()) {
+  if (!StartThread()) {
     absl::Status status = Do(work);
     const std::lock_guard<std::mutex> lock(mutex_);
     failure_ = std::move(status);

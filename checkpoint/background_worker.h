@@ -27,8 +27,10 @@ class BackgroundWorker {
   BackgroundWorker& operator=(const BackgroundWorker&) = delete;
 
   bool busy() const;
-  // Begins the work; none may be running. The first call starts the thread; where the system has no
-  // more to give, the work is done before this returns. An exception is its failure:
+  // Starts the thread, if there is none yet, which takes a while. Whether there is one now.
+  bool StartThread();
+  // Begins the work; none may be running. Where there is no thread it is started; where the system
+  // has no more to give, the work is done before this returns. An exception is its failure:
   // ResourceExhausted for std::bad_alloc, otherwise Internal.
   void Start(absl::AnyInvocable<absl::Status()> work);
   // The error of work that has ended, once; OK where there was none, or it has been asked for.
@@ -37,7 +39,6 @@ class BackgroundWorker {
   absl::Status Wait();
 
  private:
-  bool HaveThread();
   static absl::Status Do(absl::AnyInvocable<absl::Status()>& work);
   void Run();
 

@@ -66,7 +66,9 @@ class CheckpointManager::State {
     if (options_.read_only) return ListSteps().status();
     LEAFSTORE_RETURN_IF_ERROR(files().CreateDirectory(directory_));
     LEAFSTORE_ASSIGN_OR_RETURN(lock_, files().Lock(PathTo(kLockFile)));
-    return RemoveUnfinished();
+    LEAFSTORE_RETURN_IF_ERROR(RemoveUnfinished());
+    worker_.StartThread();  // so that no call of SaveAsync has to
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<int64_t>> ListSteps() const {
