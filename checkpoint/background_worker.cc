@@ -32,7 +32,7 @@ BackgroundWorker::~BackgroundWorker() {
 
 bool BackgroundWorker::busy() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return busy_;
+  return left_ > 0;
 }
 
 bool BackgroundWorker::StartThread() {
@@ -65,8 +65,8 @@ void BackgroundWorker::Start(absl::AnyInvocable<absl::Status()> work) {
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    work_ = std::move(work);
-    busy_ = true;
+    waiting_.push_back(std::move(work));
+    ++left_;
   }
   changed_.notify_all();
 }
@@ -76,9 +76,9 @@ absl::Status BackgroundWorker::TakeFailure() {
   return std::exchange(failure_, absl::OkStatus());
 }
 
-absl::Status BackgroundWorker::Wait() {
+absl::Status BackgroundWorker::Wait(size_t left) {
   std::unique_lock<std::mutex> lock(mutex_);
-  changed_.wait(lock, [this] { return !busy_; });
+  changed_.wait(lock, [this, left] { return left_ <= left; });
   return std::exchange(failure_, absl::OkStatus());
 }
 
@@ -86,15 +86,20 @@ void BackgroundWorker::Run() {
   LetOthersGoFirst();
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return busy_ || stop_; });
-    if (!busy_) return;
-    absl::AnyInvocable<absl::Status()> work = std::exchange(work_, nullptr);
+    changed_.wait(lock, [this] { return !waiting_.empty() || stop_; });
+    if (waiting_.empty()) return;
+    absl::AnyInvocable<absl::Status()> work = std::move(waiting_.front());
+    waiting_.pop_front();
     lock.unlock();
     absl::Status status = Do(work);
     work = nullptr;  // with all that it held
+    std::deque<absl::AnyInvocable<absl::Status()>> dropped;
     lock.lock();
-    failure_ = std::move(status);
-    busy_ = false;
+    if (!status.ok()) {
+      failure_ = std::move(status);
+      dropped.swap(waiting_);
+    }
+    left_ = waiting_.size();
     changed_.notify_all();
   }
 }

@@ -19,7 +19,10 @@ absl::Status FileStream::Block::MakeOnce() {
 absl::Status FileStream::Append(absl::Span<const std::byte> bytes) {
   while (!bytes.empty()) {
     if (used_ == kBufferSize) LEAFSTORE_RETURN_IF_ERROR(Submit());
-    LEAFSTORE_RETURN_IF_ERROR(blocks_[filling_].MakeOnce());
+    if (absl::Status made = blocks_[filling_].MakeOnce(); !made.ok()) {
+      worker_.Wait().IgnoreError();  // the file is the caller's again
+      return made;
+    }
     const size_t size = std::min(bytes.size(), kBufferSize - used_);
     std::memcpy(blocks_[filling_].data() + used_, bytes.data(), size);
     used_ += size;
@@ -35,13 +38,13 @@ absl::Status FileStream::PadTo(int64_t alignment) {
 }
 
 absl::Status FileStream::Submit() {
-  LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+  LEAFSTORE_RETURN_IF_ERROR(worker_.Wait(kBuffers - 2));
   const absl::Span<const std::byte> full =
       absl::MakeConstSpan(blocks_[filling_].data(), kBufferSize);
   worker_.Start([this, full, begin = begin_] { return file_->WriteAt(begin, full); });
   begin_ += static_cast<int64_t>(kBufferSize);
   used_ = 0;
-  filling_ = 1 - filling_;
+  filling_ = (filling_ + 1) % kBuffers;
   return absl::OkStatus();
 }
 

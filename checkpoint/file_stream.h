@@ -6,12 +6,13 @@
 //   LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(64));
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Flush());
 //
-// Bytes are collected in a buffer; one that is full is written by a thread of the stream's own
-// while the other is filled. So whoever appends makes checksums while the disk writes, a tensor may
-// be freed as soon as it is appended, and thousands of small ones make one system call. A file that
-// fits into one buffer is written without a thread.
+// Bytes are collected in a buffer; those that are full are written by a thread of the stream's own
+// while another is filled. So whoever appends makes checksums while the disk writes, a tensor may
+// be freed as soon as it is appended, and thousands of small ones make one system call. There are
+// enough of them that the disk need not wait for the next one, nor for a moment in which the
+// processor was another's. A file that fits into one buffer is written without a thread.
 //
-// Memory: two buffers of kBufferSize, each made when it is first needed.
+// Memory: kBuffers of kBufferSize, each made when it is first needed.
 //
 // Alignment. Every write but the last begins and ends at a multiple of 4096 bytes of the file, and
 // comes from memory at a multiple of 4096, as writes past the page cache need it.
@@ -37,6 +38,7 @@ class FileStream {
  public:
   static constexpr size_t kBlock = kDirectAlignment;
   static constexpr size_t kBufferSize = size_t{8} << 20;
+  static constexpr size_t kBuffers = 4;
 
   // `file` must outlive this, and be empty.
   explicit FileStream(WritableFile* file) : file_(file) {}
@@ -64,12 +66,13 @@ class FileStream {
     std::byte* data_ = nullptr;
   };
 
-  // Begins to write the buffer that is being filled, which is full, and goes on with the other.
+  // Begins to write the buffer that is being filled, which is full, and goes on with the next when
+  // that has been written.
   absl::Status Submit();
 
   WritableFile* file_;
-  Block blocks_[2];
-  int filling_ = 0;          // of blocks_; the other is being written, or free
+  Block blocks_[kBuffers];
+  size_t filling_ = 0;       // of blocks_; those before it are being written, or free
   size_t used_ = 0;          // of the one that is being filled
   int64_t begin_ = 0;        // where in the file it will go; a multiple of kBlock until Flush
   BackgroundWorker worker_;  // last: it is done with the buffers when they go

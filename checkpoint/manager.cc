@@ -235,6 +235,7 @@ class CheckpointManager::State {
     const absl::Status there = files().Open(PathOf(step)).status();
     if (absl::IsNotFound(there)) return absl::OkStatus();
     if (!damaged_.Has(step)) {
+      LEAFSTORE_RETURN_IF_ERROR(there);
       return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",
                                                    PathOf(step), "; remove it first"));
     }
