@@ -45,7 +45,7 @@ absl::StatusOr<std::vector<Match>> Matches(const ParamStore& store, const Layout
 
 }  // namespace
 
-absl::StatusOr<ParamStore> MatchDotted(ParamStore store, const Layout& layout) {
+absl::StatusOr<ParamStore> MatchDotted(const ParamStore& store, const Layout& layout) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("match by dotted form"));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Match> matches, Matches(store, layout));
   const auto twice =
@@ -57,12 +57,11 @@ absl::StatusOr<ParamStore> MatchDotted(ParamStore store, const Layout& layout) {
                      store.layout().PathForMessage(store.slot(twice[0].place)), " and ",
                      store.layout().PathForMessage(store.slot(twice[1].place))));
   }
-  std::vector<Leaf> given = std::move(store).TakeLeaves();
   std::vector<Slot> slots;
   std::vector<Leaf> leaves;
   for (const Match& match : matches) {
     slots.push_back(match.slot);
-    leaves.push_back(std::move(given[match.place]));
+    leaves.push_back(store.leaf(match.place));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(layout.size(), std::move(slots)));
   return ParamStore::Create(layout, std::move(set), std::move(leaves));

@@ -2,7 +2,7 @@
 //
 //   // PyTorch's `head.bias` is the path ['head']['bias'] of a file, and .head.bias of a struct.
 //   ParamStore file = SafetensorsReader::Open("model.safetensors").value().Load().value();
-//   params.Update(MatchDotted(std::move(file), params.layout()).value()).value();
+//   params.Update(MatchDotted(file, params.layout()).value()).value();
 //   Unflatten(def, params, &model).value();
 //
 // Update says which dtypes and shapes differ. What is not in the file stays as it is: to see what
@@ -21,8 +21,9 @@ namespace leafstore {
 // alias with it.
 // error NotFound: there is none for some, lists all with near names. error InvalidArgument: two
 // paths of `layout` have one dotted form, or two leaves belong into one slot; names both.
-// O(leaves * length); where `layout` is of paths alone, O(leaves * paths).
-absl::StatusOr<ParamStore> MatchDotted(ParamStore store, const Layout& layout);
+// error FailedPrecondition: a borrow of `store` is open. O(leaves * length); where `layout` is of
+// paths alone, O(leaves * paths).
+absl::StatusOr<ParamStore> MatchDotted(const ParamStore& store, const Layout& layout);
 
 }  // namespace leafstore
 

@@ -58,7 +58,7 @@ TEST(MatchDottedTest, WhatFitsNowhereIsListedInFull) {
   const ParamStore store =
       StoreAt({{"['head.bais']", Value(1)}, {"['steps']", Value(1)}, {"['other']", Value(2)}});
   EXPECT_THAT(
-      MatchDotted(store.Snapshot().value(), SampleParams().layout()),
+      MatchDotted(store, SampleParams().layout()),
       StatusIs(absl::StatusCode::kNotFound,
                AllOf(HasSubstr("found 2 that are not: "), HasSubstr("bais"),
                      HasSubstr("did you mean bias?"), HasSubstr("expected a child other"))));
@@ -78,10 +78,10 @@ TEST(MatchDottedTest, TwoPathsOfOneDottedFormAreAnError) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("could be")));
 }
 
-TEST(MatchDottedTest, WhatIsBeingWrittenIsNotMoved) {
+TEST(MatchDottedTest, WhatIsBeingWrittenIsNotShared) {
   ParamStore store = StoreAt({{"['head.bias']", Floats({5, 6})}});
   const MutableTensor open = store.MutateAt(0).value();
-  EXPECT_THAT(MatchDotted(std::move(store), SampleParams().layout()),
+  EXPECT_THAT(MatchDotted(store, SampleParams().layout()),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("match by dotted form")));
 }
 
