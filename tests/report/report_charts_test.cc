@@ -41,7 +41,7 @@ class ReportChartsTest : public ReportBrowserTest {
   }
   void OpenRunOf(const std::string& name, const std::vector<double>& values) {
     std::vector<Metrics> metrics;
-    for (const double value : values) metrics.push_back({{name, value}});
+    for (const double value : values) metrics.push_back(Metrics{{name, value}});
     OpenRun(metrics);
   }
   // The chart of a metric, which stands behind that of the norms; of the first metric.

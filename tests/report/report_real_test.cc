@@ -19,7 +19,6 @@ namespace leafstore {
 namespace {
 
 using nlohmann::json;
-using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -58,7 +57,7 @@ class ReportOfRealFilesTest : public ReportBrowserTest {
       ASSERT_GT(paths.size(), 3u);
       std::vector<double> shown;
       for (const json& path : paths) {
-        const auto found = numbers.find(path);
+        const auto found = numbers.find(std::string(path));
         if (found != numbers.end()) shown.push_back(found->second);
       }
       ASSERT_GT(shown.size(), 3u);
@@ -90,7 +89,7 @@ class ReportOfRealFilesTest : public ReportBrowserTest {
   static std::map<std::string, double> Column(const json& stats, const std::string& column) {
     std::map<std::string, double> numbers;
     for (const json& row : stats["items"][0]["rows"]) {
-      if (row[column].is_number()) numbers[row["dotted"]] = row[column];
+      if (row[column].is_number()) numbers[std::string(row["dotted"])] = row[column];
     }
     return numbers;
   }
@@ -118,7 +117,7 @@ class ReportOfDigitsTest : public ReportOfRealFilesTest {
   }
 
   const std::string run_ = dir_.File("run");
-  const PageOptions wide_ = {.width = 1640, .height = 1400};
+  const PageOptions wide_ = {.width = 2000, .height = 1400};
 };
 
 TEST_F(ReportOfDigitsTest, ARunShowsItsNormsAndItsAccuracy) {
@@ -202,7 +201,7 @@ TEST_F(ReportOfRealFilesTest, APublishedModelIsSearchedAndSorted) {
   const std::string model(absl::StripAsciiWhitespace(got.out));
   Open({model, "--group", "attention=leaf and encoder.layer.*.attention.**", "--group",
         "norms and biases=**.LayerNorm.* or **.bias"},
-       {.width = 1640, .height = 1400});
+       {.width = 2000, .height = 1400});
   EXPECT_EQ(Eval("document.title"), "model.safetensors");
   EXPECT_THAT(std::string(Fact("Leaves")), StartsWith("104"));
   EXPECT_THAT(std::string(Fact("Bytes")), StartsWith("86.6 MiB"));
