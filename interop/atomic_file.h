@@ -1,4 +1,4 @@
-// AtomicFile: a file that is there whole or not at all. For interop/ alone.
+// AtomicFile: a file that is there whole or not at all. For interop/ and tools/.
 //
 //   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
 //                              AtomicFile::Create(path, /*durable=*/true, nullptr));

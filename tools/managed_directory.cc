@@ -18,11 +18,6 @@
 namespace leafstore::tools {
 namespace {
 
-// What is wrong with one file, and no reason not to look at others.
-bool IsOfTheFile(const absl::Status& status) {
-  return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status);
-}
-
 absl::StatusOr<CheckpointReader> OpenWhole(const std::string& file, const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(CheckpointReader reader,
                              CheckpointReader::Open(file, ReadOptionsOf(options)));
@@ -81,6 +76,10 @@ absl::StatusOr<std::vector<StepOfDirectory>> ByMetric(const std::string& directo
 }
 
 }  // namespace
+
+bool IsOfTheFile(const absl::Status& status) {
+  return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status);
+}
 
 absl::StatusOr<StepChoice> StepChoice::Parse(absl::string_view text) {
   StepChoice choice;

@@ -41,6 +41,9 @@ absl::StatusOr<std::vector<StepOfDirectory>> StepsToTry(const std::string& direc
                                                         const StepChoice& choice,
                                                         const SourceOptions& options);
 
+// Whether an error is what is wrong with one file, and no reason not to look at others.
+bool IsOfTheFile(const absl::Status& status);
+
 // error: of the file system; DataLoss: none can be read, each is named; also as StepsToTry.
 struct ChosenStep {
   int64_t step = 0;

@@ -222,31 +222,37 @@ BrowserPage::BrowserPage(Browser* browser, std::string target, std::string sessi
 }
 
 BrowserPage::~BrowserPage() {
-  auto& pages = browser_->pages_;
-  pages.erase(std::remove(pages.begin(), pages.end(), this), pages.end());
   try {
+    // What it has still to say comes before its answer.
+    Eval("null");
     browser_->Call("Target.closeTarget", {{"targetId", target_}}, "");
   } catch (const std::exception&) {
     // The browser has gone, and this with it.
   }
+  auto& pages = browser_->pages_;
+  pages.erase(std::remove(pages.begin(), pages.end(), this), pages.end());
 }
 
 json BrowserPage::Send(const std::string& method, const json& params) {
   return browser_->Call(method, params, session_);
 }
 
+void BrowserPage::Report(const std::string& kind, const std::string& what) {
+  browser_->problems_.push_back(absl::StrCat(url_, ": ", kind, ": ", what));
+}
+
 void BrowserPage::OnEvent(const std::string& method, const json& params) {
   if (method == "Page.loadEventFired") {
     ++loads_;
   } else if (method == "Runtime.exceptionThrown") {
-    problems_.push_back(absl::StrCat("exception: ", params["exceptionDetails"].dump()));
+    Report("exception", params["exceptionDetails"].dump());
   } else if (method == "Runtime.consoleAPICalled") {
-    problems_.push_back(absl::StrCat("console: ", params.dump()));
+    Report("console", params.dump());
   } else if (method == "Log.entryAdded") {
-    problems_.push_back(absl::StrCat("log: ", params["entry"].dump()));
+    Report("log", params["entry"].dump());
   } else if (method == "Network.requestWillBeSent") {
     const std::string url = params["request"]["url"];
-    if (url != url_) problems_.push_back(absl::StrCat("request: ", url));
+    if (url != url_) Report("request", url);
   }
 }
 

@@ -7,7 +7,7 @@
 //   page->Open("/tmp/report.html");
 //   page->Press("ArrowDown");
 //   EXPECT_EQ(page->Eval("document.activeElement.className"), "row");
-//   EXPECT_THAT(page->problems(), IsEmpty());
+//   EXPECT_THAT(browser.problems(), IsEmpty());
 //
 // Each page is a tab of its own, without what others kept. Whatever goes wrong in the protocol is
 // an exception, which fails the test.
@@ -55,6 +55,10 @@ class Browser {
 
   std::unique_ptr<BrowserPage> OpenPage(const PageOptions& options = {});
 
+  // Of all its pages, also of those that have gone: errors and warnings of the console, exceptions,
+  // and requests that were not for the page itself; each with the page's address.
+  const std::vector<std::string>& problems() const { return problems_; }
+
  private:
   friend class BrowserPage;
   using Json = nlohmann::json;
@@ -72,6 +76,7 @@ class Browser {
   int last_id_ = 0;
   std::string received_;
   std::vector<BrowserPage*> pages_;
+  std::vector<std::string> problems_;
 };
 
 class BrowserPage {
@@ -108,22 +113,19 @@ class BrowserPage {
   // The size of the PDF that is printed.
   size_t PrintedBytes();
 
-  // Errors and warnings of the console, exceptions, and requests that were not for the page itself.
-  const std::vector<std::string>& problems() const { return problems_; }
-
  private:
   friend class Browser;
   BrowserPage(Browser* browser, std::string target, std::string session);
 
   Json Send(const std::string& method, const Json& params = Json::object());
   void OnEvent(const std::string& method, const Json& params);
+  void Report(const std::string& kind, const std::string& what);
 
   Browser* browser_;
   std::string target_;
   std::string session_;
   std::string url_;
   int loads_ = 0;
-  std::vector<std::string> problems_;
 };
 
 }  // namespace leafstore

@@ -1,6 +1,7 @@
 // The data of a report: what is in it is what is in the stores.
 #include "leafstore/tools/report/report_data.h"
 
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -27,6 +28,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using tools::CompareLeaves;
 using tools::LeafChange;
+using tools::ReportData;
+using tools::ReportJson;
 using tools::ReportTree;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -258,6 +261,27 @@ TEST(CompareLeavesTest, ANormIsOfWhatIsFiniteOnBothSides) {
   EXPECT_EQ(CompareLeaves(Floats({kNaN, 1}), Floats({kNaN, 1})).what, LeafChange::What::kSame);
 }
 
+TEST(ReportJsonTest, TwoNamesOfMetadataStayTwo) {
+  ReportData data;
+  data.files.resize(1);
+  data.files[0].metadata = {{"a\n", "newline"}, {"a\\n", "backslash"}};
+  data.files[0].metrics = {{"m\x01", 1}, {"m\\x01", 2}};
+  const json file = json::parse(ReportJson(data))["files"][0];
+  EXPECT_EQ(file["metadata"], json({{"a\\n", "newline"}, {"a\\\\n", "backslash"}}));
+  EXPECT_EQ(file["metrics"], json({{"m\\x01", 1}, {"m\\\\x01", 2}}));
+}
+
+// Looking for each name among those before it would take minutes.
+TEST(ReportJsonTest, MuchMetadataIsNoMatterOfMinutes) {
+  ReportData data;
+  data.files.resize(1);
+  for (int i = 0; i < 400'000; ++i) data.files[0].metadata[absl::StrCat("key", i)] = "value";
+  const auto begin = std::chrono::steady_clock::now();
+  const std::string text = ReportJson(data);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
+  EXPECT_THAT(text, HasSubstr("\"key399999\":\"value\""));
+}
+
 class ReportChangeTest : public ReportDataTest {
  protected:
   const std::string second_ = dir_.File("b.leaf");
@@ -380,6 +404,22 @@ TEST_F(ReportStepsTest, AStepThatIsDamagedIsLeftOutAndNamed) {
   EXPECT_EQ(report["skipped"][0]["step"], 2);
   EXPECT_THAT(std::string(report["skipped"][0]["why"]), HasSubstr("checksum"));
   EXPECT_EQ(report["items"][0]["series"]["l2"][0].size(), 2u);
+}
+
+// What was read of a step before another part of it failed is not there, and the next is measured
+// against the last that is whole.
+TEST_F(ReportStepsTest, AStepBehindADamagedOneIsComparedWithTheOneBefore) {
+  const std::vector<ParamStore> stores = GrowingStores(3, 1, 8);
+  SaveSteps(run_, {1, 2, 3}, stores);
+  const std::string file = run_ + "/step-00000000000000000002.leaf";
+  std::string bytes = ReadFile(file);
+  bytes[4096] ^= 1;
+  WriteFile(file, bytes);
+  const json item = ReportJsonOf({run_})["items"][0];
+  for (uint32_t leaf = 0; leaf < stores[0].size(); ++leaf) {
+    const double change = CompareLeaves(stores[0].leaf(leaf), stores[2].leaf(leaf)).l2;
+    EXPECT_NEAR(item["series"]["change"][leaf][1], change, 1e-5 * change);
+  }
 }
 
 TEST_F(ReportStepsTest, ManyStepsAreThinnedOutAndThatIsSaid) {

@@ -1,7 +1,11 @@
 // Makes the pictures of docs/report.md, with the browser that the tests drive.
 //
-//   build/release/bin/digits --checkpoint-dir run
-//   build/release/bin/report_pictures run model.safetensors docs/report
+// In a directory that has the run and the model, as the pictures show their names:
+//
+//   digits --checkpoint-dir run
+//   report_pictures run model.safetensors docs/report
+//
+// Fails, as the tests do, if anything was wrong with a page.
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -36,7 +40,6 @@ void Take(const Picture& picture, Browser* browser, const std::string& directory
   page->WaitForFrame();
   const std::string path = directory + "/" + picture.name + ".png";
   page->Screenshot(path);
-  for (const std::string& problem : page->problems()) std::printf("%s\n", problem.c_str());
   std::printf("%s\n", path.c_str());
 }
 
@@ -64,7 +67,10 @@ int Main(const std::string& run, const std::string& model, const std::string& di
   Take({"change", {run + "@45", run}, {.width = 1280, .height = 1000}}, &browser, directory);
   Take({"steps", {run, "--item", "params"}, {.width = 1280, .height = 1000}}, &browser, directory);
   Take({"narrow", {run, "--item", "params"}, {.width = 420, .height = 900}}, &browser, directory);
-  return 0;
+  for (const std::string& problem : browser.problems()) {
+    std::fprintf(stderr, "%s\n", problem.c_str());
+  }
+  return browser.problems().empty() ? 0 : 1;
 }
 
 }  // namespace

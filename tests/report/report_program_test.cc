@@ -75,18 +75,25 @@ TEST_F(ReportProgramTest, DataAloneIsJson) {
 
 TEST_F(ReportProgramTest, WhatMakesNoSenseIsUsage) {
   SaveSample(dir_.File("b.leaf"));
-  for (const std::vector<std::string>& args : {std::vector<std::string>{},
-                                               {"a.leaf", "b.leaf", "c.leaf"},
-                                               {"a.leaf", "b.leaf", "--step", "1"},
-                                               {"a.leaf", "--steps", "1"},
-                                               {"a.leaf", "--group", "nothing"},
-                                               {"a.leaf", "--match", "a..b"},
-                                               {"a.leaf", "--item", "parms"}}) {
-    const Ran ran = Report(args);
+  struct Case {
+    std::vector<std::string> args;
+    std::string words;
+  };
+  for (const Case& wrong :
+       {Case{{}, "FILE"}, Case{{"a.leaf", "b.leaf", "c.leaf"}, "c.leaf"},
+        Case{{"a.leaf", "b.leaf", "--step", "1"},
+             "--step: expected one file, found two; name a step as DIRECTORY@STEP"},
+        Case{{"a.leaf", "--steps", "1"}, "--steps"},
+        Case{{"a.leaf", "--group", "nothing"}, "nothing"},
+        Case{{"a.leaf", "--match", "a..b"}, "a..b"},
+        Case{{"a.leaf", "--match", "nothing.**"},
+             "--match: expected a glob that matches a leaf, found none in "},
+        Case{{"a.leaf", "--item", "parms"}, "did you mean params?"}}) {
+    const Ran ran = Report(wrong.args);
     EXPECT_EQ(ran.exit_code, 2) << ran.err;
     EXPECT_THAT(ran.err, StartsWith("leafstore: "));
+    EXPECT_THAT(ran.err, HasSubstr(wrong.words));
   }
-  EXPECT_THAT(Report({"a.leaf", "--item", "parms"}).err, HasSubstr("did you mean params?"));
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "b.leaf"));
 }
 
@@ -110,6 +117,48 @@ TEST_F(ReportProgramTest, ADamagedTensorIsAnErrorUnlessChecksumsAreNotAskedFor) 
   EXPECT_THAT(ran.err, HasSubstr("expected checksum"));
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
   EXPECT_EQ(Report({"a.leaf", "--no-verify"}).exit_code, 0);
+}
+
+TEST_F(ReportProgramTest, OfTwoFilesThatWhichIsDamagedIsNamed) {
+  std::string bytes = ReadFile(path_);
+  bytes[64] ^= 1;
+  SaveSample(dir_.File("good.leaf"));
+  WriteFile(dir_.File("bad.leaf"), bytes);
+  const auto words =
+      testing::AllOf(StartsWith("leafstore: bad.leaf: "), HasSubstr("expected checksum"),
+                     testing::Not(HasSubstr("good.leaf")));
+  for (const auto& files :
+       {std::pair<const char*, const char*>{"bad.leaf", "good.leaf"}, {"good.leaf", "bad.leaf"}}) {
+    const Ran ran = Report({files.first, files.second, "-o", "page.html"});
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, words);
+  }
+  // Also where the two have no leaf in common.
+  SaveSteps(dir_.File("run"), {1}, GrowingStores(1, 1, 4));
+  EXPECT_THAT(Report({"bad.leaf", "run", "-o", "page.html"}).err, words);
+  EXPECT_THAT(Report({"run", "bad.leaf", "-o", "page.html"}).err, words);
+  EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "bad.leaf", "good.leaf", "run"));
+}
+
+TEST_F(ReportProgramTest, ManyStepsNeedFewOpenFiles) {
+  std::vector<int64_t> steps;
+  for (int64_t i = 0; i < 60; ++i) steps.push_back(i);
+  SaveSteps(dir_.File("run"), steps, GrowingStores(60, 1, 4));
+  const Ran ran = RunShell(absl::StrCat(
+      "cd ", dir_.path(), " && ulimit -n 32 && \"$LEAFSTORE\" report run --steps 100 --json"));
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const nlohmann::json report = nlohmann::json::parse(ran.out);
+  EXPECT_EQ(report["steps"], nlohmann::json(steps));
+  EXPECT_TRUE(report["skipped"].empty());
+  EXPECT_EQ(report["items"][0]["series"]["l2"][0].size(), 60u);
+}
+
+TEST_F(ReportProgramTest, WhatAnotherProcessLeftIsNotInTheWay) {
+  const Ran ran = RunShell(absl::StrCat(
+      "cd ", dir_.path(),
+      " && touch page.html.tmp-$$-0 && exec \"$LEAFSTORE\" report a.leaf -o page.html"));
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_THAT(ReadFile(dir_.File("page.html")), StartsWith("<!DOCTYPE html>"));
 }
 
 TEST_F(ReportProgramTest, APageThatCannotBeWrittenLeavesNothing) {

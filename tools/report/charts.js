@@ -1,4 +1,34 @@
 // Histograms and lines, as SVG.
+//
+// What is drawn comes out of a file: it may be one number only, numbers that differ in their last bit, or both ends of
+// what a number can be. So a range of values has a least width, and one that is too wide for a number goes by halves.
+
+// The least and the greatest, of any number of values; null where there is none that is finite.
+function extentOf(values) {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of values) {
+    if (!Number.isFinite(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? { low, high } : null;
+}
+
+// A range in which numbers can be told apart: what hardly moves becomes a line that hardly moves.
+function widened({ low, high }) {
+  const size = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  const least = Math.max(0.01 * size, Number.MIN_VALUE * 2 ** 60);
+  if (high - low >= least) return { low, high };
+  const middle = low / 2 + high / 2;
+  const most = Number.MAX_VALUE;
+  return { low: Math.max(middle - least / 2, -most), high: Math.min(middle + least / 2, most) };
+}
+
+// How far a value is on the way through a range, 0 to 1; of a range without width the middle.
+function placeIn(value, { low, high }) {
+  if (!(high > low)) return 0.5;
+  return Number.isFinite(high - low) ? (value - low) / (high - low) : (value / 2 - low / 2) / (high / 2 - low / 2);
+}
 
 // The range of a leaf's histogram: of its finite numbers, in a comparison of those of both sides.
 function histogramRange(item, leaf) {
@@ -35,7 +65,7 @@ function drawHistogram(svg, item, leaf, width, height) {
   const range = histogramRange(item, leaf);
   if (!range) return null;
   if (range.low < 0 && range.high > 0) {
-    const x = width * -range.low / (range.high - range.low);
+    const x = width * placeIn(0, range);
     svg.append(svgEl('line', { class: 'zero', x1: x, x2: x, y1: 0, y2: height }));
   }
   const now = histograms[item.now(leaf)];
@@ -66,8 +96,8 @@ function histogramFigure(item, leaf) {
     formatNumber(value, 3)));
   tick(low, 0, 'start');
   if (high > low) tick(high, width, 'end');
-  const zero = width * -low / (high - low);
-  if (zero > 70 && zero < width - 70) tick(0, zero, 'middle');
+  const zero = width * placeIn(0, drawn.range);
+  if (low < 0 && high > 0 && zero > 70 && zero < width - 70) tick(0, zero, 'middle');
   const both = item.now(leaf) === 1 && histogramsOf(item, leaf)[0];
   const bins = histogramsOf(item, leaf)[item.now(leaf)].length;
   svg.setAttribute('aria-label', `Histogram in ${bins} bins from ${formatNumber(low)} to ${formatNumber(high)}, ` +
@@ -89,15 +119,12 @@ function linePath(points) {
 }
 
 function sparkLine(values) {
-  const known = values.filter((value) => Number.isFinite(value));
-  if (known.length === 0) return null;
-  let [low, high] = [Math.min(...known), Math.max(...known)];
-  // What hardly moves is a line that hardly moves.
-  const least = 0.01 * Math.abs(high);
-  if (high - low < least) [low, high] = [(low + high - least) / 2, (low + high + least) / 2];
+  const extent = extentOf(values);
+  if (!extent) return null;
+  const range = widened(extent);
   const at = (value, i) => (Number.isFinite(value)
     ? [values.length > 1 ? 96 * i / (values.length - 1) : 48,
-        20 - 18 * (high > low ? (value - low) / (high - low) : 0.5)]
+        20 - 18 * placeIn(value, range)]
     : null);
   const points = values.map(at);
   const svg = svgEl('svg', { class: 'spark', viewBox: '0 0 96 22', preserveAspectRatio: 'none',
@@ -106,13 +133,22 @@ function sparkLine(values) {
   return svg;
 }
 
-// About so many round numbers over a range.
+// About so many round numbers over a range, growing, each once. Where numbers lie too far apart for that there are fewer,
+// or none.
 function roundTicks(low, high, count) {
-  const rough = (high - low) / Math.max(3, Math.min(8, count));
+  const pieces = Math.max(3, Math.min(8, count));
+  const rough = high / pieces - low / pieces;
   const unit = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough);
+  const round = [1, 2, 2.5, 5, 10].map((times) => times * unit).find((size) => size >= rough);
+  const step = Number.isFinite(round) ? round : unit;
+  const first = Math.ceil(low / step - 1e-9);
+  const most = Math.floor(high / step + 1e-9) - first + 1;
+  if (!(step > 0) || !(most > 0)) return [];
   const ticks = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) ticks.push(i * step);
+  for (let i = 0; i < Math.min(most, 2 * pieces); ++i) {
+    const tick = (first + i) * step;
+    if (Number.isFinite(tick) && tick !== ticks[ticks.length - 1]) ticks.push(tick);
+  }
   return ticks;
 }
 
@@ -121,8 +157,8 @@ function roundTicks(low, high, count) {
 //   lines: [{name, fill: 'c0', values, label}]; format: of a value.
 function lineChart(chart) {
   const { title, lines } = chart;
-  const known = lines.flatMap((line) => line.values.filter((value) => Number.isFinite(value)));
-  if (known.length === 0) return el('figure', { class: 'chart' }, el('h3', {}, title),
+  const known = extentOf(lines.flatMap((line) => line.values));
+  if (!known) return el('figure', { class: 'chart' }, el('h3', {}, title),
       el('p', { class: 'empty' }, 'No numbers to draw.'));
   const figure = el('figure', { class: 'chart' }, el('h3', {}, bdi(title)));
   const frame = chartFrame(chart);
@@ -142,14 +178,12 @@ function axesOf({ steps, lines, height = 190 }, known, width) {
   const named = lines.length > 1 || lines[0].label;
   const right = named ? Math.min(150, width * 0.32) : 12;
   const [top, bottom] = [8, 22];
-  let [low, high] = [Math.min(...known), Math.max(...known)];
-  if (low > 0 && low < 0.5 * high) low = 0;
-  if (high === low) [low, high] = [low - Math.abs(low || 1) * 0.05, high + Math.abs(high || 1) * 0.05];
+  const range = widened({ ...known, low: known.low > 0 && known.low < 0.5 * known.high ? 0 : known.low });
   const [first, last] = [steps[0], steps[steps.length - 1]];
   return {
-    left, right, top, bottom, width, height, low, high, first, last, named,
-    x: (step) => left + (width - left - right) * (last > first ? (step - first) / (last - first) : 0.5),
-    y: (value) => top + (height - top - bottom) * (1 - (value - low) / (high - low)),
+    left, right, top, bottom, width, height, ...range, first, last, named,
+    x: (step) => left + (width - left - right) * placeIn(step, { low: first, high: last }),
+    y: (value) => top + (height - top - bottom) * (1 - placeIn(value, range)),
   };
 }
 
@@ -213,6 +247,22 @@ function placeLabels(ends, top, bottom) {
   return ends;
 }
 
+function chartInWords({ title, steps, lines, format }) {
+  const ends = lines.slice(0, 12).map((line) =>
+    `${line.name}: ${format(line.values.find(Number.isFinite))} to ${format(line.values.findLast(Number.isFinite))}`);
+  return `${title}, from step ${formatCount(steps[0])} to ${formatCount(steps[steps.length - 1])}. ` +
+    `${ends.join('; ')}. Left and right read it step by step.`;
+}
+
+// The step that is the nearest to a point of the window, or -1 outside of the axes.
+function stepAt(event, steps, { axes, svg }) {
+  const x = event.clientX - svg.getBoundingClientRect().left;
+  if (x < axes.left - 10 || x > axes.width - axes.right + 10) return -1;
+  let best = 0;
+  steps.forEach((step, i) => { if (Math.abs(axes.x(step) - x) < Math.abs(axes.x(steps[best]) - x)) best = i; });
+  return best;
+}
+
 // What can be focused and pointed at, and the line below that says what is there.
 function chartFrame({ title, steps, lines, format, height = 190 }) {
   const reading = el('p', { class: 'reading', 'aria-live': 'polite' });
@@ -226,19 +276,11 @@ function chartFrame({ title, steps, lines, format, height = 190 }) {
     if (i >= 0) for (const name of ['x1', 'x2']) drawing.hair.setAttribute(name, drawing.axes.x(steps[i]));
   };
   const point = (event) => {
-    const { axes, svg } = drawing;
-    const x = event.clientX - svg.getBoundingClientRect().left;
-    if (x < axes.left - 10 || x > axes.width - axes.right + 10) { read(-1); return; }
-    let best = 0;
-    steps.forEach((step, i) => { if (Math.abs(axes.x(step) - x) < Math.abs(axes.x(steps[best]) - x)) best = i; });
-    if (best !== at) read(best);
+    const step = stepAt(event, steps, drawing);
+    if (step !== at) read(step);
   };
-  const ends = lines.slice(0, 12).map((line) =>
-    `${line.name}: ${format(line.values.find(Number.isFinite))} to ${format(line.values.findLast(Number.isFinite))}`);
   const element = el('div', {
-    class: 'chart-frame', tabindex: '0', role: 'img',
-    'aria-label': `${title}, from step ${formatCount(steps[0])} to ${formatCount(steps[steps.length - 1])}. ` +
-      `${ends.join('; ')}. Left and right read it step by step.`,
+    class: 'chart-frame', tabindex: '0', role: 'img', 'aria-label': chartInWords({ title, steps, lines, format }),
     onpointermove: point,
     onpointerleave: () => read(-1),
     onblur: () => read(-1),

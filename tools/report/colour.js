@@ -45,8 +45,8 @@ function byGroup(item) {
     (group) => (group === undefined ? 'rest' : item.groupFill(group)));
 }
 
-// `valueOf` gives a number, or null for a leaf without; `specialOf` a fill and words for what is on no scale.
-function bySize(item, valueOf, format, specials = []) {
+// The ends of a scale of logarithms; null where nothing is on it.
+function logScale(item, valueOf) {
   const logs = [];
   for (let leaf = 0; leaf < item.leafCount; ++leaf) {
     const value = valueOf(leaf);
@@ -55,8 +55,20 @@ function bySize(item, valueOf, format, specials = []) {
   logs.sort((a, b) => a - b);
   // A few leaves far out must not take the scale away from all others.
   const at = (share) => logs[Math.min(logs.length - 1, Math.floor(share * logs.length))];
-  const low = logs.length ? Math.max(at(0.02), at(0.98) - 8) : 0;
-  const high = logs.length ? Math.max(at(0.98), low + 0.1) : 1;
+  if (logs.length === 0) return null;
+  const low = Math.max(at(0.02), at(0.98) - 8);
+  return { low, high: Math.max(at(0.98), low + 0.1) };
+}
+
+function scaleLegend({ low, high }, format) {
+  const steps = Array.from({ length: STEPS }, (_, i) => el('i', { class: `fill-s${i}` }));
+  return el('span', {}, format(10 ** low), el('span', { class: 'scale', 'aria-hidden': 'true' }, steps),
+    format(10 ** high));
+}
+
+// `valueOf` gives a number, or null for a leaf without; `specials` have fills and words for what is on no scale.
+function bySize(item, valueOf, format, specials = []) {
+  const scale = logScale(item, valueOf);
   const used = specials.filter((special) => {
     for (let leaf = 0; leaf < item.leafCount; ++leaf) if (item.isTensor(leaf) && special.takes(leaf)) return true;
     return false;
@@ -68,45 +80,43 @@ function bySize(item, valueOf, format, specials = []) {
       const value = valueOf(leaf);
       if (value === null || value === undefined || Number.isNaN(value)) return 'rest';
       if (!(value > 0)) return 's0';
-      const place = (Math.log10(value) - low) / (high - low);
+      if (!scale) return `s${STEPS - 1}`;  // infinite, as all others are
+      const place = (Math.log10(value) - scale.low) / (scale.high - scale.low);
       return `s${Math.max(0, Math.min(STEPS - 1, Math.floor(place * STEPS)))}`;
     },
     legend() {
-      const parts = [];
-      if (logs.length) {
-        const steps = Array.from({ length: STEPS }, (_, i) => el('i', { class: `fill-s${i}` }));
-        parts.push(el('span', {}, format(10 ** low), el('span', { class: 'scale', 'aria-hidden': 'true' }, steps),
-          format(10 ** high)));
-      }
-      for (const special of used) parts.push(el('span', {}, swatch(special.fill), special.label));
-      return parts;
+      const words = used.map((special) => el('span', {}, swatch(special.fill), special.label));
+      return scale ? [scaleLegend(scale, format), ...words] : words;
     },
   };
+}
+
+// By so many keys of the path, from the root.
+function byKeys(item, depth) {
+  return byText(item, (leaf) => {
+    const keys = item.keysOf(item.leaves.node[leaf]);
+    return keys.length > depth ? keys.slice(0, depth).join('.') : '(above)';
+  });
+}
+
+function byChange(item) {
+  const is = (...whats) => (leaf) => whats.includes(item.change.what[leaf]);
+  return bySize(item, (leaf) => item.relativeChange(leaf), formatRatio, [
+    { fill: 'rest', label: 'the same', takes: is('same') },
+    { fill: 'c3', label: 'only after', takes: is('added') },
+    { fill: 'c4', label: 'only before', takes: is('removed') },
+    { fill: 'c1', label: 'another dtype, shape or kind', takes: is('dtype', 'shape', 'kind') },
+  ]);
 }
 
 // The colourings that make sense for an item, that to begin with first: {id, label, make()}, as each is made only when it
 // is asked for.
 function colourings(item) {
   const odd = { fill: 'warn', label: 'has NaN or infinite numbers', takes: (leaf) => item.isOdd(leaf) };
-  const keyed = (depth) => (leaf) => {
-    const keys = item.keysOf(item.leaves.node[leaf]);
-    return keys.length > depth ? keys.slice(0, depth).join('.') : '(above)';
-  };
-  const change = {
-    id: 'change', label: 'Change',
-    make() {
-      const is = (...whats) => (leaf) => whats.includes(item.change.what[leaf]);
-      return bySize(item, (leaf) => item.relativeChange(leaf), formatRatio, [
-        { fill: 'rest', label: 'the same', takes: is('same') },
-        { fill: 'c3', label: 'only after', takes: is('added') },
-        { fill: 'c4', label: 'only before', takes: is('removed') },
-        { fill: 'c1', label: 'another dtype, shape or kind', takes: is('dtype', 'shape', 'kind') },
-      ]);
-    },
-  };
+  const change = { id: 'change', label: 'Change', make: () => byChange(item) };
   const group = { id: 'group', label: 'Group', make: () => byGroup(item) };
-  const first = { id: 'first', label: 'First key', make: () => byText(item, keyed(1)) };
-  const second = { id: 'second', label: 'First two keys', make: () => byText(item, keyed(2)) };
+  const first = { id: 'first', label: 'First key', make: () => byKeys(item, 1) };
+  const second = { id: 'second', label: 'First two keys', make: () => byKeys(item, 2) };
   // A first key that everything has says nothing.
   const keys = item.children[0]?.length > 1 ? [first, second] : [second, first];
   const moved = {

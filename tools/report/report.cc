@@ -1,7 +1,5 @@
 #include "leafstore/tools/report/report.h"
 
-#include <unistd.h>
-
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -15,8 +13,8 @@
 #include "absl/strings/strip.h"
 #include "absl/types/span.h"
 
-#include "leafstore/checkpoint/file_system.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/atomic_file.h"
 #include "leafstore/tools/options.h"
 #include "leafstore/tools/output.h"
 #include "leafstore/tools/output_files.h"
@@ -122,13 +120,11 @@ absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
 
 // The whole text, or nothing and an error.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
-  const std::string temporary = absl::StrCat(path, ".tmp-", getpid());
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, files->Create(temporary));
-  LEAFSTORE_RETURN_IF_ERROR(file->WriteAt(
-      0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
-  LEAFSTORE_RETURN_IF_ERROR(file->Sync());
-  LEAFSTORE_RETURN_IF_ERROR(file->Close());
-  LEAFSTORE_RETURN_IF_ERROR(files->Rename(temporary, path));
+  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, /*durable=*/true, files));
+  LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
+      absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
+  LEAFSTORE_RETURN_IF_ERROR(file.Close());
+  LEAFSTORE_RETURN_IF_ERROR(file.Commit());
   return files->Commit();
 }
 

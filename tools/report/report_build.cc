@@ -5,11 +5,15 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/command.h"
+#include "leafstore/tools/managed_directory.h"
 #include "leafstore/tools/progress.h"
 #include "leafstore/tools/report/report_item.h"
 #include "leafstore/tools/report/report_numbers.h"
+#include "leafstore/tools/text.h"
 
 namespace leafstore::tools {
 namespace {
@@ -26,6 +30,11 @@ ReportFile Describe(const Source& source) {
   file.metadata = source.metadata();
   file.bases = source.other_files();
   return file;
+}
+
+bool WasVerified(const std::vector<ReportFile>& files, const ReportRequest& request) {
+  return request.verify && std::any_of(files.begin(), files.end(),
+                                       [](const ReportFile& file) { return file.has_checksums; });
 }
 
 const SourceItem* FindItem(const Source& source, absl::string_view name) {
@@ -64,11 +73,17 @@ absl::StatusOr<std::vector<ReportItemBuilder>> ListItems(const std::vector<const
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, ItemNames(sources, request));
   std::vector<ReportItemBuilder> items;
   for (const std::string& name : names) {
-    std::vector<const SourceItem*> sides;
-    for (const Source* source : sources) sides.push_back(FindItem(*source, name));
+    std::vector<FileItem> sides;
+    for (const Source* source : sources) sides.push_back({FindItem(*source, name), source->file()});
     items.emplace_back(request, std::move(sides));
-    const absl::Status listed = items.back().List();
-    if (!listed.ok()) return FileError(sources.back()->file(), listed);
+    LEAFSTORE_RETURN_IF_ERROR(items.back().List());
+  }
+  const bool any = std::any_of(items.begin(), items.end(),
+                               [](const ReportItemBuilder& item) { return item.size() > 0; });
+  if (!any && !request.match.empty()) {
+    return UsageError(absl::StrCat("--match: expected a glob that matches a leaf, found none in ",
+                                   CountOf(static_cast<int64_t>(items.size()), "item", "items"),
+                                   " of ", sources.back()->name()));
   }
   return items;
 }
@@ -82,59 +97,65 @@ int64_t BytesToRead(const std::vector<ReportItemBuilder>& items) {
 absl::StatusOr<ReportData> Report(const std::vector<const Source*>& sources,
                                   const ReportRequest& request) {
   ReportData data;
-  data.verified = request.verify;
   for (const Source* source : sources) data.files.push_back(Describe(*source));
+  data.verified = WasVerified(data.files, request);
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ReportItemBuilder> items, ListItems(sources, request));
   Progress progress("reading", BytesToRead(items));
   NumberReader reader(request.threads, &progress);
   for (ReportItemBuilder& item : items) {
-    const absl::Status read = item.Read(&reader);
-    if (!read.ok()) return FileError(sources.back()->file(), read);
+    LEAFSTORE_RETURN_IF_ERROR(item.Read(&reader));
     data.items.push_back(std::move(item).Take());
   }
   return data;
 }
 
-// The sources of steps, of which some may not open.
-struct OpenSteps {
-  std::vector<SourcePtr> sources;  // null where it did not
-  std::vector<absl::Status> failed;
+// Reads steps into items, one after another.
+class StepsReader {
+ public:
+  // All must outlive this.
+  StepsReader(const ReportRequest& request, std::vector<ReportItemBuilder>* items,
+              NumberReader* reader)
+      : request_(request), items_(*items), reader_(*reader), before_(items->size()) {}
+
+  // The step in all items and in the data, or skipped.
+  absl::Status Add(const StepOfDirectory& step, ReportData* data) {
+    const absl::Status added = AddWhole(step, data);
+    if (added.ok() || !IsOfOneStep(added)) return added;
+    data->skipped.emplace_back(step.step, std::string(added.message()));
+    return absl::OkStatus();
+  }
+
+ private:
+  static bool IsOfOneStep(const absl::Status& status) {
+    return IsOfTheFile(status) || absl::IsInvalidArgument(status) ||
+           absl::IsPermissionDenied(status);
+  }
+
+  absl::Status AddWhole(const StepOfDirectory& step, ReportData* data) {
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        SourcePtr source,
+        OpenSource({.name = step.file, .verify = request_.verify, .threads = request_.threads}));
+    std::vector<NumberReader::StepItem> now;
+    for (size_t i = 0; i < items_.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(
+          now.emplace_back(), items_[i].ReadStep({FindItem(*source, items_[i].name()), step.file},
+                                                 before_[i], &reader_));
+    }
+    for (size_t i = 0; i < items_.size(); ++i) items_[i].AddStep(now[i]);
+    data->steps.push_back(step.step);
+    data->step_metrics.push_back(source->metrics());
+    before_ = std::move(now);
+    open_ = std::move(source);  // which closes the one before
+    return absl::OkStatus();
+  }
+
+  const ReportRequest& request_;
+  std::vector<ReportItemBuilder>& items_;
+  NumberReader& reader_;
+  // The last step that was added: its items, and what they are of.
+  std::vector<NumberReader::StepItem> before_;
+  SourcePtr open_;
 };
-
-OpenSteps Open(const std::vector<StepOfDirectory>& steps, const ReportRequest& request) {
-  OpenSteps open;
-  for (const StepOfDirectory& step : steps) {
-    absl::StatusOr<SourcePtr> source =
-        OpenSource({.name = step.file, .verify = request.verify, .threads = request.threads});
-    open.failed.push_back(source.status());
-    open.sources.push_back(source.ok() ? *std::move(source) : nullptr);
-  }
-  return open;
-}
-
-// Takes the steps that failed out of the data.
-void KeepWhatIsWhole(const std::vector<StepOfDirectory>& steps, const OpenSteps& open,
-                     ReportData* data) {
-  std::vector<bool> whole;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    whole.push_back(open.failed[i].ok());
-    if (whole[i]) {
-      data->steps.push_back(steps[i].step);
-      data->step_metrics.push_back(open.sources[i]->metrics());
-    } else {
-      data->skipped.emplace_back(steps[i].step, std::string(open.failed[i].message()));
-    }
-  }
-  for (ReportItem& item : data->items) {
-    for (auto& points : item.series->points) {
-      size_t kept = 0;
-      for (size_t i = 0; i < steps.size(); ++i) {
-        if (whole[i]) points[kept++] = points[i];
-      }
-      points.resize(kept);
-    }
-  }
-}
 
 }  // namespace
 
@@ -156,26 +177,18 @@ absl::StatusOr<ReportData> ReportOfSteps(const Source& newest,
                                          const ReportRequest& request) {
   ReportData data;
   data.mode = ReportMode::kSteps;
-  data.verified = request.verify;
   data.files.push_back(Describe(newest));
+  data.verified = WasVerified(data.files, request);
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ReportItemBuilder> items, ListItems({&newest}, request));
-  OpenSteps open = Open(steps, request);
   Progress progress("reading", BytesToRead(items) * (static_cast<int64_t>(steps.size()) + 1));
   NumberReader reader(request.threads, &progress);
   for (ReportItemBuilder& item : items) {
-    const absl::Status read = item.Read(&reader);
-    if (!read.ok()) return FileError(newest.file(), read);
+    LEAFSTORE_RETURN_IF_ERROR(item.Read(&reader));
+    item.BeginSeries();
   }
-  for (ReportItemBuilder& item : items) {
-    const std::string& name = item.name();
-    std::vector<const SourceItem*> at;
-    for (const SourcePtr& source : open.sources) {
-      at.push_back(source != nullptr ? FindItem(*source, name) : nullptr);
-    }
-    item.ReadSeries(at, &reader, &open.failed);
-    data.items.push_back(std::move(item).Take());
-  }
-  KeepWhatIsWhole(steps, open, &data);
+  StepsReader series(request, &items, &reader);
+  for (const StepOfDirectory& step : steps) LEAFSTORE_RETURN_IF_ERROR(series.Add(step, &data));
+  for (ReportItemBuilder& item : items) data.items.push_back(std::move(item).Take());
   return data;
 }
 

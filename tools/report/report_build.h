@@ -2,13 +2,14 @@
 //
 //   ReportData model = ReportOfModel(*source, request).value();
 //   ReportData change = ReportOfChange(*before, *after, request).value();
-//   ReportData run = ReportOfSteps("run", *newest, steps, request).value();
+//   ReportData run = ReportOfSteps(*newest, StepsOfDirectory("run").value().value(), request).value();
 //
 // Leaves of two files meet by path, items by name. A leaf that is tied on one side and a leaf of its
 // own on the other is a leaf.
 //
-// Errors: of reading (source.h), with the file's name; InvalidArgument: no such item. Progress is
-// shown on standard error. Complexity: O(bytes) of all that is looked at.
+// Errors: of reading (source.h), with the name of the file that they are of; a UsageError: no such
+// item, or no leaf that is asked for. Progress is shown on standard error. Complexity: O(bytes) of all
+// that is looked at.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_BUILD_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_BUILD_H_
 
@@ -37,8 +38,9 @@ absl::StatusOr<ReportData> ReportOfModel(const Source& source, const ReportReque
 absl::StatusOr<ReportData> ReportOfChange(const Source& before, const Source& after,
                                           const ReportRequest& request);
 
-// `newest` is what is shown in full, and the last of `steps`. A step that cannot be read is left
-// out, and said to be.
+// `newest` is what is shown in full, and the last of `steps`. They are read one after another, and
+// besides the newest no more than two are open at a time. A step that cannot be read is left out, and said to be;
+// error: what is not of one step (no memory, too many open files).
 absl::StatusOr<ReportData> ReportOfSteps(const Source& newest,
                                          const std::vector<StepOfDirectory>& steps,
                                          const ReportRequest& request);

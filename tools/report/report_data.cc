@@ -8,6 +8,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include <nlohmann/json.hpp>
 
 #include "leafstore/tools/text.h"
@@ -36,17 +37,24 @@ Json ShortNumber(double number) {
   return std::strtod(absl::StrCat(number).c_str(), nullptr);
 }
 
-Json ToJson(const Metadata& metadata) {
+// An object of a map's names, each with what `fn` makes of its value. Names of a map are there once,
+// and stay different, so that none is looked for among those before it: a file may hold millions.
+template <typename Map, typename Fn>
+Json Fields(const Map& map, const Fn& fn) {
   Json json = Json::object();
-  for (const auto& [name, value] : metadata) json[Printable(name)] = Text(value);
+  auto& fields = json.get_ref<Json::object_t&>();
+  fields.reserve(map.size());
+  for (const auto& [name, value] : map) {
+    fields.emplace_back(Printable(absl::StrReplaceAll(name, {{"\\", "\\\\"}})), fn(value));
+  }
   return json;
 }
 
-Json ToJson(const Metrics& metrics) {
-  Json json = Json::object();
-  for (const auto& [name, value] : metrics) json[Printable(name)] = Number(value);
-  return json;
+Json ToJson(const Metadata& metadata) {
+  return Fields(metadata, [](const std::string& value) { return Text(value); });
 }
+
+Json ToJson(const Metrics& metrics) { return Fields(metrics, Number); }
 
 Json ToJson(const Totals& totals) {
   return {{"leaves", totals.leaves},
@@ -314,9 +322,7 @@ Json MetricsByStep(const std::vector<Metrics>& by_step) {
       lists.try_emplace(name, by_step.size(), nullptr).first->second[step] = Number(value);
     }
   }
-  Json json = Json::object();
-  for (auto& [name, list] : lists) json[Printable(name)] = std::move(list);
-  return json;
+  return Fields(lists, [](const std::vector<Json>& list) { return Json(list); });
 }
 
 }  // namespace

@@ -4,11 +4,13 @@
 // The JSON is one object. Names and meanings do not change within one value of `schema`; fields may
 // be added. Leaves are in columns: lists of one length, so that 10,000 leaves stay a page of a few
 // MB. A number that is not there (NaN, or of a leaf that is not) is null; infinities are "inf" and
-// "-inf". Text is as Printable (text.h) returns it, so that it does nothing to whoever shows it.
+// "-inf". Text is as Printable (text.h) returns it, so that it does nothing to whoever shows it; in
+// names of metadata and metrics, which are names of fields here, a backslash of the name's own is two,
+// so that no two names become one.
 //
 //   schema     1
 //   mode       "model": one file; "compare": two; "steps": a managed directory
-//   title, verified (whether the checksums that there are were checked), notes [text]
+//   title, verified (whether there are checksums, and they were checked), notes [text]
 //   files      [{name, bytes, format, has_checksums, step, metrics {name: number},
 //              metadata {name: text}, bases}]
 //              of "compare" before and after, otherwise one

@@ -6,6 +6,7 @@
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/slot_set.h"
+#include "leafstore/tools/command.h"
 #include "leafstore/treedef/diff.h"
 
 namespace leafstore::tools {
@@ -25,16 +26,17 @@ absl::Status ReportItemBuilder::List() {
   item_.totals.resize(sides_.size());
   // After before before: what is new stands where it is now, what has gone behind its siblings.
   for (size_t side = sides_.size(); side-- > 0;) {
-    if (sides_[side] != nullptr) LEAFSTORE_RETURN_IF_ERROR(ListSide(side));
+    if (sides_[side].item == nullptr) continue;
+    LEAFSTORE_RETURN_IF_ERROR(FileError(sides_[side].file, ListSide(side)));
   }
   for (std::vector<uint32_t>& places : places_) places.resize(item_.leaf_nodes.size(), kNoPlace);
   DropAliasesOfLeaves();
   CompareStructures();
-  return Group();
+  return FileError(main_side().file, Group());
 }
 
 absl::Status ReportItemBuilder::ListSide(size_t side) {
-  const SourceItem& item = *sides_[side];
+  const SourceItem& item = *sides_[side].item;
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows rows, ItemRows::Create(item, {request_.match, {}}));
   item_.totals[side] = rows.ListedTotals();
   std::vector<ReportTree::Node> nodes;
@@ -99,9 +101,9 @@ void ReportItemBuilder::DropAliasesOfLeaves() {
 }
 
 void ReportItemBuilder::CompareStructures() {
-  if (sides_.size() < 2 || sides_[0] == nullptr || sides_[1] == nullptr) return;
-  const absl::StatusOr<TreeDef> a = sides_[0]->layout().def();
-  const absl::StatusOr<TreeDef> b = sides_[1]->layout().def();
+  if (sides_.size() < 2 || sides_[0].item == nullptr || sides_[1].item == nullptr) return;
+  const absl::StatusOr<TreeDef> a = sides_[0].item->layout().def();
+  const absl::StatusOr<TreeDef> b = sides_[1].item->layout().def();
   if (!a.ok() || !b.ok()) return;
   using What = TreeDefDifference::What;
   size_t more = 0;
@@ -128,29 +130,34 @@ absl::Status ReportItemBuilder::Group() {
   }
   item_.group_of_leaf.resize(item_.leaf_nodes.size());
   for (size_t side = 0; side < sides_.size(); ++side) {
-    if (sides_[side] == nullptr) continue;
-    if (sides_[side] == &main()) {
+    const SourceItem* item = sides_[side].item;
+    if (item == nullptr) continue;
+    if (item == &main()) {
       GroupSide(main(), side, *groups);
       continue;
     }
     // Of leaves that are only before, the groups of that file.
     LEAFSTORE_ASSIGN_OR_RETURN(const std::optional<ItemGroups> before,
-                               GroupsOf(*sides_[side], request_.groups));
-    if (before) GroupSide(*sides_[side], side, *before);
+                               GroupsOf(*item, request_.groups));
+    if (before) GroupSide(*item, side, *before);
   }
   return absl::OkStatus();
 }
 
 void ReportItemBuilder::GroupSide(const SourceItem& item, size_t side, const ItemGroups& groups) {
+  absl::flat_hash_map<absl::string_view, uint32_t> by_name;
+  for (uint32_t i = 0; i < item_.groups.size(); ++i) by_name.emplace(*item_.groups[i].name, i);
+  // By group of this side, that of the item which has its name, if any does.
+  std::vector<std::optional<uint32_t>> same;
+  for (const std::string& name : groups.labels.names()) {
+    const auto found = by_name.find(name);
+    same.push_back(found != by_name.end() ? std::optional<uint32_t>(found->second) : std::nullopt);
+  }
   for (size_t leaf = 0; leaf < item_.leaf_nodes.size(); ++leaf) {
     const uint32_t place = places_[side][leaf];
     if (place == kNoPlace) continue;
     const uint32_t group = groups.labels.GroupOf(item.slots().SlotAt(place));
-    item_.group_of_leaf[leaf].reset();
-    if (group == kNoGroup) continue;
-    for (uint32_t i = 0; i < item_.groups.size(); ++i) {
-      if (item_.groups[i].name == groups.labels.names()[group]) item_.group_of_leaf[leaf] = i;
-    }
+    item_.group_of_leaf[leaf] = group != kNoGroup ? same[group] : std::nullopt;
   }
 }
 
@@ -166,7 +173,7 @@ int64_t ReportItemBuilder::bytes_to_read() const {
 std::optional<ReportLeaf> ReportItemBuilder::Describe(size_t side, size_t leaf) const {
   const uint32_t place = places_[side][leaf];
   if (place == kNoPlace) return std::nullopt;
-  const EntryInfo entry = sides_[side]->entry(place);
+  const EntryInfo entry = sides_[side].item->entry(place);
   ReportLeaf described;
   if (entry.value != nullptr) {
     described.value = *entry.value;
@@ -190,9 +197,9 @@ absl::Status ReportItemBuilder::Read(NumberReader* reader) {
   }
   if (sides_.size() > 1) item_.changes.resize(leaves);
   for (size_t side = 0; side < sides_.size(); ++side) {
-    if (sides_[side] != nullptr) LEAFSTORE_RETURN_IF_ERROR(ReadOne(side, reader));
+    if (sides_[side].item != nullptr) LEAFSTORE_RETURN_IF_ERROR(ReadOne(side, reader));
   }
-  if (sides_.size() > 1 && sides_[0] != nullptr && sides_[1] != nullptr) {
+  if (sides_.size() > 1 && sides_[0].item != nullptr && sides_[1].item != nullptr) {
     LEAFSTORE_RETURN_IF_ERROR(ReadPairs(reader));
   }
   SumGroups();
@@ -212,7 +219,7 @@ absl::Status ReportItemBuilder::ReadOne(size_t side, NumberReader* reader) {
     places.push_back(places_[side][leaf]);
     leaves.push_back(leaf);
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<TensorStats> stats, reader->Stats(*sides_[side], places));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<TensorStats> stats, reader->Stats(sides_[side], places));
   for (size_t i = 0; i < leaves.size(); ++i) {
     item_.sides[side][leaves[i]]->stats = std::move(stats[i]);
   }
@@ -228,7 +235,7 @@ absl::Status ReportItemBuilder::ReadPairs(NumberReader* reader) {
     leaves.push_back(leaf);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NumberReader::Pair> pairs,
-                             reader->Compare(*sides_[0], *sides_[1], places));
+                             reader->Compare(sides_[0], sides_[1], places));
   for (size_t i = 0; i < leaves.size(); ++i) {
     item_.sides[0][leaves[i]]->stats = std::move(pairs[i].before);
     item_.sides[1][leaves[i]]->stats = std::move(pairs[i].after);
@@ -240,14 +247,14 @@ absl::Status ReportItemBuilder::ReadPairs(NumberReader* reader) {
 // Of the last side that there is.
 void ReportItemBuilder::SumGroups() {
   if (item_.groups.empty()) return;
-  const size_t side = sides_.back() != nullptr ? sides_.size() - 1 : 0;
+  const size_t side = sides_.back().item != nullptr ? sides_.size() - 1 : 0;
   ReportGroup none;
   for (size_t leaf = 0; leaf < item_.leaf_nodes.size(); ++leaf) {
     const uint32_t place = places_[side][leaf];
     if (place == kNoPlace) continue;
     const std::optional<uint32_t> number = item_.group_of_leaf[leaf];
     ReportGroup& group = number ? item_.groups[*number] : none;
-    group.totals.Add(sides_[side]->entry(place));
+    group.totals.Add(sides_[side].item->entry(place));
     TensorStats stats = item_.sides[side][leaf]->stats;
     stats.histogram.reset();
     group.stats.Merge(stats);
@@ -257,7 +264,7 @@ void ReportItemBuilder::SumGroups() {
 
 // By leaf of the one side, its place in another step's item.
 std::vector<uint32_t> ReportItemBuilder::PlacesAt(const SourceItem& item) const {
-  const SourceItem& side = *sides_[0];
+  const SourceItem& side = *sides_[0].item;
   std::vector<uint32_t> places;
   for (const uint32_t place : places_[0]) {
     const Slot slot = side.slots().SlotAt(place);
@@ -269,16 +276,24 @@ std::vector<uint32_t> ReportItemBuilder::PlacesAt(const SourceItem& item) const 
   return places;
 }
 
-void ReportItemBuilder::ReadSeries(const std::vector<const SourceItem*>& steps,
-                                   NumberReader* reader, std::vector<absl::Status>* failed) {
-  std::vector<std::vector<uint32_t>> places;
-  for (const SourceItem* step : steps) {
-    places.push_back(step != nullptr ? PlacesAt(*step)
-                                     : std::vector<uint32_t>(item_.leaf_nodes.size(), kNoPlace));
+void ReportItemBuilder::BeginSeries() {
+  item_.series.emplace().points.resize(item_.leaf_nodes.size());
+}
+
+absl::StatusOr<ReportItemBuilder::StepItem> ReportItemBuilder::ReadStep(
+    FileItem step, const StepItem& before, NumberReader* reader) const {
+  StepItem now;
+  now.places = step.item != nullptr ? PlacesAt(*step.item)
+                                    : std::vector<uint32_t>(item_.leaf_nodes.size(), kNoPlace);
+  now.from = std::move(step);
+  LEAFSTORE_ASSIGN_OR_RETURN(now.points, reader->Norms(before, now));
+  return now;
+}
+
+void ReportItemBuilder::AddStep(const StepItem& step) {
+  for (size_t leaf = 0; leaf < step.points.size(); ++leaf) {
+    item_.series->points[leaf].push_back(step.points[leaf]);
   }
-  NumberReader::Series found = reader->Norms(steps, places);
-  item_.series = std::move(found.series);
-  for (size_t step = 0; step < steps.size(); ++step) (*failed)[step].Update(found.steps[step]);
 }
 
 }  // namespace leafstore::tools

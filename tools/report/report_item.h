@@ -1,10 +1,11 @@
 // ReportItemBuilder: one item of a report, of one file or of two.
 //
-//   ReportItemBuilder builder(request, {before, after});      // null: that file does not have it
+//   ReportItemBuilder builder(request, {{before, "a.leaf"}, {after, "b.leaf"}});
 //   LEAFSTORE_RETURN_IF_ERROR(builder.List());                // what there is, without tensors
 //   LEAFSTORE_RETURN_IF_ERROR(builder.Read(&reader));         // its numbers
 //   ReportItem item = std::move(builder).Take();
 //
+// Errors: of reading, with the file in front that they are of.
 // Threads: one at a time.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
@@ -16,6 +17,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 #include "leafstore/tools/item_rows.h"
 #include "leafstore/tools/report/report_build.h"
@@ -27,8 +29,8 @@ namespace leafstore::tools {
 
 class ReportItemBuilder {
  public:
-  // `sides`: one, or before and after, of which one may be null. All must outlive this.
-  ReportItemBuilder(const ReportRequest& request, std::vector<const SourceItem*> sides)
+  // `sides`: one, or before and after, of which one may have no item. All must outlive this.
+  ReportItemBuilder(const ReportRequest& request, std::vector<FileItem> sides)
       : request_(request), sides_(std::move(sides)) {}
 
   absl::Status List();
@@ -36,17 +38,26 @@ class ReportItemBuilder {
   // Bytes that Read reads, 1 TiB at most. After List.
   int64_t bytes_to_read() const;
   absl::Status Read(NumberReader* reader);
-  // Adds the norms at steps, of which the last is that of the side. `failed` gets, by step, the
-  // first error.
-  void ReadSeries(const std::vector<const SourceItem*>& steps, NumberReader* reader,
-                  std::vector<absl::Status>* failed);
+  // Leaves that are shown, aliases among them. After List.
+  size_t size() const { return item_.leaf_nodes.size() + item_.aliases.size(); }
+  // After List, and before steps are added: there will be norms over some.
+  void BeginSeries();
+  // The norms at a step; `before` is what was added last, or nothing at the first.
+  using StepItem = NumberReader::StepItem;
+  absl::StatusOr<StepItem> ReadStep(FileItem step, const StepItem& before,
+                                    NumberReader* reader) const;
+  // Adds them. A step of which not all items could be read is not added to any.
+  void AddStep(const StepItem& step);
   ReportItem Take() && { return std::move(item_); }
 
  private:
   static constexpr uint32_t kNoLeaf = 0xffffffff;
 
   // The one that names, groups and metadata are of.
-  const SourceItem& main() const { return sides_.back() ? *sides_.back() : *sides_.front(); }
+  const FileItem& main_side() const {
+    return sides_.back().item != nullptr ? sides_.back() : sides_.front();
+  }
+  const SourceItem& main() const { return *main_side().item; }
 
   absl::Status ListSide(size_t side);
   ReportTree::Node NodeOf(const ItemRows& rows, NodeId node, std::vector<ReportTree::Node>* nodes);
@@ -62,7 +73,7 @@ class ReportItemBuilder {
   std::vector<uint32_t> PlacesAt(const SourceItem& item) const;
 
   const ReportRequest& request_;
-  std::vector<const SourceItem*> sides_;
+  std::vector<FileItem> sides_;
   ReportItem item_;
   absl::flat_hash_map<ReportTree::Node, uint32_t> leaf_of_node_;
   // By side, by leaf: its place there, or kNoPlace.

@@ -14,6 +14,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/diff.h"
 #include "leafstore/store/elements.h"
+#include "leafstore/tools/command.h"
 
 namespace leafstore::tools {
 namespace {
@@ -51,7 +52,7 @@ int64_t TotalBytes(const std::vector<Piece>& pieces) {
 }
 
 // The leaves at `places`, in any order, without one that is kNoPlace: that is a null leaf.
-absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SourceItem& item,
+absl::StatusOr<std::vector<Leaf>> LoadLeaves(const FileItem& from,
                                              absl::Span<const uint32_t> places) {
   std::vector<size_t> order;
   for (size_t i = 0; i < places.size(); ++i) {
@@ -66,11 +67,12 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SourceItem& item,
   }
   std::vector<Leaf> leaves(places.size());
   if (sorted.empty()) return leaves;
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded, item.Load(sorted));
+  const absl::StatusOr<ParamStore> loaded = from.item->Load(sorted);
+  if (!loaded.ok()) return FileError(from.file, loaded.status());
   size_t at = 0;
   for (const size_t i : order) {
     while (sorted[at] != places[i]) ++at;
-    leaves[i] = loaded.leaf(static_cast<uint32_t>(at));
+    leaves[i] = loaded->leaf(static_cast<uint32_t>(at));
   }
   return leaves;
 }
@@ -203,15 +205,15 @@ void NumberReader::Advance(int64_t bytes) {
   progress_->Advance(bytes);
 }
 
-absl::StatusOr<std::vector<TensorStats>> NumberReader::Stats(const SourceItem& item,
+absl::StatusOr<std::vector<TensorStats>> NumberReader::Stats(const FileItem& from,
                                                              absl::Span<const uint32_t> places) {
   std::vector<TensorStats> stats(places.size());
   const std::vector<Piece> pieces =
-      Pieces(places.size(), [&](size_t i) { return item.entry(places[i]).byte_size; });
+      Pieces(places.size(), [&](size_t i) { return from.item->entry(places[i]).byte_size; });
   const auto read = [&](const Piece& piece) -> absl::Status {
     LEAFSTORE_ASSIGN_OR_RETURN(
         const std::vector<Leaf> leaves,
-        LoadLeaves(item, places.subspan(piece.begin, piece.end - piece.begin)));
+        LoadLeaves(from, places.subspan(piece.begin, piece.end - piece.begin)));
     for (size_t i = piece.begin; i < piece.end; ++i) {
       const Leaf& leaf = leaves[i - piece.begin];
       if (!leaf.is_tensor()) continue;
@@ -225,12 +227,12 @@ absl::StatusOr<std::vector<TensorStats>> NumberReader::Stats(const SourceItem& i
 }
 
 absl::StatusOr<std::vector<NumberReader::Pair>> NumberReader::Compare(
-    const SourceItem& before, const SourceItem& after, absl::Span<const Places> places) {
+    const FileItem& before, const FileItem& after, absl::Span<const Places> places) {
   std::vector<Pair> pairs(places.size());
   const std::vector<Piece> pieces = Pieces(places.size(), [&](size_t i) {
     // Half of each: a sum of what a file says may be no number.
-    return before.entry(places[i].before).byte_size / 2 +
-           after.entry(places[i].after).byte_size / 2;
+    return before.item->entry(places[i].before).byte_size / 2 +
+           after.item->entry(places[i].after).byte_size / 2;
   });
   const auto read = [&](const Piece& piece) -> absl::Status {
     std::vector<uint32_t> places_before, places_after;
@@ -250,52 +252,36 @@ absl::StatusOr<std::vector<NumberReader::Pair>> NumberReader::Compare(
   return pairs;
 }
 
-NumberReader::Series NumberReader::Norms(absl::Span<const SourceItem* const> items,
-                                         absl::Span<const std::vector<uint32_t>> places) {
-  Series found;
-  found.steps.resize(items.size());
-  const size_t leaves = places.empty() ? 0 : places[0].size();
-  found.series.points.resize(leaves);
-  for (auto& points : found.series.points) points.resize(items.size());
-  std::mutex failed;
-  // A piece goes through all steps, so that what the step before had is still there to compare with.
-  const auto read = [&](const Piece& piece) {
-    std::vector<Leaf> before(piece.end - piece.begin);
-    std::vector<std::optional<ReportSeries::Point>> points(before.size());
-    for (size_t step = 0; step < items.size(); ++step) {
-      if (items[step] == nullptr) continue;
-      absl::StatusOr<std::vector<Leaf>> now = LoadLeaves(
-          *items[step],
-          absl::MakeConstSpan(places[step]).subspan(piece.begin, piece.end - piece.begin));
-      if (!now.ok()) {
-        const std::lock_guard<std::mutex> lock(failed);
-        found.steps[step].Update(now.status());
-        continue;
-      }
-      for (size_t i = 0; i < now->size(); ++i) {
-        if (!(*now)[i].is_tensor()) continue;
-        points[i] = PointOf((*now)[i], before[i], points[i]);
-        found.series.points[piece.begin + i][step] = points[i];
-      }
-      before = *std::move(now);
-      Advance(piece.bytes);
+absl::StatusOr<std::vector<std::optional<ReportSeries::Point>>> NumberReader::Norms(
+    const StepItem& before, const StepItem& now) {
+  std::vector<std::optional<ReportSeries::Point>> points(now.places.size());
+  if (now.from.item == nullptr) return points;
+  const std::vector<Piece> pieces = Pieces(points.size(), [&now](size_t leaf) {
+    const uint32_t place = now.places[leaf];
+    return place != kNoPlace ? now.from.item->entry(place).byte_size : int64_t{0};
+  });
+  const auto read = [&](const Piece& piece) -> absl::Status {
+    const auto load = [&piece](const StepItem& step) {
+      return LoadLeaves(
+          step.from,
+          absl::MakeConstSpan(step.places).subspan(piece.begin, piece.end - piece.begin));
+    };
+    std::vector<Leaf> leaves_before(piece.end - piece.begin);
+    if (before.from.item != nullptr) {
+      LEAFSTORE_ASSIGN_OR_RETURN(leaves_before, load(before));
     }
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Leaf> leaves, load(now));
+    for (size_t i = 0; i < leaves.size(); ++i) {
+      if (!leaves[i].is_tensor()) continue;
+      const size_t leaf = piece.begin + i;
+      points[leaf] = PointOf(leaves[i], leaves_before[i],
+                             before.points.empty() ? std::nullopt : before.points[leaf]);
+    }
+    Advance(piece.bytes);
     return absl::OkStatus();
   };
-  const std::vector<Piece> pieces = Pieces(leaves, [&](size_t leaf) {
-    for (size_t step = items.size(); step-- > 0;) {
-      if (items[step] != nullptr && places[step][leaf] != kNoPlace) {
-        return items[step]->entry(places[step][leaf]).byte_size;
-      }
-    }
-    return int64_t{0};
-  });
-  ForPieces(pieces, threads_, read).IgnoreError();
-  for (size_t step = 0; step < items.size(); ++step) {
-    if (found.steps[step].ok()) continue;
-    for (auto& points : found.series.points) points[step].reset();
-  }
-  return found;
+  LEAFSTORE_RETURN_IF_ERROR(ForPieces(pieces, threads_, read));
+  return points;
 }
 
 }  // namespace leafstore::tools

@@ -3,12 +3,15 @@
 // Tensors are read a few at a time and let go of, so that memory stays small; those of one item are
 // dealt out to threads by pieces of some MiB.
 //
-// Errors: as SourceItem::Load. Complexity: O(bytes), several passes.
+// Errors: as SourceItem::Load, with the file in front that they are of. Complexity: O(bytes), several
+// passes.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -26,6 +29,12 @@ namespace leafstore::tools {
 // Bins of a leaf's histogram: as many as a row of the table has room for.
 inline constexpr int kReportBins = 32;
 
+// An item, null where the file does not have it, and the file that errors of reading it name.
+struct FileItem {
+  const SourceItem* item = nullptr;
+  std::string file;
+};
+
 // How the numbers are read.
 class NumberReader {
  public:
@@ -33,7 +42,7 @@ class NumberReader {
   NumberReader(int threads, Progress* progress) : threads_(threads), progress_(progress) {}
 
   // Of the leaves at `places` of an item, in that order; of static leaves empty ones.
-  absl::StatusOr<std::vector<TensorStats>> Stats(const SourceItem& item,
+  absl::StatusOr<std::vector<TensorStats>> Stats(const FileItem& from,
                                                  absl::Span<const uint32_t> places);
 
   // Of leaves that are there twice; the histograms of both have one range.
@@ -47,18 +56,20 @@ class NumberReader {
     uint32_t before;
     uint32_t after;
   };
-  absl::StatusOr<std::vector<Pair>> Compare(const SourceItem& before, const SourceItem& after,
+  absl::StatusOr<std::vector<Pair>> Compare(const FileItem& before, const FileItem& after,
                                             absl::Span<const Places> places);
 
-  // The norms of leaves over steps. `items` has the item at each step, null where it is not there;
-  // `places` by step, by leaf, its place there or kNoPlace. A step that cannot be read gets its
-  // error, and has no points.
-  struct Series {
-    ReportSeries series;
-    std::vector<absl::Status> steps;
+  // An item at a step: of each leaf of a report its place there, or kNoPlace, and what Norms said
+  // of it.
+  struct StepItem {
+    FileItem from;
+    std::vector<uint32_t> places;
+    std::vector<std::optional<ReportSeries::Point>> points;
   };
-  Series Norms(absl::Span<const SourceItem* const> items,
-               absl::Span<const std::vector<uint32_t>> places);
+  // The points of `now`, by leaf. The step before it is read once more, as what it had may not all
+  // be in memory; one without an item has nothing to compare with.
+  absl::StatusOr<std::vector<std::optional<ReportSeries::Point>>> Norms(const StepItem& before,
+                                                                        const StepItem& now);
 
  private:
   void Advance(int64_t bytes);
