@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -87,6 +88,15 @@ void AddExtremes(absl::Span<const double> x, TensorStats* stats) {
   stats->zero_count = static_cast<int64_t>(SumOf(zeros));
 }
 
+// What numbers up to this magnitude are divided by the power of two of before they are squared: none
+// for those whose squares neither overflow, however many are added up, nor lose digits.
+int ScaleFor(double magnitude) {
+  constexpr int kMostExponent = 400;
+  if (magnitude == 0) return 0;
+  const int exponent = std::ilogb(magnitude);
+  return std::abs(exponent) > kMostExponent ? exponent : 0;
+}
+
 TensorStats OfBlock(absl::Span<double> block) {
   TensorStats stats;
   stats.count = static_cast<int64_t>(block.size());
@@ -98,7 +108,13 @@ TensorStats OfBlock(absl::Span<double> block) {
   }
   if (x.empty()) return stats;
   AddExtremes(x, &stats);
-  const double mean = stats.mean = MeanOf(x, sum);
+  stats.scale = ScaleFor(std::max(std::abs(stats.min), std::abs(stats.max)));
+  if (stats.scale != 0) {
+    for (double& value : block.first(x.size())) value = std::ldexp(value, -stats.scale);
+    sum = SumOf(x);
+  }
+  const double mean = MeanOf(x, sum);
+  stats.mean = std::ldexp(mean, stats.scale);
   const auto n = static_cast<double>(x.size());
   // What the rounding of the mean left, squared, is taken off again (the corrected two-pass
   // algorithm of Chan, Golub and LeVeque).
@@ -213,16 +229,32 @@ void MergeHistograms(const TensorStats& other, TensorStats* stats) {
   mine->above += theirs->above;
 }
 
+// The scale for the sums of both: the larger, beside which what the other loses is nothing. Zeros
+// alone have none of their own.
+int CommonScale(const TensorStats& a, const TensorStats& b) {
+  if (a.squares == 0) return b.scale;
+  if (b.squares == 0) return a.scale;
+  return std::max(a.scale, b.scale);
+}
+
 // Means and squares of the finite numbers, of which both sides have some.
 void MergeMoments(const TensorStats& other, TensorStats* stats) {
   const auto mine = static_cast<double>(stats->finite_count());
   const auto theirs = static_cast<double>(other.finite_count());
   const double all = mine + theirs;
-  const double delta = other.mean - stats->mean;
-  stats->squared_deviations += other.squared_deviations + delta * (mine / all) * delta * theirs;
-  stats->mean = std::isfinite(delta) ? stats->mean + delta * (theirs / all)
-                                     : stats->mean * (mine / all) + other.mean * (theirs / all);
-  stats->squares += other.squares;
+  const int scale = CommonScale(*stats, other);
+  const auto squares_of = [scale](double sum, int from) {
+    return std::ldexp(sum, 2 * (from - scale));
+  };
+  const double mean = std::ldexp(stats->mean, -scale);
+  const double delta = std::ldexp(other.mean, -scale) - mean;
+  stats->squared_deviations = squares_of(stats->squared_deviations, stats->scale) +
+                              squares_of(other.squared_deviations, other.scale) +
+                              delta * (mine / all) * delta * theirs;
+  stats->mean = std::ldexp(mean + delta * (theirs / all), scale);
+  stats->squares =
+      squares_of(stats->squares, stats->scale) + squares_of(other.squares, other.scale);
+  stats->scale = scale;
   stats->min = std::min(stats->min, other.min);
   stats->max = std::max(stats->max, other.max);
 }
@@ -231,10 +263,10 @@ void MergeMoments(const TensorStats& other, TensorStats* stats) {
 
 double TensorStats::stddev() const {
   if (finite_count() == 0) return std::numeric_limits<double>::quiet_NaN();
-  return std::sqrt(squared_deviations / static_cast<double>(finite_count()));
+  return std::ldexp(std::sqrt(squared_deviations / static_cast<double>(finite_count())), scale);
 }
 
-double TensorStats::l2() const { return std::sqrt(squares); }
+double TensorStats::l2() const { return std::ldexp(std::sqrt(squares), scale); }
 
 void TensorStats::Merge(const TensorStats& other) {
   MergeHistograms(other, this);
@@ -244,6 +276,7 @@ void TensorStats::Merge(const TensorStats& other) {
     mean = other.mean;
     squared_deviations = other.squared_deviations;
     squares = other.squares;
+    scale = other.scale;
   } else if (other.finite_count() > 0) {
     MergeMoments(other, this);
   }

@@ -14,8 +14,10 @@
 // Accuracy. Sums are taken in double, within blocks around the block's own mean; blocks, leaves and
 // groups are put together as partial results are (Chan, Golub, LeVeque, "Updating Formulae and a
 // Pairwise Algorithm for Computing Sample Variances", 1979), so a large mean does not swallow a
-// small deviation. Counts are exact, also when partial results are merged. Squares of f64 numbers
-// beyond 1e154 overflow to infinite deviation and L2.
+// small deviation. Counts are exact, also when partial results are merged. Where the largest number
+// of a block is so large or so small that squares would overflow or vanish (beyond 2^400, below
+// 2^-400), the block is scaled by a power of two first: the deviation is right for all finite f64
+// numbers, and L2 is infinite only where it is over the largest double itself.
 //
 // Histogram. `bins` equal bins over [lo, hi], the last with its upper end; of finite numbers.
 // Without a range it is that of the numbers asked about, which costs a second pass; numbers outside
@@ -79,9 +81,11 @@ struct TensorStats {
   double min = std::numeric_limits<double>::quiet_NaN();
   double max = std::numeric_limits<double>::quiet_NaN();
   double mean = std::numeric_limits<double>::quiet_NaN();
-  // Sum of squared deviations from the mean, and of squares.
+  // Sum of squared deviations from the mean, and of squares, both of the numbers divided by 2^scale.
+  // The scale is 0 unless numbers are very large or all very small (see above).
   double squared_deviations = 0;
   double squares = 0;
+  int scale = 0;
 
   std::optional<Histogram> histogram;
 

@@ -47,7 +47,8 @@ int PrecisionOf(DType dtype) {
     case DType::kF4:
       return 2;
     default:
-      return 1;  // f8_e8m0
+      // f8_e8m0: powers of two, of which a digit or two says too little.
+      return 8;
   }
 }
 
@@ -116,7 +117,8 @@ std::string ComplexText(const Tensor& tensor, int64_t index) {
 // Texts of the elements of one tensor in columns of one width.
 class ElementColumn {
  public:
-  explicit ElementColumn(const Tensor& tensor) : tensor_(tensor), dtype_(tensor.dtype()) {}
+  ElementColumn(const Tensor& tensor, int most_digits)
+      : tensor_(tensor), dtype_(tensor.dtype()), most_digits_(most_digits) {}
 
   // Tells it an element that will be shown. First all of them by Look, then by Measure.
   void Look(int64_t index) {
@@ -125,9 +127,9 @@ class ElementColumn {
     if (!std::isfinite(number) || number == 0) return;
     min_ = std::min(min_, number);
     max_ = std::max(max_, number);
+    exponents_ = max_ >= 1e8 || min_ < 1e-4 || max_ / min_ > 1000;
   }
   void Measure(int64_t index) {
-    exponents_ = max_ > 0 && (max_ >= 1e8 || min_ < 1e-4 || max_ / min_ > 1000);
     const std::string text = Plain(index);
     const size_t point = text.find('.');
     if (!IsFloating(dtype_) || point == std::string::npos) {
@@ -159,19 +161,17 @@ class ElementColumn {
   }
 
  private:
-  static constexpr int kMostDigits = 8;
-
   std::string Plain(int64_t index) const {
     if (!IsFloating(dtype_)) return ElementText(tensor_, index);
     const double number = NumberAt(tensor_, index);
     if (!std::isfinite(number)) return NotFinite(number);
     const Scientific shape = number == 0 ? Scientific() : ScientificOf(number, dtype_);
     if (exponents_) {
-      std::string text = absl::StrFormat("%.*e", std::min(shape.digits, kMostDigits), number);
+      std::string text = absl::StrFormat("%.*e", std::min(shape.digits, most_digits_), number);
       if (text.find('.') == std::string::npos) text.insert(text.find('e'), ".");
       return text;
     }
-    const int digits = std::clamp(shape.digits - shape.exponent, 0, kMostDigits);
+    const int digits = std::clamp(shape.digits - shape.exponent, 0, most_digits_);
     std::string text = absl::StrFormat("%.*f", digits, number);
     if (digits == 0) return text + ".";
     while (text.back() == '0') text.pop_back();
@@ -180,6 +180,7 @@ class ElementColumn {
 
   const Tensor& tensor_;
   const DType dtype_;
+  const int most_digits_;
   double min_ = std::numeric_limits<double>::infinity();
   double max_ = 0;
   bool exponents_ = false;
@@ -196,7 +197,7 @@ class ArrayPrinter {
         options_(options),
         out_(out),
         cut_(view.size() > options.threshold),
-        column_(view.tensor) {}
+        column_(view.tensor, options.digits) {}
 
   void Print() {
     if (view_.size() == 0) {
@@ -285,7 +286,9 @@ class ArrayPrinter {
 std::string JsonNumber(double number, DType dtype) {
   if (!std::isfinite(number)) return "null";
   if (number == 0) return std::signbit(number) ? "-0.0" : "0.0";
-  return Shortest(number, dtype);
+  // Who reads it need not know a narrow dtype to find the same number.
+  const bool is_f32 = dtype == DType::kF32 || dtype == DType::kC64;
+  return Shortest(number, is_f32 ? dtype : DType::kF64);
 }
 
 std::string ElementAsJson(const Tensor& tensor, int64_t index) {
@@ -337,6 +340,8 @@ void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output*
 }
 
 void PrintArrayAsJson(const TensorView& view, Output* out) {
+  // A shape may ask for any number of lists in which there is nothing.
+  if (view.size() == 0) return out->Write("[]");
   PrintAxisAsJson(view, 0, view.begin, out);
 }
 

@@ -5,7 +5,7 @@
 //   //  [-4.   5.  -6.5]]
 //
 // Each number has the fewest digits that read back as the same number of its dtype, of them at most
-// eight behind the point where it is shown in a column; columns are as wide as the widest, and have
+// `digits` behind the point; columns are as wide as the widest, and have
 // exponents where numbers differ by more than 1000 times, or are over 1e8 or below 1e-4. Integers
 // are exact. Beyond `threshold` elements the middle of each axis is left out.
 //
@@ -30,6 +30,8 @@ struct ArrayTextOptions {
   int64_t edge = 3;
   // Longest line.
   size_t width = 75;
+  // Most digits behind a point. With more than any number needs, all read back.
+  int digits = 8;
 };
 
 // With the end of the last line. O(elements shown).
@@ -38,7 +40,9 @@ void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output*
 // One element, of the number `index` in its tensor, with as many digits as it needs.
 std::string ElementText(const Tensor& tensor, int64_t index);
 
-// The elements as nested lists, a complex one as [real, imaginary]. Writes as it goes. O(elements).
+// The elements as nested lists, a complex one as [real, imaginary]; `[]` where there are none,
+// whatever the shape. Numbers have the fewest digits that read back: as f64, but those of f32 and c64
+// as f32. Writes as it goes. O(elements).
 void PrintArrayAsJson(const TensorView& view, Output* out);
 
 }  // namespace leafstore::tools

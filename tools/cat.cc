@@ -1,5 +1,6 @@
 #include "leafstore/tools/cat.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <limits>
@@ -18,6 +19,8 @@
 #include "leafstore/tools/array_text.h"
 #include "leafstore/tools/json.h"
 #include "leafstore/tools/leaf_choice.h"
+#include "leafstore/tools/match_check.h"
+#include "leafstore/tools/model.h"
 #include "leafstore/tools/options.h"
 #include "leafstore/tools/output.h"
 #include "leafstore/tools/output_files.h"
@@ -66,6 +69,9 @@ struct ReadLeaf {
 
 absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Source& source, const CatOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(source, options.choice));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<GlobPattern> match,
+                             ParseMatch(options.choice.match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(items, match));
   std::vector<ChosenLeaf> leaves;
   for (const SourceItem* item : items) {
     if (!options.paths.empty()) break;
@@ -76,7 +82,11 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Source& source, const CatOp
   for (const std::string& path : options.paths) {
     LEAFSTORE_ASSIGN_OR_RETURN(const auto found, FindLeaves(items, path));
     leaves.insert(leaves.end(), found.begin(), found.end());
+    if (!options.slice.empty() && found[0].slice) {
+      return UsageError(absl::StrCat("'", path, "': expected one slice, found --slice as well"));
+    }
   }
+  LEAFSTORE_RETURN_IF_ERROR(KeepMatched(match, &leaves));
   if (options.slice.empty()) return leaves;
   absl::StatusOr<Slice> slice = Slice::Parse(options.slice);
   if (!slice.ok()) {
@@ -86,8 +96,30 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Source& source, const CatOp
   return leaves;
 }
 
-std::string NameOf(const ChosenLeaf& chosen) {
-  return chosen.item->layout().Dotted(chosen.item->slots().SlotAt(chosen.place));
+// Whether each can be answered, as far as that is known without reading it: before the first word is
+// printed. error: a UsageError: a slice of what has none, or outside of the shape.
+absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& leaves) {
+  for (const ChosenLeaf& leaf : leaves) {
+    if (!leaf.slice) continue;
+    const EntryInfo entry = leaf.item->entry(leaf.place);
+    std::string why;
+    if (entry.value != nullptr) {
+      why = " is a static leaf: it has no slices";
+    } else if (const absl::Status fits = leaf.slice->Check(entry.shape); !fits.ok()) {
+      why = absl::StrCat(": ", std::string(fits.message()));
+    } else {
+      continue;
+    }
+    const bool several = source.items().size() > 1;
+    const bool elsewhere =
+        std::any_of(leaves.begin(), leaves.end(),
+                    [&leaf](const ChosenLeaf& other) { return other.item != leaf.item; });
+    return UsageError(
+        absl::StrCat("'", PrintableName(leaf), "'",
+                     several ? absl::StrCat(" of item '", leaf.item->name(), "'") : "", why,
+                     elsewhere ? "; --item chooses one of the items that have such a leaf" : ""));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ReadLeaf> Read(const Source& source, const ChosenLeaf& chosen) {
@@ -95,14 +127,13 @@ absl::StatusOr<ReadLeaf> Read(const Source& source, const ChosenLeaf& chosen) {
   if (!loaded.ok()) return FileError(source.file(), loaded.status());
   ReadLeaf read{chosen, loaded->leaf(0), {}};
   if (read.leaf.is_value()) {
-    if (!chosen.slice) return read;
-    return UsageError(absl::StrCat("'", NameOf(chosen), "' is a static leaf: it has no slices"));
+    return read;
   }
   read.view = TensorView::Of(read.leaf.tensor());
   if (!chosen.slice) return read;
   absl::StatusOr<TensorView> view = chosen.slice->Apply(read.leaf.tensor());
   if (!view.ok()) {
-    return UsageError(absl::StrCat("'", NameOf(chosen), "': ", view.status().message()));
+    return UsageError(absl::StrCat("'", PrintableName(chosen), "': ", view.status().message()));
   }
   read.view = *std::move(view);
   return read;
@@ -115,7 +146,7 @@ void PrintLeaf(const ReadLeaf& read, bool with_name, const CatOptions& options, 
                                  : absl::StrCat(std::string(DTypeName(read.view.tensor.dtype())),
                                                 ShapeToString(read.view.shape));
     const std::string line = absl::StrCat("# ", Printable(read.chosen.item->name()), ": ",
-                                          Printable(NameOf(read.chosen)), " ", what);
+                                          PrintableName(read.chosen), " ", what);
     out->Write(absl::StrCat(out->Styled(Style::kDim, line), "\n"));
   }
   if (read.leaf.is_value()) {
@@ -123,7 +154,10 @@ void PrintLeaf(const ReadLeaf& read, bool with_name, const CatOptions& options, 
     return;
   }
   ArrayTextOptions text;
-  if (options.all) text.threshold = std::numeric_limits<int64_t>::max();
+  if (options.all) {
+    text.threshold = std::numeric_limits<int64_t>::max();
+    text.digits = std::numeric_limits<int>::max();
+  }
   if (out->width() > text.width) text.width = out->width();
   PrintArray(read.view, text, out);
 }
@@ -132,7 +166,7 @@ void PrintLeafAsJson(const ReadLeaf& read, Output* out) {
   const SourceItem& item = *read.chosen.item;
   Json json = {{"item", item.name()},
                {"path", item.PathText(read.chosen.place)},
-               {"dotted", NameOf(read.chosen)}};
+               {"dotted", item.layout().Dotted(item.slots().SlotAt(read.chosen.place))}};
   if (read.leaf.is_value()) {
     json["kind"] = "static";
     json["value_kind"] = std::string(ValueKindName(read.leaf.value().kind()));
@@ -161,8 +195,8 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(options.npy));
   LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(source, leaves[0]));
   if (read.leaf.is_value()) {
-    return UsageError(
-        absl::StrCat("--npy: expected a tensor, found '", NameOf(leaves[0]), "', a static leaf"));
+    return UsageError(absl::StrCat("--npy: expected a tensor, found '", PrintableName(leaves[0]),
+                                   "', a static leaf"));
   }
   const absl::StatusOr<Tensor> tensor = read.view.ToTensor();
   if (!tensor.ok()) return FileError(options.npy, tensor.status());
@@ -170,12 +204,14 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   npy.raw_bits = options.raw_bits;
   npy.file_system = &files;
   LEAFSTORE_RETURN_IF_ERROR(FileError(options.npy, SaveNpy(options.npy, *tensor, npy)));
-  return files.Commit();
+  LEAFSTORE_RETURN_IF_ERROR(files.Commit());
+  return options.form.json ? PrintWritten({options.npy}, options.form) : absl::OkStatus();
 }
 
 absl::Status Cat(const CatOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.source));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ChosenLeaf> leaves, Choose(*source, options));
+  LEAFSTORE_RETURN_IF_ERROR(CheckSlices(*source, leaves));
   if (!options.npy.empty()) return WriteNpy(*source, leaves, options);
   Output out(stdout, options.form.color);
   std::optional<JsonList> list;
@@ -210,14 +246,20 @@ void AddCatCommand(CLI::App* program, CommandRun* run) {
   command->add_option("PATH", options->paths, "the leaves; without, all of them")->type_name("");
   AddStep(command, &options->source);
   AddItem(command, &options->choice);
+  AddMatch(command, &options->choice);
   command->add_option("--slice", options->slice, "this part of each: '0:3, ::2', as in Python")
       ->type_name("SLICE");
-  command->add_flag("--all", options->all, "every number, however many there are");
-  command->add_option("--npy", options->npy, "write the one leaf into a .npy instead")
-      ->type_name("OUT");
-  command->add_flag("--raw-bits", options->raw_bits,
-                    "with --npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers");
-  command->add_flag("--force", options->force, "replace OUT if it is there");
+  command->add_flag("--all", options->all,
+                    "every number, however many there are, in all its digits");
+  CLI::Option* const npy =
+      command->add_option("--npy", options->npy, "write the one leaf into a .npy instead")
+          ->type_name("OUT");
+  command
+      ->add_flag("--raw-bits", options->raw_bits,
+                 "with --npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers")
+      ->needs(npy);
+  command->add_flag("--force", options->force, "with --npy: replace OUT if it is there")
+      ->needs(npy);
   AddReading(command, &options->source);
   AddForm(command, &options->form);
   command->callback([=] { *run = [options] { return Cat(*options); }; });

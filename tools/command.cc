@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/types/optional.h"
 
 #include "leafstore/tools/text.h"
@@ -21,6 +22,8 @@ namespace {
 constexpr char kUsageMark[] = "leafstore/usage";
 constexpr char kAnswerMark[] = "leafstore/answer";
 constexpr char kTroubleMark[] = "leafstore/trouble";
+// Of a message that is to be printed line by line.
+constexpr char kLinesMark[] = "leafstore/lines";
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
@@ -34,7 +37,9 @@ std::string WhatToDo(const absl::Status& status) {
     case absl::StatusCode::kPermissionDenied:
       return "; check its permissions";
     case absl::StatusCode::kUnimplemented:
-      return "; use a newer leafstore to read it";
+      // No newer one will know, say, a dtype that is no number's.
+      return absl::StrContains(status.message(), "version") ? "; use a newer leafstore to read it"
+                                                            : "";
     case absl::StatusCode::kDataLoss:
       if (absl::StrContains(status.message(), "preamble: ")) {
         return "; is it a leafstore checkpoint? If so, its beginning is damaged: use another copy";
@@ -45,6 +50,18 @@ std::string WhatToDo(const absl::Status& status) {
     default:
       return "";
   }
+}
+
+// `message` with the name of `file` where it has that of the temporary file beside it.
+std::string WithoutTemporary(absl::string_view file, std::string message) {
+  const std::string temporary = absl::StrCat(file, ".tmp-");
+  for (size_t at = 0; (at = message.find(temporary, at)) != std::string::npos;) {
+    const size_t begin = at + file.size();
+    const size_t end = message.find_first_not_of("0123456789-", begin + 5);
+    message.erase(begin, end == std::string::npos ? end : end - begin);
+    at = begin;
+  }
+  return message;
 }
 
 }  // namespace
@@ -59,7 +76,7 @@ bool IsUsageError(const absl::Status& status) { return status.GetPayload(kUsageM
 
 absl::Status FileError(absl::string_view file, const absl::Status& status) {
   if (status.ok() || IsUsageError(status)) return status;
-  std::string message(status.message());
+  std::string message = WithoutTemporary(file, std::string(status.message()));
   if (!absl::StartsWith(message, absl::StrCat(file, ": "))) {
     // "cannot open FILE: No such file" names it at another place.
     const std::string named = absl::StrCat(" ", file, ":");
@@ -68,6 +85,11 @@ absl::Status FileError(absl::string_view file, const absl::Status& status) {
     message = absl::StrCat(file, ": ", message);
   }
   return absl::Status(status.code(), absl::StrCat(message, WhatToDo(status)));
+}
+
+absl::Status InLines(absl::Status status) {
+  if (!status.ok()) status.SetPayload(kLinesMark, absl::Cord());
+  return status;
 }
 
 absl::Status ExitWith(int code) {
@@ -94,7 +116,12 @@ int Report(const absl::Status& status) {
     return absl::SimpleAtoi(std::string(*answer), &code) ? code : kFailed;
   }
   const bool usage = IsUsageError(status);
-  Note(absl::StrCat(status.message(), usage ? " (see --help)" : ""));
+  const std::string message = absl::StrCat(status.message(), usage ? " (see --help)" : "");
+  if (status.GetPayload(kLinesMark).has_value()) {
+    for (const absl::string_view line : absl::StrSplit(message, '\n')) Note(line);
+  } else {
+    Note(message);
+  }
   return usage || status.GetPayload(kTroubleMark).has_value() ? kUsage : kFailed;
 }
 

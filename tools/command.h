@@ -35,6 +35,10 @@ bool IsUsageError(const absl::Status& status);
 // 1. OK and a UsageError as they are.
 absl::Status FileError(absl::string_view file, const absl::Status& status);
 
+// `status`, of which the message has several lines that are to stand as lines: what is wrong with
+// several things. Without it an end of a line is escaped, as it may come from a file.
+absl::Status InLines(absl::Status status);
+
 // No error, but an answer that is an exit code: nothing is printed.
 absl::Status ExitWith(int code);
 // `status`, but the exit code is 2 whatever it is of: for a subcommand whose 1 is an answer. OK as

@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 
 #include "leafstore/tools/command_words.h"
+#include "leafstore/tools/options.h"
 #include "leafstore/tools/output.h"
 
 namespace leafstore::tools {
@@ -230,7 +231,7 @@ void AddCompletionCommand(CLI::App* program, CommandRun* run) {
   WithChoices(command->add_option("SHELL", *shell, "bash or zsh"), {"bash", "zsh"})
       ->required()
       ->type_name("")
-      ->check(CLI::IsMember({"bash", "zsh"}).description(""));
+      ->check(OneOf({"bash", "zsh"}));
   command->callback([=] {
     *run = [program, shell] {
       const std::vector<CommandWords> commands = CommandsOf(*program);

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/tools/match_check.h"
 #include "leafstore/tools/model.h"
 #include "leafstore/tools/options.h"
 #include "leafstore/tools/output_files.h"
@@ -47,11 +48,10 @@ absl::Status Convert(const ConvertArguments& arguments) {
                              ParseMatch(arguments.choice.match));
   LEAFSTORE_RETURN_IF_ERROR(FormatOfOutput(arguments.out, arguments.writing).status());
   OutputFiles files(arguments.writing.force);
-  if (arguments.writing.shard_size.empty()) {
-    LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(arguments.out));
-  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(arguments.out, arguments.writing, files));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(arguments.source));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(*source, arguments.choice));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(items, match));
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*source, items, match));
   LEAFSTORE_ASSIGN_OR_RETURN(
       const std::vector<std::string> written,

@@ -15,9 +15,11 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/item_diff.h"
 #include "leafstore/tools/json.h"
+#include "leafstore/tools/match_check.h"
 #include "leafstore/tools/options.h"
 #include "leafstore/tools/output.h"
 #include "leafstore/tools/source.h"
+#include "leafstore/tools/temporary_files.h"
 #include "leafstore/tools/text.h"
 
 namespace leafstore::tools {
@@ -39,8 +41,9 @@ struct DiffArguments {
 constexpr char kDiffFooter[] =
     R"(Items meet by name (the only ones of two files meet in any case), leaves by path, or by dotted name
 where they have no path in common. Two numbers differ when |a - b| > atol + rtol * |b|; NaN equals
-NaN, unless --nan-differs. Structure (kinds, type names, tags, ties) is compared where both files
-have one and nothing is left out by --match or --ignore.
+NaN, unless --nan-differs, and an infinity itself alone. Structure (kinds, type names, tags) is
+compared where both files have one of their own and nothing is left out by --match or --ignore; where
+one file alone has one, that is said. Ties are compared in any case, but with --no-structure.
 
 Lines begin with ~ (it differs), - (only in A), + (only in B) or ! (structure).
 
@@ -51,8 +54,9 @@ Examples:
   leafstore diff a.leaf b.leaf --json | jq '.items[].leaves[] | select(.max_abs > 0.1) | .dotted'
 
 JSON has one object with the fields schema, a, b, same, only_in_a, only_in_b (items), items; of an
-item: name, same, same_leaves, only_in_a, only_in_b, structure, leaves; of a leaf: path, dotted, what
-(kind, dtype, shape, numbers, value), a, b, and of numbers: differing, count, first, max_abs, max_rel.
+item: name, same, same_leaves, only_in_a, only_in_b, structure, structure_compared, leaves; of a leaf:
+path, dotted, what (kind, dtype, shape, numbers, value), a, b, and of numbers: differing, count, first,
+max_abs, max_rel (null: only NaN differ).
 
 Exit codes, as diff's: 0 they are the same; 1 they differ; 2 trouble (a file, an option, the output).)";
 
@@ -60,12 +64,10 @@ absl::StatusOr<ItemDiffOptions> ParseOptions(const DiffArguments& arguments) {
   ItemDiffOptions options;
   LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.choice.match));
   LEAFSTORE_ASSIGN_OR_RETURN(options.ignore, ParseMatch(arguments.ignore, "--ignore"));
-  if (!(arguments.rtol >= 0) || !(arguments.atol >= 0)) {
-    return UsageError("--rtol and --atol: expected numbers of at least 0");
-  }
   options.diff.rtol = arguments.rtol;
   options.diff.atol = arguments.atol;
   options.diff.nan_equals_nan = !arguments.nan_differs;
+  options.ties = !arguments.no_structure;
   options.structure = !arguments.no_structure && options.match.empty() && options.ignore.empty();
   return options;
 }
@@ -93,6 +95,10 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b,
                                        const ItemDiffOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items_a, ChooseItems(a, choice));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items_b, ChooseItems(b, choice));
+  std::vector<const SourceItem*> both = items_a;
+  both.insert(both.end(), items_b.begin(), items_b.end());
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.ignore, "--ignore"));
   SourceDiff diff;
   const bool only = items_a.size() == 1 && items_b.size() == 1;
   for (const SourceItem* item : items_a) {
@@ -101,7 +107,8 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b,
       diff.only_in_a.push_back(item->name());
       continue;
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one, DiffItems(*item, *other, options));
+    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one,
+                               DiffItems({*item, a.file()}, {*other, b.file()}, options));
     diff.items.push_back(std::move(one));
   }
   for (const SourceItem* item : items_b) {
@@ -112,11 +119,55 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b,
   return diff;
 }
 
+// Numbers that differ, and by nothing: NaN against numbers, or one another.
+bool OnlyNanDiffers(const LeafDiff& leaf) { return leaf.differing > 0 && leaf.max_abs == 0; }
+
 std::string NumbersText(const LeafDiff& leaf) {
+  const bool nan = OnlyNanDiffers(leaf);
   return absl::StrCat(WithCommas(leaf.differing), " of ",
                       CountOf(leaf.count, "number differs", "numbers differ"), ", first at ",
-                      ShapeToString(leaf.first), "; by at most ", ShortNumber(leaf.max_abs),
-                      ", relatively ", ShortNumber(leaf.max_rel));
+                      ShapeToString(leaf.first), "; by at most ",
+                      nan ? "nan" : ShortNumber(leaf.max_abs), ", relatively ",
+                      nan ? "nan" : ShortNumber(leaf.max_rel));
+}
+
+// A value as a part of a line, from shortly before byte `from` on: two long values that begin alike
+// are shown where they differ.
+std::string ValuePart(absl::string_view value, size_t from) {
+  constexpr size_t kMostValue = 48;
+  constexpr size_t kBefore = 12;
+  if (value.size() <= kMostValue) return CutEnd(Printable(value), kMostValue);
+  size_t begin = from > kBefore ? from - kBefore : 0;
+  // Not in the middle of a character.
+  while (begin > 0 && begin < value.size() && (value[begin] & 0xc0) == 0x80) --begin;
+  return CutEnd(absl::StrCat(begin > 0 ? "..." : "", Printable(value.substr(begin))), kMostValue);
+}
+
+std::string ValuesText(const LeafDiff& leaf) {
+  const size_t common = static_cast<size_t>(
+      std::mismatch(leaf.a.begin(), leaf.a.end(), leaf.b.begin(), leaf.b.end()).first -
+      leaf.a.begin());
+  return absl::StrCat(ValuePart(leaf.a, common), " and ", ValuePart(leaf.b, common));
+}
+
+std::vector<std::string> Shown(const std::vector<Path>& paths) {
+  std::vector<std::string> shown;
+  for (const Path& path : paths) shown.push_back(PrintablePath(path));
+  return shown;
+}
+
+std::vector<std::string> Dotted(const std::vector<Path>& paths) {
+  std::vector<std::string> dotted;
+  for (const Path& path : paths) dotted.push_back(path.Dotted());
+  return dotted;
+}
+
+// Says on standard error what of two items that are compared nobody looked at.
+void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
+  if (!options.structure || (!item.only_a_has_structure && !item.only_b_has_structure)) return;
+  Note(absl::StrCat(item.name, ": kinds of containers, type names and tags are not compared: only ",
+                    item.only_a_has_structure ? "A" : "B",
+                    " has them (--no-structure does not ask)"));
 }
 
 void PrintLines(absl::string_view sign, Style style, const std::vector<std::string>& lines,
@@ -138,15 +189,12 @@ void PrintItem(const ItemDiff& item, Output* out) {
   PrintLines("!", Style::kMagenta, item.structure, out);
   for (const NamedLeafDiff& leaf : item.leaves) {
     const std::string what =
-        leaf.diff.what == LeafDiff::What::kNumbers
-            ? NumbersText(leaf.diff)
-            : absl::StrCat(Printable(leaf.diff.a), " and ", Printable(leaf.diff.b));
-    out->Write(absl::StrCat("  ",
-                            out->Styled(Style::kYellow, absl::StrCat("~ ", Printable(leaf.dotted))),
-                            ": ", what, "\n"));
+        leaf.diff.what == LeafDiff::What::kNumbers ? NumbersText(leaf.diff) : ValuesText(leaf.diff);
+    out->Write(absl::StrCat("  ", out->Styled(Style::kYellow, absl::StrCat("~ ", leaf.shown)), ": ",
+                            what, "\n"));
   }
-  PrintLines("-", Style::kRed, item.only_in_a, out);
-  PrintLines("+", Style::kGreen, item.only_in_b, out);
+  PrintLines("-", Style::kRed, Shown(item.only_in_a), out);
+  PrintLines("+", Style::kGreen, Shown(item.only_in_b), out);
 }
 
 void PrintText(const SourceDiff& diff, bool brief, const Source& a, const Source& b, Output* out) {
@@ -193,8 +241,8 @@ Json LeafToJson(const NamedLeafDiff& leaf) {
   json["differing"] = leaf.diff.differing;
   json["count"] = leaf.diff.count;
   json["first"] = ShapeToJson(leaf.diff.first);
-  json["max_abs"] = leaf.diff.max_abs;
-  json["max_rel"] = leaf.diff.max_rel;
+  json["max_abs"] = OnlyNanDiffers(leaf.diff) ? Json() : Json(leaf.diff.max_abs);
+  json["max_rel"] = OnlyNanDiffers(leaf.diff) ? Json() : Json(leaf.diff.max_rel);
   return json;
 }
 
@@ -211,9 +259,10 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
     JsonList leaves({{"name", item.name},
                      {"same", item.same()},
                      {"same_leaves", item.same_count},
-                     {"only_in_a", item.only_in_a},
-                     {"only_in_b", item.only_in_b},
-                     {"structure", item.structure}},
+                     {"only_in_a", Dotted(item.only_in_a)},
+                     {"only_in_b", Dotted(item.only_in_b)},
+                     {"structure", item.structure},
+                     {"structure_compared", item.structure_compared}},
                     "leaves", out);
     for (const NamedLeafDiff& leaf : item.leaves) leaves.Add(LeafToJson(leaf));
     leaves.Close();
@@ -234,6 +283,7 @@ absl::Status Diff(const DiffArguments& arguments) {
   if (arguments.form.json) {
     PrintAsJson(diff, *a, *b, &out);
   } else {
+    for (const ItemDiff& item : diff.items) NoteStructure(item, options);
     PrintText(diff, arguments.brief, *a, *b, &out);
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
@@ -258,8 +308,12 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   AddMatch(command, &arguments->choice);
   AddRepeated(command, "--ignore", &arguments->ignore,
               "not the leaves that a glob matches; may be repeated", "GLOB");
-  command->add_option("--rtol", arguments->rtol, "relative tolerance; 0 without")->type_name("R");
-  command->add_option("--atol", arguments->atol, "absolute tolerance; 0 without")->type_name("A");
+  command->add_option("--rtol", arguments->rtol, "relative tolerance; 0 without")
+      ->type_name("R")
+      ->check(NumberOfAtLeast(0));
+  command->add_option("--atol", arguments->atol, "absolute tolerance; 0 without")
+      ->type_name("A")
+      ->check(NumberOfAtLeast(0));
   command->add_flag("--nan-differs", arguments->nan_differs, "NaN differs from NaN, too");
   command->add_flag("--no-structure", arguments->no_structure,
                     "only the leaves: not kinds of containers, type names, tags and ties");
@@ -267,7 +321,12 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   AddReading(command, &arguments->a);
   AddForm(command, &arguments->form);
   // Whatever goes wrong is trouble: 1 is an answer. ExitWith is no error.
-  command->callback([=] { *run = [arguments] { return AsTrouble(Diff(*arguments)); }; });
+  command->callback([=] {
+    *run = [arguments] {
+      TemporaryFiles::GuardAgainstCrashes(/*exit_code=*/2);
+      return AsTrouble(Diff(*arguments));
+    };
+  });
 }
 
 }  // namespace leafstore::tools

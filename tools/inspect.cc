@@ -16,6 +16,7 @@
 #include "leafstore/tools/inspect_text.h"
 #include "leafstore/tools/item_groups.h"
 #include "leafstore/tools/item_summary.h"
+#include "leafstore/tools/match_check.h"
 #include "leafstore/tools/options.h"
 #include "leafstore/tools/output.h"
 #include "leafstore/tools/source.h"
@@ -61,11 +62,16 @@ absl::Status Inspect(const InspectOptions& options) {
   const bool verified =
       options.stats && !options.source.no_verify && source->format() == SourceFormat::kLeaf;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto chosen, ChooseItems(*source, options.choice));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(chosen, parsed.rows.match));
+  LEAFSTORE_RETURN_IF_ERROR(FileError(source->file(), CheckGroups(chosen, parsed.groups)));
   // All before the first line is printed: an error leaves no half of an answer.
   std::vector<ItemSummary> items;
   for (const SourceItem* item : chosen) {
     absl::StatusOr<ItemSummary> summary = Summarize(*item, parsed);
     if (!summary.ok()) return FileError(source->file(), summary.status());
+    if (options.form.json) {
+      LEAFSTORE_RETURN_IF_ERROR(FileError(source->file(), summary->rows.CheckPathText()));
+    }
     items.push_back(*std::move(summary));
   }
   Output out(stdout, options.form.color);
@@ -89,8 +95,7 @@ void AddInspectCommand(CLI::App* program, CommandRun* run) {
   AddItem(command, &options->choice);
   AddMatch(command, &options->choice);
   AddGroup(command, &options->choice);
-  command->add_option("--depth", options->depth, "one row for all that is deeper than N keys")
-      ->type_name("N");
+  AddDepth(command, &options->depth, "one row for all that is deeper than N keys");
   command->add_flag("--stats", options->stats,
                     "min, max, mean, std, L2, NaN and infinite numbers; reads the tensors");
   AddReading(command, &options->source);

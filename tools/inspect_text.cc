@@ -205,11 +205,7 @@ void PrintGroups(const ItemSummary& summary, Output* out) {
       },
       out);
   if (const std::optional<size_t> group = summary.groups->took_root) {
-    out->Write(absl::StrCat(
-        "  note: the filter of group '",
-        Printable(summary.groups->labels.name(static_cast<uint32_t>(*group))),
-        "' matched the root, and so took everything; if it was meant for leaves alone, write "
-        "'leaf and (...)'\n"));
+    PrintTookRoot(summary.groups->labels.name(static_cast<uint32_t>(*group)), out);
   }
 }
 

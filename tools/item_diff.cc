@@ -1,12 +1,15 @@
 #include "leafstore/tools/item_diff.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/tools/command.h"
 #include "leafstore/tools/item_rows.h"
 #include "leafstore/tools/leaf_batch.h"
 #include "leafstore/tools/progress.h"
@@ -35,12 +38,10 @@ std::string DottedOf(const SourceItem& item, uint32_t place) {
 absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
                                                const ItemDiffOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows rows, ItemRows::Create(item, {options.match, {}}));
-  std::vector<uint32_t> places = rows.places();
-  std::sort(places.begin(), places.end());
+  const std::vector<uint32_t>& places = rows.places();
   if (options.ignore.empty()) return places;
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows ignored, ItemRows::Create(item, {options.ignore, {}}));
-  std::vector<uint32_t> left_out = ignored.places();
-  std::sort(left_out.begin(), left_out.end());
+  const std::vector<uint32_t>& left_out = ignored.places();
   std::vector<uint32_t> kept;
   std::set_difference(places.begin(), places.end(), left_out.begin(), left_out.end(),
                       std::back_inserter(kept));
@@ -122,8 +123,9 @@ absl::StatusOr<std::vector<Leaf>> LoadInOrder(const SourceItem& item,
   return leaves;
 }
 
-absl::Status DiffBatch(const SourceItem& a, const SourceItem& b, absl::Span<const Pair> batch,
+absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Span<const Pair> batch,
                        const ItemDiffOptions& options, ItemDiff* diff) {
+  const SourceItem& a = side_a.item;
   std::vector<uint32_t> places_a;
   std::vector<uint32_t> places_b;
   std::vector<Slot> slots;
@@ -132,8 +134,12 @@ absl::Status DiffBatch(const SourceItem& a, const SourceItem& b, absl::Span<cons
     places_b.push_back(pair.b);
     slots.push_back(a.slots().SlotAt(pair.a));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore left, a.Load(places_a));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, LoadInOrder(b, places_b));
+  absl::StatusOr<ParamStore> loaded_a = a.Load(places_a);
+  if (!loaded_a.ok()) return FileError(side_a.file, loaded_a.status());
+  const ParamStore left = *std::move(loaded_a);
+  absl::StatusOr<std::vector<Leaf>> loaded_b = LoadInOrder(side_b.item, places_b);
+  if (!loaded_b.ok()) return FileError(side_b.file, loaded_b.status());
+  std::vector<Leaf> leaves = *std::move(loaded_b);
   // Under a's paths, so that they meet by position.
   LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(a.layout().size(), std::move(slots)));
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore right,
@@ -142,17 +148,83 @@ absl::Status DiffBatch(const SourceItem& a, const SourceItem& b, absl::Span<cons
   diff->same_count += found.same_count;
   for (LeafDiff& leaf : found.leaves) {
     std::string dotted = DottedOfCanonical(leaf.path);
-    diff->leaves.push_back({std::move(dotted), std::move(leaf)});
+    std::string shown = PrintableCanonical(leaf.path);
+    diff->leaves.push_back({std::move(dotted), std::move(shown), std::move(leaf)});
+  }
+  return absl::OkStatus();
+}
+
+// The names of an item, dotted: of an alias what it is tied to, of a leaf nothing. Those that are
+// compared are marked.
+struct Name {
+  std::string tied_to;
+  bool compared = false;
+};
+using Names = std::map<std::string, Name>;
+
+absl::StatusOr<Names> NamesOf(const SourceItem& item, const ItemDiffOptions& options) {
+  Names names;
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows all, ItemRows::Create(item, {}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows matched, ItemRows::Create(item, {options.match, {}}));
+  for (const Row& row : all.rows()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(std::string dotted, all.Dotted(row));
+    Name name;
+    if (row.kind == Row::kAlias) {
+      LEAFSTORE_ASSIGN_OR_RETURN(name.tied_to,
+                                 all.def()->Dotted(all.def()->alias_target(row.node)));
+    }
+    names.emplace(std::move(dotted), std::move(name));
+  }
+  const auto mark = [&names](const ItemRows& rows, bool compared) -> absl::Status {
+    for (const Row& row : rows.rows()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const std::string dotted, rows.Dotted(row));
+      names[dotted].compared = compared;
+    }
+    return absl::OkStatus();
+  };
+  LEAFSTORE_RETURN_IF_ERROR(mark(matched, true));
+  if (options.ignore.empty()) return names;
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows ignored, ItemRows::Create(item, {options.ignore, {}}));
+  LEAFSTORE_RETURN_IF_ERROR(mark(ignored, false));
+  return names;
+}
+
+bool HasAliases(const SourceItem& item) {
+  const absl::StatusOr<TreeDef> def = item.layout().def();
+  return def.ok() && def->has_aliases();
+}
+
+// Ties of one side that the other has not, or has with another leaf. A name that is a leaf of its own
+// there is said already, among those that only one has.
+absl::Status DiffTies(const SourceItem& a, const SourceItem& b, const ItemDiffOptions& options,
+                      std::vector<std::string>* lines) {
+  if (!HasAliases(a) && !HasAliases(b)) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(const Names names_a, NamesOf(a, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Names names_b, NamesOf(b, options));
+  for (const auto& [dotted, name] : names_a) {
+    if (name.tied_to.empty() || !name.compared) continue;
+    const auto other = names_b.find(dotted);
+    if (other == names_b.end()) {
+      lines->push_back(absl::StrCat("at ", dotted, ": only in the first: tied to ", name.tied_to));
+    } else if (!other->second.tied_to.empty() && other->second.tied_to != name.tied_to) {
+      lines->push_back(absl::StrCat("at ", dotted, ": tied to ", name.tied_to, " and to ",
+                                    other->second.tied_to));
+    }
+  }
+  for (const auto& [dotted, name] : names_b) {
+    if (name.tied_to.empty() || !name.compared || names_a.count(dotted) > 0) continue;
+    lines->push_back(absl::StrCat("at ", dotted, ": only in the second: tied to ", name.tied_to));
   }
   return absl::OkStatus();
 }
 
 // What differs in the structures, without what leaves that are on one side alone say already.
-void DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* lines) {
-  if (!a.has_def() || !b.has_def()) return;
+// False where they are not compared, as one has none of its own.
+bool DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* lines) {
+  if (!a.has_def() || !b.has_def()) return false;
   const absl::StatusOr<TreeDef> def_a = a.def();
   const absl::StatusOr<TreeDef> def_b = b.def();
-  if (!def_a.ok() || !def_b.ok()) return;
+  if (!def_a.ok() || !def_b.ok()) return false;
   const auto has_leaves = [](const TreeDef& def, NodeId node) {
     return def.leaf_begin(node) != def.leaf_begin(def.end(node));
   };
@@ -163,18 +235,30 @@ void DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* 
         (difference.what == TreeDefDifference::What::kOnlyInB && has_leaves(*def_b, difference.b));
     if (!is_said) lines->push_back(ToString(difference, *def_a, *def_b));
   }
+  return true;
 }
 
 }  // namespace
 
-absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
+absl::StatusOr<ItemDiff> DiffItems(const DiffSide& side_a, const DiffSide& side_b,
                                    const ItemDiffOptions& options) {
+  const SourceItem& a = side_a.item;
+  const SourceItem& b = side_b.item;
   ItemDiff diff;
   diff.name = a.name();
   LEAFSTORE_ASSIGN_OR_RETURN(const Pairs pairs, PairUp(a, b, options));
-  for (const uint32_t place : pairs.only_a) diff.only_in_a.push_back(DottedOf(a, place));
-  for (const uint32_t place : pairs.only_b) diff.only_in_b.push_back(DottedOf(b, place));
-  if (options.structure) DiffStructures(a.layout(), b.layout(), &diff.structure);
+  const auto path_of = [](const SourceItem& item, uint32_t place) {
+    return item.layout().PathOf(item.slots().SlotAt(place));
+  };
+  for (const uint32_t place : pairs.only_a) diff.only_in_a.push_back(path_of(a, place));
+  for (const uint32_t place : pairs.only_b) diff.only_in_b.push_back(path_of(b, place));
+  diff.structure_compared =
+      options.structure && DiffStructures(a.layout(), b.layout(), &diff.structure);
+  diff.only_a_has_structure = a.layout().has_def() && !b.layout().has_def();
+  diff.only_b_has_structure = b.layout().has_def() && !a.layout().has_def();
+  if (options.ties && !diff.structure_compared) {
+    LEAFSTORE_RETURN_IF_ERROR(DiffTies(a, b, options, &diff.structure));
+  }
   std::vector<uint32_t> places;
   int64_t total = 0;
   for (const Pair& pair : pairs.both) {
@@ -185,7 +269,8 @@ absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
   const absl::Span<const Pair> both = pairs.both;
   for (size_t done = 0; done < both.size();) {
     const LeafBatch next = NextBatch(a, absl::MakeConstSpan(places).subspan(done));
-    LEAFSTORE_RETURN_IF_ERROR(DiffBatch(a, b, both.subspan(done, next.size), options, &diff));
+    LEAFSTORE_RETURN_IF_ERROR(
+        DiffBatch(side_a, side_b, both.subspan(done, next.size), options, &diff));
     done += next.size;
     progress.Advance(next.bytes);
   }

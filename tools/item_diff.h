@@ -13,6 +13,7 @@
 
 #include "absl/status/statusor.h"
 
+#include "leafstore/core/path.h"
 #include "leafstore/store/diff.h"
 #include "leafstore/store/glob.h"
 #include "leafstore/tools/source.h"
@@ -27,18 +28,27 @@ struct ItemDiffOptions {
   DiffOptions diff;
   // Compare the structures too, where both have one.
   bool structure = true;
+  // Where structures are not compared, by choice or as one side has none: compare at least which
+  // names are ties. A name that one side has for a leaf that is tied, and the other not at all, is a
+  // leaf lost for who loads it.
+  bool ties = true;
 };
 
 struct NamedLeafDiff {
   std::string dotted;
-  LeafDiff diff;  // its path is a's
+  std::string shown;  // the same, harmless to a terminal
+  LeafDiff diff;      // its path is a's
 };
 
 struct ItemDiff {
-  std::string name;                    // a's
-  std::vector<std::string> only_in_a;  // dotted
-  std::vector<std::string> only_in_b;
-  std::vector<std::string> structure;  // in words, without what the above say
+  std::string name;  // a's
+  std::vector<Path> only_in_a;
+  std::vector<Path> only_in_b;
+  std::vector<std::string> structure;  // in words, without what the above say; ties among them
+  // Whether the structures were compared; and if not, that it is because one has none of its own.
+  bool structure_compared = false;
+  bool only_a_has_structure = false;
+  bool only_b_has_structure = false;
   std::vector<NamedLeafDiff> leaves;
   int64_t same_count = 0;
 
@@ -47,8 +57,14 @@ struct ItemDiff {
   }
 };
 
+// One side of a comparison.
+struct DiffSide {
+  const SourceItem& item;
+  std::string file;  // for errors
+};
+
 // error: as SourceItem::Load, with the file in front. O(bytes).
-absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
+absl::StatusOr<ItemDiff> DiffItems(const DiffSide& a, const DiffSide& b,
                                    const ItemDiffOptions& options);
 
 }  // namespace leafstore::tools

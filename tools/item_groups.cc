@@ -8,6 +8,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/utf8.h"
 #include "leafstore/tools/command.h"
+#include "leafstore/tools/text.h"
 
 namespace leafstore::tools {
 
@@ -50,6 +51,12 @@ absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
   LEAFSTORE_ASSIGN_OR_RETURN(groups.labels, Labels::Create(item.layout(), plan, std::move(names)));
   groups.took_root = plan.root_filter();
   return groups;
+}
+
+void PrintTookRoot(const std::string& group, Output* out) {
+  out->Write(absl::StrCat("  note: the filter of group '", Printable(group),
+                          "' matched the root, and so took everything; if it was meant for leaves "
+                          "alone, write 'leaf and (...)'\n"));
 }
 
 }  // namespace leafstore::tools

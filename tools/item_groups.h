@@ -11,6 +11,7 @@
 
 #include "leafstore/store/filter.h"
 #include "leafstore/store/labels.h"
+#include "leafstore/tools/output.h"
 #include "leafstore/tools/source.h"
 
 namespace leafstore::tools {
@@ -39,6 +40,9 @@ struct ItemGroups {
 // error: as PartitionPlan::Compile. O(nodes * filters).
 absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
                                                    const GroupFilters& filters);
+
+// Says that the filter of this group matched the root, and what may have been meant: a line.
+void PrintTookRoot(const std::string& group, Output* out);
 
 }  // namespace leafstore::tools
 

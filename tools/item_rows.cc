@@ -12,9 +12,6 @@
 namespace leafstore::tools {
 namespace {
 
-// A path is shown to about this many bytes: a file can hold paths of megabytes.
-constexpr size_t kMaxShownPath = 4096;
-
 int64_t SaturatingAdd(int64_t a, int64_t b) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   return a > kMax - b ? kMax : a + b;
@@ -193,6 +190,36 @@ std::string ItemRows::PrintablePath(const Row& row) const {
 absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
   if (def_) return def_->PathText(row.node);
   return item_->layout().PathText(SlotOf(row));
+}
+
+absl::Status CheckPathText(const TreeDef& def, absl::Span<const NodeId> nodes) {
+  constexpr uint64_t kAlways = uint64_t{64} << 20;
+  constexpr uint64_t kEach = 256;
+  std::vector<uint64_t> sizes(def.node_count());
+  std::string key;
+  for (NodeId node = kRootNode + 1; node < def.node_count(); ++node) {
+    key.clear();
+    AppendDottedKey(def.key(node), &key);
+    sizes[node] = sizes[def.parent(node)] + key.size() + 1;
+  }
+  const uint64_t most = kAlways + kEach * nodes.size();
+  uint64_t total = 0;
+  for (const NodeId node : nodes) {
+    total += sizes[node];
+    if (total <= most) continue;
+    return absl::ResourceExhaustedError(
+        absl::StrCat("expected paths of at most ", most, " bytes together, for ", nodes.size(),
+                     " rows, found more; --depth or --match shows less"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ItemRows::CheckPathText() const {
+  if (!def_) return absl::OkStatus();  // such paths were in the file one by one
+  std::vector<NodeId> nodes;
+  nodes.reserve(rows_.size());
+  for (const Row& row : rows_) nodes.push_back(row.node);
+  return tools::CheckPathText(*def_, nodes);
 }
 
 absl::StatusOr<std::string> ItemRows::Dotted(const Row& row) const {

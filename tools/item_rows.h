@@ -83,6 +83,8 @@ class ItemRows {
   // Canonical and dotted text. error: as TreeDef's.
   absl::StatusOr<std::string> PathText(const Row& row) const;
   absl::StatusOr<std::string> Dotted(const Row& row) const;
+  // error ResourceExhausted: the paths of all rows together are over the limit of CheckPathText.
+  absl::Status CheckPathText() const;
 
  private:
   explicit ItemRows(const SourceItem& item) : item_(&item) {}
@@ -100,6 +102,11 @@ class ItemRows {
   std::vector<uint32_t> places_;
   std::vector<Row> rows_;
 };
+
+// Whether the paths of some nodes may be written out whole: they have together at most 64 MiB + 256
+// bytes a path (as treedef/path_table.h has it), or a hostile structure of depth n would make n * n
+// bytes of text. error ResourceExhausted. O(nodes).
+absl::Status CheckPathText(const TreeDef& def, absl::Span<const NodeId> nodes);
 
 }  // namespace leafstore::tools
 

@@ -16,13 +16,16 @@ std::string JsonText(const Json& json) {
 
 Json ToJson(const Metadata& metadata) {
   Json json = Json::object();
-  for (const auto& [key, value] : metadata) json[key] = value;
+  // Keys of a map are unique: they need not be looked for, which would take a pass over all of them.
+  auto& fields = json.get_ref<Json::object_t&>();
+  for (const auto& [key, value] : metadata) fields.emplace_back(key, value);
   return json;
 }
 
 Json ToJson(const Metrics& metrics) {
   Json json = Json::object();
-  for (const auto& [name, value] : metrics) json[name] = value;
+  auto& fields = json.get_ref<Json::object_t&>();
+  for (const auto& [name, value] : metrics) fields.emplace_back(name, value);
   return json;
 }
 

@@ -1,5 +1,7 @@
 #include "leafstore/tools/leaf_choice.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -9,6 +11,8 @@
 #include "leafstore/store/glob.h"
 #include "leafstore/tools/command.h"
 #include "leafstore/tools/item_rows.h"
+#include "leafstore/tools/match_check.h"
+#include "leafstore/tools/text.h"
 
 namespace leafstore::tools {
 namespace {
@@ -63,8 +67,22 @@ void FindIn(absl::Span<const SourceItem* const> items, const std::string& text,
 
 absl::Status NotThere(absl::Span<const SourceItem* const> items, const std::string& text) {
   std::string why = absl::StrCat("no leaf '", text, "'");
+  const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+  if (glob.ok() && !glob->wildcards().empty()) {
+    return UsageError(
+        absl::StrCat("'", text, "' is a glob that takes no leaf", NearGlob(items, *glob)));
+  }
+  if (!glob.ok() && absl::StrContains(text, "..")) {
+    return UsageError(absl::StrCat(why, ": ", glob.status().message()));
+  }
   if (items.size() != 1) {
-    return UsageError(absl::StrCat(why, " in any of ", items.size(), " items"));
+    const bool is_item = std::any_of(items.begin(), items.end(), [&text](const SourceItem* item) {
+      return item->name() == text;
+    });
+    return UsageError(absl::StrCat(why, " in any of ", items.size(), " items",
+                                   is_item     ? "; an item is called so: --item shows it"
+                                   : glob.ok() ? NearGlob(items, *glob)
+                                               : ""));
   }
   const bool canonical = absl::StartsWith(text, ".") || absl::StartsWith(text, "[");
   const absl::Status status = canonical ? items[0]->layout().Get(text).status()
@@ -77,6 +95,8 @@ absl::Status NotThere(absl::Span<const SourceItem* const> items, const std::stri
 
 absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(absl::Span<const SourceItem* const> items,
                                                    const std::string& text) {
+  if (text.empty())
+    return UsageError("expected a path, found ''; without any, all leaves are meant");
   std::vector<ChosenLeaf> leaves;
   FindIn(items, text, std::nullopt, &leaves);
   if (!leaves.empty()) return leaves;
@@ -90,6 +110,28 @@ absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(absl::Span<const SourceItem* 
   if (!slice.ok()) return UsageError(absl::StrCat("'", text, "': ", slice.status().message()));
   for (ChosenLeaf& leaf : leaves) leaf.slice = *slice;
   return leaves;
+}
+
+absl::Status KeepMatched(const std::vector<GlobPattern>& match, std::vector<ChosenLeaf>* leaves) {
+  if (match.empty()) return absl::OkStatus();
+  std::map<const SourceItem*, std::vector<uint32_t>> matched;
+  const auto is_matched = [&](const ChosenLeaf& leaf) {
+    auto at = matched.find(leaf.item);
+    if (at == matched.end()) {
+      const absl::StatusOr<ItemRows> rows = ItemRows::Create(*leaf.item, {match, std::nullopt});
+      at = matched.emplace(leaf.item, rows.ok() ? rows->places() : std::vector<uint32_t>()).first;
+    }
+    return std::binary_search(at->second.begin(), at->second.end(), leaf.place);
+  };
+  leaves->erase(std::remove_if(leaves->begin(), leaves->end(),
+                               [&](const ChosenLeaf& leaf) { return !is_matched(leaf); }),
+                leaves->end());
+  if (!leaves->empty()) return absl::OkStatus();
+  return UsageError("--match takes none of the leaves that are named");
+}
+
+std::string PrintableName(const ChosenLeaf& leaf) {
+  return PrintablePath(leaf.item->layout().PathOf(leaf.item->slots().SlotAt(leaf.place)));
 }
 
 }  // namespace leafstore::tools

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "leafstore/store/glob.h"
 #include "leafstore/tools/slice.h"
 #include "leafstore/tools/source.h"
 
@@ -31,6 +32,13 @@ struct ChosenLeaf {
 // error: a UsageError, with near names: there is no such leaf; a slice that cannot be read.
 absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(absl::Span<const SourceItem* const> items,
                                                    const std::string& text);
+
+// Leaves out what no glob of `match` takes; nothing where there are none. error: a UsageError: nothing
+// is left.
+absl::Status KeepMatched(const std::vector<GlobPattern>& match, std::vector<ChosenLeaf>* leaves);
+
+// The dotted path, harmless to a terminal.
+std::string PrintableName(const ChosenLeaf& leaf);
 
 }  // namespace leafstore::tools
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include <CLI/CLI.hpp>
 
 #include "leafstore/checkpoint/format.h"
@@ -25,6 +26,7 @@
 #include "leafstore/tools/report/report.h"
 #include "leafstore/tools/split.h"
 #include "leafstore/tools/stats.h"
+#include "leafstore/tools/temporary_files.h"
 #include "leafstore/tools/tree.h"
 #include "leafstore/tools/verify.h"
 
@@ -80,6 +82,45 @@ std::string Suggestion(const std::string& argument, CLI::App* program) {
   return DidYouMean(argument.substr(0, argument.find('=')), names);
 }
 
+// What stands before `mark` in `text`; false where it has none.
+bool Before(absl::string_view text, absl::string_view mark, std::string* before,
+            std::string* behind) {
+  const size_t at = text.find(mark);
+  if (at == absl::string_view::npos) return false;
+  *before = std::string(text.substr(0, at));
+  *behind = std::string(text.substr(at + mark.size()));
+  return true;
+}
+
+// The message of a command line that does not fit the declarations, as all others are: what was
+// expected, and what was found. (Values are checked by options.h's validators, which say it
+// themselves.)
+std::string InOurWords(const CLI::ParseError& error) {
+  absl::string_view what = error.what();
+  std::string name;
+  std::string rest;
+  if (what == "A subcommand is required") return "expected a subcommand, found none";
+  if (error.get_name() == "RequiredError" && Before(what, " is required", &name, &rest)) {
+    return absl::StrCat("expected ", name, ", found nothing");
+  }
+  if (error.get_name() == "RequiresError" && Before(what, " requires ", &name, &rest)) {
+    return absl::StrCat(name, ": expected together with ", rest, ", found alone");
+  }
+  if (Before(what, ": At Most 1 required but received ", &name, &rest)) {
+    return absl::StrCat(name, ": expected once, found ", rest, " times");
+  }
+  if (error.get_name() == "ArgumentMismatch" && Before(what, ": ", &name, &rest)) {
+    return absl::StrCat(name, ": expected a value, found none");
+  }
+  if (absl::ConsumePrefix(&what, "Could not convert: ") && Before(what, " = ", &name, &rest)) {
+    return absl::StrCat(name, ": expected a value of its kind, found '", rest, "'");
+  }
+  if (Before(what, ": Should be true/false or a number", &name, &rest)) {
+    return absl::StrCat(name, ": expected no value, found one");
+  }
+  return std::string(what);
+}
+
 absl::Status ParseError(const CLI::ParseError& error, CLI::App* program) {
   const std::vector<std::string> rest = program->remaining(true);
   if (!rest.empty()) {
@@ -87,7 +128,7 @@ absl::Status ParseError(const CLI::ParseError& error, CLI::App* program) {
                                    Asked(program) == program ? "a subcommand" : "an option",
                                    ", found '", rest[0], "'", Suggestion(rest[0], program)));
   }
-  return UsageError(error.what());
+  return UsageError(InOurWords(error));
 }
 
 int Main(int argc, char** argv) {
@@ -99,6 +140,7 @@ int Main(int argc, char** argv) {
   for (const auto add : kCommands) add(&program, &run);
   // A file that grows over the limit is an error of the write, not the end of the program.
   std::signal(SIGXFSZ, SIG_IGN);
+  TemporaryFiles::GuardAgainstCrashes(/*exit_code=*/1);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

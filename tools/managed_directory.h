@@ -5,7 +5,7 @@
 //
 // The newest (or the best) may be damaged, or of a newer leafstore: then the one before is taken,
 // as CheckpointManager does, and `note` of the options is told of each that was passed over. A step
-// that was asked for by number is taken or is an error.
+// that was asked for by number is taken or is an error; it is not read as a whole.
 //
 // CheckpointManager::Restore is not called, as it always reads every byte and tells nobody how far
 // it is.

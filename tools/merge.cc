@@ -165,9 +165,7 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
 absl::Status Merge(const MergeArguments& arguments) {
   LEAFSTORE_RETURN_IF_ERROR(FormatOfOutput(arguments.out, arguments.writing).status());
   OutputFiles files(arguments.writing.force);
-  if (arguments.writing.shard_size.empty()) {
-    LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(arguments.out));
-  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(arguments.out, arguments.writing, files));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr like, OpenLike(arguments));
   Model whole;
   std::vector<Parts> parts;

@@ -47,9 +47,27 @@ absl::Status CheckOptions(SourceFormat format, const WriteArguments& arguments) 
   if (arguments.structure != "auto" && format != SourceFormat::kSafetensors) {
     return UsageError(ToolOption("--structure", ".safetensors"));
   }
+  if (arguments.zstd_level && !arguments.zstd) {
+    return UsageError("--zstd-level is for --zstd");
+  }
   if (arguments.deflate && !is_npz) return UsageError(ToolOption("--deflate", ".npz"));
   if (arguments.raw_bits && !is_npz && format != SourceFormat::kNpy) {
     return UsageError(ToolOption("--raw-bits", ".npz and .npy"));
+  }
+  return absl::OkStatus();
+}
+
+// error: a UsageError where there are static leaves and the format has no place for them.
+absl::Status CheckNoStatic(const ModelItem& item, SourceFormat format, const std::string& path,
+                           const WriteArguments& arguments) {
+  const bool has_place = format == SourceFormat::kLeaf ||
+                         (format == SourceFormat::kSafetensors && arguments.structure != "never");
+  if (has_place || arguments.drop_static) return absl::OkStatus();
+  for (uint32_t place = 0; place < item.store.size(); ++place) {
+    if (item.store.leaf(place).is_tensor()) continue;
+    return UsageError(absl::StrCat(path, ": expected tensors alone for ", ExtensionOf(format),
+                                   ", found the static leaf '", item.store.PathText(place),
+                                   "'; --drop-static leaves such out"));
   }
   return absl::OkStatus();
 }
@@ -92,7 +110,7 @@ absl::Status WriteLeaf(Model model, const std::string& path, const WriteArgument
   options.metadata = std::move(model.metadata);
   options.metrics = std::move(model.metrics);
   if (arguments.zstd) options.compression = Compression::kZstd;
-  options.zstd_level = arguments.zstd_level;
+  if (arguments.zstd_level) options.zstd_level = *arguments.zstd_level;
   options.progress = Told(std::make_shared<Progress>("writing", 0));
   options.file_system = files;
   std::vector<CheckpointItem> items;
@@ -122,8 +140,13 @@ absl::StatusOr<std::vector<std::string>> WriteSafetensors(ModelItem item, const 
     return std::vector<std::string>{path};
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(arguments.shard_size));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SavedShards shards,
-                             SaveSafetensorsShards(path, content.store, size, options));
+  absl::StatusOr<SavedShards> saved = SaveSafetensorsShards(path, content.store, size, options);
+  if (absl::IsAlreadyExists(saved.status())) {
+    const std::string message(saved.status().message());
+    return absl::AlreadyExistsError(
+        absl::StrCat(message.substr(0, message.find("; save elsewhere")), "; --force replaces it"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const SavedShards shards, std::move(saved));
   std::vector<std::string> names;
   for (const std::string& name : shards.files) names.push_back(InDirectoryOf(path, name));
   if (!shards.index.empty()) names.push_back(InDirectoryOf(path, shards.index));
@@ -161,6 +184,7 @@ absl::StatusOr<std::vector<std::string>> Write(Model model, SourceFormat format,
     return std::vector<std::string>{path};
   }
   LEAFSTORE_ASSIGN_OR_RETURN(ModelItem item, OnlyItem(std::move(model), format));
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoStatic(item, format, path, arguments));
   if (format == SourceFormat::kSafetensors) {
     return WriteSafetensors(std::move(item), path, arguments, files);
   }
@@ -180,6 +204,26 @@ absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
                                                const std::vector<GlobPattern>& match) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows rows, ItemRows::Create(item, {match, std::nullopt}));
   return rows.places();
+}
+
+// Says which of the leaves that are loaded without being verified are damaged.
+absl::Status NoteDamage(const Source& source, absl::Span<const SourceItem* const> items,
+                        const std::vector<GlobPattern>& match) {
+  SourceOptions options;
+  options.name = source.file();
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr verifying, OpenSource(options));
+  for (const SourceItem* item : items) {
+    if (!item->has_checksums()) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* verified, verifying->item(item->name()));
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesOf(*item, match));
+    for (const uint32_t place : places) {
+      const absl::Status status = verified->Load({place}).status();
+      if (!absl::IsDataLoss(status)) continue;
+      Note(absl::StrCat(source.file(), ": warning: ", status.message(),
+                        "; it is written as it is (--no-verify), and its copy will look whole"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<GlobPattern>& match,
@@ -215,6 +259,7 @@ absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceIte
   model.metrics = source.metrics();
   int64_t total = 0;
   for (const SourceItem* item : items) total += TensorBytes(*item);
+  if (!source.verifies()) LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, items, match));
   Progress progress("reading", total);
   for (const SourceItem* item : items) {
     absl::StatusOr<ModelItem> one = LoadItem(*item, match, &progress);
@@ -224,37 +269,43 @@ absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceIte
   return model;
 }
 
-void AddForce(CLI::App* command, bool* force) {
-  command->add_flag("--force", *force, "replace files that are there");
-}
-
-void AddWriting(CLI::App* command, WriteArguments* arguments) {
-  WithChoices(
-      command->add_option("--to", arguments->to,
-                          "leaf, safetensors, npz or npy; without: by the name of the file"),
-      {"leaf", "safetensors", "npz", "npy"})
+std::vector<CLI::Option*> AddWriting(CLI::App* command, WriteArguments* arguments) {
+  std::vector<CLI::Option*> options;
+  const auto add = [&options](CLI::Option* option) {
+    options.push_back(option);
+    return option;
+  };
+  add(WithChoices(
+          command->add_option("--to", arguments->to,
+                              "leaf, safetensors, npz or npy; without: by the name of the file"),
+          {"leaf", "safetensors", "npz", "npy"}))
       ->type_name("FORMAT");
-  command->add_flag("--zstd", arguments->zstd, "of .leaf: compress tensors, where that helps");
-  command->add_option("--zstd-level", arguments->zstd_level, "1 is the fastest, 19 the smallest")
-      ->type_name("N");
-  command
-      ->add_option(
+  add(command->add_flag("--zstd", arguments->zstd, "of .leaf: compress tensors, where that helps"));
+  add(command->add_option("--zstd-level", arguments->zstd_level,
+                          "1 is the fastest, 22 the smallest; 3 without"))
+      ->type_name("N")
+      ->check(WholeNumber(1, 22));
+  add(command->add_option(
           "--shard-size", arguments->shard_size,
-          "of .safetensors: several files of at most so many bytes (500M, 5G), and an index")
+          "of .safetensors: several files with tensors of so many bytes each (500M, 5G), a larger "
+          "one in a file of its own, and an index"))
       ->type_name("SIZE");
-  WithChoices(command->add_option(
-                  "--structure", arguments->structure,
-                  "of .safetensors: keep structure, static leaves and ties in the metadata: auto "
-                  "(where names alone do not give them back), always or never"),
-              {"auto", "always", "never"})
+  add(WithChoices(
+          command->add_option(
+              "--structure", arguments->structure,
+              "of .safetensors: keep structure, static leaves and ties in the metadata: auto "
+              "(where names alone do not give them back), always or never"),
+          {"auto", "always", "never"}))
       ->type_name("WHEN")
-      ->check(CLI::IsMember({"auto", "always", "never"}).description(""));
-  command->add_flag("--drop-static", arguments->drop_static,
-                    "leave static leaves out where the format has no place for them");
-  command->add_flag("--raw-bits", arguments->raw_bits,
-                    "of .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers");
-  command->add_flag("--deflate", arguments->deflate, "of .npz: compress");
-  AddForce(command, &arguments->force);
+      ->check(OneOf({"auto", "always", "never"}));
+  add(command->add_flag("--drop-static", arguments->drop_static,
+                        "leave static leaves out where the format has no place for them"));
+  add(command->add_flag(
+      "--raw-bits", arguments->raw_bits,
+      "of .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers"));
+  add(command->add_flag("--deflate", arguments->deflate, "of .npz: compress"));
+  add(command->add_flag("--force", arguments->force, "replace files that are there"));
+  return options;
 }
 
 absl::StatusOr<SourceFormat> ParseFormat(const std::string& name) {
@@ -285,6 +336,11 @@ absl::StatusOr<SourceFormat> FormatOfOutput(const std::string& path,
     LEAFSTORE_RETURN_IF_ERROR(ParseSize(arguments.shard_size).status());
   }
   return *found;
+}
+
+absl::Status CheckOutputFree(const std::string& path, const WriteArguments& arguments,
+                             const OutputFiles& files) {
+  return arguments.shard_size.empty() ? files.CheckFree(path) : absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<std::string>> WriteModel(Model model, const std::string& path,

@@ -10,6 +10,7 @@
 #define LEAFSTORE_TOOLS_MODEL_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ struct Model {
 };
 
 // The leaves of these items that a glob of `match` takes; all where there is none. error: as
-// SourceItem::Load, with the file in front. With a progress bar. O(bytes) to verify.
+// SourceItem::Load, with the file in front. With a progress bar. O(bytes) to verify. Where the source
+// does not verify, what is damaged is said on standard error, since its copy will look whole.
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
                                 const std::vector<GlobPattern>& match = {});
 
@@ -48,7 +50,7 @@ absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceIte
 struct WriteArguments {
   std::string to;  // a format; empty: by the name of the file
   bool zstd = false;
-  int zstd_level = 3;
+  std::optional<int> zstd_level;
   std::string shard_size;
   std::string structure = "auto";
   bool drop_static = false;
@@ -58,9 +60,8 @@ struct WriteArguments {
 };
 // --to, --zstd, --zstd-level, --shard-size, --structure, --drop-static, --raw-bits, --deflate and
 // --force.
-void AddWriting(CLI::App* command, WriteArguments* arguments);
-// --force alone.
-void AddForce(CLI::App* command, bool* force);
+// Returns them, for what they need.
+std::vector<CLI::Option*> AddWriting(CLI::App* command, WriteArguments* arguments);
 
 // The format that a file of this name is written in. error: a UsageError: none is named, or an
 // option does not go with it.
@@ -70,6 +71,11 @@ absl::StatusOr<SourceFormat> FormatOfOutput(const std::string& path,
 absl::StatusOr<SourceFormat> ParseFormat(const std::string& name);
 // ".leaf", ".safetensors", ".npz", ".npy".
 std::string ExtensionOf(SourceFormat format);
+
+// OutputFiles::CheckFree of a file that WriteModel would write. A set of files has other names, which
+// its writer looks at.
+absl::Status CheckOutputFree(const std::string& path, const WriteArguments& arguments,
+                             const OutputFiles& files);
 
 // Writes the model to `path` through `files`, which are still to be committed; with a progress bar.
 // The names of the files that will be there. error: a UsageError: the format has no place for so

@@ -1,16 +1,17 @@
 #include "leafstore/tools/options.h"
 
-#include <cstdint>
+#include <algorithm>
+#include <limits>
 #include <memory>
-#include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/tools/command.h"
-#include "leafstore/tools/command_words.h"
 #include "leafstore/tools/progress.h"
 
 namespace leafstore::tools {
@@ -29,6 +30,44 @@ const char kSourceHelp[] =
 (*.safetensors.index.json) or the directory it lies in, a NumPy archive (.npz) or array (.npy), or a
 directory of checkpoints, of which the newest that is whole is taken, or with --step (or DIR@STEP)
 another.)";
+
+CLI::Validator OneOf(std::vector<std::string> words) {
+  const auto check = [words = std::move(words)](const std::string& found) -> std::string {
+    if (std::find(words.begin(), words.end(), found) != words.end()) return "";
+    std::string expected;
+    for (size_t i = 0; i < words.size(); ++i) {
+      absl::StrAppend(&expected, i == 0 ? "" : i + 1 == words.size() ? " or " : ", ", words[i]);
+    }
+    return absl::StrCat("expected ", expected, ", found '", found, "'", DidYouMean(found, words));
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator WholeNumber(int64_t least, int64_t most) {
+  const auto check = [least, most](const std::string& found) -> std::string {
+    int64_t number = 0;
+    if (absl::SimpleAtoi(found, &number) && number >= least && number <= most) return "";
+    return absl::StrCat("expected a whole number from ", least, " to ", most, ", found '", found,
+                        "'");
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Validator NumberOfAtLeast(double least) {
+  const auto check = [least](const std::string& found) -> std::string {
+    double number = 0;
+    if (absl::SimpleAtod(found, &number) && number >= least) return "";
+    return absl::StrCat("expected a number of at least ", least, ", found '", found, "'");
+  };
+  return CLI::Validator(check, "");
+}
+
+CLI::Option* AddDepth(CLI::App* command, std::optional<uint32_t>* depth,
+                      const std::string& description) {
+  return command->add_option("--depth", *depth, description)
+      ->type_name("N")
+      ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
+}
 
 CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
                          std::vector<std::string>* values, const std::string& description,
@@ -55,18 +94,12 @@ void AddStep(CLI::App* command, SourceArguments* arguments) {
 }
 
 void AddNames(CLI::App* command, NameStyle* names, const std::string& description) {
-  static const std::vector<std::pair<std::string, NameStyle>> styles = [] {
-    std::vector<std::pair<std::string, NameStyle>> all;
-    for (const NameStyle style :
-         {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole, NameStyle::kCanonical}) {
-      all.emplace_back(std::string(NameStyleName(style)), style);
-    }
-    return all;
-  }();
-  WithChoices(command->add_option("--names", *names, description),
-              {"split", "lists", "whole", "canonical"})
-      ->type_name("STYLE")
-      ->transform(CLI::CheckedTransformer(styles).description(""));
+  std::vector<std::pair<std::string, NameStyle>> styles;
+  for (const NameStyle style :
+       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole, NameStyle::kCanonical}) {
+    styles.emplace_back(std::string(NameStyleName(style)), style);
+  }
+  AddChoice(command, "--names", std::move(styles), names, description)->type_name("STYLE");
 }
 
 void AddReading(CLI::App* command, SourceArguments* arguments) {
@@ -80,7 +113,7 @@ void AddThreads(CLI::App* command, SourceArguments* arguments) {
       ->add_option("--threads", arguments->threads,
                    "so many threads read and check; 0: one a processor, up to eight")
       ->type_name("N")
-      ->check(CLI::Range(0, 1024).description(""));
+      ->check(WholeNumber(0, 1024));
 }
 
 absl::StatusOr<SourcePtr> Open(const SourceArguments& arguments, bool verify) {
@@ -159,13 +192,11 @@ absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::strin
 
 void AddForm(CLI::App* command, FormArguments* arguments) {
   command->add_flag("--json", arguments->json, "everything, for programs");
-  static const std::vector<std::pair<std::string, ColorMode>> modes = {
-      {"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}};
-  WithChoices(command->add_option("--color", arguments->color,
-                                  "auto (on a terminal, unless NO_COLOR is set), always or never"),
-              {"auto", "always", "never"})
-      ->type_name("WHEN")
-      ->transform(CLI::CheckedTransformer(modes).description(""));
+  AddChoice<ColorMode>(
+      command, "--color",
+      {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
+      &arguments->color, "auto (on a terminal, unless NO_COLOR is set), always or never")
+      ->type_name("WHEN");
 }
 
 }  // namespace leafstore::tools

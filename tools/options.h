@@ -11,7 +11,10 @@
 #ifndef LEAFSTORE_TOOLS_OPTIONS_H_
 #define LEAFSTORE_TOOLS_OPTIONS_H_
 
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -19,6 +22,7 @@
 #include <CLI/CLI.hpp>
 
 #include "leafstore/store/glob.h"
+#include "leafstore/tools/command_words.h"
 #include "leafstore/tools/item_groups.h"
 #include "leafstore/tools/output.h"
 #include "leafstore/tools/source.h"
@@ -70,12 +74,38 @@ absl::StatusOr<const SourceItem*> ChooseItem(const Source& source,
 absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
                                                     absl::string_view option = "--match");
 
+// A depth in keys.
+CLI::Option* AddDepth(CLI::App* command, std::optional<uint32_t>* depth,
+                      const std::string& description);
+
 // How it is answered.
 struct FormArguments {
   bool json = false;
   ColorMode color = ColorMode::kAuto;
 };
 void AddForm(CLI::App* command, FormArguments* arguments);
+
+// Validators of values; what is wrong they say as all else does: expected ..., found '...'.
+CLI::Validator OneOf(std::vector<std::string> words);
+CLI::Validator WholeNumber(int64_t least, int64_t most);
+// Not NaN.
+CLI::Validator NumberOfAtLeast(double least);
+
+// An option that takes one of these words: the value beside it is put into `*value`.
+template <typename T>
+CLI::Option* AddChoice(CLI::App* command, const std::string& name,
+                       std::vector<std::pair<std::string, T>> choices, T* value,
+                       const std::string& description) {
+  std::vector<std::string> words;
+  for (const auto& [word, choice] : choices) words.push_back(word);
+  const auto take = [choices = std::move(choices), value](const std::string& found) {
+    for (const auto& [word, choice] : choices) {
+      if (word == found) *value = choice;
+    }
+  };
+  CLI::Option* option = command->add_option_function<std::string>(name, take, description);
+  return WithChoices(option, words)->check(OneOf(words));
+}
 
 // An option that takes one value each time and may be repeated: what follows the value is no more
 // of it.

@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/tools/command.h"
 #include "leafstore/tools/temporary_files.h"
 
 namespace leafstore::tools {
@@ -20,6 +23,49 @@ FileSystem& Files() { return FileSystem::Posix(); }
 
 absl::Status ThereAlready(const std::string& path) {
   return absl::AlreadyExistsError(absl::StrCat(path, ": is there already; --force replaces it"));
+}
+
+const char* KindName(mode_t mode) {
+  if (S_ISDIR(mode)) return "a directory";
+  if (S_ISFIFO(mode)) return "a pipe";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "a device";
+}
+
+// What stands at `path`, if something does, must be a regular file.
+absl::Status CheckRegular(const std::string& path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      path, ": expected a regular file to write to, or none, found ", KindName(status.st_mode)));
+}
+
+// The file that a link stands for, there or not; `path` itself where it is no link.
+std::string FileBehind(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as the kernel follows
+  std::filesystem::path file = path;
+  std::error_code error;
+  for (int links = 0; links < kMostLinks; ++links) {
+    const std::filesystem::path next = std::filesystem::read_symlink(file, error);
+    if (error) break;
+    file = file.parent_path() / next;  // which is `next` where that is absolute
+  }
+  return file.string();
+}
+
+// The same of a temporary file's name: beside the file that is meant.
+std::string PlaceOf(const std::string& path) {
+  const size_t suffix = path.rfind(".tmp-");
+  if (suffix == std::string::npos) return path;
+  return FileBehind(path.substr(0, suffix)) + path.substr(suffix);
+}
+
+// Gives `path` the mode of the file that it is to replace, if there is one.
+absl::Status TakeModeOf(const std::string& replaced, const std::string& path) {
+  struct stat status = {};
+  if (stat(replaced.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return absl::OkStatus();
+  if (chmod(path.c_str(), status.st_mode & 0777) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, absl::StrCat("cannot change the mode of ", path));
 }
 
 // A rename that does not replace.
@@ -48,20 +94,25 @@ OutputFiles::~OutputFiles() {
 }
 
 absl::Status OutputFiles::CheckFree(const std::string& path) const {
-  struct stat status = {};
-  if (stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected a file to write to, found a directory"));
+  if (path == "-") {
+    return UsageError("expected a file to write to, found '-', which is no name of one; ./- is");
   }
+  LEAFSTORE_RETURN_IF_ERROR(CheckRegular(path));
+  struct stat status = {};
   if (!force_ && lstat(path.c_str(), &status) == 0) return ThereAlready(path);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::string& path) {
-  absl::StatusOr<std::unique_ptr<WritableFile>> file = TemporaryFiles::Create(path);
+  const std::string place = PlaceOf(path);
+  absl::StatusOr<std::unique_ptr<WritableFile>> file = TemporaryFiles::Create(place);
   if (!file.ok()) return file;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  created_.push_back(path);
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    created_.push_back(place);
+  }
+  // Before there is a byte in it that not everybody may read.
+  LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(place.substr(0, place.rfind(".tmp-")), place));
   return file;
 }
 
@@ -71,13 +122,17 @@ absl::StatusOr<std::unique_ptr<ReadableFile>> OutputFiles::Open(const std::strin
 
 absl::Status OutputFiles::Rename(const std::string& from, const std::string& to) {
   LEAFSTORE_RETURN_IF_ERROR(CheckFree(to));
+  const std::string file = FileBehind(to);
   const std::lock_guard<std::mutex> lock(mutex_);
-  steps_.push_back({from, to});
+  steps_.push_back({PlaceOf(from), file});
+  // The writer syncs the directory that it knows.
+  if (file != to) directories_.push_back(DirectoryOf(file));
   return absl::OkStatus();
 }
 
 absl::Status OutputFiles::Remove(const std::string& path) {
-  if (TemporaryFiles::Knows(path)) return TemporaryFiles::Remove(path);
+  const std::string place = PlaceOf(path);
+  if (TemporaryFiles::Knows(place)) return TemporaryFiles::Remove(place);
   const std::lock_guard<std::mutex> lock(mutex_);
   steps_.push_back({"", path});
   return absl::OkStatus();
@@ -108,7 +163,11 @@ absl::Status OutputFiles::Take(const Step& step) {
     absl::Status status = Files().Remove(step.to);
     return absl::IsNotFound(status) ? absl::OkStatus() : status;
   }
-  return force_ ? Files().Rename(step.from, step.to) : RenameToFree(step.from, step.to);
+  if (!force_) return RenameToFree(step.from, step.to);
+  // What came meanwhile.
+  LEAFSTORE_RETURN_IF_ERROR(CheckRegular(step.to));
+  LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(step.to, step.from));
+  return Files().Rename(step.from, step.to);
 }
 
 absl::Status OutputFiles::RunSteps() {

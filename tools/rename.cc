@@ -63,7 +63,7 @@ absl::StatusOr<RenameMap> ParseRules(const std::vector<std::string>& texts) {
     rules.push_back({text.substr(0, equals), text.substr(equals + 1)});
   }
   absl::StatusOr<RenameMap> map = RenameMap::Create(rules);
-  if (!map.ok()) return UsageError(map.status().message());
+  if (!map.ok()) return InLines(UsageError(map.status().message()));
   return map;
 }
 
@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
   for (const SourceItem* item : items) {
     absl::StatusOr<std::vector<RenamedPath>> paths =
         map.Apply(item->layout(), item->slots(), {.allow_unused_rules = true});
-    if (!paths.ok()) return UsageError(paths.status().message());
+    if (!paths.ok()) return InLines(UsageError(paths.status().message()));
     for (const RenamedPath& path : *paths) {
       if (path.rule) used[*path.rule] = true;
     }
@@ -90,7 +90,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
     // Said by whoever knows what is near, or what took its leaves.
     for (const SourceItem* item : items) {
       const auto paths = map.Apply(item->layout(), item->slots());
-      if (!paths.ok()) return UsageError(paths.status().message());
+      if (!paths.ok()) return InLines(UsageError(paths.status().message()));
     }
     return UsageError(absl::StrCat("rule '", map.rules()[rule].pattern, "' takes no leaf"));
   }
@@ -116,9 +116,9 @@ void PrintItem(const RenamedItem& one, bool all, Output* out) {
       .Print(
           shown.size(),
           [&shown](size_t row, std::vector<Cell>* cells) {
-            (*cells)[0].text = Printable(DottedOfCanonical(shown[row]->from));
+            (*cells)[0].text = PrintableCanonical(shown[row]->from);
             (*cells)[1] = {"->", Style::kDim};
-            (*cells)[2].text = Printable(DottedOfCanonical(shown[row]->to));
+            (*cells)[2].text = PrintableCanonical(shown[row]->to);
           },
           out);
 }
@@ -186,9 +186,7 @@ absl::Status WriteRenamed(const Source& source, const std::vector<const SourceIt
                           const std::vector<RenamedItem>& renamed,
                           const RenameArguments& arguments) {
   OutputFiles files(arguments.writing.force);
-  if (arguments.writing.shard_size.empty()) {
-    LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(arguments.write));
-  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(arguments.write, arguments.writing, files));
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(source, items));
   bool lost = false;
   for (size_t i = 0; i < renamed.size(); ++i) {
@@ -242,10 +240,12 @@ void AddRenameCommand(CLI::App* program, CommandRun* run) {
       ->type_name("");
   AddStep(command, &arguments->source);
   AddItem(command, &arguments->choice);
-  command->add_option("--write", arguments->write, "write the renamed leaves into this file")
-      ->type_name("OUT");
+  CLI::Option* const write = command
+                                 ->add_option("--write,--output,-o", arguments->write,
+                                              "write the renamed leaves into this file")
+                                 ->type_name("OUT");
   command->add_flag("--all", arguments->all, "show the leaves that keep their names, too");
-  AddWriting(command, &arguments->writing);
+  for (CLI::Option* option : AddWriting(command, &arguments->writing)) option->needs(write);
   AddReading(command, &arguments->source);
   AddForm(command, &arguments->form);
   command->callback([=] { *run = [arguments] { return Rename(*arguments); }; });

@@ -149,14 +149,26 @@ absl::Status Slice::ApplyTerm(const Term& term, size_t axis, TensorView* from,
 
 absl::StatusOr<TensorView> Slice::Apply(const Tensor& tensor) const {
   TensorView view = TensorView::Of(tensor);
-  const size_t rank = view.shape.size();
+  LEAFSTORE_RETURN_IF_ERROR(ApplyTo(&view));
+  return view;
+}
+
+absl::Status Slice::Check(ShapeRef shape) const {
+  TensorView view;
+  view.shape.assign(shape.begin(), shape.end());
+  view.strides.resize(shape.size());  // where its elements would lie does not matter
+  return ApplyTo(&view);
+}
+
+absl::Status Slice::ApplyTo(TensorView* view) const {
+  const size_t rank = view->shape.size();
   const bool has_rest = std::any_of(terms_.begin(), terms_.end(),
                                     [](const Term& term) { return term.kind == Term::kRest; });
   const size_t named = terms_.size() - (has_rest ? 1 : 0);
   if (named > rank) {
     return absl::InvalidArgumentError(absl::StrCat("slice: expected at most ", rank,
                                                    " positions or ranges for a shape of ",
-                                                   ShapeToString(view.shape), ", found ", named));
+                                                   ShapeToString(view->shape), ", found ", named));
   }
   std::vector<Term> terms = terms_;
   if (!has_rest) terms.push_back({Term::kRest, {}, {}, {}});
@@ -166,12 +178,12 @@ absl::StatusOr<TensorView> Slice::Apply(const Tensor& tensor) const {
   for (const Term& term : terms) {
     const size_t count = term.kind == Term::kRest ? rank - named : 1;
     for (size_t i = 0; i < count; ++i, ++axis) {
-      LEAFSTORE_RETURN_IF_ERROR(ApplyTerm(term, axis, &view, &shape, &strides));
+      LEAFSTORE_RETURN_IF_ERROR(ApplyTerm(term, axis, view, &shape, &strides));
     }
   }
-  view.shape = std::move(shape);
-  view.strides = std::move(strides);
-  return view;
+  view->shape = std::move(shape);
+  view->strides = std::move(strides);
+  return absl::OkStatus();
 }
 
 }  // namespace leafstore::tools

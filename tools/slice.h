@@ -52,6 +52,8 @@ class Slice {
   // error InvalidArgument: more terms than axes, or a position that the axis does not have; names
   // the axis.
   absl::StatusOr<TensorView> Apply(const Tensor& tensor) const;
+  // Whether Apply would be right of a tensor of this shape. error: as Apply.
+  absl::Status Check(ShapeRef shape) const;
 
  private:
   struct Term {
@@ -62,6 +64,8 @@ class Slice {
   };
 
   static absl::StatusOr<Term> ParseTerm(absl::string_view text, size_t column);
+  // Makes of `*view`, all of a tensor, this part.
+  absl::Status ApplyTo(TensorView* view) const;
   static absl::Status ApplyTerm(const Term& term, size_t axis, TensorView* from,
                                 std::vector<int64_t>* shape, std::vector<int64_t>* strides);
 

@@ -47,6 +47,20 @@ bool SplitStep(const std::string& name, std::string* directory, std::string* ste
   return IsDirectory(*directory);
 }
 
+// What is wrong with a name and a step together.
+absl::Status CheckStep(const std::string& name, const std::string& step) {
+  std::string directory;
+  std::string found;
+  if (!SplitStep(name, &directory, &found)) return absl::OkStatus();
+  if (!step.empty()) {
+    return UsageError(
+        absl::StrCat(name, ": expected one step, found '@", found, "' and --step ", step));
+  }
+  if (!found.empty()) return absl::OkStatus();
+  return UsageError(absl::StrCat(
+      name, ": expected a step behind the '@': a number, latest, best=METRIC or lowest=METRIC"));
+}
+
 }  // namespace
 
 absl::StatusOr<ParamStore> SourceItem::LoadAll() const {
@@ -71,6 +85,11 @@ class SourceOpener {
 
   absl::StatusOr<SourcePtr> Open() {
     std::string name = options_.name;
+    if (name == "-" && !Exists(name)) {
+      return UsageError(
+          "expected a file, found '-'; standard input is /dev/stdin, if it is a file");
+    }
+    LEAFSTORE_RETURN_IF_ERROR(CheckStep(name, options_.step));
     if (!options_.step.empty() && !IsDirectory(name)) {
       if (absl::Status status = CheckReadable(name); !status.ok()) return status;
       return UsageError(absl::StrCat(name, ": --step is for a directory of checkpoints"));
@@ -82,6 +101,7 @@ class SourceOpener {
         IsDirectory(name) ? OpenDirectory(WithoutSlashes(name), step) : OpenFile(name);
     if (!source.ok()) return FileError(options_.name, source.status());
     (*source)->name_ = options_.name;
+    (*source)->verifies_ = options_.verify;
     return SourcePtr(*std::move(source));
   }
 
@@ -142,6 +162,7 @@ absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options) {
 absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
     const SourceOptions& options) {
   std::string name = options.name;
+  LEAFSTORE_RETURN_IF_ERROR(CheckStep(name, options.step));
   std::string directory;
   std::string step = options.step;
   if (step.empty() && SplitStep(name, &directory, &step)) name = directory;

@@ -18,7 +18,8 @@
 // Each has items, and an item has a Layout, the slots of it that are here, and a leaf for each; a
 // format without items has one, of the name kOnlyItem. Opening reads no tensor of a single file.
 // Of a managed directory it reads every byte of the checkpoint that it takes, as CheckpointManager
-// does, unless `verify` is off; what it passes over is told to `note`.
+// does, unless `verify` is off or the step was named by its number (which is taken or is an error,
+// and checked where it is read, as a file is); what it passes over is told to `note`.
 //
 // Errors are a file's (command.h's FileError) and say what was looked for; of a step that makes no
 // sense, UsageErrors.
@@ -132,6 +133,9 @@ class Source {
   // The names of other files that have some of the tensors.
   const std::vector<std::string>& other_files() const { return other_files_; }
 
+  // Whether the checksums of tensors are checked when these are loaded (SourceOptions::verify).
+  bool verifies() const { return verifies_; }
+
   absl::Span<const std::unique_ptr<SourceItem>> items() const { return items_; }
   // error: a UsageError that names the items there are.
   absl::StatusOr<const SourceItem*> item(absl::string_view name) const;
@@ -154,6 +158,7 @@ class Source {
   Metadata metadata_;
   Metrics metrics_;
   std::vector<std::string> other_files_;
+  bool verifies_ = true;
   std::vector<std::unique_ptr<SourceItem>> items_;
 };
 
@@ -164,7 +169,7 @@ struct SourceOptions {
   // Of a managed directory: a number, "latest", "best=METRIC" or "lowest=METRIC"; empty: latest.
   std::string step;
   // Checksums of tensors are checked when these are loaded, and a managed directory's checkpoint is
-  // verified before it is taken.
+  // verified before it is taken, unless it was named.
   bool verify = true;
   // How the names of formats without structure become paths.
   NameStyle names = NameStyle::kSplit;

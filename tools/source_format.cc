@@ -89,6 +89,11 @@ absl::StatusOr<std::string> FileOfDirectory(const std::string& directory) {
     }
     if (found.size() == 1) return absl::StrCat(directory, "/", found[0]);
     if (found.size() > 1) {
+      constexpr size_t kMostNamed = 10;
+      if (found.size() > kMostNamed) {
+        found.resize(kMostNamed);
+        found.emplace_back("...");
+      }
       return absl::InvalidArgumentError(absl::StrCat(directory, ": expected one *", suffix,
                                                      ", found ", absl::StrJoin(found, ", "),
                                                      "; name the file that is meant"));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -20,6 +21,7 @@
 #include "leafstore/tools/command_words.h"
 #include "leafstore/tools/item_summary.h"
 #include "leafstore/tools/json.h"
+#include "leafstore/tools/match_check.h"
 #include "leafstore/tools/options.h"
 #include "leafstore/tools/output.h"
 #include "leafstore/tools/source.h"
@@ -36,7 +38,7 @@ struct StatsArguments {
   int histogram = 0;
   std::string range;
   std::string sort = "path";
-  std::optional<size_t> top;
+  std::optional<uint32_t> top;
   FormArguments form;
 };
 
@@ -235,11 +237,16 @@ absl::Status Stats(const StatsArguments& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(summary.stats_options.histogram_range, ParseRange(options.range));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.source));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto chosen, ChooseItems(*source, options.choice));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(chosen, summary.rows.match));
+  LEAFSTORE_RETURN_IF_ERROR(FileError(source->file(), CheckGroups(chosen, summary.groups)));
   std::vector<ItemSummary> items;
   for (const SourceItem* item : chosen) {
     absl::StatusOr<ItemSummary> one =
         SummarizeItem(*item, summary, options.histogram > 0 && options.range == "all");
     if (!one.ok()) return FileError(source->file(), one.status());
+    if (options.form.json) {
+      LEAFSTORE_RETURN_IF_ERROR(FileError(source->file(), one->rows.CheckPathText()));
+    }
     items.push_back(*std::move(one));
   }
   Output out(stdout, options.form.color);
@@ -266,24 +273,27 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
   AddItem(command, &options->choice);
   AddMatch(command, &options->choice);
   AddGroup(command, &options->choice);
-  command->add_option("--depth", options->depth, "one row for all that is deeper than N keys")
-      ->type_name("N");
-  command->add_option("--histogram", options->histogram, "with a histogram of so many bins")
-      ->type_name("BINS")
-      ->check(CLI::Range(1, 1000).description(""));
+  AddDepth(command, &options->depth, "one row for all that is deeper than N keys");
+  CLI::Option* const histogram =
+      command->add_option("--histogram", options->histogram, "with a histogram of so many bins")
+          ->type_name("BINS")
+          ->check(WholeNumber(1, 1000));
   command
       ->add_option("--range", options->range,
                    "of the histograms: LO:HI, or all: that of all numbers listed. Without: each "
                    "tensor's own")
-      ->type_name("RANGE");
+      ->type_name("RANGE")
+      ->needs(histogram);
   std::vector<std::string> keys = {"path"};
   for (const SortKey& key : kSortKeys) keys.emplace_back(key.name);
   WithChoices(
       command->add_option("--sort", options->sort, "rows by this, the largest first; or path"),
       keys)
       ->type_name("KEY")
-      ->check(CLI::IsMember(keys).description(""));
-  command->add_option("--top", options->top, "only the first N rows")->type_name("N");
+      ->check(OneOf(keys));
+  command->add_option("--top", options->top, "only the first N rows")
+      ->type_name("N")
+      ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
   AddReading(command, &options->source);
   AddForm(command, &options->form);
   command->callback([=] { *run = [options] { return Stats(*options); }; });

@@ -4,8 +4,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
+#include <map>
 #include <mutex>
-#include <set>
 #include <system_error>
 #include <thread>
 
@@ -14,8 +16,40 @@
 namespace leafstore::tools {
 
 struct TemporaryFiles::Registry {
+  // Never freed: a handler may be looking.
+  struct File {
+    std::string path;
+    File* next = nullptr;
+    std::atomic<bool> there{true};
+  };
+
+  void Add(const std::string& path) {
+    if (const auto at = files.find(path); at != files.end()) {
+      at->second->there = true;
+      return;
+    }
+    File* const file = new File{path, first.load()};
+    files.emplace(path, file);
+    first.store(file);
+  }
+  bool Has(const std::string& path) const {
+    const auto at = files.find(path);
+    return at != files.end() && at->second->there;
+  }
+  void Forget(const std::string& path) {
+    if (const auto at = files.find(path); at != files.end()) at->second->there = false;
+  }
+  // Without the lock: all that this does may be done in a handler.
+  void Unlink() const {
+    for (const File* file = first.load(); file != nullptr; file = file->next) {
+      if (file->there) unlink(file->path.c_str());
+    }
+  }
+
   std::mutex mutex;
-  std::set<std::string> paths;
+  std::map<std::string, File*> files;
+  std::atomic<File*> first{nullptr};
+  std::atomic<int> crash_code{1};
   sigset_t signals;
   std::once_flag guarded;
 };
@@ -33,7 +67,7 @@ void TemporaryFiles::WaitForSignals() {
   }
   // Held for ever: nobody makes another file.
   known.mutex.lock();
-  for (const std::string& path : known.paths) unlink(path.c_str());
+  known.Unlink();
   signal(number, SIG_DFL);
   sigset_t one;
   sigemptyset(&one);
@@ -48,7 +82,8 @@ void TemporaryFiles::GuardAgainstSignals() {
   std::call_once(known.guarded, [&known] {
     signal(SIGPIPE, SIG_IGN);
     sigemptyset(&known.signals);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,
+                             SIGUSR2, SIGXCPU, SIGIO}) {
       struct sigaction action = {};
       if (sigaction(number, nullptr, &action) == 0 && action.sa_handler != SIG_IGN) {
         sigaddset(&known.signals, number);
@@ -65,25 +100,46 @@ void TemporaryFiles::GuardAgainstSignals() {
   });
 }
 
+void TemporaryFiles::OnCrash(int number) {
+  registry().Unlink();
+  if (number == SIGBUS) {
+    constexpr char kWhy[] =
+        "leafstore: a file became shorter while it was read, or its disk cannot be read; begin "
+        "again when nobody writes to it\n";
+    // Nothing can be done where even that cannot be said.
+    while (write(STDERR_FILENO, kWhy, sizeof(kWhy) - 1) < 0 && errno == EINTR) {
+    }
+    _exit(registry().crash_code);
+  }
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+void TemporaryFiles::GuardAgainstCrashes(int exit_code) {
+  registry().crash_code = exit_code;
+  for (const int number : {SIGBUS, SIGABRT}) signal(number, OnCrash);
+}
+
 absl::StatusOr<std::unique_ptr<WritableFile>> TemporaryFiles::Create(const std::string& path) {
   Registry& known = registry();
   const std::lock_guard<std::mutex> lock(known.mutex);
   absl::StatusOr<std::unique_ptr<WritableFile>> file = FileSystem::Posix().Create(path);
-  if (file.ok()) known.paths.insert(path);
+  if (file.ok()) known.Add(path);
   return file;
 }
 
 absl::Status TemporaryFiles::Remove(const std::string& path) {
   Registry& known = registry();
   const std::lock_guard<std::mutex> lock(known.mutex);
-  if (known.paths.erase(path) == 0) return absl::OkStatus();
+  if (!known.Has(path)) return absl::OkStatus();
+  known.Forget(path);
   return FileSystem::Posix().Remove(path);
 }
 
 bool TemporaryFiles::Knows(const std::string& path) {
   Registry& known = registry();
   const std::lock_guard<std::mutex> lock(known.mutex);
-  return known.paths.count(path) > 0;
+  return known.Has(path);
 }
 
 absl::Status TemporaryFiles::Release(const std::vector<std::string>& paths,
@@ -91,7 +147,7 @@ absl::Status TemporaryFiles::Release(const std::vector<std::string>& paths,
   Registry& known = registry();
   const std::lock_guard<std::mutex> lock(known.mutex);
   LEAFSTORE_RETURN_IF_ERROR(put_into_place());
-  for (const std::string& path : paths) known.paths.erase(path);
+  for (const std::string& path : paths) known.Forget(path);
   return absl::OkStatus();
 }
 

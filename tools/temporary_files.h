@@ -3,6 +3,10 @@
 // A signal that ends the program is waited for by a thread, which removes them first: so it may
 // lock and allocate, as no signal handler may. All under one lock: no file is there that is not
 // known.
+//
+// SIGBUS and SIGABRT come to the thread that caused them and are handled there, without a lock: the
+// files are in a list as well that only grows. SIGBUS is what reading a mapped file comes to that
+// somebody has cut short (or that the disk cannot read): an error of the file, said as one.
 #ifndef LEAFSTORE_TOOLS_TEMPORARY_FILES_H_
 #define LEAFSTORE_TOOLS_TEMPORARY_FILES_H_
 
@@ -20,9 +24,14 @@ namespace leafstore::tools {
 
 class TemporaryFiles {
  public:
-  // From the first call on: SIGINT, SIGTERM and SIGHUP, unless they are ignored, remove all files
-  // and end the program, and SIGPIPE is ignored. To be called before threads are started.
+  // From the first call on: the signals that end a program and can be waited for (SIGINT, SIGTERM,
+  // SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, ...), unless they are ignored, remove all files and end the
+  // program, and SIGPIPE is ignored. To be called before threads are started.
   static void GuardAgainstSignals();
+
+  // SIGBUS and SIGABRT remove all files; SIGBUS then says what it means and ends the program with
+  // `exit_code`. May be called again, for another code.
+  static void GuardAgainstCrashes(int exit_code);
 
   // FileSystem's, and keeps in mind what is there.
   static absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path);
@@ -37,6 +46,7 @@ class TemporaryFiles {
   struct Registry;
   static Registry& registry();
   [[noreturn]] static void WaitForSignals();
+  static void OnCrash(int number);
 };
 
 }  // namespace leafstore::tools

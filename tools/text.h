@@ -15,6 +15,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/key.h"
+#include "leafstore/core/path.h"
 
 namespace leafstore::tools {
 
@@ -29,6 +30,14 @@ std::string PrintableKey(const KeyRef& key);
 
 // The dotted form of a path's canonical text; of what is none the text itself.
 std::string DottedOfCanonical(absl::string_view canonical);
+
+// A path is shown to about this many bytes: a file can hold paths of megabytes.
+inline constexpr size_t kMaxShownPath = 4096;
+
+// A dotted path that is harmless to a terminal: PrintableKey's keys; "(root)" for the root.
+std::string PrintablePath(const Path& path);
+// The same of canonical text.
+std::string PrintableCanonical(absl::string_view canonical);
 
 // Columns that `text`, which must be as Printable returns it, takes on a terminal. O(length).
 size_t DisplayWidth(absl::string_view text);

@@ -17,6 +17,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/item_rows.h"
 #include "leafstore/tools/json.h"
+#include "leafstore/tools/match_check.h"
 #include "leafstore/tools/options.h"
 #include "leafstore/tools/output.h"
 #include "leafstore/tools/source.h"
@@ -88,8 +89,9 @@ class TreeLines {
     }
     return totals;
   }
+  // Of a leaf that is listed; the root is a line even where it is one that is not.
   std::optional<EntryInfo> EntryOf(const Line& line) const {
-    if (def().kind(line.node) != NodeKind::kLeaf) return std::nullopt;
+    if (def().kind(line.node) != NodeKind::kLeaf || line.begin == line.end) return std::nullopt;
     return rows_.item().entry(rows_.places()[line.begin]);
   }
 
@@ -166,8 +168,7 @@ std::string NoteOf(const TreeLines& tree, const Line& line) {
     notes.push_back(
         absl::StrCat("tied to ", tree.rows().PrintablePath(def.alias_target(line.node))));
   }
-  if (const std::optional<EntryInfo> entry = tree.EntryOf(line);
-      entry && line.end > line.begin && entry->value != nullptr) {
+  if (const std::optional<EntryInfo> entry = tree.EntryOf(line); entry && entry->value != nullptr) {
     notes.push_back(CutEnd(Printable(entry->value->ToString()), kMostValue));
   }
   const std::vector<absl::string_view> tags = def.tags(line.node);
@@ -250,6 +251,12 @@ absl::StatusOr<Json> LineToJson(const TreeLines& tree, const Line& line) {
   return json;
 }
 
+absl::Status CheckPathText(const TreeLines& tree) {
+  std::vector<NodeId> nodes;
+  for (const Line& line : tree.lines()) nodes.push_back(line.node);
+  return tools::CheckPathText(tree.def(), nodes);
+}
+
 absl::Status PrintTreesAsJson(const Source& source, const std::vector<TreeLines>& trees,
                               Output* out) {
   JsonList items(SourceHead(source), "items", out);
@@ -273,11 +280,17 @@ absl::Status Tree(const TreeOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(rows.match, ParseMatch(options.choice.match));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.source));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(*source, options.choice));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(items, rows.match));
   std::vector<TreeLines> trees;
   for (const SourceItem* item : items) {
     absl::StatusOr<TreeLines> tree = TreeLines::Create(*item, rows, options.depth);
     if (!tree.ok()) return FileError(source->file(), tree.status());
     trees.push_back(*std::move(tree));
+  }
+  for (const TreeLines& tree : trees) {
+    if (options.form.json) {
+      LEAFSTORE_RETURN_IF_ERROR(FileError(source->file(), CheckPathText(tree)));
+    }
   }
   Output out(stdout, options.form.color);
   if (options.form.json) {
@@ -300,7 +313,7 @@ void AddTreeCommand(CLI::App* program, CommandRun* run) {
   AddSource(command, &options->source);
   AddItem(command, &options->choice);
   AddMatch(command, &options->choice);
-  command->add_option("--depth", options->depth, "no deeper than N keys")->type_name("N");
+  AddDepth(command, &options->depth, "no deeper than N keys");
   AddReading(command, &options->source);
   AddForm(command, &options->form);
   command->callback([=] { *run = [options] { return Tree(*options); }; });

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
@@ -123,28 +124,36 @@ Json VerifiedToJson(const Verified& one) {
   return json;
 }
 
-absl::Status Verify(const VerifyOptions& options) {
-  Output out(stdout, options.form.color);
+// All that the names stand for, each told to `done` when it is; until that returns false. error: a
+// UsageError.
+absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
+                                                absl::FunctionRef<bool(const Verified&)> done) {
   std::vector<Verified> all;
   for (const std::string& name : options.files) {
     const absl::StatusOr<std::vector<StepOfDirectory>> files = FilesOf(name, options.source.step);
-    if (!files.ok() && IsUsageError(files.status())) return files.status();
     if (!files.ok()) {
-      Verified verified;
-      verified.file = name;
-      verified.status = files.status();
-      all.push_back(std::move(verified));
-      if (!options.form.json) PrintVerified(all.back(), &out);
+      if (IsUsageError(files.status())) return files.status();
+      all.push_back({name, {}, {}, 0, 0, files.status()});
+      if (!done(all.back())) return all;
       continue;
     }
     for (const StepOfDirectory& file : *files) {
       const std::optional<int64_t> step =
           file.step >= 0 ? std::optional<int64_t>(file.step) : std::nullopt;
       all.push_back(VerifyOne(file.file, step, options.source.threads));
-      if (!out.ok()) break;
-      if (!options.form.json) PrintVerified(all.back(), &out);
+      if (!done(all.back())) return all;
     }
   }
+  return all;
+}
+
+absl::Status Verify(const VerifyOptions& options) {
+  Output out(stdout, options.form.color);
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Verified> all,
+                             VerifyAll(options, [&](const Verified& one) {
+                               if (!options.form.json) PrintVerified(one, &out);
+                               return out.ok();
+                             }));
   int64_t damaged = 0;
   for (const Verified& one : all) damaged += one.status.ok() ? 0 : 1;
   if (options.form.json) {

@@ -107,6 +107,43 @@ TEST(StatsTest, HugeNumbersHaveAMean) {
   EXPECT_EQ(stats.l2(), kInf);  // as the header says
 }
 
+TEST(StatsTest, SquaresThatNoDoubleHoldsAreScaled) {
+  const TensorStats large = Of(VectorOf<double>({1e200, -1e200}));
+  EXPECT_DOUBLE_EQ(large.stddev(), 1e200);
+  EXPECT_DOUBLE_EQ(large.l2(), std::sqrt(2.0) * 1e200);
+  const TensorStats small = Of(VectorOf<double>({1e-200, -1e-200}));
+  EXPECT_DOUBLE_EQ(small.stddev(), 1e-200);
+  EXPECT_DOUBLE_EQ(small.l2(), std::sqrt(2.0) * 1e-200);
+  const TensorStats mixed = Of(VectorOf<double>({-1.1e303, 1, 2}));
+  EXPECT_DOUBLE_EQ(mixed.stddev(), 1.1e303 * std::sqrt(2.0) / 3);
+  constexpr double kMost = std::numeric_limits<double>::max();
+  EXPECT_DOUBLE_EQ(Of(VectorOf<double>({kMost, -kMost})).stddev(), kMost);
+  constexpr double kLeast = std::numeric_limits<double>::denorm_min();
+  EXPECT_EQ(Of(VectorOf<double>({kLeast, -kLeast})).stddev(), kLeast);
+  EXPECT_EQ(Of(VectorOf<double>({0, 0})).l2(), 0);
+}
+
+TEST(StatsTest, PartsOfDifferentScalesMerge) {
+  const std::vector<std::vector<double>> parts = {
+      {0, 0}, {1e-200, -3e-200}, {1, 2, 3}, {1e200, -2e200}, {0}, {1e-300}};
+  for (uint32_t seed = 0; seed < 20; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    std::mt19937 random(seed);
+    std::vector<double> whole;
+    TensorStats merged;
+    for (int i = 0; i < 6; ++i) {
+      const std::vector<double>& part = parts[random() % parts.size()];
+      whole.insert(whole.end(), part.begin(), part.end());
+      merged.Merge(Of(VectorOf(part)));
+    }
+    const TensorStats all = Of(VectorOf(whole));
+    const double tolerance = 1e-12 * std::max(std::fabs(all.min), std::fabs(all.max));
+    EXPECT_NEAR(merged.mean, all.mean, tolerance);
+    EXPECT_NEAR(merged.stddev(), all.stddev(), tolerance);
+    EXPECT_NEAR(merged.l2(), all.l2(), 4 * tolerance);
+  }
+}
+
 TEST(StatsTest, ANullTensorHasNone) {
   EXPECT_THAT(StatsOf(Tensor()), StatusIs(kInvalid, HasSubstr("expected a tensor, found null")));
 }

@@ -1,14 +1,19 @@
 #include "leafstore/tools/array_text.h"
 
+#include <cmath>
 #include <complex>
 #include <cstdio>
 #include <limits>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include <nlohmann/json.hpp>
+
+#include "leafstore/store/elements.h"
 
 namespace leafstore::tools {
 namespace {
@@ -130,6 +135,47 @@ TEST(ArrayTextTest, EveryDTypeHasAText) {
     EXPECT_EQ(text.front(), '[') << DTypeName(dtype);
     EXPECT_EQ(text.find("nan"), std::string::npos) << DTypeName(dtype);
   }
+}
+
+// Narrow tensors of every bit pattern: what is read back from the JSON is the number itself.
+TEST(ArrayTextTest, NumbersInJsonReadBackInEveryDType) {
+  for (const DType dtype : AllDTypes()) {
+    if (!IsFloating(dtype) || dtype == DType::kC64) continue;
+    Tensor tensor = Tensor::Zeros(dtype, {4096}).value();
+    {
+      MutableTensor open = tensor.Mutate().value();
+      std::mt19937 random(static_cast<uint32_t>(dtype));
+      for (int64_t i = 0; i < tensor.byte_size(); ++i) {
+        open.raw_data()[i] = static_cast<std::byte>(random());
+      }
+    }
+    std::vector<double> expected(4096);
+    ReadElements(tensor, 0, absl::MakeSpan(expected));
+    const auto json = nlohmann::json::parse(JsonOf(tensor));
+    for (size_t i = 0; i < expected.size(); ++i) {
+      if (!std::isfinite(expected[i])) {
+        ASSERT_TRUE(json[i].is_null()) << DTypeName(dtype);
+      } else if (dtype == DType::kF32) {
+        ASSERT_EQ(static_cast<float>(json[i].get<double>()), expected[i]);
+      } else {
+        ASSERT_EQ(json[i].get<double>(), expected[i]) << DTypeName(dtype);
+      }
+    }
+  }
+}
+
+TEST(ArrayTextTest, AnEmptyTensorIsAnEmptyListWhateverItsShape) {
+  EXPECT_EQ(JsonOf(Tensor::Zeros(DType::kF32, {int64_t{1} << 40, 0}).value()), "[]");
+  EXPECT_EQ(JsonOf(Tensor::Zeros(DType::kF32, {0}).value()), "[]");
+}
+
+TEST(ArrayTextTest, WithAllDigitsNumbersReadBack) {
+  ArrayTextOptions all;
+  all.digits = std::numeric_limits<int>::max();
+  EXPECT_EQ(Text(Of<double>({2}, {0.1234567890123456, 0.5}), all),
+            "[0.1234567890123456 0.5               ]\n");
+  EXPECT_EQ(Text(Of<double>({2}, {1.2345678901234567e-30, 1}), all),
+            "[1.2345678901234567e-30 1.0000000000000000e+00]\n");
 }
 
 TEST(ArrayTextTest, JsonIsNestedLists) {

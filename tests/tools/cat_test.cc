@@ -6,6 +6,7 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/interop/npy.h"
+#include "leafstore/interop/safetensors_writer.h"
 
 #include "tests/tools/tool_test.h"
 
@@ -79,12 +80,74 @@ TEST_F(CatTest, ATensorGoesIntoANpy) {
   Cat({"embed", "--raw-bits", "--npy", File("b.npy")});
   EXPECT_EQ(LoadNpy(File("b.npy")).value().dtype(), DType::kU16);
   EXPECT_EQ(Files(), "a.leaf b.npy w.npy ");
+  const auto json = Json({"cat", path_, "scale", "--npy", File("c.npy")});
+  EXPECT_EQ(json["files"][0]["file"], File("c.npy"));
+}
+
+TEST_F(CatTest, OptionsThatWouldDoNothingAreUsage) {
+  EXPECT_THAT(Error({"cat", path_, "scale", "--raw-bits"}, 2),
+              HasSubstr("--raw-bits: expected together with --npy, found alone"));
+  EXPECT_THAT(Error({"cat", path_, "scale", "--force"}, 2), HasSubstr("together with --npy"));
+  EXPECT_THAT(Error({"cat", path_, "layers.0.weight[0]", "--slice", "1"}, 2),
+              HasSubstr("expected one slice, found --slice as well"));
+  EXPECT_THAT(Error({"cat", path_, ""}, 2), HasSubstr("expected a path, found ''"));
+  EXPECT_THAT(Error({"cat", path_, "scale", "--npy", "-"}, 2),
+              HasSubstr("expected a file to write to, found '-'"));
+  EXPECT_THAT(Error({"cat", "-", "scale"}, 2), HasSubstr("expected a file, found '-'"));
+  EXPECT_EQ(Files(), "a.leaf ");
+}
+
+TEST_F(CatTest, MatchLeavesOutOthers) {
+  EXPECT_THAT(Cat({"layers", "--match", "**.bias"}),
+              AllOf(HasSubstr("layers.1.bias"), testing::Not(HasSubstr("weight"))));
+  EXPECT_EQ(Cat({"--match", "heads"}), "8\n");
+  EXPECT_THAT(Error({"cat", path_, "--match", "haeds"}, 2),
+              AllOf(HasSubstr("--match 'haeds' takes no leaf"), HasSubstr("did you mean")));
+}
+
+TEST_F(CatTest, ANameInSeveralItemsIsToldApartBeforeAnythingIsPrinted) {
+  const Path w = Path().Item("w");
+  ASSERT_TRUE(
+      SaveCheckpoint(File("two.leaf"),
+                     {{"params", ParamStore::FromEntries({{w, Tensor::Scalar(1.0f)}}).value()},
+                      {"values", ParamStore::FromEntries({{w, Value(3)}}).value()}},
+                     {.durable = false})
+          .ok());
+  EXPECT_THAT(Error({"cat", File("two.leaf"), "w[...]"}, 2),
+              AllOf(HasSubstr("'w' of item 'values' is a static leaf: it has no slices"),
+                    HasSubstr("--item chooses")));
+  EXPECT_EQ(Out({"cat", File("two.leaf"), "w[...]", "--item", "params"}), "1.\n");
+  EXPECT_THAT(Error({"cat", File("two.leaf"), "values"}, 2),
+              HasSubstr("an item is called so: --item shows it"));
+}
+
+TEST_F(CatTest, AllHasEveryDigit) {
+  Save(File("d.leaf"),
+       ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(0.1234567890123456)}}).value());
+  EXPECT_EQ(Out({"cat", File("d.leaf")}), "0.12345679\n");
+  EXPECT_EQ(Out({"cat", File("d.leaf"), "--all"}), "0.1234567890123456\n");
+}
+
+TEST_F(CatTest, ATensorWithoutNumbersIsShortHoweverItIsShaped) {
+  ASSERT_TRUE(SaveSafetensors(File("e.safetensors"),
+                              std::vector<NamedTensor>{
+                                  {"w", Tensor::Zeros(DType::kF32, {int64_t{1} << 40, 0}).value()}})
+                  .ok());
+  EXPECT_EQ(Out({"cat", File("e.safetensors")}), "[]\n");
+  const auto leaf = Json({"cat", File("e.safetensors")})["leaves"][0];
+  EXPECT_EQ(leaf["values"], nlohmann::json::array());
+  EXPECT_EQ(leaf["shape"][0], int64_t{1} << 40);
 }
 
 TEST_F(CatTest, WhatIsNotThereIsUsageWithNearNames) {
   EXPECT_THAT(Error({"cat", path_, "layers.0.wieght", "--item", "params"}, 2),
               AllOf(HasSubstr("wieght"), HasSubstr("did you mean")));
   EXPECT_THAT(Error({"cat", path_, "nothing"}, 2), HasSubstr("in any of 2 items"));
+  EXPECT_THAT(Error({"cat", path_, "haeds"}, 2),
+              AllOf(HasSubstr("in any of 2 items"), HasSubstr("did you mean heads?")));
+  EXPECT_THAT(Error({"cat", path_, "laiers.**"}, 2),
+              AllOf(HasSubstr("a glob that takes no leaf"), HasSubstr("did you mean layers?")));
+  EXPECT_THAT(Error({"cat", path_, "layers..weight"}, 2), HasSubstr("found an empty one"));
   EXPECT_THAT(Error({"cat", path_, "layers.0.weight[5]"}, 2),
               HasSubstr("position 5 is outside of axis 0"));
   EXPECT_THAT(Error({"cat", path_, "layers.0.weight[x]"}, 2), HasSubstr("column 1"));

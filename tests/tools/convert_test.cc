@@ -1,4 +1,7 @@
 // `leafstore convert`.
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -74,15 +77,16 @@ TEST_F(ConvertTest, ShardsAndBack) {
   Out({"convert", File("b.safetensors.index.json"), File("c.leaf")});
   Out({"diff", File("a.leaf"), File("c.leaf")});
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.safetensors"), "--shard-size", "64"}, 1),
-              HasSubstr("b.safetensors.index.json"));
+              AllOf(HasSubstr("b.safetensors.index.json"), HasSubstr("--force replaces it")));
   Out({"convert", File("a.leaf"), File("b.safetensors"), "--shard-size", "128", "--force"});
   Out({"diff", File("a.leaf"), File("b.safetensors.index.json")});
 }
 
 TEST_F(ConvertTest, NpzAndBack) {
   Sample();
-  EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.npz"), "--item", "params"}, 1),
-              HasSubstr("b.npz: "));
+  EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.npz"), "--item", "params"}, 2),
+              AllOf(HasSubstr("b.npz: expected tensors alone for .npz, found the static leaf"),
+                    HasSubstr("--drop-static")));
   Out({"convert", File("a.leaf"), File("b.npz"), "--item", "params", "--match", "layers",
        "--deflate"});
   const ParamStore found = LoadNpz(File("b.npz")).value();
@@ -122,9 +126,62 @@ TEST_F(ConvertTest, WhatMakesNoSenseIsUsage) {
       Error({"convert", a, File("b.safetensors"), "--shard-size", "many", "--item", "params"}, 2),
       HasSubstr("found 'many'"));
   EXPECT_THAT(Error({"convert", a, File("b.safetensors")}, 2), HasSubstr("--item chooses one"));
-  EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--zstd", "--zstd-level", "99"}, 1),
-              HasSubstr("level"));
+  EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--zstd", "--zstd-level", "99"}, 2),
+              HasSubstr("--zstd-level: expected a whole number from 1 to 22, found '99'"));
+  EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--zstd-level", "9"}, 2),
+              HasSubstr("--zstd-level is for --zstd"));
+  EXPECT_THAT(
+      Error({"convert", a, File("b.leaf"), "--match", "laiers"}, 2),
+      HasSubstr("--match 'laiers' takes no leaf; no key is 'laiers'; did you mean layers?"));
+  EXPECT_THAT(Error({"convert", a, File("none/b.leaf")}, 1),
+              AllOf(HasSubstr("none/b.leaf: "), testing::Not(HasSubstr(".tmp-"))));
   EXPECT_EQ(Files(), "a.leaf ");
+}
+
+TEST_F(ConvertTest, WhatIsReplacedKeepsItsMode) {
+  Sample();
+  Out({"convert", File("a.leaf"), File("b.leaf")});
+  for (const mode_t mode : {0600, 0640, 0400}) {
+    ASSERT_EQ(chmod(File("b.leaf").c_str(), mode), 0);
+    Out({"convert", File("a.leaf"), File("b.leaf"), "--force"});
+    struct stat status = {};
+    ASSERT_EQ(stat(File("b.leaf").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, mode);
+  }
+}
+
+TEST_F(ConvertTest, ALinkStaysAndItsFileIsReplaced) {
+  Sample();
+  std::filesystem::create_directory(File("real"));
+  WriteFile(File("real/b.leaf"), "old");
+  std::filesystem::create_symlink("real/b.leaf", File("link.leaf"));
+  EXPECT_THAT(Error({"convert", File("a.leaf"), File("link.leaf")}, 1),
+              HasSubstr("link.leaf: is there already"));
+  EXPECT_EQ(ReadFile(File("real/b.leaf")), "old");
+  Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
+  EXPECT_TRUE(std::filesystem::is_symlink(File("link.leaf")));
+  EXPECT_EQ(ReadFile(File("real/b.leaf")), ReadFile(File("a.leaf")));
+  // One that leads nowhere comes to lead somewhere.
+  std::filesystem::remove(File("real/b.leaf"));
+  Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
+  EXPECT_EQ(ReadFile(File("real/b.leaf")), ReadFile(File("a.leaf")));
+  EXPECT_EQ(Files(), "a.leaf link.leaf real ");
+}
+
+TEST_F(ConvertTest, DamageThatIsCopiedUnverifiedIsSaid) {
+  Save(File("d.leaf"), ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(1.0f)},
+                                                {Path().Item("x"), Tensor::Scalar(1.0f)}})
+                           .value());
+  FlipBit(File("d.leaf"), 64);
+  EXPECT_THAT(Error({"convert", File("d.leaf"), File("e.leaf")}, 1),
+              HasSubstr("expected checksum"));
+  const Ran ran = RunLeafstore({"convert", File("d.leaf"), File("e.leaf"), "--no-verify"});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.err,
+              AllOf(HasSubstr("d.leaf: warning: "), HasSubstr("'['w']': expected checksum"),
+                    HasSubstr("its copy will look whole")));
+  EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+  Out({"convert", File("d.leaf"), File("x.leaf"), "--no-verify", "--match", "x"});
 }
 
 TEST_F(ConvertTest, JsonNamesTheFiles) {

@@ -87,6 +87,101 @@ TEST_F(DiffTest, StructureIsComparedToo) {
   Out({"diff", a, b, "--no-structure"}, 0);
 }
 
+TEST_F(DiffTest, AGlobThatTakesNothingIsUsage) {
+  Sample();
+  const std::string a = File("a.leaf");
+  EXPECT_THAT(
+      Error({"diff", a, a, "--match", "laiers.**"}, 2),
+      HasSubstr("--match 'laiers.**' takes no leaf; no key is 'laiers'; did you mean layers?"));
+  EXPECT_THAT(Error({"diff", a, a, "--ignore", "zzz.**"}, 2),
+              HasSubstr("--ignore 'zzz.**' takes no leaf"));
+  // What one of the files has is right.
+  const std::string b = Saved("b.leaf", {{P("only"), F({1})}});
+  Out({"diff", a, b, "--item", "params", "--match", "only"}, 1);
+}
+
+TEST_F(DiffTest, ATieThatIsGoneIsADifference) {
+  Sample();
+  Out({"convert", File("a.leaf"), File("b.safetensors"), "--item", "params", "--structure", "never",
+       "--drop-static", "--match", "embed"});
+  const std::vector<std::string> args = {"diff",   File("a.leaf"), File("b.safetensors"),
+                                         "--item", "params",       "--match",
+                                         "embed",  "--match",      "head"};
+  EXPECT_EQ(Out(args, 1),
+            "params: 0 leaves differ, 1 is the same\n"
+            "  ! at head: only in the first: tied to embed\n");
+  const auto item = Json(args, 1)["items"][0];
+  EXPECT_EQ(item["same"], false);
+  EXPECT_EQ(item["structure_compared"], false);
+  std::vector<std::string> swapped = args;
+  std::swap(swapped[1], swapped[2]);
+  EXPECT_THAT(Out(swapped, 1), HasSubstr("! at head: only in the second: tied to embed"));
+  // Who does not ask for ties is told of none.
+  std::vector<std::string> leaves = args;
+  leaves.emplace_back("--no-structure");
+  Out(leaves, 0);
+  leaves.back() = "--ignore";
+  leaves.emplace_back("head");
+  Out(leaves, 0);
+}
+
+TEST_F(DiffTest, AStructureThatOneSideAloneHasIsSaid) {
+  const TreeDef def = [] {
+    TreeDefBuilder builder;
+    builder.Open(NodeKind::kStruct, "Linear");
+    builder.SetKey(KeyRef::Attribute("w"));
+    builder.Leaf();
+    builder.Close();
+    return std::move(builder).Build().value();
+  }();
+  Save(File("a.leaf"), ParamStore::Create(def, {Tensor::Scalar(1.0f)}).value());
+  const std::string b = Saved("b.leaf", {{Path().Attribute("w"), Tensor::Scalar(1.0f)}});
+  const Ran ran = RunLeafstore({"diff", File("a.leaf"), b});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("params: kinds of containers, type names and tags are not "
+                                       "compared: only A has them")));
+  EXPECT_EQ(Json({"diff", File("a.leaf"), b})["items"][0]["structure_compared"], false);
+  EXPECT_EQ(Json({"diff", File("a.leaf"), File("a.leaf")})["items"][0]["structure_compared"], true);
+  Out({"diff", File("a.leaf"), b, "--no-structure"}, 0);
+}
+
+TEST_F(DiffTest, LongValuesAreShownWhereTheyDiffer) {
+  const std::string head(5000, 'x');
+  const std::string a = Saved("a.leaf", {{P("s"), Value(head + "first" + head)}});
+  const std::string b = Saved("b.leaf", {{P("s"), Value(head + "second" + head)}});
+  const std::string out = Out({"diff", a, b}, 1);
+  EXPECT_THAT(out, AllOf(HasSubstr("~ s: ...xxxxxxxxxxxxfirstxxx"), HasSubstr("xxxsecondxxx")));
+  EXPECT_LT(out.size(), 200u);
+  EXPECT_GT(Json({"diff", a, b}, 1)["items"][0]["leaves"][0]["a"].get<std::string>().size(),
+            10'000u);
+}
+
+TEST_F(DiffTest, NanThatDiffersIsByNaN) {
+  const std::string n = Saved("n.leaf", {{P("x"), F({std::numeric_limits<float>::quiet_NaN()})}});
+  EXPECT_THAT(Out({"diff", n, n, "--nan-differs"}, 1), HasSubstr("by at most nan, relatively nan"));
+  EXPECT_EQ(Json({"diff", n, n, "--nan-differs"}, 1)["items"][0]["leaves"][0]["max_abs"], nullptr);
+}
+
+TEST_F(DiffTest, DamageIsSaidOfItsFile) {
+  Saved("a.leaf", {{P("x"), F({1})}});
+  Saved("b.leaf", {{P("x"), F({1})}});
+  FlipBit(File("b.leaf"), 64);
+  for (const bool first : {false, true}) {
+    const std::string error =
+        Error({"diff", File(first ? "b.leaf" : "a.leaf"), File(first ? "a.leaf" : "b.leaf")}, 2);
+    EXPECT_THAT(error,
+                AllOf(testing::StartsWith("leafstore: " + File("b.leaf") + ": item 'params'"),
+                      HasSubstr("use another copy")));
+  }
+}
+
+TEST_F(DiffTest, KeysThatAreHarmfulAreQuoted) {
+  const std::string a = Saved("a.leaf", {{P("a\x1b[31m"), F({1})}});
+  const std::string b = Saved("b.leaf", {{P("b"), F({1})}});
+  EXPECT_THAT(Out({"diff", a, b}, 1), HasSubstr("  - 'a\\x1b[31m'\n"));
+}
+
 TEST_F(DiffTest, FormatsMeetByDottedNames) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.safetensors"), "--item", "params", "--structure", "never",
@@ -117,7 +212,10 @@ TEST_F(DiffTest, TroubleIsTwo) {
   Sample();
   EXPECT_THAT(Error({"diff", File("a.leaf"), File("none")}, 2), HasSubstr("No such file"));
   EXPECT_THAT(Error({"diff", File("a.leaf"), File("a.leaf"), "--rtol", "-1"}, 2),
-              HasSubstr("--rtol"));
+              HasSubstr("--rtol: expected a number of at least 0, found '-1'"));
+  EXPECT_THAT(Error({"diff", File("a.leaf"), File("a.leaf"), "--atol", "much"}, 2),
+              HasSubstr("--atol: expected a number of at least 0, found 'much'"));
+  EXPECT_THAT(Error({"diff", File("a.leaf")}, 2), HasSubstr("expected B, found nothing"));
   EXPECT_THAT(Error({"diff", File("a.leaf"), File("a.leaf"), "--item", "parms"}, 2),
               HasSubstr("did you mean params?"));
   Save(File("b.leaf"), ManyLeaves(3));

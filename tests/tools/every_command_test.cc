@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ struct Command {
   // What the file that it writes is, where that is no checkpoint: it is silent then, and prints it
   // where none is named.
   std::string other_format = "";
+  std::string label = "";  // of this way to run it, where there are several
 
   std::vector<std::string> On(const std::string& file, const std::string& out = "") const {
     std::vector<std::string> all = args(file, out);
@@ -89,6 +91,11 @@ std::vector<Command> Commands() {
          return Args{file, "--out", out};
        },
        true},
+      {"cat",
+       [](auto& file, auto& out) {
+         return out.empty() ? Args{file, "scale"} : Args{file, "scale", "--npy", out};
+       },
+       true, 1, "\x93NUMPY", "cat_npy"},
       {"rename",
        [](auto& file, auto& out) {
          return out.empty() ? Args{file, "embed=tokens"}
@@ -114,7 +121,9 @@ class EveryCommandTest : public ToolTest, public testing::WithParamInterface<Com
 };
 
 INSTANTIATE_TEST_SUITE_P(Tool, EveryCommandTest, testing::ValuesIn(Commands()),
-                         [](const auto& one) { return one.param.name; });
+                         [](const auto& one) {
+                           return one.param.label.empty() ? one.param.name : one.param.label;
+                         });
 
 TEST_P(EveryCommandTest, AMissingFileIsSaid) {
   ExpectBad(File("none.leaf"), AllOf(HasSubstr("none.leaf: "), HasSubstr("No such file"),
@@ -181,10 +190,13 @@ TEST_P(EveryCommandTest, ADirectoryThatIsClosedToTheUserIsSaid) {
 
 TEST_P(EveryCommandTest, AFullDiskUnderStandardOutputIsSaid) {
   Sample();
-  if (GetParam().name == "diff") GTEST_SKIP() << "it prints nothing of two equal files";
-  const Ran ran = RunLeafstore(GetParam().PrintingOn(File("a.leaf"), File("out.leaf")),
-                               {.stdout_to = "/dev/full"});
-  EXPECT_EQ(ran.exit_code, 1);
+  std::vector<std::string> args = GetParam().PrintingOn(File("a.leaf"), File("out.leaf"));
+  if (GetParam().name == "diff") {  // it prints nothing of two equal files
+    Save(File("b.leaf"), ManyLeaves(3));
+    args[2] = File("b.leaf");
+  }
+  const Ran ran = RunLeafstore(args, {.stdout_to = "/dev/full"});
+  EXPECT_EQ(ran.exit_code, GetParam().bad_file);
   EXPECT_THAT(ran.err,
               HasSubstr("leafstore: standard output: cannot write: No space left on device\n"));
 }
@@ -195,6 +207,10 @@ TEST_P(EveryCommandTest, AFullDiskUnderItsFilesLeavesNone) {
   // No file may grow beyond a block, which is what a full disk does to a write.
   std::string line = "ulimit -f 1; \"$LEAFSTORE\"";
   Save(File("large.leaf"), ManyLeaves(400));
+  if (GetParam().name == "cat") {
+    const Tensor large = Tensor::Zeros(DType::kF32, {100'000}).value();
+    Save(File("large.leaf"), ParamStore::FromEntries({{Path().Item("scale"), large}}).value());
+  }
   const bool renames = GetParam().name == "rename";
   std::vector<std::string> args = GetParam().On(File("large.leaf"), File("out.leaf"));
   for (std::string& arg : args) {
@@ -226,6 +242,24 @@ TEST_P(EveryCommandTest, AnOutputThatIsThereIsNotReplacedUnlessForced) {
   EXPECT_THAT(ReadFile(made), StartsWith(other.empty() ? "\x89LEAF" : other));
 }
 
+// Never a device of the system: a pipe of our own is as little a file.
+TEST_P(EveryCommandTest, WhatIsNoRegularFileIsNeverReplaced) {
+  if (!GetParam().writes) GTEST_SKIP() << "it writes no file";
+  Sample();
+  const std::string out = File("out.leaf");
+  const std::string made = GetParam().name == "split" ? File("out.leafb.leaf") : out;
+  ASSERT_EQ(mkfifo(made.c_str(), 0600), 0);
+  for (const bool force : {false, true}) {
+    std::vector<std::string> args = GetParam().On(File("a.leaf"), out);
+    if (force) args.emplace_back("--force");
+    const Ran ran = RunLeafstore(args);
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_THAT(ran.err, HasSubstr(made + ": expected a regular file to write to, or none, found a "
+                                          "pipe"));
+    EXPECT_TRUE(std::filesystem::is_fifo(made));
+  }
+}
+
 TEST_P(EveryCommandTest, AReaderThatGoesAwayEndsItQuietly) {
   Save(File("many.leaf"), ManyLeaves(30));
   Save(File("other.leaf"), ManyLeaves(3));
@@ -235,6 +269,7 @@ TEST_P(EveryCommandTest, AReaderThatGoesAwayEndsItQuietly) {
   for (size_t i = 0; i < args.size(); ++i) {
     if (args[i] == "embed=tokens") args[i] = "layers.**=blocks.**";
     if (args[i] == "b=**.bias") args[i] = "b=**.w1";
+    if (args[i] == "scale") args[i] = "layers.0.w1";
     if (GetParam().name == "diff" && i == 2) args[i] = File("other.leaf");
     line += " '" + args[i] + "'";
   }
@@ -265,8 +300,23 @@ TEST_P(EveryCommandTest, WhatItDoesNotKnowIsUsage) {
   args.push_back("--jsn");
   EXPECT_THAT(Error(args, 2), AllOf(HasSubstr("'--jsn'"), HasSubstr("did you mean --json?")));
   EXPECT_EQ(Error({GetParam().name}, 2).find("(see --help)") == std::string::npos, false);
+  if (GetParam().other_format == "<!DOCTYPE html>") return;  // it has no colours
   args.back() = "--color=pink";
-  EXPECT_THAT(Error(args, 2), HasSubstr("--color"));
+  EXPECT_EQ(Error(args, 2),
+            "leafstore: --color: expected auto, always or never, found 'pink' (see --help)\n");
+}
+
+// Those that look at no file.
+TEST(CommandsWithoutAFileTest, AFullDiskAndAReaderThatGoesAwayAreKnownToThem) {
+  for (const Args& args : {Args{"completion", "bash"}, Args{"completion", "zsh"}, Args{"manual"},
+                           Args{"--help"}, Args{"--version"}}) {
+    const Ran full = RunLeafstore(args, {.stdout_to = "/dev/full"});
+    EXPECT_EQ(full.exit_code, 1) << args[0];
+    EXPECT_EQ(full.err, "leafstore: standard output: cannot write: No space left on device\n");
+    std::string line = "{ sleep 0.1; \"$LEAFSTORE\"";
+    for (const std::string& arg : args) line += " " + arg;
+    EXPECT_EQ(RunShell(line + "; echo $? >&2; } | true").err, "141\n") << args[0];
+  }
 }
 
 TEST_P(EveryCommandTest, WorksOnEveryKindOfFile) {
@@ -284,11 +334,24 @@ TEST_P(EveryCommandTest, WorksOnEveryKindOfFile) {
                           "--drop-static", "--raw-bits"})
                 .exit_code,
             0);
-  for (const char* file : {"a.safetensors", "set", "set/a.safetensors.index.json", "a.npz"}) {
+  EXPECT_EQ(RunLeafstore(
+                {"convert", File("a.leaf"), File("w.npy"), "--match", "scale", "--item", "params"})
+                .exit_code,
+            0);
+  for (const char* file :
+       {"a.safetensors", "set", "set/a.safetensors.index.json", "a.npz", "w.npy"}) {
     std::vector<std::string> args = GetParam().On(File(file), File("out/o.leaf"));
+    if (std::string(file) == "w.npy") {
+      if (GetParam().name == "rename") continue;  // its one leaf has no name
+      // And so it is named by none.
+      args.erase(std::remove(args.begin(), args.end(), "scale"), args.end());
+      std::replace(args.begin(), args.end(), std::string("b=**.bias"), std::string("b=all"));
+    }
     if (GetParam().writes) args.push_back("--force");
     const Ran ran = RunLeafstore(args);
     EXPECT_EQ(ran.exit_code, 0) << file << ": " << ran.err;
+    const bool silent = GetParam().name == "diff" || !GetParam().other_format.empty();
+    EXPECT_EQ(ran.out.empty(), silent) << file << ": " << ran.out;
   }
 }
 

@@ -46,8 +46,39 @@ TEST_F(ExplainTest, JsonHasTheNode) {
   EXPECT_EQ(leaves[1]["filter"], nullptr);
 }
 
-TEST_F(ExplainTest, AGroupMustBeNamed) {
-  EXPECT_THAT(Error({"explain", path_}, 2), HasSubstr("--group"));
+TEST_F(ExplainTest, WithoutGroupsThoseThatWereSavedAreShown) {
+  const std::string out = Out({"explain", path_, "layers.0", "step"});
+  EXPECT_THAT(
+      out, AllOf(HasSubstr("GROUP (saved)"), ContainsRegex("layers.0.bias +bias\n"),
+                 ContainsRegex("layers.0.weight +first\n"), ContainsRegex("step +\\(none\\)\n")));
+  const auto item = Json({"explain", path_, "layers.0.bias"})["items"][0];
+  EXPECT_EQ(item["groups_saved"], true);
+  EXPECT_EQ(item["leaves"][0]["group"], "bias");
+  EXPECT_EQ(item["leaves"][0]["filter"], nullptr);
+}
+
+TEST_F(ExplainTest, AFilterThatTookTheRootIsSaid) {
+  const std::vector<std::string> args = {"explain", path_, "heads", "--group", "odd=not dtype:f32"};
+  EXPECT_THAT(Out(args), HasSubstr("note: the filter of group 'odd' matched the root"));
+  EXPECT_EQ(Json(args)["items"][0]["took_root"], "odd");
+}
+
+TEST_F(ExplainTest, MatchLeavesOutOthers) {
+  const std::string out =
+      Out({"explain", path_, "--match", "layers.*.bias", "--group", "first=layers.0"});
+  EXPECT_THAT(out, AllOf(HasSubstr("layers.1.bias"), Not(HasSubstr("weight"))));
+  EXPECT_THAT(Error({"explain", path_, "heads", "--match", "layers", "--group", "a=all"}, 2),
+              HasSubstr("--match takes none of the leaves that are named"));
+}
+
+TEST_F(ExplainTest, WhatMakesNoSenseIsUsage) {
+  Save(File("plain.leaf"), ManyLeaves(3));
+  EXPECT_THAT(Error({"explain", File("plain.leaf")}, 2),
+              HasSubstr("expected --group NAME=FILTER, as no groups were saved with it"));
+  EXPECT_THAT(Error({"explain", path_, "--group", "a=**.bais"}, 2),
+              HasSubstr("--group takes no leaf: a=**.bais; no key is 'bais'; did you mean bias?"));
+  EXPECT_THAT(Error({"explain", path_, "layers.0.weight[0]", "--group", "a=all"}, 2),
+              HasSubstr("expected a path, found one with a slice"));
   EXPECT_THAT(Error({"explain", path_, "--group", "a=dtype:f33"}, 2), HasSubstr("f33"));
   EXPECT_THAT(Error({"explain", path_, "nowhere", "--group", "a=all"}, 2), HasSubstr("nowhere"));
 }

@@ -173,17 +173,30 @@ TEST_F(InspectErrorTest, ABadFilter) {
 }
 
 TEST_F(InspectErrorTest, ABadGlob) {
+  SaveSample(path_);
   ExpectUsage({"inspect", path_, "--match", "a..b"}, HasSubstr("column 3"));
+  ExpectUsage(
+      {"inspect", path_, "--match", "laiers"},
+      HasSubstr("--match 'laiers' takes no leaf; no key is 'laiers'; did you mean layers?"));
+  ExpectUsage({"inspect", path_, "--group", "b=**.bais"},
+              HasSubstr("--group takes no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
 }
 
 TEST_F(InspectErrorTest, BadOptions) {
   ExpectUsage({"inspect", path_, "--dept", "1"}, HasSubstr("did you mean --depth?"));
-  ExpectUsage({"inspect", path_, "--depth", "-1"}, HasSubstr("--depth"));
-  ExpectUsage({"inspect", path_, "--depth", "many"}, HasSubstr("--depth"));
-  ExpectUsage({"inspect", path_, "--color", "pink"}, HasSubstr("--color"));
+  ExpectUsage({"inspect", path_, "--depth", "-1"},
+              HasSubstr("--depth: expected a whole number from 0 to 4294967295, found '-1'"));
+  ExpectUsage({"inspect", path_, "--depth", "many"}, HasSubstr("found 'many'"));
+  ExpectUsage({"inspect", path_, "--depth", "1", "--depth", "2"},
+              HasSubstr("--depth: expected once, found 2 times"));
+  ExpectUsage({"inspect", path_, "--depth"}, HasSubstr("--depth: expected a value, found none"));
+  ExpectUsage({"inspect", path_, "--color", "pink"},
+              HasSubstr("--color: expected auto, always or never, found 'pink'"));
+  ExpectUsage({"inspect", path_, "--color", "allways"}, HasSubstr("did you mean always?"));
   ExpectUsage({"inspect", path_, "another.leaf"}, HasSubstr("another.leaf"));
-  ExpectUsage({"inspect"}, HasSubstr("FILE"));
-  ExpectUsage({}, HasSubstr("subcommand"));
+  ExpectUsage({"inspect"}, HasSubstr("expected FILE, found nothing"));
+  ExpectUsage({}, HasSubstr("expected a subcommand, found none"));
+  ExpectUsage({"completion", "fish"}, HasSubstr("SHELL: expected bash or zsh, found 'fish'"));
   ExpectUsage({"inspekt", path_}, HasSubstr("did you mean inspect?"));
 }
 

@@ -1,6 +1,7 @@
 // What is left of a file that was being written when the program was interrupted: nothing.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,8 @@ class InterruptTest : public ToolTest {
     const pid_t pid = fork();
     if (pid == 0) {
       if (ignore_hup) signal(SIGHUP, SIG_IGN);
+      const rlimit no_core = {0, 0};
+      setrlimit(RLIMIT_CORE, &no_core);
       const int err = open(File(kErrors).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
       dup2(err, 2);
       execv(arguments[0], arguments.data());
@@ -81,12 +84,34 @@ class InterruptTest : public ToolTest {
   }
 };
 
-TEST_F(InterruptTest, CtrlCLeavesNothingAndIsThatSignal) {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
+TEST_F(InterruptTest, ASignalThatEndsItLeavesNothingAndIsThatSignal) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGXCPU}) {
     const Ran ran = Interrupt(Slow({"convert", File("a.leaf"), File("b.leaf")}), number);
     EXPECT_EQ(ran.signal, number);
     EXPECT_EQ(Files(), "a.leaf ");
   }
+}
+
+TEST_F(InterruptTest, MergeAndRenameLeaveNothingEither) {
+  for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
+           {"merge", File("a.leaf"), "--out", File("b.leaf")},
+           {"rename", File("a.leaf"), "u=n", "--write", File("b.leaf")}}) {
+    const Ran ran = Interrupt(Slow(args), SIGINT);
+    EXPECT_EQ(ran.signal, SIGINT) << args[0];
+    EXPECT_EQ(Files(), "a.leaf ") << args[0];
+  }
+}
+
+// The bytes of a mapped file that is cut short are SIGBUS for who reads them.
+TEST_F(InterruptTest, AnInputThatIsCutShortIsAnErrorThatLeavesNothing) {
+  const pid_t pid = StartAndWait(Slow({"convert", File("a.leaf"), File("b.leaf")}));
+  ASSERT_GT(pid, 0);
+  std::filesystem::resize_file(File("a.leaf"), 4096);
+  const Ran ran = End(pid);
+  EXPECT_EQ(ran.signal, 0);
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, testing::ContainsRegex("^leafstore: .*(became shorter|was shortened)"));
+  EXPECT_EQ(Files(), "a.leaf ");
 }
 
 TEST_F(InterruptTest, AFileThatWouldBeReplacedStays) {

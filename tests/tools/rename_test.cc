@@ -35,7 +35,7 @@ TEST_F(RenameTest, WriteMakesAFileWithTheNewNames) {
               Not(HasSubstr("nothing is written")));
   EXPECT_EQ(Out({"cat", File("b.leaf"), ".blocks[0].w1"}),
             Out({"cat", File("a.leaf"), "layers.0.w1"}));
-  Out({"rename", File("b.leaf"), "blocks.**=layers.**", "--write", File("c.leaf")});
+  Out({"rename", File("b.leaf"), "blocks.**=layers.**", "--output", File("c.leaf")});
   Out({"diff", File("a.leaf"), File("c.leaf")});
 }
 
@@ -58,6 +58,12 @@ TEST_F(RenameTest, BadRulesAreUsage) {
               AllOf(HasSubstr("laiers"), HasSubstr("did you mean layers?")));
   EXPECT_THAT(Error({"rename", a, "layers.*.*=same"}, 2), HasSubstr("same"));
   EXPECT_THAT(Error({"rename", a, "layers.[0]=x"}, 2), HasSubstr("column"));
+  // Several lines are lines.
+  const std::string two = Error({"rename", a, "laiers.**=b.**", "x.**=y.**"}, 2);
+  EXPECT_THAT(two, AllOf(Not(HasSubstr("\\n")), HasSubstr("\nleafstore:   rename 0 ('laiers.**'"),
+                         HasSubstr("\nleafstore:   rename 1 ('x.**'")));
+  EXPECT_THAT(Error({"rename", a, "layers.**=b.**", "--zstd"}, 2),
+              HasSubstr("--zstd: expected together with --write, found alone"));
   EXPECT_EQ(Files(), "a.leaf ");
 }
 

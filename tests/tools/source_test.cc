@@ -54,6 +54,30 @@ TEST_F(SourceTest, AStepThatIsNotThereIsUsage) {
   EXPECT_THAT(Error({"tree", run, "--step", "newest"}, 2), HasSubstr("expected a step's number"));
   EXPECT_THAT(Error({"tree", run, "--step", "-1"}, 2), HasSubstr("expected a step's number"));
   EXPECT_THAT(Error({"tree", Sample(), "--step", "1"}, 2), HasSubstr("--step is for a directory"));
+  EXPECT_THAT(Error({"tree", run + "@2", "--step", "3"}, 2),
+              HasSubstr("expected one step, found '@2' and --step 3"));
+  EXPECT_THAT(Error({"tree", run + "@"}, 2), HasSubstr("expected a step behind the '@'"));
+  EXPECT_THAT(Error({"verify", run + "@"}, 2), HasSubstr("expected a step behind the '@'"));
+}
+
+// What is damaged in one item keeps nobody from another, as in a file that is named itself.
+TEST_F(SourceTest, OfAStepThatIsNamedOnlyWhatIsReadIsChecked) {
+  const std::string run = File("run");
+  CheckpointManager manager = CheckpointManager::Open(run, {.durable = false}).value();
+  std::vector<CheckpointItem> items;
+  for (const char* name : {"optimizer", "params"}) {
+    items.emplace_back(name, ParamStore::FromEntries(
+                                 {{Path().Item(std::string(name) + ".w"), Tensor::Scalar(1.0f)}})
+                                 .value());
+  }
+  ASSERT_TRUE(manager.Save(1, std::move(items), {}).ok());
+  FlipBit(StepFile(1), 64);
+  const Ran of_optimizer = RunLeafstore({"cat", run + "@1", "--item", "optimizer"});
+  const Ran of_params = RunLeafstore({"cat", run + "@1", "--item", "params"});
+  // One of the two has the bit.
+  EXPECT_EQ(of_optimizer.exit_code + of_params.exit_code, 1);
+  EXPECT_EQ(of_optimizer.out + of_params.out, "1.\n");
+  EXPECT_EQ(RunLeafstore({"cat", run, "--item", "params"}).exit_code, 1);
 }
 
 TEST_F(SourceTest, ADamagedNewestCheckpointIsPassedOverAndSaid) {
@@ -116,7 +140,8 @@ TEST_F(SourceTest, NamesOfSafetensorsBecomePathsInSeveralWays) {
   EXPECT_THAT(Out({"tree", file, "--names", "lists"}), testing::ContainsRegex("layers +list of 2"));
   EXPECT_THAT(Out({"tree", file, "--names", "split"}), testing::ContainsRegex("layers +dict of 2"));
   EXPECT_THAT(Out({"tree", file, "--names", "whole"}), HasSubstr("layers.1.weight"));
-  EXPECT_THAT(Error({"tree", file, "--names", "dots"}, 2), HasSubstr("--names"));
+  EXPECT_THAT(Error({"tree", file, "--names", "dots"}, 2),
+              HasSubstr("--names: expected split, lists, whole or canonical, found 'dots'"));
 }
 
 }  // namespace

@@ -76,6 +76,29 @@ TEST_F(SplitMergeTest, AGroupWithoutLeavesIsUsageUnlessAllowed) {
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");
 }
 
+TEST_F(SplitMergeTest, WithoutGroupsThoseThatWereSavedAreTaken) {
+  Sample();
+  Out({"split", File("a.leaf"), "--out", File("{}.leaf")});
+  EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf other.leaf rest.leaf ");
+  EXPECT_THAT(Out({"tree", File("rest.leaf")}), HasSubstr("step"));
+  EXPECT_THAT(Out({"cat", File("first.leaf"), "**"}), HasSubstr("layers.0.weight"));
+  Out({"merge", File("bias.leaf"), File("first.leaf"), File("other.leaf"), File("rest.leaf"),
+       "--out", File("b.leaf")});
+  Out({"diff", File("a.leaf"), File("b.leaf")});
+  Save(File("plain.leaf"), ManyLeaves(3));
+  EXPECT_THAT(Error({"split", File("plain.leaf"), "--out", File("{}.leaf")}, 2),
+              HasSubstr("expected --group NAME=FILTER, as no groups were saved with it"));
+}
+
+TEST_F(SplitMergeTest, AGroupOfWhichOthersTakeAllIsSaid) {
+  Sample();
+  EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "all=layers", "--group", "b=layers.*.bias",
+                     "--out", File("{}.leaf")},
+                    2),
+              HasSubstr("b=layers.*.bias (other groups take what it matches)"));
+  EXPECT_EQ(Files(), "a.leaf ");
+}
+
 TEST_F(SplitMergeTest, AllFilesComeOrNone) {
   Sample();
   WriteFile(File("rest.leaf"), "mine");

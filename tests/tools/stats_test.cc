@@ -58,10 +58,37 @@ TEST_F(StatsToolTest, Histograms) {
 }
 
 TEST_F(StatsToolTest, BadOptionsAreUsage) {
-  EXPECT_THAT(Error({"stats", path_, "--range", "1"}, 2), HasSubstr("--range: expected LO:HI"));
-  EXPECT_THAT(Error({"stats", path_, "--range", "2:1"}, 2), HasSubstr("--range"));
-  EXPECT_THAT(Error({"stats", path_, "--sort", "size"}, 2), HasSubstr("--sort"));
-  EXPECT_THAT(Error({"stats", path_, "--histogram", "0"}, 2), HasSubstr("--histogram"));
+  EXPECT_THAT(Error({"stats", path_, "--histogram", "2", "--range", "1"}, 2),
+              HasSubstr("--range: expected LO:HI"));
+  EXPECT_THAT(Error({"stats", path_, "--histogram", "2", "--range", "2:1"}, 2),
+              HasSubstr("--range: expected LO:HI or all, found '2:1'"));
+  EXPECT_THAT(Error({"stats", path_, "--range", "0:1"}, 2),
+              HasSubstr("--range: expected together with --histogram, found alone"));
+  EXPECT_THAT(Error({"stats", path_, "--sort", "size"}, 2),
+              AllOf(HasSubstr("--sort: expected path, count, min"), HasSubstr("found 'size'")));
+  EXPECT_THAT(Error({"stats", path_, "--histogram", "0"}, 2),
+              HasSubstr("--histogram: expected a whole number from 1 to 1000, found '0'"));
+  EXPECT_THAT(Error({"stats", path_, "--top", "-1"}, 2),
+              HasSubstr("--top: expected a whole number from 0 to"));
+  EXPECT_THAT(Error({"stats", path_, "--match", "scael"}, 2),
+              AllOf(HasSubstr("--match 'scael' takes no leaf"), HasSubstr("did you mean scale?")));
+  EXPECT_THAT(Error({"stats", path_, "--group", "b=**.bais"}, 2),
+              HasSubstr("--group takes no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
+  // A group of which another takes all is an answer.
+  EXPECT_THAT(Stats({"--group", "all=layers", "--group", "b=layers.*.bias"}),
+              ContainsRegex("\n  b +0 "));
+}
+
+TEST_F(StatsToolTest, NumbersAtTheEndsOfF64HaveADeviation) {
+  Save(File("f.leaf"),
+       ParamStore::FromEntries(
+           {{Path().Item("large"), Tensor::FromValues<double>({2}, {1e200, -1e200}).value()},
+            {Path().Item("small"), Tensor::FromValues<double>({2}, {1e-200, -1e-200}).value()}})
+           .value());
+  const auto rows = Json({"stats", File("f.leaf")})["items"][0]["rows"];
+  EXPECT_EQ(rows[0]["std"], 1e200);
+  EXPECT_NEAR(rows[0]["l2"].get<double>() / 1.4142135623730951e200, 1, 1e-15);
+  EXPECT_EQ(rows[1]["std"], 1e-200);
 }
 
 TEST_F(StatsToolTest, JsonHasNumbersAndCounts) {

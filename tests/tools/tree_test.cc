@@ -5,6 +5,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/interop/safetensors_writer.h"
+
 #include "tests/tools/tool_test.h"
 
 namespace leafstore {
@@ -51,7 +53,40 @@ TEST_F(TreeTest, DepthAndMatchShowAPart) {
   const std::string one = Tree({"--match", "layers.1"});
   EXPECT_THAT(one, AllOf(ContainsRegex("\\(root\\) .* 2 leaves +36 B"), ContainsRegex("\n      1 "),
                          Not(ContainsRegex("\n      0 ")), Not(HasSubstr("embed"))));
-  EXPECT_THAT(Tree({"--match", "nothing"}), ContainsRegex("\\(root\\) .* 0 leaves +0 B\n$"));
+  EXPECT_THAT(
+      Error({"tree", path_, "--match", "laiers.1"}, 2),
+      HasSubstr("--match 'laiers.1' takes no leaf; no key is 'laiers'; did you mean layers?"));
+}
+
+TEST_F(TreeTest, ARootThatIsALeafIsALineOfItsOwn) {
+  Out({"convert", path_, File("w.npy"), "--item", "params", "--match", "scale"});
+  EXPECT_THAT(Out({"tree", File("w.npy")}), ContainsRegex("\\(root\\) +f64 +\\[2\\] +16 B\n$"));
+  EXPECT_EQ(Json({"tree", File("w.npy")})["items"][0]["nodes"][0]["dtype"], "f64");
+  for (const char* form : {"--json", "--color=never"}) {
+    EXPECT_THAT(Error({"tree", File("w.npy"), "--match", "nothing", form}, 2),
+                HasSubstr("takes no leaf"));
+  }
+}
+
+// A structure of depth n has paths of n * n bytes, however small its file is.
+TEST_F(TreeTest, PathsWithoutEndAreRefusedBeforeTheFirstLine) {
+  constexpr int kDepth = 20'000;
+  std::string name = "k";
+  for (int i = 1; i < kDepth; ++i) name += ".k";
+  ASSERT_TRUE(SaveSafetensors(File("deep.safetensors"),
+                              std::vector<NamedTensor>{{name, Tensor::Scalar(1.0f)}})
+                  .ok());
+  for (const char* command : {"tree", "inspect"}) {
+    const Ran ran = RunLeafstore({command, File("deep.safetensors"), "--json"});
+    if (std::string(command) == "inspect") {
+      EXPECT_EQ(ran.exit_code, 0) << ran.err;  // one row, of one path
+      continue;
+    }
+    EXPECT_EQ(ran.exit_code, 1);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_THAT(ran.err, AllOf(HasSubstr("expected paths of at most"), HasSubstr("--depth")));
+  }
+  Json({"tree", File("deep.safetensors"), "--depth", "100"});
 }
 
 TEST_F(TreeTest, JsonHasEachNode) {
