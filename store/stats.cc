@@ -88,8 +88,8 @@ void AddExtremes(absl::Span<const double> x, TensorStats* stats) {
   stats->zero_count = static_cast<int64_t>(SumOf(zeros));
 }
 
-// What numbers up to this magnitude are divided by the power of two of before they are squared: none
-// for those whose squares neither overflow, however many are added up, nor lose digits.
+// What numbers up to this magnitude are divided by the power of two of before they are squared:
+// none for those whose squares neither overflow, however many are added up, nor lose digits.
 int ScaleFor(double magnitude) {
   constexpr int kMostExponent = 400;
   if (magnitude == 0) return 0;

@@ -81,8 +81,8 @@ struct TensorStats {
   double min = std::numeric_limits<double>::quiet_NaN();
   double max = std::numeric_limits<double>::quiet_NaN();
   double mean = std::numeric_limits<double>::quiet_NaN();
-  // Sum of squared deviations from the mean, and of squares, both of the numbers divided by 2^scale.
-  // The scale is 0 unless numbers are very large or all very small (see above).
+  // Sum of squared deviations from the mean, and of squares, both of the numbers divided by
+  // 2^scale. The scale is 0 unless numbers are very large or all very small (see above).
   double squared_deviations = 0;
   double squares = 0;
   int scale = 0;

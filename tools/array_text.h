@@ -41,8 +41,8 @@ void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output*
 std::string ElementText(const Tensor& tensor, int64_t index);
 
 // The elements as nested lists, a complex one as [real, imaginary]; `[]` where there are none,
-// whatever the shape. Numbers have the fewest digits that read back: as f64, but those of f32 and c64
-// as f32. Writes as it goes. O(elements).
+// whatever the shape. Numbers have the fewest digits that read back: as f64, but those of f32 and
+// c64 as f32. Writes as it goes. O(elements).
 void PrintArrayAsJson(const TensorView& view, Output* out);
 
 }  // namespace leafstore::tools

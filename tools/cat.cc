@@ -96,8 +96,8 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Source& source, const CatOp
   return leaves;
 }
 
-// Whether each can be answered, as far as that is known without reading it: before the first word is
-// printed. error: a UsageError: a slice of what has none, or outside of the shape.
+// Whether each can be answered, as far as that is known without reading it: before the first word
+// is printed. error: a UsageError: a slice of what has none, or outside of the shape.
 absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& leaves) {
   for (const ChosenLeaf& leaf : leaves) {
     if (!leaf.slice) continue;

@@ -194,8 +194,8 @@ bool HasAliases(const SourceItem& item) {
   return def.ok() && def->has_aliases();
 }
 
-// Ties of one side that the other has not, or has with another leaf. A name that is a leaf of its own
-// there is said already, among those that only one has.
+// Ties of one side that the other has not, or has with another leaf. A name that is a leaf of its
+// own there is said already, among those that only one has.
 absl::Status DiffTies(const SourceItem& a, const SourceItem& b, const ItemDiffOptions& options,
                       std::vector<std::string>* lines) {
   if (!HasAliases(a) && !HasAliases(b)) return absl::OkStatus();

@@ -29,8 +29,8 @@ struct ItemDiffOptions {
   // Compare the structures too, where both have one.
   bool structure = true;
   // Where structures are not compared, by choice or as one side has none: compare at least which
-  // names are ties. A name that one side has for a leaf that is tied, and the other not at all, is a
-  // leaf lost for who loads it.
+  // names are ties. A name that one side has for a leaf that is tied, and the other not at all, is
+  // a leaf lost for who loads it.
   bool ties = true;
 };
 

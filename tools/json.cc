@@ -16,7 +16,8 @@ std::string JsonText(const Json& json) {
 
 Json ToJson(const Metadata& metadata) {
   Json json = Json::object();
-  // Keys of a map are unique: they need not be looked for, which would take a pass over all of them.
+  // Keys of a map are unique: they need not be looked for, which would take a pass over all of
+  // them.
   auto& fields = json.get_ref<Json::object_t&>();
   for (const auto& [key, value] : metadata) fields.emplace_back(key, value);
   return json;

@@ -33,8 +33,8 @@ struct ChosenLeaf {
 absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(absl::Span<const SourceItem* const> items,
                                                    const std::string& text);
 
-// Leaves out what no glob of `match` takes; nothing where there are none. error: a UsageError: nothing
-// is left.
+// Leaves out what no glob of `match` takes; nothing where there are none. error: a UsageError:
+// nothing is left.
 absl::Status KeepMatched(const std::vector<GlobPattern>& match, std::vector<ChosenLeaf>* leaves);
 
 // The dotted path, harmless to a terminal.

@@ -5,8 +5,8 @@
 //                                                                 // no key is 'layrs'; did you ...
 //   LEAFSTORE_RETURN_IF_ERROR(CheckGroups(items, groups));
 //
-// Asked of all items that are looked at, those of two files too: what takes a leaf of one of them is
-// right. No tensor is read.
+// Asked of all items that are looked at, those of two files too: what takes a leaf of one of them
+// is right. No tensor is read.
 #ifndef LEAFSTORE_TOOLS_MATCH_CHECK_H_
 #define LEAFSTORE_TOOLS_MATCH_CHECK_H_
 
@@ -30,8 +30,8 @@ absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
                         absl::string_view option = "--match");
 
 // Each filter matches a leaf, or what is above one, of one of the items at least; one whose leaves
-// all go to other groups is none of these errors unless `must_take`. error: a UsageError as above; a
-// filter's own, or as SourceItem::CompilePlan. O(nodes * filters).
+// all go to other groups is none of these errors unless `must_take`. error: a UsageError as above;
+// a filter's own, or as SourceItem::CompilePlan. O(nodes * filters).
 absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,
                          bool must_take = false);
 

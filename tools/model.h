@@ -41,8 +41,9 @@ struct Model {
 };
 
 // The leaves of these items that a glob of `match` takes; all where there is none. error: as
-// SourceItem::Load, with the file in front. With a progress bar. O(bytes) to verify. Where the source
-// does not verify, what is damaged is said on standard error, since its copy will look whole.
+// SourceItem::Load, with the file in front. With a progress bar. O(bytes) to verify. Where the
+// source does not verify, what is damaged is said on standard error, since its copy will look
+// whole.
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
                                 const std::vector<GlobPattern>& match = {});
 
@@ -72,8 +73,8 @@ absl::StatusOr<SourceFormat> ParseFormat(const std::string& name);
 // ".leaf", ".safetensors", ".npz", ".npy".
 std::string ExtensionOf(SourceFormat format);
 
-// OutputFiles::CheckFree of a file that WriteModel would write. A set of files has other names, which
-// its writer looks at.
+// OutputFiles::CheckFree of a file that WriteModel would write. A set of files has other names,
+// which its writer looks at.
 absl::Status CheckOutputFree(const std::string& path, const WriteArguments& arguments,
                              const OutputFiles& files);
 

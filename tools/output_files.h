@@ -8,18 +8,18 @@
 //
 // A FileSystem for writers: what they create are temporary files, as ever, but what they rename and
 // remove happens at Commit, in their order, so that several files come at once. If this is
-// destroyed without Commit, or the program is interrupted (SIGINT, SIGTERM, SIGHUP, SIGQUIT and what
-// else ends a program), the temporary files are removed; interrupted, it then ends by that signal.
-// What cannot be answered (SIGKILL, SIGSEGV, a loss of power) leaves them.
+// destroyed without Commit, or the program is interrupted (SIGINT, SIGTERM, SIGHUP, SIGQUIT and
+// what else ends a program), the temporary files are removed; interrupted, it then ends by that
+// signal. What cannot be answered (SIGKILL, SIGSEGV, a loss of power) leaves them.
 //
 // A file that exists is not replaced unless `force`: CheckFree says so early, and Commit finds out
 // without a gap what came meanwhile. What is replaced is a regular file; the new one has its mode,
-// from its first byte on. Of a symbolic link it is the file that it points to, and the link stays. A
-// device, a pipe or a socket is never replaced. Files that are read may be replaced: readers keep
+// from its first byte on. Of a symbolic link it is the file that it points to, and the link stays.
+// A device, a pipe or a socket is never replaced. Files that are read may be replaced: readers keep
 // what they opened.
 //
-// Temporary files are told by their names, `<file>.tmp-<anything>`, as all writers here call theirs:
-// they are made beside the file that a link points to, so that a rename can put them there.
+// Temporary files are told by their names, `<file>.tmp-<anything>`, as all writers here call
+// theirs: they are made beside the file that a link points to, so that a rename can put them there.
 //
 // Signals are waited for by a thread, which the first OutputFiles of the process starts; until then
 // they end the program at once, and one that is ignored (nohup) stays ignored. SIGPIPE is ignored

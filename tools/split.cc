@@ -82,8 +82,8 @@ absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
   return names;
 }
 
-// The leaves of an item by the groups that were saved with it, under `names`; those in none with the
-// last.
+// The leaves of an item by the groups that were saved with it, under `names`; those in none with
+// the last.
 absl::StatusOr<std::vector<ParamStore>> SplitAsSaved(const SourceItem& item,
                                                      const std::vector<std::string>& names,
                                                      const ParamStore& store) {

@@ -1,7 +1,7 @@
 // What tests of the page in a browser have in common: a report is made by the program, opened, and
-// asked about. What it shows is what is in the stores, whatever is searched, sorted, opened and zoomed,
-// by pointer and by keyboard; and nothing goes wrong on the way: after each test there must be no
-// message in the console of any page that it opened, no exception, no request.
+// asked about. What it shows is what is in the stores, whatever is searched, sorted, opened and
+// zoomed, by pointer and by keyboard; and nothing goes wrong on the way: after each test there must
+// be no message in the console of any page that it opened, no exception, no request.
 //
 //   TEST_F(ReportBrowserTest, ASearchNarrowsTheTable) {
 //     Save(path_, store);

@@ -1,5 +1,5 @@
-// What the page looks like to whom, in a browser: colours, contrast, narrow windows, paper, the order of
-// the Tab key, names of what has a role.
+// What the page looks like to whom, in a browser: colours, contrast, narrow windows, paper, the
+// order of the Tab key, names of what has a role.
 #include <algorithm>
 #include <string>
 #include <vector>

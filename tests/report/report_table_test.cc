@@ -244,7 +244,8 @@ TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
   RecordProperty("search_ms", absl::StrCat(times[times.size() / 2]));
   std::printf("page %zu bytes, first paint %.0f ms, search %.1f ms\n", static_cast<size_t>(bytes),
               first_paint, times[times.size() / 2]);
-  // 24 on a machine with nothing else to do; what it must never be is what sorting all rows anew is.
+  // 24 on a machine with nothing else to do; what it must never be is what sorting all rows anew
+  // is.
   EXPECT_LT(times[times.size() / 2], 150);
   Search("");
   Eval("document.querySelector('.row').focus()");

@@ -47,11 +47,11 @@ TEST_F(ExplainTest, JsonHasTheNode) {
 }
 
 TEST_F(ExplainTest, WithoutGroupsThoseThatWereSavedAreShown) {
-  const std::string out = Out({"explain", path_, "layers.0", "step"});
+  const std::string out = Out({"explain", path_, "layers", "step"});
   EXPECT_THAT(
-      out, AllOf(HasSubstr("GROUP (saved)"), ContainsRegex("layers.0.bias +bias\n"),
+      out, AllOf(HasSubstr("GROUP (saved)"), ContainsRegex("layers.1.bias +bias\n"),
                  ContainsRegex("layers.0.weight +first\n"), ContainsRegex("step +\\(none\\)\n")));
-  const auto item = Json({"explain", path_, "layers.0.bias"})["items"][0];
+  const auto item = Json({"explain", path_, "layers.1.bias"})["items"][0];
   EXPECT_EQ(item["groups_saved"], true);
   EXPECT_EQ(item["leaves"][0]["group"], "bias");
   EXPECT_EQ(item["leaves"][0]["filter"], nullptr);

@@ -5,15 +5,13 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/command.h"
 #include "leafstore/tools/managed_directory.h"
+#include "leafstore/tools/match_check.h"
 #include "leafstore/tools/progress.h"
 #include "leafstore/tools/report/report_item.h"
 #include "leafstore/tools/report/report_numbers.h"
-#include "leafstore/tools/text.h"
 
 namespace leafstore::tools {
 namespace {
@@ -33,7 +31,7 @@ ReportFile Describe(const Source& source) {
 }
 
 bool WasVerified(const std::vector<ReportFile>& files, const ReportRequest& request) {
-  return request.verify && std::any_of(files.begin(), files.end(),
+  return request.verify && std::all_of(files.begin(), files.end(),
                                        [](const ReportFile& file) { return file.has_checksums; });
 }
 
@@ -72,19 +70,18 @@ absl::StatusOr<std::vector<ReportItemBuilder>> ListItems(const std::vector<const
                                                          const ReportRequest& request) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, ItemNames(sources, request));
   std::vector<ReportItemBuilder> items;
+  std::vector<const SourceItem*> chosen;
   for (const std::string& name : names) {
     std::vector<FileItem> sides;
-    for (const Source* source : sources) sides.push_back({FindItem(*source, name), source->file()});
+    for (const Source* source : sources) {
+      sides.push_back({FindItem(*source, name), source->file()});
+      if (sides.back().item != nullptr) chosen.push_back(sides.back().item);
+    }
     items.emplace_back(request, std::move(sides));
     LEAFSTORE_RETURN_IF_ERROR(items.back().List());
   }
-  const bool any = std::any_of(items.begin(), items.end(),
-                               [](const ReportItemBuilder& item) { return item.size() > 0; });
-  if (!any && !request.match.empty()) {
-    return UsageError(absl::StrCat("--match: expected a glob that matches a leaf, found none in ",
-                                   CountOf(static_cast<int64_t>(items.size()), "item", "items"),
-                                   " of ", sources.back()->name()));
-  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(chosen, request.match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckGroups(chosen, request.groups));
   return items;
 }
 

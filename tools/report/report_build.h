@@ -4,12 +4,12 @@
 //   ReportData change = ReportOfChange(*before, *after, request).value();
 //   ReportData run = ReportOfSteps(*newest, StepsOfDirectory("run").value().value(), request).value();
 //
-// Leaves of two files meet by path, items by name. A leaf that is tied on one side and a leaf of its
-// own on the other is a leaf.
+// Leaves of two files meet by path, items by name. A leaf that is tied on one side and a leaf of
+// its own on the other is a leaf.
 //
 // Errors: of reading (source.h), with the name of the file that they are of; a UsageError: no such
-// item, or no leaf that is asked for. Progress is shown on standard error. Complexity: O(bytes) of all
-// that is looked at.
+// item, or no leaf that is asked for. Progress is shown on standard error. Complexity: O(bytes) of
+// all that is looked at.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_BUILD_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_BUILD_H_
 
@@ -39,8 +39,8 @@ absl::StatusOr<ReportData> ReportOfChange(const Source& before, const Source& af
                                           const ReportRequest& request);
 
 // `newest` is what is shown in full, and the last of `steps`. They are read one after another, and
-// besides the newest no more than two are open at a time. A step that cannot be read is left out, and said to be;
-// error: what is not of one step (no memory, too many open files).
+// besides the newest no more than two are open at a time. A step that cannot be read is left out,
+// and said to be; error: what is not of one step (no memory, too many open files).
 absl::StatusOr<ReportData> ReportOfSteps(const Source& newest,
                                          const std::vector<StepOfDirectory>& steps,
                                          const ReportRequest& request);

@@ -37,8 +37,9 @@ Json ShortNumber(double number) {
   return std::strtod(absl::StrCat(number).c_str(), nullptr);
 }
 
-// An object of a map's names, each with what `fn` makes of its value. Names of a map are there once,
-// and stay different, so that none is looked for among those before it: a file may hold millions.
+// An object of a map's names, each with what `fn` makes of its value. Names of a map are there
+// once, and stay different, so that none is looked for among those before it: a file may hold
+// millions.
 template <typename Map, typename Fn>
 Json Fields(const Map& map, const Fn& fn) {
   Json json = Json::object();

@@ -5,8 +5,8 @@
 // be added. Leaves are in columns: lists of one length, so that 10,000 leaves stay a page of a few
 // MB. A number that is not there (NaN, or of a leaf that is not) is null; infinities are "inf" and
 // "-inf". Text is as Printable (text.h) returns it, so that it does nothing to whoever shows it; in
-// names of metadata and metrics, which are names of fields here, a backslash of the name's own is two,
-// so that no two names become one.
+// names of metadata and metrics, which are names of fields here, a backslash of the name's own is
+// two, so that no two names become one.
 //
 //   schema     1
 //   mode       "model": one file; "compare": two; "steps": a managed directory

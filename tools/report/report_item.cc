@@ -86,8 +86,8 @@ void ReportItemBuilder::AddLeaf(size_t side, ReportTree::Node node, uint32_t pla
   places[found->second] = place;
 }
 
-// Aliases that both sides have are there twice; one that is a leaf on the other side, or whose owner
-// is not listed, is none here.
+// Aliases that both sides have are there twice; one that is a leaf on the other side, or whose
+// owner is not listed, is none here.
 void ReportItemBuilder::DropAliasesOfLeaves() {
   auto& aliases = item_.aliases;
   std::sort(aliases.begin(), aliases.end());

@@ -3,8 +3,8 @@
 // Tensors are read a few at a time and let go of, so that memory stays small; those of one item are
 // dealt out to threads by pieces of some MiB.
 //
-// Errors: as SourceItem::Load, with the file in front that they are of. Complexity: O(bytes), several
-// passes.
+// Errors: as SourceItem::Load, with the file in front that they are of. Complexity: O(bytes),
+// several passes.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
 
