@@ -1,5 +1,7 @@
 #include "leafstore/checkpoint/file_stream.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -9,10 +11,14 @@
 namespace leafstore {
 
 absl::Status FileStream::Block::MakeOnce() {
+  static_assert(kHugePage % kBlock == 0 && kBufferSize % kHugePage == 0);
   if (data_ != nullptr) return absl::OkStatus();
-  LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kBufferSize + kBlock));
+  LEAFSTORE_ASSIGN_OR_RETURN(buffer_, Buffer::AllocateUninitialized(kBufferSize + kHugePage));
   const auto address = reinterpret_cast<uintptr_t>(buffer_.data());
-  data_ = buffer_.mutable_data() + (kBlock - address % kBlock) % kBlock;
+  data_ = buffer_.mutable_data() + (kHugePage - address % kHugePage) % kHugePage;
+#ifdef MADV_HUGEPAGE
+  madvise(data_, kBufferSize, MADV_HUGEPAGE);  // refused, it is only slower
+#endif
   return absl::OkStatus();
 }
 

@@ -12,7 +12,9 @@
 // enough of them that the disk need not wait for the next one, nor for a moment in which the
 // processor was another's. A file that fits into one buffer is written without a thread.
 //
-// Memory: kBuffers of kBufferSize, each made when it is first needed.
+// Memory: kBuffers of kBufferSize, each made when it is first needed, in huge pages where the system
+// has them to give: it takes a write past the page cache less time to pin these than thousands of
+// small ones, and the disk waits for that.
 //
 // Alignment. Every write but the last begins and ends at a multiple of 4096 bytes of the file, and
 // comes from memory at a multiple of 4096, as writes past the page cache need it.
@@ -55,7 +57,9 @@ class FileStream {
   absl::Status Flush();
 
  private:
-  // Memory at a multiple of kBlock.
+  static constexpr size_t kHugePage = size_t{2} << 20;
+
+  // Memory at a multiple of kHugePage, which is one of kBlock.
   class Block {
    public:
     absl::Status MakeOnce();

@@ -20,9 +20,9 @@
 // saved; the file names the earlier ones that have the others, which must stay beside it.
 //
 // Streamed. AddItem takes the tensors' bytes and keeps no tensor: one store may be freed before the
-// next is there. What a save takes besides are two buffers of 8 MiB, the manifest, and with zstd
+// next is there. What a save takes besides are four buffers of 8 MiB, the manifest, and with zstd
 // what it needs for its level: one buffer is filled and its checksums made while a thread of the
-// writer's writes the other (file_stream.h). Stores are read during the call; to go on training
+// writer's writes those that are full (file_stream.h). Stores are read during the call; to go on training
 // meanwhile, save a Snapshot.
 //
 // Commit. Everything goes into a temporary file in the same directory

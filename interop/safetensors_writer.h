@@ -10,7 +10,7 @@
 // gives (safetensors_header.h). Static leaves and structure cannot be in tensors: they go into the
 // metadata, under a key of this library's that other readers pass over (safetensors_structure.h).
 //
-// Streamed: the tensors' bytes go to the file through two buffers of 8 MiB; nothing is copied
+// Streamed: the tensors' bytes go to the file through four buffers of 8 MiB; nothing is copied
 // whole. Tensors may be views of the very file that is replaced.
 //
 // Commit. As a checkpoint's (checkpoint/writer.h): a temporary file beside it, fsync, rename, fsync
