@@ -22,8 +22,8 @@
 // Streamed. AddItem takes the tensors' bytes and keeps no tensor: one store may be freed before the
 // next is there. What a save takes besides are four buffers of 8 MiB, the manifest, and with zstd
 // what it needs for its level: one buffer is filled and its checksums made while a thread of the
-// writer's writes those that are full (file_stream.h). Stores are read during the call; to go on training
-// meanwhile, save a Snapshot.
+// writer's writes those that are full (file_stream.h). Stores are read during the call; to go on
+// training meanwhile, save a Snapshot.
 //
 // Commit. Everything goes into a temporary file in the same directory
 // (`<path>.tmp-<pid>-<number>`); Finish syncs it, renames it to `path`, and syncs the directory.

@@ -71,7 +71,7 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Source& source, const CatOp
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(source, options.choice));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<GlobPattern> match,
                              ParseMatch(options.choice.match));
-  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(items, match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatchLeaves(items, match));
   std::vector<ChosenLeaf> leaves;
   for (const SourceItem* item : items) {
     if (!options.paths.empty()) break;
@@ -197,6 +197,9 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   if (read.leaf.is_value()) {
     return UsageError(absl::StrCat("--npy: expected a tensor, found '", PrintableName(leaves[0]),
                                    "', a static leaf"));
+  }
+  if (!source.verifies()) {
+    LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, *leaves[0].item, {leaves[0].place}));
   }
   const absl::StatusOr<Tensor> tensor = read.view.ToTensor();
   if (!tensor.ok()) return FileError(options.npy, tensor.status());

@@ -51,7 +51,7 @@ absl::Status Convert(const ConvertArguments& arguments) {
   LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(arguments.out, arguments.writing, files));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(arguments.source));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(*source, arguments.choice));
-  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(items, match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatchLeaves(items, match));
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*source, items, match));
   LEAFSTORE_ASSIGN_OR_RETURN(
       const std::vector<std::string> written,

@@ -56,7 +56,7 @@ Examples:
 JSON has one object with the fields schema, a, b, same, only_in_a, only_in_b (items), items; of an
 item: name, same, same_leaves, only_in_a, only_in_b, structure, structure_compared, leaves; of a leaf:
 path, dotted, what (kind, dtype, shape, numbers, value), a, b, and of numbers: differing, count, first,
-max_abs, max_rel (null: only NaN differ).
+max_abs, max_rel (null: infinite, or only NaN differ).
 
 Exit codes, as diff's: 0 they are the same; 1 they differ; 2 trouble (a file, an option, the output).)";
 

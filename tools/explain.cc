@@ -64,7 +64,7 @@ absl::StatusOr<std::vector<ExplainedItem>> Choose(const std::vector<const Source
                                                   const ExplainOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<GlobPattern> match,
                              ParseMatch(options.choice.match));
-  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(items, match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatchLeaves(items, match));
   std::vector<ChosenLeaf> leaves;
   for (const SourceItem* item : items) {
     if (!options.paths.empty()) break;
@@ -116,7 +116,6 @@ absl::Status ExplainItem(const GroupFilters& groups, ExplainedItem* one) {
   return absl::OkStatus();
 }
 
-// Of the node that a filter matched.
 std::string PathCell(const ExplainedItem& one, const ExplainedLeaf& leaf) {
   return PrintablePath(one.item->layout().PathOf(one.item->slots().SlotAt(leaf.place)));
 }
@@ -185,7 +184,7 @@ void PrintAsJson(const Source& source, const std::vector<ExplainedItem>& items,
     list.Next();
     const bool saved = groups.filters.empty();
     JsonList leaves({{"name", one.item->name()},
-                     {"groups_saved", saved},
+                     {"groups_saved", saved && one.item->labels().has_value()},
                      {"took_root", one.took_root ? Json(groups.names[*one.took_root]) : Json()}},
                     "leaves", out);
     for (const ExplainedLeaf& leaf : one.leaves) leaves.Add(LeafToJson(one, leaf, groups));

@@ -15,9 +15,31 @@
 namespace leafstore::tools {
 namespace {
 
-bool Takes(const SourceItem& item, const GlobPattern& glob) {
+bool TakesRows(const SourceItem& item, const GlobPattern& glob) {
   const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{glob}, std::nullopt});
   return rows.ok() && !rows->rows().empty();
+}
+
+bool TakesLeaves(const SourceItem& item, const GlobPattern& glob) {
+  const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{glob}, std::nullopt});
+  return rows.ok() && !rows->places().empty();
+}
+
+// `why`: of a glob that takes nothing.
+template <typename Takes, typename Why>
+absl::Status CheckGlobs(absl::Span<const SourceItem* const> items,
+                        const std::vector<GlobPattern>& globs, absl::string_view option,
+                        Takes takes, Why why) {
+  std::vector<std::string> wrong;
+  for (const GlobPattern& glob : globs) {
+    if (std::any_of(items.begin(), items.end(),
+                    [&](const SourceItem* item) { return takes(*item, glob); })) {
+      continue;
+    }
+    wrong.push_back(absl::StrCat(option, " '", glob.text(), "' takes no leaf", why(glob)));
+  }
+  if (wrong.empty()) return absl::OkStatus();
+  return InLines(UsageError(absl::StrJoin(wrong, "\n")));
 }
 
 // How many leaves of the items the groups of a plan of these filters get.
@@ -60,17 +82,19 @@ std::string NearGlob(absl::Span<const SourceItem* const> items, const GlobPatter
 
 absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
                         const std::vector<GlobPattern>& globs, absl::string_view option) {
-  std::vector<std::string> wrong;
-  for (const GlobPattern& glob : globs) {
-    if (std::any_of(items.begin(), items.end(),
-                    [&glob](const SourceItem* item) { return Takes(*item, glob); })) {
-      continue;
-    }
-    wrong.push_back(
-        absl::StrCat(option, " '", glob.text(), "' takes no leaf", NearGlob(items, glob)));
-  }
-  if (wrong.empty()) return absl::OkStatus();
-  return InLines(UsageError(absl::StrJoin(wrong, "\n")));
+  return CheckGlobs(items, globs, option, TakesRows,
+                    [items](const GlobPattern& glob) { return NearGlob(items, glob); });
+}
+
+absl::Status CheckMatchLeaves(absl::Span<const SourceItem* const> items,
+                              const std::vector<GlobPattern>& globs) {
+  return CheckGlobs(items, globs, "--match", TakesLeaves, [items](const GlobPattern& glob) {
+    const bool tied = std::any_of(items.begin(), items.end(), [&glob](const SourceItem* item) {
+      return TakesRows(*item, glob);
+    });
+    return tied ? std::string(", but what is tied to one; take that by its own path")
+                : NearGlob(items, glob);
+  });
 }
 
 absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,

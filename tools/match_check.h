@@ -29,6 +29,10 @@ absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
                         const std::vector<GlobPattern>& globs,
                         absl::string_view option = "--match");
 
+// The same for what acts on leaves: an alias is none, its owner is.
+absl::Status CheckMatchLeaves(absl::Span<const SourceItem* const> items,
+                              const std::vector<GlobPattern>& globs);
+
 // Each filter matches a leaf, or what is above one, of one of the items at least; one whose leaves
 // all go to other groups is none of these errors unless `must_take`. error: a UsageError as above;
 // a filter's own, or as SourceItem::CompilePlan. O(nodes * filters).

@@ -206,26 +206,6 @@ absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
   return rows.places();
 }
 
-// Says which of the leaves that are loaded without being verified are damaged.
-absl::Status NoteDamage(const Source& source, absl::Span<const SourceItem* const> items,
-                        const std::vector<GlobPattern>& match) {
-  SourceOptions options;
-  options.name = source.file();
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr verifying, OpenSource(options));
-  for (const SourceItem* item : items) {
-    if (!item->has_checksums()) continue;
-    LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* verified, verifying->item(item->name()));
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesOf(*item, match));
-    for (const uint32_t place : places) {
-      const absl::Status status = verified->Load({place}).status();
-      if (!absl::IsDataLoss(status)) continue;
-      Note(absl::StrCat(source.file(), ": warning: ", status.message(),
-                        "; it is written as it is (--no-verify), and its copy will look whole"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<GlobPattern>& match,
                                    Progress* progress) {
   ModelItem loaded;
@@ -252,6 +232,22 @@ absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<Glo
 
 }  // namespace
 
+absl::Status NoteDamage(const Source& source, const SourceItem& item,
+                        absl::Span<const uint32_t> places) {
+  if (!item.has_checksums()) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr verifying, OpenSource({.name = source.file()}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* verified, verifying->item(item.name()));
+  for (const uint32_t place : places) {
+    const absl::Status status = verified->Load({place}).status();
+    if (!absl::IsDataLoss(status)) continue;
+    absl::string_view what = status.message();
+    absl::ConsumePrefix(&what, absl::StrCat(source.file(), ": "));
+    Note(absl::StrCat(source.file(), ": warning: ", what,
+                      "; it is written as it is (--no-verify), and its copy will look whole"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
                                 const std::vector<GlobPattern>& match) {
   Model model;
@@ -259,9 +255,12 @@ absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceIte
   model.metrics = source.metrics();
   int64_t total = 0;
   for (const SourceItem* item : items) total += TensorBytes(*item);
-  if (!source.verifies()) LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, items, match));
   Progress progress("reading", total);
   for (const SourceItem* item : items) {
+    if (!source.verifies()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesOf(*item, match));
+      LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, *item, places));
+    }
     absl::StatusOr<ModelItem> one = LoadItem(*item, match, &progress);
     if (!one.ok()) return FileError(source.file(), one.status());
     model.items.push_back(*std::move(one));

@@ -47,6 +47,11 @@ struct Model {
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
                                 const std::vector<GlobPattern>& match = {});
 
+// Says on standard error which of these leaves are damaged, as a copy of them will look whole. Reads
+// them all: O(bytes).
+absl::Status NoteDamage(const Source& source, const SourceItem& item,
+                        absl::Span<const uint32_t> places);
+
 // How it is written.
 struct WriteArguments {
   std::string to;  // a format; empty: by the name of the file

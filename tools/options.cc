@@ -46,7 +46,11 @@ CLI::Validator OneOf(std::vector<std::string> words) {
 CLI::Validator WholeNumber(int64_t least, int64_t most) {
   const auto check = [least, most](const std::string& found) -> std::string {
     int64_t number = 0;
-    if (absl::SimpleAtoi(found, &number) && number >= least && number <= most) return "";
+    // As it is written: " 2", "+2" and "02" mean something else where it is read again.
+    if (absl::SimpleAtoi(found, &number) && absl::StrCat(number) == found && number >= least &&
+        number <= most) {
+      return "";
+    }
     return absl::StrCat("expected a whole number from ", least, " to ", most, ", found '", found,
                         "'");
   };

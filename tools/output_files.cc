@@ -35,7 +35,11 @@ const char* KindName(mode_t mode) {
 // What stands at `path`, if something does, must be a regular file.
 absl::Status CheckRegular(const std::string& path) {
   struct stat status = {};
-  if (stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode)) return absl::OkStatus();
+  if (stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT) return absl::OkStatus();
+    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot look at what is there"));
+  }
+  if (S_ISREG(status.st_mode)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       path, ": expected a regular file to write to, or none, found ", KindName(status.st_mode)));
 }
@@ -124,6 +128,11 @@ absl::Status OutputFiles::Rename(const std::string& from, const std::string& to)
   LEAFSTORE_RETURN_IF_ERROR(CheckFree(to));
   const std::string file = FileBehind(to);
   const std::lock_guard<std::mutex> lock(mutex_);
+  for (const Step& step : steps_) {
+    if (step.from.empty() || step.to != file) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        to, ": expected a file of its own, found one that another output is written to as well"));
+  }
   steps_.push_back({PlaceOf(from), file});
   // The writer syncs the directory that it knows.
   if (file != to) directories_.push_back(DirectoryOf(file));

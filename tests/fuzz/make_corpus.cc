@@ -97,8 +97,9 @@ std::string Saved(const Save& save) {
 
 void WriteSafetensors(const std::filesystem::path& folder) {
   for (const SafetensorsAttack& attack : SafetensorsAttacks()) {
-    // Not the one that is large.
-    if (attack.file.size() < 4096) Write(folder / ("attack_" + attack.name), attack.file);
+    // Not those that are large.
+    if (attack.spaces > 0 || attack.begin.size() >= 4096) continue;
+    Write(folder / ("attack_" + attack.name), attack.begin);
   }
   const ParamStore store = EveryKindStore();
   for (const bool structure : {false, true}) {

@@ -22,7 +22,7 @@ class SafetensorsAttackTest : public testing::TestWithParam<SafetensorsAttack> {
 TEST_P(SafetensorsAttackTest, IsTheErrorThatItMustBe) {
   const SafetensorsAttack& attack = GetParam();
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    MemoryFile file(attack.file);
+    MemoryFile file(attack.File());
     SafetensorsReadOptions options;
     options.mode = mode;
     options.file_system = &file;

@@ -168,6 +168,9 @@ TEST_F(CatTest, ADamagedTensorIsRefusedUnlessItIsAskedFor) {
   FlipBit(File("d.leaf"), 64);
   EXPECT_THAT(Error({"cat", File("d.leaf"), "w"}, 1), HasSubstr("expected checksum"));
   EXPECT_EQ(Out({"cat", File("d.leaf"), "w", "--no-verify"}), "1.0000001\n");
+  const Ran ran = RunLeafstore({"cat", File("d.leaf"), "w", "--no-verify", "--npy", File("w.npy")});
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("d.leaf: warning: "), HasSubstr("will look whole")));
 }
 
 }  // namespace

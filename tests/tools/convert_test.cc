@@ -168,6 +168,21 @@ TEST_F(ConvertTest, ALinkStaysAndItsFileIsReplaced) {
   EXPECT_EQ(Files(), "a.leaf link.leaf real ");
 }
 
+TEST_F(ConvertTest, ALoopOfLinksIsNoFileToWriteTo) {
+  Sample();
+  std::filesystem::create_symlink("b.leaf", File("c.leaf"));
+  std::filesystem::create_symlink("c.leaf", File("b.leaf"));
+  EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.leaf"), "--force"}, 1),
+              HasSubstr("b.leaf: cannot look at what is there: Too many levels of symbolic links"));
+  EXPECT_TRUE(std::filesystem::is_symlink(File("b.leaf")));
+}
+
+TEST_F(ConvertTest, ATiedNameAloneIsNoLeaf) {
+  EXPECT_THAT(Error({"convert", Sample(), File("b.leaf"), "--match", "head"}, 2),
+              HasSubstr("--match 'head' takes no leaf, but what is tied to one"));
+  EXPECT_EQ(Files(), "a.leaf ");
+}
+
 TEST_F(ConvertTest, DamageThatIsCopiedUnverifiedIsSaid) {
   Save(File("d.leaf"), ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(1.0f)},
                                                 {Path().Item("x"), Tensor::Scalar(1.0f)}})

@@ -34,6 +34,17 @@ TEST_F(SplitMergeTest, PartsOfACheckpointMakeItWholeAgain) {
               AllOf(HasSubstr("run: seven"), HasSubstr("GROUP (saved)")));
 }
 
+TEST_F(SplitMergeTest, TwoPartsInOneFileBehindLinksAreRefused) {
+  Sample();
+  WriteFile(File("real"), "old");
+  std::filesystem::create_symlink("real", File("bias.leaf"));
+  std::filesystem::create_symlink("real", File("first.leaf"));
+  std::vector<std::string> args = Split("a.leaf", "{}.leaf");
+  args.insert(args.end(), {"--no-rest", "--force"});
+  EXPECT_THAT(Error(args, 1), HasSubstr("first.leaf: expected a file of its own"));
+  EXPECT_EQ(ReadFile(File("real")), "old");
+}
+
 TEST_F(SplitMergeTest, WhatIsMissingOrTwiceIsSaidTogether) {
   Sample();
   Out(Split("a.leaf", "{}.leaf"));

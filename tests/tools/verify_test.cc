@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/dose.h"
 #include "tests/tools/tool_test.h"
 
 namespace leafstore {
@@ -23,7 +24,8 @@ TEST_F(VerifyTest, AWholeFileIsOk) {
 TEST_F(VerifyTest, EveryByteIsLookedAt) {
   Save(File("a.leaf"), ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(1.0f)}}).value());
   const std::string whole = ReadFile(File("a.leaf"));
-  for (size_t at = 0; at < whole.size(); ++at) {
+  constexpr size_t kStride = kSanitized ? 7 : 1;
+  for (size_t at = 0; at < whole.size(); at += kStride) {
     FlipBit(File("a.leaf"), static_cast<int64_t>(at));
     const Ran ran = RunLeafstore({"verify", File("a.leaf")});
     EXPECT_EQ(ran.exit_code, 1) << at;
