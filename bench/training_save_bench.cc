@@ -19,6 +19,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "bench/files.h"
+#include "bench/peak_memory.h"
 #include "bench/sizes.h"
 #include "benchmark/benchmark.h"
 
@@ -247,16 +248,18 @@ double SecondsToWriteDirect(const std::string& path) {
   return seconds;
 }
 
-// A durable save to a new file, against that. Old files go outside of what is measured.
+// A durable save to a new file, against that, and the memory that it takes beyond the store. Old files go outside of what is measured.
 void DurableSave(benchmark::State& state) {
   const BenchDirectory directory("durable");
   const ParamStore params = Params(0);
-  Samples save, disk;
+  Samples save, disk, memory;
   for (auto _ : state) {
     disk.Add(SecondsToWriteDirect(directory.File("plain")));
+    const bench::PeakMemory peak;
     const double seconds = Seconds([&] {
       Check(SaveCheckpoint(directory.File("a.leaf"), {{"params", params}}));
     });
+    memory.Add(static_cast<double>(peak.BytesBeyond()));
     save.Add(seconds);
     state.SetIterationTime(seconds);
     std::filesystem::remove(directory.File("plain"));
@@ -265,6 +268,7 @@ void DurableSave(benchmark::State& state) {
   }
   state.counters["disk_ms"] = disk.Median() * 1e3;
   state.counters["share"] = disk.Median() / save.Median();
+  state.counters["peak_mib"] = memory.Max() / (1 << 20);
   state.SetBytesProcessed(state.iterations() * kBytes);
 }
 BENCHMARK(DurableSave)->UseManualTime()->Iterations(3)->Unit(benchmark::kMillisecond);

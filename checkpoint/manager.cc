@@ -115,7 +115,10 @@ class CheckpointManager::State {
     std::vector<SkippedCheckpoint> skipped;
     for (const int64_t step : steps) {
       absl::StatusOr<CheckpointReader> reader = OpenWhole(step, options);
-      if (reader.ok()) return RestoredCheckpoint{step, *std::move(reader), std::move(skipped)};
+      if (reader.ok()) {
+        damaged_.Remove(step);  // somebody may have put a whole one there
+        return RestoredCheckpoint{step, *std::move(reader), std::move(skipped)};
+      }
       if (!IsOfTheFile(reader.status())) return reader.status();
       if (IsDamage(reader.status())) {
         damaged_.Add(step);
@@ -233,7 +236,10 @@ class CheckpointManager::State {
   // error AlreadyExists: there is one that is not.
   absl::Status MakeWayFor(int64_t step) {
     const absl::Status there = files().Open(PathOf(step)).status();
-    if (absl::IsNotFound(there)) return absl::OkStatus();
+    if (absl::IsNotFound(there)) {
+      Forget(step);  // of a file that somebody took away
+      return absl::OkStatus();
+    }
     if (!damaged_.Has(step)) {
       LEAFSTORE_RETURN_IF_ERROR(there);
       return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",

@@ -19,9 +19,10 @@
 //
 // Rules. All files of one history are in one directory: a save to another is error InvalidArgument.
 // A base must stay as long as a checkpoint that needs it (CheckpointReader::bases;
-// CheckpointManager sees to it); a save that replaces one of the files does not build on it, and a
-// durable save builds on durable ones alone. A history is of one process: generations begin anew in
-// the next, whose first save is whole.
+// CheckpointManager sees to it); one that is gone, or is of another size, when a save begins is not
+// built on. A save that replaces one of the files does not build on it, and a durable save builds
+// on durable ones alone. A history is of one process: generations begin anew in the next, whose
+// first save is whole.
 //
 // Threads: one save at a time; nothing else may be called meanwhile.
 #ifndef LEAFSTORE_CHECKPOINT_SAVE_HISTORY_H_

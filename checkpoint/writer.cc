@@ -118,6 +118,8 @@ struct CheckpointWriter::State {
   absl::Status SaveTensor(const Tensor& tensor, SegmentColumns* segments);
   bool FindTensor(const Tensor& tensor, SegmentColumns* segments);
   absl::Status UseHistory();
+  // Whether a file of the history has neither been taken away since nor become another.
+  bool IsThere(const BaseFile& base) const;
   void UpdateHistory();
   // The stored bytes of a tensor, compressed or not; the codec.
   absl::StatusOr<uint8_t> WriteContent(absl::Span<const std::byte> bytes);
@@ -299,6 +301,11 @@ absl::Status CheckpointWriter::State::SaveLeaves(absl::Span<const Leaf> leaves,
   return absl::OkStatus();
 }
 
+bool CheckpointWriter::State::IsThere(const BaseFile& base) const {
+  const auto there = options.file_system->Open(InDirectoryOf(path, base.name));
+  return there.ok() && (*there)->size() == base.file_size;
+}
+
 absl::Status CheckpointWriter::State::UseHistory() {
   const SaveHistory& history = *options.history;
   if (!history.files().empty() && history.directory() != DirectoryOf(path)) {
@@ -307,7 +314,8 @@ absl::Status CheckpointWriter::State::UseHistory() {
                      history.directory(), ", found ", DirectoryOf(path)));
   }
   for (const BaseFile& base : history.files()) {
-    const bool usable = base.name != FileNameOf(path) && (history.durable() || !options.durable);
+    const bool usable =
+        base.name != FileNameOf(path) && (history.durable() || !options.durable) && IsThere(base);
     base_numbers.push_back(usable ? 0 : kNoBase);
   }
   return absl::OkStatus();

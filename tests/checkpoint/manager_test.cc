@@ -1,6 +1,7 @@
 #include "leafstore/checkpoint/manager.h"
 
 #include <atomic>
+#include <filesystem>
 #include <latch>
 #include <string>
 #include <thread>
@@ -158,6 +159,27 @@ TEST_F(ManagerTest, TrainingGoesOnThroughTheStepThatWasDamaged) {
   }
 }
 
+TEST_F(ManagerTest, AStepThatWasDamagedAndIsMendedByHandIsAsGoodAsAny) {
+  CheckpointManager manager = Open({.retention = {.last = 2}});
+  for (const int64_t step : {1, 2}) ASSERT_THAT(manager.Save(step, Items(Params(2))), IsOk());
+  const std::string whole = ReadFile(manager.PathOf(2));
+  // Its file is taken away, and the step saved again.
+  Damage(manager.PathOf(2));
+  ASSERT_EQ(manager.Restore().value().step, 1);
+  ASSERT_TRUE(std::filesystem::remove(manager.PathOf(2)));
+  ASSERT_THAT(manager.Save(2, Items(Params(2))), IsOk());
+  EXPECT_EQ(manager.Save(2, Items(Params(3))).code(), absl::StatusCode::kAlreadyExists);
+  // A whole copy is put in its place.
+  Damage(manager.PathOf(2));
+  ASSERT_EQ(manager.Restore().value().step, 1);
+  WriteFile(manager.PathOf(2), whole);
+  ASSERT_EQ(manager.Restore().value().step, 2);
+  EXPECT_EQ(manager.Save(2, Items(Params(3))).code(), absl::StatusCode::kAlreadyExists);
+  // Both count for retention.
+  ASSERT_THAT(manager.Save(3, Items(Params(3))), IsOk());
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3));
+}
+
 TEST_F(ManagerTest, ADamagedFileThatAWholeCheckpointNeedsStays) {
   CheckpointManager manager = Open({.incremental = true});
   ParamStore params = StoreAt({{".a", Filled(1, 100)}, {".b", Filled(1, 100)}});
@@ -189,6 +211,19 @@ TEST_F(ManagerTest, NothingIsBuiltOnWhatIsKnownToBeDamaged) {
   EXPECT_THAT(manager.Restore().value().reader.bases(), IsEmpty());
   ASSERT_THAT(manager.Save(4, Items(params)), IsOk());
   EXPECT_THAT(manager.Restore().value().reader.bases(), testing::SizeIs(1));
+}
+
+TEST_F(ManagerTest, NothingIsBuiltOnWhatSomebodyTookAway) {
+  CheckpointManager manager = Open({.incremental = true});
+  const ParamStore params = StoreAt({{".w", Filled(7, 5000)}});
+  ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
+  ASSERT_THAT(manager.Save(2, Items(params)), IsOk());
+  ASSERT_TRUE(std::filesystem::remove(manager.PathOf(1)));
+  ASSERT_THAT(manager.Save(3, Items(params)), IsOk());
+  EXPECT_EQ(manager.Restore().value().step, 3);
+  WriteFile(manager.PathOf(3), "");  // nor on what is another file now
+  ASSERT_THAT(manager.Save(4, Items(params)), IsOk());
+  EXPECT_EQ(manager.Restore().value().step, 4);
 }
 
 TEST_F(ManagerTest, EverySoManyIsWholeIfAsked) {
