@@ -43,8 +43,9 @@
 // a null pointer, unless something shares it.
 //
 // Writing in place. Unflattening makes new objects only where a container grows, an empty holder is
-// filled, or something is shared; others keep their place and the members that are not listed.
-// Elements, keys and values that are made must have a default.
+// filled, or something is shared; others keep their place and the members that are not listed. A
+// Tree keeps its nodes as far as their kinds and keys are those that are written. Elements, keys and
+// values that are made must have a default.
 //
 // Recursion. Structs that nest through pointers or vectors to their own type are walked by
 // recursion, to kMaxStructDepth (flattener.h), which takes about 1 KiB of stack a level.

@@ -127,6 +127,18 @@ Tree::Node& Tree::MutableNode() {
   return *node_;
 }
 
+void Tree::BecomeContainer(TreeKind kind, absl::string_view type_name) {
+  if (node_ == nullptr || node_->kind != kind) *this = Make(kind);
+  leaf_ = Leaf();
+  node_->misused = false;
+  node_->text.assign(type_name.data(), type_name.size());
+  node_->tags.clear();
+}
+
+Tree::Entries& Tree::mutable_entries() { return node_->entries; }
+
+std::vector<Tree>& Tree::mutable_items() { return node_->items; }
+
 // What is in leaf_ says whether it is a leaf: it may come and go through mutable_leaf().
 TreeKind Tree::KindOfNode() const {
   const bool single = node_->kind == TreeKind::kNone || node_->kind == TreeKind::kLeaf;

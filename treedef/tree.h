@@ -45,6 +45,10 @@
 
 namespace leafstore {
 
+namespace internal {
+class TreeWriter;  // unflatten_tree.cc
+}  // namespace internal
+
 enum class TreeKind : uint8_t {
   kNone,
   kLeaf,
@@ -159,6 +163,8 @@ class Tree {
   Tree Clone() const;
 
  private:
+  friend class internal::TreeWriter;
+
   struct Node;
   struct DeleteNode {
     void operator()(Node* node) const;
@@ -168,6 +174,10 @@ class Tree {
   explicit Tree(NodePtr node) : node_(std::move(node)) {}
   static Tree Make(TreeKind kind);
   Node& MutableNode();
+  // Makes this a container without tags: one of this kind keeps its children, others get none.
+  void BecomeContainer(TreeKind kind, absl::string_view type_name);
+  Entries& mutable_entries();          // dict, struct
+  std::vector<Tree>& mutable_items();  // list, tuple, custom
   // Takes all children out of node_, so that its destructor does not recurse.
   void Dismantle();
   TreeKind LeafOrNone() const { return leaf_.null() ? TreeKind::kNone : TreeKind::kLeaf; }

@@ -134,6 +134,68 @@ TEST(FlattenTest, ATreeThatIsGivenAwayHasNoneInPlaceOfTensors) {
             "list of 3, 1 leaf\n  [0]: none\n  [1]: none, tag decay\n  [2]: leaf\n");
 }
 
+// Trees that differ in every way that a node can.
+std::vector<Tree> UnlikeTrees() {
+  auto shared = std::make_shared<Tree>(Tree::Dict().With("w", Scalar(7)));
+  std::vector<Tree> trees;
+  trees.push_back(Tree(Scalar(1)));
+  trees.push_back(Tree(Scalar(1)).Tag("decay"));
+  trees.push_back(Tree::None());
+  trees.push_back(Tree::Dict());
+  trees.push_back(Tree::Dict().With("a", Scalar(1)).With("c", Scalar(2)).With("e", Scalar(3)));
+  trees.push_back(Tree::Dict().With("a", Scalar(4)).With("b", Scalar(5)).With("e", Value("x")));
+  trees.push_back(Tree::Dict().With("b", Scalar(6)).Tag("decay"));
+  trees.push_back(Tree::Dict().With(1, Scalar(7)).With(2, Tree::List().Add(Scalar(8))));
+  trees.push_back(Tree::Struct("Mlp").With("a", Scalar(9)));
+  trees.push_back(Tree::Struct("Cnn").With("a", Tree::Dict().With("a", Scalar(10))));
+  trees.push_back(Tree::List().Add(Scalar(11)).Add(Tree::None()).Add(Scalar(12)));
+  trees.push_back(Tree::List().Add(Tree::Tuple().Add(Scalar(13))));
+  trees.push_back(Tree::Custom("Pair").Add(Scalar(14)).Add(Scalar(15)));
+  trees.push_back(Tree::Dict().With("a", Tree::Shared(shared)).With("b", Tree::Shared(shared)));
+  trees.push_back(Tree::Dict().With("a", Tree::Tied("t", Scalar(16))).With("c", Tree::TiedTo("t")));
+  return trees;
+}
+
+TEST(FlattenTest, WhateverATreeWasItBecomesWhatIsWritten) {
+  for (const Tree& wanted : UnlikeTrees()) {
+    const FlatTree flat = FlattenTree(wanted).value();
+    Tree fresh;
+    ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &fresh), IsOk());
+    for (Tree& before : UnlikeTrees()) {
+      SCOPED_TRACE(Structure(before) + "becomes\n" + Structure(wanted));
+      ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &before), IsOk());
+      const FlatTree back = FlattenTree(before).value();
+      EXPECT_EQ(back.def, flat.def);
+      EXPECT_EQ(back.leaves, flat.leaves);
+      EXPECT_EQ(Structure(before), Structure(fresh));
+    }
+  }
+}
+
+TEST(FlattenTest, ATreeIsWrittenInPlaceAsFarAsItIsTheSame) {
+  Tree tree = Tree::Dict()
+                  .With("a", Tree::List().Add(Scalar(1)).Add(Scalar(2)))
+                  .With("b", Tree::Dict().With("x", Scalar(3)));
+  const FlatTree flat = FlattenTree(tree).value();
+  const Tree* const item = tree.Find("a")->MutableItem(1);
+  const Tree* const entry = tree.Find("b")->Find("x");
+  const std::vector<Leaf> others = {Scalar(4), Scalar(5), Scalar(6)};
+  ASSERT_THAT(UnflattenTree(flat.def, others, &tree), IsOk());
+  EXPECT_EQ(tree.Find("a")->MutableItem(1), item);
+  EXPECT_EQ(tree.Find("b")->Find("x"), entry);
+  EXPECT_EQ(FlattenTree(tree).value().leaves, others);
+}
+
+TEST(FlattenTest, WhatElseHoldsAnObjectOfATreeKeepsItAsItWas) {
+  auto shared = std::make_shared<Tree>(Tree::Dict().With("w", Scalar(7)));
+  Tree tree = Tree::Dict().With("a", Tree::Shared(shared)).With("b", Tree::Shared(shared));
+  const FlatTree flat = FlattenTree(tree).value();
+  ASSERT_THAT(UnflattenTree(flat.def, std::vector<Leaf>{Scalar(8)}, &tree), IsOk());
+  EXPECT_EQ(shared->Find("w")->leaf(), Leaf(Scalar(7)));
+  EXPECT_EQ(tree.Find("a")->Find("w")->leaf(), Leaf(Scalar(8)));
+  EXPECT_EQ(tree.Find("a")->Find("w"), tree.Find("b")->Find("w"));
+}
+
 TEST(FlattenTest, AConstModelCannotBeGivenAway) {
   const Model model;
   EXPECT_THAT(FlattenTree(std::move(model)), IsOk());
