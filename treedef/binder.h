@@ -72,12 +72,12 @@ struct Binder<Tensor> {
     return flattener.AddTensor(tensor);
   }
   static absl::Status Unflatten(Unflattener& reader, Tensor* out) {
-    if (!reader.IsTensor()) return reader.Expected("a tensor");
-    if (out == nullptr) {
-      reader.GoTo(reader.node() + 1);
-    } else {
+    if (out != nullptr) {
       *out = reader.TakeLeaf().tensor();
+      return absl::OkStatus();
     }
+    if (!reader.IsTensor()) return reader.Expected("a tensor");
+    reader.GoTo(reader.node() + 1);
     return absl::OkStatus();
   }
 };
@@ -91,12 +91,12 @@ struct Binder<Leaf> {
     return leaf.is_tensor() ? flattener.AddTensor(leaf.mutable_tensor()) : flattener.AddLeaf(leaf);
   }
   static absl::Status Unflatten(Unflattener& reader, Leaf* out) {
-    LEAFSTORE_RETURN_IF_ERROR(reader.PeekLeaf().status());
-    if (out == nullptr) {
-      reader.GoTo(reader.node() + 1);
-    } else {
+    if (out != nullptr) {
       *out = reader.TakeLeaf();
+      return absl::OkStatus();
     }
+    LEAFSTORE_RETURN_IF_ERROR(reader.PeekLeaf().status());
+    reader.GoTo(reader.node() + 1);
     return absl::OkStatus();
   }
 };

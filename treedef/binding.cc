@@ -80,26 +80,5 @@ absl::Status WouldRound(double value) {
                    Value(value).ToString(), ", which it would round"));
 }
 
-absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
-                             absl::Span<const absl::string_view> sorted_names) {
-  NodeId child = def.first_child(node);
-  size_t same = 0;
-  for (; child != def.end(node) && same < sorted_names.size(); child = def.end(child), ++same) {
-    if (def.key(child).name != sorted_names[same]) break;
-  }
-  if (child == def.end(node) && same == sorted_names.size()) return absl::OkStatus();
-
-  constexpr size_t kMostShown = 40;
-  std::vector<std::string> found;
-  for (child = def.first_child(node); child != def.end(node); child = def.end(child)) {
-    found.push_back(found.size() < kMostShown ? internal::NameForMessage(def.key(child).name)
-                                              : "...");
-    if (found.size() > kMostShown) break;
-  }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "at ", def.PathForMessage(node), ": expected a struct with the fields [",
-      absl::StrJoin(sorted_names, ", "), "], found one with [", absl::StrJoin(found, ", "), "]"));
-}
-
 }  // namespace internal
 }  // namespace leafstore

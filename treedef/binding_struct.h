@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstddef>
-#include <optional>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -20,10 +19,6 @@
 
 namespace leafstore::internal {
 
-// error InvalidArgument: the struct at `node` has other attributes than these; names both.
-absl::Status CheckFieldNames(const TreeDef& def, NodeId node,
-                             absl::Span<const absl::string_view> sorted_names);
-
 constexpr absl::string_view AbslView(std::string_view text) {
   return absl::string_view(text.data(), text.size());
 }
@@ -35,8 +30,7 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
 
   template <typename Self>
   static absl::Status Flatten(Flattener& flattener, Self& self) {
-    LEAFSTORE_RETURN_IF_ERROR(flattener.EnterStruct());
-    LEAFSTORE_RETURN_IF_ERROR(flattener.Open(NodeKind::kStruct, AbslView(TypeNameOf<T>())));
+    LEAFSTORE_RETURN_IF_ERROR(flattener.OpenStruct(AbslView(TypeNameOf<T>()), kSorted));
     auto list = self.LeafstoreFields();
     absl::Status status;
     ForEachSorted([&]<size_t kIndex>() {
@@ -47,30 +41,41 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
       return status.ok();
     });
     LEAFSTORE_RETURN_IF_ERROR(status);
-    flattener.LeaveStruct();
-    return flattener.Close();
+    return flattener.CloseStruct();
   }
 
   static absl::Status Unflatten(Unflattener& reader, T* out) {
-    LEAFSTORE_RETURN_IF_ERROR(reader.EnterStruct());
-    const NodeId self = reader.node();
-    LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kStruct));
-    if (!reader.writing()) LEAFSTORE_RETURN_IF_ERROR(CheckNames(reader.def(), self));
-    std::optional<typename Table::List> list;
-    if (out != nullptr) list.emplace(out->LeafstoreFields());
+    LEAFSTORE_RETURN_IF_ERROR(reader.EnterStruct(kSorted));
+    // Most leaves of a model are in structs of nothing else.
+    const bool passed = kHasTensorsOnly && out == nullptr && reader.PassTensors(Table::kCount);
     absl::Status status;
-    ForEachSorted([&]<size_t kIndex>() {
-      using Member = std::remove_reference_t<decltype(std::get<kIndex>(list->fields).value)>;
-      Member* member = list ? &std::get<kIndex>(list->fields).value : nullptr;
-      status = UnflattenNode(reader, member);
-      return status.ok();
-    });
+    if (out != nullptr) {
+      auto list = out->LeafstoreFields();
+      ForEachSorted([&]<size_t kIndex>() {
+        status = UnflattenNode(reader, &std::get<kIndex>(list.fields).value);
+        return status.ok();
+      });
+    } else if (!passed) {
+      ForEachSorted([&]<size_t kIndex>() {
+        status = UnflattenNode<Member<kIndex>>(reader, nullptr);
+        return status.ok();
+      });
+    }
     LEAFSTORE_RETURN_IF_ERROR(status);
     reader.LeaveStruct();
     return absl::OkStatus();
   }
 
  private:
+  template <size_t kIndex>
+  using Member = std::remove_reference_t<
+      decltype(std::get<kIndex>(std::declval<typename Table::List&>().fields).value)>;
+
+  static constexpr bool kHasTensorsOnly = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    return (std::is_same_v<Member<kIndex>, Tensor> && ...);
+  }
+  (std::make_index_sequence<Table::kCount>());
+
   // Calls fn<index>() for the index of each field, in order of the names, while it gives true.
   template <typename Fn>
   static void ForEachSorted(Fn fn) {
@@ -80,16 +85,13 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
     (std::make_index_sequence<Table::kCount>());
   }
 
-  static absl::Status CheckNames(const TreeDef& def, NodeId node) {
-    static constexpr std::array<absl::string_view, Table::kCount> kSorted = [] {
-      std::array<absl::string_view, Table::kCount> names;
-      for (size_t i = 0; i < Table::kCount; ++i) {
-        names[i] = AbslView(Table::kNames[Table::kOrder[i]]);
-      }
-      return names;
-    }();
-    return CheckFieldNames(def, node, kSorted);
-  }
+  static constexpr std::array<absl::string_view, Table::kCount> kSorted = [] {
+    std::array<absl::string_view, Table::kCount> names;
+    for (size_t i = 0; i < Table::kCount; ++i) {
+      names[i] = AbslView(Table::kNames[Table::kOrder[i]]);
+    }
+    return names;
+  }();
 };
 
 }  // namespace leafstore::internal

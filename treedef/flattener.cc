@@ -1,6 +1,7 @@
 #include "leafstore/treedef/flattener.h"
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/path_text.h"
@@ -45,12 +46,21 @@ Flattener::Flattener(const TreeDef& like, Tensors tensors) : like_(like), tensor
 absl::Status Flattener::Open(NodeKind container, absl::string_view type_name) {
   if (like_) {
     LEAFSTORE_RETURN_IF_ERROR(Match(container));
-    open_.push_back(cursor_ - 1);
+    open_.push_back({cursor_ - 1, !HasNamedChildren(container)});
     return absl::OkStatus();
   }
   BeginNode();
   builder_->Open(container, type_name);
   return EndNode();
+}
+
+absl::Status Flattener::OpenStruct(absl::string_view type_name, internal::SortedNames names) {
+  if (++depth_ > kMaxStructDepth) return TooDeep(PathForMessage());
+  LEAFSTORE_RETURN_IF_ERROR(Open(NodeKind::kStruct, type_name));
+  if (!like_) return absl::OkStatus();
+  OpenNode& opened = open_.back();
+  opened.has_known_keys = known_structs_.HasFields(*like_, opened.node, names);
+  return absl::OkStatus();
 }
 
 absl::Status Flattener::Close() {
@@ -59,7 +69,7 @@ absl::Status Flattener::Close() {
     return builder_->status();
   }
   if (!AtEnd()) {
-    const NodeKind parent = like_->kind(open_.back());
+    const NodeKind parent = like_->kind(open_.back().node);
     return absl::InvalidArgumentError(
         absl::StrCat("at ", like_->PathForMessage(cursor_), ": expected ", Describe(cursor_),
                      ", found the end of its ", NodeKindName(parent)));
@@ -145,10 +155,6 @@ void Flattener::EndShared(const void* address, const void* type) {
   if (shared.node == last_alias_) shared.node = last_alias_owner_;
 }
 
-absl::Status Flattener::EnterStruct() {
-  return ++depth_ <= kMaxStructDepth ? absl::OkStatus() : TooDeep(PathForMessage());
-}
-
 absl::StatusOr<Flattener::Result> Flattener::Finish() && {
   if (!like_) {
     LEAFSTORE_ASSIGN_OR_RETURN(like_, (*std::move(builder_)).Build());
@@ -173,8 +179,7 @@ void Flattener::TakeTensors() {
 }
 
 bool Flattener::KeyDiffers() const {
-  return !open_.empty() && HasNamedChildren(like_->kind(open_.back())) &&
-         like_->key(cursor_) != key_;
+  return !open_.empty() && !open_.back().has_known_keys && like_->key(cursor_) != key_;
 }
 
 absl::Status Flattener::Match(NodeKind kind) {
@@ -196,7 +201,7 @@ absl::Status Flattener::Differs(absl::string_view found) const {
   const std::string path = const_cast<Flattener*>(this)->PathForMessage();
   if (AtEnd()) {
     return absl::InvalidArgumentError(absl::StrCat("at ", path, ": expected the end of ",
-                                                   Describe(open_.back()), ", found ", found));
+                                                   Describe(open_.back().node), ", found ", found));
   }
   const std::string expected = like_->PathForMessage(cursor_);
   return absl::InvalidArgumentError(absl::StrCat("at ", expected, ": expected ", Describe(cursor_),
@@ -239,7 +244,7 @@ std::string Flattener::PathForMessage() {
     return builder_->NextPathForMessage();
   }
   if (open_.empty()) return like_->PathForMessage(kRootNode);
-  const NodeId parent = open_.back();
+  const NodeId parent = open_.back().node;
   std::string path = parent == kRootNode ? "" : like_->PathForMessage(parent);
   if (!HasNamedChildren(like_->kind(parent))) {
     uint32_t index = 0;
@@ -346,8 +351,26 @@ absl::StatusOr<std::shared_ptr<void>> Unflattener::TakeAlias(const void* type) {
   return it->second;
 }
 
-absl::Status Unflattener::EnterStruct() {
-  return ++depth_ <= kMaxStructDepth ? absl::OkStatus() : TooDeep(def_.PathForMessage(cursor_));
+absl::Status Unflattener::EnterStruct(internal::SortedNames names) {
+  if (++depth_ > kMaxStructDepth) return TooDeep(def_.PathForMessage(cursor_));
+  if (kind() != NodeKind::kStruct) return Expected(NodeKindName(NodeKind::kStruct));
+  if (!writing_ && !known_structs_.HasFields(def_, cursor_, names)) return OtherFields(names);
+  ++cursor_;
+  return absl::OkStatus();
+}
+
+absl::Status Unflattener::OtherFields(internal::SortedNames names) const {
+  constexpr size_t kMostShown = 40;
+  std::vector<std::string> found;
+  const NodeId end = def_.end(cursor_);
+  for (NodeId child = def_.first_child(cursor_); child != end; child = def_.end(child)) {
+    found.push_back(found.size() < kMostShown ? internal::NameForMessage(def_.key(child).name)
+                                              : "...");
+    if (found.size() > kMostShown) break;
+  }
+  return At(absl::InvalidArgumentError(
+      absl::StrCat("expected a struct with the fields [", absl::StrJoin(names, ", "),
+                   "], found one with [", absl::StrJoin(found, ", "), "]")));
 }
 
 }  // namespace leafstore

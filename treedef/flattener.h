@@ -13,6 +13,7 @@
 #ifndef LEAFSTORE_TREEDEF_FLATTENER_H_
 #define LEAFSTORE_TREEDEF_FLATTENER_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -29,6 +30,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/leaf.h"
+#include "leafstore/treedef/known_structs.h"
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
 
@@ -62,6 +64,13 @@ class Flattener {
   }
   absl::Status Open(NodeKind container, absl::string_view type_name = {});
   absl::Status Close();
+  // The same of a struct whose children will be these; they still give their keys.
+  // error ResourceExhausted: structs nest deeper than kMaxStructDepth.
+  absl::Status OpenStruct(absl::string_view type_name, internal::SortedNames names);
+  absl::Status CloseStruct() {
+    --depth_;
+    return Close();
+  }
   absl::Status None();
   // A tag of the node to come.
   void Tag(absl::string_view tag) {
@@ -81,10 +90,6 @@ class Flattener {
   absl::StatusOr<bool> BeginShared(const void* address, const void* type);
   void EndShared(const void* address, const void* type);
 
-  // The nesting of structs. error ResourceExhausted: over kMaxStructDepth.
-  absl::Status EnterStruct();
-  void LeaveStruct() { --depth_; }
-
   // `error` with the path of the node to come before its message.
   absl::Status At(const absl::Status& error);
 
@@ -100,6 +105,10 @@ class Flattener {
   struct Shared {
     NodeId node;
     bool open;
+  };
+  struct OpenNode {
+    NodeId node;
+    bool has_known_keys;  // its children's are those of the model: they need not be compared
   };
   struct ToTake {
     Tensor* tensor;
@@ -120,7 +129,7 @@ class Flattener {
   absl::Status Match(NodeKind kind);
   absl::Status MatchAlias(NodeId owner);
   bool AtEnd() const {
-    return open_.empty() ? cursor_ != kRootNode : cursor_ == like_->end(open_.back());
+    return open_.empty() ? cursor_ != kRootNode : cursor_ == like_->end(open_.back().node);
   }
   bool KeyDiffers() const;
   absl::Status Differs(absl::string_view found) const;
@@ -133,8 +142,9 @@ class Flattener {
 
   std::optional<TreeDefBuilder> builder_;
   std::optional<TreeDef> like_;
-  NodeId cursor_ = 0;         // following: the node to come
-  std::vector<NodeId> open_;  // following: the open containers
+  NodeId cursor_ = 0;           // following: the node to come
+  std::vector<OpenNode> open_;  // following: the open containers
+  internal::KnownStructs known_structs_;
   KeyRef key_;
   bool has_key_ = false;
   std::vector<std::string> tags_;  // of the node to come
@@ -175,6 +185,10 @@ class Unflattener {
   }
   // The same, of a container that must have this many children.
   absl::Status Enter(NodeKind container, size_t child_count);
+  // The same, of a struct that must have these fields, whose children come next; LeaveStruct goes
+  // behind the last. error ResourceExhausted: structs nest deeper than kMaxStructDepth.
+  absl::Status EnterStruct(internal::SortedNames names);
+  void LeaveStruct() { --depth_; }
   // Passes a none. error InvalidArgument: the node to come is something else.
   absl::Status None() {
     if (kind() != NodeKind::kNone) return Expected("none");
@@ -189,6 +203,17 @@ class Unflattener {
   // Whether the leaf to come is a tensor; false where it is no leaf.
   bool IsTensor() const {
     return kind() == NodeKind::kLeaf && is_tensor_[def_.leaf_begin(cursor_)] != 0;
+  }
+  // Passes the next `count` nodes if all of them are tensors; does nothing otherwise.
+  bool PassTensors(uint32_t count) {
+    const NodeId end = cursor_ + count;
+    if (end > def_.node_count()) return false;
+    const uint32_t first = def_.leaf_begin(cursor_);
+    if (def_.leaf_begin(end) - first != count) return false;
+    const auto begin = is_tensor_.begin() + first;
+    if (std::find(begin, begin + count, 0) != begin + count) return false;
+    cursor_ = end;
+    return true;
   }
   // Passes the leaf that PeekLeaf gave and takes it.
   Leaf TakeLeaf() {
@@ -215,12 +240,9 @@ class Unflattener {
   // error InvalidArgument: the node to come is no alias, or no object of that type is remembered.
   absl::StatusOr<std::shared_ptr<void>> TakeAlias(const void* type);
 
-  // The nesting of structs. error ResourceExhausted: over kMaxStructDepth.
-  absl::Status EnterStruct();
-  void LeaveStruct() { --depth_; }
-
  private:
   std::string Found() const;
+  absl::Status OtherFields(internal::SortedNames names) const;
   bool FindOwner(NodeId node);
 
   const TreeDef& def_;
@@ -231,6 +253,7 @@ class Unflattener {
   NodeId cursor_ = 0;
   bool writing_ = false;
   int depth_ = 0;
+  internal::KnownStructs known_structs_;
   std::optional<absl::flat_hash_set<NodeId>> owners_;
   // One node may be objects of several types: a pointer to a pointer.
   absl::flat_hash_map<std::pair<NodeId, const void*>, std::shared_ptr<void>> objects_;

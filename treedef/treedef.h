@@ -203,6 +203,9 @@ class TreeDef {
   // The id of the key's string, for a child of a struct or of a dict with string keys; kNoString
   // for other nodes.
   uint32_t key_string(NodeId node) const;
+  // Whether the children of two structs have the same names in the same order. Compares no text:
+  // O(children).
+  bool HasSameKeys(NodeId a, NodeId b) const;
   // The id of the type name; kNoString for a node without one.
   uint32_t type_name_string(NodeId node) const;
   // All (node, string id) of tags, by node, then by tag.

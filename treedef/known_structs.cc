@@ -1,0 +1,29 @@
+#include "leafstore/treedef/known_structs.h"
+
+namespace leafstore::internal {
+namespace {
+
+bool HasNames(const TreeDef& def, NodeId node, SortedNames names) {
+  NodeId child = def.first_child(node);
+  for (const absl::string_view name : names) {
+    if (def.key(child).name != name) return false;
+    child = def.end(child);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool KnownStructs::HasFields(const TreeDef& def, NodeId node, SortedNames names) {
+  if (def.child_count(node) != names.size()) return false;
+  const auto [known, is_new] = right_.try_emplace(names.data(), node);
+  if (!is_new && def.HasSameKeys(node, known->second)) return true;
+  if (HasNames(def, node, names)) {
+    known->second = node;
+    return true;
+  }
+  if (is_new) right_.erase(known);
+  return false;
+}
+
+}  // namespace leafstore::internal
