@@ -43,27 +43,6 @@ bool AsksAboutLeaf(Op op) {
   }
 }
 
-bool LeafMatches(const FilterExpr& expr, const Leaf* leaf) {
-  if (leaf == nullptr) return false;
-  const bool is_tensor = leaf->is_tensor();
-  switch (expr.op) {
-    case Op::kStatic:
-      return !is_tensor;
-    case Op::kValueKind:
-      return !is_tensor && leaf->value().kind() == static_cast<ValueKind>(expr.number);
-    case Op::kTensor:
-      return is_tensor;
-    case Op::kDType:
-      return is_tensor && leaf->tensor().dtype() == static_cast<DType>(expr.number);
-    case Op::kRank:
-      return is_tensor && leaf->tensor().rank() == expr.number;
-    case Op::kByteSize:
-      return is_tensor && CompareHolds(expr.compare, leaf->tensor().byte_size(), expr.number);
-    default:
-      return false;
-  }
-}
-
 bool KeyIsString(const TreeDef& def, NodeId node) {
   const NodeId parent = def.parent(node);
   const NodeKind kind = def.kind(parent);
@@ -103,6 +82,7 @@ void FilterEvaluator::Enter(NodeId node) {
     leaf_ = store_.FindSlot(slot);
     Prefetch(slot);
   }
+  if (globs_.empty() && !wants_text_) return;
   while (!ancestors_.empty() && ancestors_.back() != def_.parent(node)) ancestors_.pop_back();
   const size_t depth = ancestors_.size();
   ancestors_.push_back(node);
@@ -160,6 +140,8 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
   Term& term = terms_[term_index];
   const FilterExpr& expr = *term.expr;
   const auto holds = [this](uint32_t child) { return Evaluate(child); };
+  const bool is_tensor = leaf_ != nullptr && leaf_->is_tensor();
+  const bool is_value = leaf_ != nullptr && !is_tensor;
   switch (expr.op) {
     case Op::kAnd:
       return std::all_of(term.children.begin(), term.children.end(), holds);
@@ -185,9 +167,20 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
       return NodeView(def_, node_, nullptr).HasChild(expr.text);
     case Op::kCallable:
       return expr.callable(NodeView(def_, node_, leaf_));
-    default:
-      return LeafMatches(expr, leaf_);
+    case Op::kStatic:
+      return is_value;
+    case Op::kValueKind:
+      return is_value && leaf_->value().kind() == static_cast<ValueKind>(expr.number);
+    case Op::kTensor:
+      return is_tensor;
+    case Op::kDType:
+      return is_tensor && leaf_->tensor().dtype() == static_cast<DType>(expr.number);
+    case Op::kRank:
+      return is_tensor && leaf_->tensor().rank() == expr.number;
+    case Op::kByteSize:
+      return is_tensor && CompareHolds(expr.compare, leaf_->tensor().byte_size(), expr.number);
   }
+  return false;
 }
 
 bool FilterEvaluator::EvaluateRegex(Term* term) {
