@@ -3,7 +3,8 @@
 //   leafstore_bench --benchmark_filter=Partition
 //   leafstore_bench --print_model=transformer:100    what a model of that many leaves is made of
 //
-// The second prints a line for each leaf, its dotted path and what it is. bench/peers/trees.py
+// The second prints a line for each leaf: its dotted path, what it is, and of a tensor of f32 the last
+// element. bench/peers/trees.py
 // makes the same models for those that leafstore is measured against, and a test compares the two.
 #include <cstdio>
 #include <cstdlib>
@@ -12,9 +13,11 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "absl/types/span.h"
 #include "bench/models.h"
 #include "benchmark/benchmark.h"
 
@@ -22,6 +25,14 @@
 
 namespace leafstore::bench {
 namespace {
+
+// What it is, and the last element of a tensor of f32.
+std::string Describe(const Leaf& leaf) {
+  std::string out = SpecToString(leaf);
+  if (!leaf.is_tensor() || leaf.tensor().dtype() != DType::kF32) return out;
+  const absl::Span<const float> numbers = leaf.tensor().data<float>().value();
+  return absl::StrFormat("%s\t%.9g", out, numbers.back());
+}
 
 // 0 for success, as main's result.
 int PrintModel(absl::string_view name_and_leaves) {
@@ -38,7 +49,7 @@ int PrintModel(absl::string_view name_and_leaves) {
     const ParamStore store = model.make(leaves);
     for (uint32_t place = 0; place < store.size(); ++place) {
       std::printf("%s\t%s\n", store.layout().Dotted(store.slot(place)).c_str(),
-                  SpecToString(store.leaf(place)).c_str());
+                  Describe(store.leaf(place)).c_str());
     }
     return 0;
   }

@@ -3,10 +3,14 @@
 //   const Timer timer;
 //   work();
 //   state.SetIterationTime(timer.Seconds());
+//
+//   state.SetIterationTime(MedianOfThree([&] { return SecondsOfWork(); }));
 #ifndef LEAFSTORE_BENCH_TIMER_H_
 #define LEAFSTORE_BENCH_TIMER_H_
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 
 namespace leafstore::bench {
 
@@ -19,6 +23,15 @@ class Timer {
  private:
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
+
+// Of three calls in a row, each of which returns its seconds.
+template <typename F>
+double MedianOfThree(F&& seconds) {
+  double samples[3];
+  for (double& sample : samples) sample = seconds();
+  std::sort(std::begin(samples), std::end(samples));
+  return samples[1];
+}
 
 }  // namespace leafstore::bench
 

@@ -15,7 +15,7 @@ PACKAGES = ("orbax-checkpoint", "tensorstore", "jax", "numpy")
 
 @cached
 def tensors_of(tensors, elements):
-    return {leaf.dotted: jnp.full((elements,), float(i & 63)) for i, leaf in enumerate(trees.names(tensors))}
+    return {path: jnp.asarray(array) for path, array in trees.filled(trees.names(tensors), elements).items()}
 
 
 @work

@@ -14,6 +14,7 @@ class Leaf(NamedTuple):
     keys: tuple  # str or int, from the root
     spec: str  # "f32[2, 4]" or "static str"
     value: Any = None  # of a static leaf
+    last: Any = None  # the last element of a tensor of f32
 
     @property
     def dotted(self) -> str:
@@ -23,31 +24,51 @@ class Leaf(NamedTuple):
 LEAVES_PER_BLOCK = 10
 
 
+def element(place):
+    """The number with this place in a model, or, of a numpy array of uint32, those with these places: in [-1, 1)."""
+    bits = (place * 0x9E3779B1) & 0xFFFFFFFF
+    bits = bits ^ (bits >> 15)
+    bits = (bits * 0x85EBCA6B) & 0xFFFFFFFF
+    bits = bits ^ (bits >> 13)
+    return (bits >> 8) / (1 << 23) - 1
+
+
+def filled(leaves: list[Leaf], elements: int) -> dict:
+    """A numpy array of so many f32 for each leaf, by its dotted path; elements are numbered on from leaf to leaf."""
+    import numpy as np
+
+    def array(leaf: int):
+        return element(np.arange(leaf * elements, (leaf + 1) * elements, dtype=np.uint32)).astype(np.float32)
+
+    return {leaf.dotted: array(place) for place, leaf in enumerate(leaves)}
+
+
 def transformer(leaves: int) -> list[Leaf]:
     out = []
     for block in range(leaves // LEAVES_PER_BLOCK):
         at = ("layers", block)
-        out += [Leaf((*at, "attn", name), "f32[2, 4]") for name in ("k", "o", "q", "v")]
+        out += [Leaf((*at, "attn", name), "f32[2, 4]", last=0.0) for name in ("k", "o", "q", "v")]
         out += [Leaf((*at, "mlp", name), "bf16[2, 4]") for name in ("down", "up")]
         out += [Leaf((*at, "name"), "static str", "block")]
-        out += [Leaf((*at, "norm", name), "f32[4]") for name in ("bias", "scale")]
+        out += [Leaf((*at, "norm", name), "f32[4]", last=0.0) for name in ("bias", "scale")]
         out += [Leaf((*at, "rate"), "static float", 0.1)]
     return out
 
 
 def one_tensor(statics: int) -> list[Leaf]:
     out = [Leaf(("config", i), "static int", i) for i in range(statics)]
-    return [*out, Leaf(("weight",), "f32[4]")]
+    return [*out, Leaf(("weight",), "f32[4]", last=0.0)]
 
 
 def blocks(leaves: int) -> list[Leaf]:
     names = ("bias", "gamma", "scale", "shift", "wk", "wo", "wq", "wv", "x", "y")
     count = leaves // LEAVES_PER_BLOCK
-    return [Leaf(("blocks", i, "attn", name), "f32[4]") for i in range(count) for name in names]
+    paths = [("blocks", i, "attn", name) for i in range(count) for name in names]
+    return [Leaf(path, "f32[4]", last=element(place * 4 + 3)) for place, path in enumerate(paths)]
 
 
 def names(leaves: int) -> list[Leaf]:
-    return [Leaf((f"parameter_{i:07d}",), "f32[4]") for i in range(leaves)]
+    return [Leaf((f"parameter_{i:07d}",), "f32[4]", last=element(i * 4 + 3)) for i in range(leaves)]
 
 
 MODELS: dict[str, Callable[[int], list[Leaf]]] = {
@@ -78,13 +99,18 @@ def nested_dicts(leaves: list[Leaf], leaf: Callable[[Leaf], Any]) -> Any:
     return containers(leaves, lambda _, children: children, leaf)
 
 
+def lines(name: str, leaves: int) -> list[str]:
+    """As `leafstore_bench --print_model`."""
+    made = MODELS[name](leaves)
+    return [f"{leaf.dotted}\t{leaf.spec}" + ("" if leaf.last is None else f"\t{leaf.last:.9g}") for leaf in made]
+
+
 def main() -> int:
     name, _, count = (sys.argv[1] if len(sys.argv) == 2 else "").partition(":")
     if name not in MODELS or not count.isdigit():
         print(__doc__, file=sys.stderr)
         return 2
-    for leaf in MODELS[name](int(count)):
-        print(f"{leaf.dotted}\t{leaf.spec}")
+    print("\n".join(lines(name, int(count))))
     return 0
 
 
