@@ -236,8 +236,9 @@ class PosixFileSystem : public FileSystem {
     if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
       return absl::OkStatus();
     }
+    const int error = errno;
     const std::string what = absl::StrCat("rename ", from, " to");
-    if (errno != EINVAL && errno != ENOSYS) return Failed(what, to);
+    if (error != EINVAL && error != ENOSYS) return Failed(what, to, error);
     // Some file systems cannot do that; a link cannot replace either.
     return link(from.c_str(), to.c_str()) == 0 ? Remove(from) : Failed(what, to);
   }

@@ -11,7 +11,7 @@
 namespace leafstore {
 
 // So many bytes to read and check are worth a thread's start, and are a piece of work for it.
-inline constexpr int64_t kBytesPerThread = int64_t{8} << 20;
+inline constexpr int64_t kBytesPerThread = int64_t{4} << 20;
 
 // For work on `bytes`: as many threads as `asked`, or where that is 0 as this machine has
 // processors, up to eight (by then memory is what one waits for); fewer where the bytes are few.

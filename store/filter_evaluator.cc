@@ -10,7 +10,8 @@ using Op = FilterExpr::Op;
 
 namespace {
 
-constexpr int64_t kSmallIndices = 4096;
+constexpr uint64_t kSmallIndices = 256;
+constexpr uint64_t kUnknown = ~uint64_t{0};  // no pattern has so many segments
 
 bool CompareHolds(SizeCompare compare, int64_t a, int64_t b) {
   switch (compare) {
@@ -43,10 +44,13 @@ bool AsksAboutLeaf(Op op) {
   }
 }
 
-bool KeyIsString(const TreeDef& def, NodeId node) {
-  const NodeId parent = def.parent(node);
-  const NodeKind kind = def.kind(parent);
-  return kind == NodeKind::kStruct || (kind == NodeKind::kDict && !def.has_int_keys(parent));
+// The answer to `place`, asked for once where there is room to remember it.
+template <typename F>
+uint64_t Recall(std::vector<uint64_t>* answers, uint64_t place, const F& ask) {
+  if (place >= answers->size()) return ask();
+  uint64_t& answer = (*answers)[place];
+  if (answer == kUnknown) answer = ask();
+  return answer;
 }
 
 }  // namespace
@@ -58,17 +62,10 @@ FilterEvaluator::FilterEvaluator(const TreeDef& def, const ParamStore& store,
 }
 
 uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
-  Term term{&expr, static_cast<uint32_t>(globs_.size()), 0, {}};
+  Term term{&expr, expr.op == Op::kGlob, static_cast<uint32_t>(globs_.size()), 0, {}};
   wants_text_ |= expr.op == Op::kRegex;
   wants_leaf_ |= AsksAboutLeaf(expr.op);
-  if (expr.op == Op::kGlob) {
-    ActiveGlob glob{&*expr.glob, {}, {}, {}};
-    if (def_.string_count() <= max_remembered_ - remembered_) {
-      glob.by_string.assign(def_.string_count(), kUnknown);
-      remembered_ += def_.string_count();
-    }
-    globs_.push_back(std::move(glob));
-  }
+  if (term.is_glob) globs_.push_back(MakeGlob(*expr.glob));
   for (const auto& child : expr.children) term.children.push_back(AddTerm(*child));
   terms_.push_back(std::move(term));
   return static_cast<uint32_t>(terms_.size() - 1);
@@ -86,15 +83,15 @@ void FilterEvaluator::Enter(NodeId node) {
   while (!ancestors_.empty() && ancestors_.back() != def_.parent(node)) ancestors_.pop_back();
   const size_t depth = ancestors_.size();
   ancestors_.push_back(node);
+  const uint32_t string = def_.key_string(node);
   for (ActiveGlob& glob : globs_) {
-    if (glob.states.size() <= depth) glob.states.resize(depth + 1);
     const GlobPattern& pattern = *glob.pattern;
-    if (depth == 0) {
-      glob.states[0] = pattern.start();
-      continue;
-    }
-    const GlobPattern::States above = glob.states[depth - 1];
-    glob.states[depth] = above == 0 ? 0 : pattern.Step(above, MatchingSegments(&glob, node));
+    const GlobPattern::States above = depth == 0 ? 0 : glob.states[depth - 1];
+    GlobPattern::States here = depth == 0 ? pattern.start() : 0;
+    if (above != 0) here = pattern.Step(above, MatchingSegments(&glob, string, node));
+    if (glob.states.size() <= depth) glob.states.resize(depth + 1);
+    glob.states[depth] = here;
+    glob.accepts = pattern.Accepts(here);
   }
   if (!wants_text_) return;
   text_lengths_.resize(depth + 1);
@@ -103,31 +100,28 @@ void FilterEvaluator::Enter(NodeId node) {
   text_lengths_[depth] = text_.size();
 }
 
-uint64_t FilterEvaluator::MatchingSegments(ActiveGlob* glob, NodeId node) {
-  const GlobPattern& pattern = *glob->pattern;
-  if (KeyIsString(def_, node)) {
-    if (glob->by_string.empty()) return pattern.MatchingSegments(def_.key(node).name);
-    uint64_t& known = glob->by_string[def_.key_string(node)];
-    if (known == kUnknown) known = pattern.MatchingSegments(def_.key(node).name);
-    return known;
-  }
-  const int64_t index = def_.key(node).index;
-  if (index < 0 || index >= kSmallIndices) return pattern.MatchingSegments(absl::StrCat(index));
-  if (glob->by_index.size() <= static_cast<size_t>(index) &&
-      !MakeRoomForIndex(static_cast<size_t>(index), glob)) {
-    return pattern.MatchingSegments(absl::StrCat(index));
-  }
-  uint64_t& known = glob->by_index[static_cast<size_t>(index)];
-  if (known == kUnknown) known = pattern.MatchingSegments(absl::StrCat(index));
-  return known;
+FilterEvaluator::ActiveGlob FilterEvaluator::MakeGlob(const GlobPattern& pattern) {
+  ActiveGlob glob{&pattern, false, {}, RoomFor(def_.string_count()), {}};
+  if (!pattern.MatchingSegmentsOfNumbers()) glob.by_index = RoomFor(kSmallIndices);
+  return glob;
 }
 
-bool FilterEvaluator::MakeRoomForIndex(size_t index, ActiveGlob* glob) {
-  const uint64_t more = index + 1 - glob->by_index.size();
-  if (more > max_remembered_ - remembered_) return false;
-  glob->by_index.resize(index + 1, kUnknown);
-  remembered_ += more;
-  return true;
+std::vector<uint64_t> FilterEvaluator::RoomFor(uint64_t answers) {
+  if (answers > max_remembered_ - remembered_) return {};
+  remembered_ += answers;
+  return std::vector<uint64_t>(answers, kUnknown);
+}
+
+uint64_t FilterEvaluator::MatchingSegments(ActiveGlob* glob, uint32_t string, NodeId node) const {
+  const GlobPattern& pattern = *glob->pattern;
+  if (string != TreeDef::kNoString) {
+    return Recall(&glob->by_string, string,
+                  [&] { return pattern.MatchingSegments(def_.string(string)); });
+  }
+  if (const auto of_numbers = pattern.MatchingSegmentsOfNumbers()) return *of_numbers;
+  const int64_t index = def_.key(node).index;
+  return Recall(&glob->by_index, static_cast<uint64_t>(index),
+                [&] { return pattern.MatchingSegments(absl::StrCat(index)); });
 }
 
 void FilterEvaluator::Prefetch(Slot slot) const {
@@ -152,7 +146,7 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
     case Op::kAll:
       return true;
     case Op::kGlob:
-      return expr.glob->Accepts(globs_[term.glob].states[ancestors_.size() - 1]);
+      return globs_[term.glob].accepts;
     case Op::kRegex:
       return EvaluateRegex(&term);
     case Op::kKind:

@@ -46,7 +46,10 @@ class FilterEvaluator {
   // Makes `node` the one that is asked about.
   void Enter(NodeId node);
 
-  bool Matches(size_t filter) { return Evaluate(roots_[filter]); }
+  bool Matches(size_t filter) {
+    const Term& term = terms_[roots_[filter]];
+    return term.is_glob ? globs_[term.glob].accepts : Evaluate(roots_[filter]);
+  }
 
   // error ResourceExhausted: the text for a regular expression is over the limit; matches since
   // then are meaningless.
@@ -59,25 +62,27 @@ class FilterEvaluator {
   // An expression with what it needs at hand.
   struct Term {
     const FilterExpr* expr;
+    bool is_glob = false;
     uint32_t glob = 0;               // of a glob: its place in globs_
     uint64_t regex_bytes = 0;        // of a regular expression: how much text it was asked about
     std::vector<uint32_t> children;  // in terms_
   };
-  // A glob of some filter, with its states at each node from the root to the one entered. by_string
-  // is empty where there are too many globs and strings to remember all, by_index as long as there
-  // was room for.
+  // A glob of some filter, with its states at each node from the root to the one entered. What is
+  // remembered is empty where there are too many globs and strings to remember all.
   struct ActiveGlob {
     const GlobPattern* pattern;
+    bool accepts = false;                     // the node entered
     std::vector<GlobPattern::States> states;  // by depth
     std::vector<uint64_t> by_string;          // matching segments of a key's string, once known
-    std::vector<uint64_t> by_index;           // the same for small numbers
+    std::vector<uint64_t> by_index;           // the same for small numbers, where they differ
   };
-  static constexpr uint64_t kUnknown = ~uint64_t{0};  // no pattern has so many segments
 
   uint32_t AddTerm(const FilterExpr& expr);
-  uint64_t MatchingSegments(ActiveGlob* glob, NodeId node);
-  // Makes room to remember what an index matches, if there is some left.
-  bool MakeRoomForIndex(size_t index, ActiveGlob* glob);
+  ActiveGlob MakeGlob(const GlobPattern& pattern);
+  // So many unknown answers, or none where there is no room left for them.
+  std::vector<uint64_t> RoomFor(uint64_t answers);
+  // Of the key with this string, or where that is kNoString of `node`'s number.
+  uint64_t MatchingSegments(ActiveGlob* glob, uint32_t string, NodeId node) const;
   bool Evaluate(uint32_t term);
   bool EvaluateRegex(Term* term);
   // Begins to load the header of the tensor some leaves ahead of `slot`.

@@ -1,9 +1,11 @@
 #include "leafstore/store/glob.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/key.h"
@@ -78,10 +80,31 @@ absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
       if (any_depth) glob.any_depth_ |= uint64_t{1} << glob.segments_.size();
       glob.segments_.push_back(std::move(segment));
     }
-    if (i == pattern.size()) return glob;
+    if (i == pattern.size()) break;
     ++i;  // the dot
     if (i == pattern.size()) return BadGlob(pattern, i, "expected a key, found the end");
   }
+  glob.accepting_ = States{1} << glob.segments_.size();
+  glob.of_numbers_ = glob.FindSegmentsOfNumbers();
+  return glob;
+}
+
+std::optional<uint64_t> GlobPattern::FindSegmentsOfNumbers() const {
+  const auto is_any_text = [](const Piece& piece) { return piece.kind == Piece::kAnyText; };
+  const auto is_in_no_number = [](const Piece& piece) {
+    return piece.kind == Piece::kCharacter && piece.character != '-' &&
+           !absl::ascii_isdigit(static_cast<unsigned char>(piece.character));
+  };
+  uint64_t matching = 0;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = segments_[i];
+    if (std::all_of(segment.begin(), segment.end(), is_any_text)) {  // `**` too, which is empty
+      matching |= uint64_t{1} << i;
+    } else if (std::none_of(segment.begin(), segment.end(), is_in_no_number)) {
+      return std::nullopt;
+    }
+  }
+  return matching;
 }
 
 uint64_t GlobPattern::MatchingSegments(absl::string_view key) const {

@@ -57,11 +57,14 @@ class GlobPattern {
   States start() const { return Close(1); }
   // Bit i: segment i matches this key. O(length * segments).
   uint64_t MatchingSegments(absl::string_view key) const;
+  // The same for any number as the key, where all have the same answer: most patterns tell names
+  // apart and not numbers. nullopt: some segment does (`7`, `1*`, `?`).
+  std::optional<uint64_t> MatchingSegmentsOfNumbers() const { return of_numbers_; }
   // The states one key down.
   States Step(States states, uint64_t matching_segments) const {
     return Close((states & any_depth_) | ((states & matching_segments & ~any_depth_) << 1));
   }
-  bool Accepts(States states) const { return (states >> segments_.size() & 1) != 0; }
+  bool Accepts(States states) const { return (states & accepting_) != 0; }
 
   // Whether the whole path matches. O(keys * segments).
   bool Matches(const Path& path) const;
@@ -95,6 +98,7 @@ class GlobPattern {
   using Segment = std::vector<Piece>;
 
   bool IsAnyDepth(size_t segment) const { return (any_depth_ >> segment & 1) != 0; }
+  std::optional<uint64_t> FindSegmentsOfNumbers() const;
 
   // Also the states that are reached without a key, since `**` may be none.
   States Close(States states) const { return states | ((states & any_depth_) << 1); }
@@ -109,6 +113,8 @@ class GlobPattern {
   std::string text_;
   std::vector<Segment> segments_;
   uint64_t any_depth_ = 0;  // bit i: segment i is `**`; never two in a row
+  States accepting_ = 0;    // all segments are used up
+  std::optional<uint64_t> of_numbers_;
 };
 
 }  // namespace leafstore

@@ -66,10 +66,9 @@ def loads(size, elements):
     both = tuple(mapped[name, False] for name in ("torch_mapped", "safetensors_mapped"))
     both_read = tuple(mapped[name, True] for name in ("torch_mapped", "safetensors_mapped"))
     read_2 = Ours("LimitMemoryRead/2", f"{size} read by two threads")
-    read_1 = Ours("LimitMemoryRead/1", f"{size} read by one thread")
     verified = Ours("Load/large_verified", 'CheckpointReader::Open(path, {.threads = 2}), Load("params"): every byte checked')
     unverified = Ours("Load/large_unverified", 'Open(path, {.verify = false}), Load("params")')
-    unverified_read = Ours("Load/large_unverified_read_all", "the same, then every tensor summed by one thread")
+    unverified_read = Ours("Load/large_unverified_read_all", "the same, then every tensor summed by two threads")
     return Scene(
         "loads",
         f"Load {size}",
@@ -84,7 +83,7 @@ def loads(size, elements):
                 limit=Ours("LimitRead/disk:1", f"{size} read from the disk, past the page cache")),
             Row("load-mapped", f"load {size} mapped, no byte of a tensor read", unverified, both,
                 limit=Ours("LimitOpenMapClose", "a file opened, mapped and closed")),
-            Row("load-mapped-read", "the same, then every tensor summed", unverified_read, both_read, limit=read_1),
+            Row("load-mapped-read", "the same, then every tensor summed", unverified_read, both_read, limit=read_2),
             Row("open-mapped", f"open {size} mapped, unverified, and get every tensor", unverified,
                 (peer("safetensors", "safetensors", "open_and_list", 'with safe_open(path, "np") as f: f.keys()', model="names",
                       tensors=64, elements=elements),), target=0.5, note="safetensors lists the names alone"),

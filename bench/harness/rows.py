@@ -17,17 +17,27 @@ COPY_9000 = Ours("CopyHandles/9000", "copying 9,000 bare handles, each with its 
 
 # Why a row misses, where it does: from profiles. Shown only then.
 REASONS = {
+    "partition-types-inox": "the header of each of 100,000 leaves is read from memory, and each leaf put into its group",
+    "partition-globs-inox": "three globs go a step at each of 140,000 nodes, and each leaf is put into its group; a filter of the peer's "
+    "sees no path and is given the nodes' classes instead",
     "nnx-split": "most of it compares the model's fields with the prepared structure and makes the fingerprint by which a plan "
     "knows a new store; the peer is taken at its best, in tree mode and with the collector off",
     "nnx-merge": "as for the split: each field of each struct is checked against the structure before a handle is moved",
     "nnx-update": "the headers of both leaves are read to compare dtype and shape, and two counts are written; 9,000 of them do not "
     "fit into the second-level cache",
     "nnx-update-module": "as for the dictionary, and each field is checked against the structure",
-    "unflatten-tree": "a Tree is built anew, a node of a B-tree for every three entries, and the old one is taken apart; jax and "
-    "optree fill dicts whose keys exist already",
+    "unflatten-structs": "all fields are checked, and each leaf asked what it is, before the first is written, so that what fails "
+    "changes nothing: two passes",
+    "unflatten-tree": "as for structs, and each key of the structure is compared with that of the tree that is written into; the peer "
+    "makes dicts of keys that it has",
+    "find-1000000-touched": "at this size no cache holds the header, and it is read besides what the bare map reads: one more wait for "
+    "memory to two",
     "bytes-map": "most of both is the header of each tensor (dtype, shape, generation, counts), which no dictionary makes smaller",
     "bytes-numpy": "most of both is the header of each array, which no dictionary makes smaller",
     "bytes-torch": "most of what leafstore takes is the header of each tensor, which no dictionary makes smaller",
+    "save-safetensors": "the peer returns when its bytes are in memory, in the page cache; leafstore when the disk has them, and it "
+    "takes what the disk takes",
+    "load-small": "each tensor has a header and a path of its own to check, and all names differ; a third of it is checksums",
     "open-list-names": "every key is a string of its own to check and to print; a model's own names repeat",
 }
 

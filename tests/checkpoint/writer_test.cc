@@ -198,7 +198,8 @@ TEST_F(WriterTest, AfterAFailureTheWriterIsAtItsEnd) {
   CheckpointWriter writer = CheckpointWriter::Create(path_, options).value();
   const auto fault = StatusIs(StatusCode::kUnavailable, HasSubstr("fault in write"));
   // More than a file stream holds, so that a write has been tried and its failure been heard of.
-  EXPECT_THAT(writer.AddItem("big", OneTensor(3 * FileStream::kBufferSize)), fault);
+  EXPECT_THAT(writer.AddItem("big", OneTensor(FileStream::kBuffers * FileStream::kBufferSize)),
+              fault);
   EXPECT_THAT(dir_.List(), IsEmpty()) << "removed at once, not when the writer goes";
   EXPECT_THAT(writer.AddItem("small", OneTensor(1)), fault);
   EXPECT_THAT(writer.Finish(), fault);

@@ -114,6 +114,25 @@ TEST(GlobTest, StatesGoDownATreeAStepAKey) {
   EXPECT_EQ(glob.text(), "layers.*.w");
 }
 
+TEST(GlobTest, SaysWhatAllNumbersMatchWhereThatIsOneAnswer) {
+  const auto of_numbers = [](const char* pattern) {
+    return GlobPattern::Parse(pattern).value().MatchingSegmentsOfNumbers();
+  };
+  EXPECT_EQ(of_numbers("layers.*.w"), 0b010u);
+  EXPECT_EQ(of_numbers("**.w1"), 0b01u);
+  EXPECT_EQ(of_numbers("x*.*.**"), 0b110u);
+  for (const char* tells_apart : {"a.7", "a.?", "1*.b", "*0", "-?"}) {
+    EXPECT_EQ(of_numbers(tells_apart), std::nullopt) << tells_apart;
+  }
+  for (const char* pattern : {"layers.*.w", "**.w1", "x*.*.**", "*x*", "\\*"}) {
+    for (const char* number : {"0", "7", "10000", "-5", "9223372036854775807"}) {
+      const GlobPattern glob = GlobPattern::Parse(pattern).value();
+      EXPECT_EQ(glob.MatchingSegmentsOfNumbers(), glob.MatchingSegments(number))
+          << pattern << " of " << number;
+    }
+  }
+}
+
 TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
   const struct {
     const char* pattern;

@@ -420,6 +420,50 @@ TEST(BindingTest, AStructOfOtherFieldsNamesBoth) {
   EXPECT_LT(status.message().size(), 1000u);
 }
 
+TEST(BindingTest, EachStructOfAListIsAskedForItsFields) {
+  const auto two = [] { return Tree::Struct().With("a", Value(5)).With("b", Value(6)); };
+  const auto other = [] { return Tree::Struct().With("a", Value(5)).With("c", Value(6)); };
+  const auto list = [](Tree first, Tree second, Tree third) {
+    return Tree::List().Add(std::move(first)).Add(std::move(second)).Add(std::move(third));
+  };
+  EXPECT_THAT(Write(list(two(), two(), two()), std::vector<Two>(3)), IsOk());
+  EXPECT_THAT(Write(list(two(), two(), other()), std::vector<Two>(3)),
+              Invalid("at .x[2]: expected a struct with the fields [a, b], found one with [a, c]"));
+  EXPECT_THAT(Write(list(other(), two(), two()), std::vector<Two>(3)),
+              Invalid("at .x[0]: expected a struct with the fields [a, b], found one with [a, c]"));
+}
+
+struct Outer {
+  std::vector<Two> last;
+  Two a, z;
+  LEAFSTORE_FIELDS(last, a, z)
+};
+
+// The children of an Outer have no consecutive numbers, and are of two kinds.
+TEST(BindingTest, StructsInStructsGoBothWays) {
+  const auto outer = [](int from) {
+    return Outer{{{from, from + 1}}, {from + 2, from + 3}, {from + 4, from + 5}};
+  };
+  const std::vector<Outer> models = {outer(10), outer(20), outer(30)};
+  const FlatTree flat = FlattenTree(models).value();
+  EXPECT_EQ(flat.leaves.size(), 18u);
+  std::vector<Outer> back(3, outer(0));
+  ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &back), IsOk());
+  EXPECT_EQ(FlattenTreeLike(flat.def, back).value(), flat.leaves);
+  EXPECT_EQ(back[2].last[0].b, 31);
+  EXPECT_EQ(back[1].z.a, 24);
+
+  Tree tree;
+  ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &tree), IsOk());
+  Tree& last = *tree.MutableItem(2);
+  std::swap(*last.Find("a"), *last.Find("last"));
+  const FlatTree swapped = FlattenTree(tree).value();
+  EXPECT_THAT(UnflattenTree(swapped.def, swapped.leaves, &back),
+              Invalid("at [2].a: expected struct, found list of 1"));
+  EXPECT_THAT(FlattenTreeLike(swapped.def, models).status(),
+              Invalid("at [2].a: expected list of 1, found struct"));
+}
+
 TEST(BindingTest, TheTypeNameOfAStructIsNotAsked) {
   EXPECT_THAT(Write(Tree::Struct("Other").With("a", Value(5)).With("b", Value(6)), Two()), IsOk());
 }
