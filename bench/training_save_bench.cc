@@ -1,26 +1,22 @@
 // What saving costs a run that trains meanwhile, with 9,000 leaves and 1 GiB (sizes.h): the
 // snapshot, the call of SaveAsync, and the steps after it, which write what the snapshot still
-// shares; and how fast the save is.
+// shares; what an increment saves, and the memory that a save takes. (How fast saves are:
+// save_load_bench.cc.)
 //
 // Counters of times are medians over the iterations, which do all that is compared in turn; few,
 // since scripts/bench runs each benchmark in several rounds.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <chrono>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "bench/files.h"
 #include "bench/peak_memory.h"
 #include "bench/sizes.h"
+#include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
 #include "leafstore/checkpoint/manager.h"
@@ -39,15 +35,11 @@ constexpr int64_t kLeaves = 9'000;
 const int64_t kElements = bench::BigBytes() / 4 / kLeaves;  // f32
 const int64_t kBytes = kLeaves * kElements * 4;
 
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 template <typename Work>
 double Seconds(Work work) {
-  const double begin = Now();
+  const bench::Timer timer;
   work();
-  return Now() - begin;
+  return timer.Seconds();
 }
 
 class Samples {
@@ -228,50 +220,21 @@ BENCHMARK(StepsBesideSaves)
     ->Iterations(3)
     ->Unit(benchmark::kMillisecond);
 
-// What a plain program makes of the disk: 1 GiB in pieces of 8 MiB past the page cache, synced, as
-// `dd oflag=direct conv=fsync` does.
-double SecondsToWriteDirect(const std::string& path) {
-  constexpr size_t kPiece = size_t{8} << 20;
-  void* piece = nullptr;
-  if (posix_memalign(&piece, 4096, kPiece) != 0) std::abort();
-  const absl::Cleanup free_piece = [piece] { std::free(piece); };
-  std::memset(piece, 7, kPiece);
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_DIRECT, 0666);
-  if (fd < 0) return 0;
-  const double seconds = Seconds([&] {
-    for (int64_t done = 0; done < kBytes; done += kPiece) {
-      if (write(fd, piece, kPiece) != static_cast<ssize_t>(kPiece)) std::abort();
-    }
-    if (fsync(fd) != 0) std::abort();
-  });
-  close(fd);
-  return seconds;
-}
-
-// A durable save to a new file, against that, and the memory that it takes beyond the store. Old files go outside of what is measured.
-void DurableSave(benchmark::State& state) {
-  const BenchDirectory directory("durable");
+// The memory that a save takes beyond the store, at its peak.
+void SaveMemory(benchmark::State& state) {
+  const BenchDirectory directory("memory");
   const ParamStore params = Params(0);
-  Samples save, disk, memory;
+  Samples memory;
   for (auto _ : state) {
-    disk.Add(SecondsToWriteDirect(directory.File("plain")));
     const bench::PeakMemory peak;
-    const double seconds = Seconds([&] {
-      Check(SaveCheckpoint(directory.File("a.leaf"), {{"params", params}}));
-    });
+    Check(SaveCheckpoint(directory.File("a.leaf"), {{"params", params}}));
     memory.Add(static_cast<double>(peak.BytesBeyond()));
-    save.Add(seconds);
-    state.SetIterationTime(seconds);
-    std::filesystem::remove(directory.File("plain"));
     std::filesystem::remove(directory.File("a.leaf"));
-    sync();
   }
-  state.counters["disk_ms"] = disk.Median() * 1e3;
-  state.counters["share"] = disk.Median() / save.Median();
-  state.counters["peak_mib"] = memory.Max() / (1 << 20);
+  state.counters["peak_bytes"] = memory.Max();
   state.SetBytesProcessed(state.iterations() * kBytes);
 }
-BENCHMARK(DurableSave)->UseManualTime()->Iterations(3)->Unit(benchmark::kMillisecond);
+BENCHMARK(SaveMemory)->Iterations(3)->Unit(benchmark::kMillisecond);
 
 // One leaf in a hundred written since the save before, against saving all.
 void IncrementalSave(benchmark::State& state) {

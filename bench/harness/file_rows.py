@@ -44,6 +44,11 @@ def saves(size, elements):
         Row("save-orbax", work, durable, (plain["orbax"],), target=1.0, limit=disk),
         Row("save-disk", "the same against the bare disk", durable, (disk,), target=1 / 0.85, limit=disk,
             note="0.85 of what the disk takes is wanted"),
+        Row("save-increment", "save 1 % of 9,000 leaves, the rest being in the file before",
+            Ours("IncrementalSave", "SaveCheckpoint(path, items, {.history = &history})"),
+            (Ours("IncrementalSave", "all of them, SaveCheckpoint(path, items)", "whole_ms", MS),)),
+        Row("save-memory", "memory beside the model that a save takes at its peak",
+            Ours("SaveMemory", "SaveCheckpoint(path, items)", "peak_bytes"), most=64 << 20, unit="bytes"),
     ]  # fmt: skip
     work = f"save {size} in 64 tensors, checksummed; "
     rows += [Row(f"save-{name}-synced", work + "both durable: the peer's files and directories synced afterwards", durable,
@@ -75,6 +80,8 @@ def loads(size, elements):
         (
             Row("load-verified", f"load {size} mapped, every byte verified, two threads; the peers copy", verified,
                 tuple(warm.values()), target=0.5, limit=read_2),
+            Row("load-memory", "the same against reading as much memory", verified, (read_2,), target=1 / 0.7, limit=read_2,
+                note="0.7 of the speed at which memory is read is wanted"),
             Row("load-read", "the same by plain reads into memory of its own, every byte verified",
                 Ours("Load/large_read", "Open(path, {.mode = ReadMode::kRead, .threads = 2}), Load"), tuple(warm.values()),
                 limit=Ours("LimitRead/disk:0", f"{size} read from the page cache")),
@@ -152,7 +159,7 @@ def openings():
             Row("open-one", "open 100,000 leaves and read one; warm page cache",
                 Ours("CheckpointOneLeaf/leaves:100000/cold:0", one_text), (one(False),), target=0.05, most=10 * MS),
             Row("open-one-cold", "the same; cold page cache",
-                Ours("CheckpointOneLeaf/leaves:100000/cold:1", one_text), (one(True),), target=0.05),
+                Ours("CheckpointOneLeaf/leaves:100000/cold:1", one_text), (one(True),), target=0.05, most=10 * MS),
             Row("one-leaf-open", "one leaf of 100,000 from an open reader, mapped",
                 Ours("CheckpointOneLeafOpen<ReadMode::kMap>", "reader.LoadPath"), (), most=50 * US),
             Row("one-leaf-open-read", "the same by plain reads",

@@ -38,6 +38,8 @@ REASONS = {
     "save-safetensors": "the peer returns when its bytes are in memory, in the page cache; leafstore when the disk has them, and it "
     "takes what the disk takes",
     "load-small": "each tensor has a header and a path of its own to check, and all names differ; a third of it is checksums",
+    "save-async-longest": "a call waits while another process has the processor",
+    "open-one-cold": "all that is structure is read and checked before the leaf is; a tenth of it is waiting for the disk",
     "open-list-names": "every key is a string of its own to check and to print; a model's own names repeat",
 }
 
@@ -305,6 +307,9 @@ def snapshots(size):
                 (Ours("StepsBesideSaves/keep_memory:1", "a plain step", "plain_ms", MS),), quick=False),
             Row("save-async-call", "the call of SaveAsync", Ours("SaveAsyncCall", "manager.SaveAsync(step, items)", "call_us", US),
                 (copy,), most=200 * US),
+            Row("save-async-longest", "the longest of twenty", Ours("SaveAsyncCall", "the same", "longest_us", US), most=200 * US),
+            Row("save-async-first", "the first after the model was made", Ours("SaveAsyncCall", "the same", "first_us", US),
+                note="malloc sorts what it had put off while 9,000 tensors were made: whoever asks for memory first pays that"),
         ),
         most_rounds=5,
         seconds=28.0,
