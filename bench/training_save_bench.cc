@@ -5,6 +5,8 @@
 //
 // Counters of times are medians over the iterations, which do all that is compared in turn; few,
 // since scripts/bench runs each benchmark in several rounds.
+#include <malloc.h>
+
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -89,6 +91,10 @@ class BenchDirectory {
   std::string path_;
 };
 
+// What malloc still has of memory that was freed goes back to the system: what is taken next is as
+// new, whoever takes it.
+void GiveBackMemory() { malloc_trim(0); }
+
 // Copies each leaf once into memory that is as new as that of a copy-on-write.
 double SecondsToCopyFresh(const ParamStore& params) {
   std::vector<Tensor> copies;
@@ -155,7 +161,9 @@ void MeasureStepAfterSnapshot(benchmark::State& state, Params params, Copy copy)
   Samples plain, after, copied;
   for (auto _ : state) {
     plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); }));
+    GiveBackMemory();
     copied.Add(copy(params));
+    GiveBackMemory();
     const Params held = params.Snapshot().value();
     const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); });
     after.Add(seconds);
@@ -226,6 +234,7 @@ void SaveMemory(benchmark::State& state) {
   const ParamStore params = Params(0);
   Samples memory;
   for (auto _ : state) {
+    GiveBackMemory();
     const bench::PeakMemory peak;
     Check(SaveCheckpoint(directory.File("a.leaf"), {{"params", params}}));
     memory.Add(static_cast<double>(peak.BytesBeyond()));
