@@ -23,8 +23,8 @@ REASONS = {
     "nnx-split": "most of it compares the model's fields with the prepared structure and makes the fingerprint by which a plan "
     "knows a new store; the peer is taken at its best, in tree mode and with the collector off",
     "nnx-merge": "as for the split: each field of each struct is checked against the structure before a handle is moved",
-    "nnx-update": "the headers of both leaves are read to compare dtype and shape, and two counts are written; 9,000 of them do not "
-    "fit into the second-level cache",
+    "nnx-update": "an update changes two counts a leaf, of the handle that comes and of the one that goes, where the limit beside it "
+    "changes one; and it reads both headers, to compare dtype and shape",
     "nnx-update-module": "as for the dictionary, and each field is checked against the structure",
     "unflatten-structs": "all fields are checked, and each leaf asked what it is, before the first is written, so that what fails "
     "changes nothing: two passes",
