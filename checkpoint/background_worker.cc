@@ -53,6 +53,8 @@ absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) {
     return absl::ResourceExhaustedError("no memory for work in the background");
   } catch (const std::exception& thrown) {
     return absl::InternalError(thrown.what());
+  } catch (...) {
+    return absl::InternalError("work in the background threw what is no std::exception");
   }
 }
 
@@ -60,7 +62,7 @@ void BackgroundWorker::Start(absl::AnyInvocable<absl::Status()> work) {
   if (!StartThread()) {
     absl::Status status = Do(work);
     const std::lock_guard<std::mutex> lock(mutex_);
-    failure_ = std::move(status);
+    if (!status.ok()) failure_ = std::move(status);
     return;
   }
   {

@@ -41,6 +41,23 @@ absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::Open(const std
       "expected a file of ", expected_size, " bytes, found ", size, "; the file was cut short")));
 }
 
+absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::OpenBase(
+    absl::string_view path, const BaseFile& base, const ReadOptions& options) {
+  absl::StatusOr<std::unique_ptr<CheckpointBytes>> opened =
+      Open(InDirectoryOf(path, base.name), options, base.file_size);
+  if (!opened.ok()) {
+    return absl::Status(opened.status().code(), absl::StrCat("base: ", opened.status().message()));
+  }
+  const Footer& found = (*opened)->footer();
+  if (found.file_size == base.file_size && found.manifest_checksum == base.manifest_checksum) {
+    return opened;
+  }
+  return (*opened)->AsBase(absl::DataLossError(absl::StrCat(
+      "expected the file of ", base.file_size, " bytes with manifest checksum ",
+      absl::Hex(base.manifest_checksum, absl::kZeroPad16), ", found one of ", found.file_size,
+      " bytes with ", absl::Hex(found.manifest_checksum, absl::kZeroPad16))));
+}
+
 absl::Status CheckpointBytes::ReadEnds() {
   const int64_t size = file_->size();
   Buffer scratch;
@@ -73,7 +90,10 @@ absl::Status CheckpointBytes::CheckEnds() const {
   if (!preamble.ok()) return preamble.status();
   const int64_t size = footer_.file_size;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto tail, Get(size - kFooterSize, kFooterSize, &scratch));
-  return DecodeFooter(tail, *preamble, size).status();
+  LEAFSTORE_ASSIGN_OR_RETURN(const Footer found, DecodeFooter(tail, *preamble, size));
+  if (found == footer_) return absl::OkStatus();
+  return absl::DataLossError(
+      "footer: expected the one that was there when the file was opened, found another");
 }
 
 absl::Status CheckpointBytes::CheckChecksum(int64_t offset, int64_t size, uint64_t checksum) const {

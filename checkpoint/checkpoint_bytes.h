@@ -19,6 +19,7 @@
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/core/buffer.h"
+#include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore {
 
@@ -34,6 +35,12 @@ class CheckpointBytes {
                                                                const ReadOptions& options,
                                                                int64_t expected_size = 0);
 
+  // The file of this base, in the directory of `path`. error: as Open, behind "base"; DataLoss:
+  // another checkpoint stands under the name.
+  static absl::StatusOr<std::unique_ptr<CheckpointBytes>> OpenBase(absl::string_view path,
+                                                                   const BaseFile& base,
+                                                                   const ReadOptions& options);
+
   const std::string& path() const { return path_; }
   const Footer& footer() const { return footer_; }
   const ReadableFile& file() const { return *file_; }
@@ -45,7 +52,8 @@ class CheckpointBytes {
   absl::StatusOr<absl::Span<const std::byte>> Get(int64_t offset, int64_t size,
                                                   Buffer* scratch) const;
 
-  // That the preamble and the footer are still sound, and those that were read.
+  // That the preamble is still sound, and the footer still the one that was read. error: as Open,
+  // without the path; DataLoss: it is another one.
   absl::Status CheckEnds() const;
   // error DataLoss: the bytes have another checksum; names the range.
   absl::Status CheckChecksum(int64_t offset, int64_t size, uint64_t checksum) const;

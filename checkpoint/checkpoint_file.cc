@@ -77,29 +77,11 @@ absl::Status CheckpointFile::ReadManifest() {
   return CheckSegments(manifest_, footer.manifest_offset);
 }
 
-absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointFile::OpenBase(
-    const BaseFile& base) const {
-  const std::string path = InDirectoryOf(own_->path(), base.name);
-  absl::StatusOr<std::unique_ptr<CheckpointBytes>> opened =
-      CheckpointBytes::Open(path, options_, base.file_size);
-  if (!opened.ok()) {
-    return absl::Status(opened.status().code(), absl::StrCat("base: ", opened.status().message()));
-  }
-  const Footer& footer = (*opened)->footer();
-  if (footer.file_size == base.file_size && footer.manifest_checksum == base.manifest_checksum) {
-    return opened;
-  }
-  return absl::DataLossError(absl::StrCat(
-      "base ", path, ": expected the file of ", base.file_size, " bytes with manifest checksum ",
-      absl::Hex(base.manifest_checksum, absl::kZeroPad16), ", found one of ", footer.file_size,
-      " bytes with ", absl::Hex(footer.manifest_checksum, absl::kZeroPad16)));
-}
-
 absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(uint32_t number) const {
   if (number == 0) return own_.get();
-  const absl::StatusOr<std::unique_ptr<CheckpointBytes>>& base =
-      bases_[number - 1].Get([&] { return OpenBase(manifest_.bases[number - 1]); });
-  if (!base.ok()) return base.status();
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto* base, bases_[number - 1].TryGet([&] {
+    return CheckpointBytes::OpenBase(path(), manifest_.bases[number - 1], options_);
+  }));
   return base->get();
 }
 

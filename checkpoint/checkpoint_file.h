@@ -65,8 +65,8 @@ class CheckpointFile {
 
  private:
   // An earlier checkpoint that has some of the bytes. Opened when the first of them is wanted, so
-  // that one which is gone hinders none of the others.
-  using Base = internal::MadeOnce<absl::StatusOr<std::unique_ptr<CheckpointBytes>>>;
+  // that one which is gone hinders none of the others; where that fails, it is tried again.
+  using Base = internal::MadeOnce<std::unique_ptr<CheckpointBytes>>;
 
   CheckpointFile() = default;
 
@@ -74,7 +74,6 @@ class CheckpointFile {
   absl::Status VerifyOwn(VerifyProgress* progress, Damage* damage) const;
   absl::Status VerifySegments(VerifyProgress* progress, Damage* damage) const;
   absl::Status VerifyBases(VerifyProgress* progress, Damage* damage) const;
-  absl::StatusOr<std::unique_ptr<CheckpointBytes>> OpenBase(const BaseFile& base) const;
   // An error of a segment, with its name behind `what`; OK as it is.
   absl::Status Named(const Segment& segment, absl::string_view what,
                      const absl::Status& status) const;

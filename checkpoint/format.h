@@ -62,6 +62,8 @@ inline constexpr uint8_t kCodecZstd = 1;
 struct Preamble {
   uint32_t producer = kFormatVersion;
   uint32_t min_reader = kFormatMinReader;
+
+  friend bool operator==(const Preamble& a, const Preamble& b) = default;
 };
 
 struct Footer {
@@ -70,6 +72,8 @@ struct Footer {
   uint64_t manifest_checksum = 0;
   int64_t file_size = 0;
   Preamble versions;  // those of the preamble
+
+  friend bool operator==(const Footer& a, const Footer& b) = default;
 };
 
 std::array<std::byte, kPreambleSize> EncodePreamble(const Preamble& preamble);

@@ -374,11 +374,16 @@ class CheckpointManager::State {
     }
     // One that was asked for, or the only one: its own error.
     if (skipped.size() == 1) return skipped[0].why;
-    return absl::DataLossError(absl::StrCat(
-        directory_, ": none of ", skipped.size(), " checkpoints can be read: ",
-        absl::StrJoin(skipped, "; ", [](std::string* out, const SkippedCheckpoint& one) {
-          absl::StrAppend(out, one.why.message());
-        })));
+    const bool any_is_newer =
+        std::any_of(skipped.begin(), skipped.end(),
+                    [](const SkippedCheckpoint& one) { return absl::IsUnimplemented(one.why); });
+    const auto code = any_is_newer ? absl::StatusCode::kUnimplemented : absl::StatusCode::kDataLoss;
+    const auto message = [](std::string* out, const SkippedCheckpoint& one) {
+      absl::StrAppend(out, one.why.message());
+    };
+    return absl::Status(
+        code, absl::StrCat(directory_, ": none of ", skipped.size(),
+                           " checkpoints can be read: ", absl::StrJoin(skipped, "; ", message)));
   }
 
   const std::string directory_;

@@ -53,7 +53,8 @@
 // Errors. FailedPrecondition: the directory is another manager's; this one was opened to read only.
 // AlreadyExists: there is a checkpoint of this step, not known to be damaged. InvalidArgument: a
 // step below 0, or options that make no sense. NotFound: no such checkpoint, or none at all.
-// DataLoss: all that were looked at are damaged; names each. Others as CheckpointWriter's and
+// DataLoss: all that were looked at are damaged; names each. Unimplemented: the same, but some are
+// of a newer leafstore and may be sound. Others as CheckpointWriter's and
 // CheckpointReader's.
 //
 // Threads: calls from one thread at a time. Stores may be written, and readers used, from any

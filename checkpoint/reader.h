@@ -180,8 +180,8 @@ class CheckpointReader {
   // The numbers that were saved with the checkpoint.
   const Metrics& metrics() const;
   // Earlier checkpoints in the same directory that have the bytes of some tensors, if this was
-  // saved as an increment (SaveHistory). Each is opened when the first of these is loaded; if that
-  // fails, so do all later loads of this reader.
+  // saved as an increment (SaveHistory). Each is opened when the first of these is loaded; where
+  // that fails, loads of these fail, and the next one tries again.
   const std::vector<BaseFile>& bases() const;
   // What users attached to an item. error NotFound.
   absl::StatusOr<Metadata> metadata(absl::string_view item) const;
@@ -213,7 +213,9 @@ class CheckpointReader {
   // item's Layout. Only these are read and verified. error: CompilePlan's. O(nodes), and O(bytes
   // taken).
   absl::StatusOr<ParamStore> LoadMatching(absl::string_view item, const Filter& filter) const;
-  // The leaves at `places` (strictly growing, of the item's) as a group.
+  // The leaves at these places of the item, as a group. error NotFound: no such item.
+  // InvalidArgument: `places` do not grow strictly, or one is not below the item's number of leaves.
+  // O(places), and O(bytes).
   absl::StatusOr<ParamStore> LoadPlaces(absl::string_view item,
                                         absl::Span<const uint32_t> places) const;
 
@@ -229,8 +231,10 @@ class CheckpointReader {
                                          const RestoreOptions& options = {}) const;
 
   // Checks every byte of the file: each is in the preamble, the footer, the manifest or a segment,
-  // and has been checked with its checksum, or it is zero. O(file). error DataLoss: names what is
-  // damaged; of tensors up to ten, and how many more there are.
+  // and has been checked with its checksum, or it is zero; and of its bases the bytes that this
+  // checkpoint needs. O(file, and what it needs of bases). error DataLoss: names what is damaged, of
+  // tensors up to ten, and how many more there are; a base that is gone is damage. Others: the file
+  // system's.
   absl::Status Verify() const;
 
  private:

@@ -19,7 +19,7 @@
 //
 // Rules. All files of one history are in one directory: a save to another is error InvalidArgument.
 // A base must stay as long as a checkpoint that needs it (CheckpointReader::bases;
-// CheckpointManager sees to it); one that is gone, or is of another size, when a save begins is not
+// CheckpointManager sees to it); one that is gone, or is another file, when a save begins is not
 // built on. A save that replaces one of the files does not build on it, and a durable save builds
 // on durable ones alone. A history is of one process: generations begin anew in the next, whose
 // first save is whole.

@@ -169,7 +169,7 @@ absl::Status CheckpointFile::Verify() const {
   Damage damage;
   VerifyProgress progress(options_.verify_progress, manifest_);
   LEAFSTORE_RETURN_IF_ERROR(VerifyOwn(&progress, &damage));
-  LEAFSTORE_RETURN_IF_ERROR(VerifyBases(&progress, &damage));
+  LEAFSTORE_RETURN_IF_ERROR(own_->WithPath(VerifyBases(&progress, &damage)));
   return own_->WithPath(damage.ToStatus());
 }
 

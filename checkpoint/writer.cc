@@ -11,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/checkpoint_bytes.h"
 #include "leafstore/checkpoint/checksum_stream.h"
 #include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/format.h"
@@ -302,8 +303,8 @@ absl::Status CheckpointWriter::State::SaveLeaves(absl::Span<const Leaf> leaves,
 }
 
 bool CheckpointWriter::State::IsThere(const BaseFile& base) const {
-  const auto there = options.file_system->Open(InDirectoryOf(path, base.name));
-  return there.ok() && (*there)->size() == base.file_size;
+  const ReadOptions reads = {.mode = ReadMode::kRead, .file_system = options.file_system};
+  return CheckpointBytes::OpenBase(path, base, reads).ok();
 }
 
 absl::Status CheckpointWriter::State::UseHistory() {

@@ -86,13 +86,13 @@ struct SaveOptions {
   // Smaller files for slower saves, and loads that map nothing. A tensor is judged by its first
   // 4 MiB; weights of a network shrink little, what is sparse or repeats itself shrinks a lot.
   Compression compression = Compression::kNone;
-  // 1 is the fastest, 19 the smallest; negative ones are faster still.
+  // Zstandard's: higher is smaller and slower, up to 22; negative ones are faster still.
   int zstd_level = 3;
   // Where the bytes of the checkpoint before are; leaves unchanged since are not written again.
   // Told of this one when it is there. Null: all leaves are written. Must outlive the writer.
   SaveHistory* history = nullptr;
-  // Told the bytes of tensors that are written, after every few MiB, and of how many (see below).
-  // Must not throw.
+  // Told the bytes of tensors that are saved, after every few MiB, and of how many (see below); what
+  // is found in an earlier file counts too. Must not throw.
   std::function<void(int64_t done, int64_t total)> progress = {};
   // What `progress` is told as the total; 0: the bytes of the items added so far. SaveCheckpoint
   // knows it.
@@ -118,11 +118,11 @@ class CheckpointWriter {
   CheckpointWriter& operator=(CheckpointWriter&&) noexcept;
   ~CheckpointWriter();
 
-  // Adds an item of the structure `def` (which, so that it cannot differ, is on `store`'s Layout if
-  // that has one; a store of another Layout meets it by path).
+  // Adds an item of the structure `def`: leaves of a store on the Layout of `def` by position, those
+  // of any other by path.
   // error AlreadyExists: there is an item of this name. error InvalidArgument: the name is empty or
-  // no UTF-8; the store has paths that are not in `def` (all are named), a static str is no UTF-8,
-  // or the labels are on another Layout. error FailedPrecondition: a borrow is open; or after
+  // no UTF-8; the store has paths that are not in `def` (all are named), or two that are one leaf
+  // there; a static str or the metadata are no UTF-8, or the labels are on another Layout. error FailedPrecondition: a borrow is open; or after
   // Finish. O(bytes).
   absl::Status AddItem(absl::string_view name, const TreeDef& def, const ParamStore& store,
                        const ItemOptions& options = {});

@@ -93,11 +93,7 @@ void FilterEvaluator::Enter(NodeId node) {
     glob.states[depth] = here;
     glob.accepts = pattern.Accepts(here);
   }
-  if (!wants_text_) return;
-  text_lengths_.resize(depth + 1);
-  text_.resize(depth == 0 ? 0 : text_lengths_[depth - 1]);
-  if (depth > 0) AppendKeyText(def_.key(node), &text_);
-  text_lengths_[depth] = text_.size();
+  text_depth_ = std::min(text_depth_, depth);
 }
 
 FilterEvaluator::ActiveGlob FilterEvaluator::MakeGlob(const GlobPattern& pattern) {
@@ -180,14 +176,28 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
 bool FilterEvaluator::EvaluateRegex(Term* term) {
   const FilterExpr& expr = *term->expr;
   const uint64_t limit = kRegexBytes + kRegexBytesPerNode * def_.node_count();
-  term->regex_bytes += text_.size();
-  if (term->regex_bytes > limit) {
+  if (!MakeText(limit - term->regex_bytes)) {
     status_ = absl::ResourceExhaustedError(absl::StrCat(
         "regular expression '", expr.text, "': the paths to ask it about are longer than ", limit,
         " bytes together; use a glob"));
     return true;  // whatever it is, status() is asked before it is used
   }
+  term->regex_bytes += text_.size();
   return RE2::FullMatch(re2::StringPiece(text_), *expr.regex);
+}
+
+bool FilterEvaluator::MakeText(uint64_t most) {
+  text_lengths_.resize(ancestors_.size());
+  for (; text_depth_ < ancestors_.size(); ++text_depth_) {
+    text_.resize(text_depth_ == 0 ? 0 : text_lengths_[text_depth_ - 1]);
+    if (text_depth_ > 0) {
+      const KeyRef key = def_.key(ancestors_[text_depth_]);
+      if (text_.size() + KeyTextSize(key) > most) return false;
+      AppendKeyText(key, &text_);
+    }
+    text_lengths_[text_depth_] = text_.size();
+  }
+  return text_.size() <= most;
 }
 
 }  // namespace leafstore::internal

@@ -1,9 +1,9 @@
 // FilterEvaluator: asks filters of the nodes of one tree, in preorder. For store/ alone.
 //
-//   FilterEvaluator evaluator(def, leaf_of_slot, filters);
+//   FilterEvaluator evaluator(def, store, filters);
 //   for (NodeId node = 0; node < def.node_count();) {
 //     evaluator.Enter(node);
-//     if (evaluator.Matches(0)) ... node = def.end(node); else ++node;
+//     node = evaluator.Matches(0) ? def.end(node) : node + 1;
 //   }
 //
 // Entered nodes must come in preorder, each after its parent; whole subtrees may be left out. Globs
@@ -85,6 +85,9 @@ class FilterEvaluator {
   uint64_t MatchingSegments(ActiveGlob* glob, uint32_t string, NodeId node) const;
   bool Evaluate(uint32_t term);
   bool EvaluateRegex(Term* term);
+  // Makes text_ the path of the node entered; what it had of the way there stays. False where that
+  // has more than `most` bytes: no more are made.
+  bool MakeText(uint64_t most);
   // Begins to load the header of the tensor some leaves ahead of `slot`.
   void Prefetch(Slot slot) const;
 
@@ -96,8 +99,9 @@ class FilterEvaluator {
   const uint64_t max_remembered_;
   uint64_t remembered_ = 0;
   std::vector<NodeId> ancestors_;  // from the root to the node entered
-  bool wants_text_ = false;
-  std::string text_;                  // the path of the node entered
+  bool wants_text_ = false;        // some filter has a regular expression
+  std::string text_;               // the path of the first text_depth_ ancestors
+  size_t text_depth_ = 0;
   std::vector<size_t> text_lengths_;  // by depth
   bool wants_leaf_ = false;           // some filter asks about more than structure
   NodeId node_ = kRootNode;

@@ -55,7 +55,7 @@ class GlobPattern {
 
   // The states at the root, before any key.
   States start() const { return Close(1); }
-  // Bit i: segment i matches this key. O(length * segments).
+  // Bit i: segment i matches this key. O(length of the key * length of the pattern).
   uint64_t MatchingSegments(absl::string_view key) const;
   // The same for any number as the key, where all have the same answer: most patterns tell names
   // apart and not numbers. nullopt: some segment does (`7`, `1*`, `?`).
@@ -66,7 +66,7 @@ class GlobPattern {
   }
   bool Accepts(States states) const { return (states & accepting_) != 0; }
 
-  // Whether the whole path matches. O(keys * segments).
+  // Whether the whole path matches. O(length of the path * length of the pattern).
   bool Matches(const Path& path) const;
 
   // `?` and `*` inside a key; `*` alone between dots; `**`.

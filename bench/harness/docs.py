@@ -9,7 +9,7 @@ A block begins with `<!-- bench:NAME -->` and ends with `<!-- bench:end -->`; wh
   missed        a table of what missed                guide:costs   what each way costs a step
   plot:NAME     a plot, copied to docs/performance/   limits        what the machine does at best
 
-A report that has not what a block wants (a part of the rows was measured) leaves the block as it is, and says so.
+The page is of one run of everything: a report that is quick, lacks rows, or was made without the peers is refused.
 """
 
 import json
@@ -20,6 +20,7 @@ import sys
 from typing import Callable, Optional
 
 import report
+from rows import scenes
 
 BLOCK = re.compile(r"(<!-- bench:([a-z:0-9-]+) -->\n)(.*?)(<!-- bench:end -->)", re.DOTALL)
 
@@ -121,10 +122,22 @@ def fill(text: str, content: Callable[[str], Optional[str]]) -> tuple[str, list[
     return BLOCK.sub(replace, text), left
 
 
+def why_not_whole(whole: dict) -> Optional[str]:
+    """Why a report is not one of everything."""
+    if whole["quick"]:
+        return "it is quick"
+    if not whole["peers_asked"]:
+        return "the peers were not asked"
+    missing = {row.name for scene in scenes() for row in scene.rows} - {row["name"] for row in report.rows_of(whole)}
+    return f"it lacks rows: {', '.join(sorted(missing))}" if missing else None
+
+
 def update(source: str, docs: str) -> list[str]:
     """Names of the blocks that were left as they are."""
     with open(os.path.join(source, "report.json"), encoding="utf-8") as file:
         whole = json.load(file)
+    if (why := why_not_whole(whole)) is not None:
+        raise SystemExit(f"docs/performance.md is of one run of everything, and this report is not: {why}")
     plain = {"machine": report.machine_text, "verdict": verdict, "missed": missed, "limits": limits, "guide:costs": costs}
 
     def content(name: str) -> Optional[str]:

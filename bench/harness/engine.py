@@ -1,9 +1,11 @@
 """Who takes samples: leafstore_bench, run once for a scene's benchmarks in each round; and a process for each peer."""
 
+import glob
 import json
 import os
 import re
 import selectors
+import shutil
 import subprocess
 import sys
 import time
@@ -109,6 +111,15 @@ class PeerProcess:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
+        self._remove_files()
+
+    def _remove_files(self) -> None:
+        """Those that it left, if it was killed (work.file_path has the names)."""
+        for path in glob.glob(os.path.join(os.environ.get("TMPDIR") or "/tmp", f"leafstore-bench-{self.process.pid}-*")):
+            if os.path.isdir(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.remove(path)
 
     @property
     def alive(self) -> bool:

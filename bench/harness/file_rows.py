@@ -72,7 +72,7 @@ def loads(size, elements):
     both_read = tuple(mapped[name, True] for name in ("torch_mapped", "safetensors_mapped"))
     read_2 = Ours("LimitMemoryRead/2", f"{size} read by two threads")
     verified = Ours("Load/large_verified", 'CheckpointReader::Open(path, {.threads = 2}), Load("params"): every byte checked')
-    unverified = Ours("Load/large_unverified", 'Open(path, {.verify = false}), Load("params")')
+    unverified = Ours("Load/large_unverified", 'Open(path, {.verify = false, .threads = 2}), Load("params")')
     unverified_read = Ours("Load/large_unverified_read_all", "the same, then every tensor summed by two threads")
     return Scene(
         "loads",
@@ -110,7 +110,7 @@ def small_tensors():
     cache = Ours("LimitWrite/page_cache_small", "16 MiB written into the page cache")
     copying = (*fast, "safetensors-pread")
     durable = Ours("Save/small_durable", "SaveCheckpoint(path, items)")
-    verified = Ours("Load/small_verified", 'Open(path), Load("params"): every byte checked')
+    verified = Ours("Load/small_verified", 'Open(path, {.threads = 2}), Load("params"): every byte checked')
     scale = 9000 * 1024 / (16 << 20)
     return Scene(
         "small-tensors",
@@ -124,7 +124,7 @@ def small_tensors():
                 quick=False),
             Row("load-small", "load 9,000 tensors of 1 KiB, every byte verified", verified, tuple(loads_warm[n] for n in copying),
                 target=0.05),
-            Row("load-small-unverified", "the same, unverified", Ours("Load/small_unverified", "Open(path, {.verify = false}), Load"),
+            Row("load-small-unverified", "the same, unverified", Ours("Load/small_unverified", "Open(path, {.verify = false, .threads = 2}), Load"),
                 tuple(loads_warm[n] for n in copying)),
             Row("load-small-cold", "the same from a cold page cache, every byte verified",
                 Ours("Load/small_verified_cold", "as above, the file's pages evicted before"),

@@ -179,7 +179,7 @@ def machine_text(whole: dict) -> str:
     text = (f"{cores} of {about['processor']}, {about['memory_gib']} GiB{virtual}; {about['system']}, kernel {about['kernel']}, "
             f"{about['file_system'] or 'unknown'} file system; {about['compiler']}, -O3; Python {about['python']}. "
             f"Load average before: {whole['load_before']}, after: {whole['load_after']}. Commit {about['commit'][:12] or 'unknown'}"
-            f"{changed}; {whole['began']}; {whole['rounds']} rounds in {whole['seconds'] / 60:.0f} minutes")  # fmt: skip
+            f"{changed}; {whole['began']}; {whole['rounds']} rounds (fewer of what takes long) in {whole['seconds'] / 60:.0f} minutes")  # fmt: skip
     if whole["quick"]:
         text += f"; **quick: few rounds, {whole['big_mib']} MiB for the large models; an indication, not a result**"
     return text + (f". Peers: {versions}." if versions else ".")

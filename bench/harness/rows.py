@@ -18,7 +18,7 @@ COPY_9000 = Ours("CopyHandles/9000", "copying 9,000 bare handles, each with its 
 # Why a row misses, where it does: from profiles. Shown only then.
 REASONS = {
     "partition-types-inox": "the header of each of 100,000 leaves is read from memory, and each leaf put into its group",
-    "partition-globs-inox": "three globs go a step at each of 140,000 nodes, and each leaf is put into its group; a filter of the peer's "
+    "partition-globs-inox": "three globs go a step at each node, and each leaf is put into its group; a filter of the peer's "
     "sees no path and is given the nodes' classes instead",
     "nnx-split": "most of it compares the model's fields with the prepared structure and makes the fingerprint by which a plan "
     "knows a new store; the peer is taken at its best, in tree mode and with the collector off",
@@ -37,9 +37,9 @@ REASONS = {
     "bytes-torch": "most of what leafstore takes is the header of each tensor, which no dictionary makes smaller",
     "save-safetensors": "the peer returns when its bytes are in memory, in the page cache; leafstore when the disk has them, and it "
     "takes what the disk takes",
-    "load-small": "each tensor has a header and a path of its own to check, and all names differ; a third of it is checksums",
+    "load-small": "each tensor has a header and a path of its own to check, and all names differ; much of the rest is checksums",
     "save-async-longest": "a call waits while another process has the processor",
-    "open-one-cold": "all that is structure is read and checked before the leaf is; a tenth of it is waiting for the disk",
+    "open-one-cold": "all that is structure is read and checked before the leaf is",
     "open-list-names": "every key is a string of its own to check and to print; a model's own names repeat",
 }
 
@@ -118,7 +118,8 @@ def partitions():
     }  # fmt: skip
     equinox = peer("Equinox", "jax", "equinox_partition_twice",
                    "eqx.partition(model, is_bf16), and eqx.partition(rest, has_rank_1)", leaves=100000)  # fmt: skip
-    inox_combine = peer("Inox", "jax", "inox_combine", "inox.tree.combine(treedef, *groups), four groups", leaves=100000)
+    inox_combine = peer("Inox", "jax", "inox_combine", "inox.tree.combine(treedef, *groups), four groups", leaves=100000,
+                        kind="classes")  # fmt: skip
     equinox_combine = peer("Equinox", "jax", "equinox_combine", "eqx.combine(*groups), three groups", leaves=100000)
     types = Ours("BM_PartitionFresh/100000/0", "Partition(std::move(store), {IsStatic(), DTypeIs(DType::kBF16), RankIs(1)})")
     globs = Ours("BM_PartitionFresh/100000/1", 'Partition(std::move(store), {Glob("layers.*.attn.**"), '
@@ -136,8 +137,8 @@ def partitions():
             Row("partition-globs-inox", work.format("glob"), globs, (inox["classes"],), target=0.004, most=10 * MS, limit=MOVE),
             Row("partition-types-equinox", work.format("type"), types, (equinox,), target=0.03, limit=MOVE),
             Row("partition-globs-equinox", work.format("glob"), globs, (equinox,), target=0.03, limit=MOVE),
-            Row("plan-moved", "partition by plan, moved", plan, (inox["types"],), target=0.001, most=2 * MS, limit=MOVE),
-            Row("plan-copied", "partition by plan, copied", plan_copied, (inox["types"],), limit=COPY),
+            Row("plan-moved", "partition by plan, moved", plan, (inox["classes"],), target=0.001, most=2 * MS, limit=MOVE),
+            Row("plan-copied", "partition by plan, copied", plan_copied, (inox["classes"],), limit=COPY),
             Row("merge-inox", "merge, moved", merge, (inox_combine,), target=0.003, most=3 * MS, limit=MOVE),
             Row("merge-equinox", "merge, moved", merge, (equinox_combine,), target=0.04, limit=MOVE),
             Row("merge-copied", "merge, copied", merge_copied, (inox_combine,), limit=COPY),
@@ -307,7 +308,7 @@ def snapshots(size):
                 (Ours("StepsBesideSaves/keep_memory:1", "a plain step", "plain_ms", MS),), quick=False),
             Row("save-async-call", "the call of SaveAsync", Ours("SaveAsyncCall", "manager.SaveAsync(step, items)", "call_us", US),
                 (copy,), most=200 * US),
-            Row("save-async-longest", "the longest of twenty", Ours("SaveAsyncCall", "the same", "longest_us", US), most=200 * US),
+            Row("save-async-longest", "the longest of the nineteen calls after the first", Ours("SaveAsyncCall", "the same", "longest_us", US), most=200 * US),
             Row("save-async-first", "the first after the model was made", Ours("SaveAsyncCall", "the same", "first_us", US),
                 note="malloc sorts what it had put off while 9,000 tensors were made: whoever asks for memory first pays that"),
         ),

@@ -7,7 +7,8 @@ from measures import Measure, Quotient, Row
 
 
 class Samples:
-    """All samples of all measures, by key, a list for each round; and why a measure has none."""
+    """All samples of all measures, by key, a list for each round; and why a measure has none. One that fails in any round has
+    none: what it took before must not stand for it, and rounds are paired by number."""
 
     def __init__(self):
         self.rounds: dict[str, list[list[float]]] = {}
@@ -16,12 +17,16 @@ class Samples:
         self.with_collector: dict[str, list[float]] = {}
 
     def add(self, key: str, samples: list[float], with_collector: Sequence[float] = ()) -> None:
+        if key in self.failures:
+            return
         if with_collector:
             self.with_collector.setdefault(key, []).extend(with_collector)
         self.rounds.setdefault(key, []).append([float(sample) for sample in samples])
 
     def fail(self, key: str, reason: str) -> None:
         self.failures.setdefault(key, reason)
+        self.rounds.pop(key, None)
+        self.with_collector.pop(key, None)
 
     def of(self, measure: Measure) -> list[list[float]]:
         """By round; of a quotient one for each round that has both. Empty where there are none."""
@@ -110,6 +115,6 @@ def result_of(row: Row, taken: Samples) -> dict:
                 out["met"] = is_met(out["ratio"], row.target)
     if row.most is not None:
         out["most_met"] = ours["median"] <= row.most
-    if out["limit"] and "median" in out["limit"] and ours["median"] > 0:
+    if row.unit == "s" and out["limit"] and "median" in out["limit"] and ours["median"] > 0:
         out["share"] = out["limit"]["median"] * row.limit_scale / ours["median"]
     return out

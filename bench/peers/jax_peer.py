@@ -115,7 +115,7 @@ def jit_call(tensors, form):
 
 @work
 def jit_step(megaflops):
-    """A device step of so much arithmetic, and its dispatch alone: what the host can hide behind it."""
+    """A device step of so much arithmetic, waited for: what the host can hide behind it."""
     n = 1024
     a = jnp.ones((n, n), jnp.float32)
     count = max(1, int(megaflops * 1e6 / (2 * n**3)))
@@ -147,11 +147,11 @@ def inox_partition(leaves, kind):
 
 
 @work
-def inox_combine(leaves):
+def inox_combine(leaves, kind):
     import inox
 
     tree, classes = inox_tree("transformer", leaves)
-    treedef, *groups = inox.tree.partition(tree, *inox_filters("types", classes))
+    treedef, *groups = inox.tree.partition(tree, *inox_filters(kind, classes))
     return Work(lambda: inox.tree.combine(treedef, *groups))
 
 

@@ -15,7 +15,7 @@ PACKAGES = ("torch", "safetensors", "numpy")
 def adamw(params, how):
     for param in params:
         param.grad = torch.full_like(param, 0.5)
-    options = {"fused": {"fused": True}, "foreach": {"foreach": True}, "for": {"foreach": False}}[how]
+    options = {"fused": {"fused": True}, "foreach": {"foreach": True}}[how]
     return torch.optim.AdamW(params, lr=1e-3, **options)
 
 

@@ -49,6 +49,15 @@ class SamplesTest(unittest.TestCase):
         self.assertEqual(result["ratio"], 0.08)
         self.assertEqual(result["peers"][1]["failed"], "cannot be installed")
 
+    def test_what_fails_once_has_no_samples_before_or_after(self):
+        samples = taken(ours=[[4.0], [5.0]], fast=[[5.0]])
+        samples.fail(FAST.key, "it died in round 2")
+        samples.add(FAST.key, [1.0])
+        result = result_of(Row("r", "work", OURS, (FAST,), target=1.0), samples)
+        self.assertIsNone(result["met"])
+        self.assertIsNone(result["ratio"])
+        self.assertEqual(result["peers"][0]["failed"], "it died in round 2")
+
     def test_a_miss_is_a_miss_whatever_the_absent_peer_would_have_taken(self):
         row = Row("r", "work", OURS, (SLOW, FAST), target=0.05)
         self.assertIs(result_of(row, taken(ours=[[4.0]], slow=[[50.0]]))["met"], False)

@@ -28,6 +28,9 @@ TEST(BackgroundWorkerTest, AnExceptionIsAFailureAndNotTheEnd) {
               StatusIs(absl::StatusCode::kResourceExhausted, testing::HasSubstr("no memory")));
   worker.Start([]() -> absl::Status { throw std::runtime_error("odd"); });
   EXPECT_THAT(worker.Wait(), StatusIs(absl::StatusCode::kInternal, "odd"));
+  worker.Start([]() -> absl::Status { throw 7; });
+  EXPECT_THAT(worker.Wait(),
+              StatusIs(absl::StatusCode::kInternal, testing::HasSubstr("no std::exception")));
   worker.Start([] { return absl::OkStatus(); });
   EXPECT_THAT(worker.Wait(), IsOk());
 }

@@ -307,6 +307,18 @@ TEST_F(CorruptionTest, PaddingBetweenSegmentsIsVerified) {
   }
 }
 
+TEST_F(CorruptionTest, EndsThatBecameOthersAfterOpeningAreDamage) {
+  for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
+    WriteFile(path_, good_);
+    const auto reader = CheckpointReader::Open(path_, {.mode = mode});
+    ASSERT_THAT(reader, IsOk());
+    ASSERT_THAT(reader->Verify(), IsOk());
+    WriteFile(path_, WithVersions(good_, {.producer = 9}));
+    EXPECT_THAT(reader->Verify(),
+                StatusIs(StatusCode::kDataLoss, HasSubstr("footer: expected the one that was")));
+  }
+}
+
 TEST_F(CorruptionTest, PaddingBeforeTheManifestIsVerified) {
   const auto reader = Open(Damaged(FooterOf(good_).manifest_offset - 1));
   ASSERT_THAT(reader, IsOk());

@@ -224,6 +224,24 @@ TEST_F(ManagerTest, NothingIsBuiltOnWhatSomebodyTookAway) {
   WriteFile(manager.PathOf(3), "");  // nor on what is another file now
   ASSERT_THAT(manager.Save(4, Items(params)), IsOk());
   EXPECT_EQ(manager.Restore().value().step, 4);
+  const std::string before = ReadFile(manager.PathOf(4));
+  ASSERT_THAT(SaveCheckpoint(manager.PathOf(4), {{"params", StoreAt({{".w", Filled(8, 5000)}})}}),
+              IsOk());
+  ASSERT_EQ(ReadFile(manager.PathOf(4)).size(), before.size()) << "of the same size, too";
+  ASSERT_THAT(manager.Save(5, Items(params)), IsOk());
+  EXPECT_EQ(manager.Restore().value().step, 5);
+}
+
+TEST_F(ManagerTest, WhatANewerLeafstoreWroteIsNotCalledDamaged) {
+  CheckpointManager manager = Open();
+  for (const int64_t step : {1, 2}) {
+    ASSERT_THAT(manager.Save(step, Items(Params(1))), IsOk());
+    WriteFile(manager.PathOf(step),
+              WithVersions(ReadFile(manager.PathOf(step)), {.producer = 9, .min_reader = 9}));
+  }
+  EXPECT_EQ(manager.Restore().status().code(), absl::StatusCode::kUnimplemented);
+  WriteFile(manager.PathOf(2), "");
+  EXPECT_EQ(manager.Restore().status().code(), absl::StatusCode::kUnimplemented);
 }
 
 TEST_F(ManagerTest, EverySoManyIsWholeIfAsked) {
