@@ -32,6 +32,10 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
   static absl::Status Flatten(Flattener& flattener, Self& self) {
     LEAFSTORE_RETURN_IF_ERROR(flattener.OpenStruct(AbslView(TypeNameOf<T>()), kSorted));
     auto list = self.LeafstoreFields();
+    if constexpr (kHasTensorsOnly) {
+      const auto tensors = SortedTensors(list);
+      if (flattener.AddTensors(absl::MakeConstSpan(tensors))) return flattener.CloseStruct();
+    }
     absl::Status status;
     ForEachSorted([&]<size_t kIndex>() {
       flattener.SetKey(KeyRef::Attribute(AbslView(Table::kNames[kIndex])));
@@ -46,8 +50,6 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
 
   static absl::Status Unflatten(Unflattener& reader, T* out) {
     LEAFSTORE_RETURN_IF_ERROR(reader.EnterStruct(kSorted));
-    // Most leaves of a model are in structs of nothing else.
-    const bool passed = kHasTensorsOnly && out == nullptr && reader.PassTensors(Table::kCount);
     absl::Status status;
     if (out != nullptr) {
       auto list = out->LeafstoreFields();
@@ -55,7 +57,7 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
         status = UnflattenNode(reader, &std::get<kIndex>(list.fields).value);
         return status.ok();
       });
-    } else if (!passed) {
+    } else if (!kHasTensorsOnly || !reader.PassTensors(Table::kCount)) {
       ForEachSorted([&]<size_t kIndex>() {
         status = UnflattenNode<Member<kIndex>>(reader, nullptr);
         return status.ok();
@@ -71,10 +73,20 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
   using Member = std::remove_reference_t<
       decltype(std::get<kIndex>(std::declval<typename Table::List&>().fields).value)>;
 
+  // Most leaves of a model are in structs of nothing else.
   static constexpr bool kHasTensorsOnly = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
-    return (std::is_same_v<Member<kIndex>, Tensor> && ...);
+    return sizeof...(kIndex) > 0 && (std::is_same_v<Member<kIndex>, Tensor> && ...);
   }
   (std::make_index_sequence<Table::kCount>());
+
+  // The fields' tensors, in order of the names.
+  template <typename List>
+  static auto SortedTensors(List& list) {
+    return [&list]<size_t... kPlaces>(std::index_sequence<kPlaces...>) {
+      return std::array{&std::get<Table::kOrder[kPlaces]>(list.fields).value...};
+    }
+    (std::make_index_sequence<Table::kCount>());
+  }
 
   // Calls fn<index>() for the index of each field, in order of the names, while it gives true.
   template <typename Fn>

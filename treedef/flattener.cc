@@ -111,16 +111,14 @@ absl::Status Flattener::AddLeaf(Leaf leaf) {
 absl::Status Flattener::AddTensor(const Tensor& tensor) {
   if (tensor.null()) return NullLeaf();
   LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
-  leaves_.emplace_back(tensor);
+  Keep(tensor);
   return absl::OkStatus();
 }
 
 absl::Status Flattener::AddTensor(Tensor& tensor) {
-  if (tensors_ == Tensors::kCopy) return AddTensor(std::as_const(tensor));
   if (tensor.null()) return NullLeaf();
   LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
-  to_take_.push_back({&tensor, static_cast<uint32_t>(leaves_.size())});
-  leaves_.emplace_back();
+  Keep(tensor);
   return absl::OkStatus();
 }
 

@@ -83,6 +83,19 @@ class Flattener {
   absl::Status AddTensor(const Tensor& tensor);
   // The same. Where tensors are taken, this one must stay where it is until Finish.
   absl::Status AddTensor(Tensor& tensor);
+  // Adds all children of the struct that is open at once, in order of their names (T is Tensor or
+  // const Tensor), if a structure is followed that has as many leaves there, and no tensor is null.
+  // Otherwise does nothing: added one by one, they say what is wrong.
+  template <typename T>
+  bool AddTensors(absl::Span<T* const> tensors) {
+    if (!FollowsLeaves(tensors.size())) return false;
+    for (const T* tensor : tensors) {
+      if (tensor->null()) return false;
+    }
+    for (T* tensor : tensors) Keep(*tensor);
+    cursor_ += static_cast<NodeId>(tensors.size());
+    return true;
+  }
 
   // Says that the node to come is the object at `address` of type `type` (any unique pointer).
   // True: it is new, flatten it, then call EndShared. False: it was there before, an alias has been
@@ -118,6 +131,19 @@ class Flattener {
   // The number that the node to come will have.
   NodeId next_node() const { return like_ ? cursor_ : builder_->next_node(); }
   absl::Status AddLeafNode();
+  // Whether the nodes to come are all children of the open struct, `count` leaves of known keys.
+  bool FollowsLeaves(size_t count) const {
+    if (!like_ || !open_.back().has_known_keys) return false;
+    const NodeId end = like_->end(open_.back().node);
+    return end - cursor_ == count && like_->leaf_begin(end) - like_->leaf_begin(cursor_) == count;
+  }
+  // The tensor as the next leaf, now or, where it is taken, later.
+  void Keep(const Tensor& tensor) { leaves_.emplace_back(tensor); }
+  void Keep(Tensor& tensor) {
+    if (tensors_ == Tensors::kCopy) return Keep(std::as_const(tensor));
+    to_take_.push_back({&tensor, static_cast<uint32_t>(leaves_.size())});
+    leaves_.emplace_back();
+  }
   void TakeTensors();
 
   // Building: what every node is given before and after it is added.

@@ -1,5 +1,6 @@
 // `leafstore report` through its binary: where the page goes, and what is said of what goes wrong.
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -179,10 +180,13 @@ TEST_F(ReportProgramTest, AFullDiskAndAClosedPipeAreSaid) {
 }
 
 TEST_F(ReportProgramTest, InterruptedItLeavesNoFile) {
-  Save(dir_.File("large.leaf"), NetworkStore(24, 320, 0.1f));
-  // As soon as it is at work, from a tenth of a second on.
+  // Numbers for several times as long as it is let alone.
+  const Tensor numbers = Tensor::Zeros(DType::kF32, {1 << 20}).value();
+  std::vector<std::pair<Path, Leaf>> entries;
+  for (int i = 0; i < 64; ++i) entries.emplace_back(Path().Index(i), numbers);
+  Save(dir_.File("large.leaf"), ParamStore::FromEntries(std::move(entries)).value());
   const Ran ran = RunShell(absl::StrCat(
-      "cd ", dir_.path(), " && timeout -s INT 0.1 \"$LEAFSTORE\" report large.leaf; echo $?"));
+      "cd ", dir_.path(), " && timeout -s INT 0.05 \"$LEAFSTORE\" report large.leaf; echo $?"));
   EXPECT_EQ(ran.out, "124\n") << ran.err;
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "large.leaf"));
 }

@@ -57,6 +57,35 @@ TEST(FlattenLikeTest, LeavesOfTheSameStructureInItsOrder) {
   EXPECT_TRUE(gradients[0].weight.null()) << "moved, not copied";
 }
 
+// A struct of tensors alone is followed at once; what does not fit is found out field by field.
+TEST(FlattenLikeTest, AStructOfTensorsFollowsOrSaysWhy) {
+  struct Linear {
+    Tensor weight, bias;
+    LEAFSTORE_FIELDS(weight, bias)
+  };
+  const auto like = [](Tree weight, Tree bias) {
+    Tree tree = Tree::Struct().With("weight", std::move(weight)).With("bias", std::move(bias));
+    return FlattenTree(tree).value().def;
+  };
+  const TreeDef def = like(Leaf1(), Leaf1());
+  const Linear constant = {Scalar(1), Scalar(2)};
+  EXPECT_EQ(NumberOf(FlattenTreeLike(def, constant).value()[0].tensor()), 2);
+  Linear model = {Scalar(1), Scalar(2)};
+  EXPECT_EQ(NumberOf(FlattenTreeLike(def, model).value()[1].tensor()), 1);
+  EXPECT_FALSE(model.weight.null()) << "copied";
+
+  EXPECT_THAT(FlattenTreeLike(def, Linear{Scalar(1), Tensor()}).status(),
+              Invalid("at .bias: expected a leaf, found null: it was never given a value, or was "
+                      "moved from"));
+  EXPECT_THAT(FlattenTreeLike(like(Leaf1(), Tree::List()), std::move(model)).status(),
+              Invalid("at .bias: expected list of 0, found leaf"));
+  EXPECT_THAT(FlattenTreeLike(like(Tree::List().Add(Leaf1()), Leaf1()), std::move(model)).status(),
+              Invalid("at .weight: expected list of 1, found leaf"));
+  EXPECT_THAT(FlattenTreeLike(like(Tree::None(), Leaf1()), std::move(model)).status(),
+              Invalid("at .weight: expected none, found leaf"));
+  EXPECT_FALSE(model.weight.null() || model.bias.null()) << "nothing was taken";
+}
+
 TEST(FlattenLikeTest, ATreeFollowsAStructAndTheOtherWayRound) {
   struct Linear {
     Tensor weight = Scalar(1), bias = Scalar(2);
