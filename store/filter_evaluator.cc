@@ -10,9 +10,6 @@ using Op = FilterExpr::Op;
 
 namespace {
 
-constexpr uint64_t kSmallIndices = 256;
-constexpr uint64_t kUnknown = ~uint64_t{0};  // no pattern has so many segments
-
 bool CompareHolds(SizeCompare compare, int64_t a, int64_t b) {
   switch (compare) {
     case SizeCompare::kLess:
@@ -44,28 +41,22 @@ bool AsksAboutLeaf(Op op) {
   }
 }
 
-// The answer to `place`, asked for once where there is room to remember it.
-template <typename F>
-uint64_t Recall(std::vector<uint64_t>* answers, uint64_t place, const F& ask) {
-  if (place >= answers->size()) return ask();
-  uint64_t& answer = (*answers)[place];
-  if (answer == kUnknown) answer = ask();
-  return answer;
-}
-
 }  // namespace
 
 FilterEvaluator::FilterEvaluator(const TreeDef& def, const ParamStore& store,
-                                 absl::Span<const Filter> filters, uint64_t max_remembered)
-    : def_(def), store_(store), max_remembered_(max_remembered) {
-  for (const Filter& filter : filters) roots_.push_back(AddTerm(*FilterAccess::Expr(filter)));
+                                 absl::Span<const Filter> filters)
+    : def_(def), store_(store), globs_(def) {
+  for (const Filter& filter : filters) {
+    const uint32_t term = AddTerm(*FilterAccess::Expr(filter));
+    roots_.push_back({term, terms_[term].glob});
+  }
 }
 
 uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
-  Term term{&expr, expr.op == Op::kGlob, static_cast<uint32_t>(globs_.size()), 0, {}};
+  Term term{&expr, kNoGlob, 0, {}};
   wants_text_ |= expr.op == Op::kRegex;
   wants_leaf_ |= AsksAboutLeaf(expr.op);
-  if (term.is_glob) globs_.push_back(MakeGlob(*expr.glob));
+  if (expr.op == Op::kGlob) term.glob = static_cast<uint32_t>(globs_.Add(*expr.glob));
   for (const auto& child : expr.children) term.children.push_back(AddTerm(*child));
   terms_.push_back(std::move(term));
   return static_cast<uint32_t>(terms_.size() - 1);
@@ -83,41 +74,8 @@ void FilterEvaluator::Enter(NodeId node) {
   while (!ancestors_.empty() && ancestors_.back() != def_.parent(node)) ancestors_.pop_back();
   const size_t depth = ancestors_.size();
   ancestors_.push_back(node);
-  const uint32_t string = def_.key_string(node);
-  for (ActiveGlob& glob : globs_) {
-    const GlobPattern& pattern = *glob.pattern;
-    const GlobPattern::States above = depth == 0 ? 0 : glob.states[depth - 1];
-    GlobPattern::States here = depth == 0 ? pattern.start() : 0;
-    if (above != 0) here = pattern.Step(above, MatchingSegments(&glob, string, node));
-    if (glob.states.size() <= depth) glob.states.resize(depth + 1);
-    glob.states[depth] = here;
-    glob.accepts = pattern.Accepts(here);
-  }
+  if (!globs_.empty()) globs_.Enter(node, depth);
   text_depth_ = std::min(text_depth_, depth);
-}
-
-FilterEvaluator::ActiveGlob FilterEvaluator::MakeGlob(const GlobPattern& pattern) {
-  ActiveGlob glob{&pattern, false, {}, RoomFor(def_.string_count()), {}};
-  if (!pattern.MatchingSegmentsOfNumbers()) glob.by_index = RoomFor(kSmallIndices);
-  return glob;
-}
-
-std::vector<uint64_t> FilterEvaluator::RoomFor(uint64_t answers) {
-  if (answers > max_remembered_ - remembered_) return {};
-  remembered_ += answers;
-  return std::vector<uint64_t>(answers, kUnknown);
-}
-
-uint64_t FilterEvaluator::MatchingSegments(ActiveGlob* glob, uint32_t string, NodeId node) const {
-  const GlobPattern& pattern = *glob->pattern;
-  if (string != TreeDef::kNoString) {
-    return Recall(&glob->by_string, string,
-                  [&] { return pattern.MatchingSegments(def_.string(string)); });
-  }
-  if (const auto of_numbers = pattern.MatchingSegmentsOfNumbers()) return *of_numbers;
-  const int64_t index = def_.key(node).index;
-  return Recall(&glob->by_index, static_cast<uint64_t>(index),
-                [&] { return pattern.MatchingSegments(absl::StrCat(index)); });
 }
 
 void FilterEvaluator::Prefetch(Slot slot) const {
@@ -142,7 +100,7 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
     case Op::kAll:
       return true;
     case Op::kGlob:
-      return globs_[term.glob].accepts;
+      return globs_.Accepts(term.glob);
     case Op::kRegex:
       return EvaluateRegex(&term);
     case Op::kKind:

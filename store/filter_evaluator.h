@@ -7,8 +7,8 @@
 //   }
 //
 // Entered nodes must come in preorder, each after its parent; whole subtrees may be left out. Globs
-// go a step a key; what a key's string matches is found out once for all nodes that have it. Text
-// of paths is made only where a regular expression asks for it.
+// go a step a key, all of them together. Text of paths is made only where a regular expression asks
+// for it.
 //
 // Threads: one at a time.
 #ifndef LEAFSTORE_STORE_FILTER_EVALUATOR_H_
@@ -24,6 +24,7 @@
 
 #include "leafstore/store/filter.h"
 #include "leafstore/store/filter_expr.h"
+#include "leafstore/store/glob_walk.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -36,53 +37,37 @@ class FilterEvaluator {
   static constexpr uint64_t kRegexBytes = uint64_t{1} << 26;
   static constexpr uint64_t kRegexBytesPerNode = 256;
 
-  // Most answers of globs that are remembered, of all globs together: 64 MiB.
-  static constexpr uint64_t kMaxRemembered = uint64_t{1} << 23;
-
-  // The first three must outlive this. The filters must be OK. `max_remembered` is for tests.
-  FilterEvaluator(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters,
-                  uint64_t max_remembered = kMaxRemembered);
+  // The first three must outlive this. The filters must be OK.
+  FilterEvaluator(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters);
 
   // Makes `node` the one that is asked about.
   void Enter(NodeId node);
 
   bool Matches(size_t filter) {
-    const Term& term = terms_[roots_[filter]];
-    return term.is_glob ? globs_[term.glob].accepts : Evaluate(roots_[filter]);
+    const Root& root = roots_[filter];
+    return root.glob != kNoGlob ? globs_.Accepts(root.glob) : Evaluate(root.term);
   }
 
   // error ResourceExhausted: the text for a regular expression is over the limit; matches since
   // then are meaningless.
   const absl::Status& status() const { return status_; }
 
-  // How many answers of globs there is room for; at most `max_remembered`.
-  uint64_t remembered() const { return remembered_; }
-
  private:
   // An expression with what it needs at hand.
+  static constexpr uint32_t kNoGlob = ~uint32_t{0};
   struct Term {
     const FilterExpr* expr;
-    bool is_glob = false;
-    uint32_t glob = 0;               // of a glob: its place in globs_
+    uint32_t glob = kNoGlob;         // of a glob: its number in globs_
     uint64_t regex_bytes = 0;        // of a regular expression: how much text it was asked about
     std::vector<uint32_t> children;  // in terms_
   };
-  // A glob of some filter, with its states at each node from the root to the one entered. What is
-  // remembered is empty where there are too many globs and strings to remember all.
-  struct ActiveGlob {
-    const GlobPattern* pattern;
-    bool accepts = false;                     // the node entered
-    std::vector<GlobPattern::States> states;  // by depth
-    std::vector<uint64_t> by_string;          // matching segments of a key's string, once known
-    std::vector<uint64_t> by_index;           // the same for small numbers, where they differ
+  // A filter: its term, and where that is a glob and no more, its number.
+  struct Root {
+    uint32_t term;
+    uint32_t glob;
   };
 
   uint32_t AddTerm(const FilterExpr& expr);
-  ActiveGlob MakeGlob(const GlobPattern& pattern);
-  // So many unknown answers, or none where there is no room left for them.
-  std::vector<uint64_t> RoomFor(uint64_t answers);
-  // Of the key with this string, or where that is kNoString of `node`'s number.
-  uint64_t MatchingSegments(ActiveGlob* glob, uint32_t string, NodeId node) const;
   bool Evaluate(uint32_t term);
   bool EvaluateRegex(Term* term);
   // Makes text_ the path of the node entered; what it had of the way there stays. False where that
@@ -94,10 +79,8 @@ class FilterEvaluator {
   const TreeDef& def_;
   const ParamStore& store_;
   std::vector<Term> terms_;
-  std::vector<uint32_t> roots_;  // in terms_, one a filter
-  std::vector<ActiveGlob> globs_;
-  const uint64_t max_remembered_;
-  uint64_t remembered_ = 0;
+  std::vector<Root> roots_;  // one a filter
+  GlobWalk globs_;
   std::vector<NodeId> ancestors_;  // from the root to the node entered
   bool wants_text_ = false;        // some filter has a regular expression
   std::string text_;               // the path of the first text_depth_ ancestors

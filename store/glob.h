@@ -64,6 +64,8 @@ class GlobPattern {
   States Step(States states, uint64_t matching_segments) const {
     return Close((states & any_depth_) | ((states & matching_segments & ~any_depth_) << 1));
   }
+  // The path so far matches where it is in one of these states.
+  States accepting() const { return accepting_; }
   bool Accepts(States states) const { return (states & accepting_) != 0; }
 
   // Whether the whole path matches. O(length of the path * length of the pattern).

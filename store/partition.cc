@@ -127,10 +127,14 @@ std::vector<SlotSet> GroupSlots(const ParamStore& store, absl::Span<const uint32
   for (uint32_t place = 0; place < store.size(); ++place)
     ++counts[group_of_slot[store.slot(place)]];
   std::vector<std::vector<Slot>> slots(group_count);
-  for (size_t i = 0; i < group_count; ++i) slots[i].reserve(counts[i]);
+  std::vector<Slot*> ends(group_count);
+  for (size_t i = 0; i < group_count; ++i) {
+    slots[i].resize(counts[i]);
+    ends[i] = slots[i].data();
+  }
   for (uint32_t place = 0; place < store.size(); ++place) {
     const Slot slot = store.slot(place);
-    slots[group_of_slot[slot]].push_back(slot);
+    *ends[group_of_slot[slot]]++ = slot;
   }
   std::vector<SlotSet> sets;
   for (std::vector<Slot>& of_group : slots) {

@@ -1,5 +1,7 @@
 #include "leafstore/store/spec.h"
 
+#include <utility>
+
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
@@ -18,10 +20,32 @@ std::string SpecToString(const Leaf& leaf) {
 }
 
 namespace internal {
+namespace {
+
+// What is hashed of a tensor. Slot, dtype and rank are one word, and the rank says where the extents
+// end: two steps of the hash for a vector or a matrix, where there would be four.
+struct TensorSpec {
+  uint64_t head;
+  ShapeRef shape;
+
+  TensorSpec(Slot slot, const Tensor& tensor)
+      : head(uint64_t{slot} << 16 | static_cast<uint64_t>(tensor.dtype()) << 8 | tensor.rank()),
+        shape(tensor.shape()) {}
+
+  template <typename H>
+  friend H AbslHashValue(H state, const TensorSpec& spec) {
+    return H::combine_contiguous(H::combine(std::move(state), spec.head), spec.shape.data(),
+                                 spec.shape.size());
+  }
+};
+
+static_assert(sizeof(DType) == 1 && kMaxRank < 256);
+
+}  // namespace
 
 uint64_t SpecHash(Slot slot, const Leaf& leaf) {
   if (!leaf.is_tensor()) return absl::HashOf(slot, leaf.value().kind());
-  return absl::HashOf(slot, leaf.tensor().dtype(), leaf.tensor().shape());
+  return absl::HashOf(TensorSpec(slot, leaf.tensor()));
 }
 
 }  // namespace internal

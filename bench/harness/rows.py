@@ -18,7 +18,7 @@ COPY_9000 = Ours("CopyHandles/9000", "copying 9,000 bare handles, each with its 
 # Why a row misses, where it does: from profiles. Shown only then.
 REASONS = {
     "partition-types-inox": "the header of each of 100,000 leaves is read from memory, and each leaf put into its group",
-    "partition-globs-inox": "three globs go a step at each node, and each leaf is put into its group; a filter of the peer's "
+    "partition-globs-inox": "each node is a step of the globs, and each leaf is put into its group; a filter of the peer's "
     "sees no path and is given the nodes' classes instead",
     "nnx-split": "most of it compares the model's fields with the prepared structure and makes the fingerprint by which a plan "
     "knows a new store; the peer is taken at its best, in tree mode and with the collector off",

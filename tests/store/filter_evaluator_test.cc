@@ -32,23 +32,6 @@ Flattened Lists() {
   return Flatten(Tree::Dict().With("a", std::move(a)).With("b", std::move(b))).value();
 }
 
-TEST(FilterEvaluatorTest, AnswersAreTheSameHoweverFewAreRemembered) {
-  const Flattened model = Lists();
-  const std::vector<Filter> filters = {Glob("a.7*"), Glob("*.99"), Glob("b"), Glob("**.?")};
-  std::vector<bool> expected;
-  for (const uint64_t most : {uint64_t{1} << 20, uint64_t{150}, uint64_t{3}, uint64_t{0}}) {
-    FilterEvaluator evaluator(model.def, model.params, filters, most);
-    std::vector<bool> answers;
-    for (NodeId node = 0; node < model.def.node_count(); ++node) {
-      evaluator.Enter(node);
-      for (size_t i = 0; i < filters.size(); ++i) answers.push_back(evaluator.Matches(i));
-    }
-    if (expected.empty()) expected = answers;
-    EXPECT_EQ(answers, expected) << most;
-    EXPECT_LE(evaluator.remembered(), most) << "names and numbers together";
-  }
-}
-
 // A dict in a dict and so on, each under the same long key: few bytes, and a very long path.
 ParamStore LongPath(int depth, size_t key_size) {
   const std::string key(key_size, 'k');
@@ -104,15 +87,6 @@ TEST(FilterEvaluatorTest, ARegularExpressionSeesTheWholePathWhereverItIsAsked) {
   EXPECT_TRUE(evaluator.status().ok()) << evaluator.status();
   EXPECT_EQ(first, 14);
   EXPECT_EQ(second, 67);
-}
-
-TEST(FilterEvaluatorTest, RemembersNamesAndSmallNumbersOnceAGlobThatTellsNumbersApart) {
-  const Flattened model = Lists();
-  const auto remembered = [&](std::vector<Filter> filters) {
-    return FilterEvaluator(model.def, model.params, filters).remembered();
-  };
-  EXPECT_EQ(remembered({Glob("a.7*"), Glob("*.99")}), 2 * (2 + 256u));
-  EXPECT_EQ(remembered({Glob("a.*"), Glob("**.w7")}), 2 * 2u);
 }
 
 }  // namespace
