@@ -16,14 +16,18 @@ bool HasNames(const TreeDef& def, NodeId node, SortedNames names) {
 
 bool KnownStructs::HasFields(const TreeDef& def, NodeId node, SortedNames names) {
   if (def.child_count(node) != names.size()) return false;
+  if (names.empty()) return true;
+  if (last_.type == names.data() && def.HasSameKeys(node, last_.node)) return true;
   const auto [known, is_new] = right_.try_emplace(names.data(), node);
-  if (!is_new && def.HasSameKeys(node, known->second)) return true;
-  if (HasNames(def, node, names)) {
+  if (is_new || !def.HasSameKeys(node, known->second)) {
+    if (!HasNames(def, node, names)) {
+      if (is_new) right_.erase(known);
+      return false;
+    }
     known->second = node;
-    return true;
   }
-  if (is_new) right_.erase(known);
-  return false;
+  last_ = {names.data(), known->second};
+  return true;
 }
 
 }  // namespace leafstore::internal

@@ -24,8 +24,14 @@ class KnownStructs {
   bool HasFields(const TreeDef& def, NodeId node, SortedNames names);
 
  private:
-  // By the address of its names, the struct of a type that was found right last.
+  struct Known {
+    const void* type = nullptr;  // the address of its names
+    NodeId node = kNoNode;
+  };
+
+  // The struct of each type that was found right last.
   absl::flat_hash_map<const void*, NodeId> right_;
+  Known last_;  // the one of them that was found right last: structs of one type come in a row
 };
 
 }  // namespace leafstore::internal
