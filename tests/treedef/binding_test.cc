@@ -464,6 +464,19 @@ TEST(BindingTest, StructsInStructsGoBothWays) {
               Invalid("at [2].a: expected list of 1, found struct"));
 }
 
+struct Marker {
+  LEAFSTORE_FIELDS()
+};
+
+TEST(BindingTest, StructsWithoutFieldsMayComeInARowToo) {
+  std::vector<Marker> markers(3);
+  const FlatTree flat = FlattenTree(markers).value();
+  EXPECT_THAT(UnflattenTree(flat.def, flat.leaves, &markers), IsOk());
+  EXPECT_EQ(FlattenTreeLike(flat.def, markers).value(), flat.leaves);
+  EXPECT_THAT(FlattenTreeLike(flat.def, std::vector<Two>(3)).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at [0]")));
+}
+
 TEST(BindingTest, TheTypeNameOfAStructIsNotAsked) {
   EXPECT_THAT(Write(Tree::Struct("Other").With("a", Value(5)).With("b", Value(6)), Two()), IsOk());
 }
