@@ -73,6 +73,8 @@ class CheckpointFile {
   absl::Status ReadManifest();
   absl::Status VerifyOwn(VerifyProgress* progress, Damage* damage) const;
   absl::Status VerifySegments(VerifyProgress* progress, Damage* damage) const;
+  // Those that tensors are in, by number; null where one cannot be opened, which is noted.
+  absl::StatusOr<std::vector<const CheckpointBytes*>> OpenBases(Damage* damage) const;
   absl::Status VerifyBases(VerifyProgress* progress, Damage* damage) const;
   // An error of a segment, with its name behind `what`; OK as it is.
   absl::Status Named(const Segment& segment, absl::string_view what,

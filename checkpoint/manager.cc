@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -15,6 +16,7 @@
 #include "leafstore/checkpoint/save_history.h"
 #include "leafstore/checkpoint/step_file.h"
 #include "leafstore/core/buffer_pool.h"
+#include "leafstore/core/near_names.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {
@@ -30,6 +32,9 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
   if (retention.every < 0) return Invalid("every >= 0", absl::StrCat(retention.every));
   if (retention.best > 0 && retention.metric.empty()) {
     return Invalid("the name of the metric by which the best are kept", "none");
+  }
+  if (options.whole_every > 0 && !options.incremental) {
+    return Invalid("incremental where whole_every is set", "every save whole");
   }
   return absl::OkStatus();
 }
@@ -87,7 +92,8 @@ class CheckpointManager::State {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     if (step < 0) return Invalid("a step of at least 0", absl::StrCat(step));
     for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.status());
-    LEAFSTORE_RETURN_IF_ERROR(worker_.TakeFailure());
+    if (const absl::Status failed = worker_.TakeFailure(); !failed.ok())
+      return Unsaved(step, failed);
     if (in_background && worker_.busy()) {
       if (options_.when_busy == WhenBusy::kSkip) return false;
       if (options_.when_busy == WhenBusy::kFail) {
@@ -95,7 +101,7 @@ class CheckpointManager::State {
             "cannot save step ", step, " in ", directory_, ": the save before is still running"));
       }
     }
-    LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
+    if (const absl::Status failed = worker_.Wait(); !failed.ok()) return Unsaved(step, failed);
     LEAFSTORE_RETURN_IF_ERROR(MakeWayFor(step));
     worker_.Start([this, step, info, in_background, items = std::move(items)]() mutable {
       int64_t bytes = 0;
@@ -141,6 +147,7 @@ class CheckpointManager::State {
       // One that cannot be opened has no metric, and is told of when its turn comes.
       checkpoints.push_back(reader.ok() ? RetainedOf(step, *reader) : DamagedOf(step));
     }
+    LEAFSTORE_RETURN_IF_ERROR(CheckHaveMetric(checkpoints));
     std::sort(checkpoints.begin(), checkpoints.end(),
               [&](const auto& a, const auto& b) { return IsBetter(a, b, options_.retention); });
     std::vector<int64_t> sorted;
@@ -163,8 +170,9 @@ class CheckpointManager::State {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "remove"));
-    next_is_whole_ = true;  // the history may be of this file
-    LEAFSTORE_RETURN_IF_ERROR(RemoveFile(step));
+    const absl::Status removed = RemoveFile(step);
+    if (!absl::IsNotFound(removed)) next_is_whole_ = true;  // the history may be of this file
+    LEAFSTORE_RETURN_IF_ERROR(removed);
     return options_.durable ? files().SyncDirectory(directory_) : absl::OkStatus();
   }
 
@@ -200,8 +208,32 @@ class CheckpointManager::State {
     return absl::IsDataLoss(status) || absl::IsNotFound(status);
   }
 
+  static absl::Status InStep(absl::string_view what, int64_t step, const absl::Status& status) {
+    return absl::Status(status.code(), absl::StrCat(what, " step ", step, ": ", status.message()));
+  }
+  // The error of the save before, returned in the place of this step's save.
+  static absl::Status Unsaved(int64_t step, const absl::Status& failed) {
+    return absl::Status(failed.code(), absl::StrCat(failed.message(), "; nor is step ", step,
+                                                    " saved: save it again"));
+  }
+
   FileSystem& files() const { return *options_.file_system; }
   std::string PathTo(absl::string_view name) const { return absl::StrCat(directory_, "/", name); }
+
+  // Of those that can be opened; where none can, that is for whoever tries them to say.
+  absl::Status CheckHaveMetric(absl::Span<const RetainedCheckpoint> checkpoints) const {
+    const std::string& metric = options_.retention.metric;
+    std::set<absl::string_view> names;
+    bool any_opened = false;
+    for (const RetainedCheckpoint& checkpoint : checkpoints) {
+      any_opened |= !checkpoint.damaged;
+      for (const auto& [name, value] : checkpoint.metrics) names.insert(name);
+    }
+    if (!any_opened || names.contains(metric)) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat(
+        directory_, ": no checkpoint has the metric '", metric, "'",
+        DidYouMean(metric, std::vector<absl::string_view>(names.begin(), names.end()))));
+  }
 
   absl::Status CheckCanWrite() const {
     if (!options_.read_only) return absl::OkStatus();
@@ -242,8 +274,9 @@ class CheckpointManager::State {
     }
     if (!damaged_.Has(step)) {
       LEAFSTORE_RETURN_IF_ERROR(there);
-      return absl::AlreadyExistsError(absl::StrCat("cannot save step ", step, ": there is ",
-                                                   PathOf(step), "; remove it first"));
+      return absl::AlreadyExistsError(
+          absl::StrCat("cannot save step ", step, ": there is ", PathOf(step),
+                       "; remove it first, or if it is damaged let Restore find that"));
     }
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "put aside"));
     LEAFSTORE_ASSIGN_OR_RETURN(const std::string aside, NameAside(step));
@@ -292,7 +325,8 @@ class CheckpointManager::State {
         options_.progress(step, done, total);
       };
     }
-    LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(PathOf(step), std::move(items), save));
+    const absl::Status saved = SaveCheckpoint(PathOf(step), std::move(items), save);
+    if (!saved.ok()) return InStep("cannot save", step, saved);
     ++saved_;
     absl::Status removed = ApplyRetention(step);
     if (removed.ok()) return removed;

@@ -33,7 +33,7 @@
 // the save before and names the files that have the others (save_history.h). A file that a later
 // one needs is kept. So a leaf that never changes is on the disk once, for all checkpoints that are
 // kept: what damages it there damages all of them. The first save of a process is whole; so is the
-// first after Restore found one damaged, and with whole_every more of them.
+// first after Restore found one damaged or Remove removed one, and with whole_every more of them.
 //
 // Restore looks for the newest checkpoint that is whole, or the best, or a certain one; with every
 // byte verified, those of its bases too. The newest may be damaged, or of a newer leafstore: then
@@ -93,7 +93,7 @@ struct ManagerOptions {
   // Which are kept. By default all.
   Retention retention = {};
   bool incremental = false;
-  // With `incremental`: every so-manyth save is whole; 0: none but those that have to be.
+  // Every so-manyth save is whole; 0: none but those that have to be. Only with `incremental`.
   size_t whole_every = 0;
   WhenBusy when_busy = WhenBusy::kWait;
   // As in SaveOptions.
@@ -161,6 +161,7 @@ class CheckpointManager {
   // The newest checkpoint that is whole.
   absl::StatusOr<RestoredCheckpoint> Restore(const ReadOptions& options = {}) const;
   // The best that is whole, by Retention::metric. error FailedPrecondition: no metric was named.
+  // error NotFound: there is none at all, or none has the metric; then the message has near names.
   absl::StatusOr<RestoredCheckpoint> RestoreBest(const ReadOptions& options = {}) const;
   // That of this step. error DataLoss: it is damaged. error NotFound: there is none; names those
   // that are.

@@ -90,8 +90,9 @@ struct RestoreOptions {
   bool allow_missing = false;
   // Leaves of the item that the store does not have are passed over.
   bool allow_unexpected = false;
-  // Only the leaves of the store that a partition by this one filter takes are replaced; the others
-  // stay, and whether the item has them does not matter. Nor, then, does what else the item has.
+  // Only the leaves of the store that a partition by this one filter takes are replaced. It sees
+  // the store's paths, not those of the item that `renames` begin with. The others stay, and
+  // whether the item has them does not matter; nor, then, does what else the item has.
   std::optional<Filter> filter = std::nullopt;
   // The item's leaves get new paths first (rename_map.h), so that their paths are the store's. A
   // leaf that a rule takes meets the store by its canonical path, or else by its dotted form.

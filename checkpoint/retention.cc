@@ -29,6 +29,12 @@ void KeepBest(absl::Span<const RetainedCheckpoint> checkpoints, const Retention&
   for (size_t i = 0; i < std::min(order.size(), retention.best); ++i) (*keep)[order[i]] = true;
 }
 
+bool AnyHasMetric(absl::Span<const RetainedCheckpoint> checkpoints, const Retention& retention) {
+  return std::any_of(checkpoints.begin(), checkpoints.end(), [&](const RetainedCheckpoint& one) {
+    return !one.damaged && one.metrics.contains(retention.metric);
+  });
+}
+
 // At least one.
 void KeepLast(absl::Span<const RetainedCheckpoint> checkpoints, size_t last,
               std::vector<bool>* keep) {
@@ -75,8 +81,10 @@ bool IsBetter(const RetainedCheckpoint& a, const RetainedCheckpoint& b,
 std::vector<bool> CheckpointsToKeep(absl::Span<const RetainedCheckpoint> checkpoints,
                                     const Retention& retention) {
   const bool has_rule = retention.last > 0 || retention.every > 0 || retention.best > 0;
-  std::vector<bool> keep(checkpoints.size(), !has_rule);
-  if (!has_rule) return keep;
+  const bool knows_best = retention.best == 0 || AnyHasMetric(checkpoints, retention);
+  const bool keeps_all = !has_rule || !knows_best;
+  std::vector<bool> keep(checkpoints.size(), keeps_all);
+  if (keeps_all) return keep;
   KeepLast(checkpoints, retention.last, &keep);
   for (size_t i = 0; i < checkpoints.size(); ++i) {
     if (checkpoints[i].pinned || checkpoints[i].damaged) keep[i] = true;

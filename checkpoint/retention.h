@@ -21,7 +21,8 @@ struct Retention {
   size_t last = 0;
   // Those whose step is a multiple of this; 0: none.
   int64_t every = 0;
-  // The best by a metric; one that lacks the metric, or has NaN, is worse than all others.
+  // The best by a metric; one that lacks the metric, or has NaN, is worse than all others. While no
+  // checkpoint has it, all are kept: its name may be misspelt, and the best among them.
   size_t best = 0;
   std::string metric = {};       // its name; for `best`
   bool higher_is_better = true;  // accuracy, not loss

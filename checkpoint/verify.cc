@@ -140,22 +140,42 @@ absl::Status CheckpointFile::VerifySegments(VerifyProgress* progress, Damage* da
                                        "padding before the manifest"));
 }
 
-absl::Status CheckpointFile::VerifyBases(VerifyProgress* progress, Damage* damage) const {
+absl::StatusOr<std::vector<const CheckpointBytes*>> CheckpointFile::OpenBases(
+    Damage* damage) const {
+  std::vector<uint64_t> tensors(manifest_.bases.size() + 1);
   for (const ManifestItem& item : manifest_.items) {
     for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
-      const uint32_t base = item.segments.base(tensor);
-      if (base == 0 || item.stored_size(tensor) == 0) continue;
-      const absl::StatusOr<const CheckpointBytes*> file = FileOf(base);
-      absl::Status status = file.status();
-      if (file.ok()) {
-        status = (*file)->AsBase(
-            (*file)->CheckChecksum(static_cast<int64_t>(item.segments.offsets[tensor]),
-                                   item.stored_size(tensor), item.segments.checksums[tensor]));
-        progress->Add(item.stored_size(tensor));
-      }
+      if (item.stored_size(tensor) > 0) ++tensors[item.segments.base(tensor)];
+    }
+  }
+  std::vector<const CheckpointBytes*> files(tensors.size());
+  for (uint32_t base = 1; base < tensors.size(); ++base) {
+    if (tensors[base] == 0) continue;
+    const absl::StatusOr<const CheckpointBytes*> file = FileOf(base);
+    if (file.ok()) {
+      files[base] = *file;
+      continue;
+    }
+    // A base that is not there is damage to this checkpoint.
+    const absl::Status& why = file.status();
+    const auto code = absl::IsNotFound(why) ? absl::StatusCode::kDataLoss : why.code();
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(absl::Status(
+        code, absl::StrCat(why.message(), "; tensors that are in it: ", tensors[base]))));
+  }
+  return files;
+}
+
+absl::Status CheckpointFile::VerifyBases(VerifyProgress* progress, Damage* damage) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<const CheckpointBytes*> files, OpenBases(damage));
+  for (const ManifestItem& item : manifest_.items) {
+    for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
+      const CheckpointBytes* const file = files[item.segments.base(tensor)];
+      if (file == nullptr || item.stored_size(tensor) == 0) continue;
+      const absl::Status status = file->AsBase(
+          file->CheckChecksum(static_cast<int64_t>(item.segments.offsets[tensor]),
+                              item.stored_size(tensor), item.segments.checksums[tensor]));
+      progress->Add(item.stored_size(tensor));
       if (status.ok()) continue;
-      // A base that is not there is damage to this checkpoint.
-      if (absl::IsNotFound(status)) status = absl::DataLossError(status.message());
       LEAFSTORE_RETURN_IF_ERROR(damage->Note(status, [&](const absl::Status& unnamed) {
         return absl::Status(unnamed.code(),
                             absl::StrCat(TensorForMessage(item, tensor), ": ", unnamed.message()));

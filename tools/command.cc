@@ -31,6 +31,9 @@ constexpr int kUsage = 2;
 constexpr int kReaderGone = 128 + SIGPIPE;
 
 std::string WhatToDo(const absl::Status& status) {
+  if (absl::StrContains(status.message(), "base: cannot open")) {
+    return "; copy it into the same directory, or use another checkpoint";
+  }
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
       return "; check the name";

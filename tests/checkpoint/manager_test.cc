@@ -96,10 +96,11 @@ TEST_F(ManagerTest, WithoutARuleAllAreKept) {
 TEST_F(ManagerTest, AStepIsSavedOnce) {
   CheckpointManager manager = Open();
   ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
-  EXPECT_THAT(manager.Save(5, Items(Params(6))),
-              StatusIs(absl::StatusCode::kAlreadyExists,
-                       absl::StrCat("cannot save step 5: there is ", manager.PathOf(5),
-                                    "; remove it first")));
+  EXPECT_THAT(
+      manager.Save(5, Items(Params(6))),
+      StatusIs(absl::StatusCode::kAlreadyExists,
+               absl::StrCat("cannot save step 5: there is ", manager.PathOf(5),
+                            "; remove it first, or if it is damaged let Restore find that")));
   // Found at the call, not in the background.
   EXPECT_EQ(manager.SaveAsync(5, Items(Params(6))).status().code(),
             absl::StatusCode::kAlreadyExists);
@@ -306,6 +307,40 @@ TEST_F(ManagerTest, WithoutAMetricThereIsNoBest) {
   EXPECT_EQ(Open().RestoreBest().status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_F(ManagerTest, AMisspeltMetricRemovesNothingAndIsNamed) {
+  CheckpointManager manager = Open({.retention = {.best = 1, .metric = "accuracy"}});
+  for (const int64_t step : {1, 2, 3}) {
+    ASSERT_THAT(manager.Save(step, Items(Params(1)), {.metrics = {{"acuracy", 1.0 / step}}}),
+                IsOk());
+  }
+  EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(
+      manager.RestoreBest().status(),
+      StatusIs(absl::StatusCode::kNotFound,
+               HasSubstr("no checkpoint has the metric 'accuracy'; did you mean acuracy?")));
+}
+
+TEST_F(ManagerTest, OnlyARemovalMakesTheNextSaveWhole) {
+  CheckpointManager manager = Open({.incremental = true});
+  const ParamStore params = Params(1);
+  const auto bases_of = [&](int64_t step) {
+    return manager.RestoreStep(step).value().reader.bases().size();
+  };
+  ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
+  EXPECT_EQ(manager.Remove(1).code(), absl::StatusCode::kOk);
+  ASSERT_THAT(manager.Save(2, Items(params)), IsOk());
+  EXPECT_EQ(bases_of(2), 0u) << "what it would build on is gone";
+  ASSERT_THAT(manager.Save(3, Items(params)), IsOk());
+  ASSERT_EQ(manager.Remove(99).code(), absl::StatusCode::kNotFound);
+  ASSERT_THAT(manager.Save(4, Items(params)), IsOk());
+  EXPECT_EQ(bases_of(4), 1u) << "nothing was removed";
+}
+
+TEST_F(ManagerTest, WholeEveryIsOfIncrements) {
+  EXPECT_THAT(CheckpointManager::Open(dir_.File("run"), {.whole_every = 3}).status(),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("incremental")));
+}
+
 TEST_F(ManagerTest, TwoManagersOfOneDirectoryAreNotMixed) {
   {
     CheckpointManager first = Open();
@@ -355,6 +390,20 @@ TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
   ASSERT_THAT(manager.Save(6, Items(params)), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(6));
   EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(params));
+}
+
+TEST_F(ManagerTest, ABaseThatIsNotThereIsNamedOnce) {
+  CheckpointManager manager = Open({.incremental = true});
+  std::vector<std::pair<std::string, Leaf>> entries;
+  for (int i = 0; i < 20; ++i) entries.emplace_back(absl::StrCat(".w", i), Filled(i, 100));
+  const ParamStore params = StoreAt(entries);
+  ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
+  ASSERT_THAT(manager.Save(2, Items(params)), IsOk());
+  std::filesystem::remove(manager.PathOf(1));
+  EXPECT_THAT(manager.RestoreStep(2).status(),
+              StatusIs(absl::StatusCode::kDataLoss,
+                       absl::StrCat(manager.PathOf(2), ": base: cannot open ", manager.PathOf(1),
+                                    ": No such file or directory; tensors that are in it: 20")));
 }
 
 TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
@@ -457,7 +506,9 @@ TEST_F(ManagerTest, AFailureInTheBackgroundIsReportedOnceAtTheNextCall) {
   ASSERT_TRUE(manager.SaveAsync(2, Items(Params(2))).value());
   absl::Status status;
   while (status.ok()) status = manager.SaveAsync(3, Items(Params(3))).status();
-  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
+                               testing::AllOf(HasSubstr("cannot save step 2: "),
+                                              HasSubstr("; nor is step 3 saved: save it again"))));
   EXPECT_THAT(manager.Wait(), IsOk());
   EXPECT_THAT(manager.Steps().value(), IsEmpty());
 }

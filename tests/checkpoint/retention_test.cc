@@ -43,7 +43,21 @@ TEST(RetentionTest, WithoutARuleAllAreKept) {
 
 TEST(RetentionTest, TheNewestIsKeptWhateverTheRules) {
   EXPECT_THAT(Kept({At(1), At(2)}, {.every = 100}), ElementsAre(2));
-  EXPECT_THAT(Kept({At(1), At(2)}, {.best = 1, .metric = "accuracy"}), ElementsAre(2));
+  EXPECT_THAT(
+      Kept({At(1, {{"loss", 2}}), At(2)}, {.best = 1, .metric = "loss", .higher_is_better = false}),
+      ElementsAre(1, 2));
+}
+
+// Its name may be misspelt, and the best is not to be known.
+TEST(RetentionTest, WhileNoneHasTheMetricAllAreKept) {
+  std::vector<RetainedCheckpoint> checkpoints = {At(1, {{"acuracy", 0.9}}), At(2), At(3)};
+  const Retention retention = {.last = 1, .best = 1, .metric = "accuracy"};
+  EXPECT_THAT(Kept(checkpoints, retention), ElementsAre(1, 2, 3));
+  checkpoints.push_back(At(4, {{"accuracy", 0.1}}));
+  checkpoints[3].damaged = true;
+  EXPECT_THAT(Kept(checkpoints, retention), ElementsAre(1, 2, 3, 4));
+  checkpoints.push_back(At(5, {{"accuracy", 0.1}}));
+  EXPECT_THAT(Kept(checkpoints, retention), ElementsAre(4, 5));
 }
 
 TEST(RetentionTest, TheDamagedStayAndCountForNoRule) {
