@@ -5,7 +5,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -93,7 +92,7 @@ class CheckpointManager::State {
     if (step < 0) return Invalid("a step of at least 0", absl::StrCat(step));
     for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.status());
     if (const absl::Status failed = worker_.TakeFailure(); !failed.ok())
-      return Unsaved(step, failed);
+      return NotBegun(step, failed);
     if (in_background && worker_.busy()) {
       if (options_.when_busy == WhenBusy::kSkip) return false;
       if (options_.when_busy == WhenBusy::kFail) {
@@ -101,7 +100,7 @@ class CheckpointManager::State {
             "cannot save step ", step, " in ", directory_, ": the save before is still running"));
       }
     }
-    if (const absl::Status failed = worker_.Wait(); !failed.ok()) return Unsaved(step, failed);
+    if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotBegun(step, failed);
     LEAFSTORE_RETURN_IF_ERROR(MakeWayFor(step));
     worker_.Start([this, step, info, in_background, items = std::move(items)]() mutable {
       int64_t bytes = 0;
@@ -208,13 +207,13 @@ class CheckpointManager::State {
     return absl::IsDataLoss(status) || absl::IsNotFound(status);
   }
 
-  static absl::Status InStep(absl::string_view what, int64_t step, const absl::Status& status) {
-    return absl::Status(status.code(), absl::StrCat(what, " step ", step, ": ", status.message()));
+  static absl::Status NotSaved(int64_t step, const absl::Status& why) {
+    return absl::Status(why.code(), absl::StrCat("cannot save step ", step, ": ", why.message()));
   }
   // The error of the save before, returned in the place of this step's save.
-  static absl::Status Unsaved(int64_t step, const absl::Status& failed) {
-    return absl::Status(failed.code(), absl::StrCat(failed.message(), "; nor is step ", step,
-                                                    " saved: save it again"));
+  static absl::Status NotBegun(int64_t step, const absl::Status& before) {
+    return absl::Status(before.code(), absl::StrCat(before.message(), "; the save of step ", step,
+                                                    " was not begun: call it again"));
   }
 
   FileSystem& files() const { return *options_.file_system; }
@@ -223,16 +222,16 @@ class CheckpointManager::State {
   // Of those that can be opened; where none can, that is for whoever tries them to say.
   absl::Status CheckHaveMetric(absl::Span<const RetainedCheckpoint> checkpoints) const {
     const std::string& metric = options_.retention.metric;
-    std::set<absl::string_view> names;
+    std::vector<std::string> names;
     bool any_opened = false;
     for (const RetainedCheckpoint& checkpoint : checkpoints) {
       any_opened |= !checkpoint.damaged;
-      for (const auto& [name, value] : checkpoint.metrics) names.insert(name);
+      if (checkpoint.metrics.contains(metric)) return absl::OkStatus();
+      for (const auto& [name, value] : checkpoint.metrics) names.push_back(name);
     }
-    if (!any_opened || names.contains(metric)) return absl::OkStatus();
-    return absl::NotFoundError(absl::StrCat(
-        directory_, ": no checkpoint has the metric '", metric, "'",
-        DidYouMean(metric, std::vector<absl::string_view>(names.begin(), names.end()))));
+    if (!any_opened) return absl::OkStatus();
+    return absl::NotFoundError(absl::StrCat(directory_, ": no checkpoint has the metric '", metric,
+                                            "'", DidYouMean(metric, names)));
   }
 
   absl::Status CheckCanWrite() const {
@@ -326,7 +325,7 @@ class CheckpointManager::State {
       };
     }
     const absl::Status saved = SaveCheckpoint(PathOf(step), std::move(items), save);
-    if (!saved.ok()) return InStep("cannot save", step, saved);
+    if (!saved.ok()) return NotSaved(step, saved);
     ++saved_;
     absl::Status removed = ApplyRetention(step);
     if (removed.ok()) return removed;

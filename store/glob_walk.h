@@ -12,8 +12,8 @@
 // node costs one lookup however many globs there are. Where there are too many to remember, the
 // globs take their steps one by one.
 //
-// Memory: some 100 KiB, 40 MiB at the very most, and a word for each glob at each depth. Threads: one
-// at a time.
+// Memory: 16 bytes a node for up to 2^14 nodes, what the states take that are remembered, and a word
+// for each glob at each depth. Threads: one at a time.
 #ifndef LEAFSTORE_STORE_GLOB_WALK_H_
 #define LEAFSTORE_STORE_GLOB_WALK_H_
 
@@ -35,6 +35,8 @@ class GlobWalk {
 
   // `def` must outlive this. `max_remembered` is for tests.
   explicit GlobWalk(const TreeDef& def, size_t max_remembered = kMaxRemembered);
+  GlobWalk(const GlobWalk&) = delete;  // points into itself
+  GlobWalk& operator=(const GlobWalk&) = delete;
 
   // Adds a glob, before the first node is entered, and returns its number. The pattern must outlive
   // this.
@@ -43,9 +45,11 @@ class GlobWalk {
   bool empty() const { return patterns_.empty(); }
 
   // Makes `node`, at `depth` below the root, the one that is asked about. The last one entered at
-  // the depth above must be its parent.
+  // the depth above must be its parent. O(1) where state and key are remembered; else
+  // O(globs * the length of the key * the length of a pattern).
   void Enter(NodeId node, size_t depth);
 
+  // Whether the glob matches the node entered; there must be one. O(1).
   bool Accepts(size_t glob) const { return (here_[glob] & accepting_[glob]) != 0; }
 
   // How many words of states are remembered; at most `max_remembered`.

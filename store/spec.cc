@@ -24,16 +24,16 @@ namespace {
 
 // What is hashed of a tensor. Slot, dtype and rank are one word, and the rank says where the extents
 // end: two steps of the hash for a vector or a matrix, where there would be four.
-struct TensorSpec {
+struct HashedSpec {
   uint64_t head;
   ShapeRef shape;
 
-  TensorSpec(Slot slot, const Tensor& tensor)
+  HashedSpec(Slot slot, const Tensor& tensor)
       : head(uint64_t{slot} << 16 | static_cast<uint64_t>(tensor.dtype()) << 8 | tensor.rank()),
         shape(tensor.shape()) {}
 
   template <typename H>
-  friend H AbslHashValue(H state, const TensorSpec& spec) {
+  friend H AbslHashValue(H state, const HashedSpec& spec) {
     return H::combine_contiguous(H::combine(std::move(state), spec.head), spec.shape.data(),
                                  spec.shape.size());
   }
@@ -45,7 +45,7 @@ static_assert(sizeof(DType) == 1 && kMaxRank < 256);
 
 uint64_t SpecHash(Slot slot, const Leaf& leaf) {
   if (!leaf.is_tensor()) return absl::HashOf(slot, leaf.value().kind());
-  return absl::HashOf(TensorSpec(slot, leaf.tensor()));
+  return absl::HashOf(HashedSpec(slot, leaf.tensor()));
 }
 
 }  // namespace internal

@@ -31,7 +31,8 @@ constexpr int kUsage = 2;
 constexpr int kReaderGone = 128 + SIGPIPE;
 
 std::string WhatToDo(const absl::Status& status) {
-  if (absl::StrContains(status.message(), "base: cannot open")) {
+  const bool may_be_gone = absl::IsNotFound(status) || absl::IsDataLoss(status);
+  if (may_be_gone && absl::StrContains(status.message(), "base: cannot open")) {
     return "; copy it into the same directory, or use another checkpoint";
   }
   switch (status.code()) {

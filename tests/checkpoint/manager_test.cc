@@ -506,9 +506,11 @@ TEST_F(ManagerTest, AFailureInTheBackgroundIsReportedOnceAtTheNextCall) {
   ASSERT_TRUE(manager.SaveAsync(2, Items(Params(2))).value());
   absl::Status status;
   while (status.ok()) status = manager.SaveAsync(3, Items(Params(3))).status();
-  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted,
-                               testing::AllOf(HasSubstr("cannot save step 2: "),
-                                              HasSubstr("; nor is step 3 saved: save it again"))));
+  EXPECT_THAT(
+      status,
+      StatusIs(absl::StatusCode::kResourceExhausted,
+               testing::AllOf(HasSubstr("cannot save step 2: "),
+                              HasSubstr("; the save of step 3 was not begun: call it again"))));
   EXPECT_THAT(manager.Wait(), IsOk());
   EXPECT_THAT(manager.Steps().value(), IsEmpty());
 }

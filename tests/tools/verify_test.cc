@@ -1,9 +1,13 @@
 // `leafstore verify`.
+#include <cstdio>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/writer.h"
 
 #include "tests/dose.h"
 #include "tests/tools/tool_test.h"
@@ -50,6 +54,23 @@ TEST_F(VerifyTest, OfADirectoryEveryCheckpointHasALine) {
   EXPECT_THAT(Out({"verify", run, "--step", "latest"}), HasSubstr("03.leaf: ok"));
   EXPECT_THAT(Out({"verify", run + "@1"}), HasSubstr("01.leaf: ok"));
   EXPECT_THAT(Out({"verify", run + "@2"}, 1), HasSubstr("DAMAGED"));
+}
+
+TEST_F(VerifyTest, AnIncrementWithoutItsBaseSaysWhatToDo) {
+  SaveHistory history;
+  SaveOptions options;
+  options.history = &history;
+  const ParamStore params =
+      ParamStore::FromEntries({{Path().Attribute("w"), Tensor::Zeros(DType::kF32, {4}).value()}})
+          .value();
+  ASSERT_TRUE(SaveCheckpoint(File("first.leaf"), {{"params", params}}, options).ok());
+  ASSERT_TRUE(SaveCheckpoint(File("second.leaf"), {{"params", params}}, options).ok());
+  ASSERT_EQ(std::remove(File("first.leaf").c_str()), 0);
+  EXPECT_THAT(Out({"verify", File("second.leaf")}, 1),
+              HasSubstr(absl::StrCat("base: cannot open ", File("first.leaf"))));
+  const Ran ran = RunLeafstore({"cat", File("second.leaf"), "w"});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("; copy it into the same directory, or use another checkpoint"));
 }
 
 TEST_F(VerifyTest, OneBadFileDoesNotHideTheOthers) {
