@@ -21,7 +21,7 @@
 #include "bench/models.h"
 #include "benchmark/benchmark.h"
 
-#include "leafstore/store/spec.h"
+#include "leafstore/store/internal/spec.h"
 
 namespace leafstore::bench {
 namespace {

@@ -11,10 +11,10 @@
 
 #include "leafstore/core/key.h"
 #include "leafstore/core/tensor.h"
-#include "leafstore/optim/kernels.h"
+#include "leafstore/optim/internal/kernels.h"
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/optim/rules.h"
-#include "leafstore/store/pack.h"
+#include "leafstore/pack/pack.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef_builder.h"
 

@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "benchmark/benchmark.h"
 
-#include "leafstore/treedef/path_table.h"
+#include "leafstore/treedef/internal/path_table.h"
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
 

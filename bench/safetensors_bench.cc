@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "benchmark/benchmark.h"
 
-#include "leafstore/interop/safetensors_reader.h"
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/safetensors/reader.h"
+#include "leafstore/interop/safetensors/writer.h"
 
 namespace leafstore {
 namespace {

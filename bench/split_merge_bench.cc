@@ -10,10 +10,10 @@
 #include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
-#include "leafstore/store/filter.h"
+#include "leafstore/select/filter.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/partition.h"
 
 namespace leafstore::bench {
 namespace {

@@ -13,12 +13,12 @@
 #include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
-#include "leafstore/store/filter.h"
+#include "leafstore/pack/pack.h"
+#include "leafstore/select/filter.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/pack.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/store/partition.h"
 
 namespace leafstore {
 namespace {

@@ -24,9 +24,9 @@
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/numeric/ops.h"
 #include "leafstore/optim/optimizer.h"
-#include "leafstore/store/ops.h"
-#include "leafstore/store/pack.h"
+#include "leafstore/pack/pack.h"
 
 namespace leafstore {
 namespace {

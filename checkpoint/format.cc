@@ -1,13 +1,14 @@
 #include "leafstore/checkpoint/format.h"
 
-#include <xxhash.h>
-
 #include <cstring>
 #include <string>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+
+#include "leafstore/io/internal/checksum.h"
+#include "leafstore/io/internal/file_stream.h"
 
 namespace leafstore {
 namespace {
@@ -83,10 +84,6 @@ absl::Status CheckManifestPlace(const Footer& footer) {
 }
 
 }  // namespace
-
-uint64_t Checksum(absl::Span<const std::byte> bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
-}
 
 std::array<std::byte, kPreambleSize> EncodePreamble(const Preamble& preamble) {
   std::array<std::byte, kPreambleSize> bytes{};

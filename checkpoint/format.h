@@ -45,15 +45,6 @@ inline constexpr int64_t kLargeSegmentAlignment = 4096;
 constexpr int64_t SegmentAlignmentFor(int64_t size) {
   return size >= kLargeSegment ? kLargeSegmentAlignment : static_cast<int64_t>(kSegmentAlignment);
 }
-// The first multiple of `alignment`, a power of two, from `position` on.
-constexpr int64_t AlignUp(int64_t position, int64_t alignment) {
-  return (position + alignment - 1) & -alignment;
-}
-
-// XXH3-64 with seed 0.
-uint64_t Checksum(absl::Span<const std::byte> bytes);
-// Of no bytes.
-inline constexpr uint64_t kChecksumOfNothing = 0x2d06800538d394c2;
 
 // How the bytes of a tensor are stored: as they are, or as zstd frames (zstd_codec.h).
 inline constexpr uint8_t kCodecNone = 0;

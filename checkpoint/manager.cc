@@ -11,12 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "leafstore/checkpoint/background_worker.h"
+#include "leafstore/checkpoint/internal/step_file.h"
 #include "leafstore/checkpoint/save_history.h"
-#include "leafstore/checkpoint/step_file.h"
-#include "leafstore/core/buffer_pool.h"
-#include "leafstore/core/near_names.h"
+#include "leafstore/core/internal/buffer_pool.h"
+#include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/io/internal/background_worker.h"
 
 namespace leafstore {
 namespace {
@@ -32,8 +32,8 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
   if (retention.best > 0 && retention.metric.empty()) {
     return Invalid("the name of the metric by which the best are kept", "none");
   }
-  if (options.whole_every > 0 && !options.incremental) {
-    return Invalid("incremental where whole_every is set", "every save whole");
+  if (options.full_every > 0 && !options.incremental) {
+    return Invalid("incremental where full_every is set", "every save whole");
   }
   return absl::OkStatus();
 }
@@ -308,7 +308,7 @@ class CheckpointManager::State {
   // On the worker's thread.
   absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, int64_t bytes,
                        const StepInfo& info) {
-    const bool whole_by_rule = options_.whole_every > 0 && saved_ % options_.whole_every == 0;
+    const bool whole_by_rule = options_.full_every > 0 && saved_ % options_.full_every == 0;
     if (next_is_whole_.exchange(false) || whole_by_rule) history_.Clear();
     SaveOptions save;
     save.total_bytes = bytes;

@@ -33,7 +33,7 @@
 // the save before and names the files that have the others (save_history.h). A file that a later
 // one needs is kept. So a leaf that never changes is on the disk once, for all checkpoints that are
 // kept: what damages it there damages all of them. The first save of a process is whole; so is the
-// first after Restore found one damaged or Remove removed one, and with whole_every more of them.
+// first after Restore found one damaged or Remove removed one, and with full_every more of them.
 //
 // Restore looks for the newest checkpoint that is whole, or the best, or a certain one; with every
 // byte verified, those of its bases too. The newest may be damaged, or of a newer leafstore: then
@@ -73,10 +73,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "leafstore/checkpoint/file_system.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/retention.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/io/file_system.h"
 
 namespace leafstore {
 
@@ -94,14 +94,14 @@ struct ManagerOptions {
   Retention retention = {};
   bool incremental = false;
   // Every so-manyth save is whole; 0: none but those that have to be. Only with `incremental`.
-  size_t whole_every = 0;
+  size_t full_every = 0;
   WhenBusy when_busy = WhenBusy::kWait;
   // As in SaveOptions.
   bool durable = true;
   Compression compression = Compression::kNone;
   int zstd_level = 3;
   // Memory that SaveAsync's snapshots drop is kept for the copies that the next one needs, up to
-  // one snapshot's bytes, as long as the manager lives (core/buffer_pool.h).
+  // one snapshot's bytes, as long as the manager lives (core/internal/buffer_pool.h).
   bool keep_memory = true;
   // Told how far a save is, in bytes; from the thread that saves. Must not throw.
   std::function<void(int64_t step, int64_t done, int64_t total)> progress = {};

@@ -7,12 +7,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
-#include "leafstore/checkpoint/checkpoint_file.h"
-#include "leafstore/checkpoint/restore.h"
-#include "leafstore/core/near_names.h"
+#include "leafstore/checkpoint/internal/checkpoint_file.h"
+#include "leafstore/checkpoint/internal/restore.h"
+#include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
-#include "leafstore/store/path_walk.h"
+#include "leafstore/store/internal/path_walk.h"
 
 namespace leafstore {
 namespace {
@@ -80,7 +80,7 @@ absl::Status NoItemsUnder(const CheckpointFile& file, absl::string_view prefix) 
   std::vector<std::string> names;
   for (const ManifestItem& item : items) {
     if (names.size() == kMostNamed) break;
-    if (item.name.size() <= kMaxNearNameSize) names.push_back(Value(item.name).ToString());
+    if (item.name.size() <= kMaxSuggestionSize) names.push_back(Value(item.name).ToString());
   }
   if (names.size() < items.size()) {
     names.push_back(absl::StrCat("and ", items.size() - names.size(), " more"));

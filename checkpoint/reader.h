@@ -51,16 +51,16 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/checkpoint/file_system.h"
 #include "leafstore/core/leaf.h"
-#include "leafstore/optim/named_store.h"
+#include "leafstore/io/file_system.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/store/filter.h"
+#include "leafstore/select/filter.h"
+#include "leafstore/select/labels.h"
+#include "leafstore/select/partition.h"
+#include "leafstore/select/rename_map.h"
 #include "leafstore/store/flatten.h"
-#include "leafstore/store/labels.h"
+#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/store/partition.h"
-#include "leafstore/store/rename_map.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore {

@@ -11,14 +11,14 @@
 #include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/checkpoint_bytes.h"
-#include "leafstore/checkpoint/checksum_stream.h"
-#include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/format.h"
-#include "leafstore/checkpoint/progress.h"
-#include "leafstore/checkpoint/save_order.h"
-#include "leafstore/checkpoint/zstd_codec.h"
+#include "leafstore/checkpoint/internal/checkpoint_bytes.h"
+#include "leafstore/checkpoint/internal/save_order.h"
+#include "leafstore/checkpoint/internal/zstd_codec.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/io/internal/checksum.h"
+#include "leafstore/io/internal/file_stream.h"
+#include "leafstore/io/internal/progress.h"
 
 namespace leafstore {
 namespace {

@@ -58,11 +58,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/checkpoint/file_system.h"
 #include "leafstore/checkpoint/save_history.h"
-#include "leafstore/optim/named_store.h"
+#include "leafstore/io/file_system.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/store/labels.h"
+#include "leafstore/select/labels.h"
+#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
 

@@ -38,12 +38,36 @@ add_library(leafstore_test_flags INTERFACE)
 separate_arguments(test_flags UNIX_COMMAND "${LEAFSTORE_TEST_FLAGS}")
 target_compile_options(leafstore_test_flags INTERFACE ${test_flags})
 
+# The headers of LEAFSTORE_PCH. A plain build does without them, so that a missing #include is found there.
+if(LEAFSTORE_PCH)
+  file(WRITE ${PROJECT_BINARY_DIR}/leafstore_pch.cc "")
+  add_library(leafstore_pch OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/leafstore_pch.cc)
+endif()
+
 function(leafstore_private_flags target)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leafstore_flags>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
+  if(LEAFSTORE_PCH AND NOT target STREQUAL leafstore_pch)
+    get_target_property(type ${target} TYPE)
+    if(type MATCHES "_LIBRARY$")
+      target_precompile_headers(${target} REUSE_FROM leafstore_pch)
+    endif()
+  endif()
   if(LEAFSTORE_CCACHE)
     # Without this, ccache passes by everything that uses a precompiled header.
     set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER
       "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${LEAFSTORE_CCACHE}")
   endif()
 endfunction()
+
+if(LEAFSTORE_PCH)
+  leafstore_private_flags(leafstore_pch)
+  target_compile_features(leafstore_pch PRIVATE cxx_std_20)
+  target_link_libraries(leafstore_pch PRIVATE absl::statusor absl::strings absl::span absl::flat_hash_map
+    absl::flat_hash_set absl::inlined_vector absl::function_ref)
+  target_precompile_headers(leafstore_pch PRIVATE
+    <algorithm> <cstdint> <functional> <map> <memory> <optional> <string> <utility> <variant> <vector>
+    <absl/container/flat_hash_map.h> <absl/container/flat_hash_set.h> <absl/container/inlined_vector.h>
+    <absl/functional/function_ref.h> <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/strings/str_join.h>
+    <absl/types/span.h>)
+endif()

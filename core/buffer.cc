@@ -18,7 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/buffer_pool.h"
+#include "leafstore/core/internal/buffer_pool.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {

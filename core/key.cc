@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/utf8.h"
+#include "leafstore/core/internal/utf8.h"
 
 namespace leafstore {
 namespace {

@@ -11,8 +11,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/core/utf8.h"
 
 namespace leafstore {
 namespace {

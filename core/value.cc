@@ -6,8 +6,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/key.h"
-#include "leafstore/core/utf8.h"
 
 namespace leafstore {
 namespace {

@@ -1,11 +1,11 @@
 // Clipping by global norm, without a pass over the gradients of its own.
 //
-//   double norm = GlobalNorm(grads).value();                                  // store/ops.h
+//   double norm = GlobalNorm(grads).value();                                  // numeric/ops.h
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&params, grads, {lr, ClipScale(norm, 1.0).value()}));
 //
 // torch.nn.utils.clip_grad_norm_ writes the gradients; here they stay as they are, and the step
 // multiplies them on the way. With several groups the norm is that of all gradients together, so
-// that each of the groups steps with the same scale. ClipByGlobalNorm (store/ops.h) is there for
+// that each of the groups steps with the same scale. ClipByGlobalNorm (numeric/ops.h) is there for
 // who wants clipped gradients.
 #ifndef LEAFSTORE_OPTIM_CLIP_H_
 #define LEAFSTORE_OPTIM_CLIP_H_

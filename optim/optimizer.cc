@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/optim/optimizer_rep.h"
+#include "leafstore/optim/internal/optimizer_rep.h"
 
 namespace leafstore {
 

@@ -6,9 +6,9 @@
 //   ... a day later, on the same group
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(std::move(state)));   // as if never interrupted
 //
-// Group. A ParamStore, or a Packed one (store/pack.h), whose state is then packed alike. An
+// Group. A ParamStore, or a Packed one (pack/pack.h), whose state is then packed alike. An
 // optimizer is made for the group's Layout, slots, dtypes and shapes. Tensors must be f32 or f64;
-// others (f16 and bf16 as well: keep an f32 copy to train, see Cast in store/ops.h) are error
+// others (f16 and bf16 as well: keep an f32 copy to train, see Cast in numeric/ops.h) are error
 // InvalidArgument, and belong in another group. Static leaves may be in the group: a step passes
 // them by.
 //
@@ -45,9 +45,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "leafstore/optim/named_store.h"
 #include "leafstore/optim/rules.h"
-#include "leafstore/store/pack.h"
+#include "leafstore/pack/pack.h"
+#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {

@@ -6,9 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "leafstore/core/near_names.h"
+#include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/optim/optimizer_rep.h"
+#include "leafstore/optim/internal/optimizer_rep.h"
 
 namespace leafstore {
 

@@ -37,10 +37,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/optim/named_store.h"
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/optim/rules.h"
-#include "leafstore/store/labels.h"
+#include "leafstore/select/labels.h"
+#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {

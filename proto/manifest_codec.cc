@@ -9,11 +9,11 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/core/utf8.h"
 #include "leafstore/core/value.h"
+#include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/manifest.pb.h"
-#include "leafstore/proto/messages.h"
 #include "leafstore/proto/param_store.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 

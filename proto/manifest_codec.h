@@ -6,7 +6,7 @@
 //
 // A decoded manifest is sound in itself: structures, slots, dtypes, shapes, values, labels and
 // names are checked, and every column has the length that the others ask for. What depends on the
-// file (whether segments are inside and apart) is checked where the file is: checkpoint/segments.h.
+// file (whether segments are inside and apart) is checked where the file is: checkpoint/internal/segments.h.
 //
 // Deterministic: equal manifests have equal bytes. Fields of later versions are passed over; a file
 // that cannot be understood without them says so by its min_reader (docs/format.md).
@@ -23,7 +23,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/proto/leaf_columns.h"
-#include "leafstore/store/labels.h"
+#include "leafstore/select/labels.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 

@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/leaf_columns.h"
-#include "leafstore/proto/messages.h"
 #include "leafstore/proto/param_store.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 

@@ -7,9 +7,9 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
+#include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/manifest.pb.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/proto/messages.h"
 #include "leafstore/proto/param_store.pb.h"
 #include "leafstore/proto/store_spec.pb.h"
 #include "leafstore/proto/treedef.pb.h"

@@ -18,7 +18,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/proto/leaf_columns.h"
-#include "leafstore/store/labels.h"
+#include "leafstore/select/labels.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/proto/messages.h"
+#include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/treedef.pb.h"
 
 namespace leafstore {

@@ -7,8 +7,8 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/store/slot_match.h"
-#include "leafstore/store/spec.h"
+#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/spec.h"
 
 namespace leafstore {
 namespace {

@@ -4,7 +4,7 @@
 //   ParamStore grads = FlattenLike(flat.def, gradients).value();    // same Layout
 //   LEAFSTORE_RETURN_IF_ERROR(Unflatten(flat.def, flat.params, &model));   // when it is wanted
 //
-// What a model may be: treedef/binding.h. Order, giving away, errors: treedef/flatten.h.
+// What a model may be: treedef/bind/binding.h. Order, giving away, errors: treedef/bind/flatten.h.
 #ifndef LEAFSTORE_STORE_FLATTEN_H_
 #define LEAFSTORE_STORE_FLATTEN_H_
 
@@ -17,7 +17,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/treedef/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 namespace leafstore {
 

@@ -7,12 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "xxhash.h"
 
-#include "leafstore/core/made_once.h"
-#include "leafstore/core/near_names.h"
+#include "leafstore/core/internal/lazy.h"
+#include "leafstore/core/internal/suggest.h"
+#include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/core/utf8.h"
-#include "leafstore/store/layout_of_paths.h"
-#include "leafstore/treedef/path_table.h"
+#include "leafstore/store/internal/layout_of_paths.h"
+#include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
 
@@ -33,7 +33,7 @@ struct Layout::Loose {
     });
   }
 
-  mutable internal::MadeOnce<absl::StatusOr<TreeDef>> made_def;
+  mutable internal::Lazy<absl::StatusOr<TreeDef>> made_def;
 };
 
 Layout::Layout() = default;

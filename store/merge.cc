@@ -7,11 +7,11 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/near_names.h"
+#include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/path_texts.h"
-#include "leafstore/store/slot_match.h"
-#include "leafstore/store/spec.h"
+#include "leafstore/store/internal/path_texts.h"
+#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/spec.h"
 
 namespace leafstore {
 

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/spec.h"
+#include "leafstore/store/internal/spec.h"
 
 namespace leafstore {
 namespace internal {

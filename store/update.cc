@@ -8,9 +8,9 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/spec.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/store/slot_match.h"
-#include "leafstore/store/spec.h"
 
 namespace leafstore {
 namespace {

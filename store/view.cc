@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "leafstore/core/near_names.h"
-#include "leafstore/store/slot_match.h"
+#include "leafstore/core/internal/suggest.h"
+#include "leafstore/store/internal/slot_match.h"
 
 namespace leafstore {
 namespace {

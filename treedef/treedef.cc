@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <utility>
 
-#include "leafstore/treedef/path_table.h"
-#include "leafstore/treedef/path_text.h"
+#include "leafstore/treedef/internal/path_table.h"
+#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/treedef_derived.h"
 #include "leafstore/treedef/treedef_builder.h"
-#include "leafstore/treedef/treedef_derived.h"
 
 namespace leafstore {
 namespace {

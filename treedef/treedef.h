@@ -44,7 +44,7 @@
 
 #include "leafstore/core/key.h"
 #include "leafstore/core/path.h"
-#include "leafstore/treedef/treedef_columns.h"
+#include "leafstore/treedef/internal/treedef_columns.h"
 
 namespace leafstore {
 
@@ -62,6 +62,12 @@ enum class NodeKind : uint8_t {
 
 // "leaf", "none", "dict", "list", "tuple", "struct", "alias", "custom".
 absl::string_view NodeKindName(NodeKind kind);
+
+// Returns whether the children of nodes of this kind have keys of their own; those of a list or
+// tuple have positions.
+constexpr bool HasKeys(NodeKind kind) {
+  return kind == NodeKind::kDict || kind == NodeKind::kStruct;
+}
 
 // Whether nodes of this kind have children.
 constexpr bool IsContainer(NodeKind kind) {

@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/utf8.h"
-#include "leafstore/treedef/hash.h"
-#include "leafstore/treedef/intern.h"
-#include "leafstore/treedef/path_text.h"
-#include "leafstore/treedef/string_table.h"
+#include "leafstore/core/internal/utf8.h"
+#include "leafstore/treedef/internal/hash.h"
+#include "leafstore/treedef/internal/intern.h"
+#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/string_table.h"
 
 namespace leafstore {
 

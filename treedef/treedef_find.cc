@@ -12,11 +12,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/near_names.h"
+#include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/treedef/path_text.h"
+#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/treedef_derived.h"
 #include "leafstore/treedef/treedef.h"
-#include "leafstore/treedef/treedef_derived.h"
 
 namespace leafstore {
 
@@ -87,7 +87,7 @@ std::string SuggestChild(const TreeDef& def, NodeId node, absl::string_view want
   for (NodeId child = def.first_child(node);
        child != def.end(node) && candidates.size() < kMaxCandidates; child = def.end(child)) {
     const KeyRef key = def.key(child);
-    if (key.name.size() > kMaxNearNameSize) continue;
+    if (key.name.size() > kMaxSuggestionSize) continue;
     text(key, &candidates.emplace_back());
   }
   return DidYouMean(wanted, candidates);

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 
 #include "leafstore/core/tensor.h"
-#include "leafstore/treedef/fields.h"
+#include "leafstore/treedef/bind/fields.h"
 
 namespace digits {
 

@@ -16,7 +16,7 @@
 
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/treedef/fields.h"
+#include "leafstore/treedef/bind/fields.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace digits {

@@ -9,12 +9,12 @@
 #include "model.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/numeric/ops.h"
 #include "leafstore/optim/clip.h"
 #include "leafstore/optim/schedule.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/ops.h"
-#include "leafstore/store/partition.h"
 
 namespace digits {
 

@@ -24,9 +24,9 @@
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/optim/optimizer_set.h"
-#include "leafstore/store/labels.h"
+#include "leafstore/select/labels.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/treedef/fields.h"
+#include "leafstore/treedef/bind/fields.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace digits {

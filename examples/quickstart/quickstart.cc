@@ -1,9 +1,9 @@
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/numeric/ops.h"
 #include "leafstore/optim/optimizer.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/ops.h"
-#include "leafstore/store/partition.h"
 
 using namespace leafstore;
 

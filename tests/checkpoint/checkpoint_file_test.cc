@@ -1,5 +1,5 @@
 // What is asked of a file's tensors, and what of its manifest alone.
-#include "leafstore/checkpoint/checkpoint_file.h"
+#include "leafstore/checkpoint/internal/checkpoint_file.h"
 
 #include <atomic>
 #include <memory>
@@ -15,10 +15,10 @@
 #include "leafstore/checkpoint/writer.h"
 
 #include "tests/checkpoint/forge.h"
-#include "tests/checkpoint/memory_file.h"
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/memory_file.h"
+#include "tests/io/temp_dir.h"
 
 namespace leafstore {
 namespace {

@@ -12,12 +12,13 @@
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/io/internal/checksum.h"
 
 #include "tests/checkpoint/forge.h"
-#include "tests/checkpoint/memory_file.h"
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/memory_file.h"
+#include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {

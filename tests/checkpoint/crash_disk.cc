@@ -8,6 +8,7 @@
 
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/core/buffer.h"
+#include "leafstore/io/internal/checksum.h"
 
 namespace leafstore {
 namespace {

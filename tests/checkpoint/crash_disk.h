@@ -24,7 +24,7 @@
 #include <utility>
 #include <vector>
 
-#include "leafstore/checkpoint/file_system.h"
+#include "leafstore/io/file_system.h"
 
 namespace leafstore {
 

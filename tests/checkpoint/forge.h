@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "leafstore/checkpoint/format.h"
+#include "leafstore/io/internal/checksum.h"
+#include "leafstore/io/internal/file_stream.h"
 #include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore {

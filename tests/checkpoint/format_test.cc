@@ -6,6 +6,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/io/internal/file_stream.h"
+
 #include "tests/checkpoint/forge.h"
 #include "tests/core/status_matchers.h"
 

@@ -12,8 +12,8 @@
 #include "leafstore/optim/optimizer.h"
 
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/temp_dir.h"
 
 namespace leafstore {
 namespace {

@@ -15,8 +15,8 @@
 #include "tests/checkpoint/crash_disk.h"
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {
@@ -246,7 +246,7 @@ TEST_F(ManagerTest, WhatANewerLeafstoreWroteIsNotCalledDamaged) {
 }
 
 TEST_F(ManagerTest, EverySoManyIsWholeIfAsked) {
-  CheckpointManager manager = Open({.incremental = true, .whole_every = 3});
+  CheckpointManager manager = Open({.incremental = true, .full_every = 3});
   const ParamStore params = Params(1);
   std::vector<size_t> bases;
   for (int64_t step = 0; step < 7; ++step) {
@@ -337,7 +337,7 @@ TEST_F(ManagerTest, OnlyARemovalMakesTheNextSaveWhole) {
 }
 
 TEST_F(ManagerTest, WholeEveryIsOfIncrements) {
-  EXPECT_THAT(CheckpointManager::Open(dir_.File("run"), {.whole_every = 3}).status(),
+  EXPECT_THAT(CheckpointManager::Open(dir_.File("run"), {.full_every = 3}).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("incremental")));
 }
 

@@ -16,12 +16,12 @@
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 
-#include "tests/checkpoint/memory_file.h"
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/dose.h"
 #include "tests/fuzz/memory.h"
+#include "tests/io/memory_file.h"
+#include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {

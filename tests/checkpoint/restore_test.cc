@@ -1,5 +1,5 @@
 // Which leaves of an item go where in a store of another structure.
-#include "leafstore/checkpoint/restore.h"
+#include "leafstore/checkpoint/internal/restore.h"
 
 #include <string>
 #include <utility>
@@ -13,8 +13,8 @@
 #include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {

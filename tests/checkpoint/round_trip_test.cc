@@ -13,8 +13,8 @@
 #include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/temp_dir.h"
 
 namespace leafstore {
 namespace {

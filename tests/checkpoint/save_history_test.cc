@@ -11,11 +11,11 @@
 
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/store/ops.h"
+#include "leafstore/numeric/ops.h"
 
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {

@@ -15,9 +15,9 @@
 #include "leafstore/checkpoint/writer.h"
 
 #include "tests/checkpoint/system_calls.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/dose.h"
+#include "tests/io/temp_dir.h"
 
 namespace leafstore {
 namespace {

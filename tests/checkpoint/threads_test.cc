@@ -17,13 +17,13 @@
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/store/filter.h"
+#include "leafstore/select/filter.h"
 #include "leafstore/store/param_store.h"
 
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/in_threads.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {

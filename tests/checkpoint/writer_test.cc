@@ -18,15 +18,15 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/checkpoint/file_stream.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/io/internal/file_stream.h"
 
-#include "tests/checkpoint/faulty_file_system.h"
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
-#include "tests/checkpoint/unprivileged.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/faulty_file_system.h"
+#include "tests/io/temp_dir.h"
+#include "tests/io/unprivileged.h"
 
 namespace leafstore {
 namespace {

@@ -11,15 +11,17 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/internal/zstd_codec.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/checkpoint/zstd_codec.h"
-#include "leafstore/store/ops.h"
+#include "leafstore/io/internal/checksum.h"
+#include "leafstore/io/internal/file_stream.h"
+#include "leafstore/numeric/ops.h"
 
 #include "tests/checkpoint/forge.h"
-#include "tests/checkpoint/memory_file.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/memory_file.h"
+#include "tests/io/temp_dir.h"
 #include "tests/store/sample_models.h"
 
 namespace leafstore {

@@ -1,4 +1,4 @@
-#include "leafstore/core/buffer_pool.h"
+#include "leafstore/core/internal/buffer_pool.h"
 
 #include <cstring>
 #include <thread>

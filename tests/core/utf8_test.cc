@@ -1,4 +1,4 @@
-#include "leafstore/core/utf8.h"
+#include "leafstore/core/internal/utf8.h"
 
 #include <gtest/gtest.h>
 

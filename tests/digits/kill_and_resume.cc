@@ -21,8 +21,8 @@
 
 #include "leafstore/checkpoint/manager.h"
 
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/digits/program.h"
+#include "tests/io/temp_dir.h"
 
 namespace digits {
 namespace {

@@ -11,8 +11,8 @@
 #include "gtest/gtest.h"
 #include "model.h"
 
+#include "leafstore/numeric/ops.h"
 #include "leafstore/store/flatten.h"
-#include "leafstore/store/ops.h"
 
 namespace digits {
 namespace {

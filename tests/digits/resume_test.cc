@@ -14,9 +14,9 @@
 
 #include "gtest/gtest.h"
 
-#include "tests/checkpoint/temp_dir.h"
-#include "tests/checkpoint/unprivileged.h"
 #include "tests/digits/program.h"
+#include "tests/io/temp_dir.h"
+#include "tests/io/unprivileged.h"
 
 namespace digits {
 namespace {

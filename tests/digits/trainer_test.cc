@@ -10,8 +10,8 @@
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/digits/program.h"
+#include "tests/io/temp_dir.h"
 
 namespace digits {
 namespace {

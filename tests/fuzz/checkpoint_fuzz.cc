@@ -13,13 +13,14 @@
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/io/internal/checksum.h"
 
-#include "tests/checkpoint/memory_file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/memory.h"
 #include "tests/fuzz/message_limits.h"
 #include "tests/fuzz/require.h"
 #include "tests/interop/memory_disk.h"
+#include "tests/io/memory_file.h"
 
 namespace leafstore {
 namespace {

@@ -11,10 +11,10 @@
 #include "absl/strings/str_split.h"
 
 #include "leafstore/core/path.h"
-#include "leafstore/store/filter.h"
-#include "leafstore/store/glob.h"
-#include "leafstore/store/partition.h"
-#include "leafstore/store/rename_map.h"
+#include "leafstore/select/filter.h"
+#include "leafstore/select/glob.h"
+#include "leafstore/select/partition.h"
+#include "leafstore/select/rename_map.h"
 
 #include "tests/checkpoint/models.h"
 #include "tests/fuzz/fuzz.h"

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/interop/npy.h"
-#include "leafstore/interop/npz.h"
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/numpy/npy.h"
+#include "leafstore/interop/numpy/npz.h"
+#include "leafstore/interop/safetensors/writer.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/proto/param_store_codec.h"
 #include "leafstore/proto/treedef_codec.h"
@@ -107,7 +107,7 @@ void WriteSafetensors(const std::filesystem::path& folder) {
             SafetensorsSaveOptions options;
             options.metadata = Metadata{{"format", "pt"}, {"\n", "\""}};
             options.structure = structure ? StructureSave::kAlways : StructureSave::kNever;
-            options.leave_out_static = true;
+            options.drop_static = true;
             options.file_system = disk;
             return SaveSafetensors("x", store, options);
           }));

@@ -3,13 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "leafstore/interop/npy.h"
-#include "leafstore/interop/npz.h"
+#include "leafstore/interop/numpy/npy.h"
+#include "leafstore/interop/numpy/npz.h"
 
-#include "tests/checkpoint/memory_file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/require.h"
 #include "tests/interop/memory_disk.h"
+#include "tests/io/memory_file.h"
 
 namespace leafstore {
 namespace {

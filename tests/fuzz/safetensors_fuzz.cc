@@ -6,16 +6,16 @@
 #include <utility>
 #include <vector>
 
-#include "leafstore/interop/safetensors_index.h"
-#include "leafstore/interop/safetensors_reader.h"
-#include "leafstore/interop/safetensors_structure.h"
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/safetensors/internal/index.h"
+#include "leafstore/interop/safetensors/reader.h"
+#include "leafstore/interop/safetensors/structure.h"
+#include "leafstore/interop/safetensors/writer.h"
 
-#include "tests/checkpoint/memory_file.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/memory.h"
 #include "tests/fuzz/require.h"
 #include "tests/interop/memory_disk.h"
+#include "tests/io/memory_file.h"
 
 namespace leafstore {
 namespace {

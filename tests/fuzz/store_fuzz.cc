@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/store/partition.h"
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/require.h"

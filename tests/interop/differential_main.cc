@@ -24,10 +24,10 @@
 #include "absl/strings/str_split.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/interop/npy.h"
-#include "leafstore/interop/npz.h"
-#include "leafstore/interop/safetensors_reader.h"
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/numpy/npy.h"
+#include "leafstore/interop/numpy/npz.h"
+#include "leafstore/interop/safetensors/reader.h"
+#include "leafstore/interop/safetensors/writer.h"
 
 namespace leafstore {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "tests/checkpoint/memory_file.h"
+#include "tests/io/memory_file.h"
 
 namespace leafstore {
 

@@ -1,4 +1,4 @@
-#include "leafstore/interop/npy.h"
+#include "leafstore/interop/numpy/npy.h"
 
 #include <complex>
 #include <cstring>
@@ -8,12 +8,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "tests/checkpoint/faulty_file_system.h"
-#include "tests/checkpoint/memory_file.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/interop/npy_files.h"
 #include "tests/interop/safetensors_models.h"
+#include "tests/io/faulty_file_system.h"
+#include "tests/io/memory_file.h"
+#include "tests/io/temp_dir.h"
 #include "tests/status_codes.h"
 
 namespace leafstore {

@@ -1,4 +1,4 @@
-#include "leafstore/interop/npz.h"
+#include "leafstore/interop/numpy/npz.h"
 
 #include <zip.h>
 
@@ -10,14 +10,14 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/interop/npy.h"
+#include "leafstore/interop/numpy/npy.h"
 
-#include "tests/checkpoint/faulty_file_system.h"
-#include "tests/checkpoint/memory_file.h"
-#include "tests/checkpoint/temp_dir.h"
 #include "tests/core/status_matchers.h"
 #include "tests/interop/npy_files.h"
 #include "tests/interop/safetensors_models.h"
+#include "tests/io/faulty_file_system.h"
+#include "tests/io/memory_file.h"
+#include "tests/io/temp_dir.h"
 #include "tests/status_codes.h"
 
 namespace leafstore {
@@ -73,7 +73,7 @@ TEST(NpzTest, MistakesOfTheCallerLeaveNoFile) {
   const Tensor tensor = PatternTensor(DType::kU8, {1});
   EXPECT_THAT(SaveNpz(path, EveryKindStore()),
               StatusIs(kInvalid, HasSubstr("found the static leaf 'gelu'")));
-  EXPECT_THAT(SaveNpz(path, EveryKindStore(), {.leave_out_static = true}),
+  EXPECT_THAT(SaveNpz(path, EveryKindStore(), {.drop_static = true}),
               StatusIs(kInvalid, HasSubstr("found bf16")));
   EXPECT_THAT(SaveNpz(path, {{"a", tensor}, {"a", tensor}}),
               StatusIs(kInvalid, HasSubstr("two 'a'")));
@@ -84,8 +84,7 @@ TEST(NpzTest, MistakesOfTheCallerLeaveNoFile) {
   EXPECT_THAT(SaveNpz(path, {{"\xff", tensor}}), StatusIs(kInvalid, HasSubstr("UTF-8")));
   EXPECT_THAT(SaveNpz(path, {{"a", Tensor()}}), StatusIs(kInvalid, HasSubstr("found null")));
   EXPECT_THAT(dir.List(), IsEmpty());
-  ASSERT_THAT(SaveNpz(path, EveryKindStore(), {.leave_out_static = true, .raw_bits = true}),
-              IsOk());
+  ASSERT_THAT(SaveNpz(path, EveryKindStore(), {.drop_static = true, .raw_bits = true}), IsOk());
   EXPECT_EQ(LoadNpz(path)->size(), 3u);
 }
 

@@ -7,10 +7,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/interop/safetensors_reader.h"
+#include "leafstore/interop/safetensors/reader.h"
 
-#include "tests/checkpoint/memory_file.h"
 #include "tests/core/status_matchers.h"
+#include "tests/io/memory_file.h"
 
 namespace leafstore {
 namespace {

@@ -1,5 +1,3 @@
-#include "leafstore/interop/safetensors_header.h"
-
 #include <algorithm>
 #include <limits>
 #include <random>
@@ -8,6 +6,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "leafstore/interop/safetensors/header.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/interop/safetensors_attacks.h"

@@ -6,12 +6,12 @@
 #include <utility>
 #include <vector>
 
-#include "leafstore/interop/safetensors_reader.h"
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/safetensors/reader.h"
+#include "leafstore/interop/safetensors/writer.h"
 #include "leafstore/store/param_store.h"
 
 #include "tests/checkpoint/models.h"
-#include "tests/checkpoint/temp_dir.h"
+#include "tests/io/temp_dir.h"
 
 namespace leafstore {
 

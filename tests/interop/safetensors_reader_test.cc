@@ -1,5 +1,3 @@
-#include "leafstore/interop/safetensors_reader.h"
-
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -9,13 +7,14 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/store/filter.h"
+#include "leafstore/interop/safetensors/reader.h"
+#include "leafstore/select/filter.h"
 
-#include "tests/checkpoint/memory_file.h"
 #include "tests/core/in_threads.h"
 #include "tests/core/status_matchers.h"
 #include "tests/interop/safetensors_attacks.h"
 #include "tests/interop/safetensors_models.h"
+#include "tests/io/memory_file.h"
 #include "tests/status_codes.h"
 
 namespace leafstore {

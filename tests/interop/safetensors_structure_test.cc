@@ -1,12 +1,11 @@
-#include "leafstore/interop/safetensors_structure.h"
-
 #include <string>
 
 #include "absl/strings/escaping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/interop/safetensors_checkpoint.h"
+#include "leafstore/interop/safetensors/checkpoint.h"
+#include "leafstore/interop/safetensors/structure.h"
 #include "leafstore/store/flatten.h"
 
 #include "tests/core/status_matchers.h"

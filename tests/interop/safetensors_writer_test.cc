@@ -1,5 +1,3 @@
-#include "leafstore/interop/safetensors_writer.h"
-
 #include <algorithm>
 #include <filesystem>
 #include <string>
@@ -9,12 +7,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/interop/safetensors_structure.h"
+#include "leafstore/interop/safetensors/structure.h"
+#include "leafstore/interop/safetensors/writer.h"
 
-#include "tests/checkpoint/faulty_file_system.h"
 #include "tests/core/status_matchers.h"
 #include "tests/interop/safetensors_attacks.h"
 #include "tests/interop/safetensors_models.h"
+#include "tests/io/faulty_file_system.h"
 #include "tests/status_codes.h"
 
 namespace leafstore {
@@ -68,7 +67,7 @@ TEST(SafetensorsWriterTest, StaticLeavesWithoutAStructureAreAnErrorUnlessLeftOut
       StatusIs(kInvalid, AllOf(HasSubstr("found the static leaf 'gelu'"), HasSubstr("leave"))));
   EXPECT_THAT(dir.List(), IsEmpty());
   ASSERT_THAT(SaveSafetensors(dir.File("x"), store,
-                              {.structure = StructureSave::kNever, .leave_out_static = true}),
+                              {.structure = StructureSave::kNever, .drop_static = true}),
               IsOk());
   const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
   EXPECT_EQ(reader.size(), 3u);

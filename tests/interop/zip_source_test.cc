@@ -1,4 +1,4 @@
-#include "leafstore/interop/zip_source.h"
+#include "leafstore/interop/numpy/internal/zip_source.h"
 
 #include <string>
 

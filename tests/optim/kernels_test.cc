@@ -1,4 +1,4 @@
-#include "leafstore/optim/kernels.h"
+#include "leafstore/optim/internal/kernels.h"
 
 #include <cmath>
 #include <cstddef>

@@ -1,7 +1,7 @@
 // Optimizer over packed groups.
 
 #include "leafstore/optim/optimizer.h"
-#include "leafstore/store/pack.h"
+#include "leafstore/pack/pack.h"
 
 #include "tests/optim/optim_testing.h"
 

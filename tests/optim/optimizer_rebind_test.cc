@@ -1,7 +1,7 @@
 // How an optimizer goes over to another group.
 
 #include "leafstore/optim/optimizer.h"
-#include "leafstore/store/pack.h"
+#include "leafstore/pack/pack.h"
 
 #include "tests/optim/optim_testing.h"
 

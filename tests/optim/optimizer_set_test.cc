@@ -2,12 +2,12 @@
 
 #include <utility>
 
+#include "leafstore/numeric/ops.h"
 #include "leafstore/optim/clip.h"
-#include "leafstore/store/labels.h"
+#include "leafstore/pack/pack.h"
+#include "leafstore/select/labels.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/ops.h"
-#include "leafstore/store/pack.h"
-#include "leafstore/store/partition.h"
 
 #include "tests/optim/optim_testing.h"
 

@@ -1,11 +1,11 @@
 // How an optimizer's state is saved and loaded.
 
-#include "leafstore/optim/optimizer_state.h"
+#include "leafstore/optim/internal/optimizer_state.h"
 
 #include <limits>
 
 #include "leafstore/optim/optimizer.h"
-#include "leafstore/store/partition.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/optim/optim_testing.h"
 

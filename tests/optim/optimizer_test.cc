@@ -1,7 +1,7 @@
 #include "leafstore/optim/optimizer.h"
 
-#include "leafstore/optim/kernels.h"
-#include "leafstore/store/pack.h"
+#include "leafstore/optim/internal/kernels.h"
+#include "leafstore/pack/pack.h"
 
 #include "tests/optim/optim_testing.h"
 

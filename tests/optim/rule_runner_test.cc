@@ -1,4 +1,4 @@
-#include "leafstore/optim/rule_runner.h"
+#include "leafstore/optim/internal/rule_runner.h"
 
 #include <cmath>
 

@@ -13,15 +13,19 @@ find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
   sed 's|^\./||' | LC_ALL=C sort | awk '
   BEGIN {
     allow["core"] = "core"
+    allow["io"] = "core io"
     allow["treedef"] = "core treedef"
     allow["store"] = "core treedef store"
-    allow["optim"] = "core store optim"
-    allow["proto"] = "core treedef store proto"
-    allow["checkpoint"] = "core treedef store optim proto checkpoint"
-    allow["interop"] = "core treedef store proto checkpoint interop"
-    allow["tools"] = "core treedef store optim proto checkpoint interop tools"
-    allow["examples"] = "core treedef store optim proto checkpoint interop"
-    allow["bench"] = "core treedef store optim proto checkpoint interop"
+    allow["select"] = "core treedef store select"
+    allow["pack"] = "core treedef store pack"
+    allow["numeric"] = "core treedef store select pack numeric"
+    allow["optim"] = "core treedef store select pack numeric optim"
+    allow["proto"] = "core treedef store select proto"
+    allow["checkpoint"] = "core io treedef store select proto checkpoint"
+    allow["interop"] = "core io treedef store select proto checkpoint interop"
+    allow["tools"] = "core io treedef store select pack numeric optim proto checkpoint interop tools"
+    allow["examples"] = "core io treedef store select pack numeric optim proto checkpoint interop"
+    allow["bench"] = "core io treedef store select pack numeric optim proto checkpoint interop"
     split("tools examples bench tests", list); for (i in list) prints[list[i]] = 1
     split("examples bench tests", list); for (i in list) uses_eigen[list[i]] = 1
   }

@@ -25,7 +25,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/checkpoint/temp_dir.h"
+#include "tests/io/temp_dir.h"
 
 namespace leafstore {
 

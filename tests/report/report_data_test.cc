@@ -14,7 +14,7 @@
 #include "gtest/gtest.h"
 #include <nlohmann/json.hpp>
 
-#include "leafstore/store/stats.h"
+#include "leafstore/numeric/stats.h"
 #include "leafstore/tools/report/report_numbers.h"
 #include "leafstore/tools/report/report_tree.h"
 

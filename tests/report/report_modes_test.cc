@@ -7,8 +7,8 @@
 #include "gtest/gtest.h"
 #include <nlohmann/json.hpp>
 
-#include "leafstore/store/diff.h"
-#include "leafstore/store/stats.h"
+#include "leafstore/numeric/diff.h"
+#include "leafstore/numeric/stats.h"
 
 #include "tests/report/browser_fixture.h"
 #include "tests/report/sample_reports.h"

@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include <nlohmann/json.hpp>
 
-#include "leafstore/store/stats.h"
+#include "leafstore/numeric/stats.h"
 
 #include "tests/report/browser_fixture.h"
 #include "tests/report/sample_reports.h"

@@ -14,7 +14,7 @@
 
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/store/stats.h"
+#include "leafstore/numeric/stats.h"
 
 #include "tests/tools/run_program.h"
 #include "tests/tools/sample_checkpoints.h"

@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/treedef/tree.h"
+#include "leafstore/treedef/tree/tree.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"

@@ -1,5 +1,5 @@
 // Between models and (TreeDef, ParamStore). What models there may be, and their errors, are tested
-// with treedef/flatten.h.
+// with treedef/bind/flatten.h.
 #include "leafstore/store/flatten.h"
 
 #include <string>
@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/store/partition.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"

@@ -1,4 +1,4 @@
-#include "leafstore/store/layout_of_paths.h"
+#include "leafstore/store/internal/layout_of_paths.h"
 
 #include <algorithm>
 #include <set>

@@ -7,9 +7,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/store/partition.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"

@@ -12,8 +12,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/partition.h"
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"

@@ -1,4 +1,4 @@
-#include "leafstore/store/path_walk.h"
+#include "leafstore/store/internal/path_walk.h"
 
 #include <string>
 #include <utility>

@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "leafstore/store/filter.h"
-#include "leafstore/store/glob.h"
-#include "leafstore/treedef/tree.h"
+#include "leafstore/select/filter.h"
+#include "leafstore/select/glob.h"
+#include "leafstore/treedef/tree/tree.h"
 
 #include "tests/core/random_keys.h"
 

@@ -1,4 +1,4 @@
-#include "leafstore/store/slot_match.h"
+#include "leafstore/store/internal/slot_match.h"
 
 #include <string>
 #include <vector>
@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/store/partition.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/store/random_model.h"
 #include "tests/store/sample_models.h"

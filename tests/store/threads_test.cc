@@ -14,13 +14,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/numeric/diff.h"
+#include "leafstore/numeric/stats.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/definition.h"
-#include "leafstore/store/diff.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/store/partition.h"
-#include "leafstore/store/stats.h"
 #include "leafstore/store/view.h"
 
 #include "tests/core/in_threads.h"

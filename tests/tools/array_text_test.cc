@@ -1,4 +1,4 @@
-#include "leafstore/tools/array_text.h"
+#include "leafstore/tools/present/array_text.h"
 
 #include <cmath>
 #include <complex>
@@ -13,7 +13,7 @@
 #include "gtest/gtest.h"
 #include <nlohmann/json.hpp>
 
-#include "leafstore/store/elements.h"
+#include "leafstore/numeric/elements.h"
 
 namespace leafstore::tools {
 namespace {

@@ -5,8 +5,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/interop/npy.h"
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/numpy/npy.h"
+#include "leafstore/interop/safetensors/writer.h"
 
 #include "tests/tools/tool_test.h"
 

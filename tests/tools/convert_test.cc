@@ -8,8 +8,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/interop/npz.h"
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/numpy/npz.h"
+#include "leafstore/interop/safetensors/writer.h"
 
 #include "tests/tools/tool_test.h"
 

@@ -14,7 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "tests/checkpoint/unprivileged.h"
+#include "tests/io/unprivileged.h"
 #include "tests/tools/tool_test.h"
 
 namespace leafstore {

@@ -12,7 +12,7 @@
 #include "leafstore/checkpoint/reader.h"
 
 #include "tests/checkpoint/forge.h"
-#include "tests/checkpoint/unprivileged.h"
+#include "tests/io/unprivileged.h"
 #include "tests/tools/run_program.h"
 #include "tests/tools/sample_checkpoints.h"
 

@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/store/stats.h"
+#include "leafstore/numeric/stats.h"
 
 #include "tests/tools/run_program.h"
 #include "tests/tools/sample_checkpoints.h"

@@ -18,7 +18,7 @@
 
 #include "gtest/gtest.h"
 
-#include "tests/checkpoint/temp_dir.h"
+#include "tests/io/temp_dir.h"
 
 namespace leafstore {
 

@@ -1,4 +1,4 @@
-#include "leafstore/tools/slice.h"
+#include "leafstore/tools/present/slice.h"
 
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
 // Text for people: escaping, widths, cutting, units.
-#include "leafstore/tools/text.h"
+#include "leafstore/tools/present/text.h"
 
 #include <limits>
 #include <string>

@@ -5,7 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/safetensors/writer.h"
 
 #include "tests/tools/tool_test.h"
 

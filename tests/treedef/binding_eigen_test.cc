@@ -1,4 +1,4 @@
-#include "leafstore/treedef/binding_eigen.h"
+#include "leafstore/treedef/bind/binding_eigen.h"
 
 #include <utility>
 #include <vector>
@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/treedef/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/treedef/model_testing.h"

@@ -1,5 +1,5 @@
 // Every type that binding.h lists, both ways, and what does not fit it.
-#include "leafstore/treedef/binding.h"
+#include "leafstore/treedef/bind/binding.h"
 
 #include <array>
 #include <cmath>
@@ -22,7 +22,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/treedef/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 #include "leafstore/treedef/print.h"
 
 #include "tests/core/status_matchers.h"

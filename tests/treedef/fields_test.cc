@@ -1,4 +1,4 @@
-#include "leafstore/treedef/fields.h"
+#include "leafstore/treedef/bind/fields.h"
 
 #include <memory>
 #include <string>
@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/treedef/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 #include "leafstore/treedef/print.h"
 
 #include "tests/core/status_matchers.h"

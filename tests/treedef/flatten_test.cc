@@ -1,4 +1,4 @@
-#include "leafstore/treedef/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 #include <map>
 #include <memory>
@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/treedef/path_table.h"
+#include "leafstore/treedef/internal/path_table.h"
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"

@@ -1,4 +1,4 @@
-#include "leafstore/treedef/hash.h"
+#include "leafstore/treedef/internal/hash.h"
 
 #include <cstdint>
 #include <string>

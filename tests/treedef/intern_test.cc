@@ -1,4 +1,4 @@
-#include "leafstore/treedef/intern.h"
+#include "leafstore/treedef/internal/intern.h"
 
 #include <atomic>
 #include <memory>

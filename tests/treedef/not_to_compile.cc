@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "leafstore/treedef/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 struct Linear {
   leafstore::Tensor weight;

@@ -1,4 +1,4 @@
-#include "leafstore/treedef/path_table.h"
+#include "leafstore/treedef/internal/path_table.h"
 
 #include <map>
 #include <string>

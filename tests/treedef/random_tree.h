@@ -16,7 +16,7 @@
 
 #include "leafstore/core/tensor.h"
 #include "leafstore/core/value.h"
-#include "leafstore/treedef/tree.h"
+#include "leafstore/treedef/tree/tree.h"
 
 #include "tests/core/random_keys.h"
 

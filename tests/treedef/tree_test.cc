@@ -1,4 +1,4 @@
-#include "leafstore/treedef/tree.h"
+#include "leafstore/treedef/tree/tree.h"
 
 #include <functional>
 #include <memory>
@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/treedef/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"

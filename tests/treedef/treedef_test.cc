@@ -11,7 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/treedef/path_table.h"
+#include "leafstore/treedef/internal/path_table.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/treedef/reference_tree.h"

@@ -14,14 +14,14 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/interop/atomic_file.h"
-#include "leafstore/tools/options.h"
-#include "leafstore/tools/output.h"
-#include "leafstore/tools/output_files.h"
+#include "leafstore/io/internal/atomic_file.h"
+#include "leafstore/tools/commands/options.h"
+#include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/present/output.h"
+#include "leafstore/tools/present/text.h"
 #include "leafstore/tools/report/report_build.h"
 #include "leafstore/tools/report/report_page.h"
-#include "leafstore/tools/source.h"
-#include "leafstore/tools/text.h"
+#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "leafstore/tools/command.h"
+#include "leafstore/tools/commands/command.h"
 
 namespace leafstore::tools {
 

@@ -6,12 +6,12 @@
 #include <utility>
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/command.h"
-#include "leafstore/tools/managed_directory.h"
-#include "leafstore/tools/match_check.h"
-#include "leafstore/tools/progress.h"
+#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/report/report_item.h"
 #include "leafstore/tools/report/report_numbers.h"
+#include "leafstore/tools/source/managed_directory.h"
 
 namespace leafstore::tools {
 namespace {

@@ -18,10 +18,10 @@
 
 #include "absl/status/statusor.h"
 
-#include "leafstore/store/glob.h"
-#include "leafstore/tools/item_groups.h"
+#include "leafstore/select/glob.h"
 #include "leafstore/tools/report/report_data.h"
-#include "leafstore/tools/source.h"
+#include "leafstore/tools/source/item_groups.h"
+#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 

@@ -11,7 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include <nlohmann/json.hpp>
 
-#include "leafstore/tools/text.h"
+#include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {

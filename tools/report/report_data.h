@@ -37,7 +37,7 @@
 //     dtype      of a static leaf the kind of its value
 //     shape, parameters, bytes, stored
 //     value      of a static leaf
-//     count, nan, inf, zero, min, max, mean, std, l2      as in store/stats.h
+//     count, nan, inf, zero, min, max, mean, std, l2      as in numeric/stats.h
 //     histogram  counts in equal bins from min to max, in "compare" from the smaller min to the
 //                larger max of both sides; null where there is no finite number
 //   change     of "compare", by leaf: {what, differing, max_abs, max_rel, l2}, and structure [text]
@@ -59,10 +59,10 @@
 
 #include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
+#include "leafstore/numeric/stats.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/store/stats.h"
-#include "leafstore/tools/item_rows.h"
 #include "leafstore/tools/report/report_tree.h"
+#include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
 
@@ -85,7 +85,7 @@ struct LeafChange {
   enum class What : uint8_t { kSame, kNumbers, kValue, kDType, kShape, kKind, kAdded, kRemoved };
 
   What what = What::kSame;
-  // Of kSame and kNumbers, of tensors; as LeafDiff's (store/diff.h) and above.
+  // Of kSame and kNumbers, of tensors; as LeafDiff's (numeric/diff.h) and above.
   std::optional<int64_t> differing;
   double max_abs = 0;
   double max_rel = 0;

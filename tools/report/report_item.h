@@ -19,11 +19,11 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "leafstore/tools/item_rows.h"
 #include "leafstore/tools/report/report_build.h"
 #include "leafstore/tools/report/report_data.h"
 #include "leafstore/tools/report/report_numbers.h"
-#include "leafstore/tools/source.h"
+#include "leafstore/tools/source/item_rows.h"
+#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 

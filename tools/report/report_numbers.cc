@@ -9,12 +9,12 @@
 #include <numeric>
 #include <optional>
 
-#include "leafstore/checkpoint/parallel.h"
 #include "leafstore/core/path.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/diff.h"
-#include "leafstore/store/elements.h"
-#include "leafstore/tools/command.h"
+#include "leafstore/io/internal/parallel.h"
+#include "leafstore/numeric/diff.h"
+#include "leafstore/numeric/elements.h"
+#include "leafstore/tools/commands/command.h"
 
 namespace leafstore::tools {
 namespace {
@@ -184,7 +184,7 @@ LeafChange CompareLeaves(const Leaf& before, const Leaf& after) {
   }
   if (before.tensor().dtype() != after.tensor().dtype()) return {What::kDType};
   if (before.tensor().shape() != after.tensor().shape()) return {What::kShape};
-  // By the rules of store/diff.h, under one path.
+  // By the rules of numeric/diff.h, under one path.
   const auto one = [](const Leaf& leaf) {
     return ParamStore::FromEntries({{Path().Attribute("leaf"), leaf}}).value();
   };

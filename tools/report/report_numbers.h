@@ -19,10 +19,10 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/leaf.h"
-#include "leafstore/store/stats.h"
-#include "leafstore/tools/progress.h"
+#include "leafstore/numeric/stats.h"
+#include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/report/report_data.h"
-#include "leafstore/tools/source.h"
+#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 
@@ -79,7 +79,7 @@ class NumberReader {
   std::mutex mutex_;
 };
 
-// How `before` and `after` differ, as store/diff.h has it.
+// How `before` and `after` differ, as numeric/diff.h has it.
 LeafChange CompareLeaves(const Leaf& before, const Leaf& after);
 
 }  // namespace leafstore::tools

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/tools/text.h"
+#include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {

@@ -1,6 +1,6 @@
 #include "leafstore/tools/report/report_tree.h"
 
-#include "leafstore/tools/text.h"
+#include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {

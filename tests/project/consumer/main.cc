@@ -12,14 +12,14 @@
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/core/tensor_eigen.h"
-#include "leafstore/interop/npz.h"
-#include "leafstore/interop/safetensors_reader.h"
-#include "leafstore/interop/safetensors_writer.h"
+#include "leafstore/interop/numpy/npz.h"
+#include "leafstore/interop/safetensors/reader.h"
+#include "leafstore/interop/safetensors/writer.h"
 #include "leafstore/optim/schedule.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/partition.h"
-#include "leafstore/treedef/fields.h"
+#include "leafstore/treedef/bind/fields.h"
 
 namespace {
 
@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
   const auto imported = leafstore::SafetensorsReader::Open(exported).value();
   Check(imported.def().value() == flat.def, "the structure was lost in safetensors");
   const std::string archive = std::string(argv[1]) + ".npz";
-  Check(leafstore::SaveNpz(archive, all, {.leave_out_static = true}).ok(), "no NumPy archive");
+  Check(leafstore::SaveNpz(archive, all, {.drop_static = true}).ok(), "no NumPy archive");
   Check(leafstore::LoadNpz(archive).value().size() == 4, "the NumPy archive has other tensors");
 
   std::cout << "consumer: ok\n";

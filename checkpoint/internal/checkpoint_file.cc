@@ -1,0 +1,166 @@
+#include "leafstore/checkpoint/internal/checkpoint_file.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/segments.h"
+#include "leafstore/checkpoint/internal/tensor_loader.h"
+#include "leafstore/core/internal/suggest.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/core/value.h"
+#include "leafstore/io/internal/checksum.h"
+#include "leafstore/io/internal/parallel.h"
+
+namespace leafstore {
+namespace {
+
+// The bytes that loading a leaf has to look at. With `only_mapped`, of those that become views as
+// they stand none.
+int64_t BytesToLoad(const ManifestItem& item, uint32_t place, bool only_mapped) {
+  if (!item.leaves.is_tensor(place)) return 0;
+  const uint32_t tensor = item.leaves.tensor(place);
+  const bool becomes_view = only_mapped && item.segments.codec(tensor) == kCodecNone &&
+                            item.leaves.dtype(place) != DType::kBool;
+  return becomes_view ? 0 : item.stored_size(tensor);
+}
+
+// Cuts places into runs of about as many bytes, for threads to share.
+std::vector<absl::Span<const uint32_t>> CutByBytes(const ManifestItem& item,
+                                                   absl::Span<const uint32_t> places,
+                                                   bool only_mapped) {
+  std::vector<absl::Span<const uint32_t>> runs;
+  size_t begin = 0;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < places.size(); ++i) {
+    bytes += BytesToLoad(item, places[i], only_mapped);
+    if (bytes < kBytesPerThread && i + 1 < places.size()) continue;
+    runs.push_back(places.subspan(begin, i + 1 - begin));
+    begin = i + 1;
+    bytes = 0;
+  }
+  return runs;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(
+    const std::string& path, const ReadOptions& options) {
+  std::shared_ptr<CheckpointFile> file(new CheckpointFile());
+  file->options_ = options;
+  LEAFSTORE_ASSIGN_OR_RETURN(file->own_, CheckpointBytes::Open(path, options));
+  if (absl::Status status = file->ReadManifest(); !status.ok()) {
+    return file->own_->WithPath(status);
+  }
+  file->bases_ = std::vector<Base>(file->manifest_.bases.size());
+  return file;
+}
+
+absl::Status CheckpointFile::ReadManifest() {
+  const Footer& footer = own_->footer();
+  Buffer scratch;
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes,
+                             own_->Get(footer.manifest_offset, footer.manifest_size, &scratch));
+  if (const uint64_t found = Checksum(bytes); found != footer.manifest_checksum) {
+    return absl::DataLossError(absl::StrCat("manifest: expected checksum ",
+                                            absl::Hex(footer.manifest_checksum, absl::kZeroPad16),
+                                            ", found ", absl::Hex(found, absl::kZeroPad16)));
+  }
+  const absl::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  LEAFSTORE_ASSIGN_OR_RETURN(manifest_, DecodeManifest(text));
+  LEAFSTORE_RETURN_IF_ERROR(own_->CheckZeros(footer.manifest_offset + footer.manifest_size,
+                                             footer.file_size - kFooterSize,
+                                             "padding before the footer"));
+  return CheckSegments(manifest_, footer.manifest_offset);
+}
+
+absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(uint32_t number) const {
+  if (number == 0) return own_.get();
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto* base, bases_[number - 1].TryGet([&] {
+    return CheckpointBytes::OpenBase(path(), manifest_.bases[number - 1], options_);
+  }));
+  return base->get();
+}
+
+absl::Status CheckpointFile::WithItem(const ManifestItem& item, const absl::Status& status) const {
+  if (status.ok()) return status;
+  return WithPath(absl::Status(
+      status.code(), absl::StrCat("item ", Value(item.name).ToString(), ": ", status.message())));
+}
+
+absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view name) const {
+  for (const ManifestItem& item : manifest_.items) {
+    if (item.name == name) return &item;
+  }
+  std::vector<absl::string_view> names;
+  for (const ManifestItem& item : manifest_.items) names.push_back(item.name);
+  return absl::NotFoundError(
+      absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names)));
+}
+
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
+    const ManifestItem& item, absl::Span<const uint32_t> places) const {
+  absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, options_.verify);
+  return leaves.ok() ? std::move(leaves) : own_->WithPath(leaves.status());
+}
+
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& item,
+                                                            absl::Span<const uint32_t> places,
+                                                            bool verify) const {
+  std::vector<Leaf> leaves(places.size());
+  const std::vector<absl::Span<const uint32_t>> runs =
+      CutByBytes(item, places, /*only_mapped=*/!verify && !own_->map().null());
+  std::vector<absl::Status> statuses(runs.size());
+  const int64_t bytes = kBytesPerThread * static_cast<int64_t>(runs.size());
+  ParallelFor(runs.size(), ThreadsFor(options_.threads, bytes), [&](size_t number) {
+    const absl::Span<const uint32_t> run = runs[number];
+    TensorLoader loader(*this, item, run, verify);
+    Leaf* const out = leaves.data() + (run.data() - places.data());
+    for (size_t i = 0; i < run.size(); ++i) {
+      absl::StatusOr<Leaf> leaf = loader.Load(i);
+      if (!leaf.ok()) {
+        statuses[number] = leaf.status();
+        return;
+      }
+      out[i] = *std::move(leaf);
+    }
+  });
+  for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
+  return leaves;
+}
+
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::LeavesToAsk(
+    const ManifestItem& item, absl::Span<const Filter> filters) const {
+  const bool may_look_at_bytes = std::any_of(
+      filters.begin(), filters.end(), [](const Filter& filter) { return filter.has_callable(); });
+  if (!may_look_at_bytes) return SpecLeaves(item);
+  std::vector<uint32_t> places(item.leaves.size());
+  std::iota(places.begin(), places.end(), 0);
+  absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, /*verify=*/false);
+  return leaves.ok() ? std::move(leaves) : own_->WithPath(leaves.status());
+}
+
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::SpecLeaves(const ManifestItem& item) {
+  // Bytes that are nowhere: as many as any tensor can ask for, and no memory.
+  const Buffer nowhere =
+      Buffer::External(nullptr, std::numeric_limits<int64_t>::max(), nullptr).value();
+  std::vector<Leaf> leaves;
+  leaves.reserve(item.leaves.size());
+  for (uint32_t place = 0; place < item.leaves.size(); ++place) {
+    if (!item.leaves.is_tensor(place)) {
+      leaves.push_back(item.leaves.value(place));
+      continue;
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        Tensor tensor,
+        Tensor::FromBuffer(item.leaves.dtype(place), item.leaves.shape(place), nowhere));
+    leaves.push_back(std::move(tensor));
+  }
+  return leaves;
+}
+
+}  // namespace leafstore

@@ -1,0 +1,112 @@
+#include "leafstore/checkpoint/internal/zstd_codec.h"
+
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore {
+namespace {
+
+// Of the contents of a block, and of the bytes that it takes.
+constexpr uint64_t kMostBlockContent = uint64_t{128} << 10;
+constexpr uint64_t kLeastBlock = 4;
+
+absl::Status NoFrames(absl::string_view why) {
+  return absl::DataLossError(absl::StrCat("expected zstd frames: ", why));
+}
+
+absl::Status NoMemory() { return absl::ResourceExhaustedError("no memory for zstd"); }
+
+// An error of the library: of the machine, or else of the frames.
+absl::Status Failed(size_t result) {
+  if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation) return NoMemory();
+  return NoFrames(ZSTD_getErrorName(result));
+}
+
+// The frames of today; zstd may be built to read those of its youth as well.
+bool BeginsAsFrame(absl::Span<const std::byte> stored) {
+  constexpr std::byte kMagic[] = {std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f},
+                                  std::byte{0xfd}};
+  return stored.size() >= 4 && std::equal(std::begin(kMagic), std::end(kMagic), stored.begin());
+}
+
+// The size of the frame that `stored` begins with, of so much content.
+absl::StatusOr<size_t> CheckFrame(absl::Span<const std::byte> stored, uint64_t content) {
+  if (!BeginsAsFrame(stored)) return NoFrames(absl::StrCat("none for ", content, " bytes"));
+  const unsigned long long found = ZSTD_getFrameContentSize(stored.data(), stored.size());
+  if (found == ZSTD_CONTENTSIZE_ERROR || found == ZSTD_CONTENTSIZE_UNKNOWN) {
+    return NoFrames(absl::StrCat("none that says its size for ", content, " bytes"));
+  }
+  if (found != content) {
+    return NoFrames(absl::StrCat("one of ", content, " bytes, found one of ", found));
+  }
+  const size_t size = ZSTD_findFrameCompressedSize(stored.data(), stored.size());
+  if (ZSTD_isError(size)) return NoFrames(ZSTD_getErrorName(size));
+  const uint64_t blocks = (content + kMostBlockContent - 1) / kMostBlockContent;
+  if (size >= kLeastBlock * blocks) return size;
+  return NoFrames(absl::StrCat("one of ", content, " bytes, found ", size, " bytes for it"));
+}
+
+}  // namespace
+
+void ZstdCompressor::Free::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
+void ZstdDecompressor::Free::operator()(ZSTD_DCtx_s* context) const { ZSTD_freeDCtx(context); }
+
+absl::StatusOr<ZstdCompressor> ZstdCompressor::Create(int level) {
+  if (level < ZSTD_minCLevel() || level > ZSTD_maxCLevel()) {
+    return absl::InvalidArgumentError(absl::StrCat("level of zstd: expected ", ZSTD_minCLevel(),
+                                                   " to ", ZSTD_maxCLevel(), ", found ", level));
+  }
+  std::unique_ptr<ZSTD_CCtx_s, Free> context(ZSTD_createCCtx());
+  if (context == nullptr ||
+      ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level))) {
+    return NoMemory();
+  }
+  const auto bound = static_cast<int64_t>(ZSTD_compressBound(kZstdFrameContent));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer frame, Buffer::AllocateUninitialized(bound));
+  return ZstdCompressor(std::move(context), std::move(frame));
+}
+
+absl::StatusOr<absl::Span<const std::byte>> ZstdCompressor::Compress(
+    absl::Span<const std::byte> content) {
+  const size_t size =
+      ZSTD_compress2(context_.get(), frame_.mutable_data(), static_cast<size_t>(frame_.size()),
+                     content.data(), content.size());
+  if (!ZSTD_isError(size)) return frame_.bytes().subspan(0, size);
+  return absl::ResourceExhaustedError(
+      absl::StrCat("zstd cannot compress: ", ZSTD_getErrorName(size)));
+}
+
+absl::Status CheckZstdFrames(absl::Span<const std::byte> stored, int64_t byte_size) {
+  auto rest = static_cast<uint64_t>(byte_size);
+  while (rest > 0) {
+    const uint64_t content = std::min<uint64_t>(rest, kZstdFrameContent);
+    LEAFSTORE_ASSIGN_OR_RETURN(const size_t size, CheckFrame(stored, content));
+    stored.remove_prefix(size);
+    rest -= content;
+  }
+  if (stored.empty()) return absl::OkStatus();
+  return NoFrames(absl::StrCat("found ", stored.size(), " bytes behind the last"));
+}
+
+absl::StatusOr<ZstdDecompressor> ZstdDecompressor::Create() {
+  std::unique_ptr<ZSTD_DCtx_s, Free> context(ZSTD_createDCtx());
+  if (context == nullptr) return NoMemory();
+  return ZstdDecompressor(std::move(context));
+}
+
+absl::Status ZstdDecompressor::Decompress(absl::Span<const std::byte> stored,
+                                          absl::Span<std::byte> out) {
+  const size_t size =
+      ZSTD_decompressDCtx(context_.get(), out.data(), out.size(), stored.data(), stored.size());
+  if (ZSTD_isError(size)) return Failed(size);
+  if (size == out.size()) return absl::OkStatus();
+  return NoFrames(absl::StrCat("of ", out.size(), " bytes, found ", size));
+}
+
+}  // namespace leafstore

@@ -1,0 +1,201 @@
+#include "leafstore/core/internal/suggest.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace leafstore {
+namespace {
+
+// Distances are counted in quarters of a slip.
+constexpr int kSlip = 4;
+constexpr int kWrongCase = 1;
+constexpr int kMaxSlips = 8;
+constexpr int kFar = 1 << 20;  // more than any distance, and far from overflow
+
+constexpr int64_t kMaxTableEntries = int64_t{1} << 24;
+
+int SubstitutionCost(char a, char b) {
+  if (a == b) return 0;
+  return absl::ascii_tolower(a) == absl::ascii_tolower(b) ? kWrongCase : kSlip;
+}
+
+// Removes what both begin with and what both end with. It does not change their distance.
+void StripCommonEnds(absl::string_view* a, absl::string_view* b) {
+  const auto heads = std::mismatch(a->begin(), a->end(), b->begin(), b->end());
+  const size_t head = static_cast<size_t>(heads.first - a->begin());
+  a->remove_prefix(head);
+  b->remove_prefix(head);
+  const auto tails = std::mismatch(a->rbegin(), a->rend(), b->rbegin(), b->rend());
+  const size_t tail = static_cast<size_t>(tails.first - a->rbegin());
+  a->remove_suffix(tail);
+  b->remove_suffix(tail);
+}
+
+// Computes distances up to a limit, in a band around the table's diagonal: outside of it, names
+// differ by more additions than the limit allows. Only three rows of the table are kept.
+class DistanceTable {
+ public:
+  // The distance of two names of at most kMaxSuggestionSize bytes, or kFar if it exceeds `limit`.
+  int Distance(absl::string_view a, absl::string_view b, int limit) {
+    StripCommonEnds(&a, &b);
+    if (a.size() > b.size()) std::swap(a, b);
+    const int rows = static_cast<int>(a.size());
+    const int columns = static_cast<int>(b.size());
+    const int band = limit / kSlip;
+    if (columns - rows > band) return kFar;
+    FillFirstRow(std::min(band, columns), columns);
+    int best_of_last = 0;
+    for (int row = 1; row <= rows; ++row) {
+      const int best = FillRow(a, b, row, band);
+      // An exchange of neighbours skips a row, so one row beyond the limit is not yet the end.
+      if (best > limit && best_of_last > limit) return kFar;
+      best_of_last = best;
+    }
+    const int distance = RowAt(rows)[columns];
+    return distance <= limit ? distance : kFar;
+  }
+
+  // How many entries have been computed, by all calls.
+  int64_t entries() const { return entries_; }
+
+ private:
+  using Row = std::array<int, kMaxSuggestionSize + 1>;
+
+  Row& RowAt(int row) { return rows_[row % 3]; }
+
+  // From nothing to the beginnings of a name: additions only. The entry behind the band is read by
+  // the next row: it is set to kFar here and below.
+  void FillFirstRow(int end, int columns) {
+    Row& row = RowAt(0);
+    for (int column = 0; column <= end; ++column) row[column] = column * kSlip;
+    if (end < columns) row[end + 1] = kFar;
+    entries_ += end + 1;
+  }
+
+  // Fills what lies in the band, and returns its least entry. The rows before must be filled.
+  int FillRow(absl::string_view a, absl::string_view b, int row, int band) {
+    const int columns = static_cast<int>(b.size());
+    const int begin = std::max(row - band, 1);
+    const int end = std::min(row + band, columns);
+    Row& current = RowAt(row);
+    const Row& last = RowAt(row + 2);         // the row before, modulo 3
+    const Row& before_last = RowAt(row + 1);  // the one before that
+    current[begin - 1] = row <= band ? row * kSlip : kFar;
+    int best = current[begin - 1];
+    for (int column = begin; column <= end; ++column) {
+      const char x = a[row - 1];
+      const char y = b[column - 1];
+      int cost = std::min({last[column] + kSlip, current[column - 1] + kSlip,
+                           last[column - 1] + SubstitutionCost(x, y)});
+      if (row > 1 && column > 1 && x == b[column - 2] && y == a[row - 2]) {
+        cost = std::min(cost, before_last[column - 2] + kSlip);
+      }
+      current[column] = cost;
+      best = std::min(best, cost);
+    }
+    if (end < columns) current[end + 1] = kFar;
+    entries_ += end - begin + 2;
+    return best;
+  }
+
+  std::array<Row, 3> rows_;
+  int64_t entries_ = 0;
+};
+
+// The nearest candidates so far.
+class Nearest {
+ public:
+  Nearest(absl::string_view name, size_t max)
+      : name_(name),
+        max_(max),
+        limit_(std::clamp(static_cast<int>(name.size() / 3), 1, kMaxSlips) * kSlip) {}
+
+  void Offer(absl::string_view candidate) {
+    if (candidate.size() > kMaxSuggestionSize || candidate == name_) return;
+    const int distance = table_.Distance(name_, candidate, limit_);
+    const size_t longer = std::max(name_.size(), candidate.size());
+    if (distance > limit_ || distance >= static_cast<int>(longer) * kSlip) return;
+    Insert({distance, candidate});
+  }
+
+  // Whether all the work allowed has been done.
+  bool Exhausted() const { return table_.entries() >= kMaxTableEntries; }
+
+  std::vector<std::string> Names() const {
+    std::vector<std::string> names;
+    names.reserve(near_.size());
+    for (const auto& [distance, name] : near_) names.emplace_back(name.data(), name.size());
+    return names;
+  }
+
+ private:
+  using Near = std::pair<int, absl::string_view>;  // ordered as the answer is
+
+  void Insert(const Near& near) {
+    const auto place = std::lower_bound(near_.begin(), near_.end(), near);
+    if (place != near_.end() && *place == near) return;  // a repeated candidate
+    near_.insert(place, near);
+    if (near_.size() > max_) near_.pop_back();
+    // From now on a candidate must be as near as the last of these to displace it.
+    if (near_.size() == max_) limit_ = near_.back().first;
+  }
+
+  absl::string_view name_;
+  size_t max_;
+  int limit_;
+  std::vector<Near> near_;
+  DistanceTable table_;
+};
+
+template <typename Name>
+std::vector<std::string> FindNearNames(absl::string_view name, absl::Span<const Name> candidates,
+                                       size_t max) {
+  if (name.size() > kMaxSuggestionSize || max == 0) return {};
+  Nearest nearest(name, max);
+  for (const Name& candidate : candidates) {
+    if (nearest.Exhausted()) break;
+    nearest.Offer(candidate);
+  }
+  return nearest.Names();
+}
+
+std::string Question(const std::vector<std::string>& names) {
+  std::string out;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const absl::string_view before = i == 0                  ? "; did you mean "
+                                     : i + 1 == names.size() ? " or "
+                                                             : ", ";
+    absl::StrAppend(&out, before, names[i]);
+  }
+  if (!out.empty()) out.push_back('?');
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> Suggest(absl::string_view name,
+                                 absl::Span<const absl::string_view> candidates, size_t max) {
+  return FindNearNames(name, candidates, max);
+}
+
+std::vector<std::string> Suggest(absl::string_view name, absl::Span<const std::string> candidates,
+                                 size_t max) {
+  return FindNearNames(name, candidates, max);
+}
+
+std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates,
+                       size_t max) {
+  return Question(Suggest(name, candidates, max));
+}
+
+std::string DidYouMean(absl::string_view name, absl::Span<const std::string> candidates,
+                       size_t max) {
+  return Question(Suggest(name, candidates, max));
+}
+
+}  // namespace leafstore

@@ -1,0 +1,298 @@
+// The header of a `.npy`: a dict as Python writes it, of which exactly this is understood:
+//
+//   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/json_text.h"
+#include "leafstore/interop/numpy/internal/npy_stream.h"
+#include "leafstore/interop/numpy/npy.h"
+
+namespace leafstore {
+namespace {
+
+constexpr absl::string_view kMagic = "\x93NUMPY";
+
+struct NpyDType {
+  DType dtype;
+  absl::string_view kind;  // the letter, and the bytes of an element
+};
+
+constexpr std::array<NpyDType, 13> kNpyDTypes = {{
+    {DType::kBool, "b1"},
+    {DType::kU8, "u1"},
+    {DType::kI8, "i1"},
+    {DType::kU16, "u2"},
+    {DType::kI16, "i2"},
+    {DType::kU32, "u4"},
+    {DType::kI32, "i4"},
+    {DType::kU64, "u8"},
+    {DType::kI64, "i8"},
+    {DType::kF16, "f2"},
+    {DType::kF32, "f4"},
+    {DType::kF64, "f8"},
+    {DType::kC64, "c8"},
+}};
+
+std::optional<absl::string_view> KindOf(DType dtype) {
+  for (const NpyDType& one : kNpyDTypes) {
+    if (one.dtype == dtype) return one.kind;
+  }
+  return std::nullopt;
+}
+
+absl::Status WrongNpy(absl::string_view expected, absl::string_view found) {
+  return absl::DataLossError(absl::StrCat("npy header: expected ", expected, ", found ", found));
+}
+
+// Reads the dict, once from the left to the right.
+class HeaderParser {
+ public:
+  explicit HeaderParser(absl::string_view text) : text_(text), all_(text) {}
+
+  absl::Status Parse(NpyHeader* out) {
+    if (!Take('{')) return WrongHere("'{'");
+    while (!Take('}')) {
+      LEAFSTORE_RETURN_IF_ERROR(ParseField(out));
+      if (Take(',')) continue;
+      if (!Take('}')) return WrongHere("',' or '}'");
+      break;
+    }
+    SkipSpaces();
+    // A newline ends it, and there is nothing behind.
+    if (text_ != "\n") return WrongHere("a newline at its end");
+    if (!has_descr_) return WrongNpy("a key 'descr'", "none");
+    if (!has_order_) return WrongNpy("a key 'fortran_order'", "none");
+    if (!has_shape_) return WrongNpy("a key 'shape'", "none");
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status ParseField(NpyHeader* out) {
+    absl::string_view key;
+    LEAFSTORE_RETURN_IF_ERROR(ParseString(&key));
+    if (!Take(':')) return WrongHere("':'");
+    if (key == "descr") return Once(key, &has_descr_, ParseDescr(out));
+    if (key == "fortran_order") return Once(key, &has_order_, ParseBool(&out->fortran_order));
+    if (key == "shape") return Once(key, &has_shape_, ParseShape(&out->shape));
+    return WrongNpy("the keys 'descr', 'fortran_order' and 'shape'", QuotedForMessage(key));
+  }
+
+  static absl::Status Once(absl::string_view key, bool* met, absl::Status status) {
+    if (std::exchange(*met, true)) return WrongNpy(absl::StrCat("one key '", key, "'"), "two");
+    return status;
+  }
+
+  // No string that matters has an escape in it.
+  absl::Status ParseString(absl::string_view* out) {
+    SkipSpaces();
+    const char quote = text_.empty() ? '\0' : text_.front();
+    if (quote != '\'' && quote != '"') return WrongHere("a string");
+    const size_t end = text_.find(quote, 1);
+    if (end == absl::string_view::npos) return WrongHere("the end of a string");
+    *out = text_.substr(1, end - 1);
+    if (out->find('\\') != absl::string_view::npos) return WrongHere("a string without '\\'");
+    text_.remove_prefix(end + 1);
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseDescr(NpyHeader* out) {
+    SkipSpaces();
+    if (absl::StartsWith(text_, "[")) {
+      return absl::UnimplementedError(
+          "npy header: its dtype is a record, which is no tensor's; save the fields one by one");
+    }
+    absl::string_view descr;
+    LEAFSTORE_RETURN_IF_ERROR(ParseString(&descr));
+    const auto unknown = [&] {
+      return absl::UnimplementedError(absl::StrCat(
+          "npy header: the dtype ", QuotedForMessage(descr), " is not known to this reader"));
+    };
+    if (descr.size() < 2 || absl::string_view("<>=|").find(descr[0]) == absl::string_view::npos) {
+      return WrongNpy("a dtype such as '<f4'", QuotedForMessage(descr));
+    }
+    for (const NpyDType& one : kNpyDTypes) {
+      if (descr.substr(1) != one.kind) continue;
+      const bool one_byte = one.kind[1] == '1';
+      if (descr[0] == '|' && !one_byte) return unknown();
+      out->dtype = one.dtype;
+      out->big_endian = descr[0] == '>' && !one_byte;
+      return absl::OkStatus();
+    }
+    return unknown();
+  }
+
+  absl::Status ParseBool(bool* out) {
+    SkipSpaces();
+    for (const bool value : {false, true}) {
+      const absl::string_view word = value ? "True" : "False";
+      if (!absl::StartsWith(text_, word)) continue;
+      text_.remove_prefix(word.size());
+      *out = value;
+      return absl::OkStatus();
+    }
+    return WrongHere("True or False");
+  }
+
+  absl::Status ParseShape(Shape* out) {
+    out->clear();
+    if (!Take('(')) return WrongHere("a tuple, '('");
+    bool comma = true;
+    while (!Take(')')) {
+      if (!comma) return WrongHere("',' or ')'");
+      int64_t extent = 0;
+      LEAFSTORE_RETURN_IF_ERROR(ParseExtent(&extent));
+      out->push_back(extent);
+      if (out->size() > kMaxRank) {
+        return absl::UnimplementedError(
+            absl::StrCat("npy header: this reader knows ranks up to ", kMaxRank, ", found more"));
+      }
+      comma = Take(',');
+    }
+    // `(3)` is no tuple in Python, but a 3.
+    if (out->size() == 1 && !comma) return WrongHere("',' in a tuple of one");
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseExtent(int64_t* out) {
+    SkipSpaces();
+    const auto* end =
+        std::find_if(text_.begin(), text_.end(), [](char c) { return c < '0' || c > '9'; });
+    const absl::string_view digits = text_.substr(0, static_cast<size_t>(end - text_.begin()));
+    if (digits.empty() || (digits.size() > 1 && digits[0] == '0') ||
+        !absl::SimpleAtoi(digits, out)) {
+      return WrongHere("an integer from 0 to 2^63 - 1");
+    }
+    text_.remove_prefix(digits.size());
+    // What Python 2 wrote of a long.
+    if (absl::StartsWith(text_, "L")) text_.remove_prefix(1);
+    return absl::OkStatus();
+  }
+
+  void SkipSpaces() {
+    while (!text_.empty() && text_.front() == ' ') text_.remove_prefix(1);
+  }
+  bool Take(char c) {
+    SkipSpaces();
+    if (text_.empty() || text_.front() != c) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  absl::Status WrongHere(absl::string_view expected) const {
+    const std::string found = text_.empty() ? "the end" : QuotedForMessage(text_.substr(0, 20));
+    return WrongNpy(absl::StrCat(expected, " at byte ", all_.size() - text_.size()), found);
+  }
+
+  absl::string_view text_;
+  absl::string_view all_;
+  bool has_descr_ = false;
+  bool has_order_ = false;
+  bool has_shape_ = false;
+};
+
+// Where the header's text begins, and where it ends.
+struct Extent {
+  int64_t begin;
+  int64_t end;
+};
+
+absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
+  constexpr int64_t kShort = 10;  // magic, version, and a length of two bytes
+  constexpr int64_t kLong = 12;   // or of four
+  if (!absl::StartsWith(begin, kMagic)) {
+    return WrongNpy("'\\x93NUMPY' at its beginning",
+                    begin.empty() ? "none" : QuotedForMessage(begin.substr(0, kMagic.size())));
+  }
+  if (static_cast<int64_t>(begin.size()) < kLong)
+    return WrongNpy("a header", "the end of the file");
+  const auto major = static_cast<uint8_t>(begin[6]);
+  const auto minor = static_cast<uint8_t>(begin[7]);
+  if (major < 1 || major > 3 || minor != 0) {
+    return absl::UnimplementedError(absl::StrCat("npy header: its version is ", major, ".", minor,
+                                                 "; this reader knows 1.0, 2.0 and 3.0"));
+  }
+  uint32_t length = 0;
+  std::memcpy(&length, begin.data() + 8, major == 1 ? sizeof(uint16_t) : sizeof(uint32_t));
+  const Extent extent = {major == 1 ? kShort : kLong, 0};
+  const int64_t end = extent.begin + static_cast<int64_t>(length);
+  if (end > file_size) {
+    return WrongNpy(
+        absl::StrCat("a length of at most ", file_size - extent.begin, ", as the file has"),
+        absl::StrCat(length));
+  }
+  if (end > kMaxNpyHeader) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("npy header: expected at most ", kMaxNpyHeader, " bytes, found ", end));
+  }
+  return Extent{extent.begin, end};
+}
+
+// What NumPy has of the same width, for raw bits.
+DType RawDType(DType dtype) { return DTypeBits(dtype) == 16 ? DType::kU16 : DType::kU8; }
+
+}  // namespace
+
+absl::Status CheckNpyDType(DType dtype, bool raw_bits) {
+  if (raw_bits || KindOf(dtype).has_value()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("expected a dtype that NumPy has, found ",
+                                                 DTypeName(dtype),
+                                                 "; cast it, or write its raw bits as integers"));
+}
+
+absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size) {
+  const absl::string_view text(reinterpret_cast<const char*>(begin.data()), begin.size());
+  LEAFSTORE_ASSIGN_OR_RETURN(const Extent extent, FindText(text, file_size));
+  if (extent.end > static_cast<int64_t>(text.size())) return WrongNpy("all of it", "a part");
+  NpyHeader header;
+  LEAFSTORE_RETURN_IF_ERROR(
+      HeaderParser(text.substr(static_cast<size_t>(extent.begin),
+                               static_cast<size_t>(extent.end - extent.begin)))
+          .Parse(&header));
+  const absl::StatusOr<int64_t> bytes = ByteSize(header.dtype, header.shape);
+  if (!bytes.ok()) {
+    return absl::DataLossError(absl::StrCat("npy header: ", bytes.status().message()));
+  }
+  header.size = extent.end;
+  header.byte_size = *bytes;
+  if (file_size - header.size == header.byte_size) return header;
+  return absl::DataLossError(absl::StrCat(
+      "npy: expected ", header.byte_size, " bytes behind the header, as ", DTypeName(header.dtype),
+      ShapeToString(header.shape), " asks for, found ", file_size - header.size));
+}
+
+absl::StatusOr<std::string> EncodeNpyHeader(DType dtype, ShapeRef shape, bool raw_bits) {
+  // Room for a first extent of so many digits is left (numpy.lib.format, since NumPy 1.23).
+  constexpr size_t kGrowthDigits = 21;
+  constexpr size_t kAlignment = 64;
+  LEAFSTORE_RETURN_IF_ERROR(CheckNpyDType(dtype, raw_bits));
+  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t bytes, ByteSize(dtype, shape));
+  Shape written(shape.begin(), shape.end());
+  if (!KindOf(dtype).has_value()) {
+    if (DTypeBits(dtype) % 8 != 0) written = {bytes};
+    dtype = RawDType(dtype);
+  }
+  const absl::string_view kind = *KindOf(dtype);
+  std::string text = absl::StrCat(
+      "{'descr': '", kind[1] == '1' ? "|" : "<", kind, "', 'fortran_order': False, 'shape': (",
+      absl::StrJoin(written, ", "), written.size() == 1 ? ",), }" : "), }");
+  if (!written.empty()) text.append(kGrowthDigits - absl::StrCat(written[0]).size(), ' ');
+  std::string out =
+      absl::StrCat(kMagic, absl::string_view("\1\0", 2), absl::string_view("\0\0", 2));
+  // A whole line of spaces where it would fit without: so does NumPy.
+  text.append(kAlignment - (out.size() + text.size() + 1) % kAlignment, ' ');
+  text.push_back('\n');
+  const auto length = static_cast<uint16_t>(text.size());
+  std::memcpy(out.data() + 8, &length, sizeof(length));
+  return absl::StrCat(out, text);
+}
+
+}  // namespace leafstore

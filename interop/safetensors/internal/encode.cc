@@ -1,0 +1,159 @@
+// The names of dtypes in a safetensors file, and the header that is written.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <numeric>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/interop/internal/json_text.h"
+#include "leafstore/interop/safetensors/header.h"
+#include "leafstore/interop/safetensors/internal/header_builder.h"
+
+namespace leafstore {
+namespace {
+
+struct DTypeEntry {
+  DType dtype;
+  absl::string_view name;
+};
+
+// In the order in which the reference writes tensors: its enumeration, from the last to the first.
+constexpr std::array<DTypeEntry, 22> kDTypes = {{
+    {DType::kU64, "U64"},
+    {DType::kI64, "I64"},
+    {DType::kF64, "F64"},
+    {DType::kC64, "C64"},
+    {DType::kF32, "F32"},
+    {DType::kU32, "U32"},
+    {DType::kI32, "I32"},
+    {DType::kBF16, "BF16"},
+    {DType::kF16, "F16"},
+    {DType::kU16, "U16"},
+    {DType::kI16, "I16"},
+    {DType::kF8E5M2FNUZ, "F8_E5M2FNUZ"},
+    {DType::kF8E4M3FNUZ, "F8_E4M3FNUZ"},
+    {DType::kF8E8M0, "F8_E8M0"},
+    {DType::kF8E4M3, "F8_E4M3"},
+    {DType::kF8E5M2, "F8_E5M2"},
+    {DType::kI8, "I8"},
+    {DType::kU8, "U8"},
+    {DType::kF6E3M2, "F6_E3M2"},
+    {DType::kF6E2M3, "F6_E2M3"},
+    {DType::kF4, "F4"},
+    {DType::kBool, "BOOL"},
+}};
+
+// Place of a dtype in kDTypes.
+size_t RankOf(DType dtype) {
+  static const std::array<uint8_t, 256> ranks = [] {
+    std::array<uint8_t, 256> made = {};
+    for (size_t i = 0; i < kDTypes.size(); ++i) {
+      made[static_cast<uint8_t>(kDTypes[i].dtype)] = static_cast<uint8_t>(i);
+    }
+    return made;
+  }();
+  return ranks[static_cast<uint8_t>(dtype)];
+}
+
+}  // namespace
+
+absl::string_view SafetensorsDTypeName(DType dtype) { return kDTypes[RankOf(dtype)].name; }
+
+std::optional<DType> SafetensorsDTypeOf(absl::string_view name) {
+  for (const DTypeEntry& entry : kDTypes) {
+    if (entry.name == name) return entry.dtype;
+  }
+  return std::nullopt;
+}
+
+std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entries) {
+  std::vector<uint32_t> order(entries.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const size_t rank_a = RankOf(entries[a].dtype);
+    const size_t rank_b = RankOf(entries[b].dtype);
+    return rank_a != rank_b ? rank_a < rank_b : entries[a].name < entries[b].name;
+  });
+  return order;
+}
+
+namespace {
+
+absl::Status CheckNames(absl::Span<const SafetensorsEntry> entries) {
+  absl::flat_hash_set<absl::string_view> names;
+  names.reserve(entries.size());
+  for (const SafetensorsEntry& entry : entries) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(entry.name, "a name"));
+    if (entry.name == kSafetensorsMetadataName) {
+      return absl::InvalidArgumentError(
+          "expected a tensor's name, found '__metadata__', which means something else in the file");
+    }
+    if (!names.insert(entry.name).second) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "expected tensors of different names, found two ", QuotedForMessage(entry.name)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void AppendMetadata(const Metadata& metadata, std::string* out) {
+  AppendJsonString(kSafetensorsMetadataName, out);
+  absl::StrAppend(out, ":{");
+  bool first = true;
+  for (const auto& [key, value] : metadata) {
+    if (!std::exchange(first, false)) out->push_back(',');
+    AppendJsonString(key, out);
+    out->push_back(':');
+    AppendJsonString(value, out);
+  }
+  out->push_back('}');
+}
+
+void AppendEntry(const SafetensorsEntry& entry, int64_t begin, int64_t end, std::string* out) {
+  AppendJsonString(entry.name, out);
+  absl::StrAppend(out, ":{\"dtype\":\"", SafetensorsDTypeName(entry.dtype), "\",\"shape\":[");
+  for (size_t i = 0; i < entry.shape.size(); ++i) {
+    absl::StrAppend(out, i == 0 ? "" : ",", entry.shape[i]);
+  }
+  absl::StrAppend(out, "],\"data_offsets\":[", begin, ",", end, "]}");
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const SafetensorsEntry> entries,
+                                                    const std::optional<Metadata>& metadata) {
+  constexpr size_t kPrefix = sizeof(uint64_t);
+  constexpr size_t kAlignment = 8;
+  LEAFSTORE_RETURN_IF_ERROR(CheckNames(entries));
+  if (metadata.has_value()) LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(*metadata));
+  std::string out(kPrefix, '\0');
+  out.push_back('{');
+  if (metadata.has_value()) AppendMetadata(*metadata, &out);
+  int64_t begin = 0;
+  for (const SafetensorsEntry& entry : entries) {
+    int64_t end = 0;
+    if (__builtin_add_overflow(begin, entry.byte_size, &end)) {
+      return absl::ResourceExhaustedError("expected tensors of less than 2^63 bytes, found more");
+    }
+    if (out.back() != '{') out.push_back(',');
+    AppendEntry(entry, begin, end, &out);
+    begin = end;
+    if (out.size() > kMaxSafetensorsHeader + kPrefix) break;
+  }
+  out.push_back('}');
+  out.append((kAlignment - out.size() % kAlignment) % kAlignment, ' ');
+  const uint64_t length = out.size() - kPrefix;
+  if (length > static_cast<uint64_t>(kMaxSafetensorsHeader)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("expected a header of at most ", kMaxSafetensorsHeader,
+                     " bytes, found more; save in shards, or with shorter names"));
+  }
+  std::memcpy(out.data(), &length, kPrefix);
+  return out;
+}
+
+}  // namespace leafstore

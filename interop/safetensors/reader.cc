@@ -1,0 +1,225 @@
+#include "leafstore/interop/safetensors/reader.h"
+
+#include <algorithm>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/interop/safetensors/internal/file.h"
+
+namespace leafstore {
+namespace {
+
+absl::StatusOr<const SafetensorsLeaves*> LeavesOf(const SafetensorsFile& file) {
+  const absl::StatusOr<const SafetensorsLeaves*> leaves = file.leaves();
+  return leaves.ok() ? leaves : file.WithPath(leaves.status());
+}
+
+absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsFile& file,
+                                             const SafetensorsLeaves& leaves,
+                                             absl::Span<const uint32_t> places) {
+  std::vector<uint32_t> tensors;
+  tensors.reserve(places.size());
+  for (const uint32_t place : places) {
+    if (const auto tensor = leaves.tensor(place)) tensors.push_back(*tensor);
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Tensor> loaded, file.Load(tensors));
+  std::vector<Leaf> out;
+  out.reserve(places.size());
+  size_t next = 0;
+  for (const uint32_t place : places) {
+    const Value* value = leaves.value(place);
+    out.push_back(value != nullptr ? Leaf(*value) : Leaf(std::move(loaded[next++])));
+  }
+  return out;
+}
+
+absl::StatusOr<ParamStore> LoadSome(const SafetensorsFile& file, const SafetensorsLeaves& leaves,
+                                    absl::Span<const uint32_t> places) {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(file, leaves, places));
+  std::vector<Slot> slots;
+  slots.reserve(places.size());
+  for (const uint32_t place : places) slots.push_back(leaves.slots().SlotAt(place));
+  return ParamStore::Create(leaves.layout(),
+                            internal::SlotSetAccess::Make(leaves.layout().size(), std::move(slots)),
+                            std::move(loaded));
+}
+
+std::vector<uint32_t> AllPlaces(const SafetensorsLeaves& leaves) {
+  std::vector<uint32_t> places(leaves.size());
+  std::iota(places.begin(), places.end(), 0);
+  return places;
+}
+
+// All leaves for filters to ask what they are; tensors have a dtype and a shape but no bytes.
+absl::StatusOr<std::vector<Leaf>> SpecLeaves(const SafetensorsFile& file,
+                                             const SafetensorsLeaves& leaves) {
+  // Bytes that are nowhere: as many as any tensor can ask for, and no memory.
+  const Buffer nowhere =
+      Buffer::External(nullptr, std::numeric_limits<int64_t>::max(), nullptr).value();
+  std::vector<Leaf> out;
+  out.reserve(leaves.size());
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    if (const Value* value = leaves.value(place)) {
+      out.push_back(*value);
+      continue;
+    }
+    const SafetensorsInfo info = file.entry(*leaves.tensor(place));
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::FromBuffer(info.dtype, info.shape, nowhere));
+    out.push_back(std::move(tensor));
+  }
+  return out;
+}
+
+absl::Status CheckPlaces(const SafetensorsLeaves& leaves, absl::Span<const uint32_t> places) {
+  for (size_t i = 0; i < places.size(); ++i) {
+    if (places[i] < leaves.size() && (i == 0 || places[i] > places[i - 1])) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected places that grow, below ", leaves.size(), ", found ", places[i]));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SafetensorsReader> SafetensorsReader::Open(const std::string& path,
+                                                          const SafetensorsReadOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(auto file, SafetensorsFile::Open(path, options));
+  return SafetensorsReader(std::move(file));
+}
+
+const std::string& SafetensorsReader::path() const& { return file_->path(); }
+bool SafetensorsReader::is_set() const { return file_->is_set(); }
+absl::Span<const SafetensorsShard> SafetensorsReader::shards() const& { return file_->shards(); }
+uint32_t SafetensorsReader::size() const { return file_->size(); }
+absl::string_view SafetensorsReader::name(uint32_t tensor) const& { return file_->name(tensor); }
+SafetensorsInfo SafetensorsReader::entry(uint32_t tensor) const& { return file_->entry(tensor); }
+int64_t SafetensorsReader::tensor_bytes() const { return file_->tensor_bytes(); }
+bool SafetensorsReader::has_structure() const { return file_->has_structure(); }
+const std::optional<Metadata>& SafetensorsReader::metadata() const& { return file_->metadata(); }
+
+int64_t SafetensorsReader::file_size() const {
+  int64_t size = 0;
+  for (const SafetensorsShard& shard : file_->shards()) size += shard.file_size;
+  return size;
+}
+
+absl::StatusOr<uint32_t> SafetensorsReader::Find(absl::string_view name) const {
+  return file_->Get(name);
+}
+
+std::vector<std::string> SafetensorsReader::left_out() const {
+  std::vector<std::string> names;
+  for (const SafetensorsFile::Shard& shard : file_->files()) {
+    const std::vector<std::string>& here = shard.header.left_out();
+    names.insert(names.end(), here.begin(), here.end());
+  }
+  return names;
+}
+
+absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(uint32_t tensor) const {
+  if (tensor >= size()) {
+    return file_->WithPath(absl::InvalidArgumentError(
+        absl::StrCat("expected a tensor's number below ", size(), ", found ", tensor)));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Tensor> loaded, file_->Load({tensor}));
+  return std::move(loaded[0]);
+}
+
+absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(absl::string_view name) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t tensor, file_->Get(name));
+  return LoadTensor(tensor);
+}
+
+absl::StatusOr<const SafetensorsLeaves*> SafetensorsReader::leaves() const& {
+  return LeavesOf(*file_);
+}
+
+absl::StatusOr<TreeDef> SafetensorsReader::def() const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  absl::StatusOr<TreeDef> def = leaves->layout().def();
+  return def.ok() ? def : file_->WithPath(def.status());
+}
+
+absl::StatusOr<ParamStore> SafetensorsReader::Load() const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded,
+                             LoadLeaves(*file_, *leaves, AllPlaces(*leaves)));
+  return ParamStore::Create(leaves->layout(), leaves->slots(), std::move(loaded));
+}
+
+absl::StatusOr<ParamStore> SafetensorsReader::LoadPlaces(absl::Span<const uint32_t> places) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  if (absl::Status status = CheckPlaces(*leaves, places); !status.ok()) {
+    return file_->WithPath(status);
+  }
+  return LoadSome(*file_, *leaves, places);
+}
+
+absl::StatusOr<Leaf> SafetensorsReader::LoadPath(absl::string_view path) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  const absl::StatusOr<Slot> slot = leaves->layout().Get(path);
+  if (!slot.ok()) return file_->WithPath(slot.status());
+  const uint32_t place = leaves->slots().PlaceOf(*slot);
+  if (place == kNoPlace) {
+    return absl::NotFoundError(absl::StrCat(file_->path(), ": it was saved without '", path, "'"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(*file_, *leaves, {place}));
+  return std::move(loaded[0]);
+}
+
+absl::StatusOr<PartitionPlan> SafetensorsReader::CompilePlan(
+    std::vector<Filter> filters, const PartitionOptions& options) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  const bool may_look_at_bytes = std::any_of(
+      filters.begin(), filters.end(), [](const Filter& filter) { return filter.has_callable(); });
+  absl::StatusOr<std::vector<Leaf>> asked = may_look_at_bytes
+                                                ? LoadLeaves(*file_, *leaves, AllPlaces(*leaves))
+                                                : SpecLeaves(*file_, *leaves);
+  if (!asked.ok()) return asked.status();
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const ParamStore store,
+      ParamStore::Create(leaves->layout(), leaves->slots(), *std::move(asked)));
+  absl::StatusOr<PartitionPlan> plan = PartitionPlan::Compile(store, std::move(filters), options);
+  return plan.ok() ? std::move(plan) : file_->WithPath(plan.status());
+}
+
+absl::StatusOr<ParamStore> SafetensorsReader::LoadMatching(const Filter& filter) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, CompilePlan({filter}));
+  const SlotSet& taken = plan.group_slots(0);
+  std::vector<uint32_t> places;
+  places.reserve(taken.size());
+  for (uint32_t i = 0; i < taken.size(); ++i) {
+    places.push_back(leaves->slots().PlaceOf(taken.SlotAt(i)));
+  }
+  return LoadSome(*file_, *leaves, places);
+}
+
+absl::StatusOr<bool> SafetensorsReader::IsCanonical() const { return file_->IsCanonical(); }
+
+NameStyle SafetensorsReader::name_style() const {
+  return file_->has_structure() ? file_->structure_names() : file_->options().names;
+}
+
+absl::Status SafetensorsReader::Verify() const {
+  // By pieces, so that a file that is read takes no memory as large as itself.
+  constexpr int64_t kPiece = int64_t{64} << 20;
+  std::vector<uint32_t> tensors;
+  int64_t bytes = 0;
+  for (uint32_t tensor = 0; tensor < size(); ++tensor) {
+    tensors.push_back(tensor);
+    bytes += entry(tensor).byte_size;
+    if (bytes < kPiece && tensor + 1 < size()) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Tensor> loaded, file_->Load(tensors));
+    LEAFSTORE_RETURN_IF_ERROR(file_->MakeResident(tensors));
+    tensors.clear();
+    bytes = 0;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace leafstore

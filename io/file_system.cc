@@ -1,0 +1,327 @@
+#include "leafstore/io/file_system.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore {
+namespace {
+
+#ifndef MADV_POPULATE_READ  // of Linux 5.14
+#define MADV_POPULATE_READ 22
+#endif
+
+// Linux writes and reads at most this much at once, a page less than 2 GiB.
+constexpr size_t kMostAtOnce = size_t{1} << 30;
+
+absl::Status Failed(absl::string_view what, absl::string_view path, int error = errno) {
+  const std::string message = absl::StrCat("cannot ", what, " ", path);
+  // A limit of the file system or of the process is the same to the caller as a full disk.
+  if (error == EFBIG || error == EDQUOT) {
+    return absl::ResourceExhaustedError(absl::ErrnoToStatus(error, message).message());
+  }
+  return absl::ErrnoToStatus(error, message);
+}
+
+int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
+  int fd = -1;
+  do {
+    fd = open(path.c_str(), flags | O_CLOEXEC, mode);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
+class PosixWritableFile : public WritableFile {
+ public:
+  PosixWritableFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  ~PosixWritableFile() override {
+    if (fd_ >= 0) close(fd_);
+  }
+  PosixWritableFile(const PosixWritableFile&) = delete;
+  PosixWritableFile& operator=(const PosixWritableFile&) = delete;
+
+  absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {
+    const size_t wanted = bytes.size();
+    while (!bytes.empty()) {
+      LEAFSTORE_RETURN_IF_ERROR(SetDirect(prefer_direct_ && IsAligned(offset, bytes)));
+      const ssize_t written =
+          pwrite(fd_, bytes.data(), std::min(bytes.size(), kMostAtOnce), offset);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0 && errno == EINVAL && direct_) {  // a file system that wants it otherwise
+        prefer_direct_ = false;
+        continue;
+      }
+      if (written < 0) {
+        return Failed(absl::StrCat("write ", wanted, " bytes, of them ", bytes.size(), " at byte ",
+                                   offset, ", to"),
+                      path_);
+      }
+      offset += written;
+      bytes.remove_prefix(static_cast<size_t>(written));
+    }
+    return absl::OkStatus();
+  }
+
+  void PreferDirect() override { prefer_direct_ = true; }
+
+  absl::Status Sync() override {
+    // Not tried again after EINTR or EIO: the kernel may have dropped what it could not write.
+    return fsync(fd_) == 0 ? absl::OkStatus() : Failed("sync", path_);
+  }
+
+  absl::Status Close() override {
+    // After EINTR the descriptor is closed, on Linux.
+    const int result = close(std::exchange(fd_, -1));
+    return result == 0 || errno == EINTR ? absl::OkStatus() : Failed("close", path_);
+  }
+
+ private:
+  static bool IsAligned(int64_t offset, absl::Span<const std::byte> bytes) {
+    const auto address = reinterpret_cast<uintptr_t>(bytes.data());
+    return (static_cast<size_t>(offset) | bytes.size() | address) % kDirectAlignment == 0;
+  }
+
+  // Where the file system does not take it, nothing changes and it is not asked again.
+  absl::Status SetDirect(bool direct) {
+    if (direct == direct_) return absl::OkStatus();
+    if (fcntl(fd_, F_SETFL, direct ? O_DIRECT : 0) == 0) {
+      direct_ = direct;
+    } else if (direct) {
+      prefer_direct_ = false;
+    } else {
+      return Failed("write through the page cache to", path_);
+    }
+    return absl::OkStatus();
+  }
+
+  std::string path_;
+  int fd_;
+  bool prefer_direct_ = false;
+  bool direct_ = false;  // what fd_ is set to
+};
+
+class PosixReadableFile : public ReadableFile {
+ public:
+  PosixReadableFile(std::string path, int fd, int64_t size)
+      : path_(std::move(path)), fd_(fd), size_(size) {}
+  ~PosixReadableFile() override { close(fd_); }
+  PosixReadableFile(const PosixReadableFile&) = delete;
+  PosixReadableFile& operator=(const PosixReadableFile&) = delete;
+
+  int64_t size() const override { return size_; }
+
+  absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const override {
+    while (!out.empty()) {
+      const ssize_t read = pread(fd_, out.data(), std::min(out.size(), kMostAtOnce), offset);
+      if (read < 0 && errno == EINTR) continue;
+      if (read < 0) {
+        return Failed(absl::StrCat("read ", out.size(), " bytes at byte ", offset, " of"), path_);
+      }
+      if (read == 0) {
+        return absl::DataLossError(absl::StrCat(path_, ": expected ", out.size(),
+                                                " more bytes at byte ", offset,
+                                                ", found the end of the file"));
+      }
+      offset += read;
+      out.remove_prefix(static_cast<size_t>(read));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Buffer> Map() const override { return Buffer::MapOpenFile(fd_, size_, path_); }
+
+  absl::Status MakeResident(int64_t offset, absl::Span<const std::byte> bytes) const override {
+    struct stat info;
+    if (fstat(fd_, &info) != 0) return Failed("stat", path_);
+    const int64_t end = offset + static_cast<int64_t>(bytes.size());
+    if (info.st_size < end) return Shortened(end, info.st_size);
+    // Read ahead as far as is asked for: a page that is missed reads no further than the next few.
+    if (!InMemory(bytes)) posix_fadvise(fd_, offset, end - offset, POSIX_FADV_WILLNEED);
+    // What madvise cannot do (Linux before 5.14) touching does later.
+    const int error = Populate(bytes);
+    if (error == 0 || (error != EFAULT && error != EIO)) return absl::OkStatus();
+    // A page that cannot be had: the file became shorter just now, or the disk cannot read it.
+    if (fstat(fd_, &info) == 0 && info.st_size < end) return Shortened(end, info.st_size);
+    return Failed(absl::StrCat("read ", bytes.size(), " bytes at byte ", offset, " of"), path_,
+                  EIO);
+  }
+
+ private:
+  absl::Status Shortened(int64_t expected, int64_t found) const {
+    return absl::DataLossError(absl::StrCat(path_, ": expected at least ", expected,
+                                            " bytes, found ", found,
+                                            ": the file was shortened after it had been opened"));
+  }
+
+  // Where the page of a mapping begins in which its bytes do.
+  static uintptr_t FirstPage(absl::Span<const std::byte> bytes) {
+    static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+    return reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
+  }
+
+  // Whether the first page of a mapping's bytes is in the page cache, as far as the system says.
+  static bool InMemory(absl::Span<const std::byte> bytes) {
+    unsigned char resident = 1;
+    mincore(reinterpret_cast<void*>(FirstPage(bytes)), 1, &resident);
+    return (resident & 1) != 0;
+  }
+
+  // Reads the pages of a mapping in. Returns an errno, or 0.
+  static int Populate(absl::Span<const std::byte> bytes) {
+    const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
+    const uintptr_t first = FirstPage(bytes);
+    int result = 0;
+    do {
+      result =
+          madvise(reinterpret_cast<void*>(first), begin + bytes.size() - first, MADV_POPULATE_READ);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+  }
+
+  std::string path_;
+  int fd_;
+  int64_t size_;
+};
+
+class PosixFileLock : public FileLock {
+ public:
+  explicit PosixFileLock(int fd) : fd_(fd) {}
+  ~PosixFileLock() override { close(fd_); }
+  PosixFileLock(const PosixFileLock&) = delete;
+  PosixFileLock& operator=(const PosixFileLock&) = delete;
+
+ private:
+  int fd_;
+};
+
+class PosixFileSystem : public FileSystem {
+ public:
+  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
+    const int fd = OpenRetrying(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (fd < 0) return Failed("create", path);
+    return std::make_unique<PosixWritableFile>(path, fd);
+  }
+
+  absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
+    const int fd = OpenRetrying(path, O_RDONLY | O_NONBLOCK);  // no waiting for a pipe's other end
+    if (fd < 0) return Failed("open", path);
+    absl::Cleanup close_fd = [fd] { close(fd); };
+    struct stat info;
+    if (fstat(fd, &info) != 0) return Failed("stat", path);
+    if (!S_ISREG(info.st_mode)) {
+      return absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": no regular file"));
+    }
+    std::move(close_fd).Cancel();
+    return std::make_unique<PosixReadableFile>(path, fd, info.st_size);
+  }
+
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    if (rename(from.c_str(), to.c_str()) == 0) return absl::OkStatus();
+    return Failed(absl::StrCat("rename ", from, " to"), to);
+  }
+
+  absl::Status RenameNew(const std::string& from, const std::string& to) override {
+    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+      return absl::OkStatus();
+    }
+    const int error = errno;
+    const std::string what = absl::StrCat("rename ", from, " to");
+    if (error != EINVAL && error != ENOSYS) return Failed(what, to, error);
+    // Some file systems cannot do that; a link cannot replace either.
+    return link(from.c_str(), to.c_str()) == 0 ? Remove(from) : Failed(what, to);
+  }
+
+  absl::Status Remove(const std::string& path) override {
+    return unlink(path.c_str()) == 0 ? absl::OkStatus() : Failed("remove", path);
+  }
+
+  absl::Status SyncDirectory(const std::string& path) override {
+    const int fd = OpenRetrying(path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0) return Failed("open directory", path);
+    absl::Cleanup close_fd = [fd] { close(fd); };
+    return fsync(fd) == 0 ? absl::OkStatus() : Failed("sync directory", path);
+  }
+
+  absl::Status CreateDirectory(const std::string& path) override {
+    if (mkdir(path.c_str(), 0777) == 0) return absl::OkStatus();
+    const int error = errno;
+    struct stat info;
+    if (error == EEXIST && stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) {
+      return absl::OkStatus();
+    }
+    return Failed("make directory", path, error);
+  }
+
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    const int fd = OpenRetrying(path, O_RDWR | O_CREAT, 0666);
+    if (fd < 0) return Failed("open lock", path);
+    auto lock = std::make_unique<PosixFileLock>(fd);
+    int result = -1;
+    do {
+      result = flock(fd, LOCK_EX | LOCK_NB);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) return lock;
+    if (errno != EWOULDBLOCK) return Failed("lock", path);
+    return absl::FailedPreconditionError(
+        absl::StrCat("cannot lock ", path, ": another process, or another part of this, holds it"));
+  }
+
+  absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
+    DIR* directory = opendir(path.c_str());
+    if (directory == nullptr) return Failed("list", path);
+    absl::Cleanup close_directory = [directory] { closedir(directory); };
+    std::vector<std::string> names;
+    errno = 0;
+    while (const dirent* entry = readdir(directory)) {
+      const absl::string_view name = entry->d_name;
+      if (name != "." && name != "..") names.emplace_back(name);
+    }
+    if (errno != 0) return Failed("list", path);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+};
+
+}  // namespace
+
+absl::Status FileSystem::RenameNew(const std::string& from, const std::string& to) {
+  const absl::Status found = Open(to).status();
+  if (found.ok()) return absl::AlreadyExistsError(absl::StrCat(to, ": it is there already"));
+  if (!absl::IsNotFound(found)) return found;
+  return Rename(from, to);
+}
+
+FileSystem& FileSystem::Posix() {
+  static PosixFileSystem* const files = new PosixFileSystem();
+  return *files;
+}
+
+std::string DirectoryOf(absl::string_view path) {
+  const size_t slash = path.rfind('/');
+  if (slash == absl::string_view::npos) return ".";
+  return std::string(path.substr(0, std::max<size_t>(slash, 1)));
+}
+
+std::string FileNameOf(absl::string_view path) {
+  return std::string(path.substr(path.rfind('/') + 1));  // npos + 1 is 0
+}
+
+std::string InDirectoryOf(absl::string_view path, absl::string_view name) {
+  const size_t slash = path.rfind('/');
+  if (slash == absl::string_view::npos) return std::string(name);
+  return absl::StrCat(path.substr(0, slash + 1), name);
+}
+
+}  // namespace leafstore

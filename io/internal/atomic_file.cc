@@ -1,0 +1,77 @@
+#include "leafstore/io/internal/atomic_file.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore {
+namespace {
+
+std::string TemporaryPath(const std::string& path) {
+  static std::atomic<uint64_t> next{0};
+  return absl::StrCat(path, ".tmp-", getpid(), "-", next.fetch_add(1, std::memory_order_relaxed));
+}
+
+}  // namespace
+
+absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, bool durable,
+                                              FileSystem* files) {
+  if (path.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
+  AtomicFile made;
+  made.path_ = path;
+  made.durable_ = durable;
+  made.files_ = files != nullptr ? files : &FileSystem::Posix();
+  std::string name;
+  absl::StatusOr<std::unique_ptr<WritableFile>> created;
+  do {  // a name may be left from a process that had this one's number and crashed
+    name = TemporaryPath(path);
+    created = made.files_->Create(name);
+  } while (created.status().code() == absl::StatusCode::kAlreadyExists);
+  if (!created.ok()) return created.status();
+  made.temporary_ = std::move(name);
+  made.file_ = *std::move(created);
+  if (durable) made.file_->PreferDirect();
+  made.stream_ = std::make_unique<FileStream>(made.file_.get());
+  return made;
+}
+
+AtomicFile::~AtomicFile() {
+  stream_.reset();
+  file_.reset();
+  if (temporary_.empty()) return;
+  // There is nothing more to do about a file that cannot even be removed.
+  files_->Remove(temporary_).IgnoreError();
+}
+
+absl::Status AtomicFile::Close() {
+  LEAFSTORE_RETURN_IF_ERROR(stream_->Flush());
+  if (durable_) LEAFSTORE_RETURN_IF_ERROR(file_->Sync());
+  LEAFSTORE_RETURN_IF_ERROR(file_->Close());
+  stream_.reset();
+  file_.reset();
+  return absl::OkStatus();
+}
+
+absl::Status AtomicFile::Commit(bool sync_directory) {
+  LEAFSTORE_RETURN_IF_ERROR(files_->Rename(temporary_, path_));
+  temporary_.clear();
+  return SyncName(sync_directory);
+}
+
+absl::Status AtomicFile::CommitNew(bool sync_directory) {
+  LEAFSTORE_RETURN_IF_ERROR(files_->RenameNew(temporary_, path_));
+  temporary_.clear();
+  return SyncName(sync_directory);
+}
+
+absl::Status AtomicFile::SyncName(bool sync_directory) {
+  if (!durable_ || !sync_directory) return absl::OkStatus();
+  return files_->SyncDirectory(DirectoryOf(path_));
+}
+
+}  // namespace leafstore

@@ -1,0 +1,109 @@
+#include "leafstore/io/internal/background_worker.h"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <exception>
+#include <new>
+#include <system_error>
+#include <utility>
+
+namespace leafstore {
+namespace {
+
+// Whoever starts work goes on first: a thread of SCHED_BATCH that is woken does not take the
+// processor from one that runs, as it else may, for milliseconds. Threads that it makes are alike.
+// Where the system refuses, all is right but that.
+void LetOthersGoFirst() {
+  const sched_param no_priority{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
+}
+
+}  // namespace
+
+BackgroundWorker::~BackgroundWorker() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+bool BackgroundWorker::busy() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return left_ > 0;
+}
+
+bool BackgroundWorker::StartThread() {
+  if (thread_.joinable()) return true;
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
+}
+
+// An exception would end the process where it leaves a thread.
+absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) {
+  try {
+    return work();
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError("no memory for work in the background");
+  } catch (const std::exception& thrown) {
+    return absl::InternalError(thrown.what());
+  } catch (...) {
+    return absl::InternalError("work in the background threw what is no std::exception");
+  }
+}
+
+void BackgroundWorker::Start(absl::AnyInvocable<absl::Status()> work) {
+  if (!StartThread()) {
+    absl::Status status = Do(work);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (!status.ok()) failure_ = std::move(status);
+    return;
+  }
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    waiting_.push_back(std::move(work));
+    ++left_;
+  }
+  changed_.notify_all();
+}
+
+absl::Status BackgroundWorker::TakeFailure() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(failure_, absl::OkStatus());
+}
+
+absl::Status BackgroundWorker::Wait(size_t left) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait(lock, [this, left] { return left_ <= left; });
+  return std::exchange(failure_, absl::OkStatus());
+}
+
+void BackgroundWorker::Run() {
+  LetOthersGoFirst();
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return !waiting_.empty() || stop_; });
+    if (waiting_.empty()) return;
+    absl::AnyInvocable<absl::Status()> work = std::move(waiting_.front());
+    waiting_.pop_front();
+    lock.unlock();
+    absl::Status status = Do(work);
+    work = nullptr;  // with all that it held
+    std::deque<absl::AnyInvocable<absl::Status()>> dropped;
+    lock.lock();
+    if (!status.ok()) {
+      failure_ = std::move(status);
+      dropped.swap(waiting_);
+    }
+    left_ = waiting_.size();
+    changed_.notify_all();
+  }
+}
+
+}  // namespace leafstore

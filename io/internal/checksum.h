@@ -1,0 +1,51 @@
+// Checksum: XXH3-64 with seed 0, of bytes in memory or of a stream of them.
+//
+//   uint64_t checksum = Checksum(bytes);
+//
+//   ChecksumStream stream = ChecksumStream::Create().value();
+//   stream.Append(first);
+//   stream.Append(second);
+//   stream.Value();               // the checksum of `first` followed by `second`
+#ifndef LEAFSTORE_IO_INTERNAL_CHECKSUM_H_
+#define LEAFSTORE_IO_INTERNAL_CHECKSUM_H_
+
+#include <xxhash.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace leafstore {
+
+// Returns the checksum of `bytes`. O(size).
+uint64_t Checksum(absl::Span<const std::byte> bytes);
+// The checksum of no bytes.
+inline constexpr uint64_t kChecksumOfNothing = 0x2d06800538d394c2;
+
+class ChecksumStream {
+ public:
+  // error ResourceExhausted: there is no memory for it.
+  static absl::StatusOr<ChecksumStream> Create();
+
+  // Forgets all bytes, as when it was new.
+  void Reset();
+  void Append(absl::Span<const std::byte> bytes);
+  // Of all bytes since it was new or reset.
+  uint64_t Value() const;
+
+ private:
+  struct Free {
+    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+  };
+
+  ChecksumStream() = default;
+
+  std::unique_ptr<XXH3_state_t, Free> state_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_IO_INTERNAL_CHECKSUM_H_

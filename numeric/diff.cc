@@ -1,0 +1,273 @@
+#include "leafstore/numeric/diff.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <complex>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/numeric/elements.h"
+#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/spec.h"
+
+namespace leafstore {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+// Counts numbers that differ.
+class Counter {
+ public:
+  explicit Counter(const DiffOptions& options) : options_(options) {}
+
+  // The next two numbers.
+  void Compare(double a, double b) {
+    if (a == b) return Same();
+    if (std::isnan(a) || std::isnan(b)) return CompareNaNs(std::isnan(a), std::isnan(b));
+    const bool infinite = std::isinf(a) || std::isinf(b);
+    CompareDistance(infinite ? kInf : std::fabs(a - b), std::fabs(b), infinite);
+  }
+  void Compare(std::complex<float> a, std::complex<float> b) {
+    if (a == b) return Same();
+    const auto is_nan = [](std::complex<float> z) {
+      return std::isnan(z.real()) || std::isnan(z.imag());
+    };
+    if (is_nan(a) || is_nan(b)) return CompareNaNs(is_nan(a), is_nan(b));
+    const std::complex<double> wide_a = a;
+    const std::complex<double> wide_b = b;
+    const bool infinite = std::isinf(std::abs(wide_a)) || std::isinf(std::abs(wide_b));
+    CompareDistance(infinite ? kInf : std::abs(wide_a - wide_b), std::abs(wide_b), infinite);
+  }
+  template <typename Integer>
+  void CompareIntegers(Integer a, Integer b) {
+    if (a == b) return Same();
+    // The distance of two int64_t is a uint64_t.
+    const uint64_t distance = a > b ? static_cast<uint64_t>(a) - static_cast<uint64_t>(b)
+                                    : static_cast<uint64_t>(b) - static_cast<uint64_t>(a);
+    CompareDistance(static_cast<double>(distance), std::fabs(static_cast<double>(b)), false);
+  }
+
+  int64_t differing() const { return differing_; }
+  int64_t first() const { return first_; }
+  double max_abs() const { return max_abs_; }
+  double max_rel() const { return max_rel_; }
+
+ private:
+  void Same() { ++index_; }
+  void Differs() {
+    if (differing_++ == 0) first_ = index_;
+    ++index_;
+  }
+  void CompareNaNs(bool a, bool b) {
+    if (a && b && options_.nan_equals_nan) return Same();
+    Differs();
+  }
+  // Infinite numbers differ whatever the tolerance, which would be infinite too.
+  void CompareDistance(double distance, double size, bool infinite) {
+    if (!infinite && distance <= options_.atol + options_.rtol * size) return Same();
+    max_abs_ = std::max(max_abs_, distance);
+    max_rel_ = std::max(max_rel_, infinite || size == 0 ? kInf : distance / size);
+    Differs();
+  }
+
+  const DiffOptions& options_;
+  int64_t index_ = 0;
+  int64_t differing_ = 0;
+  int64_t first_ = 0;
+  double max_abs_ = 0;
+  double max_rel_ = 0;
+};
+
+template <typename T>
+absl::Span<const T> As(const Tensor& tensor) {
+  return absl::MakeConstSpan(reinterpret_cast<const T*>(tensor.raw_data()),
+                             static_cast<size_t>(tensor.element_count()));
+}
+
+template <typename T>
+void CompareIntegers(const Tensor& a, const Tensor& b, Counter* counter) {
+  const absl::Span<const T> x = As<T>(a);
+  const absl::Span<const T> y = As<T>(b);
+  for (size_t i = 0; i < x.size(); ++i) counter->CompareIntegers(x[i], y[i]);
+}
+
+void CompareComplex(const Tensor& a, const Tensor& b, Counter* counter) {
+  const auto x = As<std::complex<float>>(a);
+  const auto y = As<std::complex<float>>(b);
+  for (size_t i = 0; i < x.size(); ++i) counter->Compare(x[i], y[i]);
+}
+
+void CompareElements(const Tensor& a, const Tensor& b, Counter* counter) {
+  std::array<double, kElementBlock> x;
+  std::array<double, kElementBlock> y;
+  const int64_t count = a.element_count();
+  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
+    const auto size = std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin));
+    ReadElements(a, begin, absl::MakeSpan(x.data(), size));
+    ReadElements(b, begin, absl::MakeSpan(y.data(), size));
+    for (size_t i = 0; i < size; ++i) counter->Compare(x[i], y[i]);
+  }
+}
+
+Shape IndexOf(int64_t flat, ShapeRef shape) {
+  Shape index(shape.size());
+  for (size_t axis = shape.size(); axis-- > 0;) {
+    index[axis] = flat % shape[axis];
+    flat /= shape[axis];
+  }
+  return index;
+}
+
+bool SameBytes(const Tensor& a, const Tensor& b) {
+  const auto bytes = static_cast<size_t>(a.byte_size());
+  return bytes == 0 || std::memcmp(a.raw_data(), b.raw_data(), bytes) == 0;
+}
+
+// Two tensors of the same dtype and shape.
+std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
+                                       const DiffOptions& options) {
+  if (options.nan_equals_nan && SameBytes(a, b)) return std::nullopt;
+  Counter counter(options);
+  switch (a.dtype()) {
+    case DType::kI64:
+      CompareIntegers<int64_t>(a, b, &counter);
+      break;
+    case DType::kU64:
+      CompareIntegers<uint64_t>(a, b, &counter);
+      break;
+    case DType::kC64:
+      CompareComplex(a, b, &counter);
+      break;
+    default:
+      CompareElements(a, b, &counter);
+  }
+  if (counter.differing() == 0) return std::nullopt;
+  LeafDiff diff;
+  diff.what = LeafDiff::What::kNumbers;
+  diff.differing = counter.differing();
+  diff.count = a.element_count();
+  diff.first = IndexOf(counter.first(), a.shape());
+  diff.max_abs = counter.max_abs();
+  diff.max_rel = counter.max_rel();
+  return diff;
+}
+
+LeafDiff Different(LeafDiff::What what) {
+  LeafDiff diff;
+  diff.what = what;
+  return diff;
+}
+
+// How two leaves differ, without the path and the specs.
+std::optional<LeafDiff> CompareLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options) {
+  if (a.is_tensor() != b.is_tensor()) return Different(LeafDiff::What::kKind);
+  if (a.is_value()) {
+    if (a.value() == b.value()) return std::nullopt;
+    return Different(LeafDiff::What::kValue);
+  }
+  if (a.tensor().dtype() != b.tensor().dtype()) return Different(LeafDiff::What::kDType);
+  if (a.tensor().shape() != b.tensor().shape()) return Different(LeafDiff::What::kShape);
+  return CompareNumbers(a.tensor(), b.tensor(), options);
+}
+
+void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf& b,
+             const DiffOptions& options, StoreDiff* diff) {
+  if (options.nan_equals_nan && a.generation() == b.generation()) {
+    ++diff->same_count;
+    ++diff->skipped_count;
+    return;
+  }
+  std::optional<LeafDiff> different = CompareLeaves(a, b, options);
+  if (!different) {
+    ++diff->same_count;
+    return;
+  }
+  const bool values = different->what == LeafDiff::What::kValue;
+  different->path = store.PathText(place);
+  different->a = values ? a.value().ToString() : SpecToString(a);
+  different->b = values ? b.value().ToString() : SpecToString(b);
+  diff->leaves.push_back(*std::move(different));
+}
+
+void AddStructure(const Layout& a, const Layout& b, StoreDiff* diff) {
+  if (!a.has_def() || !b.has_def() || a == b) return;
+  const TreeDef def_a = a.def().value();  // has_def() says that there is one
+  const TreeDef def_b = b.def().value();
+  for (const TreeDefDifference& difference : DiffTreeDefs(def_a, def_b)) {
+    diff->structure.push_back(ToString(difference, def_a, def_b));
+  }
+}
+
+void AppendLines(absl::string_view before, absl::Span<const std::string> lines, size_t max,
+                 std::string* text) {
+  for (size_t i = 0; i < lines.size() && i < max; ++i) {
+    absl::StrAppend(text, before, lines[i], "\n");
+  }
+  if (lines.size() > max) absl::StrAppend(text, before, "... ", lines.size() - max, " more\n");
+}
+
+absl::Status CheckTolerance(absl::string_view name, double value) {
+  if (value >= 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, ": expected 0 or more, found ", value));
+}
+
+}  // namespace
+
+std::string LeafDiff::ToString() const {
+  if (what != What::kNumbers) return absl::StrCat("at ", path, ": ", a, " and ", b);
+  std::string text = absl::StrCat("at ", path, ": ", differing, " of ", count,
+                                  " numbers differ, first at ", ShapeToString(first));
+  if (max_abs > 0) {
+    absl::StrAppend(&text, "; by at most ", max_abs, ", relatively ", max_rel);
+  }
+  return text;
+}
+
+std::string StoreDiff::ToString(size_t max) const {
+  if (same()) return absl::StrCat("no difference, ", same_count, " leaves are the same\n");
+  std::string text =
+      absl::StrCat(leaves.size(), leaves.size() == 1 ? " leaf differs, " : " leaves differ, ",
+                   same_count, same_count == 1 ? " is the same\n" : " are the same\n");
+  std::vector<std::string> lines;
+  for (const LeafDiff& leaf : leaves) {
+    lines.push_back(lines.size() < max ? leaf.ToString() : std::string());
+  }
+  AppendLines("", lines, max, &text);
+  AppendLines("only in the first: ", only_in_a, max, &text);
+  AppendLines("only in the second: ", only_in_b, max, &text);
+  AppendLines("structure: ", structure, max, &text);
+  return text;
+}
+
+absl::StatusOr<StoreDiff> DiffStores(const ParamStore& a, const ParamStore& b,
+                                     const DiffOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckTolerance("rtol", options.rtol));
+  LEAFSTORE_RETURN_IF_ERROR(CheckTolerance("atol", options.atol));
+  LEAFSTORE_RETURN_IF_ERROR(a.CheckNoBorrow("compare a store"));
+  LEAFSTORE_RETURN_IF_ERROR(b.CheckNoBorrow("compare a store"));
+  StoreDiff diff;
+  const std::vector<Slot> in_b = internal::SlotsIn(b.layout(), a);
+  for (uint32_t place = 0; place < a.size(); ++place) {
+    const Leaf* other = b.FindSlot(in_b[place]);
+    if (other == nullptr) {
+      diff.only_in_a.push_back(a.PathText(place));
+    } else {
+      AddLeaf(a, place, a.leaf(place), *other, options, &diff);
+    }
+  }
+  const std::vector<Slot> in_a = internal::SlotsIn(a.layout(), b);
+  for (uint32_t place = 0; place < b.size(); ++place) {
+    if (a.FindSlot(in_a[place]) == nullptr) diff.only_in_b.push_back(b.PathText(place));
+  }
+  AddStructure(a.layout(), b.layout(), &diff);
+  return diff;
+}
+
+}  // namespace leafstore

@@ -1,0 +1,175 @@
+#include "leafstore/numeric/elements.h"
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <complex>
+#include <cstring>
+#include <limits>
+
+#include "leafstore/core/tensor_eigen.h"
+
+namespace leafstore {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+
+// What the codes that are no ordinary numbers mean.
+enum class Special : uint8_t {
+  kNone,       // every code is a number
+  kIeee,       // the largest exponent is infinity (no fraction) or NaN
+  kNaNAtOnes,  // all ones below the sign are NaN
+  kNaNAtSign,  // the sign alone is NaN
+};
+
+// A sign, `exponent` bits, `fraction` bits.
+struct SmallFloat {
+  int exponent;
+  int fraction;
+  int bias;
+  Special special;
+};
+
+constexpr SmallFloat LayoutOf(DType dtype) {
+  switch (dtype) {
+    case DType::kF8E5M2:
+      return {5, 2, 15, Special::kIeee};
+    case DType::kF8E4M3:
+      return {4, 3, 7, Special::kNaNAtOnes};
+    case DType::kF8E5M2FNUZ:
+      return {5, 2, 16, Special::kNaNAtSign};
+    case DType::kF8E4M3FNUZ:
+      return {4, 3, 8, Special::kNaNAtSign};
+    case DType::kF6E2M3:
+      return {2, 3, 1, Special::kNone};
+    case DType::kF6E3M2:
+      return {3, 2, 3, Special::kNone};
+    default:
+      return {2, 1, 1, Special::kNone};  // f4
+  }
+}
+
+double Decode(const SmallFloat& layout, int code) {
+  const int magnitude_bits = layout.exponent + layout.fraction;
+  const int magnitude = code & ((1 << magnitude_bits) - 1);
+  const bool negative = (code >> magnitude_bits & 1) != 0;
+  const int exponent = magnitude >> layout.fraction;
+  const int fraction = magnitude & ((1 << layout.fraction) - 1);
+  if (layout.special == Special::kNaNAtSign && negative && magnitude == 0) return kNaN;
+  if (layout.special == Special::kNaNAtOnes && magnitude == (1 << magnitude_bits) - 1) return kNaN;
+  double value;
+  if (layout.special == Special::kIeee && exponent == (1 << layout.exponent) - 1) {
+    value = fraction == 0 ? kInf : kNaN;
+  } else if (exponent == 0) {  // subnormal
+    value = std::ldexp(fraction, 1 - layout.bias - layout.fraction);
+  } else {
+    value = std::ldexp(fraction + (1 << layout.fraction), exponent - layout.bias - layout.fraction);
+  }
+  return negative ? -value : value;
+}
+
+using Table = std::array<double, 256>;
+
+Table MakeTable(DType dtype) {
+  Table table = {};
+  for (int code = 0; code < 256; ++code) {
+    if (dtype == DType::kF8E8M0) {
+      table[static_cast<size_t>(code)] = code == 0xff ? kNaN : std::ldexp(1.0, code - 127);
+    } else {
+      table[static_cast<size_t>(code)] = Decode(LayoutOf(dtype), code);
+    }
+  }
+  return table;
+}
+
+const Table& TableOf(DType dtype) {
+  constexpr size_t kFirst = static_cast<size_t>(DType::kF8E5M2);
+  constexpr size_t kCount = static_cast<size_t>(DType::kF6E3M2) - kFirst + 1;
+  static const std::array<Table, kCount>* const kTables = [] {
+    auto* tables = new std::array<Table, kCount>;  // lives as long as the process
+    for (size_t i = 0; i < kCount; ++i) (*tables)[i] = MakeTable(static_cast<DType>(kFirst + i));
+    return tables;
+  }();
+  return (*kTables)[static_cast<size_t>(dtype) - kFirst];
+}
+
+// Elements that are a number of a C++ type.
+template <typename T, typename Convert>
+void ReadAs(const std::byte* data, int64_t begin, absl::Span<double> out, Convert convert) {
+  const T* from = reinterpret_cast<const T*>(data) + begin;
+  for (size_t i = 0; i < out.size(); ++i) out[i] = convert(from[i]);
+}
+
+template <typename T>
+void ReadNumbers(const std::byte* data, int64_t begin, absl::Span<double> out) {
+  ReadAs<T>(data, begin, out, [](T value) { return static_cast<double>(value); });
+}
+
+// Elements that are a code of `bits` bits, packed, low bits first.
+void ReadCodes(DType dtype, const std::byte* data, int64_t begin, absl::Span<double> out) {
+  const Table& table = TableOf(dtype);
+  const auto bits = static_cast<int64_t>(DTypeBits(dtype));
+  const int mask = (1 << bits) - 1;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const int64_t bit = (begin + static_cast<int64_t>(i)) * bits;
+    const int64_t byte = bit / 8;
+    const int shift = static_cast<int>(bit % 8);
+    int code = std::to_integer<int>(data[byte]) >> shift;
+    // The last code ends with a byte, so there is one more where this one does not end here.
+    if (shift + bits > 8) code |= std::to_integer<int>(data[byte + 1]) << (8 - shift);
+    out[i] = table[static_cast<size_t>(code & mask)];
+  }
+}
+
+}  // namespace
+
+double DecodeSmallFloat(DType dtype, uint8_t code) {
+  return TableOf(dtype)[code & ((1 << DTypeBits(dtype)) - 1)];
+}
+
+void ReadElements(const Tensor& tensor, int64_t begin, absl::Span<double> out) {
+  ReadElements(tensor.dtype(), tensor.raw_data(), begin, out);
+}
+
+void ReadElements(DType dtype, const std::byte* data, int64_t begin, absl::Span<double> out) {
+  switch (dtype) {
+    case DType::kBool:
+      return ReadAs<uint8_t>(data, begin, out, [](uint8_t b) { return b != 0 ? 1.0 : 0.0; });
+    case DType::kU8:
+      return ReadNumbers<uint8_t>(data, begin, out);
+    case DType::kI8:
+      return ReadNumbers<int8_t>(data, begin, out);
+    case DType::kU16:
+      return ReadNumbers<uint16_t>(data, begin, out);
+    case DType::kI16:
+      return ReadNumbers<int16_t>(data, begin, out);
+    case DType::kU32:
+      return ReadNumbers<uint32_t>(data, begin, out);
+    case DType::kI32:
+      return ReadNumbers<int32_t>(data, begin, out);
+    case DType::kU64:
+      return ReadNumbers<uint64_t>(data, begin, out);
+    case DType::kI64:
+      return ReadNumbers<int64_t>(data, begin, out);
+    case DType::kF16:
+      return ReadNumbers<Eigen::half>(data, begin, out);
+    case DType::kBF16:
+      return ReadNumbers<Eigen::bfloat16>(data, begin, out);
+    case DType::kF32:
+      return ReadNumbers<float>(data, begin, out);
+    case DType::kF64:
+      return ReadNumbers<double>(data, begin, out);
+    case DType::kC64:
+      // In double neither square can overflow; std::abs would be slow to make sure of that.
+      return ReadAs<std::complex<float>>(data, begin, out, [](std::complex<float> z) {
+        const double re = z.real();
+        const double im = z.imag();
+        return std::sqrt(re * re + im * im);
+      });
+    default:
+      return ReadCodes(dtype, data, begin, out);
+  }
+}
+
+}  // namespace leafstore

@@ -1,0 +1,141 @@
+#include "leafstore/numeric/ops.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/spec.h"
+
+namespace leafstore {
+namespace {
+
+absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status& status) {
+  return absl::Status(status.code(),
+                      absl::StrCat("at ", store.PathText(place), ": ", status.message()));
+}
+
+// A path of `a`'s that `b` does not have, or an empty string.
+std::string PathOnlyIn(const Layout& a, const Layout& b) {
+  const std::vector<Slot> in_b = internal::SlotsIn(b, a, SlotSet::All(a.size()));
+  const auto found = std::find(in_b.begin(), in_b.end(), kNoSlot);
+  return found == in_b.end() ? "" : a.PathText(static_cast<Slot>(found - in_b.begin()));
+}
+
+absl::Status OtherLayouts(const Layout& a, const Layout& b) {
+  std::string difference;
+  if (const std::string path = PathOnlyIn(a, b); !path.empty()) {
+    difference = absl::StrCat("; ", path, " is in the first alone");
+  } else if (const std::string other = PathOnlyIn(b, a); !other.empty()) {
+    difference = absl::StrCat("; ", other, " is in the second alone");
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("stores by position: expected one Layout, found two, of ", a.size(), " and ",
+                   b.size(), " paths", difference));
+}
+
+absl::Status OtherSlots(const ParamStore& a, const ParamStore& b) {
+  for (Slot slot = 0; slot < a.layout().size(); ++slot) {
+    const bool in_a = a.slots().Contains(slot);
+    if (in_a == b.slots().Contains(slot)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("stores by position: expected the same leaves in both, found ",
+                     a.layout().PathText(slot), " in the ", in_a ? "first" : "second", " alone"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b) {
+  if (!(a.layout() == b.layout())) return OtherLayouts(a.layout(), b.layout());
+  if (!(a.slots() == b.slots())) return OtherSlots(a, b);
+  return absl::OkStatus();
+}
+
+absl::Status CheckAlike(const ParamStore& a, const ParamStore& b) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSamePlaces(a, b));
+  if (a.spec_fingerprint() == b.spec_fingerprint()) return absl::OkStatus();
+  for (uint32_t place = 0; place < a.size(); ++place) {
+    if (SameSpec(a.leaf(place), b.leaf(place))) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("at ", a.PathText(place), ": expected ", SpecToString(a.leaf(place)),
+                     " as in the first store, found ", SpecToString(b.leaf(place))));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ParamStore> MapLeaves(
+    const ParamStore& store, absl::FunctionRef<absl::StatusOr<Leaf>(uint32_t, const Leaf&)> fn) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("map a store"));
+  std::vector<Leaf> leaves;
+  leaves.reserve(store.size());
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    absl::StatusOr<Leaf> leaf = fn(place, store.leaf(place));
+    if (!leaf.ok()) return AtPath(store, place, leaf.status());
+    if (leaf->null()) {
+      return AtPath(store, place, absl::InvalidArgumentError("expected a leaf, found null"));
+    }
+    leaves.push_back(*std::move(leaf));
+  }
+  return internal::ParamStoreAccess::Make(store.layout(), store.slots(), std::move(leaves), 0);
+}
+
+absl::StatusOr<ParamStore> Map(const ParamStore& store,
+                               absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&)> fn) {
+  return MapLeaves(store, [fn](uint32_t, const Leaf& leaf) -> absl::StatusOr<Leaf> {
+    if (!leaf.is_tensor()) return leaf;
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor result, fn(leaf.tensor()));
+    return Leaf(std::move(result));
+  });
+}
+
+absl::StatusOr<ParamStore> ZerosLike(const ParamStore& store) {
+  return Map(store, [](const Tensor& t) { return Tensor::Zeros(t.dtype(), t.shape()); });
+}
+
+absl::StatusOr<ParamStore> Zip(
+    const ParamStore& a, const ParamStore& b,
+    absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&, const Tensor&)> fn) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSamePlaces(a, b));
+  LEAFSTORE_RETURN_IF_ERROR(b.CheckNoBorrow("zip a store"));
+  for (uint32_t place = 0; place < a.size(); ++place) {
+    if (a.leaf(place).is_tensor() == b.leaf(place).is_tensor()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "at ", a.PathText(place), ": expected two tensors or two static leaves, found ",
+        SpecToString(a.leaf(place)), " and ", SpecToString(b.leaf(place))));
+  }
+  return MapLeaves(a, [&b, fn](uint32_t place, const Leaf& leaf) -> absl::StatusOr<Leaf> {
+    if (!leaf.is_tensor()) return leaf;
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor result, fn(leaf.tensor(), b.leaf(place).tensor()));
+    return Leaf(std::move(result));
+  });
+}
+
+namespace internal {
+
+absl::Status CheckUpdate(absl::Span<ParamStore* const> writable,
+                         absl::Span<const ParamStore* const> readable) {
+  const ParamStore& params = *writable[0];
+  for (size_t i = 0; i < writable.size(); ++i) {
+    if (writable[i] == nullptr) continue;
+    bool twice = false;
+    for (size_t j = 0; j < i; ++j) twice = twice || writable[j] == writable[i];
+    for (const ParamStore* store : readable) twice = twice || store == writable[i];
+    if (twice) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "update: expected each store that is written once, found argument ", i, " twice"));
+    }
+    LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *writable[i]));
+  }
+  for (const ParamStore* store : readable) {
+    if (store != nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *store));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace internal
+}  // namespace leafstore

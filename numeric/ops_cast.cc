@@ -1,0 +1,190 @@
+// Cast: one dtype to another. Everything is read as a double, which is exact but for integers of 64
+// bits; those have a way of their own. Pairs of floating types that training converts all the time
+// go directly.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/tensor_eigen.h"
+#include "leafstore/numeric/elements.h"
+#include "leafstore/numeric/ops.h"
+
+namespace leafstore {
+namespace {
+
+template <typename T>
+inline constexpr bool kIsHalf =
+    std::is_same_v<T, Eigen::half> || std::is_same_v<T, Eigen::bfloat16>;
+
+// The float next to x towards zero, with its last bit set if that is not x itself. Rounding it
+// again to a type at least two bits shorter gives what rounding x once would have given (Boldo and
+// Melquiond, "When double rounding is odd", 2005).
+float RoundToOdd(double x) {
+  const auto near = static_cast<float>(x);
+  if (static_cast<double>(near) == x || std::isnan(x)) return near;
+  auto bits = std::bit_cast<uint32_t>(near);
+  if (std::fabs(static_cast<double>(near)) > std::fabs(x)) --bits;
+  return std::bit_cast<float>(bits | 1);
+}
+
+// The same for an integer as a double. The 11 bits dropped leave at least 42, enough for any half.
+double RoundToOdd(uint64_t magnitude) {
+  constexpr uint64_t kDropped = (uint64_t{1} << 11) - 1;
+  if (magnitude >> 53 == 0) return static_cast<double>(magnitude);
+  const uint64_t sticky = (magnitude & kDropped) != 0 ? kDropped + 1 : 0;
+  return static_cast<double>((magnitude & ~kDropped) | sticky);
+}
+
+template <typename To>
+To FromDouble(double x) {
+  if constexpr (kIsHalf<To>) {
+    return To(RoundToOdd(x));
+  } else if constexpr (std::is_floating_point_v<To>) {
+    return static_cast<To>(x);
+  } else {
+    using Limits = std::numeric_limits<To>;
+    if (std::isnan(x)) return 0;
+    if (x <= static_cast<double>(Limits::min())) return Limits::min();
+    if (x >= std::ldexp(1.0, Limits::digits)) return Limits::max();
+    return static_cast<To>(x);
+  }
+}
+
+template <typename To, typename From>
+To FromInteger(From x) {
+  if constexpr (kIsHalf<To>) {
+    const bool negative = x < 0;
+    const auto magnitude =
+        negative ? uint64_t{0} - static_cast<uint64_t>(x) : static_cast<uint64_t>(x);
+    const double odd = RoundToOdd(magnitude);
+    return FromDouble<To>(negative ? -odd : odd);
+  } else if constexpr (std::is_floating_point_v<To>) {
+    return static_cast<To>(x);
+  } else {
+    using Limits = std::numeric_limits<To>;
+    if (std::cmp_less(x, Limits::min())) return Limits::min();
+    if (std::cmp_greater(x, Limits::max())) return Limits::max();
+    return static_cast<To>(x);
+  }
+}
+
+template <typename From, typename To, typename Convert>
+void ConvertAll(const Tensor& from, std::byte* to, Convert convert) {
+  const From* in = reinterpret_cast<const From*>(from.raw_data());
+  To* out = reinterpret_cast<To*>(to);
+  const int64_t count = from.element_count();
+  for (int64_t i = 0; i < count; ++i) out[i] = convert(in[i]);
+}
+
+template <typename To>
+void ConvertThroughDouble(const Tensor& from, std::byte* to) {
+  To* out = reinterpret_cast<To*>(to);
+  const int64_t count = from.element_count();
+  std::array<double, kElementBlock> block;
+  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
+    const auto size = std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin));
+    ReadElements(from, begin, absl::MakeSpan(block.data(), size));
+    for (size_t i = 0; i < size; ++i)
+      out[begin + static_cast<int64_t>(i)] = FromDouble<To>(block[i]);
+  }
+}
+
+template <typename To>
+void ConvertTo(const Tensor& from, std::byte* to) {
+  constexpr bool kToFloating = kIsHalf<To> || std::is_floating_point_v<To>;
+  switch (from.dtype()) {
+    case DType::kI64:
+      return ConvertAll<int64_t, To>(from, to, FromInteger<To, int64_t>);
+    case DType::kU64:
+      return ConvertAll<uint64_t, To>(from, to, FromInteger<To, uint64_t>);
+    case DType::kF32:
+      if (!kToFloating) break;
+      return ConvertAll<float, To>(from, to, [](float x) { return static_cast<To>(x); });
+    case DType::kF16:
+      if (!kToFloating) break;
+      return ConvertAll<Eigen::half, To>(
+          from, to, [](Eigen::half x) { return static_cast<To>(static_cast<float>(x)); });
+    case DType::kBF16:
+      if (!kToFloating) break;
+      return ConvertAll<Eigen::bfloat16, To>(
+          from, to, [](Eigen::bfloat16 x) { return static_cast<To>(static_cast<float>(x)); });
+    default:
+      break;
+  }
+  ConvertThroughDouble<To>(from, to);
+}
+
+using Converter = void (*)(const Tensor& from, std::byte* to);
+
+// Null for a dtype that nothing is cast to.
+Converter ConverterTo(DType to) {
+  switch (to) {
+    case DType::kU8:
+      return ConvertTo<uint8_t>;
+    case DType::kI8:
+      return ConvertTo<int8_t>;
+    case DType::kU16:
+      return ConvertTo<uint16_t>;
+    case DType::kI16:
+      return ConvertTo<int16_t>;
+    case DType::kU32:
+      return ConvertTo<uint32_t>;
+    case DType::kI32:
+      return ConvertTo<int32_t>;
+    case DType::kU64:
+      return ConvertTo<uint64_t>;
+    case DType::kI64:
+      return ConvertTo<int64_t>;
+    case DType::kF16:
+      return ConvertTo<Eigen::half>;
+    case DType::kBF16:
+      return ConvertTo<Eigen::bfloat16>;
+    case DType::kF32:
+      return ConvertTo<float>;
+    case DType::kF64:
+      return ConvertTo<double>;
+    default:
+      return nullptr;
+  }
+}
+
+absl::Status CheckTarget(DType to) {
+  if (ConverterTo(to) != nullptr) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "cast: expected f64, f32, f16, bf16 or an integer type to cast to, found ", DTypeName(to)));
+}
+
+bool SameFamily(DType from, DType to) {
+  return (IsFloating(from) && IsFloating(to)) || (IsInteger(from) && IsInteger(to));
+}
+
+}  // namespace
+
+absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckTarget(to));
+  if (tensor.dtype() == to) return tensor;
+  if (tensor.dtype() == DType::kC64) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cast to ", DTypeName(to), ": expected real numbers, found c64"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor result, Tensor::Uninitialized(to, tensor.shape()));
+  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::MakeWritable(&result, result.generation()));
+  ConverterTo(to)(tensor, TensorAccess::data(&result));
+  return result;
+}
+
+absl::StatusOr<ParamStore> Cast(const ParamStore& store, DType to, CastWhat what) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckTarget(to));
+  return Map(store, [to, what](const Tensor& tensor) -> absl::StatusOr<Tensor> {
+    if (what == CastWhat::kSameFamily && !SameFamily(tensor.dtype(), to)) return tensor;
+    return CastTensor(tensor, to);
+  });
+}
+
+}  // namespace leafstore

@@ -1,0 +1,226 @@
+// GlobalNorm and ClipByGlobalNorm. This file is compiled without fused multiply-add, which would
+// round a square and its addition once where another machine rounds twice.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/tensor_eigen.h"
+#include "leafstore/numeric/elements.h"
+#include "leafstore/numeric/ops.h"
+
+namespace leafstore {
+namespace {
+
+bool Counts(DType dtype) { return IsFloating(dtype) || dtype == DType::kC64; }
+
+// As many sums as fill the registers of the narrowest instruction set twice over; wider ones keep
+// to the same eight, so that the order of additions is one.
+constexpr size_t kLanes = 8;
+
+// The squares of at most kElementBlock numbers.
+template <typename T>
+double BlockSquares(const T* x, size_t count) {
+  double lanes[kLanes] = {};
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      const auto value = static_cast<double>(x[i + lane]);
+      lanes[lane] += value * value;
+    }
+  }
+  for (size_t lane = 0; i + lane < count; ++lane) {
+    const auto value = static_cast<double>(x[i + lane]);
+    lanes[lane] += value * value;
+  }
+  return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) +
+         ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+}
+
+template <typename BlockAt>
+double SumBlocks(int64_t count, BlockAt squares_of_block) {
+  double sum = 0;
+  for (int64_t begin = 0; begin < count; begin += kElementBlock) {
+    sum += squares_of_block(begin,
+                            std::min<size_t>(kElementBlock, static_cast<size_t>(count - begin)));
+  }
+  return sum;
+}
+
+template <typename T>
+double SquaresOf(const std::byte* data, int64_t count) {
+  const T* x = reinterpret_cast<const T*>(data);
+  return SumBlocks(count,
+                   [x](int64_t begin, size_t size) { return BlockSquares(x + begin, size); });
+}
+
+double Squares(DType dtype, const std::byte* data, int64_t count) {
+  if (dtype == DType::kF32) return SquaresOf<float>(data, count);
+  if (dtype == DType::kF64) return SquaresOf<double>(data, count);
+  if (dtype == DType::kC64) return SquaresOf<float>(data, 2 * count);
+  return SumBlocks(count, [dtype, data](int64_t begin, size_t size) {
+    std::array<double, kElementBlock> block;
+    ReadElements(dtype, data, begin, absl::MakeSpan(block.data(), size));
+    return BlockSquares(block.data(), size);
+  });
+}
+
+double Squares(const Leaf& leaf) {
+  if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) return 0;
+  const Tensor& tensor = leaf.tensor();
+  return Squares(tensor.dtype(), tensor.raw_data(), tensor.element_count());
+}
+
+// What each of x's numbers is multiplied by: in float unless it is a double.
+template <typename T>
+void ScaleAs(std::byte* data, int64_t count, double factor) {
+  T* x = reinterpret_cast<T*>(data);
+  if constexpr (std::is_same_v<T, double>) {
+    for (int64_t i = 0; i < count; ++i) x[i] *= factor;
+  } else {
+    const auto narrow = static_cast<float>(factor);
+    for (int64_t i = 0; i < count; ++i) x[i] = static_cast<T>(static_cast<float>(x[i]) * narrow);
+  }
+}
+
+bool CanScale(DType dtype) {
+  return dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kC64 ||
+         dtype == DType::kF16 || dtype == DType::kBF16;
+}
+
+void Scale(DType dtype, std::byte* data, int64_t count, double factor) {
+  switch (dtype) {
+    case DType::kF64:
+      return ScaleAs<double>(data, count, factor);
+    case DType::kF32:
+      return ScaleAs<float>(data, count, factor);
+    case DType::kC64:
+      return ScaleAs<float>(data, 2 * count, factor);
+    case DType::kF16:
+      return ScaleAs<Eigen::half>(data, count, factor);
+    default:
+      return ScaleAs<Eigen::bfloat16>(data, count, factor);
+  }
+}
+
+absl::Status CannotScale(absl::string_view path, DType dtype) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "clip: at ", path, ": expected f64, f32, f16, bf16 or c64, which can be scaled, found ",
+      DTypeName(dtype)));
+}
+
+// What to multiply by; 1 where nothing is to be scaled.
+absl::StatusOr<double> ClipFactor(double norm, double max_norm, const ClipOptions& options) {
+  if (!(max_norm >= 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("clip: expected a norm to clip to of 0 or more, found ", max_norm));
+  }
+  if (options.error_if_nonfinite && !std::isfinite(norm)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("clip: expected a finite global norm, found ", norm));
+  }
+  const double factor = max_norm / (norm + 1e-6);
+  return factor >= 1 ? 1 : factor;  // NaN stays NaN
+}
+
+absl::Status CheckCanScale(const ParamStore& store) {
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    const Leaf& leaf = store.leaf(place);
+    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
+    if (CanScale(leaf.tensor().dtype())) continue;
+    return CannotScale(store.PathText(place), leaf.tensor().dtype());
+  }
+  return absl::OkStatus();
+}
+
+// Clones whatever must be cloned before the first number is written.
+absl::Status PrepareLeaves(MutableLeaves& leaves) {
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const Leaf& leaf = leaves.leaf(place);
+    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
+    LEAFSTORE_RETURN_IF_ERROR(leaves.raw_data(place).status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ScaleLeaves(MutableLeaves& leaves, double factor) {
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const Leaf& leaf = leaves.leaf(place);
+    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(std::byte * data, leaves.raw_data(place));
+    Scale(leaf.tensor().dtype(), data, leaf.tensor().element_count(), factor);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<double> GlobalNorm(const ParamStore& store) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("take the norm of a store"));
+  double sum = 0;
+  for (const Leaf& leaf : store.leaves()) sum += Squares(leaf);
+  return std::sqrt(sum);
+}
+
+absl::StatusOr<double> GlobalNorm(const Packed& packed) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes, packed.bytes());
+  LEAFSTORE_RETURN_IF_ERROR(packed.rest().CheckNoBorrow("take the norm of a pack"));
+  const PackLayout& plan = packed.plan();
+  const auto bits = static_cast<int64_t>(DTypeBits(plan.dtype()));
+  double sum = 0;
+  for (uint32_t place = 0; place < packed.slots().size(); ++place) {
+    const Slot slot = packed.slots().SlotAt(place);
+    const uint32_t in_pack = plan.PlaceOf(slot);
+    if (in_pack == kNoPlace) {
+      sum += Squares(*packed.rest().FindSlot(slot));
+    } else if (Counts(plan.dtype())) {
+      const int64_t count = plan.bytes(in_pack) * 8 / bits;
+      sum += Squares(plan.dtype(), bytes.data() + plan.offset(in_pack), count);
+    }
+  }
+  return std::sqrt(sum);
+}
+
+absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm,
+                                        const ClipOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(*store));
+  LEAFSTORE_ASSIGN_OR_RETURN(const double factor, ClipFactor(norm, max_norm, options));
+  if (factor == 1) return norm;
+  LEAFSTORE_RETURN_IF_ERROR(CheckCanScale(*store));
+  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, store->MutateAll());
+  LEAFSTORE_RETURN_IF_ERROR(PrepareLeaves(leaves));
+  LEAFSTORE_RETURN_IF_ERROR(ScaleLeaves(leaves, factor));
+  return norm;
+}
+
+absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
+                                        const ClipOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(*packed));
+  LEAFSTORE_ASSIGN_OR_RETURN(const double factor, ClipFactor(norm, max_norm, options));
+  if (factor == 1) return norm;
+  const PackLayout& plan = packed->plan();
+  const bool scales_pack = Counts(plan.dtype()) && plan.size() > 0;
+  if (scales_pack && !CanScale(plan.dtype())) {
+    return CannotScale(plan.layout().PathText(plan.slot(0)), plan.dtype());
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckCanScale(packed->rest()));
+  {
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves rest, packed->MutateRest());
+    LEAFSTORE_RETURN_IF_ERROR(PrepareLeaves(rest));
+  }
+  if (scales_pack) {
+    LEAFSTORE_ASSIGN_OR_RETURN(MutablePack writing, packed->Mutate());
+    // Over the gaps too: their zeros stay zeros, or are cleared if the factor is NaN.
+    const absl::Span<std::byte> bytes = writing.bytes();
+    const auto element = static_cast<int64_t>(DTypeBits(plan.dtype()) / 8);
+    Scale(plan.dtype(), bytes.data(), plan.byte_size() / element, factor);
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves rest, packed->MutateRest());
+  LEAFSTORE_RETURN_IF_ERROR(ScaleLeaves(rest, factor));
+  return norm;
+}
+
+}  // namespace leafstore

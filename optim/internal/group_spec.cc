@@ -1,0 +1,144 @@
+#include "leafstore/optim/internal/group_spec.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/spec.h"
+
+namespace leafstore::internal {
+namespace {
+
+bool CanBeTrained(DType dtype) { return dtype == DType::kF32 || dtype == DType::kF64; }
+
+}  // namespace
+
+bool LeafSpec::Fits(const Leaf& leaf) const {
+  if (!is_tensor()) return SameSpec(static_leaf, leaf);
+  return leaf.is_tensor() && leaf.tensor().dtype() == dtype && leaf.tensor().shape() == shape;
+}
+
+std::string LeafSpec::ToString() const {
+  if (!is_tensor()) return SpecToString(static_leaf);
+  return absl::StrCat(DTypeName(dtype), ShapeToString(shape));
+}
+
+absl::StatusOr<GroupSpec> GroupSpec::OfLeaves(const ParamStore& group) {
+  GroupSpec spec;
+  spec.layout_ = group.layout();
+  spec.slots_ = group.slots();
+  std::vector<std::string> problems;
+  for (uint32_t place = 0; place < group.size(); ++place) {
+    const Leaf& leaf = group.leaf(place);
+    LeafSpec& copy = spec.leaves_.emplace_back();
+    if (!leaf.is_tensor()) {
+      copy.static_leaf = leaf;
+      continue;
+    }
+    copy.dtype = leaf.tensor().dtype();
+    copy.shape.assign(leaf.tensor().shape().begin(), leaf.tensor().shape().end());
+    if (!CanBeTrained(copy.dtype)) {
+      problems.push_back(absl::StrCat("at ", group.PathText(place), ": expected f32 or f64, found ",
+                                      copy.ToString()));
+    }
+  }
+  if (problems.empty()) return spec;
+  return absl::InvalidArgumentError(
+      absl::StrCat("tensors that cannot be trained (cast them, or partition them off):\n",
+                   absl::StrJoin(problems, "\n")));
+}
+
+void GroupSpec::AddLoose(const ParamStore& store) {
+  fingerprint_ = store.spec_fingerprint();
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    if (!store.leaf(place).is_tensor()) continue;
+    loose_.push_back({slots_.PlaceOf(store.slot(place)), place});
+  }
+}
+
+absl::StatusOr<GroupSpec> GroupSpec::Create(const ParamStore& group) {
+  LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("make an optimizer"));
+  LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, OfLeaves(group));
+  spec.AddLoose(group);
+  return spec;
+}
+
+absl::StatusOr<GroupSpec> GroupSpec::Create(const Packed& group) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore leaves, group.store());
+  LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, OfLeaves(leaves));
+  spec.pack_ = group.plan();
+  for (uint32_t place = 0; place < group.plan().size(); ++place) {
+    spec.packed_.push_back(spec.slots_.PlaceOf(group.plan().slot(place)));
+  }
+  spec.AddLoose(group.rest());
+  return spec;
+}
+
+std::vector<bool> GroupSpec::LeavesSharedWith(const GroupSpec& other) const {
+  std::vector<bool> shared;
+  shared.reserve(other.size());
+  for (const Slot slot : SlotsIn(layout_, other.layout_, other.slots_)) {
+    shared.push_back(slots_.Contains(slot));
+  }
+  return shared;
+}
+
+absl::Status GroupSpec::Check(const ParamStore& params) const {
+  if (pack_.has_value()) {
+    return absl::FailedPreconditionError(
+        "parameters: expected a packed group, found one that is not packed: Rebind to it first");
+  }
+  LEAFSTORE_RETURN_IF_ERROR(params.CheckNoBorrow("step"));
+  if (params.layout() == layout_ && params.slots() == slots_ &&
+      params.spec_fingerprint() == fingerprint_) {
+    return absl::OkStatus();
+  }
+  return CheckLeaves(params);
+}
+
+absl::Status GroupSpec::Check(const Packed& params) const {
+  if (!pack_.has_value()) {
+    return absl::FailedPreconditionError(
+        "parameters: expected a group that is not packed, found a packed one: Rebind to it first");
+  }
+  if (params.plan() == *pack_ && params.slots() == slots_ &&
+      params.rest().spec_fingerprint() == fingerprint_) {
+    return absl::OkStatus();
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore leaves, params.store());
+  LEAFSTORE_RETURN_IF_ERROR(CheckLeaves(leaves));
+  return absl::InvalidArgumentError(
+      absl::StrCat("parameters: expected a pack of the ", DTypeName(pack_->dtype()),
+                   " tensors, found one of the ", DTypeName(params.dtype()), " tensors"));
+}
+
+absl::Status GroupSpec::CheckLeaves(const ParamStore& params) const {
+  if (!(params.layout() == layout_)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("parameters: expected the Layout of ", layout_.size(),
+                     " paths that this optimizer is for, found another one, of ",
+                     params.layout().size(), " paths"));
+  }
+  std::vector<std::string> problems;
+  for (uint32_t place = 0; place < size(); ++place) {
+    const Leaf* found = params.FindSlot(slots_.SlotAt(place));
+    if (found != nullptr && leaves_[place].Fits(*found)) continue;
+    problems.push_back(absl::StrCat("at ", PathText(place), ": expected ",
+                                    leaves_[place].ToString(), ", found ",
+                                    found == nullptr ? "nothing" : SpecToString(*found)));
+  }
+  for (uint32_t place = 0; place < params.size(); ++place) {
+    if (slots_.Contains(params.slot(place))) continue;
+    problems.push_back(absl::StrCat("at ", params.PathText(place), ": expected nothing, found ",
+                                    SpecToString(params.leaf(place))));
+  }
+  if (problems.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("parameters differ from the group that this optimizer is for:\n",
+                   absl::StrJoin(problems, "\n")));
+}
+
+}  // namespace leafstore::internal

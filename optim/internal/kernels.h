@@ -1,0 +1,104 @@
+// Kernels: the arithmetic of a step, over arrays.
+//
+// One source, kernels.inc, is compiled once for each instruction set, and the best that this
+// machine has is chosen when the program runs. All give the same bits: what they do is elementwise,
+// each operation rounded as IEEE 754 says, none fused with another (-ffp-contract=off), and so
+// neither the width of a vector nor where in an array an element stands can be seen in a result.
+//
+// Sources and destinations are apart, so that a step can write to new memory; a destination may be
+// its own source, and must not overlap anything otherwise. Alignment: that of an element.
+//
+// No header that has an inline function may be included here or in kernels.inc: the linker keeps
+// one copy of such a function, perhaps the one with AVX-512 in it, for the whole program.
+#ifndef LEAFSTORE_OPTIM_INTERNAL_KERNELS_H_
+#define LEAFSTORE_OPTIM_INTERNAL_KERNELS_H_
+
+#include <stddef.h>
+
+namespace leafstore::internal {
+
+template <typename T>
+struct AdamArrays {
+  const T* grad;
+  const T* param;
+  const T* exp_avg;
+  const T* exp_avg_sq;
+  T* param_out;
+  T* exp_avg_out;
+  T* exp_avg_sq_out;
+};
+
+// What rules.h calls 1 - beta1 and so on, computed in double.
+template <typename T>
+struct AdamNumbers {
+  T grad_scale;
+  T l2;     // weight decay as part of the gradient
+  T decay;  // weight decay apart from it: 1 - lr * weight_decay
+  T beta1;
+  T one_minus_beta1;
+  T beta2;
+  T one_minus_beta2;
+  T step_size;          // lr / (1 - beta1^t)
+  T inverse_sqrt_bias;  // 1 / sqrt(1 - beta2^t)
+  T eps;
+};
+
+template <typename T>
+struct SgdArrays {
+  const T* grad;
+  const T* param;
+  const T* buffer;  // null where there is no momentum
+  T* param_out;
+  T* buffer_out;
+};
+
+template <typename T>
+struct SgdNumbers {
+  T grad_scale;
+  T l2;
+  T momentum;             // of the buffer's update: 0 in the first step
+  T one_minus_dampening;  // 1 in the first step
+  T nesterov;             // what the new buffer counts for beside the gradient; 0 for none
+  T lr;
+};
+
+template <typename T>
+using AdamKernel = void (*)(const AdamArrays<T>& arrays, const AdamNumbers<T>& numbers, size_t n);
+template <typename T>
+using SgdKernel = void (*)(const SgdArrays<T>& arrays, const SgdNumbers<T>& numbers, size_t n);
+
+template <typename T>
+struct RuleKernels {
+  AdamKernel<T> adam;
+  SgdKernel<T> sgd;
+};
+
+struct Kernels {
+  RuleKernels<float> f32;
+  RuleKernels<double> f64;
+};
+
+// Instruction sets, each containing those before it.
+enum class Isa { kBaseline, kAvx2, kAvx512 };
+inline constexpr Isa kAllIsas[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512};
+
+// Whether kernels for `isa` were compiled and this machine can run them.
+bool IsaIsSupported(Isa isa);
+// `isa` must be supported.
+const Kernels& KernelsFor(Isa isa);
+
+// What steps use: the best there is, unless a ScopedIsa is alive.
+const Kernels& ActiveKernels();
+
+// For tests: makes all steps use `isa`, which must be supported. Not for several threads.
+class ScopedIsa {
+ public:
+  explicit ScopedIsa(Isa isa);
+  ScopedIsa(const ScopedIsa&) = delete;
+  ScopedIsa& operator=(const ScopedIsa&) = delete;
+  ~ScopedIsa();
+};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_OPTIM_INTERNAL_KERNELS_H_

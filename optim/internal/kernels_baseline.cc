@@ -1,0 +1,3 @@
+// Compiled with the flags of this instruction set: see CMakeLists.txt.
+#define LEAFSTORE_KERNELS kBaselineKernels
+#include "leafstore/optim/internal/kernels.inc"

@@ -1,0 +1,348 @@
+#include "leafstore/optim/internal/optimizer_state.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/core/value.h"
+#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/merge.h"
+
+namespace leafstore::internal {
+namespace {
+
+// Most steps that a leaf may come with: what a double counts exactly, and far from where one more
+// would overflow.
+constexpr int64_t kMaxSteps = int64_t{1} << 53;
+
+std::string StepExpected() { return absl::StrCat("an int from 0 to ", kMaxSteps); }
+
+// How many steps a leaf of a "step" store says, if it says that.
+std::optional<int64_t> StepOf(const Leaf& leaf) {
+  if (!leaf.is_value()) return std::nullopt;
+  const int64_t* step = leaf.value().As<int64_t>();
+  if (step == nullptr || *step < 0 || *step > kMaxSteps) return std::nullopt;
+  return *step;
+}
+
+SpecMismatch Mismatch(const GroupSpec& spec, uint32_t place, absl::string_view expected,
+                      const Leaf& found) {
+  const std::string text = found.is_value() ? found.ToString() : SpecToString(found);
+  return {spec.PathText(place), std::string(expected), text};
+}
+
+using GivenSpan = absl::Span<const NamedStore>;
+
+absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
+  std::vector<std::string> expected(names.begin(), names.end());
+  expected.emplace_back(kStepName);
+  std::vector<std::string> found;
+  for (const NamedStore& one : given) found.push_back(one.name);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "stores of an optimizer's state: expected '", absl::StrJoin(expected, "', '"), "', found ",
+      found.empty() ? "none" : "'", absl::StrJoin(found, "', '"), found.empty() ? "" : "'"));
+}
+
+// One store of a state, seen from the group that it is for.
+class SourceStore {
+ public:
+  SourceStore(const GroupSpec& spec, const ParamStore& store) : spec_(&spec), store_(&store) {
+    if (store.layout() == spec.layout()) return;
+    slot_of_place_ = SlotsIn(store.layout(), spec.layout(), spec.slots());
+  }
+
+  const ParamStore& store() const { return *store_; }
+  // The leaf for a place of the group, or null.
+  const Leaf* At(uint32_t place) const {
+    if (store_->layout() == spec_->layout()) return store_->FindSlot(spec_->slots().SlotAt(place));
+    return store_->FindSlot(slot_of_place_[place]);
+  }
+
+ private:
+  const GroupSpec* spec_;
+  const ParamStore* store_;
+  std::vector<Slot> slot_of_place_;  // in the store's own Layout; empty where it is the group's
+};
+
+// The state that an optimizer has given, by moment.
+class Source {
+ public:
+  // `given` has a store for each of `names` and "step".
+  static absl::StatusOr<Source> Create(const GroupSpec& spec, MomentNameSpan names,
+                                       GivenSpan given) {
+    Source source;
+    const auto add = [&](absl::string_view name) {
+      const auto found = std::find_if(given.begin(), given.end(),
+                                      [name](const NamedStore& one) { return one.name == name; });
+      if (found == given.end()) return WrongNames(names, given);
+      source.stores_.emplace_back(spec, found->store);
+      return found->store.CheckNoBorrow("take up the state of an optimizer");
+    };
+    for (const absl::string_view name : names) LEAFSTORE_RETURN_IF_ERROR(add(name));
+    LEAFSTORE_RETURN_IF_ERROR(add(kStepName));
+    return source;
+  }
+
+  // The moments, then "step".
+  const std::vector<SourceStore>& stores() const { return stores_; }
+  const SourceStore& steps() const { return stores_.back(); }
+
+ private:
+  std::vector<SourceStore> stores_;
+};
+
+size_t CountNamed(GivenSpan given, absl::string_view name) {
+  return static_cast<size_t>(std::count_if(
+      given.begin(), given.end(), [name](const NamedStore& one) { return one.name == name; }));
+}
+
+// The states of one optimizer each that `given` is made of: each ends with its "step".
+std::vector<GivenSpan> StatesIn(const std::vector<NamedStore>& given) {
+  const GivenSpan all = given;
+  if (CountNamed(all, kStepName) <= 1) return {all};  // in any order
+  std::vector<GivenSpan> states;
+  size_t begin = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].name != kStepName && i + 1 < all.size()) continue;
+    states.push_back(all.subspan(begin, i + 1 - begin));
+    begin = i + 1;
+  }
+  return states;
+}
+
+// Whether one optimizer's state is of these moments, so that it is to be adopted.
+// error InvalidArgument: some of the names are there but not all, or one is there twice.
+absl::StatusOr<bool> IsOfMoments(MomentNameSpan names, GivenSpan given) {
+  if (names.empty()) return given.size() == 1 && given[0].name == kStepName;
+  size_t stores = 0;
+  size_t moments = 0;
+  for (const absl::string_view name : names) {
+    const size_t count = CountNamed(given, name);
+    stores += count;
+    moments += count > 0 ? 1 : 0;
+  }
+  if (moments == 0) return false;
+  if (moments == names.size() && stores == moments && CountNamed(given, kStepName) == 1) {
+    return true;
+  }
+  return WrongNames(names, given);
+}
+
+// Puts a state together, a leaf after the other.
+class Assembler {
+ public:
+  Assembler(const GroupSpec& spec, MomentNameSpan names)
+      : spec_(spec), names_(names), moments_(names.size()), reports_(names.size() + 1) {
+    steps_.resize(spec.size());
+  }
+
+  // Passes a static leaf on.
+  void AddStatic(uint32_t place) {
+    for (std::vector<Leaf>& moment : moments_) moment.push_back(spec_.leaf(place).static_leaf);
+  }
+
+  absl::Status AddZeros(uint32_t place) {
+    const LeafSpec& leaf = spec_.leaf(place);
+    for (std::vector<Leaf>& moment : moments_) {
+      LEAFSTORE_ASSIGN_OR_RETURN(Tensor zeros, Tensor::Zeros(leaf.dtype, leaf.shape));
+      moment.emplace_back(std::move(zeros));
+    }
+    return absl::OkStatus();
+  }
+
+  // Takes a tensor's state; what is not there or does not fit is noted.
+  void AddFrom(const Source& source, uint32_t place) {
+    const LeafSpec& leaf = spec_.leaf(place);
+    for (size_t i = 0; i < moments_.size(); ++i) {
+      const Leaf* found = source.stores()[i].At(place);
+      if (CheckMoment(place, found, leaf, &reports_[i])) moments_[i].push_back(*found);
+    }
+    const Leaf* found = source.steps().At(place);
+    if (found == nullptr) {
+      reports_.back().missing.push_back(spec_.PathText(place));
+    } else if (const std::optional<int64_t> step = StepOf(*found)) {
+      steps_[place] = *step;
+    } else {
+      reports_.back().dtype_mismatch.push_back(Mismatch(spec_, place, StepExpected(), *found));
+    }
+  }
+
+  // Notes what a source has besides the group's tensors. Static leaves may be there or not.
+  void NoteUnexpected(const Source& source) {
+    for (size_t i = 0; i < reports_.size(); ++i) {
+      const ParamStore& store = source.stores()[i].store();
+      const std::vector<Slot> slots = SlotsIn(spec_.layout(), store);
+      for (uint32_t at = 0; at < store.size(); ++at) {
+        if (spec_.slots().Contains(slots[at])) continue;
+        reports_[i].unexpected.push_back(store.PathText(at));
+      }
+    }
+  }
+
+  absl::StatusOr<OptimizerState> Finish(const Packed* pack) && {
+    LEAFSTORE_RETURN_IF_ERROR(Problems());
+    OptimizerState state;
+    state.steps = std::move(steps_);
+    for (std::vector<Leaf>& moment : moments_) {
+      LEAFSTORE_ASSIGN_OR_RETURN(
+          ParamStore store, ParamStore::Create(spec_.layout(), spec_.slots(), std::move(moment)));
+      if (pack == nullptr) {
+        state.loose.push_back(std::move(store));
+        continue;
+      }
+      LEAFSTORE_ASSIGN_OR_RETURN(Packed packed, Packed::CreateLike(*pack, store));
+      state.packed.push_back(std::move(packed));
+    }
+    return state;
+  }
+
+ private:
+  bool CheckMoment(uint32_t place, const Leaf* found, const LeafSpec& expected,
+                   MergeReport* report) const {
+    if (found == nullptr) {
+      report->missing.push_back(spec_.PathText(place));
+      return false;
+    }
+    if (expected.Fits(*found)) return true;
+    const bool same_dtype = found->is_tensor() && found->tensor().dtype() == expected.dtype;
+    (same_dtype ? report->shape_mismatch : report->dtype_mismatch)
+        .push_back(Mismatch(spec_, place, expected.ToString(), *found));
+    return false;
+  }
+
+  absl::Status Problems() const {
+    std::string text;
+    for (size_t i = 0; i < reports_.size(); ++i) {
+      if (reports_[i].ok()) continue;
+      const absl::string_view name = i < names_.size() ? names_[i] : kStepName;
+      absl::StrAppend(&text, "\n'", name, "':\n", reports_[i].ToString());
+    }
+    if (text.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("state does not fit the group of this optimizer:", text));
+  }
+
+  const GroupSpec& spec_;
+  const MomentNameSpan names_;
+  std::vector<std::vector<Leaf>> moments_;
+  std::vector<int64_t> steps_;
+  std::vector<MergeReport> reports_;  // of the moments, then of "step"
+};
+
+std::vector<uint32_t> AllPlaces(const GroupSpec& spec) {
+  std::vector<uint32_t> places(spec.size());
+  for (uint32_t place = 0; place < spec.size(); ++place) places[place] = place;
+  return places;
+}
+
+// A new int for each tensor.
+std::vector<Leaf> StepLeaves(const GroupSpec& spec, const OptimizerState& state,
+                             absl::Span<const uint32_t> places) {
+  std::vector<Leaf> leaves;
+  leaves.reserve(places.size());
+  for (const uint32_t place : places) {
+    const LeafSpec& leaf = spec.leaf(place);
+    leaves.push_back(leaf.is_tensor() ? Leaf(Value(state.steps[place])) : leaf.static_leaf);
+  }
+  return leaves;
+}
+
+}  // namespace
+
+absl::StatusOr<OptimizerState> ZeroState(const GroupSpec& spec, MomentNameSpan names,
+                                         const Packed* pack) {
+  if (pack == nullptr) return GatherState(spec, names, {}, nullptr);
+  OptimizerState state;
+  state.steps.resize(spec.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    LEAFSTORE_ASSIGN_OR_RETURN(Packed zeros, Packed::ZerosLike(*pack));
+    state.packed.push_back(std::move(zeros));
+  }
+  return state;
+}
+
+std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
+                                    const OptimizerState& state,
+                                    absl::Span<const uint32_t> places) {
+  std::vector<Slot> slots;
+  slots.reserve(places.size());
+  for (const uint32_t place : places) slots.push_back(spec.slots().SlotAt(place));
+  // All of a group shares the group's slots, so that comparing them stays O(1).
+  const SlotSet slot_set = places.size() == spec.size()
+                               ? spec.slots()
+                               : SlotSetAccess::Make(spec.layout().size(), std::move(slots));
+  std::vector<NamedStore> stores;
+  const auto add = [&](absl::string_view name, std::vector<Leaf> leaves) {
+    stores.push_back({std::string(name),
+                      ParamStore::Create(spec.layout(), slot_set, std::move(leaves)).value()});
+  };
+  for (size_t i = 0; i < names.size(); ++i) {
+    const ParamStore moment = spec.pack().has_value() ? state.packed[i].store().value()
+                                                      : state.loose[i].Snapshot().value();
+    std::vector<Leaf> leaves;
+    leaves.reserve(places.size());
+    for (const uint32_t place : places) leaves.push_back(moment.leaf(place));
+    add(names[i], std::move(leaves));
+  }
+  add(kStepName, StepLeaves(spec, state, places));
+  return stores;
+}
+
+std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
+                                    const OptimizerState& state) {
+  return ExportState(spec, names, state, AllPlaces(spec));
+}
+
+absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpan names,
+                                            const std::vector<NamedStore>& given,
+                                            const Packed* pack) {
+  if (given.size() != names.size() + 1) return WrongNames(names, given);
+  LEAFSTORE_ASSIGN_OR_RETURN(const Source source, Source::Create(spec, names, given));
+  Assembler assembler(spec, names);
+  for (uint32_t place = 0; place < spec.size(); ++place) {
+    if (spec.leaf(place).is_tensor()) {
+      assembler.AddFrom(source, place);
+    } else {
+      assembler.AddStatic(place);
+    }
+  }
+  assembler.NoteUnexpected(source);
+  return std::move(assembler).Finish(pack);
+}
+
+absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan names,
+                                           absl::Span<const std::vector<NamedStore>* const> sources,
+                                           const Packed* pack) {
+  std::vector<Source> matching;
+  for (const std::vector<NamedStore>* given : sources) {
+    for (const GivenSpan state : StatesIn(*given)) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const bool adopted, IsOfMoments(names, state));
+      if (!adopted) continue;
+      LEAFSTORE_ASSIGN_OR_RETURN(Source source, Source::Create(spec, names, state));
+      matching.push_back(std::move(source));
+    }
+  }
+  Assembler assembler(spec, names);
+  for (uint32_t place = 0; place < spec.size(); ++place) {
+    if (!spec.leaf(place).is_tensor()) {
+      assembler.AddStatic(place);
+      continue;
+    }
+    const auto knows = [&](const Source& source) { return source.steps().At(place) != nullptr; };
+    const auto source = std::find_if(matching.begin(), matching.end(), knows);
+    if (source == matching.end()) {
+      LEAFSTORE_RETURN_IF_ERROR(assembler.AddZeros(place));
+    } else {
+      assembler.AddFrom(*source, place);
+    }
+  }
+  return std::move(assembler).Finish(pack);
+}
+
+}  // namespace leafstore::internal

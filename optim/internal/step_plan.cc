@@ -1,0 +1,303 @@
+#include "leafstore/optim/internal/step_plan.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/spec.h"
+
+namespace leafstore::internal {
+namespace {
+
+absl::Status CheckNumbers(const StepOptions& options) {
+  if (!std::isfinite(options.lr) || options.lr < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("lr: expected a finite number from 0 on, found ", options.lr));
+  }
+  if (!std::isfinite(options.grad_scale)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("grad_scale: expected a finite number, found ", options.grad_scale));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SameObject() {
+  return absl::InvalidArgumentError(
+      "gradients: expected a store of their own, found that of the parameters");
+}
+
+// Gradients of a group that lie in a store, one by one.
+class Gradients {
+ public:
+  Gradients(const GroupSpec& spec, const ParamStore& store)
+      : spec_(spec), store_(store), by_place_(store.slots() == spec.slots()) {}
+
+  absl::Status Check() const {
+    if (!(store_.layout() == spec_.layout())) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "gradients: expected the Layout of the parameters, of ", spec_.layout().size(),
+          " paths, found another one, of ", store_.layout().size(), " paths"));
+    }
+    return store_.CheckNoBorrow("step with gradients");
+  }
+
+  // That of a place of the group, or null.
+  const Leaf* At(uint32_t place) const {
+    return by_place_ ? &store_.leaf(place) : store_.FindSlot(spec_.slots().SlotAt(place));
+  }
+
+  // Names all that is wrong at `places`, which must be something.
+  template <typename Places, typename ToGroupPlace>
+  absl::Status Wrong(const Places& places, ToGroupPlace to_group_place) const {
+    std::vector<std::string> problems;
+    for (const auto& at : places) {
+      const uint32_t place = to_group_place(at);
+      const Leaf* found = At(place);
+      if (found != nullptr && spec_.leaf(place).Fits(*found)) continue;
+      problems.push_back(absl::StrCat("at ", spec_.PathText(place), ": expected ",
+                                      spec_.leaf(place).ToString(), ", found ",
+                                      found == nullptr ? "nothing" : SpecToString(*found)));
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "gradients are missing or of another dtype or shape:\n", absl::StrJoin(problems, "\n")));
+  }
+
+ private:
+  const GroupSpec& spec_;
+  const ParamStore& store_;
+  const bool by_place_;
+};
+
+bool Fits(const Leaf* grad, const Tensor& param) {
+  return grad != nullptr && grad->is_tensor() && grad->tensor().dtype() == param.dtype() &&
+         grad->tensor().shape() == param.shape();
+}
+
+using OpenOne = absl::StatusOr<Updated>(MutableLeaves* leaves, uint32_t place);
+
+// The step writes all of a tensor, so that one which is shared need not be copied.
+absl::StatusOr<Updated> OpenToOverwrite(MutableLeaves* leaves, uint32_t place) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const MutableLeaves::Overwrite numbers, leaves->overwrite(place));
+  return Updated{numbers.from, numbers.to};
+}
+
+absl::StatusOr<Updated> OpenInPlace(MutableLeaves* leaves, uint32_t place) {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::byte* const numbers, leaves->raw_data(place));
+  return Updated{numbers, numbers};
+}
+
+// Adds the run of one tensor. `open` are the parameters, then the moments.
+absl::Status AddLooseRun(const GroupSpec::LoosePlace& at, const Leaf& grad, int64_t step,
+                         absl::Span<MutableLeaves> open, OpenOne open_one, std::vector<Run>* runs) {
+  Run run = {};
+  for (size_t i = 0; i < open.size(); ++i) {
+    Updated& numbers = i == 0 ? run.param : run.moments[i - 1];
+    LEAFSTORE_ASSIGN_OR_RETURN(numbers, open_one(&open[i], at.store));
+  }
+  run.grad = grad.tensor().raw_data();
+  run.count = grad.tensor().element_count();
+  run.dtype = grad.tensor().dtype();
+  run.step = step;
+  runs->push_back(run);
+  return absl::OkStatus();
+}
+
+absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
+                          const Gradients& grads, absl::Span<MutableLeaves> open, OpenOne open_one,
+                          std::vector<Run>* runs) {
+  const auto group_place = [](const GroupSpec::LoosePlace& at) { return at.group; };
+  for (const GroupSpec::LoosePlace& at : spec.loose()) {
+    const Leaf* grad = grads.At(at.group);
+    if (!Fits(grad, open[0].leaf(at.store).tensor())) {
+      return grads.Wrong(spec.loose(), group_place);
+    }
+    const int64_t step = state.steps[at.group] + 1;
+    LEAFSTORE_RETURN_IF_ERROR(AddLooseRun(at, *grad, step, open, open_one, runs));
+  }
+  return absl::OkStatus();
+}
+
+// Where a pack and the packs of its moments begin.
+struct PackBytes {
+  Updated param = {};
+  Updated moments[kMaxMoments] = {};
+};
+
+Updated BytesOf(MutablePack* open) { return {open->before().data(), open->bytes().data()}; }
+
+Updated At(const Updated& pack, int64_t offset) {
+  if (pack.to == nullptr) return {};
+  return {pack.from + offset, pack.to + offset};
+}
+
+Run PackRun(const PackBytes& pack, DType dtype, int64_t offset, int64_t bytes,
+            const std::byte* grad, int64_t step) {
+  Run run = {};
+  run.param = At(pack.param, offset);
+  for (size_t i = 0; i < kMaxMoments; ++i) run.moments[i] = At(pack.moments[i], offset);
+  run.grad = grad;
+  run.count = bytes / static_cast<int64_t>(DTypeBits(dtype) / 8);
+  run.step = step;
+  run.dtype = dtype;
+  return run;
+}
+
+// One run for all packed leaves that lie together and have had equally many steps; with the gaps
+// between them, which stay zero, or are cleared when the pack is closed.
+void AddPackRuns(const GroupSpec& spec, const OptimizerState& state, const PackBytes& pack,
+                 const std::byte* grads, std::vector<Run>* runs) {
+  const PackLayout& plan = *spec.pack();
+  const auto steps_of = [&](uint32_t place) { return state.steps[spec.packed()[place]]; };
+  for (uint32_t begin = 0; begin < plan.size();) {
+    const int64_t steps = steps_of(begin);
+    uint32_t end = begin + 1;
+    while (end < plan.size() && steps_of(end) == steps) ++end;
+    const int64_t offset = plan.offset(begin);
+    const int64_t bytes = plan.offset(end - 1) + plan.bytes(end - 1) - offset;
+    runs->push_back(PackRun(pack, plan.dtype(), offset, bytes, grads + offset, steps + 1));
+    begin = end;
+  }
+}
+
+// One run for each packed leaf.
+void AddPackedLeafRuns(const GroupSpec& spec, const OptimizerState& state, const PackBytes& pack,
+                       const Gradients& grads, std::vector<Run>* runs) {
+  const PackLayout& plan = *spec.pack();
+  for (uint32_t place = 0; place < plan.size(); ++place) {
+    const uint32_t group_place = spec.packed()[place];
+    const std::byte* grad = grads.At(group_place)->tensor().raw_data();
+    runs->push_back(PackRun(pack, plan.dtype(), plan.offset(place), plan.bytes(place), grad,
+                            state.steps[group_place] + 1));
+  }
+}
+
+absl::Status CheckPackedGrads(const GroupSpec& spec, const Gradients& grads) {
+  const PackLayout& plan = *spec.pack();
+  for (uint32_t place = 0; place < plan.size(); ++place) {
+    const Leaf* grad = grads.At(spec.packed()[place]);
+    if (grad != nullptr && plan.Fits(place, *grad)) continue;
+    return grads.Wrong(spec.packed(), [](uint32_t group_place) { return group_place; });
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status StepPlan::PrepareStore(const Target& target, ParamStore* params,
+                                    const ParamStore& grads) {
+  if (params == &grads) return SameObject();
+  LEAFSTORE_RETURN_IF_ERROR(target.spec.Check(*params));
+  const Gradients gradients(target.spec, grads);
+  LEAFSTORE_RETURN_IF_ERROR(gradients.Check());
+  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, params->MutateAll());
+  open_leaves_.push_back(std::move(leaves));
+  for (ParamStore& moment : target.state->loose) {
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves moment_leaves, moment.MutateAll());
+    open_leaves_.push_back(std::move(moment_leaves));
+  }
+  return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open_leaves_),
+                      OpenToOverwrite, &runs_);
+}
+
+// The tensors that ride along. A pack cannot be opened beside its rest, so the rest is closed
+// again: its bytes are this step's own from now on, and nobody can come between.
+absl::Status StepPlan::PrepareRest(const Target& target, Packed* params, const ParamStore& grads) {
+  if (target.spec.loose().empty()) return absl::OkStatus();
+  const Gradients gradients(target.spec, grads);
+  std::vector<MutableLeaves> open;
+  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, params->MutateRest());
+  open.push_back(std::move(leaves));
+  for (Packed& moment : target.state->packed) {
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves moment_leaves, moment.MutateRest());
+    open.push_back(std::move(moment_leaves));
+  }
+  return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open), OpenInPlace,
+                      &runs_);
+}
+
+absl::Status StepPlan::PreparePack(const Target& target, Packed* params, const ParamStore& grads,
+                                   const std::byte* grad_bytes) {
+  const Gradients gradients(target.spec, grads);
+  LEAFSTORE_RETURN_IF_ERROR(gradients.Check());
+  if (grad_bytes == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckPackedGrads(target.spec, gradients));
+  LEAFSTORE_RETURN_IF_ERROR(PrepareRest(target, params, grads));
+  PackBytes pack;
+  LEAFSTORE_ASSIGN_OR_RETURN(MutablePack open, params->Overwrite());
+  pack.param = BytesOf(&open);
+  open_packs_.push_back(std::move(open));
+  for (size_t i = 0; i < target.state->packed.size(); ++i) {
+    LEAFSTORE_ASSIGN_OR_RETURN(MutablePack moment, target.state->packed[i].Overwrite());
+    pack.moments[i] = BytesOf(&moment);
+    open_packs_.push_back(std::move(moment));
+  }
+  if (grad_bytes != nullptr) {
+    AddPackRuns(target.spec, *target.state, pack, grad_bytes, &runs_);
+  } else {
+    AddPackedLeafRuns(target.spec, *target.state, pack, gradients, &runs_);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StepPlan::PreparePack(const Target& target, Packed* params, ConstGroupRef grads) {
+  LEAFSTORE_RETURN_IF_ERROR(target.spec.Check(*params));
+  if (const auto* store = std::get_if<const ParamStore*>(&grads)) {
+    return PreparePack(target, params, **store, nullptr);
+  }
+  const Packed& packed = *std::get<const Packed*>(grads);
+  if (&packed == params) return SameObject();
+  if (packed.plan() == params->plan()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes, packed.bytes());
+    return PreparePack(target, params, packed.rest(), bytes.data());
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(grads_view_, packed.store());
+  return PreparePack(target, params, *grads_view_, nullptr);
+}
+
+absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroupRef grads,
+                               const StepOptions& options) {
+  Abandon();
+  LEAFSTORE_RETURN_IF_ERROR(CheckNumbers(options));
+  absl::Cleanup abandon = [this] { Abandon(); };  // after an exception too
+  absl::Status status;
+  if (Packed** packed = std::get_if<Packed*>(&params)) {
+    status = PreparePack(target, *packed, grads);
+  } else {
+    auto* store = std::get<ParamStore*>(params);
+    if (const auto* packed_grads = std::get_if<const Packed*>(&grads)) {
+      LEAFSTORE_ASSIGN_OR_RETURN(grads_view_, (*packed_grads)->store());
+    }
+    const bool is_view = grads_view_.has_value();
+    status =
+        PrepareStore(target, store, is_view ? *grads_view_ : *std::get<const ParamStore*>(grads));
+  }
+  if (status.ok()) std::move(abandon).Cancel();
+  return status;
+}
+
+void StepPlan::Commit(const Target& target, const Rule& rule, const StepOptions& options) {
+  RuleRunner runner(rule, options.lr, options.grad_scale);
+  for (const Run& run : runs_) runner.Apply(run);
+  for (const GroupSpec::LoosePlace& at : target.spec.loose()) ++target.state->steps[at.group];
+  for (const uint32_t place : target.spec.packed()) ++target.state->steps[place];
+  Close();
+}
+
+void StepPlan::Abandon() {
+  for (MutableLeaves& open : open_leaves_) open.RevertOverwrites();
+  for (MutablePack& open : open_packs_) open.Revert();
+  Close();
+}
+
+void StepPlan::Close() {
+  runs_.clear();
+  open_leaves_.clear();
+  open_packs_.clear();
+  grads_view_.reset();
+}
+
+}  // namespace leafstore::internal

@@ -1,3 +1,0 @@
-// Compiled with the flags of this instruction set: see CMakeLists.txt.
-#define LEAFSTORE_KERNELS kAvx2Kernels
-#include "leafstore/optim/kernels.inc"

@@ -1,3 +1,0 @@
-// Compiled with the flags of this instruction set: see CMakeLists.txt.
-#define LEAFSTORE_KERNELS kBaselineKernels
-#include "leafstore/optim/kernels.inc"

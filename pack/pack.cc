@@ -1,0 +1,382 @@
+#include "leafstore/pack/pack.h"
+
+#include <atomic>
+#include <cstring>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/buffer.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/merge.h"
+
+namespace leafstore {
+namespace internal {
+
+// A view of a pack as a store, made at first need. A pack and its snapshots have one together, so
+// that their leaves have the same generations, until one of them is written and lets go of it.
+struct PackView {
+  std::mutex mutex;
+  std::optional<ParamStore> store;
+};
+
+struct PackState {
+  PackLayout plan;
+  SlotSet slots;  // of the group
+  ParamStore rest;
+  Buffer buffer;
+  uint64_t generation = NextGeneration();
+  std::atomic<bool> borrowed{false};
+  std::shared_ptr<PackView> view = std::make_shared<PackView>();
+
+  PackState(PackLayout p, SlotSet s, ParamStore r, Buffer b)
+      : plan(std::move(p)), slots(std::move(s)), rest(std::move(r)), buffer(std::move(b)) {}
+
+  absl::Status CheckNoBorrow(absl::string_view what) const {
+    if (!borrowed.load(std::memory_order_acquire)) return rest.CheckNoBorrow(what);
+    return absl::FailedPreconditionError(absl::StrCat(
+        "cannot ", what, " while a mutable borrow of this pack is open: close it first"));
+  }
+
+  // Whether nobody but this pack and its view holds the buffer. O(1), or O(leaves) with a view.
+  bool WritableWithoutView() const {
+    if (view.use_count() > 1) return buffer.IsWritable();
+    // A snapshot that shared the view, and is gone by now, may have made it in another thread.
+    const std::lock_guard<std::mutex> lock(view->mutex);
+    if (!view->store) return buffer.IsWritable();
+    return !ParamStoreAccess::SharesLeaves(*view->store) &&
+           TensorAccess::IsWritableWithout(buffer, view->store->leaves());
+  }
+
+  void DropView() {
+    if (view.use_count() > 1) {
+      view = std::make_shared<PackView>();
+      return;
+    }
+    const std::lock_guard<std::mutex> lock(view->mutex);
+    view->store.reset();
+  }
+
+  std::byte* BytesAt(uint32_t place) { return buffer.mutable_data() + plan.offset(place); }
+};
+
+const PackLayout& PlanOf(const PackState& state) { return state.plan; }
+
+absl::Status CheckPackType(const PackLayout& plan, DType wanted) {
+  if (plan.dtype() == wanted) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "numbers of a pack: expected ", DTypeName(plan.dtype()), ", asked for ", DTypeName(wanted)));
+}
+
+absl::Status CheckPackPlace(const PackLayout& plan, uint32_t place) {
+  if (place < plan.size()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("place in a pack: expected one below ", plan.size(), ", found ", place));
+}
+
+absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state, DType wanted) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckPackType(state.plan, wanted));
+  if (state.borrowed.load(std::memory_order_acquire)) return state.CheckNoBorrow("read the pack");
+  return state.buffer.bytes();
+}
+
+absl::Span<std::byte> WritePack(PackState& state) {
+  return absl::MakeSpan(state.buffer.mutable_data(), static_cast<size_t>(state.buffer.size()));
+}
+
+}  // namespace internal
+
+using internal::PackState;
+
+namespace {
+
+void ClearGaps(const PackLayout& plan, std::byte* bytes) {
+  for (const PackLayout::Gap& gap : plan.gaps()) {
+    std::memset(bytes + gap.offset, 0, static_cast<size_t>(gap.bytes));
+  }
+}
+
+void CopyBytes(const Tensor& from, std::byte* to) {
+  const auto bytes = static_cast<size_t>(from.byte_size());
+  if (bytes != 0) std::memcpy(to, from.raw_data(), bytes);
+}
+
+// The slots of a group that are not packed.
+SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
+  std::vector<Slot> slots;
+  for (uint32_t place = 0; place < group.size(); ++place) {
+    const Slot slot = group.SlotAt(place);
+    if (plan.PlaceOf(slot) == kNoPlace) slots.push_back(slot);
+  }
+  return internal::SlotSetAccess::Make(group.universe(), std::move(slots));
+}
+
+// Copies the packed leaves of a group into a new buffer; `leaf_at(place)` gives the leaf at a place
+// of the group, once, in order.
+template <typename LeafAt>
+std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& group, Buffer buffer,
+                                     LeafAt leaf_at) {
+  std::vector<Leaf> rest;
+  for (uint32_t place = 0; place < group.size(); ++place) {
+    Leaf leaf = leaf_at(place);
+    const uint32_t packed = plan.PlaceOf(group.SlotAt(place));
+    if (packed == kNoPlace) {
+      rest.push_back(std::move(leaf));
+    } else {
+      CopyBytes(leaf.tensor(), buffer.mutable_data() + plan.offset(packed));
+    }
+  }
+  ClearGaps(plan, buffer.mutable_data());
+  ParamStore rest_store =
+      internal::ParamStoreAccess::Make(plan.layout(), RestSlots(group, plan), std::move(rest), 0);
+  return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
+}
+
+// What a store has in the place of a leaf, in the words of a report.
+void Compare(absl::string_view path, const std::string& expected, const Leaf& found,
+             bool same_dtype, MergeReport* report) {
+  SpecMismatch mismatch = {std::string(path), expected, SpecToString(found)};
+  (same_dtype ? report->shape_mismatch : report->dtype_mismatch).push_back(std::move(mismatch));
+}
+
+void CheckPackedLeaf(const PackLayout& plan, uint32_t place, const Leaf* found,
+                     MergeReport* report) {
+  if (found != nullptr && plan.Fits(place, *found)) return;
+  const std::string path = plan.layout().PathText(plan.slot(place));
+  if (found == nullptr) {
+    report->missing.push_back(path);
+    return;
+  }
+  const std::string expected =
+      absl::StrCat(DTypeName(plan.dtype()), ShapeToString(plan.shape(place)));
+  const bool same_dtype = found->is_tensor() && found->tensor().dtype() == plan.dtype();
+  Compare(path, expected, *found, same_dtype, report);
+}
+
+void CheckRestLeaf(const ParamStore& rest, uint32_t place, const Leaf& found, MergeReport* report) {
+  const Leaf& expected = rest.leaf(place);
+  if (SameSpec(expected, found)) return;
+  const bool same_dtype = expected.is_tensor() && found.is_tensor() &&
+                          expected.tensor().dtype() == found.tensor().dtype();
+  Compare(rest.PathText(place), SpecToString(expected), found, same_dtype, report);
+}
+
+absl::Status OtherLayout(absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, ": expected a store on the pack's Layout, found another Layout"));
+}
+
+// What Assign asks of a store before it writes anything.
+absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
+  LEAFSTORE_RETURN_IF_ERROR(state.CheckNoBorrow("assign to the pack"));
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("assign a store to a pack"));
+  if (!(store.layout() == state.plan.layout())) return OtherLayout("assign to a pack");
+  if (!(store.slots() == state.slots)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("assign to a pack: expected the slots of the pack's ", state.slots.size(),
+                     " leaves, found a store with other slots, of ", store.size(), " leaves"));
+  }
+  MergeReport report;
+  for (uint32_t place = 0; place < state.plan.size(); ++place) {
+    CheckPackedLeaf(state.plan, place, store.FindSlot(state.plan.slot(place)), &report);
+  }
+  for (uint32_t place = 0; place < state.rest.size(); ++place) {
+    CheckRestLeaf(state.rest, place, *store.FindSlot(state.rest.slot(place)), &report);
+  }
+  return report.ToStatus("the store does not fit the pack");
+}
+
+// Makes the state the sole holder of bytes that will be written in full, save for the gaps; returns
+// those it had if these are others'. The view goes when nothing can fail any more: with it its
+// leaves' generations would change.
+absl::StatusOr<Buffer> PrepareOverwrite(PackState& state) {
+  if (state.WritableWithoutView()) {
+    state.DropView();
+    return Buffer();
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer own, Buffer::AllocateUninitialized(state.buffer.size()));
+  ClearGaps(state.plan, own.mutable_data());
+  state.DropView();
+  return std::exchange(state.buffer, std::move(own));
+}
+
+// The same, with the bytes that it had.
+absl::Status PrepareWrite(PackState& state) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Buffer before, PrepareOverwrite(state));
+  if (before.size() > 0) {
+    std::memcpy(state.buffer.mutable_data(), before.data(), static_cast<size_t>(before.size()));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ParamStore> MakeView(const PackState& state) {
+  LEAFSTORE_RETURN_IF_ERROR(state.rest.CheckNoBorrow("view the pack as a store"));
+  const PackLayout& plan = state.plan;
+  std::vector<Leaf> leaves;
+  leaves.reserve(state.slots.size());
+  uint32_t rest_place = 0;
+  for (uint32_t place = 0; place < state.slots.size(); ++place) {
+    const uint32_t packed = plan.PlaceOf(state.slots.SlotAt(place));
+    if (packed == kNoPlace) {
+      leaves.push_back(state.rest.leaf(rest_place++));
+      continue;
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        Tensor tensor,
+        Tensor::FromBuffer(plan.dtype(), plan.shape(packed), state.buffer, plan.offset(packed)));
+    leaves.emplace_back(std::move(tensor));
+  }
+  return internal::ParamStoreAccess::Make(plan.layout(), state.slots, std::move(leaves), 0);
+}
+
+}  // namespace
+
+absl::StatusOr<Packed> Packed::Create(ParamStore&& store, DType dtype) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const PackLayout plan, PackLayout::Create(store, dtype));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
+  const SlotSet slots = store.slots();
+  std::vector<Leaf> leaves = std::move(store).TakeLeaves();
+  return Packed(FillState(plan, slots, std::move(buffer),
+                          [&leaves](uint32_t place) { return std::move(leaves[place]); }));
+}
+
+absl::StatusOr<Packed> Packed::Create(const ParamStore& store, DType dtype) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const PackLayout plan, PackLayout::Create(store, dtype));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
+  return Packed(FillState(plan, store.slots(), std::move(buffer),
+                          [&store](uint32_t place) { return store.leaf(place); }));
+}
+
+absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& store) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
+  const PackLayout& plan = like.plan();
+  if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
+  MergeReport report;
+  for (uint32_t place = 0; place < plan.size(); ++place) {
+    CheckPackedLeaf(plan, place, store.FindSlot(plan.slot(place)), &report);
+  }
+  LEAFSTORE_RETURN_IF_ERROR(report.ToStatus("the store does not fit the pack"));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
+  // The same object where it is equal, so that comparing the slots of the two packs stays O(1).
+  const SlotSet& slots = store.slots() == like.slots() ? like.slots() : store.slots();
+  return Packed(FillState(plan, slots, std::move(buffer),
+                          [&store](uint32_t place) { return store.leaf(place); }));
+}
+
+namespace {
+
+// Zero tensors of the same specs; static leaves are kept.
+absl::StatusOr<ParamStore> ZerosLikeLeaves(const ParamStore& store) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("make zeros like a store"));
+  std::vector<Leaf> leaves(store.leaves().begin(), store.leaves().end());
+  for (Leaf& leaf : leaves) {
+    if (!leaf.is_tensor()) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(leaf, Tensor::Zeros(leaf.tensor().dtype(), leaf.tensor().shape()));
+  }
+  return internal::ParamStoreAccess::Make(store.layout(), store.slots(), std::move(leaves), 0);
+}
+
+}  // namespace
+
+absl::StatusOr<Packed> Packed::ZerosLike(const Packed& like) {
+  LEAFSTORE_RETURN_IF_ERROR(like.state_->CheckNoBorrow("make zeros like a pack"));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore rest, ZerosLikeLeaves(like.rest()));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::Allocate(like.plan().byte_size()));
+  return Packed(
+      std::make_shared<PackState>(like.plan(), like.slots(), std::move(rest), std::move(buffer)));
+}
+
+const SlotSet& Packed::slots() const { return state_->slots; }
+const ParamStore& Packed::rest() const& { return state_->rest; }
+uint64_t Packed::generation() const { return state_->generation; }
+
+absl::StatusOr<ParamStore> Packed::store() const {
+  LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("view the pack as a store"));
+  internal::PackView& view = *state_->view;
+  const std::lock_guard<std::mutex> lock(view.mutex);
+  if (!view.store) {
+    LEAFSTORE_ASSIGN_OR_RETURN(view.store, MakeView(*state_));
+  }
+  return view.store->Snapshot();
+}
+
+absl::StatusOr<Packed> Packed::Snapshot() const {
+  LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("take a snapshot of the pack"));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore rest, state_->rest.Snapshot());
+  auto copy =
+      std::make_shared<PackState>(state_->plan, state_->slots, std::move(rest), state_->buffer);
+  copy->generation = state_->generation;
+  copy->view = state_->view;
+  return Packed(std::move(copy));
+}
+
+absl::StatusOr<MutablePack> Packed::Mutate() & {
+  LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("open the pack for writing"));
+  LEAFSTORE_RETURN_IF_ERROR(PrepareWrite(*state_));
+  state_->borrowed.store(true, std::memory_order_relaxed);
+  return MutablePack(state_, Buffer());
+}
+
+absl::StatusOr<MutablePack> Packed::Overwrite() & {
+  LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("open the pack for writing"));
+  LEAFSTORE_ASSIGN_OR_RETURN(Buffer before, PrepareOverwrite(*state_));
+  state_->borrowed.store(true, std::memory_order_relaxed);
+  return MutablePack(state_, std::move(before));
+}
+
+absl::StatusOr<MutableLeaves> Packed::MutateRest() & {
+  LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("open the rest of the pack for writing"));
+  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves open, state_->rest.MutateAll());
+  state_->DropView();
+  state_->generation = NextGeneration();
+  return open;
+}
+
+absl::Status Packed::Assign(const ParamStore& store) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckAssign(*state_, store));
+  LEAFSTORE_RETURN_IF_ERROR(PrepareOverwrite(*state_).status());
+  for (uint32_t place = 0; place < plan().size(); ++place) {
+    CopyBytes(store.FindSlot(plan().slot(place))->tensor(), state_->BytesAt(place));
+  }
+  if (const ParamStore& rest = state_->rest; !rest.empty()) {
+    std::vector<Leaf> leaves;
+    leaves.reserve(rest.size());
+    for (uint32_t place = 0; place < rest.size(); ++place) {
+      leaves.push_back(*store.FindSlot(rest.slot(place)));
+    }
+    state_->rest = internal::ParamStoreAccess::Make(layout(), rest.slots(), std::move(leaves), 0);
+  }
+  state_->generation = NextGeneration();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ParamStore> Packed::Unpack() && {
+  absl::StatusOr<ParamStore> group = store();
+  if (group.ok()) state_.reset();
+  return group;
+}
+
+void MutablePack::Revert() {
+  if (state_ != nullptr && !before_.null()) {
+    state_->buffer = std::move(before_);
+    gaps_written_ = false;  // those of the buffer that others read were not
+  }
+  Close();
+}
+
+void MutablePack::Close() {
+  before_ = Buffer();
+  if (state_ == nullptr) return;
+  if (gaps_written_) ClearGaps(state_->plan, state_->buffer.mutable_data());
+  state_->generation = NextGeneration();
+  state_->borrowed.store(false, std::memory_order_release);
+  state_.reset();
+}
+
+}  // namespace leafstore

@@ -1,0 +1,102 @@
+// PackLayout: where each leaf of a pack lies in its buffer.
+//
+//   const PackLayout& plan = packed.plan();
+//   plan.byte_size();          // of the whole buffer, a multiple of 64
+//   plan.offset(2);            // of the third packed leaf, in bytes, a multiple of 64
+//   plan.PlaceOf(slot);        // which packed leaf has a slot of the Layout
+//
+// The leaves stand in the order of their slots, each at the next multiple of kPackAlignment; what
+// is left before the next leaf is its gap. Here a place counts the packed leaves alone.
+//
+// Packs made like one another (parameters, gradients, moments) share one PackLayout, so that a
+// number has the same offset in all of them and one loop over the buffers updates all.
+//
+// Threads: immutable and cheap to copy; calls are safe from many threads.
+#ifndef LEAFSTORE_PACK_PACK_LAYOUT_H_
+#define LEAFSTORE_PACK_PACK_LAYOUT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "leafstore/core/dtype.h"
+#include "leafstore/core/leaf.h"
+#include "leafstore/core/shape.h"
+#include "leafstore/store/layout.h"
+#include "leafstore/store/slot_set.h"
+
+namespace leafstore {
+
+class ParamStore;
+
+// Every packed leaf begins at a multiple of this many bytes: a cache line, and a vector register of
+// any instruction set there is.
+inline constexpr int64_t kPackAlignment = 64;
+
+class PackLayout {
+ public:
+  // For the tensors of `dtype` in `store`; there may be none.
+  // error ResourceExhausted: their bytes exceed 2^63 - 1. O(leaves).
+  static absl::StatusOr<PackLayout> Create(const ParamStore& store, DType dtype);
+
+  DType dtype() const { return rep_->dtype; }
+  // The packed leaves.
+  uint32_t size() const { return static_cast<uint32_t>(rep_->offsets.size()); }
+  // Bytes of the buffer, with all gaps.
+  int64_t byte_size() const { return rep_->byte_size; }
+
+  const Layout& layout() const { return rep_->layout; }
+  const SlotSet& slots() const { return rep_->slots; }
+  Slot slot(uint32_t place) const { return rep_->slots.SlotAt(place); }
+  // kNoPlace for a slot that is not packed. O(1).
+  uint32_t PlaceOf(Slot slot) const { return rep_->slots.PlaceOf(slot); }
+
+  // Of one packed leaf: where it begins, in bytes from the beginning of the buffer; its bytes
+  // without the gap behind it; its shape, which is valid while this PackLayout or a copy of it
+  // lives. O(1).
+  int64_t offset(uint32_t place) const { return rep_->offsets[place]; }
+  int64_t bytes(uint32_t place) const { return rep_->bytes[place]; }
+  ShapeRef shape(uint32_t place) const { return rep_->shapes[place]; }
+  // One past its gap: the next leaf's offset, or byte_size().
+  int64_t end(uint32_t place) const {
+    return place + 1 < size() ? rep_->offsets[place + 1] : rep_->byte_size;
+  }
+
+  // Whether `leaf` is what lies at `place`: a tensor of this dtype and shape. O(rank).
+  bool Fits(uint32_t place, const Leaf& leaf) const;
+
+  // The gaps that are not empty.
+  struct Gap {
+    int64_t offset;
+    int64_t bytes;
+  };
+  absl::Span<const Gap> gaps() const { return rep_->gaps; }
+
+  // Equal in dtype, Layout, slots and shapes, and so in offsets. O(1) for copies, else O(leaves).
+  friend bool operator==(const PackLayout& a, const PackLayout& b) { return a.Equals(b); }
+
+ private:
+  struct Rep {
+    DType dtype;
+    Layout layout;
+    SlotSet slots;
+    int64_t byte_size = 0;
+    std::vector<int64_t> offsets;
+    std::vector<int64_t> bytes;
+    std::vector<Shape> shapes;
+    std::vector<Gap> gaps;
+  };
+  explicit PackLayout(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
+  bool Equals(const PackLayout& other) const;
+
+  std::shared_ptr<const Rep> rep_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_PACK_PACK_LAYOUT_H_

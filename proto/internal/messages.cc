@@ -1,0 +1,153 @@
+#include "leafstore/proto/internal/messages.h"
+
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <google/protobuf/message.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <cstddef>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/path.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/proto/treedef.pb.h"
+
+namespace leafstore::internal {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+
+// Whether each field ends before the message that it is in. Protobuf finds that out too, but only
+// after it has asked for as much memory (up to 50 MB) as the length of a string says. O(fields):
+// what is in a column is not looked at.
+bool LengthsFit(const google::protobuf::Descriptor& type,
+                google::protobuf::io::CodedInputStream* in) {
+  while (const uint32_t tag = in->ReadTag()) {
+    const auto* field = type.FindFieldByNumber(WireFormatLite::GetTagFieldNumber(tag));
+    const bool is_message =
+        WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_LENGTH_DELIMITED &&
+        field != nullptr && field->message_type() != nullptr;
+    if (!is_message) {
+      if (!WireFormatLite::SkipField(in, tag)) return false;
+      continue;
+    }
+    uint32_t size = 0;
+    if (!in->ReadVarint32(&size) || size > static_cast<uint32_t>(in->BytesUntilLimit())) {
+      return false;
+    }
+    const auto outer = in->PushLimit(static_cast<int>(size));
+    if (!LengthsFit(*field->message_type(), in)) return false;  // as deep as our messages are
+    in->PopLimit(outer);
+  }
+  return in->ConsumedEntireMessage();
+}
+
+bool LengthsFit(const google::protobuf::Message& message, absl::string_view bytes) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
+                                            static_cast<int>(bytes.size()));
+  in.PushLimit(static_cast<int>(bytes.size()));
+  return LengthsFit(*message.GetDescriptor(), &in);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
+                                      absl::string_view what) {
+  constexpr size_t kMost = std::numeric_limits<int32_t>::max();
+  const size_t size = message.ByteSizeLong();
+  if (size > kMost) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        what, ": expected at most ", kMost, " bytes (a protobuf message's limit), found ", size));
+  }
+  std::string bytes(size, '\0');
+  google::protobuf::io::ArrayOutputStream array(bytes.data(), static_cast<int>(size));
+  {
+    google::protobuf::io::CodedOutputStream out(&array);
+    out.SetSerializationDeterministic(true);
+    message.SerializeWithCachedSizes(&out);
+  }  // which writes what it still holds
+  return bytes;
+}
+
+absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
+                          google::protobuf::Message* message) {
+  if (bytes.size() > static_cast<size_t>(std::numeric_limits<int32_t>::max())) {
+    return WrongMessage(what, "at most 2147483647 bytes", bytes.size());
+  }
+  if (!LengthsFit(*message, bytes) ||
+      !message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return absl::DataLossError(
+        absl::StrCat(what, ": its ", bytes.size(), " bytes are no protobuf message of this kind"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WrongMessage(absl::string_view where, absl::string_view expected,
+                          absl::string_view found) {
+  return absl::DataLossError(absl::StrCat(where, ": expected ", expected, ", found ", found));
+}
+
+absl::Status WrongMessage(absl::string_view where, absl::string_view expected, uint64_t found) {
+  return WrongMessage(where, expected, absl::StrCat(found));
+}
+
+absl::Status AsDataLoss(const absl::Status& status, absl::string_view where) {
+  if (status.code() != absl::StatusCode::kInvalidArgument &&
+      status.code() != absl::StatusCode::kAlreadyExists) {
+    return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+  }
+  return absl::DataLossError(absl::StrCat(where, ": ", status.message()));
+}
+
+void AddString(absl::string_view text, proto::Strings* out) {
+  out->mutable_bytes()->append(text.data(), text.size());
+  out->add_sizes(static_cast<uint32_t>(text.size()));
+}
+
+absl::StatusOr<std::vector<absl::string_view>> DecodeStrings(const proto::Strings& in,
+                                                             absl::string_view where) {
+  absl::string_view rest = in.bytes();
+  std::vector<absl::string_view> strings;
+  strings.reserve(static_cast<size_t>(in.sizes_size()));
+  for (const uint32_t size : in.sizes()) {
+    if (size > rest.size()) {
+      return WrongMessage(where, absl::StrCat("strings of ", in.bytes().size(), " bytes together"),
+                          "more");
+    }
+    strings.push_back(rest.substr(0, size));
+    rest.remove_prefix(size);
+  }
+  if (!rest.empty()) {
+    return WrongMessage(where, absl::StrCat("strings of ", in.bytes().size(), " bytes together"),
+                        in.bytes().size() - rest.size());
+  }
+  return strings;
+}
+
+void EncodePaths(const Layout& layout, proto::Strings* out) {
+  out->mutable_sizes()->Reserve(static_cast<int>(layout.size()));
+  for (Slot slot = 0; slot < layout.size(); ++slot) AddString(layout.PathText(slot), out);
+}
+
+absl::StatusOr<Layout> DecodePaths(const proto::Strings& in, absl::string_view where) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<absl::string_view> texts, DecodeStrings(in, where));
+  std::vector<Path> paths;
+  paths.reserve(texts.size());
+  for (const absl::string_view text : texts) {
+    absl::StatusOr<Path> path = Path::Parse(text);
+    if (!path.ok()) return AsDataLoss(path.status(), where);
+    if (!paths.empty() && !(paths.back() < *path)) {
+      return WrongMessage(where, absl::StrCat("a path after '", paths.back().ToString(), "'"),
+                          absl::StrCat("'", text, "'"));
+    }
+    paths.push_back(*std::move(path));
+  }
+  absl::StatusOr<Layout> layout = Layout::Create(std::move(paths));
+  if (!layout.ok()) return AsDataLoss(layout.status(), where);
+  return layout;
+}
+
+}  // namespace leafstore::internal

@@ -1,0 +1,87 @@
+// Between leafstore's types and the messages of proto/. For proto/ alone: others use the codecs,
+// which are functions of bytes.
+//
+// Each `Decode` checks all that it is given and returns DataLoss, naming the column, for what
+// cannot be. `Encode` fills an empty message with what has been checked.
+#ifndef LEAFSTORE_PROTO_INTERNAL_MESSAGES_H_
+#define LEAFSTORE_PROTO_INTERNAL_MESSAGES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/proto/leaf_columns.h"
+#include "leafstore/select/labels.h"
+#include "leafstore/store/layout.h"
+#include "leafstore/store/slot_set.h"
+#include "leafstore/treedef/treedef.h"
+#include "leafstore/treedef/treedef_builder.h"
+
+namespace google::protobuf {
+class Message;
+}  // namespace google::protobuf
+
+namespace leafstore {
+
+namespace proto {
+class Labels;
+class Leaves;
+class Strings;
+class TreeDef;
+}  // namespace proto
+
+namespace internal {
+
+// Deterministic. error ResourceExhausted: over 2 GiB, naming `what`.
+absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
+                                      absl::string_view what);
+// error DataLoss: not this kind of message, naming `what`.
+absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
+                          google::protobuf::Message* message);
+
+// DataLoss with "<where>: expected <expected>, found <found>".
+absl::Status WrongMessage(absl::string_view where, absl::string_view expected,
+                          absl::string_view found);
+absl::Status WrongMessage(absl::string_view where, absl::string_view expected, uint64_t found);
+// A caller's InvalidArgument as the file's DataLoss, behind `where`; other errors as they are.
+absl::Status AsDataLoss(const absl::Status& status, absl::string_view where);
+
+void AddString(absl::string_view text, proto::Strings* out);
+// Views of the strings, valid as long as the message.
+absl::StatusOr<std::vector<absl::string_view>> DecodeStrings(const proto::Strings& in,
+                                                             absl::string_view where);
+
+// The most entries of one column: protobuf counts them with an int.
+inline constexpr size_t kMaxColumn = size_t{1} << 30;
+
+// error ResourceExhausted: over kMaxColumn nodes.
+absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out);
+absl::StatusOr<TreeDef> DecodeTreeDefMessage(const proto::TreeDef& in,
+                                             const TreeDefBuilder::Limits& limits);
+
+// The paths of a Layout that has no TreeDef.
+void EncodePaths(const Layout& layout, proto::Strings* out);
+absl::StatusOr<Layout> DecodePaths(const proto::Strings& in, absl::string_view where);
+
+void EncodeLeaves(const SlotSet& slots, const LeafColumns& leaves, proto::Leaves* out);
+struct DecodedLeaves {
+  SlotSet slots;
+  LeafColumns leaves;
+};
+absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout& layout,
+                                           absl::string_view where);
+
+void EncodeLabels(const Labels& labels, proto::Labels* out);
+absl::StatusOr<Labels> DecodeLabels(const proto::Labels& in, const Layout& layout,
+                                    absl::string_view where);
+
+}  // namespace internal
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_PROTO_INTERNAL_MESSAGES_H_

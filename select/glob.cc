@@ -1,0 +1,243 @@
+#include "leafstore/select/glob.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/key.h"
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore {
+namespace {
+
+absl::Status BadGlob(absl::string_view pattern, size_t offset, absl::string_view what) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("glob '", pattern, "', column ", offset + 1, ": ", what));
+}
+
+// What other languages give a meaning that this one has not would be a pattern that never matches.
+absl::Status CheckIsLiteral(absl::string_view pattern, size_t offset) {
+  const char c = pattern[offset];
+  if (c == '[' || c == ']') {
+    return BadGlob(pattern, offset,
+                   "found a bracket; expected the dotted form (layers.0.w), or a backslash before "
+                   "a bracket that is part of a key");
+  }
+  if (c == '{' || c == '}') {
+    return BadGlob(pattern, offset,
+                   "found a brace; expected a glob for each alternative, or a backslash before a "
+                   "brace that is part of a key");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
+  GlobPattern glob;
+  glob.text_ = std::string(pattern);
+  if (pattern.empty()) {
+    return BadGlob(pattern, 0, "expected a key, found no pattern; `**` matches every node");
+  }
+  size_t i = 0;
+  while (true) {
+    const size_t begin = i;
+    Segment segment;
+    bool any_depth = false;
+    for (; i < pattern.size() && pattern[i] != '.'; ++i) {
+      const char c = pattern[i];
+      LEAFSTORE_RETURN_IF_ERROR(CheckIsLiteral(pattern, i));
+      if (c == '\\') {
+        if (++i == pattern.size()) {
+          return BadGlob(pattern, i - 1, "expected a character after the backslash, found the end");
+        }
+        segment.push_back({Piece::kCharacter, pattern[i]});
+      } else if (c == '?') {
+        segment.push_back({Piece::kAnyCharacter, 0});
+      } else if (c != '*') {
+        segment.push_back({Piece::kCharacter, c});
+      } else if (i + 1 < pattern.size() && pattern[i + 1] == '*') {
+        const bool alone = i == begin && (i + 2 == pattern.size() || pattern[i + 2] == '.');
+        if (!alone) return BadGlob(pattern, i, "expected `**` alone between dots");
+        any_depth = true;
+        ++i;
+      } else {
+        segment.push_back({Piece::kAnyText, 0});
+      }
+    }
+    if (i == begin) return BadGlob(pattern, i, "expected a key, found an empty one");
+    const bool repeated = any_depth && !glob.segments_.empty() &&
+                          (glob.any_depth_ >> (glob.segments_.size() - 1)) != 0;
+    if (!repeated) {
+      if (glob.segments_.size() == kMaxSegments) {
+        return BadGlob(pattern, begin,
+                       absl::StrCat("expected at most ", kMaxSegments, " segments"));
+      }
+      if (any_depth) glob.any_depth_ |= uint64_t{1} << glob.segments_.size();
+      glob.segments_.push_back(std::move(segment));
+    }
+    if (i == pattern.size()) break;
+    ++i;  // the dot
+    if (i == pattern.size()) return BadGlob(pattern, i, "expected a key, found the end");
+  }
+  glob.accepting_ = States{1} << glob.segments_.size();
+  glob.of_numbers_ = glob.FindSegmentsOfNumbers();
+  return glob;
+}
+
+std::optional<uint64_t> GlobPattern::FindSegmentsOfNumbers() const {
+  const auto is_any_text = [](const Piece& piece) { return piece.kind == Piece::kAnyText; };
+  const auto is_in_no_number = [](const Piece& piece) {
+    return piece.kind == Piece::kCharacter && piece.character != '-' &&
+           !absl::ascii_isdigit(static_cast<unsigned char>(piece.character));
+  };
+  uint64_t matching = 0;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = segments_[i];
+    if (std::all_of(segment.begin(), segment.end(), is_any_text)) {  // `**` too, which is empty
+      matching |= uint64_t{1} << i;
+    } else if (std::none_of(segment.begin(), segment.end(), is_in_no_number)) {
+      return std::nullopt;
+    }
+  }
+  return matching;
+}
+
+uint64_t GlobPattern::MatchingSegments(absl::string_view key) const {
+  uint64_t matching = 0;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    if (IsAnyDepth(i) || MatchSegment(segments_[i], key, nullptr, nullptr)) {
+      matching |= uint64_t{1} << i;
+    }
+  }
+  return matching;
+}
+
+// The usual way with one point of return: on a mismatch, the last `*` takes one character more.
+bool GlobPattern::MatchSegment(const Segment& segment, absl::string_view key, MatchBudget* budget,
+                               std::vector<size_t>* starts) {
+  constexpr size_t kNone = ~size_t{0};
+  // `?` is a character, which in UTF-8 may be several bytes.
+  const auto character_end = [key](size_t at) {
+    do ++at;
+    while (at < key.size() && (static_cast<uint8_t>(key[at]) & 0xc0) == 0x80);
+    return at;
+  };
+  size_t piece = 0, at = 0, star = kNone, star_at = 0;
+  const auto begin_piece = [&] {
+    if (starts != nullptr) (*starts)[piece] = at;
+  };
+  if (starts != nullptr) starts->resize(segment.size());
+  while (at < key.size()) {
+    if (budget != nullptr && !budget->Take()) return false;
+    if (piece < segment.size()) begin_piece();
+    if (piece < segment.size() && segment[piece].kind == Piece::kAnyText) {
+      star = piece++;
+      star_at = at;
+    } else if (piece < segment.size() && segment[piece].kind == Piece::kAnyCharacter) {
+      ++piece;
+      at = character_end(at);
+    } else if (piece < segment.size() && segment[piece].character == key[at]) {
+      ++piece;
+      ++at;
+    } else if (star != kNone) {
+      piece = star + 1;
+      at = star_at = character_end(star_at);
+    } else {
+      return false;
+    }
+  }
+  for (; piece < segment.size() && segment[piece].kind == Piece::kAnyText; ++piece) begin_piece();
+  return piece == segment.size();
+}
+
+std::vector<GlobPattern::Wildcard> GlobPattern::wildcards() const {
+  std::vector<Wildcard> wildcards;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = segments_[i];
+    if (IsAnyDepth(i)) wildcards.push_back(Wildcard::kKeys);
+    for (const Piece& piece : segment) {
+      if (piece.kind == Piece::kCharacter) continue;
+      wildcards.push_back(piece.kind == Piece::kAnyCharacter ? Wildcard::kCharacter
+                          : segment.size() == 1              ? Wildcard::kKey
+                                                             : Wildcard::kText);
+    }
+  }
+  return wildcards;
+}
+
+void GlobPattern::AppendCaptures(const Segment& segment, size_t number, absl::string_view key,
+                                 std::vector<Capture>* captures) {
+  std::vector<size_t> starts;
+  MatchSegment(segment, key, nullptr, &starts);
+  starts.push_back(key.size());
+  for (size_t i = 0; i < segment.size(); ++i) {
+    if (segment[i].kind == Piece::kCharacter) continue;
+    captures->push_back({number, 1, key.substr(starts[i], starts[i + 1] - starts[i])});
+  }
+}
+
+// The same way as in MatchSegment, a level above: keys for characters, and `**` for `*`.
+std::optional<std::vector<GlobPattern::Capture>> GlobPattern::Captures(
+    absl::Span<const std::string> keys, MatchBudget* budget) const {
+  constexpr size_t kNone = ~size_t{0};
+  absl::InlinedVector<size_t, 32> first(segments_.size());  // by segment: the key where it begins
+  size_t segment = 0, key = 0, star = kNone, star_key = 0;
+  while (key < keys.size()) {
+    if (!budget->Take()) return std::nullopt;
+    if (segment < segments_.size() && IsAnyDepth(segment)) {
+      star = segment;
+      star_key = key;
+      first[segment++] = key;
+    } else if (segment < segments_.size() &&
+               MatchSegment(segments_[segment], keys[key], budget, nullptr)) {
+      first[segment++] = key++;
+    } else if (star != kNone) {
+      segment = star + 1;
+      key = ++star_key;
+    } else {
+      return std::nullopt;
+    }
+  }
+  for (; segment < segments_.size() && IsAnyDepth(segment); ++segment) first[segment] = key;
+  if (segment < segments_.size()) return std::nullopt;
+  std::vector<Capture> captures;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    if (!IsAnyDepth(i)) {
+      AppendCaptures(segments_[i], first[i], keys[first[i]], &captures);
+      continue;
+    }
+    const size_t end = i + 1 < segments_.size() ? first[i + 1] : keys.size();
+    captures.push_back({first[i], end - first[i], {}});
+  }
+  return captures;
+}
+
+std::vector<std::string> GlobPattern::LiteralKeys() const {
+  std::vector<std::string> keys;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    std::string key;
+    for (const Piece& piece : segments_[i]) {
+      if (piece.kind == Piece::kCharacter) key.push_back(piece.character);
+    }
+    if (!IsAnyDepth(i) && key.size() == segments_[i].size()) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+bool GlobPattern::Matches(const Path& path) const {
+  States states = start();
+  std::string text;
+  for (const Key& key : path.keys()) {
+    text.clear();
+    AppendDottedKey(key.ref(), &text);
+    states = Step(states, MatchingSegments(text));
+  }
+  return Accepts(states);
+}
+
+}  // namespace leafstore

@@ -1,0 +1,60 @@
+#include "leafstore/io/internal/checksum.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "gtest/gtest.h"
+
+#include "leafstore/checkpoint/format.h"
+
+namespace leafstore {
+namespace {
+
+using ByteSpan = absl::Span<const std::byte>;
+
+std::vector<std::byte> SomeBytes(size_t count) {
+  std::vector<std::byte> bytes(count);
+  for (size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::byte>(i * i % 251);
+  return bytes;
+}
+
+TEST(ChecksumStreamTest, OfNoBytesIsTheChecksumOfNothing) {
+  EXPECT_EQ(ChecksumStream::Create()->Value(), kChecksumOfNothing);
+}
+
+TEST(ChecksumStreamTest, OfPiecesIsTheChecksumOfTheWhole) {
+  const std::vector<std::byte> bytes = SomeBytes(100000);
+  ChecksumStream stream = ChecksumStream::Create().value();
+  for (const size_t piece : {1, 7, 240, 241, 4096, 99999, 100000}) {
+    stream.Reset();
+    ByteSpan rest = bytes;
+    while (!rest.empty()) {
+      const ByteSpan next = rest.subspan(0, piece);  // the last one is what is left
+      stream.Append(next);
+      rest.remove_prefix(next.size());
+    }
+    EXPECT_EQ(stream.Value(), Checksum(bytes)) << "in pieces of " << piece;
+  }
+}
+
+TEST(ChecksumStreamTest, ValueMayBeAskedForOnTheWay) {
+  const std::vector<std::byte> bytes = SomeBytes(1000);
+  ChecksumStream stream = ChecksumStream::Create().value();
+  stream.Append(ByteSpan(bytes).subspan(0, 600));
+  EXPECT_EQ(stream.Value(), Checksum(ByteSpan(bytes).subspan(0, 600)));
+  stream.Append(ByteSpan(bytes).subspan(600));
+  EXPECT_EQ(stream.Value(), Checksum(bytes));
+}
+
+TEST(ChecksumStreamTest, ResetForgetsAllBytes) {
+  const std::vector<std::byte> bytes = SomeBytes(1000);
+  ChecksumStream stream = ChecksumStream::Create().value();
+  stream.Append(bytes);
+  stream.Reset();
+  EXPECT_EQ(stream.Value(), kChecksumOfNothing);
+}
+
+}  // namespace
+}  // namespace leafstore

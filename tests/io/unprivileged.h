@@ -1,0 +1,49 @@
+// Rights that are refused: tests run as root in containers, and root is refused nothing.
+//
+//   const Unprivileged unprivileged;
+//   if (!unprivileged.May(dir.path(), X_OK)) GTEST_SKIP() << "...";
+//   EXPECT_THAT(files.List(closed), StatusIs(StatusCode::kPermissionDenied, ...));
+#ifndef LEAFSTORE_TESTS_IO_UNPRIVILEGED_H_
+#define LEAFSTORE_TESTS_IO_UNPRIVILEGED_H_
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
+
+namespace leafstore {
+
+// While it lives, root acts as a user who owns nothing; any other user acts as ever.
+class Unprivileged {
+ public:
+  Unprivileged() : lowered_(geteuid() == 0 && Become(kNobody)) {}
+  ~Unprivileged() {
+    if (lowered_ && !Become(0)) std::abort();
+  }
+  Unprivileged(const Unprivileged&) = delete;
+  Unprivileged& operator=(const Unprivileged&) = delete;
+
+  // Whether rights can be refused now.
+  bool ok() const { return geteuid() != 0; }
+  // Whether they can, and `path` may be used so (X_OK and so on) all the same.
+  bool May(const std::string& path, int mode) const {
+    return ok() && faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
+  }
+
+ private:
+  static constexpr uid_t kNobody = 65534;
+
+  // The real user too, so that programs which are started are like any other; the saved one stays,
+  // to come back. LeakSanitizer looks at its own process, which a change of user forbids.
+  static bool Become(uid_t user) {
+    return setresuid(user, user, 0) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
+  }
+
+  const bool lowered_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TESTS_IO_UNPRIVILEGED_H_

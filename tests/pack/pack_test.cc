@@ -1,0 +1,769 @@
+#include "leafstore/pack/pack.h"
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
+#include "tests/store/sample_models.h"
+#include "tests/store/sample_stores.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+static_assert(!std::is_copy_constructible_v<Packed>);
+static_assert(std::is_nothrow_move_constructible_v<Packed>);
+static_assert(!std::is_copy_constructible_v<MutablePack>);
+
+template <typename T>
+concept GivesPlan = requires(T packed) {
+  std::forward<T>(packed).plan();
+};
+template <typename T>
+concept GivesRest = requires(T packed) {
+  std::forward<T>(packed).rest();
+};
+// Of a temporary they would dangle.
+static_assert(GivesPlan<const Packed&> && !GivesPlan<Packed>);
+static_assert(GivesRest<const Packed&> && !GivesRest<Packed>);
+
+// Slots 0 and 2 are packed; 1 and 3 ride along.
+Packed PackedSample() { return Packed::Create(SampleStore(), DType::kF32).value(); }
+
+// Where the numbers lie now.
+const std::byte* Address(const Packed& packed) { return packed.bytes().value().data(); }
+
+std::vector<float> AllNumbers(const Packed& packed) {
+  const absl::Span<const float> numbers = packed.data<float>().value();
+  return {numbers.begin(), numbers.end()};
+}
+
+void WriteFirst(Packed& packed, float value) {
+  MutablePack writing = packed.Mutate().value();
+  writing.data<float>(0).value()[0] = value;
+}
+
+// Every byte that belongs to no leaf.
+std::vector<int> GapBytes(const Packed& packed) {
+  std::vector<int> found;
+  const absl::Span<const std::byte> bytes = packed.bytes().value();
+  for (const PackLayout::Gap& gap : packed.plan().gaps()) {
+    for (const std::byte byte :
+         bytes.subspan(static_cast<size_t>(gap.offset), static_cast<size_t>(gap.bytes))) {
+      found.push_back(std::to_integer<int>(byte));
+    }
+  }
+  return found;
+}
+
+// ---- making one ----
+
+TEST(PackTest, PacksTheTensorsOfOneDtypeInOneAlignedBuffer) {
+  const Packed packed = PackedSample();
+  EXPECT_EQ(packed.dtype(), DType::kF32);
+  EXPECT_EQ(packed.plan().size(), 2u);
+  const absl::Span<const float> all = packed.data<float>().value();
+  EXPECT_EQ(all.size(), 32u);  // two runs of 64 bytes
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(all.data()) % 64, 0u);
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(4, 5));
+  EXPECT_EQ(packed.data<float>(1).value().data(), all.data() + 16);
+}
+
+TEST(PackTest, GapsAreZero) {
+  const Packed packed = PackedSample();
+  EXPECT_EQ(GapBytes(packed).size(), 52u + 56u);
+  EXPECT_THAT(GapBytes(packed), Each(0));
+}
+
+TEST(PackTest, OtherLeavesRideAlong) {
+  const Packed packed = PackedSample();
+  EXPECT_EQ(packed.slots().size(), 4u);
+  EXPECT_EQ(packed.rest().size(), 2u);
+  EXPECT_EQ(*packed.rest().FindSlot(1), Leaf(Ints({7})));
+  EXPECT_EQ(*packed.rest().FindSlot(3), Leaf(Value("gelu")));
+  EXPECT_EQ(packed.rest().layout(), packed.layout());
+}
+
+TEST(PackTest, FromAnRvalueTheStoreIsTaken) {
+  ParamStore store = SampleStore();
+  const Packed packed = Packed::Create(std::move(store), DType::kF32).value();
+  EXPECT_TRUE(store.empty());  // NOLINT(bugprone-use-after-move): what the header promises
+  EXPECT_EQ(packed.slots().size(), 4u);
+}
+
+TEST(PackTest, FromAConstStoreTheStoreStays) {
+  const ParamStore store = SampleStore();
+  Packed packed = Packed::Create(store, DType::kF32).value();
+  WriteFirst(packed, 99);
+  EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(1, 2, 3));
+  EXPECT_EQ(store.size(), 4u);
+}
+
+TEST(PackTest, OfAGroupKeepsTheGroupsSlots) {
+  const ParamStore store = SampleStore();
+  const Packed packed = Packed::Create(GroupOf(store, {2, 3}), DType::kF32).value();
+  EXPECT_EQ(packed.layout(), store.layout());
+  EXPECT_EQ(packed.plan().size(), 1u);
+  EXPECT_EQ(packed.plan().slot(0), 2u);
+  const ParamStore view = packed.store().value();
+  EXPECT_EQ(view.size(), 2u);
+  EXPECT_THAT(ElementsOf<float>(*view.FindSlot(2)), ElementsAre(4, 5));
+  EXPECT_EQ(view.FindSlot(0), nullptr);
+}
+
+TEST(PackTest, WithoutATensorOfTheDtypeEverythingRidesAlong) {
+  Packed packed = Packed::Create(SampleStore(), DType::kF64).value();
+  EXPECT_EQ(packed.plan().size(), 0u);
+  EXPECT_EQ(packed.rest().size(), 4u);
+  EXPECT_TRUE(packed.data<double>().value().empty());
+  { MutablePack writing = packed.Mutate().value(); }
+  EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
+}
+
+TEST(PackTest, OfAnEmptyStoreIsEmpty) {
+  const Packed packed = Packed::Create(ParamStore(), DType::kF32).value();
+  EXPECT_TRUE(packed.store().value().empty());
+}
+
+TEST(PackTest, EmptyTensorsAndSubByteTypesArePackedAsBytes) {
+  const std::vector<uint8_t> codes = {0x21, 0x43, 0x65};
+  const Tensor bytes = VectorOf(codes);
+  Buffer buffer = Buffer::Allocate(3).value();
+  std::memcpy(buffer.mutable_data(), codes.data(), 3);
+  const Tensor f6 = Tensor::FromBuffer(DType::kF6E3M2, {4}, buffer).value();
+  const Tensor empty = Tensor::Zeros(DType::kF6E3M2, {0}).value();
+  Packed packed =
+      Packed::Create(StoreOf({{"a", empty}, {"b", f6}, {"c", f6}}), DType::kF6E3M2).value();
+  EXPECT_EQ(packed.plan().byte_size(), 128);
+  { MutablePack writing = packed.Mutate().value(); }
+  const ParamStore view = packed.store().value();
+  EXPECT_EQ(view.leaf(0), Leaf(empty));
+  EXPECT_EQ(view.leaf(1), Leaf(f6));
+  EXPECT_EQ(view.leaf(2), Leaf(f6));
+}
+
+TEST(PackTest, AStoreThatIsBeingWrittenIsNotPacked) {
+  ParamStore store = SampleStore();
+  {
+    const MutableTensor writing = store.Mutate(".a").value();
+    EXPECT_THAT(Packed::Create(store, DType::kF32),
+                StatusIs(kPrecondition, HasSubstr("cannot pack a store while")));
+    EXPECT_THAT(Packed::Create(std::move(store), DType::kF32),
+                StatusIs(kPrecondition, HasSubstr("cannot pack a store while")));
+  }
+  EXPECT_EQ(store.size(), 4u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
+}
+
+TEST(PackTest, WithoutMemoryPackingIsAnErrorAndTheStoreStays) {
+  ParamStore store = StoreOf({{"a", Floats({1})}, {"b", HugeTensor()}});
+  const auto no_memory = StatusIs(absl::StatusCode::kResourceExhausted,
+                                  HasSubstr("no memory for a buffer of 4611686018427387968 bytes"));
+  EXPECT_THAT(Packed::Create(store, DType::kF32), no_memory);
+  EXPECT_THAT(Packed::Create(std::move(store), DType::kF32), no_memory);
+  EXPECT_EQ(store.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
+  EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(1));  // NOLINT
+}
+
+// ---- reading ----
+
+TEST(PackTest, ReadingAsAnotherTypeIsAnError) {
+  const Packed packed = PackedSample();
+  EXPECT_THAT(packed.data<double>(), StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
+  EXPECT_THAT(packed.data<int32_t>(0),
+              StatusIs(kInvalid, HasSubstr("expected f32, asked for i32")));
+}
+
+TEST(PackTest, ReadingAPlaceThatIsNotThereIsAnError) {
+  const Packed packed = PackedSample();
+  EXPECT_THAT(packed.data<float>(2),
+              StatusIs(kInvalid, HasSubstr("expected one below 2, found 2")));
+}
+
+// ---- writing ----
+
+TEST(PackTest, WritesOneLeafByItsPlace) {
+  Packed packed = PackedSample();
+  {
+    MutablePack writing = packed.Mutate().value();
+    EXPECT_EQ(writing.plan(), packed.plan());
+    EXPECT_EQ(writing.dtype(), DType::kF32);
+    writing.data<float>(1).value()[1] = 50;
+  }
+  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(4, 50));
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+}
+
+TEST(PackTest, WhatIsWrittenIntoGapsIsCleared) {
+  Packed packed = PackedSample();
+  {
+    MutablePack writing = packed.Mutate().value();
+    const absl::Span<float> all = writing.data<float>().value();
+    for (float& x : all) x += 1;
+  }
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(2, 3, 4));
+  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(5, 6));
+  EXPECT_THAT(GapBytes(packed), Each(0));
+  {
+    MutablePack writing = packed.Mutate().value();
+    for (std::byte& byte : writing.bytes()) byte = std::byte{0xff};
+  }
+  EXPECT_THAT(GapBytes(packed), Each(0));
+}
+
+TEST(PackTest, WritingAsAnotherTypeOrPlaceIsAnError) {
+  Packed packed = PackedSample();
+  MutablePack writing = packed.Mutate().value();
+  EXPECT_THAT(writing.data<double>(), StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
+  EXPECT_THAT(writing.data<double>(0),
+              StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
+  EXPECT_THAT(writing.data<float>(9),
+              StatusIs(kInvalid, HasSubstr("expected one below 2, found 9")));
+}
+
+TEST(PackTest, WhileABorrowIsOpenNothingElseIsDone) {
+  Packed packed = PackedSample();
+  const ParamStore like = packed.store().value();
+  {
+    MutablePack writing = packed.Mutate().value();
+    const auto is_open = [](absl::string_view what) {
+      return StatusIs(kPrecondition, AllOf(HasSubstr(std::string(what)),
+                                           HasSubstr("a mutable borrow of this pack is open")));
+    };
+    EXPECT_THAT(packed.Mutate(), is_open("open the pack for writing"));
+    EXPECT_THAT(packed.MutateRest(), is_open("open the rest of the pack"));
+    EXPECT_THAT(packed.store(), is_open("view the pack"));
+    EXPECT_THAT(packed.Snapshot(), is_open("take a snapshot"));
+    EXPECT_THAT(packed.data<float>(), is_open("read the pack"));
+    EXPECT_THAT(packed.data<float>(0), is_open("read the pack"));
+    EXPECT_THAT(packed.bytes(), is_open("read the pack"));
+    EXPECT_THAT(packed.Assign(like), is_open("assign to the pack"));
+    EXPECT_THAT(Packed::ZerosLike(packed), is_open("make zeros"));
+    EXPECT_THAT(std::move(packed).Unpack(), is_open("view the pack"));
+    writing.data<float>(0).value()[0] = 10;
+  }
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(10, 2, 3));  // NOLINT: Unpack failed
+}
+
+TEST(PackTest, ABorrowClosesEarlyAndOnlyOnce) {
+  Packed packed = PackedSample();
+  MutablePack writing = packed.Mutate().value();
+  writing.Close();
+  const uint64_t generation = packed.generation();
+  writing.Close();
+  EXPECT_EQ(packed.generation(), generation);
+  EXPECT_THAT(packed.store(), IsOk());
+}
+
+TEST(PackTest, ABorrowThatWasMovedClosesOnce) {
+  Packed packed = PackedSample();
+  {
+    MutablePack first = packed.Mutate().value();
+    MutablePack second = std::move(first);
+    first.Close();  // NOLINT(bugprone-use-after-move): closed already
+    EXPECT_THAT(packed.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
+    second.data<float>(0).value()[0] = 5;
+    Packed other = PackedSample();
+    second = other.Mutate().value();  // closes the first
+    EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(5, 2, 3));
+    EXPECT_THAT(other.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
+  }
+  EXPECT_THAT(packed.store(), IsOk());
+}
+
+TEST(PackTest, APackMayBeMovedWhileItIsWritten) {
+  Packed packed = PackedSample();
+  std::optional<MutablePack> writing = packed.Mutate().value();
+  Packed moved = std::move(packed);
+  EXPECT_THAT(moved.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
+  writing->data<float>(0).value()[0] = 5;
+  writing.reset();
+  EXPECT_THAT(moved.data<float>(0).value(), ElementsAre(5, 2, 3));
+}
+
+TEST(PackTest, ABorrowOutlivesItsPackHarmlessly) {
+  std::optional<Packed> packed = PackedSample();
+  MutablePack writing = packed->Mutate().value();
+  packed.reset();
+  writing.data<float>().value()[0] = 5;
+}
+
+// ---- sharing ----
+
+TEST(PackTest, WritesAreInPlaceWhileNothingSharesTheBuffer) {
+  Packed packed = PackedSample();
+  const std::byte* const before = Address(packed);
+  WriteFirst(packed, 1);
+  WriteFirst(packed, 2);
+  EXPECT_EQ(Address(packed), before);
+}
+
+TEST(PackTest, AStoreIsAValueThatLaterWritesDoNotReach) {
+  Packed packed = PackedSample();
+  const std::byte* const before = Address(packed);
+  const ParamStore view = packed.store().value();
+  WriteFirst(packed, 99);
+  EXPECT_THAT(FloatsAt(view, ".a"), ElementsAre(1, 2, 3));
+  EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(99, 2, 3));
+  EXPECT_NE(Address(packed), before);  // copied on write
+}
+
+TEST(PackTest, LeavesOfAStoreAreViewsOfTheBuffer) {
+  const Packed packed = PackedSample();
+  const ParamStore view = packed.store().value();
+  EXPECT_EQ(view.leaf(0).tensor().raw_data(), Address(packed));
+  EXPECT_EQ(view.leaf(2).tensor().raw_data(), Address(packed) + 64);
+  EXPECT_EQ(view.layout(), packed.layout());
+  EXPECT_EQ(view.slots(), packed.slots());
+}
+
+TEST(PackTest, AStoreThatWasDroppedCostsNoCopy) {
+  Packed packed = PackedSample();
+  const std::byte* const before = Address(packed);
+  { const ParamStore view = packed.store().value(); }
+  WriteFirst(packed, 99);  // the pack's own cached view does not count
+  EXPECT_EQ(Address(packed), before);
+}
+
+TEST(PackTest, OneLeafThatIsKeptSharesTheBuffer) {
+  Packed packed = PackedSample();
+  const Tensor kept = packed.store()->leaf(0).tensor();
+  WriteFirst(packed, 99);
+  EXPECT_THAT(ElementsOf<float>(kept), ElementsAre(1, 2, 3));
+}
+
+TEST(PackTest, TheFirstWriteAfterAViewCopiesTheLaterOnesDoNot) {
+  Packed packed = PackedSample();
+  const ParamStore view = packed.store().value();
+  WriteFirst(packed, 1);
+  const std::byte* const own = Address(packed);
+  WriteFirst(packed, 2);
+  EXPECT_EQ(Address(packed), own);
+  EXPECT_THAT(GapBytes(packed), Each(0));
+}
+
+TEST(PackTest, WritingToAStoreDoesNotReachThePack) {
+  Packed packed = PackedSample();
+  ParamStore view = packed.store().value();
+  {
+    MutableTensor writing = view.Mutate(".a").value();
+    writing.data<float>().value()[0] = 77;
+  }
+  EXPECT_THAT(FloatsAt(view, ".a"), ElementsAre(77, 2, 3));
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
+}
+
+TEST(PackTest, TwoStoresWithoutAWriteBetweenShareTheirLeaves) {
+  const Packed packed = PackedSample();
+  const ParamStore a = packed.store().value();
+  const ParamStore b = packed.store().value();
+  EXPECT_EQ(a.leaves().data(), b.leaves().data());
+}
+
+TEST(PackTest, ASnapshotIsAPackOfItsOwn) {
+  Packed packed = PackedSample();
+  Packed snapshot = packed.Snapshot().value();
+  EXPECT_EQ(Address(snapshot), Address(packed));  // O(1)
+  EXPECT_EQ(snapshot.plan(), packed.plan());
+  WriteFirst(packed, 1000);
+  EXPECT_THAT(snapshot.data<float>(0).value(), ElementsAre(1, 2, 3));
+  WriteFirst(snapshot, 2000);
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1000, 2, 3));
+  EXPECT_THAT(snapshot.data<float>(0).value(), ElementsAre(2000, 2, 3));
+}
+
+TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
+  Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
+  const Packed held = pack.Snapshot().value();
+  const std::vector<float> before = AllNumbers(held);
+  {
+    MutablePack open = pack.Overwrite().value();
+    EXPECT_EQ(open.before().data(), held.bytes()->data());
+    EXPECT_NE(open.bytes().data(), open.before().data());
+    const auto numbers = open.data<float>().value();
+    std::fill(numbers.begin(), numbers.end(), 9.0f);
+  }
+  EXPECT_EQ(AllNumbers(held), before);
+  for (uint32_t place = 0; place < pack.plan().size(); ++place) {
+    EXPECT_THAT(pack.data<float>(place).value(), Each(9.0f));
+  }
+  MutablePack open = pack.Overwrite().value();
+  EXPECT_EQ(open.before().data(), open.bytes().data()) << "nothing else sees these bytes";
+}
+
+TEST(PackTest, AnOverwriteThatIsTakenBackLeavesTheBytes) {
+  Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
+  const Packed held = pack.Snapshot().value();
+  {
+    MutablePack open = pack.Overwrite().value();
+    std::fill(open.bytes().begin(), open.bytes().end(), std::byte{1});
+    open.Revert();
+  }
+  EXPECT_EQ(pack.bytes()->data(), held.bytes()->data());
+  EXPECT_EQ(AllNumbers(pack), AllNumbers(held));
+}
+
+TEST(PackTest, AfterASnapshotIsGoneWritesAreInPlaceAgain) {
+  Packed packed = PackedSample();
+  const std::byte* const before = Address(packed);
+  {
+    const Packed snapshot = packed.Snapshot().value();
+    const ParamStore view = snapshot.store().value();
+  }
+  WriteFirst(packed, 1);
+  EXPECT_EQ(Address(packed), before);
+}
+
+TEST(PackTest, AViewMadeByASnapshotKeepsItsBytes) {
+  Packed packed = PackedSample();
+  ParamStore view;
+  {
+    const Packed snapshot = packed.Snapshot().value();
+    view = snapshot.store().value();
+  }
+  WriteFirst(packed, 1000);
+  EXPECT_THAT(FloatsAt(view, ".a"), ElementsAre(1, 2, 3));
+}
+
+// ---- generations ----
+
+TEST(PackTest, ClosingABorrowGivesANewGeneration) {
+  Packed packed = PackedSample();
+  const uint64_t first = packed.generation();
+  const ParamStore before = packed.store().value();
+  WriteFirst(packed, 1);  // the number that was there
+  EXPECT_GT(packed.generation(), first);
+  const ParamStore after = packed.store().value();
+  for (const uint32_t place : {0u, 2u}) {
+    EXPECT_GT(after.leaf(place).generation(), before.leaf(place).generation());
+  }
+  EXPECT_EQ(after.leaf(1).generation(), before.leaf(1).generation());  // rides along, not written
+}
+
+TEST(PackTest, GenerationsStayBetweenWritesAlsoInSnapshots) {
+  const Packed packed = PackedSample();
+  const Packed snapshot = packed.Snapshot().value();
+  const ParamStore a = snapshot.store().value();
+  const ParamStore b = packed.store().value();
+  EXPECT_EQ(a.leaf(0).generation(), b.leaf(0).generation());
+  EXPECT_EQ(packed.generation(), snapshot.generation());
+}
+
+TEST(PackTest, OpeningTheRestGivesANewGenerationAndClosingItNone) {
+  Packed packed = PackedSample();
+  const uint64_t before = packed.generation();
+  uint64_t open = 0;
+  {
+    const MutableLeaves rest = packed.MutateRest().value();
+    open = packed.generation();
+    EXPECT_GT(open, before);
+    EXPECT_THAT(packed.MutateRest(), StatusIs(kPrecondition, HasSubstr("open the rest")));
+    EXPECT_EQ(packed.generation(), open) << "a failed call changes nothing";
+  }
+  EXPECT_EQ(packed.generation(), open);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need the address space
+TEST(PackTest, AWriteWithoutMemoryChangesNoGeneration) {
+  // 64 MiB more than earlier tests have left lying about.
+  const int64_t count = (int64_t{1} << 24) + static_cast<int64_t>(mallinfo2().fordblks / 4);
+  Packed packed =
+      Packed::Create(StoreOf({{"a", Tensor::Zeros(DType::kF32, {count}).value()}}), DType::kF32)
+          .value();
+  const Packed snapshot = packed.Snapshot().value();  // so that a write copies
+  const ParamStore zeros = Packed::ZerosLike(packed).value().store().value();
+  const StoreState before(packed.store().value());
+  const uint64_t generation = packed.generation();
+
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &limit), 0);
+  rlimit small = limit;
+  uint64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  constexpr uint64_t kSlack = uint64_t{8} << 20;  // for messages
+  small.rlim_cur = pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) + kSlack;
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &small), 0);
+  const absl::Status mutated = packed.Mutate().status();
+  const absl::Status assigned = packed.Assign(zeros);
+  ASSERT_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+
+  EXPECT_THAT(mutated, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("no memory")));
+  EXPECT_THAT(assigned, StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("no memory")));
+  EXPECT_EQ(packed.generation(), generation);
+  EXPECT_EQ(GenerationsOf(packed.store().value()), before.generations);
+}
+#endif
+
+// Meaningful under ThreadSanitizer: a snapshot makes the view that both share, and goes.
+TEST(PackTest, ASnapshotMayViewAndGoInAnotherThreadWhileThePackIsWritten) {
+  Packed packed = PackedSample();
+  for (int round = 0; round < 200; ++round) {
+    std::thread reader([snapshot = std::make_unique<Packed>(packed.Snapshot().value())]() mutable {
+      EXPECT_EQ(snapshot->store().value().size(), 4u);
+      snapshot.reset();
+    });
+    WriteFirst(packed, static_cast<float>(round));
+    reader.join();
+  }
+}
+
+TEST(PackTest, LeavesOfDifferentBytesHaveDifferentGenerations) {
+  Packed packed =
+      Packed::Create(StoreOf({{"a", Floats({1})}, {"b", Floats({2})}}), DType::kF32).value();
+  WriteFirst(packed, 3);
+  const ParamStore view = packed.store().value();
+  EXPECT_NE(view.leaf(0).generation(), view.leaf(1).generation());
+  EXPECT_FALSE(view.leaf(0) == view.leaf(1));
+}
+
+// ---- the rest ----
+
+TEST(PackTest, WhatRidesAlongIsWrittenByItself) {
+  Packed packed = PackedSample();
+  const ParamStore before = packed.store().value();
+  const uint64_t generation = packed.generation();
+  {
+    MutableLeaves rest = packed.MutateRest().value();
+    rest.data<int32_t>(0).value()[0] = 70;
+    EXPECT_THAT(packed.store(), StatusIs(kPrecondition, HasSubstr("view the pack")));
+    EXPECT_THAT(packed.Mutate(), StatusIs(kPrecondition, HasSubstr("open the pack")));
+    EXPECT_THAT(packed.Snapshot(), StatusIs(kPrecondition, HasSubstr("snapshot")));
+  }
+  EXPECT_GT(packed.generation(), generation);
+  EXPECT_EQ(*before.FindSlot(1), Leaf(Ints({7})));
+  EXPECT_EQ(*packed.store()->FindSlot(1), Leaf(Ints({70})));
+}
+
+// ---- alike ----
+
+TEST(PackTest, PackedAlikeHasTheSameOffsets) {
+  const ParamStore params = SampleStore();
+  const Packed packed = Packed::Create(params, DType::kF32).value();
+  const ParamStore grads =
+      StoreLike(params, {Floats({10, 20, 30}), Ints({0}), Floats({40, 50}), Value("anything")});
+  const Packed like = Packed::CreateLike(packed, grads).value();
+  EXPECT_EQ(&like.plan().slots(), &packed.plan().slots());  // one object
+  EXPECT_THAT(like.data<float>(1).value(), ElementsAre(40, 50));
+  EXPECT_THAT(GapBytes(like), Each(0));
+}
+
+TEST(PackTest, PackedAlikeMayHaveOtherLeavesBesides) {
+  const ParamStore params = SampleStore();
+  const Packed packed = Packed::Create(params, DType::kF32).value();
+  const Packed like = Packed::CreateLike(packed, GroupOf(params, {0, 2})).value();
+  EXPECT_EQ(like.plan(), packed.plan());
+  EXPECT_EQ(like.slots().size(), 2u);
+  EXPECT_TRUE(like.rest().empty());
+}
+
+TEST(PackTest, PackingAlikeNamesAllThatDoesNotFit) {
+  const ParamStore params = SampleStore();
+  const Packed packed = Packed::Create(params, DType::kF32).value();
+  EXPECT_THAT(Packed::CreateLike(packed, SampleStore()),
+              StatusIs(kInvalid, HasSubstr("found another Layout")));
+  const ParamStore wrong = StoreLike(params, {Floats({1}), Ints({0}), Ints({1, 2}), Value("gelu")});
+  EXPECT_THAT(Packed::CreateLike(packed, wrong),
+              StatusIs(kInvalid, AllOf(HasSubstr(".a"), HasSubstr("f32[3]"), HasSubstr("f32[1]"),
+                                       HasSubstr(".c"), HasSubstr("f32[2]"), HasSubstr("i32[2]"))));
+  EXPECT_THAT(Packed::CreateLike(packed, GroupOf(params, {0})),
+              StatusIs(kInvalid, "the store does not fit the pack:\nmissing (1):\n  '.c'"));
+}
+
+TEST(PackTest, ZerosLikeHasTheSamePlacesAndKeepsStaticLeaves) {
+  const Packed packed = PackedSample();
+  const Packed zeros = Packed::ZerosLike(packed).value();
+  EXPECT_EQ(zeros.plan(), packed.plan());
+  EXPECT_THAT(zeros.data<float>().value(), Each(0));
+  const ParamStore view = zeros.store().value();
+  EXPECT_EQ(view.leaf(1), Leaf(Ints({0})));
+  EXPECT_EQ(view.leaf(3), Leaf(Value("gelu")));
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+}
+
+TEST(PackTest, AssignCopiesNewValuesInPlace) {
+  const ParamStore params = SampleStore();
+  Packed packed = Packed::Create(params, DType::kF32).value();
+  const std::byte* const before = Address(packed);
+  const uint64_t generation = packed.generation();
+  { const ParamStore view = packed.store().value(); }
+  EXPECT_THAT(packed.Assign(
+                  StoreLike(params, {Floats({7, 8, 9}), Ints({1}), Floats({5, 6}), Value("relu")})),
+              IsOk());
+  EXPECT_EQ(Address(packed), before);
+  EXPECT_GT(packed.generation(), generation);
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(7, 8, 9));
+  EXPECT_THAT(GapBytes(packed), Each(0));
+  const ParamStore after = packed.store().value();
+  EXPECT_EQ(after.leaf(1), Leaf(Ints({1})));
+  EXPECT_EQ(after.leaf(3), Leaf(Value("relu")));
+}
+
+TEST(PackTest, AssignDoesNotReachViewsThatAreAlive) {
+  const ParamStore params = SampleStore();
+  Packed packed = Packed::Create(params, DType::kF32).value();
+  const ParamStore view = packed.store().value();
+  EXPECT_THAT(packed.Assign(
+                  StoreLike(params, {Floats({7, 8, 9}), Ints({1}), Floats({5, 6}), Value("relu")})),
+              IsOk());
+  EXPECT_THAT(FloatsAt(view, ".a"), ElementsAre(1, 2, 3));
+  EXPECT_THAT(GapBytes(packed), Each(0));
+}
+
+TEST(PackTest, APackTakesItsOwnStore) {
+  Packed packed = PackedSample();
+  EXPECT_THAT(packed.Assign(packed.store().value()), IsOk());
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_EQ(*packed.store()->FindSlot(3), Leaf(Value("gelu")));
+}
+
+TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
+  const ParamStore params = SampleStore();
+  Packed packed = Packed::Create(params, DType::kF32).value();
+  const uint64_t generation = packed.generation();
+  EXPECT_THAT(packed.Assign(SampleStore()), StatusIs(kInvalid, HasSubstr("found another Layout")));
+  EXPECT_THAT(packed.Assign(GroupOf(params, {0, 2})),
+              StatusIs(kInvalid, HasSubstr("found a store with other slots")));
+  EXPECT_THAT(
+      packed.Assign(StoreLike(params, {Floats({7, 8, 9}), Floats({1}), Floats({5}), Value(1)})),
+      StatusIs(kInvalid, AllOf(HasSubstr(".b"), HasSubstr("i32[1]"), HasSubstr("f32[1]"),
+                               HasSubstr(".c"), HasSubstr("f32[2]"), HasSubstr(".d"),
+                               HasSubstr("static str"), HasSubstr("static int"))));
+  ParamStore open = StoreLike(params, {Floats({7, 8, 9}), Ints({1}), Floats({5, 6}), Value("x")});
+  const MutableTensor writing = open.Mutate(".a").value();
+  EXPECT_THAT(packed.Assign(open), StatusIs(kPrecondition, HasSubstr("assign a store to a pack")));
+  EXPECT_EQ(packed.generation(), generation);
+  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+}
+
+// ---- unpacking ----
+
+TEST(PackTest, UnpackGivesTheGroupBack) {
+  const ParamStore params = SampleStore();
+  Packed packed = Packed::Create(params, DType::kF32).value();
+  WriteFirst(packed, 9);
+  ParamStore group = std::move(packed).Unpack().value();
+  EXPECT_EQ(group.layout(), params.layout());
+  EXPECT_EQ(group.slots(), params.slots());
+  EXPECT_THAT(FloatsAt(group, ".a"), ElementsAre(9, 2, 3));
+  EXPECT_EQ(*group.FindSlot(3), Leaf(Value("gelu")));
+  {
+    MutableTensor writing = group.Mutate(".a").value();
+    writing.data<float>().value()[0] = 10;
+  }
+  EXPECT_THAT(FloatsAt(group, ".c"), ElementsAre(4, 5));
+}
+
+// ---- all together ----
+
+// A pack against plain vectors, with views kept and dropped at random.
+TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
+  for (uint32_t seed = 0; seed < 50; ++seed) {
+    SCOPED_TRACE(absl::StrCat("seed ", seed));
+    std::mt19937 random(seed);
+    const auto pick = [&random](uint32_t below) { return random() % below; };
+    std::vector<std::vector<float>> model;
+    std::vector<std::pair<std::string, Leaf>> entries;
+    for (uint32_t i = 0; i < 1 + pick(9); ++i) {
+      model.emplace_back(pick(40), static_cast<float>(i));
+      entries.emplace_back(absl::StrCat("p", i), Floats(model.back()));
+    }
+    entries.emplace_back("z", Value(1));
+    Packed packed = Packed::Create(StoreOf(std::move(entries)), DType::kF32).value();
+    std::vector<std::pair<ParamStore, std::vector<std::vector<float>>>> views;
+    for (int step = 0; step < 60; ++step) {
+      const uint32_t place = pick(static_cast<uint32_t>(model.size()));
+      switch (pick(6)) {
+        case 0:
+          views.emplace_back(packed.store().value(), model);
+          break;
+        case 1:
+          views.emplace_back(packed.Snapshot().value().store().value(), model);
+          break;
+        case 2:
+          if (!views.empty())
+            views.erase(views.begin() + pick(static_cast<uint32_t>(views.size())));
+          break;
+        case 3: {
+          MutablePack writing = packed.Mutate().value();
+          const absl::Span<float> all = writing.data<float>().value();
+          for (float& x : all) x += 1;
+          for (std::vector<float>& values : model) {
+            for (float& x : values) x += 1;
+          }
+          break;
+        }
+        case 4: {
+          MutablePack writing = packed.Mutate().value();
+          const absl::Span<float> leaf = writing.data<float>(place).value();
+          for (float& x : leaf) x *= 2;
+          for (float& x : model[place]) x *= 2;
+          break;
+        }
+        default:
+          if (!views.empty()) {
+            ASSERT_THAT(packed.Assign(views[0].first), IsOk());
+            model = views[0].second;
+          }
+      }
+      for (uint32_t i = 0; i < model.size(); ++i) {
+        ASSERT_THAT(packed.data<float>(i).value(), testing::ElementsAreArray(model[i]));
+      }
+      ASSERT_THAT(GapBytes(packed), Each(0));
+      for (const auto& [view, expected] : views) {
+        for (uint32_t i = 0; i < expected.size(); ++i) {
+          ASSERT_EQ(ElementsOf<float>(view.leaf(i)), expected[i]);
+        }
+      }
+    }
+  }
+}
+
+TEST(PackTest, ViewsAreMadeAndReadInOtherThreadsWhileThePackIsWritten) {
+  Packed packed = PackedSample();
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 20; ++i) {
+    const auto wanted = static_cast<float>(i);
+    WriteFirst(packed, wanted);
+    readers.emplace_back([snapshot = packed.Snapshot().value(), wanted] {
+      const ParamStore view = snapshot.store().value();
+      EXPECT_EQ(FloatsAt(view, ".a")[0], wanted);
+    });
+  }
+  for (std::thread& reader : readers) reader.join();
+}
+
+TEST(PackTest, ConstCallsAreSafeFromManyThreads) {
+  const Packed packed = PackedSample();
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 8; ++i) {
+    readers.emplace_back([&packed] {
+      EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
+      EXPECT_EQ(packed.Snapshot().value().generation(), packed.generation());
+    });
+  }
+  for (std::thread& reader : readers) reader.join();
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,251 @@
+// Filters made by functions. What they take is seen through a partition; their text form is in
+// filter_text_test.cc, whole partitions are in partition_test.cc.
+#include "leafstore/select/filter.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/select/partition.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
+#include "tests/store/sample_models.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Texts = std::vector<std::string>;
+
+Texts Taken(const Filter& filter) {
+  return PathsOf(Partition(SampleParams(), {filter}).value()[0]);
+}
+Texts TakenFrom(const Tree& tree, const Filter& filter) {
+  return PathsOf(Partition(Flatten(tree).value().params, {filter}).value()[0]);
+}
+const Texts& Everything() {
+  static const auto* const paths = new Texts(PathsOf(SampleParams()));
+  return *paths;
+}
+
+// The path of every node that is asked, in order, where nothing matches.
+Texts Asked(const ParamStore& store) {
+  Texts asked;
+  const Filter watch = Callable([&asked](const NodeView& node) {
+    asked.push_back(node.path().ToString());
+    return false;
+  });
+  EXPECT_THAT(PartitionPlan::Compile(store, {watch}), IsOk());
+  return asked;
+}
+
+TEST(FilterTest, EveryNodeIsAskedFromTheRootDown) {
+  EXPECT_THAT(
+      Asked(SampleParams()),
+      ElementsAre("", ".activation", ".empty", ".head", ".head.bias", ".head.weight", ".layers",
+                  ".layers[0]", ".layers[0].bias", ".layers[0].weight", ".layers[1]",
+                  ".layers[1].bias", ".layers[1].weight", ".nothing", ".steps"));
+}
+
+TEST(FilterTest, AliasesAreNotAsked) {
+  EXPECT_THAT(Asked(TiedParams()), ElementsAre("", ".embedding", ".embedding.table", ".scale"));
+}
+
+TEST(FilterTest, ACallableSeesTheNode) {
+  bool seen = false;
+  const Filter watch = Callable([&seen](const NodeView& node) {
+    if (node.path().ToString() == ".head") {
+      EXPECT_EQ(node.kind(), NodeKind::kStruct);
+      EXPECT_EQ(node.key(), KeyRef::Attribute("head"));
+      EXPECT_EQ(node.type_name(), "Linear");
+      EXPECT_TRUE(node.has_tag("frozen"));
+      EXPECT_FALSE(node.has_tag("thawed"));
+      EXPECT_TRUE(node.HasChild("bias"));
+      EXPECT_FALSE(node.HasChild("b"));
+      EXPECT_EQ(node.leaf(), nullptr);
+      EXPECT_EQ(node.tensor(), nullptr);
+      EXPECT_EQ(node.def().PathText(node.node()).value(), ".head");
+      seen = true;
+    }
+    if (node.path().ToString() == ".head.bias") {
+      EXPECT_EQ(ElementsOf<float>(*node.tensor()), (std::vector<float>{30, 31}));
+    }
+    if (node.path().ToString() == ".steps") {
+      EXPECT_EQ(node.tensor(), nullptr);
+      EXPECT_EQ(node.leaf()->value(), Value(12));
+    }
+    return false;
+  });
+  EXPECT_THAT(Taken(watch), IsEmpty());
+  EXPECT_TRUE(seen);
+}
+
+TEST(FilterTest, ByWhatALeafIs) {
+  EXPECT_EQ(Taken(IsStatic()), (Texts{".activation", ".steps"}));
+  EXPECT_EQ(Taken(ValueIs(ValueKind::kInt)), (Texts{".steps"}));
+  EXPECT_EQ(Taken(RankIs(1)), (Texts{".head.bias", ".layers[0].bias", ".layers[1].bias"}));
+  EXPECT_EQ(Taken(ByteSizeIs(SizeCompare::kEqual, 16)),
+            (Texts{".head.weight", ".layers[0].weight", ".layers[1].weight"}));
+  EXPECT_THAT(Taken(DTypeIs(DType::kF64)), IsEmpty());
+  EXPECT_EQ(Taken(IsTensor()).size(), 6u);
+  EXPECT_EQ(Taken(IsLeaf()), Everything());
+}
+
+TEST(FilterTest, ComparesBytesOfTensors) {
+  const Tree tree = Tree::Struct()
+                        .With("four", Floats({1}))
+                        .With("none", Floats({}))
+                        .With("text", Value("four bytes"));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kLess, 4)), (Texts{".none"}));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kLessEqual, 4)), (Texts{".four", ".none"}));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kEqual, 0)), (Texts{".none"}));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kGreaterEqual, 4)), (Texts{".four"}));
+  EXPECT_EQ(TakenFrom(tree, ByteSizeIs(SizeCompare::kGreater, 3)), (Texts{".four"}));
+  EXPECT_THAT(TakenFrom(tree, ByteSizeIs(SizeCompare::kGreater, 4)), IsEmpty());
+}
+
+TEST(FilterTest, ByWhatANodeIs) {
+  EXPECT_EQ(Taken(KindIs(NodeKind::kList)), (Texts{".layers[0].bias", ".layers[0].weight",
+                                                   ".layers[1].bias", ".layers[1].weight"}));
+  EXPECT_EQ(Taken(KindIs(NodeKind::kStruct)), Everything());  // the root is one
+  EXPECT_EQ(Taken(TypeIs("Linear")).size(), 6u);
+  EXPECT_EQ(Taken(TypeIs("Mlp")), Everything());
+  EXPECT_THAT(Taken(TypeIs("linear")), IsEmpty());
+  EXPECT_EQ(Taken(HasTag("frozen")), (Texts{".head.bias", ".head.weight"}));
+  EXPECT_EQ(Taken(HasChild("weight")).size(), 6u);
+  EXPECT_EQ(Taken(HasChild("layers")), Everything());
+}
+
+TEST(FilterTest, HasChildIsForDictsAndStructsByName) {
+  const Tree tree = Tree::List()
+                        .Add(Tree::Dict().With("k", Value(1)))
+                        .Add(Tree::Struct().With("k", Value(2)))
+                        .Add(Tree::Dict().With(0, Value(3)))
+                        .Add(Tree::Dict().With("", Value(4)));
+  EXPECT_EQ(TakenFrom(tree, HasChild("k")), (Texts{"[0]['k']", "[1].k"}));
+  EXPECT_THAT(TakenFrom(tree, HasChild("0")), IsEmpty());
+  EXPECT_EQ(TakenFrom(tree, HasChild("")), (Texts{"[3]['']"}));
+}
+
+TEST(FilterTest, GlobsKnowKeysWithDotsAndIntKeys) {
+  const Tree tree = Tree::Dict()
+                        .With("a", Tree::Dict().With("b", Value(1)))
+                        .With("a.b", Value(2))
+                        .With("n", Tree::Dict().With(-3, Value(3)).With(70'000, Value(4)));
+  EXPECT_EQ(TakenFrom(tree, Glob("a.b")), (Texts{"['a']['b']"}));
+  EXPECT_EQ(TakenFrom(tree, Glob("a\\.b")), (Texts{"['a.b']"}));
+  EXPECT_EQ(TakenFrom(tree, Glob("n.-3")), (Texts{"['n'][-3]"}));
+  EXPECT_EQ(TakenFrom(tree, Glob("n.7*")), (Texts{"['n'][70000]"}));
+}
+
+TEST(FilterTest, RegularExpressionsMatchTheWholeCanonicalText) {
+  EXPECT_EQ(Taken(Regex(R"(.*\.bias)")),
+            (Texts{".head.bias", ".layers[0].bias", ".layers[1].bias"}));
+  EXPECT_THAT(Taken(Regex("bias")), IsEmpty());
+  EXPECT_EQ(Taken(Regex(R"(\.layers\[1\])")), (Texts{".layers[1].bias", ".layers[1].weight"}));
+  EXPECT_EQ(Taken(Regex("")), Everything());  // the root's text is empty
+}
+
+TEST(FilterTest, NotAsksContainersTooAndLeavesOnlyDoesNot) {
+  EXPECT_EQ(Taken(Not(DTypeIs(DType::kF32))), Everything());
+  EXPECT_EQ(Taken(LeavesOnly(Not(DTypeIs(DType::kF32)))), (Texts{".activation", ".steps"}));
+  EXPECT_EQ(Taken(Not(All())), Texts{});
+}
+
+TEST(FilterTest, AndOrTakeAnyNumber) {
+  EXPECT_EQ(Taken(Or(Glob("steps"), Glob("activation"), Glob("head.bias"))),
+            (Texts{".activation", ".head.bias", ".steps"}));
+  EXPECT_EQ(Taken(And(IsTensor(), RankIs(2), Glob("head.**"))), (Texts{".head.weight"}));
+  EXPECT_EQ(Or(Glob("a"), Glob("b"), Glob("c")).ToString(), "a or b or c");
+}
+
+TEST(FilterTest, ACombinationLeavesItsPartsAsTheyWere) {
+  const Filter ab = Or(Glob("a"), Glob("b"));
+  const Filter abc = Or(ab, Glob("c"));
+  const Filter abd = Or(ab, Glob("d"));
+  EXPECT_EQ(ab.ToString(), "a or b");
+  EXPECT_EQ(abc.ToString(), "a or b or c");
+  EXPECT_EQ(abd.ToString(), "a or b or d");
+  EXPECT_EQ(And(ab, ab).ToString(), "(a or b) and (a or b)");
+}
+
+TEST(FilterTest, KnowsWhetherACallableIsInIt) {
+  const Filter callable = Callable([](const NodeView&) { return true; });
+  EXPECT_TRUE(callable.has_callable());
+  EXPECT_TRUE(Or(Glob("a"), RankIs(1), And(All(), Not(callable))).has_callable());
+  EXPECT_FALSE(
+      And(Glob("a"), Not(Or(Regex("b"), ByteSizeIs(SizeCompare::kLess, 7)))).has_callable());
+}
+
+TEST(FilterTest, ACallableIsShownByItsName) {
+  const auto no = [](const NodeView&) { return false; };
+  EXPECT_EQ(Callable(no).ToString(), "<callable>");
+  EXPECT_EQ(Not(Callable(no, "large")).ToString(), "not <large>");
+}
+
+// ---- errors ----
+
+TEST(FilterTest, ABadPatternIsAnErrorFromTheStart) {
+  EXPECT_THAT(Glob("a").status(), IsOk());
+  EXPECT_THAT(Glob("a..b").status(),
+              StatusIs(kInvalid, "glob 'a..b', column 3: expected a key, found an empty one"));
+  EXPECT_THAT(Regex("x(a|b").status(),
+              StatusIs(kInvalid, AllOf(HasSubstr("regular expression 'x(a|b', column 1:"),
+                                       HasSubstr("missing )"))));
+  EXPECT_THAT(
+      Regex("ab[z-a]").status(),
+      StatusIs(kInvalid,
+               "regular expression 'ab[z-a]', column 4: invalid character class range: z-a"));
+  EXPECT_THAT(
+      Regex("a**").status(),
+      StatusIs(kInvalid, "regular expression 'a**', column 2: bad repetition operator: **"));
+  EXPECT_THAT(Regex("a\\").status(),
+              StatusIs(kInvalid, "regular expression 'a\\', column 2: trailing \\"));
+  EXPECT_THAT(Regex("a\xff").status(), StatusIs(kInvalid, HasSubstr("column 2: invalid UTF-8")));
+  EXPECT_THAT(Callable(nullptr).status(), StatusIs(kInvalid, "callable filter: no function"));
+  EXPECT_THAT(RankIs(-1).status(), StatusIs(kInvalid, "rank: expected 0 or more, found -1"));
+  EXPECT_THAT(ByteSizeIs(SizeCompare::kLess, -8).status(),
+              StatusIs(kInvalid, "bytes: expected 0 or more, found -8"));
+  EXPECT_THAT(KindIs(NodeKind::kAlias).status(), StatusIs(kInvalid, HasSubstr("found alias")));
+}
+
+TEST(FilterTest, WhatIsMadeOfABadFilterHasItsError) {
+  const absl::Status bad = Glob("a..b").status();
+  EXPECT_EQ(Not(Glob("a..b")).status(), bad);
+  EXPECT_EQ(And(All(), Glob("a..b")).status(), bad);
+  EXPECT_EQ(Or(Or(All(), Glob("a..b")), All()).status(), bad);
+  EXPECT_EQ(Or(Glob("a..b"), Glob("c..d")).status(), bad);  // the first
+  EXPECT_EQ(LeavesOnly(Glob("a..b")).status(), bad);
+  EXPECT_EQ(PartitionPlan::Compile(SampleParams(), {All(), Not(Glob("a..b"))}).status(), bad);
+}
+
+TEST(FilterTest, NestsAThousandLevels) {
+  Filter filter = Glob("steps");
+  for (int i = 0; i < 499; ++i) filter = Not(And(std::move(filter), All()));
+  EXPECT_THAT(filter.status(), IsOk());
+  filter = Not(std::move(filter));
+  EXPECT_THAT(Taken(filter), testing::Not(IsEmpty()));
+  filter = Not(std::move(filter));
+  EXPECT_THAT(filter.status(),
+              StatusIs(kExhausted, "filter: expected at most 1000 levels of nesting, found more"));
+  for (int i = 0; i < 100'000; ++i) filter = Not(std::move(filter));
+  EXPECT_THAT(filter.status(), StatusIs(kExhausted, testing::_));
+}
+
+TEST(FilterTest, AChainOfAnyLengthIsOneLevel) {
+  Filter filter = Glob("steps");
+  for (int i = 0; i < 100'000; ++i) filter = Or(std::move(filter), Glob("x"));
+  EXPECT_THAT(filter.status(), IsOk());
+  EXPECT_EQ(filter.ToString().size(), 5 + 100'000 * 5u);
+  EXPECT_EQ(Taken(filter), (Texts{".steps"}));
+}
+
+}  // namespace
+}  // namespace leafstore

@@ -1,0 +1,504 @@
+#include "leafstore/select/partition.h"
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "leafstore/store/merge.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/status_codes.h"
+#include "tests/store/sample_models.h"
+
+namespace leafstore {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+using Texts = std::vector<std::string>;
+
+std::vector<Texts> GroupsOf(const ParamStore& store, std::vector<Filter> filters,
+                            const PartitionOptions& options = {}) {
+  const std::vector<ParamStore> groups = Partition(store, std::move(filters), options).value();
+  std::vector<Texts> paths;
+  for (const ParamStore& group : groups) paths.push_back(PathsOf(group));
+  return paths;
+}
+
+// ---- the rule ----
+
+TEST(PartitionTest, NFiltersGiveOneGroupMore) {
+  EXPECT_THAT(GroupsOf(SampleParams(), {}), ElementsAre(PathsOf(SampleParams())));
+  EXPECT_THAT(
+      GroupsOf(SampleParams(), {Glob("**.bias"), Glob("layers.0.**")}),
+      ElementsAre(ElementsAre(".head.bias", ".layers[1].bias"),
+                  ElementsAre(".layers[0].bias", ".layers[0].weight"),
+                  ElementsAre(".activation", ".head.weight", ".layers[1].weight", ".steps")));
+}
+
+TEST(PartitionTest, OldestAncestorBeatsFilterOrder) {
+  EXPECT_THAT(GroupsOf(SampleParams(), {Glob("**.weight"), Glob("layers")}),
+              ElementsAre(ElementsAre(".head.weight"),
+                          ElementsAre(".layers[0].bias", ".layers[0].weight", ".layers[1].bias",
+                                      ".layers[1].weight"),
+                          ElementsAre(".activation", ".head.bias", ".steps")));
+}
+
+TEST(PartitionTest, OnOneNodeTheFirstFilterWins) {
+  const std::vector<Texts> groups = GroupsOf(SampleParams(), {Glob("h*"), Glob("head"), Glob("*")});
+  EXPECT_THAT(groups[0], ElementsAre(".head.bias", ".head.weight"));
+  EXPECT_THAT(groups[1], IsEmpty());
+}
+
+TEST(PartitionTest, BelowAMatchedNodeNothingIsAsked) {
+  Texts asked;
+  const Filter watch = Callable([&asked](const NodeView& node) {
+    asked.push_back(node.path().ToString());
+    return false;
+  });
+  EXPECT_THAT(Partition(SampleParams(), {Glob("head"), Glob("layers.0"), watch}), IsOk());
+  EXPECT_THAT(asked, ElementsAre("", ".activation", ".empty", ".layers", ".layers[1]",
+                                 ".layers[1].bias", ".layers[1].weight", ".nothing", ".steps"));
+}
+
+TEST(PartitionTest, ALaterFilterIsNotAskedWhereAnEarlierOneMatched) {
+  Texts asked;
+  const Filter watch = Callable([&asked](const NodeView& node) {
+    asked.push_back(node.path().ToString());
+    return false;
+  });
+  EXPECT_THAT(Partition(SampleParams(), {All(), watch}), IsOk());
+  EXPECT_THAT(asked, IsEmpty());
+}
+
+TEST(PartitionTest, EmptyGroupsAreStillReturned) {
+  EXPECT_THAT(
+      GroupsOf(SampleParams(), {Glob("nowhere"), All(), Glob("head")}),
+      ElementsAre(IsEmpty(), ElementsAreArray(PathsOf(SampleParams())), IsEmpty(), IsEmpty()));
+  EXPECT_THAT(GroupsOf(ParamStore(), {All()}), ElementsAre(IsEmpty(), IsEmpty()));
+}
+
+TEST(PartitionTest, NoneAndEmptyContainersAreInNoGroup) {
+  EXPECT_THAT(GroupsOf(SampleParams(), {Glob("empty"), Glob("nothing")}),
+              ElementsAre(IsEmpty(), IsEmpty(), ElementsAreArray(PathsOf(SampleParams()))));
+}
+
+TEST(PartitionTest, ALeafThatIsTheRootHasTheEmptyPath) {
+  const ParamStore store = Flatten(Tree(Value(1))).value().params;
+  EXPECT_THAT(GroupsOf(store, {Glob("*"), Glob("**"), All()}),
+              ElementsAre(IsEmpty(), ElementsAre(""), IsEmpty(), IsEmpty()));
+}
+
+TEST(PartitionTest, AnAliasIsInNoGroupAndItsOwnerGoesByItsOwnPath) {
+  EXPECT_THAT(GroupsOf(TiedParams(), {Glob("output.**"), Glob("embedding")}),
+              ElementsAre(IsEmpty(), ElementsAre(".embedding.table"), ElementsAre(".scale")));
+}
+
+TEST(PartitionTest, FiltersOfOnePlanDoNotDisturbEachOther) {
+  // Globs of different filters are at different states; skipped subtrees leave none behind.
+  const Tree tree = Tree::Struct()
+                        .With("a", Tree::Struct().With("x", Tree::Struct().With("w", Value(1))))
+                        .With("b", Tree::Struct().With("x", Tree::Struct().With("w", Value(2))))
+                        .With("w", Value(3));
+  const ParamStore store = Flatten(tree).value().params;
+  EXPECT_THAT(GroupsOf(store, {Glob("a.x"), Glob("b.*.w"), Glob("x.w"), Glob("*.w"), Glob("w"),
+                               Regex(R"(\.b\.x)")}),
+              ElementsAre(ElementsAre(".a.x.w"), IsEmpty(), IsEmpty(), IsEmpty(), ElementsAre(".w"),
+                          ElementsAre(".b.x.w"), IsEmpty()));
+}
+
+TEST(PartitionTest, FirstMatchAsksLeavesAlone) {
+  const PartitionOptions first{.rule = PartitionRule::kFirstMatch};
+  EXPECT_THAT(GroupsOf(SampleParams(), {Glob("**.weight"), Glob("layers.**"), Glob("head")}, first),
+              ElementsAre(ElementsAre(".head.weight", ".layers[0].weight", ".layers[1].weight"),
+                          ElementsAre(".layers[0].bias", ".layers[1].bias"), IsEmpty(),
+                          ElementsAre(".activation", ".head.bias", ".steps")));
+  EXPECT_THAT(GroupsOf(SampleParams(), {Not(DTypeIs(DType::kF32))}, first)[0],
+              ElementsAre(".activation", ".steps"));
+}
+
+// ---- options ----
+
+TEST(PartitionTest, ExhaustiveNamesTheLeavesThatNoFilterTook) {
+  const PartitionOptions exhaustive{.exhaustive = true};
+  EXPECT_THAT(GroupsOf(SampleParams(), {All()}, exhaustive).back(), IsEmpty());
+  EXPECT_THAT(Partition(SampleParams(), {IsTensor()}, exhaustive),
+              StatusIs(kInvalid,
+                       "partition: expected every leaf in a group, found 2 that no filter took: "
+                       "'.activation', '.steps'"));
+}
+
+TEST(PartitionTest, ALongListOfPathsEnds) {
+  Tree tree = Tree::List();
+  for (int i = 0; i < 25; ++i) tree.Add(Value(i));
+  EXPECT_THAT(Partition(Flatten(tree).value().params, {}, {.exhaustive = true}),
+              StatusIs(kInvalid, AllOf(HasSubstr("found 25"), HasSubstr("'[9]', and 15 more"),
+                                       testing::Not(HasSubstr("[10]")))));
+}
+
+TEST(PartitionTest, CountsThatAreExpectedAreChecked) {
+  const std::vector<Filter> filters = {Glob("**.bias"), Glob("**.weight")};
+  EXPECT_THAT(Partition(SampleParams(), filters, {.expected_counts = {3, 3, 2}}), IsOk());
+  EXPECT_THAT(Partition(SampleParams(), filters, {.expected_counts = {-1, 3, -1}}), IsOk());
+  EXPECT_THAT(Partition(SampleParams(), filters, {.expected_counts = {3, 4, 2}}),
+              StatusIs(kInvalid,
+                       "partition: group 1: expected 4 leaves, found 3: '.head.weight', "
+                       "'.layers[0].weight', '.layers[1].weight'"));
+  EXPECT_THAT(Partition(SampleParams(), {Glob("x")}, {.expected_counts = {1, -1}}),
+              StatusIs(kInvalid, "partition: group 0: expected 1 leaves, found 0"));
+  EXPECT_THAT(Partition(SampleParams(), filters, {.expected_counts = {3, 3}}),
+              StatusIs(kInvalid, "partition: expected a count for each of 3 groups, found 2"));
+}
+
+TEST(PartitionTest, NoEmptyGroupsNamesEachFilterThatTookNothing) {
+  const ParamStore store = SampleParams();
+  const StoreState before(store);
+  const PartitionOptions options{.no_empty_groups = true};
+  EXPECT_THAT(Partition(store, {Glob("layers.**"), Glob("**.bias")}, options), IsOk());
+  EXPECT_THAT(Partition(store, {All()}, options), IsOk()) << "the rest may be empty";
+  EXPECT_THAT(
+      Partition(store,
+                {Glob("**.bais"), Glob("layers.**"), Glob("layers.0.bias"),
+                 LeavesOnly(Glob("haed.**")), Glob("empty"), TypeIs("Conv")},
+                options),
+      StatusIs(kInvalid,
+               "partition: expected every filter to take a leaf, found 5 that took none:\n"
+               "  filter 0 (**.bais) matches nothing; no key is 'bais'; did you mean bias?\n"
+               "  filter 2 (layers.0.bias) matches '.layers[0].bias', which filter 1 "
+               "(layers.**) took\n"
+               "  filter 3 (leaf and haed.**) matches nothing; no key is 'haed'; did you "
+               "mean head?\n"
+               "  filter 4 (empty) matches no leaf, only '.empty'\n"
+               "  filter 5 (type:Conv) matches nothing"));
+  EXPECT_THAT(PartitionPlan::Compile(store, {Glob("layers.0.weihgt")}, options),
+              StatusIs(kInvalid, HasSubstr("no key is 'weihgt'; did you mean weight?")));
+  // All its keys are somewhere.
+  EXPECT_THAT(PartitionPlan::Compile(store, {Glob("head.0.bias")}, options),
+              StatusIs(kInvalid, HasSubstr("matches nothing; did you mean head.bias?")));
+  EXPECT_EQ(StoreState(store), before);
+}
+
+TEST(PartitionTest, NoEmptyGroupsByFirstMatchAsksLeavesAlone) {
+  const PartitionOptions options{.rule = PartitionRule::kFirstMatch, .no_empty_groups = true};
+  EXPECT_THAT(Partition(SampleParams(), {Glob("head"), Glob("head.*")}, options),
+              StatusIs(kInvalid, HasSubstr("filter 0 (head) matches no leaf, only '.head'")));
+}
+
+TEST(PartitionTest, NoEmptyGroupsNamesTenFiltersAtMost) {
+  EXPECT_THAT(
+      Partition(SampleParams(), std::vector<Filter>(12, Glob("x")), {.no_empty_groups = true}),
+      StatusIs(kInvalid, AllOf(HasSubstr("found 12 that took none"),
+                               EndsWith("filter 9 (x) matches nothing\n  and 2 more"))));
+}
+
+TEST(PartitionTest, NoEmptyGroupsAsksForLeavesThatAreThere) {
+  std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head.**")}).value();
+  EXPECT_THAT(Partition(groups[0], {Glob("layers.**")}, {.no_empty_groups = true}),
+              StatusIs(kInvalid, HasSubstr("matches no leaf, only '.layers'")));
+}
+
+TEST(PartitionTest, AnErrorLeavesAStoreThatIsGivenAsItWas) {
+  ParamStore store = SampleParams();
+  const StoreState before(store);
+  EXPECT_THAT(Partition(std::move(store), {IsTensor()}, {.exhaustive = true}),
+              StatusIs(kInvalid, HasSubstr("found 2 that no filter took: '.activation'")));
+  EXPECT_THAT(Partition(std::move(store), {Glob("a..b")}),
+              StatusIs(kInvalid, "glob 'a..b', column 3: expected a key, found an empty one"));
+  EXPECT_THAT(Partition(std::move(store), {All(), Not(Regex("ab[z-a]"))}),
+              StatusIs(kInvalid, HasSubstr("regular expression 'ab[z-a]', column 4: ")));
+  EXPECT_EQ(StoreState(store), before);
+}
+
+// ---- plans ----
+
+TEST(PartitionPlanTest, TellsItsGroups) {
+  const ParamStore store = SampleParams();
+  const PartitionPlan plan = PartitionPlan::Compile(store, {Glob("head"), Glob("x")}).value();
+  EXPECT_EQ(plan.group_count(), 3u);
+  EXPECT_EQ(plan.group_slots(0), SlotSet::Create(8, {1, 2}).value());
+  EXPECT_TRUE(plan.group_slots(1).empty());
+  EXPECT_EQ(plan.GroupOf(1), 0u);
+  EXPECT_EQ(plan.GroupOf(0), 2u);
+  EXPECT_EQ(plan.GroupOf(4711), kNoGroup);
+  EXPECT_EQ(plan.root_filter(), std::nullopt);
+}
+
+TEST(PartitionPlanTest, ReportsAFilterThatTookTheRoot) {
+  const ParamStore store = SampleParams();
+  EXPECT_EQ(PartitionPlan::Compile(store, {Glob("x"), Not(IsStatic())})->root_filter(), 1u);
+  EXPECT_EQ(PartitionPlan::Compile(store, {Glob("x"), LeavesOnly(Not(IsStatic()))})->root_filter(),
+            std::nullopt);
+  EXPECT_EQ(
+      PartitionPlan::Compile(store, {All()}, {.rule = PartitionRule::kFirstMatch})->root_filter(),
+      std::nullopt);
+}
+
+TEST(PartitionPlanTest, ExplainsALeaf) {
+  const PartitionPlan plan =
+      PartitionPlan::Compile(SampleParams(), {Glob("**.bias"), Glob("layers")}).value();
+  const Explanation by_itself = plan.Explain(".head.bias").value();
+  EXPECT_EQ(by_itself.group, 0u);
+  EXPECT_EQ(by_itself.filter, 0u);
+  EXPECT_EQ(by_itself.path, ".head.bias");
+  EXPECT_EQ(by_itself.matched_path, ".head.bias");
+  EXPECT_EQ(by_itself.alias, std::nullopt);
+  EXPECT_EQ(by_itself.text, "'.head.bias' is in group 0: filter 0 (**.bias) matched '.head.bias'");
+
+  const Explanation by_container = plan.Explain(".layers[0].bias").value();
+  EXPECT_EQ(by_container.group, 1u);
+  EXPECT_EQ(by_container.matched_path, ".layers");
+  EXPECT_EQ(by_container.text,
+            "'.layers[0].bias' is in group 1: filter 1 (layers) matched '.layers'");
+
+  const Explanation rest = plan.Explain(".steps").value();
+  EXPECT_EQ(rest.group, 2u);
+  EXPECT_EQ(rest.filter, std::nullopt);
+  EXPECT_EQ(rest.matched_path, "");
+  EXPECT_EQ(rest.text, "'.steps' is in group 2, the rest: no filter matched it or a node above it");
+}
+
+TEST(PartitionPlanTest, ExplainsTheRootAndFirstMatch) {
+  const ParamStore store = SampleParams();
+  const Explanation root = PartitionPlan::Compile(store, {All()})->Explain(".steps").value();
+  EXPECT_EQ(root.matched_path, "");
+  EXPECT_EQ(root.filter, 0u);
+  EXPECT_EQ(root.text, "'.steps' is in group 0: filter 0 (all) matched the root");
+  const PartitionPlan first =
+      PartitionPlan::Compile(store, {IsStatic()}, {.rule = PartitionRule::kFirstMatch}).value();
+  EXPECT_EQ(first.Explain(".head.bias")->text,
+            "'.head.bias' is in group 1, the rest: no filter matched it");
+}
+
+TEST(PartitionPlanTest, ExplainsAnAliasByItsOwner) {
+  const PartitionPlan plan = PartitionPlan::Compile(TiedParams(), {Glob("embedding")}).value();
+  const Explanation why = plan.Explain(".output.table").value();
+  EXPECT_EQ(why.path, ".embedding.table");
+  EXPECT_EQ(why.alias, ".output.table");
+  EXPECT_EQ(why.group, 0u);
+  EXPECT_EQ(why.text,
+            "'.output.table' (an alias of '.embedding.table') is in group 0: filter 0 (embedding) "
+            "matched '.embedding'");
+}
+
+TEST(PartitionPlanTest, ExplainsWhatIsNotThere) {
+  const std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head")}).value();
+  const PartitionPlan plan = PartitionPlan::Compile(groups[0], {Glob("**.bias")}).value();
+  const Explanation elsewhere = plan.Explain(".steps").value();
+  EXPECT_EQ(elsewhere.group, kNoGroup);
+  EXPECT_EQ(elsewhere.text, "'.steps' is in no group: the store that was partitioned lacks it");
+  EXPECT_THAT(plan.Explain(".stpes"), StatusIs(kNotFound, HasSubstr("did you mean .steps")));
+  EXPECT_THAT(plan.Explain(".layers"), StatusIs(kInvalid, HasSubstr("expected a leaf")));
+  EXPECT_THAT(plan.Explain("x"), StatusIs(kInvalid, HasSubstr("column 1")));
+}
+
+TEST(PartitionPlanTest, SplitsAnyStoreOfTheLayoutAndSpecs) {
+  const PartitionPlan plan = PartitionPlan::Compile(SampleParams(), {Glob("head")}).value();
+  EXPECT_THAT(plan.Split(SampleParams()), IsOk());
+}
+
+TEST(PartitionPlanTest, RefusesOtherPaths) {
+  const PartitionPlan plan = PartitionPlan::Compile(SampleParams(), {Glob("head")}).value();
+  ParamStore other = TiedParams();
+  const StoreState before(other);
+  EXPECT_THAT(plan.Split(std::move(other)),
+              StatusIs(kPrecondition,
+                       "partition: expected a store with the paths that the plan was "
+                       "compiled for (8 of a layout of 8), found others (2 of 2): compile "
+                       "a plan for this store"));
+  EXPECT_EQ(StoreState(other), before);
+  ParamStore less = SampleParams();
+  ASSERT_THAT(less.Erase(".steps"), IsOk());
+  EXPECT_THAT(plan.Split(less), StatusIs(kPrecondition, HasSubstr("found others (7 of 8)")));
+  ParamStore back = std::move(less);
+  ASSERT_THAT(back.Insert(PathFrom(".steps"), Value(1)), IsOk());
+  EXPECT_THAT(plan.Split(back), IsOk());
+}
+
+TEST(PartitionPlanTest, RefusesOtherSpecsAndTakesRestoredOnes) {
+  ParamStore store = SampleParams();
+  const PartitionPlan plan = PartitionPlan::Compile(store, {DTypeIs(DType::kF32)}).value();
+  const Leaf old = **store.Get(".head.bias");
+  for (const Leaf& other : {Leaf(Ints({1, 2})), Leaf(Floats({1, 2, 3})), Leaf(Value(1))}) {
+    ASSERT_THAT(store.Set(".head.bias", other, SetCheck::kAnything), IsOk());
+    const StoreState before(store);
+    EXPECT_THAT(plan.Split(std::move(store)),
+                StatusIs(kPrecondition,
+                         "partition: expected the dtypes and shapes that the plan was "
+                         "compiled for, found others: compile a plan for this store"));
+    EXPECT_EQ(StoreState(store), before);
+    ASSERT_THAT(store.Set(".head.bias", old, SetCheck::kAnything), IsOk());
+    EXPECT_THAT(plan.Split(store), IsOk());
+  }
+}
+
+TEST(PartitionPlanTest, RefusesAStoreThatIsBeingWritten) {
+  ParamStore store = SampleParams();
+  const PartitionPlan plan = PartitionPlan::Compile(store, {Glob("head")}).value();
+  MutableTensor open = store.Mutate(".head.bias").value();
+  const StoreState before(store);
+  const auto refused =
+      StatusIs(kPrecondition, HasSubstr("while a mutable borrow of this store is open"));
+  EXPECT_THAT(plan.Split(store), refused);
+  EXPECT_THAT(plan.Split(std::move(store)), refused);
+  EXPECT_THAT(PartitionPlan::Compile(store, {All()}), refused);
+  EXPECT_EQ(StoreState(store), before);
+  open.Close();
+  EXPECT_THAT(plan.Split(std::move(store)), IsOk());
+}
+
+TEST(PartitionPlanTest, SplitsIntoAnArrayToTakeApart) {
+  const PartitionPlan plan =
+      PartitionPlan::Compile(SampleParams(), {Glob("**.bias"), Glob("**.weight")}).value();
+  auto [biases, weights, rest] = plan.Split<3>(SampleParams()).value();
+  EXPECT_EQ(biases.size(), 3u);
+  EXPECT_EQ(weights.size(), 3u);
+  EXPECT_EQ(rest.size(), 2u);
+  ParamStore store = SampleParams();
+  const StoreState before(store);
+  EXPECT_THAT(plan.Split<2>(std::move(store)),
+              StatusIs(kInvalid, "Split<2>: expected 3, one more than the plan's filters"));
+  EXPECT_EQ(StoreState(store), before);
+}
+
+// ---- what happens to the leaves ----
+
+TEST(PartitionPlanTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
+  ParamStore store = SampleParams();
+  const std::vector<const void*> addresses = AddressesOf(store);
+  const std::vector<uint64_t> generations = GenerationsOf(store);
+  const PartitionPlan plan =
+      PartitionPlan::Compile(store, {Glob("**.bias"), Glob("layers.*.weight")}).value();
+  std::vector<ParamStore> groups = plan.Split(std::move(store)).value();
+  EXPECT_TRUE(store.empty());  // NOLINT: says so
+  EXPECT_THAT(store.Snapshot(), IsOk());
+  for (ParamStore& group : groups) {
+    for (uint32_t place = 0; place < group.size(); ++place) {
+      const Slot slot = group.slot(place);
+      EXPECT_EQ(group.leaf(place).generation(), generations[slot]);
+      if (!group.leaf(place).is_tensor()) continue;
+      EXPECT_EQ(group.leaf(place).tensor().raw_data(), addresses[slot]);
+      // Nobody else holds them: a write happens in place.
+      EXPECT_EQ(group.MutateAt(place)->raw_data(), addresses[slot]);
+    }
+  }
+}
+
+TEST(PartitionPlanTest, WhatIsReadIsSharedUntilOneSideWrites) {
+  ParamStore store = SampleParams();
+  std::vector<ParamStore> groups = Partition(store, {Glob("head")}).value();
+  ParamStore& head = groups[0];
+  EXPECT_TRUE(head.leaf(0).tensor().SharesBytesWith((*store.Get(".head.bias"))->tensor()));
+  head.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{30, 31}));
+  EXPECT_EQ(FloatsAt(head, ".head.bias"), (std::vector<float>{-1, 31}));
+  store.Mutate(".head.weight")->data<float>().value()[0] = -2;
+  EXPECT_EQ(FloatsAt(head, ".head.weight")[0], 30);
+}
+
+TEST(PartitionPlanTest, AGroupKeepsItsOwnLeavesAliveAlone) {
+  static float numbers[] = {1, 2};
+  int released = 0;
+  const auto external = [&released] {
+    const Buffer buffer =
+        Buffer::External(numbers, sizeof(numbers), [&released] { ++released; }).value();
+    return Tensor::FromBuffer(DType::kF32, {2}, buffer).value();
+  };
+  const auto make = [&external] {
+    return Flatten(Tree::Struct().With("a", external()).With("b", external())).value().params;
+  };
+  const PartitionPlan plan = PartitionPlan::Compile(make(), {Glob("a")}).value();
+  EXPECT_EQ(released, 2);  // a plan keeps none
+
+  std::vector<ParamStore> groups = plan.Split(make()).value();
+  groups.pop_back();  // .b
+  EXPECT_EQ(released, 3);
+  groups.clear();
+  EXPECT_EQ(released, 4);
+
+  auto store = std::make_unique<ParamStore>(make());
+  groups = plan.Split(*store).value();
+  store.reset();
+  EXPECT_EQ(released, 4);
+  groups.pop_back();
+  EXPECT_EQ(released, 5);
+}
+
+TEST(PartitionPlanTest, AGroupFindsByPathAndSaysWhatIsElsewhere) {
+  std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("**.bias")}).value();
+  ParamStore& biases = groups[0];
+  EXPECT_EQ(FloatsAt(biases, ".layers[1].bias"), (std::vector<float>{20, 21}));
+  EXPECT_EQ(biases.Find(".layers[1].weight"), nullptr);
+  EXPECT_THAT(biases.Get(".layers[1].weight"),
+              StatusIs(kNotFound, HasSubstr("no leaf at '.layers[1].weight' in this store: its "
+                                            "layout has the path, but the leaf was split off")));
+  EXPECT_FALSE(biases.complete());
+}
+
+TEST(PartitionTest, AGroupIsPartitionedAgainAndAllMergeBack) {
+  const ParamStore whole = SampleParams();
+  std::vector<ParamStore> groups = Partition(whole, {Glob("layers")}).value();
+  std::vector<ParamStore> parts =
+      Partition(std::move(groups[0]), {Glob("**.bias"), Not(All())}, {.expected_counts = {2, 0, 2}})
+          .value();
+  EXPECT_THAT(PathsOf(parts[0]), ElementsAre(".layers[0].bias", ".layers[1].bias"));
+  EXPECT_THAT(PathsOf(parts[2]), ElementsAre(".layers[0].weight", ".layers[1].weight"));
+  const ParamStore merged = Merge(parts[2], groups[1], parts[0], parts[1]).value();
+  EXPECT_EQ(StoreState(merged), StoreState(whole));
+}
+
+TEST(PartitionTest, InAGroupOnlyItsLeavesCountAndHaveTypes) {
+  std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head")}).value();
+  // The leaves elsewhere are no tensors here, and no static leaves either.
+  EXPECT_THAT(GroupsOf(groups[0], {IsTensor()}, {.exhaustive = true})[0],
+              ElementsAre(".head.bias", ".head.weight"));
+  EXPECT_THAT(GroupsOf(groups[0], {IsStatic()})[0], IsEmpty());
+  EXPECT_THAT(GroupsOf(groups[0], {Glob("steps")})[0], IsEmpty());
+}
+
+TEST(PartitionTest, AStoreOfPathsGetsItsContainersFromItsKeys) {
+  const ParamStore store =
+      StoreAt({{".layers[1].w", Floats({1})}, {".layers[0].w", Floats({2})}, {"['x']", Value(1)}});
+  // Two kinds of keys below the root: no tree.
+  EXPECT_THAT(Partition(store, {All()}), StatusIs(kInvalid, HasSubstr("keys of two kinds")));
+  const ParamStore tree = StoreAt(
+      {{".layers[1].w", Floats({1})}, {".layers[0].w", Floats({2})}, {".x['k']", Value(1)}});
+  EXPECT_THAT(
+      GroupsOf(tree, {KindIs(NodeKind::kList), KindIs(NodeKind::kDict)}),
+      ElementsAre(ElementsAre(".layers[0].w", ".layers[1].w"), ElementsAre(".x['k']"), IsEmpty()));
+}
+
+TEST(PartitionTest, TakesFiltersWithoutAndStoresWithoutLeaves) {
+  const ParamStore none = Flatten(Tree::None()).value().params;
+  EXPECT_THAT(GroupsOf(none, {All()}), ElementsAre(IsEmpty(), IsEmpty()));
+  EXPECT_EQ(PartitionPlan::Compile(none, {All()})->root_filter(), 0u);
+}
+
+TEST(PartitionPlanTest, IsSharedByThreads) {
+  const ParamStore store = SampleParams();
+  const PartitionPlan plan = PartitionPlan::Compile(store, {Glob("**.bias")}).value();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&plan, &store] {
+      for (int round = 0; round < 50; ++round) {
+        std::vector<ParamStore> groups = plan.Split(store).value();
+        groups[0].Mutate(".head.bias")->data<float>().value()[0] = 0;
+        EXPECT_EQ(plan.Explain(".head.bias")->group, 0u);
+        EXPECT_THAT(MergeGroups(std::move(groups)), IsOk());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(FloatsAt(store, ".head.bias")[0], 30);
+}
+
+}  // namespace
+}  // namespace leafstore

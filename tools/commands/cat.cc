@@ -1,0 +1,271 @@
+#include "leafstore/tools/commands/cat.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/dtype.h"
+#include "leafstore/core/shape.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/interop/numpy/npy.h"
+#include "leafstore/tools/commands/leaf_choice.h"
+#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/commands/options.h"
+#include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/present/array_text.h"
+#include "leafstore/tools/present/json.h"
+#include "leafstore/tools/present/output.h"
+#include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/model.h"
+
+namespace leafstore::tools {
+namespace {
+
+struct CatOptions {
+  SourceArguments source;
+  std::vector<std::string> paths;
+  ChoiceArguments choice;
+  std::string slice;
+  bool all = false;
+  std::string npy;
+  bool raw_bits = false;
+  bool force = false;
+  FormArguments form;
+};
+
+constexpr char kCatFooter[] =
+    R"(A PATH is canonical (.layers[0].weight), dotted (layers.0.weight) or a glob ('layers.*.bias'); a
+container stands for the leaves below it. A slice may stand behind it, as in Python:
+'layers.0.weight[0:3, ::2]'. Of several leaves each has a line `# item: path dtype[shape]` before it.
+
+Examples:
+  leafstore cat run/step-100.leaf heads                      the value of a static leaf
+  leafstore cat model.safetensors 'encoder.*.bias'
+  leafstore cat run 'layers.0.weight[0:3, ::2]' --all
+  leafstore cat run embed.weight --npy embed.npy             for numpy.load
+  leafstore cat embed.npy                                    and what NumPy saved
+  leafstore cat run head.bias --json | jq '.leaves[0].values'
+
+JSON has one object with the fields schema, file, format, ..., leaves; of a leaf: item, path, dotted,
+kind, dtype, shape, values (nested lists; null for NaN and infinities, [real, imaginary] for c64).
+
+Exit codes: 0 all is well; 1 something is wrong with the file, or the output could not be written;
+2 usage (an unknown path, a slice outside of the shape).)";
+
+// A leaf that was asked for, read.
+struct ReadLeaf {
+  ChosenLeaf chosen;
+  Leaf leaf;
+  TensorView view;  // of a tensor
+};
+
+absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Source& source, const CatOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(source, options.choice));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<GlobPattern> match,
+                             ParseMatch(options.choice.match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatchLeaves(items, match));
+  std::vector<ChosenLeaf> leaves;
+  for (const SourceItem* item : items) {
+    if (!options.paths.empty()) break;
+    for (uint32_t place = 0; place < item->size(); ++place) {
+      leaves.push_back({item, place, std::nullopt});
+    }
+  }
+  for (const std::string& path : options.paths) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto found, FindLeaves(items, path));
+    leaves.insert(leaves.end(), found.begin(), found.end());
+    if (!options.slice.empty() && found[0].slice) {
+      return UsageError(absl::StrCat("'", path, "': expected one slice, found --slice as well"));
+    }
+  }
+  LEAFSTORE_RETURN_IF_ERROR(KeepMatched(match, &leaves));
+  if (options.slice.empty()) return leaves;
+  absl::StatusOr<Slice> slice = Slice::Parse(options.slice);
+  if (!slice.ok()) {
+    return UsageError(absl::StrCat("--slice '", options.slice, "': ", slice.status().message()));
+  }
+  for (ChosenLeaf& leaf : leaves) leaf.slice = *slice;
+  return leaves;
+}
+
+// Whether each can be answered, as far as that is known without reading it: before the first word
+// is printed. error: a UsageError: a slice of what has none, or outside of the shape.
+absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& leaves) {
+  for (const ChosenLeaf& leaf : leaves) {
+    if (!leaf.slice) continue;
+    const EntryInfo entry = leaf.item->entry(leaf.place);
+    std::string why;
+    if (entry.value != nullptr) {
+      why = " is a static leaf: it has no slices";
+    } else if (const absl::Status fits = leaf.slice->Check(entry.shape); !fits.ok()) {
+      why = absl::StrCat(": ", std::string(fits.message()));
+    } else {
+      continue;
+    }
+    const bool several = source.items().size() > 1;
+    const bool elsewhere =
+        std::any_of(leaves.begin(), leaves.end(),
+                    [&leaf](const ChosenLeaf& other) { return other.item != leaf.item; });
+    return UsageError(
+        absl::StrCat("'", PrintableName(leaf), "'",
+                     several ? absl::StrCat(" of item '", leaf.item->name(), "'") : "", why,
+                     elsewhere ? "; --item chooses one of the items that have such a leaf" : ""));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ReadLeaf> Read(const Source& source, const ChosenLeaf& chosen) {
+  const absl::StatusOr<ParamStore> loaded = chosen.item->Load({chosen.place});
+  if (!loaded.ok()) return FileError(source.file(), loaded.status());
+  ReadLeaf read{chosen, loaded->leaf(0), {}};
+  if (read.leaf.is_value()) {
+    return read;
+  }
+  read.view = TensorView::Of(read.leaf.tensor());
+  if (!chosen.slice) return read;
+  absl::StatusOr<TensorView> view = chosen.slice->Apply(read.leaf.tensor());
+  if (!view.ok()) {
+    return UsageError(absl::StrCat("'", PrintableName(chosen), "': ", view.status().message()));
+  }
+  read.view = *std::move(view);
+  return read;
+}
+
+void PrintLeaf(const ReadLeaf& read, bool with_name, const CatOptions& options, Output* out) {
+  if (with_name) {
+    const std::string what = read.leaf.is_value()
+                                 ? std::string(ValueKindName(read.leaf.value().kind()))
+                                 : absl::StrCat(std::string(DTypeName(read.view.tensor.dtype())),
+                                                ShapeToString(read.view.shape));
+    const std::string line = absl::StrCat("# ", Printable(read.chosen.item->name()), ": ",
+                                          PrintableName(read.chosen), " ", what);
+    out->Write(absl::StrCat(out->Styled(Style::kDim, line), "\n"));
+  }
+  if (read.leaf.is_value()) {
+    out->Write(absl::StrCat(Printable(read.leaf.value().ToString()), "\n"));
+    return;
+  }
+  ArrayTextOptions text;
+  if (options.all) {
+    text.threshold = std::numeric_limits<int64_t>::max();
+    text.digits = std::numeric_limits<int>::max();
+  }
+  if (out->width() > text.width) text.width = out->width();
+  PrintArray(read.view, text, out);
+}
+
+void PrintLeafAsJson(const ReadLeaf& read, Output* out) {
+  const SourceItem& item = *read.chosen.item;
+  Json json = {{"item", item.name()},
+               {"path", item.PathText(read.chosen.place)},
+               {"dotted", item.layout().Dotted(item.slots().SlotAt(read.chosen.place))}};
+  if (read.leaf.is_value()) {
+    json["kind"] = "static";
+    json["value_kind"] = std::string(ValueKindName(read.leaf.value().kind()));
+    json["value"] = ToJson(read.leaf.value());
+    out->Write(JsonText(json));
+    return;
+  }
+  json["kind"] = "tensor";
+  json["dtype"] = std::string(DTypeName(read.view.tensor.dtype()));
+  json["shape"] = ShapeToJson(read.view.shape);
+  std::string text = JsonText(json);
+  text.pop_back();
+  out->Write(absl::StrCat(text, ",\"values\":"));
+  PrintArrayAsJson(read.view, out);
+  out->Write("}");
+}
+
+absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leaves,
+                      const CatOptions& options) {
+  if (leaves.size() != 1) {
+    return UsageError(
+        absl::StrCat("--npy: expected one leaf, found ", leaves.size(),
+                     "; --item and PATH choose one, convert makes a .npz of several"));
+  }
+  OutputFiles files(options.force);
+  LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(options.npy));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(source, leaves[0]));
+  if (read.leaf.is_value()) {
+    return UsageError(absl::StrCat("--npy: expected a tensor, found '", PrintableName(leaves[0]),
+                                   "', a static leaf"));
+  }
+  if (!source.verifies()) {
+    LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, *leaves[0].item, {leaves[0].place}));
+  }
+  const absl::StatusOr<Tensor> tensor = read.view.ToTensor();
+  if (!tensor.ok()) return FileError(options.npy, tensor.status());
+  NpyWriteOptions npy;
+  npy.raw_bits = options.raw_bits;
+  npy.file_system = &files;
+  LEAFSTORE_RETURN_IF_ERROR(FileError(options.npy, SaveNpy(options.npy, *tensor, npy)));
+  LEAFSTORE_RETURN_IF_ERROR(files.Commit());
+  return options.form.json ? PrintWritten({options.npy}, options.form) : absl::OkStatus();
+}
+
+absl::Status Cat(const CatOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.source));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ChosenLeaf> leaves, Choose(*source, options));
+  LEAFSTORE_RETURN_IF_ERROR(CheckSlices(*source, leaves));
+  if (!options.npy.empty()) return WriteNpy(*source, leaves, options);
+  Output out(stdout, options.form.color);
+  std::optional<JsonList> list;
+  if (options.form.json) list.emplace(SourceHead(*source), "leaves", &out);
+  bool first = true;
+  for (const ChosenLeaf& chosen : leaves) {
+    if (!out.ok()) break;
+    LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(*source, chosen));
+    if (list) {
+      list->Next();
+      PrintLeafAsJson(read, &out);
+      continue;
+    }
+    if (!first) out.Write("\n");
+    first = false;
+    PrintLeaf(read, leaves.size() > 1, options, &out);
+  }
+  if (list) {
+    list->Close();
+    out.Write("\n");
+  }
+  return out.Finish();
+}
+
+}  // namespace
+
+void AddCatCommand(CLI::App* program, CommandRun* run) {
+  auto options = std::make_shared<CatOptions>();
+  CLI::App* command = program->add_subcommand("cat", "Prints the values of leaves.");
+  command->footer(absl::StrCat(kSourceHelp, "\n\n", kCatFooter));
+  command->add_option("FILE", options->source.name, "what to read")->required()->type_name("");
+  command->add_option("PATH", options->paths, "the leaves; without, all of them")->type_name("");
+  AddStep(command, &options->source);
+  AddItem(command, &options->choice);
+  AddMatch(command, &options->choice);
+  command->add_option("--slice", options->slice, "this part of each: '0:3, ::2', as in Python")
+      ->type_name("SLICE");
+  command->add_flag("--all", options->all,
+                    "every number, however many there are, in all its digits");
+  CLI::Option* const npy =
+      command->add_option("--npy", options->npy, "write the one leaf into a .npy instead")
+          ->type_name("OUT");
+  command
+      ->add_flag("--raw-bits", options->raw_bits,
+                 "with --npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers")
+      ->needs(npy);
+  command->add_flag("--force", options->force, "with --npy: replace OUT if it is there")
+      ->needs(npy);
+  AddReading(command, &options->source);
+  AddForm(command, &options->form);
+  command->callback([=] { *run = [options] { return Cat(*options); }; });
+}
+
+}  // namespace leafstore::tools

@@ -1,0 +1,78 @@
+#include "leafstore/tools/commands/command_words.h"
+
+#include <map>
+#include <utility>
+
+namespace leafstore::tools {
+namespace {
+
+std::map<const CLI::Option*, std::vector<std::string>>& Choices() {
+  static auto* const choices = new std::map<const CLI::Option*, std::vector<std::string>>();
+  return *choices;
+}
+
+ValueWords ValueOf(const std::string& type) {
+  for (const char* file : {"FILE", "OUT", "IN", "A", "B", "TEMPLATE"}) {
+    if (type == file) return ValueWords::kFile;
+  }
+  if (type == "NAME") return ValueWords::kItem;
+  if (type == "GLOB" || type == "PATH") return ValueWords::kPath;
+  return ValueWords::kAny;
+}
+
+OptionWords WordsOf(const CLI::Option& option) {
+  OptionWords words;
+  words.positional = option.get_positional();
+  words.description = option.get_description();
+  words.required = option.get_required();
+  words.repeated = option.get_expected_max() > 1;
+  if (words.positional) {
+    words.type = option.get_name(true);
+    words.names = {words.type};
+  } else {
+    for (const std::string& name : option.get_snames()) words.names.push_back("-" + name);
+    for (const std::string& name : option.get_lnames()) words.names.push_back("--" + name);
+    if (option.get_items_expected_max() > 0) words.type = option.get_type_name();
+  }
+  words.value = words.type.empty() ? ValueWords::kFlag : ValueOf(words.type);
+  if (const auto at = Choices().find(&option); at != Choices().end()) {
+    words.choices = at->second;
+    words.value = ValueWords::kChoice;
+  }
+  return words;
+}
+
+CommandWords WordsOf(const CLI::App& app) {
+  CommandWords words;
+  words.description = app.get_description();
+  words.footer = app.get_footer();
+  for (const CLI::Option* option : app.get_options()) words.options.push_back(WordsOf(*option));
+  return words;
+}
+
+}  // namespace
+
+std::vector<const OptionWords*> CommandWords::Positionals() const {
+  std::vector<const OptionWords*> positionals;
+  for (const OptionWords& option : options) {
+    if (option.positional) positionals.push_back(&option);
+  }
+  return positionals;
+}
+
+std::vector<CommandWords> CommandsOf(const CLI::App& program) {
+  std::vector<CommandWords> commands = {WordsOf(program)};
+  for (const CLI::App* command : program.get_subcommands({})) {
+    if (command->get_group().empty()) continue;
+    commands.push_back(WordsOf(*command));
+    commands.back().name = command->get_name();
+  }
+  return commands;
+}
+
+CLI::Option* WithChoices(CLI::Option* option, std::vector<std::string> choices) {
+  Choices()[option] = std::move(choices);
+  return option;
+}
+
+}  // namespace leafstore::tools

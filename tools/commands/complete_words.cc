@@ -1,0 +1,83 @@
+// `leafstore complete-words`: see completion.h.
+#include <cstdio>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/tools/commands/completion.h"
+#include "leafstore/tools/present/output.h"
+#include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/source.h"
+
+namespace leafstore::tools {
+namespace {
+
+struct WordsArguments {
+  std::string what;
+  std::string file;
+  std::string prefix;
+};
+
+// A file with more leaves is not cheap to look through at each press of a key.
+constexpr uint32_t kMostLeaves = 200'000;
+
+// Of what can stand in a line of a shell as it is.
+bool IsPlain(absl::string_view word) {
+  return !word.empty() &&
+         word.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/+@%,:") ==
+             absl::string_view::npos;
+}
+
+// Paths that begin with the prefix, up to the end of its next key; a dot behind it says that there
+// are more.
+void AddPaths(const SourceItem& item, const std::string& prefix, std::set<std::string>* words) {
+  if (item.size() > kMostLeaves) return;
+  for (uint32_t place = 0; place < item.size(); ++place) {
+    const std::string dotted = item.layout().Dotted(item.slots().SlotAt(place));
+    if (!absl::StartsWith(dotted, prefix)) continue;
+    const size_t dot = dotted.find('.', prefix.size());
+    words->insert(dot == std::string::npos ? dotted : dotted.substr(0, dot + 1));
+  }
+}
+
+absl::Status CompleteWords(const WordsArguments& arguments) {
+  SourceOptions options;
+  options.name = arguments.file;
+  options.verify = false;
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, OpenSource(options));
+  std::set<std::string> words;
+  for (const auto& item : source->items()) {
+    if (arguments.what == "paths") {
+      AddPaths(*item, arguments.prefix, &words);
+    } else if (absl::StartsWith(item->name(), arguments.prefix)) {
+      words.insert(item->name());
+    }
+  }
+  Output out(stdout, ColorMode::kNever);
+  for (const std::string& word : words) {
+    if (IsPlain(word)) out.Write(absl::StrCat(word, "\n"));
+  }
+  return out.Finish();
+}
+
+}  // namespace
+
+void AddCompleteWordsCommand(CLI::App* program, CommandRun* run) {
+  auto arguments = std::make_shared<WordsArguments>();
+  CLI::App* command = program->add_subcommand("complete-words", "For scripts of `completion`.");
+  command->group("");
+  command->add_option("WHAT", arguments->what, "items or paths")
+      ->required()
+      ->check(CLI::IsMember({"items", "paths"}));
+  command->add_option("FILE", arguments->file, "what to read")->required();
+  command->add_option("PREFIX", arguments->prefix, "that the words begin with");
+  command->callback([=] { *run = [arguments] { return CompleteWords(*arguments); }; });
+}
+
+}  // namespace leafstore::tools

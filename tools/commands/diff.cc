@@ -1,0 +1,332 @@
+#include "leafstore/tools/commands/diff.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/shape.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/tools/commands/item_diff.h"
+#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/commands/options.h"
+#include "leafstore/tools/files/temporary_files.h"
+#include "leafstore/tools/present/json.h"
+#include "leafstore/tools/present/output.h"
+#include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/source.h"
+
+namespace leafstore::tools {
+namespace {
+
+struct DiffArguments {
+  SourceArguments a;
+  SourceArguments b;
+  ChoiceArguments choice;
+  std::vector<std::string> ignore;
+  double rtol = 0;
+  double atol = 0;
+  bool nan_differs = false;
+  bool no_structure = false;
+  bool brief = false;
+  FormArguments form;
+};
+
+constexpr char kDiffFooter[] =
+    R"(Items meet by name (the only ones of two files meet in any case), leaves by path, or by dotted name
+where they have no path in common. Two numbers differ when |a - b| > atol + rtol * |b|; NaN equals
+NaN, unless --nan-differs, and an infinity itself alone. Structure (kinds, type names, tags) is
+compared where both files have one of their own and nothing is left out by --match or --ignore; where
+one file alone has one, that is said. Ties are compared in any case, but with --no-structure.
+
+Lines begin with ~ (it differs), - (only in A), + (only in B) or ! (structure).
+
+Examples:
+  leafstore diff run@1000 run@2000 --item params
+  leafstore diff model.leaf model.safetensors               nothing is printed: they are the same
+  leafstore diff before.leaf after.leaf --rtol 1e-5 --atol 1e-8 --ignore '**.running_*'
+  leafstore diff a.leaf b.leaf --json | jq '.items[].leaves[] | select(.max_abs > 0.1) | .dotted'
+
+JSON has one object with the fields schema, a, b, same, only_in_a, only_in_b (items), items; of an
+item: name, same, same_leaves, only_in_a, only_in_b, structure, structure_compared, leaves; of a leaf:
+path, dotted, what (kind, dtype, shape, numbers, value), a, b, and of numbers: differing, count, first,
+max_abs, max_rel (null: infinite, or only NaN differ).
+
+Exit codes, as diff's: 0 they are the same; 1 they differ; 2 trouble (a file, an option, the output).)";
+
+absl::StatusOr<ItemDiffOptions> ParseOptions(const DiffArguments& arguments) {
+  ItemDiffOptions options;
+  LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.choice.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(options.ignore, ParseMatch(arguments.ignore, "--ignore"));
+  options.diff.rtol = arguments.rtol;
+  options.diff.atol = arguments.atol;
+  options.diff.nan_equals_nan = !arguments.nan_differs;
+  options.ties = !arguments.no_structure;
+  options.structure = !arguments.no_structure && options.match.empty() && options.ignore.empty();
+  return options;
+}
+
+struct SourceDiff {
+  std::vector<std::string> only_in_a;  // items
+  std::vector<std::string> only_in_b;
+  std::vector<ItemDiff> items;
+
+  bool same() const {
+    return only_in_a.empty() && only_in_b.empty() &&
+           std::all_of(items.begin(), items.end(), [](const ItemDiff& one) { return one.same(); });
+  }
+};
+
+const SourceItem* FindItem(const std::vector<const SourceItem*>& items, const std::string& name) {
+  for (const SourceItem* item : items) {
+    if (item->name() == name) return item;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b,
+                                       const ChoiceArguments& choice,
+                                       const ItemDiffOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto items_a, ChooseItems(a, choice));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto items_b, ChooseItems(b, choice));
+  std::vector<const SourceItem*> both = items_a;
+  both.insert(both.end(), items_b.begin(), items_b.end());
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.ignore, "--ignore"));
+  SourceDiff diff;
+  const bool only = items_a.size() == 1 && items_b.size() == 1;
+  for (const SourceItem* item : items_a) {
+    const SourceItem* other = only ? items_b[0] : FindItem(items_b, item->name());
+    if (other == nullptr) {
+      diff.only_in_a.push_back(item->name());
+      continue;
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one,
+                               DiffItems({*item, a.file()}, {*other, b.file()}, options));
+    diff.items.push_back(std::move(one));
+  }
+  for (const SourceItem* item : items_b) {
+    if (!only && FindItem(items_a, item->name()) == nullptr) {
+      diff.only_in_b.push_back(item->name());
+    }
+  }
+  return diff;
+}
+
+// Numbers that differ, and by nothing: NaN against numbers, or one another.
+bool OnlyNanDiffers(const LeafDiff& leaf) { return leaf.differing > 0 && leaf.max_abs == 0; }
+
+std::string NumbersText(const LeafDiff& leaf) {
+  const bool nan = OnlyNanDiffers(leaf);
+  return absl::StrCat(WithCommas(leaf.differing), " of ",
+                      CountOf(leaf.count, "number differs", "numbers differ"), ", first at ",
+                      ShapeToString(leaf.first), "; by at most ",
+                      nan ? "nan" : ShortNumber(leaf.max_abs), ", relatively ",
+                      nan ? "nan" : ShortNumber(leaf.max_rel));
+}
+
+// A value as a part of a line, from shortly before byte `from` on: two long values that begin alike
+// are shown where they differ.
+std::string ValuePart(absl::string_view value, size_t from) {
+  constexpr size_t kMostValue = 48;
+  constexpr size_t kBefore = 12;
+  if (value.size() <= kMostValue) return CutEnd(Printable(value), kMostValue);
+  size_t begin = from > kBefore ? from - kBefore : 0;
+  // Not in the middle of a character.
+  while (begin > 0 && begin < value.size() && (value[begin] & 0xc0) == 0x80) --begin;
+  return CutEnd(absl::StrCat(begin > 0 ? "..." : "", Printable(value.substr(begin))), kMostValue);
+}
+
+std::string ValuesText(const LeafDiff& leaf) {
+  const size_t common = static_cast<size_t>(
+      std::mismatch(leaf.a.begin(), leaf.a.end(), leaf.b.begin(), leaf.b.end()).first -
+      leaf.a.begin());
+  return absl::StrCat(ValuePart(leaf.a, common), " and ", ValuePart(leaf.b, common));
+}
+
+std::vector<std::string> Shown(const std::vector<Path>& paths) {
+  std::vector<std::string> shown;
+  for (const Path& path : paths) shown.push_back(PrintablePath(path));
+  return shown;
+}
+
+std::vector<std::string> Dotted(const std::vector<Path>& paths) {
+  std::vector<std::string> dotted;
+  for (const Path& path : paths) dotted.push_back(path.Dotted());
+  return dotted;
+}
+
+// Says on standard error what of two items that are compared nobody looked at.
+void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
+  if (!options.structure || (!item.only_a_has_structure && !item.only_b_has_structure)) return;
+  Note(absl::StrCat(item.name, ": kinds of containers, type names and tags are not compared: only ",
+                    item.only_a_has_structure ? "A" : "B",
+                    " has them (--no-structure does not ask)"));
+}
+
+void PrintLines(absl::string_view sign, Style style, const std::vector<std::string>& lines,
+                Output* out) {
+  for (const std::string& line : lines) {
+    out->Write(
+        absl::StrCat("  ", out->Styled(style, absl::StrCat(sign, " ", Printable(line))), "\n"));
+  }
+}
+
+void PrintItem(const ItemDiff& item, Output* out) {
+  if (item.same()) return;
+  out->Write(absl::StrCat(
+      out->Styled(Style::kBold, Printable(item.name)), ": ",
+      CountOf(static_cast<int64_t>(item.leaves.size()), "leaf differs", "leaves differ"), ", ",
+      item.only_in_a.empty() ? "" : absl::StrCat(item.only_in_a.size(), " only in A, "),
+      item.only_in_b.empty() ? "" : absl::StrCat(item.only_in_b.size(), " only in B, "),
+      CountOf(item.same_count, "is the same", "are the same"), "\n"));
+  PrintLines("!", Style::kMagenta, item.structure, out);
+  for (const NamedLeafDiff& leaf : item.leaves) {
+    const std::string what =
+        leaf.diff.what == LeafDiff::What::kNumbers ? NumbersText(leaf.diff) : ValuesText(leaf.diff);
+    out->Write(absl::StrCat("  ", out->Styled(Style::kYellow, absl::StrCat("~ ", leaf.shown)), ": ",
+                            what, "\n"));
+  }
+  PrintLines("-", Style::kRed, Shown(item.only_in_a), out);
+  PrintLines("+", Style::kGreen, Shown(item.only_in_b), out);
+}
+
+void PrintText(const SourceDiff& diff, bool brief, const Source& a, const Source& b, Output* out) {
+  if (brief) {
+    if (!diff.same()) {
+      out->Write(absl::StrCat(Printable(a.name()), " and ", Printable(b.name()), " differ\n"));
+    }
+    return;
+  }
+  for (const std::string& name : diff.only_in_a) {
+    out->Write(absl::StrCat(out->Styled(Style::kRed, absl::StrCat("- item ", Printable(name))),
+                            ": only in A\n"));
+  }
+  for (const std::string& name : diff.only_in_b) {
+    out->Write(absl::StrCat(out->Styled(Style::kGreen, absl::StrCat("+ item ", Printable(name))),
+                            ": only in B\n"));
+  }
+  for (const ItemDiff& item : diff.items) PrintItem(item, out);
+}
+
+const char* WhatName(LeafDiff::What what) {
+  switch (what) {
+    case LeafDiff::What::kKind:
+      return "kind";
+    case LeafDiff::What::kDType:
+      return "dtype";
+    case LeafDiff::What::kShape:
+      return "shape";
+    case LeafDiff::What::kNumbers:
+      return "numbers";
+    case LeafDiff::What::kValue:
+      return "value";
+  }
+  return "";
+}
+
+Json LeafToJson(const NamedLeafDiff& leaf) {
+  Json json = {{"path", leaf.diff.path},
+               {"dotted", leaf.dotted},
+               {"what", WhatName(leaf.diff.what)},
+               {"a", leaf.diff.a},
+               {"b", leaf.diff.b}};
+  if (leaf.diff.what != LeafDiff::What::kNumbers) return json;
+  json["differing"] = leaf.diff.differing;
+  json["count"] = leaf.diff.count;
+  json["first"] = ShapeToJson(leaf.diff.first);
+  json["max_abs"] = OnlyNanDiffers(leaf.diff) ? Json() : Json(leaf.diff.max_abs);
+  json["max_rel"] = OnlyNanDiffers(leaf.diff) ? Json() : Json(leaf.diff.max_rel);
+  return json;
+}
+
+void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Output* out) {
+  JsonList items({{"schema", kJsonSchema},
+                  {"a", a.file()},
+                  {"b", b.file()},
+                  {"same", diff.same()},
+                  {"only_in_a", diff.only_in_a},
+                  {"only_in_b", diff.only_in_b}},
+                 "items", out);
+  for (const ItemDiff& item : diff.items) {
+    items.Next();
+    JsonList leaves({{"name", item.name},
+                     {"same", item.same()},
+                     {"same_leaves", item.same_count},
+                     {"only_in_a", Dotted(item.only_in_a)},
+                     {"only_in_b", Dotted(item.only_in_b)},
+                     {"structure", item.structure},
+                     {"structure_compared", item.structure_compared}},
+                    "leaves", out);
+    for (const NamedLeafDiff& leaf : item.leaves) leaves.Add(LeafToJson(leaf));
+    leaves.Close();
+  }
+  items.Close();
+  out->Write("\n");
+}
+
+absl::Status Diff(const DiffArguments& arguments) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemDiffOptions options, ParseOptions(arguments));
+  SourceArguments second = arguments.b;
+  second.no_verify = arguments.a.no_verify;
+  second.threads = arguments.a.threads;
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr a, Open(arguments.a));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr b, Open(second));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceDiff diff, DiffSources(*a, *b, arguments.choice, options));
+  Output out(stdout, arguments.form.color);
+  if (arguments.form.json) {
+    PrintAsJson(diff, *a, *b, &out);
+  } else {
+    for (const ItemDiff& item : diff.items) NoteStructure(item, options);
+    PrintText(diff, arguments.brief, *a, *b, &out);
+  }
+  LEAFSTORE_RETURN_IF_ERROR(out.Finish());
+  return diff.same() ? absl::OkStatus() : ExitWith(1);
+}
+
+}  // namespace
+
+void AddDiffCommand(CLI::App* program, CommandRun* run) {
+  auto arguments = std::make_shared<DiffArguments>();
+  CLI::App* command = program->add_subcommand(
+      "diff",
+      "Compares two files: structure, dtypes, shapes, values; exits with 1 if they differ.");
+  command->footer(absl::StrCat(kSourceHelp, "\n\n", kGlobHelp, "\n\n", kDiffFooter));
+  command->add_option("A", arguments->a.name, "one file (of a run, DIR@STEP)")
+      ->required()
+      ->type_name("");
+  command->add_option("B", arguments->b.name, "the other; what is expected, for --rtol")
+      ->required()
+      ->type_name("");
+  AddItem(command, &arguments->choice);
+  AddMatch(command, &arguments->choice);
+  AddRepeated(command, "--ignore", &arguments->ignore,
+              "not the leaves that a glob matches; may be repeated", "GLOB");
+  command->add_option("--rtol", arguments->rtol, "relative tolerance; 0 without")
+      ->type_name("R")
+      ->check(NumberOfAtLeast(0));
+  command->add_option("--atol", arguments->atol, "absolute tolerance; 0 without")
+      ->type_name("A")
+      ->check(NumberOfAtLeast(0));
+  command->add_flag("--nan-differs", arguments->nan_differs, "NaN differs from NaN, too");
+  command->add_flag("--no-structure", arguments->no_structure,
+                    "only the leaves: not kinds of containers, type names, tags and ties");
+  command->add_flag("--brief", arguments->brief, "only whether they differ");
+  AddReading(command, &arguments->a);
+  AddForm(command, &arguments->form);
+  // Whatever goes wrong is trouble: 1 is an answer. ExitWith is no error.
+  command->callback([=] {
+    *run = [arguments] {
+      TemporaryFiles::GuardAgainstCrashes(/*exit_code=*/2);
+      return AsTrouble(Diff(*arguments));
+    };
+  });
+}
+
+}  // namespace leafstore::tools

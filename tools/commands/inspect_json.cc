@@ -1,0 +1,159 @@
+#include "leafstore/tools/commands/inspect_json.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/dtype.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/core/value.h"
+#include "leafstore/tools/present/json.h"
+
+namespace leafstore::tools {
+namespace {
+
+void AddTensor(const EntryInfo& entry, const ItemRows& rows, const Totals& totals, Json* json) {
+  (*json)["dtype"] = std::string(DTypeName(entry.dtype));
+  (*json)["shape"] = ShapeToJson(entry.shape);
+  (*json)["parameters"] = totals.parameters;
+  (*json)["bytes"] = entry.byte_size;
+  (*json)["stored_bytes"] = entry.stored_size;
+  (*json)["offset"] = entry.offset;
+  if (rows.item().has_checksums()) {
+    (*json)["checksum"] = absl::StrCat(absl::Hex(entry.checksum, absl::kZeroPad16));
+  } else {
+    (*json)["checksum"] = nullptr;
+  }
+  (*json)["codec"] = entry.codec;
+  (*json)["base"] = entry.base;
+}
+
+void AddLeaf(const EntryInfo& entry, const ItemRows& rows, const Totals& totals, Json* json) {
+  if (entry.value == nullptr) {
+    (*json)["kind"] = "tensor";
+    AddTensor(entry, rows, totals, json);
+    return;
+  }
+  (*json)["kind"] = "static";
+  (*json)["value_kind"] = std::string(ValueKindName(entry.value->kind()));
+  (*json)["value"] = ToJson(*entry.value);
+}
+
+Json GroupName(const ItemSummary& summary, uint32_t group) {
+  const GroupSummary& found = summary.group_summaries[group];
+  return found.in_no_group ? Json(nullptr) : Json(found.name);
+}
+
+// Of a leaf the name of its group, of a subtree the names of its groups.
+void AddGroups(const ItemSummary& summary, const Row& row, Json* json) {
+  if (!summary.groups) return;
+  if (row.kind == Row::kLeaf) {
+    (*json)["group"] = GroupName(summary, *summary.GroupOf(row));
+    return;
+  }
+  std::vector<bool> present(summary.group_summaries.size());
+  for (const uint32_t place : summary.rows.PlacesOf(row)) present[*summary.GroupOf(place)] = true;
+  Json names = Json::array();
+  for (uint32_t group = 0; group < present.size(); ++group) {
+    if (present[group]) names.push_back(GroupName(summary, group));
+  }
+  (*json)["groups"] = std::move(names);
+}
+
+void AddTags(const ItemRows& rows, const Row& row, Json* json) {
+  if (!rows.def() || !rows.def()->has_tags()) return;
+  const std::vector<absl::string_view> tags = rows.def()->tags(row.node);
+  if (tags.empty()) return;
+  Json& names = (*json)["tags"] = Json::array();
+  for (const absl::string_view tag : tags) names.push_back(std::string(tag));
+}
+
+absl::StatusOr<Json> RowToJson(const ItemSummary& summary, const Row& row) {
+  const ItemRows& rows = summary.rows;
+  Json json;
+  LEAFSTORE_ASSIGN_OR_RETURN(json["path"], rows.PathText(row));
+  LEAFSTORE_ASSIGN_OR_RETURN(json["dotted"], rows.Dotted(row));
+  if (row.kind == Row::kAlias) {
+    json["kind"] = "alias";
+    const NodeId target = rows.def()->alias_target(row.node);
+    LEAFSTORE_ASSIGN_OR_RETURN(json["target"], rows.def()->PathText(target));
+    LEAFSTORE_ASSIGN_OR_RETURN(json["target_dotted"], rows.def()->Dotted(target));
+    AddTags(rows, row, &json);
+    return json;
+  }
+  if (row.kind == Row::kLeaf) {
+    AddLeaf(rows.item().entry(rows.places()[row.begin]), rows, rows.TotalsOf(row), &json);
+  } else {
+    json["kind"] = "subtree";
+    json.update(ToJson(rows.TotalsOf(row)));
+  }
+  AddGroups(summary, row, &json);
+  AddTags(rows, row, &json);
+  if (summary.stats && summary.StatsOf(row).tensors > 0) {
+    json["stats"] = ToJson(summary.StatsOf(row));
+  }
+  return json;
+}
+
+Json GroupsToJson(const ItemSummary& summary) {
+  Json groups = Json::array();
+  for (uint32_t i = 0; i < summary.group_summaries.size(); ++i) {
+    const GroupSummary& group = summary.group_summaries[i];
+    Json json = {{"name", GroupName(summary, i)}};
+    json.update(ToJson(group.totals));
+    if (summary.stats) json["stats"] = ToJson(group.stats);
+    groups.push_back(std::move(json));
+  }
+  return groups;
+}
+
+// All of an item but its rows.
+Json HeadOf(const ItemSummary& summary) {
+  const SourceItem& item = summary.item();
+  Json json = {{"name", item.name()},
+               {"metadata", ToJson(item.metadata())},
+               {"structure_leaves", item.layout().size()},
+               {"totals", ToJson(summary.rows.ItemTotals())},
+               {"listed", ToJson(summary.rows.ListedTotals())}};
+  if (!summary.groups) return json;
+  json["groups_saved"] = summary.groups->saved;
+  json["took_root"] = nullptr;
+  if (const std::optional<size_t> group = summary.groups->took_root) {
+    json["took_root"] = summary.groups->labels.name(static_cast<uint32_t>(*group));
+  }
+  json["groups"] = GroupsToJson(summary);
+  return json;
+}
+
+absl::Status PrintItem(const ItemSummary& summary, Output* out) {
+  JsonList rows(HeadOf(summary), "rows", out);
+  for (const Row& row : summary.rows.rows()) {
+    if (!out->ok()) break;
+    LEAFSTORE_ASSIGN_OR_RETURN(const Json json, RowToJson(summary, row));
+    rows.Add(json);
+  }
+  rows.Close();
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status PrintJson(const Source& source, const std::vector<ItemSummary>& items, bool verified,
+                       Output* out) {
+  Json head = SourceHead(source);
+  head["verified"] = verified;
+  JsonList list(head, "items", out);
+  for (const ItemSummary& item : items) {
+    list.Next();
+    LEAFSTORE_RETURN_IF_ERROR(PrintItem(item, out));
+  }
+  list.Close();
+  out->Write("\n");
+  return absl::OkStatus();
+}
+
+}  // namespace leafstore::tools

@@ -1,0 +1,280 @@
+#include "leafstore/tools/commands/item_diff.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/progress.h"
+#include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/item_rows.h"
+#include "leafstore/tools/source/leaf_batch.h"
+#include "leafstore/treedef/diff.h"
+
+namespace leafstore::tools {
+namespace {
+
+struct Pair {
+  uint32_t a = 0;
+  uint32_t b = 0;
+};
+
+struct Pairs {
+  std::vector<Pair> both;  // by growing a
+  std::vector<uint32_t> only_a;
+  std::vector<uint32_t> only_b;
+};
+
+std::string DottedOf(const SourceItem& item, uint32_t place) {
+  return item.layout().Dotted(item.slots().SlotAt(place));
+}
+
+// The places that are compared.
+absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
+                                               const ItemDiffOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows rows, ItemRows::Create(item, {options.match, {}}));
+  const std::vector<uint32_t>& places = rows.places();
+  if (options.ignore.empty()) return places;
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows ignored, ItemRows::Create(item, {options.ignore, {}}));
+  const std::vector<uint32_t>& left_out = ignored.places();
+  std::vector<uint32_t> kept;
+  std::set_difference(places.begin(), places.end(), left_out.begin(), left_out.end(),
+                      std::back_inserter(kept));
+  return kept;
+}
+
+// Makes those meet that have no path in common, but a dotted form that is theirs alone.
+void PairByDotted(const SourceItem& a, const SourceItem& b, Pairs* pairs) {
+  if (pairs->only_a.empty() || pairs->only_b.empty()) return;
+  constexpr uint32_t kTwice = kNoPlace;
+  const auto index = [](const SourceItem& item, const std::vector<uint32_t>& places) {
+    absl::flat_hash_map<std::string, uint32_t> found;
+    for (const uint32_t place : places) {
+      const auto [at, is_new] = found.try_emplace(DottedOf(item, place), place);
+      if (!is_new) at->second = kTwice;
+    }
+    return found;
+  };
+  const auto of_a = index(a, pairs->only_a);
+  const auto of_b = index(b, pairs->only_b);
+  for (const auto& [dotted, place] : of_a) {
+    const auto other = of_b.find(dotted);
+    if (place == kTwice || other == of_b.end() || other->second == kTwice) continue;
+    pairs->both.push_back({place, other->second});
+  }
+  std::sort(pairs->both.begin(), pairs->both.end(),
+            [](const Pair& x, const Pair& y) { return x.a < y.a; });
+  std::vector<bool> met_a(a.size());
+  std::vector<bool> met_b(b.size());
+  for (const Pair& pair : pairs->both) met_a[pair.a] = met_b[pair.b] = true;
+  const auto drop = [](const std::vector<bool>& met, std::vector<uint32_t>* places) {
+    places->erase(std::remove_if(places->begin(), places->end(),
+                                 [&met](uint32_t place) { return met[place]; }),
+                  places->end());
+  };
+  drop(met_a, &pairs->only_a);
+  drop(met_b, &pairs->only_b);
+}
+
+absl::StatusOr<Pairs> PairUp(const SourceItem& a, const SourceItem& b,
+                             const ItemDiffOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places_a, PlacesOf(a, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places_b, PlacesOf(b, options));
+  const bool one_layout = a.layout() == b.layout();
+  std::vector<bool> compared_b(b.size());
+  for (const uint32_t place : places_b) compared_b[place] = true;
+  std::vector<bool> met_b(b.size());
+  Pairs pairs;
+  for (const uint32_t place : places_a) {
+    const Slot slot = one_layout ? a.slots().SlotAt(place) : b.layout().SlotOf(a.PathText(place));
+    const uint32_t other = slot == kNoSlot ? kNoPlace : b.slots().PlaceOf(slot);
+    // An alias leads to its owner, which has a path of its own.
+    if (other == kNoPlace || !compared_b[other] || met_b[other]) {
+      pairs.only_a.push_back(place);
+      continue;
+    }
+    met_b[other] = true;
+    pairs.both.push_back({place, other});
+  }
+  for (const uint32_t place : places_b) {
+    if (!met_b[place]) pairs.only_b.push_back(place);
+  }
+  PairByDotted(a, b, &pairs);
+  return pairs;
+}
+
+// The leaves at these places, in their order, which need not grow.
+absl::StatusOr<std::vector<Leaf>> LoadInOrder(const SourceItem& item,
+                                              const std::vector<uint32_t>& places) {
+  std::vector<uint32_t> sorted = places;
+  std::sort(sorted.begin(), sorted.end());
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, item.Load(sorted));
+  std::vector<Leaf> leaves;
+  leaves.reserve(places.size());
+  for (const uint32_t place : places) {
+    const auto at = std::lower_bound(sorted.begin(), sorted.end(), place);
+    leaves.push_back(store.leaf(static_cast<uint32_t>(at - sorted.begin())));
+  }
+  return leaves;
+}
+
+absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Span<const Pair> batch,
+                       const ItemDiffOptions& options, ItemDiff* diff) {
+  const SourceItem& a = side_a.item;
+  std::vector<uint32_t> places_a;
+  std::vector<uint32_t> places_b;
+  std::vector<Slot> slots;
+  for (const Pair& pair : batch) {
+    places_a.push_back(pair.a);
+    places_b.push_back(pair.b);
+    slots.push_back(a.slots().SlotAt(pair.a));
+  }
+  absl::StatusOr<ParamStore> loaded_a = a.Load(places_a);
+  if (!loaded_a.ok()) return FileError(side_a.file, loaded_a.status());
+  const ParamStore left = *std::move(loaded_a);
+  absl::StatusOr<std::vector<Leaf>> loaded_b = LoadInOrder(side_b.item, places_b);
+  if (!loaded_b.ok()) return FileError(side_b.file, loaded_b.status());
+  std::vector<Leaf> leaves = *std::move(loaded_b);
+  // Under a's paths, so that they meet by position.
+  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(a.layout().size(), std::move(slots)));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore right,
+                             ParamStore::Create(a.layout(), std::move(set), std::move(leaves)));
+  LEAFSTORE_ASSIGN_OR_RETURN(StoreDiff found, DiffStores(left, right, options.diff));
+  diff->same_count += found.same_count;
+  for (LeafDiff& leaf : found.leaves) {
+    std::string dotted = DottedOfCanonical(leaf.path);
+    std::string shown = PrintableCanonical(leaf.path);
+    diff->leaves.push_back({std::move(dotted), std::move(shown), std::move(leaf)});
+  }
+  return absl::OkStatus();
+}
+
+// The names of an item, dotted: of an alias what it is tied to, of a leaf nothing. Those that are
+// compared are marked.
+struct Name {
+  std::string tied_to;
+  bool compared = false;
+};
+using Names = std::map<std::string, Name>;
+
+absl::StatusOr<Names> NamesOf(const SourceItem& item, const ItemDiffOptions& options) {
+  Names names;
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows all, ItemRows::Create(item, {}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows matched, ItemRows::Create(item, {options.match, {}}));
+  for (const Row& row : all.rows()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(std::string dotted, all.Dotted(row));
+    Name name;
+    if (row.kind == Row::kAlias) {
+      LEAFSTORE_ASSIGN_OR_RETURN(name.tied_to,
+                                 all.def()->Dotted(all.def()->alias_target(row.node)));
+    }
+    names.emplace(std::move(dotted), std::move(name));
+  }
+  const auto mark = [&names](const ItemRows& rows, bool compared) -> absl::Status {
+    for (const Row& row : rows.rows()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const std::string dotted, rows.Dotted(row));
+      names[dotted].compared = compared;
+    }
+    return absl::OkStatus();
+  };
+  LEAFSTORE_RETURN_IF_ERROR(mark(matched, true));
+  if (options.ignore.empty()) return names;
+  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows ignored, ItemRows::Create(item, {options.ignore, {}}));
+  LEAFSTORE_RETURN_IF_ERROR(mark(ignored, false));
+  return names;
+}
+
+bool HasAliases(const SourceItem& item) {
+  const absl::StatusOr<TreeDef> def = item.layout().def();
+  return def.ok() && def->has_aliases();
+}
+
+// Ties of one side that the other has not, or has with another leaf. A name that is a leaf of its
+// own there is said already, among those that only one has.
+absl::Status DiffTies(const SourceItem& a, const SourceItem& b, const ItemDiffOptions& options,
+                      std::vector<std::string>* lines) {
+  if (!HasAliases(a) && !HasAliases(b)) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(const Names names_a, NamesOf(a, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Names names_b, NamesOf(b, options));
+  for (const auto& [dotted, name] : names_a) {
+    if (name.tied_to.empty() || !name.compared) continue;
+    const auto other = names_b.find(dotted);
+    if (other == names_b.end()) {
+      lines->push_back(absl::StrCat("at ", dotted, ": only in the first: tied to ", name.tied_to));
+    } else if (!other->second.tied_to.empty() && other->second.tied_to != name.tied_to) {
+      lines->push_back(absl::StrCat("at ", dotted, ": tied to ", name.tied_to, " and to ",
+                                    other->second.tied_to));
+    }
+  }
+  for (const auto& [dotted, name] : names_b) {
+    if (name.tied_to.empty() || !name.compared || names_a.count(dotted) > 0) continue;
+    lines->push_back(absl::StrCat("at ", dotted, ": only in the second: tied to ", name.tied_to));
+  }
+  return absl::OkStatus();
+}
+
+// What differs in the structures, without what leaves that are on one side alone say already.
+// False where they are not compared, as one has none of its own.
+bool DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* lines) {
+  if (!a.has_def() || !b.has_def()) return false;
+  const absl::StatusOr<TreeDef> def_a = a.def();
+  const absl::StatusOr<TreeDef> def_b = b.def();
+  if (!def_a.ok() || !def_b.ok()) return false;
+  const auto has_leaves = [](const TreeDef& def, NodeId node) {
+    return def.leaf_begin(node) != def.leaf_begin(def.end(node));
+  };
+  for (const TreeDefDifference& difference : DiffTreeDefs(*def_a, *def_b)) {
+    const bool is_said =
+        (difference.what == TreeDefDifference::What::kOnlyInA &&
+         has_leaves(*def_a, difference.a)) ||
+        (difference.what == TreeDefDifference::What::kOnlyInB && has_leaves(*def_b, difference.b));
+    if (!is_said) lines->push_back(ToString(difference, *def_a, *def_b));
+  }
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<ItemDiff> DiffItems(const DiffSide& side_a, const DiffSide& side_b,
+                                   const ItemDiffOptions& options) {
+  const SourceItem& a = side_a.item;
+  const SourceItem& b = side_b.item;
+  ItemDiff diff;
+  diff.name = a.name();
+  LEAFSTORE_ASSIGN_OR_RETURN(const Pairs pairs, PairUp(a, b, options));
+  const auto path_of = [](const SourceItem& item, uint32_t place) {
+    return item.layout().PathOf(item.slots().SlotAt(place));
+  };
+  for (const uint32_t place : pairs.only_a) diff.only_in_a.push_back(path_of(a, place));
+  for (const uint32_t place : pairs.only_b) diff.only_in_b.push_back(path_of(b, place));
+  diff.structure_compared =
+      options.structure && DiffStructures(a.layout(), b.layout(), &diff.structure);
+  diff.only_a_has_structure = a.layout().has_def() && !b.layout().has_def();
+  diff.only_b_has_structure = b.layout().has_def() && !a.layout().has_def();
+  if (options.ties && !diff.structure_compared) {
+    LEAFSTORE_RETURN_IF_ERROR(DiffTies(a, b, options, &diff.structure));
+  }
+  std::vector<uint32_t> places;
+  int64_t total = 0;
+  for (const Pair& pair : pairs.both) {
+    places.push_back(pair.a);
+    total += a.entry(pair.a).byte_size;
+  }
+  Progress progress("comparing", total);
+  const absl::Span<const Pair> both = pairs.both;
+  for (size_t done = 0; done < both.size();) {
+    const LeafBatch next = NextBatch(a, absl::MakeConstSpan(places).subspan(done));
+    LEAFSTORE_RETURN_IF_ERROR(
+        DiffBatch(side_a, side_b, both.subspan(done, next.size), options, &diff));
+    done += next.size;
+    progress.Advance(next.bytes);
+  }
+  return diff;
+}
+
+}  // namespace leafstore::tools

@@ -1,0 +1,209 @@
+#include "leafstore/tools/commands/merge.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/merge.h"
+#include "leafstore/tools/commands/options.h"
+#include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/source/model.h"
+#include "leafstore/tools/source/source.h"
+
+namespace leafstore::tools {
+namespace {
+
+struct MergeArguments {
+  std::vector<std::string> files;
+  std::string out;
+  std::string like;
+  SourceArguments source;
+  ChoiceArguments choice;
+  WriteArguments writing;
+  FormArguments form;
+};
+
+constexpr char kMergeFooter[] =
+    R"(Items meet by name. What is expected is the structure that the parts share (parts of a .leaf keep
+that of the whole), or that of --like, with its dtypes and shapes; parts without structure, such as
+safetensors, simply come together. All that is missing, unexpected, there twice, or of another dtype
+or shape is an error that names it, in all items together.
+
+Examples:
+  leafstore merge parts/*.leaf --out whole.leaf
+  leafstore merge model-0000*.safetensors --out model.safetensors
+  leafstore merge adapter.safetensors base.safetensors --out both.leaf --like reference.leaf
+
+Metadata and metrics are those of the first file that has them.
+
+Exit codes: 0 all is well; 1 the parts do not make the whole, or something is wrong with a file; 2
+usage.)";
+
+// All parts of one item.
+struct Parts {
+  std::string name;
+  std::vector<ParamStore> stores;
+  ItemOptions options;
+};
+
+absl::Status AddFile(const std::string& file, const MergeArguments& arguments, Model* whole,
+                     std::vector<Parts>* parts) {
+  SourceArguments one = arguments.source;
+  one.name = file;
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(one));
+  std::vector<const SourceItem*> items;
+  for (const auto& item : source->items()) {
+    const auto& asked = arguments.choice.items;
+    if (asked.empty() || std::find(asked.begin(), asked.end(), item->name()) != asked.end()) {
+      items.push_back(item.get());
+    }
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*source, items));
+  if (whole->metadata.empty()) whole->metadata = model.metadata;
+  if (whole->metrics.empty()) whole->metrics = model.metrics;
+  for (ModelItem& item : model.items) {
+    auto at = std::find_if(parts->begin(), parts->end(),
+                           [&item](const Parts& known) { return known.name == item.name; });
+    if (at == parts->end()) {
+      at = parts->insert(parts->end(), {item.name, {}, std::move(item.options)});
+    } else if (!at->options.labels) {
+      at->options.labels = item.options.labels;
+    }
+    at->stores.push_back(std::move(item.store));
+  }
+  return absl::OkStatus();
+}
+
+// Every path that one of the parts has.
+absl::StatusOr<Layout> UnionOf(const std::vector<ParamStore>& stores) {
+  std::set<Path> paths;
+  for (const ParamStore& store : stores) {
+    for (uint32_t place = 0; place < store.size(); ++place) {
+      paths.insert(store.layout().PathOf(store.slot(place)));
+    }
+  }
+  return Layout::Create(std::vector<Path>(paths.begin(), paths.end()));
+}
+
+// The structure that parts have in common: that of the first that has one; all paths where none
+// has.
+absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
+  for (const ParamStore& store : stores) {
+    if (store.layout().has_def()) return store.layout();
+  }
+  return UnionOf(stores);
+}
+
+// What is expected of an item.
+struct Expected {
+  Layout layout;
+  std::optional<ParamStore> like;
+};
+
+absl::StatusOr<Expected> ExpectedFor(const Parts& part, const Source* like) {
+  Expected expected;
+  if (like == nullptr) {
+    LEAFSTORE_ASSIGN_OR_RETURN(expected.layout, ExpectedOf(part.stores));
+    return expected;
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, like->item(part.name));
+  absl::StatusOr<ParamStore> store = item->LoadAll();
+  if (!store.ok()) return FileError(like->file(), store.status());
+  expected.layout = item->layout();
+  expected.like = *std::move(store);
+  return expected;
+}
+
+absl::StatusOr<std::unique_ptr<const Source>> OpenLike(const MergeArguments& arguments) {
+  if (arguments.like.empty()) return SourcePtr();
+  SourceArguments like = arguments.source;
+  like.name = arguments.like;
+  // Of it only dtypes and shapes matter.
+  return Open(like, /*verify=*/false);
+}
+
+// Says what keeps the parts of an item from being the whole, a line each.
+void NoteReport(const std::string& name, const MergeReport& report) {
+  const absl::Status status = report.ToStatus("the parts do not make the whole");
+  const std::string text = absl::StrCat("item '", name, "': ", std::string(status.message()));
+  for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
+}
+
+// Merges all items; of all of them is said what is wrong.
+absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* whole) {
+  bool wrong = false;
+  for (Parts& part : parts) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const Expected expected, ExpectedFor(part, like));
+    MergeOptions options;
+    options.like = expected.like ? &*expected.like : nullptr;
+    std::vector<const ParamStore*> groups;
+    for (const ParamStore& store : part.stores) groups.push_back(&store);
+    const MergeReport report = CheckMerge(expected.layout, groups, options);
+    if (!report.ok()) {
+      NoteReport(part.name, report);
+      wrong = true;
+    }
+    if (wrong) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store,
+                               MergeGroups(expected.layout, std::move(part.stores), options));
+    if (part.options.labels && !(part.options.labels->layout() == expected.layout)) {
+      part.options.labels.reset();
+    }
+    whole->items.push_back({part.name, std::move(store), std::move(part.options)});
+  }
+  return wrong ? ExitWith(1) : absl::OkStatus();
+}
+
+absl::Status Merge(const MergeArguments& arguments) {
+  LEAFSTORE_RETURN_IF_ERROR(FormatOfOutput(arguments.out, arguments.writing).status());
+  OutputFiles files(arguments.writing.force);
+  LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(arguments.out, arguments.writing, files));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr like, OpenLike(arguments));
+  Model whole;
+  std::vector<Parts> parts;
+  for (const std::string& file : arguments.files) {
+    LEAFSTORE_RETURN_IF_ERROR(AddFile(file, arguments, &whole, &parts));
+  }
+  for (const std::string& name : arguments.choice.items) {
+    if (std::none_of(parts.begin(), parts.end(),
+                     [&name](const Parts& part) { return part.name == name; })) {
+      return UsageError(absl::StrCat("--item: none of the files has an item '", name, "'"));
+    }
+  }
+  LEAFSTORE_RETURN_IF_ERROR(MergeParts(std::move(parts), like.get(), &whole));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const std::vector<std::string> written,
+      WriteModel(std::move(whole), arguments.out, arguments.writing, &files));
+  LEAFSTORE_RETURN_IF_ERROR(files.Commit());
+  return PrintWritten(written, arguments.form);
+}
+
+}  // namespace
+
+void AddMergeCommand(CLI::App* program, CommandRun* run) {
+  auto arguments = std::make_shared<MergeArguments>();
+  CLI::App* command = program->add_subcommand("merge", "Makes one file of parts.");
+  command->footer(absl::StrCat(kSourceHelp, "\n\n", kMergeFooter));
+  command->add_option("FILE", arguments->files, "the parts")->required()->type_name("");
+  command->add_option("--out,-o", arguments->out, "the file to write")
+      ->required()
+      ->type_name("OUT");
+  command->add_option("--like", arguments->like, "a file with the leaves that are expected")
+      ->type_name("FILE");
+  AddStep(command, &arguments->source);
+  AddItem(command, &arguments->choice);
+  AddWriting(command, &arguments->writing);
+  AddReading(command, &arguments->source);
+  AddForm(command, &arguments->form);
+  command->callback([=] { *run = [arguments] { return Merge(*arguments); }; });
+}
+
+}  // namespace leafstore::tools

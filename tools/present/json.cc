@@ -1,0 +1,107 @@
+#include "leafstore/tools/present/json.h"
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+namespace leafstore::tools {
+
+std::string JsonText(const Json& json) {
+  // Names of files need not be UTF-8.
+  return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
+}
+
+Json ToJson(const Metadata& metadata) {
+  Json json = Json::object();
+  // Keys of a map are unique: they need not be looked for, which would take a pass over all of
+  // them.
+  auto& fields = json.get_ref<Json::object_t&>();
+  for (const auto& [key, value] : metadata) fields.emplace_back(key, value);
+  return json;
+}
+
+Json ToJson(const Metrics& metrics) {
+  Json json = Json::object();
+  auto& fields = json.get_ref<Json::object_t&>();
+  for (const auto& [name, value] : metrics) fields.emplace_back(name, value);
+  return json;
+}
+
+Json ToJson(const Totals& totals) {
+  return {{"leaves", totals.leaves},
+          {"tensors", totals.tensors},
+          {"parameters", totals.parameters},
+          {"bytes", totals.bytes},
+          {"stored_bytes", totals.stored}};
+}
+
+Json ToJson(const TensorStats& stats) {
+  Json json = {{"count", stats.count},   {"min", stats.min},       {"max", stats.max},
+               {"mean", stats.mean},     {"std", stats.stddev()},  {"l2", stats.l2()},
+               {"nan", stats.nan_count}, {"inf", stats.inf_count}, {"zero", stats.zero_count}};
+  if (stats.histogram) {
+    json["histogram"] = {{"lo", stats.histogram->lo},
+                         {"hi", stats.histogram->hi},
+                         {"bins", stats.histogram->bins},
+                         {"below", stats.histogram->below},
+                         {"above", stats.histogram->above}};
+  }
+  return json;
+}
+
+Json ToJson(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kBool:
+      return *value.As<bool>();
+    case ValueKind::kInt:
+      return *value.As<int64_t>();
+    case ValueKind::kFloat:
+      if (!std::isfinite(*value.As<double>())) return value.ToString();
+      return *value.As<double>();
+    case ValueKind::kString:
+      return *value.As<std::string>();
+    case ValueKind::kBytes:
+      return absl::BytesToHexString(value.As<Bytes>()->data);
+  }
+  return nullptr;
+}
+
+Json ShapeToJson(ShapeRef shape) { return std::vector<int64_t>(shape.begin(), shape.end()); }
+
+Json SourceHead(const Source& source) {
+  Json head = {{"schema", kJsonSchema},
+               {"file", source.file()},
+               {"format", std::string(SourceFormatName(source.format()))}};
+  if (source.step()) head["step"] = *source.step();
+  head["file_bytes"] = source.file_size();
+  head["format_version"] = source.format_version();
+  head["metadata"] = ToJson(source.metadata());
+  head["metrics"] = ToJson(source.metrics());
+  head[source.format() == SourceFormat::kLeaf ? "bases" : "shards"] = source.other_files();
+  return head;
+}
+
+JsonList::JsonList(const Json& head, absl::string_view field, Output* out) : out_(out) {
+  std::string text = JsonText(head);
+  text.pop_back();
+  out->Write(absl::StrCat(text, ",\"", field, "\":["));
+}
+
+void JsonList::Next() {
+  out_->Write(any_ ? ",\n" : "\n");
+  any_ = true;
+}
+
+void JsonList::Add(const Json& entry) {
+  Next();
+  out_->Write(JsonText(entry));
+}
+
+void JsonList::Close() { out_->Write("]}"); }
+
+void PrintJsonLine(const Json& json, Output* out) { out->Write(JsonText(json) + "\n"); }
+
+}  // namespace leafstore::tools

@@ -1,0 +1,189 @@
+#include "leafstore/tools/present/slice.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore::tools {
+namespace {
+
+absl::Status Wrong(absl::string_view text, size_t column) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "slice, column ", column, ": expected a number, begin:end:step or ..., found '", text, "'"));
+}
+
+// Calls `visit` with the number in the tensor of each element of the view, in order.
+template <typename Visit>
+void ForEachElement(const TensorView& view, Visit visit) {
+  const int64_t size = view.size();
+  std::vector<int64_t> at(view.shape.size(), 0);
+  int64_t index = view.begin;
+  for (int64_t done = 0; done < size; ++done) {
+    visit(index);
+    for (size_t axis = view.shape.size(); axis-- > 0;) {
+      index += view.strides[axis];
+      if (++at[axis] < view.shape[axis]) break;
+      index -= view.strides[axis] * view.shape[axis];
+      at[axis] = 0;
+    }
+  }
+}
+
+}  // namespace
+
+TensorView TensorView::Of(const Tensor& tensor) {
+  TensorView view;
+  view.tensor = tensor;
+  view.shape.assign(tensor.shape().begin(), tensor.shape().end());
+  view.strides.assign(view.shape.size(), 1);
+  for (size_t axis = view.shape.size(); axis-- > 1;) {
+    view.strides[axis - 1] = view.strides[axis] * std::max<int64_t>(view.shape[axis], 1);
+  }
+  return view;
+}
+
+int64_t TensorView::size() const { return ElementCount(shape).value_or(0); }
+
+absl::StatusOr<Tensor> TensorView::ToTensor() const {
+  if (begin == 0 && strides == Of(tensor).strides && size() == tensor.element_count()) {
+    return tensor;
+  }
+  const size_t bits = DTypeBits(tensor.dtype());
+  if (bits % 8 != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("a part of a tensor of ",
+                                                   std::string(DTypeName(tensor.dtype())),
+                                                   " has no bytes of its own: take all of it"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor part, Tensor::Uninitialized(tensor.dtype(), shape));
+  {
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor open, part.Mutate());
+    const size_t bytes = bits / 8;
+    std::byte* to = open.raw_data();
+    ForEachElement(*this, [&](int64_t index) {
+      std::memcpy(to, tensor.raw_data() + static_cast<size_t>(index) * bytes, bytes);
+      to += bytes;
+    });
+  }
+  return part;
+}
+
+absl::StatusOr<Slice::Term> Slice::ParseTerm(absl::string_view text, size_t column) {
+  const absl::string_view trimmed = absl::StripAsciiWhitespace(text);
+  Term term;
+  if (trimmed == "...") {
+    term.kind = Term::kRest;
+    return term;
+  }
+  std::vector<absl::string_view> parts = absl::StrSplit(trimmed, ':');
+  if (parts.size() > 3) return Wrong(trimmed, column);
+  std::optional<int64_t>* const numbers[] = {&term.begin, &term.end, &term.step};
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const absl::string_view part = absl::StripAsciiWhitespace(parts[i]);
+    int64_t number = 0;
+    if (part.empty() && parts.size() > 1) continue;
+    if (!absl::SimpleAtoi(part, &number)) return Wrong(trimmed, column);
+    *numbers[i] = number;
+  }
+  if (parts.size() == 1) term.kind = Term::kPosition;
+  if (term.step == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("slice, column ", column, ": expected a step other than 0"));
+  }
+  return term;
+}
+
+absl::StatusOr<Slice> Slice::Parse(absl::string_view text) {
+  Slice slice;
+  size_t column = 1;
+  bool rest = false;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const Term term, ParseTerm(part, column));
+    if (term.kind == Term::kRest && std::exchange(rest, true)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("slice, column ", column, ": expected one `...` at most, found another"));
+    }
+    slice.terms_.push_back(term);
+    column += part.size() + 1;
+  }
+  return slice;
+}
+
+absl::Status Slice::ApplyTerm(const Term& term, size_t axis, TensorView* from,
+                              std::vector<int64_t>* shape, std::vector<int64_t>* strides) {
+  const int64_t extent = from->shape[axis];
+  const int64_t stride = from->strides[axis];
+  if (term.kind == Term::kPosition) {
+    const int64_t position = *term.begin < 0 ? *term.begin + extent : *term.begin;
+    if (position < 0 || position >= extent) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "slice: position ", *term.begin, " is outside of axis ", axis, ", which has ", extent));
+    }
+    from->begin += position * stride;
+    return absl::OkStatus();
+  }
+  // As Python cuts them: `low` and `high` are the least and the most that an end may be.
+  const int64_t step = std::clamp<int64_t>(term.step.value_or(1), -extent - 1, extent + 1);
+  const int64_t low = step > 0 ? 0 : -1;
+  const int64_t high = step > 0 ? extent : extent - 1;
+  const auto cut = [extent, low, high](int64_t position) {
+    if (position < 0) position = position < -extent ? low : position + extent;
+    return std::clamp(position, low, high);
+  };
+  const int64_t begin = term.begin ? cut(*term.begin) : (step > 0 ? low : high);
+  const int64_t end = term.end ? cut(*term.end) : (step > 0 ? high : low);
+  const int64_t span = step > 0 ? end - begin : begin - end;
+  const int64_t width = step > 0 ? step : -step;
+  shape->push_back(span > 0 ? (span + width - 1) / width : 0);
+  strides->push_back(stride * step);
+  if (span > 0) from->begin += begin * stride;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TensorView> Slice::Apply(const Tensor& tensor) const {
+  TensorView view = TensorView::Of(tensor);
+  LEAFSTORE_RETURN_IF_ERROR(ApplyTo(&view));
+  return view;
+}
+
+absl::Status Slice::Check(ShapeRef shape) const {
+  TensorView view;
+  view.shape.assign(shape.begin(), shape.end());
+  view.strides.resize(shape.size());  // where its elements would lie does not matter
+  return ApplyTo(&view);
+}
+
+absl::Status Slice::ApplyTo(TensorView* view) const {
+  const size_t rank = view->shape.size();
+  const bool has_rest = std::any_of(terms_.begin(), terms_.end(),
+                                    [](const Term& term) { return term.kind == Term::kRest; });
+  const size_t named = terms_.size() - (has_rest ? 1 : 0);
+  if (named > rank) {
+    return absl::InvalidArgumentError(absl::StrCat("slice: expected at most ", rank,
+                                                   " positions or ranges for a shape of ",
+                                                   ShapeToString(view->shape), ", found ", named));
+  }
+  std::vector<Term> terms = terms_;
+  if (!has_rest) terms.push_back({Term::kRest, {}, {}, {}});
+  std::vector<int64_t> shape;
+  std::vector<int64_t> strides;
+  size_t axis = 0;
+  for (const Term& term : terms) {
+    const size_t count = term.kind == Term::kRest ? rank - named : 1;
+    for (size_t i = 0; i < count; ++i, ++axis) {
+      LEAFSTORE_RETURN_IF_ERROR(ApplyTerm(term, axis, view, &shape, &strides));
+    }
+  }
+  view->shape = std::move(shape);
+  view->strides = std::move(strides);
+  return absl::OkStatus();
+}
+
+}  // namespace leafstore::tools

@@ -1,0 +1,244 @@
+#include "leafstore/tools/present/text.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "leafstore/core/internal/utf8.h"
+#include "leafstore/core/path.h"
+
+namespace leafstore::tools {
+namespace {
+
+struct Range {
+  char32_t first;
+  char32_t last;
+};
+
+// Characters without a column of their own: combining marks and joiners. Of Unicode's list those of
+// scripts in wide use; a rare one that is missing costs alignment, nothing else.
+constexpr Range kNarrow[] = {
+    {0x300, 0x36f},   {0x483, 0x489},    {0x591, 0x5bd},   {0x610, 0x61a},   {0x64b, 0x65f},
+    {0x670, 0x670},   {0x6d6, 0x6dc},    {0x900, 0x902},   {0x93c, 0x93c},   {0x941, 0x948},
+    {0x94d, 0x94d},   {0xe31, 0xe31},    {0xe34, 0xe3a},   {0xe47, 0xe4e},   {0x1160, 0x11ff},
+    {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},  {0x200b, 0x200d}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f},
+    {0xfe20, 0xfe2f}, {0xe0100, 0xe01ef}};
+
+// Characters of two columns: East Asian Wide and Fullwidth (Unicode's annex 11), and emoji.
+constexpr Range kWide[] = {
+    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x2329, 0x232a},   {0x23e9, 0x23ec},
+    {0x23f0, 0x23f0},   {0x23f3, 0x23f3},   {0x25fd, 0x25fe},   {0x2614, 0x2615},
+    {0x2648, 0x2653},   {0x267f, 0x267f},   {0x2693, 0x2693},   {0x26a1, 0x26a1},
+    {0x26aa, 0x26ab},   {0x26bd, 0x26be},   {0x26c4, 0x26c5},   {0x26ce, 0x26ce},
+    {0x26d4, 0x26d4},   {0x26ea, 0x26ea},   {0x26f2, 0x26f3},   {0x26f5, 0x26f5},
+    {0x26fa, 0x26fa},   {0x26fd, 0x26fd},   {0x2705, 0x2705},   {0x270a, 0x270b},
+    {0x2728, 0x2728},   {0x274c, 0x274c},   {0x274e, 0x274e},   {0x2753, 0x2755},
+    {0x2757, 0x2757},   {0x2795, 0x2797},   {0x27b0, 0x27b0},   {0x27bf, 0x27bf},
+    {0x2b1b, 0x2b1c},   {0x2b50, 0x2b50},   {0x2b55, 0x2b55},   {0x2e80, 0x303e},
+    {0x3041, 0x4dbf},   {0x4e00, 0xa4cf},   {0xa960, 0xa97f},   {0xac00, 0xd7a3},
+    {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
+    {0x1f004, 0x1f004}, {0x1f0cf, 0x1f0cf}, {0x1f18e, 0x1f18e}, {0x1f191, 0x1f19a},
+    {0x1f200, 0x1f265}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f7e0, 0x1f7eb},
+    {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff}, {0x20000, 0x3fffd}};
+
+// Control characters, and those with which text can be made to look like another: marks and
+// overrides of direction, separators of lines, invisible characters. Joiners (U+200C, U+200D) are
+// part of ordinary words in some scripts.
+constexpr Range kEscaped[] = {
+    {0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
+    {0x115f, 0x1160}, {0x180e, 0x180e}, {0x200b, 0x200b}, {0x200e, 0x200f},
+    {0x2028, 0x202e}, {0x2060, 0x206f}, {0x2800, 0x2800}, {0x3164, 0x3164},
+    {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff9, 0xfffb}, {0xe0000, 0xe00ff}};
+
+template <size_t kSize>
+bool Contains(const Range (&ranges)[kSize], char32_t c) {
+  const Range* range = std::lower_bound(std::begin(ranges), std::end(ranges), c,
+                                        [](const Range& r, char32_t v) { return r.last < v; });
+  return range != std::end(ranges) && range->first <= c;
+}
+
+bool IsPlainAscii(absl::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+struct Character {
+  char32_t code;
+  size_t size;
+};
+
+// The character at the beginning of valid UTF-8 that is not empty.
+Character FirstOf(absl::string_view text) {
+  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const size_t size = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  char32_t code = lead & (0x7f >> size);
+  for (size_t i = 1; i < size; ++i) code = code << 6 | (byte(i) & 0x3f);
+  return {code, size};
+}
+
+void AppendEscape(char32_t c, std::string* out) {
+  switch (c) {
+    case '\n':
+      out->append("\\n");
+      return;
+    case '\r':
+      out->append("\\r");
+      return;
+    case '\t':
+      out->append("\\t");
+      return;
+    default:
+      break;
+  }
+  const auto number = static_cast<uint32_t>(c);
+  if (c < 0x100) {
+    absl::StrAppend(out, "\\x", absl::Hex(number, absl::kZeroPad2));
+  } else if (c < 0x10000) {
+    absl::StrAppend(out, "\\u", absl::Hex(number, absl::kZeroPad4));
+  } else {
+    absl::StrAppend(out, "\\U", absl::Hex(number, absl::kZeroPad8));
+  }
+}
+
+size_t WidthOf(char32_t c) {
+  if (c < 0x300) return 1;
+  if (Contains(kNarrow, c)) return 0;
+  return Contains(kWide, c) ? 2 : 1;
+}
+
+// The longest beginning of at most `width` columns.
+absl::string_view Beginning(absl::string_view text, size_t width) {
+  size_t at = 0;
+  while (at < text.size()) {
+    const Character c = FirstOf(text.substr(at));
+    if (WidthOf(c.code) > width) break;
+    width -= WidthOf(c.code);
+    at += c.size;
+  }
+  return text.substr(0, at);
+}
+
+// The longest end of at most `width` columns.
+absl::string_view End(absl::string_view text, size_t width) {
+  size_t begin = text.size();
+  while (begin > 0) {
+    size_t previous = begin - 1;
+    while (previous > 0 && (text[previous] & 0xc0) == 0x80) --previous;
+    const size_t columns = WidthOf(FirstOf(text.substr(previous)).code);
+    if (columns > width) break;
+    width -= columns;
+    begin = previous;
+  }
+  return text.substr(begin);
+}
+
+constexpr absl::string_view kDots = "...";
+
+}  // namespace
+
+std::string Printable(absl::string_view text) {
+  if (IsPlainAscii(text)) return std::string(text);
+  std::string out;
+  while (!text.empty()) {
+    size_t valid = ValidUtf8PrefixSize(text);
+    while (valid > 0) {
+      const Character c = FirstOf(text);
+      if (Contains(kEscaped, c.code)) {
+        AppendEscape(c.code, &out);
+      } else {
+        out.append(text.data(), c.size);
+      }
+      text.remove_prefix(c.size);
+      valid -= c.size;
+    }
+    if (text.empty()) break;
+    AppendEscape(static_cast<unsigned char>(text[0]), &out);
+    text.remove_prefix(1);
+  }
+  return out;
+}
+
+std::string PrintableKey(const KeyRef& key) {
+  std::string text;
+  AppendDottedKey(key, &text);
+  if (!text.empty() && (IsPlainAscii(text) || Printable(text) == text)) return text;
+  text.clear();
+  AppendQuoted(key.name, &text);
+  return Printable(text);
+}
+
+std::string DottedOfCanonical(absl::string_view canonical) {
+  const absl::StatusOr<Path> path = Path::Parse(canonical);
+  return path.ok() ? path->Dotted() : std::string(canonical);
+}
+
+std::string PrintablePath(const Path& path) {
+  std::string text;
+  for (const Key& key : path.keys()) {
+    absl::StrAppend(&text, text.empty() ? "" : ".", PrintableKey(key.ref()));
+    if (text.size() > kMaxShownPath) return CutEnd(text, kMaxShownPath);
+  }
+  return text.empty() ? "(root)" : text;
+}
+
+std::string PrintableCanonical(absl::string_view canonical) {
+  const absl::StatusOr<Path> path = Path::Parse(canonical);
+  return path.ok() ? PrintablePath(*path) : Printable(canonical);
+}
+
+size_t DisplayWidth(absl::string_view text) {
+  if (IsPlainAscii(text)) return text.size();
+  size_t width = 0;
+  while (!text.empty()) {
+    const Character c = FirstOf(text);
+    width += WidthOf(c.code);
+    text.remove_prefix(c.size);
+  }
+  return width;
+}
+
+std::string CutEnd(absl::string_view text, size_t width) {
+  if (DisplayWidth(text) <= width) return std::string(text);
+  if (width < kDots.size()) return std::string(Beginning(text, width));
+  return absl::StrCat(Beginning(text, width - kDots.size()), kDots);
+}
+
+std::string CutMiddle(absl::string_view text, size_t width) {
+  if (DisplayWidth(text) <= width) return std::string(text);
+  if (width < kDots.size() + 2) return CutEnd(text, width);
+  const size_t kept = width - kDots.size();
+  // The end of a path says more than its beginning.
+  return absl::StrCat(Beginning(text, kept / 3), kDots, End(text, kept - kept / 3));
+}
+
+std::string HumanBytes(int64_t bytes) {
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  constexpr absl::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double number = static_cast<double>(bytes) / 1024;
+  size_t unit = 0;
+  // What would be printed as 1024.0 goes to the next unit.
+  while (number >= 1023.95 && unit + 1 < std::size(kUnits)) {
+    number /= 1024;
+    ++unit;
+  }
+  return absl::StrFormat("%.1f %s", number, kUnits[unit]);
+}
+
+std::string WithCommas(int64_t number) {
+  std::string text = absl::StrCat(number);
+  const size_t first_digit = number < 0 ? 1 : 0;
+  for (size_t at = text.size(); at > first_digit + 3;) text.insert(at -= 3, 1, ',');
+  return text;
+}
+
+std::string ShortNumber(double number) { return absl::StrFormat("%.4g", number); }
+
+std::string CountOf(int64_t number, absl::string_view one, absl::string_view many) {
+  return absl::StrCat(WithCommas(number), " ", number == 1 ? one : many);
+}
+
+}  // namespace leafstore::tools

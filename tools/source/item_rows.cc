@@ -1,0 +1,230 @@
+#include "leafstore/tools/source/item_rows.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/shape.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/tools/present/text.h"
+
+namespace leafstore::tools {
+namespace {
+
+int64_t SaturatingAdd(int64_t a, int64_t b) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  return a > kMax - b ? kMax : a + b;
+}
+
+// Of every node, whether a glob matches it or a node above it.
+std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<GlobPattern>& match) {
+  std::vector<bool> matched(def.node_count(), match.empty());
+  std::vector<GlobPattern::States> states(def.node_count());
+  std::string key;
+  for (const GlobPattern& glob : match) {
+    states[kRootNode] = glob.start();
+    if (glob.Accepts(states[kRootNode])) matched[kRootNode] = true;
+    for (NodeId node = 1; node < def.node_count(); ++node) {
+      const NodeId parent = def.parent(node);
+      key.clear();
+      AppendDottedKey(def.key(node), &key);
+      states[node] = glob.Step(states[parent], glob.MatchingSegments(key));
+      if (matched[parent] || glob.Accepts(states[node])) matched[node] = true;
+    }
+  }
+  return matched;
+}
+
+// Whether a glob matches the path or one that it begins with.
+bool MatchesPath(const GlobPattern& glob, const Path& path) {
+  GlobPattern::States states = glob.start();
+  std::string text;
+  for (const Key& key : path.keys()) {
+    if (glob.Accepts(states)) return true;
+    text.clear();
+    AppendDottedKey(key.ref(), &text);
+    states = glob.Step(states, glob.MatchingSegments(text));
+  }
+  return glob.Accepts(states);
+}
+
+bool MatchesPath(const std::vector<GlobPattern>& match, const Path& path) {
+  return match.empty() || std::any_of(match.begin(), match.end(), [&path](const GlobPattern& glob) {
+           return MatchesPath(glob, path);
+         });
+}
+
+std::string JoinKeys(const std::vector<KeyRef>& keys_from_last) {
+  std::string text;
+  for (auto key = keys_from_last.rbegin(); key != keys_from_last.rend(); ++key) {
+    absl::StrAppend(&text, text.empty() ? "" : ".", PrintableKey(*key));
+  }
+  return text.empty() ? "(root)" : text;
+}
+
+}  // namespace
+
+void Totals::Add(const EntryInfo& entry) {
+  ++leaves;
+  if (entry.value != nullptr) return;
+  ++tensors;
+  parameters = SaturatingAdd(parameters, ElementCount(entry.shape).value_or(0));
+  bytes = SaturatingAdd(bytes, entry.byte_size);
+  stored = SaturatingAdd(stored, entry.stored_size);
+}
+
+absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptions& options) {
+  ItemRows rows(item);
+  absl::StatusOr<TreeDef> def = item.layout().def();
+  if (def.ok()) {
+    rows.def_ = *std::move(def);
+    rows.ListTree(options);
+    return rows;
+  }
+  if (options.depth) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--depth: item '", item.name(), "' has paths that are no tree: ", def.status().message()));
+  }
+  rows.ListPaths(options.match);
+  return rows;
+}
+
+void ItemRows::ListTree(const RowOptions& options) {
+  const std::vector<bool> matched = MatchNodes(*def_, options.match);
+  places_.reserve(item_->size());
+  std::vector<uint32_t> depths(options.depth ? def_->node_count() : 0);
+  for (NodeId node = kRootNode; node < def_->node_count();) {
+    bool roll_up = false;
+    if (options.depth) {
+      depths[node] = node == kRootNode ? 0 : depths[def_->parent(node)] + 1;
+      roll_up = depths[node] >= *options.depth && IsContainer(def_->kind(node));
+    }
+    ListNode(node, roll_up, matched);
+    node = roll_up ? def_->end(node) : node + 1;
+  }
+}
+
+void ItemRows::ListNode(NodeId node, bool roll_up, const std::vector<bool>& matched) {
+  Row row;
+  row.node = node;
+  row.begin = static_cast<uint32_t>(places_.size());
+  if (roll_up) {
+    row.kind = Row::kSubtree;
+    const uint32_t end = def_->leaf_begin(def_->end(node));
+    for (uint32_t leaf = def_->leaf_begin(node); leaf < end; ++leaf) {
+      AddPlace(def_->node_of_leaf(leaf), matched);
+    }
+  } else if (def_->kind(node) == NodeKind::kLeaf) {
+    AddPlace(node, matched);
+  } else if (def_->kind(node) == NodeKind::kAlias && matched[node] &&
+             HoldsAnyOf(def_->alias_target(node))) {
+    row.kind = Row::kAlias;
+  }
+  row.end = static_cast<uint32_t>(places_.size());
+  if (row.kind == Row::kAlias || row.end > row.begin) rows_.push_back(row);
+}
+
+void ItemRows::AddPlace(NodeId node, const std::vector<bool>& matched) {
+  const uint32_t place = item_->slots().PlaceOf(def_->leaf_begin(node));
+  if (place != kNoPlace && matched[node]) places_.push_back(place);
+}
+
+bool ItemRows::HoldsAnyOf(NodeId node) const {
+  if (item_->slots().is_all()) return true;
+  const uint32_t end = def_->leaf_begin(def_->end(node));
+  for (uint32_t leaf = def_->leaf_begin(node); leaf < end; ++leaf) {
+    if (item_->slots().Contains(leaf)) return true;
+  }
+  return false;
+}
+
+void ItemRows::ListPaths(const std::vector<GlobPattern>& match) {
+  for (uint32_t place = 0; place < item_->size(); ++place) {
+    if (!MatchesPath(match, item_->layout().PathOf(item_->slots().SlotAt(place)))) continue;
+    const auto at = static_cast<uint32_t>(places_.size());
+    rows_.push_back({Row::kLeaf, kNoNode, at, at + 1});
+    places_.push_back(place);
+  }
+}
+
+Totals ItemRows::TotalsOf(const Row& row) const {
+  Totals totals;
+  for (const uint32_t place : PlacesOf(row)) totals.Add(item_->entry(place));
+  return totals;
+}
+
+Totals ItemRows::ListedTotals() const {
+  Totals totals;
+  for (const uint32_t place : places_) totals.Add(item_->entry(place));
+  return totals;
+}
+
+Totals ItemRows::ItemTotals() const {
+  Totals totals;
+  for (uint32_t place = 0; place < item_->size(); ++place) totals.Add(item_->entry(place));
+  return totals;
+}
+
+std::string ItemRows::PrintablePath(NodeId node) const {
+  std::vector<KeyRef> keys;
+  size_t size = 0;
+  for (; node != kRootNode && size < kMaxShownPath; node = def_->parent(node)) {
+    keys.push_back(def_->key(node));
+    size += keys.back().name.size() + 1;
+  }
+  const std::string text = CutMiddle(JoinKeys(keys), kMaxShownPath);
+  return node == kRootNode ? text : absl::StrCat("...", text);
+}
+
+std::string ItemRows::PrintablePath(const Row& row) const {
+  if (def_) return PrintablePath(row.node);
+  const Path path = item_->layout().PathOf(SlotOf(row));
+  std::vector<KeyRef> keys;
+  for (auto key = path.keys().rbegin(); key != path.keys().rend(); ++key) {
+    keys.push_back(key->ref());
+  }
+  return CutMiddle(JoinKeys(keys), kMaxShownPath);
+}
+
+absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
+  if (def_) return def_->PathText(row.node);
+  return item_->layout().PathText(SlotOf(row));
+}
+
+absl::Status CheckPathText(const TreeDef& def, absl::Span<const NodeId> nodes) {
+  constexpr uint64_t kAlways = uint64_t{64} << 20;
+  constexpr uint64_t kEach = 256;
+  std::vector<uint64_t> sizes(def.node_count());
+  std::string key;
+  for (NodeId node = kRootNode + 1; node < def.node_count(); ++node) {
+    key.clear();
+    AppendDottedKey(def.key(node), &key);
+    sizes[node] = sizes[def.parent(node)] + key.size() + 1;
+  }
+  const uint64_t most = kAlways + kEach * nodes.size();
+  uint64_t total = 0;
+  for (const NodeId node : nodes) {
+    total += sizes[node];
+    if (total <= most) continue;
+    return absl::ResourceExhaustedError(
+        absl::StrCat("expected paths of at most ", most, " bytes together, for ", nodes.size(),
+                     " rows, found more; --depth or --match shows less"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ItemRows::CheckPathText() const {
+  if (!def_) return absl::OkStatus();  // such paths were in the file one by one
+  std::vector<NodeId> nodes;
+  nodes.reserve(rows_.size());
+  for (const Row& row : rows_) nodes.push_back(row.node);
+  return tools::CheckPathText(*def_, nodes);
+}
+
+absl::StatusOr<std::string> ItemRows::Dotted(const Row& row) const {
+  if (def_) return def_->Dotted(row.node);
+  return item_->layout().Dotted(SlotOf(row));
+}
+
+}  // namespace leafstore::tools

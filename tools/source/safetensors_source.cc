@@ -1,0 +1,84 @@
+#include "leafstore/tools/source/safetensors_source.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/interop/safetensors/checkpoint.h"
+#include "leafstore/tools/present/text.h"
+
+namespace leafstore::tools {
+namespace {
+
+class SafetensorsItem : public SourceItem {
+ public:
+  SafetensorsItem(const SafetensorsReader& reader, const SafetensorsLeaves& leaves)
+      : SourceItem(std::string(kOnlyItem), leaves.layout(), leaves.slots()),
+        reader_(reader),
+        leaves_(leaves) {
+    labels_ = leaves.labels();
+  }
+
+  EntryInfo entry(uint32_t place) const override {
+    EntryInfo info;
+    info.slot = slots_.SlotAt(place);
+    const std::optional<uint32_t> tensor = leaves_.tensor(place);
+    if (!tensor) {
+      info.value = leaves_.value(place);
+      return info;
+    }
+    const SafetensorsInfo found = reader_.entry(*tensor);
+    info.dtype = found.dtype;
+    info.shape = found.shape;
+    info.byte_size = found.byte_size;
+    info.stored_size = found.byte_size;
+    info.offset = found.offset;
+    if (reader_.is_set()) info.base = found.shard + 1;
+    return info;
+  }
+  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
+    return reader_.LoadPlaces(places);
+  }
+  absl::StatusOr<ItemOptions> SavedWith() const override {
+    return ItemOptionsFromSafetensors(reader_);
+  }
+  absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override {
+    return reader_.CompilePlan(std::move(filters));
+  }
+
+ private:
+  SafetensorsReader reader_;  // a copy shares the open files
+  const SafetensorsLeaves& leaves_;
+};
+
+}  // namespace
+
+SafetensorsSource::SafetensorsSource(SafetensorsReader reader, const SafetensorsLeaves& leaves)
+    : reader_(std::move(reader)) {
+  format_ = SourceFormat::kSafetensors;
+  file_ = reader_.path();
+  file_size_ = reader_.file_size();
+  description_ = "safetensors";
+  if (reader_.metadata()) metadata_ = *reader_.metadata();
+  if (reader_.is_set()) {
+    for (const SafetensorsShard& shard : reader_.shards()) other_files_.push_back(shard.name);
+    absl::StrAppend(&description_, ", ",
+                    CountOf(static_cast<int64_t>(other_files_.size()), "shard", "shards"));
+  }
+  items_.push_back(std::make_unique<SafetensorsItem>(reader_, leaves));
+}
+
+absl::StatusOr<std::unique_ptr<SafetensorsSource>> SafetensorsSource::Create(
+    const std::string& file, const SourceOptions& options) {
+  SafetensorsReadOptions read;
+  read.names = options.names;
+  read.threads = options.threads;
+  LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsReader reader, SafetensorsReader::Open(file, read));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.leaves());
+  return std::unique_ptr<SafetensorsSource>(new SafetensorsSource(std::move(reader), *leaves));
+}
+
+}  // namespace leafstore::tools

@@ -1,0 +1,51 @@
+#include "leafstore/tools/source/store_source.h"
+
+#include <utility>
+
+#include "leafstore/core/status_macros.h"
+
+namespace leafstore::tools {
+
+StoreItem::StoreItem(std::string name, ParamStore store, std::vector<int64_t> offsets,
+                     Metadata metadata)
+    : SourceItem(std::move(name), store.layout(), store.slots()),
+      store_(std::move(store)),
+      offsets_(std::move(offsets)) {
+  metadata_ = std::move(metadata);
+}
+
+EntryInfo StoreItem::entry(uint32_t place) const {
+  EntryInfo info;
+  info.slot = slots_.SlotAt(place);
+  const Leaf& leaf = store_.leaf(place);
+  if (leaf.is_value()) {
+    info.value = &leaf.value();
+    return info;
+  }
+  const Tensor& tensor = leaf.tensor();
+  info.dtype = tensor.dtype();
+  info.shape = tensor.shape();
+  info.byte_size = tensor.byte_size();
+  info.stored_size = info.byte_size;
+  if (!offsets_.empty()) info.offset = offsets_[place];
+  return info;
+}
+
+absl::StatusOr<ParamStore> StoreItem::Load(absl::Span<const uint32_t> places) const {
+  std::vector<Slot> slots;
+  std::vector<Leaf> leaves;
+  slots.reserve(places.size());
+  leaves.reserve(places.size());
+  for (const uint32_t place : places) {
+    slots.push_back(slots_.SlotAt(place));
+    leaves.push_back(store_.leaf(place));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(layout_.size(), std::move(slots)));
+  return ParamStore::Create(layout_, std::move(set), std::move(leaves));
+}
+
+absl::StatusOr<PartitionPlan> StoreItem::CompilePlan(std::vector<Filter> filters) const {
+  return PartitionPlan::Compile(store_, std::move(filters));
+}
+
+}  // namespace leafstore::tools

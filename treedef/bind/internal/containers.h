@@ -1,0 +1,204 @@
+// Binders of the standard containers: vectors and arrays, pairs and tuples, maps.
+#ifndef LEAFSTORE_TREEDEF_BIND_INTERNAL_CONTAINERS_H_
+#define LEAFSTORE_TREEDEF_BIND_INTERNAL_CONTAINERS_H_
+
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/bind/internal/binder.h"
+
+namespace leafstore::internal {
+
+template <typename Items>
+absl::Status FlattenList(Flattener& flattener, Items& items) {
+  LEAFSTORE_RETURN_IF_ERROR(flattener.Open(NodeKind::kList));
+  for (auto& item : items) LEAFSTORE_RETURN_IF_ERROR(FlattenNode(flattener, item));
+  return flattener.Close();
+}
+
+template <typename T, typename Allocator>
+struct Binder<std::vector<T, Allocator>> {
+  static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements to bind");
+
+  template <typename Self>
+  static absl::Status Flatten(Flattener& flattener, Self& items) {
+    return FlattenList(flattener, items);
+  }
+  static absl::Status Unflatten(Unflattener& reader, std::vector<T, Allocator>* out) {
+    const uint32_t count = reader.def().child_count(reader.node());
+    LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kList));
+    if (out != nullptr) out->resize(count);
+    for (uint32_t i = 0; i < count; ++i) {
+      LEAFSTORE_RETURN_IF_ERROR(UnflattenNode<T>(reader, out ? &(*out)[i] : nullptr));
+    }
+    return absl::OkStatus();
+  }
+};
+
+template <typename T, size_t kCount>
+struct Binder<std::array<T, kCount>> {
+  template <typename Self>
+  static absl::Status Flatten(Flattener& flattener, Self& items) {
+    return FlattenList(flattener, items);
+  }
+  static absl::Status Unflatten(Unflattener& reader, std::array<T, kCount>* out) {
+    LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kList, kCount));
+    for (size_t i = 0; i < kCount; ++i) {
+      LEAFSTORE_RETURN_IF_ERROR(UnflattenNode<T>(reader, out ? &(*out)[i] : nullptr));
+    }
+    return absl::OkStatus();
+  }
+};
+
+// std::pair and std::tuple.
+template <typename T, typename... Items>
+struct TupleBinder {
+  template <typename Self>
+  static absl::Status Flatten(Flattener& flattener, Self& items) {
+    LEAFSTORE_RETURN_IF_ERROR(flattener.Open(NodeKind::kTuple));
+    absl::Status status;
+    std::apply([&](auto&... item) { (void)((status = FlattenNode(flattener, item)).ok() && ...); },
+               items);
+    LEAFSTORE_RETURN_IF_ERROR(status);
+    return flattener.Close();
+  }
+  static absl::Status Unflatten(Unflattener& reader, T* out) {
+    LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kTuple, sizeof...(Items)));
+    absl::Status status;
+    [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+      (void)((status = UnflattenNode<std::tuple_element_t<kIndex, T>>(
+                  reader, out ? &std::get<kIndex>(*out) : nullptr))
+                 .ok() &&
+             ...);
+    }
+    (std::index_sequence_for<Items...>());
+    return status;
+  }
+};
+template <typename A, typename B>
+struct Binder<std::pair<A, B>> : TupleBinder<std::pair<A, B>, A, B> {};
+template <typename... Items>
+struct Binder<std::tuple<Items...>> : TupleBinder<std::tuple<Items...>, Items...> {};
+
+// The keys that maps may have, as keys of a dict.
+template <typename K>
+struct MapKey {
+  static_assert(std::signed_integral<K>, "dict keys are std::string or a signed integer");
+  static constexpr K kMin = std::numeric_limits<K>::min();
+  static constexpr K kMax = std::numeric_limits<K>::max();
+
+  static KeyRef ToRef(K key) { return KeyRef::Index(key); }
+  static bool CanHold(const KeyRef& key) {
+    return key.kind == KeyKind::kIndex && key.index >= kMin && key.index <= kMax;
+  }
+  static K FromRef(const KeyRef& key) { return static_cast<K>(key.index); }
+  static std::string Expected() {
+    return absl::StrCat("an integer key from ", int64_t{kMin}, " to ", int64_t{kMax});
+  }
+};
+template <>
+struct MapKey<std::string> {
+  static KeyRef ToRef(const std::string& key) { return KeyRef::Item(key); }
+  static bool CanHold(const KeyRef& key) { return key.kind == KeyKind::kItem; }
+  static std::string FromRef(const KeyRef& key) { return std::string(key.name); }
+  static std::string Expected() { return "a string key"; }
+};
+
+// Maps of any kind. Those that are not in order of their keys are visited in that order all the
+// same.
+template <typename Map, bool kSorted>
+struct MapBinder {
+  using K = typename Map::key_type;
+  using V = typename Map::mapped_type;
+
+  template <typename Self>
+  static absl::Status Flatten(Flattener& flattener, Self& map) {
+    LEAFSTORE_RETURN_IF_ERROR(flattener.Open(NodeKind::kDict));
+    const auto add = [&flattener](auto& entry) {
+      flattener.SetKey(MapKey<K>::ToRef(entry.first));
+      return FlattenNode(flattener, entry.second);
+    };
+    if constexpr (kSorted) {
+      for (auto& entry : map) LEAFSTORE_RETURN_IF_ERROR(add(entry));
+    } else {
+      std::vector<decltype(&*map.begin())> entries;
+      entries.reserve(map.size());
+      for (auto& entry : map) entries.push_back(&entry);
+      std::sort(entries.begin(), entries.end(),
+                [](auto* a, auto* b) { return a->first < b->first; });
+      for (auto* entry : entries) LEAFSTORE_RETURN_IF_ERROR(add(*entry));
+    }
+    return flattener.Close();
+  }
+
+  static absl::Status Unflatten(Unflattener& reader, Map* out) {
+    const NodeId self = reader.node();
+    LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kDict));
+    if (out != nullptr) EraseOthers(reader.def(), self, out);
+    while (reader.node() != reader.def().end(self)) {
+      const KeyRef key = reader.def().key(reader.node());
+      if (!MapKey<K>::CanHold(key)) return reader.ExpectedKey(MapKey<K>::Expected());
+      V* value = out == nullptr ? nullptr : &(*out)[MapKey<K>::FromRef(key)];
+      LEAFSTORE_RETURN_IF_ERROR(UnflattenNode<V>(reader, value));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // Erases the entries that the dict does not have; the others stay where they are, to be written
+  // in place.
+  static void EraseOthers(const TreeDef& def, NodeId dict, Map* map) {
+    if (map->empty()) return;
+    size_t kept = 0;
+    for (NodeId node = def.first_child(dict); node != def.end(dict); node = def.end(node)) {
+      kept += map->count(MapKey<K>::FromRef(def.key(node)));
+    }
+    if (kept == map->size()) return;
+    std::vector<K> others;
+    for (const auto& entry : *map) {
+      const NodeId node = def.FindChild(dict, MapKey<K>::ToRef(entry.first));
+      if (node == kNoNode) others.push_back(entry.first);
+    }
+    for (const K& key : others) map->erase(key);
+  }
+};
+
+// Whether entries come in the order of their keys' bytes or numbers.
+template <typename K, typename Compare>
+inline constexpr bool kIsKeyOrder =
+    std::is_same_v<Compare, std::less<K>> || std::is_same_v<Compare, std::less<>>;
+
+template <typename K, typename V, typename Compare, typename A>
+struct Binder<std::map<K, V, Compare, A>>
+    : MapBinder<std::map<K, V, Compare, A>, kIsKeyOrder<K, Compare>> {};
+template <typename K, typename V, typename Compare, typename A>
+struct Binder<absl::btree_map<K, V, Compare, A>>
+    : MapBinder<absl::btree_map<K, V, Compare, A>, kIsKeyOrder<K, Compare>> {};
+template <typename K, typename V, typename Hash, typename Equal, typename A>
+struct Binder<std::unordered_map<K, V, Hash, Equal, A>>
+    : MapBinder<std::unordered_map<K, V, Hash, Equal, A>, false> {};
+template <typename K, typename V, typename Hash, typename Equal, typename A>
+struct Binder<absl::flat_hash_map<K, V, Hash, Equal, A>>
+    : MapBinder<absl::flat_hash_map<K, V, Hash, Equal, A>, false> {};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_TREEDEF_BIND_INTERNAL_CONTAINERS_H_

@@ -1,0 +1,87 @@
+// LeafTraits of what is built in: values, numbers and strings become static leaves (binding.h).
+#ifndef LEAFSTORE_TREEDEF_BIND_LEAF_TRAITS_H_
+#define LEAFSTORE_TREEDEF_BIND_LEAF_TRAITS_H_
+
+#include <concepts>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <type_traits>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "leafstore/core/leaf.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/bind/internal/binder.h"
+
+namespace leafstore {
+
+template <>
+struct LeafTraits<Value> {
+  static absl::StatusOr<Leaf> ToLeaf(const Value& value) { return Leaf(value); }
+  // A Value has no default for FromLeaf to be tried on.
+  static absl::Status Check(const Leaf& leaf);
+  static absl::Status FromLeaf(const Leaf& leaf, Value* out);
+};
+template <>
+struct LeafTraits<bool> {
+  static absl::StatusOr<Leaf> ToLeaf(bool value) { return Leaf(Value(value)); }
+  static absl::Status FromLeaf(const Leaf& leaf, bool* out);
+};
+template <>
+struct LeafTraits<std::string> {
+  static absl::StatusOr<Leaf> ToLeaf(const std::string& value) { return Leaf(Value(value)); }
+  static absl::Status FromLeaf(const Leaf& leaf, std::string* out);
+};
+template <>
+struct LeafTraits<Bytes> {
+  static absl::StatusOr<Leaf> ToLeaf(const Bytes& value) { return Leaf(Value(value)); }
+  static absl::Status FromLeaf(const Leaf& leaf, Bytes* out);
+};
+
+namespace internal {
+absl::StatusOr<Leaf> IntToLeaf(uint64_t value);
+absl::Status IntFromLeaf(const Leaf& leaf, int64_t min, uint64_t max, int64_t* out);
+absl::Status FloatFromLeaf(const Leaf& leaf, double* out);
+absl::Status WouldRound(double value);
+}  // namespace internal
+
+template <std::integral T>
+requires(!std::is_same_v<T, bool>) struct LeafTraits<T> {
+  static absl::StatusOr<Leaf> ToLeaf(T value) {
+    if constexpr (std::is_unsigned_v<T>) {
+      return internal::IntToLeaf(static_cast<uint64_t>(value));
+    } else {
+      return Leaf(Value(static_cast<int64_t>(value)));
+    }
+  }
+  static absl::Status FromLeaf(const Leaf& leaf, T* out) {
+    int64_t value = 0;
+    LEAFSTORE_RETURN_IF_ERROR(
+        internal::IntFromLeaf(leaf, static_cast<int64_t>(std::numeric_limits<T>::min()),
+                              static_cast<uint64_t>(std::numeric_limits<T>::max()), &value));
+    *out = static_cast<T>(value);
+    return absl::OkStatus();
+  }
+};
+
+template <std::floating_point T>
+struct LeafTraits<T> {
+  static_assert(sizeof(T) <= sizeof(double), "a wider number would be rounded");
+
+  static absl::StatusOr<Leaf> ToLeaf(T value) { return Leaf(Value(static_cast<double>(value))); }
+  static absl::Status FromLeaf(const Leaf& leaf, T* out) {
+    double value = 0;
+    LEAFSTORE_RETURN_IF_ERROR(internal::FloatFromLeaf(leaf, &value));
+    const T narrow = static_cast<T>(value);
+    const bool is_nan = value != value;
+    if (!is_nan && static_cast<double>(narrow) != value) return internal::WouldRound(value);
+    *out = narrow;
+    return absl::OkStatus();
+  }
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TREEDEF_BIND_LEAF_TRAITS_H_

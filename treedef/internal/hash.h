@@ -1,0 +1,50 @@
+// The hash of a structure: XXH3-64, seed 0, over its canonical bytes.
+//
+// Canonical bytes, version 1. Integers are little-endian; nothing is padded or aligned.
+//
+//   size            what
+//   8               "leafdef" and the version, 1, as a byte
+//   u32             n, the number of nodes
+//   u32             s, the number of strings
+//   u32             i, the number of int keys
+//   u32             t, the number of tags
+//   n * u8          kind of each node, in preorder (NodeKind)
+//   n * u32         number of children of each node
+//   n * u32         key of each node: of a child of a struct or of a dict with string keys a
+//                   string's number; of a child of a dict with int keys a number into the int keys;
+//                   of other children their position; of the root 0
+//   n * u32         of a struct or custom the number of its type name's string, or 0xffffffff
+//                   without one; of an alias the node it stands for; of a dict with int keys 1;
+//                   else 0
+//   t * (u32, u32)  tags: node and string, by node, then by the string's bytes
+//   i * i64         int keys in preorder
+//   (s + 1) * u32   where each string begins in what follows, and where the last one ends
+//   u8...           the strings: unique, by order of first use in preorder; of one node first its
+//                   key, then its type name, then its tags in order of their bytes
+//
+// Equal structures have equal canonical bytes, however they were made, and different ones different
+// bytes: what is left out (parents, numbers of leaves) follows from what is there.
+//
+// The hash is written to files: a change of these bytes is a new version, and a new format.
+#ifndef LEAFSTORE_TREEDEF_INTERNAL_HASH_H_
+#define LEAFSTORE_TREEDEF_INTERNAL_HASH_H_
+
+#include <cstdint>
+#include <string>
+
+#include "leafstore/treedef/internal/treedef_columns.h"
+
+namespace leafstore::internal {
+
+// The hash of a structure. O(bytes), allocates nothing that grows with them.
+uint64_t HashOf(const TreeDefColumns& columns);
+
+// The canonical bytes themselves, for those who check them.
+std::string CanonicalBytes(const TreeDefColumns& columns);
+
+// Whether the canonical bytes of both are equal. O(bytes).
+bool SameStructure(const TreeDefColumns& a, const TreeDefColumns& b);
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_TREEDEF_INTERNAL_HASH_H_

@@ -1,0 +1,73 @@
+#include "leafstore/treedef/internal/intern.h"
+
+#include <utility>
+#include <vector>
+
+#include "leafstore/treedef/internal/hash.h"
+
+namespace leafstore::internal {
+namespace {
+
+// Gives back what growing by doubling has taken too much.
+void Shrink(TreeDefColumns* columns) {
+  columns->kinds.shrink_to_fit();
+  columns->keys.shrink_to_fit();
+  columns->parents.shrink_to_fit();
+  columns->ends.shrink_to_fit();
+  columns->child_counts.shrink_to_fit();
+  columns->aux.shrink_to_fit();
+  columns->leaf_begins.shrink_to_fit();
+  columns->leaf_nodes.shrink_to_fit();
+  columns->tags.shrink_to_fit();
+  columns->alias_nodes.shrink_to_fit();
+  columns->ints.shrink_to_fit();
+  columns->strings.shrink_to_fit();
+  columns->string_begins.shrink_to_fit();
+}
+
+}  // namespace
+
+TreeDefInterner& TreeDefInterner::Global() {
+  static TreeDefInterner* const global = new TreeDefInterner;
+  return *global;
+}
+
+TreeDef TreeDefInterner::Intern(std::unique_ptr<TreeDefRep> rep) {
+  // Declared before the lock: where one of these turns out to be the last reference, it goes after
+  // the lock does, which Remove needs.
+  std::vector<std::shared_ptr<const TreeDefRep>> others;
+  // This one too: it goes where an equal one is alive, or where there is no memory to enter it.
+  TreeDefRep* const fresh = rep.get();
+  std::shared_ptr<const TreeDefRep> made(rep.release(),
+                                         [this](const TreeDefRep* last) { Remove(last); });
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto [begin, end] = entries_.equal_range(fresh->hash);
+  for (auto it = begin; it != end; ++it) {
+    others.emplace_back();  // before there is a reference to lose
+    others.back() = it->second.alive.lock();
+    if (others.back() == nullptr) continue;
+    if (SameStructure(others.back()->columns, fresh->columns)) return TreeDef(others.back());
+  }
+  Shrink(&fresh->columns);
+  entries_.emplace(fresh->hash, Entry{fresh, made});
+  return TreeDef(std::move(made));
+}
+
+size_t TreeDefInterner::size() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return entries_.size();
+}
+
+void TreeDefInterner::Remove(const TreeDefRep* rep) {
+  // After the lock, because a large structure takes its time.
+  const std::unique_ptr<const TreeDefRep> destroyed(rep);
+  std::lock_guard<std::mutex> lock(mutex_);
+  const auto [begin, end] = entries_.equal_range(rep->hash);
+  for (auto it = begin; it != end; ++it) {
+    if (it->second.rep != rep) continue;
+    entries_.erase(it);
+    return;
+  }
+}
+
+}  // namespace leafstore::internal

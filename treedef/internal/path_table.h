@@ -1,0 +1,117 @@
+// PathTable: the canonical texts of an ordered set of paths, and the index from text to number.
+//
+//   PathTable table = PathTable::Create({"['a']", "['b']"}).value();
+//   table.Find("['b']");   // 1
+//   table.text(0);         // "['a']"
+//
+// Layout. One arena holds all texts one after another, each behind its length (4 bytes); the index
+// is a flat hash set of (offset, number) pairs of 8 bytes that hash and compare as the text they
+// point to. A lookup touches as many cache lines as one in a flat_hash_map<string_view, ...>, and a
+// third of its bytes: control byte, slot, and the text with its length.
+//
+// Limits. The texts have together at most 64 MiB + 256 bytes a path, and the arena is under 4 GiB:
+// a hostile tree of depth n with a leaf at each level cannot ask for n * n bytes of text.
+//
+// Threads: immutable; calls are safe from many threads.
+#ifndef LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_
+#define LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore {
+
+class PathTable {
+ public:
+  static constexpr uint32_t kNotFound = 0xffffffff;
+
+  // Of the leaves of `def`, in order. O(nodes + total text).
+  // error ResourceExhausted: the texts are over the limit; found out before any text is made.
+  static absl::StatusOr<PathTable> Create(const TreeDef& def);
+  // Of texts that are given, which must be canonical. O(total text).
+  // error AlreadyExists: a text occurs twice. error ResourceExhausted: over the limit.
+  static absl::StatusOr<PathTable> Create(absl::Span<const std::string> texts);
+
+  // What is moved from may only be destroyed or assigned to.
+  PathTable(PathTable&&) = default;
+  PathTable& operator=(PathTable&&) = default;
+
+  uint32_t size() const { return static_cast<uint32_t>(offsets_.size()); }
+  // Of `number`, which must be less than size(). Valid while this table, or what it was moved to,
+  // lives.
+  absl::string_view text(uint32_t number) const { return TextAt(arena_.get(), offsets_[number]); }
+  // The number of the path with this text, or kNotFound. Any bytes may be asked for. O(length),
+  // expected.
+  uint32_t Find(absl::string_view text) const {
+    const auto found = index_.find(text);
+    return found == index_.end() ? kNotFound : found->number;
+  }
+
+  // Bytes of the texts alone, and of all the rest.
+  size_t text_bytes() const { return arena_size_ - size() * sizeof(uint32_t); }
+  size_t index_bytes() const;
+
+ private:
+  struct Entry {
+    uint32_t offset;  // of the text in the arena; its length is before it
+    uint32_t number;
+  };
+
+  static absl::string_view TextAt(const char* arena, uint32_t offset) {
+    uint32_t size;
+    std::memcpy(&size, arena + offset - sizeof(size), sizeof(size));
+    return absl::string_view(arena + offset, size);
+  }
+
+  // These point to the bytes of the arena, which stay where they are when a table is moved.
+  struct Hash {
+    using is_transparent = void;
+    const char* arena;
+    size_t operator()(absl::string_view text) const {
+      return absl::Hash<absl::string_view>()(text);
+    }
+    size_t operator()(const Entry& entry) const { return (*this)(TextAt(arena, entry.offset)); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const char* arena;
+    bool operator()(const Entry& a, const Entry& b) const {
+      return (*this)(a, TextAt(arena, b.offset));
+    }
+    bool operator()(const Entry& entry, absl::string_view text) const {
+      return TextAt(arena, entry.offset) == text;
+    }
+    bool operator()(absl::string_view text, const Entry& entry) const {
+      return (*this)(entry, text);
+    }
+  };
+
+  // Has room for `paths` texts of `text_bytes` bytes in all.
+  PathTable(size_t paths, size_t text_bytes);
+  // Adds a text, which there must be room for.
+  void Append(absl::string_view text);
+  // Indexes what was appended. error AlreadyExists: a text occurs twice.
+  absl::Status BuildIndex();
+
+  std::unique_ptr<char[]> arena_;
+  size_t arena_size_ = 0;
+  std::vector<uint32_t> offsets_;
+  absl::flat_hash_set<Entry, Hash, Equal> index_;
+};
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_

@@ -1,0 +1,116 @@
+// StringTable: the unique strings of a TreeDef that is being built. For treedef/ alone.
+#ifndef LEAFSTORE_TREEDEF_INTERNAL_STRING_TABLE_H_
+#define LEAFSTORE_TREEDEF_INTERNAL_STRING_TABLE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/hash/hash.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/treedef_columns.h"
+
+namespace leafstore::internal {
+
+// Keeps strings in `columns->strings` and finds them by a hash table of 8 bytes a slot, with linear
+// probing. A flat_hash_set would hash each new string four times (to look for it, to insert it, and
+// to grow, twice on average), which is most of the time that building takes. As long as each string
+// is greater than the last, as the keys of one large dict are, it is new, and none is hashed.
+class StringTable {
+ public:
+  static constexpr uint32_t kNotFound = 0xffffffff;
+
+  // `columns` must outlive this.
+  explicit StringTable(TreeDefColumns* columns) : columns_(columns) {
+    columns->string_begins.assign(1, 0);
+  }
+
+  // The string's number, or kNotFound: then Add may add it.
+  uint32_t Find(absl::string_view text) {
+    if (slots_.empty()) {
+      if (size() == 0 || StringOf(*columns_, size() - 1) < text) return kNotFound;
+      HashAll();
+    }
+    return Probe(text);
+  }
+
+  // Adds the string that Find has just not found. It must fit: together under 4 GiB.
+  uint32_t Add(absl::string_view text) {
+    const uint32_t id = size();
+    columns_->strings.append(text.data(), text.size());
+    columns_->string_begins.push_back(static_cast<uint32_t>(columns_->strings.size()));
+    if (!slots_.empty()) Enter(id);
+    return id;
+  }
+
+  // Makes room for this many strings of this many bytes in all.
+  void Reserve(size_t strings, size_t string_bytes) {
+    columns_->strings.reserve(string_bytes);
+    columns_->string_begins.reserve(strings + 1);
+    expected_ = strings;
+  }
+
+  // Bytes of all strings.
+  size_t bytes() const { return columns_->strings.size(); }
+
+ private:
+  static constexpr size_t kFirstSlots = 32;
+
+  struct Slot {
+    uint32_t hash = 0;
+    uint32_t id = kNotFound;
+  };
+
+  size_t mask() const { return slots_.size() - 1; }
+  uint32_t size() const { return static_cast<uint32_t>(columns_->string_begins.size() - 1); }
+
+  // As Find, by the hash table. Where it is not found, slot_ is where it would be.
+  uint32_t Probe(absl::string_view text) {
+    hash_ = static_cast<uint32_t>(absl::Hash<absl::string_view>()(text));
+    for (slot_ = hash_ & mask();; slot_ = (slot_ + 1) & mask()) {
+      const Slot& slot = slots_[slot_];
+      if (slot.id == kNotFound) return kNotFound;
+      if (slot.hash == hash_ && StringOf(*columns_, slot.id) == text) return slot.id;
+    }
+  }
+
+  // Enters the string that Probe has just not found.
+  void Enter(uint32_t id) {
+    slots_[slot_] = {hash_, id};
+    if ((id + size_t{1}) * 4 > slots_.size() * 3) Grow();
+  }
+
+  void HashAll() {
+    size_t slots = kFirstSlots;
+    while ((std::max<size_t>(expected_, size()) + 1) * 4 > slots * 3) slots *= 2;
+    slots_.resize(slots);
+    for (uint32_t id = 0; id < size(); ++id) {
+      Probe(StringOf(*columns_, id));
+      Enter(id);
+    }
+  }
+
+  void Grow() {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.id == kNotFound) continue;
+      size_t at = slot.hash & mask();
+      while (slots_[at].id != kNotFound) at = (at + 1) & mask();
+      slots_[at] = slot;
+    }
+  }
+
+  TreeDefColumns* columns_;
+  size_t expected_ = 0;
+  std::vector<Slot> slots_;  // a power of two of them, a quarter empty; or none: all strings ascend
+  uint32_t hash_ = 0;        // of the last Find, and the slot where it ended
+  size_t slot_ = 0;
+};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_TREEDEF_INTERNAL_STRING_TABLE_H_

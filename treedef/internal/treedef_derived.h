@@ -1,0 +1,57 @@
+// What is derived from a structure when it is first needed, and kept with it. For treedef/ alone.
+//
+// Threads: each part is made once, by whichever call comes first; the others wait for it.
+#ifndef LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_DERIVED_H_
+#define LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_DERIVED_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "leafstore/core/internal/lazy.h"
+#include "leafstore/treedef/internal/path_table.h"
+#include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore::internal {
+
+// The children of each node by position: one array of all, and where each node's begin. Nodes whose
+// children have no children are left out: theirs are the next nodes (HasAdjacentChildren).
+struct ChildLists {
+  std::vector<uint32_t> begins;
+  std::vector<NodeId> children;
+
+  // O(nodes).
+  static ChildLists Make(const TreeDefColumns& columns);
+};
+
+// Whether the children of `node` have consecutive numbers.
+inline bool HasAdjacentChildren(const TreeDefColumns& columns, NodeId node) {
+  return columns.ends[node] - node - 1 == columns.child_counts[node];
+}
+
+struct TreeDefRep::Derived {
+  Lazy<ChildLists> child_lists;
+  Lazy<absl::StatusOr<PathTable>> paths;
+};
+
+// Gives the children of one node by position. Makes the child lists where they are needed.
+class Children {
+ public:
+  Children(const TreeDefRep& rep, NodeId node);
+
+  uint32_t size() const { return size_; }
+  NodeId operator[](uint32_t position) const {
+    return listed_ == nullptr ? first_ + position : listed_[position];
+  }
+
+ private:
+  NodeId first_;
+  uint32_t size_;
+  const NodeId* listed_ = nullptr;
+};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_DERIVED_H_

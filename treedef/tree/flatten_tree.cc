@@ -1,0 +1,204 @@
+// Flattening a dynamic Tree, without recursion.
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/bind/flatten.h"
+
+namespace leafstore {
+namespace {
+
+// The nodes that Tree::Tied names.
+class Ties {
+ public:
+  // error AlreadyExists: the name is given to another node.
+  absl::Status Add(const Tree& tied) {
+    const auto [it, is_new] = nodes_.try_emplace(tied.tie_name(), tied.tied());
+    if (is_new || it->second == tied.tied()) return absl::OkStatus();
+    return absl::AlreadyExistsError(
+        absl::StrCat("expected the tie '", tied.tie_name(), "' at one node, found it at two"));
+  }
+
+  // Adds all of them below `root`. Where one has two nodes it is the walk that finds it, which
+  // comes by both of them. O(nodes).
+  void AddAllBelow(const Tree& root) {
+    std::vector<const Tree*> to_visit = {&root};
+    absl::flat_hash_set<const Tree*> visited;
+    while (!to_visit.empty()) {
+      const Tree* tree = to_visit.back();
+      to_visit.pop_back();
+      const Tree* content = tree->tied();
+      if (content != nullptr) nodes_.try_emplace(tree->tie_name(), content);
+      if (content == nullptr) content = tree->shared().get();
+      if (content != nullptr && visited.insert(content).second) to_visit.push_back(content);
+      for (const auto& entry : tree->entries()) to_visit.push_back(&entry.second);
+      for (const Tree& item : tree->items()) to_visit.push_back(&item);
+    }
+    has_all_ = true;
+  }
+  bool has_all() const { return has_all_; }
+
+  const Tree* Find(absl::string_view name) const {
+    const auto it = nodes_.find(name);
+    return it == nodes_.end() ? nullptr : it->second;
+  }
+
+ private:
+  absl::flat_hash_map<std::string, const Tree*> nodes_;
+  bool has_all_ = false;
+};
+
+NodeKind ContainerKind(TreeKind kind) {
+  switch (kind) {
+    case TreeKind::kDict:
+      return NodeKind::kDict;
+    case TreeKind::kList:
+      return NodeKind::kList;
+    case TreeKind::kTuple:
+      return NodeKind::kTuple;
+    case TreeKind::kStruct:
+      return NodeKind::kStruct;
+    default:
+      return NodeKind::kCustom;
+  }
+}
+
+KeyRef KeyRefOf(TreeKind container, const DictKey& key) {
+  if (key.is_int()) return KeyRef::Index(key.number());
+  return container == TreeKind::kStruct ? KeyRef::Attribute(key.name()) : KeyRef::Item(key.name());
+}
+
+// Walks a Tree and tells its nodes to a Flattener. AnyTree is Tree or const Tree.
+template <typename AnyTree>
+class TreeWalk {
+ public:
+  TreeWalk(Flattener* flattener, AnyTree* root) : flattener_(*flattener), root_(root) {}
+
+  absl::Status Run() {
+    LEAFSTORE_RETURN_IF_ERROR(Visit(root_));
+    while (!open_.empty()) {
+      AnyTree* child = NextChild(&open_.back());
+      LEAFSTORE_RETURN_IF_ERROR(child != nullptr ? Visit(child) : Leave());
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // A container that is being walked, or what a Shared, Tied or TiedTo stands for.
+  struct Frame {
+    AnyTree* content = nullptr;  // of a Shared, Tied or TiedTo
+    bool content_visited = false;
+    TreeKind kind = TreeKind::kNone;
+    // What is left of the entries of a dict or struct, and of the items of other containers.
+    Tree::Entries::const_iterator entry = {};
+    Tree::Entries::const_iterator entries_end = {};
+    const Tree* item = nullptr;
+    const Tree* items_end = nullptr;
+  };
+
+  absl::Status Visit(AnyTree* tree) {
+    if (tree->misused()) return Misused();
+    for (const std::string& tag : tree->tags()) flattener_.Tag(tag);
+    switch (const TreeKind kind = tree->kind(); kind) {
+      case TreeKind::kNone:
+        return flattener_.None();
+      case TreeKind::kLeaf:
+        return internal::FlattenNode(flattener_, LeafOf(*tree));
+      case TreeKind::kShared:
+        return BeginShared(tree->shared().get());
+      case TreeKind::kTied:
+        if (absl::Status status = ties_.Add(*tree); !status.ok()) return flattener_.At(status);
+        return BeginShared(tree->tied());
+      case TreeKind::kTiedTo:
+        return BeginTiedTo(tree->tie_name());
+      default:
+        LEAFSTORE_RETURN_IF_ERROR(flattener_.Open(ContainerKind(kind), tree->type_name()));
+        OpenFrame(kind, *tree);
+        return absl::OkStatus();
+    }
+  }
+
+  void OpenFrame(TreeKind kind, const Tree& tree) {
+    Frame& frame = open_.emplace_back();
+    frame.kind = kind;
+    frame.entry = tree.entries().begin();
+    frame.entries_end = tree.entries().end();
+    frame.item = tree.items().data();
+    frame.items_end = frame.item + tree.items().size();
+  }
+
+  absl::Status Misused() {
+    return flattener_.At(absl::InvalidArgumentError(
+        "expected With on a dict or struct and Add on a list, tuple or custom, found one of them "
+        "called on another kind of node"));
+  }
+
+  static const Leaf& LeafOf(const Tree& tree) { return tree.leaf(); }
+  static Leaf& LeafOf(Tree& tree) { return tree.mutable_leaf(); }
+
+  absl::Status BeginShared(const Tree* content) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const bool is_new,
+                               flattener_.BeginShared(content, &internal::kTypeIdentity<Tree>));
+    if (is_new) open_.emplace_back().content = const_cast<Tree*>(content);
+    return absl::OkStatus();
+  }
+
+  absl::Status BeginTiedTo(absl::string_view name) {
+    const Tree* content = ties_.Find(name);
+    if (content == nullptr && !ties_.has_all()) {
+      ties_.AddAllBelow(*root_);
+      content = ties_.Find(name);
+    }
+    if (content == nullptr) {
+      return flattener_.At(absl::NotFoundError(
+          absl::StrCat("expected a node with the tie '", name, "', found none in this tree")));
+    }
+    return BeginShared(content);
+  }
+
+  // The next child of a frame, with its key told; null at its end. Children of a tree that is not
+  // const are not const either: the accessors that give them to be written are slower.
+  AnyTree* NextChild(Frame* frame) {
+    if (frame->content != nullptr) {
+      return std::exchange(frame->content_visited, true) ? nullptr : frame->content;
+    }
+    if (frame->item != frame->items_end) return const_cast<Tree*>(frame->item++);
+    if (frame->entry == frame->entries_end) return nullptr;
+    const auto& [key, child] = *frame->entry++;
+    flattener_.SetKey(KeyRefOf(frame->kind, key));
+    return const_cast<Tree*>(&child);
+  }
+
+  absl::Status Leave() {
+    const AnyTree* content = open_.back().content;
+    open_.pop_back();
+    if (content == nullptr) return flattener_.Close();
+    flattener_.EndShared(content, &internal::kTypeIdentity<Tree>);
+    return absl::OkStatus();
+  }
+
+  Flattener& flattener_;
+  AnyTree* const root_;
+  std::vector<Frame> open_;
+  Ties ties_;
+};
+
+}  // namespace
+
+namespace internal {
+
+absl::Status Binder<Tree>::Flatten(Flattener& flattener, const Tree& tree) {
+  return TreeWalk<const Tree>(&flattener, &tree).Run();
+}
+
+absl::Status Binder<Tree>::Flatten(Flattener& flattener, Tree& tree) {
+  return TreeWalk<Tree>(&flattener, &tree).Run();
+}
+
+}  // namespace internal
+}  // namespace leafstore

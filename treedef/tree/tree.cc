@@ -1,0 +1,230 @@
+#include "leafstore/treedef/tree/tree.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+
+namespace leafstore {
+
+struct Tree::Node {
+  explicit Node(TreeKind k) : kind(k) {}
+
+  // Whether anything below needs a destructor that could recurse.
+  bool HasChildren() const { return !entries.empty() || !items.empty() || shared != nullptr; }
+
+  TreeKind kind;
+  bool misused = false;
+  std::string text;  // a type name, or the name of a tie
+  std::vector<std::string> tags;
+  Entries entries;               // dict, struct
+  std::vector<Tree> items;       // list, tuple, custom
+  std::shared_ptr<Tree> shared;  // shared, tied
+};
+
+void Tree::DeleteNode::operator()(Node* node) const { delete node; }
+
+Tree Tree::Make(TreeKind kind) { return Tree(NodePtr(new Node(kind))); }
+
+Tree Tree::Dict(Entries entries) {
+  Tree tree = Make(TreeKind::kDict);
+  tree.node_->entries = std::move(entries);
+  return tree;
+}
+
+Tree Tree::Struct(absl::string_view type_name, Entries entries) {
+  Tree tree = Make(TreeKind::kStruct);
+  tree.node_->text = std::string(type_name);
+  tree.node_->entries = std::move(entries);
+  return tree;
+}
+
+Tree Tree::List(std::vector<Tree> items) {
+  Tree tree = Make(TreeKind::kList);
+  tree.node_->items = std::move(items);
+  return tree;
+}
+
+Tree Tree::Tuple(std::vector<Tree> items) {
+  Tree tree = Make(TreeKind::kTuple);
+  tree.node_->items = std::move(items);
+  return tree;
+}
+
+Tree Tree::Custom(absl::string_view type_name, std::vector<Tree> items) {
+  Tree tree = Make(TreeKind::kCustom);
+  tree.node_->text = std::string(type_name);
+  tree.node_->items = std::move(items);
+  return tree;
+}
+
+Tree Tree::Shared(std::shared_ptr<Tree> node) {
+  if (node == nullptr) return None();
+  Tree tree = Make(TreeKind::kShared);
+  tree.node_->shared = std::move(node);
+  return tree;
+}
+
+Tree Tree::Tied(absl::string_view name, Tree node) {
+  Tree tree = Make(TreeKind::kTied);
+  tree.node_->text = std::string(name);
+  tree.node_->shared = std::make_shared<Tree>(std::move(node));
+  return tree;
+}
+
+Tree Tree::TiedTo(absl::string_view name) {
+  Tree tree = Make(TreeKind::kTiedTo);
+  tree.node_->text = std::string(name);
+  return tree;
+}
+
+// Children are moved to a list and die there one by one, so that depth costs memory, not stack.
+void Tree::Dismantle() {
+  if (!node_->HasChildren()) return;
+  std::vector<NodePtr> dying;
+  dying.push_back(std::move(node_));
+  while (!dying.empty()) {
+    const NodePtr node = std::move(dying.back());
+    dying.pop_back();
+    const auto adopt = [&dying](Tree& child) {
+      if (child.node_ != nullptr && child.node_->HasChildren()) {
+        dying.push_back(std::move(child.node_));
+      }
+    };
+    for (auto& entry : node->entries) adopt(entry.second);
+    for (Tree& item : node->items) adopt(item);
+    if (node->shared.use_count() == 1) adopt(*node->shared);
+  }
+}
+
+Tree& Tree::With(DictKey key, Tree child) & {
+  Node& node = MutableNode();
+  if (node.kind == TreeKind::kDict || node.kind == TreeKind::kStruct) {
+    node.entries.insert_or_assign(std::move(key), std::move(child));
+  } else {
+    node.misused = true;
+  }
+  return *this;
+}
+
+Tree& Tree::Add(Tree child) & {
+  Node& node = MutableNode();
+  if (node.kind == TreeKind::kList || node.kind == TreeKind::kTuple ||
+      node.kind == TreeKind::kCustom) {
+    node.items.push_back(std::move(child));
+  } else {
+    node.misused = true;
+  }
+  return *this;
+}
+
+Tree& Tree::Tag(absl::string_view tag) & {
+  MutableNode().tags.emplace_back(tag);
+  return *this;
+}
+
+Tree::Node& Tree::MutableNode() {
+  if (node_ == nullptr) node_.reset(new Node(kind()));
+  return *node_;
+}
+
+void Tree::BecomeContainer(TreeKind kind, absl::string_view type_name) {
+  if (node_ == nullptr || node_->kind != kind) *this = Make(kind);
+  leaf_ = Leaf();
+  node_->misused = false;
+  node_->text.assign(type_name.data(), type_name.size());
+  node_->tags.clear();
+}
+
+Tree::Entries& Tree::mutable_entries() { return node_->entries; }
+
+std::vector<Tree>& Tree::mutable_items() { return node_->items; }
+
+// What is in leaf_ says whether it is a leaf: it may come and go through mutable_leaf().
+TreeKind Tree::KindOfNode() const {
+  const bool single = node_->kind == TreeKind::kNone || node_->kind == TreeKind::kLeaf;
+  return single ? LeafOrNone() : node_->kind;
+}
+
+bool Tree::NodeIsMisused() const { return node_->misused; }
+
+const Tree::Entries& Tree::entries() const {
+  static const Entries& none = *new Entries;
+  return node_ == nullptr ? none : node_->entries;
+}
+
+absl::Span<const Tree> Tree::items() const {
+  return node_ == nullptr ? absl::Span<const Tree>() : node_->items;
+}
+
+absl::string_view Tree::type_name() const {
+  const TreeKind k = kind();
+  return k == TreeKind::kStruct || k == TreeKind::kCustom ? node_->text : absl::string_view();
+}
+
+const std::shared_ptr<Tree>& Tree::shared() const {
+  static const std::shared_ptr<Tree>& none = *new std::shared_ptr<Tree>;
+  return kind() == TreeKind::kShared ? node_->shared : none;
+}
+
+absl::string_view Tree::tie_name() const {
+  const TreeKind k = kind();
+  return k == TreeKind::kTied || k == TreeKind::kTiedTo ? node_->text : absl::string_view();
+}
+
+const Tree* Tree::tied() const { return kind() == TreeKind::kTied ? node_->shared.get() : nullptr; }
+
+absl::Span<const std::string> Tree::TagsOfNode() const { return node_->tags; }
+
+const Tree* Tree::Find(const DictKey& key) const {
+  const Tree* tree = this;
+  while (tree->kind() == TreeKind::kShared || tree->kind() == TreeKind::kTied) {
+    tree = tree->node_->shared.get();
+  }
+  const auto it = tree->entries().find(key);
+  return it == tree->entries().end() ? nullptr : &it->second;
+}
+
+Tree* Tree::Find(const DictKey& key) {
+  return const_cast<Tree*>(static_cast<const Tree*>(this)->Find(key));
+}
+
+Tree* Tree::MutableItem(size_t index) {
+  return index < items().size() ? &node_->items[index] : nullptr;
+}
+
+Tree Tree::Clone() const {
+  Tree root;
+  std::vector<std::pair<const Tree*, Tree*>> to_copy = {{this, &root}};
+  absl::flat_hash_map<const Tree*, std::shared_ptr<Tree>> copies;
+  while (!to_copy.empty()) {
+    const auto [from, to] = to_copy.back();
+    to_copy.pop_back();
+    to->leaf_ = from->leaf_;
+    if (from->node_ == nullptr) continue;
+    const Node& node = *from->node_;
+    to->node_.reset(new Node(node.kind));
+    to->node_->misused = node.misused;
+    to->node_->text = node.text;
+    to->node_->tags = node.tags;
+    Entries& entries = to->node_->entries;
+    for (const auto& entry : node.entries) entries.emplace_hint(entries.end(), entry.first, Tree());
+    // An insertion may move what was inserted before, so pointers are taken only now.
+    auto from_entry = node.entries.begin();
+    for (auto& entry : entries) to_copy.emplace_back(&(from_entry++)->second, &entry.second);
+    to->node_->items.resize(node.items.size());
+    for (size_t i = 0; i < node.items.size(); ++i) {
+      to_copy.emplace_back(&node.items[i], &to->node_->items[i]);
+    }
+    if (node.shared != nullptr) {
+      auto [copy, is_new] = copies.try_emplace(node.shared.get());
+      if (is_new) {
+        copy->second = std::make_shared<Tree>();
+        to_copy.emplace_back(node.shared.get(), copy->second.get());
+      }
+      to->node_->shared = copy->second;
+    }
+  }
+  return root;
+}
+
+}  // namespace leafstore

@@ -1,0 +1,160 @@
+// Unflattening into a dynamic Tree, without recursion.
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/bind/flatten.h"
+
+namespace leafstore::internal {
+namespace {
+
+constexpr const void* kTreeType = &kTypeIdentity<Tree>;
+
+TreeKind TreeKindOf(NodeKind container) {
+  switch (container) {
+    case NodeKind::kDict:
+      return TreeKind::kDict;
+    case NodeKind::kStruct:
+      return TreeKind::kStruct;
+    case NodeKind::kTuple:
+      return TreeKind::kTuple;
+    case NodeKind::kCustom:
+      return TreeKind::kCustom;
+    default:
+      return TreeKind::kList;
+  }
+}
+
+bool IsKey(const DictKey& key, const KeyRef& expected) {
+  if (expected.kind == KeyKind::kIndex) return key.is_int() && key.number() == expected.index;
+  return !key.is_int() && key.name() == expected.name;
+}
+
+DictKey ToDictKey(const KeyRef& key) {
+  return key.kind == KeyKind::kIndex ? DictKey(key.index) : DictKey(key.name);
+}
+
+}  // namespace
+
+// Writes the subtree that a reader stands before. What the Tree has already stays where it is, as
+// far as kinds and keys agree: who unflattens into the same Tree again makes no node.
+class TreeWriter {
+ public:
+  explicit TreeWriter(Unflattener* reader) : reader_(*reader), def_(reader->def()) {}
+
+  absl::Status Write(Tree* out) {
+    const NodeId end = def_.end(reader_.node());
+    while (reader_.node() != end) {
+      const NodeId node = reader_.node();
+      Tree* const tree = open_.empty() ? out : NextChild(node);
+      if (IsContainer(def_.kind(node))) {
+        Open(node, tree);
+      } else {
+        LEAFSTORE_RETURN_IF_ERROR(WriteSingle(tree));
+        Finish(node, tree);
+      }
+      while (!open_.empty() && def_.end(open_.back().node) == reader_.node()) Close();
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // A container of which children are still to come.
+  struct Container {
+    NodeId node;
+    Tree* tree;
+    Tree::Entries::iterator next_entry;  // of a dict or struct
+    size_t next_item = 0;                // of the others
+  };
+
+  absl::Status WriteSingle(Tree* tree) {
+    switch (reader_.kind()) {
+      case NodeKind::kLeaf:
+        *tree = Tree(reader_.TakeLeaf());
+        return absl::OkStatus();
+      case NodeKind::kAlias: {
+        LEAFSTORE_ASSIGN_OR_RETURN(std::shared_ptr<void> object, reader_.TakeAlias(kTreeType));
+        *tree = Tree::Shared(std::static_pointer_cast<Tree>(std::move(object)));
+        return absl::OkStatus();
+      }
+      default:
+        *tree = Tree::None();
+        return reader_.None();
+    }
+  }
+
+  void Open(NodeId node, Tree* tree) {
+    const NodeKind kind = def_.kind(node);
+    tree->BecomeContainer(TreeKindOf(kind), def_.type_name(node));
+    open_.push_back({node, tree, {}});
+    if (HasKeys(kind)) {
+      open_.back().next_entry = tree->mutable_entries().begin();
+    } else {
+      tree->mutable_items().resize(def_.child_count(node));
+    }
+    reader_.GoTo(node + 1);
+  }
+
+  // Where the child `node` of the container opened last goes.
+  Tree* NextChild(NodeId node) {
+    Container& parent = open_.back();
+    if (!HasKeys(def_.kind(parent.node))) {
+      return &parent.tree->mutable_items()[parent.next_item++];
+    }
+    Tree::Entries& entries = parent.tree->mutable_entries();
+    const KeyRef key = def_.key(node);
+    if (parent.next_entry == entries.end() || !IsKey(parent.next_entry->first, key)) {
+      // Keys come in their order: of others that were there none is kept from here on.
+      entries.erase(parent.next_entry, entries.end());
+      parent.next_entry = entries.emplace_hint(entries.end(), ToDictKey(key), Tree());
+    }
+    return &(parent.next_entry++)->second;
+  }
+
+  void Close() {
+    const Container done = open_.back();
+    open_.pop_back();
+    if (HasKeys(def_.kind(done.node))) {
+      Tree::Entries& entries = done.tree->mutable_entries();
+      entries.erase(done.next_entry, entries.end());
+    }
+    Finish(done.node, done.tree);
+  }
+
+  // What is the same for all nodes.
+  void Finish(NodeId node, Tree* tree) {
+    if (def_.has_tags()) {
+      for (absl::string_view tag : def_.tags(node)) tree->Tag(tag);
+    }
+    if (!reader_.IsOwner(node)) return;
+    auto shared = std::make_shared<Tree>(std::move(*tree));
+    reader_.Remember(node, shared, kTreeType);
+    *tree = Tree::Shared(std::move(shared));
+  }
+
+  Unflattener& reader_;
+  const TreeDef& def_;
+  std::vector<Container> open_;
+};
+
+// Every subtree fits a Tree, except for an alias of what is no Tree: that much is checked.
+absl::Status Binder<Tree>::Unflatten(Unflattener& reader, Tree* out) {
+  if (out != nullptr) return TreeWriter(&reader).Write(out);
+  const NodeId end = reader.def().end(reader.node());
+  if (!reader.def().has_aliases()) {
+    reader.GoTo(end);
+    return absl::OkStatus();
+  }
+  while (reader.node() != end) {
+    if (reader.kind() == NodeKind::kAlias) {
+      LEAFSTORE_RETURN_IF_ERROR(reader.TakeAlias(kTreeType).status());
+    } else {
+      reader.Remember(reader.node(), nullptr, kTreeType);
+      reader.GoTo(reader.node() + 1);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace leafstore::internal
