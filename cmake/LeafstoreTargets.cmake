@@ -145,10 +145,9 @@ endfunction()
 # What test sources need before they are compiled, on `target`.
 function(leafstore_test_settings target)
   leafstore_executable(${target})
-  # Tests include what they share as "tests/<folder>/<file>.h", and find their data by this folder.
+  # Tests include what they share as "tests/<folder>/<file>.h", and find their data by SourcePath (tests/source_dir.h).
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
-  target_compile_definitions(${target} PRIVATE LEAFSTORE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  target_link_libraries(${target} PRIVATE leafstore_test_flags GTest::gtest GTest::gmock)
+  target_link_libraries(${target} PRIVATE leafstore_test_flags leafstore_test_source_dir GTest::gtest GTest::gmock)
 endfunction()
 
 # The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name. With FULL, the

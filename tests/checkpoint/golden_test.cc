@@ -18,12 +18,13 @@
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
 #include "tests/io/temp_dir.h"
+#include "tests/source_dir.h"
 
 namespace leafstore {
 namespace {
 
-const char kGolden[] = LEAFSTORE_SOURCE_DIR "/tests/testdata/every_kind.leaf";
-const char kDocument[] = LEAFSTORE_SOURCE_DIR "/docs/format.md";
+const std::string kGolden = SourcePath("tests/testdata/every_kind.leaf");
+const std::string kDocument = SourcePath("docs/format.md");
 const char kExampleBegins[] = "<!-- example begins -->\n```\n";
 const char kExampleEnds[] = "```\n<!-- example ends -->";
 

@@ -16,6 +16,7 @@
 #include "nlohmann/json.hpp"
 
 #include "tests/core/random_keys.h"
+#include "tests/source_dir.h"
 
 namespace leafstore {
 namespace {
@@ -329,7 +330,7 @@ TEST(PathTest, ParseAcceptsNothingThatDoesNotPrintBack) {
 
 // The `paths` of every case were printed by jax.tree_util.keystr.
 TEST(PathTest, ParsesAndPrintsWhatKeystrPrinted) {
-  std::ifstream cases(LEAFSTORE_SOURCE_DIR "/tests/testdata/inox_cases.jsonl");
+  std::ifstream cases(SourcePath("tests/testdata/inox_cases.jsonl"));
   size_t count = 0;
   for (std::string line; std::getline(cases, line);) {
     const nlohmann::json entry = nlohmann::json::parse(line);
@@ -345,7 +346,7 @@ TEST(PathTest, ParsesAndPrintsWhatKeystrPrinted) {
 
 // The order in which flattening met the leaves is the order of their paths, within one container.
 TEST(PathTest, SortsAsFlatteningDoes) {
-  std::ifstream cases(LEAFSTORE_SOURCE_DIR "/tests/testdata/inox_cases.jsonl");
+  std::ifstream cases(SourcePath("tests/testdata/inox_cases.jsonl"));
   for (std::string line; std::getline(cases, line);) {
     const nlohmann::json entry = nlohmann::json::parse(line);
     Path last;

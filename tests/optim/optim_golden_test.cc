@@ -12,6 +12,7 @@
 #include "leafstore/optim/schedule.h"
 
 #include "tests/optim/optim_testing.h"
+#include "tests/source_dir.h"
 
 namespace leafstore {
 namespace {
@@ -20,7 +21,7 @@ using Json = nlohmann::json;
 
 const Json& Golden() {
   static const Json golden = [] {
-    std::ifstream file(LEAFSTORE_SOURCE_DIR "/tests/testdata/optim_golden.json");
+    std::ifstream file(SourcePath("tests/testdata/optim_golden.json"));
     return Json::parse(file);
   }();
   return golden;

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/report/browser_fixture.h"
+#include "tests/source_dir.h"
 
 namespace leafstore {
 namespace {
@@ -190,9 +191,8 @@ TEST_F(ReportOfDigitsTest, TwoStepsShowWhatDiffSays) {
 }
 
 TEST_F(ReportOfRealFilesTest, APublishedModelIsSearchedAndSorted) {
-  const Ran got =
-      RunProgram({LEAFSTORE_PYTHON3, LEAFSTORE_SOURCE_DIR "/tests/report/published_model.py",
-                  "--folder", LEAFSTORE_MODEL_FOLDER});
+  const Ran got = RunProgram({LEAFSTORE_PYTHON3, SourcePath("tests/report/published_model.py"),
+                              "--folder", LEAFSTORE_MODEL_FOLDER});
   if (got.exit_code == 77) {
     browser_.reset();
     GTEST_SKIP() << got.out;

@@ -24,6 +24,7 @@
 #include "leafstore/store/merge.h"
 
 #include "tests/core/status_matchers.h"
+#include "tests/source_dir.h"
 #include "tests/store/sample_models.h"
 #include "tests/store/sample_stores.h"
 
@@ -53,8 +54,7 @@ std::vector<json> ReadCases(const std::string& path) {
 const std::vector<CaseFile>& CaseFiles() {
   static const auto* const files = [] {
     Texts paths;
-    for (const auto& entry :
-         std::filesystem::directory_iterator(LEAFSTORE_SOURCE_DIR "/tests/testdata")) {
+    for (const auto& entry : std::filesystem::directory_iterator(SourcePath("tests/testdata"))) {
       const std::string name = entry.path().filename();
       if (name.rfind("inox_cases", 0) == 0 && entry.path().extension() == ".jsonl") {
         paths.push_back(entry.path());

@@ -8,12 +8,13 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/source_dir.h"
 #include "tests/tools/tool_test.h"
 
 namespace leafstore {
 namespace {
 
-constexpr char kPage[] = LEAFSTORE_SOURCE_DIR "/docs/tool.md";
+const std::string kPage = SourcePath("docs/tool.md");
 // Stands before a block of commands that is checked.
 constexpr char kMark[] = "<!-- checked -->";
 

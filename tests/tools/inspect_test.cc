@@ -11,6 +11,7 @@
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/treedef/treedef_builder.h"
 
+#include "tests/source_dir.h"
 #include "tests/tools/run_program.h"
 #include "tests/tools/sample_checkpoints.h"
 
@@ -45,7 +46,7 @@ class InspectTest : public testing::Test {
 // How it looks is part of what is promised: who changes it, changes this file with it.
 TEST_F(InspectTest, LooksAsItDidBefore) {
   SaveSample(path_);
-  const std::string golden = LEAFSTORE_SOURCE_DIR "/tests/testdata/inspect_golden.txt";
+  const std::string golden = SourcePath("tests/testdata/inspect_golden.txt");
   std::string found;
   for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
            {},

@@ -10,6 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "tests/source_dir.h"
 #include "tests/tools/tool_test.h"
 
 namespace leafstore {
@@ -72,7 +73,7 @@ TEST_F(ManualTest, GroffReadsItWithoutAWarning) {
 }
 
 TEST_F(ManualTest, ThePageInDocsHasEverySubcommandAndOption) {
-  const std::string page = ReadFile(LEAFSTORE_SOURCE_DIR "/docs/tool.md");
+  const std::string page = ReadFile(SourcePath("docs/tool.md"));
   for (const std::string& command : Commands()) {
     EXPECT_THAT(page, HasSubstr("## " + command)) << command;
     for (const std::string& option : OptionsOf(command)) {
