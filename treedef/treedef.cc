@@ -17,8 +17,8 @@ size_t BytesOf(const std::vector<T>& column) {
 }
 
 // The tags of `node` as a run of the column.
-std::pair<const TreeDefTag*, const TreeDefTag*> TagRun(
-    const internal::TreeDefColumns& columns, NodeId node) {
+std::pair<const TreeDefTag*, const TreeDefTag*> TagRun(const internal::TreeDefColumns& columns,
+                                                       NodeId node) {
   const TreeDefTag* begin = columns.tags.data();
   const TreeDefTag* end = begin + columns.tags.size();
   begin = std::lower_bound(begin, end, node,
@@ -80,9 +80,10 @@ absl::string_view TreeDef::type_name(NodeId node) const {
 
 bool TreeDef::has_tag(NodeId node, absl::string_view tag) const {
   const auto [begin, end] = TagRun(columns(), node);
-  const auto* found = std::lower_bound(
-      begin, end, tag,
-      [this](const TreeDefTag& entry, absl::string_view text) { return string(entry.string) < text; });
+  const auto* found =
+      std::lower_bound(begin, end, tag, [this](const TreeDefTag& entry, absl::string_view text) {
+        return string(entry.string) < text;
+      });
   return found != end && string(found->string) == tag;
 }
 
