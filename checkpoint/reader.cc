@@ -147,9 +147,9 @@ absl::StatusOr<Metadata> CheckpointReader::metadata(absl::string_view item) cons
   return found->metadata;
 }
 
-absl::StatusOr<std::optional<Labels>> CheckpointReader::labels(absl::string_view item) const {
+absl::StatusOr<std::optional<Grouping>> CheckpointReader::grouping(absl::string_view item) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  return found->labels;
+  return found->grouping;
 }
 
 absl::StatusOr<ParamStore> CheckpointReader::Load(absl::string_view item) const {
@@ -204,21 +204,23 @@ absl::StatusOr<Flattened> CheckpointReader::LoadSubtree(absl::string_view item,
   return Flattened{std::move(cut.def), std::move(params)};
 }
 
-absl::StatusOr<PartitionPlan> CheckpointReader::CompilePlan(absl::string_view item,
-                                                            std::vector<Filter> filters,
-                                                            const PartitionOptions& options) const {
+absl::StatusOr<Grouping> CheckpointReader::CompileGrouping(absl::string_view item,
+                                                           std::vector<NamedFilter> filters,
+                                                           const GroupingOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LeavesToAsk(*found, filters));
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
                              ParamStore::Create(found->layout, found->slots, std::move(leaves)));
-  return WithItem(*file_, *found, PartitionPlan::Compile(store, std::move(filters), options));
+  return WithItem(*file_, *found, Grouping::Compile(store, std::move(filters), options));
 }
 
 absl::StatusOr<ParamStore> CheckpointReader::LoadMatching(absl::string_view item,
                                                           const Filter& filter) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, CompilePlan(item, {filter}));
-  const SlotSet& taken = plan.group_slots(0);
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const Grouping grouping,
+      CompileGrouping(item, {{"matching", filter}, {"rest", Rest()}}, {.allow_empty = true}));
+  const SlotSet taken = grouping.SlotsOf(0);
   std::vector<uint32_t> places;
   places.reserve(taken.size());
   for (uint32_t i = 0; i < taken.size(); ++i) {

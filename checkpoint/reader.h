@@ -55,8 +55,7 @@
 #include "leafstore/io/file_system.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/labels.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/select/rename_map.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/named_store.h"
@@ -134,7 +133,7 @@ class CheckpointItemInfo {
   // The slots of the layout that it holds.
   const SlotSet& slots() const { return item_->slots; }
   uint32_t size() const { return item_->leaves.size(); }
-  const std::optional<Labels>& labels() const { return item_->labels; }
+  const std::optional<Grouping>& grouping() const { return item_->grouping; }
   const Metadata& metadata() const { return item_->metadata; }
   // Bytes of all its tensors.
   int64_t tensor_bytes() const { return item_->leaves.total_bytes(); }
@@ -187,7 +186,7 @@ class CheckpointReader {
   // What users attached to an item. error NotFound.
   absl::StatusOr<Metadata> metadata(absl::string_view item) const;
   // The named groups of an item; none where it was saved without. error NotFound: no such item.
-  absl::StatusOr<std::optional<Labels>> labels(absl::string_view item) const;
+  absl::StatusOr<std::optional<Grouping>> grouping(absl::string_view item) const;
 
   // The item, all that it holds. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item) const;
@@ -203,15 +202,15 @@ class CheckpointReader {
   // The leaves below a node, with the structure there as a TreeDef of its own (TreeDef::Subtree).
   // error NotFound, InvalidArgument: no such path. O(nodes of the subtree), and O(bytes).
   absl::StatusOr<Flattened> LoadSubtree(absl::string_view item, absl::string_view path) const;
-  // The plan of a partition of the item (partition.h): what group each leaf would be in. Filters
+  // Compiles a grouping of the item (grouping.h): which group each leaf would be in. Filters
   // ask for dtypes, shapes and static leaves as ever, and no tensor is read for them, so that one
   // which this reader cannot read hinders none. But a Callable may look at bytes: where there is
   // one, all tensors of the item are there for it as Load would have them, save that checksums are
-  // not checked. error: PartitionPlan::Compile's; with a Callable, Load's too. O(nodes * filters).
-  absl::StatusOr<PartitionPlan> CompilePlan(absl::string_view item, std::vector<Filter> filters,
-                                            const PartitionOptions& options = {}) const;
+  // not checked. error: Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
+  absl::StatusOr<Grouping> CompileGrouping(absl::string_view item, std::vector<NamedFilter> filters,
+                                           const GroupingOptions& options = {}) const;
   // The leaves that a partition by this one filter puts into its first group, as a group on the
-  // item's Layout. Only these are read and verified. error: CompilePlan's. O(nodes), and O(bytes
+  // item's Layout. Only these are read and verified. error: CompileGrouping's. O(nodes), and O(bytes
   // taken).
   absl::StatusOr<ParamStore> LoadMatching(absl::string_view item, const Filter& filter) const;
   // The leaves at these places of the item, as a group. error NotFound: no such item.

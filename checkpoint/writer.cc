@@ -65,7 +65,7 @@ void LeaveOutDefaults(SegmentColumns* segments) {
 ManifestItem NewItem(absl::string_view name, const Layout& layout, const SaveOrder& order,
                      const ItemOptions& options) {
   ManifestItem item{std::string(name), layout, order.slots()};
-  item.labels = options.labels;
+  item.grouping = options.grouping;
   item.metadata = options.metadata;
   return item;
 }
@@ -199,9 +199,9 @@ absl::StatusOr<SaveOrder> CheckpointWriter::State::CheckItem(
                                                    "': expected a str in UTF-8, found ",
                                                    leaf.value().ToString()));
   }
-  if (item_options.labels.has_value() && !(item_options.labels->layout() == layout)) {
+  if (item_options.grouping.has_value() && !(item_options.grouping->layout() == layout)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "item '", name, "': expected labels on the Layout that is saved, found another"));
+        "item '", name, "': expected a grouping on the Layout that is saved, found another"));
   }
   absl::StatusOr<SaveOrder> order = SaveOrder::Create(layout, store);
   if (order.ok()) return order;
@@ -529,6 +529,14 @@ CheckpointItem::CheckpointItem(std::string name, const ParamStore& store, ItemOp
 CheckpointItem::CheckpointItem(std::string name, ParamStore&& store, ItemOptions options)
     : name_(std::move(name)), options_(std::move(options)) {
   stores_.push_back({"", std::move(store)});
+}
+
+CheckpointItem::CheckpointItem(std::string name, const Groups& groups, ItemOptions options)
+    : name_(std::move(name)), options_(std::move(options)) {
+  options_.grouping = groups.grouping();
+  absl::StatusOr<ParamStore> all = groups.Merge();
+  status_ = all.status();
+  if (all.ok()) stores_.push_back({"", *std::move(all)});
 }
 
 CheckpointItem::CheckpointItem(std::string prefix, std::vector<NamedStore> stores,

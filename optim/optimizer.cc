@@ -7,6 +7,8 @@
 
 namespace leafstore {
 
+using internal::ConstGroupRef;
+using internal::GroupRef;
 using internal::GroupSpec;
 using internal::OptimizerState;
 

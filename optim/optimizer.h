@@ -39,7 +39,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -51,10 +50,6 @@
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
-
-// A group to be stepped; and one that is only read, as gradients are.
-using GroupRef = std::variant<ParamStore*, Packed*>;
-using ConstGroupRef = std::variant<const ParamStore*, const Packed*>;
 
 // The numbers of one step.
 struct StepOptions {

@@ -4,7 +4,7 @@
 //   for (const ManifestItem& item : manifest.items)
 //     for (uint32_t place = 0; place < item.leaves.size(); ++place) ...
 //
-// A decoded manifest is sound in itself: structures, slots, dtypes, shapes, values, labels and
+// A decoded manifest is sound in itself: structures, slots, dtypes, shapes, values, groups and
 // names are checked, and every column has the length that the others ask for. What depends on the
 // file (whether segments are inside and apart) is checked where the file is: checkpoint/internal/segments.h.
 //
@@ -23,7 +23,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/proto/leaf_columns.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 
@@ -69,7 +69,7 @@ struct ManifestItem {
   SlotSet slots;  // those it holds
   LeafColumns leaves;
   SegmentColumns segments;
-  std::optional<Labels> labels;  // on `layout`
+  std::optional<Grouping> grouping;  // on `layout`
   Metadata metadata;
 
   int64_t stored_size(uint32_t tensor) const {

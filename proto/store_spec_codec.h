@@ -1,5 +1,5 @@
 // What a store is, without the bytes of its tensors (proto/store_spec.proto): its structure or
-// paths, which leaves of it are there, their dtypes and shapes, the static leaves and the labels.
+// paths, which leaves of it are there, their dtypes and shapes, the static leaves and the groups.
 //
 //   std::string bytes = EncodeStoreSpec(StoreSpec::Of(store)).value();
 //   StoreSpec spec = DecodeStoreSpec(bytes).value();
@@ -18,7 +18,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/proto/leaf_columns.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
@@ -29,13 +29,13 @@ struct StoreSpec {
   Layout layout;
   SlotSet slots;  // those it holds
   LeafColumns leaves;
-  std::optional<Labels> labels;  // on `layout`
+  std::optional<Grouping> grouping;  // on `layout`
 
-  static StoreSpec Of(const ParamStore& store, std::optional<Labels> labels = std::nullopt);
+  static StoreSpec Of(const ParamStore& store, std::optional<Grouping> grouping = std::nullopt);
 };
 
 // error ResourceExhausted: over 2 GiB. error InvalidArgument: a static str is no UTF-8 (names the
-// path), or the labels are on another Layout. O(leaves).
+// path), or the grouping is on another Layout. O(leaves).
 absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec);
 
 // error DataLoss: no message, or one that cannot be; names the column or path. error

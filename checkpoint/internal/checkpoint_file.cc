@@ -134,9 +134,10 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& 
 }
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::LeavesToAsk(
-    const ManifestItem& item, absl::Span<const Filter> filters) const {
+    const ManifestItem& item, absl::Span<const NamedFilter> filters) const {
   const bool may_look_at_bytes = std::any_of(
-      filters.begin(), filters.end(), [](const Filter& filter) { return filter.has_callable(); });
+      filters.begin(), filters.end(),
+      [](const NamedFilter& one) { return one.filter.has_value() && one.filter->has_callable(); });
   if (!may_look_at_bytes) return SpecLeaves(item);
   std::vector<uint32_t> places(item.leaves.size());
   std::iota(places.begin(), places.end(), 0);

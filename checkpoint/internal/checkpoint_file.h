@@ -23,7 +23,7 @@
 #include "leafstore/core/internal/lazy.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/select/filter.h"
+#include "leafstore/select/grouping.h"
 
 namespace leafstore {
 
@@ -58,7 +58,7 @@ class CheckpointFile {
   // have a dtype and a shape but no bytes. A Callable may look at bytes: for one, tensors are read
   // or mapped after all, and not verified.
   absl::StatusOr<std::vector<Leaf>> LeavesToAsk(const ManifestItem& item,
-                                                absl::Span<const Filter> filters) const;
+                                                absl::Span<const NamedFilter> filters) const;
 
   // See CheckpointReader::Verify.
   absl::Status Verify() const;

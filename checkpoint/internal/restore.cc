@@ -11,7 +11,7 @@
 #include "leafstore/core/shape.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/select/rename_map.h"
 #include "leafstore/store/internal/path_texts.h"
 #include "leafstore/store/internal/slot_match.h"
@@ -127,9 +127,9 @@ absl::StatusOr<Meeting> Meet(const ManifestItem& item, const ParamStore& store,
 absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOptions& options) {
   if (!options.filter) return store.slots();
   LEAFSTORE_ASSIGN_OR_RETURN(
-      const PartitionPlan plan,
-      PartitionPlan::Compile(store, {*options.filter}, {.no_empty_groups = true}));
-  return plan.group_slots(0);
+      const Grouping grouping,
+      Grouping::Compile(store, std::vector<Filter>{*options.filter}, {.allow_empty = false}));
+  return grouping.SlotsOf(0);
 }
 
 // Matches leaves whose paths have met.

@@ -10,10 +10,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "data.h"
 #include <Eigen/Core>
 
+#include "leafstore/select/groups.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/bind/fields.h"
@@ -56,7 +56,7 @@ class Network {
   // written.
   using Params = std::vector<const float*>;
   // Of groups that together hold every parameter. O(leaves).
-  static Params View(absl::Span<const leafstore::ParamStore* const> groups, uint32_t slots);
+  static Params View(const leafstore::Groups& groups);
 
   // Loss and accuracy.
   Result Evaluate(const Params& params, const Dataset& data) const;

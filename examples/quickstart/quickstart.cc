@@ -25,9 +25,8 @@ int main() {
   Mlp model{{linear(8, 4), linear(8, 8)}, linear(2, 8)};
 
   Flattened flat = Flatten(std::move(model)).value();  // ".activation", ".head.bias", ...
-  PartitionPlan plan =
-      PartitionPlan::Compile(flat.params, {Glob("layers.0.**"), Glob("**.bias")}).value();
-  auto [frozen, biases, rest] = plan.Split<3>(std::move(flat.params)).value();
+  auto [frozen, biases, rest] =
+      Partition<3>(std::move(flat.params), {Glob("layers.0.**"), Glob("**.bias")}).value();
 
   ParamStore gradients = ZerosLike(rest).value();  // yours to fill; zipped by position
   Optimizer adamw = Optimizer::Create(AdamW{.weight_decay = 0.1}, rest).value();

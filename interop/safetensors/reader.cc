@@ -166,11 +166,12 @@ absl::StatusOr<Leaf> SafetensorsReader::LoadPath(absl::string_view path) const {
   return std::move(loaded[0]);
 }
 
-absl::StatusOr<PartitionPlan> SafetensorsReader::CompilePlan(
-    std::vector<Filter> filters, const PartitionOptions& options) const {
+absl::StatusOr<Grouping> SafetensorsReader::CompileGrouping(std::vector<NamedFilter> filters,
+                                                            const GroupingOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
   const bool may_look_at_bytes = std::any_of(
-      filters.begin(), filters.end(), [](const Filter& filter) { return filter.has_callable(); });
+      filters.begin(), filters.end(),
+      [](const NamedFilter& one) { return one.filter.has_value() && one.filter->has_callable(); });
   absl::StatusOr<std::vector<Leaf>> asked = may_look_at_bytes
                                                 ? LoadLeaves(*file_, *leaves, AllPlaces(*leaves))
                                                 : SpecLeaves(*file_, *leaves);
@@ -178,14 +179,16 @@ absl::StatusOr<PartitionPlan> SafetensorsReader::CompilePlan(
   LEAFSTORE_ASSIGN_OR_RETURN(
       const ParamStore store,
       ParamStore::Create(leaves->layout(), leaves->slots(), *std::move(asked)));
-  absl::StatusOr<PartitionPlan> plan = PartitionPlan::Compile(store, std::move(filters), options);
-  return plan.ok() ? std::move(plan) : file_->WithPath(plan.status());
+  absl::StatusOr<Grouping> grouping = Grouping::Compile(store, std::move(filters), options);
+  return grouping.ok() ? std::move(grouping) : file_->WithPath(grouping.status());
 }
 
 absl::StatusOr<ParamStore> SafetensorsReader::LoadMatching(const Filter& filter) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, CompilePlan({filter}));
-  const SlotSet& taken = plan.group_slots(0);
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const Grouping grouping,
+      CompileGrouping({{"matching", filter}, {"rest", Rest()}}, {.allow_empty = true}));
+  const SlotSet taken = grouping.SlotsOf(0);
   std::vector<uint32_t> places;
   places.reserve(taken.size());
   for (uint32_t i = 0; i < taken.size(); ++i) {

@@ -20,7 +20,7 @@
 // Leaves have places, as in a ParamStore: leaves() is the dictionary, made at first need.
 //
 // Structure. Files that SaveSafetensors wrote of a TreeDef have it in their metadata
-// (safetensors_structure.h), with static leaves, ties, tags and labels, and come back on the same
+// (safetensors_structure.h), with static leaves, ties, tags and groups, and come back on the same
 // Layout. All that it says is checked against the tensors. Of other files paths are made from the
 // names (names.h).
 //
@@ -56,8 +56,7 @@
 #include "leafstore/interop/names.h"
 #include "leafstore/interop/safetensors/header.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/labels.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -119,7 +118,7 @@ class SafetensorsLeaves {
     return numbers_[place] >= 0 ? nullptr : &values_[static_cast<size_t>(-1 - numbers_[place])];
   }
   // Named groups that were saved along.
-  const std::optional<Labels>& labels() const { return labels_; }
+  const std::optional<Grouping>& grouping() const { return grouping_; }
 
  private:
   friend class SafetensorsFile;
@@ -128,7 +127,7 @@ class SafetensorsLeaves {
   SlotSet slots_;
   std::vector<int64_t> numbers_;  // by place: of the tensor, or -1 minus that of the value
   std::vector<Value> values_;
-  std::optional<Labels> labels_;
+  std::optional<Grouping> grouping_;
 };
 
 class SafetensorsFile;  // safetensors_file.h
@@ -196,12 +195,12 @@ class SafetensorsReader {
   absl::StatusOr<ParamStore> LoadPlaces(absl::Span<const uint32_t> places) const;
   // The leaf at a canonical path. error NotFound, with near names; InvalidArgument: no path.
   absl::StatusOr<Leaf> LoadPath(absl::string_view path) const;
-  // The plan of a partition. No tensor is read, unless a Callable may look at bytes. error:
-  // PartitionPlan::Compile's; InvalidArgument as def().
-  absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters,
-                                            const PartitionOptions& options = {}) const;
+  // Compiles a grouping of the leaves. No tensor is read, unless a Callable may look at bytes. error:
+  // Grouping::Compile's; InvalidArgument as def().
+  absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters,
+                                           const GroupingOptions& options = {}) const;
   // The leaves that a partition by this one filter puts into its first group, as a group. Only
-  // these are read. error: CompilePlan's.
+  // these are read. error: CompileGrouping's.
   absl::StatusOr<ParamStore> LoadMatching(const Filter& filter) const;
 
   // Whether the file (of a set: each shard) is byte for byte what the writer would make of it: in

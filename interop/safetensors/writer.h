@@ -47,7 +47,7 @@
 #include "leafstore/interop/names.h"
 #include "leafstore/io/file_system.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -55,7 +55,7 @@ namespace leafstore {
 // Whether structure and static leaves go into the metadata.
 enum class StructureSave : uint8_t {
   // Where the names alone would not give the store back to a reader of default options: its Layout
-  // is that of a TreeDef, it has static leaves or labels, or a path is not the one that
+  // is that of a TreeDef, it has static leaves or groups, or a path is not the one that
   // NameStyle::kSplit makes of its name, since it has an attribute, an index, or a dot in a key.
   kAuto,
   kAlways,
@@ -71,7 +71,7 @@ struct SafetensorsSaveOptions {
   // With StructureSave::kNever: static leaves are not saved, which is no error then.
   bool drop_static = false;
   // Named groups of the store's leaves, on its Layout; saved with the structure.
-  std::optional<Labels> labels = {};
+  std::optional<Grouping> grouping = {};
   // How paths become names: kCanonical, or any other for dotted forms.
   NameStyle names = NameStyle::kSplit;
   // Sync files and directory: what was reported written survives a loss of power.
@@ -88,7 +88,7 @@ struct SafetensorsSaveOptions {
 };
 
 // A store. error InvalidArgument: two leaves have one name (names.h), a key, a static str or
-// metadata is no UTF-8, metadata has the structure's key although one is saved, or the labels are
+// metadata is no UTF-8, metadata has the structure's key although one is saved, or the grouping is
 // on another Layout. error ResourceExhausted: the header would be longer than 100 MB. O(bytes).
 absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
                              const SafetensorsSaveOptions& options = {});

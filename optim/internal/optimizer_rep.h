@@ -4,13 +4,13 @@
 
 #include <memory>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "leafstore/optim/internal/group_ref.h"
 #include "leafstore/optim/internal/group_spec.h"
 #include "leafstore/optim/internal/optimizer_state.h"
 #include "leafstore/optim/internal/step_plan.h"
@@ -24,13 +24,14 @@ struct Optimizer::Rep {
 
   // An optimizer of `group` with what it finds in `sources`. Errors as Rebind.
   static absl::StatusOr<std::unique_ptr<Rep>> Adopting(
-      const Rule& rule, ConstGroupRef group,
+      const Rule& rule, internal::ConstGroupRef group,
       absl::Span<const std::vector<NamedStore>* const> sources);
 
-  absl::Status Step(GroupRef params, ConstGroupRef grads, const StepOptions& options);
+  absl::Status Step(internal::GroupRef params, internal::ConstGroupRef grads,
+                    const StepOptions& options);
   // The state that `given` says. Errors as LoadState.
   absl::StatusOr<internal::OptimizerState> Restored(const std::vector<NamedStore>& given) const;
-  absl::StatusOr<std::vector<NamedStore>> Rebind(ConstGroupRef group,
+  absl::StatusOr<std::vector<NamedStore>> Rebind(internal::ConstGroupRef group,
                                                  const std::vector<NamedStore>& adopt);
 
   // The state of leaves that none of `takers` has and keeps the same moments of.

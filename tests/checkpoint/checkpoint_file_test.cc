@@ -13,6 +13,7 @@
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/select/groups.h"
 
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/models.h"
@@ -112,8 +113,11 @@ TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
 
 TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
-  const PartitionPlan plan =
-      reader.CompilePlan("params", {DTypeIs(DType::kF32), ByteSizeIs(SizeCompare::kEqual, 8)})
+  const Grouping plan =
+      reader
+          .CompileGrouping("params", {{"f32", DTypeIs(DType::kF32)},
+                                      {"small", ByteSizeIs(SizeCompare::kEqual, 8)},
+                                      {"rest", Rest()}})
           .value();
   EXPECT_EQ(plan.group_count(), 3u);
   EXPECT_EQ(plan.GroupOf(2), 0u);
@@ -124,13 +128,21 @@ TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
 TEST_P(CheckpointFileTest, APlanAsksNothingOfTheFile) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const int before = Asked();
-  ASSERT_THAT(reader.CompilePlan("params", {RankIs(2), Glob("named.**"), IsStatic()}), IsOk());
+  ASSERT_THAT(reader.CompileGrouping(
+                  "params",
+                  {{"a", RankIs(2)}, {"b", Glob("named.**")}, {"c", IsStatic()}, {"rest", Rest()}},
+                  {.allow_empty = true}),
+              IsOk());
   EXPECT_EQ(Asked(), before);
 }
 
 TEST_P(CheckpointFileTest, APlanSplitsWhatIsLoaded) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  const PartitionPlan plan = reader.CompilePlan("params", {RankIs(2), IsStatic()}).value();
+  const Grouping plan =
+      reader
+          .CompileGrouping("params",
+                           {{"matrices", RankIs(2)}, {"static", IsStatic()}, {"rest", Rest()}})
+          .value();
   const auto groups = plan.Split<3>(reader.Load("params").value());
   ASSERT_THAT(groups, IsOk());
   EXPECT_EQ((*groups)[0].size(), 2u);
@@ -139,11 +151,11 @@ TEST_P(CheckpointFileTest, APlanSplitsWhatIsLoaded) {
 
 TEST_P(CheckpointFileTest, ErrorsOfAPlan) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  EXPECT_THAT(reader.CompilePlan("param", {}),
+  EXPECT_THAT(reader.CompileGrouping("param", {{"all", Rest()}}),
               StatusIs(StatusCode::kNotFound, HasSubstr("params")));
-  EXPECT_THAT(reader.CompilePlan("params", {RankIs(-1)}),
+  EXPECT_THAT(reader.CompileGrouping("params", {{"a", RankIs(-1)}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("rank")));
-  EXPECT_THAT(reader.CompilePlan("params", {RankIs(2)}, {.exhaustive = true}),
+  EXPECT_THAT(reader.CompileGrouping("params", {{"a", RankIs(2)}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("no filter took")));
 }
 

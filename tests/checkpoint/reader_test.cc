@@ -67,7 +67,7 @@ TEST_P(ReaderTest, AnUnknownItemIsNotFoundWithNearNames) {
   EXPECT_THAT(reader.item("param"), unknown);
   EXPECT_THAT(reader.def("param"), unknown);
   EXPECT_THAT(reader.metadata("param"), unknown);
-  EXPECT_THAT(reader.labels("param"), unknown);
+  EXPECT_THAT(reader.grouping("param"), unknown);
   EXPECT_THAT(reader.Load("param"), unknown);
   EXPECT_THAT(reader.LoadPath("param", ".act"), unknown);
   EXPECT_THAT(reader.LoadSubtree("param", ".act"), unknown);
@@ -206,7 +206,7 @@ TEST_P(ReaderTest, ErrorsNameTheFileAndTheItem) {
   EXPECT_THAT(reader.def("params"), no_tree);
   EXPECT_THAT(reader.LoadSubtree("params", ".a"), no_tree);
   EXPECT_THAT(reader.LoadMatching("params", All()), no_tree);
-  EXPECT_THAT(reader.CompilePlan("params", {All()}), no_tree);
+  EXPECT_THAT(reader.CompileGrouping("params", {{"all", All()}}), no_tree);
   EXPECT_THAT(
       reader.LoadPath("params", ".b"),
       StatusIs(StatusCode::kNotFound, StartsWith(path_ + ": item 'params': no leaf at '.b'")));

@@ -1,4 +1,4 @@
-// What is saved comes back: structures, ties, tags, labels, metadata, static leaves, every dtype.
+// What is saved comes back: structures, ties, tags, groups, metadata, static leaves, every dtype.
 #include <cstring>
 #include <limits>
 #include <string>
@@ -188,16 +188,16 @@ TEST_P(RoundTripTest, MetadataComesBack) {
   EXPECT_EQ(reader.metadata("a").value(), (Metadata{{"x", "\xc3\xa9"}}));
 }
 
-TEST_P(RoundTripTest, LabelsComeBack) {
+TEST_P(RoundTripTest, Groupings_ComeBack) {
   const ParamStore store = EveryKindStore();
   const uint32_t none = kNoGroup;
-  const Labels labels =
-      Labels::Create(store.layout(), std::vector<uint32_t>{1, none, 0, 0, none, 1}, {"w", "rest"})
+  const Grouping grouping =
+      Grouping::Create(store.layout(), std::vector<uint32_t>{1, none, 0, 0, none, 1}, {"w", "rest"})
           .value();
-  ASSERT_THAT(SaveCheckpoint(path_, {{"a", store, {.labels = labels}}, {"b", store}}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path_, {{"a", store, {.grouping = grouping}}, {"b", store}}), IsOk());
   const CheckpointReader reader = Open(path_);
-  EXPECT_TRUE(reader.labels("a").value() == labels);
-  EXPECT_FALSE(reader.labels("b").value().has_value());
+  EXPECT_TRUE(reader.grouping("a").value() == grouping);
+  EXPECT_FALSE(reader.grouping("b").value().has_value());
 }
 
 TEST_P(RoundTripTest, LargeAndSmallTensorsSideBySide) {

@@ -38,8 +38,9 @@ struct Fixture {
         gradients(leafstore::ZerosLike(flat.params).value()) {}
 
   Network::Params View() const {
-    const ParamStore* const groups[] = {&flat.params};
-    return Network::View(groups, flat.def.leaf_count());
+    const auto all =
+        leafstore::Grouping::Compile(flat.params, {{"all", leafstore::Rest()}}).value();
+    return Network::View(all.Split(flat.params).value());
   }
   double MeanLoss(const Dataset& data) const { return network.Evaluate(View(), data).MeanLoss(); }
 

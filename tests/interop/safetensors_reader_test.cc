@@ -136,9 +136,13 @@ TEST_P(SafetensorsModeTest, LoadsByPathByPlacesAndByFilter) {
   EXPECT_THAT(reader.LoadPlaces({4, 1}),
               StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("places that grow"))));
   EXPECT_THAT(reader.LoadPlaces({6}), StatusIs(kInvalid, HasSubstr("below 6, found 6")));
-  const PartitionPlan plan = reader.CompilePlan({Glob("layers.**"), Glob("mask")}).value();
-  EXPECT_EQ(plan.group_slots(0).size(), 3u);
-  EXPECT_EQ(plan.group_slots(1).size(), 1u);
+  const Grouping plan =
+      reader
+          .CompileGrouping(
+              {{"layers", Glob("layers.**")}, {"mask", Glob("mask")}, {"rest", Rest()}})
+          .value();
+  EXPECT_EQ(plan.SlotsOf(0).size(), 3u);
+  EXPECT_EQ(plan.SlotsOf(1).size(), 1u);
 }
 
 TEST_P(SafetensorsModeTest, FiltersMayLookAtBytes) {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "leafstore/optim/optimizer.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/select/groups.h"
 
 #include "tests/optim/optim_testing.h"
 
@@ -55,11 +55,12 @@ TEST(OptimizerStateTest, APlanForTheParametersSplitsTheMoments) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   ASSERT_THAT(adam.Step(&params, MixedModel(2), 0.1), IsOk());
-  const PartitionPlan plan = PartitionPlan::Compile(params, {Glob("*_name"), Glob("e_*")}).value();
+  const Grouping plan = Grouping::Compile(params, {Glob("*_name"), Glob("e_*")}).value();
   const std::vector<NamedStore> state = adam.state();
   const auto groups = plan.Split(StoreOf(state, "exp_avg"));
   ASSERT_THAT(groups, IsOk());
-  EXPECT_EQ(*(*groups)[1].Find(".e_double"), *StoreOf(state, "exp_avg").Find(".e_double"));
+  EXPECT_EQ(*groups->group(1).store().Find(".e_double"),
+            *StoreOf(state, "exp_avg").Find(".e_double"));
 }
 
 TEST(OptimizerStateTest, HasWhatTheRuleSays) {

@@ -34,8 +34,8 @@ ManifestItem EveryKindItem(const std::string& name) {
   item.segments.offsets = {64, 128, 0};
   item.segments.checksums = {1, 2, 3};
   item.metadata = {{"a", "1"}, {"b", "2"}};
-  item.labels =
-      Labels::Create(store.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
+  item.grouping =
+      Grouping::Create(store.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
           .value();
   return item;
 }
@@ -68,7 +68,7 @@ TEST(ManifestCodecTest, AllOfItComesBack) {
   EXPECT_THAT(item.segments.checksums, ElementsAre(1, 2, 3));
   EXPECT_EQ(item.stored_size(0), 24);
   EXPECT_EQ(item.metadata, TwoItems().items[1].metadata);
-  EXPECT_TRUE(item.labels == TwoItems().items[1].labels);
+  EXPECT_TRUE(item.grouping == TwoItems().items[1].grouping);
   EXPECT_EQ(EncodeManifest(manifest).value(), bytes);
 }
 
@@ -229,7 +229,7 @@ TEST(ManifestCodecTest, GroupsTakeNoMoreMemoryThanAConstantTimesTheManifest) {
     item.name = absl::StrCat("item ", i);
     item.layout = layout;
     item.slots = SlotSet::Create(kSlots, {}).value();
-    item.labels = Labels::Create(layout, groups, names).value();
+    item.grouping = Grouping::Create(layout, groups, names).value();
     manifest.items.push_back(std::move(item));
   }
   const std::string bytes = EncodeManifest(manifest).value();
@@ -237,7 +237,7 @@ TEST(ManifestCodecTest, GroupsTakeNoMoreMemoryThanAConstantTimesTheManifest) {
   const absl::StatusOr<Manifest> decoded = DecodeManifest(bytes);
   EXPECT_LT(use.peak(), 50 * static_cast<int64_t>(bytes.size()));
   ASSERT_THAT(decoded, IsOk());
-  EXPECT_TRUE(decoded->items[7].labels == manifest.items[7].labels);
+  EXPECT_TRUE(decoded->items[7].grouping == manifest.items[7].grouping);
 }
 
 // Protobuf itself would ask for them.

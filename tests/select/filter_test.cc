@@ -42,7 +42,7 @@ Texts Asked(const ParamStore& store) {
     asked.push_back(node.path().ToString());
     return false;
   });
-  EXPECT_THAT(PartitionPlan::Compile(store, {watch}), IsOk());
+  EXPECT_THAT(Grouping::Compile(store, {watch}), IsOk());
   return asked;
 }
 
@@ -223,7 +223,7 @@ TEST(FilterTest, WhatIsMadeOfABadFilterHasItsError) {
   EXPECT_EQ(Or(Or(All(), Glob("a..b")), All()).status(), bad);
   EXPECT_EQ(Or(Glob("a..b"), Glob("c..d")).status(), bad);  // the first
   EXPECT_EQ(LeavesOnly(Glob("a..b")).status(), bad);
-  EXPECT_EQ(PartitionPlan::Compile(SampleParams(), {All(), Not(Glob("a..b"))}).status(), bad);
+  EXPECT_EQ(Grouping::Compile(SampleParams(), {All(), Not(Glob("a..b"))}).status(), bad);
 }
 
 TEST(FilterTest, NestsAThousandLevels) {

@@ -56,7 +56,7 @@ struct ExplainedLeaf {
 struct ExplainedItem {
   const SourceItem* item = nullptr;
   std::vector<ExplainedLeaf> leaves;
-  std::optional<size_t> took_root;
+  std::optional<uint32_t> took_root;
 };
 
 // The places to explain, of all items or of those where a path is.
@@ -91,7 +91,7 @@ absl::StatusOr<std::vector<ExplainedItem>> Choose(const std::vector<const Source
 // Groups that were saved say which leaves they have, not why.
 absl::Status CheckSaved(const Source& source, const std::vector<const SourceItem*>& items) {
   if (std::any_of(items.begin(), items.end(),
-                  [](const SourceItem* item) { return item->labels().has_value(); })) {
+                  [](const SourceItem* item) { return item->grouping().has_value(); })) {
     return absl::OkStatus();
   }
   return UsageError(absl::StrCat(
@@ -100,19 +100,20 @@ absl::Status CheckSaved(const Source& source, const std::vector<const SourceItem
 
 // Of a group that was saved; none where the leaf is in none.
 std::optional<std::string> SavedGroup(const SourceItem& item, uint32_t place) {
-  if (!item.labels()) return std::nullopt;
-  const uint32_t group = item.labels()->GroupOf(item.slots().SlotAt(place));
+  if (!item.grouping()) return std::nullopt;
+  const uint32_t group = item.grouping()->GroupOf(item.slots().SlotAt(place));
   if (group == kNoGroup) return std::nullopt;
-  return item.labels()->name(group);
+  return item.grouping()->name(group);
 }
 
 absl::Status ExplainItem(const GroupFilters& groups, ExplainedItem* one) {
   if (one->leaves.empty() || groups.filters.empty()) return absl::OkStatus();
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, one->item->CompilePlan(groups.filters));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
+                             one->item->CompileGrouping(groups.WithRest()));
   for (ExplainedLeaf& leaf : one->leaves) {
-    LEAFSTORE_ASSIGN_OR_RETURN(leaf.why, plan.Explain(one->item->PathText(leaf.place)));
+    LEAFSTORE_ASSIGN_OR_RETURN(leaf.why, grouping.Explain(one->item->PathText(leaf.place)));
   }
-  one->took_root = plan.root_filter();
+  one->took_root = grouping.root_group();
   return absl::OkStatus();
 }
 
@@ -184,7 +185,7 @@ void PrintAsJson(const Source& source, const std::vector<ExplainedItem>& items,
     list.Next();
     const bool saved = groups.filters.empty();
     JsonList leaves({{"name", one.item->name()},
-                     {"groups_saved", saved && one.item->labels().has_value()},
+                     {"groups_saved", saved && one.item->grouping().has_value()},
                      {"took_root", one.took_root ? Json(groups.names[*one.took_root]) : Json()}},
                     "leaves", out);
     for (const ExplainedLeaf& leaf : one.leaves) leaves.Add(LeafToJson(one, leaf, groups));

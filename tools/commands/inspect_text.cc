@@ -204,8 +204,8 @@ void PrintGroups(const ItemSummary& summary, Output* out) {
         if (summary.stats) FillStats(group.stats, cells->data() + 4);
       },
       out);
-  if (const std::optional<size_t> group = summary.groups->took_root) {
-    PrintTookRoot(summary.groups->labels.name(static_cast<uint32_t>(*group)), out);
+  if (const std::optional<uint32_t> group = summary.groups->took_root) {
+    PrintTookRoot(summary.groups->grouping.name(*group), out);
   }
 }
 

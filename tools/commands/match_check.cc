@@ -42,13 +42,16 @@ absl::Status CheckGlobs(absl::Span<const SourceItem* const> items,
   return InLines(UsageError(absl::StrJoin(wrong, "\n")));
 }
 
-// How many leaves of the items the groups of a plan of these filters get.
+// How many leaves of the items each of these filters takes.
 absl::StatusOr<std::vector<uint64_t>> CountTaken(absl::Span<const SourceItem* const> items,
                                                  const std::vector<Filter>& filters) {
   std::vector<uint64_t> counts(filters.size());
   for (const SourceItem* item : items) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, item->CompilePlan(filters));
-    for (size_t i = 0; i < counts.size(); ++i) counts[i] += plan.group_slots(i).size();
+    std::vector<NamedFilter> groups;
+    for (const Filter& filter : filters) groups.emplace_back(absl::StrCat(groups.size()), filter);
+    groups.emplace_back("rest", Rest());
+    LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping, item->CompileGrouping(std::move(groups)));
+    for (uint32_t i = 0; i < counts.size(); ++i) counts[i] += grouping.SizeOf(i);
   }
   return counts;
 }

@@ -35,7 +35,7 @@ absl::Status CheckMatchLeaves(absl::Span<const SourceItem* const> items,
 
 // Each filter matches a leaf, or what is above one, of one of the items at least; one whose leaves
 // all go to other groups is none of these errors unless `must_take`. error: a UsageError as above;
-// a filter's own, or as SourceItem::CompilePlan. O(nodes * filters).
+// a filter's own, or as SourceItem::CompileGrouping. O(nodes * filters).
 absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,
                          bool must_take = false);
 

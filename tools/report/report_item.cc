@@ -124,8 +124,8 @@ absl::Status ReportItemBuilder::Group() {
                              GroupsOf(main(), request_.groups));
   if (!groups) return absl::OkStatus();
   item_.groups_saved = groups->saved;
-  if (groups->took_root) item_.took_root = groups->labels.names()[*groups->took_root];
-  for (const std::string& name : groups->labels.names()) {
+  if (groups->took_root) item_.took_root = groups->grouping.names()[*groups->took_root];
+  for (const std::string& name : groups->grouping.names()) {
     item_.groups.push_back({name, !groups->saved && name == kRestName});
   }
   item_.group_of_leaf.resize(item_.leaf_nodes.size());

@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/select/filter.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/source/source.h"
 
@@ -26,18 +26,20 @@ struct GroupFilters {
 
   // Of texts NAME=FILTER. error: a UsageError, with the filter's column.
   static absl::StatusOr<GroupFilters> Parse(const std::vector<std::string>& texts);
+  // For Grouping::Compile: the rest comes last.
+  std::vector<NamedFilter> WithRest() const;
 };
 
 struct ItemGroups {
-  Labels labels;
+  Grouping grouping;
   bool saved = false;  // with the checkpoint
   // The group whose filter matched the root, and so took everything.
-  std::optional<size_t> took_root;
+  std::optional<uint32_t> took_root;
 };
 
 // The item's leaves by the groups of `filters`, the rest last; where it has none, by those that
 // were saved; none where there are none either. No tensor is read.
-// error: as PartitionPlan::Compile. O(nodes * filters).
+// error: as Grouping::Compile. O(nodes * filters).
 absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
                                                    const GroupFilters& filters);
 

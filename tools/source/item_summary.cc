@@ -9,9 +9,9 @@ namespace {
 
 // Adds up what is listed, group by group.
 void SummarizeGroups(ItemSummary* summary) {
-  const Labels& labels = summary->groups->labels;
+  const Grouping& grouping = summary->groups->grouping;
   std::vector<GroupSummary>& groups = summary->group_summaries;
-  for (const std::string& name : labels.names()) groups.push_back({name});
+  for (const std::string& name : grouping.names()) groups.push_back({name});
   groups.push_back({"", true});
   const std::vector<uint32_t>& places = summary->rows.places();
   for (size_t i = 0; i < places.size(); ++i) {
@@ -26,8 +26,8 @@ void SummarizeGroups(ItemSummary* summary) {
 
 std::optional<uint32_t> ItemSummary::GroupOf(uint32_t place) const {
   if (!groups) return std::nullopt;
-  const uint32_t group = groups->labels.GroupOf(item().slots().SlotAt(place));
-  return group == kNoGroup ? groups->labels.group_count() : group;
+  const uint32_t group = groups->grouping.GroupOf(item().slots().SlotAt(place));
+  return group == kNoGroup ? groups->grouping.group_count() : group;
 }
 
 std::optional<uint32_t> ItemSummary::GroupOf(const Row& row) const {

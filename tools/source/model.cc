@@ -129,7 +129,7 @@ absl::StatusOr<std::vector<std::string>> WriteSafetensors(ModelItem item, const 
   if (arguments.structure == "always") options.structure = StructureSave::kAlways;
   if (arguments.structure == "never") {
     options.structure = StructureSave::kNever;
-    options.labels.reset();
+    options.grouping.reset();
   }
   options.drop_static = arguments.drop_static;
   options.replace_set = arguments.force;

@@ -35,8 +35,8 @@ absl::StatusOr<ParamStore> StoreItem::Load(absl::Span<const uint32_t> places) co
   return store_.Select(slots_.AtPlaces(places));
 }
 
-absl::StatusOr<PartitionPlan> StoreItem::CompilePlan(std::vector<Filter> filters) const {
-  return PartitionPlan::Compile(store_, std::move(filters));
+absl::StatusOr<Grouping> StoreItem::CompileGrouping(std::vector<NamedFilter> filters) const {
+  return Grouping::Compile(store_, std::move(filters), {.allow_empty = true});
 }
 
 }  // namespace leafstore::tools

@@ -18,7 +18,7 @@ class StoreItem : public SourceItem {
 
   EntryInfo entry(uint32_t place) const override;
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override;
-  absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override;
+  absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const override;
 
   const ParamStore& store() const { return store_; }
 
