@@ -14,7 +14,7 @@
 #include "leafstore/select/groups.h"
 #include "leafstore/select/internal/empty_groups.h"
 #include "leafstore/select/internal/filter_evaluator.h"
-#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/internal/spec_hash.h"
 
 namespace leafstore {
 
@@ -233,7 +233,7 @@ absl::StatusOr<Grouping> Grouping::Evaluate(const ParamStore& store, std::vector
   if (fingerprints == Fingerprints::kMade) {
     for (uint32_t place = 0; place < store.size(); ++place) {
       const Slot slot = store.slot(place);
-      const uint64_t hash = internal::SpecHash(slot, store.leaf(place));
+      const uint64_t hash = internal::SpecHash(slot, store.leaf(place).spec());
       compiled->group_fingerprints[rep->wide[slot]] += hash;
       compiled->spec_fingerprint += hash;
     }
