@@ -112,7 +112,7 @@ class OptimizerSet {
   // the state() of another set. Returns the state of leaves that are in no group with a rule now,
   // named as state() names it.
   // Errors as Create (but a rule without a group is no error: it rests), as Groups::Regroup and as
-  // Optimizer::Rebind; `groups` is then as before. O(leaves); packed: O(bytes).
+  // Optimizer::Regroup; `groups` is then as before. O(leaves); packed: O(bytes).
   absl::StatusOr<std::vector<NamedStore>> Regroup(const Grouping& grouping, Groups* groups,
                                                   const std::vector<NamedStore>& adopt = {});
 

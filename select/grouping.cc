@@ -158,17 +158,17 @@ absl::Status CheckCounts(const Layout& layout, absl::Span<const SlotSet> groups,
                          absl::FunctionRef<std::string(size_t)> group_text) {
   if (expected_counts.empty()) return absl::OkStatus();
   if (expected_counts.size() != groups.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("partition: expected a count for each of ", groups.size(), " groups, found ",
-                     expected_counts.size()));
+    return absl::InvalidArgumentError(absl::StrCat("partition: expected a count for each of ",
+                                                   groups.size(), " groups, found ",
+                                                   expected_counts.size()));
   }
   for (size_t i = 0; i < groups.size(); ++i) {
     const int64_t expected = expected_counts[i];
     if (expected >= 0 && expected != groups[i].size()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "partition: ", group_text(i), ": expected ", expected, " leaves, found ",
-          groups[i].size(),
-          groups[i].empty() ? "" : absl::StrCat(": ", SomePaths(layout, groups[i]))));
+      return absl::InvalidArgumentError(
+          absl::StrCat("partition: ", group_text(i), ": expected ", expected, " leaves, found ",
+                       groups[i].size(),
+                       groups[i].empty() ? "" : absl::StrCat(": ", SomePaths(layout, groups[i]))));
     }
   }
   return absl::OkStatus();
@@ -244,14 +244,15 @@ absl::StatusOr<Grouping> Grouping::Evaluate(const ParamStore& store, std::vector
   return Grouping(std::move(rep));
 }
 
-absl::StatusOr<Grouping> Grouping::Compile(const ParamStore& store, std::vector<NamedFilter> filters,
+absl::StatusOr<Grouping> Grouping::Compile(const ParamStore& store,
+                                           std::vector<NamedFilter> filters,
                                            const GroupingOptions& options) {
   std::vector<std::string> names;
   std::vector<Filter> with_filter;
   for (NamedFilter& group : filters) {
     if (names.size() > with_filter.size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("partition: expected Rest() last, found it before group '", group.name, "'"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "partition: expected Rest() last, found it before group '", group.name, "'"));
     }
     names.push_back(std::move(group.name));
     if (group.filter.has_value()) with_filter.push_back(*std::move(group.filter));
@@ -359,16 +360,17 @@ absl::StatusOr<Explanation> Grouping::Explain(absl::string_view path_text) const
   const Compiled* const compiled = rep_->compiled.get();
   if (why.group == kNoGroup) {
     absl::StrAppend(&why.text, " is in no group");
-    if (compiled != nullptr) absl::StrAppend(&why.text, ": the store that was partitioned lacks it");
+    if (compiled != nullptr)
+      absl::StrAppend(&why.text, ": the store that was partitioned lacks it");
     return why;
   }
   const bool named = compiled == nullptr || compiled->named;
   absl::StrAppend(&why.text, " is in ", GroupText(named, name(why.group)));
   if (compiled == nullptr) return why;
   if (why.group == compiled->filters.size()) {
-    absl::StrAppend(&why.text, ", the rest: no filter matched ",
-                    compiled->rule == GroupingRule::kOutermostMatch ? "it or a node above it"
-                                                                    : "it");
+    absl::StrAppend(
+        &why.text, ", the rest: no filter matched ",
+        compiled->rule == GroupingRule::kOutermostMatch ? "it or a node above it" : "it");
     return why;
   }
   why.filter = why.group;
@@ -454,7 +456,8 @@ std::vector<Leaf> Gather(const SlotSet& from, const SlotSet& group, Leaves& leav
 }  // namespace
 
 template <typename Leaves, typename Take>
-std::vector<ParamStore> Grouping::SplitLeaves(const SlotSet& from, Leaves& leaves, Take take) const {
+std::vector<ParamStore> Grouping::SplitLeaves(const SlotSet& from, Leaves& leaves,
+                                              Take take) const {
   std::vector<ParamStore> groups;
   groups.reserve(group_count());
   for (uint32_t i = 0; i < group_count(); ++i) {

@@ -21,14 +21,16 @@ ParamStore& Group::store() { return const_cast<ParamStore&>(std::as_const(*this)
 
 const ParamStore& Group::store() const {
   if (const auto* store = std::get_if<ParamStore>(&leaves_)) return *store;
-  internal::Fatal(absl::StrCat("expected group '", name_, "' as a store, found it packed: use pack()"));
+  internal::Fatal(
+      absl::StrCat("expected group '", name_, "' as a store, found it packed: use pack()"));
 }
 
 Packed& Group::pack() { return const_cast<Packed&>(std::as_const(*this).pack()); }
 
 const Packed& Group::pack() const {
   if (const auto* pack = std::get_if<Packed>(&leaves_)) return *pack;
-  internal::Fatal(absl::StrCat("expected group '", name_, "' packed, found it as a store: use store()"));
+  internal::Fatal(
+      absl::StrCat("expected group '", name_, "' packed, found it as a store: use store()"));
 }
 
 absl::StatusOr<ParamStore> Group::Snapshot() const {
@@ -84,7 +86,8 @@ const ParamStore& Groups::operator[](absl::string_view name) const {
 absl::Status Groups::Pack(absl::string_view name, DType dtype) {
   LEAFSTORE_ASSIGN_OR_RETURN(Group* const group, Get(name));
   if (group->packed()) {
-    return InGroup(name, absl::FailedPreconditionError("expected a store, found it packed already"));
+    return InGroup(name,
+                   absl::FailedPreconditionError("expected a store, found it packed already"));
   }
   absl::StatusOr<Packed> packed = Packed::Create(std::move(group->store()), dtype);
   if (!packed.ok()) return InGroup(name, packed.status());

@@ -22,7 +22,7 @@ struct Optimizer::Rep {
   Rep(const Rule& r, internal::GroupSpec sp, internal::OptimizerState st)
       : rule(r), spec(std::move(sp)), state(std::move(st)) {}
 
-  // An optimizer of `group` with what it finds in `sources`. Errors as Rebind.
+  // An optimizer of `group` with what it finds in `sources`. Errors as Regroup.
   static absl::StatusOr<std::unique_ptr<Rep>> Adopting(
       const Rule& rule, internal::ConstGroupRef group,
       absl::Span<const std::vector<NamedStore>* const> sources);
@@ -31,8 +31,8 @@ struct Optimizer::Rep {
                     const StepOptions& options);
   // The state that `given` says. Errors as LoadState.
   absl::StatusOr<internal::OptimizerState> Restored(const std::vector<NamedStore>& given) const;
-  absl::StatusOr<std::vector<NamedStore>> Rebind(internal::ConstGroupRef group,
-                                                 const std::vector<NamedStore>& adopt);
+  absl::StatusOr<std::vector<NamedStore>> Regroup(internal::ConstGroupRef group,
+                                                  const std::vector<NamedStore>& adopt);
 
   // The state of leaves that none of `takers` has and keeps the same moments of.
   std::vector<NamedStore> LeftBy(absl::Span<const Rep* const> takers) const;

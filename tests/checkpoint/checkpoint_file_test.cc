@@ -104,7 +104,9 @@ TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
   EXPECT_EQ(reader.LoadMatching("params", Glob("named.**")).value().size(), 3u);
   EXPECT_EQ(
-      reader.LoadMatching("params", Not(Or(KindIs(NodeKind::kStruct), RankIs(2)))).value().size(),
+      reader.LoadMatching("params", filters::Not(filters::Or(KindIs(NodeKind::kStruct), RankIs(2))))
+          .value()
+          .size(),
       5u);
   EXPECT_THAT(reader.LoadMatching("params", DTypeIs(DType::kF32)),
               StatusIs(StatusCode::kUnimplemented,
@@ -161,28 +163,29 @@ TEST_P(CheckpointFileTest, ErrorsOfAPlan) {
 
 TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  const Filter holds_six = Callable([](const NodeView& node) {
+  const Filter holds_six = filters::Callable([](const NodeView& node) {
     if (node.tensor() == nullptr || node.tensor()->dtype() != DType::kF32) return false;
     const absl::Span<const float> values = node.tensor()->span<float>();
     return values.back() == 6;
   });
-  const ParamStore taken = reader.LoadMatching("params", Or(RankIs(5), holds_six)).value();
+  const ParamStore taken = reader.LoadMatching("params", filters::Or(RankIs(5), holds_six)).value();
   ASSERT_EQ(taken.size(), 1u);
   EXPECT_EQ(taken.PathText(0), ".embed");
 }
 
 TEST_P(CheckpointFileTest, NoTensorIsMappedWhereReadsArePlain) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  const Filter any = Callable([](const NodeView&) { return true; });
+  const Filter any = filters::Callable([](const NodeView&) { return true; });
   ASSERT_THAT(reader.LoadMatching("params", any), IsOk());
-  ASSERT_THAT(reader.LoadMatching("params", All()), IsOk());
+  ASSERT_THAT(reader.LoadMatching("params", filters::All()), IsOk());
   EXPECT_EQ(file_->counts().maps, GetParam() == ReadMode::kMap ? 1 : 0);
 }
 
 TEST_P(CheckpointFileTest, ForACallableEveryTensorMustBeReadable) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
-  EXPECT_THAT(reader.LoadMatching("params", Callable([](const NodeView&) { return false; })),
-              StatusIs(StatusCode::kUnimplemented, HasSubstr("a.leaf: item 'params', '.embed'")));
+  EXPECT_THAT(
+      reader.LoadMatching("params", filters::Callable([](const NodeView&) { return false; })),
+      StatusIs(StatusCode::kUnimplemented, HasSubstr("a.leaf: item 'params', '.embed'")));
 }
 
 // A bool of 2 is no bool: to read it as one would be undefined, so this is no matter of trust.
@@ -197,8 +200,9 @@ TEST_P(CheckpointFileTest, BoolsAreCheckedEvenUnverified) {
                                  HasSubstr("a.leaf: item 'params', '['mask']': expected bools"));
   EXPECT_THAT(reader.Load("params"), no_bools);
   EXPECT_THAT(reader.LoadPath("params", "['mask']"), no_bools);
-  EXPECT_THAT(reader.LoadMatching("params", Callable([](const NodeView&) { return false; })),
-              no_bools);
+  EXPECT_THAT(
+      reader.LoadMatching("params", filters::Callable([](const NodeView&) { return false; })),
+      no_bools);
   EXPECT_EQ(reader.LoadMatching("params", IsStatic()).value().size(), 1u);
 }
 

@@ -71,7 +71,7 @@ TEST_P(ReaderTest, AnUnknownItemIsNotFoundWithNearNames) {
   EXPECT_THAT(reader.Load("param"), unknown);
   EXPECT_THAT(reader.LoadPath("param", ".act"), unknown);
   EXPECT_THAT(reader.LoadSubtree("param", ".act"), unknown);
-  EXPECT_THAT(reader.LoadMatching("param", All()), unknown);
+  EXPECT_THAT(reader.LoadMatching("param", filters::All()), unknown);
   EXPECT_THAT(reader.LoadPlaces("param", {}), unknown);
   ParamStore store = EveryKindStore();
   const StoreState before(store);
@@ -172,7 +172,7 @@ TEST_P(ReaderTest, AFilterTakesWhatAPartitionWould) {
   EXPECT_THAT(PathsOf(reader.LoadMatching("params", HasTag("frozen")).value()),
               ElementsAre(".embed"));
   EXPECT_EQ(reader.LoadMatching("params", Glob("nothing")).value().size(), 0u);
-  const ParamStore all = reader.LoadMatching("params", All()).value();
+  const ParamStore all = reader.LoadMatching("params", filters::All()).value();
   EXPECT_TRUE(all.complete());
   EXPECT_TRUE(all.leaf(2) == LeafOf(EveryKindStore(), 2));
   EXPECT_THAT(reader.LoadMatching("params", Glob("named[")),
@@ -205,8 +205,8 @@ TEST_P(ReaderTest, ErrorsNameTheFileAndTheItem) {
                StartsWith(path_ + ": item 'params': paths that make no tree: '.a' and '[0]'"));
   EXPECT_THAT(reader.def("params"), no_tree);
   EXPECT_THAT(reader.LoadSubtree("params", ".a"), no_tree);
-  EXPECT_THAT(reader.LoadMatching("params", All()), no_tree);
-  EXPECT_THAT(reader.CompileGrouping("params", {{"all", All()}}), no_tree);
+  EXPECT_THAT(reader.LoadMatching("params", filters::All()), no_tree);
+  EXPECT_THAT(reader.CompileGrouping("params", {{"all", filters::All()}}), no_tree);
   EXPECT_THAT(
       reader.LoadPath("params", ".b"),
       StatusIs(StatusCode::kNotFound, StartsWith(path_ + ": item 'params': no leaf at '.b'")));

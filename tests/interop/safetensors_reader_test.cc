@@ -152,7 +152,7 @@ TEST_P(SafetensorsModeTest, Filters_MayReadBytes) {
   const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
   const Tensor wanted = PatternTensor(DType::kF32, {2}, 2);
   const ParamStore found = reader
-                               .LoadMatching(Callable([&](const NodeView& node) {
+                               .LoadMatching(filters::Callable([&](const NodeView& node) {
                                  return node.tensor() != nullptr && *node.tensor() == wanted;
                                }))
                                .value();

@@ -146,7 +146,7 @@ TEST_F(OptimizerSetTest, LoadingNamesAllThatIsWrongInAllGroupsAndChangesNone) {
   const Contents before = All();
   std::vector<NamedStore> state = set_.state();
   state[1].name = "bia/step";
-  state[3].store = Group(state[3].store, {"b"});
+  state[3].store = GroupOf(state[3].store, {"b"});
   state.push_back({"stray", ParamStore()});
   EXPECT_THAT(set_.LoadState(state),
               StatusIs(absl::StatusCode::kInvalidArgument,
@@ -161,7 +161,7 @@ TEST_F(OptimizerSetTest, AStepThatFailsInOneGroupChangesNone) {
   const ParamStore grads = RandomLike(model_, 1);
   ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk());
   const Contents before = All();
-  EXPECT_THAT(set_.Step(&groups_, Group(grads, {"a", "b"}), {.lr = 0.1}),
+  EXPECT_THAT(set_.Step(&groups_, GroupOf(grads, {"a", "b"}), {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        AllOf(HasSubstr("group 'rest': "),
                              HasSubstr("at .d: expected f32[1], found nothing"))));
@@ -180,7 +180,7 @@ TEST_F(OptimizerSetTest, GroupsThatAreNotItsOwn_AreErrors) {
       set_.Step(&groups_, other.Split(grads).value(), {.lr = 0.1}),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("gradients: expected groups")));
   const Contents before = All();
-  ParamStore rest = std::exchange(groups_["rest"], Group(model_, {"a"}));
+  ParamStore rest = std::exchange(groups_["rest"], GroupOf(model_, {"a"}));
   EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        AllOf(HasSubstr("group 'rest': expected the 2 leaves that its grouping"),

@@ -38,7 +38,7 @@ TEST(OptimizerStateTest, HasAStoreForEachMomentAndTheSteps) {
 }
 
 TEST(OptimizerStateTest, BeginsWithZerosInTheLayoutSlotsDtypesAndShapesOfTheGroup) {
-  const ParamStore group = Group(MixedModel(1), {"a_scalar", "c_name", "e_double"});
+  const ParamStore group = GroupOf(MixedModel(1), {"a_scalar", "c_name", "e_double"});
   const std::vector<NamedStore> state = Optimizer::Create(Adam{}, group)->state();
   for (const NamedStore& one : state) {
     EXPECT_EQ(one.store.layout(), group.layout());
@@ -204,7 +204,7 @@ TEST_F(LoadStateErrorTest, AllThatIsMissingUnexpectedOrDifferentTogether) {
 
 TEST_F(LoadStateErrorTest, OnlyWhatIsWrongIsNamed) {
   ExpectRefused(
-      Stores(good_.Snapshot().value(), good_.Snapshot().value(), Group(good_steps_, {"a"})),
+      Stores(good_.Snapshot().value(), good_.Snapshot().value(), GroupOf(good_steps_, {"a"})),
       absl::StatusCode::kInvalidArgument,
       AllOf(HasSubstr("'step':"), HasSubstr("'.b'"), Not(HasSubstr("'.a'")),
             Not(HasSubstr("exp_avg"))));

@@ -74,7 +74,8 @@ TEST(GroupsTest, MergeOfGivenGroups_MovesTheLeaves) {
   store = std::move(groups).Merge().value();
   EXPECT_EQ(AddressesOf(store), addresses);
   // Nobody else holds them: a write happens in place.
-  EXPECT_EQ(store.Mutate(".head.bias")->raw_data(), (*store.Get(".head.bias"))->tensor().raw_data());
+  EXPECT_EQ(store.Mutate(".head.bias")->raw_data(),
+            (*store.Get(".head.bias"))->tensor().raw_data());
   EXPECT_THAT(BiasAndRest().Split(std::move(store)), IsOk()) << "the fingerprint is that of before";
 }
 
@@ -88,9 +89,10 @@ TEST(GroupsTest, MergeOfAPartOfALayout_ReturnsThisPart) {
 TEST(GroupsTest, AGroupWithOtherLeaves_IsAnErrorOfMergeThatChangesNothing) {
   Groups groups = SampleGroups();
   ASSERT_THAT(groups["bias"].Erase(".head.bias"), IsOk());
-  const auto wrong = StatusIs(
-      kInvalid, "group 'bias': expected the 3 leaves that its grouping gives it, found other "
-                "leaves (2)");
+  const auto wrong =
+      StatusIs(kInvalid,
+               "group 'bias': expected the 3 leaves that its grouping gives it, found other "
+               "leaves (2)");
   EXPECT_THAT(groups.Merge(), wrong);
   EXPECT_THAT(std::move(groups).Merge(), wrong);
   EXPECT_EQ(groups["rest"].size(), 5u);
@@ -99,7 +101,8 @@ TEST(GroupsTest, AGroupWithOtherLeaves_IsAnErrorOfMergeThatChangesNothing) {
 TEST(GroupsTest, WhileABorrowIsOpen_NothingIsMerged) {
   Groups groups = SampleGroups();
   const MutableLeaves open = groups["rest"].MutateAll().value();
-  const auto refused = StatusIs(kPrecondition, AllOf(HasSubstr("group 'rest': "), HasSubstr("borrow")));
+  const auto refused =
+      StatusIs(kPrecondition, AllOf(HasSubstr("group 'rest': "), HasSubstr("borrow")));
   EXPECT_THAT(groups.Merge(), refused);
   EXPECT_THAT(std::move(groups).Merge(), refused);
   EXPECT_THAT(groups.Pack("rest"), refused);

@@ -122,11 +122,11 @@ Filter MakeFilter(const json& filter) {
   if (op == "has") return HasChild(argument.get<std::string>());
   if (op == "rank") return RankIs(argument.get<int>());
   if (op == "dtype") return DTypeIs(ParseDType(argument.get<std::string>()).value());
-  if (op == "any") return All();
-  if (op == "not") return Not(MakeFilter(argument));
-  if (op == "and") return And(MakeFilter(argument[0]), MakeFilter(argument[1]));
+  if (op == "any") return filters::All();
+  if (op == "not") return filters::Not(MakeFilter(argument));
+  if (op == "and") return filters::And(MakeFilter(argument[0]), MakeFilter(argument[1]));
   EXPECT_EQ(op, "or");
-  return Or(MakeFilter(argument[0]), MakeFilter(argument[1]));
+  return filters::Or(MakeFilter(argument[0]), MakeFilter(argument[1]));
 }
 
 // A case, with its tree flattened and its partition compiled.

@@ -62,7 +62,7 @@ TEST(PartitionTest, OnOneNodeTheFirstFilterWins) {
 
 TEST(PartitionTest, BelowAMatchedNodeNothingIsAsked) {
   Texts asked;
-  const Filter watch = Callable([&asked](const NodeView& node) {
+  const Filter watch = filters::Callable([&asked](const NodeView& node) {
     asked.push_back(node.path().ToString());
     return false;
   });
@@ -73,19 +73,19 @@ TEST(PartitionTest, BelowAMatchedNodeNothingIsAsked) {
 
 TEST(PartitionTest, ALaterFilterIsNotAskedWhereAnEarlierOneMatched) {
   Texts asked;
-  const Filter watch = Callable([&asked](const NodeView& node) {
+  const Filter watch = filters::Callable([&asked](const NodeView& node) {
     asked.push_back(node.path().ToString());
     return false;
   });
-  EXPECT_THAT(Partition(SampleParams(), {All(), watch}), IsOk());
+  EXPECT_THAT(Partition(SampleParams(), {filters::All(), watch}), IsOk());
   EXPECT_THAT(asked, IsEmpty());
 }
 
 TEST(PartitionTest, EmptyGroupsAreStillReturned) {
   EXPECT_THAT(
-      GroupsOf(SampleParams(), {Glob("nowhere"), All(), Glob("head")}),
+      GroupsOf(SampleParams(), {Glob("nowhere"), filters::All(), Glob("head")}),
       ElementsAre(IsEmpty(), ElementsAreArray(PathsOf(SampleParams())), IsEmpty(), IsEmpty()));
-  EXPECT_THAT(GroupsOf(ParamStore(), {All()}), ElementsAre(IsEmpty(), IsEmpty()));
+  EXPECT_THAT(GroupsOf(ParamStore(), {filters::All()}), ElementsAre(IsEmpty(), IsEmpty()));
 }
 
 TEST(PartitionTest, NoneAndEmptyContainersAreInNoGroup) {
@@ -95,7 +95,7 @@ TEST(PartitionTest, NoneAndEmptyContainersAreInNoGroup) {
 
 TEST(PartitionTest, ALeafThatIsTheRootHasTheEmptyPath) {
   const ParamStore store = Flatten(Tree(Value(1))).value().params;
-  EXPECT_THAT(GroupsOf(store, {Glob("*"), Glob("**"), All()}),
+  EXPECT_THAT(GroupsOf(store, {Glob("*"), Glob("**"), filters::All()}),
               ElementsAre(IsEmpty(), ElementsAre(""), IsEmpty(), IsEmpty()));
 }
 
@@ -123,7 +123,7 @@ TEST(PartitionTest, FirstMatchAsksLeavesAlone) {
               ElementsAre(ElementsAre(".head.weight", ".layers[0].weight", ".layers[1].weight"),
                           ElementsAre(".layers[0].bias", ".layers[1].bias"), IsEmpty(),
                           ElementsAre(".activation", ".head.bias", ".steps")));
-  EXPECT_THAT(GroupsOf(SampleParams(), {Not(DTypeIs(DType::kF32))}, first)[0],
+  EXPECT_THAT(GroupsOf(SampleParams(), {filters::Not(DTypeIs(DType::kF32))}, first)[0],
               ElementsAre(".activation", ".steps"));
 }
 
@@ -131,7 +131,7 @@ TEST(PartitionTest, FirstMatchAsksLeavesAlone) {
 
 TEST(PartitionTest, ExhaustiveNamesTheLeavesThatNoFilterTook) {
   const GroupingOptions exhaustive{.exhaustive = true};
-  EXPECT_THAT(GroupsOf(SampleParams(), {All()}, exhaustive).back(), IsEmpty());
+  EXPECT_THAT(GroupsOf(SampleParams(), {filters::All()}, exhaustive).back(), IsEmpty());
   EXPECT_THAT(Partition(SampleParams(), {IsTensor()}, exhaustive),
               StatusIs(kInvalid,
                        "partition: expected every leaf in a group, found 2 that no filter took: "
@@ -165,7 +165,7 @@ TEST(PartitionTest, NoEmptyGroupsNamesEachFilterThatTookNothing) {
   const StoreState before(store);
   const GroupingOptions options{.allow_empty = false};
   EXPECT_THAT(Partition(store, {Glob("layers.**"), Glob("**.bias")}, options), IsOk());
-  EXPECT_THAT(Partition(store, {All()}, options), IsOk()) << "the rest may be empty";
+  EXPECT_THAT(Partition(store, {filters::All()}, options), IsOk()) << "the rest may be empty";
   EXPECT_THAT(
       Partition(store,
                 {Glob("**.bais"), Glob("layers.**"), Glob("layers.0.bias"),
@@ -213,7 +213,7 @@ TEST(PartitionTest, AnErrorLeavesAStoreThatIsGivenAsItWas) {
               StatusIs(kInvalid, HasSubstr("found 2 that no filter took: '.activation'")));
   EXPECT_THAT(Partition(std::move(store), {Glob("a..b")}),
               StatusIs(kInvalid, "glob 'a..b', column 3: expected a key, found an empty one"));
-  EXPECT_THAT(Partition(std::move(store), {All(), Not(Regex("ab[z-a]"))}),
+  EXPECT_THAT(Partition(std::move(store), {filters::All(), filters::Not(Regex("ab[z-a]"))}),
               StatusIs(kInvalid, HasSubstr("regular expression 'ab[z-a]', column 4: ")));
   EXPECT_EQ(StoreState(store), before);
 }
@@ -234,11 +234,13 @@ TEST(GroupingTest, TellsItsGroups) {
 
 TEST(GroupingTest, ReportsAFilterThatTookTheRoot) {
   const ParamStore store = SampleParams();
-  EXPECT_EQ(Grouping::Compile(store, {Glob("x"), Not(IsStatic())})->root_group(), 1u);
-  EXPECT_EQ(Grouping::Compile(store, {Glob("x"), LeavesOnly(Not(IsStatic()))})->root_group(),
-            std::nullopt);
-  EXPECT_EQ(Grouping::Compile(store, {All()}, {.rule = GroupingRule::kFirstMatch})->root_group(),
-            std::nullopt);
+  EXPECT_EQ(Grouping::Compile(store, {Glob("x"), filters::Not(IsStatic())})->root_group(), 1u);
+  EXPECT_EQ(
+      Grouping::Compile(store, {Glob("x"), LeavesOnly(filters::Not(IsStatic()))})->root_group(),
+      std::nullopt);
+  EXPECT_EQ(
+      Grouping::Compile(store, {filters::All()}, {.rule = GroupingRule::kFirstMatch})->root_group(),
+      std::nullopt);
 }
 
 TEST(GroupingTest, ExplainsALeaf) {
@@ -267,7 +269,7 @@ TEST(GroupingTest, ExplainsALeaf) {
 
 TEST(GroupingTest, ExplainsTheRootAndFirstMatch) {
   const ParamStore store = SampleParams();
-  const Explanation root = Grouping::Compile(store, {All()})->Explain(".steps").value();
+  const Explanation root = Grouping::Compile(store, {filters::All()})->Explain(".steps").value();
   EXPECT_EQ(root.matched_path, "");
   EXPECT_EQ(root.filter, 0u);
   EXPECT_EQ(root.text, "'.steps' is in group 0: filter 0 (all) matched the root");
@@ -348,7 +350,7 @@ TEST(GroupingTest, RefusesAStoreThatIsBeingWritten) {
       StatusIs(kPrecondition, HasSubstr("while a mutable borrow of this store is open"));
   EXPECT_THAT(plan.Split(store), refused);
   EXPECT_THAT(plan.Split(std::move(store)), refused);
-  EXPECT_THAT(Grouping::Compile(store, {All()}), refused);
+  EXPECT_THAT(Grouping::Compile(store, {filters::All()}), refused);
   EXPECT_EQ(StoreState(store), before);
   open.Close();
   EXPECT_THAT(plan.Split(std::move(store)), IsOk());
@@ -446,7 +448,8 @@ TEST(PartitionTest, AGroupIsPartitionedAgainAndAllMergeBack) {
   const ParamStore whole = SampleParams();
   std::vector<ParamStore> groups = Partition(whole, {Glob("layers")}).value();
   std::vector<ParamStore> parts =
-      Partition(std::move(groups[0]), {Glob("**.bias"), Not(All())}, {.expected_counts = {2, 0, 2}})
+      Partition(std::move(groups[0]), {Glob("**.bias"), filters::Not(filters::All())},
+                {.expected_counts = {2, 0, 2}})
           .value();
   EXPECT_THAT(PathsOf(parts[0]), ElementsAre(".layers[0].bias", ".layers[1].bias"));
   EXPECT_THAT(PathsOf(parts[2]), ElementsAre(".layers[0].weight", ".layers[1].weight"));
@@ -467,7 +470,8 @@ TEST(PartitionTest, AStoreOfPathsGetsItsContainersFromItsKeys) {
   const ParamStore store =
       StoreAt({{".layers[1].w", Floats({1})}, {".layers[0].w", Floats({2})}, {"['x']", Value(1)}});
   // Two kinds of keys below the root: no tree.
-  EXPECT_THAT(Partition(store, {All()}), StatusIs(kInvalid, HasSubstr("keys of two kinds")));
+  EXPECT_THAT(Partition(store, {filters::All()}),
+              StatusIs(kInvalid, HasSubstr("keys of two kinds")));
   const ParamStore tree = StoreAt(
       {{".layers[1].w", Floats({1})}, {".layers[0].w", Floats({2})}, {".x['k']", Value(1)}});
   EXPECT_THAT(
@@ -477,8 +481,8 @@ TEST(PartitionTest, AStoreOfPathsGetsItsContainersFromItsKeys) {
 
 TEST(PartitionTest, TakesFiltersWithoutAndStoresWithoutLeaves) {
   const ParamStore none = Flatten(Tree::None()).value().params;
-  EXPECT_THAT(GroupsOf(none, {All()}), ElementsAre(IsEmpty(), IsEmpty()));
-  EXPECT_EQ(Grouping::Compile(none, {All()})->root_group(), 0u);
+  EXPECT_THAT(GroupsOf(none, {filters::All()}), ElementsAre(IsEmpty(), IsEmpty()));
+  EXPECT_EQ(Grouping::Compile(none, {filters::All()})->root_group(), 0u);
 }
 
 TEST(GroupingTest, IsSharedByThreads) {

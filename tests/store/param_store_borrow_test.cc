@@ -48,7 +48,7 @@ TEST(ParamStoreBorrowTest, AStaticLeafIsNotOpened) {
 // Everything that would see a torn store, or move it away under a borrow.
 void ExpectRefusedWhileBorrowed(ParamStore& store) {
   const StoreState before(store);
-  const Grouping plan = Grouping::Compile(SampleParams(), {All()}).value();
+  const Grouping plan = Grouping::Compile(SampleParams(), {filters::All()}).value();
   const auto refused = [](const std::string& what) {
     return StatusIs(
         kPrecondition,
