@@ -85,8 +85,10 @@ function(leafstore_library)
     add_library(${target} ${arg_SOURCES})
     set(scope PUBLIC)
     leafstore_private_flags(${target})
+    # The objects are the same whether the library is static or shared, and are compiled without waiting for other libraries.
     set_target_properties(${target} PROPERTIES
-      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+      DEFINE_SYMBOL "" OPTIMIZE_DEPENDENCIES ON)
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
