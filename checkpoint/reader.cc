@@ -204,6 +204,17 @@ absl::StatusOr<Flattened> CheckpointReader::LoadSubtree(absl::string_view item,
   return Flattened{std::move(cut.def), std::move(params)};
 }
 
+absl::StatusOr<Groups> CheckpointReader::LoadGroups(absl::string_view item) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
+  if (!found->grouping.has_value()) {
+    return file_->WithItem(*found,
+                           absl::FailedPreconditionError("expected an item that was saved with "
+                                                         "groups, found one without"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, Load(item));
+  return WithItem(*file_, *found, found->grouping->Split(std::move(store)));
+}
+
 absl::StatusOr<Grouping> CheckpointReader::CompileGrouping(absl::string_view item,
                                                            std::vector<NamedFilter> filters,
                                                            const GroupingOptions& options) const {

@@ -56,6 +56,7 @@
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/filter.h"
 #include "leafstore/select/grouping.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/select/rename_map.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/named_store.h"
@@ -190,6 +191,9 @@ class CheckpointReader {
 
   // The item, all that it holds. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item) const;
+  // Loads an item that was saved with named groups, in these groups. error FailedPrecondition: it
+  // was saved without, or a leaf is in no group. error also: as Load's.
+  absl::StatusOr<Groups> LoadGroups(absl::string_view item) const;
   // The items "<prefix>/<name>", as CheckpointWriter::AddItems saves them, each under its own name
   // and in the order of saving. What Optimizer::LoadState takes. error NotFound: there are none;
   // says what there is. (AddItems of no stores leaves nothing in the file that could be told from a

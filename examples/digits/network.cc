@@ -43,7 +43,8 @@ absl::StatusOr<Slots> Slots::Create(const TreeDef& def) {
   return slots;
 }
 
-absl::StatusOr<Network> Network::Create(const TreeDef& def, const ParamStore& params) {
+absl::StatusOr<Network> Network::Create(const ParamStore& params) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, params.layout().def());
   LEAFSTORE_ASSIGN_OR_RETURN(Slots slots, Slots::Create(def));
   const auto number = [&params](absl::string_view path) -> absl::StatusOr<double> {
     LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::Leaf* leaf, params.Get(path));

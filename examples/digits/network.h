@@ -47,10 +47,9 @@ struct Result {
 
 class Network {
  public:
-  // For models of this structure and these static leaves (sizes, epsilon, weight of the second
-  // loss). error NotFound, InvalidArgument: `params` is no complete store of a Model.
-  static absl::StatusOr<Network> Create(const leafstore::TreeDef& def,
-                                        const leafstore::ParamStore& params);
+  // For models of the structure and static leaves of `params` (sizes, epsilon, weight of the second
+  // loss). error NotFound, InvalidArgument: it is not a complete store of a Model.
+  static absl::StatusOr<Network> Create(const leafstore::ParamStore& params);
 
   // By slot, the first number of each tensor. Valid while the stores it was made of are not
   // written.

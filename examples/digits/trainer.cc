@@ -78,16 +78,13 @@ bool FrozenIn(int64_t epoch, const Settings& settings) { return epoch < settings
 }  // namespace
 
 absl::StatusOr<Trainer> Trainer::Create(const Settings& settings, const Split* data,
-                                        ParamStore params, const Grouping& grouping) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, params.layout().def());
-  LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(def, params));
+                                        Groups groups) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups.Merge());
+  LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(params));
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore gradients, ZerosLike(params));
-  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, grouping.Split(std::move(params)));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      OptimizerSet optimizers,
-      OptimizerSet::Create(
-          {{"no_decay", Adam{}}, {"weights", AdamW{.weight_decay = settings.weight_decay}}},
-          groups));
+  const RuleMap rules = {{"no_decay", Adam{}},
+                         {"weights", AdamW{.weight_decay = settings.weight_decay}}};
+  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerSet optimizers, OptimizerSet::Create(rules, groups));
   return Trainer(std::move(network), std::move(groups), std::move(optimizers), std::move(gradients),
                  data);
 }
@@ -99,8 +96,8 @@ absl::StatusOr<Trainer> Trainer::Start(const Settings& settings, const Split* da
   LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, Flatten(std::move(model)));
   LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
                              GroupingOf(flat.params, FrozenIn(0, settings)));
-  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
-                             Create(settings, data, std::move(flat.params), grouping));
+  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, grouping.Split(std::move(flat.params)));
+  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, Create(settings, data, std::move(groups)));
   trainer.progress_.settings = settings;
   trainer.random_ = random;
   return trainer;
@@ -110,13 +107,8 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
                                         const CheckpointReader& checkpoint) {
   LEAFSTORE_ASSIGN_OR_RETURN(Progress progress, LoadProgress(checkpoint));
   LEAFSTORE_RETURN_IF_ERROR(CheckSameRun(progress, settings, *data, checkpoint.path()));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, checkpoint.Load("params"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto grouping, checkpoint.grouping("params"));
-  if (!grouping.has_value()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(checkpoint.path(), ": expected groups of the parameters, found none"));
-  }
-  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, Create(settings, data, std::move(params), *grouping));
+  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, checkpoint.LoadGroups("params"));
+  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, Create(settings, data, std::move(groups)));
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedStore> state, checkpoint.LoadItems("optimizer"));
   LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(std::move(state)));
   trainer.progress_ = std::move(progress);

@@ -96,8 +96,7 @@ class Trainer {
         data_(data) {}
 
   static absl::StatusOr<Trainer> Create(const Settings& settings, const Split* data,
-                                        leafstore::ParamStore params,
-                                        const leafstore::Grouping& grouping);
+                                        leafstore::Groups groups);
   absl::Status Unfreeze();
   absl::Status BeginEpoch();
   Dataset NextBatch();

@@ -188,6 +188,23 @@ TEST_P(RoundTripTest, MetadataComesBack) {
   EXPECT_EQ(reader.metadata("a").value(), (Metadata{{"x", "\xc3\xa9"}}));
 }
 
+TEST_P(RoundTripTest, Groups_ComeBackUnderTheirNames) {
+  const ParamStore store = EveryKindStore();
+  const Grouping grouping =
+      Grouping::Create(store.layout(), std::vector<uint32_t>{1, 0, 0, 1, 1, 1}, {"w", "rest"})
+          .value();
+  const Groups groups = grouping.Split(store).value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", groups}, {"plain", store}}), IsOk());
+  const CheckpointReader reader = Open();
+  const Groups loaded = reader.LoadGroups("params").value();
+  EXPECT_EQ(loaded.grouping(), grouping);
+  EXPECT_EQ(EntriesOf(loaded["w"]), EntriesOf(groups["w"]));
+  EXPECT_EQ(EntriesOf(loaded["rest"]), EntriesOf(groups["rest"]));
+  EXPECT_THAT(reader.LoadGroups("plain"),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("expected an item that was saved with groups")));
+}
+
 TEST_P(RoundTripTest, Groupings_ComeBack) {
   const ParamStore store = EveryKindStore();
   const uint32_t none = kNoGroup;

@@ -34,7 +34,7 @@ struct Fixture {
   explicit Fixture(uint64_t seed)
       : random(seed),
         flat(leafstore::Flatten(MakeModel(16, 2, &random).value()).value()),
-        network(Network::Create(flat.def, flat.params).value()),
+        network(Network::Create(flat.params).value()),
         gradients(leafstore::ZerosLike(flat.params).value()) {}
 
   Network::Params View() const {
