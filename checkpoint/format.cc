@@ -49,7 +49,7 @@ void Put(T value, size_t at, std::array<std::byte, kSize>* bytes) {
 template <size_t kSize>
 void Seal(const char* magic, std::array<std::byte, kSize>* bytes) {
   std::memcpy(bytes->data(), magic, kMagicSize);
-  Put(Checksum(absl::MakeConstSpan(bytes->data(), kOwnChecksum)), kOwnChecksum, bytes);
+  Put(internal::Checksum(absl::MakeConstSpan(bytes->data(), kOwnChecksum)), kOwnChecksum, bytes);
 }
 
 // `why` ends the message where the magic is another one.
@@ -62,7 +62,7 @@ absl::Status CheckSeal(absl::string_view section, const char* magic, absl::strin
                                             "', found '", absl::CHexEscape(found), "'", why));
   }
   const uint64_t expected = Get<uint64_t>(bytes, kOwnChecksum);
-  const uint64_t found = Checksum(bytes.subspan(0, kOwnChecksum));
+  const uint64_t found = internal::Checksum(bytes.subspan(0, kOwnChecksum));
   if (found == expected) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(section, ": expected checksum ",
                                           absl::Hex(expected, absl::kZeroPad16), ", found ",
@@ -75,7 +75,7 @@ absl::Status CheckManifestPlace(const Footer& footer) {
   if (footer.manifest_offset < kPreambleSize || footer.manifest_offset % alignment != 0 ||
       footer.manifest_size < 0 || footer.manifest_offset > end ||
       footer.manifest_size > end - footer.manifest_offset ||
-      AlignUp(footer.manifest_offset + footer.manifest_size, alignment) != end) {
+      internal::AlignUp(footer.manifest_offset + footer.manifest_size, alignment) != end) {
     return absl::DataLossError(
         absl::StrCat("footer: expected a manifest that ends at the footer, byte ", end, ", found ",
                      footer.manifest_size, " bytes from byte ", footer.manifest_offset, " on"));

@@ -8,7 +8,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/checksum.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // So much is looked at at once.
@@ -28,9 +28,8 @@ absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::Open(const std
                                                                        int64_t expected_size) {
   std::unique_ptr<CheckpointBytes> bytes(new CheckpointBytes());
   bytes->path_ = path;
-  FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
-  LEAFSTORE_ASSIGN_OR_RETURN(bytes->file_, files.Open(path));
-  if (options.mode == ReadMode::kMap) {
+  LEAFSTORE_ASSIGN_OR_RETURN(bytes->file_, options.io.files().Open(path));
+  if (options.io.mode == ReadMode::kMap) {
     LEAFSTORE_ASSIGN_OR_RETURN(bytes->map_, bytes->file_->Map());
   }
   const absl::Status ends = bytes->ReadEnds();
@@ -141,4 +140,4 @@ absl::Status CheckpointBytes::AsBase(const absl::Status& status) const {
   return absl::Status(status.code(), absl::StrCat("base ", path_, ": ", status.message()));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

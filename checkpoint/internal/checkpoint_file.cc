@@ -16,7 +16,7 @@
 #include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/parallel.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // The bytes that loading a leaf has to look at. With `only_mapped`, of those that become views as
@@ -116,7 +116,7 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& 
       CutByBytes(item, places, /*only_mapped=*/!verify && !own_->map().null());
   std::vector<absl::Status> statuses(runs.size());
   const int64_t bytes = kBytesPerThread * static_cast<int64_t>(runs.size());
-  ParallelFor(runs.size(), ThreadsFor(options_.threads, bytes), [&](size_t number) {
+  ParallelFor(runs.size(), ThreadsFor(options_.io.threads, bytes), [&](size_t number) {
     const absl::Span<const uint32_t> run = runs[number];
     TensorLoader loader(*this, item, run, verify);
     Leaf* const out = leaves.data() + (run.data() - places.data());
@@ -163,4 +163,4 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::SpecLeaves(const ManifestItem&
   return leaves;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -10,7 +10,7 @@
 #include "leafstore/core/value.h"
 #include "leafstore/io/internal/checksum.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Tensors that lie close together are brought into memory at once, up to this many bytes; those
@@ -151,4 +151,4 @@ absl::Status TensorLoader::CheckChecksum(const Stored& stored,
   return CompareChecksum(stored.offset, stored.size, stored.checksum, Checksum(bytes));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

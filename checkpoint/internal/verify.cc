@@ -15,7 +15,7 @@
 #include "leafstore/io/internal/parallel.h"
 #include "leafstore/io/internal/progress.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 constexpr size_t kMostNamed = 10;
@@ -123,7 +123,7 @@ absl::Status CheckpointFile::VerifySegments(VerifyProgress* progress,
   };
   std::vector<absl::Status> paddings(segments.size());
   std::vector<absl::Status> contents(segments.size());
-  ParallelFor(segments.size(), ThreadsFor(options_.threads, footer().file_size), [&](size_t i) {
+  ParallelFor(segments.size(), ThreadsFor(options_.io.threads, footer().file_size), [&](size_t i) {
     const Segment& segment = segments[i];
     paddings[i] = own_->CheckZeros(end_before(i), segment.offset, "");
     contents[i] = own_->CheckChecksum(segment.offset, segment.size, segment.checksum);
@@ -188,10 +188,10 @@ absl::Status CheckpointFile::VerifyBases(VerifyProgress* progress, CorruptionInf
 
 absl::Status CheckpointFile::Verify() const {
   CorruptionInfo damage;
-  VerifyProgress progress(options_.verify_progress, manifest_);
+  VerifyProgress progress(options_.io.progress, manifest_);
   LEAFSTORE_RETURN_IF_ERROR(VerifyOwn(&progress, &damage));
   LEAFSTORE_RETURN_IF_ERROR(own_->WithPath(VerifyBases(&progress, &damage)));
   return own_->WithPath(damage.ToStatus());
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

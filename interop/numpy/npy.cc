@@ -170,8 +170,8 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
   const absl::StatusOr<std::string> header =
       EncodeNpyHeader(tensor.dtype(), tensor.shape(), options.raw_bits);
   if (!header.ok()) return WithNpyPath(path, header.status());
-  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
-                             AtomicFile::Create(path, options.durable, options.file_system));
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                             internal::AtomicFile::Create(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(header->data()), header->size())));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(tensor.bytes()));
@@ -180,8 +180,7 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
 }
 
 absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& options) {
-  FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, files.Open(path));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.io.files().Open(path));
   int64_t position = 0;
   absl::Status read;
   absl::StatusOr<Tensor> tensor =

@@ -59,9 +59,7 @@ class NpzReader {
       : path_(path), options_(options) {}
 
   absl::StatusOr<std::vector<NamedTensor>> Read() {
-    FileSystem& files =
-        options_.file_system != nullptr ? *options_.file_system : FileSystem::Posix();
-    LEAFSTORE_ASSIGN_OR_RETURN(file_, files.Open(path_));
+    LEAFSTORE_ASSIGN_OR_RETURN(file_, options_.io.files().Open(path_));
     absl::StatusOr<std::vector<NamedTensor>> read = ReadOpen();
     if (read.ok()) return read;
     return source_->status().ok() ? WithNpzPath(path_, read.status()) : source_->status();
@@ -209,8 +207,8 @@ class NpzWriter {
 
   absl::Status Write(absl::Span<const MemberInput> inputs) {
     LEAFSTORE_RETURN_IF_ERROR(WithNpzPath(path_, MakeMembers(inputs)));
-    LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
-                               AtomicFile::Create(path_, options_.durable, options_.file_system));
+    LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                               internal::AtomicFile::Create(path_, options_.io));
     LEAFSTORE_RETURN_IF_ERROR(members_.empty() ? WriteEmpty(&file.file())
                                                : WriteArchive(inputs, &file.file()));
     LEAFSTORE_RETURN_IF_ERROR(file.Close());

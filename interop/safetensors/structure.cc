@@ -23,7 +23,7 @@ constexpr absl::string_view kCanonicalNames = "canonical";
 std::string ChecksumText(absl::string_view bytes) {
   const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
   return absl::StrCat(
-      absl::Hex(Checksum(absl::MakeConstSpan(data, bytes.size())), absl::kZeroPad16));
+      absl::Hex(internal::Checksum(absl::MakeConstSpan(data, bytes.size())), absl::kZeroPad16));
 }
 
 absl::Status DamagedStructure(absl::string_view expected, absl::string_view found) {

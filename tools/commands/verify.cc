@@ -73,8 +73,8 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int thr
   const auto progress = std::make_shared<Progress>(absl::StrCat("verifying ", Printable(file)), 0);
   SourceOptions options;
   options.name = file;
-  options.threads = threads;
-  options.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
+  options.io.threads = threads;
+  options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
   const absl::StatusOr<SourcePtr> source = OpenSource(options);
   verified.status = source.status();
   if (source.ok()) {

@@ -84,7 +84,7 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile());
   file->path_ = path;
   file->options_ = options;
-  file->file_system_ = options.file_system != nullptr ? options.file_system : &FileSystem::Posix();
+  file->file_system_ = &options.io.files();
   LEAFSTORE_RETURN_IF_ERROR(file->OpenPath());
   return file;
 }
@@ -114,7 +114,7 @@ absl::Status SafetensorsFile::OpenShard(const std::string& path) {
   shard.path = path;
   LEAFSTORE_ASSIGN_OR_RETURN(shard.file, file_system_->Open(path));
   LEAFSTORE_ASSIGN_OR_RETURN(shard.header,
-                             ReadHeader(path, *shard.file, options_.mode, options_.lenient));
+                             ReadHeader(path, *shard.file, options_.io.mode, options_.lenient));
   files_.push_back(std::move(shard));
   return absl::OkStatus();
 }
@@ -275,7 +275,7 @@ absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
 
 absl::StatusOr<const Buffer*> SafetensorsFile::MapOf(const Shard& shard) const {
   static const Buffer* const kNone = new Buffer();
-  if (options_.mode != ReadMode::kMap) return kNone;
+  if (options_.io.mode != ReadMode::kMap) return kNone;
   return shard.map->TryGet([&] { return shard.file->Map(); });
 }
 

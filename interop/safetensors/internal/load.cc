@@ -160,19 +160,20 @@ absl::StatusOr<std::vector<Tensor>> SafetensorsFile::Load(
   for (size_t i = 0; i < to.size(); ++i) {
     sorted[i] = tensors[to[i]];
     bytes += entry(sorted[i]).byte_size;
-    if (bytes < kBytesPerThread && i + 1 < to.size()) continue;
+    if (bytes < internal::kBytesPerThread && i + 1 < to.size()) continue;
     ends.push_back(i + 1);
     total += std::exchange(bytes, 0);
   }
   std::vector<Tensor> out(tensors.size());
   std::vector<absl::Status> statuses(ends.size());
-  const bool maps = options_.mode == ReadMode::kMap;
-  ParallelFor(ends.size(), maps ? 1 : ThreadsFor(options_.threads, total), [&](size_t run) {
-    const size_t begin = run == 0 ? 0 : ends[run - 1];
-    const size_t count = ends[run] - begin;
-    Loader loader(*this, absl::MakeConstSpan(sorted).subspan(begin, count));
-    statuses[run] = loader.Load(absl::MakeConstSpan(to).subspan(begin, count), &out);
-  });
+  const bool maps = options_.io.mode == ReadMode::kMap;
+  internal::ParallelFor(
+      ends.size(), maps ? 1 : internal::ThreadsFor(options_.io.threads, total), [&](size_t run) {
+        const size_t begin = run == 0 ? 0 : ends[run - 1];
+        const size_t count = ends[run] - begin;
+        Loader loader(*this, absl::MakeConstSpan(sorted).subspan(begin, count));
+        statuses[run] = loader.Load(absl::MakeConstSpan(to).subspan(begin, count), &out);
+      });
   for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
   return out;
 }
