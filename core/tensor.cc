@@ -3,9 +3,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <numeric>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
 
@@ -20,10 +23,48 @@ uint64_t NextGeneration() {
 }
 
 namespace internal {
+namespace {
+
+// "f32[4]".
+std::string TypeText(const LeafHeader& header) {
+  return absl::StrCat(DTypeName(header.dtype), ShapeToString(ShapeRef(header.dims(), header.rank)));
+}
+
+}  // namespace
 
 absl::Status WrongValueCount(ShapeRef shape, int64_t expected, int64_t found) {
   return absl::InvalidArgumentError(absl::StrCat("values for shape ", ShapeToString(shape),
                                                  ": expected ", expected, ", found ", found));
+}
+
+void FailDType(const LeafHeader* header, DType wanted) {
+  if (header == nullptr) {
+    Fatal(absl::StrCat("expected a tensor of ", DTypeName(wanted),
+                       ", found none: the tensor is null or its borrow is closed"));
+  }
+  Fatal(absl::StrCat("expected a tensor of ", DTypeName(wanted), ", found ",
+                     header->Has(LeafHeader::kIsValue) ? "a static value" : TypeText(*header)));
+}
+
+void FailItem(const LeafHeader& header) {
+  Fatal(absl::StrCat("expected a tensor of one element, found ", TypeText(header)));
+}
+
+size_t CheckedPosition(const LeafHeader& header, ShapeRef index) {
+  if (index.size() != header.rank) {
+    Fatal(absl::StrCat("index ", ShapeToString(index), " of ", TypeText(header), ": expected ",
+                       header.rank, " indices, found ", index.size()));
+  }
+  int64_t position = 0;
+  for (size_t axis = 0; axis < index.size(); ++axis) {
+    const int64_t extent = header.dims()[axis];
+    if (index[axis] < 0 || index[axis] >= extent) {
+      Fatal(absl::StrCat("index ", ShapeToString(index), " of ", TypeText(header),
+                         ": expected axis ", axis, " in [0, ", extent, "), found ", index[axis]));
+    }
+    position = position * extent + index[axis];
+  }
+  return static_cast<size_t>(position);
 }
 
 void LeafHeader::Destroy() {
@@ -108,6 +149,38 @@ absl::Status NoMemory(DType dtype, ShapeRef shape) {
       absl::StrCat("no memory for ", DTypeName(dtype), ShapeToString(shape)));
 }
 
+// Returns the bits of the value 1; for c64 the real half is the low one.
+uint64_t BitsOfOne(DType dtype) {
+  switch (dtype) {
+    case DType::kF16:
+      return 0x3c00;
+    case DType::kBF16:
+      return 0x3f80;
+    case DType::kF32:
+    case DType::kC64:
+      return 0x3f800000;
+    case DType::kF64:
+      return 0x3ff0000000000000;
+    case DType::kF8E5M2:
+      return 0x3c;
+    case DType::kF8E4M3:
+      return 0x38;
+    case DType::kF8E8M0:
+      return 0x7f;
+    case DType::kF8E5M2FNUZ:
+    case DType::kF8E4M3FNUZ:
+      return 0x40;
+    case DType::kF4:
+      return 0x2;
+    case DType::kF6E2M3:
+      return 0x08;
+    case DType::kF6E3M2:
+      return 0x0c;
+    default:
+      return 1;
+  }
+}
+
 absl::Status AlreadyBorrowed() {
   return absl::FailedPreconditionError(
       "the tensor is being written already: a mutable borrow of it is open");
@@ -125,6 +198,21 @@ absl::StatusOr<Tensor> Tensor::Uninitialized(DType dtype, ShapeRef shape) {
 absl::StatusOr<Tensor> Tensor::Zeros(DType dtype, ShapeRef shape) {
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Uninitialized(dtype, shape));
   std::memset(tensor.header_->data, 0, static_cast<size_t>(tensor.byte_size()));
+  return tensor;
+}
+
+absl::StatusOr<Tensor> Tensor::Ones(DType dtype, ShapeRef shape) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Uninitialized(dtype, shape));
+  // The shortest run of elements that fills whole bytes, low bits first.
+  const size_t bits = DTypeBits(dtype);
+  const size_t run = std::lcm(bits, size_t{8});
+  uint64_t pattern = 0;
+  for (size_t begin = 0; begin < run; begin += bits) pattern |= BitsOfOne(dtype) << begin;
+  const size_t run_bytes = run / 8;
+  const auto bytes = static_cast<size_t>(tensor.byte_size());
+  for (size_t at = 0; at < bytes; at += run_bytes) {
+    std::memcpy(tensor.header_->data + at, &pattern, run_bytes);
+  }
   return tensor;
 }
 
@@ -187,14 +275,6 @@ bool Tensor::SharesBytesWith(const Tensor& other) const {
   const std::byte* b = other.header_->data;
   return byte_size() > 0 && other.byte_size() > 0 && a < b + other.byte_size() &&
          b < a + byte_size();
-}
-
-absl::Status Tensor::CheckType(DType wanted) const {
-  if (null()) return absl::FailedPreconditionError("the tensor is null");
-  if (dtype() == wanted) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("elements of ", DTypeName(dtype()), ShapeToString(shape()), ": expected ",
-                   DTypeName(dtype()), ", asked for ", DTypeName(wanted)));
 }
 
 bool Tensor::Equals(const Tensor& other) const {
@@ -270,6 +350,14 @@ absl::Status TensorAccess::Restamp(Tensor* tensor) {
   }
   header->generation = NextGeneration();
   return absl::OkStatus();
+}
+
+absl::Status TensorAccess::CheckDType(const Tensor& tensor, DType wanted) {
+  if (tensor.null()) return absl::FailedPreconditionError("the tensor is null");
+  if (tensor.dtype() == wanted) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("expected a tensor of ", DTypeName(wanted),
+                                                 ", found ", DTypeName(tensor.dtype()),
+                                                 ShapeToString(tensor.shape())));
 }
 
 void MutableTensor::Close() {

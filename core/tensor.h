@@ -4,9 +4,10 @@
 //   Tensor copy = w;                                   // O(1): shares the bytes
 //   {
 //     MutableTensor m = w.Mutate().value();            // clones first: `copy` shares them
-//     m.data<float>().value()[0] = 1;
+//     m.at<float>({0, 0}) = 1;
+//     for (float& x : m.span<float>()) x += 2;
 //   }                                                  // closes the borrow
-//   copy.data<float>().value()[0];                     // still 0
+//   copy.at<float>({0, 0});                            // still 0
 //
 // A value. Copying shares bytes and can never be told from a deep copy, except by SharesBytesWith:
 // whoever writes first separates itself (copy-on-write). A write happens in place only where this
@@ -55,6 +56,14 @@ uint64_t NextGeneration();
 namespace internal {
 
 absl::Status WrongValueCount(ShapeRef shape, int64_t expected, int64_t found);
+
+struct LeafHeader;
+// Terminate the program with a message: the header is null or its dtype is not `wanted`; the tensor
+// does not have exactly one element.
+[[noreturn]] void FailDType(const LeafHeader* header, DType wanted);
+[[noreturn]] void FailItem(const LeafHeader& header);
+// Returns the row-major position of the element at `index`. Terminates if it is out of bounds.
+size_t CheckedPosition(const LeafHeader& header, ShapeRef index);
 
 // What a Tensor or a Leaf points to. A tensor's dims stand right behind it.
 struct LeafHeader {
@@ -115,13 +124,19 @@ class Tensor {
   // Not cleared: for bytes that are written in full before they are read.
   static absl::StatusOr<Tensor> Uninitialized(DType dtype, ShapeRef shape);
 
-  // A copy of `values`, row-major.
-  // error InvalidArgument: their number is not the shape's element count; or as Zeros.
+  // Every element is 1. O(bytes).
+  static absl::StatusOr<Tensor> Ones(DType dtype, ShapeRef shape);
+  // Every element is `value`, whose type decides the dtype: Full({2, 3}, 0.5f) is f32[2, 3].
   template <typename T>
-  static absl::StatusOr<Tensor> FromValues(const Shape& shape, absl::Span<const T> values);
+  static absl::StatusOr<Tensor> Full(const Shape& shape, T value);
+
+  // Copies `values`, which are in row-major order.
+  // error InvalidArgument: the number of values is not the shape's element count; or as Zeros.
   template <typename T>
-  static absl::StatusOr<Tensor> FromValues(const Shape& shape, std::initializer_list<T> values) {
-    return FromValues<T>(shape, absl::MakeConstSpan(values.begin(), values.size()));
+  static absl::StatusOr<Tensor> From(const Shape& shape, absl::Span<const T> values);
+  template <typename T>
+  static absl::StatusOr<Tensor> From(const Shape& shape, std::initializer_list<T> values) {
+    return From<T>(shape, absl::MakeConstSpan(values.begin(), values.size()));
   }
   // Rank 0. Not a StatusOr, since so few bytes are seldom refused: where there is no memory for
   // them it throws absl::BadStatusOrAccess (in a build without exceptions the program ends).
@@ -153,13 +168,21 @@ class Tensor {
   }
   absl::Span<const std::byte> bytes() && = delete;  // would dangle
 
-  // The elements, row-major. error InvalidArgument: T is not the dtype's type.
-  // Name the span before a range-based `for` over it: `for (float x : t.data<float>().value())`
-  // reads the StatusOr after its end, by a rule of C++20's.
+  // The elements as values of T, which must be the dtype's C++ type (kDTypeOf<T> == dtype()). A
+  // wrong T and an index out of bounds are programming errors: they terminate the program with a
+  // message. Where the dtype comes from outside, compare dtype() first.
+  //
+  // Returns all elements in row-major order. Valid as long as raw_data().
   template <typename T>
-  absl::StatusOr<absl::Span<const T>> data() const&;
+  absl::Span<const T> span() const&;
   template <typename T>
-  absl::StatusOr<absl::Span<const T>> data() && = delete;  // would dangle
+  absl::Span<const T> span() && = delete;  // would dangle
+  // Returns the element at `index`, one index per axis: `w.at<float>({i, j})`.
+  template <typename T>
+  T at(ShapeRef index) const;
+  // Returns the only element of a tensor that has one element, whatever its rank.
+  template <typename T>
+  T item() const;
 
   // The same bytes under another shape. O(1); a tensor being written is copied, O(bytes).
   // error InvalidArgument: another element count; or as Zeros.
@@ -197,7 +220,13 @@ class Tensor {
   }
   static internal::LeafHeader* DeepCopy(const internal::LeafHeader* header);
 
-  absl::Status CheckType(DType wanted) const;
+  template <typename T>
+  T* Elements() const {
+    if (header_ == nullptr || header_->dtype != kDTypeOf<T>) {
+      internal::FailDType(header_, kDTypeOf<T>);
+    }
+    return reinterpret_cast<T*>(header_->data);
+  }
   bool Equals(const Tensor& other) const;
 
   internal::LeafHeader* header_ = nullptr;
@@ -234,12 +263,16 @@ class MutableTensor {
     return absl::MakeSpan(raw_data(), static_cast<size_t>(tensor_.byte_size()));
   }
   absl::Span<std::byte> bytes() && = delete;  // would write after the borrow
-  // The elements, row-major. error InvalidArgument: T is not the dtype's type.
-  // error FailedPrecondition: closed.
+  // The elements for writing, until this borrow closes. Like those of Tensor, but a closed borrow
+  // terminates the program too.
   template <typename T>
-  absl::StatusOr<absl::Span<T>> data() &;
+  absl::Span<T> span() &;
   template <typename T>
-  absl::StatusOr<absl::Span<T>> data() && = delete;
+  absl::Span<T> span() && = delete;  // would write after the borrow
+  template <typename T>
+  T& at(ShapeRef index) &;
+  template <typename T>
+  T& at(ShapeRef index) && = delete;
 
  private:
   friend struct TensorAccess;
@@ -263,6 +296,8 @@ struct TensorAccess {
   // The same for a tensor that will be written in full: where it must separate itself, its bytes are
   // new and not copied, and what it was goes to `*old`, which is null otherwise.
   static absl::Status MakeOverwritable(Tensor* tensor, uint64_t generation, Tensor* old);
+  // error InvalidArgument: the tensor's dtype is not `wanted`. error FailedPrecondition: it is null.
+  static absl::Status CheckDType(const Tensor& tensor, DType wanted);
   // Whether a MutableTensor of it is open.
   static bool IsBorrowed(const Tensor& tensor) {
     return tensor.header_->Has(internal::LeafHeader::kBorrowed);
@@ -281,7 +316,7 @@ struct TensorAccess {
 // ---- implementation ----
 
 template <typename T>
-absl::StatusOr<Tensor> Tensor::FromValues(const Shape& shape, absl::Span<const T> values) {
+absl::StatusOr<Tensor> Tensor::From(const Shape& shape, absl::Span<const T> values) {
   const auto found = static_cast<int64_t>(values.size());
   if (absl::StatusOr<int64_t> count = ElementCount(shape); !count.ok()) {
     return count.status();
@@ -290,27 +325,52 @@ absl::StatusOr<Tensor> Tensor::FromValues(const Shape& shape, absl::Span<const T
   }
   absl::StatusOr<Tensor> tensor = Uninitialized(kDTypeOf<T>, shape);
   if (!tensor.ok()) return tensor;
-  std::copy(values.begin(), values.end(), reinterpret_cast<T*>(tensor->header_->data));
+  std::copy(values.begin(), values.end(), tensor->Elements<T>());
+  return tensor;
+}
+
+template <typename T>
+absl::StatusOr<Tensor> Tensor::Full(const Shape& shape, T value) {
+  absl::StatusOr<Tensor> tensor = Uninitialized(kDTypeOf<T>, shape);
+  if (!tensor.ok()) return tensor;
+  std::fill_n(tensor->Elements<T>(), tensor->element_count(), value);
   return tensor;
 }
 
 template <typename T>
 Tensor Tensor::Scalar(T value) {
-  return FromValues<T>({}, {value}).value();
+  return Full<T>({}, value).value();
 }
 
 template <typename T>
-absl::StatusOr<absl::Span<const T>> Tensor::data() const& {
-  if (absl::Status status = CheckType(kDTypeOf<T>); !status.ok()) return status;
-  return absl::MakeConstSpan(reinterpret_cast<const T*>(header_->data),
-                             static_cast<size_t>(element_count()));
+absl::Span<const T> Tensor::span() const& {
+  const T* const elements = Elements<T>();
+  return absl::MakeConstSpan(elements, static_cast<size_t>(element_count()));
 }
 
 template <typename T>
-absl::StatusOr<absl::Span<T>> MutableTensor::data() & {
-  if (absl::Status status = tensor_.CheckType(kDTypeOf<T>); !status.ok()) return status;
-  return absl::MakeSpan(reinterpret_cast<T*>(tensor_.header_->data),
-                        static_cast<size_t>(tensor_.element_count()));
+T Tensor::at(ShapeRef index) const {
+  const T* const elements = Elements<T>();
+  return elements[internal::CheckedPosition(*header_, index)];
+}
+
+template <typename T>
+T Tensor::item() const {
+  const T* const elements = Elements<T>();
+  if (element_count() != 1) internal::FailItem(*header_);
+  return *elements;
+}
+
+template <typename T>
+absl::Span<T> MutableTensor::span() & {
+  T* const elements = tensor_.Elements<T>();
+  return absl::MakeSpan(elements, static_cast<size_t>(tensor_.element_count()));
+}
+
+template <typename T>
+T& MutableTensor::at(ShapeRef index) & {
+  T* const elements = tensor_.Elements<T>();
+  return elements[internal::CheckedPosition(*tensor_.header_, index)];
 }
 
 }  // namespace leafstore

@@ -99,18 +99,28 @@ inline absl::Status CheckRank(ShapeRef shape, int rank) {
                                                  rank, ", found rank ", shape.size()));
 }
 
-// The elements of a Tensor or a MutableTensor of this rank.
+// Returns the tensor that is read or written, so that its dtype can be checked.
+inline const Tensor& TensorOf(const Tensor& tensor) { return tensor; }
+inline const Tensor& TensorOf(const MutableTensor& tensor) { return tensor.tensor(); }
+
+// Returns the elements of a Tensor or a MutableTensor.
 template <typename T, typename Source>
-auto ElementsOfRank(Source& source, int rank) -> decltype(source.template data<T>()) {
-  auto elements = source.template data<T>();
-  if (!elements.ok()) return elements;
+auto Elements(Source& source) -> absl::StatusOr<decltype(source.template span<T>())> {
+  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::CheckDType(TensorOf(source), kDTypeOf<T>));
+  return source.template span<T>();
+}
+
+// Like Elements, but error InvalidArgument also: the rank is not `rank`.
+template <typename T, typename Source>
+auto ElementsOfRank(Source& source, int rank) -> decltype(Elements<T>(source)) {
+  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::CheckDType(TensorOf(source), kDTypeOf<T>));
   LEAFSTORE_RETURN_IF_ERROR(CheckRank(source.shape(), rank));
-  return elements;
+  return source.template span<T>();
 }
 
 template <typename Map, typename T, typename Source>
 absl::StatusOr<Map> ArrayView(Source& source) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto elements, source.template data<T>());
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto elements, Elements<T>(source));
   return Map(elements.data(), static_cast<Eigen::Index>(elements.size()));
 }
 
@@ -284,7 +294,7 @@ absl::StatusOr<Tensor> ToTensor(const Eigen::DenseBase<Derived>& expression) {
       kVector ? Shape{expression.size()} : Shape{expression.rows(), expression.cols()};
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Uninitialized(kDTypeOf<T>, shape));
   LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
-  LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<T> elements, writing.template data<T>());
+  const absl::Span<T> elements = writing.template span<T>();
   Eigen::Map<internal::RowMajorLike<Derived>>(elements.data(), expression.rows(),
                                               expression.cols()) = expression.derived();
   writing.Close();
@@ -319,7 +329,7 @@ absl::StatusOr<Tensor> ToTensor(const Eigen::Tensor<T, Rank, Options, Index>& te
   const Shape shape(tensor.dimensions().begin(), tensor.dimensions().end());
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor copy, Tensor::Uninitialized(kDTypeOf<T>, shape));
   LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, copy.Mutate());
-  LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<T> elements, writing.template data<T>());
+  const absl::Span<T> elements = writing.template span<T>();
   if constexpr (internal::kLiesRowMajor<Options, Rank>) {
     std::copy_n(tensor.data(), elements.size(), elements.data());
   } else {

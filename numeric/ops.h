@@ -137,7 +137,7 @@ class WritableStore {
     return absl::OkStatus();
   }
   absl::Status Prepare(uint32_t place) { return leaves_->raw_data(place).status(); }
-  absl::Span<T> At(uint32_t place) { return *leaves_->template data<T>(place); }
+  absl::Span<T> At(uint32_t place) { return *leaves_->template GetSpan<T>(place); }
 
  private:
   ParamStore* store_;

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/buffer.h"
+#include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/spec.h"
 #include "leafstore/store/merge.h"
@@ -66,22 +67,28 @@ struct PackState {
 
 const PackLayout& PlanOf(const PackState& state) { return state.plan; }
 
-absl::Status CheckPackType(const PackLayout& plan, DType wanted) {
-  if (plan.dtype() == wanted) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "numbers of a pack: expected ", DTypeName(plan.dtype()), ", asked for ", DTypeName(wanted)));
+void RequirePackType(const PackLayout& plan, DType wanted) {
+  if (plan.dtype() == wanted) return;
+  Fatal(absl::StrCat("expected a pack of ", DTypeName(wanted), ", found one of ",
+                     DTypeName(plan.dtype())));
 }
 
-absl::Status CheckPackPlace(const PackLayout& plan, uint32_t place) {
-  if (place < plan.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("place in a pack: expected one below ", plan.size(), ", found ", place));
+ByteRange PackedRange(const PackLayout& plan, uint32_t place) {
+  if (place >= plan.size()) {
+    Fatal(absl::StrCat("place in a pack: expected one below ", plan.size(), ", found ", place));
+  }
+  return {static_cast<size_t>(plan.offset(place)), static_cast<size_t>(plan.bytes(place))};
 }
 
-absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state, DType wanted) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckPackType(state.plan, wanted));
+absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state) {
   if (state.borrowed.load(std::memory_order_acquire)) return state.CheckNoBorrow("read the pack");
   return state.buffer.bytes();
+}
+
+absl::Span<const std::byte> MustReadPack(const PackState& state) {
+  const absl::StatusOr<absl::Span<const std::byte>> bytes = ReadPack(state);
+  if (!bytes.ok()) Fatal(bytes.status().message());
+  return *bytes;
 }
 
 absl::Span<std::byte> WritePack(PackState& state) {

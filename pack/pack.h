@@ -6,8 +6,8 @@
 //   for (...) {
 //     LEAFSTORE_RETURN_IF_ERROR(grads.Assign(gradients_of_this_step));   // allocates nothing
 //     MutablePack writing = params.Mutate().value();            // RAII: closes at the brace
-//     absl::Span<float> p = writing.data<float>().value();      // all leaves, with gaps of zeros
-//     absl::Span<const float> g = grads.data<float>().value();
+//     absl::Span<float> p = writing.span<float>();              // all leaves, with gaps of zeros
+//     absl::Span<const float> g = grads.span<float>();
 //     for (size_t i = 0; i < p.size(); ++i) p[i] -= 0.1f * g[i];
 //   }
 //   ParamStore view = params.store().value();                   // leaves are views of the buffer
@@ -66,12 +66,20 @@ namespace internal {
 struct PackState;  // pack.cc
 
 // The bytes of a PackState, for the templates below.
-absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state, DType wanted);
+absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state);
+// Like ReadPack, but terminates where a borrow is open.
+absl::Span<const std::byte> MustReadPack(const PackState& state);
 absl::Span<std::byte> WritePack(PackState& state);
 const PackLayout& PlanOf(const PackState& state);
-// error InvalidArgument: the pack's dtype is not `wanted`; or no such place.
-absl::Status CheckPackType(const PackLayout& plan, DType wanted);
-absl::Status CheckPackPlace(const PackLayout& plan, uint32_t place);
+// Terminates unless the pack's dtype is `wanted`.
+void RequirePackType(const PackLayout& plan, DType wanted);
+// Returns where a packed leaf begins in the buffer, and its bytes. Terminates where no such place
+// exists.
+struct ByteRange {
+  size_t offset;
+  size_t bytes;
+};
+ByteRange PackedRange(const PackLayout& plan, uint32_t place);
 
 }  // namespace internal
 
@@ -118,31 +126,28 @@ class Packed {
 
   // All numbers with the gaps of zeros, for reading: the buffer begins at a multiple of 64 bytes.
   // Valid until this pack is written or destroyed.
-  // error InvalidArgument: T is not the dtype's type. error FailedPrecondition: a borrow is open.
+  // Terminates the program with a message, as misuse is a programming error: T is not the dtype's
+  // C++ type; or a borrow is open (bytes() reports that as an error).
   template <typename T>
-  absl::StatusOr<absl::Span<const T>> data() const& {
-    auto read = internal::ReadPack(*state_, kDTypeOf<T>);
-    if (!read.ok()) return read.status();
-    return absl::MakeConstSpan(reinterpret_cast<const T*>(read->data()), read->size() / sizeof(T));
+  absl::Span<const T> span() const& {
+    internal::RequirePackType(plan(), kDTypeOf<T>);
+    const absl::Span<const std::byte> all = internal::MustReadPack(*state_);
+    return absl::MakeConstSpan(reinterpret_cast<const T*>(all.data()), all.size() / sizeof(T));
   }
-  // The numbers of one packed leaf. Errors as above; error InvalidArgument also: no such place.
+  // The numbers of one packed leaf. Like span(), but terminates also where no such place exists.
   template <typename T>
-  absl::StatusOr<absl::Span<const T>> data(uint32_t place) const& {
-    auto read = internal::ReadPack(*state_, kDTypeOf<T>);
-    if (!read.ok()) return read.status();
-    if (absl::Status status = internal::CheckPackPlace(plan(), place); !status.ok()) return status;
-    const auto offset = static_cast<size_t>(plan().offset(place));
-    return absl::MakeConstSpan(reinterpret_cast<const T*>(read->data() + offset),
-                               static_cast<size_t>(plan().bytes(place)) / sizeof(T));
+  absl::Span<const T> span(uint32_t place) const& {
+    internal::RequirePackType(plan(), kDTypeOf<T>);
+    const absl::Span<const std::byte> all = internal::MustReadPack(*state_);
+    const auto [offset, bytes] = internal::PackedRange(plan(), place);
+    return absl::MakeConstSpan(reinterpret_cast<const T*>(all.data() + offset), bytes / sizeof(T));
   }
   // The bytes, whatever the dtype. error FailedPrecondition: a borrow is open.
-  absl::StatusOr<absl::Span<const std::byte>> bytes() const& {
-    return internal::ReadPack(*state_, dtype());
-  }
+  absl::StatusOr<absl::Span<const std::byte>> bytes() const& { return internal::ReadPack(*state_); }
   template <typename T>
-  void data() && = delete;  // would dangle
+  void span() && = delete;  // would dangle
   template <typename T>
-  void data(uint32_t) && = delete;
+  void span(uint32_t) && = delete;
   void bytes() && = delete;
 
   // The group as a store of its own: same Layout, same slots, packed leaves being views of the
@@ -207,21 +212,20 @@ class MutablePack {
   DType dtype() const { return plan().dtype(); }
 
   // All numbers with the gaps, until this borrow closes; what is written into gaps is cleared then.
-  // error InvalidArgument: T is not the dtype's type.
+  // Terminates the program with a message where T is not the dtype's C++ type.
   template <typename T>
-  absl::StatusOr<absl::Span<T>> data() {
-    if (auto status = internal::CheckPackType(plan(), kDTypeOf<T>); !status.ok()) return status;
+  absl::Span<T> span() {
+    internal::RequirePackType(plan(), kDTypeOf<T>);
     const absl::Span<std::byte> all = bytes();
     return absl::MakeSpan(reinterpret_cast<T*>(all.data()), all.size() / sizeof(T));
   }
-  // The numbers of one packed leaf. error InvalidArgument also: no such place.
+  // The numbers of one packed leaf. Like span(), but terminates also where no such place exists.
   template <typename T>
-  absl::StatusOr<absl::Span<T>> data(uint32_t place) {
-    if (auto status = internal::CheckPackType(plan(), kDTypeOf<T>); !status.ok()) return status;
-    if (auto status = internal::CheckPackPlace(plan(), place); !status.ok()) return status;
-    std::byte* begin = internal::WritePack(*state_).data() + plan().offset(place);
-    return absl::MakeSpan(reinterpret_cast<T*>(begin),
-                          static_cast<size_t>(plan().bytes(place)) / sizeof(T));
+  absl::Span<T> span(uint32_t place) {
+    internal::RequirePackType(plan(), kDTypeOf<T>);
+    const auto [offset, bytes] = internal::PackedRange(plan(), place);
+    std::byte* const begin = internal::WritePack(*state_).data() + offset;
+    return absl::MakeSpan(reinterpret_cast<T*>(begin), bytes / sizeof(T));
   }
   // The bytes, whatever the dtype.
   absl::Span<std::byte> bytes() {
