@@ -11,6 +11,7 @@
 #include "leafstore/checkpoint/internal/step_directory.h"
 #include "leafstore/checkpoint/internal/step_search.h"
 #include "leafstore/checkpoint/save_history.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/buffer_pool.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/background_worker.h"
@@ -104,12 +105,12 @@ class CheckpointManager::State {
 
  private:
   static absl::Status NotSaved(int64_t step, const absl::Status& why) {
-    return absl::Status(why.code(), absl::StrCat("cannot save step ", step, ": ", why.message()));
+    return WithContext(why, absl::StrCat("cannot save step ", step));
   }
   // The error of the save before, returned in the place of this step's save.
   static absl::Status NotBegun(int64_t step, const absl::Status& before) {
-    return absl::Status(before.code(), absl::StrCat(before.message(), "; the save of step ", step,
-                                                    " was not begun: call it again"));
+    return WithMessage(before, absl::StrCat(before.message(), "; the save of step ", step,
+                                            " was not begun: call it again"));
   }
 
   absl::Status CheckCanWrite() const {
@@ -145,9 +146,10 @@ class CheckpointManager::State {
     }
     if (!search_.IsDamaged(step)) {
       LEAFSTORE_RETURN_IF_ERROR(exists);
-      return absl::AlreadyExistsError(
-          absl::StrCat("cannot save step ", step, ": there is ", directory_.PathOf(step),
-                       "; remove it first, or if it is damaged let Restore find that"));
+      return WithReason(absl::AlreadyExistsError(absl::StrCat(
+                            "cannot save step ", step, ": ", directory_.PathOf(step),
+                            " exists; remove it first, or if it is damaged let Restore find that")),
+                        ErrorReason::kExists);
     }
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "put aside"));
     LEAFSTORE_RETURN_IF_ERROR(directory_.SetAside(step));
@@ -183,11 +185,9 @@ class CheckpointManager::State {
     const absl::Status saved = SaveCheckpoint(directory_.PathOf(step), std::move(items), save);
     if (!saved.ok()) return NotSaved(step, saved);
     ++saved_;
-    absl::Status removed = ApplyRetention(step);
-    if (removed.ok()) return removed;
-    return absl::Status(removed.code(),
-                        absl::StrCat("saved ", directory_.PathOf(step),
-                                     ", but cannot remove an older one: ", removed.message()));
+    const absl::Status removed = ApplyRetention(step);
+    return WithContext(removed, absl::StrCat("saved ", directory_.PathOf(step),
+                                             ", but cannot remove an older one"));
   }
 
   absl::Status ApplyRetention(int64_t just_saved) {

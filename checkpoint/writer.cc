@@ -12,6 +12,7 @@
 #include "leafstore/checkpoint/internal/increment.h"
 #include "leafstore/checkpoint/internal/save_order.h"
 #include "leafstore/checkpoint/internal/tensor_writer.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/atomic_file.h"
 #include "leafstore/io/internal/checksum.h"
@@ -160,8 +161,7 @@ absl::StatusOr<internal::SaveOrder> CheckpointWriter::State::CheckItem(
   }
   absl::StatusOr<internal::SaveOrder> order = internal::SaveOrder::Create(layout, store);
   if (order.ok()) return order;
-  return absl::Status(order.status().code(),
-                      absl::StrCat("item '", name, "': ", order.status().message()));
+  return WithContext(order.status(), absl::StrCat("item '", name, "'"));
 }
 
 absl::Status CheckpointWriter::State::CheckItems(absl::string_view prefix,

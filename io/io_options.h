@@ -42,9 +42,7 @@ struct IoOptions {
   FileSystem* file_system = nullptr;
 
   // Returns the file system to use. Never null.
-  FileSystem& files() const {
-    return file_system != nullptr ? *file_system : FileSystem::Posix();
-  }
+  FileSystem& files() const { return file_system != nullptr ? *file_system : FileSystem::Posix(); }
 };
 
 }  // namespace leafstore

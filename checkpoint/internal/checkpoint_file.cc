@@ -10,6 +10,7 @@
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/internal/segments.h"
 #include "leafstore/checkpoint/internal/tensor_loader.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
@@ -87,9 +88,7 @@ absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(uint32_t number) c
 }
 
 absl::Status CheckpointFile::WithItem(const ManifestItem& item, const absl::Status& status) const {
-  if (status.ok()) return status;
-  return WithPath(absl::Status(
-      status.code(), absl::StrCat("item ", Value(item.name).ToString(), ": ", status.message())));
+  return WithPath(WithContext(status, absl::StrCat("item ", Value(item.name).ToString())));
 }
 
 absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view name) const {
@@ -98,8 +97,9 @@ absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view n
   }
   std::vector<absl::string_view> names;
   for (const ManifestItem& item : manifest_.items) names.push_back(item.name);
-  return absl::NotFoundError(
-      absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names)));
+  return WithReason(
+      absl::NotFoundError(absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names))),
+      ErrorReason::kUnknownName);
 }
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(

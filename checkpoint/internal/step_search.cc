@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 
@@ -31,13 +32,15 @@ RetainedCheckpoint DamagedOf(int64_t step) {
   return out;
 }
 
-absl::Status NoSuchStep(absl::string_view directory, int64_t step, absl::Span<const int64_t> steps) {
+absl::Status NoSuchStep(absl::string_view directory, int64_t step,
+                        absl::Span<const int64_t> steps) {
   constexpr size_t kMostNamed = 20;
   const size_t unnamed = steps.size() - std::min(steps.size(), kMostNamed);
-  return absl::NotFoundError(
-      absl::StrCat(directory, ": there is no checkpoint of step ", step, "; there ",
-                   steps.empty() ? "is none at all" : "are those of ", unnamed > 0 ? "..., " : "",
-                   absl::StrJoin(steps.subspan(unnamed), ", ")));
+  return WithReason(
+      absl::NotFoundError(absl::StrCat(directory, ": no checkpoint of step ", step, "; there are ",
+                                       steps.empty() ? "none" : "", unnamed > 0 ? "..., " : "",
+                                       absl::StrJoin(steps.subspan(unnamed), ", "))),
+      ErrorReason::kUnknownName);
 }
 
 }  // namespace
@@ -142,8 +145,10 @@ absl::Status StepSearch::CheckHaveMetric(absl::Span<const RetainedCheckpoint> ch
     for (const auto& [name, value] : checkpoint.metrics) names.push_back(name);
   }
   if (!any_opened) return absl::OkStatus();  // trying them reports why
-  return absl::NotFoundError(absl::StrCat(directory_.path(), ": no checkpoint has the metric '",
-                                          metric, "'", DidYouMean(metric, names)));
+  return WithReason(
+      absl::NotFoundError(absl::StrCat(directory_.path(), ": no checkpoint has the metric '",
+                                       metric, "'", DidYouMean(metric, names))),
+      ErrorReason::kUnknownName);
 }
 
 absl::Status StepSearch::NoneIsIntact(absl::Span<const SkippedCheckpoint> skipped) const {

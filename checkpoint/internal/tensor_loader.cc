@@ -6,6 +6,7 @@
 
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/internal/segments.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/io/internal/checksum.h"
@@ -32,8 +33,7 @@ absl::StatusOr<Leaf> TensorLoader::Load(size_t number) {
   const uint32_t place = places_[number];
   if (!item_.leaves.is_tensor(place)) return Leaf(item_.leaves.value(place));
   const auto failed = [&](const absl::Status& status) {
-    return absl::Status(status.code(),
-                        absl::StrCat(LeafForMessage(item_, place), ": ", status.message()));
+    return WithContext(status, LeafForMessage(item_, place));
   };
   Stored stored = Find(place);
   const absl::StatusOr<const CheckpointBytes*> bytes = file_.FileOf(stored.base);
@@ -61,9 +61,11 @@ absl::StatusOr<Tensor> TensorLoader::LoadTensor(size_t number, Stored stored) {
     case kCodecZstd:
       return Decompress(number, stored);
     default:
-      return absl::UnimplementedError(absl::StrCat("its bytes are stored with codec ", codec,
-                                                   ", which this reader of format version ",
-                                                   kFormatVersion, " does not know"));
+      return WithReason(
+          absl::UnimplementedError(absl::StrCat("its bytes are stored with codec ", codec,
+                                                ", which this reader of format version ",
+                                                kFormatVersion, " does not know")),
+          ErrorReason::kNewerVersion);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/internal/npy_stream.h"
 #include "leafstore/io/internal/atomic_file.h"
@@ -106,12 +107,6 @@ bool IsReordered(const NpyHeader& header) {
   return header.fortran_order && header.byte_size > 0 && header.shape.size() > 1;
 }
 
-// "a.npy: " before an error that is not the file system's, which has it already.
-absl::Status WithNpyPath(const std::string& path, const absl::Status& status) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
-}
-
 }  // namespace
 
 absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std::byte> bytes) {
@@ -169,7 +164,7 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
   }
   const absl::StatusOr<std::string> header =
       EncodeNpyHeader(tensor.dtype(), tensor.shape(), options.raw_bits);
-  if (!header.ok()) return WithNpyPath(path, header.status());
+  if (!header.ok()) return WithContext(header.status(), path);
   LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
                              internal::AtomicFile::Create(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
@@ -189,7 +184,8 @@ absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& op
         return read = file->ReadAt(at, out);
       });
   if (tensor.ok()) return tensor;
-  return read.ok() ? WithNpyPath(path, tensor.status()) : read;
+  // The file system names the path itself.
+  return read.ok() ? WithContext(tensor.status(), path) : read;
 }
 
 }  // namespace leafstore

@@ -71,9 +71,9 @@ TEST_F(ManagerTest, SavesAndRestoresTheLatest) {
   EXPECT_THAT(restored.reader.metrics(), ElementsAre(testing::Pair("loss", 0.5)));
   EXPECT_THAT(restored.reader.metadata(), ElementsAre(testing::Pair("by", "me")));
   EXPECT_EQ(Loaded(manager.Restore({.step = 5}).value()), 5);
-  EXPECT_THAT(manager.Restore({.step = 6}),
-              StatusIs(absl::StatusCode::kNotFound,
-                       HasSubstr("there is no checkpoint of step 6; there are those of 5, 12")));
+  EXPECT_THAT(
+      manager.Restore({.step = 6}),
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("no checkpoint of step 6; there are 5, 12")));
 }
 
 TEST_F(ManagerTest, ItemsAreWrittenInBraces) {

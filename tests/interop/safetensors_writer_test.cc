@@ -187,7 +187,7 @@ TEST(SafetensorsShardsTest, OneFileDoesNotStandBesideTheIndexOfOthers) {
   const ParamStore store = StoreOfSizes({4});
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   EXPECT_THAT(SaveSafetensorsShards(path, store, 1000),
-              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it exists already")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, store, 1000, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(path)->Load().value()), EntriesOf(store));
@@ -229,7 +229,7 @@ TEST(SafetensorsShardsTest, AreNotPutBesideOthersUnlessAsked) {
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   const ParamStore next = StoreOfSizes({5, 5});
   EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
-              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it exists already")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(next));

@@ -265,7 +265,7 @@ void AddCatCommand(CLI::App* program, CommandRun* run) {
       ->needs(npy);
   AddReading(command, &options->source);
   AddForm(command, &options->form);
-  command->callback([=] { *run = [options] { return Cat(*options); }; });
+  command->callback([=] { run->function = [options] { return Cat(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -186,7 +186,7 @@ void AddReportCommand(CLI::App* program, CommandRun* run) {
   command->add_flag("--force", options->force, "replace a file that is there");
   command->add_flag("--json", options->json,
                     "the data alone, on standard output unless -o is given");
-  command->callback([=] { *run = [options] { return RunReport(*options); }; });
+  command->callback([=] { run->function = [options] { return RunReport(*options); }; });
 }
 
 }  // namespace leafstore::tools

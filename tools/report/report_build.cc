@@ -124,8 +124,8 @@ class StepsReader {
 
  private:
   static bool IsOfOneStep(const absl::Status& status) {
-    return IsOfTheFile(status) || absl::IsInvalidArgument(status) ||
-           absl::IsPermissionDenied(status);
+    return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status) ||
+           absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status);
   }
 
   absl::Status AddWhole(const StepOfDirectory& step, ReportData* data) {

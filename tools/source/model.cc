@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
@@ -141,10 +142,9 @@ absl::StatusOr<std::vector<std::string>> WriteSafetensors(ModelItem item, const 
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(arguments.shard_size));
   absl::StatusOr<SavedShards> saved = SaveSafetensorsShards(path, content.store, size, options);
-  if (absl::IsAlreadyExists(saved.status())) {
-    const std::string message(saved.status().message());
-    return absl::AlreadyExistsError(
-        absl::StrCat(message.substr(0, message.find("; save elsewhere")), "; --force replaces it"));
+  if (ReasonOf(saved.status()) == ErrorReason::kExists) {
+    return WithMessage(saved.status(),
+                       absl::StrCat(saved.status().message(), "; --force replaces it"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const SavedShards shards, std::move(saved));
   std::vector<std::string> names;

@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
@@ -23,8 +24,7 @@ constexpr absl::string_view kFileOfDirectory = "model.safetensors";
 
 // "a.safetensors: " before an error. The file system's own have it already.
 absl::Status WithName(absl::string_view name, const absl::Status& status) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
+  return WithContext(status, name);
 }
 
 // Headers of most files are read with their length, in one call, into memory that takes no page
@@ -240,9 +240,9 @@ absl::Status SafetensorsFile::TakeStructure() {
   if (text == nullptr) return absl::OkStatus();
   absl::StatusOr<SafetensorsStructure> structure = DecodeSafetensorsStructure(*text);
   if (!structure.ok()) {
-    return WithPath(absl::Status(structure.status().code(),
-                                 absl::StrCat(structure.status().message(),
-                                              "; the tensors can be had without the structure")));
+    return WithPath(WithMessage(structure.status(),
+                                absl::StrCat(structure.status().message(),
+                                             "; the tensors can be had without the structure")));
   }
   structure_ = *std::move(structure);
   metadata_->erase(key);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/file.h"
@@ -60,9 +61,8 @@ class Loader {
  private:
   absl::Status Named(uint32_t tensor, const absl::Status& status) const {
     const std::string& path = file_.files()[file_.ShardOf(tensor)].path;
-    return absl::Status(status.code(),
-                        absl::StrCat(path, ": tensor ", QuotedForMessage(file_.name(tensor)), ": ",
-                                     status.message()));
+    return WithContext(status,
+                       absl::StrCat(path, ": tensor ", QuotedForMessage(file_.name(tensor))));
   }
 
   absl::StatusOr<Tensor> LoadOne(size_t i) {

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/index.h"
@@ -89,8 +90,8 @@ class ShardedSave {
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
 
   absl::Status ThereAlready(absl::string_view name) const {
-    return absl::AlreadyExistsError(absl::StrCat(
-        PathOf(name), ": it is there already; save elsewhere, or allow the set to be replaced"));
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": it exists already")),
+                      ErrorReason::kExists);
   }
 
   // Whether there is a file of this name. error: it cannot be told.
