@@ -25,7 +25,7 @@ uint64_t NextGeneration() {
 namespace internal {
 namespace {
 
-// "f32[4]".
+// Returns the dtype and the shape, such as "f32[4]".
 std::string TypeText(const LeafHeader& header) {
   return absl::StrCat(DTypeName(header.dtype), ShapeToString(ShapeRef(header.dims(), header.rank)));
 }
@@ -100,14 +100,14 @@ LeafHeader* InitHeader(void* memory, uint8_t flags, DType dtype, ShapeRef shape,
   return header;
 }
 
-// A header in the allocation of its own new bytes. Null where there is no memory.
+// Returns a header in the same allocation as its new bytes. Returns null if there is no memory.
 LeafHeader* NewOwned(DType dtype, ShapeRef shape, int64_t bytes) {
   Storage* storage = internal::NewOwnedStorage(bytes, HeaderSize(shape.size()));
   if (storage == nullptr) return nullptr;
   return InitHeader(storage + 1, LeafHeader::kInStorage, dtype, shape, storage->data(), storage);
 }
 
-// A header over bytes that are already there; takes a reference to `storage`.
+// Returns a header over existing bytes. Adds a reference to `storage`.
 LeafHeader* NewView(DType dtype, ShapeRef shape, std::byte* data, Storage* storage) {
   void* memory = std::malloc(HeaderSize(shape.size()));
   if (memory == nullptr) return nullptr;
@@ -115,7 +115,7 @@ LeafHeader* NewView(DType dtype, ShapeRef shape, std::byte* data, Storage* stora
   return InitHeader(memory, 0, dtype, shape, data, storage);
 }
 
-// As ElementCount and ByteSize, for a shape that was checked when the tensor was made.
+// Like ElementCount and ByteSize, for a shape that was checked when the tensor was made.
 int64_t UncheckedCount(const LeafHeader& header) {
   int64_t count = 1;
   for (int i = 0; i < header.rank; ++i) count *= header.dims()[i];
@@ -139,7 +139,7 @@ LeafHeader* CloneHeader(const LeafHeader& from) {
   return copy;
 }
 
-// Whether writing the bytes can be seen through this header alone.
+// Returns whether only this header sees a write to the bytes.
 bool IsSoleHolder(const LeafHeader& header) {
   return header.IsUnique() && header.storage->writable && header.storage->IsUnique();
 }
@@ -224,7 +224,7 @@ absl::StatusOr<Tensor> Tensor::FromBuffer(DType dtype, ShapeRef shape, const Buf
         absl::StrCat(DTypeName(dtype), ShapeToString(shape), " at byte ", offset, ": expected ",
                      bytes, " bytes there, found a buffer of ", buffer.size()));
   }
-  // What a load of one element needs: c64 is a pair of 4-byte numbers.
+  // The alignment of one element: c64 is a pair of 4-byte floats.
   const size_t element = dtype == DType::kC64 ? 4 : std::max<size_t>(1, DTypeBits(dtype) / 8);
   std::byte* data = buffer.storage_->data() + offset;
   if (reinterpret_cast<uintptr_t>(data) % element != 0) {
@@ -281,7 +281,7 @@ bool Tensor::Equals(const Tensor& other) const {
   if (header_ == other.header_) return true;
   if (null() || other.null()) return false;
   if (dtype() != other.dtype() || shape() != other.shape()) return false;
-  // A generation says nothing of bytes that are being written.
+  // The generation of bytes that are being written is out of date.
   const bool stable =
       !header_->Has(LeafHeader::kBorrowed) && !other.header_->Has(LeafHeader::kBorrowed);
   if (stable && generation() == other.generation()) return true;
@@ -366,7 +366,7 @@ void MutableTensor::Close() {
   header->flags &= static_cast<uint8_t>(~LeafHeader::kBorrowed);
   header->generation = NextGeneration();
   tensor_ = Tensor();
-  // Released, so that whoever sees the count at zero sees the bytes that were written.
+  // With release order, so that a thread that reads a count of zero sees the written bytes.
   if (open_borrows_ != nullptr) open_borrows_->fetch_sub(1, std::memory_order_release);
   open_borrows_ = nullptr;
 }
