@@ -134,7 +134,7 @@ TEST_P(SafetensorsModeTest, Load_ByPathPlacesAndFilter) {
   EXPECT_EQ(some.PathText(0), store.PathText(1));
   EXPECT_EQ(some.leaf(1), store.leaf(4));
   EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{4, 1}}),
-              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("places that grow"))));
+              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("ascending places"))));
   EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{6}}),
               StatusIs(kInvalid, HasSubstr("below 6, found 6")));
   const PartitionPlan plan = reader.CompilePlan({Glob("layers.**"), Glob("mask")}).value();
