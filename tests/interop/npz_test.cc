@@ -204,7 +204,7 @@ TEST(NpzAttackTest, DamagedBytes_AreFoundByTheirChecksum) {
 }
 
 TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
-  // The header asks for a thousand gigabytes, of which two are there.
+  // The header declares a terabyte, of which two bytes exist.
   const std::string lie =
       NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,), }", "\1\1");
   for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
