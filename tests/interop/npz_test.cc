@@ -209,7 +209,7 @@ TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
       NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,), }", "\1\1");
   for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
     EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", lie, method}})),
-                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes behind the header")));
+                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes after the header")));
   }
 }
 

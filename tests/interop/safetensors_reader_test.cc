@@ -377,7 +377,7 @@ TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {
   EXPECT_THAT(SafetensorsReader::Open(dir.path()),
               StatusIs(kNotFound, AllOf(HasSubstr(dir.path()), HasSubstr("found neither"))));
   EXPECT_THAT(SafetensorsReader::Open("/dev/null"),
-              StatusIs(kInvalid, HasSubstr("no regular file")));
+              StatusIs(kInvalid, HasSubstr("not a regular file")));
 }
 
 TEST(SafetensorsReaderTest, IsCanonical_OnlyIfTheWriterProducesTheSameBytes) {

@@ -186,7 +186,7 @@ TEST(SafetensorsShardsTest, OneFile_IsRefusedBesideAnIndex) {
   const ParamStore store = StoreOfSizes({4});
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   EXPECT_THAT(SaveSafetensorsShards(path, store, 1000),
-              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it already exists")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, store, 1000, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(path)->Load().value()), EntriesOf(store));
@@ -228,7 +228,7 @@ TEST(SafetensorsShardsTest, ExistingSet_IsNotReplacedByDefault) {
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   const ParamStore next = StoreOfSizes({5, 5});
   EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
-              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it already exists")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(next));

@@ -131,7 +131,7 @@ TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
   }
   EXPECT_THAT(
       with("a.leaf", 2),
-      IsDataLoss("item 'two', column bases: expected at most 1, as there are bases, found"));
+      IsDataLoss("item 'two', column bases: expected at most 1, the number of bases, found"));
   EXPECT_THAT(with("a.leaf", 0),
               IsDataLoss("manifest, bases: expected each in use, found 'a.leaf', which no tensor"));
   EXPECT_THAT(ChangedManifest([](auto* m) {
