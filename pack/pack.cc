@@ -11,7 +11,6 @@
 
 #include "leafstore/core/buffer.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/spec.h"
 #include "leafstore/store/merge.h"
 
 namespace leafstore {
@@ -136,33 +135,18 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
   return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
 }
 
-// What a store has in the place of a leaf, in the words of a report.
-void Compare(absl::string_view path, const std::string& expected, const Leaf& found,
-             bool same_dtype, MergeReport* report) {
-  SpecMismatch mismatch = {std::string(path), expected, SpecToString(found)};
-  (same_dtype ? report->shape_mismatch : report->dtype_mismatch).push_back(std::move(mismatch));
-}
-
-void CheckPackedLeaf(const PackLayout& plan, uint32_t place, const Leaf* found,
-                     MergeReport* report) {
-  if (found != nullptr && plan.Fits(place, *found)) return;
-  const std::string path = plan.layout().PathText(plan.slot(place));
-  if (found == nullptr) {
-    report->missing.push_back(path);
+// Notes what the store has in a slot, if that is not what the pack has there.
+void CheckLeaf(const ParamStore& store, Slot slot, const LeafSpec& expected, MergeReport* report) {
+  const Leaf* leaf = store.FindSlot(slot);
+  if (leaf == nullptr) {
+    report->missing.push_back(store.layout().PathText(slot));
     return;
   }
-  const std::string expected =
-      absl::StrCat(DTypeName(plan.dtype()), ShapeToString(plan.shape(place)));
-  const bool same_dtype = found->is_tensor() && found->tensor().dtype() == plan.dtype();
-  Compare(path, expected, *found, same_dtype, report);
-}
-
-void CheckRestLeaf(const ParamStore& rest, uint32_t place, const Leaf& found, MergeReport* report) {
-  const Leaf& expected = rest.leaf(place);
-  if (SameSpec(expected, found)) return;
-  const bool same_dtype = expected.is_tensor() && found.is_tensor() &&
-                          expected.tensor().dtype() == found.tensor().dtype();
-  Compare(rest.PathText(place), SpecToString(expected), found, same_dtype, report);
+  const LeafSpec found = leaf->spec();
+  if (found == expected) return;
+  const bool same_dtype = expected.is_tensor() && expected.dtype() == found.dtype();
+  (same_dtype ? report->shape_mismatch : report->dtype_mismatch)
+      .push_back({store.layout().PathText(slot), expected.ToString(), found.ToString()});
 }
 
 absl::Status OtherLayout(absl::string_view what) {
@@ -182,10 +166,10 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   }
   MergeReport report;
   for (uint32_t place = 0; place < state.plan.size(); ++place) {
-    CheckPackedLeaf(state.plan, place, store.FindSlot(state.plan.slot(place)), &report);
+    CheckLeaf(store, state.plan.slot(place), state.plan.spec(place), &report);
   }
   for (uint32_t place = 0; place < state.rest.size(); ++place) {
-    CheckRestLeaf(state.rest, place, *store.FindSlot(state.rest.slot(place)), &report);
+    CheckLeaf(store, state.rest.slot(place), state.rest.leaf(place).spec(), &report);
   }
   return report.ToStatus("the store does not fit the pack");
 }
@@ -259,7 +243,7 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
   if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
   MergeReport report;
   for (uint32_t place = 0; place < plan.size(); ++place) {
-    CheckPackedLeaf(plan, place, store.FindSlot(plan.slot(place)), &report);
+    CheckLeaf(store, plan.slot(place), plan.spec(place), &report);
   }
   LEAFSTORE_RETURN_IF_ERROR(report.ToStatus("the store does not fit the pack"));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
