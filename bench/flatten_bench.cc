@@ -10,10 +10,15 @@
 #include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
-#include "leafstore/treedef/bind/flatten.h"
+#include "leafstore/treedef/bind/internal/flatten.h"
 
 namespace leafstore {
 namespace {
+
+using internal::FlattenTree;
+using internal::FlattenTreeLike;
+using internal::FlatTree;
+using internal::UnflattenTree;
 
 struct Block {
   Tensor attn_k, attn_norm, attn_o, attn_q, attn_v, ffn_down, ffn_gate, ffn_norm, ffn_up;

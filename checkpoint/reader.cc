@@ -12,7 +12,6 @@
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
-#include "leafstore/store/internal/path_walk.h"
 
 namespace leafstore {
 namespace {
@@ -115,7 +114,7 @@ EntryInfo CheckpointItemInfo::entry(uint32_t place) const {
 
 absl::Status CheckpointItemInfo::ForEachPath(
     absl::FunctionRef<void(uint32_t place, absl::string_view path)> visit) const {
-  return internal::WalkPaths(item_->layout, item_->slots, visit);
+  return item_->layout.ForEachPath(item_->slots, PathForm::kCanonical, visit);
 }
 
 absl::StatusOr<CheckpointReader> CheckpointReader::Open(const std::string& path,

@@ -144,9 +144,7 @@ class CheckpointItemInfo {
   std::string PathText(uint32_t place) const {
     return item_->layout.PathText(item_->slots.SlotAt(place));
   }
-  // Calls `visit` with the place and the canonical text of each leaf, in order; the text is valid
-  // during the call. Several times as fast as PathText of each. error ResourceExhausted: a text is
-  // longer than Path::kMaxTextSize; those before it were visited.
+  // Calls `visit` with the place and the canonical text of each leaf, as Layout::ForEachPath does.
   absl::Status ForEachPath(
       absl::FunctionRef<void(uint32_t place, absl::string_view path)> visit) const;
 

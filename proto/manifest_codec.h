@@ -92,9 +92,6 @@ absl::Status CheckItemName(absl::string_view name);
 absl::Status CheckMetadata(const Metadata& metadata);
 absl::Status CheckMetrics(const Metrics& metrics);
 
-// The path of a slot for a message: in quotes, and in part where it is long.
-std::string SlotForMessage(const Layout& layout, Slot slot);
-
 // The manifest must be sound as above. error ResourceExhausted: over 2 GiB. O(bytes).
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest);
 

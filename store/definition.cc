@@ -93,7 +93,7 @@ MergeReport Definition::Check(absl::Span<const ParamStore* const> groups) const 
   return report;
 }
 
-absl::StatusOr<ParamStore> Definition::BuildFrom(
+absl::StatusOr<ParamStore> Definition::MergeInputs(
     absl::Span<const internal::MergeInput> inputs) const {
   MergeReport specs;
   for (const internal::MergeInput& input : inputs) CheckSpecs(*input.group, &specs);

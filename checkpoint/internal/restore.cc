@@ -16,6 +16,7 @@
 #include "leafstore/store/internal/path_texts.h"
 #include "leafstore/store/internal/slot_match.h"
 #include "leafstore/store/merge.h"
+#include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
 namespace {
@@ -52,14 +53,13 @@ class DottedLeaves {
     const Layout& layout = store_.layout();
     if (layout.has_def()) {  // the texts may be too long to be made
       LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, layout.def());
-      LEAFSTORE_RETURN_IF_ERROR(def.paths().status());
+      LEAFSTORE_RETURN_IF_ERROR(internal::PathsOf(def).status());
     }
-    for (uint32_t place = 0; place < store_.size(); ++place) {
-      const auto [entry, is_new] =
-          index_.try_emplace(layout.Dotted(store_.slot(place)), place, kNoPlace);
-      if (!is_new) entry->second.second = place;
-    }
-    return absl::OkStatus();
+    return layout.ForEachPath(
+        store_.slots(), PathForm::kDotted, [this](uint32_t place, absl::string_view dotted) {
+          const auto [entry, is_new] = index_.try_emplace(dotted, place, kNoPlace);
+          if (!is_new) entry->second.second = place;
+        });
   }
 
   const ParamStore& store_;

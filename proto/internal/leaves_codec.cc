@@ -250,8 +250,8 @@ absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout
     if (dtype == 0) {
       LEAFSTORE_RETURN_IF_ERROR(values.Next(&leaves));
     } else if (absl::Status error; !tensors.Next(dtype, &leaves, &error)) {
-      return AsDataLoss(error,
-                        absl::StrCat(where, ", ", SlotForMessage(layout, slots.SlotAt(place))));
+      return AsDataLoss(
+          error, absl::StrCat(where, ", '", layout.PathForMessage(slots.SlotAt(place)), "'"));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());

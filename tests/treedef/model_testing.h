@@ -10,10 +10,15 @@
 
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/tensor.h"
-#include "leafstore/treedef/bind/flatten.h"
+#include "leafstore/treedef/bind/internal/flatten.h"
 #include "leafstore/treedef/print.h"
 
 namespace leafstore {
+
+using internal::FlattenTree;
+using internal::FlattenTreeLike;
+using internal::FlatTree;
+using internal::UnflattenTree;
 
 // A tensor f32[], and its number.
 inline Tensor Scalar(float value) { return Tensor::Scalar(value); }
