@@ -30,12 +30,7 @@ absl::StatusOr<ParamStore> LoadAll(const CheckpointFile& file, const ManifestIte
 absl::StatusOr<ParamStore> LoadSome(const CheckpointFile& file, const ManifestItem& item,
                                     absl::Span<const uint32_t> places) {
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file.LoadLeaves(item, places));
-  std::vector<Slot> slots;
-  slots.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(item.slots.SlotAt(place));
-  return ParamStore::Create(item.layout,
-                            internal::SlotSetAccess::Make(item.layout.size(), std::move(slots)),
-                            std::move(leaves));
+  return ParamStore::FromParts(item.layout, item.slots.AtPlaces(places), std::move(leaves));
 }
 
 // The slot of a path, found by a walk: an index of all paths would cost more than one leaf does.
@@ -202,11 +197,9 @@ absl::StatusOr<Flattened> CheckpointReader::LoadSubtree(absl::string_view item,
     slots.push_back(leaf);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, places));
-  const uint32_t universe = cut.def.leaf_count();
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      ParamStore params,
-      ParamStore::Create(Layout(cut.def), internal::SlotSetAccess::Make(universe, std::move(slots)),
-                         std::move(leaves)));
+  ParamStore params = ParamStore::FromParts(
+      Layout(cut.def), SlotSet::FromSorted(cut.def.leaf_count(), std::move(slots)),
+      std::move(leaves));
   return Flattened{std::move(cut.def), std::move(params)};
 }
 
@@ -253,12 +246,9 @@ absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item,
   LEAFSTORE_ASSIGN_OR_RETURN(RestoreMatch match,
                              WithItem(*file_, *found, MatchForRestore(*found, *store, options)));
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, match.places));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      ParamStore group,
-      ParamStore::Create(store->layout(),
-                         internal::SlotSetAccess::Make(store->layout().size(), match.slots),
-                         std::move(leaves)));
-  LEAFSTORE_RETURN_IF_ERROR(store->Update(std::move(group)));
+  LEAFSTORE_RETURN_IF_ERROR(store->Update(ParamStore::FromParts(
+      store->layout(), SlotSet::FromSorted(store->layout().size(), match.slots),
+      std::move(leaves))));
   return std::move(match.report);
 }
 

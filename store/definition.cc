@@ -62,12 +62,10 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
     }
   }
   const Layout layout(def);
-  rep->tensor_slots = internal::SlotSetAccess::Make(layout.size(), std::move(tensor_slots));
-  rep->statics = internal::ParamStoreAccess::Make(
-      layout, internal::SlotSetAccess::Make(layout.size(), std::move(static_slots)),
-      std::move(statics), 0);
-  ParamStore taken =
-      internal::ParamStoreAccess::Make(layout, rep->tensor_slots, std::move(tensors), 0);
+  rep->tensor_slots = SlotSet::FromSorted(layout.size(), std::move(tensor_slots));
+  rep->statics = ParamStore::FromParts(
+      layout, SlotSet::FromSorted(layout.size(), std::move(static_slots)), std::move(statics));
+  ParamStore taken = ParamStore::FromParts(layout, rep->tensor_slots, std::move(tensors));
   return Taken{Definition(std::move(rep)), std::move(taken)};
 }
 
@@ -127,8 +125,7 @@ void Definition::GiveBack(ParamStore&& all, absl::Span<const internal::MergeInpu
     for (const Slot slot : internal::SlotsIn(layout, origin.layout, origin.slots)) {
       own.push_back(std::move(leaves[slot]));
     }
-    *inputs[i].given =
-        internal::ParamStoreAccess::Make(origin.layout, origin.slots, std::move(own), 0);
+    *inputs[i].given = ParamStore::FromParts(origin.layout, origin.slots, std::move(own));
   }
 }
 

@@ -63,8 +63,8 @@ absl::StatusOr<ParamStore> MatchDotted(const ParamStore& store, const Layout& la
     slots.push_back(match.slot);
     leaves.push_back(store.leaf(match.place));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(layout.size(), std::move(slots)));
-  return ParamStore::Create(layout, std::move(set), std::move(leaves));
+  return ParamStore::FromParts(layout, SlotSet::FromSorted(layout.size(), std::move(slots)),
+                               std::move(leaves));
 }
 
 }  // namespace leafstore

@@ -37,8 +37,7 @@ absl::StatusOr<SaveOrder> SaveOrder::Create(const Layout& layout, const ParamSto
     return absl::InvalidArgumentError(
         absl::StrCat("expected leaves of the structure that is saved, found ", wrong));
   }
-  return SaveOrder(internal::SlotSetAccess::Make(layout.size(), std::move(slots)),
-                   std::move(places));
+  return SaveOrder(SlotSet::FromSorted(layout.size(), std::move(slots)), std::move(places));
 }
 
 }  // namespace leafstore

@@ -40,12 +40,7 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsFile& file,
 absl::StatusOr<ParamStore> LoadSome(const SafetensorsFile& file, const SafetensorsLeaves& leaves,
                                     absl::Span<const uint32_t> places) {
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(file, leaves, places));
-  std::vector<Slot> slots;
-  slots.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(leaves.slots().SlotAt(place));
-  return ParamStore::Create(leaves.layout(),
-                            internal::SlotSetAccess::Make(leaves.layout().size(), std::move(slots)),
-                            std::move(loaded));
+  return ParamStore::FromParts(leaves.layout(), leaves.slots().AtPlaces(places), std::move(loaded));
 }
 
 std::vector<uint32_t> AllPlaces(const SafetensorsLeaves& leaves) {

@@ -138,8 +138,7 @@ absl::StatusOr<SlotSet> DecodePresence(const std::string& bits, uint32_t univers
       slots.push_back(byte * 8 + static_cast<uint32_t>(std::countr_zero(rest)));
     }
   }
-  if (slots.size() == universe) return SlotSet::All(universe);
-  return internal::SlotSetAccess::Make(universe, std::move(slots));
+  return SlotSet::FromSorted(universe, std::move(slots));
 }
 
 // Of each number below 256 the bytes of an element of that dtype; 0 where it is none, or narrower
