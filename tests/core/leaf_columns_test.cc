@@ -53,7 +53,7 @@ TEST(LeafColumnsTest, AreEqualWhenAllSpecsAndValuesAre) {
   EXPECT_FALSE(columns == LeafColumns::Of(leaves));
 }
 
-TEST(LeafColumnsTest, TheTotalStopsAtTheLargestNumber) {
+TEST(LeafColumnsTest, TotalBytes_SaturatesAtTheMaximum) {
   LeafColumns columns;
   const int64_t most = std::numeric_limits<int64_t>::max();
   columns.AddTensor(DType::kU8, {most}, most);
