@@ -92,7 +92,8 @@ BENCHMARK(CheckpointOneLeaf)
 template <ReadMode kMode>
 void CheckpointOneLeafOpen(benchmark::State& state) {
   const bench::File file("warm", BlocksDef(100'000), Filled(BlocksDef(100'000), 256));
-  const CheckpointReader reader = CheckpointReader::Open(file.path(), {.mode = kMode}).value();
+  const CheckpointReader reader =
+      CheckpointReader::Open(file.path(), {.io = {.mode = kMode}}).value();
   int64_t next = 0;
   for (auto _ : state) {
     next = (next + 7919) % 10'000;

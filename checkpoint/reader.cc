@@ -22,12 +22,12 @@ std::vector<uint32_t> AllPlaces(const ManifestItem& item) {
   return places;
 }
 
-absl::StatusOr<ParamStore> LoadAll(const CheckpointFile& file, const ManifestItem& item) {
+absl::StatusOr<ParamStore> LoadAll(const internal::CheckpointFile& file, const ManifestItem& item) {
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file.LoadLeaves(item, AllPlaces(item)));
   return ParamStore::Create(item.layout, item.slots, std::move(leaves));
 }
 
-absl::StatusOr<ParamStore> LoadSome(const CheckpointFile& file, const ManifestItem& item,
+absl::StatusOr<ParamStore> LoadSome(const internal::CheckpointFile& file, const ManifestItem& item,
                                     absl::Span<const uint32_t> places) {
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file.LoadLeaves(item, places));
   return ParamStore::FromParts(item.layout, item.slots.AtPlaces(places), std::move(leaves));
@@ -46,13 +46,13 @@ absl::StatusOr<Slot> FindSlot(const ManifestItem& item, absl::string_view path) 
 
 // `result`, whose error does not name the item yet.
 template <typename T>
-absl::StatusOr<T> WithItem(const CheckpointFile& file, const ManifestItem& item,
+absl::StatusOr<T> WithItem(const internal::CheckpointFile& file, const ManifestItem& item,
                            absl::StatusOr<T> result) {
   if (result.ok()) return result;
   return file.WithItem(item, result.status());
 }
 
-absl::StatusOr<TreeDef> DefOf(const CheckpointFile& file, const ManifestItem& item) {
+absl::StatusOr<TreeDef> DefOf(const internal::CheckpointFile& file, const ManifestItem& item) {
   return WithItem(file, item, item.layout.def());
 }
 
@@ -68,7 +68,7 @@ std::vector<std::string> Prefixes(const Manifest& manifest) {
   return prefixes;
 }
 
-absl::Status NoItemsUnder(const CheckpointFile& file, absl::string_view prefix) {
+absl::Status NoItemsUnder(const internal::CheckpointFile& file, absl::string_view prefix) {
   constexpr size_t kMostNamed = 10;
   const std::vector<ManifestItem>& items = file.manifest().items;
   std::vector<std::string> names;
@@ -114,7 +114,7 @@ absl::Status CheckpointItemInfo::ForEachPath(
 
 absl::StatusOr<CheckpointReader> CheckpointReader::Open(const std::string& path,
                                                         const ReadOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(auto file, CheckpointFile::Open(path, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto file, internal::CheckpointFile::Open(path, options));
   return CheckpointReader(std::move(file));
 }
 
@@ -243,8 +243,9 @@ absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item,
                                                          const RestoreOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
   LEAFSTORE_RETURN_IF_ERROR(file_->WithItem(*found, store->CheckNoBorrow("load into")));
-  LEAFSTORE_ASSIGN_OR_RETURN(RestoreMatch match,
-                             WithItem(*file_, *found, MatchForRestore(*found, *store, options)));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      internal::RestoreMatch match,
+      WithItem(*file_, *found, internal::MatchForRestore(*found, *store, options)));
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, match.places));
   LEAFSTORE_RETURN_IF_ERROR(store->Update(ParamStore::FromParts(
       store->layout(), SlotSet::FromSorted(store->layout().size(), match.slots),

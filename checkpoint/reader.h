@@ -38,7 +38,6 @@
 #define LEAFSTORE_CHECKPOINT_READER_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,6 +52,7 @@
 
 #include "leafstore/core/leaf.h"
 #include "leafstore/io/file_system.h"
+#include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/filter.h"
 #include "leafstore/select/labels.h"
@@ -65,22 +65,13 @@
 
 namespace leafstore {
 
-enum class ReadMode : uint8_t { kMap, kRead };
-
 struct ReadOptions {
-  ReadMode mode = ReadMode::kMap;
-  // Check a tensor's checksum when it is loaded. O(bytes loaded); without, a mapped load touches
-  // none but those of bools: that these are 0 or 1 is checked always, as nothing else is a bool in
-  // C++.
+  // `progress` is called by Verify. Each thread takes up to 4 MiB for small tensors, or what its
+  // largest compressed one is stored in.
+  IoOptions io = {};
+  // Checks a tensor's checksum when it is loaded. O(bytes loaded). Without, a mapped load touches no
+  // bytes but those of bools: it always checks that these are 0 or 1, as C++ allows no other bool.
   bool verify = true;
-  // So many threads read, check and decompress; 0: one for each processor, up to eight. Each takes
-  // up to 4 MiB for small tensors, or what its largest compressed one is stored in.
-  int threads = 0;
-  // Told by Verify how many bytes of how many it has checked, after every few MiB; from any of its
-  // threads, from one at a time. Must not throw.
-  std::function<void(int64_t done, int64_t total)> verify_progress;
-  // Null: this machine's. Must outlive the readers.
-  FileSystem* file_system = nullptr;
 };
 
 // How an item is read into an existing store. As it stands: every leaf of the one must be in the
@@ -155,7 +146,9 @@ class CheckpointItemInfo {
   const ManifestItem* item_;
 };
 
-class CheckpointFile;  // checkpoint_file.h
+namespace internal {
+class CheckpointFile;
+}  // namespace internal
 
 class CheckpointReader {
  public:
@@ -237,9 +230,10 @@ class CheckpointReader {
   absl::Status Verify() const;
 
  private:
-  explicit CheckpointReader(std::shared_ptr<const CheckpointFile> file) : file_(std::move(file)) {}
+  explicit CheckpointReader(std::shared_ptr<const internal::CheckpointFile> file)
+      : file_(std::move(file)) {}
 
-  std::shared_ptr<const CheckpointFile> file_;
+  std::shared_ptr<const internal::CheckpointFile> file_;
 };
 
 }  // namespace leafstore

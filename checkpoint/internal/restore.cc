@@ -18,7 +18,7 @@
 #include "leafstore/store/merge.h"
 #include "leafstore/treedef/internal/path_table.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Where leaves of an item go in a store: by place of the store, the item's slot or kNoSlot; and
@@ -98,7 +98,7 @@ absl::StatusOr<Meeting> MeetRenamed(const ManifestItem& item, const ParamStore& 
 // Aliases are no leaves and keep their names: a leaf of the store that no leaf of the item goes to
 // may be one of the item's aliases.
 void MeetAliases(const ManifestItem& item, const ParamStore& store, std::vector<Slot>* slots) {
-  const std::vector<Slot> by_name = internal::SlotsIn(item.layout, store);
+  const std::vector<Slot> by_name = SlotsIn(item.layout, store);
   for (uint32_t place = 0; place < store.size(); ++place) {
     if ((*slots)[place] != kNoSlot || by_name[place] == kNoSlot) continue;
     const bool is_alias = item.layout.PathText(by_name[place]) != store.PathText(place);
@@ -108,7 +108,7 @@ void MeetAliases(const ManifestItem& item, const ParamStore& store, std::vector<
 
 absl::StatusOr<Meeting> Meet(const ManifestItem& item, const ParamStore& store,
                              const RestoreOptions& options) {
-  if (options.renames.empty()) return Meeting{internal::SlotsIn(item.layout, store), {}};
+  if (options.renames.empty()) return Meeting{SlotsIn(item.layout, store), {}};
   LEAFSTORE_ASSIGN_OR_RETURN(Meeting meeting, MeetRenamed(item, store, options));
   MeetAliases(item, store, &meeting.slots);
   return meeting;
@@ -182,7 +182,7 @@ class Matcher {
   }
 
   void FindUnexpected() {
-    internal::PathTexts texts;
+    PathTexts texts;
     for (uint32_t from = 0; from < item_.leaves.size(); ++from) {
       const Slot slot = item_.slots.SlotAt(from);
       const bool used = by_position_ ? store_.slots().Contains(slot) : used_[from];
@@ -198,8 +198,8 @@ class Matcher {
   const bool by_position_;  // the Layouts are equal
   RestoreMatch match_;
   MergeReport report_;
-  internal::PathTexts missing_texts_;
-  internal::PathTexts mismatch_texts_;
+  PathTexts missing_texts_;
+  PathTexts mismatch_texts_;
   uint32_t used_count_ = 0;  // leaves of the item that the store has
   std::vector<bool> used_;   // which; not kept where all is by position
 };
@@ -217,4 +217,4 @@ absl::StatusOr<RestoreMatch> MatchForRestore(const ManifestItem& item, const Par
   return std::move(matcher).Finish(options);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

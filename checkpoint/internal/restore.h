@@ -12,7 +12,7 @@
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // The leaf of the item at places[i] goes into slots[i] of the store's Layout; slots grow strictly.
 struct RestoreMatch {
@@ -26,6 +26,6 @@ struct RestoreMatch {
 absl::StatusOr<RestoreMatch> MatchForRestore(const ManifestItem& item, const ParamStore& store,
                                              const RestoreOptions& options);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_RESTORE_H_

@@ -7,11 +7,11 @@
 
 #include "leafstore/store/internal/slot_match.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 absl::StatusOr<SaveOrder> SaveOrder::Create(const Layout& layout, const ParamStore& store) {
   if (store.layout() == layout) return SaveOrder(store.slots(), {});
-  const std::vector<Slot> slots_there = internal::SlotsIn(layout, store);
+  const std::vector<Slot> slots_there = SlotsIn(layout, store);
   std::vector<std::pair<Slot, uint32_t>> found;
   std::string wrong;
   for (uint32_t place = 0; place < store.size(); ++place) {
@@ -40,4 +40,4 @@ absl::StatusOr<SaveOrder> SaveOrder::Create(const Layout& layout, const ParamSto
   return SaveOrder(SlotSet::FromSorted(layout.size(), std::move(slots)), std::move(places));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -16,7 +16,7 @@
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class SaveOrder {
  public:
@@ -37,6 +37,6 @@ class SaveOrder {
   std::vector<uint32_t> places_;  // empty: each its own
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_SAVE_ORDER_H_

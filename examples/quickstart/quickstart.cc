@@ -1,4 +1,4 @@
-#include "leafstore/checkpoint/writer.h"
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/numeric/ops.h"
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/select/partition.h"

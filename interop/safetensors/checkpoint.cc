@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 
@@ -108,9 +109,8 @@ absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& r
   absl::StatusOr<SafetensorsContent> content =
       SafetensorsFromStore(std::move(store), std::move(options));
   if (content.ok()) return content;
-  return absl::Status(content.status().code(),
-                      absl::StrCat(reader.path(), ": item ", QuotedForMessage(item), ": ",
-                                   content.status().message()));
+  return WithContext(content.status(),
+                     absl::StrCat(reader.path(), ": item ", QuotedForMessage(item)));
 }
 
 }  // namespace leafstore

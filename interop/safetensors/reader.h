@@ -69,7 +69,7 @@ enum class StructureUse : uint8_t {
 };
 
 struct SafetensorsReadOptions {
-  ReadMode mode = ReadMode::kMap;
+  IoOptions io = {};
   // How names become paths, where the file has no structure.
   NameStyle names = NameStyle::kSplit;
   StructureUse structure = StructureUse::kUse;
@@ -77,10 +77,6 @@ struct SafetensorsReadOptions {
   // Of a set: `total_size` in the index may be anything that is JSON (an integer: of 64 bits), a
   // string or null too, but not there twice. (Some published ones count tied tensors twice.)
   bool any_total_size = false;
-  // So many threads read; 0: one for each processor, up to eight.
-  int threads = 0;
-  // Null: this machine's. Must outlive the readers.
-  FileSystem* file_system = nullptr;
 };
 
 // What a header says of one tensor.

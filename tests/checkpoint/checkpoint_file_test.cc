@@ -10,9 +10,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/models.h"
@@ -69,7 +69,7 @@ class CountingFile : public MemoryFile {
 std::string BytesOfCheckpoint(const ParamStore& store) {
   TempDir dir;
   const std::string path = dir.File("a.leaf");
-  EXPECT_THAT(SaveCheckpoint(path, {{"params", store}}, {.durable = false}), IsOk());
+  EXPECT_THAT(SaveCheckpoint(path, {{"params", store}}, {.io = {.durable = false}}), IsOk());
   return ReadFile(path);
 }
 
@@ -86,7 +86,7 @@ class CheckpointFileTest : public testing::TestWithParam<ReadMode> {
   CheckpointReader Open(const std::string& bytes, bool verify = true) {
     file_ = std::make_unique<CountingFile>(bytes);
     return CheckpointReader::Open(
-               "a.leaf", {.mode = GetParam(), .verify = verify, .file_system = file_.get()})
+               "a.leaf", {.io = {.mode = GetParam(), .file_system = file_.get()}, .verify = verify})
         .value();
   }
   int Asked() const { return file_->counts().maps + file_->counts().reads; }

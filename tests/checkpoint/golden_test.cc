@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/optim/optimizer.h"
@@ -34,7 +35,7 @@ class ItemsTest : public testing::Test {
  protected:
   CheckpointReader Open() { return CheckpointReader::Open(path_).value(); }
 
-  const SaveOptions options_{.durable = false};
+  const SaveOptions options_{.io = {.durable = false}};
   const ParamStore with_leaves_ = ParamsOf(1);
   const ParamStore without_;
   TempDir dir_;

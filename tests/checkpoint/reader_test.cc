@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/checkpoint/writer.h"
+#include "leafstore/checkpoint/checkpoint.h"
 
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
@@ -32,9 +32,11 @@ class ReaderTest : public testing::TestWithParam<ReadMode> {
   ReaderTest() { Save(EveryKindStore()); }
 
   void Save(const ParamStore& store) {
-    ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.durable = false}), IsOk());
+    ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.io = {.durable = false}}), IsOk());
   }
-  CheckpointReader Open() { return CheckpointReader::Open(path_, {.mode = GetParam()}).value(); }
+  CheckpointReader Open() {
+    return CheckpointReader::Open(path_, {.io = {.mode = GetParam()}}).value();
+  }
 
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");
@@ -46,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, ReaderTest, testing::Values(ReadMode::kMap, Read
                          });
 
 TEST_P(ReaderTest, FilesThatCannotBeOpened) {
-  const ReadOptions options{.mode = GetParam()};
+  const ReadOptions options{.io = {.mode = GetParam()}};
   EXPECT_THAT(CheckpointReader::Open(dir_.File("none"), options),
               StatusIs(StatusCode::kNotFound, HasSubstr(dir_.File("none"))));
   EXPECT_THAT(CheckpointReader::Open(dir_.path(), options),
@@ -360,7 +362,7 @@ TEST(ReaderModeTest, MappedTensorsAreViewsAndReadOnesAreNot) {
   const std::string path = dir.File("a.leaf");
   ASSERT_THAT(SaveCheckpoint(path, {{"params", EveryKindStore()}}), IsOk());
   const auto sharing = [&](ReadMode mode) {
-    const CheckpointReader reader = CheckpointReader::Open(path, {.mode = mode}).value();
+    const CheckpointReader reader = CheckpointReader::Open(path, {.io = {.mode = mode}}).value();
     return reader.LoadPath("params", ".embed")
         .value()
         .tensor()
@@ -380,7 +382,7 @@ TEST(ReaderModeTest, AMillionLevelsAreSavedLoadedAndListed) {
   const ParamStore store = ParamStore::Create(def, {Tensor::Scalar(1.0f)}).value();
   TempDir dir;
   const std::string path = dir.File("deep.leaf");
-  ASSERT_THAT(SaveCheckpoint(path, {{"deep", store}}, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path, {{"deep", store}}, {.io = {.durable = false}}), IsOk());
   const CheckpointReader reader = CheckpointReader::Open(path).value();
   EXPECT_TRUE(reader.def("deep").value() == def);
   EXPECT_TRUE(reader.Load("deep")->leaf(0) == store.leaf(0));
@@ -405,7 +407,7 @@ TEST(ReaderModeTest, PathsThatAreTooLongAreNeverPrinted) {
   const ParamStore store = ParamStore::Create(def, {Tensor::Scalar(1.0f)}).value();
   TempDir dir;
   const std::string path = dir.File("long.leaf");
-  ASSERT_THAT(SaveCheckpoint(path, {{"long", store}}, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path, {{"long", store}}, {.io = {.durable = false}}), IsOk());
   std::string bytes = ReadFile(path);
   bytes[64] ^= 1;
   WriteFile(path, bytes);

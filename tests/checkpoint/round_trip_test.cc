@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/treedef/treedef_builder.h"
@@ -36,7 +37,7 @@ void ExpectSame(const ParamStore& expected, const ParamStore& found) {
 class RoundTripTest : public testing::TestWithParam<ReadMode> {
  protected:
   CheckpointReader Open(const std::string& path) {
-    return CheckpointReader::Open(path, {.mode = GetParam()}).value();
+    return CheckpointReader::Open(path, {.io = {.mode = GetParam()}}).value();
   }
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");
@@ -212,7 +213,7 @@ TEST_P(RoundTripTest, LargeAndSmallTensorsSideBySide) {
     entries.emplace_back(Path().Index(i), std::move(tensor));
   }
   const ParamStore store = ParamStore::FromEntries(std::move(entries)).value();
-  ASSERT_THAT(SaveCheckpoint(path_, {{"mixed", store}}, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path_, {{"mixed", store}}, {.io = {.durable = false}}), IsOk());
   const CheckpointReader reader = Open(path_);
   ExpectSame(store, reader.Load("mixed").value());
   EXPECT_THAT(reader.Verify(), IsOk());

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/numeric/ops.h"
@@ -34,7 +35,7 @@ class SaveHistoryTest : public testing::Test {
     return SaveCheckpoint(dir_.File(name), {{"params", params}}, options);
   }
   CheckpointReader Open(const std::string& name, ReadMode mode = ReadMode::kMap) {
-    return CheckpointReader::Open(dir_.File(name), {.mode = mode}).value();
+    return CheckpointReader::Open(dir_.File(name), {.io = {.mode = mode}}).value();
   }
   // By path, which base has the tensor; 0: the file itself.
   uint32_t BaseOf(const CheckpointReader& reader, const std::string& path) {
@@ -160,7 +161,7 @@ TEST_F(SaveHistoryTest, AnotherDirectoryIsAnError) {
 
 TEST_F(SaveHistoryTest, ADurableSaveBuildsOnDurableOnes) {
   const ParamStore params = StoreAt({{".a", ThousandOf(1)}});
-  ASSERT_THAT(Save("1.leaf", params, {.durable = false}), IsOk());
+  ASSERT_THAT(Save("1.leaf", params, {.io = {.durable = false}}), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   EXPECT_THAT(Open("2.leaf").bases(), IsEmpty());
   ASSERT_THAT(Save("3.leaf", params), IsOk());

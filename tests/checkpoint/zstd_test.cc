@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/internal/zstd_codec.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
@@ -73,10 +74,10 @@ class ZstdTest : public testing::Test {
   std::string WithStored(const std::string& file, const std::string& stored) {
     Manifest manifest = DecodeManifest(ManifestBytesOf(file)).value();
     manifest.items[0].segments.stored_sizes[0] = static_cast<int64_t>(stored.size());
-    manifest.items[0].segments.checksums[0] = Checksum(BytesOf(stored));
+    manifest.items[0].segments.checksums[0] = internal::Checksum(BytesOf(stored));
     const auto begin = static_cast<size_t>(manifest.items[0].segments.offsets[0]);
     std::string out = file.substr(0, begin) + stored;
-    out.resize(static_cast<size_t>(AlignUp(static_cast<int64_t>(out.size()), 64)));
+    out.resize(static_cast<size_t>(internal::AlignUp(static_cast<int64_t>(out.size()), 64)));
     Footer footer = FooterOf(file);
     footer.manifest_offset = static_cast<int64_t>(out.size());
     out += std::string(kFooterSize, 0);
@@ -87,7 +88,7 @@ class ZstdTest : public testing::Test {
   static absl::Status LoadOf(const std::string& file) {
     MemoryFile files(file);
     ReadOptions options;
-    options.file_system = &files;
+    options.io.file_system = &files;
     absl::StatusOr<CheckpointReader> reader = CheckpointReader::Open("a.leaf", options);
     return reader.ok() ? reader->Load("params").status() : reader.status();
   }
@@ -108,7 +109,7 @@ TEST_F(ZstdTest, EverythingComesBackInBothModesWithAnyThreads) {
   EXPECT_LT(file.size(), 10'000'000u) << "8 MB of noise, and of 30 MB little";
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     for (const int threads : {1, 3}) {
-      const auto reader = CheckpointReader::Open(path_, {.mode = mode, .threads = threads});
+      const auto reader = CheckpointReader::Open(path_, {.io = {.mode = mode, .threads = threads}});
       ASSERT_THAT(reader, IsOk());
       EXPECT_THAT(reader->Verify(), IsOk());
       ExpectEqual(reader->Load("params").value(), store);
@@ -167,7 +168,7 @@ TEST_F(ZstdTest, AnIncrementFindsCompressedTensorsInItsBase) {
   path_ = dir_.File("b.leaf");
   Save(store, options);
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const auto reader = CheckpointReader::Open(path_, {.mode = mode});
+    const auto reader = CheckpointReader::Open(path_, {.io = {.mode = mode}});
     const CheckpointItemInfo item = reader->item("params").value();
     EXPECT_EQ(item.entry(0).base, 1u);
     EXPECT_EQ(item.entry(0).codec, 1);
@@ -213,7 +214,7 @@ TEST_F(ZstdTest, ATensorThatItsFramesDoNotExplainTakesNoMemory) {
   std::string liars;
   for (int i = 0; i < 100; ++i) liars += liar;
   for (const std::string& stored : {std::string(64, 'x'), std::string(), liars}) {
-    EXPECT_THAT(CheckZstdFrames(BytesOf(stored), kHuge),
+    EXPECT_THAT(internal::CheckZstdFrames(BytesOf(stored), kHuge),
                 StatusIs(StatusCode::kDataLoss, HasSubstr("expected")));
   }
 }
@@ -226,7 +227,7 @@ TEST_F(ZstdTest, AnyDamageOfTheStoredBytesIsFound) {
     bytes[at] ^= 4;
     MemoryFile files(bytes);
     ReadOptions options;
-    options.file_system = &files;
+    options.io.file_system = &files;
     EXPECT_THAT(CheckpointReader::Open("a.leaf", options)->Verify(),
                 StatusIs(StatusCode::kDataLoss, HasSubstr("expected")));
   }

@@ -34,7 +34,8 @@ void RequireReadError(const absl::Status& status) {
 
 absl::StatusOr<CheckpointReader> Open(const std::string& bytes, ReadMode mode, bool verify) {
   MemoryFile file(bytes);
-  return CheckpointReader::Open("x", {.mode = mode, .verify = verify, .file_system = &file});
+  return CheckpointReader::Open("x",
+                                {.io = {.mode = mode, .file_system = &file}, .verify = verify});
 }
 
 // `status` of two ways to the same: both good, or the same error.
@@ -102,7 +103,7 @@ std::string Saved(const CheckpointReader& reader) {
   MemoryDisk disk;
   CheckpointWriter writer =
       CheckpointWriter::Create(
-          "x", {.durable = false, .metadata = reader.metadata(), .file_system = &disk})
+          "x", {.io = {.durable = false, .file_system = &disk}, .metadata = reader.metadata()})
           .value();
   for (const std::string& name : reader.items()) {
     const CheckpointItemInfo item = reader.item(name).value();
@@ -139,7 +140,7 @@ void CheckFile(const std::string& bytes) {
 }
 
 uint64_t ChecksumOf(const std::string& bytes, size_t begin, size_t size) {
-  return Checksum(
+  return internal::Checksum(
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()) + begin, size));
 }
 

@@ -93,13 +93,13 @@ TEST(NpzTest, FailureOfAnyCall_KeepsTheOldFile) {
   const TempDir dir;
   const std::string path = dir.File("x.npz");
   FaultyFileSystem counting;
-  ASSERT_THAT(SaveNpz(path, NumPyStore(), {.file_system = &counting}), IsOk());
+  ASSERT_THAT(SaveNpz(path, NumPyStore(), {.io = {.file_system = &counting}}), IsOk());
   ASSERT_THAT(SaveNpz(path, NamedStoreOf({})), IsOk());
   const std::string before = ReadFile(path);
   for (int call = 0; call < counting.calls; ++call) {
     FaultyFileSystem files;
     files.fail_at = call;
-    EXPECT_THAT(SaveNpz(path, NumPyStore(), {.file_system = &files}),
+    EXPECT_THAT(SaveNpz(path, NumPyStore(), {.io = {.file_system = &files}}),
                 StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
     EXPECT_THAT(dir.List(), ElementsAre("x.npz"));
     if (call + 1 < counting.calls) {
@@ -276,7 +276,7 @@ TEST(NpzAttackTest, EncryptedMembers_AreUnimplemented) {
 TEST(NpzTest, Errors_NameAnyFile) {
   for (const std::string name : {"zip", "archive", "a"}) {
     MemoryFile file("no archive");
-    EXPECT_THAT(LoadNpz(name, {.file_system = &file}),
+    EXPECT_THAT(LoadNpz(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": expected a zip archive")));
   }
   EXPECT_THAT(SaveNpz("a", {{"a", PatternTensor(DType::kBF16, {1})}}),

@@ -29,7 +29,7 @@ using testing::StartsWith;
 absl::StatusOr<SafetensorsReader> OpenBytes(const std::string& bytes,
                                             SafetensorsReadOptions options = {}) {
   MemoryFile file(bytes);
-  options.file_system = &file;
+  options.io.file_system = &file;
   return SafetensorsReader::Open("x.safetensors", options);
 }
 
@@ -65,7 +65,7 @@ class SafetensorsModeTest : public testing::TestWithParam<ReadMode> {
  protected:
   SafetensorsReadOptions Options() const {
     SafetensorsReadOptions options;
-    options.mode = GetParam();
+    options.io.mode = GetParam();
     return options;
   }
 };
@@ -105,9 +105,9 @@ TEST_P(SafetensorsModeTest, LoadsManySmallAndLargeTensors) {
     const DType dtype = i % 3 == 0 ? DType::kF32 : DType::kI16;
     tensors.push_back({absl::StrCat("t", i), PatternTensor(dtype, {size}, i)});
   }
-  ASSERT_THAT(SaveSafetensors(path, tensors, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveSafetensors(path, tensors, {.io = {.durable = false}}), IsOk());
   SafetensorsReadOptions options = Options();
-  options.threads = 3;
+  options.io.threads = 3;
   const SafetensorsReader reader = SafetensorsReader::Open(path, options).value();
   const ParamStore loaded = reader.Load().value();
   ASSERT_EQ(loaded.size(), tensors.size());
@@ -256,7 +256,7 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
   const ParamStore store = SmallNamedStore();
   ASSERT_THAT(SaveSafetensors(path, store), IsOk());
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
+    const SafetensorsReader reader = SafetensorsReader::Open(path, {.io = {.mode = mode}}).value();
     InThreads(4, [&](int i) {
       // What is made at first need is asked for by all at once, each in another order.
       for (int round = 0; round < 20; ++round) {
@@ -289,7 +289,7 @@ TEST(SafetensorsReaderTest, LongHeader_MayEndAtTheLastPage) {
   WriteFile(path, SafetensorsFileOf(before + value + "\"}}", 0));
   ASSERT_EQ(std::filesystem::file_size(path), kSize);
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
+    const SafetensorsReader reader = SafetensorsReader::Open(path, {.io = {.mode = mode}}).value();
     EXPECT_EQ(reader.size(), 0u);
     EXPECT_THAT(*reader.metadata(), ElementsAre(Pair("k", value)));
   }
@@ -337,7 +337,7 @@ class NoMapsAtFirst : public MemoryFile {
 TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
   NoMapsAtFirst files(SafetensorsFileOf(absl::StrCat("{", BytesEntry("a", 0, 4), "}"), 4));
   const SafetensorsReader reader =
-      SafetensorsReader::Open("x.safetensors", {.file_system = &files}).value();
+      SafetensorsReader::Open("x.safetensors", {.io = {.file_system = &files}}).value();
   EXPECT_THAT(reader.LoadTensor("a"), StatusIs(kExhausted, HasSubstr("too many maps")));
   EXPECT_THAT(reader.Load(), StatusIs(kExhausted, HasSubstr("too many maps")));
   EXPECT_THAT(reader.LoadTensor("a"), IsOk());
@@ -346,7 +346,7 @@ TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
 TEST(SafetensorsReaderTest, Errors_NameAnyFile) {
   for (const std::string name : {"header", "expected", "a"}) {
     MemoryFile file("no safetensors");
-    EXPECT_THAT(SafetensorsReader::Open(name, {.file_system = &file}),
+    EXPECT_THAT(SafetensorsReader::Open(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": header: expected")));
   }
 }

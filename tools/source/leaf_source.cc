@@ -34,8 +34,7 @@ class LeafItem : public SourceItem {
 ReadOptions ReadOptionsOf(const SourceOptions& options) {
   ReadOptions read;
   read.verify = options.verify;
-  read.threads = options.threads;
-  read.verify_progress = options.progress;
+  read.io = options.io;
   return read;
 }
 

@@ -75,7 +75,7 @@ absl::StatusOr<std::unique_ptr<SafetensorsSource>> SafetensorsSource::Create(
     const std::string& file, const SourceOptions& options) {
   SafetensorsReadOptions read;
   read.names = options.names;
-  read.threads = options.threads;
+  read.io = options.io;
   LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsReader reader, SafetensorsReader::Open(file, read));
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.leaves());
   return std::unique_ptr<SafetensorsSource>(new SafetensorsSource(std::move(reader), *leaves));

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/core/tensor_eigen.h"
 #include "leafstore/interop/numpy/npz.h"
