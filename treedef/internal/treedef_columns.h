@@ -13,12 +13,6 @@
 
 namespace leafstore::internal {
 
-struct TagEntry {
-  uint32_t node;
-  uint32_t string;
-  friend bool operator==(const TagEntry& a, const TagEntry& b) = default;
-};
-
 // One entry a node unless said otherwise; nodes in preorder.
 struct TreeDefColumns {
   std::vector<NodeKind> kinds;
@@ -36,7 +30,7 @@ struct TreeDefColumns {
   // Of each leaf, its node.
   std::vector<uint32_t> leaf_nodes;
   // Sorted by node, then by the tag's text.
-  std::vector<TagEntry> tags;
+  std::vector<TreeDefTag> tags;
   // Nodes that are aliases, in preorder.
   std::vector<uint32_t> alias_nodes;
   // Int keys of dicts, in preorder.
