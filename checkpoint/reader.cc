@@ -13,6 +13,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/store/internal/path_walk.h"
+#include "leafstore/store/update.h"
 
 namespace leafstore {
 namespace {
@@ -259,7 +260,7 @@ absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item,
       ParamStore::Create(store->layout(),
                          internal::SlotSetAccess::Make(store->layout().size(), match.slots),
                          std::move(leaves)));
-  LEAFSTORE_RETURN_IF_ERROR(store->Update(std::move(group)));
+  LEAFSTORE_RETURN_IF_ERROR(Update(store, std::move(group)));
   return std::move(match.report);
 }
 

@@ -223,7 +223,7 @@ class CheckpointReader {
   // Replaces leaves of a store by those of the item: by position where the Layouts are equal,
   // otherwise by path.
   // error InvalidArgument: the item lacks leaves of the store, or has others (unless allowed), or
-  // dtypes, shapes or kinds differ; all are named (MergeReport). Also: a filter is bad or takes no
+  // dtypes, shapes or kinds differ; all are named (FitReport). Also: a filter is bad or takes no
   // leaf of the store; a rename is bad (RenameMap::Create, Apply), its dotted form could mean two
   // leaves of the store, or two leaves of the item would go to one of the store. error
   // FailedPrecondition: a borrow is open. After an error the store is as before. Nothing is read

@@ -138,13 +138,12 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
 
 // What a store has in the place of a leaf, in the words of a report.
 void Compare(absl::string_view path, const std::string& expected, const Leaf& found,
-             bool same_dtype, MergeReport* report) {
+             bool same_dtype, FitReport* report) {
   SpecMismatch mismatch = {std::string(path), expected, SpecToString(found)};
   (same_dtype ? report->shape_mismatch : report->dtype_mismatch).push_back(std::move(mismatch));
 }
 
-void CheckPackedLeaf(const PackLayout& plan, uint32_t place, const Leaf* found,
-                     MergeReport* report) {
+void CheckPackedLeaf(const PackLayout& plan, uint32_t place, const Leaf* found, FitReport* report) {
   if (found != nullptr && plan.Fits(place, *found)) return;
   const std::string path = plan.layout().PathText(plan.slot(place));
   if (found == nullptr) {
@@ -157,7 +156,7 @@ void CheckPackedLeaf(const PackLayout& plan, uint32_t place, const Leaf* found,
   Compare(path, expected, *found, same_dtype, report);
 }
 
-void CheckRestLeaf(const ParamStore& rest, uint32_t place, const Leaf& found, MergeReport* report) {
+void CheckRestLeaf(const ParamStore& rest, uint32_t place, const Leaf& found, FitReport* report) {
   const Leaf& expected = rest.leaf(place);
   if (SameSpec(expected, found)) return;
   const bool same_dtype = expected.is_tensor() && found.is_tensor() &&
@@ -180,7 +179,7 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
         absl::StrCat("assign to a pack: expected the slots of the pack's ", state.slots.size(),
                      " leaves, found a store with other slots, of ", store.size(), " leaves"));
   }
-  MergeReport report;
+  FitReport report;
   for (uint32_t place = 0; place < state.plan.size(); ++place) {
     CheckPackedLeaf(state.plan, place, store.FindSlot(state.plan.slot(place)), &report);
   }
@@ -257,7 +256,7 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
   const PackLayout& plan = like.plan();
   if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
-  MergeReport report;
+  FitReport report;
   for (uint32_t place = 0; place < plan.size(); ++place) {
     CheckPackedLeaf(plan, place, store.FindSlot(plan.slot(place)), &report);
   }

@@ -7,7 +7,7 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/align.h"
 #include "leafstore/store/internal/spec.h"
 
 namespace leafstore {
@@ -83,8 +83,8 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
   return Taken{Definition(std::move(rep)), std::move(taken)};
 }
 
-void Definition::CheckSpecs(const ParamStore& group, MergeReport* report) const {
-  const std::vector<Slot> slots = internal::SlotsIn(statics().layout(), group);
+void Definition::CheckSpecs(const ParamStore& group, FitReport* report) const {
+  const Alignment slots = Align(group, statics().layout());
   for (uint32_t place = 0; place < group.size(); ++place) {
     const uint32_t expected = rep_->tensor_slots.PlaceOf(slots[place]);
     // What is no tensor here is unexpected, or there twice: the merge says so.
@@ -98,17 +98,17 @@ void Definition::CheckSpecs(const ParamStore& group, MergeReport* report) const 
   }
 }
 
-MergeReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
+FitReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
   std::vector<const ParamStore*> all(groups.begin(), groups.end());
   all.push_back(&statics());
-  MergeReport report = CheckMerge(statics().layout(), all);
+  FitReport report = CheckMerge(statics().layout(), all);
   for (const ParamStore* group : groups) CheckSpecs(*group, &report);
   return report;
 }
 
 absl::StatusOr<ParamStore> Definition::BuildFrom(
     absl::Span<const internal::MergeInput> inputs) const {
-  MergeReport specs;
+  FitReport specs;
   for (const internal::MergeInput& input : inputs) CheckSpecs(*input.group, &specs);
   if (specs.ok()) {
     absl::StatusOr<ParamStore> all = MergeAll(inputs, statics());
@@ -116,7 +116,7 @@ absl::StatusOr<ParamStore> Definition::BuildFrom(
   }
   std::vector<const ParamStore*> groups;
   for (const internal::MergeInput& input : inputs) groups.push_back(input.group);
-  return Check(groups).ToStatus();
+  return Check(groups).ToStatus(internal::kNotTheWhole);
 }
 
 std::vector<Definition::Origin> Definition::OriginsOf(
@@ -137,7 +137,8 @@ void Definition::GiveBack(ParamStore&& all, absl::Span<const internal::MergeInpu
     const Origin& origin = origins[i];
     std::vector<Leaf> own;
     own.reserve(origin.slots.size());
-    for (const Slot slot : internal::SlotsIn(layout, origin.layout, origin.slots)) {
+    const Alignment where = Align({origin.layout, origin.slots}, layout);
+    for (const Slot slot : where.places()) {
       own.push_back(std::move(leaves[slot]));
     }
     *inputs[i].given =

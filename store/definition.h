@@ -66,7 +66,7 @@ class Definition {
   absl::Span<const TensorSpec> tensor_specs() const { return rep_->specs; }
 
   // What Build would say of these groups. O(leaves).
-  MergeReport Check(absl::Span<const ParamStore* const> groups) const;
+  FitReport Check(absl::Span<const ParamStore* const> groups) const;
 
   // The complete store, from groups that together have every tensor. Rvalues are moved in, const
   // groups shared by value. By position where they are on the Layout of def(), otherwise by path.
@@ -132,7 +132,7 @@ class Definition {
   static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);
   void GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
                 absl::Span<const Origin> origins) const;
-  void CheckSpecs(const ParamStore& group, MergeReport* report) const;
+  void CheckSpecs(const ParamStore& group, FitReport* report) const;
   bool Equals(const Definition& other) const;
 
   std::shared_ptr<const Rep> rep_;

@@ -180,14 +180,6 @@ class ParamStore {
   // Takes a leaf out; the Layout stays. error NotFound. O(leaves).
   absl::Status Erase(absl::string_view path_text);
 
-  // Replaces the leaves here by those of a group of the same Layout (or of paths that are all
-  // here): what was done to a group goes back into its parent. By position; O(group). error
-  // NotFound: the group has paths that are not here; lists all. error InvalidArgument: dtypes or
-  // shapes differ, lists all; or two paths of the group are one leaf here (an alias). Leaves keep
-  // their generations. A group that is given away is empty afterwards.
-  absl::Status Update(const ParamStore& group, SetCheck check = SetCheck::kSameSpec);
-  absl::Status Update(ParamStore&& group, SetCheck check = SetCheck::kSameSpec);
-
   // Opens one tensor for writing. error NotFound, InvalidArgument: as Get, or the leaf is static.
   // error FailedPrecondition: it is open already.
   absl::StatusOr<MutableTensor> Mutate(absl::string_view path_text) &;
@@ -293,7 +285,7 @@ class MutableLeaves {
 
 namespace internal {
 
-// For partition, merge and pack: a store whose parts fit by construction, and, where it is known,
+// For partition, merge, update and pack: a store whose parts fit by construction, and, where it is known,
 // its fingerprint (0 where not).
 struct ParamStoreAccess {
   static ParamStore Make(Layout layout, SlotSet slots, std::vector<Leaf> leaves,
@@ -301,6 +293,9 @@ struct ParamStoreAccess {
     ParamStore store(std::move(layout), std::move(slots), LeafArrayPtr(std::move(leaves)));
     store.array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
     return store;
+  }
+  static void ReplaceLeaf(ParamStore* store, uint32_t place, Leaf leaf, bool same_spec) {
+    store->ReplaceLeaf(place, std::move(leaf), same_spec);
   }
   // Whether another store has the same vector of handles.
   static bool SharesLeaves(const ParamStore& store) { return !store.array_.IsUnique(); }

@@ -13,8 +13,8 @@
 #include "leafstore/core/value.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/select/rename_map.h"
+#include "leafstore/store/align.h"
 #include "leafstore/store/internal/path_texts.h"
-#include "leafstore/store/internal/slot_match.h"
 #include "leafstore/store/internal/spec.h"
 #include "leafstore/store/merge.h"
 
@@ -107,7 +107,7 @@ absl::StatusOr<Meeting> MeetRenamed(const ManifestItem& item, const ParamStore& 
 // Aliases are no leaves and keep their names: a leaf of the store that no leaf of the item goes to
 // may be one of the item's aliases.
 void MeetAliases(const ManifestItem& item, const ParamStore& store, std::vector<Slot>* slots) {
-  const std::vector<Slot> by_name = internal::SlotsIn(item.layout, store);
+  const Alignment by_name = Align(store, item.layout);
   for (uint32_t place = 0; place < store.size(); ++place) {
     if ((*slots)[place] != kNoSlot || by_name[place] == kNoSlot) continue;
     const bool is_alias = item.layout.PathText(by_name[place]) != store.PathText(place);
@@ -117,7 +117,7 @@ void MeetAliases(const ManifestItem& item, const ParamStore& store, std::vector<
 
 absl::StatusOr<Meeting> Meet(const ManifestItem& item, const ParamStore& store,
                              const RestoreOptions& options) {
-  if (options.renames.empty()) return Meeting{internal::SlotsIn(item.layout, store), {}};
+  if (options.renames.empty()) return Meeting{Align(store, item.layout).TakePlaces(), {}};
   LEAFSTORE_ASSIGN_OR_RETURN(Meeting meeting, MeetRenamed(item, store, options));
   MeetAliases(item, store, &meeting.slots);
   return meeting;
@@ -216,7 +216,7 @@ class Matcher {
   const Meeting meeting_;
   const bool by_position_;  // the Layouts are equal
   RestoreMatch match_;
-  MergeReport report_;
+  FitReport report_;
   internal::PathTexts missing_texts_;
   internal::PathTexts mismatch_texts_;
   uint32_t used_count_ = 0;  // leaves of the item that the store has

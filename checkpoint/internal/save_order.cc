@@ -1,41 +1,25 @@
 #include "leafstore/checkpoint/internal/save_order.h"
 
-#include <algorithm>
-#include <string>
-
-#include "absl/strings/str_cat.h"
-
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
 
 absl::StatusOr<SaveOrder> SaveOrder::Create(const Layout& layout, const ParamStore& store) {
   if (store.layout() == layout) return SaveOrder(store.slots(), {});
-  const std::vector<Slot> slots_there = internal::SlotsIn(layout, store);
-  std::vector<std::pair<Slot, uint32_t>> found;
-  std::string wrong;
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    if (slots_there[place] != kNoSlot) {
-      found.emplace_back(slots_there[place], place);
-    } else {
-      absl::StrAppend(&wrong, wrong.empty() ? "" : ", ", "'", store.PathText(place),
-                      "' (not in the structure)");
-    }
-  }
-  std::sort(found.begin(), found.end());
+  const Alignment where = Align(store, layout);
+  internal::FitReporter reporter;
+  reporter.AddUnexpected(store, where);
+  reporter.AddCollisions(store, layout, where);
+  LEAFSTORE_RETURN_IF_ERROR(
+      reporter.report().ToStatus("the store does not fit the structure that is saved"));
+  const std::vector<uint32_t> place_of_slot = where.Sources();
   std::vector<Slot> slots;
   std::vector<uint32_t> places;
-  for (const auto& [slot, place] : found) {
-    if (!slots.empty() && slots.back() == slot) {
-      absl::StrAppend(&wrong, wrong.empty() ? "" : ", ", "'", store.PathText(place),
-                      "' (the same leaf as '", store.PathText(places.back()), "')");
-    }
+  for (Slot slot = 0; slot < layout.size(); ++slot) {
+    if (place_of_slot[slot] == kNoPlace) continue;
     slots.push_back(slot);
-    places.push_back(place);
-  }
-  if (!wrong.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected leaves of the structure that is saved, found ", wrong));
+    places.push_back(place_of_slot[slot]);
   }
   return SaveOrder(internal::SlotSetAccess::Make(layout.size(), std::move(slots)),
                    std::move(places));

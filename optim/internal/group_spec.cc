@@ -6,7 +6,7 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/align.h"
 #include "leafstore/store/internal/spec.h"
 
 namespace leafstore::internal {
@@ -80,9 +80,8 @@ absl::StatusOr<GroupSpec> GroupSpec::Create(const Packed& group) {
 std::vector<bool> GroupSpec::LeavesSharedWith(const GroupSpec& other) const {
   std::vector<bool> shared;
   shared.reserve(other.size());
-  for (const Slot slot : SlotsIn(layout_, other.layout_, other.slots_)) {
-    shared.push_back(slots_.Contains(slot));
-  }
+  const Alignment here = Align({other.layout_, other.slots_}, {layout_, slots_});
+  for (const uint32_t place : here.places()) shared.push_back(place != kNoPlace);
   return shared;
 }
 

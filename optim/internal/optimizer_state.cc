@@ -10,7 +10,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/align.h"
 #include "leafstore/store/internal/spec.h"
 #include "leafstore/store/merge.h"
 
@@ -54,7 +54,7 @@ class SourceStore {
  public:
   SourceStore(const GroupSpec& spec, const ParamStore& store) : spec_(&spec), store_(&store) {
     if (store.layout() == spec.layout()) return;
-    slot_of_place_ = SlotsIn(store.layout(), spec.layout(), spec.slots());
+    slot_of_place_ = Align({spec.layout(), spec.slots()}, store.layout()).TakePlaces();
   }
 
   const ParamStore& store() const { return *store_; }
@@ -177,7 +177,7 @@ class Assembler {
   void NoteUnexpected(const Source& source) {
     for (size_t i = 0; i < reports_.size(); ++i) {
       const ParamStore& store = source.stores()[i].store();
-      const std::vector<Slot> slots = SlotsIn(spec_.layout(), store);
+      const Alignment slots = Align(store, spec_.layout());
       for (uint32_t at = 0; at < store.size(); ++at) {
         if (spec_.slots().Contains(slots[at])) continue;
         reports_[i].unexpected.push_back(store.PathText(at));
@@ -204,7 +204,7 @@ class Assembler {
 
  private:
   bool CheckMoment(uint32_t place, const Leaf* found, const LeafSpec& expected,
-                   MergeReport* report) const {
+                   FitReport* report) const {
     if (found == nullptr) {
       report->missing.push_back(spec_.PathText(place));
       return false;
@@ -232,7 +232,7 @@ class Assembler {
   const MomentNameSpan names_;
   std::vector<std::vector<Leaf>> moments_;
   std::vector<int64_t> steps_;
-  std::vector<MergeReport> reports_;  // of the moments, then of "step"
+  std::vector<FitReport> reports_;  // of the moments, then of "step"
 };
 
 std::vector<uint32_t> AllPlaces(const GroupSpec& spec) {
