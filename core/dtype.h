@@ -11,6 +11,7 @@
 #ifndef LEAFSTORE_CORE_DTYPE_H_
 #define LEAFSTORE_CORE_DTYPE_H_
 
+#include <bit>
 #include <complex>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,11 @@
 #include "absl/types/span.h"
 
 namespace leafstore {
+
+// Files hold elements as they are in memory, in little-endian order.
+static_assert(std::endian::native == std::endian::little,
+              "leafstore supports little-endian machines only: its files hold elements as they "
+              "are in memory, in little-endian order");
 
 enum class DType : uint8_t {
   kBool = 1,

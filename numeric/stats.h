@@ -65,7 +65,7 @@ struct StatsOptions {
     double lo;
     double hi;
   };
-  std::optional<Range> histogram_range;
+  std::optional<Range> histogram_range = {};
 };
 
 // Statistics of some tensors together.
