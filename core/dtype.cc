@@ -86,4 +86,10 @@ bool IsFloating(DType dtype) { return RowOf(dtype).family == Family::kFloating; 
 
 bool IsInteger(DType dtype) { return RowOf(dtype).family == Family::kInteger; }
 
+bool AreBools(absl::Span<const std::byte> bytes) {
+  std::byte bits{0};
+  for (const std::byte byte : bytes) bits |= byte;
+  return bits <= std::byte{1};
+}
+
 }  // namespace leafstore

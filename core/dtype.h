@@ -74,6 +74,10 @@ bool IsFloating(DType dtype);
 // Signed or unsigned integer (not bool).
 bool IsInteger(DType dtype);
 
+// Returns whether all bytes are 0 or 1, as those of a bool tensor must be: C++ has no other bools.
+// O(size).
+bool AreBools(absl::Span<const std::byte> bytes);
+
 // The C++ type whose object representation is one element. Eigen::half and Eigen::bfloat16 are
 // added by core/tensor_eigen.h. A type without a DType does not compile.
 template <typename T>

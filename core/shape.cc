@@ -77,6 +77,18 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
   return counts->elements / run_elements * run_bytes;
 }
 
+int64_t internal::UncheckedElementCount(ShapeRef shape) {
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
+}
+
+int64_t internal::UncheckedByteSize(DType dtype, ShapeRef shape) {
+  const auto bits = static_cast<int64_t>(DTypeBits(dtype));
+  const int64_t count = UncheckedElementCount(shape);
+  return bits >= 8 ? count * (bits / 8) : count / 8 * bits + count % 8 * bits / 8;
+}
+
 std::string ShapeToString(ShapeRef shape) {
   std::string out = "[";
   for (size_t i = 0; i < shape.size(); ++i) absl::StrAppend(&out, i == 0 ? "" : ", ", shape[i]);

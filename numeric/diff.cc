@@ -15,7 +15,6 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/numeric/elements.h"
 #include "leafstore/store/align.h"
-#include "leafstore/store/internal/spec.h"
 
 namespace leafstore {
 namespace {
@@ -191,8 +190,8 @@ void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf&
   }
   const bool values = different->what == LeafDiff::What::kValue;
   different->path = store.PathText(place);
-  different->a = values ? a.value().ToString() : SpecToString(a);
-  different->b = values ? b.value().ToString() : SpecToString(b);
+  different->a = values ? a.value().ToString() : a.spec().ToString();
+  different->b = values ? b.value().ToString() : b.spec().ToString();
   diff->leaves.push_back(*std::move(different));
 }
 

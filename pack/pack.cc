@@ -11,8 +11,7 @@
 
 #include "leafstore/core/buffer.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/spec.h"
-#include "leafstore/store/merge.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
 namespace internal {
@@ -136,32 +135,14 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
   return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
 }
 
-// What a store has in the place of a leaf, in the words of a report.
-void Compare(absl::string_view path, const std::string& expected, const Leaf& found,
-             bool same_dtype, FitReport* report) {
-  SpecMismatch mismatch = {std::string(path), expected, SpecToString(found)};
-  (same_dtype ? report->shape_mismatch : report->dtype_mismatch).push_back(std::move(mismatch));
-}
-
-void CheckPackedLeaf(const PackLayout& plan, uint32_t place, const Leaf* found, FitReport* report) {
-  if (found != nullptr && plan.Fits(place, *found)) return;
-  const std::string path = plan.layout().PathText(plan.slot(place));
-  if (found == nullptr) {
-    report->missing.push_back(path);
-    return;
+// Notes what the store has in a slot, if that is not what the pack has there.
+void CheckLeaf(const ParamStore& store, Slot slot, const LeafSpec& expected,
+               internal::FitReporter* reporter) {
+  if (const Leaf* leaf = store.FindSlot(slot)) {
+    reporter->CheckSpec(store.layout(), slot, expected, leaf->spec());
+  } else {
+    reporter->AddMissing(store.layout(), slot);
   }
-  const std::string expected =
-      absl::StrCat(DTypeName(plan.dtype()), ShapeToString(plan.shape(place)));
-  const bool same_dtype = found->is_tensor() && found->tensor().dtype() == plan.dtype();
-  Compare(path, expected, *found, same_dtype, report);
-}
-
-void CheckRestLeaf(const ParamStore& rest, uint32_t place, const Leaf& found, FitReport* report) {
-  const Leaf& expected = rest.leaf(place);
-  if (SameSpec(expected, found)) return;
-  const bool same_dtype = expected.is_tensor() && found.is_tensor() &&
-                          expected.tensor().dtype() == found.tensor().dtype();
-  Compare(rest.PathText(place), SpecToString(expected), found, same_dtype, report);
 }
 
 absl::Status OtherLayout(absl::string_view what) {
@@ -179,14 +160,14 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
         absl::StrCat("assign to a pack: expected the slots of the pack's ", state.slots.size(),
                      " leaves, found a store with other slots, of ", store.size(), " leaves"));
   }
-  FitReport report;
+  internal::FitReporter reporter;
   for (uint32_t place = 0; place < state.plan.size(); ++place) {
-    CheckPackedLeaf(state.plan, place, store.FindSlot(state.plan.slot(place)), &report);
+    CheckLeaf(store, state.plan.slot(place), state.plan.spec(place), &reporter);
   }
   for (uint32_t place = 0; place < state.rest.size(); ++place) {
-    CheckRestLeaf(state.rest, place, *store.FindSlot(state.rest.slot(place)), &report);
+    CheckLeaf(store, state.rest.slot(place), state.rest.leaf(place).spec(), &reporter);
   }
-  return report.ToStatus("the store does not fit the pack");
+  return reporter.report().ToStatus("the store does not fit the pack");
 }
 
 // Makes the state the sole holder of bytes that will be written in full, save for the gaps; returns
@@ -256,11 +237,11 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
   const PackLayout& plan = like.plan();
   if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
-  FitReport report;
+  internal::FitReporter reporter;
   for (uint32_t place = 0; place < plan.size(); ++place) {
-    CheckPackedLeaf(plan, place, store.FindSlot(plan.slot(place)), &report);
+    CheckLeaf(store, plan.slot(place), plan.spec(place), &reporter);
   }
-  LEAFSTORE_RETURN_IF_ERROR(report.ToStatus("the store does not fit the pack"));
+  LEAFSTORE_RETURN_IF_ERROR(reporter.report().ToStatus("the store does not fit the pack"));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
   // The same object where it is equal, so that comparing the slots of the two packs stays O(1).
   const SlotSet& slots = store.slots() == like.slots() ? like.slots() : store.slots();

@@ -47,11 +47,6 @@ absl::StatusOr<PackLayout> PackLayout::Create(const ParamStore& store, DType dty
   return PackLayout(std::move(rep));
 }
 
-bool PackLayout::Fits(uint32_t place, const Leaf& leaf) const {
-  return leaf.is_tensor() && leaf.tensor().dtype() == dtype() &&
-         leaf.tensor().shape() == shape(place);
-}
-
 bool PackLayout::Equals(const PackLayout& other) const {
   if (rep_ == other.rep_) return true;
   return dtype() == other.dtype() && layout() == other.layout() && slots() == other.slots() &&

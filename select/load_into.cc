@@ -76,9 +76,9 @@ class Matcher {
   // no leaf of the store at its new path, takes the path of the one with its dotted form.
   absl::Status Rename() {
     LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map, RenameMap::Create(options_.renames));
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        std::vector<RenamedPath> renamed,
-        map.Apply(part_.layout, part_.slots, {.allow_unused_rules = options_.allow_unused_renames}));
+    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<RenamedPath> renamed,
+                               map.Apply(part_.layout, part_.slots,
+                                         {.allow_unused_rules = options_.allow_unused_renames}));
     std::vector<uint32_t> sought;
     std::vector<Slot> slots;
     std::vector<std::string> names;

@@ -161,8 +161,8 @@ std::vector<uint32_t> ByDotted(const LayoutPart& from, const LayoutPart& to,
 Alignment Align(const LayoutPart& from, const LayoutPart& to, const AlignOptions& options) {
   Alignment alignment;
   alignment.to_size_ = to.size();
-  alignment.by_slot_ = options.by == AlignBy::kPath && options.names.empty() &&
-                       from.layout == to.layout;
+  alignment.by_slot_ =
+      options.by == AlignBy::kPath && options.names.empty() && from.layout == to.layout;
   if (options.by == AlignBy::kDotted) {
     alignment.places_ = ByDotted(from, to, options.names, &alignment.ambiguous_);
   } else {

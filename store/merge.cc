@@ -11,6 +11,7 @@
 
 namespace leafstore {
 
+using internal::ExpectedSpec;
 using internal::MergeInput;
 
 namespace {
@@ -31,16 +32,14 @@ void SortUnique(std::vector<T>* items) {
 // Finds where each expected leaf comes from, and all that does not fit.
 class Matcher {
  public:
-  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const MergeOptions& options)
+  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, ExpectedSpec spec,
+          AlignBy by)
       : expected_(expected), inputs_(inputs), sources_(expected.size()) {
-    for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, options.by);
-    for (Slot slot = 0; slot < sources_.size(); ++slot) {
-      if (sources_[slot].group == Source::kNobody) reporter_.AddMissing(expected_, slot);
-    }
+    for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, by);
+    for (Slot slot = 0; slot < sources_.size(); ++slot) CheckSlot(slot, spec);
     SortUnique(&reporter_.report().unexpected);
     SortUnique(&duplicate_);
     for (const Slot slot : duplicate_) reporter_.AddDuplicate(expected_, slot);
-    if (options.like != nullptr) CheckSpecs(*options.like);
   }
 
   absl::Span<const Source> sources() const { return sources_; }
@@ -66,13 +65,13 @@ class Matcher {
     reporter_.AddAmbiguous(group, expected_, where);
   }
 
-  void CheckSpecs(const ParamStore& like) {
-    const std::vector<uint32_t> like_places = Align(like, expected_).Sources();
-    for (Slot slot = 0; slot < sources_.size(); ++slot) {
-      const Source& source = sources_[slot];
-      if (source.group == Source::kNobody || like_places[slot] == kNoPlace) continue;
-      reporter_.CheckSpec(expected_, slot, like.leaf(like_places[slot]),
-                          inputs_[source.group].group->leaf(source.place));
+  void CheckSlot(Slot slot, ExpectedSpec spec) {
+    const Source& source = sources_[slot];
+    if (source.group == Source::kNobody) {
+      reporter_.AddMissing(expected_, slot);
+    } else if (const std::optional<LeafSpec> expected = spec(slot)) {
+      const Leaf& found = inputs_[source.group].group->leaf(source.place);
+      reporter_.CheckSpec(expected_, slot, *expected, found.spec());
     }
   }
 
@@ -85,14 +84,15 @@ class Matcher {
 
 // `expected` by value: it may be the layout of a group that is taken.
 absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeInput> inputs,
-                                        const MergeOptions& options) {
+                                        ExpectedSpec spec, AlignBy by) {
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
-  Matcher matcher(expected, inputs, options);
+  Matcher matcher(expected, inputs, spec, by);
   // A single store is not one of several groups: it is brought onto a Layout, as Unflatten does.
-  LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(
-      inputs.size() == 1 ? "the store does not fit the structure" : internal::kNotTheWhole));
+  LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(inputs.size() == 1
+                                                          ? "the store does not fit the structure"
+                                                          : "the groups do not make the whole"));
 
   // Nothing can fail from here on, so what is given may be taken.
   std::vector<std::vector<Leaf>> taken(inputs.size());
@@ -118,6 +118,22 @@ absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeI
                                           std::move(leaves), fingerprint_known ? fingerprint : 0);
 }
 
+// The specs that MergeOptions::like has.
+class SpecsLike {
+ public:
+  SpecsLike(const ParamStore* like, const Layout& expected) : like_(like) {
+    if (like != nullptr) places_ = Align(*like, expected).Sources();
+  }
+  std::optional<LeafSpec> operator()(Slot slot) const {
+    if (like_ == nullptr || places_[slot] == kNoPlace) return std::nullopt;
+    return like_->leaf(places_[slot]).spec();
+  }
+
+ private:
+  const ParamStore* like_;
+  std::vector<uint32_t> places_;  // by slot of the expected Layout
+};
+
 std::vector<MergeInput> ReadOnly(absl::Span<const ParamStore* const> groups) {
   std::vector<MergeInput> inputs;
   for (const ParamStore* group : groups) inputs.push_back({group, nullptr});
@@ -134,19 +150,21 @@ std::vector<MergeInput> Given(std::vector<ParamStore>* groups) {
 
 FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                      const MergeOptions& options) {
-  const std::vector<MergeInput> inputs = ReadOnly(groups);
-  return std::move(Matcher(expected, inputs, options).report());
+  const SpecsLike spec(options.like, expected);
+  return internal::CheckMergeInputs(expected, ReadOnly(groups), spec, options.by);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options) {
-  return MergeMatched(expected, Given(&groups), options);
+  const SpecsLike spec(options.like, expected);
+  return MergeMatched(expected, Given(&groups), spec, options.by);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        absl::Span<const ParamStore* const> groups,
                                        const MergeOptions& options) {
-  return MergeMatched(expected, ReadOnly(groups), options);
+  const SpecsLike spec(options.like, expected);
+  return MergeMatched(expected, ReadOnly(groups), spec, options.by);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
@@ -167,12 +185,18 @@ absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
                      inputs[i].group->layout().size(), " paths, not ", layout.size(),
                      "): say which layout is expected"));
   }
-  return MergeMatched(layout, inputs, options);
+  const SpecsLike spec(options.like, layout);
+  return MergeMatched(layout, inputs, spec, options.by);
 }
 
 absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options) {
-  return MergeMatched(expected, inputs, options);
+                                       ExpectedSpec spec, AlignBy by) {
+  return MergeMatched(expected, inputs, spec, by);
+}
+
+FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
+                           ExpectedSpec spec, AlignBy by) {
+  return std::move(Matcher(expected, inputs, spec, by).report());
 }
 
 }  // namespace internal

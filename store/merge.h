@@ -19,15 +19,17 @@
 #ifndef LEAFSTORE_STORE_MERGE_H_
 #define LEAFSTORE_STORE_MERGE_H_
 
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/store/align.h"
 #include "leafstore/store/fit_report.h"
 #include "leafstore/store/layout.h"
@@ -60,14 +62,14 @@ absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
 
 namespace internal {
 
-// What is said of groups that do not fit.
-inline constexpr absl::string_view kNotTheWhole = "the groups do not make the whole";
-
 // A group that is given away, or only read.
 struct MergeInput {
   const ParamStore* group;
   ParamStore* given;  // null: only read
 };
+
+// What is expected in a slot; no value: anything.
+using ExpectedSpec = absl::FunctionRef<std::optional<LeafSpec>(Slot)>;
 
 inline MergeInput ToMergeInput(const ParamStore& group) { return {&group, nullptr}; }
 inline MergeInput ToMergeInput(ParamStore& group) { return {&group, nullptr}; }
@@ -78,7 +80,9 @@ inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
 absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
                                        const MergeOptions& options);
 absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options);
+                                       ExpectedSpec spec, AlignBy by = AlignBy::kPath);
+FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
+                           ExpectedSpec spec, AlignBy by = AlignBy::kPath);
 
 }  // namespace internal
 

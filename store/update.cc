@@ -49,8 +49,8 @@ absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const Pa
   }
   for (uint32_t place = 0; options.check == SetCheck::kSameSpec && place < group.size(); ++place) {
     if (where[place] == kNoPlace) continue;
-    reporter.CheckSpec(group.layout(), group.slot(place), store.leaf(where[place]),
-                       group.leaf(place));
+    reporter.CheckSpec(group.layout(), group.slot(place), store.leaf(where[place]).spec(),
+                       group.leaf(place).spec());
   }
   if (reporter.ok()) return std::move(where).TakePlaces();
   return DoesNotFit(store, where, options.by, std::move(reporter.report()));

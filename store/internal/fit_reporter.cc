@@ -1,7 +1,5 @@
 #include "leafstore/store/internal/fit_reporter.h"
 
-#include "leafstore/store/internal/spec.h"
-
 namespace leafstore::internal {
 
 void FitReporter::AddMissing(const Layout& layout, Slot slot) {
@@ -38,19 +36,20 @@ void FitReporter::AddCollisions(const LayoutPart& from, const LayoutPart& to,
   }
 }
 
-bool FitReporter::CheckSpec(const Layout& layout, Slot slot, const Leaf& expected,
-                            const Leaf& found) {
-  if (SameSpec(expected, found)) return true;
-  const bool same_dtype = expected.is_tensor() && found.is_tensor() &&
-                          expected.tensor().dtype() == found.tensor().dtype();
-  AddMismatch(layout, slot, SpecToString(expected), SpecToString(found), same_dtype);
+bool FitReporter::CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected,
+                            const LeafSpec& found) {
+  if (expected == found) return true;
+  const bool same_dtype =
+      expected.is_tensor() && found.is_tensor() && expected.dtype() == found.dtype();
+  (same_dtype ? report_.shape_mismatch : report_.dtype_mismatch)
+      .push_back({mismatch_texts_.Of(layout, slot), expected.ToString(), found.ToString()});
   return false;
 }
 
 void FitReporter::AddMismatch(const Layout& layout, Slot slot, std::string expected,
-                              std::string found, bool same_dtype) {
-  (same_dtype ? report_.shape_mismatch : report_.dtype_mismatch)
-      .push_back({mismatch_texts_.Of(layout, slot), std::move(expected), std::move(found)});
+                              std::string found) {
+  report_.dtype_mismatch.push_back(
+      {mismatch_texts_.Of(layout, slot), std::move(expected), std::move(found)});
 }
 
 std::string FitReporter::ConflictText(const LayoutPart& part, uint32_t place) {

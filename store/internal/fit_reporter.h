@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "leafstore/core/leaf.h"
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/store/align.h"
 #include "leafstore/store/fit_report.h"
 #include "leafstore/store/internal/path_texts.h"
@@ -30,12 +30,10 @@ class FitReporter {
   void AddAmbiguous(const LayoutPart& from, const LayoutPart& to, const Alignment& alignment);
   void AddCollisions(const LayoutPart& from, const LayoutPart& to, const Alignment& alignment);
 
-  // Adds a mismatch where the leaf `found` for this slot is not of the kind, dtype and shape of
-  // `expected`. Returns whether it is.
-  bool CheckSpec(const Layout& layout, Slot slot, const Leaf& expected, const Leaf& found);
+  // Returns whether the leaf `found` for this slot is as expected; adds a mismatch if not.
+  bool CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected, const LeafSpec& found);
   // Adds a mismatch in these words.
-  void AddMismatch(const Layout& layout, Slot slot, std::string expected, std::string found,
-                   bool same_dtype);
+  void AddMismatch(const Layout& layout, Slot slot, std::string expected, std::string found);
 
   // What has been added so far.
   FitReport& report() { return report_; }

@@ -125,5 +125,16 @@ TEST(DTypeTest, CppTypesHaveTheSizeOfTheirDType) {
   EXPECT_EQ(kDTypeOf<std::complex<float>>, DType::kC64);
 }
 
+TEST(DTypeTest, BoolsAreZeroOrOne) {
+  const auto are_bools = [](std::vector<uint8_t> bytes) {
+    return AreBools(
+        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
+  };
+  EXPECT_TRUE(are_bools({}));
+  EXPECT_TRUE(are_bools({0, 1, 1}));
+  EXPECT_FALSE(are_bools({0, 2}));
+  EXPECT_FALSE(are_bools({255, 0}));
+}
+
 }  // namespace
 }  // namespace leafstore

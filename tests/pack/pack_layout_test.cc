@@ -82,12 +82,9 @@ TEST(PackLayoutTest, SubByteTypesTakeWholeBytes) {
   EXPECT_EQ(plan.byte_size(), 64 + 192);
 }
 
-TEST(PackLayoutTest, FitsComparesDtypeAndShape) {
+TEST(PackLayoutTest, SpecHasDtypeAndShape) {
   const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kF32).value();
-  EXPECT_TRUE(plan.Fits(1, Floats({7, 8, 9})));
-  EXPECT_FALSE(plan.Fits(1, Floats({7, 8})));
-  EXPECT_FALSE(plan.Fits(1, Ints({7, 8, 9})));
-  EXPECT_FALSE(plan.Fits(1, Value(1)));
+  EXPECT_EQ(plan.spec(1), LeafSpec(DType::kF32, {3}));
 }
 
 TEST(PackLayoutTest, EqualWhenDtypeLayoutSlotsAndShapesAre) {

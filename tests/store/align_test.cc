@@ -33,17 +33,18 @@ TEST(AlignTest, PartsOfLayouts_NeedNoStore) {
   const Layout layout = SampleParams().layout();
   const Layout other = StoreAt({{".head.bias", Value(1)}, {".steps", Value(1)}}).layout();
   EXPECT_THAT(PlacesIn(layout, other), ElementsAre(1, 7));
-  EXPECT_THAT(PlacesIn(other, {layout, SlotSet::Create(8, {0, 7}).value()}), ElementsAre(kNoPlace, 1));
+  EXPECT_THAT(PlacesIn(other, {layout, SlotSet::Create(8, {0, 7}).value()}),
+              ElementsAre(kNoPlace, 1));
 }
 
 TEST(AlignTest, OtherTrees_MeetByKeys) {
   const Layout layout = SampleParams().layout();
   EXPECT_THAT(PlacesIn(layout, StoreAt({{".head", Value(1)},  // a container there
-                                       {".layers[1].bias", Value(1)},
-                                       {".layers[10].bias", Value(1)},  // beyond the list
-                                       {".nothing", Value(1)},          // none there
-                                       {".steps", Value(1)},
-                                       {".zero", Value(1)}})),
+                                        {".layers[1].bias", Value(1)},
+                                        {".layers[10].bias", Value(1)},  // beyond the list
+                                        {".nothing", Value(1)},          // none there
+                                        {".steps", Value(1)},
+                                        {".zero", Value(1)}})),
               ElementsAre(kNoPlace, 5, kNoPlace, kNoPlace, 7, kNoPlace));
   EXPECT_THAT(PlacesIn(layout, StoreAt({{"['steps']", Value(1)}})), ElementsAre(kNoPlace));
   EXPECT_THAT(PlacesIn(layout, StoreAt({{".layers['1'].bias", Value(1)}})), ElementsAre(kNoPlace));
@@ -149,27 +150,25 @@ TEST(AlignByDottedTest, LeavesMeetByTheirDottedForm) {
 }
 
 TEST(AlignByDottedTest, AnAliasLeadsToItsOwner) {
-  EXPECT_THAT(Align(StoreAt({{"['output.table']", Value(1)}}), TiedParams(),
-                    {.by = AlignBy::kDotted})
-                  .places(),
-              ElementsAre(0));
+  EXPECT_THAT(
+      Align(StoreAt({{"['output.table']", Value(1)}}), TiedParams(), {.by = AlignBy::kDotted})
+          .places(),
+      ElementsAre(0));
 }
 
 TEST(AlignByDottedTest, ALayoutOfPathsIsMetToo) {
   const ParamStore loose = StoreAt({{".w", Value(1)}, {".a.b", Value(2)}});
-  EXPECT_THAT(
-      Align(StoreAt({{"['a.b']", Value(3)}}), loose, {.by = AlignBy::kDotted}).places(),
-      ElementsAre(0));
+  EXPECT_THAT(Align(StoreAt({{"['a.b']", Value(3)}}), loose, {.by = AlignBy::kDotted}).places(),
+              ElementsAre(0));
 }
 
 TEST(AlignByDottedTest, TwoLeavesOfOneForm_AreAmbiguous) {
   const ParamStore from = StoreAt({{"['a']['b']", Value(3)}});
   const ParamStore loose = StoreAt({{".a.b", Value(1)}, {".'a.b'", Value(2)}});
-  const ParamStore tree = Flatten(Tree::Struct()
-                                      .With("a", Tree::Struct().With("b", Value(1)))
-                                      .With("a.b", Value(2)))
-                              .value()
-                              .params;
+  const ParamStore tree =
+      Flatten(Tree::Struct().With("a", Tree::Struct().With("b", Value(1))).With("a.b", Value(2)))
+          .value()
+          .params;
   for (const ParamStore* to : {&loose, &tree}) {
     const Alignment where = Align(from, *to, {.by = AlignBy::kDotted});
     EXPECT_THAT(where.places(), ElementsAre(kNoPlace));
