@@ -136,13 +136,9 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
 }
 
 // Notes what the store has in a slot, if that is not what the pack has there.
-void CheckLeaf(const ParamStore& store, Slot slot, const LeafSpec& expected,
+void CheckSlot(const ParamStore& store, Slot slot, const LeafSpec& expected,
                internal::FitReporter* reporter) {
-  if (const Leaf* leaf = store.FindSlot(slot)) {
-    reporter->CheckSpec(store.layout(), slot, expected, leaf->spec());
-  } else {
-    reporter->AddMissing(store.layout(), slot);
-  }
+  reporter->CheckLeaf(store.layout(), slot, expected, store.FindSlot(slot));
 }
 
 absl::Status OtherLayout(absl::string_view what) {
@@ -162,10 +158,10 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   }
   internal::FitReporter reporter;
   for (uint32_t place = 0; place < state.plan.size(); ++place) {
-    CheckLeaf(store, state.plan.slot(place), state.plan.spec(place), &reporter);
+    CheckSlot(store, state.plan.slot(place), state.plan.spec(place), &reporter);
   }
   for (uint32_t place = 0; place < state.rest.size(); ++place) {
-    CheckLeaf(store, state.rest.slot(place), state.rest.leaf(place).spec(), &reporter);
+    CheckSlot(store, state.rest.slot(place), state.rest.leaf(place).spec(), &reporter);
   }
   return reporter.report().ToStatus("the store does not fit the pack");
 }
@@ -239,7 +235,7 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
   if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
   internal::FitReporter reporter;
   for (uint32_t place = 0; place < plan.size(); ++place) {
-    CheckLeaf(store, plan.slot(place), plan.spec(place), &reporter);
+    CheckSlot(store, plan.slot(place), plan.spec(place), &reporter);
   }
   LEAFSTORE_RETURN_IF_ERROR(reporter.report().ToStatus("the store does not fit the pack"));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));

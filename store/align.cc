@@ -50,9 +50,9 @@ class SideBySide {
 
 std::vector<uint32_t> BySlot(const SlotSet& from, const SlotSet& to) {
   std::vector<uint32_t> places(from.size());
-  for (uint32_t place = 0; place < places.size(); ++place) {
-    places[place] = to.PlaceOf(from.SlotAt(place));
-  }
+  for (uint32_t place = 0; place < places.size(); ++place) places[place] = from.SlotAt(place);
+  if (to.is_all()) return places;
+  for (uint32_t& place : places) place = to.PlaceOf(place);
   return places;
 }
 

@@ -74,8 +74,8 @@ std::optional<LeafSpec> Definition::SpecAt(Slot slot) const {
 FitReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
   std::vector<internal::MergeInput> inputs;
   for (const ParamStore* group : groups) inputs.push_back(internal::ToMergeInput(*group));
-  return internal::CheckMergeInputs(statics().layout(), WithStatics(inputs),
-                                    [this](Slot slot) { return SpecAt(slot); });
+  const auto spec = [this](Slot slot) { return SpecAt(slot); };
+  return internal::CheckMergeInputs(statics().layout(), WithStatics(inputs), spec);
 }
 
 absl::StatusOr<ParamStore> Definition::BuildFrom(
@@ -83,8 +83,8 @@ absl::StatusOr<ParamStore> Definition::BuildFrom(
   for (const internal::MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("build a model from a group"));
   }
-  return internal::MergeInputs(statics().layout(), WithStatics(inputs),
-                               [this](Slot slot) { return SpecAt(slot); });
+  const auto spec = [this](Slot slot) { return SpecAt(slot); };
+  return internal::MergeInputs(statics().layout(), WithStatics(inputs), spec);
 }
 
 std::vector<Definition::Origin> Definition::OriginsOf(

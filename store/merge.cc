@@ -32,14 +32,15 @@ void SortUnique(std::vector<T>* items) {
 // Finds where each expected leaf comes from, and all that does not fit.
 class Matcher {
  public:
-  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, ExpectedSpec spec,
+  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const ExpectedSpec& spec,
           AlignBy by)
       : expected_(expected), inputs_(inputs), sources_(expected.size()) {
     for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, by);
-    for (Slot slot = 0; slot < sources_.size(); ++slot) CheckSlot(slot, spec);
+    AddMissing();
     SortUnique(&reporter_.report().unexpected);
     SortUnique(&duplicate_);
     for (const Slot slot : duplicate_) reporter_.AddDuplicate(expected_, slot);
+    if (spec) CheckSpecs(spec);
   }
 
   absl::Span<const Source> sources() const { return sources_; }
@@ -65,13 +66,23 @@ class Matcher {
     reporter_.AddAmbiguous(group, expected_, where);
   }
 
-  void CheckSlot(Slot slot, ExpectedSpec spec) {
-    const Source& source = sources_[slot];
-    if (source.group == Source::kNobody) {
-      reporter_.AddMissing(expected_, slot);
-    } else if (const std::optional<LeafSpec> expected = spec(slot)) {
-      const Leaf& found = inputs_[source.group].group->leaf(source.place);
-      reporter_.CheckSpec(expected_, slot, *expected, found.spec());
+  void AddMissing() {
+    const auto is_missing = [](const Source& source) { return source.group == Source::kNobody; };
+    // Counted first, which is faster than a loop that may stop.
+    if (std::count_if(sources_.begin(), sources_.end(), is_missing) == 0) return;
+    for (Slot slot = 0; slot < sources_.size(); ++slot) {
+      if (is_missing(sources_[slot])) reporter_.AddMissing(expected_, slot);
+    }
+  }
+
+  void CheckSpecs(const ExpectedSpec& spec) {
+    for (Slot slot = 0; slot < sources_.size(); ++slot) {
+      const Source& source = sources_[slot];
+      if (source.group == Source::kNobody) continue;
+      if (const std::optional<LeafSpec> expected = (*spec)(slot)) {
+        const Leaf& found = inputs_[source.group].group->leaf(source.place);
+        reporter_.CheckSpec(expected_, slot, *expected, found.spec());
+      }
     }
   }
 
@@ -84,7 +95,7 @@ class Matcher {
 
 // `expected` by value: it may be the layout of a group that is taken.
 absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeInput> inputs,
-                                        ExpectedSpec spec, AlignBy by) {
+                                        const ExpectedSpec& spec, AlignBy by) {
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
@@ -118,21 +129,25 @@ absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeI
                                           std::move(leaves), fingerprint_known ? fingerprint : 0);
 }
 
-// The specs that MergeOptions::like has.
-class SpecsLike {
- public:
-  SpecsLike(const ParamStore* like, const Layout& expected) : like_(like) {
-    if (like != nullptr) places_ = Align(*like, expected).Sources();
-  }
-  std::optional<LeafSpec> operator()(Slot slot) const {
-    if (like_ == nullptr || places_[slot] == kNoPlace) return std::nullopt;
-    return like_->leaf(places_[slot]).spec();
-  }
+// Calls `act` with the specs that `options` ask for.
+template <typename Act>
+auto WithOptions(const Layout& expected, const MergeOptions& options, Act act) {
+  const ParamStore* const like = options.like;
+  if (like == nullptr) return act(std::nullopt);
+  const std::vector<uint32_t> places = Align(*like, expected).Sources();
+  const auto spec_like = [&](Slot slot) -> std::optional<LeafSpec> {
+    if (places[slot] == kNoPlace) return std::nullopt;
+    return like->leaf(places[slot]).spec();
+  };
+  return act(ExpectedSpec(spec_like));
+}
 
- private:
-  const ParamStore* like_;
-  std::vector<uint32_t> places_;  // by slot of the expected Layout
-};
+absl::StatusOr<ParamStore> MergeWith(const Layout& expected, absl::Span<const MergeInput> inputs,
+                                     const MergeOptions& options) {
+  return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
+    return MergeMatched(expected, inputs, spec, options.by);
+  });
+}
 
 std::vector<MergeInput> ReadOnly(absl::Span<const ParamStore* const> groups) {
   std::vector<MergeInput> inputs;
@@ -150,21 +165,20 @@ std::vector<MergeInput> Given(std::vector<ParamStore>* groups) {
 
 FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                      const MergeOptions& options) {
-  const SpecsLike spec(options.like, expected);
-  return internal::CheckMergeInputs(expected, ReadOnly(groups), spec, options.by);
+  return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
+    return internal::CheckMergeInputs(expected, ReadOnly(groups), spec, options.by);
+  });
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options) {
-  const SpecsLike spec(options.like, expected);
-  return MergeMatched(expected, Given(&groups), spec, options.by);
+  return MergeWith(expected, Given(&groups), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        absl::Span<const ParamStore* const> groups,
                                        const MergeOptions& options) {
-  const SpecsLike spec(options.like, expected);
-  return MergeMatched(expected, ReadOnly(groups), spec, options.by);
+  return MergeWith(expected, ReadOnly(groups), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
@@ -185,17 +199,16 @@ absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
                      inputs[i].group->layout().size(), " paths, not ", layout.size(),
                      "): say which layout is expected"));
   }
-  const SpecsLike spec(options.like, layout);
-  return MergeMatched(layout, inputs, spec, options.by);
+  return MergeWith(layout, inputs, options);
 }
 
 absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                       ExpectedSpec spec, AlignBy by) {
+                                       const ExpectedSpec& spec, AlignBy by) {
   return MergeMatched(expected, inputs, spec, by);
 }
 
 FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                           ExpectedSpec spec, AlignBy by) {
+                           const ExpectedSpec& spec, AlignBy by) {
   return std::move(Matcher(expected, inputs, spec, by).report());
 }
 

@@ -68,8 +68,8 @@ struct MergeInput {
   ParamStore* given;  // null: only read
 };
 
-// What is expected in a slot; no value: anything.
-using ExpectedSpec = absl::FunctionRef<std::optional<LeafSpec>(Slot)>;
+// What is expected in a slot; where there is no value, or no function at all: anything.
+using ExpectedSpec = std::optional<absl::FunctionRef<std::optional<LeafSpec>(Slot)>>;
 
 inline MergeInput ToMergeInput(const ParamStore& group) { return {&group, nullptr}; }
 inline MergeInput ToMergeInput(ParamStore& group) { return {&group, nullptr}; }
@@ -80,9 +80,9 @@ inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
 absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
                                        const MergeOptions& options);
 absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                       ExpectedSpec spec, AlignBy by = AlignBy::kPath);
+                                       const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
 FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                           ExpectedSpec spec, AlignBy by = AlignBy::kPath);
+                           const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
 
 }  // namespace internal
 

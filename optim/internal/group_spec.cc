@@ -106,11 +106,7 @@ absl::Status GroupSpec::CheckLeaves(const ParamStore& params) const {
   FitReporter reporter;
   for (uint32_t place = 0; place < size(); ++place) {
     const Slot slot = slots_.SlotAt(place);
-    if (const Leaf* found = params.FindSlot(slot)) {
-      reporter.CheckSpec(layout_, slot, leaves_.spec(place), found->spec());
-    } else {
-      reporter.AddMissing(layout_, slot);
-    }
+    reporter.CheckLeaf(layout_, slot, leaves_.spec(place), params.FindSlot(slot));
   }
   reporter.AddUnexpected(params, Align(params, {layout_, slots_}));
   return reporter.report().ToStatus("parameters differ from the group that this optimizer is for");

@@ -146,13 +146,15 @@ class Assembler {
 
   // Takes a tensor's state; what is not there or does not fit is noted.
   void AddFrom(const Source& source, uint32_t place) {
-    const LeafSpec leaf = spec_.leaves().spec(place);
+    const LeafSpec expected = spec_.leaves().spec(place);
+    const Slot slot = spec_.slots().SlotAt(place);
     for (size_t i = 0; i < moments_.size(); ++i) {
       const Leaf* found = source.stores()[i].At(place);
-      if (CheckMoment(place, found, leaf, &reporters_[i])) moments_[i].push_back(*found);
+      if (reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
+        moments_[i].push_back(*found);
+      }
     }
     const Leaf* found = source.steps().At(place);
-    const Slot slot = spec_.slots().SlotAt(place);
     if (found == nullptr) {
       reporters_.back().AddMissing(spec_.layout(), slot);
     } else if (const std::optional<int64_t> step = StepOf(*found)) {
@@ -190,16 +192,6 @@ class Assembler {
   }
 
  private:
-  bool CheckMoment(uint32_t place, const Leaf* found, const LeafSpec& expected,
-                   FitReporter* reporter) const {
-    const Slot slot = spec_.slots().SlotAt(place);
-    if (found != nullptr) {
-      return reporter->CheckSpec(spec_.layout(), slot, expected, found->spec());
-    }
-    reporter->AddMissing(spec_.layout(), slot);
-    return false;
-  }
-
   absl::Status Problems() {
     std::string text;
     for (size_t i = 0; i < reporters_.size(); ++i) {

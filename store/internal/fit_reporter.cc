@@ -46,6 +46,13 @@ bool FitReporter::CheckSpec(const Layout& layout, Slot slot, const LeafSpec& exp
   return false;
 }
 
+bool FitReporter::CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& expected,
+                            const Leaf* found) {
+  if (found != nullptr) return CheckSpec(layout, slot, expected, found->spec());
+  AddMissing(layout, slot);
+  return false;
+}
+
 void FitReporter::AddMismatch(const Layout& layout, Slot slot, std::string expected,
                               std::string found) {
   report_.dtype_mismatch.push_back(

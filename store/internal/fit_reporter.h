@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "leafstore/core/leaf.h"
 #include "leafstore/core/leaf_spec.h"
 #include "leafstore/store/align.h"
 #include "leafstore/store/fit_report.h"
@@ -32,6 +33,8 @@ class FitReporter {
 
   // Returns whether the leaf `found` for this slot is as expected; adds a mismatch if not.
   bool CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected, const LeafSpec& found);
+  // The same for a leaf that may be missing, which is null.
+  bool CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& expected, const Leaf* found);
   // Adds a mismatch in these words.
   void AddMismatch(const Layout& layout, Slot slot, std::string expected, std::string found);
 
