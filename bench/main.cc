@@ -28,7 +28,7 @@ namespace {
 std::string Describe(const Leaf& leaf) {
   std::string out = leaf.spec().ToString();
   if (!leaf.is_tensor() || leaf.tensor().dtype() != DType::kF32) return out;
-  const absl::Span<const float> numbers = leaf.tensor().data<float>().value();
+  const absl::Span<const float> numbers = leaf.tensor().span<float>();
   return absl::StrFormat("%s\t%.9g", out, numbers.back());
 }
 

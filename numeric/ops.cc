@@ -17,7 +17,7 @@ absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status&
                       absl::StrCat("at ", store.PathText(place), ": ", status.message()));
 }
 
-// A path of `a`'s that `b` does not have, or an empty string.
+// Returns a path that `a` has and `b` does not have, or an empty string.
 std::string PathOnlyIn(const Layout& a, const Layout& b) {
   const std::vector<uint32_t> unexpected = Align(a, b).Unexpected();
   return unexpected.empty() ? "" : a.PathText(unexpected[0]);

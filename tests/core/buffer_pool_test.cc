@@ -37,7 +37,7 @@ TEST(BufferPoolTest, KeepsLargeBuffersForTheNextOfTheSameSize) {
   const Tensor same = Tensor::Zeros(DType::kF32, {100, 1000}).value();
   EXPECT_EQ(same.raw_data(), address);
   EXPECT_EQ(BufferPool::held_bytes(), 0);
-  EXPECT_THAT(same.data<float>().value(), testing::Each(0.0f));
+  EXPECT_THAT(same.span<float>(), testing::Each(0.0f));
 }
 
 TEST(BufferPoolTest, SmallBuffersAreNotKept) {

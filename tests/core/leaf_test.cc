@@ -16,7 +16,7 @@ static_assert(sizeof(Leaf) == 8);
 static_assert(std::is_nothrow_move_constructible_v<Leaf>);
 static_assert(std::is_nothrow_move_assignable_v<Leaf>);
 
-Tensor ThreeNumbers() { return Tensor::FromValues<float>({3}, {1, 2, 3}).value(); }
+Tensor ThreeNumbers() { return Tensor::From<float>({3}, {1, 2, 3}).value(); }
 
 TEST(LeafTest, DefaultIsNull) {
   const Leaf leaf;
@@ -106,9 +106,9 @@ TEST(LeafTest, WritingThroughALeafLeavesItsCopiesAlone) {
   const Leaf copy = leaf;
   {
     MutableTensor writing = leaf.mutable_tensor().Mutate().value();
-    writing.data<float>().value()[0] = 7;
+    writing.span<float>()[0] = 7;
   }
-  EXPECT_EQ(leaf.tensor(), Tensor::FromValues<float>({3}, {7, 2, 3}).value());
+  EXPECT_EQ(leaf.tensor(), Tensor::From<float>({3}, {7, 2, 3}).value());
   EXPECT_EQ(copy.tensor(), ThreeNumbers());
 }
 
@@ -127,9 +127,9 @@ TEST(LeafTest, MayMoveWhileItIsWritten) {
   leaves.push_back(ThreeNumbers());
   MutableTensor writing = leaves[0].mutable_tensor().Mutate().value();
   for (int i = 0; i < 100; ++i) leaves.push_back(Value(i));
-  writing.data<float>().value()[0] = 7;
+  writing.span<float>()[0] = 7;
   writing.Close();
-  EXPECT_EQ(leaves[0].tensor(), Tensor::FromValues<float>({3}, {7, 2, 3}).value());
+  EXPECT_EQ(leaves[0].tensor(), Tensor::From<float>({3}, {7, 2, 3}).value());
 }
 
 }  // namespace

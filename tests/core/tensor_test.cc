@@ -19,6 +19,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/core/leaf.h"
+#include "leafstore/core/value.h"
+
 #include "tests/core/status_matchers.h"
 #include "tests/core/tensor_testing.h"
 #include "tests/status_codes.h"
@@ -37,12 +40,12 @@ static_assert(std::is_nothrow_move_constructible_v<Tensor>);
 static_assert(std::is_nothrow_move_assignable_v<Tensor>);
 static_assert(!std::is_copy_constructible_v<MutableTensor>);
 
-Tensor Numbers() { return Tensor::FromValues<float>({4}, {1, 2, 3, 4}).value(); }
+Tensor Numbers() { return Tensor::From<float>({4}, {1, 2, 3, 4}).value(); }
 
 // Writes one element through a borrow of its own.
 void Write(Tensor& tensor, float value, size_t index = 0) {
   MutableTensor writing = tensor.Mutate().value();
-  writing.data<float>().value()[index] = value;
+  writing.span<float>()[index] = value;
 }
 
 // Whether writing happens where the bytes are, rather than in a clone.
@@ -75,14 +78,15 @@ concept GivesBytes = requires(T tensor) {
   std::forward<T>(tensor).bytes();
 };
 template <typename T>
-concept GivesData = requires(T tensor) {
-  std::forward<T>(tensor).template data<float>();
+concept GivesSpan = requires(T tensor) {
+  std::forward<T>(tensor).template span<float>();
 };
 // Of a temporary they would dangle.
 static_assert(GivesShape<const Tensor&> && !GivesShape<Tensor>);
 static_assert(GivesShape<const MutableTensor&> && !GivesShape<MutableTensor>);
 static_assert(GivesBytes<MutableTensor&> && !GivesBytes<MutableTensor>);
-static_assert(GivesData<MutableTensor&> && !GivesData<MutableTensor>);
+static_assert(GivesSpan<const Tensor&> && !GivesSpan<Tensor>);
+static_assert(GivesSpan<MutableTensor&> && !GivesSpan<MutableTensor>);
 
 TEST(TensorTest, OwnedBytesAreAlignedWhateverTheRank) {
   std::vector<Tensor> kept;  // so that each has other memory than the last
@@ -105,25 +109,25 @@ TEST(TensorTest, ZerosAreZeroForEveryDType) {
 }
 
 TEST(TensorTest, KeepsValuesRowMajor) {
-  const Tensor tensor = Tensor::FromValues<int32_t>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
+  const Tensor tensor = Tensor::From<int32_t>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
   EXPECT_EQ(tensor.dtype(), DType::kI32);
   EXPECT_THAT(tensor.shape(), ElementsAre(2, 3));
-  EXPECT_THAT(tensor.data<int32_t>().value(), ElementsAre(1, 2, 3, 4, 5, 6));
+  EXPECT_THAT(tensor.span<int32_t>(), ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
 TEST(TensorTest, CopiesTheValuesItIsMadeOf) {
   std::vector<double> values = {1, 2};
-  const Tensor tensor = Tensor::FromValues<double>({2}, values).value();
+  const Tensor tensor = Tensor::From<double>({2}, values).value();
   values[0] = 7;
-  EXPECT_THAT(tensor.data<double>().value(), ElementsAre(1, 2));
+  EXPECT_THAT(tensor.span<double>(), ElementsAre(1, 2));
 }
 
 TEST(TensorTest, AnotherNumberOfValuesIsAnError) {
-  EXPECT_THAT(Tensor::FromValues<float>({2, 2}, {1, 2, 3}),
+  EXPECT_THAT(Tensor::From<float>({2, 2}, {1, 2, 3}),
               StatusIs(kInvalid,
                        AllOf(HasSubstr("[2, 2]"), HasSubstr("expected 4"), HasSubstr("found 3"))));
   // Refused before anything of that size is allocated.
-  EXPECT_THAT(Tensor::FromValues<float>({int64_t{1} << 50}, {1}),
+  EXPECT_THAT(Tensor::From<float>({int64_t{1} << 50}, {1}),
               StatusIs(kInvalid, HasSubstr("found 1")));
 }
 
@@ -134,7 +138,7 @@ TEST(TensorTest, AScalarHasRankZero) {
   EXPECT_THAT(scalar.shape(), IsEmpty());
   EXPECT_EQ(scalar.element_count(), 1);
   EXPECT_EQ(scalar.byte_size(), 8);
-  EXPECT_EQ(scalar.data<std::complex<float>>().value()[0], std::complex<float>(1, -2));
+  EXPECT_EQ(scalar.span<std::complex<float>>()[0], std::complex<float>(1, -2));
 }
 
 TEST(TensorTest, ImpossibleShapesAreErrors) {
@@ -165,7 +169,7 @@ TEST(TensorTest, MayHaveNoElements) {
   EXPECT_EQ(tensor.element_count(), 0);
   EXPECT_EQ(tensor.byte_size(), 0);
   EXPECT_THAT(tensor.bytes(), IsEmpty());
-  EXPECT_THAT(tensor.data<float>().value(), IsEmpty());
+  EXPECT_THAT(tensor.span<float>(), IsEmpty());
   EXPECT_EQ(tensor, tensor.Clone().value());
   EXPECT_NE(tensor, Tensor::Zeros(DType::kF32, {0, 3, 2}).value());
   EXPECT_THAT(tensor.Reshape({0})->shape(), ElementsAre(0));
@@ -173,12 +177,96 @@ TEST(TensorTest, MayHaveNoElements) {
   EXPECT_THAT(tensor.Mutate()->bytes(), IsEmpty());
 }
 
-TEST(TensorTest, AWrongElementTypeIsAnErrorNeverAReinterpretation) {
+TEST(TensorTest, Full_FillsEveryElement) {
+  const Tensor tensor = Tensor::Full({2, 3}, int16_t{-7}).value();
+  EXPECT_EQ(tensor.dtype(), DType::kI16);
+  EXPECT_THAT(tensor.shape(), ElementsAre(2, 3));
+  EXPECT_THAT(tensor.span<int16_t>(), ElementsAre(-7, -7, -7, -7, -7, -7));
+  EXPECT_THAT(Tensor::Full({0}, 1.5)->span<double>(), IsEmpty());
+  EXPECT_THAT(Tensor::Full({-1}, 1.5f), StatusIs(kInvalid, HasSubstr("-1")));
+}
+
+TEST(TensorTest, Ones_AreOneInEveryDTypeWithACppType) {
+  EXPECT_THAT(Tensor::Ones(DType::kBool, {2})->span<bool>(), Each(true));
+  EXPECT_THAT(Tensor::Ones(DType::kU8, {3})->span<uint8_t>(), Each(1));
+  EXPECT_THAT(Tensor::Ones(DType::kI64, {3, 3})->span<int64_t>(), Each(1));
+  EXPECT_THAT(Tensor::Ones(DType::kF32, {5})->span<float>(), Each(1.0f));
+  EXPECT_THAT(Tensor::Ones(DType::kF64, {5})->span<double>(), Each(1.0));
+  EXPECT_THAT(Tensor::Ones(DType::kC64, {2})->span<std::complex<float>>(),
+              Each(std::complex<float>(1, 0)));
+  EXPECT_THAT(Tensor::Ones(DType::kF4, {3}), StatusIs(kInvalid, HasSubstr("f4")));
+}
+
+// ---- elements ----
+
+TEST(TensorTest, Span_MayBeUsedInARangeBasedFor) {
   Tensor tensor = Numbers();
-  const auto words = AllOf(HasSubstr("f32[4]"), HasSubstr("expected f32"), HasSubstr("i32"));
-  EXPECT_THAT(tensor.data<int32_t>(), StatusIs(kInvalid, words));
+  float sum = 0;
+  for (const float x : tensor.span<float>()) sum += x;
+  EXPECT_EQ(sum, 10);
   MutableTensor writing = tensor.Mutate().value();
-  EXPECT_THAT(writing.data<int32_t>(), StatusIs(kInvalid, words));
+  for (float& x : writing.span<float>()) x = -x;
+  EXPECT_THAT(FloatsOf(writing.tensor()), ElementsAre(-1, -2, -3, -4));
+}
+
+TEST(TensorTest, At_FindsElementsInRowMajorOrder) {
+  Tensor tensor = Tensor::From<int32_t>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
+  EXPECT_EQ(tensor.at<int32_t>({0, 0}), 1);
+  EXPECT_EQ(tensor.at<int32_t>({0, 2}), 3);
+  EXPECT_EQ(tensor.at<int32_t>({1, 0}), 4);
+  EXPECT_EQ(tensor.at<int32_t>({1, 2}), 6);
+  EXPECT_EQ(Tensor::Scalar(2.5).at<double>({}), 2.5);
+  {
+    MutableTensor writing = tensor.Mutate().value();
+    writing.at<int32_t>({1, 1}) = 50;
+    EXPECT_EQ(writing.at<int32_t>({1, 1}), 50);
+  }
+  EXPECT_THAT(tensor.span<int32_t>(), ElementsAre(1, 2, 3, 4, 50, 6));
+}
+
+TEST(TensorTest, Item_ReturnsTheOnlyElementWhateverTheRank) {
+  EXPECT_EQ(Tensor::Scalar(2.5).item<double>(), 2.5);
+  EXPECT_EQ(Tensor::From<int8_t>({1, 1, 1}, {-3}).value().item<int8_t>(), -3);
+}
+
+TEST(TensorDeathTest, WrongElementType_Terminates) {
+  Tensor tensor = Numbers();
+  EXPECT_DEATH((void)tensor.span<int32_t>(), "expected a tensor of i32, found f32.4.");
+  EXPECT_DEATH((void)tensor.at<int32_t>({0}), "expected a tensor of i32, found f32.4.");
+  EXPECT_DEATH((void)tensor.item<double>(), "expected a tensor of f64, found f32.4.");
+  MutableTensor writing = tensor.Mutate().value();
+  EXPECT_DEATH((void)writing.span<uint32_t>(), "expected a tensor of u32, found f32.4.");
+  EXPECT_DEATH((void)writing.at<uint32_t>({0}), "expected a tensor of u32, found f32.4.");
+}
+
+TEST(TensorDeathTest, StaticLeafReadAsTensor_Terminates) {
+  const Leaf leaf = Value("gelu");
+  EXPECT_DEATH((void)leaf.tensor().span<float>(), "expected a tensor of f32, found a static value");
+}
+
+TEST(TensorDeathTest, NullTensor_Terminates) {
+  const Tensor tensor;
+  EXPECT_DEATH((void)tensor.span<float>(), "expected a tensor of f32, found none: .* null");
+  EXPECT_DEATH((void)tensor.item<float>(), "null");
+  EXPECT_DEATH((void)tensor.at<float>({}), "null");
+}
+
+TEST(TensorDeathTest, IndexOutOfBounds_Terminates) {
+  Tensor tensor = Tensor::Zeros(DType::kF32, {2, 3}).value();
+  EXPECT_DEATH((void)tensor.at<float>({0, 3}),
+               "index .0, 3. of f32.2, 3.: expected axis 1 in .0, 3., found 3");
+  EXPECT_DEATH((void)tensor.at<float>({-1, 0}), "expected axis 0 in .0, 2., found -1");
+  EXPECT_DEATH((void)tensor.at<float>({1}), "expected 2 indices, found 1");
+  EXPECT_DEATH((void)tensor.at<float>({0, 0, 0}), "expected 2 indices, found 3");
+  EXPECT_DEATH((void)Tensor::Zeros(DType::kF32, {2, 0})->at<float>({0, 0}),
+               "expected axis 1 in .0, 0.");
+  MutableTensor writing = tensor.Mutate().value();
+  EXPECT_DEATH(writing.at<float>({2, 0}) = 1, "expected axis 0 in .0, 2., found 2");
+}
+
+TEST(TensorDeathTest, ItemOfSeveralElements_Terminates) {
+  EXPECT_DEATH((void)Numbers().item<float>(), "expected a tensor of one element, found f32.4.");
+  EXPECT_DEATH((void)Tensor::Zeros(DType::kF32, {0})->item<float>(), "found f32.0.");
 }
 
 // ---- null ----
@@ -191,7 +279,6 @@ TEST(TensorTest, DefaultIsNull) {
   EXPECT_NE(tensor, Numbers());
   EXPECT_NE(Numbers(), tensor);
   EXPECT_FALSE(tensor.SharesBytesWith(tensor));
-  EXPECT_THAT(tensor.data<float>(), StatusIs(kPrecondition, HasSubstr("null")));
   EXPECT_THAT(tensor.Mutate(), StatusIs(kPrecondition, HasSubstr("null")));
   tensor = Numbers();
   EXPECT_FALSE(tensor.null());
@@ -368,13 +455,13 @@ TEST(TensorCopyOnWriteTest, CloneHasMemoryOfItsOwn) {
 TEST(TensorBorrowTest, ACopyMadeWhileBorrowedNeverSeesLaterWrites) {
   Tensor tensor = Numbers();
   MutableTensor writing = tensor.Mutate().value();
-  writing.data<float>().value()[0] = 7;
+  writing.span<float>()[0] = 7;
   const Tensor copy = tensor;
   const Tensor copy_of_borrowed = writing.tensor();
   const Tensor reshaped = tensor.Reshape({2, 2}).value();
   Tensor assigned;
   assigned = tensor;
-  writing.data<float>().value()[1] = 8;
+  writing.span<float>()[1] = 8;
   writing.Close();
   for (const Tensor* early : {&copy, &copy_of_borrowed, &reshaped, &std::as_const(assigned)}) {
     EXPECT_THAT(FloatsOf(*early), ElementsAre(7, 2, 3, 4));
@@ -400,7 +487,7 @@ TEST(TensorBorrowTest, ASecondBorrowIsRefusedAndChangesNothing) {
   EXPECT_EQ(tensor.raw_data(), data);
   EXPECT_EQ(tensor.generation(), generation);
   EXPECT_THAT(FloatsOf(tensor), ElementsAre(1, 2, 3, 4));
-  writing.data<float>().value()[0] = 7;  // the first one still writes
+  writing.span<float>()[0] = 7;  // the first one still writes
   writing.Close();
   EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 2, 3, 4));
   EXPECT_THAT(tensor.Mutate(), IsOk());
@@ -424,7 +511,14 @@ TEST(TensorBorrowTest, ClosingTwiceIsClosingOnce) {
   writing.Close();
   EXPECT_EQ(tensor.generation(), generation);
   EXPECT_TRUE(writing.tensor().null());
-  EXPECT_THAT(writing.data<float>(), StatusIs(kPrecondition, HasSubstr("null")));
+}
+
+TEST(TensorDeathTest, SpanOfAClosedBorrow_Terminates) {
+  Tensor tensor = Numbers();
+  MutableTensor writing = tensor.Mutate().value();
+  writing.Close();
+  EXPECT_DEATH((void)writing.span<float>(), "its borrow is closed");
+  EXPECT_DEATH((void)writing.at<float>({0}), "its borrow is closed");
 }
 
 TEST(TensorBorrowTest, AMovedBorrowClosesOnce) {
@@ -457,7 +551,7 @@ TEST(TensorBorrowTest, FollowsATensorThatMoves) {
   Tensor first = Numbers();
   MutableTensor writing = first.Mutate().value();
   Tensor second = std::move(first);
-  writing.data<float>().value()[0] = 7;
+  writing.span<float>()[0] = 7;
   EXPECT_THAT(second.Mutate(), StatusIs(kPrecondition, HasSubstr("written already")));
   writing.Close();
   EXPECT_THAT(FloatsOf(second), ElementsAre(7, 2, 3, 4));
@@ -468,7 +562,7 @@ TEST(TensorBorrowTest, OutlivesATensorThatGoesAway) {
   auto tensor = std::make_unique<Tensor>(Numbers());
   MutableTensor writing = tensor->Mutate().value();
   tensor.reset();
-  writing.data<float>().value()[0] = 7;
+  writing.span<float>()[0] = 7;
   EXPECT_THAT(FloatsOf(writing.tensor()), ElementsAre(7, 2, 3, 4));
 }
 
@@ -477,7 +571,7 @@ TEST(TensorBorrowTest, LeavesATensorAloneThatWasAssignedAnother) {
   const Tensor other = Tensor::Scalar(5.0f);
   MutableTensor writing = tensor.Mutate().value();
   tensor = other;
-  writing.data<float>().value()[0] = 7;
+  writing.span<float>()[0] = 7;
   writing.Close();
   EXPECT_EQ(tensor.generation(), other.generation());
   EXPECT_THAT(FloatsOf(other), ElementsAre(5));
@@ -550,7 +644,7 @@ TEST(TensorEqualityTest, DoesNotTrustTheGenerationOfWhatIsBeingWritten) {
   const Tensor copy = tensor;
   MutableTensor writing = tensor.Mutate().value();
   EXPECT_EQ(tensor, copy);
-  writing.data<float>().value()[0] = 7;
+  writing.span<float>()[0] = 7;
   EXPECT_EQ(tensor.generation(), copy.generation());
   EXPECT_NE(tensor, copy);
   EXPECT_NE(copy, tensor);
@@ -728,13 +822,13 @@ TEST(TensorAccessTest, NeitherIsForWhatIsBeingWritten) {
 
 // Whether all elements are one number, as they are in every version that is ever visible here.
 bool IsUniform(const Tensor& tensor) {
-  const absl::Span<const float> values = tensor.data<float>().value();
+  const absl::Span<const float> values = tensor.span<float>();
   return std::all_of(values.begin(), values.end(), [&](float v) { return v == values[0]; });
 }
 
 void Fill(Tensor& tensor, float value) {
   MutableTensor writing = tensor.Mutate().value();
-  const absl::Span<float> elements = writing.data<float>().value();
+  const absl::Span<float> elements = writing.span<float>();
   std::fill(elements.begin(), elements.end(), value);
 }
 
@@ -746,7 +840,7 @@ TEST(TensorThreadTest, SnapshotsAreReadWhileTheTensorIsWritten) {
     readers.emplace_back([snapshot = tensor, step, &torn] {
       for (int i = 0; i < 20; ++i) {
         const Tensor copy = snapshot;
-        if (!IsUniform(copy) || copy.data<float>().value()[0] != static_cast<float>(step - 1)) {
+        if (!IsUniform(copy) || copy.span<float>()[0] != static_cast<float>(step - 1)) {
           ++torn;
         }
       }
@@ -755,7 +849,7 @@ TEST(TensorThreadTest, SnapshotsAreReadWhileTheTensorIsWritten) {
   }
   for (std::thread& reader : readers) reader.join();
   EXPECT_EQ(torn, 0);
-  EXPECT_EQ(tensor.data<float>().value()[0], 64);
+  EXPECT_EQ(tensor.span<float>()[0], 64);
 }
 
 TEST(TensorThreadTest, EveryThreadWritesItsOwnCopy) {
@@ -770,7 +864,7 @@ TEST(TensorThreadTest, EveryThreadWritesItsOwnCopy) {
   for (std::thread& writer : writers) writer.join();
   for (size_t i = 0; i < copies.size(); ++i) {
     EXPECT_TRUE(IsUniform(copies[i]));
-    EXPECT_EQ(copies[i].data<float>().value()[0], static_cast<float>(i));
+    EXPECT_EQ(copies[i].span<float>()[0], static_cast<float>(i));
   }
   EXPECT_THAT(FloatsOf(tensor), Each(0));
 }

@@ -46,7 +46,7 @@ TEST(NpyTest, EveryDTypeThatNumPyHasComesBack) {
 
 TEST(NpyTest, BytesAreThoseOfNumPy) {
   const TempDir dir;
-  ASSERT_THAT(SaveNpy(dir.File("x.npy"), Tensor::FromValues<float>({2}, {1, -2}).value()), IsOk());
+  ASSERT_THAT(SaveNpy(dir.File("x.npy"), Tensor::From<float>({2}, {1, -2}).value()), IsOk());
   const std::string expected =
       absl::StrCat(absl::string_view("\x93NUMPY\1\0\x76\0", 10),
                    "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
@@ -83,7 +83,7 @@ TEST(NpyTest, ReadsAllVersions) {
   for (const char version : {'\1', '\2', '\3'}) {
     const Tensor tensor =
         LoadNpyBytes(NpyFileOf(dict, std::string("\1\0\2\0", 4), version)).value();
-    EXPECT_THAT(tensor.data<uint16_t>().value(), ElementsAre(1, 2));
+    EXPECT_THAT(tensor.span<uint16_t>(), ElementsAre(1, 2));
   }
   EXPECT_THAT(LoadNpyBytes(NpyFileOf(dict, std::string(4, '\0'), '\4')),
               StatusIs(kUnknown, HasSubstr("its version is 4.0")));
@@ -95,8 +95,7 @@ TEST(NpyTest, ReadsTheDictAsPythonMayWriteIt) {
         "{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}",
         "{\"shape\":(2,),\"fortran_order\":True,\"descr\":\">u1\"}",
         "  { 'shape' : ( 2L , ) , 'descr' : '=u1' , 'fortran_order' : False }   "}) {
-    EXPECT_THAT(LoadNpyBytes(NpyFileOf(dict, "\5\6"))->data<uint8_t>().value(), ElementsAre(5, 6))
-        << dict;
+    EXPECT_THAT(LoadNpyBytes(NpyFileOf(dict, "\5\6"))->span<uint8_t>(), ElementsAre(5, 6)) << dict;
   }
 }
 
@@ -107,16 +106,16 @@ TEST(NpyTest, TurnsFortranOrderIntoRows) {
   std::string bytes;
   for (int16_t i = 0; i < 24; ++i) bytes.append(reinterpret_cast<const char*>(&i), 2);
   const Tensor matrix = LoadNpyBytes(NpyFileOf(dict("(2, 3)"), bytes.substr(0, 12))).value();
-  EXPECT_THAT(matrix.data<int16_t>().value(), ElementsAre(0, 2, 4, 1, 3, 5));
+  EXPECT_THAT(matrix.span<int16_t>(), ElementsAre(0, 2, 4, 1, 3, 5));
   const Tensor cube = LoadNpyBytes(NpyFileOf(dict("(2, 3, 4)"), bytes)).value();
-  const auto found = cube.data<int16_t>().value();
+  const auto found = cube.span<int16_t>();
   for (int i = 0; i < 2; ++i) {
     for (int j = 0; j < 3; ++j) {
       for (int k = 0; k < 4; ++k) EXPECT_EQ(found[i * 12 + j * 4 + k], i + j * 2 + k * 6);
     }
   }
   const Tensor four = LoadNpyBytes(NpyFileOf(dict("(2, 3, 2, 2)"), bytes)).value();
-  EXPECT_EQ(four.data<int16_t>().value()[1 * 12 + 2 * 4 + 1 * 2 + 1], 1 + 2 * 2 + 6 + 12);
+  EXPECT_EQ(four.span<int16_t>()[1 * 12 + 2 * 4 + 1 * 2 + 1], 1 + 2 * 2 + 6 + 12);
 }
 
 TEST(NpyTest, TurnsLargeFortranMatricesInTiles) {
@@ -130,7 +129,7 @@ TEST(NpyTest, TurnsLargeFortranMatricesInTiles) {
       LoadNpyBytes(
           NpyFileOf("{'descr': '<i4', 'fortran_order': True, 'shape': (77, 131), }", bytes))
           .value();
-  const auto found = tensor.data<int32_t>().value();
+  const auto found = tensor.span<int32_t>();
   for (int64_t row = 0; row < kRows; ++row) {
     for (int64_t column = 0; column < kColumns; ++column) {
       ASSERT_EQ(found[static_cast<size_t>(row * kColumns + column)], row + column * kRows);
@@ -144,7 +143,7 @@ T LoadOne(const std::string& descr, const std::string& bytes) {
       LoadNpyBytes(
           NpyFileOf("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (1,), }", bytes))
           .value();
-  return tensor.data<T>().value()[0];
+  return tensor.span<T>()[0];
 }
 
 TEST(NpyTest, TurnsBigEndianRound) {

@@ -53,8 +53,8 @@ TEST(DiffTest, EqualStoresAreTheSame) {
 }
 
 TEST(DiffTest, CountsNumbersThatDiffer) {
-  const Tensor a = Tensor::FromValues<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
-  const Tensor b = Tensor::FromValues<float>({2, 3}, {1, 2, 3, 5, 5, 4}).value();
+  const Tensor a = Tensor::From<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
+  const Tensor b = Tensor::From<float>({2, 3}, {1, 2, 3, 5, 5, 4}).value();
   const LeafDiff diff = DiffOf(a, b);
   EXPECT_EQ(diff.path, ".x");
   EXPECT_EQ(diff.what, LeafDiff::What::kNumbers);

@@ -46,6 +46,13 @@ TEST(ElementsTest, ReadsNumbersOfEveryOrdinaryType) {
               ElementsAre(testing::DoubleNear(3e38, 1e36)));
 }
 
+TEST(ElementsTest, OnesReadAsOneInEveryDType) {
+  for (const DType dtype : AllDTypes()) {
+    const Tensor ones = Tensor::Ones(dtype, {3, 8}).value();
+    EXPECT_THAT(AllElements(ones), testing::Each(1.0)) << DTypeName(dtype);
+  }
+}
+
 TEST(ElementsTest, ABoolIsZeroOrOneWhateverItsByte) {
   EXPECT_THAT(AllElements(TensorOfBytes(DType::kBool, {0, 1, 2, 255})), ElementsAre(0, 1, 1, 1));
 }

@@ -210,8 +210,8 @@ TEST(ClipTest, ANonFiniteNormDoesAsInPyTorch) {
 TEST(ClipTest, ANaNNormLeavesTheGapsOfAPackZero) {
   Packed packed = Packed::Create(StoreOf({{"a", Floats({1, kNaN})}}), DType::kF32).value();
   EXPECT_THAT(ClipByGlobalNorm(&packed, 1).value(), IsNan());
-  EXPECT_THAT(packed.data<float>(0).value(), Each(IsNan()));
-  EXPECT_THAT(packed.data<float>().value().subspan(2), Each(0));
+  EXPECT_THAT(packed.span<float>(0), Each(IsNan()));
+  EXPECT_THAT(packed.span<float>().subspan(2), Each(0));
 }
 
 TEST(ClipTest, ANonFiniteNormIsAnErrorWhereAskedFor) {
@@ -239,7 +239,7 @@ TEST(ClipTest, SmallFloatsCannotBeScaled) {
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(3, 4));
   Packed packed = Packed::Create(store, DType::kF32).value();
   EXPECT_THAT(ClipByGlobalNorm(&packed, 1), StatusIs(kInvalid, HasSubstr("at .b")));
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(3, 4));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(3, 4));
   Packed small = Packed::Create(store, DType::kF8E4M3).value();
   EXPECT_THAT(ClipByGlobalNorm(&small, 1), StatusIs(kInvalid, HasSubstr("at .b")));
   EXPECT_THAT(FloatsAt(small.store().value(), ".a"), ElementsAre(3, 4));

@@ -227,7 +227,7 @@ TEST(StatsTest, MergingWithNothingChangesNothing) {
 TEST(StatsTest, HistogramsOfTheSmallestNumbers) {
   const double tiny = std::numeric_limits<double>::denorm_min();
   const auto bins_of = [](double lo, double hi) {
-    const Tensor tensor = Tensor::FromValues<double>({3}, {lo, hi, lo}).value();
+    const Tensor tensor = Tensor::From<double>({3}, {lo, hi, lo}).value();
     return StatsOf(tensor, {.histogram_bins = 4}).value().histogram->bins;
   };
   EXPECT_THAT(bins_of(0, tiny), ElementsAre(2, 0, 0, 1));

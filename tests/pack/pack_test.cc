@@ -54,13 +54,13 @@ Packed PackedSample() { return Packed::Create(SampleStore(), DType::kF32).value(
 const std::byte* Address(const Packed& packed) { return packed.bytes().value().data(); }
 
 std::vector<float> AllNumbers(const Packed& packed) {
-  const absl::Span<const float> numbers = packed.data<float>().value();
+  const absl::Span<const float> numbers = packed.span<float>();
   return {numbers.begin(), numbers.end()};
 }
 
 void WriteFirst(Packed& packed, float value) {
   MutablePack writing = packed.Mutate().value();
-  writing.data<float>(0).value()[0] = value;
+  writing.span<float>(0)[0] = value;
 }
 
 // Every byte that belongs to no leaf.
@@ -82,12 +82,12 @@ TEST(PackTest, PacksTheTensorsOfOneDtypeInOneAlignedBuffer) {
   const Packed packed = PackedSample();
   EXPECT_EQ(packed.dtype(), DType::kF32);
   EXPECT_EQ(packed.plan().size(), 2u);
-  const absl::Span<const float> all = packed.data<float>().value();
+  const absl::Span<const float> all = packed.span<float>();
   EXPECT_EQ(all.size(), 32u);  // two runs of 64 bytes
   EXPECT_EQ(reinterpret_cast<uintptr_t>(all.data()) % 64, 0u);
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
-  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(4, 5));
-  EXPECT_EQ(packed.data<float>(1).value().data(), all.data() + 16);
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(1), ElementsAre(4, 5));
+  EXPECT_EQ(packed.span<float>(1).data(), all.data() + 16);
 }
 
 TEST(PackTest, GapsAreZero) {
@@ -136,7 +136,7 @@ TEST(PackTest, WithoutATensorOfTheDtypeEverythingRidesAlong) {
   Packed packed = Packed::Create(SampleStore(), DType::kF64).value();
   EXPECT_EQ(packed.plan().size(), 0u);
   EXPECT_EQ(packed.rest().size(), 4u);
-  EXPECT_TRUE(packed.data<double>().value().empty());
+  EXPECT_TRUE(packed.span<double>().empty());
   { MutablePack writing = packed.Mutate().value(); }
   EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
 }
@@ -187,17 +187,15 @@ TEST(PackTest, WithoutMemoryPackingIsAnErrorAndTheStoreStays) {
 
 // ---- reading ----
 
-TEST(PackTest, ReadingAsAnotherTypeIsAnError) {
+TEST(PackDeathTest, ReadingAsAnotherType_Terminates) {
   const Packed packed = PackedSample();
-  EXPECT_THAT(packed.data<double>(), StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
-  EXPECT_THAT(packed.data<int32_t>(0),
-              StatusIs(kInvalid, HasSubstr("expected f32, asked for i32")));
+  EXPECT_DEATH((void)packed.span<double>(), "expected a pack of f64, found one of f32");
+  EXPECT_DEATH((void)packed.span<int32_t>(0), "expected a pack of i32, found one of f32");
 }
 
-TEST(PackTest, ReadingAPlaceThatIsNotThereIsAnError) {
+TEST(PackDeathTest, ReadingAPlaceThatDoesNotExist_Terminates) {
   const Packed packed = PackedSample();
-  EXPECT_THAT(packed.data<float>(2),
-              StatusIs(kInvalid, HasSubstr("expected one below 2, found 2")));
+  EXPECT_DEATH((void)packed.span<float>(2), "place in a pack: expected one below 2, found 2");
 }
 
 // ---- writing ----
@@ -208,21 +206,21 @@ TEST(PackTest, WritesOneLeafByItsPlace) {
     MutablePack writing = packed.Mutate().value();
     EXPECT_EQ(writing.plan(), packed.plan());
     EXPECT_EQ(writing.dtype(), DType::kF32);
-    writing.data<float>(1).value()[1] = 50;
+    writing.span<float>(1)[1] = 50;
   }
-  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(4, 50));
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(1), ElementsAre(4, 50));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
 }
 
 TEST(PackTest, WhatIsWrittenIntoGapsIsCleared) {
   Packed packed = PackedSample();
   {
     MutablePack writing = packed.Mutate().value();
-    const absl::Span<float> all = writing.data<float>().value();
+    const absl::Span<float> all = writing.span<float>();
     for (float& x : all) x += 1;
   }
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(2, 3, 4));
-  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(5, 6));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(2, 3, 4));
+  EXPECT_THAT(packed.span<float>(1), ElementsAre(5, 6));
   EXPECT_THAT(GapBytes(packed), Each(0));
   {
     MutablePack writing = packed.Mutate().value();
@@ -231,14 +229,21 @@ TEST(PackTest, WhatIsWrittenIntoGapsIsCleared) {
   EXPECT_THAT(GapBytes(packed), Each(0));
 }
 
-TEST(PackTest, WritingAsAnotherTypeOrPlaceIsAnError) {
+TEST(PackDeathTest, WritingAsAnotherTypeOrPlace_Terminates) {
   Packed packed = PackedSample();
   MutablePack writing = packed.Mutate().value();
-  EXPECT_THAT(writing.data<double>(), StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
-  EXPECT_THAT(writing.data<double>(0),
-              StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
-  EXPECT_THAT(writing.data<float>(9),
-              StatusIs(kInvalid, HasSubstr("expected one below 2, found 9")));
+  EXPECT_DEATH((void)writing.span<double>(), "expected a pack of f64, found one of f32");
+  EXPECT_DEATH((void)writing.span<double>(0), "expected a pack of f64, found one of f32");
+  EXPECT_DEATH((void)writing.span<float>(9), "place in a pack: expected one below 2, found 9");
+}
+
+TEST(PackDeathTest, ReadingWhileABorrowIsOpen_Terminates) {
+  Packed packed = PackedSample();
+  const MutablePack writing = packed.Mutate().value();
+  EXPECT_DEATH((void)packed.span<float>(),
+               "cannot read the pack while a mutable borrow of this pack is open");
+  EXPECT_DEATH((void)packed.span<float>(0),
+               "cannot read the pack while a mutable borrow of this pack is open");
 }
 
 TEST(PackTest, WhileABorrowIsOpenNothingElseIsDone) {
@@ -254,15 +259,13 @@ TEST(PackTest, WhileABorrowIsOpenNothingElseIsDone) {
     EXPECT_THAT(packed.MutateRest(), is_open("open the rest of the pack"));
     EXPECT_THAT(packed.store(), is_open("view the pack"));
     EXPECT_THAT(packed.Snapshot(), is_open("take a snapshot"));
-    EXPECT_THAT(packed.data<float>(), is_open("read the pack"));
-    EXPECT_THAT(packed.data<float>(0), is_open("read the pack"));
     EXPECT_THAT(packed.bytes(), is_open("read the pack"));
     EXPECT_THAT(packed.Assign(like), is_open("assign to the pack"));
     EXPECT_THAT(Packed::ZerosLike(packed), is_open("make zeros"));
     EXPECT_THAT(std::move(packed).Unpack(), is_open("view the pack"));
-    writing.data<float>(0).value()[0] = 10;
+    writing.span<float>(0)[0] = 10;
   }
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(10, 2, 3));  // NOLINT: Unpack failed
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(10, 2, 3));  // NOLINT: Unpack failed
 }
 
 TEST(PackTest, ABorrowClosesEarlyAndOnlyOnce) {
@@ -282,10 +285,10 @@ TEST(PackTest, ABorrowThatWasMovedClosesOnce) {
     MutablePack second = std::move(first);
     first.Close();  // NOLINT(bugprone-use-after-move): closed already
     EXPECT_THAT(packed.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
-    second.data<float>(0).value()[0] = 5;
+    second.span<float>(0)[0] = 5;
     Packed other = PackedSample();
     second = other.Mutate().value();  // closes the first
-    EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(5, 2, 3));
+    EXPECT_THAT(packed.span<float>(0), ElementsAre(5, 2, 3));
     EXPECT_THAT(other.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
   }
   EXPECT_THAT(packed.store(), IsOk());
@@ -296,16 +299,16 @@ TEST(PackTest, APackMayBeMovedWhileItIsWritten) {
   std::optional<MutablePack> writing = packed.Mutate().value();
   Packed moved = std::move(packed);
   EXPECT_THAT(moved.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
-  writing->data<float>(0).value()[0] = 5;
+  writing->span<float>(0)[0] = 5;
   writing.reset();
-  EXPECT_THAT(moved.data<float>(0).value(), ElementsAre(5, 2, 3));
+  EXPECT_THAT(moved.span<float>(0), ElementsAre(5, 2, 3));
 }
 
 TEST(PackTest, ABorrowOutlivesItsPackHarmlessly) {
   std::optional<Packed> packed = PackedSample();
   MutablePack writing = packed->Mutate().value();
   packed.reset();
-  writing.data<float>().value()[0] = 5;
+  writing.span<float>()[0] = 5;
 }
 
 // ---- sharing ----
@@ -367,10 +370,10 @@ TEST(PackTest, WritingToAStoreDoesNotReachThePack) {
   ParamStore view = packed.store().value();
   {
     MutableTensor writing = view.Mutate(".a").value();
-    writing.data<float>().value()[0] = 77;
+    writing.span<float>()[0] = 77;
   }
   EXPECT_THAT(FloatsAt(view, ".a"), ElementsAre(77, 2, 3));
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
   EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
 }
 
@@ -387,10 +390,10 @@ TEST(PackTest, ASnapshotIsAPackOfItsOwn) {
   EXPECT_EQ(Address(snapshot), Address(packed));  // O(1)
   EXPECT_EQ(snapshot.plan(), packed.plan());
   WriteFirst(packed, 1000);
-  EXPECT_THAT(snapshot.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(snapshot.span<float>(0), ElementsAre(1, 2, 3));
   WriteFirst(snapshot, 2000);
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1000, 2, 3));
-  EXPECT_THAT(snapshot.data<float>(0).value(), ElementsAre(2000, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1000, 2, 3));
+  EXPECT_THAT(snapshot.span<float>(0), ElementsAre(2000, 2, 3));
 }
 
 TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
@@ -401,12 +404,12 @@ TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
     MutablePack open = pack.Overwrite().value();
     EXPECT_EQ(open.before().data(), held.bytes()->data());
     EXPECT_NE(open.bytes().data(), open.before().data());
-    const auto numbers = open.data<float>().value();
+    const auto numbers = open.span<float>();
     std::fill(numbers.begin(), numbers.end(), 9.0f);
   }
   EXPECT_EQ(AllNumbers(held), before);
   for (uint32_t place = 0; place < pack.plan().size(); ++place) {
-    EXPECT_THAT(pack.data<float>(place).value(), Each(9.0f));
+    EXPECT_THAT(pack.span<float>(place), Each(9.0f));
   }
   MutablePack open = pack.Overwrite().value();
   EXPECT_EQ(open.before().data(), open.bytes().data()) << "nothing else sees these bytes";
@@ -545,7 +548,7 @@ TEST(PackTest, WhatRidesAlongIsWrittenByItself) {
   const uint64_t generation = packed.generation();
   {
     MutableLeaves rest = packed.MutateRest().value();
-    rest.data<int32_t>(0).value()[0] = 70;
+    rest.GetSpan<int32_t>(0).value()[0] = 70;
     EXPECT_THAT(packed.store(), StatusIs(kPrecondition, HasSubstr("view the pack")));
     EXPECT_THAT(packed.Mutate(), StatusIs(kPrecondition, HasSubstr("open the pack")));
     EXPECT_THAT(packed.Snapshot(), StatusIs(kPrecondition, HasSubstr("snapshot")));
@@ -564,7 +567,7 @@ TEST(PackTest, PackedAlikeHasTheSameOffsets) {
       StoreLike(params, {Floats({10, 20, 30}), Ints({0}), Floats({40, 50}), Value("anything")});
   const Packed like = Packed::CreateLike(packed, grads).value();
   EXPECT_EQ(&like.plan().slots(), &packed.plan().slots());  // one object
-  EXPECT_THAT(like.data<float>(1).value(), ElementsAre(40, 50));
+  EXPECT_THAT(like.span<float>(1), ElementsAre(40, 50));
   EXPECT_THAT(GapBytes(like), Each(0));
 }
 
@@ -594,11 +597,11 @@ TEST(PackTest, ZerosLikeHasTheSamePlacesAndKeepsStaticLeaves) {
   const Packed packed = PackedSample();
   const Packed zeros = Packed::ZerosLike(packed).value();
   EXPECT_EQ(zeros.plan(), packed.plan());
-  EXPECT_THAT(zeros.data<float>().value(), Each(0));
+  EXPECT_THAT(zeros.span<float>(), Each(0));
   const ParamStore view = zeros.store().value();
   EXPECT_EQ(view.leaf(1), Leaf(Ints({0})));
   EXPECT_EQ(view.leaf(3), Leaf(Value("gelu")));
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
 }
 
 TEST(PackTest, AssignCopiesNewValuesInPlace) {
@@ -612,7 +615,7 @@ TEST(PackTest, AssignCopiesNewValuesInPlace) {
               IsOk());
   EXPECT_EQ(Address(packed), before);
   EXPECT_GT(packed.generation(), generation);
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(7, 8, 9));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(7, 8, 9));
   EXPECT_THAT(GapBytes(packed), Each(0));
   const ParamStore after = packed.store().value();
   EXPECT_EQ(after.leaf(1), Leaf(Ints({1})));
@@ -633,7 +636,7 @@ TEST(PackTest, AssignDoesNotReachViewsThatAreAlive) {
 TEST(PackTest, APackTakesItsOwnStore) {
   Packed packed = PackedSample();
   EXPECT_THAT(packed.Assign(packed.store().value()), IsOk());
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
   EXPECT_EQ(*packed.store()->FindSlot(3), Leaf(Value("gelu")));
 }
 
@@ -653,7 +656,7 @@ TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
   const MutableTensor writing = open.Mutate(".a").value();
   EXPECT_THAT(packed.Assign(open), StatusIs(kPrecondition, HasSubstr("assign a store to a pack")));
   EXPECT_EQ(packed.generation(), generation);
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
 }
 
 // ---- unpacking ----
@@ -669,7 +672,7 @@ TEST(PackTest, UnpackGivesTheGroupBack) {
   EXPECT_EQ(*group.FindSlot(3), Leaf(Value("gelu")));
   {
     MutableTensor writing = group.Mutate(".a").value();
-    writing.data<float>().value()[0] = 10;
+    writing.span<float>()[0] = 10;
   }
   EXPECT_THAT(FloatsAt(group, ".c"), ElementsAre(4, 5));
 }
@@ -706,7 +709,7 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
           break;
         case 3: {
           MutablePack writing = packed.Mutate().value();
-          const absl::Span<float> all = writing.data<float>().value();
+          const absl::Span<float> all = writing.span<float>();
           for (float& x : all) x += 1;
           for (std::vector<float>& values : model) {
             for (float& x : values) x += 1;
@@ -715,7 +718,7 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
         }
         case 4: {
           MutablePack writing = packed.Mutate().value();
-          const absl::Span<float> leaf = writing.data<float>(place).value();
+          const absl::Span<float> leaf = writing.span<float>(place);
           for (float& x : leaf) x *= 2;
           for (float& x : model[place]) x *= 2;
           break;
@@ -727,7 +730,7 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
           }
       }
       for (uint32_t i = 0; i < model.size(); ++i) {
-        ASSERT_THAT(packed.data<float>(i).value(), testing::ElementsAreArray(model[i]));
+        ASSERT_THAT(packed.span<float>(i), testing::ElementsAreArray(model[i]));
       }
       ASSERT_THAT(GapBytes(packed), Each(0));
       for (const auto& [view, expected] : views) {

@@ -24,7 +24,7 @@ TEST(LoadIntoTest, SharesTheLeavesByValue) {
   EXPECT_EQ(report.restored, 8u);
   EXPECT_THAT(report.missing, IsEmpty());
   EXPECT_EQ(AddressesOf(store), AddressesOf(from));
-  store.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  store.Mutate(".head.bias")->span<float>()[0] = -1;
   EXPECT_EQ(FloatsAt(from, ".head.bias")[0], 30);
 }
 
