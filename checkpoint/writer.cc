@@ -13,12 +13,12 @@
 
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/internal/checkpoint_bytes.h"
-#include "leafstore/checkpoint/internal/save_order.h"
 #include "leafstore/checkpoint/internal/zstd_codec.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/file_stream.h"
 #include "leafstore/io/internal/progress.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
 namespace {
@@ -62,9 +62,30 @@ void LeaveOutDefaults(SegmentColumns* segments) {
   segments->stored_sizes.clear();
 }
 
-ManifestItem NewItem(absl::string_view name, const Layout& layout, const SaveOrder& order,
-                     const ItemOptions& options) {
-  ManifestItem item{std::string(name), layout, order.slots()};
+// Returns a store with the same leaves on the Layout that is saved. error InvalidArgument: leaves
+// are not in it, or two are one leaf there.
+absl::StatusOr<ParamStore> OnLayout(const Layout& layout, const ParamStore& store) {
+  if (store.layout() == layout) return store.Snapshot();
+  const Alignment where = Align(store, layout);
+  internal::FitReporter reporter;
+  reporter.AddUnexpected(store, where);
+  reporter.AddCollisions(store, layout, where);
+  LEAFSTORE_RETURN_IF_ERROR(
+      reporter.report().ToStatus("the store does not fit the structure that is saved"));
+  const std::vector<uint32_t> sources = where.Sources();
+  std::vector<Slot> slots;
+  std::vector<Leaf> leaves;
+  for (Slot slot = 0; slot < layout.size(); ++slot) {
+    if (sources[slot] == kNoPlace) continue;
+    slots.push_back(slot);
+    leaves.push_back(store.leaf(sources[slot]));
+  }
+  return ParamStore::Create(layout, internal::SlotSetAccess::Make(layout.size(), std::move(slots)),
+                            std::move(leaves));
+}
+
+ManifestItem NewItem(absl::string_view name, const ParamStore& store, const ItemOptions& options) {
+  ManifestItem item{std::string(name), store.layout(), store.slots()};
   item.labels = options.labels;
   item.metadata = options.metadata;
   return item;
@@ -103,17 +124,17 @@ struct CheckpointWriter::State {
   void Abandon();
 
   absl::Status CheckUsable() const;
-  // The caller's errors; the order in which the item is saved.
-  absl::StatusOr<SaveOrder> CheckItem(absl::string_view name, const Layout& layout,
-                                      const ParamStore& store,
-                                      const ItemOptions& item_options) const;
+  // Returns the caller's errors, or the leaves on the Layout that is saved.
+  absl::StatusOr<ParamStore> CheckItem(absl::string_view name, const Layout& layout,
+                                       const ParamStore& store,
+                                       const ItemOptions& item_options) const;
   absl::Status CheckItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
                           const ItemOptions& item_options) const;
   // Saves an item that has been checked; `written` is told the place of each leaf that is.
-  absl::Status SaveItem(ManifestItem item, absl::Span<const Leaf> leaves, const SaveOrder& order,
+  absl::Status SaveItem(ManifestItem item, absl::Span<const Leaf> leaves,
                         absl::FunctionRef<void(uint32_t)> written);
-  absl::Status SaveLeaves(absl::Span<const Leaf> leaves, const SaveOrder& order,
-                          absl::FunctionRef<void(uint32_t)> written, ManifestItem* item);
+  absl::Status SaveLeaves(absl::Span<const Leaf> leaves, absl::FunctionRef<void(uint32_t)> written,
+                          ManifestItem* item);
   absl::Status WriteTensor(const Tensor& tensor, SegmentColumns* segments);
   // Writes the tensor, or finds it in an earlier file.
   absl::Status SaveTensor(const Tensor& tensor, SegmentColumns* segments);
@@ -180,7 +201,7 @@ absl::Status CheckpointWriter::State::CheckUsable() const {
   return status;
 }
 
-absl::StatusOr<SaveOrder> CheckpointWriter::State::CheckItem(
+absl::StatusOr<ParamStore> CheckpointWriter::State::CheckItem(
     absl::string_view name, const Layout& layout, const ParamStore& store,
     const ItemOptions& item_options) const {
   LEAFSTORE_RETURN_IF_ERROR(CheckItemName(name));
@@ -203,10 +224,10 @@ absl::StatusOr<SaveOrder> CheckpointWriter::State::CheckItem(
     return absl::InvalidArgumentError(absl::StrCat(
         "item '", name, "': expected labels on the Layout that is saved, found another"));
   }
-  absl::StatusOr<SaveOrder> order = SaveOrder::Create(layout, store);
-  if (order.ok()) return order;
-  return absl::Status(order.status().code(),
-                      absl::StrCat("item '", name, "': ", order.status().message()));
+  absl::StatusOr<ParamStore> saved = OnLayout(layout, store);
+  if (saved.ok()) return saved;
+  return absl::Status(saved.status().code(),
+                      absl::StrCat("item '", name, "': ", saved.status().message()));
 }
 
 absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const TreeDef* def,
@@ -214,25 +235,24 @@ absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const Tree
                                               const ItemOptions& item_options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
   const Layout layout = def != nullptr ? Layout(*def) : store.layout();
-  LEAFSTORE_ASSIGN_OR_RETURN(const SaveOrder order, CheckItem(name, layout, store, item_options));
-  return SaveItem(NewItem(name, layout, order, item_options), store.leaves(), order,
-                  [](uint32_t) {});
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore saved, CheckItem(name, layout, store, item_options));
+  return SaveItem(NewItem(name, saved, item_options), saved.leaves(), [](uint32_t) {});
 }
 
 absl::Status CheckpointWriter::State::TakeItem(absl::string_view name, const TreeDef* def,
                                                ParamStore store, const ItemOptions& item_options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
   const Layout layout = def != nullptr ? Layout(*def) : store.layout();
-  LEAFSTORE_ASSIGN_OR_RETURN(const SaveOrder order, CheckItem(name, layout, store, item_options));
-  std::vector<Leaf> leaves = std::move(store).TakeLeaves();
-  return SaveItem(NewItem(name, layout, order, item_options), leaves, order,
-                  [&leaves](uint32_t place) { leaves[place] = Leaf(); });
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore saved, CheckItem(name, layout, store, item_options));
+  store = ParamStore();  // so that `saved` alone holds the leaves
+  ManifestItem item = NewItem(name, saved, item_options);
+  std::vector<Leaf> leaves = std::move(saved).TakeLeaves();
+  return SaveItem(std::move(item), leaves, [&leaves](uint32_t place) { leaves[place] = Leaf(); });
 }
 
 absl::Status CheckpointWriter::State::SaveItem(ManifestItem item, absl::Span<const Leaf> leaves,
-                                               const SaveOrder& order,
                                                absl::FunctionRef<void(uint32_t)> written) {
-  status = SaveLeaves(leaves, order, written, &item);
+  status = SaveLeaves(leaves, written, &item);
   if (!status.ok()) {
     Abandon();
     return status;
@@ -281,17 +301,13 @@ absl::Status CheckpointWriter::State::TakeItems(absl::string_view prefix,
 }
 
 absl::Status CheckpointWriter::State::SaveLeaves(absl::Span<const Leaf> leaves,
-                                                 const SaveOrder& order,
                                                  absl::FunctionRef<void(uint32_t)> written,
                                                  ManifestItem* item) {
-  for (uint32_t number = 0; number < leaves.size(); ++number) {
-    item->leaves.Add(leaves[order.PlaceIn(number)]);
-  }
+  for (const Leaf& leaf : leaves) item->leaves.Add(leaf);
   bytes_known += item->leaves.total_bytes();
   item->segments.offsets.reserve(item->leaves.tensor_count());
   item->segments.checksums.reserve(item->leaves.tensor_count());
-  for (uint32_t number = 0; number < leaves.size(); ++number) {
-    const uint32_t place = order.PlaceIn(number);
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
     if (leaves[place].is_tensor()) {
       LEAFSTORE_RETURN_IF_ERROR(SaveTensor(leaves[place].tensor(), &item->segments));
     }

@@ -171,17 +171,6 @@ Alignment Align(const LayoutPart& from, const LayoutPart& to, const AlignOptions
   return alignment;
 }
 
-bool Alignment::IsOneToOne() const {
-  if (std::find(places_.begin(), places_.end(), kNoPlace) != places_.end()) return false;
-  if (by_slot_) return true;
-  std::vector<bool> taken(to_size_);
-  for (const uint32_t to : places_) {
-    if (taken[to]) return false;
-    taken[to] = true;
-  }
-  return true;
-}
-
 std::vector<uint32_t> Alignment::Sources() const {
   std::vector<uint32_t> sources(to_size_, kNoPlace);
   for (uint32_t from = 0; from < places_.size(); ++from) {
@@ -216,6 +205,7 @@ std::vector<uint32_t> Alignment::Missing() const {
 
 std::vector<Alignment::Collision> Alignment::Collisions() const {
   std::vector<Collision> collisions;
+  if (by_slot_) return collisions;
   const std::vector<uint32_t> sources = Sources();
   for (uint32_t from = 0; from < places_.size(); ++from) {
     const uint32_t to = places_[from];

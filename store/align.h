@@ -77,9 +77,6 @@ class Alignment {
   uint32_t operator[](uint32_t place) const { return places_[place]; }
   absl::Span<const uint32_t> places() const { return places_; }
   std::vector<uint32_t> TakePlaces() && { return std::move(places_); }
-  // Returns whether every leaf of `from` is at a place of its own. O(leaves); O(leaves of `from`)
-  // where the Layouts are equal.
-  bool IsOneToOne() const;
   // The reverse: by place of `to`, the first place of `from` that is there, or kNoPlace. O(leaves).
   std::vector<uint32_t> Sources() const;
 
@@ -87,7 +84,7 @@ class Alignment {
   std::vector<uint32_t> Unexpected() const;
   // Places of `to` where no leaf of `from` is, ascending. O(leaves).
   std::vector<uint32_t> Missing() const;
-  // Ascending by place in `to`. O(leaves).
+  // Ascending by place in `to`. O(leaves); O(1) where the Layouts are equal, as there are none.
   std::vector<Collision> Collisions() const;
   const std::vector<Ambiguity>& ambiguous() const { return ambiguous_; }
 

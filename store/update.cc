@@ -42,11 +42,9 @@ absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const Pa
   LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("give a group back"));
   Alignment where = Align(group, store, {.by = options.by});
   internal::FitReporter reporter;
-  if (!where.IsOneToOne()) {
-    reporter.AddUnexpected(group, where);
-    reporter.AddAmbiguous(group, store, where);
-    reporter.AddCollisions(group, store, where);
-  }
+  reporter.AddUnexpected(group, where);
+  reporter.AddAmbiguous(group, store, where);
+  reporter.AddCollisions(group, store, where);
   for (uint32_t place = 0; options.check == SetCheck::kSameSpec && place < group.size(); ++place) {
     if (where[place] == kNoPlace) continue;
     reporter.CheckSpec(group.layout(), group.slot(place), store.leaf(where[place]).spec(),
