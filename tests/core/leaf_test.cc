@@ -52,21 +52,21 @@ TEST(LeafTest, HoldsAValue) {
   EXPECT_EQ(leaf.ToString(), "'gelu'");
 }
 
-TEST(LeafTest, EveryValueMadeHasAGenerationOfItsOwn) {
+TEST(LeafTest, EveryNewValue_HasAUniqueGeneration) {
   const Leaf first = Value(1);
   const Leaf second = Value(1);
   EXPECT_LT(first.generation(), second.generation());
   EXPECT_EQ(Leaf(first).generation(), first.generation());
 }
 
-TEST(LeafTest, EqualityIsThatOfTheContents) {
+TEST(LeafTest, Equality_ComparesTheContents) {
   EXPECT_EQ(Leaf(ThreeNumbers()), Leaf(ThreeNumbers()));
   EXPECT_NE(Leaf(ThreeNumbers()), Leaf(Tensor::Scalar(1.0f)));
   EXPECT_EQ(Leaf(Value(12)), Leaf(Value(12)));
   EXPECT_NE(Leaf(Value(12)), Leaf(Value(12.0)));
 }
 
-TEST(LeafTest, ATensorNeverEqualsAValueNorNull) {
+TEST(LeafTest, Tensor_NeverEqualsAValueOrNull) {
   const Leaf tensor = Tensor::Scalar<int64_t>(12);
   const Leaf value = Value(12);
   EXPECT_NE(tensor, value);
@@ -75,7 +75,7 @@ TEST(LeafTest, ATensorNeverEqualsAValueNorNull) {
   EXPECT_NE(Leaf(), value);
 }
 
-TEST(LeafTest, CopiesShare) {
+TEST(LeafTest, Copies_ShareTheBytes) {
   const Leaf tensor = ThreeNumbers();
   EXPECT_TRUE(Leaf(tensor).tensor().SharesBytesWith(tensor.tensor()));
   const Leaf value = Value("gelu");
@@ -83,7 +83,7 @@ TEST(LeafTest, CopiesShare) {
   EXPECT_EQ(&copy.value(), &value.value());
 }
 
-TEST(LeafTest, AValueOutlivesAllCopiesButOne) {
+TEST(LeafTest, Value_LivesUntilTheLastCopy) {
   Leaf last;
   {
     const Leaf first = Value(std::string(1000, 'x'));
@@ -92,7 +92,7 @@ TEST(LeafTest, AValueOutlivesAllCopiesButOne) {
   EXPECT_EQ(last.byte_size(), 1000);
 }
 
-TEST(LeafTest, MovingLeavesNull) {
+TEST(LeafTest, MovedFrom_IsNull) {
   Leaf from = Value(12);
   Leaf to = std::move(from);
   EXPECT_TRUE(from.null());  // NOLINT(bugprone-use-after-move): that is what is tested
@@ -101,7 +101,7 @@ TEST(LeafTest, MovingLeavesNull) {
   EXPECT_TRUE(to.is_tensor());
 }
 
-TEST(LeafTest, WritingThroughALeafLeavesItsCopiesAlone) {
+TEST(LeafTest, WriteThroughALeaf_DoesNotChangeItsCopies) {
   Leaf leaf = ThreeNumbers();
   const Leaf copy = leaf;
   {
@@ -112,7 +112,7 @@ TEST(LeafTest, WritingThroughALeafLeavesItsCopiesAlone) {
   EXPECT_EQ(copy.tensor(), ThreeNumbers());
 }
 
-TEST(LeafTest, GivesItsContentsAway) {
+TEST(LeafTest, RvalueAccessors_MoveTheContents) {
   Leaf tensor = ThreeNumbers();
   const std::byte* const data = tensor.tensor().raw_data();
   Tensor taken = std::move(tensor).tensor();
@@ -122,7 +122,7 @@ TEST(LeafTest, GivesItsContentsAway) {
   EXPECT_EQ(std::move(value).value(), Value("gelu"));
 }
 
-TEST(LeafTest, MayMoveWhileItIsWritten) {
+TEST(LeafTest, Leaf_MayMoveDuringABorrow) {
   std::vector<Leaf> leaves;
   leaves.push_back(ThreeNumbers());
   MutableTensor writing = leaves[0].mutable_tensor().Mutate().value();

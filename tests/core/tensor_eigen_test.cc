@@ -53,7 +53,7 @@ TEST(TensorEigenDTypeTest, SixteenBitNumbersAreElements) {
 
 // ---- views ----
 
-TEST(TensorEigenViewTest, ArrayIsAllElementsInOrder) {
+TEST(TensorEigenViewTest, EigenArray_HasAllElementsInOrder) {
   const Tensor tensor = TwoByThree();
   const auto array = EigenArray<float>(tensor).value();
   EXPECT_EQ(array.data(), tensor.span<float>().data());
@@ -61,14 +61,14 @@ TEST(TensorEigenViewTest, ArrayIsAllElementsInOrder) {
   EXPECT_EQ(array.sum(), 21);
 }
 
-TEST(TensorEigenViewTest, ArrayIsOfAnyRank) {
+TEST(TensorEigenViewTest, EigenArray_AcceptsAnyRank) {
   for (size_t rank = 0; rank <= 8; ++rank) {
     const Tensor tensor = Tensor::Zeros(DType::kF32, Shape(rank, 2)).value();
     EXPECT_EQ(EigenArray<float>(tensor).value().size(), int64_t{1} << rank);
   }
 }
 
-TEST(TensorEigenViewTest, MatrixHasTheTensorsIndices) {
+TEST(TensorEigenViewTest, EigenMatrix_HasTheIndicesOfTheTensor) {
   const Tensor tensor = TwoByThree();
   const auto matrix = EigenMatrix<float>(tensor).value();
   EXPECT_EQ(matrix.rows(), 2);
@@ -78,13 +78,13 @@ TEST(TensorEigenViewTest, MatrixHasTheTensorsIndices) {
   EXPECT_EQ(matrix.data(), tensor.span<float>().data());
 }
 
-TEST(TensorEigenViewTest, VectorIsOfRankOne) {
+TEST(TensorEigenViewTest, EigenVector_RequiresRankOne) {
   const Tensor tensor = Tensor::From<double>({3}, {1, 2, 3}).value();
   const auto vector = EigenVector<double>(tensor).value();
   EXPECT_EQ(vector.dot(vector), 14);
 }
 
-TEST(TensorEigenViewTest, TensorHasTheTensorsIndices) {
+TEST(TensorEigenViewTest, EigenTensor_HasTheIndicesOfTheTensor) {
   const Tensor tensor = Tensor::From<int64_t>({2, 2, 2}, {0, 1, 2, 3, 4, 5, 6, 7}).value();
   const auto view = EigenTensor<int64_t, 3>(tensor).value();
   for (int i = 0; i < 2; ++i) {
@@ -94,12 +94,12 @@ TEST(TensorEigenViewTest, TensorHasTheTensorsIndices) {
   }
 }
 
-TEST(TensorEigenViewTest, TensorOfRankZeroIsItsElement) {
+TEST(TensorEigenViewTest, EigenTensorOfRankZero_IsTheElement) {
   const Tensor scalar = Tensor::Scalar(5.0f);
   EXPECT_EQ((EigenTensor<float, 0>(scalar).value()()), 5);
 }
 
-TEST(TensorEigenViewTest, MutableViewsWriteTheTensor) {
+TEST(TensorEigenViewTest, MutableView_WritesTheTensor) {
   Tensor matrix = TwoByThree();
   {
     MutableTensor writing = matrix.Mutate().value();
@@ -117,7 +117,7 @@ TEST(TensorEigenViewTest, MutableViewsWriteTheTensor) {
   EXPECT_THAT(FloatsOf(vector), ElementsAre(1, 2));
 }
 
-TEST(TensorEigenViewTest, WritingThroughAViewLeavesCopiesAlone) {
+TEST(TensorEigenViewTest, WriteThroughAView_DoesNotChangeCopies) {
   Tensor tensor = TwoByThree();
   const Tensor copy = tensor;
   {
@@ -127,7 +127,7 @@ TEST(TensorEigenViewTest, WritingThroughAViewLeavesCopiesAlone) {
   EXPECT_EQ(copy, TwoByThree());
 }
 
-TEST(TensorEigenViewTest, ReadsElementsThatLieAnywhere) {
+TEST(TensorEigenViewTest, UnalignedElements_AreRead) {
   Buffer buffer = Buffer::Allocate(64).value();
   for (int64_t offset = 0; offset <= 32; offset += 4) {
     Tensor tensor = Tensor::FromBuffer(DType::kF32, {8}, buffer, offset).value();
@@ -136,7 +136,7 @@ TEST(TensorEigenViewTest, ReadsElementsThatLieAnywhere) {
   }
 }
 
-TEST(TensorEigenViewTest, NoElementsIsNoError) {
+TEST(TensorEigenViewTest, EmptyTensor_HasAnEmptyView) {
   const Tensor tensor = Tensor::Zeros(DType::kF32, {0, 3}).value();
   EXPECT_EQ(EigenArray<float>(tensor).value().size(), 0);
   EXPECT_EQ(EigenMatrix<float>(tensor).value().cols(), 3);
@@ -220,7 +220,7 @@ TEST(TensorEigenToTensorTest, TakesTheScalarsDType) {
   EXPECT_EQ((ToTensor(Eigen::Matrix<Eigen::half, 2, 2>::Zero()).value().dtype()), DType::kF16);
 }
 
-TEST(TensorEigenToTensorTest, CopiesWhatHasNoElements) {
+TEST(TensorEigenToTensorTest, EmptyObject_IsCopied) {
   EXPECT_THAT(ToTensor(Eigen::MatrixXf(0, 3))->shape(), ElementsAre(0, 3));
   EXPECT_THAT(ToTensor(Eigen::VectorXf())->shape(), ElementsAre(0));
   EXPECT_THAT(ToTensor(Eigen::Tensor<float, 2>(3, 0))->shape(), ElementsAre(3, 0));
@@ -281,7 +281,7 @@ TEST(TensorEigenFromTensorTest, KeepsLogicalIndicesOfEitherLayout) {
   EXPECT_EQ(fixed(1, 0), 4);
 }
 
-TEST(TensorEigenFromTensorTest, VectorsTakeRankOne) {
+TEST(TensorEigenFromTensorTest, Vector_RequiresRankOne) {
   const Tensor tensor = Tensor::From<float>({3}, {1, 2, 3}).value();
   Eigen::VectorXf column(7);
   ASSERT_THAT(FromTensor(tensor, &column), IsOk());
@@ -294,7 +294,7 @@ TEST(TensorEigenFromTensorTest, VectorsTakeRankOne) {
   EXPECT_EQ(single(0), 5);
 }
 
-TEST(TensorEigenFromTensorTest, CopiesWhatHasNoElements) {
+TEST(TensorEigenFromTensorTest, EmptyTensor_IsCopied) {
   Eigen::MatrixXf matrix(2, 2);
   ASSERT_THAT(FromTensor(Tensor::Zeros(DType::kF32, {3, 0}).value(), &matrix), IsOk());
   EXPECT_EQ(matrix.rows(), 3);
@@ -317,7 +317,7 @@ TEST(TensorEigenFromTensorTest, AnotherFixedSizeIsAnErrorAndChangesNothing) {
   EXPECT_EQ(row, Eigen::RowVector3f::Ones());
 }
 
-TEST(TensorEigenFromTensorTest, AboveALargestSizeIsAnError) {
+TEST(TensorEigenFromTensorTest, AboveTheMaximumSize_IsAnError) {
   Eigen::Matrix<float, Eigen::Dynamic, 1, Eigen::ColMajor, 4, 1> bounded;
   EXPECT_THAT(FromTensor(Tensor::Zeros(DType::kF32, {4}).value(), &bounded), IsOk());
   EXPECT_THAT(FromTensor(Tensor::Zeros(DType::kF32, {5}).value(), &bounded),

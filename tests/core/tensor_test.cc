@@ -88,7 +88,7 @@ static_assert(GivesBytes<MutableTensor&> && !GivesBytes<MutableTensor>);
 static_assert(GivesSpan<const Tensor&> && !GivesSpan<Tensor>);
 static_assert(GivesSpan<MutableTensor&> && !GivesSpan<MutableTensor>);
 
-TEST(TensorTest, OwnedBytesAreAlignedWhateverTheRank) {
+TEST(TensorTest, OwnedBytes_AreAlignedForEveryRank) {
   std::vector<Tensor> kept;  // so that each has other memory than the last
   for (size_t rank = 0; rank <= kMaxRank; ++rank) {
     kept.push_back(Tensor::Zeros(DType::kF32, Shape(rank, 1)).value());
@@ -97,7 +97,7 @@ TEST(TensorTest, OwnedBytesAreAlignedWhateverTheRank) {
   }
 }
 
-TEST(TensorTest, ZerosAreZeroForEveryDType) {
+TEST(TensorTest, Zeros_AreZeroInEveryDType) {
   for (const DType dtype : AllDTypes()) {
     const Tensor tensor = Tensor::Zeros(dtype, {3, 8}).value();
     EXPECT_EQ(tensor.dtype(), dtype);
@@ -108,21 +108,21 @@ TEST(TensorTest, ZerosAreZeroForEveryDType) {
   }
 }
 
-TEST(TensorTest, KeepsValuesRowMajor) {
+TEST(TensorTest, From_KeepsValuesRowMajor) {
   const Tensor tensor = Tensor::From<int32_t>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
   EXPECT_EQ(tensor.dtype(), DType::kI32);
   EXPECT_THAT(tensor.shape(), ElementsAre(2, 3));
   EXPECT_THAT(tensor.span<int32_t>(), ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
-TEST(TensorTest, CopiesTheValuesItIsMadeOf) {
+TEST(TensorTest, From_CopiesTheValues) {
   std::vector<double> values = {1, 2};
   const Tensor tensor = Tensor::From<double>({2}, values).value();
   values[0] = 7;
   EXPECT_THAT(tensor.span<double>(), ElementsAre(1, 2));
 }
 
-TEST(TensorTest, AnotherNumberOfValuesIsAnError) {
+TEST(TensorTest, From_WithAnotherNumberOfValuesIsAnError) {
   EXPECT_THAT(Tensor::From<float>({2, 2}, {1, 2, 3}),
               StatusIs(kInvalid,
                        AllOf(HasSubstr("[2, 2]"), HasSubstr("expected 4"), HasSubstr("found 3"))));
@@ -131,7 +131,7 @@ TEST(TensorTest, AnotherNumberOfValuesIsAnError) {
               StatusIs(kInvalid, HasSubstr("found 1")));
 }
 
-TEST(TensorTest, AScalarHasRankZero) {
+TEST(TensorTest, Scalar_HasRankZero) {
   const Tensor scalar = Tensor::Scalar(std::complex<float>(1, -2));
   EXPECT_EQ(scalar.dtype(), DType::kC64);
   EXPECT_EQ(scalar.rank(), 0);
@@ -151,12 +151,12 @@ TEST(TensorTest, ImpossibleShapesAreErrors) {
   EXPECT_THAT(Tensor::Zeros(DType::kF64, {int64_t{1} << 61}), StatusIs(kExhausted, HasSubstr("[")));
 }
 
-TEST(TensorTest, MemoryThatIsNotToBeHadIsAnError) {
+TEST(TensorTest, NoMemory_IsResourceExhausted) {
   EXPECT_THAT(Tensor::Zeros(DType::kU8, {int64_t{1} << 60}),
               StatusIs(kExhausted, AllOf(HasSubstr("no memory"), HasSubstr("u8"))));
 }
 
-TEST(TensorTest, SubByteElementsArePackedAndFillWholeBytes) {
+TEST(TensorTest, SubByteElements_ArePackedAndFillCompleteBytes) {
   EXPECT_EQ(Tensor::Zeros(DType::kF4, {3, 2}).value().byte_size(), 3);
   EXPECT_EQ(Tensor::Zeros(DType::kF6E2M3, {4}).value().byte_size(), 3);
   EXPECT_EQ(Tensor::Zeros(DType::kF6E3M2, {5, 4}).value().byte_size(), 15);
@@ -164,7 +164,7 @@ TEST(TensorTest, SubByteElementsArePackedAndFillWholeBytes) {
   EXPECT_THAT(Tensor::Zeros(DType::kF6E2M3, {6}), StatusIs(kInvalid, HasSubstr("f6_e2m3")));
 }
 
-TEST(TensorTest, MayHaveNoElements) {
+TEST(TensorTest, EmptyTensor_IsSupported) {
   Tensor tensor = Tensor::Zeros(DType::kF32, {3, 0, 2}).value();
   EXPECT_EQ(tensor.element_count(), 0);
   EXPECT_EQ(tensor.byte_size(), 0);
@@ -284,14 +284,14 @@ TEST(TensorTest, DefaultIsNull) {
   EXPECT_FALSE(tensor.null());
 }
 
-TEST(TensorTest, MovingLeavesNull) {
+TEST(TensorTest, MovedFrom_IsNull) {
   Tensor from = Numbers();
   Tensor to = std::move(from);
   EXPECT_TRUE(from.null());  // NOLINT(bugprone-use-after-move): that is what is tested
   EXPECT_EQ(to, Numbers());
 }
 
-TEST(TensorTest, MoveAssignmentDropsTheOldBytesAtOnce) {
+TEST(TensorTest, MoveAssignment_ReleasesTheOldBytesAtOnce) {
   UserMemory memory;
   Tensor to = Tensor::FromBuffer(DType::kF32, {4}, memory.ReadOnly()).value();
   Tensor from = Numbers();
@@ -301,7 +301,7 @@ TEST(TensorTest, MoveAssignmentDropsTheOldBytesAtOnce) {
   EXPECT_EQ(to, Numbers());
 }
 
-TEST(TensorTest, AssignmentToItselfChangesNothing) {
+TEST(TensorTest, SelfAssignment_ChangesNothing) {
   Tensor tensor = Numbers();
   Tensor& alias = tensor;
   tensor = alias;
@@ -313,7 +313,7 @@ TEST(TensorTest, AssignmentToItselfChangesNothing) {
 
 // ---- copy on write ----
 
-TEST(TensorCopyOnWriteTest, CopyingSharesTheBytes) {
+TEST(TensorCopyOnWriteTest, Copy_SharesTheBytes) {
   const Tensor tensor = Numbers();
   const Tensor copy = tensor;
   EXPECT_EQ(copy.raw_data(), tensor.raw_data());
@@ -321,12 +321,12 @@ TEST(TensorCopyOnWriteTest, CopyingSharesTheBytes) {
   EXPECT_EQ(copy.generation(), tensor.generation());
 }
 
-TEST(TensorCopyOnWriteTest, ASoleHolderWritesInPlace) {
+TEST(TensorCopyOnWriteTest, SoleHolder_WritesInPlace) {
   Tensor tensor = Numbers();
   EXPECT_TRUE(WritesInPlace(tensor));
 }
 
-TEST(TensorCopyOnWriteTest, WritingSeparatesFromALiveCopy) {
+TEST(TensorCopyOnWriteTest, Write_SeparatesFromALiveCopy) {
   Tensor tensor = Numbers();
   const Tensor copy = tensor;
   Write(tensor, 7);
@@ -335,7 +335,7 @@ TEST(TensorCopyOnWriteTest, WritingSeparatesFromALiveCopy) {
   EXPECT_FALSE(tensor.SharesBytesWith(copy));
 }
 
-TEST(TensorCopyOnWriteTest, TheCopyMayBeTheOneWritten) {
+TEST(TensorCopyOnWriteTest, WriteToTheCopy_DoesNotChangeTheOriginal) {
   const Tensor tensor = Numbers();
   Tensor copy = tensor;
   Write(copy, 7);
@@ -343,13 +343,13 @@ TEST(TensorCopyOnWriteTest, TheCopyMayBeTheOneWritten) {
   EXPECT_THAT(FloatsOf(copy), ElementsAre(7, 2, 3, 4));
 }
 
-TEST(TensorCopyOnWriteTest, ADroppedCopyCostsNothing) {
+TEST(TensorCopyOnWriteTest, AfterACopyIsDropped_WritesAreInPlace) {
   Tensor tensor = Numbers();
   { const Tensor copy = tensor; }
   EXPECT_TRUE(WritesInPlace(tensor));
 }
 
-TEST(TensorCopyOnWriteTest, OnceSeparatedBothWriteInPlace) {
+TEST(TensorCopyOnWriteTest, AfterSeparation_BothWriteInPlace) {
   Tensor tensor = Numbers();
   Tensor copy = tensor;
   EXPECT_FALSE(WritesInPlace(tensor));
@@ -357,7 +357,7 @@ TEST(TensorCopyOnWriteTest, OnceSeparatedBothWriteInPlace) {
   EXPECT_TRUE(WritesInPlace(copy));
 }
 
-TEST(TensorCopyOnWriteTest, ALiveBufferHandleKeepsItsBytes) {
+TEST(TensorCopyOnWriteTest, LiveBufferHandle_KeepsItsBytes) {
   Buffer buffer = Buffer::Allocate(16).value();
   Tensor view = Tensor::FromBuffer(DType::kF32, {4}, buffer).value();
   EXPECT_EQ(view.raw_data(), buffer.data());
@@ -366,12 +366,12 @@ TEST(TensorCopyOnWriteTest, ALiveBufferHandleKeepsItsBytes) {
   EXPECT_THAT(buffer.bytes(), Each(std::byte{0}));
 }
 
-TEST(TensorCopyOnWriteTest, AViewOfADroppedBufferIsWrittenInPlace) {
+TEST(TensorCopyOnWriteTest, ViewOfADroppedBuffer_IsWrittenInPlace) {
   Tensor view = Tensor::FromBuffer(DType::kF32, {4}, Buffer::Allocate(16).value()).value();
   EXPECT_TRUE(WritesInPlace(view));
 }
 
-TEST(TensorCopyOnWriteTest, TwoViewsOfOneBufferNeverSeeEachOther) {
+TEST(TensorCopyOnWriteTest, TwoViewsOfOneBuffer_DoNotSeeEachOthersWrites) {
   Tensor first, second;
   {
     const Buffer buffer = Buffer::Allocate(32).value();
@@ -384,7 +384,7 @@ TEST(TensorCopyOnWriteTest, TwoViewsOfOneBufferNeverSeeEachOther) {
   EXPECT_TRUE(WritesInPlace(second));  // which now holds the buffer alone
 }
 
-TEST(TensorCopyOnWriteTest, AReshapedTensorIsSeparatedToo) {
+TEST(TensorCopyOnWriteTest, Reshaped_IsSeparatedByAWrite) {
   Tensor tensor = Numbers();
   Tensor square = tensor.Reshape({2, 2}).value();
   Write(tensor, 7);
@@ -393,7 +393,7 @@ TEST(TensorCopyOnWriteTest, AReshapedTensorIsSeparatedToo) {
   EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 2, 3, 4));
 }
 
-TEST(TensorCopyOnWriteTest, AReshapedTensorOutlivesTheFirstAndWritesInPlace) {
+TEST(TensorCopyOnWriteTest, Reshaped_WritesInPlaceAfterTheOriginalIsDropped) {
   Tensor square;
   {
     const Tensor tensor = Numbers();
@@ -403,7 +403,7 @@ TEST(TensorCopyOnWriteTest, AReshapedTensorOutlivesTheFirstAndWritesInPlace) {
   EXPECT_TRUE(WritesInPlace(square));
 }
 
-TEST(TensorCopyOnWriteTest, ReadOnlyMemoryOfTheUsersIsCloned) {
+TEST(TensorCopyOnWriteTest, ReadOnlyUserMemory_IsClonedByAWrite) {
   UserMemory memory;
   {
     Tensor tensor = Tensor::FromBuffer(DType::kF32, {4}, memory.ReadOnly()).value();
@@ -416,7 +416,7 @@ TEST(TensorCopyOnWriteTest, ReadOnlyMemoryOfTheUsersIsCloned) {
   EXPECT_EQ(memory.released, 1);
 }
 
-TEST(TensorCopyOnWriteTest, WritableMemoryOfTheUsersIsWrittenInPlaceByASoleHolder) {
+TEST(TensorCopyOnWriteTest, WritableUserMemory_IsWrittenInPlaceByASoleHolder) {
   UserMemory memory;
   Tensor tensor = Tensor::FromBuffer(DType::kF32, {4}, memory.Writable()).value();
   Write(tensor, 7);
@@ -428,7 +428,7 @@ TEST(TensorCopyOnWriteTest, WritableMemoryOfTheUsersIsWrittenInPlaceByASoleHolde
   EXPECT_EQ(memory.released, 0);
 }
 
-TEST(TensorCopyOnWriteTest, UserMemoryIsReleasedOnceAfterTheLastView) {
+TEST(TensorCopyOnWriteTest, UserMemory_IsReleasedOnceAfterTheLastView) {
   UserMemory memory;
   {
     Tensor copy;
@@ -442,7 +442,7 @@ TEST(TensorCopyOnWriteTest, UserMemoryIsReleasedOnceAfterTheLastView) {
   EXPECT_EQ(memory.released, 1);
 }
 
-TEST(TensorCopyOnWriteTest, CloneHasMemoryOfItsOwn) {
+TEST(TensorCopyOnWriteTest, Clone_DoesNotShareMemory) {
   Tensor tensor = Numbers();
   const Tensor clone = tensor.Clone().value();
   EXPECT_EQ(clone, tensor);
@@ -452,7 +452,7 @@ TEST(TensorCopyOnWriteTest, CloneHasMemoryOfItsOwn) {
 
 // ---- borrows ----
 
-TEST(TensorBorrowTest, ACopyMadeWhileBorrowedNeverSeesLaterWrites) {
+TEST(TensorBorrowTest, CopyDuringABorrow_DoesNotSeeLaterWrites) {
   Tensor tensor = Numbers();
   MutableTensor writing = tensor.Mutate().value();
   writing.span<float>()[0] = 7;
@@ -471,14 +471,14 @@ TEST(TensorBorrowTest, ACopyMadeWhileBorrowedNeverSeesLaterWrites) {
   EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 8, 3, 4));
 }
 
-TEST(TensorBorrowTest, ACopyMadeWhileBorrowedIsItselfNotBorrowed) {
+TEST(TensorBorrowTest, CopyDuringABorrow_IsNotBorrowed) {
   Tensor tensor = Numbers();
   MutableTensor writing = tensor.Mutate().value();
   Tensor copy = tensor;
   EXPECT_TRUE(WritesInPlace(copy));
 }
 
-TEST(TensorBorrowTest, ASecondBorrowIsRefusedAndChangesNothing) {
+TEST(TensorBorrowTest, SecondBorrow_IsAnErrorAndChangesNothing) {
   Tensor tensor = Numbers();
   MutableTensor writing = tensor.Mutate().value();
   const std::byte* const data = tensor.raw_data();
@@ -493,7 +493,7 @@ TEST(TensorBorrowTest, ASecondBorrowIsRefusedAndChangesNothing) {
   EXPECT_THAT(tensor.Mutate(), IsOk());
 }
 
-TEST(TensorBorrowTest, KnowsWhatIsBorrowed) {
+TEST(TensorBorrowTest, Borrow_HasDTypeShapeAndBytesOfTheTensor) {
   Tensor tensor = Numbers();
   MutableTensor writing = tensor.Mutate().value();
   EXPECT_EQ(writing.dtype(), DType::kF32);
@@ -503,7 +503,7 @@ TEST(TensorBorrowTest, KnowsWhatIsBorrowed) {
   EXPECT_EQ(writing.tensor().raw_data(), tensor.raw_data());
 }
 
-TEST(TensorBorrowTest, ClosingTwiceIsClosingOnce) {
+TEST(TensorBorrowTest, ClosingTwice_HasNoFurtherEffect) {
   Tensor tensor = Numbers();
   MutableTensor writing = tensor.Mutate().value();
   writing.Close();
@@ -521,7 +521,7 @@ TEST(TensorDeathTest, SpanOfAClosedBorrow_Terminates) {
   EXPECT_DEATH((void)writing.at<float>({0}), "its borrow is closed");
 }
 
-TEST(TensorBorrowTest, AMovedBorrowClosesOnce) {
+TEST(TensorBorrowTest, MovedBorrow_ClosesOnce) {
   Tensor tensor = Numbers();
   uint64_t closed;
   {
@@ -537,7 +537,7 @@ TEST(TensorBorrowTest, AMovedBorrowClosesOnce) {
   EXPECT_EQ(tensor.generation(), closed);  // `first` did not close it again
 }
 
-TEST(TensorBorrowTest, AssigningToABorrowClosesItFirst) {
+TEST(TensorBorrowTest, AssignmentToABorrow_ClosesItFirst) {
   Tensor one = Numbers();
   Tensor other = Numbers();
   MutableTensor writing = one.Mutate().value();
@@ -547,7 +547,7 @@ TEST(TensorBorrowTest, AssigningToABorrowClosesItFirst) {
   EXPECT_EQ(writing.raw_data(), other.raw_data());
 }
 
-TEST(TensorBorrowTest, FollowsATensorThatMoves) {
+TEST(TensorBorrowTest, Borrow_FollowsAMovedTensor) {
   Tensor first = Numbers();
   MutableTensor writing = first.Mutate().value();
   Tensor second = std::move(first);
@@ -558,7 +558,7 @@ TEST(TensorBorrowTest, FollowsATensorThatMoves) {
   EXPECT_TRUE(WritesInPlace(second));
 }
 
-TEST(TensorBorrowTest, OutlivesATensorThatGoesAway) {
+TEST(TensorBorrowTest, Borrow_MayOutliveTheTensor) {
   auto tensor = std::make_unique<Tensor>(Numbers());
   MutableTensor writing = tensor->Mutate().value();
   tensor.reset();
@@ -566,7 +566,7 @@ TEST(TensorBorrowTest, OutlivesATensorThatGoesAway) {
   EXPECT_THAT(FloatsOf(writing.tensor()), ElementsAre(7, 2, 3, 4));
 }
 
-TEST(TensorBorrowTest, LeavesATensorAloneThatWasAssignedAnother) {
+TEST(TensorBorrowTest, Borrow_DoesNotWriteATensorThatWasReassigned) {
   Tensor tensor = Numbers();
   const Tensor other = Tensor::Scalar(5.0f);
   MutableTensor writing = tensor.Mutate().value();
@@ -579,14 +579,14 @@ TEST(TensorBorrowTest, LeavesATensorAloneThatWasAssignedAnother) {
 
 // ---- generations ----
 
-TEST(TensorGenerationTest, EveryTensorMadeHasItsOwn) {
+TEST(TensorGenerationTest, EveryNewTensor_HasAUniqueGeneration) {
   const Tensor first = Numbers();
   const Tensor second = Numbers();
   EXPECT_GT(first.generation(), 0);
   EXPECT_LT(first.generation(), second.generation());
 }
 
-TEST(TensorGenerationTest, GrowsWhenABorrowCloses) {
+TEST(TensorGenerationTest, ClosingABorrow_IncreasesTheGeneration) {
   Tensor tensor = Numbers();
   const uint64_t before = tensor.generation();
   MutableTensor writing = tensor.Mutate().value();
@@ -598,7 +598,7 @@ TEST(TensorGenerationTest, GrowsWhenABorrowCloses) {
   EXPECT_LT(after, tensor.generation());
 }
 
-TEST(TensorGenerationTest, IsKeptByTheCloneOfABorrowUntilThatCloses) {
+TEST(TensorGenerationTest, BorrowOfAClone_KeepsTheGenerationUntilItCloses) {
   Tensor tensor = Numbers();
   const Tensor copy = tensor;
   MutableTensor writing = tensor.Mutate().value();
@@ -608,7 +608,7 @@ TEST(TensorGenerationTest, IsKeptByTheCloneOfABorrowUntilThatCloses) {
   EXPECT_GT(tensor.generation(), copy.generation());
 }
 
-TEST(TensorGenerationTest, IsKeptByWritingWhatOthersShare) {
+TEST(TensorGenerationTest, WriteToASharedTensor_KeepsTheGenerationOfTheOthers) {
   Tensor tensor = Numbers();
   const Tensor copy = tensor;
   const uint64_t before = copy.generation();
@@ -616,14 +616,14 @@ TEST(TensorGenerationTest, IsKeptByWritingWhatOthersShare) {
   EXPECT_EQ(copy.generation(), before);
 }
 
-TEST(TensorGenerationTest, AnotherShapeIsAnotherGeneration) {
+TEST(TensorGenerationTest, Reshape_ChangesTheGeneration) {
   const Tensor tensor = Numbers();
   EXPECT_NE(tensor.Reshape({2, 2}).value().generation(), tensor.generation());
 }
 
 // ---- equality ----
 
-TEST(TensorEqualityTest, IsOfDTypeShapeAndBytes) {
+TEST(TensorEqualityTest, ComparesDTypeShapeAndBytes) {
   EXPECT_EQ(Numbers(), Numbers());
   EXPECT_NE(Numbers(), Numbers().Reshape({2, 2}).value());
   EXPECT_NE(Tensor::Zeros(DType::kF32, {2}).value(), Tensor::Zeros(DType::kI32, {2}).value());
@@ -632,14 +632,14 @@ TEST(TensorEqualityTest, IsOfDTypeShapeAndBytes) {
   EXPECT_NE(other, Numbers());
 }
 
-TEST(TensorEqualityTest, IsOfBits) {
+TEST(TensorEqualityTest, ComparesBits) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(Tensor::Scalar(nan), Tensor::Scalar(nan));
   EXPECT_NE(Tensor::Scalar(nan), Tensor::Scalar(-nan));
   EXPECT_NE(Tensor::Scalar(0.0f), Tensor::Scalar(-0.0f));
 }
 
-TEST(TensorEqualityTest, DoesNotTrustTheGenerationOfWhatIsBeingWritten) {
+TEST(TensorEqualityTest, DuringABorrow_IgnoresTheGeneration) {
   Tensor tensor = Numbers();
   const Tensor copy = tensor;
   MutableTensor writing = tensor.Mutate().value();
@@ -660,7 +660,7 @@ TEST(TensorReshapeTest, SharesTheBytes) {
   EXPECT_TRUE(square.SharesBytesWith(tensor));
 }
 
-TEST(TensorReshapeTest, GoesToAndFromScalars) {
+TEST(TensorReshapeTest, ConvertsToAndFromScalars) {
   const Tensor scalar = Tensor::Scalar(2.0f);
   EXPECT_THAT(scalar.Reshape({1, 1})->shape(), ElementsAre(1, 1));
   EXPECT_EQ(scalar.Reshape({1}).value().Reshape({}).value(), scalar);
@@ -673,7 +673,7 @@ TEST(TensorReshapeTest, AnotherElementCountIsAnError) {
   EXPECT_THAT(Numbers().Reshape({-2, -2}), StatusIs(kInvalid, HasSubstr("-2")));
 }
 
-TEST(TensorSharesBytesTest, IsAboutOverlapNotAboutBuffers) {
+TEST(TensorSharesBytesTest, ComparesByteRangesAndNotBuffers) {
   const Buffer buffer = Buffer::Allocate(32).value();
   const Tensor all = Tensor::FromBuffer(DType::kU8, {32}, buffer).value();
   const Tensor front = Tensor::FromBuffer(DType::kU8, {16}, buffer).value();
@@ -689,7 +689,7 @@ TEST(TensorSharesBytesTest, IsAboutOverlapNotAboutBuffers) {
 
 // ---- views of buffers ----
 
-TEST(TensorFromBufferTest, ViewsTheBytesThere) {
+TEST(TensorFromBufferTest, ViewsTheBytesAtTheOffset) {
   Buffer buffer = Buffer::Allocate(16).value();
   const float value = 5;
   std::memcpy(buffer.mutable_data() + 8, &value, sizeof(value));
@@ -713,7 +713,7 @@ TEST(TensorFromBufferTest, OutsideTheBufferIsAnError) {
   EXPECT_THAT(Tensor::FromBuffer(DType::kF32, {0}, Buffer()), StatusIs(kInvalid, HasSubstr("f32")));
 }
 
-TEST(TensorFromBufferTest, NoElementsFitAtTheVeryEnd) {
+TEST(TensorFromBufferTest, EmptyTensor_MayBeginAtTheEnd) {
   const Buffer buffer = Buffer::Allocate(16).value();
   EXPECT_THAT(Tensor::FromBuffer(DType::kF32, {0}, buffer, 16), IsOk());
   EXPECT_THAT(Tensor::FromBuffer(DType::kF32, {0}, Buffer::External(nullptr, 0, nullptr).value()),
@@ -732,7 +732,7 @@ TEST(TensorFromBufferTest, MisalignedElementsAreAnError) {
               StatusIs(kInvalid, AllOf(HasSubstr("f64 at byte 4"), HasSubstr("aligned to 8"))));
 }
 
-TEST(TensorFromBufferTest, ErrorsKeepNoHandleOnTheBuffer) {
+TEST(TensorFromBufferTest, Errors_KeepNoHandle) {
   UserMemory memory;
   EXPECT_FALSE(Tensor::FromBuffer(DType::kF32, {5}, memory.ReadOnly()).ok());
   EXPECT_EQ(memory.released, 1);
@@ -750,7 +750,7 @@ TEST(TensorSizeTest, HeaderAndBytesAreOneAllocation) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST(TensorSizeTest, ASmallTensorCostsLittleMoreThanItsBytes) {
+TEST(TensorSizeTest, SmallTensor_HasLittleOverhead) {
   constexpr size_t kCount = 1000;
   std::vector<Tensor> tensors(kCount);
   const size_t before = mallinfo2().uordblks;
@@ -762,7 +762,7 @@ TEST(TensorSizeTest, ASmallTensorCostsLittleMoreThanItsBytes) {
 
 // ---- what store/ uses ----
 
-TEST(TensorAccessTest, ABorrowHoldsUpTheCountOfItsStore) {
+TEST(TensorAccessTest, Mutate_CountsTheOpenBorrow) {
   Tensor tensor = Numbers();
   std::atomic<int64_t> open{0};
   {
@@ -778,7 +778,7 @@ TEST(TensorAccessTest, ABorrowHoldsUpTheCountOfItsStore) {
   EXPECT_EQ(open, 0);
 }
 
-TEST(TensorAccessTest, MakeWritableSeparatesAndStamps) {
+TEST(TensorAccessTest, MakeWritable_SeparatesAndSetsTheGeneration) {
   Tensor tensor = Numbers();
   const Tensor copy = tensor;
   const uint64_t generation = NextGeneration();
@@ -790,7 +790,7 @@ TEST(TensorAccessTest, MakeWritableSeparatesAndStamps) {
   EXPECT_EQ(TensorAccess::data(&tensor), data);
 }
 
-TEST(TensorAccessTest, RestampGivesAGenerationWithoutTouchingTheBytes) {
+TEST(TensorAccessTest, Restamp_ChangesTheGenerationAndNotTheBytes) {
   Tensor tensor = Numbers();
   const uint64_t before = tensor.generation();
   ASSERT_THAT(TensorAccess::Restamp(&tensor), IsOk());
@@ -806,7 +806,7 @@ TEST(TensorAccessTest, RestampGivesAGenerationWithoutTouchingTheBytes) {
   EXPECT_THAT(FloatsOf(copy), ElementsAre(1, 2, 3, 4));
 }
 
-TEST(TensorAccessTest, NeitherIsForWhatIsBeingWritten) {
+TEST(TensorAccessTest, DuringABorrow_MakeWritableAndRestampAreErrors) {
   Tensor tensor = Numbers();
   MutableTensor writing = tensor.Mutate().value();
   const uint64_t before = tensor.generation();
@@ -832,7 +832,7 @@ void Fill(Tensor& tensor, float value) {
   std::fill(elements.begin(), elements.end(), value);
 }
 
-TEST(TensorThreadTest, SnapshotsAreReadWhileTheTensorIsWritten) {
+TEST(TensorThreadTest, Snapshots_AreReadDuringWrites) {
   Tensor tensor = Tensor::Zeros(DType::kF32, {256}).value();
   std::atomic<int> torn{0};
   std::vector<std::thread> readers;
@@ -852,7 +852,7 @@ TEST(TensorThreadTest, SnapshotsAreReadWhileTheTensorIsWritten) {
   EXPECT_EQ(tensor.span<float>()[0], 64);
 }
 
-TEST(TensorThreadTest, EveryThreadWritesItsOwnCopy) {
+TEST(TensorThreadTest, EachThread_WritesItsOwnCopy) {
   const Tensor tensor = Tensor::Zeros(DType::kF32, {256}).value();
   std::vector<Tensor> copies(8, tensor);
   std::vector<std::thread> writers;
@@ -871,7 +871,7 @@ TEST(TensorThreadTest, EveryThreadWritesItsOwnCopy) {
 
 // A reader that drops its copy hands the memory back to the writer, which then writes it in place:
 // the count alone must order the one's reads before the other's writes.
-TEST(TensorThreadTest, WritesInPlaceOnceAReaderInAnotherThreadIsDone) {
+TEST(TensorThreadTest, AfterAReaderThreadEnds_WritesAreInPlace) {
   Tensor tensor = Tensor::Zeros(DType::kF32, {256}).value();
   std::atomic<int> torn{0};
   std::atomic<int> dropped{0};
@@ -890,7 +890,7 @@ TEST(TensorThreadTest, WritesInPlaceOnceAReaderInAnotherThreadIsDone) {
   EXPECT_EQ(torn, 0);
 }
 
-TEST(TensorThreadTest, GenerationsAreUniqueAcrossThreads) {
+TEST(TensorThreadTest, Generations_AreUniqueAcrossThreads) {
   std::vector<std::vector<uint64_t>> numbers(4, std::vector<uint64_t>(1000));
   std::vector<std::thread> threads;
   for (std::vector<uint64_t>& mine : numbers) {

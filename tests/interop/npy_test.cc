@@ -31,7 +31,7 @@ absl::StatusOr<Tensor> LoadNpyBytes(const std::string& bytes) {
   return LoadNpy(dir.File("x.npy"));
 }
 
-TEST(NpyTest, EveryDTypeThatNumPyHasComesBack) {
+TEST(NpyTest, EveryDTypeOfNumPy_RoundTrips) {
   const TempDir dir;
   for (const DType dtype :
        {DType::kBool, DType::kU8, DType::kI8, DType::kU16, DType::kI16, DType::kU32, DType::kI32,
@@ -44,7 +44,7 @@ TEST(NpyTest, EveryDTypeThatNumPyHasComesBack) {
   }
 }
 
-TEST(NpyTest, BytesAreThoseOfNumPy) {
+TEST(NpyTest, Bytes_MatchNumPy) {
   const TempDir dir;
   ASSERT_THAT(SaveNpy(dir.File("x.npy"), Tensor::From<float>({2}, {1, -2}).value()), IsOk());
   const std::string expected =
@@ -54,7 +54,7 @@ TEST(NpyTest, BytesAreThoseOfNumPy) {
   EXPECT_EQ(ReadFile(dir.File("x.npy")), expected);
 }
 
-TEST(NpyTest, DTypesThatNumPyHasNotAreAnErrorUnlessTheirBitsAreWanted) {
+TEST(NpyTest, UnsupportedDType_IsAnErrorWithoutRawBits) {
   const TempDir dir;
   const std::string path = dir.File("x.npy");
   const Tensor bf16 = PatternTensor(DType::kBF16, {2, 3});
@@ -89,7 +89,7 @@ TEST(NpyTest, ReadsAllVersions) {
               StatusIs(kUnknown, HasSubstr("its version is 4.0")));
 }
 
-TEST(NpyTest, ReadsTheDictAsPythonMayWriteIt) {
+TEST(NpyTest, Header_AcceptsEveryFormThatPythonWrites) {
   for (const std::string dict :
        {"{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}",
@@ -99,7 +99,7 @@ TEST(NpyTest, ReadsTheDictAsPythonMayWriteIt) {
   }
 }
 
-TEST(NpyTest, TurnsFortranOrderIntoRows) {
+TEST(NpyTest, FortranOrder_IsConverted) {
   const auto dict = [](const std::string& shape) {
     return "{'descr': '<i2', 'fortran_order': True, 'shape': " + shape + ", }";
   };
@@ -118,7 +118,7 @@ TEST(NpyTest, TurnsFortranOrderIntoRows) {
   EXPECT_EQ(four.span<int16_t>()[1 * 12 + 2 * 4 + 1 * 2 + 1], 1 + 2 * 2 + 6 + 12);
 }
 
-TEST(NpyTest, TurnsLargeFortranMatricesInTiles) {
+TEST(NpyTest, LargeFortranMatrices_AreConvertedInTiles) {
   constexpr int64_t kRows = 77;
   constexpr int64_t kColumns = 131;
   std::string bytes;
@@ -146,7 +146,7 @@ T LoadOne(const std::string& descr, const std::string& bytes) {
   return tensor.span<T>()[0];
 }
 
-TEST(NpyTest, TurnsBigEndianRound) {
+TEST(NpyTest, BigEndian_IsConverted) {
   EXPECT_EQ(LoadOne<uint16_t>(">u2", "\1\2"), 0x0102);
   EXPECT_EQ(LoadOne<int32_t>(">i4", std::string("\xff\xff\xff\xfe", 4)), -2);
   EXPECT_EQ(LoadOne<double>(">f8", std::string("\x3f\xf8\0\0\0\0\0\0", 8)), 1.5);
@@ -154,7 +154,7 @@ TEST(NpyTest, TurnsBigEndianRound) {
             std::complex<float>(1, -2));
 }
 
-TEST(NpyTest, MistakesOfTheCallerAndFaultsLeaveNoFile) {
+TEST(NpyTest, ErrorsAndFaults_LeaveNoFile) {
   const TempDir dir;
   const std::string path = dir.File("x.npy");
   EXPECT_THAT(SaveNpy(path, Tensor()), StatusIs(kInvalid, HasSubstr("found null")));
@@ -178,7 +178,7 @@ TEST(NpyTest, MistakesOfTheCallerAndFaultsLeaveNoFile) {
   }
 }
 
-TEST(NpyTest, ErrorsNameTheFileWhateverItIsCalled) {
+TEST(NpyTest, Errors_NameAnyFile) {
   for (const std::string name : {"npy", "expected", "a"}) {
     MemoryFile file("no NumPy");
     EXPECT_THAT(LoadNpy(name, {.file_system = &file}),
@@ -188,7 +188,7 @@ TEST(NpyTest, ErrorsNameTheFileWhateverItIsCalled) {
 
 class NpyAttackTest : public testing::TestWithParam<NpyAttack> {};
 
-TEST_P(NpyAttackTest, IsTheErrorThatItMustBe) {
+TEST_P(NpyAttackTest, HasTheExpectedError) {
   const absl::StatusOr<Tensor> loaded = LoadNpyBytes(GetParam().file);
   EXPECT_THAT(loaded,
               StatusIs(GetParam().code, AllOf(HasSubstr("x.npy: "), HasSubstr(GetParam().words))));

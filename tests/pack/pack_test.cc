@@ -78,7 +78,7 @@ std::vector<int> GapBytes(const Packed& packed) {
 
 // ---- making one ----
 
-TEST(PackTest, PacksTheTensorsOfOneDtypeInOneAlignedBuffer) {
+TEST(PackTest, Create_PacksTheTensorsOfOneDTypeInOneAlignedBuffer) {
   const Packed packed = PackedSample();
   EXPECT_EQ(packed.dtype(), DType::kF32);
   EXPECT_EQ(packed.plan().size(), 2u);
@@ -96,7 +96,7 @@ TEST(PackTest, GapsAreZero) {
   EXPECT_THAT(GapBytes(packed), Each(0));
 }
 
-TEST(PackTest, OtherLeavesRideAlong) {
+TEST(PackTest, OtherLeaves_AreInRest) {
   const Packed packed = PackedSample();
   EXPECT_EQ(packed.slots().size(), 4u);
   EXPECT_EQ(packed.rest().size(), 2u);
@@ -105,14 +105,14 @@ TEST(PackTest, OtherLeavesRideAlong) {
   EXPECT_EQ(packed.rest().layout(), packed.layout());
 }
 
-TEST(PackTest, FromAnRvalueTheStoreIsTaken) {
+TEST(PackTest, CreateFromAnRvalue_EmptiesTheStore) {
   ParamStore store = SampleStore();
   const Packed packed = Packed::Create(std::move(store), DType::kF32).value();
   EXPECT_TRUE(store.empty());  // NOLINT(bugprone-use-after-move): what the header promises
   EXPECT_EQ(packed.slots().size(), 4u);
 }
 
-TEST(PackTest, FromAConstStoreTheStoreStays) {
+TEST(PackTest, CreateFromAConstStore_KeepsTheStore) {
   const ParamStore store = SampleStore();
   Packed packed = Packed::Create(store, DType::kF32).value();
   WriteFirst(packed, 99);
@@ -120,7 +120,7 @@ TEST(PackTest, FromAConstStoreTheStoreStays) {
   EXPECT_EQ(store.size(), 4u);
 }
 
-TEST(PackTest, OfAGroupKeepsTheGroupsSlots) {
+TEST(PackTest, PackOfAGroup_KeepsItsSlots) {
   const ParamStore store = SampleStore();
   const Packed packed = Packed::Create(GroupOf(store, {2, 3}), DType::kF32).value();
   EXPECT_EQ(packed.layout(), store.layout());
@@ -132,7 +132,7 @@ TEST(PackTest, OfAGroupKeepsTheGroupsSlots) {
   EXPECT_EQ(view.FindSlot(0), nullptr);
 }
 
-TEST(PackTest, WithoutATensorOfTheDtypeEverythingRidesAlong) {
+TEST(PackTest, WithoutATensorOfTheDType_AllLeavesAreInRest) {
   Packed packed = Packed::Create(SampleStore(), DType::kF64).value();
   EXPECT_EQ(packed.plan().size(), 0u);
   EXPECT_EQ(packed.rest().size(), 4u);
@@ -141,12 +141,12 @@ TEST(PackTest, WithoutATensorOfTheDtypeEverythingRidesAlong) {
   EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, OfAnEmptyStoreIsEmpty) {
+TEST(PackTest, PackOfAnEmptyStore_IsEmpty) {
   const Packed packed = Packed::Create(ParamStore(), DType::kF32).value();
   EXPECT_TRUE(packed.store().value().empty());
 }
 
-TEST(PackTest, EmptyTensorsAndSubByteTypesArePackedAsBytes) {
+TEST(PackTest, EmptyTensorsAndSubByteTypes_ArePacked) {
   const std::vector<uint8_t> codes = {0x21, 0x43, 0x65};
   const Tensor bytes = VectorOf(codes);
   Buffer buffer = Buffer::Allocate(3).value();
@@ -163,7 +163,7 @@ TEST(PackTest, EmptyTensorsAndSubByteTypesArePackedAsBytes) {
   EXPECT_EQ(view.leaf(2), Leaf(f6));
 }
 
-TEST(PackTest, AStoreThatIsBeingWrittenIsNotPacked) {
+TEST(PackTest, CreateDuringABorrow_IsAnError) {
   ParamStore store = SampleStore();
   {
     const MutableTensor writing = store.Mutate(".a").value();
@@ -175,7 +175,7 @@ TEST(PackTest, AStoreThatIsBeingWrittenIsNotPacked) {
   EXPECT_EQ(store.size(), 4u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
 }
 
-TEST(PackTest, WithoutMemoryPackingIsAnErrorAndTheStoreStays) {
+TEST(PackTest, CreateWithoutMemory_IsAnErrorAndTheStoreStays) {
   ParamStore store = StoreOf({{"a", Floats({1})}, {"b", HugeTensor()}});
   const auto no_memory = StatusIs(absl::StatusCode::kResourceExhausted,
                                   HasSubstr("no memory for a buffer of 4611686018427387968 bytes"));
@@ -200,7 +200,7 @@ TEST(PackDeathTest, ReadingAPlaceThatDoesNotExist_Terminates) {
 
 // ---- writing ----
 
-TEST(PackTest, WritesOneLeafByItsPlace) {
+TEST(PackTest, Span_WritesOneLeafByItsPlace) {
   Packed packed = PackedSample();
   {
     MutablePack writing = packed.Mutate().value();
@@ -212,7 +212,7 @@ TEST(PackTest, WritesOneLeafByItsPlace) {
   EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, WhatIsWrittenIntoGapsIsCleared) {
+TEST(PackTest, WritesIntoGaps_AreCleared) {
   Packed packed = PackedSample();
   {
     MutablePack writing = packed.Mutate().value();
@@ -246,7 +246,7 @@ TEST(PackDeathTest, ReadingWhileABorrowIsOpen_Terminates) {
                "cannot read the pack while a mutable borrow of this pack is open");
 }
 
-TEST(PackTest, WhileABorrowIsOpenNothingElseIsDone) {
+TEST(PackTest, DuringABorrow_OtherCallsAreErrors) {
   Packed packed = PackedSample();
   const ParamStore like = packed.store().value();
   {
@@ -268,7 +268,7 @@ TEST(PackTest, WhileABorrowIsOpenNothingElseIsDone) {
   EXPECT_THAT(packed.span<float>(0), ElementsAre(10, 2, 3));  // NOLINT: Unpack failed
 }
 
-TEST(PackTest, ABorrowClosesEarlyAndOnlyOnce) {
+TEST(PackTest, Borrow_ClosesEarlyAndOnce) {
   Packed packed = PackedSample();
   MutablePack writing = packed.Mutate().value();
   writing.Close();
@@ -278,7 +278,7 @@ TEST(PackTest, ABorrowClosesEarlyAndOnlyOnce) {
   EXPECT_THAT(packed.store(), IsOk());
 }
 
-TEST(PackTest, ABorrowThatWasMovedClosesOnce) {
+TEST(PackTest, MovedBorrow_ClosesOnce) {
   Packed packed = PackedSample();
   {
     MutablePack first = packed.Mutate().value();
@@ -294,7 +294,7 @@ TEST(PackTest, ABorrowThatWasMovedClosesOnce) {
   EXPECT_THAT(packed.store(), IsOk());
 }
 
-TEST(PackTest, APackMayBeMovedWhileItIsWritten) {
+TEST(PackTest, Pack_MayMoveDuringABorrow) {
   Packed packed = PackedSample();
   std::optional<MutablePack> writing = packed.Mutate().value();
   Packed moved = std::move(packed);
@@ -304,7 +304,7 @@ TEST(PackTest, APackMayBeMovedWhileItIsWritten) {
   EXPECT_THAT(moved.span<float>(0), ElementsAre(5, 2, 3));
 }
 
-TEST(PackTest, ABorrowOutlivesItsPackHarmlessly) {
+TEST(PackTest, Borrow_MayOutliveThePack) {
   std::optional<Packed> packed = PackedSample();
   MutablePack writing = packed->Mutate().value();
   packed.reset();
@@ -313,7 +313,7 @@ TEST(PackTest, ABorrowOutlivesItsPackHarmlessly) {
 
 // ---- sharing ----
 
-TEST(PackTest, WritesAreInPlaceWhileNothingSharesTheBuffer) {
+TEST(PackTest, UnsharedBuffer_IsWrittenInPlace) {
   Packed packed = PackedSample();
   const std::byte* const before = Address(packed);
   WriteFirst(packed, 1);
@@ -321,7 +321,7 @@ TEST(PackTest, WritesAreInPlaceWhileNothingSharesTheBuffer) {
   EXPECT_EQ(Address(packed), before);
 }
 
-TEST(PackTest, AStoreIsAValueThatLaterWritesDoNotReach) {
+TEST(PackTest, Store_IsNotChangedByLaterWrites) {
   Packed packed = PackedSample();
   const std::byte* const before = Address(packed);
   const ParamStore view = packed.store().value();
@@ -331,7 +331,7 @@ TEST(PackTest, AStoreIsAValueThatLaterWritesDoNotReach) {
   EXPECT_NE(Address(packed), before);  // copied on write
 }
 
-TEST(PackTest, LeavesOfAStoreAreViewsOfTheBuffer) {
+TEST(PackTest, LeavesOfAStore_AreViewsOfTheBuffer) {
   const Packed packed = PackedSample();
   const ParamStore view = packed.store().value();
   EXPECT_EQ(view.leaf(0).tensor().raw_data(), Address(packed));
@@ -340,7 +340,7 @@ TEST(PackTest, LeavesOfAStoreAreViewsOfTheBuffer) {
   EXPECT_EQ(view.slots(), packed.slots());
 }
 
-TEST(PackTest, AStoreThatWasDroppedCostsNoCopy) {
+TEST(PackTest, DroppedStore_CostsNoCopy) {
   Packed packed = PackedSample();
   const std::byte* const before = Address(packed);
   { const ParamStore view = packed.store().value(); }
@@ -348,14 +348,14 @@ TEST(PackTest, AStoreThatWasDroppedCostsNoCopy) {
   EXPECT_EQ(Address(packed), before);
 }
 
-TEST(PackTest, OneLeafThatIsKeptSharesTheBuffer) {
+TEST(PackTest, OneKeptLeaf_SharesTheBuffer) {
   Packed packed = PackedSample();
   const Tensor kept = packed.store()->leaf(0).tensor();
   WriteFirst(packed, 99);
   EXPECT_THAT(ElementsOf<float>(kept), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, TheFirstWriteAfterAViewCopiesTheLaterOnesDoNot) {
+TEST(PackTest, OnlyTheFirstWriteAfterAView_Copies) {
   Packed packed = PackedSample();
   const ParamStore view = packed.store().value();
   WriteFirst(packed, 1);
@@ -365,7 +365,7 @@ TEST(PackTest, TheFirstWriteAfterAViewCopiesTheLaterOnesDoNot) {
   EXPECT_THAT(GapBytes(packed), Each(0));
 }
 
-TEST(PackTest, WritingToAStoreDoesNotReachThePack) {
+TEST(PackTest, WriteToAStore_DoesNotChangeThePack) {
   Packed packed = PackedSample();
   ParamStore view = packed.store().value();
   {
@@ -377,14 +377,14 @@ TEST(PackTest, WritingToAStoreDoesNotReachThePack) {
   EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, TwoStoresWithoutAWriteBetweenShareTheirLeaves) {
+TEST(PackTest, TwoStoresWithoutAWriteBetween_ShareTheirLeaves) {
   const Packed packed = PackedSample();
   const ParamStore a = packed.store().value();
   const ParamStore b = packed.store().value();
   EXPECT_EQ(a.leaves().data(), b.leaves().data());
 }
 
-TEST(PackTest, ASnapshotIsAPackOfItsOwn) {
+TEST(PackTest, Snapshot_IsIndependent) {
   Packed packed = PackedSample();
   Packed snapshot = packed.Snapshot().value();
   EXPECT_EQ(Address(snapshot), Address(packed));  // O(1)
@@ -396,7 +396,7 @@ TEST(PackTest, ASnapshotIsAPackOfItsOwn) {
   EXPECT_THAT(snapshot.span<float>(0), ElementsAre(2000, 2, 3));
 }
 
-TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
+TEST(PackTest, Overwrite_CopiesNothingAndKeepsTheSnapshot) {
   Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
   const Packed held = pack.Snapshot().value();
   const std::vector<float> before = AllNumbers(held);
@@ -415,7 +415,7 @@ TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
   EXPECT_EQ(open.before().data(), open.bytes().data()) << "nothing else sees these bytes";
 }
 
-TEST(PackTest, AnOverwriteThatIsTakenBackLeavesTheBytes) {
+TEST(PackTest, Revert_RestoresTheBytes) {
   Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
   const Packed held = pack.Snapshot().value();
   {
@@ -427,7 +427,7 @@ TEST(PackTest, AnOverwriteThatIsTakenBackLeavesTheBytes) {
   EXPECT_EQ(AllNumbers(pack), AllNumbers(held));
 }
 
-TEST(PackTest, AfterASnapshotIsGoneWritesAreInPlaceAgain) {
+TEST(PackTest, AfterASnapshotIsDropped_WritesAreInPlace) {
   Packed packed = PackedSample();
   const std::byte* const before = Address(packed);
   {
@@ -438,7 +438,7 @@ TEST(PackTest, AfterASnapshotIsGoneWritesAreInPlaceAgain) {
   EXPECT_EQ(Address(packed), before);
 }
 
-TEST(PackTest, AViewMadeByASnapshotKeepsItsBytes) {
+TEST(PackTest, ViewOfASnapshot_KeepsItsBytes) {
   Packed packed = PackedSample();
   ParamStore view;
   {
@@ -451,7 +451,7 @@ TEST(PackTest, AViewMadeByASnapshotKeepsItsBytes) {
 
 // ---- generations ----
 
-TEST(PackTest, ClosingABorrowGivesANewGeneration) {
+TEST(PackTest, ClosingABorrow_ChangesTheGeneration) {
   Packed packed = PackedSample();
   const uint64_t first = packed.generation();
   const ParamStore before = packed.store().value();
@@ -464,7 +464,7 @@ TEST(PackTest, ClosingABorrowGivesANewGeneration) {
   EXPECT_EQ(after.leaf(1).generation(), before.leaf(1).generation());  // rides along, not written
 }
 
-TEST(PackTest, GenerationsStayBetweenWritesAlsoInSnapshots) {
+TEST(PackTest, Generations_StayBetweenWritesAlsoInSnapshots) {
   const Packed packed = PackedSample();
   const Packed snapshot = packed.Snapshot().value();
   const ParamStore a = snapshot.store().value();
@@ -473,7 +473,7 @@ TEST(PackTest, GenerationsStayBetweenWritesAlsoInSnapshots) {
   EXPECT_EQ(packed.generation(), snapshot.generation());
 }
 
-TEST(PackTest, OpeningTheRestGivesANewGenerationAndClosingItNone) {
+TEST(PackTest, OpeningTheRest_ChangesTheGenerationOnce) {
   Packed packed = PackedSample();
   const uint64_t before = packed.generation();
   uint64_t open = 0;
@@ -488,7 +488,7 @@ TEST(PackTest, OpeningTheRestGivesANewGenerationAndClosingItNone) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need the address space
-TEST(PackTest, AWriteWithoutMemoryChangesNoGeneration) {
+TEST(PackTest, WriteWithoutMemory_ChangesNoGeneration) {
   // 64 MiB more than earlier tests have left lying about.
   const int64_t count = (int64_t{1} << 24) + static_cast<int64_t>(mallinfo2().fordblks / 4);
   Packed packed =
@@ -519,7 +519,7 @@ TEST(PackTest, AWriteWithoutMemoryChangesNoGeneration) {
 #endif
 
 // Meaningful under ThreadSanitizer: a snapshot makes the view that both share, and goes.
-TEST(PackTest, ASnapshotMayViewAndGoInAnotherThreadWhileThePackIsWritten) {
+TEST(PackTest, Snapshot_MayBeViewedAndDroppedInAnotherThread) {
   Packed packed = PackedSample();
   for (int round = 0; round < 200; ++round) {
     std::thread reader([snapshot = std::make_unique<Packed>(packed.Snapshot().value())]() mutable {
@@ -531,7 +531,7 @@ TEST(PackTest, ASnapshotMayViewAndGoInAnotherThreadWhileThePackIsWritten) {
   }
 }
 
-TEST(PackTest, LeavesOfDifferentBytesHaveDifferentGenerations) {
+TEST(PackTest, LeavesWithDifferentBytes_HaveDifferentGenerations) {
   Packed packed =
       Packed::Create(StoreOf({{"a", Floats({1})}, {"b", Floats({2})}}), DType::kF32).value();
   WriteFirst(packed, 3);
@@ -542,7 +542,7 @@ TEST(PackTest, LeavesOfDifferentBytesHaveDifferentGenerations) {
 
 // ---- the rest ----
 
-TEST(PackTest, WhatRidesAlongIsWrittenByItself) {
+TEST(PackTest, MutateRest_WritesTheRest) {
   Packed packed = PackedSample();
   const ParamStore before = packed.store().value();
   const uint64_t generation = packed.generation();
@@ -560,7 +560,7 @@ TEST(PackTest, WhatRidesAlongIsWrittenByItself) {
 
 // ---- alike ----
 
-TEST(PackTest, PackedAlikeHasTheSameOffsets) {
+TEST(PackTest, CreateLike_HasTheSameOffsets) {
   const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   const ParamStore grads =
@@ -571,7 +571,7 @@ TEST(PackTest, PackedAlikeHasTheSameOffsets) {
   EXPECT_THAT(GapBytes(like), Each(0));
 }
 
-TEST(PackTest, PackedAlikeMayHaveOtherLeavesBesides) {
+TEST(PackTest, CreateLike_AcceptsOtherLeaves) {
   const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   const Packed like = Packed::CreateLike(packed, GroupOf(params, {0, 2})).value();
@@ -580,7 +580,7 @@ TEST(PackTest, PackedAlikeMayHaveOtherLeavesBesides) {
   EXPECT_TRUE(like.rest().empty());
 }
 
-TEST(PackTest, PackingAlikeNamesAllThatDoesNotFit) {
+TEST(PackTest, CreateLike_NamesAllMismatches) {
   const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   EXPECT_THAT(Packed::CreateLike(packed, SampleStore()),
@@ -593,7 +593,7 @@ TEST(PackTest, PackingAlikeNamesAllThatDoesNotFit) {
               StatusIs(kInvalid, "the store does not fit the pack:\nmissing (1):\n  '.c'"));
 }
 
-TEST(PackTest, ZerosLikeHasTheSamePlacesAndKeepsStaticLeaves) {
+TEST(PackTest, ZerosLike_HasTheSamePlacesAndKeepsStaticLeaves) {
   const Packed packed = PackedSample();
   const Packed zeros = Packed::ZerosLike(packed).value();
   EXPECT_EQ(zeros.plan(), packed.plan());
@@ -604,7 +604,7 @@ TEST(PackTest, ZerosLikeHasTheSamePlacesAndKeepsStaticLeaves) {
   EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, AssignCopiesNewValuesInPlace) {
+TEST(PackTest, Assign_CopiesInPlace) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const std::byte* const before = Address(packed);
@@ -622,7 +622,7 @@ TEST(PackTest, AssignCopiesNewValuesInPlace) {
   EXPECT_EQ(after.leaf(3), Leaf(Value("relu")));
 }
 
-TEST(PackTest, AssignDoesNotReachViewsThatAreAlive) {
+TEST(PackTest, Assign_DoesNotChangeLiveViews) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const ParamStore view = packed.store().value();
@@ -633,14 +633,14 @@ TEST(PackTest, AssignDoesNotReachViewsThatAreAlive) {
   EXPECT_THAT(GapBytes(packed), Each(0));
 }
 
-TEST(PackTest, APackTakesItsOwnStore) {
+TEST(PackTest, Assign_AcceptsThePacksOwnStore) {
   Packed packed = PackedSample();
   EXPECT_THAT(packed.Assign(packed.store().value()), IsOk());
   EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
   EXPECT_EQ(*packed.store()->FindSlot(3), Leaf(Value("gelu")));
 }
 
-TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
+TEST(PackTest, AssignOfAMismatchedStore_ChangesNothing) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const uint64_t generation = packed.generation();
@@ -661,7 +661,7 @@ TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
 
 // ---- unpacking ----
 
-TEST(PackTest, UnpackGivesTheGroupBack) {
+TEST(PackTest, Unpack_ReturnsTheGroup) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   WriteFirst(packed, 9);
@@ -680,7 +680,7 @@ TEST(PackTest, UnpackGivesTheGroupBack) {
 // ---- all together ----
 
 // A pack against plain vectors, with views kept and dropped at random.
-TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
+TEST(PackTest, RandomSteps_AgreeWithVectors) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
@@ -742,7 +742,7 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
   }
 }
 
-TEST(PackTest, ViewsAreMadeAndReadInOtherThreadsWhileThePackIsWritten) {
+TEST(PackTest, Views_AreMadeAndReadInOtherThreadsDuringWrites) {
   Packed packed = PackedSample();
   std::vector<std::thread> readers;
   for (int i = 0; i < 20; ++i) {
@@ -756,7 +756,7 @@ TEST(PackTest, ViewsAreMadeAndReadInOtherThreadsWhileThePackIsWritten) {
   for (std::thread& reader : readers) reader.join();
 }
 
-TEST(PackTest, ConstCallsAreSafeFromManyThreads) {
+TEST(PackTest, ConstCalls_AreSafeFromManyThreads) {
   const Packed packed = PackedSample();
   std::vector<std::thread> readers;
   for (int i = 0; i < 8; ++i) {
