@@ -8,7 +8,6 @@
 #include "absl/strings/strip.h"
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
-#include "leafstore/checkpoint/internal/restore.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
@@ -242,15 +241,13 @@ absl::StatusOr<ParamStore> CheckpointReader::LoadPlaces(absl::string_view item,
 absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
                                                          const RestoreOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  LEAFSTORE_RETURN_IF_ERROR(file_->WithItem(*found, store->CheckNoBorrow("load into")));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      internal::RestoreMatch match,
-      WithItem(*file_, *found, internal::MatchForRestore(*found, *store, options)));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, match.places));
-  LEAFSTORE_RETURN_IF_ERROR(store->Update(ParamStore::FromParts(
-      store->layout(), SlotSet::FromSorted(store->layout().size(), match.slots),
-      std::move(leaves))));
-  return std::move(match.report);
+  const LeafColumns& leaves = found->leaves;
+  return internal::LoadInto(
+      {.part = {found->layout, found->slots},
+       .spec = [&](uint32_t place) { return leaves.spec(place); },
+       .load = [&](absl::Span<const uint32_t> places) { return file_->LoadLeaves(*found, places); },
+       .named = [&](const absl::Status& status) { return file_->WithItem(*found, status); }},
+      store, options);
 }
 
 absl::Status CheckpointReader::Verify() const { return file_->Verify(); }

@@ -59,7 +59,7 @@ class Definition {
   const LeafColumns& tensor_specs() const { return rep_->specs; }
 
   // Returns what Merge and Build would report of these groups. O(leaves).
-  MergeReport Check(absl::Span<const ParamStore* const> groups) const;
+  FitReport Check(absl::Span<const ParamStore* const> groups) const;
 
   // Returns the complete store, from groups that together have every tensor. Rvalues are moved in,
   // const groups are copied, which shares their bytes. Groups on the Layout of def() are matched by
@@ -126,7 +126,10 @@ class Definition {
   static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);
   void GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
                 absl::Span<const Origin> origins) const;
-  void CheckSpecs(const ParamStore& group, MergeReport* report) const;
+  std::vector<internal::MergeInput> WithStatics(
+      absl::Span<const internal::MergeInput> groups) const;
+  // What the tensor in a slot was; no value for a static leaf.
+  std::optional<LeafSpec> SpecAt(Slot slot) const;
   bool Equals(const Definition& other) const;
 
   std::shared_ptr<const Rep> rep_;

@@ -43,6 +43,13 @@ absl::StatusOr<ParamStore> LoadSome(const SafetensorsFile& file, const Safetenso
   return ParamStore::FromParts(leaves.layout(), leaves.slots().AtPlaces(places), std::move(loaded));
 }
 
+// Valid while the file is open.
+LeafSpec SpecAt(const SafetensorsFile& file, const SafetensorsLeaves& leaves, uint32_t place) {
+  if (const Value* value = leaves.value(place)) return LeafSpec(value->kind());
+  const SafetensorsInfo info = file.entry(*leaves.tensor(place));
+  return LeafSpec(info.dtype, info.shape);
+}
+
 std::vector<uint32_t> AllPlaces(const SafetensorsLeaves& leaves) {
   std::vector<uint32_t> places(leaves.size());
   std::iota(places.begin(), places.end(), 0);
@@ -192,6 +199,18 @@ absl::StatusOr<ParamStore> SafetensorsReader::LoadMatching(const Filter& filter)
     places.push_back(leaves->slots().PlaceOf(taken.SlotAt(i)));
   }
   return LoadSome(*file_, *leaves, places);
+}
+
+absl::StatusOr<RestoreReport> SafetensorsReader::LoadInto(ParamStore* store,
+                                                          const RestoreOptions& options) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  return internal::LoadInto(
+      {.part = {leaves->layout(), leaves->slots()},
+       .spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); },
+       .load =
+           [&](absl::Span<const uint32_t> places) { return LoadLeaves(*file_, *leaves, places); },
+       .named = [&](const absl::Status& status) { return file_->WithPath(status); }},
+      store, options);
 }
 
 absl::StatusOr<bool> SafetensorsReader::IsCanonical() const { return file_->IsCanonical(); }

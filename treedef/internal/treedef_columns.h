@@ -11,16 +11,7 @@
 #include "leafstore/core/key.h"
 #include "leafstore/treedef/node.h"
 
-namespace leafstore {
-
-// A tag: its node, and the id of its text in the TreeDef.
-struct TreeDefTag {
-  uint32_t node;
-  uint32_t string;
-  friend bool operator==(const TreeDefTag& a, const TreeDefTag& b) = default;
-};
-
-namespace internal {
+namespace leafstore::internal {
 
 // One entry a node unless said otherwise; nodes in preorder.
 struct TreeDefColumns {
@@ -72,7 +63,6 @@ inline KeyRef KeyOf(const TreeDefColumns& columns, NodeId node) {
   return KeyUnder(columns, columns.parents[node], columns.keys[node]);
 }
 
-}  // namespace internal
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_COLUMNS_H_
