@@ -183,8 +183,6 @@ absl::StatusOr<ParamStore> CheckpointWriter::State::CheckItem(
   return WithContext(saved.status(), absl::StrCat("item '", name, "'"));
 }
 
-}
-
 absl::Status CheckpointWriter::State::CheckItems(absl::string_view prefix,
                                                  absl::Span<const NamedStore> stores,
                                                  const ItemOptions& item_options) const {

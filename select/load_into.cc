@@ -56,7 +56,7 @@ class Matcher {
         reporter_.AddMissing(store_.layout(), slot);
         continue;
       }
-      reporter_.CheckSpec(store_.layout(), slot, store_.leaf(place), source_.spec(from));
+      reporter_.CheckSpec(store_.layout(), slot, store_.leaf(place).spec(), source_.spec(from));
       matches.places.push_back(from);
       matches.slots.push_back(slot);
     }
@@ -90,7 +90,7 @@ class Matcher {
       names.push_back(names_[from]);
     }
     const LayoutPart part(part_.layout,
-                          internal::SlotSetAccess::Make(part_.layout.size(), std::move(slots)));
+                          SlotSet::FromSorted(part_.layout.size(), std::move(slots)));
     const Alignment where = Align(part, store_, {.by = AlignBy::kDotted, .names = names});
     for (uint32_t i = 0; i < sought.size(); ++i) {
       if (where[i] != kNoPlace) names_[sought[i]] = store_.PathText(where[i]);
@@ -160,7 +160,7 @@ absl::StatusOr<RestoreReport> LoadInto(const LeafSource& source, ParamStore* sto
   LEAFSTORE_ASSIGN_OR_RETURN(
       ParamStore group,
       ParamStore::Create(store->layout(),
-                         SlotSetAccess::Make(store->layout().size(), std::move(matches->slots)),
+                         SlotSet::FromSorted(store->layout().size(), std::move(matches->slots)),
                          std::move(leaves)));
   LEAFSTORE_RETURN_IF_ERROR(Update(store, std::move(group)));
   return report;
