@@ -6,8 +6,6 @@
 
 #include "absl/hash/hash.h"
 
-#include "leafstore/store/align.h"
-
 namespace leafstore {
 
 Definition::Definition() {
@@ -85,33 +83,6 @@ absl::StatusOr<ParamStore> Definition::BuildFrom(
   }
   const auto spec = [this](Slot slot) { return SpecAt(slot); };
   return internal::MergeInputs(statics().layout(), WithStatics(inputs), spec);
-}
-
-std::vector<Definition::Origin> Definition::OriginsOf(
-    absl::Span<const internal::MergeInput> inputs) {
-  std::vector<Origin> origins;
-  for (const internal::MergeInput& input : inputs) {
-    origins.push_back({input.group->layout(), input.group->slots()});
-  }
-  return origins;
-}
-
-void Definition::GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
-                          absl::Span<const Origin> origins) const {
-  std::vector<Leaf> leaves = std::move(all).TakeLeaves();
-  const Layout& layout = statics().layout();
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].given == nullptr) continue;
-    const Origin& origin = origins[i];
-    std::vector<Leaf> own;
-    own.reserve(origin.slots.size());
-    const Alignment where = Align({origin.layout, origin.slots}, layout);
-    for (const Slot slot : where.places()) {
-      own.push_back(std::move(leaves[slot]));
-    }
-    *inputs[i].given =
-        internal::ParamStoreAccess::Make(origin.layout, origin.slots, std::move(own), 0);
-  }
 }
 
 bool Definition::Equals(const Definition& other) const {

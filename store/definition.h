@@ -82,11 +82,15 @@ class Definition {
   const {
     const std::vector<internal::MergeInput> inputs = {
         internal::ToMergeInput(std::forward<Groups>(groups))...};
-    const std::vector<Origin> origins = OriginsOf(inputs);
-    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, BuildFrom(inputs));
-    absl::Status status = Unflatten(def(), std::move(all), out);
-    if (!status.ok()) GiveBack(std::move(all), inputs, origins);
-    return status;
+    // What is given stays where it is until nothing can fail any more.
+    std::vector<internal::MergeInput> read_only = inputs;
+    for (internal::MergeInput& input : read_only) input.given = nullptr;
+    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore all, BuildFrom(read_only));
+    LEAFSTORE_RETURN_IF_ERROR(Unflatten(def(), all, out));
+    for (const internal::MergeInput& input : inputs) {
+      if (input.given != nullptr) *input.given = ParamStore();
+    }
+    return absl::OkStatus();
   }
   template <typename T, typename... Groups>
   requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
@@ -114,17 +118,8 @@ class Definition {
   };
   explicit Definition(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
-  // Which leaves a group had, for giving them back.
-  struct Origin {
-    Layout layout;
-    SlotSet slots;
-  };
-
   static Taken Separate(const TreeDef& def, std::vector<Leaf> leaves);
   absl::StatusOr<ParamStore> BuildFrom(absl::Span<const internal::MergeInput> inputs) const;
-  static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);
-  void GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
-                absl::Span<const Origin> origins) const;
   std::vector<internal::MergeInput> WithStatics(
       absl::Span<const internal::MergeInput> groups) const;
   // What the tensor in a slot was; no value for a static leaf.
