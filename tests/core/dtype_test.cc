@@ -125,7 +125,7 @@ TEST(DTypeTest, CppTypes_HaveTheSizeOfTheirDType) {
   EXPECT_EQ(kDTypeOf<std::complex<float>>, DType::kC64);
 }
 
-TEST(DTypeTest, BoolsAreZeroOrOne) {
+TEST(DTypeTest, Bools_AreZeroOrOne) {
   const auto are_bools = [](std::vector<uint8_t> bytes) {
     return AreBools(
         absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));

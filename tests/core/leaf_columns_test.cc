@@ -19,7 +19,7 @@ std::vector<Leaf> Leaves() {
           Tensor::Scalar(int64_t{7}), Tensor::Zeros(DType::kF64, {0, 4}).value()};
 }
 
-TEST(LeafColumnsTest, KeepsSpecsAndValues) {
+TEST(LeafColumnsTest, Columns_HaveTheSpecsAndValuesOfTheLeaves) {
   const std::vector<Leaf> leaves = Leaves();
   const LeafColumns columns = LeafColumns::Of(leaves);
   ASSERT_EQ(columns.size(), 5u);
@@ -39,7 +39,7 @@ TEST(LeafColumnsTest, KeepsSpecsAndValues) {
   EXPECT_EQ(columns.byte_size(4), 0);
 }
 
-TEST(LeafColumnsTest, AreEqualWhenAllSpecsAndValuesAre) {
+TEST(LeafColumnsTest, Equality_ComparesSpecsAndValues) {
   std::vector<Leaf> leaves = Leaves();
   const LeafColumns columns = LeafColumns::Of(leaves);
   EXPECT_EQ(columns, LeafColumns::Of(leaves));
@@ -53,7 +53,7 @@ TEST(LeafColumnsTest, AreEqualWhenAllSpecsAndValuesAre) {
   EXPECT_FALSE(columns == LeafColumns::Of(leaves));
 }
 
-TEST(LeafColumnsTest, TheTotalStopsAtTheLargestNumber) {
+TEST(LeafColumnsTest, TotalBytes_SaturatesAtTheMaximum) {
   LeafColumns columns;
   const int64_t most = std::numeric_limits<int64_t>::max();
   columns.AddTensor(DType::kU8, {most}, most);

@@ -82,7 +82,7 @@ TEST(PackLayoutTest, SubByteTypes_TakeCompleteBytes) {
   EXPECT_EQ(plan.byte_size(), 64 + 192);
 }
 
-TEST(PackLayoutTest, SpecHasDtypeAndShape) {
+TEST(PackLayoutTest, Spec_HasDTypeAndShape) {
   const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kF32).value();
   EXPECT_EQ(plan.spec(1), LeafSpec(DType::kF32, {3}));
 }
