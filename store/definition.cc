@@ -6,8 +6,6 @@
 
 #include "absl/hash/hash.h"
 
-#include "leafstore/store/align.h"
-
 namespace leafstore {
 
 Definition::Definition() {

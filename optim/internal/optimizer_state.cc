@@ -41,21 +41,15 @@ absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
       found.empty() ? "none" : "'", absl::StrJoin(found, "', '"), found.empty() ? "" : "'"));
 }
 
-// One store of a state, seen from the group that it is for.
-class SourceStore {
- public:
-  SourceStore(const GroupSpec& spec, const ParamStore& store)
-      : store_(&store), places_(Align({spec.layout(), spec.slots()}, store).TakePlaces()) {}
+// One store of a state, and where in it the leaves of the group are.
+struct SourceStore {
+  const ParamStore* store;
+  Alignment places;
 
-  const ParamStore& store() const { return *store_; }
   // The leaf for a place of the group, or null.
   const Leaf* At(uint32_t place) const {
-    return places_[place] == kNoPlace ? nullptr : &store_->leaf(places_[place]);
+    return places[place] == kNoPlace ? nullptr : &store->leaf(places[place]);
   }
-
- private:
-  const ParamStore* store_;
-  std::vector<uint32_t> places_;  // by place of the group
 };
 
 // The state that an optimizer has given, by moment.
@@ -69,7 +63,7 @@ class Source {
       const auto found = std::find_if(given.begin(), given.end(),
                                       [name](const NamedStore& one) { return one.name == name; });
       if (found == given.end()) return WrongNames(names, given);
-      source.stores_.emplace_back(spec, found->store);
+      source.stores_.push_back({&found->store, Align({spec.layout(), spec.slots()}, found->store)});
       return found->store.CheckNoBorrow("take up the state of an optimizer");
     };
     for (const absl::string_view name : names) LEAFSTORE_RETURN_IF_ERROR(add(name));
@@ -169,7 +163,7 @@ class Assembler {
   // Notes what a source has besides the group's tensors. Static leaves may be there or not.
   void NoteUnexpected(const Source& source) {
     for (size_t i = 0; i < reporters_.size(); ++i) {
-      const ParamStore& store = source.stores()[i].store();
+      const ParamStore& store = *source.stores()[i].store;
       reporters_[i].AddUnexpected(store, Align(store, {spec_.layout(), spec_.slots()}));
     }
   }
