@@ -231,8 +231,8 @@ TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
   }
 }
 
-// Matches what is said of an archive that contradicts itself: what ReadMember finds, or since libzip
-// 1.10 in some cases libzip, which then does not open the archive.
+// Matches the error of an archive that contradicts itself. ReadMember finds it, or libzip does so
+// first when it opens the archive: which of them depends on the version of libzip.
 auto IsContradiction(testing::Matcher<std::string> found_by_member) {
   return StatusIs(kDamage, testing::AnyOf(std::move(found_by_member),
                                           HasSubstr("expected a zip archive, found an error: ")));
