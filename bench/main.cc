@@ -30,7 +30,7 @@ namespace {
 std::string Describe(const Leaf& leaf) {
   std::string out = SpecToString(leaf);
   if (!leaf.is_tensor() || leaf.tensor().dtype() != DType::kF32) return out;
-  const absl::Span<const float> numbers = leaf.tensor().data<float>().value();
+  const absl::Span<const float> numbers = leaf.tensor().span<float>();
   return absl::StrFormat("%s\t%.9g", out, numbers.back());
 }
 

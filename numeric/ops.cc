@@ -18,7 +18,7 @@ absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status&
                       absl::StrCat("at ", store.PathText(place), ": ", status.message()));
 }
 
-// A path of `a`'s that `b` does not have, or an empty string.
+// Returns a path that `a` has and `b` does not have, or an empty string.
 std::string PathOnlyIn(const Layout& a, const Layout& b) {
   const std::vector<Slot> in_b = internal::SlotsIn(b, a, SlotSet::All(a.size()));
   const auto found = std::find(in_b.begin(), in_b.end(), kNoSlot);

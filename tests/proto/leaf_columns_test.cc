@@ -15,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(LeafColumnsTest, SaysWhatTheLeavesAre) {
+TEST(LeafColumnsTest, Columns_HaveTheSpecsOfTheLeaves) {
   const ParamStore store = EveryKindStore();
   const LeafColumns columns = LeafColumns::Of(store.leaves());
   ASSERT_EQ(columns.size(), 6u);
@@ -32,7 +32,7 @@ TEST(LeafColumnsTest, SaysWhatTheLeavesAre) {
   EXPECT_EQ(columns.byte_size(5), 0);
 }
 
-TEST(LeafColumnsTest, TheTotalStopsAtTheLargestNumber) {
+TEST(LeafColumnsTest, TotalBytes_SaturatesAtTheMaximum) {
   LeafColumns columns;
   const int64_t most = std::numeric_limits<int64_t>::max();
   columns.AddTensor(DType::kU8, {most}, most);
@@ -40,7 +40,7 @@ TEST(LeafColumnsTest, TheTotalStopsAtTheLargestNumber) {
   EXPECT_EQ(columns.total_bytes(), most);
 }
 
-TEST(LeafColumnsTest, BoolsAreZeroOrOne) {
+TEST(LeafColumnsTest, Bools_AreZeroOrOne) {
   const auto are_bools = [](std::vector<uint8_t> bytes) {
     return AreBools(
         absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));

@@ -5,7 +5,7 @@
 #include "leafstore/core/tensor.h"
 
 int main() {
-  const auto tensor = leafstore::Tensor::FromValues<float>({2}, {1.0f, 2.0f});
+  const auto tensor = leafstore::Tensor::From<float>({2}, {1.0f, 2.0f});
   const auto path = leafstore::Path::Parse("['weight']");
   if (!tensor.ok() || !path.ok() || tensor->size() != 2) return 1;
   std::cout << "core_consumer: ok\n";
