@@ -10,7 +10,7 @@
 #include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 namespace leafstore {
 namespace {

@@ -31,7 +31,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 namespace leafstore {
 

@@ -33,7 +33,7 @@
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 #include "leafstore/treedef/tree/tree.h"
 #include "leafstore/treedef/treedef.h"
 

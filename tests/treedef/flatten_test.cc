@@ -1,4 +1,4 @@
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 #include <map>
 #include <memory>

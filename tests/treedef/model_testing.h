@@ -10,7 +10,7 @@
 
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/tensor.h"
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 #include "leafstore/treedef/print.h"
 
 namespace leafstore {

@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 struct Linear {
   leafstore::Tensor weight;

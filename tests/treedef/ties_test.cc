@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 #include "leafstore/treedef/print.h"
 
 #include "tests/core/status_matchers.h"

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore {

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/treedef/bind/internal/flatten.h"
+#include "leafstore/treedef/bind/flatten.h"
 
 namespace leafstore::internal {
 namespace {

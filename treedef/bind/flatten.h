@@ -5,8 +5,8 @@
 //   FlatTree flat = FlattenTree(std::move(model)).value();   // flat.def, flat.leaves
 //   std::vector<Leaf> grads = FlattenTreeLike(flat.def, gradients).value();
 //   absl::Status status = UnflattenTree(flat.def, flat.leaves, &model);
-#ifndef LEAFSTORE_TREEDEF_BIND_INTERNAL_FLATTEN_H_
-#define LEAFSTORE_TREEDEF_BIND_INTERNAL_FLATTEN_H_
+#ifndef LEAFSTORE_TREEDEF_BIND_FLATTEN_H_
+#define LEAFSTORE_TREEDEF_BIND_FLATTEN_H_
 
 #include <type_traits>
 #include <utility>
@@ -81,4 +81,4 @@ absl::Status UnflattenTree(const TreeDef& def, std::vector<Leaf>&& leaves, T* ou
 
 }  // namespace leafstore::internal
 
-#endif  // LEAFSTORE_TREEDEF_BIND_INTERNAL_FLATTEN_H_
+#endif  // LEAFSTORE_TREEDEF_BIND_FLATTEN_H_
