@@ -1,12 +1,13 @@
-// Reading a checkpoint: the whole of an item, a leaf, a subtree, or what a filter takes.
+// CheckpointReader: loads an item of a checkpoint, a leaf, a subtree, or what a filter matches. To load
+// whole files with one call, see checkpoint.h.
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
-//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(reader.def("params").value(), params, &model));
+//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(reader.GetDef("params").value(), params, &model));
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(reader.LoadItems("adamw").value()));
 //
-//   Leaf bias = reader.LoadPath("params", ".head.bias").value();
-//   ParamStore norms = reader.LoadMatching("params", Glob("**.norm.**")).value();
+//   Leaf bias = reader.LoadLeaf("params", ".head.bias").value();
+//   ParamStore norms = reader.Load("params", {.filter = Glob("**.norm.**")}).value();
 //   RestoreReport report = reader.LoadInto("params", &params).value();   // all of it, or an error
 //   reader.LoadInto("params", &body, {.filter = Glob("body.**"),         // a part of another model
 //                                     .renames = {{"encoder.**", "body.**"}}}).value();
@@ -50,6 +51,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/io/file_system.h"
 #include "leafstore/io/io_options.h"
@@ -134,10 +136,11 @@ class CheckpointReader {
 
   // The items' names, in the order in which they were saved.
   std::vector<std::string> items() const;
-  // All that is known of an item without reading tensors. error NotFound. O(items).
-  absl::StatusOr<CheckpointItemInfo> item(absl::string_view name) const;
-  // Its structure. error NotFound; InvalidArgument: it has loose paths that are no tree.
-  absl::StatusOr<TreeDef> def(absl::string_view item) const;
+  // Returns all that is known of an item without reading tensors. error NotFound. O(items).
+  absl::StatusOr<CheckpointItemInfo> GetItem(absl::string_view name) const;
+  // Returns the structure of an item. error NotFound; InvalidArgument: it has loose paths that are
+  // not those of a tree.
+  absl::StatusOr<TreeDef> GetDef(absl::string_view item) const;
   // What users attached to the checkpoint.
   const Metadata& metadata() const;
   // The numbers that were saved with the checkpoint.
@@ -146,25 +149,19 @@ class CheckpointReader {
   // saved as an increment (SaveHistory). Each is opened when the first of these is loaded; where
   // that fails, loads of these fail, and the next one tries again.
   const std::vector<BaseFile>& bases() const;
-  // What users attached to an item. error NotFound.
-  absl::StatusOr<Metadata> metadata(absl::string_view item) const;
-  // The named groups of an item; none where it was saved without. error NotFound: no such item.
-  absl::StatusOr<std::optional<Labels>> labels(absl::string_view item) const;
 
-  // The item, all that it holds. O(leaves), and O(bytes) to verify or read.
-  absl::StatusOr<ParamStore> Load(absl::string_view item) const;
+  // Loads an item: all that it holds, or what `options` choose. error NotFound: no such item. Others:
+  // see LoadOptions. O(leaves), and O(bytes) to verify or read.
+  absl::StatusOr<ParamStore> Load(absl::string_view item, const LoadOptions& options = {}) const;
   // The items "<prefix>/<name>", as CheckpointWriter::AddItems saves them, each under its own name
   // and in the order of saving. What Optimizer::LoadState takes. error NotFound: there are none;
   // says what there is. (AddItems of no stores leaves nothing in the file that could be told from a
   // misspelt name; an optimizer always has some.) error also: as Load's of each.
   absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
-  // One leaf. A path through an alias finds the owner's. error NotFound: no such path, or the item
-  // does not hold it. error InvalidArgument: no canonical path, or it leads to a container.
+  // Loads one leaf. A path through an alias finds the owner's. error NotFound: no such path, or the
+  // item does not hold it. error InvalidArgument: not a canonical path, or it leads to a container.
   // O(depth * log children), and O(bytes).
-  absl::StatusOr<Leaf> LoadPath(absl::string_view item, absl::string_view path) const;
-  // The leaves below a node, with the structure there as a TreeDef of its own (TreeDef::Subtree).
-  // error NotFound, InvalidArgument: no such path. O(nodes of the subtree), and O(bytes).
-  absl::StatusOr<Flattened> LoadSubtree(absl::string_view item, absl::string_view path) const;
+  absl::StatusOr<Leaf> LoadLeaf(absl::string_view item, absl::string_view path) const;
   // The plan of a partition of the item (partition.h): what group each leaf would be in. Filters
   // ask for dtypes, shapes and static leaves as ever, and no tensor is read for them, so that one
   // which this reader cannot read hinders none. But a Callable may look at bytes: where there is
@@ -172,16 +169,6 @@ class CheckpointReader {
   // not checked. error: PartitionPlan::Compile's; with a Callable, Load's too. O(nodes * filters).
   absl::StatusOr<PartitionPlan> CompilePlan(absl::string_view item, std::vector<Filter> filters,
                                             const PartitionOptions& options = {}) const;
-  // The leaves that a partition by this one filter puts into its first group, as a group on the
-  // item's Layout. Only these are read and verified. error: CompilePlan's. O(nodes), and O(bytes
-  // taken).
-  absl::StatusOr<ParamStore> LoadMatching(absl::string_view item, const Filter& filter) const;
-  // The leaves at these places of the item, as a group. error NotFound: no such item.
-  // InvalidArgument: `places` do not grow strictly, or one is not below the item's number of leaves.
-  // O(places), and O(bytes).
-  absl::StatusOr<ParamStore> LoadPlaces(absl::string_view item,
-                                        absl::Span<const uint32_t> places) const;
-
   // Replaces leaves of a store by those of the item (load_into.h), by position where the Layouts are
   // equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and O(bytes).
   absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,

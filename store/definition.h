@@ -115,6 +115,12 @@ class Definition {
   };
   explicit Definition(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
+  // The leaves that a group had, for returning them.
+  struct Origin {
+    Layout layout;
+    SlotSet slots;
+  };
+
   static Taken Separate(const TreeDef& def, std::vector<Leaf> leaves);
   absl::StatusOr<ParamStore> MergeInputs(absl::Span<const internal::MergeInput> inputs) const;
   static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);

@@ -91,7 +91,7 @@ absl::Status CheckpointFile::WithItem(const ManifestItem& item, const absl::Stat
   return WithPath(WithContext(status, absl::StrCat("item ", Value(item.name).ToString())));
 }
 
-absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view name) const {
+absl::StatusOr<const ManifestItem*> CheckpointFile::GetItem(absl::string_view name) const {
   for (const ManifestItem& item : manifest_.items) {
     if (item.name == name) return &item;
   }

@@ -48,7 +48,7 @@ class CheckpointFile {
   absl::Status WithItem(const ManifestItem& item, const absl::Status& status) const;
 
   // error NotFound, with near names.
-  absl::StatusOr<const ManifestItem*> FindItem(absl::string_view name) const;
+  absl::StatusOr<const ManifestItem*> GetItem(absl::string_view name) const;
 
   // The leaves at these places of an item, in order.
   absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,

@@ -63,7 +63,7 @@ absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& 
   origin.structure = reader.has_structure();
   origin.metadata = reader.metadata().has_value();
   options.metadata.emplace(key, ToText(origin));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.leaves());
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
   options.labels = leaves->labels();
   return options;
 }
@@ -103,8 +103,9 @@ absl::StatusOr<SafetensorsContent> SafetensorsFromStore(ParamStore store, ItemOp
 absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& reader,
                                                        absl::string_view item) {
   ItemOptions options;
-  LEAFSTORE_ASSIGN_OR_RETURN(options.metadata, reader.metadata(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(options.labels, reader.labels(item));
+  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointItemInfo info, reader.GetItem(item));
+  options.metadata = info.metadata();
+  options.labels = info.labels();
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, reader.Load(item));
   absl::StatusOr<SafetensorsContent> content =
       SafetensorsFromStore(std::move(store), std::move(options));

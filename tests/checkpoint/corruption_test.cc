@@ -186,10 +186,10 @@ TEST_F(CorruptionTest, DamageInATensorIsFoundByItsPath) {
                  AllOf(HasSubstr(path_),
                        ContainsRegex("item 'params', '.embed': expected checksum [0-9a-f]{16}, "
                                      "found [0-9a-f]{16} of 24 bytes from byte 64 on")));
-    EXPECT_THAT(reader->LoadPath("params", ".embed"), damage);
+    EXPECT_THAT(reader->LoadLeaf("params", ".embed"), damage);
     EXPECT_THAT(reader->Load("params"), damage);
     EXPECT_THAT(reader->Verify(), damage);
-    EXPECT_THAT(reader->LoadPath("params", ".named['a b']"), IsOk()) << "which is not damaged";
+    EXPECT_THAT(reader->LoadLeaf("params", ".named['a b']"), IsOk()) << "which is not damaged";
   }
 }
 
@@ -399,10 +399,10 @@ TEST_F(CorruptionTest, AnUnknownCodecIsUnimplementedByName) {
   const auto unknown = StatusIs(
       StatusCode::kUnimplemented,
       AllOf(HasSubstr(path_), HasSubstr("item 'params', '.named['a b']'"), HasSubstr("codec 3")));
-  EXPECT_THAT(reader->LoadPath("params", ".named['a b']"), unknown);
+  EXPECT_THAT(reader->LoadLeaf("params", ".named['a b']"), unknown);
   EXPECT_THAT(reader->Load("params"), unknown);
-  EXPECT_THAT(reader->LoadPath("params", ".embed"), IsOk());
-  EXPECT_EQ(reader->item("params")->entry(3).codec, 3);
+  EXPECT_THAT(reader->LoadLeaf("params", ".embed"), IsOk());
+  EXPECT_EQ(reader->GetItem("params")->entry(3).codec, 3);
 }
 
 TEST_F(CorruptionTest, ATensorInABaseIsWhereItsSizeCanBe) {

@@ -42,7 +42,7 @@ class ManagerTest : public testing::Test {
     return CheckpointManager::Open(dir_.File("run"), std::move(options)).value();
   }
   float Loaded(const RestoredCheckpoint& restored) {
-    const Leaf leaf = restored.reader.LoadPath("params", ".w").value();
+    const Leaf leaf = restored.reader.LoadLeaf("params", ".w").value();
     return leaf.tensor().span<float>()[0];
   }
   void Damage(const std::string& path) {
@@ -422,7 +422,7 @@ TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
   EXPECT_THAT(reader.Verify(),
               StatusIs(absl::StatusCode::kDataLoss,
                        testing::StartsWith(absl::StrCat(manager.PathOf(3), ": ", words))));
-  EXPECT_THAT(reader.LoadPath("params", ".frozen"),
+  EXPECT_THAT(reader.LoadLeaf("params", ".frozen"),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words)));
 }
 

@@ -39,7 +39,7 @@ class SaveHistoryTest : public testing::Test {
   }
   // By path, which base has the tensor; 0: the file itself.
   uint32_t BaseOf(const CheckpointReader& reader, const std::string& path) {
-    const CheckpointItemInfo item = reader.item("params").value();
+    const CheckpointItemInfo item = reader.GetItem("params").value();
     const Slot slot = item.layout().Get(path).value();
     return item.entry(item.slots().PlaceOf(slot)).base;
   }
@@ -78,7 +78,7 @@ TEST_F(SaveHistoryTest, AnIncrementIsReadAsAWholeOneIs) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     const CheckpointReader reader = Open("2.leaf", mode);
     EXPECT_EQ(EntriesOf(reader.Load("params").value()), EntriesOf(params));
-    EXPECT_EQ(reader.LoadPath("params", ".a").value(), Leaf(ThousandOf(1)));
+    EXPECT_EQ(reader.LoadLeaf("params", ".a").value(), Leaf(ThousandOf(1)));
     ParamStore into = ZerosLike(params).value();
     ASSERT_THAT(reader.LoadInto("params", &into), IsOk());
     EXPECT_EQ(EntriesOf(into), EntriesOf(params));
@@ -175,11 +175,11 @@ TEST_F(SaveHistoryTest, ABaseThatIsGoneIsNamedWithTheLeaf) {
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   ASSERT_THAT(FileSystem::Posix().Remove(dir_.File("1.leaf")), IsOk());
   const CheckpointReader reader = Open("2.leaf");
-  EXPECT_EQ(reader.LoadPath("params", ".b").value(), Leaf(ThousandOf(3)));
+  EXPECT_EQ(reader.LoadLeaf("params", ".b").value(), Leaf(ThousandOf(3)));
   EXPECT_THAT(
-      reader.LoadPath("params", ".a").status().message(),
+      reader.LoadLeaf("params", ".a").status().message(),
       testing::AllOf(HasSubstr("item 'params', '.a': base: "), HasSubstr(dir_.File("1.leaf"))));
-  EXPECT_EQ(reader.LoadPath("params", ".a").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(reader.LoadLeaf("params", ".a").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(reader.Verify().code(), absl::StatusCode::kDataLoss);
 }
 

@@ -206,9 +206,9 @@ TEST_P(ReaderThreadsTest, LoadsOfOneReaderMeetAtItsBases) {
     ASSERT_EQ(reader.bases().size(), 2u);
     const std::vector<std::function<void()>> loads = {
         [&] { ExpectWhole(reader.Load("params").value()); },
-        [&] { EXPECT_EQ(*reader.LoadPath("params", ".b"), Leaf(Filled(1, kSize))); },
+        [&] { EXPECT_EQ(*reader.LoadLeaf("params", ".b"), Leaf(Filled(1, kSize))); },
         [&] {
-          const ParamStore found = reader.LoadMatching("params", Glob("frozen")).value();
+          const ParamStore found = reader.Load("params", {.filter = Glob("frozen")}).value();
           EXPECT_EQ(found.size(), 1u);
           EXPECT_EQ(*found.Find(".frozen"), Leaf(Filled(7, kSize)));
         },
@@ -222,7 +222,7 @@ TEST_P(ReaderThreadsTest, LoadsOfOneReaderMeetAtItsBases) {
         [&] { EXPECT_THAT(reader.Verify(), IsOk()); },
         [&] {
           EXPECT_THAT(reader.items(), ElementsAre("params"));
-          EXPECT_EQ(reader.item("params")->slots().size(), 4u);
+          EXPECT_EQ(reader.GetItem("params")->slots().size(), 4u);
         },
     };
     InThreads(kThreads, [&loads](int i) {

@@ -113,8 +113,8 @@ TEST_F(ZstdTest, EverythingComesBackInBothModesWithAnyThreads) {
       ASSERT_THAT(reader, IsOk());
       EXPECT_THAT(reader->Verify(), IsOk());
       ExpectEqual(reader->Load("params").value(), store);
-      EXPECT_EQ(reader->LoadPath("params", "['big']").value(), *store.Find("['big']"));
-      ExpectEqual(reader->LoadMatching("params", Glob("w*")).value(),
+      EXPECT_EQ(reader->LoadLeaf("params", "['big']").value(), *store.Find("['big']"));
+      ExpectEqual(reader->Load("params", {.filter = Glob("w*")}).value(),
                   Partition(store, {Glob("w*")}).value()[0]);
     }
   }
@@ -123,7 +123,7 @@ TEST_F(ZstdTest, EverythingComesBackInBothModesWithAnyThreads) {
 TEST_F(ZstdTest, WhatDoesNotShrinkIsStoredAsItIs) {
   Save(Store({{"noise", Noise(100'000)}, {"sparse", Sparse(100'000)}, {"tiny", Sparse(10)}}));
   const auto reader = CheckpointReader::Open(path_);
-  const CheckpointItemInfo item = reader->item("params").value();
+  const CheckpointItemInfo item = reader->GetItem("params").value();
   EXPECT_EQ(item.entry(0).codec, 0);
   EXPECT_EQ(item.entry(0).stored_size, 400'000);
   EXPECT_EQ(item.entry(1).codec, 1);
@@ -131,8 +131,8 @@ TEST_F(ZstdTest, WhatDoesNotShrinkIsStoredAsItIs) {
   EXPECT_EQ(item.entry(1).byte_size, 400'000);
   EXPECT_EQ(item.entry(2).codec, 0);
   // It is mapped, as ever.
-  const Leaf noise = reader->LoadPath("params", "['noise']").value();
-  EXPECT_TRUE(noise.tensor().SharesBytesWith(reader->LoadPath("params", "['noise']")->tensor()));
+  const Leaf noise = reader->LoadLeaf("params", "['noise']").value();
+  EXPECT_TRUE(noise.tensor().SharesBytesWith(reader->LoadLeaf("params", "['noise']")->tensor()));
 }
 
 TEST_F(ZstdTest, WithoutAnyCompressedTensorTheFileIsAsWithout) {
@@ -169,7 +169,7 @@ TEST_F(ZstdTest, AnIncrementFindsCompressedTensorsInItsBase) {
   Save(store, options);
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     const auto reader = CheckpointReader::Open(path_, {.io = {.mode = mode}});
-    const CheckpointItemInfo item = reader->item("params").value();
+    const CheckpointItemInfo item = reader->GetItem("params").value();
     EXPECT_EQ(item.entry(0).base, 1u);
     EXPECT_EQ(item.entry(0).codec, 1);
     EXPECT_EQ(item.entry(1).base, 0u);

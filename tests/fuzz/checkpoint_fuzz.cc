@@ -74,7 +74,8 @@ bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
   Require(store.ok() == other.ok(), "what one mode can load, the other can");
   // The first leaf that is alone in being wrong does not hinder the others.
   for (uint32_t place = 0; place < std::min<uint32_t>(item.size(), 16); ++place) {
-    const absl::StatusOr<ParamStore> one = mapped.LoadPlaces(item.name(), {place});
+    const absl::StatusOr<ParamStore> one =
+        mapped.Load(item.name(), {.places = std::vector<uint32_t>{place}});
     if (!one.ok()) {
       Require(!store.ok(), "of a whole that can be read, each leaf can be");
       RequireReadError(one.status());
@@ -82,7 +83,7 @@ bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
       Require(one->leaf(0) == store->leaf(place), "a leaf is the same alone");
     }
   }
-  const absl::StatusOr<ParamStore> some = mapped.LoadMatching(item.name(), IsStatic());
+  const absl::StatusOr<ParamStore> some = mapped.Load(item.name(), {.filter = IsStatic()});
   if (!some.ok()) {
     // Loose paths may be no tree, and then nothing can be asked of filters.
     RequireError(some.status(), {StatusCode::kInvalidArgument});
@@ -106,7 +107,7 @@ std::string Saved(const CheckpointReader& reader) {
           "x", {.io = {.durable = false, .file_system = &disk}, .metadata = reader.metadata()})
           .value();
   for (const std::string& name : reader.items()) {
-    const CheckpointItemInfo item = reader.item(name).value();
+    const CheckpointItemInfo item = reader.GetItem(name).value();
     const absl::Status added =
         writer.AddItem(name, reader.Load(name).value(), {item.labels(), item.metadata()});
     Require(added.ok(), "what was loaded can be saved");

@@ -126,7 +126,7 @@ absl::StatusOr<Content> Load(const std::string& path, bool by_map) {
     LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, reader.Load());
     LEAFSTORE_ASSIGN_OR_RETURN(const auto names, NamesOf(store, NameStyle::kSplit));
     for (uint32_t place = 0; place < store.size(); ++place) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t tensor, reader.Find(names[place]));
+      LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t tensor, reader.GetIndex(names[place]));
       if (!(store.leaf(place).tensor() == content.tensors[tensor].tensor)) {
         return absl::InternalError("a path leads to another tensor than its name");
       }

@@ -53,8 +53,8 @@ TEST(SafetensorsReaderTest, Reader_ListsTheTensors) {
   EXPECT_EQ(info.dtype, DType::kF32);
   EXPECT_THAT(info.shape, ElementsAre(2, 3));
   EXPECT_EQ(info.byte_size, 24);
-  EXPECT_EQ(reader.Find("mask").value(), 5u);
-  EXPECT_THAT(reader.Find("layers.0.wieght"),
+  EXPECT_EQ(reader.GetIndex("mask").value(), 5u);
+  EXPECT_THAT(reader.GetIndex("layers.0.wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("no tensor 'layers.0.wieght'"),
                                         HasSubstr("did you mean layers.0.weight"))));
   EXPECT_TRUE(reader.IsCanonical().value());
@@ -153,19 +153,20 @@ TEST_P(SafetensorsModeTest, Load_ByPathPlacesAndFilter) {
   const ParamStore store = SmallNamedStore();
   ASSERT_THAT(SaveSafetensors(path, store), IsOk());
   const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
-  EXPECT_EQ(reader.LoadPath("['mask']").value(), *store.Find("['mask']"));
-  EXPECT_THAT(reader.LoadPath("['musk']"),
+  EXPECT_EQ(reader.LoadLeaf("['mask']").value(), *store.Find("['mask']"));
+  EXPECT_THAT(reader.LoadLeaf("['musk']"),
               StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("['mask']"))));
-  const ParamStore weights = reader.LoadMatching(Glob("**.weight")).value();
+  const ParamStore weights = reader.Load({.filter = Glob("**.weight")}).value();
   EXPECT_EQ(weights.size(), 2u);
   EXPECT_EQ(*weights.Find("['layers']['1']['weight']"), *store.Find("['layers']['1']['weight']"));
-  const ParamStore some = reader.LoadPlaces({1, 4}).value();
+  const ParamStore some = reader.Load({.places = std::vector<uint32_t>{1, 4}}).value();
   EXPECT_EQ(some.size(), 2u);
   EXPECT_EQ(some.PathText(0), store.PathText(1));
   EXPECT_EQ(some.leaf(1), store.leaf(4));
-  EXPECT_THAT(reader.LoadPlaces({4, 1}),
-              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("places that grow"))));
-  EXPECT_THAT(reader.LoadPlaces({6}), StatusIs(kInvalid, HasSubstr("below 6, found 6")));
+  EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{4, 1}}),
+              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("ascending places"))));
+  EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{6}}),
+              StatusIs(kInvalid, HasSubstr("below 6, found 6")));
   const PartitionPlan plan = reader.CompilePlan({Glob("layers.**"), Glob("mask")}).value();
   EXPECT_EQ(plan.group_slots(0).size(), 3u);
   EXPECT_EQ(plan.group_slots(1).size(), 1u);
@@ -178,9 +179,9 @@ TEST_P(SafetensorsModeTest, Filters_MayReadBytes) {
   const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
   const Tensor wanted = PatternTensor(DType::kF32, {2}, 2);
   const ParamStore found = reader
-                               .LoadMatching(Callable([&](const NodeView& node) {
-                                 return node.tensor() != nullptr && *node.tensor() == wanted;
-                               }))
+                               .Load({.filter = Callable([&](const NodeView& node) {
+                                        return node.tensor() != nullptr && *node.tensor() == wanted;
+                                      })})
                                .value();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found.PathText(0), "['layers']['0']['bias']");
@@ -298,11 +299,11 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
             EXPECT_EQ(reader.LoadTensor("mask").value(), store.Find("['mask']")->tensor());
             break;
           case 2:
-            EXPECT_EQ(reader.LoadMatching(Glob("**.weight"))->size(), 2u);
+            EXPECT_EQ(reader.Load({.filter = Glob("**.weight")})->size(), 2u);
             break;
           default:
             EXPECT_THAT(reader.Verify(), IsOk());
-            EXPECT_EQ(reader.Find("nothing").value(), 1u);
+            EXPECT_EQ(reader.GetIndex("nothing").value(), 1u);
         }
       }
     });
@@ -393,8 +394,8 @@ TEST(SafetensorsReaderTest, PrefixNames_LoadButHaveNoTree) {
   EXPECT_EQ(loaded.Find("['a']['b']")->tensor(), tensors[1].tensor);
   const auto no_tree =
       StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("['a']"), HasSubstr("['a']['b']")));
-  EXPECT_THAT(reader.def(), no_tree);
-  EXPECT_THAT(reader.LoadMatching(Glob("a")), no_tree);
+  EXPECT_THAT(reader.GetDef(), no_tree);
+  EXPECT_THAT(reader.Load({.filter = Glob("a")}), no_tree);
   ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
   EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path));
   EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->def(), IsOk());

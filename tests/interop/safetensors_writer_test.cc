@@ -150,7 +150,7 @@ TEST(SafetensorsShardsTest, Shards_AreFilledInOrderUpToTheirSize) {
   for (const SafetensorsShard& shard : reader.shards()) counts.push_back(shard.tensors);
   EXPECT_THAT(counts, ElementsAre(2, 1, 2, 2));  // a b, c, d and e, which has no bytes, f g
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
-  EXPECT_EQ(reader.entry(reader.Find("g").value()).shard, 3u);
+  EXPECT_EQ(reader.entry(reader.GetIndex("g").value()).shard, 3u);
 }
 
 TEST(SafetensorsShardsTest, Index_MatchesHuggingFace) {
@@ -211,7 +211,7 @@ TEST(SafetensorsShardsTest, StructureAndMetadata_AreInEveryShard) {
                                 .value();
   ASSERT_GE(saved.files.size(), 2u);
   const SafetensorsReader reader = SafetensorsReader::Open(dir.path()).value();
-  EXPECT_EQ(reader.def().value(), store.layout().def().value());
+  EXPECT_EQ(reader.GetDef().value(), store.layout().def().value());
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
   for (const SafetensorsShard& shard : reader.shards()) EXPECT_EQ(shard.metadata->size(), 2u);
   // Of one shard alone the structure is not that of its tensors.
