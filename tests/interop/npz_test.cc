@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -230,6 +231,13 @@ TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
   }
 }
 
+// Matches the error of an archive that contradicts itself. ReadMember finds it, or libzip does so
+// first when it opens the archive: which of them depends on the version of libzip.
+auto IsContradiction(testing::Matcher<std::string> found_by_member) {
+  return StatusIs(kDamage, testing::AnyOf(std::move(found_by_member),
+                                          HasSubstr("expected a zip archive, found an error: ")));
+}
+
 TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
   const std::string true_size = LittleEndian(static_cast<uint32_t>(GoodMember().size() + 1000));
   const std::string lie = LittleEndian(0x7f000000);
@@ -237,15 +245,15 @@ TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
   const std::string deflated =
       ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x'), ZIP_CM_DEFLATE}});
   EXPECT_THAT(LoadNpzBytes(Replaced(deflated, true_size, lie)),
-              StatusIs(kDamage, AllOf(HasSubstr("member 'a': expected at most"),
-                                      HasSubstr("bytes out of"), HasSubstr("found 2130706432"))));
+              IsContradiction(AllOf(HasSubstr("member 'a': expected at most"),
+                                    HasSubstr("bytes out of"), HasSubstr("found 2130706432"))));
   // Or that one is stored in fewer bytes than it has; or in more.
   const std::string stored = ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x')}});
   for (const std::string& other : {lie, LittleEndian(7)}) {
     EXPECT_THAT(
         LoadNpzBytes(Replaced(stored, true_size + true_size, true_size + other)),
-        StatusIs(kDamage, HasSubstr(absl::StrCat("member 'a': expected at most ",
-                                                 GoodMember().size() + 1000, " bytes out of"))));
+        IsContradiction(HasSubstr(absl::StrCat("member 'a': expected at most ",
+                                               GoodMember().size() + 1000, " bytes out of"))));
   }
 }
 
@@ -275,7 +283,7 @@ TEST(NpzAttackTest, OverlappingMembers_AreDataLoss) {
   bytes.replace(entry + 42, 4, LittleEndian(static_cast<uint32_t>(within)));
   bytes.replace(end + 16, 4, LittleEndian(static_cast<uint32_t>(own)));
   EXPECT_THAT(LoadNpzBytes(bytes),
-              StatusIs(kDamage, AllOf(HasSubstr("member 'b'"), HasSubstr("they overlap"))));
+              IsContradiction(AllOf(HasSubstr("member 'b'"), HasSubstr("they overlap"))));
 }
 
 TEST(NpzAttackTest, EncryptedMembers_AreUnimplemented) {
