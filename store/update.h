@@ -1,7 +1,7 @@
 // Update: a group goes back into its parent, or leaves from elsewhere into a model.
 //
 //   Update(&params, std::move(biases));                      // what was done to a group
-//   ParamStore file = LoadSafetensors("model.safetensors").value();
+//   ParamStore file = LoadNpz("biases.npz").value();
 //   Update(&params, file, {.by = AlignBy::kDotted});         // PyTorch's `head.bias` to .head.bias
 //
 // Every leaf of the group replaces one of the store. What the group does not have stays as it is;
