@@ -21,10 +21,8 @@ absl::Status CheckPlaces(absl::Span<const uint32_t> places, uint32_t count) {
 }
 
 ChosenLeaves GroupOf(const Layout& layout, const SlotSet& slots, std::vector<uint32_t> places) {
-  std::vector<Slot> chosen;
-  chosen.reserve(places.size());
-  for (const uint32_t place : places) chosen.push_back(slots.SlotAt(place));
-  return {std::move(places), layout, SlotSetAccess::Make(layout.size(), std::move(chosen))};
+  SlotSet chosen = slots.AtPlaces(places);
+  return {std::move(places), layout, std::move(chosen)};
 }
 
 absl::StatusOr<ChosenLeaves> Subtree(const Layout& layout, const SlotSet& slots,
@@ -42,7 +40,7 @@ absl::StatusOr<ChosenLeaves> Subtree(const Layout& layout, const SlotSet& slots,
   }
   const uint32_t size = cut.def.leaf_count();
   return ChosenLeaves{std::move(places), Layout(std::move(cut.def)),
-                      SlotSetAccess::Make(size, std::move(chosen))};
+                      SlotSet::FromSorted(size, std::move(chosen))};
 }
 
 absl::StatusOr<Slot> GetSlot(const Layout& layout, absl::string_view path) {

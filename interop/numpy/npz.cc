@@ -354,7 +354,7 @@ absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* s
                                           const NpzReadOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded, LoadNpz(path, options));
   absl::StatusOr<RestoreReport> report = LoadInto(loaded, store, restore);
-  return report.ok() ? std::move(report) : WithNpzPath(path, report.status());
+  return report.ok() ? std::move(report) : WithContext(report.status(), path);
 }
 
 }  // namespace leafstore
