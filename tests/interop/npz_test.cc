@@ -222,12 +222,12 @@ TEST(NpzAttackTest, DamagedBytes_AreFoundByTheirChecksum) {
 }
 
 TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
-  // The header asks for a thousand gigabytes, of which two are there.
+  // The header declares a terabyte, of which two bytes exist.
   const std::string lie =
       NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,), }", "\1\1");
   for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
     EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", lie, method}})),
-                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes behind the header")));
+                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes after the header")));
   }
 }
 

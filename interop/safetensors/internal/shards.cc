@@ -90,7 +90,9 @@ class ShardedSave {
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
 
   absl::Status ThereAlready(absl::string_view name) const {
-    return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": it exists already")),
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(
+                          PathOf(name),
+                          ": it already exists; save elsewhere, or allow the set to be replaced")),
                       ErrorReason::kExists);
   }
 
