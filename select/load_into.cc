@@ -89,8 +89,7 @@ class Matcher {
       slots.push_back(part_.slots.SlotAt(from));
       names.push_back(names_[from]);
     }
-    const LayoutPart part(part_.layout,
-                          SlotSet::FromSorted(part_.layout.size(), std::move(slots)));
+    const LayoutPart part(part_.layout, SlotSet::FromSorted(part_.layout.size(), std::move(slots)));
     const Alignment where = Align(part, store_, {.by = AlignBy::kDotted, .names = names});
     for (uint32_t i = 0; i < sought.size(); ++i) {
       if (where[i] != kNoPlace) names_[sought[i]] = store_.PathText(where[i]);

@@ -14,8 +14,8 @@ namespace {
 absl::Status CheckPlaces(absl::Span<const uint32_t> places, uint32_t count) {
   for (size_t i = 0; i < places.size(); ++i) {
     if (places[i] < count && (i == 0 || places[i] > places[i - 1])) continue;
-    return absl::InvalidArgumentError(absl::StrCat("expected ascending places below ", count,
-                                                   ", found ", places[i]));
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected ascending places below ", count, ", found ", places[i]));
   }
   return absl::OkStatus();
 }
@@ -74,7 +74,8 @@ absl::StatusOr<ChosenLeaves> ChooseLeaves(const Layout& layout, const SlotSet& s
     const SlotSet& matched = plan->group_slots(0);
     std::vector<uint32_t> places;
     places.reserve(matched.size());
-    for (uint32_t i = 0; i < matched.size(); ++i) places.push_back(slots.PlaceOf(matched.SlotAt(i)));
+    for (uint32_t i = 0; i < matched.size(); ++i)
+      places.push_back(slots.PlaceOf(matched.SlotAt(i)));
     return ChosenLeaves{std::move(places), layout, matched};
   }
   std::vector<uint32_t> all(slots.size());

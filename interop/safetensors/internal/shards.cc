@@ -90,10 +90,10 @@ class ShardedSave {
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
 
   absl::Status ThereAlready(absl::string_view name) const {
-    return WithReason(absl::AlreadyExistsError(absl::StrCat(
-                          PathOf(name),
-                          ": it already exists; save elsewhere, or allow the set to be replaced")),
-                      ErrorReason::kExists);
+    return WithReason(
+        absl::AlreadyExistsError(absl::StrCat(
+            PathOf(name), ": it already exists; save elsewhere, or allow the set to be replaced")),
+        ErrorReason::kExists);
   }
 
   // Whether there is a file of this name. error: it cannot be told.
