@@ -8,11 +8,9 @@
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 #include "leafstore/checkpoint/internal/choose_leaves.h"
-#include "leafstore/checkpoint/internal/restore.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
-#include "leafstore/store/internal/path_walk.h"
 
 namespace leafstore {
 namespace {
@@ -78,7 +76,7 @@ EntryInfo CheckpointItemInfo::entry(uint32_t place) const {
 
 absl::Status CheckpointItemInfo::ForEachPath(
     absl::FunctionRef<void(uint32_t place, absl::string_view path)> visit) const {
-  return internal::WalkPaths(item_->layout, item_->slots, visit);
+  return item_->layout.ForEachPath(item_->slots, PathForm::kCanonical, visit);
 }
 
 absl::StatusOr<CheckpointReader> CheckpointReader::Open(const std::string& path,
@@ -160,18 +158,13 @@ absl::StatusOr<PartitionPlan> CheckpointReader::CompilePlan(absl::string_view it
 absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
                                                          const RestoreOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  LEAFSTORE_RETURN_IF_ERROR(file_->WithItem(*found, store->CheckNoBorrow("load into")));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      internal::RestoreMatch match,
-      WithItem(*file_, *found, internal::MatchForRestore(*found, *store, options)));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, match.places));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      ParamStore group,
-      ParamStore::Create(store->layout(),
-                         internal::SlotSetAccess::Make(store->layout().size(), match.slots),
-                         std::move(leaves)));
-  LEAFSTORE_RETURN_IF_ERROR(store->Update(std::move(group)));
-  return std::move(match.report);
+  const LeafColumns& leaves = found->leaves;
+  return internal::LoadInto(
+      {.part = {found->layout, found->slots},
+       .spec = [&](uint32_t place) { return leaves.spec(place); },
+       .load = [&](absl::Span<const uint32_t> places) { return file_->LoadLeaves(*found, places); },
+       .named = [&](const absl::Status& status) { return file_->WithItem(*found, status); }},
+      store, options);
 }
 
 absl::Status CheckpointReader::Verify() const { return file_->Verify(); }

@@ -58,8 +58,8 @@
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/filter.h"
 #include "leafstore/select/labels.h"
+#include "leafstore/select/load_into.h"
 #include "leafstore/select/partition.h"
-#include "leafstore/select/rename_map.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
@@ -74,35 +74,6 @@ struct ReadOptions {
   // Checks a tensor's checksum when it is loaded. O(bytes loaded). Without, a mapped load touches no
   // bytes but those of bools: it always checks that these are 0 or 1, as C++ allows no other bool.
   bool verify = true;
-};
-
-// How an item is read into an existing store. As it stands: every leaf of the one must be in the
-// other, under the same path.
-struct RestoreOptions {
-  // Leaves of the store that the item does not have stay as they are.
-  bool allow_missing = false;
-  // Leaves of the item that the store does not have are passed over.
-  bool allow_unexpected = false;
-  // Only the leaves of the store that a partition by this one filter takes are replaced. It sees
-  // the store's paths, not those of the item that `renames` begin with. The others stay, and
-  // whether the item has them does not matter; nor, then, does what else the item has.
-  std::optional<Filter> filter = std::nullopt;
-  // The item's leaves get new paths first (rename_map.h), so that their paths are the store's. A
-  // leaf that a rule takes meets the store by its canonical path, or else by its dotted form.
-  std::vector<RenameRule> renames = {};
-  // Of `renames`: a rule that takes no leaf of the item is no error.
-  bool allow_unused_renames = false;
-};
-
-// What became of the leaves. Paths are canonical, those of the item under their new names; where a
-// field has over 64 MiB of text, of the rest only the end is given.
-struct RestoreReport {
-  // Leaves of the store that were replaced.
-  uint32_t restored = 0;
-  // Leaves of the store that were to be replaced, and that the item does not have.
-  std::vector<std::string> missing;
-  // Leaves of the item that the store does not have.
-  std::vector<std::string> unexpected;
 };
 
 // What the manifest says of one leaf.
@@ -137,9 +108,7 @@ class CheckpointItemInfo {
   std::string PathText(uint32_t place) const {
     return item_->layout.PathText(item_->slots.SlotAt(place));
   }
-  // Calls `visit` with the place and the canonical text of each leaf, in order; the text is valid
-  // during the call. Several times as fast as PathText of each. error ResourceExhausted: a text is
-  // longer than Path::kMaxTextSize; those before it were visited.
+  // Calls `visit` with the place and the canonical text of each leaf, as Layout::ForEachPath does.
   absl::Status ForEachPath(
       absl::FunctionRef<void(uint32_t place, absl::string_view path)> visit) const;
 
@@ -200,14 +169,8 @@ class CheckpointReader {
   // not checked. error: PartitionPlan::Compile's; with a Callable, Load's too. O(nodes * filters).
   absl::StatusOr<PartitionPlan> CompilePlan(absl::string_view item, std::vector<Filter> filters,
                                             const PartitionOptions& options = {}) const;
-  // Replaces leaves of a store by those of the item: by position where the Layouts are equal,
-  // otherwise by path.
-  // error InvalidArgument: the item lacks leaves of the store, or has others (unless allowed), or
-  // dtypes, shapes or kinds differ; all are named (MergeReport). Also: a filter is bad or takes no
-  // leaf of the store; a rename is bad (RenameMap::Create, Apply), its dotted form could mean two
-  // leaves of the store, or two leaves of the item would go to one of the store. error
-  // FailedPrecondition: a borrow is open. After an error the store is as before. Nothing is read
-  // before all fits.
+  // Replaces leaves of a store by those of the item (load_into.h), by position where the Layouts are
+  // equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and O(bytes).
   absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,
                                          const RestoreOptions& options = {}) const;
 

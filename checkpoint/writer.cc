@@ -10,13 +10,13 @@
 
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/internal/increment.h"
-#include "leafstore/checkpoint/internal/save_order.h"
 #include "leafstore/checkpoint/internal/tensor_writer.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/atomic_file.h"
 #include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/progress.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
 namespace {
@@ -56,9 +56,30 @@ void LeaveOutDefaults(SegmentColumns* segments) {
   segments->stored_sizes.clear();
 }
 
-ManifestItem NewItem(absl::string_view name, const Layout& layout, const internal::SaveOrder& order,
-                     const ItemOptions& options) {
-  ManifestItem item{std::string(name), layout, order.slots()};
+// Returns a store with the same leaves on the Layout that is saved. error InvalidArgument: leaves
+// are not in it, or two are one leaf there.
+absl::StatusOr<ParamStore> OnLayout(const Layout& layout, const ParamStore& store) {
+  if (store.layout() == layout) return store.Snapshot();
+  const Alignment where = Align(store, layout);
+  internal::FitReporter reporter;
+  reporter.AddUnexpected(store, where);
+  reporter.AddCollisions(store, layout, where);
+  LEAFSTORE_RETURN_IF_ERROR(
+      reporter.report().ToStatus("the store does not fit the structure that is saved"));
+  const std::vector<uint32_t> sources = where.Sources();
+  std::vector<Slot> slots;
+  std::vector<Leaf> leaves;
+  for (Slot slot = 0; slot < layout.size(); ++slot) {
+    if (sources[slot] == kNoPlace) continue;
+    slots.push_back(slot);
+    leaves.push_back(store.leaf(sources[slot]));
+  }
+  return ParamStore::Create(layout, SlotSet::FromSorted(layout.size(), std::move(slots)),
+                            std::move(leaves));
+}
+
+ManifestItem NewItem(absl::string_view name, const ParamStore& store, const ItemOptions& options) {
+  ManifestItem item{std::string(name), store.layout(), store.slots()};
   item.labels = options.labels;
   item.metadata = options.metadata;
   return item;
@@ -87,17 +108,15 @@ struct CheckpointWriter::State {
 
   // error FailedPrecondition: finished. Others: the error that ended this writer.
   absl::Status CheckUsable() const;
-  // Returns the order in which an item is saved. error: those of the caller.
-  absl::StatusOr<internal::SaveOrder> CheckItem(absl::string_view name, const Layout& layout,
-                                                const ParamStore& store,
-                                                const ItemOptions& item_options) const;
+  // Returns the leaves of an item on the Layout that is saved. error: those of the caller.
+  absl::StatusOr<ParamStore> CheckItem(absl::string_view name, const Layout& layout,
+                                       const ParamStore& store,
+                                       const ItemOptions& item_options) const;
   absl::Status CheckItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
                           const ItemOptions& item_options) const;
   // Saves an item that has been checked.
-  absl::Status SaveItem(ManifestItem item, absl::Span<const Leaf> leaves,
-                        const internal::SaveOrder& order, Saved saved);
-  absl::Status SaveLeaves(absl::Span<const Leaf> leaves, const internal::SaveOrder& order,
-                          Saved saved, ManifestItem* item);
+  absl::Status SaveItem(ManifestItem item, absl::Span<const Leaf> leaves, Saved saved);
+  absl::Status SaveLeaves(absl::Span<const Leaf> leaves, Saved saved, ManifestItem* item);
   // Writes the tensor, or finds it in an earlier file.
   absl::Status SaveTensor(const Tensor& tensor, SegmentColumns* segments);
   absl::Status WriteTail();
@@ -139,7 +158,7 @@ absl::Status CheckpointWriter::State::CheckUsable() const {
   return status;
 }
 
-absl::StatusOr<internal::SaveOrder> CheckpointWriter::State::CheckItem(
+absl::StatusOr<ParamStore> CheckpointWriter::State::CheckItem(
     absl::string_view name, const Layout& layout, const ParamStore& store,
     const ItemOptions& item_options) const {
   LEAFSTORE_RETURN_IF_ERROR(CheckItemName(name));
@@ -159,9 +178,9 @@ absl::StatusOr<internal::SaveOrder> CheckpointWriter::State::CheckItem(
     return absl::InvalidArgumentError(absl::StrCat(
         "item '", name, "': expected labels on the Layout that is saved, found another"));
   }
-  absl::StatusOr<internal::SaveOrder> order = internal::SaveOrder::Create(layout, store);
-  if (order.ok()) return order;
-  return WithContext(order.status(), absl::StrCat("item '", name, "'"));
+  absl::StatusOr<ParamStore> saved = OnLayout(layout, store);
+  if (saved.ok()) return saved;
+  return WithContext(saved.status(), absl::StrCat("item '", name, "'"));
 }
 
 absl::Status CheckpointWriter::State::CheckItems(absl::string_view prefix,
@@ -182,40 +201,36 @@ absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const Layo
                                               const ParamStore& store,
                                               const ItemOptions& item_options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
-  LEAFSTORE_ASSIGN_OR_RETURN(const internal::SaveOrder order,
-                             CheckItem(name, layout, store, item_options));
-  return SaveItem(NewItem(name, layout, order, item_options), store.leaves(), order,
-                  [](uint32_t) {});
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore saved, CheckItem(name, layout, store, item_options));
+  return SaveItem(NewItem(name, saved, item_options), saved.leaves(), [](uint32_t) {});
 }
 
 absl::Status CheckpointWriter::State::TakeItem(absl::string_view name, const Layout& layout,
                                                ParamStore store, const ItemOptions& item_options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
-  LEAFSTORE_ASSIGN_OR_RETURN(const internal::SaveOrder order,
-                             CheckItem(name, layout, store, item_options));
-  std::vector<Leaf> leaves = std::move(store).TakeLeaves();
-  return SaveItem(NewItem(name, layout, order, item_options), leaves, order,
-                  [&leaves](uint32_t place) { leaves[place] = Leaf(); });
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore saved, CheckItem(name, layout, store, item_options));
+  store = ParamStore();  // so that `saved` alone holds the leaves
+  ManifestItem item = NewItem(name, saved, item_options);
+  std::vector<Leaf> leaves = std::move(saved).TakeLeaves();
+  return SaveItem(std::move(item), leaves, [&leaves](uint32_t place) { leaves[place] = Leaf(); });
 }
 
 absl::Status CheckpointWriter::State::SaveItem(ManifestItem item, absl::Span<const Leaf> leaves,
-                                               const internal::SaveOrder& order, Saved saved) {
-  if (absl::Status error = SaveLeaves(leaves, order, saved, &item); !error.ok()) {
+                                               Saved saved) {
+  if (absl::Status error = SaveLeaves(leaves, saved, &item); !error.ok()) {
     return Abandon(std::move(error));
   }
   manifest.items.push_back(std::move(item));
   return absl::OkStatus();
 }
 
-absl::Status CheckpointWriter::State::SaveLeaves(absl::Span<const Leaf> leaves,
-                                                 const internal::SaveOrder& order, Saved saved,
+absl::Status CheckpointWriter::State::SaveLeaves(absl::Span<const Leaf> leaves, Saved saved,
                                                  ManifestItem* item) {
-  for (uint32_t i = 0; i < leaves.size(); ++i) item->leaves.Add(leaves[order.PlaceIn(i)]);
+  for (const Leaf& leaf : leaves) item->leaves.Add(leaf);
   bytes_known += item->leaves.total_bytes();
   item->segments.offsets.reserve(item->leaves.tensor_count());
   item->segments.checksums.reserve(item->leaves.tensor_count());
-  for (uint32_t i = 0; i < leaves.size(); ++i) {
-    const uint32_t place = order.PlaceIn(i);
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
     if (leaves[place].is_tensor()) {
       LEAFSTORE_RETURN_IF_ERROR(SaveTensor(leaves[place].tensor(), &item->segments));
     }

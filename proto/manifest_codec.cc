@@ -320,21 +320,6 @@ absl::Status CheckMetrics(const Metrics& metrics) {
   return absl::OkStatus();
 }
 
-std::string SlotForMessage(const Layout& layout, Slot slot) {
-  constexpr size_t kMost = 400;
-  if (layout.has_def()) {
-    const TreeDef def = layout.def().value();
-    const NodeId node = def.node_of_leaf(slot);
-    return node == kRootNode ? "(root)" : absl::StrCat("'", def.PathForMessage(node), "'");
-  }
-  std::string text = layout.PathText(slot);
-  if (text.size() > kMost) {
-    text.resize(ValidUtf8PrefixSize(absl::string_view(text).substr(0, kMost)));
-    text += "...";
-  }
-  return absl::StrCat("'", text, "'");
-}
-
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {
   proto::Manifest message;
   LEAFSTORE_RETURN_IF_ERROR(internal::ManifestEncoder().Encode(manifest, &message));

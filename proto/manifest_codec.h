@@ -93,9 +93,6 @@ absl::Status CheckItemName(absl::string_view name);
 absl::Status CheckMetadata(const Metadata& metadata);
 absl::Status CheckMetrics(const Metrics& metrics);
 
-// Formats the path of a slot for a message: in quotes, shortened if it is long.
-std::string SlotForMessage(const Layout& layout, Slot slot);
-
 // Encodes a manifest, which must be consistent as above. error ResourceExhausted: over 2 GiB.
 // O(bytes).
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest);

@@ -14,17 +14,15 @@ namespace {
 absl::Status CheckPlaces(absl::Span<const uint32_t> places, uint32_t count) {
   for (size_t i = 0; i < places.size(); ++i) {
     if (places[i] < count && (i == 0 || places[i] > places[i - 1])) continue;
-    return absl::InvalidArgumentError(absl::StrCat("expected ascending places below ", count,
-                                                   ", found ", places[i]));
+    return absl::InvalidArgumentError(
+        absl::StrCat("expected ascending places below ", count, ", found ", places[i]));
   }
   return absl::OkStatus();
 }
 
 ChosenLeaves GroupOf(const Layout& layout, const SlotSet& slots, std::vector<uint32_t> places) {
-  std::vector<Slot> chosen;
-  chosen.reserve(places.size());
-  for (const uint32_t place : places) chosen.push_back(slots.SlotAt(place));
-  return {std::move(places), layout, SlotSetAccess::Make(layout.size(), std::move(chosen))};
+  SlotSet chosen = slots.AtPlaces(places);
+  return {std::move(places), layout, std::move(chosen)};
 }
 
 absl::StatusOr<ChosenLeaves> Subtree(const Layout& layout, const SlotSet& slots,
@@ -42,7 +40,7 @@ absl::StatusOr<ChosenLeaves> Subtree(const Layout& layout, const SlotSet& slots,
   }
   const uint32_t size = cut.def.leaf_count();
   return ChosenLeaves{std::move(places), Layout(std::move(cut.def)),
-                      SlotSetAccess::Make(size, std::move(chosen))};
+                      SlotSet::FromSorted(size, std::move(chosen))};
 }
 
 absl::StatusOr<Slot> GetSlot(const Layout& layout, absl::string_view path) {
@@ -76,7 +74,8 @@ absl::StatusOr<ChosenLeaves> ChooseLeaves(const Layout& layout, const SlotSet& s
     const SlotSet& matched = plan->group_slots(0);
     std::vector<uint32_t> places;
     places.reserve(matched.size());
-    for (uint32_t i = 0; i < matched.size(); ++i) places.push_back(slots.PlaceOf(matched.SlotAt(i)));
+    for (uint32_t i = 0; i < matched.size(); ++i)
+      places.push_back(slots.PlaceOf(matched.SlotAt(i)));
     return ChosenLeaves{std::move(places), layout, matched};
   }
   std::vector<uint32_t> all(slots.size());

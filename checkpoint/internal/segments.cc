@@ -159,8 +159,8 @@ std::vector<Segment> SegmentsByOffset(const Manifest& manifest) {
 }
 
 std::string LeafForMessage(const ManifestItem& item, uint32_t place) {
-  return absl::StrCat("item ", Value(item.name).ToString(), ", ",
-                      SlotForMessage(item.layout, item.slots.SlotAt(place)));
+  return absl::StrCat("item ", Value(item.name).ToString(), ", '",
+                      item.layout.PathForMessage(item.slots.SlotAt(place)), "'");
 }
 
 std::string TensorForMessage(const ManifestItem& item, uint32_t tensor) {

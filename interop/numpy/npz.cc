@@ -349,4 +349,12 @@ absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions
   return store.ok() ? std::move(store) : WithContext(store.status(), path);
 }
 
+absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
+                                          const RestoreOptions& restore,
+                                          const NpzReadOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded, LoadNpz(path, options));
+  absl::StatusOr<RestoreReport> report = LoadInto(loaded, store, restore);
+  return report.ok() ? std::move(report) : WithContext(report.status(), path);
+}
+
 }  // namespace leafstore

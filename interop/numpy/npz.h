@@ -37,6 +37,7 @@
 
 #include "leafstore/interop/names.h"
 #include "leafstore/io/io_options.h"
+#include "leafstore/select/load_into.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -68,6 +69,11 @@ absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tens
 
 // error: see above. O(bytes).
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions& options = {});
+// Replaces leaves of a store by those of the archive (load_into.h), which is read as a whole first.
+// error: LoadNpz's and LoadInto's. O(bytes).
+absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
+                                          const RestoreOptions& restore = {},
+                                          const NpzReadOptions& options = {});
 // In the order of the archive, by their names without `.npy`.
 absl::StatusOr<std::vector<NamedTensor>> LoadNpzTensors(const std::string& path,
                                                         const NpzReadOptions& options = {});

@@ -38,6 +38,13 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsFile& file,
   return out;
 }
 
+// Valid while the file is open.
+LeafSpec SpecAt(const SafetensorsFile& file, const SafetensorsLeaves& leaves, uint32_t place) {
+  if (const Value* value = leaves.value(place)) return LeafSpec(value->kind());
+  const SafetensorsInfo info = file.entry(*leaves.tensor(place));
+  return LeafSpec(info.dtype, info.shape);
+}
+
 std::vector<uint32_t> AllPlaces(const SafetensorsLeaves& leaves) {
   std::vector<uint32_t> places(leaves.size());
   std::iota(places.begin(), places.end(), 0);
@@ -161,6 +168,18 @@ absl::StatusOr<PartitionPlan> SafetensorsReader::CompilePlan(
       ParamStore::Create(leaves->layout(), leaves->slots(), *std::move(asked)));
   absl::StatusOr<PartitionPlan> plan = PartitionPlan::Compile(store, std::move(filters), options);
   return plan.ok() ? std::move(plan) : file_->WithPath(plan.status());
+}
+
+absl::StatusOr<RestoreReport> SafetensorsReader::LoadInto(ParamStore* store,
+                                                          const RestoreOptions& options) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  return internal::LoadInto(
+      {.part = {leaves->layout(), leaves->slots()},
+       .spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); },
+       .load =
+           [&](absl::Span<const uint32_t> places) { return LoadLeaves(*file_, *leaves, places); },
+       .named = [&](const absl::Status& status) { return file_->WithPath(status); }},
+      store, options);
 }
 
 absl::StatusOr<bool> SafetensorsReader::IsCanonical() const { return file_->IsCanonical(); }

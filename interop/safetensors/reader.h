@@ -7,6 +7,7 @@
 //   Tensor bias = reader.LoadTensor("head.bias").value();
 //   ParamStore params = reader.Load().value();                     // ['head']['bias'], ...
 //   ParamStore norms = reader.Load({.filter = Glob("**.norm.**")}).value();
+//   reader.LoadInto(&params, {.by = AlignBy::kDotted}).value();    // `head.bias` to .head.bias
 //
 //   SafetensorsReader::Open("llama/model.safetensors.index.json")  // or the folder "llama"
 //
@@ -60,6 +61,7 @@
 #include "leafstore/io/io_options.h"
 #include "leafstore/select/filter.h"
 #include "leafstore/select/labels.h"
+#include "leafstore/select/load_into.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/store/param_store.h"
 
@@ -199,6 +201,11 @@ class SafetensorsReader {
   // PartitionPlan::Compile's; InvalidArgument as GetDef().
   absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters,
                                             const PartitionOptions& options = {}) const;
+
+  // Replaces leaves of a store by those of the file (load_into.h). Names of PyTorch's state dict
+  // find the members of a struct by AlignBy::kDotted. error: as leaves(), LoadInto and LoadTensor.
+  absl::StatusOr<RestoreReport> LoadInto(ParamStore* store,
+                                         const RestoreOptions& options = {}) const;
 
   // Whether the file (of a set: each shard) is byte for byte what the writer would make of it: in
   // its order, without white space, holes or other bytes. O(headers). error: the file system's.

@@ -138,8 +138,7 @@ absl::StatusOr<SlotSet> DecodePresence(const std::string& bits, uint32_t univers
       slots.push_back(byte * 8 + static_cast<uint32_t>(std::countr_zero(rest)));
     }
   }
-  if (slots.size() == universe) return SlotSet::All(universe);
-  return internal::SlotSetAccess::Make(universe, std::move(slots));
+  return SlotSet::FromSorted(universe, std::move(slots));
 }
 
 // For each integer below 256 the bytes of an element of that dtype; 0 if it is not a DType, or the type
@@ -249,8 +248,8 @@ absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout
     if (dtype == 0) {
       LEAFSTORE_RETURN_IF_ERROR(values.Next(&leaves));
     } else if (absl::Status error; !tensors.Next(dtype, &leaves, &error)) {
-      return AsDataLoss(error,
-                        absl::StrCat(where, ", ", SlotForMessage(layout, slots.SlotAt(place))));
+      return AsDataLoss(
+          error, absl::StrCat(where, ", '", layout.PathForMessage(slots.SlotAt(place)), "'"));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());

@@ -130,7 +130,11 @@ absl::StatusOr<std::vector<absl::string_view>> DecodeStrings(const proto::String
 
 void EncodePaths(const Layout& layout, proto::Strings* out) {
   out->mutable_sizes()->Reserve(static_cast<int>(layout.size()));
-  for (Slot slot = 0; slot < layout.size(); ++slot) AddString(layout.PathText(slot), out);
+  // No text is too long: a Layout of paths holds the text of each.
+  layout
+      .ForEachPath(SlotSet::All(layout.size()), PathForm::kCanonical,
+                   [out](uint32_t, absl::string_view text) { AddString(text, out); })
+      .IgnoreError();
 }
 
 absl::StatusOr<Layout> DecodePaths(const proto::Strings& in, absl::string_view where) {

@@ -1,6 +1,4 @@
-// Which leaves of an item go where in a store of another structure.
-#include "leafstore/checkpoint/internal/restore.h"
-
+// CheckpointReader::LoadInto: which leaves of an item go where in a store of another structure.
 #include <string>
 #include <utility>
 #include <vector>
@@ -264,7 +262,7 @@ TEST_F(RestoreTest, ADottedFormThatCouldBeTwoLeavesIsAnError) {
   const CheckpointReader reader = Saved(Store({{"['a']", 1}, {"['d']", 2}}));
   ParamStore store = Store({{".a.b", 0}, {".'a.b'", 0}});
   ExpectRefused(reader, {.renames = {{"a", "a.b"}}}, &store,
-                "'a.b' could be '.a.b' or '.'a.b'' of the store");
+                "ambiguous (1):\n  '['a']' could be '.a.b' or '.'a.b''");
 }
 
 TEST_F(RestoreTest, TwoLeavesThatWouldGoToOneAreNamed) {
@@ -273,7 +271,7 @@ TEST_F(RestoreTest, TwoLeavesThatWouldGoToOneAreNamed) {
   ExpectRefused(reader, {.renames = {{"*.w", "c"}}}, &store,
                 "'.a.w' (by rename 0) and '.b.w' (by rename 0) would both be '.c'");
   ExpectRefused(reader, {.renames = {{"a.w", "c"}, {"c", "c"}}}, &store,
-                "renames: '.a.w' and '['c']' would both go to '.c' of the store");
+                "duplicate (1):\n  '.c' would be both '.a.w' and '['c']'");
 }
 
 TEST_F(RestoreTest, RenamesThatAreBadOrTakeNothing) {

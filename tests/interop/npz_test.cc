@@ -54,6 +54,24 @@ TEST(NpzTest, Group_RoundTripsStoredAndDeflated) {
   EXPECT_THAT(dir.List(), ElementsAre("x.npz"));
 }
 
+TEST(NpzTest, LoadInto_ReplacesTheLeavesOfAModel) {
+  const TempDir dir;
+  const std::string path = dir.File("x.npz");
+  const Tensor bias = PatternTensor(DType::kF64, {2}, 2);
+  ASSERT_THAT(SaveNpz(path, NamedStoreOf({{"head.bias", bias}, {"other", bias}})), IsOk());
+  ParamStore store = ParamStore::FromEntries({{Path().Attribute("head").Attribute("bias"),
+                                               Tensor::Zeros(DType::kF64, {2}).value()}})
+                         .value();
+  EXPECT_THAT(LoadNpzInto(path, &store, {.by = AlignBy::kDotted}),
+              StatusIs(kInvalid, AllOf(StartsWith(path + ": it does not fit the store:\n"),
+                                       HasSubstr("unexpected (1):\n  '['other']'"))));
+  const RestoreReport report =
+      LoadNpzInto(path, &store, {.allow_unexpected = true, .by = AlignBy::kDotted}).value();
+  EXPECT_EQ(report.restored, 1u);
+  EXPECT_THAT(report.unexpected, ElementsAre("['other']"));
+  EXPECT_EQ(*store.Find(".head.bias"), Leaf(bias));
+}
+
 TEST(NpzTest, WithoutTensors_IsAnEmptyArchive) {
   const TempDir dir;
   ASSERT_THAT(SaveNpz(dir.File("x.npz"), NamedStoreOf({})), IsOk());

@@ -81,6 +81,36 @@ TEST_P(SafetensorsModeTest, Store_RoundTrips) {
   EXPECT_FALSE(reader.metadata().has_value());
 }
 
+// As PyTorch's state dict names the members of a struct.
+TEST_P(SafetensorsModeTest, LoadInto_ReplacesTheLeavesOfAModel) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const Tensor weight = PatternTensor(DType::kF32, {2, 3}, 1);
+  ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({{"layers.0.weight", weight}})), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
+  const Path layer = Path().Attribute("layers").Index(0);
+  const auto model = [&](const Shape& shape) {
+    return ParamStore::FromEntries(
+               {{Path(layer).Attribute("act"), Value("gelu")},
+                {Path(layer).Attribute("weight"), Tensor::Zeros(DType::kF32, shape).value()}})
+        .value();
+  };
+  ParamStore store = model({2, 3});
+  EXPECT_THAT(
+      reader.LoadInto(&store),
+      StatusIs(kInvalid, AllOf(StartsWith(path + ": it does not fit the store:\n"),
+                               HasSubstr("unexpected (1):\n  '['layers']['0']['weight']'"))));
+  const RestoreReport report =
+      reader.LoadInto(&store, {.filter = IsTensor(), .by = AlignBy::kDotted}).value();
+  EXPECT_EQ(report.restored, 1u);
+  EXPECT_EQ(*store.Find(".layers[0].weight"), Leaf(weight));
+  EXPECT_EQ(*store.Find(".layers[0].act"), Leaf(Value("gelu")));
+  ParamStore other = model({3, 2});
+  EXPECT_THAT(reader.LoadInto(&other, {.allow_missing = true, .by = AlignBy::kDotted}),
+              StatusIs(kInvalid, HasSubstr("shape mismatch (1):\n  '.layers[0].weight': expected "
+                                           "f32[3, 2], found f32[2, 3]")));
+}
+
 TEST_P(SafetensorsModeTest, LoadsEveryDType) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");

@@ -213,9 +213,7 @@ absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<Glo
   LEAFSTORE_ASSIGN_OR_RETURN(loaded.options, item.SavedWith());
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesOf(item, match));
   std::vector<Leaf> leaves;
-  std::vector<Slot> slots;
   leaves.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(item.slots().SlotAt(place));
   absl::Span<const uint32_t> rest = places;
   while (!rest.empty()) {
     const LeafBatch next = NextBatch(item, rest);
@@ -224,9 +222,8 @@ absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<Glo
     rest.remove_prefix(next.size);
     progress->Advance(next.bytes);
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(item.layout().size(), std::move(slots)));
-  LEAFSTORE_ASSIGN_OR_RETURN(loaded.store,
-                             ParamStore::Create(item.layout(), std::move(set), std::move(leaves)));
+  loaded.store =
+      ParamStore::FromParts(item.layout(), item.slots().AtPlaces(places), std::move(leaves));
   return loaded;
 }
 
