@@ -8,6 +8,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/spec_hash.h"
+#include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
 namespace internal {
@@ -201,7 +202,7 @@ absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
     return absl::OkStatus();
   }
   // A very deep tree has more text than a Layout of paths may have.
-  if (layout_.has_def()) LEAFSTORE_RETURN_IF_ERROR(layout_.def()->paths().status());
+  if (layout_.has_def()) LEAFSTORE_RETURN_IF_ERROR(internal::PathsOf(*layout_.def()).status());
   std::vector<std::pair<Path, Leaf>> entries;
   for (uint32_t i = 0; i < size(); ++i) {
     entries.emplace_back(layout_.PathOf(this->slot(i)), this->leaf(i));

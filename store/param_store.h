@@ -182,14 +182,6 @@ class ParamStore {
   // Takes a leaf out; the Layout stays. error NotFound. O(leaves).
   absl::Status Erase(absl::string_view path_text);
 
-  // Replaces the leaves here by those of a group of the same Layout (or of paths that are all
-  // here): what was done to a group goes back into its parent. By position; O(group). error
-  // NotFound: the group has paths that are not here; lists all. error InvalidArgument: dtypes or
-  // shapes differ, lists all; or two paths of the group are one leaf here (an alias). Leaves keep
-  // their generations. A group that is given away is empty afterwards.
-  absl::Status Update(const ParamStore& group, SetCheck check = SetCheck::kSameSpec);
-  absl::Status Update(ParamStore&& group, SetCheck check = SetCheck::kSameSpec);
-
   // Opens one tensor for writing. error NotFound, InvalidArgument: as Get, or the leaf is static.
   // error FailedPrecondition: it is open already.
   absl::StatusOr<MutableTensor> Mutate(absl::string_view path_text) &;
@@ -311,6 +303,9 @@ struct ParamStoreAccess {
   // Notes the fingerprint of a store's leaves where it is known; 0 where it is not.
   static void SetFingerprint(uint64_t spec_fingerprint, ParamStore* store) {
     store->array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
+  }
+  static void ReplaceLeaf(ParamStore* store, uint32_t place, Leaf leaf, bool same_spec) {
+    store->ReplaceLeaf(place, std::move(leaf), same_spec);
   }
   // Whether another store has the same vector of handles.
   static bool SharesLeaves(const ParamStore& store) { return !store.array_.IsUnique(); }

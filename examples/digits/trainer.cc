@@ -43,7 +43,7 @@ std::vector<int> ShuffledRows(int count, std::mt19937_64* random) {
 }
 
 absl::StatusOr<Progress> LoadProgress(const CheckpointReader& checkpoint) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, checkpoint.def("progress"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, checkpoint.GetDef("progress"));
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, checkpoint.Load("progress"));
   return Unflatten<Progress>(def, store);
 }

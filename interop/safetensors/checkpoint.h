@@ -25,6 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/safetensors/reader.h"
@@ -36,13 +37,13 @@ namespace leafstore {
 // a `structure`, and with `metadata` or `none`; with a space between two of them.
 inline constexpr absl::string_view kSafetensorsOriginKey = "leafstore.safetensors";
 
-// The whole file or set as an item: its leaves (views, in ReadMode::kMap), structure, labels and
+// The whole file or set as an item: its leaves (views, in ReadMode::kMap), structure, groups and
 // metadata. error: as SafetensorsReader::Load; InvalidArgument: the file's metadata has the key
 // above.
 absl::StatusOr<CheckpointItem> ItemFromSafetensors(const SafetensorsReader& reader,
                                                    std::string name = "params");
 
-// The labels and the metadata of that item, with the note of its origin. Errors as above. O(1)
+// The groups and the metadata of that item, with the note of its origin. Errors as above. O(1)
 // beyond the leaves' paths.
 absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& reader);
 
@@ -52,11 +53,11 @@ struct SafetensorsContent {
   SafetensorsSaveOptions options;
 };
 
-// An item as a safetensors file: its leaves and, in the options, its metadata, labels and how names
+// An item as a safetensors file: its leaves and, in the options, its metadata, groups and how names
 // are made. error: as CheckpointReader::Load; DataLoss: the note of its origin is damaged.
 absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& reader,
                                                        absl::string_view item);
-// The same of an item that is in memory: its leaves, labels and metadata. error DataLoss: as above.
+// The same of an item that is in memory: its leaves, groups and metadata. error DataLoss: as above.
 absl::StatusOr<SafetensorsContent> SafetensorsFromStore(ParamStore store, ItemOptions item);
 
 }  // namespace leafstore

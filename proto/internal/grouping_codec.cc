@@ -1,4 +1,4 @@
-// A Grouping in a message.
+// Converts a Grouping to a message and back.
 #include <cstdint>
 #include <string>
 #include <vector>

@@ -163,8 +163,7 @@ TEST_F(OptimizerSetTest, AStepThatFailsInOneGroupChangesNone) {
   const Contents before = All();
   EXPECT_THAT(set_.Step(&groups_, GroupOf(grads, {"a", "b"}), {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("group 'rest': "),
-                             HasSubstr("at .d: expected f32[1], found nothing"))));
+                       AllOf(HasSubstr("group 'rest': "), HasSubstr("\n  '.d'"))));
   EXPECT_EQ(All(), before);
   EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk()) << "and it still works";
 }

@@ -199,7 +199,7 @@ void AddSplitCommand(CLI::App* program, CommandRun* run) {
   AddWriting(command, &arguments->writing);
   AddReading(command, &arguments->source);
   AddForm(command, &arguments->form);
-  command->callback([=] { *run = [arguments] { return Split(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Split(*arguments); }; });
 }
 
 }  // namespace leafstore::tools
