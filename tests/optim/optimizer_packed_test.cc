@@ -91,8 +91,8 @@ TEST(OptimizerPackedTest, LeavesAtDifferentStepsGoInRuns) {
   const ParamStore others = GroupOf(model, {"a_scalar", "g_cube"});
   Optimizer of_loose = Optimizer::Create(rule, others).value();
   Optimizer of_packed = Optimizer::Create(rule, others).value();
-  ASSERT_THAT(of_loose.Rebind(loose, of_few.state()), IsOk());
-  ASSERT_THAT(of_packed.Rebind(packed, of_few.state()), IsOk());
+  ASSERT_THAT(of_loose.Regroup(loose, of_few.state()), IsOk());
+  ASSERT_THAT(of_packed.Regroup(packed, of_few.state()), IsOk());
   EXPECT_EQ(StepOf(of_packed, ".d_row"), 3);
   EXPECT_EQ(StepOf(of_packed, ".g_cube"), 0);
   for (uint32_t step = 0; step < 3; ++step) {
@@ -127,7 +127,7 @@ TEST(OptimizerPackedTest, StateGoesBetweenPackedAndLooseGroups) {
   ASSERT_THAT(of_loose.Step(&loose, MixedModel(2), 0.1), IsOk());
   ASSERT_THAT(of_packed.Step(&packed, MixedModel(2), 0.1), IsOk());
   ASSERT_THAT(of_packed.LoadState(of_loose.state()), IsOk());
-  ASSERT_THAT(of_loose.Rebind(packed), IsOk()) << "goes over to the packed group";
+  ASSERT_THAT(of_loose.Regroup(packed), IsOk()) << "goes over to the packed group";
   EXPECT_TRUE(of_loose.packed());
   Packed twin = packed.Snapshot().value();
   ASSERT_THAT(of_packed.Step(&packed, MixedModel(3), 0.1), IsOk());
