@@ -87,11 +87,13 @@ std::vector<Command> Commands() {
          return Args{file, "--group", "b=**.bias", "--no-rest", "--out", out + "{}.leaf"};
        },
        true},
+#ifdef LEAFSTORE_HAS_REPORT
       {"report",
        [](auto& file, auto& out) {
          return out.empty() ? Args{file, "-o", "-"} : Args{file, "-o", out};
        },
        true, 1, "<!DOCTYPE html>"},
+#endif
       {"merge",
        [](auto& file, auto& out) {
          return Args{file, "--out", out};

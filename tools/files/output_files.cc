@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command.h"
 #include "leafstore/tools/files/temporary_files.h"
+#include "leafstore/tools/present/errors.h"
 
 namespace leafstore::tools {
 namespace {

@@ -27,6 +27,12 @@ namespace leafstore::tools {
 
 enum class ColorMode : uint8_t { kAuto, kAlways, kNever };
 
+// How a subcommand prints its answer: as text, or as JSON for programs.
+struct OutputForm {
+  bool json = false;
+  ColorMode color = ColorMode::kAuto;
+};
+
 enum class Style : uint8_t { kPlain, kBold, kDim, kRed, kGreen, kYellow, kBlue, kMagenta, kCyan };
 
 class Output {

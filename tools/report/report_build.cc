@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command.h"
-#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/commands/input.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/report/report_item.h"
 #include "leafstore/tools/report/report_numbers.h"
@@ -18,15 +18,15 @@ namespace {
 
 ReportFile Describe(const Source& source) {
   ReportFile file;
-  file.name = source.file();
-  file.bytes = source.file_size();
-  file.format = source.description();
-  file.has_checksums = std::any_of(source.items().begin(), source.items().end(),
+  file.name = source.file;
+  file.bytes = source.file_size;
+  file.format = source.description;
+  file.has_checksums = std::any_of(source.items.begin(), source.items.end(),
                                    [](const auto& item) { return item->has_checksums(); });
-  file.step = source.step();
-  file.metrics = source.metrics();
-  file.metadata = source.metadata();
-  file.bases = source.other_files();
+  file.step = source.step;
+  file.metrics = source.metrics;
+  file.metadata = source.metadata;
+  file.bases = source.other_files;
   return file;
 }
 
@@ -36,7 +36,7 @@ bool WasVerified(const std::vector<ReportFile>& files, const ReportRequest& requ
 }
 
 const SourceItem* FindItem(const Source& source, absl::string_view name) {
-  for (const auto& item : source.items()) {
+  for (const auto& item : source.items) {
     if (item->name() == name) return item.get();
   }
   return nullptr;
@@ -56,7 +56,7 @@ absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Sourc
   }
   if (!request.items.empty()) return names;
   for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
-    for (const auto& item : (*source)->items()) {
+    for (const auto& item : (*source)->items) {
       if (std::find(names.begin(), names.end(), item->name()) == names.end()) {
         names.push_back(item->name());
       }
@@ -74,7 +74,7 @@ absl::StatusOr<std::vector<ReportItemBuilder>> ListItems(const std::vector<const
   for (const std::string& name : names) {
     std::vector<FileItem> sides;
     for (const Source* source : sources) {
-      sides.push_back({FindItem(*source, name), source->file()});
+      sides.push_back({FindItem(*source, name), source->file});
       if (sides.back().item != nullptr) chosen.push_back(sides.back().item);
     }
     items.emplace_back(request, std::move(sides));
@@ -140,7 +140,7 @@ class StepsReader {
     }
     for (size_t i = 0; i < items_.size(); ++i) items_[i].AddStep(now[i]);
     data->steps.push_back(step.step);
-    data->step_metrics.push_back(source->metrics());
+    data->step_metrics.push_back(source->metrics);
     before_ = std::move(now);
     open_ = std::move(source);  // which closes the one before
     return absl::OkStatus();

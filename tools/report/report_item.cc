@@ -6,7 +6,7 @@
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/slot_set.h"
-#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/treedef/diff.h"
 
 namespace leafstore::tools {

@@ -14,7 +14,7 @@
 #include "leafstore/io/internal/parallel.h"
 #include "leafstore/numeric/diff.h"
 #include "leafstore/numeric/elements.h"
-#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/errors.h"
 
 namespace leafstore::tools {
 namespace {

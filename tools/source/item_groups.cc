@@ -7,7 +7,7 @@
 
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {

@@ -12,8 +12,8 @@
 #include "leafstore/checkpoint/retention.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command.h"
-#include "leafstore/tools/source/leaf_source.h"
+#include "leafstore/tools/present/errors.h"
+#include "leafstore/tools/source/formats.h"
 
 namespace leafstore::tools {
 namespace {

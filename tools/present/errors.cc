@@ -1,4 +1,4 @@
-#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/errors.h"
 
 #include <csignal>
 #include <cstddef>
@@ -17,19 +17,18 @@
 namespace leafstore::tools {
 namespace {
 
-// Mark an error of the command line, an answer that is no error (with its exit code), and an error
-// of a subcommand whose exit code 1 is an answer.
+// Payloads: of an error of the command line; of a status that chooses its exit code; of a message
+// with several lines.
 constexpr char kUsageMark[] = "leafstore/usage";
-constexpr char kAnswerMark[] = "leafstore/answer";
-constexpr char kTroubleMark[] = "leafstore/trouble";
-// Of a message that is to be printed line by line.
+constexpr char kExitMark[] = "leafstore/exit";
 constexpr char kLinesMark[] = "leafstore/lines";
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
-// What a shell reports of a program that SIGPIPE ended.
+// What a shell returns for a program that SIGPIPE ended.
 constexpr int kReaderGone = 128 + SIGPIPE;
 
+// Returns advice about an error of a file, as the end of its message.
 std::string WhatToDo(const absl::Status& status) {
   const bool may_be_gone = absl::IsNotFound(status) || absl::IsDataLoss(status);
   if (may_be_gone && absl::StrContains(status.message(), "base: cannot open")) {
@@ -41,7 +40,7 @@ std::string WhatToDo(const absl::Status& status) {
     case absl::StatusCode::kPermissionDenied:
       return "; check its permissions";
     case absl::StatusCode::kUnimplemented:
-      // No newer one will know, say, a dtype that is no number's.
+      // A newer version does not help where, for example, a dtype is not numeric.
       return absl::StrContains(status.message(), "version") ? "; use a newer leafstore to read it"
                                                             : "";
     case absl::StatusCode::kDataLoss:
@@ -56,7 +55,7 @@ std::string WhatToDo(const absl::Status& status) {
   }
 }
 
-// `message` with the name of `file` where it has that of the temporary file beside it.
+// Replaces the names of temporary files beside `file` by its own.
 std::string WithoutTemporary(absl::string_view file, std::string message) {
   const std::string temporary = absl::StrCat(file, ".tmp-");
   for (size_t at = 0; (at = message.find(temporary, at)) != std::string::npos;) {
@@ -82,7 +81,7 @@ absl::Status FileError(absl::string_view file, const absl::Status& status) {
   if (status.ok() || IsUsageError(status)) return status;
   std::string message = WithoutTemporary(file, std::string(status.message()));
   if (!absl::StartsWith(message, absl::StrCat(file, ": "))) {
-    // "cannot open FILE: No such file" names it at another place.
+    // "cannot open FILE: No such file" names it elsewhere.
     const std::string named = absl::StrCat(" ", file, ":");
     const size_t at = message.find(named);
     if (at != std::string::npos) message.replace(at, named.size(), ":");
@@ -97,13 +96,15 @@ absl::Status InLines(absl::Status status) {
 }
 
 absl::Status ExitWith(int code) {
-  absl::Status status = absl::UnknownError("an answer");
-  status.SetPayload(kAnswerMark, absl::Cord(absl::StrCat(code)));
+  absl::Status status = absl::UnknownError("");
+  status.SetPayload(kExitMark, absl::Cord(absl::StrCat(code)));
   return status;
 }
 
 absl::Status AsTrouble(absl::Status status) {
-  if (!status.ok()) status.SetPayload(kTroubleMark, absl::Cord());
+  if (!status.ok() && !status.GetPayload(kExitMark)) {
+    status.SetPayload(kExitMark, absl::Cord(absl::StrCat(kUsage)));
+  }
   return status;
 }
 
@@ -115,18 +116,19 @@ void Note(absl::string_view line) {
 int Report(const absl::Status& status) {
   if (status.ok()) return 0;
   if (absl::IsCancelled(status)) return kReaderGone;
-  int code = kFailed;
-  if (const absl::optional<absl::Cord> answer = status.GetPayload(kAnswerMark)) {
-    return absl::SimpleAtoi(std::string(*answer), &code) ? code : kFailed;
-  }
   const bool usage = IsUsageError(status);
+  int code = usage ? kUsage : kFailed;
+  if (const absl::optional<absl::Cord> chosen = status.GetPayload(kExitMark)) {
+    if (!absl::SimpleAtoi(std::string(*chosen), &code)) code = kFailed;
+  }
+  if (status.message().empty()) return code;
   const std::string message = absl::StrCat(status.message(), usage ? " (see --help)" : "");
   if (status.GetPayload(kLinesMark).has_value()) {
     for (const absl::string_view line : absl::StrSplit(message, '\n')) Note(line);
   } else {
     Note(message);
   }
-  return usage || status.GetPayload(kTroubleMark).has_value() ? kUsage : kFailed;
+  return code;
 }
 
 }  // namespace leafstore::tools
