@@ -16,7 +16,6 @@
 
 #include "leafstore/numeric/stats.h"
 #include "leafstore/tools/report/report_numbers.h"
-#include "leafstore/tools/report/report_tree.h"
 
 #include "tests/report/sample_reports.h"
 

@@ -102,7 +102,7 @@ TEST_F(CatTest, MatchLeavesOutOthers) {
               AllOf(HasSubstr("layers.1.bias"), testing::Not(HasSubstr("weight"))));
   EXPECT_EQ(Cat({"--match", "heads"}), "8\n");
   EXPECT_THAT(Error({"cat", path_, "--match", "haeds"}, 2),
-              AllOf(HasSubstr("--match 'haeds' takes no leaf"), HasSubstr("did you mean")));
+              AllOf(HasSubstr("--match 'haeds' matches no leaf"), HasSubstr("did you mean")));
 }
 
 TEST_F(CatTest, ANameInSeveralItemsIsToldApartBeforeAnythingIsPrinted) {
@@ -118,7 +118,7 @@ TEST_F(CatTest, ANameInSeveralItemsIsToldApartBeforeAnythingIsPrinted) {
                     HasSubstr("--item chooses")));
   EXPECT_EQ(Out({"cat", File("two.leaf"), "w[...]", "--item", "params"}), "1.\n");
   EXPECT_THAT(Error({"cat", File("two.leaf"), "values"}, 2),
-              HasSubstr("an item is called so: --item shows it"));
+              HasSubstr("there is an item with this name: --item selects it"));
 }
 
 TEST_F(CatTest, AllHasEveryDigit) {
@@ -146,7 +146,7 @@ TEST_F(CatTest, WhatIsNotThereIsUsageWithNearNames) {
   EXPECT_THAT(Error({"cat", path_, "haeds"}, 2),
               AllOf(HasSubstr("in any of 2 items"), HasSubstr("did you mean heads?")));
   EXPECT_THAT(Error({"cat", path_, "laiers.**"}, 2),
-              AllOf(HasSubstr("a glob that takes no leaf"), HasSubstr("did you mean layers?")));
+              AllOf(HasSubstr("a glob that matches no leaf"), HasSubstr("did you mean layers?")));
   EXPECT_THAT(Error({"cat", path_, "layers..weight"}, 2), HasSubstr("found an empty one"));
   EXPECT_THAT(Error({"cat", path_, "layers.0.weight[5]"}, 2),
               HasSubstr("position 5 is outside of axis 0"));
@@ -170,7 +170,7 @@ TEST_F(CatTest, ADamagedTensorIsRefusedUnlessItIsAskedFor) {
   EXPECT_EQ(Out({"cat", File("d.leaf"), "w", "--no-verify"}), "1.0000001\n");
   const Ran ran = RunLeafstore({"cat", File("d.leaf"), "w", "--no-verify", "--npy", File("w.npy")});
   EXPECT_EQ(ran.exit_code, 0);
-  EXPECT_THAT(ran.err, AllOf(HasSubstr("d.leaf: warning: "), HasSubstr("will look whole")));
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("d.leaf: warning: "), HasSubstr("will look intact")));
 }
 
 }  // namespace

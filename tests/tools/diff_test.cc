@@ -92,9 +92,9 @@ TEST_F(DiffTest, AGlobThatTakesNothingIsUsage) {
   const std::string a = File("a.leaf");
   EXPECT_THAT(
       Error({"diff", a, a, "--match", "laiers.**"}, 2),
-      HasSubstr("--match 'laiers.**' takes no leaf; no key is 'laiers'; did you mean layers?"));
+      HasSubstr("--match 'laiers.**' matches no leaf; no key is 'laiers'; did you mean layers?"));
   EXPECT_THAT(Error({"diff", a, a, "--ignore", "zzz.**"}, 2),
-              HasSubstr("--ignore 'zzz.**' takes no leaf"));
+              HasSubstr("--ignore 'zzz.**' matches no leaf"));
   // What one of the files has is right.
   const std::string b = Saved("b.leaf", {{P("only"), F({1})}});
   Out({"diff", a, b, "--item", "params", "--match", "only"}, 1);

@@ -68,7 +68,7 @@ TEST_F(ExplainTest, MatchLeavesOutOthers) {
       Out({"explain", path_, "--match", "layers.*.bias", "--group", "first=layers.0"});
   EXPECT_THAT(out, AllOf(HasSubstr("layers.1.bias"), Not(HasSubstr("weight"))));
   EXPECT_THAT(Error({"explain", path_, "heads", "--match", "layers", "--group", "a=all"}, 2),
-              HasSubstr("--match takes none of the leaves that are named"));
+              HasSubstr("--match matches none of the named leaves"));
 }
 
 TEST_F(ExplainTest, WhatMakesNoSenseIsUsage) {
@@ -76,7 +76,7 @@ TEST_F(ExplainTest, WhatMakesNoSenseIsUsage) {
   EXPECT_THAT(Error({"explain", File("plain.leaf")}, 2),
               HasSubstr("expected --group NAME=FILTER, as no groups were saved with it"));
   EXPECT_THAT(Error({"explain", path_, "--group", "a=**.bais"}, 2),
-              HasSubstr("--group takes no leaf: a=**.bais; no key is 'bais'; did you mean bias?"));
+              HasSubstr("--group gets no leaf: a=**.bais; no key is 'bais'; did you mean bias?"));
   EXPECT_THAT(Error({"explain", path_, "layers.0.weight[0]", "--group", "a=all"}, 2),
               HasSubstr("expected a path, found one with a slice"));
   EXPECT_THAT(Error({"explain", path_, "--group", "a=dtype:f33"}, 2), HasSubstr("f33"));

@@ -177,9 +177,9 @@ TEST_F(InspectErrorTest, ABadGlob) {
   ExpectUsage({"inspect", path_, "--match", "a..b"}, HasSubstr("column 3"));
   ExpectUsage(
       {"inspect", path_, "--match", "laiers"},
-      HasSubstr("--match 'laiers' takes no leaf; no key is 'laiers'; did you mean layers?"));
+      HasSubstr("--match 'laiers' matches no leaf; no key is 'laiers'; did you mean layers?"));
   ExpectUsage({"inspect", path_, "--group", "b=**.bais"},
-              HasSubstr("--group takes no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
+              HasSubstr("--group gets no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
 }
 
 TEST_F(InspectErrorTest, BadOptions) {

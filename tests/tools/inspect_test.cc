@@ -152,7 +152,7 @@ TEST_F(InspectTest, MetricsAndBasesAreShown) {
   ASSERT_TRUE(SaveCheckpoint(path_, {{"params", params}}, options).ok());
   const std::string out = Inspect({});
   EXPECT_THAT(out, HasSubstr("\n  accuracy: 0.5\n"));
-  EXPECT_THAT(out, HasSubstr("\n  base: first.leaf, which has some of the tensors\n"));
+  EXPECT_THAT(out, HasSubstr("\n  base: first.leaf, which holds some of the tensors\n"));
   const std::string as_json = Inspect({"--json"});
   EXPECT_THAT(as_json, HasSubstr("\"metrics\":{\"accuracy\":0.5},\"bases\":[\"first.leaf\"]"));
 }
@@ -181,7 +181,7 @@ TEST_F(InspectTest, APartialItemSaysSo) {
   const ParamStore group = std::move(Partition(model.params, {Glob("layers.0")}).value()[0]);
   Save(path_, group);
   const std::string out = Inspect({});
-  EXPECT_THAT(out, HasSubstr("2 leaves, 9 parameters, 36 B; a part of a structure of 8 leaves"));
+  EXPECT_THAT(out, HasSubstr("2 leaves, 9 parameters, 36 B; part of a structure of 8 leaves"));
   // Neither leaves that it does not hold, nor ties of them.
   EXPECT_THAT(out, AllOf(Not(HasSubstr("embed")), Not(HasSubstr("head"))));
 }
@@ -210,7 +210,7 @@ TEST_F(InspectTest, PathsThatAreNoTreeAreListed) {
   EXPECT_THAT(Inspect({"--match", "a.*"}), HasSubstr("listed: 1 leaf "));
   const Ran ran = RunLeafstore({"inspect", path_, "--depth", "1"});
   EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_THAT(ran.err, HasSubstr("--depth: item 'params' has paths that are no tree"));
+  EXPECT_THAT(ran.err, HasSubstr("--depth: item 'params' has paths that do not form a tree"));
 }
 
 TEST_F(InspectTest, TenThousandLeavesAreALineEach) {

@@ -25,7 +25,7 @@ TEST_F(RenameTest, WithoutWriteItIsOnlyShown) {
             "  layers.0.w0  ->  blocks.0.v0\n"
             "  layers.0.w1  ->  blocks.0.v1\n"
             "  layers.0.w2  ->  blocks.0.v2\n"
-            "nothing is written; --write OUT does it\n");
+            "nothing is written; --write OUT writes it\n");
   EXPECT_EQ(Files(), "a.leaf ");
 }
 

@@ -86,7 +86,7 @@ TEST_F(SourceTest, ADamagedNewestCheckpointIsPassedOverAndSaid) {
   const Ran ran = RunLeafstore({"cat", run, "w"});
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_EQ(ran.out, "2.\n");
-  EXPECT_THAT(ran.err, AllOf(StartsWith("leafstore: " + run + ": step 3 passed over: "),
+  EXPECT_THAT(ran.err, AllOf(StartsWith("leafstore: " + run + ": step 3 skipped: "),
                              HasSubstr("expected checksum")));
   // A step that was named is that one or none.
   EXPECT_THAT(Error({"cat", run + "@3", "w"}, 1), HasSubstr("expected checksum"));

@@ -81,7 +81,7 @@ TEST_F(SplitMergeTest, AGroupWithoutLeavesIsUsageUnlessAllowed) {
   Sample();
   std::vector<std::string> args = {"split",          File("a.leaf"), "--group",
                                    "odd=**.nothing", "--out",        File("{}.leaf")};
-  EXPECT_THAT(Error(args, 2), HasSubstr("--group takes no leaf: odd=**.nothing"));
+  EXPECT_THAT(Error(args, 2), HasSubstr("--group gets no leaf: odd=**.nothing"));
   args.push_back("--allow-empty");
   Out(args);
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");
@@ -106,14 +106,14 @@ TEST_F(SplitMergeTest, AGroupOfWhichOthersTakeAllIsSaid) {
   EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "all=layers", "--group", "b=layers.*.bias",
                      "--out", File("{}.leaf")},
                     2),
-              HasSubstr("b=layers.*.bias (other groups take what it matches)"));
+              HasSubstr("b=layers.*.bias (other groups have the leaves that it matches)"));
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
 TEST_F(SplitMergeTest, AllFilesComeOrNone) {
   Sample();
   WriteFile(File("rest.leaf"), "mine");
-  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: is there already"));
+  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: already exists"));
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");
   std::vector<std::string> no_rest = Split("a.leaf", "{}.leaf");
   no_rest.push_back("--no-rest");

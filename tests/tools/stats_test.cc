@@ -70,10 +70,11 @@ TEST_F(StatsToolTest, BadOptionsAreUsage) {
               HasSubstr("--histogram: expected a whole number from 1 to 1000, found '0'"));
   EXPECT_THAT(Error({"stats", path_, "--top", "-1"}, 2),
               HasSubstr("--top: expected a whole number from 0 to"));
-  EXPECT_THAT(Error({"stats", path_, "--match", "scael"}, 2),
-              AllOf(HasSubstr("--match 'scael' takes no leaf"), HasSubstr("did you mean scale?")));
+  EXPECT_THAT(
+      Error({"stats", path_, "--match", "scael"}, 2),
+      AllOf(HasSubstr("--match 'scael' matches no leaf"), HasSubstr("did you mean scale?")));
   EXPECT_THAT(Error({"stats", path_, "--group", "b=**.bais"}, 2),
-              HasSubstr("--group takes no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
+              HasSubstr("--group gets no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
   // A group of which another takes all is an answer.
   EXPECT_THAT(Stats({"--group", "all=layers", "--group", "b=layers.*.bias"}),
               ContainsRegex("\n  b +0 "));

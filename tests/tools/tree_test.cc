@@ -55,7 +55,7 @@ TEST_F(TreeTest, DepthAndMatchShowAPart) {
                          Not(ContainsRegex("\n      0 ")), Not(HasSubstr("embed"))));
   EXPECT_THAT(
       Error({"tree", path_, "--match", "laiers.1"}, 2),
-      HasSubstr("--match 'laiers.1' takes no leaf; no key is 'laiers'; did you mean layers?"));
+      HasSubstr("--match 'laiers.1' matches no leaf; no key is 'laiers'; did you mean layers?"));
 }
 
 TEST_F(TreeTest, ARootThatIsALeafIsALineOfItsOwn) {
@@ -64,7 +64,7 @@ TEST_F(TreeTest, ARootThatIsALeafIsALineOfItsOwn) {
   EXPECT_EQ(Json({"tree", File("w.npy")})["items"][0]["nodes"][0]["dtype"], "f64");
   for (const char* form : {"--json", "--color=never"}) {
     EXPECT_THAT(Error({"tree", File("w.npy"), "--match", "nothing", form}, 2),
-                HasSubstr("takes no leaf"));
+                HasSubstr("matches no leaf"));
   }
 }
 
@@ -107,7 +107,7 @@ TEST_F(TreeTest, PathsThatAreNoTreeAreSaid) {
   Save(File("odd.leaf"), ParamStore::FromEntries(
                              {{Path().Item("a"), Value(1)}, {Path().Item("a").Item("b"), Value(2)}})
                              .value());
-  EXPECT_THAT(Error({"tree", File("odd.leaf")}, 1), HasSubstr("paths that are no tree"));
+  EXPECT_THAT(Error({"tree", File("odd.leaf")}, 1), HasSubstr("paths that do not form a tree"));
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST_F(VerifyTest, OfADirectoryEveryCheckpointHasALine) {
       ran.out,
       AllOf(HasSubstr("step-00000000000000000001.leaf: ok"),
             HasSubstr(second + ": DAMAGED: item 'params', '.w': expected checksum"),
-            HasSubstr("step-00000000000000000003.leaf: ok"), HasSubstr("3 files, 1 not whole\n")));
+            HasSubstr("step-00000000000000000003.leaf: ok"), HasSubstr("3 files, 1 not intact\n")));
   EXPECT_THAT(Out({"verify", run, "--step", "latest"}), HasSubstr("03.leaf: ok"));
   EXPECT_THAT(Out({"verify", run + "@1"}), HasSubstr("01.leaf: ok"));
   EXPECT_THAT(Out({"verify", run + "@2"}, 1), HasSubstr("DAMAGED"));
@@ -78,7 +78,7 @@ TEST_F(VerifyTest, OneBadFileDoesNotHideTheOthers) {
   const Ran ran = RunLeafstore({"verify", File("none"), File("a.leaf")});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.out, AllOf(HasSubstr("none: ERROR: cannot open: No such file"),
-                             HasSubstr("a.leaf: ok"), HasSubstr("2 files, 1 not whole")));
+                             HasSubstr("a.leaf: ok"), HasSubstr("2 files, 1 not intact")));
 }
 
 TEST_F(VerifyTest, JsonHasEachFile) {

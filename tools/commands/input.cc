@@ -50,9 +50,8 @@ bool MatchesLeaves(const SourceItem& item, const GlobPattern& glob) {
 
 // `why` returns the end of the message about a glob that matches nothing.
 template <typename Matches, typename Why>
-absl::Status CheckGlobs(Items items,
-                        const std::vector<GlobPattern>& globs, absl::string_view option,
-                        Matches matches, Why why) {
+absl::Status CheckGlobs(Items items, const std::vector<GlobPattern>& globs,
+                        absl::string_view option, Matches matches, Why why) {
   std::vector<std::string> wrong;
   for (const GlobPattern& glob : globs) {
     if (std::any_of(items.begin(), items.end(),
@@ -66,8 +65,7 @@ absl::Status CheckGlobs(Items items,
 }
 
 // Counts the leaves that each group gets.
-absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items,
-                                                 const std::vector<Filter>& filters) {
+absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items, const std::vector<Filter>& filters) {
   std::vector<uint64_t> counts(filters.size());
   for (const SourceItem* item : items) {
     LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, item->CompilePlan(filters));
@@ -77,22 +75,19 @@ absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items,
 }
 
 // Returns why a group gets no leaf.
-absl::StatusOr<std::string> WhyNone(Items items,
-                                    const Filter& filter) {
+absl::StatusOr<std::string> WhyNone(Items items, const Filter& filter) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> alone, CountLeaves(items, {filter}));
   if (alone[0] > 0) return std::string(" (other groups have the leaves that it matches)");
   const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(filter.ToString());
   return glob.ok() ? NearGlob(items, *glob) : "";
 }
 
-absl::Status CheckMatchLeaves(Items items,
-                              const std::vector<GlobPattern>& globs) {
+absl::Status CheckMatchLeaves(Items items, const std::vector<GlobPattern>& globs) {
   return CheckGlobs(items, globs, "--match", MatchesLeaves, [items](const GlobPattern& glob) {
     const bool tied = std::any_of(items.begin(), items.end(), [&glob](const SourceItem* item) {
       return MatchesRows(*item, glob);
     });
-    return tied ? std::string(", only an alias of one; name its owner")
-                : NearGlob(items, glob);
+    return tied ? std::string(", only an alias of one; name its owner") : NearGlob(items, glob);
   });
 }
 
@@ -137,8 +132,8 @@ std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) 
   return places;
 }
 
-void FindIn(Items items, const std::string& text,
-            const std::optional<Slice>& slice, std::vector<ChosenLeaf>* leaves) {
+void FindIn(Items items, const std::string& text, const std::optional<Slice>& slice,
+            std::vector<ChosenLeaf>* leaves) {
   for (const SourceItem* item : items) {
     for (const uint32_t place : PlacesIn(*item, text)) leaves->push_back({item, place, slice});
   }
@@ -159,7 +154,7 @@ absl::Status NotThere(Items items, const std::string& text) {
       return item->name() == text;
     });
     return UsageError(absl::StrCat(why, " in any of ", items.size(), " items",
-                                   is_item     ? "; there is an item with this name: --item selects it"
+                                   is_item ? "; there is an item with this name: --item selects it"
                                    : glob.ok() ? NearGlob(items, *glob)
                                                : ""));
   }
@@ -170,8 +165,7 @@ absl::Status NotThere(Items items, const std::string& text) {
                                 : std::string(status.message()));
 }
 
-absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items,
-                                                   const std::string& text) {
+absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items, const std::string& text) {
   if (text.empty())
     return UsageError("expected a path, found ''; without any path, all leaves are printed");
   std::vector<ChosenLeaf> leaves;
@@ -208,7 +202,6 @@ absl::Status KeepMatched(const std::vector<GlobPattern>& match, std::vector<Chos
   return UsageError("--match matches none of the named leaves");
 }
 
-
 absl::Status CheckHasGroups(const Input& input) {
   if (!input.groups.filters.empty() ||
       std::any_of(input.items.begin(), input.items.end(),
@@ -231,8 +224,8 @@ absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& n
   LEAFSTORE_RETURN_IF_ERROR(needs.match_leaves ? CheckMatchLeaves(input.items, input.match)
                                                : CheckMatch(input.items, input.match));
   if (!needs.allow_no_leaves) {
-    LEAFSTORE_RETURN_IF_ERROR(FileError(input.source->file,
-                                        CheckGroups(input.items, input.groups, needs.own_leaves)));
+    LEAFSTORE_RETURN_IF_ERROR(
+        FileError(input.source->file, CheckGroups(input.items, input.groups, needs.own_leaves)));
   }
   return input;
 }

@@ -79,8 +79,8 @@ std::function<void(int64_t, int64_t)> ShowProgress() {
 
 absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) const {
   std::optional<SourceFormat> found = options_.to;
-  for (const SourceFormat format : {SourceFormat::kLeaf, SourceFormat::kSafetensors,
-                                    SourceFormat::kNpz, SourceFormat::kNpy}) {
+  for (const SourceFormat format :
+       {SourceFormat::kLeaf, SourceFormat::kSafetensors, SourceFormat::kNpz, SourceFormat::kNpy}) {
     if (!found && absl::EndsWith(path, ExtensionOf(format))) found = format;
   }
   if (!found) {

@@ -54,7 +54,7 @@ absl::StatusOr<std::vector<StepOfDirectory>> ByMetric(const std::string& directo
     if (!reader.ok() && !IsOfTheFile(reader.status())) return reader.status();
     if (!reader.ok()) {
       if (options.note) {
-        options.note(absl::StrCat("step ", step.step, " passed over: ", reader.status().message()));
+        options.note(absl::StrCat("step ", step.step, " skipped: ", reader.status().message()));
       }
       continue;
     }
@@ -131,7 +131,7 @@ absl::StatusOr<ChosenStep> ChooseStep(const std::string& directory,
     if (reader.ok()) return ChosenStep{step.step, *std::move(reader)};
     if (!IsOfTheFile(reader.status()) || choice.step) return reader.status();
     why.emplace_back(reader.status().message());
-    if (options.note) options.note(absl::StrCat("step ", step.step, " passed over: ", why.back()));
+    if (options.note) options.note(absl::StrCat("step ", step.step, " skipped: ", why.back()));
   }
   return absl::DataLossError(
       absl::StrCat("none of ", why.size(), " checkpoints can be read: ", absl::StrJoin(why, "; ")));
