@@ -149,7 +149,7 @@ inline ParamStore Filled(const TreeDef& def, int64_t elements) {
   for (uint32_t i = 0; i < def.leaf_count(); ++i) {
     Tensor tensor = Tensor::Uninitialized(DType::kF32, {elements}).value();
     MutableTensor borrowed = tensor.Mutate().value();
-    const absl::Span<float> numbers = borrowed.data<float>().value();
+    const absl::Span<float> numbers = borrowed.span<float>();
     for (float& number : numbers) number = Element(place++);
     leaves.push_back(std::move(tensor));
   }

@@ -33,7 +33,7 @@ ParamStore ManySmallTensors(float value) {
   const std::vector<float> values(static_cast<size_t>(kSize), value);
   for (int64_t i = 0; i < kTensors; ++i) {
     builder.Leaf();
-    leaves.push_back(Tensor::FromValues<float>({kSize}, absl::MakeConstSpan(values)).value());
+    leaves.push_back(Tensor::From<float>({kSize}, absl::MakeConstSpan(values)).value());
   }
   builder.Close();
   return ParamStore::Create(std::move(builder).Build().value(), std::move(leaves)).value();

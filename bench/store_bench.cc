@@ -71,7 +71,7 @@ BENCHMARK(BM_GroupOfManyAtCall)->Arg(9'000);
 void BM_PackAtCall(benchmark::State& state) {
   const Packed packed =
       Packed::Create(bench::Filled(bench::NamesDef(state.range(0)), 256), DType::kF32).value();
-  for (auto _ : state) Opaque(packed.data<float>()->data());
+  for (auto _ : state) Opaque(packed.span<float>().data());
 }
 BENCHMARK(BM_PackAtCall)->Arg(9'000);
 

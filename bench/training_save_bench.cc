@@ -66,7 +66,7 @@ ParamStore Params(float value) {
     Tensor tensor = Tensor::Uninitialized(DType::kF32, {kElements}).value();
     {
       MutableTensor writing = tensor.Mutate().value();
-      const auto numbers = writing.data<float>().value();
+      const auto numbers = writing.span<float>();
       std::fill(numbers.begin(), numbers.end(), value + static_cast<float>(i));
     }
     entries.emplace_back(Path::Parse(absl::StrCat("['w", i, "']")).value(), std::move(tensor));
@@ -261,7 +261,7 @@ void IncrementalSave(benchmark::State& state) {
     sync();
     for (uint32_t place = 0; place < params.size(); place += 100) {
       MutableTensor writing = params.MutateAt(place).value();
-      writing.data<float>().value()[0] += 1;
+      writing.span<float>()[0] += 1;
     }
     const std::string path = directory.File(absl::StrCat(++step, ".leaf"));
     const double seconds = Seconds([&] {

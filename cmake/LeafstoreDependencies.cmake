@@ -1,18 +1,25 @@
-# Everything leafstore is built from, as packaged by Debian 12. What the libraries themselves need must also be named in
-# cmake/leafstoreConfig.cmake.in, which finds it again for those who use an installed leafstore.
+# Finds everything leafstore is built from, as packaged by Debian 12 and later.
 
-find_package(Threads REQUIRED)
-find_package(absl REQUIRED)
-find_package(Eigen3 3.4 REQUIRED NO_MODULE)
-find_package(RE2 REQUIRED)
-find_package(xxHash 0.8 REQUIRED)
-find_package(zstd REQUIRED)
-find_package(Protobuf REQUIRED)
-find_package(simdjson REQUIRED)
-find_package(libzip 1.7 MODULE REQUIRED)
-find_package(nlohmann_json REQUIRED)
+# The packages that the libraries need, each with what find_package takes. An installed leafstore finds them again by the
+# same words (cmake/LeafstoreInstall.cmake). A package's targets are called <package>::..., whatever the case of letters.
+set(LEAFSTORE_PACKAGES
+  "Threads"
+  "absl"
+  "Eigen3 3.4 NO_MODULE"
+  "RE2"
+  "xxHash 0.8"
+  "zstd"
+  "Protobuf"
+  "simdjson"
+  "libzip 1.7 MODULE"
+  "nlohmann_json")
 
-if(LEAFSTORE_BUILD_TOOLS)
+foreach(package IN LISTS LEAFSTORE_PACKAGES)
+  separate_arguments(arguments UNIX_COMMAND "${package}")
+  find_package(${arguments} REQUIRED)
+endforeach()
+
+if(LEAFSTORE_BUILD_TOOLS OR LEAFSTORE_BUILD_EXAMPLES)
   find_package(CLI11 REQUIRED)
 endif()
 if(LEAFSTORE_BUILD_TESTS)

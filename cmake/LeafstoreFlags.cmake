@@ -2,7 +2,8 @@
 # link, privately, so that a project which adds leafstore keeps its own.
 
 find_program(LEAFSTORE_CCACHE ccache)
-mark_as_advanced(LEAFSTORE_CCACHE)
+find_program(LEAFSTORE_LINKER NAMES mold ld.lld)
+mark_as_advanced(LEAFSTORE_CCACHE LEAFSTORE_LINKER)
 
 add_library(leafstore_flags INTERFACE)
 # GCC 12 finds overflows inside std::string and std::vector that are not there (its bug 105329 and others like it); the
@@ -33,10 +34,16 @@ if(LEAFSTORE_LIBFUZZER)
   target_link_options(leafstore_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Flags of the tests alone. They come after those above, and so have the last word.
+# Flags of the tests alone. They come after those above, and so override them. Tests are linked by the fastest linker that
+# is installed; what is installed is linked by the system's.
 add_library(leafstore_test_flags INTERFACE)
 separate_arguments(test_flags UNIX_COMMAND "${LEAFSTORE_TEST_FLAGS}")
 target_compile_options(leafstore_test_flags INTERFACE ${test_flags})
+if(LEAFSTORE_LINKER MATCHES "mold$")
+  target_link_options(leafstore_test_flags INTERFACE -fuse-ld=mold)
+elseif(LEAFSTORE_LINKER)
+  target_link_options(leafstore_test_flags INTERFACE -fuse-ld=lld)
+endif()
 
 # The headers of LEAFSTORE_PCH. A plain build does without them, so that a missing #include is found there.
 if(LEAFSTORE_PCH)

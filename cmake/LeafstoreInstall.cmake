@@ -1,8 +1,118 @@
-# Installs what find_package(leafstore) reads. The libraries and headers are installed where they are declared.
+# Installs what find_package(leafstore) and pkg-config read. The libraries and headers are installed where they are declared;
+# here, for each of them, is written which packages it needs, so that who wants leafstore::core alone needs no protobuf.
 
 include(CMakePackageConfigHelpers)
 
 set(LEAFSTORE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/leafstore)
+
+# The entry of LEAFSTORE_PACKAGES whose targets include the given one, such as "Eigen3 3.4 NO_MODULE" for Eigen3::Eigen.
+function(leafstore_package_of target out)
+  string(REGEX REPLACE "::.*" "" wanted ${target})
+  string(TOLOWER ${wanted} wanted)
+  foreach(entry IN LISTS LEAFSTORE_PACKAGES)
+    string(REGEX REPLACE " .*" "" name ${entry})
+    string(TOLOWER ${name} name)
+    if(name STREQUAL wanted)
+      set(${out} ${entry} PARENT_SCOPE)
+      return()
+    endif()
+  endforeach()
+  message(FATAL_ERROR "${target}: cmake/LeafstoreDependencies.cmake names no package of that name")
+endfunction()
+
+# What pkg-config calls the library that CMake calls by the given target.
+function(leafstore_pkg_config_name target out)
+  string(REGEX REPLACE "^leafstore::" "leafstore-" name ${target})
+  string(REGEX REPLACE "^absl::" "absl_" name ${name})
+  set(names
+    Eigen3::Eigen eigen3
+    libzip::libzip libzip
+    nlohmann_json::nlohmann_json nlohmann_json
+    protobuf::libprotobuf protobuf
+    re2::re2 re2
+    simdjson::simdjson simdjson
+    xxHash::xxhash libxxhash
+    zstd::libzstd_shared libzstd)
+  list(FIND names ${target} index)
+  if(NOT index EQUAL -1)
+    math(EXPR index "${index} + 1")
+    list(GET names ${index} name)
+  endif()
+  if(name MATCHES "::" AND NOT name MATCHES "^Threads::")
+    message(FATAL_ERROR "${target}: cmake/LeafstoreInstall.cmake does not know what pkg-config calls it")
+  endif()
+  set(${out} ${name} PARENT_SCOPE)
+endfunction()
+
+# Writes leafstore-<name>.pc. The prefix is found from where the file is, so that an installation can be moved.
+function(leafstore_write_pkg_config name library requires requires_private)
+  file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" up ${up})
+  set(libs)
+  if("Threads::Threads" IN_LIST requires)
+    list(REMOVE_ITEM requires Threads::Threads)
+    set(libs " -pthread")
+  endif()
+  list(JOIN requires " " requires)
+  list(JOIN requires_private " " requires_private)
+  if(library)
+    set(libs " -L\${libdir} -l${library}${libs}")
+  endif()
+  set(file ${PROJECT_BINARY_DIR}/pkgconfig/${name}.pc)
+  file(WRITE ${file}
+    "prefix=\${pcfiledir}/${up}\n"
+    "libdir=\${prefix}/${CMAKE_INSTALL_LIBDIR}\n"
+    "includedir=\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}\n\n"
+    "Name: ${name}\n"
+    "Description: ${PROJECT_DESCRIPTION}\n"
+    "Version: ${PROJECT_VERSION}\n"
+    "Requires: ${requires}\n"
+    "Requires.private: ${requires_private}\n"
+    "Libs:${libs}\n"
+    "Cflags: -I\${includedir}\n")
+  install(FILES ${file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
+endfunction()
+
+get_property(components GLOBAL PROPERTY LEAFSTORE_COMPONENTS)
+set(LEAFSTORE_COMPONENT_PACKAGES)
+set(all)
+foreach(component IN LISTS components)
+  get_property(deps GLOBAL PROPERTY LEAFSTORE_DEPS_${component})
+  get_property(private_deps GLOBAL PROPERTY LEAFSTORE_PRIVATE_DEPS_${component})
+  set(requires)
+  set(requires_private)
+  set(packages_${component})
+  foreach(dep IN LISTS deps private_deps)
+    leafstore_pkg_config_name(${dep} name)
+    # Who links a static library links what it needs, too.
+    if(dep IN_LIST deps OR NOT BUILD_SHARED_LIBS)
+      list(APPEND requires ${name})
+    else()
+      list(APPEND requires_private ${name})
+    endif()
+    if(dep MATCHES "^leafstore::(.*)")
+      list(APPEND packages_${component} ${packages_${CMAKE_MATCH_1}})
+    elseif(dep IN_LIST deps OR NOT BUILD_SHARED_LIBS)
+      leafstore_package_of(${dep} package)
+      list(APPEND packages_${component} ${package})
+    endif()
+  endforeach()
+  list(REMOVE_DUPLICATES packages_${component})
+  list(APPEND all ${packages_${component}})
+  string(APPEND LEAFSTORE_COMPONENT_PACKAGES "\n  set(packages_${component} \"${packages_${component}}\")")
+  leafstore_write_pkg_config(leafstore-${component} leafstore_${component} "${requires}" "${requires_private}")
+endforeach()
+list(TRANSFORM components PREPEND leafstore- OUTPUT_VARIABLE requires)
+leafstore_write_pkg_config(leafstore "" "${requires}" "")
+
+set(LEAFSTORE_FIND_PACKAGES)
+foreach(package IN LISTS LEAFSTORE_PACKAGES)
+  if(package IN_LIST all)
+    string(APPEND LEAFSTORE_FIND_PACKAGES
+      "if(\"${package}\" IN_LIST leafstore_packages)\n  find_dependency(${package})\nendif()\n")
+  endif()
+endforeach()
+set(LEAFSTORE_COMPONENTS ${components})
 
 configure_package_config_file(
   ${PROJECT_SOURCE_DIR}/cmake/leafstoreConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/leafstoreConfig.cmake
@@ -11,11 +121,11 @@ configure_package_config_file(
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/leafstoreConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 
-install(EXPORT leafstoreTargets NAMESPACE leafstore:: DESTINATION ${LEAFSTORE_CMAKE_DIR})
+install(EXPORT leafstoreTargets NAMESPACE leafstore:: DESTINATION ${LEAFSTORE_CMAKE_DIR} COMPONENT dev)
 install(FILES
   ${PROJECT_BINARY_DIR}/cmake/leafstoreConfig.cmake
   ${PROJECT_BINARY_DIR}/cmake/leafstoreConfigVersion.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindRE2.cmake
   ${PROJECT_SOURCE_DIR}/cmake/Findlibzip.cmake
   ${PROJECT_SOURCE_DIR}/cmake/FindxxHash.cmake
-  DESTINATION ${LEAFSTORE_CMAKE_DIR})
+  DESTINATION ${LEAFSTORE_CMAKE_DIR} COMPONENT dev)

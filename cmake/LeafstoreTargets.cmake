@@ -55,15 +55,19 @@ function(leafstore_headers target folder scope)
     FILE_SET HEADERS BASE_DIRS ${LEAFSTORE_INCLUDE_DIR} FILES ${headers})
 endfunction()
 
-function(leafstore_install target)
+# Installs a library of one folder, and notes what cmake/LeafstoreInstall.cmake must know of it. The components are the
+# packages of cmake/LeafstorePackage.cmake: `library`, `dev` and `tool`.
+function(leafstore_install name deps private_deps)
   if(NOT LEAFSTORE_INSTALL)
     return()
   endif()
-  install(TARGETS ${target} EXPORT leafstoreTargets
-    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
-    RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR}
-    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(TARGETS leafstore_${name} EXPORT leafstoreTargets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT dev
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
+  set_property(GLOBAL APPEND PROPERTY LEAFSTORE_COMPONENTS ${name})
+  set_property(GLOBAL PROPERTY LEAFSTORE_DEPS_${name} ${deps})
+  set_property(GLOBAL PROPERTY LEAFSTORE_PRIVATE_DEPS_${name} ${private_deps})
 endfunction()
 
 # The library of one folder, `leafstore_<name>` with the alias `leafstore::<name>`; a folder of headers alone makes an
@@ -99,9 +103,10 @@ function(leafstore_library)
   endif()
   if(arg_PROTOS)
     leafstore_generate_proto(${target} ${arg_NAME} ${arg_PROTOS})
+    list(APPEND arg_PRIVATE_DEPS protobuf::libprotobuf)
   endif()
   leafstore_headers(${target} ${arg_NAME} ${scope} ${arg_HEADERS})
-  leafstore_install(${target})
+  leafstore_install(${arg_NAME} "${arg_DEPS}" "${arg_PRIVATE_DEPS}")
 endfunction()
 
 # The target leafstore::leafstore: all libraries at once.
@@ -113,7 +118,7 @@ function(leafstore_umbrella)
     target_link_libraries(leafstore INTERFACE leafstore::${folder})
   endforeach()
   if(LEAFSTORE_INSTALL)
-    install(TARGETS leafstore EXPORT leafstoreTargets)
+    install(TARGETS leafstore EXPORT leafstoreTargets COMPONENT dev)
   endif()
 endfunction()
 
@@ -178,7 +183,7 @@ function(leafstore_test)
   if(arg_NO_UNITY)
     set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
   endif()
-  if(LEAFSTORE_TEST_PCH)
+  if(LEAFSTORE_PCH)
     target_precompile_headers(${target} REUSE_FROM leafstore_test_pch)
   endif()
   gtest_discover_tests(${target} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60

@@ -26,7 +26,7 @@ namespace internal {
 
 namespace {
 
-// Aligned, of the pool or new. Null where there is none to be had.
+// Returns aligned memory, from the pool or new. Returns null if there is none.
 void* NewMemory(size_t size) {
   if (void* pooled = TakePooled(size); pooled != nullptr) return pooled;
   void* memory = nullptr;
@@ -40,7 +40,7 @@ void* NewMemory(size_t size) {
 Storage* NewOwnedStorage(int64_t size, size_t header_bytes) {
   const size_t offset =
       (sizeof(Storage) + header_bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-  // aligned_alloc wants a multiple of the alignment; glibc does not, and the bytes saved are real.
+  // aligned_alloc requires a size that is a multiple of the alignment; glibc does not, which saves bytes.
   if (static_cast<uint64_t>(size) > std::numeric_limits<size_t>::max() - offset) return nullptr;
   void* const memory = NewMemory(offset + static_cast<size_t>(size));
   if (memory == nullptr) return nullptr;
@@ -136,7 +136,7 @@ absl::StatusOr<Buffer> Buffer::Foreign(void* data, int64_t size, bool writable,
 
 absl::StatusOr<Buffer> Buffer::External(const void* data, int64_t size,
                                         std::function<void()> release) {
-  // The const_cast is safe: it is not writable, so no one writes through the pointer.
+  // The const_cast is safe: the storage is not writable, so nothing writes through the pointer.
   return Foreign(const_cast<void*>(data), size, /*writable=*/false, std::move(release));
 }
 

@@ -1,16 +1,16 @@
-// Buffer: a counted run of bytes that tensors are views into.
+// Buffer: reference-counted bytes that tensors are views of.
 //
 //   Buffer owned = Buffer::Allocate(4096).value();                 // 64-byte aligned
 //   Buffer file = Buffer::MapFile("model.leaf").value();           // read-only mapping
 //   Buffer mine = Buffer::External(ptr, size, [ptr] { free(ptr); }).value();
 //
-// A Buffer is a handle: copying it is O(1) and shares the bytes, which go away with the last
-// handle. Who may write: only the sole holder of an owned buffer, or of external memory handed over
-// as writable. Everything else that wants to write makes a copy first (see tensor.h). So holding a
-// Buffer by value is a promise that its bytes will not change while it is held.
+// A Buffer is a handle. Copying it is O(1) and shares the bytes, which are freed with the last
+// handle. Only the sole holder of an owned buffer, or of external memory that was passed as
+// writable, may write; every other writer makes a copy first (see tensor.h). So the bytes of a
+// Buffer do not change while a copy of it is held.
 //
-// Threads: the count is atomic; handles may be copied and dropped in any thread. One handle object
-// must not be assigned to in one thread and read in another.
+// Threads: the reference count is atomic, so handles may be copied and dropped in any thread. One
+// handle object must not be assigned to in one thread while another reads it.
 #ifndef LEAFSTORE_CORE_BUFFER_H_
 #define LEAFSTORE_CORE_BUFFER_H_
 
@@ -31,9 +31,9 @@ namespace internal {
 
 enum class StorageKind : uint8_t { kOwned, kForeign };
 
-// The counted block behind Buffer and Tensor. An owned block is one allocation: this header, room
-// for the header of the first tensor over it (tensor.cc), and the bytes from the next multiple of
-// kBufferAlignment on. Foreign blocks (buffer.cc) say where their bytes are themselves.
+// The reference-counted block behind Buffer and Tensor. An owned block is one allocation: this
+// header, room for the header of the first tensor over it (tensor.cc), and the bytes from the next
+// multiple of kBufferAlignment on. A foreign block stores a pointer to its bytes.
 struct Storage {
   std::atomic<uint32_t> refs{1};
   StorageKind kind;
@@ -50,14 +50,15 @@ struct Storage {
       Destroy();
     }
   }
-  // True when the caller's reference is the only one, and stays so while it shares it with nobody.
+  // Returns whether the caller's reference is the only one. That stays true until the caller copies
+  // it.
   bool IsUnique() const { return refs.load(std::memory_order_acquire) == 1; }
 
  private:
   void Destroy();
 };
 
-// A block whose bytes lie elsewhere.
+// A block whose bytes are in another allocation.
 struct ForeignStorage : Storage {
   std::byte* foreign_data;
   std::function<void()> release;
@@ -68,18 +69,18 @@ inline std::byte* Storage::data() {
                                      : static_cast<ForeignStorage*>(this)->foreign_data;
 }
 
-// A new owned block with one reference: `header_bytes` of room behind the Storage itself, then
-// `size` bytes, not cleared. Null where memory is not to be had.
+// Returns a new owned block with one reference: `header_bytes` of room after the Storage itself,
+// then `size` uninitialized bytes. Returns null if there is no memory.
 Storage* NewOwnedStorage(int64_t size, size_t header_bytes);
 
 }  // namespace internal
 
-// Every owned buffer begins at a multiple of this.
+// The alignment of every owned buffer, in bytes.
 inline constexpr size_t kBufferAlignment = 64;
 
 class Buffer {
  public:
-  // No bytes; null() is true.
+  // Makes a null buffer without bytes.
   Buffer() = default;
   Buffer(const Buffer& other) : storage_(other.storage_) {
     if (storage_ != nullptr) storage_->Ref();
@@ -93,48 +94,47 @@ class Buffer {
     if (storage_ != nullptr) storage_->Unref();
   }
 
-  // New bytes, aligned to kBufferAlignment, all zero.
+  // Allocates zeroed bytes, aligned to kBufferAlignment.
   // error InvalidArgument: `size` is negative. error ResourceExhausted: no memory.
   static absl::StatusOr<Buffer> Allocate(int64_t size);
 
-  // The same, not cleared: for bytes that are written in full before they are read.
+  // Like Allocate, but the bytes are uninitialized: write all of them before reading any.
   static absl::StatusOr<Buffer> AllocateUninitialized(int64_t size);
 
-  // The whole file, mapped for reading and never written to. The mapping holds the file's inode:
-  // replacing the file by rename leaves it valid. Reading past the end of a file that another
-  // process has shortened is a SIGBUS no library can turn into an error; use plain reads where that
-  // can happen.
-  // error InvalidArgument: no regular file. error NotFound, PermissionDenied, or what else
-  // open/fstat/mmap report. The message names the path.
+  // Maps a file for reading. The mapping keeps the file's inode, so it stays valid if the file is
+  // replaced by a rename. If another process shortens the file, reading past the new end raises
+  // SIGBUS, which no library can turn into an error; use plain reads where that can happen.
+  // error InvalidArgument: not a regular file. error NotFound, PermissionDenied, or another error
+  // of open, fstat or mmap. The message names the path.
   static absl::StatusOr<Buffer> MapFile(const std::string& path);
-  // The same for the first `size` bytes of a file that is open for reading; the descriptor stays
-  // the caller's and may be closed afterwards. `name` stands for the file in messages.
+  // Maps the first `size` bytes of a file that is open for reading. The caller keeps the descriptor
+  // and may close it afterwards. Messages call the file `name`.
   static absl::StatusOr<Buffer> MapOpenFile(int fd, int64_t size, absl::string_view name);
 
-  // Memory of the caller's that stays valid and unchanged until `release` is called, once, in
-  // whatever thread drops the last handle. Never written to.
-  // error InvalidArgument: `size` is negative; `release` is not called then.
+  // Wraps memory of the caller, which must stay valid and unchanged until `release` is called. It
+  // is called once, in the thread that drops the last handle. The memory is never written to.
+  // error InvalidArgument: `size` is negative; `release` is not called.
   static absl::StatusOr<Buffer> External(const void* data, int64_t size,
                                          std::function<void()> release);
 
-  // The same, and a sole holder may write it in place.
+  // Like External, but a sole holder may write the memory in place.
   static absl::StatusOr<Buffer> ExternalWritable(void* data, int64_t size,
                                                  std::function<void()> release);
 
   bool null() const { return storage_ == nullptr; }
   int64_t size() const { return storage_ == nullptr ? 0 : storage_->size; }
-  // Valid while this or a copy of it lives.
+  // Returns the first byte. Valid while this handle or a copy of it lives.
   const std::byte* data() const { return storage_ == nullptr ? nullptr : storage_->data(); }
   absl::Span<const std::byte> bytes() const& {
     return absl::MakeConstSpan(data(), static_cast<size_t>(size()));
   }
   absl::Span<const std::byte> bytes() && = delete;  // would dangle
 
-  // Whether this handle is the only one and the memory may be written.
+  // Returns whether this handle is the only one and the memory is writable.
   bool IsWritable() const {
     return storage_ != nullptr && storage_->writable && storage_->IsUnique();
   }
-  // The bytes for writing. IsWritable() must be true.
+  // Returns the bytes for writing. IsWritable() must be true.
   std::byte* mutable_data() { return storage_->data(); }
 
  private:
@@ -142,7 +142,7 @@ class Buffer {
   friend struct TensorAccess;
   static absl::StatusOr<Buffer> Foreign(void* data, int64_t size, bool writable,
                                         std::function<void()> release);
-  // Takes over one reference.
+  // Adopts one reference.
   explicit Buffer(internal::Storage* storage) : storage_(storage) {}
 
   internal::Storage* storage_ = nullptr;

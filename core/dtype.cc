@@ -18,8 +18,7 @@ struct Row {
   Family family;
 };
 
-// By number, beginning with 1. DType and safetensors mean the same bytes by the same letters; the
-// name there is ours in capitals, and kBool's is "BOOL".
+// By value, beginning with 1. safetensors uses the same names in upper case, and "BOOL" for kBool.
 constexpr std::array<Row, 22> kRows = {{
     {"bool", 8, Family::kBool},
     {"u8", 8, Family::kInteger},
@@ -54,7 +53,7 @@ constexpr std::array<DType, kRows.size()> MakeAllDTypes() {
 constexpr std::array<DType, kRows.size()> kAllDTypes = MakeAllDTypes();
 static_assert(kAllDTypes.back() == DType::kF6E3M2);
 
-// The row of what is no DType: a bug of the caller's, which must not become a wild read as well.
+// The row of an invalid DType. That is a bug in the caller, but must not read out of bounds.
 constexpr Row kNoRow = {"invalid", 0, Family::kNone};
 
 const Row& RowOf(DType dtype) {
@@ -85,5 +84,11 @@ absl::StatusOr<DType> ParseDType(absl::string_view name) {
 bool IsFloating(DType dtype) { return RowOf(dtype).family == Family::kFloating; }
 
 bool IsInteger(DType dtype) { return RowOf(dtype).family == Family::kInteger; }
+
+bool AreBools(absl::Span<const std::byte> bytes) {
+  std::byte bits{0};
+  for (const std::byte byte : bytes) bits |= byte;
+  return bits <= std::byte{1};
+}
 
 }  // namespace leafstore

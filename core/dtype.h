@@ -1,16 +1,17 @@
-// DType: what one element of a tensor is.
+// DType: the type of one element of a tensor.
 //
-// All the kinds safetensors has, with its meaning and this project's short names:
+// All types of safetensors, with the same meaning, under short names:
 //
 //   bool  u8 i8 u16 i16 u32 i32 u64 i64     bool is one byte, 0 or 1
 //   f16 bf16 f32 f64 c64                    c64 is two f32: real, imaginary
 //   f8_e5m2 f8_e4m3 f8_e8m0 f8_e5m2fnuz f8_e4m3fnuz
 //   f4 f6_e2m3 f6_e3m2                      narrower than a byte: packed, low bits first
 //
-// The numbers are written to disk. They never change and are never used again for another type.
+// The values are written to disk, never change, and are never reused.
 #ifndef LEAFSTORE_CORE_DTYPE_H_
 #define LEAFSTORE_CORE_DTYPE_H_
 
+#include <bit>
 #include <complex>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +22,11 @@
 #include "absl/types/span.h"
 
 namespace leafstore {
+
+// Files hold elements as they are in memory, in little-endian order.
+static_assert(std::endian::native == std::endian::little,
+              "leafstore supports little-endian machines only: its files hold elements as they "
+              "are in memory, in little-endian order");
 
 enum class DType : uint8_t {
   kBool = 1,
@@ -47,29 +53,33 @@ enum class DType : uint8_t {
   kF6E3M2 = 22,
 };
 
-// Every DType, in order of number.
+// Returns every DType, by ascending value.
 absl::Span<const DType> AllDTypes();
 
-// Whether `number` is one of the above: what a file says must pass here before it becomes a DType.
+// Returns whether `number` is a DType. Check this before casting an integer from a file.
 bool IsDType(uint64_t number);
 
-// Bits of one element: 4, 6, 8, 16, 32 or 64.
+// Returns the bits of one element: 4, 6, 8, 16, 32 or 64.
 size_t DTypeBits(DType dtype);
 
-// The short name, "f32". Static storage.
+// Returns the short name, such as "f32". Static storage.
 absl::string_view DTypeName(DType dtype);
 
-// The DType of a short name.
-// error InvalidArgument: no such name; the message lists the names there are.
+// Returns the DType with a short name.
+// error InvalidArgument: no such name; the message lists all names.
 absl::StatusOr<DType> ParseDType(absl::string_view name);
 
-// Real floating point of any width (not c64).
+// Returns whether the type is real floating point of any width (not c64).
 bool IsFloating(DType dtype);
-// Signed or unsigned integer (not bool).
+// Returns whether the type is a signed or unsigned integer (not bool).
 bool IsInteger(DType dtype);
 
-// The C++ type whose object representation is one element. Eigen::half and Eigen::bfloat16 are
-// added by core/tensor_eigen.h. A type without a DType does not compile.
+// Returns whether all bytes are 0 or 1, as those of a bool tensor must be: C++ has no other bools.
+// O(size).
+bool AreBools(absl::Span<const std::byte> bytes);
+
+// Maps a C++ type to the DType with the same object representation. core/tensor_eigen.h adds
+// Eigen::half and Eigen::bfloat16. A type without a DType does not compile.
 template <typename T>
 struct DTypeTraits;  // DTypeTraits<T>::kDType
 

@@ -9,15 +9,15 @@
 namespace leafstore {
 namespace {
 
-// What a byte of a name means to the two texts it can have.
+// How a byte of a name is written in an identifier and between quotes.
 enum ByteFlag : uint8_t {
-  // May be in an identifier.
+  // Allowed in an identifier.
   kIdentifier = 1,
-  // May, but not at its beginning.
+  // Allowed in an identifier, but not as its first byte.
   kDigit = 2,
-  // Needs a look when it is quoted; all others stand as they are.
+  // Needs a check when it is quoted; all other bytes are copied.
   kSpecial = 4,
-  // Is escaped by a letter or itself: two characters. Other controls are by hex: four.
+  // Escaped with two characters; other control characters need four (hexadecimal).
   kLetterEscape = 8,
 };
 
@@ -35,7 +35,7 @@ constexpr std::array<uint8_t, 256> MakeByteFlags() {
   }
   flags['\''] |= kSpecial;
   flags['"'] |= kSpecial;
-  flags[0xC2] |= kSpecial;  // U+0080 to U+009F begin with it
+  flags[0xC2] |= kSpecial;  // the first byte of U+0080 to U+009F
   return flags;
 }
 
@@ -43,7 +43,7 @@ constexpr std::array<uint8_t, 256> kByteFlags = MakeByteFlags();
 
 uint8_t FlagsOf(char c) { return kByteFlags[static_cast<uint8_t>(c)]; }
 
-// Whether a control character of two bytes (U+0080 to U+009F) begins at `at`.
+// Returns whether a control character of two bytes (U+0080 to U+009F) begins at `at`.
 bool IsTwoByteControl(absl::string_view text, size_t at) {
   return static_cast<uint8_t>(text[at]) == 0xC2 && at + 1 < text.size() &&
          (static_cast<uint8_t>(text[at + 1]) & 0xE0) == 0x80;
@@ -53,7 +53,7 @@ bool IsTwoByteControl(absl::string_view text, size_t at) {
 struct Quoting {
   char quote;
   size_t size;  // with its quotes
-  bool plain;   // nothing is escaped
+  bool plain;   // contains no escapes
 };
 
 Quoting QuotingOf(absl::string_view text) {
@@ -92,7 +92,7 @@ void AppendLetterEscape(char c, std::string* out) {
   out->append(escape, sizeof(escape));
 }
 
-// Appends the text between the quotes, copying what needs no escape in runs.
+// Appends the text between the quotes. Copies runs of bytes that need no escape.
 void AppendEscaped(absl::string_view text, char quote, std::string* out) {
   size_t run = 0;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -119,7 +119,7 @@ bool IsIdentifier(absl::string_view name) {
 }
 
 size_t IndexTextSize(int64_t index) {
-  // In uint64_t, where the magnitude of the least int64_t exists.
+  // As uint64_t, which can hold the magnitude of the least int64_t.
   uint64_t magnitude = static_cast<uint64_t>(index);
   size_t size = 3;  // two brackets and a digit
   if (index < 0) {

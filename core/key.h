@@ -7,17 +7,17 @@
 //
 // Text. The canonical text is what jax.tree_util.keystr prints, with Python's quoting of strings:
 // single quotes, or double ones when the string has a single quote and no double one. Backslash,
-// the quote itself and control characters (U+0000-U+001F, U+007F-U+009F) are escaped as Python
-// escapes them (`\\`, `\'`, `\n`, `\r`, `\t`, `\x07`); all other characters stand as they are. An
-// attribute that is no identifier is quoted after its dot (`.'a b'`), so that text is injective:
-// different sequences of keys never have the same text. An identifier is letters, digits, `_` and
-// any character outside ASCII that is no control character, and does not begin with a digit.
+// the quote itself and control characters (U+0000-U+001F, U+007F-U+009F) are escaped as in Python
+// (`\\`, `\'`, `\n`, `\r`, `\t`, `\x07`); all other characters are unchanged. An attribute that is
+// not an identifier is quoted after its dot (`.'a b'`), so the text is injective: different
+// sequences of keys never have the same text. An identifier consists of letters, digits, `_` and
+// characters outside ASCII that are not control characters, and does not begin with a digit.
 //
 // Order. Keys of one container sort as flattening visits them: attributes and string items by
-// their bytes, indices by number. Across kinds: attribute < item < index.
+// their bytes, indices by value. Across kinds: attribute < item < index.
 //
-// Names are UTF-8. A Key may be made of any bytes; IsValid() tells, and everything that takes
-// keys into a tree or out of a file asks it.
+// Names are UTF-8. A Key may hold any bytes; every call that adds keys to a tree or reads them from
+// a file checks IsValid().
 //
 // Threads: values; const calls are safe from many threads.
 #ifndef LEAFSTORE_CORE_KEY_H_
@@ -35,8 +35,8 @@ namespace leafstore {
 
 enum class KeyKind : uint8_t { kAttribute, kItem, kIndex };
 
-// A key that borrows its name. It lives as long as the bytes it points to (a Key, or the TreeDef
-// that gave it).
+// A key that borrows its name. Valid as long as the bytes it points to, which belong to a Key or a
+// TreeDef.
 struct KeyRef {
   KeyKind kind = KeyKind::kIndex;
   absl::string_view name;  // of an attribute or item; empty for an index
@@ -46,7 +46,7 @@ struct KeyRef {
   static KeyRef Item(absl::string_view name) { return {KeyKind::kItem, name, 0}; }
   static KeyRef Index(int64_t index) { return {KeyKind::kIndex, {}, index}; }
 
-  // Whether the name is UTF-8 (an index always is valid). O(length).
+  // Returns whether the name is UTF-8. An index is always valid. O(length).
   bool IsValid() const;
 
   friend bool operator==(const KeyRef& a, const KeyRef& b) {
@@ -69,12 +69,12 @@ class Key {
       : kind_(ref.kind), index_(ref.index), name_(ref.name.data(), ref.name.size()) {}
 
   KeyKind kind() const { return kind_; }
-  // The name of an attribute or item; empty for an index.
+  // Returns the name of an attribute or item; empty for an index.
   const std::string& name() const { return name_; }
-  // The number of an index; 0 otherwise.
+  // Returns the value of an index; 0 for other kinds.
   int64_t index() const { return index_; }
 
-  // A borrowed view of this key, valid while this key lives and is not assigned to.
+  // Returns a borrowed view of this key. Valid while this key is neither assigned to nor destroyed.
   KeyRef ref() const& { return {kind_, name_, index_}; }
   KeyRef ref() && = delete;  // would dangle
 
@@ -96,19 +96,19 @@ class Key {
 // Appends the canonical text of `key` to `out`. O(length).
 void AppendKeyText(const KeyRef& key, std::string* out);
 
-// Appends the key's part of a dotted name: the name itself or the number. O(length).
+// Appends the key's part of a dotted name: the name or the index. O(length).
 void AppendDottedKey(const KeyRef& key, std::string* out);
 
 // Appends `text` as Python's repr of a str would print it (see the top of this file). O(length).
 void AppendQuoted(absl::string_view text, std::string* out);
 
-// The length of what AppendKeyText appends. O(length), allocates nothing.
+// Returns the length of what AppendKeyText appends. O(length), allocates nothing.
 size_t KeyTextSize(const KeyRef& key);
 
 namespace internal {
 
-// The length in bytes of the longest identifier (see the top of this file) that `text` begins with;
-// 0 if it begins with none. For Path::Parse.
+// Returns the length in bytes of the longest identifier (see the top of this file) that `text`
+// begins with, or 0. Used by Path::Parse.
 size_t IdentifierPrefixSize(absl::string_view text);
 
 }  // namespace internal

@@ -1,13 +1,13 @@
-// Leaf: what a path leads to, a Tensor or a Value.
+// Leaf: what a path names, a Tensor or a Value.
 //
 //   Leaf weight = Tensor::Zeros(DType::kF32, {2, 3}).value();
 //   Leaf activation = Value("gelu");
 //   if (weight.is_tensor()) weight.tensor().shape();
 //   activation.value().As<std::string>();
 //
-// A value, the size of one pointer, so that a dictionary of 100,000 leaves moves in well under a
-// millisecond. Copying is O(1) and shares (see tensor.h). Leaf() is null; only null(), assignment
-// and destruction may be used on it.
+// A Leaf is a value of the size of one pointer, so a dictionary of 100,000 leaves moves in well
+// under a millisecond. Copying is O(1) and shares the bytes (see tensor.h). Leaf() is null; only
+// null(), assignment and destruction may be used on it.
 //
 // Threads: as Tensor.
 #ifndef LEAFSTORE_CORE_LEAF_H_
@@ -18,6 +18,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/core/value.h"
 
@@ -25,7 +26,7 @@ namespace leafstore {
 
 namespace internal {
 
-// A static leaf: the counted header that tensors have too, then the value.
+// A static leaf: the reference-counted header that tensors also have, then the value.
 struct ValueLeaf : LeafHeader {
   explicit ValueLeaf(Value v);
   Value value;
@@ -53,19 +54,26 @@ class Leaf {
   const Value& value() const& { return static_cast<const internal::ValueLeaf*>(header())->value; }
   Value value() && { return static_cast<const internal::ValueLeaf*>(header())->value; }
 
-  // When the tensor's bytes, or the value, were made or written; see tensor.h.
+  // Returns the generation of the tensor's bytes, or of the value; see tensor.h.
   uint64_t generation() const { return header()->generation; }
 
-  // Bytes of the tensor or of the value.
+  // Returns the bytes of the tensor or of the value.
   int64_t byte_size() const;
 
-  // Begins to load what the accessors read, for a loop over many leaves; changes nothing.
+  // Returns what the leaf is without its bytes. Valid while this leaf is neither assigned to nor
+  // destroyed. O(1).
+  LeafSpec spec() const& {
+    return is_tensor() ? LeafSpec(tensor().dtype(), tensor().shape()) : LeafSpec(value().kind());
+  }
+  LeafSpec spec() && = delete;  // would dangle
+
+  // Prefetches what the accessors read, for loops over many leaves.
   void Prefetch() const { __builtin_prefetch(header()); }
 
-  // "f32[2, 3]", or the value as text.
+  // Returns "f32[2, 3]", or the value as text.
   std::string ToString() const;
 
-  // Equal as Tensor or as Value; a tensor never equals a value. Null equals null.
+  // Compares as Tensor or as Value. A tensor never equals a value. Null equals null.
   friend bool operator==(const Leaf& a, const Leaf& b) { return a.Equals(b); }
 
  private:

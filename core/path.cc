@@ -24,11 +24,11 @@ unsigned HexDigit(char c) {
   return static_cast<unsigned>(IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
 }
 
-// At most this much of a text is shown around the column of an error.
+// The length of the excerpt that an error message shows around its column.
 constexpr size_t kExcerptBefore = 60;
 constexpr size_t kExcerptAfter = 20;
 
-// The surroundings of `at` in `text`, quoted, for a message. `text` is UTF-8.
+// Returns the excerpt of `text` around `at`, quoted, for a message. `text` is UTF-8.
 std::string Excerpt(absl::string_view text, size_t at) {
   size_t begin = at - std::min(at, kExcerptBefore);
   size_t end = std::min(text.size(), at + kExcerptAfter);
@@ -40,7 +40,7 @@ std::string Excerpt(absl::string_view text, size_t at) {
   return out;
 }
 
-// The character of `text` that begins at `at`, quoted, for a message. `text` is UTF-8.
+// Returns the character of `text` that begins at `at`, quoted, for a message. `text` is UTF-8.
 std::string CharacterAt(absl::string_view text, size_t at) {
   if (at == text.size()) return "end of text";
   size_t end = at + 1;
@@ -50,8 +50,8 @@ std::string CharacterAt(absl::string_view text, size_t at) {
   return out;
 }
 
-// Reads canonical text key by key. It reads somewhat more than canonical text, and then prints each
-// key and compares: so what it accepts is what printing makes, whatever the rules of quoting are.
+// Parses canonical text key by key. It accepts slightly more than canonical text, then prints each
+// key and compares: so it accepts exactly what printing produces, whatever the quoting rules are.
 class Parser {
  public:
   explicit Parser(absl::string_view text) : text_(text) {}
@@ -71,7 +71,7 @@ class Parser {
   }
 
  private:
-  // The key that begins at `at_`, which goes behind it. Its name points into `text_` or `name_`.
+  // Parses the key at `at_` and moves `at_` past it. The name points into `text_` or `name_`.
   absl::StatusOr<KeyRef> ParseKey() {
     if (Skip('.')) return ParseAttribute();
     if (!Skip('[')) return Error("'.' or '['");
@@ -110,7 +110,7 @@ class Parser {
     return index;
   }
 
-  // A quoted string, without its quotes and escapes.
+  // Parses a quoted string and returns its contents without quotes and escapes.
   absl::StatusOr<absl::string_view> ParseQuoted() {
     const char quote = text_[at_++];
     const size_t begin = at_;
@@ -131,7 +131,7 @@ class Parser {
     }
   }
 
-  // An escape sequence, whose character is appended to `name_`.
+  // Parses an escape sequence and appends its character to `name_`.
   absl::Status ParseEscape() {
     const size_t begin = at_++;
     const char letter = at_ < text_.size() ? text_[at_] : '\0';
@@ -158,7 +158,7 @@ class Parser {
     return absl::OkStatus();
   }
 
-  // The rest of an escape sequence from its `x` on; the sequence began at `begin`.
+  // Parses the rest of an escape sequence after its `x`. The sequence begins at `begin`.
   absl::Status ParseHexEscape(size_t begin) {
     ++at_;
     unsigned code = 0;
@@ -177,13 +177,13 @@ class Parser {
     return absl::OkStatus();
   }
 
-  // Error unless the text from `begin` to `at_` is how `key` is printed.
+  // Returns an error unless the text from `begin` to `at_` is the canonical text of `key`.
   absl::Status CheckCanonical(const KeyRef& key, size_t begin) {
     const absl::string_view found = text_.substr(begin, at_ - begin);
     canonical_.clear();
     AppendKeyText(key, &canonical_);
     if (canonical_ == found) return absl::OkStatus();
-    // Neither is a beginning of the other, because both are whole keys.
+    // Neither is a prefix of the other, because both are complete keys.
     size_t same =
         std::mismatch(found.begin(), found.end(), canonical_.begin(), canonical_.end()).first -
         found.begin();
@@ -226,11 +226,11 @@ class Parser {
   std::string canonical_;  // the text of the key just read
 };
 
-// Of text that is no longer: more than this nobody types.
+// Longer texts are not typed by hand and get no suggestion.
 constexpr size_t kMaxHintSize = 200;
 
-// The key that one part of a dotted text stands for: a number is an index. No value for a part that
-// no dotted text has.
+// Returns the key of one part of a dotted text; digits are an index. Returns nullopt for a part that
+// cannot occur in a dotted text.
 std::optional<Key> KeyOfDottedPart(absl::string_view part) {
   if (part.empty() || part.find_first_of("'\"\\]") != absl::string_view::npos) return std::nullopt;
   int64_t index = 0;
@@ -238,7 +238,7 @@ std::optional<Key> KeyOfDottedPart(absl::string_view part) {
   return Key::Attribute(part);
 }
 
-// The keys of a text in dotted form, which may have positions in brackets as well
+// Returns the keys of a text in dotted form, which may also have indices in brackets
 // (`layers[0].weight`).
 std::optional<std::vector<Key>> KeysOfDotted(absl::string_view text) {
   std::vector<Key> keys;
@@ -263,8 +263,8 @@ std::optional<std::vector<Key>> KeysOfDotted(absl::string_view text) {
   }
 }
 
-// The end of a message about a text that is no path: the paths that it may have been meant to be,
-// of structs and of dicts, where it is dotted.
+// Returns the end of a message about an invalid path: for dotted text, the canonical paths that it
+// may stand for, through structs and through dicts.
 std::string DottedHint(absl::string_view text) {
   if (text.size() > kMaxHintSize || !IsValidUtf8(text)) return "";
   std::optional<std::vector<Key>> keys = KeysOfDotted(text);

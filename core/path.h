@@ -2,14 +2,14 @@
 //
 //   Path path = Path().Attribute("layers").Index(0).Item("w");
 //   path.ToString();                     // ".layers[0]['w']"   canonical, injective
-//   path.Dotted();                       // "layers.0.w"        for people, globs, PyTorch names
+//   path.Dotted();                       // "layers.0.w"        for messages, globs, PyTorch names
 //   Path::Parse(".layers[0]['w']").value() == path;
 //
-// The root's path is empty, and so are both its texts. Canonical text and Path are one to one;
-// the dotted form is not (`a.b` may be two keys or one), so nothing is ever looked up by it without
-// a check for a second meaning.
+// The root's path is empty, and so are both its texts. Canonical text and Path are one to one. The
+// dotted form is not (`a.b` may be two keys or one), so every lookup by dotted form checks for a
+// second match.
 //
-// Order: lexicographic by Key, which is the order in which flattening meets the nodes.
+// Order: lexicographic by Key, which is the order in which flattening visits the nodes.
 //
 // Threads: a value; const calls are safe from many threads.
 #ifndef LEAFSTORE_CORE_PATH_H_
@@ -31,26 +31,26 @@ namespace leafstore {
 
 class Path {
  public:
-  // Longest text Parse accepts, in bytes.
+  // The longest text that Parse accepts, in bytes.
   static constexpr size_t kMaxTextSize = size_t{1} << 24;
 
   Path() = default;
   explicit Path(std::vector<Key> keys) : keys_(std::move(keys)) {}
 
-  // Reads canonical text, and nothing else: Parse(text)->ToString() == text for all text it
-  // accepts. Quoting other than ToString would choose, leading zeros, `[-0]` and spaces are errors.
-  // error InvalidArgument: not canonical; the message has the column (1-based, in bytes), what was
-  //       expected there and what was found, and of dotted text the canonical one that was meant.
+  // Parses canonical text: Parse(text)->ToString() == text for every text that it accepts. Leading
+  // zeros, `[-0]`, spaces, and quotes that ToString would not choose are errors.
+  // error InvalidArgument: not canonical. The message has the column (1-based, in bytes), what was
+  //       expected and what was found; for dotted text it suggests the canonical form.
   // error ResourceExhausted: longer than kMaxTextSize.
   // O(length).
   static absl::StatusOr<Path> Parse(absl::string_view text);
 
-  // Append one key. Chainable.
+  // Append one key and return this path.
   Path& Attribute(absl::string_view name) & { return Append(Key::Attribute(name)); }
   Path& Item(absl::string_view name) & { return Append(Key::Item(name)); }
   Path& Index(int64_t index) & { return Append(Key::Index(index)); }
   Path& Append(Key key) &;
-  // By value, so that `const Path& path = Path().Attribute("a")` lives as long as its name.
+  // These return by value, so that `const Path& path = Path().Attribute("a")` does not dangle.
   Path Attribute(absl::string_view name) && { return std::move(this->Attribute(name)); }
   Path Item(absl::string_view name) && { return std::move(this->Item(name)); }
   Path Index(int64_t index) && { return std::move(this->Index(index)); }
@@ -62,9 +62,9 @@ class Path {
   bool empty() const { return keys_.empty(); }
   size_t size() const { return keys_.size(); }
 
-  // Canonical text. O(length).
+  // Returns the canonical text. O(length).
   std::string ToString() const;
-  // Dotted form. O(length). Not injective.
+  // Returns the dotted form, which is not injective. O(length).
   std::string Dotted() const;
 
   friend bool operator==(const Path& a, const Path& b) { return a.keys_ == b.keys_; }

@@ -8,12 +8,12 @@
 namespace leafstore {
 namespace {
 
-// The product of two numbers that are not negative; false if it exceeds 2^63 - 1.
+// Computes the product of two non-negative integers. Returns false if it exceeds 2^63 - 1.
 bool Multiply(int64_t a, int64_t b, int64_t* product) {
   return !__builtin_mul_overflow(a, b, product);
 }
 
-// What a product of extents comes to, with and without the zeros among them.
+// The product of extents, with and without the zeros among them.
 struct Counts {
   int64_t elements;
   int64_t elements_without_zeros;
@@ -24,7 +24,7 @@ absl::StatusOr<Counts> CountElements(ShapeRef shape) {
     return absl::InvalidArgumentError(
         absl::StrCat("a shape of rank ", shape.size(), "; the highest rank is ", kMaxRank));
   }
-  // Before any product, so that which error it is does not depend on the order of the extents.
+  // Checked before any product, so that the error does not depend on the order of the extents.
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] < 0) {
       return absl::InvalidArgumentError(
@@ -59,7 +59,8 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
     return absl::InvalidArgumentError(
         absl::StrCat(static_cast<int>(dtype), " is the number of no dtype"));
   }
-  // The fewest elements that fill whole bytes, and these bytes: f6 packs 4 elements into 3 bytes.
+  // The smallest number of elements that fills complete bytes, and that number of bytes: f6 packs 4
+  // elements into 3 bytes.
   const auto bits = static_cast<int64_t>(DTypeBits(dtype));
   const int64_t run_bits = std::lcm(bits, int64_t{8});
   const int64_t run_elements = run_bits / bits;
@@ -75,6 +76,18 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
         "shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": more than 2^63 - 1 bytes"));
   }
   return counts->elements / run_elements * run_bytes;
+}
+
+int64_t internal::UncheckedElementCount(ShapeRef shape) {
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
+}
+
+int64_t internal::UncheckedByteSize(DType dtype, ShapeRef shape) {
+  const auto bits = static_cast<int64_t>(DTypeBits(dtype));
+  const int64_t count = UncheckedElementCount(shape);
+  return bits >= 8 ? count * (bits / 8) : count / 8 * bits + count % 8 * bits / 8;
 }
 
 std::string ShapeToString(ShapeRef shape) {

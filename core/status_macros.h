@@ -1,4 +1,4 @@
-// Early return for absl::Status and absl::StatusOr.
+// Macros that return early on an error of absl::Status or absl::StatusOr.
 //
 //   LEAFSTORE_RETURN_IF_ERROR(store.Set(".bias", tensor));
 //   LEAFSTORE_ASSIGN_OR_RETURN(Path path, Path::Parse(text));

@@ -3,9 +3,12 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <numeric>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
 
@@ -20,10 +23,48 @@ uint64_t NextGeneration() {
 }
 
 namespace internal {
+namespace {
+
+// Returns the dtype and the shape, such as "f32[4]".
+std::string TypeText(const LeafHeader& header) {
+  return absl::StrCat(DTypeName(header.dtype), ShapeToString(ShapeRef(header.dims(), header.rank)));
+}
+
+}  // namespace
 
 absl::Status WrongValueCount(ShapeRef shape, int64_t expected, int64_t found) {
   return absl::InvalidArgumentError(absl::StrCat("values for shape ", ShapeToString(shape),
                                                  ": expected ", expected, ", found ", found));
+}
+
+void FailDType(const LeafHeader* header, DType wanted) {
+  if (header == nullptr) {
+    Fatal(absl::StrCat("expected a tensor of ", DTypeName(wanted),
+                       ", found none: the tensor is null or its borrow is closed"));
+  }
+  Fatal(absl::StrCat("expected a tensor of ", DTypeName(wanted), ", found ",
+                     header->Has(LeafHeader::kIsValue) ? "a static value" : TypeText(*header)));
+}
+
+void FailItem(const LeafHeader& header) {
+  Fatal(absl::StrCat("expected a tensor of one element, found ", TypeText(header)));
+}
+
+size_t CheckedPosition(const LeafHeader& header, ShapeRef index) {
+  if (index.size() != header.rank) {
+    Fatal(absl::StrCat("index ", ShapeToString(index), " of ", TypeText(header), ": expected ",
+                       header.rank, " indices, found ", index.size()));
+  }
+  int64_t position = 0;
+  for (size_t axis = 0; axis < index.size(); ++axis) {
+    const int64_t extent = header.dims()[axis];
+    if (index[axis] < 0 || index[axis] >= extent) {
+      Fatal(absl::StrCat("index ", ShapeToString(index), " of ", TypeText(header),
+                         ": expected axis ", axis, " in [0, ", extent, "), found ", index[axis]));
+    }
+    position = position * extent + index[axis];
+  }
+  return static_cast<size_t>(position);
 }
 
 void LeafHeader::Destroy() {
@@ -59,14 +100,14 @@ LeafHeader* InitHeader(void* memory, uint8_t flags, DType dtype, ShapeRef shape,
   return header;
 }
 
-// A header in the allocation of its own new bytes. Null where there is no memory.
+// Returns a header in the same allocation as its new bytes. Returns null if there is no memory.
 LeafHeader* NewOwned(DType dtype, ShapeRef shape, int64_t bytes) {
   Storage* storage = internal::NewOwnedStorage(bytes, HeaderSize(shape.size()));
   if (storage == nullptr) return nullptr;
   return InitHeader(storage + 1, LeafHeader::kInStorage, dtype, shape, storage->data(), storage);
 }
 
-// A header over bytes that are already there; takes a reference to `storage`.
+// Returns a header over existing bytes. Adds a reference to `storage`.
 LeafHeader* NewView(DType dtype, ShapeRef shape, std::byte* data, Storage* storage) {
   void* memory = std::malloc(HeaderSize(shape.size()));
   if (memory == nullptr) return nullptr;
@@ -74,23 +115,14 @@ LeafHeader* NewView(DType dtype, ShapeRef shape, std::byte* data, Storage* stora
   return InitHeader(memory, 0, dtype, shape, data, storage);
 }
 
-// As ElementCount and ByteSize, for a shape that was checked when the tensor was made.
-int64_t UncheckedCount(const LeafHeader& header) {
-  int64_t count = 1;
-  for (int i = 0; i < header.rank; ++i) count *= header.dims()[i];
-  return count;
-}
-
-int64_t UncheckedBytes(const LeafHeader& header) {
-  const auto bits = static_cast<int64_t>(DTypeBits(header.dtype));
-  const int64_t count = UncheckedCount(header);
-  return bits >= 8 ? count * (bits / 8) : count / 8 * bits + count % 8 * bits / 8;
-}
-
 ShapeRef ShapeOf(const LeafHeader& header) { return ShapeRef(header.dims(), header.rank); }
 
+int64_t BytesOf(const LeafHeader& header) {
+  return internal::UncheckedByteSize(header.dtype, ShapeOf(header));
+}
+
 LeafHeader* CloneHeader(const LeafHeader& from) {
-  const int64_t bytes = UncheckedBytes(from);
+  const int64_t bytes = BytesOf(from);
   LeafHeader* copy = NewOwned(from.dtype, ShapeOf(from), bytes);
   if (copy != nullptr && bytes > 0) {
     std::memcpy(copy->data, from.data, static_cast<size_t>(bytes));
@@ -98,7 +130,7 @@ LeafHeader* CloneHeader(const LeafHeader& from) {
   return copy;
 }
 
-// Whether writing the bytes can be seen through this header alone.
+// Returns whether only this header sees a write to the bytes.
 bool IsSoleHolder(const LeafHeader& header) {
   return header.IsUnique() && header.storage->writable && header.storage->IsUnique();
 }
@@ -106,6 +138,38 @@ bool IsSoleHolder(const LeafHeader& header) {
 absl::Status NoMemory(DType dtype, ShapeRef shape) {
   return absl::ResourceExhaustedError(
       absl::StrCat("no memory for ", DTypeName(dtype), ShapeToString(shape)));
+}
+
+// Returns the bits of the value 1; for c64 the real half is the low one.
+uint64_t BitsOfOne(DType dtype) {
+  switch (dtype) {
+    case DType::kF16:
+      return 0x3c00;
+    case DType::kBF16:
+      return 0x3f80;
+    case DType::kF32:
+    case DType::kC64:
+      return 0x3f800000;
+    case DType::kF64:
+      return 0x3ff0000000000000;
+    case DType::kF8E5M2:
+      return 0x3c;
+    case DType::kF8E4M3:
+      return 0x38;
+    case DType::kF8E8M0:
+      return 0x7f;
+    case DType::kF8E5M2FNUZ:
+    case DType::kF8E4M3FNUZ:
+      return 0x40;
+    case DType::kF4:
+      return 0x2;
+    case DType::kF6E2M3:
+      return 0x08;
+    case DType::kF6E3M2:
+      return 0x0c;
+    default:
+      return 1;
+  }
 }
 
 absl::Status AlreadyBorrowed() {
@@ -128,6 +192,21 @@ absl::StatusOr<Tensor> Tensor::Zeros(DType dtype, ShapeRef shape) {
   return tensor;
 }
 
+absl::StatusOr<Tensor> Tensor::Ones(DType dtype, ShapeRef shape) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Uninitialized(dtype, shape));
+  // The shortest run of elements that fills whole bytes, low bits first.
+  const size_t bits = DTypeBits(dtype);
+  const size_t run = std::lcm(bits, size_t{8});
+  uint64_t pattern = 0;
+  for (size_t begin = 0; begin < run; begin += bits) pattern |= BitsOfOne(dtype) << begin;
+  const size_t run_bytes = run / 8;
+  const auto bytes = static_cast<size_t>(tensor.byte_size());
+  for (size_t at = 0; at < bytes; at += run_bytes) {
+    std::memcpy(tensor.header_->data + at, &pattern, run_bytes);
+  }
+  return tensor;
+}
+
 absl::StatusOr<Tensor> Tensor::FromBuffer(DType dtype, ShapeRef shape, const Buffer& buffer,
                                           int64_t offset) {
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t bytes, ByteSize(dtype, shape));
@@ -136,7 +215,7 @@ absl::StatusOr<Tensor> Tensor::FromBuffer(DType dtype, ShapeRef shape, const Buf
         absl::StrCat(DTypeName(dtype), ShapeToString(shape), " at byte ", offset, ": expected ",
                      bytes, " bytes there, found a buffer of ", buffer.size()));
   }
-  // What a load of one element needs: c64 is a pair of 4-byte numbers.
+  // The alignment of one element: c64 is a pair of 4-byte floats.
   const size_t element = dtype == DType::kC64 ? 4 : std::max<size_t>(1, DTypeBits(dtype) / 8);
   std::byte* data = buffer.storage_->data() + offset;
   if (reinterpret_cast<uintptr_t>(data) % element != 0) {
@@ -148,8 +227,8 @@ absl::StatusOr<Tensor> Tensor::FromBuffer(DType dtype, ShapeRef shape, const Buf
   return Tensor(header);
 }
 
-int64_t Tensor::element_count() const { return UncheckedCount(*header_); }
-int64_t Tensor::byte_size() const { return UncheckedBytes(*header_); }
+int64_t Tensor::element_count() const { return internal::UncheckedElementCount(shape()); }
+int64_t Tensor::byte_size() const { return BytesOf(*header_); }
 
 absl::StatusOr<Tensor> Tensor::Reshape(ShapeRef shape) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t count, ElementCount(shape));
@@ -189,19 +268,11 @@ bool Tensor::SharesBytesWith(const Tensor& other) const {
          b < a + byte_size();
 }
 
-absl::Status Tensor::CheckType(DType wanted) const {
-  if (null()) return absl::FailedPreconditionError("the tensor is null");
-  if (dtype() == wanted) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("elements of ", DTypeName(dtype()), ShapeToString(shape()), ": expected ",
-                   DTypeName(dtype()), ", asked for ", DTypeName(wanted)));
-}
-
 bool Tensor::Equals(const Tensor& other) const {
   if (header_ == other.header_) return true;
   if (null() || other.null()) return false;
   if (dtype() != other.dtype() || shape() != other.shape()) return false;
-  // A generation says nothing of bytes that are being written.
+  // The generation of bytes that are being written is out of date.
   const bool stable =
       !header_->Has(LeafHeader::kBorrowed) && !other.header_->Has(LeafHeader::kBorrowed);
   if (stable && generation() == other.generation()) return true;
@@ -214,7 +285,7 @@ absl::Status TensorAccess::MakeOverwritable(Tensor* tensor, uint64_t generation,
   if (header->Has(LeafHeader::kBorrowed)) return AlreadyBorrowed();
   *old = Tensor();
   if (!IsSoleHolder(*header)) {
-    LeafHeader* fresh = NewOwned(header->dtype, ShapeOf(*header), UncheckedBytes(*header));
+    LeafHeader* fresh = NewOwned(header->dtype, ShapeOf(*header), BytesOf(*header));
     if (fresh == nullptr) return NoMemory(tensor->dtype(), tensor->shape());
     *old = std::exchange(*tensor, Tensor(fresh));
     header = fresh;
@@ -272,13 +343,21 @@ absl::Status TensorAccess::Restamp(Tensor* tensor) {
   return absl::OkStatus();
 }
 
+absl::Status TensorAccess::CheckDType(const Tensor& tensor, DType wanted) {
+  if (tensor.null()) return absl::FailedPreconditionError("the tensor is null");
+  if (tensor.dtype() == wanted) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("expected a tensor of ", DTypeName(wanted),
+                                                 ", found ", DTypeName(tensor.dtype()),
+                                                 ShapeToString(tensor.shape())));
+}
+
 void MutableTensor::Close() {
   if (tensor_.null()) return;
   LeafHeader* header = tensor_.header_;
   header->flags &= static_cast<uint8_t>(~LeafHeader::kBorrowed);
   header->generation = NextGeneration();
   tensor_ = Tensor();
-  // Released, so that whoever sees the count at zero sees the bytes that were written.
+  // With release order, so that a thread that reads a count of zero sees the written bytes.
   if (open_borrows_ != nullptr) open_borrows_->fetch_sub(1, std::memory_order_release);
   open_borrows_ = nullptr;
 }

@@ -11,30 +11,30 @@
 //   Eigen::MatrixXf mine;
 //   absl::Status status = FromTensor(product, &mine);     // copies out
 //
-//   | function               | rank      | over a Tensor gives        | over a MutableTensor   |
+//   | function               | rank      | of a Tensor                | of a MutableTensor     |
 //   |------------------------|-----------|----------------------------|------------------------|
 //   | `EigenArray<T>(t)`     | any, flat | `ConstEigenArrayMap<T>`    | `EigenArrayMap<T>`     |
 //   | `EigenVector<T>(t)`    | 1         | `ConstEigenVectorMap<T>`   | `EigenVectorMap<T>`    |
 //   | `EigenMatrix<T>(t)`    | 2         | `ConstEigenMatrixMap<T>`   | `EigenMatrixMap<T>`    |
 //   | `EigenTensor<T, R>(t)` | R         | `ConstEigenTensorMap<T,R>` | `EigenTensorMap<T, R>` |
 //
-// Indices. Views are row-major, as tensors are. Copies keep logical indices whatever the layout of
-// the Eigen object: row i, column j is always [i, j].
+// Indices. Views are row-major, like tensors. Copies keep logical indices whatever the layout of the
+// Eigen object: row i, column j is always [i, j].
 //
-// Lifetime. A view is a pointer. One over a Tensor is valid until that tensor is assigned to,
-// written or destroyed; one over a MutableTensor until the borrow closes. Views of temporaries do
-// not compile. Assigning to a view writes elements, so keep it in an `auto` that is made once.
+// Lifetime. A view is a pointer. A view of a Tensor is valid until that tensor is assigned to,
+// written or destroyed; a view of a MutableTensor until the borrow closes. Views of temporaries do
+// not compile. Assigning to a view writes elements, so declare a new `auto` for each view.
 //
-// Alignment. Tensors made here begin at a multiple of 64 bytes, but views of a buffer or of a
-// mapped file may begin anywhere an element may, so no view promises Eigen more than that.
+// Alignment. Tensors made here begin at a multiple of 64 bytes, but views of a buffer or of a mapped
+// file are only aligned to one element, so no view is declared as aligned to Eigen.
 //
-// Errors are InvalidArgument with what was expected and what was found: a dtype that is not T's is
-// never read as T, and no rank is flattened unasked. FailedPrecondition: the tensor is null, or the
-// borrow closed. After an error nothing has changed.
+// Errors. InvalidArgument with what was expected and what was found: the dtype is not T's, or the
+// rank differs. FailedPrecondition: the tensor is null, or the borrow is closed. After an error
+// nothing has changed.
 //
-// Only this header includes Eigen for others. It is all inline: what Eigen's types look like
-// depends on the instruction set a file is compiled for, so none of them crosses into a compiled
-// library.
+// This is the only public header that includes Eigen. Everything in it is inline: the layout of
+// Eigen's types depends on the instruction set a file is compiled for, so none of them is in the
+// interface of the compiled library.
 #ifndef LEAFSTORE_CORE_TENSOR_EIGEN_H_
 #define LEAFSTORE_CORE_TENSOR_EIGEN_H_
 
@@ -61,7 +61,7 @@
 
 namespace leafstore {
 
-// Eigen's 16-bit numbers are elements like any other: `Tensor::Scalar(Eigen::bfloat16(1.5f))`.
+// Eigen's 16-bit floats can be elements: `Tensor::Scalar(Eigen::bfloat16(1.5f))`.
 template <>
 struct DTypeTraits<Eigen::half> {
   static constexpr DType kDType = DType::kF16;
@@ -71,7 +71,7 @@ struct DTypeTraits<Eigen::bfloat16> {
   static constexpr DType kDType = DType::kBF16;
 };
 
-// What the views below are.
+// The types of the views.
 template <typename T>
 using EigenArrayMap = Eigen::Map<Eigen::Array<T, Eigen::Dynamic, 1>>;
 template <typename T>
@@ -99,18 +99,28 @@ inline absl::Status CheckRank(ShapeRef shape, int rank) {
                                                  rank, ", found rank ", shape.size()));
 }
 
-// The elements of a Tensor or a MutableTensor of this rank.
+// Returns the tensor that is read or written, so that its dtype can be checked.
+inline const Tensor& TensorOf(const Tensor& tensor) { return tensor; }
+inline const Tensor& TensorOf(const MutableTensor& tensor) { return tensor.tensor(); }
+
+// Returns the elements of a Tensor or a MutableTensor.
 template <typename T, typename Source>
-auto ElementsOfRank(Source& source, int rank) -> decltype(source.template data<T>()) {
-  auto elements = source.template data<T>();
-  if (!elements.ok()) return elements;
+auto Elements(Source& source) -> absl::StatusOr<decltype(source.template span<T>())> {
+  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::CheckDType(TensorOf(source), kDTypeOf<T>));
+  return source.template span<T>();
+}
+
+// Like Elements, but error InvalidArgument also: the rank is not `rank`.
+template <typename T, typename Source>
+auto ElementsOfRank(Source& source, int rank) -> decltype(Elements<T>(source)) {
+  LEAFSTORE_RETURN_IF_ERROR(TensorAccess::CheckDType(TensorOf(source), kDTypeOf<T>));
   LEAFSTORE_RETURN_IF_ERROR(CheckRank(source.shape(), rank));
-  return elements;
+  return source.template span<T>();
 }
 
 template <typename Map, typename T, typename Source>
 absl::StatusOr<Map> ArrayView(Source& source) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto elements, source.template data<T>());
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto elements, Elements<T>(source));
   return Map(elements.data(), static_cast<Eigen::Index>(elements.size()));
 }
 
@@ -138,7 +148,7 @@ absl::StatusOr<Map> TensorView(Source& source) {
 
 // ---- views ----
 
-// All elements in row-major order as one column, whatever the rank. O(1).
+// Returns all elements in row-major order as one column, whatever the rank. O(1).
 // error InvalidArgument: T is not the dtype's type.
 template <typename T>
 absl::StatusOr<ConstEigenArrayMap<T>> EigenArray(const Tensor& tensor) {
@@ -149,7 +159,8 @@ absl::StatusOr<EigenArrayMap<T>> EigenArray(MutableTensor& tensor) {
   return internal::ArrayView<EigenArrayMap<T>, T>(tensor);
 }
 
-// A column vector. O(1). error InvalidArgument: T is not the dtype's type, or the rank is not 1.
+// Returns a column vector. O(1). error InvalidArgument: T is not the dtype's type, or the rank is not
+// 1.
 template <typename T>
 absl::StatusOr<ConstEigenVectorMap<T>> EigenVector(const Tensor& tensor) {
   return internal::VectorView<ConstEigenVectorMap<T>, T>(tensor);
@@ -159,7 +170,8 @@ absl::StatusOr<EigenVectorMap<T>> EigenVector(MutableTensor& tensor) {
   return internal::VectorView<EigenVectorMap<T>, T>(tensor);
 }
 
-// A row-major matrix. O(1). error InvalidArgument: T is not the dtype's type, or the rank is not 2.
+// Returns a row-major matrix. O(1). error InvalidArgument: T is not the dtype's type, or the rank is
+// not 2.
 template <typename T>
 absl::StatusOr<ConstEigenMatrixMap<T>> EigenMatrix(const Tensor& tensor) {
   return internal::MatrixView<ConstEigenMatrixMap<T>, T>(tensor);
@@ -169,8 +181,8 @@ absl::StatusOr<EigenMatrixMap<T>> EigenMatrix(MutableTensor& tensor) {
   return internal::MatrixView<EigenMatrixMap<T>, T>(tensor);
 }
 
-// A row-major tensor. O(1). error InvalidArgument: T is not the dtype's type, or the rank is
-// another.
+// Returns a row-major tensor. O(1). error InvalidArgument: T is not the dtype's type, or the rank
+// differs.
 template <typename T, int Rank>
 absl::StatusOr<ConstEigenTensorMap<T, Rank>> EigenTensor(const Tensor& tensor) {
   return internal::TensorView<ConstEigenTensorMap<T, Rank>, T, Rank>(tensor);
@@ -200,26 +212,26 @@ void EigenTensor(const MutableTensor&&) = delete;
 
 // ---- copies ----
 
-// What a matrix or array expression evaluates to. One that is a row or a column at compile time (an
+// Evaluates a matrix or array expression into a new tensor. A row or a column at compile time (an
 // Eigen::RowVector3f, `m.row(0)`, `m.rowwise().sum()`) has rank 1, all others rank 2.
-// error ResourceExhausted: no memory. O(bytes), and what the expression costs.
+// error ResourceExhausted: no memory. O(bytes) plus the cost of the expression.
 template <typename Derived>
 absl::StatusOr<Tensor> ToTensor(const Eigen::DenseBase<Derived>& expression);
 
-// Copies a tensor into a matrix or an array, resizing it: rank 1 where that is a row or a column at
-// compile time, else rank 2.
-// error InvalidArgument: the scalar is not the dtype's type; another rank; or the object's size (or
-// its largest size) is fixed and another. O(bytes).
+// Copies a tensor into a matrix or an array and resizes it. The tensor must have rank 1 if the object
+// is a row or a column at compile time, otherwise rank 2.
+// error InvalidArgument: the scalar is not the dtype's type; the rank differs; or the object has a
+// fixed (or maximum) size that does not fit. O(bytes).
 template <typename Derived>
 absl::Status FromTensor(const Tensor& tensor, Eigen::PlainObjectBase<Derived>* out);
 
-// A copy of an Eigen tensor of either layout, of the same rank.
+// Copies an Eigen tensor of either layout into a new tensor of the same rank.
 // error ResourceExhausted: no memory. O(bytes).
 template <typename T, int Rank, int Options, typename Index>
 absl::StatusOr<Tensor> ToTensor(const Eigen::Tensor<T, Rank, Options, Index>& tensor);
 
-// Copies a tensor into an Eigen tensor of either layout, resizing it.
-// error InvalidArgument: T is not the dtype's type; another rank; or Index is too narrow. O(bytes).
+// Copies a tensor into an Eigen tensor of either layout and resizes it. error InvalidArgument: T is
+// not the dtype's type; the rank differs; or Index is too narrow. O(bytes).
 template <typename T, int Rank, int Options, typename Index>
 absl::Status FromTensor(const Tensor& tensor, Eigen::Tensor<T, Rank, Options, Index>* out);
 
@@ -227,14 +239,14 @@ absl::Status FromTensor(const Tensor& tensor, Eigen::Tensor<T, Rank, Options, In
 
 namespace internal {
 
-// A row-major Map of Derived's kind, since Eigen does not mix matrices with arrays.
+// A row-major type of Derived's kind, since Eigen does not mix matrices with arrays.
 template <typename Derived>
 using RowMajorLike = std::conditional_t<
     std::is_same_v<typename Eigen::internal::traits<Derived>::XprKind, Eigen::ArrayXpr>,
     Eigen::Array<typename Derived::Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>,
     Eigen::Matrix<typename Derived::Scalar, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>;
 
-// An extent of an Eigen object: fixed at compile time, or bounded, or neither (Eigen::Dynamic).
+// An extent of an Eigen object: fixed at compile time, bounded, or neither (Eigen::Dynamic).
 struct Extent {
   int fixed;
   int max;
@@ -254,8 +266,8 @@ inline absl::Status WrongShape(ShapeRef found, absl::string_view expected) {
 }
 
 // Copies row-major elements of these extents to `to`, row-major with all axes reversed.
-// Column-major elements of some extents are row-major ones of the reversed extents, so this is the
-// way between the two layouts, in both directions.
+// Column-major elements of some extents are row-major elements of the reversed extents, so this
+// converts between the two layouts in both directions.
 template <typename T, int Rank, typename Index>
 void CopyReversed(const T* from, const Eigen::DSizes<Index, Rank>& extents, T* to) {
   if (extents.TotalSize() == 0) return;  // Eigen's shuffle divides by them
@@ -270,7 +282,7 @@ void CopyReversed(const T* from, const Eigen::DSizes<Index, Rank>& extents, T* t
   Target(to, reversed) = Source(from, extents).shuffle(axes);
 }
 
-// Whether the elements of this layout and rank lie as those of a tensor do.
+// Whether elements of this layout and rank are stored in the order of a tensor.
 template <int Options, int Rank>
 inline constexpr bool kLiesRowMajor = (Options & Eigen::RowMajor) != 0 || Rank < 2;
 
@@ -284,7 +296,7 @@ absl::StatusOr<Tensor> ToTensor(const Eigen::DenseBase<Derived>& expression) {
       kVector ? Shape{expression.size()} : Shape{expression.rows(), expression.cols()};
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Uninitialized(kDTypeOf<T>, shape));
   LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
-  LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<T> elements, writing.template data<T>());
+  const absl::Span<T> elements = writing.template span<T>();
   Eigen::Map<internal::RowMajorLike<Derived>>(elements.data(), expression.rows(),
                                               expression.cols()) = expression.derived();
   writing.Close();
@@ -319,7 +331,7 @@ absl::StatusOr<Tensor> ToTensor(const Eigen::Tensor<T, Rank, Options, Index>& te
   const Shape shape(tensor.dimensions().begin(), tensor.dimensions().end());
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor copy, Tensor::Uninitialized(kDTypeOf<T>, shape));
   LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, copy.Mutate());
-  LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<T> elements, writing.template data<T>());
+  const absl::Span<T> elements = writing.template span<T>();
   if constexpr (internal::kLiesRowMajor<Options, Rank>) {
     std::copy_n(tensor.data(), elements.size(), elements.data());
   } else {

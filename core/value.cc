@@ -12,7 +12,7 @@
 namespace leafstore {
 namespace {
 
-// As many bytes are shown.
+// The number of bytes that are shown.
 constexpr size_t kShownBytes = 16;
 
 std::string BoolToString(bool value) { return value ? "true" : "false"; }
@@ -22,7 +22,7 @@ std::string DoubleToString(double value) {
   char buffer[32];
   const std::to_chars_result result = std::to_chars(buffer, buffer + sizeof(buffer), value);
   std::string out(buffer, result.ptr);
-  // Neither a point, an exponent, "inf" nor "nan": it would look like an integer.
+  // Without a point, an exponent, "inf" or "nan" the text would look like an integer.
   if (out.find_first_of(".ein") == std::string::npos) out.append(".0");
   return out;
 }

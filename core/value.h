@@ -1,4 +1,4 @@
-// Value: a static leaf, one that is no tensor. A bool, an integer, a double, a string or bytes.
+// Value: a static leaf (not a tensor): a bool, an integer, a double, a string or bytes.
 //
 //   Value activation("gelu");
 //   Value layers(12);
@@ -6,15 +6,15 @@
 //   layers.As<double>();                 // nullptr: 12 is an integer, and stays one
 //   layers.kind() == ValueKind::kInt;
 //
-// Constructors take exact types, so that nothing turns into something else on the way: a pointer is
-// never a bool, a character never a number, 1 never 1.0. Integers are 64 bits with a sign; a type
-// that has numbers beyond them (uint64_t) does not compile, and its owner says what shall happen.
+// Constructors accept exact types and convert nothing: a pointer does not become a bool, a
+// character does not become an integer, 1 does not become 1.0. Integers are signed, with 64 bits; a
+// type with values beyond that range (uint64_t) does not compile, so convert it explicitly.
 //
 // Equality is that of the saved bytes: a NaN equals itself and no other NaN, 0.0 differs from -0.0,
 // 1 from 1.0 and from true, "a" from Bytes{"a"}.
 //
-// Strings are UTF-8. A Value may be made of any bytes; IsValid() tells, and everything that takes
-// values into a tree or out of a file asks it.
+// Strings are UTF-8. A Value may hold any bytes; every call that adds values to a tree or reads
+// them from a file checks IsValid().
 //
 // Threads: a value; const calls are safe from many threads.
 #ifndef LEAFSTORE_CORE_VALUE_H_
@@ -34,20 +34,20 @@
 
 namespace leafstore {
 
-// Bytes without a meaning that leafstore knows: no text, no encoding.
+// Uninterpreted bytes: not text, no encoding.
 struct Bytes {
   std::string data;
 
   friend bool operator==(const Bytes& a, const Bytes& b) = default;
 };
 
-// The numbers are written to disk. They never change and are never used again for another kind.
+// The kinds. Their values are written to disk, never change, and are never reused.
 enum class ValueKind : uint8_t { kBool = 1, kInt = 2, kFloat = 3, kString = 4, kBytes = 5 };
 
-// Whether `number` is one of the above: what a file says must pass here before it becomes one.
+// Returns whether `number` is a ValueKind. Check this before casting an integer from a file.
 constexpr bool IsValueKind(uint64_t number) { return number >= 1 && number <= 5; }
 
-// "bool", "int", "float", "str", "bytes". Static storage.
+// Returns "bool", "int", "float", "str" or "bytes". Static storage.
 absl::string_view ValueKindName(ValueKind kind);
 
 namespace internal {
@@ -56,7 +56,7 @@ template <typename T>
 concept CharacterType = std::same_as<T, char> || std::same_as<T, wchar_t> ||
     std::same_as<T, char8_t> || std::same_as<T, char16_t> || std::same_as<T, char32_t>;
 
-// Integers of which every number is an int64_t.
+// Integer types whose values all fit into int64_t.
 template <typename T>
 concept IntegerType = std::integral<T> && !std::same_as<T, bool> && !CharacterType<T> &&
                       std::numeric_limits<T>::digits <= std::numeric_limits<int64_t>::digits;
@@ -76,21 +76,21 @@ class Value {
   explicit Value(T value) : value_(value) {}
   template <internal::IntegerType T>
   explicit Value(T value) : value_(static_cast<int64_t>(value)) {}
-  // A float becomes the double of the same number; the bits of a NaN may change.
+  // Converts a float to double exactly; the bits of a NaN may change.
   template <typename T>
   requires std::same_as<T, float> || std::same_as<T, double>
   explicit Value(T value) : value_(static_cast<double>(value)) {}
   explicit Value(std::string value) : value_(std::move(value)) {}
   template <internal::StringViewType T>
   explicit Value(T value) : value_(std::string(value.data(), value.size())) {}
-  // Up to the first zero byte.
+  // Copies up to the first zero byte.
   explicit Value(const char* value) : value_(std::string(value)) {}
   explicit Value(std::nullptr_t) = delete;
   explicit Value(Bytes value) : value_(std::move(value)) {}
 
   ValueKind kind() const { return static_cast<ValueKind>(value_.index() + 1); }
 
-  // The contents as bool, int64_t, double, std::string or Bytes; null where the kind is another.
+  // Returns the contents as bool, int64_t, double, std::string or Bytes; null if the kind differs.
   // Valid while this value is neither assigned to nor destroyed.
   template <internal::ValueType T>
   const T* As() const& {
@@ -99,15 +99,15 @@ class Value {
   template <internal::ValueType T>
   const T* As() && = delete;  // would dangle
 
-  // Whether a string is UTF-8; all other kinds always are valid. O(length).
+  // Returns whether a string is UTF-8. Other kinds are always valid. O(length).
   bool IsValid() const;
 
-  // Bytes of the contents: 1 for a bool, 8 for a number, the length of a string or bytes.
+  // Returns the size of the contents: 1 for a bool, 8 for an int or float, otherwise the length.
   int64_t byte_size() const;
 
-  // For people: `true`, `12`, `0.1`, `1.0`, `'gelu'`, `3 bytes 0a0b0c`. Doubles have the fewest
-  // digits that read back as the same number, and look like no integer; strings are quoted as in
-  // paths (key.h), whole; of bytes the first 16 are shown. O(length).
+  // Formats the value for a message: `true`, `12`, `0.1`, `1.0`, `'gelu'`, `3 bytes 0a0b0c`. A
+  // double has the fewest digits that parse to the same double, and never looks like an integer. A
+  // string is quoted as in paths (key.h). Of bytes the first 16 are shown. O(length).
   std::string ToString() const;
 
   friend bool operator==(const Value& a, const Value& b) { return a.Equals(b); }
@@ -117,12 +117,12 @@ class Value {
     h = std::visit(
         [&h](const auto& contents) { return H::combine(std::move(h), Hashable(contents)); },
         value.value_);
-    // Behind the contents, so that no value's hash expansion is the end of another's.
+    // The kind comes last, so that no value's hash expansion is a suffix of another's.
     return H::combine(std::move(h), value.value_.index());
   }
 
  private:
-  // What is equal exactly when two contents of one kind are.
+  // Returns a hashable form that is equal if and only if the contents of one kind are equal.
   static bool Hashable(bool value) { return value; }
   static int64_t Hashable(int64_t value) { return value; }
   static uint64_t Hashable(double value) { return std::bit_cast<uint64_t>(value); }
@@ -131,7 +131,7 @@ class Value {
 
   bool Equals(const Value& other) const;
 
-  // In the order of ValueKind: kind() is the index and 1.
+  // In the order of ValueKind: kind() is the index plus 1.
   std::variant<bool, int64_t, double, std::string, Bytes> value_;
 };
 

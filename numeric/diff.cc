@@ -15,19 +15,18 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/numeric/elements.h"
 #include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/internal/spec.h"
 
 namespace leafstore {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-// Counts numbers that differ.
+// Counts elements that differ.
 class Counter {
  public:
   explicit Counter(const DiffOptions& options) : options_(options) {}
 
-  // The next two numbers.
+  // Compares the next two elements.
   void Compare(double a, double b) {
     if (a == b) return Same();
     if (std::isnan(a) || std::isnan(b)) return CompareNaNs(std::isnan(a), std::isnan(b));
@@ -69,7 +68,7 @@ class Counter {
     if (a && b && options_.nan_equals_nan) return Same();
     Differs();
   }
-  // Infinite numbers differ whatever the tolerance, which would be infinite too.
+  // Infinities differ whatever the tolerance, which would be infinite too.
   void CompareDistance(double distance, double size, bool infinite) {
     if (!infinite && distance <= options_.atol + options_.rtol * size) return Same();
     max_abs_ = std::max(max_abs_, distance);
@@ -130,7 +129,7 @@ bool SameBytes(const Tensor& a, const Tensor& b) {
   return bytes == 0 || std::memcmp(a.raw_data(), b.raw_data(), bytes) == 0;
 }
 
-// Two tensors of the same dtype and shape.
+// Compares two tensors of the same dtype and shape.
 std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
                                        const DiffOptions& options) {
   if (options.nan_equals_nan && SameBytes(a, b)) return std::nullopt;
@@ -165,7 +164,7 @@ LeafDiff Different(LeafDiff::What what) {
   return diff;
 }
 
-// How two leaves differ, without the path and the specs.
+// Returns how two leaves differ, without the path and the specs.
 std::optional<LeafDiff> CompareLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options) {
   if (a.is_tensor() != b.is_tensor()) return Different(LeafDiff::What::kKind);
   if (a.is_value()) {
@@ -191,8 +190,8 @@ void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf&
   }
   const bool values = different->what == LeafDiff::What::kValue;
   different->path = store.PathText(place);
-  different->a = values ? a.value().ToString() : SpecToString(a);
-  different->b = values ? b.value().ToString() : SpecToString(b);
+  different->a = values ? a.value().ToString() : a.spec().ToString();
+  different->b = values ? b.value().ToString() : b.spec().ToString();
   diff->leaves.push_back(*std::move(different));
 }
 

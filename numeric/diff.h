@@ -7,21 +7,21 @@
 //   // at .layers[0].weight: f32[2, 3] and f32[3, 2]
 //   // only in the first: .old
 //
-// Leaves meet by path (by slot where the Layouts are equal). Where both stores are of a TreeDef the
-// structures are compared too, empty containers, kinds and type names included.
+// Leaves are matched by path (by slot if the Layouts are equal). If both stores have a TreeDef, the
+// structures are compared too, including empty containers, kinds and type names.
 //
-// Values. Two numbers differ when |a - b| > atol + rtol * |b|, as in numpy.isclose: b is what is
-// expected. With both 0, the default, they differ when a != b; 0 and -0 are the same. Infinities of
-// one sign are the same, other infinities differ by infinity whatever the tolerance. A NaN equals a
-// NaN unless options say otherwise, and differs from every number. Integers are compared as
-// integers, to the last digit of 64 bits; c64 by the magnitude of the difference. Tensors of
-// different dtype or shape are reported so; their numbers are not compared.
+// Values. Two elements differ if |a - b| > atol + rtol * |b|, as in numpy.isclose: b is the expected
+// value. With both 0, the default, they differ if a != b; 0 and -0 are equal. Infinities of one sign
+// are equal; other infinities differ by infinity whatever the tolerance. A NaN equals a NaN unless
+// the options say otherwise, and differs from every other value. Integers are compared exactly, all
+// 64 bits; c64 by the magnitude of the difference. Tensors of different dtype or shape are reported
+// as such; their elements are not compared.
 //
-// Cost. A leaf whose generation is the same on both sides is the same, in O(1) (unless NaN differs
-// from NaN); all others O(bytes). So two snapshots around one step cost what was written between.
+// Cost. A leaf with equal generations on both sides is equal, in O(1) (unless NaN differs from NaN);
+// other leaves cost O(bytes). So the diff of two snapshots costs what was written between them.
 //
 // Errors: FailedPrecondition: a borrow is open in one of the stores. InvalidArgument: a tolerance
-// is negative or NaN. Threads: a function of values; safe.
+// is negative or NaN. Threads: a pure function; safe.
 #ifndef LEAFSTORE_NUMERIC_DIFF_H_
 #define LEAFSTORE_NUMERIC_DIFF_H_
 
@@ -45,26 +45,26 @@ struct DiffOptions {
   bool nan_equals_nan = true;
 };
 
-// A leaf that is there twice and differs. Paths are canonical.
+// A leaf that both stores have and that differs. Paths are canonical.
 struct LeafDiff {
   enum class What : uint8_t { kKind, kDType, kShape, kNumbers, kValue };
 
   std::string path;
   What what = What::kNumbers;
-  // The specs ("f32[2, 3]"); of two static leaves the values.
+  // The specs ("f32[2, 3]"), or the values of two static leaves.
   std::string a;
   std::string b;
 
-  // Of kNumbers: how many of how many differ, the first of them, and over those that differ the
-  // largest |a - b| and the largest |a - b| / |b| (infinite where b is 0). A NaN on one side counts
-  // as differing and is in neither maximum.
+  // For kNumbers: how many of `count` elements differ, the index of the first of them, and the
+  // largest |a - b| and |a - b| / |b| (infinite if b is 0) of those that differ. A NaN on one side
+  // counts as a difference and is in neither maximum.
   int64_t differing = 0;
   int64_t count = 0;
   Shape first;
   double max_abs = 0;
   double max_rel = 0;
 
-  // A line without its end.
+  // Returns one line, without a line end.
   std::string ToString() const;
 };
 
@@ -72,18 +72,21 @@ struct StoreDiff {
   std::vector<std::string> only_in_a;
   std::vector<std::string> only_in_b;
   std::vector<LeafDiff> leaves;  // in a's order
-  // Where both are of a TreeDef: what differs in them, in words, leaves that are in one alone too.
+  // If both have a TreeDef: the differences of the structures as text, including leaves that only
+  // one of them has.
   std::vector<std::string> structure;
-  int64_t same_count = 0;     // leaves that are the same
-  int64_t skipped_count = 0;  // those of them that were not read, their generations being equal
+  int64_t same_count = 0;  // leaves that are equal
+  int64_t skipped_count =
+      0;  // equal leaves that were not read, because their generations are equal
 
   bool same() const {
     return only_in_a.empty() && only_in_b.empty() && leaves.empty() && structure.empty();
   }
-  // The first `max` of each list as lines, and how many more there are.
+  // Returns the first `max` entries of each list as lines, and the count of the others.
   std::string ToString(size_t max = 20) const;
 };
 
+// Compares two stores. O(leaves), and O(bytes) of the leaves that are read.
 absl::StatusOr<StoreDiff> DiffStores(const ParamStore& a, const ParamStore& b,
                                      const DiffOptions& options = {});
 

@@ -15,15 +15,15 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// What the codes that are no ordinary numbers mean.
+// The codes that stand for infinity or NaN.
 enum class Special : uint8_t {
-  kNone,       // every code is a number
+  kNone,       // every code is finite
   kIeee,       // the largest exponent is infinity (no fraction) or NaN
   kNaNAtOnes,  // all ones below the sign are NaN
   kNaNAtSign,  // the sign alone is NaN
 };
 
-// A sign, `exponent` bits, `fraction` bits.
+// The layout of a code: a sign bit, `exponent` bits, `fraction` bits.
 struct SmallFloat {
   int exponent;
   int fraction;
@@ -94,7 +94,7 @@ const Table& TableOf(DType dtype) {
   return (*kTables)[static_cast<size_t>(dtype) - kFirst];
 }
 
-// Elements that are a number of a C++ type.
+// Reads elements of a C++ arithmetic type.
 template <typename T, typename Convert>
 void ReadAs(const std::byte* data, int64_t begin, absl::Span<double> out, Convert convert) {
   const T* from = reinterpret_cast<const T*>(data) + begin;
@@ -106,7 +106,7 @@ void ReadNumbers(const std::byte* data, int64_t begin, absl::Span<double> out) {
   ReadAs<T>(data, begin, out, [](T value) { return static_cast<double>(value); });
 }
 
-// Elements that are a code of `bits` bits, packed, low bits first.
+// Reads elements that are codes of `bits` bits, packed, low bits first.
 void ReadCodes(DType dtype, const std::byte* data, int64_t begin, absl::Span<double> out) {
   const Table& table = TableOf(dtype);
   const auto bits = static_cast<int64_t>(DTypeBits(dtype));
@@ -116,7 +116,7 @@ void ReadCodes(DType dtype, const std::byte* data, int64_t begin, absl::Span<dou
     const int64_t byte = bit / 8;
     const int shift = static_cast<int>(bit % 8);
     int code = std::to_integer<int>(data[byte]) >> shift;
-    // The last code ends with a byte, so there is one more where this one does not end here.
+    // The last code ends at the end of a byte, so a code that does not end here has a next byte.
     if (shift + bits > 8) code |= std::to_integer<int>(data[byte + 1]) << (8 - shift);
     out[i] = table[static_cast<size_t>(code & mask)];
   }
@@ -161,7 +161,7 @@ void ReadElements(DType dtype, const std::byte* data, int64_t begin, absl::Span<
     case DType::kF64:
       return ReadNumbers<double>(data, begin, out);
     case DType::kC64:
-      // In double neither square can overflow; std::abs would be slow to make sure of that.
+      // Neither square can overflow in double; std::abs is slower because it guards against overflow.
       return ReadAs<std::complex<float>>(data, begin, out, [](std::complex<float> z) {
         const double re = z.real();
         const double im = z.imag();

@@ -1,5 +1,5 @@
-// Everyday operations on whole stores: gradients clipped, precisions changed, leaves mapped and
-// zipped, several stores updated as one.
+// Operations on all leaves of a store: Map, Zip, Cast, ZerosLike, gradient clipping, and updates of
+// several stores together.
 //
 //   ParamStore momentum = ZerosLike(params).value();
 //   double norm = ClipByGlobalNorm(&grads, 1.0).value();
@@ -13,20 +13,19 @@
 //       },
 //       &momentum, grads));
 //
-// What keeps its place. Results have the Layout and slots of what they are made from, so that they
-// can be zipped with it. Static leaves are no numbers: operations pass them on as they are, sharing
-// them, and take the first store's where there are two.
+// Results have the Layout and slots of the store they are made from, so they can be zipped with it.
+// Static leaves are passed on unchanged and shared; with two stores, those of the first.
 //
-// By position. Zip and UpdateEach take stores of one Layout and one set of slots, which is compared
-// in O(1) for groups of one plan and for whole stores; dtypes and shapes are compared by
-// fingerprint, O(1) after the first time. No string is made or hashed unless there is an error.
+// By position. Zip and UpdateEach require stores with the same Layout and slots. Comparing these is
+// O(1) for groups of one partition and for complete stores; dtypes and shapes are compared by
+// fingerprint, O(1) after the first time. No string is made or hashed unless an error occurs.
 //
-// Errors name the path, what was expected and what was found: InvalidArgument where stores do not
-// fit, FailedPrecondition where a borrow is open, ResourceExhausted where there is no memory. A
-// failed call changes nothing.
+// Errors name the path, what was expected and what was found: InvalidArgument: the stores do not
+// match; FailedPrecondition: a borrow is open; ResourceExhausted: no memory. A failed call changes
+// nothing.
 //
-// Determinism. All results have the same bits on every machine and instruction set, however the
-// numbers lie in memory (GlobalNorm of a pack and of its store are equal).
+// Determinism. All results have the same bits on every machine and instruction set, and for a pack
+// and its store.
 //
 // Threads: const arguments may be used in other threads meanwhile.
 #ifndef LEAFSTORE_NUMERIC_OPS_H_
@@ -53,66 +52,66 @@
 
 namespace leafstore {
 
-// Whether two stores have one Layout, the same slots, and at each place the same kind, dtype and
-// shape. OK, or error InvalidArgument: names what differs (the Layouts; the first slot; or the
-// first leaf, with both specs). O(1) where they are groups of one plan and fingerprints are known.
+// Checks that two stores have the same Layout, the same slots, and at each place the same kind, dtype
+// and shape. error InvalidArgument: names the first difference (the Layouts; a slot; or a leaf, with
+// both specs). O(1) for groups of one partition whose fingerprints are known.
 absl::Status CheckAlike(const ParamStore& a, const ParamStore& b);
-// The same, of Layout and slots alone.
+// Like CheckAlike, but compares only the Layout and the slots.
 absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b);
 
-// The same leaves, all numbers zero. O(bytes).
+// Returns a store with the same leaves and all elements zero. O(bytes).
 absl::StatusOr<ParamStore> ZerosLike(const ParamStore& store);
 
-// `fn` of each tensor, in order. Its errors come back with the path before the message. The result
-// may have any dtype and shape, and must not be null (error InvalidArgument).
+// Applies `fn` to each tensor, in order. Its errors are returned with the path before the message.
+// `fn` may return any dtype and shape, but not null (error InvalidArgument).
 absl::StatusOr<ParamStore> Map(const ParamStore& store,
                                absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&)> fn);
-// `fn` of each leaf with its place, static ones too.
+// Applies `fn` to each leaf with its place, including static leaves.
 absl::StatusOr<ParamStore> MapLeaves(
     const ParamStore& store, absl::FunctionRef<absl::StatusOr<Leaf>(uint32_t, const Leaf&)> fn);
-// `fn` of each two tensors that have the same place. error InvalidArgument: other Layouts or slots;
-// or one leaf is a tensor and the other is static.
+// Applies `fn` to each pair of tensors with the same place. error InvalidArgument: Layouts or slots
+// differ; or one leaf is a tensor and the other is static.
 absl::StatusOr<ParamStore> Zip(
     const ParamStore& a, const ParamStore& b,
     absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&, const Tensor&)> fn);
 
 // Which tensors Cast converts.
 enum class CastWhat : uint8_t {
-  kSameFamily,  // floating ones to a floating type, integers to an integer type; c64 and bool never
-  kAll,         // all
+  kSameFamily,  // floating to a floating type, integer to an integer type; c64 and bool never
+  kAll,         // all tensors
 };
 
-// Converts tensors to `to`, which is f64, f32, f16, bf16 or an integer type; tensors that are of
-// it, or that `what` leaves out, are shared as they are. Read as a number:
+// Converts tensors to `to`, which is f64, f32, f16, bf16 or an integer type. Tensors that already
+// have this dtype, or that `what` excludes, are shared unchanged.
 //   to floating   rounded once, to nearest, ties to even; too large becomes infinite; NaN stays NaN
-//   to integer    cut towards zero; what is out of range becomes the nearest number in range, NaN 0
+//   to integer    truncated towards zero; clamped to the range of the type; NaN becomes 0
 // (the saturating rule of WebAssembly's trunc_sat and of Rust's `as`, so that no result depends on
 // the machine).
-// error InvalidArgument: another `to`; or c64 under kAll, which is no real number: names the path.
+// error InvalidArgument: another `to`; or a c64 tensor under kAll: names the path.
 absl::StatusOr<ParamStore> Cast(const ParamStore& store, DType to,
                                 CastWhat what = CastWhat::kSameFamily);
-// One tensor, whatever its dtype. Errors as Cast with kAll, without a path.
+// Converts one tensor of any dtype. Errors as Cast with kAll, without a path.
 absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to);
 
-// The L2 norm of all floating and complex numbers together; of integers, bools and static leaves
-// nothing. Sums of squares are taken in double, in blocks of 1024 numbers by 8 lanes, then by leaf
-// in the order of places: a fixed order, so the same bits everywhere. NaN or infinite where a
-// number is (or where the square of an f64 exceeds a double). O(bytes). error FailedPrecondition: a
-// borrow is open.
+// Returns the L2 norm of all floating and complex elements together; integers, bools and static
+// leaves do not count. Squares are summed in double, in blocks of 1024 elements by 8 lanes, then by
+// leaf in the order of places: a fixed order, so the same bits everywhere. NaN or infinite if an
+// element is (or if the square of an f64 overflows). O(bytes). error FailedPrecondition: a borrow is
+// open.
 absl::StatusOr<double> GlobalNorm(const ParamStore& store);
 absl::StatusOr<double> GlobalNorm(const Packed& packed);
 
 struct ClipOptions {
-  // error FailedPrecondition, and nothing is scaled, where the norm is NaN or infinite. Otherwise,
-  // as in PyTorch, a NaN norm makes all numbers NaN, an infinite one makes them 0 (or NaN).
+  // Reports error FailedPrecondition, and scales nothing, if the norm is NaN or infinite. If false,
+  // as in PyTorch, a NaN norm makes all elements NaN, an infinite norm makes them 0 (or NaN).
   bool error_if_nonfinite = false;
 };
 
-// Scales all that GlobalNorm counts by max_norm / (norm + 1e-6) where that is below 1, and returns
-// the norm from before (torch.nn.utils.clip_grad_norm_). f64 is multiplied in double, f32, c64, f16
-// and bf16 in float. Where nothing has to be scaled nothing is written, and no generation changes.
-// error InvalidArgument: max_norm is negative or NaN; or a tensor that must be scaled is of an 8, 6
-// or 4 bit type: names the path. O(bytes).
+// Scales everything that GlobalNorm counts by max_norm / (norm + 1e-6) if that is below 1, and
+// returns the norm before scaling (torch.nn.utils.clip_grad_norm_). f64 is multiplied in double; f32,
+// c64, f16 and bf16 in float. If nothing has to be scaled, nothing is written and no generation
+// changes. error InvalidArgument: max_norm is negative or NaN; or a tensor that must be scaled has an
+// 8, 6 or 4 bit type: names the path. O(bytes).
 absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm,
                                         const ClipOptions& options = {});
 absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
@@ -120,9 +119,9 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
 
 namespace internal {
 
-// Untyped core of UpdateEach: what is asked of stores before anything is written.
-// error InvalidArgument: a store that is written is there twice, or they are not alike. Null
-// pointers stand for arguments of the other kind.
+// Checks the arguments of UpdateEach before anything is written. Null pointers stand for arguments of
+// the other kind. error InvalidArgument: a store that is written occurs twice, or the stores are not
+// alike.
 absl::Status CheckUpdate(absl::Span<ParamStore* const> writable,
                          absl::Span<const ParamStore* const> readable);
 
@@ -137,7 +136,7 @@ class WritableStore {
     return absl::OkStatus();
   }
   absl::Status Prepare(uint32_t place) { return leaves_->raw_data(place).status(); }
-  absl::Span<T> At(uint32_t place) { return *leaves_->template data<T>(place); }
+  absl::Span<T> At(uint32_t place) { return *leaves_->template GetSpan<T>(place); }
 
  private:
   ParamStore* store_;
@@ -187,7 +186,7 @@ absl::Status UpdateOpened(const ParamStore& params, Fn& fn, Opened... opened) {
     const Leaf& leaf = params.leaf(place);
     return leaf.is_tensor() && leaf.tensor().dtype() == kDTypeOf<T>;
   };
-  // Whatever must be cloned is cloned first: an error from here on would leave half an update.
+  // Everything that must be cloned is cloned first: an error later would leave a partial update.
   for (uint32_t place = 0; place < params.size(); ++place) {
     if (!takes_part(place)) continue;
     ((status.ok() ? void(status = opened.Prepare(place)) : void()), ...);
@@ -202,13 +201,13 @@ absl::Status UpdateOpened(const ParamStore& params, Fn& fn, Opened... opened) {
 }  // namespace internal
 
 // Calls `fn(absl::Span<T>, ...)` for every tensor of T's dtype in `params`, in order, with the
-// numbers of all the stores at that place: an absl::Span<T> for a store given as pointer (it is
-// written, as `params` is), an absl::Span<const T> for one given by reference. All must be alike
-// (CheckAlike) and a store that is written may be there only once. Tensors of other dtypes and
-// static leaves are left alone, with their generations. Written leaves get new generations, in all
-// stores that are written. error InvalidArgument, FailedPrecondition: as above. error
-// ResourceExhausted: no memory to clone what is shared. After an error no number has changed. Costs
-// nothing but `fn` and about 20 ns a tensor; clones what a snapshot shares.
+// elements of all stores at that place: an absl::Span<T> for a store passed by pointer (it is
+// written, like `params`), an absl::Span<const T> for a store passed by reference. All stores must be
+// alike (CheckAlike), and a written store may occur only once. Other dtypes and static leaves are
+// not changed and keep their generations; written leaves get new generations in all written stores.
+// error InvalidArgument, FailedPrecondition: as above. error ResourceExhausted: no memory to clone
+// shared bytes. After an error no element has changed. Costs about 20 ns per tensor plus `fn`, and
+// clones what a snapshot shares.
 template <typename T, typename Fn, typename... Others>
 requires(internal::UpdateArgument<Others>&&...) absl::Status
     UpdateEach(ParamStore* params, Fn&& fn, Others&&... others) {

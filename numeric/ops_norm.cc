@@ -1,5 +1,5 @@
-// GlobalNorm and ClipByGlobalNorm. This file is compiled without fused multiply-add, which would
-// round a square and its addition once where another machine rounds twice.
+// GlobalNorm and ClipByGlobalNorm. This file is compiled without fused multiply-add, which rounds a
+// square and its addition once, where a machine without it rounds twice.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -17,11 +17,11 @@ namespace {
 
 bool Counts(DType dtype) { return IsFloating(dtype) || dtype == DType::kC64; }
 
-// As many sums as fill the registers of the narrowest instruction set twice over; wider ones keep
-// to the same eight, so that the order of additions is one.
+// The number of partial sums. It fills the registers of the narrowest instruction set twice; wider
+// ones use the same eight, so that the order of additions is the same.
 constexpr size_t kLanes = 8;
 
-// The squares of at most kElementBlock numbers.
+// Sums the squares of at most kElementBlock elements.
 template <typename T>
 double BlockSquares(const T* x, size_t count) {
   double lanes[kLanes] = {};
@@ -74,7 +74,8 @@ double Squares(const Leaf& leaf) {
   return Squares(tensor.dtype(), tensor.raw_data(), tensor.element_count());
 }
 
-// What each of x's numbers is multiplied by: in float unless it is a double.
+// Returns the factor in the type in which the elements of x are multiplied: double for f64, otherwise
+// float.
 template <typename T>
 void ScaleAs(std::byte* data, int64_t count, double factor) {
   T* x = reinterpret_cast<T*>(data);
@@ -112,7 +113,7 @@ absl::Status CannotScale(absl::string_view path, DType dtype) {
       DTypeName(dtype)));
 }
 
-// What to multiply by; 1 where nothing is to be scaled.
+// Returns the factor to scale by; 1 if nothing has to be scaled.
 absl::StatusOr<double> ClipFactor(double norm, double max_norm, const ClipOptions& options) {
   if (!(max_norm >= 0)) {
     return absl::InvalidArgumentError(
@@ -136,7 +137,7 @@ absl::Status CheckCanScale(const ParamStore& store) {
   return absl::OkStatus();
 }
 
-// Clones whatever must be cloned before the first number is written.
+// Clones everything that must be cloned, before the first element is written.
 absl::Status PrepareLeaves(MutableLeaves& leaves) {
   for (uint32_t place = 0; place < leaves.size(); ++place) {
     const Leaf& leaf = leaves.leaf(place);
@@ -213,7 +214,8 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
   }
   if (scales_pack) {
     LEAFSTORE_ASSIGN_OR_RETURN(MutablePack writing, packed->Mutate());
-    // Over the gaps too: their zeros stay zeros, or are cleared if the factor is NaN.
+    // Includes the gaps: their zeros stay zeros, or are cleared when the borrow closes if the factor is
+    // NaN.
     const absl::Span<std::byte> bytes = writing.bytes();
     const auto element = static_cast<int64_t>(DTypeBits(plan.dtype()) / 8);
     Scale(plan.dtype(), bytes.data(), plan.byte_size() / element, factor);

@@ -15,7 +15,7 @@
 namespace leafstore {
 namespace {
 
-// Calls `fn(absl::Span<double>)` with all numbers, a block at a time; it may change the block.
+// Calls `fn(absl::Span<double>)` with all elements, one block at a time. `fn` may change the block.
 template <typename Fn>
 void ForEachBlock(const Tensor& tensor, Fn fn) {
   std::array<double, kElementBlock> block;
@@ -46,7 +46,7 @@ double SumOf(absl::Span<const double> x) {
   return Sum(x, [](double value) { return value; });
 }
 
-// Counts what is not finite and moves it out of the way: the finite numbers of the block.
+// Counts and removes the elements that are not finite. Returns the finite elements of the block.
 absl::Span<const double> KeepFinite(absl::Span<double> x, TensorStats* stats) {
   size_t kept = 0;
   for (const double value : x) {
@@ -59,14 +59,14 @@ absl::Span<const double> KeepFinite(absl::Span<double> x, TensorStats* stats) {
   return x.first(kept);
 }
 
-// The sum over n; term by term where the sum overflows.
+// Returns the sum divided by n, dividing each term if the sum overflows.
 double MeanOf(absl::Span<const double> x, double sum) {
   const auto n = static_cast<double>(x.size());
   if (std::isfinite(sum)) return sum / n;
   return Sum(x, [n](double value) { return value / n; });
 }
 
-// Smallest, largest, and how many zeros; by lanes, since each would else wait for the one before.
+// Computes minimum, maximum and the count of zeros, by lanes, to avoid one long dependency chain.
 void AddExtremes(absl::Span<const double> x, TensorStats* stats) {
   double min[kLanes];
   double max[kLanes];
@@ -88,8 +88,8 @@ void AddExtremes(absl::Span<const double> x, TensorStats* stats) {
   stats->zero_count = static_cast<int64_t>(SumOf(zeros));
 }
 
-// What numbers up to this magnitude are divided by the power of two of before they are squared:
-// none for those whose squares neither overflow, however many are added up, nor lose digits.
+// Returns the exponent of the power of two by which elements up to this magnitude are divided before
+// they are squared: 0 if their squares neither overflow in any sum nor lose digits.
 int ScaleFor(double magnitude) {
   constexpr int kMostExponent = 400;
   if (magnitude == 0) return 0;
@@ -102,7 +102,7 @@ TensorStats OfBlock(absl::Span<double> block) {
   stats.count = static_cast<int64_t>(block.size());
   absl::Span<const double> x = block;
   double sum = SumOf(x);
-  if (!std::isfinite(sum)) {  // something is not finite, or the sum overflows
+  if (!std::isfinite(sum)) {  // an element is not finite, or the sum overflows
     x = KeepFinite(block, &stats);
     sum = SumOf(x);
   }
@@ -116,8 +116,8 @@ TensorStats OfBlock(absl::Span<double> block) {
   const double mean = MeanOf(x, sum);
   stats.mean = std::ldexp(mean, stats.scale);
   const auto n = static_cast<double>(x.size());
-  // What the rounding of the mean left, squared, is taken off again (the corrected two-pass
-  // algorithm of Chan, Golub and LeVeque).
+  // Subtracts the square of the rounding error of the mean (the corrected two-pass algorithm of Chan,
+  // Golub and LeVeque).
   const double left = Sum(x, [mean](double value) { return value - mean; });
   const double deviations =
       Sum(x, [mean](double value) { return (value - mean) * (value - mean); });
@@ -138,8 +138,7 @@ void AddToHistogram(const Tensor& tensor, Histogram* histogram) {
   const double lo = histogram->lo;
   const double hi = histogram->hi;
   const size_t last = histogram->bins.size() - 1;
-  // Halved where the difference of the two is too large for a double, and only there: half of the
-  // smallest double is none.
+  // Halved only if the difference of the two overflows: half of the smallest double is zero.
   const double scale = std::isfinite(hi - lo) ? 1.0 : 0.5;
   const double width = hi * scale - lo * scale;
   const auto bins = static_cast<double>(histogram->bins.size());
@@ -201,7 +200,7 @@ std::vector<const Tensor*> TensorsOf(const ParamStore& store) {
   return tensors;
 }
 
-// Those in slots [begin, end).
+// Computes the statistics of the leaves in slots [begin, end).
 std::vector<const Tensor*> TensorsIn(const ParamStore& store, Slot begin, Slot end) {
   std::vector<const Tensor*> tensors;
   for (Slot slot = begin; slot < end; ++slot) {
@@ -229,15 +228,15 @@ void MergeHistograms(const TensorStats& other, TensorStats* stats) {
   mine->above += theirs->above;
 }
 
-// The scale for the sums of both: the larger, beside which what the other loses is nothing. Zeros
-// alone have none of their own.
+// Returns the scale for the combined sums: the larger of the two, beside which the digits that the
+// other loses are negligible. A side with only zeros has no scale.
 int CommonScale(const TensorStats& a, const TensorStats& b) {
   if (a.squares == 0) return b.scale;
   if (b.squares == 0) return a.scale;
   return std::max(a.scale, b.scale);
 }
 
-// Means and squares of the finite numbers, of which both sides have some.
+// Merges the means and squares of the finite elements. Both sides must have some.
 void MergeMoments(const TensorStats& other, TensorStats* stats) {
   const auto mine = static_cast<double>(stats->finite_count());
   const auto theirs = static_cast<double>(other.finite_count());

@@ -1,4 +1,4 @@
-// Stats: what the numbers in tensors are like.
+// Stats: statistics of the elements of tensors, leaves, subtrees and groups.
 //
 //   TensorStats all = StatsOf(params).value();                       // of a store: one group
 //   std::vector<TensorStats> leaves = StatsOfLeaves(params).value(); // by place
@@ -6,25 +6,23 @@
 //   std::vector<TensorStats> groups = StatsOfGroups(params, labels).value();
 //   all.ToString();   // "9 tensors, 1234 numbers, 4936 bytes: min -1.5, max 2, mean 0.01, ..."
 //
-// Which numbers. Every dtype: bool as 0 and 1, integers, all floating kinds, c64 by magnitude
-// (elements.h). min, max, mean, standard deviation and L2 are of the finite numbers; NaN and
-// infinities are counted apart, zeros are counted too (-0 is one). Static leaves are no numbers.
-// Gaps of a pack belong to no tensor, so they are in no statistics.
+// Elements. Every dtype is supported: bool as 0 and 1, integers, all floating types, c64 by magnitude
+// (elements.h). min, max, mean, standard deviation and L2 cover the finite elements; NaN, infinities
+// and zeros (including -0) are counted. Static leaves and the gaps of a pack do not count.
 //
-// Accuracy. Sums are taken in double, within blocks around the block's own mean; blocks, leaves and
-// groups are put together as partial results are (Chan, Golub, LeVeque, "Updating Formulae and a
-// Pairwise Algorithm for Computing Sample Variances", 1979), so a large mean does not swallow a
-// small deviation. Counts are exact, also when partial results are merged. Where the largest number
-// of a block is so large or so small that squares would overflow or vanish (beyond 2^400, below
-// 2^-400), the block is scaled by a power of two first: the deviation is right for all finite f64
-// numbers, and L2 is infinite only where it is over the largest double itself.
+// Accuracy. Sums are computed in double, within blocks around the block's mean; blocks, leaves and
+// groups are combined as in Chan, Golub, LeVeque, "Updating Formulae and a Pairwise Algorithm for
+// Computing Sample Variances", 1979, so a large mean does not hide a small deviation. Counts are
+// exact. A block whose largest magnitude is beyond 2^400 or below 2^-400 is scaled by a power of two
+// first: the deviation is right for all finite f64 values, and L2 is infinite only if it exceeds the
+// largest double.
 //
-// Histogram. `bins` equal bins over [lo, hi], the last with its upper end; of finite numbers.
-// Without a range it is that of the numbers asked about, which costs a second pass; numbers outside
-// a range given are counted below and above.
+// Histogram. `bins` equal bins over [lo, hi], the last one including hi, of the finite elements.
+// Without a range it covers their minimum to maximum, which costs a second pass; elements outside a
+// given range are counted in `below` and `above`.
 //
 // Errors: FailedPrecondition: a borrow of the store is open. InvalidArgument: an option; names it.
-// Complexity: O(bytes). Threads: functions of values; safe.
+// Complexity: O(bytes). Threads: pure functions; safe.
 #ifndef LEAFSTORE_NUMERIC_STATS_H_
 #define LEAFSTORE_NUMERIC_STATS_H_
 
@@ -55,34 +53,34 @@ struct Histogram {
 };
 
 struct StatsOptions {
-  // Largest number of histogram bins.
+  // The largest number of histogram bins.
   static constexpr int kMaxBins = 1 << 20;
 
   // 0: no histogram. error InvalidArgument: negative or over kMaxBins.
   int histogram_bins = 0;
-  // Of the histogram. error InvalidArgument: not finite, or lo > hi.
+  // The range of the histogram. error InvalidArgument: not finite, or lo > hi.
   struct Range {
     double lo;
     double hi;
   };
-  std::optional<Range> histogram_range;
+  std::optional<Range> histogram_range = {};
 };
 
-// Statistics of some tensors together.
+// The combined statistics of some tensors.
 struct TensorStats {
   int64_t tensors = 0;
-  int64_t count = 0;  // numbers, of all kinds
+  int64_t count = 0;  // elements, finite or not
   int64_t bytes = 0;
   int64_t nan_count = 0;
   int64_t inf_count = 0;  // of both signs
   int64_t zero_count = 0;
 
-  // Of the finite numbers; NaN where there are none, but l2, which is 0 then.
+  // Of the finite elements. Without finite elements these are NaN, but l2() is 0.
   double min = std::numeric_limits<double>::quiet_NaN();
   double max = std::numeric_limits<double>::quiet_NaN();
   double mean = std::numeric_limits<double>::quiet_NaN();
-  // Sum of squared deviations from the mean, and of squares, both of the numbers divided by
-  // 2^scale. The scale is 0 unless numbers are very large or all very small (see above).
+  // Sums of squared deviations from the mean, and of squares, of the elements divided by 2^scale. The
+  // scale is 0 unless elements are very large or all very small (see above).
   double squared_deviations = 0;
   double squares = 0;
   int scale = 0;
@@ -90,26 +88,28 @@ struct TensorStats {
   std::optional<Histogram> histogram;
 
   int64_t finite_count() const { return count - nan_count - inf_count; }
-  // Of the whole population (divided by n, as numpy's); NaN where there are no finite numbers.
+  // Returns the population standard deviation (divided by n, like numpy.std); NaN without finite
+  // elements.
   double stddev() const;
   double l2() const;
 
-  // Makes this the statistics of both together. Counts are exact. Histograms are added where their
-  // ranges and bins are equal, otherwise dropped (one side without numbers has none to add).
+  // Adds the statistics of `other`. Counts are exact. Histograms are added if their ranges and bins are
+  // equal, otherwise dropped; a side without elements does not count.
   void Merge(const TensorStats& other);
 
-  // One line.
+  // Returns one line.
   std::string ToString() const;
 };
 
+// Computes the statistics of one tensor.
 absl::StatusOr<TensorStats> StatsOf(const Tensor& tensor, const StatsOptions& options = {});
-// Of all tensors of a store together.
+// Computes the combined statistics of all tensors of a store.
 absl::StatusOr<TensorStats> StatsOf(const ParamStore& store, const StatsOptions& options = {});
-// Of each leaf by itself, by place; of static leaves empty ones. A histogram without a range given
-// has the leaf's own.
+// Computes the statistics of each leaf, by place; those of static leaves are empty. Without a given
+// range, each histogram has the range of its leaf.
 absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
                                                        const StatsOptions& options = {});
-// Of the leaves at and below the node at `path` that are in the store.
+// Computes the combined statistics of the store's leaves at and below the node at `path`.
 // error NotFound, InvalidArgument: as TreeDef::Find; or as Layout::def.
 absl::StatusOr<TensorStats> StatsOfSubtree(const ParamStore& store, absl::string_view path,
                                            const StatsOptions& options = {});

@@ -10,15 +10,15 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/buffer.h"
+#include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/spec.h"
 #include "leafstore/store/merge.h"
 
 namespace leafstore {
 namespace internal {
 
-// A view of a pack as a store, made at first need. A pack and its snapshots have one together, so
-// that their leaves have the same generations, until one of them is written and lets go of it.
+// The view of a pack as a store, made on first use. A pack and its snapshots share one view, so that
+// their leaves have the same generations, until one of them is written and releases it.
 struct PackView {
   std::mutex mutex;
   std::optional<ParamStore> store;
@@ -42,10 +42,10 @@ struct PackState {
         "cannot ", what, " while a mutable borrow of this pack is open: close it first"));
   }
 
-  // Whether nobody but this pack and its view holds the buffer. O(1), or O(leaves) with a view.
+  // Returns whether only this pack and its view hold the buffer. O(1), or O(leaves) with a view.
   bool WritableWithoutView() const {
     if (view.use_count() > 1) return buffer.IsWritable();
-    // A snapshot that shared the view, and is gone by now, may have made it in another thread.
+    // A snapshot that shared the view and is destroyed by now may have made it in another thread.
     const std::lock_guard<std::mutex> lock(view->mutex);
     if (!view->store) return buffer.IsWritable();
     return !ParamStoreAccess::SharesLeaves(*view->store) &&
@@ -66,22 +66,28 @@ struct PackState {
 
 const PackLayout& PlanOf(const PackState& state) { return state.plan; }
 
-absl::Status CheckPackType(const PackLayout& plan, DType wanted) {
-  if (plan.dtype() == wanted) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "numbers of a pack: expected ", DTypeName(plan.dtype()), ", asked for ", DTypeName(wanted)));
+void RequirePackType(const PackLayout& plan, DType wanted) {
+  if (plan.dtype() == wanted) return;
+  Fatal(absl::StrCat("expected a pack of ", DTypeName(wanted), ", found one of ",
+                     DTypeName(plan.dtype())));
 }
 
-absl::Status CheckPackPlace(const PackLayout& plan, uint32_t place) {
-  if (place < plan.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("place in a pack: expected one below ", plan.size(), ", found ", place));
+ByteRange PackedRange(const PackLayout& plan, uint32_t place) {
+  if (place >= plan.size()) {
+    Fatal(absl::StrCat("place in a pack: expected one below ", plan.size(), ", found ", place));
+  }
+  return {static_cast<size_t>(plan.offset(place)), static_cast<size_t>(plan.bytes(place))};
 }
 
-absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state, DType wanted) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckPackType(state.plan, wanted));
+absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state) {
   if (state.borrowed.load(std::memory_order_acquire)) return state.CheckNoBorrow("read the pack");
   return state.buffer.bytes();
+}
+
+absl::Span<const std::byte> MustReadPack(const PackState& state) {
+  const absl::StatusOr<absl::Span<const std::byte>> bytes = ReadPack(state);
+  if (!bytes.ok()) Fatal(bytes.status().message());
+  return *bytes;
 }
 
 absl::Span<std::byte> WritePack(PackState& state) {
@@ -105,7 +111,7 @@ void CopyBytes(const Tensor& from, std::byte* to) {
   if (bytes != 0) std::memcpy(to, from.raw_data(), bytes);
 }
 
-// The slots of a group that are not packed.
+// Returns the slots of a group that are not packed.
 SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
   std::vector<Slot> slots;
   for (uint32_t place = 0; place < group.size(); ++place) {
@@ -115,8 +121,8 @@ SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
   return internal::SlotSetAccess::Make(group.universe(), std::move(slots));
 }
 
-// Copies the packed leaves of a group into a new buffer; `leaf_at(place)` gives the leaf at a place
-// of the group, once, in order.
+// Copies the packed leaves of a group into a new buffer. Calls `leaf_at(place)` once for each place of
+// the group, in order.
 template <typename LeafAt>
 std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& group, Buffer buffer,
                                      LeafAt leaf_at) {
@@ -136,33 +142,18 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
   return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
 }
 
-// What a store has in the place of a leaf, in the words of a report.
-void Compare(absl::string_view path, const std::string& expected, const Leaf& found,
-             bool same_dtype, MergeReport* report) {
-  SpecMismatch mismatch = {std::string(path), expected, SpecToString(found)};
-  (same_dtype ? report->shape_mismatch : report->dtype_mismatch).push_back(std::move(mismatch));
-}
-
-void CheckPackedLeaf(const PackLayout& plan, uint32_t place, const Leaf* found,
-                     MergeReport* report) {
-  if (found != nullptr && plan.Fits(place, *found)) return;
-  const std::string path = plan.layout().PathText(plan.slot(place));
-  if (found == nullptr) {
-    report->missing.push_back(path);
+// Notes what the store has in a slot, if that is not what the pack has there.
+void CheckLeaf(const ParamStore& store, Slot slot, const LeafSpec& expected, MergeReport* report) {
+  const Leaf* leaf = store.FindSlot(slot);
+  if (leaf == nullptr) {
+    report->missing.push_back(store.layout().PathText(slot));
     return;
   }
-  const std::string expected =
-      absl::StrCat(DTypeName(plan.dtype()), ShapeToString(plan.shape(place)));
-  const bool same_dtype = found->is_tensor() && found->tensor().dtype() == plan.dtype();
-  Compare(path, expected, *found, same_dtype, report);
-}
-
-void CheckRestLeaf(const ParamStore& rest, uint32_t place, const Leaf& found, MergeReport* report) {
-  const Leaf& expected = rest.leaf(place);
-  if (SameSpec(expected, found)) return;
-  const bool same_dtype = expected.is_tensor() && found.is_tensor() &&
-                          expected.tensor().dtype() == found.tensor().dtype();
-  Compare(rest.PathText(place), SpecToString(expected), found, same_dtype, report);
+  const LeafSpec found = leaf->spec();
+  if (found == expected) return;
+  const bool same_dtype = expected.is_tensor() && expected.dtype() == found.dtype();
+  (same_dtype ? report->shape_mismatch : report->dtype_mismatch)
+      .push_back({store.layout().PathText(slot), expected.ToString(), found.ToString()});
 }
 
 absl::Status OtherLayout(absl::string_view what) {
@@ -170,7 +161,7 @@ absl::Status OtherLayout(absl::string_view what) {
       absl::StrCat(what, ": expected a store on the pack's Layout, found another Layout"));
 }
 
-// What Assign asks of a store before it writes anything.
+// Checks the store that Assign reads, before anything is written.
 absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(state.CheckNoBorrow("assign to the pack"));
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("assign a store to a pack"));
@@ -182,17 +173,17 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   }
   MergeReport report;
   for (uint32_t place = 0; place < state.plan.size(); ++place) {
-    CheckPackedLeaf(state.plan, place, store.FindSlot(state.plan.slot(place)), &report);
+    CheckLeaf(store, state.plan.slot(place), state.plan.spec(place), &report);
   }
   for (uint32_t place = 0; place < state.rest.size(); ++place) {
-    CheckRestLeaf(state.rest, place, *store.FindSlot(state.rest.slot(place)), &report);
+    CheckLeaf(store, state.rest.slot(place), state.rest.leaf(place).spec(), &report);
   }
   return report.ToStatus("the store does not fit the pack");
 }
 
-// Makes the state the sole holder of bytes that will be written in full, save for the gaps; returns
-// those it had if these are others'. The view goes when nothing can fail any more: with it its
-// leaves' generations would change.
+// Makes the state the sole holder of bytes that will be overwritten, except for the gaps. Returns the
+// previous bytes if they are shared. The view is released last, when nothing can fail any more,
+// because a new view changes the generations of its leaves.
 absl::StatusOr<Buffer> PrepareOverwrite(PackState& state) {
   if (state.WritableWithoutView()) {
     state.DropView();
@@ -204,7 +195,7 @@ absl::StatusOr<Buffer> PrepareOverwrite(PackState& state) {
   return std::exchange(state.buffer, std::move(own));
 }
 
-// The same, with the bytes that it had.
+// Like the above, but copies the previous bytes.
 absl::Status PrepareWrite(PackState& state) {
   LEAFSTORE_ASSIGN_OR_RETURN(const Buffer before, PrepareOverwrite(state));
   if (before.size() > 0) {
@@ -259,11 +250,11 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
   if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
   MergeReport report;
   for (uint32_t place = 0; place < plan.size(); ++place) {
-    CheckPackedLeaf(plan, place, store.FindSlot(plan.slot(place)), &report);
+    CheckLeaf(store, plan.slot(place), plan.spec(place), &report);
   }
   LEAFSTORE_RETURN_IF_ERROR(report.ToStatus("the store does not fit the pack"));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
-  // The same object where it is equal, so that comparing the slots of the two packs stays O(1).
+  // The same object if they are equal, so that comparing the slots of the two packs stays O(1).
   const SlotSet& slots = store.slots() == like.slots() ? like.slots() : store.slots();
   return Packed(FillState(plan, slots, std::move(buffer),
                           [&store](uint32_t place) { return store.leaf(place); }));
@@ -271,7 +262,7 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
 
 namespace {
 
-// Zero tensors of the same specs; static leaves are kept.
+// Returns zero tensors with the same specs; static leaves are kept.
 absl::StatusOr<ParamStore> ZerosLikeLeaves(const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("make zeros like a store"));
   std::vector<Leaf> leaves(store.leaves().begin(), store.leaves().end());
@@ -365,7 +356,7 @@ absl::StatusOr<ParamStore> Packed::Unpack() && {
 void MutablePack::Revert() {
   if (state_ != nullptr && !before_.null()) {
     state_->buffer = std::move(before_);
-    gaps_written_ = false;  // those of the buffer that others read were not
+    gaps_written_ = false;  // the gaps of the shared buffer were not written
   }
   Close();
 }

@@ -1,15 +1,15 @@
-// PackLayout: where each leaf of a pack lies in its buffer.
+// PackLayout: the position of each leaf of a pack in its buffer.
 //
 //   const PackLayout& plan = packed.plan();
 //   plan.byte_size();          // of the whole buffer, a multiple of 64
 //   plan.offset(2);            // of the third packed leaf, in bytes, a multiple of 64
 //   plan.PlaceOf(slot);        // which packed leaf has a slot of the Layout
 //
-// The leaves stand in the order of their slots, each at the next multiple of kPackAlignment; what
-// is left before the next leaf is its gap. Here a place counts the packed leaves alone.
+// The leaves are in the order of their slots, each at the next multiple of kPackAlignment. The bytes
+// between the end of a leaf and the next leaf are its gap. A place counts the packed leaves only.
 //
-// Packs made like one another (parameters, gradients, moments) share one PackLayout, so that a
-// number has the same offset in all of them and one loop over the buffers updates all.
+// Packs made like one another (parameters, gradients, moments) share one PackLayout, so an element
+// has the same offset in all of them and one loop over the buffers updates all.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_PACK_PACK_LAYOUT_H_
@@ -25,7 +25,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/dtype.h"
-#include "leafstore/core/leaf.h"
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
@@ -34,50 +34,48 @@ namespace leafstore {
 
 class ParamStore;
 
-// Every packed leaf begins at a multiple of this many bytes: a cache line, and a vector register of
-// any instruction set there is.
+// The alignment of every packed leaf in bytes: a cache line, and the widest vector register.
 inline constexpr int64_t kPackAlignment = 64;
 
 class PackLayout {
  public:
-  // For the tensors of `dtype` in `store`; there may be none.
+  // Lays out the tensors of `dtype` in `store`, of which there may be none.
   // error ResourceExhausted: their bytes exceed 2^63 - 1. O(leaves).
   static absl::StatusOr<PackLayout> Create(const ParamStore& store, DType dtype);
 
   DType dtype() const { return rep_->dtype; }
-  // The packed leaves.
+  // Returns the number of packed leaves.
   uint32_t size() const { return static_cast<uint32_t>(rep_->offsets.size()); }
-  // Bytes of the buffer, with all gaps.
+  // Returns the bytes of the buffer, including gaps.
   int64_t byte_size() const { return rep_->byte_size; }
 
   const Layout& layout() const { return rep_->layout; }
   const SlotSet& slots() const { return rep_->slots; }
   Slot slot(uint32_t place) const { return rep_->slots.SlotAt(place); }
-  // kNoPlace for a slot that is not packed. O(1).
+  // Returns the place of a slot; kNoPlace if it is not packed. O(1).
   uint32_t PlaceOf(Slot slot) const { return rep_->slots.PlaceOf(slot); }
 
-  // Of one packed leaf: where it begins, in bytes from the beginning of the buffer; its bytes
-  // without the gap behind it; its shape, which is valid while this PackLayout or a copy of it
-  // lives. O(1).
+  // Return, for one packed leaf: its offset in the buffer in bytes; its bytes without the gap; its
+  // shape, which is valid while this PackLayout or a copy of it lives. O(1).
   int64_t offset(uint32_t place) const { return rep_->offsets[place]; }
   int64_t bytes(uint32_t place) const { return rep_->bytes[place]; }
   ShapeRef shape(uint32_t place) const { return rep_->shapes[place]; }
-  // One past its gap: the next leaf's offset, or byte_size().
+  // Returns the end of its gap: the next leaf's offset, or byte_size().
   int64_t end(uint32_t place) const {
     return place + 1 < size() ? rep_->offsets[place + 1] : rep_->byte_size;
   }
 
-  // Whether `leaf` is what lies at `place`: a tensor of this dtype and shape. O(rank).
-  bool Fits(uint32_t place, const Leaf& leaf) const;
+  // Returns what the packed leaf is. Valid as shape(). O(1).
+  LeafSpec spec(uint32_t place) const { return LeafSpec(dtype(), shape(place)); }
 
-  // The gaps that are not empty.
+  // Returns the gaps that are not empty.
   struct Gap {
     int64_t offset;
     int64_t bytes;
   };
   absl::Span<const Gap> gaps() const { return rep_->gaps; }
 
-  // Equal in dtype, Layout, slots and shapes, and so in offsets. O(1) for copies, else O(leaves).
+  // Compares dtype, Layout, slots and shapes (and so offsets). O(1) for copies, otherwise O(leaves).
   friend bool operator==(const PackLayout& a, const PackLayout& b) { return a.Equals(b); }
 
  private:

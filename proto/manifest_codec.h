@@ -22,7 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/proto/leaf_columns.h"
+#include "leafstore/core/leaf_columns.h"
 #include "leafstore/select/labels.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"

@@ -11,7 +11,6 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/proto/internal/messages.h"
-#include "leafstore/proto/leaf_columns.h"
 #include "leafstore/proto/param_store.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 

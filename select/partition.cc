@@ -8,7 +8,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/empty_groups.h"
 #include "leafstore/select/internal/filter_evaluator.h"
-#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/internal/spec_hash.h"
 
 namespace leafstore {
 
@@ -178,7 +178,7 @@ absl::StatusOr<PartitionPlan> PartitionPlan::Compile(const ParamStore& store,
                              Ask(store, std::move(filters), options));
   for (uint32_t place = 0; place < store.size(); ++place) {
     const Slot slot = store.slot(place);
-    const uint64_t hash = internal::SpecHash(slot, store.leaf(place));
+    const uint64_t hash = internal::SpecHash(slot, store.leaf(place).spec());
     rep->group_fingerprints[rep->group_of_slot[slot]] += hash;
     rep->spec_fingerprint += hash;
   }

@@ -5,22 +5,11 @@
 #include <utility>
 
 #include "absl/hash/hash.h"
-#include "absl/strings/str_cat.h"
 
 #include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/internal/spec.h"
 
 namespace leafstore {
 namespace {
-
-std::string ToString(const Definition::TensorSpec& spec) {
-  return absl::StrCat(DTypeName(spec.dtype), ShapeToString(spec.shape));
-}
-
-bool Fits(const Definition::TensorSpec& spec, const Leaf& leaf) {
-  return leaf.is_tensor() && leaf.tensor().dtype() == spec.dtype &&
-         leaf.tensor().shape() == ShapeRef(spec.shape);
-}
 
 // Merges groups that are given or only read; after an error the given ones are as before.
 absl::StatusOr<ParamStore> MergeAll(absl::Span<const internal::MergeInput> inputs,
@@ -62,9 +51,8 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
   for (Slot slot = 0; slot < leaves.size(); ++slot) {
     Leaf& leaf = leaves[slot];
     if (leaf.is_tensor()) {
-      const ShapeRef shape = leaf.tensor().shape();
-      rep->specs.push_back({leaf.tensor().dtype(), Shape(shape.begin(), shape.end())});
-      rep->hash = absl::HashOf(rep->hash, leaf.tensor().dtype(), shape);
+      rep->specs.Add(leaf);
+      rep->hash = absl::HashOf(rep->hash, leaf.spec());
       tensor_slots.push_back(slot);
       tensors.push_back(std::move(leaf));
     } else {
@@ -89,12 +77,11 @@ void Definition::CheckSpecs(const ParamStore& group, MergeReport* report) const 
     const uint32_t expected = rep_->tensor_slots.PlaceOf(slots[place]);
     // What is no tensor here is unexpected, or there twice: the merge says so.
     if (expected == kNoPlace) continue;
-    const TensorSpec& spec = rep_->specs[expected];
-    const Leaf& leaf = group.leaf(place);
-    if (Fits(spec, leaf)) continue;
-    const bool same_dtype = leaf.is_tensor() && leaf.tensor().dtype() == spec.dtype;
-    (same_dtype ? report->shape_mismatch : report->dtype_mismatch)
-        .push_back({statics().layout().PathText(slots[place]), ToString(spec), SpecToString(leaf)});
+    const LeafSpec spec = rep_->specs.spec(expected);
+    const LeafSpec found = group.leaf(place).spec();
+    if (found == spec) continue;
+    (found.dtype() == spec.dtype() ? report->shape_mismatch : report->dtype_mismatch)
+        .push_back({statics().layout().PathText(slots[place]), spec.ToString(), found.ToString()});
   }
 }
 
@@ -148,7 +135,7 @@ void Definition::GiveBack(ParamStore&& all, absl::Span<const internal::MergeInpu
 bool Definition::Equals(const Definition& other) const {
   if (rep_ == other.rep_) return true;
   if (rep_->hash != other.rep_->hash || !(def() == other.def()) ||
-      !(rep_->tensor_slots == other.rep_->tensor_slots) || rep_->specs != other.rep_->specs) {
+      !(rep_->tensor_slots == other.rep_->tensor_slots) || !(rep_->specs == other.rep_->specs)) {
     return false;
   }
   const absl::Span<const Leaf> mine = statics().leaves();

@@ -29,8 +29,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/dtype.h"
-#include "leafstore/core/shape.h"
+#include "leafstore/core/leaf_columns.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
@@ -41,12 +40,6 @@ namespace leafstore {
 
 class Definition {
  public:
-  // What a tensor was when it was taken out.
-  struct TensorSpec {
-    DType dtype;
-    Shape shape;
-    friend bool operator==(const TensorSpec&, const TensorSpec&) = default;
-  };
   struct Taken;
 
   // The definition of the structure None, without tensors.
@@ -61,9 +54,9 @@ class Definition {
   const TreeDef& def() const { return rep_->def; }
   // The static leaves, a group on the Layout of def().
   const ParamStore& statics() const { return rep_->statics; }
-  // The slots of the tensors, and what is expected in each: by place in this set.
+  // The slots of the tensors, and what is expected in each, by place in this set.
   const SlotSet& tensor_slots() const { return rep_->tensor_slots; }
-  absl::Span<const TensorSpec> tensor_specs() const { return rep_->specs; }
+  const LeafColumns& tensor_specs() const { return rep_->specs; }
 
   // What Build would say of these groups. O(leaves).
   MergeReport Check(absl::Span<const ParamStore* const> groups) const;
@@ -116,7 +109,7 @@ class Definition {
     TreeDef def;
     ParamStore statics;
     SlotSet tensor_slots;
-    std::vector<TensorSpec> specs;
+    LeafColumns specs;
     size_t hash = 0;  // made with the rest: what is equal has the same
   };
   explicit Definition(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}

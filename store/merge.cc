@@ -11,7 +11,6 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/path_texts.h"
 #include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/internal/spec.h"
 
 namespace leafstore {
 
@@ -100,18 +99,17 @@ class Matcher {
     }
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
       if (sources_[slot].group == Source::kNobody || like_places_[slot] == kNoPlace) continue;
-      if (!SameSpec(like_->leaf(like_places_[slot]), LeafOf(sources_[slot]))) {
+      if (!(like_->leaf(like_places_[slot]).spec() == LeafOf(sources_[slot]).spec())) {
         different_.push_back(slot);
       }
     }
   }
 
   void AddMismatch(Slot slot, std::string path, MergeReport* report) const {
-    const Leaf& expected = like_->leaf(like_places_[slot]);
-    const Leaf& found = LeafOf(sources_[slot]);
-    SpecMismatch mismatch{std::move(path), SpecToString(expected), SpecToString(found)};
-    const bool same_dtype = expected.is_tensor() && found.is_tensor() &&
-                            expected.tensor().dtype() == found.tensor().dtype();
+    const LeafSpec expected = like_->leaf(like_places_[slot]).spec();
+    const LeafSpec found = LeafOf(sources_[slot]).spec();
+    SpecMismatch mismatch{std::move(path), expected.ToString(), found.ToString()};
+    const bool same_dtype = expected.is_tensor() && expected.dtype() == found.dtype();
     (same_dtype ? report->shape_mismatch : report->dtype_mismatch).push_back(std::move(mismatch));
   }
 

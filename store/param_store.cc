@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/internal/spec_hash.h"
 
 namespace leafstore {
 namespace internal {
@@ -130,10 +130,10 @@ absl::Status ParamStore::CheckNoBorrow(absl::string_view what) const {
 }
 
 absl::Status ParamStore::CheckSpec(uint32_t place, const Leaf& leaf) const {
-  if (SameSpec(this->leaf(place), leaf)) return absl::OkStatus();
+  if (this->leaf(place).spec() == leaf.spec()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
-                                                 ": expected ", SpecToString(this->leaf(place)),
-                                                 ", found ", SpecToString(leaf)));
+                                                 ": expected ", this->leaf(place).spec().ToString(),
+                                                 ", found ", leaf.spec().ToString()));
 }
 
 // The fingerprint is a sum over the leaves, so that one can be taken out and another put in.
@@ -141,8 +141,8 @@ void ParamStore::ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec) {
   LeafArray* array = OwnArray();
   Leaf& old = array->leaves[place];
   if (const uint64_t sum = array->spec_fingerprint.load(); sum != 0 && !same_spec) {
-    array->spec_fingerprint.store(sum - internal::SpecHash(slot(place), old) +
-                                  internal::SpecHash(slot(place), leaf));
+    array->spec_fingerprint.store(sum - internal::SpecHash(slot(place), old.spec()) +
+                                  internal::SpecHash(slot(place), leaf.spec()));
   }
   old = std::move(leaf);
 }
@@ -232,7 +232,7 @@ absl::StatusOr<MutableTensor> ParamStore::MutateAt(uint32_t place) & {
   if (!leaf(place).is_tensor()) {
     return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
                                                    ": expected a tensor, found ",
-                                                   SpecToString(leaf(place))));
+                                                   leaf(place).spec().ToString()));
   }
   // A borrow points into the vector, so a shared one is parted with before the first borrow only.
   LeafArray* array = borrowed() ? array_.get() : OwnArray();
@@ -260,7 +260,7 @@ uint64_t ParamStore::spec_fingerprint() const {
   uint64_t sum = array.spec_fingerprint.load(std::memory_order_relaxed);
   if (sum != 0) return sum;
   for (uint32_t place = 0; place < size(); ++place) {
-    sum += internal::SpecHash(slot(place), array.leaves[place]);
+    sum += internal::SpecHash(slot(place), array.leaves[place].spec());
   }
   array.spec_fingerprint.store(sum, std::memory_order_relaxed);
   return sum;
@@ -275,7 +275,7 @@ std::vector<Leaf> ParamStore::TakeLeaves() && {
 absl::Status MutableLeaves::CheckTensor(uint32_t place) const {
   if (leaf(place).is_tensor()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("leaf ", place, ": expected a tensor, found ", SpecToString(leaf(place))));
+      absl::StrCat("leaf ", place, ": expected a tensor, found ", leaf(place).spec().ToString()));
 }
 
 absl::StatusOr<MutableLeaves::Overwrite> MutableLeaves::overwrite(uint32_t place) {

@@ -6,7 +6,7 @@
 //   LEAFSTORE_RETURN_IF_ERROR(params.Set(".head.bias", new_bias));
 //   {
 //     MutableTensor w = params.Mutate(".head.weight").value(); // RAII: closes at the brace
-//     w.data<float>().value()[0] = 1;
+//     w.span<float>()[0] = 1;
 //   }
 //   ParamStore snapshot = params.Snapshot().value();           // O(1); no later write reaches it
 //
@@ -267,12 +267,14 @@ class MutableLeaves {
   absl::StatusOr<Overwrite> overwrite(uint32_t place);
   // Takes back each overwrite() that had to separate the two, before anything was written.
   void RevertOverwrites();
-  // The elements. error InvalidArgument also: T is not the dtype's type.
+  // Returns the elements. Errors as raw_data's; error InvalidArgument also: T is not the dtype's
+  // C++ type.
   template <typename T>
-  absl::StatusOr<absl::Span<T>> data(uint32_t place) {
+  absl::StatusOr<absl::Span<T>> GetSpan(uint32_t place) {
     const Leaf& at = leaf(place);
     if (at.is_tensor()) {
-      if (absl::Status status = at.tensor().data<T>().status(); !status.ok()) return status;
+      absl::Status status = TensorAccess::CheckDType(at.tensor(), kDTypeOf<T>);
+      if (!status.ok()) return status;
     }
     absl::StatusOr<std::byte*> bytes = raw_data(place);
     if (!bytes.ok()) return bytes.status();

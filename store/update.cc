@@ -9,7 +9,6 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/internal/spec.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -26,10 +25,11 @@ absl::StatusOr<std::vector<uint32_t>> PlacesInParent(const ParamStore& parent,
     places[i] = parent.slots().PlaceOf(places[i]);
     if (places[i] == kNoPlace) {
       unknown.push_back(group.layout().PathForMessage(group.slot(i)));
-    } else if (check == SetCheck::kSameSpec && !SameSpec(parent.leaf(places[i]), group.leaf(i))) {
+    } else if (check == SetCheck::kSameSpec &&
+               !(parent.leaf(places[i]).spec() == group.leaf(i).spec())) {
       different.push_back(absl::StrCat(group.layout().PathForMessage(group.slot(i)), ": expected ",
-                                       SpecToString(parent.leaf(places[i])), ", found ",
-                                       SpecToString(group.leaf(i))));
+                                       parent.leaf(places[i]).spec().ToString(), ", found ",
+                                       group.leaf(i).spec().ToString()));
     }
   }
   if (!unknown.empty()) {

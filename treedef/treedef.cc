@@ -17,14 +17,14 @@ size_t BytesOf(const std::vector<T>& column) {
 }
 
 // The tags of `node` as a run of the column.
-std::pair<const internal::TagEntry*, const internal::TagEntry*> TagRun(
-    const internal::TreeDefColumns& columns, NodeId node) {
-  const internal::TagEntry* begin = columns.tags.data();
-  const internal::TagEntry* end = begin + columns.tags.size();
+std::pair<const TreeDefTag*, const TreeDefTag*> TagRun(const internal::TreeDefColumns& columns,
+                                                       NodeId node) {
+  const TreeDefTag* begin = columns.tags.data();
+  const TreeDefTag* end = begin + columns.tags.size();
   begin = std::lower_bound(begin, end, node,
-                           [](const internal::TagEntry& tag, NodeId n) { return tag.node < n; });
+                           [](const TreeDefTag& tag, NodeId n) { return tag.node < n; });
   end = std::upper_bound(begin, end, node,
-                         [](NodeId n, const internal::TagEntry& tag) { return n < tag.node; });
+                         [](NodeId n, const TreeDefTag& tag) { return n < tag.node; });
   return {begin, end};
 }
 
@@ -80,16 +80,17 @@ absl::string_view TreeDef::type_name(NodeId node) const {
 
 bool TreeDef::has_tag(NodeId node, absl::string_view tag) const {
   const auto [begin, end] = TagRun(columns(), node);
-  const auto* found = std::lower_bound(
-      begin, end, tag,
-      [this](const Tag& entry, absl::string_view text) { return string(entry.string) < text; });
+  const auto* found =
+      std::lower_bound(begin, end, tag, [this](const TreeDefTag& entry, absl::string_view text) {
+        return string(entry.string) < text;
+      });
   return found != end && string(found->string) == tag;
 }
 
 std::vector<absl::string_view> TreeDef::tags(NodeId node) const {
   const auto [begin, end] = TagRun(columns(), node);
   std::vector<absl::string_view> out;
-  for (const Tag* tag = begin; tag != end; ++tag) out.push_back(string(tag->string));
+  for (const TreeDefTag* tag = begin; tag != end; ++tag) out.push_back(string(tag->string));
   return out;
 }
 

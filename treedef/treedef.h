@@ -215,8 +215,7 @@ class TreeDef {
   // The id of the type name; kNoString for a node without one.
   uint32_t type_name_string(NodeId node) const;
   // All (node, string id) of tags, by node, then by tag.
-  using Tag = internal::TagEntry;
-  const std::vector<Tag>& all_tags() const { return columns().tags; }
+  const std::vector<TreeDefTag>& all_tags() const { return columns().tags; }
 
   // Bytes that this structure takes in memory, with its strings, without what FindChild and paths()
   // made for themselves.

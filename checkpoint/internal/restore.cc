@@ -15,19 +15,10 @@
 #include "leafstore/select/rename_map.h"
 #include "leafstore/store/internal/path_texts.h"
 #include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/internal/spec.h"
 #include "leafstore/store/merge.h"
 
 namespace leafstore {
 namespace {
-
-// As SpecToString (store/internal/spec.h) has a leaf of this dtype, shape or kind.
-std::string SpecOf(const LeafColumns& leaves, uint32_t place) {
-  if (!leaves.is_tensor(place)) {
-    return absl::StrCat("static ", ValueKindName(leaves.value(place).kind()));
-  }
-  return absl::StrCat(DTypeName(leaves.dtype(place)), ShapeToString(leaves.shape(place)));
-}
 
 // Where leaves of an item go in a store: by place of the store, the item's slot or kNoSlot; and
 // where the item's paths were renamed, the new ones, by place of the item.
@@ -181,23 +172,13 @@ class Matcher {
   }
 
   void CheckSpec(uint32_t place, uint32_t from) {
-    const Leaf& leaf = store_.leaf(place);
-    const LeafColumns& leaves = item_.leaves;
-    if (leaf.is_tensor() && leaves.is_tensor(from)) {
-      if (leaf.tensor().dtype() != leaves.dtype(from)) {
-        report_.dtype_mismatch.push_back(Mismatch(place, from));
-      } else if (leaf.tensor().shape() != leaves.shape(from)) {
-        report_.shape_mismatch.push_back(Mismatch(place, from));
-      }
-    } else if (leaf.is_tensor() || leaves.is_tensor(from) ||
-               leaf.value().kind() != leaves.value(from).kind()) {
-      report_.dtype_mismatch.push_back(Mismatch(place, from));
-    }
-  }
-
-  SpecMismatch Mismatch(uint32_t place, uint32_t from) {
-    return {mismatch_texts_.Of(store_.layout(), store_.slot(place)),
-            SpecToString(store_.leaf(place)), SpecOf(item_.leaves, from)};
+    const LeafSpec expected = store_.leaf(place).spec();
+    const LeafSpec found = item_.leaves.spec(from);
+    if (expected == found) return;
+    const bool same_dtype = expected.is_tensor() && expected.dtype() == found.dtype();
+    (same_dtype ? report_.shape_mismatch : report_.dtype_mismatch)
+        .push_back({mismatch_texts_.Of(store_.layout(), store_.slot(place)), expected.ToString(),
+                    found.ToString()});
   }
 
   void FindUnexpected() {

@@ -18,22 +18,22 @@
 namespace leafstore {
 namespace {
 
-// What is written into memory that is kept, so that to keep it takes none.
+// Written into the kept memory itself, so that keeping it allocates nothing.
 struct Kept {
   Kept* next;
   size_t size;
 };
 
-// Lists of what is kept, by size; sizes that fall into one list are told apart there.
+// Lists of kept memory by size class; each list distinguishes the exact sizes in it.
 class Pool {
  public:
-  // Never destroyed: buffers may be dropped as late as after main.
+  // Never destroyed: buffers may be freed after main returns.
   static Pool& Get() {
     static Pool* const pool = new Pool();
     return *pool;
   }
 
-  // Without the lock, for those who need not come in: whether anything is or may be kept.
+  // Read without the lock, so that most calls return early: whether anything is or may be kept.
   bool empty() const { return held() == 0; }
   bool closed() const { return limit() == 0; }
   int64_t held() const { return held_.load(std::memory_order_relaxed); }
@@ -55,8 +55,8 @@ class Pool {
     const std::lock_guard<std::mutex> lock(mutex_);
     const int64_t room = limit() - static_cast<int64_t>(size);
     if (room < 0) return false;
-    // What is of other sizes, from before the model was another, gives way. Only the first of each
-    // list is looked at: a drop must not take time for all that is kept.
+    // Releases memory of other sizes, which a previous model used. Only the first entry of each list is
+    // considered, so that the time of a call does not depend on how much is kept.
     for (size_t i = 0; i < lists_.size() && held() > room; ++i) FreeDownTo(room, size, &lists_[i]);
     if (held() > room) return false;
     Kept*& list = ListOf(size);
@@ -83,15 +83,15 @@ class Pool {
     return kept;
   }
 
-  // Frees the first of a list while more than `most` bytes are held and it is not of size `but`.
+  // Frees the first entry of a list while more than `most` bytes are held and its size is not `but`.
   void FreeDownTo(int64_t most, size_t but, Kept** list) {
     while (held() > most && *list != nullptr && (*list)->size != but) std::free(Unlink(list));
   }
 
   static constexpr size_t kNoSize = 0;
-  static constexpr size_t kBufferPoolUnit = 64;  // sizes differ by alignment at least, mostly
+  static constexpr size_t kBufferPoolUnit = 64;  // sizes mostly differ by at least the alignment
 
-  std::mutex mutex_;  // of all below; the numbers are read without it too
+  std::mutex mutex_;  // guards all below; the counts are also read without it
   std::atomic<int64_t> limit_{0};
   std::atomic<int64_t> held_{0};
   std::array<Kept*, 1024> lists_ = {};

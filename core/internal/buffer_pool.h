@@ -1,17 +1,17 @@
-// BufferPool: memory of large buffers that were dropped, kept for the next ones of the same size.
+// BufferPool: keeps the memory of freed large buffers for later buffers of the same size.
 //
 //   BufferPool::Reservation keep = BufferPool::Keep(model_bytes);   // while this lives
 //
-// What is written while a snapshot shares it needs memory of its own, and drops as much when the
-// snapshot goes: at every save that runs beside training, a whole model's. New memory from the
-// system is slow: each page of it is cleared and mapped when it is first touched, which takes longer
-// than filling it. So whoever knows that as much will be needed again, as CheckpointManager does,
-// keeps it.
+// A tensor that is written while a snapshot shares it needs new memory, and the old memory is freed
+// with the snapshot. With a save that runs beside training this happens to a full model at every
+// save. New memory from the system is slow: each page is cleared and mapped when it is first
+// touched, which takes longer than filling it. CheckpointManager, which will need the same amount
+// again, therefore reserves it.
 //
-// Nothing is kept unless somebody asks: up to the sum of all reservations that live, in buffers of
-// kSmallest bytes or more. Where there is no room for a buffer that is dropped, some of other sizes
-// give way to it. When a reservation goes, what is over the sum is given back to the system; so is
-// everything when new memory is not to be had. To keep a buffer takes no memory.
+// Without a reservation nothing is kept. Kept are buffers of kSmallest bytes or more, up to the sum
+// of all live reservations. If there is no room for a freed buffer, kept buffers of other sizes are
+// released. When a reservation ends, the excess is returned to the system; when the system has no
+// memory, all of it. Keeping a buffer allocates nothing.
 //
 // Threads: all calls are safe from many threads.
 #ifndef LEAFSTORE_CORE_INTERNAL_BUFFER_POOL_H_
@@ -25,10 +25,10 @@ namespace leafstore {
 
 class BufferPool {
  public:
-  // Buffers that are smaller are not kept: malloc is as good at these.
+  // Smaller buffers are not kept: malloc handles them as well.
   static constexpr size_t kSmallest = size_t{16} << 10;
 
-  // Move-only; keeps until it is destroyed.
+  // Keeps memory until it is destroyed. Move-only.
   class Reservation {
    public:
     Reservation() = default;
@@ -48,20 +48,21 @@ class BufferPool {
     int64_t bytes_ = 0;
   };
 
-  // Keeps up to `bytes` more; none where that is below 0.
+  // Keeps up to `bytes` more; none if `bytes` is negative.
   [[nodiscard]] static Reservation Keep(int64_t bytes);
 
-  // What is kept now.
+  // Returns the bytes that are kept now.
   static int64_t held_bytes();
 };
 
 namespace internal {
 
-// Memory of this size that was kept, or null. O(1).
+// Returns kept memory of this size, or null. O(1).
 void* TakePooled(size_t size);
-// Keeps memory of posix_memalign; false: it does not, and the caller frees it. O(1).
+// Keeps memory from posix_memalign. Returns false if it was not kept and the caller must free it.
+// O(1).
 bool KeepPooled(void* memory, size_t size);
-// Gives all that is kept back to the system.
+// Returns all kept memory to the system.
 void DropPooled();
 
 }  // namespace internal

@@ -1,15 +1,14 @@
-// Lazy: a value that is made when it is first asked for, by whichever thread asks first; the
-// others wait for it. For the library alone.
+// Lazy: a value that is made by the first thread that calls Get; other threads wait for it.
 //
 //   Lazy<PathTable> table;
 //   const PathTable& made = table.Get([&] { return TableOf(paths); });
 //
-// Where making it throws, so does the call, and the next one tries again; so it does where TryGet
-// gave an error. Once it is made, a call is one load.
+// If making the value throws, or TryGet fails, the call reports that and the next call tries again.
+// Once the value exists, a call is one load.
 //
-// Why not absl::call_once: a callback that throws leaves its flag locked for ever; and who waits is
-// waiting inside Abseil's library, which ThreadSanitizer does not see into, and would find races in
-// what leafstore's users do.
+// Why not absl::call_once: a callback that throws leaves its flag locked for ever; and waiting
+// happens inside Abseil's library, which ThreadSanitizer does not instrument, so that it would
+// report races in the programs of leafstore's users.
 //
 // Threads: safe.
 #ifndef LEAFSTORE_CORE_INTERNAL_LAZY_H_
@@ -31,8 +30,8 @@ class Lazy {
   Lazy(const Lazy&) = delete;
   Lazy& operator=(const Lazy&) = delete;
 
-  // The value; make() gives it if there is none yet, and must not ask for it. Valid while this
-  // lives.
+  // Returns the value, which make() returns if none exists yet. make() must not call Get on this
+  // object. Valid while this object lives.
   template <typename Make>
   const T& Get(const Make& make) {
     if (const T* made = made_.load(std::memory_order_acquire)) return *made;
@@ -44,7 +43,7 @@ class Lazy {
     return *value_;
   }
 
-  // The same where make() gives an absl::StatusOr<T>. error: make()'s.
+  // Like Get, for a make() that returns an absl::StatusOr<T>. error: that of make().
   template <typename Make>
   absl::StatusOr<const T*> TryGet(const Make& make) {
     if (const T* made = made_.load(std::memory_order_acquire)) return made;
@@ -59,7 +58,7 @@ class Lazy {
   }
 
  private:
-  std::atomic<const T*> made_ = nullptr;  // once it is made, the value
+  std::atomic<const T*> made_ = nullptr;  // points to the value once it exists
   std::mutex mutex_;
   std::optional<T> value_;  // written under the mutex, once
 };

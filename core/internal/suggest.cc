@@ -11,11 +11,11 @@
 namespace leafstore {
 namespace {
 
-// Distances are counted in quarters of a slip.
+// Distances are counted in quarters of an edit.
 constexpr int kSlip = 4;
 constexpr int kWrongCase = 1;
 constexpr int kMaxSlips = 8;
-constexpr int kFar = 1 << 20;  // more than any distance, and far from overflow
+constexpr int kFar = 1 << 20;  // above any distance, and far from overflow
 
 constexpr int64_t kMaxTableEntries = int64_t{1} << 24;
 
@@ -24,7 +24,7 @@ int SubstitutionCost(char a, char b) {
   return absl::ascii_tolower(a) == absl::ascii_tolower(b) ? kWrongCase : kSlip;
 }
 
-// Removes what both begin with and what both end with. It does not change their distance.
+// Removes the common prefix and the common suffix, which does not change the distance.
 void StripCommonEnds(absl::string_view* a, absl::string_view* b) {
   const auto heads = std::mismatch(a->begin(), a->end(), b->begin(), b->end());
   const size_t head = static_cast<size_t>(heads.first - a->begin());
@@ -36,11 +36,12 @@ void StripCommonEnds(absl::string_view* a, absl::string_view* b) {
   b->remove_suffix(tail);
 }
 
-// Computes distances up to a limit, in a band around the table's diagonal: outside of it, names
-// differ by more additions than the limit allows. Only three rows of the table are kept.
+// Computes distances up to a limit, in a band around the table's diagonal: outside the band, names
+// differ by more insertions than the limit allows. Only three rows of the table are kept.
 class DistanceTable {
  public:
-  // The distance of two names of at most kMaxSuggestionSize bytes, or kFar if it exceeds `limit`.
+  // Returns the distance of two names of at most kMaxSuggestionSize bytes, or kFar if it exceeds
+  // `limit`.
   int Distance(absl::string_view a, absl::string_view b, int limit) {
     StripCommonEnds(&a, &b);
     if (a.size() > b.size()) std::swap(a, b);
@@ -52,7 +53,7 @@ class DistanceTable {
     int best_of_last = 0;
     for (int row = 1; row <= rows; ++row) {
       const int best = FillRow(a, b, row, band);
-      // An exchange of neighbours skips a row, so one row beyond the limit is not yet the end.
+      // A swap of neighbours skips a row, so one row beyond the limit is not yet the end.
       if (best > limit && best_of_last > limit) return kFar;
       best_of_last = best;
     }
@@ -60,7 +61,7 @@ class DistanceTable {
     return distance <= limit ? distance : kFar;
   }
 
-  // How many entries have been computed, by all calls.
+  // Returns the number of entries computed by all calls.
   int64_t entries() const { return entries_; }
 
  private:
@@ -68,8 +69,8 @@ class DistanceTable {
 
   Row& RowAt(int row) { return rows_[row % 3]; }
 
-  // From nothing to the beginnings of a name: additions only. The entry behind the band is read by
-  // the next row: it is set to kFar here and below.
+  // Fills the first row: the distance of each prefix from the empty name. The next row reads the entry
+  // after the band, which is set to kFar here and below.
   void FillFirstRow(int end, int columns) {
     Row& row = RowAt(0);
     for (int column = 0; column <= end; ++column) row[column] = column * kSlip;
@@ -77,7 +78,7 @@ class DistanceTable {
     entries_ += end + 1;
   }
 
-  // Fills what lies in the band, and returns its least entry. The rows before must be filled.
+  // Fills the band of a row and returns its least entry. The rows before it must be filled.
   int FillRow(absl::string_view a, absl::string_view b, int row, int band) {
     const int columns = static_cast<int>(b.size());
     const int begin = std::max(row - band, 1);
@@ -123,7 +124,7 @@ class Nearest {
     Insert({distance, candidate});
   }
 
-  // Whether all the work allowed has been done.
+  // Returns whether the work limit is reached.
   bool Exhausted() const { return table_.entries() >= kMaxTableEntries; }
 
   std::vector<std::string> Names() const {
@@ -134,7 +135,7 @@ class Nearest {
   }
 
  private:
-  using Near = std::pair<int, absl::string_view>;  // ordered as the answer is
+  using Near = std::pair<int, absl::string_view>;  // in the order of the result
 
   void Insert(const Near& near) {
     const auto place = std::lower_bound(near_.begin(), near_.end(), near);

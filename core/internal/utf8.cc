@@ -6,7 +6,7 @@
 namespace leafstore {
 namespace {
 
-// How many bytes of `text` from `at` on are ASCII, eight at a time as far as that goes.
+// Returns how many bytes of `text` from `at` on are ASCII. Reads eight at a time where possible.
 size_t AsciiWords(absl::string_view text, size_t at) {
   constexpr uint64_t kHighBits = 0x8080808080808080u;
   size_t end = at;
@@ -19,8 +19,8 @@ size_t AsciiWords(absl::string_view text, size_t at) {
   return end - at;
 }
 
-// What the bytes of a character that begins with a certain byte must be: its length (0: no
-// character begins so) and the range of the second byte. All later ones are 0x80 to 0xBF.
+// The valid forms of a character by its first byte: its length (0: invalid first byte) and the range
+// of the second byte. All later bytes are 0x80 to 0xBF.
 struct Lead {
   size_t size;
   uint8_t second_min;
@@ -40,7 +40,7 @@ Lead LeadOf(uint8_t byte) {
   return {0, 0, 0};
 }
 
-// The length of the character at the beginning of `text`, which is not empty; 0 if there is none.
+// Returns the length of the first character of `text`, which is not empty; 0 if it is invalid.
 size_t CharacterSize(absl::string_view text) {
   const Lead lead = LeadOf(static_cast<uint8_t>(text[0]));
   if (lead.size <= 1) return lead.size;

@@ -25,14 +25,11 @@ absl::StatusOr<Tensor> RandomWeight(int64_t outputs, int64_t inputs, std::mt1993
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor weight, Tensor::Zeros(DType::kF32, {outputs, inputs}));
   const float scale = std::sqrt(2.0f / static_cast<float>(inputs));
   LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor mutable_weight, weight.Mutate());
-  LEAFSTORE_ASSIGN_OR_RETURN(absl::Span<float> values, mutable_weight.data<float>());
-  for (float& value : values) value = scale * Normal(random);
+  for (float& value : mutable_weight.span<float>()) value = scale * Normal(random);
   return weight;
 }
 
-absl::StatusOr<Tensor> Constant(int64_t size, float value) {
-  return Tensor::FromValues<float>({size}, std::vector<float>(static_cast<size_t>(size), value));
-}
+absl::StatusOr<Tensor> Constant(int64_t size, float value) { return Tensor::Full({size}, value); }
 
 absl::StatusOr<Block> MakeBlock(int64_t hidden, std::mt19937_64* random) {
   Block block;

@@ -211,7 +211,7 @@ absl::StatusOr<Result> Network::Train(const Params& params, const Dataset& batch
   LEAFSTORE_ASSIGN_OR_RETURN(leafstore::MutableLeaves open, gradients->MutateAll());
   for (uint32_t place = 0; place < open.size(); ++place) {
     if (!open.leaf(place).is_tensor()) continue;
-    LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<float> numbers, open.data<float>(place));
+    LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<float> numbers, open.GetSpan<float>(place));
     std::fill(numbers.begin(), numbers.end(), 0.0f);
     for (const Shard& shard : shards) {
       const Matrix& part = shard.gradients[gradients->slot(place)];

@@ -94,18 +94,15 @@ absl::string_view JsonKind(const simdjson::dom::element& element) {
       return "a list";
     case simdjson::dom::element_type::OBJECT:
       return "an object";
-    case simdjson::dom::element_type::INT64:
-    case simdjson::dom::element_type::UINT64:
-    case simdjson::dom::element_type::DOUBLE:
-      return "a number";
     case simdjson::dom::element_type::STRING:
       return "a string";
     case simdjson::dom::element_type::BOOL:
       return "a bool";
     case simdjson::dom::element_type::NULL_VALUE:
       return "null";
+    default:  // integers, floating point, and in later versions of simdjson integers of any size
+      return "a number";
   }
-  return "something else";
 }
 
 std::string JsonForMessage(const simdjson::dom::element& element) {

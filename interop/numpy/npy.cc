@@ -11,7 +11,6 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/internal/npy_stream.h"
 #include "leafstore/io/internal/atomic_file.h"
-#include "leafstore/proto/leaf_columns.h"
 
 namespace leafstore {
 namespace {

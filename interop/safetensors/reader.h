@@ -73,7 +73,7 @@ struct SafetensorsReadOptions {
   // How names become paths, where the file has no structure.
   NameStyle names = NameStyle::kSplit;
   StructureUse structure = StructureUse::kUse;
-  SafetensorsLeniency lenient;
+  SafetensorsLeniency lenient = {};
   // Of a set: `total_size` in the index may be anything that is JSON (an integer: of 64 bits), a
   // string or null too, but not there twice. (Some published ones count tied tensors twice.)
   bool any_total_size = false;

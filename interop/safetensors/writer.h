@@ -66,12 +66,12 @@ enum class StructureSave : uint8_t {
 struct SafetensorsSaveOptions {
   // No value: the file has no `__metadata__` (but for a structure); an empty one is written as
   // such.
-  std::optional<Metadata> metadata;
+  std::optional<Metadata> metadata = {};
   StructureSave structure = StructureSave::kAuto;
   // With StructureSave::kNever: static leaves are not saved, which is no error then.
   bool drop_static = false;
   // Named groups of the store's leaves, on its Layout; saved with the structure.
-  std::optional<Labels> labels;
+  std::optional<Labels> labels = {};
   // How paths become names: kCanonical, or any other for dotted forms.
   NameStyle names = NameStyle::kSplit;
   // Sync files and directory: what was reported written survives a loss of power.

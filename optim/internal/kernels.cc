@@ -1,6 +1,7 @@
 #include "leafstore/optim/internal/kernels.h"
 
 #include <atomic>
+#include <initializer_list>
 
 namespace leafstore::internal {
 

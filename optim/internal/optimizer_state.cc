@@ -11,7 +11,6 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/internal/spec.h"
 #include "leafstore/store/merge.h"
 
 namespace leafstore::internal {
@@ -33,7 +32,7 @@ std::optional<int64_t> StepOf(const Leaf& leaf) {
 
 SpecMismatch Mismatch(const GroupSpec& spec, uint32_t place, absl::string_view expected,
                       const Leaf& found) {
-  const std::string text = found.is_value() ? found.ToString() : SpecToString(found);
+  const std::string text = found.is_value() ? found.ToString() : found.spec().ToString();
   return {spec.PathText(place), std::string(expected), text};
 }
 
@@ -144,13 +143,13 @@ class Assembler {
 
   // Passes a static leaf on.
   void AddStatic(uint32_t place) {
-    for (std::vector<Leaf>& moment : moments_) moment.push_back(spec_.leaf(place).static_leaf);
+    for (std::vector<Leaf>& moment : moments_) moment.emplace_back(spec_.leaves().value(place));
   }
 
   absl::Status AddZeros(uint32_t place) {
-    const LeafSpec& leaf = spec_.leaf(place);
+    const LeafSpec leaf = spec_.leaves().spec(place);
     for (std::vector<Leaf>& moment : moments_) {
-      LEAFSTORE_ASSIGN_OR_RETURN(Tensor zeros, Tensor::Zeros(leaf.dtype, leaf.shape));
+      LEAFSTORE_ASSIGN_OR_RETURN(Tensor zeros, Tensor::Zeros(leaf.dtype(), leaf.shape()));
       moment.emplace_back(std::move(zeros));
     }
     return absl::OkStatus();
@@ -158,7 +157,7 @@ class Assembler {
 
   // Takes a tensor's state; what is not there or does not fit is noted.
   void AddFrom(const Source& source, uint32_t place) {
-    const LeafSpec& leaf = spec_.leaf(place);
+    const LeafSpec leaf = spec_.leaves().spec(place);
     for (size_t i = 0; i < moments_.size(); ++i) {
       const Leaf* found = source.stores()[i].At(place);
       if (CheckMoment(place, found, leaf, &reports_[i])) moments_[i].push_back(*found);
@@ -209,8 +208,8 @@ class Assembler {
       report->missing.push_back(spec_.PathText(place));
       return false;
     }
-    if (expected.Fits(*found)) return true;
-    const bool same_dtype = found->is_tensor() && found->tensor().dtype() == expected.dtype;
+    if (found->spec() == expected) return true;
+    const bool same_dtype = found->spec().dtype() == expected.dtype();
     (same_dtype ? report->shape_mismatch : report->dtype_mismatch)
         .push_back(Mismatch(spec_, place, expected.ToString(), *found));
     return false;
@@ -247,8 +246,8 @@ std::vector<Leaf> StepLeaves(const GroupSpec& spec, const OptimizerState& state,
   std::vector<Leaf> leaves;
   leaves.reserve(places.size());
   for (const uint32_t place : places) {
-    const LeafSpec& leaf = spec.leaf(place);
-    leaves.push_back(leaf.is_tensor() ? Leaf(Value(state.steps[place])) : leaf.static_leaf);
+    leaves.emplace_back(spec.leaves().is_tensor(place) ? Value(state.steps[place])
+                                                       : spec.leaves().value(place));
   }
   return leaves;
 }
@@ -306,7 +305,7 @@ absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpa
   LEAFSTORE_ASSIGN_OR_RETURN(const Source source, Source::Create(spec, names, given));
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
-    if (spec.leaf(place).is_tensor()) {
+    if (spec.leaves().is_tensor(place)) {
       assembler.AddFrom(source, place);
     } else {
       assembler.AddStatic(place);
@@ -330,7 +329,7 @@ absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan
   }
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
-    if (!spec.leaf(place).is_tensor()) {
+    if (!spec.leaves().is_tensor(place)) {
       assembler.AddStatic(place);
       continue;
     }

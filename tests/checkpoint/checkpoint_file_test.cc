@@ -151,7 +151,7 @@ TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const Filter holds_six = Callable([](const NodeView& node) {
     if (node.tensor() == nullptr || node.tensor()->dtype() != DType::kF32) return false;
-    const absl::Span<const float> values = node.tensor()->data<float>().value();
+    const absl::Span<const float> values = node.tensor()->span<float>();
     return values.back() == 6;
   });
   const ParamStore taken = reader.LoadMatching("params", Or(RankIs(5), holds_six)).value();
@@ -175,7 +175,7 @@ TEST_P(CheckpointFileTest, ForACallableEveryTensorMustBeReadable) {
 
 // A bool of 2 is no bool: to read it as one would be undefined, so this is no matter of trust.
 TEST_P(CheckpointFileTest, BoolsAreCheckedEvenUnverified) {
-  const Tensor mask = Tensor::FromValues<bool>({3}, {true, false, true}).value();
+  const Tensor mask = Tensor::From<bool>({3}, {true, false, true}).value();
   const ParamStore store =
       ParamStore::FromEntries({{Path().Item("mask"), mask}, {Path().Item("n"), Value(1)}}).value();
   std::string bytes = BytesOfCheckpoint(store);

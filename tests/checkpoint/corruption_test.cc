@@ -426,7 +426,7 @@ TEST_F(CorruptionTest, ATensorInABaseIsWhereItsSizeCanBe) {
 TEST_F(CorruptionTest, BoolsThatAreNoBools) {
   const ParamStore store =
       ParamStore::FromEntries(
-          {{Path().Item("mask"), Tensor::FromValues<bool>({2}, {true, false}).value()}})
+          {{Path().Item("mask"), Tensor::From<bool>({2}, {true, false}).value()}})
           .value();
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}), IsOk());
   std::string file = ReadFile(path_);

@@ -27,7 +27,7 @@ constexpr int64_t kStepsWithFailures = 8;
 
 // What the run has at a step: `.moving` changes each step, `.seldom` each third, `.frozen` never.
 Tensor NumbersOf(const std::vector<float>& values) {
-  return Tensor::FromValues<float>({static_cast<int64_t>(values.size())}, values).value();
+  return Tensor::From<float>({static_cast<int64_t>(values.size())}, values).value();
 }
 Tensor Moving(int64_t step) {
   std::vector<float> values(300);

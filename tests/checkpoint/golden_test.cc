@@ -65,8 +65,7 @@ absl::Status SaveExample(const std::string& path) {
   builder.Close();
   const TreeDef def = std::move(builder).Build().value();
   const ParamStore store =
-      ParamStore::Create(def, {Value(7), Tensor::FromValues<float>({2}, {1.0f, -2.0f}).value()})
-          .value();
+      ParamStore::Create(def, {Value(7), Tensor::From<float>({2}, {1.0f, -2.0f}).value()}).value();
   return SaveCheckpoint(path, {{"params", def, store}});
 }
 

@@ -25,8 +25,8 @@ using testing::IsEmpty;
 
 ParamStore ParamsOf(float value) {
   return ParamStore::FromEntries(
-             {{Path().Attribute("b"), Tensor::FromValues<float>({2}, {value, value}).value()},
-              {Path().Attribute("w"), Tensor::FromValues<float>({3}, {value, 1, 2}).value()}})
+             {{Path().Attribute("b"), Tensor::From<float>({2}, {value, value}).value()},
+              {Path().Attribute("w"), Tensor::From<float>({3}, {value, 1, 2}).value()}})
       .value();
 }
 
@@ -61,7 +61,7 @@ TEST_F(ItemsTest, AnItemIsTheStoreAsItWasThen) {
   ParamStore store = ParamsOf(7);
   std::vector<CheckpointItem> items;
   items.emplace_back("m", store);
-  store.Mutate(".w")->data<float>().value()[0] = 9;
+  store.Mutate(".w")->span<float>()[0] = 9;
   ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
   EXPECT_TRUE(Open().LoadPath("m", ".w").value() == LeafOf(ParamsOf(7), 1));
 }

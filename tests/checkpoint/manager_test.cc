@@ -43,7 +43,7 @@ class ManagerTest : public testing::Test {
   }
   float Loaded(const RestoredCheckpoint& restored) {
     const Leaf leaf = restored.reader.LoadPath("params", ".w").value();
-    return leaf.tensor().data<float>().value()[0];
+    return leaf.tensor().span<float>()[0];
   }
   void Damage(const std::string& path) {
     std::string bytes = ReadFile(path);
@@ -449,7 +449,7 @@ TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
   gate.reached.wait();
   // Both what is written already and what is not.
   for (const char* path : {".a", ".z"}) {
-    params.Mutate(path)->data<float>().value()[0] = 99;
+    params.Mutate(path)->span<float>()[0] = 99;
   }
   gate.open.count_down();
   ASSERT_THAT(manager.Wait(), IsOk());
@@ -532,7 +532,7 @@ TEST_F(ManagerTest, SavedLeavesAreLetGoOf) {
   ASSERT_TRUE(manager.SaveAsync(1, Items(params)).value());
   ASSERT_THAT(manager.Wait(), IsOk());
   const void* before = params.Get(".w").value()->tensor().raw_data();
-  params.Mutate(".w")->data<float>().value()[0] = 2;
+  params.Mutate(".w")->span<float>()[0] = 2;
   EXPECT_EQ(params.Get(".w").value()->tensor().raw_data(), before);  // not copied
 }
 

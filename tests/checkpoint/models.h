@@ -59,7 +59,7 @@ inline ParamStore EveryKindStore() {
   std::vector<Leaf> leaves;
   leaves.push_back(Value("gelu"));
   leaves.push_back(Value(-12));
-  leaves.push_back(Tensor::FromValues<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value());
+  leaves.push_back(Tensor::From<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value());
   leaves.push_back(Tensor::Scalar<int64_t>(42));
   leaves.push_back(Value(Bytes{std::string("\0\xff", 2)}));
   leaves.push_back(Tensor::Zeros(DType::kBF16, {0, 4}).value());
@@ -81,7 +81,7 @@ inline std::vector<std::pair<std::string, Leaf>> EntriesOf(const ParamStore& sto
 // A tensor f32[size] of one number.
 inline Tensor Filled(float value, int64_t size) {
   const std::vector<float> values(static_cast<size_t>(size), value);
-  return Tensor::FromValues<float>({size}, values).value();
+  return Tensor::From<float>({size}, values).value();
 }
 
 }  // namespace leafstore

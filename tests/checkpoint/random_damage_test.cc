@@ -111,8 +111,7 @@ std::string GoodFile() {
     for (uint32_t& number : numbers) {
       number = i % 3 == 0 ? static_cast<uint32_t>(i) : static_cast<uint32_t>(random());
     }
-    Tensor tensor =
-        Tensor::FromValues<uint32_t>({static_cast<int64_t>(numbers.size())}, numbers).value();
+    Tensor tensor = Tensor::From<uint32_t>({static_cast<int64_t>(numbers.size())}, numbers).value();
     entries.emplace_back(Path::Parse(absl::StrCat(".w[", i, "]")).value(), std::move(tensor));
   }
   const TempDir dir;

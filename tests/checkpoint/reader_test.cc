@@ -240,7 +240,7 @@ TEST_P(ReaderTest, LoadIntoReplacesTheLeaves) {
     EXPECT_TRUE(expected.leaf(place) == store.leaf(place));
   }
   // And may be written, wherever the bytes came from.
-  store.Mutate(".embed")->data<float>().value()[0] = 9;
+  store.Mutate(".embed")->span<float>()[0] = 9;
   EXPECT_TRUE(Open().LoadPath("params", ".embed").value() == expected.leaf(2));
 }
 

@@ -28,7 +28,7 @@ ParamStore ParamsOf(int64_t step) {
   const auto value = static_cast<float>(step);
   return ParamStore::FromEntries(
              {{Path::Parse(".moving").value(),
-               Tensor::FromValues<float>({3}, {value, value, value}).value()},
+               Tensor::From<float>({3}, {value, value, value}).value()},
               {Path::Parse(".still").value(), Tensor::Zeros(DType::kF32, {5'000}).value()}})
       .value();
 }

@@ -45,11 +45,11 @@ ParamStore NewParams() {
 void Write(ParamStore* params, float number) {
   {
     MutableTensor a = params->Mutate(".a").value();
-    const absl::Span<float> numbers = a.data<float>().value();
+    const absl::Span<float> numbers = a.span<float>();
     std::fill(numbers.begin(), numbers.end(), number);
   }
   MutableLeaves all = params->MutateAll().value();
-  const absl::Span<float> numbers = all.data<float>(1).value();
+  const absl::Span<float> numbers = all.span<float>(1);
   std::fill(numbers.begin(), numbers.end(), number);
 }
 

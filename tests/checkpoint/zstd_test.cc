@@ -36,14 +36,14 @@ using ::testing::HasSubstr;
 Tensor Sparse(int64_t size, float value = 1) {
   std::vector<float> values(static_cast<size_t>(size));
   for (size_t i = 0; i < values.size(); i += 100) values[i] = value * static_cast<float>(i);
-  return Tensor::FromValues<float>({size}, values).value();
+  return Tensor::From<float>({size}, values).value();
 }
 
 Tensor Noise(int64_t size) {
   std::mt19937 random(5);
   std::vector<uint32_t> values(static_cast<size_t>(size));
   for (uint32_t& value : values) value = random();
-  return Tensor::FromValues<uint32_t>({size}, values).value();
+  return Tensor::From<uint32_t>({size}, values).value();
 }
 
 ParamStore Store(std::vector<std::pair<std::string, Leaf>> leaves) {
@@ -102,7 +102,7 @@ TEST_F(ZstdTest, EverythingComesBackInBothModesWithAnyThreads) {
       {"one", Sparse(1)},         {"none", Sparse(0)},           {"value", Value(int64_t{7})},
       {"exact", Sparse(1 << 20)}, {"two", Sparse((2 << 20) + 1)}};
   for (int i = 0; i < 300; ++i) leaves.emplace_back(absl::StrCat("w", i), Sparse(10 * i, i));
-  leaves.emplace_back("bools", Tensor::FromValues<bool>({3}, {true, false, true}).value());
+  leaves.emplace_back("bools", Tensor::From<bool>({3}, {true, false, true}).value());
   const ParamStore store = Store(std::move(leaves));
   const std::string file = Save(store);
   EXPECT_LT(file.size(), 10'000'000u) << "8 MB of noise, and of 30 MB little";

@@ -18,12 +18,12 @@ namespace {
 
 constexpr int64_t kLarge = 1 << 20;
 
-TEST(BufferPoolTest, KeepsNothingUnlessAsked) {
+TEST(BufferPoolTest, WithoutReservation_KeepsNothing) {
   { const Buffer buffer = Buffer::Allocate(kLarge).value(); }
   EXPECT_EQ(BufferPool::held_bytes(), 0);
 }
 
-TEST(BufferPoolTest, KeepsLargeBuffersForTheNextOfTheSameSize) {
+TEST(BufferPoolTest, Reservation_KeepsLargeBuffersForReuseAtTheSameSize) {
   const BufferPool::Reservation keep = BufferPool::Keep(2 * kLarge);
   EXPECT_EQ(keep.bytes(), 2 * kLarge);
   const std::byte* address = nullptr;
@@ -37,16 +37,16 @@ TEST(BufferPoolTest, KeepsLargeBuffersForTheNextOfTheSameSize) {
   const Tensor same = Tensor::Zeros(DType::kF32, {100, 1000}).value();
   EXPECT_EQ(same.raw_data(), address);
   EXPECT_EQ(BufferPool::held_bytes(), 0);
-  EXPECT_THAT(same.data<float>().value(), testing::Each(0.0f));
+  EXPECT_THAT(same.span<float>(), testing::Each(0.0f));
 }
 
-TEST(BufferPoolTest, SmallBuffersAreNotKept) {
+TEST(BufferPoolTest, SmallBuffer_IsNotKept) {
   const BufferPool::Reservation keep = BufferPool::Keep(kLarge);
   { const Tensor tensor = Tensor::Zeros(DType::kF32, {100}).value(); }
   EXPECT_EQ(BufferPool::held_bytes(), 0);
 }
 
-TEST(BufferPoolTest, NoMoreIsKeptThanIsReservedAndNothingAfterwards) {
+TEST(BufferPoolTest, Reservation_LimitsWhatIsKeptUntilItEnds) {
   {
     BufferPool::Reservation keep = BufferPool::Keep(3 * kLarge);
     {
@@ -61,7 +61,7 @@ TEST(BufferPoolTest, NoMoreIsKeptThanIsReservedAndNothingAfterwards) {
   EXPECT_EQ(BufferPool::held_bytes(), 0);
 }
 
-TEST(BufferPoolTest, AReservationThatIsReplacedGivesBackWhatIsOver) {
+TEST(BufferPoolTest, ReplacedReservation_ReleasesTheExcess) {
   BufferPool::Reservation keep = BufferPool::Keep(3 * kLarge);
   {
     std::vector<Buffer> buffers;
@@ -72,7 +72,7 @@ TEST(BufferPoolTest, AReservationThatIsReplacedGivesBackWhatIsOver) {
   EXPECT_EQ(BufferPool::held_bytes(), 0);
 }
 
-TEST(BufferPoolTest, OtherSizesGiveWay) {
+TEST(BufferPoolTest, FullPool_ReleasesOtherSizesFirst) {
   const BufferPool::Reservation keep = BufferPool::Keep(4 * kLarge);
   {
     std::vector<Buffer> buffers;
@@ -87,7 +87,7 @@ TEST(BufferPoolTest, OtherSizesGiveWay) {
   EXPECT_LE(BufferPool::held_bytes(), 4 * kLarge);
 }
 
-TEST(BufferPoolTest, BuffersComeAndGoInManyThreads) {
+TEST(BufferPoolTest, ManyThreads_AllocateAndFree) {
   const BufferPool::Reservation keep = BufferPool::Keep(16 * kLarge);
   std::vector<std::jthread> threads;
   for (int t = 0; t < 4; ++t) {

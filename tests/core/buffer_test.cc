@@ -57,7 +57,7 @@ TEST(BufferTest, AllocatesAlignedZeroedBytes) {
   }
 }
 
-TEST(BufferTest, AllocatesNoBytesAtAll) {
+TEST(BufferTest, Allocate_AcceptsSizeZero) {
   const Buffer buffer = Buffer::Allocate(0).value();
   EXPECT_FALSE(buffer.null());
   EXPECT_EQ(buffer.size(), 0);
@@ -69,14 +69,14 @@ TEST(BufferTest, NegativeSizeIsAnError) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found -1")));
 }
 
-TEST(BufferTest, MemoryThatIsNotToBeHadIsAnError) {
+TEST(BufferTest, NoMemory_IsResourceExhausted) {
   for (const int64_t size : {int64_t{1} << 60, std::numeric_limits<int64_t>::max()}) {
     EXPECT_THAT(Buffer::AllocateUninitialized(size),
                 StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr(absl::StrCat(size))));
   }
 }
 
-TEST(BufferTest, CopiesShareAndOnlyASoleHolderMayWrite) {
+TEST(BufferTest, Copies_ShareAndOnlyASoleHolderMayWrite) {
   Buffer first = Buffer::Allocate(8).value();
   {
     const Buffer second = first;
@@ -89,7 +89,7 @@ TEST(BufferTest, CopiesShareAndOnlyASoleHolderMayWrite) {
   EXPECT_EQ(first.bytes()[3], std::byte{9});
 }
 
-TEST(BufferTest, MovingTakesTheHandleAlong) {
+TEST(BufferTest, Move_TransfersTheHandle) {
   Buffer from = Buffer::Allocate(8).value();
   const std::byte* const data = from.data();
   Buffer to = std::move(from);
@@ -102,7 +102,7 @@ TEST(BufferTest, MovingTakesTheHandleAlong) {
   EXPECT_TRUE(to.IsWritable());
 }
 
-TEST(BufferTest, BytesOutliveAllHandlesButOne) {
+TEST(BufferTest, Bytes_LiveUntilTheLastHandle) {
   Buffer last;
   {
     Buffer first = Buffer::Allocate(4).value();
@@ -114,7 +114,7 @@ TEST(BufferTest, BytesOutliveAllHandlesButOne) {
 
 // ---- memory of the caller's ----
 
-TEST(BufferExternalTest, ReleaseIsCalledOnceWithTheLastHandle) {
+TEST(BufferExternalTest, Release_IsCalledOnceWithTheLastHandle) {
   const char memory[] = "abcd";
   int released = 0;
   {
@@ -130,19 +130,19 @@ TEST(BufferExternalTest, ReleaseIsCalledOnceWithTheLastHandle) {
   EXPECT_EQ(released, 1);
 }
 
-TEST(BufferExternalTest, AssignmentReleasesWhatWasHeld) {
+TEST(BufferExternalTest, Assignment_ReleasesThePreviousMemory) {
   int released = 0;
   Buffer buffer = Buffer::External("x", 1, [&released] { ++released; }).value();
   buffer = Buffer::Allocate(1).value();
   EXPECT_EQ(released, 1);
 }
 
-TEST(BufferExternalTest, ReleaseMayBeEmpty) {
+TEST(BufferExternalTest, Release_MayBeNull) {
   const Buffer buffer = Buffer::External("x", 1, nullptr).value();
   EXPECT_EQ(Text(buffer), "x");
 }
 
-TEST(BufferExternalTest, ReleaseMayDropAnotherBuffer) {
+TEST(BufferExternalTest, Release_MayDropAnotherBuffer) {
   int released = 0;
   Buffer inner = Buffer::External("x", 1, [&released] { ++released; }).value();
   {
@@ -155,7 +155,7 @@ TEST(BufferExternalTest, IsNeverWritable) {
   EXPECT_FALSE(Buffer::External("x", 1, nullptr).value().IsWritable());
 }
 
-TEST(BufferExternalTest, WritableIsWrittenInPlaceByASoleHolder) {
+TEST(BufferExternalTest, ExternalWritable_IsWrittenInPlaceByASoleHolder) {
   char memory[] = "abcd";
   Buffer buffer = Buffer::ExternalWritable(memory, 4, nullptr).value();
   ASSERT_TRUE(buffer.IsWritable());
@@ -164,7 +164,7 @@ TEST(BufferExternalTest, WritableIsWrittenInPlaceByASoleHolder) {
   EXPECT_FALSE(buffer.IsWritable());
 }
 
-TEST(BufferExternalTest, ReleasedOnceWhateverThreadIsLast) {
+TEST(BufferExternalTest, Release_IsCalledOnceFromTheLastThread) {
   std::atomic<int> released{0};
   for (int round = 0; round < 100; ++round) {
     std::vector<Buffer> handles(4, Buffer::External("x", 1, [&released] { ++released; }).value());
@@ -182,7 +182,7 @@ TEST(BufferExternalTest, ReleasedOnceWhateverThreadIsLast) {
 
 // ---- mapped files ----
 
-TEST(BufferTest, ExternalMemoryOfANegativeSizeIsAnErrorAndStaysTheCallers) {
+TEST(BufferTest, ExternalWithNegativeSize_IsAnErrorWithoutRelease) {
   int released = 0;
   char memory[4] = {};
   const auto negative =
@@ -215,7 +215,7 @@ class BufferMapFileTest : public ::testing::Test {
   std::vector<std::string> made_;
 };
 
-TEST_F(BufferMapFileTest, HasTheFilesContent) {
+TEST_F(BufferMapFileTest, MapsTheContentsOfTheFile) {
   std::string content(10000, 'x');
   content[0] = 'a';
   content[9999] = 'z';
@@ -243,14 +243,14 @@ TEST_F(BufferMapFileTest, ADirectoryIsAnError) {
                        AllOf(HasSubstr(testing::TempDir()), HasSubstr("not a regular file"))));
 }
 
-TEST_F(BufferMapFileTest, APipeIsAnErrorAndIsNotWaitedFor) {
+TEST_F(BufferMapFileTest, APipe_IsAnErrorWithoutWaiting) {
   const std::string path = PathOf("pipe");
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   EXPECT_THAT(Buffer::MapFile(path),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
 }
 
-TEST_F(BufferMapFileTest, MapsAsMuchOfAnOpenFileAsIsAskedFor) {
+TEST_F(BufferMapFileTest, MapOpenFile_MapsTheRequestedSize) {
   const int fd = open(WriteFile("file", "content").c_str(), O_RDONLY);
   ASSERT_GE(fd, 0);
   const Buffer some = Buffer::MapOpenFile(fd, 4, "file").value();

@@ -46,7 +46,7 @@ constexpr Row kTable[] = {
     {DType::kF6E3M2, 22, "f6_e3m2", 6, true, false},          // F6_E3M2
 };
 
-TEST(DTypeTest, EveryRowOfTheTableHolds) {
+TEST(DTypeTest, TheTableIsConsistent) {
   for (const Row& row : kTable) {
     SCOPED_TRACE(row.name);
     EXPECT_EQ(static_cast<int>(row.dtype), row.number);
@@ -61,7 +61,7 @@ TEST(DTypeTest, EveryRowOfTheTableHolds) {
   }
 }
 
-TEST(DTypeTest, AllDTypesAreTheTableInOrderOfNumber) {
+TEST(DTypeTest, AllDTypes_AreInAscendingOrder) {
   ASSERT_EQ(AllDTypes().size(), std::size(kTable));
   for (size_t i = 0; i < AllDTypes().size(); ++i) EXPECT_EQ(AllDTypes()[i], kTable[i].dtype);
 }
@@ -72,7 +72,7 @@ TEST(DTypeTest, NamesAreDistinct) {
   EXPECT_EQ(names.size(), AllDTypes().size());
 }
 
-TEST(DTypeTest, OtherNumbersAreNoDTypes) {
+TEST(DTypeTest, IsDType_RejectsOtherNumbers) {
   EXPECT_FALSE(IsDType(0));
   EXPECT_FALSE(IsDType(23));
   EXPECT_FALSE(IsDType(255));
@@ -80,7 +80,7 @@ TEST(DTypeTest, OtherNumbersAreNoDTypes) {
   EXPECT_FALSE(IsDType(~uint64_t{0}));
 }
 
-TEST(DTypeTest, WhatIsNoDTypeReadsNothingWild) {
+TEST(DTypeTest, InvalidDType_ReadsNothingOutOfBounds) {
   const auto wrong = static_cast<DType>(200);
   EXPECT_EQ(DTypeBits(wrong), 0u);
   EXPECT_EQ(DTypeName(wrong), "invalid");
@@ -88,7 +88,7 @@ TEST(DTypeTest, WhatIsNoDTypeReadsNothingWild) {
   EXPECT_FALSE(IsInteger(wrong));
 }
 
-TEST(DTypeTest, ParseRejectsOtherNamesAndListsWhatThereIs) {
+TEST(DTypeTest, ParseOfAnUnknownName_ListsTheNames) {
   for (const char* name : {"", "F32", "float32", "f32 ", "f", "invalid"}) {
     const absl::Status status = ParseDType(name).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
@@ -99,13 +99,13 @@ TEST(DTypeTest, ParseRejectsOtherNamesAndListsWhatThereIs) {
   }
 }
 
-TEST(DTypeTest, ParseShowsHostileNamesShortAndEscaped) {
+TEST(DTypeTest, ParseOfAHostileName_EscapesAndShortensIt) {
   const absl::Status status = ParseDType("\xFF\n" + std::string(100000, 'x')).status();
   EXPECT_THAT(std::string(status.message()), HasSubstr("\"\\xff\\nxxx"));
   EXPECT_LT(status.message().size(), 400u);
 }
 
-TEST(DTypeTest, CppTypesHaveTheSizeOfTheirDType) {
+TEST(DTypeTest, CppTypes_HaveTheSizeOfTheirDType) {
   const auto check = [](auto value) {
     EXPECT_EQ(DTypeBits(kDTypeOf<decltype(value)>), 8 * sizeof(value));
   };
@@ -123,6 +123,17 @@ TEST(DTypeTest, CppTypesHaveTheSizeOfTheirDType) {
   check(std::complex<float>{});
   EXPECT_EQ(kDTypeOf<float>, DType::kF32);
   EXPECT_EQ(kDTypeOf<std::complex<float>>, DType::kC64);
+}
+
+TEST(DTypeTest, Bools_AreZeroOrOne) {
+  const auto are_bools = [](std::vector<uint8_t> bytes) {
+    return AreBools(
+        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
+  };
+  EXPECT_TRUE(are_bools({}));
+  EXPECT_TRUE(are_bools({0, 1, 1}));
+  EXPECT_FALSE(are_bools({0, 2}));
+  EXPECT_FALSE(are_bools({255, 0}));
 }
 
 }  // namespace

@@ -36,19 +36,19 @@ std::string Quoted(absl::string_view text) {
   return out;
 }
 
-TEST(KeyTest, EachKindHasItsText) {
+TEST(KeyTest, EachKind_HasItsText) {
   EXPECT_EQ(Text(KeyRef::Attribute("weight")), ".weight");
   EXPECT_EQ(Text(KeyRef::Item("a b")), "['a b']");
   EXPECT_EQ(Text(KeyRef::Index(3)), "[3]");
 }
 
-TEST(KeyTest, EachKindHasItsDottedPart) {
+TEST(KeyTest, EachKind_HasItsDottedPart) {
   EXPECT_EQ(Dotted(KeyRef::Attribute("weight")), "weight");
   EXPECT_EQ(Dotted(KeyRef::Item("a.b 'c'")), "a.b 'c'");
   EXPECT_EQ(Dotted(KeyRef::Index(-3)), "-3");
 }
 
-TEST(KeyTest, TextsAreAppended) {
+TEST(KeyTest, AppendKeyText_KeepsTheExistingText) {
   std::string out = "x";
   AppendKeyText(KeyRef::Attribute("a"), &out);
   AppendKeyText(KeyRef::Item("b\n"), &out);
@@ -58,24 +58,24 @@ TEST(KeyTest, TextsAreAppended) {
   EXPECT_EQ(out, "x.a['b\\n'][0]1'q'");
 }
 
-TEST(KeyTest, AnItemThatLooksLikeANumberIsNoIndex) {
+TEST(KeyTest, ItemThatLooksLikeAnInteger_IsNotAnIndex) {
   EXPECT_EQ(Text(KeyRef::Item("3")), "['3']");
   EXPECT_NE(KeyRef::Item("3"), KeyRef::Index(3));
 }
 
-TEST(KeyTest, IndicesReachToTheEndsOfInt64) {
+TEST(KeyTest, Index_CoversTheRangeOfInt64) {
   EXPECT_EQ(Text(KeyRef::Index(std::numeric_limits<int64_t>::max())), "[9223372036854775807]");
   EXPECT_EQ(Text(KeyRef::Index(std::numeric_limits<int64_t>::min())), "[-9223372036854775808]");
 }
 
-TEST(KeyTest, AttributesThatAreIdentifiersStandWithoutQuotes) {
+TEST(KeyTest, IdentifierAttribute_IsNotQuoted) {
   EXPECT_EQ(Text(KeyRef::Attribute("_")), "._");
   EXPECT_EQ(Text(KeyRef::Attribute("w0_Z")), ".w0_Z");
   EXPECT_EQ(Text(KeyRef::Attribute("été")), ".été");
   EXPECT_EQ(Text(KeyRef::Attribute("层")), ".层");
 }
 
-TEST(KeyTest, OtherAttributesAreQuoted) {
+TEST(KeyTest, OtherAttribute_IsQuoted) {
   EXPECT_EQ(Text(KeyRef::Attribute("")), ".''");
   EXPECT_EQ(Text(KeyRef::Attribute("0")), ".'0'");
   EXPECT_EQ(Text(KeyRef::Attribute("a.b")), ".'a.b'");
@@ -86,7 +86,7 @@ TEST(KeyTest, OtherAttributesAreQuoted) {
   EXPECT_EQ(Text(KeyRef::Attribute("a\xC2\x85")), ".'a\\x85'") << "a control character";
 }
 
-TEST(KeyTest, QuotesArePythons) {
+TEST(KeyTest, Quotes_AreChosenAsInPython) {
   EXPECT_EQ(Quoted(""), "''");
   EXPECT_EQ(Quoted("plain"), "'plain'");
   EXPECT_EQ(Quoted("it's"), "\"it's\"");
@@ -96,7 +96,7 @@ TEST(KeyTest, QuotesArePythons) {
   EXPECT_EQ(Quoted("\""), "'\"'");
 }
 
-TEST(KeyTest, EscapesArePythons) {
+TEST(KeyTest, Escapes_AreWrittenAsInPython) {
   EXPECT_EQ(Quoted("\\"), "'\\\\'");
   EXPECT_EQ(Quoted("a\nb\rc\td"), "'a\\nb\\rc\\td'");
   EXPECT_EQ(Quoted(std::string(1, '\0')), "'\\x00'");
@@ -105,13 +105,13 @@ TEST(KeyTest, EscapesArePythons) {
   EXPECT_EQ(Quoted("it's\n"), "\"it's\\n\"");
 }
 
-TEST(KeyTest, OtherCharactersStandAsTheyAre) {
+TEST(KeyTest, OtherCharacters_AreUnchanged) {
   for (absl::string_view text : {"été", "层", "😀", "\xC2\xA0", "\xC3\x85", "\u2028", "\uFFFD"}) {
     EXPECT_EQ(Quoted(text), "'" + std::string(text) + "'");
   }
 }
 
-TEST(KeyTest, BytesThatAreNotUtf8StandAsTheyAreAndAreInvalid) {
+TEST(KeyTest, InvalidUtf8_IsUnchangedInTextAndInvalid) {
   for (absl::string_view text : {"\xFF", "\x85", "\xC2", "a\xC2z", "\xE0\x80"}) {
     EXPECT_EQ(Quoted(text), "'" + std::string(text) + "'");
     EXPECT_FALSE(KeyRef::Item(text).IsValid());
@@ -122,12 +122,12 @@ TEST(KeyTest, BytesThatAreNotUtf8StandAsTheyAreAndAreInvalid) {
   EXPECT_TRUE(KeyRef::Index(-1).IsValid());
 }
 
-TEST(KeyTest, KindsSortAttributeItemIndex) {
+TEST(KeyTest, Kinds_SortAsAttributeItemIndex) {
   EXPECT_LT(Key::Attribute("z"), Key::Item("a"));
   EXPECT_LT(Key::Item("z"), Key::Index(-1));
 }
 
-TEST(KeyTest, NamesSortByBytesAndIndicesByNumber) {
+TEST(KeyTest, Order_IsByBytesForNamesAndByValueForIndices) {
   EXPECT_LT(Key::Item("10"), Key::Item("2"));
   EXPECT_LT(Key::Item("Z"), Key::Item("a"));
   EXPECT_LT(Key::Item("z"), Key::Item("é")) << "bytes are compared without sign";
@@ -137,7 +137,7 @@ TEST(KeyTest, NamesSortByBytesAndIndicesByNumber) {
   EXPECT_LT(Key::Index(-1), Key::Index(0));
 }
 
-TEST(KeyTest, AKeyAndItsRefSayTheSame) {
+TEST(KeyTest, KeyAndItsRef_AreEquivalent) {
   const Key key = Key::Item("name");
   EXPECT_EQ(key.kind(), KeyKind::kItem);
   EXPECT_EQ(key.name(), "name");
@@ -154,7 +154,7 @@ TEST(KeyTest, HashAgreesWithEquality) {
        Key::Index(0), Key::Index(1), Key::Index(-1)}));
 }
 
-TEST(KeyTest, IdentifierPrefixEndsBeforeWhatNoIdentifierHas) {
+TEST(KeyTest, IdentifierPrefix_EndsBeforeTheFirstInvalidCharacter) {
   EXPECT_EQ(internal::IdentifierPrefixSize(""), 0u);
   EXPECT_EQ(internal::IdentifierPrefixSize("0a"), 0u);
   EXPECT_EQ(internal::IdentifierPrefixSize("a0.b"), 2u);
@@ -163,7 +163,7 @@ TEST(KeyTest, IdentifierPrefixEndsBeforeWhatNoIdentifierHas) {
   EXPECT_EQ(internal::IdentifierPrefixSize("a\xC2\xA0"), 3u);
 }
 
-TEST(KeyTest, TextSizeIsThatOfTheText) {
+TEST(KeyTest, KeyTextSize_IsTheLengthOfTheText) {
   for (uint64_t seed = 0; seed < 20000; ++seed) {
     Random random(seed);
     const Key key = RandomKey(random);
@@ -172,7 +172,7 @@ TEST(KeyTest, TextSizeIsThatOfTheText) {
   }
 }
 
-TEST(KeyTest, TextsArePrintable) {
+TEST(KeyTest, Texts_ArePrintable) {
   for (uint64_t seed = 0; seed < 20000; ++seed) {
     Random random(seed);
     const Key key = RandomKey(random);
@@ -187,7 +187,7 @@ TEST(KeyTest, TextsArePrintable) {
   }
 }
 
-TEST(KeyTest, DifferentKeysHaveDifferentTexts) {
+TEST(KeyTest, DifferentKeys_HaveDifferentTexts) {
   std::map<std::string, Key> keys;
   for (uint64_t seed = 0; seed < 50000; ++seed) {
     Random random(seed);
@@ -198,7 +198,7 @@ TEST(KeyTest, DifferentKeysHaveDifferentTexts) {
   EXPECT_GT(keys.size(), 10000u);
 }
 
-TEST(KeyTest, OrderIsThatOfKindThenNumberOrBytes) {
+TEST(KeyTest, RandomKeys_SortByKindThenValueOrBytes) {
   const std::vector<Key> sorted = {Key::Attribute(""), Key::Attribute("a"), Key::Attribute("b"),
                                    Key::Item(""),      Key::Item("10"),     Key::Item("9"),
                                    Key::Index(-5),     Key::Index(9),       Key::Index(10)};

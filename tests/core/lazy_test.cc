@@ -15,7 +15,7 @@
 namespace leafstore::internal {
 namespace {
 
-TEST(LazyTest, IsMadeByTheFirstCallAndKept) {
+TEST(LazyTest, FirstCall_MakesTheValueThatLaterCallsReturn) {
   Lazy<std::string> name;
   const std::string& made = name.Get([] { return "first"; });
   EXPECT_EQ(made, "first");
@@ -23,12 +23,12 @@ TEST(LazyTest, IsMadeByTheFirstCallAndKept) {
   EXPECT_EQ(made, "first");
 }
 
-TEST(LazyTest, WhatCannotBeCopiedIsMovedIn) {
+TEST(LazyTest, MoveOnlyValue_IsSupported) {
   Lazy<std::unique_ptr<int>> number;
   EXPECT_EQ(*number.Get([] { return std::make_unique<int>(7); }), 7);
 }
 
-TEST(LazyTest, AfterAThrowTheNextCallTriesAgain) {
+TEST(LazyTest, AfterAnException_TheNextCallTriesAgain) {
   Lazy<std::string> name;
   const auto fail = []() -> std::string { throw std::runtime_error("no memory"); };
   EXPECT_THROW(name.Get(fail), std::runtime_error);
@@ -36,7 +36,7 @@ TEST(LazyTest, AfterAThrowTheNextCallTriesAgain) {
   EXPECT_EQ(name.Get([] { return "third"; }), "third");
 }
 
-TEST(LazyTest, AnErrorIsNotKept) {
+TEST(LazyTest, AfterAnError_TheNextCallTriesAgain) {
   Lazy<std::string> name;
   using Made = absl::StatusOr<std::string>;
   EXPECT_THAT(name.TryGet([] { return Made(absl::UnavailableError("busy")); }),
@@ -47,7 +47,7 @@ TEST(LazyTest, AnErrorIsNotKept) {
   EXPECT_EQ(&name.Get([] { return "fourth"; }), *made);
 }
 
-TEST(LazyTest, ThreadsThatAskAtOnceGetTheOneThatWasMade) {
+TEST(LazyTest, ConcurrentCalls_ReturnOneValue) {
   for (int round = 0; round < 200; ++round) {
     Lazy<std::vector<int>> numbers;
     std::atomic<int> calls{0};

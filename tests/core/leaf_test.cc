@@ -16,7 +16,7 @@ static_assert(sizeof(Leaf) == 8);
 static_assert(std::is_nothrow_move_constructible_v<Leaf>);
 static_assert(std::is_nothrow_move_assignable_v<Leaf>);
 
-Tensor ThreeNumbers() { return Tensor::FromValues<float>({3}, {1, 2, 3}).value(); }
+Tensor ThreeNumbers() { return Tensor::From<float>({3}, {1, 2, 3}).value(); }
 
 TEST(LeafTest, DefaultIsNull) {
   const Leaf leaf;
@@ -38,6 +38,7 @@ TEST(LeafTest, HoldsATensor) {
   EXPECT_TRUE(leaf.tensor().SharesBytesWith(tensor));
   EXPECT_EQ(leaf.generation(), tensor.generation());
   EXPECT_EQ(leaf.byte_size(), 12);
+  EXPECT_EQ(leaf.spec(), LeafSpec(DType::kF32, {3}));
   EXPECT_EQ(leaf.ToString(), "f32[3]");
 }
 
@@ -47,24 +48,25 @@ TEST(LeafTest, HoldsAValue) {
   EXPECT_FALSE(leaf.is_tensor());
   EXPECT_EQ(*leaf.value().As<std::string>(), "gelu");
   EXPECT_EQ(leaf.byte_size(), 4);
+  EXPECT_EQ(leaf.spec(), LeafSpec(ValueKind::kString));
   EXPECT_EQ(leaf.ToString(), "'gelu'");
 }
 
-TEST(LeafTest, EveryValueMadeHasAGenerationOfItsOwn) {
+TEST(LeafTest, EveryNewValue_HasAUniqueGeneration) {
   const Leaf first = Value(1);
   const Leaf second = Value(1);
   EXPECT_LT(first.generation(), second.generation());
   EXPECT_EQ(Leaf(first).generation(), first.generation());
 }
 
-TEST(LeafTest, EqualityIsThatOfTheContents) {
+TEST(LeafTest, Equality_ComparesTheContents) {
   EXPECT_EQ(Leaf(ThreeNumbers()), Leaf(ThreeNumbers()));
   EXPECT_NE(Leaf(ThreeNumbers()), Leaf(Tensor::Scalar(1.0f)));
   EXPECT_EQ(Leaf(Value(12)), Leaf(Value(12)));
   EXPECT_NE(Leaf(Value(12)), Leaf(Value(12.0)));
 }
 
-TEST(LeafTest, ATensorNeverEqualsAValueNorNull) {
+TEST(LeafTest, Tensor_NeverEqualsAValueOrNull) {
   const Leaf tensor = Tensor::Scalar<int64_t>(12);
   const Leaf value = Value(12);
   EXPECT_NE(tensor, value);
@@ -73,7 +75,7 @@ TEST(LeafTest, ATensorNeverEqualsAValueNorNull) {
   EXPECT_NE(Leaf(), value);
 }
 
-TEST(LeafTest, CopiesShare) {
+TEST(LeafTest, Copies_ShareTheBytes) {
   const Leaf tensor = ThreeNumbers();
   EXPECT_TRUE(Leaf(tensor).tensor().SharesBytesWith(tensor.tensor()));
   const Leaf value = Value("gelu");
@@ -81,7 +83,7 @@ TEST(LeafTest, CopiesShare) {
   EXPECT_EQ(&copy.value(), &value.value());
 }
 
-TEST(LeafTest, AValueOutlivesAllCopiesButOne) {
+TEST(LeafTest, Value_LivesUntilTheLastCopy) {
   Leaf last;
   {
     const Leaf first = Value(std::string(1000, 'x'));
@@ -90,7 +92,7 @@ TEST(LeafTest, AValueOutlivesAllCopiesButOne) {
   EXPECT_EQ(last.byte_size(), 1000);
 }
 
-TEST(LeafTest, MovingLeavesNull) {
+TEST(LeafTest, MovedFrom_IsNull) {
   Leaf from = Value(12);
   Leaf to = std::move(from);
   EXPECT_TRUE(from.null());  // NOLINT(bugprone-use-after-move): that is what is tested
@@ -99,18 +101,18 @@ TEST(LeafTest, MovingLeavesNull) {
   EXPECT_TRUE(to.is_tensor());
 }
 
-TEST(LeafTest, WritingThroughALeafLeavesItsCopiesAlone) {
+TEST(LeafTest, WriteThroughALeaf_DoesNotChangeItsCopies) {
   Leaf leaf = ThreeNumbers();
   const Leaf copy = leaf;
   {
     MutableTensor writing = leaf.mutable_tensor().Mutate().value();
-    writing.data<float>().value()[0] = 7;
+    writing.span<float>()[0] = 7;
   }
-  EXPECT_EQ(leaf.tensor(), Tensor::FromValues<float>({3}, {7, 2, 3}).value());
+  EXPECT_EQ(leaf.tensor(), Tensor::From<float>({3}, {7, 2, 3}).value());
   EXPECT_EQ(copy.tensor(), ThreeNumbers());
 }
 
-TEST(LeafTest, GivesItsContentsAway) {
+TEST(LeafTest, RvalueAccessors_MoveTheContents) {
   Leaf tensor = ThreeNumbers();
   const std::byte* const data = tensor.tensor().raw_data();
   Tensor taken = std::move(tensor).tensor();
@@ -120,14 +122,14 @@ TEST(LeafTest, GivesItsContentsAway) {
   EXPECT_EQ(std::move(value).value(), Value("gelu"));
 }
 
-TEST(LeafTest, MayMoveWhileItIsWritten) {
+TEST(LeafTest, Leaf_MayMoveDuringABorrow) {
   std::vector<Leaf> leaves;
   leaves.push_back(ThreeNumbers());
   MutableTensor writing = leaves[0].mutable_tensor().Mutate().value();
   for (int i = 0; i < 100; ++i) leaves.push_back(Value(i));
-  writing.data<float>().value()[0] = 7;
+  writing.span<float>()[0] = 7;
   writing.Close();
-  EXPECT_EQ(leaves[0].tensor(), Tensor::FromValues<float>({3}, {7, 2, 3}).value());
+  EXPECT_EQ(leaves[0].tensor(), Tensor::From<float>({3}, {7, 2, 3}).value());
 }
 
 }  // namespace

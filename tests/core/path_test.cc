@@ -56,14 +56,14 @@ TEST(PathTest, TheRootIsEmpty) {
   EXPECT_EQ(Parsed(""), Path());
 }
 
-TEST(PathTest, TextIsKeystrs) {
+TEST(PathTest, ToString_MatchesKeystr) {
   const Path path = Path().Attribute("layers").Index(0).Item("w");
   EXPECT_EQ(path.ToString(), ".layers[0]['w']");
   EXPECT_EQ(path.Dotted(), "layers.0.w");
   EXPECT_EQ(Parsed(".layers[0]['w']"), path);
 }
 
-TEST(PathTest, KeysAreAppendedAtTheEnd) {
+TEST(PathTest, Append_AddsAtTheEnd) {
   Path path;
   path.Attribute("a").Append(Key::Item("b")).Index(-1);
   ASSERT_EQ(path.size(), 3u);
@@ -83,14 +83,14 @@ concept GivesRef = requires(T key) {
 static_assert(GivesKeys<const Path&> && !GivesKeys<Path>);
 static_assert(GivesRef<const Key&> && !GivesRef<Key>);
 
-TEST(PathTest, AChainOnATemporaryIsAValueThatLivesOn) {
+TEST(PathTest, ChainOnATemporary_ReturnsAValue) {
   static_assert(std::is_same_v<decltype(Path().Attribute("a")), Path>);
   static_assert(std::is_same_v<decltype(Path().Item("a").Index(1).Append(Key::Index(2))), Path>);
   const Path& path = Path().Attribute("layers").Item("w");
   EXPECT_EQ(path.ToString(), ".layers['w']");
 }
 
-TEST(PathTest, DottedFormsMayCoincideWhereTextsDoNot) {
+TEST(PathTest, DottedForms_MayCoincideWhileTextsDiffer) {
   const Path one = Path().Attribute("a.b");
   const Path two = Path().Attribute("a").Attribute("b");
   EXPECT_EQ(one.Dotted(), two.Dotted());
@@ -111,7 +111,7 @@ TEST(PathTest, HashAgreesWithEquality) {
        Path().Index(0).Attribute("a"), Path().Item("a").Item("b"), Path().Item("ab")}));
 }
 
-TEST(PathTest, ParseReadsEveryEscape) {
+TEST(PathTest, Parse_AcceptsEveryEscape) {
   EXPECT_EQ(Parsed(R"(['\\\n\r\t\x00\x7f\x80\x9f'])"),
             Path().Item(absl::string_view("\\\n\r\t\0\x7f\xC2\x80\xC2\x9F", 10)));
   EXPECT_EQ(Parsed(R"(['it\'s "a"'])"), Path().Item("it's \"a\""));
@@ -119,23 +119,23 @@ TEST(PathTest, ParseReadsEveryEscape) {
   EXPECT_EQ(Parsed(R"(.'a\nb')"), Path().Attribute("a\nb"));
 }
 
-TEST(PathTest, ParseTakesDelimitersInsideQuotes) {
+TEST(PathTest, Parse_AcceptsDelimitersInsideQuotes) {
   EXPECT_EQ(Parsed("['].x[']"), Path().Item("].x["));
   EXPECT_EQ(Parsed(".'a.b'[0]"), Path().Attribute("a.b").Index(0));
 }
 
-TEST(PathTest, ParseReadsIndicesToTheEndsOfInt64) {
+TEST(PathTest, Parse_AcceptsTheRangeOfInt64) {
   EXPECT_EQ(Parsed("[9223372036854775807]"), Path().Index(std::numeric_limits<int64_t>::max()));
   EXPECT_EQ(Parsed("[-9223372036854775808]"), Path().Index(std::numeric_limits<int64_t>::min()));
 }
 
-TEST(PathTest, ParseRejectsIndicesBeyondInt64) {
+TEST(PathTest, Parse_RejectsIndicesBeyondInt64) {
   ExpectError("[9223372036854775808]", 2, "an integer of 64 bits");
   ExpectError("[-9223372036854775809]", 2, "an integer of 64 bits");
   ExpectError(absl::StrCat("[", std::string(100000, '9'), "]"), 2, "an integer of 64 bits");
 }
 
-TEST(PathTest, ParseRejectsNonCanonicalNumbers) {
+TEST(PathTest, Parse_RejectsNonCanonicalIntegers) {
   ExpectError("[-0]", 2, "expected '0' (the canonical spelling), found '-'");
   ExpectError("[01]", 2, "expected '1' (the canonical spelling), found '0'");
   ExpectError("[00]", 3, "expected ']' (the canonical spelling), found '0'");
@@ -150,14 +150,14 @@ TEST(PathTest, ParseRejectsNonCanonicalNumbers) {
   ExpectError("[]", 2, "expected an integer or a quoted name, found ']'");
 }
 
-TEST(PathTest, ParseRejectsNonCanonicalQuotes) {
+TEST(PathTest, Parse_RejectsNonCanonicalQuotes) {
   ExpectError("[\"a\"]", 2, "expected \"'\" (the canonical spelling), found '\"'");
   ExpectError(R"(['it\'s'])", 2, "expected '\"' (the canonical spelling), found \"'\"");
   ExpectError(R"(["it's \"a\""])", 9, "after a backslash, found '\"'");
   ExpectError(R"(["it\'s"])", 5, "expected \"'\" (the canonical spelling), found '\\\\'");
 }
 
-TEST(PathTest, ParseRejectsNonCanonicalAttributes) {
+TEST(PathTest, Parse_RejectsNonCanonicalAttributes) {
   ExpectError(".'a'", 2, "expected 'a' (the canonical spelling), found \"'\"");
   ExpectError(".'été'", 2, "expected 'é' (the canonical spelling), found \"'\"");
   ExpectError(".0", 2, "expected an identifier or a quoted name, found '0'");
@@ -168,7 +168,7 @@ TEST(PathTest, ParseRejectsNonCanonicalAttributes) {
   ExpectError(".a\xC2\x85", 3, "expected '.' or '[', found '\\x85'");
 }
 
-TEST(PathTest, ParseRejectsNonCanonicalEscapes) {
+TEST(PathTest, Parse_RejectsNonCanonicalEscapes) {
   ExpectError(R"(['\x41'])", 3, "expected 'A' (the canonical spelling), found '\\\\'");
   ExpectError(R"(['\x0a'])", 4, "expected 'n' (the canonical spelling), found 'x'");
   ExpectError(R"(['\x1F'])", 6, "expected 'f' (the canonical spelling), found 'F'");
@@ -184,21 +184,21 @@ TEST(PathTest, ParseRejectsNonCanonicalEscapes) {
   ExpectError(R"(['\x 1'])", 5, "expected a hex digit");
 }
 
-TEST(PathTest, ParseRejectsControlCharactersThatAreNotEscaped) {
+TEST(PathTest, Parse_RejectsUnescapedControlCharacters) {
   ExpectError("['a\n']", 4, "expected '\\\\' (the canonical spelling), found '\\n'");
   ExpectError(absl::string_view("['\0']", 5), 3, "found '\\x00'");
   ExpectError("['\x7f']", 3, "found '\\x7f'");
   ExpectError("['\xC2\x85']", 3, "found '\\x85'");
 }
 
-TEST(PathTest, ParseRejectsInvalidUtf8WithItsColumn) {
+TEST(PathTest, Parse_RejectsInvalidUtf8WithItsColumn) {
   ExpectError(".a\xFF", 3, "expected UTF-8, found byte 0xff");
   ExpectError("['\xC0\x80']", 3, "expected UTF-8, found byte 0xc0");
   ExpectError("['\xED\xA0\x80']", 3, "expected UTF-8, found byte 0xed");
   ExpectError(".a['é\xE5']", 7, "expected UTF-8, found byte 0xe5");
 }
 
-TEST(PathTest, ParseRejectsTextThatEndsTooEarly) {
+TEST(PathTest, Parse_RejectsTruncatedText) {
   const std::string text = R"(.layers[10]['it\'s "a"\x07'].'a b')";
   ASSERT_EQ(Parsed(text).ToString(), text);
   for (size_t size = 0; size < text.size(); ++size) {
@@ -220,7 +220,7 @@ TEST(PathTest, ParseRejectsTextThatEndsTooEarly) {
   ExpectError("['\\x", 5, "expected a hex digit, found end of text");
 }
 
-TEST(PathTest, ParseRejectsWhatIsNoKey) {
+TEST(PathTest, Parse_RejectsTextThatIsNotAKey) {
   ExpectError("layers", 1, "expected '.' or '[', found 'l'");
   ExpectError(" .a", 1, "expected '.' or '[', found ' '");
   ExpectError("[0]]", 4, "expected '.' or '[', found ']'");
@@ -228,7 +228,7 @@ TEST(PathTest, ParseRejectsWhatIsNoKey) {
   ExpectError("[abc]", 2, "expected an integer or a quoted name, found 'a'");
 }
 
-TEST(PathTest, MessagesShowTheSurroundingsOfTheColumnOnly) {
+TEST(PathTest, ParseError_ShowsAnExcerptAroundTheColumn) {
   ExpectError(".a b", 3, ": '.a b'");
   std::string text;
   for (int i = 0; i < 10000; ++i) absl::StrAppend(&text, "['é", i, "']");
@@ -241,7 +241,7 @@ TEST(PathTest, MessagesShowTheSurroundingsOfTheColumnOnly) {
   EXPECT_LT(status.message().size(), 250u);
 }
 
-TEST(PathTest, DottedTextIsToldItsCanonicalForms) {
+TEST(PathTest, ParseOfDottedText_SuggestsCanonicalForms) {
   const struct {
     const char* text;
     const char* hint;
@@ -268,7 +268,7 @@ TEST(PathTest, DottedTextIsToldItsCanonicalForms) {
   }
 }
 
-TEST(PathTest, ParseRejectsTextOverTheLimit) {
+TEST(PathTest, Parse_RejectsTextOverTheLimit) {
   const std::string quoted(Path::kMaxTextSize - 4, 'a');
   EXPECT_TRUE(Path::Parse(absl::StrCat("['", quoted, "']")).ok());
   const absl::Status status = Path::Parse(absl::StrCat("['", quoted, "a']")).status();
@@ -276,13 +276,13 @@ TEST(PathTest, ParseRejectsTextOverTheLimit) {
   EXPECT_EQ(status.message(), "the text of a path has 16777217 bytes; the limit is 16777216");
 }
 
-TEST(PathTest, ParseOfAMillionKeysNeedsNoStack) {
+TEST(PathTest, Parse_OfAMillionKeysUsesConstantStack) {
   std::string text;
   for (int i = 0; i < 1000000; ++i) text += i % 2 == 0 ? ".a" : "[0]";
   EXPECT_EQ(Parsed(text).size(), 1000000u);
 }
 
-TEST(PathTest, ParseIsInverseToToString) {
+TEST(PathTest, Parse_InvertsToString) {
   for (uint64_t seed = 0; seed < 50000; ++seed) {
     Random random(seed);
     const Path path = RandomPath(random);
@@ -293,7 +293,7 @@ TEST(PathTest, ParseIsInverseToToString) {
   }
 }
 
-TEST(PathTest, DifferentPathsHaveDifferentTexts) {
+TEST(PathTest, DifferentPaths_HaveDifferentTexts) {
   std::map<std::string, Path> paths;
   for (uint64_t seed = 0; seed < 50000; ++seed) {
     Random random(seed);
@@ -304,7 +304,7 @@ TEST(PathTest, DifferentPathsHaveDifferentTexts) {
 }
 
 // Damaged text must be refused, or be canonical text of another path.
-TEST(PathTest, ParseAcceptsNothingThatDoesNotPrintBack) {
+TEST(PathTest, Parse_AcceptsOnlyWhatToStringPrints) {
   static constexpr absl::string_view kPieces[] = {".",    "[",    "]",        "'",     "\"",  "\\",
                                                   "\\x",  "a",    "0",        "-",     "\\n", " ",
                                                   "\xC2", "\x85", "\xC3\xA9", "\\x85", "\n"};
@@ -329,7 +329,7 @@ TEST(PathTest, ParseAcceptsNothingThatDoesNotPrintBack) {
 }
 
 // The `paths` of every case were printed by jax.tree_util.keystr.
-TEST(PathTest, ParsesAndPrintsWhatKeystrPrinted) {
+TEST(PathTest, Parse_RoundTripsOutputOfKeystr) {
   std::ifstream cases(SourcePath("tests/testdata/inox_cases.jsonl"));
   size_t count = 0;
   for (std::string line; std::getline(cases, line);) {
@@ -345,7 +345,7 @@ TEST(PathTest, ParsesAndPrintsWhatKeystrPrinted) {
 }
 
 // The order in which flattening met the leaves is the order of their paths, within one container.
-TEST(PathTest, SortsAsFlatteningDoes) {
+TEST(PathTest, Order_IsThatOfFlattening) {
   std::ifstream cases(SourcePath("tests/testdata/inox_cases.jsonl"));
   for (std::string line; std::getline(cases, line);) {
     const nlohmann::json entry = nlohmann::json::parse(line);

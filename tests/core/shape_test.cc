@@ -60,7 +60,7 @@ TEST(ShapeTest, ProductsThatOverflowAreAnError) {
   EXPECT_TRUE(ElementCount(Shape{kTwo32, kTwo32 / 4}).ok());
 }
 
-TEST(ShapeTest, WhichErrorItIsDoesNotDependOnTheOrderOfExtents) {
+TEST(ShapeTest, Error_DoesNotDependOnTheOrderOfExtents) {
   struct Case {
     std::vector<int64_t> extents;
     absl::StatusCode code;
@@ -85,7 +85,7 @@ TEST(ShapeTest, ByteSizeIsCountTimesWidth) {
   EXPECT_EQ(ByteSize(DType::kU8, Shape{kMax}).value(), kMax);
 }
 
-TEST(ShapeTest, ElementsNarrowerThanAByteArePacked) {
+TEST(ShapeTest, SubByteElements_ArePacked) {
   EXPECT_EQ(ByteSize(DType::kF4, Shape{2, 3}).value(), 3);
   EXPECT_EQ(ByteSize(DType::kF6E2M3, Shape{4}).value(), 3);
   EXPECT_EQ(ByteSize(DType::kF6E3M2, Shape{2, 2, 2}).value(), 6);
@@ -96,7 +96,7 @@ TEST(ShapeTest, ElementsNarrowerThanAByteArePacked) {
             kTwo32 / 4 * (kTwo32 / 4) * 3);
 }
 
-TEST(ShapeTest, ElementsThatDoNotFillWholeBytesAreAnError) {
+TEST(ShapeTest, PartialBytes_AreAnError) {
   ExpectError(ByteSize(DType::kF4, Shape{3}).status(), absl::StatusCode::kInvalidArgument,
               "shape [3] of f4: 3 elements of 4 bits do not fill whole bytes");
   ExpectError(ByteSize(DType::kF6E2M3, Shape{2, 3}).status(), absl::StatusCode::kInvalidArgument,
@@ -105,7 +105,7 @@ TEST(ShapeTest, ElementsThatDoNotFillWholeBytesAreAnError) {
               "do not fill whole bytes");
 }
 
-TEST(ShapeTest, BytesThatOverflowAreAnErrorAlsoBesideAZero) {
+TEST(ShapeTest, ByteSizeOverflow_IsAnErrorEvenWithAZeroExtent) {
   ExpectError(ByteSize(DType::kF32, Shape{kTwo32, kTwo32 / 8}).status(),
               absl::StatusCode::kResourceExhausted,
               "shape [4294967296, 536870912] of f32: more than 2^63 - 1 bytes");
@@ -114,7 +114,7 @@ TEST(ShapeTest, BytesThatOverflowAreAnErrorAlsoBesideAZero) {
   EXPECT_EQ(ByteSize(DType::kF32, Shape{kTwo32, kTwo32 / 16}).value(), kTwo32 * (kTwo32 / 4));
 }
 
-TEST(ShapeTest, WhatIsNoDTypeHasNoSize) {
+TEST(ShapeTest, InvalidDType_HasNoSize) {
   ExpectError(ByteSize(static_cast<DType>(0), Shape{2}).status(),
               absl::StatusCode::kInvalidArgument, "0 is the number of no dtype");
   ExpectError(ByteSize(static_cast<DType>(200), Shape{2}).status(),

@@ -27,7 +27,7 @@ Names Near(absl::string_view name, const Names& candidates, size_t max = 3) {
   return Suggest(name, candidates, max);
 }
 
-TEST(SuggestTest, EveryKindOfSlipIsFound) {
+TEST(SuggestTest, EveryKindOfTypo_IsFound) {
   EXPECT_THAT(Near("weigt", {"weight", "bias"}), ElementsAre("weight")) << "dropped";
   EXPECT_THAT(Near("weigghht", {"weight", "bias"}), ElementsAre("weight")) << "added";
   EXPECT_THAT(Near("wejght", {"weight", "bias"}), ElementsAre("weight")) << "replaced";
@@ -35,32 +35,32 @@ TEST(SuggestTest, EveryKindOfSlipIsFound) {
   EXPECT_THAT(Near("WEIGHT", {"weight", "bias"}), ElementsAre("weight")) << "wrong case";
 }
 
-TEST(SuggestTest, PathsInDottedFormSuggestTheirText) {
+TEST(SuggestTest, DottedName_SuggestsTheCanonicalText) {
   EXPECT_THAT(Near("layers.0.weight", {".layers[0].weight", ".layers[0].bias", ".head.weight"}),
               ElementsAre(".layers[0].weight"));
 }
 
-TEST(SuggestTest, TheNearestComeFirst) {
+TEST(SuggestTest, NearestCandidates_ComeFirst) {
   EXPECT_THAT(Near("abcdefghi", {"abcdefXXX", "abcdefghX", "abcdefgXX"}),
               ElementsAre("abcdefghX", "abcdefgXX", "abcdefXXX"));
 }
 
-TEST(SuggestTest, WrongCaseIsNearerThanAnotherLetter) {
+TEST(SuggestTest, WrongCase_IsNearerThanAnotherLetter) {
   EXPECT_THAT(Near("bias", {"biax", "biaS", "bia"}), ElementsAre("biaS", "bia", "biax"));
 }
 
-TEST(SuggestTest, EquallyNearOnesComeInByteOrder) {
+TEST(SuggestTest, EqualDistances_AreInByteOrder) {
   EXPECT_THAT(Near("w0", {"w3", "w1", "w2", "w4"}), ElementsAre("w1", "w2", "w3"));
 }
 
-TEST(SuggestTest, AtMostMaxAreGiven) {
+TEST(SuggestTest, Max_LimitsTheSuggestions) {
   const Names candidates = {"wa", "wb", "wc", "wd"};
   EXPECT_THAT(Near("w", candidates, 0), IsEmpty());
   EXPECT_THAT(Near("w", candidates, 1), ElementsAre("wa"));
   EXPECT_THAT(Near("w", candidates, 9), ElementsAre("wa", "wb", "wc", "wd"));
 }
 
-TEST(SuggestTest, WhatIsNoPlausibleSlipIsNotSuggested) {
+TEST(SuggestTest, DistantCandidates_AreNotSuggested) {
   EXPECT_THAT(Near("weight", {"bias", "scale", "height_of_it", ""}), IsEmpty());
   EXPECT_THAT(Near("w", {"b"}), IsEmpty()) << "nothing in common";
   EXPECT_THAT(Near("", {"a", "b"}), IsEmpty());
@@ -71,17 +71,17 @@ TEST(SuggestTest, WhatIsNoPlausibleSlipIsNotSuggested) {
               ElementsAre(std::string(60, 'a') + "12345678"));
 }
 
-TEST(SuggestTest, TheNameItselfIsNotSuggestedAndNothingTwice) {
+TEST(SuggestTest, NameItselfAndDuplicates_AreNotSuggested) {
   EXPECT_THAT(Near("weight", {"weight", "weights", "weights"}), ElementsAre("weights"));
 }
 
-TEST(SuggestTest, ViewsServeAsWellAsStrings) {
+TEST(SuggestTest, StringViews_AreAccepted) {
   const std::vector<absl::string_view> views = {"weight", "bias"};
   EXPECT_THAT(Suggest("weigth", views), ElementsAre("weight"));
   EXPECT_EQ(DidYouMean("weigth", views), "; did you mean weight?");
 }
 
-TEST(SuggestTest, TheOrderOfCandidatesDoesNotMatter) {
+TEST(SuggestTest, OrderOfCandidates_DoesNotMatter) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     Random random(seed);
     Names candidates;
@@ -134,7 +134,7 @@ Names SlowNearNames(const std::string& name, const Names& candidates, size_t max
   return names;
 }
 
-TEST(SuggestTest, AgreesWithTheDefinition) {
+TEST(SuggestTest, RandomNames_AgreeWithTheDefinition) {
   for (uint64_t seed = 0; seed < 1000; ++seed) {
     Random random(seed);
     const size_t letters = 2 + RandomBelow(random, 3);
@@ -159,7 +159,7 @@ TEST(SuggestTest, AgreesWithTheDefinition) {
   }
 }
 
-TEST(SuggestTest, LongNamesArePassedOver) {
+TEST(SuggestTest, LongNames_AreSkipped) {
   const std::string longest(kMaxSuggestionSize, 'a');
   EXPECT_THAT(Near(longest + "b", {longest}), IsEmpty());
   EXPECT_THAT(Near(longest, {longest + "b"}), IsEmpty());
@@ -181,7 +181,7 @@ TEST(SuggestTest, WorkIsBounded) {
   EXPECT_THAT(Suggest(name, candidates), IsEmpty());
 }
 
-TEST(DidYouMeanTest, NamesAreListedAsAQuestion) {
+TEST(DidYouMeanTest, Suggestions_AreListedAsAQuestion) {
   EXPECT_EQ(DidYouMean("x", Names{}), "");
   EXPECT_EQ(DidYouMean("weigth", Names{"weight", "bias"}), "; did you mean weight?");
   EXPECT_EQ(DidYouMean("w0", Names{"w1", "w2"}), "; did you mean w1 or w2?");

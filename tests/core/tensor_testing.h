@@ -12,7 +12,7 @@ namespace leafstore {
 
 // The numbers of an f32 tensor.
 inline std::vector<float> FloatsOf(const Tensor& tensor) {
-  const absl::Span<const float> values = tensor.data<float>().value();
+  const absl::Span<const float> values = tensor.span<float>();
   return std::vector<float>(values.begin(), values.end());
 }
 

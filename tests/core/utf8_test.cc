@@ -28,7 +28,7 @@ std::string Encode(uint32_t code) {
 
 TEST(Utf8Test, EmptyTextIsValid) { EXPECT_TRUE(IsValidUtf8("")); }
 
-TEST(Utf8Test, EveryCodePointIsValidButSurrogatesAndWhatIsBeyondUnicode) {
+TEST(Utf8Test, EveryCodePoint_IsValidExceptSurrogates) {
   for (uint32_t code = 0; code < 0x200000; ++code) {
     const bool valid = code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
     ASSERT_EQ(IsValidUtf8(Encode(code)), valid) << std::hex << code;
@@ -42,7 +42,7 @@ TEST(Utf8Test, OverlongFormsAreInvalid) {
   }
 }
 
-TEST(Utf8Test, BytesThatBeginNoCharacterAreInvalid) {
+TEST(Utf8Test, InvalidFirstBytes_AreRejected) {
   for (int byte = 0x80; byte < 0x100; ++byte) {
     const std::string text = {static_cast<char>(byte)};
     EXPECT_FALSE(IsValidUtf8(text)) << std::hex << byte;
@@ -50,7 +50,7 @@ TEST(Utf8Test, BytesThatBeginNoCharacterAreInvalid) {
   }
 }
 
-TEST(Utf8Test, TheValidPrefixEndsBeforeACharacterThatIsCutOff) {
+TEST(Utf8Test, ValidPrefix_EndsBeforeATruncatedCharacter) {
   const std::string text = "0123456789é层😀";
   for (size_t size = 0; size <= text.size(); ++size) {
     size_t whole = size <= 10 ? size : size < 12 ? 10 : size < 15 ? 12 : size < 19 ? 15 : 19;
@@ -58,7 +58,7 @@ TEST(Utf8Test, TheValidPrefixEndsBeforeACharacterThatIsCutOff) {
   }
 }
 
-TEST(Utf8Test, TheValidPrefixEndsAtTheFirstBadByteWhereverItIs) {
+TEST(Utf8Test, ValidPrefix_EndsAtTheFirstInvalidByte) {
   for (size_t at = 0; at < 40; ++at) {
     std::string text(40, 'a');
     text[at] = '\xFF';

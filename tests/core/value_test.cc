@@ -24,7 +24,7 @@ double NanWithBits(uint64_t payload) {
   return std::bit_cast<double>(uint64_t{0x7FF8000000000000} | payload);
 }
 
-TEST(ValueTest, TheTypeGivenDecidesTheKind) {
+TEST(ValueTest, ArgumentType_DecidesTheKind) {
   EXPECT_EQ(Value(true).kind(), ValueKind::kBool);
   EXPECT_EQ(Value(1).kind(), ValueKind::kInt);
   EXPECT_EQ(Value(1.0).kind(), ValueKind::kFloat);
@@ -36,7 +36,7 @@ TEST(ValueTest, TheTypeGivenDecidesTheKind) {
   EXPECT_EQ(Value(Bytes{"1"}).kind(), ValueKind::kBytes);
 }
 
-TEST(ValueTest, EveryIntegerTypeThatFitsIsTaken) {
+TEST(ValueTest, EveryIntegerTypeThatFits_IsAccepted) {
   EXPECT_EQ(Value(std::numeric_limits<int64_t>::min()).ToString(), "-9223372036854775808");
   EXPECT_EQ(Value(std::numeric_limits<uint32_t>::max()).ToString(), "4294967295");
   EXPECT_EQ(Value(int8_t{-1}).ToString(), "-1");
@@ -45,7 +45,7 @@ TEST(ValueTest, EveryIntegerTypeThatFitsIsTaken) {
   EXPECT_EQ(Value(5LL).ToString(), "5");
 }
 
-TEST(ValueTest, WhatCouldBeMistakenDoesNotCompile) {
+TEST(ValueTest, AmbiguousTypes_DoNotCompile) {
   static_assert(!std::is_constructible_v<Value, uint64_t>, "does not fit");
   static_assert(!std::is_constructible_v<Value, char>);
   static_assert(!std::is_constructible_v<Value, const void*>);
@@ -57,7 +57,7 @@ TEST(ValueTest, WhatCouldBeMistakenDoesNotCompile) {
   static_assert(!std::is_convertible_v<const char*, Value>, "explicit");
 }
 
-TEST(ValueTest, AsGivesTheContentsOfItsOwnKindOnly) {
+TEST(ValueTest, As_ReturnsNullForAnotherKind) {
   const Value value(12);
   ASSERT_NE(value.As<int64_t>(), nullptr);
   EXPECT_EQ(*value.As<int64_t>(), 12);
@@ -72,20 +72,20 @@ TEST(ValueTest, AsGivesTheContentsOfItsOwnKindOnly) {
   EXPECT_EQ(text.As<Bytes>(), nullptr);
 }
 
-TEST(ValueTest, StringsMayHoldZeroBytes) {
+TEST(ValueTest, Strings_MayContainZeroBytes) {
   const Value value(absl::string_view("a\0b", 3));
   EXPECT_EQ(value.byte_size(), 3);
   EXPECT_EQ(value.ToString(), "'a\\x00b'");
 }
 
-TEST(ValueTest, OnlyStringsCanBeInvalid) {
+TEST(ValueTest, IsValid_IsFalseOnlyForStrings) {
   EXPECT_TRUE(Value("été").IsValid());
   EXPECT_FALSE(Value("\xFF").IsValid());
   EXPECT_TRUE(Value(Bytes{"\xFF"}).IsValid());
   EXPECT_TRUE(Value(1).IsValid());
 }
 
-TEST(ValueTest, ByteSizeIsThatOfTheContents) {
+TEST(ValueTest, ByteSize_IsTheSizeOfTheContents) {
   EXPECT_EQ(Value(true).byte_size(), 1);
   EXPECT_EQ(Value(1).byte_size(), 8);
   EXPECT_EQ(Value(1.0).byte_size(), 8);
@@ -94,7 +94,7 @@ TEST(ValueTest, ByteSizeIsThatOfTheContents) {
   EXPECT_EQ(Value(Bytes{"abc"}).byte_size(), 3);
 }
 
-TEST(ValueTest, ToStringTellsTheKindsApart) {
+TEST(ValueTest, ToString_DistinguishesTheKinds) {
   EXPECT_EQ(Value(true).ToString(), "true");
   EXPECT_EQ(Value(false).ToString(), "false");
   EXPECT_EQ(Value(-7).ToString(), "-7");
@@ -103,7 +103,7 @@ TEST(ValueTest, ToStringTellsTheKindsApart) {
   EXPECT_EQ(Value("it's\n").ToString(), "\"it's\\n\"");
 }
 
-TEST(ValueTest, ToStringPrintsTheFewestDigitsThatReadBack) {
+TEST(ValueTest, ToString_PrintsTheFewestDigitsThatRoundTrip) {
   EXPECT_EQ(Value(0.1).ToString(), "0.1");
   EXPECT_EQ(Value(0.1f).ToString(), "0.10000000149011612");
   EXPECT_EQ(Value(0.0).ToString(), "0.0");
@@ -117,7 +117,7 @@ TEST(ValueTest, ToStringPrintsTheFewestDigitsThatReadBack) {
   EXPECT_EQ(Value(-2.2250738585072014e-308).ToString(), "-2.2250738585072014e-308");
 }
 
-TEST(ValueTest, DoublesReadBackFromTheirText) {
+TEST(ValueTest, RandomDoubles_RoundTripThroughText) {
   for (uint64_t seed = 0; seed < 20000; ++seed) {
     Random random(seed);
     const auto number = std::bit_cast<double>(random());
@@ -130,7 +130,7 @@ TEST(ValueTest, DoublesReadBackFromTheirText) {
   }
 }
 
-TEST(ValueTest, ToStringShowsTheFirstBytesInHex) {
+TEST(ValueTest, ToString_ShowsTheFirstBytesInHex) {
   EXPECT_EQ(Value(Bytes{}).ToString(), "0 bytes");
   EXPECT_EQ(Value(Bytes{"\n"}).ToString(), "1 byte 0a");
   EXPECT_EQ(Value(Bytes{"\x01\xff"}).ToString(), "2 bytes 01ff");
@@ -140,7 +140,7 @@ TEST(ValueTest, ToStringShowsTheFirstBytesInHex) {
             "100000 bytes 61616161616161616161616161616161...");
 }
 
-TEST(ValueTest, EqualityIsThatOfTheSavedBytes) {
+TEST(ValueTest, Equality_ComparesTheSavedBytes) {
   EXPECT_EQ(Value(NanWithBits(0)), Value(NanWithBits(0)));
   EXPECT_NE(Value(NanWithBits(0)), Value(NanWithBits(1)));
   EXPECT_NE(Value(0.0), Value(-0.0));
@@ -149,7 +149,7 @@ TEST(ValueTest, EqualityIsThatOfTheSavedBytes) {
   EXPECT_EQ(Value(1), Value(int64_t{1}));
 }
 
-TEST(ValueTest, ValuesOfDifferentKindsDiffer) {
+TEST(ValueTest, DifferentKinds_AreNotEqual) {
   EXPECT_NE(Value(1), Value(1.0));
   EXPECT_NE(Value(1), Value(true));
   EXPECT_NE(Value("a"), Value(Bytes{"a"}));
@@ -163,7 +163,7 @@ TEST(ValueTest, HashAgreesWithEquality) {
        Value(Bytes{}), Value(Bytes{"a"})}));
 }
 
-TEST(ValueTest, KindsHaveTheirNumbersAndNames) {
+TEST(ValueTest, Kinds_HaveFixedValuesAndNames) {
   EXPECT_EQ(static_cast<int>(ValueKind::kBool), 1);
   EXPECT_EQ(static_cast<int>(ValueKind::kInt), 2);
   EXPECT_EQ(static_cast<int>(ValueKind::kFloat), 3);
@@ -177,7 +177,7 @@ TEST(ValueTest, KindsHaveTheirNumbersAndNames) {
   EXPECT_EQ(ValueKindName(static_cast<ValueKind>(0)), "invalid");
 }
 
-TEST(ValueTest, OtherNumbersAreNoKinds) {
+TEST(ValueTest, IsValueKind_RejectsOtherNumbers) {
   EXPECT_FALSE(IsValueKind(0));
   for (uint64_t number = 1; number <= 5; ++number) EXPECT_TRUE(IsValueKind(number));
   EXPECT_FALSE(IsValueKind(6));

@@ -63,7 +63,7 @@ TEST(NetworkTest, GradientsAreThoseOfFiniteDifferences) {
       const auto loss_at = [&](float offset) {
         {
           leafstore::MutableTensor open = f.flat.params.MutateAt(place).value();
-          open.data<float>().value()[i] += offset;
+          open.span<float>()[i] += offset;
         }
         return f.MeanLoss(data);
       };
@@ -71,7 +71,7 @@ TEST(NetworkTest, GradientsAreThoseOfFiniteDifferences) {
       const double down = loss_at(-2 * step);
       loss_at(step);
       const double expected = (up - down) / (2.0 * static_cast<double>(step));
-      const double found = f.gradients.leaf(place).tensor().data<float>().value()[i];
+      const double found = f.gradients.leaf(place).tensor().span<float>()[i];
       // A rectifier that switches between the two points makes the difference quotient inexact.
       EXPECT_NEAR(found, expected, 2e-3 + 0.05 * std::abs(expected))
           << f.flat.params.PathText(place) << "[" << i << "]";

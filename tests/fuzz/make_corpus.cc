@@ -42,7 +42,7 @@ void Write(const std::filesystem::path& file, const std::string& bytes) {
 
 ParamStore Loose() {
   return ParamStore::FromEntries(
-             {{Path().Attribute("a"), Tensor::FromValues<bool>({3}, {true, false, true}).value()},
+             {{Path().Attribute("a"), Tensor::From<bool>({3}, {true, false, true}).value()},
               {Path().Item("b c").Index(7), Value(2.5)}})
       .value();
 }
@@ -121,7 +121,7 @@ void WriteNumPy(const std::filesystem::path& folder) {
   for (const NpyAttack& attack : NpyAttacks()) {
     if (attack.file.size() < 4096) Write(folder / ("attack_" + attack.name), attack.file);
   }
-  const Tensor tensor = Tensor::FromValues<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
+  const Tensor tensor = Tensor::From<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
   Write(folder / "npy",
         Saved([&](FileSystem* disk) { return SaveNpy("x", tensor, {.file_system = disk}); }));
   for (const bool deflate : {false, true}) {

@@ -34,7 +34,7 @@ Leaf LeafOf(uint8_t byte) {
   const float value = byte;
   if (byte % 3 == 0) return Value(int64_t{byte});
   if (byte % 3 == 1) return Tensor::Scalar<float>(value);
-  return Tensor::FromValues<float>({2}, {value, -value}).value();
+  return Tensor::From<float>({2}, {value, -value}).value();
 }
 
 bool SameSpec(const Leaf& a, const Leaf& b) {
@@ -122,9 +122,9 @@ class Stores {
       RequireError(borrow.status(), {StatusCode::kNotFound, StatusCode::kInvalidArgument});
       return;
     }
-    borrow->data<float>().value()[0] = number;
+    borrow->span<float>()[0] = number;
     Tensor written = model->tensor().Clone().value();
-    written.Mutate()->data<float>().value()[0] = number;
+    written.Mutate()->span<float>()[0] = number;
     *model = Leaf(std::move(written));
     Require(!store_.Snapshot().ok(), "no snapshot while a borrow is open");
   }

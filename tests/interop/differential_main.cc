@@ -43,7 +43,14 @@ std::string ToHex(absl::string_view bytes) {
   return absl::StrCat(".", absl::BytesToHexString(bytes));
 }
 
-std::string FromHex(absl::string_view text) { return absl::HexStringToBytes(text.substr(1)); }
+std::string FromHex(absl::string_view text) {
+  std::string bytes;
+  for (size_t i = 1; i + 1 < text.size(); i += 2) {
+    const auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+    bytes += static_cast<char>(digit(text[i]) * 16 + digit(text[i + 1]));
+  }
+  return bytes;
+}
 
 std::string Dump(const Content& content) {
   std::string out;

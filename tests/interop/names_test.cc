@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -25,17 +26,17 @@ std::vector<std::string> TextsOf(const std::vector<absl::string_view>& names, Na
   return texts;
 }
 
-TEST(NamesTest, AreSplitAtDotsIntoItems) {
+TEST(NamesTest, Split_MakesItemsAtDots) {
   EXPECT_THAT(TextsOf({"layers.0.weight", "head", "a b.'"}, NameStyle::kSplit),
               ElementsAre("['layers']['0']['weight']", "['head']", "['a b'][\"'\"]"));
 }
 
-TEST(NamesTest, AreKeptWhole) {
+TEST(NamesTest, Whole_MakesOneItem) {
   EXPECT_THAT(TextsOf({"layers.0.weight", ""}, NameStyle::kWhole),
               ElementsAre("['layers.0.weight']", "['']"));
 }
 
-TEST(NamesTest, NumbersAreIndicesOnlyWhereListsAreAskedForAndNothingElseIsBesideThem) {
+TEST(NamesTest, Lists_MakesIndicesOnlyIfAllSiblingsAreIntegers) {
   EXPECT_THAT(TextsOf({"a.0.w", "a.1.w", "b.0", "b.x"}, NameStyle::kSplit),
               ElementsAre("['a']['0']['w']", "['a']['1']['w']", "['b']['0']", "['b']['x']"));
   EXPECT_THAT(TextsOf({"a.0.w", "a.1.w", "b.0", "b.x"}, NameStyle::kLists),
@@ -43,7 +44,7 @@ TEST(NamesTest, NumbersAreIndicesOnlyWhereListsAreAskedForAndNothingElseIsBeside
   EXPECT_THAT(TextsOf({"0", "7"}, NameStyle::kLists), ElementsAre("[0]", "[7]"));
 }
 
-TEST(NamesTest, OnlyCanonicalNumbersAreIndices) {
+TEST(NamesTest, Lists_AcceptsOnlyCanonicalIntegers) {
   for (const absl::string_view part : {"00", "01", "-1", "+1", " 1", "1 ", "", "1e3", "٣",
                                        "9223372036854775808", "99999999999999999999"}) {
     const std::string name = absl::StrCat("a.", part);
@@ -54,14 +55,14 @@ TEST(NamesTest, OnlyCanonicalNumbersAreIndices) {
             Path().Index(9223372036854775807));
 }
 
-TEST(NamesTest, CanonicalTextsAreParsed) {
+TEST(NamesTest, Canonical_ParsesPaths) {
   EXPECT_EQ(PathsOfNames({".a[0]['b']"}, NameStyle::kCanonical).value()[0],
             Path().Attribute("a").Index(0).Item("b"));
   EXPECT_THAT(PathsOfNames({"a.0"}, NameStyle::kCanonical),
               StatusIs(kInvalid, HasSubstr("column 1")));
 }
 
-TEST(NamesTest, ThatAreNoUtf8AreAnError) {
+TEST(NamesTest, InvalidUtf8_IsAnError) {
   for (const NameStyle style :
        {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole, NameStyle::kCanonical}) {
     EXPECT_THAT(PathsOfNames({"a", "b\xff"}, style),
@@ -69,7 +70,7 @@ TEST(NamesTest, ThatAreNoUtf8AreAnError) {
   }
 }
 
-TEST(NamesTest, OfMoreKeysThanMemoryIsForAreAnError) {
+TEST(NamesTest, TooManyKeys_AreAnError) {
   const std::string dots(size_t{1} << 24, '.');
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kSplit),
               StatusIs(kExhausted, HasSubstr("at most 16777216 keys between dots")));
@@ -91,7 +92,7 @@ std::string RandomName(std::mt19937* random) {
   return name;
 }
 
-TEST(NamesTest, ComeBackExactly) {
+TEST(NamesTest, Names_RoundTripExactly) {
   const uint32_t seed = 7;
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);
@@ -111,7 +112,7 @@ TEST(NamesTest, ComeBackExactly) {
   }
 }
 
-TEST(NamesTest, OneMayBeTheBeginningOfAnother) {
+TEST(NamesTest, OneName_MayBeAPrefixOfAnother) {
   const std::vector<Path> paths = PathsOfNames({"a", "a.b"}, NameStyle::kSplit).value();
   const ParamStore store = ParamStore::FromEntries({{paths[0], Tensor::Scalar<float>(1)},
                                                     {paths[1], Tensor::Scalar<float>(2)}})
@@ -121,7 +122,7 @@ TEST(NamesTest, OneMayBeTheBeginningOfAnother) {
               StatusIs(kInvalid, AllOf(HasSubstr("['a']"), HasSubstr("['a']['b']"))));
 }
 
-TEST(NamesTest, OfAStoreAreDottedOrCanonical) {
+TEST(NamesTest, NamesOf_AreDottedOrCanonical) {
   const ParamStore store = ParamStore::FromEntries({{Path().Attribute("layers").Index(0).Item("w"),
                                                      Tensor::Scalar<float>(1)},
                                                     {Path().Attribute("n"), Value(3)}})
@@ -131,7 +132,7 @@ TEST(NamesTest, OfAStoreAreDottedOrCanonical) {
   EXPECT_THAT(NamesOf(store, NameStyle::kCanonical).value(), ElementsAre(".layers[0]['w']", ".n"));
 }
 
-TEST(NamesTest, ThatTwoLeavesWouldHaveAreAnErrorThatNamesBoth) {
+TEST(NamesTest, DuplicateNames_NameBothPaths) {
   const ParamStore store =
       ParamStore::FromEntries({{Path().Item("a").Item("b"), Tensor::Scalar<float>(1)},
                                {Path().Item("a.b"), Tensor::Scalar<float>(2)}})
@@ -142,7 +143,7 @@ TEST(NamesTest, ThatTwoLeavesWouldHaveAreAnErrorThatNamesBoth) {
   EXPECT_THAT(NamesOf(store, NameStyle::kCanonical), IsOk());
 }
 
-TEST(NamesTest, StylesHaveNamesThemselves) {
+TEST(NamesTest, NameStyles_HaveNames) {
   for (const absl::string_view name : {"split", "lists", "whole", "canonical"}) {
     EXPECT_EQ(NameStyleName(ParseNameStyle(name).value()), name);
   }

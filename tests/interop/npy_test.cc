@@ -31,7 +31,7 @@ absl::StatusOr<Tensor> LoadNpyBytes(const std::string& bytes) {
   return LoadNpy(dir.File("x.npy"));
 }
 
-TEST(NpyTest, EveryDTypeThatNumPyHasComesBack) {
+TEST(NpyTest, EveryDTypeOfNumPy_RoundTrips) {
   const TempDir dir;
   for (const DType dtype :
        {DType::kBool, DType::kU8, DType::kI8, DType::kU16, DType::kI16, DType::kU32, DType::kI32,
@@ -44,9 +44,9 @@ TEST(NpyTest, EveryDTypeThatNumPyHasComesBack) {
   }
 }
 
-TEST(NpyTest, BytesAreThoseOfNumPy) {
+TEST(NpyTest, Bytes_MatchNumPy) {
   const TempDir dir;
-  ASSERT_THAT(SaveNpy(dir.File("x.npy"), Tensor::FromValues<float>({2}, {1, -2}).value()), IsOk());
+  ASSERT_THAT(SaveNpy(dir.File("x.npy"), Tensor::From<float>({2}, {1, -2}).value()), IsOk());
   const std::string expected =
       absl::StrCat(absl::string_view("\x93NUMPY\1\0\x76\0", 10),
                    "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
@@ -54,7 +54,7 @@ TEST(NpyTest, BytesAreThoseOfNumPy) {
   EXPECT_EQ(ReadFile(dir.File("x.npy")), expected);
 }
 
-TEST(NpyTest, DTypesThatNumPyHasNotAreAnErrorUnlessTheirBitsAreWanted) {
+TEST(NpyTest, UnsupportedDType_IsAnErrorWithoutRawBits) {
   const TempDir dir;
   const std::string path = dir.File("x.npy");
   const Tensor bf16 = PatternTensor(DType::kBF16, {2, 3});
@@ -83,43 +83,42 @@ TEST(NpyTest, ReadsAllVersions) {
   for (const char version : {'\1', '\2', '\3'}) {
     const Tensor tensor =
         LoadNpyBytes(NpyFileOf(dict, std::string("\1\0\2\0", 4), version)).value();
-    EXPECT_THAT(tensor.data<uint16_t>().value(), ElementsAre(1, 2));
+    EXPECT_THAT(tensor.span<uint16_t>(), ElementsAre(1, 2));
   }
   EXPECT_THAT(LoadNpyBytes(NpyFileOf(dict, std::string(4, '\0'), '\4')),
               StatusIs(kUnknown, HasSubstr("its version is 4.0")));
 }
 
-TEST(NpyTest, ReadsTheDictAsPythonMayWriteIt) {
+TEST(NpyTest, Header_AcceptsEveryFormThatPythonWrites) {
   for (const std::string dict :
        {"{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }",
         "{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}",
         "{\"shape\":(2,),\"fortran_order\":True,\"descr\":\">u1\"}",
         "  { 'shape' : ( 2L , ) , 'descr' : '=u1' , 'fortran_order' : False }   "}) {
-    EXPECT_THAT(LoadNpyBytes(NpyFileOf(dict, "\5\6"))->data<uint8_t>().value(), ElementsAre(5, 6))
-        << dict;
+    EXPECT_THAT(LoadNpyBytes(NpyFileOf(dict, "\5\6"))->span<uint8_t>(), ElementsAre(5, 6)) << dict;
   }
 }
 
-TEST(NpyTest, TurnsFortranOrderIntoRows) {
+TEST(NpyTest, FortranOrder_IsConverted) {
   const auto dict = [](const std::string& shape) {
     return "{'descr': '<i2', 'fortran_order': True, 'shape': " + shape + ", }";
   };
   std::string bytes;
   for (int16_t i = 0; i < 24; ++i) bytes.append(reinterpret_cast<const char*>(&i), 2);
   const Tensor matrix = LoadNpyBytes(NpyFileOf(dict("(2, 3)"), bytes.substr(0, 12))).value();
-  EXPECT_THAT(matrix.data<int16_t>().value(), ElementsAre(0, 2, 4, 1, 3, 5));
+  EXPECT_THAT(matrix.span<int16_t>(), ElementsAre(0, 2, 4, 1, 3, 5));
   const Tensor cube = LoadNpyBytes(NpyFileOf(dict("(2, 3, 4)"), bytes)).value();
-  const auto found = cube.data<int16_t>().value();
+  const auto found = cube.span<int16_t>();
   for (int i = 0; i < 2; ++i) {
     for (int j = 0; j < 3; ++j) {
       for (int k = 0; k < 4; ++k) EXPECT_EQ(found[i * 12 + j * 4 + k], i + j * 2 + k * 6);
     }
   }
   const Tensor four = LoadNpyBytes(NpyFileOf(dict("(2, 3, 2, 2)"), bytes)).value();
-  EXPECT_EQ(four.data<int16_t>().value()[1 * 12 + 2 * 4 + 1 * 2 + 1], 1 + 2 * 2 + 6 + 12);
+  EXPECT_EQ(four.span<int16_t>()[1 * 12 + 2 * 4 + 1 * 2 + 1], 1 + 2 * 2 + 6 + 12);
 }
 
-TEST(NpyTest, TurnsLargeFortranMatricesInTiles) {
+TEST(NpyTest, LargeFortranMatrices_AreConvertedInTiles) {
   constexpr int64_t kRows = 77;
   constexpr int64_t kColumns = 131;
   std::string bytes;
@@ -130,7 +129,7 @@ TEST(NpyTest, TurnsLargeFortranMatricesInTiles) {
       LoadNpyBytes(
           NpyFileOf("{'descr': '<i4', 'fortran_order': True, 'shape': (77, 131), }", bytes))
           .value();
-  const auto found = tensor.data<int32_t>().value();
+  const auto found = tensor.span<int32_t>();
   for (int64_t row = 0; row < kRows; ++row) {
     for (int64_t column = 0; column < kColumns; ++column) {
       ASSERT_EQ(found[static_cast<size_t>(row * kColumns + column)], row + column * kRows);
@@ -144,10 +143,10 @@ T LoadOne(const std::string& descr, const std::string& bytes) {
       LoadNpyBytes(
           NpyFileOf("{'descr': '" + descr + "', 'fortran_order': False, 'shape': (1,), }", bytes))
           .value();
-  return tensor.data<T>().value()[0];
+  return tensor.span<T>()[0];
 }
 
-TEST(NpyTest, TurnsBigEndianRound) {
+TEST(NpyTest, BigEndian_IsConverted) {
   EXPECT_EQ(LoadOne<uint16_t>(">u2", "\1\2"), 0x0102);
   EXPECT_EQ(LoadOne<int32_t>(">i4", std::string("\xff\xff\xff\xfe", 4)), -2);
   EXPECT_EQ(LoadOne<double>(">f8", std::string("\x3f\xf8\0\0\0\0\0\0", 8)), 1.5);
@@ -155,7 +154,7 @@ TEST(NpyTest, TurnsBigEndianRound) {
             std::complex<float>(1, -2));
 }
 
-TEST(NpyTest, MistakesOfTheCallerAndFaultsLeaveNoFile) {
+TEST(NpyTest, ErrorsAndFaults_LeaveNoFile) {
   const TempDir dir;
   const std::string path = dir.File("x.npy");
   EXPECT_THAT(SaveNpy(path, Tensor()), StatusIs(kInvalid, HasSubstr("found null")));
@@ -179,7 +178,7 @@ TEST(NpyTest, MistakesOfTheCallerAndFaultsLeaveNoFile) {
   }
 }
 
-TEST(NpyTest, ErrorsNameTheFileWhateverItIsCalled) {
+TEST(NpyTest, Errors_NameAnyFile) {
   for (const std::string name : {"npy", "expected", "a"}) {
     MemoryFile file("no NumPy");
     EXPECT_THAT(LoadNpy(name, {.file_system = &file}),
@@ -189,7 +188,7 @@ TEST(NpyTest, ErrorsNameTheFileWhateverItIsCalled) {
 
 class NpyAttackTest : public testing::TestWithParam<NpyAttack> {};
 
-TEST_P(NpyAttackTest, IsTheErrorThatItMustBe) {
+TEST_P(NpyAttackTest, HasTheExpectedError) {
   const absl::StatusOr<Tensor> loaded = LoadNpyBytes(GetParam().file);
   EXPECT_THAT(loaded,
               StatusIs(GetParam().code, AllOf(HasSubstr("x.npy: "), HasSubstr(GetParam().words))));

@@ -40,7 +40,7 @@ ParamStore NumPyStore() {
                        {"nothing", PatternTensor(DType::kF64, {0, 4}, 6)}});
 }
 
-TEST(NpzTest, AGroupComesBackStoredAndDeflated) {
+TEST(NpzTest, Group_RoundTripsStoredAndDeflated) {
   const TempDir dir;
   const ParamStore store = NumPyStore();
   for (const bool deflate : {false, true}) {
@@ -53,21 +53,21 @@ TEST(NpzTest, AGroupComesBackStoredAndDeflated) {
   EXPECT_THAT(dir.List(), ElementsAre("x.npz"));
 }
 
-TEST(NpzTest, WithoutTensorsIsAnEmptyArchive) {
+TEST(NpzTest, WithoutTensors_IsAnEmptyArchive) {
   const TempDir dir;
   ASSERT_THAT(SaveNpz(dir.File("x.npz"), NamedStoreOf({})), IsOk());
   EXPECT_EQ(ReadFile(dir.File("x.npz")).size(), 22u);
   EXPECT_EQ(LoadNpz(dir.File("x.npz"))->size(), 0u);
 }
 
-TEST(NpzTest, BytesAreTheSameEachTime) {
+TEST(NpzTest, Bytes_AreDeterministic) {
   const TempDir dir;
   ASSERT_THAT(SaveNpz(dir.File("a"), NumPyStore()), IsOk());
   ASSERT_THAT(SaveNpz(dir.File("b"), NumPyStore()), IsOk());
   EXPECT_EQ(ReadFile(dir.File("a")), ReadFile(dir.File("b")));
 }
 
-TEST(NpzTest, MistakesOfTheCallerLeaveNoFile) {
+TEST(NpzTest, InvalidArguments_LeaveNoFile) {
   const TempDir dir;
   const std::string path = dir.File("x.npz");
   const Tensor tensor = PatternTensor(DType::kU8, {1});
@@ -88,7 +88,7 @@ TEST(NpzTest, MistakesOfTheCallerLeaveNoFile) {
   EXPECT_EQ(LoadNpz(path)->size(), 3u);
 }
 
-TEST(NpzTest, AFailureOfAnyCallLeavesTheOldFileAndNoOther) {
+TEST(NpzTest, FailureOfAnyCall_KeepsTheOldFile) {
   const TempDir dir;
   const std::string path = dir.File("x.npz");
   FaultyFileSystem counting;
@@ -155,7 +155,7 @@ std::string Replaced(std::string text, const std::string& from, const std::strin
   return text;
 }
 
-TEST(NpzAttackTest, WhatIsNoArchiveIsDamage) {
+TEST(NpzAttackTest, OtherBytes_AreDataLoss) {
   for (const std::string& bytes : {std::string(), std::string("PK"), std::string(1000, 'x'),
                                    ArchiveOf({{"a.npy", GoodMember()}}).substr(0, 60)}) {
     EXPECT_THAT(LoadNpzBytes(bytes),
@@ -163,7 +163,7 @@ TEST(NpzAttackTest, WhatIsNoArchiveIsDamage) {
   }
 }
 
-TEST(NpzAttackTest, MembersAreNpyFilesOfDifferentNames) {
+TEST(NpzAttackTest, MembersMustBeNpyFilesWithUniqueNames) {
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", GoodMember()}})), IsOk());
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.txt", GoodMember()}})),
               StatusIs(kDamage, HasSubstr("expected members called *.npy, found 'a.txt'")));
@@ -178,7 +178,7 @@ TEST(NpzAttackTest, MembersAreNpyFilesOfDifferentNames) {
               StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("NUMPY"))));
 }
 
-TEST(NpzAttackTest, NamesThatCannotBeWrittenAreNotRead) {
+TEST(NpzAttackTest, NamesThatCannotBeWritten_AreNotRead) {
   const std::string good = ArchiveOf({{"a?.npy", GoodMember()}});
   for (const char c : {'\1', '\x1b', '\x1f'}) {
     EXPECT_THAT(LoadNpzBytes(Replaced(good, "?", std::string(1, c))),
@@ -194,7 +194,7 @@ TEST(NpzAttackTest, NamesThatCannotBeWrittenAreNotRead) {
   }
 }
 
-TEST(NpzAttackTest, DamagedBytesAreFoundByTheirSum) {
+TEST(NpzAttackTest, DamagedBytes_AreFoundByTheirChecksum) {
   std::string bytes = ArchiveOf({{"a.npy", GoodMember()}});
   const size_t at = bytes.find("\1\1", bytes.find("shape"));
   bytes[at] = '\7';
@@ -202,7 +202,7 @@ TEST(NpzAttackTest, DamagedBytesAreFoundByTheirSum) {
               StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("CRC"))));
 }
 
-TEST(NpzAttackTest, SizesThatLieAreFoundBeforeMemoryIsTaken) {
+TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
   // The header asks for a thousand gigabytes, of which two are there.
   const std::string lie =
       NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,), }", "\1\1");
@@ -212,7 +212,7 @@ TEST(NpzAttackTest, SizesThatLieAreFoundBeforeMemoryIsTaken) {
   }
 }
 
-TEST(NpzAttackTest, SizesThatCannotComeOfTheirBytesAreFoundFirst) {
+TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
   const std::string true_size = LittleEndian(static_cast<uint32_t>(GoodMember().size() + 1000));
   const std::string lie = LittleEndian(0x7f000000);
   // The archive says that a member of some hundred bytes becomes two gigabytes.
@@ -233,7 +233,7 @@ TEST(NpzAttackTest, SizesThatCannotComeOfTheirBytesAreFoundFirst) {
 
 // A member whose bytes are another member, header and all: each is what the archive says, and all
 // together are more than it has.
-TEST(NpzAttackTest, MembersDoNotOverlap) {
+TEST(NpzAttackTest, OverlappingMembers_AreDataLoss) {
   const TempDir dir;
   const Tensor inner = PatternTensor(DType::kU8, {1000});
   ASSERT_THAT(SaveNpz(dir.File("inner"), {{"b", inner}}), IsOk());
@@ -260,12 +260,12 @@ TEST(NpzAttackTest, MembersDoNotOverlap) {
               StatusIs(kDamage, AllOf(HasSubstr("member 'b'"), HasSubstr("they overlap"))));
 }
 
-TEST(NpzAttackTest, EncryptedMembersAreUnknown) {
+TEST(NpzAttackTest, EncryptedMembers_AreUnimplemented) {
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", GoodMember(), ZIP_CM_STORE, ZIP_EM_AES_256}})),
               StatusIs(kUnknown, AllOf(HasSubstr("member 'a'"), HasSubstr("it is encrypted"))));
 }
 
-TEST(NpzTest, ErrorsNameTheFileWhateverItIsCalled) {
+TEST(NpzTest, Errors_NameAnyFile) {
   for (const std::string name : {"zip", "archive", "a"}) {
     MemoryFile file("no archive");
     EXPECT_THAT(LoadNpz(name, {.file_system = &file}),
@@ -275,7 +275,7 @@ TEST(NpzTest, ErrorsNameTheFileWhateverItIsCalled) {
               StatusIs(kInvalid, StartsWith("a: 'a': ")));
 }
 
-TEST(NpzAttackTest, ABombIsAsLargeAsIsAllowed) {
+TEST(NpzAttackTest, Bomb_IsLimitedByMaxBytes) {
   const TempDir dir;
   const std::string path = dir.File("x.npz");
   ASSERT_THAT(SaveNpz(path,
@@ -289,13 +289,13 @@ TEST(NpzAttackTest, ABombIsAsLargeAsIsAllowed) {
               StatusIs(kExhausted, AllOf(HasSubstr("member 'b'"), HasSubstr("at most 4999999"))));
 }
 
-TEST(NpzAttackTest, OtherWaysOfCompressionAreUnknown) {
+TEST(NpzAttackTest, OtherCompression_IsUnimplemented) {
   EXPECT_THAT(
       LoadNpzBytes(ArchiveOf({{"a.npy", GoodMember() + std::string(1000, ' '), ZIP_CM_BZIP2}})),
       StatusIs(kUnknown, HasSubstr("compressed by method 12")));
 }
 
-TEST(NpzTest, AFileThatIsNotThereIsNotFound) {
+TEST(NpzTest, MissingFile_IsNotFound) {
   const TempDir dir;
   EXPECT_THAT(LoadNpz(dir.File("none.npz")), StatusIs(kNotFound, HasSubstr("none.npz")));
 }

@@ -19,7 +19,7 @@ using testing::HasSubstr;
 
 class SafetensorsAttackTest : public testing::TestWithParam<SafetensorsAttack> {};
 
-TEST_P(SafetensorsAttackTest, IsTheErrorThatItMustBe) {
+TEST_P(SafetensorsAttackTest, HasTheExpectedError) {
   const SafetensorsAttack& attack = GetParam();
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     MemoryFile file(attack.File());
@@ -39,7 +39,7 @@ TEST_P(SafetensorsAttackTest, IsTheErrorThatItMustBe) {
 INSTANTIATE_TEST_SUITE_P(All, SafetensorsAttackTest, testing::ValuesIn(SafetensorsAttacks()),
                          [](const auto& attack) { return attack.param.name; });
 
-TEST(SafetensorsAttacksTest, HaveNamesOfTheirOwn) {
+TEST(SafetensorsAttacksTest, Attacks_HaveUniqueNames) {
   std::set<std::string> names;
   for (const SafetensorsAttack& attack : SafetensorsAttacks()) {
     EXPECT_TRUE(names.insert(attack.name).second) << attack.name;

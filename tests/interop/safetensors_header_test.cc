@@ -34,13 +34,13 @@ std::vector<std::string> NamesIn(const SafetensorsHeader& header) {
   return names;
 }
 
-TEST(SafetensorsHeaderTest, OfNoTensorsIsEmpty) {
+TEST(SafetensorsHeaderTest, WithoutTensors_IsEmpty) {
   const SafetensorsHeader header = Parse("{}      ", 0).value();
   EXPECT_EQ(header.size(), 0u);
   EXPECT_FALSE(header.metadata().has_value());
 }
 
-TEST(SafetensorsHeaderTest, SaysWhatEachTensorIsAndWhere) {
+TEST(SafetensorsHeaderTest, Parse_ReturnsSpecAndOffsetOfEachTensor) {
   const absl::string_view text = R"({"a.b":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
                                  R"("":{"data_offsets":[24,25],"shape":[],"dtype":"BOOL"},)"
                                  R"("é\n":{"dtype":"F4","shape":[0,7],"data_offsets":[25,25]}} )";
@@ -57,7 +57,7 @@ TEST(SafetensorsHeaderTest, SaysWhatEachTensorIsAndWhere) {
   EXPECT_EQ(header.byte_size(2), 0);
 }
 
-TEST(SafetensorsHeaderTest, NumbersTensorsInTheOrderOfTheirBytes) {
+TEST(SafetensorsHeaderTest, Tensors_AreInTheOrderOfTheirBytes) {
   const SafetensorsHeader header =
       Parse(absl::StrCat("{", BytesEntry("c", 5, 9), ",", BytesEntry("nothing", 2, 2), ",",
                          BytesEntry("a", 0, 2), ",", BytesEntry("b", 2, 5), "}"),
@@ -93,14 +93,14 @@ TEST(SafetensorsHeaderTest, ReadsMetadata) {
   EXPECT_TRUE(Parse(R"({"__metadata__":{}})", 0)->metadata().has_value());
 }
 
-TEST(SafetensorsHeaderTest, TakesWhiteSpaceWithinTheObject) {
+TEST(SafetensorsHeaderTest, WhiteSpaceWithinTheObject_IsAccepted) {
   EXPECT_THAT(Parse("{\n\t\"a\" : {\"dtype\": \"U8\",\r\n \"shape\": [ 2 ],"
                     " \"data_offsets\": [0, 2]} }",
                     2),
               IsOk());
 }
 
-TEST(SafetensorsHeaderTest, TellsMinusZeroFromWhatOnlyLooksLikeIt) {
+TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
   EXPECT_THAT(
       Parse(absl::StrCat("{", BytesEntry("a-0", 0, 2), ",", BytesEntry("\\\"[-0]", 2, 4), "}"), 4),
       IsOk());
@@ -117,7 +117,7 @@ TEST(SafetensorsHeaderTest, TellsMinusZeroFromWhatOnlyLooksLikeIt) {
               StatusIs(kDamage, HasSubstr("2^63 - 1, found [0,-0.0]")));
 }
 
-TEST(SafetensorsHeaderTest, IsNotLongerThanItsFile) {
+TEST(SafetensorsHeaderTest, HeaderLongerThanItsFile_IsDataLoss) {
   const absl::string_view text = R"({"__metadata__":{}})";
   SafetensorsLeniency lenient;
   lenient.trailing_bytes = true;
@@ -154,7 +154,7 @@ std::vector<Forgiven> WhatMayBeForgiven() {
   };
 }
 
-TEST(SafetensorsLeniencyTest, EachFieldForgivesItsOwnAlone) {
+TEST(SafetensorsLeniencyTest, EachField_AllowsOneDeviation) {
   bool SafetensorsLeniency::*const fields[] = {
       &SafetensorsLeniency::white_space,    &SafetensorsLeniency::unknown_fields,
       &SafetensorsLeniency::null_metadata,  &SafetensorsLeniency::metadata_values,
@@ -171,7 +171,7 @@ TEST(SafetensorsLeniencyTest, EachFieldForgivesItsOwnAlone) {
   }
 }
 
-TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObjectIsNotTakenForPaddingBehindIt) {
+TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObject_IsNotPadding) {
   SafetensorsLeniency lenient;
   lenient.white_space = true;
   // Of exactly this size, so that AddressSanitizer sees a read past its end.
@@ -180,7 +180,7 @@ TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObjectIsNotTakenForPaddingBehin
   EXPECT_THAT(Parse(absl::string_view(exact.data(), exact.size()), 4, lenient), IsOk());
 }
 
-TEST(SafetensorsLeniencyTest, ForgivesNothingThatCanBeReadInTwoWays) {
+TEST(SafetensorsLeniencyTest, AmbiguousHeaders_AreNeverAccepted) {
   SafetensorsLeniency all;
   all.white_space = all.unknown_fields = all.null_metadata = all.metadata_values = true;
   all.unknown_dtypes = all.holes = all.trailing_bytes = true;
@@ -201,7 +201,7 @@ TEST(SafetensorsLeniencyTest, ForgivesNothingThatCanBeReadInTwoWays) {
   EXPECT_THAT(Parse("[]", 0, all), StatusIs(kDamage, HasSubstr("expected '{'")));
 }
 
-TEST(SafetensorsLeniencyTest, LeavesOutWhatItDoesNotKnow) {
+TEST(SafetensorsLeniencyTest, UnknownDTypes_AreSkipped) {
   SafetensorsLeniency lenient;
   lenient.unknown_dtypes = true;
   lenient.metadata_values = true;
@@ -227,7 +227,7 @@ TEST(SafetensorsLeniencyTest, LimitOfTheHeaderCanBeChosen) {
   EXPECT_EQ(SafetensorsHeader::ParseLength(bytes, 16, lenient).value(), 8);
 }
 
-TEST(SafetensorsLeniencyTest, TheLimitOfLengthIsWithinWhatCanBeParsed) {
+TEST(SafetensorsLeniencyTest, HeaderLimit_IsWithinTheParsersLimit) {
   const auto parse = [](uint64_t length, int64_t max_header) {
     SafetensorsLeniency lenient;
     lenient.max_header = max_header;
@@ -253,7 +253,7 @@ SafetensorsEntry Entry(absl::string_view name, DType dtype, const Shape& shape) 
   return {name, dtype, shape, ByteSize(dtype, shape).value()};
 }
 
-TEST(SafetensorsHeaderTest, IsWrittenAsTheReferenceDoes) {
+TEST(SafetensorsHeaderTest, Encode_MatchesTheReference) {
   const Shape shape = {2, 3};
   const Shape scalar = {};
   const std::vector<SafetensorsEntry> entries = {Entry("a\"\n", DType::kF32, shape),
@@ -272,7 +272,7 @@ TEST(SafetensorsHeaderTest, IsWrittenAsTheReferenceDoes) {
             "{\"__metadata__\":{}}     ");
 }
 
-TEST(SafetensorsHeaderTest, OrderIsByDTypeThenByTheBytesOfNames) {
+TEST(SafetensorsHeaderTest, Order_IsByDTypeThenByName) {
   const Shape shape = {8};
   std::vector<SafetensorsEntry> entries;
   for (const DType dtype : AllDTypes()) entries.push_back(Entry("m", dtype, shape));
@@ -290,7 +290,7 @@ TEST(SafetensorsHeaderTest, OrderIsByDTypeThenByTheBytesOfNames) {
                                  "U8 m", "F6_E3M2 m", "F6_E2M3 m", "F4 m", "BOOL m"));
 }
 
-TEST(SafetensorsHeaderTest, IsNotWrittenWithNamesThatCannotBe) {
+TEST(SafetensorsHeaderTest, Encode_RejectsInvalidNames) {
   const Shape shape = {1};
   EXPECT_THAT(EncodeSafetensorsHeader(
                   {Entry("a", DType::kU8, shape), Entry("a", DType::kI8, shape)}, std::nullopt),
@@ -303,7 +303,7 @@ TEST(SafetensorsHeaderTest, IsNotWrittenWithNamesThatCannotBe) {
               StatusIs(kInvalid, HasSubstr("expected metadata in UTF-8, found in 'a'")));
 }
 
-TEST(SafetensorsHeaderTest, IsNotWrittenOfMoreBytesThanCanBeCounted) {
+TEST(SafetensorsHeaderTest, Encode_RejectsOverflowingSizes) {
   const Shape half = {int64_t{1} << 62};
   const Shape rest = {(int64_t{1} << 62) - 1};
   EXPECT_THAT(EncodeSafetensorsHeader({Entry("a", DType::kU8, half), Entry("b", DType::kU8, rest)},
@@ -314,7 +314,7 @@ TEST(SafetensorsHeaderTest, IsNotWrittenOfMoreBytesThanCanBeCounted) {
               StatusIs(kExhausted, HasSubstr("less than 2^63 bytes")));
 }
 
-TEST(SafetensorsHeaderTest, IsNotWrittenLongerThanAnybodyReads) {
+TEST(SafetensorsHeaderTest, Encode_RejectsHeadersOverTheLimit) {
   const Shape shape = {1};
   const std::string half(50'000'000, 'a');
   const std::string other(50'000'000, 'b');
@@ -324,7 +324,7 @@ TEST(SafetensorsHeaderTest, IsNotWrittenLongerThanAnybodyReads) {
               StatusIs(kExhausted, HasSubstr("a header of at most 100000000 bytes")));
 }
 
-TEST(SafetensorsHeaderTest, WhatIsWrittenIsRead) {
+TEST(SafetensorsHeaderTest, RandomHeaders_RoundTrip) {
   const uint32_t seed = 20221123;
   SCOPED_TRACE(seed);
   std::mt19937 random(seed);

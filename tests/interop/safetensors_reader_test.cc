@@ -33,7 +33,7 @@ absl::StatusOr<SafetensorsReader> OpenBytes(const std::string& bytes,
   return SafetensorsReader::Open("x.safetensors", options);
 }
 
-TEST(SafetensorsReaderTest, ListsWhatIsInTheFile) {
+TEST(SafetensorsReaderTest, Reader_ListsTheTensors) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   ASSERT_THAT(SaveSafetensors(path, SmallNamedStore(), {.metadata = Metadata{{"format", "pt"}}}),
@@ -70,7 +70,7 @@ class SafetensorsModeTest : public testing::TestWithParam<ReadMode> {
   }
 };
 
-TEST_P(SafetensorsModeTest, GivesTheStoreBack) {
+TEST_P(SafetensorsModeTest, Store_RoundTrips) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const ParamStore store = SmallNamedStore();
@@ -117,7 +117,7 @@ TEST_P(SafetensorsModeTest, LoadsManySmallAndLargeTensors) {
   EXPECT_THAT(reader.Verify(), IsOk());
 }
 
-TEST_P(SafetensorsModeTest, LoadsByPathByPlacesAndByFilter) {
+TEST_P(SafetensorsModeTest, Load_ByPathPlacesAndFilter) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const ParamStore store = SmallNamedStore();
@@ -141,7 +141,7 @@ TEST_P(SafetensorsModeTest, LoadsByPathByPlacesAndByFilter) {
   EXPECT_EQ(plan.group_slots(1).size(), 1u);
 }
 
-TEST_P(SafetensorsModeTest, FiltersMayLookAtBytes) {
+TEST_P(SafetensorsModeTest, Filters_MayReadBytes) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   ASSERT_THAT(SaveSafetensors(path, SmallNamedStore()), IsOk());
@@ -156,7 +156,7 @@ TEST_P(SafetensorsModeTest, FiltersMayLookAtBytes) {
   EXPECT_EQ(found.PathText(0), "['layers']['0']['bias']");
 }
 
-TEST_P(SafetensorsModeTest, ABoolThatIsNoneIsDamage) {
+TEST_P(SafetensorsModeTest, InvalidBool_IsDataLoss) {
   const std::string header = R"({"ok":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
                              R"("m":{"dtype":"BOOL","shape":[3],"data_offsets":[4,7]}})";
   std::string bytes = SafetensorsFileOf(header, 7);
@@ -170,7 +170,7 @@ TEST_P(SafetensorsModeTest, ABoolThatIsNoneIsDamage) {
   EXPECT_THAT(reader.Verify(), damaged);
 }
 
-TEST_P(SafetensorsModeTest, TensorsThatAreNotAlignedComeAllTheSame) {
+TEST_P(SafetensorsModeTest, MisalignedTensors_AreLoaded) {
   // The header's length is odd, and a byte goes first.
   std::string header = R"({"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
                        R"("f":{"dtype":"F64","shape":[2],"data_offsets":[1,17]}})";
@@ -183,7 +183,7 @@ TEST_P(SafetensorsModeTest, TensorsThatAreNotAlignedComeAllTheSame) {
             bytes.substr(bytes.size() - 16));
 }
 
-TEST_P(SafetensorsModeTest, AShortenedFileIsAnErrorNotACrash) {
+TEST_P(SafetensorsModeTest, TruncatedFile_IsAnErrorAndNoCrash) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({{"b", PatternTensor(DType::kBool, {9000})}})),
@@ -198,7 +198,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, SafetensorsModeTest,
                            return param.param == ReadMode::kMap ? "Map" : "Read";
                          });
 
-TEST(SafetensorsReaderTest, MappedTensorsAreViewsOfTheFileAndKeepIt) {
+TEST(SafetensorsReaderTest, MappedTensors_AreViewsThatKeepTheFile) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const ParamStore store = SmallNamedStore();
@@ -215,7 +215,7 @@ TEST(SafetensorsReaderTest, MappedTensorsAreViewsOfTheFileAndKeepIt) {
   EXPECT_EQ(one, store.Find("['layers']['0']['weight']")->tensor());
 }
 
-TEST(SafetensorsReaderTest, CanBeSavedToTheFileItIsReadFrom) {
+TEST(SafetensorsReaderTest, MappedStore_MayBeSavedToItsOwnFile) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   ASSERT_THAT(SaveSafetensors(path, SmallNamedStore()), IsOk());
@@ -225,7 +225,7 @@ TEST(SafetensorsReaderTest, CanBeSavedToTheFileItIsReadFrom) {
   EXPECT_EQ(ReadFile(path), before);
 }
 
-TEST(SafetensorsReaderTest, StylesOfNamesGiveTheirPaths) {
+TEST(SafetensorsReaderTest, NameStyles_DecideThePaths) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   ASSERT_THAT(SaveSafetensors(path, SmallNamedStore()), IsOk());
@@ -279,7 +279,7 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
   }
 }
 
-TEST(SafetensorsReaderTest, ALongHeaderMayEndWithTheFileAndItsLastPage) {
+TEST(SafetensorsReaderTest, LongHeader_MayEndAtTheLastPage) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   // Mapped rather than read; nothing lies behind it, no tensor and no rest of a page.
@@ -295,7 +295,7 @@ TEST(SafetensorsReaderTest, ALongHeaderMayEndWithTheFileAndItsLastPage) {
   }
 }
 
-TEST(SafetensorsReaderTest, ANumberThatNoTensorHasIsAnError) {
+TEST(SafetensorsReaderTest, IndexOutOfRange_IsAnError) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   ASSERT_THAT(SaveSafetensors(path, SmallNamedStore()), IsOk());
@@ -334,7 +334,7 @@ class NoMapsAtFirst : public MemoryFile {
   int left_ = 2;
 };
 
-TEST(SafetensorsReaderTest, AnErrorThatPassesIsNotKept) {
+TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
   NoMapsAtFirst files(SafetensorsFileOf(absl::StrCat("{", BytesEntry("a", 0, 4), "}"), 4));
   const SafetensorsReader reader =
       SafetensorsReader::Open("x.safetensors", {.file_system = &files}).value();
@@ -343,7 +343,7 @@ TEST(SafetensorsReaderTest, AnErrorThatPassesIsNotKept) {
   EXPECT_THAT(reader.LoadTensor("a"), IsOk());
 }
 
-TEST(SafetensorsReaderTest, ErrorsNameTheFileWhateverItIsCalled) {
+TEST(SafetensorsReaderTest, Errors_NameAnyFile) {
   for (const std::string name : {"header", "expected", "a"}) {
     MemoryFile file("no safetensors");
     EXPECT_THAT(SafetensorsReader::Open(name, {.file_system = &file}),
@@ -351,7 +351,7 @@ TEST(SafetensorsReaderTest, ErrorsNameTheFileWhateverItIsCalled) {
   }
 }
 
-TEST(SafetensorsReaderTest, ANameThatBeginsAnotherLoadsAndOnlyATreeIsAnError) {
+TEST(SafetensorsReaderTest, PrefixNames_LoadButHaveNoTree) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const std::vector<NamedTensor> tensors = {{"a", PatternTensor(DType::kU8, {1}, 1)},
@@ -370,7 +370,7 @@ TEST(SafetensorsReaderTest, ANameThatBeginsAnotherLoadsAndOnlyATreeIsAnError) {
   EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->def(), IsOk());
 }
 
-TEST(SafetensorsReaderTest, WhatIsNoFileIsAnErrorThatSaysSo) {
+TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {
   const TempDir dir;
   EXPECT_THAT(SafetensorsReader::Open(dir.File("none")),
               StatusIs(kNotFound, HasSubstr(dir.File("none"))));
@@ -380,7 +380,7 @@ TEST(SafetensorsReaderTest, WhatIsNoFileIsAnErrorThatSaysSo) {
               StatusIs(kInvalid, HasSubstr("no regular file")));
 }
 
-TEST(SafetensorsReaderTest, IsCanonicalOnlyWhereTheWriterWouldGiveTheSameBytes) {
+TEST(SafetensorsReaderTest, IsCanonical_OnlyIfTheWriterProducesTheSameBytes) {
   const auto canonical = [](const std::string& header, size_t data) {
     return OpenBytes(SafetensorsFileOf(header, data))->IsCanonical().value();
   };

@@ -20,7 +20,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
 
-TEST(SafetensorsStructureTest, GivesStructureStaticLeavesTiesAndTagsBack) {
+TEST(SafetensorsStructureTest, StructureStaticLeavesTiesAndTags_RoundTrip) {
   const TempDir dir;
   const ParamStore store = EveryKindStore();
   ASSERT_TRUE(store.layout().def()->has_aliases());
@@ -35,7 +35,7 @@ TEST(SafetensorsStructureTest, GivesStructureStaticLeavesTiesAndTagsBack) {
   EXPECT_THAT(*reader.metadata(), ElementsAre(Pair("format", "pt")));
 }
 
-TEST(SafetensorsStructureTest, KeepsGroupsAndTheirLabels) {
+TEST(SafetensorsStructureTest, GroupsAndLabels_RoundTrip) {
   const TempDir dir;
   const ParamStore whole = EveryKindStore();
   const ParamStore part = ParamStore::Create(whole.layout(), SlotSet::Create(6, {1, 2, 5}).value(),
@@ -50,7 +50,7 @@ TEST(SafetensorsStructureTest, KeepsGroupsAndTheirLabels) {
   EXPECT_EQ(reader.leaves().value()->labels(), labels);
 }
 
-TEST(SafetensorsStructureTest, KeepsLoosePathsThatNamesWouldNotGiveBack) {
+TEST(SafetensorsStructureTest, PathsThatNamesLose_RoundTrip) {
   const TempDir dir;
   const ParamStore store =
       ParamStore::FromEntries({{Path().Attribute("a").Index(0), PatternTensor(DType::kF32, {2})},
@@ -64,7 +64,7 @@ TEST(SafetensorsStructureTest, KeepsLoosePathsThatNamesWouldNotGiveBack) {
   }
 }
 
-TEST(SafetensorsStructureTest, KeepsEveryPathThatItsNameWouldNotGiveBack) {
+TEST(SafetensorsStructureTest, EveryPathThatItsNameLoses_RoundTrips) {
   const TempDir dir;
   const Tensor tensor = PatternTensor(DType::kF32, {2});
   for (const Path& path : {Path().Item("layers").Index(0).Item("weight"), Path().Item("a.b"),
@@ -80,7 +80,7 @@ TEST(SafetensorsStructureTest, KeepsEveryPathThatItsNameWouldNotGiveBack) {
   }
 }
 
-TEST(SafetensorsStructureTest, IsLeftOutWhereNamesAreEnough) {
+TEST(SafetensorsStructureTest, Structure_IsOmittedIfNamesAreEnough) {
   const TempDir dir;
   ASSERT_THAT(SaveSafetensors(dir.File("x"), SmallNamedStore()), IsOk());
   EXPECT_FALSE(SafetensorsReader::Open(dir.File("x"))->has_structure());
@@ -90,7 +90,7 @@ TEST(SafetensorsStructureTest, IsLeftOutWhereNamesAreEnough) {
   EXPECT_TRUE(SafetensorsReader::Open(dir.File("x"))->has_structure());
 }
 
-TEST(SafetensorsStructureTest, TakesNoOtherStructuresPlace) {
+TEST(SafetensorsStructureTest, Structure_DoesNotReplaceUserMetadata) {
   const TempDir dir;
   EXPECT_THAT(
       SaveSafetensors(dir.File("x"), EveryKindStore(),
@@ -114,7 +114,7 @@ absl::StatusOr<SafetensorsReader> OpenChanged(const TempDir& dir, const ParamSto
   return SafetensorsReader::Open(dir.File("y"), {.structure = use});
 }
 
-TEST(SafetensorsStructureTest, ThatIsDamagedIsAnErrorThatSaysSoAndMayBeIgnored) {
+TEST(SafetensorsStructureTest, DamagedStructure_IsAnErrorAndMayBeIgnored) {
   const TempDir dir;
   const ParamStore store = EveryKindStore();
   using Change = std::function<void(std::string*)>;
@@ -141,7 +141,7 @@ TEST(SafetensorsStructureTest, ThatIsDamagedIsAnErrorThatSaysSoAndMayBeIgnored) 
               StatusIs(kUnknown, HasSubstr("its version is 2")));
 }
 
-TEST(SafetensorsStructureTest, IsCheckedAgainstTheTensors) {
+TEST(SafetensorsStructureTest, Structure_IsCheckedAgainstTheTensors) {
   const TempDir dir;
   const auto structure_of = [&](const ParamStore& other) {
     return [&other](std::string* text) {
@@ -181,7 +181,7 @@ std::string ThroughCheckpoint(const TempDir& dir, const std::string& path,
   return ReadFile(dir.File("again"));
 }
 
-TEST(SafetensorsCheckpointTest, AFileComesBackByteForByte) {
+TEST(SafetensorsCheckpointTest, File_RoundTripsByteForByte) {
   const TempDir dir;
   const std::string path = dir.File("x");
   const std::vector<std::optional<Metadata>> all_metadata = {
@@ -202,7 +202,7 @@ TEST(SafetensorsCheckpointTest, AFileComesBackByteForByte) {
   EXPECT_EQ(ThroughCheckpoint(dir, path), ReadFile(path));
 }
 
-TEST(SafetensorsCheckpointTest, AnItemOfAnyOriginIsExportedWithItsStructure) {
+TEST(SafetensorsCheckpointTest, AnyItem_IsExportedWithItsStructure) {
   const TempDir dir;
   const ParamStore store = EveryKindStore();
   ASSERT_THAT(SaveCheckpoint(dir.File("c.leaf"),
@@ -217,7 +217,7 @@ TEST(SafetensorsCheckpointTest, AnItemOfAnyOriginIsExportedWithItsStructure) {
   EXPECT_THAT(SafetensorsFromItem(reader, "parms"), StatusIs(kNotFound, HasSubstr("params")));
 }
 
-TEST(SafetensorsCheckpointTest, ANoteThatIsDamagedOrTakenIsAnError) {
+TEST(SafetensorsCheckpointTest, DamagedOriginNote_IsAnError) {
   const TempDir dir;
   const std::string key(kSafetensorsOriginKey);
   ASSERT_THAT(SaveSafetensors(dir.File("x"), SmallNamedStore(), {.metadata = Metadata{{key, "1"}}}),

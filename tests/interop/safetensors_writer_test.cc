@@ -24,7 +24,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-TEST(SafetensorsWriterTest, BytesDoNotDependOnTheOrderOfTensors) {
+TEST(SafetensorsWriterTest, Bytes_DoNotDependOnTheOrderOfTensors) {
   const TempDir dir;
   std::vector<NamedTensor> tensors = {{"b", PatternTensor(DType::kF32, {2}, 1)},
                                       {"a", PatternTensor(DType::kF32, {3}, 2)},
@@ -36,7 +36,7 @@ TEST(SafetensorsWriterTest, BytesDoNotDependOnTheOrderOfTensors) {
   EXPECT_THAT(dir.List(), ElementsAre("one", "two"));
 }
 
-TEST(SafetensorsWriterTest, MistakesOfTheCallerLeaveNoFile) {
+TEST(SafetensorsWriterTest, InvalidArguments_LeaveNoFile) {
   const TempDir dir;
   const std::string path = dir.File("x");
   const Tensor tensor = PatternTensor(DType::kU8, {1});
@@ -59,7 +59,7 @@ TEST(SafetensorsWriterTest, MistakesOfTheCallerLeaveNoFile) {
   EXPECT_THAT(dir.List(), IsEmpty());
 }
 
-TEST(SafetensorsWriterTest, StaticLeavesWithoutAStructureAreAnErrorUnlessLeftOut) {
+TEST(SafetensorsWriterTest, StaticLeavesWithoutAStructure_AreAnErrorUnlessDropped) {
   const TempDir dir;
   const ParamStore store = EveryKindStore();
   EXPECT_THAT(
@@ -74,7 +74,7 @@ TEST(SafetensorsWriterTest, StaticLeavesWithoutAStructureAreAnErrorUnlessLeftOut
   EXPECT_FALSE(reader.metadata().has_value());
 }
 
-TEST(SafetensorsWriterTest, TellsItsProgress) {
+TEST(SafetensorsWriterTest, Progress_IsReported) {
   const TempDir dir;
   std::vector<int64_t> told;
   int64_t last_total = 0;
@@ -91,7 +91,7 @@ TEST(SafetensorsWriterTest, TellsItsProgress) {
   EXPECT_THAT(told, ElementsAre(4 << 20, 8 << 20, (10 << 20) + 9));
 }
 
-TEST(SafetensorsWriterTest, CommitsAsACheckpointDoes) {
+TEST(SafetensorsWriterTest, Commit_IsThatOfACheckpoint) {
   const TempDir dir;
   FaultyFileSystem files;
   ASSERT_THAT(SaveSafetensors(dir.File("x"), SmallNamedStore(), {.file_system = &files}), IsOk());
@@ -102,7 +102,7 @@ TEST(SafetensorsWriterTest, CommitsAsACheckpointDoes) {
               ElementsAre("sync", "close", "rename", "sync directory"));
 }
 
-TEST(SafetensorsWriterTest, AFailureOfAnyCallLeavesTheOldFileAndNoOther) {
+TEST(SafetensorsWriterTest, FailureOfAnyCall_KeepsTheOldFile) {
   const TempDir dir;
   const std::string path = dir.File("x");
   ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({})), IsOk());
@@ -135,7 +135,7 @@ ParamStore StoreOfSizes(const std::vector<int64_t>& sizes) {
   return NamedStoreOf(std::move(tensors));
 }
 
-TEST(SafetensorsShardsTest, AreFilledInOrderUpToTheirSize) {
+TEST(SafetensorsShardsTest, Shards_AreFilledInOrderUpToTheirSize) {
   const TempDir dir;
   const ParamStore store = StoreOfSizes({4, 4, 3, 20, 0, 1, 9});
   const SavedShards saved = SaveSafetensorsShards(dir.File("m.safetensors"), store, 10).value();
@@ -152,7 +152,7 @@ TEST(SafetensorsShardsTest, AreFilledInOrderUpToTheirSize) {
   EXPECT_EQ(reader.entry(reader.Find("g").value()).shard, 3u);
 }
 
-TEST(SafetensorsShardsTest, IndexIsAsHuggingFaceWritesIt) {
+TEST(SafetensorsShardsTest, Index_MatchesHuggingFace) {
   const TempDir dir;
   const ParamStore store = NamedStoreOf(
       {{"b", PatternTensor(DType::kU8, {2})}, {"\xc3\xa9\"", PatternTensor(DType::kU8, {3})}});
@@ -169,7 +169,7 @@ TEST(SafetensorsShardsTest, IndexIsAsHuggingFaceWritesIt) {
             "}\n");
 }
 
-TEST(SafetensorsShardsTest, OneIsAPlainFileWithoutAnIndex) {
+TEST(SafetensorsShardsTest, OneShard_IsAFileWithoutAnIndex) {
   const TempDir dir;
   const SavedShards saved =
       SaveSafetensorsShards(dir.File("model.safetensors"), SmallNamedStore(), 1000).value();
@@ -179,7 +179,7 @@ TEST(SafetensorsShardsTest, OneIsAPlainFileWithoutAnIndex) {
   EXPECT_FALSE(SafetensorsReader::Open(dir.path())->is_set());
 }
 
-TEST(SafetensorsShardsTest, OneFileDoesNotStandBesideTheIndexOfOthers) {
+TEST(SafetensorsShardsTest, OneFile_IsRefusedBesideAnIndex) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const ParamStore old = StoreOfSizes({4, 4});
@@ -193,7 +193,7 @@ TEST(SafetensorsShardsTest, OneFileDoesNotStandBesideTheIndexOfOthers) {
   EXPECT_FALSE(std::filesystem::exists(path + ".index.json"));
 }
 
-TEST(SafetensorsShardsTest, ADirectoryIsOpenedByItsIndex) {
+TEST(SafetensorsShardsTest, Directory_IsOpenedByItsIndex) {
   const TempDir dir;
   const ParamStore store = StoreOfSizes({4, 4});
   ASSERT_THAT(SaveSafetensorsShards(dir.File("model.safetensors"), store, 4), IsOk());
@@ -202,7 +202,7 @@ TEST(SafetensorsShardsTest, ADirectoryIsOpenedByItsIndex) {
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(store));
 }
 
-TEST(SafetensorsShardsTest, StructureAndMetadataGoIntoEach) {
+TEST(SafetensorsShardsTest, StructureAndMetadata_AreInEveryShard) {
   const TempDir dir;
   const ParamStore store = EveryKindStore();
   const SavedShards saved = SaveSafetensorsShards(dir.File("model.safetensors"), store, 8,
@@ -221,7 +221,7 @@ TEST(SafetensorsShardsTest, StructureAndMetadataGoIntoEach) {
       IsOk());
 }
 
-TEST(SafetensorsShardsTest, AreNotPutBesideOthersUnlessAsked) {
+TEST(SafetensorsShardsTest, ExistingSet_IsNotReplacedByDefault) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const ParamStore old = StoreOfSizes({4, 4});
@@ -239,7 +239,7 @@ TEST(SafetensorsShardsTest, AreNotPutBesideOthersUnlessAsked) {
               StatusIs(kExists, HasSubstr("model-00001-of-00002.safetensors: it is there")));
 }
 
-TEST(SafetensorsShardsTest, MistakesOfTheCallerLeaveNoFile) {
+TEST(SafetensorsShardsTest, InvalidArguments_LeaveNoFile) {
   const TempDir dir;
   const ParamStore store = StoreOfSizes({4, 4});
   EXPECT_THAT(SaveSafetensorsShards(dir.File("model"), store, 4),
@@ -251,7 +251,7 @@ TEST(SafetensorsShardsTest, MistakesOfTheCallerLeaveNoFile) {
   EXPECT_THAT(dir.List(), IsEmpty());
 }
 
-TEST(SafetensorsShardsTest, AFailureOfAnyCallLeavesNoSetAndNoFile) {
+TEST(SafetensorsShardsTest, FailureOfAnyCall_LeavesNoSetAndNoFile) {
   FaultyFileSystem counting;
   const ParamStore store = StoreOfSizes({4, 4, 4});
   {
@@ -272,7 +272,7 @@ TEST(SafetensorsShardsTest, AFailureOfAnyCallLeavesNoSetAndNoFile) {
   }
 }
 
-TEST(SafetensorsShardsTest, AFailedReplaceLeavesTheOldSetAsItWas) {
+TEST(SafetensorsShardsTest, FailedReplace_KeepsTheOldSet) {
   for (const size_t shards : {1u, 2u, 3u}) {
     const ParamStore store = StoreOfSizes({4, 4});
     const ParamStore next = StoreOfSizes(std::vector<int64_t>(shards, 3));
@@ -311,7 +311,7 @@ TEST(SafetensorsShardsTest, AFailedReplaceLeavesTheOldSetAsItWas) {
   }
 }
 
-TEST(SafetensorsShardsTest, AReplacedSetLeavesNoShardBehind) {
+TEST(SafetensorsShardsTest, Replace_RemovesOldShards) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   WriteFile(dir.File("model-a-00001-of-00003.safetensors"), "another's");
@@ -362,7 +362,7 @@ class MeddlingFileSystem : public FaultyFileSystem {
   bool done_ = false;
 };
 
-TEST(SafetensorsShardsTest, AFileThatCameMeanwhileIsNeitherReplacedNorRemoved) {
+TEST(SafetensorsShardsTest, ConcurrentlyCreatedFile_IsKept) {
   for (const std::string name : {"m-00001-of-00003.safetensors", "m-00003-of-00003.safetensors",
                                  "m.safetensors.index.json"}) {
     for (const bool replace : {false, true}) {
@@ -399,7 +399,7 @@ class HostileIndexTest : public testing::Test {
   const std::string b_ = "\"b\":\"model-00002-of-00002.safetensors\"";
 };
 
-TEST_F(HostileIndexTest, IsRefusedWhereItDoesNotFitTheShards) {
+TEST_F(HostileIndexTest, IndexThatDoesNotMatchTheShards_IsDataLoss) {
   ASSERT_THAT(Open(Map(a_ + "," + b_)), IsOk());
   EXPECT_THAT(Open("{\"weight_map\":{" + a_ + "," + b_ + "}}"), IsOk());
   EXPECT_THAT(Open(Map(a_ + ",\"b\":\"model-00001-of-00002.safetensors\"")),
@@ -419,7 +419,7 @@ TEST_F(HostileIndexTest, IsRefusedWhereItDoesNotFitTheShards) {
               StatusIs(kNotFound, HasSubstr("model-00003-of-00002.safetensors")));
 }
 
-TEST_F(HostileIndexTest, IsRefusedWhereAShardHasMoreThanItSays) {
+TEST_F(HostileIndexTest, ShardWithUnlistedTensors_IsDataLoss) {
   ASSERT_THAT(SaveSafetensors(
                   dir_.File("model-00002-of-00002.safetensors"),
                   {{"b", PatternTensor(DType::kU8, {2})}, {"c", PatternTensor(DType::kU8, {2})}}),
@@ -429,7 +429,7 @@ TEST_F(HostileIndexTest, IsRefusedWhereAShardHasMoreThanItSays) {
                                           "safetensors, found none called 'c'")));
 }
 
-TEST_F(HostileIndexTest, LeadsToNoOtherDirectory) {
+TEST_F(HostileIndexTest, ShardInAnotherDirectory_IsDataLoss) {
   for (const std::string name : {"../x.safetensors", "/etc/passwd", "", ".", "..", "a/b",
                                  "sub/../model-00002-of-00002.safetensors", "x\\u0000y"}) {
     EXPECT_THAT(Open(Map(a_ + ",\"b\":\"" + name + "\"")),
@@ -439,7 +439,7 @@ TEST_F(HostileIndexTest, LeadsToNoOtherDirectory) {
   }
 }
 
-TEST_F(HostileIndexTest, IsCheckedAsAHeaderIs) {
+TEST_F(HostileIndexTest, Index_IsCheckedLikeAHeader) {
   EXPECT_THAT(Open(""), StatusIs(kDamage, HasSubstr("index: expected JSON")));
   EXPECT_THAT(Open("[]"), StatusIs(kDamage, HasSubstr("index: expected an object")));
   EXPECT_THAT(Open("{}"), StatusIs(kDamage, HasSubstr("a field weight_map")));
@@ -457,7 +457,7 @@ TEST_F(HostileIndexTest, IsCheckedAsAHeaderIs) {
               StatusIs(kExhausted, HasSubstr("an index of at most 20 bytes")));
 }
 
-TEST_F(HostileIndexTest, AnyTotalSizeIsOfAnyKind) {
+TEST_F(HostileIndexTest, AnyTotalSize_AcceptsAnyJson) {
   for (const std::string size :
        {"-8", "8.0", "\"8\"", "null", "18446744073709551615", "[8]", "-0", "{\"total_size\":8}"}) {
     EXPECT_THAT(Open(Map(a_ + "," + b_, size)), StatusIs(kDamage, HasSubstr("expected"))) << size;
@@ -467,12 +467,12 @@ TEST_F(HostileIndexTest, AnyTotalSizeIsOfAnyKind) {
               StatusIs(kDamage, HasSubstr("one total_size, found two")));
 }
 
-TEST_F(HostileIndexTest, NumbersThatAreNobodysMayBeMinusZero) {
+TEST_F(HostileIndexTest, UnusedNumbers_MayBeMinusZero) {
   EXPECT_THAT(Open(Map(a_ + "," + b_, "8,\"loss\":-0,\"n\":[1,-0]")), IsOk());
   EXPECT_THAT(Open(Map("", "-0")), StatusIs(kDamage, HasSubstr("2^63 - 1, found -0")));
 }
 
-TEST_F(HostileIndexTest, TensorsThatAreLeftOutAreInItAllTheSame) {
+TEST_F(HostileIndexTest, SkippedTensors_AreListedInTheIndex) {
   // As the second shard, a tensor of four unknown bytes, and one of four that are known.
   const std::string second = dir_.File("model-00002-of-00002.safetensors");
   const std::string header = R"({"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
@@ -504,7 +504,7 @@ TEST_F(HostileIndexTest, TensorsThatAreLeftOutAreInItAllTheSame) {
               StatusIs(kDamage, HasSubstr("found none called 'a'")));
 }
 
-TEST_F(HostileIndexTest, OneNameInTwoShardsIsDamage) {
+TEST_F(HostileIndexTest, OneNameInTwoShards_IsDataLoss) {
   ASSERT_THAT(SaveSafetensors(
                   dir_.File("model-00002-of-00002.safetensors"),
                   {{"a", PatternTensor(DType::kU8, {2})}, {"b", PatternTensor(DType::kU8, {2})}}),
@@ -522,7 +522,7 @@ TEST_F(HostileIndexTest, OneNameInTwoShardsIsDamage) {
                                           "safetensors, found it in model-00001-of-00002")));
 }
 
-TEST_F(HostileIndexTest, StructuresThatDifferBetweenShardsAreDamage) {
+TEST_F(HostileIndexTest, DifferentStructuresInShards_AreDataLoss) {
   const ParamStore store = EveryKindStore();
   const std::string path = dir_.File("s.safetensors");
   const SavedShards saved = SaveSafetensorsShards(path, store, 8).value();
@@ -545,7 +545,7 @@ TEST_F(HostileIndexTest, StructuresThatDifferBetweenShardsAreDamage) {
   }
 }
 
-TEST_F(HostileIndexTest, OfNoTensorsIsASetOfNone) {
+TEST_F(HostileIndexTest, EmptyIndex_IsAnEmptySet) {
   EXPECT_THAT(Open(Map("", "0")), IsOk());
   EXPECT_EQ(SafetensorsReader::Open(dir_.path())->Load()->size(), 0u);
 }

@@ -8,7 +8,7 @@ namespace leafstore {
 namespace {
 
 // Whatever pieces are asked for, one that ends within the first run too.
-TEST(ZipBytesSourceTest, GivesItsTwoRunsOneAfterTheOther) {
+TEST(ZipBytesSourceTest, Source_ReadsBothRangesInOrder) {
   const std::string first = "header";
   const std::string rest = "the bytes";
   for (const size_t piece : {1u, 2u, 4u, 5u, 6u, 7u, 100u}) {
@@ -33,7 +33,7 @@ TEST(ZipBytesSourceTest, GivesItsTwoRunsOneAfterTheOther) {
   }
 }
 
-TEST(ZipBytesSourceTest, MayHaveNothingInEitherRun) {
+TEST(ZipBytesSourceTest, Source_AcceptsEmptyRanges) {
   std::byte out[4];
   ZipBytesSource nothing("", {});
   ASSERT_EQ(nothing.Do(nullptr, 0, ZIP_SOURCE_OPEN), 0);

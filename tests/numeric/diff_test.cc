@@ -52,9 +52,9 @@ TEST(DiffTest, EqualStoresAreTheSame) {
   EXPECT_EQ(diff.ToString(), "no difference, 3 leaves are the same\n");
 }
 
-TEST(DiffTest, CountsNumbersThatDiffer) {
-  const Tensor a = Tensor::FromValues<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
-  const Tensor b = Tensor::FromValues<float>({2, 3}, {1, 2, 3, 5, 5, 4}).value();
+TEST(DiffTest, Diff_CountsDifferingElements) {
+  const Tensor a = Tensor::From<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
+  const Tensor b = Tensor::From<float>({2, 3}, {1, 2, 3, 5, 5, 4}).value();
   const LeafDiff diff = DiffOf(a, b);
   EXPECT_EQ(diff.path, ".x");
   EXPECT_EQ(diff.what, LeafDiff::What::kNumbers);
@@ -67,7 +67,7 @@ TEST(DiffTest, CountsNumbersThatDiffer) {
             "at .x: 2 of 6 numbers differ, first at [1, 0]; by at most 2, relatively 0.5");
 }
 
-TEST(DiffTest, KindDtypeAndShapeAreReportedWithBoth) {
+TEST(DiffTest, KindDTypeAndShape_AreReportedForBothSides) {
   const ParamStore a = StoreOf({{"d", Floats({1})}, {"k", Floats({1})}, {"s", Floats({1, 2})}});
   const ParamStore b = StoreOf({{"d", Ints({1})}, {"k", Value(1)}, {"s", Floats({1})}});
   const StoreDiff diff = Diff(a, b);
@@ -80,7 +80,7 @@ TEST(DiffTest, KindDtypeAndShapeAreReportedWithBoth) {
   EXPECT_EQ(diff.leaves[2].ToString(), "at .s: f32[2] and f32[1]");
 }
 
-TEST(DiffTest, StaticLeavesDifferByValueAndKind) {
+TEST(DiffTest, StaticLeaves_DifferByValueAndKind) {
   const ParamStore a = StoreOf({{"x", Value("gelu")}, {"y", Value(1)}, {"z", Value(2)}});
   const ParamStore b = StoreOf({{"x", Value("relu")}, {"y", Value(1.0)}, {"z", Value(2)}});
   const StoreDiff diff = Diff(a, b);
@@ -93,7 +93,7 @@ TEST(DiffTest, StaticLeavesDifferByValueAndKind) {
 
 // ---- values ----
 
-TEST(DiffTest, AToleranceIsOfTheSecondStore) {
+TEST(DiffTest, RelativeTolerance_IsOfTheSecondStore) {
   EXPECT_EQ(DiffOf(1.1, 1.0).differing, 1);
   EXPECT_EQ(DiffOf(1.1, 1.0, {.atol = 0.2}).differing, 0);
   EXPECT_EQ(DiffOf(1.1, 1.0, {.rtol = 0.2}).differing, 0);
@@ -102,21 +102,21 @@ TEST(DiffTest, AToleranceIsOfTheSecondStore) {
   EXPECT_EQ(DiffOf(1.0, 2.0, {.rtol = 0.5}).differing, 0);                 // of 2: 1 is allowed
 }
 
-TEST(DiffTest, ZeroHasNoSign) {
+TEST(DiffTest, ZeroAndMinusZero_AreEqual) {
   EXPECT_EQ(DiffOf(0.0, -0.0).differing, 0);
   const LeafDiff diff = DiffOf(1.0, 0.0);
   EXPECT_EQ(diff.max_abs, 1);
   EXPECT_EQ(diff.max_rel, kInf);
 }
 
-TEST(DiffTest, InfinitiesOfOneSignAreTheSameWhateverElseIsNot) {
+TEST(DiffTest, InfinitiesOfOneSign_AreEqual) {
   EXPECT_EQ(DiffOf(kInf, kInf).differing, 0);
   EXPECT_EQ(DiffOf(kInf, -kInf, {.rtol = 1}).differing, 1);
   EXPECT_EQ(DiffOf(1.0, kInf, {.rtol = 1}).differing, 1);
   EXPECT_EQ(DiffOf(kInf, 1.0, {.atol = 1e300}).max_abs, kInf);
 }
 
-TEST(DiffTest, ANaNEqualsANaNUnlessToldOtherwise) {
+TEST(DiffTest, NaN_EqualsNaNByDefault) {
   EXPECT_EQ(DiffOf(kNaN, kNaN).differing, 0);
   EXPECT_EQ(DiffOf(kNaN, -kNaN).differing, 0);  // other bits
   EXPECT_EQ(DiffOf(kNaN, kNaN, {.nan_equals_nan = false}).differing, 1);
@@ -126,7 +126,7 @@ TEST(DiffTest, ANaNEqualsANaNUnlessToldOtherwise) {
   EXPECT_EQ(diff.ToString(), "at .x: 1 of 1 numbers differ, first at [0]");
 }
 
-TEST(DiffTest, IntegersAreComparedToTheLastDigit) {
+TEST(DiffTest, Integers_AreComparedExactly) {
   constexpr int64_t kBig = int64_t{1} << 60;
   EXPECT_EQ(DiffOf(VectorOf<int64_t>({kBig}), VectorOf<int64_t>({kBig + 1})).max_abs, 1);
   EXPECT_EQ(
@@ -140,7 +140,7 @@ TEST(DiffTest, IntegersAreComparedToTheLastDigit) {
             0);
 }
 
-TEST(DiffTest, ComplexNumbersAreComparedByTheDistance) {
+TEST(DiffTest, ComplexElements_AreComparedByMagnitudeOfTheDifference) {
   using Complex = std::complex<float>;
   const LeafDiff diff = DiffOf(VectorOf<Complex>({{3, 4}}), VectorOf<Complex>({{0, 0}}));
   EXPECT_EQ(diff.max_abs, 5);
@@ -153,7 +153,7 @@ TEST(DiffTest, ComplexNumbersAreComparedByTheDistance) {
             1);
 }
 
-TEST(DiffTest, EmptyAndScalarTensors) {
+TEST(DiffTest, EmptyAndScalarTensors_AreCompared) {
   EXPECT_EQ(DiffOf(Floats({}), Floats({})).differing, 0);
   const LeafDiff diff = DiffOf(Tensor::Scalar(1.0f), Tensor::Scalar(2.0f));
   EXPECT_THAT(diff.first, IsEmpty());
@@ -161,7 +161,7 @@ TEST(DiffTest, EmptyAndScalarTensors) {
 }
 
 // Against numpy's rule, written down.
-TEST(DiffTest, RandomTensorsAgreeWithTheRule) {
+TEST(DiffTest, RandomTensors_AgreeWithTheDefinition) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
@@ -190,7 +190,7 @@ TEST(DiffTest, RandomTensorsAgreeWithTheRule) {
 
 // ---- generations ----
 
-TEST(DiffTest, LeavesOfOneGenerationAreNotRead) {
+TEST(DiffTest, EqualGenerations_AreNotRead) {
   ParamStore store = NumbersAndText();
   const ParamStore before = store.Snapshot().value();
   { MutableTensor writing = store.Mutate(".a").value(); }
@@ -200,7 +200,7 @@ TEST(DiffTest, LeavesOfOneGenerationAreNotRead) {
   EXPECT_EQ(diff.skipped_count, 2);  // .a was read, since it might have been written
 }
 
-TEST(DiffTest, WhereNaNDiffersFromNaNEverythingIsRead) {
+TEST(DiffTest, NaNDiffersFromNaN_ReadsEverything) {
   const ParamStore store = StoreOf({{"x", VectorOf<double>({kNaN})}});
   const StoreDiff diff = Diff(store, store, {.nan_equals_nan = false});
   EXPECT_EQ(diff.leaves.size(), 1u);
@@ -209,7 +209,7 @@ TEST(DiffTest, WhereNaNDiffersFromNaNEverythingIsRead) {
 
 // ---- structure ----
 
-TEST(DiffTest, LeavesMeetByPath) {
+TEST(DiffTest, Leaves_AreMatchedByPath) {
   const ParamStore a = StoreOf({{"a", Floats({1})}, {"b", Floats({1})}, {"c", Floats({1})}});
   const ParamStore b = StoreOf({{"b", Floats({1})}, {"c", Floats({2})}, {"d", Floats({1})}});
   const StoreDiff diff = Diff(a, b);
@@ -221,7 +221,7 @@ TEST(DiffTest, LeavesMeetByPath) {
   EXPECT_FALSE(diff.same());
 }
 
-TEST(DiffTest, GroupsOfOneLayoutMeetBySlot) {
+TEST(DiffTest, GroupsOfOneLayout_AreMatchedBySlot) {
   const ParamStore store = NumbersAndText();
   const StoreDiff diff = Diff(GroupOf(store, {0, 1}), GroupOf(store, {1, 2}));
   EXPECT_THAT(diff.only_in_a, ElementsAre(".a"));
@@ -229,7 +229,7 @@ TEST(DiffTest, GroupsOfOneLayoutMeetBySlot) {
   EXPECT_EQ(diff.same_count, 1);
 }
 
-TEST(DiffTest, StructuresDifferAlsoWhereNoLeafDoes) {
+TEST(DiffTest, Structures_MayDifferWithoutDifferingLeaves) {
   const ParamStore a =
       Flatten(Tree::Dict().With("x", Tree::List().Add(Floats({1}))).With("y", Tree::None()))
           .value()
@@ -245,7 +245,7 @@ TEST(DiffTest, StructuresDifferAlsoWhereNoLeafDoes) {
   EXPECT_THAT(diff.ToString(), HasSubstr("structure: at ['x']"));
 }
 
-TEST(DiffTest, AsText) {
+TEST(DiffTest, ToString_ListsAllDifferences) {
   const ParamStore a = StoreOf({{"a", Floats({1})}, {"b", Floats({1, 2})}, {"old", Value(1)}});
   const ParamStore b = StoreOf({{"a", Floats({1})}, {"b", Floats({1, 3})}, {"new", Value(1)}});
   EXPECT_EQ(Diff(a, b).ToString(),
@@ -255,7 +255,7 @@ TEST(DiffTest, AsText) {
             "only in the second: .new\n");
 }
 
-TEST(DiffTest, LongListsAreCut) {
+TEST(DiffTest, LongLists_AreShortened) {
   std::vector<std::pair<std::string, Leaf>> a;
   std::vector<std::pair<std::string, Leaf>> b;
   for (int i = 0; i < 30; ++i) {
@@ -269,14 +269,14 @@ TEST(DiffTest, LongListsAreCut) {
 
 // ---- errors ----
 
-TEST(DiffTest, BadTolerancesAreNamed) {
+TEST(DiffTest, InvalidTolerance_IsNamed) {
   EXPECT_THAT(DiffStores(NumbersAndText(), NumbersAndText(), {.rtol = -1}),
               StatusIs(absl::StatusCode::kInvalidArgument, "rtol: expected 0 or more, found -1"));
   EXPECT_THAT(DiffStores(NumbersAndText(), NumbersAndText(), {.atol = kNaN}),
               StatusIs(absl::StatusCode::kInvalidArgument, "atol: expected 0 or more, found nan"));
 }
 
-TEST(DiffTest, StoresThatAreBeingWrittenAreNotCompared) {
+TEST(DiffTest, OpenBorrow_IsAnError) {
   ParamStore open = NumbersAndText();
   const MutableTensor writing = open.Mutate(".a").value();
   const auto is_open =

@@ -28,7 +28,7 @@ std::vector<double> AllElements(const Tensor& tensor) {
   return out;
 }
 
-TEST(ElementsTest, ReadsNumbersOfEveryOrdinaryType) {
+TEST(ElementsTest, ReadElements_ReadsEveryArithmeticType) {
   EXPECT_THAT(AllElements(VectorOf<uint8_t>({0, 255})), ElementsAre(0, 255));
   EXPECT_THAT(AllElements(VectorOf<int8_t>({-128, 127})), ElementsAre(-128, 127));
   EXPECT_THAT(AllElements(VectorOf<uint16_t>({65535})), ElementsAre(65535));
@@ -46,11 +46,18 @@ TEST(ElementsTest, ReadsNumbersOfEveryOrdinaryType) {
               ElementsAre(testing::DoubleNear(3e38, 1e36)));
 }
 
-TEST(ElementsTest, ABoolIsZeroOrOneWhateverItsByte) {
+TEST(ElementsTest, Ones_ReadAsOneInEveryDType) {
+  for (const DType dtype : AllDTypes()) {
+    const Tensor ones = Tensor::Ones(dtype, {3, 8}).value();
+    EXPECT_THAT(AllElements(ones), testing::Each(1.0)) << DTypeName(dtype);
+  }
+}
+
+TEST(ElementsTest, Bool_IsZeroOrOneForAnyByte) {
   EXPECT_THAT(AllElements(TensorOfBytes(DType::kBool, {0, 1, 2, 255})), ElementsAre(0, 1, 1, 1));
 }
 
-TEST(ElementsTest, AComplexNumberIsReadAsItsMagnitude) {
+TEST(ElementsTest, ComplexElement_IsReadAsItsMagnitude) {
   const Tensor tensor = VectorOf<std::complex<float>>({{3, -4}, {0, 0}, {1e38f, 0}});
   EXPECT_THAT(AllElements(tensor), ElementsAre(5, 0, 1e38f));
 }
@@ -62,7 +69,7 @@ TEST(ElementsTest, ReadsFromTheMiddle) {
   EXPECT_THAT(out, ElementsAre(3, 4));
 }
 
-TEST(ElementsTest, TypesBelowAByteLiePackedLowBitsFirst) {
+TEST(ElementsTest, SubByteTypes_ArePackedLowBitsFirst) {
   // f4 codes 1, 2 | 3, 4.
   EXPECT_THAT(AllElements(TensorOfBytes(DType::kF4, {0x21, 0x43})), ElementsAre(0.5, 1, 1.5, 2));
   // f6 codes 1, 2, 3, 0x3f: 000001 | 000010 | 000011 | 111111, low bits first.
@@ -79,7 +86,7 @@ TEST(ElementsTest, TypesBelowAByteLiePackedLowBitsFirst) {
 }
 
 // The numbers that the specifications print in their tables.
-TEST(ElementsTest, SmallFloatsAreDecodedAsTheirSpecificationsSay) {
+TEST(ElementsTest, SmallFloats_AreDecodedBySpecification) {
   const auto e5m2 = [](uint8_t code) { return DecodeSmallFloat(DType::kF8E5M2, code); };
   EXPECT_EQ(e5m2(0x7b), 57344);
   EXPECT_EQ(e5m2(0x7c), kInf);
@@ -125,7 +132,7 @@ TEST(ElementsTest, SmallFloatsAreDecodedAsTheirSpecificationsSay) {
 }
 
 // Reading in pieces gives what reading at once gives, of every type.
-TEST(ElementsTest, AnyPieceOfAnyTypeIsWhatTheWholeHasThere) {
+TEST(ElementsTest, AnyRange_MatchesTheFullTensor) {
   for (uint32_t seed = 0; seed < 100; ++seed) {
     std::mt19937 random(seed);
     const DType dtype = AllDTypes()[random() % AllDTypes().size()];

@@ -32,7 +32,7 @@ std::vector<To> CastAll(const std::vector<From>& values) {
   return ElementsOf<To>(CastTensor(VectorOf(values), kDTypeOf<To>).value());
 }
 
-TEST(CastTest, FloatingTensorsChangeTheirPrecision) {
+TEST(CastTest, FloatingTensors_ChangePrecision) {
   const ParamStore store = StoreOf({{"a", Floats({1.5f, -2})}, {"b", VectorOf<double>({0.25})}});
   const ParamStore cast = Cast(store, DType::kBF16).value();
   EXPECT_EQ(cast.layout(), store.layout());
@@ -42,7 +42,7 @@ TEST(CastTest, FloatingTensorsChangeTheirPrecision) {
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(1.5f, -2));
 }
 
-TEST(CastTest, OtherFamiliesAndStaticLeavesAreSharedAsTheyAre) {
+TEST(CastTest, OtherFamiliesAndStaticLeaves_AreShared) {
   const ParamStore store = StoreOf({{"a", Floats({1})},
                                     {"b", Ints({7})},
                                     {"c", VectorOf<std::complex<float>>({{1, 2}})},
@@ -58,13 +58,13 @@ TEST(CastTest, OtherFamiliesAndStaticLeavesAreSharedAsTheyAre) {
   EXPECT_THAT(ElementsOf<int64_t>(wide.leaf(1)), ElementsAre(7));
 }
 
-TEST(CastTest, ATensorOfTheTypeIsSharedAsItIs) {
+TEST(CastTest, TensorOfTheTargetType_IsShared) {
   const ParamStore store = StoreOf({{"a", Floats({1})}});
   EXPECT_EQ(Cast(store, DType::kF32)->leaf(0).tensor().raw_data(),
             store.leaf(0).tensor().raw_data());
 }
 
-TEST(CastTest, AllMeansAll) {
+TEST(CastTest, CastAll_ConvertsEveryFamily) {
   const ParamStore store =
       StoreOf({{"a", Floats({1.75f})}, {"b", Ints({7})}, {"c", VectorOf<uint8_t>({3})}});
   const ParamStore cast = Cast(store, DType::kI32, CastWhat::kAll).value();
@@ -72,7 +72,7 @@ TEST(CastTest, AllMeansAll) {
   EXPECT_THAT(ElementsOf<int32_t>(cast.leaf(2)), ElementsAre(3));
 }
 
-TEST(CastTest, WhatCannotBeCastIsNamed) {
+TEST(CastTest, UnsupportedCast_NamesThePath) {
   const ParamStore store =
       StoreOf({{"a", Floats({1})}, {"c", VectorOf<std::complex<float>>({{1, 2}})}});
   EXPECT_THAT(Cast(store, DType::kF8E4M3),
@@ -84,12 +84,12 @@ TEST(CastTest, WhatCannotBeCastIsNamed) {
               StatusIs(kInvalid, AllOf(HasSubstr("at .c: cast to f64"), HasSubstr("found c64"))));
 }
 
-TEST(CastTest, WithoutMemoryIsAnErrorWithThePath) {
+TEST(CastTest, NoMemory_NamesThePath) {
   EXPECT_THAT(Cast(StoreOf({{"a", HugeTensor()}}), DType::kF64),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("at .a: ")));
 }
 
-TEST(CastTest, FloatingToIntegerCutsAndSaturates) {
+TEST(CastTest, FloatingToInteger_TruncatesAndSaturates) {
   EXPECT_THAT(CastAll<int8_t>(std::vector<float>{1.9f, -1.9f, 127.9f, 128, -128.9f, -1e30f, 1e30f}),
               ElementsAre(1, -1, 127, 127, -128, -128, 127));
   EXPECT_THAT(CastAll<uint8_t>(std::vector<double>{-0.5, -7, 255.5, 256, kInf, -kInf, kNaN}),
@@ -101,7 +101,7 @@ TEST(CastTest, FloatingToIntegerCutsAndSaturates) {
               ElementsAre(std::numeric_limits<uint64_t>::max(), uint64_t{9300000000000000000u}));
 }
 
-TEST(CastTest, IntegerToIntegerSaturatesExactly) {
+TEST(CastTest, IntegerToInteger_SaturatesExactly) {
   constexpr int64_t kBig = (int64_t{1} << 53) + 1;  // no double
   EXPECT_THAT(CastAll<uint64_t>(std::vector<int64_t>{kBig, -1}),
               ElementsAre(uint64_t{kBig}, uint64_t{0}));
@@ -111,7 +111,7 @@ TEST(CastTest, IntegerToIntegerSaturatesExactly) {
   EXPECT_THAT(CastAll<uint16_t>(std::vector<int16_t>{-1, 32767}), ElementsAre(0, 32767));
 }
 
-TEST(CastTest, TooLargeBecomesInfiniteAndNaNStays) {
+TEST(CastTest, TooLarge_BecomesInfiniteAndNaNStays) {
   EXPECT_EQ(CastAll<float>(std::vector<double>{1e300})[0], kInf);
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::half>(std::vector<float>{65520})[0]), kInf);
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::half>(std::vector<float>{65519})[0]), 65504);
@@ -120,7 +120,7 @@ TEST(CastTest, TooLargeBecomesInfiniteAndNaNStays) {
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::bfloat16>(std::vector<double>{-1e300})[0]), -kInf);
 }
 
-TEST(CastTest, RoundsOnceAlsoWhereFloatStandsBetween) {
+TEST(CastTest, DoubleToHalf_RoundsOnce) {
   // Just above the middle of two halves: through float the little that is above would be lost.
   const double above = 1 + std::ldexp(1.0, -11) + std::ldexp(1.0, -40);
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::half>(std::vector<double>{above})[0]),
@@ -145,7 +145,7 @@ double RoundTo(double x, int fraction, int least) {
   return std::nearbyint(x / unit) * unit;
 }
 
-TEST(CastTest, DoublesRoundToTheNearestHalfAndBfloat16) {
+TEST(CastTest, RandomDoubles_RoundToTheNearestHalfAndBfloat16) {
   std::mt19937 random(1);
   for (int i = 0; i < 100'000; ++i) {
     const double x = std::ldexp(std::uniform_real_distribution<double>(-1, 1)(random),
@@ -159,7 +159,7 @@ TEST(CastTest, DoublesRoundToTheNearestHalfAndBfloat16) {
   }
 }
 
-TEST(CastTest, SubnormalsAreNumbersLikeOthers) {
+TEST(CastTest, Subnormals_AreConverted) {
   const auto tiny = static_cast<float>(std::ldexp(3.0, -133));
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::bfloat16>(std::vector<float>{tiny})[0]), tiny);
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::half>(std::vector<double>{std::ldexp(3.0, -24)})[0]),
@@ -167,7 +167,7 @@ TEST(CastTest, SubnormalsAreNumbersLikeOthers) {
   EXPECT_EQ(CastAll<float>(std::vector<Eigen::bfloat16>{Eigen::bfloat16(tiny)})[0], tiny);
 }
 
-TEST(CastTest, FloatingTypesOfAnyWidthAreRead) {
+TEST(CastTest, FloatingTypesOfAnyWidth_AreRead) {
   Buffer buffer = Buffer::Allocate(2).value();
   const uint8_t codes[] = {0x7e, 0x38};
   std::memcpy(buffer.mutable_data(), codes, 2);
@@ -177,13 +177,13 @@ TEST(CastTest, FloatingTypesOfAnyWidthAreRead) {
               ElementsAre(448, 1));
 }
 
-TEST(CastTest, ShapesStay) {
+TEST(CastTest, Shapes_AreKept) {
   const Tensor matrix = Tensor::Zeros(DType::kF32, {2, 0, 3}).value();
   EXPECT_THAT(CastTensor(matrix, DType::kF64)->shape(), ElementsAre(2, 0, 3));
   EXPECT_EQ(CastTensor(Tensor::Scalar(2.5f), DType::kF64).value(), Tensor::Scalar(2.5));
 }
 
-TEST(CastTest, BlocksJoinWithoutSeams) {
+TEST(CastTest, LargeTensors_AreConvertedAcrossBlocks) {
   std::vector<int32_t> values(5000);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int32_t>(i);
   const std::vector<float> cast = CastAll<float>(values);

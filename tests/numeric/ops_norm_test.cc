@@ -38,7 +38,7 @@ TEST(GlobalNormTest, IsTheL2NormOfAllFloatingNumbersTogether) {
   EXPECT_EQ(GlobalNorm(store).value(), 5);
 }
 
-TEST(GlobalNormTest, OfHalvesAndSmallFloats) {
+TEST(GlobalNormTest, HalvesAndSmallFloats_Count) {
   EXPECT_EQ(GlobalNorm(StoreOf({{"a", VectorOf<Eigen::half>({Eigen::half(3.f)})},
                                 {"b", VectorOf<Eigen::bfloat16>({Eigen::bfloat16(-4.f)})}}))
                 .value(),
@@ -47,7 +47,7 @@ TEST(GlobalNormTest, OfHalvesAndSmallFloats) {
   EXPECT_EQ(GlobalNorm(StoreOf({{"a", f4}})).value(), 0);
 }
 
-TEST(GlobalNormTest, OfNothingIsZero) {
+TEST(GlobalNormTest, EmptyStore_HasNormZero) {
   EXPECT_EQ(GlobalNorm(ParamStore()).value(), 0);
   EXPECT_EQ(GlobalNorm(StoreOf({{"a", Tensor::Zeros(DType::kF32, {0, 3}).value()}})).value(), 0);
 }
@@ -61,12 +61,12 @@ TEST(GlobalNormTest, SumsInDouble) {
             std::sqrt(2 * double{3e38f} * double{3e38f}));
 }
 
-TEST(GlobalNormTest, NaNAndInfinitySpread) {
+TEST(GlobalNormTest, NaNAndInfinity_PropagateToTheNorm) {
   EXPECT_THAT(GlobalNorm(StoreOf({{"a", Floats({1, kNaN})}})).value(), IsNan());
   EXPECT_EQ(GlobalNorm(StoreOf({{"a", Floats({1, -kInf})}})).value(), kInf);
 }
 
-TEST(GlobalNormTest, AStoreThatIsBeingWrittenHasNone) {
+TEST(GlobalNormTest, OpenBorrow_IsAnError) {
   ParamStore store = StoreOf({{"a", Floats({1})}});
   const MutableTensor writing = store.Mutate(".a").value();
   EXPECT_THAT(GlobalNorm(store), StatusIs(kPrecondition, HasSubstr("take the norm")));
@@ -109,7 +109,7 @@ TEST(GlobalNormTest, HasTheSameBitsPackedOrNot) {
 }
 
 // The order of additions is part of the contract: this is it, written as plainly as can be.
-TEST(GlobalNormTest, AddsInTheOrderThatTheHeaderSays) {
+TEST(GlobalNormTest, Sums_AreInTheDocumentedOrder) {
   for (uint32_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
@@ -140,7 +140,7 @@ TEST(GlobalNormTest, AddsInTheOrderThatTheHeaderSays) {
 
 // ---- clip ----
 
-TEST(ClipTest, ScalesToTheNormAskedForAndReturnsTheOneBefore) {
+TEST(ClipTest, Clip_ScalesToMaxNormAndReturnsThePreviousNorm) {
   ParamStore store = StoreOf({{"a", Floats({3})}, {"b", VectorOf<double>({4})}, {"c", Ints({9})}});
   EXPECT_EQ(ClipByGlobalNorm(&store, 1).value(), 5);
   const double coefficient = 1 / (5 + 1e-6);  // as torch.nn.utils.clip_grad_norm_
@@ -150,7 +150,7 @@ TEST(ClipTest, ScalesToTheNormAskedForAndReturnsTheOneBefore) {
   EXPECT_THAT(GlobalNorm(store).value(), DoubleNear(1, 1e-6));
 }
 
-TEST(ClipTest, HalvesAndComplexNumbersAreScaledInFloat) {
+TEST(ClipTest, HalvesAndComplexElements_AreScaledInFloat) {
   ParamStore store = StoreOf({{"a", VectorOf<Eigen::half>({Eigen::half(3.f)})},
                               {"b", VectorOf<Eigen::bfloat16>({Eigen::bfloat16(4.f)})},
                               {"c", VectorOf<std::complex<float>>({{0, 12}})}});
@@ -161,7 +161,7 @@ TEST(ClipTest, HalvesAndComplexNumbersAreScaledInFloat) {
   EXPECT_EQ(ElementsOf<std::complex<float>>(store.leaf(2))[0], std::complex<float>(0, 12 * factor));
 }
 
-TEST(ClipTest, BelowTheNormNothingIsWritten) {
+TEST(ClipTest, BelowMaxNorm_WritesNothing) {
   ParamStore store = StoreOf({{"a", Floats({3, 4})}});
   const uint64_t generation = store.leaf(0).generation();
   EXPECT_EQ(ClipByGlobalNorm(&store, 6).value(), 5);
@@ -169,7 +169,7 @@ TEST(ClipTest, BelowTheNormNothingIsWritten) {
   EXPECT_EQ(store.leaf(0).generation(), generation);
 }
 
-TEST(ClipTest, OfAPackGivesTheSameNumbersAsOfItsStore) {
+TEST(ClipTest, Pack_HasTheSameResultAsItsStore) {
   for (uint32_t seed = 0; seed < 10; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
@@ -183,21 +183,21 @@ TEST(ClipTest, OfAPackGivesTheSameNumbersAsOfItsStore) {
   }
 }
 
-TEST(ClipTest, APackBelowTheNormKeepsItsGeneration) {
+TEST(ClipTest, PackBelowMaxNorm_KeepsItsGeneration) {
   Packed packed = Packed::Create(StoreOf({{"a", Floats({3, 4})}}), DType::kF32).value();
   const uint64_t generation = packed.generation();
   EXPECT_EQ(ClipByGlobalNorm(&packed, 6).value(), 5);
   EXPECT_EQ(packed.generation(), generation);
 }
 
-TEST(ClipTest, DoesNotReachSnapshots) {
+TEST(ClipTest, Clip_DoesNotChangeSnapshots) {
   ParamStore store = StoreOf({{"a", Floats({3, 4})}});
   const ParamStore snapshot = store.Snapshot().value();
   EXPECT_THAT(ClipByGlobalNorm(&store, 1), IsOk());
   EXPECT_THAT(FloatsAt(snapshot, ".a"), ElementsAre(3, 4));
 }
 
-TEST(ClipTest, ANonFiniteNormDoesAsInPyTorch) {
+TEST(ClipTest, NonFiniteNorm_BehavesAsInPyTorch) {
   ParamStore nan = StoreOf({{"a", Floats({1, kNaN})}});
   EXPECT_THAT(ClipByGlobalNorm(&nan, 1).value(), IsNan());
   EXPECT_THAT(FloatsAt(nan, ".a"), Each(IsNan()));
@@ -207,21 +207,21 @@ TEST(ClipTest, ANonFiniteNormDoesAsInPyTorch) {
   EXPECT_THAT(FloatsAt(infinite, ".a")[1], IsNan());
 }
 
-TEST(ClipTest, ANaNNormLeavesTheGapsOfAPackZero) {
+TEST(ClipTest, NaNNorm_LeavesTheGapsOfAPackZero) {
   Packed packed = Packed::Create(StoreOf({{"a", Floats({1, kNaN})}}), DType::kF32).value();
   EXPECT_THAT(ClipByGlobalNorm(&packed, 1).value(), IsNan());
-  EXPECT_THAT(packed.data<float>(0).value(), Each(IsNan()));
-  EXPECT_THAT(packed.data<float>().value().subspan(2), Each(0));
+  EXPECT_THAT(packed.span<float>(0), Each(IsNan()));
+  EXPECT_THAT(packed.span<float>().subspan(2), Each(0));
 }
 
-TEST(ClipTest, ANonFiniteNormIsAnErrorWhereAskedFor) {
+TEST(ClipTest, NonFiniteNorm_IsAnErrorIfRequested) {
   ParamStore store = StoreOf({{"a", Floats({1, kNaN})}});
   EXPECT_THAT(ClipByGlobalNorm(&store, 1, {.error_if_nonfinite = true}),
               StatusIs(kPrecondition, HasSubstr("expected a finite global norm, found nan")));
   EXPECT_EQ(FloatsAt(store, ".a")[0], 1);
 }
 
-TEST(ClipTest, ABadNormIsAnErrorAndNothingChanges) {
+TEST(ClipTest, InvalidMaxNorm_IsAnErrorAndChangesNothing) {
   ParamStore store = StoreOf({{"a", Floats({3, 4})}});
   EXPECT_THAT(ClipByGlobalNorm(&store, -1),
               StatusIs(kInvalid, HasSubstr("of 0 or more, found -1")));
@@ -230,7 +230,7 @@ TEST(ClipTest, ABadNormIsAnErrorAndNothingChanges) {
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(3, 4));
 }
 
-TEST(ClipTest, SmallFloatsCannotBeScaled) {
+TEST(ClipTest, SmallFloats_CannotBeScaled) {
   const Tensor f8 = Tensor::Zeros(DType::kF8E4M3, {1}).value();
   ParamStore store = StoreOf({{"a", Floats({3, 4})}, {"b", f8}});
   EXPECT_THAT(ClipByGlobalNorm(&store, 6), IsOk());  // nothing to scale
@@ -239,7 +239,7 @@ TEST(ClipTest, SmallFloatsCannotBeScaled) {
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(3, 4));
   Packed packed = Packed::Create(store, DType::kF32).value();
   EXPECT_THAT(ClipByGlobalNorm(&packed, 1), StatusIs(kInvalid, HasSubstr("at .b")));
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(3, 4));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(3, 4));
   Packed small = Packed::Create(store, DType::kF8E4M3).value();
   EXPECT_THAT(ClipByGlobalNorm(&small, 1), StatusIs(kInvalid, HasSubstr("at .b")));
   EXPECT_THAT(FloatsAt(small.store().value(), ".a"), ElementsAre(3, 4));

@@ -27,14 +27,14 @@ absl::StatusOr<Tensor> Negate(const Tensor& tensor) {
 
 // ---- alike ----
 
-TEST(CheckAlikeTest, StoresOfOneLayoutSlotsAndSpecsAreAlike) {
+TEST(CheckAlikeTest, SameLayoutSlotsAndSpecs_AreAlike) {
   const ParamStore a = SampleStore();
   EXPECT_THAT(
       CheckAlike(a, StoreLike(a, {Floats({0, 0, 0}), Ints({0}), Floats({0, 0}), Value("x")})),
       IsOk());
 }
 
-TEST(CheckAlikeTest, OtherLayoutsAreNamedByAPath) {
+TEST(CheckAlikeTest, OtherLayouts_AreNamedByAPath) {
   const ParamStore a = SampleStore();
   const ParamStore b = StoreOf({{"a", Floats({1})}, {"new", Ints({7})}});
   EXPECT_THAT(
@@ -45,7 +45,7 @@ TEST(CheckAlikeTest, OtherLayoutsAreNamedByAPath) {
               StatusIs(kInvalid, HasSubstr(".new is in the second alone")));
 }
 
-TEST(CheckAlikeTest, OtherSlotsAreNamedByThePath) {
+TEST(CheckAlikeTest, OtherSlots_AreNamedByAPath) {
   const ParamStore a = SampleStore();
   EXPECT_THAT(CheckAlike(a, GroupOf(a, {0, 2, 3})),
               StatusIs(kInvalid, HasSubstr(".b in the first alone")));
@@ -53,7 +53,7 @@ TEST(CheckAlikeTest, OtherSlotsAreNamedByThePath) {
               StatusIs(kInvalid, HasSubstr(".d in the second alone")));
 }
 
-TEST(CheckAlikeTest, OtherSpecsAreNamedWithBoth) {
+TEST(CheckAlikeTest, OtherSpecs_AreNamedForBothSides) {
   const ParamStore a = SampleStore();
   const ParamStore b = StoreLike(a, {Floats({1, 2, 3}), Ints({7}), Floats({4}), Value("gelu")});
   EXPECT_THAT(CheckAlike(a, b),
@@ -68,7 +68,7 @@ TEST(CheckAlikeTest, OtherSpecsAreNamedWithBoth) {
 
 // ---- zeros, map, zip ----
 
-TEST(ZerosLikeTest, NumbersAreZeroAndStaticLeavesStay) {
+TEST(ZerosLikeTest, Elements_AreZeroAndStaticLeavesStay) {
   const ParamStore store = SampleStore();
   const ParamStore zeros = ZerosLike(store).value();
   EXPECT_THAT(CheckAlike(store, zeros), IsOk());
@@ -78,7 +78,7 @@ TEST(ZerosLikeTest, NumbersAreZeroAndStaticLeavesStay) {
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(1, 2, 3));
 }
 
-TEST(ZerosLikeTest, WithoutMemoryIsAnErrorWithThePath) {
+TEST(ZerosLikeTest, NoMemory_NamesThePath) {
   EXPECT_THAT(ZerosLike(StoreOf({{"a", Floats({1})}, {"b", HugeTensor()}})),
               StatusIs(kExhausted, HasSubstr("at .b: no memory for f32[1152921504606846976]")));
 }
@@ -92,14 +92,14 @@ TEST(MapTest, AppliesToTensorsAndPassesStaticLeavesOn) {
   EXPECT_THAT(FloatsAt(store, ".a"), ElementsAre(1, 2));
 }
 
-TEST(MapTest, OfAGroupIsAGroup) {
+TEST(MapTest, MapOfAGroup_IsAGroup) {
   const ParamStore store = SampleStore();
   const ParamStore result = Map(GroupOf(store, {2}), Negate).value();
   EXPECT_THAT(ElementsOf<float>(*result.FindSlot(2)), ElementsAre(-4, -5));
   EXPECT_EQ(result.size(), 1u);
 }
 
-TEST(MapTest, ErrorsComeBackWithThePath) {
+TEST(MapTest, Errors_HaveThePath) {
   EXPECT_THAT(Map(SampleStore(),
                   [](const Tensor& tensor) -> absl::StatusOr<Tensor> {
                     if (tensor.dtype() == DType::kF32) return tensor;
@@ -113,7 +113,7 @@ TEST(MapTest, ANullResultIsAnError) {
               StatusIs(kInvalid, "at .a: expected a leaf, found null"));
 }
 
-TEST(MapTest, AStoreThatIsBeingWrittenIsNotMapped) {
+TEST(MapTest, OpenBorrow_IsAnError) {
   ParamStore store = SampleStore();
   const MutableTensor writing = store.Mutate(".a").value();
   EXPECT_THAT(Map(store, Negate), StatusIs(kPrecondition, HasSubstr("cannot map a store")));
@@ -132,7 +132,7 @@ TEST(MapLeavesTest, SeesStaticLeavesAndPlaces) {
   EXPECT_EQ(result.leaf(0).tensor().raw_data(), store.leaf(0).tensor().raw_data());  // shared
 }
 
-TEST(ZipTest, MeetsByPlace) {
+TEST(ZipTest, Zip_MatchesByPlace) {
   const ParamStore a = StoreOf({{"a", Floats({1, 2})}, {"b", Value(3)}});
   const ParamStore b = StoreLike(a, {Floats({10, 20}), Value(4)});
   const ParamStore sum = Zip(a, b, [](const Tensor& x, const Tensor& y) -> absl::StatusOr<Tensor> {
@@ -142,7 +142,7 @@ TEST(ZipTest, MeetsByPlace) {
   EXPECT_EQ(sum.leaf(1), Leaf(Value(3)));  // the first store's
 }
 
-TEST(ZipTest, StoresThatDoNotMeetAreAnErrorBeforeAnythingIsCalled) {
+TEST(ZipTest, DifferentStores_AreAnErrorBeforeAnyCall) {
   const ParamStore a = SampleStore();
   const auto never = [](const Tensor&, const Tensor&) -> absl::StatusOr<Tensor> {
     ADD_FAILURE() << "called";
@@ -178,7 +178,7 @@ TEST(UpdateEachTest, WritesOneStoreFromAnother) {
   EXPECT_THAT(FloatsAt(grads, ".a"), ElementsAre(10, 20, 30));
 }
 
-TEST(UpdateEachTest, WritesSeveralStoresGivenByPointer) {
+TEST(UpdateEachTest, SeveralStoresByPointer_AreWritten) {
   ParamStore params = StoreOf({{"a", Floats({1, 2})}});
   ParamStore momentum = StoreLike(params, {Floats({0, 4})});
   const ParamStore grads = StoreLike(params, {Floats({10, 20})});
@@ -196,7 +196,7 @@ TEST(UpdateEachTest, WritesSeveralStoresGivenByPointer) {
   EXPECT_THAT(FloatsAt(params, ".a"), ElementsAre(-9, -20));
 }
 
-TEST(UpdateEachTest, OneStoreAlone) {
+TEST(UpdateEachTest, OneStore_IsWritten) {
   ParamStore params = SampleStore();
   EXPECT_THAT(UpdateEach<float>(&params,
                                 [](absl::Span<float> p) {
@@ -206,7 +206,7 @@ TEST(UpdateEachTest, OneStoreAlone) {
   EXPECT_THAT(FloatsAt(params, ".c"), ElementsAre(0, 0));
 }
 
-TEST(UpdateEachTest, WrittenLeavesGetNewGenerationsOthersKeepTheirs) {
+TEST(UpdateEachTest, WrittenLeaves_GetNewGenerations) {
   ParamStore params = SampleStore();
   const ParamStore before = params.Snapshot().value();
   EXPECT_THAT(UpdateEach<float>(&params, kAddTo, before), IsOk());
@@ -216,7 +216,7 @@ TEST(UpdateEachTest, WrittenLeavesGetNewGenerationsOthersKeepTheirs) {
   EXPECT_EQ(params.leaf(3).generation(), before.leaf(3).generation());
 }
 
-TEST(UpdateEachTest, DoesNotReachSnapshotsAndWritesInPlaceWithoutThem) {
+TEST(UpdateEachTest, Update_DoesNotChangeSnapshotsAndIsInPlaceWithoutThem) {
   ParamStore params = SampleStore();
   {
     const ParamStore snapshot = params.Snapshot().value();
@@ -229,7 +229,7 @@ TEST(UpdateEachTest, DoesNotReachSnapshotsAndWritesInPlaceWithoutThem) {
   EXPECT_EQ(params.leaf(0).tensor().raw_data(), before);
 }
 
-TEST(UpdateEachTest, StoresThatAreNotAlikeAreAnErrorAndNothingChanges) {
+TEST(UpdateEachTest, DifferentStores_AreAnErrorAndNothingChanges) {
   ParamStore params = SampleStore();
   const ParamStore before = params.Snapshot().value();
   const ParamStore other = SampleStore();
@@ -249,7 +249,7 @@ TEST(UpdateEachTest, StoresThatAreNotAlikeAreAnErrorAndNothingChanges) {
   EXPECT_FALSE(params.borrowed());
 }
 
-TEST(UpdateEachTest, AStoreThatIsWrittenIsGivenOnce) {
+TEST(UpdateEachTest, WrittenStoreTwice_IsAnError) {
   ParamStore params = StoreOf({{"a", Floats({1, 2})}});
   const auto two = [](absl::Span<float>, absl::Span<float>) {};
   EXPECT_THAT(UpdateEach<float>(&params, two, &params), StatusIs(kInvalid, HasSubstr("twice")));
@@ -258,7 +258,7 @@ TEST(UpdateEachTest, AStoreThatIsWrittenIsGivenOnce) {
   EXPECT_FALSE(params.borrowed());
 }
 
-TEST(UpdateEachTest, AnOpenBorrowIsAnErrorAndNothingStaysOpen) {
+TEST(UpdateEachTest, OpenBorrow_IsAnErrorAndNothingStaysOpen) {
   ParamStore params = StoreOf({{"a", Floats({1, 2})}});
   ParamStore grads = StoreLike(params, {Floats({10, 20})});
   {
@@ -275,7 +275,7 @@ TEST(UpdateEachTest, AnOpenBorrowIsAnErrorAndNothingStaysOpen) {
   EXPECT_THAT(FloatsAt(params, ".a"), ElementsAre(1, 2));
 }
 
-TEST(UpdateEachTest, WithoutMemoryToCloneNoNumberChanges) {
+TEST(UpdateEachTest, NoMemoryToClone_ChangesNoElement) {
   ParamStore params = StoreOf({{"a", Floats({1, 2})}, {"b", HugeTensor()}});
   const auto clear = [](absl::Span<float> p) { p[0] = 0; };
   EXPECT_THAT(UpdateEach<float>(&params, clear), StatusIs(kExhausted, HasSubstr("no memory")));

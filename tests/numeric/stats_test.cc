@@ -34,7 +34,7 @@ TensorStats Of(const Tensor& tensor) { return StatsOf(tensor).value(); }
 
 // ---- one tensor ----
 
-TEST(StatsTest, OfATensor) {
+TEST(StatsTest, Tensor_HasStatistics) {
   const TensorStats stats = Of(Floats({-1, 0, 3, 2}));
   EXPECT_EQ(stats.tensors, 1);
   EXPECT_EQ(stats.count, 4);
@@ -50,7 +50,7 @@ TEST(StatsTest, OfATensor) {
   EXPECT_EQ(stats.histogram, std::nullopt);
 }
 
-TEST(StatsTest, NaNAndInfinityAreCountedApart) {
+TEST(StatsTest, NaNAndInfinity_AreCountedSeparately) {
   const TensorStats stats = Of(Floats({1, kNaN, 3, kInf, -kInf, -0.0f}));
   EXPECT_EQ(stats.count, 6);
   EXPECT_EQ(stats.nan_count, 1);
@@ -63,7 +63,7 @@ TEST(StatsTest, NaNAndInfinityAreCountedApart) {
   EXPECT_EQ(stats.l2(), std::sqrt(10.0));
 }
 
-TEST(StatsTest, WithoutFiniteNumbersThereIsNoMean) {
+TEST(StatsTest, WithoutFiniteElements_MeanIsNaN) {
   for (const Tensor& tensor : {Floats({}), Floats({kNaN, kInf})}) {
     const TensorStats stats = Of(tensor);
     EXPECT_EQ(stats.count, tensor.element_count());
@@ -75,7 +75,7 @@ TEST(StatsTest, WithoutFiniteNumbersThereIsNoMean) {
   }
 }
 
-TEST(StatsTest, OfEveryKindOfNumber) {
+TEST(StatsTest, EveryDType_HasStatistics) {
   EXPECT_EQ(Of(TensorOfBytes(DType::kBool, {0, 1, 1, 0})).mean, 0.5);
   EXPECT_EQ(Of(Ints({-5, 7})).min, -5);
   EXPECT_EQ(Of(VectorOf<uint64_t>({~uint64_t{0}})).max, std::ldexp(1.0, 64));
@@ -92,7 +92,7 @@ TEST(StatsTest, OfEveryKindOfNumber) {
   EXPECT_EQ(Of(TensorOfBytes(DType::kF6E3M2, {0, 0, 0x7c})).max, 28);  // the last code is 0x1f
 }
 
-TEST(StatsTest, ALargeMeanDoesNotSwallowASmallDeviation) {
+TEST(StatsTest, LargeMean_KeepsASmallDeviation) {
   std::vector<double> values(10'000);
   for (size_t i = 0; i < values.size(); ++i) values[i] = 1e9 + (i % 2 == 0 ? 0.5 : -0.5);
   const TensorStats stats = Of(VectorOf(values));
@@ -100,14 +100,14 @@ TEST(StatsTest, ALargeMeanDoesNotSwallowASmallDeviation) {
   EXPECT_EQ(stats.mean, 1e9);
 }
 
-TEST(StatsTest, HugeNumbersHaveAMean) {
+TEST(StatsTest, HugeElements_HaveAMean) {
   const TensorStats stats = Of(VectorOf<double>({1.7e308, 1.7e308, -1.7e308, 1.7e308}));
   EXPECT_EQ(stats.inf_count, 0);
   EXPECT_DOUBLE_EQ(stats.mean, 0.85e308);
   EXPECT_EQ(stats.l2(), kInf);  // as the header says
 }
 
-TEST(StatsTest, SquaresThatNoDoubleHoldsAreScaled) {
+TEST(StatsTest, OverflowingSquares_AreScaled) {
   const TensorStats large = Of(VectorOf<double>({1e200, -1e200}));
   EXPECT_DOUBLE_EQ(large.stddev(), 1e200);
   EXPECT_DOUBLE_EQ(large.l2(), std::sqrt(2.0) * 1e200);
@@ -123,7 +123,7 @@ TEST(StatsTest, SquaresThatNoDoubleHoldsAreScaled) {
   EXPECT_EQ(Of(VectorOf<double>({0, 0})).l2(), 0);
 }
 
-TEST(StatsTest, PartsOfDifferentScalesMerge) {
+TEST(StatsTest, Merge_CombinesDifferentScales) {
   const std::vector<std::vector<double>> parts = {
       {0, 0}, {1e-200, -3e-200}, {1, 2, 3}, {1e200, -2e200}, {0}, {1e-300}};
   for (uint32_t seed = 0; seed < 20; ++seed) {
@@ -144,12 +144,12 @@ TEST(StatsTest, PartsOfDifferentScalesMerge) {
   }
 }
 
-TEST(StatsTest, ANullTensorHasNone) {
+TEST(StatsTest, NullTensor_HasNoStatistics) {
   EXPECT_THAT(StatsOf(Tensor()), StatusIs(kInvalid, HasSubstr("expected a tensor, found null")));
 }
 
 // Against the definitions, summed in long double.
-TEST(StatsTest, RandomTensorsAgreeWithTheDefinitions) {
+TEST(StatsTest, RandomTensors_AgreeWithTheDefinition) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
@@ -184,7 +184,7 @@ TEST(StatsTest, RandomTensorsAgreeWithTheDefinitions) {
 
 // ---- merging ----
 
-TEST(StatsTest, MergingPartsGivesTheWhole) {
+TEST(StatsTest, Merge_OfPartsEqualsTheTotal) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
@@ -212,7 +212,7 @@ TEST(StatsTest, MergingPartsGivesTheWhole) {
   }
 }
 
-TEST(StatsTest, MergingWithNothingChangesNothing) {
+TEST(StatsTest, Merge_WithEmptyChangesNothing) {
   TensorStats stats = Of(Floats({1, 2}));
   stats.Merge(TensorStats());
   EXPECT_EQ(stats.mean, 1.5);
@@ -224,10 +224,10 @@ TEST(StatsTest, MergingWithNothingChangesNothing) {
 
 // ---- histograms ----
 
-TEST(StatsTest, HistogramsOfTheSmallestNumbers) {
+TEST(StatsTest, Histogram_OfTheSmallestDoubles) {
   const double tiny = std::numeric_limits<double>::denorm_min();
   const auto bins_of = [](double lo, double hi) {
-    const Tensor tensor = Tensor::FromValues<double>({3}, {lo, hi, lo}).value();
+    const Tensor tensor = Tensor::From<double>({3}, {lo, hi, lo}).value();
     return StatsOf(tensor, {.histogram_bins = 4}).value().histogram->bins;
   };
   EXPECT_THAT(bins_of(0, tiny), ElementsAre(2, 0, 0, 1));
@@ -238,7 +238,7 @@ TEST(StatsTest, HistogramsOfTheSmallestNumbers) {
   EXPECT_THAT(bins_of(-most, most), ElementsAre(2, 0, 0, 1));
 }
 
-TEST(StatsTest, AHistogramHasTheRangeOfTheNumbers) {
+TEST(StatsTest, Histogram_CoversMinimumToMaximum) {
   const TensorStats stats =
       StatsOf(Floats({0, 1, 2, 3, 4, kNaN, kInf}), {.histogram_bins = 4}).value();
   ASSERT_NE(stats.histogram, std::nullopt);
@@ -249,7 +249,7 @@ TEST(StatsTest, AHistogramHasTheRangeOfTheNumbers) {
   EXPECT_EQ(stats.histogram->above, 0);
 }
 
-TEST(StatsTest, AHistogramOverARangeGivenCountsWhatIsOutside) {
+TEST(StatsTest, HistogramWithRange_CountsElementsOutside) {
   const TensorStats stats =
       StatsOf(Floats({-5, 0, 1, 9}),
               {.histogram_bins = 2, .histogram_range = StatsOptions::Range{0, 2}})
@@ -259,7 +259,7 @@ TEST(StatsTest, AHistogramOverARangeGivenCountsWhatIsOutside) {
   EXPECT_EQ(stats.histogram->above, 1);
 }
 
-TEST(StatsTest, AHistogramOfOneValueOrNone) {
+TEST(StatsTest, Histogram_OfOneValueOrNone) {
   EXPECT_THAT(StatsOf(Floats({7, 7}), {.histogram_bins = 3})->histogram->bins,
               ElementsAre(0, 0, 2));
   EXPECT_THAT(StatsOf(Floats({}), {.histogram_bins = 3})->histogram->bins, ElementsAre(0, 0, 0));
@@ -268,7 +268,7 @@ TEST(StatsTest, AHistogramOfOneValueOrNone) {
       ElementsAre(1, 2));
 }
 
-TEST(StatsTest, HistogramsOfOneRangeAreAddedOthersDropped) {
+TEST(StatsTest, Merge_AddsHistogramsOfEqualRangesOnly) {
   const StatsOptions fixed = {.histogram_bins = 2, .histogram_range = StatsOptions::Range{0, 2}};
   TensorStats stats = StatsOf(Floats({0, 1, 3}), fixed).value();
   stats.Merge(StatsOf(Floats({1, -1}), fixed).value());
@@ -284,7 +284,7 @@ TEST(StatsTest, HistogramsOfOneRangeAreAddedOthersDropped) {
   EXPECT_EQ(stats.histogram, std::nullopt);
 }
 
-TEST(StatsTest, BadOptionsAreNamed) {
+TEST(StatsTest, InvalidOptions_AreNamed) {
   EXPECT_THAT(StatsOf(Floats({1}), {.histogram_bins = -1}),
               StatusIs(kInvalid, HasSubstr("histogram_bins: expected 0 to 1048576, found -1")));
   EXPECT_THAT(StatsOf(ParamStore(), {.histogram_bins = (1 << 20) + 1}),
@@ -307,7 +307,7 @@ ParamStore HeadAndTable() {
   return Flatten(std::move(tree)).value().params;
 }
 
-TEST(StatsTest, OfAStoreAreOfItsTensorsTogether) {
+TEST(StatsTest, Store_CombinesItsTensors) {
   const TensorStats stats = StatsOf(HeadAndTable(), {.histogram_bins = 2}).value();
   EXPECT_EQ(stats.tensors, 3);
   EXPECT_EQ(stats.count, 5);
@@ -318,7 +318,7 @@ TEST(StatsTest, OfAStoreAreOfItsTensorsTogether) {
   EXPECT_THAT(stats.histogram->bins, ElementsAre(4, 1));  // over the range of all
 }
 
-TEST(StatsTest, OfLeavesAreByPlace) {
+TEST(StatsTest, StatsOfLeaves_AreByPlace) {
   const std::vector<TensorStats> stats =
       StatsOfLeaves(HeadAndTable(), {.histogram_bins = 1}).value();
   ASSERT_EQ(stats.size(), 4u);
@@ -328,7 +328,7 @@ TEST(StatsTest, OfLeavesAreByPlace) {
   EXPECT_EQ(stats[3].mean, 15);
 }
 
-TEST(StatsTest, OfASubtree) {
+TEST(StatsTest, StatsOfSubtree_CoverItsLeaves) {
   const ParamStore model = HeadAndTable();
   const TensorStats head = StatsOfSubtree(model, ".head").value();
   EXPECT_EQ(head.tensors, 2);
@@ -348,7 +348,7 @@ TEST(StatsTest, OfASubtree) {
                "not the text of a path: column 1: expected '.' or '[', found 'h': 'haed['"));
 }
 
-TEST(StatsTest, OfASubtreeOfADictionaryWithoutStructure) {
+TEST(StatsTest, StatsOfSubtree_WorkWithoutATreeDef) {
   EXPECT_EQ(
       StatsOfSubtree(StoreOf({{"a", Floats({1, 2})}, {"b", Floats({9})}}), ".a").value().count, 2);
 }
@@ -366,14 +366,14 @@ TEST(StatsTest, OfGroupsAreByLabel) {
               StatusIs(kInvalid, AllOf(HasSubstr("of 1 paths"), HasSubstr("on another, of 4"))));
 }
 
-TEST(StatsTest, GapsOfAPackAreInNoStatistics) {
+TEST(StatsTest, GapsOfAPack_DoNotCount) {
   const Packed packed = Packed::Create(HeadAndTable(), DType::kF32).value();
   const TensorStats stats = StatsOf(packed.store().value()).value();
   EXPECT_EQ(stats.count, 5);
   EXPECT_EQ(stats.zero_count, 0);
 }
 
-TEST(StatsTest, AStoreThatIsBeingWrittenHasNone) {
+TEST(StatsTest, OpenBorrow_IsAnError) {
   ParamStore model = HeadAndTable();
   const MutableTensor writing = model.Mutate(".table").value();
   const auto is_open =
@@ -384,7 +384,7 @@ TEST(StatsTest, AStoreThatIsBeingWrittenHasNone) {
   EXPECT_THAT(StatsOfGroups(model, Labels()), is_open);
 }
 
-TEST(StatsTest, AsText) {
+TEST(StatsTest, ToString_IsOneLine) {
   EXPECT_EQ(Of(Floats({-1, 0, 3, 2, kNaN, kInf})).ToString(),
             "1 tensor, 6 numbers, 24 bytes: min -1, max 3, mean 1, std 1.58114, L2 3.74166, "
             "1 zero, 1 NaN, 1 infinite");

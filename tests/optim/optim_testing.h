@@ -32,10 +32,10 @@ inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 using Entries = std::map<std::string, Leaf>;
 
 inline Leaf F32(const Shape& shape, std::vector<float> values) {
-  return Tensor::FromValues<float>(shape, absl::MakeConstSpan(values)).value();
+  return Tensor::From<float>(shape, absl::MakeConstSpan(values)).value();
 }
 inline Leaf F64(const Shape& shape, std::vector<double> values) {
-  return Tensor::FromValues<double>(shape, absl::MakeConstSpan(values)).value();
+  return Tensor::From<double>(shape, absl::MakeConstSpan(values)).value();
 }
 
 // A struct whose attributes are the entries.
@@ -108,10 +108,10 @@ inline ParamStore MixedModel(uint32_t seed) {
 
 inline std::vector<double> Numbers(const Leaf& leaf) {
   if (leaf.tensor().dtype() == DType::kF64) {
-    const absl::Span<const double> numbers = leaf.tensor().data<double>().value();
+    const absl::Span<const double> numbers = leaf.tensor().span<double>();
     return {numbers.begin(), numbers.end()};
   }
-  const absl::Span<const float> numbers = leaf.tensor().data<float>().value();
+  const absl::Span<const float> numbers = leaf.tensor().span<float>();
   return {numbers.begin(), numbers.end()};
 }
 inline std::vector<double> Numbers(const ParamStore& store, absl::string_view path) {

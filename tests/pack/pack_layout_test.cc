@@ -27,7 +27,7 @@ ParamStore SixLeaves() {
                   {"f", Value("gelu")}});
 }
 
-TEST(PackLayoutTest, LeavesStandAtMultiplesOf64BytesInOrderOfSlots) {
+TEST(PackLayoutTest, Leaves_AreAtMultiplesOf64InOrderOfSlots) {
   const ParamStore store = SixLeaves();
   const PackLayout plan = PackLayout::Create(store, DType::kF32).value();
   ASSERT_EQ(plan.size(), 4u);
@@ -56,7 +56,7 @@ TEST(PackLayoutTest, FindsAPlaceBySlot) {
   EXPECT_EQ(plan.PlaceOf(4711), kNoPlace);  // no slot at all
 }
 
-TEST(PackLayoutTest, GapsFillWhatLeavesLeave) {
+TEST(PackLayoutTest, Gaps_FillTheBytesBetweenLeaves) {
   const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kF32).value();
   ASSERT_EQ(plan.gaps().size(), 2u);
   EXPECT_EQ(plan.gaps()[0].offset, 64 + 12);
@@ -65,14 +65,14 @@ TEST(PackLayoutTest, GapsFillWhatLeavesLeave) {
   EXPECT_EQ(plan.gaps()[1].bytes, 60);
 }
 
-TEST(PackLayoutTest, OfADtypeThatIsNotThereIsEmpty) {
+TEST(PackLayoutTest, MissingDType_HasAnEmptyLayout) {
   const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kBF16).value();
   EXPECT_EQ(plan.size(), 0u);
   EXPECT_EQ(plan.byte_size(), 0);
   EXPECT_TRUE(plan.gaps().empty());
 }
 
-TEST(PackLayoutTest, SubByteTypesTakeWholeBytes) {
+TEST(PackLayoutTest, SubByteTypes_TakeCompleteBytes) {
   const ParamStore store = StoreOf({{"a", Tensor::Zeros(DType::kF6E2M3, {4}).value()},
                                     {"b", Tensor::Zeros(DType::kF6E2M3, {2, 88}).value()}});
   const PackLayout plan = PackLayout::Create(store, DType::kF6E2M3).value();
@@ -82,15 +82,12 @@ TEST(PackLayoutTest, SubByteTypesTakeWholeBytes) {
   EXPECT_EQ(plan.byte_size(), 64 + 192);
 }
 
-TEST(PackLayoutTest, FitsComparesDtypeAndShape) {
+TEST(PackLayoutTest, Spec_HasDTypeAndShape) {
   const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kF32).value();
-  EXPECT_TRUE(plan.Fits(1, Floats({7, 8, 9})));
-  EXPECT_FALSE(plan.Fits(1, Floats({7, 8})));
-  EXPECT_FALSE(plan.Fits(1, Ints({7, 8, 9})));
-  EXPECT_FALSE(plan.Fits(1, Value(1)));
+  EXPECT_EQ(plan.spec(1), LeafSpec(DType::kF32, {3}));
 }
 
-TEST(PackLayoutTest, EqualWhenDtypeLayoutSlotsAndShapesAre) {
+TEST(PackLayoutTest, Equality_ComparesDTypeLayoutSlotsAndShapes) {
   const ParamStore store = SixLeaves();
   const PackLayout plan = PackLayout::Create(store, DType::kF32).value();
   const PackLayout copy = plan;
@@ -101,7 +98,7 @@ TEST(PackLayoutTest, EqualWhenDtypeLayoutSlotsAndShapesAre) {
   EXPECT_FALSE(plan == PackLayout::Create(GroupOf(store, {0, 1, 3}), DType::kF32).value());
 }
 
-TEST(PackLayoutTest, BytesBeyondInt64AreAnErrorThatNamesThePath) {
+TEST(PackLayoutTest, ByteSizeOverflow_NamesThePath) {
   // A tensor over memory that is not there, which nobody will read.
   constexpr int64_t kHalf = int64_t{1} << 62;
   const Buffer nothing = Buffer::External(nullptr, kHalf, nullptr).value();

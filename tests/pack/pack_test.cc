@@ -54,13 +54,13 @@ Packed PackedSample() { return Packed::Create(SampleStore(), DType::kF32).value(
 const std::byte* Address(const Packed& packed) { return packed.bytes().value().data(); }
 
 std::vector<float> AllNumbers(const Packed& packed) {
-  const absl::Span<const float> numbers = packed.data<float>().value();
+  const absl::Span<const float> numbers = packed.span<float>();
   return {numbers.begin(), numbers.end()};
 }
 
 void WriteFirst(Packed& packed, float value) {
   MutablePack writing = packed.Mutate().value();
-  writing.data<float>(0).value()[0] = value;
+  writing.span<float>(0)[0] = value;
 }
 
 // Every byte that belongs to no leaf.
@@ -78,16 +78,16 @@ std::vector<int> GapBytes(const Packed& packed) {
 
 // ---- making one ----
 
-TEST(PackTest, PacksTheTensorsOfOneDtypeInOneAlignedBuffer) {
+TEST(PackTest, Create_PacksTheTensorsOfOneDTypeInOneAlignedBuffer) {
   const Packed packed = PackedSample();
   EXPECT_EQ(packed.dtype(), DType::kF32);
   EXPECT_EQ(packed.plan().size(), 2u);
-  const absl::Span<const float> all = packed.data<float>().value();
+  const absl::Span<const float> all = packed.span<float>();
   EXPECT_EQ(all.size(), 32u);  // two runs of 64 bytes
   EXPECT_EQ(reinterpret_cast<uintptr_t>(all.data()) % 64, 0u);
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
-  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(4, 5));
-  EXPECT_EQ(packed.data<float>(1).value().data(), all.data() + 16);
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(1), ElementsAre(4, 5));
+  EXPECT_EQ(packed.span<float>(1).data(), all.data() + 16);
 }
 
 TEST(PackTest, GapsAreZero) {
@@ -96,7 +96,7 @@ TEST(PackTest, GapsAreZero) {
   EXPECT_THAT(GapBytes(packed), Each(0));
 }
 
-TEST(PackTest, OtherLeavesRideAlong) {
+TEST(PackTest, OtherLeaves_AreInRest) {
   const Packed packed = PackedSample();
   EXPECT_EQ(packed.slots().size(), 4u);
   EXPECT_EQ(packed.rest().size(), 2u);
@@ -105,14 +105,14 @@ TEST(PackTest, OtherLeavesRideAlong) {
   EXPECT_EQ(packed.rest().layout(), packed.layout());
 }
 
-TEST(PackTest, FromAnRvalueTheStoreIsTaken) {
+TEST(PackTest, CreateFromAnRvalue_EmptiesTheStore) {
   ParamStore store = SampleStore();
   const Packed packed = Packed::Create(std::move(store), DType::kF32).value();
   EXPECT_TRUE(store.empty());  // NOLINT(bugprone-use-after-move): what the header promises
   EXPECT_EQ(packed.slots().size(), 4u);
 }
 
-TEST(PackTest, FromAConstStoreTheStoreStays) {
+TEST(PackTest, CreateFromAConstStore_KeepsTheStore) {
   const ParamStore store = SampleStore();
   Packed packed = Packed::Create(store, DType::kF32).value();
   WriteFirst(packed, 99);
@@ -120,7 +120,7 @@ TEST(PackTest, FromAConstStoreTheStoreStays) {
   EXPECT_EQ(store.size(), 4u);
 }
 
-TEST(PackTest, OfAGroupKeepsTheGroupsSlots) {
+TEST(PackTest, PackOfAGroup_KeepsItsSlots) {
   const ParamStore store = SampleStore();
   const Packed packed = Packed::Create(GroupOf(store, {2, 3}), DType::kF32).value();
   EXPECT_EQ(packed.layout(), store.layout());
@@ -132,21 +132,21 @@ TEST(PackTest, OfAGroupKeepsTheGroupsSlots) {
   EXPECT_EQ(view.FindSlot(0), nullptr);
 }
 
-TEST(PackTest, WithoutATensorOfTheDtypeEverythingRidesAlong) {
+TEST(PackTest, WithoutATensorOfTheDType_AllLeavesAreInRest) {
   Packed packed = Packed::Create(SampleStore(), DType::kF64).value();
   EXPECT_EQ(packed.plan().size(), 0u);
   EXPECT_EQ(packed.rest().size(), 4u);
-  EXPECT_TRUE(packed.data<double>().value().empty());
+  EXPECT_TRUE(packed.span<double>().empty());
   { MutablePack writing = packed.Mutate().value(); }
   EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, OfAnEmptyStoreIsEmpty) {
+TEST(PackTest, PackOfAnEmptyStore_IsEmpty) {
   const Packed packed = Packed::Create(ParamStore(), DType::kF32).value();
   EXPECT_TRUE(packed.store().value().empty());
 }
 
-TEST(PackTest, EmptyTensorsAndSubByteTypesArePackedAsBytes) {
+TEST(PackTest, EmptyTensorsAndSubByteTypes_ArePacked) {
   const std::vector<uint8_t> codes = {0x21, 0x43, 0x65};
   const Tensor bytes = VectorOf(codes);
   Buffer buffer = Buffer::Allocate(3).value();
@@ -163,7 +163,7 @@ TEST(PackTest, EmptyTensorsAndSubByteTypesArePackedAsBytes) {
   EXPECT_EQ(view.leaf(2), Leaf(f6));
 }
 
-TEST(PackTest, AStoreThatIsBeingWrittenIsNotPacked) {
+TEST(PackTest, CreateDuringABorrow_IsAnError) {
   ParamStore store = SampleStore();
   {
     const MutableTensor writing = store.Mutate(".a").value();
@@ -175,7 +175,7 @@ TEST(PackTest, AStoreThatIsBeingWrittenIsNotPacked) {
   EXPECT_EQ(store.size(), 4u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
 }
 
-TEST(PackTest, WithoutMemoryPackingIsAnErrorAndTheStoreStays) {
+TEST(PackTest, CreateWithoutMemory_IsAnErrorAndTheStoreStays) {
   ParamStore store = StoreOf({{"a", Floats({1})}, {"b", HugeTensor()}});
   const auto no_memory = StatusIs(absl::StatusCode::kResourceExhausted,
                                   HasSubstr("no memory for a buffer of 4611686018427387968 bytes"));
@@ -187,42 +187,40 @@ TEST(PackTest, WithoutMemoryPackingIsAnErrorAndTheStoreStays) {
 
 // ---- reading ----
 
-TEST(PackTest, ReadingAsAnotherTypeIsAnError) {
+TEST(PackDeathTest, ReadingAsAnotherType_Terminates) {
   const Packed packed = PackedSample();
-  EXPECT_THAT(packed.data<double>(), StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
-  EXPECT_THAT(packed.data<int32_t>(0),
-              StatusIs(kInvalid, HasSubstr("expected f32, asked for i32")));
+  EXPECT_DEATH((void)packed.span<double>(), "expected a pack of f64, found one of f32");
+  EXPECT_DEATH((void)packed.span<int32_t>(0), "expected a pack of i32, found one of f32");
 }
 
-TEST(PackTest, ReadingAPlaceThatIsNotThereIsAnError) {
+TEST(PackDeathTest, ReadingAPlaceThatDoesNotExist_Terminates) {
   const Packed packed = PackedSample();
-  EXPECT_THAT(packed.data<float>(2),
-              StatusIs(kInvalid, HasSubstr("expected one below 2, found 2")));
+  EXPECT_DEATH((void)packed.span<float>(2), "place in a pack: expected one below 2, found 2");
 }
 
 // ---- writing ----
 
-TEST(PackTest, WritesOneLeafByItsPlace) {
+TEST(PackTest, Span_WritesOneLeafByItsPlace) {
   Packed packed = PackedSample();
   {
     MutablePack writing = packed.Mutate().value();
     EXPECT_EQ(writing.plan(), packed.plan());
     EXPECT_EQ(writing.dtype(), DType::kF32);
-    writing.data<float>(1).value()[1] = 50;
+    writing.span<float>(1)[1] = 50;
   }
-  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(4, 50));
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(1), ElementsAre(4, 50));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, WhatIsWrittenIntoGapsIsCleared) {
+TEST(PackTest, WritesIntoGaps_AreCleared) {
   Packed packed = PackedSample();
   {
     MutablePack writing = packed.Mutate().value();
-    const absl::Span<float> all = writing.data<float>().value();
+    const absl::Span<float> all = writing.span<float>();
     for (float& x : all) x += 1;
   }
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(2, 3, 4));
-  EXPECT_THAT(packed.data<float>(1).value(), ElementsAre(5, 6));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(2, 3, 4));
+  EXPECT_THAT(packed.span<float>(1), ElementsAre(5, 6));
   EXPECT_THAT(GapBytes(packed), Each(0));
   {
     MutablePack writing = packed.Mutate().value();
@@ -231,17 +229,24 @@ TEST(PackTest, WhatIsWrittenIntoGapsIsCleared) {
   EXPECT_THAT(GapBytes(packed), Each(0));
 }
 
-TEST(PackTest, WritingAsAnotherTypeOrPlaceIsAnError) {
+TEST(PackDeathTest, WritingAsAnotherTypeOrPlace_Terminates) {
   Packed packed = PackedSample();
   MutablePack writing = packed.Mutate().value();
-  EXPECT_THAT(writing.data<double>(), StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
-  EXPECT_THAT(writing.data<double>(0),
-              StatusIs(kInvalid, HasSubstr("expected f32, asked for f64")));
-  EXPECT_THAT(writing.data<float>(9),
-              StatusIs(kInvalid, HasSubstr("expected one below 2, found 9")));
+  EXPECT_DEATH((void)writing.span<double>(), "expected a pack of f64, found one of f32");
+  EXPECT_DEATH((void)writing.span<double>(0), "expected a pack of f64, found one of f32");
+  EXPECT_DEATH((void)writing.span<float>(9), "place in a pack: expected one below 2, found 9");
 }
 
-TEST(PackTest, WhileABorrowIsOpenNothingElseIsDone) {
+TEST(PackDeathTest, ReadingWhileABorrowIsOpen_Terminates) {
+  Packed packed = PackedSample();
+  const MutablePack writing = packed.Mutate().value();
+  EXPECT_DEATH((void)packed.span<float>(),
+               "cannot read the pack while a mutable borrow of this pack is open");
+  EXPECT_DEATH((void)packed.span<float>(0),
+               "cannot read the pack while a mutable borrow of this pack is open");
+}
+
+TEST(PackTest, DuringABorrow_OtherCallsAreErrors) {
   Packed packed = PackedSample();
   const ParamStore like = packed.store().value();
   {
@@ -254,18 +259,16 @@ TEST(PackTest, WhileABorrowIsOpenNothingElseIsDone) {
     EXPECT_THAT(packed.MutateRest(), is_open("open the rest of the pack"));
     EXPECT_THAT(packed.store(), is_open("view the pack"));
     EXPECT_THAT(packed.Snapshot(), is_open("take a snapshot"));
-    EXPECT_THAT(packed.data<float>(), is_open("read the pack"));
-    EXPECT_THAT(packed.data<float>(0), is_open("read the pack"));
     EXPECT_THAT(packed.bytes(), is_open("read the pack"));
     EXPECT_THAT(packed.Assign(like), is_open("assign to the pack"));
     EXPECT_THAT(Packed::ZerosLike(packed), is_open("make zeros"));
     EXPECT_THAT(std::move(packed).Unpack(), is_open("view the pack"));
-    writing.data<float>(0).value()[0] = 10;
+    writing.span<float>(0)[0] = 10;
   }
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(10, 2, 3));  // NOLINT: Unpack failed
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(10, 2, 3));  // NOLINT: Unpack failed
 }
 
-TEST(PackTest, ABorrowClosesEarlyAndOnlyOnce) {
+TEST(PackTest, Borrow_ClosesEarlyAndOnce) {
   Packed packed = PackedSample();
   MutablePack writing = packed.Mutate().value();
   writing.Close();
@@ -275,42 +278,42 @@ TEST(PackTest, ABorrowClosesEarlyAndOnlyOnce) {
   EXPECT_THAT(packed.store(), IsOk());
 }
 
-TEST(PackTest, ABorrowThatWasMovedClosesOnce) {
+TEST(PackTest, MovedBorrow_ClosesOnce) {
   Packed packed = PackedSample();
   {
     MutablePack first = packed.Mutate().value();
     MutablePack second = std::move(first);
     first.Close();  // NOLINT(bugprone-use-after-move): closed already
     EXPECT_THAT(packed.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
-    second.data<float>(0).value()[0] = 5;
+    second.span<float>(0)[0] = 5;
     Packed other = PackedSample();
     second = other.Mutate().value();  // closes the first
-    EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(5, 2, 3));
+    EXPECT_THAT(packed.span<float>(0), ElementsAre(5, 2, 3));
     EXPECT_THAT(other.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
   }
   EXPECT_THAT(packed.store(), IsOk());
 }
 
-TEST(PackTest, APackMayBeMovedWhileItIsWritten) {
+TEST(PackTest, Pack_MayMoveDuringABorrow) {
   Packed packed = PackedSample();
   std::optional<MutablePack> writing = packed.Mutate().value();
   Packed moved = std::move(packed);
   EXPECT_THAT(moved.store(), StatusIs(kPrecondition, HasSubstr("close it first")));
-  writing->data<float>(0).value()[0] = 5;
+  writing->span<float>(0)[0] = 5;
   writing.reset();
-  EXPECT_THAT(moved.data<float>(0).value(), ElementsAre(5, 2, 3));
+  EXPECT_THAT(moved.span<float>(0), ElementsAre(5, 2, 3));
 }
 
-TEST(PackTest, ABorrowOutlivesItsPackHarmlessly) {
+TEST(PackTest, Borrow_MayOutliveThePack) {
   std::optional<Packed> packed = PackedSample();
   MutablePack writing = packed->Mutate().value();
   packed.reset();
-  writing.data<float>().value()[0] = 5;
+  writing.span<float>()[0] = 5;
 }
 
 // ---- sharing ----
 
-TEST(PackTest, WritesAreInPlaceWhileNothingSharesTheBuffer) {
+TEST(PackTest, UnsharedBuffer_IsWrittenInPlace) {
   Packed packed = PackedSample();
   const std::byte* const before = Address(packed);
   WriteFirst(packed, 1);
@@ -318,7 +321,7 @@ TEST(PackTest, WritesAreInPlaceWhileNothingSharesTheBuffer) {
   EXPECT_EQ(Address(packed), before);
 }
 
-TEST(PackTest, AStoreIsAValueThatLaterWritesDoNotReach) {
+TEST(PackTest, Store_IsNotChangedByLaterWrites) {
   Packed packed = PackedSample();
   const std::byte* const before = Address(packed);
   const ParamStore view = packed.store().value();
@@ -328,7 +331,7 @@ TEST(PackTest, AStoreIsAValueThatLaterWritesDoNotReach) {
   EXPECT_NE(Address(packed), before);  // copied on write
 }
 
-TEST(PackTest, LeavesOfAStoreAreViewsOfTheBuffer) {
+TEST(PackTest, LeavesOfAStore_AreViewsOfTheBuffer) {
   const Packed packed = PackedSample();
   const ParamStore view = packed.store().value();
   EXPECT_EQ(view.leaf(0).tensor().raw_data(), Address(packed));
@@ -337,7 +340,7 @@ TEST(PackTest, LeavesOfAStoreAreViewsOfTheBuffer) {
   EXPECT_EQ(view.slots(), packed.slots());
 }
 
-TEST(PackTest, AStoreThatWasDroppedCostsNoCopy) {
+TEST(PackTest, DroppedStore_CostsNoCopy) {
   Packed packed = PackedSample();
   const std::byte* const before = Address(packed);
   { const ParamStore view = packed.store().value(); }
@@ -345,14 +348,14 @@ TEST(PackTest, AStoreThatWasDroppedCostsNoCopy) {
   EXPECT_EQ(Address(packed), before);
 }
 
-TEST(PackTest, OneLeafThatIsKeptSharesTheBuffer) {
+TEST(PackTest, OneKeptLeaf_SharesTheBuffer) {
   Packed packed = PackedSample();
   const Tensor kept = packed.store()->leaf(0).tensor();
   WriteFirst(packed, 99);
   EXPECT_THAT(ElementsOf<float>(kept), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, TheFirstWriteAfterAViewCopiesTheLaterOnesDoNot) {
+TEST(PackTest, OnlyTheFirstWriteAfterAView_Copies) {
   Packed packed = PackedSample();
   const ParamStore view = packed.store().value();
   WriteFirst(packed, 1);
@@ -362,38 +365,38 @@ TEST(PackTest, TheFirstWriteAfterAViewCopiesTheLaterOnesDoNot) {
   EXPECT_THAT(GapBytes(packed), Each(0));
 }
 
-TEST(PackTest, WritingToAStoreDoesNotReachThePack) {
+TEST(PackTest, WriteToAStore_DoesNotChangeThePack) {
   Packed packed = PackedSample();
   ParamStore view = packed.store().value();
   {
     MutableTensor writing = view.Mutate(".a").value();
-    writing.data<float>().value()[0] = 77;
+    writing.span<float>()[0] = 77;
   }
   EXPECT_THAT(FloatsAt(view, ".a"), ElementsAre(77, 2, 3));
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
   EXPECT_THAT(FloatsAt(packed.store().value(), ".a"), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, TwoStoresWithoutAWriteBetweenShareTheirLeaves) {
+TEST(PackTest, TwoStoresWithoutAWriteBetween_ShareTheirLeaves) {
   const Packed packed = PackedSample();
   const ParamStore a = packed.store().value();
   const ParamStore b = packed.store().value();
   EXPECT_EQ(a.leaves().data(), b.leaves().data());
 }
 
-TEST(PackTest, ASnapshotIsAPackOfItsOwn) {
+TEST(PackTest, Snapshot_IsIndependent) {
   Packed packed = PackedSample();
   Packed snapshot = packed.Snapshot().value();
   EXPECT_EQ(Address(snapshot), Address(packed));  // O(1)
   EXPECT_EQ(snapshot.plan(), packed.plan());
   WriteFirst(packed, 1000);
-  EXPECT_THAT(snapshot.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(snapshot.span<float>(0), ElementsAre(1, 2, 3));
   WriteFirst(snapshot, 2000);
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1000, 2, 3));
-  EXPECT_THAT(snapshot.data<float>(0).value(), ElementsAre(2000, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1000, 2, 3));
+  EXPECT_THAT(snapshot.span<float>(0), ElementsAre(2000, 2, 3));
 }
 
-TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
+TEST(PackTest, Overwrite_CopiesNothingAndKeepsTheSnapshot) {
   Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
   const Packed held = pack.Snapshot().value();
   const std::vector<float> before = AllNumbers(held);
@@ -401,18 +404,18 @@ TEST(PackTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
     MutablePack open = pack.Overwrite().value();
     EXPECT_EQ(open.before().data(), held.bytes()->data());
     EXPECT_NE(open.bytes().data(), open.before().data());
-    const auto numbers = open.data<float>().value();
+    const auto numbers = open.span<float>();
     std::fill(numbers.begin(), numbers.end(), 9.0f);
   }
   EXPECT_EQ(AllNumbers(held), before);
   for (uint32_t place = 0; place < pack.plan().size(); ++place) {
-    EXPECT_THAT(pack.data<float>(place).value(), Each(9.0f));
+    EXPECT_THAT(pack.span<float>(place), Each(9.0f));
   }
   MutablePack open = pack.Overwrite().value();
   EXPECT_EQ(open.before().data(), open.bytes().data()) << "nothing else sees these bytes";
 }
 
-TEST(PackTest, AnOverwriteThatIsTakenBackLeavesTheBytes) {
+TEST(PackTest, Revert_RestoresTheBytes) {
   Packed pack = Packed::Create(SampleStore(), DType::kF32).value();
   const Packed held = pack.Snapshot().value();
   {
@@ -424,7 +427,7 @@ TEST(PackTest, AnOverwriteThatIsTakenBackLeavesTheBytes) {
   EXPECT_EQ(AllNumbers(pack), AllNumbers(held));
 }
 
-TEST(PackTest, AfterASnapshotIsGoneWritesAreInPlaceAgain) {
+TEST(PackTest, AfterASnapshotIsDropped_WritesAreInPlace) {
   Packed packed = PackedSample();
   const std::byte* const before = Address(packed);
   {
@@ -435,7 +438,7 @@ TEST(PackTest, AfterASnapshotIsGoneWritesAreInPlaceAgain) {
   EXPECT_EQ(Address(packed), before);
 }
 
-TEST(PackTest, AViewMadeByASnapshotKeepsItsBytes) {
+TEST(PackTest, ViewOfASnapshot_KeepsItsBytes) {
   Packed packed = PackedSample();
   ParamStore view;
   {
@@ -448,7 +451,7 @@ TEST(PackTest, AViewMadeByASnapshotKeepsItsBytes) {
 
 // ---- generations ----
 
-TEST(PackTest, ClosingABorrowGivesANewGeneration) {
+TEST(PackTest, ClosingABorrow_ChangesTheGeneration) {
   Packed packed = PackedSample();
   const uint64_t first = packed.generation();
   const ParamStore before = packed.store().value();
@@ -461,7 +464,7 @@ TEST(PackTest, ClosingABorrowGivesANewGeneration) {
   EXPECT_EQ(after.leaf(1).generation(), before.leaf(1).generation());  // rides along, not written
 }
 
-TEST(PackTest, GenerationsStayBetweenWritesAlsoInSnapshots) {
+TEST(PackTest, Generations_StayBetweenWritesAlsoInSnapshots) {
   const Packed packed = PackedSample();
   const Packed snapshot = packed.Snapshot().value();
   const ParamStore a = snapshot.store().value();
@@ -470,7 +473,7 @@ TEST(PackTest, GenerationsStayBetweenWritesAlsoInSnapshots) {
   EXPECT_EQ(packed.generation(), snapshot.generation());
 }
 
-TEST(PackTest, OpeningTheRestGivesANewGenerationAndClosingItNone) {
+TEST(PackTest, OpeningTheRest_ChangesTheGenerationOnce) {
   Packed packed = PackedSample();
   const uint64_t before = packed.generation();
   uint64_t open = 0;
@@ -485,7 +488,7 @@ TEST(PackTest, OpeningTheRestGivesANewGenerationAndClosingItNone) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need the address space
-TEST(PackTest, AWriteWithoutMemoryChangesNoGeneration) {
+TEST(PackTest, WriteWithoutMemory_ChangesNoGeneration) {
   // 64 MiB more than earlier tests have left lying about.
   const int64_t count = (int64_t{1} << 24) + static_cast<int64_t>(mallinfo2().fordblks / 4);
   Packed packed =
@@ -516,7 +519,7 @@ TEST(PackTest, AWriteWithoutMemoryChangesNoGeneration) {
 #endif
 
 // Meaningful under ThreadSanitizer: a snapshot makes the view that both share, and goes.
-TEST(PackTest, ASnapshotMayViewAndGoInAnotherThreadWhileThePackIsWritten) {
+TEST(PackTest, Snapshot_MayBeViewedAndDroppedInAnotherThread) {
   Packed packed = PackedSample();
   for (int round = 0; round < 200; ++round) {
     std::thread reader([snapshot = std::make_unique<Packed>(packed.Snapshot().value())]() mutable {
@@ -528,7 +531,7 @@ TEST(PackTest, ASnapshotMayViewAndGoInAnotherThreadWhileThePackIsWritten) {
   }
 }
 
-TEST(PackTest, LeavesOfDifferentBytesHaveDifferentGenerations) {
+TEST(PackTest, LeavesWithDifferentBytes_HaveDifferentGenerations) {
   Packed packed =
       Packed::Create(StoreOf({{"a", Floats({1})}, {"b", Floats({2})}}), DType::kF32).value();
   WriteFirst(packed, 3);
@@ -539,13 +542,13 @@ TEST(PackTest, LeavesOfDifferentBytesHaveDifferentGenerations) {
 
 // ---- the rest ----
 
-TEST(PackTest, WhatRidesAlongIsWrittenByItself) {
+TEST(PackTest, MutateRest_WritesTheRest) {
   Packed packed = PackedSample();
   const ParamStore before = packed.store().value();
   const uint64_t generation = packed.generation();
   {
     MutableLeaves rest = packed.MutateRest().value();
-    rest.data<int32_t>(0).value()[0] = 70;
+    rest.GetSpan<int32_t>(0).value()[0] = 70;
     EXPECT_THAT(packed.store(), StatusIs(kPrecondition, HasSubstr("view the pack")));
     EXPECT_THAT(packed.Mutate(), StatusIs(kPrecondition, HasSubstr("open the pack")));
     EXPECT_THAT(packed.Snapshot(), StatusIs(kPrecondition, HasSubstr("snapshot")));
@@ -557,18 +560,18 @@ TEST(PackTest, WhatRidesAlongIsWrittenByItself) {
 
 // ---- alike ----
 
-TEST(PackTest, PackedAlikeHasTheSameOffsets) {
+TEST(PackTest, CreateLike_HasTheSameOffsets) {
   const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   const ParamStore grads =
       StoreLike(params, {Floats({10, 20, 30}), Ints({0}), Floats({40, 50}), Value("anything")});
   const Packed like = Packed::CreateLike(packed, grads).value();
   EXPECT_EQ(&like.plan().slots(), &packed.plan().slots());  // one object
-  EXPECT_THAT(like.data<float>(1).value(), ElementsAre(40, 50));
+  EXPECT_THAT(like.span<float>(1), ElementsAre(40, 50));
   EXPECT_THAT(GapBytes(like), Each(0));
 }
 
-TEST(PackTest, PackedAlikeMayHaveOtherLeavesBesides) {
+TEST(PackTest, CreateLike_AcceptsOtherLeaves) {
   const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   const Packed like = Packed::CreateLike(packed, GroupOf(params, {0, 2})).value();
@@ -577,7 +580,7 @@ TEST(PackTest, PackedAlikeMayHaveOtherLeavesBesides) {
   EXPECT_TRUE(like.rest().empty());
 }
 
-TEST(PackTest, PackingAlikeNamesAllThatDoesNotFit) {
+TEST(PackTest, CreateLike_NamesAllMismatches) {
   const ParamStore params = SampleStore();
   const Packed packed = Packed::Create(params, DType::kF32).value();
   EXPECT_THAT(Packed::CreateLike(packed, SampleStore()),
@@ -590,18 +593,18 @@ TEST(PackTest, PackingAlikeNamesAllThatDoesNotFit) {
               StatusIs(kInvalid, "the store does not fit the pack:\nmissing (1):\n  '.c'"));
 }
 
-TEST(PackTest, ZerosLikeHasTheSamePlacesAndKeepsStaticLeaves) {
+TEST(PackTest, ZerosLike_HasTheSamePlacesAndKeepsStaticLeaves) {
   const Packed packed = PackedSample();
   const Packed zeros = Packed::ZerosLike(packed).value();
   EXPECT_EQ(zeros.plan(), packed.plan());
-  EXPECT_THAT(zeros.data<float>().value(), Each(0));
+  EXPECT_THAT(zeros.span<float>(), Each(0));
   const ParamStore view = zeros.store().value();
   EXPECT_EQ(view.leaf(1), Leaf(Ints({0})));
   EXPECT_EQ(view.leaf(3), Leaf(Value("gelu")));
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
 }
 
-TEST(PackTest, AssignCopiesNewValuesInPlace) {
+TEST(PackTest, Assign_CopiesInPlace) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const std::byte* const before = Address(packed);
@@ -612,14 +615,14 @@ TEST(PackTest, AssignCopiesNewValuesInPlace) {
               IsOk());
   EXPECT_EQ(Address(packed), before);
   EXPECT_GT(packed.generation(), generation);
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(7, 8, 9));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(7, 8, 9));
   EXPECT_THAT(GapBytes(packed), Each(0));
   const ParamStore after = packed.store().value();
   EXPECT_EQ(after.leaf(1), Leaf(Ints({1})));
   EXPECT_EQ(after.leaf(3), Leaf(Value("relu")));
 }
 
-TEST(PackTest, AssignDoesNotReachViewsThatAreAlive) {
+TEST(PackTest, Assign_DoesNotChangeLiveViews) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const ParamStore view = packed.store().value();
@@ -630,14 +633,14 @@ TEST(PackTest, AssignDoesNotReachViewsThatAreAlive) {
   EXPECT_THAT(GapBytes(packed), Each(0));
 }
 
-TEST(PackTest, APackTakesItsOwnStore) {
+TEST(PackTest, Assign_AcceptsThePacksOwnStore) {
   Packed packed = PackedSample();
   EXPECT_THAT(packed.Assign(packed.store().value()), IsOk());
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
   EXPECT_EQ(*packed.store()->FindSlot(3), Leaf(Value("gelu")));
 }
 
-TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
+TEST(PackTest, AssignOfAMismatchedStore_ChangesNothing) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   const uint64_t generation = packed.generation();
@@ -653,12 +656,12 @@ TEST(PackTest, AssignOfAStoreThatDoesNotFitChangesNothing) {
   const MutableTensor writing = open.Mutate(".a").value();
   EXPECT_THAT(packed.Assign(open), StatusIs(kPrecondition, HasSubstr("assign a store to a pack")));
   EXPECT_EQ(packed.generation(), generation);
-  EXPECT_THAT(packed.data<float>(0).value(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(packed.span<float>(0), ElementsAre(1, 2, 3));
 }
 
 // ---- unpacking ----
 
-TEST(PackTest, UnpackGivesTheGroupBack) {
+TEST(PackTest, Unpack_ReturnsTheGroup) {
   const ParamStore params = SampleStore();
   Packed packed = Packed::Create(params, DType::kF32).value();
   WriteFirst(packed, 9);
@@ -669,7 +672,7 @@ TEST(PackTest, UnpackGivesTheGroupBack) {
   EXPECT_EQ(*group.FindSlot(3), Leaf(Value("gelu")));
   {
     MutableTensor writing = group.Mutate(".a").value();
-    writing.data<float>().value()[0] = 10;
+    writing.span<float>()[0] = 10;
   }
   EXPECT_THAT(FloatsAt(group, ".c"), ElementsAre(4, 5));
 }
@@ -677,7 +680,7 @@ TEST(PackTest, UnpackGivesTheGroupBack) {
 // ---- all together ----
 
 // A pack against plain vectors, with views kept and dropped at random.
-TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
+TEST(PackTest, RandomSteps_AgreeWithVectors) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
@@ -706,7 +709,7 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
           break;
         case 3: {
           MutablePack writing = packed.Mutate().value();
-          const absl::Span<float> all = writing.data<float>().value();
+          const absl::Span<float> all = writing.span<float>();
           for (float& x : all) x += 1;
           for (std::vector<float>& values : model) {
             for (float& x : values) x += 1;
@@ -715,7 +718,7 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
         }
         case 4: {
           MutablePack writing = packed.Mutate().value();
-          const absl::Span<float> leaf = writing.data<float>(place).value();
+          const absl::Span<float> leaf = writing.span<float>(place);
           for (float& x : leaf) x *= 2;
           for (float& x : model[place]) x *= 2;
           break;
@@ -727,7 +730,7 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
           }
       }
       for (uint32_t i = 0; i < model.size(); ++i) {
-        ASSERT_THAT(packed.data<float>(i).value(), testing::ElementsAreArray(model[i]));
+        ASSERT_THAT(packed.span<float>(i), testing::ElementsAreArray(model[i]));
       }
       ASSERT_THAT(GapBytes(packed), Each(0));
       for (const auto& [view, expected] : views) {
@@ -739,7 +742,7 @@ TEST(PackTest, RandomStepsAgreeWithPlainVectors) {
   }
 }
 
-TEST(PackTest, ViewsAreMadeAndReadInOtherThreadsWhileThePackIsWritten) {
+TEST(PackTest, Views_AreMadeAndReadInOtherThreadsDuringWrites) {
   Packed packed = PackedSample();
   std::vector<std::thread> readers;
   for (int i = 0; i < 20; ++i) {
@@ -753,7 +756,7 @@ TEST(PackTest, ViewsAreMadeAndReadInOtherThreadsWhileThePackIsWritten) {
   for (std::thread& reader : readers) reader.join();
 }
 
-TEST(PackTest, ConstCallsAreSafeFromManyThreads) {
+TEST(PackTest, ConstCalls_AreSafeFromManyThreads) {
   const Packed packed = PackedSample();
   std::vector<std::thread> readers;
   for (int i = 0; i < 8; ++i) {

@@ -1,12 +1,15 @@
 #!/bin/sh
 # Checks that no #include points up: a folder includes only from those below it in the list here (the same as in
 # docs/design.md), only proto/ sees generated protobuf headers, headers that need Eigen are named for it, and only
-# programs print.
+# programs print. Checks that public headers, which are those outside of internal/, keep internals to themselves: they
+# include internal headers of their own folder only, and name nothing of leafstore::internal in what a user may use.
 #
 # usage: check_includes.sh [top of the source tree]
-# Prints a line for each include that is wrong, `file:line: reason`, and exits with 1 if there is one. Needs sh and awk.
+# Prints a line for each fault, `file:line: reason`, and exits with 1 if there is one. Needs sh and awk.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 cd "${1:-.}"
+failed=0
 
 find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
   -type f \( -name '*.h' -o -name '*.cc' -o -name '*.inc' \) -print |
@@ -40,6 +43,8 @@ find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
     if (name ~ /^leafstore\//) {
       split(name, part, "/")
       target = part[2]
+      if (is_public && name ~ /\/internal\// && target != folder)
+        wrong("a public header includes an internal header of another folder: " name)
       if (folder in allow && index(" " allow[folder] " ", " " target " ") == 0)
         wrong("the arrow " folder " -> " target " points up: " name)
     } else if (line ~ /^"/ && name !~ /\// && (folder "/" name) in present) {
@@ -60,6 +65,7 @@ find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
       file = files[n]
       folder = file; sub(/\/.*$/, "", folder)
       line_number = 0
+      is_public = file ~ /\.h$/ && file !~ /\/internal\// && !(folder in prints)
       while ((getline text < file) > 0) {
         ++line_number
         if (text ~ /^[ \t]*#[ \t]*include/) check(text)
@@ -68,4 +74,10 @@ find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
     }
     if (count == 0) { print "no sources found"; failed = 1 }
     exit failed
-  }'
+  }' || failed=1
+
+# The file names of this project have no spaces.
+# shellcheck disable=SC2046
+awk -f "$here/check_public_headers.awk" /dev/null $(find core io treedef store select pack numeric optim proto checkpoint interop \
+  -name internal -prune -o -name '*.h' -type f -print 2>/dev/null | LC_ALL=C sort) || failed=1
+exit $failed

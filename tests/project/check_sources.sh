@@ -7,7 +7,7 @@
 set -eu
 cd "${1:-.}"
 failed=0
-for file in $(find core treedef store optim proto checkpoint interop tools examples bench tests \
+for file in $(find core io treedef store select pack numeric optim proto checkpoint interop tools examples bench tests \
   -path tests/project -prune -o -type f \( -name '*.h' -o -name '*.cc' -o -name '*.proto' \) -print | LC_ALL=C sort); do
   folder=$(dirname "$file")
   while [ ! -f "$folder/CMakeLists.txt" ]; do folder=$(dirname "$folder"); done

@@ -56,7 +56,7 @@ absl::StatusOr<Manifest> ChangedManifest(Change change) {
   return DecodeManifest(message.SerializeAsString());
 }
 
-TEST(ManifestCodecTest, AllOfItComesBack) {
+TEST(ManifestCodecTest, RoundTrip_KeepsEverything) {
   const std::string bytes = EncodeManifest(TwoItems()).value();
   const Manifest manifest = DecodeManifest(bytes).value();
   ASSERT_EQ(manifest.items.size(), 2u);
@@ -72,12 +72,12 @@ TEST(ManifestCodecTest, AllOfItComesBack) {
   EXPECT_EQ(EncodeManifest(manifest).value(), bytes);
 }
 
-TEST(ManifestCodecTest, NothingIsAManifest) {
+TEST(ManifestCodecTest, EmptyManifest_RoundTrips) {
   EXPECT_EQ(EncodeManifest({}).value(), "");
   EXPECT_TRUE(DecodeManifest("").value().items.empty());
 }
 
-TEST(ManifestCodecTest, AStructureIsThereOnce) {
+TEST(ManifestCodecTest, SharedStructure_IsStoredOnce) {
   proto::Manifest message;
   ASSERT_TRUE(message.ParseFromString(EncodeManifest(TwoItems()).value()));
   EXPECT_EQ(message.treedefs_size(), 1);
@@ -85,7 +85,7 @@ TEST(ManifestCodecTest, AStructureIsThereOnce) {
   EXPECT_EQ(message.items(1).treedef(), 1u);
 }
 
-TEST(ManifestCodecTest, DefaultColumnsAreLeftOut) {
+TEST(ManifestCodecTest, DefaultColumns_AreOmitted) {
   proto::Manifest message;
   ASSERT_TRUE(message.ParseFromString(EncodeManifest(TwoItems()).value()));
   const proto::Item& item = message.items(0);
@@ -95,7 +95,7 @@ TEST(ManifestCodecTest, DefaultColumnsAreLeftOut) {
   EXPECT_EQ(item.segments().bases_size(), 0);
 }
 
-TEST(ManifestCodecTest, CodecsSizesAndBasesComeBackWhereTheyAreNotDefault) {
+TEST(ManifestCodecTest, NonDefaultCodecsSizesAndBases_RoundTrip) {
   Manifest manifest = TwoItems();
   manifest.items[0].segments.codecs = {0, 7, 0};
   manifest.items[0].segments.stored_sizes = {24, 3, 0};
@@ -108,7 +108,7 @@ TEST(ManifestCodecTest, CodecsSizesAndBasesComeBackWhereTheyAreNotDefault) {
   EXPECT_EQ(found.bases, manifest.bases);
 }
 
-TEST(ManifestCodecTest, MetricsComeBack) {
+TEST(ManifestCodecTest, Metrics_RoundTrip) {
   Manifest manifest = TwoItems();
   manifest.metrics = {{"accuracy", 0.989}, {"loss", -1e300}};
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().metrics, manifest.metrics);
@@ -118,7 +118,7 @@ TEST(ManifestCodecTest, MetricsComeBack) {
   EXPECT_EQ(CheckMetrics({{"\xff", 1}}).code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST(ManifestCodecTest, ABaseIsAFileOfItsDirectoryAndInUse) {
+TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
   const auto with = [](const std::string& name, uint32_t base) {
     return ChangedManifest([&](auto* m) {
       m->add_bases()->set_name(name);
@@ -143,7 +143,7 @@ TEST(ManifestCodecTest, ABaseIsAFileOfItsDirectoryAndInUse) {
               IsDataLoss("manifest, bases"));
 }
 
-TEST(ManifestCodecTest, NamesOfItems) {
+TEST(ManifestCodecTest, InvalidItemNames_AreDataLoss) {
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(1)->set_name("one"); }),
               IsDataLoss("items of different names, found two called 'one'"));
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(1)->set_name(""); }),
@@ -152,7 +152,7 @@ TEST(ManifestCodecTest, NamesOfItems) {
               IsDataLoss("an item's name in UTF-8"));
 }
 
-TEST(ManifestCodecTest, StructuresOfItems) {
+TEST(ManifestCodecTest, InvalidItemStructures_AreDataLoss) {
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(0)->set_treedef(2); }),
               IsDataLoss("item 'one', treedef: expected at most 1, found 2"));
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_items(0)->mutable_paths(); }),
@@ -168,7 +168,7 @@ TEST(ManifestCodecTest, StructuresOfItems) {
               IsDataLoss("treedef"));
 }
 
-TEST(ManifestCodecTest, ColumnsOfSegments) {
+TEST(ManifestCodecTest, InvalidSegmentColumns_AreDataLoss) {
   const auto with = [](auto change) {
     return ChangedManifest([&](auto* m) { change(m->mutable_items(1)->mutable_segments()); });
   };
@@ -187,7 +187,7 @@ TEST(ManifestCodecTest, ColumnsOfSegments) {
               IsDataLoss("sizes below 2^63"));
 }
 
-TEST(ManifestCodecTest, MetadataThatCannotBe) {
+TEST(ManifestCodecTest, InvalidMetadata_IsDataLoss) {
   const auto with = [](auto change) {
     return ChangedManifest([&](auto* m) { change(m->mutable_items(0)->mutable_metadata()); });
   };
@@ -200,7 +200,7 @@ TEST(ManifestCodecTest, MetadataThatCannotBe) {
               IsDataLoss("metadata in UTF-8"));
 }
 
-TEST(ManifestCodecTest, LabelsThatCannotBe) {
+TEST(ManifestCodecTest, InvalidLabels_AreDataLoss) {
   const auto with = [](auto change) {
     return ChangedManifest([&](auto* m) { change(m->mutable_items(0)->mutable_labels()); });
   };
@@ -211,7 +211,7 @@ TEST(ManifestCodecTest, LabelsThatCannotBe) {
 }
 
 // A group asks for a bit and more of each slot, and many groups of many items do so all together.
-TEST(ManifestCodecTest, GroupsTakeNoMoreMemoryThanAConstantTimesTheManifest) {
+TEST(ManifestCodecTest, Groups_AllocateAtMostAConstantTimesTheManifest) {
   constexpr uint32_t kSlots = 65'536;
   constexpr uint32_t kGroups = 4'096;
   TreeDefBuilder builder;
@@ -241,7 +241,7 @@ TEST(ManifestCodecTest, GroupsTakeNoMoreMemoryThanAConstantTimesTheManifest) {
 }
 
 // Protobuf itself would ask for them.
-TEST(ManifestCodecTest, ALengthWithoutBytesTakesNoMemory) {
+TEST(ManifestCodecTest, LengthWithoutBytes_AllocatesNothing) {
   const std::string ten_millions = "\x80\xad\xe2\x04";
   const std::string item = "\x12" + ten_millions;
   const std::string name = "\x0a" + ten_millions;
@@ -253,7 +253,7 @@ TEST(ManifestCodecTest, ALengthWithoutBytesTakesNoMemory) {
   }
 }
 
-TEST(ManifestCodecTest, WhatUsersGiveIsChecked) {
+TEST(ManifestCodecTest, EncodeOfInvalidInput_IsAnError) {
   EXPECT_THAT(CheckItemName("params"), IsOk());
   EXPECT_THAT(CheckItemName(""), StatusIs(StatusCode::kInvalidArgument, HasSubstr("found ''")));
   EXPECT_THAT(CheckMetadata({{"\xff", "v"}}),

@@ -36,14 +36,14 @@ absl::StatusOr<ParamStore> ChangedStore(Change change) {
   return DecodeParamStore(message.SerializeAsString());
 }
 
-TEST(ParamStoreCodecTest, EveryKindOfLeafComesBackOnTheSameLayout) {
+TEST(ParamStoreCodecTest, EveryKindOfLeaf_RoundTripsOnTheSameLayout) {
   const ParamStore store = EveryKindStore();
   const ParamStore found = DecodeParamStore(EncodeParamStore(store).value()).value();
   EXPECT_TRUE(found.layout() == store.layout());
   ExpectSame(store, found);
 }
 
-TEST(ParamStoreCodecTest, GroupsLoosePathsAndNothingComeBack) {
+TEST(ParamStoreCodecTest, GroupsPathsAndEmptyStores_RoundTrip) {
   const ParamStore store = EveryKindStore();
   const ParamStore group = ParamStore::Create(store.layout(), SlotSet::Create(6, {1, 3}).value(),
                                               {store.leaf(1), store.leaf(3)})
@@ -57,11 +57,11 @@ TEST(ParamStoreCodecTest, GroupsLoosePathsAndNothingComeBack) {
   EXPECT_EQ(DecodeParamStore("").value().size(), 0u);
 }
 
-TEST(ParamStoreCodecTest, EqualStoresHaveEqualBytes) {
+TEST(ParamStoreCodecTest, EqualStores_HaveEqualBytes) {
   EXPECT_EQ(EncodeParamStore(EveryKindStore()).value(), EncodeParamStore(EveryKindStore()).value());
 }
 
-TEST(ParamStoreCodecTest, WhatCannotBeEncoded) {
+TEST(ParamStoreCodecTest, EncodeOfInvalidInput_IsAnError) {
   // Never touched: a mapping would take no memory either.
   static char byte;
   const Buffer huge = Buffer::External(&byte, int64_t{3} << 30, nullptr).value();
@@ -82,7 +82,7 @@ TEST(ParamStoreCodecTest, WhatCannotBeEncoded) {
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("encode")));
 }
 
-TEST(ParamStoreCodecTest, DataThatIsNotWhatTheLeavesTake) {
+TEST(ParamStoreCodecTest, DataOfAnotherSize_IsDataLoss) {
   EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_data()->pop_back(); }),
               IsDataLoss("store, data: expected 32 bytes, as dtypes and shapes ask for, found 31"));
   EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_data()->push_back(0); }),
@@ -92,7 +92,7 @@ TEST(ParamStoreCodecTest, DataThatIsNotWhatTheLeavesTake) {
               IsDataLoss("store, data: expected "));
 }
 
-TEST(ParamStoreCodecTest, ColumnsOfLeavesThatCannotBe) {
+TEST(ParamStoreCodecTest, InvalidLeafColumns_AreDataLoss) {
   EXPECT_THAT(ChangedStore([](auto* m) { m->mutable_leaves()->mutable_dtypes()->pop_back(); }),
               IsDataLoss("store, column dtypes: expected 6 entries, one a leaf, found 5"));
   EXPECT_THAT(ChangedStore([](auto* m) { (*m->mutable_leaves()->mutable_dtypes())[2] = 99; }),
@@ -118,7 +118,7 @@ TEST(ParamStoreCodecTest, ColumnsOfLeavesThatCannotBe) {
               IsDataLoss("do not fill whole bytes"));
 }
 
-TEST(ParamStoreCodecTest, PresenceThatCannotBe) {
+TEST(ParamStoreCodecTest, InvalidPresence_IsDataLoss) {
   const auto with_presence = [](const std::string& bits) {
     return ChangedStore([&](auto* m) { m->mutable_leaves()->set_presence(bits); });
   };
@@ -129,7 +129,7 @@ TEST(ParamStoreCodecTest, PresenceThatCannotBe) {
   EXPECT_THAT(with_presence("\x3f"), IsOk());
 }
 
-TEST(ParamStoreCodecTest, ValuesThatCannotBe) {
+TEST(ParamStoreCodecTest, InvalidValues_AreDataLoss) {
   const auto with_values = [](auto change) {
     return ChangedStore([&](auto* m) { change(m->mutable_leaves()->mutable_values()); });
   };
@@ -156,7 +156,7 @@ TEST(ParamStoreCodecTest, ValuesThatCannotBe) {
               IsDataLoss("0 or 1 for a bool, found 2"));
 }
 
-TEST(ParamStoreCodecTest, PathsThatCannotBe) {
+TEST(ParamStoreCodecTest, InvalidPaths_AreDataLoss) {
   const auto decode = [](std::initializer_list<std::string> paths) {
     proto::ParamStore message;
     for (const std::string& path : paths) {
@@ -176,7 +176,7 @@ TEST(ParamStoreCodecTest, PathsThatCannotBe) {
               IsDataLoss("expected a treedef or paths, found both"));
 }
 
-TEST(ParamStoreCodecTest, ChangedBytesNeverCrash) {
+TEST(ParamStoreCodecTest, ChangedBytes_NeverCrash) {
   std::mt19937_64 random(11);
   const std::string good = EncodeParamStore(EveryKindStore()).value();
   for (int round = 0; round < 30'000; ++round) {

@@ -40,12 +40,12 @@ auto IsTreeDefDataLoss(const std::string& words) {
   return StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr("treedef"), HasSubstr(words)));
 }
 
-TEST(TreeDefCodecTest, EveryKindOfNodeComesBack) {
+TEST(TreeDefCodecTest, EveryKindOfNode_RoundTrips) {
   const TreeDef def = EveryKind();
   EXPECT_TRUE(DecodeTreeDef(EncodeTreeDef(def).value()).value() == def);
 }
 
-TEST(TreeDefCodecTest, NoneAndALeafAreStructures) {
+TEST(TreeDefCodecTest, NoneAndASingleLeaf_AreStructures) {
   EXPECT_TRUE(DecodeTreeDef(EncodeTreeDef(TreeDef()).value()).value() == TreeDef());
   TreeDefBuilder builder;
   builder.Leaf();
@@ -53,7 +53,7 @@ TEST(TreeDefCodecTest, NoneAndALeafAreStructures) {
   EXPECT_TRUE(DecodeTreeDef(EncodeTreeDef(leaf).value()).value() == leaf);
 }
 
-TEST(TreeDefCodecTest, TheColumnsAreAsTheirFileSays) {
+TEST(TreeDefCodecTest, Columns_MatchTheProtoComments) {
   const proto::TreeDef message = MessageOf(EveryKind());
   EXPECT_EQ(message.kinds(), std::string("\6\1\3\1\2\1\4\7\3\1\5\1\10\1", 14));
   EXPECT_THAT(message.child_counts(), ElementsAre(6, 2, 0, 2, 2, 1));
@@ -63,7 +63,7 @@ TEST(TreeDefCodecTest, TheColumnsAreAsTheirFileSays) {
   EXPECT_EQ(message.strings().sizes_size(), 13);
 }
 
-TEST(TreeDefCodecTest, ColumnsWithoutEntriesTakeNoBytes) {
+TEST(TreeDefCodecTest, EmptyColumns_TakeNoBytes) {
   TreeDefBuilder builder;
   builder.Open(NodeKind::kStruct);
   builder.Close();
@@ -72,11 +72,11 @@ TEST(TreeDefCodecTest, ColumnsWithoutEntriesTakeNoBytes) {
             std::string("\x0a\1\6\x12\1\0", 6));
 }
 
-TEST(TreeDefCodecTest, EqualStructuresHaveEqualBytes) {
+TEST(TreeDefCodecTest, EqualStructures_HaveEqualBytes) {
   EXPECT_EQ(EncodeTreeDef(EveryKind()).value(), EncodeTreeDef(EveryKind()).value());
 }
 
-TEST(TreeDefCodecTest, AMillionLevelsComeBack) {
+TEST(TreeDefCodecTest, AMillionLevels_RoundTrip) {
   TreeDefBuilder builder;
   for (int i = 0; i < 1'000'000; ++i) builder.Open(NodeKind::kTuple);
   for (int i = 0; i < 1'000'000; ++i) builder.Close();
@@ -86,19 +86,19 @@ TEST(TreeDefCodecTest, AMillionLevelsComeBack) {
   EXPECT_TRUE(DecodeTreeDef(bytes).value() == def);
 }
 
-TEST(TreeDefCodecTest, BytesThatAreNoMessage) {
+TEST(TreeDefCodecTest, BytesThatAreNotAMessage_AreDataLoss) {
   EXPECT_THAT(DecodeTreeDef("\xff\xff"), IsTreeDefDataLoss("no protobuf message"));
   EXPECT_THAT(DecodeTreeDef(""), IsTreeDefDataLoss("expected a root, found no node"));
 }
 
-TEST(TreeDefCodecTest, KindsThatThereAreNot) {
+TEST(TreeDefCodecTest, UnknownKinds_AreDataLoss) {
   EXPECT_THAT(ChangedTreeDef([](auto* m) { (*m->mutable_kinds())[1] = 0; }),
               IsTreeDefDataLoss("column kinds: expected 1 to 8, found 0"));
   EXPECT_THAT(ChangedTreeDef([](auto* m) { (*m->mutable_kinds())[1] = 9; }),
               IsTreeDefDataLoss("found 9"));
 }
 
-TEST(TreeDefCodecTest, ColumnsThatAreTooShort) {
+TEST(TreeDefCodecTest, ShortColumns_AreDataLoss) {
   EXPECT_THAT(
       ChangedTreeDef([](auto* m) { m->mutable_child_counts()->RemoveLast(); }),
       IsTreeDefDataLoss("column child_counts: expected more than 5 entries, found their end"));
@@ -116,7 +116,7 @@ TEST(TreeDefCodecTest, ColumnsThatAreTooShort) {
               IsTreeDefDataLoss("expected"));
 }
 
-TEST(TreeDefCodecTest, ColumnsThatAreTooLong) {
+TEST(TreeDefCodecTest, LongColumns_AreDataLoss) {
   EXPECT_THAT(
       ChangedTreeDef([](auto* m) { m->add_child_counts(0); }),
       IsTreeDefDataLoss("column child_counts: expected 6 entries, as the nodes ask for, found 7"));
@@ -138,12 +138,12 @@ TEST(TreeDefCodecTest, ColumnsThatAreTooLong) {
               IsTreeDefDataLoss("expected one root"));
 }
 
-TEST(TreeDefCodecTest, ACountOfChildrenIsOnlyBelievedNodeByNode) {
+TEST(TreeDefCodecTest, HugeChildCount_AllocatesNothing) {
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_child_counts(0, 0xffffffff); }),
               IsTreeDefDataLoss("expected a struct that is closed, found the end"));
 }
 
-TEST(TreeDefCodecTest, StringsThatAreNotThere) {
+TEST(TreeDefCodecTest, MissingStrings_AreDataLoss) {
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_keys(0, 13); }),
               IsTreeDefDataLoss("column keys: expected a number below 13, found 13"));
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_type_names(0, 99); }),
@@ -152,14 +152,14 @@ TEST(TreeDefCodecTest, StringsThatAreNotThere) {
               IsTreeDefDataLoss("found 99"));
 }
 
-TEST(TreeDefCodecTest, StringSizesThatDoNotAddUp) {
+TEST(TreeDefCodecTest, InconsistentStringSizes_AreDataLoss) {
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_strings()->set_sizes(0, 0xffffffff); }),
               IsTreeDefDataLoss("column strings: expected strings of "));
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->mutable_strings()->mutable_sizes()->RemoveLast(); }),
               IsTreeDefDataLoss("column strings"));
 }
 
-TEST(TreeDefCodecTest, StringsOutOfOrderUnusedOrTwice) {
+TEST(TreeDefCodecTest, StringsOutOfOrderUnusedOrDuplicate_AreDataLoss) {
   EXPECT_THAT(ChangedTreeDef([](auto* m) {
                 m->mutable_strings()->mutable_bytes()->append("x");
                 m->mutable_strings()->add_sizes(1);
@@ -170,7 +170,7 @@ TEST(TreeDefCodecTest, StringsOutOfOrderUnusedOrTwice) {
   EXPECT_EQ(message.keys(message.keys_size() - 1), static_cast<uint32_t>(last - 1));
 }
 
-TEST(TreeDefCodecTest, WhatTheBuilderRefusesIsDataLoss) {
+TEST(TreeDefCodecTest, InvalidTrees_AreDataLoss) {
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_alias_targets(0, 0); }),
               IsTreeDefDataLoss("a cycle"));
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_alias_targets(0, 4'000'000'000); }),
@@ -183,7 +183,7 @@ TEST(TreeDefCodecTest, WhatTheBuilderRefusesIsDataLoss) {
               IsTreeDefDataLoss("UTF-8"));
 }
 
-TEST(TreeDefCodecTest, ADictWithoutChildrenHasNoKindOfKeys) {
+TEST(TreeDefCodecTest, EmptyDictWithIntKeys_IsDataLoss) {
   proto::TreeDef message;
   message.set_kinds("\3");
   message.add_child_counts(0);
@@ -191,12 +191,12 @@ TEST(TreeDefCodecTest, ADictWithoutChildrenHasNoKindOfKeys) {
   EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()), IsTreeDefDataLoss("dicts with children"));
 }
 
-TEST(TreeDefCodecTest, ATagTwiceIsAnError) {
+TEST(TreeDefCodecTest, DuplicateTag_IsDataLoss) {
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_tag_strings(2, m->tag_strings(1)); }),
               StatusIs(StatusCode::kDataLoss, HasSubstr("column")));
 }
 
-TEST(TreeDefCodecTest, TheTagsOfANodeGrow) {
+TEST(TreeDefCodecTest, TagsOfANode_AreAscending) {
   TreeDefBuilder builder;
   builder.Leaf();
   builder.Tag("a");
@@ -210,7 +210,7 @@ TEST(TreeDefCodecTest, TheTagsOfANodeGrow) {
                         "0 that does not"));
 }
 
-TEST(TreeDefCodecTest, TypeNamesThatAreAllNoneAreLeftOut) {
+TEST(TreeDefCodecTest, MissingTypeNames_AreOmitted) {
   TreeDefBuilder builder;
   builder.Open(NodeKind::kStruct);
   builder.Close();
@@ -221,7 +221,7 @@ TEST(TreeDefCodecTest, TypeNamesThatAreAllNoneAreLeftOut) {
 }
 
 // A dict may have an empty key, which is in the table then; but a struct without a name has 0.
-TEST(TreeDefCodecTest, AnEmptyTypeNameIsNone) {
+TEST(TreeDefCodecTest, EmptyTypeName_IsNone) {
   TreeDefBuilder builder;
   builder.Open(NodeKind::kDict);
   builder.SetKey(KeyRef::Item(""));
@@ -234,7 +234,7 @@ TEST(TreeDefCodecTest, AnEmptyTypeNameIsNone) {
               IsTreeDefDataLoss("column type_names: expected 0 for a struct without a name"));
 }
 
-TEST(TreeDefCodecTest, LimitsAreKept) {
+TEST(TreeDefCodecTest, Limits_AreEnforced) {
   const std::string bytes = EncodeTreeDef(EveryKind()).value();
   TreeDefBuilder::Limits limits;
   limits.nodes = 5;
@@ -242,12 +242,12 @@ TEST(TreeDefCodecTest, LimitsAreKept) {
               StatusIs(StatusCode::kResourceExhausted, HasSubstr("at most 5 nodes")));
 }
 
-TEST(TreeDefCodecTest, UnknownFieldsArePassedOver) {
+TEST(TreeDefCodecTest, UnknownFields_AreIgnored) {
   const std::string later = EncodeTreeDef(EveryKind()).value() + std::string("\xfa\x7f\3abc", 6);
   EXPECT_TRUE(DecodeTreeDef(later).value() == EveryKind());
 }
 
-TEST(TreeDefCodecTest, ChangedBytesNeverCrash) {
+TEST(TreeDefCodecTest, ChangedBytes_NeverCrash) {
   std::mt19937_64 random(7);
   const std::string good = EncodeTreeDef(EveryKind()).value();
   for (int round = 0; round < 50'000; ++round) {

@@ -150,9 +150,8 @@ TEST_F(ReportChartsTest, HistogramsReachTheEndsOfANumber) {
                                                    {0.3, 0.1 + 0.2}};
   std::vector<std::pair<Path, Leaf>> entries;
   for (const std::vector<double>& leaf : leaves) {
-    entries.emplace_back(
-        Path().Attribute(absl::StrCat("w", entries.size())),
-        Tensor::FromValues<double>({static_cast<int64_t>(leaf.size())}, leaf).value());
+    entries.emplace_back(Path().Attribute(absl::StrCat("w", entries.size())),
+                         Tensor::From<double>({static_cast<int64_t>(leaf.size())}, leaf).value());
   }
   Save(path_, ParamStore::FromEntries(std::move(entries)).value());
   Open({path_}, {.width = 1640, .height = 1600});

@@ -36,7 +36,7 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 
 Leaf Floats(std::vector<float> values) {
   const auto count = static_cast<int64_t>(values.size());
-  return Tensor::FromValues<float>({count}, values).value();
+  return Tensor::From<float>({count}, values).value();
 }
 
 class ReportDataTest : public testing::Test {
@@ -239,7 +239,7 @@ TEST(CompareLeavesTest, EachKindOfDifferenceIsTold) {
   EXPECT_EQ(CompareLeaves(Value(1), Value(2)).what, What::kValue);
   EXPECT_EQ(CompareLeaves(Value("a"), Value("a")).what, What::kSame);
   EXPECT_EQ(CompareLeaves(floats, Floats({1, 2})).what, What::kShape);
-  const Leaf integers = Tensor::FromValues<int32_t>({3}, {1, 2, 3}).value();
+  const Leaf integers = Tensor::From<int32_t>({3}, {1, 2, 3}).value();
   EXPECT_EQ(CompareLeaves(floats, integers).what, What::kDType);
   EXPECT_EQ(CompareLeaves(floats, integers).differing, std::nullopt);
 }

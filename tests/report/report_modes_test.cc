@@ -25,12 +25,12 @@ TEST_F(ReportBrowserTest, TwoFilesShowWhatChangedAndByHowMuch) {
   ParamStore after = before.Snapshot().value();
   {
     auto weight = after.Mutate(".layers[0].mlp.weight").value();
-    const auto numbers = weight.data<float>().value();
+    const auto numbers = weight.span<float>();
     for (float& number : numbers) number *= 1.5f;
   }
   {
     auto bias = after.Mutate(".layers[0].mlp.bias").value();
-    bias.data<float>().value()[3] += 2;
+    bias.span<float>()[3] += 2;
   }
   const std::string second = dir_.File("after.leaf");
   Save(path_, before);

@@ -28,7 +28,7 @@ inline Tensor NormalTensor(std::vector<int64_t> shape, float deviation, std::mt1
   std::normal_distribution<float> normal(0, deviation);
   std::vector<float> values(static_cast<size_t>(count));
   for (float& value : values) value = normal(*random);
-  return Tensor::FromValues<float>(Shape(shape.begin(), shape.end()), values).value();
+  return Tensor::From<float>(Shape(shape.begin(), shape.end()), values).value();
 }
 
 // Layers of an attention and a feed-forward part, and an embedding.
@@ -71,7 +71,7 @@ inline ParamStore HostileStore() {
   std::vector<std::pair<Path, Leaf>> entries;
   for (const std::string& name : HostileNames()) {
     entries.emplace_back(Path().Item("names").Item(name).Item("w"),
-                         Tensor::FromValues<float>({2}, {1, 2}).value());
+                         Tensor::From<float>({2}, {1, 2}).value());
     entries.emplace_back(Path().Item("values").Item(name), Value(name));
   }
   return ParamStore::FromEntries(std::move(entries)).value();

@@ -397,10 +397,10 @@ TEST(PartitionPlanTest, WhatIsReadIsSharedUntilOneSideWrites) {
   std::vector<ParamStore> groups = Partition(store, {Glob("head")}).value();
   ParamStore& head = groups[0];
   EXPECT_TRUE(head.leaf(0).tensor().SharesBytesWith((*store.Get(".head.bias"))->tensor()));
-  head.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  head.Mutate(".head.bias")->span<float>()[0] = -1;
   EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{30, 31}));
   EXPECT_EQ(FloatsAt(head, ".head.bias"), (std::vector<float>{-1, 31}));
-  store.Mutate(".head.weight")->data<float>().value()[0] = -2;
+  store.Mutate(".head.weight")->span<float>()[0] = -2;
   EXPECT_EQ(FloatsAt(head, ".head.weight")[0], 30);
 }
 
@@ -490,7 +490,7 @@ TEST(PartitionPlanTest, IsSharedByThreads) {
     threads.emplace_back([&plan, &store] {
       for (int round = 0; round < 50; ++round) {
         std::vector<ParamStore> groups = plan.Split(store).value();
-        groups[0].Mutate(".head.bias")->data<float>().value()[0] = 0;
+        groups[0].Mutate(".head.bias")->span<float>()[0] = 0;
         EXPECT_EQ(plan.Explain(".head.bias")->group, 0u);
         EXPECT_THAT(MergeGroups(std::move(groups)), IsOk());
       }

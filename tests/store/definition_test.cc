@@ -52,8 +52,7 @@ TEST(DefinitionTest, TakesTheTensorsOutAndKeepsTheRest) {
   EXPECT_EQ(tensors.layout(), Layout(definition.def()));
   EXPECT_EQ(tensors.slots(), definition.tensor_slots());
   ASSERT_EQ(definition.tensor_specs().size(), 3u);
-  EXPECT_EQ(definition.tensor_specs()[1].dtype, DType::kF32);
-  EXPECT_THAT(definition.tensor_specs()[1].shape, ElementsAre(3));
+  EXPECT_EQ(definition.tensor_specs().spec(1), LeafSpec(DType::kF32, {3}));
 }
 
 TEST(DefinitionTest, TakingMovesAndLeavesTheStoreEmpty) {

@@ -66,7 +66,7 @@ TEST(MergeTest, WhatIsReadStaysAndIsShared) {
   const std::vector<StoreState> before = StatesOf(groups);
   ParamStore merged = Merge(groups[0], groups[1], groups[2]).value();
   EXPECT_TRUE(merged.leaf(1).tensor().SharesBytesWith(groups[0].leaf(0).tensor()));
-  merged.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  merged.Mutate(".head.bias")->span<float>()[0] = -1;
   EXPECT_EQ(StatesOf(groups), before);
 }
 

@@ -26,7 +26,7 @@ TEST(ParamStoreBorrowTest, MutateWritesInPlace) {
   {
     MutableTensor open = store.Mutate(".head.bias").value();
     EXPECT_TRUE(store.borrowed());
-    open.data<float>().value()[0] = 5;
+    open.span<float>()[0] = 5;
   }
   EXPECT_FALSE(store.borrowed());
   EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{5, 31}));
@@ -40,8 +40,9 @@ TEST(ParamStoreBorrowTest, AStaticLeafIsNotOpened) {
   EXPECT_FALSE(store.borrowed());
   MutableLeaves open = store.MutateAll().value();
   EXPECT_THAT(open.raw_data(7), StatusIs(kInvalid, "leaf 7: expected a tensor, found static int"));
-  EXPECT_THAT(open.data<float>(7), StatusIs(kInvalid, HasSubstr("leaf 7: expected a tensor")));
-  EXPECT_THAT(open.data<int32_t>(1), StatusIs(kInvalid, HasSubstr("expected f32")));
+  EXPECT_THAT(open.GetSpan<float>(7), StatusIs(kInvalid, HasSubstr("leaf 7: expected a tensor")));
+  EXPECT_THAT(open.GetSpan<int32_t>(1),
+              StatusIs(kInvalid, HasSubstr("expected a tensor of i32, found f32")));
 }
 
 // Everything that would see a torn store, or move it away under a borrow.
@@ -81,14 +82,14 @@ void ExpectRefusedWhileBorrowed(ParamStore& store) {
 TEST(ParamStoreBorrowTest, WhileALeafIsOpenNothingElseHappens) {
   ParamStore store = SampleParams();
   MutableTensor open = store.Mutate(".head.bias").value();
-  open.data<float>().value()[0] = 8;
+  open.span<float>()[0] = 8;
   ExpectRefusedWhileBorrowed(store);
   EXPECT_THAT(
       store.Mutate(".head.bias"),
       StatusIs(kPrecondition, HasSubstr("at .head.bias: the tensor is being written already")));
   {
     MutableTensor another = store.Mutate(".head.weight").value();  // another leaf may be
-    another.data<float>().value()[0] = 9;
+    another.span<float>()[0] = 9;
   }
   EXPECT_TRUE(store.borrowed());
   open.Close();
@@ -103,8 +104,8 @@ TEST(ParamStoreBorrowTest, WhileAllAreOpenNothingElseHappens) {
   {
     MutableLeaves open = store.MutateAll().value();
     EXPECT_EQ(open.size(), 8u);
-    open.data<float>(1).value()[0] = 8;
-    EXPECT_EQ(open.leaf(1).tensor().data<float>().value()[0], 8);
+    open.GetSpan<float>(1).value()[0] = 8;
+    EXPECT_EQ(open.leaf(1).tensor().span<float>()[0], 8);
     ExpectRefusedWhileBorrowed(store);
     EXPECT_THAT(store.MutateAt(1),
                 StatusIs(kPrecondition, HasSubstr("cannot open a leaf for writing")));
@@ -121,7 +122,7 @@ TEST(ParamStoreBorrowTest, ABorrowGoesWithAStoreThatIsMoved) {
   ParamStore moved = std::move(store);
   EXPECT_TRUE(moved.borrowed());
   EXPECT_THAT(moved.Snapshot(), StatusIs(kPrecondition, HasSubstr("cannot take a snapshot while")));
-  open.data<float>().value()[0] = 8;
+  open.span<float>()[0] = 8;
   open.Close();
   EXPECT_FALSE(moved.borrowed());
   EXPECT_EQ(FloatsAt(moved, ".head.bias")[0], 8);
@@ -135,14 +136,14 @@ TEST(ParamStoreSnapshotTest, ASnapshotAndItsStoreDoNotSeeEachOthersWrites) {
   ParamStore store = SampleParams();
   ParamStore snapshot = store.Snapshot().value();
   const StoreState before(store);
-  store.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  store.Mutate(".head.bias")->span<float>()[0] = -1;
   ASSERT_THAT(store.Set(".steps", Value(13)), IsOk());
-  { store.MutateAll()->data<float>(2).value()[0] = -3; }
+  { store.MutateAll()->GetSpan<float>(2).value()[0] = -3; }
   ASSERT_THAT(store.Erase(".activation"), IsOk());
   EXPECT_EQ(StoreState(snapshot), before);
 
   const StoreState changed(store);
-  snapshot.Mutate(".head.bias")->data<float>().value()[0] = -2;
+  snapshot.Mutate(".head.bias")->span<float>()[0] = -2;
   ASSERT_THAT(snapshot.Set(".steps", Value(14)), IsOk());
   ASSERT_THAT(snapshot.Insert(PathFrom(".new"), Value(1)), IsOk());
   EXPECT_EQ(StoreState(store), changed);
@@ -162,10 +163,10 @@ TEST(ParamStoreSnapshotTest, OnlyTheLeavesThatAreWrittenAreCloned) {
 }
 
 TEST(ParamStoreSnapshotTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
-  ParamStore store = ParamStore::FromEntries(
-                         {{Path::Parse(".a").value(), Tensor::FromValues<int>({2}, {1, 2}).value()},
-                          {Path::Parse(".n").value(), Value(1)}})
-                         .value();
+  ParamStore store =
+      ParamStore::FromEntries({{Path::Parse(".a").value(), Tensor::From<int>({2}, {1, 2}).value()},
+                               {Path::Parse(".n").value(), Value(1)}})
+          .value();
   const ParamStore held = store.Snapshot().value();
   {
     MutableLeaves open = store.MutateAll().value();
@@ -177,17 +178,17 @@ TEST(ParamStoreSnapshotTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsByte
     EXPECT_THAT(open.overwrite(1), StatusIs(absl::StatusCode::kInvalidArgument,
                                             testing::HasSubstr("expected a tensor")));
   }
-  EXPECT_THAT(store.leaf(0).tensor().data<int>().value(), testing::ElementsAre(7, 8));
-  EXPECT_THAT(held.leaf(0).tensor().data<int>().value(), testing::ElementsAre(1, 2));
+  EXPECT_THAT(store.leaf(0).tensor().span<int>(), testing::ElementsAre(7, 8));
+  EXPECT_THAT(held.leaf(0).tensor().span<int>(), testing::ElementsAre(1, 2));
   MutableLeaves open = store.MutateAll().value();
   const MutableLeaves::Overwrite alone = open.overwrite(0).value();
   EXPECT_EQ(alone.from, alone.to) << "nothing else sees these bytes";
 }
 
 TEST(ParamStoreSnapshotTest, AnOverwriteThatIsTakenBackNeverWas) {
-  ParamStore store = ParamStore::FromEntries({{Path::Parse(".a").value(),
-                                               Tensor::FromValues<int>({2}, {1, 2}).value()}})
-                         .value();
+  ParamStore store =
+      ParamStore::FromEntries({{Path::Parse(".a").value(), Tensor::From<int>({2}, {1, 2}).value()}})
+          .value();
   const ParamStore held = store.Snapshot().value();
   MutableLeaves open = store.MutateAll().value();
   ASSERT_THAT(open.overwrite(0), IsOk());
@@ -201,7 +202,7 @@ TEST(ParamStoreSnapshotTest, AfterTheSnapshotIsGoneWritesAreInPlace) {
   { const ParamStore snapshot = store.Snapshot().value(); }
   const std::vector<const void*> before = AddressesOf(store);
   const Leaf* leaves = store.leaves().data();
-  store.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  store.Mutate(".head.bias")->span<float>()[0] = -1;
   EXPECT_EQ(AddressesOf(store), before);
   EXPECT_EQ(store.leaves().data(), leaves);
 }

@@ -350,14 +350,14 @@ TEST(ParamStoreThreadTest, SnapshotsAreReadWhileTheStoreIsWritten) {
     {
       const MutableTensor borrow = [&] {
         MutableTensor open = store.Mutate(".head.weight").value();
-        const absl::Span<float> numbers = open.data<float>().value();
+        const absl::Span<float> numbers = open.span<float>();
         std::fill(numbers.begin(), numbers.end(), number);
         return open;
       }();
     }
     {
       MutableLeaves open = store.MutateAll().value();
-      const absl::Span<float> numbers = open.data<float>(4).value();
+      const absl::Span<float> numbers = open.GetSpan<float>(4).value();
       std::fill(numbers.begin(), numbers.end(), number);
     }
     ASSERT_THAT(store.Set(".layers[0].bias", Floats({number, number})), IsOk());

@@ -176,7 +176,7 @@ TEST(ParamStoreTest, AliasesReachTheOwner) {
   EXPECT_EQ(store.GetDotted("output.table").value(), store.Find(".embedding.table"));
   ASSERT_THAT(store.Set(".output.table", Floats({7, 8, 9})), IsOk());
   EXPECT_EQ(FloatsAt(store, ".embedding.table"), (std::vector<float>{7, 8, 9}));
-  store.Mutate(".output.table")->data<float>().value()[0] = 1;
+  store.Mutate(".output.table")->span<float>()[0] = 1;
   EXPECT_EQ(FloatsAt(store, ".embedding.table"), (std::vector<float>{1, 8, 9}));
   const StoreState before(store);
   EXPECT_THAT(store.Insert(PathFrom(".output.table"), Value(1)),
@@ -234,7 +234,7 @@ TEST(ParamStoreTest, ASetLeafIsAValueOfItsOwn) {
   ParamStore store = SampleParams();
   Tensor mine = Floats({1, 2});
   ASSERT_THAT(store.Set(".head.bias", mine), IsOk());
-  mine.Mutate()->data<float>().value()[0] = 9;
+  mine.Mutate()->span<float>()[0] = 9;
   EXPECT_EQ(FloatsAt(store, ".head.bias")[0], 1);
 }
 
@@ -292,8 +292,8 @@ TEST(ParamStoreTest, LeavesWrittenTogetherStillDiffer) {
   ParamStore store = SampleParams();
   {
     MutableLeaves open = store.MutateAll().value();
-    open.data<float>(1).value()[0] = 1;
-    open.data<float>(3).value()[0] = 2;
+    open.GetSpan<float>(1).value()[0] = 1;
+    open.GetSpan<float>(3).value()[0] = 2;
   }
   EXPECT_NE(store.leaf(1).generation(), store.leaf(3).generation());
   EXPECT_FALSE(store.leaf(1) == store.leaf(3));

@@ -17,7 +17,7 @@ namespace leafstore {
 inline Tree LinearOf(float first) {
   return Tree::Struct("Linear")
       .With("bias", Floats({first, first + 1}))
-      .With("weight", Tensor::FromValues<float>({2, 2}, {first, first, first, first}).value());
+      .With("weight", Tensor::From<float>({2, 2}, {first, first, first, first}).value());
 }
 
 //   .activation          'gelu'

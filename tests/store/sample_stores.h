@@ -25,7 +25,7 @@ inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 // A tensor of rank 1.
 template <typename T>
 Tensor VectorOf(const std::vector<T>& values) {
-  return Tensor::FromValues<T>({static_cast<int64_t>(values.size())}, absl::MakeConstSpan(values))
+  return Tensor::From<T>({static_cast<int64_t>(values.size())}, absl::MakeConstSpan(values))
       .value();
 }
 inline Tensor Floats(const std::vector<float>& values) { return VectorOf<float>(values); }
@@ -41,7 +41,7 @@ inline Tensor TensorOfBytes(DType dtype, const std::vector<uint8_t>& bytes) {
 
 template <typename T>
 std::vector<T> ElementsOf(const Tensor& tensor) {
-  const absl::Span<const T> elements = tensor.data<T>().value();
+  const absl::Span<const T> elements = tensor.span<T>();
   return std::vector<T>(elements.begin(), elements.end());
 }
 template <typename T>

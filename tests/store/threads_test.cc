@@ -111,7 +111,7 @@ TEST(StoreThreadsTest, ManyThreadsBuildModelsOfOneDefinition) {
     for (int round = 0; round < 50; ++round) {
       Linear model = taken.definition.BuildModel<Linear>(taken.tensors).value();
       EXPECT_THAT(ElementsOf<float>(model.weight), ElementsAre(1, 2, 3));
-      Fill(model.weight.Mutate()->data<float>().value(), 0);  // its own
+      Fill(model.weight.Mutate()->span<float>(), 0);  // its own
     }
   });
   EXPECT_THAT(FloatsAt(taken.tensors, ".weight"), ElementsAre(1, 2, 3));
@@ -132,11 +132,11 @@ TEST(StoreThreadsTest, SnapshotsOfOneStoreAreWrittenApart) {
     ParamStore& own = snapshots[static_cast<size_t>(i)];
     for (int round = 0; round < 100; ++round) {
       const auto number = static_cast<float>(1000 * i + round);
-      Fill(own.Mutate(".head.weight")->data<float>().value(), number);
+      Fill(own.Mutate(".head.weight")->span<float>(), number);
       EXPECT_THAT(own.Set(".head.bias", Floats({number, number})), IsOk());
       {
         MutableLeaves all = own.MutateAll().value();
-        Fill(all.data<float>(4).value(), number);
+        Fill(all.GetSpan<float>(4).value(), number);
       }
       EXPECT_EQ(FloatsAt(own, ".head.weight"), std::vector<float>(4, number));
       EXPECT_EQ(FloatsAt(own, ".layers[0].weight"), std::vector<float>(4, number));
@@ -163,7 +163,7 @@ TEST(StoreThreadsTest, TheGroupsOfAPartitionAreWrittenInPlaceAtTheSameTime) {
     for (int round = 0; round < 200; ++round) {
       MutableLeaves all = group.MutateAll().value();
       for (uint32_t place = 0; place < all.size(); ++place) {
-        const absl::Span<float> numbers = all.data<float>(place).value();
+        const absl::Span<float> numbers = all.GetSpan<float>(place).value();
         for (float& number : numbers) number += 1;
       }
     }
@@ -181,15 +181,15 @@ TEST(StoreThreadsTest, ASnapshotMayGoInAnotherThreadWhileTheStoreIsWritten) {
   ParamStore store = SampleParams();
   for (int round = 0; round < 200; ++round) {
     const auto number = static_cast<float>(round);
-    Fill(store.Mutate(".head.weight")->data<float>().value(), number);
+    Fill(store.Mutate(".head.weight")->span<float>(), number);
     std::thread reader(
         [number, snapshot = std::make_unique<ParamStore>(store.Snapshot().value())]() mutable {
           EXPECT_EQ(FloatsAt(*snapshot, ".head.weight"), std::vector<float>(4, number));
           snapshot.reset();
         });
-    Fill(store.Mutate(".head.weight")->data<float>().value(), -1);
+    Fill(store.Mutate(".head.weight")->span<float>(), -1);
     EXPECT_THAT(store.Set(".head.bias", Floats({number, number})), IsOk());
-    Fill(store.Mutate(".head.weight")->data<float>().value(), -2);
+    Fill(store.Mutate(".head.weight")->span<float>(), -2);
     reader.join();
     EXPECT_EQ(FloatsAt(store, ".head.weight"), std::vector<float>(4, -2));
   }

@@ -25,7 +25,7 @@ TEST(UpdateTest, WhatWasDoneToAGroupGoesBack) {
   ParamStore store = SampleParams();
   const std::vector<const void*> before = AddressesOf(store);
   ParamStore head = HeadOf(store);
-  head.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  head.Mutate(".head.bias")->span<float>()[0] = -1;
   ASSERT_THAT(store.Update(head), IsOk());
   EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{-1, 31}));
   EXPECT_EQ(head.size(), 2u);
@@ -39,7 +39,7 @@ TEST(UpdateTest, WhatWasDoneToAGroupGoesBack) {
 TEST(UpdateTest, AGroupThatIsGivenIsMovedIn) {
   ParamStore store = SampleParams();
   ParamStore head = HeadOf(store);
-  head.Mutate(".head.bias")->data<float>().value()[0] = -1;
+  head.Mutate(".head.bias")->span<float>()[0] = -1;
   const std::vector<const void*> addresses = AddressesOf(head);
   const std::vector<uint64_t> generations = GenerationsOf(head);
   ASSERT_THAT(store.Update(std::move(head)), IsOk());

@@ -45,13 +45,13 @@ std::string JsonOf(const Tensor& tensor) {
 
 template <typename T>
 Tensor Of(const Shape& shape, std::initializer_list<T> values) {
-  return Tensor::FromValues<T>(shape, values).value();
+  return Tensor::From<T>(shape, values).value();
 }
 
 Tensor Counted(int64_t n) {
   std::vector<int32_t> values(static_cast<size_t>(n));
   std::iota(values.begin(), values.end(), 0);
-  return Tensor::FromValues<int32_t>({n}, absl::MakeConstSpan(values)).value();
+  return Tensor::From<int32_t>({n}, absl::MakeConstSpan(values)).value();
 }
 
 // The expected texts are those that numpy.array2string gives for the same arrays.

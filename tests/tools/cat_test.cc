@@ -67,7 +67,7 @@ TEST_F(CatTest, JsonHasAllValues) {
 TEST_F(CatTest, ATensorGoesIntoANpy) {
   EXPECT_EQ(Cat({"layers.0.weight[1:, :2]", "--npy", File("w.npy")}), "");
   const Tensor found = LoadNpy(File("w.npy")).value();
-  EXPECT_EQ(found, Tensor::FromValues<float>({1, 2}, {-4, 5}).value());
+  EXPECT_EQ(found, Tensor::From<float>({1, 2}, {-4, 5}).value());
   EXPECT_THAT(Error({"cat", path_, "layers.0.weight", "--npy", File("w.npy")}, 1),
               HasSubstr("--force"));
   Cat({"scale", "--npy", File("w.npy"), "--force"});

@@ -24,7 +24,7 @@ class ConvertTest : public ToolTest {
  protected:
   std::string Plain(const std::string& name, std::optional<Metadata> metadata) {
     const std::vector<NamedTensor> tensors = {
-        {"layers.0.weight", Tensor::FromValues<float>({2, 2}, {1, 2, 3, 4}).value()},
+        {"layers.0.weight", Tensor::From<float>({2, 2}, {1, 2, 3, 4}).value()},
         {"layers.0.bias", Tensor::Zeros(DType::kBF16, {3}).value()},
         {"head", Tensor::Scalar(int64_t{7})}};
     EXPECT_TRUE(SaveSafetensors(File(name), tensors, {.metadata = std::move(metadata)}).ok());

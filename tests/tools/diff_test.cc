@@ -23,7 +23,7 @@ class DiffTest : public ToolTest {
   }
   static Path P(const std::string& name) { return Path().Item(name); }
   static Tensor F(std::initializer_list<float> values) {
-    return Tensor::FromValues<float>({static_cast<int64_t>(values.size())}, values).value();
+    return Tensor::From<float>({static_cast<int64_t>(values.size())}, values).value();
   }
 };
 

@@ -24,8 +24,8 @@ class DocsTest : public ToolTest {
   void SetUp() override {
     Sample("model.leaf");
     SampleModel next;
-    next.layers[0].bias = Tensor::FromValues<float>({3}, {0, 0.75, 1}).value();
-    next.layers[1].weight = Tensor::FromValues<double>({2}, {1, 2}).value();
+    next.layers[0].bias = Tensor::From<float>({3}, {0, 0.75, 1}).value();
+    next.layers[1].weight = Tensor::From<double>({2}, {1, 2}).value();
     next.heads = 16;
     const Flattened flat = Flatten(std::move(next)).value();
     const ParamStore step =

@@ -226,11 +226,10 @@ TEST_F(InspectJsonTest, StatsAreThoseOfTheStore) {
 
 TEST_F(InspectJsonTest, NumbersThatJsonDoesNotHaveAreNullOrText) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  Save(path_,
-       ParamStore::FromEntries({{Path().Item("t"), Tensor::FromValues<double>({1}, {nan}).value()},
-                                {Path().Item("v"), Value(nan)},
-                                {Path().Item("b"), Value(Bytes{std::string("\0\xff", 2)})}})
-           .value());
+  Save(path_, ParamStore::FromEntries({{Path().Item("t"), Tensor::From<double>({1}, {nan}).value()},
+                                       {Path().Item("v"), Value(nan)},
+                                       {Path().Item("b"), Value(Bytes{std::string("\0\xff", 2)})}})
+                  .value());
   std::map<std::string, json> rows;
   for (const json& row : Rows({"--stats"})) rows[row["dotted"]] = row;
   ASSERT_EQ(rows.size(), 3u);

@@ -29,7 +29,7 @@ class InterruptTest : public ToolTest {
     std::vector<float> values(size_t{1} << 20);
     for (float& value : values) value = static_cast<float>(random() % 997);
     const Tensor tensor =
-        Tensor::FromValues<float>({4, int64_t{1} << 18}, absl::MakeConstSpan(values)).value();
+        Tensor::From<float>({4, int64_t{1} << 18}, absl::MakeConstSpan(values)).value();
     std::vector<std::pair<Path, Leaf>> entries;
     for (const char* name : {"u", "v", "w"}) entries.emplace_back(Path().Item(name), tensor);
     Save(File("a.leaf"), ParamStore::FromEntries(std::move(entries)).value());

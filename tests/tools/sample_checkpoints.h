@@ -17,8 +17,8 @@
 namespace leafstore {
 
 struct SampleLayer {
-  Tensor weight = Tensor::FromValues<float>({2, 3}, {1, -2, 3, -4, 5, -6}).value();
-  Tensor bias = Tensor::FromValues<float>({3}, {0, 0.5, 1}).value();
+  Tensor weight = Tensor::From<float>({2, 3}, {1, -2, 3, -4, 5, -6}).value();
+  Tensor bias = Tensor::From<float>({3}, {0, 0.5, 1}).value();
   LEAFSTORE_FIELDS(weight, Tagged(bias, "no_decay"))
   LEAFSTORE_TYPE_NAME("Layer")
 };
@@ -29,8 +29,7 @@ struct SampleModel {
       std::make_shared<Tensor>(Tensor::Zeros(DType::kBF16, {4, 2}).value());
   std::shared_ptr<Tensor> head = embed;
   std::vector<SampleLayer> layers = std::vector<SampleLayer>(2);
-  Tensor scale =
-      Tensor::FromValues<double>({2}, {std::numeric_limits<double>::quiet_NaN(), 2}).value();
+  Tensor scale = Tensor::From<double>({2}, {std::numeric_limits<double>::quiet_NaN(), 2}).value();
   std::string activation = "gelu";
   int heads = 8;
   LEAFSTORE_FIELDS(embed, head, layers, scale, activation, heads)
@@ -68,7 +67,7 @@ inline ParamStore ManyLeaves(int64_t count) {
     const auto value = static_cast<float>(i);
     entries.emplace_back(
         Path().Attribute("layers").Index(i / 10).Attribute(absl::StrCat("w", i % 10)),
-        Tensor::FromValues<float>({2, 2}, {value, value, value, value}).value());
+        Tensor::From<float>({2, 2}, {value, value, value, value}).value());
   }
   return ParamStore::FromEntries(std::move(entries)).value();
 }

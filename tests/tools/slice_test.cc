@@ -20,14 +20,14 @@ using testing::IsEmpty;
 Tensor Counted() {
   std::vector<int32_t> values(24);
   for (int32_t i = 0; i < 24; ++i) values[static_cast<size_t>(i)] = i;
-  return Tensor::FromValues<int32_t>({4, 6}, absl::MakeConstSpan(values)).value();
+  return Tensor::From<int32_t>({4, 6}, absl::MakeConstSpan(values)).value();
 }
 
 std::vector<int32_t> Take(const std::string& text, std::vector<int64_t>* shape = nullptr) {
   const TensorView view = Slice::Parse(text).value().Apply(Counted()).value();
   const Tensor part = view.ToTensor().value();
   if (shape != nullptr) *shape = view.shape;
-  const absl::Span<const int32_t> values = part.data<int32_t>().value();
+  const absl::Span<const int32_t> values = part.span<int32_t>();
   return {values.begin(), values.end()};
 }
 

@@ -83,8 +83,8 @@ TEST_F(StatsToolTest, BadOptionsAreUsage) {
 TEST_F(StatsToolTest, NumbersAtTheEndsOfF64HaveADeviation) {
   Save(File("f.leaf"),
        ParamStore::FromEntries(
-           {{Path().Item("large"), Tensor::FromValues<double>({2}, {1e200, -1e200}).value()},
-            {Path().Item("small"), Tensor::FromValues<double>({2}, {1e-200, -1e-200}).value()}})
+           {{Path().Item("large"), Tensor::From<double>({2}, {1e200, -1e200}).value()},
+            {Path().Item("small"), Tensor::From<double>({2}, {1e-200, -1e-200}).value()}})
            .value());
   const auto rows = Json({"stats", File("f.leaf")})["items"][0]["rows"];
   EXPECT_EQ(rows[0]["std"], 1e200);

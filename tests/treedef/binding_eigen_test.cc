@@ -68,7 +68,7 @@ TEST(BindingEigenTest, LogicalIndicesAreKept) {
   const Model model = Sample();
   const FlatTree flat = FlattenTree(model).value();
   const Tensor fixed = LeafAt(flat, ".fixed").tensor();
-  EXPECT_THAT(fixed.data<int>().value(), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(fixed.span<int>(), ElementsAre(1, 2, 3, 4));
   const Tensor matrix = LeafAt(flat, ".matrix").tensor();
   EXPECT_EQ(EigenMatrix<float>(matrix).value(), model.matrix);
   const Tensor cube = LeafAt(flat, ".cube").tensor();

@@ -39,7 +39,7 @@ template <>
 struct LeafTraits<Quaternion> {
   static absl::StatusOr<Leaf> ToLeaf(const Quaternion& q) {
     if (q.w < 0) return absl::OutOfRangeError("expected w of 0 or more, found less");
-    return Tensor::FromValues<float>({4}, {q.w, q.x, q.y, q.z});
+    return Tensor::From<float>({4}, {q.w, q.x, q.y, q.z});
   }
   static absl::Status FromLeaf(const Leaf& leaf, Quaternion* out) {
     const bool fits = leaf.is_tensor() && leaf.tensor().dtype() == DType::kF32 &&
@@ -48,7 +48,7 @@ struct LeafTraits<Quaternion> {
       return absl::InvalidArgumentError(
           absl::StrCat("expected a quaternion, found ", leaf.ToString()));
     }
-    const auto v = leaf.tensor().data<float>().value();
+    const auto v = leaf.tensor().span<float>();
     *out = {v[0], v[1], v[2], v[3]};
     return absl::OkStatus();
   }

@@ -95,10 +95,10 @@ TEST(FlattenTest, ARootMayBeAnything) {
 
 TEST(FlattenTest, AModelThatIsKeptSharesItsBytes) {
   Model model;
-  const float* const data = model.a.data<float>().value().data();
+  const float* const data = model.a.span<float>().data();
   const FlatTree flat = FlattenTree(model).value();
   EXPECT_THAT(Nulls(model), Each(false));
-  EXPECT_EQ(flat.leaves[0].tensor().data<float>().value().data(), data);
+  EXPECT_EQ(flat.leaves[0].tensor().span<float>().data(), data);
   EXPECT_TRUE(flat.leaves[0].tensor().SharesBytesWith(model.a));
 }
 

@@ -17,7 +17,7 @@ namespace leafstore {
 
 // A tensor f32[], and its number.
 inline Tensor Scalar(float value) { return Tensor::Scalar(value); }
-inline float NumberOf(const Tensor& tensor) { return tensor.data<float>().value()[0]; }
+inline float NumberOf(const Tensor& tensor) { return tensor.span<float>()[0]; }
 
 // The structure of a model as PrintTreeDef shows it.
 template <typename T>

@@ -95,8 +95,8 @@ absl::Status ForPieces(const std::vector<Piece>& pieces, int threads, const Fn& 
 double NormOfChange(const Tensor& a, const Tensor& b) {
   double squares = 0;
   if (a.dtype() == DType::kC64) {
-    const auto x = a.data<std::complex<float>>().value();
-    const auto y = b.data<std::complex<float>>().value();
+    const auto x = a.span<std::complex<float>>();
+    const auto y = b.span<std::complex<float>>();
     for (size_t i = 0; i < x.size(); ++i) {
       const double square = std::norm(std::complex<double>(y[i]) - std::complex<double>(x[i]));
       if (std::isfinite(square)) squares += square;

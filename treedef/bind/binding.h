@@ -19,7 +19,7 @@
 //   template <>
 //   struct leafstore::LeafTraits<Quaternion> {
 //     static absl::StatusOr<Leaf> ToLeaf(const Quaternion& q) {
-//       return Tensor::FromValues<float>({4}, {q.w, q.x, q.y, q.z});
+//       return Tensor::From<float>({4}, {q.w, q.x, q.y, q.z});
 //     }
 //     static absl::Status FromLeaf(const Leaf& leaf, Quaternion* out);
 //     static absl::Status Check(const Leaf& leaf);   // optional: what FromLeaf would say

@@ -79,10 +79,10 @@ constexpr std::string_view TagText(const T& tag) {
 
 // A member with tags, inside LEAFSTORE_FIELDS.
 template <typename T, typename... Tags>
-internal::Field<T, sizeof...(Tags)> Tagged(T& member, Tags&&... tags) {
+auto Tagged(T& member, Tags&&... tags) {
   static_assert(!(std::is_same_v<Tags, std::string> || ...),
                 "a tag must live on: give a literal, not a temporary string");
-  return {member, {internal::TagText(tags)...}};
+  return internal::Field<T, sizeof...(Tags)>{member, {internal::TagText(tags)...}};
 }
 
 namespace internal {

@@ -34,7 +34,7 @@ class CanonicalWriter {
     PutAll(columns.child_counts);
     PutAll(columns.keys);
     PutAll(columns.aux);
-    for (const TagEntry& tag : columns.tags) {
+    for (const TreeDefTag& tag : columns.tags) {
       PutWord(tag.node);
       PutWord(tag.string);
     }

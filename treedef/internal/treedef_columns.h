@@ -11,13 +11,14 @@ namespace leafstore {
 enum class NodeKind : uint8_t;
 class PathTable;
 
-namespace internal {
-
-struct TagEntry {
+// A tag: its node, and the id of its text in the TreeDef.
+struct TreeDefTag {
   uint32_t node;
   uint32_t string;
-  friend bool operator==(const TagEntry& a, const TagEntry& b) = default;
+  friend bool operator==(const TreeDefTag& a, const TreeDefTag& b) = default;
 };
+
+namespace internal {
 
 // One entry a node unless said otherwise; nodes in preorder.
 struct TreeDefColumns {
@@ -36,7 +37,7 @@ struct TreeDefColumns {
   // Of each leaf, its node.
   std::vector<uint32_t> leaf_nodes;
   // Sorted by node, then by the tag's text.
-  std::vector<TagEntry> tags;
+  std::vector<TreeDefTag> tags;
   // Nodes that are aliases, in preorder.
   std::vector<uint32_t> alias_nodes;
   // Int keys of dicts, in preorder.

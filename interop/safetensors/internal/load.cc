@@ -11,7 +11,6 @@
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/file.h"
 #include "leafstore/io/internal/parallel.h"
-#include "leafstore/proto/leaf_columns.h"
 
 namespace leafstore {
 namespace {

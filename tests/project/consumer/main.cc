@@ -42,8 +42,8 @@ Mlp MakeModel() {
   Mlp model;
   for (float first : {1.0f, 5.0f}) {
     model.layers.push_back(
-        {Tensor::FromValues<float>({2, 2}, {first, first + 1, first + 2, first + 3}).value(),
-         Tensor::FromValues<float>({2}, {first, -first}).value()});
+        {Tensor::From<float>({2, 2}, {first, first + 1, first + 2, first + 3}).value(),
+         Tensor::From<float>({2}, {first, -first}).value()});
   }
   return model;
 }

@@ -1,0 +1,1 @@
+#include "leafstore/core/internal/hidden.h"

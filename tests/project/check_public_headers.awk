@@ -1,0 +1,101 @@
+# Finds what belongs to leafstore::internal in the interface of a public header: in the declarations that a user may use,
+# as opposed to private members, friends, constraints of templates, and the bodies of inline functions. The files are the
+# public headers; prints `file:line: reason` for each declaration, and exits with 1 if there is one.
+#
+# A header is read character by character. `head` collects a declaration up to its end, which is `;` or the brace of its
+# body. The scopes around it are on a stack: namespaces, classes with their current access, and bodies, which are skipped.
+
+# Returns the declaration without what may name internals: the constraints of a template and the initialisers of members.
+function Signature(text,    depth, i, c) {
+  while (match(text, /template *</)) {
+    depth = 0
+    for (i = RSTART + RLENGTH - 1; i <= length(text); ++i) {
+      c = substr(text, i, 1)
+      if (c == "<") ++depth
+      if (c == ">" && --depth == 0) break
+    }
+    text = substr(text, 1, RSTART - 1) substr(text, i + 1)
+  }
+  sub(/requires *\(.*&& *\.\.\. *\)/, "", text)
+  sub(/\) *(const *|noexcept *)*:[^:].*/, ")", text)
+  return text
+}
+
+function Check(text,    signature) {
+  signature = Signature(text)
+  if (signature !~ /(^|[^A-Za-z_0-9])internal::/ || signature ~ /^ *friend /) return
+  if (hidden > 0 || signature ~ /^ *(class|struct) /) return
+  match(signature, /internal::[A-Za-z_0-9]+/)
+  printf "%s:%d: the interface names %s\n", file, head_line, substr(signature, RSTART, RLENGTH)
+  failed = 1
+}
+
+# Enters the scope that begins with a brace behind the given declaration.
+function Enter(text,    plain) {
+  plain = Signature(text)
+  ++depth
+  kind[depth] = "body"
+  adds_hidden[depth] = 0
+  if (plain ~ /^ *(inline +)?namespace/) {
+    kind[depth] = "namespace"
+    if (plain ~ /internal/) adds_hidden[depth] = 1
+  } else if (plain ~ /^ *(class|struct|union) / && plain !~ /[=(]/) {
+    kind[depth] = "class"
+    if (plain ~ /^ *class /) adds_hidden[depth] = 1
+  } else {
+    Check(text)
+    ++opaque
+  }
+  hidden += adds_hidden[depth]
+}
+
+function Leave() {
+  hidden -= adds_hidden[depth]
+  if (kind[depth] == "body") --opaque
+  --depth
+}
+
+function Access(word) {
+  hidden -= adds_hidden[depth]
+  adds_hidden[depth] = word == "public" ? 0 : 1
+  hidden += adds_hidden[depth]
+}
+
+# Reads one line without comments, literals and directives.
+function Read(line,    i, c) {
+  for (i = 1; i <= length(line); ++i) {
+    c = substr(line, i, 1)
+    if (c == "{") {
+      if (opaque) { ++depth; kind[depth] = "body"; adds_hidden[depth] = 0; ++opaque } else Enter(head)
+      head = ""
+    } else if (c == "}") {
+      Leave()
+      head = ""
+    } else if (opaque) {
+      continue
+    } else if (c == ";") {
+      Check(head)
+      head = ""
+    } else if (c == ":" && head ~ /^ *(public|protected|private)$/) {
+      gsub(/ /, "", head)
+      Access(head)
+      head = ""
+    } else {
+      if (head ~ /^ *$/) head_line = FNR
+      head = head c
+    }
+  }
+  if (!opaque) head = head " "
+}
+
+FNR == 1 { file = FILENAME; sub(/^\.\//, "", file); depth = opaque = hidden = continued = 0; head = "" }
+{
+  line = $0
+  if (continued || line ~ /^[ \t]*#/) { continued = line ~ /\\$/; next }
+  gsub(/"([^"\\]|\\.)*"/, "\"\"", line)
+  gsub(/'([^'\\]|\\.)'/, "0", line)
+  sub(/\/\/.*/, "", line)
+  gsub(/[ \t]+/, " ", line)
+  Read(line)
+}
+END { exit failed }
