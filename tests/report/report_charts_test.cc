@@ -62,7 +62,7 @@ class ReportChartsTest : public ReportBrowserTest {
   const std::string run_ = dir_.File("run");
 };
 
-TEST_F(ReportChartsTest, AMetricThatMovesInItsLastBitIsALineThatHardlyMoves) {
+TEST_F(ReportChartsTest, MetricThatHardlyChanges_IsANearlyHorizontalLine) {
   OpenRunOf("accuracy", {0.3, 0.1 + 0.2, 0.3});
   ExpectDrawn();
   const json labels = Eval("[..." + Chart(".querySelectorAll('text.tick')]"
@@ -71,7 +71,7 @@ TEST_F(ReportChartsTest, AMetricThatMovesInItsLastBitIsALineThatHardlyMoves) {
   EXPECT_EQ(labels, json({"0.299", "0.3", "0.301"}));
 }
 
-TEST_F(ReportChartsTest, WhatNeverMovesIsInTheMiddle) {
+TEST_F(ReportChartsTest, ConstantMetric_IsInTheMiddle) {
   for (const double value : {0.5, 0.0, -3.0, 1e300, kSmallest, kLargest}) {
     OpenRunOf("loss", {value, value});
     ExpectDrawn();
@@ -79,7 +79,7 @@ TEST_F(ReportChartsTest, WhatNeverMovesIsInTheMiddle) {
   }
 }
 
-TEST_F(ReportChartsTest, EndsOfWhatANumberCanBeAreDrawn) {
+TEST_F(ReportChartsTest, LargestNumbers_AreDrawn) {
   for (const std::vector<double>& values : {std::vector<double>{-kLargest, kLargest, 0},
                                             {0, kSmallest},
                                             {-kSmallest, kSmallest},
@@ -91,7 +91,7 @@ TEST_F(ReportChartsTest, EndsOfWhatANumberCanBeAreDrawn) {
   }
 }
 
-TEST_F(ReportChartsTest, GapsAreNoPartOfALine) {
+TEST_F(ReportChartsTest, Gaps_InterruptTheLine) {
   OpenRun({{{"loss", 4}}, {}, {{"loss", 2}}, {{"loss", 1}}, {{"other", 7}}});
   ExpectDrawn();
   const std::string line = Eval(Chart(".querySelector('path.series').getAttribute('d')"));
@@ -104,21 +104,21 @@ TEST_F(ReportChartsTest, GapsAreNoPartOfALine) {
   EXPECT_EQ(Eval(Chart(".querySelector('.reading').textContent")), "Step 2: –");
 }
 
-TEST_F(ReportChartsTest, OneStepIsAPoint) {
+TEST_F(ReportChartsTest, OneStep_IsAPoint) {
   OpenRunOf("loss", {0.25});
   ExpectDrawn();
   EXPECT_THAT(std::string(Eval(Chart(".querySelector('.chart-frame').ariaLabel"))),
               HasSubstr("from step 1 to 1. loss: 0.25 to 0.25"));
 }
 
-TEST_F(ReportChartsTest, TicksAreRoundNumbersOfTheRange) {
+TEST_F(ReportChartsTest, Ticks_AreRoundNumbersInTheRange) {
   OpenRunOf("loss", {1, 2});
   EXPECT_EQ(Ticks(0, 1), json({0, 0.25, 0.5, 0.75, 1}));
   EXPECT_EQ(Ticks(-3, 1000), json({0, 500, 1000}));
   EXPECT_EQ(Ticks(-kLargest, kLargest), json({-1e308, 0, 1e308}));
 }
 
-TEST_F(ReportChartsTest, TicksAreFewWhateverTheRangeIs) {
+TEST_F(ReportChartsTest, Ticks_AreFewForAnyRange) {
   OpenRunOf("loss", {1, 2});
   const double next = 1 + std::numeric_limits<double>::epsilon();
   for (const auto& [low, high] : {std::pair<double, double>{0.3, 0.1 + 0.2},
@@ -142,7 +142,7 @@ TEST_F(ReportChartsTest, TicksAreFewWhateverTheRangeIs) {
   }
 }
 
-TEST_F(ReportChartsTest, HistogramsReachTheEndsOfANumber) {
+TEST_F(ReportChartsTest, Histograms_ReachTheLargestNumbers) {
   const std::vector<std::vector<double>> leaves = {{-kLargest, 0, kLargest},
                                                    {-kSmallest, kSmallest},
                                                    {0, 0},

@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-TEST_F(ReportBrowserTest, TheThemeIsTheSystemsUntilOneIsChosen) {
+TEST_F(ReportBrowserTest, Theme_FollowsTheSystemUntilChosen) {
   SaveSample(path_);
   Open({path_});
   const auto background = [&] { return Eval("getComputedStyle(document.body).backgroundColor"); };
@@ -33,7 +33,7 @@ TEST_F(ReportBrowserTest, TheThemeIsTheSystemsUntilOneIsChosen) {
   EXPECT_EQ(background(), light);
 }
 
-TEST_F(ReportBrowserTest, EverythingIsReachedByTheTabKeyInAnOrderOfSense) {
+TEST_F(ReportBrowserTest, Tab_ReachesEverythingInOrder) {
   SaveSample(path_);
   Open({path_});
   const std::string name =
@@ -124,7 +124,7 @@ constexpr char kLowContrast[] = R"((() => {
   return {low: [...new Set(low)], checked};
 })())";
 
-TEST_F(ReportBrowserTest, TextHasTheContrastOfWcagAA) {
+TEST_F(ReportBrowserTest, Text_HasTheContrastOfWcagAA) {
   const std::string second = dir_.File("b.leaf");
   SaveSample(path_);
   Save(second, NetworkStore(1, 4, 1));
@@ -143,7 +143,7 @@ TEST_F(ReportBrowserTest, TextHasTheContrastOfWcagAA) {
   }
 }
 
-TEST_F(ReportBrowserTest, ANarrowWindowScrollsDownAlone) {
+TEST_F(ReportBrowserTest, NarrowWindow_ScrollsOnlyVertically) {
   const std::string run = dir_.File("run");
   SaveSteps(run, {1, 2}, GrowingStores(2, 2, 8));
   for (const int width : {320, 480, 768, 1024}) {
@@ -155,7 +155,7 @@ TEST_F(ReportBrowserTest, ANarrowWindowScrollsDownAlone) {
   }
 }
 
-TEST_F(ReportBrowserTest, PaperHasTheRowsThatTheScreenHasNot) {
+TEST_F(ReportBrowserTest, Print_HasRowsThatAreNotVisible) {
   Save(path_, NetworkStore(20, 4, 0.1f));
   Open({path_}, {.dark = true});
   const size_t on_screen = Eval("document.querySelectorAll('.row').length");
@@ -172,7 +172,7 @@ TEST_F(ReportBrowserTest, PaperHasTheRowsThatTheScreenHasNot) {
   EXPECT_EQ(Eval("getComputedStyle(document.querySelector('.masthead-tools')).display"), "none");
 }
 
-TEST_F(ReportBrowserTest, WhatHasARoleHasAName) {
+TEST_F(ReportBrowserTest, Roles_HaveNames) {
   SaveSample(path_);
   Open({path_});
   const json nameless = Eval(

@@ -25,25 +25,25 @@ std::string DataOf(const std::string& page) {
   return Between(page, "<script type=\"application/json\" id=\"data\">", "</script>");
 }
 
-TEST(ReportPageTest, TheTitleIsText) {
+TEST(ReportPageTest, Title_IsText) {
   const std::string page = ReportPage("</title><script>alert(1)</script> \"&", "{}");
   EXPECT_EQ(Between(page, "<title>", "</title>"),
             "&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt; &quot;&amp;");
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
 }
 
-TEST(ReportPageTest, DataCannotEndItsBlock) {
+TEST(ReportPageTest, Data_CannotEndItsBlock) {
   const std::string page = ReportPage("t", R"({"name":"</script><!-- & -->"})");
   EXPECT_EQ(DataOf(page), R"({"name":"\u003c/script\u003e\u003c!-- \u0026 --\u003e"})");
 }
 
-TEST(ReportPageTest, WhatWasPutInIsNotReplacedAgain) {
+TEST(ReportPageTest, InsertedText_IsNotReplaced) {
   const std::string page = ReportPage("@DATA@", R"({"name":"@SCRIPT@@TITLE@"})");
   EXPECT_EQ(Between(page, "<title>", "</title>"), "@DATA@");
   EXPECT_EQ(DataOf(page), R"({"name":"@SCRIPT@@TITLE@"})");
 }
 
-TEST(ReportPageTest, NoPartIsMissing) {
+TEST(ReportPageTest, Page_HasEveryPart) {
   const std::string page = ReportPage("t", "{}");
   for (const char* part : {"@TITLE@", "@STYLE@", "@SCRIPT@", "@DATA@", "@NONCE@"}) {
     EXPECT_THAT(page, Not(HasSubstr(part)));
@@ -52,7 +52,7 @@ TEST(ReportPageTest, NoPartIsMissing) {
   EXPECT_THAT(page, HasSubstr(std::string(kPageScript)));
 }
 
-TEST(ReportPageTest, ItsScriptsAreNamedByWhatItSays) {
+TEST(ReportPageTest, Nonce_DependsOnTitleAndData) {
   const auto nonce = [](const std::string& page) {
     return Between(page, "script-src 'nonce-", "'");
   };
@@ -64,7 +64,7 @@ TEST(ReportPageTest, ItsScriptsAreNamedByWhatItSays) {
   EXPECT_THAT(page, HasSubstr(absl::StrCat("<script nonce=\"", nonce(page), "\">")));
 }
 
-TEST(ReportPageTest, NothingIsFetched) {
+TEST(ReportPageTest, Page_LoadsNothing) {
   const std::string page = ReportPage("t", "{}");
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));
   for (const char* address : {"https://", "src=\"", "url(", "@import", "fetch(", "XMLHttpRequest",

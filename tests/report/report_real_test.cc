@@ -121,7 +121,7 @@ class ReportOfDigitsTest : public ReportOfRealFilesTest {
   const PageOptions wide_ = {.width = 2000, .height = 1400};
 };
 
-TEST_F(ReportOfDigitsTest, ARunShowsItsNormsAndItsAccuracy) {
+TEST_F(ReportOfDigitsTest, Run_ShowsNormsAndAccuracy) {
   Open({run_, "--item", "params"}, wide_);
   EXPECT_EQ(Eval("byId('title').textContent"), "run");
   EXPECT_THAT(std::string(Fact("Steps")), StartsWith("3"));
@@ -151,7 +151,7 @@ TEST_F(ReportOfDigitsTest, ARunShowsItsNormsAndItsAccuracy) {
   ExpectBothThemes();
 }
 
-TEST_F(ReportOfDigitsTest, EveryItemOfARunIsSearchedAndOpened) {
+TEST_F(ReportOfDigitsTest, EveryItem_IsSearchedAndOpened) {
   Open({run_}, wide_);
   const json items = Say({"report", run_})["items"];
   ASSERT_GT(items.size(), 3u);
@@ -167,7 +167,7 @@ TEST_F(ReportOfDigitsTest, EveryItemOfARunIsSearchedAndOpened) {
   }
 }
 
-TEST_F(ReportOfDigitsTest, TwoStepsShowWhatDiffSays) {
+TEST_F(ReportOfDigitsTest, TwoSteps_ShowTheSameAsDiff) {
   Open({run_ + "@45", run_ + "@135", "--item", "params"}, wide_);
   const json diff = Say({"diff", run_ + "@45", run_ + "@135", "--item", "params"});
   ASSERT_TRUE(diff.is_object());
@@ -190,7 +190,7 @@ TEST_F(ReportOfDigitsTest, TwoStepsShowWhatDiffSays) {
   ExpectBothThemes();
 }
 
-TEST_F(ReportOfRealFilesTest, APublishedModelIsSearchedAndSorted) {
+TEST_F(ReportOfRealFilesTest, PublishedModel_IsSearchedAndSorted) {
   const Ran got = RunProgram({LEAFSTORE_PYTHON3, SourcePath("tests/report/published_model.py"),
                               "--folder", LEAFSTORE_MODEL_FOLDER});
   if (got.exit_code == 77) {

@@ -25,7 +25,7 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-TEST_F(ReportBrowserTest, RowsHaveTheNumbersOfTheStore) {
+TEST_F(ReportBrowserTest, Rows_EqualTheStore) {
   const ParamStore store = NetworkStore(1, 8, 0.1f);
   Save(path_, store);
   Open({path_}, {.width = 1640, .height = 1200});
@@ -54,7 +54,7 @@ TEST_F(ReportBrowserTest, RowsHaveTheNumbersOfTheStore) {
   EXPECT_EQ(Eval("document.title"), "model.leaf");
 }
 
-TEST_F(ReportBrowserTest, ALeafOpensIntoItsDetails) {
+TEST_F(ReportBrowserTest, Row_OpensToDetails) {
   SaveSample(path_);
   Open({path_});
   const Flattened model = SampleParams();
@@ -80,7 +80,7 @@ TEST_F(ReportBrowserTest, ALeafOpensIntoItsDetails) {
   EXPECT_EQ(Eval("document.querySelectorAll('.detail').length"), 0);
 }
 
-TEST_F(ReportBrowserTest, TiesStaticLeavesAndNaNAreSaid) {
+TEST_F(ReportBrowserTest, TiesStaticLeavesAndNaN_AreShown) {
   SaveSample(path_);
   Open({path_});
   EXPECT_EQ(Cell("head", "shape"), "= embed");
@@ -96,7 +96,7 @@ TEST_F(ReportBrowserTest, TiesStaticLeavesAndNaNAreSaid) {
   EXPECT_THAT(std::string(Eval("byId('more-body').textContent")), HasSubstr("Tied parameters"));
 }
 
-TEST_F(ReportBrowserTest, GroupsHaveTheirTotalsAndNarrowTheTable) {
+TEST_F(ReportBrowserTest, Groups_HaveTotalsAndFilterTheTable) {
   const ParamStore store = NetworkStore(2, 8, 0.1f);
   Save(path_, store);
   Open({path_, "--group", "bias=**.bias", "--group", "attention=layers.*.attn.**"});
@@ -123,7 +123,7 @@ TEST_F(ReportBrowserTest, GroupsHaveTheirTotalsAndNarrowTheTable) {
   EXPECT_EQ(Eval("byId('count').textContent"), absl::StrCat(store.size(), " rows"));
 }
 
-TEST_F(ReportBrowserTest, ASearchNarrowsTheTable) {
+TEST_F(ReportBrowserTest, Search_FiltersTheTable) {
   const ParamStore store = NetworkStore(3, 4, 0.1f);
   Save(path_, store);
   Open({path_});
@@ -141,7 +141,7 @@ TEST_F(ReportBrowserTest, ASearchNarrowsTheTable) {
   EXPECT_EQ(Eval("byId('count').textContent"), absl::StrCat(store.size(), " rows"));
 }
 
-TEST_F(ReportBrowserTest, EachColumnSortsBothWays) {
+TEST_F(ReportBrowserTest, Columns_SortBothWays) {
   const ParamStore store = NetworkStore(1, 8, 0.1f);
   Save(path_, store);
   Open({path_}, {.width = 1640, .height = 1200});
@@ -176,7 +176,7 @@ TEST_F(ReportBrowserTest, EachColumnSortsBothWays) {
   EXPECT_EQ(Eval("shownPaths()[0]"), store.layout().Dotted(0));
 }
 
-TEST_F(ReportBrowserTest, TheTableIsUsedByKeyboard) {
+TEST_F(ReportBrowserTest, Table_WorksByKeyboard) {
   const ParamStore store = NetworkStore(8, 4, 0.1f);
   Save(path_, store);
   Open({path_}, {.width = 1200, .height = 700});
@@ -215,7 +215,7 @@ TEST_F(ReportBrowserTest, TheTableIsUsedByKeyboard) {
   EXPECT_EQ(Eval("document.activeElement.ariaExpanded"), "true");
 }
 
-TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
+TEST_F(ReportBrowserTest, TenThousandLeaves_AreFast) {
   Save(path_, NetworkStore(1112, 4, 0.1f));
   Open({path_, "--group", "bias=**.bias"});
   const auto bytes = std::filesystem::file_size(html_);
@@ -256,7 +256,7 @@ TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
   EXPECT_EQ(Term("Path"), ".layers[1111].norm.scale");
 }
 
-TEST_F(ReportBrowserTest, EveryItemCanBeChosen) {
+TEST_F(ReportBrowserTest, Items_CanBeChosen) {
   SaveSample(path_);
   Open({path_});
   EXPECT_EQ(Eval("byId('item').value"), "0");

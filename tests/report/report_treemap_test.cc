@@ -19,7 +19,7 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-TEST_F(ReportBrowserTest, TheTreemapIsUsedByKeyboard) {
+TEST_F(ReportBrowserTest, Treemap_WorksByKeyboard) {
   const ParamStore store = NetworkStore(2, 16, 0.1f);
   Save(path_, store);
   Open({path_});
@@ -55,7 +55,7 @@ TEST_F(ReportBrowserTest, TheTreemapIsUsedByKeyboard) {
   EXPECT_EQ(Active(), "row open");
 }
 
-TEST_F(ReportBrowserTest, TheTreemapIsUsedByPointer) {
+TEST_F(ReportBrowserTest, Treemap_WorksByPointer) {
   const ParamStore store = NetworkStore(2, 16, 0.1f);
   Save(path_, store);
   Open({path_});
@@ -80,7 +80,7 @@ TEST_F(ReportBrowserTest, TheTreemapIsUsedByPointer) {
 }
 
 // Without motion a zoom is at once; with it, it is a motion of a moment.
-TEST_F(ReportBrowserTest, NothingMovesForThoseWhoDoNotWantIt) {
+TEST_F(ReportBrowserTest, ReducedMotion_DisablesAnimations) {
   Save(path_, NetworkStore(2, 16, 0.1f));
   Open({path_});
   Eval("byId('treemap').focus()");
@@ -95,7 +95,7 @@ TEST_F(ReportBrowserTest, NothingMovesForThoseWhoDoNotWantIt) {
   EXPECT_EQ(Eval("moved"), 1);
 }
 
-TEST_F(ReportBrowserTest, NoTextOfTheTreemapLeavesItsRectangle) {
+TEST_F(ReportBrowserTest, TreemapText_StaysInItsRectangle) {
   Save(path_, NetworkStore(6, 16, 0.1f));
   for (const int width : {1440, 800, 400}) {
     Open({path_}, {.width = width, .height = 900});

@@ -54,7 +54,7 @@ TEST_F(CompletionTest, OptionsOfTheSubcommand) {
               AllOf(HasSubstr("--shard-size"), HasSubstr("--help")));
 }
 
-TEST_F(CompletionTest, WordsThatAnOptionTakes) {
+TEST_F(CompletionTest, WordsOfAnOption) {
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "a"}), "auto always");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "=", "n"}), "never");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "="}), "auto always never");
@@ -71,7 +71,7 @@ TEST_F(CompletionTest, Files) {
   EXPECT_EQ(Complete({"merge", "a.leaf", "b.txt", "a"}), "a.leaf");
 }
 
-TEST_F(CompletionTest, ItemsAndPathsOfTheFile) {
+TEST_F(CompletionTest, ItemsAndPathsOfTheNamedFile) {
   Sample();
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--item", ""}), "params progress");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--item", "=", "pro"}), "progress");
@@ -82,7 +82,7 @@ TEST_F(CompletionTest, ItemsAndPathsOfTheFile) {
   EXPECT_EQ(Complete({"cat", "none.leaf", "l"}), "");
 }
 
-TEST_F(CompletionTest, AnInteractiveBashUsesIt) {
+TEST_F(CompletionTest, InteractiveBash_Completes) {
   if (!HaveTerminals()) GTEST_SKIP() << "this system has no pseudo-terminal to give";
   // What is typed, through the terminal and readline: two tabs list, one completes.
   const std::string bin =
@@ -97,7 +97,7 @@ TEST_F(CompletionTest, AnInteractiveBashUsesIt) {
   EXPECT_THAT(ran.out, HasSubstr("#compdef leafstore"));
 }
 
-TEST_F(CompletionTest, ZshTakesItsScript) {
+TEST_F(CompletionTest, Zsh_AcceptsTheScript) {
   const std::string script = Out({"completion", "zsh"});
   EXPECT_THAT(script, AllOf(testing::StartsWith("#compdef leafstore\n"), HasSubstr("'--rtol=[")));
   WriteFile(File("_leafstore"), script);
@@ -114,7 +114,7 @@ TEST_F(CompletionTest, ZshTakesItsScript) {
   EXPECT_EQ(loaded.out, "_leafstore\n") << loaded.err;
 }
 
-TEST_F(CompletionTest, OtherShellsAreUsage) {
+TEST_F(CompletionTest, OtherShells_AreUsageErrors) {
   EXPECT_THAT(Error({"completion", "fish"}, 2), HasSubstr("SHELL"));
   const Ran full = RunLeafstore({"completion", "bash"}, {.stdout_to = "/dev/full"});
   EXPECT_EQ(full.exit_code, 1);

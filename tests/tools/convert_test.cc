@@ -32,7 +32,7 @@ class ConvertTest : public ToolTest {
   }
 };
 
-TEST_F(ConvertTest, SafetensorsComesBackByteForByte) {
+TEST_F(ConvertTest, Safetensors_RoundTripsToTheSameBytes) {
   for (const std::optional<Metadata>& metadata :
        {std::optional<Metadata>(), std::optional<Metadata>(Metadata()),
         std::optional<Metadata>(Metadata{{"format", "pt"}})}) {
@@ -46,7 +46,7 @@ TEST_F(ConvertTest, SafetensorsComesBackByteForByte) {
   }
 }
 
-TEST_F(ConvertTest, StructureStaticLeavesAndTiesGoThroughSafetensors) {
+TEST_F(ConvertTest, Safetensors_KeepsStructureStaticLeavesAndTies) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.safetensors"), "--item", "params"});
   Out({"convert", File("b.safetensors"), File("c.leaf")});
@@ -61,7 +61,7 @@ TEST_F(ConvertTest, ACheckpointKeepsItsItemsGroupsAndMetadata) {
   EXPECT_EQ(ReadFile(File("b.leaf")), ReadFile(File("a.leaf")));
 }
 
-TEST_F(ConvertTest, TensorsAreCompressedIfAskedFor) {
+TEST_F(ConvertTest, Zstd_CompressesTensors) {
   Save(File("a.leaf"),
        ParamStore::FromEntries({{Path().Item("w"), Tensor::Zeros(DType::kF32, {100'000}).value()}})
            .value());
@@ -70,7 +70,7 @@ TEST_F(ConvertTest, TensorsAreCompressedIfAskedFor) {
   Out({"diff", File("a.leaf"), File("b.leaf")});
 }
 
-TEST_F(ConvertTest, ShardsAndBack) {
+TEST_F(ConvertTest, Shards_RoundTrip) {
   Save(File("a.leaf"), ManyLeaves(20));
   Out({"convert", File("a.leaf"), File("b.safetensors"), "--shard-size", "64"});
   EXPECT_TRUE(std::filesystem::exists(File("b.safetensors.index.json")));
@@ -82,7 +82,7 @@ TEST_F(ConvertTest, ShardsAndBack) {
   Out({"diff", File("a.leaf"), File("b.safetensors.index.json")});
 }
 
-TEST_F(ConvertTest, NpzAndBack) {
+TEST_F(ConvertTest, Npz_RoundTrips) {
   Sample();
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.npz"), "--item", "params"}, 2),
               AllOf(HasSubstr("b.npz: expected only tensors for .npz, found the static leaf"),
@@ -95,7 +95,7 @@ TEST_F(ConvertTest, NpzAndBack) {
   Out({"diff", File("a.leaf"), File("c.leaf"), "--item", "params", "--match", "layers"});
 }
 
-TEST_F(ConvertTest, APartIsAGroupOfItsStructure) {
+TEST_F(ConvertTest, Match_KeepsTheStructureOfTheWhole) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.leaf"), "--item", "params", "--match", "layers.0"});
   EXPECT_THAT(Out({"inspect", File("b.leaf")}), HasSubstr("part of a structure of 8 leaves"));
@@ -114,7 +114,7 @@ TEST_F(ConvertTest, InAndOutMayBeOneFile) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(ConvertTest, WhatMakesNoSenseIsUsage) {
+TEST_F(ConvertTest, InvalidArguments_AreUsageErrors) {
   Sample();
   const std::string a = File("a.leaf");
   EXPECT_THAT(Error({"convert", a, File("b")}, 2), HasSubstr("a name that ends in .leaf"));
@@ -139,7 +139,7 @@ TEST_F(ConvertTest, WhatMakesNoSenseIsUsage) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(ConvertTest, WhatIsReplacedKeepsItsMode) {
+TEST_F(ConvertTest, ReplacedFile_KeepsItsMode) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.leaf")});
   for (const mode_t mode : {0600, 0640, 0400}) {
@@ -151,7 +151,7 @@ TEST_F(ConvertTest, WhatIsReplacedKeepsItsMode) {
   }
 }
 
-TEST_F(ConvertTest, ALinkStaysAndItsFileIsReplaced) {
+TEST_F(ConvertTest, SymbolicLink_StaysAndItsFileIsReplaced) {
   Sample();
   std::filesystem::create_directory(File("real"));
   WriteFile(File("real/b.leaf"), "old");
@@ -169,7 +169,7 @@ TEST_F(ConvertTest, ALinkStaysAndItsFileIsReplaced) {
   EXPECT_EQ(Files(), "a.leaf link.leaf real ");
 }
 
-TEST_F(ConvertTest, ALoopOfLinksIsNoFileToWriteTo) {
+TEST_F(ConvertTest, LoopOfLinks_IsAnError) {
   Sample();
   std::filesystem::create_symlink("b.leaf", File("c.leaf"));
   std::filesystem::create_symlink("c.leaf", File("b.leaf"));
@@ -178,13 +178,13 @@ TEST_F(ConvertTest, ALoopOfLinksIsNoFileToWriteTo) {
   EXPECT_TRUE(std::filesystem::is_symlink(File("b.leaf")));
 }
 
-TEST_F(ConvertTest, ATiedNameAloneIsNoLeaf) {
+TEST_F(ConvertTest, MatchOfAnAliasOnly_IsAnError) {
   EXPECT_THAT(Error({"convert", Sample(), File("b.leaf"), "--match", "head"}, 2),
               HasSubstr("--match 'head' matches no leaf, only an alias of one"));
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(ConvertTest, DamageThatIsCopiedUnverifiedIsSaid) {
+TEST_F(ConvertTest, NoVerify_NotesDamagedTensors) {
   Save(File("d.leaf"), ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(1.0f)},
                                                 {Path().Item("x"), Tensor::Scalar(1.0f)}})
                            .value());
@@ -200,7 +200,7 @@ TEST_F(ConvertTest, DamageThatIsCopiedUnverifiedIsSaid) {
   Out({"convert", File("d.leaf"), File("x.leaf"), "--no-verify", "--match", "x"});
 }
 
-TEST_F(ConvertTest, JsonNamesTheFiles) {
+TEST_F(ConvertTest, Json_ListsTheFiles) {
   Sample();
   const auto json = Json({"convert", File("a.leaf"), File("b.leaf")});
   EXPECT_EQ(json["files"][0]["file"], File("b.leaf"));

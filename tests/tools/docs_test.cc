@@ -47,7 +47,7 @@ class DocsTest : public ToolTest {
   }
 };
 
-TEST_F(DocsTest, ThePageShowsWhatIsPrinted) {
+TEST_F(DocsTest, Page_ShowsWhatTheProgramPrints) {
   std::istringstream page(ReadFile(kPage));
   std::string found;
   bool checked = false;

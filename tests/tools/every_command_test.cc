@@ -184,13 +184,13 @@ INSTANTIATE_TEST_SUITE_P(Tool, EveryCommandTest, testing::ValuesIn(Commands()), 
 INSTANTIATE_TEST_SUITE_P(Tool, EveryWritingCommandTest, testing::ValuesIn(WritingCommands()),
                          LabelOf);
 
-TEST_P(EveryCommandTest, AMissingFileIsSaid) {
+TEST_P(EveryCommandTest, MissingFile_IsAnError) {
   ExpectBad(File("none.leaf"), AllOf(HasSubstr("none.leaf: "), HasSubstr("No such file"),
                                      HasSubstr("check the name")));
   ExpectBad(File("none/a.leaf"), HasSubstr("No such file"));
 }
 
-TEST_P(EveryCommandTest, AFileOfAnotherKindIsSaid) {
+TEST_P(EveryCommandTest, FileOfAnotherKind_IsAnError) {
   WriteFile(File("text"), std::string(100, 'x'));
   ExpectBad(File("text"), AllOf(HasSubstr("a checkpoint"), HasSubstr("safetensors"),
                                 HasSubstr("npz"), HasSubstr("found 'xxxx")));
@@ -198,21 +198,21 @@ TEST_P(EveryCommandTest, AFileOfAnotherKindIsSaid) {
   ExpectBad(File("empty"), HasSubstr("found an empty file"));
 }
 
-TEST_P(EveryCommandTest, ADamagedFileIsSaid) {
+TEST_P(EveryCommandTest, DamagedFile_IsAnError) {
   FlipBit(Sample(), -60);
   ExpectBad(File("a.leaf"), AllOf(HasSubstr("footer: "), HasSubstr("use another copy")));
   WriteFile(File("b.safetensors"), std::string("\x08\0\0\0\0\0\0\0{\"a\":1}}", 16));
   ExpectBad(File("b.safetensors"), HasSubstr("b.safetensors: "));
 }
 
-TEST_P(EveryCommandTest, ADirectoryWithoutAModelIsSaid) {
+TEST_P(EveryCommandTest, DirectoryWithoutAModel_IsAnError) {
   std::filesystem::create_directory(File("nothing"));
   ExpectBad(File("nothing"),
             AllOf(HasSubstr("/nothing: "), HasSubstr("expected a directory of checkpoints"),
                   HasSubstr("safetensors")));
 }
 
-TEST_P(EveryCommandTest, AFileThatIsClosedToTheUserIsSaid) {
+TEST_P(EveryCommandTest, UnreadableFile_IsAnError) {
   Sample();
   ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
   ASSERT_EQ(chmod(File("a.leaf").c_str(), 0), 0);
@@ -227,7 +227,7 @@ TEST_P(EveryCommandTest, AFileThatIsClosedToTheUserIsSaid) {
               AllOf(HasSubstr("Permission denied"), HasSubstr("check its permissions")));
 }
 
-TEST_P(EveryWritingCommandTest, ADirectoryThatIsClosedToTheUserIsSaid) {
+TEST_P(EveryWritingCommandTest, UnwritableDirectory_IsAnError) {
   Sample();
   std::filesystem::create_directory(File("closed"));
   ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
@@ -246,7 +246,7 @@ TEST_P(EveryWritingCommandTest, ADirectoryThatIsClosedToTheUserIsSaid) {
   EXPECT_TRUE(std::filesystem::is_empty(File("closed")));
 }
 
-TEST_P(EveryCommandTest, AFullDiskUnderStandardOutputIsSaid) {
+TEST_P(EveryCommandTest, FullDiskOfStandardOutput_IsAnError) {
   Sample();
   std::vector<std::string> args = GetParam().PrintingOn(File("a.leaf"), File("out.leaf"));
   if (GetParam().name == "diff") {  // it prints nothing of two equal files
@@ -259,7 +259,7 @@ TEST_P(EveryCommandTest, AFullDiskUnderStandardOutputIsSaid) {
               HasSubstr("leafstore: standard output: cannot write: No space left on device\n"));
 }
 
-TEST_P(EveryWritingCommandTest, AFileThatMayNotGrowLeavesNone) {
+TEST_P(EveryWritingCommandTest, FileSizeLimit_LeavesNoFile) {
   Sample();
   std::string line = "ulimit -f 1; \"$LEAFSTORE\"";  // no file may grow beyond a block
   for (const std::string& arg : OnALargeFile(File("out.leaf"))) line += " '" + arg + "'";
@@ -269,7 +269,7 @@ TEST_P(EveryWritingCommandTest, AFileThatMayNotGrowLeavesNone) {
   EXPECT_EQ(Files(), "a.leaf large.leaf ");
 }
 
-TEST_P(EveryWritingCommandTest, AFullDiskUnderItsFilesLeavesNone) {
+TEST_P(EveryWritingCommandTest, FullDisk_LeavesNoFile) {
   std::filesystem::create_directory(File("disk"));
   const SmallDisk disk(File("disk"));
   if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk is not allowed here";
@@ -279,7 +279,7 @@ TEST_P(EveryWritingCommandTest, AFullDiskUnderItsFilesLeavesNone) {
   EXPECT_TRUE(std::filesystem::is_empty(File("disk")));
 }
 
-TEST_P(EveryWritingCommandTest, AnOutputThatIsThereIsNotReplacedUnlessForced) {
+TEST_P(EveryWritingCommandTest, ExistingOutput_IsReplacedOnlyWithForce) {
   Sample();
   // split's file is called by its group.
   const std::string out = File("out.leaf");
@@ -297,7 +297,7 @@ TEST_P(EveryWritingCommandTest, AnOutputThatIsThereIsNotReplacedUnlessForced) {
 }
 
 // Never a device of the system: a pipe of our own is as little a file.
-TEST_P(EveryWritingCommandTest, WhatIsNoRegularFileIsNeverReplaced) {
+TEST_P(EveryWritingCommandTest, NonRegularFile_IsNeverReplaced) {
   Sample();
   const std::string out = File("out.leaf");
   const std::string made = GetParam().name == "split" ? File("out.leafb.leaf") : out;
@@ -313,7 +313,7 @@ TEST_P(EveryWritingCommandTest, WhatIsNoRegularFileIsNeverReplaced) {
   }
 }
 
-TEST_P(EveryCommandTest, AReaderThatGoesAwayEndsItQuietly) {
+TEST_P(EveryCommandTest, ClosedPipe_EndsItSilently) {
   Save(File("many.leaf"), ManyLeaves(30));
   Save(File("other.leaf"), ManyLeaves(3));
   // The reader is gone before the first word.
@@ -347,7 +347,7 @@ TEST_P(EveryCommandTest, HelpHasExamplesAndExitCodes) {
   }
 }
 
-TEST_P(EveryCommandTest, WhatItDoesNotKnowIsUsage) {
+TEST_P(EveryCommandTest, UnknownOption_IsAUsageError) {
   Sample();
   std::vector<std::string> args = GetParam().On(File("a.leaf"), File("out.leaf"));
   args.push_back("--jsn");
@@ -360,7 +360,7 @@ TEST_P(EveryCommandTest, WhatItDoesNotKnowIsUsage) {
 }
 
 // Those that look at no file.
-TEST(CommandsWithoutAFileTest, AFullDiskAndAReaderThatGoesAwayAreKnownToThem) {
+TEST(CommandsWithoutAFileTest, FullDiskAndClosedPipe_AreReported) {
   for (const Args& args : {Args{"completion", "bash"}, Args{"completion", "zsh"}, Args{"manual"},
                            Args{"--help"}, Args{"--version"}}) {
     const Ran full = RunLeafstore(args, {.stdout_to = "/dev/full"});
@@ -372,7 +372,7 @@ TEST(CommandsWithoutAFileTest, AFullDiskAndAReaderThatGoesAwayAreKnownToThem) {
   }
 }
 
-TEST_P(EveryCommandTest, WorksOnEveryKindOfFile) {
+TEST_P(EveryCommandTest, EveryFormat_IsRead) {
   Sample();
   std::filesystem::create_directory(File("set"));
   std::filesystem::create_directory(File("out"));

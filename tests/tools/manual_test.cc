@@ -51,7 +51,7 @@ class ManualTest : public ToolTest {
   }
 };
 
-TEST_F(ManualTest, HasEverySubcommandAndOption) {
+TEST_F(ManualTest, Manual_HasEverySubcommandAndOption) {
   const std::string manual = absl::StrReplaceAll(Out({"manual"}), {{"\\-", "-"}});
   for (const std::string& command : Commands()) {
     const size_t begin = manual.find(".SS leafstore " + command + "\n");
@@ -63,7 +63,7 @@ TEST_F(ManualTest, HasEverySubcommandAndOption) {
   }
 }
 
-TEST_F(ManualTest, GroffReadsItWithoutAWarning) {
+TEST_F(ManualTest, Groff_ReadsItWithoutAWarning) {
   if (access("/usr/bin/groff", X_OK) != 0) GTEST_SKIP() << "no groff";
   WriteFile(File("leafstore.1"), Out({"manual"}));
   const Ran ran =
@@ -72,7 +72,7 @@ TEST_F(ManualTest, GroffReadsItWithoutAWarning) {
   EXPECT_EQ(ran.err, "");
 }
 
-TEST_F(ManualTest, ThePageInDocsHasEverySubcommandAndOption) {
+TEST_F(ManualTest, ToolPage_HasEverySubcommandAndOption) {
   const std::string page = ReadFile(SourcePath("docs/tool.md"));
   for (const std::string& command : Commands()) {
     EXPECT_THAT(page, HasSubstr("## " + command)) << command;

@@ -28,14 +28,14 @@ class SourceTest : public ToolTest {
   }
 };
 
-TEST_F(SourceTest, ADirectoryIsItsNewestCheckpoint) {
+TEST_F(SourceTest, Directory_OpensItsNewestCheckpoint) {
   const std::string run = Run(3);
   EXPECT_EQ(Number({run}), "3.\n");
   EXPECT_EQ(Number({run + "/"}), "3.\n");
   EXPECT_EQ(Number({run, "--step", "latest"}), "3.\n");
 }
 
-TEST_F(SourceTest, AStepIsChosenByNumberOrMetric) {
+TEST_F(SourceTest, Step_IsChosenByNumberOrMetric) {
   const std::string run = Run(3);
   EXPECT_EQ(Number({run + "@2"}), "2.\n");
   EXPECT_EQ(Number({run, "--step", "2"}), "2.\n");
@@ -44,7 +44,7 @@ TEST_F(SourceTest, AStepIsChosenByNumberOrMetric) {
   EXPECT_EQ(Number({run + "@best=loss"}), "1.\n");
 }
 
-TEST_F(SourceTest, AStepThatIsNotThereIsUsage) {
+TEST_F(SourceTest, MissingStep_IsAUsageError) {
   const std::string run = Run(3);
   EXPECT_THAT(Error({"tree", run + "@7"}, 2),
               HasSubstr("no checkpoint of step 7; there are 1, 2, 3"));
@@ -61,7 +61,7 @@ TEST_F(SourceTest, AStepThatIsNotThereIsUsage) {
 }
 
 // What is damaged in one item keeps nobody from another, as in a file that is named itself.
-TEST_F(SourceTest, OfAStepThatIsNamedOnlyWhatIsReadIsChecked) {
+TEST_F(SourceTest, NamedStep_VerifiesOnlyWhatIsRead) {
   const std::string run = File("run");
   CheckpointManager manager = CheckpointManager::Open(run, {.durable = false}).value();
   std::vector<CheckpointItem> items;
@@ -80,7 +80,7 @@ TEST_F(SourceTest, OfAStepThatIsNamedOnlyWhatIsReadIsChecked) {
   EXPECT_EQ(RunLeafstore({"cat", run, "--item", "params"}).exit_code, 1);
 }
 
-TEST_F(SourceTest, ADamagedNewestCheckpointIsPassedOverAndSaid) {
+TEST_F(SourceTest, DamagedNewestCheckpoint_IsSkippedWithANote) {
   const std::string run = Run(3);
   FlipBit(StepFile(3), 64);
   const Ran ran = RunLeafstore({"cat", run, "w"});
@@ -100,7 +100,7 @@ TEST_F(SourceTest, ADamagedNewestCheckpointIsPassedOverAndSaid) {
   EXPECT_THAT(none.err, HasSubstr("none of 3 checkpoints can be read"));
 }
 
-TEST_F(SourceTest, AFilesNameSaysNothing) {
+TEST_F(SourceTest, Format_DoesNotDependOnTheName) {
   Sample("model.bin");
   EXPECT_THAT(Out({"inspect", File("model.bin")}), HasSubstr("format version 1"));
   Out({"convert", File("model.bin"), File("b.safetensors"), "--item", "params"});
@@ -108,12 +108,12 @@ TEST_F(SourceTest, AFilesNameSaysNothing) {
   EXPECT_THAT(Out({"inspect", File("b.leaf")}), HasSubstr(", safetensors, 1 item"));
 }
 
-TEST_F(SourceTest, AFileThatIsCalledLikeAStepIsAFile) {
+TEST_F(SourceTest, FileNamedLikeAStep_IsAFile) {
   Sample("run@1");
   EXPECT_THAT(Out({"inspect", File("run@1")}), StartsWith(File("run@1") + ": "));
 }
 
-TEST_F(SourceTest, ADirectoryOfSafetensorsIsItsIndexOrItsOnlyFile) {
+TEST_F(SourceTest, DirectoryOfSafetensors_OpensItsIndexOrItsOnlyFile) {
   Sample();
   std::filesystem::create_directory(File("one"));
   Out({"convert", File("a.leaf"), File("one/m.safetensors"), "--item", "params"});
@@ -128,7 +128,7 @@ TEST_F(SourceTest, ADirectoryOfSafetensorsIsItsIndexOrItsOnlyFile) {
                     HasSubstr(" shards, 1 item"), HasSubstr("shard: s-00001-of-0000")));
 }
 
-TEST_F(SourceTest, NamesOfSafetensorsBecomePathsInSeveralWays) {
+TEST_F(SourceTest, Names_ChooseHowSafetensorsNamesBecomePaths) {
   Sample();
   Out({"convert", File("a.leaf"), File("a.safetensors"), "--item", "params", "--structure", "never",
        "--drop-static"});

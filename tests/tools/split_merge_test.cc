@@ -22,7 +22,7 @@ class SplitMergeTest : public ToolTest {
   }
 };
 
-TEST_F(SplitMergeTest, PartsOfACheckpointMakeItWholeAgain) {
+TEST_F(SplitMergeTest, PartsOfACheckpoint_MergeToTheOriginal) {
   Sample();
   Out(Split("a.leaf", "{}.leaf"));
   EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf rest.leaf ");
@@ -34,7 +34,7 @@ TEST_F(SplitMergeTest, PartsOfACheckpointMakeItWholeAgain) {
               AllOf(HasSubstr("run: seven"), HasSubstr("GROUP (saved)")));
 }
 
-TEST_F(SplitMergeTest, TwoPartsInOneFileBehindLinksAreRefused) {
+TEST_F(SplitMergeTest, TwoPartsInOneFileByLinks_AreAnError) {
   Sample();
   WriteFile(File("real"), "old");
   std::filesystem::create_symlink("real", File("bias.leaf"));
@@ -45,7 +45,7 @@ TEST_F(SplitMergeTest, TwoPartsInOneFileBehindLinksAreRefused) {
   EXPECT_EQ(ReadFile(File("real")), "old");
 }
 
-TEST_F(SplitMergeTest, WhatIsMissingOrTwiceIsSaidTogether) {
+TEST_F(SplitMergeTest, MissingAndDuplicateLeaves_AreReportedTogether) {
   Sample();
   Out(Split("a.leaf", "{}.leaf"));
   const std::string error = Error(
@@ -56,7 +56,7 @@ TEST_F(SplitMergeTest, WhatIsMissingOrTwiceIsSaidTogether) {
   EXPECT_FALSE(std::filesystem::exists(File("b.leaf")));
 }
 
-TEST_F(SplitMergeTest, PartsOfSafetensorsComeTogether) {
+TEST_F(SplitMergeTest, PartsOfSafetensors_AreJoined) {
   Save(File("m.leaf"), ManyLeaves(20));
   Out({"convert", File("m.leaf"), File("m.safetensors"), "--structure", "never"});
   Out({"split", File("m.safetensors"), "--group", "first=layers.0", "--out",
@@ -77,7 +77,7 @@ TEST_F(SplitMergeTest, PartsOfSafetensorsComeTogether) {
        File("m.safetensors"), "--out", File("o.safetensors")});
 }
 
-TEST_F(SplitMergeTest, AGroupWithoutLeavesIsUsageUnlessAllowed) {
+TEST_F(SplitMergeTest, GroupWithoutLeaves_IsAUsageErrorUnlessAllowed) {
   Sample();
   std::vector<std::string> args = {"split",          File("a.leaf"), "--group",
                                    "odd=**.nothing", "--out",        File("{}.leaf")};
@@ -87,7 +87,7 @@ TEST_F(SplitMergeTest, AGroupWithoutLeavesIsUsageUnlessAllowed) {
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");
 }
 
-TEST_F(SplitMergeTest, WithoutGroupsThoseThatWereSavedAreTaken) {
+TEST_F(SplitMergeTest, WithoutGroups_SplitsBySavedGroups) {
   Sample();
   Out({"split", File("a.leaf"), "--out", File("{}.leaf")});
   EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf other.leaf rest.leaf ");
@@ -101,7 +101,7 @@ TEST_F(SplitMergeTest, WithoutGroupsThoseThatWereSavedAreTaken) {
               HasSubstr("expected --group NAME=FILTER, as no groups were saved with it"));
 }
 
-TEST_F(SplitMergeTest, AGroupOfWhichOthersTakeAllIsSaid) {
+TEST_F(SplitMergeTest, GroupWhoseLeavesBelongToOthers_IsAnError) {
   Sample();
   EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "all=layers", "--group", "b=layers.*.bias",
                      "--out", File("{}.leaf")},
@@ -110,7 +110,7 @@ TEST_F(SplitMergeTest, AGroupOfWhichOthersTakeAllIsSaid) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(SplitMergeTest, AllFilesComeOrNone) {
+TEST_F(SplitMergeTest, Files_AllAppearOrNone) {
   Sample();
   WriteFile(File("rest.leaf"), "mine");
   EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: already exists"));
@@ -122,7 +122,7 @@ TEST_F(SplitMergeTest, AllFilesComeOrNone) {
   EXPECT_EQ(ReadFile(File("rest.leaf")), "mine");
 }
 
-TEST_F(SplitMergeTest, NamesOfFilesMakeSense) {
+TEST_F(SplitMergeTest, FileNames_AreChecked) {
   Sample();
   EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "b=all", "--out", File("b.leaf")}, 2),
               HasSubstr("{}"));
@@ -135,7 +135,7 @@ TEST_F(SplitMergeTest, NamesOfFilesMakeSense) {
               HasSubstr("none of the files has an item 'parms'"));
 }
 
-TEST_F(SplitMergeTest, JsonNamesTheFiles) {
+TEST_F(SplitMergeTest, Json_ListsTheFiles) {
   Sample();
   const auto json = Json(Split("a.leaf", "{}.leaf"));
   EXPECT_EQ(json["files"].size(), 3u);

@@ -57,7 +57,7 @@ kind, dtype, shape, values (nested lists; null for NaN and infinities, [real, im
 Exit codes: 0 all is well; 1 something is wrong with the file, or the output could not be written;
 2 usage (an unknown path, a slice outside of the shape).)";
 
-// A leaf that was asked for, read.
+// A chosen leaf, loaded.
 struct ReadLeaf {
   ChosenLeaf chosen;
   Leaf leaf;
@@ -78,8 +78,8 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Input& input, const CatOpti
   return leaves;
 }
 
-// Whether each can be answered, as far as that is known without reading it: before the first word
-// is printed. error: a UsageError: a slice of what has none, or outside of the shape.
+// Checks the slices before the first leaf is read and printed. error: a UsageError: a slice of a static
+// leaf, or outside of the shape.
 absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& leaves) {
   for (const ChosenLeaf& leaf : leaves) {
     if (!leaf.slice) continue;

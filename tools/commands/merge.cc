@@ -46,7 +46,7 @@ Metadata and metrics are those of the first file that has them.
 
 Exit codes: 0 success; 1 the parts do not fit together, or a file cannot be read; 2 usage.)";
 
-// All parts of one item.
+// The parts of an item.
 struct Parts {
   std::string name;
   std::vector<ParamStore> stores;

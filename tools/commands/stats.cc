@@ -57,7 +57,7 @@ with --histogram histogram (lo, hi, bins, below, above).
 Exit codes: 0 all is well; 1 something is wrong with the file, or the output could not be written;
 2 usage.)";
 
-// What rows may be sorted by. Everything but the path from the largest down.
+// The keys by which rows can be sorted, the largest first.
 struct SortKey {
   const char* name;
   double (*of)(const TensorStats&);
@@ -74,7 +74,7 @@ constexpr SortKey kSortKeys[] = {
     {"zero", [](const TensorStats& stats) { return static_cast<double>(stats.zero_count); }},
 };
 
-// Empty, "all" (the range of all that is listed, which is read first), or LO:HI.
+// Parses LO:HI; none for "" and "all".
 absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string& text) {
   if (text.empty() || text == "all") return std::nullopt;
   const std::vector<std::string> ends = absl::StrSplit(text, ':');

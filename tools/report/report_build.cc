@@ -42,8 +42,8 @@ const SourceItem* FindItem(const Source& source, absl::string_view name) {
   return nullptr;
 }
 
-// The names of the items that are shown: those asked for, or all of the last source, and what only
-// an earlier one has. error: a UsageError, with the names there are.
+// Returns the names of the items to show: the requested ones, or all of the last source, then those
+// that only an earlier source has. error: a UsageError with suggestions.
 absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Source*>& sources,
                                                    const ReportRequest& request) {
   std::vector<std::string> names;
@@ -65,7 +65,7 @@ absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Sourc
   return names;
 }
 
-// One builder an item, listed.
+// Makes a builder per item, and lists its leaves.
 absl::StatusOr<std::vector<ReportItemBuilder>> ListItems(const std::vector<const Source*>& sources,
                                                          const ReportRequest& request) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, ItemNames(sources, request));
@@ -106,15 +106,15 @@ absl::StatusOr<ReportData> Report(const std::vector<const Source*>& sources,
   return data;
 }
 
-// Reads steps into items, one after another.
+// Reads steps into items, one by one.
 class StepsReader {
  public:
-  // All must outlive this.
+  // The arguments must outlive this.
   StepsReader(const ReportRequest& request, std::vector<ReportItemBuilder>* items,
               NumberReader* reader)
       : request_(request), items_(*items), reader_(*reader), before_(items->size()) {}
 
-  // The step in all items and in the data, or skipped.
+  // Adds the step to all items and to the data, or lists it as skipped.
   absl::Status Add(const StepOfDirectory& step, ReportData* data) {
     const absl::Status added = AddWhole(step, data);
     if (added.ok() || !IsOfOneStep(added)) return added;
@@ -142,14 +142,14 @@ class StepsReader {
     data->steps.push_back(step.step);
     data->step_metrics.push_back(source->metrics);
     before_ = std::move(now);
-    open_ = std::move(source);  // which closes the one before
+    open_ = std::move(source);  // closes the previous one
     return absl::OkStatus();
   }
 
   const ReportRequest& request_;
   std::vector<ReportItemBuilder>& items_;
   NumberReader& reader_;
-  // The last step that was added: its items, and what they are of.
+  // The last step that was added: its items, and their source.
   std::vector<NumberReader::StepItem> before_;
   SourcePtr open_;
 };
