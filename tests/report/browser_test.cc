@@ -1,4 +1,4 @@
-// The browser that tests drive: what goes wrong in a page is not lost with it.
+// The browser of the tests: problems of a page are kept after it is closed.
 #include "tests/report/browser.h"
 
 #include "gmock/gmock.h"

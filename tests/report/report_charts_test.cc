@@ -1,5 +1,5 @@
-// Charts of whatever numbers a run may have saved, in a browser: one step, one value, numbers that
-// differ in their last bit, gaps, both ends of what a number can be.
+// Charts in a browser of unusual metrics: one step, one value, numbers that differ in their last bit,
+// gaps, the largest and smallest numbers.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -27,7 +27,7 @@ constexpr double kSmallest = std::numeric_limits<double>::denorm_min();
 
 class ReportChartsTest : public ReportBrowserTest {
  protected:
-  // A run of these metrics, by step; what is not finite is no number.
+  // Makes a run with these metrics, per step; NaN leaves the metric out.
   void OpenRun(const std::vector<Metrics>& metrics) {
     CheckpointManager manager =
         CheckpointManager::Open(run_, {.retention = {.last = 1000}, .durable = false}).value();
@@ -44,11 +44,11 @@ class ReportChartsTest : public ReportBrowserTest {
     for (const double value : values) metrics.push_back(Metrics{{name, value}});
     OpenRun(metrics);
   }
-  // The chart of a metric, which stands behind that of the norms; of the first metric.
+  // Selects the chart of the first metric, which follows that of the norms.
   std::string Chart(const std::string& what) {
     return absl::StrCat("document.querySelectorAll('#steps-charts figure')[1]", what);
   }
-  // Nothing in any drawing is no number, and every chart has its line.
+  // No drawing has NaN, and every chart has a line.
   void ExpectDrawn() {
     EXPECT_EQ(Eval("[...document.querySelectorAll('svg *')].filter((e) => [...e.attributes]"
                    ".some((a) => /NaN|Infinity|undefined/.test(a.value))).map((e) => e.outerHTML)"),
@@ -95,7 +95,7 @@ TEST_F(ReportChartsTest, Gaps_InterruptTheLine) {
   OpenRun({{{"loss", 4}}, {}, {{"loss", 2}}, {{"loss", 1}}, {{"other", 7}}});
   ExpectDrawn();
   const std::string line = Eval(Chart(".querySelector('path.series').getAttribute('d')"));
-  // A cross of two strokes for the point that is alone, and one line for the two that are not.
+  // The isolated point is a cross of two strokes, and the other two points are one line.
   EXPECT_EQ(std::count(line.begin(), line.end(), 'L'), 1);
   EXPECT_EQ(std::count(line.begin(), line.end(), 'h'), 1);
   Eval(Chart(".querySelector('.chart-frame').focus()"));

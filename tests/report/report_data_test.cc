@@ -1,4 +1,4 @@
-// The data of a report: what is in it is what is in the stores.
+// The data of a report equal the stores.
 #include "leafstore/tools/report/report_data.h"
 
 #include <chrono>
@@ -270,7 +270,7 @@ TEST(ReportJsonTest, NamesOfMetadata_StayDistinct) {
   EXPECT_EQ(file["metrics"], json({{"m\\x01", 1}, {"m\\\\x01", 2}}));
 }
 
-// Looking for each name among those before it would take minutes.
+// Searching each name among the previous ones would take minutes.
 TEST(ReportJsonTest, MuchMetadata_TakesLinearTime) {
   ReportData data;
   data.files.resize(1);
@@ -405,8 +405,7 @@ TEST_F(ReportStepsTest, DamagedStep_IsLeftOutAndNamed) {
   EXPECT_EQ(report["items"][0]["series"]["l2"][0].size(), 2u);
 }
 
-// What was read of a step before another part of it failed is not there, and the next is measured
-// against the last that is whole.
+// A step that fails while it is read is left out, and the next one is compared with the last intact one.
 TEST_F(ReportStepsTest, StepAfterADamagedOne_IsComparedWithTheLastIntactOne) {
   const std::vector<ParamStore> stores = GrowingStores(3, 1, 8);
   SaveSteps(run_, {1, 2, 3}, stores);

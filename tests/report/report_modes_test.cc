@@ -1,4 +1,4 @@
-// Comparisons, runs, and files of which there is nothing good to show, in a browser.
+// Comparisons, runs, and empty or damaged files, in a browser.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -48,7 +48,7 @@ TEST_F(ReportBrowserTest, TwoFiles_ShowTheChanges) {
   }
   EXPECT_NEAR(NumberIn(Cell("layers.0.mlp.weight", "relative")), 50, 0.1);
   EXPECT_EQ(Cell("embed.weight", "what"), "the same");
-  // What changed the most stands first.
+  // The largest change is first.
   EXPECT_EQ(Eval("shownPaths()[0]"), "layers.0.mlp.bias");
   EXPECT_EQ(Eval("shownPaths()[1]"), "layers.0.mlp.weight");
   Choose("show", "changed");
@@ -113,7 +113,7 @@ TEST_F(ReportBrowserTest, HostileNames_AreText) {
   Search("xxxxx");
   EXPECT_EQ(Eval("shownPaths().length"), 2);
   EXPECT_EQ(Eval("document.documentElement.scrollWidth <= innerWidth"), true);
-  // No character that turns text around is left anywhere.
+  // No character that changes the direction of text is left.
   EXPECT_EQ(Eval("/[\\u202a-\\u202e\\u2066-\\u2069\\u2028]/.test(document.body.innerText)"), false);
   EXPECT_EQ(Eval("typeof alert.called"), "undefined");
 }

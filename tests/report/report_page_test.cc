@@ -1,4 +1,4 @@
-// The page as text: what comes out of a file is never markup, and the parts are put together once.
+// The page as text: text from a file is never markup, and each part is inserted once.
 #include "leafstore/tools/report/report_page.h"
 
 #include <string>
@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// What is between two texts, the first time.
+// Returns the text between the first occurrences of two texts.
 std::string Between(const std::string& text, const std::string& begin, const std::string& end) {
   const size_t from = text.find(begin);
   if (from == std::string::npos) return "";

@@ -1,4 +1,4 @@
-// `leafstore report` through its binary: where the page goes, and what is said of what goes wrong.
+// The program `leafstore report`: its output files and its errors.
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +21,7 @@ class ReportProgramTest : public testing::Test {
  protected:
   void SetUp() override { SaveSample(path_); }
 
-  // In the directory, by names relative to it.
+  // Runs it in the directory, with relative names.
   Ran Report(std::vector<std::string> args) const {
     args.insert(args.begin(), "report");
     return RunLeafstore(std::move(args), {.directory = dir_.path()});
@@ -134,7 +134,7 @@ TEST_F(ReportProgramTest, TwoFiles_TheDamagedOneIsNamed) {
     EXPECT_EQ(ran.exit_code, 1);
     EXPECT_THAT(ran.err, words);
   }
-  // Also where the two have no leaf in common.
+  // Also if the two have no common leaf.
   SaveSteps(dir_.File("run"), {1}, GrowingStores(1, 1, 4));
   EXPECT_THAT(Report({"bad.leaf", "run", "-o", "page.html"}).err, words);
   EXPECT_THAT(Report({"run", "bad.leaf", "-o", "page.html"}).err, words);
@@ -180,7 +180,7 @@ TEST_F(ReportProgramTest, FullDiskAndClosedPipe_AreReported) {
 }
 
 TEST_F(ReportProgramTest, Signal_LeavesNoFile) {
-  // Numbers for several times as long as it is let alone.
+  // Enough data for several times the waiting time.
   const Tensor numbers = Tensor::Zeros(DType::kF32, {1 << 20}).value();
   std::vector<std::pair<Path, Leaf>> entries;
   for (int i = 0; i < 64; ++i) entries.emplace_back(Path().Index(i), numbers);

@@ -1,4 +1,4 @@
-// The table of leaves, its search, its order and its rows, in a browser.
+// The table of leaves in a browser: search, order and rows.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -70,7 +70,7 @@ TEST_F(ReportBrowserTest, Row_OpensToDetails) {
   EXPECT_NEAR(NumberIn(Term("Std")), stats.stddev(), 1e-5 * stats.stddev());
   EXPECT_THAT(std::string(Eval("document.querySelector('.detail svg').ariaLabel")),
               HasSubstr("Histogram in 32 bins from −6 to 5"));
-  // As many bars as bins that have a number.
+  // There is a bar for each non-empty bin.
   const Histogram bins = *StatsOf(weight, {.histogram_bins = 32}).value().histogram;
   const auto full =
       std::count_if(bins.bins.begin(), bins.bins.end(), [](int64_t n) { return n > 0; });
@@ -226,11 +226,11 @@ TEST_F(ReportBrowserTest, TenThousandLeaves_AreFast) {
   EXPECT_EQ(Eval("byId('count').textContent"), "10,009 rows");
   EXPECT_LT(Eval("document.querySelectorAll('.row').length"), 60);
   EXPECT_LT(Eval("document.querySelectorAll('#treemap svg *').length"), 2500);
-  // From a letter to the table, with layout; of several the median.
+  // Measures the time from a letter to the layout of the table; the median of several.
   Eval("new Promise((done) => setTimeout(done, 500))");
   std::vector<double> times;
   for (const char* text : {"l", "la", "layers", "layers.7", "bias", "attn 99", "w", "we"}) {
-    // The best of three: other processes must not be measured.
+    // The best of three, to exclude the effect of other processes.
     times.push_back(
         page_->Call("(text) => Math.min(...[0, 1, 2].map(() => { const box = byId('search');"
                     " const show = (words) => { box.value = words;"
@@ -244,8 +244,7 @@ TEST_F(ReportBrowserTest, TenThousandLeaves_AreFast) {
   RecordProperty("search_ms", absl::StrCat(times[times.size() / 2]));
   std::printf("page %zu bytes, first paint %.0f ms, search %.1f ms\n", static_cast<size_t>(bytes),
               first_paint, times[times.size() / 2]);
-  // 24 on a machine with nothing else to do; what it must never be is what sorting all rows anew
-  // is.
+  // 24 ms on an idle machine; sorting all rows again would take much longer.
   EXPECT_LT(times[times.size() / 2], 150);
   Search("");
   Eval("document.querySelector('.row').focus()");

@@ -29,7 +29,7 @@ TEST_F(ReportBrowserTest, Treemap_WorksByKeyboard) {
     return std::string(
         Eval("byId(byId('treemap').getAttribute('aria-activedescendant')).textContent"));
   };
-  // Two of the root's children; layers has more bytes.
+  // Two children of the root; layers has more bytes.
   const double all = static_cast<double>(StatsOf(store).value().bytes);
   const double layers = static_cast<double>(StatsOfSubtree(store, ".layers").value().bytes);
   EXPECT_THAT(chosen(), testing::StartsWith("layers, 18 leaves"));
@@ -79,7 +79,7 @@ TEST_F(ReportBrowserTest, Treemap_WorksByPointer) {
   EXPECT_EQ(Eval("byId('count').textContent"), absl::StrCat(store.size(), " rows"));
 }
 
-// Without motion a zoom is at once; with it, it is a motion of a moment.
+// With reduced motion a zoom is immediate; otherwise it is a short animation.
 TEST_F(ReportBrowserTest, ReducedMotion_DisablesAnimations) {
   Save(path_, NetworkStore(2, 16, 0.1f));
   Open({path_});

@@ -18,7 +18,7 @@
 namespace leafstore::tools {
 namespace {
 
-// What is printed.
+// Returns the printed text.
 template <typename Print>
 std::string Printed(Print print) {
   std::FILE* file = std::tmpfile();
@@ -54,7 +54,7 @@ Tensor Counted(int64_t n) {
   return Tensor::From<int32_t>({n}, absl::MakeConstSpan(values)).value();
 }
 
-// The expected texts are those that numpy.array2string gives for the same arrays.
+// The expected texts are those of numpy.array2string for the same arrays.
 TEST(ArrayTextTest, ColumnsAreAsWideAsTheWidestNumber) {
   EXPECT_EQ(Text(Of<float>({2, 3}, {1, -2, 3, -4, 5.5, -6})),
             "[[ 1.  -2.   3. ]\n"
@@ -137,7 +137,7 @@ TEST(ArrayTextTest, EveryDTypeHasAText) {
   }
 }
 
-// Narrow tensors of every bit pattern: what is read back from the JSON is the number itself.
+// Narrow tensors of every bit pattern: the JSON reads back to the same number.
 TEST(ArrayTextTest, NumbersInJsonReadBackInEveryDType) {
   for (const DType dtype : AllDTypes()) {
     if (!IsFloating(dtype) || dtype == DType::kC64) continue;

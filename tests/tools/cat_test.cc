@@ -30,7 +30,7 @@ TEST_F(CatTest, Path_MayBeCanonicalOrDotted) {
   const std::string expected = "[[ 1. -2.  3.]\n [-4.  5. -6.]]\n";
   EXPECT_EQ(Cat({".layers[0].weight"}), expected);
   EXPECT_EQ(Cat({"layers.0.weight"}), expected);
-  // An alias is its owner.
+  // An alias means its owner.
   EXPECT_EQ(Cat({"head"}), Cat({"embed"}));
 }
 

@@ -25,8 +25,8 @@ class CompletionTest : public ToolTest {
     WriteFile(File("completion"), Out({"completion", "bash"}));
   }
 
-  // What bash offers for the last of these words, as it would call the function: a space between
-  // two. Words are what bash makes of a line, `=` apart.
+  // Returns the completions of bash for the last of these words, separated by spaces. As in bash, `=`
+  // is a word of its own.
   std::string Complete(const std::vector<std::string>& words) {
     std::string line = "source '" + File("completion") + "'; COMP_WORDS=('" LEAFSTORE_TOOL "'";
     for (const std::string& word : words) line += " '" + word + "'";
@@ -78,13 +78,13 @@ TEST_F(CompletionTest, ItemsAndPathsOfTheNamedFile) {
   EXPECT_EQ(Complete({"cat", "a.leaf", "l"}), "layers.");
   EXPECT_EQ(Complete({"cat", "a.leaf", "layers.1."}), "layers.1.bias layers.1.weight");
   EXPECT_EQ(Complete({"tree", "a.leaf", "--match", "he"}), "heads");
-  // What cannot be read offers nothing, and says nothing.
+  // An unreadable file gives no completions and no message.
   EXPECT_EQ(Complete({"cat", "none.leaf", "l"}), "");
 }
 
 TEST_F(CompletionTest, InteractiveBash_Completes) {
   if (!HaveTerminals()) GTEST_SKIP() << "this system has no pseudo-terminal to give";
-  // What is typed, through the terminal and readline: two tabs list, one completes.
+  // Types into a terminal with readline: two tabs list, one completes.
   const std::string bin =
       std::string(LEAFSTORE_TOOL).substr(0, std::string(LEAFSTORE_TOOL).rfind('/'));
   const std::string line =

@@ -162,7 +162,7 @@ TEST_F(ConvertTest, SymbolicLink_StaysAndItsFileIsReplaced) {
   Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
   EXPECT_TRUE(std::filesystem::is_symlink(File("link.leaf")));
   EXPECT_EQ(ReadFile(File("real/b.leaf")), ReadFile(File("a.leaf")));
-  // One that leads nowhere comes to lead somewhere.
+  // The target of a dead link is created.
   std::filesystem::remove(File("real/b.leaf"));
   Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
   EXPECT_EQ(ReadFile(File("real/b.leaf")), ReadFile(File("a.leaf")));

@@ -95,7 +95,7 @@ TEST_F(DiffTest, GlobWithoutMatch_IsAUsageError) {
       HasSubstr("--match 'laiers.**' matches no leaf; no key is 'laiers'; did you mean layers?"));
   EXPECT_THAT(Error({"diff", a, a, "--ignore", "zzz.**"}, 2),
               HasSubstr("--ignore 'zzz.**' matches no leaf"));
-  // What one of the files has is right.
+  // A match in one of the files is enough.
   const std::string b = Saved("b.leaf", {{P("only"), F({1})}});
   Out({"diff", a, b, "--item", "params", "--match", "only"}, 1);
 }
@@ -116,7 +116,7 @@ TEST_F(DiffTest, MissingTie_IsADifference) {
   std::vector<std::string> swapped = args;
   std::swap(swapped[1], swapped[2]);
   EXPECT_THAT(Out(swapped, 1), HasSubstr("! at head: only in the second: tied to embed"));
-  // Who does not ask for ties is told of none.
+  // --no-structure reports no ties.
   std::vector<std::string> leaves = args;
   leaves.emplace_back("--no-structure");
   Out(leaves, 0);

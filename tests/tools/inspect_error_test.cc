@@ -1,4 +1,4 @@
-// What `leafstore` says, and with which exit code, when something is wrong.
+// The messages and exit codes of errors.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,7 +34,7 @@ class InspectErrorTest : public testing::Test {
     // One line.
     EXPECT_EQ(ran.err.find('\n'), ran.err.size() - 1) << ran.err;
   }
-  // Something is wrong with the file.
+  // Expects an error of the file.
   void ExpectBad(const testing::Matcher<std::string>& what) {
     ExpectError(RunLeafstore({"inspect", path_}), 1,
                 AllOf(StartsWith("leafstore: " + path_ + ": "), what));
@@ -150,7 +150,7 @@ TEST_F(InspectErrorTest, FlippedBitInATensor_IsFoundByStats) {
               AllOf(HasSubstr(".layers[1].weight"), HasSubstr("expected checksum"),
                     HasSubstr("use another copy")));
   EXPECT_EQ(RunLeafstore({"inspect", path_, "--stats", "--no-verify"}).exit_code, 0);
-  // Only what is listed is read.
+  // Only listed leaves are read.
   EXPECT_EQ(RunLeafstore({"inspect", path_, "--stats", "--match", "layers.0"}).exit_code, 0);
 }
 
@@ -218,7 +218,7 @@ TEST_F(InspectErrorTest, ClosedPipe_EndsItSilently) {
   const Ran ran = RunShell("{ $LEAFSTORE inspect " + path_ + "; echo $? >&2; } | head -1");
   EXPECT_THAT(ran.out, StartsWith(path_));
   EXPECT_EQ(ran.err, "141\n");
-  // Where SIGPIPE is ignored too.
+  // The same where SIGPIPE is ignored.
   const Ran ignored =
       RunShell("trap '' PIPE; { $LEAFSTORE inspect " + path_ + " --json; echo $? >&2; } | head -1");
   EXPECT_EQ(ignored.err, "141\n");

@@ -1,4 +1,4 @@
-// `leafstore inspect --json`: what it says is what is in the store.
+// `leafstore inspect --json`: its output equals the store.
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -31,8 +31,8 @@ class InspectJsonTest : public testing::Test {
     EXPECT_FALSE(parsed.is_discarded()) << ran.out;
     return parsed;
   }
-  // The rows of the only item. Loops take these: one over a part of what Inspect returns would read
-  // what is gone.
+  // Returns the rows of the only item, by value, so that a loop over them does not read a destroyed
+  // object.
   json Rows(const std::vector<std::string>& args) {
     const json found = Inspect(args);
     EXPECT_EQ(found["items"].size(), 1u);
@@ -108,7 +108,7 @@ TEST_F(InspectJsonTest, Rows_EqualTheLeavesOfTheStore) {
   EXPECT_EQ(rows[".heads"]["value"], 8);
   EXPECT_EQ(rows[".heads"]["value_kind"], "int");
   EXPECT_EQ(rows[".layers[0].bias"]["tags"], json::array({"no_decay"}));
-  // The layer is an older ancestor than the bias.
+  // The layer is further out than the bias.
   EXPECT_EQ(rows[".layers[0].bias"]["group"], "first");
   EXPECT_EQ(rows[".layers[1].bias"]["group"], "bias");
   EXPECT_EQ(rows[".head"], json({{"path", ".head"},

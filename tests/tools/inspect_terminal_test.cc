@@ -1,4 +1,4 @@
-// What depends on whether standard output is a terminal: colour and width.
+// Colour and width, which depend on whether standard output is a terminal.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -73,7 +73,7 @@ TEST_F(InspectTerminalTest, NarrowTerminal_CutsLines) {
   }
   EXPECT_EQ(rows, 3u);
   EXPECT_THAT(ran.out, HasSubstr("..."));
-  // The file's own content does not depend on who looks.
+  // The content does not depend on the terminal.
   EXPECT_THAT(RunLeafstore({"inspect", path_}).out, HasSubstr(name));
 }
 

@@ -27,7 +27,7 @@ using testing::StartsWith;
 
 class InspectTest : public testing::Test {
  protected:
-  // What it prints; it must succeed without a word on standard error.
+  // Returns the output; it must succeed and print nothing on standard error.
   std::string Inspect(std::vector<std::string> args) {
     args.insert(args.begin(), {"inspect", path_});
     const Ran ran = RunLeafstore(std::move(args));
@@ -43,7 +43,7 @@ class InspectTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-// How it looks is part of what is promised: who changes it, changes this file with it.
+// The layout is part of the interface: a change of it changes this file.
 TEST_F(InspectTest, Output_EqualsTheRecordedOne) {
   SaveSample(path_);
   const std::string golden = SourcePath("tests/testdata/inspect_golden.txt");
@@ -130,7 +130,7 @@ TEST_F(InspectTest, Stats_CountNan) {
   EXPECT_THAT(Inspect({"--stats", "--no-verify"}), Not(HasSubstr("verified")));
 }
 
-// What was not read is not called verified.
+// Leaves that were not read are not called verified.
 TEST_F(InspectTest, Stats_VerifyOnlyListedLeaves) {
   SaveSample(path_);
   const std::string some = Inspect({"--stats", "--item", "params", "--match", "scale"});
@@ -182,7 +182,7 @@ TEST_F(InspectTest, PartialItem_ShowsTheSizeOfItsStructure) {
   Save(path_, group);
   const std::string out = Inspect({});
   EXPECT_THAT(out, HasSubstr("2 leaves, 9 parameters, 36 B; part of a structure of 8 leaves"));
-  // Neither leaves that it does not hold, nor ties of them.
+  // It shows neither leaves that it does not hold, nor their ties.
   EXPECT_THAT(out, AllOf(Not(HasSubstr("embed")), Not(HasSubstr("head"))));
 }
 

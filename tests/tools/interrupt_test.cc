@@ -1,4 +1,4 @@
-// What is left of a file that was being written when the program was interrupted: nothing.
+// An interrupted program leaves no partly written file.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -23,7 +23,7 @@ using testing::HasSubstr;
 
 class InterruptTest : public ToolTest {
  protected:
-  // A file that takes seconds to compress with kSlow.
+  // Makes a file that takes seconds to compress with kSlow.
   InterruptTest() {
     std::mt19937 random(1);
     std::vector<float> values(size_t{1} << 20);
@@ -35,7 +35,7 @@ class InterruptTest : public ToolTest {
     Save(File("a.leaf"), ParamStore::FromEntries(std::move(entries)).value());
   }
 
-  // Starts it, and waits for a temporary file; -1 if none comes.
+  // Starts it, and waits for a temporary file; returns -1 if there is none.
   pid_t StartAndWait(std::vector<std::string> args, bool ignore_hup = false) {
     args.insert(args.begin(), LEAFSTORE_TOOL);
     std::vector<char*> arguments = internal::Pointers(args);
@@ -68,7 +68,7 @@ class InterruptTest : public ToolTest {
     return ran;
   }
 
-  // Sends it the signal while it writes.
+  // Sends the signal while it writes.
   Ran Interrupt(std::vector<std::string> args, int number) {
     const pid_t pid = StartAndWait(std::move(args));
     if (pid < 0) return {};
@@ -102,7 +102,7 @@ TEST_F(InterruptTest, MergeAndRename_LeaveNoFile) {
   }
 }
 
-// The bytes of a mapped file that is cut short are SIGBUS for who reads them.
+// Reading the lost bytes of a truncated mapped file raises SIGBUS.
 TEST_F(InterruptTest, TruncatedInput_IsAnErrorThatLeavesNoFile) {
   const pid_t pid = StartAndWait(Slow({"convert", File("a.leaf"), File("b.leaf")}));
   ASSERT_GT(pid, 0);
@@ -161,7 +161,7 @@ TEST_F(InterruptTest, Progress_IsShownOnlyOnATerminal) {
   const Ran ran = RunOnTerminal(args, 80);
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_THAT(ran.out, HasSubstr("\r\x1b[Kwriting "));
-  // The last word is the answer, on a clean line.
+  // The answer is on a line without remains of the progress.
   EXPECT_THAT(ran.out, HasSubstr("\r\x1b[K" + std::string("\x1b[1m") + File("b.leaf")));
 }
 

@@ -1,4 +1,4 @@
-// The manual page, and whether what is written about the program is complete.
+// The manual page, and whether the documentation is complete.
 #include <unistd.h>
 
 #include <set>
@@ -20,7 +20,7 @@ using testing::HasSubstr;
 
 class ManualTest : public ToolTest {
  protected:
-  // The subcommands that --help lists.
+  // Returns the subcommands that --help lists.
   std::vector<std::string> Commands() {
     std::istringstream help(Out({"--help"}));
     std::vector<std::string> commands;
@@ -37,7 +37,7 @@ class ManualTest : public ToolTest {
     EXPECT_GE(commands.size(), 11u);
     return commands;
   }
-  // The long options that the --help of a subcommand declares.
+  // Returns the long options in the --help of a subcommand.
   std::set<std::string> OptionsOf(const std::string& command) {
     std::istringstream help(Out({command, "--help"}));
     std::set<std::string> options;

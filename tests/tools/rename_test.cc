@@ -58,7 +58,7 @@ TEST_F(RenameTest, InvalidRules_AreUsageErrors) {
               AllOf(HasSubstr("laiers"), HasSubstr("did you mean layers?")));
   EXPECT_THAT(Error({"rename", a, "layers.*.*=same"}, 2), HasSubstr("same"));
   EXPECT_THAT(Error({"rename", a, "layers.[0]=x"}, 2), HasSubstr("column"));
-  // Several lines are lines.
+  // A message of several lines is printed as lines.
   const std::string two = Error({"rename", a, "laiers.**=b.**", "x.**=y.**"}, 2);
   EXPECT_THAT(two, AllOf(Not(HasSubstr("\\n")), HasSubstr("\nleafstore:   rename 0 ('laiers.**'"),
                          HasSubstr("\nleafstore:   rename 1 ('x.**'")));

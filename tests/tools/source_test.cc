@@ -1,5 +1,5 @@
-// What a name on the command line means: files by content, managed directories and their steps,
-// sets of safetensors.
+// Inputs of the command line: files by content, managed directories and their steps, sets of
+// safetensors.
 #include <string>
 #include <vector>
 
@@ -17,7 +17,7 @@ using testing::StartsWith;
 
 class SourceTest : public ToolTest {
  protected:
-  // The one number of a step's model.
+  // Returns the only element of a step's model.
   std::string Number(std::vector<std::string> args) {
     args.insert(args.begin(), "cat");
     args.push_back("w");
@@ -60,7 +60,7 @@ TEST_F(SourceTest, MissingStep_IsAUsageError) {
   EXPECT_THAT(Error({"verify", run + "@"}, 2), HasSubstr("expected a step behind the '@'"));
 }
 
-// What is damaged in one item keeps nobody from another, as in a file that is named itself.
+// Damage in one item does not affect another, as in a file.
 TEST_F(SourceTest, NamedStep_VerifiesOnlyWhatIsRead) {
   const std::string run = File("run");
   CheckpointManager manager = CheckpointManager::Open(run, {.durable = false}).value();
@@ -74,7 +74,7 @@ TEST_F(SourceTest, NamedStep_VerifiesOnlyWhatIsRead) {
   FlipBit(StepFile(1), 64);
   const Ran of_optimizer = RunLeafstore({"cat", run + "@1", "--item", "optimizer"});
   const Ran of_params = RunLeafstore({"cat", run + "@1", "--item", "params"});
-  // One of the two has the bit.
+  // One of the two has the damaged bit.
   EXPECT_EQ(of_optimizer.exit_code + of_params.exit_code, 1);
   EXPECT_EQ(of_optimizer.out + of_params.out, "1.\n");
   EXPECT_EQ(RunLeafstore({"cat", run, "--item", "params"}).exit_code, 1);
@@ -88,9 +88,9 @@ TEST_F(SourceTest, DamagedNewestCheckpoint_IsSkippedWithANote) {
   EXPECT_EQ(ran.out, "2.\n");
   EXPECT_THAT(ran.err, AllOf(StartsWith("leafstore: " + run + ": step 3 skipped: "),
                              HasSubstr("expected checksum")));
-  // A step that was named is that one or none.
+  // A named step is not replaced by another one.
   EXPECT_THAT(Error({"cat", run + "@3", "w"}, 1), HasSubstr("expected checksum"));
-  // Only what is needed to open it is read.
+  // Opening reads no tensor.
   EXPECT_EQ(Number({run, "--no-verify"}).substr(0, 1), "3");
   FlipBit(StepFile(2), 64);
   FlipBit(StepFile(1), 64);

@@ -68,7 +68,7 @@ TEST_F(SplitMergeTest, PartsOfSafetensors_AreJoined) {
                      File("o.safetensors")},
                     1),
               HasSubstr("['layers']['0']['w0']"));
-  // Without structure only a likeness knows what is missing.
+  // Without structure only --like detects missing leaves.
   EXPECT_THAT(Error({"merge", File("p-first.safetensors"), "--like", File("m.safetensors"), "--out",
                      File("o.safetensors")},
                     1),

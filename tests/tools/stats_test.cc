@@ -75,7 +75,7 @@ TEST_F(StatsToolTest, InvalidOptions_AreUsageErrors) {
       AllOf(HasSubstr("--match 'scael' matches no leaf"), HasSubstr("did you mean scale?")));
   EXPECT_THAT(Error({"stats", path_, "--group", "b=**.bais"}, 2),
               HasSubstr("--group gets no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
-  // A group of which another takes all is an answer.
+  // A group whose leaves all belong to another group is not an error.
   EXPECT_THAT(Stats({"--group", "all=layers", "--group", "b=layers.*.bias"}),
               ContainsRegex("\n  b +0 "));
 }

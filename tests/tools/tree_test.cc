@@ -68,7 +68,7 @@ TEST_F(TreeTest, RootThatIsALeaf_HasALine) {
   }
 }
 
-// A structure of depth n has paths of n * n bytes, however small its file is.
+// A structure of depth n has paths of n * n bytes, even if its file is small.
 TEST_F(TreeTest, HugePaths_AreAnErrorBeforeTheFirstLine) {
   constexpr int kDepth = 20'000;
   std::string name = "k";

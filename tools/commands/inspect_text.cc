@@ -4,20 +4,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 
-#include "leafstore/core/dtype.h"
-#include "leafstore/core/shape.h"
-#include "leafstore/core/value.h"
 #include "leafstore/tools/commands/inspect.h"
+#include "leafstore/tools/present/row_cells.h"
 #include "leafstore/tools/present/table.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {
-
-// Longer values and metadata are cut to this many columns, on every output; --json has all of them.
-constexpr size_t kMaxValue = 120;
 
 // Returns "1.2 MiB (31%)": the size of compressed bytes, and their share of the uncompressed ones.
 std::string StoredText(int64_t stored, int64_t bytes) {
@@ -58,50 +52,10 @@ Cell GroupCell(const ItemSummary& summary, uint32_t group) {
   return {Printable(found.name), GroupStyle(group)};
 }
 
-std::vector<absl::string_view> TagsOf(const ItemRows& rows, const Row& row) {
-  if (!rows.def() || !rows.def()->has_tags()) return {};
-  return rows.def()->tags(row.node);
-}
-
-bool HasNote(const ItemRows& rows, const Row& row) {
-  const std::optional<EntryInfo> entry = rows.EntryOf(row);
-  return row.kind == Row::kAlias || (entry && entry->value != nullptr) ||
-         !TagsOf(rows, row).empty();
-}
-
-std::string NoteOf(const ItemRows& rows, const Row& row) {
-  std::string note;
-  if (row.kind == Row::kAlias) {
-    note = absl::StrCat("tied to ", rows.PrintablePath(rows.def()->alias_target(row.node)));
-  } else if (const auto entry = rows.EntryOf(row); entry && entry->value != nullptr) {
-    note = CutEnd(Printable(entry->value->ToString()), kMaxValue);
-  }
-  const std::vector<absl::string_view> tags = TagsOf(rows, row);
-  if (tags.empty()) return note;
-  const std::string text = Printable(absl::StrJoin(tags, ", "));
-  return absl::StrCat(note, note.empty() ? "" : "; ", tags.size() == 1 ? "tag " : "tags ",
-                      CutEnd(text, kMaxValue));
-}
-
 Cell PathCell(const ItemRows& rows, const Row& row) {
   return {rows.PrintablePath(row), row.kind == Row::kAlias     ? Style::kDim
                                    : row.kind == Row::kSubtree ? Style::kBold
                                                                : Style::kPlain};
-}
-
-Cell DTypeCell(const ItemRows& rows, const Row& row) {
-  if (row.kind == Row::kAlias) return {"alias", Style::kDim};
-  const std::optional<EntryInfo> entry = rows.EntryOf(row);
-  if (!entry) return {};
-  if (entry->value == nullptr) return {std::string(DTypeName(entry->dtype)), Style::kCyan};
-  return {std::string(ValueKindName(entry->value->kind())), Style::kDim};
-}
-
-Cell BytesCell(const ItemRows& rows, const Row& row) {
-  if (row.kind == Row::kSubtree) return {HumanBytes(rows.TotalsOf(row).bytes)};
-  const std::optional<EntryInfo> entry = rows.EntryOf(row);
-  if (!entry || entry->value != nullptr) return {};
-  return {HumanBytes(entry->byte_size)};
 }
 
 // Prints the rows of an item. The columns depend on what there is to show.
@@ -111,7 +65,7 @@ void PrintRows(const ItemSummary& summary, Output* out) {
   for (const Row& row : rows.rows()) {
     const std::optional<EntryInfo> entry = rows.EntryOf(row);
     subtrees = subtrees || row.kind == Row::kSubtree;
-    notes = notes || HasNote(rows, row);
+    notes = notes || !NoteCell(rows, row).text.empty();
     compressed = compressed || (entry && entry->codec != 0);
   }
   Table table;
@@ -127,11 +81,7 @@ void PrintRows(const ItemSummary& summary, Output* out) {
     });
   }
   add({"DTYPE"}, DTypeCell);
-  add({"SHAPE"}, [](const ItemRows& r, const Row& row) -> Cell {
-    const std::optional<EntryInfo> entry = r.EntryOf(row);
-    if (!entry || entry->value != nullptr) return {};
-    return {ShapeToString(entry->shape)};
-  });
+  add({"SHAPE"}, ShapeCell);
   add({"BYTES", Align::kRight}, BytesCell);
   if (compressed) {
     add({"STORED", Align::kRight}, [](const ItemRows& r, const Row& row) -> Cell {
@@ -153,8 +103,7 @@ void PrintRows(const ItemSummary& summary, Output* out) {
         [&summary](size_t row) -> const TensorStats& { return (*summary.row_stats)[row]; }, &table);
   }
   if (notes) {
-    add({"NOTE", Align::kLeft, Shrink::kEnd},
-        [](const ItemRows& r, const Row& row) { return Cell{NoteOf(r, row)}; });
+    add({"NOTE", Align::kLeft, Shrink::kEnd}, NoteCell);
   }
   table.Print(rows.rows().size(), out);
 }

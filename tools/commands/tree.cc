@@ -8,10 +8,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "leafstore/core/dtype.h"
-#include "leafstore/core/shape.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/commands/input.h"
@@ -19,6 +17,7 @@
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/output.h"
+#include "leafstore/tools/present/row_cells.h"
 #include "leafstore/tools/present/table.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/tools/source/item_rows.h"
@@ -45,7 +44,6 @@ Exit codes: 0 success; 1 the file cannot be read, or the output cannot be writte
 
 // Deeper rows are not indented further; their text begins with their depth.
 constexpr uint32_t kMostIndent = 40;
-constexpr size_t kMostValue = 120;
 
 std::string KeyText(const TreeDef& def, const Row& row) {
   if (row.node == kRootNode) return "(root)";
@@ -69,46 +67,13 @@ std::string ContainerText(const TreeDef& def, NodeId node) {
 Cell KindCell(const ItemRows& rows, const Row& row) {
   const NodeKind kind = rows.def()->kind(row.node);
   if (IsContainer(kind)) return {ContainerText(*rows.def(), row.node)};
-  const std::optional<EntryInfo> entry = rows.EntryOf(row);
-  if (!entry && kind == NodeKind::kLeaf) return {};
-  if (!entry) return {std::string(NodeKindName(kind)), Style::kDim};
-  if (entry->value != nullptr) {
-    return {std::string(ValueKindName(entry->value->kind())), Style::kDim};
-  }
-  return {std::string(DTypeName(entry->dtype)), Style::kCyan};
+  if (kind == NodeKind::kNone) return {std::string(NodeKindName(kind)), Style::kDim};
+  return DTypeCell(rows, row);
 }
 
-Cell ShapeCell(const ItemRows& rows, const Row& row) {
-  if (IsContainer(rows.def()->kind(row.node))) {
-    return {CountOf(rows.TotalsOf(row).leaves, "leaf", "leaves")};
-  }
-  const std::optional<EntryInfo> entry = rows.EntryOf(row);
-  if (!entry || entry->value != nullptr) return {};
-  return {ShapeToString(entry->shape)};
-}
-
-Cell BytesCell(const ItemRows& rows, const Row& row) {
-  if (IsContainer(rows.def()->kind(row.node))) return {HumanBytes(rows.TotalsOf(row).bytes)};
-  const std::optional<EntryInfo> entry = rows.EntryOf(row);
-  if (!entry || entry->value != nullptr) return {};
-  return {HumanBytes(entry->byte_size)};
-}
-
-Cell NoteCell(const ItemRows& rows, const Row& row) {
-  std::vector<std::string> notes;
-  if (row.kind == Row::kAlias) {
-    notes.push_back(
-        absl::StrCat("tied to ", rows.PrintablePath(rows.def()->alias_target(row.node))));
-  }
-  if (const auto entry = rows.EntryOf(row); entry && entry->value != nullptr) {
-    notes.push_back(CutEnd(Printable(entry->value->ToString()), kMostValue));
-  }
-  const std::vector<absl::string_view> tags = rows.def()->tags(row.node);
-  if (!tags.empty()) {
-    notes.push_back(
-        absl::StrCat(tags.size() == 1 ? "tag " : "tags ", Printable(absl::StrJoin(tags, ", "))));
-  }
-  return {absl::StrJoin(notes, "; "), Style::kDim};
+Cell SizeCell(const ItemRows& rows, const Row& row) {
+  if (!IsContainer(rows.def()->kind(row.node))) return ShapeCell(rows, row);
+  return {CountOf(rows.TotalsOf(row).leaves, "leaf", "leaves")};
 }
 
 void PrintTree(const ItemRows& rows, Output* out) {
@@ -123,9 +88,11 @@ void PrintTree(const ItemRows& rows, Output* out) {
             IsContainer(r.def()->kind(row.node)) ? Style::kBold : Style::kPlain};
   });
   add({"KIND"}, KindCell);
-  add({"SHAPE"}, ShapeCell);
+  add({"SHAPE"}, SizeCell);
   add({"BYTES", Align::kRight}, BytesCell);
-  add({"NOTE", Align::kLeft, Shrink::kEnd}, NoteCell);
+  add({"NOTE", Align::kLeft, Shrink::kEnd}, [](const ItemRows& r, const Row& row) {
+    return Cell{NoteCell(r, row).text, Style::kDim};
+  });
   table.Print(rows.rows().size(), out);
 }
 
