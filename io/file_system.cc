@@ -221,7 +221,7 @@ class PosixFileSystem : public FileSystem {
     struct stat info;
     if (fstat(fd, &info) != 0) return Failed("stat", path);
     if (!S_ISREG(info.st_mode)) {
-      return absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": no regular file"));
+      return absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": not a regular file"));
     }
     std::move(close_fd).Cancel();
     return std::make_unique<PosixReadableFile>(path, fd, info.st_size);
@@ -275,7 +275,7 @@ class PosixFileSystem : public FileSystem {
     if (result == 0) return lock;
     if (errno != EWOULDBLOCK) return Failed("lock", path);
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot lock ", path, ": another process, or another part of this, holds it"));
+        absl::StrCat("cannot lock ", path, ": this process or another one holds the lock"));
   }
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
@@ -298,7 +298,7 @@ class PosixFileSystem : public FileSystem {
 
 absl::Status FileSystem::RenameNew(const std::string& from, const std::string& to) {
   const absl::Status found = Open(to).status();
-  if (found.ok()) return absl::AlreadyExistsError(absl::StrCat(to, ": it is there already"));
+  if (found.ok()) return absl::AlreadyExistsError(absl::StrCat(to, ": it already exists"));
   if (!absl::IsNotFound(found)) return found;
   return Rename(from, to);
 }

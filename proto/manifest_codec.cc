@@ -120,7 +120,7 @@ absl::Status CheckBasesInUse(const Manifest& manifest) {
     for (const uint32_t base : item.segments.bases) {
       if (base > used.size()) {
         return WrongMessage(absl::StrCat("item ", Quoted(item.name), ", column bases"),
-                            absl::StrCat("at most ", used.size(), ", as there are bases"), base);
+                            absl::StrCat("at most ", used.size(), ", the number of bases"), base);
       }
       if (base > 0) used[base - 1] = true;
     }

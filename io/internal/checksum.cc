@@ -16,6 +16,8 @@ absl::StatusOr<ChecksumStream> ChecksumStream::Create() {
   return stream;
 }
 
+void ChecksumStream::Free::operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+
 void ChecksumStream::Reset() { XXH3_64bits_reset(state_.get()); }
 
 void ChecksumStream::Append(absl::Span<const std::byte> bytes) {

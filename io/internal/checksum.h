@@ -38,7 +38,7 @@ class ChecksumStream {
 
  private:
   struct Free {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+    void operator()(XXH3_state_t* state) const;
   };
 
   ChecksumStream() = default;

@@ -420,7 +420,7 @@ TEST_F(CorruptionTest, ATensorInABaseIsWhereItsSizeCanBe) {
   ExpectDataLoss(Forged([](auto& item) {
                    item.segments.bases = {1, 0, 0};
                  }),
-                 "item 'params', column bases: expected at most 0, as there are bases, found 1");
+                 "item 'params', column bases: expected at most 0, the number of bases, found 1");
 }
 
 TEST_F(CorruptionTest, BoolsThatAreNoBools) {

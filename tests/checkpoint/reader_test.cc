@@ -50,7 +50,7 @@ TEST_P(ReaderTest, FilesThatCannotBeOpened) {
   EXPECT_THAT(CheckpointReader::Open(dir_.File("none"), options),
               StatusIs(StatusCode::kNotFound, HasSubstr(dir_.File("none"))));
   EXPECT_THAT(CheckpointReader::Open(dir_.path(), options),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular file")));
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
   EXPECT_THAT(CheckpointReader::Open(path_ + "/a", options),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr(path_ + "/a")));
   WriteFile(dir_.File("empty"), "");

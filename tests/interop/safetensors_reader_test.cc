@@ -258,7 +258,7 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
     InThreads(4, [&](int i) {
-      // What is made at first need is asked for by all at once, each in another order.
+      // All threads use the lazily made parts at once, each in another order.
       for (int round = 0; round < 20; ++round) {
         switch ((i + round) % 4) {
           case 0:
@@ -282,7 +282,7 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
 TEST(SafetensorsReaderTest, LongHeader_MayEndAtTheLastPage) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
-  // Mapped rather than read; nothing lies behind it, no tensor and no rest of a page.
+  // Large enough to be mapped, and followed by neither a tensor nor the rest of a page.
   constexpr size_t kSize = (size_t{1} << 20) + 4096;
   const std::string before = R"({"__metadata__":{"k":")";
   const std::string value(kSize - 8 - before.size() - 3, 'x');
@@ -377,7 +377,7 @@ TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {
   EXPECT_THAT(SafetensorsReader::Open(dir.path()),
               StatusIs(kNotFound, AllOf(HasSubstr(dir.path()), HasSubstr("found neither"))));
   EXPECT_THAT(SafetensorsReader::Open("/dev/null"),
-              StatusIs(kInvalid, HasSubstr("no regular file")));
+              StatusIs(kInvalid, HasSubstr("not a regular file")));
 }
 
 TEST(SafetensorsReaderTest, IsCanonical_OnlyIfTheWriterProducesTheSameBytes) {

@@ -28,7 +28,7 @@ TEST(SafetensorsStructureTest, StructureStaticLeavesTiesAndTags_RoundTrip) {
               IsOk());
   const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
   EXPECT_TRUE(reader.has_structure());
-  // The same structure is the same object: what is loaded can be zipped with what was saved.
+  // Equal structures are one object, so the loaded store can be zipped with the saved one.
   EXPECT_EQ(reader.def().value(), store.layout().def().value());
   EXPECT_TRUE(reader.Load()->layout() == store.layout());
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));

@@ -186,7 +186,7 @@ TEST(SafetensorsShardsTest, OneFile_IsRefusedBesideAnIndex) {
   const ParamStore store = StoreOfSizes({4});
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   EXPECT_THAT(SaveSafetensorsShards(path, store, 1000),
-              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it already exists")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, store, 1000, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(path)->Load().value()), EntriesOf(store));
@@ -213,7 +213,7 @@ TEST(SafetensorsShardsTest, StructureAndMetadata_AreInEveryShard) {
   EXPECT_EQ(reader.def().value(), store.layout().def().value());
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
   for (const SafetensorsShard& shard : reader.shards()) EXPECT_EQ(shard.metadata->size(), 2u);
-  // Of one shard alone the structure is not that of its tensors.
+  // The structure does not match the tensors of a single shard.
   EXPECT_THAT(SafetensorsReader::Open(dir.File(saved.files[0])),
               StatusIs(kDamage, HasSubstr("none in the file")));
   EXPECT_THAT(
@@ -228,7 +228,7 @@ TEST(SafetensorsShardsTest, ExistingSet_IsNotReplacedByDefault) {
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   const ParamStore next = StoreOfSizes({5, 5});
   EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
-              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it already exists")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(next));
@@ -331,7 +331,7 @@ TEST(SafetensorsShardsTest, Replace_RemovesOldShards) {
   EXPECT_THAT(names(),
               ElementsAre("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
                           "model.safetensors.index.json"));
-  // Where the usual names are taken there are others, and again the usual ones after them.
+  // If the usual names exist, other names are used, and the next time the usual ones again.
   const SavedShards saved =
       SaveSafetensorsShards(path, StoreOfSizes({6, 6}), 6, {.replace_set = true}).value();
   EXPECT_THAT(saved.files, ElementsAre("model-00001-of-00002-r1.safetensors",
@@ -473,7 +473,7 @@ TEST_F(HostileIndexTest, UnusedNumbers_MayBeMinusZero) {
 }
 
 TEST_F(HostileIndexTest, SkippedTensors_AreListedInTheIndex) {
-  // As the second shard, a tensor of four unknown bytes, and one of four that are known.
+  // The second shard has a tensor of four bytes with an unknown dtype, and one with a known dtype.
   const std::string second = dir_.File("model-00002-of-00002.safetensors");
   const std::string header = R"({"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
                              R"("q":{"dtype":"I2","shape":[16],"data_offsets":[4,8]}})";
@@ -488,7 +488,7 @@ TEST_F(HostileIndexTest, SkippedTensors_AreListedInTheIndex) {
   EXPECT_EQ(reader.tensor_bytes(), 8);
   EXPECT_THAT(reader.left_out(), ElementsAre("q"));
   EXPECT_EQ(reader.Load()->size(), 2u);
-  // What is left out is checked as what is not: that it is named, where it is, and its bytes.
+  // Skipped tensors are checked like the others: name, shard and bytes.
   EXPECT_THAT(Open(Map(a_ + "," + b_, "12"), leaving_out),
               StatusIs(kDamage, HasSubstr("found none called 'q'")));
   EXPECT_THAT(

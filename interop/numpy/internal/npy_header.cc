@@ -265,8 +265,8 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int6
   header.byte_size = *bytes;
   if (file_size - header.size == header.byte_size) return header;
   return absl::DataLossError(absl::StrCat(
-      "npy: expected ", header.byte_size, " bytes behind the header, as ", DTypeName(header.dtype),
-      ShapeToString(header.shape), " asks for, found ", file_size - header.size));
+      "npy: expected ", header.byte_size, " bytes after the header, as ", DTypeName(header.dtype),
+      ShapeToString(header.shape), " requires, found ", file_size - header.size));
 }
 
 absl::StatusOr<std::string> EncodeNpyHeader(DType dtype, ShapeRef shape, bool raw_bits) {

@@ -90,7 +90,7 @@ class ShardedSave {
 
   absl::Status ThereAlready(absl::string_view name) const {
     return absl::AlreadyExistsError(absl::StrCat(
-        PathOf(name), ": it is there already; save elsewhere, or allow the set to be replaced"));
+        PathOf(name), ": it already exists; save elsewhere, or allow the set to be replaced"));
   }
 
   // Whether there is a file of this name. error: it cannot be told.
