@@ -14,6 +14,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {
@@ -33,6 +34,10 @@ absl::Status Failed(absl::string_view what, absl::string_view path, int error = 
     return absl::ResourceExhaustedError(absl::ErrnoToStatus(error, message).message());
   }
   return absl::ErrnoToStatus(error, message);
+}
+
+absl::Status Truncated(absl::string_view message) {
+  return WithReason(absl::DataLossError(message), ErrorReason::kTruncated);
 }
 
 int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
@@ -130,9 +135,8 @@ class PosixReadableFile : public ReadableFile {
         return Failed(absl::StrCat("read ", out.size(), " bytes at byte ", offset, " of"), path_);
       }
       if (read == 0) {
-        return absl::DataLossError(absl::StrCat(path_, ": expected ", out.size(),
-                                                " more bytes at byte ", offset,
-                                                ", found the end of the file"));
+        return Truncated(absl::StrCat(path_, ": expected ", out.size(), " more bytes at byte ",
+                                      offset, ", found the end of the file"));
       }
       offset += read;
       out.remove_prefix(static_cast<size_t>(read));
@@ -160,9 +164,8 @@ class PosixReadableFile : public ReadableFile {
 
  private:
   absl::Status Shortened(int64_t expected, int64_t found) const {
-    return absl::DataLossError(absl::StrCat(path_, ": expected at least ", expected,
-                                            " bytes, found ", found,
-                                            ": the file was shortened after it had been opened"));
+    return Truncated(absl::StrCat(path_, ": expected at least ", expected, " bytes, found ", found,
+                                  ": the file was shortened after it had been opened"));
   }
 
   // Where the page of a mapping begins in which its bytes do.

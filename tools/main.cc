@@ -74,7 +74,7 @@ int Main(int argc, char** argv) {
     const std::vector<std::string> args(argv + 1, argv + argc);
     return Report(ParseErrorStatus(error, args, &program));
   }
-  return Report(run());
+  return Report(run.function(), run.error_code);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 #include <iostream>
 
-#include "leafstore/checkpoint/writer.h"
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/numeric/ops.h"
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/select/partition.h"

@@ -106,7 +106,8 @@ TEST_F(ConvertTest, Match_KeepsTheStructureOfTheWhole) {
 TEST_F(ConvertTest, InAndOutMayBeOneFile) {
   Sample();
   const std::string whole = ReadFile(File("a.leaf"));
-  EXPECT_THAT(Error({"convert", File("a.leaf"), File("a.leaf")}, 1), HasSubstr("already exists"));
+  EXPECT_THAT(Error({"convert", File("a.leaf"), File("a.leaf")}, 1),
+              HasSubstr("it already exists"));
   Out({"convert", File("a.leaf"), File("a.leaf"), "--force"});
   EXPECT_EQ(ReadFile(File("a.leaf")), whole);
   Out({"convert", File("a.leaf"), File("a.leaf"), "--force", "--zstd"});
@@ -157,7 +158,7 @@ TEST_F(ConvertTest, SymbolicLink_StaysAndItsFileIsReplaced) {
   WriteFile(File("real/b.leaf"), "old");
   std::filesystem::create_symlink("real/b.leaf", File("link.leaf"));
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("link.leaf")}, 1),
-              HasSubstr("link.leaf: already exists"));
+              HasSubstr("link.leaf: it already exists"));
   EXPECT_EQ(ReadFile(File("real/b.leaf")), "old");
   Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
   EXPECT_TRUE(std::filesystem::is_symlink(File("link.leaf")));

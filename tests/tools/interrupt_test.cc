@@ -149,7 +149,7 @@ TEST_F(InterruptTest, FileCreatedMeanwhile_IsNotReplacedAndNoOtherFileAppears) {
   WriteFile(File("v.leaf"), "mine");
   const Ran ran = End(pid);
   EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_THAT(ran.err, HasSubstr("v.leaf: already exists; --force replaces it"));
+  EXPECT_THAT(ran.err, HasSubstr("v.leaf: it already exists; --force replaces it"));
   EXPECT_EQ(ReadFile(File("v.leaf")), "mine");
   EXPECT_EQ(Files(), "a.leaf v.leaf ");
 }

@@ -63,7 +63,7 @@ TEST_F(SourceTest, MissingStep_IsAUsageError) {
 // Damage in one item does not affect another, as in a file.
 TEST_F(SourceTest, NamedStep_VerifiesOnlyWhatIsRead) {
   const std::string run = File("run");
-  CheckpointManager manager = CheckpointManager::Open(run, {.durable = false}).value();
+  CheckpointManager manager = CheckpointManager::Open(run, {.io = {.durable = false}}).value();
   std::vector<CheckpointItem> items;
   for (const char* name : {"optimizer", "params"}) {
     items.emplace_back(name, ParamStore::FromEntries(

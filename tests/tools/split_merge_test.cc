@@ -113,7 +113,7 @@ TEST_F(SplitMergeTest, GroupWhoseLeavesBelongToOthers_IsAnError) {
 TEST_F(SplitMergeTest, Files_AllAppearOrNone) {
   Sample();
   WriteFile(File("rest.leaf"), "mine");
-  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: already exists"));
+  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: it already exists"));
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");
   std::vector<std::string> no_rest = Split("a.leaf", "{}.leaf");
   no_rest.push_back("--no-rest");

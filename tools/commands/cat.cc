@@ -187,7 +187,7 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   if (!tensor.ok()) return FileError(options.npy, tensor.status());
   NpyWriteOptions npy;
   npy.raw_bits = options.raw_bits;
-  npy.file_system = &files;
+  npy.io.file_system = &files;
   LEAFSTORE_RETURN_IF_ERROR(FileError(options.npy, SaveNpy(options.npy, *tensor, npy)));
   LEAFSTORE_RETURN_IF_ERROR(files.Commit());
   return options.input.form.json ? PrintFiles({options.npy}, options.input.form) : absl::OkStatus();
@@ -242,7 +242,7 @@ void AddCatCommand(CLI::App* program, CommandRun* run) {
       ->needs(npy);
   command->add_flag("--force", options->force, "with --npy: replace OUT if it exists")->needs(npy);
   AddInput(command, {kReading, kForm}, &options->input);
-  command->callback([=] { *run = [options] { return Cat(*options); }; });
+  command->callback([=] { run->function = [options] { return Cat(*options); }; });
 }
 
 }  // namespace leafstore::tools

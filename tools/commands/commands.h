@@ -7,7 +7,7 @@
 //     auto options = std::make_shared<InspectOptions>();
 //     CLI::App* command = program->add_subcommand("inspect", "Lists the leaves");
 //     command->add_option("FILE", options->file, "the checkpoint")->required();
-//     command->callback([=] { *run = [options] { return Inspect(*options); }; });
+//     command->callback([=] { run->function = [options] { return Inspect(*options); }; });
 //   }
 //
 // The status that it returns becomes the exit code and the message (present/errors.h).
@@ -21,7 +21,12 @@
 
 namespace leafstore::tools {
 
-using CommandRun = std::function<absl::Status()>;
+// What a subcommand does once the command line has been read.
+struct CommandRun {
+  std::function<absl::Status()> function;
+  // The exit code of an error of a file: 2 for a subcommand whose 1 is an answer.
+  int error_code = 1;
+};
 
 void AddInspectCommand(CLI::App* program, CommandRun* run);
 void AddTreeCommand(CLI::App* program, CommandRun* run);

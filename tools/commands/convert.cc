@@ -60,7 +60,7 @@ void AddConvertCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kStep, kItem, kMatch}, &arguments->input);
   AddWriting(command, &arguments->writing);
   AddInput(command, {kReading, kForm}, &arguments->input);
-  command->callback([=] { *run = [arguments] { return Convert(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Convert(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

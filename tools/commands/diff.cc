@@ -280,7 +280,7 @@ absl::Status Diff(const DiffArguments& arguments) {
     PrintText(diff, arguments.brief, *a, *b, &out);
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
-  return diff.same() ? absl::OkStatus() : ExitWith(1);
+  return diff.same() ? absl::OkStatus() : NegativeAnswer();
 }
 
 }  // namespace
@@ -307,11 +307,11 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
                     "compare only leaves: not kinds of containers, type names, tags and ties");
   command->add_flag("--brief", arguments->brief, "print only whether they differ");
   AddInput(command, {kReading, kForm}, &arguments->input);
-  // Exit code 1 is an answer, so that every error has exit code 2.
   command->callback([=] {
-    *run = [arguments] {
+    run->error_code = 2;  // 1 is an answer
+    run->function = [arguments] {
       TemporaryFiles::GuardAgainstCrashes(/*exit_code=*/2);
-      return AsTrouble(Diff(*arguments));
+      return Diff(*arguments);
     };
   });
 }

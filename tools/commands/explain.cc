@@ -179,7 +179,7 @@ void AddExplainCommand(CLI::App* program, CommandRun* run) {
   AddFile(command, "FILE", &options->input.name, "the file to read");
   command->add_option("PATH", options->paths, "only these leaves; paths or globs")->type_name("");
   AddInput(command, {kStep, kItem, kMatch, kGroup, kReading, kForm}, &options->input);
-  command->callback([=] { *run = [options] { return Explain(*options); }; });
+  command->callback([=] { run->function = [options] { return Explain(*options); }; });
 }
 
 }  // namespace leafstore::tools

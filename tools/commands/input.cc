@@ -61,7 +61,7 @@ absl::Status CheckGlobs(Items items, const std::vector<GlobPattern>& globs,
     wrong.push_back(absl::StrCat(option, " '", glob.text(), "' matches no leaf", why(glob)));
   }
   if (wrong.empty()) return absl::OkStatus();
-  return InLines(UsageError(absl::StrJoin(wrong, "\n")));
+  return UsageErrors(absl::StrJoin(wrong, "\n"));
 }
 
 // Counts the leaves that each group gets.
@@ -236,10 +236,10 @@ absl::StatusOr<SourcePtr> Open(const InputOptions& input, bool verify) {
   options.step = input.step;
   options.verify = verify && !input.no_verify;
   options.names = input.names;
-  options.threads = input.threads;
+  options.io.threads = input.threads;
   // The source keeps it, and may verify later.
   const auto progress = std::make_shared<Progress>("verifying", 0);
-  options.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
+  options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
   options.note = [progress, name = input.name](absl::string_view line) {
     progress->Clear();
     Note(absl::StrCat(name, ": ", line));
@@ -297,7 +297,7 @@ absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupF
                                  groups.filters[i].ToString(), why));
   }
   if (wrong.empty()) return absl::OkStatus();
-  return InLines(UsageError(absl::StrJoin(wrong, "\n")));
+  return UsageErrors(absl::StrJoin(wrong, "\n"));
 }
 
 absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,

@@ -70,7 +70,7 @@ void AddInspectCommand(CLI::App* program, CommandRun* run) {
   command->add_flag("--stats", options->stats,
                     "min, max, mean, std, L2, NaN and infinity counts; reads the tensors");
   AddInput(command, {kReading, kForm}, &options->input);
-  command->callback([=] { *run = [options] { return Inspect(*options); }; });
+  command->callback([=] { run->function = [options] { return Inspect(*options); }; });
 }
 
 }  // namespace leafstore::tools

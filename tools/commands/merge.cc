@@ -130,7 +130,7 @@ absl::StatusOr<SourcePtr> OpenLike(const MergeArguments& arguments) {
 }
 
 // Prints why the parts of an item do not fit together, a line each.
-void NoteReport(const std::string& name, const MergeReport& report) {
+void NoteReport(const std::string& name, const FitReport& report) {
   const absl::Status status = report.ToStatus("the parts do not fit together");
   const std::string text = absl::StrCat("item '", name, "': ", std::string(status.message()));
   for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
@@ -145,7 +145,7 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
     options.like = expected.like ? &*expected.like : nullptr;
     std::vector<const ParamStore*> groups;
     for (const ParamStore& store : part.stores) groups.push_back(&store);
-    const MergeReport report = CheckMerge(expected.layout, groups, options);
+    const FitReport report = CheckMerge(expected.layout, groups, options);
     if (!report.ok()) {
       NoteReport(part.name, report);
       wrong = true;
@@ -158,7 +158,7 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
     }
     whole->items.push_back({part.name, std::move(store), std::move(part.options)});
   }
-  return wrong ? ExitWith(1) : absl::OkStatus();
+  return wrong ? NegativeAnswer() : absl::OkStatus();
 }
 
 absl::Status Merge(const MergeArguments& arguments) {
@@ -197,7 +197,7 @@ void AddMergeCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kStep, kItem}, &arguments->input);
   AddWriting(command, &arguments->writing);
   AddInput(command, {kReading, kForm}, &arguments->input);
-  command->callback([=] { *run = [arguments] { return Merge(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Merge(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

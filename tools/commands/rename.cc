@@ -62,7 +62,7 @@ absl::StatusOr<RenameMap> ParseRules(const std::vector<std::string>& texts) {
     rules.push_back({text.substr(0, equals), text.substr(equals + 1)});
   }
   absl::StatusOr<RenameMap> map = RenameMap::Create(rules);
-  if (!map.ok()) return InLines(UsageError(map.status().message()));
+  if (!map.ok()) return UsageErrors(map.status().message());
   return map;
 }
 
@@ -78,7 +78,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
   for (const SourceItem* item : items) {
     absl::StatusOr<std::vector<RenamedPath>> paths =
         map.Apply(item->layout(), item->slots(), {.allow_unused_rules = true});
-    if (!paths.ok()) return InLines(UsageError(paths.status().message()));
+    if (!paths.ok()) return UsageErrors(paths.status().message());
     for (const RenamedPath& path : *paths) {
       if (path.rule) used[*path.rule] = true;
     }
@@ -89,7 +89,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
     // Without allow_unused_rules the error has suggestions, or names the rule that renamed its leaves.
     for (const SourceItem* item : items) {
       const auto paths = map.Apply(item->layout(), item->slots());
-      if (!paths.ok()) return InLines(UsageError(paths.status().message()));
+      if (!paths.ok()) return UsageErrors(paths.status().message());
     }
     return UsageError(absl::StrCat("rule '", map.rules()[rule].pattern, "' matches no leaf"));
   }
@@ -234,7 +234,7 @@ void AddRenameCommand(CLI::App* program, CommandRun* run) {
   command->add_flag("--all", arguments->all, "also print the leaves that keep their names");
   for (CLI::Option* option : AddWriting(command, &arguments->writing)) option->needs(write);
   AddInput(command, {kReading, kForm}, &arguments->input);
-  command->callback([=] { *run = [arguments] { return Rename(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Rename(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

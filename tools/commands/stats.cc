@@ -223,7 +223,7 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
       ->type_name("N")
       ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
   AddInput(command, {kReading, kForm}, &options->input);
-  command->callback([=] { *run = [options] { return Stats(*options); }; });
+  command->callback([=] { run->function = [options] { return Stats(*options); }; });
 }
 
 }  // namespace leafstore::tools

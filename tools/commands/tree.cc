@@ -174,7 +174,7 @@ void AddTreeCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kStep, kItem, kMatch}, &options->input);
   AddDepth(command, &options->depth, "print at most N levels of keys");
   AddInput(command, {kReading, kForm}, &options->input);
-  command->callback([=] { *run = [options] { return Tree(*options); }; });
+  command->callback([=] { run->function = [options] { return Tree(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
@@ -120,8 +121,8 @@ absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
   options.metrics = std::move(model.metrics);
   if (options_.zstd) options.compression = Compression::kZstd;
   if (options_.zstd_level) options.zstd_level = *options_.zstd_level;
-  options.progress = ShowProgress();
-  options.file_system = &files_;
+  options.io.progress = ShowProgress();
+  options.io.file_system = &files_;
   std::vector<CheckpointItem> items;
   for (ModelItem& item : model.items) {
     items.emplace_back(std::move(item.name), std::move(item.store), std::move(item.options));
@@ -137,18 +138,17 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
   if (options_.structure == StructureSave::kNever) options.labels.reset();
   options.drop_static = options_.drop_static;
   options.replace_set = options_.force;
-  options.progress = ShowProgress();
-  options.file_system = &files_;
+  options.io.progress = ShowProgress();
+  options.io.file_system = &files_;
   if (options_.shard_size.empty()) {
     written_.push_back(path);
     return SaveSafetensors(path, content.store, options);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(options_.shard_size));
   absl::StatusOr<SavedShards> saved = SaveSafetensorsShards(path, content.store, size, options);
-  if (absl::IsAlreadyExists(saved.status())) {
-    const std::string message(saved.status().message());
-    return absl::AlreadyExistsError(
-        absl::StrCat(message.substr(0, message.find("; save elsewhere")), "; --force replaces it"));
+  if (ReasonOf(saved.status()) == ErrorReason::kExists) {
+    return WithMessage(saved.status(),
+                       absl::StrCat(saved.status().message(), "; --force replaces it"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const SavedShards shards, std::move(saved));
   for (const std::string& name : shards.files) written_.push_back(InDirectoryOf(path, name));
@@ -161,7 +161,7 @@ absl::Status ModelWriter::WriteNpz(const ModelItem& item, const std::string& pat
   options.deflate = options_.deflate;
   options.drop_static = options_.drop_static;
   options.raw_bits = options_.raw_bits;
-  options.file_system = &files_;
+  options.io.file_system = &files_;
   return SaveNpz(path, item.store, options);
 }
 
@@ -172,7 +172,7 @@ absl::Status ModelWriter::WriteNpy(const ModelItem& item, const std::string& pat
   }
   NpyWriteOptions options;
   options.raw_bits = options_.raw_bits;
-  options.file_system = &files_;
+  options.io.file_system = &files_;
   return SaveNpy(path, item.store.leaf(0).tensor(), options);
 }
 

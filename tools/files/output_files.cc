@@ -22,7 +22,7 @@ namespace {
 FileSystem& Files() { return FileSystem::Posix(); }
 
 absl::Status ThereAlready(const std::string& path) {
-  return absl::AlreadyExistsError(absl::StrCat(path, ": already exists; --force replaces it"));
+  return absl::AlreadyExistsError(absl::StrCat(path, ": it already exists; --force replaces it"));
 }
 
 const char* KindName(mode_t mode) {

@@ -3,7 +3,7 @@
 //
 //   OutputFiles files(force);
 //   LEAFSTORE_RETURN_IF_ERROR(files.CheckFree("out.leaf"));     // before any work
-//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("out.leaf", items, {.file_system = &files}));
+//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("out.leaf", items, {.io = {.file_system = &files}}));
 //   LEAFSTORE_RETURN_IF_ERROR(files.Commit());                  // the file exists from here on
 //
 // It is a FileSystem for writers. They create temporary files as usual, but Commit does their renames

@@ -7,7 +7,9 @@
 
 #include "leafstore/core/shape.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/select/internal/glob_walk.h"
 #include "leafstore/tools/present/text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::tools {
 namespace {
@@ -20,38 +22,29 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
 // Returns for every node whether a glob matches it or a node above it.
 std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<GlobPattern>& match) {
   std::vector<bool> matched(def.node_count(), match.empty());
-  std::vector<GlobPattern::States> states(def.node_count());
-  std::string key;
-  for (const GlobPattern& glob : match) {
-    states[kRootNode] = glob.start();
-    if (glob.Accepts(states[kRootNode])) matched[kRootNode] = true;
-    for (NodeId node = 1; node < def.node_count(); ++node) {
-      const NodeId parent = def.parent(node);
-      key.clear();
-      AppendDottedKey(def.key(node), &key);
-      states[node] = glob.Step(states[parent], glob.MatchingSegments(key));
-      if (matched[parent] || glob.Accepts(states[node])) matched[node] = true;
+  if (match.empty()) return matched;
+  internal::GlobWalk walk(def);
+  for (const GlobPattern& glob : match) walk.Add(glob);
+  std::vector<uint32_t> depths(def.node_count());
+  for (NodeId node = kRootNode; node < def.node_count(); ++node) {
+    if (node != kRootNode) {
+      if (matched[def.parent(node)]) {
+        matched[node] = true;
+        continue;
+      }
+      depths[node] = depths[def.parent(node)] + 1;
+    }
+    walk.Enter(node, depths[node]);
+    for (size_t glob = 0; glob < match.size() && !matched[node]; ++glob) {
+      matched[node] = walk.Accepts(glob);
     }
   }
   return matched;
 }
 
-// Returns whether a glob matches the path or a prefix of it.
-bool MatchesPath(const GlobPattern& glob, const Path& path) {
-  GlobPattern::States states = glob.start();
-  std::string text;
-  for (const Key& key : path.keys()) {
-    if (glob.Accepts(states)) return true;
-    text.clear();
-    AppendDottedKey(key.ref(), &text);
-    states = glob.Step(states, glob.MatchingSegments(text));
-  }
-  return glob.Accepts(states);
-}
-
 bool MatchesPath(const std::vector<GlobPattern>& match, const Path& path) {
   return match.empty() || std::any_of(match.begin(), match.end(), [&path](const GlobPattern& glob) {
-           return MatchesPath(glob, path);
+           return glob.MatchesAtOrAbove(path);
          });
 }
 
@@ -231,16 +224,8 @@ absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
 
 absl::Status ItemRows::CheckPathText() const {
   if (!def_) return absl::OkStatus();  // such paths are stored one by one in the file
-  constexpr uint64_t kAlways = uint64_t{64} << 20;
-  constexpr uint64_t kEach = 256;
-  std::vector<uint64_t> sizes(def_->node_count());
-  std::string key;
-  for (NodeId node = kRootNode + 1; node < def_->node_count(); ++node) {
-    key.clear();
-    AppendDottedKey(def_->key(node), &key);
-    sizes[node] = sizes[def_->parent(node)] + key.size() + 1;
-  }
-  const uint64_t most = kAlways + kEach * rows_.size();
+  const std::vector<uint64_t> sizes = internal::PathTextSizes(*def_);
+  const uint64_t most = internal::MaxTotalText(rows_.size());
   uint64_t total = 0;
   for (const Row& row : rows_) {
     total += sizes[row.node];

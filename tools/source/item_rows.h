@@ -92,9 +92,8 @@ class ItemRows {
   // Return canonical and dotted text. error: as TreeDef's.
   absl::StatusOr<std::string> PathText(const Row& row) const;
   absl::StatusOr<std::string> Dotted(const Row& row) const;
-  // Checks that the paths of all rows may be printed in full: they have together at most 64 MiB + 256
-  // bytes per path (as treedef/internal/path_table.h has it), because a hostile structure of depth n
-  // would make n * n bytes of text. error ResourceExhausted. O(nodes).
+  // Checks that the paths of all rows may be printed in full. error ResourceExhausted: their texts
+  // exceed the limit for many paths together (treedef/internal/path_cursor.h). O(nodes).
   absl::Status CheckPathText() const;
 
  private:

@@ -1,4 +1,5 @@
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -18,7 +19,7 @@ class LeafItem : public SourceItem {
   EntryInfo entry(uint32_t place) const override { return info_.entry(place); }
   bool has_checksums() const override { return true; }
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
-    return reader_.LoadPlaces(name_, places);
+    return reader_.Load(name_, {.places = std::vector<uint32_t>(places.begin(), places.end())});
   }
   absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override {
     return reader_.CompilePlan(name_, std::move(filters));
@@ -34,8 +35,7 @@ class LeafItem : public SourceItem {
 ReadOptions ReadOptionsOf(const SourceOptions& options) {
   ReadOptions read;
   read.verify = options.verify;
-  read.threads = options.threads;
-  read.verify_progress = options.progress;
+  read.io = options.io;
   return read;
 }
 
@@ -50,7 +50,7 @@ std::unique_ptr<Source> LeafSource(CheckpointReader reader) {
   source->metrics = reader.metrics();
   for (const BaseFile& base : reader.bases()) source->other_files.push_back(base.name);
   for (const std::string& name : reader.items()) {
-    source->items.push_back(std::make_unique<LeafItem>(reader, reader.item(name).value()));
+    source->items.push_back(std::make_unique<LeafItem>(reader, reader.GetItem(name).value()));
   }
   source->verify = [reader] { return reader.Verify(); };
   return source;

@@ -35,17 +35,14 @@ absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<Glo
   LEAFSTORE_ASSIGN_OR_RETURN(loaded.options, item.SavedWith());
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesOf(item, match));
   std::vector<Leaf> leaves;
-  std::vector<Slot> slots;
   leaves.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(item.slots().SlotAt(place));
   LEAFSTORE_RETURN_IF_ERROR(
       ForEachBatch(item, places, progress, [&leaves](const ParamStore& batch) {
         leaves.insert(leaves.end(), batch.leaves().begin(), batch.leaves().end());
         return absl::OkStatus();
       }));
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(item.layout().size(), std::move(slots)));
-  LEAFSTORE_ASSIGN_OR_RETURN(loaded.store,
-                             ParamStore::Create(item.layout(), std::move(set), std::move(leaves)));
+  loaded.store =
+      ParamStore::FromParts(item.layout(), item.slots().AtPlaces(places), std::move(leaves));
   return loaded;
 }
 

@@ -18,7 +18,9 @@ class StoreItem : public SourceItem {
         store_(std::move(store)) {}
 
   EntryInfo entry(uint32_t place) const override;
-  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override;
+  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
+    return store_.Select(slots_.AtPlaces(places));
+  }
   absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override {
     return PartitionPlan::Compile(store_, std::move(filters));
   }
@@ -41,19 +43,6 @@ EntryInfo StoreItem::entry(uint32_t place) const {
   info.byte_size = tensor.byte_size();
   info.stored_size = info.byte_size;
   return info;
-}
-
-absl::StatusOr<ParamStore> StoreItem::Load(absl::Span<const uint32_t> places) const {
-  std::vector<Slot> slots;
-  std::vector<Leaf> leaves;
-  slots.reserve(places.size());
-  leaves.reserve(places.size());
-  for (const uint32_t place : places) {
-    slots.push_back(slots_.SlotAt(place));
-    leaves.push_back(store_.leaf(place));
-  }
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(layout_.size(), std::move(slots)));
-  return ParamStore::Create(layout_, std::move(set), std::move(leaves));
 }
 
 absl::StatusOr<std::unique_ptr<Source>> SourceOf(SourceFormat format, const std::string& file,

@@ -40,7 +40,7 @@ class SafetensorsItem : public SourceItem {
     return info;
   }
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
-    return reader_.LoadPlaces(places);
+    return reader_.Load({.places = std::vector<uint32_t>(places.begin(), places.end())});
   }
   absl::StatusOr<ItemOptions> SavedWith() const override {
     return ItemOptionsFromSafetensors(reader_);
@@ -60,9 +60,9 @@ absl::StatusOr<std::unique_ptr<Source>> OpenSafetensors(const std::string& file,
                                                         const SourceOptions& options) {
   SafetensorsReadOptions read;
   read.names = options.names;
-  read.threads = options.threads;
+  read.io = options.io;
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader, SafetensorsReader::Open(file, read));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.leaves());
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
   auto source = std::make_unique<Source>();
   source->format = SourceFormat::kSafetensors;
   source->file = reader.path();

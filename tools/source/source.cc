@@ -78,11 +78,10 @@ absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
 }
 
 absl::StatusOr<std::unique_ptr<Source>> OpenStep(const std::string& directory,
-                                                 const std::vector<StepOfDirectory>& steps,
                                                  const std::string& step,
                                                  const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
-  LEAFSTORE_ASSIGN_OR_RETURN(ChosenStep chosen, ChooseStep(directory, steps, choice, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint chosen, RestoreChosen(directory, choice, options));
   std::unique_ptr<Source> source = LeafSource(std::move(chosen.reader));
   source->step = chosen.step;
   return source;
@@ -92,7 +91,7 @@ absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directo
                                                       const std::string& step,
                                                       const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto steps, StepsOfDirectory(directory));
-  if (steps) return OpenStep(directory, *steps, step, options);
+  if (steps) return OpenStep(directory, step, options);
   if (!step.empty()) {
     return absl::NotFoundError(absl::StrCat(
         directory, ": expected checkpoints (step-<20 digits>.leaf) to choose one of, found none"));
@@ -155,9 +154,18 @@ absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
   if (!steps.ok()) return FileError(options.name, steps.status());
   if (!steps->has_value() || step.empty()) return steps;
   LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
-  absl::StatusOr<std::vector<StepOfDirectory>> order = StepsToTry(name, **steps, choice, options);
-  if (!order.ok()) return FileError(options.name, order.status());
-  return std::vector<StepOfDirectory>{order->front()};
+  // The newest step, or the one given by number, even if it cannot be read.
+  if (choice.metric.empty()) {
+    const int64_t wanted = choice.step.value_or((*steps)->back().step);
+    for (const StepOfDirectory& one : **steps) {
+      if (one.step == wanted) return std::vector<StepOfDirectory>{one};
+    }
+  }
+  SourceOptions unverified = options;
+  unverified.verify = false;
+  const absl::StatusOr<RestoredCheckpoint> chosen = RestoreChosen(name, choice, unverified);
+  if (!chosen.ok()) return FileError(options.name, chosen.status());
+  return std::vector<StepOfDirectory>{{chosen->step, chosen->reader.path()}};
 }
 
 absl::string_view SourceFormatName(SourceFormat format) {

@@ -107,9 +107,6 @@ class SourceItem {
   Metadata metadata_;
 };
 
-// Called with the bytes done and the total; from any thread, one call at a time.
-using SourceProgress = std::function<void(int64_t done, int64_t total)>;
-
 struct Source {
   SourceFormat format = SourceFormat::kLeaf;
   // The name that was given, and the file that is read: the checkpoint of a managed directory, the
@@ -138,6 +135,8 @@ using SourcePtr = std::unique_ptr<const Source>;
 
 struct SourceOptions {
   std::string name;
+  // `progress` is called by Source::verify, and while a checkpoint of a managed directory is chosen.
+  IoOptions io = {};
   // For a managed directory: a step, "latest", "best=METRIC" or "lowest=METRIC"; empty: latest.
   std::string step;
   // Verifies the checksums of tensors when they are loaded, and the whole checkpoint of a managed
@@ -145,10 +144,6 @@ struct SourceOptions {
   bool verify = true;
   // How the names of formats without structure become paths.
   NameStyle names = NameStyle::kSplit;
-  // The threads that read, verify and decompress; 0: one per processor, up to eight.
-  int threads = 0;
-  // Is called by Source::verify and while a managed directory's checkpoint is chosen. May be null.
-  SourceProgress progress;
   // Is called with a line, without its end, for each checkpoint that is skipped. May be null.
   std::function<void(absl::string_view)> note;
 };
