@@ -89,7 +89,7 @@ void PrintItem(const ExplainedItem& one, const GroupFilters& groups, Output* out
   const std::vector<ExplainedLeaf>& leaves = one.leaves;
   out->Write(absl::StrCat("\n", out->Styled(Style::kBold, Printable(one.item->name())), "\n"));
   Table table;
-  table.Add({"PATH", Align::kLeft, Shrink::kMiddle},
+  table.Add({"PATH", Justify::kLeft, Shrink::kMiddle},
             [&](size_t row) { return Cell{PrintableName(leaves[row].leaf)}; });
   if (groups.filters.empty()) {
     table.Add({"GROUP (saved)"}, [&](size_t row) -> Cell {
@@ -107,7 +107,7 @@ void PrintItem(const ExplainedItem& one, const GroupFilters& groups, Output* out
     const std::optional<size_t> filter = leaves[row].why.filter;
     return filter ? Cell{Printable(groups.filters[*filter].ToString()), Style::kDim} : Cell();
   });
-  table.Add({"MATCHED AT", Align::kLeft, Shrink::kMiddle}, [&](size_t row) -> Cell {
+  table.Add({"MATCHED AT", Justify::kLeft, Shrink::kMiddle}, [&](size_t row) -> Cell {
     const Explanation& why = leaves[row].why;
     return why.filter ? Cell{PrintableCanonical(why.matched_path)} : Cell();
   });

@@ -73,18 +73,18 @@ void PrintRows(const ItemSummary& summary, Output* out) {
     table.Add(std::move(column),
               [&rows, cell_of](size_t row) -> Cell { return cell_of(rows, rows.rows()[row]); });
   };
-  add({"PATH", Align::kLeft, Shrink::kMiddle}, PathCell);
+  add({"PATH", Justify::kLeft, Shrink::kMiddle}, PathCell);
   if (subtrees) {
-    add({"LEAVES", Align::kRight}, [](const ItemRows&, const Row& row) -> Cell {
+    add({"LEAVES", Justify::kRight}, [](const ItemRows&, const Row& row) -> Cell {
       if (row.kind == Row::kAlias) return {};
       return {WithCommas(row.end - row.begin)};
     });
   }
   add({"DTYPE"}, DTypeCell);
   add({"SHAPE"}, ShapeCell);
-  add({"BYTES", Align::kRight}, BytesCell);
+  add({"BYTES", Justify::kRight}, BytesCell);
   if (compressed) {
-    add({"STORED", Align::kRight}, [](const ItemRows& r, const Row& row) -> Cell {
+    add({"STORED", Justify::kRight}, [](const ItemRows& r, const Row& row) -> Cell {
       const std::optional<EntryInfo> entry = r.EntryOf(row);
       if (!entry || entry->codec == 0) return {};
       return {StoredText(entry->stored_size, entry->byte_size)};
@@ -103,7 +103,7 @@ void PrintRows(const ItemSummary& summary, Output* out) {
         [&summary](size_t row) -> const TensorStats& { return (*summary.row_stats)[row]; }, &table);
   }
   if (notes) {
-    add({"NOTE", Align::kLeft, Shrink::kEnd}, NoteCell);
+    add({"NOTE", Justify::kLeft, Shrink::kEnd}, NoteCell);
   }
   table.Print(rows.rows().size(), out);
 }
@@ -113,11 +113,11 @@ void PrintGroups(const ItemSummary& summary, Output* out) {
   Table table;
   table.Add({summary.groups->saved ? "GROUP (saved)" : "GROUP"},
             [&](size_t row) { return GroupCell(summary, static_cast<uint32_t>(row)); });
-  table.Add({"LEAVES", Align::kRight},
+  table.Add({"LEAVES", Justify::kRight},
             [&](size_t row) { return Cell{WithCommas(groups[row].totals.leaves)}; });
-  table.Add({"PARAMETERS", Align::kRight},
+  table.Add({"PARAMETERS", Justify::kRight},
             [&](size_t row) { return Cell{WithCommas(groups[row].totals.parameters)}; });
-  table.Add({"BYTES", Align::kRight},
+  table.Add({"BYTES", Justify::kRight},
             [&](size_t row) { return Cell{HumanBytes(groups[row].totals.bytes)}; });
   if (summary.row_stats) {
     AddStatsColumns(

@@ -112,10 +112,10 @@ void PrintItem(const RenamedItem& one, bool all, Output* out) {
                           WithCommas(static_cast<int64_t>(ToShow(one, false).size())), " of ",
                           CountOf(one.item->size(), "leaf", "leaves"), " renamed\n"));
   Table table;
-  table.Add({"FROM", Align::kLeft, Shrink::kMiddle},
+  table.Add({"FROM", Justify::kLeft, Shrink::kMiddle},
             [&](size_t row) { return Cell{PrintableCanonical(shown[row]->from)}; });
   table.Add({""}, [](size_t) { return Cell{"->", Style::kDim}; });
-  table.Add({"TO", Align::kLeft, Shrink::kMiddle},
+  table.Add({"TO", Justify::kLeft, Shrink::kMiddle},
             [&](size_t row) { return Cell{PrintableCanonical(shown[row]->to)}; });
   table.Print(shown.size(), out);
 }

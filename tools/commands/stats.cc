@@ -113,7 +113,7 @@ void PrintItem(const ItemSummary& summary, const StatsArguments& options, Output
   const std::vector<size_t> shown = RowsToShow(summary, options);
   out->Write(absl::StrCat("\n", out->Styled(Style::kBold, Printable(summary.item().name())), "\n"));
   Table table;
-  table.Add({"PATH", Align::kLeft, Shrink::kMiddle}, [&](size_t row) -> Cell {
+  table.Add({"PATH", Justify::kLeft, Shrink::kMiddle}, [&](size_t row) -> Cell {
     if (row == shown.size()) return {"(all)", Style::kBold};
     const Row& found = summary.rows.rows()[shown[row]];
     return {summary.rows.PrintablePath(found),
@@ -129,7 +129,7 @@ void PrintItem(const ItemSummary& summary, const StatsArguments& options, Output
   if (!summary.groups) return;
   const std::vector<GroupSummary>& all_groups = summary.group_summaries;
   Table groups;
-  groups.Add({summary.groups->saved ? "GROUP (saved)" : "GROUP", Align::kLeft, Shrink::kMiddle},
+  groups.Add({summary.groups->saved ? "GROUP (saved)" : "GROUP", Justify::kLeft, Shrink::kMiddle},
              [&](size_t row) -> Cell {
                const GroupSummary& group = all_groups[row];
                return {group.in_no_group ? "(none)" : Printable(group.name)};

@@ -83,14 +83,14 @@ void PrintTree(const ItemRows& rows, Output* out) {
     table.Add(std::move(column),
               [&rows, cell_of](size_t row) { return cell_of(rows, rows.rows()[row]); });
   };
-  add({"NODE", Align::kLeft, Shrink::kMiddle}, [](const ItemRows& r, const Row& row) -> Cell {
+  add({"NODE", Justify::kLeft, Shrink::kMiddle}, [](const ItemRows& r, const Row& row) -> Cell {
     return {KeyText(*r.def(), row),
             IsContainer(r.def()->kind(row.node)) ? Style::kBold : Style::kPlain};
   });
   add({"KIND"}, KindCell);
   add({"SHAPE"}, SizeCell);
-  add({"BYTES", Align::kRight}, BytesCell);
-  add({"NOTE", Align::kLeft, Shrink::kEnd}, [](const ItemRows& r, const Row& row) {
+  add({"BYTES", Justify::kRight}, BytesCell);
+  add({"NOTE", Justify::kLeft, Shrink::kEnd}, [](const ItemRows& r, const Row& row) {
     return Cell{NoteCell(r, row).text, Style::kDim};
   });
   table.Print(rows.rows().size(), out);

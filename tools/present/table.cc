@@ -66,13 +66,13 @@ void Table::PrintLine(const std::vector<size_t>& widths, const CellOf& cell_of, 
       width = DisplayWidth(cell.text);
     }
     const size_t padding = widths[c] - width;
-    if (columns_[c].align == Align::kRight) spaces += padding;
+    if (columns_[c].justify == Justify::kRight) spaces += padding;
     if (!cell.text.empty()) {
       line.append(spaces, ' ');
       spaces = 0;
       line.append(out->Styled(cell.style, cell.text));
     }
-    spaces += kGap + (columns_[c].align == Align::kRight ? 0 : padding);
+    spaces += kGap + (columns_[c].justify == Justify::kRight ? 0 : padding);
   }
   line.push_back('\n');
   out->Write(line);
@@ -95,8 +95,8 @@ void Table::Print(size_t rows, Output* out) const {
 
 void AddStatsColumns(StatsDetail detail, std::function<const TensorStats&(size_t row)> stats_of,
                      Table* table) {
-  const auto add = [&](const char* title, auto cell_of, Align align = Align::kRight) {
-    table->Add({title, align}, [detail, stats_of, cell_of](size_t row) {
+  const auto add = [&](const char* title, auto cell_of, Justify justify = Justify::kRight) {
+    table->Add({title, justify}, [detail, stats_of, cell_of](size_t row) {
       const TensorStats& stats = stats_of(row);
       const bool empty = detail == StatsDetail::kBrief && stats.tensors == 0;
       return empty ? Cell() : Cell(cell_of(stats));
@@ -126,7 +126,7 @@ void AddStatsColumns(StatsDetail detail, std::function<const TensorStats&(size_t
   if (detail == StatsDetail::kHistogram) {
     add(
         "HISTOGRAM", [](const TensorStats& stats) { return Cell{Bars(stats.histogram)}; },
-        Align::kLeft);
+        Justify::kLeft);
   }
 }
 

@@ -1,8 +1,8 @@
 // Table: rows of cells in columns that are as wide as they need to be.
 //
 //   Table table;
-//   table.Add({"PATH", Align::kLeft, Shrink::kMiddle}, [&](size_t row) { return Cell{...}; });
-//   table.Add({"BYTES", Align::kRight}, ...);
+//   table.Add({"PATH", Justify::kLeft, Shrink::kMiddle}, [&](size_t row) { return Cell{...}; });
+//   table.Add({"BYTES", Justify::kRight}, ...);
 //   table.Print(rows.size(), &out);
 //
 // Each cell is computed twice, to measure and to print, so that a long table needs no memory. In a
@@ -25,14 +25,14 @@
 
 namespace leafstore::tools {
 
-enum class Align : uint8_t { kLeft, kRight };
+enum class Justify : uint8_t { kLeft, kRight };
 
 // Where a cell may be cut when the terminal is too narrow.
 enum class Shrink : uint8_t { kNever, kMiddle, kEnd };
 
 struct Column {
   std::string title;
-  Align align = Align::kLeft;
+  Justify justify = Justify::kLeft;
   Shrink shrink = Shrink::kNever;
 };
 
