@@ -116,7 +116,7 @@ TEST(FlattenTest, RvalueModel_IsMovedOutOfAllItsParts) {
   EXPECT_EQ(flat.leaves[bias].tensor().raw_data(), data);
 }
 
-TEST(FlattenTest, Unflatten_IntoAModelThatWasMovedFrom_WritesInPlace) {
+TEST(FlattenTest, RvalueModel_ItsTensorsAreMutatedInPlace) {
   Model model;
   FlatTree flat = FlattenTree(std::move(model)).value();
   for (Leaf& leaf : flat.leaves) {
