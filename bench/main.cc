@@ -21,14 +21,12 @@
 #include "bench/models.h"
 #include "benchmark/benchmark.h"
 
-#include "leafstore/store/internal/spec.h"
-
 namespace leafstore::bench {
 namespace {
 
 // What it is, and the last element of a tensor of f32.
 std::string Describe(const Leaf& leaf) {
-  std::string out = SpecToString(leaf);
+  std::string out = leaf.spec().ToString();
   if (!leaf.is_tensor() || leaf.tensor().dtype() != DType::kF32) return out;
   const absl::Span<const float> numbers = leaf.tensor().span<float>();
   return absl::StrFormat("%s\t%.9g", out, numbers.back());

@@ -77,12 +77,19 @@ absl::StatusOr<DType> ParseDType(absl::string_view name) {
   }
   std::string names;
   for (const Row& row : kRows) absl::StrAppend(&names, names.empty() ? "" : ", ", row.name);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "no dtype is called \"", absl::CHexEscape(name.substr(0, 32)), "\"; there are ", names));
+  return absl::InvalidArgumentError(absl::StrCat("expected a dtype, found \"",
+                                                 absl::CHexEscape(name.substr(0, 32)),
+                                                 "\"; the dtypes are ", names));
 }
 
 bool IsFloating(DType dtype) { return RowOf(dtype).family == Family::kFloating; }
 
 bool IsInteger(DType dtype) { return RowOf(dtype).family == Family::kInteger; }
+
+bool AreBools(absl::Span<const std::byte> bytes) {
+  std::byte bits{0};
+  for (const std::byte byte : bytes) bits |= byte;
+  return bits <= std::byte{1};
+}
 
 }  // namespace leafstore

@@ -74,6 +74,10 @@ bool IsFloating(DType dtype);
 // Returns whether the type is a signed or unsigned integer (not bool).
 bool IsInteger(DType dtype);
 
+// Returns whether all bytes are 0 or 1, as those of a bool tensor must be: C++ has no other bools.
+// O(size).
+bool AreBools(absl::Span<const std::byte> bytes);
+
 // Maps a C++ type to the DType with the same object representation. core/tensor_eigen.h adds
 // Eigen::half and Eigen::bfloat16. A type without a DType does not compile.
 template <typename T>

@@ -1,7 +1,5 @@
 #include "leafstore/core/leaf.h"
 
-#include "absl/strings/str_cat.h"
-
 namespace leafstore {
 namespace internal {
 
@@ -23,8 +21,7 @@ int64_t Leaf::byte_size() const {
 
 std::string Leaf::ToString() const {
   if (null()) return "null";
-  if (is_value()) return value().ToString();
-  return absl::StrCat(DTypeName(tensor().dtype()), ShapeToString(tensor().shape()));
+  return is_value() ? value().ToString() : spec().ToString();
 }
 
 bool Leaf::Equals(const Leaf& other) const {

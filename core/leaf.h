@@ -18,6 +18,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/core/value.h"
 
@@ -58,6 +59,13 @@ class Leaf {
 
   // Returns the bytes of the tensor or of the value.
   int64_t byte_size() const;
+
+  // Returns what the leaf is without its bytes. Valid while this leaf is neither assigned to nor
+  // destroyed. O(1).
+  LeafSpec spec() const& {
+    return is_tensor() ? LeafSpec(tensor().dtype(), tensor().shape()) : LeafSpec(value().kind());
+  }
+  LeafSpec spec() && = delete;  // would dangle
 
   // Prefetches what the accessors read, for loops over many leaves.
   void Prefetch() const { __builtin_prefetch(header()); }

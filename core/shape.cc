@@ -68,7 +68,7 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
   if (counts->elements % run_elements != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": ",
-                     counts->elements, " elements of ", bits, " bits do not fill whole bytes"));
+                     counts->elements, " elements of ", bits, " bits do not fill complete bytes"));
   }
   int64_t unused;
   if (!Multiply(counts->elements_without_zeros / run_elements, run_bytes, &unused)) {
@@ -76,6 +76,18 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
         "shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": more than 2^63 - 1 bytes"));
   }
   return counts->elements / run_elements * run_bytes;
+}
+
+int64_t internal::UncheckedElementCount(ShapeRef shape) {
+  int64_t count = 1;
+  for (const int64_t extent : shape) count *= extent;
+  return count;
+}
+
+int64_t internal::UncheckedByteSize(DType dtype, ShapeRef shape) {
+  const auto bits = static_cast<int64_t>(DTypeBits(dtype));
+  const int64_t count = UncheckedElementCount(shape);
+  return bits >= 8 ? count * (bits / 8) : count / 8 * bits + count % 8 * bits / 8;
 }
 
 std::string ShapeToString(ShapeRef shape) {

@@ -44,6 +44,14 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape);
 // Returns "[2, 3]" or "[]".
 std::string ShapeToString(ShapeRef shape);
 
+namespace internal {
+
+// Like ElementCount and ByteSize, for a shape that was checked before.
+int64_t UncheckedElementCount(ShapeRef shape);
+int64_t UncheckedByteSize(DType dtype, ShapeRef shape);
+
+}  // namespace internal
+
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_CORE_SHAPE_H_

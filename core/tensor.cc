@@ -115,23 +115,14 @@ LeafHeader* NewView(DType dtype, ShapeRef shape, std::byte* data, Storage* stora
   return InitHeader(memory, 0, dtype, shape, data, storage);
 }
 
-// Like ElementCount and ByteSize, for a shape that was checked when the tensor was made.
-int64_t UncheckedCount(const LeafHeader& header) {
-  int64_t count = 1;
-  for (int i = 0; i < header.rank; ++i) count *= header.dims()[i];
-  return count;
-}
-
-int64_t UncheckedBytes(const LeafHeader& header) {
-  const auto bits = static_cast<int64_t>(DTypeBits(header.dtype));
-  const int64_t count = UncheckedCount(header);
-  return bits >= 8 ? count * (bits / 8) : count / 8 * bits + count % 8 * bits / 8;
-}
-
 ShapeRef ShapeOf(const LeafHeader& header) { return ShapeRef(header.dims(), header.rank); }
 
+int64_t BytesOf(const LeafHeader& header) {
+  return internal::UncheckedByteSize(header.dtype, ShapeOf(header));
+}
+
 LeafHeader* CloneHeader(const LeafHeader& from) {
-  const int64_t bytes = UncheckedBytes(from);
+  const int64_t bytes = BytesOf(from);
   LeafHeader* copy = NewOwned(from.dtype, ShapeOf(from), bytes);
   if (copy != nullptr && bytes > 0) {
     std::memcpy(copy->data, from.data, static_cast<size_t>(bytes));
@@ -236,8 +227,8 @@ absl::StatusOr<Tensor> Tensor::FromBuffer(DType dtype, ShapeRef shape, const Buf
   return Tensor(header);
 }
 
-int64_t Tensor::element_count() const { return UncheckedCount(*header_); }
-int64_t Tensor::byte_size() const { return UncheckedBytes(*header_); }
+int64_t Tensor::element_count() const { return internal::UncheckedElementCount(shape()); }
+int64_t Tensor::byte_size() const { return BytesOf(*header_); }
 
 absl::StatusOr<Tensor> Tensor::Reshape(ShapeRef shape) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t count, ElementCount(shape));
@@ -294,7 +285,7 @@ absl::Status TensorAccess::MakeOverwritable(Tensor* tensor, uint64_t generation,
   if (header->Has(LeafHeader::kBorrowed)) return AlreadyBorrowed();
   *old = Tensor();
   if (!IsSoleHolder(*header)) {
-    LeafHeader* fresh = NewOwned(header->dtype, ShapeOf(*header), UncheckedBytes(*header));
+    LeafHeader* fresh = NewOwned(header->dtype, ShapeOf(*header), BytesOf(*header));
     if (fresh == nullptr) return NoMemory(tensor->dtype(), tensor->shape());
     *old = std::exchange(*tensor, Tensor(fresh));
     header = fresh;

@@ -7,8 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/align.h"
 
 namespace leafstore {
 namespace {
@@ -20,9 +19,8 @@ absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status&
 
 // Returns a path that `a` has and `b` does not have, or an empty string.
 std::string PathOnlyIn(const Layout& a, const Layout& b) {
-  const std::vector<Slot> in_b = internal::SlotsIn(b, a, SlotSet::All(a.size()));
-  const auto found = std::find(in_b.begin(), in_b.end(), kNoSlot);
-  return found == in_b.end() ? "" : a.PathText(static_cast<Slot>(found - in_b.begin()));
+  const std::vector<uint32_t> unexpected = Align(a, b).Unexpected();
+  return unexpected.empty() ? "" : a.PathText(unexpected[0]);
 }
 
 absl::Status OtherLayouts(const Layout& a, const Layout& b) {
@@ -60,10 +58,10 @@ absl::Status CheckAlike(const ParamStore& a, const ParamStore& b) {
   LEAFSTORE_RETURN_IF_ERROR(CheckSamePlaces(a, b));
   if (a.spec_fingerprint() == b.spec_fingerprint()) return absl::OkStatus();
   for (uint32_t place = 0; place < a.size(); ++place) {
-    if (SameSpec(a.leaf(place), b.leaf(place))) continue;
+    if (a.leaf(place).spec() == b.leaf(place).spec()) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat("at ", a.PathText(place), ": expected ", SpecToString(a.leaf(place)),
-                     " as in the first store, found ", SpecToString(b.leaf(place))));
+        absl::StrCat("at ", a.PathText(place), ": expected ", a.leaf(place).spec().ToString(),
+                     " as in the first store, found ", b.leaf(place).spec().ToString()));
   }
   return absl::OkStatus();
 }
@@ -81,7 +79,7 @@ absl::StatusOr<ParamStore> MapLeaves(
     }
     leaves.push_back(*std::move(leaf));
   }
-  return internal::ParamStoreAccess::Make(store.layout(), store.slots(), std::move(leaves), 0);
+  return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
 }
 
 absl::StatusOr<ParamStore> Map(const ParamStore& store,
@@ -106,7 +104,7 @@ absl::StatusOr<ParamStore> Zip(
     if (a.leaf(place).is_tensor() == b.leaf(place).is_tensor()) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "at ", a.PathText(place), ": expected two tensors or two static leaves, found ",
-        SpecToString(a.leaf(place)), " and ", SpecToString(b.leaf(place))));
+        a.leaf(place).spec().ToString(), " and ", b.leaf(place).spec().ToString()));
   }
   return MapLeaves(a, [&b, fn](uint32_t place, const Leaf& leaf) -> absl::StatusOr<Leaf> {
     if (!leaf.is_tensor()) return leaf;

@@ -105,7 +105,7 @@ std::vector<NamedStore> Optimizer::Rep::LeftBy(absl::Span<const Rep* const> take
   }
   std::vector<uint32_t> left;
   for (uint32_t place = 0; place < spec.size(); ++place) {
-    if (spec.leaf(place).is_tensor() && !taken[place]) left.push_back(place);
+    if (spec.leaves().is_tensor(place) && !taken[place]) left.push_back(place);
   }
   if (left.empty()) return {};
   return ExportState(spec, MomentNames(rule), state, left);

@@ -43,13 +43,8 @@ absl::StatusOr<PackLayout> PackLayout::Create(const ParamStore& store, DType dty
   // The store's own SlotSet if all its leaves are packed, so that comparing them stays O(1).
   rep->slots = slots.size() == store.size()
                    ? store.slots()
-                   : internal::SlotSetAccess::Make(store.layout().size(), std::move(slots));
+                   : SlotSet::FromSorted(store.layout().size(), std::move(slots));
   return PackLayout(std::move(rep));
-}
-
-bool PackLayout::Fits(uint32_t place, const Leaf& leaf) const {
-  return leaf.is_tensor() && leaf.tensor().dtype() == dtype() &&
-         leaf.tensor().shape() == shape(place);
 }
 
 bool PackLayout::Equals(const PackLayout& other) const {

@@ -25,7 +25,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/dtype.h"
-#include "leafstore/core/leaf.h"
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
@@ -65,8 +65,8 @@ class PackLayout {
     return place + 1 < size() ? rep_->offsets[place + 1] : rep_->byte_size;
   }
 
-  // Returns whether `leaf` is a tensor with the dtype and shape of `place`. O(rank).
-  bool Fits(uint32_t place, const Leaf& leaf) const;
+  // Returns what the packed leaf is. Valid as shape(). O(1).
+  LeafSpec spec(uint32_t place) const { return LeafSpec(dtype(), shape(place)); }
 
   // Returns the gaps that are not empty.
   struct Gap {

@@ -8,7 +8,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/empty_groups.h"
 #include "leafstore/select/internal/filter_evaluator.h"
-#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/internal/spec_hash.h"
 
 namespace leafstore {
 
@@ -138,7 +138,7 @@ std::vector<SlotSet> GroupSlots(const ParamStore& store, absl::Span<const uint32
   }
   std::vector<SlotSet> sets;
   for (std::vector<Slot>& of_group : slots) {
-    sets.push_back(internal::SlotSetAccess::Make(store.layout().size(), std::move(of_group)));
+    sets.push_back(SlotSet::FromSorted(store.layout().size(), std::move(of_group)));
   }
   return sets;
 }
@@ -178,7 +178,7 @@ absl::StatusOr<PartitionPlan> PartitionPlan::Compile(const ParamStore& store,
                              Ask(store, std::move(filters), options));
   for (uint32_t place = 0; place < store.size(); ++place) {
     const Slot slot = store.slot(place);
-    const uint64_t hash = internal::SpecHash(slot, store.leaf(place));
+    const uint64_t hash = internal::SpecHash(slot, store.leaf(place).spec());
     rep->group_fingerprints[rep->group_of_slot[slot]] += hash;
     rep->spec_fingerprint += hash;
   }
@@ -264,10 +264,10 @@ std::vector<ParamStore> PartitionPlan::SplitChecked(const Rep& rep, ParamStore&&
   std::vector<ParamStore> groups;
   groups.reserve(rep.groups.size());
   for (size_t i = 0; i < rep.groups.size(); ++i) {
-    groups.push_back(internal::ParamStoreAccess::Make(
+    groups.push_back(ParamStore::FromParts(
         rep.layout, rep.groups[i],
-        Gather(rep.slots, rep.groups[i], leaves, [](Leaf& leaf) { return std::move(leaf); }),
-        rep.group_fingerprints[i]));
+        Gather(rep.slots, rep.groups[i], leaves, [](Leaf& leaf) { return std::move(leaf); })));
+    internal::ParamStoreAccess::SetFingerprint(rep.group_fingerprints[i], &groups.back());
   }
   return groups;
 }
@@ -277,10 +277,10 @@ std::vector<ParamStore> PartitionPlan::SplitChecked(const Rep& rep, const ParamS
   std::vector<ParamStore> groups;
   groups.reserve(rep.groups.size());
   for (size_t i = 0; i < rep.groups.size(); ++i) {
-    groups.push_back(internal::ParamStoreAccess::Make(
+    groups.push_back(ParamStore::FromParts(
         rep.layout, rep.groups[i],
-        Gather(rep.slots, rep.groups[i], leaves, [](const Leaf& leaf) { return leaf; }),
-        rep.group_fingerprints[i]));
+        Gather(rep.slots, rep.groups[i], leaves, [](const Leaf& leaf) { return leaf; })));
+    internal::ParamStoreAccess::SetFingerprint(rep.group_fingerprints[i], &groups.back());
   }
   return groups;
 }

@@ -29,8 +29,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/dtype.h"
-#include "leafstore/core/shape.h"
+#include "leafstore/core/leaf_columns.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
@@ -41,12 +40,6 @@ namespace leafstore {
 
 class Definition {
  public:
-  // What a tensor was when it was taken out.
-  struct TensorSpec {
-    DType dtype;
-    Shape shape;
-    friend bool operator==(const TensorSpec&, const TensorSpec&) = default;
-  };
   struct Taken;
 
   // The definition of the structure None, without tensors.
@@ -61,12 +54,12 @@ class Definition {
   const TreeDef& def() const { return rep_->def; }
   // The static leaves, a group on the Layout of def().
   const ParamStore& statics() const { return rep_->statics; }
-  // The slots of the tensors, and what is expected in each: by place in this set.
+  // The slots of the tensors, and what is expected in each, by place in this set.
   const SlotSet& tensor_slots() const { return rep_->tensor_slots; }
-  absl::Span<const TensorSpec> tensor_specs() const { return rep_->specs; }
+  const LeafColumns& tensor_specs() const { return rep_->specs; }
 
   // Returns what Merge and Build would report of these groups. O(leaves).
-  MergeReport Check(absl::Span<const ParamStore* const> groups) const;
+  FitReport Check(absl::Span<const ParamStore* const> groups) const;
 
   // Returns the complete store, from groups that together have every tensor. Rvalues are moved in,
   // const groups are copied, which shares their bytes. Groups on the Layout of def() are matched by
@@ -117,12 +110,12 @@ class Definition {
     TreeDef def;
     ParamStore statics;
     SlotSet tensor_slots;
-    std::vector<TensorSpec> specs;
+    LeafColumns specs;
     size_t hash = 0;  // made with the rest: what is equal has the same
   };
   explicit Definition(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
-  // Which leaves a group had, for giving them back.
+  // The leaves that a group had, for returning them.
   struct Origin {
     Layout layout;
     SlotSet slots;
@@ -133,7 +126,10 @@ class Definition {
   static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);
   void GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
                 absl::Span<const Origin> origins) const;
-  void CheckSpecs(const ParamStore& group, MergeReport* report) const;
+  std::vector<internal::MergeInput> WithStatics(
+      absl::Span<const internal::MergeInput> groups) const;
+  // What the tensor in a slot was; no value for a static leaf.
+  std::optional<LeafSpec> SpecAt(Slot slot) const;
   bool Equals(const Definition& other) const;
 
   std::shared_ptr<const Rep> rep_;

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/internal/spec_hash.h"
 #include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
@@ -26,6 +26,10 @@ namespace {
 
 bool IsBeingWritten(const Leaf& leaf) {
   return leaf.is_tensor() && TensorAccess::IsBorrowed(leaf.tensor());
+}
+
+[[maybe_unused]] bool IsNullOrBeingWritten(const Leaf& leaf) {
+  return leaf.null() || IsBeingWritten(leaf);
 }
 
 absl::Status BeingWritten(absl::string_view path) {
@@ -58,7 +62,12 @@ absl::StatusOr<ParamStore> ParamStore::Create(Layout layout, SlotSet slots,
           "at ", layout.PathForMessage(slots.SlotAt(place)), ": expected a leaf, found null"));
     }
   }
-  assert(std::none_of(leaves.begin(), leaves.end(), IsBeingWritten));
+  return FromParts(std::move(layout), std::move(slots), std::move(leaves));
+}
+
+ParamStore ParamStore::FromParts(Layout layout, SlotSet slots, std::vector<Leaf> leaves) {
+  assert(slots.universe() == layout.size() && leaves.size() == slots.size());
+  assert(std::none_of(leaves.begin(), leaves.end(), IsNullOrBeingWritten));
   return ParamStore(std::move(layout), std::move(slots), LeafArrayPtr(std::move(leaves)));
 }
 
@@ -131,10 +140,10 @@ absl::Status ParamStore::CheckNoBorrow(absl::string_view what) const {
 }
 
 absl::Status ParamStore::CheckSpec(uint32_t place, const Leaf& leaf) const {
-  if (SameSpec(this->leaf(place), leaf)) return absl::OkStatus();
+  if (this->leaf(place).spec() == leaf.spec()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
-                                                 ": expected ", SpecToString(this->leaf(place)),
-                                                 ", found ", SpecToString(leaf)));
+                                                 ": expected ", this->leaf(place).spec().ToString(),
+                                                 ", found ", leaf.spec().ToString()));
 }
 
 // The fingerprint is a sum over the leaves, so that one can be taken out and another put in.
@@ -142,8 +151,8 @@ void ParamStore::ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec) {
   LeafArray* array = OwnArray();
   Leaf& old = array->leaves[place];
   if (const uint64_t sum = array->spec_fingerprint.load(); sum != 0 && !same_spec) {
-    array->spec_fingerprint.store(sum - internal::SpecHash(slot(place), old) +
-                                  internal::SpecHash(slot(place), leaf));
+    array->spec_fingerprint.store(sum - internal::SpecHash(slot(place), old.spec()) +
+                                  internal::SpecHash(slot(place), leaf.spec()));
   }
   old = std::move(leaf);
 }
@@ -188,7 +197,7 @@ absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
     std::vector<Leaf> leaves = array_.get()->leaves;
     leaves.insert(leaves.begin() + (at - slots.begin()), std::move(leaf));
     slots.insert(at, *slot);
-    *this = ParamStore(layout_, internal::SlotSetAccess::Make(layout_.size(), std::move(slots)),
+    *this = ParamStore(layout_, SlotSet::FromSorted(layout_.size(), std::move(slots)),
                        LeafArrayPtr(std::move(leaves)));
     return absl::OkStatus();
   }
@@ -219,7 +228,7 @@ absl::Status ParamStore::Erase(absl::string_view path_text) {
     slots.push_back(slot(i));
     leaves.push_back(leaf(i));
   }
-  *this = ParamStore(layout_, internal::SlotSetAccess::Make(layout_.size(), std::move(slots)),
+  *this = ParamStore(layout_, SlotSet::FromSorted(layout_.size(), std::move(slots)),
                      LeafArrayPtr(std::move(leaves)));
   return absl::OkStatus();
 }
@@ -233,7 +242,7 @@ absl::StatusOr<MutableTensor> ParamStore::MutateAt(uint32_t place) & {
   if (!leaf(place).is_tensor()) {
     return absl::InvalidArgumentError(absl::StrCat("at ", layout_.PathForMessage(slot(place)),
                                                    ": expected a tensor, found ",
-                                                   SpecToString(leaf(place))));
+                                                   leaf(place).spec().ToString()));
   }
   // A borrow points into the vector, so a shared one is parted with before the first borrow only.
   LeafArray* array = borrowed() ? array_.get() : OwnArray();
@@ -256,12 +265,46 @@ absl::StatusOr<ParamStore> ParamStore::Snapshot() const {
   return ParamStore(layout_, slots_, array_);
 }
 
+absl::Status ParamStore::CheckSelect(const SlotSet& slots) const {
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("select leaves"));
+  if (slots.universe() != layout_.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("select: expected slots of the store's layout of ", layout_.size(),
+                     " paths, found slots of a layout of ", slots.universe()));
+  }
+  for (uint32_t i = 0; i < slots.size(); ++i) {
+    if (!slots_.Contains(slots.SlotAt(i))) return NotInGroup(layout_.PathText(slots.SlotAt(i)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ParamStore> ParamStore::Select(const SlotSet& slots) const& {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSelect(slots));
+  std::vector<Leaf> selected;
+  selected.reserve(slots.size());
+  for (uint32_t i = 0; i < slots.size(); ++i) selected.push_back(*FindSlot(slots.SlotAt(i)));
+  return FromParts(layout_, slots, std::move(selected));
+}
+
+absl::StatusOr<ParamStore> ParamStore::Select(const SlotSet& slots) && {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSelect(slots));
+  const Layout layout = layout_;
+  const SlotSet from = slots_;
+  std::vector<Leaf> leaves = std::move(*this).TakeLeaves();
+  std::vector<Leaf> selected;
+  selected.reserve(slots.size());
+  for (uint32_t i = 0; i < slots.size(); ++i) {
+    selected.push_back(std::move(leaves[from.PlaceOf(slots.SlotAt(i))]));
+  }
+  return FromParts(layout, slots, std::move(selected));
+}
+
 uint64_t ParamStore::spec_fingerprint() const {
   const LeafArray& array = *array_.get();
   uint64_t sum = array.spec_fingerprint.load(std::memory_order_relaxed);
   if (sum != 0) return sum;
   for (uint32_t place = 0; place < size(); ++place) {
-    sum += internal::SpecHash(slot(place), array.leaves[place]);
+    sum += internal::SpecHash(slot(place), array.leaves[place].spec());
   }
   array.spec_fingerprint.store(sum, std::memory_order_relaxed);
   return sum;
@@ -276,7 +319,7 @@ std::vector<Leaf> ParamStore::TakeLeaves() && {
 absl::Status MutableLeaves::CheckTensor(uint32_t place) const {
   if (leaf(place).is_tensor()) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("leaf ", place, ": expected a tensor, found ", SpecToString(leaf(place))));
+      absl::StrCat("leaf ", place, ": expected a tensor, found ", leaf(place).spec().ToString()));
 }
 
 absl::StatusOr<MutableLeaves::Overwrite> MutableLeaves::overwrite(uint32_t place) {

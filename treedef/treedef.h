@@ -147,6 +147,9 @@ class TreeDef {
   // names. error ResourceExhausted: longer than Path::kMaxTextSize. O(length * log children) where
   // there are no two ways to read it.
   absl::StatusOr<NodeId> FindDotted(absl::string_view dotted) const;
+  // Returns the nodes whose dotted form is `dotted`: none, one, or two where there are several.
+  // Like FindDotted, without what a message costs.
+  std::vector<NodeId> NodesOfDotted(absl::string_view dotted) const;
   // The child of `node` (not of what it is an alias of) by `key`, or kNoNode. O(log children).
   NodeId FindChild(NodeId node, const KeyRef& key) const;
   // The node itself, or what it is an alias of.

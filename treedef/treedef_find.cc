@@ -116,6 +116,21 @@ class DottedSearch {
       : def_(def), rep_(rep), name_(name) {}
 
   absl::StatusOr<NodeId> Run() {
+    Search();
+    if (found_.empty()) return NotFound();
+    if (found_.size() == 2) return Ambiguous();
+    return steps_[found_[0]].node;
+  }
+  // The nodes that have the name: none, one, or two of those there are.
+  std::vector<NodeId> Nodes() {
+    Search();
+    std::vector<NodeId> nodes;
+    for (const uint32_t step : found_) nodes.push_back(steps_[step].node);
+    return nodes;
+  }
+
+ private:
+  void Search() {
     if (name_.empty()) found_.push_back(0);
     Enter({kRootNode, 0, kNoStep});
     while (!open_.empty() && found_.size() < 2) {
@@ -123,12 +138,8 @@ class DottedSearch {
       open_.pop_back();
       Expand(step);
     }
-    if (found_.empty()) return NotFound();
-    if (found_.size() == 2) return Ambiguous();
-    return steps_[found_[0]].node;
   }
 
- private:
   static constexpr uint32_t kNoStep = 0xffffffff;
 
   // A node that was reached, and where the name of its child would begin.
@@ -292,6 +303,10 @@ absl::StatusOr<NodeId> TreeDef::FindDotted(absl::string_view dotted) const {
         "a dotted name: expected at most ", Path::kMaxTextSize, " bytes, found ", dotted.size()));
   }
   return DottedSearch(*this, *rep_, dotted).Run();
+}
+
+std::vector<NodeId> TreeDef::NodesOfDotted(absl::string_view dotted) const {
+  return DottedSearch(*this, *rep_, dotted).Nodes();
 }
 
 }  // namespace leafstore

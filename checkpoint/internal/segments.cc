@@ -10,7 +10,7 @@
 #include "leafstore/core/value.h"
 #include "leafstore/io/internal/checksum.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 absl::Status Wrong(const ManifestItem& item, uint32_t tensor, absl::string_view expected,
@@ -172,4 +172,4 @@ std::string TensorForMessage(const ManifestItem& item, uint32_t tensor) {
   return absl::StrCat("item ", Value(item.name).ToString(), ", tensor ", tensor);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

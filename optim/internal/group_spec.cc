@@ -6,8 +6,7 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore::internal {
 namespace {
@@ -16,34 +15,17 @@ bool CanBeTrained(DType dtype) { return dtype == DType::kF32 || dtype == DType::
 
 }  // namespace
 
-bool LeafSpec::Fits(const Leaf& leaf) const {
-  if (!is_tensor()) return SameSpec(static_leaf, leaf);
-  return leaf.is_tensor() && leaf.tensor().dtype() == dtype && leaf.tensor().shape() == shape;
-}
-
-std::string LeafSpec::ToString() const {
-  if (!is_tensor()) return SpecToString(static_leaf);
-  return absl::StrCat(DTypeName(dtype), ShapeToString(shape));
-}
-
 absl::StatusOr<GroupSpec> GroupSpec::OfLeaves(const ParamStore& group) {
   GroupSpec spec;
   spec.layout_ = group.layout();
   spec.slots_ = group.slots();
+  spec.leaves_ = LeafColumns::Of(group.leaves());
   std::vector<std::string> problems;
   for (uint32_t place = 0; place < group.size(); ++place) {
-    const Leaf& leaf = group.leaf(place);
-    LeafSpec& copy = spec.leaves_.emplace_back();
-    if (!leaf.is_tensor()) {
-      copy.static_leaf = leaf;
-      continue;
-    }
-    copy.dtype = leaf.tensor().dtype();
-    copy.shape.assign(leaf.tensor().shape().begin(), leaf.tensor().shape().end());
-    if (!CanBeTrained(copy.dtype)) {
-      problems.push_back(absl::StrCat("at ", group.PathText(place), ": expected f32 or f64, found ",
-                                      copy.ToString()));
-    }
+    const LeafSpec leaf = group.leaf(place).spec();
+    if (!leaf.is_tensor() || CanBeTrained(leaf.dtype())) continue;
+    problems.push_back(absl::StrCat("at ", group.PathText(place), ": expected f32 or f64, found ",
+                                    leaf.ToString()));
   }
   if (problems.empty()) return spec;
   return absl::InvalidArgumentError(
@@ -80,9 +62,8 @@ absl::StatusOr<GroupSpec> GroupSpec::Create(const Packed& group) {
 std::vector<bool> GroupSpec::LeavesSharedWith(const GroupSpec& other) const {
   std::vector<bool> shared;
   shared.reserve(other.size());
-  for (const Slot slot : SlotsIn(layout_, other.layout_, other.slots_)) {
-    shared.push_back(slots_.Contains(slot));
-  }
+  const Alignment here = Align({other.layout_, other.slots_}, {layout_, slots_});
+  for (const uint32_t place : here.places()) shared.push_back(place != kNoPlace);
   return shared;
 }
 
@@ -122,23 +103,13 @@ absl::Status GroupSpec::CheckLeaves(const ParamStore& params) const {
                      " paths that this optimizer is for, found another one, of ",
                      params.layout().size(), " paths"));
   }
-  std::vector<std::string> problems;
+  FitReporter reporter;
   for (uint32_t place = 0; place < size(); ++place) {
-    const Leaf* found = params.FindSlot(slots_.SlotAt(place));
-    if (found != nullptr && leaves_[place].Fits(*found)) continue;
-    problems.push_back(absl::StrCat("at ", PathText(place), ": expected ",
-                                    leaves_[place].ToString(), ", found ",
-                                    found == nullptr ? "nothing" : SpecToString(*found)));
+    const Slot slot = slots_.SlotAt(place);
+    reporter.CheckLeaf(layout_, slot, leaves_.spec(place), params.FindSlot(slot));
   }
-  for (uint32_t place = 0; place < params.size(); ++place) {
-    if (slots_.Contains(params.slot(place))) continue;
-    problems.push_back(absl::StrCat("at ", params.PathText(place), ": expected nothing, found ",
-                                    SpecToString(params.leaf(place))));
-  }
-  if (problems.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("parameters differ from the group that this optimizer is for:\n",
-                   absl::StrJoin(problems, "\n")));
+  reporter.AddUnexpected(params, Align(params, {layout_, slots_}));
+  return reporter.report().ToStatus("parameters differ from the group that this optimizer is for");
 }
 
 }  // namespace leafstore::internal

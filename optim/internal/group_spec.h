@@ -11,25 +11,12 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/leaf.h"
+#include "leafstore/core/leaf_columns.h"
 #include "leafstore/pack/pack.h"
 #include "leafstore/pack/pack_layout.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore::internal {
-
-// What is expected of a leaf.
-struct LeafSpec {
-  Leaf static_leaf;  // null: it is a tensor
-  DType dtype = DType::kF32;
-  Shape shape;
-
-  bool is_tensor() const { return static_leaf.null(); }
-  // Whether `leaf` is a tensor of this dtype and shape, or, if this is static, of the same kind.
-  bool Fits(const Leaf& leaf) const;
-  // "f32[2, 3]", or "static str".
-  std::string ToString() const;
-};
 
 class GroupSpec {
  public:
@@ -43,7 +30,8 @@ class GroupSpec {
   uint32_t size() const { return slots_.size(); }
   // By place of `other`, whether that leaf is here too: by slot, or by path if the Layouts differ.
   std::vector<bool> LeavesSharedWith(const GroupSpec& other) const;
-  const LeafSpec& leaf(uint32_t place) const { return leaves_[place]; }
+  // What is expected of each leaf, and the static leaves.
+  const LeafColumns& leaves() const { return leaves_; }
   std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
   // Where the packed leaves lie; none for a group that is not packed.
   const std::optional<PackLayout>& pack() const { return pack_; }
@@ -74,7 +62,7 @@ class GroupSpec {
   Layout layout_;
   SlotSet slots_;
   uint64_t fingerprint_ = 0;  // of the ParamStore, or of Packed::rest()
-  std::vector<LeafSpec> leaves_;
+  LeafColumns leaves_;
   std::optional<PackLayout> pack_;
   std::vector<LoosePlace> loose_;
   std::vector<uint32_t> packed_;

@@ -6,10 +6,9 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/spec.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore::internal {
 namespace {
@@ -54,17 +53,13 @@ class Gradients {
   // Names all that is wrong at `places`, which must be something.
   template <typename Places, typename ToGroupPlace>
   absl::Status Wrong(const Places& places, ToGroupPlace to_group_place) const {
-    std::vector<std::string> problems;
+    FitReporter reporter;
     for (const auto& at : places) {
       const uint32_t place = to_group_place(at);
-      const Leaf* found = At(place);
-      if (found != nullptr && spec_.leaf(place).Fits(*found)) continue;
-      problems.push_back(absl::StrCat("at ", spec_.PathText(place), ": expected ",
-                                      spec_.leaf(place).ToString(), ", found ",
-                                      found == nullptr ? "nothing" : SpecToString(*found)));
+      reporter.CheckLeaf(spec_.layout(), spec_.slots().SlotAt(place), spec_.leaves().spec(place),
+                         At(place));
     }
-    return absl::InvalidArgumentError(absl::StrCat(
-        "gradients are missing or of another dtype or shape:\n", absl::StrJoin(problems, "\n")));
+    return reporter.report().ToStatus("gradients do not fit the parameters");
   }
 
  private:
@@ -72,11 +67,6 @@ class Gradients {
   const ParamStore& store_;
   const bool by_place_;
 };
-
-bool Fits(const Leaf* grad, const Tensor& param) {
-  return grad != nullptr && grad->is_tensor() && grad->tensor().dtype() == param.dtype() &&
-         grad->tensor().shape() == param.shape();
-}
 
 using OpenOne = absl::StatusOr<Updated>(MutableLeaves* leaves, uint32_t place);
 
@@ -113,7 +103,7 @@ absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
   const auto group_place = [](const GroupSpec::LoosePlace& at) { return at.group; };
   for (const GroupSpec::LoosePlace& at : spec.loose()) {
     const Leaf* grad = grads.At(at.group);
-    if (!Fits(grad, open[0].leaf(at.store).tensor())) {
+    if (grad == nullptr || !(grad->spec() == open[0].leaf(at.store).spec())) {
       return grads.Wrong(spec.loose(), group_place);
     }
     const int64_t step = state.steps[at.group] + 1;
@@ -180,7 +170,7 @@ absl::Status CheckPackedGrads(const GroupSpec& spec, const Gradients& grads) {
   const PackLayout& plan = *spec.pack();
   for (uint32_t place = 0; place < plan.size(); ++place) {
     const Leaf* grad = grads.At(spec.packed()[place]);
-    if (grad != nullptr && plan.Fits(place, *grad)) continue;
+    if (grad != nullptr && grad->spec() == plan.spec(place)) continue;
     return grads.Wrong(spec.packed(), [](uint32_t group_place) { return group_place; });
   }
   return absl::OkStatus();

@@ -93,7 +93,8 @@ TEST(DTypeTest, ParseOfAnUnknownName_ListsTheNames) {
     const absl::Status status = ParseDType(name).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
     EXPECT_THAT(std::string(status.message()),
-                HasSubstr("no dtype is called \"" + std::string(name) + "\"; there are bool, u8, "))
+                HasSubstr("expected a dtype, found \"" + std::string(name) +
+                          "\"; the dtypes are bool, u8, "))
         << name;
     EXPECT_THAT(std::string(status.message()), HasSubstr(", f6_e3m2")) << name;
   }
@@ -123,6 +124,17 @@ TEST(DTypeTest, CppTypes_HaveTheSizeOfTheirDType) {
   check(std::complex<float>{});
   EXPECT_EQ(kDTypeOf<float>, DType::kF32);
   EXPECT_EQ(kDTypeOf<std::complex<float>>, DType::kC64);
+}
+
+TEST(DTypeTest, Bools_AreZeroOrOne) {
+  const auto are_bools = [](std::vector<uint8_t> bytes) {
+    return AreBools(
+        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()));
+  };
+  EXPECT_TRUE(are_bools({}));
+  EXPECT_TRUE(are_bools({0, 1, 1}));
+  EXPECT_FALSE(are_bools({0, 2}));
+  EXPECT_FALSE(are_bools({255, 0}));
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ TEST(LeafTest, HoldsATensor) {
   EXPECT_TRUE(leaf.tensor().SharesBytesWith(tensor));
   EXPECT_EQ(leaf.generation(), tensor.generation());
   EXPECT_EQ(leaf.byte_size(), 12);
+  EXPECT_EQ(leaf.spec(), LeafSpec(DType::kF32, {3}));
   EXPECT_EQ(leaf.ToString(), "f32[3]");
 }
 
@@ -47,6 +48,7 @@ TEST(LeafTest, HoldsAValue) {
   EXPECT_FALSE(leaf.is_tensor());
   EXPECT_EQ(*leaf.value().As<std::string>(), "gelu");
   EXPECT_EQ(leaf.byte_size(), 4);
+  EXPECT_EQ(leaf.spec(), LeafSpec(ValueKind::kString));
   EXPECT_EQ(leaf.ToString(), "'gelu'");
 }
 

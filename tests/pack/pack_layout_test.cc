@@ -38,7 +38,7 @@ TEST(PackLayoutTest, Leaves_AreAtMultiplesOf64InOrderOfSlots) {
   EXPECT_EQ(plan.offset(0), 0);
   EXPECT_EQ(plan.offset(1), 64);
   EXPECT_EQ(plan.offset(2), 128);
-  EXPECT_EQ(plan.offset(3), 128);  // the empty one before it takes no room
+  EXPECT_EQ(plan.offset(3), 128);  // the empty leaf before it has no bytes
   EXPECT_EQ(plan.bytes(1), 12);
   EXPECT_EQ(plan.bytes(2), 0);
   EXPECT_EQ(plan.end(0), 64);
@@ -82,12 +82,9 @@ TEST(PackLayoutTest, SubByteTypes_TakeCompleteBytes) {
   EXPECT_EQ(plan.byte_size(), 64 + 192);
 }
 
-TEST(PackLayoutTest, FitsComparesDtypeAndShape) {
+TEST(PackLayoutTest, Spec_HasDTypeAndShape) {
   const PackLayout plan = PackLayout::Create(SixLeaves(), DType::kF32).value();
-  EXPECT_TRUE(plan.Fits(1, Floats({7, 8, 9})));
-  EXPECT_FALSE(plan.Fits(1, Floats({7, 8})));
-  EXPECT_FALSE(plan.Fits(1, Ints({7, 8, 9})));
-  EXPECT_FALSE(plan.Fits(1, Value(1)));
+  EXPECT_EQ(plan.spec(1), LeafSpec(DType::kF32, {3}));
 }
 
 TEST(PackLayoutTest, Equality_ComparesDTypeLayoutSlotsAndShapes) {

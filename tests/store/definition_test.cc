@@ -52,8 +52,7 @@ TEST(DefinitionTest, TakesTheTensorsOutAndKeepsTheRest) {
   EXPECT_EQ(tensors.layout(), Layout(definition.def()));
   EXPECT_EQ(tensors.slots(), definition.tensor_slots());
   ASSERT_EQ(definition.tensor_specs().size(), 3u);
-  EXPECT_EQ(definition.tensor_specs()[1].dtype, DType::kF32);
-  EXPECT_THAT(definition.tensor_specs()[1].shape, ElementsAre(3));
+  EXPECT_EQ(definition.tensor_specs().spec(1), LeafSpec(DType::kF32, {3}));
 }
 
 TEST(DefinitionTest, TakingMovesAndLeavesTheStoreEmpty) {
@@ -131,7 +130,7 @@ TEST(DefinitionTest, BuildReportsEverythingAtOnceAndChangesNothing) {
       definition.Merge(std::move(given), bias, extra, activation),
       StatusIs(kInvalid,
                AllOf(HasSubstr("missing"), HasSubstr(".table"), HasSubstr("unexpected"),
-                     HasSubstr(".tabel"), HasSubstr("there twice (2)"), HasSubstr(".head.bias"),
+                     HasSubstr(".tabel"), HasSubstr("duplicate (2)"), HasSubstr(".head.bias"),
                      HasSubstr(".activation"), HasSubstr("f32[1]"), HasSubstr("i32[1]"),
                      HasSubstr(".head.weight"), HasSubstr("f32[3]"), HasSubstr("f32[2]"))));
   ASSERT_EQ(given.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
@@ -143,7 +142,7 @@ TEST(DefinitionTest, AGroupThatIsGivenTwiceIsThereTwice) {
   auto [definition, tensors] = TakenOf(Mlp());
   const StoreState before(tensors);
   const auto twice =
-      StatusIs(kInvalid, AllOf(HasSubstr("there twice (3)"), HasSubstr("'.head.bias'")));
+      StatusIs(kInvalid, AllOf(HasSubstr("duplicate (3)"), HasSubstr("'.head.bias'")));
   // NOLINTBEGIN(bugprone-use-after-move): a failed call changes nothing
   EXPECT_THAT(definition.Merge(std::move(tensors), std::move(tensors)), twice);
   EXPECT_EQ(StoreState(tensors), before);
@@ -160,7 +159,7 @@ TEST(DefinitionTest, CheckIsTheReportAsData) {
   auto [definition, tensors] = TakenOf(Mlp());
   const ParamStore wrong = StoreLike(GroupOf(tensors, {1, 2}), {Value(4), Floats({1, 2})});
   const ParamStore* const groups[] = {&wrong};
-  const MergeReport report = definition.Check(groups);
+  const FitReport report = definition.Check(groups);
   EXPECT_THAT(report.missing, ElementsAre(".table"));
   EXPECT_TRUE(report.unexpected.empty());
   EXPECT_TRUE(report.duplicate.empty());

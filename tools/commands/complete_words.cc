@@ -80,7 +80,7 @@ void AddCompleteWordsCommand(CLI::App* program, CommandRun* run) {
       ->check(CLI::IsMember({"items", "paths"}));
   command->add_option("FILE", arguments->file, "what to read")->required();
   command->add_option("PREFIX", arguments->prefix, "that the words begin with");
-  command->callback([=] { *run = [arguments] { return CompleteWords(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return CompleteWords(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

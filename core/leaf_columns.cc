@@ -1,4 +1,4 @@
-#include "leafstore/proto/leaf_columns.h"
+#include "leafstore/core/leaf_columns.h"
 
 #include <utility>
 
@@ -33,12 +33,6 @@ void LeafColumns::Reserve(size_t leaves, size_t tensors, size_t dims) {
   dims_begins_.reserve(tensors);
   byte_sizes_.reserve(tensors);
   dims_.reserve(dims);
-}
-
-bool AreBools(absl::Span<const std::byte> bytes) {
-  std::byte bits{0};
-  for (const std::byte byte : bytes) bits |= byte;
-  return bits <= std::byte{1};
 }
 
 }  // namespace leafstore

@@ -1,19 +1,20 @@
-// LeafColumns: what the leaves of a store are (dtypes, shapes, values), without the tensors' bytes.
+// LeafColumns: the specs of many leaves, and the values of the static ones, without the tensors'
+// bytes.
 //
-//   LeafColumns columns;
-//   columns.Add(leaf);                        // and so on, in order
-//   columns.shape(0);                         // [128, 64]
-//   columns.byte_size(0);                     // 32768
+//   LeafColumns columns = LeafColumns::Of(store.leaves());
+//   columns.spec(0).ToString();               // "f32[128, 64]"
+//   columns.value(1).ToString();              // "'gelu'"
 //
-// This is what a file says about its leaves. Columns, so that a hundred thousand leaves are checked
-// in tight loops and no object is made for a leaf that nobody loads: 19 bytes a leaf and 8 an
-// extent.
+// This is what a file says about its leaves, and what a Definition and an optimizer keep of the
+// leaves that they were made for. It is stored in columns, so that a hundred thousand leaves are
+// checked in tight loops and no object is made for a leaf that nobody loads: 19 bytes a leaf and 8
+// an extent.
 //
-// `place` is a leaf's number here, as in ParamStore; `tensor` counts the tensors among them.
+// `place` is the index of a leaf, as in ParamStore; `tensor` is its index among the tensors.
 //
 // Threads: const calls are safe from many threads.
-#ifndef LEAFSTORE_PROTO_LEAF_COLUMNS_H_
-#define LEAFSTORE_PROTO_LEAF_COLUMNS_H_
+#ifndef LEAFSTORE_CORE_LEAF_COLUMNS_H_
+#define LEAFSTORE_CORE_LEAF_COLUMNS_H_
 
 #include <algorithm>
 #include <cstddef>
@@ -25,6 +26,7 @@
 
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/leaf.h"
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
 
@@ -42,21 +44,25 @@ class LeafColumns {
 
   uint32_t size() const { return static_cast<uint32_t>(dtypes_.size()); }
   uint32_t tensor_count() const { return static_cast<uint32_t>(ranks_.size()); }
-  // Bytes of all tensors together; the largest int64 where they are more.
+  // Returns the bytes of all tensors together; the largest int64 if they exceed it.
   int64_t total_bytes() const { return total_bytes_; }
 
   // Of the leaf at `place`, which must be below size().
   bool is_tensor(uint32_t place) const { return dtypes_[place] != 0; }
+  // Valid until this is added to, assigned to or destroyed.
+  LeafSpec spec(uint32_t place) const {
+    return is_tensor(place) ? LeafSpec(dtype(place), shape(place)) : LeafSpec(value(place).kind());
+  }
   // is_tensor(place) must be true.
   DType dtype(uint32_t place) const { return static_cast<DType>(dtypes_[place]); }
   uint32_t tensor(uint32_t place) const { return numbers_[place]; }
-  // Valid until this is added to, assigned to or destroyed.
+  // Valid as spec().
   ShapeRef shape(uint32_t place) const { return tensor_shape(tensor(place)); }
   int64_t byte_size(uint32_t place) const { return byte_sizes_[tensor(place)]; }
-  // is_tensor(place) must be false. Valid as shape().
+  // is_tensor(place) must be false. Valid as spec().
   const Value& value(uint32_t place) const { return values_[numbers_[place]]; }
 
-  // By number of tensor.
+  // Returns the shape of a tensor by its index among the tensors.
   ShapeRef tensor_shape(uint32_t tensor) const {
     return ShapeRef(dims_.data() + dims_begins_[tensor], ranks_[tensor]);
   }
@@ -64,16 +70,22 @@ class LeafColumns {
   absl::Span<const int64_t> byte_sizes() const { return byte_sizes_; }
   absl::Span<const uint8_t> ranks() const { return ranks_; }
   absl::Span<const int64_t> dims() const { return dims_; }
-  // Of all leaves: the dtype's number, or 0 for a value.
+  // Returns the dtype's value for each leaf, or 0 for a static leaf.
   absl::Span<const uint8_t> dtypes() const { return dtypes_; }
   absl::Span<const Value> values() const { return values_; }
+
+  // Returns whether the specs and the values are equal. O(leaves).
+  friend bool operator==(const LeafColumns& a, const LeafColumns& b) {
+    return a.dtypes_ == b.dtypes_ && a.ranks_ == b.ranks_ && a.dims_ == b.dims_ &&
+           a.values_ == b.values_;
+  }
 
   // Makes room for `leaves` leaves, of them `tensors` tensors with `dims` extents.
   void Reserve(size_t leaves, size_t tensors, size_t dims);
 
  private:
   std::vector<uint8_t> dtypes_;
-  std::vector<uint32_t> numbers_;  // of each leaf, its number among the tensors or the values
+  std::vector<uint32_t> numbers_;  // of each leaf, its index among the tensors or the values
   std::vector<uint8_t> ranks_;
   std::vector<uint64_t> dims_begins_;
   std::vector<int64_t> dims_;
@@ -81,9 +93,6 @@ class LeafColumns {
   std::vector<Value> values_;
   int64_t total_bytes_ = 0;
 };
-
-// Whether all bytes are 0 or 1, as those of a bool tensor must be: C++ has no other bools. O(size).
-bool AreBools(absl::Span<const std::byte> bytes);
 
 // Here, because a file's leaves are added one by one in a loop.
 inline void LeafColumns::AddTensor(DType dtype, ShapeRef shape, int64_t byte_size) {
@@ -98,4 +107,4 @@ inline void LeafColumns::AddTensor(DType dtype, ShapeRef shape, int64_t byte_siz
 
 }  // namespace leafstore
 
-#endif  // LEAFSTORE_PROTO_LEAF_COLUMNS_H_
+#endif  // LEAFSTORE_CORE_LEAF_COLUMNS_H_

@@ -1,0 +1,35 @@
+#include "leafstore/store/internal/spec_hash.h"
+
+#include <utility>
+
+#include "absl/hash/hash.h"
+
+namespace leafstore::internal {
+namespace {
+
+// What is hashed of a tensor. Slot, dtype and rank are one word, and the rank says where the extents
+// end: two steps of the hash for a vector or a matrix, where there would be four.
+struct HashedTensor {
+  uint64_t head;
+  ShapeRef shape;
+
+  HashedTensor(Slot slot, DType dtype, ShapeRef dims)
+      : head(uint64_t{slot} << 16 | static_cast<uint64_t>(dtype) << 8 | dims.size()), shape(dims) {}
+
+  template <typename H>
+  friend H AbslHashValue(H state, const HashedTensor& tensor) {
+    return H::combine_contiguous(H::combine(std::move(state), tensor.head), tensor.shape.data(),
+                                 tensor.shape.size());
+  }
+};
+
+static_assert(sizeof(DType) == 1 && kMaxRank < 256);
+
+}  // namespace
+
+uint64_t SpecHash(Slot slot, const LeafSpec& spec) {
+  if (!spec.is_tensor()) return absl::HashOf(slot, spec.value_kind());
+  return absl::HashOf(HashedTensor(slot, spec.dtype(), spec.shape()));
+}
+
+}  // namespace leafstore::internal
