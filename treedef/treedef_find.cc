@@ -14,7 +14,7 @@
 
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/treedef_derived.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -102,8 +102,7 @@ std::string WhatItIs(const TreeDef& def, NodeId node) {
 }
 
 absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {
-  std::string wanted;
-  internal::AppendKeyForMessage(key, &wanted);
+  const std::string wanted = internal::KeyForMessage(key);
   return absl::NotFoundError(absl::StrCat("at ", def.PathForMessage(node), ": expected a child ",
                                           wanted, ", found ", WhatItIs(def, node),
                                           SuggestChild(def, node, wanted, AppendKeyText)));
@@ -117,6 +116,21 @@ class DottedSearch {
       : def_(def), rep_(rep), name_(name) {}
 
   absl::StatusOr<NodeId> Run() {
+    Search();
+    if (found_.empty()) return NotFound();
+    if (found_.size() == 2) return Ambiguous();
+    return steps_[found_[0]].node;
+  }
+  // The nodes that have the name: none, one, or two of those there are.
+  std::vector<NodeId> Nodes() {
+    Search();
+    std::vector<NodeId> nodes;
+    for (const uint32_t step : found_) nodes.push_back(steps_[step].node);
+    return nodes;
+  }
+
+ private:
+  void Search() {
     if (name_.empty()) found_.push_back(0);
     Enter({kRootNode, 0, kNoStep});
     while (!open_.empty() && found_.size() < 2) {
@@ -124,12 +138,8 @@ class DottedSearch {
       open_.pop_back();
       Expand(step);
     }
-    if (found_.empty()) return NotFound();
-    if (found_.size() == 2) return Ambiguous();
-    return steps_[found_[0]].node;
   }
 
- private:
   static constexpr uint32_t kNoStep = 0xffffffff;
 
   // A node that was reached, and where the name of its child would begin.
@@ -218,9 +228,9 @@ class DottedSearch {
     std::vector<NodeId> way;
     for (; steps_[step].from != kNoStep; step = steps_[step].from) way.push_back(steps_[step].node);
     if (way.empty()) return "(root)";
-    std::string text;
-    for (size_t i = way.size(); i > 0; --i) AppendKeyText(def_.key(way[i - 1]), &text);
-    return text;
+    internal::PathCursor path(PathForm::kCanonical);
+    for (size_t i = way.size(); i > 0; --i) path.Push(def_.key(way[i - 1]));
+    return path.text();
   }
 
   absl::Status Ambiguous() const {
@@ -293,6 +303,10 @@ absl::StatusOr<NodeId> TreeDef::FindDotted(absl::string_view dotted) const {
         "a dotted name: expected at most ", Path::kMaxTextSize, " bytes, found ", dotted.size()));
   }
   return DottedSearch(*this, *rep_, dotted).Run();
+}
+
+std::vector<NodeId> TreeDef::NodesOfDotted(absl::string_view dotted) const {
+  return DottedSearch(*this, *rep_, dotted).Nodes();
 }
 
 }  // namespace leafstore
