@@ -111,7 +111,7 @@ TEST(TreeDefBuilderTest, SetKey_ByStringId_IsCheckedLikeOthers) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found attribute .b")));
   EXPECT_THAT(build(KeyKind::kItem, 1),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("the number of one of 1 strings, found 1")));
+                       HasSubstr("the id of one of 1 strings, found 1")));
   EXPECT_THAT(build(KeyKind::kIndex, 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found that of an index")));
 }
