@@ -119,7 +119,7 @@ absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
 // Writes the whole text, or nothing.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
   LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
-                             internal::AtomicFile::Create(path, {.io = {.file_system = files}}));
+                             internal::AtomicFile::Create(path, {.file_system = files}));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
   LEAFSTORE_RETURN_IF_ERROR(file.Close());
