@@ -12,16 +12,15 @@
 namespace leafstore {
 namespace {
 
-// Large tensors are handed on this much at a time, and after about as many bytes of small ones the
-// progress is told.
+// The bytes of a large tensor that are written at a time, and about the bytes of small tensors between
+// two progress reports.
 constexpr size_t kPiece = size_t{4} << 20;
 
 SafetensorsEntry EntryOf(const SafetensorsInput& input) {
   return {input.name, input.tensor->dtype(), input.tensor->shape(), input.tensor->byte_size()};
 }
 
-// Whether a reader that splits names would not make these paths of them. That it has a path for
-// each leaf, and in the order of places, is the Layout's.
+// Returns whether a reader that splits names would make other paths of them.
 bool AreOtherPaths(const ParamStore& store, absl::Span<const std::string> names) {
   const std::vector<absl::string_view> views(names.begin(), names.end());
   const absl::StatusOr<std::vector<Path>> paths = PathsOfNames(views, NameStyle::kSplit);
