@@ -218,7 +218,8 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
-    const int fd = OpenRetrying(path, O_RDONLY | O_NONBLOCK);  // does not wait for the other end of a pipe
+    const int fd =
+        OpenRetrying(path, O_RDONLY | O_NONBLOCK);  // does not wait for the other end of a pipe
     if (fd < 0) return Failed("open", path);
     absl::Cleanup close_fd = [fd] { close(fd); };
     struct stat info;

@@ -14,6 +14,10 @@
 #include "leafstore/io/internal/atomic_file.h"
 
 namespace leafstore {
+
+using internal::ReadNext;
+using internal::ReadNpy;
+
 namespace {
 
 // Reverses the bytes of each element.
@@ -135,7 +139,7 @@ absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std
   return tensor;
 }
 
-absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read) {
+absl::StatusOr<Tensor> internal::ReadNpy(int64_t size, int64_t max_bytes, ReadNext read) {
   std::vector<std::byte> begin(static_cast<size_t>(std::min(size, kMaxNpyHeader)));
   LEAFSTORE_RETURN_IF_ERROR(read(absl::MakeSpan(begin)));
   LEAFSTORE_ASSIGN_OR_RETURN(const NpyHeader header, ParseNpyHeader(begin, size));

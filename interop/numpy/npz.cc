@@ -21,6 +21,16 @@
 #include "leafstore/io/internal/atomic_file.h"
 
 namespace leafstore {
+
+using internal::CheckJsonString;
+using internal::QuotedForMessage;
+using internal::ReadNpy;
+using internal::ZipBytesSource;
+using internal::ZipError;
+using internal::ZipFileSource;
+using internal::ZipFileTarget;
+using internal::ZipSource;
+
 namespace {
 
 constexpr absl::string_view kMemberExtension = ".npy";

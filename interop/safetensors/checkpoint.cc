@@ -13,6 +13,9 @@
 #include "leafstore/interop/internal/json_text.h"
 
 namespace leafstore {
+
+using internal::QuotedForMessage;
+
 namespace {
 
 constexpr absl::string_view kOriginVersion = "1";

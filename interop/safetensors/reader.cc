@@ -12,6 +12,9 @@
 #include "leafstore/interop/safetensors/internal/file.h"
 
 namespace leafstore {
+
+using internal::SafetensorsFile;
+
 namespace {
 
 absl::StatusOr<const SafetensorsLeaves*> LeavesOf(const SafetensorsFile& file) {

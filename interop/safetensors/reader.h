@@ -100,6 +100,10 @@ struct SafetensorsShard {
   std::optional<Metadata> metadata;  // of the file, including the structure
 };
 
+namespace internal {
+class SafetensorsFile;
+}  // namespace internal
+
 // The tensors and static leaves of a file as a dictionary. Valid while a reader of the file lives.
 class SafetensorsLeaves {
  public:
@@ -121,7 +125,7 @@ class SafetensorsLeaves {
   const std::optional<Labels>& labels() const { return labels_; }
 
  private:
-  friend class SafetensorsFile;
+  friend class internal::SafetensorsFile;
 
   Layout layout_;
   SlotSet slots_;
@@ -129,8 +133,6 @@ class SafetensorsLeaves {
   std::vector<Value> values_;
   std::optional<Labels> labels_;
 };
-
-class SafetensorsFile;  // internal/file.h
 
 class SafetensorsReader {
  public:
@@ -214,10 +216,10 @@ class SafetensorsReader {
   absl::Status Verify() const;
 
  private:
-  explicit SafetensorsReader(std::shared_ptr<const SafetensorsFile> file)
+  explicit SafetensorsReader(std::shared_ptr<const internal::SafetensorsFile> file)
       : file_(std::move(file)) {}
 
-  std::shared_ptr<const SafetensorsFile> file_;
+  std::shared_ptr<const internal::SafetensorsFile> file_;
 };
 
 // Loads all leaves of a file or a set. error: as SafetensorsReader::Open and Load.

@@ -15,6 +15,9 @@
 #include "leafstore/io/internal/checksum.h"
 
 namespace leafstore {
+
+using internal::QuotedForMessage;
+
 namespace {
 
 constexpr absl::string_view kStructureVersion = "1";

@@ -19,6 +19,10 @@
 #include "leafstore/interop/numpy/npy.h"
 
 namespace leafstore {
+
+using internal::CheckNpyDType;
+using internal::QuotedForMessage;
+
 namespace {
 
 constexpr absl::string_view kMagic = "\x93NUMPY";
@@ -246,7 +250,7 @@ DType RawDType(DType dtype) { return DTypeBits(dtype) == 16 ? DType::kU16 : DTyp
 
 }  // namespace
 
-absl::Status CheckNpyDType(DType dtype, bool raw_bits) {
+absl::Status internal::CheckNpyDType(DType dtype, bool raw_bits) {
   if (raw_bits || KindOf(dtype).has_value()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("expected a dtype that NumPy has, found ",
                                                  DTypeName(dtype),

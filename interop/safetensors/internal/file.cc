@@ -16,7 +16,7 @@
 #include "leafstore/interop/names.h"
 #include "leafstore/interop/safetensors/internal/header_builder.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 constexpr absl::string_view kIndexOfDirectory = "model.safetensors.index.json";
@@ -384,4 +384,4 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
   return made;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -13,7 +13,7 @@
 #include "leafstore/interop/safetensors/internal/file.h"
 #include "leafstore/io/internal/parallel.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Adjacent small tensors are read together, up to this many bytes; tensors larger than a quarter of
@@ -141,7 +141,7 @@ absl::Status SafetensorsFile::MakeResident(absl::Span<const uint32_t> tensors) c
     const Shard& shard = files_[info.shard];
     LEAFSTORE_ASSIGN_OR_RETURN(const Buffer* map, MapOf(shard));
     if (map->null() || info.byte_size == 0) continue;
-    LEAFSTORE_RETURN_IF_ERROR(leafstore::MakeResident(shard, *map, info));
+    LEAFSTORE_RETURN_IF_ERROR(internal::MakeResident(shard, *map, info));
   }
   return absl::OkStatus();
 }
@@ -159,22 +159,21 @@ absl::StatusOr<std::vector<Tensor>> SafetensorsFile::Load(
   for (size_t i = 0; i < to.size(); ++i) {
     sorted[i] = tensors[to[i]];
     bytes += entry(sorted[i]).byte_size;
-    if (bytes < internal::kBytesPerThread && i + 1 < to.size()) continue;
+    if (bytes < kBytesPerThread && i + 1 < to.size()) continue;
     ends.push_back(i + 1);
     total += std::exchange(bytes, 0);
   }
   std::vector<Tensor> out(tensors.size());
   std::vector<absl::Status> statuses(ends.size());
   const bool maps = options_.io.mode == ReadMode::kMap;
-  internal::ParallelFor(
-      ends.size(), maps ? 1 : internal::ThreadsFor(options_.io.threads, total), [&](size_t run) {
-        const size_t begin = run == 0 ? 0 : ends[run - 1];
-        const size_t count = ends[run] - begin;
-        Loader loader(*this, absl::MakeConstSpan(sorted).subspan(begin, count));
-        statuses[run] = loader.Load(absl::MakeConstSpan(to).subspan(begin, count), &out);
-      });
+  ParallelFor(ends.size(), maps ? 1 : ThreadsFor(options_.io.threads, total), [&](size_t run) {
+    const size_t begin = run == 0 ? 0 : ends[run - 1];
+    const size_t count = ends[run] - begin;
+    Loader loader(*this, absl::MakeConstSpan(sorted).subspan(begin, count));
+    statuses[run] = loader.Load(absl::MakeConstSpan(to).subspan(begin, count), &out);
+  });
   for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
   return out;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

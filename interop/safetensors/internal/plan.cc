@@ -9,7 +9,7 @@
 #include "leafstore/interop/safetensors/header.h"
 #include "leafstore/interop/safetensors/structure.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // The bytes of a large tensor that are written at a time, and about the bytes of small tensors between
@@ -122,11 +122,10 @@ absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const SafetensorsInpu
   return planned;
 }
 
-absl::StatusOr<internal::AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
-                                               const SafetensorsSaveOptions& options,
-                                               SafetensorsProgress* progress) {
-  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
-                             internal::AtomicFile::Create(path, options.io));
+absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
+                                     const SafetensorsSaveOptions& options,
+                                     SafetensorsProgress* progress) {
+  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(absl::MakeConstSpan(
       reinterpret_cast<const std::byte*>(plan.header.data()), plan.header.size())));
   for (const SafetensorsInput& input : plan.inputs) {
@@ -142,4 +141,4 @@ absl::StatusOr<internal::AtomicFile> WritePlan(const std::string& path, const Sa
   return file;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

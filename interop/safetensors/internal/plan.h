@@ -25,7 +25,7 @@
 #include "leafstore/interop/safetensors/writer.h"
 #include "leafstore/io/internal/atomic_file.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // A tensor to write and its name. Both are borrowed.
 struct SafetensorsInput {
@@ -69,10 +69,10 @@ absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const SafetensorsInpu
                                                 const std::optional<Metadata>& metadata);
 
 // Writes and closes a file, which is not yet at its path.
-absl::StatusOr<internal::AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
-                                               const SafetensorsSaveOptions& options,
-                                               SafetensorsProgress* progress);
+absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
+                                     const SafetensorsSaveOptions& options,
+                                     SafetensorsProgress* progress);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_PLAN_H_

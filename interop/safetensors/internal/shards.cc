@@ -18,6 +18,18 @@
 #include "leafstore/io/internal/atomic_file.h"
 
 namespace leafstore {
+
+using internal::CheckJsonString;
+using internal::ContentOfStore;
+using internal::EncodeSafetensorsIndex;
+using internal::PlanSafetensors;
+using internal::SafetensorsIndex;
+using internal::SafetensorsInput;
+using internal::SafetensorsPlan;
+using internal::SafetensorsProgress;
+using internal::SafetensorsStoreContent;
+using internal::WritePlan;
+
 namespace {
 
 constexpr absl::string_view kExtension = ".safetensors";
