@@ -56,7 +56,7 @@ class Matcher {
         reporter_.AddMissing(store_.layout(), slot);
         continue;
       }
-      reporter_.CheckSpec(store_.layout(), slot, store_.leaf(place), source_.spec(from));
+      reporter_.CheckSpec(store_.layout(), slot, store_.leaf(place).spec(), source_.spec(from));
       matches.places.push_back(from);
       matches.slots.push_back(slot);
     }
