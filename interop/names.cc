@@ -169,9 +169,9 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const Slo
                                                  NameStyle style) {
   std::vector<std::string> names;
   names.reserve(slots.size());
-  for (uint32_t place = 0; place < slots.size(); ++place) {
-    names.push_back(NameOfPath(layout.PathOf(slots.SlotAt(place)), style));
-  }
+  const PathForm form = style == NameStyle::kCanonical ? PathForm::kCanonical : PathForm::kDotted;
+  LEAFSTORE_RETURN_IF_ERROR(layout.ForEachPath(
+      slots, form, [&names](uint32_t, absl::string_view name) { names.emplace_back(name); }));
   absl::flat_hash_map<absl::string_view, uint32_t> places;
   places.reserve(names.size());
   for (uint32_t place = 0; place < names.size(); ++place) {

@@ -79,7 +79,7 @@ absl::StatusOr<ParamStore> MapLeaves(
     }
     leaves.push_back(*std::move(leaf));
   }
-  return internal::ParamStoreAccess::Make(store.layout(), store.slots(), std::move(leaves), 0);
+  return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
 }
 
 absl::StatusOr<ParamStore> Map(const ParamStore& store,

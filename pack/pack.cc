@@ -118,7 +118,7 @@ SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
     const Slot slot = group.SlotAt(place);
     if (plan.PlaceOf(slot) == kNoPlace) slots.push_back(slot);
   }
-  return internal::SlotSetAccess::Make(group.universe(), std::move(slots));
+  return SlotSet::FromSorted(group.universe(), std::move(slots));
 }
 
 // Copies the packed leaves of a group into a new buffer. Calls `leaf_at(place)` once for each place of
@@ -138,7 +138,7 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
   }
   ClearGaps(plan, buffer.mutable_data());
   ParamStore rest_store =
-      internal::ParamStoreAccess::Make(plan.layout(), RestSlots(group, plan), std::move(rest), 0);
+      ParamStore::FromParts(plan.layout(), RestSlots(group, plan), std::move(rest));
   return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
 }
 
@@ -213,7 +213,7 @@ absl::StatusOr<ParamStore> MakeView(const PackState& state) {
         Tensor::FromBuffer(plan.dtype(), plan.shape(packed), state.buffer, plan.offset(packed)));
     leaves.emplace_back(std::move(tensor));
   }
-  return internal::ParamStoreAccess::Make(plan.layout(), state.slots, std::move(leaves), 0);
+  return ParamStore::FromParts(plan.layout(), state.slots, std::move(leaves));
 }
 
 }  // namespace
@@ -262,7 +262,7 @@ absl::StatusOr<ParamStore> ZerosLikeLeaves(const ParamStore& store) {
     if (!leaf.is_tensor()) continue;
     LEAFSTORE_ASSIGN_OR_RETURN(leaf, Tensor::Zeros(leaf.tensor().dtype(), leaf.tensor().shape()));
   }
-  return internal::ParamStoreAccess::Make(store.layout(), store.slots(), std::move(leaves), 0);
+  return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
 }
 
 }  // namespace
@@ -333,7 +333,7 @@ absl::Status Packed::Assign(const ParamStore& store) {
     for (uint32_t place = 0; place < rest.size(); ++place) {
       leaves.push_back(*store.FindSlot(rest.slot(place)));
     }
-    state_->rest = internal::ParamStoreAccess::Make(layout(), rest.slots(), std::move(leaves), 0);
+    state_->rest = ParamStore::FromParts(layout(), rest.slots(), std::move(leaves));
   }
   state_->generation = NextGeneration();
   return absl::OkStatus();

@@ -89,8 +89,7 @@ class Matcher {
       slots.push_back(part_.slots.SlotAt(from));
       names.push_back(names_[from]);
     }
-    const LayoutPart part(part_.layout,
-                          internal::SlotSetAccess::Make(part_.layout.size(), std::move(slots)));
+    const LayoutPart part(part_.layout, SlotSet::FromSorted(part_.layout.size(), std::move(slots)));
     const Alignment where = Align(part, store_, {.by = AlignBy::kDotted, .names = names});
     for (uint32_t i = 0; i < sought.size(); ++i) {
       if (where[i] != kNoPlace) names_[sought[i]] = store_.PathText(where[i]);
@@ -160,7 +159,7 @@ absl::StatusOr<RestoreReport> LoadInto(const LeafSource& source, ParamStore* sto
   LEAFSTORE_ASSIGN_OR_RETURN(
       ParamStore group,
       ParamStore::Create(store->layout(),
-                         SlotSetAccess::Make(store->layout().size(), std::move(matches->slots)),
+                         SlotSet::FromSorted(store->layout().size(), std::move(matches->slots)),
                          std::move(leaves)));
   LEAFSTORE_RETURN_IF_ERROR(Update(store, std::move(group)));
   return report;

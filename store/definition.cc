@@ -46,12 +46,10 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
     }
   }
   const Layout layout(def);
-  rep->tensor_slots = internal::SlotSetAccess::Make(layout.size(), std::move(tensor_slots));
-  rep->statics = internal::ParamStoreAccess::Make(
-      layout, internal::SlotSetAccess::Make(layout.size(), std::move(static_slots)),
-      std::move(statics), 0);
-  ParamStore taken =
-      internal::ParamStoreAccess::Make(layout, rep->tensor_slots, std::move(tensors), 0);
+  rep->tensor_slots = SlotSet::FromSorted(layout.size(), std::move(tensor_slots));
+  rep->statics = ParamStore::FromParts(
+      layout, SlotSet::FromSorted(layout.size(), std::move(static_slots)), std::move(statics));
+  ParamStore taken = ParamStore::FromParts(layout, rep->tensor_slots, std::move(tensors));
   return Taken{Definition(std::move(rep)), std::move(taken)};
 }
 
@@ -76,13 +74,39 @@ FitReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
   return internal::CheckMergeInputs(statics().layout(), WithStatics(inputs), spec);
 }
 
-absl::StatusOr<ParamStore> Definition::BuildFrom(
+absl::StatusOr<ParamStore> Definition::MergeInputs(
     absl::Span<const internal::MergeInput> inputs) const {
   for (const internal::MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("build a model from a group"));
   }
   const auto spec = [this](Slot slot) { return SpecAt(slot); };
   return internal::MergeInputs(statics().layout(), WithStatics(inputs), spec);
+}
+
+std::vector<Definition::Origin> Definition::OriginsOf(
+    absl::Span<const internal::MergeInput> inputs) {
+  std::vector<Origin> origins;
+  for (const internal::MergeInput& input : inputs) {
+    origins.push_back({input.group->layout(), input.group->slots()});
+  }
+  return origins;
+}
+
+void Definition::GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
+                          absl::Span<const Origin> origins) const {
+  std::vector<Leaf> leaves = std::move(all).TakeLeaves();
+  const Layout& layout = statics().layout();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].given == nullptr) continue;
+    const Origin& origin = origins[i];
+    std::vector<Leaf> own;
+    own.reserve(origin.slots.size());
+    const Alignment where = Align({origin.layout, origin.slots}, layout);
+    for (const Slot slot : where.places()) {
+      own.push_back(std::move(leaves[slot]));
+    }
+    *inputs[i].given = ParamStore::FromParts(origin.layout, origin.slots, std::move(own));
+  }
 }
 
 bool Definition::Equals(const Definition& other) const {

@@ -26,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -64,12 +65,21 @@ class Layout {
   // container has. error NotFound, with near names. O(paths) for a Layout of paths.
   absl::StatusOr<Slot> FindDotted(absl::string_view dotted) const;
 
-  // The path of a slot, which must be below size(). O(length).
+  // Returns the path of a slot, which must be less than size(), or its canonical or dotted text. A
+  // text over Path::kMaxTextSize is cut as for messages. O(length).
+  Path PathOf(Slot slot) const;
   std::string PathText(Slot slot) const;
   std::string Dotted(Slot slot) const;
-  Path PathOf(Slot slot) const;
-  // The text for messages: "(root)" for the root's, cut in the middle where it is long. O(1).
+  // Returns the canonical text for messages: "(root)" for the root, without its middle if it is
+  // long. O(1).
   std::string PathForMessage(Slot slot) const;
+  // Calls `visit` for each of these slots, in order, with its place and its text, which is valid
+  // during the call. Prints each key once, and so is several times faster than PathText of each.
+  // error ResourceExhausted: a text is longer than Path::kMaxTextSize; those before it were
+  // visited. O(nodes + length of what is printed).
+  absl::Status ForEachPath(
+      const SlotSet& slots, PathForm form,
+      absl::FunctionRef<void(uint32_t place, absl::string_view text)> visit) const;
 
   // The structure. Of a Layout of paths: made from the keys at the first call and kept.
   // error InvalidArgument: the paths are no tree (one is the beginning of another, or the keys

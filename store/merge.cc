@@ -125,8 +125,10 @@ absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeI
       leaves.push_back(inputs[source.group].group->leaf(source.place));
     }
   }
-  return internal::ParamStoreAccess::Make(expected, SlotSet::All(expected.size()),
-                                          std::move(leaves), fingerprint_known ? fingerprint : 0);
+  ParamStore merged =
+      ParamStore::FromParts(expected, SlotSet::All(expected.size()), std::move(leaves));
+  internal::ParamStoreAccess::SetFingerprint(fingerprint_known ? fingerprint : 0, &merged);
+  return merged;
 }
 
 // Calls `act` with the specs that `options` ask for.

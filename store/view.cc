@@ -118,7 +118,7 @@ std::vector<const Leaf*> View::FindLeaves(const std::vector<uint32_t>& numbers) 
   std::vector<Slot> wanted = numbers;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  const SlotSet set = internal::SlotSetAccess::Make(def_.leaf_count(), std::move(wanted));
+  const SlotSet set = SlotSet::FromSorted(def_.leaf_count(), std::move(wanted));
   const Alignment where = Align({Layout(def_), set}, *store_);
   for (const uint32_t number : numbers) {
     const uint32_t place = where[set.PlaceOf(number)];

@@ -3,7 +3,7 @@
 //   View model(def, params);
 //   const Tensor* weight = model["layers"][0]["weight"].tensor().value();
 //   Linear first = model["layers"][0].Build<Linear>().value();
-//   Tree head = model["head"].ToTree().value();
+//   Tree head = model["head"].Build<Tree>().value();
 //
 // A string goes to a struct's attribute or a dict's item, a number to a position or a dict's int
 // key. An alias is followed to its owner. A step costs a walk over one node's sorted keys and
@@ -86,10 +86,9 @@ class View {
   absl::StatusOr<T> Build() const {
     LEAFSTORE_ASSIGN_OR_RETURN(const Part part, TakePart());
     T model{};
-    LEAFSTORE_RETURN_IF_ERROR(UnflattenTree(part.def, part.leaves, &model));
+    LEAFSTORE_RETURN_IF_ERROR(internal::UnflattenTree(part.def, part.leaves, &model));
     return model;
   }
-  absl::StatusOr<Tree> ToTree() const { return Build<Tree>(); }
 
  private:
   struct Part {

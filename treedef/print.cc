@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore {
 namespace {
@@ -46,7 +46,7 @@ class TreeDefPrinter {
   NodeId Print(NodeId node) {
     Indent();
     if (node != kRootNode) {
-      internal::AppendKeyForMessage(def_.key(node), &out_);
+      out_ += internal::KeyForMessage(def_.key(node));
       out_.append(": ");
     }
     AppendKind(node);

@@ -1,6 +1,6 @@
 // TreeDef: the structure of a model without its leaves.
 //
-//   FlatTree flat = FlattenTree(model).value();       // or Flatten (store/flatten.h)
+//   Flattened flat = Flatten(model).value();            // store/flatten.h
 //   TreeDef def = flat.def;
 //   def.leaf_count();                                  // how many leaves fill it
 //   def.PathText(def.node_of_leaf(0)).value();         // ".layers[0]['w']"
@@ -45,44 +45,15 @@
 #include "leafstore/core/key.h"
 #include "leafstore/core/path.h"
 #include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/node.h"
 
 namespace leafstore {
 
-// The numbers are written to disk and never change.
-enum class NodeKind : uint8_t {
-  kLeaf = 1,
-  kNone = 2,
-  kDict = 3,
-  kList = 4,
-  kTuple = 5,
-  kStruct = 6,
-  kAlias = 7,
-  kCustom = 8,
-};
-
-// "leaf", "none", "dict", "list", "tuple", "struct", "alias", "custom".
-absl::string_view NodeKindName(NodeKind kind);
-
-// Returns whether the children of nodes of this kind have keys of their own; those of a list or
-// tuple have positions.
-constexpr bool HasKeys(NodeKind kind) {
-  return kind == NodeKind::kDict || kind == NodeKind::kStruct;
-}
-
-// Whether nodes of this kind have children.
-constexpr bool IsContainer(NodeKind kind) {
-  return kind == NodeKind::kDict || kind == NodeKind::kList || kind == NodeKind::kTuple ||
-         kind == NodeKind::kStruct || kind == NodeKind::kCustom;
-}
-
-// A node's number in preorder.
-using NodeId = uint32_t;
-inline constexpr NodeId kRootNode = 0;
-inline constexpr NodeId kNoNode = 0xffffffff;
-
-class PathTable;
+class TreeDef;
 
 namespace internal {
+
+class PathTable;
 
 // What TreeDefs of one structure share: the columns, and what was derived from them.
 struct TreeDefRep {
@@ -102,6 +73,8 @@ struct TreeDefRep {
 };
 
 class TreeDefInterner;
+absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
+const PathTable* KnownPathsOf(const TreeDef& def);
 
 }  // namespace internal
 
@@ -184,12 +157,6 @@ class TreeDef {
     return kind(node) == NodeKind::kAlias ? alias_target(node) : node;
   }
 
-  // All paths of leaves and their index; made at the first call and kept (path_table.h).
-  // error ResourceExhausted: the text of all paths is over the limit.
-  absl::StatusOr<const PathTable*> paths() const;
-  // The same where it was made before, or null: a lookup begins with this. O(1).
-  const PathTable* known_paths() const { return rep_->path_table.load(std::memory_order_acquire); }
-
   // The structure below `node` as a TreeDef of its own, and for each of its leaves the number it
   // has here. Where an alias's owner is outside, the alias's first occurrence inside owns a copy
   // of the owner's structure, with the tags of both. No node is copied twice, so the cut never has
@@ -226,6 +193,8 @@ class TreeDef {
 
  private:
   friend class internal::TreeDefInterner;
+  friend absl::StatusOr<const internal::PathTable*> internal::PathsOf(const TreeDef& def);
+  friend const internal::PathTable* internal::KnownPathsOf(const TreeDef& def);
   explicit TreeDef(std::shared_ptr<const internal::TreeDefRep> rep) : rep_(std::move(rep)) {}
 
   const internal::TreeDefColumns& columns() const { return rep_->columns; }

@@ -14,7 +14,7 @@
 
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/treedef_derived.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -102,8 +102,7 @@ std::string WhatItIs(const TreeDef& def, NodeId node) {
 }
 
 absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {
-  std::string wanted;
-  internal::AppendKeyForMessage(key, &wanted);
+  const std::string wanted = internal::KeyForMessage(key);
   return absl::NotFoundError(absl::StrCat("at ", def.PathForMessage(node), ": expected a child ",
                                           wanted, ", found ", WhatItIs(def, node),
                                           SuggestChild(def, node, wanted, AppendKeyText)));
@@ -229,9 +228,9 @@ class DottedSearch {
     std::vector<NodeId> way;
     for (; steps_[step].from != kNoStep; step = steps_[step].from) way.push_back(steps_[step].node);
     if (way.empty()) return "(root)";
-    std::string text;
-    for (size_t i = way.size(); i > 0; --i) AppendKeyText(def_.key(way[i - 1]), &text);
-    return text;
+    internal::PathCursor path(PathForm::kCanonical);
+    for (size_t i = way.size(); i > 0; --i) path.Push(def_.key(way[i - 1]));
+    return path.text();
   }
 
   absl::Status Ambiguous() const {

@@ -25,7 +25,7 @@
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/filter.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class CorruptionInfo;  // verify.cc
 class VerifyProgress;  // verify.cc
@@ -48,7 +48,7 @@ class CheckpointFile {
   absl::Status WithItem(const ManifestItem& item, const absl::Status& status) const;
 
   // error NotFound, with near names.
-  absl::StatusOr<const ManifestItem*> FindItem(absl::string_view name) const;
+  absl::StatusOr<const ManifestItem*> GetItem(absl::string_view name) const;
 
   // The leaves at these places of an item, in order.
   absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,
@@ -66,7 +66,7 @@ class CheckpointFile {
  private:
   // An earlier checkpoint that has some of the bytes. Opened when the first of them is wanted, so
   // that one which is gone hinders none of the others; where that fails, it is tried again.
-  using Base = internal::Lazy<std::unique_ptr<CheckpointBytes>>;
+  using Base = Lazy<std::unique_ptr<CheckpointBytes>>;
 
   CheckpointFile() = default;
 
@@ -91,6 +91,6 @@ class CheckpointFile {
   mutable std::vector<Base> bases_;  // as manifest_.bases
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_FILE_H_

@@ -2,7 +2,7 @@
 
 #include "absl/status/status.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 uint64_t Checksum(absl::Span<const std::byte> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
@@ -26,4 +26,4 @@ void ChecksumStream::Append(absl::Span<const std::byte> bytes) {
 
 uint64_t ChecksumStream::Value() const { return XXH3_64bits_digest(state_.get()); }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

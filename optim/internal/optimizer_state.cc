@@ -240,17 +240,11 @@ absl::StatusOr<OptimizerState> ZeroState(const GroupSpec& spec, MomentNameSpan n
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state,
                                     absl::Span<const uint32_t> places) {
-  std::vector<Slot> slots;
-  slots.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(spec.slots().SlotAt(place));
-  // All of a group shares the group's slots, so that comparing them stays O(1).
-  const SlotSet slot_set = places.size() == spec.size()
-                               ? spec.slots()
-                               : SlotSetAccess::Make(spec.layout().size(), std::move(slots));
+  const SlotSet slots = spec.slots().AtPlaces(places);
   std::vector<NamedStore> stores;
   const auto add = [&](absl::string_view name, std::vector<Leaf> leaves) {
-    stores.push_back({std::string(name),
-                      ParamStore::Create(spec.layout(), slot_set, std::move(leaves)).value()});
+    stores.push_back(
+        {std::string(name), ParamStore::FromParts(spec.layout(), slots, std::move(leaves))});
   };
   for (size_t i = 0; i < names.size(); ++i) {
     const ParamStore moment = spec.pack().has_value() ? state.packed[i].store().value()

@@ -26,17 +26,13 @@
 #include "leafstore/select/internal/filter_expr.h"
 #include "leafstore/select/internal/glob_walk.h"
 #include "leafstore/store/param_store.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {
 
 class FilterEvaluator {
  public:
-  // Most bytes of path text that a regular expression may be asked about in one walk: so many, and
-  // so many a node. What a tree is deep cannot make it quadratic.
-  static constexpr uint64_t kRegexBytes = uint64_t{1} << 26;
-  static constexpr uint64_t kRegexBytesPerNode = 256;
-
   // The first three must outlive this. The filters must be OK.
   FilterEvaluator(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters);
 
@@ -70,8 +66,7 @@ class FilterEvaluator {
   uint32_t AddTerm(const FilterExpr& expr);
   bool Evaluate(uint32_t term);
   bool EvaluateRegex(Term* term);
-  // Makes text_ the path of the node entered; what it had of the way there stays. False where that
-  // has more than `most` bytes: no more are made.
+  // Extends text_ to the path of the node entered. Returns false if that has more than `most` bytes.
   bool MakeText(uint64_t most);
   // Begins to load the header of the tensor some leaves ahead of `slot`.
   void Prefetch(Slot slot) const;
@@ -83,10 +78,9 @@ class FilterEvaluator {
   GlobWalk globs_;
   std::vector<NodeId> ancestors_;  // from the root to the node entered
   bool wants_text_ = false;        // some filter has a regular expression
-  std::string text_;               // the path of the first text_depth_ ancestors
-  size_t text_depth_ = 0;
-  std::vector<size_t> text_lengths_;  // by depth
-  bool wants_leaf_ = false;           // some filter asks about more than structure
+  bool wants_leaf_ = false;        // some filter asks about more than structure
+  // The path of as many ancestors as a regular expression was evaluated for.
+  PathCursor text_{PathForm::kCanonical, PathCursor::kNoLimit};
   NodeId node_ = kRootNode;
   const Leaf* leaf_ = nullptr;  // of the node entered; null: it is none, or the store lacks it
   absl::Status status_;

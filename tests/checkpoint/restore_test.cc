@@ -6,8 +6,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/checkpoint/models.h"
@@ -49,7 +49,7 @@ Values ValuesOf(const ParamStore& store) {
 class RestoreTest : public testing::Test {
  protected:
   void SaveAsParams(const ParamStore& store) {
-    EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.durable = false}), IsOk());
+    EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.io = {.durable = false}}), IsOk());
   }
   CheckpointReader Saved(const ParamStore& store) {
     SaveAsParams(store);
@@ -117,7 +117,7 @@ TEST_F(RestoreTest, StructuresMeetWithoutTheTextsOfTheirPaths) {
   ParamStore store = store_of(deep(true), 0);
   ASSERT_THAT(reader.LoadInto("params", &store), IsOk());
   EXPECT_TRUE(store.leaf(kLeaves - 1) == Leaf(Value(1)));
-  EXPECT_THAT(SaveCheckpoint(path_, {{"params", def, store}}, {.durable = false}), IsOk());
+  EXPECT_THAT(SaveCheckpoint(path_, {{"params", def, store}}, {.io = {.durable = false}}), IsOk());
 }
 
 // A thousand paths of a megabyte: a report that is not an error stays as small as one that is.

@@ -111,13 +111,13 @@ TEST(NpzTest, FailureOfAnyCall_KeepsTheOldFile) {
   const TempDir dir;
   const std::string path = dir.File("x.npz");
   FaultyFileSystem counting;
-  ASSERT_THAT(SaveNpz(path, NumPyStore(), {.file_system = &counting}), IsOk());
+  ASSERT_THAT(SaveNpz(path, NumPyStore(), {.io = {.file_system = &counting}}), IsOk());
   ASSERT_THAT(SaveNpz(path, NamedStoreOf({})), IsOk());
   const std::string before = ReadFile(path);
   for (int call = 0; call < counting.calls; ++call) {
     FaultyFileSystem files;
     files.fail_at = call;
-    EXPECT_THAT(SaveNpz(path, NumPyStore(), {.file_system = &files}),
+    EXPECT_THAT(SaveNpz(path, NumPyStore(), {.io = {.file_system = &files}}),
                 StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
     EXPECT_THAT(dir.List(), ElementsAre("x.npz"));
     if (call + 1 < counting.calls) {
@@ -222,12 +222,12 @@ TEST(NpzAttackTest, DamagedBytes_AreFoundByTheirChecksum) {
 }
 
 TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
-  // The header asks for a thousand gigabytes, of which two are there.
+  // The header declares a terabyte, of which two bytes exist.
   const std::string lie =
       NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,), }", "\1\1");
   for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
     EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", lie, method}})),
-                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes behind the header")));
+                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes after the header")));
   }
 }
 
@@ -294,7 +294,7 @@ TEST(NpzAttackTest, EncryptedMembers_AreUnimplemented) {
 TEST(NpzTest, Errors_NameAnyFile) {
   for (const std::string name : {"zip", "archive", "a"}) {
     MemoryFile file("no archive");
-    EXPECT_THAT(LoadNpz(name, {.file_system = &file}),
+    EXPECT_THAT(LoadNpz(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": expected a zip archive")));
   }
   EXPECT_THAT(SaveNpz("a", {{"a", PatternTensor(DType::kBF16, {1})}}),

@@ -29,7 +29,7 @@ using testing::StartsWith;
 absl::StatusOr<SafetensorsReader> OpenBytes(const std::string& bytes,
                                             SafetensorsReadOptions options = {}) {
   MemoryFile file(bytes);
-  options.file_system = &file;
+  options.io.file_system = &file;
   return SafetensorsReader::Open("x.safetensors", options);
 }
 
@@ -53,8 +53,8 @@ TEST(SafetensorsReaderTest, Reader_ListsTheTensors) {
   EXPECT_EQ(info.dtype, DType::kF32);
   EXPECT_THAT(info.shape, ElementsAre(2, 3));
   EXPECT_EQ(info.byte_size, 24);
-  EXPECT_EQ(reader.Find("mask").value(), 5u);
-  EXPECT_THAT(reader.Find("layers.0.wieght"),
+  EXPECT_EQ(reader.GetIndex("mask").value(), 5u);
+  EXPECT_THAT(reader.GetIndex("layers.0.wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("no tensor 'layers.0.wieght'"),
                                         HasSubstr("did you mean layers.0.weight"))));
   EXPECT_TRUE(reader.IsCanonical().value());
@@ -65,7 +65,7 @@ class SafetensorsModeTest : public testing::TestWithParam<ReadMode> {
  protected:
   SafetensorsReadOptions Options() const {
     SafetensorsReadOptions options;
-    options.mode = GetParam();
+    options.io.mode = GetParam();
     return options;
   }
 };
@@ -135,9 +135,9 @@ TEST_P(SafetensorsModeTest, LoadsManySmallAndLargeTensors) {
     const DType dtype = i % 3 == 0 ? DType::kF32 : DType::kI16;
     tensors.push_back({absl::StrCat("t", i), PatternTensor(dtype, {size}, i)});
   }
-  ASSERT_THAT(SaveSafetensors(path, tensors, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveSafetensors(path, tensors, {.io = {.durable = false}}), IsOk());
   SafetensorsReadOptions options = Options();
-  options.threads = 3;
+  options.io.threads = 3;
   const SafetensorsReader reader = SafetensorsReader::Open(path, options).value();
   const ParamStore loaded = reader.Load().value();
   ASSERT_EQ(loaded.size(), tensors.size());
@@ -153,19 +153,20 @@ TEST_P(SafetensorsModeTest, Load_ByPathPlacesAndFilter) {
   const ParamStore store = SmallNamedStore();
   ASSERT_THAT(SaveSafetensors(path, store), IsOk());
   const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
-  EXPECT_EQ(reader.LoadPath("['mask']").value(), *store.Find("['mask']"));
-  EXPECT_THAT(reader.LoadPath("['musk']"),
+  EXPECT_EQ(reader.LoadLeaf("['mask']").value(), *store.Find("['mask']"));
+  EXPECT_THAT(reader.LoadLeaf("['musk']"),
               StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("['mask']"))));
-  const ParamStore weights = reader.LoadMatching(Glob("**.weight")).value();
+  const ParamStore weights = reader.Load({.filter = Glob("**.weight")}).value();
   EXPECT_EQ(weights.size(), 2u);
   EXPECT_EQ(*weights.Find("['layers']['1']['weight']"), *store.Find("['layers']['1']['weight']"));
-  const ParamStore some = reader.LoadPlaces({1, 4}).value();
+  const ParamStore some = reader.Load({.places = std::vector<uint32_t>{1, 4}}).value();
   EXPECT_EQ(some.size(), 2u);
   EXPECT_EQ(some.PathText(0), store.PathText(1));
   EXPECT_EQ(some.leaf(1), store.leaf(4));
-  EXPECT_THAT(reader.LoadPlaces({4, 1}),
-              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("places that grow"))));
-  EXPECT_THAT(reader.LoadPlaces({6}), StatusIs(kInvalid, HasSubstr("below 6, found 6")));
+  EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{4, 1}}),
+              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("ascending places"))));
+  EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{6}}),
+              StatusIs(kInvalid, HasSubstr("below 6, found 6")));
   const PartitionPlan plan = reader.CompilePlan({Glob("layers.**"), Glob("mask")}).value();
   EXPECT_EQ(plan.group_slots(0).size(), 3u);
   EXPECT_EQ(plan.group_slots(1).size(), 1u);
@@ -178,9 +179,9 @@ TEST_P(SafetensorsModeTest, Filters_MayReadBytes) {
   const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
   const Tensor wanted = PatternTensor(DType::kF32, {2}, 2);
   const ParamStore found = reader
-                               .LoadMatching(Callable([&](const NodeView& node) {
-                                 return node.tensor() != nullptr && *node.tensor() == wanted;
-                               }))
+                               .Load({.filter = Callable([&](const NodeView& node) {
+                                        return node.tensor() != nullptr && *node.tensor() == wanted;
+                                      })})
                                .value();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found.PathText(0), "['layers']['0']['bias']");
@@ -286,9 +287,9 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
   const ParamStore store = SmallNamedStore();
   ASSERT_THAT(SaveSafetensors(path, store), IsOk());
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
+    const SafetensorsReader reader = SafetensorsReader::Open(path, {.io = {.mode = mode}}).value();
     InThreads(4, [&](int i) {
-      // What is made at first need is asked for by all at once, each in another order.
+      // All threads use the lazily made parts at once, each in another order.
       for (int round = 0; round < 20; ++round) {
         switch ((i + round) % 4) {
           case 0:
@@ -298,11 +299,11 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
             EXPECT_EQ(reader.LoadTensor("mask").value(), store.Find("['mask']")->tensor());
             break;
           case 2:
-            EXPECT_EQ(reader.LoadMatching(Glob("**.weight"))->size(), 2u);
+            EXPECT_EQ(reader.Load({.filter = Glob("**.weight")})->size(), 2u);
             break;
           default:
             EXPECT_THAT(reader.Verify(), IsOk());
-            EXPECT_EQ(reader.Find("nothing").value(), 1u);
+            EXPECT_EQ(reader.GetIndex("nothing").value(), 1u);
         }
       }
     });
@@ -312,14 +313,14 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
 TEST(SafetensorsReaderTest, LongHeader_MayEndAtTheLastPage) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
-  // Mapped rather than read; nothing lies behind it, no tensor and no rest of a page.
+  // Large enough to be mapped, and followed by neither a tensor nor the rest of a page.
   constexpr size_t kSize = (size_t{1} << 20) + 4096;
   const std::string before = R"({"__metadata__":{"k":")";
   const std::string value(kSize - 8 - before.size() - 3, 'x');
   WriteFile(path, SafetensorsFileOf(before + value + "\"}}", 0));
   ASSERT_EQ(std::filesystem::file_size(path), kSize);
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
+    const SafetensorsReader reader = SafetensorsReader::Open(path, {.io = {.mode = mode}}).value();
     EXPECT_EQ(reader.size(), 0u);
     EXPECT_THAT(*reader.metadata(), ElementsAre(Pair("k", value)));
   }
@@ -367,7 +368,7 @@ class NoMapsAtFirst : public MemoryFile {
 TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
   NoMapsAtFirst files(SafetensorsFileOf(absl::StrCat("{", BytesEntry("a", 0, 4), "}"), 4));
   const SafetensorsReader reader =
-      SafetensorsReader::Open("x.safetensors", {.file_system = &files}).value();
+      SafetensorsReader::Open("x.safetensors", {.io = {.file_system = &files}}).value();
   EXPECT_THAT(reader.LoadTensor("a"), StatusIs(kExhausted, HasSubstr("too many maps")));
   EXPECT_THAT(reader.Load(), StatusIs(kExhausted, HasSubstr("too many maps")));
   EXPECT_THAT(reader.LoadTensor("a"), IsOk());
@@ -376,7 +377,7 @@ TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
 TEST(SafetensorsReaderTest, Errors_NameAnyFile) {
   for (const std::string name : {"header", "expected", "a"}) {
     MemoryFile file("no safetensors");
-    EXPECT_THAT(SafetensorsReader::Open(name, {.file_system = &file}),
+    EXPECT_THAT(SafetensorsReader::Open(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": header: expected")));
   }
 }
@@ -393,8 +394,8 @@ TEST(SafetensorsReaderTest, PrefixNames_LoadButHaveNoTree) {
   EXPECT_EQ(loaded.Find("['a']['b']")->tensor(), tensors[1].tensor);
   const auto no_tree =
       StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("['a']"), HasSubstr("['a']['b']")));
-  EXPECT_THAT(reader.def(), no_tree);
-  EXPECT_THAT(reader.LoadMatching(Glob("a")), no_tree);
+  EXPECT_THAT(reader.GetDef(), no_tree);
+  EXPECT_THAT(reader.Load({.filter = Glob("a")}), no_tree);
   ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
   EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path));
   EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->def(), IsOk());
@@ -407,7 +408,7 @@ TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {
   EXPECT_THAT(SafetensorsReader::Open(dir.path()),
               StatusIs(kNotFound, AllOf(HasSubstr(dir.path()), HasSubstr("found neither"))));
   EXPECT_THAT(SafetensorsReader::Open("/dev/null"),
-              StatusIs(kInvalid, HasSubstr("no regular file")));
+              StatusIs(kInvalid, HasSubstr("not a regular file")));
 }
 
 TEST(SafetensorsReaderTest, IsCanonical_OnlyIfTheWriterProducesTheSameBytes) {

@@ -520,7 +520,7 @@ T Nested(int depth, const std::function<void(T*, T)>& put) {
 template <typename T>
 void ExpectDepthIsLimited(const std::function<void(T*, T)>& put) {
   const TreeDef shallow = FlattenTree(T()).value().def;
-  const FlatTree flat = FlattenTree(Nested<T>(kMaxStructDepth, put)).value();
+  const FlatTree flat = FlattenTree(Nested<T>(internal::kMaxStructDepth, put)).value();
   T back;
   EXPECT_THAT(UnflattenTree(flat.def, flat.leaves, &back), IsOk());
   EXPECT_EQ(FlattenTree(back).value().def, flat.def);
@@ -528,14 +528,14 @@ void ExpectDepthIsLimited(const std::function<void(T*, T)>& put) {
 
   const auto error = StatusIs(absl::StatusCode::kResourceExhausted,
                               HasSubstr("expected structs at most 1000 deep, found deeper ones"));
-  const T deeper = Nested<T>(kMaxStructDepth + 1, put);
+  const T deeper = Nested<T>(internal::kMaxStructDepth + 1, put);
   EXPECT_THAT(FlattenTree(deeper), error);
 
   // The structure of one more, told by a Tree, which has no limit.
   Tree tree;
   ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &tree), IsOk());
   Tree* last = &tree;
-  for (int i = 1; i < kMaxStructDepth; ++i) {
+  for (int i = 1; i < internal::kMaxStructDepth; ++i) {
     last =
         last->Find("next") != nullptr ? last->Find("next") : last->Find("branches")->MutableItem(0);
   }

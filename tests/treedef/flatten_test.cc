@@ -246,7 +246,8 @@ TEST(FlattenTest, FlattenedTwiceIsOneObject) {
   const FlatTree a = FlattenTree(Model()).value();
   const FlatTree b = FlattenTree(Model()).value();
   EXPECT_EQ(a.def, b.def);
-  EXPECT_EQ(a.def.paths().value(), b.def.paths().value()) << "one object: paths are made once";
+  EXPECT_EQ(internal::PathsOf(a.def).value(), internal::PathsOf(b.def).value())
+      << "one object: paths are made once";
 }
 
 TEST(FlattenTest, RandomTreesAreAFixedPoint) {

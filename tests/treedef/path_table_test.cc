@@ -17,6 +17,8 @@
 namespace leafstore {
 namespace {
 
+using internal::PathTable;
+
 using testing::AllOf;
 using testing::HasSubstr;
 

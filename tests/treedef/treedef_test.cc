@@ -57,7 +57,7 @@ TEST(TreeDefTest, DefaultIsNone) {
   EXPECT_EQ(def.leaf_count(), 0u);
   EXPECT_EQ(def.kind(kRootNode), NodeKind::kNone);
   EXPECT_EQ(def, Teller().None().Def());
-  EXPECT_EQ(def.paths().value()->size(), 0u);
+  EXPECT_EQ(internal::PathsOf(def).value()->size(), 0u);
 }
 
 TEST(TreeDefTest, NodesAreNumberedInPreorder) {
@@ -476,19 +476,20 @@ TEST(TreeDefTest, EveryDifferenceMakesADifferentTreeDef) {
 TEST(TreeDefTest, PathsAreMadeOnceForAllEqualTreeDefs) {
   const TreeDef a = Mlp();
   const TreeDef b = Mlp();
-  const PathTable* paths = a.paths().value();
-  EXPECT_EQ(paths, b.paths().value());
+  const internal::PathTable* paths = internal::PathsOf(a).value();
+  EXPECT_EQ(paths, internal::PathsOf(b).value());
   EXPECT_EQ(paths->size(), 6u);
   EXPECT_EQ(paths->text(4), ".layers[0].weight");
-  EXPECT_EQ(paths->Find(".layers[1].weight"), PathTable::kNotFound) << "aliases have no path here";
+  EXPECT_EQ(paths->Find(".layers[1].weight"), internal::PathTable::kNotFound)
+      << "aliases have no path here";
 }
 
 TEST(TreeDefTest, PathsOverTheLimitFailAgainAndAgain) {
   const TreeDef def = DeepLists(20000, /*leaf_at_each_level=*/true);
   const auto over = StatusIs(absl::StatusCode::kResourceExhausted,
                              HasSubstr("the texts of 20001 paths: expected at most"));
-  EXPECT_THAT(def.paths(), over);
-  EXPECT_THAT(def.paths(), over);
+  EXPECT_THAT(internal::PathsOf(def), over);
+  EXPECT_THAT(internal::PathsOf(def), over);
   EXPECT_THAT(def.PathText(20000), IsOk()) << "one path alone is no trouble";
 }
 
@@ -597,7 +598,7 @@ TEST(TreeDefDepthTest, AMillionLevelsAreAsGoodAsTwo) {
   EXPECT_EQ(def.Find(text).value(), kLevels);
   EXPECT_EQ(def.FindDotted(def.Dotted(kLevels).value()).value(), kLevels);
   EXPECT_LT(def.PathForMessage(kLevels).size(), 500u);
-  EXPECT_EQ(def.paths().value()->text(0), text);
+  EXPECT_EQ(internal::PathsOf(def).value()->text(0), text);
 }
 
 // Threads: meaningful under ThreadSanitizer.
@@ -606,18 +607,18 @@ TEST(TreeDefThreadsTest, ConstCallsAndBuildsOfEqualTreesMayRunAtOnce) {
   for (int round = 0; round < 20; ++round) {
     const TreeDef def = Mlp();
     std::vector<std::thread> threads;
-    std::vector<const PathTable*> paths(4);
+    std::vector<const internal::PathTable*> paths(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&def, &paths, i] {
         EXPECT_EQ(Mlp(), def);
         EXPECT_EQ(def.Find(".layers[1].weight").value(), 8u);
-        paths[i] = def.paths().value();
+        paths[i] = internal::PathsOf(def).value();
         EXPECT_EQ(paths[i]->Find(".head.bias"), 1u);
         EXPECT_EQ(TreeDef().node_count(), 1u);
       });
     }
     for (std::thread& thread : threads) thread.join();
-    EXPECT_THAT(paths, testing::Each(def.paths().value()));
+    EXPECT_THAT(paths, testing::Each(internal::PathsOf(def).value()));
   }
 }
 

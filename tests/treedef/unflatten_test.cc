@@ -143,10 +143,10 @@ TEST(UnflattenTest, ANewTreeHasTheKindsNamesTagsAndKeysOfTheTreeDef) {
   EXPECT_EQ(tree.type_name(), "Net");
   EXPECT_EQ(tree.Find("a")->Find(5)->leaf().value(), Value(1));
   EXPECT_THAT(tree.Find("a")->Find(5)->tags(), ElementsAre("x"));
-  EXPECT_EQ(tree.Find("a")->Find(-1)->kind(), TreeKind::kNone);
+  EXPECT_EQ(tree.Find("a")->Find(-1)->kind(), NodeKind::kNone);
   EXPECT_EQ(tree.Find("b")->type_name(), "Ring");
-  EXPECT_EQ(tree.Find("b")->items()[0].kind(), TreeKind::kTuple);
-  EXPECT_EQ(tree.Find("b")->items()[1].kind(), TreeKind::kList);
+  EXPECT_EQ(tree.Find("b")->items()[0].kind(), NodeKind::kTuple);
+  EXPECT_EQ(tree.Find("b")->items()[1].kind(), NodeKind::kList);
   EXPECT_EQ(FlattenTree(tree).value().def, def);
 }
 

@@ -110,11 +110,9 @@ absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Spa
   const SourceItem& a = side_a.item;
   std::vector<uint32_t> places_a;
   std::vector<uint32_t> places_b;
-  std::vector<Slot> slots;
   for (const Pair& pair : batch) {
     places_a.push_back(pair.a);
     places_b.push_back(pair.b);
-    slots.push_back(a.slots().SlotAt(pair.a));
   }
   absl::StatusOr<ParamStore> loaded_a = a.Load(places_a);
   if (!loaded_a.ok()) return FileError(side_a.file, loaded_a.status());
@@ -123,9 +121,8 @@ absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Spa
   if (!loaded_b.ok()) return FileError(side_b.file, loaded_b.status());
   std::vector<Leaf> leaves = *std::move(loaded_b);
   // Under a's paths, so that they meet by position.
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(a.layout().size(), std::move(slots)));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore right,
-                             ParamStore::Create(a.layout(), std::move(set), std::move(leaves)));
+  const ParamStore right =
+      ParamStore::FromParts(a.layout(), a.slots().AtPlaces(places_a), std::move(leaves));
   LEAFSTORE_ASSIGN_OR_RETURN(StoreDiff found, DiffStores(left, right, options.diff));
   diff->same_count += found.same_count;
   for (LeafDiff& leaf : found.leaves) {

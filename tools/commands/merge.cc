@@ -159,7 +159,7 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
     }
     whole->items.push_back({part.name, std::move(store), std::move(part.options)});
   }
-  return wrong ? ExitWith(1) : absl::OkStatus();
+  return wrong ? NegativeAnswer() : absl::OkStatus();
 }
 
 absl::Status Merge(const MergeArguments& arguments) {
@@ -203,7 +203,7 @@ void AddMergeCommand(CLI::App* program, CommandRun* run) {
   AddWriting(command, &arguments->writing);
   AddReading(command, &arguments->source);
   AddForm(command, &arguments->form);
-  command->callback([=] { *run = [arguments] { return Merge(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Merge(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

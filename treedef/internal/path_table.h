@@ -9,13 +9,14 @@
 // point to. A lookup touches as many cache lines as one in a flat_hash_map<string_view, ...>, and a
 // third of its bytes: control byte, slot, and the text with its length.
 //
-// Limits. The texts have together at most 64 MiB + 256 bytes a path, and the arena is under 4 GiB:
-// a hostile tree of depth n with a leaf at each level cannot ask for n * n bytes of text.
+// Limits. The texts have at most MaxTotalText bytes together (path_cursor.h), and the arena is under
+// 4 GiB.
 //
 // Threads: immutable; calls are safe from many threads.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -32,7 +33,7 @@
 
 #include "leafstore/treedef/treedef.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class PathTable {
  public:
@@ -112,6 +113,15 @@ class PathTable {
   absl::flat_hash_set<Entry, Hash, Equal> index_;
 };
 
-}  // namespace leafstore
+// Returns the paths of all leaves and their index, made at the first call and kept with `def`.
+// error ResourceExhausted: the texts of all paths exceed the limit.
+absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
+
+// Returns what PathsOf made, or null if it was not called yet. A lookup begins with this. O(1).
+inline const PathTable* KnownPathsOf(const TreeDef& def) {
+  return def.rep_->path_table.load(std::memory_order_acquire);
+}
+
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_

@@ -10,7 +10,6 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/treedef/internal/path_text.h"
 #include "leafstore/treedef/internal/treedef_columns.h"
 
 namespace leafstore::internal {

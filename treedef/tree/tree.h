@@ -28,7 +28,6 @@
 #ifndef LEAFSTORE_TREEDEF_TREE_TREE_H_
 #define LEAFSTORE_TREEDEF_TREE_TREE_H_
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,8 +39,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/key.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/value.h"
+#include "leafstore/treedef/node.h"
 
 namespace leafstore {
 
@@ -49,48 +50,9 @@ namespace internal {
 class TreeWriter;  // unflatten_tree.cc
 }  // namespace internal
 
-enum class TreeKind : uint8_t {
-  kNone,
-  kLeaf,
-  kDict,
-  kList,
-  kTuple,
-  kStruct,
-  kCustom,
-  kShared,
-  kTied,
-  kTiedTo,
-};
-
-// The key of a dict entry: a string or an int64. Numbers sort before strings.
-class DictKey {
- public:
-  DictKey(absl::string_view name) : name_(name.data(), name.size()) {}  // NOLINT: literal keys
-  DictKey(std::string name) : name_(std::move(name)) {}                 // NOLINT
-  DictKey(const char* name) : name_(name) {}                            // NOLINT
-  template <internal::IntegerType T>
-  DictKey(T number) : is_int_(true), number_(number) {}  // NOLINT
-
-  bool is_int() const { return is_int_; }
-  int64_t number() const { return number_; }
-  const std::string& name() const { return name_; }
-
-  friend bool operator==(const DictKey&, const DictKey&) = default;
-  friend std::strong_ordering operator<=>(const DictKey& a, const DictKey& b) {
-    if (a.is_int_ != b.is_int_) return b.is_int_ <=> a.is_int_;
-    if (a.is_int_) return a.number_ <=> b.number_;
-    return a.name_.compare(b.name_) <=> 0;
-  }
-
- private:
-  bool is_int_ = false;
-  int64_t number_ = 0;
-  std::string name_;
-};
-
 class Tree {
  public:
-  using Entries = absl::btree_map<DictKey, Tree>;
+  using Entries = absl::btree_map<Key, Tree>;
 
   // None.
   Tree() = default;
@@ -119,11 +81,16 @@ class Tree {
     if (node_ != nullptr) Dismantle();
   }
 
-  // Of a dict or struct: sets the entry, replacing what was there. Chainable, as the next two are;
-  // on a temporary by value, so that `const Tree& tree = Tree::List().Add(...)` lives on.
-  Tree& With(DictKey key, Tree child) &;
-  Tree With(DictKey key, Tree child) && {
-    return std::move(With(std::move(key), std::move(child)));
+  // Sets an entry of a dict or struct, replacing the one it has. A name is an attribute in a struct
+  // and an item in a dict; an integer is an index. Chainable, as are the next two; on a temporary
+  // by value, so that `const Tree& tree = Tree::List().Add(...)` lives on.
+  template <typename K>
+  Tree& With(const K& key, Tree child) & {
+    return SetEntry(ToKey(key), std::move(child));
+  }
+  template <typename K>
+  Tree With(const K& key, Tree child) && {
+    return std::move(SetEntry(ToKey(key), std::move(child)));
   }
   // Of a list, tuple or custom: appends.
   Tree& Add(Tree child) &;
@@ -132,8 +99,10 @@ class Tree {
   Tree& Tag(absl::string_view tag) &;
   Tree Tag(absl::string_view tag) && { return std::move(Tag(tag)); }
 
-  TreeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
-  bool is_leaf() const { return kind() == TreeKind::kLeaf; }
+  // Returns the kind: kAlias for Shared, Tied and TiedTo, which shared(), tied() and tie_name() tell
+  // apart.
+  NodeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
+  bool is_leaf() const { return kind() == NodeKind::kLeaf; }
 
   // Whether With or Add was called on a node whose kind cannot take it, which did nothing else.
   // Flattening makes it an error.
@@ -152,10 +121,17 @@ class Tree {
     return node_ == nullptr ? absl::Span<const std::string>() : TagsOfNode();
   }
 
-  // The child of a dict or struct by key, looking through Shared and Tied; null if there is none.
-  // O(log children).
-  const Tree* Find(const DictKey& key) const;
-  Tree* Find(const DictKey& key);
+  // Returns the child of a dict or struct by key (as With takes it), looking through Shared and
+  // Tied; null if there is none. O(log children).
+  template <typename K>
+  const Tree* Find(const K& key) const {
+    const Tree& tree = Content();
+    return tree.FindEntry(tree.ToKey(key));
+  }
+  template <typename K>
+  Tree* Find(const K& key) {
+    return const_cast<Tree*>(std::as_const(*this).Find(key));
+  }
   Tree* MutableItem(size_t index);  // of a list, tuple or custom; null if there is none
 
   // A copy of the structure; leaves share their bytes. Nodes that are shared stay shared, with
@@ -172,17 +148,29 @@ class Tree {
   using NodePtr = std::unique_ptr<Node, DeleteNode>;
 
   explicit Tree(NodePtr node) : node_(std::move(node)) {}
-  static Tree Make(TreeKind kind);
+  static Tree Make(NodeKind kind);
   Node& MutableNode();
+  // Returns what a Shared or Tied stands for; otherwise this.
+  const Tree& Content() const;
+  Key ToKey(absl::string_view name) const {
+    return kind() == NodeKind::kStruct ? Key::Attribute(name) : Key::Item(name);
+  }
+  template <internal::IntegerType T>
+  Key ToKey(T index) const {
+    return Key::Index(static_cast<int64_t>(index));
+  }
+  const Key& ToKey(const Key& key) const { return key; }
+  Tree& SetEntry(Key key, Tree child);
+  const Tree* FindEntry(const Key& key) const;
   // Makes this a container without tags: one of this kind keeps its children, others get none.
-  void BecomeContainer(TreeKind kind, absl::string_view type_name);
+  void BecomeContainer(NodeKind kind, absl::string_view type_name);
   Entries& mutable_entries();          // dict, struct
   std::vector<Tree>& mutable_items();  // list, tuple, custom
   // Takes all children out of node_, so that its destructor does not recurse.
   void Dismantle();
-  TreeKind LeafOrNone() const { return leaf_.null() ? TreeKind::kNone : TreeKind::kLeaf; }
+  NodeKind LeafOrNone() const { return leaf_.null() ? NodeKind::kNone : NodeKind::kLeaf; }
   // Of node_, which is there.
-  TreeKind KindOfNode() const;
+  NodeKind KindOfNode() const;
   bool NodeIsMisused() const;
   absl::Span<const std::string> TagsOfNode() const;
 

@@ -11,30 +11,6 @@ namespace {
 
 constexpr const void* kTreeType = &kTypeIdentity<Tree>;
 
-TreeKind TreeKindOf(NodeKind container) {
-  switch (container) {
-    case NodeKind::kDict:
-      return TreeKind::kDict;
-    case NodeKind::kStruct:
-      return TreeKind::kStruct;
-    case NodeKind::kTuple:
-      return TreeKind::kTuple;
-    case NodeKind::kCustom:
-      return TreeKind::kCustom;
-    default:
-      return TreeKind::kList;
-  }
-}
-
-bool IsKey(const DictKey& key, const KeyRef& expected) {
-  if (expected.kind == KeyKind::kIndex) return key.is_int() && key.number() == expected.index;
-  return !key.is_int() && key.name() == expected.name;
-}
-
-DictKey ToDictKey(const KeyRef& key) {
-  return key.kind == KeyKind::kIndex ? DictKey(key.index) : DictKey(key.name);
-}
-
 }  // namespace
 
 // Writes the subtree that a reader stands before. What the Tree has already stays where it is, as
@@ -86,7 +62,7 @@ class TreeWriter {
 
   void Open(NodeId node, Tree* tree) {
     const NodeKind kind = def_.kind(node);
-    tree->BecomeContainer(TreeKindOf(kind), def_.type_name(node));
+    tree->BecomeContainer(kind, def_.type_name(node));
     open_.push_back({node, tree, {}});
     if (HasKeys(kind)) {
       open_.back().next_entry = tree->mutable_entries().begin();
@@ -104,10 +80,10 @@ class TreeWriter {
     }
     Tree::Entries& entries = parent.tree->mutable_entries();
     const KeyRef key = def_.key(node);
-    if (parent.next_entry == entries.end() || !IsKey(parent.next_entry->first, key)) {
+    if (parent.next_entry == entries.end() || parent.next_entry->first.ref() != key) {
       // Keys come in their order: of others that were there none is kept from here on.
       entries.erase(parent.next_entry, entries.end());
-      parent.next_entry = entries.emplace_hint(entries.end(), ToDictKey(key), Tree());
+      parent.next_entry = entries.emplace_hint(entries.end(), Key(key), Tree());
     }
     return &(parent.next_entry++)->second;
   }

@@ -56,7 +56,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   }
   if (end > data_size_) {
     return DamagedJson(absl::StrCat(TensorForMessage(name), ", data_offsets"),
-                       absl::StrCat("at most ", data_size_, ", as the file has behind the header"),
+                       absl::StrCat("at most ", data_size_, ", the bytes after the header"),
                        absl::StrCat(end));
   }
   if (shape.size() > kMaxRank) {
@@ -81,7 +81,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
     if (size != end - begin) {
       return DamagedJson(
           TensorForMessage(name),
-          absl::StrCat(size, " bytes, as ", dtype_name, ShapeToString(shape), " asks for"),
+          absl::StrCat(size, " bytes, as ", dtype_name, ShapeToString(shape), " requires"),
           absl::StrCat(end - begin, " in data_offsets"));
     }
   } else if (!lenient_.unknown_dtypes) {
@@ -218,7 +218,7 @@ absl::Status SafetensorsHeaderBuilder::CheckBytes() const {
     end = begin + out_.byte_sizes_[tensor];
   }
   if (end == data_size_ || lenient_.trailing_bytes) return absl::OkStatus();
-  return DamagedJson("file", absl::StrCat(end, " bytes of tensors behind the header"),
+  return DamagedJson("file", absl::StrCat(end, " bytes of tensors after the header"),
                      absl::StrCat(data_size_, ": bytes that are no tensor's at its end"));
 }
 

@@ -34,16 +34,20 @@
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // Deepest nesting of a user's structs (through pointers to their own type), which are walked by
 // recursion; a dynamic Tree has no such limit.
 inline constexpr int kMaxStructDepth = 1000;
 
-namespace internal {
-// A leaf as text, with the middle of a long string left out.
+// Returns a leaf as text, without the middle of a long string.
 std::string LeafForMessage(const Leaf& leaf);
-}  // namespace internal
+
+// The structure of a model and its leaves, in order.
+struct FlatTree {
+  TreeDef def;
+  std::vector<Leaf> leaves;
+};
 
 class Flattener {
  public:
@@ -66,7 +70,7 @@ class Flattener {
   absl::Status Close();
   // The same of a struct whose children will be these; they still give their keys.
   // error ResourceExhausted: structs nest deeper than kMaxStructDepth.
-  absl::Status OpenStruct(absl::string_view type_name, internal::SortedNames names);
+  absl::Status OpenStruct(absl::string_view type_name, SortedNames names);
   absl::Status CloseStruct() {
     --depth_;
     return Close();
@@ -106,13 +110,9 @@ class Flattener {
   // `error` with the path of the node to come before its message.
   absl::Status At(const absl::Status& error);
 
-  // The result. After an error no tensor has been taken.
+  // Returns the result. After an error no tensor has been taken.
   // error: as TreeDefBuilder::Build.
-  struct Result {
-    TreeDef def;
-    std::vector<Leaf> leaves;
-  };
-  absl::StatusOr<Result> Finish() &&;
+  absl::StatusOr<FlatTree> Finish() &&;
 
  private:
   struct Shared {
@@ -170,7 +170,7 @@ class Flattener {
   std::optional<TreeDef> like_;
   NodeId cursor_ = 0;           // following: the node to come
   std::vector<OpenNode> open_;  // following: the open containers
-  internal::KnownStructs known_structs_;
+  KnownStructs known_structs_;
   KeyRef key_;
   bool has_key_ = false;
   std::vector<std::string> tags_;  // of the node to come
@@ -213,7 +213,7 @@ class Unflattener {
   absl::Status Enter(NodeKind container, size_t child_count);
   // The same, of a struct that must have these fields, whose children come next; LeaveStruct goes
   // behind the last. error ResourceExhausted: structs nest deeper than kMaxStructDepth.
-  absl::Status EnterStruct(internal::SortedNames names);
+  absl::Status EnterStruct(SortedNames names);
   void LeaveStruct() { --depth_; }
   // Passes a none. error InvalidArgument: the node to come is something else.
   absl::Status None() {
@@ -268,7 +268,7 @@ class Unflattener {
 
  private:
   std::string Found() const;
-  absl::Status OtherFields(internal::SortedNames names) const;
+  absl::Status OtherFields(SortedNames names) const;
   bool FindOwner(NodeId node);
 
   const TreeDef& def_;
@@ -279,12 +279,12 @@ class Unflattener {
   NodeId cursor_ = 0;
   bool writing_ = false;
   int depth_ = 0;
-  internal::KnownStructs known_structs_;
+  KnownStructs known_structs_;
   std::optional<absl::flat_hash_set<NodeId>> owners_;
   // One node may be objects of several types: a pointer to a pointer.
   absl::flat_hash_map<std::pair<NodeId, const void*>, std::shared_ptr<void>> objects_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_TREEDEF_BIND_INTERNAL_FLATTENER_H_
