@@ -199,4 +199,4 @@ std::string DidYouMean(absl::string_view name, absl::Span<const std::string> can
   return Question(Suggest(name, candidates, max));
 }
 
-}  // namespace leafstore::internal::internal
+}  // namespace leafstore::internal

@@ -47,6 +47,6 @@ std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_vie
 std::string DidYouMean(absl::string_view name, absl::Span<const std::string> candidates,
                        size_t max = 3);
 
-}  // namespace leafstore::internal::internal
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CORE_INTERNAL_SUGGEST_H_

@@ -67,4 +67,4 @@ size_t ValidUtf8PrefixSize(absl::string_view text) {
   return at;
 }
 
-}  // namespace leafstore::internal::internal
+}  // namespace leafstore::internal

@@ -17,6 +17,6 @@ size_t ValidUtf8PrefixSize(absl::string_view text);
 // Returns whether all of `text` is UTF-8. O(length).
 inline bool IsValidUtf8(absl::string_view text) { return ValidUtf8PrefixSize(text) == text.size(); }
 
-}  // namespace leafstore::internal::internal
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CORE_INTERNAL_UTF8_H_

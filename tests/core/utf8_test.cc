@@ -26,7 +26,7 @@ std::string Encode(uint32_t code) {
   return out;
 }
 
-TEST(Utf8Test, EmptyTextIsValid) { EXPECT_TRUE(IsValidUtf8("")); }
+TEST(Utf8Test, EmptyTextIsValid) { EXPECT_TRUE(internal::IsValidUtf8("")); }
 
 TEST(Utf8Test, EveryCodePoint_IsValidExceptSurrogates) {
   for (uint32_t code = 0; code < 0x200000; ++code) {
