@@ -13,6 +13,7 @@
 #include "leafstore/select/filter.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/update.h"
@@ -85,7 +86,7 @@ void ModelSplitFirst(benchmark::State& state) {
     Flattened flat = Flatten(std::move(prepared.model)).value();
     std::vector<ParamStore> groups = Partition(std::move(flat.params), Norms()).value();
     state.SetIterationTime(timer.Seconds());
-    prepared.Join(std::move(groups));
+    Check(Unflatten(prepared.def, MergeGroups(std::move(groups)).value(), &prepared.model));
   }
 }
 BENCHMARK(ModelSplitFirst)->Apply(Sampled);
