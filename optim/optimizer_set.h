@@ -54,6 +54,8 @@ using RuleMap = std::map<std::string, Rule>;
 // A number for each group: one for all, or one by name, of names that need only live for the call.
 class PerGroup {
  public:
+  // For no group.
+  PerGroup() = default;
   PerGroup(double all) : all_(all) {}  // NOLINT: {.lr = 1e-3}
   PerGroup(std::initializer_list<std::pair<absl::string_view, double>> by_name)
       : by_name_(by_name) {}
@@ -73,7 +75,7 @@ class PerGroup {
 // The numbers of one step of several groups. Each group that is stepped needs both; those of frozen
 // groups are ignored.
 struct GroupStepOptions {
-  PerGroup lr;              // as StepOptions::lr
+  PerGroup lr = {};         // as StepOptions::lr
   PerGroup grad_scale = 1;  // as StepOptions::grad_scale
 };
 
