@@ -1,18 +1,18 @@
-// Definition: what is left of a model when its tensors are taken out. The structure, the static
-// leaves, and of each tensor its dtype and shape. (Inox calls it ModuleDef.)
+// Definition: a model without its tensors: the structure, the static leaves, and the dtype and
+// shape of each tensor. (Inox calls it ModuleDef.)
 //
 //   auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
 //   ... partition, train and save the tensors ...
 //   ParamStore all = definition.Merge(std::move(frozen), rest).value();
 //   Mlp model = definition.Build<Mlp>(frozen, rest).value();
 //
-// It is to tensors what a constructor is to arguments: small, immutable, comparable, hashable, fit
-// to be the key of a cache. Two Definitions are equal when any tensors that fit one fit the other
-// and make the same model.
+// It is to tensors what a constructor is to arguments: small, immutable, comparable and hashable,
+// so it can be the key of a cache. Two Definitions are equal when any tensors that fit one fit the
+// other and make the same model.
 //
-// Errors. Merge and Build report all at once: what is missing, unexpected (not in the
-// structure), there twice (also a static leaf, which the Definition has already), and of another
-// dtype or shape than the tensor that was taken out. After an error the groups are as before.
+// Errors. Merge and Build report all at once: what is missing, unexpected (not in
+// the structure), duplicate (also a static leaf, which the Definition has already), and of another
+// dtype or shape than the tensor that was taken out. After an error the groups are unchanged.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_DEFINITION_H_
@@ -75,8 +75,9 @@ class Definition {
     return MergeInputs(inputs);
   }
 
-  // Builds a model from the groups: into `out`, or a new one. Leaves of rvalues are moved into it. error InvalidArgument also: the model's
-  // type does not fit the structure. After an error `out` is as before too.
+  // Builds a model from the groups: into `out`, or a new one. Leaves of rvalues are moved into it.
+  // error InvalidArgument also: the model's type does not fit the structure. After an error `out`
+  // is as before too.
   template <typename T, typename... Groups>
   requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...) absl::Status
       Build(T* out, Groups&&... groups)

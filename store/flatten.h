@@ -76,8 +76,8 @@ absl::Status Unflatten(const TreeDef& def, const ParamStore& store, T* out) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore aligned, MergeGroups(Layout(def), groups));
   return internal::UnflattenTree(def, aligned.leaves(), out);
 }
-// Like the function above, but moves the leaves into the model; the store is empty afterwards. After
-// an error the store is as before.
+// Like the function above, but moves the leaves into the model; the store is empty afterwards.
+// After an error the store is as before.
 template <typename T>
 absl::Status Unflatten(const TreeDef& def, ParamStore&& store, T* out) {
   const ParamStore& readable = store;

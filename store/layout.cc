@@ -42,7 +42,7 @@ Layout::Layout(TreeDef def) : def_(std::move(def)) {}
 
 namespace {
 
-// What is no UTF-8 is escaped, as messages are.
+// Returns the error, with bytes that are not UTF-8 escaped, since messages are UTF-8.
 absl::Status NotUtf8(absl::Span<const Key> above, const Key& key) {
   constexpr size_t kMost = 200;
   const std::string parent = Path(std::vector<Key>(above.begin(), above.end())).ToString();
@@ -90,7 +90,7 @@ Slot Layout::SlotOf(absl::string_view path_text) const {
   return slot != kNoSlot || loose_ != nullptr ? slot : FindAgain(path_text);
 }
 
-// Of a tree whose table is not made yet, or lacks the path.
+// Finds a path of a tree whose table was not made yet, or lacks it.
 Slot Layout::FindAgain(absl::string_view path_text) const {
   const absl::StatusOr<const internal::PathTable*> table = internal::PathsOf(def_);
   if (!table.ok()) return FindByWalking(path_text);
@@ -100,7 +100,7 @@ Slot Layout::FindAgain(absl::string_view path_text) const {
 
 // Paths through aliases are in no table, since there may be exponentially many of them; and where
 // all texts together are too long for one, the tree itself is still there to be walked.
-// Not by TreeDef::Find, whose errors cost a search for near names.
+// Does not use TreeDef::Find, whose errors cost a search for suggestions.
 Slot Layout::FindByWalking(absl::string_view path_text) const {
   const absl::StatusOr<Path> path = Path::Parse(path_text);
   if (!path.ok()) return kNoSlot;

@@ -36,13 +36,13 @@ class TreeDefPrinter {
   }
 
  private:
-  // A container of which children are being printed.
+  // A container whose children are being printed.
   struct Open {
     NodeId end;
     uint32_t children;
   };
 
-  // Prints a node, and returns the one to go on with.
+  // Prints a node, and returns the one to continue with.
   NodeId Print(NodeId node) {
     Indent();
     if (node != kRootNode) {

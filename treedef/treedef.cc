@@ -16,7 +16,7 @@ size_t BytesOf(const std::vector<T>& column) {
   return column.capacity() * sizeof(T);
 }
 
-// The tags of `node` as a run of the column.
+// Returns the tags of `node` as a range of the column.
 std::pair<const TreeDefTag*, const TreeDefTag*> TagRun(const internal::TreeDefColumns& columns,
                                                        NodeId node) {
   const TreeDefTag* begin = columns.tags.data();

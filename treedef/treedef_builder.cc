@@ -45,7 +45,7 @@ void TreeDefBuilder::SetKey(const KeyRef& key) {
 void TreeDefBuilder::SetKey(KeyKind kind, uint32_t string) {
   if (!status_.ok()) return;
   if (kind == KeyKind::kIndex || string >= string_count()) {
-    FailAtNext(absl::StrCat("expected the number of one of ", string_count(), " strings, found ",
+    FailAtNext(absl::StrCat("expected the id of one of ", string_count(), " strings, found ",
                             kind == KeyKind::kIndex ? "that of an index" : absl::StrCat(string)));
     return;
   }

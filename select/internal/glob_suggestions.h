@@ -26,7 +26,7 @@ namespace leafstore::internal {
 
 class GlobSuggestions {
  public:
-  // Of all nodes.
+  // Returns the names of all nodes.
   static GlobSuggestions Of(const TreeDef& def);
   // Those of a path as well.
   void Add(const Path& path);

@@ -24,7 +24,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-TEST(TreeTest, EveryKindTellsItsPartsAndIsEmptyOtherwise) {
+TEST(TreeTest, Accessors_AreEmptyForOtherKinds) {
   const Tree none;
   EXPECT_EQ(none.kind(), NodeKind::kNone);
   EXPECT_TRUE(none.leaf().null());
@@ -61,7 +61,7 @@ TEST(TreeTest, EveryKindTellsItsPartsAndIsEmptyOtherwise) {
   EXPECT_EQ(Tree::Custom("Ring").type_name(), "Ring");
 }
 
-TEST(TreeTest, SharedAndTiedTellWhatTheyStandFor) {
+TEST(TreeTest, SharedAndTied_ReturnWhatTheyStandFor) {
   const auto node = std::make_shared<Tree>(Value(1));
   EXPECT_EQ(Tree::Shared(node).kind(), NodeKind::kAlias);
   EXPECT_EQ(Tree::Shared(node).shared(), node);
@@ -75,13 +75,13 @@ TEST(TreeTest, SharedAndTiedTellWhatTheyStandFor) {
   EXPECT_EQ(Tree::TiedTo("t").tied(), nullptr);
 }
 
-TEST(TreeTest, WhatIsNullIsNone) {
+TEST(TreeTest, Null_IsNone) {
   EXPECT_EQ(Tree(Leaf()).kind(), NodeKind::kNone);
   EXPECT_EQ(Tree(Tensor()).kind(), NodeKind::kNone);
   EXPECT_EQ(Tree::Shared(nullptr).kind(), NodeKind::kNone);
 }
 
-TEST(TreeTest, ALeafMayComeAndGoWhateverTheTags) {
+TEST(TreeTest, MutableLeaf_MayAddAndRemoveTheLeafOfATaggedNode) {
   for (const bool tagged : {false, true}) {
     Tree tree;
     if (tagged) tree.Tag("decay");
@@ -111,7 +111,7 @@ TEST(TreeTest, TagsAreForAnyNode) {
   EXPECT_THAT(Tree::TiedTo("t").Tag("a").tags(), ElementsAre("a"));
 }
 
-TEST(TreeTest, FlatteningFindsAnEntryGivenToWhatHasNone) {
+TEST(TreeTest, WithAndAdd_OnTheWrongKind_FailWhenFlattened) {
   constexpr const char* kWords =
       "expected With on a dict or struct and Add on a list, tuple or custom";
   const auto flatten = [](Tree misused) {
@@ -170,7 +170,7 @@ TEST(TreeTest, ATreeMayBecomeItsOwnChild) {
   EXPECT_EQ(tree.items().size(), 1u);
 }
 
-TEST(TreeTest, CloneIsApartButSharesBytesAndKeepsSharing) {
+TEST(TreeTest, Clone_IsIndependentButSharesBytesAndKeepsSharing) {
   const Tensor tensor = Scalar(1);
   const auto node = std::make_shared<Tree>(Tree::List().Add(tensor));
   Tree tree = Tree::Dict()

@@ -55,9 +55,9 @@ absl::StatusOr<FlatTree> FlattenTree(T&& model) {
   return FlattenWith(Flattener(kTensorsOf<T>), std::forward<T>(model));
 }
 
-// Returns the leaves of a model that has the structure `def` already, which costs no strings. Tags and
-// type names may differ. error InvalidArgument also: kinds or keys differ; the message has the path,
-// what was expected there and what was found.
+// Returns the leaves of a model that has the structure `def` already, which costs no strings. Tags
+// and type names may differ. error InvalidArgument also: kinds or keys differ; the message has the
+// path, what was expected there and what was found.
 template <typename T>
 absl::StatusOr<std::vector<Leaf>> FlattenTreeLike(const TreeDef& def, T&& model) {
   LEAFSTORE_ASSIGN_OR_RETURN(FlatTree flat,

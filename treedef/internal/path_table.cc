@@ -15,7 +15,7 @@ namespace {
 // Offsets have 32 bits.
 constexpr uint64_t kArenaLimit = (uint64_t{1} << 32) - 1;
 
-// How many bytes the texts of `paths` paths may have in all.
+// Returns how many bytes the texts of `paths` paths may have together.
 uint64_t TextLimit(uint64_t paths) {
   const uint64_t lengths = paths * sizeof(uint32_t);
   if (lengths >= kArenaLimit) return 0;
@@ -32,7 +32,8 @@ bool HasLeaves(const TreeDef& def, NodeId node) {
   return def.leaf_begin(node) != def.leaf_begin(def.end(node));
 }
 
-// Returns the total length of the texts of all leaves. error ResourceExhausted: it is over the limit.
+// Returns the total length of the texts of all leaves. error ResourceExhausted: it is over the
+// limit.
 absl::StatusOr<uint64_t> MeasureTexts(const TreeDef& def) {
   const uint64_t limit = TextLimit(def.leaf_count());
   const std::vector<uint64_t> sizes = PathTextSizes(def);

@@ -16,7 +16,7 @@ namespace {
 // The nodes that Tree::Tied names.
 class Ties {
  public:
-  // error AlreadyExists: the name is given to another node.
+  // Adds a tie. error AlreadyExists: another node has the name.
   absl::Status Add(const Tree& tied) {
     const auto [it, is_new] = nodes_.try_emplace(tied.tie_name(), tied.tied());
     if (is_new || it->second == tied.tied()) return absl::OkStatus();
@@ -24,8 +24,8 @@ class Ties {
         absl::StrCat("expected the tie '", tied.tie_name(), "' at one node, found it at two"));
   }
 
-  // Adds all of them below `root`. Where one has two nodes it is the walk that finds it, which
-  // comes by both of them. O(nodes).
+  // Adds all ties below `root`. If one has two nodes, the walk reports it, since it visits both.
+  // O(nodes).
   void AddAllBelow(const Tree& root) {
     std::vector<const Tree*> to_visit = {&root};
     absl::flat_hash_set<const Tree*> visited;
@@ -53,7 +53,7 @@ class Ties {
   bool has_all_ = false;
 };
 
-// Walks a Tree and tells its nodes to a Flattener. AnyTree is Tree or const Tree.
+// Visits the nodes of a Tree and describes them to a Flattener. AnyTree is Tree or const Tree.
 template <typename AnyTree>
 class TreeWalk {
  public:
@@ -69,11 +69,11 @@ class TreeWalk {
   }
 
  private:
-  // A container that is being walked, or what a Shared, Tied or TiedTo stands for.
+  // An open container, or what a Shared, Tied or TiedTo stands for.
   struct Frame {
     AnyTree* content = nullptr;  // of a Shared, Tied or TiedTo
     bool content_visited = false;
-    // What is left of the entries of a dict or struct, and of the items of other containers.
+    // The remaining entries of a dict or struct, or items of another container.
     Tree::Entries::const_iterator entry = {};
     Tree::Entries::const_iterator entries_end = {};
     const Tree* item = nullptr;
@@ -141,8 +141,8 @@ class TreeWalk {
     return BeginShared(content);
   }
 
-  // The next child of a frame, with its key told; null at its end. Children of a tree that is not
-  // const are not const either: the accessors that give them to be written are slower.
+  // Sets the key of the next child of a frame and returns it; null at the end. The const_casts are
+  // valid because children of a mutable tree are mutable; its mutable accessors are slower.
   AnyTree* NextChild(Frame* frame) {
     if (frame->content != nullptr) {
       return std::exchange(frame->content_visited, true) ? nullptr : frame->content;

@@ -9,7 +9,7 @@ namespace leafstore {
 struct Tree::Node {
   explicit Node(NodeKind k) : kind(k) {}
 
-  // Whether anything below needs a destructor that could recurse.
+  // Returns whether destroying this could recurse.
   bool HasChildren() const { return !entries.empty() || !items.empty() || shared != nullptr; }
 
   NodeKind kind;
@@ -80,7 +80,7 @@ Tree Tree::TiedTo(absl::string_view name) {
   return tree;
 }
 
-// Children are moved to a list and die there one by one, so that depth costs memory, not stack.
+// Moves children to a list and destroys them one by one, so that depth costs memory, not stack.
 void Tree::Dismantle() {
   if (!node_->HasChildren()) return;
   std::vector<NodePtr> dying;
@@ -142,7 +142,7 @@ Tree::Entries& Tree::mutable_entries() { return node_->entries; }
 
 std::vector<Tree>& Tree::mutable_items() { return node_->items; }
 
-// What is in leaf_ says whether it is a leaf: it may come and go through mutable_leaf().
+// Checks leaf_ rather than the stored kind, since mutable_leaf() may set or clear it.
 NodeKind Tree::KindOfNode() const {
   const bool single = node_->kind == NodeKind::kNone || node_->kind == NodeKind::kLeaf;
   return single ? LeafOrNone() : node_->kind;
@@ -211,7 +211,7 @@ Tree Tree::Clone() const {
     to->node_->tags = node.tags;
     Entries& entries = to->node_->entries;
     for (const auto& entry : node.entries) entries.emplace_hint(entries.end(), entry.first, Tree());
-    // An insertion may move what was inserted before, so pointers are taken only now.
+    // Insertions may move earlier entries, so pointers are taken only now.
     auto from_entry = node.entries.begin();
     for (auto& entry : entries) to_copy.emplace_back(&(from_entry++)->second, &entry.second);
     to->node_->items.resize(node.items.size());

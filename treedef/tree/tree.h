@@ -1,4 +1,4 @@
-// Tree: a model's structure and leaves as data, for models that are no C++ struct.
+// Tree: a model's structure and leaves as data, for models that are not C++ structs.
 //
 //   Tree model = Tree::Struct("Mlp")
 //                    .With("layers", Tree::List().Add(Tree(w0)).Add(Tree(w1)))
@@ -10,21 +10,21 @@
 // two ways to say that a node occurs more than once:
 //
 //   Tree::Shared(pointer)   the same std::shared_ptr<Tree> wherever the node occurs;
-//   Tree::Tied(name, node)  the node, under a name, and Tree::TiedTo(name) elsewhere: what a file
-//                           or a language without pointers gives.
+//   Tree::Tied(name, node)  the node, under a name, and Tree::TiedTo(name) elsewhere, as a file or
+//                           a language without pointers describes it.
 //
 // Either way flattening makes one set of leaves, owned by the first occurrence. Any node may have
-// tags, which filters can ask for.
+// tags, which filters can test.
 //
-// Move-only, so that no copy of a large tree is made by accident; Clone makes one. Depth has no
-// limit: destruction and Clone do not recurse. Errors of structure (a dict with both kinds of keys,
-// an entry added to a list, a tie to no node, a cycle) are found by flattening, not here.
+// A Tree is move-only, so that a large tree is never copied by accident; Clone copies it. Depth has
+// no limit: destruction and Clone do not recurse. Errors of structure (a dict with both kinds of
+// keys, an entry added to a list, a tie to no node, a cycle) are reported by flattening, not here.
 //
-// A node that was moved from is as it was or None; a tree whose tensors were moved out by
+// A node that was moved from is unchanged or None. A tree whose tensors were moved out by
 // flattening has None in their place.
 //
-// Threads: const calls on one tree are safe from many threads. Two trees that share nodes are one
-// tree in this.
+// Threads: const calls on one tree are safe from many threads. Trees that share nodes count as one
+// tree here.
 #ifndef LEAFSTORE_TREEDEF_TREE_TREE_H_
 #define LEAFSTORE_TREEDEF_TREE_TREE_H_
 
@@ -65,14 +65,14 @@ class Tree {
   static Tree Tuple(std::vector<Tree> items = {});
   static Tree Struct(absl::string_view type_name = {}, Entries entries = {});
   static Tree Custom(absl::string_view type_name, std::vector<Tree> items = {});
-  // Null makes None.
+  // Returns None for null.
   static Tree Shared(std::shared_ptr<Tree> node);
   static Tree Tied(absl::string_view name, Tree node);
   static Tree TiedTo(absl::string_view name);
 
   Tree(Tree&& other) noexcept = default;
   Tree& operator=(Tree&& other) noexcept {
-    Tree taken(std::move(other));  // which may lie below this one, and that dies here
+    Tree taken(std::move(other));  // it may be below this one, which is destroyed here
     std::swap(leaf_, taken.leaf_);
     std::swap(node_, taken.node_);
     return *this;
@@ -92,23 +92,23 @@ class Tree {
   Tree With(const K& key, Tree child) && {
     return std::move(SetEntry(ToKey(key), std::move(child)));
   }
-  // Of a list, tuple or custom: appends.
+  // Appends a child to a list, tuple or custom.
   Tree& Add(Tree child) &;
   Tree Add(Tree child) && { return std::move(Add(std::move(child))); }
-  // Of any node.
+  // Tags any node.
   Tree& Tag(absl::string_view tag) &;
   Tree Tag(absl::string_view tag) && { return std::move(Tag(tag)); }
 
-  // Returns the kind: kAlias for Shared, Tied and TiedTo, which shared(), tied() and tie_name() tell
-  // apart.
+  // Returns the kind: kAlias for Shared, Tied and TiedTo, which shared(), tied() and tie_name()
+  // tell apart.
   NodeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
   bool is_leaf() const { return kind() == NodeKind::kLeaf; }
 
-  // Whether With or Add was called on a node whose kind cannot take it, which did nothing else.
-  // Flattening makes it an error.
+  // Returns whether With or Add was called on a node of a kind that cannot have such a child. The
+  // call changed nothing else; flattening reports it as an error.
   bool misused() const { return node_ != nullptr && NodeIsMisused(); }
 
-  // Each is for the kinds it names; on another kind it gives something empty.
+  // Each is for the kinds that its comment names; on another kind it returns something empty.
   const Leaf& leaf() const { return leaf_; }    // leaf
   Leaf& mutable_leaf() { return leaf_; }        // leaf
   const Entries& entries() const;               // dict, struct
@@ -134,8 +134,8 @@ class Tree {
   }
   Tree* MutableItem(size_t index);  // of a list, tuple or custom; null if there is none
 
-  // A copy of the structure; leaves share their bytes. Nodes that are shared stay shared, with
-  // each other in the copy, not with this tree. A cycle stays one. O(nodes).
+  // Returns a copy of the structure; leaves share their bytes. Nodes that are shared are shared
+  // with each other in the copy, not with this tree. A cycle stays a cycle. O(nodes).
   Tree Clone() const;
 
  private:
@@ -166,10 +166,10 @@ class Tree {
   void BecomeContainer(NodeKind kind, absl::string_view type_name);
   Entries& mutable_entries();          // dict, struct
   std::vector<Tree>& mutable_items();  // list, tuple, custom
-  // Takes all children out of node_, so that its destructor does not recurse.
+  // Removes all children from node_, so that its destructor does not recurse.
   void Dismantle();
   NodeKind LeafOrNone() const { return leaf_.null() ? NodeKind::kNone : NodeKind::kLeaf; }
-  // Of node_, which is there.
+  // These require node_.
   NodeKind KindOfNode() const;
   bool NodeIsMisused() const;
   absl::Span<const std::string> TagsOfNode() const;

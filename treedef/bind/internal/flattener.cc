@@ -141,7 +141,7 @@ absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* typ
 void Flattener::EndShared(const void* address, const void* type) {
   Shared& shared = shared_.find({address, type})->second;
   shared.open = false;
-  // A pointer to a pointer that was met before: its next alias stands for the owner of that one.
+  // A pointer to a pointer that occurred before: its next alias stands for the owner of that one.
   if (shared.node == last_alias_) shared.node = last_alias_owner_;
 }
 
@@ -154,7 +154,7 @@ absl::StatusOr<FlatTree> Flattener::Finish() && {
 }
 
 void Flattener::TakeTensors() {
-  // A tensor may be met twice where no tie was seen: through pointers of two types.
+  // A tensor can occur twice without a tie: through pointers of two types.
   absl::flat_hash_map<const Tensor*, uint32_t> taken;
   for (const ToTake& entry : to_take_) {
     if (!entry.tensor->null()) {
