@@ -1,6 +1,7 @@
 #include "leafstore/checkpoint/reader.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
@@ -95,16 +96,12 @@ absl::Status NoItemsUnder(const CheckpointFile& file, absl::string_view prefix) 
 
 EntryInfo CheckpointItemInfo::entry(uint32_t place) const {
   const LeafColumns& leaves = item_->leaves;
-  EntryInfo info;
-  info.slot = item_->slots.SlotAt(place);
+  EntryInfo info{item_->slots.SlotAt(place), leaves.spec(place)};
   if (!leaves.is_tensor(place)) {
     info.value = &leaves.value(place);
     return info;
   }
   const uint32_t tensor = leaves.tensor(place);
-  info.dtype = leaves.dtype(place);
-  info.shape = leaves.shape(place);
-  info.byte_size = leaves.byte_size(place);
   info.stored_size = item_->stored_size(tensor);
   info.offset = static_cast<int64_t>(item_->segments.offsets[tensor]);
   info.checksum = item_->segments.checksums[tensor];
@@ -215,10 +212,16 @@ absl::StatusOr<PartitionPlan> CheckpointReader::CompilePlan(absl::string_view it
                                                             std::vector<Filter> filters,
                                                             const PartitionOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->FindItem(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LeavesToAsk(*found, filters));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
-                             ParamStore::Create(found->layout, found->slots, std::move(leaves)));
-  return WithItem(*file_, *found, PartitionPlan::Compile(store, std::move(filters), options));
+  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&Filter::has_callable))) {
+    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves,
+                               file_->LoadLeaves(*found, AllPlaces(*found), /*verify=*/false));
+    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
+                               ParamStore::Create(found->layout, found->slots, std::move(leaves)));
+    return WithItem(*file_, *found, PartitionPlan::Compile(store, std::move(filters), options));
+  }
+  const auto spec = [found](uint32_t place) { return found->leaves.spec(place); };
+  const LeafSpecs leaves(found->layout, found->slots, spec);
+  return WithItem(*file_, *found, PartitionPlan::Compile(leaves, std::move(filters), options));
 }
 
 absl::StatusOr<ParamStore> CheckpointReader::LoadMatching(absl::string_view item,

@@ -14,7 +14,6 @@
 #define LEAFSTORE_PROTO_MANIFEST_CODEC_H_
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,16 +22,12 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/leaf_columns.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/select/labels.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 
 namespace leafstore {
-
-// What users attach: UTF-8 strings by UTF-8 keys.
-using Metadata = std::map<std::string, std::string>;
-// How good the parameters are: numbers by UTF-8 names ("loss", "accuracy").
-using Metrics = std::map<std::string, double>;
 
 // An earlier checkpoint in the same directory that has the bytes of some tensors.
 struct BaseFile {
@@ -85,12 +80,8 @@ struct Manifest {
   Metrics metrics;
 };
 
-// What a user may give: a name that is UTF-8 and not empty; metadata in UTF-8; metrics with names
-// in UTF-8, not empty, of any number.
-// error InvalidArgument: otherwise, naming it.
+// Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
-absl::Status CheckMetadata(const Metadata& metadata);
-absl::Status CheckMetrics(const Metrics& metrics);
 
 // The path of a slot for a message: in quotes, and in part where it is long.
 std::string SlotForMessage(const Layout& layout, Slot slot);

@@ -43,8 +43,9 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/dtype.h"
+#include "leafstore/core/leaf_spec.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/core/shape.h"
-#include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore {
 
@@ -100,19 +101,18 @@ class SafetensorsHeader {
 
   // Number of tensors.
   uint32_t size() const { return static_cast<uint32_t>(dtypes_.size()); }
-  // Of the tensor with this number, which must be less than size(). Names, UTF-8, and shapes are
+  // Of the tensor with this number, which must be less than size(). Names, UTF-8, and specs are
   // valid while this lives.
   absl::string_view name(uint32_t tensor) const& {
     return absl::string_view(names_).substr(name_begins_[tensor],
                                             name_begins_[tensor + 1] - name_begins_[tensor]);
   }
   absl::string_view name(uint32_t tensor) && = delete;  // would dangle
-  DType dtype(uint32_t tensor) const { return dtypes_[tensor]; }
-  ShapeRef shape(uint32_t tensor) const& {
-    return ShapeRef(dims_.data() + dims_begins_[tensor],
-                    dims_begins_[tensor + 1] - dims_begins_[tensor]);
+  LeafSpec spec(uint32_t tensor) const& {
+    return LeafSpec(dtypes_[tensor], ShapeRef(dims_.data() + dims_begins_[tensor],
+                                              dims_begins_[tensor + 1] - dims_begins_[tensor]));
   }
-  ShapeRef shape(uint32_t tensor) && = delete;  // would dangle
+  LeafSpec spec(uint32_t tensor) && = delete;  // would dangle
   int64_t byte_size(uint32_t tensor) const { return byte_sizes_[tensor]; }
   // Of its first byte, from the beginning of the file.
   int64_t offset(uint32_t tensor) const { return offsets_[tensor]; }
@@ -148,9 +148,7 @@ class SafetensorsHeader {
 // What the writer says of a tensor.
 struct SafetensorsEntry {
   absl::string_view name;
-  DType dtype;
-  ShapeRef shape;
-  int64_t byte_size;  // ByteSize(dtype, shape)
+  LeafSpec spec;
 };
 
 // The order in which the reference writes tensors: by dtype, the widest first (U64, I64, F64, C64,
