@@ -29,7 +29,7 @@ void CheckpointOpenAndList(benchmark::State& state) {
   const bench::File file("list", kDef(state.range(0)), Filled(kDef(state.range(0)), 4));
   for (auto _ : state) {
     const CheckpointReader reader = CheckpointReader::Open(file.path()).value();
-    const CheckpointItemInfo item = reader.item("params").value();
+    const CheckpointItemInfo item = reader.GetItem("params").value();
     size_t length = 0;
     const absl::Status status = item.ForEachPath(
         [&](uint32_t, absl::string_view path) { length += std::string(path).size(); });
@@ -79,7 +79,7 @@ void CheckpointOneLeaf(benchmark::State& state) {
     if (state.range(1) != 0) file.Evict();
     const Timer timer;
     benchmark::DoNotOptimize(
-        CheckpointReader::Open(file.path()).value().LoadPath("params", path).value());
+        CheckpointReader::Open(file.path()).value().LoadLeaf("params", path).value());
     state.SetIterationTime(timer.Seconds());
   }
 }
@@ -92,12 +92,13 @@ BENCHMARK(CheckpointOneLeaf)
 template <ReadMode kMode>
 void CheckpointOneLeafOpen(benchmark::State& state) {
   const bench::File file("warm", BlocksDef(100'000), Filled(BlocksDef(100'000), 256));
-  const CheckpointReader reader = CheckpointReader::Open(file.path(), {.mode = kMode}).value();
+  const CheckpointReader reader =
+      CheckpointReader::Open(file.path(), {.io = {.mode = kMode}}).value();
   int64_t next = 0;
   for (auto _ : state) {
     next = (next + 7919) % 10'000;
     benchmark::DoNotOptimize(
-        reader.LoadPath("params", absl::StrCat(".blocks[", next, "].attn.wq")).value());
+        reader.LoadLeaf("params", absl::StrCat(".blocks[", next, "].attn.wq")).value());
   }
 }
 BENCHMARK(CheckpointOneLeafOpen<ReadMode::kMap>)->Unit(benchmark::kMicrosecond);

@@ -15,7 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/writer.h"
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore::bench {
@@ -41,7 +41,7 @@ class File {
   explicit File(const std::string& name) : path_(FilePath(name)) {}
   // A checkpoint of one item, "params".
   File(const std::string& name, const TreeDef& def, const ParamStore& store) : File(name) {
-    Check(SaveCheckpoint(path_, {{"params", def, store}}, {.durable = false}));
+    Check(SaveCheckpoint(path_, {{"params", def, store}}, {.io = {.durable = false}}));
     Settle();
   }
   ~File() { Remove(); }

@@ -15,6 +15,11 @@
 namespace leafstore {
 namespace {
 
+using internal::FlattenTree;
+using internal::FlattenTreeLike;
+using internal::FlatTree;
+using internal::UnflattenTree;
+
 struct Block {
   Tensor attn_k, attn_norm, attn_o, attn_q, attn_v, ffn_down, ffn_gate, ffn_norm, ffn_up;
   LEAFSTORE_FIELDS(attn_k, attn_norm, attn_o, attn_q, attn_v, ffn_down, ffn_gate, ffn_norm, ffn_up)

@@ -1,4 +1,4 @@
-// PathTable::Find beside what it is measured against: a flat_hash_map from string_view to number,
+// internal::PathTable::Find beside what it is measured against: a flat_hash_map from string_view to number,
 // with the same texts in one array. Lookups are in random order, of texts that lie elsewhere.
 #include <algorithm>
 #include <cstddef>
@@ -54,7 +54,7 @@ TreeDef Dict(int64_t leaves) {
 }
 
 // The texts of a table in random order, each for itself in memory.
-std::vector<std::string> ShuffledTexts(const PathTable& table) {
+std::vector<std::string> ShuffledTexts(const internal::PathTable& table) {
   std::vector<std::string> texts;
   for (uint32_t i = 0; i < table.size(); ++i) texts.emplace_back(table.text(i));
   std::mt19937 random(42);
@@ -64,7 +64,7 @@ std::vector<std::string> ShuffledTexts(const PathTable& table) {
 
 void BM_FindFlatHashMap(benchmark::State& state) {
   const TreeDef def = Model(state.range(0));
-  const PathTable& table = **def.paths();
+  const internal::PathTable& table = **internal::PathsOf(def);
   absl::flat_hash_map<absl::string_view, uint32_t> map;
   map.reserve(table.size());
   for (uint32_t i = 0; i < table.size(); ++i) map.emplace(table.text(i), i);
@@ -78,7 +78,7 @@ void BM_FindFlatHashMap(benchmark::State& state) {
 
 void BM_FindPathTable(benchmark::State& state) {
   const TreeDef def = Model(state.range(0));
-  const PathTable& table = **def.paths();
+  const internal::PathTable& table = **internal::PathsOf(def);
   const std::vector<std::string> texts = ShuffledTexts(table);
   size_t at = 0;
   for (auto _ : state) {
@@ -89,7 +89,7 @@ void BM_FindPathTable(benchmark::State& state) {
 
 void BM_FindByWalking(benchmark::State& state) {
   const TreeDef def = Model(state.range(0));
-  const std::vector<std::string> texts = ShuffledTexts(**def.paths());
+  const std::vector<std::string> texts = ShuffledTexts(**internal::PathsOf(def));
   size_t at = 0;
   for (auto _ : state) {
     benchmark::DoNotOptimize(def.Find(texts[at]));
@@ -106,7 +106,7 @@ void BM_Build(benchmark::State& state) {
 template <TreeDef (*kMake)(int64_t)>
 void BM_CreatePathTable(benchmark::State& state) {
   const TreeDef def = kMake(state.range(0));
-  for (auto _ : state) benchmark::DoNotOptimize(PathTable::Create(def));
+  for (auto _ : state) benchmark::DoNotOptimize(internal::PathTable::Create(def));
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 

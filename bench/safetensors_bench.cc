@@ -42,7 +42,8 @@ std::vector<NamedTensor> Tensors(int64_t count, int64_t elements) {
 std::string FileOf(int64_t count, int64_t elements) {
   const std::string path = absl::StrCat(BenchFolder(), "/", count, "x", elements);
   if (!std::filesystem::exists(path)) {
-    if (!SaveSafetensors(path, Tensors(count, elements), {.durable = false}).ok()) std::abort();
+    if (!SaveSafetensors(path, Tensors(count, elements), {.io = {.durable = false}}).ok())
+      std::abort();
   }
   return path;
 }
@@ -88,7 +89,7 @@ void BM_SafetensorsLoadRead(benchmark::State& state) {
   const std::string path = FileOf(state.range(0), state.range(1));
   for (auto _ : state) {
     SafetensorsReadOptions options;
-    options.mode = ReadMode::kRead;
+    options.io.mode = ReadMode::kRead;
     benchmark::DoNotOptimize(SafetensorsReader::Open(path, options)->Load().value());
   }
   state.SetBytesProcessed(state.iterations() * state.range(0) * state.range(1) * 4);
@@ -103,7 +104,7 @@ BENCHMARK(BM_SafetensorsLoadRead)
 void BM_SafetensorsSave(benchmark::State& state) {
   const std::vector<NamedTensor> tensors = Tensors(state.range(0), state.range(1));
   SafetensorsSaveOptions options;
-  options.durable = state.range(2) != 0;
+  options.io.durable = state.range(2) != 0;
   for (auto _ : state) {
     if (!SaveSafetensors(absl::StrCat(BenchFolder(), "/saved"), tensors, options).ok()) {
       state.SkipWithError("cannot save");

@@ -18,8 +18,8 @@
 #include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 
 namespace leafstore::bench {
 namespace {
@@ -50,7 +50,7 @@ void Save(benchmark::State& state, Model (*model)(), bool durable) {
   const auto save = [&] {
     Settle();
     const Timer timer;
-    Check(SaveCheckpoint(file.path(), {{"params", def, store}}, {.durable = durable}));
+    Check(SaveCheckpoint(file.path(), {{"params", def, store}}, {.io = {.durable = durable}}));
     const double seconds = timer.Seconds();
     file.Remove();
     return seconds;
@@ -106,10 +106,11 @@ void Load(benchmark::State& state, Model (*model)(), Cache cache, ReadOptions op
   }
   state.SetBytesProcessed(state.iterations() * model().bytes());
 }
-const ReadOptions kVerified = {.threads = 2};
-const ReadOptions kUnverified = {.verify = false, .threads = 2};
-const ReadOptions kRead = {.mode = ReadMode::kRead, .threads = 2};
-const ReadOptions kReadUnverified = {.mode = ReadMode::kRead, .verify = false, .threads = 2};
+const ReadOptions kVerified = {.io = {.threads = 2}};
+const ReadOptions kUnverified = {.io = {.threads = 2}, .verify = false};
+const ReadOptions kRead = {.io = {.mode = ReadMode::kRead, .threads = 2}};
+const ReadOptions kReadUnverified = {.io = {.mode = ReadMode::kRead, .threads = 2},
+                                     .verify = false};
 
 BENCHMARK_CAPTURE(Load, large_verified, Large, Cache::kWarm, kVerified)->Apply(Sampled);
 BENCHMARK_CAPTURE(Load, large_unverified, Large, Cache::kWarm, kUnverified)->Apply(Sampled);

@@ -14,6 +14,7 @@
 #include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
+#include "leafstore/store/update.h"
 
 namespace leafstore::bench {
 namespace {
@@ -115,11 +116,11 @@ void ModelUpdate(benchmark::State& state) {
   const TreeDef def = Flatten(MakeBlocks(state.range(0))).value().def;
   const ParamStore others[] = {NewParams(def), NewParams(def)};
   ParamStore params = others[1].Snapshot().value();
-  Check(params.Update(others[0]));  // handles of its own from here on
+  Check(Update(&params, others[0]));  // handles of its own from here on
   size_t next = 1;
   for (auto _ : state) {
     const Timer timer;
-    Check(params.Update(others[next]));
+    Check(Update(&params, others[next]));
     state.SetIterationTime(timer.Seconds());
     next = 1 - next;
   }

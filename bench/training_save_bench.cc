@@ -21,9 +21,9 @@
 #include "bench/timer.h"
 #include "benchmark/benchmark.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/numeric/ops.h"
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/pack/pack.h"

@@ -2,11 +2,13 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/file_stream.h"
 
@@ -20,8 +22,11 @@ constexpr char kFooterMagic[] = "leafend\n";
 constexpr size_t kMagicSize = 8;
 static_assert(sizeof(kPreambleMagic) == kMagicSize + 1 && sizeof(kFooterMagic) == kMagicSize + 1);
 
-// The end of a message about a file that ends too early.
-constexpr absl::string_view kCutShort = "; the file was cut short";
+// Returns the error of a file that ends too early. `more` ends the message.
+absl::Status CutShort(absl::string_view message, absl::string_view more = "") {
+  return WithReason(absl::DataLossError(absl::StrCat(message, "; the file was cut short", more)),
+                    ErrorReason::kTruncated);
+}
 
 // Where the fields are.
 constexpr size_t kPreambleProducer = 8;
@@ -49,7 +54,7 @@ void Put(T value, size_t at, std::array<std::byte, kSize>* bytes) {
 template <size_t kSize>
 void Seal(const char* magic, std::array<std::byte, kSize>* bytes) {
   std::memcpy(bytes->data(), magic, kMagicSize);
-  Put(Checksum(absl::MakeConstSpan(bytes->data(), kOwnChecksum)), kOwnChecksum, bytes);
+  Put(internal::Checksum(absl::MakeConstSpan(bytes->data(), kOwnChecksum)), kOwnChecksum, bytes);
 }
 
 // `why` ends the message where the magic is another one.
@@ -62,7 +67,7 @@ absl::Status CheckSeal(absl::string_view section, const char* magic, absl::strin
                                             "', found '", absl::CHexEscape(found), "'", why));
   }
   const uint64_t expected = Get<uint64_t>(bytes, kOwnChecksum);
-  const uint64_t found = Checksum(bytes.subspan(0, kOwnChecksum));
+  const uint64_t found = internal::Checksum(bytes.subspan(0, kOwnChecksum));
   if (found == expected) return absl::OkStatus();
   return absl::DataLossError(absl::StrCat(section, ": expected checksum ",
                                           absl::Hex(expected, absl::kZeroPad16), ", found ",
@@ -75,7 +80,7 @@ absl::Status CheckManifestPlace(const Footer& footer) {
   if (footer.manifest_offset < kPreambleSize || footer.manifest_offset % alignment != 0 ||
       footer.manifest_size < 0 || footer.manifest_offset > end ||
       footer.manifest_size > end - footer.manifest_offset ||
-      AlignUp(footer.manifest_offset + footer.manifest_size, alignment) != end) {
+      internal::AlignUp(footer.manifest_offset + footer.manifest_size, alignment) != end) {
     return absl::DataLossError(
         absl::StrCat("footer: expected a manifest that ends at the footer, byte ", end, ", found ",
                      footer.manifest_size, " bytes from byte ", footer.manifest_offset, " on"));
@@ -107,21 +112,24 @@ std::array<std::byte, kFooterSize> EncodeFooter(const Footer& footer) {
 
 absl::StatusOr<Preamble> DecodePreamble(absl::Span<const std::byte> bytes) {
   if (bytes.size() < static_cast<size_t>(kPreambleSize)) {
-    return absl::DataLossError(absl::StrCat("preamble: expected ", kPreambleSize,
-                                            " bytes, found the end of the file after ",
-                                            bytes.size(), kCutShort, ", or is no checkpoint"));
+    return WithReason(
+        CutShort(absl::StrCat("preamble: expected ", kPreambleSize,
+                              " bytes, found the end of the file after ", bytes.size()),
+                 ", or is not a checkpoint"),
+        ErrorReason::kNotThisFormat);
   }
   if (absl::Status status = CheckSeal("preamble", kPreambleMagic, "", bytes); !status.ok()) {
-    return status;
+    return WithReason(std::move(status), ErrorReason::kNotThisFormat);
   }
   Preamble preamble;
   preamble.producer = Get<uint32_t>(bytes, kPreambleProducer);
   preamble.min_reader = Get<uint32_t>(bytes, kPreambleMinReader);
   if (preamble.min_reader > kFormatVersion) {
-    return absl::UnimplementedError(
-        absl::StrCat("preamble: the file is of format version ", preamble.producer,
-                     " and asks for a reader of version ", preamble.min_reader,
-                     "; this reader is of version ", kFormatVersion));
+    return WithReason(absl::UnimplementedError(absl::StrCat(
+                          "preamble: the file is of format version ", preamble.producer,
+                          " and asks for a reader of version ", preamble.min_reader,
+                          "; this reader is of version ", kFormatVersion)),
+                      ErrorReason::kNewerVersion);
   }
   return preamble;
 }
@@ -129,12 +137,14 @@ absl::StatusOr<Preamble> DecodePreamble(absl::Span<const std::byte> bytes) {
 absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Preamble& preamble,
                                     int64_t file_size) {
   if (file_size < kPreambleSize + kFooterSize) {
-    return absl::DataLossError(absl::StrCat("footer: expected a file of at least ",
-                                            kPreambleSize + kFooterSize, " bytes, found ",
-                                            file_size, kCutShort));
+    return CutShort(absl::StrCat("footer: expected a file of at least ",
+                                 kPreambleSize + kFooterSize, " bytes, found ", file_size));
   }
   const std::string why = absl::StrCat(" at byte ", file_size - kFooterSize, " of ", file_size,
                                        "; the file was cut short, or overwritten there");
+  if (std::memcmp(bytes.data(), kFooterMagic, kMagicSize) != 0) {
+    return WithReason(CheckSeal("footer", kFooterMagic, why, bytes), ErrorReason::kTruncated);
+  }
   if (absl::Status status = CheckSeal("footer", kFooterMagic, why, bytes); !status.ok()) {
     return status;
   }
@@ -145,9 +155,10 @@ absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Pre
   footer.file_size = Get<int64_t>(bytes, kFooterFileSize);
   footer.versions = {Get<uint32_t>(bytes, kFooterProducer), Get<uint32_t>(bytes, kFooterMinReader)};
   if (footer.file_size != file_size) {
-    return absl::DataLossError(
-        absl::StrCat("footer: expected a file of ", footer.file_size, " bytes, found ", file_size,
-                     footer.file_size > file_size ? kCutShort : "; something was added to it"));
+    const std::string sizes =
+        absl::StrCat("footer: expected a file of ", footer.file_size, " bytes, found ", file_size);
+    if (footer.file_size > file_size) return CutShort(sizes);
+    return absl::DataLossError(absl::StrCat(sizes, "; something was added to it"));
   }
   if (footer.versions.producer != preamble.producer ||
       footer.versions.min_reader != preamble.min_reader) {

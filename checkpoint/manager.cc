@@ -3,18 +3,16 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
-#include <mutex>
-#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
-#include "leafstore/checkpoint/internal/step_file.h"
+#include "leafstore/checkpoint/internal/step_directory.h"
+#include "leafstore/checkpoint/internal/step_search.h"
 #include "leafstore/checkpoint/save_history.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/buffer_pool.h"
-#include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/background_worker.h"
 
@@ -33,21 +31,9 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
     return Invalid("the name of the metric by which the best are kept", "none");
   }
   if (options.full_every > 0 && !options.incremental) {
-    return Invalid("incremental where full_every is set", "every save whole");
+    return Invalid("incremental where full_every is set", "every save full");
   }
   return absl::OkStatus();
-}
-
-RetainedCheckpoint RetainedOf(int64_t step, const CheckpointReader& reader) {
-  RetainedCheckpoint out{step, StepFileName(step), reader.metrics(), {}};
-  for (const BaseFile& base : reader.bases()) out.bases.push_back(base.name);
-  return out;
-}
-
-RetainedCheckpoint DamagedOf(int64_t step) {
-  RetainedCheckpoint out{step, StepFileName(step), {}, {}};
-  out.damaged = true;
-  return out;
 }
 
 std::vector<CheckpointItem> Shared(std::initializer_list<CheckpointItem> items) {
@@ -62,29 +48,17 @@ std::vector<CheckpointItem> Shared(std::initializer_list<CheckpointItem> items) 
 class CheckpointManager::State {
  public:
   State(std::string directory, ManagerOptions options)
-      : directory_(std::move(directory)), options_(std::move(options)) {
-    if (options_.file_system == nullptr) options_.file_system = &FileSystem::Posix();
-  }
+      : directory_(std::move(directory), &options.io.files()), options_(std::move(options)) {}
 
   absl::Status Open() {
-    if (options_.read_only) return ListSteps().status();
-    LEAFSTORE_RETURN_IF_ERROR(files().CreateDirectory(directory_));
-    LEAFSTORE_ASSIGN_OR_RETURN(lock_, files().Lock(PathTo(kLockFile)));
-    LEAFSTORE_RETURN_IF_ERROR(RemoveUnfinished());
+    if (options_.read_only) return directory_.Steps().status();
+    LEAFSTORE_ASSIGN_OR_RETURN(lock_, directory_.CreateAndLock());
+    LEAFSTORE_RETURN_IF_ERROR(directory_.RemoveUnfinished());
     worker_.StartThread();  // so that no call of SaveAsync has to
     return absl::OkStatus();
   }
 
-  absl::StatusOr<std::vector<int64_t>> ListSteps() const {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files().List(directory_));
-    std::vector<int64_t> steps;
-    for (const std::string& name : names) {
-      if (const std::optional<int64_t> step = StepOfFileName(name)) steps.push_back(*step);
-    }
-    return steps;  // names sort as steps do
-  }
-
-  std::string PathOf(int64_t step) const { return PathTo(StepFileName(step)); }
+  const internal::StepDirectory& directory() const { return directory_; }
 
   absl::StatusOr<bool> Save(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info,
                             bool in_background) {
@@ -96,8 +70,9 @@ class CheckpointManager::State {
     if (in_background && worker_.busy()) {
       if (options_.when_busy == WhenBusy::kSkip) return false;
       if (options_.when_busy == WhenBusy::kFail) {
-        return absl::ResourceExhaustedError(absl::StrCat(
-            "cannot save step ", step, " in ", directory_, ": the save before is still running"));
+        return absl::ResourceExhaustedError(absl::StrCat("cannot save step ", step, " in ",
+                                                         directory_.path(),
+                                                         ": the save before is still running"));
       }
     }
     if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotBegun(step, failed);
@@ -114,55 +89,8 @@ class CheckpointManager::State {
 
   absl::Status Wait() { return worker_.Wait(); }
 
-  // Tries these steps in turn.
-  absl::StatusOr<RestoredCheckpoint> RestoreFirst(std::vector<int64_t> steps,
-                                                  const ReadOptions& options) {
-    std::vector<SkippedCheckpoint> skipped;
-    for (const int64_t step : steps) {
-      absl::StatusOr<CheckpointReader> reader = OpenWhole(step, options);
-      if (reader.ok()) {
-        damaged_.Remove(step);  // somebody may have put a whole one there
-        return RestoredCheckpoint{step, *std::move(reader), std::move(skipped)};
-      }
-      if (!IsOfTheFile(reader.status())) return reader.status();
-      if (IsDamage(reader.status())) {
-        damaged_.Add(step);
-        next_is_whole_ = true;  // what was damaged may be what increments build on
-      }
-      skipped.push_back({step, reader.status()});
-    }
-    return NoneIsWhole(skipped);
-  }
-
-  absl::StatusOr<std::vector<int64_t>> StepsByMetric() const {
-    if (options_.retention.metric.empty()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(directory_, ": expected ManagerOptions to name the metric, found none"));
-    }
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
-    std::vector<RetainedCheckpoint> checkpoints;
-    for (const int64_t step : steps) {
-      const absl::StatusOr<CheckpointReader> reader = OpenStep(step, {});
-      // One that cannot be opened has no metric, and is told of when its turn comes.
-      checkpoints.push_back(reader.ok() ? RetainedOf(step, *reader) : DamagedOf(step));
-    }
-    LEAFSTORE_RETURN_IF_ERROR(CheckHaveMetric(checkpoints));
-    std::sort(checkpoints.begin(), checkpoints.end(),
-              [&](const auto& a, const auto& b) { return IsBetter(a, b, options_.retention); });
-    std::vector<int64_t> sorted;
-    for (const RetainedCheckpoint& checkpoint : checkpoints) sorted.push_back(checkpoint.step);
-    return sorted;
-  }
-
-  absl::StatusOr<RestoredCheckpoint> RestoreStep(int64_t step, const ReadOptions& options) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
-    if (std::binary_search(steps.begin(), steps.end(), step)) return RestoreFirst({step}, options);
-    constexpr size_t kMostNamed = 20;
-    const size_t unnamed = steps.size() - std::min(steps.size(), kMostNamed);
-    return absl::NotFoundError(
-        absl::StrCat(directory_, ": there is no checkpoint of step ", step, "; there ",
-                     steps.empty() ? "is none at all" : "are those of ", unnamed > 0 ? "..., " : "",
-                     absl::StrJoin(absl::MakeConstSpan(steps).subspan(unnamed), ", ")));
+  absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query) {
+    return search_.Restore(query);
   }
 
   absl::Status Remove(int64_t step) {
@@ -170,95 +98,40 @@ class CheckpointManager::State {
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "remove"));
     const absl::Status removed = RemoveFile(step);
-    if (!absl::IsNotFound(removed)) next_is_whole_ = true;  // the history may be of this file
+    if (!absl::IsNotFound(removed)) next_is_full_ = true;  // the history may be of this file
     LEAFSTORE_RETURN_IF_ERROR(removed);
-    return options_.durable ? files().SyncDirectory(directory_) : absl::OkStatus();
+    return options_.io.durable ? directory_.Sync() : absl::OkStatus();
   }
 
  private:
-  // The steps whose checkpoints are known to be damaged. Restore finds them while a save may run.
-  class DamagedSteps {
-   public:
-    void Add(int64_t step) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      steps_.insert(step);
-    }
-    void Remove(int64_t step) {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      steps_.erase(step);
-    }
-    bool Has(int64_t step) const {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      return steps_.contains(step);
-    }
-
-   private:
-    mutable std::mutex mutex_;
-    absl::flat_hash_set<int64_t> steps_;
-  };
-
-  // Whether an error is of the checkpoint itself, so that another may be whole; and not of the
-  // process or the machine, which may be able to read this one in a moment.
-  static bool IsOfTheFile(const absl::Status& status) {
-    return IsDamage(status) || absl::IsUnimplemented(status);
-  }
-  // Its bytes, or a base of it, are not what they were. Not so one of a newer leafstore.
-  static bool IsDamage(const absl::Status& status) {
-    return absl::IsDataLoss(status) || absl::IsNotFound(status);
-  }
-
   static absl::Status NotSaved(int64_t step, const absl::Status& why) {
-    return absl::Status(why.code(), absl::StrCat("cannot save step ", step, ": ", why.message()));
+    return WithContext(why, absl::StrCat("cannot save step ", step));
   }
   // The error of the save before, returned in the place of this step's save.
   static absl::Status NotBegun(int64_t step, const absl::Status& before) {
-    return absl::Status(before.code(), absl::StrCat(before.message(), "; the save of step ", step,
-                                                    " was not begun: call it again"));
-  }
-
-  FileSystem& files() const { return *options_.file_system; }
-  std::string PathTo(absl::string_view name) const { return absl::StrCat(directory_, "/", name); }
-
-  // Of those that can be opened; where none can, that is for whoever tries them to say.
-  absl::Status CheckHaveMetric(absl::Span<const RetainedCheckpoint> checkpoints) const {
-    const std::string& metric = options_.retention.metric;
-    std::vector<std::string> names;
-    bool any_opened = false;
-    for (const RetainedCheckpoint& checkpoint : checkpoints) {
-      any_opened |= !checkpoint.damaged;
-      if (checkpoint.metrics.contains(metric)) return absl::OkStatus();
-      for (const auto& [name, value] : checkpoint.metrics) names.push_back(name);
-    }
-    if (!any_opened) return absl::OkStatus();
-    return absl::NotFoundError(absl::StrCat(directory_, ": no checkpoint has the metric '", metric,
-                                            "'", DidYouMean(metric, names)));
+    return WithMessage(before, absl::StrCat(before.message(), "; the save of step ", step,
+                                            " was not begun: call it again"));
   }
 
   absl::Status CheckCanWrite() const {
     if (!options_.read_only) return absl::OkStatus();
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot write to ", directory_, ": it was opened with read_only"));
-  }
-
-  absl::Status RemoveUnfinished() {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files().List(directory_));
-    for (const std::string& name : names) {
-      if (IsUnfinishedStepFile(name)) LEAFSTORE_RETURN_IF_ERROR(files().Remove(PathTo(name)));
-    }
-    return absl::OkStatus();
+        absl::StrCat("cannot write to ", directory_.path(), ": it was opened with read_only"));
   }
 
   // error FailedPrecondition: a checkpoint that is not damaged needs this step's.
   absl::Status CheckNotNeeded(int64_t step, absl::string_view verb) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, directory_.Steps());
     for (const int64_t other : steps) {
       if (other == step) continue;
       LEAFSTORE_ASSIGN_OR_RETURN(const RetainedCheckpoint checkpoint, Retained(other));
-      if (std::count(checkpoint.bases.begin(), checkpoint.bases.end(), StepFileName(step)) == 0) {
+      if (std::count(checkpoint.bases.begin(), checkpoint.bases.end(),
+                     internal::StepFileName(step)) == 0) {
         continue;
       }
-      return absl::FailedPreconditionError(absl::StrCat(
-          "cannot ", verb, " ", PathOf(step), ": the checkpoint of step ", other, " needs it"));
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot ", verb, " ", directory_.PathOf(step), ": the checkpoint of step ",
+                       other, " needs it"));
     }
     return absl::OkStatus();
   }
@@ -266,38 +139,27 @@ class CheckpointManager::State {
   // Sees to it that there is no file of this step: puts one that is known to be damaged aside.
   // error AlreadyExists: there is one that is not.
   absl::Status MakeWayFor(int64_t step) {
-    const absl::Status there = files().Open(PathOf(step)).status();
-    if (absl::IsNotFound(there)) {
+    const absl::Status exists = directory_.CheckExists(step);
+    if (absl::IsNotFound(exists)) {
       Forget(step);  // of a file that somebody took away
       return absl::OkStatus();
     }
-    if (!damaged_.Has(step)) {
-      LEAFSTORE_RETURN_IF_ERROR(there);
-      return absl::AlreadyExistsError(
-          absl::StrCat("cannot save step ", step, ": there is ", PathOf(step),
-                       "; remove it first, or if it is damaged let Restore find that"));
+    if (!search_.IsDamaged(step)) {
+      LEAFSTORE_RETURN_IF_ERROR(exists);
+      return WithReason(absl::AlreadyExistsError(absl::StrCat(
+                            "cannot save step ", step, ": ", directory_.PathOf(step),
+                            " exists; remove it first, or if it is damaged let Restore find that")),
+                        ErrorReason::kExists);
     }
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "put aside"));
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::string aside, NameAside(step));
-    LEAFSTORE_RETURN_IF_ERROR(files().Rename(PathOf(step), PathTo(aside)));
+    LEAFSTORE_RETURN_IF_ERROR(directory_.SetAside(step));
     Forget(step);
     return absl::OkStatus();
   }
 
-  // A name that no file has.
-  absl::StatusOr<std::string> NameAside(int64_t step) const {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, files().List(directory_));
-    const std::string first = absl::StrCat(StepFileName(step), ".damaged");
-    std::string name = first;
-    for (int number = 2; std::binary_search(names.begin(), names.end(), name); ++number) {
-      name = absl::StrCat(first, "-", number);
-    }
-    return name;
-  }
-
   void Forget(int64_t step) {
     retained_.erase(step);
-    damaged_.Remove(step);
+    search_.Forget(step);
   }
 
   // What one snapshot drops the next one's copies will need.
@@ -308,34 +170,28 @@ class CheckpointManager::State {
   // On the worker's thread.
   absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, int64_t bytes,
                        const StepInfo& info) {
-    const bool whole_by_rule = options_.full_every > 0 && saved_ % options_.full_every == 0;
-    if (next_is_whole_.exchange(false) || whole_by_rule) history_.Clear();
+    const bool full_by_rule = options_.full_every > 0 && saved_ % options_.full_every == 0;
+    // What Restore found damaged may be what increments build on.
+    const bool found_damage = search_.TakeFoundDamage();
+    if (next_is_full_.exchange(false) || found_damage || full_by_rule) history_.Clear();
     SaveOptions save;
+    save.io = options_.io;
     save.total_bytes = bytes;
-    save.durable = options_.durable;
     save.compression = options_.compression;
     save.zstd_level = options_.zstd_level;
     save.metadata = info.metadata;
     save.metrics = info.metrics;
     save.history = options_.incremental ? &history_ : nullptr;
-    save.file_system = options_.file_system;
-    if (options_.progress) {
-      save.progress = [this, step](int64_t done, int64_t total) {
-        options_.progress(step, done, total);
-      };
-    }
-    const absl::Status saved = SaveCheckpoint(PathOf(step), std::move(items), save);
+    const absl::Status saved = SaveCheckpoint(directory_.PathOf(step), std::move(items), save);
     if (!saved.ok()) return NotSaved(step, saved);
     ++saved_;
-    absl::Status removed = ApplyRetention(step);
-    if (removed.ok()) return removed;
-    return absl::Status(removed.code(),
-                        absl::StrCat("saved ", PathOf(step),
-                                     ", but cannot remove an older one: ", removed.message()));
+    const absl::Status removed = ApplyRetention(step);
+    return WithContext(removed, absl::StrCat("saved ", directory_.PathOf(step),
+                                             ", but cannot remove an older one"));
   }
 
   absl::Status ApplyRetention(int64_t just_saved) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, ListSteps());
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, directory_.Steps());
     std::vector<RetainedCheckpoint> checkpoints;
     for (const int64_t step : steps) {
       absl::StatusOr<RetainedCheckpoint> checkpoint = Retained(step);
@@ -353,7 +209,7 @@ class CheckpointManager::State {
   }
 
   // Removes checkpoints that no other needs, and those that they need only after it is on the disk
-  // that they are gone: whatever of this is lost in a crash, all that is there then is whole.
+  // that they are gone: whatever of this is lost in a crash, all that is there then is intact.
   absl::Status RemoveAll(std::vector<RetainedCheckpoint> unwanted) {
     while (!unwanted.empty()) {
       absl::flat_hash_set<std::string> needed;
@@ -368,68 +224,36 @@ class CheckpointManager::State {
         LEAFSTORE_RETURN_IF_ERROR(RemoveFile(it->step));
       }
       unwanted.erase(removed, unwanted.end());
-      if (options_.durable) LEAFSTORE_RETURN_IF_ERROR(files().SyncDirectory(directory_));
+      if (options_.io.durable) LEAFSTORE_RETURN_IF_ERROR(directory_.Sync());
     }
     return absl::OkStatus();
   }
 
   absl::Status RemoveFile(int64_t step) {
     Forget(step);
-    return files().Remove(PathOf(step));
+    return directory_.Remove(step);
   }
 
-  // What retention asks about a checkpoint; read once.
+  // Returns what retention needs to know of a checkpoint; read once.
   absl::StatusOr<RetainedCheckpoint> Retained(int64_t step) {
-    if (damaged_.Has(step)) return DamagedOf(step);
     const auto known = retained_.find(step);
-    if (known != retained_.end()) return known->second;
-    const absl::StatusOr<CheckpointReader> reader = OpenStep(step, {});
-    if (reader.ok()) return retained_.emplace(step, RetainedOf(step, *reader)).first->second;
-    if (!IsDamage(reader.status())) return reader.status();
-    damaged_.Add(step);
-    return DamagedOf(step);
+    if (known != retained_.end() && !search_.IsDamaged(step)) return known->second;
+    LEAFSTORE_ASSIGN_OR_RETURN(RetainedCheckpoint checkpoint, search_.Describe(step));
+    if (!checkpoint.damaged) retained_.emplace(step, checkpoint);
+    return checkpoint;
   }
 
-  absl::StatusOr<CheckpointReader> OpenStep(int64_t step, ReadOptions options) const {
-    options.file_system = options_.file_system;
-    return CheckpointReader::Open(PathOf(step), options);
-  }
-
-  absl::StatusOr<CheckpointReader> OpenWhole(int64_t step, const ReadOptions& options) const {
-    LEAFSTORE_ASSIGN_OR_RETURN(CheckpointReader reader, OpenStep(step, options));
-    LEAFSTORE_RETURN_IF_ERROR(reader.Verify());
-    return reader;
-  }
-
-  absl::Status NoneIsWhole(absl::Span<const SkippedCheckpoint> skipped) const {
-    if (skipped.empty()) {
-      return absl::NotFoundError(absl::StrCat(directory_, ": there is no checkpoint"));
-    }
-    // One that was asked for, or the only one: its own error.
-    if (skipped.size() == 1) return skipped[0].why;
-    const bool any_is_newer =
-        std::any_of(skipped.begin(), skipped.end(),
-                    [](const SkippedCheckpoint& one) { return absl::IsUnimplemented(one.why); });
-    const auto code = any_is_newer ? absl::StatusCode::kUnimplemented : absl::StatusCode::kDataLoss;
-    const auto message = [](std::string* out, const SkippedCheckpoint& one) {
-      absl::StrAppend(out, one.why.message());
-    };
-    return absl::Status(
-        code, absl::StrCat(directory_, ": none of ", skipped.size(),
-                           " checkpoints can be read: ", absl::StrJoin(skipped, "; ", message)));
-  }
-
-  const std::string directory_;
-  ManagerOptions options_;
+  const internal::StepDirectory directory_;
+  const ManagerOptions options_;
+  internal::StepSearch search_{&directory_, &options_};
   std::unique_ptr<FileLock> lock_;
-  DamagedSteps damaged_;
-  std::atomic<bool> next_is_whole_ = false;  // whatever the history says
+  std::atomic<bool> next_is_full_ = false;  // the next save, whatever the history says
   // These are the worker's while it is busy.
   SaveHistory history_;
   size_t saved_ = 0;
   std::map<int64_t, RetainedCheckpoint> retained_;
   BufferPool::Reservation kept_;
-  BackgroundWorker worker_;  // last: it ends before what it works on
+  internal::BackgroundWorker worker_;  // last: it ends before what it works on
 };
 
 CheckpointManager::CheckpointManager(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -446,16 +270,18 @@ absl::StatusOr<CheckpointManager> CheckpointManager::Open(std::string directory,
 }
 
 absl::StatusOr<std::vector<int64_t>> CheckpointManager::Steps() const {
-  return state_->ListSteps();
+  return state_->directory().Steps();
 }
 
 absl::StatusOr<int64_t> CheckpointManager::Latest() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
   if (!steps.empty()) return steps.back();
-  return absl::NotFoundError(absl::StrCat(DirectoryOf(PathOf(0)), ": there is no checkpoint"));
+  return absl::NotFoundError(absl::StrCat(state_->directory().path(), ": there is no checkpoint"));
 }
 
-std::string CheckpointManager::PathOf(int64_t step) const { return state_->PathOf(step); }
+std::string CheckpointManager::PathOf(int64_t step) const {
+  return state_->directory().PathOf(step);
+}
 
 absl::Status CheckpointManager::Save(int64_t step, std::vector<CheckpointItem> items,
                                      const StepInfo& info) {
@@ -480,21 +306,8 @@ absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step,
 
 absl::Status CheckpointManager::Wait() { return state_->Wait(); }
 
-absl::StatusOr<RestoredCheckpoint> CheckpointManager::Restore(const ReadOptions& options) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<int64_t> steps, Steps());
-  std::reverse(steps.begin(), steps.end());
-  return state_->RestoreFirst(std::move(steps), options);
-}
-
-absl::StatusOr<RestoredCheckpoint> CheckpointManager::RestoreBest(
-    const ReadOptions& options) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<int64_t> steps, state_->StepsByMetric());
-  return state_->RestoreFirst(std::move(steps), options);
-}
-
-absl::StatusOr<RestoredCheckpoint> CheckpointManager::RestoreStep(
-    int64_t step, const ReadOptions& options) const {
-  return state_->RestoreStep(step, options);
+absl::StatusOr<RestoredCheckpoint> CheckpointManager::Restore(const RestoreQuery& query) const {
+  return state_->Restore(query);
 }
 
 absl::Status CheckpointManager::Remove(int64_t step) { return state_->Remove(step); }

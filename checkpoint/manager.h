@@ -42,7 +42,7 @@
 // Training goes on from there and comes to the step that was damaged again: saving it puts the
 // damaged file aside, as `<its name>.damaged`. Nothing is ever removed because it is damaged.
 //
-// To go on from an older one that is not the newest (RestoreBest, RestoreStep), remove what came
+// To go on from an older one that is not the newest (Restore with `best` or `step`), remove what came
 // after it first (Remove), or train into a directory of its own: a step is saved once.
 //
 // Retention. After each save, checkpoints that no rule keeps and that no kept one needs are
@@ -64,19 +64,20 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/retention.h"
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/io/file_system.h"
+#include "leafstore/io/io_options.h"
 
 namespace leafstore {
 
@@ -88,25 +89,23 @@ enum class WhenBusy : uint8_t {
 };
 
 struct ManagerOptions {
+  // How checkpoints are saved; `progress` is called from the thread that saves, during each save.
+  // The file system is used for all files and must outlive the manager and its readers.
+  IoOptions io = {};
   // Only Restore, Steps and the like: no lock is taken, nothing is made or removed.
   bool read_only = false;
   // Which are kept. By default all.
   Retention retention = {};
   bool incremental = false;
-  // Every so-manyth save is whole; 0: none but those that have to be. Only with `incremental`.
+  // Writes a full checkpoint every N saves; 0: only when required. Only with `incremental`.
   size_t full_every = 0;
   WhenBusy when_busy = WhenBusy::kWait;
   // As in SaveOptions.
-  bool durable = true;
   Compression compression = Compression::kNone;
   int zstd_level = 3;
   // Memory that SaveAsync's snapshots drop is kept for the copies that the next one needs, up to
   // one snapshot's bytes, as long as the manager lives (core/internal/buffer_pool.h).
   bool keep_memory = true;
-  // Told how far a save is, in bytes; from the thread that saves. Must not throw.
-  std::function<void(int64_t step, int64_t done, int64_t total)> progress = {};
-  // Null: this machine's. Must outlive the manager and its readers.
-  FileSystem* file_system = nullptr;
 };
 
 // What is saved with a checkpoint besides its items.
@@ -115,7 +114,20 @@ struct StepInfo {
   Metadata metadata = {};
 };
 
-// A checkpoint that Restore passed over.
+// Which checkpoint Restore looks for. By default the newest.
+struct RestoreQuery {
+  // That of this step, and no other.
+  std::optional<int64_t> step = {};
+  // The best by Retention::metric.
+  bool best = false;
+  // Verifies every byte of a checkpoint before it is returned; otherwise it is only opened.
+  bool verify = true;
+  // How it is verified and, later, loaded. `read.io.progress` is called while one is verified. The
+  // file system is the manager's.
+  ReadOptions read = {};
+};
+
+// A checkpoint that Restore skipped.
 struct SkippedCheckpoint {
   int64_t step = 0;
   absl::Status why;
@@ -124,7 +136,7 @@ struct SkippedCheckpoint {
 struct RestoredCheckpoint {
   int64_t step = 0;
   CheckpointReader reader;
-  std::vector<SkippedCheckpoint> skipped;  // newer, or better, but not to be read
+  std::vector<SkippedCheckpoint> skipped;  // newer, or better, but unreadable
 };
 
 class CheckpointManager {
@@ -158,15 +170,11 @@ class CheckpointManager {
   // Returns when no save is running.
   absl::Status Wait();
 
-  // The newest checkpoint that is whole.
-  absl::StatusOr<RestoredCheckpoint> Restore(const ReadOptions& options = {}) const;
-  // The best that is whole, by Retention::metric. error FailedPrecondition: no metric was named.
-  // error NotFound: there is none at all, or none has the metric; then the message has near names.
-  absl::StatusOr<RestoredCheckpoint> RestoreBest(const ReadOptions& options = {}) const;
-  // That of this step. error DataLoss: it is damaged. error NotFound: there is none; names those
-  // that are.
-  absl::StatusOr<RestoredCheckpoint> RestoreStep(int64_t step,
-                                                 const ReadOptions& options = {}) const;
+  // Returns the newest checkpoint that is intact, or the best, or that of a step.
+  // error FailedPrecondition: the best was asked for, and ManagerOptions name no metric. error
+  // NotFound: there is no checkpoint; none of this step (names those there are); or none has the
+  // metric (suggests names). error DataLoss: all that were tried are damaged.
+  absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {}) const;
 
   // Removes the checkpoint of a step; waits for the save that is running first.
   // error FailedPrecondition: another one, not known to be damaged, needs it; names it.

@@ -1,12 +1,13 @@
-// Reading a checkpoint: the whole of an item, a leaf, a subtree, or what a filter takes.
+// CheckpointReader: loads an item of a checkpoint, a leaf, a subtree, or what a filter matches. To load
+// whole files with one call, see checkpoint.h.
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
-//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(reader.def("params").value(), params, &model));
+//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(reader.GetDef("params").value(), params, &model));
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(reader.LoadItems("adamw").value()));
 //
-//   Leaf bias = reader.LoadPath("params", ".head.bias").value();
-//   ParamStore norms = reader.LoadMatching("params", Glob("**.norm.**")).value();
+//   Leaf bias = reader.LoadLeaf("params", ".head.bias").value();
+//   ParamStore norms = reader.Load("params", {.filter = Glob("**.norm.**")}).value();
 //   RestoreReport report = reader.LoadInto("params", &params).value();   // all of it, or an error
 //   reader.LoadInto("params", &body, {.filter = Glob("body.**"),         // a part of another model
 //                                     .renames = {{"encoder.**", "body.**"}}}).value();
@@ -38,7 +39,6 @@
 #define LEAFSTORE_CHECKPOINT_READER_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -51,13 +51,15 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/io/file_system.h"
+#include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/filter.h"
 #include "leafstore/select/labels.h"
+#include "leafstore/select/load_into.h"
 #include "leafstore/select/partition.h"
-#include "leafstore/select/rename_map.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
@@ -65,51 +67,13 @@
 
 namespace leafstore {
 
-enum class ReadMode : uint8_t { kMap, kRead };
-
 struct ReadOptions {
-  ReadMode mode = ReadMode::kMap;
-  // Check a tensor's checksum when it is loaded. O(bytes loaded); without, a mapped load touches
-  // none but those of bools: that these are 0 or 1 is checked always, as nothing else is a bool in
-  // C++.
+  // `progress` is called by Verify. Each thread takes up to 4 MiB for small tensors, or what its
+  // largest compressed one is stored in.
+  IoOptions io = {};
+  // Checks a tensor's checksum when it is loaded. O(bytes loaded). Without, a mapped load touches no
+  // bytes but those of bools: it always checks that these are 0 or 1, as C++ allows no other bool.
   bool verify = true;
-  // So many threads read, check and decompress; 0: one for each processor, up to eight. Each takes
-  // up to 4 MiB for small tensors, or what its largest compressed one is stored in.
-  int threads = 0;
-  // Told by Verify how many bytes of how many it has checked, after every few MiB; from any of its
-  // threads, from one at a time. Must not throw.
-  std::function<void(int64_t done, int64_t total)> verify_progress;
-  // Null: this machine's. Must outlive the readers.
-  FileSystem* file_system = nullptr;
-};
-
-// How an item is read into an existing store. As it stands: every leaf of the one must be in the
-// other, under the same path.
-struct RestoreOptions {
-  // Leaves of the store that the item does not have stay as they are.
-  bool allow_missing = false;
-  // Leaves of the item that the store does not have are passed over.
-  bool allow_unexpected = false;
-  // Only the leaves of the store that a partition by this one filter takes are replaced. It sees
-  // the store's paths, not those of the item that `renames` begin with. The others stay, and
-  // whether the item has them does not matter; nor, then, does what else the item has.
-  std::optional<Filter> filter = std::nullopt;
-  // The item's leaves get new paths first (rename_map.h), so that their paths are the store's. A
-  // leaf that a rule takes meets the store by its canonical path, or else by its dotted form.
-  std::vector<RenameRule> renames = {};
-  // Of `renames`: a rule that takes no leaf of the item is no error.
-  bool allow_unused_renames = false;
-};
-
-// What became of the leaves. Paths are canonical, those of the item under their new names; where a
-// field has over 64 MiB of text, of the rest only the end is given.
-struct RestoreReport {
-  // Leaves of the store that were replaced.
-  uint32_t restored = 0;
-  // Leaves of the store that were to be replaced, and that the item does not have.
-  std::vector<std::string> missing;
-  // Leaves of the item that the store does not have.
-  std::vector<std::string> unexpected;
 };
 
 // What the manifest says of one leaf.
@@ -142,9 +106,7 @@ class CheckpointItemInfo {
   std::string PathText(uint32_t place) const {
     return item_->layout.PathText(item_->slots.SlotAt(place));
   }
-  // Calls `visit` with the place and the canonical text of each leaf, in order; the text is valid
-  // during the call. Several times as fast as PathText of each. error ResourceExhausted: a text is
-  // longer than Path::kMaxTextSize; those before it were visited.
+  // Calls `visit` with the place and the canonical text of each leaf, as Layout::ForEachPath does.
   absl::Status ForEachPath(
       absl::FunctionRef<void(uint32_t place, absl::string_view path)> visit) const;
 
@@ -155,7 +117,9 @@ class CheckpointItemInfo {
   const ManifestItem* item_;
 };
 
-class CheckpointFile;  // checkpoint_file.h
+namespace internal {
+class CheckpointFile;
+}  // namespace internal
 
 class CheckpointReader {
  public:
@@ -170,10 +134,11 @@ class CheckpointReader {
 
   // The items' names, in the order in which they were saved.
   std::vector<std::string> items() const;
-  // All that is known of an item without reading tensors. error NotFound. O(items).
-  absl::StatusOr<CheckpointItemInfo> item(absl::string_view name) const;
-  // Its structure. error NotFound; InvalidArgument: it has loose paths that are no tree.
-  absl::StatusOr<TreeDef> def(absl::string_view item) const;
+  // Returns all that is known of an item without reading tensors. error NotFound. O(items).
+  absl::StatusOr<CheckpointItemInfo> GetItem(absl::string_view name) const;
+  // Returns the structure of an item. error NotFound; InvalidArgument: it has loose paths that are
+  // not those of a tree.
+  absl::StatusOr<TreeDef> GetDef(absl::string_view item) const;
   // What users attached to the checkpoint.
   const Metadata& metadata() const;
   // The numbers that were saved with the checkpoint.
@@ -182,25 +147,19 @@ class CheckpointReader {
   // saved as an increment (SaveHistory). Each is opened when the first of these is loaded; where
   // that fails, loads of these fail, and the next one tries again.
   const std::vector<BaseFile>& bases() const;
-  // What users attached to an item. error NotFound.
-  absl::StatusOr<Metadata> metadata(absl::string_view item) const;
-  // The named groups of an item; none where it was saved without. error NotFound: no such item.
-  absl::StatusOr<std::optional<Labels>> labels(absl::string_view item) const;
 
-  // The item, all that it holds. O(leaves), and O(bytes) to verify or read.
-  absl::StatusOr<ParamStore> Load(absl::string_view item) const;
+  // Loads an item: all that it holds, or what `options` choose. error NotFound: no such item. Others:
+  // see LoadOptions. O(leaves), and O(bytes) to verify or read.
+  absl::StatusOr<ParamStore> Load(absl::string_view item, const LoadOptions& options = {}) const;
   // The items "<prefix>/<name>", as CheckpointWriter::AddItems saves them, each under its own name
   // and in the order of saving. What Optimizer::LoadState takes. error NotFound: there are none;
   // says what there is. (AddItems of no stores leaves nothing in the file that could be told from a
   // misspelt name; an optimizer always has some.) error also: as Load's of each.
   absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
-  // One leaf. A path through an alias finds the owner's. error NotFound: no such path, or the item
-  // does not hold it. error InvalidArgument: no canonical path, or it leads to a container.
+  // Loads one leaf. A path through an alias finds the owner's. error NotFound: no such path, or the
+  // item does not hold it. error InvalidArgument: not a canonical path, or it leads to a container.
   // O(depth * log children), and O(bytes).
-  absl::StatusOr<Leaf> LoadPath(absl::string_view item, absl::string_view path) const;
-  // The leaves below a node, with the structure there as a TreeDef of its own (TreeDef::Subtree).
-  // error NotFound, InvalidArgument: no such path. O(nodes of the subtree), and O(bytes).
-  absl::StatusOr<Flattened> LoadSubtree(absl::string_view item, absl::string_view path) const;
+  absl::StatusOr<Leaf> LoadLeaf(absl::string_view item, absl::string_view path) const;
   // Compiles a partition of the item (partition.h): the group that each leaf would be in. Filters
   // are evaluated on what the manifest says, and no tensor is read for them, so that one which this
   // reader cannot read hinders none. But a Callable may look at bytes: for one, all tensors of the
@@ -208,24 +167,8 @@ class CheckpointReader {
   // PartitionPlan::Compile's; with a Callable, Load's too. O(nodes * filters).
   absl::StatusOr<PartitionPlan> CompilePlan(absl::string_view item, std::vector<Filter> filters,
                                             const PartitionOptions& options = {}) const;
-  // The leaves that a partition by this one filter puts into its first group, as a group on the
-  // item's Layout. Only these are read and verified. error: CompilePlan's. O(nodes), and O(bytes
-  // taken).
-  absl::StatusOr<ParamStore> LoadMatching(absl::string_view item, const Filter& filter) const;
-  // The leaves at these places of the item, as a group. error NotFound: no such item.
-  // InvalidArgument: `places` do not grow strictly, or one is not below the item's number of leaves.
-  // O(places), and O(bytes).
-  absl::StatusOr<ParamStore> LoadPlaces(absl::string_view item,
-                                        absl::Span<const uint32_t> places) const;
-
-  // Replaces leaves of a store by those of the item: by position where the Layouts are equal,
-  // otherwise by path.
-  // error InvalidArgument: the item lacks leaves of the store, or has others (unless allowed), or
-  // dtypes, shapes or kinds differ; all are named (MergeReport). Also: a filter is bad or takes no
-  // leaf of the store; a rename is bad (RenameMap::Create, Apply), its dotted form could mean two
-  // leaves of the store, or two leaves of the item would go to one of the store. error
-  // FailedPrecondition: a borrow is open. After an error the store is as before. Nothing is read
-  // before all fits.
+  // Replaces leaves of a store by those of the item (load_into.h), by position where the Layouts are
+  // equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and O(bytes).
   absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,
                                          const RestoreOptions& options = {}) const;
 
@@ -237,9 +180,10 @@ class CheckpointReader {
   absl::Status Verify() const;
 
  private:
-  explicit CheckpointReader(std::shared_ptr<const CheckpointFile> file) : file_(std::move(file)) {}
+  explicit CheckpointReader(std::shared_ptr<const internal::CheckpointFile> file)
+      : file_(std::move(file)) {}
 
-  std::shared_ptr<const CheckpointFile> file_;
+  std::shared_ptr<const internal::CheckpointFile> file_;
 };
 
 }  // namespace leafstore

@@ -1,7 +1,5 @@
-// Writing a checkpoint: one file of named items (docs/format.md), there whole or not at all.
-//
-//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(
-//       "run/step-100.leaf", {{"params", flat.def, all}, {"adamw", adamw.state()}}));
+// CheckpointWriter: writes a checkpoint, one file of named items (docs/format.md), item by item. What
+// is complete in memory is saved with one call (checkpoint.h).
 //
 //   CheckpointWriter writer = CheckpointWriter::Create("run/step-100.leaf").value();
 //   LEAFSTORE_RETURN_IF_ERROR(writer.AddItem("params", flat.def, all));  // written now
@@ -26,8 +24,8 @@
 // training meanwhile, save a Snapshot.
 //
 // Commit. Everything goes into a temporary file in the same directory
-// (`<path>.tmp-<pid>-<number>`); Finish syncs it, renames it to `path`, and syncs the directory.
-// Whoever opens `path` sees the old file or the new one. After any failure, and if the writer is
+// (`<path>.tmp-<pid>-<count>`); Finish syncs it, renames it to `path`, and syncs the directory.
+// A reader that opens `path` sees the old file or the new one. After any failure, and if the writer is
 // destroyed before Finish, the old file is as it was and the temporary file is gone. A reader of
 // the old file keeps it: saving to the path that tensors are mapped from is safe.
 //
@@ -45,8 +43,6 @@
 #define LEAFSTORE_CHECKPOINT_WRITER_H_
 
 #include <cstdint>
-#include <functional>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -59,7 +55,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/checkpoint/save_history.h"
-#include "leafstore/io/file_system.h"
+#include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/labels.h"
 #include "leafstore/store/named_store.h"
@@ -75,10 +71,7 @@ enum class Compression : uint8_t {
 };
 
 struct SaveOptions {
-  // Sync the file and its directory: a checkpoint that was reported written survives a loss of
-  // power. Without, it survives the end of the process alone. Such bytes go past the page cache
-  // where the file system takes that, at the speed of the disk; without, they stay in it.
-  bool durable = true;
+  IoOptions io = {};
   // Of the whole checkpoint. UTF-8.
   Metadata metadata = {};
   // How good the parameters are.
@@ -88,17 +81,12 @@ struct SaveOptions {
   Compression compression = Compression::kNone;
   // Zstandard's: higher is smaller and slower, up to 22; negative ones are faster still.
   int zstd_level = 3;
-  // Where the bytes of the checkpoint before are; leaves unchanged since are not written again.
-  // Told of this one when it is there. Null: all leaves are written. Must outlive the writer.
+  // Where the bytes of the checkpoint before are: leaves that have not changed since are not written
+  // again. Updated once this one is complete. Null: all leaves are written. Must outlive the writer.
   SaveHistory* history = nullptr;
-  // Told the bytes of tensors that are saved, after every few MiB, and of how many (see below); what
-  // is found in an earlier file counts too. Must not throw.
-  std::function<void(int64_t done, int64_t total)> progress = {};
-  // What `progress` is told as the total; 0: the bytes of the items added so far. SaveCheckpoint
-  // knows it.
+  // The total that `io.progress` receives; 0: the bytes of the items added so far. SaveCheckpoint
+  // computes it. Bytes that are found in an earlier file count as done.
   int64_t total_bytes = 0;
-  // Null: this machine's. Must outlive the writer.
-  FileSystem* file_system = nullptr;
 };
 
 struct ItemOptions {
@@ -153,61 +141,6 @@ class CheckpointWriter {
 
   std::unique_ptr<State> state_;
 };
-
-// What SaveCheckpoint saves: an item, or with NamedStores one of each (AddItems). It holds a store
-// by value, an lvalue's as a snapshot of it: so what it was made of may be gone or written before
-// it is saved. An open borrow is SaveCheckpoint's error.
-class CheckpointItem {
- public:
-  CheckpointItem(std::string name, const TreeDef& def, const ParamStore& store,
-                 ItemOptions options = {});
-  CheckpointItem(std::string name, const TreeDef& def, ParamStore&& store,
-                 ItemOptions options = {});
-  CheckpointItem(std::string name, const ParamStore& store, ItemOptions options = {});
-  CheckpointItem(std::string name, ParamStore&& store, ItemOptions options = {});
-  CheckpointItem(std::string prefix, std::vector<NamedStore> stores, ItemOptions options = {});
-
-  // Why it cannot be saved, or OK: a borrow was open when this was made.
-  const absl::Status& status() const { return status_; }
-  // Bytes of all its tensors. O(leaves).
-  int64_t tensor_bytes() const;
-  // Another that holds snapshots of the same stores. O(stores).
-  CheckpointItem Share() const;
-
-  CheckpointItem(CheckpointItem&&) noexcept = default;
-  CheckpointItem& operator=(CheckpointItem&&) noexcept = default;
-
- private:
-  CheckpointItem() = default;
-  friend absl::Status SaveCheckpoint(const std::string& path,
-                                     absl::Span<const CheckpointItem> items,
-                                     const SaveOptions& options);
-  friend absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem>&& items,
-                                     const SaveOptions& options);
-  static absl::StatusOr<CheckpointWriter> WriterFor(const std::string& path,
-                                                    absl::Span<const CheckpointItem> items,
-                                                    SaveOptions options);
-  void HoldSnapshot(const ParamStore& store, std::string name = {});
-  absl::Status AddTo(CheckpointWriter* writer) const;
-  absl::Status GiveTo(CheckpointWriter* writer) &&;
-
-  std::string name_;
-  std::optional<TreeDef> def_;
-  ItemOptions options_;
-  bool is_prefix_ = false;          // of the names of stores_
-  std::vector<NamedStore> stores_;  // otherwise one, whose name is not used
-  absl::Status status_;             // why there is none
-};
-
-// Create, AddItem for each, Finish. Errors are theirs; the old file is as it was then, unless
-// syncing the directory failed (see Finish).
-absl::Status SaveCheckpoint(const std::string& path, absl::Span<const CheckpointItem> items,
-                            const SaveOptions& options = {});
-// The same, and lets go of each leaf as soon as it is saved.
-absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem>&& items,
-                            const SaveOptions& options = {});
-absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
-                            const SaveOptions& options = {});
 
 }  // namespace leafstore
 

@@ -49,6 +49,7 @@ endif()
 if(LEAFSTORE_PCH)
   file(WRITE ${PROJECT_BINARY_DIR}/leafstore_pch.cc "")
   add_library(leafstore_pch OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/leafstore_pch.cc)
+  set_target_properties(leafstore_pch PROPERTIES UNITY_BUILD OFF)
 endif()
 
 function(leafstore_private_flags target)

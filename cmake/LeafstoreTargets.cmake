@@ -2,7 +2,7 @@
 # then written down, and a new file builds after CMake has run again, by itself.
 #
 #   leafstore_library(NAME core SOURCES a.cc HEADERS a.h [PROTOS a.proto] [DEPS ...] [PRIVATE_DEPS ...])
-#   leafstore_test(FOLDER core SOURCES a_test.cc [DEPS ...] [FULL] [NO_UNITY])
+#   leafstore_test(FOLDER core SOURCES a_test.cc [DEPS ...] [FULL] [NO_UNITY] [LABEL browser])
 #   leafstore_program(NAME digits SOURCES main.cc [OUTPUT_NAME name] [DEPS ...])
 #   leafstore_fuzzer(NAME path_fuzz SOURCES path_fuzz.cc [CORPUS dir] [DEPS ...])
 
@@ -85,8 +85,10 @@ function(leafstore_library)
     add_library(${target} ${arg_SOURCES})
     set(scope PUBLIC)
     leafstore_private_flags(${target})
+    # The objects are the same whether the library is static or shared, and are compiled without waiting for other libraries.
     set_target_properties(${target} PROPERTIES
-      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
+      DEFINE_SYMBOL "" OPTIMIZE_DEPENDENCIES ON)
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -157,9 +159,10 @@ endfunction()
 
 # The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name. With FULL, the
 # long tests: `<folder>_full_test`, which ctest labels `full` and scripts/test builds and runs only with --full. With
-# NO_UNITY, each source is compiled by itself in every preset.
+# LABEL, `<folder>_<label>_test`, which ctest labels so: `browser` and `network` are what these tests need, and
+# scripts/test --quick leaves them out. With NO_UNITY, each source is compiled by itself in every preset.
 function(leafstore_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "FULL;NO_UNITY" "FOLDER" "SOURCES;DEPS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "FULL;NO_UNITY" "FOLDER;LABEL" "SOURCES;DEPS")
   if(NOT arg_FOLDER OR arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "leafstore_test: needs FOLDER; not understood: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
@@ -169,6 +172,10 @@ function(leafstore_test)
   set(target ${arg_FOLDER}_test)
   set(label ${arg_FOLDER})
   set(timeout 120)
+  if(arg_LABEL)
+    set(target ${arg_FOLDER}_${arg_LABEL}_test)
+    set(label ${arg_LABEL})
+  endif()
   if(arg_FULL)
     set(target ${arg_FOLDER}_full_test)
     set(label full)

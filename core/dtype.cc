@@ -77,8 +77,9 @@ absl::StatusOr<DType> ParseDType(absl::string_view name) {
   }
   std::string names;
   for (const Row& row : kRows) absl::StrAppend(&names, names.empty() ? "" : ", ", row.name);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "no dtype is called \"", absl::CHexEscape(name.substr(0, 32)), "\"; there are ", names));
+  return absl::InvalidArgumentError(absl::StrCat("expected a dtype, found \"",
+                                                 absl::CHexEscape(name.substr(0, 32)),
+                                                 "\"; the dtypes are ", names));
 }
 
 bool IsFloating(DType dtype) { return RowOf(dtype).family == Family::kFloating; }

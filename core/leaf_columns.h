@@ -44,7 +44,7 @@ class LeafColumns {
 
   uint32_t size() const { return static_cast<uint32_t>(dtypes_.size()); }
   uint32_t tensor_count() const { return static_cast<uint32_t>(ranks_.size()); }
-  // Bytes of all tensors together; the largest int64 where they are more.
+  // Returns the bytes of all tensors together; the largest int64 if they exceed it.
   int64_t total_bytes() const { return total_bytes_; }
 
   // Of the leaf at `place`, which must be below size().
@@ -62,7 +62,7 @@ class LeafColumns {
   // is_tensor(place) must be false. Valid as spec().
   const Value& value(uint32_t place) const { return values_[numbers_[place]]; }
 
-  // By number of tensor.
+  // Returns the shape of a tensor by its index among the tensors.
   ShapeRef tensor_shape(uint32_t tensor) const {
     return ShapeRef(dims_.data() + dims_begins_[tensor], ranks_[tensor]);
   }
@@ -70,7 +70,7 @@ class LeafColumns {
   absl::Span<const int64_t> byte_sizes() const { return byte_sizes_; }
   absl::Span<const uint8_t> ranks() const { return ranks_; }
   absl::Span<const int64_t> dims() const { return dims_; }
-  // Of all leaves: the dtype's number, or 0 for a value.
+  // Returns the dtype's value for each leaf, or 0 for a static leaf.
   absl::Span<const uint8_t> dtypes() const { return dtypes_; }
   absl::Span<const Value> values() const { return values_; }
 
@@ -85,7 +85,7 @@ class LeafColumns {
 
  private:
   std::vector<uint8_t> dtypes_;
-  std::vector<uint32_t> numbers_;  // of each leaf, its number among the tensors or the values
+  std::vector<uint32_t> numbers_;  // of each leaf, its index among the tensors or the values
   std::vector<uint8_t> ranks_;
   std::vector<uint64_t> dims_begins_;
   std::vector<int64_t> dims_;

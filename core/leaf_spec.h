@@ -57,7 +57,7 @@ class LeafSpec {
   }
 
  private:
-  ValueKind value_kind_{};  // 0, which is no kind, of a tensor
+  ValueKind value_kind_{};  // 0, which is not a kind, for a tensor
   DType dtype_{};
   ShapeRef shape_;
 };

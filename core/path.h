@@ -17,6 +17,7 @@
 
 #include <compare>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -28,6 +29,9 @@
 #include "leafstore/core/key.h"
 
 namespace leafstore {
+
+// The texts of a path. What is printed for a message is canonical, and cut where it is long.
+enum class PathForm : uint8_t { kCanonical, kDotted };
 
 class Path {
  public:

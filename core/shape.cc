@@ -68,7 +68,7 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
   if (counts->elements % run_elements != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": ",
-                     counts->elements, " elements of ", bits, " bits do not fill whole bytes"));
+                     counts->elements, " elements of ", bits, " bits do not fill complete bytes"));
   }
   int64_t unused;
   if (!Multiply(counts->elements_without_zeros / run_elements, run_bytes, &unused)) {

@@ -17,11 +17,11 @@
 namespace leafstore {
 namespace {
 
-// A name of dots alone has a key for each byte, and a key takes dozens of bytes: all names together
-// have at most so many. (A million tensors of sixteen keys each.)
+// The limit of keys in all names together: a name of dots has a key per byte, and a key takes dozens
+// of bytes. (Enough for a million tensors of sixteen keys each.)
 constexpr size_t kMaxParts = size_t{1} << 24;
 
-// Calls `visit` with each part of a name between dots; the empty name has one, which is empty.
+// Calls `visit` with each part of a name between dots. The empty name has one empty part.
 template <typename Visit>
 void ForEachPart(absl::string_view name, const Visit& visit) {
   for (;;) {
@@ -32,7 +32,7 @@ void ForEachPart(absl::string_view name, const Visit& visit) {
   }
 }
 
-// The number that a part is the canonical decimal of, or -1.
+// Returns the integer whose canonical decimal text is `part`, or -1.
 int64_t NumberOf(absl::string_view part) {
   if (part.empty() || part.size() > 19 || (part.size() > 1 && part[0] == '0')) return -1;
   if (!std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; })) {
@@ -42,10 +42,10 @@ int64_t NumberOf(absl::string_view part) {
   return absl::SimpleAtoi(part, &number) ? number : -1;
 }
 
-// The tree of parts of all names: which containers have numbers for keys alone.
+// The tree of the parts of all names, which shows which containers have only integer keys.
 class PartTree {
  public:
-  // The container below `parent` that this part leads to, made when it is first met.
+  // Returns the container of this part below `parent`; creates it if it does not exist.
   uint32_t Add(uint32_t parent, absl::string_view part) {
     if (NumberOf(part) < 0) numbers_only_[parent] = false;
     const auto [at, is_new] =
@@ -169,9 +169,9 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const Slo
                                                  NameStyle style) {
   std::vector<std::string> names;
   names.reserve(slots.size());
-  for (uint32_t place = 0; place < slots.size(); ++place) {
-    names.push_back(NameOfPath(layout.PathOf(slots.SlotAt(place)), style));
-  }
+  const PathForm form = style == NameStyle::kCanonical ? PathForm::kCanonical : PathForm::kDotted;
+  LEAFSTORE_RETURN_IF_ERROR(layout.ForEachPath(
+      slots, form, [&names](uint32_t, absl::string_view name) { names.emplace_back(name); }));
   absl::flat_hash_map<absl::string_view, uint32_t> places;
   places.reserve(names.size());
   for (uint32_t place = 0; place < names.size(); ++place) {

@@ -1,4 +1,4 @@
-// Names of tensors in other formats, and the paths that stand for them.
+// Converts between the names of tensors in other formats and paths.
 //
 //   PathsOfNames({"layers.0.weight", "head"}, NameStyle::kSplit).value();
 //                                     // ['layers']['0']['weight'] and ['head']
@@ -6,19 +6,17 @@
 //   NamesOf(store, NameStyle::kSplit).value();                         // the dotted forms
 //
 // safetensors, PyTorch's state dicts and NumPy's archives name tensors by flat strings, most of
-// which are keys joined by dots. A path made of a name gives that very name back, whatever it is:
-// empty, of dots alone, with dots at its ends, in any script. (A name that is split is joined
-// again; one that is kept is one key.)
+// which are keys joined by dots. A path made from a name converts back to exactly that name, even if
+// it is empty, consists of dots, or begins or ends with dots.
 //
-// Two names never become one path; but one may become the beginning of another's (`a` and `a.b`,
-// split). A ParamStore holds both, saves both and finds both; what needs a tree of containers
-// (filters, Layout::def) is error InvalidArgument there, and names both paths. Names that are kept
-// whole always make a tree.
+// Two names never become one path, but one path may be a prefix of another (`a` and `a.b`, split). A
+// ParamStore holds, saves and finds both; calls that need a tree of containers (filters,
+// Layout::def) report error InvalidArgument and name both paths. With kWhole this cannot happen.
 //
-// The other way, paths of any kind become names by their dotted forms. Two leaves that have one
-// dotted form are an error that names both; kCanonical tells them apart.
+// In the other direction, paths of any kind become names by their dotted forms. Two leaves with the
+// same dotted form are an error that names both; kCanonical distinguishes them.
 //
-// Threads: functions of their arguments.
+// Threads: pure functions; safe.
 #ifndef LEAFSTORE_INTEROP_NAMES_H_
 #define LEAFSTORE_INTEROP_NAMES_H_
 
@@ -37,34 +35,35 @@
 namespace leafstore {
 
 enum class NameStyle : uint8_t {
-  // Split at dots, an item (a dict's string key) for each part: `a.0` is ['a']['0'].
+  // Splits at dots; each part is an item (a string key of a dict): `a.0` is ['a']['0'].
   kSplit,
-  // As kSplit, but where all the names that share a beginning go on with a number ("0", "12"; no
-  // sign, no leading zeros, below 2^63), the numbers are indices: `a.0`, `a.1` are ['a'][0],
-  // ['a'][1]. Where `a.b` is there too, they stay items.
+  // Like kSplit, but if all names with the same prefix continue with an integer ("0", "12"; no sign,
+  // no leading zeros, below 2^63), the integers are indices: `a.0`, `a.1` are ['a'][0], ['a'][1]. If
+  // `a.b` exists too, they stay items.
   kLists,
-  // One item, with its dots: `a.0` is ['a.0'].
+  // Makes one item, including dots: `a.0` is ['a.0'].
   kWhole,
-  // A path's canonical text (core/path.h): `.a[0]` is .a[0].
+  // Parses the canonical text of a path (core/path.h): `.a[0]` is .a[0].
   kCanonical,
 };
 
-// "split", "lists", "whole", "canonical". Static storage.
+// Returns "split", "lists", "whole" or "canonical". Static storage.
 absl::string_view NameStyleName(NameStyle style);
-// error InvalidArgument: no such style; the message lists those there are.
+// Returns the style with this name. error InvalidArgument: no such style; the message lists all.
 absl::StatusOr<NameStyle> ParseNameStyle(absl::string_view name);
 
-// The paths of all names of a file, in the order of the names, which must differ.
-// error InvalidArgument: a name is no UTF-8, or with kCanonical no canonical text. error
-// ResourceExhausted: split, they have more than 2^24 keys. O(bytes of the names), expected.
+// Returns the paths of all names of a file, in the order of the names, which must be unique.
+// error InvalidArgument: a name is not UTF-8, or with kCanonical not a canonical text. error
+// ResourceExhausted: the names have more than 2^24 parts. O(bytes of the names), expected.
 absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_view> names,
                                                NameStyle style);
 
-// The name of one path: its canonical text, or in the other styles its dotted form. O(length).
+// Returns the name of one path: with kCanonical its canonical text, otherwise its dotted form.
+// O(length).
 std::string NameOfPath(const Path& path, NameStyle style);
 
-// The names of a store's leaves, by place. error InvalidArgument: two leaves have one name (names
-// both paths), or a key is no UTF-8. O(length of the names), expected.
+// Returns the names of a store's leaves, by place. error InvalidArgument: two leaves have the same
+// name (the message names both paths), or a key is not UTF-8. O(length of the names), expected.
 absl::StatusOr<std::vector<std::string>> NamesOf(const ParamStore& store, NameStyle style);
 absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const SlotSet& slots,
                                                  NameStyle style);

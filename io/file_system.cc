@@ -14,6 +14,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore {
@@ -33,6 +34,10 @@ absl::Status Failed(absl::string_view what, absl::string_view path, int error = 
     return absl::ResourceExhaustedError(absl::ErrnoToStatus(error, message).message());
   }
   return absl::ErrnoToStatus(error, message);
+}
+
+absl::Status Truncated(absl::string_view message) {
+  return WithReason(absl::DataLossError(message), ErrorReason::kTruncated);
 }
 
 int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
@@ -130,9 +135,8 @@ class PosixReadableFile : public ReadableFile {
         return Failed(absl::StrCat("read ", out.size(), " bytes at byte ", offset, " of"), path_);
       }
       if (read == 0) {
-        return absl::DataLossError(absl::StrCat(path_, ": expected ", out.size(),
-                                                " more bytes at byte ", offset,
-                                                ", found the end of the file"));
+        return Truncated(absl::StrCat(path_, ": expected ", out.size(), " more bytes at byte ",
+                                      offset, ", found the end of the file"));
       }
       offset += read;
       out.remove_prefix(static_cast<size_t>(read));
@@ -160,9 +164,8 @@ class PosixReadableFile : public ReadableFile {
 
  private:
   absl::Status Shortened(int64_t expected, int64_t found) const {
-    return absl::DataLossError(absl::StrCat(path_, ": expected at least ", expected,
-                                            " bytes, found ", found,
-                                            ": the file was shortened after it had been opened"));
+    return Truncated(absl::StrCat(path_, ": expected at least ", expected, " bytes, found ", found,
+                                  ": the file was shortened after it had been opened"));
   }
 
   // Where the page of a mapping begins in which its bytes do.
@@ -221,7 +224,7 @@ class PosixFileSystem : public FileSystem {
     struct stat info;
     if (fstat(fd, &info) != 0) return Failed("stat", path);
     if (!S_ISREG(info.st_mode)) {
-      return absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": no regular file"));
+      return absl::InvalidArgumentError(absl::StrCat("cannot open ", path, ": not a regular file"));
     }
     std::move(close_fd).Cancel();
     return std::make_unique<PosixReadableFile>(path, fd, info.st_size);
@@ -275,7 +278,7 @@ class PosixFileSystem : public FileSystem {
     if (result == 0) return lock;
     if (errno != EWOULDBLOCK) return Failed("lock", path);
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot lock ", path, ": another process, or another part of this, holds it"));
+        absl::StrCat("cannot lock ", path, ": this process or another one holds the lock"));
   }
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {
@@ -298,7 +301,7 @@ class PosixFileSystem : public FileSystem {
 
 absl::Status FileSystem::RenameNew(const std::string& from, const std::string& to) {
   const absl::Status found = Open(to).status();
-  if (found.ok()) return absl::AlreadyExistsError(absl::StrCat(to, ": it is there already"));
+  if (found.ok()) return absl::AlreadyExistsError(absl::StrCat(to, ": it already exists"));
   if (!absl::IsNotFound(found)) return found;
   return Rename(from, to);
 }

@@ -1,4 +1,4 @@
-// FileSystem: all that checkpoints ask of the operating system, in one place.
+// FileSystem: the operations of the operating system on files.
 //
 //   FileSystem& files = FileSystem::Posix();
 //   std::unique_ptr<WritableFile> file = files.Create("model.leaf.tmp").value();
@@ -8,15 +8,15 @@
 //   LEAFSTORE_RETURN_IF_ERROR(files.Rename("model.leaf.tmp", "model.leaf"));
 //   LEAFSTORE_RETURN_IF_ERROR(files.SyncDirectory("."));
 //
-// An interface, so that a test may let any call fail and another kind of input and output may be
-// put below. Nothing in checkpoint/ touches a file in another way.
+// It is an interface, so tests can make any call fail and programs can provide other storage. Every
+// file that the library reads or writes goes through it.
 //
-// Each call does all that it was asked or fails: interrupted and short reads and writes are
-// continued below. An error names the path.
+// Each call completes or fails: implementations continue interrupted and short reads and writes.
+// Errors name the path.
 //
-// Errors. NotFound, PermissionDenied, AlreadyExists, FailedPrecondition (a directory on the way is
-// a file) and the like, as absl::ErrnoToStatus has them; ResourceExhausted: no space, or over a
-// quota or the largest size of a file; DataLoss: a file that ends before what was to be read.
+// Errors. NotFound, PermissionDenied, AlreadyExists, FailedPrecondition (a component of the path is
+// not a directory) and others as in absl::ErrnoToStatus; ResourceExhausted: no space, or over a quota
+// or the size limit of a file; DataLoss: the file ends before the requested bytes.
 //
 // Threads: a FileSystem and a ReadableFile are safe from many threads; a WritableFile from one at a
 // time.
@@ -38,49 +38,48 @@
 
 namespace leafstore {
 
-// Of offsets, sizes and memory, for writes past the page cache: enough for any disk of today.
+// The alignment of offsets, sizes and memory for direct writes. Enough for every current disk.
 inline constexpr size_t kDirectAlignment = 4096;
 
-// A file that is being written. Destroying it closes it.
+// A file open for writing. The destructor closes it.
 class WritableFile {
  public:
   virtual ~WritableFile() = default;
 
-  // Writes at a position; a hole that this leaves is zero. error ResourceExhausted: no space; the
-  // message has the bytes that were asked for, and where.
+  // Writes `bytes` at `offset`. Bytes that were never written are zero. error ResourceExhausted: no
+  // space; the message has the offset and the size.
   virtual absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) = 0;
-  // A hint: what is written will be synced and not read soon. Writes that begin and end at a
-  // multiple of kDirectAlignment, from memory at one, may go past the page cache, where the file
-  // system takes that: as fast as the disk, and nothing that others use is pushed out.
+  // Hints that the file will be synced and not read soon. Aligned writes (kDirectAlignment) may then
+  // bypass the page cache if the file system supports it: at the speed of the disk, and without
+  // evicting other data.
   virtual void PreferDirect() {}
-  // Returns when what was written is on the disk.
+  // Waits until all writes are on disk.
   virtual absl::Status Sync() = 0;
-  // Nothing else may be called after this.
+  // Closes the file. No other call is allowed afterwards.
   virtual absl::Status Close() = 0;
 };
 
-// A file that is being read: the one that was opened, whatever is renamed to its path meanwhile.
+// A file open for reading. It stays the same file if another one is renamed to its path.
 class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
 
-  // When it was opened.
+  // Returns the size when the file was opened.
   virtual int64_t size() const = 0;
-  // Fills `out`. error DataLoss: the file ends before.
+  // Fills `out` with bytes from `offset` on. error DataLoss: the file ends before.
   virtual absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const = 0;
-  // The whole file, mapped for reading (see Buffer::MapFile); outlives this object.
+  // Maps the file for reading (see Buffer::MapFile). The mapping may outlive this object.
   virtual absl::StatusOr<Buffer> Map() const = 0;
-  // Brings bytes of such a mapping, [offset, offset + bytes.size()) of the file, into memory, if
-  // need be from the disk. error DataLoss: the file has been shortened since it was opened, and
-  // they are no more; to touch them would be SIGBUS. Others: they cannot be read.
-  // Where a mapping is always in memory there is nothing to do.
+  // Brings [offset, offset + bytes.size()) of a mapping into memory. error DataLoss: the file was
+  // truncated since it was opened, so reading these bytes would raise SIGBUS. Other errors: the bytes
+  // cannot be read. The default implementation is for mappings that are always in memory.
   virtual absl::Status MakeResident(int64_t /*offset*/,
                                     absl::Span<const std::byte> /*bytes*/) const {
     return absl::OkStatus();
   }
 };
 
-// A lock that is held until this is destroyed or the process ends, however it ends.
+// A lock that is held until this object is destroyed or the process ends, in whatever way.
 class FileLock {
  public:
   virtual ~FileLock() = default;
@@ -88,37 +87,37 @@ class FileLock {
 
 class FileSystem {
  public:
-  // That of this machine. Never destroyed.
+  // Returns the file system of this machine. Never destroyed.
   static FileSystem& Posix();
 
   virtual ~FileSystem() = default;
 
-  // A new, empty file. error AlreadyExists: there is one.
+  // Creates a new, empty file. error AlreadyExists: the path exists.
   virtual absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) = 0;
-  // error InvalidArgument: no regular file.
+  // Opens a file for reading. error InvalidArgument: not a regular file.
   virtual absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) = 0;
-  // Replaces `to` in one step, if there is one.
+  // Renames a file. Replaces `to` atomically if it exists.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
-  // As Rename, but replaces nothing. error AlreadyExists: there is something at `to`. Where a file
-  // system does not say how, it looks first and renames then.
+  // Like Rename, but replaces nothing. error AlreadyExists: `to` exists. On file systems without
+  // such an operation, checks first and then renames.
   virtual absl::Status RenameNew(const std::string& from, const std::string& to);
   virtual absl::Status Remove(const std::string& path) = 0;
-  // Returns when the names in the directory are on the disk.
+  // Waits until the entries of the directory are on disk.
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
-  // Makes a directory; OK if there is one. error NotFound: nothing to make it in.
+  // Creates a directory; OK if it exists. error NotFound: the parent does not exist.
   virtual absl::Status CreateDirectory(const std::string& path) = 0;
-  // Takes the lock that stands for the file `path`, which is made if it is not there.
-  // error FailedPrecondition: another holds it, in this process or another.
+  // Locks the file `path`, which is created if it does not exist. error FailedPrecondition: this or
+  // another process already holds the lock.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
-  // The names in a directory, without "." and "..", sorted.
+  // Returns the names in a directory, without "." and "..", sorted.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;
 };
 
-// The directory that a file's name is in: what is before the last slash; "." where there is none.
+// Returns the directory of a path: the part before the last slash, or "." without a slash.
 std::string DirectoryOf(absl::string_view path);
-// What is behind the last slash.
+// Returns the part after the last slash.
 std::string FileNameOf(absl::string_view path);
-// The path of a file beside `path`.
+// Returns the path of the file `name` in the directory of `path`.
 std::string InDirectoryOf(absl::string_view path, absl::string_view name);
 
 }  // namespace leafstore

@@ -14,7 +14,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/numeric/elements.h"
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/align.h"
 
 namespace leafstore {
 namespace {
@@ -252,18 +252,17 @@ absl::StatusOr<StoreDiff> DiffStores(const ParamStore& a, const ParamStore& b,
   LEAFSTORE_RETURN_IF_ERROR(a.CheckNoBorrow("compare a store"));
   LEAFSTORE_RETURN_IF_ERROR(b.CheckNoBorrow("compare a store"));
   StoreDiff diff;
-  const std::vector<Slot> in_b = internal::SlotsIn(b.layout(), a);
+  const Alignment in_b = Align(a, b);
   for (uint32_t place = 0; place < a.size(); ++place) {
-    const Leaf* other = b.FindSlot(in_b[place]);
-    if (other == nullptr) {
+    if (in_b[place] == kNoPlace) {
       diff.only_in_a.push_back(a.PathText(place));
     } else {
-      AddLeaf(a, place, a.leaf(place), *other, options, &diff);
+      AddLeaf(a, place, a.leaf(place), b.leaf(in_b[place]), options, &diff);
     }
   }
-  const std::vector<Slot> in_a = internal::SlotsIn(a.layout(), b);
-  for (uint32_t place = 0; place < b.size(); ++place) {
-    if (a.FindSlot(in_a[place]) == nullptr) diff.only_in_b.push_back(b.PathText(place));
+  // Not in_b.Missing(): a leaf of `b` may be an alias of `a`.
+  for (const uint32_t place : Align(b, a).Unexpected()) {
+    diff.only_in_b.push_back(b.PathText(place));
   }
   AddStructure(a.layout(), b.layout(), &diff);
   return diff;

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/align.h"
 
 namespace leafstore {
 namespace {
@@ -19,9 +19,8 @@ absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status&
 
 // Returns a path that `a` has and `b` does not have, or an empty string.
 std::string PathOnlyIn(const Layout& a, const Layout& b) {
-  const std::vector<Slot> in_b = internal::SlotsIn(b, a, SlotSet::All(a.size()));
-  const auto found = std::find(in_b.begin(), in_b.end(), kNoSlot);
-  return found == in_b.end() ? "" : a.PathText(static_cast<Slot>(found - in_b.begin()));
+  const std::vector<uint32_t> unexpected = Align(a, b).Unexpected();
+  return unexpected.empty() ? "" : a.PathText(unexpected[0]);
 }
 
 absl::Status OtherLayouts(const Layout& a, const Layout& b) {
@@ -80,7 +79,7 @@ absl::StatusOr<ParamStore> MapLeaves(
     }
     leaves.push_back(*std::move(leaf));
   }
-  return internal::ParamStoreAccess::Make(store.layout(), store.slots(), std::move(leaves), 0);
+  return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
 }
 
 absl::StatusOr<ParamStore> Map(const ParamStore& store,

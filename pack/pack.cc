@@ -12,7 +12,7 @@
 #include "leafstore/core/buffer.h"
 #include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/merge.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
 namespace internal {
@@ -118,7 +118,7 @@ SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
     const Slot slot = group.SlotAt(place);
     if (plan.PlaceOf(slot) == kNoPlace) slots.push_back(slot);
   }
-  return internal::SlotSetAccess::Make(group.universe(), std::move(slots));
+  return SlotSet::FromSorted(group.universe(), std::move(slots));
 }
 
 // Copies the packed leaves of a group into a new buffer. Calls `leaf_at(place)` once for each place of
@@ -138,22 +138,14 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
   }
   ClearGaps(plan, buffer.mutable_data());
   ParamStore rest_store =
-      internal::ParamStoreAccess::Make(plan.layout(), RestSlots(group, plan), std::move(rest), 0);
+      ParamStore::FromParts(plan.layout(), RestSlots(group, plan), std::move(rest));
   return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
 }
 
 // Notes what the store has in a slot, if that is not what the pack has there.
-void CheckLeaf(const ParamStore& store, Slot slot, const LeafSpec& expected, MergeReport* report) {
-  const Leaf* leaf = store.FindSlot(slot);
-  if (leaf == nullptr) {
-    report->missing.push_back(store.layout().PathText(slot));
-    return;
-  }
-  const LeafSpec found = leaf->spec();
-  if (found == expected) return;
-  const bool same_dtype = expected.is_tensor() && expected.dtype() == found.dtype();
-  (same_dtype ? report->shape_mismatch : report->dtype_mismatch)
-      .push_back({store.layout().PathText(slot), expected.ToString(), found.ToString()});
+void CheckSlot(const ParamStore& store, Slot slot, const LeafSpec& expected,
+               internal::FitReporter* reporter) {
+  reporter->CheckLeaf(store.layout(), slot, expected, store.FindSlot(slot));
 }
 
 absl::Status OtherLayout(absl::string_view what) {
@@ -171,14 +163,14 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
         absl::StrCat("assign to a pack: expected the slots of the pack's ", state.slots.size(),
                      " leaves, found a store with other slots, of ", store.size(), " leaves"));
   }
-  MergeReport report;
+  internal::FitReporter reporter;
   for (uint32_t place = 0; place < state.plan.size(); ++place) {
-    CheckLeaf(store, state.plan.slot(place), state.plan.spec(place), &report);
+    CheckSlot(store, state.plan.slot(place), state.plan.spec(place), &reporter);
   }
   for (uint32_t place = 0; place < state.rest.size(); ++place) {
-    CheckLeaf(store, state.rest.slot(place), state.rest.leaf(place).spec(), &report);
+    CheckSlot(store, state.rest.slot(place), state.rest.leaf(place).spec(), &reporter);
   }
-  return report.ToStatus("the store does not fit the pack");
+  return reporter.report().ToStatus("the store does not fit the pack");
 }
 
 // Makes the state the sole holder of bytes that will be overwritten, except for the gaps. Returns the
@@ -221,7 +213,7 @@ absl::StatusOr<ParamStore> MakeView(const PackState& state) {
         Tensor::FromBuffer(plan.dtype(), plan.shape(packed), state.buffer, plan.offset(packed)));
     leaves.emplace_back(std::move(tensor));
   }
-  return internal::ParamStoreAccess::Make(plan.layout(), state.slots, std::move(leaves), 0);
+  return ParamStore::FromParts(plan.layout(), state.slots, std::move(leaves));
 }
 
 }  // namespace
@@ -248,11 +240,11 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
   const PackLayout& plan = like.plan();
   if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
-  MergeReport report;
+  internal::FitReporter reporter;
   for (uint32_t place = 0; place < plan.size(); ++place) {
-    CheckLeaf(store, plan.slot(place), plan.spec(place), &report);
+    CheckSlot(store, plan.slot(place), plan.spec(place), &reporter);
   }
-  LEAFSTORE_RETURN_IF_ERROR(report.ToStatus("the store does not fit the pack"));
+  LEAFSTORE_RETURN_IF_ERROR(reporter.report().ToStatus("the store does not fit the pack"));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
   // The same object if they are equal, so that comparing the slots of the two packs stays O(1).
   const SlotSet& slots = store.slots() == like.slots() ? like.slots() : store.slots();
@@ -270,7 +262,7 @@ absl::StatusOr<ParamStore> ZerosLikeLeaves(const ParamStore& store) {
     if (!leaf.is_tensor()) continue;
     LEAFSTORE_ASSIGN_OR_RETURN(leaf, Tensor::Zeros(leaf.tensor().dtype(), leaf.tensor().shape()));
   }
-  return internal::ParamStoreAccess::Make(store.layout(), store.slots(), std::move(leaves), 0);
+  return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
 }
 
 }  // namespace
@@ -341,7 +333,7 @@ absl::Status Packed::Assign(const ParamStore& store) {
     for (uint32_t place = 0; place < rest.size(); ++place) {
       leaves.push_back(*store.FindSlot(rest.slot(place)));
     }
-    state_->rest = internal::ParamStoreAccess::Make(layout(), rest.slots(), std::move(leaves), 0);
+    state_->rest = ParamStore::FromParts(layout(), rest.slots(), std::move(leaves));
   }
   state_->generation = NextGeneration();
   return absl::OkStatus();

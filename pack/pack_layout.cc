@@ -43,7 +43,7 @@ absl::StatusOr<PackLayout> PackLayout::Create(const ParamStore& store, DType dty
   // The store's own SlotSet if all its leaves are packed, so that comparing them stays O(1).
   rep->slots = slots.size() == store.size()
                    ? store.slots()
-                   : internal::SlotSetAccess::Make(store.layout().size(), std::move(slots));
+                   : SlotSet::FromSorted(store.layout().size(), std::move(slots));
   return PackLayout(std::move(rep));
 }
 

@@ -86,7 +86,7 @@ void EncodeBases(const std::vector<BaseFile>& bases, proto::Manifest* out) {
   }
 }
 
-// A name of a file in the checkpoint's own directory: nothing else may be opened on a file's word.
+// Returns whether a name is a file in the directory of the checkpoint, as no other file may be opened.
 bool IsFileName(absl::string_view name) {
   return !name.empty() && name != "." && name != ".." && IsValidUtf8(name) &&
          name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
@@ -113,14 +113,14 @@ absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
   return bases;
 }
 
-// Each tensor's base is there, and each base is some tensor's.
+// Checks that each tensor's base exists, and that each base has the bytes of some tensor.
 absl::Status CheckBasesInUse(const Manifest& manifest) {
   std::vector<bool> used(manifest.bases.size(), false);
   for (const ManifestItem& item : manifest.items) {
     for (const uint32_t base : item.segments.bases) {
       if (base > used.size()) {
         return WrongMessage(absl::StrCat("item ", Quoted(item.name), ", column bases"),
-                            absl::StrCat("at most ", used.size(), ", as there are bases"), base);
+                            absl::StrCat("at most ", used.size(), ", the number of bases"), base);
       }
       if (base > 0) used[base - 1] = true;
     }
@@ -141,7 +141,7 @@ void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
   out->mutable_bases()->Assign(segments.bases.begin(), segments.bases.end());
 }
 
-// A column of segments has an entry for each tensor, or none where it may be left out.
+// Checks that a column has an entry for each tensor, or none if it may be omitted.
 absl::Status CheckLength(size_t found, uint32_t tensors, bool may_be_left_out,
                          absl::string_view where, absl::string_view column) {
   if (found == tensors || (found == 0 && may_be_left_out)) return absl::OkStatus();
@@ -240,7 +240,7 @@ class ManifestDecoder {
   absl::StatusOr<Layout> DecodeLayout(const proto::Item& in, absl::string_view where) {
     if (in.treedef() == 0) return DecodePaths(in.paths(), absl::StrCat(where, ", column paths"));
     if (in.has_paths()) return WrongMessage(where, "a treedef or paths", "both");
-    // In order of first use: an item has a structure that was used before, or the next one.
+    // In order of first use: an item has a structure that was used before, or the next new one.
     if (in.treedef() > defs_.size() || in.treedef() > used_ + 1) {
       return WrongMessage(absl::StrCat(where, ", treedef"),
                           absl::StrCat("at most ", std::min(defs_.size(), used_ + 1)),
@@ -297,21 +297,6 @@ absl::Status CheckItemName(absl::string_view name) {
   return absl::InvalidArgumentError(
       absl::StrCat("expected an item's name in UTF-8 and not empty, found ",
                    name.empty() ? "''" : Value(Bytes{std::string(name)}).ToString()));
-}
-
-std::string SlotForMessage(const Layout& layout, Slot slot) {
-  constexpr size_t kMost = 400;
-  if (layout.has_def()) {
-    const TreeDef def = layout.def().value();
-    const NodeId node = def.node_of_leaf(slot);
-    return node == kRootNode ? "(root)" : absl::StrCat("'", def.PathForMessage(node), "'");
-  }
-  std::string text = layout.PathText(slot);
-  if (text.size() > kMost) {
-    text.resize(ValidUtf8PrefixSize(absl::string_view(text).substr(0, kMost)));
-    text += "...";
-  }
-  return absl::StrCat("'", text, "'");
 }
 
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {

@@ -1,15 +1,16 @@
-// The manifest of a checkpoint (proto/manifest.proto): all that is in the file but tensors' bytes.
+// The manifest of a checkpoint (proto/manifest.proto): everything in the file except the bytes of
+// tensors.
 //
 //   Manifest manifest = DecodeManifest(bytes).value();
 //   for (const ManifestItem& item : manifest.items)
 //     for (uint32_t place = 0; place < item.leaves.size(); ++place) ...
 //
-// A decoded manifest is sound in itself: structures, slots, dtypes, shapes, values, labels and
-// names are checked, and every column has the length that the others ask for. What depends on the
-// file (whether segments are inside and apart) is checked where the file is: checkpoint/internal/segments.h.
+// A decoded manifest is consistent: structures, slots, dtypes, shapes, values, labels and names are
+// checked, and the lengths of all columns match. Checks that need the file (segments are inside it and
+// do not overlap) are in checkpoint/internal/segments.h.
 //
-// Deterministic: equal manifests have equal bytes. Fields of later versions are passed over; a file
-// that cannot be understood without them says so by its min_reader (docs/format.md).
+// Deterministic: equal manifests have equal bytes. Fields of later versions are ignored; a file that
+// cannot be read without them has a higher min_reader (docs/format.md).
 #ifndef LEAFSTORE_PROTO_MANIFEST_CODEC_H_
 #define LEAFSTORE_PROTO_MANIFEST_CODEC_H_
 
@@ -41,16 +42,16 @@ struct BaseFile {
   }
 };
 
-// Every segment begins at a multiple of this many bytes of the file.
+// The alignment of every segment in the file, in bytes.
 inline constexpr uint64_t kSegmentAlignment = 64;
 
-// Where the tensors of an item are, one entry a tensor (LeafColumns::tensor). A column that is
-// empty has its default for all.
+// The positions of an item's tensors, with one entry per tensor (LeafColumns::tensor). An empty column
+// has its default for all tensors.
 struct SegmentColumns {
-  // In bytes of the file that has the tensor, multiples of kSegmentAlignment; 0 without bytes.
+  // Offsets in the file that has the tensor, multiples of kSegmentAlignment; 0 for no bytes.
   std::vector<uint64_t> offsets;
   std::vector<uint64_t> checksums;    // XXH3-64 of the stored bytes
-  std::vector<uint8_t> codecs;        // default 0: stored as they are
+  std::vector<uint8_t> codecs;        // default 0: stored unchanged
   std::vector<int64_t> stored_sizes;  // default: byte_size
   std::vector<uint32_t> bases;        // default 0: in this file; n: in Manifest::bases[n - 1]
 
@@ -61,7 +62,7 @@ struct SegmentColumns {
 struct ManifestItem {
   std::string name;
   Layout layout;
-  SlotSet slots;  // those it holds
+  SlotSet slots;  // the slots that are present
   LeafColumns leaves;
   SegmentColumns segments;
   std::optional<Labels> labels;  // on `layout`
@@ -76,21 +77,19 @@ struct ManifestItem {
 struct Manifest {
   std::vector<ManifestItem> items;
   Metadata metadata;
-  std::vector<BaseFile> bases;  // of different names, each in use
+  std::vector<BaseFile> bases;  // unique names; each has the bytes of some tensor
   Metrics metrics;
 };
 
 // Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
 
-// The path of a slot for a message: in quotes, and in part where it is long.
-std::string SlotForMessage(const Layout& layout, Slot slot);
-
-// The manifest must be sound as above. error ResourceExhausted: over 2 GiB. O(bytes).
+// Encodes a manifest, which must be consistent as above. error ResourceExhausted: over 2 GiB.
+// O(bytes).
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest);
 
-// error DataLoss: no manifest; names the item and the column or path. error ResourceExhausted: as
-// Layout::Create. O(bytes), in time and in memory, whatever the bytes say.
+// Decodes a manifest. error DataLoss: not a valid manifest; names the item and the column or path.
+// error ResourceExhausted: as Layout::Create. O(bytes) in time and memory, for any bytes.
 absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes);
 
 }  // namespace leafstore

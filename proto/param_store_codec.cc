@@ -38,7 +38,7 @@ absl::StatusOr<Layout> DecodeLayout(const proto::ParamStore& message) {
   return Layout(std::move(def));
 }
 
-// The leaf at `place`, its bytes the first of `*data`, which are taken off.
+// Returns the leaf at `place` and removes its bytes from the front of `*data`.
 absl::StatusOr<Leaf> DecodeLeaf(const LeafColumns& leaves, uint32_t place,
                                 absl::string_view* data) {
   if (!leaves.is_tensor(place)) return Leaf(leaves.value(place));
@@ -91,7 +91,7 @@ absl::StatusOr<ParamStore> DecodeParamStore(absl::string_view bytes) {
   LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, internal::DecodeLayout(message));
   LEAFSTORE_ASSIGN_OR_RETURN(internal::DecodedLeaves decoded,
                              internal::DecodeLeaves(message.leaves(), layout, "store"));
-  // Before any tensor is made: what they say they take is what is there.
+  // Checks, before any tensor is made, that the declared sizes match the bytes.
   if (static_cast<uint64_t>(decoded.leaves.total_bytes()) != message.data().size()) {
     return internal::WrongMessage(
         "store, data",

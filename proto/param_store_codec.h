@@ -1,14 +1,14 @@
-// A whole ParamStore in one message (proto/param_store.proto), tensors' bytes and all.
+// A complete ParamStore in one message (proto/param_store.proto), including the bytes of tensors.
 //
 //   std::string bytes = EncodeParamStore(store).value();
 //   ParamStore copy = DecodeParamStore(bytes).value();
 //
-// For small stores: to send one to another process, to keep a configuration. A protobuf message
-// ends at 2 GiB, and all of it is read to get one leaf; what is larger goes into a checkpoint.
-// There is no checksum here: whoever carries the bytes has one.
+// For small stores: to send one to another process, or to save a configuration. A protobuf message is
+// limited to 2 GiB and must be read completely; use a checkpoint for larger stores. The message has no
+// checksum: use that of the transport.
 //
-// The structure comes along (or the paths, where the Layout has no TreeDef), so a store decoded
-// here is on the same Layout as one of an equal structure that is alive.
+// The message includes the structure (or the paths, if the Layout has no TreeDef), so a decoded store
+// is on the same Layout as a live store with an equal structure.
 //
 // Deterministic: equal stores have equal bytes. Decoding trusts nothing (treedef_codec.h).
 #ifndef LEAFSTORE_PROTO_PARAM_STORE_CODEC_H_
@@ -23,12 +23,13 @@
 
 namespace leafstore {
 
-// error ResourceExhausted: over 2 GiB; found out before anything is copied. error InvalidArgument:
-// a static str is no UTF-8; names the path. error FailedPrecondition: a borrow is open. O(bytes).
+// Encodes a store. error ResourceExhausted: over 2 GiB; detected before anything is copied. error
+// InvalidArgument: a static str is not UTF-8; names the path. error FailedPrecondition: a borrow is
+// open. O(bytes).
 absl::StatusOr<std::string> EncodeParamStore(const ParamStore& store);
 
-// The tensors own their bytes. error DataLoss: no message, or one that cannot be; names the column
-// or path. O(bytes).
+// Decodes a store, whose tensors own their bytes. error DataLoss: not a valid message; names the
+// column or path. O(bytes).
 absl::StatusOr<ParamStore> DecodeParamStore(absl::string_view bytes);
 
 }  // namespace leafstore

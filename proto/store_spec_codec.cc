@@ -21,8 +21,8 @@ absl::Status CheckEncodable(const StoreSpec& spec) {
   for (uint32_t place = 0; place < spec.leaves.size(); ++place) {
     if (spec.leaves.is_tensor(place) || spec.leaves.value(place).IsValid()) continue;
     return absl::InvalidArgumentError(
-        absl::StrCat(SlotForMessage(spec.layout, spec.slots.SlotAt(place)),
-                     ": expected a str in UTF-8, found ", spec.leaves.value(place).ToString()));
+        absl::StrCat("'", spec.layout.PathForMessage(spec.slots.SlotAt(place)),
+                     "': expected a str in UTF-8, found ", spec.leaves.value(place).ToString()));
   }
   if (spec.labels.has_value() && !(spec.labels->layout() == spec.layout)) {
     return absl::InvalidArgumentError("expected labels on the Layout that is saved, found another");

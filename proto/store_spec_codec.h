@@ -1,10 +1,10 @@
-// What a store is, without the bytes of its tensors (proto/store_spec.proto): its structure or
-// paths, which leaves of it are there, their dtypes and shapes, the static leaves and the labels.
+// A store without the bytes of its tensors (proto/store_spec.proto): its structure or paths, the slots
+// that are present, dtypes and shapes, static leaves and labels.
 //
 //   std::string bytes = EncodeStoreSpec(StoreSpec::Of(store)).value();
 //   StoreSpec spec = DecodeStoreSpec(bytes).value();
 //
-// For formats that keep tensors in their own way and have a corner for text or bytes of others.
+// For formats that store tensors in their own way and have room for metadata.
 //
 // Deterministic: equal specs have equal bytes. Decoding trusts nothing (treedef_codec.h); memory is
 // at most a constant times the length.
@@ -27,18 +27,18 @@ namespace leafstore {
 
 struct StoreSpec {
   Layout layout;
-  SlotSet slots;  // those it holds
+  SlotSet slots;  // the slots that are present
   LeafColumns leaves;
   std::optional<Labels> labels;  // on `layout`
 
   static StoreSpec Of(const ParamStore& store, std::optional<Labels> labels = std::nullopt);
 };
 
-// error ResourceExhausted: over 2 GiB. error InvalidArgument: a static str is no UTF-8 (names the
-// path), or the labels are on another Layout. O(leaves).
+// Encodes a spec. error ResourceExhausted: over 2 GiB. error InvalidArgument: a static str is not
+// UTF-8 (names the path), or the labels are on another Layout. O(leaves).
 absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec);
 
-// error DataLoss: no message, or one that cannot be; names the column or path. error
+// Decodes a spec. error DataLoss: not a valid message; names the column or path. error
 // ResourceExhausted: as Layout::Create. O(bytes).
 absl::StatusOr<StoreSpec> DecodeStoreSpec(absl::string_view bytes);
 

@@ -35,13 +35,13 @@ void EncodeNode(const TreeDef& def, NodeId node, bool* any_type_name, proto::Tre
   }
 }
 
-// One column, read from its beginning.
+// A column that is read from its beginning.
 template <typename Values>
 class Column {
  public:
   Column(const Values& values, absl::string_view name) : values_(values), name_(name) {}
 
-  // The next entry. False where there is none.
+  // Reads the next entry. Returns false at the end.
   template <typename T>
   bool Next(T* value) {
     if (next_ == values_.size()) return false;
@@ -67,7 +67,7 @@ class Column {
   int next_ = 0;
 };
 
-// Tells a TreeDefBuilder the nodes of a message.
+// Passes the nodes of a message to a TreeDefBuilder.
 class TreeDefDecoder {
  public:
   TreeDefDecoder(const proto::TreeDef& in, const TreeDefBuilder::Limits& limits)
@@ -75,7 +75,7 @@ class TreeDefDecoder {
 
   absl::StatusOr<TreeDef> Decode() {
     LEAFSTORE_ASSIGN_OR_RETURN(strings_, DecodeStrings(in_.strings(), "treedef, column strings"));
-    // As many as there are bytes for, whatever they turn out to say.
+    // At most as many as the bytes can hold, whatever they contain.
     builder_.Reserve(static_cast<uint32_t>(in_.kinds().size()),
                      static_cast<uint32_t>(strings_.size()),
                      static_cast<uint32_t>(in_.strings().bytes().size()));
@@ -124,7 +124,7 @@ class TreeDefDecoder {
     }
     LEAFSTORE_RETURN_IF_ERROR(AddTags(node));
     CloseComplete();
-    // The builder keeps its first error; there is no use in going on for long.
+    // The builder keeps its first error, so check from time to time and stop early.
     if (!builder_.status().ok()) return AsDataLoss(builder_.status(), "treedef");
     return absl::OkStatus();
   }
@@ -174,8 +174,8 @@ class TreeDefDecoder {
     return absl::OkStatus();
   }
 
-  // A string that the builder has already has the same number there, unless the table is not in
-  // order of first use, which CheckStrings finds.
+  // A string that the builder already has gets the same index there, unless the table is not in order
+  // of first use, which CheckStrings finds.
   absl::Status SetStringKey(KeyKind kind, uint32_t id) {
     if (id < builder_.string_count()) {
       builder_.SetKey(kind, id);
@@ -216,7 +216,7 @@ class TreeDefDecoder {
     return absl::OkStatus();
   }
 
-  // Closes the containers that have all their children.
+  // Closes the containers whose children are complete.
   void CloseComplete() {
     for (; !open_.empty() && open_.back().children_left == 0; open_.pop_back()) builder_.Close();
   }
@@ -247,7 +247,7 @@ class TreeDefDecoder {
     return tag_strings_.CheckUsed();
   }
 
-  // One structure has one message: its strings are those of the TreeDef, in their order.
+  // A structure has exactly one message: its strings are those of the TreeDef, in their order.
   absl::Status CheckStrings(const TreeDef& def) const {
     if (def.string_count() != strings_.size()) {
       return WrongMessage("treedef, column strings",

@@ -1,17 +1,16 @@
-// The bytes of a TreeDef (proto/treedef.proto) and back.
+// Converts a TreeDef to bytes (proto/treedef.proto) and back.
 //
 //   std::string bytes = EncodeTreeDef(def).value();
 //   DecodeTreeDef(bytes).value() == def;
 //
-// Bytes. Equal structures have equal bytes, on every machine. They differ from the canonical bytes
-// that TreeDef::hash() is of: those never change, while a message may get fields.
+// Bytes. Equal structures have equal bytes, on every machine. They are not the canonical bytes that
+// TreeDef::hash() covers: those never change, while a message may get new fields.
 //
-// Decoding trusts nothing: a structure is made by TreeDefBuilder alone, which checks every key,
-// type name, tag and alias, and memory is taken for bytes that are there, never for a number that
-// says how many should be. A message has its strings once each, in order of first use, so that one
-// structure has one message.
+// Decoding trusts nothing: TreeDefBuilder makes the structure and checks every key, type name, tag and
+// alias, and memory is only allocated for bytes that exist, never because of a count. A message has
+// each string once, in order of first use, so a structure has exactly one message.
 //
-// Errors. DataLoss: no message, or no structure; the words name the column or the path.
+// Errors. DataLoss: not a message, or not a structure; names the column or the path.
 #ifndef LEAFSTORE_PROTO_TREEDEF_CODEC_H_
 #define LEAFSTORE_PROTO_TREEDEF_CODEC_H_
 
@@ -25,11 +24,11 @@
 
 namespace leafstore {
 
-// error ResourceExhausted: over 2 GiB, where a protobuf message ends; found out before any is made.
-// O(nodes + strings).
+// Encodes a structure. error ResourceExhausted: over 2 GiB, the limit of a protobuf message; detected
+// before encoding. O(nodes + strings).
 absl::StatusOr<std::string> EncodeTreeDef(const TreeDef& def);
 
-// error DataLoss: see above. error ResourceExhausted: over `limits`. O(bytes).
+// Decodes a structure. error DataLoss: see above. error ResourceExhausted: over `limits`. O(bytes).
 absl::StatusOr<TreeDef> DecodeTreeDef(absl::string_view bytes,
                                       const TreeDefBuilder::Limits& limits = {});
 

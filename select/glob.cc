@@ -229,10 +229,15 @@ std::vector<std::string> GlobPattern::LiteralKeys() const {
   return keys;
 }
 
-bool GlobPattern::Matches(const Path& path) const {
+bool GlobPattern::Matches(const Path& path) const { return MatchesKeys(path, false); }
+
+bool GlobPattern::MatchesAtOrAbove(const Path& path) const { return MatchesKeys(path, true); }
+
+bool GlobPattern::MatchesKeys(const Path& path, bool or_above) const {
   States states = start();
   std::string text;
   for (const Key& key : path.keys()) {
+    if (or_above && Accepts(states)) return true;
     text.clear();
     AppendDottedKey(key.ref(), &text);
     states = Step(states, MatchingSegments(text));

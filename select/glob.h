@@ -70,6 +70,8 @@ class GlobPattern {
 
   // Whether the whole path matches. O(length of the path * length of the pattern).
   bool Matches(const Path& path) const;
+  // Returns whether the whole path matches, or a path that it begins with. As costly as Matches.
+  bool MatchesAtOrAbove(const Path& path) const;
 
   // `?` and `*` inside a key; `*` alone between dots; `**`.
   enum class Wildcard : uint8_t { kCharacter, kText, kKey, kKeys };
@@ -99,6 +101,7 @@ class GlobPattern {
   };
   using Segment = std::vector<Piece>;
 
+  bool MatchesKeys(const Path& path, bool or_above) const;
   bool IsAnyDepth(size_t segment) const { return (any_depth_ >> segment & 1) != 0; }
   std::optional<uint64_t> FindSegmentsOfNumbers() const;
 

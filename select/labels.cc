@@ -97,8 +97,8 @@ absl::StatusOr<Labels> Labels::Create(Layout layout, absl::Span<const uint32_t> 
 
 SlotSet Labels::SlotsOf(uint32_t group) const {
   const auto slots = rep_->slots.begin();
-  return internal::SlotSetAccess::Make(
-      rep_->layout.size(), {slots + rep_->begins[group], slots + rep_->begins[group + 1]});
+  return SlotSet::FromSorted(rep_->layout.size(),
+                             {slots + rep_->begins[group], slots + rep_->begins[group + 1]});
 }
 
 std::optional<uint32_t> Labels::Find(absl::string_view name) const {

@@ -138,7 +138,7 @@ std::vector<SlotSet> GroupSlots(const LeafSpecs& leaves, absl::Span<const uint32
   }
   std::vector<SlotSet> sets;
   for (std::vector<Slot>& of_group : slots) {
-    sets.push_back(internal::SlotSetAccess::Make(leaves.layout().size(), std::move(of_group)));
+    sets.push_back(SlotSet::FromSorted(leaves.layout().size(), std::move(of_group)));
   }
   return sets;
 }
@@ -266,10 +266,10 @@ std::vector<ParamStore> PartitionPlan::SplitChecked(const Rep& rep, ParamStore&&
   std::vector<ParamStore> groups;
   groups.reserve(rep.groups.size());
   for (size_t i = 0; i < rep.groups.size(); ++i) {
-    groups.push_back(internal::ParamStoreAccess::Make(
+    groups.push_back(ParamStore::FromParts(
         rep.layout, rep.groups[i],
-        Gather(rep.slots, rep.groups[i], leaves, [](Leaf& leaf) { return std::move(leaf); }),
-        rep.group_fingerprints[i]));
+        Gather(rep.slots, rep.groups[i], leaves, [](Leaf& leaf) { return std::move(leaf); })));
+    internal::ParamStoreAccess::SetFingerprint(rep.group_fingerprints[i], &groups.back());
   }
   return groups;
 }
@@ -279,10 +279,10 @@ std::vector<ParamStore> PartitionPlan::SplitChecked(const Rep& rep, const ParamS
   std::vector<ParamStore> groups;
   groups.reserve(rep.groups.size());
   for (size_t i = 0; i < rep.groups.size(); ++i) {
-    groups.push_back(internal::ParamStoreAccess::Make(
+    groups.push_back(ParamStore::FromParts(
         rep.layout, rep.groups[i],
-        Gather(rep.slots, rep.groups[i], leaves, [](const Leaf& leaf) { return leaf; }),
-        rep.group_fingerprints[i]));
+        Gather(rep.slots, rep.groups[i], leaves, [](const Leaf& leaf) { return leaf; })));
+    internal::ParamStoreAccess::SetFingerprint(rep.group_fingerprints[i], &groups.back());
   }
   return groups;
 }

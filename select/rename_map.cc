@@ -11,6 +11,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_suggestions.h"
 #include "leafstore/select/internal/rename_rule.h"
+#include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
 
@@ -242,7 +243,7 @@ absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(const Layout& layout,
   if (layout.has_def()) {
     // Whether the paths have more text than anybody may ask for is known without making any.
     LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, layout.def());
-    LEAFSTORE_RETURN_IF_ERROR(def.paths().status());
+    LEAFSTORE_RETURN_IF_ERROR(internal::PathsOf(def).status());
   }
   return ApplyTo(
       slots.size(), [&](size_t i) { return layout.PathOf(slots.SlotAt(static_cast<uint32_t>(i))); },

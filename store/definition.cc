@@ -6,23 +6,7 @@
 
 #include "absl/hash/hash.h"
 
-#include "leafstore/store/internal/slot_match.h"
-
 namespace leafstore {
-namespace {
-
-// Merges groups that are given or only read; after an error the given ones are as before.
-absl::StatusOr<ParamStore> MergeAll(absl::Span<const internal::MergeInput> inputs,
-                                    const ParamStore& statics) {
-  for (const internal::MergeInput& input : inputs) {
-    LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("build a model from a group"));
-  }
-  std::vector<internal::MergeInput> all = {internal::ToMergeInput(statics)};
-  all.insert(all.end(), inputs.begin(), inputs.end());
-  return internal::MergeInputs(statics.layout(), all, {});
-}
-
-}  // namespace
 
 Definition::Definition() {
   static const Definition* const kNone = new Definition(Separate(TreeDef(), {}).definition);
@@ -62,48 +46,41 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
     }
   }
   const Layout layout(def);
-  rep->tensor_slots = internal::SlotSetAccess::Make(layout.size(), std::move(tensor_slots));
-  rep->statics = internal::ParamStoreAccess::Make(
-      layout, internal::SlotSetAccess::Make(layout.size(), std::move(static_slots)),
-      std::move(statics), 0);
-  ParamStore taken =
-      internal::ParamStoreAccess::Make(layout, rep->tensor_slots, std::move(tensors), 0);
+  rep->tensor_slots = SlotSet::FromSorted(layout.size(), std::move(tensor_slots));
+  rep->statics = ParamStore::FromParts(
+      layout, SlotSet::FromSorted(layout.size(), std::move(static_slots)), std::move(statics));
+  ParamStore taken = ParamStore::FromParts(layout, rep->tensor_slots, std::move(tensors));
   return Taken{Definition(std::move(rep)), std::move(taken)};
 }
 
-void Definition::CheckSpecs(const ParamStore& group, MergeReport* report) const {
-  const std::vector<Slot> slots = internal::SlotsIn(statics().layout(), group);
-  for (uint32_t place = 0; place < group.size(); ++place) {
-    const uint32_t expected = rep_->tensor_slots.PlaceOf(slots[place]);
-    // What is no tensor here is unexpected, or there twice: the merge says so.
-    if (expected == kNoPlace) continue;
-    const LeafSpec spec = rep_->specs.spec(expected);
-    const LeafSpec found = group.leaf(place).spec();
-    if (found == spec) continue;
-    (found.dtype() == spec.dtype() ? report->shape_mismatch : report->dtype_mismatch)
-        .push_back({statics().layout().PathText(slots[place]), spec.ToString(), found.ToString()});
-  }
+// The groups and the static leaves.
+std::vector<internal::MergeInput> Definition::WithStatics(
+    absl::Span<const internal::MergeInput> groups) const {
+  std::vector<internal::MergeInput> all = {internal::ToMergeInput(statics())};
+  all.insert(all.end(), groups.begin(), groups.end());
+  return all;
 }
 
-MergeReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
-  std::vector<const ParamStore*> all(groups.begin(), groups.end());
-  all.push_back(&statics());
-  MergeReport report = CheckMerge(statics().layout(), all);
-  for (const ParamStore* group : groups) CheckSpecs(*group, &report);
-  return report;
+std::optional<LeafSpec> Definition::SpecAt(Slot slot) const {
+  const uint32_t place = rep_->tensor_slots.PlaceOf(slot);
+  if (place == kNoPlace) return std::nullopt;
+  return rep_->specs.spec(place);
 }
 
-absl::StatusOr<ParamStore> Definition::BuildFrom(
+FitReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
+  std::vector<internal::MergeInput> inputs;
+  for (const ParamStore* group : groups) inputs.push_back(internal::ToMergeInput(*group));
+  const auto spec = [this](Slot slot) { return SpecAt(slot); };
+  return internal::CheckMergeInputs(statics().layout(), WithStatics(inputs), spec);
+}
+
+absl::StatusOr<ParamStore> Definition::MergeInputs(
     absl::Span<const internal::MergeInput> inputs) const {
-  MergeReport specs;
-  for (const internal::MergeInput& input : inputs) CheckSpecs(*input.group, &specs);
-  if (specs.ok()) {
-    absl::StatusOr<ParamStore> all = MergeAll(inputs, statics());
-    if (all.ok() || all.status().code() != absl::StatusCode::kInvalidArgument) return all;
+  for (const internal::MergeInput& input : inputs) {
+    LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("build a model from a group"));
   }
-  std::vector<const ParamStore*> groups;
-  for (const internal::MergeInput& input : inputs) groups.push_back(input.group);
-  return Check(groups).ToStatus();
+  const auto spec = [this](Slot slot) { return SpecAt(slot); };
+  return internal::MergeInputs(statics().layout(), WithStatics(inputs), spec);
 }
 
 std::vector<Definition::Origin> Definition::OriginsOf(
@@ -124,11 +101,11 @@ void Definition::GiveBack(ParamStore&& all, absl::Span<const internal::MergeInpu
     const Origin& origin = origins[i];
     std::vector<Leaf> own;
     own.reserve(origin.slots.size());
-    for (const Slot slot : internal::SlotsIn(layout, origin.layout, origin.slots)) {
+    const Alignment where = Align({origin.layout, origin.slots}, layout);
+    for (const Slot slot : where.places()) {
       own.push_back(std::move(leaves[slot]));
     }
-    *inputs[i].given =
-        internal::ParamStoreAccess::Make(origin.layout, origin.slots, std::move(own), 0);
+    *inputs[i].given = ParamStore::FromParts(origin.layout, origin.slots, std::move(own));
   }
 }
 

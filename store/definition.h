@@ -1,18 +1,18 @@
-// Definition: what is left of a model when its tensors are taken out. The structure, the static
-// leaves, and of each tensor its dtype and shape. (Inox calls it ModuleDef.)
+// Definition: a model without its tensors: the structure, the static leaves, and the dtype and
+// shape of each tensor. (Inox calls it ModuleDef.)
 //
 //   auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
 //   ... partition, train and save the tensors ...
-//   ParamStore all = definition.Build(std::move(frozen), rest).value();
-//   Mlp model = definition.BuildModel<Mlp>(frozen, rest).value();
+//   ParamStore all = definition.Merge(std::move(frozen), rest).value();
+//   Mlp model = definition.Build<Mlp>(frozen, rest).value();
 //
-// It is to tensors what a constructor is to arguments: small, immutable, comparable, hashable, fit
-// to be the key of a cache. Two Definitions are equal when any tensors that fit one fit the other
-// and make the same model.
+// It is to tensors what a constructor is to arguments: small, immutable, comparable and hashable,
+// so it can be the key of a cache. Two Definitions are equal when any tensors that fit one fit the
+// other and make the same model.
 //
-// Errors. Build reports all at once, as Merge does: what is missing, unexpected (not in the
-// structure), there twice (also a static leaf, which the Definition has already), and of another
-// dtype or shape than the tensor that was taken out. After an error the groups are as before.
+// Errors. Merge and Build report all at once: what is missing, unexpected (not in
+// the structure), duplicate (also a static leaf, which the Definition has already), and of another
+// dtype or shape than the tensor that was taken out. After an error the groups are unchanged.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_DEFINITION_H_
@@ -58,42 +58,44 @@ class Definition {
   const SlotSet& tensor_slots() const { return rep_->tensor_slots; }
   const LeafColumns& tensor_specs() const { return rep_->specs; }
 
-  // What Build would say of these groups. O(leaves).
-  MergeReport Check(absl::Span<const ParamStore* const> groups) const;
+  // Returns what Merge and Build would report of these groups. O(leaves).
+  FitReport Check(absl::Span<const ParamStore* const> groups) const;
 
-  // The complete store, from groups that together have every tensor. Rvalues are moved in, const
-  // groups shared by value. By position where they are on the Layout of def(), otherwise by path.
+  // Returns the complete store, from groups that together have every tensor. Rvalues are moved in,
+  // const groups are copied, which shares their bytes. Groups on the Layout of def() are matched by
+  // position, others by path.
   // error InvalidArgument: as above. error FailedPrecondition: a borrow is open in a group.
   // O(leaves).
   template <typename... Groups>
   requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
-      absl::StatusOr<ParamStore> Build(Groups&&... groups)
+      absl::StatusOr<ParamStore> Merge(Groups&&... groups)
   const {
     const std::vector<internal::MergeInput> inputs = {
         internal::ToMergeInput(std::forward<Groups>(groups))...};
-    return BuildFrom(inputs);
+    return MergeInputs(inputs);
   }
 
-  // The model itself; leaves of rvalues are moved into it. error InvalidArgument also: the model's
-  // type does not fit the structure. After an error `out` is as before too.
+  // Builds a model from the groups: into `out`, or a new one. Leaves of rvalues are moved into it.
+  // error InvalidArgument also: the model's type does not fit the structure. After an error `out`
+  // is as before too.
   template <typename T, typename... Groups>
   requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...) absl::Status
-      BuildInto(T* out, Groups&&... groups)
+      Build(T* out, Groups&&... groups)
   const {
     const std::vector<internal::MergeInput> inputs = {
         internal::ToMergeInput(std::forward<Groups>(groups))...};
     const std::vector<Origin> origins = OriginsOf(inputs);
-    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, BuildFrom(inputs));
+    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, MergeInputs(inputs));
     absl::Status status = Unflatten(def(), std::move(all), out);
     if (!status.ok()) GiveBack(std::move(all), inputs, origins);
     return status;
   }
   template <typename T, typename... Groups>
-  requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
-      absl::StatusOr<T> BuildModel(Groups&&... groups)
+  requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...) absl::StatusOr<T> Build(
+      Groups&&... groups)
   const {
     T model{};
-    LEAFSTORE_RETURN_IF_ERROR(BuildInto(&model, std::forward<Groups>(groups)...));
+    LEAFSTORE_RETURN_IF_ERROR(Build(&model, std::forward<Groups>(groups)...));
     return model;
   }
 
@@ -114,18 +116,21 @@ class Definition {
   };
   explicit Definition(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
-  // Which leaves a group had, for giving them back.
+  // The leaves that a group had, for returning them.
   struct Origin {
     Layout layout;
     SlotSet slots;
   };
 
   static Taken Separate(const TreeDef& def, std::vector<Leaf> leaves);
-  absl::StatusOr<ParamStore> BuildFrom(absl::Span<const internal::MergeInput> inputs) const;
+  absl::StatusOr<ParamStore> MergeInputs(absl::Span<const internal::MergeInput> inputs) const;
   static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);
   void GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
                 absl::Span<const Origin> origins) const;
-  void CheckSpecs(const ParamStore& group, MergeReport* report) const;
+  std::vector<internal::MergeInput> WithStatics(
+      absl::Span<const internal::MergeInput> groups) const;
+  // What the tensor in a slot was; no value for a static leaf.
+  std::optional<LeafSpec> SpecAt(Slot slot) const;
   bool Equals(const Definition& other) const;
 
   std::shared_ptr<const Rep> rep_;

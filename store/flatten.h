@@ -2,9 +2,23 @@
 //
 //   Flattened flat = Flatten(std::move(model)).value();             // flat.def, flat.params
 //   ParamStore grads = FlattenLike(flat.def, gradients).value();    // same Layout
-//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(flat.def, flat.params, &model));   // when it is wanted
+//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(flat.def, flat.params, &model));   // into a model
+//   Mlp copy = Unflatten<Mlp>(flat.def, flat.params).value();              // a new model
 //
-// What a model may be: treedef/bind/binding.h. Order, giving away, errors: treedef/bind/flatten.h.
+// A model is anything that treedef/bind/binding.h lists: the user's structs, or a Tree.
+//
+// Order. Leaves come in the order of the treedef: containers by sorted key or position.
+//
+// Rvalues. A model given as an rvalue has its tensors moved out, also out of what it shares by
+// shared_ptr; no reference count changes. If that fails, the model is as before.
+//
+// Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,
+// a cycle, a dict with both kinds of keys, a key or string that is not UTF-8. NotFound: a tie to no
+// node (Tree::TiedTo). AlreadyExists: a tie with two nodes (Tree::Tied). ResourceExhausted: structs
+// nested deeper than 1,000 (a Tree may have any depth). LeafTraits may return others. A failed call
+// changes nothing.
+//
+// Complexity: O(nodes). Flatten also hashes every key; FlattenLike compares them.
 #ifndef LEAFSTORE_STORE_FLATTEN_H_
 #define LEAFSTORE_STORE_FLATTEN_H_
 
@@ -30,36 +44,40 @@ namespace internal {
 bool IsCompleteStoreOf(const TreeDef& def, const ParamStore& store);
 }  // namespace internal
 
-// Structure and leaves of a model. From an rvalue the tensors are moved out.
+// Returns the structure and the leaves of a model.
 template <typename T>
 absl::StatusOr<Flattened> Flatten(T&& model) {
-  LEAFSTORE_ASSIGN_OR_RETURN(FlatTree flat, FlattenTree(std::forward<T>(model)));
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::FlatTree flat,
+                             internal::FlattenTree(std::forward<T>(model)));
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params,
                              ParamStore::Create(flat.def, std::move(flat.leaves)));
   return Flattened{std::move(flat.def), std::move(params)};
 }
 
-// The leaves of a model of the structure `def`. error InvalidArgument: it has another one.
+// Returns the leaves of a model that has the structure `def`; tags and type names may differ.
+// error InvalidArgument: kinds or keys differ.
 template <typename T>
 absl::StatusOr<ParamStore> FlattenLike(const TreeDef& def, T&& model) {
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves,
-                             FlattenTreeLike(def, std::forward<T>(model)));
+                             internal::FlattenTreeLike(def, std::forward<T>(model)));
   return ParamStore::Create(def, std::move(leaves));
 }
 
-// Writes a store of `def` into a model. A store of another Layout meets the treedef by path.
+// Writes a store of `def` into a model, whose containers are resized; members that are not part of
+// the model keep their values. The leaves of a store of another Layout are found by path.
 // error InvalidArgument: leaves are missing or unexpected (all are named), or the model's type does
 // not fit. error FailedPrecondition: a borrow is open. The model is then as before.
 template <typename T>
 absl::Status Unflatten(const TreeDef& def, const ParamStore& store, T* out) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("unflatten"));
-  if (internal::IsCompleteStoreOf(def, store)) return UnflattenTree(def, store.leaves(), out);
+  if (internal::IsCompleteStoreOf(def, store))
+    return internal::UnflattenTree(def, store.leaves(), out);
   const ParamStore* const groups[] = {&store};
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore aligned, MergeGroups(Layout(def), groups));
-  return UnflattenTree(def, aligned.leaves(), out);
+  return internal::UnflattenTree(def, aligned.leaves(), out);
 }
-// The same; the leaves are moved into the model, and the store is empty afterwards. After an error
-// the store is as before.
+// Like the function above, but moves the leaves into the model; the store is empty afterwards.
+// After an error the store is as before.
 template <typename T>
 absl::Status Unflatten(const TreeDef& def, ParamStore&& store, T* out) {
   const ParamStore& readable = store;
@@ -70,11 +88,11 @@ absl::Status Unflatten(const TreeDef& def, ParamStore&& store, T* out) {
   }
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("unflatten"));
   std::vector<Leaf> leaves = std::move(store).TakeLeaves();
-  absl::Status status = UnflattenTree(def, std::move(leaves), out);
+  absl::Status status = internal::UnflattenTree(def, std::move(leaves), out);
   if (!status.ok()) store = ParamStore::Create(def, std::move(leaves)).value();
   return status;
 }
-// A new model.
+// Returns a new model.
 template <typename T>
 absl::StatusOr<T> Unflatten(const TreeDef& def, const ParamStore& store) {
   T model{};

@@ -12,14 +12,15 @@
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/layout_of_paths.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
 
 struct Layout::Loose {
-  explicit Loose(PathTable t) : table(std::move(t)) {}
+  explicit Loose(internal::PathTable t) : table(std::move(t)) {}
 
-  const PathTable table;
+  const internal::PathTable table;
   uint64_t fingerprint = 0;
 
   const absl::StatusOr<TreeDef>& def() const {
@@ -41,7 +42,7 @@ Layout::Layout(TreeDef def) : def_(std::move(def)) {}
 
 namespace {
 
-// What is no UTF-8 is escaped, as messages are.
+// Returns the error, with bytes that are not UTF-8 escaped, since messages are UTF-8.
 absl::Status NotUtf8(absl::Span<const Key> above, const Key& key) {
   constexpr size_t kMost = 200;
   const std::string parent = Path(std::vector<Key>(above.begin(), above.end())).ToString();
@@ -69,7 +70,7 @@ absl::StatusOr<Layout> Layout::Create(std::vector<Path> paths) {
                        Path::kMaxTextSize, ": '", texts.back().substr(0, 100), "...'"));
     }
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(PathTable table, PathTable::Create(texts));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto table, internal::PathTable::Create(texts));
   auto loose = std::make_shared<Loose>(std::move(table));
   uint64_t hash = texts.size();
   for (const std::string& text : texts) hash = XXH3_64bits_withSeed(text.data(), text.size(), hash);
@@ -82,15 +83,16 @@ uint32_t Layout::size() const {
 }
 
 Slot Layout::SlotOf(absl::string_view path_text) const {
-  static_assert(PathTable::kNotFound == kNoSlot);
-  const PathTable* table = loose_ == nullptr ? def_.known_paths() : &loose_->table;
+  static_assert(internal::PathTable::kNotFound == kNoSlot);
+  const internal::PathTable* table =
+      loose_ == nullptr ? internal::KnownPathsOf(def_) : &loose_->table;
   const Slot slot = table == nullptr ? kNoSlot : table->Find(path_text);
   return slot != kNoSlot || loose_ != nullptr ? slot : FindAgain(path_text);
 }
 
-// Of a tree whose table is not made yet, or lacks the path.
+// Finds a path of a tree whose table was not made yet, or lacks it.
 Slot Layout::FindAgain(absl::string_view path_text) const {
-  const absl::StatusOr<const PathTable*> table = def_.paths();
+  const absl::StatusOr<const internal::PathTable*> table = internal::PathsOf(def_);
   if (!table.ok()) return FindByWalking(path_text);
   const Slot slot = (*table)->Find(path_text);
   return slot == kNoSlot && def_.has_aliases() ? FindByWalking(path_text) : slot;
@@ -98,7 +100,7 @@ Slot Layout::FindAgain(absl::string_view path_text) const {
 
 // Paths through aliases are in no table, since there may be exponentially many of them; and where
 // all texts together are too long for one, the tree itself is still there to be walked.
-// Not by TreeDef::Find, whose errors cost a search for near names.
+// Does not use TreeDef::Find, whose errors cost a search for suggestions.
 Slot Layout::FindByWalking(absl::string_view path_text) const {
   const absl::StatusOr<Path> path = Path::Parse(path_text);
   if (!path.ok()) return kNoSlot;
@@ -145,19 +147,19 @@ absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
     if (def_.kind(owner) == NodeKind::kLeaf) return def_.leaf_begin(owner);
     return NotALeaf(def_, dotted, owner);
   }
-  std::optional<Slot> found;
+  std::vector<Slot> found;
   std::vector<std::string> names;
-  for (Slot slot = 0; slot < size(); ++slot) {
-    names.push_back(Dotted(slot));
-    if (names.back() != dotted) continue;
-    if (found) {
-      return absl::InvalidArgumentError(absl::StrCat("'", dotted, "' could be '", PathText(*found),
-                                                     "' or '", PathText(slot),
-                                                     "'; use one of these"));
-    }
-    found = slot;
+  LEAFSTORE_RETURN_IF_ERROR(ForEachPath(SlotSet::All(size()), PathForm::kDotted,
+                                        [&](uint32_t slot, absl::string_view name) {
+                                          names.emplace_back(name);
+                                          if (name == dotted) found.push_back(slot);
+                                        }));
+  if (found.size() > 1) {
+    return absl::InvalidArgumentError(absl::StrCat("'", dotted, "' could be '", PathText(found[0]),
+                                                   "' or '", PathText(found[1]),
+                                                   "'; use one of these"));
   }
-  if (found) return *found;
+  if (!found.empty()) return found[0];
   return absl::NotFoundError(absl::StrCat("no leaf at '", dotted, "'", DidYouMean(dotted, names)));
 }
 
@@ -168,7 +170,12 @@ std::string Layout::PathText(Slot slot) const {
   return text.ok() ? *std::move(text) : def_.PathForMessage(node);
 }
 
-std::string Layout::Dotted(Slot slot) const { return PathOf(slot).Dotted(); }
+std::string Layout::Dotted(Slot slot) const {
+  if (loose_ != nullptr) return PathOf(slot).Dotted();
+  const NodeId node = def_.node_of_leaf(slot);
+  absl::StatusOr<std::string> text = def_.Dotted(node);
+  return text.ok() ? *std::move(text) : def_.PathForMessage(node);
+}
 
 Path Layout::PathOf(Slot slot) const {
   if (loose_ != nullptr) return Path::Parse(loose_->table.text(slot)).value();
@@ -176,12 +183,36 @@ Path Layout::PathOf(Slot slot) const {
 }
 
 std::string Layout::PathForMessage(Slot slot) const {
-  if (loose_ == nullptr) return def_.PathForMessage(def_.node_of_leaf(slot));
-  constexpr size_t kHalf = 200;
-  const absl::string_view text = loose_->table.text(slot);
-  if (text.empty()) return "(root)";
-  if (text.size() <= 2 * kHalf) return std::string(text);
-  return absl::StrCat(text.substr(0, kHalf), "...", text.substr(text.size() - kHalf));
+  if (loose_ != nullptr) return internal::PathForMessage(PathOf(slot));
+  return def_.PathForMessage(def_.node_of_leaf(slot));
+}
+
+absl::Status Layout::ForEachPath(
+    const SlotSet& slots, PathForm form,
+    absl::FunctionRef<void(uint32_t place, absl::string_view text)> visit) const {
+  uint32_t place = 0;
+  if (loose_ != nullptr) {
+    for (; place < slots.size(); ++place) {
+      const Slot slot = slots.SlotAt(place);
+      if (form == PathForm::kCanonical) {
+        visit(place, loose_->table.text(slot));
+      } else {
+        visit(place, PathOf(slot).Dotted());
+      }
+    }
+    return absl::OkStatus();
+  }
+  internal::PathCursor cursor(form);
+  for (NodeId node = kRootNode; node < def_.node_count() && place < slots.size();) {
+    if (slots.SlotAt(place) >= def_.leaf_begin(def_.end(node))) {  // none of its leaves is wanted
+      node = def_.end(node);
+      continue;
+    }
+    if (!cursor.Enter(def_, node)) return internal::PathTooLong(def_.PathForMessage(node));
+    if (def_.kind(node) == NodeKind::kLeaf) visit(place++, cursor.text());
+    ++node;
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<TreeDef> Layout::def() const {

@@ -1,21 +1,18 @@
 #include "leafstore/store/merge.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/path_texts.h"
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
 
+using internal::ExpectedSpec;
 using internal::MergeInput;
-using internal::PathTexts;
 
 namespace {
 
@@ -32,110 +29,81 @@ void SortUnique(std::vector<T>* items) {
   items->erase(std::unique(items->begin(), items->end()), items->end());
 }
 
-// Finds where each expected leaf comes from. Paths that do not fit are kept as numbers, and turned
-// into text only when a report is made.
+// Finds where each expected leaf comes from, and all that does not fit.
 class Matcher {
  public:
-  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const MergeOptions& options)
-      : expected_(expected), inputs_(inputs), like_(options.like), sources_(expected.size()) {
-    for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group);
-    for (const Source& source : sources_) missing_ += source.group == Source::kNobody;
-    if (like_ != nullptr) MatchSpecs();
+  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const ExpectedSpec& spec,
+          AlignBy by)
+      : expected_(expected), inputs_(inputs), sources_(expected.size()) {
+    for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, by);
+    AddMissing();
+    SortUnique(&reporter_.report().unexpected);
+    SortUnique(&duplicate_);
+    for (const Slot slot : duplicate_) reporter_.AddDuplicate(expected_, slot);
+    if (spec) CheckSpecs(spec);
   }
 
-  bool ok() const {
-    return missing_ == 0 && unexpected_.empty() && duplicate_.empty() && different_.empty();
-  }
   absl::Span<const Source> sources() const { return sources_; }
-
-  MergeReport Report() const {
-    MergeReport report;
-    PathTexts missing;
-    for (Slot slot = 0; slot < sources_.size(); ++slot) {
-      if (sources_[slot].group == Source::kNobody) {
-        report.missing.push_back(missing.Of(expected_, slot));
-      }
-    }
-    PathTexts unexpected;
-    for (const Source& at : unexpected_) {
-      const ParamStore& group = *inputs_[at.group].group;
-      report.unexpected.push_back(unexpected.Of(group.layout(), group.slot(at.place)));
-    }
-    SortUnique(&report.unexpected);
-    std::vector<Slot> duplicates = duplicate_;
-    SortUnique(&duplicates);
-    PathTexts duplicate;
-    for (const Slot slot : duplicates) report.duplicate.push_back(duplicate.Of(expected_, slot));
-    PathTexts different;
-    for (const Slot slot : different_) AddMismatch(slot, different.Of(expected_, slot), &report);
-    return report;
-  }
+  FitReport& report() { return reporter_.report(); }
 
  private:
-  void MatchGroup(uint32_t index) {
+  void MatchGroup(uint32_t index, AlignBy by) {
     const ParamStore& group = *inputs_[index].group;
-    const std::vector<Slot> slots = internal::SlotsIn(expected_, group);
+    const Alignment where = Align(group, expected_, {.by = by});
+    uint32_t found = 0;
     for (uint32_t place = 0; place < group.size(); ++place) {
-      const Slot slot = slots[place];
-      if (slot == kNoSlot) {
-        unexpected_.push_back({index, place});
-      } else if (sources_[slot].group != Source::kNobody) {
+      const Slot slot = where[place];
+      if (slot == kNoPlace) continue;
+      ++found;
+      if (sources_[slot].group != Source::kNobody) {
         duplicate_.push_back(slot);
       } else {
         sources_[slot] = {index, place};
       }
     }
+    if (found == group.size()) return;
+    reporter_.AddUnexpected(group, where);
+    reporter_.AddAmbiguous(group, expected_, where);
   }
 
-  const Leaf& LeafOf(const Source& source) const {
-    return inputs_[source.group].group->leaf(source.place);
-  }
-
-  void MatchSpecs() {
-    like_places_.assign(sources_.size(), kNoPlace);
-    const std::vector<Slot> slots = internal::SlotsIn(expected_, *like_);
-    for (uint32_t place = 0; place < like_->size(); ++place) {
-      if (slots[place] != kNoSlot) like_places_[slots[place]] = place;
-    }
+  void AddMissing() {
+    const auto is_missing = [](const Source& source) { return source.group == Source::kNobody; };
+    // Counted first, which is faster than a loop that may stop.
+    if (std::count_if(sources_.begin(), sources_.end(), is_missing) == 0) return;
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
-      if (sources_[slot].group == Source::kNobody || like_places_[slot] == kNoPlace) continue;
-      if (!(like_->leaf(like_places_[slot]).spec() == LeafOf(sources_[slot]).spec())) {
-        different_.push_back(slot);
+      if (is_missing(sources_[slot])) reporter_.AddMissing(expected_, slot);
+    }
+  }
+
+  void CheckSpecs(const ExpectedSpec& spec) {
+    for (Slot slot = 0; slot < sources_.size(); ++slot) {
+      const Source& source = sources_[slot];
+      if (source.group == Source::kNobody) continue;
+      if (const std::optional<LeafSpec> expected = (*spec)(slot)) {
+        const Leaf& found = inputs_[source.group].group->leaf(source.place);
+        reporter_.CheckSpec(expected_, slot, *expected, found.spec());
       }
     }
   }
 
-  void AddMismatch(Slot slot, std::string path, MergeReport* report) const {
-    const LeafSpec expected = like_->leaf(like_places_[slot]).spec();
-    const LeafSpec found = LeafOf(sources_[slot]).spec();
-    SpecMismatch mismatch{std::move(path), expected.ToString(), found.ToString()};
-    const bool same_dtype = expected.is_tensor() && expected.dtype() == found.dtype();
-    (same_dtype ? report->shape_mismatch : report->dtype_mismatch).push_back(std::move(mismatch));
-  }
-
   const Layout& expected_;
   absl::Span<const MergeInput> inputs_;
-  const ParamStore* like_;
-  std::vector<Source> sources_;        // by slot
-  std::vector<uint32_t> like_places_;  // by slot: where `like` has it, or kNoPlace
-  size_t missing_ = 0;
-  std::vector<Source> unexpected_;
+  std::vector<Source> sources_;  // by slot
   std::vector<Slot> duplicate_;
-  std::vector<Slot> different_;
+  internal::FitReporter reporter_;
 };
 
 // `expected` by value: it may be the layout of a group that is taken.
 absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeInput> inputs,
-                                        const MergeOptions& options) {
+                                        const ExpectedSpec& spec, AlignBy by) {
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
-  const Matcher matcher(expected, inputs, options);
-  if (!matcher.ok()) {
-    // One is no group of others: it is brought onto a Layout, as Unflatten does.
-    return inputs.size() == 1 ? matcher.Report().ToStatus("the store does not fit the structure")
-                              : matcher.Report().ToStatus();
-  }
+  Matcher matcher(expected, inputs, spec, by);
+  // A single store is not one of several groups: it is brought onto a Layout, as Unflatten does.
+  LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(inputs.size() == 1
+                                                          ? "the store does not fit the structure"
+                                                          : "the groups do not make the whole"));
 
   // Nothing can fail from here on, so what is given may be taken.
   std::vector<std::vector<Leaf>> taken(inputs.size());
@@ -157,8 +125,30 @@ absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeI
       leaves.push_back(inputs[source.group].group->leaf(source.place));
     }
   }
-  return internal::ParamStoreAccess::Make(expected, SlotSet::All(expected.size()),
-                                          std::move(leaves), fingerprint_known ? fingerprint : 0);
+  ParamStore merged =
+      ParamStore::FromParts(expected, SlotSet::All(expected.size()), std::move(leaves));
+  internal::ParamStoreAccess::SetFingerprint(fingerprint_known ? fingerprint : 0, &merged);
+  return merged;
+}
+
+// Calls `act` with the specs that `options` ask for.
+template <typename Act>
+auto WithOptions(const Layout& expected, const MergeOptions& options, Act act) {
+  const ParamStore* const like = options.like;
+  if (like == nullptr) return act(std::nullopt);
+  const std::vector<uint32_t> places = Align(*like, expected).Sources();
+  const auto spec_like = [&](Slot slot) -> std::optional<LeafSpec> {
+    if (places[slot] == kNoPlace) return std::nullopt;
+    return like->leaf(places[slot]).spec();
+  };
+  return act(ExpectedSpec(spec_like));
+}
+
+absl::StatusOr<ParamStore> MergeWith(const Layout& expected, absl::Span<const MergeInput> inputs,
+                                     const MergeOptions& options) {
+  return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
+    return MergeMatched(expected, inputs, spec, options.by);
+  });
 }
 
 std::vector<MergeInput> ReadOnly(absl::Span<const ParamStore* const> groups) {
@@ -173,63 +163,24 @@ std::vector<MergeInput> Given(std::vector<ParamStore>* groups) {
   return inputs;
 }
 
-// Appends "missing (2):" and a line with what `text` makes of each item, while there is room.
-template <typename Items, typename Text>
-void AppendItems(absl::string_view title, const Items& items, Text text, std::string* out) {
-  constexpr size_t kRoom = size_t{1} << 20;
-  if (items.empty()) return;
-  absl::StrAppend(out, out->empty() ? "" : "\n", title, " (", items.size(), "):");
-  const size_t end = out->size() + kRoom;
-  size_t shown = 0;
-  for (; shown < items.size() && out->size() < end; ++shown) {
-    absl::StrAppend(out, "\n  ", text(items[shown]));
-  }
-  if (shown < items.size()) absl::StrAppend(out, "\n  and ", items.size() - shown, " more");
-}
-
 }  // namespace
 
-std::string MergeReport::ToString() const {
-  std::string text;
-  const auto plain = [](const std::string& path) { return absl::StrCat("'", path, "'"); };
-  const auto mismatch = [](const SpecMismatch& m) {
-    return absl::StrCat("'", m.path, "': expected ", m.expected, ", found ", m.found);
-  };
-  // What is missing has often only been misspelt, so that it is among the unexpected.
-  int suggestions = 0;
-  const auto with_near_names = [this, &suggestions](const std::string& path) {
-    constexpr int kMaxSuggestions = 10;  // each is a search through all that is unexpected
-    const bool few = suggestions++ < kMaxSuggestions;
-    return absl::StrCat("'", path, "'", few ? DidYouMean(path, unexpected) : "");
-  };
-  AppendItems("missing", missing, with_near_names, &text);
-  AppendItems("unexpected", unexpected, plain, &text);
-  AppendItems("there twice", duplicate, plain, &text);
-  AppendItems("of another dtype", dtype_mismatch, mismatch, &text);
-  AppendItems("of another shape", shape_mismatch, mismatch, &text);
-  return text;
-}
-
-absl::Status MergeReport::ToStatus(absl::string_view what) const {
-  if (ok()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(what, ":\n", ToString()));
-}
-
-MergeReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
-                       const MergeOptions& options) {
-  const std::vector<MergeInput> inputs = ReadOnly(groups);
-  return Matcher(expected, inputs, options).Report();
+FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
+                     const MergeOptions& options) {
+  return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
+    return internal::CheckMergeInputs(expected, ReadOnly(groups), spec, options.by);
+  });
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options) {
-  return MergeMatched(expected, Given(&groups), options);
+  return MergeWith(expected, Given(&groups), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        absl::Span<const ParamStore* const> groups,
                                        const MergeOptions& options) {
-  return MergeMatched(expected, ReadOnly(groups), options);
+  return MergeWith(expected, ReadOnly(groups), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
@@ -250,12 +201,17 @@ absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
                      inputs[i].group->layout().size(), " paths, not ", layout.size(),
                      "): say which layout is expected"));
   }
-  return MergeMatched(layout, inputs, options);
+  return MergeWith(layout, inputs, options);
 }
 
 absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options) {
-  return MergeMatched(expected, inputs, options);
+                                       const ExpectedSpec& spec, AlignBy by) {
+  return MergeMatched(expected, inputs, spec, by);
+}
+
+FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
+                           const ExpectedSpec& spec, AlignBy by) {
+  return std::move(Matcher(expected, inputs, spec, by).report());
 }
 
 }  // namespace internal

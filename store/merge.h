@@ -1,7 +1,7 @@
 // Merge: groups become one store again.
 //
 //   ParamStore all = Merge(std::move(biases), std::move(frozen), rest).value();
-//   MergeReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: the frozen
+//   FitReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: the frozen
 //
 // The order of the groups does not matter. Rvalues are moved in, no count is touched; const groups
 // are shared by value and stay as they are.
@@ -10,8 +10,8 @@
 // then the groups may have any Layouts: they meet by path. Given a store to be `like`, dtype and
 // shape (a value's kind) are expected to be as in it.
 //
-// Errors. error InvalidArgument: all that is missing, unexpected, there twice, or of another dtype
-// or shape, together in one message (MergeReport has it as data). error FailedPrecondition: a
+// Errors. error InvalidArgument: all that is missing, unexpected, duplicate, or of another dtype
+// or shape, together in one message (FitReport has it as data). error FailedPrecondition: a
 // borrow is open in a group. After an error the groups are as before.
 //
 // Complexity: O(leaves), by position where the Layouts are equal; otherwise the trees are walked
@@ -19,58 +19,34 @@
 #ifndef LEAFSTORE_STORE_MERGE_H_
 #define LEAFSTORE_STORE_MERGE_H_
 
-#include <string>
+#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/leaf_spec.h"
+#include "leafstore/store/align.h"
+#include "leafstore/store/fit_report.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
 
-// A leaf that is not as expected.
-struct SpecMismatch {
-  std::string path;
-  std::string expected;  // "f32[2, 3]"
-  std::string found;
-};
-
-// All that keeps groups from being what is expected. Paths are canonical; but where those of a
-// field have over 64 MiB of text (a very deep tree), of the rest only the end is given. They are in
-// the order of the expected Layout; what is unexpected has none there, and is sorted by text. A
-// field names each path once.
-struct MergeReport {
-  std::vector<std::string> missing;
-  std::vector<std::string> unexpected;
-  std::vector<std::string> duplicate;
-  std::vector<SpecMismatch> dtype_mismatch;
-  std::vector<SpecMismatch> shape_mismatch;
-
-  bool ok() const {
-    return missing.empty() && unexpected.empty() && duplicate.empty() && dtype_mismatch.empty() &&
-           shape_mismatch.empty();
-  }
-  // All of it, a line each, up to 1 MiB a field; near names among the unexpected beside the first
-  // that are missing.
-  std::string ToString() const;
-  // OK, or InvalidArgument with ToString() behind `what`.
-  absl::Status ToStatus(absl::string_view what = "the groups do not make the whole") const;
-};
-
 struct MergeOptions {
   // Expected dtypes, shapes and kinds, where it has the path. Not owned; may be null.
   const ParamStore* like = nullptr;
+  // How leaves of groups on other Layouts find their slots.
+  AlignBy by = AlignBy::kPath;
 };
 
-// What Merge would say. O(leaves).
-MergeReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
-                       const MergeOptions& options = {});
+// Returns what Merge would report: what is unexpected sorted by text. O(leaves).
+FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
+                     const MergeOptions& options = {});
 
 // One store on `expected`. What is given is empty afterwards. `expected` may be the Layout of one
 // of the groups, and `like` one of them.
@@ -92,6 +68,9 @@ struct MergeInput {
   ParamStore* given;  // null: only read
 };
 
+// What is expected in a slot; where there is no value, or no function at all: anything.
+using ExpectedSpec = std::optional<absl::FunctionRef<std::optional<LeafSpec>(Slot)>>;
+
 inline MergeInput ToMergeInput(const ParamStore& group) { return {&group, nullptr}; }
 inline MergeInput ToMergeInput(ParamStore& group) { return {&group, nullptr}; }
 inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
@@ -101,7 +80,9 @@ inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
 absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
                                        const MergeOptions& options);
 absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options);
+                                       const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
+FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
+                           const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
 
 }  // namespace internal
 

@@ -8,6 +8,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/spec_hash.h"
+#include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
 namespace internal {
@@ -25,6 +26,10 @@ namespace {
 
 bool IsBeingWritten(const Leaf& leaf) {
   return leaf.is_tensor() && TensorAccess::IsBorrowed(leaf.tensor());
+}
+
+[[maybe_unused]] bool IsNullOrBeingWritten(const Leaf& leaf) {
+  return leaf.null() || IsBeingWritten(leaf);
 }
 
 absl::Status BeingWritten(absl::string_view path) {
@@ -57,7 +62,12 @@ absl::StatusOr<ParamStore> ParamStore::Create(Layout layout, SlotSet slots,
           "at ", layout.PathForMessage(slots.SlotAt(place)), ": expected a leaf, found null"));
     }
   }
-  assert(std::none_of(leaves.begin(), leaves.end(), IsBeingWritten));
+  return FromParts(std::move(layout), std::move(slots), std::move(leaves));
+}
+
+ParamStore ParamStore::FromParts(Layout layout, SlotSet slots, std::vector<Leaf> leaves) {
+  assert(slots.universe() == layout.size() && leaves.size() == slots.size());
+  assert(std::none_of(leaves.begin(), leaves.end(), IsNullOrBeingWritten));
   return ParamStore(std::move(layout), std::move(slots), LeafArrayPtr(std::move(leaves)));
 }
 
@@ -187,12 +197,12 @@ absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
     std::vector<Leaf> leaves = array_.get()->leaves;
     leaves.insert(leaves.begin() + (at - slots.begin()), std::move(leaf));
     slots.insert(at, *slot);
-    *this = ParamStore(layout_, internal::SlotSetAccess::Make(layout_.size(), std::move(slots)),
+    *this = ParamStore(layout_, SlotSet::FromSorted(layout_.size(), std::move(slots)),
                        LeafArrayPtr(std::move(leaves)));
     return absl::OkStatus();
   }
   // A very deep tree has more text than a Layout of paths may have.
-  if (layout_.has_def()) LEAFSTORE_RETURN_IF_ERROR(layout_.def()->paths().status());
+  if (layout_.has_def()) LEAFSTORE_RETURN_IF_ERROR(internal::PathsOf(*layout_.def()).status());
   std::vector<std::pair<Path, Leaf>> entries;
   for (uint32_t i = 0; i < size(); ++i) {
     entries.emplace_back(layout_.PathOf(this->slot(i)), this->leaf(i));
@@ -218,7 +228,7 @@ absl::Status ParamStore::Erase(absl::string_view path_text) {
     slots.push_back(slot(i));
     leaves.push_back(leaf(i));
   }
-  *this = ParamStore(layout_, internal::SlotSetAccess::Make(layout_.size(), std::move(slots)),
+  *this = ParamStore(layout_, SlotSet::FromSorted(layout_.size(), std::move(slots)),
                      LeafArrayPtr(std::move(leaves)));
   return absl::OkStatus();
 }
@@ -253,6 +263,40 @@ absl::StatusOr<MutableLeaves> ParamStore::MutateAll() & {
 absl::StatusOr<ParamStore> ParamStore::Snapshot() const {
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("take a snapshot"));
   return ParamStore(layout_, slots_, array_);
+}
+
+absl::Status ParamStore::CheckSelect(const SlotSet& slots) const {
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("select leaves"));
+  if (slots.universe() != layout_.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("select: expected slots of the store's layout of ", layout_.size(),
+                     " paths, found slots of a layout of ", slots.universe()));
+  }
+  for (uint32_t i = 0; i < slots.size(); ++i) {
+    if (!slots_.Contains(slots.SlotAt(i))) return NotInGroup(layout_.PathText(slots.SlotAt(i)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ParamStore> ParamStore::Select(const SlotSet& slots) const& {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSelect(slots));
+  std::vector<Leaf> selected;
+  selected.reserve(slots.size());
+  for (uint32_t i = 0; i < slots.size(); ++i) selected.push_back(*FindSlot(slots.SlotAt(i)));
+  return FromParts(layout_, slots, std::move(selected));
+}
+
+absl::StatusOr<ParamStore> ParamStore::Select(const SlotSet& slots) && {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSelect(slots));
+  const Layout layout = layout_;
+  const SlotSet from = slots_;
+  std::vector<Leaf> leaves = std::move(*this).TakeLeaves();
+  std::vector<Leaf> selected;
+  selected.reserve(slots.size());
+  for (uint32_t i = 0; i < slots.size(); ++i) {
+    selected.push_back(std::move(leaves[from.PlaceOf(slots.SlotAt(i))]));
+  }
+  return FromParts(layout, slots, std::move(selected));
 }
 
 uint64_t ParamStore::spec_fingerprint() const {

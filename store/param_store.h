@@ -122,6 +122,8 @@ class ParamStore {
   // The leaves of some slots of a Layout, in order. As above. error InvalidArgument also: the slots
   // are those of a Layout of another size.
   static absl::StatusOr<ParamStore> Create(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
+  // Like Create, for parts that are known to fit, which is checked in debug builds only.
+  static ParamStore FromParts(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
   // A dictionary without a given structure (see layout.h). error AlreadyExists: a path occurs
   // twice.
   // error InvalidArgument, ResourceExhausted: as Layout::Create; or a leaf is null. error
@@ -180,14 +182,6 @@ class ParamStore {
   // Takes a leaf out; the Layout stays. error NotFound. O(leaves).
   absl::Status Erase(absl::string_view path_text);
 
-  // Replaces the leaves here by those of a group of the same Layout (or of paths that are all
-  // here): what was done to a group goes back into its parent. By position; O(group). error
-  // NotFound: the group has paths that are not here; lists all. error InvalidArgument: dtypes or
-  // shapes differ, lists all; or two paths of the group are one leaf here (an alias). Leaves keep
-  // their generations. A group that is given away is empty afterwards.
-  absl::Status Update(const ParamStore& group, SetCheck check = SetCheck::kSameSpec);
-  absl::Status Update(ParamStore&& group, SetCheck check = SetCheck::kSameSpec);
-
   // Opens one tensor for writing. error NotFound, InvalidArgument: as Get, or the leaf is static.
   // error FailedPrecondition: it is open already.
   absl::StatusOr<MutableTensor> Mutate(absl::string_view path_text) &;
@@ -202,13 +196,21 @@ class ParamStore {
   // error FailedPrecondition: a borrow is open.
   absl::StatusOr<ParamStore> Snapshot() const;
 
+  // Returns the leaves in some of this store's slots, as a store on the same Layout. From a const
+  // store the leaves are shared; from an rvalue they are moved, the others are released, and the
+  // store is empty afterwards. O(slots), and for an rvalue O(leaves).
+  // error NotFound: a slot is not in this store. error InvalidArgument: the slots are those of a
+  // layout of another size. error FailedPrecondition: a borrow is open.
+  absl::StatusOr<ParamStore> Select(const SlotSet& slots) const&;
+  absl::StatusOr<ParamStore> Select(const SlotSet& slots) &&;
+
   // Checks that no borrow is open. error FailedPrecondition: one is; `what` says what cannot be
   // done.
   absl::Status CheckNoBorrow(absl::string_view what) const;
 
   // A number that two stores of one Layout and SlotSet have in common when their leaves agree in
   // kind, dtype and shape; seeded in each process. Computed at the first call (O(leaves)), then
-  // kept up to date. What a PartitionPlan checks in O(1).
+  // kept up to date. What a Grouping checks in O(1).
   uint64_t spec_fingerprint() const;
   // The same if it was computed, or 0. O(1).
   uint64_t known_spec_fingerprint() const {
@@ -231,6 +233,7 @@ class ParamStore {
   // `same_spec`: the new leaf's is known to be that of the old one.
   void ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec);
   absl::Status CheckSpec(uint32_t place, const Leaf& leaf) const;
+  absl::Status CheckSelect(const SlotSet& slots) const;
 
   Layout layout_;
   SlotSet slots_;
@@ -295,14 +298,14 @@ class MutableLeaves {
 
 namespace internal {
 
-// For partition, merge and pack: a store whose parts fit by construction, and, where it is known,
-// its fingerprint (0 where not).
+// What split, merge and pack know about a store, or have to.
 struct ParamStoreAccess {
-  static ParamStore Make(Layout layout, SlotSet slots, std::vector<Leaf> leaves,
-                         uint64_t spec_fingerprint) {
-    ParamStore store(std::move(layout), std::move(slots), LeafArrayPtr(std::move(leaves)));
-    store.array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
-    return store;
+  // Notes the fingerprint of a store's leaves where it is known; 0 where it is not.
+  static void SetFingerprint(uint64_t spec_fingerprint, ParamStore* store) {
+    store->array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
+  }
+  static void ReplaceLeaf(ParamStore* store, uint32_t place, Leaf leaf, bool same_spec) {
+    store->ReplaceLeaf(place, std::move(leaf), same_spec);
   }
   // Whether another store has the same vector of handles.
   static bool SharesLeaves(const ParamStore& store) { return !store.array_.IsUnique(); }

@@ -1,5 +1,9 @@
 #include "leafstore/store/slot_set.h"
 
+#include <algorithm>
+#include <cassert>
+#include <functional>
+
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -17,19 +21,14 @@ absl::StatusOr<SlotSet> SlotSet::Create(uint32_t universe, std::vector<Slot> slo
                                                      ", the one before, found ", slots[place]));
     }
   }
-  return internal::SlotSetAccess::Make(universe, std::move(slots));
+  return FromSorted(universe, std::move(slots));
 }
 
-bool SlotSet::Equals(const SlotSet& other) const {
-  if (universe_ != other.universe_ || is_all() != other.is_all()) return false;
-  return sparse_ == other.sparse_ || sparse_->slots == other.sparse_->slots;
-}
-
-namespace internal {
-
-SlotSet SlotSetAccess::Make(uint32_t universe, std::vector<Slot> slots) {
+SlotSet SlotSet::FromSorted(uint32_t universe, std::vector<Slot> slots) {
+  assert(slots.empty() || slots.back() < universe);
+  assert(std::adjacent_find(slots.begin(), slots.end(), std::greater_equal<>()) == slots.end());
   if (slots.size() == universe) return SlotSet::All(universe);
-  auto sparse = std::make_shared<SlotSet::Sparse>();
+  auto sparse = std::make_shared<Sparse>();
   sparse->slots = std::move(slots);
   sparse->slots.shrink_to_fit();
   const uint32_t end = sparse->slots.empty() ? 0 : sparse->slots.back() + 1;
@@ -38,12 +37,24 @@ SlotSet SlotSetAccess::Make(uint32_t universe, std::vector<Slot> slots) {
     sparse->words[slot / 64].bits |= uint64_t{1} << (slot % 64);
   }
   uint32_t before = 0;
-  for (SlotSet::Word& word : sparse->words) {
+  for (Word& word : sparse->words) {
     word.before = before;
     before += static_cast<uint32_t>(std::popcount(word.bits));
   }
   return SlotSet(universe, end, std::move(sparse));
 }
 
-}  // namespace internal
+SlotSet SlotSet::AtPlaces(absl::Span<const uint32_t> places) const {
+  if (places.size() == size()) return *this;
+  std::vector<Slot> slots;
+  slots.reserve(places.size());
+  for (const uint32_t place : places) slots.push_back(SlotAt(place));
+  return FromSorted(universe_, std::move(slots));
+}
+
+bool SlotSet::Equals(const SlotSet& other) const {
+  if (universe_ != other.universe_ || is_all() != other.is_all()) return false;
+  return sparse_ == other.sparse_ || sparse_->slots == other.sparse_->slots;
+}
+
 }  // namespace leafstore

@@ -29,12 +29,8 @@ namespace leafstore {
 using Slot = uint32_t;
 inline constexpr Slot kNoSlot = 0xffffffff;
 inline constexpr uint32_t kNoPlace = 0xffffffff;
-// Of a slot that is in no group (partition.h, labels.h).
+// The group of a slot that is in no group (select/grouping.h).
 inline constexpr uint32_t kNoGroup = 0xffffffff;
-
-namespace internal {
-struct SlotSetAccess;
-}
 
 class SlotSet {
  public:
@@ -43,6 +39,9 @@ class SlotSet {
   // Some of them. error InvalidArgument: `slots` are not strictly growing, or one is not below
   // `universe`. O(slots + universe / 64).
   static absl::StatusOr<SlotSet> Create(uint32_t universe, std::vector<Slot> slots);
+  // Like Create, for slots that are known to be strictly ascending and below `universe`, which is
+  // checked in debug builds only.
+  static SlotSet FromSorted(uint32_t universe, std::vector<Slot> slots);
 
   // No slots of no layout.
   SlotSet() = default;
@@ -66,11 +65,14 @@ class SlotSet {
   }
   bool Contains(Slot slot) const { return PlaceOf(slot) != kNoPlace; }
 
+  // Returns the slots at some places, which must be strictly ascending and below size(). All places
+  // give this very set, so that comparing the two stays O(1). O(places + universe / 64).
+  SlotSet AtPlaces(absl::Span<const uint32_t> places) const;
+
   // O(1) where both are one object or both hold everything.
   friend bool operator==(const SlotSet& a, const SlotSet& b) { return a.Equals(b); }
 
  private:
-  friend struct internal::SlotSetAccess;
   struct Word {
     uint64_t bits = 0;
     uint32_t before = 0;  // slots held in all words before
@@ -88,15 +90,6 @@ class SlotSet {
   std::shared_ptr<const Sparse> sparse_;  // null: all
 };
 
-namespace internal {
-
-// For the other folders of the library: of slots that are growing and below `universe` by
-// construction, or since they were checked.
-struct SlotSetAccess {
-  static SlotSet Make(uint32_t universe, std::vector<Slot> slots);
-};
-
-}  // namespace internal
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_STORE_SLOT_SET_H_

@@ -1,80 +1,77 @@
-// ParamStore::Update: a group goes back into its parent.
-#include <algorithm>
+#include "leafstore/store/update.h"
+
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/param_store.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
 namespace {
 
-// For each leaf of `group`, its place in `parent`.
-// error NotFound or InvalidArgument as ParamStore::Update.
-absl::StatusOr<std::vector<uint32_t>> PlacesInParent(const ParamStore& parent,
-                                                     const ParamStore& group, SetCheck check) {
-  std::vector<uint32_t> places = internal::SlotsIn(parent.layout(), group);
-  std::vector<std::string> unknown;
-  std::vector<std::string> different;
-  for (uint32_t i = 0; i < group.size(); ++i) {
-    places[i] = parent.slots().PlaceOf(places[i]);
-    if (places[i] == kNoPlace) {
-      unknown.push_back(group.layout().PathForMessage(group.slot(i)));
-    } else if (check == SetCheck::kSameSpec &&
-               !(parent.leaf(places[i]).spec() == group.leaf(i).spec())) {
-      different.push_back(absl::StrCat(group.layout().PathForMessage(group.slot(i)), ": expected ",
-                                       parent.leaf(places[i]).spec().ToString(), ", found ",
-                                       group.leaf(i).spec().ToString()));
+// Returns what is wrong as a Status, with suggestions for leaves that are not in the store.
+absl::Status DoesNotFit(const ParamStore& store, const Alignment& where, AlignBy by,
+                        FitReport report) {
+  constexpr size_t kMaxCandidates = 10'000;
+  const bool dotted = by == AlignBy::kDotted;
+  std::vector<std::string> candidates;
+  if (!report.unexpected.empty()) {
+    for (const uint32_t place : where.Missing()) {
+      if (candidates.size() == kMaxCandidates) break;
+      const Slot slot = store.slot(place);
+      candidates.push_back(dotted ? store.layout().Dotted(slot)
+                                  : store.layout().PathForMessage(slot));
     }
   }
-  if (!unknown.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("the group has ", unknown.size(),
-                     " path(s) that are not in this store: ", absl::StrJoin(unknown, ", ")));
+  if (dotted) {
+    for (std::string& path : report.unexpected) {
+      if (const absl::StatusOr<Path> parsed = Path::Parse(path); parsed.ok()) {
+        path = parsed->Dotted();
+      }
+    }
   }
-  if (!different.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the group has ", different.size(),
-                     " leaves of another dtype or shape: ", absl::StrJoin(different, "; ")));
+  return report.ToStatus("the group does not fit the store", candidates);
+}
+
+// Returns the place in `store` of each leaf of `group`.
+absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const ParamStore& group,
+                                               const UpdateOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("update from a group"));
+  LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("give a group back"));
+  Alignment where = Align(group, store, {.by = options.by});
+  internal::FitReporter reporter;
+  reporter.AddUnexpected(group, where);
+  reporter.AddAmbiguous(group, store, where);
+  reporter.AddCollisions(group, store, where);
+  for (uint32_t place = 0; options.check == SetCheck::kSameSpec && place < group.size(); ++place) {
+    if (where[place] == kNoPlace) continue;
+    reporter.CheckSpec(group.layout(), group.slot(place), store.leaf(where[place]).spec(),
+                       group.leaf(place).spec());
   }
-  if (parent.layout() == group.layout()) return places;
-  // A path and an alias of it.
-  std::vector<uint32_t> sorted = places;
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice == sorted.end()) return places;
-  return absl::InvalidArgumentError(
-      absl::StrCat("the group has two paths that both lead to ",
-                   parent.layout().PathForMessage(parent.slot(*twice)), " in this store"));
+  if (reporter.ok()) return std::move(where).TakePlaces();
+  return DoesNotFit(store, where, options.by, std::move(reporter.report()));
 }
 
 }  // namespace
 
-absl::Status ParamStore::Update(const ParamStore& group, SetCheck check) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("update from a group"));
-  LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("give a group back"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places,
-                             PlacesInParent(*this, group, check));
-  const bool same_spec = check == SetCheck::kSameSpec;
-  for (uint32_t i = 0; i < group.size(); ++i) ReplaceLeaf(places[i], group.leaf(i), same_spec);
+absl::Status Update(ParamStore* store, const ParamStore& group, const UpdateOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, options));
+  const bool same_spec = options.check == SetCheck::kSameSpec;
+  for (uint32_t i = 0; i < group.size(); ++i) {
+    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], group.leaf(i), same_spec);
+  }
   return absl::OkStatus();
 }
 
-absl::Status ParamStore::Update(ParamStore&& group, SetCheck check) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("update from a group"));
-  if (&group == this) return absl::OkStatus();
-  LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("give a group back"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places,
-                             PlacesInParent(*this, group, check));
+absl::Status Update(ParamStore* store, ParamStore&& group, const UpdateOptions& options) {
+  if (&group == store) return store->CheckNoBorrow("update from a group");
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, options));
   std::vector<Leaf> leaves = std::move(group).TakeLeaves();
-  const bool same_spec = check == SetCheck::kSameSpec;
+  const bool same_spec = options.check == SetCheck::kSameSpec;
   for (uint32_t i = 0; i < leaves.size(); ++i) {
-    ReplaceLeaf(places[i], std::move(leaves[i]), same_spec);
+    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], std::move(leaves[i]), same_spec);
   }
   return absl::OkStatus();
 }

@@ -7,7 +7,7 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/internal/suggest.h"
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/align.h"
 
 namespace leafstore {
 namespace {
@@ -118,10 +118,11 @@ std::vector<const Leaf*> View::FindLeaves(const std::vector<uint32_t>& numbers) 
   std::vector<Slot> wanted = numbers;
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
-  const SlotSet set = internal::SlotSetAccess::Make(def_.leaf_count(), std::move(wanted));
-  const std::vector<Slot> slots = internal::SlotsIn(store_->layout(), Layout(def_), set);
+  const SlotSet set = SlotSet::FromSorted(def_.leaf_count(), std::move(wanted));
+  const Alignment where = Align({Layout(def_), set}, *store_);
   for (const uint32_t number : numbers) {
-    leaves.push_back(store_->FindSlot(slots[set.PlaceOf(number)]));
+    const uint32_t place = where[set.PlaceOf(number)];
+    leaves.push_back(place == kNoPlace ? nullptr : &store_->leaf(place));
   }
   return leaves;
 }

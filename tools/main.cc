@@ -152,7 +152,7 @@ int Main(int argc, char** argv) {
     out.Write(text.str());
     return Report(out.Finish());
   }
-  return Report(run());
+  return Report(run.function(), run.error_code);
 }
 
 }  // namespace

@@ -5,19 +5,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore {
 namespace {
 
 using What = TreeDefDifference::What;
 
-// Whether the children of `kind` have their position for a key.
+// Returns whether the children of `kind` have their position as key.
 bool IsPositional(NodeKind kind) {
   return kind == NodeKind::kList || kind == NodeKind::kTuple || kind == NodeKind::kCustom;
 }
 
-// Walks both in preorder, with a stack of what is left of each pair of open containers.
+// Compares both in preorder, with a stack of the remaining children of each pair of open
+// containers.
 class TreeDefDiffer {
  public:
   TreeDefDiffer(const TreeDef& a, const TreeDef& b) : a_(a), b_(b) {
@@ -44,7 +45,7 @@ class TreeDefDiffer {
     NodeId b, b_end;
   };
 
-  // Takes from one or both the child with the lesser key.
+  // Steps over the child with the lesser key, in one or both.
   void Step(Pair* pair) {
     const NodeId a = pair->a;
     const NodeId b = pair->b;
@@ -78,13 +79,13 @@ class TreeDefDiffer {
     if (HaveSameKeys(a, b)) open_.push_back({a + 1, a_.end(a), b + 1, b_.end(b)});
   }
 
-  // An owner stands before its alias, so the owners of two equal aliases have been compared.
+  // An owner precedes its alias, so the owners of two equal aliases have been compared.
   bool SameTarget(NodeId a, NodeId b) const {
     return partners_[a_.alias_target(a)] == b_.alias_target(b);
   }
 
-  // Whether the children of both have keys of one kind, so that paths can be equal. A container
-  // without children goes with others of its kind.
+  // Returns whether the children of both have keys of one kind, so that paths can be equal. A
+  // container without children matches others of its kind.
   bool HaveSameKeys(NodeId a, NodeId b) {
     const NodeKind kind_a = a_.kind(a);
     const NodeKind kind_b = b_.kind(b);
@@ -105,7 +106,7 @@ class TreeDefDiffer {
   std::vector<TreeDefDifference> out_;
 };
 
-// "struct Linear with 2 leaves", "leaf".
+// Returns "struct Linear with 2 leaves" or "leaf".
 std::string Describe(const TreeDef& def, NodeId node) {
   std::string out(NodeKindName(def.kind(node)));
   if (!def.type_name(node).empty()) {

@@ -1,4 +1,4 @@
-// The differences of two structures, by path.
+// DiffTreeDefs: the differences of two structures, by path.
 //
 //   for (const TreeDefDifference& difference : DiffTreeDefs(saved, model)) {
 //     std::cerr << ToString(difference, saved, model) << "\n";
@@ -6,9 +6,9 @@
 //   // at .layers[2]: only in the first: struct Linear with 2 leaves
 //   // at .head: type name Linear and Dense
 //
-// A node that is in one alone stands for all that is below it. Below nodes of different kinds the
-// comparison goes on where the children have keys of one kind (as in a list and a tuple), and paths
-// can be the same.
+// A node that is in only one of them is one difference, with everything below it. Below nodes of
+// different kinds the comparison continues if their children have keys of one kind (as those of a
+// list and a tuple), so that paths can be equal.
 //
 // Threads: functions of values; safe.
 #ifndef LEAFSTORE_TREEDEF_DIFF_H_
@@ -37,14 +37,15 @@ struct TreeDefDifference {
   };
 
   What what;
-  // The nodes that differ, at the same path; kNoNode where there is none.
+  // The nodes that differ, at the same path; kNoNode if there is none.
   NodeId a = kNoNode;
   NodeId b = kNoNode;
 
   friend bool operator==(const TreeDefDifference&, const TreeDefDifference&) = default;
 };
 
-// All differences, in the order of their paths. Empty when a == b, in O(1); else O(nodes).
+// Returns all differences, in the order of their paths. If a == b, none, in O(1); otherwise
+// O(nodes).
 std::vector<TreeDefDifference> DiffTreeDefs(const TreeDef& a, const TreeDef& b);
 
 // One difference of these two as a line without its end. O(1).

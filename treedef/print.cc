@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore {
 namespace {
@@ -36,17 +36,17 @@ class TreeDefPrinter {
   }
 
  private:
-  // A container of which children are being printed.
+  // A container whose children are being printed.
   struct Open {
     NodeId end;
     uint32_t children;
   };
 
-  // Prints a node, and returns the one to go on with.
+  // Prints a node, and returns the one to continue with.
   NodeId Print(NodeId node) {
     Indent();
     if (node != kRootNode) {
-      internal::AppendKeyForMessage(def_.key(node), &out_);
+      out_ += internal::KeyForMessage(def_.key(node));
       out_.append(": ");
     }
     AppendKind(node);

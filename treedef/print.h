@@ -1,4 +1,4 @@
-// A structure for people to read.
+// PrintTreeDef: a structure as text for people.
 //
 //   std::cout << PrintTreeDef(def);
 //
@@ -14,8 +14,8 @@
 //       [1]: alias of .layers[0]
 //       ... 41 more nodes
 //
-// Plain ASCII around the names, so that it can stand in a log. Whatever the structure, the result
-// is small: nodes, depth, indentation, and the length of each name have limits. Control characters
+// Everything but the names is ASCII, so that the text fits in a log. The result is small for any
+// structure: nodes, depth, indentation and the length of each name have limits. Control characters
 // in names are escaped.
 #ifndef LEAFSTORE_TREEDEF_PRINT_H_
 #define LEAFSTORE_TREEDEF_PRINT_H_
@@ -28,18 +28,18 @@
 namespace leafstore {
 
 struct PrintOptions {
-  // Nodes below this many levels are counted ("... 41 more nodes"), not printed. The root is at 0.
+  // Nodes below this level are counted ("... 41 more nodes"), not printed. The root is at level 0.
   uint32_t max_depth = 0xffffffff;
-  // So many children of one node are printed.
+  // How many children of one node are printed.
   uint32_t max_children = 100;
-  // So many nodes in all.
+  // How many nodes are printed in all.
   uint32_t max_nodes = 1000;
-  // The indentation grows for so many levels; deeper lines begin with their level.
+  // How many levels are indented; deeper lines begin with their level.
   uint32_t max_indent = 40;
 };
 
-// The structure as lines, each with its end. Every node is printed or counted in a "... more" line.
-// O(nodes printed).
+// Returns the structure as lines, each ended by a newline. Every node is printed or counted in a
+// "... more" line. O(nodes printed).
 std::string PrintTreeDef(const TreeDef& def, const PrintOptions& options = {});
 
 }  // namespace leafstore

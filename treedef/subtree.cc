@@ -1,4 +1,4 @@
-// TreeDef::Subtree: a part of a structure as a structure of its own.
+// TreeDef::Subtree: a part of a structure as an independent structure.
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -11,12 +11,11 @@
 namespace leafstore {
 namespace {
 
-// Copies nodes in preorder with a stack of what is left to copy of each open container.
+// Copies nodes in preorder, with a stack of the remaining nodes of each open container.
 //
-// An alias's owner stands before it and does not contain it. So an owner outside of the part stands
-// before the part as a whole, and what is copied in its stead is never met again in the part
-// itself, but may be met through other aliases: `copies_` knows every node that was copied, and any
-// that is met twice becomes an alias.
+// An alias's owner precedes it and does not contain it. So an owner outside of the part precedes
+// the whole part, and its copy does not occur in the part itself, but may occur again through other
+// aliases: `copies_` has every node that was copied, and a second occurrence becomes an alias.
 class SubtreeCutter {
  public:
   SubtreeCutter(const TreeDef& def, NodeId root)
@@ -53,7 +52,7 @@ class SubtreeCutter {
     if (owner != node) CopyTags(owner);
   }
 
-  // Whether the node has been copied before, so that this is an alias of the copy.
+  // Returns whether the node was copied before, so that this is an alias of the copy.
   bool CopyAsAlias(NodeId owner) {
     if (!has_aliases_) return false;
     const auto [copy, is_new] = copies_.try_emplace(owner, builder_.next_node());

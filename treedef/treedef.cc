@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/path_table.h"
-#include "leafstore/treedef/internal/path_text.h"
 #include "leafstore/treedef/internal/treedef_derived.h"
 #include "leafstore/treedef/treedef_builder.h"
 
@@ -16,7 +16,7 @@ size_t BytesOf(const std::vector<T>& column) {
   return column.capacity() * sizeof(T);
 }
 
-// The tags of `node` as a run of the column.
+// Returns the tags of `node` as a range of the column.
 std::pair<const TreeDefTag*, const TreeDefTag*> TagRun(const internal::TreeDefColumns& columns,
                                                        NodeId node) {
   const TreeDefTag* begin = columns.tags.data();
@@ -110,24 +110,15 @@ Path TreeDef::PathOf(NodeId node) const {
 }
 
 absl::StatusOr<std::string> TreeDef::PathText(NodeId node) const {
-  return internal::PathTextOf(columns(), node);
+  return internal::PathText(columns(), node, PathForm::kCanonical);
 }
 
 absl::StatusOr<std::string> TreeDef::Dotted(NodeId node) const {
-  return internal::DottedOf(columns(), node);
+  return internal::PathText(columns(), node, PathForm::kDotted);
 }
 
 std::string TreeDef::PathForMessage(NodeId node) const {
   return internal::PathForMessage(columns(), node);
-}
-
-absl::StatusOr<const PathTable*> TreeDef::paths() const {
-  if (const PathTable* known = known_paths()) return known;
-  const absl::StatusOr<PathTable>& paths =
-      rep_->derived->paths.Get([this] { return PathTable::Create(*this); });
-  if (!paths.ok()) return paths.status();
-  rep_->path_table.store(&*paths, std::memory_order_release);
-  return &*paths;
 }
 
 uint32_t TreeDef::string_count() const {

@@ -1,31 +1,31 @@
 // TreeDef: the structure of a model without its leaves.
 //
-//   FlatTree flat = FlattenTree(model).value();       // or Flatten (store/flatten.h)
+//   Flattened flat = Flatten(model).value();            // store/flatten.h
 //   TreeDef def = flat.def;
 //   def.leaf_count();                                  // how many leaves fill it
 //   def.PathText(def.node_of_leaf(0)).value();         // ".layers[0]['w']"
 //   NodeId node = def.Find(".layers[0]").value();
 //   for (NodeId child = def.first_child(node); child != def.end(node); child = def.end(child)) ...
 //
-// Nodes are numbered in preorder, the root is 0, and a subtree is the run [node, end(node)). Dict
-// and struct children stand in order of their keys (bytes or number), whatever order they were
-// given in; so moving a field in a source file changes nothing. Leaves are numbered in the order of
-// their nodes; the leaves below a node are the run [leaf_begin(node), leaf_begin(end(node))).
+// Nodes are numbered in preorder: the root is 0, and a subtree is the range [node, end(node)). The
+// children of a dict or struct are sorted by key (bytes or integer), so moving a field in a source
+// file changes nothing. Leaves are numbered in the order of their nodes; the leaves below a node
+// are the range [leaf_begin(node), leaf_begin(end(node))).
 //
 // Kinds. A leaf has one value; none has no value and no children; dict (string or int64 keys, never
 // both), list, tuple, struct (with a type name that its author gave, or none) and custom (a user's
-// own container: a type name, and children by position) hold children; an alias stands where a
-// tied node occurs again: the first occurrence in preorder owns the node, alias_target() tells it.
-// An alias has no leaves of its own, and never points to an ancestor or to another alias.
+// own container: a type name, and children by position) hold children. An alias stands where a
+// tied node occurs again: the first occurrence in preorder owns the node, alias_target() returns
+// it. An alias has no leaves of its own, and never points to an ancestor or to another alias.
 //
 // Identity. A TreeDef is immutable, cheap to copy, and interned: while one is alive, making an
-// equal one gives the same object. So equality is one comparison of pointers, and everything
-// derived from a TreeDef (paths, an index) is made once. hash() is XXH3-64 over canonical bytes
-// (docs/format.md), the same on every machine and for ever.
+// equal one returns the same object. So equality compares two pointers, and everything derived from
+// a TreeDef (paths, an index) is made once. hash() is XXH3-64 over canonical bytes
+// (docs/format.md), the same on every machine and in every version.
 //
-// What is moved from may only be assigned to or destroyed.
+// A TreeDef that was moved from may only be assigned to or destroyed.
 //
-// Depth. Nothing here recurses: a million levels are as good as two. Path text is made on demand.
+// Depth. Nothing here recurses: a million levels work like two. Path text is made on demand.
 //
 // Threads: immutable; all calls are safe from many threads.
 #ifndef LEAFSTORE_TREEDEF_TREEDEF_H_
@@ -45,44 +45,15 @@
 #include "leafstore/core/key.h"
 #include "leafstore/core/path.h"
 #include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/node.h"
 
 namespace leafstore {
 
-// The numbers are written to disk and never change.
-enum class NodeKind : uint8_t {
-  kLeaf = 1,
-  kNone = 2,
-  kDict = 3,
-  kList = 4,
-  kTuple = 5,
-  kStruct = 6,
-  kAlias = 7,
-  kCustom = 8,
-};
-
-// "leaf", "none", "dict", "list", "tuple", "struct", "alias", "custom".
-absl::string_view NodeKindName(NodeKind kind);
-
-// Returns whether the children of nodes of this kind have keys of their own; those of a list or
-// tuple have positions.
-constexpr bool HasKeys(NodeKind kind) {
-  return kind == NodeKind::kDict || kind == NodeKind::kStruct;
-}
-
-// Whether nodes of this kind have children.
-constexpr bool IsContainer(NodeKind kind) {
-  return kind == NodeKind::kDict || kind == NodeKind::kList || kind == NodeKind::kTuple ||
-         kind == NodeKind::kStruct || kind == NodeKind::kCustom;
-}
-
-// A node's number in preorder.
-using NodeId = uint32_t;
-inline constexpr NodeId kRootNode = 0;
-inline constexpr NodeId kNoNode = 0xffffffff;
-
-class PathTable;
+class TreeDef;
 
 namespace internal {
+
+class PathTable;
 
 // What TreeDefs of one structure share: the columns, and what was derived from them.
 struct TreeDefRep {
@@ -102,6 +73,8 @@ struct TreeDefRep {
 };
 
 class TreeDefInterner;
+absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
+const PathTable* KnownPathsOf(const TreeDef& def);
 
 }  // namespace internal
 
@@ -113,82 +86,80 @@ class TreeDef {
   uint32_t node_count() const { return static_cast<uint32_t>(columns().kinds.size()); }
   uint32_t leaf_count() const { return static_cast<uint32_t>(columns().leaf_nodes.size()); }
 
-  // Of `node`, which must be less than node_count(). All O(1).
+  // These describe `node`, which must be less than node_count(). All O(1).
   NodeKind kind(NodeId node) const { return columns().kinds[node]; }
-  // Its step from its parent. Of the root: Index(0), which stands in no path. Valid while this
-  // TreeDef or a copy of it lives.
+  // Returns its key in its parent; for the root Index(0), which is part of no path. Valid while
+  // this TreeDef or a copy of it lives.
   KeyRef key(NodeId node) const;
-  // kNoNode for the root.
+  // Returns kNoNode for the root.
   NodeId parent(NodeId node) const { return columns().parents[node]; }
-  // One past its last descendant; also its next sibling, where there is one.
+  // Returns one past its last descendant, which is also its next sibling if it has one.
   NodeId end(NodeId node) const { return columns().ends[node]; }
   uint32_t child_count(NodeId node) const { return columns().child_counts[node]; }
-  // Equals end(node) where there are no children.
+  // Returns end(node) if it has no children.
   NodeId first_child(NodeId node) const { return node + 1; }
-  // How many leaves stand before it; `node` may also be node_count().
+  // Returns how many leaves precede it; `node` may also be node_count().
   uint32_t leaf_begin(NodeId node) const { return columns().leaf_begins[node]; }
-  // Empty unless it is a struct or custom and has one.
+  // Returns the type name of a struct or custom; empty for others and if it has none.
   absl::string_view type_name(NodeId node) const;
-  // The node that an alias stands for.
+  // Returns the node that an alias stands for.
   NodeId alias_target(NodeId node) const { return columns().aux[node]; }
-  // Whether the keys of this dict are int64 (false for a dict without children).
+  // Returns whether the keys of this dict are int64 (false for a dict without children).
   bool has_int_keys(NodeId node) const {
     return kind(node) == NodeKind::kDict && columns().aux[node] != 0;
   }
 
-  // The node of the leaf with this number. O(1).
+  // Returns the node of the leaf with this index. O(1).
   NodeId node_of_leaf(uint32_t leaf) const { return columns().leaf_nodes[leaf]; }
 
-  // Whether any node is an alias, or has a tag. O(1).
+  // Returns whether any node is an alias, or has a tag. O(1).
   bool has_aliases() const { return !columns().alias_nodes.empty(); }
   bool has_tags() const { return !columns().tags.empty(); }
-  // Whether `node` itself has `tag`. O(log tagged nodes).
+  // Returns whether `node` itself has `tag`. O(log tagged nodes).
   bool has_tag(NodeId node, absl::string_view tag) const;
-  // The tags of `node`, sorted.
+  // Returns the tags of `node`, sorted.
   std::vector<absl::string_view> tags(NodeId node) const;
-  // The aliases that stand for `node`, in preorder. O(aliases).
+  // Returns the aliases that stand for `node`, in preorder. O(aliases).
   std::vector<NodeId> aliases_of(NodeId node) const;
 
-  // The path of a node. O(depth).
+  // Returns the path of a node. O(depth).
   Path PathOf(NodeId node) const;
-  // Its canonical or dotted text. error ResourceExhausted: longer than Path::kMaxTextSize.
+  // Returns its canonical or dotted text. error ResourceExhausted: longer than Path::kMaxTextSize.
   // O(length of the text).
   absl::StatusOr<std::string> PathText(NodeId node) const;
   absl::StatusOr<std::string> Dotted(NodeId node) const;
-  // The canonical text for messages: "(root)" for the root, cut in the middle where it is long (at
-  // the beginning below 4,096 steps, all of which would take too long), never an error. O(1).
+  // Returns the canonical text for messages: "(root)" for the root, without its middle if it is
+  // long (without its beginning for a node more than 4,096 keys deep). Never fails. O(1).
   std::string PathForMessage(NodeId node) const;
 
-  // The node at `path`. An alias on the way is followed to its owner; the node found is never
-  // below an alias, but may be one. Walks the sorted keys: O(depth * log children).
-  // error NotFound: no such node; the message names the deepest node that is there and near names.
-  // error as Path::Parse, for text.
+  // Returns the node at `path`. An alias on the way is followed to its owner; the node found is
+  // never below an alias, but may be one. Searches the sorted keys: O(depth * log children). error
+  // NotFound: no such node; the message names the deepest node that exists, with suggestions.
+  // Errors of Path::Parse, for text.
   absl::StatusOr<NodeId> Find(const Path& path) const;
   absl::StatusOr<NodeId> Find(absl::string_view path_text) const;
   absl::StatusOr<NodeId> Find(const char* path_text) const {
     return Find(absl::string_view(path_text));
   }
-  // The node whose dotted form is `dotted`. Follows aliases as Find does.
+  // Returns the node whose dotted form is `dotted`. Follows aliases as Find does.
   // error InvalidArgument: two nodes have that form; the message names both by their canonical
-  // text. error NotFound: none has; the message names the deepest node that is there and near
-  // names. error ResourceExhausted: longer than Path::kMaxTextSize. O(length * log children) where
-  // there are no two ways to read it.
+  // text. error NotFound: none has; the message names the deepest node that exists, with
+  // suggestions. error ResourceExhausted: longer than Path::kMaxTextSize. O(length * log children)
+  // unless it can be read in several ways.
   absl::StatusOr<NodeId> FindDotted(absl::string_view dotted) const;
-  // The child of `node` (not of what it is an alias of) by `key`, or kNoNode. O(log children).
+  // Returns the nodes whose dotted form is `dotted`: none, one, or two where there are several.
+  // Like FindDotted, without what a message costs.
+  std::vector<NodeId> NodesOfDotted(absl::string_view dotted) const;
+  // Returns the child of `node` (not of what it is an alias of) by `key`, or kNoNode.
+  // O(log children).
   NodeId FindChild(NodeId node, const KeyRef& key) const;
-  // The node itself, or what it is an alias of.
+  // Returns the node itself, or what it is an alias of.
   NodeId Resolve(NodeId node) const {
     return kind(node) == NodeKind::kAlias ? alias_target(node) : node;
   }
 
-  // All paths of leaves and their index; made at the first call and kept (path_table.h).
-  // error ResourceExhausted: the text of all paths is over the limit.
-  absl::StatusOr<const PathTable*> paths() const;
-  // The same where it was made before, or null: a lookup begins with this. O(1).
-  const PathTable* known_paths() const { return rep_->path_table.load(std::memory_order_acquire); }
-
-  // The structure below `node` as a TreeDef of its own, and for each of its leaves the number it
-  // has here. Where an alias's owner is outside, the alias's first occurrence inside owns a copy
+  // Returns the structure below `node` as an independent TreeDef, and the index that each of its
+  // leaves has here. If the owner of an alias is outside, the first such alias inside owns a copy
   // of the owner's structure, with the tags of both. No node is copied twice, so the cut never has
   // more nodes than this TreeDef. O(nodes of the cut).
   struct Cut;
@@ -201,28 +172,30 @@ class TreeDef {
     return H::combine(std::move(h), def.hash());
   }
 
-  // Where the strings of keys, type names and tags are kept: unique, by order of first use in
-  // preorder; of one node first its key, then its type name, then its tags, sorted. For codecs.
+  // The strings of keys, type names and tags: unique, in order of first use in preorder; within one
+  // node first its key, then its type name, then its tags, sorted. For codecs.
   static constexpr uint32_t kNoString = 0xffffffff;
   uint32_t string_count() const;
   absl::string_view string(uint32_t id) const;
-  // The id of the key's string, for a child of a struct or of a dict with string keys; kNoString
-  // for other nodes.
+  // Returns the id of the key's string for a child of a struct or of a dict with string keys;
+  // kNoString for other nodes.
   uint32_t key_string(NodeId node) const;
-  // Whether the children of two structs have the same names in the same order. Compares no text:
-  // O(children).
+  // Returns whether the children of two structs have the same names in the same order. Compares
+  // ids, not text: O(children).
   bool HasSameKeys(NodeId a, NodeId b) const;
-  // The id of the type name; kNoString for a node without one.
+  // Returns the id of the type name; kNoString for a node without one.
   uint32_t type_name_string(NodeId node) const;
   // All (node, string id) of tags, by node, then by tag.
   const std::vector<TreeDefTag>& all_tags() const { return columns().tags; }
 
-  // Bytes that this structure takes in memory, with its strings, without what FindChild and paths()
-  // made for themselves.
+  // Returns the bytes that this structure takes in memory, with its strings, without the indices
+  // that lookups made.
   size_t memory_bytes() const;
 
  private:
   friend class internal::TreeDefInterner;
+  friend absl::StatusOr<const internal::PathTable*> internal::PathsOf(const TreeDef& def);
+  friend const internal::PathTable* internal::KnownPathsOf(const TreeDef& def);
   explicit TreeDef(std::shared_ptr<const internal::TreeDefRep> rep) : rep_(std::move(rep)) {}
 
   const internal::TreeDefColumns& columns() const { return rep_->columns; }

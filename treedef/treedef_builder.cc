@@ -8,7 +8,7 @@
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/treedef/internal/hash.h"
 #include "leafstore/treedef/internal/intern.h"
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/string_table.h"
 
 namespace leafstore {
@@ -45,7 +45,7 @@ void TreeDefBuilder::SetKey(const KeyRef& key) {
 void TreeDefBuilder::SetKey(KeyKind kind, uint32_t string) {
   if (!status_.ok()) return;
   if (kind == KeyKind::kIndex || string >= string_count()) {
-    FailAtNext(absl::StrCat("expected the number of one of ", string_count(), " strings, found ",
+    FailAtNext(absl::StrCat("expected the id of one of ", string_count(), " strings, found ",
                             kind == KeyKind::kIndex ? "that of an index" : absl::StrCat(string)));
     return;
   }
@@ -276,10 +276,8 @@ bool TreeDefBuilder::CompareWithLast() {
   const KeyRef last = KeyOf(columns(), last_child_);
   const KeyRef next = NextKey();
   if (last < next) return true;
-  std::string expected;
-  internal::AppendKeyForMessage(last, &expected);
-  return FailAtNext(absl::StrCat("expected a key greater than ", expected, ", found ",
-                                 last == next ? "it again" : KeyFound()));
+  return FailAtNext(absl::StrCat("expected a key greater than ", internal::KeyForMessage(last),
+                                 ", found ", last == next ? "it again" : KeyFound()));
 }
 
 bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what, NodeId node,
@@ -335,7 +333,7 @@ std::string TreeDefBuilder::NextPathForMessage() const {
   if (kind != NodeKind::kStruct && kind != NodeKind::kDict) {
     absl::StrAppend(&path, "[", c.child_counts[container], "]");
   } else if (has_key_ && NextKey().IsValid()) {
-    internal::AppendKeyForMessage(NextKey(), &path);
+    path += internal::KeyForMessage(NextKey());
   } else {
     return internal::PathForMessage(c, container);
   }
@@ -364,12 +362,10 @@ std::string TreeDefBuilder::KeyFound() const {
   if (!NextKey().IsValid()) {
     return absl::StrCat("a key that is not UTF-8: ", NameForMessage(key_name_));
   }
-  std::string text;
-  internal::AppendKeyForMessage(NextKey(), &text);
   const char* kind = key_.kind == KeyKind::kAttribute ? "attribute "
                      : key_.kind == KeyKind::kItem    ? "item "
                                                       : "index ";
-  return kind + text;
+  return kind + internal::KeyForMessage(NextKey());
 }
 
 }  // namespace leafstore

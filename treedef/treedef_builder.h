@@ -1,4 +1,4 @@
-// TreeDefBuilder: makes a TreeDef from its nodes, told in preorder.
+// TreeDefBuilder: makes a TreeDef from calls that describe its nodes in preorder.
 //
 //   TreeDefBuilder builder;
 //   builder.Open(NodeKind::kStruct, "Linear");
@@ -8,14 +8,15 @@
 //   TreeDef def = std::move(builder).Build().value();
 //
 // This is the one place where a structure is validated, whether it comes from a user's model or
-// from a file: keys are UTF-8, of the kind their container takes, and strictly growing; an alias
-// points to a node that is complete and no alias; there is one root and every container is closed.
+// from a file. Keys are UTF-8, of the kind that their container accepts, and strictly ascending. An
+// alias points to a node that is complete and is not an alias. There is one root, and every
+// container is closed.
 //
-// Errors. The first error is kept and Build returns it, naming the path of the node; calls after it
-// do nothing. InvalidArgument unless said otherwise. Nothing is aborted on.
+// Errors. The first error is kept and Build returns it, with the path of the node; calls after it
+// do nothing. It is InvalidArgument unless stated otherwise. Nothing aborts.
 //
-// Order. SetKey before each child of a dict or struct; children of lists, tuples and customs have
-// their position for a key and need none. A node may be tagged at any time after it was added.
+// Order. Call SetKey before each child of a dict or struct; children of lists, tuples and customs
+// have their position as key and need none. Tag a node before the next one is added.
 #ifndef LEAFSTORE_TREEDEF_TREEDEF_BUILDER_H_
 #define LEAFSTORE_TREEDEF_TREEDEF_BUILDER_H_
 
@@ -40,7 +41,7 @@ class StringTable;
 
 class TreeDefBuilder {
  public:
-  // How large a structure may become. Those who read files of unknown origin may ask for less.
+  // How large a structure may become. Readers of files of unknown origin may set less.
   struct Limits {
     uint32_t nodes = 0xfffffffe;
     uint32_t string_bytes = 0xfffffffe;
@@ -53,72 +54,71 @@ class TreeDefBuilder {
   TreeDefBuilder(TreeDefBuilder&&) noexcept;
   TreeDefBuilder& operator=(TreeDefBuilder&&) noexcept;
 
-  // The key of the next node. Copied.
+  // Sets the key of the next node. The key is copied.
   void SetKey(const KeyRef& key);
-  // The same by the number of a string that was told before (TreeDef::string), for those who have
-  // numbered strings: nothing is hashed or copied. An attribute or item. error InvalidArgument:
-  // there is no such string yet.
+  // Like SetKey above, with the id of a string that was used before (TreeDef::string): nothing is
+  // hashed or copied. `kind` is an attribute or item. error InvalidArgument: no such string exists.
   void SetKey(KeyKind kind, uint32_t string);
-  // How many different strings were told: keys, type names and tags of complete nodes.
+  // Returns the number of different strings: keys, type names and tags of complete nodes.
   uint32_t string_count() const {
     return static_cast<uint32_t>(rep_->columns.string_begins.size() - 1);
   }
 
-  // Makes room. For those who have as many nodes and strings before them; asks for memory at once.
+  // Allocates memory for as many nodes and strings at once.
   void Reserve(uint32_t nodes, uint32_t strings, uint32_t string_bytes);
 
-  // Begin a container (struct and custom may have a type name, a custom must); the nodes up to
-  // Close are in it.
+  // Begins a container; the nodes up to Close are its children. A struct may have a type name, a
+  // custom must.
   void Open(NodeKind container, absl::string_view type_name = {});
   void Close();
 
   void Leaf();
   void None();
-  // The node `target` again. error InvalidArgument: it does not exist, is not complete (a cycle),
-  // or is an alias itself.
+  // Adds an alias of `target`. error InvalidArgument: that node does not exist, is not complete (a
+  // cycle), or is an alias itself.
   void Alias(NodeId target);
 
-  // A tag of the node made last. Empty or non-UTF-8 tags are errors; twice the same is one.
+  // Tags the node added last. An empty or non-UTF-8 tag is an error; a repeated tag counts once.
   void Tag(absl::string_view tag);
 
-  // The number the next node will get.
+  // Returns the id of the next node.
   NodeId next_node() const { return node_count_; }
   const absl::Status& status() const { return status_; }
-  // Its path, under the key that was set, for messages.
+  // Returns the path of the next node, under the key that was set, for messages.
   std::string NextPathForMessage() const;
 
-  // error: the first one met; InvalidArgument: no root, or a container still open;
-  // ResourceExhausted: over the limits (2^32 - 2 nodes, bytes of strings, and tags, unless fewer
-  // were asked for). O(1) beyond hashing.
+  // Returns the TreeDef, or the first error. error InvalidArgument: no root, or a container is
+  // still open. error ResourceExhausted: over the limits. O(bytes), for the hash.
   absl::StatusOr<TreeDef> Build() &&;
 
  private:
   // Adds a node of `kind` under the open container with the key that was set; false after an error.
   bool Add(NodeKind kind);
-  // The key of the next node as the columns keep it; false after an error.
+  // Stores the key of the next node as the columns hold it; false after an error.
   bool StoreKey(uint32_t* stored);
   bool StorePosition(uint32_t* stored);
   bool StoreAttribute(uint32_t* stored);
   bool StoreItem(uint32_t* stored);
   bool StoreInt(uint32_t* stored);
-  // Whether the key comes after that of the child before it.
+  // Returns whether the key is greater than that of the previous child.
   bool CheckGrows();
   bool CompareWithLast();
-  // The string's number; false after an error, naming `what` the string is and `node`.
+  // Finds or adds the id of a string; false after an error, which names `what` the string is and
+  // `node`.
   bool StoreString(absl::string_view text, absl::string_view what, NodeId node, uint32_t* id);
   bool StoreKeyString(absl::string_view what, uint32_t* id);
-  // Gives the tags of the node made last to it.
+  // Stores the tags of the node added last.
   bool StoreTags();
-  // Makes the columns of nodes longer, for `nodes` of them.
+  // Extends the columns to `nodes` nodes.
   void ResizeColumns(size_t nodes);
 
-  // Keep the error "at <path>: <what>", of the next node or of the container that is open.
+  // Keeps the error "at <path>: <what>" about the next node or about `node`; returns false.
   bool FailAtNext(absl::string_view what);
   bool FailAt(NodeId node, absl::string_view what);
   bool Fail(absl::Status status);
-  // The key that was set. Valid until a string is added.
+  // Returns the key that was set. Valid until a string is added.
   KeyRef NextKey() const;
-  // "attribute .a", "no key": the key that was set.
+  // Returns "attribute .a" or "no key": the key that was set.
   std::string KeyFound() const;
 
   internal::TreeDefColumns& columns() { return rep_->columns; }
@@ -131,12 +131,12 @@ class TreeDefBuilder {
   NodeId last_child_ = kNoNode;  // of the innermost open container
   KeyRef key_;                   // without its name, which is key_name_, or
   std::string key_name_;
-  uint32_t key_string_ = TreeDef::kNoString;  // the string of this number
+  uint32_t key_string_ = TreeDef::kNoString;  // the string with this id
   bool has_key_ = false;
-  // Of each string, one that was found to come before it as a key, or kNoString. Models say the same
-  // names in the same order, over and over.
+  // For each string, one that is known to be less, or kNoString: models repeat the same names in
+  // the same order.
   std::vector<uint32_t> before_;
-  std::vector<std::string> tags_;  // of the node made last
+  std::vector<std::string> tags_;  // of the node added last
   absl::Status status_;
 };
 

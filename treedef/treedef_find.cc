@@ -1,4 +1,4 @@
-// The lookups of TreeDef: by key, by path, by dotted name.
+// TreeDef's lookups: by key, by path, by dotted name.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/treedef_derived.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -26,7 +26,7 @@ using internal::TreeDefColumns;
 
 namespace {
 
-// The least position of a child whose key is not less than `name`.
+// Returns the position of the first child whose key is not less than `name`.
 uint32_t LowerBound(const TreeDefColumns& columns, const Children& children,
                     absl::string_view name) {
   uint32_t begin = 0;
@@ -75,10 +75,10 @@ bool HasNamedChildren(const TreeDef& def, NodeId node) {
          (def.kind(node) == NodeKind::kDict && !def.has_int_keys(node));
 }
 
-// At most so many children are suggested instead of one that is not there.
+// How many children are considered as suggestions.
 constexpr uint32_t kMaxCandidates = 4096;
 
-// "; did you mean ...?" for a child of `node`, each as `text` appends it.
+// Returns "; did you mean ...?" with children of `node`, each as `text` appends it.
 template <typename Text>
 std::string SuggestChild(const TreeDef& def, NodeId node, absl::string_view wanted,
                          const Text& text) {
@@ -93,7 +93,7 @@ std::string SuggestChild(const TreeDef& def, NodeId node, absl::string_view want
   return DidYouMean(wanted, candidates);
 }
 
-// "a dict of 3 without it", "a leaf": what is there instead of a container with the child.
+// Returns "a dict of 3 without it" or "a leaf": what was found instead of the child.
 std::string WhatItIs(const TreeDef& def, NodeId node) {
   const NodeKind kind = def.kind(node);
   if (kind == NodeKind::kNone) return "none";
@@ -102,21 +102,35 @@ std::string WhatItIs(const TreeDef& def, NodeId node) {
 }
 
 absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {
-  std::string wanted;
-  internal::AppendKeyForMessage(key, &wanted);
+  const std::string wanted = internal::KeyForMessage(key);
   return absl::NotFoundError(absl::StrCat("at ", def.PathForMessage(node), ": expected a child ",
                                           wanted, ", found ", WhatItIs(def, node),
                                           SuggestChild(def, node, wanted, AppendKeyText)));
 }
 
-// The search for the nodes that have a dotted name. The same name may be read in several ways, as
-// keys may have dots in them; all are tried, by depth first, until two nodes are found.
+// Finds the nodes that have a dotted name. A name can be read in several ways, since keys may
+// contain dots; all are tried, depth first, until two nodes are found.
 class DottedSearch {
  public:
   DottedSearch(const TreeDef& def, const internal::TreeDefRep& rep, absl::string_view name)
       : def_(def), rep_(rep), name_(name) {}
 
   absl::StatusOr<NodeId> Run() {
+    Search();
+    if (found_.empty()) return NotFound();
+    if (found_.size() == 2) return Ambiguous();
+    return steps_[found_[0]].node;
+  }
+  // Returns the nodes that have the name, at most two.
+  std::vector<NodeId> Nodes() {
+    Search();
+    std::vector<NodeId> nodes;
+    for (const uint32_t step : found_) nodes.push_back(steps_[step].node);
+    return nodes;
+  }
+
+ private:
+  void Search() {
     if (name_.empty()) found_.push_back(0);
     Enter({kRootNode, 0, kNoStep});
     while (!open_.empty() && found_.size() < 2) {
@@ -124,12 +138,8 @@ class DottedSearch {
       open_.pop_back();
       Expand(step);
     }
-    if (found_.empty()) return NotFound();
-    if (found_.size() == 2) return Ambiguous();
-    return steps_[found_[0]].node;
   }
 
- private:
   static constexpr uint32_t kNoStep = 0xffffffff;
 
   // A node that was reached, and where the name of its child would begin.
@@ -140,13 +150,13 @@ class DottedSearch {
   };
 
   void Enter(const Step& step) {
-    // Through aliases a node can be reached on many ways; where it goes on is always the same.
+    // Aliases can lead to a node along many paths; the search continues from it in the same way.
     if (def_.has_aliases() && !seen_.insert({def_.Resolve(step.node), step.at}).second) return;
     steps_.push_back(step);
     open_.push_back(static_cast<uint32_t>(steps_.size() - 1));
   }
 
-  // Goes to all children whose key is the rest of the name, or the rest up to a dot.
+  // Enters all children whose key is the rest of the name, or the rest up to a dot.
   void Expand(uint32_t from) {
     const Step step = steps_[from];
     if (step.at > deepest_at_) {
@@ -161,8 +171,8 @@ class DottedSearch {
     }
   }
 
-  // From the longest to the shortest: the greatest key that is not greater than the rest is the
-  // longest that begins it, or else tells how long such a key can be at most.
+  // Tries keys from the longest to the shortest: the greatest key that is not greater than the rest
+  // is its longest prefix, or else limits the length of such a key.
   void ExpandNames(uint32_t from, NodeId node, size_t at) {
     const Children children(rep_, node);
     absl::string_view rest = name_.substr(at);
@@ -176,7 +186,7 @@ class DottedSearch {
       const size_t same =
           std::mismatch(key.begin(), key.end(), rest.begin(), rest.end()).first - key.begin();
       if (same == key.size() && EndsAt(at + same)) Arrive(children[position], from, at + same);
-      // A next candidate is shorter than this one or has at most what is the same, and ends at a
+      // The next candidate is shorter than this one or than what both have in common, and ends at a
       // dot.
       size_t size = same == key.size() ? same : same + 1;
       do {
@@ -213,14 +223,14 @@ class DottedSearch {
     return StringOf(rep_.columns, rep_.columns.keys[node]);
   }
 
-  // The canonical text of the way that led to a step.
+  // Returns the canonical text of the path that led to a step.
   std::string TextOf(uint32_t step) const {
     std::vector<NodeId> way;
     for (; steps_[step].from != kNoStep; step = steps_[step].from) way.push_back(steps_[step].node);
     if (way.empty()) return "(root)";
-    std::string text;
-    for (size_t i = way.size(); i > 0; --i) AppendKeyText(def_.key(way[i - 1]), &text);
-    return text;
+    internal::PathCursor path(PathForm::kCanonical);
+    for (size_t i = way.size(); i > 0; --i) path.Push(def_.key(way[i - 1]));
+    return path.text();
   }
 
   absl::Status Ambiguous() const {
@@ -293,6 +303,10 @@ absl::StatusOr<NodeId> TreeDef::FindDotted(absl::string_view dotted) const {
         "a dotted name: expected at most ", Path::kMaxTextSize, " bytes, found ", dotted.size()));
   }
   return DottedSearch(*this, *rep_, dotted).Run();
+}
+
+std::vector<NodeId> TreeDef::NodesOfDotted(absl::string_view dotted) const {
+  return DottedSearch(*this, *rep_, dotted).Nodes();
 }
 
 }  // namespace leafstore

@@ -33,7 +33,7 @@ def saves(size, elements):
     plain = format_peers("save", 64, elements, synced=False)
     synced = format_peers("save", 64, elements, synced=True)
     durable = Ours("Save/large_durable", "SaveCheckpoint(path, items): file and directory synced, each tensor's XXH3-64")
-    unsynced = Ours("Save/large_not_synced", "SaveCheckpoint(path, items, {.durable = false})")
+    unsynced = Ours("Save/large_not_synced", "SaveCheckpoint(path, items, {.io = {.durable = false}})")
     disk = Ours("LimitWrite/disk", f"{size} written past the page cache and synced")
     cache = Ours("LimitWrite/page_cache", f"{size} written into the page cache")
     work = f"save {size} in 64 tensors, durable and checksummed; the peer neither"
@@ -71,8 +71,8 @@ def loads(size, elements):
     both = tuple(mapped[name, False] for name in ("torch_mapped", "safetensors_mapped"))
     both_read = tuple(mapped[name, True] for name in ("torch_mapped", "safetensors_mapped"))
     read_2 = Ours("LimitMemoryRead/2", f"{size} read by two threads")
-    verified = Ours("Load/large_verified", 'CheckpointReader::Open(path, {.threads = 2}), Load("params"): every byte checked')
-    unverified = Ours("Load/large_unverified", 'Open(path, {.verify = false, .threads = 2}), Load("params")')
+    verified = Ours("Load/large_verified", 'CheckpointReader::Open(path, {.io = {.threads = 2}}), Load("params"): every byte checked')
+    unverified = Ours("Load/large_unverified", 'Open(path, {.io = {.threads = 2}, .verify = false}), Load("params")')
     unverified_read = Ours("Load/large_unverified_read_all", "the same, then every tensor summed by two threads")
     return Scene(
         "loads",
@@ -83,7 +83,7 @@ def loads(size, elements):
             Row("load-memory", "the same against reading as much memory", verified, (read_2,), target=1 / 0.7, limit=read_2,
                 note="0.7 of the speed at which memory is read is wanted"),
             Row("load-read", "the same by plain reads into memory of its own, every byte verified",
-                Ours("Load/large_read", "Open(path, {.mode = ReadMode::kRead, .threads = 2}), Load"), tuple(warm.values()),
+                Ours("Load/large_read", "Open(path, {.io = {.mode = ReadMode::kRead, .threads = 2}}), Load"), tuple(warm.values()),
                 limit=Ours("LimitRead/disk:0", f"{size} read from the page cache")),
             Row("load-cold", f"load {size} from a cold page cache, every byte verified; the peers copy",
                 Ours("Load/large_verified_cold", "as above, the file's pages evicted before"), tuple(cold.values()), quick=False,
@@ -110,7 +110,7 @@ def small_tensors():
     cache = Ours("LimitWrite/page_cache_small", "16 MiB written into the page cache")
     copying = (*fast, "safetensors-pread")
     durable = Ours("Save/small_durable", "SaveCheckpoint(path, items)")
-    verified = Ours("Load/small_verified", 'Open(path, {.threads = 2}), Load("params"): every byte checked')
+    verified = Ours("Load/small_verified", 'Open(path, {.io = {.threads = 2}}), Load("params"): every byte checked')
     scale = 9000 * 1024 / (16 << 20)
     return Scene(
         "small-tensors",
@@ -118,13 +118,13 @@ def small_tensors():
         (
             Row("save-small", "save 9,000 tensors of 1 KiB, durable and checksummed; the peers neither", durable,
                 tuple(plain[n] for n in fast), target=0.2, limit=disk, limit_scale=scale),
-            Row("save-small-not-synced", "the same, none durable", Ours("Save/small_not_synced", "SaveCheckpoint, {.durable = false}"),
+            Row("save-small-not-synced", "the same, none durable", Ours("Save/small_not_synced", "SaveCheckpoint, {.io = {.durable = false}}"),
                 tuple(plain[n] for n in fast), limit=cache, limit_scale=scale),
             Row("save-small-synced", "the same, all durable", durable, tuple(synced[n] for n in fast), limit=disk, limit_scale=scale,
                 quick=False),
             Row("load-small", "load 9,000 tensors of 1 KiB, every byte verified", verified, tuple(loads_warm[n] for n in copying),
                 target=0.05),
-            Row("load-small-unverified", "the same, unverified", Ours("Load/small_unverified", "Open(path, {.verify = false, .threads = 2}), Load"),
+            Row("load-small-unverified", "the same, unverified", Ours("Load/small_unverified", "Open(path, {.io = {.threads = 2}, .verify = false}), Load"),
                 tuple(loads_warm[n] for n in copying)),
             Row("load-small-cold", "the same from a cold page cache, every byte verified",
                 Ours("Load/small_verified_cold", "as above, the file's pages evicted before"),
@@ -147,7 +147,7 @@ def openings():
 
     strings = Ours("LimitMakeStrings/100000", "100,000 strings made of texts as long")
     call = "CheckpointReader::Open(path), a string of each path"
-    one_text = 'CheckpointReader::Open(path), LoadPath("params", path)'
+    one_text = 'CheckpointReader::Open(path), LoadLeaf("params", path)'
     return Scene(
         "openings",
         "Open a file of 100,000 leaves",
@@ -161,9 +161,9 @@ def openings():
             Row("open-one-cold", "the same; cold page cache",
                 Ours("CheckpointOneLeaf/leaves:100000/cold:1", one_text), (one(True),), target=0.05, most=10 * MS),
             Row("one-leaf-open", "one leaf of 100,000 from an open reader, mapped",
-                Ours("CheckpointOneLeafOpen<ReadMode::kMap>", "reader.LoadPath"), (), most=50 * US),
+                Ours("CheckpointOneLeafOpen<ReadMode::kMap>", "reader.LoadLeaf"), (), most=50 * US),
             Row("one-leaf-open-read", "the same by plain reads",
-                Ours("CheckpointOneLeafOpen<ReadMode::kRead>", "reader.LoadPath"), (), most=50 * US),
+                Ours("CheckpointOneLeafOpen<ReadMode::kRead>", "reader.LoadLeaf"), (), most=50 * US),
         ),
         settle=True,
         seconds=9.0,

@@ -1,14 +1,16 @@
 #include "leafstore/checkpoint/internal/checkpoint_bytes.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/checksum.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // So much is looked at at once.
@@ -28,17 +30,18 @@ absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::Open(const std
                                                                        int64_t expected_size) {
   std::unique_ptr<CheckpointBytes> bytes(new CheckpointBytes());
   bytes->path_ = path;
-  FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
-  LEAFSTORE_ASSIGN_OR_RETURN(bytes->file_, files.Open(path));
-  if (options.mode == ReadMode::kMap) {
+  LEAFSTORE_ASSIGN_OR_RETURN(bytes->file_, options.io.files().Open(path));
+  if (options.io.mode == ReadMode::kMap) {
     LEAFSTORE_ASSIGN_OR_RETURN(bytes->map_, bytes->file_->Map());
   }
   const absl::Status ends = bytes->ReadEnds();
   if (ends.ok()) return bytes;
   const int64_t size = bytes->file_->size();
   if (!absl::IsDataLoss(ends) || size >= expected_size) return bytes->WithPath(ends);
-  return bytes->WithPath(absl::DataLossError(absl::StrCat(
-      "expected a file of ", expected_size, " bytes, found ", size, "; the file was cut short")));
+  return bytes->WithPath(WithReason(
+      absl::DataLossError(absl::StrCat("expected a file of ", expected_size, " bytes, found ", size,
+                                       "; the file was cut short")),
+      ErrorReason::kTruncated));
 }
 
 absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::OpenBase(
@@ -46,7 +49,8 @@ absl::StatusOr<std::unique_ptr<CheckpointBytes>> CheckpointBytes::OpenBase(
   absl::StatusOr<std::unique_ptr<CheckpointBytes>> opened =
       Open(InDirectoryOf(path, base.name), options, base.file_size);
   if (!opened.ok()) {
-    return absl::Status(opened.status().code(), absl::StrCat("base: ", opened.status().message()));
+    absl::Status why = WithContext(opened.status(), "base");
+    return absl::IsNotFound(why) ? WithReason(std::move(why), ErrorReason::kMissingBase) : why;
   }
   const Footer& found = (*opened)->footer();
   if (found.file_size == base.file_size && found.manifest_checksum == base.manifest_checksum) {
@@ -133,12 +137,11 @@ absl::Status CheckpointBytes::WithPath(const absl::Status& status) const {
       absl::StrContains(status.message(), absl::StrCat(" ", named))) {
     return status;
   }
-  return absl::Status(status.code(), absl::StrCat(path_, ": ", status.message()));
+  return WithContext(status, path_);
 }
 
 absl::Status CheckpointBytes::AsBase(const absl::Status& status) const {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat("base ", path_, ": ", status.message()));
+  return WithContext(status, absl::StrCat("base ", path_));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

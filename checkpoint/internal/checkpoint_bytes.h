@@ -21,7 +21,7 @@
 #include "leafstore/io/file_system.h"
 #include "leafstore/proto/manifest_codec.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // error DataLoss: what was found is not what was expected; names the range.
 absl::Status CompareChecksum(int64_t offset, int64_t size, uint64_t expected, uint64_t found);
@@ -75,6 +75,6 @@ class CheckpointBytes {
   Footer footer_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_BYTES_H_

@@ -8,13 +8,14 @@
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/internal/segments.h"
 #include "leafstore/checkpoint/internal/tensor_loader.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/parallel.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // The bytes that loading a leaf has to look at. With `only_mapped`, of those that become views as
@@ -85,19 +86,18 @@ absl::StatusOr<const CheckpointBytes*> CheckpointFile::FileOf(uint32_t number) c
 }
 
 absl::Status CheckpointFile::WithItem(const ManifestItem& item, const absl::Status& status) const {
-  if (status.ok()) return status;
-  return WithPath(absl::Status(
-      status.code(), absl::StrCat("item ", Value(item.name).ToString(), ": ", status.message())));
+  return WithPath(WithContext(status, absl::StrCat("item ", Value(item.name).ToString())));
 }
 
-absl::StatusOr<const ManifestItem*> CheckpointFile::FindItem(absl::string_view name) const {
+absl::StatusOr<const ManifestItem*> CheckpointFile::GetItem(absl::string_view name) const {
   for (const ManifestItem& item : manifest_.items) {
     if (item.name == name) return &item;
   }
   std::vector<absl::string_view> names;
   for (const ManifestItem& item : manifest_.items) names.push_back(item.name);
-  return absl::NotFoundError(
-      absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names)));
+  return WithReason(
+      absl::NotFoundError(absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names))),
+      ErrorReason::kUnknownName);
 }
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
@@ -113,7 +113,7 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(const ManifestItem&
       CutByBytes(item, places, /*only_mapped=*/!verify && !own_->map().null());
   std::vector<absl::Status> statuses(runs.size());
   const int64_t bytes = kBytesPerThread * static_cast<int64_t>(runs.size());
-  ParallelFor(runs.size(), ThreadsFor(options_.threads, bytes), [&](size_t number) {
+  ParallelFor(runs.size(), ThreadsFor(options_.io.threads, bytes), [&](size_t number) {
     const absl::Span<const uint32_t> run = runs[number];
     TensorLoader loader(*this, item, run, verify);
     Leaf* const out = leaves.data() + (run.data() - places.data());
@@ -132,4 +132,4 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(const ManifestItem&
   return leaves;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

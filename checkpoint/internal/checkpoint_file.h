@@ -24,7 +24,7 @@
 #include "leafstore/core/leaf.h"
 #include "leafstore/proto/manifest_codec.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class CorruptionInfo;  // verify.cc
 class VerifyProgress;  // verify.cc
@@ -47,7 +47,7 @@ class CheckpointFile {
   absl::Status WithItem(const ManifestItem& item, const absl::Status& status) const;
 
   // error NotFound, with near names.
-  absl::StatusOr<const ManifestItem*> FindItem(absl::string_view name) const;
+  absl::StatusOr<const ManifestItem*> GetItem(absl::string_view name) const;
 
   // Loads the leaves at these places of an item, in order. Their checksums are checked if `verify`;
   // without it, if ReadOptions::verify.
@@ -63,7 +63,7 @@ class CheckpointFile {
  private:
   // An earlier checkpoint that has some of the bytes. Opened when the first of them is wanted, so
   // that one which is gone hinders none of the others; where that fails, it is tried again.
-  using Base = internal::Lazy<std::unique_ptr<CheckpointBytes>>;
+  using Base = Lazy<std::unique_ptr<CheckpointBytes>>;
 
   CheckpointFile() = default;
 
@@ -83,6 +83,6 @@ class CheckpointFile {
   mutable std::vector<Base> bases_;  // as manifest_.bases
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_FILE_H_

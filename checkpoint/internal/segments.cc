@@ -10,7 +10,7 @@
 #include "leafstore/core/value.h"
 #include "leafstore/io/internal/checksum.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 absl::Status Wrong(const ManifestItem& item, uint32_t tensor, absl::string_view expected,
@@ -159,8 +159,8 @@ std::vector<Segment> SegmentsByOffset(const Manifest& manifest) {
 }
 
 std::string LeafForMessage(const ManifestItem& item, uint32_t place) {
-  return absl::StrCat("item ", Value(item.name).ToString(), ", ",
-                      SlotForMessage(item.layout, item.slots.SlotAt(place)));
+  return absl::StrCat("item ", Value(item.name).ToString(), ", '",
+                      item.layout.PathForMessage(item.slots.SlotAt(place)), "'");
 }
 
 std::string TensorForMessage(const ManifestItem& item, uint32_t tensor) {
@@ -172,4 +172,4 @@ std::string TensorForMessage(const ManifestItem& item, uint32_t tensor) {
   return absl::StrCat("item ", Value(item.name).ToString(), ", tensor ", tensor);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -15,7 +15,7 @@
 
 #include "leafstore/proto/manifest_codec.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // One segment: of tensor number `tensor` of an item.
 struct Segment {
@@ -38,6 +38,6 @@ std::string TensorForMessage(const ManifestItem& item, uint32_t tensor);
 // The same of the leaf at `place`. O(length).
 std::string LeafForMessage(const ManifestItem& item, uint32_t place);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_

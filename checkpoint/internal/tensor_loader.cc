@@ -6,11 +6,12 @@
 
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/internal/segments.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
 #include "leafstore/io/internal/checksum.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Tensors that lie close together are brought into memory at once, up to this many bytes; those
@@ -32,8 +33,7 @@ absl::StatusOr<Leaf> TensorLoader::Load(size_t number) {
   const uint32_t place = places_[number];
   if (!item_.leaves.is_tensor(place)) return Leaf(item_.leaves.value(place));
   const auto failed = [&](const absl::Status& status) {
-    return absl::Status(status.code(),
-                        absl::StrCat(LeafForMessage(item_, place), ": ", status.message()));
+    return WithContext(status, LeafForMessage(item_, place));
   };
   Stored stored = Find(place);
   const absl::StatusOr<const CheckpointBytes*> bytes = file_.FileOf(stored.base);
@@ -61,9 +61,11 @@ absl::StatusOr<Tensor> TensorLoader::LoadTensor(size_t number, Stored stored) {
     case kCodecZstd:
       return Decompress(number, stored);
     default:
-      return absl::UnimplementedError(absl::StrCat("its bytes are stored with codec ", codec,
-                                                   ", which this reader of format version ",
-                                                   kFormatVersion, " does not know"));
+      return WithReason(
+          absl::UnimplementedError(absl::StrCat("its bytes are stored with codec ", codec,
+                                                ", which this reader of format version ",
+                                                kFormatVersion, " does not know")),
+          ErrorReason::kNewerVersion);
   }
 }
 
@@ -151,4 +153,4 @@ absl::Status TensorLoader::CheckChecksum(const Stored& stored,
   return CompareChecksum(stored.offset, stored.size, stored.checksum, Checksum(bytes));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -25,7 +25,7 @@
 #include "leafstore/core/leaf.h"
 #include "leafstore/proto/manifest_codec.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class TensorLoader {
  public:
@@ -72,6 +72,6 @@ class TensorLoader {
   absl::Span<const std::byte> window_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_TENSOR_LOADER_H_

@@ -11,11 +11,12 @@
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 #include "leafstore/checkpoint/internal/segments.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/parallel.h"
 #include "leafstore/io/internal/progress.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 constexpr size_t kMostNamed = 10;
@@ -74,6 +75,7 @@ class CorruptionInfo {
   // Takes note of an error of the data; returns any other.
   absl::Status Note(const absl::Status& status) {
     if (status.ok() || status.code() != absl::StatusCode::kDataLoss) return status;
+    if (reason_ == ErrorReason::kNone) reason_ = ReasonOf(status);
     if (++count_ <= kMostNamed) {
       absl::StrAppend(&text_, count_ > 1 ? "; " : "", std::string(status.message()));
     }
@@ -81,22 +83,21 @@ class CorruptionInfo {
   }
   absl::Status ToStatus() const {
     if (count_ == 0) return absl::OkStatus();
-    if (count_ <= kMostNamed) return absl::DataLossError(text_);
-    return absl::DataLossError(absl::StrCat(text_, "; and ", count_ - kMostNamed, " more"));
+    const std::string more =
+        count_ > kMostNamed ? absl::StrCat("; and ", count_ - kMostNamed, " more") : "";
+    return WithReason(absl::DataLossError(absl::StrCat(text_, more)), reason_);
   }
 
  private:
   size_t count_ = 0;
+  ErrorReason reason_ = ErrorReason::kNone;  // the first
   std::string text_;
 };
 
 absl::Status CheckpointFile::Named(const Segment& segment, absl::string_view what,
                                    const absl::Status& status) const {
-  if (status.ok()) return status;
-  return absl::Status(
-      status.code(),
-      absl::StrCat(what, TensorForMessage(manifest_.items[segment.item], segment.tensor), ": ",
-                   status.message()));
+  return WithContext(
+      status, absl::StrCat(what, TensorForMessage(manifest_.items[segment.item], segment.tensor)));
 }
 
 absl::Status CheckpointFile::VerifyOwn(VerifyProgress* progress, CorruptionInfo* damage) const {
@@ -106,8 +107,7 @@ absl::Status CheckpointFile::VerifyOwn(VerifyProgress* progress, CorruptionInfo*
   const absl::Status manifest =
       own_->CheckChecksum(footer.manifest_offset, footer.manifest_size, footer.manifest_checksum);
   if (!manifest.ok()) {
-    LEAFSTORE_RETURN_IF_ERROR(damage->Note(
-        absl::Status(manifest.code(), absl::StrCat("manifest: ", manifest.message()))));
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(WithContext(manifest, "manifest")));
   }
   LEAFSTORE_RETURN_IF_ERROR(VerifySegments(progress, damage));
   return damage->Note(own_->CheckZeros(footer.manifest_offset + footer.manifest_size,
@@ -123,7 +123,7 @@ absl::Status CheckpointFile::VerifySegments(VerifyProgress* progress,
   };
   std::vector<absl::Status> paddings(segments.size());
   std::vector<absl::Status> contents(segments.size());
-  ParallelFor(segments.size(), ThreadsFor(options_.threads, footer().file_size), [&](size_t i) {
+  ParallelFor(segments.size(), ThreadsFor(options_.io.threads, footer().file_size), [&](size_t i) {
     const Segment& segment = segments[i];
     paddings[i] = own_->CheckZeros(end_before(i), segment.offset, "");
     contents[i] = own_->CheckChecksum(segment.offset, segment.size, segment.checksum);
@@ -157,11 +157,13 @@ absl::StatusOr<std::vector<const CheckpointBytes*>> CheckpointFile::OpenBases(
       files[base] = *file;
       continue;
     }
-    // A base that is not there is damage to this checkpoint.
-    const absl::Status& why = file.status();
-    const auto code = absl::IsNotFound(why) ? absl::StatusCode::kDataLoss : why.code();
-    LEAFSTORE_RETURN_IF_ERROR(damage->Note(absl::Status(
-        code, absl::StrCat(why.message(), "; tensors that are in it: ", tensors[base]))));
+    const std::string message =
+        absl::StrCat(file.status().message(), "; tensors that are in it: ", tensors[base]);
+    absl::Status why = WithMessage(file.status(), message);
+    if (ReasonOf(why) == ErrorReason::kMissingBase) {  // which is damage to this checkpoint
+      why = WithReason(absl::DataLossError(message), ErrorReason::kMissingBase);
+    }
+    LEAFSTORE_RETURN_IF_ERROR(damage->Note(why));
   }
   return files;
 }
@@ -178,8 +180,7 @@ absl::Status CheckpointFile::VerifyBases(VerifyProgress* progress, CorruptionInf
       progress->Add(item.stored_size(tensor));
       if (status.ok()) continue;
       LEAFSTORE_RETURN_IF_ERROR(damage->Note(status, [&](const absl::Status& unnamed) {
-        return absl::Status(unnamed.code(),
-                            absl::StrCat(TensorForMessage(item, tensor), ": ", unnamed.message()));
+        return WithContext(unnamed, TensorForMessage(item, tensor));
       }));
     }
   }
@@ -188,10 +189,10 @@ absl::Status CheckpointFile::VerifyBases(VerifyProgress* progress, CorruptionInf
 
 absl::Status CheckpointFile::Verify() const {
   CorruptionInfo damage;
-  VerifyProgress progress(options_.verify_progress, manifest_);
+  VerifyProgress progress(options_.io.progress, manifest_);
   LEAFSTORE_RETURN_IF_ERROR(VerifyOwn(&progress, &damage));
   LEAFSTORE_RETURN_IF_ERROR(own_->WithPath(VerifyBases(&progress, &damage)));
   return own_->WithPath(damage.ToStatus());
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

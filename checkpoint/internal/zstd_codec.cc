@@ -9,7 +9,7 @@
 
 #include "leafstore/core/status_macros.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Of the contents of a block, and of the bytes that it takes.
@@ -109,4 +109,4 @@ absl::Status ZstdDecompressor::Decompress(absl::Span<const std::byte> stored,
   return NoFrames(absl::StrCat("of ", out.size(), " bytes, found ", size));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -29,7 +29,7 @@
 struct ZSTD_CCtx_s;
 struct ZSTD_DCtx_s;
 
-namespace leafstore {
+namespace leafstore::internal {
 
 inline constexpr size_t kZstdFrameContent = size_t{4} << 20;
 
@@ -77,6 +77,6 @@ class ZstdDecompressor {
   std::unique_ptr<ZSTD_DCtx_s, Free> context_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CHECKPOINT_INTERNAL_ZSTD_CODEC_H_

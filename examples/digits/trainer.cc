@@ -52,7 +52,7 @@ std::vector<int> ShuffledRows(int count, std::mt19937_64* random) {
 }
 
 absl::StatusOr<Progress> LoadProgress(const CheckpointReader& checkpoint) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, checkpoint.def("progress"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, checkpoint.GetDef("progress"));
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, checkpoint.Load("progress"));
   return leafstore::Unflatten<Progress>(def, store);
 }
@@ -93,7 +93,7 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
                                         const CheckpointReader& checkpoint) {
   LEAFSTORE_ASSIGN_OR_RETURN(Progress progress, LoadProgress(checkpoint));
   LEAFSTORE_RETURN_IF_ERROR(CheckSameRun(progress, settings, *data, checkpoint.path()));
-  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, checkpoint.def("params"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, checkpoint.GetDef("params"));
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, checkpoint.Load("params"));
   LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(def, params));
   Trainer trainer(def, std::move(network), data);

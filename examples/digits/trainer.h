@@ -21,8 +21,8 @@
 #include "data.h"
 #include "network.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/optim/optimizer_set.h"
 #include "leafstore/select/labels.h"
 #include "leafstore/store/param_store.h"

@@ -1,4 +1,6 @@
-#include "leafstore/checkpoint/writer.h"
+#include <iostream>
+
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/numeric/ops.h"
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/select/partition.h"
@@ -11,31 +13,51 @@ struct Linear {
   Tensor weight, bias;
   LEAFSTORE_FIELDS(weight, bias)
 };
-struct Mlp {
-  std::vector<Linear> layers;
-  Linear head;
+struct Model {
+  Linear embed, head;
   std::string activation = "gelu";
-  LEAFSTORE_FIELDS(layers, head, activation)
+  LEAFSTORE_FIELDS(embed, head, activation)
 };
 
-int main() {
-  const auto linear = [](int64_t n, int64_t m) {
-    return Linear{*Tensor::Zeros(DType::kF32, {n, m}), *Tensor::Zeros(DType::kF32, {n})};
-  };
-  Mlp model{{linear(8, 4), linear(8, 8)}, linear(2, 8)};
+static absl::StatusOr<Linear> MakeLinear(int64_t outputs, int64_t inputs) {
+  Linear linear;
+  LEAFSTORE_ASSIGN_OR_RETURN(linear.weight, Tensor::Full({outputs, inputs}, 0.5f));
+  LEAFSTORE_ASSIGN_OR_RETURN(linear.bias, Tensor::Zeros(DType::kF32, {outputs}));
+  return linear;
+}
 
-  Flattened flat = Flatten(std::move(model)).value();  // ".activation", ".head.bias", ...
-  PartitionPlan plan =
-      PartitionPlan::Compile(flat.params, {Glob("layers.0.**"), Glob("**.bias")}).value();
-  auto [frozen, biases, rest] = plan.Split<3>(std::move(flat.params)).value();
-
-  ParamStore gradients = ZerosLike(rest).value();  // yours to fill; zipped by position
-  Optimizer adamw = Optimizer::Create(AdamW{.weight_decay = 0.1}, rest).value();
-  if (!adamw.Step(&rest, gradients, 1e-3).ok()) return 1;  // one group; the others are not touched
-
-  ParamStore all = Merge(frozen, biases, rest).value();  // an error names all that does not fit
-  if (!SaveCheckpoint("step-1.leaf", {{"params", flat.def, all}, {"adamw", adamw.state()}}).ok()) {
-    return 1;
+static absl::Status Run() {
+  Model model;
+  LEAFSTORE_ASSIGN_OR_RETURN(model.embed, MakeLinear(4, 3));
+  LEAFSTORE_ASSIGN_OR_RETURN(model.head, MakeLinear(2, 4));
+  LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, Flatten(std::move(model)));
+  for (uint32_t i = 0; i < flat.params.size(); ++i) {
+    std::cout << flat.params.PathText(i) << " = " << flat.params.leaf(i).ToString() << "\n";
   }
-  return Unflatten(flat.def, all, &model).ok() ? 0 : 1;  // structure, when it is wanted
+
+  // Each filter takes a group; the last group is the rest.
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      PartitionPlan plan, PartitionPlan::Compile(flat.params, {Glob("embed.**"), Glob("**.bias")}));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ParamStore> groups, plan.Split(std::move(flat.params)));
+  ParamStore& weights = groups[2];
+
+  // One group has an optimizer; the other groups are not touched.
+  LEAFSTORE_ASSIGN_OR_RETURN(Optimizer adamw,
+                             Optimizer::Create(AdamW{.weight_decay = 0.1}, weights));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore gradients, ZerosLike(weights));
+  LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&weights, gradients, 0.1));
+
+  // Structure and groups come together again when they are needed.
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, MergeGroups(std::move(groups)));
+  LEAFSTORE_RETURN_IF_ERROR(
+      SaveCheckpoint("step-1.leaf", {{"params", flat.def, params}, {"adamw", adamw.state()}}));
+  LEAFSTORE_RETURN_IF_ERROR(Unflatten(flat.def, params, &model));
+  std::cout << "head.weight[0, 0] = " << model.head.weight.at<float>({0, 0}) << "\n";
+  return absl::OkStatus();
+}
+
+int main() {
+  const absl::Status status = Run();
+  if (!status.ok()) std::cerr << status << "\n";
+  return status.ok() ? 0 : 1;
 }

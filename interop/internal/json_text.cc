@@ -19,8 +19,7 @@ constexpr size_t kMaxForMessage = 200;
 
 bool MayGoOn(char c) { return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E'; }
 
-// Where the number `-0` stands in a JSON text: the places behind each, in order. simdjson makes a
-// plain zero of it.
+// Returns the positions after each number `-0` in a JSON text, in order. simdjson parses it as 0.
 std::vector<size_t> MinusZeros(absl::string_view json) {
   std::vector<size_t> ends;
   if (json.find("-0") == absl::string_view::npos) return ends;
@@ -33,13 +32,13 @@ std::vector<size_t> MinusZeros(absl::string_view json) {
     } else if (json[i] == '-' && json[i + 1] == '0' &&
                (i + 2 == json.size() || !MayGoOn(json[i + 2]))) {
       const char before = i == 0 ? ' ' : json[i - 1];
-      if (before != 'e' && before != 'E') ends.push_back(i + 2);  // 1e-0 is a fraction anyway
+      if (before != 'e' && before != 'E') ends.push_back(i + 2);  // 1e-0 is already a double
     }
   }
   return ends;
 }
 
-// The text with `.0` put in at these places.
+// Returns the text with `.0` inserted at these positions.
 std::string WithFractions(absl::string_view json, const std::vector<size_t>& places) {
   std::string out;
   out.reserve(json.size() + 2 * places.size());

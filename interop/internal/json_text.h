@@ -1,5 +1,4 @@
-// JSON as safetensors has it: documents that are parsed and checked by simdjson, strings that are
-// escaped by nlohmann-json. For interop/ alone.
+// JSON of safetensors files: simdjson parses and checks documents, nlohmann-json escapes strings.
 //
 //   JsonDocument document;
 //   LEAFSTORE_ASSIGN_OR_RETURN(const simdjson::dom::element root, document.Parse(text, "index"));
@@ -20,11 +19,11 @@ namespace leafstore {
 
 class JsonDocument {
  public:
-  // The root of one JSON text (RFC 8259, UTF-8), and nothing behind it; valid while this lives. The
-  // text is copied. `-0` is a double, as to the reference's parser (serde_json): no count.
-  // error DataLoss: no JSON, or nested deeper than 64; `what` it is, and what is wrong. error
-  // ResourceExhausted: no memory. O(length); takes about fourteen times the length, most of which
-  // is never touched.
+  // Parses one JSON text (RFC 8259, UTF-8) and returns its root, valid while this object lives. The
+  // text is copied. `-0` is a double and not a count, as in the reference's parser (serde_json).
+  // error DataLoss: not JSON, text after the value, or nested deeper than 64; the message says what
+  // is wrong, and `what` the text is. error ResourceExhausted: no memory. O(length); allocates about
+  // fourteen times the length, most of which is never touched.
   absl::StatusOr<simdjson::dom::element> Parse(absl::string_view text, absl::string_view what);
 
  private:
@@ -33,28 +32,28 @@ class JsonDocument {
   simdjson::dom::parser parser_;
 };
 
-// "an object", "a string", "null", ... Static storage.
+// Returns "an object", "a string", "null", ... Static storage.
 absl::string_view JsonKind(const simdjson::dom::element& element);
-// A value for a message: as JSON, or where it is long what kind it is.
+// Formats a value for a message: as JSON, or as its kind if it is long.
 std::string JsonForMessage(const simdjson::dom::element& element);
 
-// A string for a message: in quotes, with what is not printable escaped, and in part where it is
-// long.
+// Formats a string for a message: in quotes, with escapes for unprintable characters, shortened if
+// it is long.
 std::string QuotedForMessage(absl::string_view text);
 
-// DataLoss with "<where>: expected <expected>, found <found>".
+// Returns DataLoss with "<where>: expected <expected>, found <found>".
 absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
                          absl::string_view found);
 
-// simdjson's strings as Abseil's.
+// Converts a string view of simdjson to one of Abseil.
 inline absl::string_view AbslView(std::string_view text) {
   return absl::string_view(text.data(), text.size());
 }
 
-// error InvalidArgument: `text` is no UTF-8; `what` it is ("a name").
+// error InvalidArgument: `text` is not UTF-8; the message calls it `what` ("a name").
 absl::Status CheckJsonString(absl::string_view text, absl::string_view what);
-// Appends a string as the reference's writer does: quotes, backslashes and control characters
-// escaped, all others as they are. It must be UTF-8.
+// Appends a JSON string like the reference's writer: escapes quotes, backslashes and control
+// characters only. `text` must be UTF-8.
 void AppendJsonString(absl::string_view text, std::string* out);
 
 }  // namespace leafstore

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/internal/npy_stream.h"
 #include "leafstore/io/internal/atomic_file.h"
@@ -105,12 +106,6 @@ bool IsReordered(const NpyHeader& header) {
   return header.fortran_order && header.spec().byte_size() > 0 && header.shape.size() > 1;
 }
 
-// "a.npy: " before an error that is not the file system's, which has it already.
-absl::Status WithNpyPath(const std::string& path, const absl::Status& status) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
-}
-
 }  // namespace
 
 absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std::byte> bytes) {
@@ -168,9 +163,9 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
   }
   const absl::StatusOr<std::string> header =
       EncodeNpyHeader(LeafSpec(tensor.dtype(), tensor.shape()), options.raw_bits);
-  if (!header.ok()) return WithNpyPath(path, header.status());
-  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
-                             AtomicFile::Create(path, options.durable, options.file_system));
+  if (!header.ok()) return WithContext(header.status(), path);
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                             internal::AtomicFile::Create(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(header->data()), header->size())));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(tensor.bytes()));
@@ -179,8 +174,7 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
 }
 
 absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& options) {
-  FileSystem& files = options.file_system != nullptr ? *options.file_system : FileSystem::Posix();
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, files.Open(path));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.io.files().Open(path));
   int64_t position = 0;
   absl::Status read;
   absl::StatusOr<Tensor> tensor =
@@ -189,7 +183,8 @@ absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& op
         return read = file->ReadAt(at, out);
       });
   if (tensor.ok()) return tensor;
-  return read.ok() ? WithNpyPath(path, tensor.status()) : read;
+  // The file system names the path itself.
+  return read.ok() ? WithContext(tensor.status(), path) : read;
 }
 
 }  // namespace leafstore

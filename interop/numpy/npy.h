@@ -39,24 +39,20 @@
 #include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/tensor.h"
-#include "leafstore/io/file_system.h"
+#include "leafstore/io/io_options.h"
 
 namespace leafstore {
 
 struct NpyWriteOptions {
+  IoOptions io = {};
   // dtypes that NumPy has not are written as the unsigned integers of their width, in the same
   // shape; those narrower than a byte as the packed bytes, uint8 [bytes]. Which dtype they were is
   // not in the file.
   bool raw_bits = false;
-  // Sync the file and its directory.
-  bool durable = true;
-  // Null: this machine's.
-  FileSystem* file_system = nullptr;
 };
 
 struct NpyReadOptions {
-  // Null: this machine's.
-  FileSystem* file_system = nullptr;
+  IoOptions io = {};
 };
 
 // error InvalidArgument: the tensor is null, or of a dtype that NumPy has not. Commit and others:

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
@@ -38,12 +39,6 @@ struct CloseMember {
 };
 using Member = std::unique_ptr<zip_file_t, CloseMember>;
 
-// "a.npz: " before an error that is not the file system's, which has it already.
-absl::Status WithNpzPath(const std::string& path, const absl::Status& status) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
-}
-
 // Whether libzip does not take a name: it would write none such, so that none such is read either.
 bool HasControl(absl::string_view name) {
   return std::any_of(name.begin(), name.end(), [](char c) {
@@ -59,12 +54,10 @@ class NpzReader {
       : path_(path), options_(options) {}
 
   absl::StatusOr<std::vector<NamedTensor>> Read() {
-    FileSystem& files =
-        options_.file_system != nullptr ? *options_.file_system : FileSystem::Posix();
-    LEAFSTORE_ASSIGN_OR_RETURN(file_, files.Open(path_));
+    LEAFSTORE_ASSIGN_OR_RETURN(file_, options_.io.files().Open(path_));
     absl::StatusOr<std::vector<NamedTensor>> read = ReadOpen();
     if (read.ok()) return read;
-    return source_->status().ok() ? WithNpzPath(path_, read.status()) : source_->status();
+    return source_->status().ok() ? WithContext(read.status(), path_) : source_->status();
   }
 
  private:
@@ -77,8 +70,7 @@ class NpzReader {
       LEAFSTORE_ASSIGN_OR_RETURN(std::string name, NameOf(i));
       absl::StatusOr<Tensor> tensor = ReadMember(i);
       if (!tensor.ok()) {
-        return absl::Status(tensor.status().code(), absl::StrCat("member ", QuotedForMessage(name),
-                                                                 ": ", tensor.status().message()));
+        return WithContext(tensor.status(), absl::StrCat("member ", QuotedForMessage(name)));
       }
       tensors.push_back({std::move(name), *std::move(tensor)});
     }
@@ -208,9 +200,9 @@ class NpzWriter {
       : path_(path), options_(options) {}
 
   absl::Status Write(absl::Span<const MemberInput> inputs) {
-    LEAFSTORE_RETURN_IF_ERROR(WithNpzPath(path_, MakeMembers(inputs)));
-    LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
-                               AtomicFile::Create(path_, options_.durable, options_.file_system));
+    LEAFSTORE_RETURN_IF_ERROR(WithContext(MakeMembers(inputs), path_));
+    LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                               internal::AtomicFile::Create(path_, options_.io));
     LEAFSTORE_RETURN_IF_ERROR(members_.empty() ? WriteEmpty(&file.file())
                                                : WriteArchive(inputs, &file.file()));
     LEAFSTORE_RETURN_IF_ERROR(file.Close());
@@ -241,8 +233,7 @@ class NpzWriter {
       absl::StatusOr<std::string> header = EncodeNpyHeader(
           LeafSpec(input.tensor->dtype(), input.tensor->shape()), options_.raw_bits);
       if (!header.ok()) {
-        return absl::Status(header.status().code(),
-                            absl::StrCat(quoted(), ": ", header.status().message()));
+        return WithContext(header.status(), quoted());
       }
       members_.push_back(
           std::make_unique<ZipBytesSource>(*std::move(header), input.tensor->bytes()));
@@ -261,7 +252,7 @@ class NpzWriter {
     ZipFileTarget target(file);
     const absl::Status written = WriteArchive(inputs, &target);
     // The file system's own words, where it was that.
-    return target.status().ok() ? WithNpzPath(path_, written) : target.status();
+    return target.status().ok() ? WithContext(written, path_) : target.status();
   }
 
   absl::Status WriteArchive(absl::Span<const MemberInput> inputs, ZipFileTarget* target) {
@@ -348,14 +339,22 @@ absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions
   names.reserve(tensors.size());
   for (const NamedTensor& one : tensors) names.push_back(one.name);
   absl::StatusOr<std::vector<Path>> paths = PathsOfNames(names, options.names);
-  if (!paths.ok()) return WithNpzPath(path, paths.status());
+  if (!paths.ok()) return WithContext(paths.status(), path);
   std::vector<std::pair<Path, Leaf>> entries;
   entries.reserve(tensors.size());
   for (size_t i = 0; i < tensors.size(); ++i) {
     entries.emplace_back(std::move((*paths)[i]), std::move(tensors[i].tensor));
   }
   absl::StatusOr<ParamStore> store = ParamStore::FromEntries(std::move(entries));
-  return store.ok() ? std::move(store) : WithNpzPath(path, store.status());
+  return store.ok() ? std::move(store) : WithContext(store.status(), path);
+}
+
+absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
+                                          const RestoreOptions& restore,
+                                          const NpzReadOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded, LoadNpz(path, options));
+  absl::StatusOr<RestoreReport> report = LoadInto(loaded, store, restore);
+  return report.ok() ? std::move(report) : WithContext(report.status(), path);
 }
 
 }  // namespace leafstore

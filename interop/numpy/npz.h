@@ -36,12 +36,14 @@
 #include "absl/types/span.h"
 
 #include "leafstore/interop/names.h"
-#include "leafstore/io/file_system.h"
+#include "leafstore/io/io_options.h"
+#include "leafstore/select/load_into.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
 
 struct NpzWriteOptions {
+  IoOptions io = {};
   // As numpy.savez_compressed does; otherwise as numpy.savez.
   bool deflate = false;
   NameStyle names = NameStyle::kSplit;
@@ -49,17 +51,13 @@ struct NpzWriteOptions {
   bool drop_static = false;
   // As NpyWriteOptions::raw_bits.
   bool raw_bits = false;
-  bool durable = true;
-  // Null: this machine's.
-  FileSystem* file_system = nullptr;
 };
 
 struct NpzReadOptions {
+  IoOptions io = {};
   NameStyle names = NameStyle::kSplit;
   // The most bytes that all tensors together may have.
   int64_t max_bytes = std::numeric_limits<int64_t>::max();
-  // Null: this machine's.
-  FileSystem* file_system = nullptr;
 };
 
 // error InvalidArgument: a static leaf, a dtype that NumPy has not (names the path), or two leaves
@@ -71,6 +69,11 @@ absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tens
 
 // error: see above. O(bytes).
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions& options = {});
+// Replaces leaves of a store by those of the archive (load_into.h), which is read as a whole first.
+// error: LoadNpz's and LoadInto's. O(bytes).
+absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
+                                          const RestoreOptions& restore = {},
+                                          const NpzReadOptions& options = {});
 // In the order of the archive, by their names without `.npy`.
 absl::StatusOr<std::vector<NamedTensor>> LoadNpzTensors(const std::string& path,
                                                         const NpzReadOptions& options = {});

@@ -19,11 +19,11 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-// With its padding, and with two bytes more for each `-0` (json_text.cc) simdjson says itself.
+// With padding and two more bytes for each `-0` (json_text.cc) simdjson itself reports the limit.
 static_assert(kMostSafetensorsHeader + simdjson::SIMDJSON_PADDING <=
               simdjson::SIMDJSON_MAXSIZE_BYTES);
 
-// Takes off what may be behind the object, and with leniency before it.
+// Strips the padding after the object, and with leniency white space before it.
 absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
                                                    const SafetensorsLeniency& lenient) {
   constexpr absl::string_view kJsonSpaces = " \t\r\n";
@@ -43,7 +43,7 @@ absl::StatusOr<absl::string_view> TrimAndCheckEnds(absl::string_view text,
   return text;
 }
 
-// Walks the whole document, which says of anything that is wrong what it is.
+// Parses the complete document and reports exactly what is wrong.
 class DocumentParser {
  public:
   DocumentParser(absl::string_view text, const SafetensorsLeniency& lenient,
@@ -76,7 +76,7 @@ class DocumentParser {
   }
 
  private:
-  // The three fields of an entry, as far as they have been met.
+  // The three fields of an entry, as far as they have been parsed.
   struct Fields {
     std::optional<absl::string_view> dtype;
     bool shape = false;
@@ -89,7 +89,7 @@ class DocumentParser {
     return absl::StrCat("tensor ", QuotedForMessage(name), field.empty() ? "" : ", ", field);
   }
 
-  // The text is UTF-8, but an escape may stand for half a character.
+  // The text is UTF-8, but an escape may denote half a character.
   absl::Status CheckUtf8(absl::string_view text) const {
     if (!has_escapes_ || IsValidUtf8(text)) return absl::OkStatus();
     return DamagedJson("header", "strings in UTF-8", QuotedForMessage(text));
@@ -172,7 +172,7 @@ class DocumentParser {
                        absl::StrCat("another, ", QuotedForMessage(key)));
   }
 
-  // A count: an integer of 0 or more, written as one. -1 where it is none.
+  // Returns a count: an integer literal of 0 or more. Returns -1 otherwise.
   static int64_t CountOf(const dom::element& element) {
     int64_t count = 0;
     return element.get(count) == simdjson::SUCCESS && count >= 0 ? count : -1;
@@ -212,11 +212,11 @@ class DocumentParser {
   const absl::string_view text_;
   const SafetensorsLeniency& lenient_;
   SafetensorsHeaderBuilder* const builder_;
-  const bool has_escapes_;  // whether any string has one
-  Shape shape_;             // of the entry that is being parsed
+  const bool has_escapes_;  // whether any string has an escape
+  Shape shape_;             // of the current entry
 };
 
-// With padding behind it, as the usual parser wants it: the text itself, or a copy.
+// Returns the text with the padding that the parser requires: the text itself, or a copy.
 absl::StatusOr<absl::string_view> WithPadding(absl::string_view text, int64_t readable_behind,
                                               Buffer* copy) {
   if (readable_behind >= static_cast<int64_t>(simdjson::SIMDJSON_PADDING)) return text;
@@ -271,7 +271,7 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeader::Parse(absl::string_view tex
   }
   const char* const end = text.data() + text.size();
   LEAFSTORE_ASSIGN_OR_RETURN(text, TrimAndCheckEnds(text, lenient));
-  readable_behind += end - (text.data() + text.size());  // what was taken off its end
+  readable_behind += end - (text.data() + text.size());  // the stripped padding
   Buffer copy;
   LEAFSTORE_ASSIGN_OR_RETURN(text, WithPadding(text, readable_behind, &copy));
   {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <functional>
-#include <limits>
 #include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/internal/choose_leaves.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/safetensors/internal/file.h"
 
@@ -38,30 +38,16 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsFile& file,
   return out;
 }
 
-absl::StatusOr<ParamStore> LoadSome(const SafetensorsFile& file, const SafetensorsLeaves& leaves,
-                                    absl::Span<const uint32_t> places) {
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(file, leaves, places));
-  std::vector<Slot> slots;
-  slots.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(leaves.slots().SlotAt(place));
-  return ParamStore::Create(leaves.layout(),
-                            internal::SlotSetAccess::Make(leaves.layout().size(), std::move(slots)),
-                            std::move(loaded));
+// Valid while the file is open.
+LeafSpec SpecAt(const SafetensorsFile& file, const SafetensorsLeaves& leaves, uint32_t place) {
+  if (const Value* value = leaves.value(place)) return LeafSpec(value->kind());
+  return file.entry(*leaves.tensor(place)).spec;
 }
 
 std::vector<uint32_t> AllPlaces(const SafetensorsLeaves& leaves) {
   std::vector<uint32_t> places(leaves.size());
   std::iota(places.begin(), places.end(), 0);
   return places;
-}
-
-absl::Status CheckPlaces(const SafetensorsLeaves& leaves, absl::Span<const uint32_t> places) {
-  for (size_t i = 0; i < places.size(); ++i) {
-    if (places[i] < leaves.size() && (i == 0 || places[i] > places[i - 1])) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected places that grow, below ", leaves.size(), ", found ", places[i]));
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -88,7 +74,7 @@ int64_t SafetensorsReader::file_size() const {
   return size;
 }
 
-absl::StatusOr<uint32_t> SafetensorsReader::Find(absl::string_view name) const {
+absl::StatusOr<uint32_t> SafetensorsReader::GetIndex(absl::string_view name) const {
   return file_->Get(name);
 }
 
@@ -115,40 +101,35 @@ absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(absl::string_view name) con
   return LoadTensor(tensor);
 }
 
-absl::StatusOr<const SafetensorsLeaves*> SafetensorsReader::leaves() const& {
+absl::StatusOr<const SafetensorsLeaves*> SafetensorsReader::GetLeaves() const& {
   return LeavesOf(*file_);
 }
 
-absl::StatusOr<TreeDef> SafetensorsReader::def() const {
+absl::StatusOr<TreeDef> SafetensorsReader::GetDef() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
   absl::StatusOr<TreeDef> def = leaves->layout().def();
   return def.ok() ? def : file_->WithPath(def.status());
 }
 
-absl::StatusOr<ParamStore> SafetensorsReader::Load() const {
+absl::StatusOr<ParamStore> SafetensorsReader::Load(const LoadOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded,
-                             LoadLeaves(*file_, *leaves, AllPlaces(*leaves)));
-  return ParamStore::Create(leaves->layout(), leaves->slots(), std::move(loaded));
+  std::optional<PartitionPlan> plan;
+  if (options.filter.has_value()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(plan, CompilePlan({*options.filter}));
+  }
+  absl::StatusOr<internal::ChosenLeaves> chosen =
+      internal::ChooseLeaves(leaves->layout(), leaves->slots(), options, plan);
+  if (!chosen.ok()) return file_->WithPath(chosen.status());
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(*file_, *leaves, chosen->places));
+  return ParamStore::Create(std::move(chosen->layout), std::move(chosen->slots), std::move(loaded));
 }
 
-absl::StatusOr<ParamStore> SafetensorsReader::LoadPlaces(absl::Span<const uint32_t> places) const {
+absl::StatusOr<Leaf> SafetensorsReader::LoadLeaf(absl::string_view path) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  if (absl::Status status = CheckPlaces(*leaves, places); !status.ok()) {
-    return file_->WithPath(status);
-  }
-  return LoadSome(*file_, *leaves, places);
-}
-
-absl::StatusOr<Leaf> SafetensorsReader::LoadPath(absl::string_view path) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  const absl::StatusOr<Slot> slot = leaves->layout().Get(path);
-  if (!slot.ok()) return file_->WithPath(slot.status());
-  const uint32_t place = leaves->slots().PlaceOf(*slot);
-  if (place == kNoPlace) {
-    return absl::NotFoundError(absl::StrCat(file_->path(), ": it was saved without '", path, "'"));
-  }
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(*file_, *leaves, {place}));
+  const absl::StatusOr<uint32_t> place =
+      internal::GetPlace(leaves->layout(), leaves->slots(), path);
+  if (!place.ok()) return file_->WithPath(place.status());
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(*file_, *leaves, {*place}));
   return std::move(loaded[0]);
 }
 
@@ -160,26 +141,23 @@ absl::StatusOr<PartitionPlan> SafetensorsReader::CompilePlan(
     LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, Load());
     plan = PartitionPlan::Compile(store, std::move(filters), options);
   } else {
-    const auto spec = [&](uint32_t place) {
-      const Value* value = leaves->value(place);
-      return value != nullptr ? LeafSpec(value->kind()) : entry(*leaves->tensor(place)).spec;
-    };
+    const auto spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); };
     plan = PartitionPlan::Compile(LeafSpecs(leaves->layout(), leaves->slots(), spec),
                                   std::move(filters), options);
   }
   return plan.ok() ? std::move(plan) : file_->WithPath(plan.status());
 }
 
-absl::StatusOr<ParamStore> SafetensorsReader::LoadMatching(const Filter& filter) const {
+absl::StatusOr<RestoreReport> SafetensorsReader::LoadInto(ParamStore* store,
+                                                          const RestoreOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, CompilePlan({filter}));
-  const SlotSet& taken = plan.group_slots(0);
-  std::vector<uint32_t> places;
-  places.reserve(taken.size());
-  for (uint32_t i = 0; i < taken.size(); ++i) {
-    places.push_back(leaves->slots().PlaceOf(taken.SlotAt(i)));
-  }
-  return LoadSome(*file_, *leaves, places);
+  return internal::LoadInto(
+      {.part = {leaves->layout(), leaves->slots()},
+       .spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); },
+       .load =
+           [&](absl::Span<const uint32_t> places) { return LoadLeaves(*file_, *leaves, places); },
+       .named = [&](const absl::Status& status) { return file_->WithPath(status); }},
+      store, options);
 }
 
 absl::StatusOr<bool> SafetensorsReader::IsCanonical() const { return file_->IsCanonical(); }
@@ -203,6 +181,13 @@ absl::Status SafetensorsReader::Verify() const {
     bytes = 0;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<ParamStore> LoadSafetensors(const std::string& path,
+                                           const SafetensorsReadOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader,
+                             SafetensorsReader::Open(path, options));
+  return reader.Load();
 }
 
 }  // namespace leafstore

@@ -1,10 +1,13 @@
 // Reading safetensors: one file, or a set of shards with an index, as a dictionary of paths.
 //
+//   ParamStore all = LoadSafetensors("model.safetensors").value();
+//
 //   SafetensorsReader reader = SafetensorsReader::Open("model.safetensors").value();
 //   for (uint32_t i = 0; i < reader.size(); ++i) reader.name(i), reader.entry(i);
 //   Tensor bias = reader.LoadTensor("head.bias").value();
 //   ParamStore params = reader.Load().value();                     // ['head']['bias'], ...
-//   ParamStore norms = reader.LoadMatching(Glob("**.norm.**")).value();
+//   ParamStore norms = reader.Load({.filter = Glob("**.norm.**")}).value();
+//   reader.LoadInto(&params, {.by = AlignBy::kDotted}).value();    // `head.bias` to .head.bias
 //
 //   SafetensorsReader::Open("llama/model.safetensors.index.json")  // or the folder "llama"
 //
@@ -17,7 +20,7 @@
 // is made for a path.
 //
 // Numbers. Tensors are numbered in the order of their bytes, shard after shard by name of file.
-// Leaves have places, as in a ParamStore: leaves() is the dictionary, made at first need.
+// Leaves have places, as in a ParamStore: GetLeaves() is the dictionary, made at first need.
 //
 // Structure. Files that SaveSafetensors wrote of a TreeDef have it in their metadata
 // (safetensors_structure.h), with static leaves, ties, tags and labels, and come back on the same
@@ -51,12 +54,14 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/checkpoint/reader.h"
+#include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/interop/names.h"
 #include "leafstore/interop/safetensors/header.h"
+#include "leafstore/io/io_options.h"
 #include "leafstore/select/filter.h"
 #include "leafstore/select/labels.h"
+#include "leafstore/select/load_into.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/store/param_store.h"
 
@@ -69,7 +74,7 @@ enum class StructureUse : uint8_t {
 };
 
 struct SafetensorsReadOptions {
-  ReadMode mode = ReadMode::kMap;
+  IoOptions io = {};
   // How names become paths, where the file has no structure.
   NameStyle names = NameStyle::kSplit;
   StructureUse structure = StructureUse::kUse;
@@ -77,10 +82,6 @@ struct SafetensorsReadOptions {
   // Of a set: `total_size` in the index may be anything that is JSON (an integer: of 64 bits), a
   // string or null too, but not there twice. (Some published ones count tied tensors twice.)
   bool any_total_size = false;
-  // So many threads read; 0: one for each processor, up to eight.
-  int threads = 0;
-  // Null: this machine's. Must outlive the readers.
-  FileSystem* file_system = nullptr;
 };
 
 // What a header says of one tensor.
@@ -137,7 +138,7 @@ class SafetensorsReader {
   static absl::StatusOr<SafetensorsReader> Open(const std::string& path,
                                                 const SafetensorsReadOptions& options = {});
 
-  // What is asked of a reader and is no value of its own (names, shapes, metadata, leaves()) is
+  // What is asked of a reader and is no value of its own (names, shapes, metadata, GetLeaves()) is
   // valid while a reader of the file lives.
 
   // As it was given.
@@ -160,9 +161,9 @@ class SafetensorsReader {
   SafetensorsInfo entry(uint32_t tensor) && = delete;
   // Bytes of all tensors.
   int64_t tensor_bytes() const;
-  // The number of a tensor. error NotFound, with near names. O(length), expected; an index is made
+  // Returns the index of a tensor. error NotFound, with suggestions. O(length), expected; an index is made
   // at the first call.
-  absl::StatusOr<uint32_t> Find(absl::string_view name) const;
+  absl::StatusOr<uint32_t> GetIndex(absl::string_view name) const;
 
   // The metadata, without the structure where that is used. Of a set that of all shards together
   // (where two differ in a key, the first by name wins; see shards()). No value where no file has
@@ -183,24 +184,26 @@ class SafetensorsReader {
 
   // The dictionary. Made at the first call and kept; an error is not. error InvalidArgument: with
   // NameStyle::kCanonical a name is no canonical text. error ResourceExhausted: as Layout::Create.
-  absl::StatusOr<const SafetensorsLeaves*> leaves() const&;
-  absl::StatusOr<const SafetensorsLeaves*> leaves() && = delete;
+  absl::StatusOr<const SafetensorsLeaves*> GetLeaves() const&;
+  absl::StatusOr<const SafetensorsLeaves*> GetLeaves() && = delete;
   // Its structure. error InvalidArgument: one path is the beginning of another; names both.
-  absl::StatusOr<TreeDef> def() const;
+  absl::StatusOr<TreeDef> GetDef() const;
 
-  // All leaves. error: as leaves() and LoadTensor. O(leaves), and O(bytes) where they are read.
-  absl::StatusOr<ParamStore> Load() const;
-  // The leaves at `places` (strictly growing, of leaves()) as a group.
-  absl::StatusOr<ParamStore> LoadPlaces(absl::Span<const uint32_t> places) const;
-  // The leaf at a canonical path. error NotFound, with near names; InvalidArgument: no path.
-  absl::StatusOr<Leaf> LoadPath(absl::string_view path) const;
+  // Loads all leaves, or those that `options` choose. error: as GetLeaves and LoadTensor; see
+  // LoadOptions. O(leaves), and O(bytes) where they are read.
+  absl::StatusOr<ParamStore> Load(const LoadOptions& options = {}) const;
+  // Loads the leaf at a canonical path. error NotFound, with suggestions; InvalidArgument: not a
+  // path.
+  absl::StatusOr<Leaf> LoadLeaf(absl::string_view path) const;
   // The plan of a partition. No tensor is read, unless a Callable may look at bytes. error:
-  // PartitionPlan::Compile's; InvalidArgument as def().
+  // PartitionPlan::Compile's; InvalidArgument as GetDef().
   absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters,
                                             const PartitionOptions& options = {}) const;
-  // The leaves that a partition by this one filter puts into its first group, as a group. Only
-  // these are read. error: CompilePlan's.
-  absl::StatusOr<ParamStore> LoadMatching(const Filter& filter) const;
+
+  // Replaces leaves of a store by those of the file (load_into.h). Names of PyTorch's state dict
+  // find the members of a struct by AlignBy::kDotted. error: as leaves(), LoadInto and LoadTensor.
+  absl::StatusOr<RestoreReport> LoadInto(ParamStore* store,
+                                         const RestoreOptions& options = {}) const;
 
   // Whether the file (of a set: each shard) is byte for byte what the writer would make of it: in
   // its order, without white space, holes or other bytes. O(headers). error: the file system's.
@@ -215,6 +218,10 @@ class SafetensorsReader {
 
   std::shared_ptr<const SafetensorsFile> file_;
 };
+
+// Loads all leaves of a file or a set. error: as SafetensorsReader::Open and Load.
+absl::StatusOr<ParamStore> LoadSafetensors(const std::string& path,
+                                           const SafetensorsReadOptions& options = {});
 
 }  // namespace leafstore
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/io/internal/checksum.h"
@@ -23,7 +24,7 @@ constexpr absl::string_view kCanonicalNames = "canonical";
 std::string ChecksumText(absl::string_view bytes) {
   const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
   return absl::StrCat(
-      absl::Hex(Checksum(absl::MakeConstSpan(data, bytes.size())), absl::kZeroPad16));
+      absl::Hex(internal::Checksum(absl::MakeConstSpan(data, bytes.size())), absl::kZeroPad16));
 }
 
 absl::Status DamagedStructure(absl::string_view expected, absl::string_view found) {
@@ -45,9 +46,10 @@ absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_vie
   const std::vector<absl::string_view> parts = absl::StrSplit(text, absl::MaxSplits(':', 3));
   uint32_t version = 0;
   if (parts.size() == 4 && parts[0] != kStructureVersion && absl::SimpleAtoi(parts[0], &version)) {
-    return absl::UnimplementedError(
-        absl::StrCat("metadata ", kSafetensorsStructureKey, ": its version is ", version,
-                     "; this reader knows version ", kStructureVersion));
+    return WithReason(absl::UnimplementedError(
+                          absl::StrCat("metadata ", kSafetensorsStructureKey, ": its version is ",
+                                       version, "; this reader knows version ", kStructureVersion)),
+                      ErrorReason::kNewerVersion);
   }
   if (parts.size() != 4 || parts[0] != kStructureVersion) {
     return DamagedStructure("'1:names:checksum:base64'", QuotedForMessage(text.substr(0, 40)));
@@ -65,8 +67,7 @@ absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_vie
   }
   absl::StatusOr<StoreSpec> spec = DecodeStoreSpec(bytes);
   if (!spec.ok()) {
-    return absl::Status(spec.status().code(), absl::StrCat("metadata ", kSafetensorsStructureKey,
-                                                           ": ", spec.status().message()));
+    return WithContext(spec.status(), absl::StrCat("metadata ", kSafetensorsStructureKey));
   }
   return SafetensorsStructure{*std::move(spec),
                               parts[1] == kDottedNames ? NameStyle::kSplit : NameStyle::kCanonical};

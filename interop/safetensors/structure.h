@@ -1,18 +1,18 @@
-// What safetensors has no place for, kept in its metadata: structure, static leaves, ties, tags,
-// labels, and which of the structure's leaves a group holds.
+// The structure of a store in the metadata of a safetensors file: TreeDef, static leaves, ties, tags,
+// labels, and the slots of a group.
 //
 //   metadata[kSafetensorsStructureKey] = EncodeSafetensorsStructure(structure).value();
 //   SafetensorsStructure structure = DecodeSafetensorsStructure(text).value();
 //
-// The value is text of four parts with colons between them, `1:dotted:0123456789abcdef:CgoD...`:
-// the version; how paths became names, `dotted` or `canonical`; XXH3-64 of the message in
-// hexadecimal; and the message leafstore.proto.StoreSpec (proto/store_spec.proto) in base64 (RFC
-// 4648, with padding). Names themselves are not in it: they follow from the paths.
+// The value is a text of four parts separated by colons, `1:dotted:0123456789abcdef:CgoD...`: the
+// version; the style of the names, `dotted` or `canonical`; XXH3-64 of the message in hexadecimal;
+// and the message leafstore.proto.StoreSpec (proto/store_spec.proto) in base64 (RFC 4648, with
+// padding). The names are not stored: they follow from the paths.
 //
-// Errors of decoding. DataLoss: not as above, another checksum, or a message that cannot be.
+// Errors of decoding. DataLoss: not in this form, a wrong checksum, or an invalid message.
 // Unimplemented: another version.
 //
-// Threads: functions of their arguments.
+// Threads: pure functions; safe.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_STRUCTURE_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_STRUCTURE_H_
 
@@ -30,7 +30,7 @@ inline constexpr absl::string_view kSafetensorsStructureKey = "leafstore.structu
 
 struct SafetensorsStructure {
   StoreSpec spec;
-  // kSplit (for all dotted names) or kCanonical.
+  // kSplit (for every dotted style) or kCanonical.
   NameStyle names = NameStyle::kSplit;
 };
 

@@ -14,7 +14,7 @@ absl::Status WriteOne(const std::string& path, absl::Span<const SafetensorsInput
                       const SafetensorsSaveOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsPlan plan, PlanSafetensors(inputs, metadata));
   SafetensorsProgress progress(options, inputs);
-  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, WritePlan(path, plan, options, &progress));
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file, WritePlan(path, plan, options, &progress));
   LEAFSTORE_RETURN_IF_ERROR(file.Commit());
   progress.Tell();
   return absl::OkStatus();

@@ -35,7 +35,6 @@
 #define LEAFSTORE_INTEROP_SAFETENSORS_WRITER_H_
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,7 +45,7 @@
 
 #include "leafstore/core/metadata.h"
 #include "leafstore/interop/names.h"
-#include "leafstore/io/file_system.h"
+#include "leafstore/io/io_options.h"
 #include "leafstore/select/labels.h"
 #include "leafstore/store/param_store.h"
 
@@ -64,6 +63,7 @@ enum class StructureSave : uint8_t {
 };
 
 struct SafetensorsSaveOptions {
+  IoOptions io = {};
   // No value: the file has no `__metadata__` (but for a structure); an empty one is written as
   // such.
   std::optional<Metadata> metadata = {};
@@ -74,17 +74,10 @@ struct SafetensorsSaveOptions {
   std::optional<Labels> labels = {};
   // How paths become names: kCanonical, or any other for dotted forms.
   NameStyle names = NameStyle::kSplit;
-  // Sync files and directory: what was reported written survives a loss of power.
-  bool durable = true;
   // Of a set: there may be an index, or shards of this name, already. The set is replaced in one
   // step (see Commit above), and shards that were left of others (of these names, whatever their
   // numbers) are removed. Where a shard's usual name is taken, the new set's end in `-r1`.
   bool replace_set = false;
-  // Told the bytes of tensors that are written, after every few MiB, and of how many. Must not
-  // throw.
-  std::function<void(int64_t done, int64_t total)> progress;
-  // Null: this machine's.
-  FileSystem* file_system = nullptr;
 };
 
 // A store. error InvalidArgument: two leaves have one name (names.h), a key, a static str or

@@ -9,7 +9,7 @@
 
 #include "leafstore/core/status_macros.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 std::string TemporaryPath(const std::string& path) {
@@ -19,23 +19,23 @@ std::string TemporaryPath(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, bool durable,
-                                              FileSystem* files) {
+absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, const IoOptions& options) {
   if (path.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
   AtomicFile made;
   made.path_ = path;
-  made.durable_ = durable;
-  made.files_ = files != nullptr ? files : &FileSystem::Posix();
+  made.durable_ = options.durable;
+  made.files_ = &options.files();
   std::string name;
   absl::StatusOr<std::unique_ptr<WritableFile>> created;
-  do {  // a name may be left from a process that had this one's number and crashed
+  int tried = 0;
+  do {  // a process that had this one's id and crashed may have left the name
     name = TemporaryPath(path);
     created = made.files_->Create(name);
-  } while (created.status().code() == absl::StatusCode::kAlreadyExists);
+  } while (absl::IsAlreadyExists(created.status()) && ++tried < kMaxNames);
   if (!created.ok()) return created.status();
   made.temporary_ = std::move(name);
   made.file_ = *std::move(created);
-  if (durable) made.file_->PreferDirect();
+  if (made.durable_) made.file_->PreferDirect();
   made.stream_ = std::make_unique<FileStream>(made.file_.get());
   return made;
 }
@@ -44,7 +44,7 @@ AtomicFile::~AtomicFile() {
   stream_.reset();
   file_.reset();
   if (temporary_.empty()) return;
-  // There is nothing more to do about a file that cannot even be removed.
+  // Nothing can be done about a file that cannot even be removed.
   files_->Remove(temporary_).IgnoreError();
 }
 
@@ -74,4 +74,4 @@ absl::Status AtomicFile::SyncName(bool sync_directory) {
   return files_->SyncDirectory(DirectoryOf(path_));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

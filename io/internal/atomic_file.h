@@ -1,13 +1,17 @@
-// AtomicFile: a file that is there whole or not at all. For interop/ and tools/.
+// AtomicFile: the commit of a file, which appears complete or not at all. Everything that saves a
+// file uses it.
 //
-//   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
-//                              AtomicFile::Create(path, /*durable=*/true, nullptr));
+//   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, options.io));
 //   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(bytes));
 //   LEAFSTORE_RETURN_IF_ERROR(file.Close());      // all bytes are in a file beside `path`, synced
 //   LEAFSTORE_RETURN_IF_ERROR(file.Commit());     // and now at `path`
 //
-// Several files that belong together are closed first and committed afterwards, so that nothing but
-// a rename can fail between them. One that is destroyed before Commit leaves nothing behind.
+// Bytes go into a temporary file in the same directory, `<path>.tmp-<pid>-<count>`. Close syncs it;
+// Commit renames it and syncs the directory. A reader of `path` sees the old file or the new one.
+// An AtomicFile that is destroyed before Commit removes its temporary file and changes nothing.
+//
+// Several files that belong together are all closed first and committed afterwards, so that only a
+// rename can fail between them.
 //
 // Threads: one thread at a time.
 #ifndef LEAFSTORE_IO_INTERNAL_ATOMIC_FILE_H_
@@ -20,17 +24,20 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "leafstore/io/file_system.h"
 #include "leafstore/io/internal/file_stream.h"
+#include "leafstore/io/io_options.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class AtomicFile {
  public:
-  // A temporary file beside `path`. `files` null: this machine's. error InvalidArgument: no path;
-  // or the file system's.
-  static absl::StatusOr<AtomicFile> Create(const std::string& path, bool durable,
-                                           FileSystem* files);
+  // How many temporary names Create tries. Those of a process that crashed may still exist.
+  static constexpr int kMaxNames = 1000;
+
+  // Creates the temporary file beside `path`. Of `options`, `durable` and `file_system` matter.
+  // error InvalidArgument: `path` is empty. error AlreadyExists: every name that was tried exists.
+  // Others: the file system's.
+  static absl::StatusOr<AtomicFile> Create(const std::string& path, const IoOptions& options);
 
   AtomicFile(AtomicFile&& other) noexcept
       : path_(std::move(other.path_)),
@@ -43,17 +50,17 @@ class AtomicFile {
   ~AtomicFile();
 
   const std::string& path() const { return path_; }
-  // For bytes one after another; or the file itself, for whoever writes elsewhere too. Not both.
+  // Appends to the file, for bytes in order; file() writes at any position. Use one of the two.
   FileStream& stream() { return *stream_; }
   WritableFile& file() { return *file_; }
 
-  // Writes what is collected, syncs and closes.
+  // Writes what the stream holds, syncs and closes.
   absl::Status Close();
-  // Renames to the path, and unless told otherwise syncs the directory. Only after Close.
+  // Renames the file to its path, and unless told otherwise syncs the directory. Only after Close.
   absl::Status Commit(bool sync_directory = true);
-  // As Commit, but error AlreadyExists where there is something at the path.
+  // Like Commit, but replaces nothing: error AlreadyExists if the path exists.
   absl::Status CommitNew(bool sync_directory = true);
-  // Whether it is at its path: also where only syncing the directory has failed.
+  // Returns whether the file is at its path, also if only syncing the directory has failed.
   bool is_committed() const { return temporary_.empty(); }
 
  private:
@@ -62,13 +69,13 @@ class AtomicFile {
   absl::Status SyncName(bool sync_directory);
 
   std::string path_;
-  std::string temporary_;  // empty where there is none
+  std::string temporary_;  // empty: there is none
   bool durable_ = true;
   FileSystem* files_ = nullptr;
   std::unique_ptr<WritableFile> file_;
-  std::unique_ptr<FileStream> stream_;  // behind file_, so that it goes first: it may be writing
+  std::unique_ptr<FileStream> stream_;  // after file_, so that it goes first: it may be writing
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_IO_INTERNAL_ATOMIC_FILE_H_

@@ -8,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Whoever starts work goes on first: a thread of SCHED_BATCH that is woken does not take the
@@ -106,4 +106,4 @@ void BackgroundWorker::Run() {
   }
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -21,7 +21,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class BackgroundWorker {
  public:
@@ -60,6 +60,6 @@ class BackgroundWorker {
   std::thread thread_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_IO_INTERNAL_BACKGROUND_WORKER_H_

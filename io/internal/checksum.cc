@@ -2,7 +2,7 @@
 
 #include "absl/status/status.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 uint64_t Checksum(absl::Span<const std::byte> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
@@ -16,6 +16,8 @@ absl::StatusOr<ChecksumStream> ChecksumStream::Create() {
   return stream;
 }
 
+void ChecksumStream::Free::operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+
 void ChecksumStream::Reset() { XXH3_64bits_reset(state_.get()); }
 
 void ChecksumStream::Append(absl::Span<const std::byte> bytes) {
@@ -24,4 +26,4 @@ void ChecksumStream::Append(absl::Span<const std::byte> bytes) {
 
 uint64_t ChecksumStream::Value() const { return XXH3_64bits_digest(state_.get()); }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -18,7 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // Returns the checksum of `bytes`. O(size).
 uint64_t Checksum(absl::Span<const std::byte> bytes);
@@ -38,7 +38,7 @@ class ChecksumStream {
 
  private:
   struct Free {
-    void operator()(XXH3_state_t* state) const { XXH3_freeState(state); }
+    void operator()(XXH3_state_t* state) const;
   };
 
   ChecksumStream() = default;
@@ -46,6 +46,6 @@ class ChecksumStream {
   std::unique_ptr<XXH3_state_t, Free> state_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_IO_INTERNAL_CHECKSUM_H_

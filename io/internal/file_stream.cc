@@ -7,7 +7,7 @@
 
 #include "leafstore/core/status_macros.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 absl::Status FileStream::Block::MakeOnce() {
   static_assert(kHugePage % kBlock == 0 && kBufferSize % kHugePage == 0);
@@ -63,4 +63,4 @@ absl::Status FileStream::Flush() {
   return absl::OkStatus();
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

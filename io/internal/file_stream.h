@@ -34,7 +34,7 @@
 #include "leafstore/io/file_system.h"
 #include "leafstore/io/internal/background_worker.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // Returns the first multiple of `alignment`, a power of two, that is at least `position`.
 constexpr int64_t AlignUp(int64_t position, int64_t alignment) {
@@ -87,6 +87,6 @@ class FileStream {
   BackgroundWorker worker_;  // last: it is done with the buffers when they go
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_IO_INTERNAL_FILE_STREAM_H_

@@ -8,7 +8,7 @@
 #include <thread>
 #include <vector>
 
-namespace leafstore {
+namespace leafstore::internal {
 
 int ThreadsFor(int asked, int64_t bytes) {
   const int64_t most = asked > 0 ? asked : std::min(std::thread::hardware_concurrency(), 8u);
@@ -43,4 +43,4 @@ void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body
   if (thrown != nullptr) std::rethrow_exception(thrown);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

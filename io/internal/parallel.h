@@ -8,7 +8,7 @@
 
 #include "absl/functional/function_ref.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // So many bytes to read and check are worth a thread's start, and are a piece of work for it.
 inline constexpr int64_t kBytesPerThread = int64_t{4} << 20;
@@ -22,6 +22,6 @@ int ThreadsFor(int asked, int64_t bytes);
 // Where a call throws, so does this, once the others have ended, and not all numbers were called.
 void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_IO_INTERNAL_PARALLEL_H_

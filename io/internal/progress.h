@@ -4,11 +4,11 @@
 
 #include <cstdint>
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // After each of these many bytes, written or checked, a progress callback is told.
 inline constexpr int64_t kProgressStep = int64_t{4} << 20;
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_IO_INTERNAL_PROGRESS_H_

@@ -6,7 +6,7 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/internal/slot_match.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore::internal {
 namespace {
@@ -62,9 +62,8 @@ absl::StatusOr<GroupSpec> GroupSpec::Create(const Packed& group) {
 std::vector<bool> GroupSpec::LeavesSharedWith(const GroupSpec& other) const {
   std::vector<bool> shared;
   shared.reserve(other.size());
-  for (const Slot slot : SlotsIn(layout_, other.layout_, other.slots_)) {
-    shared.push_back(slots_.Contains(slot));
-  }
+  const Alignment here = Align({other.layout_, other.slots_}, {layout_, slots_});
+  for (const uint32_t place : here.places()) shared.push_back(place != kNoPlace);
   return shared;
 }
 
@@ -104,23 +103,13 @@ absl::Status GroupSpec::CheckLeaves(const ParamStore& params) const {
                      " paths that this optimizer is for, found another one, of ",
                      params.layout().size(), " paths"));
   }
-  std::vector<std::string> problems;
+  FitReporter reporter;
   for (uint32_t place = 0; place < size(); ++place) {
-    const Leaf* found = params.FindSlot(slots_.SlotAt(place));
-    if (found != nullptr && found->spec() == leaves_.spec(place)) continue;
-    problems.push_back(absl::StrCat("at ", PathText(place), ": expected ",
-                                    leaves_.spec(place).ToString(), ", found ",
-                                    found == nullptr ? "nothing" : found->spec().ToString()));
+    const Slot slot = slots_.SlotAt(place);
+    reporter.CheckLeaf(layout_, slot, leaves_.spec(place), params.FindSlot(slot));
   }
-  for (uint32_t place = 0; place < params.size(); ++place) {
-    if (slots_.Contains(params.slot(place))) continue;
-    problems.push_back(absl::StrCat("at ", params.PathText(place), ": expected nothing, found ",
-                                    params.leaf(place).spec().ToString()));
-  }
-  if (problems.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("parameters differ from the group that this optimizer is for:\n",
-                   absl::StrJoin(problems, "\n")));
+  reporter.AddUnexpected(params, Align(params, {layout_, slots_}));
+  return reporter.report().ToStatus("parameters differ from the group that this optimizer is for");
 }
 
 }  // namespace leafstore::internal

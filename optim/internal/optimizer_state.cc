@@ -10,8 +10,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
-#include "leafstore/store/internal/slot_match.h"
-#include "leafstore/store/merge.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore::internal {
 namespace {
@@ -30,12 +29,6 @@ std::optional<int64_t> StepOf(const Leaf& leaf) {
   return *step;
 }
 
-SpecMismatch Mismatch(const GroupSpec& spec, uint32_t place, absl::string_view expected,
-                      const Leaf& found) {
-  const std::string text = found.is_value() ? found.ToString() : found.spec().ToString();
-  return {spec.PathText(place), std::string(expected), text};
-}
-
 using GivenSpan = absl::Span<const NamedStore>;
 
 absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
@@ -48,25 +41,15 @@ absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
       found.empty() ? "none" : "'", absl::StrJoin(found, "', '"), found.empty() ? "" : "'"));
 }
 
-// One store of a state, seen from the group that it is for.
-class SourceStore {
- public:
-  SourceStore(const GroupSpec& spec, const ParamStore& store) : spec_(&spec), store_(&store) {
-    if (store.layout() == spec.layout()) return;
-    slot_of_place_ = SlotsIn(store.layout(), spec.layout(), spec.slots());
-  }
+// One store of a state, and where in it the leaves of the group are.
+struct SourceStore {
+  const ParamStore* store;
+  Alignment places;
 
-  const ParamStore& store() const { return *store_; }
   // The leaf for a place of the group, or null.
   const Leaf* At(uint32_t place) const {
-    if (store_->layout() == spec_->layout()) return store_->FindSlot(spec_->slots().SlotAt(place));
-    return store_->FindSlot(slot_of_place_[place]);
+    return places[place] == kNoPlace ? nullptr : &store->leaf(places[place]);
   }
-
- private:
-  const GroupSpec* spec_;
-  const ParamStore* store_;
-  std::vector<Slot> slot_of_place_;  // in the store's own Layout; empty where it is the group's
 };
 
 // The state that an optimizer has given, by moment.
@@ -80,7 +63,7 @@ class Source {
       const auto found = std::find_if(given.begin(), given.end(),
                                       [name](const NamedStore& one) { return one.name == name; });
       if (found == given.end()) return WrongNames(names, given);
-      source.stores_.emplace_back(spec, found->store);
+      source.stores_.push_back({&found->store, Align({spec.layout(), spec.slots()}, found->store)});
       return found->store.CheckNoBorrow("take up the state of an optimizer");
     };
     for (const absl::string_view name : names) LEAFSTORE_RETURN_IF_ERROR(add(name));
@@ -137,7 +120,7 @@ absl::StatusOr<bool> IsOfMoments(MomentNameSpan names, GivenSpan given) {
 class Assembler {
  public:
   Assembler(const GroupSpec& spec, MomentNameSpan names)
-      : spec_(spec), names_(names), moments_(names.size()), reports_(names.size() + 1) {
+      : spec_(spec), names_(names), moments_(names.size()), reporters_(names.size() + 1) {
     steps_.resize(spec.size());
   }
 
@@ -157,30 +140,31 @@ class Assembler {
 
   // Takes a tensor's state; what is not there or does not fit is noted.
   void AddFrom(const Source& source, uint32_t place) {
-    const LeafSpec leaf = spec_.leaves().spec(place);
+    const LeafSpec expected = spec_.leaves().spec(place);
+    const Slot slot = spec_.slots().SlotAt(place);
     for (size_t i = 0; i < moments_.size(); ++i) {
       const Leaf* found = source.stores()[i].At(place);
-      if (CheckMoment(place, found, leaf, &reports_[i])) moments_[i].push_back(*found);
+      if (reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
+        moments_[i].push_back(*found);
+      }
     }
     const Leaf* found = source.steps().At(place);
     if (found == nullptr) {
-      reports_.back().missing.push_back(spec_.PathText(place));
+      reporters_.back().AddMissing(spec_.layout(), slot);
     } else if (const std::optional<int64_t> step = StepOf(*found)) {
       steps_[place] = *step;
     } else {
-      reports_.back().dtype_mismatch.push_back(Mismatch(spec_, place, StepExpected(), *found));
+      reporters_.back().AddMismatch(
+          spec_.layout(), slot, StepExpected(),
+          found->is_value() ? found->ToString() : found->spec().ToString());
     }
   }
 
   // Notes what a source has besides the group's tensors. Static leaves may be there or not.
   void NoteUnexpected(const Source& source) {
-    for (size_t i = 0; i < reports_.size(); ++i) {
-      const ParamStore& store = source.stores()[i].store();
-      const std::vector<Slot> slots = SlotsIn(spec_.layout(), store);
-      for (uint32_t at = 0; at < store.size(); ++at) {
-        if (spec_.slots().Contains(slots[at])) continue;
-        reports_[i].unexpected.push_back(store.PathText(at));
-      }
+    for (size_t i = 0; i < reporters_.size(); ++i) {
+      const ParamStore& store = *source.stores()[i].store;
+      reporters_[i].AddUnexpected(store, Align(store, {spec_.layout(), spec_.slots()}));
     }
   }
 
@@ -202,25 +186,12 @@ class Assembler {
   }
 
  private:
-  bool CheckMoment(uint32_t place, const Leaf* found, const LeafSpec& expected,
-                   MergeReport* report) const {
-    if (found == nullptr) {
-      report->missing.push_back(spec_.PathText(place));
-      return false;
-    }
-    if (found->spec() == expected) return true;
-    const bool same_dtype = found->spec().dtype() == expected.dtype();
-    (same_dtype ? report->shape_mismatch : report->dtype_mismatch)
-        .push_back(Mismatch(spec_, place, expected.ToString(), *found));
-    return false;
-  }
-
-  absl::Status Problems() const {
+  absl::Status Problems() {
     std::string text;
-    for (size_t i = 0; i < reports_.size(); ++i) {
-      if (reports_[i].ok()) continue;
+    for (size_t i = 0; i < reporters_.size(); ++i) {
+      if (reporters_[i].ok()) continue;
       const absl::string_view name = i < names_.size() ? names_[i] : kStepName;
-      absl::StrAppend(&text, "\n'", name, "':\n", reports_[i].ToString());
+      absl::StrAppend(&text, "\n'", name, "':\n", reporters_[i].report().ToString());
     }
     if (text.empty()) return absl::OkStatus();
     return absl::InvalidArgumentError(
@@ -231,7 +202,7 @@ class Assembler {
   const MomentNameSpan names_;
   std::vector<std::vector<Leaf>> moments_;
   std::vector<int64_t> steps_;
-  std::vector<MergeReport> reports_;  // of the moments, then of "step"
+  std::vector<FitReporter> reporters_;  // of the moments, then of "step"
 };
 
 std::vector<uint32_t> AllPlaces(const GroupSpec& spec) {
@@ -269,17 +240,11 @@ absl::StatusOr<OptimizerState> ZeroState(const GroupSpec& spec, MomentNameSpan n
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state,
                                     absl::Span<const uint32_t> places) {
-  std::vector<Slot> slots;
-  slots.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(spec.slots().SlotAt(place));
-  // All of a group shares the group's slots, so that comparing them stays O(1).
-  const SlotSet slot_set = places.size() == spec.size()
-                               ? spec.slots()
-                               : SlotSetAccess::Make(spec.layout().size(), std::move(slots));
+  const SlotSet slots = spec.slots().AtPlaces(places);
   std::vector<NamedStore> stores;
   const auto add = [&](absl::string_view name, std::vector<Leaf> leaves) {
-    stores.push_back({std::string(name),
-                      ParamStore::Create(spec.layout(), slot_set, std::move(leaves)).value()});
+    stores.push_back(
+        {std::string(name), ParamStore::FromParts(spec.layout(), slots, std::move(leaves))});
   };
   for (size_t i = 0; i < names.size(); ++i) {
     const ParamStore moment = spec.pack().has_value() ? state.packed[i].store().value()

@@ -6,9 +6,9 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore::internal {
 namespace {
@@ -53,17 +53,13 @@ class Gradients {
   // Names all that is wrong at `places`, which must be something.
   template <typename Places, typename ToGroupPlace>
   absl::Status Wrong(const Places& places, ToGroupPlace to_group_place) const {
-    std::vector<std::string> problems;
+    FitReporter reporter;
     for (const auto& at : places) {
       const uint32_t place = to_group_place(at);
-      const Leaf* found = At(place);
-      if (found != nullptr && found->spec() == spec_.leaves().spec(place)) continue;
-      problems.push_back(absl::StrCat("at ", spec_.PathText(place), ": expected ",
-                                      spec_.leaves().spec(place).ToString(), ", found ",
-                                      found == nullptr ? "nothing" : found->spec().ToString()));
+      reporter.CheckLeaf(spec_.layout(), spec_.slots().SlotAt(place), spec_.leaves().spec(place),
+                         At(place));
     }
-    return absl::InvalidArgumentError(absl::StrCat(
-        "gradients are missing or of another dtype or shape:\n", absl::StrJoin(problems, "\n")));
+    return reporter.report().ToStatus("gradients do not fit the parameters");
   }
 
  private:

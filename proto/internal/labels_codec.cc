@@ -1,4 +1,4 @@
-// Labels in a message.
+// Converts Labels to messages and back.
 #include <cstdint>
 #include <string>
 #include <vector>

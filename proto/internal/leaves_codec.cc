@@ -1,4 +1,4 @@
-// Leaves and Values (proto/param_store.proto), between messages and columns.
+// Converts Leaves and Values (proto/param_store.proto) between messages and columns.
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -138,12 +138,11 @@ absl::StatusOr<SlotSet> DecodePresence(const std::string& bits, uint32_t univers
       slots.push_back(byte * 8 + static_cast<uint32_t>(std::countr_zero(rest)));
     }
   }
-  if (slots.size() == universe) return SlotSet::All(universe);
-  return internal::SlotSetAccess::Make(universe, std::move(slots));
+  return SlotSet::FromSorted(universe, std::move(slots));
 }
 
-// Of each number below 256 the bytes of an element of that dtype; 0 where it is none, or narrower
-// than a byte.
+// For each integer below 256 the bytes of an element of that dtype; 0 if it is not a DType, or the type
+// is narrower than a byte.
 std::array<uint8_t, 256> MakeElementBytes() {
   std::array<uint8_t, 256> bytes{};
   for (const DType dtype : AllDTypes()) {
@@ -153,8 +152,7 @@ std::array<uint8_t, 256> MakeElementBytes() {
   return bytes;
 }
 
-// ByteSize where it is a plain product, as it nearly always is; -1 where ByteSize itself must be
-// asked.
+// Returns ByteSize if it is a simple product, as in nearly all cases; -1 if ByteSize must be called.
 int64_t PlainByteSize(uint8_t dtype, ShapeRef shape) {
   static const std::array<uint8_t, 256> element_bytes = MakeElementBytes();
   int64_t bytes = element_bytes[dtype];
@@ -165,12 +163,12 @@ int64_t PlainByteSize(uint8_t dtype, ShapeRef shape) {
   return bytes;
 }
 
-// The extents of tensors, one tensor after another.
+// Reads the extents of tensors, one tensor after another.
 class TensorDecoder {
  public:
   explicit TensorDecoder(const proto::Leaves& in) : in_(in) {}
 
-  // Adds the next tensor to `out`. False, with the error, where it cannot be.
+  // Adds the next tensor to `out`. Returns false and sets the error if it is invalid.
   bool Next(uint8_t dtype, LeafColumns* out, absl::Status* error) {
     if (tensor_ == in_.ranks().size()) return Fail("expected its rank, found none", error);
     const auto rank = static_cast<uint8_t>(in_.ranks()[tensor_++]);
@@ -181,7 +179,7 @@ class TensorDecoder {
       return Fail(absl::StrCat("expected ", rank, " extents, found ", in_.dims_size() - dim_),
                   error);
     }
-    // Extents of 2^63 and more are negative here, and ByteSize refuses them.
+    // Extents of 2^63 and more are negative here, and ByteSize rejects them.
     const ShapeRef shape(reinterpret_cast<const int64_t*>(in_.dims().data()) + dim_, rank);
     dim_ += rank;
     int64_t bytes = PlainByteSize(dtype, shape);
@@ -250,8 +248,8 @@ absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout
     if (dtype == 0) {
       LEAFSTORE_RETURN_IF_ERROR(values.Next(&leaves));
     } else if (absl::Status error; !tensors.Next(dtype, &leaves, &error)) {
-      return AsDataLoss(error,
-                        absl::StrCat(where, ", ", SlotForMessage(layout, slots.SlotAt(place))));
+      return AsDataLoss(
+          error, absl::StrCat(where, ", '", layout.PathForMessage(slots.SlotAt(place)), "'"));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());

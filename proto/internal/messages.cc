@@ -20,9 +20,9 @@ namespace {
 
 using google::protobuf::internal::WireFormatLite;
 
-// Whether each field ends before the message that it is in. Protobuf finds that out too, but only
-// after it has asked for as much memory (up to 50 MB) as the length of a string says. O(fields):
-// what is in a column is not looked at.
+// Returns whether each field ends within its message. Protobuf checks this too, but only after it has
+// allocated as much memory (up to 50 MB) as the length of a string declares. O(fields): the contents of
+// columns are not read.
 bool LengthsFit(const google::protobuf::Descriptor& type,
                 google::protobuf::io::CodedInputStream* in) {
   while (const uint32_t tag = in->ReadTag()) {
@@ -39,7 +39,8 @@ bool LengthsFit(const google::protobuf::Descriptor& type,
       return false;
     }
     const auto outer = in->PushLimit(static_cast<int>(size));
-    if (!LengthsFit(*field->message_type(), in)) return false;  // as deep as our messages are
+    if (!LengthsFit(*field->message_type(), in))
+      return false;  // the depth is that of the .proto files
     in->PopLimit(outer);
   }
   return in->ConsumedEntireMessage();
@@ -68,7 +69,7 @@ absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
     google::protobuf::io::CodedOutputStream out(&array);
     out.SetSerializationDeterministic(true);
     message.SerializeWithCachedSizes(&out);
-  }  // which writes what it still holds
+  }  // its destructor writes the rest
   return bytes;
 }
 
@@ -129,7 +130,11 @@ absl::StatusOr<std::vector<absl::string_view>> DecodeStrings(const proto::String
 
 void EncodePaths(const Layout& layout, proto::Strings* out) {
   out->mutable_sizes()->Reserve(static_cast<int>(layout.size()));
-  for (Slot slot = 0; slot < layout.size(); ++slot) AddString(layout.PathText(slot), out);
+  // No text is too long: a Layout of paths holds the text of each.
+  layout
+      .ForEachPath(SlotSet::All(layout.size()), PathForm::kCanonical,
+                   [out](uint32_t, absl::string_view text) { AddString(text, out); })
+      .IgnoreError();
 }
 
 absl::StatusOr<Layout> DecodePaths(const proto::Strings& in, absl::string_view where) {

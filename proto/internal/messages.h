@@ -1,8 +1,8 @@
-// Between leafstore's types and the messages of proto/. For proto/ alone: others use the codecs,
-// which are functions of bytes.
+// Converts between leafstore's types and the messages of proto/. Other folders use the codecs, which
+// work on bytes.
 //
-// Each `Decode` checks all that it is given and returns DataLoss, naming the column, for what
-// cannot be. `Encode` fills an empty message with what has been checked.
+// Each `Decode` checks its input completely and returns DataLoss, naming the column, for an invalid
+// message. Each `Encode` fills an empty message from checked data.
 #ifndef LEAFSTORE_PROTO_INTERNAL_MESSAGES_H_
 #define LEAFSTORE_PROTO_INTERNAL_MESSAGES_H_
 
@@ -38,26 +38,27 @@ class TreeDef;
 
 namespace internal {
 
-// Deterministic. error ResourceExhausted: over 2 GiB, naming `what`.
+// Serializes a message deterministically. error ResourceExhausted: over 2 GiB; names `what`.
 absl::StatusOr<std::string> Serialize(const google::protobuf::Message& message,
                                       absl::string_view what);
-// error DataLoss: not this kind of message, naming `what`.
+// Parses a message. error DataLoss: not this kind of message; names `what`.
 absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
                           google::protobuf::Message* message);
 
-// DataLoss with "<where>: expected <expected>, found <found>".
+// Returns DataLoss with "<where>: expected <expected>, found <found>".
 absl::Status WrongMessage(absl::string_view where, absl::string_view expected,
                           absl::string_view found);
 absl::Status WrongMessage(absl::string_view where, absl::string_view expected, uint64_t found);
-// A caller's InvalidArgument as the file's DataLoss, behind `where`; other errors as they are.
+// Converts InvalidArgument to DataLoss, with `where` before the message. Returns other errors
+// unchanged.
 absl::Status AsDataLoss(const absl::Status& status, absl::string_view where);
 
 void AddString(absl::string_view text, proto::Strings* out);
-// Views of the strings, valid as long as the message.
+// Returns views of the strings, valid as long as the message.
 absl::StatusOr<std::vector<absl::string_view>> DecodeStrings(const proto::Strings& in,
                                                              absl::string_view where);
 
-// The most entries of one column: protobuf counts them with an int.
+// The limit of entries in one column: protobuf counts them with an int.
 inline constexpr size_t kMaxColumn = size_t{1} << 30;
 
 // error ResourceExhausted: over kMaxColumn nodes.
@@ -65,7 +66,7 @@ absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out);
 absl::StatusOr<TreeDef> DecodeTreeDefMessage(const proto::TreeDef& in,
                                              const TreeDefBuilder::Limits& limits);
 
-// The paths of a Layout that has no TreeDef.
+// Encode and decode the paths of a Layout without a TreeDef.
 void EncodePaths(const Layout& layout, proto::Strings* out);
 absl::StatusOr<Layout> DecodePaths(const proto::Strings& in, absl::string_view where);
 

@@ -72,7 +72,7 @@ void FilterEvaluator::Enter(NodeId node) {
   const size_t depth = ancestors_.size();
   ancestors_.push_back(node);
   if (!globs_.empty()) globs_.Enter(node, depth);
-  text_depth_ = std::min(text_depth_, depth);
+  while (text_.depth() > 0 && text_.depth() >= depth) text_.Pop();
 }
 
 void FilterEvaluator::EnterLeaf(Slot slot) {
@@ -135,29 +135,22 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
 
 bool FilterEvaluator::EvaluateRegex(Term* term) {
   const FilterExpr& expr = *term->expr;
-  const uint64_t limit = kRegexBytes + kRegexBytesPerNode * def_.node_count();
+  const uint64_t limit = MaxTotalText(def_.node_count());
   if (!MakeText(limit - term->regex_bytes)) {
     status_ = absl::ResourceExhaustedError(absl::StrCat(
         "regular expression '", expr.text, "': the paths to ask it about are longer than ", limit,
         " bytes together; use a glob"));
     return true;  // whatever it is, status() is asked before it is used
   }
-  term->regex_bytes += text_.size();
-  return RE2::FullMatch(re2::StringPiece(text_), *expr.regex);
+  term->regex_bytes += text_.text().size();
+  return RE2::FullMatch(re2::StringPiece(text_.text()), *expr.regex);
 }
 
 bool FilterEvaluator::MakeText(uint64_t most) {
-  text_lengths_.resize(ancestors_.size());
-  for (; text_depth_ < ancestors_.size(); ++text_depth_) {
-    text_.resize(text_depth_ == 0 ? 0 : text_lengths_[text_depth_ - 1]);
-    if (text_depth_ > 0) {
-      const KeyRef key = def_.key(ancestors_[text_depth_]);
-      if (text_.size() + KeyTextSize(key) > most) return false;
-      AppendKeyText(key, &text_);
-    }
-    text_lengths_[text_depth_] = text_.size();
+  while (text_.depth() + 1 < ancestors_.size() && text_.text().size() <= most) {
+    text_.Push(def_.key(ancestors_[text_.depth() + 1]));
   }
-  return text_.size() <= most;
+  return text_.text().size() <= most;
 }
 
 }  // namespace leafstore::internal

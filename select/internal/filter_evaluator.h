@@ -27,17 +27,13 @@
 #include "leafstore/select/internal/filter_expr.h"
 #include "leafstore/select/internal/glob_walk.h"
 #include "leafstore/select/leaf_specs.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {
 
 class FilterEvaluator {
  public:
-  // Most bytes of path text that a regular expression may be asked about in one walk: so many, and
-  // so many a node. What a tree is deep cannot make it quadratic.
-  static constexpr uint64_t kRegexBytes = uint64_t{1} << 26;
-  static constexpr uint64_t kRegexBytesPerNode = 256;
-
   // The first three must outlive this. The filters must be OK.
   FilterEvaluator(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters);
 
@@ -71,8 +67,7 @@ class FilterEvaluator {
   uint32_t AddTerm(const FilterExpr& expr);
   bool Evaluate(uint32_t term);
   bool EvaluateRegex(Term* term);
-  // Makes text_ the path of the node entered; what it had of the way there stays. False where that
-  // has more than `most` bytes: no more are made.
+  // Extends text_ to the path of the node entered. Returns false if that has more than `most` bytes.
   bool MakeText(uint64_t most);
   // Makes spec_ and leaf_ those of the leaf in `slot`.
   void EnterLeaf(Slot slot);
@@ -84,10 +79,9 @@ class FilterEvaluator {
   GlobWalk globs_;
   std::vector<NodeId> ancestors_;  // from the root to the node entered
   bool wants_text_ = false;        // some filter has a regular expression
-  std::string text_;               // the path of the first text_depth_ ancestors
-  size_t text_depth_ = 0;
-  std::vector<size_t> text_lengths_;  // by depth
-  bool wants_leaf_ = false;           // some filter depends on more than structure
+  bool wants_leaf_ = false;        // some filter depends on more than structure
+  // The path of as many ancestors as a regular expression was evaluated for.
+  PathCursor text_{PathForm::kCanonical, PathCursor::kNoLimit};
   // Of the node entered, as a NodeView has them.
   NodeId node_ = kRootNode;
   std::optional<LeafSpec> spec_;

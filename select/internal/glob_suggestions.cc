@@ -3,29 +3,18 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/key.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::internal {
 
-// Dotted text while it is short enough to be suggested.
-void GlobSuggestions::DottedName::Append(const KeyRef& key) {
-  too_long = too_long || text.size() + key.name.size() > kMaxSuggestionSize;
-  if (too_long) {
-    text.clear();
-    return;
-  }
-  if (!text.empty()) text.push_back('.');
-  AppendDottedKey(key, &text);
-}
-
-void GlobSuggestions::AddDotted(const DottedName& name) {
-  if (!name.too_long && dotted_.size() < kMostNames) dotted_.push_back(name.text);
+void GlobSuggestions::AddDotted(const std::string& name) {
+  if (dotted_.size() < kMostNames) dotted_.push_back(name);
 }
 
 void GlobSuggestions::AddKey(const KeyRef& key) {
@@ -34,30 +23,29 @@ void GlobSuggestions::AddKey(const KeyRef& key) {
 }
 
 GlobSuggestions GlobSuggestions::Of(const TreeDef& def) {
-  struct Open {
-    NodeId end;
-    DottedName name;
-  };
   GlobSuggestions names;
-  std::vector<Open> open = {{def.end(kRootNode), {}}};
+  PathCursor cursor(PathForm::kDotted, kMaxSuggestionSize);
+  NodeId too_long_end = kRootNode;  // of the last subtree whose names are too long to suggest
   for (NodeId node = kRootNode + 1; node < def.node_count(); ++node) {
-    while (node >= open.back().end) open.pop_back();
-    DottedName name = open.back().name;
     names.AddKey(def.key(node));
-    name.Append(def.key(node));
-    names.AddDotted(name);
-    if (def.end(node) > node + 1) open.push_back({def.end(node), std::move(name)});
+    if (node < too_long_end) continue;
+    if (cursor.Enter(def, node)) {
+      names.AddDotted(cursor.text());
+    } else {
+      too_long_end = def.end(node);
+    }
   }
   return names;
 }
 
 void GlobSuggestions::Add(const Path& path) {
-  DottedName name;
+  PathCursor cursor(PathForm::kDotted, kMaxSuggestionSize);
+  bool is_short = true;
   for (const Key& key : path.keys()) {
     AddKey(key.ref());
-    name.Append(key.ref());
+    is_short = is_short && cursor.Push(key.ref());
   }
-  AddDotted(name);
+  if (is_short) AddDotted(cursor.text());
 }
 
 bool GlobSuggestions::IsKnown(absl::string_view key) const {

@@ -26,7 +26,7 @@ namespace leafstore::internal {
 
 class GlobSuggestions {
  public:
-  // Of all nodes.
+  // Returns the names of all nodes.
   static GlobSuggestions Of(const TreeDef& def);
   // Those of a path as well.
   void Add(const Path& path);
@@ -37,16 +37,8 @@ class GlobSuggestions {
  private:
   static constexpr size_t kMostNames = 4096;
 
-  // Of a node; empty where it is longer than can be suggested.
-  struct DottedName {
-    std::string text;
-    bool too_long = false;
-
-    void Append(const KeyRef& key);
-  };
-
   void AddKey(const KeyRef& key);
-  void AddDotted(const DottedName& name);
+  void AddDotted(const std::string& name);
   bool IsKnown(absl::string_view key) const;
 
   // No indices: that one of them is missing says nothing of the name.

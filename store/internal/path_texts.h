@@ -3,28 +3,30 @@
 //   PathTexts texts;
 //   for (Slot slot : missing) report.missing.push_back(texts.Of(layout, slot));
 //
-// Canonical, until there is more than anybody will read: a tree of few strings can have paths of
-// gigabytes.
+// Texts are canonical and full, until together they exceed what a reader could use; from there on
+// they are cut as in messages. (A tree with few strings can have gigabytes of paths.)
 #ifndef LEAFSTORE_STORE_INTERNAL_PATH_TEXTS_H_
 #define LEAFSTORE_STORE_INTERNAL_PATH_TEXTS_H_
 
-#include <cstddef>
+#include <cstdint>
 #include <string>
 
 #include "leafstore/store/layout.h"
-#include "leafstore/store/slot_set.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::internal {
 
 class PathTexts {
  public:
-  // Text beyond which only ends are given.
-  static constexpr size_t kMaxTotal = size_t{1} << 26;
-
-  std::string Of(const Layout& layout, Slot slot);
+  std::string Of(const Layout& layout, Slot slot) {
+    std::string text =
+        total_ < MaxTotalText(0) ? layout.PathText(slot) : layout.PathForMessage(slot);
+    total_ += text.size();
+    return text;
+  }
 
  private:
-  size_t total_ = 0;
+  uint64_t total_ = 0;
 };
 
 }  // namespace leafstore::internal

@@ -10,9 +10,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 
 #include "tests/checkpoint/forge.h"
 #include "tests/checkpoint/models.h"
@@ -69,7 +69,7 @@ class CountingFile : public MemoryFile {
 std::string BytesOfCheckpoint(const ParamStore& store) {
   TempDir dir;
   const std::string path = dir.File("a.leaf");
-  EXPECT_THAT(SaveCheckpoint(path, {{"params", store}}, {.durable = false}), IsOk());
+  EXPECT_THAT(SaveCheckpoint(path, {{"params", store}}, {.io = {.durable = false}}), IsOk());
   return ReadFile(path);
 }
 
@@ -86,7 +86,7 @@ class CheckpointFileTest : public testing::TestWithParam<ReadMode> {
   CheckpointReader Open(const std::string& bytes, bool verify = true) {
     file_ = std::make_unique<CountingFile>(bytes);
     return CheckpointReader::Open(
-               "a.leaf", {.mode = GetParam(), .verify = verify, .file_system = file_.get()})
+               "a.leaf", {.io = {.mode = GetParam(), .file_system = file_.get()}, .verify = verify})
         .value();
   }
   int Asked() const { return file_->counts().maps + file_->counts().reads; }
@@ -101,11 +101,12 @@ INSTANTIATE_TEST_SUITE_P(Modes, CheckpointFileTest,
 
 TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
-  EXPECT_EQ(reader.LoadMatching("params", Glob("named.**")).value().size(), 3u);
-  EXPECT_EQ(
-      reader.LoadMatching("params", Not(Or(KindIs(NodeKind::kStruct), RankIs(2)))).value().size(),
-      5u);
-  EXPECT_THAT(reader.LoadMatching("params", DTypeIs(DType::kF32)),
+  EXPECT_EQ(reader.Load("params", {.filter = Glob("named.**")}).value().size(), 3u);
+  EXPECT_EQ(reader.Load("params", {.filter = Not(Or(KindIs(NodeKind::kStruct), RankIs(2)))})
+                .value()
+                .size(),
+            5u);
+  EXPECT_THAT(reader.Load("params", {.filter = DTypeIs(DType::kF32)}),
               StatusIs(StatusCode::kUnimplemented,
                        AllOf(HasSubstr("a.leaf: item 'params', '.embed'"), HasSubstr("codec 3"))));
 }
@@ -154,7 +155,7 @@ TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
     const absl::Span<const float> values = node.tensor()->span<float>();
     return values.back() == 6;
   });
-  const ParamStore taken = reader.LoadMatching("params", Or(RankIs(5), holds_six)).value();
+  const ParamStore taken = reader.Load("params", {.filter = Or(RankIs(5), holds_six)}).value();
   ASSERT_EQ(taken.size(), 1u);
   EXPECT_EQ(taken.PathText(0), ".embed");
 }
@@ -162,14 +163,14 @@ TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
 TEST_P(CheckpointFileTest, NoTensorIsMappedWhereReadsArePlain) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const Filter any = Callable([](const NodeView&) { return true; });
-  ASSERT_THAT(reader.LoadMatching("params", any), IsOk());
-  ASSERT_THAT(reader.LoadMatching("params", All()), IsOk());
+  ASSERT_THAT(reader.Load("params", {.filter = any}), IsOk());
+  ASSERT_THAT(reader.Load("params", {.filter = All()}), IsOk());
   EXPECT_EQ(file_->counts().maps, GetParam() == ReadMode::kMap ? 1 : 0);
 }
 
 TEST_P(CheckpointFileTest, ForACallableEveryTensorMustBeReadable) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
-  EXPECT_THAT(reader.LoadMatching("params", Callable([](const NodeView&) { return false; })),
+  EXPECT_THAT(reader.Load("params", {.filter = Callable([](const NodeView&) { return false; })}),
               StatusIs(StatusCode::kUnimplemented, HasSubstr("a.leaf: item 'params', '.embed'")));
 }
 
@@ -184,10 +185,10 @@ TEST_P(CheckpointFileTest, BoolsAreCheckedEvenUnverified) {
   const auto no_bools = StatusIs(StatusCode::kDataLoss,
                                  HasSubstr("a.leaf: item 'params', '['mask']': expected bools"));
   EXPECT_THAT(reader.Load("params"), no_bools);
-  EXPECT_THAT(reader.LoadPath("params", "['mask']"), no_bools);
-  EXPECT_THAT(reader.LoadMatching("params", Callable([](const NodeView&) { return false; })),
+  EXPECT_THAT(reader.LoadLeaf("params", "['mask']"), no_bools);
+  EXPECT_THAT(reader.Load("params", {.filter = Callable([](const NodeView&) { return false; })}),
               no_bools);
-  EXPECT_EQ(reader.LoadMatching("params", IsStatic()).value().size(), 1u);
+  EXPECT_EQ(reader.Load("params", {.filter = IsStatic()}).value().size(), 1u);
 }
 
 }  // namespace

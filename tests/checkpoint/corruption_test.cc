@@ -9,9 +9,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/format.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/io/internal/checksum.h"
 
 #include "tests/checkpoint/forge.h"
@@ -34,15 +34,15 @@ class CorruptionTest : public testing::Test {
  protected:
   CorruptionTest() {
     const ParamStore store = EveryKindStore();
-    EXPECT_THAT(
-        SaveCheckpoint(path_, {{"params", store, {.metadata = {{"k", "v"}}}}}, {.durable = false}),
-        IsOk());
+    EXPECT_THAT(SaveCheckpoint(path_, {{"params", store, {.metadata = {{"k", "v"}}}}},
+                               {.io = {.durable = false}}),
+                IsOk());
     good_ = ReadFile(path_);
   }
 
   absl::StatusOr<CheckpointReader> Open(const std::string& bytes, ReadOptions options = {}) {
     MemoryFile file(bytes);
-    options.file_system = &file;
+    options.io.file_system = &file;
     return CheckpointReader::Open(path_, options);
   }
   // `good_` with one byte changed.
@@ -60,7 +60,7 @@ class CorruptionTest : public testing::Test {
   }
   void ExpectDataLossThat(const std::string& bytes, const testing::Matcher<std::string>& words) {
     for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-      EXPECT_THAT(Open(bytes, {.mode = mode}),
+      EXPECT_THAT(Open(bytes, {.io = {.mode = mode}}),
                   StatusIs(StatusCode::kDataLoss, AllOf(HasSubstr(path_), words)));
     }
   }
@@ -79,7 +79,7 @@ class CorruptionTest : public testing::Test {
       WriteFile(path_, bytes);
       ParamStore store = EveryKindStore();
       const StoreState before(store);
-      const auto reader = CheckpointReader::Open(path_, {.mode = mode});
+      const auto reader = CheckpointReader::Open(path_, {.io = {.mode = mode}});
       EXPECT_THAT(reader.ok() ? reader->LoadInto("params", &store) : reader.status(),
                   StatusIs(code, AllOf(HasSubstr(path_), HasSubstr(words))));
       EXPECT_EQ(StoreState(store), before);
@@ -179,17 +179,17 @@ TEST_F(CorruptionTest, PaddingAfterTheManifest) {
 TEST_F(CorruptionTest, DamageInATensorIsFoundByItsPath) {
   const std::string bytes = Damaged(64 + 3);  // .embed, the first
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const auto reader = Open(bytes, {.mode = mode});
+    const auto reader = Open(bytes, {.io = {.mode = mode}});
     ASSERT_THAT(reader, IsOk());
     const auto damage =
         StatusIs(StatusCode::kDataLoss,
                  AllOf(HasSubstr(path_),
                        ContainsRegex("item 'params', '.embed': expected checksum [0-9a-f]{16}, "
                                      "found [0-9a-f]{16} of 24 bytes from byte 64 on")));
-    EXPECT_THAT(reader->LoadPath("params", ".embed"), damage);
+    EXPECT_THAT(reader->LoadLeaf("params", ".embed"), damage);
     EXPECT_THAT(reader->Load("params"), damage);
     EXPECT_THAT(reader->Verify(), damage);
-    EXPECT_THAT(reader->LoadPath("params", ".named['a b']"), IsOk()) << "which is not damaged";
+    EXPECT_THAT(reader->LoadLeaf("params", ".named['a b']"), IsOk()) << "which is not damaged";
   }
 }
 
@@ -261,7 +261,7 @@ TEST_F(CorruptionTest, WhatNeedsANewerReaderReachesNoStoreThatIsLoadedInto) {
 }
 
 TEST_F(CorruptionTest, AFileThatIsCutAfterItWasOpenedForPlainReads) {
-  const auto reader = CheckpointReader::Open(path_, {.mode = ReadMode::kRead});
+  const auto reader = CheckpointReader::Open(path_, {.io = {.mode = ReadMode::kRead}});
   ASSERT_THAT(reader, IsOk());
   std::filesystem::resize_file(path_, 64 + 10);
   ParamStore store = EveryKindStore();
@@ -299,7 +299,7 @@ TEST_F(CorruptionTest, AFileThatIsCutAfterItWasMapped) {
 
 TEST_F(CorruptionTest, PaddingBetweenSegmentsIsVerified) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const auto reader = Open(Damaged(64 + 24), {.mode = mode});
+    const auto reader = Open(Damaged(64 + 24), {.io = {.mode = mode}});
     ASSERT_THAT(reader, IsOk());
     EXPECT_THAT(reader->Verify(),
                 StatusIs(StatusCode::kDataLoss,
@@ -311,7 +311,7 @@ TEST_F(CorruptionTest, PaddingBetweenSegmentsIsVerified) {
 TEST_F(CorruptionTest, EndsThatBecameOthersAfterOpeningAreDamage) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     WriteFile(path_, good_);
-    const auto reader = CheckpointReader::Open(path_, {.mode = mode});
+    const auto reader = CheckpointReader::Open(path_, {.io = {.mode = mode}});
     ASSERT_THAT(reader, IsOk());
     ASSERT_THAT(reader->Verify(), IsOk());
     WriteFile(path_, WithVersions(good_, {.producer = 9}));
@@ -399,10 +399,10 @@ TEST_F(CorruptionTest, AnUnknownCodecIsUnimplementedByName) {
   const auto unknown = StatusIs(
       StatusCode::kUnimplemented,
       AllOf(HasSubstr(path_), HasSubstr("item 'params', '.named['a b']'"), HasSubstr("codec 3")));
-  EXPECT_THAT(reader->LoadPath("params", ".named['a b']"), unknown);
+  EXPECT_THAT(reader->LoadLeaf("params", ".named['a b']"), unknown);
   EXPECT_THAT(reader->Load("params"), unknown);
-  EXPECT_THAT(reader->LoadPath("params", ".embed"), IsOk());
-  EXPECT_EQ(reader->item("params")->entry(3).codec, 3);
+  EXPECT_THAT(reader->LoadLeaf("params", ".embed"), IsOk());
+  EXPECT_EQ(reader->GetItem("params")->entry(3).codec, 3);
 }
 
 TEST_F(CorruptionTest, ATensorInABaseIsWhereItsSizeCanBe) {
@@ -420,7 +420,7 @@ TEST_F(CorruptionTest, ATensorInABaseIsWhereItsSizeCanBe) {
   ExpectDataLoss(Forged([](auto& item) {
                    item.segments.bases = {1, 0, 0};
                  }),
-                 "item 'params', column bases: expected at most 0, as there are bases, found 1");
+                 "item 'params', column bases: expected at most 0, the number of bases, found 1");
 }
 
 TEST_F(CorruptionTest, BoolsThatAreNoBools) {
@@ -432,7 +432,7 @@ TEST_F(CorruptionTest, BoolsThatAreNoBools) {
   std::string file = ReadFile(path_);
   Manifest manifest = ManifestOf(file);
   file[64] = 2;
-  manifest.items[0].segments.checksums[0] = Checksum(BytesOf(file.substr(64, 2)));
+  manifest.items[0].segments.checksums[0] = internal::Checksum(BytesOf(file.substr(64, 2)));
   const auto reader = Open(WithManifest(file, manifest));
   ASSERT_THAT(reader, IsOk());
   EXPECT_THAT(reader->Load("params"),
@@ -443,7 +443,7 @@ TEST_F(CorruptionTest, BoolsThatAreNoBools) {
 TEST_F(CorruptionTest, EveryTruncationIsDataLoss) {
   for (size_t length = 0; length < good_.size(); ++length) {
     for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-      ASSERT_THAT(Open(good_.substr(0, length), {.mode = mode}),
+      ASSERT_THAT(Open(good_.substr(0, length), {.io = {.mode = mode}}),
                   StatusIs(StatusCode::kDataLoss, HasSubstr(path_)))
           << length;
     }

@@ -155,7 +155,8 @@ uint64_t CrashDisk::Fingerprint() const {
   for (const auto& [path, file] : now_) {
     absl::StrAppend(&all, path, "\n", file->now.size(), "\n", file->now);
   }
-  return Checksum(absl::MakeConstSpan(reinterpret_cast<const std::byte*>(all.data()), all.size()));
+  return internal::Checksum(
+      absl::MakeConstSpan(reinterpret_cast<const std::byte*>(all.data()), all.size()));
 }
 
 std::string& CrashDisk::ContentOf(const std::string& path) { return now_.at(path)->now; }

@@ -67,7 +67,7 @@ ManagerOptions OptionsFor(How how, FileSystem* disk) {
   options.retention.last = 2;
   options.retention.every = 4;
   options.incremental = how == How::kIncremental || how == How::kAsyncIncremental;
-  options.file_system = disk;
+  options.io.file_system = disk;
   return options;
 }
 
@@ -89,7 +89,7 @@ void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
   // And nothing that is there is half of something.
   const std::vector<int64_t> steps = manager.Steps().value();
   for (const int64_t step : steps) {
-    const absl::StatusOr<RestoredCheckpoint> one = manager.RestoreStep(step);
+    const absl::StatusOr<RestoredCheckpoint> one = manager.Restore({.step = step});
     ASSERT_THAT(one, IsOk());
     ASSERT_TRUE(IsParamsOf(step, one->reader.Load("params").value())) << step;
   }

@@ -56,9 +56,9 @@ inline std::string WithVersions(const std::string& file, const Preamble& version
 inline std::string WithManifest(const std::string& file, const std::string& manifest) {
   Footer footer = FooterOf(file);
   std::string out = file.substr(0, static_cast<size_t>(footer.manifest_offset)) + manifest;
-  out.resize(static_cast<size_t>(AlignUp(static_cast<int64_t>(out.size()), 64)));
+  out.resize(static_cast<size_t>(internal::AlignUp(static_cast<int64_t>(out.size()), 64)));
   footer.manifest_size = static_cast<int64_t>(manifest.size());
-  footer.manifest_checksum = Checksum(BytesOf(manifest));
+  footer.manifest_checksum = internal::Checksum(BytesOf(manifest));
   footer.file_size = static_cast<int64_t>(out.size()) + kFooterSize;
   return out + BytesOfFooter(footer);
 }

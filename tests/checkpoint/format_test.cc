@@ -53,14 +53,14 @@ TEST(FormatTest, SegmentsBeginAtALineOrAPage) {
   EXPECT_EQ(SegmentAlignmentFor(1), 64);
   EXPECT_EQ(SegmentAlignmentFor(65535), 64);
   EXPECT_EQ(SegmentAlignmentFor(65536), 4096);
-  EXPECT_EQ(AlignUp(0, 64), 0);
-  EXPECT_EQ(AlignUp(1, 64), 64);
-  EXPECT_EQ(AlignUp(64, 64), 64);
+  EXPECT_EQ(internal::AlignUp(0, 64), 0);
+  EXPECT_EQ(internal::AlignUp(1, 64), 64);
+  EXPECT_EQ(internal::AlignUp(64, 64), 64);
 }
 
 TEST(FormatTest, ChecksumsAreXxh3) {
-  EXPECT_EQ(Checksum({}), kChecksumOfNothing);
-  EXPECT_EQ(Checksum(BytesOf("abc")), 0x78af5f94892f3950u);
+  EXPECT_EQ(internal::Checksum({}), internal::kChecksumOfNothing);
+  EXPECT_EQ(internal::Checksum(BytesOf("abc")), 0x78af5f94892f3950u);
 }
 
 TEST(FormatTest, ZerosAreZeros) {

@@ -12,6 +12,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 
@@ -105,9 +106,9 @@ TEST(GoldenTest, TheCheckedInFileIsReadAsItWasWritten) {
   for (uint32_t place = 0; place < expected.size(); ++place) {
     EXPECT_TRUE(expected.leaf(place) == params.leaf(place)) << expected.PathText(place);
   }
-  EXPECT_EQ(reader->labels("params").value()->GroupOf(5), 1u);
+  EXPECT_EQ(reader->GetItem("params")->labels()->GroupOf(5), 1u);
   EXPECT_EQ(reader->metadata().at("run"), "golden");
-  EXPECT_TRUE(reader->LoadPath("loose", "['w'][1]").value() == Leaf(Tensor::Scalar(2.5)));
+  EXPECT_TRUE(reader->LoadLeaf("loose", "['w'][1]").value() == Leaf(Tensor::Scalar(2.5)));
   EXPECT_EQ(reader->Load("moments").value().size(), 2u);
 }
 
@@ -127,8 +128,8 @@ TEST(GoldenTest, WhatWasLoadedIsWrittenToTheSameBytes) {
   CheckpointWriter writer = CheckpointWriter::Create(path, options).value();
   for (const std::string& item : reader.items()) {
     ItemOptions item_options;
-    item_options.labels = reader.labels(item).value();
-    item_options.metadata = reader.metadata(item).value();
+    item_options.labels = reader.GetItem(item)->labels();
+    item_options.metadata = reader.GetItem(item)->metadata();
     ASSERT_THAT(writer.AddItem(item, reader.Load(item).value(), item_options), IsOk());
   }
   ASSERT_THAT(writer.Finish(), IsOk());

@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/optim/optimizer.h"
@@ -34,7 +35,7 @@ class ItemsTest : public testing::Test {
  protected:
   CheckpointReader Open() { return CheckpointReader::Open(path_).value(); }
 
-  const SaveOptions options_{.durable = false};
+  const SaveOptions options_{.io = {.durable = false}};
   const ParamStore with_leaves_ = ParamsOf(1);
   const ParamStore without_;
   TempDir dir_;
@@ -52,9 +53,9 @@ TEST_F(ItemsTest, AnItemOutlivesTheStoreItWasMadeOf) {
   ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
   const CheckpointReader reader = Open();
   EXPECT_THAT(reader.items(), ElementsAre("lvalue", "with a structure", "rvalue"));
-  EXPECT_TRUE(reader.LoadPath("lvalue", ".w").value() == LeafOf(ParamsOf(7), 1));
-  EXPECT_TRUE(reader.LoadPath("rvalue", ".w").value() == LeafOf(ParamsOf(8), 1));
-  EXPECT_TRUE(reader.LoadPath("with a structure", ".embed").value() == LeafOf(EveryKindStore(), 2));
+  EXPECT_TRUE(reader.LoadLeaf("lvalue", ".w").value() == LeafOf(ParamsOf(7), 1));
+  EXPECT_TRUE(reader.LoadLeaf("rvalue", ".w").value() == LeafOf(ParamsOf(8), 1));
+  EXPECT_TRUE(reader.LoadLeaf("with a structure", ".embed").value() == LeafOf(EveryKindStore(), 2));
 }
 
 TEST_F(ItemsTest, AnItemIsTheStoreAsItWasThen) {
@@ -63,7 +64,7 @@ TEST_F(ItemsTest, AnItemIsTheStoreAsItWasThen) {
   items.emplace_back("m", store);
   store.Mutate(".w")->span<float>()[0] = 9;
   ASSERT_THAT(SaveCheckpoint(path_, items, options_), IsOk());
-  EXPECT_TRUE(Open().LoadPath("m", ".w").value() == LeafOf(ParamsOf(7), 1));
+  EXPECT_TRUE(Open().LoadLeaf("m", ".w").value() == LeafOf(ParamsOf(7), 1));
 }
 
 TEST_F(ItemsTest, AnItemOfAStoreThatIsBeingWrittenIsRefused) {
@@ -123,7 +124,7 @@ TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
   EXPECT_THAT(
       reader.LoadItems("optimiser"),
       StatusIs(StatusCode::kNotFound, HasSubstr("; did you mean optimizer or optimizer2?")));
-  EXPECT_EQ(reader.metadata("optimizer/bias/step")->at("k"), "v");
+  EXPECT_EQ(reader.GetItem("optimizer/bias/step")->metadata().at("k"), "v");
 }
 
 TEST_F(ItemsTest, TheCallersErrorsAddNoneOfThem) {

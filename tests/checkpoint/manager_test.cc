@@ -42,7 +42,7 @@ class ManagerTest : public testing::Test {
     return CheckpointManager::Open(dir_.File("run"), std::move(options)).value();
   }
   float Loaded(const RestoredCheckpoint& restored) {
-    const Leaf leaf = restored.reader.LoadPath("params", ".w").value();
+    const Leaf leaf = restored.reader.LoadLeaf("params", ".w").value();
     return leaf.tensor().span<float>()[0];
   }
   void Damage(const std::string& path) {
@@ -70,10 +70,10 @@ TEST_F(ManagerTest, SavesAndRestoresTheLatest) {
   EXPECT_EQ(Loaded(restored), 12);
   EXPECT_THAT(restored.reader.metrics(), ElementsAre(testing::Pair("loss", 0.5)));
   EXPECT_THAT(restored.reader.metadata(), ElementsAre(testing::Pair("by", "me")));
-  EXPECT_EQ(Loaded(manager.RestoreStep(5).value()), 5);
-  EXPECT_THAT(manager.RestoreStep(6),
-              StatusIs(absl::StatusCode::kNotFound,
-                       HasSubstr("there is no checkpoint of step 6; there are those of 5, 12")));
+  EXPECT_EQ(Loaded(manager.Restore({.step = 5}).value()), 5);
+  EXPECT_THAT(
+      manager.Restore({.step = 6}),
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("no checkpoint of step 6; there are 5, 12")));
 }
 
 TEST_F(ManagerTest, ItemsAreWrittenInBraces) {
@@ -82,7 +82,7 @@ TEST_F(ManagerTest, ItemsAreWrittenInBraces) {
   ASSERT_THAT(manager.Save(1, {{"params", params}, {"again", params}}), IsOk());
   ASSERT_TRUE(manager.SaveAsync(2, {{"params", params}}, {.metrics = {{"accuracy", 0.5}}}).value());
   ASSERT_THAT(manager.Wait(), IsOk());
-  EXPECT_EQ(EntriesOf(manager.RestoreStep(1).value().reader.Load("again").value()),
+  EXPECT_EQ(EntriesOf(manager.Restore({.step = 1}).value().reader.Load("again").value()),
             EntriesOf(params));
   EXPECT_EQ(Loaded(manager.Restore().value()), 3);
 }
@@ -106,7 +106,7 @@ TEST_F(ManagerTest, AStepIsSavedOnce) {
             absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(manager.SaveAsync(6, Items(Params(6))).value());
   EXPECT_THAT(manager.Wait(), IsOk());
-  EXPECT_EQ(Loaded(manager.RestoreStep(5).value()), 5);
+  EXPECT_EQ(Loaded(manager.Restore({.step = 5}).value()), 5);
   EXPECT_EQ(manager.Save(-1, Items(Params(6))).code(), absl::StatusCode::kInvalidArgument);
 }
 
@@ -124,7 +124,7 @@ TEST_F(ManagerTest, RestorePassesOverWhatIsDamagedAndSaysWhy) {
   EXPECT_THAT(restored.skipped[0].why.message(),
               testing::AllOf(HasSubstr(manager.PathOf(3)), HasSubstr("item 'params', '.w'")));
   EXPECT_EQ(restored.skipped[1].step, 2);
-  EXPECT_EQ(manager.RestoreStep(3).status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_EQ(manager.Restore({.step = 3}).status().code(), absl::StatusCode::kDataLoss);
   Damage(manager.PathOf(1));
   const absl::Status none = manager.Restore().status();
   EXPECT_EQ(none.code(), absl::StatusCode::kDataLoss);
@@ -151,7 +151,7 @@ TEST_F(ManagerTest, TrainingGoesOnThroughTheStepThatWasDamaged) {
       ASSERT_THAT(manager.Wait(), IsOk());
     }
     EXPECT_EQ(Loaded(manager.Restore().value()), 40);
-    EXPECT_EQ(Loaded(manager.RestoreStep(3).value()), 30);
+    EXPECT_EQ(Loaded(manager.Restore({.step = 3}).value()), 30);
     EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3, 4));
     EXPECT_EQ(ReadFile(manager.PathOf(3) + aside), damaged);
     // Once more, from the beginning.
@@ -192,7 +192,7 @@ TEST_F(ManagerTest, ADamagedFileThatAWholeCheckpointNeedsStays) {
       static_cast<int64_t>(bytes.find(std::string("\0\0\x80\x3f", 4)));  // 1.0f of the first, .a
   bytes[static_cast<size_t>(place)] ^= 1;
   WriteFile(manager.PathOf(1), bytes);
-  ASSERT_EQ(manager.RestoreStep(1).status().code(), absl::StatusCode::kDataLoss);
+  ASSERT_EQ(manager.Restore({.step = 1}).status().code(), absl::StatusCode::kDataLoss);
   ASSERT_EQ(manager.Restore().value().step, 2);
   EXPECT_THAT(manager.Save(1, Items(params)),
               StatusIs(absl::StatusCode::kFailedPrecondition,
@@ -296,15 +296,15 @@ TEST_F(ManagerTest, KeepsWhatTheRulesSay) {
                 IsOk());
   }
   EXPECT_THAT(manager.Steps().value(), ElementsAre(8, 10, 11, 12));
-  EXPECT_EQ(manager.RestoreBest().value().step, 8);
+  EXPECT_EQ(manager.Restore({.best = true}).value().step, 8);
   Damage(manager.PathOf(8));
-  const RestoredCheckpoint second = manager.RestoreBest().value();
+  const RestoredCheckpoint second = manager.Restore({.best = true}).value();
   EXPECT_EQ(second.step, 12);
   EXPECT_EQ(second.skipped[0].step, 8);
 }
 
 TEST_F(ManagerTest, WithoutAMetricThereIsNoBest) {
-  EXPECT_EQ(Open().RestoreBest().status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(Open().Restore({.best = true}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(ManagerTest, AMisspeltMetricRemovesNothingAndIsNamed) {
@@ -315,7 +315,7 @@ TEST_F(ManagerTest, AMisspeltMetricRemovesNothingAndIsNamed) {
   }
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));
   EXPECT_THAT(
-      manager.RestoreBest().status(),
+      manager.Restore({.best = true}).status(),
       StatusIs(absl::StatusCode::kNotFound,
                HasSubstr("no checkpoint has the metric 'accuracy'; did you mean acuracy?")));
 }
@@ -324,7 +324,7 @@ TEST_F(ManagerTest, OnlyARemovalMakesTheNextSaveWhole) {
   CheckpointManager manager = Open({.incremental = true});
   const ParamStore params = Params(1);
   const auto bases_of = [&](int64_t step) {
-    return manager.RestoreStep(step).value().reader.bases().size();
+    return manager.Restore({.step = step}).value().reader.bases().size();
   };
   ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
   EXPECT_EQ(manager.Remove(1).code(), absl::StatusCode::kOk);
@@ -400,7 +400,7 @@ TEST_F(ManagerTest, ABaseThatIsNotThereIsNamedOnce) {
   ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
   ASSERT_THAT(manager.Save(2, Items(params)), IsOk());
   std::filesystem::remove(manager.PathOf(1));
-  EXPECT_THAT(manager.RestoreStep(2).status(),
+  EXPECT_THAT(manager.Restore({.step = 2}).status(),
               StatusIs(absl::StatusCode::kDataLoss,
                        absl::StrCat(manager.PathOf(2), ": base: cannot open ", manager.PathOf(1),
                                     ": No such file or directory; tensors that are in it: 20")));
@@ -422,7 +422,7 @@ TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
   EXPECT_THAT(reader.Verify(),
               StatusIs(absl::StatusCode::kDataLoss,
                        testing::StartsWith(absl::StrCat(manager.PathOf(3), ": ", words))));
-  EXPECT_THAT(reader.LoadPath("params", ".frozen"),
+  EXPECT_THAT(reader.LoadLeaf("params", ".frozen"),
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words)));
 }
 
@@ -431,8 +431,8 @@ struct Gate {
   std::latch reached{1};
   std::latch open{1};
   std::atomic<bool> used{false};
-  std::function<void(int64_t, int64_t, int64_t)> Progress() {
-    return [this](int64_t, int64_t, int64_t) {
+  IoProgress Progress() {
+    return [this](int64_t, int64_t) {
       if (used.exchange(true)) return;
       reached.count_down();
       open.wait();
@@ -442,7 +442,7 @@ struct Gate {
 
 TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
   Gate gate;
-  CheckpointManager manager = Open({.progress = gate.Progress()});
+  CheckpointManager manager = Open({.io = {.progress = gate.Progress()}});
   ParamStore params = StoreAt({{".a", Filled(1, 1 << 21)}, {".z", Filled(1, 1 << 21)}});
   const ParamStore before = params.Snapshot().value();
   ASSERT_TRUE(manager.SaveAsync(1, Items(params)).value());
@@ -460,10 +460,11 @@ TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
   for (const WhenBusy when_busy : {WhenBusy::kSkip, WhenBusy::kFail, WhenBusy::kWait}) {
     const std::string directory = absl::StrCat(dir_.path(), "/", static_cast<int>(when_busy));
     Gate gate;
-    CheckpointManager manager = CheckpointManager::Open(directory, {.retention = {.last = 9},
-                                                                    .when_busy = when_busy,
-                                                                    .progress = gate.Progress()})
-                                    .value();
+    CheckpointManager manager =
+        CheckpointManager::Open(
+            directory,
+            {.io = {.progress = gate.Progress()}, .retention = {.last = 9}, .when_busy = when_busy})
+            .value();
     ASSERT_TRUE(manager.SaveAsync(1, Items(Params(1))).value());
     gate.reached.wait();
     std::thread opener;
@@ -493,7 +494,8 @@ TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
 
 TEST_F(ManagerTest, AFailureInTheBackgroundIsReportedOnceAtTheNextCall) {
   CrashDisk disk;
-  CheckpointManager manager = CheckpointManager::Open("run", {.file_system = &disk}).value();
+  CheckpointManager manager =
+      CheckpointManager::Open("run", {.io = {.file_system = &disk}}).value();
   const auto fail_next = [&disk] {
     disk.fail_at = disk.calls;
     disk.failure = absl::ResourceExhaustedError("No space left on device");

@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 
@@ -116,7 +117,7 @@ std::string GoodFile() {
   }
   const TempDir dir;
   SaveOptions options;
-  options.durable = false;
+  options.io.durable = false;
   options.compression = Compression::kZstd;
   options.metadata = {{"run", "a"}};
   options.metrics = {{"loss", 0.5}};
@@ -133,7 +134,7 @@ std::string GoodFile() {
 absl::Status ReadAll(const std::string& bytes, ReadMode mode) {
   MemoryFile file(bytes);
   absl::StatusOr<CheckpointReader> reader =
-      CheckpointReader::Open("a.leaf", {.mode = mode, .file_system = &file});
+      CheckpointReader::Open("a.leaf", {.io = {.mode = mode, .file_system = &file}});
   if (!reader.ok()) return reader.status();
   const absl::Status verified = reader->Verify();
   for (const std::string& item : reader->items()) {

@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/checkpoint/writer.h"
+#include "leafstore/checkpoint/checkpoint.h"
 
 #include "tests/checkpoint/models.h"
 #include "tests/core/status_matchers.h"
@@ -32,9 +32,11 @@ class ReaderTest : public testing::TestWithParam<ReadMode> {
   ReaderTest() { Save(EveryKindStore()); }
 
   void Save(const ParamStore& store) {
-    ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.durable = false}), IsOk());
+    ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.io = {.durable = false}}), IsOk());
   }
-  CheckpointReader Open() { return CheckpointReader::Open(path_, {.mode = GetParam()}).value(); }
+  CheckpointReader Open() {
+    return CheckpointReader::Open(path_, {.io = {.mode = GetParam()}}).value();
+  }
 
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");
@@ -46,11 +48,11 @@ INSTANTIATE_TEST_SUITE_P(Modes, ReaderTest, testing::Values(ReadMode::kMap, Read
                          });
 
 TEST_P(ReaderTest, FilesThatCannotBeOpened) {
-  const ReadOptions options{.mode = GetParam()};
+  const ReadOptions options{.io = {.mode = GetParam()}};
   EXPECT_THAT(CheckpointReader::Open(dir_.File("none"), options),
               StatusIs(StatusCode::kNotFound, HasSubstr(dir_.File("none"))));
   EXPECT_THAT(CheckpointReader::Open(dir_.path(), options),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular file")));
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
   EXPECT_THAT(CheckpointReader::Open(path_ + "/a", options),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr(path_ + "/a")));
   WriteFile(dir_.File("empty"), "");
@@ -64,15 +66,13 @@ TEST_P(ReaderTest, AnUnknownItemIsNotFoundWithNearNames) {
   const auto unknown =
       StatusIs(StatusCode::kNotFound,
                AllOf(HasSubstr(path_), HasSubstr("no item 'param'; did you mean params?")));
-  EXPECT_THAT(reader.item("param"), unknown);
-  EXPECT_THAT(reader.def("param"), unknown);
-  EXPECT_THAT(reader.metadata("param"), unknown);
-  EXPECT_THAT(reader.labels("param"), unknown);
+  EXPECT_THAT(reader.GetItem("param"), unknown);
+  EXPECT_THAT(reader.GetDef("param"), unknown);
   EXPECT_THAT(reader.Load("param"), unknown);
-  EXPECT_THAT(reader.LoadPath("param", ".act"), unknown);
-  EXPECT_THAT(reader.LoadSubtree("param", ".act"), unknown);
-  EXPECT_THAT(reader.LoadMatching("param", All()), unknown);
-  EXPECT_THAT(reader.LoadPlaces("param", {}), unknown);
+  EXPECT_THAT(reader.LoadLeaf("param", ".act"), unknown);
+  EXPECT_THAT(reader.Load("param", {.subtree = ".act"}), unknown);
+  EXPECT_THAT(reader.Load("param", {.filter = All()}), unknown);
+  EXPECT_THAT(reader.Load("param", {.places = std::vector<uint32_t>{}}), unknown);
   ParamStore store = EveryKindStore();
   const StoreState before(store);
   EXPECT_THAT(reader.LoadInto("param", &store), unknown);
@@ -81,7 +81,7 @@ TEST_P(ReaderTest, AnUnknownItemIsNotFoundWithNearNames) {
 
 TEST_P(ReaderTest, EntriesSayWhatIsThereWithoutReadingIt) {
   const CheckpointReader reader = Open();
-  const CheckpointItemInfo item = reader.item("params").value();
+  const CheckpointItemInfo item = reader.GetItem("params").value();
   ASSERT_EQ(item.size(), 6u);
   EXPECT_EQ(item.name(), "params");
   EXPECT_EQ(item.tensor_bytes(), 24 + 8);
@@ -102,7 +102,7 @@ TEST_P(ReaderTest, ForEachPathGivesThePathTextOfEach) {
                           {store.leaf(1), store.leaf(2), store.leaf(5)})
            .value());
   const CheckpointReader reader = Open();
-  const CheckpointItemInfo item = reader.item("params").value();
+  const CheckpointItemInfo item = reader.GetItem("params").value();
   std::vector<std::string> walked;
   EXPECT_THAT(item.ForEachPath([&](uint32_t place, absl::string_view path) {
     EXPECT_EQ(place, walked.size());
@@ -116,11 +116,11 @@ TEST_P(ReaderTest, ForEachPathGivesThePathTextOfEach) {
 TEST_P(ReaderTest, PathsThatLeadToNoLeaf) {
   const CheckpointReader reader = Open();
   EXPECT_THAT(
-      reader.LoadPath("params", ".embd"),
+      reader.LoadLeaf("params", ".embd"),
       StatusIs(StatusCode::kNotFound,
                path_ + ": item 'params': at (root): expected a child .embd, found a struct of "
                        "6 without it; did you mean .embed?"));
-  EXPECT_THAT(reader.LoadPath("params", ".named"),
+  EXPECT_THAT(reader.LoadLeaf("params", ".named"),
               StatusIs(StatusCode::kInvalidArgument,
                        path_ + ": item 'params': at '.named': expected a leaf, found dict"));
   const auto no_path =
@@ -128,23 +128,22 @@ TEST_P(ReaderTest, PathsThatLeadToNoLeaf) {
                path_ +
                    ": item 'params': not the text of a path: column 1: expected '.' or '[', found "
                    "'e': 'embed'; did you mean .embed or ['embed']?");
-  EXPECT_THAT(reader.LoadPath("params", "embed"), no_path);
-  EXPECT_THAT(reader.LoadSubtree("params", "embed"), no_path);
-  EXPECT_THAT(reader.LoadPath("params", ".by_number[7]"),
+  EXPECT_THAT(reader.LoadLeaf("params", "embed"), no_path);
+  EXPECT_THAT(reader.Load("params", {.subtree = "embed"}), no_path);
+  EXPECT_THAT(reader.LoadLeaf("params", ".by_number[7]"),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("found none")));
 }
 
 TEST_P(ReaderTest, ASubtreeIsAModelOfItsOwn) {
   const CheckpointReader reader = Open();
-  const Flattened named = reader.LoadSubtree("params", ".named").value();
-  EXPECT_THAT(PathsOf(named.params),
-              ElementsAre("['a b']", "['\xc3\xa9'][0]", "['\xc3\xa9'][1][0]"));
-  EXPECT_TRUE(named.params.complete());
-  EXPECT_EQ(named.def.kind(kRootNode), NodeKind::kDict);
-  EXPECT_THAT(PathsOf(reader.LoadSubtree("params", ".head").value().params), ElementsAre(""));
-  EXPECT_THAT(PathsOf(reader.LoadSubtree("params", "").value().params), PathsOf(EveryKindStore()));
+  const ParamStore named = reader.Load("params", {.subtree = ".named"}).value();
+  EXPECT_THAT(PathsOf(named), ElementsAre("['a b']", "['\xc3\xa9'][0]", "['\xc3\xa9'][1][0]"));
+  EXPECT_TRUE(named.complete());
+  EXPECT_EQ(named.layout().def()->kind(kRootNode), NodeKind::kDict);
+  EXPECT_THAT(PathsOf(reader.Load("params", {.subtree = ".head"}).value()), ElementsAre(""));
+  EXPECT_THAT(PathsOf(reader.Load("params", {.subtree = ""}).value()), PathsOf(EveryKindStore()));
   EXPECT_THAT(
-      reader.LoadSubtree("params", ".nmaed"),
+      reader.Load("params", {.subtree = ".nmaed"}),
       StatusIs(StatusCode::kNotFound,
                path_ + ": item 'params': at (root): expected a child .nmaed, found a struct of "
                        "6 without it; did you mean .named or .embed?"));
@@ -155,30 +154,30 @@ TEST_P(ReaderTest, ASubtreeOfAPartialItemHasWhatIsThere) {
   Save(ParamStore::Create(store.layout(), SlotSet::Create(6, {2, 5}).value(),
                           {store.leaf(2), store.leaf(5)})
            .value());
-  const Flattened named = Open().LoadSubtree("params", ".named").value();
-  EXPECT_EQ(named.def.leaf_count(), 3u);
-  EXPECT_THAT(PathsOf(named.params), ElementsAre("['\xc3\xa9'][1][0]"));
+  const ParamStore named = Open().Load("params", {.subtree = ".named"}).value();
+  EXPECT_EQ(named.layout().size(), 3u);
+  EXPECT_THAT(PathsOf(named), ElementsAre("['\xc3\xa9'][1][0]"));
 }
 
 TEST_P(ReaderTest, AFilterTakesWhatAPartitionWould) {
   const CheckpointReader reader = Open();
-  EXPECT_THAT(PathsOf(reader.LoadMatching("params", Glob("named.**")).value()),
+  EXPECT_THAT(PathsOf(reader.Load("params", {.filter = Glob("named.**")}).value()),
               ElementsAre(".named['a b']", ".named['\xc3\xa9'][0]", ".named['\xc3\xa9'][1][0]"));
-  EXPECT_THAT(PathsOf(reader.LoadMatching("params", DTypeIs(DType::kF32)).value()),
+  EXPECT_THAT(PathsOf(reader.Load("params", {.filter = DTypeIs(DType::kF32)}).value()),
               ElementsAre(".embed"));
-  EXPECT_THAT(PathsOf(reader.LoadMatching("params", IsStatic()).value()),
+  EXPECT_THAT(PathsOf(reader.Load("params", {.filter = IsStatic()}).value()),
               ElementsAre(".act", ".by_number[-3]", ".named['\xc3\xa9'][0]"));
-  EXPECT_THAT(PathsOf(reader.LoadMatching("params", HasTag("frozen")).value()),
+  EXPECT_THAT(PathsOf(reader.Load("params", {.filter = HasTag("frozen")}).value()),
               ElementsAre(".embed"));
-  EXPECT_EQ(reader.LoadMatching("params", Glob("nothing")).value().size(), 0u);
-  const ParamStore all = reader.LoadMatching("params", All()).value();
+  EXPECT_EQ(reader.Load("params", {.filter = Glob("nothing")}).value().size(), 0u);
+  const ParamStore all = reader.Load("params", {.filter = All()}).value();
   EXPECT_TRUE(all.complete());
   EXPECT_TRUE(all.leaf(2) == LeafOf(EveryKindStore(), 2));
-  EXPECT_THAT(reader.LoadMatching("params", Glob("named[")),
+  EXPECT_THAT(reader.Load("params", {.filter = Glob("named[")}),
               StatusIs(StatusCode::kInvalidArgument,
                        StartsWith(path_ + ": item 'params': glob 'named[', column 6: found a "
                                           "bracket; expected")));
-  EXPECT_THAT(reader.LoadMatching("params", Regex("a[")),
+  EXPECT_THAT(reader.Load("params", {.filter = Regex("a[")}),
               StatusIs(StatusCode::kInvalidArgument,
                        HasSubstr("regular expression 'a[', column 2: missing ]")));
 }
@@ -188,8 +187,8 @@ TEST_P(ReaderTest, OnlyWhatTheFilterTakesIsVerified) {
   bytes[64] ^= 1;  // .embed
   WriteFile(path_, bytes);
   const CheckpointReader reader = Open();
-  EXPECT_THAT(reader.LoadMatching("params", Glob("named.**")), IsOk());
-  EXPECT_THAT(reader.LoadMatching("params", RankIs(2)),
+  EXPECT_THAT(reader.Load("params", {.filter = Glob("named.**")}), IsOk());
+  EXPECT_THAT(reader.Load("params", {.filter = RankIs(2)}),
               StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
 }
 
@@ -202,25 +201,25 @@ TEST_P(ReaderTest, ErrorsNameTheFileAndTheItem) {
   const auto no_tree =
       StatusIs(StatusCode::kInvalidArgument,
                StartsWith(path_ + ": item 'params': paths that make no tree: '.a' and '[0]'"));
-  EXPECT_THAT(reader.def("params"), no_tree);
-  EXPECT_THAT(reader.LoadSubtree("params", ".a"), no_tree);
-  EXPECT_THAT(reader.LoadMatching("params", All()), no_tree);
+  EXPECT_THAT(reader.GetDef("params"), no_tree);
+  EXPECT_THAT(reader.Load("params", {.subtree = ".a"}), no_tree);
+  EXPECT_THAT(reader.Load("params", {.filter = All()}), no_tree);
   EXPECT_THAT(reader.CompilePlan("params", {All()}), no_tree);
   EXPECT_THAT(
-      reader.LoadPath("params", ".b"),
+      reader.LoadLeaf("params", ".b"),
       StatusIs(StatusCode::kNotFound, StartsWith(path_ + ": item 'params': no leaf at '.b'")));
-  EXPECT_THAT(reader.LoadPlaces("params", {2}),
+  EXPECT_THAT(reader.Load("params", {.places = std::vector<uint32_t>{2}}),
               StatusIs(StatusCode::kInvalidArgument,
-                       path_ + ": item 'params': expected places that grow, below 2, found 2"));
+                       path_ + ": item 'params': expected ascending places below 2, found 2"));
 }
 
 TEST_P(ReaderTest, PlacesMustGrow) {
   const CheckpointReader reader = Open();
-  EXPECT_THAT(PathsOf(reader.LoadPlaces("params", {0, 3}).value()),
+  EXPECT_THAT(PathsOf(reader.Load("params", {.places = std::vector<uint32_t>{0, 3}}).value()),
               ElementsAre(".act", ".named['a b']"));
-  EXPECT_THAT(reader.LoadPlaces("params", {3, 3}),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("places that grow, below 6")));
-  EXPECT_THAT(reader.LoadPlaces("params", {6}),
+  EXPECT_THAT(reader.Load("params", {.places = std::vector<uint32_t>{3, 3}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("ascending places below 6")));
+  EXPECT_THAT(reader.Load("params", {.places = std::vector<uint32_t>{6}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("found 6")));
 }
 
@@ -240,7 +239,7 @@ TEST_P(ReaderTest, LoadIntoReplacesTheLeaves) {
   }
   // And may be written, wherever the bytes came from.
   store.Mutate(".embed")->span<float>()[0] = 9;
-  EXPECT_TRUE(Open().LoadPath("params", ".embed").value() == expected.leaf(2));
+  EXPECT_TRUE(Open().LoadLeaf("params", ".embed").value() == expected.leaf(2));
 }
 
 TEST_P(ReaderTest, LoadIntoReportsAllThatDoesNotFitAndChangesNothing) {
@@ -260,10 +259,10 @@ TEST_P(ReaderTest, LoadIntoReportsAllThatDoesNotFitAndChangesNothing) {
                                        "  '.by_number[-3]'\n"
                                        "  '.named['\xc3\xa9'][0]'\n"
                                        "  '.named['\xc3\xa9'][1][0]'\n"
-                                       "of another dtype (2):\n"
+                                       "dtype mismatch (2):\n"
                                        "  '.act': expected static int, found static str\n"
                                        "  '.named['a b']': expected f32[], found i64[]\n"
-                                       "of another shape (1):\n"
+                                       "shape mismatch (1):\n"
                                        "  '.embed': expected f32[3, 2], found f32[2, 3]"))));
   EXPECT_EQ(StoreState(store), before);
 }
@@ -328,7 +327,7 @@ TEST_P(ReaderTest, LeavesOutliveTheReader) {
   Leaf embed;
   {
     const CheckpointReader reader = Open();
-    embed = reader.LoadPath("params", ".embed").value();
+    embed = reader.LoadLeaf("params", ".embed").value();
   }
   EXPECT_TRUE(embed == LeafOf(EveryKindStore(), 2));
 }
@@ -342,10 +341,10 @@ TEST_P(ReaderTest, ManyThreadsShareOneReader) {
     threads.emplace_back([&] {
       for (int round = 0; round < 50; ++round) {
         const auto all = reader.Load("params");
-        const auto some = reader.LoadMatching("params", Glob("named.**"));
+        const auto some = reader.Load("params", {.filter = Glob("named.**")});
         if (!all.ok() || !(all->leaf(2) == expected.leaf(2))) ++wrong;
         if (!some.ok() || some->size() != 3) ++wrong;
-        if (!(*reader.LoadPath("params", ".head") == expected.leaf(2))) ++wrong;
+        if (!(*reader.LoadLeaf("params", ".head") == expected.leaf(2))) ++wrong;
         if (!reader.Verify().ok()) ++wrong;
       }
     });
@@ -359,11 +358,11 @@ TEST(ReaderModeTest, MappedTensorsAreViewsAndReadOnesAreNot) {
   const std::string path = dir.File("a.leaf");
   ASSERT_THAT(SaveCheckpoint(path, {{"params", EveryKindStore()}}), IsOk());
   const auto sharing = [&](ReadMode mode) {
-    const CheckpointReader reader = CheckpointReader::Open(path, {.mode = mode}).value();
-    return reader.LoadPath("params", ".embed")
+    const CheckpointReader reader = CheckpointReader::Open(path, {.io = {.mode = mode}}).value();
+    return reader.LoadLeaf("params", ".embed")
         .value()
         .tensor()
-        .SharesBytesWith(reader.LoadPath("params", ".embed").value().tensor());
+        .SharesBytesWith(reader.LoadLeaf("params", ".embed").value().tensor());
   };
   EXPECT_TRUE(sharing(ReadMode::kMap));
   EXPECT_FALSE(sharing(ReadMode::kRead));
@@ -379,12 +378,12 @@ TEST(ReaderModeTest, AMillionLevelsAreSavedLoadedAndListed) {
   const ParamStore store = ParamStore::Create(def, {Tensor::Scalar(1.0f)}).value();
   TempDir dir;
   const std::string path = dir.File("deep.leaf");
-  ASSERT_THAT(SaveCheckpoint(path, {{"deep", store}}, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path, {{"deep", store}}, {.io = {.durable = false}}), IsOk());
   const CheckpointReader reader = CheckpointReader::Open(path).value();
-  EXPECT_TRUE(reader.def("deep").value() == def);
+  EXPECT_TRUE(reader.GetDef("deep").value() == def);
   EXPECT_TRUE(reader.Load("deep")->leaf(0) == store.leaf(0));
   size_t length = 0;
-  EXPECT_THAT(reader.item("deep")->ForEachPath(
+  EXPECT_THAT(reader.GetItem("deep")->ForEachPath(
                   [&](uint32_t, absl::string_view text) { length = text.size(); }),
               IsOk());
   EXPECT_EQ(length, 3u * kLevels);
@@ -404,12 +403,12 @@ TEST(ReaderModeTest, PathsThatAreTooLongAreNeverPrinted) {
   const ParamStore store = ParamStore::Create(def, {Tensor::Scalar(1.0f)}).value();
   TempDir dir;
   const std::string path = dir.File("long.leaf");
-  ASSERT_THAT(SaveCheckpoint(path, {{"long", store}}, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path, {{"long", store}}, {.io = {.durable = false}}), IsOk());
   std::string bytes = ReadFile(path);
   bytes[64] ^= 1;
   WriteFile(path, bytes);
   const CheckpointReader reader = CheckpointReader::Open(path).value();
-  EXPECT_THAT(reader.item("long")->ForEachPath([](uint32_t, absl::string_view) { FAIL(); }),
+  EXPECT_THAT(reader.GetItem("long")->ForEachPath([](uint32_t, absl::string_view) { FAIL(); }),
               StatusIs(StatusCode::kResourceExhausted,
                        HasSubstr("expected a path of at most 16777216 bytes")));
   const absl::Status damage = reader.Verify();

@@ -1,6 +1,4 @@
-// Which leaves of an item go where in a store of another structure.
-#include "leafstore/checkpoint/internal/restore.h"
-
+// CheckpointReader::LoadInto: which leaves of an item go where in a store of another structure.
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,8 +6,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/checkpoint/models.h"
@@ -51,7 +49,7 @@ Values ValuesOf(const ParamStore& store) {
 class RestoreTest : public testing::Test {
  protected:
   void SaveAsParams(const ParamStore& store) {
-    EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.durable = false}), IsOk());
+    EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, {.io = {.durable = false}}), IsOk());
   }
   CheckpointReader Saved(const ParamStore& store) {
     SaveAsParams(store);
@@ -119,7 +117,7 @@ TEST_F(RestoreTest, StructuresMeetWithoutTheTextsOfTheirPaths) {
   ParamStore store = store_of(deep(true), 0);
   ASSERT_THAT(reader.LoadInto("params", &store), IsOk());
   EXPECT_TRUE(store.leaf(kLeaves - 1) == Leaf(Value(1)));
-  EXPECT_THAT(SaveCheckpoint(path_, {{"params", def, store}}, {.durable = false}), IsOk());
+  EXPECT_THAT(SaveCheckpoint(path_, {{"params", def, store}}, {.io = {.durable = false}}), IsOk());
 }
 
 // A thousand paths of a megabyte: a report that is not an error stays as small as one that is.
@@ -264,7 +262,7 @@ TEST_F(RestoreTest, ADottedFormThatCouldBeTwoLeavesIsAnError) {
   const CheckpointReader reader = Saved(Store({{"['a']", 1}, {"['d']", 2}}));
   ParamStore store = Store({{".a.b", 0}, {".'a.b'", 0}});
   ExpectRefused(reader, {.renames = {{"a", "a.b"}}}, &store,
-                "'a.b' could be '.a.b' or '.'a.b'' of the store");
+                "ambiguous (1):\n  '['a']' could be '.a.b' or '.'a.b''");
 }
 
 TEST_F(RestoreTest, TwoLeavesThatWouldGoToOneAreNamed) {
@@ -273,7 +271,7 @@ TEST_F(RestoreTest, TwoLeavesThatWouldGoToOneAreNamed) {
   ExpectRefused(reader, {.renames = {{"*.w", "c"}}}, &store,
                 "'.a.w' (by rename 0) and '.b.w' (by rename 0) would both be '.c'");
   ExpectRefused(reader, {.renames = {{"a.w", "c"}, {"c", "c"}}}, &store,
-                "renames: '.a.w' and '['c']' would both go to '.c' of the store");
+                "duplicate (1):\n  '.c' would be both '.a.w' and '['c']'");
 }
 
 TEST_F(RestoreTest, RenamesThatAreBadOrTakeNothing) {

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/treedef/treedef_builder.h"
@@ -36,7 +37,7 @@ void ExpectSame(const ParamStore& expected, const ParamStore& found) {
 class RoundTripTest : public testing::TestWithParam<ReadMode> {
  protected:
   CheckpointReader Open(const std::string& path) {
-    return CheckpointReader::Open(path, {.mode = GetParam()}).value();
+    return CheckpointReader::Open(path, {.io = {.mode = GetParam()}}).value();
   }
   TempDir dir_;
   const std::string path_ = dir_.File("a.leaf");
@@ -52,7 +53,7 @@ TEST_P(RoundTripTest, EveryKindOfNodeAndLeafComesBack) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKind(), store}}), IsOk());
   const CheckpointReader reader = Open(path_);
   EXPECT_THAT(reader.items(), ElementsAre("params"));
-  EXPECT_TRUE(reader.def("params").value() == EveryKind());
+  EXPECT_TRUE(reader.GetDef("params").value() == EveryKind());
   const ParamStore loaded = reader.Load("params").value();
   EXPECT_TRUE(loaded.layout() == store.layout());
   ExpectSame(store, loaded);
@@ -62,14 +63,14 @@ TEST_P(RoundTripTest, EveryKindOfNodeAndLeafComesBack) {
 TEST_P(RoundTripTest, TiesAndTagsComeBack) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore()}}), IsOk());
   const CheckpointReader reader = Open(path_);
-  const TreeDef def = reader.def("params").value();
+  const TreeDef def = reader.GetDef("params").value();
   const NodeId head = def.Find(".head").value();
   EXPECT_EQ(def.kind(head), NodeKind::kAlias);
   EXPECT_EQ(def.alias_target(head), def.Find(".embed").value());
   EXPECT_THAT(def.tags(def.Find(".embed").value()), ElementsAre("frozen", "table"));
   EXPECT_TRUE(def.has_tag(kRootNode, "whole"));
-  EXPECT_TRUE(reader.LoadPath("params", ".head").value() ==
-              reader.LoadPath("params", ".embed").value());
+  EXPECT_TRUE(reader.LoadLeaf("params", ".head").value() ==
+              reader.LoadLeaf("params", ".embed").value());
 }
 
 TEST_P(RoundTripTest, EveryDtypeComesBackBitForBit) {
@@ -115,8 +116,8 @@ TEST_P(RoundTripTest, AScalarRootIsALeafOfTheEmptyPath) {
   const ParamStore store = ParamStore::Create(def, {Tensor::Scalar(1.5f)}).value();
   ASSERT_THAT(SaveCheckpoint(path_, {{"step", def, store}}), IsOk());
   const CheckpointReader reader = Open(path_);
-  EXPECT_EQ(reader.item("step").value().PathText(0), "");
-  EXPECT_TRUE(reader.LoadPath("step", "").value() == store.leaf(0));
+  EXPECT_EQ(reader.GetItem("step").value().PathText(0), "");
+  EXPECT_TRUE(reader.LoadLeaf("step", "").value() == store.leaf(0));
 }
 
 TEST_P(RoundTripTest, NoItemsIsACheckpoint) {
@@ -144,7 +145,7 @@ TEST_P(RoundTripTest, ItemsOfOneStructureSaveItOnce) {
   const size_t one = ReadFile(path_).size();
   ASSERT_THAT(SaveCheckpoint(path_, {{"one", store}, {"two", store}, {"three", store}}), IsOk());
   const CheckpointReader reader = Open(path_);
-  EXPECT_TRUE(reader.item("one").value().layout() == reader.item("three").value().layout());
+  EXPECT_TRUE(reader.GetItem("one").value().layout() == reader.GetItem("three").value().layout());
   EXPECT_LT(ReadFile(path_).size(), one + 2 * 320);
 }
 
@@ -156,7 +157,7 @@ TEST_P(RoundTripTest, AGroupComesBackAsAGroup) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"group", group}}), IsOk());
   const CheckpointReader reader = Open(path_);
   ExpectSame(group, reader.Load("group").value());
-  EXPECT_THAT(reader.LoadPath("group", ".by_number[-3]"),
+  EXPECT_THAT(reader.LoadLeaf("group", ".by_number[-3]"),
               StatusIs(StatusCode::kNotFound,
                        AllOf(HasSubstr("was saved without"), HasSubstr(".by_number[-3]"))));
 }
@@ -174,7 +175,7 @@ TEST_P(RoundTripTest, LoosePathsComeBackInTheirOrder) {
   for (uint32_t place = 0; place < 3; ++place) {
     EXPECT_EQ(loaded.PathText(place), store.PathText(place));
   }
-  EXPECT_TRUE(reader.LoadPath("loose", "['w'][9]").value() == *store.Find("['w'][9]"));
+  EXPECT_TRUE(reader.LoadLeaf("loose", "['w'][9]").value() == *store.Find("['w'][9]"));
 }
 
 TEST_P(RoundTripTest, MetadataComesBack) {
@@ -185,7 +186,7 @@ TEST_P(RoundTripTest, MetadataComesBack) {
       IsOk());
   const CheckpointReader reader = Open(path_);
   EXPECT_EQ(reader.metadata(), options.metadata);
-  EXPECT_EQ(reader.metadata("a").value(), (Metadata{{"x", "\xc3\xa9"}}));
+  EXPECT_EQ(reader.GetItem("a")->metadata(), (Metadata{{"x", "\xc3\xa9"}}));
 }
 
 TEST_P(RoundTripTest, LabelsComeBack) {
@@ -196,8 +197,8 @@ TEST_P(RoundTripTest, LabelsComeBack) {
           .value();
   ASSERT_THAT(SaveCheckpoint(path_, {{"a", store, {.labels = labels}}, {"b", store}}), IsOk());
   const CheckpointReader reader = Open(path_);
-  EXPECT_TRUE(reader.labels("a").value() == labels);
-  EXPECT_FALSE(reader.labels("b").value().has_value());
+  EXPECT_TRUE(reader.GetItem("a")->labels() == labels);
+  EXPECT_FALSE(reader.GetItem("b")->labels().has_value());
 }
 
 TEST_P(RoundTripTest, LargeAndSmallTensorsSideBySide) {
@@ -212,11 +213,11 @@ TEST_P(RoundTripTest, LargeAndSmallTensorsSideBySide) {
     entries.emplace_back(Path().Index(i), std::move(tensor));
   }
   const ParamStore store = ParamStore::FromEntries(std::move(entries)).value();
-  ASSERT_THAT(SaveCheckpoint(path_, {{"mixed", store}}, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path_, {{"mixed", store}}, {.io = {.durable = false}}), IsOk());
   const CheckpointReader reader = Open(path_);
   ExpectSame(store, reader.Load("mixed").value());
   EXPECT_THAT(reader.Verify(), IsOk());
-  const CheckpointItemInfo item = reader.item("mixed").value();
+  const CheckpointItemInfo item = reader.GetItem("mixed").value();
   for (uint32_t place = 0; place < item.size(); ++place) {
     const EntryInfo entry = item.entry(place);
     EXPECT_EQ(entry.offset % (entry.stored_size >= 65536 ? 4096 : 64), 0);

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/numeric/ops.h"
@@ -34,11 +35,11 @@ class SaveHistoryTest : public testing::Test {
     return SaveCheckpoint(dir_.File(name), {{"params", params}}, options);
   }
   CheckpointReader Open(const std::string& name, ReadMode mode = ReadMode::kMap) {
-    return CheckpointReader::Open(dir_.File(name), {.mode = mode}).value();
+    return CheckpointReader::Open(dir_.File(name), {.io = {.mode = mode}}).value();
   }
   // By path, which base has the tensor; 0: the file itself.
   uint32_t BaseOf(const CheckpointReader& reader, const std::string& path) {
-    const CheckpointItemInfo item = reader.item("params").value();
+    const CheckpointItemInfo item = reader.GetItem("params").value();
     const Slot slot = item.layout().Get(path).value();
     return item.entry(item.slots().PlaceOf(slot)).base;
   }
@@ -77,7 +78,7 @@ TEST_F(SaveHistoryTest, AnIncrementIsReadAsAWholeOneIs) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     const CheckpointReader reader = Open("2.leaf", mode);
     EXPECT_EQ(EntriesOf(reader.Load("params").value()), EntriesOf(params));
-    EXPECT_EQ(reader.LoadPath("params", ".a").value(), Leaf(ThousandOf(1)));
+    EXPECT_EQ(reader.LoadLeaf("params", ".a").value(), Leaf(ThousandOf(1)));
     ParamStore into = ZerosLike(params).value();
     ASSERT_THAT(reader.LoadInto("params", &into), IsOk());
     EXPECT_EQ(EntriesOf(into), EntriesOf(params));
@@ -160,7 +161,7 @@ TEST_F(SaveHistoryTest, AnotherDirectoryIsAnError) {
 
 TEST_F(SaveHistoryTest, ADurableSaveBuildsOnDurableOnes) {
   const ParamStore params = StoreAt({{".a", ThousandOf(1)}});
-  ASSERT_THAT(Save("1.leaf", params, {.durable = false}), IsOk());
+  ASSERT_THAT(Save("1.leaf", params, {.io = {.durable = false}}), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   EXPECT_THAT(Open("2.leaf").bases(), IsEmpty());
   ASSERT_THAT(Save("3.leaf", params), IsOk());
@@ -174,11 +175,11 @@ TEST_F(SaveHistoryTest, ABaseThatIsGoneIsNamedWithTheLeaf) {
   ASSERT_THAT(Save("2.leaf", params), IsOk());
   ASSERT_THAT(FileSystem::Posix().Remove(dir_.File("1.leaf")), IsOk());
   const CheckpointReader reader = Open("2.leaf");
-  EXPECT_EQ(reader.LoadPath("params", ".b").value(), Leaf(ThousandOf(3)));
+  EXPECT_EQ(reader.LoadLeaf("params", ".b").value(), Leaf(ThousandOf(3)));
   EXPECT_THAT(
-      reader.LoadPath("params", ".a").status().message(),
+      reader.LoadLeaf("params", ".a").status().message(),
       testing::AllOf(HasSubstr("item 'params', '.a': base: "), HasSubstr(dir_.File("1.leaf"))));
-  EXPECT_EQ(reader.LoadPath("params", ".a").status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(reader.LoadLeaf("params", ".a").status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(reader.Verify().code(), absl::StatusCode::kDataLoss);
 }
 

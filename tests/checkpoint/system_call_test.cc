@@ -10,9 +10,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 
 #include "tests/checkpoint/system_calls.h"
 #include "tests/core/status_matchers.h"
@@ -78,7 +78,7 @@ void CheckDirectory(const std::string& directory, int64_t saved) {
   const CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
   const std::vector<int64_t> steps = manager.Steps().value();
   for (const int64_t step : steps) {
-    const absl::StatusOr<RestoredCheckpoint> one = manager.RestoreStep(step);
+    const absl::StatusOr<RestoredCheckpoint> one = manager.Restore({.step = step});
     ASSERT_THAT(one, IsOk());
     ASSERT_TRUE(IsParamsOf(step, one->reader.Load("params").value())) << step;
   }
@@ -234,7 +234,7 @@ TEST(ReadCallTest, NoFailureOfAnyCallGivesAWrongValue) {
           SCOPED_TRACE(absl::StrCat(call, " number ", at, " fails with errno ", error));
           SystemCallFault fault(call, at, error);
           const WithFault with(&fault);
-          const auto reader = CheckpointReader::Open(path, {.mode = mode});
+          const auto reader = CheckpointReader::Open(path, {.io = {.mode = mode}});
           const absl::StatusOr<ParamStore> params =
               reader.ok() ? reader->Load("params") : reader.status();
           more = fault.seen > at;
@@ -249,7 +249,7 @@ TEST(ReadCallTest, NoFailureOfAnyCallGivesAWrongValue) {
     }
     SystemCallFault fault("pread", 0, 0, 10);
     const WithFault with(&fault);
-    const auto reader = CheckpointReader::Open(path, {.mode = mode});
+    const auto reader = CheckpointReader::Open(path, {.io = {.mode = mode}});
     EXPECT_TRUE(IsParamsOf(3, reader->Load("params").value())) << "short reads are continued";
   }
   EXPECT_GT(failed, 20);

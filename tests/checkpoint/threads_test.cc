@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/manager.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
@@ -77,8 +78,9 @@ TEST(SaveThreadsTest, ASnapshotIsSavedWhileTheStoreIsWritten) {
     Write(&params, number);
     std::atomic<bool> saved{false};
     std::thread saver([&path, &saved, snapshot = params.Snapshot().value()]() mutable {
-      EXPECT_THAT(SaveCheckpoint(path, {{"params", std::move(snapshot)}}, {.durable = false}),
-                  IsOk());
+      EXPECT_THAT(
+          SaveCheckpoint(path, {{"params", std::move(snapshot)}}, {.io = {.durable = false}}),
+          IsOk());
       saved = true;
     });
     for (float other = -1; other > -3 || !saved; --other) Write(&params, other);
@@ -95,7 +97,8 @@ TEST(SaveThreadsTest, OneStoreIsSavedByManyThreads) {
     const ParamStore params = NewParams();
     const auto path_of = [&](int i) { return dir.File(absl::StrCat(i, ".leaf")); };
     InThreads(kThreads, [&](int i) {
-      EXPECT_THAT(SaveCheckpoint(path_of(i), {{"params", params}}, {.durable = false}), IsOk());
+      EXPECT_THAT(SaveCheckpoint(path_of(i), {{"params", params}}, {.io = {.durable = false}}),
+                  IsOk());
     });
     for (int i = 1; i < kThreads; ++i) EXPECT_EQ(ReadFile(path_of(i)), ReadFile(path_of(0)));
     ExpectWhole(CheckpointReader::Open(path_of(0))->Load("params").value());
@@ -107,7 +110,7 @@ class ManagerThreadsTest : public testing::TestWithParam<bool> {
   CheckpointManager Open() {
     return CheckpointManager::Open(
                dir_.File("run"),
-               {.retention = {.last = 100}, .incremental = GetParam(), .durable = false})
+               {.io = {.durable = false}, .retention = {.last = 100}, .incremental = GetParam()})
         .value();
   }
 
@@ -153,7 +156,7 @@ TEST_P(ManagerThreadsTest, SaveAsyncBesideUpdatesAndReaders) {
   of_files.join();
 
   for (int64_t step = 0; step < kSteps; ++step) {
-    const ParamStore found = manager.RestoreStep(step)->reader.Load("params").value();
+    const ParamStore found = manager.Restore({.step = step})->reader.Load("params").value();
     ExpectWhole(found);
     EXPECT_EQ(FloatsAt(found, ".a")[0], static_cast<float>(step));
   }
@@ -161,12 +164,12 @@ TEST_P(ManagerThreadsTest, SaveAsyncBesideUpdatesAndReaders) {
 
 TEST_P(ManagerThreadsTest, ManagersOfTwoRunsSaveOneStoreAtTheSameTime) {
   ParamStore params = NewParams();
-  CheckpointManager one =
-      CheckpointManager::Open(dir_.File("one"), {.incremental = GetParam(), .durable = false})
-          .value();
-  CheckpointManager two =
-      CheckpointManager::Open(dir_.File("two"), {.incremental = GetParam(), .durable = false})
-          .value();
+  CheckpointManager one = CheckpointManager::Open(dir_.File("one"), {.io = {.durable = false},
+                                                                     .incremental = GetParam()})
+                              .value();
+  CheckpointManager two = CheckpointManager::Open(dir_.File("two"), {.io = {.durable = false},
+                                                                     .incremental = GetParam()})
+                              .value();
   for (int64_t step = 0; step < 10; ++step) {
     Write(&params, static_cast<float>(step));
     EXPECT_TRUE(one.SaveAsync(step, ItemsOf(params)).value());
@@ -189,7 +192,7 @@ class ReaderThreadsTest : public testing::TestWithParam<ReadMode> {};
 TEST_P(ReaderThreadsTest, LoadsOfOneReaderMeetAtItsBases) {
   const TempDir dir;
   SaveHistory history;
-  const SaveOptions options{.durable = false, .history = &history};
+  const SaveOptions options{.io = {.durable = false}, .history = &history};
   ParamStore params = NewParams();
   ASSERT_THAT(SaveCheckpoint(dir.File("1.leaf"), {{"params", params}}, options), IsOk());
   ASSERT_THAT(params.Set(".b", Filled(1, kSize)), IsOk());
@@ -199,13 +202,13 @@ TEST_P(ReaderThreadsTest, LoadsOfOneReaderMeetAtItsBases) {
 
   for (int round = 0; round < 10; ++round) {
     const CheckpointReader reader =
-        CheckpointReader::Open(dir.File("3.leaf"), {.mode = GetParam()}).value();
+        CheckpointReader::Open(dir.File("3.leaf"), {.io = {.mode = GetParam()}}).value();
     ASSERT_EQ(reader.bases().size(), 2u);
     const std::vector<std::function<void()>> loads = {
         [&] { ExpectWhole(reader.Load("params").value()); },
-        [&] { EXPECT_EQ(*reader.LoadPath("params", ".b"), Leaf(Filled(1, kSize))); },
+        [&] { EXPECT_EQ(*reader.LoadLeaf("params", ".b"), Leaf(Filled(1, kSize))); },
         [&] {
-          const ParamStore found = reader.LoadMatching("params", Glob("frozen")).value();
+          const ParamStore found = reader.Load("params", {.filter = Glob("frozen")}).value();
           EXPECT_EQ(found.size(), 1u);
           EXPECT_EQ(*found.Find(".frozen"), Leaf(Filled(7, kSize)));
         },
@@ -219,7 +222,7 @@ TEST_P(ReaderThreadsTest, LoadsOfOneReaderMeetAtItsBases) {
         [&] { EXPECT_THAT(reader.Verify(), IsOk()); },
         [&] {
           EXPECT_THAT(reader.items(), ElementsAre("params"));
-          EXPECT_EQ(reader.item("params")->slots().size(), 4u);
+          EXPECT_EQ(reader.GetItem("params")->slots().size(), 4u);
         },
     };
     InThreads(kThreads, [&loads](int i) {

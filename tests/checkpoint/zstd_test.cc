@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/internal/zstd_codec.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
@@ -73,10 +74,10 @@ class ZstdTest : public testing::Test {
   std::string WithStored(const std::string& file, const std::string& stored) {
     Manifest manifest = DecodeManifest(ManifestBytesOf(file)).value();
     manifest.items[0].segments.stored_sizes[0] = static_cast<int64_t>(stored.size());
-    manifest.items[0].segments.checksums[0] = Checksum(BytesOf(stored));
+    manifest.items[0].segments.checksums[0] = internal::Checksum(BytesOf(stored));
     const auto begin = static_cast<size_t>(manifest.items[0].segments.offsets[0]);
     std::string out = file.substr(0, begin) + stored;
-    out.resize(static_cast<size_t>(AlignUp(static_cast<int64_t>(out.size()), 64)));
+    out.resize(static_cast<size_t>(internal::AlignUp(static_cast<int64_t>(out.size()), 64)));
     Footer footer = FooterOf(file);
     footer.manifest_offset = static_cast<int64_t>(out.size());
     out += std::string(kFooterSize, 0);
@@ -87,7 +88,7 @@ class ZstdTest : public testing::Test {
   static absl::Status LoadOf(const std::string& file) {
     MemoryFile files(file);
     ReadOptions options;
-    options.file_system = &files;
+    options.io.file_system = &files;
     absl::StatusOr<CheckpointReader> reader = CheckpointReader::Open("a.leaf", options);
     return reader.ok() ? reader->Load("params").status() : reader.status();
   }
@@ -108,12 +109,12 @@ TEST_F(ZstdTest, EverythingComesBackInBothModesWithAnyThreads) {
   EXPECT_LT(file.size(), 10'000'000u) << "8 MB of noise, and of 30 MB little";
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     for (const int threads : {1, 3}) {
-      const auto reader = CheckpointReader::Open(path_, {.mode = mode, .threads = threads});
+      const auto reader = CheckpointReader::Open(path_, {.io = {.mode = mode, .threads = threads}});
       ASSERT_THAT(reader, IsOk());
       EXPECT_THAT(reader->Verify(), IsOk());
       ExpectEqual(reader->Load("params").value(), store);
-      EXPECT_EQ(reader->LoadPath("params", "['big']").value(), *store.Find("['big']"));
-      ExpectEqual(reader->LoadMatching("params", Glob("w*")).value(),
+      EXPECT_EQ(reader->LoadLeaf("params", "['big']").value(), *store.Find("['big']"));
+      ExpectEqual(reader->Load("params", {.filter = Glob("w*")}).value(),
                   Partition(store, {Glob("w*")}).value()[0]);
     }
   }
@@ -122,7 +123,7 @@ TEST_F(ZstdTest, EverythingComesBackInBothModesWithAnyThreads) {
 TEST_F(ZstdTest, WhatDoesNotShrinkIsStoredAsItIs) {
   Save(Store({{"noise", Noise(100'000)}, {"sparse", Sparse(100'000)}, {"tiny", Sparse(10)}}));
   const auto reader = CheckpointReader::Open(path_);
-  const CheckpointItemInfo item = reader->item("params").value();
+  const CheckpointItemInfo item = reader->GetItem("params").value();
   EXPECT_EQ(item.entry(0).codec, 0);
   EXPECT_EQ(item.entry(0).stored_size, 400'000);
   EXPECT_EQ(item.entry(1).codec, 1);
@@ -130,8 +131,8 @@ TEST_F(ZstdTest, WhatDoesNotShrinkIsStoredAsItIs) {
   EXPECT_EQ(item.entry(1).spec.byte_size(), 400'000);
   EXPECT_EQ(item.entry(2).codec, 0);
   // It is mapped, as ever.
-  const Leaf noise = reader->LoadPath("params", "['noise']").value();
-  EXPECT_TRUE(noise.tensor().SharesBytesWith(reader->LoadPath("params", "['noise']")->tensor()));
+  const Leaf noise = reader->LoadLeaf("params", "['noise']").value();
+  EXPECT_TRUE(noise.tensor().SharesBytesWith(reader->LoadLeaf("params", "['noise']")->tensor()));
 }
 
 TEST_F(ZstdTest, WithoutAnyCompressedTensorTheFileIsAsWithout) {
@@ -167,8 +168,8 @@ TEST_F(ZstdTest, AnIncrementFindsCompressedTensorsInItsBase) {
   path_ = dir_.File("b.leaf");
   Save(store, options);
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const auto reader = CheckpointReader::Open(path_, {.mode = mode});
-    const CheckpointItemInfo item = reader->item("params").value();
+    const auto reader = CheckpointReader::Open(path_, {.io = {.mode = mode}});
+    const CheckpointItemInfo item = reader->GetItem("params").value();
     EXPECT_EQ(item.entry(0).base, 1u);
     EXPECT_EQ(item.entry(0).codec, 1);
     EXPECT_EQ(item.entry(1).base, 0u);
@@ -213,7 +214,7 @@ TEST_F(ZstdTest, ATensorThatItsFramesDoNotExplainTakesNoMemory) {
   std::string liars;
   for (int i = 0; i < 100; ++i) liars += liar;
   for (const std::string& stored : {std::string(64, 'x'), std::string(), liars}) {
-    EXPECT_THAT(CheckZstdFrames(BytesOf(stored), kHuge),
+    EXPECT_THAT(internal::CheckZstdFrames(BytesOf(stored), kHuge),
                 StatusIs(StatusCode::kDataLoss, HasSubstr("expected")));
   }
 }
@@ -226,7 +227,7 @@ TEST_F(ZstdTest, AnyDamageOfTheStoredBytesIsFound) {
     bytes[at] ^= 4;
     MemoryFile files(bytes);
     ReadOptions options;
-    options.file_system = &files;
+    options.io.file_system = &files;
     EXPECT_THAT(CheckpointReader::Open("a.leaf", options)->Verify(),
                 StatusIs(StatusCode::kDataLoss, HasSubstr("expected")));
   }

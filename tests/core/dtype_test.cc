@@ -93,7 +93,8 @@ TEST(DTypeTest, ParseOfAnUnknownName_ListsTheNames) {
     const absl::Status status = ParseDType(name).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << name;
     EXPECT_THAT(std::string(status.message()),
-                HasSubstr("no dtype is called \"" + std::string(name) + "\"; there are bool, u8, "))
+                HasSubstr("expected a dtype, found \"" + std::string(name) +
+                          "\"; the dtypes are bool, u8, "))
         << name;
     EXPECT_THAT(std::string(status.message()), HasSubstr(", f6_e3m2")) << name;
   }

@@ -79,7 +79,7 @@ template <typename T>
 concept GivesRef = requires(T key) {
   std::forward<T>(key).ref();
 };
-// Of a temporary they would dangle.
+// References into a temporary would dangle.
 static_assert(GivesKeys<const Path&> && !GivesKeys<Path>);
 static_assert(GivesRef<const Key&> && !GivesRef<Key>);
 
@@ -259,7 +259,7 @@ TEST(PathTest, ParseOfDottedText_SuggestsCanonicalForms) {
                 EndsWith(absl::StrCat("; did you mean ", c.hint, "?")))
         << c.text;
   }
-  // What is not dotted is told nothing, and what nobody types neither.
+  // Text that is not dotted, or too long to be typed, gets no suggestion.
   for (const std::string& text :
        {std::string("layers[0"), std::string("a..b"), std::string("a."), std::string("a[0].b]"),
         std::string("a\\.b"), std::string("['a'"), std::string(".a\xff"), std::string(201, 'a')}) {

@@ -95,7 +95,7 @@ TEST(SuggestTest, OrderOfCandidates_DoesNotMatter) {
   }
 }
 
-// The distance of suggest.h by its definition, in quarters: the whole table.
+// Computes the distance of suggest.h by its definition, in quarters, with the complete table.
 int Distance(const std::string& a, const std::string& b) {
   std::vector<std::vector<int>> d(a.size() + 1, std::vector<int>(b.size() + 1));
   for (size_t i = 0; i <= a.size(); ++i) {
@@ -116,7 +116,7 @@ int Distance(const std::string& a, const std::string& b) {
   return d[a.size()][b.size()];
 }
 
-// What the header says, done the long way.
+// Computes the suggestions as the header defines them, without any optimisation.
 Names SlowNearNames(const std::string& name, const Names& candidates, size_t max) {
   const int limit = 4 * std::clamp(static_cast<int>(name.size() / 3), 1, 8);
   std::set<std::pair<int, std::string>> near;

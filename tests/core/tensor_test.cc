@@ -48,7 +48,7 @@ void Write(Tensor& tensor, float value, size_t index = 0) {
   writing.span<float>()[index] = value;
 }
 
-// Whether writing happens where the bytes are, rather than in a clone.
+// Returns whether a write is in place and not in a clone.
 bool WritesInPlace(Tensor& tensor) {
   const std::byte* const before = tensor.raw_data();
   return tensor.Mutate().value().raw_data() == before;
@@ -81,7 +81,7 @@ template <typename T>
 concept GivesSpan = requires(T tensor) {
   std::forward<T>(tensor).template span<float>();
 };
-// Of a temporary they would dangle.
+// References into a temporary would dangle.
 static_assert(GivesShape<const Tensor&> && !GivesShape<Tensor>);
 static_assert(GivesShape<const MutableTensor&> && !GivesShape<MutableTensor>);
 static_assert(GivesBytes<MutableTensor&> && !GivesBytes<MutableTensor>);
@@ -173,7 +173,7 @@ TEST(TensorTest, EmptyTensor_IsSupported) {
   EXPECT_EQ(tensor, tensor.Clone().value());
   EXPECT_NE(tensor, Tensor::Zeros(DType::kF32, {0, 3, 2}).value());
   EXPECT_THAT(tensor.Reshape({0})->shape(), ElementsAre(0));
-  EXPECT_FALSE(tensor.SharesBytesWith(tensor));  // there are none
+  EXPECT_FALSE(tensor.SharesBytesWith(tensor));  // it has no bytes
   EXPECT_THAT(tensor.Mutate()->bytes(), IsEmpty());
 }
 
@@ -741,7 +741,7 @@ TEST(TensorFromBufferTest, Errors_KeepNoHandle) {
 // ---- size ----
 
 TEST(TensorSizeTest, HeaderAndBytesAreOneAllocation) {
-  // What lies before the bytes, dims included, fits in one aligned block up to rank 2.
+  // The header, including dims, fits into one aligned block up to rank 2.
   for (const int64_t rank : {1, 2}) {
     const Tensor tensor = Tensor::Zeros(DType::kF32, Shape(static_cast<size_t>(rank), 1)).value();
     const auto* dims = reinterpret_cast<const std::byte*>(tensor.shape().data());
@@ -820,7 +820,7 @@ TEST(TensorAccessTest, DuringABorrow_MakeWritableAndRestampAreErrors) {
 
 // ---- threads (meaningful under the thread sanitizer) ----
 
-// Whether all elements are one number, as they are in every version that is ever visible here.
+// Returns whether all elements are equal, as in every version that a reader may see.
 bool IsUniform(const Tensor& tensor) {
   const absl::Span<const float> values = tensor.span<float>();
   return std::all_of(values.begin(), values.end(), [&](float v) { return v == values[0]; });

@@ -1,4 +1,4 @@
-// What tests look at of a tensor.
+// Helpers for tests of tensors.
 #ifndef LEAFSTORE_TESTS_CORE_TENSOR_TESTING_H_
 #define LEAFSTORE_TESTS_CORE_TENSOR_TESTING_H_
 
@@ -10,7 +10,7 @@
 
 namespace leafstore {
 
-// The numbers of an f32 tensor.
+// Returns the elements of an f32 tensor.
 inline std::vector<float> FloatsOf(const Tensor& tensor) {
   const absl::Span<const float> values = tensor.span<float>();
   return std::vector<float>(values.begin(), values.end());

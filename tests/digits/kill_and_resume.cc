@@ -67,7 +67,7 @@ int64_t NewestOfAllWhole(const std::string& directory) {
   if (steps.empty()) return kNone;
   const CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
   for (const int64_t step : steps) {
-    EXPECT_TRUE(manager.RestoreStep(step).ok()) << manager.RestoreStep(step).status();
+    EXPECT_TRUE(manager.Restore({.step = step}).ok()) << manager.Restore({.step = step}).status();
   }
   const absl::StatusOr<RestoredCheckpoint> newest = manager.Restore();
   EXPECT_TRUE(newest.ok() && newest->step == steps.back() && newest->skipped.empty());

@@ -133,9 +133,8 @@ TEST(ResumeTest, ADirectoryInWhichARunIsAtWorkIsRefused) {
   for (const bool resume : {false, true}) {
     const std::string said = root.File("stderr");
     EXPECT_TRUE(Exited(RunToEnd(root.path(), resume, said), 1));
-    EXPECT_EQ(leafstore::ReadFile(said),
-              "digits: cannot lock " + root.path() +
-                  "/LOCK: another process, or another part of this, holds it\n");
+    EXPECT_EQ(leafstore::ReadFile(said), "digits: cannot lock " + root.path() +
+                                             "/LOCK: this process or another one holds the lock\n");
   }
   kill(first, SIGKILL);
   EXPECT_TRUE(WIFSIGNALED(Wait(first))) << "the first was disturbed";

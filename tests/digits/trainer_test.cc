@@ -7,8 +7,8 @@
 #include "data.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 
 #include "tests/digits/program.h"
 #include "tests/io/temp_dir.h"
@@ -32,7 +32,7 @@ Split SomeImages(int train) {
 
 void Save(const Trainer& trainer, const std::string& path) {
   const absl::Status status =
-      leafstore::SaveCheckpoint(path, trainer.Items().value(), {.durable = false});
+      leafstore::SaveCheckpoint(path, trainer.Items().value(), {.io = {.durable = false}});
   ASSERT_TRUE(status.ok()) << status;
 }
 

@@ -34,7 +34,8 @@ void RequireReadError(const absl::Status& status) {
 
 absl::StatusOr<CheckpointReader> Open(const std::string& bytes, ReadMode mode, bool verify) {
   MemoryFile file(bytes);
-  return CheckpointReader::Open("x", {.mode = mode, .verify = verify, .file_system = &file});
+  return CheckpointReader::Open("x",
+                                {.io = {.mode = mode, .file_system = &file}, .verify = verify});
 }
 
 // `status` of two ways to the same: both good, or the same error.
@@ -73,7 +74,8 @@ bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
   Require(store.ok() == other.ok(), "what one mode can load, the other can");
   // The first leaf that is alone in being wrong does not hinder the others.
   for (uint32_t place = 0; place < std::min<uint32_t>(item.size(), 16); ++place) {
-    const absl::StatusOr<ParamStore> one = mapped.LoadPlaces(item.name(), {place});
+    const absl::StatusOr<ParamStore> one =
+        mapped.Load(item.name(), {.places = std::vector<uint32_t>{place}});
     if (!one.ok()) {
       Require(!store.ok(), "of a whole that can be read, each leaf can be");
       RequireReadError(one.status());
@@ -81,7 +83,7 @@ bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
       Require(one->leaf(0) == store->leaf(place), "a leaf is the same alone");
     }
   }
-  const absl::StatusOr<ParamStore> some = mapped.LoadMatching(item.name(), IsStatic());
+  const absl::StatusOr<ParamStore> some = mapped.Load(item.name(), {.filter = IsStatic()});
   if (!some.ok()) {
     // Loose paths may be no tree, and then nothing can be asked of filters.
     RequireError(some.status(), {StatusCode::kInvalidArgument});
@@ -102,10 +104,10 @@ std::string Saved(const CheckpointReader& reader) {
   MemoryDisk disk;
   CheckpointWriter writer =
       CheckpointWriter::Create(
-          "x", {.durable = false, .metadata = reader.metadata(), .file_system = &disk})
+          "x", {.io = {.durable = false, .file_system = &disk}, .metadata = reader.metadata()})
           .value();
   for (const std::string& name : reader.items()) {
-    const CheckpointItemInfo item = reader.item(name).value();
+    const CheckpointItemInfo item = reader.GetItem(name).value();
     const absl::Status added =
         writer.AddItem(name, reader.Load(name).value(), {item.labels(), item.metadata()});
     Require(added.ok(), "what was loaded can be saved");
@@ -139,7 +141,7 @@ void CheckFile(const std::string& bytes) {
 }
 
 uint64_t ChecksumOf(const std::string& bytes, size_t begin, size_t size) {
-  return Checksum(
+  return internal::Checksum(
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()) + begin, size));
 }
 

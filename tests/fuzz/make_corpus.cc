@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
@@ -73,7 +74,7 @@ std::string Checkpoint() {
       std::filesystem::temp_directory_path() / "make_fuzz_corpus.leaf";
   const absl::Status saved =
       SaveCheckpoint(path, {{"whole", whole, options}, {"part", Part()}, {"loose", Loose()}},
-                     {.durable = false, .metadata = {{"run", "7"}}});
+                     {.io = {.durable = false}, .metadata = {{"run", "7"}}});
   if (!saved.ok()) {
     std::cerr << saved << "\n";
     std::exit(1);
@@ -108,7 +109,7 @@ void WriteSafetensors(const std::filesystem::path& folder) {
             options.metadata = Metadata{{"format", "pt"}, {"\n", "\""}};
             options.structure = structure ? StructureSave::kAlways : StructureSave::kNever;
             options.drop_static = true;
-            options.file_system = disk;
+            options.io.file_system = disk;
             return SaveSafetensors("x", store, options);
           }));
   }
@@ -122,17 +123,18 @@ void WriteNumPy(const std::filesystem::path& folder) {
     if (attack.file.size() < 4096) Write(folder / ("attack_" + attack.name), attack.file);
   }
   const Tensor tensor = Tensor::From<float>({2, 3}, {1, 2, 3, 4, 5, 6}).value();
-  Write(folder / "npy",
-        Saved([&](FileSystem* disk) { return SaveNpy("x", tensor, {.file_system = disk}); }));
+  Write(folder / "npy", Saved([&](FileSystem* disk) {
+          return SaveNpy("x", tensor, {.io = {.file_system = disk}});
+        }));
   for (const bool deflate : {false, true}) {
     Write(folder / (deflate ? "npz_deflated" : "npz_stored"), Saved([&](FileSystem* disk) {
             return SaveNpz("x", {{"a", tensor}, {"b.c", Tensor::Scalar<int64_t>(7)}},
-                           {.deflate = deflate, .file_system = disk});
+                           {.io = {.file_system = disk}, .deflate = deflate});
           }));
   }
   // A name that cannot be written must not be read either.
   std::string control = Saved([&](FileSystem* disk) {
-    return SaveNpz("x", {{"?", tensor}}, {.file_system = disk});
+    return SaveNpz("x", {{"?", tensor}}, {.io = {.file_system = disk}});
   });
   std::replace(control.begin(), control.end(), '?', '\1');
   Write(folder / "attack_ControlCharacter", control);

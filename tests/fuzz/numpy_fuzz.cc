@@ -26,31 +26,33 @@ void RequireReadError(const absl::Status& status) {
 
 void RunNpy(const std::string& bytes) {
   MemoryFile file(bytes);
-  const absl::StatusOr<Tensor> tensor = LoadNpy("x", {.file_system = &file});
+  const absl::StatusOr<Tensor> tensor = LoadNpy("x", {.io = {.file_system = &file}});
   if (!tensor.ok()) {
     RequireReadError(tensor.status());
     return;
   }
   MemoryDisk disk;
-  Require(SaveNpy("x", *tensor, {.durable = false, .file_system = &disk}).ok(), "it can be saved");
+  Require(SaveNpy("x", *tensor, {.io = {.durable = false, .file_system = &disk}}).ok(),
+          "it can be saved");
   MemoryFile saved(disk.bytes());
-  const absl::StatusOr<Tensor> again = LoadNpy("x", {.file_system = &saved});
+  const absl::StatusOr<Tensor> again = LoadNpy("x", {.io = {.file_system = &saved}});
   Require(again.ok() && *again == *tensor, "and comes back");
 }
 
 void RunNpz(const std::string& bytes) {
   MemoryFile file(bytes);
   const absl::StatusOr<std::vector<NamedTensor>> tensors =
-      LoadNpzTensors("x", {.max_bytes = kMaxBytes, .file_system = &file});
+      LoadNpzTensors("x", {.io = {.file_system = &file}, .max_bytes = kMaxBytes});
   if (!tensors.ok()) {
     RequireReadError(tensors.status());
     return;
   }
   MemoryDisk disk;
-  Require(SaveNpz("x", *tensors, {.durable = false, .file_system = &disk}).ok(), "it can be saved");
+  Require(SaveNpz("x", *tensors, {.io = {.durable = false, .file_system = &disk}}).ok(),
+          "it can be saved");
   MemoryFile saved(disk.bytes());
   const absl::StatusOr<std::vector<NamedTensor>> again =
-      LoadNpzTensors("x", {.file_system = &saved});
+      LoadNpzTensors("x", {.io = {.file_system = &saved}});
   Require(again.ok() && again->size() == tensors->size(), "and comes back");
   for (size_t i = 0; i < tensors->size(); ++i) {
     Require((*again)[i].name == (*tensors)[i].name && (*again)[i].tensor == (*tensors)[i].tensor,

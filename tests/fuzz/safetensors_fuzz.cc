@@ -29,7 +29,7 @@ void RequireReadError(const absl::Status& status) {
 
 absl::StatusOr<SafetensorsReader> Open(const std::string& bytes, SafetensorsReadOptions options) {
   MemoryFile file(bytes);
-  options.file_system = &file;
+  options.io.file_system = &file;
   return SafetensorsReader::Open("x", options);
 }
 
@@ -48,7 +48,7 @@ void RequireSameHeader(const SafetensorsReader& a, const SafetensorsReader& b, i
 // tensor without bytes that is left out.
 void CheckByDocument(const std::string& bytes, const SafetensorsReader& reader) {
   std::string entry = R"("\u0001left out":{"dtype":"none","shape":[],"data_offsets":[0,0]})";
-  if (reader.Find("\1left out").ok()) return;
+  if (reader.GetIndex("\1left out").ok()) return;
   if (reader.size() > 0 || reader.metadata().has_value()) entry += ",";
   const size_t brace = bytes.find('{', 8);
   Require(brace != std::string::npos, "there is an object");
@@ -74,8 +74,8 @@ std::string Saved(const ParamStore& store, const SafetensorsReader& reader) {
   options.metadata = reader.metadata();
   if (reader.has_structure()) options.structure = StructureSave::kAlways;
   options.names = reader.name_style();
-  options.durable = false;
-  options.file_system = &disk;
+  options.io.durable = false;
+  options.io.file_system = &disk;
   Require(SaveSafetensors("x", store, options).ok(), "what was loaded can be saved");
   return disk.bytes();
 }
@@ -103,7 +103,7 @@ void CheckFile(const std::string& bytes, const SafetensorsReadOptions& base) {
   // simdjson's share, which is most of it, is large at the beginning.
   Require(use.peak() < (int64_t{1} << 20) + 700 * static_cast<int64_t>(bytes.size()),
           "memory by the length of the file");
-  options.mode = ReadMode::kRead;
+  options.io.mode = ReadMode::kRead;
   const absl::StatusOr<SafetensorsReader> read = Open(bytes, options);
   Require(mapped.status() == read.status(), "both modes say the same");
   if (!mapped.ok()) {

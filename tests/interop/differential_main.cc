@@ -114,7 +114,7 @@ absl::StatusOr<Content> Load(const std::string& path, bool by_map) {
     LEAFSTORE_ASSIGN_OR_RETURN(content.tensors, LoadNpzTensors(path));
   } else {
     SafetensorsReadOptions options;
-    options.mode = by_map ? ReadMode::kMap : ReadMode::kRead;
+    options.io.mode = by_map ? ReadMode::kMap : ReadMode::kRead;
     LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader,
                                SafetensorsReader::Open(path, options));
     content.metadata = reader.metadata();
@@ -126,7 +126,7 @@ absl::StatusOr<Content> Load(const std::string& path, bool by_map) {
     LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, reader.Load());
     LEAFSTORE_ASSIGN_OR_RETURN(const auto names, NamesOf(store, NameStyle::kSplit));
     for (uint32_t place = 0; place < store.size(); ++place) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t tensor, reader.Find(names[place]));
+      LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t tensor, reader.GetIndex(names[place]));
       if (!(store.leaf(place).tensor() == content.tensors[tensor].tensor)) {
         return absl::InternalError("a path leads to another tensor than its name");
       }
@@ -137,12 +137,13 @@ absl::StatusOr<Content> Load(const std::string& path, bool by_map) {
 
 absl::Status Save(const std::string& path, const Content& content, bool deflate) {
   if (absl::EndsWith(path, ".npy")) {
-    return SaveNpy(path, content.tensors.at(0).tensor, {.durable = false});
+    return SaveNpy(path, content.tensors.at(0).tensor, {.io = {.durable = false}});
   }
   if (absl::EndsWith(path, ".npz")) {
-    return SaveNpz(path, content.tensors, {.deflate = deflate, .durable = false});
+    return SaveNpz(path, content.tensors, {.io = {.durable = false}, .deflate = deflate});
   }
-  return SaveSafetensors(path, content.tensors, {.metadata = content.metadata, .durable = false});
+  return SaveSafetensors(path, content.tensors,
+                         {.io = {.durable = false}, .metadata = content.metadata});
 }
 
 std::string ReadAll(const fs::path& path) {

@@ -111,7 +111,7 @@ inline std::vector<NpyAttack> NpyAttacks() {
              }() +
              ")"),
        kUnknown, "ranks up to 32"},
-      {"TooFewBytes", NpyFileOf(good, "\1"), kDamage, "expected 2 bytes behind the header"},
+      {"TooFewBytes", NpyFileOf(good, "\1"), kDamage, "expected 2 bytes after the header"},
       {"TooManyBytes", NpyFileOf(good, "\1\1\1"), kDamage, "found 3"},
       {"BytesOfNothing", shape("(1000000000000,)"), kDamage, "expected 1000000000000 bytes"},
       {"BoolThatIsNone",

@@ -161,14 +161,14 @@ TEST(NpyTest, ErrorsAndFaults_LeaveNoFile) {
   EXPECT_THAT(LoadNpy(path), StatusIs(kNotFound, HasSubstr(path)));
   const Tensor tensor = PatternTensor(DType::kU8, {3});
   FaultyFileSystem counting;
-  ASSERT_THAT(SaveNpy(dir.File("y"), tensor, {.file_system = &counting}), IsOk());
+  ASSERT_THAT(SaveNpy(dir.File("y"), tensor, {.io = {.file_system = &counting}}), IsOk());
   EXPECT_THAT(counting.log, ElementsAre("create", HasSubstr("write"), "sync", "close", "rename",
                                         "sync directory"));
   FileSystem::Posix().Remove(dir.File("y")).IgnoreError();
   for (int call = 0; call < counting.calls; ++call) {
     FaultyFileSystem files;
     files.fail_at = call;
-    EXPECT_THAT(SaveNpy(path, tensor, {.file_system = &files}),
+    EXPECT_THAT(SaveNpy(path, tensor, {.io = {.file_system = &files}}),
                 StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
     if (call + 1 < counting.calls) {
       EXPECT_THAT(dir.List(), IsEmpty()) << "call " << call;
@@ -181,7 +181,7 @@ TEST(NpyTest, ErrorsAndFaults_LeaveNoFile) {
 TEST(NpyTest, Errors_NameAnyFile) {
   for (const std::string name : {"npy", "expected", "a"}) {
     MemoryFile file("no NumPy");
-    EXPECT_THAT(LoadNpy(name, {.file_system = &file}),
+    EXPECT_THAT(LoadNpy(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": npy header: expected")));
   }
 }

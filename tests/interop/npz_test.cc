@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -53,6 +54,24 @@ TEST(NpzTest, Group_RoundTripsStoredAndDeflated) {
   EXPECT_THAT(dir.List(), ElementsAre("x.npz"));
 }
 
+TEST(NpzTest, LoadInto_ReplacesTheLeavesOfAModel) {
+  const TempDir dir;
+  const std::string path = dir.File("x.npz");
+  const Tensor bias = PatternTensor(DType::kF64, {2}, 2);
+  ASSERT_THAT(SaveNpz(path, NamedStoreOf({{"head.bias", bias}, {"other", bias}})), IsOk());
+  ParamStore store = ParamStore::FromEntries({{Path().Attribute("head").Attribute("bias"),
+                                               Tensor::Zeros(DType::kF64, {2}).value()}})
+                         .value();
+  EXPECT_THAT(LoadNpzInto(path, &store, {.by = AlignBy::kDotted}),
+              StatusIs(kInvalid, AllOf(StartsWith(path + ": it does not fit the store:\n"),
+                                       HasSubstr("unexpected (1):\n  '['other']'"))));
+  const RestoreReport report =
+      LoadNpzInto(path, &store, {.allow_unexpected = true, .by = AlignBy::kDotted}).value();
+  EXPECT_EQ(report.restored, 1u);
+  EXPECT_THAT(report.unexpected, ElementsAre("['other']"));
+  EXPECT_EQ(*store.Find(".head.bias"), Leaf(bias));
+}
+
 TEST(NpzTest, WithoutTensors_IsAnEmptyArchive) {
   const TempDir dir;
   ASSERT_THAT(SaveNpz(dir.File("x.npz"), NamedStoreOf({})), IsOk());
@@ -92,13 +111,13 @@ TEST(NpzTest, FailureOfAnyCall_KeepsTheOldFile) {
   const TempDir dir;
   const std::string path = dir.File("x.npz");
   FaultyFileSystem counting;
-  ASSERT_THAT(SaveNpz(path, NumPyStore(), {.file_system = &counting}), IsOk());
+  ASSERT_THAT(SaveNpz(path, NumPyStore(), {.io = {.file_system = &counting}}), IsOk());
   ASSERT_THAT(SaveNpz(path, NamedStoreOf({})), IsOk());
   const std::string before = ReadFile(path);
   for (int call = 0; call < counting.calls; ++call) {
     FaultyFileSystem files;
     files.fail_at = call;
-    EXPECT_THAT(SaveNpz(path, NumPyStore(), {.file_system = &files}),
+    EXPECT_THAT(SaveNpz(path, NumPyStore(), {.io = {.file_system = &files}}),
                 StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
     EXPECT_THAT(dir.List(), ElementsAre("x.npz"));
     if (call + 1 < counting.calls) {
@@ -203,13 +222,20 @@ TEST(NpzAttackTest, DamagedBytes_AreFoundByTheirChecksum) {
 }
 
 TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
-  // The header asks for a thousand gigabytes, of which two are there.
+  // The header declares a terabyte, of which two bytes exist.
   const std::string lie =
       NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,), }", "\1\1");
   for (const int method : {ZIP_CM_STORE, ZIP_CM_DEFLATE}) {
     EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", lie, method}})),
-                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes behind the header")));
+                StatusIs(kDamage, HasSubstr("expected 1000000000000 bytes after the header")));
   }
+}
+
+// Matches the error of an archive that contradicts itself. ReadMember finds it, or libzip does so
+// first when it opens the archive: which of them depends on the version of libzip.
+auto IsContradiction(testing::Matcher<std::string> found_by_member) {
+  return StatusIs(kDamage, testing::AnyOf(std::move(found_by_member),
+                                          HasSubstr("expected a zip archive, found an error: ")));
 }
 
 TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
@@ -219,15 +245,15 @@ TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
   const std::string deflated =
       ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x'), ZIP_CM_DEFLATE}});
   EXPECT_THAT(LoadNpzBytes(Replaced(deflated, true_size, lie)),
-              StatusIs(kDamage, AllOf(HasSubstr("member 'a': expected at most"),
-                                      HasSubstr("bytes out of"), HasSubstr("found 2130706432"))));
+              IsContradiction(AllOf(HasSubstr("member 'a': expected at most"),
+                                    HasSubstr("bytes out of"), HasSubstr("found 2130706432"))));
   // Or that one is stored in fewer bytes than it has; or in more.
   const std::string stored = ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x')}});
   for (const std::string& other : {lie, LittleEndian(7)}) {
     EXPECT_THAT(
         LoadNpzBytes(Replaced(stored, true_size + true_size, true_size + other)),
-        StatusIs(kDamage, HasSubstr(absl::StrCat("member 'a': expected at most ",
-                                                 GoodMember().size() + 1000, " bytes out of"))));
+        IsContradiction(HasSubstr(absl::StrCat("member 'a': expected at most ",
+                                               GoodMember().size() + 1000, " bytes out of"))));
   }
 }
 
@@ -257,7 +283,7 @@ TEST(NpzAttackTest, OverlappingMembers_AreDataLoss) {
   bytes.replace(entry + 42, 4, LittleEndian(static_cast<uint32_t>(within)));
   bytes.replace(end + 16, 4, LittleEndian(static_cast<uint32_t>(own)));
   EXPECT_THAT(LoadNpzBytes(bytes),
-              StatusIs(kDamage, AllOf(HasSubstr("member 'b'"), HasSubstr("they overlap"))));
+              IsContradiction(AllOf(HasSubstr("member 'b'"), HasSubstr("they overlap"))));
 }
 
 TEST(NpzAttackTest, EncryptedMembers_AreUnimplemented) {
@@ -268,7 +294,7 @@ TEST(NpzAttackTest, EncryptedMembers_AreUnimplemented) {
 TEST(NpzTest, Errors_NameAnyFile) {
   for (const std::string name : {"zip", "archive", "a"}) {
     MemoryFile file("no archive");
-    EXPECT_THAT(LoadNpz(name, {.file_system = &file}),
+    EXPECT_THAT(LoadNpz(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": expected a zip archive")));
   }
   EXPECT_THAT(SaveNpz("a", {{"a", PatternTensor(DType::kBF16, {1})}}),

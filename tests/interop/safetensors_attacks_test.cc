@@ -24,8 +24,8 @@ TEST_P(SafetensorsAttackTest, HasTheExpectedError) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     MemoryFile file(attack.File());
     SafetensorsReadOptions options;
-    options.mode = mode;
-    options.file_system = &file;
+    options.io.mode = mode;
+    options.io.file_system = &file;
     const absl::StatusOr<SafetensorsReader> reader =
         SafetensorsReader::Open("some.safetensors", options);
     ASSERT_FALSE(reader.ok());

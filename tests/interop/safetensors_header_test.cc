@@ -70,7 +70,7 @@ TEST(SafetensorsHeaderTest, KnowsEveryDType) {
   for (const DType dtype : AllDTypes()) {
     const absl::string_view name = SafetensorsDTypeName(dtype);
     EXPECT_EQ(SafetensorsDTypeOf(name), dtype) << name;
-    // Eight elements are whole bytes of every type.
+    // Eight elements fill complete bytes in every type.
     const int64_t bytes = static_cast<int64_t>(DTypeBits(dtype));
     const SafetensorsHeader header =
         Parse(absl::StrCat("{\"a\":{\"dtype\":\"", name, "\",\"shape\":[8],\"data_offsets\":[0,",
@@ -104,7 +104,7 @@ TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
       IsOk());
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[ -0 ],"data_offsets":[0,0]}})", 0),
               StatusIs(kDamage, HasSubstr("integers from 0 to 2^63 - 1, found -0.0")));
-  // As in the reference, which passes over what is nobody's: there it is a number like any other.
+  // As in the reference: in an ignored field `-0` is an ordinary number.
   SafetensorsLeniency lenient;
   lenient.unknown_fields = true;
   const std::string other =
@@ -172,7 +172,7 @@ TEST(SafetensorsLeniencyTest, EachField_AllowsOneDeviation) {
 TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObject_IsNotPadding) {
   SafetensorsLeniency lenient;
   lenient.white_space = true;
-  // Of exactly this size, so that AddressSanitizer sees a read past its end.
+  // Exactly this size, so that AddressSanitizer finds a read past its end.
   const std::string text = absl::StrCat(std::string(200, ' '), "{", BytesEntry("a", 0, 4), "}");
   const std::vector<char> exact(text.begin(), text.end());
   EXPECT_THAT(Parse(absl::string_view(exact.data(), exact.size()), 4, lenient), IsOk());
@@ -191,7 +191,7 @@ TEST(SafetensorsLeniencyTest, AmbiguousHeaders_AreNeverAccepted) {
               StatusIs(kDamage, HasSubstr("two 'a'")));
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}})", 4, all),
               StatusIs(kDamage, HasSubstr("expected 3 bytes")));
-  // What is left out is still nobody else's.
+  // The bytes of a skipped tensor still may not overlap others.
   EXPECT_THAT(
       Parse(absl::StrCat(R"({"u":{"dtype":"I2","shape":[8],"data_offsets":[2,4]},)", a, "}"), 4,
             all),
@@ -353,7 +353,7 @@ TEST(SafetensorsHeaderTest, RandomHeaders_RoundTrip) {
     const SafetensorsHeader header = Parse(encoded.substr(8), bytes).value();
     ASSERT_EQ(header.size(), count);
     for (uint32_t i = 0; i < count; ++i) {
-      // Of those without bytes, which lie at one place, the order is that of the header.
+      // Tensors without bytes at one offset are in the order of the header.
       EXPECT_EQ(header.name(i), sorted[i].name);
       EXPECT_EQ(header.spec(i), sorted[i].spec);
     }

@@ -29,7 +29,7 @@ using testing::StartsWith;
 absl::StatusOr<SafetensorsReader> OpenBytes(const std::string& bytes,
                                             SafetensorsReadOptions options = {}) {
   MemoryFile file(bytes);
-  options.file_system = &file;
+  options.io.file_system = &file;
   return SafetensorsReader::Open("x.safetensors", options);
 }
 
@@ -51,8 +51,8 @@ TEST(SafetensorsReaderTest, Reader_ListsTheTensors) {
                                  "layers.1.weight", "mask"));
   const SafetensorsInfo info = reader.entry(3);
   EXPECT_EQ(info.spec, LeafSpec(DType::kF32, {2, 3}));
-  EXPECT_EQ(reader.Find("mask").value(), 5u);
-  EXPECT_THAT(reader.Find("layers.0.wieght"),
+  EXPECT_EQ(reader.GetIndex("mask").value(), 5u);
+  EXPECT_THAT(reader.GetIndex("layers.0.wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("no tensor 'layers.0.wieght'"),
                                         HasSubstr("did you mean layers.0.weight"))));
   EXPECT_TRUE(reader.IsCanonical().value());
@@ -63,7 +63,7 @@ class SafetensorsModeTest : public testing::TestWithParam<ReadMode> {
  protected:
   SafetensorsReadOptions Options() const {
     SafetensorsReadOptions options;
-    options.mode = GetParam();
+    options.io.mode = GetParam();
     return options;
   }
 };
@@ -77,6 +77,36 @@ TEST_P(SafetensorsModeTest, Store_RoundTrips) {
   const ParamStore loaded = reader.Load().value();
   EXPECT_EQ(EntriesOf(loaded), EntriesOf(store));
   EXPECT_FALSE(reader.metadata().has_value());
+}
+
+// As PyTorch's state dict names the members of a struct.
+TEST_P(SafetensorsModeTest, LoadInto_ReplacesTheLeavesOfAModel) {
+  const TempDir dir;
+  const std::string path = dir.File("model.safetensors");
+  const Tensor weight = PatternTensor(DType::kF32, {2, 3}, 1);
+  ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({{"layers.0.weight", weight}})), IsOk());
+  const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
+  const Path layer = Path().Attribute("layers").Index(0);
+  const auto model = [&](const Shape& shape) {
+    return ParamStore::FromEntries(
+               {{Path(layer).Attribute("act"), Value("gelu")},
+                {Path(layer).Attribute("weight"), Tensor::Zeros(DType::kF32, shape).value()}})
+        .value();
+  };
+  ParamStore store = model({2, 3});
+  EXPECT_THAT(
+      reader.LoadInto(&store),
+      StatusIs(kInvalid, AllOf(StartsWith(path + ": it does not fit the store:\n"),
+                               HasSubstr("unexpected (1):\n  '['layers']['0']['weight']'"))));
+  const RestoreReport report =
+      reader.LoadInto(&store, {.filter = IsTensor(), .by = AlignBy::kDotted}).value();
+  EXPECT_EQ(report.restored, 1u);
+  EXPECT_EQ(*store.Find(".layers[0].weight"), Leaf(weight));
+  EXPECT_EQ(*store.Find(".layers[0].act"), Leaf(Value("gelu")));
+  ParamStore other = model({3, 2});
+  EXPECT_THAT(reader.LoadInto(&other, {.allow_missing = true, .by = AlignBy::kDotted}),
+              StatusIs(kInvalid, HasSubstr("shape mismatch (1):\n  '.layers[0].weight': expected "
+                                           "f32[3, 2], found f32[2, 3]")));
 }
 
 TEST_P(SafetensorsModeTest, LoadsEveryDType) {
@@ -103,9 +133,9 @@ TEST_P(SafetensorsModeTest, LoadsManySmallAndLargeTensors) {
     const DType dtype = i % 3 == 0 ? DType::kF32 : DType::kI16;
     tensors.push_back({absl::StrCat("t", i), PatternTensor(dtype, {size}, i)});
   }
-  ASSERT_THAT(SaveSafetensors(path, tensors, {.durable = false}), IsOk());
+  ASSERT_THAT(SaveSafetensors(path, tensors, {.io = {.durable = false}}), IsOk());
   SafetensorsReadOptions options = Options();
-  options.threads = 3;
+  options.io.threads = 3;
   const SafetensorsReader reader = SafetensorsReader::Open(path, options).value();
   const ParamStore loaded = reader.Load().value();
   ASSERT_EQ(loaded.size(), tensors.size());
@@ -121,19 +151,20 @@ TEST_P(SafetensorsModeTest, Load_ByPathPlacesAndFilter) {
   const ParamStore store = SmallNamedStore();
   ASSERT_THAT(SaveSafetensors(path, store), IsOk());
   const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
-  EXPECT_EQ(reader.LoadPath("['mask']").value(), *store.Find("['mask']"));
-  EXPECT_THAT(reader.LoadPath("['musk']"),
+  EXPECT_EQ(reader.LoadLeaf("['mask']").value(), *store.Find("['mask']"));
+  EXPECT_THAT(reader.LoadLeaf("['musk']"),
               StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("['mask']"))));
-  const ParamStore weights = reader.LoadMatching(Glob("**.weight")).value();
+  const ParamStore weights = reader.Load({.filter = Glob("**.weight")}).value();
   EXPECT_EQ(weights.size(), 2u);
   EXPECT_EQ(*weights.Find("['layers']['1']['weight']"), *store.Find("['layers']['1']['weight']"));
-  const ParamStore some = reader.LoadPlaces({1, 4}).value();
+  const ParamStore some = reader.Load({.places = std::vector<uint32_t>{1, 4}}).value();
   EXPECT_EQ(some.size(), 2u);
   EXPECT_EQ(some.PathText(0), store.PathText(1));
   EXPECT_EQ(some.leaf(1), store.leaf(4));
-  EXPECT_THAT(reader.LoadPlaces({4, 1}),
-              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("places that grow"))));
-  EXPECT_THAT(reader.LoadPlaces({6}), StatusIs(kInvalid, HasSubstr("below 6, found 6")));
+  EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{4, 1}}),
+              StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("ascending places"))));
+  EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{6}}),
+              StatusIs(kInvalid, HasSubstr("below 6, found 6")));
   const PartitionPlan plan = reader.CompilePlan({Glob("layers.**"), Glob("mask")}).value();
   EXPECT_EQ(plan.group_slots(0).size(), 3u);
   EXPECT_EQ(plan.group_slots(1).size(), 1u);
@@ -146,9 +177,9 @@ TEST_P(SafetensorsModeTest, Filters_MayReadBytes) {
   const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
   const Tensor wanted = PatternTensor(DType::kF32, {2}, 2);
   const ParamStore found = reader
-                               .LoadMatching(Callable([&](const NodeView& node) {
-                                 return node.tensor() != nullptr && *node.tensor() == wanted;
-                               }))
+                               .Load({.filter = Callable([&](const NodeView& node) {
+                                        return node.tensor() != nullptr && *node.tensor() == wanted;
+                                      })})
                                .value();
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found.PathText(0), "['layers']['0']['bias']");
@@ -254,9 +285,9 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
   const ParamStore store = SmallNamedStore();
   ASSERT_THAT(SaveSafetensors(path, store), IsOk());
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
+    const SafetensorsReader reader = SafetensorsReader::Open(path, {.io = {.mode = mode}}).value();
     InThreads(4, [&](int i) {
-      // What is made at first need is asked for by all at once, each in another order.
+      // All threads use the lazily made parts at once, each in another order.
       for (int round = 0; round < 20; ++round) {
         switch ((i + round) % 4) {
           case 0:
@@ -266,11 +297,11 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
             EXPECT_EQ(reader.LoadTensor("mask").value(), store.Find("['mask']")->tensor());
             break;
           case 2:
-            EXPECT_EQ(reader.LoadMatching(Glob("**.weight"))->size(), 2u);
+            EXPECT_EQ(reader.Load({.filter = Glob("**.weight")})->size(), 2u);
             break;
           default:
             EXPECT_THAT(reader.Verify(), IsOk());
-            EXPECT_EQ(reader.Find("nothing").value(), 1u);
+            EXPECT_EQ(reader.GetIndex("nothing").value(), 1u);
         }
       }
     });
@@ -280,14 +311,14 @@ TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
 TEST(SafetensorsReaderTest, LongHeader_MayEndAtTheLastPage) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
-  // Mapped rather than read; nothing lies behind it, no tensor and no rest of a page.
+  // Large enough to be mapped, and followed by neither a tensor nor the rest of a page.
   constexpr size_t kSize = (size_t{1} << 20) + 4096;
   const std::string before = R"({"__metadata__":{"k":")";
   const std::string value(kSize - 8 - before.size() - 3, 'x');
   WriteFile(path, SafetensorsFileOf(before + value + "\"}}", 0));
   ASSERT_EQ(std::filesystem::file_size(path), kSize);
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
-    const SafetensorsReader reader = SafetensorsReader::Open(path, {.mode = mode}).value();
+    const SafetensorsReader reader = SafetensorsReader::Open(path, {.io = {.mode = mode}}).value();
     EXPECT_EQ(reader.size(), 0u);
     EXPECT_THAT(*reader.metadata(), ElementsAre(Pair("k", value)));
   }
@@ -335,7 +366,7 @@ class NoMapsAtFirst : public MemoryFile {
 TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
   NoMapsAtFirst files(SafetensorsFileOf(absl::StrCat("{", BytesEntry("a", 0, 4), "}"), 4));
   const SafetensorsReader reader =
-      SafetensorsReader::Open("x.safetensors", {.file_system = &files}).value();
+      SafetensorsReader::Open("x.safetensors", {.io = {.file_system = &files}}).value();
   EXPECT_THAT(reader.LoadTensor("a"), StatusIs(kExhausted, HasSubstr("too many maps")));
   EXPECT_THAT(reader.Load(), StatusIs(kExhausted, HasSubstr("too many maps")));
   EXPECT_THAT(reader.LoadTensor("a"), IsOk());
@@ -344,7 +375,7 @@ TEST(SafetensorsReaderTest, TransientError_IsNotKept) {
 TEST(SafetensorsReaderTest, Errors_NameAnyFile) {
   for (const std::string name : {"header", "expected", "a"}) {
     MemoryFile file("no safetensors");
-    EXPECT_THAT(SafetensorsReader::Open(name, {.file_system = &file}),
+    EXPECT_THAT(SafetensorsReader::Open(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": header: expected")));
   }
 }
@@ -361,8 +392,8 @@ TEST(SafetensorsReaderTest, PrefixNames_LoadButHaveNoTree) {
   EXPECT_EQ(loaded.Find("['a']['b']")->tensor(), tensors[1].tensor);
   const auto no_tree =
       StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("['a']"), HasSubstr("['a']['b']")));
-  EXPECT_THAT(reader.def(), no_tree);
-  EXPECT_THAT(reader.LoadMatching(Glob("a")), no_tree);
+  EXPECT_THAT(reader.GetDef(), no_tree);
+  EXPECT_THAT(reader.Load({.filter = Glob("a")}), no_tree);
   ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
   EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path));
   EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->def(), IsOk());
@@ -375,7 +406,7 @@ TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {
   EXPECT_THAT(SafetensorsReader::Open(dir.path()),
               StatusIs(kNotFound, AllOf(HasSubstr(dir.path()), HasSubstr("found neither"))));
   EXPECT_THAT(SafetensorsReader::Open("/dev/null"),
-              StatusIs(kInvalid, HasSubstr("no regular file")));
+              StatusIs(kInvalid, HasSubstr("not a regular file")));
 }
 
 TEST(SafetensorsReaderTest, IsCanonical_OnlyIfTheWriterProducesTheSameBytes) {

@@ -28,8 +28,8 @@ TEST(SafetensorsStructureTest, StructureStaticLeavesTiesAndTags_RoundTrip) {
               IsOk());
   const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
   EXPECT_TRUE(reader.has_structure());
-  // The same structure is the same object: what is loaded can be zipped with what was saved.
-  EXPECT_EQ(reader.def().value(), store.layout().def().value());
+  // Equal structures are one object, so the loaded store can be zipped with the saved one.
+  EXPECT_EQ(reader.GetDef().value(), store.layout().def().value());
   EXPECT_TRUE(reader.Load()->layout() == store.layout());
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
   EXPECT_THAT(*reader.metadata(), ElementsAre(Pair("format", "pt")));
@@ -47,7 +47,7 @@ TEST(SafetensorsStructureTest, GroupsAndLabels_RoundTrip) {
   ASSERT_THAT(SaveSafetensors(dir.File("x"), part, {.labels = labels}), IsOk());
   const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(part));
-  EXPECT_EQ(reader.leaves().value()->labels(), labels);
+  EXPECT_EQ(reader.GetLeaves().value()->labels(), labels);
 }
 
 TEST(SafetensorsStructureTest, PathsThatNamesLose_RoundTrip) {

@@ -80,12 +80,12 @@ TEST(SafetensorsWriterTest, Progress_IsReported) {
   int64_t last_total = 0;
   const Tensor large = PatternTensor(DType::kU8, {10 << 20});
   ASSERT_THAT(SaveSafetensors(dir.File("x"), {{"a", large}, {"b", PatternTensor(DType::kU8, {9})}},
-                              {.durable = false,
-                               .progress =
-                                   [&](int64_t done, int64_t total) {
-                                     told.push_back(done);
-                                     last_total = total;
-                                   }}),
+                              {.io = {.durable = false,
+                                      .progress =
+                                          [&](int64_t done, int64_t total) {
+                                            told.push_back(done);
+                                            last_total = total;
+                                          }}}),
               IsOk());
   EXPECT_EQ(last_total, (10 << 20) + 9);
   EXPECT_THAT(told, ElementsAre(4 << 20, 8 << 20, (10 << 20) + 9));
@@ -94,7 +94,8 @@ TEST(SafetensorsWriterTest, Progress_IsReported) {
 TEST(SafetensorsWriterTest, Commit_IsThatOfACheckpoint) {
   const TempDir dir;
   FaultyFileSystem files;
-  ASSERT_THAT(SaveSafetensors(dir.File("x"), SmallNamedStore(), {.file_system = &files}), IsOk());
+  ASSERT_THAT(SaveSafetensors(dir.File("x"), SmallNamedStore(), {.io = {.file_system = &files}}),
+              IsOk());
   ASSERT_EQ(files.log.size(), 6u);
   EXPECT_EQ(files.log[0], "create");
   EXPECT_THAT(files.log[1], HasSubstr("write"));
@@ -108,13 +109,13 @@ TEST(SafetensorsWriterTest, FailureOfAnyCall_KeepsTheOldFile) {
   ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({})), IsOk());
   const std::string before = ReadFile(path);
   FaultyFileSystem counting;
-  ASSERT_THAT(SaveSafetensors(dir.File("y"), SmallNamedStore(), {.file_system = &counting}),
+  ASSERT_THAT(SaveSafetensors(dir.File("y"), SmallNamedStore(), {.io = {.file_system = &counting}}),
               IsOk());
   FileSystem::Posix().Remove(dir.File("y")).IgnoreError();
   for (int call = 0; call < counting.calls; ++call) {
     FaultyFileSystem files;
     files.fail_at = call;
-    EXPECT_THAT(SaveSafetensors(path, SmallNamedStore(), {.file_system = &files}),
+    EXPECT_THAT(SaveSafetensors(path, SmallNamedStore(), {.io = {.file_system = &files}}),
                 StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
     EXPECT_THAT(dir.List(), ElementsAre("x"));
     // The last call syncs the directory: then the new file is there.
@@ -149,7 +150,7 @@ TEST(SafetensorsShardsTest, Shards_AreFilledInOrderUpToTheirSize) {
   for (const SafetensorsShard& shard : reader.shards()) counts.push_back(shard.tensors);
   EXPECT_THAT(counts, ElementsAre(2, 1, 2, 2));  // a b, c, d and e, which has no bytes, f g
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
-  EXPECT_EQ(reader.entry(reader.Find("g").value()).shard, 3u);
+  EXPECT_EQ(reader.entry(reader.GetIndex("g").value()).shard, 3u);
 }
 
 TEST(SafetensorsShardsTest, Index_MatchesHuggingFace) {
@@ -186,7 +187,7 @@ TEST(SafetensorsShardsTest, OneFile_IsRefusedBesideAnIndex) {
   const ParamStore store = StoreOfSizes({4});
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   EXPECT_THAT(SaveSafetensorsShards(path, store, 1000),
-              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it already exists")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, store, 1000, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(path)->Load().value()), EntriesOf(store));
@@ -210,10 +211,10 @@ TEST(SafetensorsShardsTest, StructureAndMetadata_AreInEveryShard) {
                                 .value();
   ASSERT_GE(saved.files.size(), 2u);
   const SafetensorsReader reader = SafetensorsReader::Open(dir.path()).value();
-  EXPECT_EQ(reader.def().value(), store.layout().def().value());
+  EXPECT_EQ(reader.GetDef().value(), store.layout().def().value());
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store));
   for (const SafetensorsShard& shard : reader.shards()) EXPECT_EQ(shard.metadata->size(), 2u);
-  // Of one shard alone the structure is not that of its tensors.
+  // The structure does not match the tensors of a single shard.
   EXPECT_THAT(SafetensorsReader::Open(dir.File(saved.files[0])),
               StatusIs(kDamage, HasSubstr("none in the file")));
   EXPECT_THAT(
@@ -228,7 +229,7 @@ TEST(SafetensorsShardsTest, ExistingSet_IsNotReplacedByDefault) {
   ASSERT_THAT(SaveSafetensorsShards(path, old, 4), IsOk());
   const ParamStore next = StoreOfSizes({5, 5});
   EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
-              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it is there already")));
+              StatusIs(kExists, HasSubstr("model.safetensors.index.json: it already exists")));
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(next));
@@ -256,18 +257,18 @@ TEST(SafetensorsShardsTest, FailureOfAnyCall_LeavesNoSetAndNoFile) {
   const ParamStore store = StoreOfSizes({4, 4, 4});
   {
     const TempDir dir;
-    ASSERT_THAT(
-        SaveSafetensorsShards(dir.File("model.safetensors"), store, 4, {.file_system = &counting}),
-        IsOk());
+    ASSERT_THAT(SaveSafetensorsShards(dir.File("model.safetensors"), store, 4,
+                                      {.io = {.file_system = &counting}}),
+                IsOk());
   }
   ASSERT_GT(counting.calls, 15);
   for (int call = 0; call < counting.calls; ++call) {
     const TempDir dir;
     FaultyFileSystem files;
     files.fail_at = call;
-    EXPECT_THAT(
-        SaveSafetensorsShards(dir.File("model.safetensors"), store, 4, {.file_system = &files}),
-        StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
+    EXPECT_THAT(SaveSafetensorsShards(dir.File("model.safetensors"), store, 4,
+                                      {.io = {.file_system = &files}}),
+                StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
     EXPECT_THAT(dir.List(), IsEmpty()) << "call " << call;
   }
 }
@@ -281,9 +282,9 @@ TEST(SafetensorsShardsTest, FailedReplace_KeepsTheOldSet) {
       const TempDir dir;
       const std::string path = dir.File("model.safetensors");
       ASSERT_THAT(SaveSafetensorsShards(path, store, 4), IsOk());
-      ASSERT_THAT(
-          SaveSafetensorsShards(path, next, 3, {.replace_set = true, .file_system = &counting}),
-          IsOk());
+      ASSERT_THAT(SaveSafetensorsShards(path, next, 3,
+                                        {.io = {.file_system = &counting}, .replace_set = true}),
+                  IsOk());
     }
     ASSERT_GT(counting.calls, 5);
     for (int call = 0; call < counting.calls; ++call) {
@@ -294,9 +295,9 @@ TEST(SafetensorsShardsTest, FailedReplace_KeepsTheOldSet) {
       const std::vector<std::string> before = dir.List();
       FaultyFileSystem files;
       files.fail_at = call;
-      EXPECT_THAT(
-          SaveSafetensorsShards(path, next, 3, {.replace_set = true, .file_system = &files}),
-          StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
+      EXPECT_THAT(SaveSafetensorsShards(path, next, 3,
+                                        {.io = {.file_system = &files}, .replace_set = true}),
+                  StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
       const auto found = EntriesOf(SafetensorsReader::Open(dir.path())->Load().value());
       if (call + 1 == counting.calls) {  // only that the names are on the disk is not known
         EXPECT_EQ(found, EntriesOf(next));
@@ -331,7 +332,7 @@ TEST(SafetensorsShardsTest, Replace_RemovesOldShards) {
   EXPECT_THAT(names(),
               ElementsAre("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
                           "model.safetensors.index.json"));
-  // Where the usual names are taken there are others, and again the usual ones after them.
+  // If the usual names exist, other names are used, and the next time the usual ones again.
   const SavedShards saved =
       SaveSafetensorsShards(path, StoreOfSizes({6, 6}), 6, {.replace_set = true}).value();
   EXPECT_THAT(saved.files, ElementsAre("model-00001-of-00002-r1.safetensors",
@@ -369,7 +370,7 @@ TEST(SafetensorsShardsTest, ConcurrentlyCreatedFile_IsKept) {
       const TempDir dir;
       MeddlingFileSystem files(dir.File(name));
       EXPECT_THAT(SaveSafetensorsShards(dir.File("m.safetensors"), StoreOfSizes({4, 4, 4}), 4,
-                                        {.replace_set = replace, .file_system = &files}),
+                                        {.io = {.file_system = &files}, .replace_set = replace}),
                   StatusIs(kExists, HasSubstr(name)));
       EXPECT_THAT(dir.List(), ElementsAre(name));
       EXPECT_EQ(ReadFile(dir.File(name)), "another's");
@@ -473,7 +474,7 @@ TEST_F(HostileIndexTest, UnusedNumbers_MayBeMinusZero) {
 }
 
 TEST_F(HostileIndexTest, SkippedTensors_AreListedInTheIndex) {
-  // As the second shard, a tensor of four unknown bytes, and one of four that are known.
+  // The second shard has a tensor of four bytes with an unknown dtype, and one with a known dtype.
   const std::string second = dir_.File("model-00002-of-00002.safetensors");
   const std::string header = R"({"b":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},)"
                              R"("q":{"dtype":"I2","shape":[16],"data_offsets":[4,8]}})";
@@ -488,7 +489,7 @@ TEST_F(HostileIndexTest, SkippedTensors_AreListedInTheIndex) {
   EXPECT_EQ(reader.tensor_bytes(), 8);
   EXPECT_THAT(reader.left_out(), ElementsAre("q"));
   EXPECT_EQ(reader.Load()->size(), 2u);
-  // What is left out is checked as what is not: that it is named, where it is, and its bytes.
+  // Skipped tensors are checked like the others: name, shard and bytes.
   EXPECT_THAT(Open(Map(a_ + "," + b_, "12"), leaving_out),
               StatusIs(kDamage, HasSubstr("found none called 'q'")));
   EXPECT_THAT(

@@ -15,14 +15,14 @@ namespace leafstore {
 namespace {
 
 TEST(BackgroundWorkerTest, AFailureIsToldOnce) {
-  BackgroundWorker worker;
+  internal::BackgroundWorker worker;
   worker.Start([] { return absl::UnavailableError("busy"); });
   EXPECT_THAT(worker.Wait(), StatusIs(absl::StatusCode::kUnavailable, "busy"));
   EXPECT_THAT(worker.Wait(), IsOk());
 }
 
 TEST(BackgroundWorkerTest, AnExceptionIsAFailureAndNotTheEnd) {
-  BackgroundWorker worker;
+  internal::BackgroundWorker worker;
   worker.Start([]() -> absl::Status { throw std::bad_alloc(); });
   EXPECT_THAT(worker.Wait(),
               StatusIs(absl::StatusCode::kResourceExhausted, testing::HasSubstr("no memory")));
@@ -38,7 +38,7 @@ TEST(BackgroundWorkerTest, AnExceptionIsAFailureAndNotTheEnd) {
 TEST(BackgroundWorkerTest, WorkIsDoneInOrder) {
   std::latch open(1);
   std::vector<int> done;
-  BackgroundWorker worker;
+  internal::BackgroundWorker worker;
   for (int i = 0; i < 5; ++i) {
     worker.Start([&open, &done, i] {
       open.wait();
@@ -57,7 +57,7 @@ TEST(BackgroundWorkerTest, WorkIsDoneInOrder) {
 TEST(BackgroundWorkerTest, WhatWaitsBehindAFailureIsDropped) {
   std::latch open(1);
   std::atomic<bool> done = false;
-  BackgroundWorker worker;
+  internal::BackgroundWorker worker;
   worker.Start([&open] {
     open.wait();
     return absl::UnavailableError("first");
@@ -81,7 +81,7 @@ TEST(BackgroundWorkerTest, WhatWaitsBehindAFailureIsDropped) {
 TEST(BackgroundWorkerTest, ItEndsWhenAllWorkIsDone) {
   int done = 0;
   {
-    BackgroundWorker worker;
+    internal::BackgroundWorker worker;
     for (int i = 0; i < 100; ++i) {
       worker.Start([&done] {
         ++done;

@@ -21,12 +21,12 @@ std::vector<std::byte> SomeBytes(size_t count) {
 }
 
 TEST(ChecksumStreamTest, OfNoBytesIsTheChecksumOfNothing) {
-  EXPECT_EQ(ChecksumStream::Create()->Value(), kChecksumOfNothing);
+  EXPECT_EQ(internal::ChecksumStream::Create()->Value(), internal::kChecksumOfNothing);
 }
 
 TEST(ChecksumStreamTest, OfPiecesIsTheChecksumOfTheWhole) {
   const std::vector<std::byte> bytes = SomeBytes(100000);
-  ChecksumStream stream = ChecksumStream::Create().value();
+  internal::ChecksumStream stream = internal::ChecksumStream::Create().value();
   for (const size_t piece : {1, 7, 240, 241, 4096, 99999, 100000}) {
     stream.Reset();
     ByteSpan rest = bytes;
@@ -35,25 +35,25 @@ TEST(ChecksumStreamTest, OfPiecesIsTheChecksumOfTheWhole) {
       stream.Append(next);
       rest.remove_prefix(next.size());
     }
-    EXPECT_EQ(stream.Value(), Checksum(bytes)) << "in pieces of " << piece;
+    EXPECT_EQ(stream.Value(), internal::Checksum(bytes)) << "in pieces of " << piece;
   }
 }
 
 TEST(ChecksumStreamTest, ValueMayBeAskedForOnTheWay) {
   const std::vector<std::byte> bytes = SomeBytes(1000);
-  ChecksumStream stream = ChecksumStream::Create().value();
+  internal::ChecksumStream stream = internal::ChecksumStream::Create().value();
   stream.Append(ByteSpan(bytes).subspan(0, 600));
-  EXPECT_EQ(stream.Value(), Checksum(ByteSpan(bytes).subspan(0, 600)));
+  EXPECT_EQ(stream.Value(), internal::Checksum(ByteSpan(bytes).subspan(0, 600)));
   stream.Append(ByteSpan(bytes).subspan(600));
-  EXPECT_EQ(stream.Value(), Checksum(bytes));
+  EXPECT_EQ(stream.Value(), internal::Checksum(bytes));
 }
 
 TEST(ChecksumStreamTest, ResetForgetsAllBytes) {
   const std::vector<std::byte> bytes = SomeBytes(1000);
-  ChecksumStream stream = ChecksumStream::Create().value();
+  internal::ChecksumStream stream = internal::ChecksumStream::Create().value();
   stream.Append(bytes);
   stream.Reset();
-  EXPECT_EQ(stream.Value(), kChecksumOfNothing);
+  EXPECT_EQ(stream.Value(), internal::kChecksumOfNothing);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ class RecordingFile : public WritableFile {
  public:
   absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) override {
     EXPECT_EQ(offset, static_cast<int64_t>(written.size())) << "one after another";
-    EXPECT_EQ(reinterpret_cast<uintptr_t>(bytes.data()) % FileStream::kBlock, 0u);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(bytes.data()) % internal::FileStream::kBlock, 0u);
     if (offset >= fails_from) return absl::UnavailableError("full");
     written.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     writes.emplace_back(offset, offset + static_cast<int64_t>(bytes.size()));
@@ -37,7 +37,7 @@ class RecordingFile : public WritableFile {
 
 TEST(FileStreamTest, SmallPiecesAreOneWrite) {
   RecordingFile file;
-  FileStream stream(&file);
+  internal::FileStream stream(&file);
   for (int i = 0; i < 1000; ++i) {
     ASSERT_THAT(stream.Append(BytesOf("abc")), IsOk());
     ASSERT_THAT(stream.PadTo(64), IsOk());
@@ -54,7 +54,7 @@ TEST(FileStreamTest, AnySequenceIsWrittenInWholeBlocks) {
   std::mt19937_64 random(3);
   for (int round = 0; round < 10; ++round) {
     RecordingFile file;
-    FileStream stream(&file);
+    internal::FileStream stream(&file);
     std::string expected;
     for (int piece = 0; piece < 20; ++piece) {
       const size_t most = random() % 3 == 0 ? 12'000'000 : 50'000;
@@ -65,8 +65,8 @@ TEST(FileStreamTest, AnySequenceIsWrittenInWholeBlocks) {
       if (random() % 2 == 0) {
         const int64_t alignment = random() % 2 == 0 ? 64 : 4096;
         ASSERT_THAT(stream.PadTo(alignment), IsOk());
-        expected.resize(
-            static_cast<size_t>(AlignUp(static_cast<int64_t>(expected.size()), alignment)));
+        expected.resize(static_cast<size_t>(
+            internal::AlignUp(static_cast<int64_t>(expected.size()), alignment)));
       }
       ASSERT_EQ(stream.position(), static_cast<int64_t>(expected.size()));
     }
@@ -82,12 +82,12 @@ TEST(FileStreamTest, AnySequenceIsWrittenInWholeBlocks) {
 }
 
 TEST(FileStreamTest, AFailedWriteIsToldByFlushAtTheLatest) {
-  const std::string bytes(FileStream::kBufferSize, 'x');
+  const std::string bytes(internal::FileStream::kBufferSize, 'x');
   for (int buffers = 1; buffers <= 4; ++buffers) {
     for (int failing = 0; failing < buffers; ++failing) {
       RecordingFile file;
-      file.fails_from = failing * static_cast<int64_t>(FileStream::kBufferSize);
-      FileStream stream(&file);
+      file.fails_from = failing * static_cast<int64_t>(internal::FileStream::kBufferSize);
+      internal::FileStream stream(&file);
       absl::Status status;
       for (int i = 0; i < buffers && status.ok(); ++i) status = stream.Append(BytesOf(bytes));
       if (status.ok()) status = stream.Flush();
@@ -99,10 +99,10 @@ TEST(FileStreamTest, AFailedWriteIsToldByFlushAtTheLatest) {
 
 TEST(FileStreamTest, TheSourceMayGoAsSoonAsItIsAppended) {
   RecordingFile file;
-  FileStream stream(&file);
+  internal::FileStream stream(&file);
   std::string expected;
   for (char c = 'a'; c < 'e'; ++c) {
-    std::string bytes(FileStream::kBufferSize - 1, c);
+    std::string bytes(internal::FileStream::kBufferSize - 1, c);
     expected += bytes;
     ASSERT_THAT(stream.Append(BytesOf(bytes)), IsOk());
     std::fill(bytes.begin(), bytes.end(), '?');

@@ -206,10 +206,10 @@ TEST_F(FileSystemTest, ADirectoryThatMayNotBeReadIsNamedAndStaysAsItIs) {
 
 TEST_F(FileSystemTest, OnlyRegularFilesAreOpened) {
   EXPECT_THAT(files_.Open(dir_.path()),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular file")));
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
   ASSERT_EQ(mkfifo(dir_.File("pipe").c_str(), 0600), 0);
   EXPECT_THAT(files_.Open(dir_.File("pipe")),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no regular file")))
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a regular file")))
       << "and does not wait for a writer";
 }
 

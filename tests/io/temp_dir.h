@@ -1,4 +1,4 @@
-// A directory of a test's own, gone with it; and whole files in and out.
+// A directory that is removed when the test ends, and functions to read and write complete files.
 #ifndef LEAFSTORE_TESTS_IO_TEMP_DIR_H_
 #define LEAFSTORE_TESTS_IO_TEMP_DIR_H_
 

@@ -25,9 +25,9 @@ class Unprivileged {
   Unprivileged(const Unprivileged&) = delete;
   Unprivileged& operator=(const Unprivileged&) = delete;
 
-  // Whether rights can be refused now.
+  // Returns whether permissions are enforced now.
   bool ok() const { return geteuid() != 0; }
-  // Whether they can, and `path` may be used so (X_OK and so on) all the same.
+  // Returns whether they are enforced and `path` still allows this access (X_OK and so on).
   bool May(const std::string& path, int mode) const {
     return ok() && faccessat(AT_FDCWD, path.c_str(), mode, AT_EACCESS) == 0;
   }

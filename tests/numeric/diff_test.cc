@@ -144,7 +144,7 @@ TEST(DiffTest, ComplexElements_AreComparedByMagnitudeOfTheDifference) {
   using Complex = std::complex<float>;
   const LeafDiff diff = DiffOf(VectorOf<Complex>({{3, 4}}), VectorOf<Complex>({{0, 0}}));
   EXPECT_EQ(diff.max_abs, 5);
-  // The same magnitude is not the same number.
+  // Equal magnitudes are not equal elements.
   EXPECT_EQ(DiffOf(VectorOf<Complex>({{3, 4}}), VectorOf<Complex>({{4, 3}})).differing, 1);
   EXPECT_EQ(DiffOf(VectorOf<Complex>({{kNaN, 1}}), VectorOf<Complex>({{1, kNaN}})).differing, 0);
   EXPECT_EQ(DiffOf(VectorOf<Complex>({{kNaN, 1}}), VectorOf<Complex>({{1, 1}})).differing, 1);

@@ -131,7 +131,7 @@ TEST(ElementsTest, SmallFloats_AreDecodedBySpecification) {
   EXPECT_EQ(DecodeSmallFloat(DType::kF4, 0xff), -6);  // bits above the type's are ignored
 }
 
-// Reading in pieces gives what reading at once gives, of every type.
+// Reading in pieces and reading at once have the same result for every type.
 TEST(ElementsTest, AnyRange_MatchesTheFullTensor) {
   for (uint32_t seed = 0; seed < 100; ++seed) {
     std::mt19937 random(seed);

@@ -172,16 +172,15 @@ class OptimizerPackedErrorTest : public testing::Test {
 
 TEST_F(OptimizerPackedErrorTest, MissingGradientsAreNamed) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
-                AllOf(HasSubstr("gradients are missing"),
-                      HasSubstr("at .f_matrix: expected f32[33, 7], found nothing"),
-                      HasSubstr("at .b_empty: expected f32[0, 3], found nothing")),
+                AllOf(HasSubstr("gradients do not fit the parameters:\nmissing (2):"),
+                      HasSubstr("\n  '.f_matrix'"), HasSubstr("\n  '.b_empty'")),
                 Group(MixedModel(2), {"a_scalar", "d_row", "e_double", "h_doubles", "g_cube"}));
 }
 
 TEST_F(OptimizerPackedErrorTest, MissingGradientsOfTensorsThatRideAlongAreNamed) {
   const ParamStore some =
       Group(MixedModel(2), {"a_scalar", "b_empty", "d_row", "f_matrix", "g_cube", "h_doubles"});
-  const auto words = HasSubstr("at .e_double: expected f64[3, 5], found nothing");
+  const auto words = HasSubstr("\n  '.e_double'");
   ExpectRefused(absl::StatusCode::kInvalidArgument, words, some);
   ExpectRefused(absl::StatusCode::kInvalidArgument, words,
                 Packed::CreateLike(packed_, some).value());
@@ -209,8 +208,7 @@ TEST_F(OptimizerPackedErrorTest, GroupsThatAreNotPackedOrPackedOtherwise) {
 TEST_F(OptimizerPackedErrorTest, OtherPacksAreNamedByLeaf) {
   Packed other = Packed::Create(Group(MixedModel(1), {"a_scalar", "d_row"}), DType::kF32).value();
   EXPECT_THAT(adam_.Step(&other, MixedModel(2), 0.1),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("at .g_cube: expected f32[2, 2, 2], found nothing")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\n  '.g_cube'")));
 }
 
 TEST_F(OptimizerPackedErrorTest, OpenBorrows) {

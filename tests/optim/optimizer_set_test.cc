@@ -149,8 +149,7 @@ TEST_F(OptimizerSetTest, AStepThatFailsInOneGroupChangesNone) {
   const Contents before = All();
   EXPECT_THAT(set_.Step(Groups(), Group(grads, {"a", "b"}), 0.1),
               StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("group 'rest': "),
-                             HasSubstr("at .d: expected f32[1], found nothing"))));
+                       AllOf(HasSubstr("group 'rest': "), HasSubstr("\n  '.d'"))));
   EXPECT_THAT(set_.Step({&bias_, &frozen_}, grads, 0.1),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("groups: expected 3 for the groups, found 2")));

@@ -244,11 +244,10 @@ TEST_F(OptimizerStepErrorTest, ScalesThatAreNotFinite) {
 }
 
 TEST_F(OptimizerStepErrorTest, MissingGradientsAreNamed) {
-  ExpectRefused(
-      absl::StatusCode::kInvalidArgument,
-      AllOf(HasSubstr("gradients are missing"), HasSubstr("at .a: expected f32[2], found nothing"),
-            HasSubstr("at .d: expected f32[], found nothing"), Not(HasSubstr(".b"))),
-      &params_, Group(grads_, {"b", "c"}));
+  ExpectRefused(absl::StatusCode::kInvalidArgument,
+                AllOf(HasSubstr("gradients do not fit the parameters:\nmissing (2):"),
+                      HasSubstr("\n  '.a'"), HasSubstr("\n  '.d'"), Not(HasSubstr(".b"))),
+                &params_, Group(grads_, {"b", "c"}));
 }
 
 TEST_F(OptimizerStepErrorTest, GradientsOfAnotherDtypeOrShapeAreNamed) {
@@ -257,9 +256,9 @@ TEST_F(OptimizerStepErrorTest, GradientsOfAnotherDtypeOrShapeAreNamed) {
                                   {"c", Leaf(Value("gelu"))},
                                   {"d", Leaf(Value(1.0))}});
   ExpectRefused(absl::StatusCode::kInvalidArgument,
-                AllOf(HasSubstr("at .a: expected f32[2], found f64[2]"),
-                      HasSubstr("at .b: expected f64[3], found f64[1, 3]"),
-                      HasSubstr("at .d: expected f32[], found static float")),
+                AllOf(HasSubstr("'.a': expected f32[2], found f64[2]"),
+                      HasSubstr("'.b': expected f64[3], found f64[1, 3]"),
+                      HasSubstr("'.d': expected f32[], found static float")),
                 &params_, wrong);
 }
 
@@ -286,14 +285,12 @@ TEST_F(OptimizerStepErrorTest, ParametersOnAnotherLayout) {
 TEST_F(OptimizerStepErrorTest, AnotherGroupOfTheSameModelIsNamedByLeaf) {
   ParamStore group = Group(params_, {"a", "b", "c"});
   ExpectRefused(absl::StatusCode::kInvalidArgument,
-                AllOf(HasSubstr("parameters differ"),
-                      HasSubstr("at .d: expected f32[], found nothing"), Not(HasSubstr(".a"))),
+                AllOf(HasSubstr("parameters differ"), HasSubstr("\n  '.d'"), Not(HasSubstr(".a"))),
                 &group, grads_);
   Optimizer narrow = Optimizer::Create(Sgd{}, group).value();
   const Contents before = ContentsOf(params_);
   EXPECT_THAT(narrow.Step(&params_, grads_, 0.1),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("at .d: expected nothing, found f32[]")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unexpected (1):\n  '.d'")));
   EXPECT_EQ(ContentsOf(params_), before);
 }
 
@@ -304,9 +301,9 @@ TEST_F(OptimizerStepErrorTest, ParametersOfAnotherDtypeOrShapeAreNamed) {
                             {"d", F32({}, {1})}});
   ExpectRefused(
       absl::StatusCode::kInvalidArgument,
-      AllOf(HasSubstr("at .a: expected f32[2], found f32[1, 2]"),
-            HasSubstr("at .b: expected f64[3], found f32[3]"),
-            HasSubstr("at .c: expected static str, found static int"), Not(HasSubstr(".d"))),
+      AllOf(HasSubstr("'.a': expected f32[2], found f32[1, 2]"),
+            HasSubstr("'.b': expected f64[3], found f32[3]"),
+            HasSubstr("'.c': expected static str, found static int"), Not(HasSubstr(".d"))),
       &other, grads_);
 }
 

@@ -38,7 +38,7 @@ TEST(PackLayoutTest, Leaves_AreAtMultiplesOf64InOrderOfSlots) {
   EXPECT_EQ(plan.offset(0), 0);
   EXPECT_EQ(plan.offset(1), 64);
   EXPECT_EQ(plan.offset(2), 128);
-  EXPECT_EQ(plan.offset(3), 128);  // the empty one before it takes no room
+  EXPECT_EQ(plan.offset(3), 128);  // the empty leaf before it has no bytes
   EXPECT_EQ(plan.bytes(1), 12);
   EXPECT_EQ(plan.bytes(2), 0);
   EXPECT_EQ(plan.end(0), 64);

@@ -43,7 +43,7 @@ template <typename T>
 concept GivesRest = requires(T packed) {
   std::forward<T>(packed).rest();
 };
-// Of a temporary they would dangle.
+// References into a temporary would dangle.
 static_assert(GivesPlan<const Packed&> && !GivesPlan<Packed>);
 static_assert(GivesRest<const Packed&> && !GivesRest<Packed>);
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Checks that no source is forgotten: each .cc and .proto file, and each header of a library, is named by the
 # CMakeLists.txt of its folder (or of a folder above). A test that is not listed would never run, and nobody would see
-# it; a header that is not listed would not be installed.
+# it; a header that is not listed would not be installed. Checks that installed headers include only installed headers.
 #
 # usage: check_sources.sh [top of the source tree]
 set -eu
@@ -18,4 +18,26 @@ for file in $(find core io treedef store select pack numeric optim proto checkpo
     failed=1
   fi
 done
+
+# HEADERS of a CMakeLists.txt are installed.
+awk '
+  FILENAME ~ /CMakeLists.txt$/ {
+    folder = FILENAME; sub(/^\.\//, "", folder); sub(/\/CMakeLists.txt$/, "", folder)
+    if ($1 ~ /^(SOURCES|PROTOS|DEPS|PRIVATE_DEPS)$/) headers = 0
+    if (headers && $1 ~ /\.h$/) { header = folder "/" $1; installed[header] = 1; list[++count] = header }
+    if ($1 == "HEADERS") headers = 1
+  }
+  END {
+    if (count == 0) { print "no installed headers found"; failed = 1 }
+    for (i = 1; i <= count; ++i) {
+      while ((getline line < list[i]) > 0) {
+        if (line !~ /^[ \t]*#[ \t]*include[ \t]*"leafstore\//) continue
+        split(line, part, "\"")
+        name = substr(part[2], length("leafstore/") + 1)
+        if (!(name in installed)) { print list[i] ": includes " name ", which is not installed"; failed = 1 }
+      }
+      close(list[i])
+    }
+    exit failed
+  }' ./*/CMakeLists.txt || failed=1
 exit $failed

@@ -1,4 +1,4 @@
-// A matcher of the error that decoding gives for bytes that are no message of ours.
+// A matcher for the error of decoding bytes that are not a valid message.
 #ifndef LEAFSTORE_TESTS_PROTO_DATA_LOSS_H_
 #define LEAFSTORE_TESTS_PROTO_DATA_LOSS_H_
 

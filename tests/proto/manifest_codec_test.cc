@@ -128,7 +128,7 @@ TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
   }
   EXPECT_THAT(
       with("a.leaf", 2),
-      IsDataLoss("item 'two', column bases: expected at most 1, as there are bases, found"));
+      IsDataLoss("item 'two', column bases: expected at most 1, the number of bases, found"));
   EXPECT_THAT(with("a.leaf", 0),
               IsDataLoss("manifest, bases: expected each in use, found 'a.leaf', which no tensor"));
   EXPECT_THAT(ChangedManifest([](auto* m) {
@@ -207,7 +207,7 @@ TEST(ManifestCodecTest, InvalidLabels_AreDataLoss) {
               IsDataLoss("labels: "));
 }
 
-// A group asks for a bit and more of each slot, and many groups of many items do so all together.
+// A group needs more than a bit per slot, so many groups of many items could need much memory.
 TEST(ManifestCodecTest, Groups_AllocateAtMostAConstantTimesTheManifest) {
   constexpr uint32_t kSlots = 65'536;
   constexpr uint32_t kGroups = 4'096;
@@ -237,7 +237,7 @@ TEST(ManifestCodecTest, Groups_AllocateAtMostAConstantTimesTheManifest) {
   EXPECT_TRUE(decoded->items[7].labels == manifest.items[7].labels);
 }
 
-// Protobuf itself would ask for them.
+// Protobuf itself would allocate them.
 TEST(ManifestCodecTest, LengthWithoutBytes_AllocatesNothing) {
   const std::string ten_millions = "\x80\xad\xe2\x04";
   const std::string item = "\x12" + ten_millions;

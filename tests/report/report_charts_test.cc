@@ -30,7 +30,8 @@ class ReportChartsTest : public ReportBrowserTest {
   // A run of these metrics, by step; what is not finite is no number.
   void OpenRun(const std::vector<Metrics>& metrics) {
     CheckpointManager manager =
-        CheckpointManager::Open(run_, {.retention = {.last = 1000}, .durable = false}).value();
+        CheckpointManager::Open(run_, {.io = {.durable = false}, .retention = {.last = 1000}})
+            .value();
     const ParamStore store = NetworkStore(1, 4, 0.1f);
     for (size_t i = 0; i < metrics.size(); ++i) {
       ASSERT_TRUE(

@@ -349,9 +349,11 @@ TEST_F(ReportChangeTest, WhatIsTiedOnOneSideAloneIsALeaf) {
   const Flattened other = Flatten(std::move(untied)).value();
   const Flattened model = SampleParams();
   ASSERT_TRUE(
-      SaveCheckpoint(path_, {{"params", model.def, model.params}}, {.durable = false}).ok());
+      SaveCheckpoint(path_, {{"params", model.def, model.params}}, {.io = {.durable = false}})
+          .ok());
   ASSERT_TRUE(
-      SaveCheckpoint(second_, {{"params", other.def, other.params}}, {.durable = false}).ok());
+      SaveCheckpoint(second_, {{"params", other.def, other.params}}, {.io = {.durable = false}})
+          .ok());
   const json report = ReportJsonOf({path_, second_});
   const json item = report["items"][0];
   EXPECT_TRUE(item["aliases"]["node"].empty());

@@ -120,7 +120,7 @@ TEST_F(ReportBrowserTest, NamesAreTextWhateverTheySay) {
 
 TEST_F(ReportBrowserTest, NothingToShowIsSaid) {
   const ParamStore empty = ParamStore::FromEntries({}).value();
-  ASSERT_TRUE(SaveCheckpoint(path_, {{"empty", empty}}, {.durable = false}).ok());
+  ASSERT_TRUE(SaveCheckpoint(path_, {{"empty", empty}}, {.io = {.durable = false}}).ok());
   Open({path_});
   EXPECT_THAT(std::string(Eval("byId('treemap').textContent")), HasSubstr("no leaves"));
   EXPECT_THAT(std::string(Eval("byId('table').innerText")), HasSubstr("There are no leaves"));

@@ -12,8 +12,8 @@
 #include "gtest/gtest.h"
 #include <nlohmann/json.hpp>
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/manager.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/numeric/stats.h"
 
 #include "tests/tools/run_program.h"
@@ -90,7 +90,8 @@ inline std::vector<ParamStore> GrowingStores(uint32_t count, int layers, int64_t
 inline void SaveSteps(const std::string& directory, const std::vector<int64_t>& steps,
                       const std::vector<ParamStore>& stores) {
   CheckpointManager manager =
-      CheckpointManager::Open(directory, {.retention = {.last = 1000}, .durable = false}).value();
+      CheckpointManager::Open(directory, {.io = {.durable = false}, .retention = {.last = 1000}})
+          .value();
   for (size_t i = 0; i < steps.size(); ++i) {
     const double metric = 0.5 + 0.1 * static_cast<double>(i);
     std::vector<CheckpointItem> items;

@@ -187,15 +187,15 @@ void ExpectWhole(const Case& c, const ParamStore& store) {
 }
 
 // The only thing a report tells is `paths` in `field`.
-void ExpectOnly(const MergeReport& report, Texts MergeReport::*field, const Texts& paths) {
+void ExpectOnly(const FitReport& report, Texts FitReport::*field, const Texts& paths) {
   EXPECT_THAT(report.*field, ElementsAreArray(paths));
-  MergeReport rest = report;
+  FitReport rest = report;
   (rest.*field).clear();
   EXPECT_TRUE(rest.ok()) << rest.ToString();
 }
 
 // Merging fails as the report says, by each way, and leaves the groups as they were.
-void ExpectMergeFails(const Case& c, std::vector<ParamStore> groups, Texts MergeReport::*field,
+void ExpectMergeFails(const Case& c, std::vector<ParamStore> groups, Texts FitReport::*field,
                       const Texts& paths) {
   const Layout& layout = c.flat.params.layout();
   ExpectOnly(CheckMerge(layout, PointersTo(groups)), field, paths);
@@ -208,7 +208,7 @@ void ExpectMergeFails(const Case& c, std::vector<ParamStore> groups, Texts Merge
   for (size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(PathsOf(groups[i]), before[i]);
 
   EXPECT_EQ(shared, given);
-  const std::string title = field == &MergeReport::missing ? "missing" : "unexpected";
+  const std::string title = field == &FitReport::missing ? "missing" : "unexpected";
   EXPECT_THAT(given, StatusIs(absl::StatusCode::kInvalidArgument,
                               HasSubstr(title + " (" + std::to_string(paths.size()) + "):")));
   for (const std::string& path : paths) {
@@ -326,7 +326,7 @@ TEST(InoxOracleTest, ReportsExactlyWhatIsMissing) {
     }
     ASSERT_EQ(erased, 1u);
     const Texts missing = drop["missing"];
-    ExpectMergeFails(c, std::move(groups), &MergeReport::missing, missing);
+    ExpectMergeFails(c, std::move(groups), &FitReport::missing, missing);
   });
 }
 
@@ -345,7 +345,7 @@ TEST(InoxOracleTest, ReportsExactlyWhatIsUnexpectedInAGroup) {
       ASSERT_NE(group.Find(old), nullptr);
       EXPECT_EQ(*group.Find(old), *c.flat.params.Find(old));
     }
-    ExpectMergeFails(c, std::move(groups), &MergeReport::unexpected,
+    ExpectMergeFails(c, std::move(groups), &FitReport::unexpected,
                      extra["unexpected"].get<Texts>());
   });
 }
@@ -359,7 +359,7 @@ TEST(InoxOracleTest, ReportsExactlyWhatIsUnexpectedAsAGroupOfItsOwn) {
     const size_t at = c.number % (groups.size() + 1);
     groups.insert(groups.begin() + static_cast<std::ptrdiff_t>(at),
                   ParamStore::FromEntries(std::move(entries)).value());
-    ExpectMergeFails(c, std::move(groups), &MergeReport::unexpected,
+    ExpectMergeFails(c, std::move(groups), &FitReport::unexpected,
                      extra["unexpected"].get<Texts>());
   });
 }

@@ -169,12 +169,12 @@ TEST(PartitionDepthTest, GroupsMergeAcrossLayoutsWithoutText) {
   again.Add(Value(3));
   const ParamStore more = Flatten(std::move(again)).value().params;
   const ParamStore* const groups[] = {&more};
-  const MergeReport report = CheckMerge(store.layout(), groups);
+  const FitReport report = CheckMerge(store.layout(), groups);
   EXPECT_EQ(report.unexpected, std::vector<std::string>{"[2]"});
   EXPECT_TRUE(report.missing.empty());
 
   // And nothing of the one is in the other: the report ends.
-  const MergeReport missing = CheckMerge(store.layout(), {});
+  const FitReport missing = CheckMerge(store.layout(), {});
   EXPECT_EQ(missing.missing.size(), store.size());
   EXPECT_THAT(missing.ToStatus(), StatusIs(absl::StatusCode::kInvalidArgument, testing::_));
 }

@@ -91,7 +91,7 @@ TEST(DefinitionTest, BuildGivesTheCompleteStoreBack) {
   auto [definition, tensors] = TakenOf(Mlp());
   const ParamStore head = GroupOf(tensors, {1, 2});
   const ParamStore table = GroupOf(tensors, {4});
-  const ParamStore all = definition.Build(table, head).value();
+  const ParamStore all = definition.Merge(table, head).value();
   EXPECT_TRUE(all.complete());
   EXPECT_EQ(all.layout(), flat.params.layout());
   for (uint32_t place = 0; place < all.size(); ++place) {
@@ -105,7 +105,7 @@ TEST(DefinitionTest, BuildMovesWhatIsGiven) {
   const std::byte* const bytes = tensors.leaf(1).tensor().raw_data();
   ParamStore head = GroupOf(tensors, {1, 2});
   const ParamStore table = GroupOf(tensors, {4});
-  const ParamStore all = definition.Build(std::move(head), table).value();
+  const ParamStore all = definition.Merge(std::move(head), table).value();
   EXPECT_TRUE(head.empty());  // NOLINT(bugprone-use-after-move): what the header promises
   EXPECT_EQ(all.leaf(2).tensor().raw_data(), bytes);
 }
@@ -115,7 +115,7 @@ TEST(DefinitionTest, BuildMeetsOtherLayoutsByPath) {
   const auto [definition, tensors] =
       Definition::Take(flat.def, flat.params.Snapshot().value()).value();
   const ParamStore all =
-      definition.Build(StoreOf({{"weight", Floats({7, 8, 9})}}), GroupOf(tensors, {0})).value();
+      definition.Merge(StoreOf({{"weight", Floats({7, 8, 9})}}), GroupOf(tensors, {0})).value();
   EXPECT_THAT(FloatsAt(all, ".weight"), ElementsAre(7, 8, 9));
   EXPECT_EQ(all.layout(), Layout(flat.def));
 }
@@ -127,10 +127,10 @@ TEST(DefinitionTest, BuildReportsEverythingAtOnceAndChangesNothing) {
   const ParamStore extra = StoreOf({{"tabel", Ints({7, 8})}});
   const ParamStore activation = StoreOf({{"activation", Value("relu")}});
   EXPECT_THAT(
-      definition.Build(std::move(given), bias, extra, activation),
+      definition.Merge(std::move(given), bias, extra, activation),
       StatusIs(kInvalid,
                AllOf(HasSubstr("missing"), HasSubstr(".table"), HasSubstr("unexpected"),
-                     HasSubstr(".tabel"), HasSubstr("there twice (2)"), HasSubstr(".head.bias"),
+                     HasSubstr(".tabel"), HasSubstr("duplicate (2)"), HasSubstr(".head.bias"),
                      HasSubstr(".activation"), HasSubstr("f32[1]"), HasSubstr("i32[1]"),
                      HasSubstr(".head.weight"), HasSubstr("f32[3]"), HasSubstr("f32[2]"))));
   ASSERT_EQ(given.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
@@ -142,16 +142,16 @@ TEST(DefinitionTest, AGroupThatIsGivenTwiceIsThereTwice) {
   auto [definition, tensors] = TakenOf(Mlp());
   const StoreState before(tensors);
   const auto twice =
-      StatusIs(kInvalid, AllOf(HasSubstr("there twice (3)"), HasSubstr("'.head.bias'")));
+      StatusIs(kInvalid, AllOf(HasSubstr("duplicate (3)"), HasSubstr("'.head.bias'")));
   // NOLINTBEGIN(bugprone-use-after-move): a failed call changes nothing
-  EXPECT_THAT(definition.Build(std::move(tensors), std::move(tensors)), twice);
+  EXPECT_THAT(definition.Merge(std::move(tensors), std::move(tensors)), twice);
   EXPECT_EQ(StoreState(tensors), before);
-  EXPECT_THAT(definition.Build(std::move(tensors), tensors), twice);
+  EXPECT_THAT(definition.Merge(std::move(tensors), tensors), twice);
   EXPECT_EQ(StoreState(tensors), before);
-  EXPECT_THAT(definition.Build(tensors, std::move(tensors)), twice);
+  EXPECT_THAT(definition.Merge(tensors, std::move(tensors)), twice);
   EXPECT_EQ(StoreState(tensors), before);
   ParamStore none = StoreLike(GroupOf(tensors, {}), {});
-  EXPECT_THAT(definition.Build(std::move(none), std::move(none), std::move(tensors)), IsOk());
+  EXPECT_THAT(definition.Merge(std::move(none), std::move(none), std::move(tensors)), IsOk());
   // NOLINTEND(bugprone-use-after-move)
 }
 
@@ -159,7 +159,7 @@ TEST(DefinitionTest, CheckIsTheReportAsData) {
   auto [definition, tensors] = TakenOf(Mlp());
   const ParamStore wrong = StoreLike(GroupOf(tensors, {1, 2}), {Value(4), Floats({1, 2})});
   const ParamStore* const groups[] = {&wrong};
-  const MergeReport report = definition.Check(groups);
+  const FitReport report = definition.Check(groups);
   EXPECT_THAT(report.missing, ElementsAre(".table"));
   EXPECT_TRUE(report.unexpected.empty());
   EXPECT_TRUE(report.duplicate.empty());
@@ -180,26 +180,26 @@ TEST(DefinitionTest, AnOpenBorrowIsAnErrorAndGivenGroupsStay) {
   ParamStore head = GroupOf(tensors, {1, 2});
   ParamStore table = GroupOf(tensors, {4});
   const MutableTensor writing = table.Mutate(".table").value();
-  EXPECT_THAT(definition.Build(std::move(head), table),
+  EXPECT_THAT(definition.Merge(std::move(head), table),
               StatusIs(kPrecondition, HasSubstr("cannot build a model from a group")));
   EXPECT_EQ(head.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
 }
 
-TEST(DefinitionTest, BuildModelMakesTheModel) {
+TEST(DefinitionTest, Build_WithAType_ReturnsANewModel) {
   auto [definition, tensors] = TakenOf(Mlp());
-  const Mlp model = definition.BuildModel<Mlp>(tensors).value();
+  const Mlp model = definition.Build<Mlp>(tensors).value();
   EXPECT_EQ(model.activation, "gelu");
   EXPECT_EQ(model.steps, 3);
   EXPECT_THAT(ElementsOf<float>(model.head.weight), ElementsAre(1, 2, 3));
   EXPECT_THAT(ElementsOf<int32_t>(model.table), ElementsAre(7, 8));
 }
 
-TEST(DefinitionTest, BuildIntoMovesTensorsIntoTheModel) {
+TEST(DefinitionTest, Build_IntoAModel_MovesTensorsIntoIt) {
   auto [definition, tensors] = TakenOf(Mlp());
   const std::byte* const bytes = tensors.leaf(1).tensor().raw_data();
   Mlp model;
   model.activation = "relu";
-  EXPECT_THAT(definition.BuildInto(&model, std::move(tensors)), IsOk());
+  EXPECT_THAT(definition.Build(&model, std::move(tensors)), IsOk());
   EXPECT_EQ(model.activation, "gelu");
   EXPECT_EQ(model.head.weight.raw_data(), bytes);
   { MutableTensor writing = model.head.weight.Mutate().value(); }
@@ -211,13 +211,13 @@ TEST(DefinitionTest, AModelThatDoesNotFitGivesTheGroupsBack) {
   ParamStore head = GroupOf(tensors, {1, 2});
   ParamStore table = StoreOf({{"table", Ints({7, 8})}});  // by path
   OtherMlp model;
-  EXPECT_THAT(definition.BuildInto(&model, std::move(head), std::move(table)),
+  EXPECT_THAT(definition.Build(&model, std::move(head), std::move(table)),
               StatusIs(kInvalid, Not(HasSubstr("missing"))));
   EXPECT_TRUE(model.head.empty());
   EXPECT_EQ(head.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
   EXPECT_THAT(FloatsAt(head, ".head.weight"), ElementsAre(1, 2, 3));
   EXPECT_EQ(**table.Get(".table"), Leaf(Ints({7, 8})));  // NOLINT
-  EXPECT_THAT(definition.Build(std::move(head), std::move(table)), IsOk());
+  EXPECT_THAT(definition.Merge(std::move(head), std::move(table)), IsOk());
 }
 
 TEST(DefinitionTest, EqualWhenTheSameTensorsMakeTheSameModel) {
@@ -250,7 +250,7 @@ TEST(DefinitionTest, IsTheKeyOfACache) {
 TEST(DefinitionTest, OfNothingBuildsNothing) {
   const Definition none;
   EXPECT_EQ(none.def(), TreeDef());
-  EXPECT_TRUE(none.Build().value().empty());
+  EXPECT_TRUE(none.Merge().value().empty());
   EXPECT_EQ(none, Definition());
 }
 
@@ -258,7 +258,7 @@ TEST(DefinitionTest, OfStaticLeavesAloneNeedsNoGroups) {
   Flattened flat = Flatten(Tree::Dict().With("a", Value(1))).value();
   const auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
   EXPECT_TRUE(tensors.empty());
-  const ParamStore all = definition.Build().value();
+  const ParamStore all = definition.Merge().value();
   EXPECT_EQ(all.leaf(0), Leaf(Value(1)));
 }
 
@@ -267,7 +267,7 @@ TEST(DefinitionTest, TiedParametersStayOneLeaf) {
   Flattened flat = Flatten(std::move(tree)).value();
   const auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
   EXPECT_EQ(tensors.size(), 1u);
-  const Tree built = definition.BuildModel<Tree>(tensors).value();
+  const Tree built = definition.Build<Tree>(tensors).value();
   EXPECT_EQ(built.entries().size(), 2u);
 }
 

@@ -7,6 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/treedef/internal/path_table.h"
+
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"
 #include "tests/store/sample_models.h"
@@ -122,7 +124,7 @@ TEST(LayoutTest, OfTextsTooLongForATableFindsByWalking) {
     tree = Tree::List().Add(Value(0)).Add(std::move(tree));
   }
   const Layout layout(Flatten(tree).value().def);
-  ASSERT_THAT(layout.def()->paths(), StatusIs(kExhausted, testing::_));
+  ASSERT_THAT(internal::PathsOf(*layout.def()), StatusIs(kExhausted, testing::_));
   const Slot last = layout.size() - 1;
   EXPECT_EQ(layout.Find(layout.PathText(last)), last);
   EXPECT_EQ(layout.Find(layout.PathText(7)), 7u);

@@ -31,6 +31,12 @@ std::vector<StoreState> StatesOf(const std::vector<ParamStore>& groups) {
   return std::vector<StoreState>(groups.begin(), groups.end());
 }
 
+std::vector<std::string> PathsOf(const std::vector<PathConflict>& conflicts) {
+  std::vector<std::string> paths;
+  for (const PathConflict& conflict : conflicts) paths.push_back(conflict.path);
+  return paths;
+}
+
 std::string Describe(const SpecMismatch& m) { return m.path + ": " + m.expected + ", " + m.found; }
 
 // ---- a whole ----
@@ -122,6 +128,18 @@ TEST(MergeTest, GroupsOfOtherLayoutsMeetByPath) {
   EXPECT_EQ(merged.spec_fingerprint(), whole.spec_fingerprint());
 }
 
+TEST(MergeTest, GroupsFromElsewhereMeetByDottedForm) {
+  std::vector<ParamStore> groups = SampleGroups();
+  groups[2] = StoreAt({{"['activation']", Value("relu")}, {"['steps']", Value(3)}});
+  const Layout layout = SampleParams().layout();
+  EXPECT_THAT(MergeGroups(layout, PointersTo(groups)),
+              StatusIs(kInvalid, HasSubstr("unexpected (2):\n  '['activation']'\n")));
+  const ParamStore merged =
+      MergeGroups(layout, PointersTo(groups), {.by = AlignBy::kDotted}).value();
+  EXPECT_EQ(*merged.Find(".activation"), Leaf(Value("relu")));
+  EXPECT_EQ(FloatsAt(merged, ".head.bias"), (std::vector<float>{30, 31}));
+}
+
 TEST(MergeTest, ALayoutOfPathsIsFilledToo) {
   const ParamStore loose = StoreAt({{"", Value(1)}, {".no_such[0]", Value(2)}});
   std::vector<ParamStore> groups;
@@ -134,7 +152,7 @@ TEST(MergeTest, ALayoutOfPathsIsFilledToo) {
 
 // ---- what does not fit ----
 
-TEST(MergeTest, AllThatDoesNotFitIsInOneReport) {
+TEST(MergeTest, ReportsAllMismatches) {
   const ParamStore like = SampleParams();
   std::vector<ParamStore> groups = SampleGroups();
   ASSERT_THAT(groups[0].Erase(".head.bias"), IsOk());
@@ -148,11 +166,11 @@ TEST(MergeTest, AllThatDoesNotFitIsInOneReport) {
                             {".layers[0].weight", Value(1)}}));
   const std::vector<StoreState> before = StatesOf(groups);
 
-  const MergeReport report = CheckMerge(like.layout(), PointersTo(groups), {.like = &like});
+  const FitReport report = CheckMerge(like.layout(), PointersTo(groups), {.like = &like});
   EXPECT_FALSE(report.ok());
   EXPECT_THAT(report.missing, ElementsAre(".head.bias", ".layers[1].bias"));
   EXPECT_THAT(report.unexpected, ElementsAre(".head.bais", ".zero"));
-  EXPECT_THAT(report.duplicate, ElementsAre(".layers[0].weight", ".steps"));
+  EXPECT_THAT(PathsOf(report.duplicate), ElementsAre(".layers[0].weight", ".steps"));
   ASSERT_EQ(report.dtype_mismatch.size(), 2u);
   EXPECT_EQ(Describe(report.dtype_mismatch[0]), ".layers[0].weight: f32[2, 2], i32[1]");
   EXPECT_EQ(Describe(report.dtype_mismatch[1]), ".steps: static int, static str");
@@ -166,17 +184,17 @@ TEST(MergeTest, AllThatDoesNotFitIsInOneReport) {
       "unexpected (2):\n"
       "  '.head.bais'\n"
       "  '.zero'\n"
-      "there twice (2):\n"
+      "duplicate (2):\n"
       "  '.layers[0].weight'\n"
       "  '.steps'\n"
-      "of another dtype (2):\n"
+      "dtype mismatch (2):\n"
       "  '.layers[0].weight': expected f32[2, 2], found i32[1]\n"
       "  '.steps': expected static int, found static str\n"
-      "of another shape (1):\n"
+      "shape mismatch (1):\n"
       "  '.head.weight': expected f32[2, 2], found f32[1]";
   EXPECT_EQ(report.ToString(), text);
   const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + text);
-  EXPECT_THAT(report.ToStatus(), refused);
+  EXPECT_THAT(report.ToStatus("the groups do not make the whole"), refused);
   EXPECT_THAT(MergeGroups(like.layout(), PointersTo(groups), {.like = &like}), refused);
   EXPECT_THAT(MergeGroups(like.layout(), std::move(groups), {.like = &like}), refused);
   EXPECT_EQ(StatesOf(groups), before);
@@ -221,7 +239,7 @@ TEST(MergeTest, AGroupThatIsThereTwiceIsNamedLeafByLeaf) {
   groups.push_back(groups[0].Snapshot().value());
   const std::vector<StoreState> before = StatesOf(groups);
   const std::string message =
-      "there twice (3):\n  '.head.bias'\n  '.layers[0].bias'\n  '.layers[1].bias'";
+      "duplicate (3):\n  '.head.bias'\n  '.layers[0].bias'\n  '.layers[1].bias'";
   const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + message);
   EXPECT_THAT(Merge(groups[0], std::move(groups[1]), groups[2], std::move(groups[3])), refused);
   EXPECT_THAT(MergeGroups(std::move(groups)), refused);
@@ -258,10 +276,10 @@ TEST(MergeTest, ReportsAreTheSameForEachOrderOfGroups) {
 TEST(MergeTest, ALeafInThreeGroupsIsNamedOnce) {
   const ParamStore store = SampleParams();
   const StoreState before(store);
-  const MergeReport report = CheckMerge(store.layout(), {&store, &store, &store});
-  EXPECT_EQ(report.duplicate, PathsOf(store));
+  const FitReport report = CheckMerge(store.layout(), {&store, &store, &store});
+  EXPECT_EQ(PathsOf(report.duplicate), PathsOf(store));
   EXPECT_THAT(Merge(store, store),
-              StatusIs(kInvalid, HasSubstr("there twice (8):\n  '.activation'\n  '.head.bias'\n")));
+              StatusIs(kInvalid, HasSubstr("duplicate (8):\n  '.activation'\n  '.head.bias'\n")));
   EXPECT_EQ(StoreState(store), before);
 }
 
@@ -269,7 +287,7 @@ TEST(MergeTest, TheSameStoreTwiceIsRefusedAndNotLost) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   ParamStore& same = store;
-  const auto refused = StatusIs(kInvalid, HasSubstr("there twice (8):\n  '.activation'\n"));
+  const auto refused = StatusIs(kInvalid, HasSubstr("duplicate (8):\n  '.activation'\n"));
   EXPECT_THAT(Merge(std::move(store), std::move(same)), refused);
   EXPECT_THAT(Merge(store, std::move(same)), refused);
   EXPECT_EQ(StoreState(store), before);
@@ -279,7 +297,7 @@ TEST(MergeTest, DuplicatesAreInTheOrderOfTheLayout) {
   Tree list = Tree::List();
   for (int i = 0; i < 11; ++i) list.Add(Value(i));
   const ParamStore store = Flatten(list).value().params;
-  EXPECT_EQ(CheckMerge(store.layout(), {&store, &store}).duplicate, PathsOf(store));
+  EXPECT_EQ(PathsOf(CheckMerge(store.layout(), {&store, &store}).duplicate), PathsOf(store));
 }
 
 TEST(MergeTest, APathAndItsAliasAreTwice) {
@@ -287,7 +305,8 @@ TEST(MergeTest, APathAndItsAliasAreTwice) {
   const ParamStore loose = StoreAt({{".embedding.table", Floats({1, 2, 3})},
                                     {".output.table", Floats({1, 2, 3})},
                                     {".scale", Floats({4})}});
-  EXPECT_THAT(CheckMerge(tied.layout(), {&loose}).duplicate, ElementsAre(".embedding.table"));
+  EXPECT_THAT(PathsOf(CheckMerge(tied.layout(), {&loose}).duplicate),
+              ElementsAre(".embedding.table"));
   const ParamStore by_alias =
       StoreAt({{".output.table", Floats({1, 2, 3})}, {".scale", Floats({4})}});
   EXPECT_TRUE(CheckMerge(tied.layout(), {&by_alias}).ok());
@@ -296,7 +315,7 @@ TEST(MergeTest, APathAndItsAliasAreTwice) {
 TEST(MergeTest, LikeIsAskedWhereItHasThePath) {
   const ParamStore store = SampleParams();
   const ParamStore other = StoreAt({{".head.bias", Floats({1})}, {".elsewhere", Value(1)}});
-  const MergeReport report = CheckMerge(store.layout(), {&store}, {.like = &other});
+  const FitReport report = CheckMerge(store.layout(), {&store}, {.like = &other});
   ASSERT_EQ(report.shape_mismatch.size(), 1u);
   EXPECT_EQ(Describe(report.shape_mismatch[0]), ".head.bias: f32[1], f32[2]");
   EXPECT_THAT(report.dtype_mismatch, IsEmpty());
@@ -308,7 +327,7 @@ TEST(MergeTest, LikeIsAskedWhereItHasThePath) {
 TEST(MergeTest, AStaticLeafForATensorIsOfAnotherDtype) {
   const ParamStore like = StoreAt({{".a", Floats({1})}});
   const ParamStore store = StoreAt({{".a", Value(1)}});
-  const MergeReport report = CheckMerge(like.layout(), {&store}, {.like = &like});
+  const FitReport report = CheckMerge(like.layout(), {&store}, {.like = &like});
   ASSERT_EQ(report.dtype_mismatch.size(), 1u);
   EXPECT_EQ(Describe(report.dtype_mismatch[0]), ".a: f32[1], static int");
 }
@@ -347,7 +366,7 @@ TEST(MergeTest, AHundredThousandMismatchesAreReportedInNoTime) {
   // With an alias, so that no table of paths knows all.
   other.With("x", Tree::Tied("t", Value(1))).With("y", Tree::TiedTo("t"));
   const ParamStore a = Flatten(one).value().params, b = Flatten(other).value().params;
-  const MergeReport report = CheckMerge(b.layout(), {&a});
+  const FitReport report = CheckMerge(b.layout(), {&a});
   EXPECT_EQ(report.missing.size(), 100'001u);
   EXPECT_EQ(report.unexpected.size(), 100'000u);
   const std::string text = report.ToString();

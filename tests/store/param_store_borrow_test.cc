@@ -10,6 +10,7 @@
 #include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
+#include "leafstore/store/update.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"
@@ -64,10 +65,10 @@ void ExpectRefusedWhileBorrowed(ParamStore& store) {
   EXPECT_THAT(store.Upsert(PathFrom(".steps"), Value(1)), refused("set a leaf"));
   EXPECT_THAT(store.Erase(".steps"), refused("erase a leaf"));
   EXPECT_THAT(store.MutateAll(), refused("open all leaves for writing"));
-  EXPECT_THAT(store.Update(other), refused("update from a group"));
-  EXPECT_THAT(store.Update(SampleParams()), refused("update from a group"));
-  EXPECT_THAT(other.Update(store), refused("give a group back"));
-  EXPECT_THAT(other.Update(std::move(store)), refused("give a group back"));
+  EXPECT_THAT(Update(&store, other), refused("update from a group"));
+  EXPECT_THAT(Update(&store, SampleParams()), refused("update from a group"));
+  EXPECT_THAT(Update(&other, store), refused("give a group back"));
+  EXPECT_THAT(Update(&other, std::move(store)), refused("give a group back"));
   EXPECT_THAT(plan.Split(store), refused("partition"));
   EXPECT_THAT(plan.Split(std::move(store)), refused("partition"));
   EXPECT_THAT(PartitionPlan::Compile(store, {}), refused("partition"));

@@ -14,6 +14,7 @@
 
 #include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
+#include "leafstore/store/update.h"
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"
@@ -281,7 +282,7 @@ class ModelTest {
       at.model[group.layout().PathOf(group.slot(i))] = DeepCopy(leaf);
     }
     const bool give = Below(2) == 0;
-    ASSERT_THAT(give ? at.store.Update(std::move(group)) : at.store.Update(group), IsOk());
+    ASSERT_THAT(give ? Update(&at.store, std::move(group)) : Update(&at.store, group), IsOk());
   }
 
   Random random_;

@@ -164,6 +164,32 @@ TEST(ParamStoreTest, APathThatIsInAnotherGroupIsNotFoundAndSaysSo) {
   EXPECT_EQ(StoreState(head), before);
 }
 
+TEST(ParamStoreTest, Select_ReturnsTheLeavesOfSomeSlots) {
+  ParamStore store = SampleParams();
+  const ParamStore shared = store.Select(SlotSet::FromSorted(8, {1, 7})).value();
+  EXPECT_EQ(shared.layout(), store.layout());
+  EXPECT_EQ(shared.size(), 2u);
+  EXPECT_TRUE(shared.leaf(0).tensor().SharesBytesWith(store.leaf(1).tensor()));
+  EXPECT_EQ(shared.Find(".activation"), nullptr);
+  const void* const bytes = store.leaf(1).tensor().raw_data();
+  const ParamStore moved = std::move(store).Select(shared.slots()).value();
+  EXPECT_EQ(moved.leaf(0).tensor().raw_data(), bytes);
+  EXPECT_TRUE(store.empty());  // NOLINT: specified
+}
+
+TEST(ParamStoreTest, Select_OfSlotsThatAreNotHere_IsAnError) {
+  ParamStore head = std::move(Partition(SampleParams(), {Glob("head")}).value()[0]);
+  const StoreState before(head);
+  EXPECT_THAT(std::move(head).Select(SlotSet::FromSorted(8, {1, 7})),
+              StatusIs(kNotFound, HasSubstr("no leaf at '.steps' in this store")));
+  EXPECT_THAT(head.Select(SlotSet::All(9)),
+              StatusIs(kInvalid, HasSubstr("expected slots of the store's layout of 8 paths, found "
+                                           "slots of a layout of 9")));
+  EXPECT_EQ(StoreState(head), before);
+  const MutableLeaves open = head.MutateAll().value();
+  EXPECT_THAT(head.Select(head.slots()), StatusIs(kPrecondition, HasSubstr("select leaves")));
+}
+
 TEST(ParamStoreTest, ADottedNameWithTwoMeaningsNamesBoth) {
   const ParamStore store = StoreAt({{".a.b", Value(1)}, {".'a.b'", Value(2)}});
   EXPECT_THAT(store.GetDotted("a.b"),

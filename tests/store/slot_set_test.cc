@@ -95,6 +95,14 @@ TEST(SlotSetTest, SlotsThatDoNotGrowOrDoNotFitAreErrors) {
   refused({0, 0, 0, 0, 0, 0}, "slots: at place 1: expected one above 0, the one before, found 0");
 }
 
+TEST(SlotSetTest, AtPlaces_ReturnsTheSlotsThere) {
+  const SlotSet set = SlotSet::FromSorted(200, {0, 63, 64, 127, 199});
+  EXPECT_EQ(set.AtPlaces({1, 3}), SlotSet::Create(200, {63, 127}).value());
+  EXPECT_EQ(set.AtPlaces({0, 1, 2, 3, 4}), set);
+  EXPECT_TRUE(set.AtPlaces({}).empty());
+  EXPECT_EQ(set.AtPlaces({}).universe(), 200u);
+}
+
 TEST(SlotSetTest, AgreesWithAStdSet) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

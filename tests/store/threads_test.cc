@@ -71,7 +71,7 @@ std::vector<std::function<void()>> QuestionsTo(const ParamStore& store) {
         const View model(store);
         EXPECT_THAT(ElementsOf<float>(*model["layers"][0]["bias"].tensor().value()),
                     ElementsAre(10, 11));
-        EXPECT_EQ(Flatten(model["layers"].ToTree().value())->params.size(), 4u);
+        EXPECT_EQ(Flatten(model["layers"].Build<Tree>().value())->params.size(), 4u);
       },
       [&] { EXPECT_TRUE(DiffStores(store, store.Snapshot().value())->same()); },
       [&] { EXPECT_EQ(StatsOf(store)->tensors, 6); },
@@ -109,7 +109,7 @@ TEST(StoreThreadsTest, ManyThreadsBuildModelsOfOneDefinition) {
   const Definition::Taken taken = Definition::Take(flat.def, std::move(flat.params)).value();
   InThreads(kThreads, [&taken](int) {
     for (int round = 0; round < 50; ++round) {
-      Linear model = taken.definition.BuildModel<Linear>(taken.tensors).value();
+      Linear model = taken.definition.Build<Linear>(taken.tensors).value();
       EXPECT_THAT(ElementsOf<float>(model.weight), ElementsAre(1, 2, 3));
       Fill(model.weight.Mutate()->span<float>(), 0);  // its own
     }

@@ -1,4 +1,5 @@
-// ParamStore::Update: a group goes back into its parent.
+#include "leafstore/store/update.h"
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 namespace leafstore {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 ParamStore HeadOf(const ParamStore& store) {
@@ -26,7 +28,7 @@ TEST(UpdateTest, WhatWasDoneToAGroupGoesBack) {
   const std::vector<const void*> before = AddressesOf(store);
   ParamStore head = HeadOf(store);
   head.Mutate(".head.bias")->span<float>()[0] = -1;
-  ASSERT_THAT(store.Update(head), IsOk());
+  ASSERT_THAT(Update(&store, head), IsOk());
   EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{-1, 31}));
   EXPECT_EQ(head.size(), 2u);
   // Nothing else was touched.
@@ -42,7 +44,7 @@ TEST(UpdateTest, AGroupThatIsGivenIsMovedIn) {
   head.Mutate(".head.bias")->span<float>()[0] = -1;
   const std::vector<const void*> addresses = AddressesOf(head);
   const std::vector<uint64_t> generations = GenerationsOf(head);
-  ASSERT_THAT(store.Update(std::move(head)), IsOk());
+  ASSERT_THAT(Update(&store, std::move(head)), IsOk());
   EXPECT_TRUE(head.empty());  // NOLINT: it says so
   EXPECT_EQ(store.leaf(1).tensor().raw_data(), addresses[0]);
   EXPECT_EQ(store.leaf(1).generation(), generations[0]);
@@ -55,19 +57,19 @@ TEST(UpdateTest, ASnapshotOfTheParentDoesNotChange) {
   const StoreState before(snapshot);
   ParamStore head = HeadOf(store);
   ASSERT_THAT(head.Set(".head.bias", Floats({0, 0})), IsOk());
-  ASSERT_THAT(store.Update(std::move(head)), IsOk());
+  ASSERT_THAT(Update(&store, std::move(head)), IsOk());
   EXPECT_EQ(StoreState(snapshot), before);
   EXPECT_EQ(FloatsAt(store, ".head.bias")[0], 0);
 }
 
 TEST(UpdateTest, ByPathFromAnotherLayout) {
   ParamStore store = SampleParams();
-  ASSERT_THAT(store.Update(StoreAt({{".steps", Value(1)}, {".layers[1].bias", Floats({0, 0})}})),
+  ASSERT_THAT(Update(&store, StoreAt({{".steps", Value(1)}, {".layers[1].bias", Floats({0, 0})}})),
               IsOk());
   EXPECT_EQ((*store.Get(".steps"))->value(), Value(1));
   EXPECT_EQ(FloatsAt(store, ".layers[1].bias")[0], 0);
   ParamStore tied = TiedParams();
-  ASSERT_THAT(tied.Update(StoreAt({{".output.table", Floats({0, 0, 0})}})), IsOk());
+  ASSERT_THAT(Update(&tied, StoreAt({{".output.table", Floats({0, 0, 0})}})), IsOk());
   EXPECT_EQ(FloatsAt(tied, ".embedding.table")[0], 0);
 }
 
@@ -76,27 +78,31 @@ TEST(UpdateTest, AGroupIsUpdatedFromItsParent) {
   ParamStore head = HeadOf(store);
   ASSERT_THAT(store.Set(".head.bias", Floats({0, 0})), IsOk());
   const StoreState before(head);
-  EXPECT_THAT(head.Update(store), StatusIs(kNotFound,
-                                           "the group has 6 path(s) that are not in this store: "
-                                           ".activation, .layers[0].bias, .layers[0].weight, "
-                                           ".layers[1].bias, .layers[1].weight, .steps"));
+  EXPECT_THAT(Update(&head, store),
+              StatusIs(kInvalid,
+                       "the group does not fit the store:\nunexpected (6):\n"
+                       "  '.activation'\n  '.layers[0].bias'\n  '.layers[0].weight'\n"
+                       "  '.layers[1].bias'\n  '.layers[1].weight'\n  '.steps'"));
   EXPECT_EQ(StoreState(head), before);
 }
 
-TEST(UpdateTest, ListsAllThatIsNotThere) {
+TEST(UpdateTest, ReportsAllMismatches) {
   ParamStore store = SampleParams();
   const StoreState before(store);
-  ParamStore group = StoreAt({{".x", Value(1)}, {".steps", Value(2)}, {".y", Value(1)}});
+  ParamStore group = StoreAt({{".head.bais", Value(1)}, {".steps", Value("2")}, {".y", Value(1)}});
   const StoreState group_before(group);
   const auto refused =
-      StatusIs(kNotFound, "the group has 2 path(s) that are not in this store: .x, .y");
-  EXPECT_THAT(store.Update(group), refused);
-  EXPECT_THAT(store.Update(std::move(group)), refused);
+      StatusIs(kInvalid,
+               "the group does not fit the store:\n"
+               "unexpected (2):\n  '.head.bais'; did you mean .head.bias?\n  '.y'\n"
+               "dtype mismatch (1):\n  '.steps': expected static int, found static str");
+  EXPECT_THAT(Update(&store, group), refused);
+  EXPECT_THAT(Update(&store, std::move(group)), refused);
   EXPECT_EQ(StoreState(store), before);
   EXPECT_EQ(StoreState(group), group_before);
 }
 
-TEST(UpdateTest, ListsAllSpecsThatDiffer) {
+TEST(UpdateTest, ReportsAllSpecsThatDiffer) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   ParamStore head = HeadOf(store);
@@ -105,56 +111,97 @@ TEST(UpdateTest, ListsAllSpecsThatDiffer) {
   const StoreState head_before(head);
   const auto refused =
       StatusIs(kInvalid,
-               "the group has 2 leaves of another dtype or shape: .head.bias: expected "
-               "f32[2], found f32[1]; .head.weight: expected f32[2, 2], found static int");
-  EXPECT_THAT(store.Update(head), refused);
-  EXPECT_THAT(store.Update(std::move(head)), refused);
+               "the group does not fit the store:\n"
+               "dtype mismatch (1):\n  '.head.weight': expected f32[2, 2], found static int\n"
+               "shape mismatch (1):\n  '.head.bias': expected f32[2], found f32[1]");
+  EXPECT_THAT(Update(&store, head), refused);
+  EXPECT_THAT(Update(&store, std::move(head)), refused);
   EXPECT_EQ(StoreState(store), before);
   EXPECT_EQ(StoreState(head), head_before);
 
   const uint64_t fingerprint = store.spec_fingerprint();
-  ASSERT_THAT(store.Update(std::move(head), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(Update(&store, std::move(head), {.check = SetCheck::kAnything}), IsOk());
   EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{1}));
   EXPECT_NE(store.spec_fingerprint(), fingerprint);
-  ASSERT_THAT(store.Update(HeadOf(SampleParams()), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(Update(&store, HeadOf(SampleParams()), {.check = SetCheck::kAnything}), IsOk());
   EXPECT_EQ(store.spec_fingerprint(), fingerprint);
 }
 
 TEST(UpdateTest, APathAndItsAliasTogetherAreAnError) {
   ParamStore store = TiedParams();
   const StoreState before(store);
-  EXPECT_THAT(store.Update(StoreAt(
-                  {{".embedding.table", Floats({1, 1, 1})}, {".output.table", Floats({2, 2, 2})}})),
+  EXPECT_THAT(Update(&store, StoreAt({{".embedding.table", Floats({1, 1, 1})},
+                                      {".output.table", Floats({2, 2, 2})}})),
               StatusIs(kInvalid,
-                       "the group has two paths that both lead to .embedding.table in "
-                       "this store"));
+                       "the group does not fit the store:\nduplicate (1):\n"
+                       "  '.embedding.table' would be both '.embedding.table' and "
+                       "'.output.table'"));
   EXPECT_EQ(StoreState(store), before);
 }
 
 TEST(UpdateTest, FromItselfChangesNothing) {
   ParamStore store = SampleParams();
   const StoreState before(store);
-  EXPECT_THAT(store.Update(store), IsOk());
+  EXPECT_THAT(Update(&store, store), IsOk());
   EXPECT_EQ(StoreState(store), before);
   ParamStore& same = store;
-  EXPECT_THAT(store.Update(std::move(same)), IsOk());
+  EXPECT_THAT(Update(&store, std::move(same)), IsOk());
   EXPECT_EQ(StoreState(store), before);
   const ParamStore snapshot = store.Snapshot().value();
-  EXPECT_THAT(store.Update(snapshot), IsOk());
+  EXPECT_THAT(Update(&store, snapshot), IsOk());
   EXPECT_EQ(StoreState(store), before);
 }
 
 TEST(UpdateTest, AnEmptyGroupIsFine) {
   ParamStore store = SampleParams();
   const StoreState before(store);
-  EXPECT_THAT(store.Update(ParamStore()), IsOk());
+  EXPECT_THAT(Update(&store, ParamStore()), IsOk());
   EXPECT_EQ(StoreState(store), before);
   ParamStore empty;
-  EXPECT_THAT(empty.Update(ParamStore()), IsOk());
-  EXPECT_THAT(empty.Update(store),
-              StatusIs(kNotFound, HasSubstr("the group has 8 path(s) that are not in this store")));
+  EXPECT_THAT(Update(&empty, ParamStore()), IsOk());
+  EXPECT_THAT(Update(&empty, store), StatusIs(kInvalid, HasSubstr("unexpected (8):\n")));
   EXPECT_TRUE(empty.empty());
   EXPECT_EQ(StoreState(store), before);
+}
+
+// ---- by dotted form ----
+
+TEST(UpdateByDottedTest, LeavesGoWhereTheirDottedFormIs) {
+  ParamStore store = SampleParams();
+  // As a file of PyTorch's has them: one flat dict, or dicts inside one another.
+  const ParamStore file = StoreAt({{"['layers']['1']['bias']", Floats({7, 8})},
+                                   {"['head.bias']", Floats({5, 6})},
+                                   {"['layers.0.bias']", Floats({1, 2})}});
+  ASSERT_THAT(Update(&store, file, {.by = AlignBy::kDotted}), IsOk());
+  EXPECT_EQ(*store.Find(".head.bias"), Leaf(Floats({5, 6})));
+  EXPECT_EQ(*store.Find(".layers[0].bias"), Leaf(Floats({1, 2})));
+  EXPECT_EQ(*store.Find(".layers[1].bias"), Leaf(Floats({7, 8})));
+  EXPECT_EQ(*store.Find(".activation"), Leaf(Value("gelu")));
+}
+
+TEST(UpdateByDottedTest, ReportsAllMismatches) {
+  ParamStore store = SampleParams();
+  const StoreState before(store);
+  const ParamStore file = StoreAt({{"['head.bais']", Value(1)},
+                                   {"['head.weight']", Value(1)},
+                                   {"['head']['weight']", Value(2)},
+                                   {"['steps']", Value("1")},
+                                   {"['other']", Value(2)}});
+  EXPECT_THAT(
+      Update(&store, file, {.by = AlignBy::kDotted}),
+      StatusIs(kInvalid, AllOf(HasSubstr("unexpected (2):\n  'head.bais'; did you mean head.bias?\n"
+                                         "  'other'\n"),
+                               HasSubstr("duplicate (1):\n  '.head.weight' would be both "
+                                         "'['head']['weight']' and '['head.weight']'\n"),
+                               HasSubstr("'['steps']': expected static int, found static str"))));
+  EXPECT_EQ(StoreState(store), before);
+}
+
+TEST(UpdateByDottedTest, TwoPathsOfOneDottedForm_AreAnError) {
+  ParamStore store = StoreAt({{".a.b", Value(1)}, {"['a.b']", Value(2)}});
+  EXPECT_THAT(
+      Update(&store, StoreAt({{"['a']['b']", Value(3)}}), {.by = AlignBy::kDotted}),
+      StatusIs(kInvalid, HasSubstr("ambiguous (1):\n  '['a']['b']' could be '.a.b' or '['a.b']'")));
 }
 
 }  // namespace

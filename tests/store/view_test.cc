@@ -116,7 +116,7 @@ TEST_F(ViewTest, TheFirstKeyThatFailsIsNamedAtTheEnd) {
   EXPECT_THAT(lost.leaf(), at_the_first);
   EXPECT_THAT(lost.tensor(), at_the_first);
   EXPECT_THAT(lost.value(), at_the_first);
-  EXPECT_THAT(lost.ToTree(), at_the_first);
+  EXPECT_THAT(lost.Build<Tree>(), at_the_first);
   EXPECT_THAT(lost.Build<Linear>(), at_the_first);
 }
 
@@ -179,8 +179,8 @@ TEST_F(ViewTest, BuildsOneSubtree) {
 }
 
 TEST_F(ViewTest, BuildsATree) {
-  const Tree tree = model_["layers"][0].ToTree().value();
-  EXPECT_EQ(tree.kind(), TreeKind::kStruct);
+  const Tree tree = model_["layers"][0].Build<Tree>().value();
+  EXPECT_EQ(tree.kind(), NodeKind::kStruct);
   ASSERT_NE(tree.Find("bias"), nullptr);
   EXPECT_EQ(tree.Find("bias")->leaf(), Leaf(Floats({4})));
 }

@@ -111,7 +111,7 @@ TEST_F(CatTest, ANameInSeveralItemsIsToldApartBeforeAnythingIsPrinted) {
       SaveCheckpoint(File("two.leaf"),
                      {{"params", ParamStore::FromEntries({{w, Tensor::Scalar(1.0f)}}).value()},
                       {"values", ParamStore::FromEntries({{w, Value(3)}}).value()}},
-                     {.durable = false})
+                     {.io = {.durable = false}})
           .ok());
   EXPECT_THAT(Error({"cat", File("two.leaf"), "w[...]"}, 2),
               AllOf(HasSubstr("'w' of item 'values' is a static leaf: it has no slices"),

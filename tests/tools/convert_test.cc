@@ -106,7 +106,8 @@ TEST_F(ConvertTest, APartIsAGroupOfItsStructure) {
 TEST_F(ConvertTest, InAndOutMayBeOneFile) {
   Sample();
   const std::string whole = ReadFile(File("a.leaf"));
-  EXPECT_THAT(Error({"convert", File("a.leaf"), File("a.leaf")}, 1), HasSubstr("is there already"));
+  EXPECT_THAT(Error({"convert", File("a.leaf"), File("a.leaf")}, 1),
+              HasSubstr("it exists already"));
   Out({"convert", File("a.leaf"), File("a.leaf"), "--force"});
   EXPECT_EQ(ReadFile(File("a.leaf")), whole);
   Out({"convert", File("a.leaf"), File("a.leaf"), "--force", "--zstd"});
@@ -156,7 +157,7 @@ TEST_F(ConvertTest, ALinkStaysAndItsFileIsReplaced) {
   WriteFile(File("real/b.leaf"), "old");
   std::filesystem::create_symlink("real/b.leaf", File("link.leaf"));
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("link.leaf")}, 1),
-              HasSubstr("link.leaf: is there already"));
+              HasSubstr("link.leaf: it exists already"));
   EXPECT_EQ(ReadFile(File("real/b.leaf")), "old");
   Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
   EXPECT_TRUE(std::filesystem::is_symlink(File("link.leaf")));

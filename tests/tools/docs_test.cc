@@ -32,7 +32,7 @@ class DocsTest : public ToolTest {
         ParamStore::FromEntries({{Path().Attribute("step"), Tensor::Scalar<int64_t>(101)}}).value();
     ASSERT_TRUE(SaveCheckpoint(File("next.leaf"),
                                {{"params", flat.def, flat.params}, {"progress", step}},
-                               {.durable = false})
+                               {.io = {.durable = false}})
                     .ok());
     FlipBit(Run(2) + "/step-00000000000000000002.leaf", 64);
   }

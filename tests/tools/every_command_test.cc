@@ -285,7 +285,7 @@ TEST_P(EveryWritingCommandTest, AnOutputThatIsThereIsNotReplacedUnlessForced) {
   WriteFile(made, "mine");
   const Ran refused = RunLeafstore(GetParam().On(File("a.leaf"), out));
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, HasSubstr(made + ": is there already; --force replaces it"));
+  EXPECT_THAT(refused.err, HasSubstr(made + ": it exists already; --force replaces it"));
   EXPECT_EQ(ReadFile(made), "mine");
   std::vector<std::string> forced = GetParam().On(File("a.leaf"), out);
   forced.push_back("--force");

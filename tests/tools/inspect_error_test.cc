@@ -137,7 +137,7 @@ TEST_F(InspectErrorTest, AFlippedBitInATensorIsFoundByStats) {
   SaveSample(path_);
   const auto offset = static_cast<size_t>([this] {
     const CheckpointReader reader = CheckpointReader::Open(path_).value();
-    const CheckpointItemInfo item = reader.item("params").value();
+    const CheckpointItemInfo item = reader.GetItem("params").value();
     for (uint32_t place = 0;; ++place) {
       if (item.PathText(place) == ".layers[1].weight") return item.entry(place).offset;
     }

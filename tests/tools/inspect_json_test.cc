@@ -96,7 +96,7 @@ TEST_F(InspectJsonTest, EveryLeafIsThereAsTheStoreHasIt) {
     EXPECT_EQ(row["dotted"], params.layout().Dotted(place));
     EXPECT_EQ(row["kind"], leaf.is_tensor() ? "tensor" : "static");
     if (!leaf.is_tensor()) continue;
-    const EntryInfo entry = reader.item("params").value().entry(place);
+    const EntryInfo entry = reader.GetItem("params").value().entry(place);
     EXPECT_EQ(row["dtype"], std::string(DTypeName(leaf.tensor().dtype())));
     EXPECT_EQ(row["shape"],
               std::vector<int64_t>(entry.spec.shape().begin(), entry.spec.shape().end()));

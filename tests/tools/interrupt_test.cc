@@ -149,7 +149,7 @@ TEST_F(InterruptTest, AFileThatComesMeanwhileIsNotReplacedAndNoneOfSeveralIsTher
   WriteFile(File("v.leaf"), "mine");
   const Ran ran = End(pid);
   EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_THAT(ran.err, HasSubstr("v.leaf: is there already; --force replaces it"));
+  EXPECT_THAT(ran.err, HasSubstr("v.leaf: it exists already; --force replaces it"));
   EXPECT_EQ(ReadFile(File("v.leaf")), "mine");
   EXPECT_EQ(Files(), "a.leaf v.leaf ");
 }

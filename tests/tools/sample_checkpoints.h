@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/store/flatten.h"
 
@@ -48,7 +49,7 @@ inline void SaveSample(const std::string& path) {
   const ParamStore step =
       ParamStore::FromEntries({{Path().Attribute("step"), Tensor::Scalar<int64_t>(100)}}).value();
   SaveOptions options;
-  options.durable = false;
+  options.io.durable = false;
   options.metadata = {{"run", "seven"}};
   ASSERT_TRUE(SaveCheckpoint(path,
                              {{"params",
@@ -74,7 +75,7 @@ inline ParamStore ManyLeaves(int64_t count) {
 
 inline void Save(const std::string& path, const ParamStore& store,
                  const std::string& item = "params") {
-  ASSERT_TRUE(SaveCheckpoint(path, {{item, store}}, {.durable = false}).ok());
+  ASSERT_TRUE(SaveCheckpoint(path, {{item, store}}, {.io = {.durable = false}}).ok());
 }
 
 }  // namespace leafstore

@@ -63,7 +63,7 @@ TEST_F(SourceTest, AStepThatIsNotThereIsUsage) {
 // What is damaged in one item keeps nobody from another, as in a file that is named itself.
 TEST_F(SourceTest, OfAStepThatIsNamedOnlyWhatIsReadIsChecked) {
   const std::string run = File("run");
-  CheckpointManager manager = CheckpointManager::Open(run, {.durable = false}).value();
+  CheckpointManager manager = CheckpointManager::Open(run, {.io = {.durable = false}}).value();
   std::vector<CheckpointItem> items;
   for (const char* name : {"optimizer", "params"}) {
     items.emplace_back(name, ParamStore::FromEntries(

@@ -113,7 +113,7 @@ TEST_F(SplitMergeTest, AGroupOfWhichOthersTakeAllIsSaid) {
 TEST_F(SplitMergeTest, AllFilesComeOrNone) {
   Sample();
   WriteFile(File("rest.leaf"), "mine");
-  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: is there already"));
+  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: it exists already"));
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");
   std::vector<std::string> no_rest = Split("a.leaf", "{}.leaf");
   no_rest.push_back("--no-rest");

@@ -67,7 +67,8 @@ class ToolTest : public testing::Test {
   std::string Run(int64_t steps) const {
     const std::string run = File("run");
     CheckpointManager manager =
-        CheckpointManager::Open(run, {.retention = {.last = 100}, .durable = false}).value();
+        CheckpointManager::Open(run, {.io = {.durable = false}, .retention = {.last = 100}})
+            .value();
     for (int64_t step = 1; step <= steps; ++step) {
       std::vector<CheckpointItem> items;
       items.emplace_back("params",

@@ -7,8 +7,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/checkpoint/writer.h"
-
 #include "tests/dose.h"
 #include "tests/tools/tool_test.h"
 

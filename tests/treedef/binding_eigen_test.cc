@@ -80,7 +80,7 @@ TEST(BindingEigenTest, LogicalIndicesAreKept) {
   }
 }
 
-TEST(BindingEigenTest, ComesBackWhateverWasThere) {
+TEST(BindingEigenTest, Unflatten_IntoAnyMatrix_ReplacesIt) {
   const Model model = Sample();
   const FlatTree flat = FlattenTree(model).value();
   Model other_sizes = Sample();
@@ -117,7 +117,7 @@ absl::Status WriteSecond(T value, Leaf leaf) {
   return status;
 }
 
-TEST(BindingEigenTest, WhatDoesNotFitIsAnErrorWithThePath) {
+TEST(BindingEigenTest, Unflatten_MismatchedTensor_ReportsThePath) {
   const Leaf vector = Tensor::Zeros(DType::kF32, {3}).value();
   const Leaf f64 = Tensor::Zeros(DType::kF64, {2, 2}).value();
   const Leaf three_by_two = Tensor::Zeros(DType::kI32, {3, 2}).value();

@@ -137,7 +137,7 @@ auto Invalid(const std::string& message) {
 
 // ---- leaves ----
 
-TEST(BindingTest, Tensors) {
+TEST(BindingTest, Tensors_AreLeaves) {
   EXPECT_EQ(NumberOf(RoundTrip(Scalar(5), Scalar(1))), 5);
   EXPECT_THAT(Write(Value(1), Scalar(1)), Invalid("at .x: expected a tensor, found leaf 1"));
   EXPECT_THAT(Write(Tree::None(), Scalar(1)), Invalid("at .x: expected a tensor, found none"));
@@ -145,7 +145,7 @@ TEST(BindingTest, Tensors) {
               Invalid("at .x: expected a tensor, found list of 1"));
 }
 
-TEST(BindingTest, ANullTensorIsAnErrorWithItsPath) {
+TEST(BindingTest, NullTensor_IsAnErrorWithItsPath) {
   Model<std::vector<Tensor>> model;
   model.x = {Scalar(1), Tensor()};
   EXPECT_THAT(FlattenTree(model),
@@ -157,12 +157,12 @@ TEST(BindingTest, ANullTensorIsAnErrorWithItsPath) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at (root): ")));
 }
 
-TEST(BindingTest, LeavesAreOfAnyKind) {
+TEST(BindingTest, LeafMembers_MayBeOfAnyKind) {
   EXPECT_EQ(RoundTrip(Leaf(Value("a")), Leaf(Scalar(1))), Leaf(Value("a")));
   EXPECT_EQ(RoundTrip(Leaf(Scalar(2)), Leaf(Value("a"))), Leaf(Scalar(2)));
 }
 
-TEST(BindingTest, ValuesAndStringsAndBytes) {
+TEST(BindingTest, ValuesStringsAndBytes_AreStaticLeaves) {
   EXPECT_EQ(RoundTrip(Value(2.5), Value(1)), Value(2.5));
   EXPECT_EQ(RoundTrip(std::string("gelu")), "gelu");
   EXPECT_EQ(RoundTrip(Bytes{"\xff"}), Bytes{"\xff"});
@@ -226,7 +226,7 @@ TEST(BindingTest, FloatsMustNotRound) {
   EXPECT_THAT(Write(Value(1), 1.0), Invalid("at .x: expected a static float, found 1"));
 }
 
-TEST(BindingTest, AUsersTypeIsALeaf) {
+TEST(BindingTest, TypeWithLeafTraits_IsALeaf) {
   const Quaternion q = RoundTrip(Quaternion{1, 2, 3, 4});
   EXPECT_EQ(q.z, 4);
   EXPECT_THAT(Write(Value(1), Quaternion()), Invalid("at .x: expected a quaternion, found 1"));
@@ -236,7 +236,7 @@ TEST(BindingTest, AUsersTypeIsALeaf) {
       << "the trait's own code, with the path";
 }
 
-TEST(BindingTest, TraitsComeBeforeFieldsAndMayCheckForThemselves) {
+TEST(BindingTest, LeafTraits_TakePrecedenceOverFieldsAndMayFail) {
   EXPECT_EQ(Structure(Both()), "leaf\n");
   EXPECT_EQ(RoundTrip(Both{5}).n, 5);
   EXPECT_THAT(Write(Scalar(1), Both()), Invalid("at .x: expected a value"));
@@ -244,7 +244,7 @@ TEST(BindingTest, TraitsComeBeforeFieldsAndMayCheckForThemselves) {
 
 // ---- lists and tuples ----
 
-TEST(BindingTest, VectorsGrowAndShrink) {
+TEST(BindingTest, Vectors_AreResizedByUnflatten) {
   using Numbers = std::vector<int>;
   EXPECT_EQ(RoundTrip(Numbers{1, 2, 3}), (Numbers{1, 2, 3}));
   EXPECT_EQ(RoundTrip(Numbers{1, 2, 3}, Numbers{9}), (Numbers{1, 2, 3}));
@@ -255,7 +255,7 @@ TEST(BindingTest, VectorsGrowAndShrink) {
               Invalid("at .x[1]: expected a static int, found 'a'"));
 }
 
-TEST(BindingTest, ElementsThatStayKeepWhatIsNotListed) {
+TEST(BindingTest, VectorElements_KeepMembersThatAreNotListed) {
   std::vector<Model<int>> models = {{1, 10}, {2, 20}};
   const Tree item = Tree::Struct().With("x", Value(5));
   const auto list = [&](int count) {
@@ -272,7 +272,7 @@ TEST(BindingTest, ElementsThatStayKeepWhatIsNotListed) {
   EXPECT_EQ(models[0].calls, 10);
 }
 
-TEST(BindingTest, ArraysHaveOneSize) {
+TEST(BindingTest, Arrays_MustHaveTheirSize) {
   EXPECT_EQ(RoundTrip(std::array<int, 2>{1, 2}), (std::array<int, 2>{1, 2}));
   EXPECT_EQ((RoundTrip(std::array<int, 0>{})), (std::array<int, 0>{}));
   const std::array<int, 2> kept = {7, 8};
@@ -281,7 +281,7 @@ TEST(BindingTest, ArraysHaveOneSize) {
   EXPECT_THAT(Write(Value(1), kept), Invalid("at .x: expected list of 2, found leaf 1"));
 }
 
-TEST(BindingTest, PairsAndTuples) {
+TEST(BindingTest, PairsAndTuples_AreTuples) {
   using Pair = std::pair<int, std::string>;
   EXPECT_EQ(RoundTrip(Pair{1, "a"}), Pair(1, "a"));
   using Three = std::tuple<int, bool, std::vector<int>>;
@@ -306,7 +306,7 @@ template <typename Map>
 class StringMapTest : public testing::Test {};
 TYPED_TEST_SUITE(StringMapTest, Maps<std::string>);
 
-TYPED_TEST(StringMapTest, IsADictInOrderOfItsKeys) {
+TYPED_TEST(StringMapTest, Flatten_ReturnsADictInOrderOfItsKeys) {
   TypeParam map;
   for (int i = 0; i < 100; ++i) map[absl::StrCat("key", i)] = i;
   const FlatTree flat = FlattenTree(map).value();
@@ -316,7 +316,7 @@ TYPED_TEST(StringMapTest, IsADictInOrderOfItsKeys) {
   EXPECT_EQ(RoundTrip(map), map);
 }
 
-TYPED_TEST(StringMapTest, TakesTheKeysOfTheDict) {
+TYPED_TEST(StringMapTest, Unflatten_TakesTheKeysOfTheDict) {
   TypeParam map = {{"a", 1}, {"b", 2}, {"c", 3}};
   ASSERT_THAT(Write(Tree::Dict().With("b", Value(5)).With("d", Value(6)), &map), IsOk());
   EXPECT_THAT(map, UnorderedElementsAre(Pair("b", 5), Pair("d", 6)));
@@ -324,7 +324,7 @@ TYPED_TEST(StringMapTest, TakesTheKeysOfTheDict) {
   EXPECT_TRUE(map.empty());
 }
 
-TYPED_TEST(StringMapTest, WhatDoesNotFit) {
+TYPED_TEST(StringMapTest, Unflatten_AnotherStructure_IsAnError) {
   const TypeParam kept = {{"a", 1}};
   EXPECT_THAT(Write(Tree::Dict().With(3, Value(5)), kept),
               Invalid("at .x[3]: expected a string key, found [3]"));
@@ -341,13 +341,13 @@ template <typename Map>
 class IntMapTest : public testing::Test {};
 TYPED_TEST_SUITE(IntMapTest, Maps<int8_t>);
 
-TYPED_TEST(IntMapTest, IsADictInOrderOfItsKeys) {
+TYPED_TEST(IntMapTest, Flatten_ReturnsADictInOrderOfItsKeys) {
   const TypeParam map = {{-128, 1}, {10, 3}, {2, 2}, {127, 4}};
   EXPECT_THAT(LinesOf(map), ElementsAre("[-128] = 1", "[2] = 2", "[10] = 3", "[127] = 4"));
   EXPECT_EQ(RoundTrip(map), map);
 }
 
-TYPED_TEST(IntMapTest, KeysMustFit) {
+TYPED_TEST(IntMapTest, Unflatten_KeysOutOfRange_IsAnError) {
   const TypeParam kept = {{1, 1}};
   constexpr const char* kWords = ": expected an integer key from -128 to 127, found ";
   EXPECT_THAT(Write(Tree::Dict().With(128, Value(5)), kept),
@@ -358,7 +358,7 @@ TYPED_TEST(IntMapTest, KeysMustFit) {
               Invalid(absl::StrCat("at .x['a']", kWords, "['a']")));
 }
 
-TEST(BindingTest, EntriesThatStayKeepWhatIsNotListed) {
+TEST(BindingTest, MapEntries_KeepMembersThatAreNotListed) {
   std::map<std::string, Model<int>> map = {{"a", {1, 10}}, {"b", {2, 20}}};
   const Model<int>* const address = &map["b"];
   const auto entry = [] { return Tree::Struct().With("x", Value(5)); };
@@ -372,7 +372,7 @@ TEST(BindingTest, EntriesThatStayKeepWhatIsNotListed) {
 
 // ---- content or none ----
 
-TEST(BindingTest, OptionalAndUniquePtrAreTheirContentOrNone) {
+TEST(BindingTest, OptionalAndUniquePtr_AreTheirContentOrNone) {
   EXPECT_EQ(Structure(std::optional<int>(1)), "leaf\n");
   EXPECT_EQ(Structure(std::optional<int>()), "none\n");
   EXPECT_EQ(Structure(std::unique_ptr<int>()), "none\n");
@@ -387,7 +387,7 @@ TEST(BindingTest, OptionalAndUniquePtrAreTheirContentOrNone) {
               Invalid("at .x: expected a static int, found 'a'"));
 }
 
-TEST(BindingTest, ContentThatStaysKeepsItsPlace) {
+TEST(BindingTest, Unflatten_ExistingContent_IsWrittenInPlace) {
   auto pointer = std::make_unique<Model<int>>(Model<int>{1, 10});
   const Model<int>* const address = pointer.get();
   ASSERT_THAT(Write(Tree::Struct().With("x", Value(5)), &pointer), IsOk());
@@ -403,7 +403,7 @@ struct Two {
   LEAFSTORE_FIELDS(a, b)
 };
 
-TEST(BindingTest, AStructOfOtherFieldsNamesBoth) {
+TEST(BindingTest, StructWithOtherFields_ErrorListsBoth) {
   EXPECT_THAT(Write(Tree::Struct().With("a", Value(5)).With("c", Value(6)), Two()),
               Invalid("at .x: expected a struct with the fields [a, b], found one with [a, c]"));
   EXPECT_THAT(Write(Tree::Struct().With("a", Value(5)), Two()),
@@ -420,7 +420,7 @@ TEST(BindingTest, AStructOfOtherFieldsNamesBoth) {
   EXPECT_LT(status.message().size(), 1000u);
 }
 
-TEST(BindingTest, EachStructOfAListIsAskedForItsFields) {
+TEST(BindingTest, Unflatten_ChecksTheFieldsOfEachStructOfAList) {
   const auto two = [] { return Tree::Struct().With("a", Value(5)).With("b", Value(6)); };
   const auto other = [] { return Tree::Struct().With("a", Value(5)).With("c", Value(6)); };
   const auto list = [](Tree first, Tree second, Tree third) {
@@ -440,7 +440,7 @@ struct Outer {
 };
 
 // The children of an Outer have no consecutive numbers, and are of two kinds.
-TEST(BindingTest, StructsInStructsGoBothWays) {
+TEST(BindingTest, NestedStructs_RoundTrip) {
   const auto outer = [](int from) {
     return Outer{{{from, from + 1}}, {from + 2, from + 3}, {from + 4, from + 5}};
   };
@@ -468,7 +468,7 @@ struct Marker {
   LEAFSTORE_FIELDS()
 };
 
-TEST(BindingTest, StructsWithoutFieldsMayComeInARowToo) {
+TEST(BindingTest, ListOfStructsWithoutFields_RoundTrips) {
   std::vector<Marker> markers(3);
   const FlatTree flat = FlattenTree(markers).value();
   EXPECT_THAT(UnflattenTree(flat.def, flat.leaves, &markers), IsOk());
@@ -477,11 +477,11 @@ TEST(BindingTest, StructsWithoutFieldsMayComeInARowToo) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at [0]")));
 }
 
-TEST(BindingTest, TheTypeNameOfAStructIsNotAsked) {
+TEST(BindingTest, Unflatten_IgnoresTheTypeNameOfAStruct) {
   EXPECT_THAT(Write(Tree::Struct("Other").With("a", Value(5)).With("b", Value(6)), Two()), IsOk());
 }
 
-TEST(BindingTest, TreesMayBeMembers) {
+TEST(BindingTest, Trees_MayBeMembers) {
   Model<Tree> model{Tree::Dict().With("a", Scalar(1))};
   const FlatTree flat = FlattenTree(model).value();
   EXPECT_THAT(Lines(flat), ElementsAre(".x['a'] = tensor 1"));
@@ -520,7 +520,7 @@ T Nested(int depth, const std::function<void(T*, T)>& put) {
 template <typename T>
 void ExpectDepthIsLimited(const std::function<void(T*, T)>& put) {
   const TreeDef shallow = FlattenTree(T()).value().def;
-  const FlatTree flat = FlattenTree(Nested<T>(kMaxStructDepth, put)).value();
+  const FlatTree flat = FlattenTree(Nested<T>(internal::kMaxStructDepth, put)).value();
   T back;
   EXPECT_THAT(UnflattenTree(flat.def, flat.leaves, &back), IsOk());
   EXPECT_EQ(FlattenTree(back).value().def, flat.def);
@@ -528,14 +528,14 @@ void ExpectDepthIsLimited(const std::function<void(T*, T)>& put) {
 
   const auto error = StatusIs(absl::StatusCode::kResourceExhausted,
                               HasSubstr("expected structs at most 1000 deep, found deeper ones"));
-  const T deeper = Nested<T>(kMaxStructDepth + 1, put);
+  const T deeper = Nested<T>(internal::kMaxStructDepth + 1, put);
   EXPECT_THAT(FlattenTree(deeper), error);
 
   // The structure of one more, told by a Tree, which has no limit.
   Tree tree;
   ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &tree), IsOk());
   Tree* last = &tree;
-  for (int i = 1; i < kMaxStructDepth; ++i) {
+  for (int i = 1; i < internal::kMaxStructDepth; ++i) {
     last =
         last->Find("next") != nullptr ? last->Find("next") : last->Find("branches")->MutableItem(0);
   }

@@ -23,13 +23,13 @@ std::string Diff(const TreeDef& a, const TreeDef& b, size_t max = 50) {
   return ToString(DiffTreeDefs(a, b), a, b, max);
 }
 
-TEST(DiffTreeDefsTest, EqualStructuresHaveNone) {
+TEST(DiffTreeDefsTest, EqualStructures_HaveNoDifferences) {
   const TreeDef def = Teller().List().Leaf().Alias(1).End().Def();
   EXPECT_THAT(DiffTreeDefs(def, def), IsEmpty());
   EXPECT_EQ(Diff(def, def), "");
 }
 
-TEST(DiffTreeDefsTest, ADifferenceNamesTheNodes) {
+TEST(DiffTreeDefsTest, Difference_NamesTheNodes) {
   const TreeDef a = Teller().Dict().Item("a").Leaf().Item("c").Leaf().End().Def();
   const TreeDef b = Teller().Dict().Item("b").Leaf().Item("c").None().End().Def();
   EXPECT_THAT(DiffTreeDefs(a, b),
@@ -38,7 +38,7 @@ TEST(DiffTreeDefsTest, ADifferenceNamesTheNodes) {
                                    TreeDefDifference{What::kKind, 2, 2}));
 }
 
-TEST(DiffTreeDefsTest, KeysAreMergedInOrder) {
+TEST(DiffTreeDefsTest, Keys_AreMergedInOrder) {
   const TreeDef a = Teller().Dict().Item("a").Leaf().Item("b").Leaf().Item("d").Leaf().End().Def();
   const TreeDef b = Teller().Dict().Item("b").Leaf().Item("c").Leaf().Item("e").Leaf().End().Def();
   EXPECT_EQ(Diff(a, b),
@@ -48,7 +48,7 @@ TEST(DiffTreeDefsTest, KeysAreMergedInOrder) {
             "at ['e']: only in the second: leaf\n");
 }
 
-TEST(DiffTreeDefsTest, APartThatIsInOneAloneIsOneDifference) {
+TEST(DiffTreeDefsTest, SubtreeInOneOnly_IsOneDifference) {
   const TreeDef a = Teller()
                         .List()
                         .Struct("Linear")
@@ -112,7 +112,7 @@ TEST(DiffTreeDefsTest, OwnersOfAliasesDiffer) {
   EXPECT_EQ(Diff(a, b), "at [2]: alias of [0] and of [1]\n");
 }
 
-TEST(DiffTreeDefsTest, OwnersAreComparedByPathNotByNumber) {
+TEST(DiffTreeDefsTest, OwnersOfAliases_AreComparedByPathNotById) {
   // The owner is [1] in both, though node 2 in one and node 3 in the other.
   const TreeDef a = Teller().List().Leaf().Leaf().Alias(2).End().Def();
   const TreeDef b = Teller().List().List().Leaf().End().Leaf().Alias(3).End().Def();
@@ -133,7 +133,7 @@ TEST(DiffTreeDefsTest, KeyTypesDifferAndNothingBelowIsCompared) {
   EXPECT_EQ(Diff(Teller().Dict().End().Def(), b), "at [1]: only in the second: leaf\n");
 }
 
-TEST(DiffTreeDefsTest, TheRestIsCounted) {
+TEST(DiffTreeDefsTest, DifferencesBeyondTheLimit_AreCounted) {
   Teller many;
   many.List();
   for (int i = 0; i < 44; ++i) many.Leaf();
@@ -169,7 +169,7 @@ std::map<std::string, Seen> NodesByPath(const ReferenceTree& tree) {
   return out;
 }
 
-TEST(DiffTreeDefsTest, OfRandomTreesIsWhatComparingAllPathsFinds) {
+TEST(DiffTreeDefsTest, RandomTrees_MatchComparingAllPaths) {
   for (uint64_t seed = 1; seed <= 1000; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     Random random(seed);
@@ -226,7 +226,7 @@ TEST(DiffTreeDefsTest, OfRandomTreesIsWhatComparingAllPathsFinds) {
   }
 }
 
-TEST(DiffTreeDefsTest, AMillionLevelsAreComparedAsTwo) {
+TEST(DiffTreeDefsTest, AMillionLevels_AreCompared) {
   constexpr uint32_t kLevels = 1000000;
   const TreeDef a = DeepLists(kLevels);
   const TreeDef b = DeepLists(kLevels - 1);

@@ -68,12 +68,12 @@ TEST(FieldsTest, NamesAreInByteOrder) {
               ElementsAre(".B = 1", "._ = 5", ".a = 4", ".a10 = 2", ".a2 = 3", ".b = 0"));
 }
 
-TEST(FieldsTest, TheTypeNameIsTheAuthorsWord) {
+TEST(FieldsTest, TypeName_IsTheOneThatIsGiven) {
   EXPECT_EQ(FlattenTree(Linear()).value().def.type_name(kRootNode), "Linear");
   EXPECT_EQ(FlattenTree(Mlp()).value().def.type_name(kRootNode), "");
 }
 
-TEST(FieldsTest, TagsMayHoldWhatTheMacroMustNotStumbleOver) {
+TEST(FieldsTest, Tags_MayContainCommasAndParentheses) {
   static const std::string kLong = "a string that lives on";
   struct Norm {
     Tensor scale = Scalar(1), shift = Scalar(2), plain = Scalar(3);
@@ -138,7 +138,7 @@ TEST(FieldsTest, OneFieldAndNoFieldsAreStructsToo) {
   EXPECT_EQ(none.no_part, 7);
 }
 
-TEST(FieldsTest, ManyFields) {
+TEST(FieldsTest, ManyFields_AreAllFlattened) {
   struct Many {
     int a0 = 0, a1 = 1, a2 = 2, a3 = 3, a4 = 4, a5 = 5, a6 = 6, a7 = 7, a8 = 8, a9 = 9;
     int b0 = 0, b1 = 1, b2 = 2, b3 = 3, b4 = 4, b5 = 5, b6 = 6, b7 = 7, b8 = 8, b9 = 9;

@@ -43,7 +43,7 @@ absl::Status Follow(const Tree& expected, Tree found) {
 
 Tree Leaf1() { return Tree(Scalar(1)); }
 
-TEST(FlattenLikeTest, LeavesOfTheSameStructureInItsOrder) {
+TEST(FlattenLikeTest, SameStructure_ReturnsLeavesInItsOrder) {
   struct Linear {
     Tensor weight, bias;
     LEAFSTORE_FIELDS(weight, bias)
@@ -58,7 +58,7 @@ TEST(FlattenLikeTest, LeavesOfTheSameStructureInItsOrder) {
 }
 
 // A struct of tensors alone is followed at once; what does not fit is found out field by field.
-TEST(FlattenLikeTest, AStructOfTensorsFollowsOrSaysWhy) {
+TEST(FlattenLikeTest, StructOfTensors_MatchesOrReportsWhyNot) {
   struct Linear {
     Tensor weight, bias;
     LEAFSTORE_FIELDS(weight, bias)
@@ -86,7 +86,7 @@ TEST(FlattenLikeTest, AStructOfTensorsFollowsOrSaysWhy) {
   EXPECT_FALSE(model.weight.null() || model.bias.null()) << "nothing was taken";
 }
 
-TEST(FlattenLikeTest, ATreeFollowsAStructAndTheOtherWayRound) {
+TEST(FlattenLikeTest, TreeAndStruct_MatchEachOther) {
   struct Linear {
     Tensor weight = Scalar(1), bias = Scalar(2);
     LEAFSTORE_FIELDS(weight, bias)
@@ -103,7 +103,7 @@ TEST(FlattenLikeTest, TagsAndTypeNamesMayDiffer) {
               IsOk());
 }
 
-TEST(FlattenLikeTest, AnotherKind) {
+TEST(FlattenLikeTest, AnotherKind_IsAnError) {
   const Tree leaf = Leaf1();
   const Tree list = Tree::List().Add(Leaf1());
   EXPECT_THAT(Follow(leaf, Tree::None()), Invalid("at (root): expected leaf, found none"));
@@ -118,7 +118,7 @@ TEST(FlattenLikeTest, AnotherKind) {
               Invalid("at (root): expected custom of 1, found struct"));
 }
 
-TEST(FlattenLikeTest, AnotherKey) {
+TEST(FlattenLikeTest, AnotherKey_IsAnError) {
   const Tree dict = Tree::Dict().With("a", Leaf1()).With("b", Leaf1());
   EXPECT_THAT(Follow(dict, Tree::Dict().With("a", Leaf1()).With("c", Leaf1())),
               Invalid("at ['b']: expected leaf, found leaf at ['c']"));
@@ -131,7 +131,7 @@ TEST(FlattenLikeTest, AnotherKey) {
               Invalid("at [0].a: expected list of 0, found list at [0].b"));
 }
 
-TEST(FlattenLikeTest, AKeyThatIsNotUtf8) {
+TEST(FlattenLikeTest, KeyThatIsNotUtf8_IsAnError) {
   const TreeDef def = FlattenTree(Tree::Dict().With("a", Value(1))).value().def;
   const absl::Status status =
       FlattenTreeLike(def, std::map<std::string, int>{{"\xff", 1}}).status();
@@ -140,7 +140,7 @@ TEST(FlattenLikeTest, AKeyThatIsNotUtf8) {
   EXPECT_EQ(status.message().find('\xff'), absl::string_view::npos);
 }
 
-TEST(FlattenLikeTest, TooFewChildren) {
+TEST(FlattenLikeTest, TooFewChildren_IsAnError) {
   EXPECT_THAT(Follow(Tree::List().Add(Leaf1()).Add(Leaf1()), Tree::List().Add(Leaf1())),
               Invalid("at [1]: expected leaf, found the end of its list"));
   EXPECT_THAT(Follow(Tree::Dict().With("a", Tree::Dict().With("b", Tree::List())),
@@ -148,7 +148,7 @@ TEST(FlattenLikeTest, TooFewChildren) {
               Invalid("at ['a']['b']: expected list of 0, found the end of its dict"));
 }
 
-TEST(FlattenLikeTest, TooManyChildren) {
+TEST(FlattenLikeTest, TooManyChildren_IsAnError) {
   EXPECT_THAT(Follow(Tree::List().Add(Leaf1()), Tree::List().Add(Leaf1()).Add(Leaf1())),
               Invalid("at [1]: expected the end of list of 1, found leaf"));
   EXPECT_THAT(Follow(Tree::Dict().With("a", Leaf1()),
@@ -160,7 +160,7 @@ TEST(FlattenLikeTest, TooManyChildren) {
               Invalid("at [0][1]: expected the end of list of 1, found leaf"));
 }
 
-TEST(FlattenLikeTest, AnotherTie) {
+TEST(FlattenLikeTest, AnotherTie_IsAnError) {
   const auto tied = [](int first, int second) {
     const auto a = std::make_shared<Tree>(Scalar(1)), b = std::make_shared<Tree>(Scalar(2));
     const std::shared_ptr<Tree> node[] = {a, b, nullptr};
@@ -181,7 +181,7 @@ TEST(FlattenLikeTest, AnotherTie) {
               Invalid("at [1]: expected the end of list of 1, found alias of [0]"));
 }
 
-TEST(FlattenLikeTest, AMismatchLateInALargeModel) {
+TEST(FlattenLikeTest, MismatchAtTheEndOfALargeModel_IsAnError) {
   Tree expected = Tree::List();
   Tree found = Tree::List();
   for (int i = 0; i < 1000; ++i) {
@@ -192,7 +192,7 @@ TEST(FlattenLikeTest, AMismatchLateInALargeModel) {
               Invalid("at [999]['w']: expected leaf, found leaf at [999]['v']"));
 }
 
-TEST(FlattenLikeTest, ANullTensorHasItsPath) {
+TEST(FlattenLikeTest, NullTensor_IsAnErrorWithItsPath) {
   struct Pair {
     Tensor a = Scalar(1), b = Scalar(2);
     LEAFSTORE_FIELDS(a, b)
@@ -206,7 +206,7 @@ TEST(FlattenLikeTest, ANullTensorHasItsPath) {
   EXPECT_FALSE(model[0].a.null());
 }
 
-TEST(FlattenLikeTest, ARandomTreeFollowsItselfAndNoOther) {
+TEST(FlattenLikeTest, RandomTree_MatchesOnlyItself) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);

@@ -86,14 +86,14 @@ TEST(FlattenTest, LeavesComeInTheOrderOfTheTreeDef) {
                                        "['c'].z = 5"));
 }
 
-TEST(FlattenTest, ARootMayBeAnything) {
+TEST(FlattenTest, Root_MayBeOfAnyKind) {
   EXPECT_THAT(LinesOf(Scalar(1)), ElementsAre("(root) = tensor 1"));
   EXPECT_THAT(LinesOf(5), ElementsAre("(root) = 5"));
   EXPECT_THAT(LinesOf(std::vector<int>{7, 8}), ElementsAre("[0] = 7", "[1] = 8"));
   EXPECT_THAT(LinesOf(Tree()), ElementsAre());
 }
 
-TEST(FlattenTest, AModelThatIsKeptSharesItsBytes) {
+TEST(FlattenTest, ConstModel_SharesItsBytes) {
   Model model;
   const float* const data = model.a.span<float>().data();
   const FlatTree flat = FlattenTree(model).value();
@@ -102,7 +102,7 @@ TEST(FlattenTest, AModelThatIsKeptSharesItsBytes) {
   EXPECT_TRUE(flat.leaves[0].tensor().SharesBytesWith(model.a));
 }
 
-TEST(FlattenTest, AModelThatIsGivenAwayIsMovedOutOfEverywhere) {
+TEST(FlattenTest, RvalueModel_IsMovedOutOfAllItsParts) {
   Model model;
   const FlatTree kept = FlattenTree(model).value();
   const std::shared_ptr<Linear> shared = model.g;
@@ -116,7 +116,7 @@ TEST(FlattenTest, AModelThatIsGivenAwayIsMovedOutOfEverywhere) {
   EXPECT_EQ(flat.leaves[bias].tensor().raw_data(), data);
 }
 
-TEST(FlattenTest, WhatWasGivenAwayIsWrittenInPlace) {
+TEST(FlattenTest, RvalueModel_ItsTensorsAreMutatedInPlace) {
   Model model;
   FlatTree flat = FlattenTree(std::move(model)).value();
   for (Leaf& leaf : flat.leaves) {
@@ -127,7 +127,7 @@ TEST(FlattenTest, WhatWasGivenAwayIsWrittenInPlace) {
   }
 }
 
-TEST(FlattenTest, ATreeThatIsGivenAwayHasNoneInPlaceOfTensors) {
+TEST(FlattenTest, RvalueTree_HasNoneInPlaceOfItsTensors) {
   Tree tree = Tree::List().Add(Scalar(1)).Add(Tree(Scalar(2)).Tag("decay")).Add(Value(3));
   ASSERT_THAT(FlattenTree(std::move(tree)), IsOk());
   EXPECT_EQ(Structure(tree),
@@ -156,7 +156,7 @@ std::vector<Tree> UnlikeTrees() {
   return trees;
 }
 
-TEST(FlattenTest, WhateverATreeWasItBecomesWhatIsWritten) {
+TEST(FlattenTest, Unflatten_IntoAnyTree_ReplacesItsStructure) {
   for (const Tree& wanted : UnlikeTrees()) {
     const FlatTree flat = FlattenTree(wanted).value();
     Tree fresh;
@@ -172,7 +172,7 @@ TEST(FlattenTest, WhateverATreeWasItBecomesWhatIsWritten) {
   }
 }
 
-TEST(FlattenTest, ATreeIsWrittenInPlaceAsFarAsItIsTheSame) {
+TEST(FlattenTest, Unflatten_IntoATreeOfTheSameStructure_WritesInPlace) {
   Tree tree = Tree::Dict()
                   .With("a", Tree::List().Add(Scalar(1)).Add(Scalar(2)))
                   .With("b", Tree::Dict().With("x", Scalar(3)));
@@ -186,7 +186,7 @@ TEST(FlattenTest, ATreeIsWrittenInPlaceAsFarAsItIsTheSame) {
   EXPECT_EQ(FlattenTree(tree).value().leaves, others);
 }
 
-TEST(FlattenTest, WhatElseHoldsAnObjectOfATreeKeepsItAsItWas) {
+TEST(FlattenTest, Unflatten_ObjectsSharedWithOthers_AreNotWritten) {
   auto shared = std::make_shared<Tree>(Tree::Dict().With("w", Scalar(7)));
   Tree tree = Tree::Dict().With("a", Tree::Shared(shared)).With("b", Tree::Shared(shared));
   const FlatTree flat = FlattenTree(tree).value();
@@ -196,13 +196,13 @@ TEST(FlattenTest, WhatElseHoldsAnObjectOfATreeKeepsItAsItWas) {
   EXPECT_EQ(tree.Find("a")->Find("w"), tree.Find("b")->Find("w"));
 }
 
-TEST(FlattenTest, AConstModelCannotBeGivenAway) {
+TEST(FlattenTest, ConstRvalueModel_IsCopied) {
   const Model model;
   EXPECT_THAT(FlattenTree(std::move(model)), IsOk());
   EXPECT_THAT(Nulls(model), Each(false));
 }
 
-TEST(FlattenTest, WhatFailsLeavesTheModelAsItWas) {
+TEST(FlattenTest, Failure_LeavesTheModelUnchanged) {
   Model model;
   const FlatTree before = FlattenTree(model).value();
   const auto expect_unchanged = [&] {
@@ -229,7 +229,7 @@ TEST(FlattenTest, WhatFailsLeavesTheModelAsItWas) {
   EXPECT_THAT(Nulls(model), Each(false));
 }
 
-TEST(FlattenTest, WhatATreeCannotBeIsAnErrorWithItsPath) {
+TEST(FlattenTest, InvalidTree_IsAnErrorWithItsPath) {
   const auto invalid = [](const char* message) {
     return StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(message));
   };
@@ -242,14 +242,15 @@ TEST(FlattenTest, WhatATreeCannotBeIsAnErrorWithItsPath) {
   EXPECT_THAT(FlattenTree(Tree(Value(2)).Tag("")), invalid("expected a tag that is not empty"));
 }
 
-TEST(FlattenTest, FlattenedTwiceIsOneObject) {
+TEST(FlattenTest, EqualModels_ShareOneTreeDef) {
   const FlatTree a = FlattenTree(Model()).value();
   const FlatTree b = FlattenTree(Model()).value();
   EXPECT_EQ(a.def, b.def);
-  EXPECT_EQ(a.def.paths().value(), b.def.paths().value()) << "one object: paths are made once";
+  EXPECT_EQ(internal::PathsOf(a.def).value(), internal::PathsOf(b.def).value())
+      << "one object: paths are made once";
 }
 
-TEST(FlattenTest, RandomTreesAreAFixedPoint) {
+TEST(FlattenTest, RandomTrees_RoundTrip) {
   for (uint64_t seed = 0; seed < 500; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);

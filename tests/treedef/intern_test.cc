@@ -76,7 +76,7 @@ TEST(TreeDefInternerTest, AStructureLivesAsLongAsItsLastTreeDef) {
   EXPECT_EQ(interner.Intern(Rep(NodeKind::kDict, 7)).kind(kRootNode), NodeKind::kDict);
 }
 
-TEST(TreeDefInternerTest, BuiltTreeDefsLeaveTheGlobalTableWhenTheyGo) {
+TEST(TreeDefInternerTest, DestroyedTreeDefs_LeaveTheGlobalTable) {
   const size_t before = TreeDefInterner::Global().size();
   {
     const TreeDef a = Teller().Struct("OnlyInThisTest").End().Def();
@@ -98,7 +98,7 @@ TEST(TreeDefInternerTest, ATreeDefMayOutliveMain) {
 }
 
 // Wherever memory ends, nothing is entered, and no lock is held for ever.
-TEST(TreeDefInternerTest, WithoutMemoryNothingIsEntered) {
+TEST(TreeDefInternerTest, OutOfMemory_AddsNoEntry) {
   TreeDefInterner interner;
   const TreeDef list = interner.Intern(Rep(NodeKind::kList, 7));
   for (int room = 0;; ++room) {
@@ -120,7 +120,7 @@ TEST(TreeDefInternerTest, WithoutMemoryNothingIsEntered) {
 }
 
 // Meaningful under ThreadSanitizer: last references go while equal structures are made.
-TEST(TreeDefInternerTest, StructuresComeAndGoOnManyThreads) {
+TEST(TreeDefInternerTest, ManyThreads_MayInternAndRelease) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 2000;
   TreeDefInterner interner;

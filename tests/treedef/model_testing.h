@@ -15,6 +15,11 @@
 
 namespace leafstore {
 
+using internal::FlattenTree;
+using internal::FlattenTreeLike;
+using internal::FlatTree;
+using internal::UnflattenTree;
+
 // A tensor f32[], and its number.
 inline Tensor Scalar(float value) { return Tensor::Scalar(value); }
 inline float NumberOf(const Tensor& tensor) { return tensor.span<float>()[0]; }

@@ -36,7 +36,7 @@ using Model = std::map<double, Linear>;
 using Model = Linear;
 #endif
 
-absl::StatusOr<leafstore::FlatTree> FlattenModel(const Model& model);
-absl::StatusOr<leafstore::FlatTree> FlattenModel(const Model& model) {
-  return leafstore::FlattenTree(model);
+absl::StatusOr<leafstore::internal::FlatTree> FlattenModel(const Model& model);
+absl::StatusOr<leafstore::internal::FlatTree> FlattenModel(const Model& model) {
+  return leafstore::internal::FlattenTree(model);
 }

@@ -17,6 +17,8 @@
 namespace leafstore {
 namespace {
 
+using internal::PathTable;
+
 using testing::AllOf;
 using testing::HasSubstr;
 
@@ -26,7 +28,7 @@ std::vector<std::string> TextsOf(const PathTable& table) {
   return texts;
 }
 
-TEST(PathTableTest, HasTheLeavesOfATreeDefInOrder) {
+TEST(PathTableTest, Create_HasTheLeavesOfATreeDefInOrder) {
   Teller t;
   t.Struct().Attribute("b").List().Leaf().None().Leaf().End();
   t.Attribute("c").Dict().Index(-1).Dict().End().Index(5).Leaf().End();
@@ -37,7 +39,7 @@ TEST(PathTableTest, HasTheLeavesOfATreeDefInOrder) {
   EXPECT_EQ(table.Find(".e"), 3u);
 }
 
-TEST(PathTableTest, FindsNoContainersNorAliases) {
+TEST(PathTableTest, Find_ContainersAndAliases_AreNotFound) {
   const TreeDef def = Teller().List().List().Leaf().End().Alias(1).End().Def();
   const PathTable table = PathTable::Create(def).value();
   EXPECT_EQ(table.Find(""), PathTable::kNotFound);
@@ -46,7 +48,7 @@ TEST(PathTableTest, FindsNoContainersNorAliases) {
   EXPECT_EQ(table.Find("[0][0]"), 0u);
 }
 
-TEST(PathTableTest, ALeafAtTheRootHasTheEmptyPath) {
+TEST(PathTableTest, LeafAtTheRoot_HasTheEmptyPath) {
   const PathTable table = PathTable::Create(Teller().Leaf().Def()).value();
   ASSERT_EQ(table.size(), 1u);
   EXPECT_EQ(table.text(0), "");
@@ -54,7 +56,7 @@ TEST(PathTableTest, ALeafAtTheRootHasTheEmptyPath) {
   EXPECT_EQ(table.Find("a"), PathTable::kNotFound);
 }
 
-TEST(PathTableTest, MayBeEmpty) {
+TEST(PathTableTest, Table_MayBeEmpty) {
   const PathTable table = PathTable::Create(TreeDef()).value();
   EXPECT_EQ(table.size(), 0u);
   EXPECT_EQ(table.Find(""), PathTable::kNotFound);
@@ -62,27 +64,27 @@ TEST(PathTableTest, MayBeEmpty) {
   EXPECT_EQ(PathTable::Create(absl::Span<const std::string>()).value().size(), 0u);
 }
 
-TEST(PathTableTest, IsMadeOfTextsToo) {
+TEST(PathTableTest, Create_FromTexts_KeepsTheirOrder) {
   const PathTable table = PathTable::Create({"['a']", "['b']", ""}).value();
   EXPECT_EQ(table.Find("['b']"), 1u);
   EXPECT_EQ(table.Find(""), 2u);
   EXPECT_EQ(table.text(0), "['a']");
 }
 
-TEST(PathTableTest, ATextThatOccursTwiceIsAnError) {
+TEST(PathTableTest, Create_DuplicateText_IsAnError) {
   EXPECT_THAT(PathTable::Create({".a", ".b", ".c", ".b"}),
               StatusIs(absl::StatusCode::kAlreadyExists,
                        "path .b: expected it once, found it as number 1 and 3"));
 }
 
-TEST(PathTableTest, FindsNothingThatOnlyBeginsOrEndsAsATextDoes) {
+TEST(PathTableTest, Find_PrefixOrSuffixOfAText_IsNotFound) {
   const PathTable table = PathTable::Create({".ab", ".abc", ".x"}).value();
   for (const char* text : {".a", "ab", ".abcd", ".ab.abc", ".abc.x", "b", "x", "."}) {
     EXPECT_EQ(table.Find(text), PathTable::kNotFound) << text;
   }
 }
 
-TEST(PathTableTest, AnyBytesMayBeAskedFor) {
+TEST(PathTableTest, Find_AcceptsAnyBytes) {
   const PathTable table = PathTable::Create({".a", ".b", ".last"}).value();
   const std::string nul(1, '\0');
   const std::vector<std::string> queries = {nul,
@@ -97,7 +99,7 @@ TEST(PathTableTest, AnyBytesMayBeAskedFor) {
   for (const std::string& query : queries) EXPECT_EQ(table.Find(query), PathTable::kNotFound);
 }
 
-TEST(PathTableTest, AskingBeyondTheLastTextReadsNothingBeyondIt) {
+TEST(PathTableTest, Find_TextLikeTheLast_ReadsNothingBeyondTheArena) {
   const PathTable table = PathTable::Create({".x"}).value();  // AddressSanitizer looks on
   for (size_t size = 0; size < 300; ++size) {
     const std::string query = ".x" + std::string(size, 'y');
@@ -105,7 +107,7 @@ TEST(PathTableTest, AskingBeyondTheLastTextReadsNothingBeyondIt) {
   }
 }
 
-TEST(PathTableTest, StaysWholeWhenItIsMoved) {
+TEST(PathTableTest, Move_KeepsTextsAndIndex) {
   PathTable first = PathTable::Create({".a", ".b"}).value();
   PathTable second(std::move(first));
   EXPECT_EQ(second.Find(".b"), 1u);
@@ -116,7 +118,7 @@ TEST(PathTableTest, StaysWholeWhenItIsMoved) {
   EXPECT_EQ(third.text(1), ".b");
 }
 
-TEST(PathTableTest, SaysWhatItTakes) {
+TEST(PathTableTest, Table_ReportsItsMemory) {
   const PathTable table = PathTable::Create({".abc", ".d"}).value();
   EXPECT_EQ(table.text_bytes(), 6u);
   EXPECT_GE(table.index_bytes(), 2 * (4 + 4 + 8 + 1));
@@ -124,7 +126,7 @@ TEST(PathTableTest, SaysWhatItTakes) {
 
 // Limits.
 
-TEST(PathTableTest, TextsHaveALimitInAll) {
+TEST(PathTableTest, Create_TotalTextOverTheLimit_IsAnError) {
   const std::string name(size_t{1} << 22, 'x');  // 4 MiB, of 64
   Teller t;
   t.List();
@@ -139,7 +141,7 @@ TEST(PathTableTest, TextsHaveALimitInAll) {
                              HasSubstr("found at least 71303"))));
 }
 
-TEST(PathTableTest, GivenTextsHaveTheSameLimit) {
+TEST(PathTableTest, Create_FromTextsOverTheLimit_IsAnError) {
   EXPECT_THAT(
       PathTable::Create({std::string(size_t{65} << 20, 'x')}),
       StatusIs(absl::StatusCode::kResourceExhausted,
@@ -147,13 +149,13 @@ TEST(PathTableTest, GivenTextsHaveTheSameLimit) {
                "68157440"));
 }
 
-TEST(PathTableTest, AHostileDepthIsRefusedAtOnce) {
+TEST(PathTableTest, Create_HostileDepth_FailsAtOnce) {
   // The texts of a million leaves, 3 bytes longer each, would be 1.5 TB.
   EXPECT_THAT(PathTable::Create(DeepLists(1000000, /*leaf_at_each_level=*/true)),
               StatusIs(absl::StatusCode::kResourceExhausted, HasSubstr("1000001 paths")));
 }
 
-TEST(PathTableTest, DepthWithoutLeavesCostsNothing) {
+TEST(PathTableTest, Create_DepthWithoutLeaves_CostsNothing) {
   const std::string name(1000, 'x');
   TreeDefBuilder builder;
   builder.Open(NodeKind::kList);
@@ -171,7 +173,7 @@ TEST(PathTableTest, DepthWithoutLeavesCostsNothing) {
 
 // Against the model.
 
-TEST(PathTableTest, IsWhatANaiveTreeSays) {
+TEST(PathTableTest, RandomTrees_MatchANaiveTree) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     Random random(seed);
@@ -197,7 +199,7 @@ TEST(PathTableTest, IsWhatANaiveTreeSays) {
 }
 
 // Meaningful under ThreadSanitizer.
-TEST(PathTableThreadsTest, ManyThreadsMayFindAtOnce) {
+TEST(PathTableThreadsTest, Find_ManyThreadsAtOnce) {
   std::vector<std::string> texts;
   for (int i = 0; i < 1000; ++i) texts.push_back(absl::StrCat("[", i, "]"));
   const PathTable table = PathTable::Create(texts).value();

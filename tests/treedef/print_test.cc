@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(PrintTreeDefTest, PrintsANodeALine) {
+TEST(PrintTreeDefTest, Print_OneNodePerLine) {
   Teller t;
   t.Struct("Mlp").Attribute("activation").Leaf();
   t.Attribute("head").Struct("Linear").Attribute("bias").Leaf().Attribute("weight").Leaf();
@@ -38,14 +38,14 @@ TEST(PrintTreeDefTest, PrintsANodeALine) {
             "    [-1]: custom Deque of 0\n");
 }
 
-TEST(PrintTreeDefTest, PrintsARootAlone) {
+TEST(PrintTreeDefTest, Print_RootWithoutChildren) {
   EXPECT_EQ(PrintTreeDef(TreeDef()), "none\n");
   EXPECT_EQ(PrintTreeDef(Teller().Leaf().Def()), "leaf\n");
   EXPECT_EQ(PrintTreeDef(Teller().Dict().Index(1).Leaf().End().Def(), {.max_depth = 1}),
             "dict of 1, 1 leaf\n  [1]: leaf\n");
 }
 
-TEST(PrintTreeDefTest, CountsWhatIsBelowTheLastLevel) {
+TEST(PrintTreeDefTest, Print_CountsNodesBelowTheLastLevel) {
   const TreeDef def = Teller().List().List().Leaf().List().Leaf().End().End().Leaf().End().Def();
   EXPECT_EQ(PrintTreeDef(def, {.max_depth = 1}),
             "list of 2, 3 leaves\n"
@@ -55,7 +55,7 @@ TEST(PrintTreeDefTest, CountsWhatIsBelowTheLastLevel) {
   EXPECT_EQ(PrintTreeDef(def, {.max_depth = 0}), "list of 2, 3 leaves\n  ... 5 more nodes\n");
 }
 
-TEST(PrintTreeDefTest, CountsTheRestOfManyChildren) {
+TEST(PrintTreeDefTest, Print_CountsTheRestOfManyChildren) {
   Teller t;
   t.List().List();
   for (int i = 0; i < 44; ++i) t.Leaf();
@@ -70,7 +70,7 @@ TEST(PrintTreeDefTest, CountsTheRestOfManyChildren) {
             "  [1]: leaf\n");
 }
 
-TEST(PrintTreeDefTest, CountsTheRestOfManyNodes) {
+TEST(PrintTreeDefTest, Print_CountsTheRestOfManyNodes) {
   const TreeDef def = Teller().List().List().Leaf().Leaf().End().Leaf().Leaf().End().Def();
   EXPECT_EQ(PrintTreeDef(def, {.max_nodes = 3}),
             "list of 3, 4 leaves\n"

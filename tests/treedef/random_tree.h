@@ -111,11 +111,17 @@ class RandomTree {
   }
   Tree WithEntries(Tree tree, size_t count, int depth, bool int_keys) {
     // The keys first: a tie in a node that another replaced would be a tie to no node.
-    std::set<DictKey> keys;
+    std::set<Key> keys;
     for (size_t i = 0; i < count; ++i) {
-      keys.insert(int_keys ? DictKey(RandomIndex(random_)) : DictKey(RandomName(random_)));
+      keys.insert(int_keys ? Key::Index(RandomIndex(random_)) : Key::Item(RandomName(random_)));
     }
-    for (const DictKey& key : keys) tree.With(key, MakeNode(depth + 1));
+    for (const Key& key : keys) {
+      if (int_keys) {
+        tree.With(key.index(), MakeNode(depth + 1));
+      } else {
+        tree.With(key.name(), MakeNode(depth + 1));
+      }
+    }
     return tree;
   }
 

@@ -18,7 +18,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-TEST(SubtreeTest, IsAStructureOfItsOwn) {
+TEST(SubtreeTest, Subtree_IsAnIndependentStructure) {
   Teller t;
   t.Dict().Item("a").Leaf();
   t.Item("b").Struct("S").Tag("s").Attribute("x").Leaf().Tag("t").Attribute("y").List().Leaf();
@@ -31,14 +31,14 @@ TEST(SubtreeTest, IsAStructureOfItsOwn) {
   EXPECT_THAT(cut.leaves, ElementsAre(1, 2));
 }
 
-TEST(SubtreeTest, OfTheRootIsAllOfIt) {
+TEST(SubtreeTest, SubtreeOfTheRoot_IsTheWholeStructure) {
   const TreeDef def = Teller().List().Leaf().Alias(1).Leaf().End().Def();
   const TreeDef::Cut cut = def.Subtree(kRootNode);
   EXPECT_EQ(cut.def, def);
   EXPECT_THAT(cut.leaves, ElementsAre(0, 1));
 }
 
-TEST(SubtreeTest, OfALeafOrNoneIsThat) {
+TEST(SubtreeTest, SubtreeOfALeafOrNone_IsThatNode) {
   const TreeDef def = Teller().List().Leaf().None().Leaf().End().Def();
   EXPECT_EQ(def.Subtree(3).def, Teller().Leaf().Def());
   EXPECT_THAT(def.Subtree(3).leaves, ElementsAre(1));
@@ -46,7 +46,7 @@ TEST(SubtreeTest, OfALeafOrNoneIsThat) {
   EXPECT_THAT(def.Subtree(2).leaves, IsEmpty());
 }
 
-TEST(SubtreeTest, AnAliasWithItsOwnerInsideStaysOne) {
+TEST(SubtreeTest, AliasWithItsOwnerInside_StaysAnAlias) {
   const TreeDef def =
       Teller().List().Leaf().List().List().Leaf().End().Alias(3).Alias(4).End().End().Def();
   const TreeDef::Cut cut = def.Subtree(2);
@@ -54,7 +54,7 @@ TEST(SubtreeTest, AnAliasWithItsOwnerInsideStaysOne) {
   EXPECT_THAT(cut.leaves, ElementsAre(1));
 }
 
-TEST(SubtreeTest, TheFirstOfAliasesWithAnOwnerOutsideOwnsACopy) {
+TEST(SubtreeTest, FirstAliasOfAnOwnerOutside_OwnsACopy) {
   // [0]: list of two leaves; [1]: list of two aliases of it
   const TreeDef def =
       Teller().List().List().Leaf().Leaf().End().List().Alias(1).Alias(1).End().End().Def();
@@ -63,21 +63,21 @@ TEST(SubtreeTest, TheFirstOfAliasesWithAnOwnerOutsideOwnsACopy) {
   EXPECT_THAT(cut.leaves, ElementsAre(0, 1));
 }
 
-TEST(SubtreeTest, AnAliasItselfIsACopyOfItsOwner) {
+TEST(SubtreeTest, SubtreeOfAnAlias_IsACopyOfItsOwner) {
   const TreeDef def = Teller().List().List().Leaf().End().Alias(1).Tag("here").End().Def();
   const TreeDef::Cut cut = def.Subtree(3);
   EXPECT_EQ(cut.def, Teller().List().Tag("here").Leaf().End().Def());
   EXPECT_THAT(cut.leaves, ElementsAre(0));
 }
 
-TEST(SubtreeTest, ACopyHasTheTagsOfOwnerAndAlias) {
+TEST(SubtreeTest, Copy_HasTheTagsOfOwnerAndAlias) {
   const TreeDef def =
       Teller().List().Leaf().Tag("owner").List().Alias(1).Tag("alias").End().End().Def();
   EXPECT_EQ(def.Subtree(2).def, Teller().List().Leaf().Tag("alias").Tag("owner").End().Def());
 }
 
 // A part of an owner that was copied is not copied again with the owner.
-TEST(SubtreeTest, SharingOfPartsIsKept) {
+TEST(SubtreeTest, SharedParts_StayShared) {
   // 1 [0]: list of 2 [0][0]: leaf and 3 [0][1]: leaf; 4 [1]: list of aliases of 3 and of 1
   const TreeDef def =
       Teller().List().List().Leaf().Leaf().End().List().Alias(3).Alias(1).End().End().Def();
@@ -115,7 +115,7 @@ void Expand(const TreeDef& def, NodeId node, const std::vector<uint32_t>* leaves
   }
 }
 
-TEST(SubtreeTest, OfRandomTreesMeansWhatThePartMeant) {
+TEST(SubtreeTest, RandomTrees_SubtreeMeansWhatThePartMeant) {
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     Random random(seed);
     const ReferenceTree tree(random, 50);
@@ -133,7 +133,7 @@ TEST(SubtreeTest, OfRandomTreesMeansWhatThePartMeant) {
   }
 }
 
-TEST(SubtreeTest, AMillionLevelsAreCutAsTwo) {
+TEST(SubtreeTest, AMillionLevels_AreCut) {
   constexpr uint32_t kLevels = 1000000;
   const TreeDef::Cut cut = DeepLists(kLevels).Subtree(1);
   EXPECT_EQ(cut.def, DeepLists(kLevels - 1));

@@ -39,7 +39,7 @@ auto Invalid(const std::string& message) {
 
 // ---- pointers ----
 
-TEST(TiesTest, APointerMetTwiceIsOneLeafAndAnAlias) {
+TEST(TiesTest, PointerThatOccursTwice_IsALeafAndAnAlias) {
   const Coder coder;
   const FlatTree flat = FlattenTree(coder).value();
   EXPECT_EQ(PrintTreeDef(flat.def),
@@ -49,7 +49,7 @@ TEST(TiesTest, APointerMetTwiceIsOneLeafAndAnAlias) {
   EXPECT_THAT(Lines(flat), ElementsAre(".in = tensor 1"));
 }
 
-TEST(TiesTest, IdentityComesBackAndTheOldObjectIsLeftAlone) {
+TEST(TiesTest, Unflatten_RestoresIdentityAndLeavesTheOldObjectUnchanged) {
   const FlatTree flat = FlattenTree(Coder()).value();
   Coder back;
   const std::shared_ptr<Tensor> old = back.in;
@@ -60,7 +60,7 @@ TEST(TiesTest, IdentityComesBackAndTheOldObjectIsLeftAlone) {
   EXPECT_EQ(NumberOf(*old), 1) << "who else held it did not ask for other numbers";
 }
 
-TEST(TiesTest, WholeStructsTie) {
+TEST(TiesTest, Structs_MayBeTied) {
   struct Model {
     std::vector<std::shared_ptr<Linear>> layers;
     std::map<std::string, std::shared_ptr<Linear>> by_name;
@@ -97,7 +97,7 @@ TEST(TiesTest, WholeStructsTie) {
   EXPECT_NE(back.layers[0], a);
 }
 
-TEST(TiesTest, EqualObjectsAreNoTie) {
+TEST(TiesTest, EqualObjects_AreNotTied) {
   struct Model {
     std::shared_ptr<Linear> a = std::make_shared<Linear>(), b = std::make_shared<Linear>(*a);
     LEAFSTORE_FIELDS(a, b)
@@ -112,14 +112,14 @@ struct Overlap {
   LEAFSTORE_FIELDS(linear, weight)
 };
 
-TEST(TiesTest, TwoTypesAtOneAddressAreNoTie) {
+TEST(TiesTest, TwoTypesAtOneAddress_AreNotTied) {
   const FlatTree flat = FlattenTree(Overlap()).value();
   EXPECT_FALSE(flat.def.has_aliases());
   EXPECT_THAT(Lines(flat), ElementsAre(".linear.bias = tensor 2", ".linear.weight = tensor 1",
                                        ".weight = tensor 1"));
 }
 
-TEST(TiesTest, ATensorThatIsMetTwiceWithoutATieIsTakenOnceAndCopiedOnce) {
+TEST(TiesTest, TensorThatOccursTwiceWithoutATie_IsMovedOnceAndCopiedOnce) {
   Overlap model;
   const FlatTree flat = FlattenTree(std::move(model)).value();
   EXPECT_THAT(Lines(flat), ElementsAre(".linear.bias = tensor 2", ".linear.weight = tensor 1",
@@ -142,7 +142,7 @@ TEST(TiesTest, APointerToConstTiesWithOneToNonConst) {
   EXPECT_EQ(back.a, back.b);
 }
 
-TEST(TiesTest, NullIsNoTieAndAnEmptyObjectIsOne) {
+TEST(TiesTest, NullPointers_AreNotTiedButEmptyObjectsAre) {
   using Maybe = std::shared_ptr<std::optional<int>>;
   using Model = std::vector<Maybe>;
   const auto empty = std::make_shared<std::optional<int>>();
@@ -161,7 +161,7 @@ TEST(TiesTest, NullIsNoTieAndAnEmptyObjectIsOne) {
   EXPECT_EQ(FlattenTree(back).value().def, flat.def);
 }
 
-TEST(TiesTest, PointersToPointers) {
+TEST(TiesTest, PointersToPointers_AreTied) {
   using Inner = std::shared_ptr<int>;
   struct Model {
     Inner a;
@@ -183,7 +183,7 @@ TEST(TiesTest, PointersToPointers) {
   EXPECT_EQ(FlattenTree(back).value().def, flat.def);
 }
 
-TEST(TiesTest, AnAliasWhereNothingCanBeSharedIsAnError) {
+TEST(TiesTest, Unflatten_AliasIntoATypeThatCannotShare_IsAnError) {
   struct Plain {
     Tensor in = Scalar(7), out = Scalar(8);
     LEAFSTORE_FIELDS(in, out)
@@ -213,7 +213,7 @@ TEST(TiesTest, AnAliasWhereNothingCanBeSharedIsAnError) {
   EXPECT_THAT(LinesOf(other), ElementsAre(".in = tensor 7", ".out = tensor 8"));
 }
 
-TEST(TiesTest, ATieThatIsGoneComesBackAsTwoObjects) {
+TEST(TiesTest, Unflatten_WithoutTheTie_MakesTwoObjects) {
   const FlatTree flat =
       FlattenTree(Tree::Struct().With("in", Scalar(1)).With("out", Scalar(2))).value();
   Coder coder;
@@ -227,7 +227,7 @@ struct Knot {
   LEAFSTORE_FIELDS(ties)
 };
 
-TEST(TiesTest, ACycleOfPointersIsAnError) {
+TEST(TiesTest, CycleOfPointers_IsAnError) {
   const auto a = std::make_shared<Knot>(), b = std::make_shared<Knot>();
   a->ties = {b};
   b->ties = {nullptr, a};
@@ -246,7 +246,7 @@ TEST(TiesTest, ACycleOfPointersIsAnError) {
 
 // ---- Trees ----
 
-TEST(TiesTest, ASharedTreeIsOneNodeAndAnAlias) {
+TEST(TiesTest, SharedTree_IsOneNodeAndAnAlias) {
   const auto node = std::make_shared<Tree>(Tree::Dict().With("w", Scalar(1)));
   const Tree tree = Tree::Dict().With("b", Tree::Shared(node)).With("a", Tree::Shared(node));
   const FlatTree flat = FlattenTree(tree).value();
@@ -258,7 +258,7 @@ TEST(TiesTest, ASharedTreeIsOneNodeAndAnAlias) {
   EXPECT_EQ(back.Find("a")->shared(), back.Find("b")->shared());
 }
 
-TEST(TiesTest, NamedTiesMayBeToldInAnyOrder) {
+TEST(TiesTest, NamedTies_MayComeInAnyOrder) {
   Tree first = Tree::List().Add(Tree::Tied("t", Scalar(1))).Add(Tree::TiedTo("t"));
   Tree last = Tree::List().Add(Tree::TiedTo("t")).Add(Tree::Tied("t", Scalar(1)));
   for (const Tree* tree : {&first, &last}) {
@@ -271,7 +271,7 @@ TEST(TiesTest, NamedTiesMayBeToldInAnyOrder) {
   EXPECT_EQ(taken.def, FlattenTree(first).value().def);
 }
 
-TEST(TiesTest, ATieIsFoundWhereverItIs) {
+TEST(TiesTest, TiedTo_FindsItsNodeAnywhereInTheTree) {
   const auto hidden = std::make_shared<Tree>(
       Tree::Dict().With("x", Tree::Tied("outer", Tree::List().Add(Tree::Tied("t", Scalar(1))))));
   const Tree tree = Tree::List()
@@ -289,7 +289,7 @@ TEST(TiesTest, ATieIsFoundWhereverItIs) {
             "  [3]: alias of [1]['x']\n");
 }
 
-TEST(TiesTest, ATieToNoNodeIsNotFound) {
+TEST(TiesTest, TiedTo_WithoutItsNode_IsNotFound) {
   const Tree tree = Tree::Dict().With("a", Tree::Tied("t", Scalar(1))).With("b", Tree::TiedTo("u"));
   EXPECT_THAT(FlattenTree(tree),
               StatusIs(absl::StatusCode::kNotFound,
@@ -297,7 +297,7 @@ TEST(TiesTest, ATieToNoNodeIsNotFound) {
                              "tree")));
 }
 
-TEST(TiesTest, ATieWithTwoNodesAlreadyExists) {
+TEST(TiesTest, Tied_NameOfTwoNodes_AlreadyExists) {
   const auto error = [](const char* path) {
     return StatusIs(
         absl::StatusCode::kAlreadyExists,
@@ -312,7 +312,7 @@ TEST(TiesTest, ATieWithTwoNodesAlreadyExists) {
   EXPECT_THAT(FlattenTree(before), StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("at [1]")));
 }
 
-TEST(TiesTest, NamesAreOfOneTree) {
+TEST(TiesTest, TieNames_BelongToOneTree) {
   struct Model {
     Tree a = Tree::List().Add(Tree::Tied("t", Scalar(1))).Add(Tree::TiedTo("t"));
     Tree b = Tree::List().Add(Tree::Tied("t", Scalar(2)));
@@ -321,7 +321,7 @@ TEST(TiesTest, NamesAreOfOneTree) {
   EXPECT_THAT(LinesOf(Model()), ElementsAre(".a[0] = tensor 1", ".b[0] = tensor 2"));
 }
 
-TEST(TiesTest, ACycleInATreeIsAnError) {
+TEST(TiesTest, CycleInATree_IsAnError) {
   const auto node = std::make_shared<Tree>(Tree::List().Add(Scalar(1)));
   node->Add(Tree::Dict().With("back", Tree::Shared(node)));
   EXPECT_THAT(FlattenTree(Tree::Shared(node)),
@@ -340,7 +340,7 @@ TEST(TiesTest, ACycleInATreeIsAnError) {
   *loop = Tree();
 }
 
-TEST(TiesTest, NoneMayBeShared) {
+TEST(TiesTest, None_MayBeShared) {
   const auto none = std::make_shared<Tree>();
   const Tree tree = Tree::List().Add(Tree::Shared(none)).Add(Tree::Shared(none));
   const FlatTree flat = FlattenTree(tree).value();
@@ -350,7 +350,7 @@ TEST(TiesTest, NoneMayBeShared) {
   EXPECT_EQ(back.items()[0].shared(), back.items()[1].shared());
 }
 
-TEST(TiesTest, ASharedPointerToWhatWasMetBefore) {
+TEST(TiesTest, SharedPointerToAPointerSeenBefore_IsAnAlias) {
   const auto inner = std::make_shared<Tree>(Scalar(1));
   const auto outer = std::make_shared<Tree>(Tree::Shared(inner));
   const Tree tree =
@@ -398,7 +398,7 @@ TEST(TiesTest, APointerToATreeTiesWithASharedNodeOfAnother) {
   EXPECT_EQ(taken.leaves, flat.leaves);
 }
 
-TEST(TiesTest, AnAliasInATreeOfWhatIsNoTreeIsAnError) {
+TEST(TiesTest, Unflatten_AliasInATreeOfAnotherType_IsAnError) {
   struct Model {
     std::shared_ptr<Tensor> in = std::make_shared<Tensor>(Scalar(7));
     Tree out = Scalar(8);
@@ -412,7 +412,7 @@ TEST(TiesTest, AnAliasInATreeOfWhatIsNoTreeIsAnError) {
   EXPECT_THAT(LinesOf(model), ElementsAre(".in = tensor 7", ".out = tensor 8"));
 }
 
-TEST(TiesTest, AStructMayTakeTheTiesThatATreeTold) {
+TEST(TiesTest, Struct_RestoresTiesOfATree) {
   const auto node = std::make_shared<Tree>(Scalar(5));
   Coder coder;
   ASSERT_THAT(

@@ -24,9 +24,9 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-TEST(TreeTest, EveryKindTellsItsPartsAndIsEmptyOtherwise) {
+TEST(TreeTest, Accessors_AreEmptyForOtherKinds) {
   const Tree none;
-  EXPECT_EQ(none.kind(), TreeKind::kNone);
+  EXPECT_EQ(none.kind(), NodeKind::kNone);
   EXPECT_TRUE(none.leaf().null());
   EXPECT_THAT(none.entries(), IsEmpty());
   EXPECT_THAT(none.items(), IsEmpty());
@@ -37,58 +37,58 @@ TEST(TreeTest, EveryKindTellsItsPartsAndIsEmptyOtherwise) {
   EXPECT_THAT(none.tags(), IsEmpty());
 
   const Tree leaf = Value(1);
-  EXPECT_EQ(leaf.kind(), TreeKind::kLeaf);
+  EXPECT_EQ(leaf.kind(), NodeKind::kLeaf);
   EXPECT_TRUE(leaf.is_leaf());
   EXPECT_EQ(leaf.leaf().value(), Value(1));
 
   const Tree dict = Tree::Dict().With("b", Value(2)).With("a", Value(1));
-  EXPECT_EQ(dict.kind(), TreeKind::kDict);
+  EXPECT_EQ(dict.kind(), NodeKind::kDict);
   EXPECT_EQ(dict.entries().size(), 2u);
-  EXPECT_EQ(dict.entries().begin()->first, DictKey("a")) << "in order of the keys";
+  EXPECT_EQ(dict.entries().begin()->first, Key::Item("a")) << "in order of the keys";
   EXPECT_THAT(dict.items(), IsEmpty());
 
   const Tree tree = Tree::Struct("Linear").With("w", Value(1));
-  EXPECT_EQ(tree.kind(), TreeKind::kStruct);
+  EXPECT_EQ(tree.kind(), NodeKind::kStruct);
   EXPECT_EQ(tree.type_name(), "Linear");
   EXPECT_EQ(tree.entries().size(), 1u);
 
   const Tree list = Tree::List().Add(Value(1)).Add(Tree::None());
-  EXPECT_EQ(list.kind(), TreeKind::kList);
+  EXPECT_EQ(list.kind(), NodeKind::kList);
   EXPECT_EQ(list.items().size(), 2u);
-  EXPECT_EQ(list.items()[1].kind(), TreeKind::kNone);
-  EXPECT_EQ(Tree::Tuple().kind(), TreeKind::kTuple);
-  EXPECT_EQ(Tree::Custom("Ring").kind(), TreeKind::kCustom);
+  EXPECT_EQ(list.items()[1].kind(), NodeKind::kNone);
+  EXPECT_EQ(Tree::Tuple().kind(), NodeKind::kTuple);
+  EXPECT_EQ(Tree::Custom("Ring").kind(), NodeKind::kCustom);
   EXPECT_EQ(Tree::Custom("Ring").type_name(), "Ring");
 }
 
-TEST(TreeTest, SharedAndTiedTellWhatTheyStandFor) {
+TEST(TreeTest, SharedAndTied_ReturnWhatTheyStandFor) {
   const auto node = std::make_shared<Tree>(Value(1));
-  EXPECT_EQ(Tree::Shared(node).kind(), TreeKind::kShared);
+  EXPECT_EQ(Tree::Shared(node).kind(), NodeKind::kAlias);
   EXPECT_EQ(Tree::Shared(node).shared(), node);
   const Tree tied = Tree::Tied("t", Value(1));
-  EXPECT_EQ(tied.kind(), TreeKind::kTied);
+  EXPECT_EQ(tied.kind(), NodeKind::kAlias);
   EXPECT_EQ(tied.tie_name(), "t");
   EXPECT_EQ(tied.tied()->leaf().value(), Value(1));
   EXPECT_EQ(tied.shared(), nullptr);
-  EXPECT_EQ(Tree::TiedTo("t").kind(), TreeKind::kTiedTo);
+  EXPECT_EQ(Tree::TiedTo("t").kind(), NodeKind::kAlias);
   EXPECT_EQ(Tree::TiedTo("t").tie_name(), "t");
   EXPECT_EQ(Tree::TiedTo("t").tied(), nullptr);
 }
 
-TEST(TreeTest, WhatIsNullIsNone) {
-  EXPECT_EQ(Tree(Leaf()).kind(), TreeKind::kNone);
-  EXPECT_EQ(Tree(Tensor()).kind(), TreeKind::kNone);
-  EXPECT_EQ(Tree::Shared(nullptr).kind(), TreeKind::kNone);
+TEST(TreeTest, Null_IsNone) {
+  EXPECT_EQ(Tree(Leaf()).kind(), NodeKind::kNone);
+  EXPECT_EQ(Tree(Tensor()).kind(), NodeKind::kNone);
+  EXPECT_EQ(Tree::Shared(nullptr).kind(), NodeKind::kNone);
 }
 
-TEST(TreeTest, ALeafMayComeAndGoWhateverTheTags) {
+TEST(TreeTest, MutableLeaf_MayAddAndRemoveTheLeafOfATaggedNode) {
   for (const bool tagged : {false, true}) {
     Tree tree;
     if (tagged) tree.Tag("decay");
     tree.mutable_leaf() = Value(1);
-    EXPECT_EQ(tree.kind(), TreeKind::kLeaf);
+    EXPECT_EQ(tree.kind(), NodeKind::kLeaf);
     tree.mutable_leaf() = Leaf();
-    EXPECT_EQ(tree.kind(), TreeKind::kNone);
+    EXPECT_EQ(tree.kind(), NodeKind::kNone);
   }
 }
 
@@ -107,11 +107,11 @@ TEST(TreeTest, WithReplacesAndAddAppends) {
 TEST(TreeTest, TagsAreForAnyNode) {
   EXPECT_THAT(Tree(Value(1)).Tag("a").Tag("b").tags(), ElementsAre("a", "b"));
   EXPECT_THAT(Tree::None().Tag("a").tags(), ElementsAre("a"));
-  EXPECT_EQ(Tree::None().Tag("a").kind(), TreeKind::kNone);
+  EXPECT_EQ(Tree::None().Tag("a").kind(), NodeKind::kNone);
   EXPECT_THAT(Tree::TiedTo("t").Tag("a").tags(), ElementsAre("a"));
 }
 
-TEST(TreeTest, FlatteningFindsAnEntryGivenToWhatHasNone) {
+TEST(TreeTest, WithAndAdd_OnTheWrongKind_FailWhenFlattened) {
   constexpr const char* kWords =
       "expected With on a dict or struct and Add on a list, tuple or custom";
   const auto flatten = [](Tree misused) {
@@ -134,11 +134,16 @@ TEST(TreeTest, KeysOfADictAreStringsOrIntegersOfAnyType) {
   EXPECT_EQ(ints.Find(-2)->leaf().value(), Value(2));
   EXPECT_EQ(ints.Find(3LL)->leaf().value(), Value(3));
   EXPECT_EQ(ints.Find("1"), nullptr);
-  EXPECT_LT(DictKey(-2), DictKey(1));
-  EXPECT_LT(DictKey(1), DictKey("")) << "numbers before strings";
-  EXPECT_LT(DictKey("a"), DictKey("b"));
-  EXPECT_LT(DictKey("z"), DictKey("\xC3\xA9")) << "by bytes, not by sign";
-  EXPECT_NE(DictKey(0), DictKey(""));
+  EXPECT_EQ(ints.Find(Key::Index(1))->leaf().value(), Value(1));
+}
+
+TEST(TreeTest, With_AName_IsAnItemInADictAndAnAttributeInAStruct) {
+  const Tree dict = Tree::Dict().With("a", Value(1));
+  EXPECT_EQ(dict.entries().begin()->first, Key::Item("a"));
+  EXPECT_EQ(dict.Find(Key::Attribute("a")), nullptr);
+  const Tree record = Tree::Struct("S").With("a", Value(1));
+  EXPECT_EQ(record.entries().begin()->first, Key::Attribute("a"));
+  EXPECT_EQ(record.Find(Key::Item("a")), nullptr);
 }
 
 TEST(TreeTest, FindLooksThroughSharedAndTied) {
@@ -158,14 +163,14 @@ TEST(TreeTest, FindLooksThroughSharedAndTied) {
 TEST(TreeTest, ATreeMayBecomeItsOwnChild) {
   Tree tree = Tree::Dict().With("a", Tree::List().Add(Value(1)));
   tree = std::move(*tree.Find("a"));
-  EXPECT_EQ(tree.kind(), TreeKind::kList);
+  EXPECT_EQ(tree.kind(), NodeKind::kList);
   EXPECT_EQ(tree.items().size(), 1u);
   Tree& same = tree;
   tree = std::move(same);
   EXPECT_EQ(tree.items().size(), 1u);
 }
 
-TEST(TreeTest, CloneIsApartButSharesBytesAndKeepsSharing) {
+TEST(TreeTest, Clone_IsIndependentButSharesBytesAndKeepsSharing) {
   const Tensor tensor = Scalar(1);
   const auto node = std::make_shared<Tree>(Tree::List().Add(tensor));
   Tree tree = Tree::Dict()

@@ -36,7 +36,7 @@ void ExpectInvalid(Teller& told, const testing::Matcher<std::string>& message) {
   ExpectError(told, kInvalid, message);
 }
 
-TEST(TreeDefBuilderTest, NumbersNodesInTheOrderTheyAreTold) {
+TEST(TreeDefBuilderTest, Nodes_AreNumberedInTheOrderOfTheCalls) {
   TreeDefBuilder builder;
   EXPECT_EQ(builder.next_node(), 0u);
   builder.Open(NodeKind::kList);
@@ -60,13 +60,13 @@ TEST(TreeDefBuilderTest, KeysAreCopied) {
   EXPECT_EQ(std::move(builder).Build().value().key(1), KeyRef::Item("a long name that is gone 1"));
 }
 
-TEST(TreeDefBuilderTest, TheLastKeySetCounts) {
+TEST(TreeDefBuilderTest, SetKeyTwice_TheLastKeyCounts) {
   const TreeDef def = Teller().Dict().Item("b").Item("a").Leaf().Item("b").Leaf().End().Def();
   EXPECT_EQ(def.key(1), KeyRef::Item("a"));
   EXPECT_EQ(def.string_count(), 2u);
 }
 
-TEST(TreeDefBuilderTest, AKeyMayBeToldByTheNumberOfAStringThatWasToldBefore) {
+TEST(TreeDefBuilderTest, SetKey_MayUseTheIdOfAnEarlierString) {
   const auto build = [](bool by_number) {
     TreeDefBuilder builder;
     builder.Reserve(7, 2, 3);
@@ -94,7 +94,7 @@ TEST(TreeDefBuilderTest, AKeyMayBeToldByTheNumberOfAStringThatWasToldBefore) {
   EXPECT_TRUE(build(true) == build(false));
 }
 
-TEST(TreeDefBuilderTest, AKeyToldByNumberIsCheckedAsOthersAre) {
+TEST(TreeDefBuilderTest, SetKey_ByStringId_IsCheckedLikeOthers) {
   const auto build = [](KeyKind kind, uint32_t string) {
     TreeDefBuilder builder;
     builder.Open(NodeKind::kDict);
@@ -109,9 +109,8 @@ TEST(TreeDefBuilderTest, AKeyToldByNumberIsCheckedAsOthersAre) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found it again")));
   EXPECT_THAT(build(KeyKind::kAttribute, 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found attribute .b")));
-  EXPECT_THAT(build(KeyKind::kItem, 1),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("the number of one of 1 strings, found 1")));
+  EXPECT_THAT(build(KeyKind::kItem, 1), StatusIs(absl::StatusCode::kInvalidArgument,
+                                                 HasSubstr("the id of one of 1 strings, found 1")));
   EXPECT_THAT(build(KeyKind::kIndex, 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found that of an index")));
 }
@@ -152,7 +151,7 @@ TEST(TreeDefBuilderTest, EmptyNamesAndNulsAreNames) {
 
 // Keys.
 
-TEST(TreeDefBuilderTest, KeysMustGrow) {
+TEST(TreeDefBuilderTest, Keys_MustAscend) {
   ExpectInvalid(Teller().Struct().Attribute("w").Leaf().Attribute("b").Leaf(),
                 "at .b: expected a key greater than .w, found attribute .b");
   ExpectInvalid(Teller().Dict().Item("a").Dict().Item("w").Leaf().Item("v").None(),
@@ -177,7 +176,7 @@ TEST(TreeDefBuilderTest, AKeyMayNotOccurTwice) {
                 "at [1]: expected a key greater than [1], found it again");
 }
 
-TEST(TreeDefBuilderTest, AStructTakesAttributes) {
+TEST(TreeDefBuilderTest, Struct_AcceptsOnlyAttributes) {
   ExpectInvalid(Teller().Struct().Item("a").Leaf(),
                 "at (root): expected an attribute for a child of a struct, found item ['a']");
   ExpectInvalid(Teller().List().Struct().Index(0).Leaf(),
@@ -186,7 +185,7 @@ TEST(TreeDefBuilderTest, AStructTakesAttributes) {
                 "at (root): expected an attribute for a child of a struct, found no key");
 }
 
-TEST(TreeDefBuilderTest, ADictTakesItemsOrIndicesAndNeverBoth) {
+TEST(TreeDefBuilderTest, Dict_AcceptsItemsOrIndicesButNotBoth) {
   ExpectInvalid(
       Teller().Dict().Attribute("a").Leaf(),
       "at (root): expected an item or an index for a child of a dict, found attribute .a");
@@ -200,7 +199,7 @@ TEST(TreeDefBuilderTest, ADictTakesItemsOrIndicesAndNeverBoth) {
       "at (root): expected an item, as for the other children of this dict, found index [1]");
 }
 
-TEST(TreeDefBuilderTest, ASequenceTakesPositions) {
+TEST(TreeDefBuilderTest, Sequence_AcceptsOnlyItsPositions) {
   for (NodeKind kind : {NodeKind::kList, NodeKind::kTuple, NodeKind::kCustom}) {
     const char* type_name = kind == NodeKind::kCustom ? "C" : "";
     EXPECT_THAT(
@@ -213,19 +212,19 @@ TEST(TreeDefBuilderTest, ASequenceTakesPositions) {
   }
 }
 
-TEST(TreeDefBuilderTest, TheRootTakesNoKey) {
+TEST(TreeDefBuilderTest, Root_AcceptsNoKey) {
   ExpectInvalid(Teller().Attribute("a").Leaf(), "at (root): expected no key, found attribute .a");
   ExpectInvalid(Teller().Index(1).Dict(), "at (root): expected no key, found index [1]");
   EXPECT_THAT(Teller().Index(0).Leaf().Result(), IsOk());
 }
 
-TEST(TreeDefBuilderTest, AKeyIsForANode) {
+TEST(TreeDefBuilderTest, Key_WithoutANode_IsAnError) {
   ExpectInvalid(
       Teller().List().Dict().Item("a").End(),
       "at [0]: expected a node after its key, found the end of the dict after item ['a']");
 }
 
-TEST(TreeDefBuilderTest, NamesAreUtf8) {
+TEST(TreeDefBuilderTest, Names_MustBeUtf8) {
   ExpectInvalid(Teller().List().Struct().Attribute("caf\xE9").Leaf(),
                 "at [0]: expected an attribute in UTF-8, found 'caf\\xe9'");
   ExpectInvalid(Teller().Dict().Item("\xFF").Leaf(),
@@ -247,7 +246,7 @@ TEST(TreeDefBuilderTest, LongNamesAreCutInMessages) {
 
 // Containers.
 
-TEST(TreeDefBuilderTest, OpenIsForContainers) {
+TEST(TreeDefBuilderTest, Open_AcceptsOnlyContainers) {
   for (NodeKind kind : {NodeKind::kLeaf, NodeKind::kNone, NodeKind::kAlias}) {
     ExpectInvalid(Teller().List().Open(kind),
                   absl::StrCat("at [0]: expected a container, found ", NodeKindName(kind)));
@@ -258,7 +257,7 @@ TEST(TreeDefBuilderTest, OpenIsForContainers) {
                 "at (root): expected a container, found unknown");
 }
 
-TEST(TreeDefBuilderTest, TypeNamesAreForStructsAndCustoms) {
+TEST(TreeDefBuilderTest, TypeName_OfOtherKinds_IsAnError) {
   ExpectInvalid(Teller().Dict().Item("a").Open(NodeKind::kList, "Linear"),
                 "at ['a']: expected no type name for a list, found Linear");
   ExpectInvalid(Teller().List().Leaf().Custom(""),
@@ -273,7 +272,7 @@ TEST(TreeDefBuilderTest, EveryContainerIsClosedOnce) {
               StatusIs(kInvalid, "at ['a']: expected a struct that is closed, found the end"));
 }
 
-TEST(TreeDefBuilderTest, ThereIsOneRoot) {
+TEST(TreeDefBuilderTest, SecondRoot_IsAnError) {
   EXPECT_THAT(Teller().Result(), StatusIs(kInvalid, "Build: expected a root, found no node"));
   ExpectInvalid(Teller().Leaf().Leaf(), "expected one root, found a second node beside it");
   ExpectInvalid(Teller().List().End().Dict(), "expected one root, found a second node beside it");
@@ -281,7 +280,7 @@ TEST(TreeDefBuilderTest, ThereIsOneRoot) {
 
 // Aliases.
 
-TEST(TreeDefBuilderTest, AnAliasStandsForANodeThatIsThere) {
+TEST(TreeDefBuilderTest, Alias_OfANodeThatDoesNotExist_IsAnError) {
   ExpectInvalid(Teller().List().Leaf().Alias(2),
                 "at [1]: expected an alias of a node before it, found node 2 of 2");
   ExpectInvalid(Teller().List().Alias(0xffffffff),
@@ -290,7 +289,7 @@ TEST(TreeDefBuilderTest, AnAliasStandsForANodeThatIsThere) {
                 "at (root): expected an alias of a node before it, found node 0 of 0");
 }
 
-TEST(TreeDefBuilderTest, AnAliasMakesNoCycle) {
+TEST(TreeDefBuilderTest, Alias_OfAnAncestor_IsAnError) {
   ExpectInvalid(
       Teller().List().List().Alias(0),
       "at [0][0]: expected an alias of a node that is complete and no alias, found (root), "
@@ -299,21 +298,21 @@ TEST(TreeDefBuilderTest, AnAliasMakesNoCycle) {
   EXPECT_THAT(Teller().List().List().Leaf().End().Alias(1).End().Result(), IsOk());
 }
 
-TEST(TreeDefBuilderTest, AnAliasStandsForNoAlias) {
+TEST(TreeDefBuilderTest, Alias_OfAnAlias_IsAnError) {
   ExpectInvalid(
       Teller().List().Leaf().Alias(1).Alias(2),
       "at [2]: expected an alias of a node that is complete and no alias, found [1], which "
       "is an alias");
 }
 
-TEST(TreeDefBuilderTest, AnAliasMayStandForAnyOtherNode) {
+TEST(TreeDefBuilderTest, Alias_MayStandForAnyOtherNode) {
   EXPECT_THAT(Teller().List().None().Alias(1).End().Result(), IsOk());
   EXPECT_THAT(Teller().List().Dict().End().Alias(1).Alias(1).Tag("t").End().Result(), IsOk());
 }
 
 // Tags.
 
-TEST(TreeDefBuilderTest, TagsHaveANodeAndAText) {
+TEST(TreeDefBuilderTest, Tag_WithoutANodeOrText_IsAnError) {
   ExpectInvalid(Teller().Tag("decay"), "Tag decay: expected a node before it, found none");
   ExpectInvalid(Teller().List().Leaf().Tag(""),
                 "at [0]: expected a tag that is not empty, found ''");
@@ -356,7 +355,7 @@ TEST(TreeDefBuilderTest, TagsHaveALimit) {
                        "at [0]: expected at most 2 tags of all nodes, found more"));
 }
 
-TEST(TreeDefBuilderTest, TheFormatsOwnLimitsAre32Bits) {
+TEST(TreeDefBuilderTest, DefaultLimits_AreThe32BitsOfTheFormat) {
   const TreeDefBuilder::Limits limits;
   EXPECT_EQ(limits.nodes, 0xfffffffe);
   EXPECT_EQ(limits.string_bytes, 0xfffffffe);

@@ -57,7 +57,7 @@ TEST(TreeDefTest, DefaultIsNone) {
   EXPECT_EQ(def.leaf_count(), 0u);
   EXPECT_EQ(def.kind(kRootNode), NodeKind::kNone);
   EXPECT_EQ(def, Teller().None().Def());
-  EXPECT_EQ(def.paths().value()->size(), 0u);
+  EXPECT_EQ(internal::PathsOf(def).value()->size(), 0u);
 }
 
 TEST(TreeDefTest, NodesAreNumberedInPreorder) {
@@ -79,7 +79,7 @@ TEST(TreeDefTest, NodesAreNumberedInPreorder) {
   EXPECT_EQ(def.child_count(9), 0u);
 }
 
-TEST(TreeDefTest, ChildrenAreWalkedByTheirEnds) {
+TEST(TreeDefTest, Children_AreIteratedByTheirEnds) {
   const TreeDef def = Mlp();
   std::vector<NodeId> children;
   for (NodeId child = def.first_child(0); child != def.end(0); child = def.end(child)) {
@@ -88,7 +88,7 @@ TEST(TreeDefTest, ChildrenAreWalkedByTheirEnds) {
   EXPECT_THAT(children, ElementsAre(1, 2, 5, 10));
 }
 
-TEST(TreeDefTest, LeavesOfANodeAreARun) {
+TEST(TreeDefTest, LeavesBelowANode_AreContiguous) {
   const TreeDef def = Mlp();
   ASSERT_EQ(def.leaf_count(), 6u);
   EXPECT_EQ(def.node_of_leaf(0), 1u);
@@ -98,7 +98,7 @@ TEST(TreeDefTest, LeavesOfANodeAreARun) {
   EXPECT_EQ(def.leaf_begin(def.node_count()), 6u);
 }
 
-TEST(TreeDefTest, KeysSayHowTheParentHoldsTheNode) {
+TEST(TreeDefTest, Key_HasTheKindOfTheParent) {
   const TreeDef def = Mlp();
   EXPECT_EQ(def.key(kRootNode), KeyRef::Index(0));
   EXPECT_EQ(def.key(1), KeyRef::Attribute("activation"));
@@ -157,7 +157,7 @@ TEST(TreeDefTest, StringsAreUniqueInOrderOfFirstUse) {
   EXPECT_EQ(def.key_string(11), TreeDef::kNoString) << "an int";
 }
 
-TEST(TreeDefTest, MemoryIsThatOfColumnsAndStrings) {
+TEST(TreeDefTest, MemoryBytes_CountsColumnsAndStrings) {
   const size_t small = Mlp().memory_bytes();
   EXPECT_LT(small, 2000u);
   TreeDefBuilder builder;
@@ -171,7 +171,7 @@ TEST(TreeDefTest, MemoryIsThatOfColumnsAndStrings) {
 
 // Paths.
 
-TEST(TreeDefTest, PathsComeFromParentLinks) {
+TEST(TreeDefTest, PathOf_ReturnsTheKeysFromTheRoot) {
   const TreeDef def = Mlp();
   EXPECT_EQ(def.PathOf(8), Path().Attribute("layers").Index(0).Attribute("weight"));
   EXPECT_EQ(def.PathText(8).value(), ".layers[0].weight");
@@ -263,7 +263,7 @@ TEST(TreeDefTest, FindGoesThroughSeveralAliases) {
   EXPECT_EQ(def.Find("['c']['y']['x']").value(), 4u);
 }
 
-TEST(TreeDefTest, FindOfNothingNamesTheDeepestNodeAndNearNames) {
+TEST(TreeDefTest, Find_UnknownPath_ReportsTheDeepestNodeAndSuggestions) {
   const TreeDef def = Mlp();
   EXPECT_THAT(
       def.Find(".layers[0].wieght"),
@@ -285,12 +285,12 @@ TEST(TreeDefTest, FindOfNothingNamesTheDeepestNodeAndNearNames) {
                        AllOf(HasSubstr("at (root): expected"), HasSubstr("did you mean .head?"))));
 }
 
-TEST(TreeDefTest, FindOfWhatIsNoPathIsAParseError) {
+TEST(TreeDefTest, Find_InvalidText_IsAParseError) {
   EXPECT_THAT(Mlp().Find("layers"),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("column 1")));
 }
 
-TEST(TreeDefTest, FindChildWantsTheRightKindOfKey) {
+TEST(TreeDefTest, FindChild_KeyOfAnotherKind_IsNotFound) {
   const TreeDef def = Mlp();
   EXPECT_EQ(def.FindChild(0, KeyRef::Attribute("head")), 2u);
   EXPECT_EQ(def.FindChild(0, KeyRef::Item("head")), kNoNode);
@@ -336,7 +336,7 @@ TEST(TreeDefTest, KeysWithDotsAreFound) {
   EXPECT_EQ(def.FindDotted("a.c").value(), 5u);
 }
 
-TEST(TreeDefTest, ADottedNameWithTwoMeaningsNamesBoth) {
+TEST(TreeDefTest, FindDotted_AmbiguousName_ReportsBothNodes) {
   Teller t;
   t.Struct().Attribute("a").Struct().Attribute("b").Leaf().End().Attribute("a.b").Leaf();
   EXPECT_THAT(t.End().Def().FindDotted("a.b"),
@@ -351,7 +351,7 @@ TEST(TreeDefTest, TheEmptyNameMayMeanTheRootAndAChild) {
                                            AllOf(HasSubstr("(root)"), HasSubstr("['']"))));
 }
 
-TEST(TreeDefTest, TwoWaysThroughAliasesToOneNodeAreOneMeaning) {
+TEST(TreeDefTest, FindDotted_TwoPathsToOneNode_IsNotAmbiguous) {
   // 1 ['a']: dict, 2 ['b']: dict, 3 ['w']; 4 ['a.b']: alias of 2
   Teller t;
   t.Dict().Item("a").Dict().Item("b").Dict().Item("w").Leaf().End().End();
@@ -359,7 +359,7 @@ TEST(TreeDefTest, TwoWaysThroughAliasesToOneNodeAreOneMeaning) {
   EXPECT_EQ(t.End().Def().FindDotted("a.b.w").value(), 3u);
 }
 
-TEST(TreeDefTest, AnUnknownDottedNameNamesTheDeepestNodeAndNearNames) {
+TEST(TreeDefTest, FindDotted_UnknownName_ReportsTheDeepestNodeAndSuggestions) {
   const TreeDef def = Mlp();
   EXPECT_THAT(def.FindDotted("head.wieght"),
               StatusIs(absl::StatusCode::kNotFound,
@@ -377,7 +377,7 @@ TEST(TreeDefTest, ADottedNameOverTheLimitIsAnError) {
                        HasSubstr("expected at most 16777216 bytes, found 16777217")));
 }
 
-TEST(TreeDefTest, ExponentiallyManyWaysThroughAliasesTakeNoExponentialTime) {
+TEST(TreeDefTest, FindDotted_ExponentiallyManyPathsThroughAliases_IsFast) {
   Teller t;
   t.Dict().Item("0").Dict().Item("a").Leaf().End();
   NodeId last = 1;
@@ -398,7 +398,7 @@ TEST(TreeDefTest, ExponentiallyManyWaysThroughAliasesTakeNoExponentialTime) {
 
 // Identity.
 
-TEST(TreeDefTest, EqualStructuresAreEqualHoweverTheyWereTold) {
+TEST(TreeDefTest, EqualStructures_AreEqualHoweverTheyWereBuilt) {
   const TreeDef a = Teller()
                         .Struct("S")
                         .Attribute("x")
@@ -473,22 +473,23 @@ TEST(TreeDefTest, EveryDifferenceMakesADifferentTreeDef) {
   EXPECT_EQ(hashes.size(), defs.size());
 }
 
-TEST(TreeDefTest, PathsAreMadeOnceForAllEqualTreeDefs) {
+TEST(TreeDefTest, PathsOf_EqualTreeDefs_IsOneTable) {
   const TreeDef a = Mlp();
   const TreeDef b = Mlp();
-  const PathTable* paths = a.paths().value();
-  EXPECT_EQ(paths, b.paths().value());
+  const internal::PathTable* paths = internal::PathsOf(a).value();
+  EXPECT_EQ(paths, internal::PathsOf(b).value());
   EXPECT_EQ(paths->size(), 6u);
   EXPECT_EQ(paths->text(4), ".layers[0].weight");
-  EXPECT_EQ(paths->Find(".layers[1].weight"), PathTable::kNotFound) << "aliases have no path here";
+  EXPECT_EQ(paths->Find(".layers[1].weight"), internal::PathTable::kNotFound)
+      << "aliases have no path here";
 }
 
-TEST(TreeDefTest, PathsOverTheLimitFailAgainAndAgain) {
+TEST(TreeDefTest, PathsOf_OverTheLimit_FailsEveryTime) {
   const TreeDef def = DeepLists(20000, /*leaf_at_each_level=*/true);
   const auto over = StatusIs(absl::StatusCode::kResourceExhausted,
                              HasSubstr("the texts of 20001 paths: expected at most"));
-  EXPECT_THAT(def.paths(), over);
-  EXPECT_THAT(def.paths(), over);
+  EXPECT_THAT(internal::PathsOf(def), over);
+  EXPECT_THAT(internal::PathsOf(def), over);
   EXPECT_THAT(def.PathText(20000), IsOk()) << "one path alone is no trouble";
 }
 
@@ -520,7 +521,7 @@ void ExpectSameNode(const TreeDef& def, const ReferenceNode& want) {
   }
 }
 
-TEST_P(TreeDefModelTest, IsWhatANaiveTreeIs) {
+TEST_P(TreeDefModelTest, RandomTrees_MatchANaiveTree) {
   Random random(GetParam());
   for (int round = 0; round < 60; ++round) {
     SCOPED_TRACE(absl::StrCat("seed ", GetParam(), " round ", round));
@@ -534,7 +535,7 @@ TEST_P(TreeDefModelTest, IsWhatANaiveTreeIs) {
   }
 }
 
-TEST_P(TreeDefModelTest, FindsWhatANaiveTreeFinds) {
+TEST_P(TreeDefModelTest, Find_RandomTrees_MatchesANaiveTree) {
   Random random(GetParam());
   for (int round = 0; round < 60; ++round) {
     SCOPED_TRACE(absl::StrCat("seed ", GetParam(), " round ", round));
@@ -556,7 +557,7 @@ TEST_P(TreeDefModelTest, FindsWhatANaiveTreeFinds) {
   }
 }
 
-TEST_P(TreeDefModelTest, FindsDottedNamesAsTryingEveryWayDoes) {
+TEST_P(TreeDefModelTest, FindDotted_RandomTrees_MatchesTryingEveryPath) {
   Random random(GetParam());
   for (int round = 0; round < 60; ++round) {
     SCOPED_TRACE(absl::StrCat("seed ", GetParam(), " round ", round));
@@ -584,7 +585,7 @@ INSTANTIATE_TEST_SUITE_P(Seeds, TreeDefModelTest, testing::Range<uint64_t>(1, 9)
 
 // Depth.
 
-TEST(TreeDefDepthTest, AMillionLevelsAreAsGoodAsTwo) {
+TEST(TreeDefDepthTest, AMillionLevels_Work) {
   constexpr uint32_t kLevels = 1000000;
   const TreeDef def = DeepLists(kLevels);
   EXPECT_EQ(def.node_count(), kLevels + 1);
@@ -597,7 +598,7 @@ TEST(TreeDefDepthTest, AMillionLevelsAreAsGoodAsTwo) {
   EXPECT_EQ(def.Find(text).value(), kLevels);
   EXPECT_EQ(def.FindDotted(def.Dotted(kLevels).value()).value(), kLevels);
   EXPECT_LT(def.PathForMessage(kLevels).size(), 500u);
-  EXPECT_EQ(def.paths().value()->text(0), text);
+  EXPECT_EQ(internal::PathsOf(def).value()->text(0), text);
 }
 
 // Threads: meaningful under ThreadSanitizer.
@@ -606,18 +607,18 @@ TEST(TreeDefThreadsTest, ConstCallsAndBuildsOfEqualTreesMayRunAtOnce) {
   for (int round = 0; round < 20; ++round) {
     const TreeDef def = Mlp();
     std::vector<std::thread> threads;
-    std::vector<const PathTable*> paths(4);
+    std::vector<const internal::PathTable*> paths(4);
     for (int i = 0; i < 4; ++i) {
       threads.emplace_back([&def, &paths, i] {
         EXPECT_EQ(Mlp(), def);
         EXPECT_EQ(def.Find(".layers[1].weight").value(), 8u);
-        paths[i] = def.paths().value();
+        paths[i] = internal::PathsOf(def).value();
         EXPECT_EQ(paths[i]->Find(".head.bias"), 1u);
         EXPECT_EQ(TreeDef().node_count(), 1u);
       });
     }
     for (std::thread& thread : threads) thread.join();
-    EXPECT_THAT(paths, testing::Each(def.paths().value()));
+    EXPECT_THAT(paths, testing::Each(internal::PathsOf(def).value()));
   }
 }
 

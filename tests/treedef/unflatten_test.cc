@@ -33,7 +33,7 @@ struct Model {
   LEAFSTORE_FIELDS(layers, embedding, head, activation)
 };
 
-TEST(UnflattenTest, LeavesThatAreKeptShareTheirBytes) {
+TEST(UnflattenTest, ConstLeaves_ShareTheirBytes) {
   const FlatTree flat = FlattenTree(Model()).value();
   Model model;
   ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &model), IsOk());
@@ -42,7 +42,7 @@ TEST(UnflattenTest, LeavesThatAreKeptShareTheirBytes) {
   EXPECT_TRUE(flat.leaves[leaf].tensor().SharesBytesWith(model.layers[2].bias));
 }
 
-TEST(UnflattenTest, LeavesThatAreGivenAwayAreMoved) {
+TEST(UnflattenTest, RvalueLeaves_AreMoved) {
   FlatTree flat = FlattenTree(Model()).value();
   const uint32_t leaf = flat.def.leaf_begin(flat.def.Find(".layers[2].bias").value());
   const std::byte* const data = flat.leaves[leaf].tensor().raw_data();
@@ -54,7 +54,7 @@ TEST(UnflattenTest, LeavesThatAreGivenAwayAreMoved) {
   EXPECT_EQ(model.head->Mutate().value().raw_data(), model.embedding->raw_data());
 }
 
-TEST(UnflattenTest, ThereAndBackAgainCopiesNothing) {
+TEST(UnflattenTest, RoundTrip_CopiesNothing) {
   Model model;
   const std::byte* const data = model.layers[1].weight.raw_data();
   const uint64_t generation = model.layers[1].weight.generation();
@@ -66,7 +66,7 @@ TEST(UnflattenTest, ThereAndBackAgainCopiesNothing) {
   EXPECT_EQ(model.layers[1].weight.generation(), generation);
 }
 
-TEST(UnflattenTest, WhatIsNotPartOfTheModelStays) {
+TEST(UnflattenTest, MembersThatAreNotListed_KeepTheirValues) {
   const FlatTree flat = FlattenTree(Model()).value();
   Model model;
   model.calls = 7;
@@ -89,7 +89,7 @@ void ExpectFails(const TreeDef& def, std::vector<Leaf> leaves, absl::StatusCode 
   EXPECT_EQ(FlattenTree(model).value().leaves, before.leaves);
 }
 
-TEST(UnflattenTest, WhatFailsChangesNothing) {
+TEST(UnflattenTest, Failure_ChangesNothing) {
   const FlatTree flat = FlattenTree(Model()).value();
   std::vector<Leaf> leaves = flat.leaves;
   const uint32_t last = flat.def.leaf_begin(flat.def.Find(".layers[2].weight").value());
@@ -98,7 +98,7 @@ TEST(UnflattenTest, WhatFailsChangesNothing) {
               "at .layers[2].weight: expected a tensor, found leaf 1");
 }
 
-TEST(UnflattenTest, AMissingLeafFailsAPrecondition) {
+TEST(UnflattenTest, MissingLeaf_IsFailedPrecondition) {
   const FlatTree flat = FlattenTree(Model()).value();
   std::vector<Leaf> leaves = flat.leaves;
   leaves[2] = Leaf();
@@ -111,14 +111,14 @@ TEST(UnflattenTest, AMissingLeafFailsAPrecondition) {
               "expected 0 leaves, found 7");
 }
 
-TEST(UnflattenTest, AnotherStructureIsAnError) {
+TEST(UnflattenTest, AnotherStructure_IsAnError) {
   ExpectFails(TreeDef(), {}, absl::StatusCode::kInvalidArgument,
               "at (root): expected struct, found none");
   ExpectFails(Teller().List().End().Def(), {}, absl::StatusCode::kInvalidArgument,
               "at (root): expected struct, found list of 0");
 }
 
-TEST(UnflattenTest, ANewTreeHasTheKindsNamesTagsAndKeysOfTheTreeDef) {
+TEST(UnflattenTest, NewTree_HasTheKindsNamesTagsAndKeysOfTheTreeDef) {
   const TreeDef def = Teller()
                           .Struct("Net")
                           .Attribute("a")
@@ -143,20 +143,20 @@ TEST(UnflattenTest, ANewTreeHasTheKindsNamesTagsAndKeysOfTheTreeDef) {
   EXPECT_EQ(tree.type_name(), "Net");
   EXPECT_EQ(tree.Find("a")->Find(5)->leaf().value(), Value(1));
   EXPECT_THAT(tree.Find("a")->Find(5)->tags(), ElementsAre("x"));
-  EXPECT_EQ(tree.Find("a")->Find(-1)->kind(), TreeKind::kNone);
+  EXPECT_EQ(tree.Find("a")->Find(-1)->kind(), NodeKind::kNone);
   EXPECT_EQ(tree.Find("b")->type_name(), "Ring");
-  EXPECT_EQ(tree.Find("b")->items()[0].kind(), TreeKind::kTuple);
-  EXPECT_EQ(tree.Find("b")->items()[1].kind(), TreeKind::kList);
+  EXPECT_EQ(tree.Find("b")->items()[0].kind(), NodeKind::kTuple);
+  EXPECT_EQ(tree.Find("b")->items()[1].kind(), NodeKind::kList);
   EXPECT_EQ(FlattenTree(tree).value().def, def);
 }
 
-TEST(UnflattenTest, ATreeThatWasThereIsReplaced) {
+TEST(UnflattenTest, ExistingTree_IsReplaced) {
   Tree tree = Tree::Dict().With("old", Value(1));
   ASSERT_THAT(UnflattenTree(Teller().Leaf().Def(), std::vector<Leaf>{Value(2)}, &tree), IsOk());
   EXPECT_EQ(tree.leaf().value(), Value(2));
 }
 
-TEST(UnflattenTest, RandomTreesFromLeavesThatAreGivenAway) {
+TEST(UnflattenTest, RandomTrees_FromRvalueLeaves_RoundTrip) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);
@@ -169,7 +169,7 @@ TEST(UnflattenTest, RandomTreesFromLeavesThatAreGivenAway) {
 }
 
 // A Tree fits every structure, of any builder's making, and gives it again.
-TEST(UnflattenTest, ATreeKeepsEveryStructure) {
+TEST(UnflattenTest, Tree_KeepsEveryStructure) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);
     Random random(seed);

@@ -205,7 +205,7 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   if (!tensor.ok()) return FileError(options.npy, tensor.status());
   NpyWriteOptions npy;
   npy.raw_bits = options.raw_bits;
-  npy.file_system = &files;
+  npy.io.file_system = &files;
   LEAFSTORE_RETURN_IF_ERROR(FileError(options.npy, SaveNpy(options.npy, *tensor, npy)));
   LEAFSTORE_RETURN_IF_ERROR(files.Commit());
   return options.form.json ? PrintWritten({options.npy}, options.form) : absl::OkStatus();
@@ -265,7 +265,7 @@ void AddCatCommand(CLI::App* program, CommandRun* run) {
       ->needs(npy);
   AddReading(command, &options->source);
   AddForm(command, &options->form);
-  command->callback([=] { *run = [options] { return Cat(*options); }; });
+  command->callback([=] { run->function = [options] { return Cat(*options); }; });
 }
 
 }  // namespace leafstore::tools

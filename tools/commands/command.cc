@@ -5,52 +5,43 @@
 #include <cstdio>
 #include <string>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/types/optional.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {
 
-// Mark an error of the command line, an answer that is no error (with its exit code), and an error
-// of a subcommand whose exit code 1 is an answer.
-constexpr char kUsageMark[] = "leafstore/usage";
-constexpr char kAnswerMark[] = "leafstore/answer";
-constexpr char kTroubleMark[] = "leafstore/trouble";
-// Of a message that is to be printed line by line.
-constexpr char kLinesMark[] = "leafstore/lines";
-
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr absl::string_view kSeeHelp = " (see --help)";
 // What a shell reports of a program that SIGPIPE ended.
 constexpr int kReaderGone = 128 + SIGPIPE;
 
-std::string WhatToDo(const absl::Status& status) {
-  const bool may_be_gone = absl::IsNotFound(status) || absl::IsDataLoss(status);
-  if (may_be_gone && absl::StrContains(status.message(), "base: cannot open")) {
-    return "; copy it into the same directory, or use another checkpoint";
+// Returns what can be done about an error of a file.
+absl::string_view WhatToDo(const absl::Status& status) {
+  switch (ReasonOf(status)) {
+    case ErrorReason::kMissingBase:
+      return "; copy it into the same directory, or use another checkpoint";
+    case ErrorReason::kNewerVersion:
+      return "; use a newer leafstore to read it";
+    case ErrorReason::kNotThisFormat:
+      return "; is it a leafstore checkpoint? If so, its beginning is damaged: use another copy";
+    case ErrorReason::kTruncated:
+      return "; use another copy or an older checkpoint";
+    default:
+      break;
   }
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
       return "; check the name";
     case absl::StatusCode::kPermissionDenied:
       return "; check its permissions";
-    case absl::StatusCode::kUnimplemented:
-      // No newer one will know, say, a dtype that is no number's.
-      return absl::StrContains(status.message(), "version") ? "; use a newer leafstore to read it"
-                                                            : "";
     case absl::StatusCode::kDataLoss:
-      if (absl::StrContains(status.message(), "preamble: ")) {
-        return "; is it a leafstore checkpoint? If so, its beginning is damaged: use another copy";
-      }
-      return absl::StrContains(status.message(), "the file was cut short")
-                 ? "; use another copy or an older checkpoint"
-                 : "; it is damaged: use another copy or an older checkpoint";
+      return "; it is damaged: use another copy or an older checkpoint";
     default:
       return "";
   }
@@ -71,15 +62,25 @@ std::string WithoutTemporary(absl::string_view file, std::string message) {
 }  // namespace
 
 absl::Status UsageError(absl::string_view message) {
-  absl::Status status = absl::InvalidArgumentError(message);
-  status.SetPayload(kUsageMark, absl::Cord());
-  return status;
+  return WithReason(absl::InvalidArgumentError(message), ErrorReason::kUsage);
 }
 
-bool IsUsageError(const absl::Status& status) { return status.GetPayload(kUsageMark).has_value(); }
+absl::Status UsageErrors(absl::string_view lines) {
+  for (const absl::string_view line : absl::StrSplit(absl::StrCat(lines, kSeeHelp), '\n')) {
+    Note(line);
+  }
+  return WithReason(absl::InvalidArgumentError(lines), ErrorReason::kReported);
+}
+
+absl::Status NegativeAnswer() {
+  return WithReason(absl::UnknownError("the answer is no"), ErrorReason::kReported);
+}
 
 absl::Status FileError(absl::string_view file, const absl::Status& status) {
-  if (status.ok() || IsUsageError(status)) return status;
+  const ErrorReason reason = ReasonOf(status);
+  if (status.ok() || reason == ErrorReason::kUsage || reason == ErrorReason::kReported) {
+    return status;
+  }
   std::string message = WithoutTemporary(file, std::string(status.message()));
   if (!absl::StartsWith(message, absl::StrCat(file, ": "))) {
     // "cannot open FILE: No such file" names it at another place.
@@ -88,23 +89,7 @@ absl::Status FileError(absl::string_view file, const absl::Status& status) {
     if (at != std::string::npos) message.replace(at, named.size(), ":");
     message = absl::StrCat(file, ": ", message);
   }
-  return absl::Status(status.code(), absl::StrCat(message, WhatToDo(status)));
-}
-
-absl::Status InLines(absl::Status status) {
-  if (!status.ok()) status.SetPayload(kLinesMark, absl::Cord());
-  return status;
-}
-
-absl::Status ExitWith(int code) {
-  absl::Status status = absl::UnknownError("an answer");
-  status.SetPayload(kAnswerMark, absl::Cord(absl::StrCat(code)));
-  return status;
-}
-
-absl::Status AsTrouble(absl::Status status) {
-  if (!status.ok()) status.SetPayload(kTroubleMark, absl::Cord());
-  return status;
+  return WithMessage(status, absl::StrCat(message, WhatToDo(status)));
 }
 
 void Note(absl::string_view line) {
@@ -112,21 +97,19 @@ void Note(absl::string_view line) {
   std::fputs(text.c_str(), stderr);
 }
 
-int Report(const absl::Status& status) {
+int Report(const absl::Status& status, int error_code) {
   if (status.ok()) return 0;
   if (absl::IsCancelled(status)) return kReaderGone;
-  int code = kFailed;
-  if (const absl::optional<absl::Cord> answer = status.GetPayload(kAnswerMark)) {
-    return absl::SimpleAtoi(std::string(*answer), &code) ? code : kFailed;
+  switch (ReasonOf(status)) {
+    case ErrorReason::kReported:
+      return absl::IsInvalidArgument(status) ? kUsage : kFailed;
+    case ErrorReason::kUsage:
+      Note(absl::StrCat(status.message(), kSeeHelp));
+      return kUsage;
+    default:
+      Note(status.message());
+      return error_code;
   }
-  const bool usage = IsUsageError(status);
-  const std::string message = absl::StrCat(status.message(), usage ? " (see --help)" : "");
-  if (status.GetPayload(kLinesMark).has_value()) {
-    for (const absl::string_view line : absl::StrSplit(message, '\n')) Note(line);
-  } else {
-    Note(message);
-  }
-  return usage || status.GetPayload(kTroubleMark).has_value() ? kUsage : kFailed;
 }
 
 }  // namespace leafstore::tools

@@ -7,12 +7,12 @@
 //     auto options = std::make_shared<InspectOptions>();
 //     CLI::App* command = program->add_subcommand("inspect", "Shows what is in a checkpoint");
 //     command->add_option("FILE", options->file, "the checkpoint")->required();
-//     command->callback([=] { *run = [options] { return Inspect(*options); }; });
+//     command->callback([=] { run->function = [options] { return Inspect(*options); }; });
 //   }
 //
 // Exit codes: 0 all is well; 1 something is wrong with a file (missing, damaged, newer than this
 // program) or the output cannot be written; 2 what was asked for makes no sense. `diff` has
-// those of diff (ExitWith, AsTrouble). Errors are lines on standard error,
+// those of diff (CommandRun::error_code). Errors are lines on standard error,
 // `leafstore: <file>: <what>: expected ..., found ...; what to do`.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMAND_H_
 #define LEAFSTORE_TOOLS_COMMANDS_COMMAND_H_
@@ -25,31 +25,31 @@
 
 namespace leafstore::tools {
 
-using CommandRun = std::function<absl::Status()>;
+// What a subcommand does once the command line has been read.
+struct CommandRun {
+  std::function<absl::Status()> function;
+  // The exit code of an error of a file: 2 for a subcommand whose 1 is an answer.
+  int error_code = 1;
+};
 
-// An error of the command line: exit code 2.
+// Returns an error of the command line: exit code 2.
 absl::Status UsageError(absl::string_view message);
-bool IsUsageError(const absl::Status& status);
+// Prints several errors of the command line, one a line, and returns an error that is not printed
+// again. (Report escapes the ends of lines, as they may come from a file.)
+absl::Status UsageErrors(absl::string_view lines);
+
+// Returns an answer that is not an error, but exit code 1. Nothing is printed.
+absl::Status NegativeAnswer();
 
 // An error of a file, with the file's name in front and what can be done about it behind: exit code
-// 1. OK and a UsageError as they are.
+// 1. OK and errors of the command line are returned as they are.
 absl::Status FileError(absl::string_view file, const absl::Status& status);
-
-// `status`, of which the message has several lines that are to stand as lines: what is wrong with
-// several things. Without it an end of a line is escaped, as it may come from a file.
-absl::Status InLines(absl::Status status);
-
-// No error, but an answer that is an exit code: nothing is printed.
-absl::Status ExitWith(int code);
-// `status`, but the exit code is 2 whatever it is of: for a subcommand whose 1 is an answer. OK as
-// it is.
-absl::Status AsTrouble(absl::Status status);
 
 // Says a line on standard error that is no error, `leafstore: <line>`.
 void Note(absl::string_view line);
 
 // Says on standard error what went wrong, if something did, and returns the exit code.
-int Report(const absl::Status& status);
+int Report(const absl::Status& status, int error_code = 1);
 
 }  // namespace leafstore::tools
 

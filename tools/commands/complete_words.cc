@@ -38,12 +38,15 @@ bool IsPlain(absl::string_view word) {
 // are more.
 void AddPaths(const SourceItem& item, const std::string& prefix, std::set<std::string>* words) {
   if (item.size() > kMostLeaves) return;
-  for (uint32_t place = 0; place < item.size(); ++place) {
-    const std::string dotted = item.layout().Dotted(item.slots().SlotAt(place));
-    if (!absl::StartsWith(dotted, prefix)) continue;
-    const size_t dot = dotted.find('.', prefix.size());
-    words->insert(dot == std::string::npos ? dotted : dotted.substr(0, dot + 1));
-  }
+  // A path that is too long to print ends the suggestions.
+  item.layout()
+      .ForEachPath(item.slots(), PathForm::kDotted,
+                   [&](uint32_t, absl::string_view dotted) {
+                     if (!absl::StartsWith(dotted, prefix)) return;
+                     const size_t dot = dotted.find('.', prefix.size());
+                     words->emplace(dot == dotted.npos ? dotted : dotted.substr(0, dot + 1));
+                   })
+      .IgnoreError();
 }
 
 absl::Status CompleteWords(const WordsArguments& arguments) {
@@ -77,7 +80,7 @@ void AddCompleteWordsCommand(CLI::App* program, CommandRun* run) {
       ->check(CLI::IsMember({"items", "paths"}));
   command->add_option("FILE", arguments->file, "what to read")->required();
   command->add_option("PREFIX", arguments->prefix, "that the words begin with");
-  command->callback([=] { *run = [arguments] { return CompleteWords(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return CompleteWords(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

@@ -233,7 +233,7 @@ void AddCompletionCommand(CLI::App* program, CommandRun* run) {
       ->type_name("")
       ->check(OneOf({"bash", "zsh"}));
   command->callback([=] {
-    *run = [program, shell] {
+    run->function = [program, shell] {
       const std::vector<CommandWords> commands = CommandsOf(*program);
       Output out(stdout, ColorMode::kNever);
       out.Write(*shell == "zsh" ? ZshScript(commands)

@@ -75,7 +75,7 @@ void AddConvertCommand(CLI::App* program, CommandRun* run) {
   AddWriting(command, &arguments->writing);
   AddReading(command, &arguments->source);
   AddForm(command, &arguments->form);
-  command->callback([=] { *run = [arguments] { return Convert(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Convert(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

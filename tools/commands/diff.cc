@@ -287,7 +287,7 @@ absl::Status Diff(const DiffArguments& arguments) {
     PrintText(diff, arguments.brief, *a, *b, &out);
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
-  return diff.same() ? absl::OkStatus() : ExitWith(1);
+  return diff.same() ? absl::OkStatus() : NegativeAnswer();
 }
 
 }  // namespace
@@ -320,11 +320,11 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   command->add_flag("--brief", arguments->brief, "only whether they differ");
   AddReading(command, &arguments->a);
   AddForm(command, &arguments->form);
-  // Whatever goes wrong is trouble: 1 is an answer. ExitWith is no error.
   command->callback([=] {
-    *run = [arguments] {
+    run->error_code = 2;  // 1 is an answer
+    run->function = [arguments] {
       TemporaryFiles::GuardAgainstCrashes(/*exit_code=*/2);
-      return AsTrouble(Diff(*arguments));
+      return Diff(*arguments);
     };
   });
 }

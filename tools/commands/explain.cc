@@ -232,7 +232,7 @@ void AddExplainCommand(CLI::App* program, CommandRun* run) {
   AddGroup(command, &options->choice);
   AddReading(command, &options->source);
   AddForm(command, &options->form);
-  command->callback([=] { *run = [options] { return Explain(*options); }; });
+  command->callback([=] { run->function = [options] { return Explain(*options); }; });
 }
 
 }  // namespace leafstore::tools

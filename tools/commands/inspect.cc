@@ -100,7 +100,7 @@ void AddInspectCommand(CLI::App* program, CommandRun* run) {
                     "min, max, mean, std, L2, NaN and infinite numbers; reads the tensors");
   AddReading(command, &options->source);
   AddForm(command, &options->form);
-  command->callback([=] { *run = [options] { return Inspect(*options); }; });
+  command->callback([=] { run->function = [options] { return Inspect(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -4,11 +4,11 @@
 #include <map>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/align.h"
 #include "leafstore/tools/commands/command.h"
 #include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/present/text.h"
@@ -25,14 +25,10 @@ struct Pair {
 };
 
 struct Pairs {
-  std::vector<Pair> both;  // by growing a
+  std::vector<Pair> both;  // ascending by a
   std::vector<uint32_t> only_a;
   std::vector<uint32_t> only_b;
 };
-
-std::string DottedOf(const SourceItem& item, uint32_t place) {
-  return item.layout().Dotted(item.slots().SlotAt(place));
-}
 
 // The places that are compared.
 absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
@@ -48,63 +44,49 @@ absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
   return kept;
 }
 
-// Makes those meet that have no path in common, but a dotted form that is theirs alone.
-void PairByDotted(const SourceItem& a, const SourceItem& b, Pairs* pairs) {
-  if (pairs->only_a.empty() || pairs->only_b.empty()) return;
-  constexpr uint32_t kTwice = kNoPlace;
-  const auto index = [](const SourceItem& item, const std::vector<uint32_t>& places) {
-    absl::flat_hash_map<std::string, uint32_t> found;
-    for (const uint32_t place : places) {
-      const auto [at, is_new] = found.try_emplace(DottedOf(item, place), place);
-      if (!is_new) at->second = kTwice;
-    }
-    return found;
-  };
-  const auto of_a = index(a, pairs->only_a);
-  const auto of_b = index(b, pairs->only_b);
-  for (const auto& [dotted, place] : of_a) {
-    const auto other = of_b.find(dotted);
-    if (place == kTwice || other == of_b.end() || other->second == kTwice) continue;
-    pairs->both.push_back({place, other->second});
+// The part of an item's Layout that is at these places.
+absl::StatusOr<LayoutPart> PartAt(const SourceItem& item, const std::vector<uint32_t>& places) {
+  std::vector<Slot> slots;
+  slots.reserve(places.size());
+  for (const uint32_t place : places) slots.push_back(item.slots().SlotAt(place));
+  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(item.layout().size(), std::move(slots)));
+  return LayoutPart(item.layout(), std::move(set));
+}
+
+// Pairs leaves that only one item has so far. Of several that would be one leaf, as an alias and its
+// owner are, the first is paired; by dotted form none is.
+absl::Status PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const LayoutPart part_a, PartAt(a, pairs->only_a));
+  LEAFSTORE_ASSIGN_OR_RETURN(const LayoutPart part_b, PartAt(b, pairs->only_b));
+  const Alignment where = Align(part_a, part_b, {.by = by});
+  std::vector<uint32_t> sources = where.Sources();
+  if (by == AlignBy::kDotted) {
+    for (const Alignment::Collision& at : where.Collisions()) sources[at.to] = kNoPlace;
   }
-  std::sort(pairs->both.begin(), pairs->both.end(),
-            [](const Pair& x, const Pair& y) { return x.a < y.a; });
-  std::vector<bool> met_a(a.size());
-  std::vector<bool> met_b(b.size());
-  for (const Pair& pair : pairs->both) met_a[pair.a] = met_b[pair.b] = true;
-  const auto drop = [](const std::vector<bool>& met, std::vector<uint32_t>* places) {
-    places->erase(std::remove_if(places->begin(), places->end(),
-                                 [&met](uint32_t place) { return met[place]; }),
-                  places->end());
-  };
-  drop(met_a, &pairs->only_a);
-  drop(met_b, &pairs->only_b);
+  const std::vector<uint32_t> of_a = std::exchange(pairs->only_a, {});
+  const std::vector<uint32_t> of_b = std::exchange(pairs->only_b, {});
+  for (uint32_t at = 0; at < of_b.size(); ++at) {
+    if (sources[at] == kNoPlace) {
+      pairs->only_b.push_back(of_b[at]);
+    } else {
+      pairs->both.push_back({of_a[sources[at]], of_b[at]});
+    }
+  }
+  for (uint32_t at = 0; at < of_a.size(); ++at) {
+    if (where[at] == kNoPlace || sources[where[at]] != at) pairs->only_a.push_back(of_a[at]);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Pairs> PairUp(const SourceItem& a, const SourceItem& b,
                              const ItemDiffOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places_a, PlacesOf(a, options));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places_b, PlacesOf(b, options));
-  const bool one_layout = a.layout() == b.layout();
-  std::vector<bool> compared_b(b.size());
-  for (const uint32_t place : places_b) compared_b[place] = true;
-  std::vector<bool> met_b(b.size());
   Pairs pairs;
-  for (const uint32_t place : places_a) {
-    const Slot slot = one_layout ? a.slots().SlotAt(place) : b.layout().SlotOf(a.PathText(place));
-    const uint32_t other = slot == kNoSlot ? kNoPlace : b.slots().PlaceOf(slot);
-    // An alias leads to its owner, which has a path of its own.
-    if (other == kNoPlace || !compared_b[other] || met_b[other]) {
-      pairs.only_a.push_back(place);
-      continue;
-    }
-    met_b[other] = true;
-    pairs.both.push_back({place, other});
-  }
-  for (const uint32_t place : places_b) {
-    if (!met_b[place]) pairs.only_b.push_back(place);
-  }
-  PairByDotted(a, b, &pairs);
+  LEAFSTORE_ASSIGN_OR_RETURN(pairs.only_a, PlacesOf(a, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(pairs.only_b, PlacesOf(b, options));
+  LEAFSTORE_RETURN_IF_ERROR(PairUp(a, b, AlignBy::kPath, &pairs));
+  LEAFSTORE_RETURN_IF_ERROR(PairUp(a, b, AlignBy::kDotted, &pairs));
+  std::sort(pairs.both.begin(), pairs.both.end(),
+            [](const Pair& x, const Pair& y) { return x.a < y.a; });
   return pairs;
 }
 
@@ -128,11 +110,9 @@ absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Spa
   const SourceItem& a = side_a.item;
   std::vector<uint32_t> places_a;
   std::vector<uint32_t> places_b;
-  std::vector<Slot> slots;
   for (const Pair& pair : batch) {
     places_a.push_back(pair.a);
     places_b.push_back(pair.b);
-    slots.push_back(a.slots().SlotAt(pair.a));
   }
   absl::StatusOr<ParamStore> loaded_a = a.Load(places_a);
   if (!loaded_a.ok()) return FileError(side_a.file, loaded_a.status());
@@ -141,9 +121,8 @@ absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Spa
   if (!loaded_b.ok()) return FileError(side_b.file, loaded_b.status());
   std::vector<Leaf> leaves = *std::move(loaded_b);
   // Under a's paths, so that they meet by position.
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(a.layout().size(), std::move(slots)));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore right,
-                             ParamStore::Create(a.layout(), std::move(set), std::move(leaves)));
+  const ParamStore right =
+      ParamStore::FromParts(a.layout(), a.slots().AtPlaces(places_a), std::move(leaves));
   LEAFSTORE_ASSIGN_OR_RETURN(StoreDiff found, DiffStores(left, right, options.diff));
   diff->same_count += found.same_count;
   for (LeafDiff& leaf : found.leaves) {

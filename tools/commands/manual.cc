@@ -108,7 +108,7 @@ void AddManualCommand(CLI::App* program, CommandRun* run) {
   CLI::App* command = program->add_subcommand("manual", "Prints the manual page.");
   command->group("");
   command->callback([=] {
-    *run = [program] {
+    run->function = [program] {
       Output out(stdout, ColorMode::kNever);
       out.Write(Manual(CommandsOf(*program)));
       return out.Finish();

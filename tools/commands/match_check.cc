@@ -39,7 +39,7 @@ absl::Status CheckGlobs(absl::Span<const SourceItem* const> items,
     wrong.push_back(absl::StrCat(option, " '", glob.text(), "' takes no leaf", why(glob)));
   }
   if (wrong.empty()) return absl::OkStatus();
-  return InLines(UsageError(absl::StrJoin(wrong, "\n")));
+  return UsageErrors(absl::StrJoin(wrong, "\n"));
 }
 
 // How many leaves of the items the groups of a plan of these filters get.
@@ -114,7 +114,7 @@ absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupF
                                  groups.filters[i].ToString(), why));
   }
   if (wrong.empty()) return absl::OkStatus();
-  return InLines(UsageError(absl::StrJoin(wrong, "\n")));
+  return UsageErrors(absl::StrJoin(wrong, "\n"));
 }
 
 }  // namespace leafstore::tools

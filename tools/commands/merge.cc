@@ -131,7 +131,7 @@ absl::StatusOr<std::unique_ptr<const Source>> OpenLike(const MergeArguments& arg
 }
 
 // Says what keeps the parts of an item from being the whole, a line each.
-void NoteReport(const std::string& name, const MergeReport& report) {
+void NoteReport(const std::string& name, const FitReport& report) {
   const absl::Status status = report.ToStatus("the parts do not make the whole");
   const std::string text = absl::StrCat("item '", name, "': ", std::string(status.message()));
   for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
@@ -146,7 +146,7 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
     options.like = expected.like ? &*expected.like : nullptr;
     std::vector<const ParamStore*> groups;
     for (const ParamStore& store : part.stores) groups.push_back(&store);
-    const MergeReport report = CheckMerge(expected.layout, groups, options);
+    const FitReport report = CheckMerge(expected.layout, groups, options);
     if (!report.ok()) {
       NoteReport(part.name, report);
       wrong = true;
@@ -159,7 +159,7 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
     }
     whole->items.push_back({part.name, std::move(store), std::move(part.options)});
   }
-  return wrong ? ExitWith(1) : absl::OkStatus();
+  return wrong ? NegativeAnswer() : absl::OkStatus();
 }
 
 absl::Status Merge(const MergeArguments& arguments) {
@@ -203,7 +203,7 @@ void AddMergeCommand(CLI::App* program, CommandRun* run) {
   AddWriting(command, &arguments->writing);
   AddReading(command, &arguments->source);
   AddForm(command, &arguments->form);
-  command->callback([=] { *run = [arguments] { return Merge(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Merge(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

@@ -126,10 +126,10 @@ absl::StatusOr<SourcePtr> Open(const SourceArguments& arguments, bool verify) {
   options.step = arguments.step;
   options.verify = verify && !arguments.no_verify;
   options.names = arguments.names;
-  options.threads = arguments.threads;
+  options.io.threads = arguments.threads;
   // The source keeps it, and may verify later.
   const auto progress = std::make_shared<Progress>("verifying", 0);
-  options.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
+  options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
   options.note = [progress, &arguments](absl::string_view line) {
     progress->Clear();
     Note(absl::StrCat(arguments.name, ": ", line));

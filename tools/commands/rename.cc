@@ -63,7 +63,7 @@ absl::StatusOr<RenameMap> ParseRules(const std::vector<std::string>& texts) {
     rules.push_back({text.substr(0, equals), text.substr(equals + 1)});
   }
   absl::StatusOr<RenameMap> map = RenameMap::Create(rules);
-  if (!map.ok()) return InLines(UsageError(map.status().message()));
+  if (!map.ok()) return UsageErrors(map.status().message());
   return map;
 }
 
@@ -79,7 +79,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
   for (const SourceItem* item : items) {
     absl::StatusOr<std::vector<RenamedPath>> paths =
         map.Apply(item->layout(), item->slots(), {.allow_unused_rules = true});
-    if (!paths.ok()) return InLines(UsageError(paths.status().message()));
+    if (!paths.ok()) return UsageErrors(paths.status().message());
     for (const RenamedPath& path : *paths) {
       if (path.rule) used[*path.rule] = true;
     }
@@ -90,7 +90,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
     // Said by whoever knows what is near, or what took its leaves.
     for (const SourceItem* item : items) {
       const auto paths = map.Apply(item->layout(), item->slots());
-      if (!paths.ok()) return InLines(UsageError(paths.status().message()));
+      if (!paths.ok()) return UsageErrors(paths.status().message());
     }
     return UsageError(absl::StrCat("rule '", map.rules()[rule].pattern, "' takes no leaf"));
   }
@@ -248,7 +248,7 @@ void AddRenameCommand(CLI::App* program, CommandRun* run) {
   for (CLI::Option* option : AddWriting(command, &arguments->writing)) option->needs(write);
   AddReading(command, &arguments->source);
   AddForm(command, &arguments->form);
-  command->callback([=] { *run = [arguments] { return Rename(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Rename(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

@@ -88,7 +88,6 @@ absl::StatusOr<std::vector<ParamStore>> SplitAsSaved(const SourceItem& item,
                                                      const std::vector<std::string>& names,
                                                      const ParamStore& store) {
   std::vector<std::vector<Slot>> slots(names.size());
-  std::vector<std::vector<Leaf>> leaves(names.size());
   std::vector<size_t> number_of;  // of the item's own groups
   if (item.labels()) {
     for (const std::string& name : item.labels()->names()) {
@@ -100,14 +99,12 @@ absl::StatusOr<std::vector<ParamStore>> SplitAsSaved(const SourceItem& item,
     const uint32_t own = item.labels() ? item.labels()->GroupOf(store.slot(place)) : kNoGroup;
     const size_t group = own == kNoGroup ? names.size() - 1 : number_of[own];
     slots[group].push_back(store.slot(place));
-    leaves[group].push_back(store.leaf(place));
   }
   std::vector<ParamStore> parts;
   for (size_t group = 0; group < names.size(); ++group) {
-    LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set,
-                               SlotSet::Create(store.layout().size(), std::move(slots[group])));
-    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore part, ParamStore::Create(store.layout(), std::move(set),
-                                                                   std::move(leaves[group])));
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        ParamStore part,
+        store.Select(SlotSet::FromSorted(store.layout().size(), std::move(slots[group]))));
     parts.push_back(std::move(part));
   }
   return parts;
@@ -210,7 +207,7 @@ void AddSplitCommand(CLI::App* program, CommandRun* run) {
   AddWriting(command, &arguments->writing);
   AddReading(command, &arguments->source);
   AddForm(command, &arguments->form);
-  command->callback([=] { *run = [arguments] { return Split(*arguments); }; });
+  command->callback([=] { run->function = [arguments] { return Split(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

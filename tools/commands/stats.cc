@@ -296,7 +296,7 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
       ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
   AddReading(command, &options->source);
   AddForm(command, &options->form);
-  command->callback([=] { *run = [options] { return Stats(*options); }; });
+  command->callback([=] { run->function = [options] { return Stats(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -316,7 +316,7 @@ void AddTreeCommand(CLI::App* program, CommandRun* run) {
   AddDepth(command, &options->depth, "no deeper than N keys");
   AddReading(command, &options->source);
   AddForm(command, &options->form);
-  command->callback([=] { *run = [options] { return Tree(*options); }; });
+  command->callback([=] { run->function = [options] { return Tree(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/present/json.h"
@@ -73,8 +74,8 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int thr
   const auto progress = std::make_shared<Progress>(absl::StrCat("verifying ", Printable(file)), 0);
   SourceOptions options;
   options.name = file;
-  options.threads = threads;
-  options.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
+  options.io.threads = threads;
+  options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
   const absl::StatusOr<SourcePtr> source = OpenSource(options);
   verified.status = source.status();
   if (source.ok()) {
@@ -132,7 +133,7 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
   for (const std::string& name : options.files) {
     const absl::StatusOr<std::vector<StepOfDirectory>> files = FilesOf(name, options.source.step);
     if (!files.ok()) {
-      if (IsUsageError(files.status())) return files.status();
+      if (ReasonOf(files.status()) == ErrorReason::kUsage) return files.status();
       all.push_back({name, {}, {}, 0, 0, files.status()});
       if (!done(all.back())) return all;
       continue;
@@ -166,7 +167,7 @@ absl::Status Verify(const VerifyOptions& options) {
                            damaged == 0 ? "all whole" : absl::StrCat(damaged, " not whole"), "\n"));
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
-  return damaged == 0 ? absl::OkStatus() : ExitWith(1);
+  return damaged == 0 ? absl::OkStatus() : NegativeAnswer();
 }
 
 }  // namespace
@@ -181,7 +182,7 @@ void AddVerifyCommand(CLI::App* program, CommandRun* run) {
   AddStep(command, &options->source);
   AddThreads(command, &options->source);
   AddForm(command, &options->form);
-  command->callback([=] { *run = [options] { return Verify(*options); }; });
+  command->callback([=] { run->function = [options] { return Verify(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -22,7 +22,7 @@ namespace {
 FileSystem& Files() { return FileSystem::Posix(); }
 
 absl::Status ThereAlready(const std::string& path) {
-  return absl::AlreadyExistsError(absl::StrCat(path, ": is there already; --force replaces it"));
+  return absl::AlreadyExistsError(absl::StrCat(path, ": it exists already; --force replaces it"));
 }
 
 const char* KindName(mode_t mode) {

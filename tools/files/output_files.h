@@ -3,7 +3,7 @@
 //
 //   OutputFiles files(force);
 //   LEAFSTORE_RETURN_IF_ERROR(files.CheckFree("out.leaf"));     // before any work
-//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("out.leaf", items, {.file_system = &files}));
+//   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("out.leaf", items, {.io = {.file_system = &files}}));
 //   LEAFSTORE_RETURN_IF_ERROR(files.Commit());                  // the file is there from here on
 //
 // A FileSystem for writers: what they create are temporary files, as ever, but what they rename and

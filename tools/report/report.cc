@@ -120,7 +120,8 @@ absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
 
 // The whole text, or nothing and an error.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
-  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, /*durable=*/true, files));
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                             internal::AtomicFile::Create(path, {.file_system = files}));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
   LEAFSTORE_RETURN_IF_ERROR(file.Close());
@@ -185,7 +186,7 @@ void AddReportCommand(CLI::App* program, CommandRun* run) {
   command->add_flag("--force", options->force, "replace a file that is there");
   command->add_flag("--json", options->json,
                     "the data alone, on standard output unless -o is given");
-  command->callback([=] { *run = [options] { return RunReport(*options); }; });
+  command->callback([=] { run->function = [options] { return RunReport(*options); }; });
 }
 
 }  // namespace leafstore::tools

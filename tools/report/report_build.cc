@@ -124,14 +124,14 @@ class StepsReader {
 
  private:
   static bool IsOfOneStep(const absl::Status& status) {
-    return IsOfTheFile(status) || absl::IsInvalidArgument(status) ||
-           absl::IsPermissionDenied(status);
+    return absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status) ||
+           absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status);
   }
 
   absl::Status AddWhole(const StepOfDirectory& step, ReportData* data) {
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        SourcePtr source,
-        OpenSource({.name = step.file, .verify = request_.verify, .threads = request_.threads}));
+    LEAFSTORE_ASSIGN_OR_RETURN(SourcePtr source, OpenSource({.name = step.file,
+                                                             .io = {.threads = request_.threads},
+                                                             .verify = request_.verify}));
     std::vector<NumberReader::StepItem> now;
     for (size_t i = 0; i < items_.size(); ++i) {
       LEAFSTORE_ASSIGN_OR_RETURN(

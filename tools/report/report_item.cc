@@ -5,6 +5,7 @@
 
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/align.h"
 #include "leafstore/store/slot_set.h"
 #include "leafstore/tools/commands/command.h"
 #include "leafstore/treedef/diff.h"
@@ -265,14 +266,9 @@ void ReportItemBuilder::SumGroups() {
 // By leaf of the one side, its place in another step's item.
 std::vector<uint32_t> ReportItemBuilder::PlacesAt(const SourceItem& item) const {
   const SourceItem& side = *sides_[0].item;
+  const Alignment there = Align({side.layout(), side.slots()}, {item.layout(), item.slots()});
   std::vector<uint32_t> places;
-  for (const uint32_t place : places_[0]) {
-    const Slot slot = side.slots().SlotAt(place);
-    const std::optional<Slot> there = item.layout() == side.layout()
-                                          ? std::optional<Slot>(slot)
-                                          : item.layout().Find(side.layout().PathText(slot));
-    places.push_back(there ? item.slots().PlaceOf(*there) : kNoPlace);
-  }
+  for (const uint32_t place : places_[0]) places.push_back(there[place]);
   return places;
 }
 

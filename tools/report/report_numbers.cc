@@ -82,11 +82,12 @@ template <typename Fn>
 absl::Status ForPieces(const std::vector<Piece>& pieces, int threads, const Fn& fn) {
   std::vector<absl::Status> failed(pieces.size());
   std::atomic<bool> any_failed = false;
-  ParallelFor(pieces.size(), ThreadsFor(threads, TotalBytes(pieces)), [&](size_t i) {
-    if (any_failed) return;
-    failed[i] = fn(pieces[i]);
-    if (!failed[i].ok()) any_failed = true;
-  });
+  internal::ParallelFor(pieces.size(), internal::ThreadsFor(threads, TotalBytes(pieces)),
+                        [&](size_t i) {
+                          if (any_failed) return;
+                          failed[i] = fn(pieces[i]);
+                          if (!failed[i].ok()) any_failed = true;
+                        });
   for (const absl::Status& status : failed) LEAFSTORE_RETURN_IF_ERROR(status);
   return absl::OkStatus();
 }

@@ -7,7 +7,9 @@
 
 #include "leafstore/core/shape.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/select/internal/glob_walk.h"
 #include "leafstore/tools/present/text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::tools {
 namespace {
@@ -17,41 +19,32 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
   return a > kMax - b ? kMax : a + b;
 }
 
-// Of every node, whether a glob matches it or a node above it.
+// Returns for every node whether a glob matches it or a node above it.
 std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<GlobPattern>& match) {
   std::vector<bool> matched(def.node_count(), match.empty());
-  std::vector<GlobPattern::States> states(def.node_count());
-  std::string key;
-  for (const GlobPattern& glob : match) {
-    states[kRootNode] = glob.start();
-    if (glob.Accepts(states[kRootNode])) matched[kRootNode] = true;
-    for (NodeId node = 1; node < def.node_count(); ++node) {
-      const NodeId parent = def.parent(node);
-      key.clear();
-      AppendDottedKey(def.key(node), &key);
-      states[node] = glob.Step(states[parent], glob.MatchingSegments(key));
-      if (matched[parent] || glob.Accepts(states[node])) matched[node] = true;
+  if (match.empty()) return matched;
+  internal::GlobWalk walk(def);
+  for (const GlobPattern& glob : match) walk.Add(glob);
+  std::vector<uint32_t> depths(def.node_count());
+  for (NodeId node = kRootNode; node < def.node_count(); ++node) {
+    if (node != kRootNode) {
+      if (matched[def.parent(node)]) {
+        matched[node] = true;
+        continue;
+      }
+      depths[node] = depths[def.parent(node)] + 1;
+    }
+    walk.Enter(node, depths[node]);
+    for (size_t glob = 0; glob < match.size() && !matched[node]; ++glob) {
+      matched[node] = walk.Accepts(glob);
     }
   }
   return matched;
 }
 
-// Whether a glob matches the path or one that it begins with.
-bool MatchesPath(const GlobPattern& glob, const Path& path) {
-  GlobPattern::States states = glob.start();
-  std::string text;
-  for (const Key& key : path.keys()) {
-    if (glob.Accepts(states)) return true;
-    text.clear();
-    AppendDottedKey(key.ref(), &text);
-    states = glob.Step(states, glob.MatchingSegments(text));
-  }
-  return glob.Accepts(states);
-}
-
 bool MatchesPath(const std::vector<GlobPattern>& match, const Path& path) {
   return match.empty() || std::any_of(match.begin(), match.end(), [&path](const GlobPattern& glob) {
-           return MatchesPath(glob, path);
+           return glob.MatchesAtOrAbove(path);
          });
 }
 
@@ -193,16 +186,8 @@ absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
 }
 
 absl::Status CheckPathText(const TreeDef& def, absl::Span<const NodeId> nodes) {
-  constexpr uint64_t kAlways = uint64_t{64} << 20;
-  constexpr uint64_t kEach = 256;
-  std::vector<uint64_t> sizes(def.node_count());
-  std::string key;
-  for (NodeId node = kRootNode + 1; node < def.node_count(); ++node) {
-    key.clear();
-    AppendDottedKey(def.key(node), &key);
-    sizes[node] = sizes[def.parent(node)] + key.size() + 1;
-  }
-  const uint64_t most = kAlways + kEach * nodes.size();
+  const std::vector<uint64_t> sizes = internal::PathTextSizes(def);
+  const uint64_t most = internal::MaxTotalText(nodes.size());
   uint64_t total = 0;
   for (const NodeId node : nodes) {
     total += sizes[node];

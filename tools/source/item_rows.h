@@ -103,9 +103,8 @@ class ItemRows {
   std::vector<Row> rows_;
 };
 
-// Whether the paths of some nodes may be written out whole: they have together at most 64 MiB + 256
-// bytes a path (as treedef/internal/path_table.h has it), or a hostile structure of depth n would make n * n
-// bytes of text. error ResourceExhausted. O(nodes).
+// error ResourceExhausted: the texts of the paths of these nodes exceed the limit for many paths
+// together (treedef/internal/path_cursor.h). O(nodes).
 absl::Status CheckPathText(const TreeDef& def, absl::Span<const NodeId> nodes);
 
 }  // namespace leafstore::tools

@@ -18,7 +18,7 @@ class LeafItem : public SourceItem {
   EntryInfo entry(uint32_t place) const override { return info_.entry(place); }
   bool has_checksums() const override { return true; }
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
-    return reader_.LoadPlaces(name_, places);
+    return reader_.Load(name_, {.places = std::vector<uint32_t>(places.begin(), places.end())});
   }
   absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override {
     return reader_.CompilePlan(name_, std::move(filters));
@@ -34,8 +34,7 @@ class LeafItem : public SourceItem {
 ReadOptions ReadOptionsOf(const SourceOptions& options) {
   ReadOptions read;
   read.verify = options.verify;
-  read.threads = options.threads;
-  read.verify_progress = options.progress;
+  read.io = options.io;
   return read;
 }
 
@@ -49,7 +48,7 @@ LeafSource::LeafSource(CheckpointReader reader) : reader_(std::move(reader)) {
   metrics_ = reader_.metrics();
   for (const BaseFile& base : reader_.bases()) other_files_.push_back(base.name);
   for (const std::string& name : reader_.items()) {
-    items_.push_back(std::make_unique<LeafItem>(reader_, reader_.item(name).value()));
+    items_.push_back(std::make_unique<LeafItem>(reader_, reader_.GetItem(name).value()));
   }
 }
 

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
@@ -111,8 +112,8 @@ absl::Status WriteLeaf(Model model, const std::string& path, const WriteArgument
   options.metrics = std::move(model.metrics);
   if (arguments.zstd) options.compression = Compression::kZstd;
   if (arguments.zstd_level) options.zstd_level = *arguments.zstd_level;
-  options.progress = Told(std::make_shared<Progress>("writing", 0));
-  options.file_system = files;
+  options.io.progress = Told(std::make_shared<Progress>("writing", 0));
+  options.io.file_system = files;
   std::vector<CheckpointItem> items;
   for (ModelItem& item : model.items) {
     items.emplace_back(std::move(item.name), std::move(item.store), std::move(item.options));
@@ -133,18 +134,17 @@ absl::StatusOr<std::vector<std::string>> WriteSafetensors(ModelItem item, const 
   }
   options.drop_static = arguments.drop_static;
   options.replace_set = arguments.force;
-  options.progress = Told(std::make_shared<Progress>("writing", 0));
-  options.file_system = files;
+  options.io.progress = Told(std::make_shared<Progress>("writing", 0));
+  options.io.file_system = files;
   if (arguments.shard_size.empty()) {
     LEAFSTORE_RETURN_IF_ERROR(SaveSafetensors(path, content.store, options));
     return std::vector<std::string>{path};
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(arguments.shard_size));
   absl::StatusOr<SavedShards> saved = SaveSafetensorsShards(path, content.store, size, options);
-  if (absl::IsAlreadyExists(saved.status())) {
-    const std::string message(saved.status().message());
-    return absl::AlreadyExistsError(
-        absl::StrCat(message.substr(0, message.find("; save elsewhere")), "; --force replaces it"));
+  if (ReasonOf(saved.status()) == ErrorReason::kExists) {
+    return WithMessage(saved.status(),
+                       absl::StrCat(saved.status().message(), "; --force replaces it"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const SavedShards shards, std::move(saved));
   std::vector<std::string> names;
@@ -159,7 +159,7 @@ absl::Status WriteNpz(const ModelItem& item, const std::string& path,
   options.deflate = arguments.deflate;
   options.drop_static = arguments.drop_static;
   options.raw_bits = arguments.raw_bits;
-  options.file_system = files;
+  options.io.file_system = files;
   return SaveNpz(path, item.store, options);
 }
 
@@ -171,7 +171,7 @@ absl::Status WriteNpy(const ModelItem& item, const std::string& path,
   }
   NpyWriteOptions options;
   options.raw_bits = arguments.raw_bits;
-  options.file_system = files;
+  options.io.file_system = files;
   return SaveNpy(path, item.store.leaf(0).tensor(), options);
 }
 
@@ -213,9 +213,7 @@ absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<Glo
   LEAFSTORE_ASSIGN_OR_RETURN(loaded.options, item.SavedWith());
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesOf(item, match));
   std::vector<Leaf> leaves;
-  std::vector<Slot> slots;
   leaves.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(item.slots().SlotAt(place));
   absl::Span<const uint32_t> rest = places;
   while (!rest.empty()) {
     const LeafBatch next = NextBatch(item, rest);
@@ -224,9 +222,8 @@ absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<Glo
     rest.remove_prefix(next.size);
     progress->Advance(next.bytes);
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(item.layout().size(), std::move(slots)));
-  LEAFSTORE_ASSIGN_OR_RETURN(loaded.store,
-                             ParamStore::Create(item.layout(), std::move(set), std::move(leaves)));
+  loaded.store =
+      ParamStore::FromParts(item.layout(), item.slots().AtPlaces(places), std::move(leaves));
   return loaded;
 }
 

@@ -37,7 +37,7 @@ class SafetensorsItem : public SourceItem {
     return info;
   }
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
-    return reader_.LoadPlaces(places);
+    return reader_.Load({.places = std::vector<uint32_t>(places.begin(), places.end())});
   }
   absl::StatusOr<ItemOptions> SavedWith() const override {
     return ItemOptionsFromSafetensors(reader_);
@@ -72,9 +72,9 @@ absl::StatusOr<std::unique_ptr<SafetensorsSource>> SafetensorsSource::Create(
     const std::string& file, const SourceOptions& options) {
   SafetensorsReadOptions read;
   read.names = options.names;
-  read.threads = options.threads;
+  read.io = options.io;
   LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsReader reader, SafetensorsReader::Open(file, read));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.leaves());
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
   return std::unique_ptr<SafetensorsSource>(new SafetensorsSource(std::move(reader), *leaves));
 }
 

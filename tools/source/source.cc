@@ -114,7 +114,7 @@ class SourceOpener {
   absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directory,
                                                         const std::string& step) {
     LEAFSTORE_ASSIGN_OR_RETURN(const auto steps, StepsOfDirectory(directory));
-    if (steps) return OpenStep(directory, *steps, step);
+    if (steps) return OpenStep(directory, step);
     if (!step.empty()) {
       return absl::NotFoundError(absl::StrCat(
           directory,
@@ -125,10 +125,10 @@ class SourceOpener {
   }
 
   absl::StatusOr<std::unique_ptr<Source>> OpenStep(const std::string& directory,
-                                                   const std::vector<StepOfDirectory>& steps,
                                                    const std::string& step) {
     LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
-    LEAFSTORE_ASSIGN_OR_RETURN(ChosenStep chosen, ChooseStep(directory, steps, choice, options_));
+    LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint chosen,
+                               RestoreChosen(directory, choice, options_));
     auto source = std::make_unique<LeafSource>(std::move(chosen.reader));
     source->step_ = chosen.step;
     return std::unique_ptr<Source>(std::move(source));
@@ -172,9 +172,18 @@ absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
   if (!steps.ok()) return FileError(options.name, steps.status());
   if (!steps->has_value() || step.empty()) return steps;
   LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
-  absl::StatusOr<std::vector<StepOfDirectory>> order = StepsToTry(name, **steps, choice, options);
-  if (!order.ok()) return FileError(options.name, order.status());
-  return std::vector<StepOfDirectory>{order->front()};
+  // The newest, or that of a step, as it is: also if it cannot be read.
+  if (choice.metric.empty()) {
+    const int64_t wanted = choice.step.value_or((*steps)->back().step);
+    for (const StepOfDirectory& one : **steps) {
+      if (one.step == wanted) return std::vector<StepOfDirectory>{one};
+    }
+  }
+  SourceOptions unverified = options;
+  unverified.verify = false;
+  const absl::StatusOr<RestoredCheckpoint> chosen = RestoreChosen(name, choice, unverified);
+  if (!chosen.ok()) return FileError(options.name, chosen.status());
+  return std::vector<StepOfDirectory>{{chosen->step, chosen->reader.path()}};
 }
 
 absl::string_view SourceFormatName(SourceFormat format) {

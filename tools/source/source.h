@@ -166,6 +166,8 @@ using SourcePtr = std::unique_ptr<const Source>;
 
 struct SourceOptions {
   std::string name;
+  // `progress` is called by Verify, and while a checkpoint of a managed directory is chosen.
+  IoOptions io = {};
   // Of a managed directory: a number, "latest", "best=METRIC" or "lowest=METRIC"; empty: latest.
   std::string step;
   // Checksums of tensors are checked when these are loaded, and a managed directory's checkpoint is
@@ -173,10 +175,6 @@ struct SourceOptions {
   bool verify = true;
   // How the names of formats without structure become paths.
   NameStyle names = NameStyle::kSplit;
-  // That read, check and decompress; 0: as many as this machine has processors, up to eight.
-  int threads = 0;
-  // Told how far Verify is, and the choice of a managed directory's checkpoint. May be null.
-  SourceProgress progress;
   // Told, a line without its end, what was passed over. May be null.
   std::function<void(absl::string_view)> note;
 };

@@ -27,16 +27,7 @@ EntryInfo StoreItem::entry(uint32_t place) const {
 }
 
 absl::StatusOr<ParamStore> StoreItem::Load(absl::Span<const uint32_t> places) const {
-  std::vector<Slot> slots;
-  std::vector<Leaf> leaves;
-  slots.reserve(places.size());
-  leaves.reserve(places.size());
-  for (const uint32_t place : places) {
-    slots.push_back(slots_.SlotAt(place));
-    leaves.push_back(store_.leaf(place));
-  }
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(layout_.size(), std::move(slots)));
-  return ParamStore::Create(layout_, std::move(set), std::move(leaves));
+  return store_.Select(slots_.AtPlaces(places));
 }
 
 absl::StatusOr<PartitionPlan> StoreItem::CompilePlan(std::vector<Filter> filters) const {

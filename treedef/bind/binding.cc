@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/treedef/bind/flatten.h"
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore {
 namespace {

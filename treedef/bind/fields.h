@@ -1,4 +1,4 @@
-// LEAFSTORE_FIELDS: how a struct says which of its members are part of the model.
+// LEAFSTORE_FIELDS: declares which members of a struct are part of the model.
 //
 //   struct Linear {
 //     Tensor weight, bias;
@@ -7,18 +7,19 @@
 //     LEAFSTORE_TYPE_NAME("Linear")                          // optional; what type: filters see
 //   };
 //
-// The macro stands in the public part of the struct and names members of it (private ones too),
-// each once; their order does not matter, flattening sorts them by name. Members that are not named
-// are left alone by flattening and unflattening. Tagged(member, tags...) gives the member's node
-// tags for filters; tags are string literals or strings that live on. The type name is the author's
-// word, never the compiler's, because it is saved.
+// Write the macro in the public part of the struct. It lists members (private ones too), each once;
+// their order does not matter, because flattening sorts them by name. Flattening and unflattening
+// ignore members that are not listed. Tagged(member, tags...) adds tags for filters to the member's
+// node; tags are string literals or strings with static lifetime. The type name is the one you
+// write, not the compiler's, because it is saved.
 //
-// Bases. Nothing is inherited: a derived struct has a list of its own, in which members of a base
-// may stand beside its own, as `scale`, `Base::scale` or `this->scale` (the last is needed where
-// the base is a template's parameter); the name saved is `scale`. A struct that derives from one
-// with a list and has none itself does not compile as a model, for else its members would be lost.
+// Bases. Nothing is inherited: a derived struct has its own list, in which members of a base may be
+// listed beside its own, as `scale`, `Base::scale` or `this->scale` (the last is needed if the base
+// is a template parameter); the saved name is `scale`. A struct that derives from one with a list
+// and has none itself does not compile as a model, because its members would be lost.
 //
-// Also not to compile: a member named twice, or something that is no member's name.
+// These do not compile either: a member listed twice, or something that is not the name of a
+// member.
 //
 // What a member may be is listed in binding.h.
 #ifndef LEAFSTORE_TREEDEF_BIND_FIELDS_H_

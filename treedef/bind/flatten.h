@@ -1,24 +1,10 @@
-// Flatten and unflatten: between a model and (TreeDef, leaves in its order).
+// Flattening without a ParamStore: between a model and (TreeDef, leaves in its order). For the
+// library alone; users call Flatten and Unflatten (store/flatten.h), which state the order, the
+// errors and what happens to a model that is given as an rvalue.
 //
 //   FlatTree flat = FlattenTree(std::move(model)).value();   // flat.def, flat.leaves
 //   std::vector<Leaf> grads = FlattenTreeLike(flat.def, gradients).value();
 //   absl::Status status = UnflattenTree(flat.def, flat.leaves, &model);
-//
-// A model is anything binding.h lists: the user's structs, or a Tree. Most callers want the same
-// functions over a ParamStore: store/flatten.h.
-//
-// Order. Leaves come in the order of the treedef: containers by sorted key or position.
-//
-// Giving away. A model given as an rvalue has its tensors moved out, also out of what it shares by
-// shared_ptr: no reference count is touched. When that fails the model is as before.
-//
-// Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,
-// a cycle, a dict with both kinds of keys, a key or string that is not UTF-8; NotFound: a tie to no
-// node (Tree::TiedTo); AlreadyExists: a tie with two nodes (Tree::Tied); ResourceExhausted: structs
-// nested deeper than kMaxStructDepth (a Tree may have any depth); and what LeafTraits give. A
-// failed call changes nothing.
-//
-// Complexity: O(nodes). FlattenTree also hashes every key; FlattenTreeLike compares them.
 #ifndef LEAFSTORE_TREEDEF_BIND_FLATTEN_H_
 #define LEAFSTORE_TREEDEF_BIND_FLATTEN_H_
 
@@ -37,13 +23,9 @@
 #include "leafstore/treedef/tree/tree.h"
 #include "leafstore/treedef/treedef.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
-using FlatTree = Flattener::Result;
-
-namespace internal {
-
-// Whether a model given as T&& is given away.
+// How the tensors of a model given as T&& are treated.
 template <typename T>
 inline constexpr Flattener::Tensors kTensorsOf =
     std::is_lvalue_reference_v<T> || std::is_const_v<T> ? Flattener::Tensors::kCopy
@@ -67,22 +49,19 @@ absl::Status UnflattenWith(Unflattener reader, T* out) {
   return UnflattenNode<T>(reader, out);
 }
 
-}  // namespace internal
-
-// The structure of `model` and its leaves.
+// Returns the structure of `model` and its leaves.
 template <typename T>
 absl::StatusOr<FlatTree> FlattenTree(T&& model) {
-  return internal::FlattenWith(Flattener(internal::kTensorsOf<T>), std::forward<T>(model));
+  return FlattenWith(Flattener(kTensorsOf<T>), std::forward<T>(model));
 }
 
-// The leaves of a model that has the structure `def` already, which costs no strings. Tags and type
-// names may differ. error InvalidArgument also: kinds or keys differ; the message has the path,
-// what was expected there and what was found.
+// Returns the leaves of a model that has the structure `def` already, which costs no strings. Tags
+// and type names may differ. error InvalidArgument also: kinds or keys differ; the message has the
+// path, what was expected there and what was found.
 template <typename T>
 absl::StatusOr<std::vector<Leaf>> FlattenTreeLike(const TreeDef& def, T&& model) {
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      FlatTree flat,
-      internal::FlattenWith(Flattener(def, internal::kTensorsOf<T>), std::forward<T>(model)));
+  LEAFSTORE_ASSIGN_OR_RETURN(FlatTree flat,
+                             FlattenWith(Flattener(def, kTensorsOf<T>), std::forward<T>(model)));
   return std::move(flat.leaves);
 }
 
@@ -92,14 +71,14 @@ absl::StatusOr<std::vector<Leaf>> FlattenTreeLike(const TreeDef& def, T&& model)
 // there and what was found. error FailedPrecondition: a leaf is missing.
 template <typename T>
 absl::Status UnflattenTree(const TreeDef& def, absl::Span<const Leaf> leaves, T* out) {
-  return internal::UnflattenWith(Unflattener(def, leaves), out);
+  return UnflattenWith(Unflattener(def, leaves), out);
 }
-// The same; the leaves are moved into the model.
+// Like the function above, but moves the leaves into the model.
 template <typename T>
 absl::Status UnflattenTree(const TreeDef& def, std::vector<Leaf>&& leaves, T* out) {
-  return internal::UnflattenWith(Unflattener(def, &leaves), out);
+  return UnflattenWith(Unflattener(def, &leaves), out);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_TREEDEF_BIND_FLATTEN_H_

@@ -18,7 +18,7 @@ constexpr char kMagic[8] = {'l', 'e', 'a', 'f', 'd', 'e', 'f', 1};
 
 static_assert(sizeof(NodeKind) == 1);
 
-// Calls `sink(data, size)` with the canonical bytes, piece after piece.
+// Calls `sink(data, size)` with the canonical bytes, piece by piece.
 template <typename Sink>
 class CanonicalWriter {
  public:

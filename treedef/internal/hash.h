@@ -22,8 +22,8 @@
 //   u8...           the strings: unique, by order of first use in preorder; of one node first its
 //                   key, then its type name, then its tags in order of their bytes
 //
-// Equal structures have equal canonical bytes, however they were made, and different ones different
-// bytes: what is left out (parents, numbers of leaves) follows from what is there.
+// Equal structures have equal canonical bytes, however they were built, and different structures
+// different bytes: what is omitted (parents, indices of leaves) follows from the rest.
 //
 // The hash is written to files: a change of these bytes is a new version, and a new format.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_HASH_H_
@@ -36,13 +36,13 @@
 
 namespace leafstore::internal {
 
-// The hash of a structure. O(bytes), allocates nothing that grows with them.
+// Returns the hash of a structure. O(bytes) in time, O(1) in memory.
 uint64_t HashOf(const TreeDefColumns& columns);
 
-// The canonical bytes themselves, for those who check them.
+// Returns the canonical bytes, for tests.
 std::string CanonicalBytes(const TreeDefColumns& columns);
 
-// Whether the canonical bytes of both are equal. O(bytes).
+// Returns whether the canonical bytes of both are equal. O(bytes).
 bool SameStructure(const TreeDefColumns& a, const TreeDefColumns& b);
 
 }  // namespace leafstore::internal

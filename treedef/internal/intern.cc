@@ -8,7 +8,7 @@
 namespace leafstore::internal {
 namespace {
 
-// Gives back what growing by doubling has taken too much.
+// Releases the memory that growing by doubling took in excess.
 void Shrink(TreeDefColumns* columns) {
   columns->kinds.shrink_to_fit();
   columns->keys.shrink_to_fit();
@@ -36,7 +36,7 @@ TreeDef TreeDefInterner::Intern(std::unique_ptr<TreeDefRep> rep) {
   // Declared before the lock: where one of these turns out to be the last reference, it goes after
   // the lock does, which Remove needs.
   std::vector<std::shared_ptr<const TreeDefRep>> others;
-  // This one too: it goes where an equal one is alive, or where there is no memory to enter it.
+  // So is this one: it is destroyed if an equal one is alive, or if memory for its entry runs out.
   TreeDefRep* const fresh = rep.get();
   std::shared_ptr<const TreeDefRep> made(rep.release(),
                                          [this](const TreeDefRep* last) { Remove(last); });
@@ -59,7 +59,7 @@ size_t TreeDefInterner::size() const {
 }
 
 void TreeDefInterner::Remove(const TreeDefRep* rep) {
-  // After the lock, because a large structure takes its time.
+  // After the lock, because destroying a large structure takes time.
   const std::unique_ptr<const TreeDefRep> destroyed(rep);
   std::lock_guard<std::mutex> lock(mutex_);
   const auto [begin, end] = entries_.equal_range(rep->hash);

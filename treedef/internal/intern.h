@@ -1,12 +1,12 @@
-// TreeDefInterner: gives equal structures one object.
+// TreeDefInterner: makes equal structures one object.
 //
 //   TreeDef def = TreeDefInterner::Global().Intern(std::move(rep));
 //
-// A table from hash to the structures that are alive and have that hash. It keeps none of them
-// alive: each removes itself when its last TreeDef goes. A hash is never trusted: what it finds is
-// compared by content, so structures of one hash live side by side.
+// It is a table from hash to the live structures with that hash. It keeps none of them alive: each
+// removes itself when its last TreeDef is destroyed. A hash is never trusted: structures are
+// compared by content, so that structures with one hash coexist.
 //
-// Threads: safe. The comparison holds the table's lock; a structure is destroyed outside of it.
+// Threads: safe. The comparison holds the table's lock; a structure is destroyed without it.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_INTERN_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_INTERN_H_
 
@@ -22,19 +22,19 @@ namespace leafstore::internal {
 
 class TreeDefInterner {
  public:
-  // The one of this process. It is never destroyed, so that a TreeDef may outlive main().
+  // Returns the table of this process. It is never destroyed, so a TreeDef may outlive main().
   static TreeDefInterner& Global();
 
-  // Others are for tests. One must outlive what it has made.
+  // Makes a table for tests. It must outlive the TreeDefs that it returned.
   TreeDefInterner() = default;
   TreeDefInterner(const TreeDefInterner&) = delete;
   TreeDefInterner& operator=(const TreeDefInterner&) = delete;
 
-  // The TreeDef of a complete, valid structure, of which `rep->hash` has been computed: that of an
-  // equal one where one is alive, else a new one of `rep`. O(bytes).
+  // Returns the TreeDef of a complete, valid structure, whose `rep->hash` has been computed: an
+  // equal one if one is alive, otherwise a new one of `rep`. O(bytes).
   TreeDef Intern(std::unique_ptr<TreeDefRep> rep);
 
-  // How many structures are alive.
+  // Returns the number of live structures.
   size_t size() const;
 
  private:
@@ -43,7 +43,7 @@ class TreeDefInterner {
     std::weak_ptr<const TreeDefRep> alive;
   };
 
-  // Ends a structure of which the last TreeDef is gone.
+  // Removes a structure whose last TreeDef was destroyed.
   void Remove(const TreeDefRep* rep);
 
   mutable std::mutex mutex_;

@@ -5,22 +5,21 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/core/key.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/treedef/internal/path_cursor.h"
+#include "leafstore/treedef/internal/treedef_derived.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
-constexpr uint64_t kBaseLimit = uint64_t{64} << 20;
-constexpr uint64_t kLimitForEach = 256;
 // Offsets have 32 bits.
 constexpr uint64_t kArenaLimit = (uint64_t{1} << 32) - 1;
 
-// How many bytes the texts of `paths` paths may have in all.
+// Returns how many bytes the texts of `paths` paths may have together.
 uint64_t TextLimit(uint64_t paths) {
   const uint64_t lengths = paths * sizeof(uint32_t);
   if (lengths >= kArenaLimit) return 0;
-  return std::min(kBaseLimit + kLimitForEach * paths, kArenaLimit - lengths);
+  return std::min(MaxTotalText(paths), kArenaLimit - lengths);
 }
 
 absl::Status TooLong(uint64_t paths, uint64_t at_least) {
@@ -33,31 +32,17 @@ bool HasLeaves(const TreeDef& def, NodeId node) {
   return def.leaf_begin(node) != def.leaf_begin(def.end(node));
 }
 
-// The lengths of the texts of all nodes that are leaves or have some below them.
-struct TextSizes {
-  uint64_t total = 0;           // of the leaves
-  std::vector<uint32_t> sizes;  // by node
-};
-
-// error ResourceExhausted: `total` is over the limit. No length is ever much over it, because each
-// is that of the beginning of a leaf's text.
-absl::StatusOr<TextSizes> MeasureTexts(const TreeDef& def) {
+// Returns the total length of the texts of all leaves. error ResourceExhausted: it is over the
+// limit.
+absl::StatusOr<uint64_t> MeasureTexts(const TreeDef& def) {
   const uint64_t limit = TextLimit(def.leaf_count());
-  TextSizes out;
-  out.sizes.resize(def.node_count());
-  for (NodeId node = 0; node < def.node_count();) {
-    if (!HasLeaves(def, node)) {
-      node = def.end(node);
-      continue;
-    }
-    uint64_t size = 0;
-    if (node != kRootNode) size = out.sizes[def.parent(node)] + KeyTextSize(def.key(node));
-    if (size + out.total > limit) return TooLong(def.leaf_count(), size + out.total);
-    out.sizes[node] = static_cast<uint32_t>(size);
-    if (def.kind(node) == NodeKind::kLeaf) out.total += size;
-    ++node;
+  const std::vector<uint64_t> sizes = PathTextSizes(def);
+  uint64_t total = 0;
+  for (uint32_t leaf = 0; leaf < def.leaf_count(); ++leaf) {
+    total += sizes[def.node_of_leaf(leaf)];
+    if (total > limit) return TooLong(def.leaf_count(), total);
   }
-  return out;
+  return total;
 }
 
 }  // namespace
@@ -92,21 +77,16 @@ absl::Status PathTable::BuildIndex() {
 }
 
 absl::StatusOr<PathTable> PathTable::Create(const TreeDef& def) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const TextSizes measured, MeasureTexts(def));
-  PathTable table(def.leaf_count(), measured.total);
-  // The text of the node that was visited last. A node's parent is on the way to it, so that its
-  // own text is a beginning of this one and a key.
-  std::string prefix;
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint64_t total, MeasureTexts(def));
+  PathTable table(def.leaf_count(), total);
+  PathCursor cursor(PathForm::kCanonical, PathCursor::kNoLimit);
   for (NodeId node = 0; node < def.node_count();) {
     if (!HasLeaves(def, node)) {
       node = def.end(node);
       continue;
     }
-    if (node != kRootNode) {
-      prefix.resize(measured.sizes[def.parent(node)]);
-      AppendKeyText(def.key(node), &prefix);
-    }
-    if (def.kind(node) == NodeKind::kLeaf) table.Append(prefix);
+    cursor.Enter(def, node);
+    if (def.kind(node) == NodeKind::kLeaf) table.Append(cursor.text());
     ++node;
   }
   LEAFSTORE_RETURN_IF_ERROR(table.BuildIndex());
@@ -126,9 +106,19 @@ absl::StatusOr<PathTable> PathTable::Create(absl::Span<const std::string> texts)
   return table;
 }
 
+absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def) {
+  if (const PathTable* known = KnownPathsOf(def)) return known;
+  const TreeDefRep& rep = *def.rep_;
+  const absl::StatusOr<PathTable>& paths =
+      rep.derived->paths.Get([&def] { return PathTable::Create(def); });
+  if (!paths.ok()) return paths.status();
+  rep.path_table.store(&*paths, std::memory_order_release);
+  return &*paths;
+}
+
 size_t PathTable::index_bytes() const {
   return size() * sizeof(uint32_t) + offsets_.capacity() * sizeof(uint32_t) +
          index_.capacity() * (sizeof(Entry) + 1);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -1,21 +1,22 @@
-// PathTable: the canonical texts of an ordered set of paths, and the index from text to number.
+// PathTable: the canonical texts of an ordered set of paths, and an index from text to position.
 //
 //   PathTable table = PathTable::Create({"['a']", "['b']"}).value();
 //   table.Find("['b']");   // 1
 //   table.text(0);         // "['a']"
 //
-// Layout. One arena holds all texts one after another, each behind its length (4 bytes); the index
-// is a flat hash set of (offset, number) pairs of 8 bytes that hash and compare as the text they
+// Layout. One arena holds all texts, each preceded by its length (4 bytes). The index is a flat
+// hash set of (offset, position) pairs of 8 bytes, which hash and compare as the text that they
 // point to. A lookup touches as many cache lines as one in a flat_hash_map<string_view, ...>, and a
 // third of its bytes: control byte, slot, and the text with its length.
 //
-// Limits. The texts have together at most 64 MiB + 256 bytes a path, and the arena is under 4 GiB:
-// a hostile tree of depth n with a leaf at each level cannot ask for n * n bytes of text.
+// Limits. The texts have at most MaxTotalText bytes together (path_cursor.h), and the arena is
+// under 4 GiB.
 //
 // Threads: immutable; calls are safe from many threads.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -32,35 +33,34 @@
 
 #include "leafstore/treedef/treedef.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class PathTable {
  public:
   static constexpr uint32_t kNotFound = 0xffffffff;
 
-  // Of the leaves of `def`, in order. O(nodes + total text).
-  // error ResourceExhausted: the texts are over the limit; found out before any text is made.
+  // Returns the paths of the leaves of `def`, in order. O(nodes + total text).
+  // error ResourceExhausted: the texts are over the limit; checked before any text is made.
   static absl::StatusOr<PathTable> Create(const TreeDef& def);
-  // Of texts that are given, which must be canonical. O(total text).
+  // Returns a table of these texts, which must be canonical. O(total text).
   // error AlreadyExists: a text occurs twice. error ResourceExhausted: over the limit.
   static absl::StatusOr<PathTable> Create(absl::Span<const std::string> texts);
 
-  // What is moved from may only be destroyed or assigned to.
+  // A table that was moved from may only be destroyed or assigned to.
   PathTable(PathTable&&) = default;
   PathTable& operator=(PathTable&&) = default;
 
   uint32_t size() const { return static_cast<uint32_t>(offsets_.size()); }
-  // Of `number`, which must be less than size(). Valid while this table, or what it was moved to,
-  // lives.
+  // Returns the text at `number`, which must be less than size(). Valid while this table, or the
+  // one it was moved to, lives.
   absl::string_view text(uint32_t number) const { return TextAt(arena_.get(), offsets_[number]); }
-  // The number of the path with this text, or kNotFound. Any bytes may be asked for. O(length),
-  // expected.
+  // Returns the position of the path with this text (any bytes), or kNotFound. O(length), expected.
   uint32_t Find(absl::string_view text) const {
     const auto found = index_.find(text);
     return found == index_.end() ? kNotFound : found->number;
   }
 
-  // Bytes of the texts alone, and of all the rest.
+  // Return the bytes of the texts alone, and of everything else.
   size_t text_bytes() const { return arena_size_ - size() * sizeof(uint32_t); }
   size_t index_bytes() const;
 
@@ -99,11 +99,11 @@ class PathTable {
     }
   };
 
-  // Has room for `paths` texts of `text_bytes` bytes in all.
+  // Allocates memory for `paths` texts of `text_bytes` bytes in all.
   PathTable(size_t paths, size_t text_bytes);
-  // Adds a text, which there must be room for.
+  // Adds a text; memory for it must have been allocated.
   void Append(absl::string_view text);
-  // Indexes what was appended. error AlreadyExists: a text occurs twice.
+  // Indexes the texts. error AlreadyExists: a text occurs twice.
   absl::Status BuildIndex();
 
   std::unique_ptr<char[]> arena_;
@@ -112,6 +112,15 @@ class PathTable {
   absl::flat_hash_set<Entry, Hash, Equal> index_;
 };
 
-}  // namespace leafstore
+// Returns the paths of all leaves and their index, made at the first call and kept with `def`.
+// error ResourceExhausted: the texts of all paths exceed the limit.
+absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
+
+// Returns what PathsOf made, or null if it was not called yet. A lookup begins with this. O(1).
+inline const PathTable* KnownPathsOf(const TreeDef& def) {
+  return def.rep_->path_table.load(std::memory_order_acquire);
+}
+
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_TREEDEF_INTERNAL_PATH_TABLE_H_

@@ -1,4 +1,4 @@
-// StringTable: the unique strings of a TreeDef that is being built. For treedef/ alone.
+// StringTable: the unique strings of a TreeDef that is being built.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_STRING_TABLE_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_STRING_TABLE_H_
 
@@ -10,15 +10,15 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/treedef/internal/path_text.h"
 #include "leafstore/treedef/internal/treedef_columns.h"
 
 namespace leafstore::internal {
 
-// Keeps strings in `columns->strings` and finds them by a hash table of 8 bytes a slot, with linear
-// probing. A flat_hash_set would hash each new string four times (to look for it, to insert it, and
-// to grow, twice on average), which is most of the time that building takes. As long as each string
-// is greater than the last, as the keys of one large dict are, it is new, and none is hashed.
+// Keeps strings in `columns->strings` and finds them with a hash table of 8 bytes per slot and
+// linear probing. A flat_hash_set would hash each new string four times (to find it, to insert it,
+// and to grow, twice on average), which is most of the time that building takes. As long as each
+// string is greater than the last, as the keys of one large dict are, it is new, and none is
+// hashed.
 class StringTable {
  public:
   static constexpr uint32_t kNotFound = 0xffffffff;
@@ -28,7 +28,7 @@ class StringTable {
     columns->string_begins.assign(1, 0);
   }
 
-  // The string's number, or kNotFound: then Add may add it.
+  // Returns the id of a string, or kNotFound: then Add may add it.
   uint32_t Find(absl::string_view text) {
     if (slots_.empty()) {
       if (size() == 0 || StringOf(*columns_, size() - 1) < text) return kNotFound;
@@ -37,7 +37,7 @@ class StringTable {
     return Probe(text);
   }
 
-  // Adds the string that Find has just not found. It must fit: together under 4 GiB.
+  // Adds the string that the last Find did not find. All strings together must be under 4 GiB.
   uint32_t Add(absl::string_view text) {
     const uint32_t id = size();
     columns_->strings.append(text.data(), text.size());
@@ -46,14 +46,14 @@ class StringTable {
     return id;
   }
 
-  // Makes room for this many strings of this many bytes in all.
+  // Allocates memory for this many strings of this many bytes in all.
   void Reserve(size_t strings, size_t string_bytes) {
     columns_->strings.reserve(string_bytes);
     columns_->string_begins.reserve(strings + 1);
     expected_ = strings;
   }
 
-  // Bytes of all strings.
+  // Returns the bytes of all strings.
   size_t bytes() const { return columns_->strings.size(); }
 
  private:
@@ -67,7 +67,7 @@ class StringTable {
   size_t mask() const { return slots_.size() - 1; }
   uint32_t size() const { return static_cast<uint32_t>(columns_->string_begins.size() - 1); }
 
-  // As Find, by the hash table. Where it is not found, slot_ is where it would be.
+  // Finds a string in the hash table. If it is not found, slot_ is where it would be.
   uint32_t Probe(absl::string_view text) {
     hash_ = static_cast<uint32_t>(absl::Hash<absl::string_view>()(text));
     for (slot_ = hash_ & mask();; slot_ = (slot_ + 1) & mask()) {
@@ -77,7 +77,7 @@ class StringTable {
     }
   }
 
-  // Enters the string that Probe has just not found.
+  // Inserts the string that the last Probe did not find.
   void Enter(uint32_t id) {
     slots_[slot_] = {hash_, id};
     if ((id + size_t{1}) * 4 > slots_.size() * 3) Grow();

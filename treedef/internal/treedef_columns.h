@@ -6,19 +6,12 @@
 #include <string>
 #include <vector>
 
-namespace leafstore {
+#include "absl/strings/string_view.h"
 
-enum class NodeKind : uint8_t;
-class PathTable;
+#include "leafstore/core/key.h"
+#include "leafstore/treedef/node.h"
 
-// A tag: its node, and the id of its text in the TreeDef.
-struct TreeDefTag {
-  uint32_t node;
-  uint32_t string;
-  friend bool operator==(const TreeDefTag& a, const TreeDefTag& b) = default;
-};
-
-namespace internal {
+namespace leafstore::internal {
 
 // One entry a node unless said otherwise; nodes in preorder.
 struct TreeDefColumns {
@@ -47,7 +40,29 @@ struct TreeDefColumns {
   std::vector<uint32_t> string_begins;
 };
 
-}  // namespace internal
-}  // namespace leafstore
+inline absl::string_view StringOf(const TreeDefColumns& columns, uint32_t id) {
+  const uint32_t begin = columns.string_begins[id];
+  return absl::string_view(columns.strings.data() + begin, columns.string_begins[id + 1] - begin);
+}
+
+// Returns the key of a child of `parent` that is stored as `stored` (TreeDefColumns::keys).
+inline KeyRef KeyUnder(const TreeDefColumns& columns, NodeId parent, uint32_t stored) {
+  switch (columns.kinds[parent]) {
+    case NodeKind::kStruct:
+      return KeyRef::Attribute(StringOf(columns, stored));
+    case NodeKind::kDict:
+      if (columns.aux[parent] != 0) return KeyRef::Index(columns.ints[stored]);
+      return KeyRef::Item(StringOf(columns, stored));
+    default:
+      return KeyRef::Index(stored);
+  }
+}
+
+inline KeyRef KeyOf(const TreeDefColumns& columns, NodeId node) {
+  if (node == kRootNode) return KeyRef::Index(0);
+  return KeyUnder(columns, columns.parents[node], columns.keys[node]);
+}
+
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_COLUMNS_H_

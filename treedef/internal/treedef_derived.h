@@ -1,6 +1,6 @@
-// What is derived from a structure when it is first needed, and kept with it. For treedef/ alone.
+// Derived data of a structure: made when it is first needed, and kept with it.
 //
-// Threads: each part is made once, by whichever call comes first; the others wait for it.
+// Threads: each part is made once, by the first call; others wait for it.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_DERIVED_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_DERIVED_H_
 
@@ -16,8 +16,9 @@
 
 namespace leafstore::internal {
 
-// The children of each node by position: one array of all, and where each node's begin. Nodes whose
-// children have no children are left out: theirs are the next nodes (HasAdjacentChildren).
+// The children of each node by position: one array of all, and where those of each node begin.
+// Nodes whose children have no children are omitted: their children are the next nodes
+// (HasAdjacentChildren).
 struct ChildLists {
   std::vector<uint32_t> begins;
   std::vector<NodeId> children;
@@ -26,7 +27,7 @@ struct ChildLists {
   static ChildLists Make(const TreeDefColumns& columns);
 };
 
-// Whether the children of `node` have consecutive numbers.
+// Returns whether the children of `node` have consecutive ids.
 inline bool HasAdjacentChildren(const TreeDefColumns& columns, NodeId node) {
   return columns.ends[node] - node - 1 == columns.child_counts[node];
 }
@@ -36,7 +37,7 @@ struct TreeDefRep::Derived {
   Lazy<absl::StatusOr<PathTable>> paths;
 };
 
-// Gives the children of one node by position. Makes the child lists where they are needed.
+// The children of one node by position. Makes the child lists if they are needed.
 class Children {
  public:
   Children(const TreeDefRep& rep, NodeId node);

@@ -10,13 +10,13 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/bind/flatten.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // The nodes that Tree::Tied names.
 class Ties {
  public:
-  // error AlreadyExists: the name is given to another node.
+  // Adds a tie. error AlreadyExists: another node has the name.
   absl::Status Add(const Tree& tied) {
     const auto [it, is_new] = nodes_.try_emplace(tied.tie_name(), tied.tied());
     if (is_new || it->second == tied.tied()) return absl::OkStatus();
@@ -24,8 +24,8 @@ class Ties {
         absl::StrCat("expected the tie '", tied.tie_name(), "' at one node, found it at two"));
   }
 
-  // Adds all of them below `root`. Where one has two nodes it is the walk that finds it, which
-  // comes by both of them. O(nodes).
+  // Adds all ties below `root`. If one has two nodes, the walk reports it, since it visits both.
+  // O(nodes).
   void AddAllBelow(const Tree& root) {
     std::vector<const Tree*> to_visit = {&root};
     absl::flat_hash_set<const Tree*> visited;
@@ -53,27 +53,7 @@ class Ties {
   bool has_all_ = false;
 };
 
-NodeKind ContainerKind(TreeKind kind) {
-  switch (kind) {
-    case TreeKind::kDict:
-      return NodeKind::kDict;
-    case TreeKind::kList:
-      return NodeKind::kList;
-    case TreeKind::kTuple:
-      return NodeKind::kTuple;
-    case TreeKind::kStruct:
-      return NodeKind::kStruct;
-    default:
-      return NodeKind::kCustom;
-  }
-}
-
-KeyRef KeyRefOf(TreeKind container, const DictKey& key) {
-  if (key.is_int()) return KeyRef::Index(key.number());
-  return container == TreeKind::kStruct ? KeyRef::Attribute(key.name()) : KeyRef::Item(key.name());
-}
-
-// Walks a Tree and tells its nodes to a Flattener. AnyTree is Tree or const Tree.
+// Visits the nodes of a Tree and describes them to a Flattener. AnyTree is Tree or const Tree.
 template <typename AnyTree>
 class TreeWalk {
  public:
@@ -89,12 +69,11 @@ class TreeWalk {
   }
 
  private:
-  // A container that is being walked, or what a Shared, Tied or TiedTo stands for.
+  // An open container, or what a Shared, Tied or TiedTo stands for.
   struct Frame {
     AnyTree* content = nullptr;  // of a Shared, Tied or TiedTo
     bool content_visited = false;
-    TreeKind kind = TreeKind::kNone;
-    // What is left of the entries of a dict or struct, and of the items of other containers.
+    // The remaining entries of a dict or struct, or items of another container.
     Tree::Entries::const_iterator entry = {};
     Tree::Entries::const_iterator entries_end = {};
     const Tree* item = nullptr;
@@ -104,28 +83,29 @@ class TreeWalk {
   absl::Status Visit(AnyTree* tree) {
     if (tree->misused()) return Misused();
     for (const std::string& tag : tree->tags()) flattener_.Tag(tag);
-    switch (const TreeKind kind = tree->kind(); kind) {
-      case TreeKind::kNone:
+    switch (const NodeKind kind = tree->kind(); kind) {
+      case NodeKind::kNone:
         return flattener_.None();
-      case TreeKind::kLeaf:
-        return internal::FlattenNode(flattener_, LeafOf(*tree));
-      case TreeKind::kShared:
-        return BeginShared(tree->shared().get());
-      case TreeKind::kTied:
-        if (absl::Status status = ties_.Add(*tree); !status.ok()) return flattener_.At(status);
-        return BeginShared(tree->tied());
-      case TreeKind::kTiedTo:
-        return BeginTiedTo(tree->tie_name());
+      case NodeKind::kLeaf:
+        return FlattenNode(flattener_, LeafOf(*tree));
+      case NodeKind::kAlias:
+        return VisitAlias(*tree);
       default:
-        LEAFSTORE_RETURN_IF_ERROR(flattener_.Open(ContainerKind(kind), tree->type_name()));
-        OpenFrame(kind, *tree);
+        LEAFSTORE_RETURN_IF_ERROR(flattener_.Open(kind, tree->type_name()));
+        OpenFrame(*tree);
         return absl::OkStatus();
     }
   }
 
-  void OpenFrame(TreeKind kind, const Tree& tree) {
+  absl::Status VisitAlias(const Tree& tree) {
+    if (tree.shared() != nullptr) return BeginShared(tree.shared().get());
+    if (tree.tied() == nullptr) return BeginTiedTo(tree.tie_name());
+    if (absl::Status status = ties_.Add(tree); !status.ok()) return flattener_.At(status);
+    return BeginShared(tree.tied());
+  }
+
+  void OpenFrame(const Tree& tree) {
     Frame& frame = open_.emplace_back();
-    frame.kind = kind;
     frame.entry = tree.entries().begin();
     frame.entries_end = tree.entries().end();
     frame.item = tree.items().data();
@@ -143,7 +123,7 @@ class TreeWalk {
 
   absl::Status BeginShared(const Tree* content) {
     LEAFSTORE_ASSIGN_OR_RETURN(const bool is_new,
-                               flattener_.BeginShared(content, &internal::kTypeIdentity<Tree>));
+                               flattener_.BeginShared(content, &kTypeIdentity<Tree>));
     if (is_new) open_.emplace_back().content = const_cast<Tree*>(content);
     return absl::OkStatus();
   }
@@ -161,8 +141,8 @@ class TreeWalk {
     return BeginShared(content);
   }
 
-  // The next child of a frame, with its key told; null at its end. Children of a tree that is not
-  // const are not const either: the accessors that give them to be written are slower.
+  // Sets the key of the next child of a frame and returns it; null at the end. The const_casts are
+  // valid because children of a mutable tree are mutable; its mutable accessors are slower.
   AnyTree* NextChild(Frame* frame) {
     if (frame->content != nullptr) {
       return std::exchange(frame->content_visited, true) ? nullptr : frame->content;
@@ -170,7 +150,7 @@ class TreeWalk {
     if (frame->item != frame->items_end) return const_cast<Tree*>(frame->item++);
     if (frame->entry == frame->entries_end) return nullptr;
     const auto& [key, child] = *frame->entry++;
-    flattener_.SetKey(KeyRefOf(frame->kind, key));
+    flattener_.SetKey(key.ref());
     return const_cast<Tree*>(&child);
   }
 
@@ -178,7 +158,7 @@ class TreeWalk {
     const AnyTree* content = open_.back().content;
     open_.pop_back();
     if (content == nullptr) return flattener_.Close();
-    flattener_.EndShared(content, &internal::kTypeIdentity<Tree>);
+    flattener_.EndShared(content, &kTypeIdentity<Tree>);
     return absl::OkStatus();
   }
 
@@ -190,8 +170,6 @@ class TreeWalk {
 
 }  // namespace
 
-namespace internal {
-
 absl::Status Binder<Tree>::Flatten(Flattener& flattener, const Tree& tree) {
   return TreeWalk<const Tree>(&flattener, &tree).Run();
 }
@@ -200,5 +178,4 @@ absl::Status Binder<Tree>::Flatten(Flattener& flattener, Tree& tree) {
   return TreeWalk<Tree>(&flattener, &tree).Run();
 }
 
-}  // namespace internal
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -7,14 +7,15 @@
 namespace leafstore {
 
 struct Tree::Node {
-  explicit Node(TreeKind k) : kind(k) {}
+  explicit Node(NodeKind k) : kind(k) {}
 
-  // Whether anything below needs a destructor that could recurse.
+  // Returns whether destroying this could recurse.
   bool HasChildren() const { return !entries.empty() || !items.empty() || shared != nullptr; }
 
-  TreeKind kind;
+  NodeKind kind;
   bool misused = false;
-  std::string text;  // a type name, or the name of a tie
+  bool is_tie = false;  // Tied or TiedTo
+  std::string text;     // a type name, or the name of a tie
   std::vector<std::string> tags;
   Entries entries;               // dict, struct
   std::vector<Tree> items;       // list, tuple, custom
@@ -23,35 +24,35 @@ struct Tree::Node {
 
 void Tree::DeleteNode::operator()(Node* node) const { delete node; }
 
-Tree Tree::Make(TreeKind kind) { return Tree(NodePtr(new Node(kind))); }
+Tree Tree::Make(NodeKind kind) { return Tree(NodePtr(new Node(kind))); }
 
 Tree Tree::Dict(Entries entries) {
-  Tree tree = Make(TreeKind::kDict);
+  Tree tree = Make(NodeKind::kDict);
   tree.node_->entries = std::move(entries);
   return tree;
 }
 
 Tree Tree::Struct(absl::string_view type_name, Entries entries) {
-  Tree tree = Make(TreeKind::kStruct);
+  Tree tree = Make(NodeKind::kStruct);
   tree.node_->text = std::string(type_name);
   tree.node_->entries = std::move(entries);
   return tree;
 }
 
 Tree Tree::List(std::vector<Tree> items) {
-  Tree tree = Make(TreeKind::kList);
+  Tree tree = Make(NodeKind::kList);
   tree.node_->items = std::move(items);
   return tree;
 }
 
 Tree Tree::Tuple(std::vector<Tree> items) {
-  Tree tree = Make(TreeKind::kTuple);
+  Tree tree = Make(NodeKind::kTuple);
   tree.node_->items = std::move(items);
   return tree;
 }
 
 Tree Tree::Custom(absl::string_view type_name, std::vector<Tree> items) {
-  Tree tree = Make(TreeKind::kCustom);
+  Tree tree = Make(NodeKind::kCustom);
   tree.node_->text = std::string(type_name);
   tree.node_->items = std::move(items);
   return tree;
@@ -59,25 +60,27 @@ Tree Tree::Custom(absl::string_view type_name, std::vector<Tree> items) {
 
 Tree Tree::Shared(std::shared_ptr<Tree> node) {
   if (node == nullptr) return None();
-  Tree tree = Make(TreeKind::kShared);
+  Tree tree = Make(NodeKind::kAlias);
   tree.node_->shared = std::move(node);
   return tree;
 }
 
 Tree Tree::Tied(absl::string_view name, Tree node) {
-  Tree tree = Make(TreeKind::kTied);
+  Tree tree = Make(NodeKind::kAlias);
+  tree.node_->is_tie = true;
   tree.node_->text = std::string(name);
   tree.node_->shared = std::make_shared<Tree>(std::move(node));
   return tree;
 }
 
 Tree Tree::TiedTo(absl::string_view name) {
-  Tree tree = Make(TreeKind::kTiedTo);
+  Tree tree = Make(NodeKind::kAlias);
+  tree.node_->is_tie = true;
   tree.node_->text = std::string(name);
   return tree;
 }
 
-// Children are moved to a list and die there one by one, so that depth costs memory, not stack.
+// Moves children to a list and destroys them one by one, so that depth costs memory, not stack.
 void Tree::Dismantle() {
   if (!node_->HasChildren()) return;
   std::vector<NodePtr> dying;
@@ -96,9 +99,9 @@ void Tree::Dismantle() {
   }
 }
 
-Tree& Tree::With(DictKey key, Tree child) & {
+Tree& Tree::SetEntry(Key key, Tree child) {
   Node& node = MutableNode();
-  if (node.kind == TreeKind::kDict || node.kind == TreeKind::kStruct) {
+  if (node.kind == NodeKind::kDict || node.kind == NodeKind::kStruct) {
     node.entries.insert_or_assign(std::move(key), std::move(child));
   } else {
     node.misused = true;
@@ -108,8 +111,8 @@ Tree& Tree::With(DictKey key, Tree child) & {
 
 Tree& Tree::Add(Tree child) & {
   Node& node = MutableNode();
-  if (node.kind == TreeKind::kList || node.kind == TreeKind::kTuple ||
-      node.kind == TreeKind::kCustom) {
+  if (node.kind == NodeKind::kList || node.kind == NodeKind::kTuple ||
+      node.kind == NodeKind::kCustom) {
     node.items.push_back(std::move(child));
   } else {
     node.misused = true;
@@ -127,7 +130,7 @@ Tree::Node& Tree::MutableNode() {
   return *node_;
 }
 
-void Tree::BecomeContainer(TreeKind kind, absl::string_view type_name) {
+void Tree::BecomeContainer(NodeKind kind, absl::string_view type_name) {
   if (node_ == nullptr || node_->kind != kind) *this = Make(kind);
   leaf_ = Leaf();
   node_->misused = false;
@@ -139,9 +142,9 @@ Tree::Entries& Tree::mutable_entries() { return node_->entries; }
 
 std::vector<Tree>& Tree::mutable_items() { return node_->items; }
 
-// What is in leaf_ says whether it is a leaf: it may come and go through mutable_leaf().
-TreeKind Tree::KindOfNode() const {
-  const bool single = node_->kind == TreeKind::kNone || node_->kind == TreeKind::kLeaf;
+// Checks leaf_ rather than the stored kind, since mutable_leaf() may set or clear it.
+NodeKind Tree::KindOfNode() const {
+  const bool single = node_->kind == NodeKind::kNone || node_->kind == NodeKind::kLeaf;
   return single ? LeafOrNone() : node_->kind;
 }
 
@@ -157,35 +160,34 @@ absl::Span<const Tree> Tree::items() const {
 }
 
 absl::string_view Tree::type_name() const {
-  const TreeKind k = kind();
-  return k == TreeKind::kStruct || k == TreeKind::kCustom ? node_->text : absl::string_view();
+  const NodeKind k = kind();
+  return k == NodeKind::kStruct || k == NodeKind::kCustom ? node_->text : absl::string_view();
 }
 
 const std::shared_ptr<Tree>& Tree::shared() const {
   static const std::shared_ptr<Tree>& none = *new std::shared_ptr<Tree>;
-  return kind() == TreeKind::kShared ? node_->shared : none;
+  return kind() == NodeKind::kAlias && !node_->is_tie ? node_->shared : none;
 }
 
 absl::string_view Tree::tie_name() const {
-  const TreeKind k = kind();
-  return k == TreeKind::kTied || k == TreeKind::kTiedTo ? node_->text : absl::string_view();
+  return kind() == NodeKind::kAlias && node_->is_tie ? node_->text : absl::string_view();
 }
 
-const Tree* Tree::tied() const { return kind() == TreeKind::kTied ? node_->shared.get() : nullptr; }
+const Tree* Tree::tied() const {
+  return kind() == NodeKind::kAlias && node_->is_tie ? node_->shared.get() : nullptr;
+}
 
 absl::Span<const std::string> Tree::TagsOfNode() const { return node_->tags; }
 
-const Tree* Tree::Find(const DictKey& key) const {
+const Tree& Tree::Content() const {
   const Tree* tree = this;
-  while (tree->kind() == TreeKind::kShared || tree->kind() == TreeKind::kTied) {
-    tree = tree->node_->shared.get();
-  }
-  const auto it = tree->entries().find(key);
-  return it == tree->entries().end() ? nullptr : &it->second;
+  while (tree->node_ != nullptr && tree->node_->shared != nullptr) tree = tree->node_->shared.get();
+  return *tree;
 }
 
-Tree* Tree::Find(const DictKey& key) {
-  return const_cast<Tree*>(static_cast<const Tree*>(this)->Find(key));
+const Tree* Tree::FindEntry(const Key& key) const {
+  const auto it = entries().find(key);
+  return it == entries().end() ? nullptr : &it->second;
 }
 
 Tree* Tree::MutableItem(size_t index) {
@@ -204,11 +206,12 @@ Tree Tree::Clone() const {
     const Node& node = *from->node_;
     to->node_.reset(new Node(node.kind));
     to->node_->misused = node.misused;
+    to->node_->is_tie = node.is_tie;
     to->node_->text = node.text;
     to->node_->tags = node.tags;
     Entries& entries = to->node_->entries;
     for (const auto& entry : node.entries) entries.emplace_hint(entries.end(), entry.first, Tree());
-    // An insertion may move what was inserted before, so pointers are taken only now.
+    // Insertions may move earlier entries, so pointers are taken only now.
     auto from_entry = node.entries.begin();
     for (auto& entry : entries) to_copy.emplace_back(&(from_entry++)->second, &entry.second);
     to->node_->items.resize(node.items.size());

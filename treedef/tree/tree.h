@@ -1,4 +1,4 @@
-// Tree: a model's structure and leaves as data, for models that are no C++ struct.
+// Tree: a model's structure and leaves as data, for models that are not C++ structs.
 //
 //   Tree model = Tree::Struct("Mlp")
 //                    .With("layers", Tree::List().Add(Tree(w0)).Add(Tree(w1)))
@@ -10,25 +10,24 @@
 // two ways to say that a node occurs more than once:
 //
 //   Tree::Shared(pointer)   the same std::shared_ptr<Tree> wherever the node occurs;
-//   Tree::Tied(name, node)  the node, under a name, and Tree::TiedTo(name) elsewhere: what a file
-//                           or a language without pointers gives.
+//   Tree::Tied(name, node)  the node, under a name, and Tree::TiedTo(name) elsewhere, as a file or
+//                           a language without pointers describes it.
 //
 // Either way flattening makes one set of leaves, owned by the first occurrence. Any node may have
-// tags, which filters can ask for.
+// tags, which filters can test.
 //
-// Move-only, so that no copy of a large tree is made by accident; Clone makes one. Depth has no
-// limit: destruction and Clone do not recurse. Errors of structure (a dict with both kinds of keys,
-// an entry added to a list, a tie to no node, a cycle) are found by flattening, not here.
+// A Tree is move-only, so that a large tree is never copied by accident; Clone copies it. Depth has
+// no limit: destruction and Clone do not recurse. Errors of structure (a dict with both kinds of
+// keys, an entry added to a list, a tie to no node, a cycle) are reported by flattening, not here.
 //
-// A node that was moved from is as it was or None; a tree whose tensors were moved out by
+// A node that was moved from is unchanged or None. A tree whose tensors were moved out by
 // flattening has None in their place.
 //
-// Threads: const calls on one tree are safe from many threads. Two trees that share nodes are one
-// tree in this.
+// Threads: const calls on one tree are safe from many threads. Trees that share nodes count as one
+// tree here.
 #ifndef LEAFSTORE_TREEDEF_TREE_TREE_H_
 #define LEAFSTORE_TREEDEF_TREE_TREE_H_
 
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,8 +39,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/key.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/value.h"
+#include "leafstore/treedef/node.h"
 
 namespace leafstore {
 
@@ -49,48 +50,9 @@ namespace internal {
 class TreeWriter;  // unflatten_tree.cc
 }  // namespace internal
 
-enum class TreeKind : uint8_t {
-  kNone,
-  kLeaf,
-  kDict,
-  kList,
-  kTuple,
-  kStruct,
-  kCustom,
-  kShared,
-  kTied,
-  kTiedTo,
-};
-
-// The key of a dict entry: a string or an int64. Numbers sort before strings.
-class DictKey {
- public:
-  DictKey(absl::string_view name) : name_(name.data(), name.size()) {}  // NOLINT: literal keys
-  DictKey(std::string name) : name_(std::move(name)) {}                 // NOLINT
-  DictKey(const char* name) : name_(name) {}                            // NOLINT
-  template <internal::IntegerType T>
-  DictKey(T number) : is_int_(true), number_(number) {}  // NOLINT
-
-  bool is_int() const { return is_int_; }
-  int64_t number() const { return number_; }
-  const std::string& name() const { return name_; }
-
-  friend bool operator==(const DictKey&, const DictKey&) = default;
-  friend std::strong_ordering operator<=>(const DictKey& a, const DictKey& b) {
-    if (a.is_int_ != b.is_int_) return b.is_int_ <=> a.is_int_;
-    if (a.is_int_) return a.number_ <=> b.number_;
-    return a.name_.compare(b.name_) <=> 0;
-  }
-
- private:
-  bool is_int_ = false;
-  int64_t number_ = 0;
-  std::string name_;
-};
-
 class Tree {
  public:
-  using Entries = absl::btree_map<DictKey, Tree>;
+  using Entries = absl::btree_map<Key, Tree>;
 
   // None.
   Tree() = default;
@@ -103,14 +65,14 @@ class Tree {
   static Tree Tuple(std::vector<Tree> items = {});
   static Tree Struct(absl::string_view type_name = {}, Entries entries = {});
   static Tree Custom(absl::string_view type_name, std::vector<Tree> items = {});
-  // Null makes None.
+  // Returns None for null.
   static Tree Shared(std::shared_ptr<Tree> node);
   static Tree Tied(absl::string_view name, Tree node);
   static Tree TiedTo(absl::string_view name);
 
   Tree(Tree&& other) noexcept = default;
   Tree& operator=(Tree&& other) noexcept {
-    Tree taken(std::move(other));  // which may lie below this one, and that dies here
+    Tree taken(std::move(other));  // it may be below this one, which is destroyed here
     std::swap(leaf_, taken.leaf_);
     std::swap(node_, taken.node_);
     return *this;
@@ -119,27 +81,34 @@ class Tree {
     if (node_ != nullptr) Dismantle();
   }
 
-  // Of a dict or struct: sets the entry, replacing what was there. Chainable, as the next two are;
-  // on a temporary by value, so that `const Tree& tree = Tree::List().Add(...)` lives on.
-  Tree& With(DictKey key, Tree child) &;
-  Tree With(DictKey key, Tree child) && {
-    return std::move(With(std::move(key), std::move(child)));
+  // Sets an entry of a dict or struct, replacing the one it has. A name is an attribute in a struct
+  // and an item in a dict; an integer is an index. Chainable, as are the next two; on a temporary
+  // by value, so that `const Tree& tree = Tree::List().Add(...)` lives on.
+  template <typename K>
+  Tree& With(const K& key, Tree child) & {
+    return SetEntry(ToKey(key), std::move(child));
   }
-  // Of a list, tuple or custom: appends.
+  template <typename K>
+  Tree With(const K& key, Tree child) && {
+    return std::move(SetEntry(ToKey(key), std::move(child)));
+  }
+  // Appends a child to a list, tuple or custom.
   Tree& Add(Tree child) &;
   Tree Add(Tree child) && { return std::move(Add(std::move(child))); }
-  // Of any node.
+  // Tags any node.
   Tree& Tag(absl::string_view tag) &;
   Tree Tag(absl::string_view tag) && { return std::move(Tag(tag)); }
 
-  TreeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
-  bool is_leaf() const { return kind() == TreeKind::kLeaf; }
+  // Returns the kind: kAlias for Shared, Tied and TiedTo, which shared(), tied() and tie_name()
+  // tell apart.
+  NodeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
+  bool is_leaf() const { return kind() == NodeKind::kLeaf; }
 
-  // Whether With or Add was called on a node whose kind cannot take it, which did nothing else.
-  // Flattening makes it an error.
+  // Returns whether With or Add was called on a node of a kind that cannot have such a child. The
+  // call changed nothing else; flattening reports it as an error.
   bool misused() const { return node_ != nullptr && NodeIsMisused(); }
 
-  // Each is for the kinds it names; on another kind it gives something empty.
+  // Each is for the kinds that its comment names; on another kind it returns something empty.
   const Leaf& leaf() const { return leaf_; }    // leaf
   Leaf& mutable_leaf() { return leaf_; }        // leaf
   const Entries& entries() const;               // dict, struct
@@ -152,14 +121,21 @@ class Tree {
     return node_ == nullptr ? absl::Span<const std::string>() : TagsOfNode();
   }
 
-  // The child of a dict or struct by key, looking through Shared and Tied; null if there is none.
-  // O(log children).
-  const Tree* Find(const DictKey& key) const;
-  Tree* Find(const DictKey& key);
+  // Returns the child of a dict or struct by key (as With takes it), looking through Shared and
+  // Tied; null if there is none. O(log children).
+  template <typename K>
+  const Tree* Find(const K& key) const {
+    const Tree& tree = Content();
+    return tree.FindEntry(tree.ToKey(key));
+  }
+  template <typename K>
+  Tree* Find(const K& key) {
+    return const_cast<Tree*>(std::as_const(*this).Find(key));
+  }
   Tree* MutableItem(size_t index);  // of a list, tuple or custom; null if there is none
 
-  // A copy of the structure; leaves share their bytes. Nodes that are shared stay shared, with
-  // each other in the copy, not with this tree. A cycle stays one. O(nodes).
+  // Returns a copy of the structure; leaves share their bytes. Nodes that are shared are shared
+  // with each other in the copy, not with this tree. A cycle stays a cycle. O(nodes).
   Tree Clone() const;
 
  private:
@@ -172,17 +148,29 @@ class Tree {
   using NodePtr = std::unique_ptr<Node, DeleteNode>;
 
   explicit Tree(NodePtr node) : node_(std::move(node)) {}
-  static Tree Make(TreeKind kind);
+  static Tree Make(NodeKind kind);
   Node& MutableNode();
+  // Returns what a Shared or Tied stands for; otherwise this.
+  const Tree& Content() const;
+  Key ToKey(absl::string_view name) const {
+    return kind() == NodeKind::kStruct ? Key::Attribute(name) : Key::Item(name);
+  }
+  template <internal::IntegerType T>
+  Key ToKey(T index) const {
+    return Key::Index(static_cast<int64_t>(index));
+  }
+  const Key& ToKey(const Key& key) const { return key; }
+  Tree& SetEntry(Key key, Tree child);
+  const Tree* FindEntry(const Key& key) const;
   // Makes this a container without tags: one of this kind keeps its children, others get none.
-  void BecomeContainer(TreeKind kind, absl::string_view type_name);
+  void BecomeContainer(NodeKind kind, absl::string_view type_name);
   Entries& mutable_entries();          // dict, struct
   std::vector<Tree>& mutable_items();  // list, tuple, custom
-  // Takes all children out of node_, so that its destructor does not recurse.
+  // Removes all children from node_, so that its destructor does not recurse.
   void Dismantle();
-  TreeKind LeafOrNone() const { return leaf_.null() ? TreeKind::kNone : TreeKind::kLeaf; }
-  // Of node_, which is there.
-  TreeKind KindOfNode() const;
+  NodeKind LeafOrNone() const { return leaf_.null() ? NodeKind::kNone : NodeKind::kLeaf; }
+  // These require node_.
+  NodeKind KindOfNode() const;
   bool NodeIsMisused() const;
   absl::Span<const std::string> TagsOfNode() const;
 

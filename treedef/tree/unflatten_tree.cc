@@ -11,34 +11,10 @@ namespace {
 
 constexpr const void* kTreeType = &kTypeIdentity<Tree>;
 
-TreeKind TreeKindOf(NodeKind container) {
-  switch (container) {
-    case NodeKind::kDict:
-      return TreeKind::kDict;
-    case NodeKind::kStruct:
-      return TreeKind::kStruct;
-    case NodeKind::kTuple:
-      return TreeKind::kTuple;
-    case NodeKind::kCustom:
-      return TreeKind::kCustom;
-    default:
-      return TreeKind::kList;
-  }
-}
-
-bool IsKey(const DictKey& key, const KeyRef& expected) {
-  if (expected.kind == KeyKind::kIndex) return key.is_int() && key.number() == expected.index;
-  return !key.is_int() && key.name() == expected.name;
-}
-
-DictKey ToDictKey(const KeyRef& key) {
-  return key.kind == KeyKind::kIndex ? DictKey(key.index) : DictKey(key.name);
-}
-
 }  // namespace
 
-// Writes the subtree that a reader stands before. What the Tree has already stays where it is, as
-// far as kinds and keys agree: who unflattens into the same Tree again makes no node.
+// Writes the subtree at the reader's next node. Existing nodes of the Tree keep their place as far
+// as kinds and keys agree: unflattening into the same Tree again allocates no node.
 class TreeWriter {
  public:
   explicit TreeWriter(Unflattener* reader) : reader_(*reader), def_(reader->def()) {}
@@ -60,7 +36,7 @@ class TreeWriter {
   }
 
  private:
-  // A container of which children are still to come.
+  // A container with children still to be written.
   struct Container {
     NodeId node;
     Tree* tree;
@@ -86,7 +62,7 @@ class TreeWriter {
 
   void Open(NodeId node, Tree* tree) {
     const NodeKind kind = def_.kind(node);
-    tree->BecomeContainer(TreeKindOf(kind), def_.type_name(node));
+    tree->BecomeContainer(kind, def_.type_name(node));
     open_.push_back({node, tree, {}});
     if (HasKeys(kind)) {
       open_.back().next_entry = tree->mutable_entries().begin();
@@ -96,7 +72,7 @@ class TreeWriter {
     reader_.GoTo(node + 1);
   }
 
-  // Where the child `node` of the container opened last goes.
+  // Returns where to write the child `node` of the innermost open container.
   Tree* NextChild(NodeId node) {
     Container& parent = open_.back();
     if (!HasKeys(def_.kind(parent.node))) {
@@ -104,10 +80,10 @@ class TreeWriter {
     }
     Tree::Entries& entries = parent.tree->mutable_entries();
     const KeyRef key = def_.key(node);
-    if (parent.next_entry == entries.end() || !IsKey(parent.next_entry->first, key)) {
-      // Keys come in their order: of others that were there none is kept from here on.
+    if (parent.next_entry == entries.end() || parent.next_entry->first.ref() != key) {
+      // Keys come in ascending order, so all remaining entries are outdated.
       entries.erase(parent.next_entry, entries.end());
-      parent.next_entry = entries.emplace_hint(entries.end(), ToDictKey(key), Tree());
+      parent.next_entry = entries.emplace_hint(entries.end(), Key(key), Tree());
     }
     return &(parent.next_entry++)->second;
   }
@@ -122,7 +98,7 @@ class TreeWriter {
     Finish(done.node, done.tree);
   }
 
-  // What is the same for all nodes.
+  // Does what is common to all nodes.
   void Finish(NodeId node, Tree* tree) {
     if (def_.has_tags()) {
       for (absl::string_view tag : def_.tags(node)) tree->Tag(tag);
@@ -138,7 +114,7 @@ class TreeWriter {
   std::vector<Container> open_;
 };
 
-// Every subtree fits a Tree, except for an alias of what is no Tree: that much is checked.
+// Every subtree fits a Tree, except an alias of something that is not a Tree, which is checked.
 absl::Status Binder<Tree>::Unflatten(Unflattener& reader, Tree* out) {
   if (out != nullptr) return TreeWriter(&reader).Write(out);
   const NodeId end = reader.def().end(reader.node());

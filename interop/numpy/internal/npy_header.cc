@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/numpy/internal/npy_stream.h"
@@ -209,16 +210,20 @@ absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
   constexpr int64_t kShort = 10;  // magic, version, and a length of two bytes
   constexpr int64_t kLong = 12;   // or of four
   if (!absl::StartsWith(begin, kMagic)) {
-    return WrongNpy("'\\x93NUMPY' at its beginning",
-                    begin.empty() ? "none" : QuotedForMessage(begin.substr(0, kMagic.size())));
+    return WithReason(
+        WrongNpy("'\\x93NUMPY' at its beginning",
+                 begin.empty() ? "none" : QuotedForMessage(begin.substr(0, kMagic.size()))),
+        ErrorReason::kNotThisFormat);
   }
   if (static_cast<int64_t>(begin.size()) < kLong)
     return WrongNpy("a header", "the end of the file");
   const auto major = static_cast<uint8_t>(begin[6]);
   const auto minor = static_cast<uint8_t>(begin[7]);
   if (major < 1 || major > 3 || minor != 0) {
-    return absl::UnimplementedError(absl::StrCat("npy header: its version is ", major, ".", minor,
-                                                 "; this reader knows 1.0, 2.0 and 3.0"));
+    return WithReason(
+        absl::UnimplementedError(absl::StrCat("npy header: its version is ", major, ".", minor,
+                                              "; this reader knows 1.0, 2.0 and 3.0")),
+        ErrorReason::kNewerVersion);
   }
   uint32_t length = 0;
   std::memcpy(&length, begin.data() + 8, major == 1 ? sizeof(uint16_t) : sizeof(uint32_t));
@@ -263,8 +268,8 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int6
   }
   header.size = extent.end;
   if (file_size - header.size == *bytes) return header;
-  return absl::DataLossError(absl::StrCat("npy: expected ", *bytes, " bytes behind the header, as ",
-                                          header.spec().ToString(), " asks for, found ",
+  return absl::DataLossError(absl::StrCat("npy: expected ", *bytes, " bytes after the header, as ",
+                                          header.spec().ToString(), " requires, found ",
                                           file_size - header.size));
 }
 

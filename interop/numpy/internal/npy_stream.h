@@ -1,4 +1,4 @@
-// A `.npy` that comes in pieces: from a file, or out of an archive. For interop/ alone.
+// Reads a `.npy` piece by piece, from a file or from an archive.
 #ifndef LEAFSTORE_INTEROP_NUMPY_INTERNAL_NPY_STREAM_H_
 #define LEAFSTORE_INTEROP_NUMPY_INTERNAL_NPY_STREAM_H_
 
@@ -18,12 +18,12 @@ namespace leafstore {
 // Fills the span with the next bytes.
 using ReadNext = absl::FunctionRef<absl::Status(absl::Span<std::byte>)>;
 
-// Reads a tensor of `size` bytes, header and all, to the last of them. `max_bytes`: the most that
-// the tensor may have. error: as LoadNpy; ResourceExhausted: over the limit; or what `read` gives.
-// Memory is taken when the header has been checked.
+// Reads a `.npy` of `size` bytes, including the header. `max_bytes` limits the bytes of the tensor.
+// error: as LoadNpy; ResourceExhausted: over the limit; or the error of `read`. Memory is allocated
+// after the header has been checked.
 absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read);
 
-// error InvalidArgument: NumPy has no such dtype, and raw bits were not asked for.
+// error InvalidArgument: NumPy does not have the dtype, and `raw_bits` is false.
 absl::Status CheckNpyDType(DType dtype, bool raw_bits);
 
 }  // namespace leafstore

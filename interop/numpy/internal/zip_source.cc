@@ -112,7 +112,7 @@ zip_int64_t ZipFileTarget::Do(void* data, zip_uint64_t length, zip_source_cmd_t 
       return position_;
     case ZIP_SOURCE_ERROR:
       return GiveError(data, length);
-    // There is nothing to read, and what becomes of the file its owner decides.
+    // Nothing to read; the owner of the file decides what happens to it.
     case ZIP_SOURCE_READ:
     case ZIP_SOURCE_OPEN:
     case ZIP_SOURCE_CLOSE:

@@ -1,8 +1,7 @@
-// Where libzip reads archives from and writes them to: the files of io/file_system.h, and
-// tensors in memory. For interop/ alone.
+// Connects libzip to files of io/file_system.h and to tensors in memory.
 //
-// Errors. libzip keeps a number of its own for what went wrong; the Status of the file system,
-// which says more, is kept beside it.
+// Errors. libzip keeps its own error code; a ZipSource also keeps the Status of the file system,
+// which says more.
 #ifndef LEAFSTORE_INTEROP_NUMPY_INTERNAL_ZIP_SOURCE_H_
 #define LEAFSTORE_INTEROP_NUMPY_INTERNAL_ZIP_SOURCE_H_
 
@@ -20,7 +19,7 @@
 
 namespace leafstore {
 
-// An error of libzip's, and the text that is made of it.
+// An error of libzip and its text.
 class ZipError {
  public:
   ZipError() { zip_error_init(&error_); }
@@ -36,32 +35,32 @@ class ZipError {
   zip_error_t error_;
 };
 
-// What a source does when it is asked. Objects of these live longer than the archive.
+// The callbacks of a libzip source. A ZipSource must outlive the archive.
 class ZipSource {
  public:
   virtual ~ZipSource() { zip_error_fini(&error_); }
   ZipSource(const ZipSource&) = delete;
   ZipSource& operator=(const ZipSource&) = delete;
 
-  // What libzip's callback is to return for a command; -1: see error().
+  // Executes a command of libzip and returns the callback's result; -1: see error().
   virtual zip_int64_t Do(void* data, zip_uint64_t length, zip_source_cmd_t command) = 0;
 
-  // For an archive (null: no memory), or for a member of `archive`.
+  // Make a source for an archive (null: no memory), or for a member of `archive`.
   zip_source_t* MakeSource();
   zip_source_t* MakeSource(zip_t* archive);
 
-  // The first error of a file, or OK.
+  // Returns the first error of a file, or OK.
   const absl::Status& status() const { return status_; }
 
  protected:
   ZipSource() { zip_error_init(&error_); }
 
-  // Keep an error; returns -1.
+  // Keep an error and return -1.
   zip_int64_t Fail(int zip_code, absl::Status status = absl::OkStatus());
   zip_int64_t GiveError(void* data, zip_uint64_t length) {
     return zip_error_to_data(&error_, data, length);
   }
-  // Moves `*position` within [0, size]; the new one or -1.
+  // Moves `*position` within [0, size]. Returns the new position or -1.
   zip_int64_t Seek(void* data, zip_uint64_t length, int64_t size, int64_t* position);
 
  private:
@@ -72,7 +71,7 @@ class ZipSource {
   absl::Status status_;
 };
 
-// An archive that is read.
+// An archive to read.
 class ZipFileSource : public ZipSource {
  public:
   // `file` must outlive this.
@@ -86,7 +85,7 @@ class ZipFileSource : public ZipSource {
   int64_t position_ = 0;
 };
 
-// An archive that is written, into an empty file.
+// An archive to write, into an empty file.
 class ZipFileTarget : public ZipSource {
  public:
   // `file` must outlive this.
@@ -101,7 +100,7 @@ class ZipFileTarget : public ZipSource {
   int64_t size_ = 0;
 };
 
-// A member that is written: two runs of bytes, one after the other.
+// A member to write: two byte ranges, one after the other.
 class ZipBytesSource : public ZipSource {
  public:
   // `rest` must outlive this.

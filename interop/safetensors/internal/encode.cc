@@ -1,4 +1,4 @@
-// The names of dtypes in a safetensors file, and the header that is written.
+// The names of dtypes in a safetensors file, and the encoder of headers.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -21,7 +21,7 @@ struct DTypeEntry {
   absl::string_view name;
 };
 
-// In the order in which the reference writes tensors: its enumeration, from the last to the first.
+// In the order in which the reference writes tensors: its enumeration, reversed.
 constexpr std::array<DTypeEntry, 22> kDTypes = {{
     {DType::kU64, "U64"},
     {DType::kI64, "I64"},
@@ -47,7 +47,7 @@ constexpr std::array<DTypeEntry, 22> kDTypes = {{
     {DType::kBool, "BOOL"},
 }};
 
-// Place of a dtype in kDTypes.
+// Returns the index of a dtype in kDTypes.
 size_t RankOf(DType dtype) {
   static const std::array<uint8_t, 256> ranks = [] {
     std::array<uint8_t, 256> made = {};

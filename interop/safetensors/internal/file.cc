@@ -9,6 +9,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
@@ -23,8 +24,7 @@ constexpr absl::string_view kFileOfDirectory = "model.safetensors";
 
 // "a.safetensors: " before an error. The file system's own have it already.
 absl::Status WithName(absl::string_view name, const absl::Status& status) {
-  if (status.ok()) return status;
-  return absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
+  return WithContext(status, name);
 }
 
 // Headers of most files are read with their length, in one call, into memory that takes no page
@@ -84,7 +84,7 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile());
   file->path_ = path;
   file->options_ = options;
-  file->file_system_ = options.file_system != nullptr ? options.file_system : &FileSystem::Posix();
+  file->file_system_ = &options.io.files();
   LEAFSTORE_RETURN_IF_ERROR(file->OpenPath());
   return file;
 }
@@ -114,7 +114,7 @@ absl::Status SafetensorsFile::OpenShard(const std::string& path) {
   shard.path = path;
   LEAFSTORE_ASSIGN_OR_RETURN(shard.file, file_system_->Open(path));
   LEAFSTORE_ASSIGN_OR_RETURN(shard.header,
-                             ReadHeader(path, *shard.file, options_.mode, options_.lenient));
+                             ReadHeader(path, *shard.file, options_.io.mode, options_.lenient));
   files_.push_back(std::move(shard));
   return absl::OkStatus();
 }
@@ -240,9 +240,9 @@ absl::Status SafetensorsFile::TakeStructure() {
   if (text == nullptr) return absl::OkStatus();
   absl::StatusOr<SafetensorsStructure> structure = DecodeSafetensorsStructure(*text);
   if (!structure.ok()) {
-    return WithPath(absl::Status(structure.status().code(),
-                                 absl::StrCat(structure.status().message(),
-                                              "; the tensors can be had without the structure")));
+    return WithPath(WithMessage(structure.status(),
+                                absl::StrCat(structure.status().message(),
+                                             "; the tensors can be had without the structure")));
   }
   structure_ = *std::move(structure);
   metadata_->erase(key);
@@ -274,7 +274,7 @@ absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
 
 absl::StatusOr<const Buffer*> SafetensorsFile::MapOf(const Shard& shard) const {
   static const Buffer* const kNone = new Buffer();
-  if (options_.mode != ReadMode::kMap) return kNone;
+  if (options_.io.mode != ReadMode::kMap) return kNone;
   return shard.map->TryGet([&] { return shard.file->Map(); });
 }
 

@@ -1,5 +1,5 @@
-// SafetensorsFile: an open file or set, its headers read and checked, its tensors to be had by
-// number. What SafetensorsReader is made of; for interop/ alone.
+// SafetensorsFile: an open file or set whose headers have been read and checked. It implements
+// SafetensorsReader.
 //
 // Threads: const calls are safe from many threads.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_FILE_H_
@@ -33,17 +33,17 @@ class SafetensorsFile {
   static absl::StatusOr<std::shared_ptr<const SafetensorsFile>> Open(
       const std::string& path, const SafetensorsReadOptions& options);
 
-  // One file, open.
+  // One open file.
   struct Shard {
     std::string path;
     std::unique_ptr<ReadableFile> file;
     SafetensorsHeader header;
     uint32_t first_tensor = 0;
-    // Of the whole file, made when the first tensor is wanted: most of what opening a small file
-    // would cost.
+    // The mapping of the file, made when the first tensor is loaded, because mapping would be most of
+    // the cost of opening a small file.
     std::unique_ptr<internal::Lazy<Buffer>> map = std::make_unique<internal::Lazy<Buffer>>();
   };
-  // The mapping of a file; null where reads are plain. error: ReadableFile's.
+  // Returns the mapping of a file; null with ReadMode::kRead. error: ReadableFile's.
   absl::StatusOr<const Buffer*> MapOf(const Shard& shard) const;
 
   const std::string& path() const { return path_; }
@@ -53,30 +53,30 @@ class SafetensorsFile {
   absl::Span<const SafetensorsShard> shards() const { return shards_; }
   const std::optional<Metadata>& metadata() const { return metadata_; }
   bool has_structure() const { return structure_.has_value(); }
-  // How paths became names, where it has one.
+  // Returns the name style of the structure. has_structure() must be true.
   NameStyle structure_names() const { return structure_->names; }
 
   uint32_t size() const { return size_; }
   int64_t tensor_bytes() const { return tensor_bytes_; }
-  // Of which shard a tensor is.
+  // Returns the index of the shard that has a tensor.
   uint32_t ShardOf(uint32_t tensor) const;
   absl::string_view name(uint32_t tensor) const;
   SafetensorsInfo entry(uint32_t tensor) const;
-  // No value where there is none.
+  // Returns the index of the tensor with this name, or nullopt.
   std::optional<uint32_t> Find(absl::string_view name) const;
   absl::StatusOr<uint32_t> Get(absl::string_view name) const;
 
   absl::StatusOr<const SafetensorsLeaves*> leaves() const;
 
-  // These tensors, in any order; out[i] is tensors[i].
+  // Loads tensors in any order; element i of the result is tensors[i].
   absl::StatusOr<std::vector<Tensor>> Load(absl::Span<const uint32_t> tensors) const;
   // See SafetensorsReader::IsCanonical.
   absl::StatusOr<bool> IsCanonical() const;
 
-  // Brings mapped tensors into memory; where reads are plain, nothing. error: ReadableFile's.
+  // Brings mapped tensors into memory; does nothing with ReadMode::kRead. error: ReadableFile's.
   absl::Status MakeResident(absl::Span<const uint32_t> tensors) const;
 
-  // The path before an error that is not the file system's, which has it.
+  // Adds the path before an error, unless it is from the file system, which adds the path itself.
   absl::Status WithPath(const absl::Status& status) const;
 
  private:
@@ -85,7 +85,7 @@ class SafetensorsFile {
   absl::Status OpenPath();
   absl::Status OpenIndex(const std::string& path);
   absl::Status OpenShard(const std::string& path);
-  // After the last shard.
+  // Finishes opening after the last shard.
   absl::Status Finish();
   absl::Status CheckIndex(const SafetensorsIndex& index) const;
   absl::Status CheckNamesOf(const SafetensorsIndex& index) const;

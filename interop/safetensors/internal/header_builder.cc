@@ -13,14 +13,14 @@
 namespace leafstore {
 namespace {
 
-// An entry takes so many bytes of JSON at least, and seldom many more.
+// The minimum bytes of JSON per entry; most entries are not much longer.
 constexpr size_t kBytesOfAnEntry = 48;
 
 std::string TensorForMessage(absl::string_view name) {
   return absl::StrCat("tensor ", QuotedForMessage(name));
 }
 
-// ByteSize where it is a plain product, as it nearly always is; -1 where it must be asked.
+// Returns ByteSize if it is a simple product, as in nearly all cases; -1 if ByteSize must be called.
 int64_t PlainByteSize(DType dtype, ShapeRef shape) {
   const size_t bits = DTypeBits(dtype);
   if (bits % 8 != 0 || shape.size() > kMaxRank) return -1;
@@ -37,7 +37,7 @@ SafetensorsHeaderBuilder::SafetensorsHeaderBuilder(size_t text_size, int64_t dat
                                                    int64_t data_size,
                                                    const SafetensorsLeniency& lenient)
     : data_begin_(data_begin), data_size_(data_size), lenient_(lenient) {
-  // Room for all there can be: what is not used is never touched.
+  // Reserves for the maximum number of entries; unused memory is never touched.
   const size_t most = text_size / kBytesOfAnEntry + 1;
   out_.names_.reserve(text_size);
   out_.name_begins_.reserve(most + 1);
@@ -56,7 +56,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   }
   if (end > data_size_) {
     return DamagedJson(absl::StrCat(TensorForMessage(name), ", data_offsets"),
-                       absl::StrCat("at most ", data_size_, ", as the file has behind the header"),
+                       absl::StrCat("at most ", data_size_, ", the bytes after the header"),
                        absl::StrCat(end));
   }
   if (shape.size() > kMaxRank) {
@@ -64,7 +64,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
                                                  ": this reader knows ranks up to ", kMaxRank,
                                                  ", found ", shape.size()));
   }
-  // Mostly that of the tensor before.
+  // Most tensors have the dtype of the previous one.
   const bool again = last_dtype_.has_value() && SafetensorsDTypeName(*last_dtype_) == dtype_name;
   const std::optional<DType> dtype = again ? last_dtype_ : SafetensorsDTypeOf(dtype_name);
   last_dtype_ = dtype;
@@ -81,7 +81,7 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
     if (size != end - begin) {
       return DamagedJson(
           TensorForMessage(name),
-          absl::StrCat(size, " bytes, as ", dtype_name, ShapeToString(shape), " asks for"),
+          absl::StrCat(size, " bytes, as ", dtype_name, ShapeToString(shape), " requires"),
           absl::StrCat(end - begin, " in data_offsets"));
     }
   } else if (!lenient_.unknown_dtypes) {
@@ -112,8 +112,8 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
   return std::move(out_);
 }
 
-// The writer sorts names within each dtype, and most models have one or two: a file is a few runs
-// of names that grow, and a name can be there twice only in two of them.
+// The writer sorts names within each dtype, and most models have one or two dtypes: a file has a few
+// runs of ascending names, and duplicates can only be in different runs.
 absl::Status SafetensorsHeaderBuilder::CheckNames() const {
   constexpr size_t kMostRuns = 4;
   if (runs_.empty()) return absl::OkStatus();
@@ -128,9 +128,9 @@ absl::Status SafetensorsHeaderBuilder::TwoOfName(absl::string_view name) {
 absl::Status SafetensorsHeaderBuilder::CheckRuns() const {
   std::vector<uint32_t> ends = runs_;
   ends.push_back(out_.size());
-  std::vector<uint32_t> next = {0};  // in each run, the name that is looked at
+  std::vector<uint32_t> next = {0};  // the current name of each run
   next.insert(next.end(), runs_.begin(), runs_.end());
-  // The smallest of the names that are next, again and again.
+  // Repeatedly takes the smallest of the current names.
   absl::string_view last;
   for (uint32_t i = 0; i < out_.size(); ++i) {
     size_t least = next.size();
@@ -200,7 +200,7 @@ SafetensorsHeader SafetensorsHeaderBuilder::Select(const std::vector<uint32_t>& 
   return selected;
 }
 
-// That they follow one another and end with the file.
+// Checks that the tensors are contiguous and end with the file.
 absl::Status SafetensorsHeaderBuilder::CheckBytes() const {
   int64_t end = 0;
   for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
@@ -218,7 +218,7 @@ absl::Status SafetensorsHeaderBuilder::CheckBytes() const {
     end = begin + out_.byte_sizes_[tensor];
   }
   if (end == data_size_ || lenient_.trailing_bytes) return absl::OkStatus();
-  return DamagedJson("file", absl::StrCat(end, " bytes of tensors behind the header"),
+  return DamagedJson("file", absl::StrCat(end, " bytes of tensors after the header"),
                      absl::StrCat(data_size_, ": bytes that are no tensor's at its end"));
 }
 

@@ -35,12 +35,13 @@ class UsualParser {
   }
 
  private:
-  // Whether the string is this one, closing quote and all: at most as long as the padding.
+  // Returns whether the string equals `expected`, including the closing quote, which must not be longer
+  // than the padding.
   static bool Is(ondemand::raw_json_string raw, absl::string_view with_quote) {
     return std::memcmp(raw.raw(), with_quote.data(), with_quote.size()) == 0;
   }
 
-  // The string, if it has no escape in it.
+  // Returns the string if it has no escapes.
   bool Get(ondemand::raw_json_string raw, absl::string_view* out) const {
     const char* begin = raw.raw();
     if (begin < text_.data() || begin > text_.data() + text_.size()) return false;
@@ -87,7 +88,7 @@ class UsualParser {
     if (value.get_object().get(object) != simdjson::SUCCESS) return false;
     absl::string_view dtype;
     int64_t offsets[2] = {0, 0};
-    size_t met = 0;  // a bit for each field
+    size_t met = 0;  // one bit per field that was parsed
     for (auto next : object) {
       ondemand::field field;
       if (std::move(next).get(field) != simdjson::SUCCESS) return false;
@@ -133,7 +134,7 @@ class UsualParser {
 
   const absl::string_view text_;
   SafetensorsHeaderBuilder* const builder_;
-  const bool has_escapes_;  // whether any string has one
+  const bool has_escapes_;  // whether any string has an escape
   ondemand::parser parser_;
   bool met_metadata_ = false;
   Shape shape_;

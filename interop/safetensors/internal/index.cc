@@ -17,7 +17,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-// A name of a file beside the index: nothing else may be opened on a file's word.
+// Checks that a name is a file in the directory of the index, as no other file may be opened.
 bool IsFileName(absl::string_view name) {
   return !name.empty() && name != "." && name != ".." &&
          name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
@@ -82,7 +82,7 @@ class IndexParser {
     return absl::OkStatus();
   }
 
-  // Besides the size there may be anything: newer writers count parameters too.
+  // Other fields are allowed: newer writers also store the number of parameters.
   absl::Status ParseMetadata(const dom::element& element) {
     dom::object object;
     if (element.get(object) != simdjson::SUCCESS) {

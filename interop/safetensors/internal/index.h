@@ -1,10 +1,9 @@
-// The index of a set of shards, `model.safetensors.index.json`, as Hugging Face's libraries write
-// it. For interop/ alone.
+// The index of a set of shards, `model.safetensors.index.json`, as Hugging Face's libraries write it.
 //
 //   {"metadata": {"total_size": 24}, "weight_map": {"a.b": "model-00001-of-00002.safetensors"}}
 //
-// Errors of parsing. DataLoss: not as above, a name twice, a file's name with a directory in it;
-// says what was expected and found. ResourceExhausted: no memory.
+// Errors of parsing. DataLoss: not in this form, a duplicate name, a file name with a directory; says
+// what was expected and found. ResourceExhausted: no memory.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_INDEX_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_INDEX_H_
 
@@ -22,21 +21,20 @@
 namespace leafstore {
 
 struct SafetensorsIndex {
-  // The files, by name.
+  // The files, by ascending name.
   std::vector<std::string> files;
-  // Each tensor's name, and the number of its file; by name.
+  // Each tensor's name and the index of its file, by ascending name.
   std::vector<std::pair<std::string, uint32_t>> tensors;
-  // Bytes of all tensors, where the index says so.
+  // The bytes of all tensors, if the index has them.
   std::optional<int64_t> total_size;
 };
 
-// O(n log n).
-// With `any_total_size` a total_size that is no count is passed over.
+// Parses an index. With `any_total_size`, ignores a total_size that is not a count. O(n log n).
 absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
                                                        const SafetensorsLeniency& lenient = {},
                                                        bool any_total_size = false);
 
-// Byte for byte what `json.dumps(index, indent=2, sort_keys=True) + "\n"` is in Python.
+// Returns exactly the text of Python's `json.dumps(index, indent=2, sort_keys=True) + "\n"`.
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index);
 
 }  // namespace leafstore

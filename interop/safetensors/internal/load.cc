@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/file.h"
@@ -59,9 +60,8 @@ class Loader {
  private:
   absl::Status Named(uint32_t tensor, const absl::Status& status) const {
     const std::string& path = file_.files()[file_.ShardOf(tensor)].path;
-    return absl::Status(status.code(),
-                        absl::StrCat(path, ": tensor ", QuotedForMessage(file_.name(tensor)), ": ",
-                                     status.message()));
+    return WithContext(status,
+                       absl::StrCat(path, ": tensor ", QuotedForMessage(file_.name(tensor))));
   }
 
   absl::StatusOr<Tensor> LoadOne(size_t i) {
@@ -162,19 +162,20 @@ absl::StatusOr<std::vector<Tensor>> SafetensorsFile::Load(
   for (size_t i = 0; i < to.size(); ++i) {
     sorted[i] = tensors[to[i]];
     bytes += entry(sorted[i]).spec.byte_size();
-    if (bytes < kBytesPerThread && i + 1 < to.size()) continue;
+    if (bytes < internal::kBytesPerThread && i + 1 < to.size()) continue;
     ends.push_back(i + 1);
     total += std::exchange(bytes, 0);
   }
   std::vector<Tensor> out(tensors.size());
   std::vector<absl::Status> statuses(ends.size());
-  const bool maps = options_.mode == ReadMode::kMap;
-  ParallelFor(ends.size(), maps ? 1 : ThreadsFor(options_.threads, total), [&](size_t run) {
-    const size_t begin = run == 0 ? 0 : ends[run - 1];
-    const size_t count = ends[run] - begin;
-    Loader loader(*this, absl::MakeConstSpan(sorted).subspan(begin, count));
-    statuses[run] = loader.Load(absl::MakeConstSpan(to).subspan(begin, count), &out);
-  });
+  const bool maps = options_.io.mode == ReadMode::kMap;
+  internal::ParallelFor(
+      ends.size(), maps ? 1 : internal::ThreadsFor(options_.io.threads, total), [&](size_t run) {
+        const size_t begin = run == 0 ? 0 : ends[run - 1];
+        const size_t count = ends[run] - begin;
+        Loader loader(*this, absl::MakeConstSpan(sorted).subspan(begin, count));
+        statuses[run] = loader.Load(absl::MakeConstSpan(to).subspan(begin, count), &out);
+      });
   for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
   return out;
 }

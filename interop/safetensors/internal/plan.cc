@@ -89,7 +89,7 @@ absl::StatusOr<SafetensorsStoreContent> ContentOfStore(const ParamStore& store,
 
 SafetensorsProgress::SafetensorsProgress(const SafetensorsSaveOptions& options,
                                          absl::Span<const SafetensorsInput> inputs)
-    : tell_(options.progress) {
+    : tell_(options.io.progress) {
   if (!tell_) return;
   for (const SafetensorsInput& input : inputs) total_ += input.tensor->byte_size();
 }
@@ -123,11 +123,11 @@ absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const SafetensorsInpu
   return planned;
 }
 
-absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
-                                     const SafetensorsSaveOptions& options,
-                                     SafetensorsProgress* progress) {
-  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
-                             AtomicFile::Create(path, options.durable, options.file_system));
+absl::StatusOr<internal::AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
+                                               const SafetensorsSaveOptions& options,
+                                               SafetensorsProgress* progress) {
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                             internal::AtomicFile::Create(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(absl::MakeConstSpan(
       reinterpret_cast<const std::byte*>(plan.header.data()), plan.header.size())));
   for (const SafetensorsInput& input : plan.inputs) {

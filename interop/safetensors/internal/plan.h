@@ -70,9 +70,9 @@ absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const SafetensorsInpu
                                                 const std::optional<Metadata>& metadata);
 
 // A file that is written and closed, and not yet at its path.
-absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
-                                     const SafetensorsSaveOptions& options,
-                                     SafetensorsProgress* progress);
+absl::StatusOr<internal::AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
+                                               const SafetensorsSaveOptions& options,
+                                               SafetensorsProgress* progress);
 
 }  // namespace leafstore
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/interop/safetensors/internal/index.h"
@@ -73,7 +74,7 @@ class ShardedSave {
         stem_(absl::StripSuffix(FileNameOf(path), kExtension)),
         index_(absl::StrCat(stem_, kExtension, ".index.json")),
         options_(options),
-        files_(options.file_system != nullptr ? *options.file_system : FileSystem::Posix()) {}
+        files_(options.io.files()) {}
 
   absl::StatusOr<SavedShards> Save(const SafetensorsStoreContent& content,
                                    absl::Span<const Inputs> shards) {
@@ -89,8 +90,10 @@ class ShardedSave {
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
 
   absl::Status ThereAlready(absl::string_view name) const {
-    return absl::AlreadyExistsError(absl::StrCat(
-        PathOf(name), ": it is there already; save elsewhere, or allow the set to be replaced"));
+    return WithReason(
+        absl::AlreadyExistsError(absl::StrCat(
+            PathOf(name), ": it already exists; save elsewhere, or allow the set to be replaced")),
+        ErrorReason::kExists);
   }
 
   // Whether there is a file of this name. error: it cannot be told.
@@ -148,7 +151,7 @@ class ShardedSave {
     }
     SafetensorsProgress progress(options_, content.inputs);
     for (size_t i = 0; i < plans.size(); ++i) {
-      LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
+      LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
                                  WritePlan(PathOf(saved_.files[i]), plans[i], options_, &progress));
       written_.push_back(std::move(file));
     }
@@ -157,8 +160,8 @@ class ShardedSave {
   }
 
   absl::Status WriteIndex(const SafetensorsIndex& index) {
-    LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(PathOf(index_), options_.durable,
-                                                                   options_.file_system));
+    LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
+                               internal::AtomicFile::Create(PathOf(index_), options_.io));
     const std::string text = EncodeSafetensorsIndex(index);
     LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
         absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
@@ -187,7 +190,7 @@ class ShardedSave {
       Withdraw(written_[i].is_committed() ? i + 1 : i);
       return status;
     }
-    AtomicFile& index = written_.back();
+    internal::AtomicFile& index = written_.back();
     const absl::Status status = had_index_ ? index.Commit() : index.CommitNew();
     if (status.ok()) return status;
     if (!index.is_committed()) {
@@ -216,7 +219,7 @@ class ShardedSave {
   }
 
   absl::Status SyncNames() const {
-    return options_.durable ? files_.SyncDirectory(DirectoryOf(path_)) : absl::OkStatus();
+    return options_.io.durable ? files_.SyncDirectory(DirectoryOf(path_)) : absl::OkStatus();
   }
 
   const std::string& path_;
@@ -226,7 +229,7 @@ class ShardedSave {
   FileSystem& files_;
   SavedShards saved_;
   bool had_index_ = false;
-  std::vector<AtomicFile> written_;  // the shards, and of a set the index behind them
+  std::vector<internal::AtomicFile> written_;  // the shards, and of a set the index behind them
 };
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 #include "absl/status/status.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/writer.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/core/tensor_eigen.h"
 #include "leafstore/interop/numpy/npz.h"
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   Check(saved.ok(), saved.ToString().c_str());
   const auto reader = leafstore::CheckpointReader::Open(argv[1]).value();
   const Mlp model =
-      leafstore::Unflatten<Mlp>(reader.def("params").value(), reader.Load("params").value())
+      leafstore::Unflatten<Mlp>(reader.GetDef("params").value(), reader.Load("params").value())
           .value();
   Check(model.activation == "gelu", "the static leaf changed");
   Check(model.layers.size() == 2, "the layers changed");

@@ -1,12 +1,11 @@
-// Binder: how a type takes part in flattening and unflattening. For the binding_*.h files; what a
-// model may hold is told in binding.h.
+// Binder: how a type is flattened and unflattened. binding.h lists what a model may hold.
 //
 //   template <>
 //   struct Binder<T> {
-//     // Tells `value` to the flattener. Self is T or const T.
+//     // Describes `value` to the flattener. Self is T or const T.
 //     template <typename Self>
 //     static absl::Status Flatten(Flattener& flattener, Self& value);
-//     // Checks what comes (out is null), or writes it, which cannot fail after a check.
+//     // Checks the next nodes (out is null), or writes them, which cannot fail after a check.
 //     static absl::Status Unflatten(Unflattener& reader, T* out);
 //   };
 #ifndef LEAFSTORE_TREEDEF_BIND_INTERNAL_BINDER_H_
@@ -61,7 +60,7 @@ absl::Status UnflattenNode(Unflattener& reader, T* out) {
   return Binder<T>::Unflatten(reader, out);
 }
 
-// One address a type.
+// One address per type.
 template <typename T>
 inline constexpr char kTypeIdentity = 0;
 
@@ -101,7 +100,7 @@ struct Binder<Leaf> {
   }
 };
 
-// Says whether FromLeaf would succeed.
+// Returns whether FromLeaf would succeed.
 template <typename T>
 absl::Status CheckFromLeaf(const Leaf& leaf) {
   if constexpr (requires { LeafTraits<T>::Check(leaf); }) {

@@ -181,7 +181,7 @@ struct MapBinder {
   }
 };
 
-// Whether entries come in the order of their keys' bytes or numbers.
+// Returns whether entries are sorted by their keys' bytes or values.
 template <typename K, typename Compare>
 inline constexpr bool kIsKeyOrder =
     std::is_same_v<Compare, std::less<K>> || std::is_same_v<Compare, std::less<>>;

@@ -4,9 +4,9 @@
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/treedef/internal/path_text.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 absl::Status TooDeep(absl::string_view path) {
@@ -20,8 +20,6 @@ absl::Status WithPath(absl::string_view path, const absl::Status& error) {
 
 }  // namespace
 
-namespace internal {
-
 std::string LeafForMessage(const Leaf& leaf) {
   constexpr size_t kLongest = 100;
   std::string text = leaf.ToString();
@@ -29,8 +27,6 @@ std::string LeafForMessage(const Leaf& leaf) {
   const std::string* content = leaf.value().As<std::string>();
   return content == nullptr ? text : NameForMessage(*content);
 }
-
-}  // namespace internal
 
 Flattener::Flattener(Tensors tensors) : builder_(std::in_place), tensors_(tensors) {}
 
@@ -50,7 +46,7 @@ absl::Status Flattener::Open(NodeKind container, absl::string_view type_name) {
   return EndNode();
 }
 
-absl::Status Flattener::OpenStruct(absl::string_view type_name, internal::SortedNames names) {
+absl::Status Flattener::OpenStruct(absl::string_view type_name, SortedNames names) {
   if (++depth_ > kMaxStructDepth) return TooDeep(PathForMessage());
   LEAFSTORE_RETURN_IF_ERROR(Open(NodeKind::kStruct, type_name));
   if (!like_) return absl::OkStatus();
@@ -95,9 +91,9 @@ absl::Status Flattener::EndNode() {
 absl::Status Flattener::AddLeaf(Leaf leaf) {
   if (leaf.null()) return NullLeaf();
   if (leaf.is_value() && !leaf.value().IsValid()) {
-    return At(absl::InvalidArgumentError(absl::StrCat(
-        "expected a string in UTF-8, found ",
-        internal::NameForMessage(*leaf.value().As<std::string>()), " (Bytes may be anything)")));
+    return At(absl::InvalidArgumentError(
+        absl::StrCat("expected a string in UTF-8, found ",
+                     NameForMessage(*leaf.value().As<std::string>()), " (Bytes may be anything)")));
   }
   LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
   leaves_.push_back(std::move(leaf));
@@ -145,20 +141,20 @@ absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* typ
 void Flattener::EndShared(const void* address, const void* type) {
   Shared& shared = shared_.find({address, type})->second;
   shared.open = false;
-  // A pointer to a pointer that was met before: its next alias stands for the owner of that one.
+  // A pointer to a pointer that occurred before: its next alias stands for the owner of that one.
   if (shared.node == last_alias_) shared.node = last_alias_owner_;
 }
 
-absl::StatusOr<Flattener::Result> Flattener::Finish() && {
+absl::StatusOr<FlatTree> Flattener::Finish() && {
   if (!like_) {
     LEAFSTORE_ASSIGN_OR_RETURN(like_, (*std::move(builder_)).Build());
   }
   TakeTensors();
-  return Result{*std::move(like_), std::move(leaves_)};
+  return FlatTree{*std::move(like_), std::move(leaves_)};
 }
 
 void Flattener::TakeTensors() {
-  // A tensor may be met twice where no tie was seen: through pointers of two types.
+  // A tensor can occur twice without a tie: through pointers of two types.
   absl::flat_hash_map<const Tensor*, uint32_t> taken;
   for (const ToTake& entry : to_take_) {
     if (!entry.tensor->null()) {
@@ -247,9 +243,9 @@ std::string Flattener::PathForMessage() {
     }
     absl::StrAppend(&path, "[", index, "]");
   } else if (key_.IsValid()) {
-    internal::AppendKeyForMessage(key_, &path);
+    path += KeyForMessage(key_);
   } else {
-    absl::StrAppend(&path, "[", internal::NameForMessage(key_.name), "]");
+    absl::StrAppend(&path, "[", NameForMessage(key_.name), "]");
   }
   return path;
 }
@@ -297,7 +293,7 @@ std::string Unflattener::Found() const {
     return absl::StrCat(name, " of ", def_.PathForMessage(def_.alias_target(cursor_)));
   }
   if (kind() == NodeKind::kLeaf) {
-    return absl::StrCat(name, " ", internal::LeafForMessage(leaves_[def_.leaf_begin(cursor_)]));
+    return absl::StrCat(name, " ", LeafForMessage(leaves_[def_.leaf_begin(cursor_)]));
   }
   if (IsContainer(kind())) return absl::StrCat(name, " of ", def_.child_count(cursor_));
   return std::string(name);
@@ -308,9 +304,8 @@ absl::Status Unflattener::Expected(absl::string_view what) const {
 }
 
 absl::Status Unflattener::ExpectedKey(absl::string_view what) const {
-  std::string key;
-  internal::AppendKeyForMessage(def_.key(cursor_), &key);
-  return At(absl::InvalidArgumentError(absl::StrCat("expected ", what, ", found ", key)));
+  return At(absl::InvalidArgumentError(
+      absl::StrCat("expected ", what, ", found ", KeyForMessage(def_.key(cursor_)))));
 }
 
 absl::Status Unflattener::At(const absl::Status& error) const {
@@ -345,7 +340,7 @@ absl::StatusOr<std::shared_ptr<void>> Unflattener::TakeAlias(const void* type) {
   return it->second;
 }
 
-absl::Status Unflattener::EnterStruct(internal::SortedNames names) {
+absl::Status Unflattener::EnterStruct(SortedNames names) {
   if (++depth_ > kMaxStructDepth) return TooDeep(def_.PathForMessage(cursor_));
   if (kind() != NodeKind::kStruct) return Expected(NodeKindName(NodeKind::kStruct));
   if (!writing_ && !known_structs_.HasFields(def_, cursor_, names)) return OtherFields(names);
@@ -353,13 +348,12 @@ absl::Status Unflattener::EnterStruct(internal::SortedNames names) {
   return absl::OkStatus();
 }
 
-absl::Status Unflattener::OtherFields(internal::SortedNames names) const {
+absl::Status Unflattener::OtherFields(SortedNames names) const {
   constexpr size_t kMostShown = 40;
   std::vector<std::string> found;
   const NodeId end = def_.end(cursor_);
   for (NodeId child = def_.first_child(cursor_); child != end; child = def_.end(child)) {
-    found.push_back(found.size() < kMostShown ? internal::NameForMessage(def_.key(child).name)
-                                              : "...");
+    found.push_back(found.size() < kMostShown ? NameForMessage(def_.key(child).name) : "...");
     if (found.size() > kMostShown) break;
   }
   return At(absl::InvalidArgumentError(
@@ -367,4 +361,4 @@ absl::Status Unflattener::OtherFields(internal::SortedNames names) const {
                    "], found one with [", absl::StrJoin(found, ", "), "]")));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

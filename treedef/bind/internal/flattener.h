@@ -1,15 +1,15 @@
 // Flattener and Unflattener: the two sides between a model and (TreeDef, leaves).
 //
-// What a Binder (binder.h) or the walk over a Tree tells its nodes to. Users meet neither; they say
-// what is in a model by LEAFSTORE_FIELDS and LeafTraits (binding.h).
+// A Binder (binder.h), or the walk over a Tree, describes a model's nodes to them one by one. Users
+// need neither: they declare a model with LEAFSTORE_FIELDS and LeafTraits (binding.h).
 //
-// A Flattener either builds a new TreeDef, or follows one that is given and fails where the kinds,
-// keys or ties of the model differ from it (tags and type names may differ); the callers need not
-// know which. Following builds no string and hashes none. Tensors that it meets as non-const are
-// taken only at the end, when nothing can fail any more.
+// A Flattener either builds a new TreeDef, or follows a given one and fails where the kinds, keys
+// or ties of the model differ from it (tags and type names may differ). Its callers are the same
+// for both. Following builds and hashes no string. Tensors passed as non-const are moved out only
+// in Finish, when nothing can fail any more.
 //
-// Unflattening runs twice over the same code: once to check that every node fits, with nothing to
-// write to, and once to write. So a failed call changes nothing.
+// Unflattening runs the same code twice: first to check that every node fits, with nothing to write
+// to, then to write. So a failed call changes nothing.
 #ifndef LEAFSTORE_TREEDEF_BIND_INTERNAL_FLATTENER_H_
 #define LEAFSTORE_TREEDEF_BIND_INTERNAL_FLATTENER_H_
 
@@ -34,21 +34,25 @@
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
-// Deepest nesting of a user's structs (through pointers to their own type), which are walked by
-// recursion; a dynamic Tree has no such limit.
+// The deepest nesting of a user's structs (through pointers to their own type), which are visited
+// by recursion. A dynamic Tree has no such limit.
 inline constexpr int kMaxStructDepth = 1000;
 
-namespace internal {
-// A leaf as text, with the middle of a long string left out.
+// Returns a leaf as text, without the middle of a long string.
 std::string LeafForMessage(const Leaf& leaf);
-}  // namespace internal
+
+// The structure of a model and its leaves, in order.
+struct FlatTree {
+  TreeDef def;
+  std::vector<Leaf> leaves;
+};
 
 class Flattener {
  public:
-  // What happens to tensors that are met as non-const: they are copied, which shares their bytes,
-  // or moved out of the model.
+  // What happens to tensors passed as non-const: they are copied, which shares their bytes, or
+  // moved out of the model.
   enum class Tensors { kCopy, kTake };
 
   // Builds a new TreeDef.
@@ -56,36 +60,37 @@ class Flattener {
   // Follows `like`.
   explicit Flattener(const TreeDef& like, Tensors tensors = Tensors::kCopy);
 
-  // As in TreeDefBuilder. An error ends the walk: callers return it at once. A key is not copied
-  // and must live until its node is added.
+  // These work as in TreeDefBuilder. Callers return an error at once. A key is not copied and must
+  // live until its node is added.
   void SetKey(const KeyRef& key) {
     key_ = key;
     has_key_ = true;
   }
   absl::Status Open(NodeKind container, absl::string_view type_name = {});
   absl::Status Close();
-  // The same of a struct whose children will be these; they still give their keys.
+  // Like Open and Close, for a struct whose children will have these names; SetKey is still called
+  // for each.
   // error ResourceExhausted: structs nest deeper than kMaxStructDepth.
-  absl::Status OpenStruct(absl::string_view type_name, internal::SortedNames names);
+  absl::Status OpenStruct(absl::string_view type_name, SortedNames names);
   absl::Status CloseStruct() {
     --depth_;
     return Close();
   }
   absl::Status None();
-  // A tag of the node to come.
+  // Adds a tag to the next node.
   void Tag(absl::string_view tag) {
     if (!like_) tags_.emplace_back(tag);
   }
 
-  // A leaf. error InvalidArgument: it is null (a Tensor that was never given a value), or a string
-  // that is not UTF-8.
+  // Adds a leaf. error InvalidArgument: it is null (a Tensor without a value), or a string that is
+  // not UTF-8.
   absl::Status AddLeaf(Leaf leaf);
   absl::Status AddTensor(const Tensor& tensor);
-  // The same. Where tensors are taken, this one must stay where it is until Finish.
+  // Like AddTensor above; with Tensors::kTake, `tensor` must not move until Finish.
   absl::Status AddTensor(Tensor& tensor);
-  // Adds all children of the struct that is open at once, in order of their names (T is Tensor or
-  // const Tensor), if a structure is followed that has as many leaves there, and no tensor is null.
-  // Otherwise does nothing: added one by one, they say what is wrong.
+  // Adds all children of the open struct at once, in order of their names (T is Tensor or const
+  // Tensor), if a structure is followed that has as many leaves there, and no tensor is null.
+  // Otherwise does nothing and returns false: adding them one by one reports what is wrong.
   template <typename T>
   bool AddTensors(absl::Span<T* const> tensors) {
     if (!FollowsLeaves(tensors.size())) return false;
@@ -97,22 +102,18 @@ class Flattener {
     return true;
   }
 
-  // Says that the node to come is the object at `address` of type `type` (any unique pointer).
-  // True: it is new, flatten it, then call EndShared. False: it was there before, an alias has been
-  // added. error InvalidArgument: it is open: a cycle.
+  // Begins the object at `address` of type `type` (any unique pointer) as the next node. Returns
+  // true if it is new: flatten it, then call EndShared. Returns false if it occurred before: an
+  // alias was added. error InvalidArgument: it is not complete (a cycle).
   absl::StatusOr<bool> BeginShared(const void* address, const void* type);
   void EndShared(const void* address, const void* type);
 
-  // `error` with the path of the node to come before its message.
+  // Returns `error` with the path of the next node before its message.
   absl::Status At(const absl::Status& error);
 
-  // The result. After an error no tensor has been taken.
+  // Returns the result. After an error no tensor has been taken.
   // error: as TreeDefBuilder::Build.
-  struct Result {
-    TreeDef def;
-    std::vector<Leaf> leaves;
-  };
-  absl::StatusOr<Result> Finish() &&;
+  absl::StatusOr<FlatTree> Finish() &&;
 
  private:
   struct Shared {
@@ -128,16 +129,17 @@ class Flattener {
     uint32_t leaf;
   };
 
-  // The number that the node to come will have.
+  // Returns the id that the next node will have.
   NodeId next_node() const { return like_ ? cursor_ : builder_->next_node(); }
   absl::Status AddLeafNode();
-  // Whether the nodes to come are all children of the open struct, `count` leaves of known keys.
+  // Returns whether the next nodes are all children of the open struct: `count` leaves of known
+  // keys.
   bool FollowsLeaves(size_t count) const {
     if (!like_ || !open_.back().has_known_keys) return false;
     const NodeId end = like_->end(open_.back().node);
     return end - cursor_ == count && like_->leaf_begin(end) - like_->leaf_begin(cursor_) == count;
   }
-  // The tensor as the next leaf, now or, where it is taken, later.
+  // Adds the tensor as the next leaf, now or, with Tensors::kTake, in Finish.
   void Keep(const Tensor& tensor) { leaves_.emplace_back(tensor); }
   void Keep(Tensor& tensor) {
     if (tensors_ == Tensors::kCopy) return Keep(std::as_const(tensor));
@@ -146,11 +148,11 @@ class Flattener {
   }
   void TakeTensors();
 
-  // Building: what every node is given before and after it is added.
+  // Building: sets the key before a node is added, and its tags after.
   void BeginNode();
   absl::Status EndNode();
 
-  // Following: passes the node to come, which must be of this kind and, in a dict or struct, under
+  // Following: steps over the next node, which must be of this kind and, in a dict or struct, under
   // this key.
   absl::Status Match(NodeKind kind);
   absl::Status MatchAlias(NodeId owner);
@@ -163,17 +165,17 @@ class Flattener {
 
   absl::Status NullLeaf();
   absl::Status Cycle(NodeId owner);
-  // The path of the node to come, as the model has it.
+  // Returns the path of the next node in the model.
   std::string PathForMessage();
 
   std::optional<TreeDefBuilder> builder_;
   std::optional<TreeDef> like_;
-  NodeId cursor_ = 0;           // following: the node to come
+  NodeId cursor_ = 0;           // following: the next node
   std::vector<OpenNode> open_;  // following: the open containers
-  internal::KnownStructs known_structs_;
+  KnownStructs known_structs_;
   KeyRef key_;
   bool has_key_ = false;
-  std::vector<std::string> tags_;  // of the node to come
+  std::vector<std::string> tags_;  // of the next node
   int depth_ = 0;
   const Tensors tensors_;
   std::vector<Leaf> leaves_;
@@ -186,51 +188,52 @@ class Flattener {
 
 class Unflattener {
  public:
-  // Over leaves in the order of `def`: as copies, or given away. `def` must outlive this.
+  // Reads leaves in the order of `def`: copies them, or moves them out. `def` must outlive this.
   Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves);
   Unflattener(const TreeDef& def, std::vector<Leaf>* leaves);
 
-  // Begins the check. error FailedPrecondition: as many leaves as `def` has are not there, or one
-  // of them is null.
+  // Begins the check. error FailedPrecondition: the number of leaves differs from that of `def`, or
+  // a leaf is null.
   absl::Status CheckLeaves();
-  // Ends the check and goes back to the root to write.
+  // Ends the check and returns to the root to write.
   void BeginWriting();
   bool writing() const { return writing_; }
 
   const TreeDef& def() const { return def_; }
-  // The node to come, and its kind.
+  // Returns the next node, and its kind.
   NodeId node() const { return cursor_; }
   NodeKind kind() const { return def_.kind(cursor_); }
 
-  // Passes the head of a container; its children come next.
-  // error InvalidArgument: the node to come is something else.
+  // Steps into a container; its children come next.
+  // error InvalidArgument: the next node is something else.
   absl::Status Enter(NodeKind container) {
     if (kind() != container) return Expected(NodeKindName(container));
     ++cursor_;
     return absl::OkStatus();
   }
-  // The same, of a container that must have this many children.
+  // Like Enter above, for a container that must have this many children.
   absl::Status Enter(NodeKind container, size_t child_count);
-  // The same, of a struct that must have these fields, whose children come next; LeaveStruct goes
-  // behind the last. error ResourceExhausted: structs nest deeper than kMaxStructDepth.
-  absl::Status EnterStruct(internal::SortedNames names);
+  // Like Enter, for a struct that must have these fields; call LeaveStruct after its last child.
+  // error ResourceExhausted: structs nest deeper than kMaxStructDepth.
+  absl::Status EnterStruct(SortedNames names);
   void LeaveStruct() { --depth_; }
-  // Passes a none. error InvalidArgument: the node to come is something else.
+  // Steps over a none. error InvalidArgument: the next node is something else.
   absl::Status None() {
     if (kind() != NodeKind::kNone) return Expected("none");
     ++cursor_;
     return absl::OkStatus();
   }
-  // The leaf to come. error InvalidArgument: the node to come is something else.
+  // Returns the next leaf. error InvalidArgument: the next node is something else.
   absl::StatusOr<const Leaf*> PeekLeaf() const {
     if (kind() != NodeKind::kLeaf) return Expected("leaf");
     return &leaves_[def_.leaf_begin(cursor_)];
   }
-  // Whether the leaf to come is a tensor; false where it is no leaf.
+  // Returns whether the next node is a leaf with a tensor.
   bool IsTensor() const {
     return kind() == NodeKind::kLeaf && is_tensor_[def_.leaf_begin(cursor_)] != 0;
   }
-  // Passes the next `count` nodes if all of them are tensors; does nothing otherwise.
+  // Steps over the next `count` nodes if all of them are tensors; otherwise does nothing and
+  // returns false.
   bool PassTensors(uint32_t count) {
     const NodeId end = cursor_ + count;
     if (end > def_.node_count()) return false;
@@ -241,50 +244,50 @@ class Unflattener {
     cursor_ = end;
     return true;
   }
-  // Passes the leaf that PeekLeaf gave and takes it.
+  // Steps over the leaf that PeekLeaf returned and takes it.
   Leaf TakeLeaf() {
-    const uint32_t number = def_.leaf_begin(cursor_++);
-    return given_ != nullptr ? std::move((*given_)[number]) : leaves_[number];
+    const uint32_t leaf = def_.leaf_begin(cursor_++);
+    return given_ != nullptr ? std::move((*given_)[leaf]) : leaves_[leaf];
   }
-  // Goes to another node, with nothing taken on the way.
+  // Goes to another node without taking any leaf.
   void GoTo(NodeId node) { cursor_ = node; }
 
-  // "at .layers[0]: expected dict, found list of 3", for the node to come.
+  // Returns the error "at .layers[0]: expected dict, found list of 3" about the next node.
   absl::Status Expected(absl::string_view what) const;
-  // "at .layers[0]: expected <what>, found the key [0]", for the node to come.
+  // Returns the error "at .layers[0]: expected <what>, found the key [0]" about the next node.
   absl::Status ExpectedKey(absl::string_view what) const;
-  // `error` with the path of the node to come before its message.
+  // Returns `error` with the path of the next node before its message.
   absl::Status At(const absl::Status& error) const;
 
-  // Ties. Whether an alias of this node is anywhere. O(nodes) for the first call, then O(1).
+  // Returns whether this node has an alias. O(nodes) for the first call, then O(1).
   bool IsOwner(NodeId node) { return def_.has_aliases() && FindOwner(node); }
-  // Keeps the object made for a node (null while checking), to be given at its aliases.
+  // Keeps the object made for a node (null while checking), for its aliases.
   void Remember(NodeId node, std::shared_ptr<void> object, const void* type);
-  // Whether an object of this type was remembered for what the alias to come stands for.
+  // Returns whether an object of this type was kept for the owner of the next node, an alias.
   bool Remembers(const void* type) const;
-  // Passes an alias and gives its object.
-  // error InvalidArgument: the node to come is no alias, or no object of that type is remembered.
+  // Steps over an alias and returns its object.
+  // error InvalidArgument: the next node is not an alias, or no object of that type was kept.
   absl::StatusOr<std::shared_ptr<void>> TakeAlias(const void* type);
 
  private:
   std::string Found() const;
-  absl::Status OtherFields(internal::SortedNames names) const;
+  absl::Status OtherFields(SortedNames names) const;
   bool FindOwner(NodeId node);
 
   const TreeDef& def_;
   absl::Span<const Leaf> leaves_;
   std::vector<Leaf>* given_ = nullptr;
-  // Asked of all leaves at once, which waits for memory once, not once a leaf.
+  // Read from all leaves at once, which waits for memory once, not once per leaf.
   std::vector<uint8_t> is_tensor_;
   NodeId cursor_ = 0;
   bool writing_ = false;
   int depth_ = 0;
-  internal::KnownStructs known_structs_;
+  KnownStructs known_structs_;
   std::optional<absl::flat_hash_set<NodeId>> owners_;
   // One node may be objects of several types: a pointer to a pointer.
   absl::flat_hash_map<std::pair<NodeId, const void*>, std::shared_ptr<void>> objects_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_TREEDEF_BIND_INTERNAL_FLATTENER_H_

@@ -1,8 +1,8 @@
-// KnownStructs: which structs of a TreeDef have the fields of which C++ type. For the two sides of
-// flattening (flattener.h), which ask it of every struct of a model.
+// KnownStructs: remembers which structs of a TreeDef have the fields of which C++ type. Flattener
+// and Unflattener check every struct of a model with it.
 //
-// Texts are compared for the first struct of a type; a later one whose keys are the same strings of
-// the TreeDef as those of one that was found right is known by their numbers.
+// Texts are compared for the first struct of a type. A later struct whose keys have the same string
+// ids as one that matched is recognized by them.
 #ifndef LEAFSTORE_TREEDEF_BIND_INTERNAL_KNOWN_STRUCTS_H_
 #define LEAFSTORE_TREEDEF_BIND_INTERNAL_KNOWN_STRUCTS_H_
 
@@ -14,13 +14,13 @@
 
 namespace leafstore::internal {
 
-// The names of a type's fields, sorted. One array a type, which lives on: its address is the type.
+// The names of a type's fields, sorted: one static array per type, whose address identifies it.
 using SortedNames = absl::Span<const absl::string_view>;
 
 class KnownStructs {
  public:
-  // Whether the children of the struct at `node` are fields of exactly these names. Always of one
-  // TreeDef. O(fields).
+  // Returns whether the children of the struct at `node` have exactly these names. All calls must
+  // be for one TreeDef. O(fields).
   bool HasFields(const TreeDef& def, NodeId node, SortedNames names);
 
  private:
@@ -29,9 +29,9 @@ class KnownStructs {
     NodeId node = kNoNode;
   };
 
-  // The struct of each type that was found right last.
+  // The struct of each type that matched last.
   absl::flat_hash_map<const void*, NodeId> right_;
-  Known last_;  // the one of them that was found right last: structs of one type come in a row
+  Known last_;  // the one of them that matched last: structs of one type often follow each other
 };
 
 }  // namespace leafstore::internal

@@ -47,7 +47,7 @@ struct Binder<std::optional<T>> : HolderBinder<std::optional<T>, T> {};
 template <typename T>
 struct Binder<std::unique_ptr<T>> : HolderBinder<std::unique_ptr<T>, T> {};
 
-// What may be an alias itself, where it is pointed to.
+// Types that may be an alias themselves when pointed to.
 template <typename T>
 inline constexpr bool kMayBeAlias = std::is_same_v<T, Tree>;
 template <typename T>

@@ -88,7 +88,7 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
     (std::make_index_sequence<Table::kCount>());
   }
 
-  // Calls fn<index>() for the index of each field, in order of the names, while it gives true.
+  // Calls fn<index>() for the index of each field, in order of the names, while it returns true.
   template <typename Fn>
   static void ForEachSorted(Fn fn) {
     [&fn]<size_t... kPlaces>(std::index_sequence<kPlaces...>) {

@@ -1,5 +1,3 @@
-#include "leafstore/store/internal/path_walk.h"
-
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,22 +7,24 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/store/flatten.h"
+#include "leafstore/store/layout.h"
 #include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/treedef/random_tree.h"
 
-namespace leafstore::internal {
+namespace leafstore {
 namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// What WalkPaths calls with, as places are counted.
-absl::StatusOr<std::vector<std::string>> Walked(const Layout& layout, const SlotSet& slots) {
+// Returns the texts that ForEachPath visits; its places must count up.
+absl::StatusOr<std::vector<std::string>> Walked(const Layout& layout, const SlotSet& slots,
+                                                PathForm form = PathForm::kCanonical) {
   std::vector<std::string> paths;
   const absl::Status status =
-      WalkPaths(layout, slots, [&paths](uint32_t place, absl::string_view path) {
+      layout.ForEachPath(slots, form, [&paths](uint32_t place, absl::string_view path) {
         EXPECT_EQ(place, paths.size());
         paths.emplace_back(path);
       });
@@ -32,7 +32,7 @@ absl::StatusOr<std::vector<std::string>> Walked(const Layout& layout, const Slot
   return paths;
 }
 
-TEST(PathWalkTest, OfPathsWithoutAStructure) {
+TEST(ForEachPathTest, LayoutOfPathsAlone_VisitsEachSlot) {
   const Layout layout =
       Layout::Create({Path().Attribute("a"), Path().Attribute("b").Index(7), Path().Item("c")})
           .value();
@@ -40,9 +40,11 @@ TEST(PathWalkTest, OfPathsWithoutAStructure) {
               ElementsAre(layout.PathText(0), layout.PathText(1), layout.PathText(2)));
   EXPECT_THAT(Walked(layout, SlotSet::Create(3, {1}).value()).value(),
               ElementsAre(layout.PathText(1)));
+  EXPECT_THAT(Walked(layout, SlotSet::All(3), PathForm::kDotted).value(),
+              ElementsAre("a", "b.7", "c"));
 }
 
-TEST(PathWalkTest, ALeafAtTheRootHasNoKey) {
+TEST(ForEachPathTest, LeafAtTheRoot_HasNoText) {
   TreeDefBuilder builder;
   builder.Leaf();
   EXPECT_THAT(Walked(Layout(std::move(builder).Build().value()), SlotSet::All(1)).value(),
@@ -50,24 +52,30 @@ TEST(PathWalkTest, ALeafAtTheRootHasNoKey) {
   EXPECT_THAT(Walked(Layout(), SlotSet()).value(), ElementsAre());
 }
 
-TEST(PathWalkTest, GivesThePathTextOfEachSlotOfAnyTree) {
+TEST(ForEachPathTest, AnyTree_VisitsTheTextOfEachSlotInBothForms) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     Random random(seed);
     const Layout layout = Flatten(RandomTree(random, 60).Make()).value().params.layout();
     std::vector<Slot> slots;
     std::vector<std::string> expected;
+    std::vector<std::string> dotted;
     for (Slot slot = 0; slot < layout.size(); ++slot) {
       if (RandomBelow(random, 3) == 0) continue;
       slots.push_back(slot);
-      expected.push_back(layout.PathText(slot));
+      expected.push_back(layout.PathOf(slot).ToString());
+      dotted.push_back(layout.PathOf(slot).Dotted());
+      EXPECT_EQ(layout.PathText(slot), expected.back());
+      EXPECT_EQ(layout.Dotted(slot), dotted.back());
     }
-    EXPECT_EQ(Walked(layout, SlotSet::Create(layout.size(), slots).value()).value(), expected);
+    const SlotSet set = SlotSet::Create(layout.size(), slots).value();
+    EXPECT_EQ(Walked(layout, set).value(), expected);
+    EXPECT_EQ(Walked(layout, set, PathForm::kDotted).value(), dotted);
   }
 }
 
 // Three thousand keys of a megabyte, of one string that is in the table once.
-TEST(PathWalkTest, APathThatIsTooLongIsNotPrinted) {
+TEST(ForEachPathTest, PathThatIsTooLong_IsAnError) {
   const std::string key(1 << 20, 'k');
   TreeDefBuilder builder;
   for (int i = 0; i < 3'000; ++i) {
@@ -82,4 +90,4 @@ TEST(PathWalkTest, APathThatIsTooLongIsNotPrinted) {
 }
 
 }  // namespace
-}  // namespace leafstore::internal
+}  // namespace leafstore

@@ -1,0 +1,64 @@
+// Increment: what a save with a SaveHistory takes from earlier files instead of writing it.
+//
+//   LEAFSTORE_ASSIGN_OR_RETURN(Increment increment, Increment::Create(history, path, options.io));
+//   if (auto where = increment.Find(tensor)) ...          // base where->file has the bytes
+//   increment.Add(tensor, location);                      // for each tensor, found or written
+//   increment.Finish(footer);                             // once the file is at its path
+//
+// Threads: one thread at a time.
+#ifndef LEAFSTORE_CHECKPOINT_INTERNAL_INCREMENT_H_
+#define LEAFSTORE_CHECKPOINT_INTERNAL_INCREMENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+
+#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/save_history.h"
+#include "leafstore/core/tensor.h"
+#include "leafstore/io/io_options.h"
+#include "leafstore/proto/manifest_codec.h"
+
+namespace leafstore::internal {
+
+class Increment {
+ public:
+  // Checks which files of the history a save to `path` may build on. `history` must outlive this.
+  // error InvalidArgument: the history's files are in another directory.
+  static absl::StatusOr<Increment> Create(SaveHistory* history, const std::string& path,
+                                          const IoOptions& io);
+
+  // Returns where an earlier file has the bytes of the tensor, or nothing. `file` of the result is
+  // 1 more than the index of that file in bases(). O(1).
+  std::optional<SaveHistory::Location> Find(const Tensor& tensor);
+  // Records where the bytes of a tensor are: in this file (0) or in a base.
+  void Add(const Tensor& tensor, const SaveHistory::Location& where);
+  // The files that Find has returned so far.
+  const std::vector<BaseFile>& bases() const { return bases_; }
+
+  // Updates the history, once the file is at its path.
+  void Finish(const Footer& footer);
+
+ private:
+  // A file of the history that may not be a base.
+  static constexpr uint32_t kNoBase = 0xffffffff;
+
+  Increment(SaveHistory* history, const std::string& path, bool durable)
+      : history_(history), path_(path), durable_(durable) {}
+
+  SaveHistory* history_;
+  std::string path_;
+  bool durable_;
+  // For each file of the history: its number as a base here, 0 while it is none, or kNoBase.
+  std::vector<uint32_t> base_numbers_;
+  std::vector<BaseFile> bases_;
+  absl::flat_hash_map<uint64_t, SaveHistory::Location> locations_;  // by generation
+};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_CHECKPOINT_INTERNAL_INCREMENT_H_

@@ -1,0 +1,184 @@
+#include "leafstore/select/load_into.h"
+
+#include <utility>
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/select/partition.h"
+#include "leafstore/store/internal/fit_reporter.h"
+#include "leafstore/store/update.h"
+
+namespace leafstore {
+namespace {
+
+using internal::LeafSource;
+
+// The leaf of the source at places[i] goes into slots[i] of the store's Layout; these ascend.
+struct Matches {
+  std::vector<uint32_t> places;
+  std::vector<Slot> slots;
+};
+
+// The slots of the store whose leaves are to be replaced.
+absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOptions& options) {
+  if (!options.filter) return store.slots();
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const PartitionPlan plan,
+      PartitionPlan::Compile(store, {*options.filter}, {.no_empty_groups = true}));
+  return plan.group_slots(0);
+}
+
+// Finds out which leaf of a source replaces which of a store, and what does not fit.
+class Matcher {
+ public:
+  Matcher(const LeafSource& source, const ParamStore& store, const RestoreOptions& options)
+      : source_(source),
+        part_(source.part),
+        store_(store),
+        options_(options),
+        used_(source.part.size()) {}
+
+  absl::StatusOr<Matches> Run(RestoreReport* report) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const SlotSet selected, SelectedSlots(store_, options_));
+    if (options_.renames.empty() && options_.by == AlignBy::kPath) {
+      places_ = Align(store_, part_).TakePlaces();
+    } else {
+      if (!options_.renames.empty()) LEAFSTORE_RETURN_IF_ERROR(Rename());
+      FindByName();
+      FindAliases();
+    }
+    Matches matches;
+    for (uint32_t place = 0; place < store_.size(); ++place) {
+      const uint32_t from = places_[place];
+      if (from != kNoPlace) used_[from] = true;
+      const Slot slot = store_.slot(place);
+      if (!selected.Contains(slot)) continue;
+      if (from == kNoPlace) {
+        reporter_.AddMissing(store_.layout(), slot);
+        continue;
+      }
+      reporter_.CheckSpec(store_.layout(), slot, store_.leaf(place).spec(), source_.spec(from));
+      matches.places.push_back(from);
+      matches.slots.push_back(slot);
+    }
+    AddUnexpected();
+    FitReport& misfits = reporter_.report();
+    report->restored = static_cast<uint32_t>(matches.places.size());
+    if (options_.allow_missing) report->missing = std::exchange(misfits.missing, {});
+    if (options_.allow_unexpected || options_.filter) {
+      report->unexpected = std::exchange(misfits.unexpected, {});
+    }
+    LEAFSTORE_RETURN_IF_ERROR(misfits.ToStatus("it does not fit the store"));
+    return matches;
+  }
+
+ private:
+  // Makes the new names. Replacements of rules are dotted: a leaf that a rule renamed, and that has
+  // no leaf of the store at its new path, takes the path of the one with its dotted form.
+  absl::Status Rename() {
+    LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map, RenameMap::Create(options_.renames));
+    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<RenamedPath> renamed,
+                               map.Apply(part_.layout, part_.slots,
+                                         {.allow_unused_rules = options_.allow_unused_renames}));
+    std::vector<uint32_t> sought;
+    std::vector<Slot> slots;
+    std::vector<std::string> names;
+    for (uint32_t from = 0; from < part_.size(); ++from) {
+      names_.push_back(std::move(renamed[from].to));
+      if (!renamed[from].rule || store_.Find(names_[from]) != nullptr) continue;
+      sought.push_back(from);
+      slots.push_back(part_.slots.SlotAt(from));
+      names.push_back(names_[from]);
+    }
+    const LayoutPart part(part_.layout, SlotSet::FromSorted(part_.layout.size(), std::move(slots)));
+    const Alignment where = Align(part, store_, {.by = AlignBy::kDotted, .names = names});
+    for (uint32_t i = 0; i < sought.size(); ++i) {
+      if (where[i] != kNoPlace) names_[sought[i]] = store_.PathText(where[i]);
+    }
+    reporter_.AddAmbiguous(part, store_, where);
+    for (const Alignment::Ambiguity& at : where.ambiguous()) used_[sought[at.from]] = true;
+    return absl::OkStatus();
+  }
+
+  // Aliases of the store are followed here, and those of the source are not.
+  void FindByName() {
+    const Alignment where = Align(part_, store_, {.by = options_.by, .names = names_});
+    places_ = where.Sources();
+    for (uint32_t from = 0; from < part_.size(); ++from) {
+      if (where[from] != kNoPlace) used_[from] = true;
+    }
+    reporter_.AddCollisions(part_, store_, where);
+    reporter_.AddAmbiguous(part_, store_, where);
+    for (const Alignment::Ambiguity& at : where.ambiguous()) used_[at.from] = true;
+  }
+
+  // Aliases are no leaves and keep their names: a leaf of the store that no leaf of the source goes
+  // to may be one of the source's aliases.
+  void FindAliases() {
+    const Alignment by_path = Align(store_, part_);
+    for (uint32_t place = 0; place < store_.size(); ++place) {
+      if (places_[place] != kNoPlace || by_path[place] == kNoPlace) continue;
+      const Slot owner = part_.slots.SlotAt(by_path[place]);
+      if (part_.layout.PathText(owner) != store_.PathText(place)) places_[place] = by_path[place];
+    }
+  }
+
+  void AddUnexpected() {
+    for (uint32_t from = 0; from < part_.size(); ++from) {
+      if (used_[from]) continue;
+      if (names_.empty()) {
+        reporter_.AddUnexpected(part_.layout, part_.slots.SlotAt(from));
+      } else {
+        reporter_.AddUnexpected(names_[from]);
+      }
+    }
+  }
+
+  const LeafSource& source_;
+  const LayoutPart& part_;
+  const ParamStore& store_;
+  const RestoreOptions& options_;
+  std::vector<std::string> names_;  // by place of the source; empty: none has a new one
+  std::vector<uint32_t> places_;    // by place of the store: where it comes from, or kNoPlace
+  std::vector<bool> used_;          // by place of the source: it is not unexpected
+  internal::FitReporter reporter_;
+};
+
+}  // namespace
+
+namespace internal {
+
+absl::StatusOr<RestoreReport> LoadInto(const LeafSource& source, ParamStore* store,
+                                       const RestoreOptions& options) {
+  if (absl::Status status = store->CheckNoBorrow("load into"); !status.ok()) {
+    return source.named(status);
+  }
+  RestoreReport report;
+  absl::StatusOr<Matches> matches = Matcher(source, *store, options).Run(&report);
+  if (!matches.ok()) return source.named(matches.status());
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, source.load(matches->places));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      ParamStore group,
+      ParamStore::Create(store->layout(),
+                         SlotSet::FromSorted(store->layout().size(), std::move(matches->slots)),
+                         std::move(leaves)));
+  LEAFSTORE_RETURN_IF_ERROR(Update(store, std::move(group)));
+  return report;
+}
+
+}  // namespace internal
+
+absl::StatusOr<RestoreReport> LoadInto(const ParamStore& from, ParamStore* store,
+                                       const RestoreOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(from.CheckNoBorrow("load from"));
+  const auto load = [&from](absl::Span<const uint32_t> places) {
+    std::vector<Leaf> leaves;
+    leaves.reserve(places.size());
+    for (const uint32_t place : places) leaves.push_back(from.leaf(place));
+    return absl::StatusOr<std::vector<Leaf>>(std::move(leaves));
+  };
+  return internal::LoadInto({from, [&from](uint32_t place) { return from.leaf(place).spec(); },
+                             load, [](const absl::Status& status) { return status; }},
+                            store, options);
+}
+
+}  // namespace leafstore

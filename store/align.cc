@@ -1,0 +1,219 @@
+#include "leafstore/store/align.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/core/path.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore {
+namespace {
+
+// Follows nodes of one tree, asked for in preorder, in another.
+class SideBySide {
+ public:
+  SideBySide(const TreeDef& from, const TreeDef& to) : from_(from), to_(to) {
+    open_.push_back({kRootNode, to.Resolve(kRootNode)});
+  }
+
+  // Returns the node of the other tree at the path of `node`, or kNoNode.
+  NodeId Find(NodeId node) {
+    while (from_.end(open_.back().from) <= node) open_.pop_back();
+    below_.clear();
+    for (NodeId at = node; at != open_.back().from; at = from_.parent(at)) below_.push_back(at);
+    for (; !below_.empty(); below_.pop_back()) {
+      const NodeId above = open_.back().to;
+      const NodeId at = above == kNoNode ? kNoNode : to_.FindChild(above, from_.key(below_.back()));
+      open_.push_back({below_.back(), at == kNoNode ? kNoNode : to_.Resolve(at)});
+    }
+    return open_.back().to;
+  }
+
+ private:
+  struct Pair {
+    NodeId from;
+    NodeId to;  // never an alias
+  };
+
+  const TreeDef& from_;
+  const TreeDef& to_;
+  std::vector<Pair> open_;     // from the root to the last node asked for
+  std::vector<NodeId> below_;  // nodes between that and the one asked for now, from below
+};
+
+// Each of these finds, by place of `from`, the place of `to`.
+
+std::vector<uint32_t> BySlot(const SlotSet& from, const SlotSet& to) {
+  std::vector<uint32_t> places(from.size());
+  for (uint32_t place = 0; place < places.size(); ++place) places[place] = from.SlotAt(place);
+  if (to.is_all()) return places;
+  for (uint32_t& place : places) place = to.PlaceOf(place);
+  return places;
+}
+
+std::vector<uint32_t> ByName(absl::Span<const std::string> names, const LayoutPart& to) {
+  std::vector<uint32_t> places;
+  places.reserve(names.size());
+  for (const std::string& name : names) {
+    places.push_back(to.slots.PlaceOf(to.layout.SlotOf(name)));
+  }
+  return places;
+}
+
+std::vector<uint32_t> ByPath(const LayoutPart& from, const LayoutPart& to) {
+  if (from.layout == to.layout) return BySlot(from.slots, to.slots);
+  std::vector<uint32_t> places(from.size(), kNoPlace);
+  const absl::StatusOr<TreeDef> from_def = from.layout.def();
+  const absl::StatusOr<TreeDef> to_def = to.layout.def();
+  if (!from_def.ok() || !to_def.ok()) {
+    for (uint32_t place = 0; place < places.size(); ++place) {
+      const std::string path = from.layout.PathText(from.slots.SlotAt(place));
+      places[place] = to.slots.PlaceOf(to.layout.SlotOf(path));
+    }
+    return places;
+  }
+  SideBySide walk(*from_def, *to_def);
+  for (uint32_t place = 0; place < places.size(); ++place) {
+    const NodeId node = walk.Find(from_def->node_of_leaf(from.slots.SlotAt(place)));
+    if (node != kNoNode && to_def->kind(node) == NodeKind::kLeaf) {
+      places[place] = to.slots.PlaceOf(to_def->leaf_begin(node));
+    }
+  }
+  return places;
+}
+
+// Finds leaves by dotted form: by a walk along a tree, which follows aliases; among paths alone by
+// an index of their texts.
+class DottedLeaves {
+ public:
+  // At most two places that have a dotted form, or kNoPlace.
+  struct Found {
+    uint32_t first = kNoPlace;
+    uint32_t second = kNoPlace;
+
+    void Add(uint32_t place) {
+      if (place == kNoPlace || place == first) return;
+      (first == kNoPlace ? first : second) = place;
+    }
+  };
+
+  explicit DottedLeaves(const LayoutPart& leaves) : leaves_(leaves) {
+    if (leaves.layout.has_def()) return;
+    for (uint32_t place = 0; place < leaves.size(); ++place) {
+      index_[leaves.layout.Dotted(leaves.slots.SlotAt(place))].Add(place);
+    }
+  }
+
+  Found Find(const std::string& dotted) const {
+    Found found;
+    if (!leaves_.layout.has_def()) {
+      const auto at = index_.find(dotted);
+      return at == index_.end() ? found : at->second;
+    }
+    const TreeDef def = leaves_.layout.def().value();
+    for (const NodeId node : def.NodesOfDotted(dotted)) {
+      const NodeId owner = def.Resolve(node);
+      if (def.kind(owner) == NodeKind::kLeaf) {
+        found.Add(leaves_.slots.PlaceOf(def.leaf_begin(owner)));
+      }
+    }
+    return found;
+  }
+
+ private:
+  const LayoutPart& leaves_;
+  absl::flat_hash_map<std::string, Found> index_;
+};
+
+// By dotted form where a leaf is nowhere by path.
+std::vector<uint32_t> ByDotted(const LayoutPart& from, const LayoutPart& to,
+                               absl::Span<const std::string> names,
+                               std::vector<Alignment::Ambiguity>* ambiguous) {
+  constexpr size_t kMaxText = size_t{1} << 26;
+  std::vector<uint32_t> places = names.empty() ? ByPath(from, to) : ByName(names, to);
+  std::optional<DottedLeaves> leaves;
+  size_t text = 0;
+  for (uint32_t place = 0; place < places.size() && text < kMaxText; ++place) {
+    if (places[place] != kNoPlace) continue;
+    if (!leaves) leaves.emplace(to);
+    const absl::StatusOr<Path> path =
+        names.empty() ? from.layout.PathOf(from.slots.SlotAt(place)) : Path::Parse(names[place]);
+    if (!path.ok()) continue;
+    const std::string dotted = path->Dotted();
+    text += dotted.size();
+    const DottedLeaves::Found found = leaves->Find(dotted);
+    if (found.second == kNoPlace) {
+      places[place] = found.first;
+    } else {
+      ambiguous->push_back({place, found.first, found.second});
+    }
+  }
+  return places;
+}
+
+}  // namespace
+
+Alignment Align(const LayoutPart& from, const LayoutPart& to, const AlignOptions& options) {
+  Alignment alignment;
+  alignment.to_size_ = to.size();
+  alignment.by_slot_ =
+      options.by == AlignBy::kPath && options.names.empty() && from.layout == to.layout;
+  if (options.by == AlignBy::kDotted) {
+    alignment.places_ = ByDotted(from, to, options.names, &alignment.ambiguous_);
+  } else {
+    alignment.places_ = options.names.empty() ? ByPath(from, to) : ByName(options.names, to);
+  }
+  return alignment;
+}
+
+std::vector<uint32_t> Alignment::Sources() const {
+  std::vector<uint32_t> sources(to_size_, kNoPlace);
+  for (uint32_t from = 0; from < places_.size(); ++from) {
+    if (places_[from] != kNoPlace && sources[places_[from]] == kNoPlace) {
+      sources[places_[from]] = from;
+    }
+  }
+  return sources;
+}
+
+std::vector<uint32_t> Alignment::Unexpected() const {
+  std::vector<uint32_t> unexpected;
+  auto ambiguity = ambiguous_.begin();
+  for (uint32_t from = 0; from < places_.size(); ++from) {
+    if (ambiguity != ambiguous_.end() && ambiguity->from == from) {
+      ++ambiguity;
+    } else if (places_[from] == kNoPlace) {
+      unexpected.push_back(from);
+    }
+  }
+  return unexpected;
+}
+
+std::vector<uint32_t> Alignment::Missing() const {
+  std::vector<uint32_t> missing;
+  const std::vector<uint32_t> sources = Sources();
+  for (uint32_t to = 0; to < sources.size(); ++to) {
+    if (sources[to] == kNoPlace) missing.push_back(to);
+  }
+  return missing;
+}
+
+std::vector<Alignment::Collision> Alignment::Collisions() const {
+  std::vector<Collision> collisions;
+  if (by_slot_) return collisions;
+  const std::vector<uint32_t> sources = Sources();
+  for (uint32_t from = 0; from < places_.size(); ++from) {
+    const uint32_t to = places_[from];
+    if (to != kNoPlace && sources[to] != from) collisions.push_back({to, sources[to], from});
+  }
+  std::stable_sort(collisions.begin(), collisions.end(),
+                   [](const Collision& a, const Collision& b) { return a.to < b.to; });
+  return collisions;
+}
+
+}  // namespace leafstore

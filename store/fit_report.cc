@@ -1,0 +1,70 @@
+#include "leafstore/store/fit_report.h"
+
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/internal/suggest.h"
+
+namespace leafstore {
+namespace {
+
+// Appends "missing (2):" and a line with what `text` makes of each item, while there is room.
+template <typename Items, typename Text>
+void AppendItems(absl::string_view title, const Items& items, Text text, std::string* out) {
+  constexpr size_t kRoom = size_t{1} << 20;
+  if (items.empty()) return;
+  absl::StrAppend(out, out->empty() ? "" : "\n", title, " (", items.size(), "):");
+  const size_t end = out->size() + kRoom;
+  size_t shown = 0;
+  for (; shown < items.size() && out->size() < end; ++shown) {
+    absl::StrAppend(out, "\n  ", text(items[shown]));
+  }
+  if (shown < items.size()) absl::StrAppend(out, "\n  and ", items.size() - shown, " more");
+}
+
+// Quotes paths, with suggestions for the first ten: each is a search through all candidates.
+class WithSuggestions {
+ public:
+  explicit WithSuggestions(absl::Span<const std::string> candidates) : candidates_(candidates) {}
+
+  std::string operator()(const std::string& path) {
+    return absl::StrCat("'", path, "'", left_-- > 0 ? DidYouMean(path, candidates_) : "");
+  }
+
+ private:
+  absl::Span<const std::string> candidates_;
+  int left_ = 10;
+};
+
+}  // namespace
+
+std::string FitReport::ToString(absl::Span<const std::string> candidates) const {
+  std::string text;
+  const auto conflict = [](absl::string_view verb, absl::string_view conjunction) {
+    return [=](const PathConflict& c) {
+      if (c.first.empty() && c.second.empty()) return absl::StrCat("'", c.path, "'");
+      return absl::StrCat("'", c.path, "' ", verb, " '", c.first, "' ", conjunction, " '", c.second,
+                          "'");
+    };
+  };
+  const auto mismatch = [](const SpecMismatch& m) {
+    return absl::StrCat("'", m.path, "': expected ", m.expected, ", found ", m.found);
+  };
+  // What is missing has often only been misspelt, so that it is among the unexpected.
+  AppendItems("missing", missing, WithSuggestions(unexpected), &text);
+  AppendItems("unexpected", unexpected, WithSuggestions(candidates), &text);
+  AppendItems("duplicate", duplicate, conflict("would be both", "and"), &text);
+  AppendItems("ambiguous", ambiguous, conflict("could be", "or"), &text);
+  AppendItems("dtype mismatch", dtype_mismatch, mismatch, &text);
+  AppendItems("shape mismatch", shape_mismatch, mismatch, &text);
+  return text;
+}
+
+absl::Status FitReport::ToStatus(absl::string_view what,
+                                 absl::Span<const std::string> candidates) const {
+  if (ok()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(what, ":\n", ToString(candidates)));
+}
+
+}  // namespace leafstore

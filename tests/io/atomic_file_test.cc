@@ -1,0 +1,99 @@
+#include "leafstore/io/internal/atomic_file.h"
+
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+#include "tests/core/status_matchers.h"
+#include "tests/io/faulty_file_system.h"
+#include "tests/io/temp_dir.h"
+
+namespace leafstore::internal {
+namespace {
+
+absl::Span<const std::byte> BytesOf(absl::string_view text) {
+  return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
+}
+
+absl::Status Save(const std::string& path, absl::string_view text, const IoOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, options));
+  LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(BytesOf(text)));
+  LEAFSTORE_RETURN_IF_ERROR(file.Close());
+  return file.Commit();
+}
+
+size_t FilesIn(const TempDir& dir) { return FileSystem::Posix().List(dir.File(""))->size(); }
+
+TEST(AtomicFileTest, Commit_ReplacesTheFileAndSyncsBothInOrder) {
+  const TempDir dir;
+  WriteFile(dir.File("x"), "old");
+  FaultyFileSystem files;
+  ASSERT_THAT(Save(dir.File("x"), "new", {.file_system = &files}), IsOk());
+  EXPECT_EQ(ReadFile(dir.File("x")), "new");
+  EXPECT_THAT(files.log, testing::ElementsAre("create", "write 3", "sync", "close", "rename",
+                                              "sync directory"));
+  EXPECT_EQ(FilesIn(dir), 1u);
+}
+
+TEST(AtomicFileTest, EveryFailure_LeavesTheOldFileOrTheNewOneAndNoOther) {
+  const TempDir dir;
+  FaultyFileSystem counting;
+  ASSERT_THAT(Save(dir.File("y"), "new", {.file_system = &counting}), IsOk());
+  for (int i = 0; i < counting.calls; ++i) {
+    WriteFile(dir.File("x"), "old");
+    FaultyFileSystem files;
+    files.fail_at = i;
+    EXPECT_FALSE(Save(dir.File("x"), "new", {.file_system = &files}).ok()) << i;
+    const bool only_sync_of_directory_failed = i + 1 == counting.calls;
+    EXPECT_EQ(ReadFile(dir.File("x")), only_sync_of_directory_failed ? "new" : "old") << i;
+    EXPECT_EQ(FilesIn(dir), 2u) << i;
+  }
+}
+
+TEST(AtomicFileTest, DestroyedBeforeCommit_RemovesTheTemporaryFile) {
+  const TempDir dir;
+  {
+    AtomicFile file = AtomicFile::Create(dir.File("x"), {}).value();
+    const AtomicFile moved = std::move(file);
+    EXPECT_EQ(FilesIn(dir), 1u);
+  }
+  EXPECT_EQ(FilesIn(dir), 0u);
+}
+
+TEST(AtomicFileTest, CommitNew_ReplacesNothing) {
+  const TempDir dir;
+  AtomicFile file = AtomicFile::Create(dir.File("x"), {}).value();
+  ASSERT_THAT(file.Close(), IsOk());
+  WriteFile(dir.File("x"), "old");
+  EXPECT_EQ(file.CommitNew().code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(ReadFile(dir.File("x")), "old");
+}
+
+// A file system in which every name exists.
+class FullFileSystem : public FaultyFileSystem {
+ public:
+  int tried = 0;
+  int free_after = -1;
+
+  absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override {
+    if (tried++ != free_after) return absl::AlreadyExistsError("cannot create");
+    return FaultyFileSystem::Create(path);
+  }
+};
+
+TEST(AtomicFileTest, Create_TriesOtherNamesButNotForEver) {
+  const TempDir dir;
+  FullFileSystem files;
+  files.free_after = 3;
+  EXPECT_THAT(Save(dir.File("x"), "new", {.file_system = &files}), IsOk());
+  FullFileSystem full;
+  EXPECT_EQ(Save(dir.File("y"), "new", {.file_system = &full}).code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(full.tried, AtomicFile::kMaxNames);
+}
+
+}  // namespace
+}  // namespace leafstore::internal

@@ -1,0 +1,109 @@
+// PathCursor: prints the paths of many nodes, each key once. All text of paths is made here.
+//
+//   PathCursor cursor(PathForm::kDotted);
+//   cursor.Push(KeyRef::Attribute("layers"));
+//   cursor.Push(KeyRef::Index(0));
+//   cursor.text();                              // "layers.0"
+//   cursor.Pop();
+//   cursor.text();                              // "layers"
+//
+//   for (NodeId node = 0; node < def.node_count(); ++node) {   // along a tree
+//     if (!cursor.Enter(def, node)) ...;                       // the path is too long
+//     cursor.text();
+//   }
+//
+// Forms. Canonical and dotted text are those of core/path.h. Messages show canonical text too, but
+// cut: PathForMessage, KeyForMessage and NameForMessage return a few hundred bytes at most.
+//
+// Limits. One path has at most Path::kMaxTextSize bytes. Many paths that are printed together have
+// at most MaxTotalText bytes: a hostile tree of depth n with a leaf at each level cannot demand
+// n * n bytes of text.
+//
+// Nothing here recurses. Threads: a PathCursor belongs to one thread.
+#ifndef LEAFSTORE_TREEDEF_INTERNAL_PATH_CURSOR_H_
+#define LEAFSTORE_TREEDEF_INTERNAL_PATH_CURSOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+#include "leafstore/core/key.h"
+#include "leafstore/core/path.h"
+#include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore::internal {
+
+// Returns how many bytes the texts of `paths` paths may have together.
+constexpr uint64_t MaxTotalText(uint64_t paths) { return (uint64_t{64} << 20) + 256 * paths; }
+
+class PathCursor {
+ public:
+  static constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+
+  // Begins at the root, whose text is empty.
+  explicit PathCursor(PathForm form, size_t max_size = Path::kMaxTextSize)
+      : form_(form), max_size_(max_size) {}
+
+  // Appends a key. Returns false, and changes nothing, if the text would exceed the limit.
+  // O(length of the key).
+  bool Push(const KeyRef& key) { return Push(key, kNoNode); }
+  // Removes the last key; there must be one. O(1).
+  void Pop();
+
+  // Goes to `node`. Nodes must be entered in preorder, each after its parent; subtrees may be
+  // skipped. Returns false if the text would exceed the limit; then the whole subtree must be
+  // skipped. O(length of the key), amortized.
+  bool Enter(const TreeDef& def, NodeId node);
+
+  // Returns the number of keys.
+  size_t depth() const { return levels_.size(); }
+  // Returns the text, valid until the next call that is not const.
+  const std::string& text() const { return text_; }
+
+ private:
+  // A key of the path: where its text begins, and the end of its node's subtree.
+  struct Level {
+    size_t begin;
+    NodeId end;
+  };
+
+  bool Push(const KeyRef& key, NodeId end);
+
+  const PathForm form_;
+  const size_t max_size_;
+  std::string text_;
+  std::vector<Level> levels_;
+};
+
+// Returns the text of one node. error ResourceExhausted: it exceeds Path::kMaxTextSize.
+// O(length of the text).
+absl::StatusOr<std::string> PathText(const TreeDefColumns& columns, NodeId node, PathForm form);
+
+// Returns the length of each node's canonical text. O(total length of the keys).
+std::vector<uint64_t> PathTextSizes(const TreeDef& def);
+
+// Returns the error that the path of `node` exceeds Path::kMaxTextSize.
+absl::Status PathTooLong(absl::string_view path_for_message);
+
+// Returns the canonical text for a message, without its middle if it is long; "(root)" for the
+// root. The first keys of a node more than 4,096 keys deep are not shown. O(1).
+std::string PathForMessage(const TreeDefColumns& columns, NodeId node);
+std::string PathForMessage(const Path& path);
+
+// Returns the canonical text of `key`, without the middle of a long name. O(1).
+std::string KeyForMessage(const KeyRef& key);
+
+// Returns `name` (a type name or tag; any bytes) for a message: unchanged if it is short and plain,
+// otherwise quoted, without its middle if it is long. O(1).
+std::string NameForMessage(absl::string_view name);
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_TREEDEF_INTERNAL_PATH_CURSOR_H_
