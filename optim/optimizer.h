@@ -61,7 +61,7 @@ struct StepOptions {
   StepOptions(double learning_rate) : lr(learning_rate) {}  // NOLINT: Step(&group, grads, lr)
   StepOptions(double learning_rate, double scale) : lr(learning_rate), grad_scale(scale) {}
 
-  double lr;              // finite, not below 0
+  double lr = 0;          // finite, not below 0
   double grad_scale = 1;  // finite; what each gradient is multiplied by first: see clip.h
 };
 

@@ -80,16 +80,15 @@ class Matcher {
                                map.Apply(part_.layout, part_.slots,
                                          {.allow_unused_rules = options_.allow_unused_renames}));
     std::vector<uint32_t> sought;
-    std::vector<Slot> slots;
     std::vector<std::string> names;
     for (uint32_t from = 0; from < part_.size(); ++from) {
       names_.push_back(std::move(renamed[from].to));
-      if (!renamed[from].rule || store_.Find(names_[from]) != nullptr) continue;
+      if (!renamed[from].rule || options_.by == AlignBy::kDotted) continue;
+      if (store_.Find(names_[from]) != nullptr) continue;
       sought.push_back(from);
-      slots.push_back(part_.slots.SlotAt(from));
       names.push_back(names_[from]);
     }
-    const LayoutPart part(part_.layout, SlotSet::FromSorted(part_.layout.size(), std::move(slots)));
+    const LayoutPart part(part_.layout, part_.slots.AtPlaces(sought));
     const Alignment where = Align(part, store_, {.by = AlignBy::kDotted, .names = names});
     for (uint32_t i = 0; i < sought.size(); ++i) {
       if (where[i] != kNoPlace) names_[sought[i]] = store_.PathText(where[i]);

@@ -171,7 +171,7 @@ def modules():
                 Ours("ModelMerge/9000", "MergeGroups(std::move(groups)), Unflatten(def, std::move(params), &model)"), merge,
                 target=0.001, limit=MOVE_9000),
             Row("nnx-update", "update of all variables",
-                Ours("ModelUpdate/9000", "params.Update(others)"), update, target=0.001, limit=COPY_9000,
+                Ours("ModelUpdate/9000", "Update(&params, others)"), update, target=0.001, limit=COPY_9000,
                 note="in the dictionary, which is what a program trains"),
             Row("nnx-update-module", "the same, in the module itself",
                 Ours("ModelUpdateStructs/9000", "Unflatten(def, others, &model)"), update, target=0.001,

@@ -2,6 +2,7 @@
 #ifndef LEAFSTORE_STORE_INTERNAL_FIT_REPORTER_H_
 #define LEAFSTORE_STORE_INTERNAL_FIT_REPORTER_H_
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -9,10 +10,25 @@
 #include "leafstore/core/leaf_spec.h"
 #include "leafstore/store/align.h"
 #include "leafstore/store/fit_report.h"
-#include "leafstore/store/internal/path_texts.h"
 #include "leafstore/store/layout.h"
+#include "leafstore/treedef/internal/path_cursor.h"
 
 namespace leafstore::internal {
+
+// Makes the texts of many paths: in full, until together they exceed what a reader could use, and
+// cut as in messages from there on. (A tree with few strings can have gigabytes of paths.)
+class PathTexts {
+ public:
+  std::string Of(const Layout& layout, Slot slot) {
+    std::string text =
+        total_ < MaxTotalText(0) ? layout.PathText(slot) : layout.PathForMessage(slot);
+    total_ += text.size();
+    return text;
+  }
+
+ private:
+  uint64_t total_ = 0;
+};
 
 class FitReporter {
  public:

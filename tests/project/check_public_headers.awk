@@ -1,6 +1,7 @@
 # Finds what belongs to leafstore::internal in the interface of a public header: in the declarations that a user may use,
 # as opposed to private members, friends, constraints of templates, and the bodies of inline functions. The files are the
-# public headers; prints `file:line: reason` for each declaration, and exits with 1 if there is one.
+# public headers; prints `file:line: reason` for each declaration, and exits with 1 if there is one. Also finds members of
+# structs called ...Options that have no initialiser: who names some members in a call would be warned of those.
 #
 # A header is read character by character. `head` collects a declaration up to its end, which is `;` or the brace of its
 # body. The scopes around it are on a stack: namespaces, classes with their current access, and bodies, which are skipped.
@@ -22,6 +23,10 @@ function Signature(text,    depth, i, c) {
 }
 
 function Check(text,    signature) {
+  if (options[depth] && text !~ /[=(]/ && text !~ /^ *(using|friend|static|struct|enum) / && text !~ /^ *$/) {
+    printf "%s:%d: a member of options without an initialiser:%s\n", file, head_line, text
+    failed = 1
+  }
   signature = Signature(text)
   if (signature !~ /(^|[^A-Za-z_0-9])internal::/ || signature ~ /^ *friend /) return
   if (hidden > 0 || signature ~ /^ *(class|struct) /) return
@@ -35,6 +40,7 @@ function Enter(text,    plain) {
   plain = Signature(text)
   ++depth
   kind[depth] = "body"
+  options[depth] = 0
   adds_hidden[depth] = 0
   if (plain ~ /^ *(inline +)?namespace/) {
     kind[depth] = "namespace"
@@ -42,6 +48,7 @@ function Enter(text,    plain) {
   } else if (plain ~ /^ *(class|struct|union) / && plain !~ /[=(]/) {
     kind[depth] = "class"
     if (plain ~ /^ *class /) adds_hidden[depth] = 1
+    options[depth] = plain ~ /^ *struct [A-Za-z]*Options *$/
   } else {
     Check(text)
     ++opaque

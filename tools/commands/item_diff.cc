@@ -44,21 +44,11 @@ absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
   return kept;
 }
 
-// The part of an item's Layout that is at these places.
-absl::StatusOr<LayoutPart> PartAt(const SourceItem& item, const std::vector<uint32_t>& places) {
-  std::vector<Slot> slots;
-  slots.reserve(places.size());
-  for (const uint32_t place : places) slots.push_back(item.slots().SlotAt(place));
-  LEAFSTORE_ASSIGN_OR_RETURN(SlotSet set, SlotSet::Create(item.layout().size(), std::move(slots)));
-  return LayoutPart(item.layout(), std::move(set));
-}
-
 // Pairs leaves that only one item has so far. Of several that would be one leaf, as an alias and its
 // owner are, the first is paired; by dotted form none is.
-absl::Status PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const LayoutPart part_a, PartAt(a, pairs->only_a));
-  LEAFSTORE_ASSIGN_OR_RETURN(const LayoutPart part_b, PartAt(b, pairs->only_b));
-  const Alignment where = Align(part_a, part_b, {.by = by});
+void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) {
+  const Alignment where = Align({a.layout(), a.slots().AtPlaces(pairs->only_a)},
+                                {b.layout(), b.slots().AtPlaces(pairs->only_b)}, {.by = by});
   std::vector<uint32_t> sources = where.Sources();
   if (by == AlignBy::kDotted) {
     for (const Alignment::Collision& at : where.Collisions()) sources[at.to] = kNoPlace;
@@ -75,7 +65,6 @@ absl::Status PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs*
   for (uint32_t at = 0; at < of_a.size(); ++at) {
     if (where[at] == kNoPlace || sources[where[at]] != at) pairs->only_a.push_back(of_a[at]);
   }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<Pairs> PairUp(const SourceItem& a, const SourceItem& b,
@@ -83,8 +72,8 @@ absl::StatusOr<Pairs> PairUp(const SourceItem& a, const SourceItem& b,
   Pairs pairs;
   LEAFSTORE_ASSIGN_OR_RETURN(pairs.only_a, PlacesOf(a, options));
   LEAFSTORE_ASSIGN_OR_RETURN(pairs.only_b, PlacesOf(b, options));
-  LEAFSTORE_RETURN_IF_ERROR(PairUp(a, b, AlignBy::kPath, &pairs));
-  LEAFSTORE_RETURN_IF_ERROR(PairUp(a, b, AlignBy::kDotted, &pairs));
+  PairUp(a, b, AlignBy::kPath, &pairs);
+  PairUp(a, b, AlignBy::kDotted, &pairs);
   std::sort(pairs.both.begin(), pairs.both.end(),
             [](const Pair& x, const Pair& y) { return x.a < y.a; });
   return pairs;

@@ -30,6 +30,13 @@ struct Open {
   };
 };
 
+struct SomeOptions {
+  int fine = 0;
+  bool also_fine = {};
+  std::string bad;
+  void Fine(int value);
+};
+
 using Shown = internal::Hidden;
 #define LEAFSTORE_FINE internal::Hidden()
 
