@@ -79,7 +79,7 @@ std::string Suggestion(const std::string& argument, CLI::App* program) {
       if (!command->get_group().empty()) names.push_back(command->get_name());
     }
   }
-  return DidYouMean(argument.substr(0, argument.find('=')), names);
+  return internal::DidYouMean(argument.substr(0, argument.find('=')), names);
 }
 
 // What stands before `mark` in `text`; false where it has none.

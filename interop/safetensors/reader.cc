@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -45,12 +44,6 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsFile& file,
 LeafSpec SpecAt(const SafetensorsFile& file, const SafetensorsLeaves& leaves, uint32_t place) {
   if (const Value* value = leaves.value(place)) return LeafSpec(value->kind());
   return file.entry(*leaves.tensor(place)).spec;
-}
-
-std::vector<uint32_t> AllPlaces(const SafetensorsLeaves& leaves) {
-  std::vector<uint32_t> places(leaves.size());
-  std::iota(places.begin(), places.end(), 0);
-  return places;
 }
 
 }  // namespace

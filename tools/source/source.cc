@@ -75,7 +75,8 @@ absl::StatusOr<const SourceItem*> Source::item(absl::string_view name) const {
     if (item->name() == name) return item.get();
     names.push_back(item->name());
   }
-  return UsageError(absl::StrCat(name_, ": no item '", name, "'", DidYouMean(name, names)));
+  return UsageError(
+      absl::StrCat(name_, ": no item '", name, "'", internal::DidYouMean(name, names)));
 }
 
 // Fills in what all sources have.
