@@ -42,7 +42,7 @@
 
 namespace leafstore {
 
-struct NpyWriteOptions {
+struct NpySaveOptions {
   IoOptions io = {};
   // dtypes that NumPy has not are written as the unsigned integers of their width, in the same
   // shape; those narrower than a byte as the packed bytes, uint8 [bytes]. Which dtype they were is
@@ -50,17 +50,13 @@ struct NpyWriteOptions {
   bool raw_bits = false;
 };
 
-struct NpyReadOptions {
-  IoOptions io = {};
-};
-
 // error InvalidArgument: the tensor is null, or of a dtype that NumPy has not. Commit and others:
 // as SaveSafetensors. O(bytes).
 absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
-                     const NpyWriteOptions& options = {});
+                     const NpySaveOptions& options = {});
 
-// error: see above. O(bytes).
-absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& options = {});
+// Loads the tensor of a file. Of `options` the file system matters. error: see above. O(bytes).
+absl::StatusOr<Tensor> LoadNpy(const std::string& path, const IoOptions& options = {});
 
 // What stands before the bytes.
 struct NpyHeader {

@@ -42,14 +42,14 @@
 
 namespace leafstore {
 
-struct NpzWriteOptions {
+struct NpzSaveOptions {
   IoOptions io = {};
   // As numpy.savez_compressed does; otherwise as numpy.savez.
   bool deflate = false;
   NameStyle names = NameStyle::kSplit;
   // Static leaves are not saved, which is no error then.
   bool drop_static = false;
-  // As NpyWriteOptions::raw_bits.
+  // As NpySaveOptions::raw_bits.
   bool raw_bits = false;
 };
 
@@ -63,9 +63,9 @@ struct NpzReadOptions {
 // error InvalidArgument: a static leaf, a dtype that NumPy has not (names the path), or two leaves
 // have one name. Commit and others: as SaveSafetensors. O(bytes).
 absl::Status SaveNpz(const std::string& path, const ParamStore& store,
-                     const NpzWriteOptions& options = {});
+                     const NpzSaveOptions& options = {});
 absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
-                     const NpzWriteOptions& options = {});
+                     const NpzSaveOptions& options = {});
 
 // error: see above. O(bytes).
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions& options = {});

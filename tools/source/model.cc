@@ -155,7 +155,7 @@ absl::StatusOr<std::vector<std::string>> WriteSafetensors(ModelItem item, const 
 
 absl::Status WriteNpz(const ModelItem& item, const std::string& path,
                       const WriteArguments& arguments, OutputFiles* files) {
-  NpzWriteOptions options;
+  NpzSaveOptions options;
   options.deflate = arguments.deflate;
   options.drop_static = arguments.drop_static;
   options.raw_bits = arguments.raw_bits;
@@ -169,7 +169,7 @@ absl::Status WriteNpy(const ModelItem& item, const std::string& path,
     return UsageError(absl::StrCat("expected one tensor for .npy, found ", item.store.size(),
                                    " leaves; --match chooses, or cat --npy"));
   }
-  NpyWriteOptions options;
+  NpySaveOptions options;
   options.raw_bits = arguments.raw_bits;
   options.io.file_system = files;
   return SaveNpy(path, item.store.leaf(0).tensor(), options);
