@@ -109,9 +109,8 @@ TEST(TreeDefBuilderTest, SetKey_ByStringId_IsCheckedLikeOthers) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found it again")));
   EXPECT_THAT(build(KeyKind::kAttribute, 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found attribute .b")));
-  EXPECT_THAT(build(KeyKind::kItem, 1),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("the id of one of 1 strings, found 1")));
+  EXPECT_THAT(build(KeyKind::kItem, 1), StatusIs(absl::StatusCode::kInvalidArgument,
+                                                 HasSubstr("the id of one of 1 strings, found 1")));
   EXPECT_THAT(build(KeyKind::kIndex, 0),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found that of an index")));
 }

@@ -153,10 +153,11 @@ class RowsTable {
       cells[dtype_] = {std::string(kind), Style::kDim};
       return;
     }
-    cells[dtype_] = {std::string(DTypeName(entry.dtype)), Style::kCyan};
-    cells[shape_].text = ShapeToString(entry.shape);
-    cells[bytes_].text = HumanBytes(entry.byte_size);
-    if (entry.codec != 0) cells[stored_].text = StoredText(entry.stored_size, entry.byte_size);
+    cells[dtype_] = {std::string(DTypeName(entry.spec.dtype())), Style::kCyan};
+    cells[shape_].text = ShapeToString(entry.spec.shape());
+    cells[bytes_].text = HumanBytes(entry.spec.byte_size());
+    if (entry.codec != 0)
+      cells[stored_].text = StoredText(entry.stored_size, entry.spec.byte_size());
   }
 
   std::string NoteOf(const Row& row) const {

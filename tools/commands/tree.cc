@@ -200,9 +200,9 @@ void FillLine(const TreeLines& tree, const Line& line, std::vector<Cell>* cells)
     (*cells)[1] = {std::string(ValueKindName(entry->value->kind())), Style::kDim};
     return;
   }
-  (*cells)[1] = {std::string(DTypeName(entry->dtype)), Style::kCyan};
-  (*cells)[2].text = ShapeToString(entry->shape);
-  (*cells)[3].text = HumanBytes(entry->byte_size);
+  (*cells)[1] = {std::string(DTypeName(entry->spec.dtype())), Style::kCyan};
+  (*cells)[2].text = ShapeToString(entry->spec.shape());
+  (*cells)[3].text = HumanBytes(entry->spec.byte_size());
 }
 
 void PrintTree(const TreeLines& tree, Output* out) {
@@ -242,9 +242,9 @@ absl::StatusOr<Json> LineToJson(const TreeLines& tree, const Line& line) {
       json["value_kind"] = std::string(ValueKindName(entry->value->kind()));
       json["value"] = ToJson(*entry->value);
     } else {
-      json["dtype"] = std::string(DTypeName(entry->dtype));
-      json["shape"] = ShapeToJson(entry->shape);
-      json["bytes"] = entry->byte_size;
+      json["dtype"] = std::string(DTypeName(entry->spec.dtype()));
+      json["shape"] = ShapeToJson(entry->spec.shape());
+      json["bytes"] = entry->spec.byte_size();
     }
   }
   for (const absl::string_view tag : def.tags(line.node)) json["tags"].push_back(std::string(tag));

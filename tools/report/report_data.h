@@ -57,10 +57,10 @@
 
 #include "absl/strings/string_view.h"
 
+#include "leafstore/core/metadata.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
 #include "leafstore/numeric/stats.h"
-#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/tools/report/report_tree.h"
 #include "leafstore/tools/source/item_rows.h"
 

@@ -14,7 +14,7 @@ LeafBatch NextBatch(const SourceItem& item, absl::Span<const uint32_t> places) {
   LeafBatch batch;
   do {
     // A file may say anything of tensors that cannot be read.
-    batch.bytes += std::min(item.entry(places[batch.size++]).byte_size, int64_t{1} << 62);
+    batch.bytes += std::min(item.entry(places[batch.size++]).spec.byte_size(), int64_t{1} << 62);
   } while (batch.size < places.size() && batch.size < kBatchLeaves && batch.bytes < kBatchBytes);
   return batch;
 }
