@@ -27,7 +27,7 @@ constexpr auto kPatience = std::chrono::seconds(60);
 
 [[noreturn]] void Fail(const std::string& what) { throw std::runtime_error(what); }
 
-// A pipe whose ends are none of the descriptors that the browser gets.
+// A pipe whose ends are not among the descriptors of the browser.
 struct Pipe {
   int read = -1;
   int write = -1;
@@ -59,7 +59,7 @@ std::vector<std::string> Arguments(const std::string& profile) {
                                         "--hide-scrollbars=false",
                                         "--no-proxy-server",
                                         "--password-store=basic"};
-  // The sandbox needs a user that is not root.
+  // The sandbox does not work for root.
   if (geteuid() == 0) arguments.emplace_back("--no-sandbox");
   return arguments;
 }
@@ -109,7 +109,7 @@ Browser::Browser() {
   posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  // A group of its own, so that all its processes can be ended.
+  // A process group of its own, so that all its processes can be ended.
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   std::vector<std::string> arguments = Arguments(profile_.File("profile"));
   std::vector<char*> pointers;
@@ -131,7 +131,7 @@ Browser::~Browser() {
   try {
     Call("Browser.close", json::object(), "");
   } catch (const std::exception&) {
-    // It is ended below.
+    // The process is ended below.
   }
   close(to_);
   close(from_);
@@ -223,11 +223,11 @@ BrowserPage::BrowserPage(Browser* browser, std::string target, std::string sessi
 
 BrowserPage::~BrowserPage() {
   try {
-    // What it has still to say comes before its answer.
+    // Its pending events precede the answer.
     Eval("null");
     browser_->Call("Target.closeTarget", {{"targetId", target_}}, "");
   } catch (const std::exception&) {
-    // The browser has gone, and this with it.
+    // The browser has ended.
   }
   auto& pages = browser_->pages_;
   pages.erase(std::remove(pages.begin(), pages.end(), this), pages.end());

@@ -1,5 +1,5 @@
-// A headless Chromium that a test drives, through the DevTools protocol over a pipe
-// (--remote-debugging-pipe: messages of JSON, each with a NUL behind it, on descriptors 3 and 4).
+// A headless Chromium for tests, controlled by the DevTools protocol over a pipe
+// (--remote-debugging-pipe: JSON messages, each followed by a NUL, on descriptors 3 and 4).
 //
 //   if (!Browser::IsInstalled()) GTEST_SKIP() << Browser::kHowToInstall;
 //   Browser browser;
@@ -9,8 +9,8 @@
 //   EXPECT_EQ(page->Eval("document.activeElement.className"), "row");
 //   EXPECT_THAT(browser.problems(), IsEmpty());
 //
-// Each page is a tab of its own, without what others kept. Whatever goes wrong in the protocol is
-// an exception, which fails the test.
+// Each page is a separate tab without stored data. An error of the protocol is an exception, which
+// fails the test.
 //
 // Threads: one.
 #ifndef LEAFSTORE_TESTS_REPORT_BROWSER_H_
@@ -44,7 +44,7 @@ class Browser {
   static constexpr char kHowToInstall[] =
       "chromium is not installed (scripts/setup --tests installs it): the page is not tested";
 
-  // The program; empty where there is none.
+  // Returns the program; empty if there is none.
   static std::string Program();
   static bool IsInstalled() { return !Program().empty(); }
 
@@ -55,17 +55,17 @@ class Browser {
 
   std::unique_ptr<BrowserPage> OpenPage(const PageOptions& options = {});
 
-  // Of all its pages, also of those that have gone: errors and warnings of the console, exceptions,
-  // and requests that were not for the page itself; each with the page's address.
+  // Returns the problems of all pages, including closed ones: errors and warnings of the console,
+  // exceptions, and requests other than for the page itself; each with the page's address.
   const std::vector<std::string>& problems() const { return problems_; }
 
  private:
   friend class BrowserPage;
   using Json = nlohmann::json;
 
-  // Sends a command and returns its result. Events that come meanwhile go to their pages.
+  // Sends a command and returns its result. Passes events to their pages meanwhile.
   Json Call(const std::string& method, const Json& params, const std::string& session);
-  // The next message; waits for it.
+  // Waits for the next message and returns it.
   Json Receive(std::chrono::steady_clock::time_point until);
   void Dispatch(const Json& event);
 
@@ -85,32 +85,32 @@ class BrowserPage {
 
   ~BrowserPage();
 
-  // Loads a file and returns when it is there.
+  // Loads a file, and returns when it is loaded.
   void Open(const std::string& path);
   void Resize(int width, int height, double scale = 1);
   // "light" or "dark"; `medium` is "screen" or "print".
   void Prefer(const std::string& scheme, bool reduced_motion, const std::string& medium = "");
 
-  // The value of an expression, or of a promise. An exception in it is one here.
+  // Returns the value of an expression, or of a promise. Throws its exception.
   Json Eval(const std::string& expression);
   // Calls a function with arguments, as JSON.
   Json Call(const std::string& function, const std::vector<Json>& arguments);
   // Returns when an expression is true.
   void WaitFor(const std::string& expression);
-  // Returns when what has been asked for is drawn.
+  // Returns when all changes are drawn.
   void WaitForFrame();
 
-  // A key by its name: "a", "Enter", "ArrowDown", "Tab".
+  // Presses a key, given by its name: "a", "Enter", "ArrowDown", "Tab".
   void Press(const std::string& key, bool shift = false);
   void Type(const std::string& text);
-  // At a point of the window, in CSS pixels.
+  // Clicks at a point of the window, in CSS pixels.
   void ClickAt(double x, double y);
   void MoveTo(double x, double y);
-  // In the middle of the first element that a selector finds, which is scrolled to.
+  // Clicks in the middle of the first element of a selector, after scrolling to it.
   void Click(const std::string& selector);
 
   void Screenshot(const std::string& path, bool whole_page = false);
-  // The size of the PDF that is printed.
+  // Returns the size of the printed PDF.
   size_t PrintedBytes();
 
  private:

@@ -1,9 +1,8 @@
-// What tests of the page in a browser have in common: a report is made by the program, opened, and
-// asked about. What it shows is what is in the stores, whatever is searched, sorted, opened and
-// zoomed, by pointer and by keyboard; and nothing goes wrong on the way: after each test there must
-// be no message in the console of any page that it opened, no exception, no request.
+// The fixture of tests of the page in a browser: the program makes a report, which is opened and
+// queried. It must show the data of the stores after each search, sort, opening and zoom, by pointer and
+// by keyboard. After each test, no page may have a message in the console, an exception or a request.
 //
-//   TEST_F(ReportBrowserTest, ASearchNarrowsTheTable) {
+//   TEST_F(ReportBrowserTest, Search_FiltersTheTable) {
 //     Save(path_, store);
 //     Open({path_, "--title", "t"});
 //     Search("bias");
@@ -29,7 +28,7 @@
 
 namespace leafstore {
 
-// What the tests ask of the page: rows by path, cells by column.
+// Scripts of the tests: rows by path, cells by column.
 inline constexpr char kProbes[] = R"(
   globalThis.rowOfPath = (path) => [...document.querySelectorAll('.row')].find((row) =>
     row.querySelector('.path-cell').title === path);
@@ -43,7 +42,7 @@ inline constexpr char kProbes[] = R"(
     .sort((a, b) => a.dataset.at - b.dataset.at).map((row) => row.querySelector('.path-cell').title);
   null)";
 
-// A number as the page writes it.
+// Formats a number as the page does.
 inline double NumberIn(const nlohmann::json& text) {
   if (!text.is_string()) return std::nan("");
   double number = 0;

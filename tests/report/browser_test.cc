@@ -1,4 +1,4 @@
-// The browser that tests drive: what goes wrong in a page is not lost with it.
+// The browser of the tests: problems of a page are kept after it is closed.
 #include "tests/report/browser.h"
 
 #include "gmock/gmock.h"
@@ -29,7 +29,7 @@ class BrowserTest : public testing::Test {
   TempDir dir_;
 };
 
-TEST_F(BrowserTest, AGoodPageHasNoProblems) {
+TEST_F(BrowserTest, CorrectPage_HasNoProblems) {
   Browser browser;
   const auto page = browser.OpenPage();
   page->Open(Page("good.html", "globalThis.answer = 42"));
@@ -37,7 +37,7 @@ TEST_F(BrowserTest, AGoodPageHasNoProblems) {
   EXPECT_THAT(browser.problems(), IsEmpty());
 }
 
-TEST_F(BrowserTest, ProblemsOfPagesThatHaveGoneAreKept) {
+TEST_F(BrowserTest, ProblemsOfClosedPages_AreKept) {
   Browser browser;
   auto page = browser.OpenPage();
   page->Open(Page("error.html", "console.error('one')"));
@@ -50,7 +50,7 @@ TEST_F(BrowserTest, ProblemsOfPagesThatHaveGoneAreKept) {
                           AllOf(HasSubstr("throws.html: exception: "), HasSubstr("two"))));
 }
 
-TEST_F(BrowserTest, WhatIsFetchedAndWhatFailsLaterAreProblems) {
+TEST_F(BrowserTest, RequestsAndLaterErrors_AreProblems) {
   Browser browser;
   auto page = browser.OpenPage();
   page->Open(Page("late.html",

@@ -1,5 +1,5 @@
-// Charts of whatever numbers a run may have saved, in a browser: one step, one value, numbers that
-// differ in their last bit, gaps, both ends of what a number can be.
+// Charts in a browser of unusual metrics: one step, one value, numbers that differ in their last bit,
+// gaps, the largest and smallest numbers.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -27,7 +27,7 @@ constexpr double kSmallest = std::numeric_limits<double>::denorm_min();
 
 class ReportChartsTest : public ReportBrowserTest {
  protected:
-  // A run of these metrics, by step; what is not finite is no number.
+  // Makes a run with these metrics, per step; NaN leaves the metric out.
   void OpenRun(const std::vector<Metrics>& metrics) {
     CheckpointManager manager =
         CheckpointManager::Open(run_, {.io = {.durable = false}, .retention = {.last = 1000}})
@@ -45,11 +45,11 @@ class ReportChartsTest : public ReportBrowserTest {
     for (const double value : values) metrics.push_back(Metrics{{name, value}});
     OpenRun(metrics);
   }
-  // The chart of a metric, which stands behind that of the norms; of the first metric.
+  // Selects the chart of the first metric, which follows that of the norms.
   std::string Chart(const std::string& what) {
     return absl::StrCat("document.querySelectorAll('#steps-charts figure')[1]", what);
   }
-  // Nothing in any drawing is no number, and every chart has its line.
+  // No drawing has NaN, and every chart has a line.
   void ExpectDrawn() {
     EXPECT_EQ(Eval("[...document.querySelectorAll('svg *')].filter((e) => [...e.attributes]"
                    ".some((a) => /NaN|Infinity|undefined/.test(a.value))).map((e) => e.outerHTML)"),
@@ -63,7 +63,7 @@ class ReportChartsTest : public ReportBrowserTest {
   const std::string run_ = dir_.File("run");
 };
 
-TEST_F(ReportChartsTest, AMetricThatMovesInItsLastBitIsALineThatHardlyMoves) {
+TEST_F(ReportChartsTest, MetricThatHardlyChanges_IsANearlyHorizontalLine) {
   OpenRunOf("accuracy", {0.3, 0.1 + 0.2, 0.3});
   ExpectDrawn();
   const json labels = Eval("[..." + Chart(".querySelectorAll('text.tick')]"
@@ -72,7 +72,7 @@ TEST_F(ReportChartsTest, AMetricThatMovesInItsLastBitIsALineThatHardlyMoves) {
   EXPECT_EQ(labels, json({"0.299", "0.3", "0.301"}));
 }
 
-TEST_F(ReportChartsTest, WhatNeverMovesIsInTheMiddle) {
+TEST_F(ReportChartsTest, ConstantMetric_IsInTheMiddle) {
   for (const double value : {0.5, 0.0, -3.0, 1e300, kSmallest, kLargest}) {
     OpenRunOf("loss", {value, value});
     ExpectDrawn();
@@ -80,7 +80,7 @@ TEST_F(ReportChartsTest, WhatNeverMovesIsInTheMiddle) {
   }
 }
 
-TEST_F(ReportChartsTest, EndsOfWhatANumberCanBeAreDrawn) {
+TEST_F(ReportChartsTest, LargestNumbers_AreDrawn) {
   for (const std::vector<double>& values : {std::vector<double>{-kLargest, kLargest, 0},
                                             {0, kSmallest},
                                             {-kSmallest, kSmallest},
@@ -92,11 +92,11 @@ TEST_F(ReportChartsTest, EndsOfWhatANumberCanBeAreDrawn) {
   }
 }
 
-TEST_F(ReportChartsTest, GapsAreNoPartOfALine) {
+TEST_F(ReportChartsTest, Gaps_InterruptTheLine) {
   OpenRun({{{"loss", 4}}, {}, {{"loss", 2}}, {{"loss", 1}}, {{"other", 7}}});
   ExpectDrawn();
   const std::string line = Eval(Chart(".querySelector('path.series').getAttribute('d')"));
-  // A cross of two strokes for the point that is alone, and one line for the two that are not.
+  // The isolated point is a cross of two strokes, and the other two points are one line.
   EXPECT_EQ(std::count(line.begin(), line.end(), 'L'), 1);
   EXPECT_EQ(std::count(line.begin(), line.end(), 'h'), 1);
   Eval(Chart(".querySelector('.chart-frame').focus()"));
@@ -105,21 +105,21 @@ TEST_F(ReportChartsTest, GapsAreNoPartOfALine) {
   EXPECT_EQ(Eval(Chart(".querySelector('.reading').textContent")), "Step 2: –");
 }
 
-TEST_F(ReportChartsTest, OneStepIsAPoint) {
+TEST_F(ReportChartsTest, OneStep_IsAPoint) {
   OpenRunOf("loss", {0.25});
   ExpectDrawn();
   EXPECT_THAT(std::string(Eval(Chart(".querySelector('.chart-frame').ariaLabel"))),
               HasSubstr("from step 1 to 1. loss: 0.25 to 0.25"));
 }
 
-TEST_F(ReportChartsTest, TicksAreRoundNumbersOfTheRange) {
+TEST_F(ReportChartsTest, Ticks_AreRoundNumbersInTheRange) {
   OpenRunOf("loss", {1, 2});
   EXPECT_EQ(Ticks(0, 1), json({0, 0.25, 0.5, 0.75, 1}));
   EXPECT_EQ(Ticks(-3, 1000), json({0, 500, 1000}));
   EXPECT_EQ(Ticks(-kLargest, kLargest), json({-1e308, 0, 1e308}));
 }
 
-TEST_F(ReportChartsTest, TicksAreFewWhateverTheRangeIs) {
+TEST_F(ReportChartsTest, Ticks_AreFewForAnyRange) {
   OpenRunOf("loss", {1, 2});
   const double next = 1 + std::numeric_limits<double>::epsilon();
   for (const auto& [low, high] : {std::pair<double, double>{0.3, 0.1 + 0.2},
@@ -143,7 +143,7 @@ TEST_F(ReportChartsTest, TicksAreFewWhateverTheRangeIs) {
   }
 }
 
-TEST_F(ReportChartsTest, HistogramsReachTheEndsOfANumber) {
+TEST_F(ReportChartsTest, Histograms_ReachTheLargestNumbers) {
   const std::vector<std::vector<double>> leaves = {{-kLargest, 0, kLargest},
                                                    {-kSmallest, kSmallest},
                                                    {0, 0},

@@ -1,4 +1,4 @@
-// The data of a report: what is in it is what is in the stores.
+// The data of a report equal the stores.
 #include "leafstore/tools/report/report_data.h"
 
 #include <chrono>
@@ -16,7 +16,6 @@
 
 #include "leafstore/numeric/stats.h"
 #include "leafstore/tools/report/report_numbers.h"
-#include "leafstore/tools/report/report_tree.h"
 
 #include "tests/report/sample_reports.h"
 
@@ -46,7 +45,7 @@ class ReportDataTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-TEST(ReportTreeTest, ANodeIsFoundAgainByParentAndKey) {
+TEST(ReportTreeTest, Child_IsIdentifiedByParentAndKey) {
   ReportTree tree;
   const ReportTree::Node a = tree.Child(ReportTree::kRoot, KeyRef::Attribute("a"));
   const ReportTree::Node item = tree.Child(ReportTree::kRoot, KeyRef::Item("a"));
@@ -58,7 +57,7 @@ TEST(ReportTreeTest, ANodeIsFoundAgainByParentAndKey) {
   EXPECT_EQ(tree.step(item), "['a']");
 }
 
-TEST(ReportTreeTest, PreorderKeepsChildrenInTheOrderTheyCame) {
+TEST(ReportTreeTest, Preorder_KeepsTheOrderOfInsertion) {
   ReportTree tree;
   for (const char* path : {".b.x", ".a", ".b.y", ".c.z"}) tree.At(Path::Parse(path).value());
   std::vector<std::string> steps;
@@ -66,7 +65,7 @@ TEST(ReportTreeTest, PreorderKeepsChildrenInTheOrderTheyCame) {
   EXPECT_THAT(steps, ElementsAre("", ".b", ".x", ".y", ".a", ".c", ".z"));
 }
 
-TEST(ReportTreeTest, LongKeysAreCutAndStayApart) {
+TEST(ReportTreeTest, LongKeys_AreCutAndStayDistinct) {
   ReportTree tree;
   const std::string stem(100'000, 'k');
   const ReportTree::Node a = tree.Child(ReportTree::kRoot, KeyRef::Item(stem + "a"));
@@ -75,7 +74,7 @@ TEST(ReportTreeTest, LongKeysAreCutAndStayApart) {
   EXPECT_LE(tree.key(a).size(), 1024u);
 }
 
-TEST_F(ReportDataTest, EachColumnHasAnEntryForEachLeaf) {
+TEST_F(ReportDataTest, Columns_HaveAnEntryPerLeaf) {
   SaveSample(path_);
   const json report = ReportJsonOf({path_});
   EXPECT_EQ(report["schema"], 1);
@@ -96,7 +95,7 @@ TEST_F(ReportDataTest, EachColumnHasAnEntryForEachLeaf) {
   }
 }
 
-TEST_F(ReportDataTest, StatisticsAreThoseOfTheStore) {
+TEST_F(ReportDataTest, Statistics_EqualThoseOfTheStore) {
   const ParamStore store = NetworkStore(2, 16, 0.1f);
   Save(path_, store);
   const json report = ReportJsonOf({path_});
@@ -126,7 +125,7 @@ TEST_F(ReportDataTest, StatisticsDoNotDependOnTheNumberOfThreads) {
   EXPECT_EQ(ReportJsonOf({path_, "--threads", "1"}), ReportJsonOf({path_, "--threads", "7"}));
 }
 
-TEST_F(ReportDataTest, TiesTagsAndValuesAreThere) {
+TEST_F(ReportDataTest, TiesTagsAndValues_AreIncluded) {
   SaveSample(path_);
   const json report = ReportJsonOf({path_, "--item", "params"});
   ASSERT_EQ(report["items"].size(), 1u);
@@ -150,7 +149,7 @@ TEST_F(ReportDataTest, TiesTagsAndValuesAreThere) {
   EXPECT_EQ(side["max"][place("scale")], 2.0);
 }
 
-TEST_F(ReportDataTest, SavedGroupsHaveTheirTotalsAndStatistics) {
+TEST_F(ReportDataTest, SavedGroups_HaveTotalsAndStatistics) {
   SaveSample(path_);
   const json report = ReportJsonOf({path_, "--item", "params"});
   const json item = report["items"][0];
@@ -176,7 +175,7 @@ TEST_F(ReportDataTest, SavedGroupsHaveTheirTotalsAndStatistics) {
   }
 }
 
-TEST_F(ReportDataTest, GroupsByFilterEndWithTheRest) {
+TEST_F(ReportDataTest, GroupsByFilter_EndWithTheRest) {
   Save(path_, NetworkStore(1, 8, 1));
   const json report = ReportJsonOf({path_, "--group", "bias=**.bias", "--group", "all mlp=**.mlp"});
   const json item = report["items"][0];
@@ -189,7 +188,7 @@ TEST_F(ReportDataTest, GroupsByFilterEndWithTheRest) {
   EXPECT_EQ(item["took_root"], nullptr);
 }
 
-TEST_F(ReportDataTest, OnlyWhatMatchesIsThere) {
+TEST_F(ReportDataTest, Match_LeavesOutOthers) {
   Save(path_, NetworkStore(2, 8, 1));
   const json report = ReportJsonOf({path_, "--match", "layers.1.mlp"});
   EXPECT_THAT(LeafPathsOf(report["items"][0]),
@@ -197,7 +196,7 @@ TEST_F(ReportDataTest, OnlyWhatMatchesIsThere) {
   EXPECT_EQ(report["items"][0]["totals"][0]["leaves"], 2);
 }
 
-TEST_F(ReportDataTest, WhatIsNoNumberOfJsonsIsSaidOtherwise) {
+TEST_F(ReportDataTest, NanAndInfinities_AreNullOrText) {
   const ParamStore store =
       ParamStore::FromEntries(
           {{Path().Attribute("big"), Value(int64_t{9007199254740993})},
@@ -219,7 +218,7 @@ TEST_F(ReportDataTest, WhatIsNoNumberOfJsonsIsSaidOtherwise) {
   EXPECT_EQ(side["l2"][3], 0.0);
 }
 
-TEST_F(ReportDataTest, TextIsAsciiAndHarmless) {
+TEST_F(ReportDataTest, Text_IsAsciiAndEscaped) {
   Save(path_, HostileStore());
   const Ran ran = RunLeafstore({"report", path_, "--json", "--title", "<b>\xe2\x80\xae"});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
@@ -232,7 +231,7 @@ TEST_F(ReportDataTest, TextIsAsciiAndHarmless) {
   EXPECT_THAT(keys, testing::Contains("\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d"));
 }
 
-TEST(CompareLeavesTest, EachKindOfDifferenceIsTold) {
+TEST(CompareLeavesTest, EachKindOfDifference_IsReported) {
   using What = LeafChange::What;
   const Leaf floats = Floats({1, 2, 3});
   EXPECT_EQ(CompareLeaves(floats, Floats({1, 2, 3})).what, What::kSame);
@@ -245,7 +244,7 @@ TEST(CompareLeavesTest, EachKindOfDifferenceIsTold) {
   EXPECT_EQ(CompareLeaves(floats, integers).differing, std::nullopt);
 }
 
-TEST(CompareLeavesTest, NumbersAreComparedAsDiffDoes) {
+TEST(CompareLeavesTest, Numbers_AreComparedAsByDiff) {
   const LeafChange change = CompareLeaves(Floats({1, 2, 0, 4}), Floats({1, 5, 4, 4}));
   EXPECT_EQ(change.what, LeafChange::What::kNumbers);
   EXPECT_EQ(change.differing, 2);
@@ -254,14 +253,14 @@ TEST(CompareLeavesTest, NumbersAreComparedAsDiffDoes) {
   EXPECT_EQ(change.l2, 5);
 }
 
-TEST(CompareLeavesTest, ANormIsOfWhatIsFiniteOnBothSides) {
+TEST(CompareLeavesTest, Norm_CoversNumbersThatAreFiniteOnBothSides) {
   const LeafChange change = CompareLeaves(Floats({kNaN, 1, kInf, 2}), Floats({1, kNaN, 0, 5}));
   EXPECT_EQ(change.differing, 4);
   EXPECT_EQ(change.l2, 3);
   EXPECT_EQ(CompareLeaves(Floats({kNaN, 1}), Floats({kNaN, 1})).what, LeafChange::What::kSame);
 }
 
-TEST(ReportJsonTest, TwoNamesOfMetadataStayTwo) {
+TEST(ReportJsonTest, NamesOfMetadata_StayDistinct) {
   ReportData data;
   data.files.resize(1);
   data.files[0].metadata = {{"a\n", "newline"}, {"a\\n", "backslash"}};
@@ -271,8 +270,8 @@ TEST(ReportJsonTest, TwoNamesOfMetadataStayTwo) {
   EXPECT_EQ(file["metrics"], json({{"m\\x01", 1}, {"m\\\\x01", 2}}));
 }
 
-// Looking for each name among those before it would take minutes.
-TEST(ReportJsonTest, MuchMetadataIsNoMatterOfMinutes) {
+// Searching each name among the previous ones would take minutes.
+TEST(ReportJsonTest, MuchMetadata_TakesLinearTime) {
   ReportData data;
   data.files.resize(1);
   for (int i = 0; i < 400'000; ++i) data.files[0].metadata[absl::StrCat("key", i)] = "value";
@@ -287,7 +286,7 @@ class ReportChangeTest : public ReportDataTest {
   const std::string second_ = dir_.File("b.leaf");
 };
 
-TEST_F(ReportChangeTest, LeavesOfTwoFilesMeetByPath) {
+TEST_F(ReportChangeTest, Leaves_AreComparedByPath) {
   const auto at = [](const char* path) { return Path::Parse(path).value(); };
   Save(path_, ParamStore::FromEntries({{at(".a"), Floats({1, 2})},
                                        {at(".gone"), Floats({7})},
@@ -316,7 +315,7 @@ TEST_F(ReportChangeTest, LeavesOfTwoFilesMeetByPath) {
   EXPECT_THAT(item["sides"][1]["value"][4], "y");
 }
 
-TEST_F(ReportChangeTest, BothHistogramsHaveOneRange) {
+TEST_F(ReportChangeTest, Histograms_HaveOneRange) {
   const auto store = [](std::vector<float> values) {
     return ParamStore::FromEntries({{Path().Attribute("w"), Floats(std::move(values))}}).value();
   };
@@ -331,7 +330,7 @@ TEST_F(ReportChangeTest, BothHistogramsHaveOneRange) {
   EXPECT_EQ(after[31], 2);
 }
 
-TEST_F(ReportChangeTest, AnItemOfOneFileAloneIsAddedOrRemoved) {
+TEST_F(ReportChangeTest, ItemOfOneFile_IsAddedOrRemoved) {
   Save(path_, NetworkStore(1, 4, 1), "old");
   Save(second_, NetworkStore(1, 4, 1), "new");
   const json report = ReportJsonOf({path_, second_});
@@ -343,7 +342,7 @@ TEST_F(ReportChangeTest, AnItemOfOneFileAloneIsAddedOrRemoved) {
   EXPECT_THAT(report["items"][1]["change"]["what"], testing::Each("removed"));
 }
 
-TEST_F(ReportChangeTest, WhatIsTiedOnOneSideAloneIsALeaf) {
+TEST_F(ReportChangeTest, TieOfOneSide_IsALeaf) {
   SampleModel untied;
   untied.head = std::make_shared<Tensor>(*untied.embed);
   const Flattened other = Flatten(std::move(untied)).value();
@@ -368,7 +367,7 @@ class ReportStepsTest : public ReportDataTest {
   const std::string run_ = dir_.File("run");
 };
 
-TEST_F(ReportStepsTest, NormsAndChangesAreThoseOfTheSteps) {
+TEST_F(ReportStepsTest, NormsAndChanges_EqualThoseOfTheSteps) {
   const std::vector<ParamStore> stores = GrowingStores(3, 1, 8);
   SaveSteps(run_, {10, 20, 40}, stores);
   const json report = ReportJsonOf({run_});
@@ -394,7 +393,7 @@ TEST_F(ReportStepsTest, NormsAndChangesAreThoseOfTheSteps) {
   EXPECT_EQ(item["sides"][0]["l2"][0], StatsOf(stores[2].leaf(0).tensor()).value().l2());
 }
 
-TEST_F(ReportStepsTest, AStepThatIsDamagedIsLeftOutAndNamed) {
+TEST_F(ReportStepsTest, DamagedStep_IsLeftOutAndNamed) {
   SaveSteps(run_, {1, 2, 3}, GrowingStores(3, 1, 8));
   const std::string file = run_ + "/step-00000000000000000002.leaf";
   std::string bytes = ReadFile(file);
@@ -408,9 +407,8 @@ TEST_F(ReportStepsTest, AStepThatIsDamagedIsLeftOutAndNamed) {
   EXPECT_EQ(report["items"][0]["series"]["l2"][0].size(), 2u);
 }
 
-// What was read of a step before another part of it failed is not there, and the next is measured
-// against the last that is whole.
-TEST_F(ReportStepsTest, AStepBehindADamagedOneIsComparedWithTheOneBefore) {
+// A step that fails while it is read is left out, and the next one is compared with the last intact one.
+TEST_F(ReportStepsTest, StepAfterADamagedOne_IsComparedWithTheLastIntactOne) {
   const std::vector<ParamStore> stores = GrowingStores(3, 1, 8);
   SaveSteps(run_, {1, 2, 3}, stores);
   const std::string file = run_ + "/step-00000000000000000002.leaf";
@@ -424,7 +422,7 @@ TEST_F(ReportStepsTest, AStepBehindADamagedOneIsComparedWithTheOneBefore) {
   }
 }
 
-TEST_F(ReportStepsTest, ManyStepsAreThinnedOutAndThatIsSaid) {
+TEST_F(ReportStepsTest, ManySteps_AreThinnedWithANote) {
   std::vector<int64_t> steps;
   for (int64_t i = 0; i < 11; ++i) steps.push_back(10 * i);
   SaveSteps(run_, steps, GrowingStores(11, 1, 4));
@@ -433,7 +431,7 @@ TEST_F(ReportStepsTest, ManyStepsAreThinnedOutAndThatIsSaid) {
   EXPECT_THAT(report["notes"], ElementsAre(HasSubstr("11 steps, of which 3")));
 }
 
-TEST_F(ReportStepsTest, AStepThatIsNamedIsAModel) {
+TEST_F(ReportStepsTest, NamedStep_IsAModel) {
   SaveSteps(run_, {1, 2}, GrowingStores(2, 1, 4));
   EXPECT_EQ(ReportJsonOf({run_ + "@1"})["mode"], "model");
   EXPECT_EQ(ReportJsonOf({run_, "--step", "1"})["files"][0]["step"], 1);

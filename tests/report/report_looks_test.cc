@@ -1,5 +1,5 @@
-// What the page looks like to whom, in a browser: colours, contrast, narrow windows, paper, the
-// order of the Tab key, names of what has a role.
+// The appearance of the page in a browser: colours, contrast, narrow windows, print, tab order, names
+// of elements with roles.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -16,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-TEST_F(ReportBrowserTest, TheThemeIsTheSystemsUntilOneIsChosen) {
+TEST_F(ReportBrowserTest, Theme_FollowsTheSystemUntilChosen) {
   SaveSample(path_);
   Open({path_});
   const auto background = [&] { return Eval("getComputedStyle(document.body).backgroundColor"); };
@@ -33,7 +33,7 @@ TEST_F(ReportBrowserTest, TheThemeIsTheSystemsUntilOneIsChosen) {
   EXPECT_EQ(background(), light);
 }
 
-TEST_F(ReportBrowserTest, EverythingIsReachedByTheTabKeyInAnOrderOfSense) {
+TEST_F(ReportBrowserTest, Tab_ReachesEverythingInOrder) {
   SaveSample(path_);
   Open({path_});
   const std::string name =
@@ -44,7 +44,7 @@ TEST_F(ReportBrowserTest, EverythingIsReachedByTheTabKeyInAnOrderOfSense) {
     page_->Press("Tab");
     if (Eval("document.activeElement === document.body") == true) break;
     stops.push_back(Eval(name));
-    // Wherever the focus is, it is seen.
+    // The focus is always visible.
     const json seen = Eval(
         "(() => { const at = document.activeElement;"
         " const style = getComputedStyle(at.name === 'theme' ? at.nextSibling : at);"
@@ -63,11 +63,11 @@ TEST_F(ReportBrowserTest, EverythingIsReachedByTheTabKeyInAnOrderOfSense) {
   EXPECT_LT(place("treemap"), place("search"));
   EXPECT_LT(place("search"), place("path"));
   EXPECT_LT(place("path"), place("row"));
-  // One row alone: arrows go on from there.
+  // Only one row is in the tab order; arrows move from there.
   EXPECT_EQ(std::count(stops.begin(), stops.end(), "row"), 1);
 }
 
-// All text on what is behind it, by WCAG 2.1: 4.5 to 1, and 3 to 1 for large text.
+// Checks all text against its background by WCAG 2.1: 4.5 to 1, and 3 to 1 for large text.
 constexpr char kLowContrast[] = R"((() => {
   const pen = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   const rgb = (text) => {
@@ -108,7 +108,7 @@ constexpr char kLowContrast[] = R"((() => {
     check(node.data, style.color, behind(element), large ? 3 : 4.5);
     ++checked;
   }
-  // In the treemap text stands on fills: every ink on every fill that it is for.
+  // In the treemap text is on fills: checks every ink on each of its fills.
   const value = (name) => { const probe = document.createElement('i'); probe.style.color = `var(${name})`;
     document.body.append(probe); const colour = getComputedStyle(probe).color; probe.remove(); return colour; };
   for (let i = 0; i < 8; ++i) check(`fill c${i}`, value('--fill-ink'), rgb(value(`--c${i}`)), 4.5);
@@ -124,7 +124,7 @@ constexpr char kLowContrast[] = R"((() => {
   return {low: [...new Set(low)], checked};
 })())";
 
-TEST_F(ReportBrowserTest, TextHasTheContrastOfWcagAA) {
+TEST_F(ReportBrowserTest, Text_HasTheContrastOfWcagAA) {
   const std::string second = dir_.File("b.leaf");
   SaveSample(path_);
   Save(second, NetworkStore(1, 4, 1));
@@ -143,7 +143,7 @@ TEST_F(ReportBrowserTest, TextHasTheContrastOfWcagAA) {
   }
 }
 
-TEST_F(ReportBrowserTest, ANarrowWindowScrollsDownAlone) {
+TEST_F(ReportBrowserTest, NarrowWindow_ScrollsOnlyVertically) {
   const std::string run = dir_.File("run");
   SaveSteps(run, {1, 2}, GrowingStores(2, 2, 8));
   for (const int width : {320, 480, 768, 1024}) {
@@ -155,7 +155,7 @@ TEST_F(ReportBrowserTest, ANarrowWindowScrollsDownAlone) {
   }
 }
 
-TEST_F(ReportBrowserTest, PaperHasTheRowsThatTheScreenHasNot) {
+TEST_F(ReportBrowserTest, Print_HasRowsThatAreNotVisible) {
   Save(path_, NetworkStore(20, 4, 0.1f));
   Open({path_}, {.dark = true});
   const size_t on_screen = Eval("document.querySelectorAll('.row').length");
@@ -172,7 +172,7 @@ TEST_F(ReportBrowserTest, PaperHasTheRowsThatTheScreenHasNot) {
   EXPECT_EQ(Eval("getComputedStyle(document.querySelector('.masthead-tools')).display"), "none");
 }
 
-TEST_F(ReportBrowserTest, WhatHasARoleHasAName) {
+TEST_F(ReportBrowserTest, Roles_HaveNames) {
   SaveSample(path_);
   Open({path_});
   const json nameless = Eval(
@@ -182,7 +182,7 @@ TEST_F(ReportBrowserTest, WhatHasARoleHasAName) {
       "|| e.labels?.length))"
       ".map((e) => e.outerHTML.slice(0, 100))");
   EXPECT_EQ(nameless, json::array());
-  // Whatever names another element by its id finds one.
+  // Every reference to an id finds an element.
   EXPECT_EQ(Eval("[...document.querySelectorAll('[aria-labelledby], "
                  "[aria-activedescendant]')].filter((e) => "
                  "!byId(e.getAttribute('aria-labelledby') ?? "

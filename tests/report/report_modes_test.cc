@@ -1,4 +1,4 @@
-// Comparisons, runs, and files of which there is nothing good to show, in a browser.
+// Comparisons, runs, and empty or damaged files, in a browser.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -20,7 +20,7 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-TEST_F(ReportBrowserTest, TwoFilesShowWhatChangedAndByHowMuch) {
+TEST_F(ReportBrowserTest, TwoFiles_ShowTheChanges) {
   const ParamStore before = NetworkStore(1, 8, 0.1f);
   ParamStore after = before.Snapshot().value();
   {
@@ -48,7 +48,7 @@ TEST_F(ReportBrowserTest, TwoFilesShowWhatChangedAndByHowMuch) {
   }
   EXPECT_NEAR(NumberIn(Cell("layers.0.mlp.weight", "relative")), 50, 0.1);
   EXPECT_EQ(Cell("embed.weight", "what"), "the same");
-  // What changed the most stands first.
+  // The largest change is first.
   EXPECT_EQ(Eval("shownPaths()[0]"), "layers.0.mlp.bias");
   EXPECT_EQ(Eval("shownPaths()[1]"), "layers.0.mlp.weight");
   Choose("show", "changed");
@@ -58,7 +58,7 @@ TEST_F(ReportBrowserTest, TwoFilesShowWhatChangedAndByHowMuch) {
   EXPECT_EQ(Eval("document.querySelectorAll('.detail .bars-before').length"), 1);
 }
 
-TEST_F(ReportBrowserTest, ADirectoryShowsNormsOverItsSteps) {
+TEST_F(ReportBrowserTest, Directory_ShowsNormsOverItsSteps) {
   const std::string run = dir_.File("run");
   const std::vector<ParamStore> stores = GrowingStores(4, 1, 8);
   SaveSteps(run, {10, 20, 30, 40}, stores);
@@ -94,7 +94,7 @@ TEST_F(ReportBrowserTest, ADirectoryShowsNormsOverItsSteps) {
               HasSubstr("Norm of the change since the step before"));
 }
 
-TEST_F(ReportBrowserTest, NamesAreTextWhateverTheySay) {
+TEST_F(ReportBrowserTest, HostileNames_AreText) {
   Save(path_, HostileStore());
   Open({path_, "--title", "</script><img src=x onerror=alert(9)>"},
        {.width = 1400, .height = 1600});
@@ -113,12 +113,12 @@ TEST_F(ReportBrowserTest, NamesAreTextWhateverTheySay) {
   Search("xxxxx");
   EXPECT_EQ(Eval("shownPaths().length"), 2);
   EXPECT_EQ(Eval("document.documentElement.scrollWidth <= innerWidth"), true);
-  // No character that turns text around is left anywhere.
+  // No character that changes the direction of text is left.
   EXPECT_EQ(Eval("/[\\u202a-\\u202e\\u2066-\\u2069\\u2028]/.test(document.body.innerText)"), false);
   EXPECT_EQ(Eval("typeof alert.called"), "undefined");
 }
 
-TEST_F(ReportBrowserTest, NothingToShowIsSaid) {
+TEST_F(ReportBrowserTest, EmptyReport_SaysSo) {
   const ParamStore empty = ParamStore::FromEntries({}).value();
   ASSERT_TRUE(SaveCheckpoint(path_, {{"empty", empty}}, {.io = {.durable = false}}).ok());
   Open({path_});
@@ -128,7 +128,7 @@ TEST_F(ReportBrowserTest, NothingToShowIsSaid) {
               HasSubstr("No groups were saved"));
 }
 
-TEST_F(ReportBrowserTest, DataThatIsDamagedIsSaid) {
+TEST_F(ReportBrowserTest, DamagedData_IsReported) {
   SaveSample(path_);
   Open({path_});
   std::string page = ReadFile(html_);

@@ -1,4 +1,4 @@
-// The page as text: what comes out of a file is never markup, and the parts are put together once.
+// The page as text: text from a file is never markup, and each part is inserted once.
 #include "leafstore/tools/report/report_page.h"
 
 #include <string>
@@ -13,7 +13,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// What is between two texts, the first time.
+// Returns the text between the first occurrences of two texts.
 std::string Between(const std::string& text, const std::string& begin, const std::string& end) {
   const size_t from = text.find(begin);
   if (from == std::string::npos) return "";
@@ -25,25 +25,25 @@ std::string DataOf(const std::string& page) {
   return Between(page, "<script type=\"application/json\" id=\"data\">", "</script>");
 }
 
-TEST(ReportPageTest, TheTitleIsText) {
+TEST(ReportPageTest, Title_IsText) {
   const std::string page = ReportPage("</title><script>alert(1)</script> \"&", "{}");
   EXPECT_EQ(Between(page, "<title>", "</title>"),
             "&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt; &quot;&amp;");
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
 }
 
-TEST(ReportPageTest, DataCannotEndItsBlock) {
+TEST(ReportPageTest, Data_CannotEndItsBlock) {
   const std::string page = ReportPage("t", R"({"name":"</script><!-- & -->"})");
   EXPECT_EQ(DataOf(page), R"({"name":"\u003c/script\u003e\u003c!-- \u0026 --\u003e"})");
 }
 
-TEST(ReportPageTest, WhatWasPutInIsNotReplacedAgain) {
+TEST(ReportPageTest, InsertedText_IsNotReplaced) {
   const std::string page = ReportPage("@DATA@", R"({"name":"@SCRIPT@@TITLE@"})");
   EXPECT_EQ(Between(page, "<title>", "</title>"), "@DATA@");
   EXPECT_EQ(DataOf(page), R"({"name":"@SCRIPT@@TITLE@"})");
 }
 
-TEST(ReportPageTest, NoPartIsMissing) {
+TEST(ReportPageTest, Page_HasEveryPart) {
   const std::string page = ReportPage("t", "{}");
   for (const char* part : {"@TITLE@", "@STYLE@", "@SCRIPT@", "@DATA@", "@NONCE@"}) {
     EXPECT_THAT(page, Not(HasSubstr(part)));
@@ -52,7 +52,7 @@ TEST(ReportPageTest, NoPartIsMissing) {
   EXPECT_THAT(page, HasSubstr(std::string(kPageScript)));
 }
 
-TEST(ReportPageTest, ItsScriptsAreNamedByWhatItSays) {
+TEST(ReportPageTest, Nonce_DependsOnTitleAndData) {
   const auto nonce = [](const std::string& page) {
     return Between(page, "script-src 'nonce-", "'");
   };
@@ -64,7 +64,7 @@ TEST(ReportPageTest, ItsScriptsAreNamedByWhatItSays) {
   EXPECT_THAT(page, HasSubstr(absl::StrCat("<script nonce=\"", nonce(page), "\">")));
 }
 
-TEST(ReportPageTest, NothingIsFetched) {
+TEST(ReportPageTest, Page_LoadsNothing) {
   const std::string page = ReportPage("t", "{}");
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));
   for (const char* address : {"https://", "src=\"", "url(", "@import", "fetch(", "XMLHttpRequest",

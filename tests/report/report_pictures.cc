@@ -1,11 +1,11 @@
-// Makes the pictures of docs/report.md, with the browser that the tests drive.
+// Makes the pictures of docs/report.md, with the browser of the tests.
 //
-// In a directory that has the run and the model, as the pictures show their names:
+// Run it in a directory that has the run and the model, because the pictures show their names:
 //
 //   digits --checkpoint-dir run
 //   report_pictures run model.safetensors docs/report
 //
-// Fails, as the tests do, if anything was wrong with a page.
+// Fails, like the tests, if a page has a problem.
 #include <cstdio>
 #include <exception>
 #include <functional>
@@ -22,7 +22,7 @@ struct Picture {
   std::string name;
   std::vector<std::string> args;  // of `leafstore report`
   PageOptions options;
-  // What is done before it is taken.
+  // Is done before the picture is taken.
   std::function<void(BrowserPage*)> act = [](BrowserPage*) {};
 };
 

@@ -1,4 +1,4 @@
-// `leafstore report` through its binary: where the page goes, and what is said of what goes wrong.
+// The program `leafstore report`: its output files and its errors.
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,7 +21,7 @@ class ReportProgramTest : public testing::Test {
  protected:
   void SetUp() override { SaveSample(path_); }
 
-  // In the directory, by names relative to it.
+  // Runs it in the directory, with relative names.
   Ran Report(std::vector<std::string> args) const {
     args.insert(args.begin(), "report");
     return RunLeafstore(std::move(args), {.directory = dir_.path()});
@@ -31,7 +31,7 @@ class ReportProgramTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-TEST_F(ReportProgramTest, ThePageIsCalledAfterTheFile) {
+TEST_F(ReportProgramTest, DefaultName_IsThatOfTheFile) {
   const Ran ran = Report({"a.leaf"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(ran.out, "a.leaf.html\n");
@@ -40,21 +40,21 @@ TEST_F(ReportProgramTest, ThePageIsCalledAfterTheFile) {
   EXPECT_THAT(ReadFile(dir_.File("a.leaf.html")), StartsWith("<!DOCTYPE html>"));
 }
 
-TEST_F(ReportProgramTest, ThePageGoesWhereItIsTold) {
+TEST_F(ReportProgramTest, Output_ChoosesTheFile) {
   EXPECT_EQ(Report({"a.leaf", "-o", "page.html"}).exit_code, 0);
   const Ran ran = Report({"a.leaf", "-o", "-"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(ran.out, ReadFile(dir_.File("page.html")));
 }
 
-TEST_F(ReportProgramTest, TwoFilesAndADirectoryHaveNamesToo) {
+TEST_F(ReportProgramTest, TwoFilesAndADirectory_HaveDefaultNames) {
   SaveSample(dir_.File("b.leaf"));
   SaveSteps(dir_.File("run"), {1}, GrowingStores(1, 1, 4));
   EXPECT_EQ(Report({"a.leaf", "b.leaf"}).out, "a.leaf-b.leaf.html\n");
   EXPECT_EQ(Report({"run/"}).out, "run.html\n");
 }
 
-TEST_F(ReportProgramTest, AFileThatIsThereStaysUnlessForced) {
+TEST_F(ReportProgramTest, ExistingFile_IsReplacedOnlyWithForce) {
   WriteFile(dir_.File("page.html"), "mine");
   const Ran ran = Report({"a.leaf", "-o", "page.html"});
   EXPECT_EQ(ran.exit_code, 1);
@@ -65,7 +65,7 @@ TEST_F(ReportProgramTest, AFileThatIsThereStaysUnlessForced) {
   EXPECT_THAT(ReadFile(dir_.File("page.html")), StartsWith("<!DOCTYPE html>"));
 }
 
-TEST_F(ReportProgramTest, DataAloneIsJson) {
+TEST_F(ReportProgramTest, Json_WritesTheData) {
   const Ran ran = Report({"a.leaf", "--json"});
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(nlohmann::json::parse(ran.out)["schema"], 1);
@@ -74,7 +74,7 @@ TEST_F(ReportProgramTest, DataAloneIsJson) {
   EXPECT_EQ(ReadFile(dir_.File("data.json")), ran.out);
 }
 
-TEST_F(ReportProgramTest, WhatMakesNoSenseIsUsage) {
+TEST_F(ReportProgramTest, InvalidArguments_AreUsageErrors) {
   SaveSample(dir_.File("b.leaf"));
   struct Case {
     std::vector<std::string> args;
@@ -87,8 +87,8 @@ TEST_F(ReportProgramTest, WhatMakesNoSenseIsUsage) {
         Case{{"a.leaf", "--steps", "1"}, "--steps"},
         Case{{"a.leaf", "--group", "nothing"}, "nothing"},
         Case{{"a.leaf", "--match", "a..b"}, "a..b"},
-        Case{{"a.leaf", "--match", "nothing.**"}, "--match 'nothing.**' takes no leaf"},
-        Case{{"a.leaf", "--group", "b=**.bais"}, "takes no leaf: b=**.bais; no key is 'bais'"},
+        Case{{"a.leaf", "--match", "nothing.**"}, "--match 'nothing.**' matches no leaf"},
+        Case{{"a.leaf", "--group", "b=**.bais"}, "gets no leaf: b=**.bais; no key is 'bais'"},
         Case{{"a.leaf", "--item", "parms"}, "did you mean params?"}}) {
     const Ran ran = Report(wrong.args);
     EXPECT_EQ(ran.exit_code, 2) << ran.err;
@@ -98,7 +98,7 @@ TEST_F(ReportProgramTest, WhatMakesNoSenseIsUsage) {
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "b.leaf"));
 }
 
-TEST_F(ReportProgramTest, AFileThatIsNotThereOrNoneIsNamed) {
+TEST_F(ReportProgramTest, MissingOrInvalidFile_IsNamed) {
   const Ran missing = Report({"c.leaf"});
   EXPECT_EQ(missing.exit_code, 1);
   EXPECT_THAT(missing.err, HasSubstr("c.leaf"));
@@ -109,7 +109,7 @@ TEST_F(ReportProgramTest, AFileThatIsNotThereOrNoneIsNamed) {
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "text"));
 }
 
-TEST_F(ReportProgramTest, ADamagedTensorIsAnErrorUnlessChecksumsAreNotAskedFor) {
+TEST_F(ReportProgramTest, DamagedTensor_IsAnErrorWithoutNoVerify) {
   std::string bytes = ReadFile(path_);
   bytes[64] ^= 1;
   WriteFile(path_, bytes);
@@ -120,7 +120,7 @@ TEST_F(ReportProgramTest, ADamagedTensorIsAnErrorUnlessChecksumsAreNotAskedFor) 
   EXPECT_EQ(Report({"a.leaf", "--no-verify"}).exit_code, 0);
 }
 
-TEST_F(ReportProgramTest, OfTwoFilesThatWhichIsDamagedIsNamed) {
+TEST_F(ReportProgramTest, TwoFiles_TheDamagedOneIsNamed) {
   std::string bytes = ReadFile(path_);
   bytes[64] ^= 1;
   SaveSample(dir_.File("good.leaf"));
@@ -134,14 +134,14 @@ TEST_F(ReportProgramTest, OfTwoFilesThatWhichIsDamagedIsNamed) {
     EXPECT_EQ(ran.exit_code, 1);
     EXPECT_THAT(ran.err, words);
   }
-  // Also where the two have no leaf in common.
+  // Also if the two have no common leaf.
   SaveSteps(dir_.File("run"), {1}, GrowingStores(1, 1, 4));
   EXPECT_THAT(Report({"bad.leaf", "run", "-o", "page.html"}).err, words);
   EXPECT_THAT(Report({"run", "bad.leaf", "-o", "page.html"}).err, words);
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "bad.leaf", "good.leaf", "run"));
 }
 
-TEST_F(ReportProgramTest, ManyStepsNeedFewOpenFiles) {
+TEST_F(ReportProgramTest, ManySteps_NeedFewOpenFiles) {
   std::vector<int64_t> steps;
   for (int64_t i = 0; i < 60; ++i) steps.push_back(i);
   SaveSteps(dir_.File("run"), steps, GrowingStores(60, 1, 4));
@@ -154,7 +154,7 @@ TEST_F(ReportProgramTest, ManyStepsNeedFewOpenFiles) {
   EXPECT_EQ(report["items"][0]["series"]["l2"][0].size(), 60u);
 }
 
-TEST_F(ReportProgramTest, WhatAnotherProcessLeftIsNotInTheWay) {
+TEST_F(ReportProgramTest, FilesOfAnotherProcess_DoNotInterfere) {
   const Ran ran = RunShell(absl::StrCat(
       "cd ", dir_.path(),
       " && touch page.html.tmp-$$-0 && exec \"$LEAFSTORE\" report a.leaf -o page.html"));
@@ -162,7 +162,7 @@ TEST_F(ReportProgramTest, WhatAnotherProcessLeftIsNotInTheWay) {
   EXPECT_THAT(ReadFile(dir_.File("page.html")), StartsWith("<!DOCTYPE html>"));
 }
 
-TEST_F(ReportProgramTest, APageThatCannotBeWrittenLeavesNothing) {
+TEST_F(ReportProgramTest, WriteError_LeavesNoFile) {
   const Ran nowhere = Report({"a.leaf", "-o", "no/such/page.html"});
   EXPECT_EQ(nowhere.exit_code, 1);
   EXPECT_THAT(nowhere.err, HasSubstr("no/such"));
@@ -170,7 +170,7 @@ TEST_F(ReportProgramTest, APageThatCannotBeWrittenLeavesNothing) {
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
 }
 
-TEST_F(ReportProgramTest, AFullDiskAndAClosedPipeAreSaid) {
+TEST_F(ReportProgramTest, FullDiskAndClosedPipe_AreReported) {
   const Ran full = RunLeafstore({"report", path_, "-o", "-"}, {.stdout_to = "/dev/full"});
   EXPECT_EQ(full.exit_code, 1);
   EXPECT_THAT(full.err, HasSubstr("No space left"));
@@ -179,8 +179,8 @@ TEST_F(ReportProgramTest, AFullDiskAndAClosedPipeAreSaid) {
   EXPECT_THAT(closed.err, IsEmpty());
 }
 
-TEST_F(ReportProgramTest, InterruptedItLeavesNoFile) {
-  // Numbers for several times as long as it is let alone.
+TEST_F(ReportProgramTest, Signal_LeavesNoFile) {
+  // Enough data for several times the waiting time.
   const Tensor numbers = Tensor::Zeros(DType::kF32, {1 << 20}).value();
   std::vector<std::pair<Path, Leaf>> entries;
   for (int i = 0; i < 64; ++i) entries.emplace_back(Path().Index(i), numbers);
@@ -191,7 +191,7 @@ TEST_F(ReportProgramTest, InterruptedItLeavesNoFile) {
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "large.leaf"));
 }
 
-TEST_F(ReportProgramTest, TheSamePageIsMadeTwice) {
+TEST_F(ReportProgramTest, EqualInput_GivesEqualPages) {
   EXPECT_EQ(Report({"a.leaf", "-o", "-"}).out, Report({"a.leaf", "-o", "-"}).out);
 }
 

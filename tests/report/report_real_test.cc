@@ -1,6 +1,6 @@
-// Reports of what is used in earnest: a run of examples/digits, two steps of it, and a published
-// model (published_model.py). Each is searched, sorted and seen in both themes, and what it shows
-// is what the other subcommands say of the same file.
+// Reports of real files: a run of examples/digits, two steps of it, and a published model
+// (published_model.py). Each is searched, sorted and shown in both themes, and compared with the output
+// of the other subcommands.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -25,7 +25,7 @@ using testing::StartsWith;
 
 class ReportOfRealFilesTest : public ReportBrowserTest {
  protected:
-  // What a subcommand says of the same file.
+  // Returns the output of a subcommand for the same file.
   static json Say(std::vector<std::string> args) {
     args.push_back("--json");
     const Ran ran = RunLeafstore(std::move(args));
@@ -33,10 +33,10 @@ class ReportOfRealFilesTest : public ReportBrowserTest {
     return json::parse(ran.out, nullptr, /*allow_exceptions=*/false);
   }
 
-  // All rows of the table, whatever is scrolled to.
+  // Returns all rows of the table, at any scroll position.
   json Paths() { return Eval("shownPaths()"); }
 
-  // Shows the rows with a word, and only these.
+  // Searches for a word.
   void ExpectSearched(const std::string& word, size_t rows) {
     Search(word);
     EXPECT_THAT(std::string(Eval("byId('count').textContent")),
@@ -48,7 +48,7 @@ class ReportOfRealFilesTest : public ReportBrowserTest {
     EXPECT_GT(Paths().size(), paths.size());
   }
 
-  // By a column of numbers, both ways; what has no number there stands last.
+  // Sorts by a column of numbers in both directions; rows without a number are last.
   void ExpectSorted(const std::string& column, const std::map<std::string, double>& numbers) {
     for (const bool falling : {true, false}) {
       page_->Click(absl::StrCat(".grid-head [data-column=\"", column, "\"]"));
@@ -66,7 +66,7 @@ class ReportOfRealFilesTest : public ReportBrowserTest {
       EXPECT_TRUE(std::is_sorted(shown.begin(), shown.end())) << column << " " << falling;
       double most = numbers.begin()->second;
       for (const auto& [path, number] : numbers) most = std::max(most, number);
-      // The first row has the most; of a table that rises, not all rows are on the screen.
+      // The first row has the largest number; in ascending order the last rows are not visible.
       if (falling) {
         EXPECT_EQ(shown.back(), most);
       }
@@ -86,7 +86,7 @@ class ReportOfRealFilesTest : public ReportBrowserTest {
     EXPECT_EQ(background(), light);
   }
 
-  // Of the rows that `stats` lists, one column by path.
+  // Returns one column of `stats`, by path.
   static std::map<std::string, double> Column(const json& stats, const std::string& column) {
     std::map<std::string, double> numbers;
     for (const json& row : stats["items"][0]["rows"]) {
@@ -95,7 +95,7 @@ class ReportOfRealFilesTest : public ReportBrowserTest {
     return numbers;
   }
 
-  // What is in the cells of a row, in the columns that there is room for, is what `stats` says.
+  // The cells of a row, in the visible columns, equal the output of `stats`.
   void ExpectRow(const json& row, const std::vector<const char*>& columns) {
     Search(row["dotted"]);
     for (const char* column : columns) {
@@ -121,7 +121,7 @@ class ReportOfDigitsTest : public ReportOfRealFilesTest {
   const PageOptions wide_ = {.width = 2000, .height = 1400};
 };
 
-TEST_F(ReportOfDigitsTest, ARunShowsItsNormsAndItsAccuracy) {
+TEST_F(ReportOfDigitsTest, Run_ShowsNormsAndAccuracy) {
   Open({run_, "--item", "params"}, wide_);
   EXPECT_EQ(Eval("byId('title').textContent"), "run");
   EXPECT_THAT(std::string(Fact("Steps")), StartsWith("3"));
@@ -131,7 +131,7 @@ TEST_F(ReportOfDigitsTest, ARunShowsItsNormsAndItsAccuracy) {
     if (row["count"] > 0) ExpectRow(row, {"l2", "mean", "std"});
   }
   ExpectSorted("l2", Column(stats, "l2"));
-  // Read step by step: the accuracy is that which was saved.
+  // The readout of each step has the saved accuracy.
   const json report = Say({"report", run_});
   const json accuracy = report["metrics"]["accuracy"];
   ASSERT_EQ(accuracy.size(), 3u);
@@ -151,7 +151,7 @@ TEST_F(ReportOfDigitsTest, ARunShowsItsNormsAndItsAccuracy) {
   ExpectBothThemes();
 }
 
-TEST_F(ReportOfDigitsTest, EveryItemOfARunIsSearchedAndOpened) {
+TEST_F(ReportOfDigitsTest, EveryItem_IsSearchedAndOpened) {
   Open({run_}, wide_);
   const json items = Say({"report", run_})["items"];
   ASSERT_GT(items.size(), 3u);
@@ -167,7 +167,7 @@ TEST_F(ReportOfDigitsTest, EveryItemOfARunIsSearchedAndOpened) {
   }
 }
 
-TEST_F(ReportOfDigitsTest, TwoStepsShowWhatDiffSays) {
+TEST_F(ReportOfDigitsTest, TwoSteps_ShowTheSameAsDiff) {
   Open({run_ + "@45", run_ + "@135", "--item", "params"}, wide_);
   const json diff = Say({"diff", run_ + "@45", run_ + "@135", "--item", "params"});
   ASSERT_TRUE(diff.is_object());
@@ -190,7 +190,7 @@ TEST_F(ReportOfDigitsTest, TwoStepsShowWhatDiffSays) {
   ExpectBothThemes();
 }
 
-TEST_F(ReportOfRealFilesTest, APublishedModelIsSearchedAndSorted) {
+TEST_F(ReportOfRealFilesTest, PublishedModel_IsSearchedAndSorted) {
   const Ran got = RunProgram({LEAFSTORE_PYTHON3, SourcePath("tests/report/published_model.py"),
                               "--folder", LEAFSTORE_MODEL_FOLDER});
   if (got.exit_code == 77) {
@@ -218,7 +218,7 @@ TEST_F(ReportOfRealFilesTest, APublishedModelIsSearchedAndSorted) {
   ExpectSorted("l2", Column(stats, "l2"));
   ExpectSorted("max", Column(stats, "max"));
   ExpectBothThemes();
-  // Into the encoder, by the keyboard.
+  // Zooms into the encoder by keyboard.
   Eval("byId('treemap').focus()");
   page_->Press("Enter");
   EXPECT_THAT(std::string(Eval("byId('crumbs').textContent")),

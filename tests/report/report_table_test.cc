@@ -1,4 +1,4 @@
-// The table of leaves, its search, its order and its rows, in a browser.
+// The table of leaves in a browser: search, order and rows.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -25,7 +25,7 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-TEST_F(ReportBrowserTest, RowsHaveTheNumbersOfTheStore) {
+TEST_F(ReportBrowserTest, Rows_EqualTheStore) {
   const ParamStore store = NetworkStore(1, 8, 0.1f);
   Save(path_, store);
   Open({path_}, {.width = 1640, .height = 1200});
@@ -54,7 +54,7 @@ TEST_F(ReportBrowserTest, RowsHaveTheNumbersOfTheStore) {
   EXPECT_EQ(Eval("document.title"), "model.leaf");
 }
 
-TEST_F(ReportBrowserTest, ALeafOpensIntoItsDetails) {
+TEST_F(ReportBrowserTest, Row_OpensToDetails) {
   SaveSample(path_);
   Open({path_});
   const Flattened model = SampleParams();
@@ -70,7 +70,7 @@ TEST_F(ReportBrowserTest, ALeafOpensIntoItsDetails) {
   EXPECT_NEAR(NumberIn(Term("Std")), stats.stddev(), 1e-5 * stats.stddev());
   EXPECT_THAT(std::string(Eval("document.querySelector('.detail svg').ariaLabel")),
               HasSubstr("Histogram in 32 bins from −6 to 5"));
-  // As many bars as bins that have a number.
+  // There is a bar for each non-empty bin.
   const Histogram bins = *StatsOf(weight, {.histogram_bins = 32}).value().histogram;
   const auto full =
       std::count_if(bins.bins.begin(), bins.bins.end(), [](int64_t n) { return n > 0; });
@@ -80,7 +80,7 @@ TEST_F(ReportBrowserTest, ALeafOpensIntoItsDetails) {
   EXPECT_EQ(Eval("document.querySelectorAll('.detail').length"), 0);
 }
 
-TEST_F(ReportBrowserTest, TiesStaticLeavesAndNaNAreSaid) {
+TEST_F(ReportBrowserTest, TiesStaticLeavesAndNaN_AreShown) {
   SaveSample(path_);
   Open({path_});
   EXPECT_EQ(Cell("head", "shape"), "= embed");
@@ -96,7 +96,7 @@ TEST_F(ReportBrowserTest, TiesStaticLeavesAndNaNAreSaid) {
   EXPECT_THAT(std::string(Eval("byId('more-body').textContent")), HasSubstr("Tied parameters"));
 }
 
-TEST_F(ReportBrowserTest, GroupsHaveTheirTotalsAndNarrowTheTable) {
+TEST_F(ReportBrowserTest, Groups_HaveTotalsAndFilterTheTable) {
   const ParamStore store = NetworkStore(2, 8, 0.1f);
   Save(path_, store);
   Open({path_, "--group", "bias=**.bias", "--group", "attention=layers.*.attn.**"});
@@ -123,7 +123,7 @@ TEST_F(ReportBrowserTest, GroupsHaveTheirTotalsAndNarrowTheTable) {
   EXPECT_EQ(Eval("byId('count').textContent"), absl::StrCat(store.size(), " rows"));
 }
 
-TEST_F(ReportBrowserTest, ASearchNarrowsTheTable) {
+TEST_F(ReportBrowserTest, Search_FiltersTheTable) {
   const ParamStore store = NetworkStore(3, 4, 0.1f);
   Save(path_, store);
   Open({path_});
@@ -141,7 +141,7 @@ TEST_F(ReportBrowserTest, ASearchNarrowsTheTable) {
   EXPECT_EQ(Eval("byId('count').textContent"), absl::StrCat(store.size(), " rows"));
 }
 
-TEST_F(ReportBrowserTest, EachColumnSortsBothWays) {
+TEST_F(ReportBrowserTest, Columns_SortBothWays) {
   const ParamStore store = NetworkStore(1, 8, 0.1f);
   Save(path_, store);
   Open({path_}, {.width = 1640, .height = 1200});
@@ -176,7 +176,7 @@ TEST_F(ReportBrowserTest, EachColumnSortsBothWays) {
   EXPECT_EQ(Eval("shownPaths()[0]"), store.layout().Dotted(0));
 }
 
-TEST_F(ReportBrowserTest, TheTableIsUsedByKeyboard) {
+TEST_F(ReportBrowserTest, Table_WorksByKeyboard) {
   const ParamStore store = NetworkStore(8, 4, 0.1f);
   Save(path_, store);
   Open({path_}, {.width = 1200, .height = 700});
@@ -215,7 +215,7 @@ TEST_F(ReportBrowserTest, TheTableIsUsedByKeyboard) {
   EXPECT_EQ(Eval("document.activeElement.ariaExpanded"), "true");
 }
 
-TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
+TEST_F(ReportBrowserTest, TenThousandLeaves_AreFast) {
   Save(path_, NetworkStore(1112, 4, 0.1f));
   Open({path_, "--group", "bias=**.bias"});
   const auto bytes = std::filesystem::file_size(html_);
@@ -226,11 +226,11 @@ TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
   EXPECT_EQ(Eval("byId('count').textContent"), "10,009 rows");
   EXPECT_LT(Eval("document.querySelectorAll('.row').length"), 60);
   EXPECT_LT(Eval("document.querySelectorAll('#treemap svg *').length"), 2500);
-  // From a letter to the table, with layout; of several the median.
+  // Measures the time from a letter to the layout of the table; the median of several.
   Eval("new Promise((done) => setTimeout(done, 500))");
   std::vector<double> times;
   for (const char* text : {"l", "la", "layers", "layers.7", "bias", "attn 99", "w", "we"}) {
-    // The best of three: other processes must not be measured.
+    // The best of three, to exclude the effect of other processes.
     times.push_back(
         page_->Call("(text) => Math.min(...[0, 1, 2].map(() => { const box = byId('search');"
                     " const show = (words) => { box.value = words;"
@@ -244,8 +244,7 @@ TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
   RecordProperty("search_ms", absl::StrCat(times[times.size() / 2]));
   std::printf("page %zu bytes, first paint %.0f ms, search %.1f ms\n", static_cast<size_t>(bytes),
               first_paint, times[times.size() / 2]);
-  // 24 on a machine with nothing else to do; what it must never be is what sorting all rows anew
-  // is.
+  // 24 ms on an idle machine; sorting all rows again would take much longer.
   EXPECT_LT(times[times.size() / 2], 150);
   Search("");
   Eval("document.querySelector('.row').focus()");
@@ -256,7 +255,7 @@ TEST_F(ReportBrowserTest, TenThousandLeavesAreQuick) {
   EXPECT_EQ(Term("Path"), ".layers[1111].norm.scale");
 }
 
-TEST_F(ReportBrowserTest, EveryItemCanBeChosen) {
+TEST_F(ReportBrowserTest, Items_CanBeChosen) {
   SaveSample(path_);
   Open({path_});
   EXPECT_EQ(Eval("byId('item').value"), "0");

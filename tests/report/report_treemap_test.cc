@@ -19,7 +19,7 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
-TEST_F(ReportBrowserTest, TheTreemapIsUsedByKeyboard) {
+TEST_F(ReportBrowserTest, Treemap_WorksByKeyboard) {
   const ParamStore store = NetworkStore(2, 16, 0.1f);
   Save(path_, store);
   Open({path_});
@@ -29,7 +29,7 @@ TEST_F(ReportBrowserTest, TheTreemapIsUsedByKeyboard) {
     return std::string(
         Eval("byId(byId('treemap').getAttribute('aria-activedescendant')).textContent"));
   };
-  // Two of the root's children; layers has more bytes.
+  // Two children of the root; layers has more bytes.
   const double all = static_cast<double>(StatsOf(store).value().bytes);
   const double layers = static_cast<double>(StatsOfSubtree(store, ".layers").value().bytes);
   EXPECT_THAT(chosen(), testing::StartsWith("layers, 18 leaves"));
@@ -55,7 +55,7 @@ TEST_F(ReportBrowserTest, TheTreemapIsUsedByKeyboard) {
   EXPECT_EQ(Active(), "row open");
 }
 
-TEST_F(ReportBrowserTest, TheTreemapIsUsedByPointer) {
+TEST_F(ReportBrowserTest, Treemap_WorksByPointer) {
   const ParamStore store = NetworkStore(2, 16, 0.1f);
   Save(path_, store);
   Open({path_});
@@ -79,8 +79,8 @@ TEST_F(ReportBrowserTest, TheTreemapIsUsedByPointer) {
   EXPECT_EQ(Eval("byId('count').textContent"), absl::StrCat(store.size(), " rows"));
 }
 
-// Without motion a zoom is at once; with it, it is a motion of a moment.
-TEST_F(ReportBrowserTest, NothingMovesForThoseWhoDoNotWantIt) {
+// With reduced motion a zoom is immediate; otherwise it is a short animation.
+TEST_F(ReportBrowserTest, ReducedMotion_DisablesAnimations) {
   Save(path_, NetworkStore(2, 16, 0.1f));
   Open({path_});
   Eval("byId('treemap').focus()");
@@ -95,7 +95,7 @@ TEST_F(ReportBrowserTest, NothingMovesForThoseWhoDoNotWantIt) {
   EXPECT_EQ(Eval("moved"), 1);
 }
 
-TEST_F(ReportBrowserTest, NoTextOfTheTreemapLeavesItsRectangle) {
+TEST_F(ReportBrowserTest, TreemapText_StaysInItsRectangle) {
   Save(path_, NetworkStore(6, 16, 0.1f));
   for (const int width : {1440, 800, 400}) {
     Open({path_}, {.width = width, .height = 900});

@@ -1,4 +1,4 @@
-// What reports are made of in the tests, and what is said of it.
+// Stores for reports in the tests, and expectations about them.
 #ifndef LEAFSTORE_TESTS_REPORT_SAMPLE_REPORTS_H_
 #define LEAFSTORE_TESTS_REPORT_SAMPLE_REPORTS_H_
 
@@ -21,7 +21,7 @@
 
 namespace leafstore {
 
-// Numbers of a normal distribution.
+// Returns numbers of a normal distribution.
 inline Tensor NormalTensor(std::vector<int64_t> shape, float deviation, std::mt19937* random) {
   int64_t count = 1;
   for (const int64_t extent : shape) count *= extent;
@@ -31,7 +31,7 @@ inline Tensor NormalTensor(std::vector<int64_t> shape, float deviation, std::mt1
   return Tensor::From<float>(Shape(shape.begin(), shape.end()), values).value();
 }
 
-// Layers of an attention and a feed-forward part, and an embedding.
+// Returns layers with an attention and a feed-forward part, and an embedding.
 inline ParamStore NetworkStore(int layers, int64_t width, float deviation, uint32_t seed = 7) {
   std::mt19937 random(seed);
   std::vector<std::pair<Path, Leaf>> entries;
@@ -52,7 +52,7 @@ inline ParamStore NetworkStore(int layers, int64_t width, float deviation, uint3
   return ParamStore::FromEntries(std::move(entries)).value();
 }
 
-// Names that would be markup, code, or another text than they are.
+// Names that look like markup, code, or other text.
 inline std::vector<std::string> HostileNames() {
   return {"<img src=x onerror=alert(1)>",
           "</script><script>alert(2)</script>",
@@ -77,7 +77,7 @@ inline ParamStore HostileStore() {
   return ParamStore::FromEntries(std::move(entries)).value();
 }
 
-// Stores of one structure and of different numbers, which grow.
+// Returns stores of one structure with different, growing numbers.
 inline std::vector<ParamStore> GrowingStores(uint32_t count, int layers, int64_t width) {
   std::vector<ParamStore> stores;
   for (uint32_t i = 0; i < count; ++i) {
@@ -86,7 +86,7 @@ inline std::vector<ParamStore> GrowingStores(uint32_t count, int layers, int64_t
   return stores;
 }
 
-// A managed directory with a checkpoint a step, each with a metric that grows by 0.1.
+// Makes a managed directory with a checkpoint per step, and a metric that grows by 0.1.
 inline void SaveSteps(const std::string& directory, const std::vector<int64_t>& steps,
                       const std::vector<ParamStore>& stores) {
   CheckpointManager manager =
@@ -110,7 +110,7 @@ inline nlohmann::json ReportJsonOf(std::vector<std::string> args) {
   return parsed;
 }
 
-// The dotted path of each leaf, from the tree in the JSON.
+// Returns the dotted path of each leaf, from the tree in the JSON.
 inline std::vector<std::string> LeafPathsOf(const nlohmann::json& item) {
   std::vector<std::string> paths;
   for (const int node : item["leaves"]["node"]) {

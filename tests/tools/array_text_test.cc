@@ -18,7 +18,7 @@
 namespace leafstore::tools {
 namespace {
 
-// What is printed.
+// Returns the printed text.
 template <typename Print>
 std::string Printed(Print print) {
   std::FILE* file = std::tmpfile();
@@ -54,7 +54,7 @@ Tensor Counted(int64_t n) {
   return Tensor::From<int32_t>({n}, absl::MakeConstSpan(values)).value();
 }
 
-// The expected texts are those that numpy.array2string gives for the same arrays.
+// The expected texts are those of numpy.array2string for the same arrays.
 TEST(ArrayTextTest, ColumnsAreAsWideAsTheWidestNumber) {
   EXPECT_EQ(Text(Of<float>({2, 3}, {1, -2, 3, -4, 5.5, -6})),
             "[[ 1.  -2.   3. ]\n"
@@ -63,12 +63,12 @@ TEST(ArrayTextTest, ColumnsAreAsWideAsTheWidestNumber) {
   EXPECT_EQ(Text(Of<bool>({2}, {true, false})), "[ True False]\n");
 }
 
-TEST(ArrayTextTest, AScalarIsANumber) {
+TEST(ArrayTextTest, Scalar_PrintsANumber) {
   EXPECT_EQ(Text(Tensor::Scalar(0.1f)), "0.1\n");
   EXPECT_EQ(Text(Tensor::Scalar(int64_t{-7})), "-7\n");
 }
 
-TEST(ArrayTextTest, NumbersHaveTheDigitsThatTheirTypeNeeds) {
+TEST(ArrayTextTest, Numbers_HaveTheDigitsThatTheirDTypeNeeds) {
   EXPECT_EQ(Text(Of<float>({2}, {0.1f, 0.3f})), "[0.1 0.3]\n");
   EXPECT_EQ(Text(Of<double>({2}, {0.1, 1.0 / 3})), "[0.1        0.33333333]\n");
   Tensor half = Tensor::Zeros(DType::kBF16, {1}).value();
@@ -76,12 +76,12 @@ TEST(ArrayTextTest, NumbersHaveTheDigitsThatTheirTypeNeeds) {
   EXPECT_EQ(Text(half), "[0.125]\n");
 }
 
-TEST(ArrayTextTest, NumbersFarApartHaveExponents) {
+TEST(ArrayTextTest, NumbersOfDifferentMagnitude_HaveExponents) {
   EXPECT_EQ(Text(Of<float>({2}, {1e-5f, 2500})), "[1.0e-05 2.5e+03]\n");
   EXPECT_EQ(Text(Of<double>({2}, {1e10, 1.5e9})), "[1.0e+10 1.5e+09]\n");
 }
 
-TEST(ArrayTextTest, NanAndInfinitiesAreWords) {
+TEST(ArrayTextTest, NanAndInfinities_ArePrintedAsWords) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   EXPECT_EQ(Text(Of<float>({4}, {1.5, std::numeric_limits<float>::quiet_NaN(), kInf, -kInf})),
             "[ 1.5  nan  inf -inf]\n");
@@ -98,7 +98,7 @@ TEST(ArrayTextTest, ComplexNumbersHaveBothParts) {
   EXPECT_EQ(Text(Of<std::complex<float>>({2}, {{1, 2.5}, {0, -1}})), "[1.+2.5j  0.-1.j]\n");
 }
 
-TEST(ArrayTextTest, LongOnesAreCutInTheMiddle) {
+TEST(ArrayTextTest, LongArrays_LeaveOutTheMiddle) {
   EXPECT_EQ(Text(Counted(1001)), "[   0    1    2 ...  998  999 1000]\n");
   ArrayTextOptions all;
   all.threshold = std::numeric_limits<int64_t>::max();
@@ -137,7 +137,7 @@ TEST(ArrayTextTest, EveryDTypeHasAText) {
   }
 }
 
-// Narrow tensors of every bit pattern: what is read back from the JSON is the number itself.
+// Narrow tensors of every bit pattern: the JSON reads back to the same number.
 TEST(ArrayTextTest, NumbersInJsonReadBackInEveryDType) {
   for (const DType dtype : AllDTypes()) {
     if (!IsFloating(dtype) || dtype == DType::kC64) continue;
@@ -164,12 +164,12 @@ TEST(ArrayTextTest, NumbersInJsonReadBackInEveryDType) {
   }
 }
 
-TEST(ArrayTextTest, AnEmptyTensorIsAnEmptyListWhateverItsShape) {
+TEST(ArrayTextTest, EmptyTensor_IsAnEmptyListForAnyShape) {
   EXPECT_EQ(JsonOf(Tensor::Zeros(DType::kF32, {int64_t{1} << 40, 0}).value()), "[]");
   EXPECT_EQ(JsonOf(Tensor::Zeros(DType::kF32, {0}).value()), "[]");
 }
 
-TEST(ArrayTextTest, WithAllDigitsNumbersReadBack) {
+TEST(ArrayTextTest, AllDigits_ReadBack) {
   ArrayTextOptions all;
   all.digits = std::numeric_limits<int>::max();
   EXPECT_EQ(Text(Of<double>({2}, {0.1234567890123456, 0.5}), all),

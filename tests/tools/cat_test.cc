@@ -26,20 +26,20 @@ class CatTest : public ToolTest {
   const std::string path_;
 };
 
-TEST_F(CatTest, ALeafIsNamedCanonicallyOrDotted) {
+TEST_F(CatTest, Path_MayBeCanonicalOrDotted) {
   const std::string expected = "[[ 1. -2.  3.]\n [-4.  5. -6.]]\n";
   EXPECT_EQ(Cat({".layers[0].weight"}), expected);
   EXPECT_EQ(Cat({"layers.0.weight"}), expected);
-  // An alias is its owner.
+  // An alias means its owner.
   EXPECT_EQ(Cat({"head"}), Cat({"embed"}));
 }
 
-TEST_F(CatTest, StaticLeavesAreTheirValues) {
+TEST_F(CatTest, StaticLeaves_PrintTheirValues) {
   EXPECT_EQ(Cat({"heads"}), "8\n");
   EXPECT_EQ(Cat({"activation"}), "'gelu'\n");
 }
 
-TEST_F(CatTest, SeveralLeavesHaveTheirNames) {
+TEST_F(CatTest, SeveralLeaves_ArePrintedWithNames) {
   EXPECT_EQ(Cat({"layers.*.bias"}),
             "# params: layers.0.bias f32[3]\n[0.  0.5 1. ]\n\n"
             "# params: layers.1.bias f32[3]\n[0.  0.5 1. ]\n");
@@ -48,7 +48,7 @@ TEST_F(CatTest, SeveralLeavesHaveTheirNames) {
   EXPECT_THAT(Cat({".layers[1]"}), AllOf(HasSubstr("layers.1.bias"), HasSubstr("layers.1.weight")));
 }
 
-TEST_F(CatTest, SlicesStandBehindThePathOrApart) {
+TEST_F(CatTest, Slice_FollowsThePathOrIsAnOption) {
   EXPECT_EQ(Cat({"layers.0.weight[0]"}), "[ 1. -2.  3.]\n");
   EXPECT_EQ(Cat({".layers[0].weight[:, ::2]"}), "[[ 1.  3.]\n [-4. -6.]]\n");
   EXPECT_EQ(Cat({"layers.0.weight", "--slice", "1, -1"}), "-6.\n");
@@ -64,7 +64,7 @@ TEST_F(CatTest, JsonHasAllValues) {
   EXPECT_EQ(json["leaves"][2]["values"][0], nullptr);
 }
 
-TEST_F(CatTest, ATensorGoesIntoANpy) {
+TEST_F(CatTest, Npy_WritesTheTensor) {
   EXPECT_EQ(Cat({"layers.0.weight[1:, :2]", "--npy", File("w.npy")}), "");
   const Tensor found = LoadNpy(File("w.npy")).value();
   EXPECT_EQ(found, Tensor::From<float>({1, 2}, {-4, 5}).value());
@@ -84,7 +84,7 @@ TEST_F(CatTest, ATensorGoesIntoANpy) {
   EXPECT_EQ(json["files"][0]["file"], File("c.npy"));
 }
 
-TEST_F(CatTest, OptionsThatWouldDoNothingAreUsage) {
+TEST_F(CatTest, OptionsWithoutEffect_AreUsageErrors) {
   EXPECT_THAT(Error({"cat", path_, "scale", "--raw-bits"}, 2),
               HasSubstr("--raw-bits: expected together with --npy, found alone"));
   EXPECT_THAT(Error({"cat", path_, "scale", "--force"}, 2), HasSubstr("together with --npy"));
@@ -97,15 +97,15 @@ TEST_F(CatTest, OptionsThatWouldDoNothingAreUsage) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(CatTest, MatchLeavesOutOthers) {
+TEST_F(CatTest, Match_LeavesOutOthers) {
   EXPECT_THAT(Cat({"layers", "--match", "**.bias"}),
               AllOf(HasSubstr("layers.1.bias"), testing::Not(HasSubstr("weight"))));
   EXPECT_EQ(Cat({"--match", "heads"}), "8\n");
   EXPECT_THAT(Error({"cat", path_, "--match", "haeds"}, 2),
-              AllOf(HasSubstr("--match 'haeds' takes no leaf"), HasSubstr("did you mean")));
+              AllOf(HasSubstr("--match 'haeds' matches no leaf"), HasSubstr("did you mean")));
 }
 
-TEST_F(CatTest, ANameInSeveralItemsIsToldApartBeforeAnythingIsPrinted) {
+TEST_F(CatTest, NameInSeveralItems_IsCheckedBeforeAnythingIsPrinted) {
   const Path w = Path().Item("w");
   ASSERT_TRUE(
       SaveCheckpoint(File("two.leaf"),
@@ -118,7 +118,7 @@ TEST_F(CatTest, ANameInSeveralItemsIsToldApartBeforeAnythingIsPrinted) {
                     HasSubstr("--item chooses")));
   EXPECT_EQ(Out({"cat", File("two.leaf"), "w[...]", "--item", "params"}), "1.\n");
   EXPECT_THAT(Error({"cat", File("two.leaf"), "values"}, 2),
-              HasSubstr("an item is called so: --item shows it"));
+              HasSubstr("there is an item with this name: --item selects it"));
 }
 
 TEST_F(CatTest, AllHasEveryDigit) {
@@ -128,7 +128,7 @@ TEST_F(CatTest, AllHasEveryDigit) {
   EXPECT_EQ(Out({"cat", File("d.leaf"), "--all"}), "0.1234567890123456\n");
 }
 
-TEST_F(CatTest, ATensorWithoutNumbersIsShortHoweverItIsShaped) {
+TEST_F(CatTest, EmptyTensor_PrintsAnEmptyListForAnyShape) {
   ASSERT_TRUE(SaveSafetensors(File("e.safetensors"),
                               std::vector<NamedTensor>{
                                   {"w", Tensor::Zeros(DType::kF32, {int64_t{1} << 40, 0}).value()}})
@@ -139,14 +139,14 @@ TEST_F(CatTest, ATensorWithoutNumbersIsShortHoweverItIsShaped) {
   EXPECT_EQ(leaf["shape"][0], int64_t{1} << 40);
 }
 
-TEST_F(CatTest, WhatIsNotThereIsUsageWithNearNames) {
+TEST_F(CatTest, UnknownPath_IsAUsageErrorWithSuggestions) {
   EXPECT_THAT(Error({"cat", path_, "layers.0.wieght", "--item", "params"}, 2),
               AllOf(HasSubstr("wieght"), HasSubstr("did you mean")));
   EXPECT_THAT(Error({"cat", path_, "nothing"}, 2), HasSubstr("in any of 2 items"));
   EXPECT_THAT(Error({"cat", path_, "haeds"}, 2),
               AllOf(HasSubstr("in any of 2 items"), HasSubstr("did you mean heads?")));
   EXPECT_THAT(Error({"cat", path_, "laiers.**"}, 2),
-              AllOf(HasSubstr("a glob that takes no leaf"), HasSubstr("did you mean layers?")));
+              AllOf(HasSubstr("a glob that matches no leaf"), HasSubstr("did you mean layers?")));
   EXPECT_THAT(Error({"cat", path_, "layers..weight"}, 2), HasSubstr("found an empty one"));
   EXPECT_THAT(Error({"cat", path_, "layers.0.weight[5]"}, 2),
               HasSubstr("position 5 is outside of axis 0"));
@@ -155,7 +155,7 @@ TEST_F(CatTest, WhatIsNotThereIsUsageWithNearNames) {
   EXPECT_THAT(Error({"cat", path_, "heads", "--slice", "a"}, 2), HasSubstr("--slice 'a'"));
 }
 
-TEST_F(CatTest, LongTensorsAreCutUnlessAllIsAskedFor) {
+TEST_F(CatTest, LongTensors_AreCutWithoutAll) {
   Save(File("long.leaf"),
        ParamStore::FromEntries({{Path().Item("w"), Tensor::Zeros(DType::kI32, {2000}).value()}})
            .value());
@@ -163,14 +163,14 @@ TEST_F(CatTest, LongTensorsAreCutUnlessAllIsAskedFor) {
   EXPECT_GT(Out({"cat", File("long.leaf"), "w", "--all"}).size(), 4000u);
 }
 
-TEST_F(CatTest, ADamagedTensorIsRefusedUnlessItIsAskedFor) {
+TEST_F(CatTest, DamagedTensor_IsAnErrorWithoutNoVerify) {
   Save(File("d.leaf"), ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(1.0f)}}).value());
   FlipBit(File("d.leaf"), 64);
   EXPECT_THAT(Error({"cat", File("d.leaf"), "w"}, 1), HasSubstr("expected checksum"));
   EXPECT_EQ(Out({"cat", File("d.leaf"), "w", "--no-verify"}), "1.0000001\n");
   const Ran ran = RunLeafstore({"cat", File("d.leaf"), "w", "--no-verify", "--npy", File("w.npy")});
   EXPECT_EQ(ran.exit_code, 0);
-  EXPECT_THAT(ran.err, AllOf(HasSubstr("d.leaf: warning: "), HasSubstr("will look whole")));
+  EXPECT_THAT(ran.err, AllOf(HasSubstr("d.leaf: warning: "), HasSubstr("will look intact")));
 }
 
 }  // namespace

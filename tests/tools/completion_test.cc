@@ -25,8 +25,8 @@ class CompletionTest : public ToolTest {
     WriteFile(File("completion"), Out({"completion", "bash"}));
   }
 
-  // What bash offers for the last of these words, as it would call the function: a space between
-  // two. Words are what bash makes of a line, `=` apart.
+  // Returns the completions of bash for the last of these words, separated by spaces. As in bash, `=`
+  // is a word of its own.
   std::string Complete(const std::vector<std::string>& words) {
     std::string line = "source '" + File("completion") + "'; COMP_WORDS=('" LEAFSTORE_TOOL "'";
     for (const std::string& word : words) line += " '" + word + "'";
@@ -54,7 +54,7 @@ TEST_F(CompletionTest, OptionsOfTheSubcommand) {
               AllOf(HasSubstr("--shard-size"), HasSubstr("--help")));
 }
 
-TEST_F(CompletionTest, WordsThatAnOptionTakes) {
+TEST_F(CompletionTest, WordsOfAnOption) {
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "a"}), "auto always");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "=", "n"}), "never");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "="}), "auto always never");
@@ -71,20 +71,20 @@ TEST_F(CompletionTest, Files) {
   EXPECT_EQ(Complete({"merge", "a.leaf", "b.txt", "a"}), "a.leaf");
 }
 
-TEST_F(CompletionTest, ItemsAndPathsOfTheFile) {
+TEST_F(CompletionTest, ItemsAndPathsOfTheNamedFile) {
   Sample();
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--item", ""}), "params progress");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--item", "=", "pro"}), "progress");
   EXPECT_EQ(Complete({"cat", "a.leaf", "l"}), "layers.");
   EXPECT_EQ(Complete({"cat", "a.leaf", "layers.1."}), "layers.1.bias layers.1.weight");
   EXPECT_EQ(Complete({"tree", "a.leaf", "--match", "he"}), "heads");
-  // What cannot be read offers nothing, and says nothing.
+  // An unreadable file gives no completions and no message.
   EXPECT_EQ(Complete({"cat", "none.leaf", "l"}), "");
 }
 
-TEST_F(CompletionTest, AnInteractiveBashUsesIt) {
+TEST_F(CompletionTest, InteractiveBash_Completes) {
   if (!HaveTerminals()) GTEST_SKIP() << "this system has no pseudo-terminal to give";
-  // What is typed, through the terminal and readline: two tabs list, one completes.
+  // Types into a terminal with readline: two tabs list, one completes.
   const std::string bin =
       std::string(LEAFSTORE_TOOL).substr(0, std::string(LEAFSTORE_TOOL).rfind('/'));
   const std::string line =
@@ -97,7 +97,7 @@ TEST_F(CompletionTest, AnInteractiveBashUsesIt) {
   EXPECT_THAT(ran.out, HasSubstr("#compdef leafstore"));
 }
 
-TEST_F(CompletionTest, ZshTakesItsScript) {
+TEST_F(CompletionTest, Zsh_AcceptsTheScript) {
   const std::string script = Out({"completion", "zsh"});
   EXPECT_THAT(script, AllOf(testing::StartsWith("#compdef leafstore\n"), HasSubstr("'--rtol=[")));
   WriteFile(File("_leafstore"), script);
@@ -114,7 +114,7 @@ TEST_F(CompletionTest, ZshTakesItsScript) {
   EXPECT_EQ(loaded.out, "_leafstore\n") << loaded.err;
 }
 
-TEST_F(CompletionTest, OtherShellsAreUsage) {
+TEST_F(CompletionTest, OtherShells_AreUsageErrors) {
   EXPECT_THAT(Error({"completion", "fish"}, 2), HasSubstr("SHELL"));
   const Ran full = RunLeafstore({"completion", "bash"}, {.stdout_to = "/dev/full"});
   EXPECT_EQ(full.exit_code, 1);

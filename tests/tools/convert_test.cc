@@ -32,7 +32,7 @@ class ConvertTest : public ToolTest {
   }
 };
 
-TEST_F(ConvertTest, SafetensorsComesBackByteForByte) {
+TEST_F(ConvertTest, Safetensors_RoundTripsToTheSameBytes) {
   for (const std::optional<Metadata>& metadata :
        {std::optional<Metadata>(), std::optional<Metadata>(Metadata()),
         std::optional<Metadata>(Metadata{{"format", "pt"}})}) {
@@ -46,7 +46,7 @@ TEST_F(ConvertTest, SafetensorsComesBackByteForByte) {
   }
 }
 
-TEST_F(ConvertTest, StructureStaticLeavesAndTiesGoThroughSafetensors) {
+TEST_F(ConvertTest, Safetensors_KeepsStructureStaticLeavesAndTies) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.safetensors"), "--item", "params"});
   Out({"convert", File("b.safetensors"), File("c.leaf")});
@@ -61,7 +61,7 @@ TEST_F(ConvertTest, ACheckpointKeepsItsItemsGroupsAndMetadata) {
   EXPECT_EQ(ReadFile(File("b.leaf")), ReadFile(File("a.leaf")));
 }
 
-TEST_F(ConvertTest, TensorsAreCompressedIfAskedFor) {
+TEST_F(ConvertTest, Zstd_CompressesTensors) {
   Save(File("a.leaf"),
        ParamStore::FromEntries({{Path().Item("w"), Tensor::Zeros(DType::kF32, {100'000}).value()}})
            .value());
@@ -70,7 +70,7 @@ TEST_F(ConvertTest, TensorsAreCompressedIfAskedFor) {
   Out({"diff", File("a.leaf"), File("b.leaf")});
 }
 
-TEST_F(ConvertTest, ShardsAndBack) {
+TEST_F(ConvertTest, Shards_RoundTrip) {
   Save(File("a.leaf"), ManyLeaves(20));
   Out({"convert", File("a.leaf"), File("b.safetensors"), "--shard-size", "64"});
   EXPECT_TRUE(std::filesystem::exists(File("b.safetensors.index.json")));
@@ -82,10 +82,10 @@ TEST_F(ConvertTest, ShardsAndBack) {
   Out({"diff", File("a.leaf"), File("b.safetensors.index.json")});
 }
 
-TEST_F(ConvertTest, NpzAndBack) {
+TEST_F(ConvertTest, Npz_RoundTrips) {
   Sample();
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.npz"), "--item", "params"}, 2),
-              AllOf(HasSubstr("b.npz: expected tensors alone for .npz, found the static leaf"),
+              AllOf(HasSubstr("b.npz: expected only tensors for .npz, found the static leaf"),
                     HasSubstr("--drop-static")));
   Out({"convert", File("a.leaf"), File("b.npz"), "--item", "params", "--match", "layers",
        "--deflate"});
@@ -95,10 +95,10 @@ TEST_F(ConvertTest, NpzAndBack) {
   Out({"diff", File("a.leaf"), File("c.leaf"), "--item", "params", "--match", "layers"});
 }
 
-TEST_F(ConvertTest, APartIsAGroupOfItsStructure) {
+TEST_F(ConvertTest, Match_KeepsTheStructureOfTheWhole) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.leaf"), "--item", "params", "--match", "layers.0"});
-  EXPECT_THAT(Out({"inspect", File("b.leaf")}), HasSubstr("a part of a structure of 8 leaves"));
+  EXPECT_THAT(Out({"inspect", File("b.leaf")}), HasSubstr("part of a structure of 8 leaves"));
   Out({"convert", File("a.leaf"), File("w.npy"), "--item", "params", "--match", "scale"});
   EXPECT_EQ(Out({"cat", File("w.npy")}), "[nan  2.]\n");
 }
@@ -107,7 +107,7 @@ TEST_F(ConvertTest, InAndOutMayBeOneFile) {
   Sample();
   const std::string whole = ReadFile(File("a.leaf"));
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("a.leaf")}, 1),
-              HasSubstr("it exists already"));
+              HasSubstr("it already exists"));
   Out({"convert", File("a.leaf"), File("a.leaf"), "--force"});
   EXPECT_EQ(ReadFile(File("a.leaf")), whole);
   Out({"convert", File("a.leaf"), File("a.leaf"), "--force", "--zstd"});
@@ -115,12 +115,13 @@ TEST_F(ConvertTest, InAndOutMayBeOneFile) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(ConvertTest, WhatMakesNoSenseIsUsage) {
+TEST_F(ConvertTest, InvalidArguments_AreUsageErrors) {
   Sample();
   const std::string a = File("a.leaf");
   EXPECT_THAT(Error({"convert", a, File("b")}, 2), HasSubstr("a name that ends in .leaf"));
   EXPECT_THAT(Error({"convert", a, File("b"), "--to", "gguf"}, 2), HasSubstr("found 'gguf'"));
-  EXPECT_THAT(Error({"convert", a, File("b.npz"), "--zstd"}, 2), HasSubstr("--zstd is for .leaf"));
+  EXPECT_THAT(Error({"convert", a, File("b.npz"), "--zstd"}, 2),
+              HasSubstr("--zstd is only for .leaf"));
   EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--shard-size", "5G"}, 2),
               HasSubstr("--shard-size"));
   EXPECT_THAT(
@@ -130,16 +131,16 @@ TEST_F(ConvertTest, WhatMakesNoSenseIsUsage) {
   EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--zstd", "--zstd-level", "99"}, 2),
               HasSubstr("--zstd-level: expected a whole number from 1 to 22, found '99'"));
   EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--zstd-level", "9"}, 2),
-              HasSubstr("--zstd-level is for --zstd"));
+              HasSubstr("--zstd-level is only for --zstd"));
   EXPECT_THAT(
       Error({"convert", a, File("b.leaf"), "--match", "laiers"}, 2),
-      HasSubstr("--match 'laiers' takes no leaf; no key is 'laiers'; did you mean layers?"));
+      HasSubstr("--match 'laiers' matches no leaf; no key is 'laiers'; did you mean layers?"));
   EXPECT_THAT(Error({"convert", a, File("none/b.leaf")}, 1),
               AllOf(HasSubstr("none/b.leaf: "), testing::Not(HasSubstr(".tmp-"))));
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(ConvertTest, WhatIsReplacedKeepsItsMode) {
+TEST_F(ConvertTest, ReplacedFile_KeepsItsMode) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.leaf")});
   for (const mode_t mode : {0600, 0640, 0400}) {
@@ -151,25 +152,25 @@ TEST_F(ConvertTest, WhatIsReplacedKeepsItsMode) {
   }
 }
 
-TEST_F(ConvertTest, ALinkStaysAndItsFileIsReplaced) {
+TEST_F(ConvertTest, SymbolicLink_StaysAndItsFileIsReplaced) {
   Sample();
   std::filesystem::create_directory(File("real"));
   WriteFile(File("real/b.leaf"), "old");
   std::filesystem::create_symlink("real/b.leaf", File("link.leaf"));
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("link.leaf")}, 1),
-              HasSubstr("link.leaf: it exists already"));
+              HasSubstr("link.leaf: it already exists"));
   EXPECT_EQ(ReadFile(File("real/b.leaf")), "old");
   Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
   EXPECT_TRUE(std::filesystem::is_symlink(File("link.leaf")));
   EXPECT_EQ(ReadFile(File("real/b.leaf")), ReadFile(File("a.leaf")));
-  // One that leads nowhere comes to lead somewhere.
+  // The target of a dead link is created.
   std::filesystem::remove(File("real/b.leaf"));
   Out({"convert", File("a.leaf"), File("link.leaf"), "--force"});
   EXPECT_EQ(ReadFile(File("real/b.leaf")), ReadFile(File("a.leaf")));
   EXPECT_EQ(Files(), "a.leaf link.leaf real ");
 }
 
-TEST_F(ConvertTest, ALoopOfLinksIsNoFileToWriteTo) {
+TEST_F(ConvertTest, LoopOfLinks_IsAnError) {
   Sample();
   std::filesystem::create_symlink("b.leaf", File("c.leaf"));
   std::filesystem::create_symlink("c.leaf", File("b.leaf"));
@@ -178,13 +179,13 @@ TEST_F(ConvertTest, ALoopOfLinksIsNoFileToWriteTo) {
   EXPECT_TRUE(std::filesystem::is_symlink(File("b.leaf")));
 }
 
-TEST_F(ConvertTest, ATiedNameAloneIsNoLeaf) {
+TEST_F(ConvertTest, MatchOfAnAliasOnly_IsAnError) {
   EXPECT_THAT(Error({"convert", Sample(), File("b.leaf"), "--match", "head"}, 2),
-              HasSubstr("--match 'head' takes no leaf, but what is tied to one"));
+              HasSubstr("--match 'head' matches no leaf, only an alias of one"));
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(ConvertTest, DamageThatIsCopiedUnverifiedIsSaid) {
+TEST_F(ConvertTest, NoVerify_NotesDamagedTensors) {
   Save(File("d.leaf"), ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(1.0f)},
                                                 {Path().Item("x"), Tensor::Scalar(1.0f)}})
                            .value());
@@ -195,12 +196,12 @@ TEST_F(ConvertTest, DamageThatIsCopiedUnverifiedIsSaid) {
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_THAT(ran.err,
               AllOf(HasSubstr("d.leaf: warning: "), HasSubstr("'['w']': expected checksum"),
-                    HasSubstr("its copy will look whole")));
+                    HasSubstr("the copy will look intact")));
   EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
   Out({"convert", File("d.leaf"), File("x.leaf"), "--no-verify", "--match", "x"});
 }
 
-TEST_F(ConvertTest, JsonNamesTheFiles) {
+TEST_F(ConvertTest, Json_ListsTheFiles) {
   Sample();
   const auto json = Json({"convert", File("a.leaf"), File("b.leaf")});
   EXPECT_EQ(json["files"][0]["file"], File("b.leaf"));

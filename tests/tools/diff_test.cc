@@ -27,14 +27,14 @@ class DiffTest : public ToolTest {
   }
 };
 
-TEST_F(DiffTest, EqualFilesPrintNothing) {
+TEST_F(DiffTest, EqualFiles_PrintNothing) {
   Sample();
   Sample("b.leaf");
   EXPECT_EQ(Out({"diff", File("a.leaf"), File("b.leaf")}), "");
   EXPECT_EQ(Json({"diff", File("a.leaf"), File("b.leaf")})["same"], true);
 }
 
-TEST_F(DiffTest, EveryDifferenceIsALine) {
+TEST_F(DiffTest, EveryDifference_HasALine) {
   const std::string a = Saved("a.leaf", {{P("n"), F({1, 2, 3})},
                                          {P("old"), F({1})},
                                          {P("s"), F({1})},
@@ -70,7 +70,7 @@ TEST_F(DiffTest, TolerancesAndChoices) {
   Out({"diff", n, n, "--nan-differs"}, 1);
 }
 
-TEST_F(DiffTest, StructureIsComparedToo) {
+TEST_F(DiffTest, Structure_IsCompared) {
   const auto save = [this](const std::string& name, const char* type) {
     TreeDefBuilder builder;
     builder.Open(NodeKind::kStruct, type);
@@ -87,20 +87,20 @@ TEST_F(DiffTest, StructureIsComparedToo) {
   Out({"diff", a, b, "--no-structure"}, 0);
 }
 
-TEST_F(DiffTest, AGlobThatTakesNothingIsUsage) {
+TEST_F(DiffTest, GlobWithoutMatch_IsAUsageError) {
   Sample();
   const std::string a = File("a.leaf");
   EXPECT_THAT(
       Error({"diff", a, a, "--match", "laiers.**"}, 2),
-      HasSubstr("--match 'laiers.**' takes no leaf; no key is 'laiers'; did you mean layers?"));
+      HasSubstr("--match 'laiers.**' matches no leaf; no key is 'laiers'; did you mean layers?"));
   EXPECT_THAT(Error({"diff", a, a, "--ignore", "zzz.**"}, 2),
-              HasSubstr("--ignore 'zzz.**' takes no leaf"));
-  // What one of the files has is right.
+              HasSubstr("--ignore 'zzz.**' matches no leaf"));
+  // A match in one of the files is enough.
   const std::string b = Saved("b.leaf", {{P("only"), F({1})}});
   Out({"diff", a, b, "--item", "params", "--match", "only"}, 1);
 }
 
-TEST_F(DiffTest, ATieThatIsGoneIsADifference) {
+TEST_F(DiffTest, MissingTie_IsADifference) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.safetensors"), "--item", "params", "--structure", "never",
        "--drop-static", "--match", "embed"});
@@ -116,7 +116,7 @@ TEST_F(DiffTest, ATieThatIsGoneIsADifference) {
   std::vector<std::string> swapped = args;
   std::swap(swapped[1], swapped[2]);
   EXPECT_THAT(Out(swapped, 1), HasSubstr("! at head: only in the second: tied to embed"));
-  // Who does not ask for ties is told of none.
+  // --no-structure reports no ties.
   std::vector<std::string> leaves = args;
   leaves.emplace_back("--no-structure");
   Out(leaves, 0);
@@ -125,7 +125,7 @@ TEST_F(DiffTest, ATieThatIsGoneIsADifference) {
   Out(leaves, 0);
 }
 
-TEST_F(DiffTest, AStructureThatOneSideAloneHasIsSaid) {
+TEST_F(DiffTest, StructureOfOneSideOnly_IsNoted) {
   const TreeDef def = [] {
     TreeDefBuilder builder;
     builder.Open(NodeKind::kStruct, "Linear");
@@ -146,7 +146,7 @@ TEST_F(DiffTest, AStructureThatOneSideAloneHasIsSaid) {
   Out({"diff", File("a.leaf"), b, "--no-structure"}, 0);
 }
 
-TEST_F(DiffTest, LongValuesAreShownWhereTheyDiffer) {
+TEST_F(DiffTest, LongValues_AreShownNearTheDifference) {
   const std::string head(5000, 'x');
   const std::string a = Saved("a.leaf", {{P("s"), Value(head + "first" + head)}});
   const std::string b = Saved("b.leaf", {{P("s"), Value(head + "second" + head)}});
@@ -157,13 +157,13 @@ TEST_F(DiffTest, LongValuesAreShownWhereTheyDiffer) {
             10'000u);
 }
 
-TEST_F(DiffTest, NanThatDiffersIsByNaN) {
+TEST_F(DiffTest, OnlyNanDiffers_DifferenceIsNan) {
   const std::string n = Saved("n.leaf", {{P("x"), F({std::numeric_limits<float>::quiet_NaN()})}});
   EXPECT_THAT(Out({"diff", n, n, "--nan-differs"}, 1), HasSubstr("by at most nan, relatively nan"));
   EXPECT_EQ(Json({"diff", n, n, "--nan-differs"}, 1)["items"][0]["leaves"][0]["max_abs"], nullptr);
 }
 
-TEST_F(DiffTest, DamageIsSaidOfItsFile) {
+TEST_F(DiffTest, DamagedFile_IsNamed) {
   Saved("a.leaf", {{P("x"), F({1})}});
   Saved("b.leaf", {{P("x"), F({1})}});
   FlipBit(File("b.leaf"), 64);
@@ -176,13 +176,13 @@ TEST_F(DiffTest, DamageIsSaidOfItsFile) {
   }
 }
 
-TEST_F(DiffTest, KeysThatAreHarmfulAreQuoted) {
+TEST_F(DiffTest, KeysWithControlCharacters_AreQuoted) {
   const std::string a = Saved("a.leaf", {{P("a\x1b[31m"), F({1})}});
   const std::string b = Saved("b.leaf", {{P("b"), F({1})}});
   EXPECT_THAT(Out({"diff", a, b}, 1), HasSubstr("  - 'a\\x1b[31m'\n"));
 }
 
-TEST_F(DiffTest, FormatsMeetByDottedNames) {
+TEST_F(DiffTest, Formats_AreComparedByDottedNames) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.safetensors"), "--item", "params", "--structure", "never",
        "--drop-static"});
@@ -200,7 +200,7 @@ TEST_F(DiffTest, StepsOfARunAreCompared) {
   Out({"diff", run + "@2", run}, 0);
 }
 
-TEST_F(DiffTest, ItemsMeetByName) {
+TEST_F(DiffTest, Items_AreComparedByName) {
   Sample();
   Save(File("b.leaf"), ManyLeaves(3), "other");
   const std::string out = Out({"diff", File("a.leaf"), File("b.leaf")}, 1);
@@ -208,7 +208,7 @@ TEST_F(DiffTest, ItemsMeetByName) {
                          HasSubstr("+ item other: only in B\n")));
 }
 
-TEST_F(DiffTest, TroubleIsTwo) {
+TEST_F(DiffTest, Errors_ExitWithTwo) {
   Sample();
   EXPECT_THAT(Error({"diff", File("a.leaf"), File("none")}, 2), HasSubstr("No such file"));
   EXPECT_THAT(Error({"diff", File("a.leaf"), File("a.leaf"), "--rtol", "-1"}, 2),
@@ -224,7 +224,7 @@ TEST_F(DiffTest, TroubleIsTwo) {
   EXPECT_EQ(full.exit_code, 2);
 }
 
-TEST_F(DiffTest, JsonNamesWhatDiffers) {
+TEST_F(DiffTest, Json_ListsTheDifferences) {
   const std::string a = Saved("a.leaf", {{P("n"), F({1, 2})}});
   const std::string b = Saved("b.leaf", {{P("n"), F({1, 4})}});
   const auto leaf = Json({"diff", a, b}, 1)["items"][0]["leaves"][0];

@@ -1,4 +1,4 @@
-// What docs/tool.md shows is what the program prints.
+// The examples of docs/tool.md equal the output of the program.
 #include <cstdlib>
 #include <sstream>
 #include <string>
@@ -15,12 +15,12 @@ namespace leafstore {
 namespace {
 
 const std::string kPage = SourcePath("docs/tool.md");
-// Stands before a block of commands that is checked.
+// Marks a block of commands that is checked.
 constexpr char kMark[] = "<!-- checked -->";
 
 class DocsTest : public ToolTest {
  protected:
-  // What the page speaks of: a model, the same a step later, and a run of which a file is damaged.
+  // Makes the files of the page: a model, the same a step later, and a run with a damaged file.
   void SetUp() override {
     Sample("model.leaf");
     SampleModel next;
@@ -37,7 +37,7 @@ class DocsTest : public ToolTest {
     FlipBit(Run(2) + "/step-00000000000000000002.leaf", 64);
   }
 
-  // What a line of shell prints in the directory, on both outputs.
+  // Returns what a shell command prints in the directory, on both outputs.
   std::string Shell(const std::string& line) {
     const std::string tool = LEAFSTORE_TOOL;
     const std::string path = "PATH=" + tool.substr(0, tool.rfind('/')) + ":" + std::getenv("PATH");
@@ -47,7 +47,7 @@ class DocsTest : public ToolTest {
   }
 };
 
-TEST_F(DocsTest, ThePageShowsWhatIsPrinted) {
+TEST_F(DocsTest, Page_ShowsWhatTheProgramPrints) {
   std::istringstream page(ReadFile(kPage));
   std::string found;
   bool checked = false;

@@ -1,5 +1,5 @@
-// What holds for every subcommand alike: files that are missing, damaged, of another kind or
-// closed, a reader that goes away, a full disk, help.
+// Behaviour of every subcommand: missing, damaged, unreadable files and files of another kind, a
+// closed pipe, a full disk, help.
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -27,15 +27,15 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-// One subcommand, as it is run on a file.
+// A subcommand and how to run it on a file.
 struct Command {
   std::string name;
-  // Its arguments behind the name, for a file to read and one to write.
+  // Returns the arguments after the name, for a file to read and one to write.
   std::function<std::vector<std::string>(const std::string& file, const std::string& out)> args;
   bool writes = false;
   int bad_file = 1;  // its exit code where a file is bad
-  // What the file that it writes is, where that is no checkpoint: it is silent then, and prints it
-  // where none is named.
+  // The beginning of the file that it writes, if that is not a checkpoint: it then prints nothing, and
+  // prints the file where no output is named.
   std::string other_format = "";
   std::string label = "";  // of this way to run it, where there are several
 
@@ -44,13 +44,13 @@ struct Command {
     all.insert(all.begin(), name);
     return all;
   }
-  // The same, so that it prints something.
+  // Returns arguments with which it prints something.
   std::vector<std::string> PrintingOn(const std::string& file, const std::string& out) const {
     return On(file, other_format.empty() ? out : "");
   }
 };
 
-// As tests are listed.
+// Names the parameter in the list of tests.
 void PrintTo(const Command& command, std::ostream* out) { *out << command.name; }
 
 using Args = std::vector<std::string>;
@@ -87,11 +87,13 @@ std::vector<Command> Commands() {
          return Args{file, "--group", "b=**.bias", "--no-rest", "--out", out + "{}.leaf"};
        },
        true},
+#ifdef LEAFSTORE_HAS_REPORT
       {"report",
        [](auto& file, auto& out) {
          return out.empty() ? Args{file, "-o", "-"} : Args{file, "-o", out};
        },
        true, 1, "<!DOCTYPE html>"},
+#endif
       {"merge",
        [](auto& file, auto& out) {
          return Args{file, "--out", out};
@@ -113,12 +115,12 @@ std::vector<Command> Commands() {
 
 class EveryCommandTest : public ToolTest, public testing::WithParamInterface<Command> {
  protected:
-  // Runs it on a file that is bad: it says so in one line, and leaves nothing.
+  // Runs it on an invalid file: it must print one line, and leave no file.
   void ExpectBad(const std::string& file, const testing::Matcher<std::string>& what) {
     const std::string before = Files();
     const Ran ran = RunLeafstore(GetParam().On(file, File("out.leaf")));
     EXPECT_EQ(ran.exit_code, GetParam().bad_file) << ran.err;
-    // verify's answer is its output.
+    // verify prints errors on standard output.
     const std::string& said = GetParam().name == "verify" ? ran.out : ran.err;
     EXPECT_THAT(said, what);
     EXPECT_EQ(std::count(said.begin(), said.end(), '\n'), 1) << said;
@@ -128,7 +130,7 @@ class EveryCommandTest : public ToolTest, public testing::WithParamInterface<Com
 
 class EveryWritingCommandTest : public EveryCommandTest {
  protected:
-  // It on a file of which it makes more than a few blocks.
+  // Returns arguments with which it writes more than a few blocks.
   Args OnALargeFile(const std::string& out) const {
     Save(File("large.leaf"), ManyLeaves(400));
     if (GetParam().name == "cat") {
@@ -144,8 +146,8 @@ class EveryWritingCommandTest : public EveryCommandTest {
   }
 };
 
-// A disk of 16 KiB at a directory, seen by this process and those that it runs alone, while this
-// lives; where the system allows that.
+// Mounts a disk of 16 KiB at a directory, visible only to this process and its children, if the system
+// allows it.
 class SmallDisk {
  public:
   explicit SmallDisk(const std::string& directory) : directory_(directory) {
@@ -182,13 +184,13 @@ INSTANTIATE_TEST_SUITE_P(Tool, EveryCommandTest, testing::ValuesIn(Commands()), 
 INSTANTIATE_TEST_SUITE_P(Tool, EveryWritingCommandTest, testing::ValuesIn(WritingCommands()),
                          LabelOf);
 
-TEST_P(EveryCommandTest, AMissingFileIsSaid) {
+TEST_P(EveryCommandTest, MissingFile_IsAnError) {
   ExpectBad(File("none.leaf"), AllOf(HasSubstr("none.leaf: "), HasSubstr("No such file"),
                                      HasSubstr("check the name")));
   ExpectBad(File("none/a.leaf"), HasSubstr("No such file"));
 }
 
-TEST_P(EveryCommandTest, AFileOfAnotherKindIsSaid) {
+TEST_P(EveryCommandTest, FileOfAnotherKind_IsAnError) {
   WriteFile(File("text"), std::string(100, 'x'));
   ExpectBad(File("text"), AllOf(HasSubstr("a checkpoint"), HasSubstr("safetensors"),
                                 HasSubstr("npz"), HasSubstr("found 'xxxx")));
@@ -196,21 +198,21 @@ TEST_P(EveryCommandTest, AFileOfAnotherKindIsSaid) {
   ExpectBad(File("empty"), HasSubstr("found an empty file"));
 }
 
-TEST_P(EveryCommandTest, ADamagedFileIsSaid) {
+TEST_P(EveryCommandTest, DamagedFile_IsAnError) {
   FlipBit(Sample(), -60);
   ExpectBad(File("a.leaf"), AllOf(HasSubstr("footer: "), HasSubstr("use another copy")));
   WriteFile(File("b.safetensors"), std::string("\x08\0\0\0\0\0\0\0{\"a\":1}}", 16));
   ExpectBad(File("b.safetensors"), HasSubstr("b.safetensors: "));
 }
 
-TEST_P(EveryCommandTest, ADirectoryWithoutAModelIsSaid) {
+TEST_P(EveryCommandTest, DirectoryWithoutAModel_IsAnError) {
   std::filesystem::create_directory(File("nothing"));
   ExpectBad(File("nothing"),
             AllOf(HasSubstr("/nothing: "), HasSubstr("expected a directory of checkpoints"),
                   HasSubstr("safetensors")));
 }
 
-TEST_P(EveryCommandTest, AFileThatIsClosedToTheUserIsSaid) {
+TEST_P(EveryCommandTest, UnreadableFile_IsAnError) {
   Sample();
   ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
   ASSERT_EQ(chmod(File("a.leaf").c_str(), 0), 0);
@@ -225,7 +227,7 @@ TEST_P(EveryCommandTest, AFileThatIsClosedToTheUserIsSaid) {
               AllOf(HasSubstr("Permission denied"), HasSubstr("check its permissions")));
 }
 
-TEST_P(EveryWritingCommandTest, ADirectoryThatIsClosedToTheUserIsSaid) {
+TEST_P(EveryWritingCommandTest, UnwritableDirectory_IsAnError) {
   Sample();
   std::filesystem::create_directory(File("closed"));
   ASSERT_EQ(chmod(dir_.path().c_str(), 0755), 0);
@@ -244,7 +246,7 @@ TEST_P(EveryWritingCommandTest, ADirectoryThatIsClosedToTheUserIsSaid) {
   EXPECT_TRUE(std::filesystem::is_empty(File("closed")));
 }
 
-TEST_P(EveryCommandTest, AFullDiskUnderStandardOutputIsSaid) {
+TEST_P(EveryCommandTest, FullDiskOfStandardOutput_IsAnError) {
   Sample();
   std::vector<std::string> args = GetParam().PrintingOn(File("a.leaf"), File("out.leaf"));
   if (GetParam().name == "diff") {  // it prints nothing of two equal files
@@ -257,7 +259,7 @@ TEST_P(EveryCommandTest, AFullDiskUnderStandardOutputIsSaid) {
               HasSubstr("leafstore: standard output: cannot write: No space left on device\n"));
 }
 
-TEST_P(EveryWritingCommandTest, AFileThatMayNotGrowLeavesNone) {
+TEST_P(EveryWritingCommandTest, FileSizeLimit_LeavesNoFile) {
   Sample();
   std::string line = "ulimit -f 1; \"$LEAFSTORE\"";  // no file may grow beyond a block
   for (const std::string& arg : OnALargeFile(File("out.leaf"))) line += " '" + arg + "'";
@@ -267,7 +269,7 @@ TEST_P(EveryWritingCommandTest, AFileThatMayNotGrowLeavesNone) {
   EXPECT_EQ(Files(), "a.leaf large.leaf ");
 }
 
-TEST_P(EveryWritingCommandTest, AFullDiskUnderItsFilesLeavesNone) {
+TEST_P(EveryWritingCommandTest, FullDisk_LeavesNoFile) {
   std::filesystem::create_directory(File("disk"));
   const SmallDisk disk(File("disk"));
   if (!disk.mounted()) GTEST_SKIP() << "mounting a small disk is not allowed here";
@@ -277,15 +279,15 @@ TEST_P(EveryWritingCommandTest, AFullDiskUnderItsFilesLeavesNone) {
   EXPECT_TRUE(std::filesystem::is_empty(File("disk")));
 }
 
-TEST_P(EveryWritingCommandTest, AnOutputThatIsThereIsNotReplacedUnlessForced) {
+TEST_P(EveryWritingCommandTest, ExistingOutput_IsReplacedOnlyWithForce) {
   Sample();
-  // split's file is called by its group.
+  // The name of split's file has the group.
   const std::string out = File("out.leaf");
   const std::string made = GetParam().name == "split" ? File("out.leafb.leaf") : out;
   WriteFile(made, "mine");
   const Ran refused = RunLeafstore(GetParam().On(File("a.leaf"), out));
   EXPECT_EQ(refused.exit_code, 1);
-  EXPECT_THAT(refused.err, HasSubstr(made + ": it exists already; --force replaces it"));
+  EXPECT_THAT(refused.err, HasSubstr(made + ": it already exists; --force replaces it"));
   EXPECT_EQ(ReadFile(made), "mine");
   std::vector<std::string> forced = GetParam().On(File("a.leaf"), out);
   forced.push_back("--force");
@@ -294,8 +296,8 @@ TEST_P(EveryWritingCommandTest, AnOutputThatIsThereIsNotReplacedUnlessForced) {
   EXPECT_THAT(ReadFile(made), StartsWith(other.empty() ? "\x89LEAF" : other));
 }
 
-// Never a device of the system: a pipe of our own is as little a file.
-TEST_P(EveryWritingCommandTest, WhatIsNoRegularFileIsNeverReplaced) {
+// Uses a pipe, so that no device of the system is at risk.
+TEST_P(EveryWritingCommandTest, NonRegularFile_IsNeverReplaced) {
   Sample();
   const std::string out = File("out.leaf");
   const std::string made = GetParam().name == "split" ? File("out.leafb.leaf") : out;
@@ -311,10 +313,10 @@ TEST_P(EveryWritingCommandTest, WhatIsNoRegularFileIsNeverReplaced) {
   }
 }
 
-TEST_P(EveryCommandTest, AReaderThatGoesAwayEndsItQuietly) {
+TEST_P(EveryCommandTest, ClosedPipe_EndsItSilently) {
   Save(File("many.leaf"), ManyLeaves(30));
   Save(File("other.leaf"), ManyLeaves(3));
-  // The reader is gone before the first word.
+  // The reader ends before the first output.
   std::string line = "{ sleep 0.1; \"$LEAFSTORE\"";
   std::vector<std::string> args = GetParam().PrintingOn(File("many.leaf"), File("out.leaf"));
   for (size_t i = 0; i < args.size(); ++i) {
@@ -337,7 +339,7 @@ TEST_P(EveryCommandTest, HelpHasExamplesAndExitCodes) {
   }
   for (size_t at = 0; at < help.size();) {
     const size_t end = help.find('\n', at);
-    // Columns are the terminal's own where descriptions of options are long.
+    // Descriptions of options may be longer.
     if (help.compare(at, 2, "  ") != 0) {
       EXPECT_LE(end - at, 105u) << help.substr(at, end - at);
     }
@@ -345,7 +347,7 @@ TEST_P(EveryCommandTest, HelpHasExamplesAndExitCodes) {
   }
 }
 
-TEST_P(EveryCommandTest, WhatItDoesNotKnowIsUsage) {
+TEST_P(EveryCommandTest, UnknownOption_IsAUsageError) {
   Sample();
   std::vector<std::string> args = GetParam().On(File("a.leaf"), File("out.leaf"));
   args.push_back("--jsn");
@@ -357,8 +359,8 @@ TEST_P(EveryCommandTest, WhatItDoesNotKnowIsUsage) {
             "leafstore: --color: expected auto, always or never, found 'pink' (see --help)\n");
 }
 
-// Those that look at no file.
-TEST(CommandsWithoutAFileTest, AFullDiskAndAReaderThatGoesAwayAreKnownToThem) {
+// Subcommands that read no file.
+TEST(CommandsWithoutAFileTest, FullDiskAndClosedPipe_AreReported) {
   for (const Args& args : {Args{"completion", "bash"}, Args{"completion", "zsh"}, Args{"manual"},
                            Args{"--help"}, Args{"--version"}}) {
     const Ran full = RunLeafstore(args, {.stdout_to = "/dev/full"});
@@ -370,7 +372,7 @@ TEST(CommandsWithoutAFileTest, AFullDiskAndAReaderThatGoesAwayAreKnownToThem) {
   }
 }
 
-TEST_P(EveryCommandTest, WorksOnEveryKindOfFile) {
+TEST_P(EveryCommandTest, EveryFormat_IsRead) {
   Sample();
   std::filesystem::create_directory(File("set"));
   std::filesystem::create_directory(File("out"));
@@ -394,7 +396,7 @@ TEST_P(EveryCommandTest, WorksOnEveryKindOfFile) {
     std::vector<std::string> args = GetParam().On(File(file), File("out/o.leaf"));
     if (std::string(file) == "w.npy") {
       if (GetParam().name == "rename") continue;  // its one leaf has no name
-      // And so it is named by none.
+      // The leaf has no name to give.
       args.erase(std::remove(args.begin(), args.end(), "scale"), args.end());
       std::replace(args.begin(), args.end(), std::string("b=**.bias"), std::string("b=all"));
     }

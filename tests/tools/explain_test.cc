@@ -21,7 +21,7 @@ class ExplainTest : public ToolTest {
   const std::string path_;
 };
 
-TEST_F(ExplainTest, TheOldestAncestorThatMatchesDecides) {
+TEST_F(ExplainTest, OutermostMatchingAncestor_Decides) {
   const std::string out = Out({"explain", path_, "--item", "params", "--group", "bias=**.bias",
                                "--group", "first=layers.0"});
   EXPECT_THAT(out, ContainsRegex("layers.0.bias +first +layers.0 +layers.0\n"));
@@ -29,14 +29,14 @@ TEST_F(ExplainTest, TheOldestAncestorThatMatchesDecides) {
   EXPECT_THAT(out, ContainsRegex("layers.1.weight +rest\n"));
 }
 
-TEST_F(ExplainTest, OnePathIsEnough) {
+TEST_F(ExplainTest, OnePath_IsExplained) {
   const std::string out =
       Out({"explain", path_, "layers.1.*", "heads", "--group", "odd=not dtype:f32"});
   EXPECT_THAT(out, AllOf(ContainsRegex("layers.1.weight +odd +not dtype:f32 +\\(root\\)\n"),
                          HasSubstr("heads"), Not(HasSubstr("layers.0")), Not(HasSubstr("step"))));
 }
 
-TEST_F(ExplainTest, JsonHasTheNode) {
+TEST_F(ExplainTest, Json_HasTheMatchedNode) {
   const auto json = Json({"explain", path_, "layers.0.bias", "scale", "--group", "first=layers.0"});
   const auto& leaves = json["items"][0]["leaves"];
   EXPECT_EQ(leaves[0]["group"], "first");
@@ -46,7 +46,7 @@ TEST_F(ExplainTest, JsonHasTheNode) {
   EXPECT_EQ(leaves[1]["filter"], nullptr);
 }
 
-TEST_F(ExplainTest, WithoutGroupsThoseThatWereSavedAreShown) {
+TEST_F(ExplainTest, WithoutGroups_ShowsTheSavedGroups) {
   const std::string out = Out({"explain", path_, "layers", "step"});
   EXPECT_THAT(
       out, AllOf(HasSubstr("GROUP (saved)"), ContainsRegex("layers.1.bias +bias\n"),
@@ -57,26 +57,26 @@ TEST_F(ExplainTest, WithoutGroupsThoseThatWereSavedAreShown) {
   EXPECT_EQ(item["leaves"][0]["filter"], nullptr);
 }
 
-TEST_F(ExplainTest, AFilterThatTookTheRootIsSaid) {
+TEST_F(ExplainTest, FilterThatMatchedTheRoot_IsNoted) {
   const std::vector<std::string> args = {"explain", path_, "heads", "--group", "odd=not dtype:f32"};
   EXPECT_THAT(Out(args), HasSubstr("note: the filter of group 'odd' matched the root"));
   EXPECT_EQ(Json(args)["items"][0]["took_root"], "odd");
 }
 
-TEST_F(ExplainTest, MatchLeavesOutOthers) {
+TEST_F(ExplainTest, Match_LeavesOutOthers) {
   const std::string out =
       Out({"explain", path_, "--match", "layers.*.bias", "--group", "first=layers.0"});
   EXPECT_THAT(out, AllOf(HasSubstr("layers.1.bias"), Not(HasSubstr("weight"))));
   EXPECT_THAT(Error({"explain", path_, "heads", "--match", "layers", "--group", "a=all"}, 2),
-              HasSubstr("--match takes none of the leaves that are named"));
+              HasSubstr("--match matches none of the named leaves"));
 }
 
-TEST_F(ExplainTest, WhatMakesNoSenseIsUsage) {
+TEST_F(ExplainTest, InvalidArguments_AreUsageErrors) {
   Save(File("plain.leaf"), ManyLeaves(3));
   EXPECT_THAT(Error({"explain", File("plain.leaf")}, 2),
               HasSubstr("expected --group NAME=FILTER, as no groups were saved with it"));
   EXPECT_THAT(Error({"explain", path_, "--group", "a=**.bais"}, 2),
-              HasSubstr("--group takes no leaf: a=**.bais; no key is 'bais'; did you mean bias?"));
+              HasSubstr("--group gets no leaf: a=**.bais; no key is 'bais'; did you mean bias?"));
   EXPECT_THAT(Error({"explain", path_, "layers.0.weight[0]", "--group", "a=all"}, 2),
               HasSubstr("expected a path, found one with a slice"));
   EXPECT_THAT(Error({"explain", path_, "--group", "a=dtype:f33"}, 2), HasSubstr("f33"));

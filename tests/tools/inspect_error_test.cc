@@ -1,4 +1,4 @@
-// What `leafstore` says, and with which exit code, when something is wrong.
+// The messages and exit codes of errors.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,7 +34,7 @@ class InspectErrorTest : public testing::Test {
     // One line.
     EXPECT_EQ(ran.err.find('\n'), ran.err.size() - 1) << ran.err;
   }
-  // Something is wrong with the file.
+  // Expects an error of the file.
   void ExpectBad(const testing::Matcher<std::string>& what) {
     ExpectError(RunLeafstore({"inspect", path_}), 1,
                 AllOf(StartsWith("leafstore: " + path_ + ": "), what));
@@ -47,23 +47,23 @@ class InspectErrorTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-TEST_F(InspectErrorTest, NoFile) {
+TEST_F(InspectErrorTest, MissingFile) {
   ExpectBad(
       AllOf(HasSubstr("cannot open: No such file or directory"), HasSubstr("check the name")));
 }
 
-TEST_F(InspectErrorTest, ADirectory) {
+TEST_F(InspectErrorTest, Directory) {
   ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
   ExpectBad(AllOf(HasSubstr("expected a directory of checkpoints"), HasSubstr("found neither"),
                   HasSubstr("name a checkpoint's file")));
 }
 
-TEST_F(InspectErrorTest, ADeadLink) {
+TEST_F(InspectErrorTest, DeadLink) {
   std::filesystem::create_symlink("nowhere", path_);
   ExpectBad(HasSubstr("No such file"));
 }
 
-TEST_F(InspectErrorTest, AFileTakenForADirectory) {
+TEST_F(InspectErrorTest, FileUsedAsADirectory) {
   WriteFile(path_, "x");
   ExpectError(RunLeafstore({"inspect", path_ + "/b.leaf"}), 1, HasSubstr("Not a directory"));
 }
@@ -90,7 +90,7 @@ TEST_F(InspectErrorTest, NoPermission) {
   EXPECT_EQ(ReadFile(path_), whole);
 }
 
-TEST_F(InspectErrorTest, AFileForANewerReader) {
+TEST_F(InspectErrorTest, FileOfANewerVersion) {
   SaveSample(path_);
   const std::string newer = WithVersions(ReadFile(path_), {.producer = 9, .min_reader = 2});
   WriteFile(path_, newer);
@@ -100,18 +100,18 @@ TEST_F(InspectErrorTest, AFileForANewerReader) {
   EXPECT_EQ(ReadFile(path_), newer);
 }
 
-TEST_F(InspectErrorTest, AnEmptyFile) {
+TEST_F(InspectErrorTest, EmptyFile) {
   WriteFile(path_, "");
   ExpectBad(AllOf(HasSubstr("expected 64 bytes"), HasSubstr("is it a leafstore checkpoint?")));
 }
 
-TEST_F(InspectErrorTest, AFileOfText) {
+TEST_F(InspectErrorTest, TextFile) {
   WriteFile(path_, std::string(1000, 'x') + "\x1b[31m");
   ExpectBad(AllOf(HasSubstr("found 'xxxx"), HasSubstr("is it a leafstore checkpoint?"),
                   Not(HasSubstr("\x1b"))));
 }
 
-TEST_F(InspectErrorTest, AFileThatIsCutShort) {
+TEST_F(InspectErrorTest, TruncatedFile) {
   SaveSample(path_);
   const std::string whole = ReadFile(path_);
   for (const size_t size : {whole.size() - 1, whole.size() / 2, size_t{64}, size_t{3}}) {
@@ -122,7 +122,7 @@ TEST_F(InspectErrorTest, AFileThatIsCutShort) {
   }
 }
 
-TEST_F(InspectErrorTest, AFlippedBitInTheManifest) {
+TEST_F(InspectErrorTest, FlippedBitInTheManifest) {
   SaveSample(path_);
   std::string bytes = ReadFile(path_);
   char& in_manifest = bytes[static_cast<size_t>(FooterOf(bytes).manifest_offset) + 5];
@@ -133,7 +133,7 @@ TEST_F(InspectErrorTest, AFlippedBitInTheManifest) {
   EXPECT_EQ(ReadFile(path_), bytes);
 }
 
-TEST_F(InspectErrorTest, AFlippedBitInATensorIsFoundByStats) {
+TEST_F(InspectErrorTest, FlippedBitInATensor_IsFoundByStats) {
   SaveSample(path_);
   const auto offset = static_cast<size_t>([this] {
     const CheckpointReader reader = CheckpointReader::Open(path_).value();
@@ -150,17 +150,17 @@ TEST_F(InspectErrorTest, AFlippedBitInATensorIsFoundByStats) {
               AllOf(HasSubstr(".layers[1].weight"), HasSubstr("expected checksum"),
                     HasSubstr("use another copy")));
   EXPECT_EQ(RunLeafstore({"inspect", path_, "--stats", "--no-verify"}).exit_code, 0);
-  // Only what is listed is read.
+  // Only listed leaves are read.
   EXPECT_EQ(RunLeafstore({"inspect", path_, "--stats", "--match", "layers.0"}).exit_code, 0);
 }
 
-TEST_F(InspectErrorTest, AnUnknownItem) {
+TEST_F(InspectErrorTest, UnknownItem) {
   SaveSample(path_);
   ExpectUsage({"inspect", path_, "--item", "parms"},
               AllOf(HasSubstr("no item 'parms'"), HasSubstr("did you mean params?")));
 }
 
-TEST_F(InspectErrorTest, ABadFilter) {
+TEST_F(InspectErrorTest, InvalidFilter) {
   SaveSample(path_);
   ExpectUsage({"inspect", path_, "--group", "a=dtype:f32 and ("}, HasSubstr("column 16"));
   ExpectUsage({"inspect", path_, "--group", "a=re:x["},
@@ -172,17 +172,17 @@ TEST_F(InspectErrorTest, ABadFilter) {
               HasSubstr("that of another group"));
 }
 
-TEST_F(InspectErrorTest, ABadGlob) {
+TEST_F(InspectErrorTest, InvalidGlob) {
   SaveSample(path_);
   ExpectUsage({"inspect", path_, "--match", "a..b"}, HasSubstr("column 3"));
   ExpectUsage(
       {"inspect", path_, "--match", "laiers"},
-      HasSubstr("--match 'laiers' takes no leaf; no key is 'laiers'; did you mean layers?"));
+      HasSubstr("--match 'laiers' matches no leaf; no key is 'laiers'; did you mean layers?"));
   ExpectUsage({"inspect", path_, "--group", "b=**.bais"},
-              HasSubstr("--group takes no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
+              HasSubstr("--group gets no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
 }
 
-TEST_F(InspectErrorTest, BadOptions) {
+TEST_F(InspectErrorTest, InvalidOptions) {
   ExpectUsage({"inspect", path_, "--dept", "1"}, HasSubstr("did you mean --depth?"));
   ExpectUsage({"inspect", path_, "--depth", "-1"},
               HasSubstr("--depth: expected a whole number from 0 to 4294967295, found '-1'"));
@@ -213,18 +213,18 @@ TEST_F(InspectErrorTest, HelpAndVersion) {
   EXPECT_THAT(version.out, StartsWith("leafstore "));
 }
 
-TEST_F(InspectErrorTest, AReaderThatGoesAwayEndsItQuietly) {
+TEST_F(InspectErrorTest, ClosedPipe_EndsItSilently) {
   Save(path_, ManyLeaves(10'000));
   const Ran ran = RunShell("{ $LEAFSTORE inspect " + path_ + "; echo $? >&2; } | head -1");
   EXPECT_THAT(ran.out, StartsWith(path_));
   EXPECT_EQ(ran.err, "141\n");
-  // Where SIGPIPE is ignored too.
+  // The same where SIGPIPE is ignored.
   const Ran ignored =
       RunShell("trap '' PIPE; { $LEAFSTORE inspect " + path_ + " --json; echo $? >&2; } | head -1");
   EXPECT_EQ(ignored.err, "141\n");
 }
 
-TEST_F(InspectErrorTest, AFullDiskIsSaid) {
+TEST_F(InspectErrorTest, FullDisk_IsReported) {
   SaveSample(path_);
   for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
            {"inspect", path_}, {"inspect", path_, "--json"}, {"--help"}}) {
@@ -237,7 +237,7 @@ TEST_F(InspectErrorTest, AFullDiskIsSaid) {
   }
 }
 
-TEST_F(InspectErrorTest, NamesOfFilesAreHarmlessToo) {
+TEST_F(InspectErrorTest, FileNames_AreEscaped) {
   const Ran ran = RunLeafstore({"inspect", dir_.File("\x1b[31m\xff.leaf")});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.err, HasSubstr("/\\x1b[31m\\xff.leaf: cannot open"));

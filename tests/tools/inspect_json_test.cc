@@ -1,4 +1,4 @@
-// `leafstore inspect --json`: what it says is what is in the store.
+// `leafstore inspect --json`: its output equals the store.
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -31,8 +31,8 @@ class InspectJsonTest : public testing::Test {
     EXPECT_FALSE(parsed.is_discarded()) << ran.out;
     return parsed;
   }
-  // The rows of the only item. Loops take these: one over a part of what Inspect returns would read
-  // what is gone.
+  // Returns the rows of the only item, by value, so that a loop over them does not read a destroyed
+  // object.
   json Rows(const std::vector<std::string>& args) {
     const json found = Inspect(args);
     EXPECT_EQ(found["items"].size(), 1u);
@@ -64,7 +64,7 @@ class InspectJsonTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-TEST_F(InspectJsonTest, TheFileIsDescribed) {
+TEST_F(InspectJsonTest, Head_DescribesTheFile) {
   SaveSample(path_);
   const json found = Inspect({});
   EXPECT_EQ(found["schema"], 1);
@@ -80,7 +80,7 @@ TEST_F(InspectJsonTest, TheFileIsDescribed) {
   EXPECT_FALSE(found["items"][1].contains("groups"));
 }
 
-TEST_F(InspectJsonTest, EveryLeafIsThereAsTheStoreHasIt) {
+TEST_F(InspectJsonTest, Rows_EqualTheLeavesOfTheStore) {
   SaveSample(path_);
   const ParamStore params = SampleParams().params;
   const json item = Inspect({"--item", "params"})["items"][0];
@@ -109,7 +109,7 @@ TEST_F(InspectJsonTest, EveryLeafIsThereAsTheStoreHasIt) {
   EXPECT_EQ(rows[".heads"]["value"], 8);
   EXPECT_EQ(rows[".heads"]["value_kind"], "int");
   EXPECT_EQ(rows[".layers[0].bias"]["tags"], json::array({"no_decay"}));
-  // The layer is an older ancestor than the bias.
+  // The layer is further out than the bias.
   EXPECT_EQ(rows[".layers[0].bias"]["group"], "first");
   EXPECT_EQ(rows[".layers[1].bias"]["group"], "bias");
   EXPECT_EQ(rows[".head"], json({{"path", ".head"},
@@ -119,7 +119,7 @@ TEST_F(InspectJsonTest, EveryLeafIsThereAsTheStoreHasIt) {
                                  {"target_dotted", "embed"}}));
 }
 
-TEST_F(InspectJsonTest, GroupsAreThoseOfPartition) {
+TEST_F(InspectJsonTest, Groups_EqualThoseOfPartition) {
   SaveSample(path_);
   const std::vector<std::string> filters = {"**.bias", "type:Layer", "dtype:bf16 or kind:str"};
   std::vector<Filter> parsed;
@@ -148,7 +148,7 @@ TEST_F(InspectJsonTest, GroupsAreThoseOfPartition) {
   EXPECT_EQ(Inspect({"--group", "x=not rank:7"})["items"][0]["took_root"], "x");
 }
 
-TEST_F(InspectJsonTest, SavedGroupsMayLeaveLeavesOut) {
+TEST_F(InspectJsonTest, SavedGroups_MayLeaveOutLeaves) {
   const Flattened model = SampleParams();
   std::vector<uint32_t> numbers(model.params.size(), kNoGroup);
   numbers[0] = 0;
@@ -161,7 +161,7 @@ TEST_F(InspectJsonTest, SavedGroupsMayLeaveLeavesOut) {
   EXPECT_EQ(item["groups"][1]["leaves"], model.params.size() - 1);
 }
 
-TEST_F(InspectJsonTest, RowsAddUpToTheTotalsAtEveryDepth) {
+TEST_F(InspectJsonTest, Rows_SumToTheTotalsAtEveryDepth) {
   SaveSample(path_);
   for (const std::string depth : {"0", "1", "2", "3"}) {
     const json item = Inspect({"--item", "params", "--depth", depth})["items"][0];
@@ -177,7 +177,7 @@ TEST_F(InspectJsonTest, RowsAddUpToTheTotalsAtEveryDepth) {
   }
 }
 
-TEST_F(InspectJsonTest, ASubtreeNamesItsGroups) {
+TEST_F(InspectJsonTest, Subtree_ListsItsGroups) {
   SaveSample(path_);
   std::map<std::string, json> groups;
   for (const json& row : Rows({"--item", "params", "--depth", "2"})) {
@@ -187,7 +187,7 @@ TEST_F(InspectJsonTest, ASubtreeNamesItsGroups) {
                                                  {".layers[1]", {"bias", "other"}}}));
 }
 
-TEST_F(InspectJsonTest, MatchListsLessAndSaysHowMuch) {
+TEST_F(InspectJsonTest, Match_ReportsTheListedTotals) {
   SaveSample(path_);
   const json item = Inspect({"--item", "params", "--match", "**.bias"})["items"][0];
   EXPECT_EQ(item["totals"], TotalsOf(SampleParams().params));
@@ -199,7 +199,7 @@ TEST_F(InspectJsonTest, MatchListsLessAndSaysHowMuch) {
   EXPECT_EQ(item["groups"][2]["leaves"], 0);
 }
 
-TEST_F(InspectJsonTest, StatsAreThoseOfTheStore) {
+TEST_F(InspectJsonTest, Stats_EqualThoseOfTheStore) {
   SaveSample(path_);
   const ParamStore params = SampleParams().params;
   const std::vector<TensorStats> expected = StatsOfLeaves(params).value();
@@ -225,7 +225,7 @@ TEST_F(InspectJsonTest, StatsAreThoseOfTheStore) {
   EXPECT_EQ(item["groups"][2]["stats"]["nan"], 1);
 }
 
-TEST_F(InspectJsonTest, NumbersThatJsonDoesNotHaveAreNullOrText) {
+TEST_F(InspectJsonTest, NanAndInfinities_AreNullOrText) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   Save(path_, ParamStore::FromEntries({{Path().Item("t"), Tensor::From<double>({1}, {nan}).value()},
                                        {Path().Item("v"), Value(nan)},
@@ -240,7 +240,7 @@ TEST_F(InspectJsonTest, NumbersThatJsonDoesNotHaveAreNullOrText) {
   EXPECT_EQ(rows["b"]["value"], "00ff");
 }
 
-TEST_F(InspectJsonTest, HostileKeysComeBackWhole) {
+TEST_F(InspectJsonTest, HostileKeys_RoundTrip) {
   const std::string key = "\x1b[31m\n\"\\\xc2\x9b\xe2\x80\xae";
   Save(path_, ParamStore::FromEntries({{Path().Item(key), Value(key)}}).value());
   const json row = Inspect({})["items"][0]["rows"][0];
@@ -249,7 +249,7 @@ TEST_F(InspectJsonTest, HostileKeysComeBackWhole) {
   EXPECT_EQ(row["value"], key);
 }
 
-TEST_F(InspectJsonTest, ManyLeavesAndNone) {
+TEST_F(InspectJsonTest, ManyLeaves_AndNone) {
   Save(path_, ManyLeaves(10'000));
   EXPECT_EQ(Inspect({"--stats"})["items"][0]["rows"].size(), 10'000u);
   Save(path_, ParamStore());

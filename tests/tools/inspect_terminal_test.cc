@@ -1,4 +1,4 @@
-// What depends on whether standard output is a terminal: colour and width.
+// Colour and width, which depend on whether standard output is a terminal.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -30,26 +30,26 @@ class InspectTerminalTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-TEST_F(InspectTerminalTest, NoColourInAPipe) {
+TEST_F(InspectTerminalTest, Pipe_HasNoColour) {
   EXPECT_THAT(RunLeafstore({"inspect", path_}).out, Not(HasSubstr(kEscape)));
   EXPECT_THAT(RunLeafstore({"inspect", path_, "--color", "auto"}).out, Not(HasSubstr(kEscape)));
 }
 
-TEST_F(InspectTerminalTest, ColourWhereItIsAskedFor) {
+TEST_F(InspectTerminalTest, Always_HasColour) {
   const RunOptions no_color = {.env = {"NO_COLOR=1"}};
   EXPECT_THAT(RunLeafstore({"inspect", path_, "--color", "always"}, no_color).out,
               HasSubstr(kEscape));
   EXPECT_THAT(RunOnTerminal({"inspect", path_, "--color=never"}, 80).out, Not(HasSubstr(kEscape)));
 }
 
-TEST_F(InspectTerminalTest, ColourOnATerminalUnlessTheEnvironmentSaysNo) {
+TEST_F(InspectTerminalTest, Terminal_HasColourUnlessTheEnvironmentForbidsIt) {
   EXPECT_THAT(RunOnTerminal({"inspect", path_}, 80).out, HasSubstr(kEscape));
   EXPECT_THAT(RunOnTerminal({"inspect", path_}, 80, {"NO_COLOR=1"}).out, Not(HasSubstr(kEscape)));
   EXPECT_THAT(RunOnTerminal({"inspect", path_}, 80, {"NO_COLOR="}).out, HasSubstr(kEscape));
   EXPECT_THAT(RunOnTerminal({"inspect", path_}, 80, {"TERM=dumb"}).out, Not(HasSubstr(kEscape)));
 }
 
-TEST_F(InspectTerminalTest, ColourChangesNothingElse) {
+TEST_F(InspectTerminalTest, Colour_ChangesNothingElse) {
   std::string colored = RunLeafstore({"inspect", path_, "--stats", "--color=always"}).out;
   for (size_t at; (at = colored.find(kEscape)) != std::string::npos;) {
     colored.erase(at, colored.find('m', at) + 1 - at);
@@ -57,7 +57,7 @@ TEST_F(InspectTerminalTest, ColourChangesNothingElse) {
   EXPECT_EQ(colored, RunLeafstore({"inspect", path_, "--stats"}).out);
 }
 
-TEST_F(InspectTerminalTest, LinesOfATableFitANarrowTerminal) {
+TEST_F(InspectTerminalTest, NarrowTerminal_CutsLines) {
   const std::string name = "a_name_that_is_much_longer_than_any_terminal_of_forty_columns";
   Save(path_, ParamStore::FromEntries(
                   {{Path().Item(name), Value(name)}, {Path().Item("w"), Tensor::Scalar(1.0f)}})
@@ -73,7 +73,7 @@ TEST_F(InspectTerminalTest, LinesOfATableFitANarrowTerminal) {
   }
   EXPECT_EQ(rows, 3u);
   EXPECT_THAT(ran.out, HasSubstr("..."));
-  // The file's own content does not depend on who looks.
+  // The content does not depend on the terminal.
   EXPECT_THAT(RunLeafstore({"inspect", path_}).out, HasSubstr(name));
 }
 

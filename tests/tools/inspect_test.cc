@@ -28,7 +28,7 @@ using testing::StartsWith;
 
 class InspectTest : public testing::Test {
  protected:
-  // What it prints; it must succeed without a word on standard error.
+  // Returns the output; it must succeed and print nothing on standard error.
   std::string Inspect(std::vector<std::string> args) {
     args.insert(args.begin(), {"inspect", path_});
     const Ran ran = RunLeafstore(std::move(args));
@@ -44,8 +44,8 @@ class InspectTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-// How it looks is part of what is promised: who changes it, changes this file with it.
-TEST_F(InspectTest, LooksAsItDidBefore) {
+// The layout is part of the interface: a change of it changes this file.
+TEST_F(InspectTest, Output_EqualsTheRecordedOne) {
   SaveSample(path_);
   const std::string golden = SourcePath("tests/testdata/inspect_golden.txt");
   std::string found;
@@ -64,7 +64,7 @@ TEST_F(InspectTest, LooksAsItDidBefore) {
       << "if that is meant, take " << testing::TempDir() << "/inspect_golden.txt";
 }
 
-TEST_F(InspectTest, TiesTagsAndStaticLeavesAreShown) {
+TEST_F(InspectTest, TiesTagsAndStaticLeaves_AreShown) {
   SaveSample(path_);
   const std::string out = Inspect({});
   EXPECT_THAT(out, ContainsRegex("  head +alias +tied to embed\n"));
@@ -75,7 +75,7 @@ TEST_F(InspectTest, TiesTagsAndStaticLeavesAreShown) {
               ContainsRegex("params: 8 leaves \\(6 tensors, 2 static\\), 28 parameters, 104 B"));
 }
 
-TEST_F(InspectTest, OneItemIsChosenByName) {
+TEST_F(InspectTest, Item_ChoosesByName) {
   SaveSample(path_);
   EXPECT_THAT(Inspect({"--item", "progress"}),
               AllOf(HasSubstr("progress: 1 leaf"), Not(HasSubstr("params:"))));
@@ -83,7 +83,7 @@ TEST_F(InspectTest, OneItemIsChosenByName) {
               AllOf(HasSubstr("progress: 1 leaf"), HasSubstr("params: 8 leaves")));
 }
 
-TEST_F(InspectTest, MatchListsLeavesAndWhatIsBelowAMatch) {
+TEST_F(InspectTest, Match_ListsMatchesAndLeavesBelowThem) {
   SaveSample(path_);
   const std::string out = Inspect({"--match", "layers.1", "--match", "head", "--item", "params"});
   EXPECT_THAT(out, AllOf(HasSubstr("listed: 2 leaves"), HasSubstr("  layers.1.bias"),
@@ -91,7 +91,7 @@ TEST_F(InspectTest, MatchListsLeavesAndWhatIsBelowAMatch) {
   EXPECT_THAT(out, AllOf(Not(HasSubstr("  layers.0")), Not(HasSubstr("  embed"))));
 }
 
-TEST_F(InspectTest, GroupsByFilterHaveTotalsAndARest) {
+TEST_F(InspectTest, GroupsByFilter_HaveTotalsAndARest) {
   SaveSample(path_);
   const std::string out =
       Inspect({"--group", "bias=**.bias", "--group", "text=kind:str", "--item", "params"});
@@ -101,7 +101,7 @@ TEST_F(InspectTest, GroupsByFilterHaveTotalsAndARest) {
   EXPECT_THAT(out, Not(HasSubstr("(saved)")));
 }
 
-TEST_F(InspectTest, AFilterThatTookTheRootIsSaid) {
+TEST_F(InspectTest, FilterThatMatchedTheRoot_IsNoted) {
   SaveSample(path_);
   const std::string out = Inspect({"--group", "odd=not dtype:f32", "--item", "params"});
   EXPECT_THAT(out, ContainsRegex("  odd +8 +28 +104 B\n"));
@@ -110,7 +110,7 @@ TEST_F(InspectTest, AFilterThatTookTheRootIsSaid) {
               Not(HasSubstr("matched the root")));
 }
 
-TEST_F(InspectTest, DepthRollsSubtreesUp) {
+TEST_F(InspectTest, Depth_PrintsSubtreesAsOneRow) {
   SaveSample(path_);
   const std::string one = Inspect({"--depth", "1", "--item", "params"});
   EXPECT_THAT(one, ContainsRegex("  layers +4 +72 B +\\(several\\)\n"));
@@ -121,7 +121,7 @@ TEST_F(InspectTest, DepthRollsSubtreesUp) {
   EXPECT_EQ(Inspect({"--depth", "99"}), Inspect({}));
 }
 
-TEST_F(InspectTest, StatsCountWhatIsNoNumber) {
+TEST_F(InspectTest, Stats_CountNan) {
   SaveSample(path_);
   const std::string out = Inspect({"--stats", "--item", "params"});
   EXPECT_THAT(out, HasSubstr("; checksums verified\n"));
@@ -131,8 +131,8 @@ TEST_F(InspectTest, StatsCountWhatIsNoNumber) {
   EXPECT_THAT(Inspect({"--stats", "--no-verify"}), Not(HasSubstr("verified")));
 }
 
-// What was not read is not called verified.
-TEST_F(InspectTest, OnlyWhatIsListedIsVerified) {
+// Leaves that were not read are not called verified.
+TEST_F(InspectTest, Stats_VerifyOnlyListedLeaves) {
   SaveSample(path_);
   const std::string some = Inspect({"--stats", "--item", "params", "--match", "scale"});
   EXPECT_THAT(some, ContainsRegex("params: .* B\n"));
@@ -141,7 +141,7 @@ TEST_F(InspectTest, OnlyWhatIsListedIsVerified) {
   EXPECT_THAT(none, Not(HasSubstr("verified")));
 }
 
-TEST_F(InspectTest, MetricsAndBasesAreShown) {
+TEST_F(InspectTest, MetricsAndBases_AreShown) {
   SaveHistory history;
   const ParamStore params =
       ParamStore::FromEntries({{Path().Attribute("w"), Tensor::Zeros(DType::kF32, {4}).value()}})
@@ -153,12 +153,12 @@ TEST_F(InspectTest, MetricsAndBasesAreShown) {
   ASSERT_TRUE(SaveCheckpoint(path_, {{"params", params}}, options).ok());
   const std::string out = Inspect({});
   EXPECT_THAT(out, HasSubstr("\n  accuracy: 0.5\n"));
-  EXPECT_THAT(out, HasSubstr("\n  base: first.leaf, which has some of the tensors\n"));
+  EXPECT_THAT(out, HasSubstr("\n  base: first.leaf, which holds some of the tensors\n"));
   const std::string as_json = Inspect({"--json"});
   EXPECT_THAT(as_json, HasSubstr("\"metrics\":{\"accuracy\":0.5},\"bases\":[\"first.leaf\"]"));
 }
 
-TEST_F(InspectTest, CompressedTensorsSayWhatTheyTake) {
+TEST_F(InspectTest, CompressedTensors_ShowTheirStoredSize) {
   SaveOptions options;
   options.compression = Compression::kZstd;
   ParamStore store =
@@ -177,17 +177,17 @@ TEST_F(InspectTest, CompressedTensorsSayWhatTheyTake) {
   EXPECT_THAT(Inspect({}), Not(HasSubstr("STORED")));
 }
 
-TEST_F(InspectTest, APartialItemSaysSo) {
+TEST_F(InspectTest, PartialItem_ShowsTheSizeOfItsStructure) {
   const Flattened model = SampleParams();
   const ParamStore group = std::move(Partition(model.params, {Glob("layers.0")}).value()[0]);
   Save(path_, group);
   const std::string out = Inspect({});
-  EXPECT_THAT(out, HasSubstr("2 leaves, 9 parameters, 36 B; a part of a structure of 8 leaves"));
-  // Neither leaves that it does not hold, nor ties of them.
+  EXPECT_THAT(out, HasSubstr("2 leaves, 9 parameters, 36 B; part of a structure of 8 leaves"));
+  // It shows neither leaves that it does not hold, nor their ties.
   EXPECT_THAT(out, AllOf(Not(HasSubstr("embed")), Not(HasSubstr("head"))));
 }
 
-TEST_F(InspectTest, ALeafAtTheRootHasAName) {
+TEST_F(InspectTest, LeafAtTheRoot_HasAName) {
   TreeDefBuilder builder;
   builder.Leaf();
   const TreeDef def = std::move(builder).Build().value();
@@ -196,14 +196,14 @@ TEST_F(InspectTest, ALeafAtTheRootHasAName) {
   EXPECT_THAT(Inspect({"--match", "**", "--depth", "3"}), HasSubstr("(root)"));
 }
 
-TEST_F(InspectTest, NothingAtAllIsACheckpointToo) {
+TEST_F(InspectTest, EmptyCheckpoint_IsShown) {
   ASSERT_TRUE(SaveCheckpoint(path_, std::vector<CheckpointItem>{}).ok());
   EXPECT_THAT(Inspect({}), AllOf(StartsWith(path_), HasSubstr("0 items\n")));
   Save(path_, ParamStore());
   EXPECT_THAT(Inspect({"--stats"}), HasSubstr("params: 0 leaves, 0 parameters"));
 }
 
-TEST_F(InspectTest, PathsThatAreNoTreeAreListed) {
+TEST_F(InspectTest, PathsThatDoNotFormATree_AreListed) {
   Save(path_, ParamStore::FromEntries({{Path().Item("a"), Tensor::Scalar(1.0f)},
                                        {Path().Item("a").Item("b"), Value(2)}})
                   .value());
@@ -211,10 +211,10 @@ TEST_F(InspectTest, PathsThatAreNoTreeAreListed) {
   EXPECT_THAT(Inspect({"--match", "a.*"}), HasSubstr("listed: 1 leaf "));
   const Ran ran = RunLeafstore({"inspect", path_, "--depth", "1"});
   EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_THAT(ran.err, HasSubstr("--depth: item 'params' has paths that are no tree"));
+  EXPECT_THAT(ran.err, HasSubstr("--depth: item 'params' has paths that do not form a tree"));
 }
 
-TEST_F(InspectTest, TenThousandLeavesAreALineEach) {
+TEST_F(InspectTest, TenThousandLeaves_HaveALineEach) {
   Save(path_, ManyLeaves(10'000));
   const std::string out = Inspect({});
   EXPECT_EQ(CountLines(out), 3u + 1 + 10'000);
@@ -223,7 +223,7 @@ TEST_F(InspectTest, TenThousandLeavesAreALineEach) {
   EXPECT_EQ(CountLines(Inspect({"--depth", "2"})), 3u + 1 + 1'000);
 }
 
-TEST_F(InspectTest, ColumnsStandBelowEachOtherWhateverTheScript) {
+TEST_F(InspectTest, Columns_AlignInEveryScript) {
   Save(path_, ParamStore::FromEntries({{Path().Item("\xe6\xa8\xa1\xe5\x9e\x8b"), Value(1)},
                                        {Path().Item("e\xcc\x81t\xc3\xa9"), Value(2)},
                                        {Path().Item("wide"), Value(3)}})
@@ -234,7 +234,7 @@ TEST_F(InspectTest, ColumnsStandBelowEachOtherWhateverTheScript) {
                     HasSubstr("  e\xcc\x81t\xc3\xa9   int"), HasSubstr("  wide  int")));
 }
 
-TEST_F(InspectTest, NoLineEndsInSpacesAndNoneIsWrapped) {
+TEST_F(InspectTest, Lines_HaveNoTrailingSpacesAndAreNotWrapped) {
   Save(path_, ParamStore::FromEntries({{Path().Item(std::string(3000, 'x')), Value(1)},
                                        {Path().Item("short"), Tensor::Scalar(1.0f)}})
                   .value());
@@ -243,7 +243,7 @@ TEST_F(InspectTest, NoLineEndsInSpacesAndNoneIsWrapped) {
   EXPECT_THAT(out, Not(HasSubstr(" \n")));
 }
 
-TEST_F(InspectTest, HostileNamesDoNothingToATerminal) {
+TEST_F(InspectTest, HostileNames_AreEscaped) {
   const std::string escape =
       "\x1b[31m\x1b]0;owned\x07\n\r\t\xc2\x9b"
       "31m";

@@ -1,4 +1,4 @@
-// What is left of a file that was being written when the program was interrupted: nothing.
+// An interrupted program leaves no partly written file.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -23,7 +23,7 @@ using testing::HasSubstr;
 
 class InterruptTest : public ToolTest {
  protected:
-  // A file that takes seconds to compress with kSlow.
+  // Makes a file that takes seconds to compress with kSlow.
   InterruptTest() {
     std::mt19937 random(1);
     std::vector<float> values(size_t{1} << 20);
@@ -35,7 +35,7 @@ class InterruptTest : public ToolTest {
     Save(File("a.leaf"), ParamStore::FromEntries(std::move(entries)).value());
   }
 
-  // Starts it, and waits for a temporary file; -1 if none comes.
+  // Starts it, and waits for a temporary file; returns -1 if there is none.
   pid_t StartAndWait(std::vector<std::string> args, bool ignore_hup = false) {
     args.insert(args.begin(), LEAFSTORE_TOOL);
     std::vector<char*> arguments = internal::Pointers(args);
@@ -68,7 +68,7 @@ class InterruptTest : public ToolTest {
     return ran;
   }
 
-  // Sends it the signal while it writes.
+  // Sends the signal while it writes.
   Ran Interrupt(std::vector<std::string> args, int number) {
     const pid_t pid = StartAndWait(std::move(args));
     if (pid < 0) return {};
@@ -84,7 +84,7 @@ class InterruptTest : public ToolTest {
   }
 };
 
-TEST_F(InterruptTest, ASignalThatEndsItLeavesNothingAndIsThatSignal) {
+TEST_F(InterruptTest, Signal_LeavesNoFileAndEndsByThatSignal) {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, SIGXCPU}) {
     const Ran ran = Interrupt(Slow({"convert", File("a.leaf"), File("b.leaf")}), number);
     EXPECT_EQ(ran.signal, number);
@@ -92,7 +92,7 @@ TEST_F(InterruptTest, ASignalThatEndsItLeavesNothingAndIsThatSignal) {
   }
 }
 
-TEST_F(InterruptTest, MergeAndRenameLeaveNothingEither) {
+TEST_F(InterruptTest, MergeAndRename_LeaveNoFile) {
   for (const std::vector<std::string>& args : std::vector<std::vector<std::string>>{
            {"merge", File("a.leaf"), "--out", File("b.leaf")},
            {"rename", File("a.leaf"), "u=n", "--write", File("b.leaf")}}) {
@@ -102,19 +102,19 @@ TEST_F(InterruptTest, MergeAndRenameLeaveNothingEither) {
   }
 }
 
-// The bytes of a mapped file that is cut short are SIGBUS for who reads them.
-TEST_F(InterruptTest, AnInputThatIsCutShortIsAnErrorThatLeavesNothing) {
+// Reading the lost bytes of a truncated mapped file raises SIGBUS.
+TEST_F(InterruptTest, TruncatedInput_IsAnErrorThatLeavesNoFile) {
   const pid_t pid = StartAndWait(Slow({"convert", File("a.leaf"), File("b.leaf")}));
   ASSERT_GT(pid, 0);
   std::filesystem::resize_file(File("a.leaf"), 4096);
   const Ran ran = End(pid);
   EXPECT_EQ(ran.signal, 0);
   EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_THAT(ran.err, testing::ContainsRegex("^leafstore: .*(became shorter|was shortened)"));
+  EXPECT_THAT(ran.err, testing::ContainsRegex("^leafstore: .*(was truncated|was shortened)"));
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(InterruptTest, AFileThatWouldBeReplacedStays) {
+TEST_F(InterruptTest, FileToBeReplaced_IsUnchanged) {
   WriteFile(File("b.leaf"), "mine");
   const Ran ran = Interrupt(Slow({"convert", File("a.leaf"), File("b.leaf"), "--force"}), SIGINT);
   EXPECT_EQ(ran.signal, SIGINT);
@@ -122,7 +122,7 @@ TEST_F(InterruptTest, AFileThatWouldBeReplacedStays) {
   EXPECT_EQ(Files(), "a.leaf b.leaf ");
 }
 
-TEST_F(InterruptTest, OfSeveralFilesNoneIsThere) {
+TEST_F(InterruptTest, SeveralFiles_AreAllAbsent) {
   const Ran ran = Interrupt(
       Slow({"split", File("a.leaf"), "--group", "u=u", "--group", "v=v", "--out", File("{}.leaf")}),
       SIGINT);
@@ -130,7 +130,7 @@ TEST_F(InterruptTest, OfSeveralFilesNoneIsThere) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(InterruptTest, ASignalThatIsIgnoredStaysIgnored) {
+TEST_F(InterruptTest, IgnoredSignal_StaysIgnored) {
   const pid_t pid =
       StartAndWait(Slow({"convert", File("a.leaf"), File("b.leaf")}), /*ignore_hup=*/true);
   ASSERT_GT(pid, 0);
@@ -142,26 +142,26 @@ TEST_F(InterruptTest, ASignalThatIsIgnoredStaysIgnored) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(InterruptTest, AFileThatComesMeanwhileIsNotReplacedAndNoneOfSeveralIsThere) {
+TEST_F(InterruptTest, FileCreatedMeanwhile_IsNotReplacedAndNoOtherFileAppears) {
   const pid_t pid = StartAndWait({"split", File("a.leaf"), "--group", "u=u", "--group", "v=v",
                                   "--out", File("{}.leaf"), "--zstd", "--zstd-level", "15"});
   ASSERT_GT(pid, 0);
   WriteFile(File("v.leaf"), "mine");
   const Ran ran = End(pid);
   EXPECT_EQ(ran.exit_code, 1);
-  EXPECT_THAT(ran.err, HasSubstr("v.leaf: it exists already; --force replaces it"));
+  EXPECT_THAT(ran.err, HasSubstr("v.leaf: it already exists; --force replaces it"));
   EXPECT_EQ(ReadFile(File("v.leaf")), "mine");
   EXPECT_EQ(Files(), "a.leaf v.leaf ");
 }
 
-TEST_F(InterruptTest, LongWorkShowsHowFarItIsOnATerminalAlone) {
+TEST_F(InterruptTest, Progress_IsShownOnlyOnATerminal) {
   if (!HaveTerminals()) GTEST_SKIP() << "this system has no pseudo-terminal to give";
   const std::vector<std::string> args =
       Slow({"convert", File("a.leaf"), File("b.leaf"), "--match", "u", "--match", "v"});
   const Ran ran = RunOnTerminal(args, 80);
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_THAT(ran.out, HasSubstr("\r\x1b[Kwriting "));
-  // The last word is the answer, on a clean line.
+  // The answer is on a line without remains of the progress.
   EXPECT_THAT(ran.out, HasSubstr("\r\x1b[K" + std::string("\x1b[1m") + File("b.leaf")));
 }
 

@@ -1,4 +1,4 @@
-// The manual page, and whether what is written about the program is complete.
+// The manual page, and whether the documentation is complete.
 #include <unistd.h>
 
 #include <set>
@@ -20,7 +20,7 @@ using testing::HasSubstr;
 
 class ManualTest : public ToolTest {
  protected:
-  // The subcommands that --help lists.
+  // Returns the subcommands that --help lists.
   std::vector<std::string> Commands() {
     std::istringstream help(Out({"--help"}));
     std::vector<std::string> commands;
@@ -37,7 +37,7 @@ class ManualTest : public ToolTest {
     EXPECT_GE(commands.size(), 11u);
     return commands;
   }
-  // The long options that the --help of a subcommand declares.
+  // Returns the long options in the --help of a subcommand.
   std::set<std::string> OptionsOf(const std::string& command) {
     std::istringstream help(Out({command, "--help"}));
     std::set<std::string> options;
@@ -51,7 +51,7 @@ class ManualTest : public ToolTest {
   }
 };
 
-TEST_F(ManualTest, HasEverySubcommandAndOption) {
+TEST_F(ManualTest, Manual_HasEverySubcommandAndOption) {
   const std::string manual = absl::StrReplaceAll(Out({"manual"}), {{"\\-", "-"}});
   for (const std::string& command : Commands()) {
     const size_t begin = manual.find(".SS leafstore " + command + "\n");
@@ -63,7 +63,7 @@ TEST_F(ManualTest, HasEverySubcommandAndOption) {
   }
 }
 
-TEST_F(ManualTest, GroffReadsItWithoutAWarning) {
+TEST_F(ManualTest, Groff_ReadsItWithoutAWarning) {
   if (access("/usr/bin/groff", X_OK) != 0) GTEST_SKIP() << "no groff";
   WriteFile(File("leafstore.1"), Out({"manual"}));
   const Ran ran =
@@ -72,7 +72,7 @@ TEST_F(ManualTest, GroffReadsItWithoutAWarning) {
   EXPECT_EQ(ran.err, "");
 }
 
-TEST_F(ManualTest, ThePageInDocsHasEverySubcommandAndOption) {
+TEST_F(ManualTest, ToolPage_HasEverySubcommandAndOption) {
   const std::string page = ReadFile(SourcePath("docs/tool.md"));
   for (const std::string& command : Commands()) {
     EXPECT_THAT(page, HasSubstr("## " + command)) << command;

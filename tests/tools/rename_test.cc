@@ -17,7 +17,7 @@ using testing::Not;
 
 class RenameTest : public ToolTest {};
 
-TEST_F(RenameTest, WithoutWriteItIsOnlyShown) {
+TEST_F(RenameTest, WithoutWrite_NamesAreOnlyPrinted) {
   Save(File("a.leaf"), ManyLeaves(3));
   EXPECT_EQ(Out({"rename", File("a.leaf"), "layers.*.w?=blocks.{1}.v{2}"}),
             "params: 3 of 3 leaves renamed\n"
@@ -25,11 +25,11 @@ TEST_F(RenameTest, WithoutWriteItIsOnlyShown) {
             "  layers.0.w0  ->  blocks.0.v0\n"
             "  layers.0.w1  ->  blocks.0.v1\n"
             "  layers.0.w2  ->  blocks.0.v2\n"
-            "nothing is written; --write OUT does it\n");
+            "nothing is written; --write OUT writes it\n");
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(RenameTest, WriteMakesAFileWithTheNewNames) {
+TEST_F(RenameTest, Write_WritesTheNewNames) {
   Save(File("a.leaf"), ManyLeaves(3));
   EXPECT_THAT(Out({"rename", File("a.leaf"), "layers.**=blocks.**", "--write", File("b.leaf")}),
               Not(HasSubstr("nothing is written")));
@@ -39,7 +39,7 @@ TEST_F(RenameTest, WriteMakesAFileWithTheNewNames) {
   Out({"diff", File("a.leaf"), File("c.leaf")});
 }
 
-TEST_F(RenameTest, GroupsGoAlongAndWhatIsLostIsSaid) {
+TEST_F(RenameTest, Groups_AreKeptAndLostStructureIsNoted) {
   Sample();
   const Ran ran =
       RunLeafstore({"rename", File("a.leaf"), "layers.**=blocks.**", "--write", File("b.leaf")});
@@ -50,7 +50,7 @@ TEST_F(RenameTest, GroupsGoAlongAndWhatIsLostIsSaid) {
       AllOf(ContainsRegex("blocks.0.bias .* first"), ContainsRegex("blocks.1.bias .* bias")));
 }
 
-TEST_F(RenameTest, BadRulesAreUsage) {
+TEST_F(RenameTest, InvalidRules_AreUsageErrors) {
   Save(File("a.leaf"), ManyLeaves(3));
   const std::string a = File("a.leaf");
   EXPECT_THAT(Error({"rename", a, "layers"}, 2), HasSubstr("expected PATTERN=TEMPLATE"));
@@ -58,7 +58,7 @@ TEST_F(RenameTest, BadRulesAreUsage) {
               AllOf(HasSubstr("laiers"), HasSubstr("did you mean layers?")));
   EXPECT_THAT(Error({"rename", a, "layers.*.*=same"}, 2), HasSubstr("same"));
   EXPECT_THAT(Error({"rename", a, "layers.[0]=x"}, 2), HasSubstr("column"));
-  // Several lines are lines.
+  // A message of several lines is printed as lines.
   const std::string two = Error({"rename", a, "laiers.**=b.**", "x.**=y.**"}, 2);
   EXPECT_THAT(two, AllOf(Not(HasSubstr("\\n")), HasSubstr("\nleafstore:   rename 0 ('laiers.**'"),
                          HasSubstr("\nleafstore:   rename 1 ('x.**'")));
@@ -67,13 +67,13 @@ TEST_F(RenameTest, BadRulesAreUsage) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(RenameTest, ARuleMustTakeALeafOfSomeItem) {
+TEST_F(RenameTest, RuleWithoutMatch_IsAnError) {
   Sample();
   EXPECT_THAT(Out({"rename", File("a.leaf"), "step=steps"}),
               HasSubstr("progress: 1 of 1 leaf renamed"));
 }
 
-TEST_F(RenameTest, JsonHasBothNames) {
+TEST_F(RenameTest, Json_HasBothNames) {
   Save(File("a.leaf"), ManyLeaves(2));
   const auto json = Json({"rename", File("a.leaf"), "layers.0.w0=first"});
   EXPECT_EQ(json["items"][0]["renamed"].size(), 1u);

@@ -1,4 +1,4 @@
-// Runs the `leafstore` program and keeps what it said.
+// Runs the `leafstore` program and keeps its output.
 //
 //   Ran ran = RunLeafstore({"inspect", path});
 //   EXPECT_EQ(ran.exit_code, 0) << ran.err;
@@ -34,7 +34,7 @@ struct RunOptions {
   std::vector<std::string> env;
   // The program's working directory; empty: this one's.
   std::string directory;
-  // Where its standard output goes instead of `Ran::out`; "-" closes it.
+  // The file for its standard output, instead of `Ran::out`; "-" closes it.
   std::string stdout_to;
 };
 
@@ -103,12 +103,12 @@ inline Ran RunLeafstore(std::vector<std::string> args, const RunOptions& options
   return RunProgram(std::move(args), options);
 }
 
-// Runs a line of shell, in which $LEAFSTORE is the program.
+// Runs a shell command, in which $LEAFSTORE is the program.
 inline Ran RunShell(const std::string& line) {
   return RunProgram({"/bin/sh", "-c", line}, {.env = {"LEAFSTORE=" LEAFSTORE_TOOL}});
 }
 
-// Whether this system has terminals to give: a container or a chroot may have none.
+// Returns whether this system has terminals; a container or a chroot may have none.
 inline bool HaveTerminals() {
   const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
   const bool have = terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0;
@@ -117,8 +117,8 @@ inline bool HaveTerminals() {
   return can_open;
 }
 
-// Runs it on a terminal of so many columns; `out` has standard output and error together, with
-// lines ended as a terminal has them ("\r\n").
+// Runs it on a terminal with `columns` columns; `out` has standard output and error together, with the
+// line ends of a terminal ("\r\n").
 inline Ran RunOnTerminal(std::vector<std::string> args, unsigned short columns,
                          const std::vector<std::string>& more_env = {}) {
   args.insert(args.begin(), LEAFSTORE_TOOL);
@@ -140,7 +140,7 @@ inline Ran RunOnTerminal(std::vector<std::string> args, unsigned short columns,
     return ran;
   }
   char block[4096];
-  // The end is an error (EIO): the other side was closed.
+  // EIO is the end: the other side was closed.
   for (ssize_t size_read; (size_read = read(terminal, block, sizeof(block))) > 0;) {
     ran.out.append(block, static_cast<size_t>(size_read));
   }

@@ -1,4 +1,4 @@
-// Checkpoints that the tests of the program look at.
+// Checkpoints for the tests of the program.
 #ifndef LEAFSTORE_TESTS_TOOLS_SAMPLE_CHECKPOINTS_H_
 #define LEAFSTORE_TESTS_TOOLS_SAMPLE_CHECKPOINTS_H_
 
@@ -24,7 +24,7 @@ struct SampleLayer {
   LEAFSTORE_TYPE_NAME("Layer")
 };
 
-// A tie (the head is the embedding), tags, static leaves, several dtypes, NaN.
+// A model with a tie (the head is the embedding), tags, static leaves, several dtypes, NaN.
 struct SampleModel {
   std::shared_ptr<Tensor> embed =
       std::make_shared<Tensor>(Tensor::Zeros(DType::kBF16, {4, 2}).value());
@@ -39,7 +39,7 @@ struct SampleModel {
 
 inline Flattened SampleParams() { return Flatten(SampleModel()).value(); }
 
-// The model, saved with its groups, and a step.
+// Saves the model with its groups, and a step.
 inline void SaveSample(const std::string& path) {
   const Flattened model = SampleParams();
   const PartitionPlan plan =
@@ -61,7 +61,7 @@ inline void SaveSample(const std::string& path) {
                   .ok());
 }
 
-// `count` tensors of four numbers, in layers of ten.
+// Returns `count` tensors of four elements, in layers of ten.
 inline ParamStore ManyLeaves(int64_t count) {
   std::vector<std::pair<Path, Leaf>> entries;
   for (int64_t i = 0; i < count; ++i) {

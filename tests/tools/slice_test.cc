@@ -31,7 +31,7 @@ std::vector<int32_t> Take(const std::string& text, std::vector<int64_t>* shape =
   return {values.begin(), values.end()};
 }
 
-TEST(SliceTest, APositionTakesItsAxisAway) {
+TEST(SliceTest, Position_RemovesItsAxis) {
   std::vector<int64_t> shape;
   EXPECT_THAT(Take("1", &shape), ElementsAre(6, 7, 8, 9, 10, 11));
   EXPECT_THAT(shape, ElementsAre(6));
@@ -40,7 +40,7 @@ TEST(SliceTest, APositionTakesItsAxisAway) {
   EXPECT_THAT(Take("-1,-1"), ElementsAre(23));
 }
 
-TEST(SliceTest, RangesAreCutToWhatThereIsAsInPython) {
+TEST(SliceTest, Ranges_AreClampedAsInPython) {
   std::vector<int64_t> shape;
   EXPECT_THAT(Take("0:2, ::3", &shape), ElementsAre(0, 3, 6, 9));
   EXPECT_THAT(shape, ElementsAre(2, 2));
@@ -50,20 +50,20 @@ TEST(SliceTest, RangesAreCutToWhatThereIsAsInPython) {
   EXPECT_THAT(Take("-100:1, :-5"), ElementsAre(0));
 }
 
-TEST(SliceTest, NegativeStepsGoBackwards) {
+TEST(SliceTest, NegativeSteps_GoBackwards) {
   EXPECT_THAT(Take("::-1, 0"), ElementsAre(18, 12, 6, 0));
   EXPECT_THAT(Take("0, 4:1:-2"), ElementsAre(4, 2));
   EXPECT_THAT(Take("0, 100::-5"), ElementsAre(5, 0));
   EXPECT_THAT(Take("0, :-3:-1"), ElementsAre(5, 4));
 }
 
-TEST(SliceTest, DotsStandForWholeAxes) {
+TEST(SliceTest, Ellipsis_MeansWholeAxes) {
   EXPECT_THAT(Take("..., 5"), ElementsAre(5, 11, 17, 23));
   EXPECT_THAT(Take("3, ..."), ElementsAre(18, 19, 20, 21, 22, 23));
   EXPECT_EQ(Take("...").size(), 24u);
 }
 
-TEST(SliceTest, WhatIsNoSliceIsAnErrorWithItsColumn) {
+TEST(SliceTest, InvalidSlice_IsAnErrorWithTheColumn) {
   EXPECT_THAT(Slice::Parse("0:1, x"), StatusIs(kInvalid, HasSubstr("column 5: expected a number")));
   EXPECT_THAT(Slice::Parse(""), StatusIs(kInvalid, HasSubstr("column 1")));
   EXPECT_THAT(Slice::Parse("1:2:3:4"), StatusIs(kInvalid, HasSubstr("found '1:2:3:4'")));
@@ -71,7 +71,7 @@ TEST(SliceTest, WhatIsNoSliceIsAnErrorWithItsColumn) {
   EXPECT_THAT(Slice::Parse("..., ..."), StatusIs(kInvalid, HasSubstr("found another")));
 }
 
-TEST(SliceTest, WhatIsNotThereIsAnError) {
+TEST(SliceTest, PositionOutsideOfTheShape_IsAnError) {
   const Tensor tensor = Counted();
   EXPECT_THAT(Slice::Parse("4").value().Apply(tensor),
               StatusIs(kInvalid, HasSubstr("position 4 is outside of axis 0")));
@@ -81,13 +81,13 @@ TEST(SliceTest, WhatIsNotThereIsAnError) {
               StatusIs(kInvalid, HasSubstr("at most 2")));
 }
 
-TEST(SliceTest, LargestStepsDoNotOverflow) {
+TEST(SliceTest, LargestSteps_DoNotOverflow) {
   EXPECT_THAT(Take("::9223372036854775807, 0"), ElementsAre(0));
   EXPECT_THAT(Take("::-9223372036854775808, 0"), ElementsAre(18));
   EXPECT_THAT(Take("-9223372036854775808:9223372036854775807, 0"), ElementsAre(0, 6, 12, 18));
 }
 
-TEST(SliceTest, APartOfATensorOfHalfBytesHasNoBytes) {
+TEST(SliceTest, PartOfASubByteTensor_IsAnError) {
   const Tensor nibbles = Tensor::Zeros(DType::kF4, {2, 4}).value();
   EXPECT_THAT(Slice::Parse("0, 1").value().Apply(nibbles).value().ToTensor(),
               StatusIs(kInvalid, HasSubstr("f4")));

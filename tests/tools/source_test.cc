@@ -1,5 +1,5 @@
-// What a name on the command line means: files by content, managed directories and their steps,
-// sets of safetensors.
+// Inputs of the command line: files by content, managed directories and their steps, sets of
+// safetensors.
 #include <string>
 #include <vector>
 
@@ -17,7 +17,7 @@ using testing::StartsWith;
 
 class SourceTest : public ToolTest {
  protected:
-  // The one number of a step's model.
+  // Returns the only element of a step's model.
   std::string Number(std::vector<std::string> args) {
     args.insert(args.begin(), "cat");
     args.push_back("w");
@@ -28,14 +28,14 @@ class SourceTest : public ToolTest {
   }
 };
 
-TEST_F(SourceTest, ADirectoryIsItsNewestCheckpoint) {
+TEST_F(SourceTest, Directory_OpensItsNewestCheckpoint) {
   const std::string run = Run(3);
   EXPECT_EQ(Number({run}), "3.\n");
   EXPECT_EQ(Number({run + "/"}), "3.\n");
   EXPECT_EQ(Number({run, "--step", "latest"}), "3.\n");
 }
 
-TEST_F(SourceTest, AStepIsChosenByNumberOrMetric) {
+TEST_F(SourceTest, Step_IsChosenByNumberOrMetric) {
   const std::string run = Run(3);
   EXPECT_EQ(Number({run + "@2"}), "2.\n");
   EXPECT_EQ(Number({run, "--step", "2"}), "2.\n");
@@ -44,7 +44,7 @@ TEST_F(SourceTest, AStepIsChosenByNumberOrMetric) {
   EXPECT_EQ(Number({run + "@best=loss"}), "1.\n");
 }
 
-TEST_F(SourceTest, AStepThatIsNotThereIsUsage) {
+TEST_F(SourceTest, MissingStep_IsAUsageError) {
   const std::string run = Run(3);
   EXPECT_THAT(Error({"tree", run + "@7"}, 2),
               HasSubstr("no checkpoint of step 7; there are 1, 2, 3"));
@@ -60,8 +60,8 @@ TEST_F(SourceTest, AStepThatIsNotThereIsUsage) {
   EXPECT_THAT(Error({"verify", run + "@"}, 2), HasSubstr("expected a step behind the '@'"));
 }
 
-// What is damaged in one item keeps nobody from another, as in a file that is named itself.
-TEST_F(SourceTest, OfAStepThatIsNamedOnlyWhatIsReadIsChecked) {
+// Damage in one item does not affect another, as in a file.
+TEST_F(SourceTest, NamedStep_VerifiesOnlyWhatIsRead) {
   const std::string run = File("run");
   CheckpointManager manager = CheckpointManager::Open(run, {.io = {.durable = false}}).value();
   std::vector<CheckpointItem> items;
@@ -74,23 +74,23 @@ TEST_F(SourceTest, OfAStepThatIsNamedOnlyWhatIsReadIsChecked) {
   FlipBit(StepFile(1), 64);
   const Ran of_optimizer = RunLeafstore({"cat", run + "@1", "--item", "optimizer"});
   const Ran of_params = RunLeafstore({"cat", run + "@1", "--item", "params"});
-  // One of the two has the bit.
+  // One of the two has the damaged bit.
   EXPECT_EQ(of_optimizer.exit_code + of_params.exit_code, 1);
   EXPECT_EQ(of_optimizer.out + of_params.out, "1.\n");
   EXPECT_EQ(RunLeafstore({"cat", run, "--item", "params"}).exit_code, 1);
 }
 
-TEST_F(SourceTest, ADamagedNewestCheckpointIsPassedOverAndSaid) {
+TEST_F(SourceTest, DamagedNewestCheckpoint_IsSkippedWithANote) {
   const std::string run = Run(3);
   FlipBit(StepFile(3), 64);
   const Ran ran = RunLeafstore({"cat", run, "w"});
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_EQ(ran.out, "2.\n");
-  EXPECT_THAT(ran.err, AllOf(StartsWith("leafstore: " + run + ": step 3 passed over: "),
+  EXPECT_THAT(ran.err, AllOf(StartsWith("leafstore: " + run + ": step 3 skipped: "),
                              HasSubstr("expected checksum")));
-  // A step that was named is that one or none.
+  // A named step is not replaced by another one.
   EXPECT_THAT(Error({"cat", run + "@3", "w"}, 1), HasSubstr("expected checksum"));
-  // Only what is needed to open it is read.
+  // Opening reads no tensor.
   EXPECT_EQ(Number({run, "--no-verify"}).substr(0, 1), "3");
   FlipBit(StepFile(2), 64);
   FlipBit(StepFile(1), 64);
@@ -100,7 +100,7 @@ TEST_F(SourceTest, ADamagedNewestCheckpointIsPassedOverAndSaid) {
   EXPECT_THAT(none.err, HasSubstr("none of 3 checkpoints can be read"));
 }
 
-TEST_F(SourceTest, AFilesNameSaysNothing) {
+TEST_F(SourceTest, Format_DoesNotDependOnTheName) {
   Sample("model.bin");
   EXPECT_THAT(Out({"inspect", File("model.bin")}), HasSubstr("format version 1"));
   Out({"convert", File("model.bin"), File("b.safetensors"), "--item", "params"});
@@ -108,12 +108,12 @@ TEST_F(SourceTest, AFilesNameSaysNothing) {
   EXPECT_THAT(Out({"inspect", File("b.leaf")}), HasSubstr(", safetensors, 1 item"));
 }
 
-TEST_F(SourceTest, AFileThatIsCalledLikeAStepIsAFile) {
+TEST_F(SourceTest, FileNamedLikeAStep_IsAFile) {
   Sample("run@1");
   EXPECT_THAT(Out({"inspect", File("run@1")}), StartsWith(File("run@1") + ": "));
 }
 
-TEST_F(SourceTest, ADirectoryOfSafetensorsIsItsIndexOrItsOnlyFile) {
+TEST_F(SourceTest, DirectoryOfSafetensors_OpensItsIndexOrItsOnlyFile) {
   Sample();
   std::filesystem::create_directory(File("one"));
   Out({"convert", File("a.leaf"), File("one/m.safetensors"), "--item", "params"});
@@ -128,7 +128,7 @@ TEST_F(SourceTest, ADirectoryOfSafetensorsIsItsIndexOrItsOnlyFile) {
                     HasSubstr(" shards, 1 item"), HasSubstr("shard: s-00001-of-0000")));
 }
 
-TEST_F(SourceTest, NamesOfSafetensorsBecomePathsInSeveralWays) {
+TEST_F(SourceTest, Names_ChooseHowSafetensorsNamesBecomePaths) {
   Sample();
   Out({"convert", File("a.leaf"), File("a.safetensors"), "--item", "params", "--structure", "never",
        "--drop-static"});

@@ -22,7 +22,7 @@ class SplitMergeTest : public ToolTest {
   }
 };
 
-TEST_F(SplitMergeTest, PartsOfACheckpointMakeItWholeAgain) {
+TEST_F(SplitMergeTest, PartsOfACheckpoint_MergeToTheOriginal) {
   Sample();
   Out(Split("a.leaf", "{}.leaf"));
   EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf rest.leaf ");
@@ -34,7 +34,7 @@ TEST_F(SplitMergeTest, PartsOfACheckpointMakeItWholeAgain) {
               AllOf(HasSubstr("run: seven"), HasSubstr("GROUP (saved)")));
 }
 
-TEST_F(SplitMergeTest, TwoPartsInOneFileBehindLinksAreRefused) {
+TEST_F(SplitMergeTest, TwoPartsInOneFileByLinks_AreAnError) {
   Sample();
   WriteFile(File("real"), "old");
   std::filesystem::create_symlink("real", File("bias.leaf"));
@@ -45,7 +45,7 @@ TEST_F(SplitMergeTest, TwoPartsInOneFileBehindLinksAreRefused) {
   EXPECT_EQ(ReadFile(File("real")), "old");
 }
 
-TEST_F(SplitMergeTest, WhatIsMissingOrTwiceIsSaidTogether) {
+TEST_F(SplitMergeTest, MissingAndDuplicateLeaves_AreReportedTogether) {
   Sample();
   Out(Split("a.leaf", "{}.leaf"));
   const std::string error = Error(
@@ -56,7 +56,7 @@ TEST_F(SplitMergeTest, WhatIsMissingOrTwiceIsSaidTogether) {
   EXPECT_FALSE(std::filesystem::exists(File("b.leaf")));
 }
 
-TEST_F(SplitMergeTest, PartsOfSafetensorsComeTogether) {
+TEST_F(SplitMergeTest, PartsOfSafetensors_AreJoined) {
   Save(File("m.leaf"), ManyLeaves(20));
   Out({"convert", File("m.leaf"), File("m.safetensors"), "--structure", "never"});
   Out({"split", File("m.safetensors"), "--group", "first=layers.0", "--out",
@@ -68,7 +68,7 @@ TEST_F(SplitMergeTest, PartsOfSafetensorsComeTogether) {
                      File("o.safetensors")},
                     1),
               HasSubstr("['layers']['0']['w0']"));
-  // Without structure only a likeness knows what is missing.
+  // Without structure only --like detects missing leaves.
   EXPECT_THAT(Error({"merge", File("p-first.safetensors"), "--like", File("m.safetensors"), "--out",
                      File("o.safetensors")},
                     1),
@@ -77,17 +77,17 @@ TEST_F(SplitMergeTest, PartsOfSafetensorsComeTogether) {
        File("m.safetensors"), "--out", File("o.safetensors")});
 }
 
-TEST_F(SplitMergeTest, AGroupWithoutLeavesIsUsageUnlessAllowed) {
+TEST_F(SplitMergeTest, GroupWithoutLeaves_IsAUsageErrorUnlessAllowed) {
   Sample();
   std::vector<std::string> args = {"split",          File("a.leaf"), "--group",
                                    "odd=**.nothing", "--out",        File("{}.leaf")};
-  EXPECT_THAT(Error(args, 2), HasSubstr("--group takes no leaf: odd=**.nothing"));
+  EXPECT_THAT(Error(args, 2), HasSubstr("--group gets no leaf: odd=**.nothing"));
   args.push_back("--allow-empty");
   Out(args);
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");
 }
 
-TEST_F(SplitMergeTest, WithoutGroupsThoseThatWereSavedAreTaken) {
+TEST_F(SplitMergeTest, WithoutGroups_SplitsBySavedGroups) {
   Sample();
   Out({"split", File("a.leaf"), "--out", File("{}.leaf")});
   EXPECT_EQ(Files(), "a.leaf bias.leaf first.leaf other.leaf rest.leaf ");
@@ -101,19 +101,19 @@ TEST_F(SplitMergeTest, WithoutGroupsThoseThatWereSavedAreTaken) {
               HasSubstr("expected --group NAME=FILTER, as no groups were saved with it"));
 }
 
-TEST_F(SplitMergeTest, AGroupOfWhichOthersTakeAllIsSaid) {
+TEST_F(SplitMergeTest, GroupWhoseLeavesBelongToOthers_IsAnError) {
   Sample();
   EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "all=layers", "--group", "b=layers.*.bias",
                      "--out", File("{}.leaf")},
                     2),
-              HasSubstr("b=layers.*.bias (other groups take what it matches)"));
+              HasSubstr("b=layers.*.bias (other groups have the leaves that it matches)"));
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(SplitMergeTest, AllFilesComeOrNone) {
+TEST_F(SplitMergeTest, Files_AllAppearOrNone) {
   Sample();
   WriteFile(File("rest.leaf"), "mine");
-  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: it exists already"));
+  EXPECT_THAT(Error(Split("a.leaf", "{}.leaf"), 1), HasSubstr("rest.leaf: it already exists"));
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");
   std::vector<std::string> no_rest = Split("a.leaf", "{}.leaf");
   no_rest.push_back("--no-rest");
@@ -122,7 +122,7 @@ TEST_F(SplitMergeTest, AllFilesComeOrNone) {
   EXPECT_EQ(ReadFile(File("rest.leaf")), "mine");
 }
 
-TEST_F(SplitMergeTest, NamesOfFilesMakeSense) {
+TEST_F(SplitMergeTest, FileNames_AreChecked) {
   Sample();
   EXPECT_THAT(Error({"split", File("a.leaf"), "--group", "b=all", "--out", File("b.leaf")}, 2),
               HasSubstr("{}"));
@@ -135,7 +135,7 @@ TEST_F(SplitMergeTest, NamesOfFilesMakeSense) {
               HasSubstr("none of the files has an item 'parms'"));
 }
 
-TEST_F(SplitMergeTest, JsonNamesTheFiles) {
+TEST_F(SplitMergeTest, Json_ListsTheFiles) {
   Sample();
   const auto json = Json(Split("a.leaf", "{}.leaf"));
   EXPECT_EQ(json["files"].size(), 3u);

@@ -25,7 +25,7 @@ class StatsToolTest : public ToolTest {
   const std::string path_;
 };
 
-TEST_F(StatsToolTest, EachTensorAndAllTogether) {
+TEST_F(StatsToolTest, EachTensorAndTheSum_AreShown) {
   const std::string out = Stats({});
   EXPECT_THAT(out, ContainsRegex("layers.0.weight +6 +-6 +5 +-0.5 +3.862 +9.539 +0 +0 +0\n"));
   EXPECT_THAT(out, ContainsRegex("scale +2 +2 +2 +2 +0 +2 +0 +1 +0\n"));
@@ -34,7 +34,7 @@ TEST_F(StatsToolTest, EachTensorAndAllTogether) {
   EXPECT_THAT(out, HasSubstr("GROUP (saved)"));
 }
 
-TEST_F(StatsToolTest, SubtreesGroupsAndOrder) {
+TEST_F(StatsToolTest, SubtreesGroupsAndSorting) {
   EXPECT_THAT(Stats({"--depth", "1"}), ContainsRegex("layers +18 +-6 "));
   EXPECT_THAT(Stats({"--group", "b=**.bias"}), ContainsRegex("\n  b +6 +0 +1 "));
   const std::string sorted = Stats({"--sort", "l2", "--top", "2"});
@@ -57,7 +57,7 @@ TEST_F(StatsToolTest, Histograms) {
   EXPECT_TRUE(own["items"][0]["rows"][0].contains("histogram"));
 }
 
-TEST_F(StatsToolTest, BadOptionsAreUsage) {
+TEST_F(StatsToolTest, InvalidOptions_AreUsageErrors) {
   EXPECT_THAT(Error({"stats", path_, "--histogram", "2", "--range", "1"}, 2),
               HasSubstr("--range: expected LO:HI"));
   EXPECT_THAT(Error({"stats", path_, "--histogram", "2", "--range", "2:1"}, 2),
@@ -70,16 +70,17 @@ TEST_F(StatsToolTest, BadOptionsAreUsage) {
               HasSubstr("--histogram: expected a whole number from 1 to 1000, found '0'"));
   EXPECT_THAT(Error({"stats", path_, "--top", "-1"}, 2),
               HasSubstr("--top: expected a whole number from 0 to"));
-  EXPECT_THAT(Error({"stats", path_, "--match", "scael"}, 2),
-              AllOf(HasSubstr("--match 'scael' takes no leaf"), HasSubstr("did you mean scale?")));
+  EXPECT_THAT(
+      Error({"stats", path_, "--match", "scael"}, 2),
+      AllOf(HasSubstr("--match 'scael' matches no leaf"), HasSubstr("did you mean scale?")));
   EXPECT_THAT(Error({"stats", path_, "--group", "b=**.bais"}, 2),
-              HasSubstr("--group takes no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
-  // A group of which another takes all is an answer.
+              HasSubstr("--group gets no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
+  // A group whose leaves all belong to another group is not an error.
   EXPECT_THAT(Stats({"--group", "all=layers", "--group", "b=layers.*.bias"}),
               ContainsRegex("\n  b +0 "));
 }
 
-TEST_F(StatsToolTest, NumbersAtTheEndsOfF64HaveADeviation) {
+TEST_F(StatsToolTest, LargestF64_HaveADeviation) {
   Save(File("f.leaf"),
        ParamStore::FromEntries(
            {{Path().Item("large"), Tensor::From<double>({2}, {1e200, -1e200}).value()},
@@ -91,7 +92,7 @@ TEST_F(StatsToolTest, NumbersAtTheEndsOfF64HaveADeviation) {
   EXPECT_EQ(rows[1]["std"], 1e-200);
 }
 
-TEST_F(StatsToolTest, JsonHasNumbersAndCounts) {
+TEST_F(StatsToolTest, Json_HasNumbersAndCounts) {
   const auto json = Json({"stats", path_, "--match", "scale"});
   const auto& row = json["items"][0]["rows"][0];
   EXPECT_EQ(row["dotted"], "scale");

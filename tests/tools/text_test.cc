@@ -9,14 +9,14 @@
 namespace leafstore::tools {
 namespace {
 
-TEST(TextTest, WhatIsHarmlessStaysAsItIs) {
+TEST(TextTest, SafeText_IsUnchanged) {
   for (const std::string text : {"", "plain ~", "\xc3\xa9", "\xe6\xa8\xa1", "\xf0\x9f\x8d\x83",
                                  "\xd9\x86\xd9\x85\xe2\x80\x8c\xd9\x88"}) {
     EXPECT_EQ(Printable(text), text);
   }
 }
 
-TEST(TextTest, ControlCharactersAreEscaped) {
+TEST(TextTest, ControlCharacters_AreEscaped) {
   EXPECT_EQ(Printable("a\n\r\t\x1b[31m\x7f"), "a\\n\\r\\t\\x1b[31m\\x7f");
   EXPECT_EQ(Printable(std::string("\0", 1)), "\\x00");
   EXPECT_EQ(Printable("\xc2\x9b"
@@ -24,7 +24,7 @@ TEST(TextTest, ControlCharactersAreEscaped) {
             "\\x9b31m");
 }
 
-TEST(TextTest, WhatTurnsTextAroundIsEscaped) {
+TEST(TextTest, DirectionMarks_AreEscaped) {
   EXPECT_EQ(Printable("\xe2\x80\xae"
                       "abc"),
             "\\u202eabc");
@@ -33,14 +33,14 @@ TEST(TextTest, WhatTurnsTextAroundIsEscaped) {
   EXPECT_EQ(Printable("\xf3\xa0\x81\x81"), "\\U000e0041");
 }
 
-TEST(TextTest, BytesThatAreNoUtf8AreEscaped) {
+TEST(TextTest, BytesThatAreNotUtf8_AreEscaped) {
   EXPECT_EQ(Printable("a\xff\xfe"
                       "b\xc3"),
             "a\\xff\\xfeb\\xc3");
   EXPECT_EQ(Printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");
 }
 
-TEST(TextTest, KeysAreQuotedOnlyWhereTheyMustBe) {
+TEST(TextTest, Keys_AreQuotedOnlyWhereNeeded) {
   EXPECT_EQ(PrintableKey(KeyRef::Attribute("weight")), "weight");
   EXPECT_EQ(PrintableKey(KeyRef::Index(-3)), "-3");
   EXPECT_EQ(PrintableKey(KeyRef::Item("a b")), "a b");
@@ -48,7 +48,7 @@ TEST(TextTest, KeysAreQuotedOnlyWhereTheyMustBe) {
   EXPECT_EQ(PrintableKey(KeyRef::Item("\x1b'")), "\"\\x1b'\"");
 }
 
-TEST(TextTest, WidthCountsColumns) {
+TEST(TextTest, DisplayWidth_CountsColumns) {
   EXPECT_EQ(DisplayWidth("abc"), 3u);
   EXPECT_EQ(DisplayWidth("\xc3\xa9"), 1u);
   EXPECT_EQ(DisplayWidth("e\xcc\x81"), 1u);
@@ -56,7 +56,7 @@ TEST(TextTest, WidthCountsColumns) {
   EXPECT_EQ(DisplayWidth("\xf0\x9f\x8d\x83"), 2u);
 }
 
-TEST(TextTest, CutsByColumnsAndNeverInsideACharacter) {
+TEST(TextTest, Cut_CountsColumnsAndKeepsCharacters) {
   EXPECT_EQ(CutEnd("abcdef", 6), "abcdef");
   EXPECT_EQ(CutEnd("abcdefg", 6), "abc...");
   EXPECT_EQ(CutEnd("abcdefg", 2), "ab");

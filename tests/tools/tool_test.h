@@ -1,5 +1,5 @@
-// What tests of subcommands share: a directory of their own, files in it, and expectations of what
-// a run of the program says.
+// The fixture of tests of subcommands: a directory with files, and expectations about the output of
+// the program.
 #ifndef LEAFSTORE_TESTS_TOOLS_TOOL_TEST_H_
 #define LEAFSTORE_TESTS_TOOLS_TOOL_TEST_H_
 
@@ -21,14 +21,14 @@ namespace leafstore {
 
 class ToolTest : public testing::Test {
  protected:
-  // What it prints; it must succeed without a word on standard error.
+  // Returns the output; it must succeed and print nothing on standard error.
   std::string Out(std::vector<std::string> args, int exit_code = 0) {
     const Ran ran = RunLeafstore(std::move(args));
     EXPECT_EQ(ran.exit_code, exit_code) << ran.err;
     EXPECT_EQ(ran.err, "");
     return ran.out;
   }
-  // The same as JSON.
+  // Returns the output as JSON.
   nlohmann::json Json(std::vector<std::string> args, int exit_code = 0) {
     args.push_back("--json");
     const std::string out = Out(std::move(args), exit_code);
@@ -36,7 +36,7 @@ class ToolTest : public testing::Test {
     EXPECT_FALSE(json.is_discarded()) << out;
     return json;
   }
-  // What it says is wrong: one line, nothing on standard output.
+  // Returns the error: one line, and nothing on standard output.
   std::string Error(std::vector<std::string> args, int exit_code) {
     const Ran ran = RunLeafstore(std::move(args));
     EXPECT_EQ(ran.exit_code, exit_code) << ran.err;
@@ -46,7 +46,7 @@ class ToolTest : public testing::Test {
   }
 
   std::string File(const std::string& name) const { return dir_.File(name); }
-  // The names in the directory, sorted, with a space behind each.
+  // Returns the names in the directory, sorted, each followed by a space.
   std::string Files() const {
     std::vector<std::string> names;
     for (const auto& entry : std::filesystem::directory_iterator(dir_.path())) {
@@ -62,8 +62,8 @@ class ToolTest : public testing::Test {
     return File(name);
   }
 
-  // A managed directory with steps 1 to `steps`, in each the number of the step as `.w`, and the
-  // metric "loss" of 1 / step.
+  // Makes a managed directory with steps 1 to `steps`; each has the step as `.w`, and the metric "loss"
+  // of 1 / step.
   std::string Run(int64_t steps) const {
     const std::string run = File("run");
     CheckpointManager manager =
@@ -81,7 +81,7 @@ class ToolTest : public testing::Test {
     return run;
   }
 
-  // Flips a bit of the file at `offset`, from its end if that is negative.
+  // Flips a bit of the file at `offset`, counted from its end if negative.
   static void FlipBit(const std::string& file, int64_t offset) {
     std::string bytes = ReadFile(file);
     const auto at =

@@ -27,7 +27,7 @@ class TreeTest : public ToolTest {
   const std::string path_;
 };
 
-TEST_F(TreeTest, EveryNodeHasALine) {
+TEST_F(TreeTest, EveryNode_HasALine) {
   EXPECT_EQ(Tree({}), path_ +
                           ": format version 1\n\n"
                           "params\n"
@@ -47,7 +47,7 @@ TEST_F(TreeTest, EveryNodeHasALine) {
                           "    scale       f64           [2]        16 B\n");
 }
 
-TEST_F(TreeTest, DepthAndMatchShowAPart) {
+TEST_F(TreeTest, DepthAndMatch_ShowAPart) {
   EXPECT_THAT(Tree({"--depth", "1"}), AllOf(HasSubstr("layers"), Not(HasSubstr("bias"))));
   EXPECT_THAT(Tree({"--depth", "0"}), Not(HasSubstr("layers")));
   const std::string one = Tree({"--match", "layers.1"});
@@ -55,21 +55,21 @@ TEST_F(TreeTest, DepthAndMatchShowAPart) {
                          Not(ContainsRegex("\n      0 ")), Not(HasSubstr("embed"))));
   EXPECT_THAT(
       Error({"tree", path_, "--match", "laiers.1"}, 2),
-      HasSubstr("--match 'laiers.1' takes no leaf; no key is 'laiers'; did you mean layers?"));
+      HasSubstr("--match 'laiers.1' matches no leaf; no key is 'laiers'; did you mean layers?"));
 }
 
-TEST_F(TreeTest, ARootThatIsALeafIsALineOfItsOwn) {
+TEST_F(TreeTest, RootThatIsALeaf_HasALine) {
   Out({"convert", path_, File("w.npy"), "--item", "params", "--match", "scale"});
   EXPECT_THAT(Out({"tree", File("w.npy")}), ContainsRegex("\\(root\\) +f64 +\\[2\\] +16 B\n$"));
   EXPECT_EQ(Json({"tree", File("w.npy")})["items"][0]["nodes"][0]["dtype"], "f64");
   for (const char* form : {"--json", "--color=never"}) {
     EXPECT_THAT(Error({"tree", File("w.npy"), "--match", "nothing", form}, 2),
-                HasSubstr("takes no leaf"));
+                HasSubstr("matches no leaf"));
   }
 }
 
-// A structure of depth n has paths of n * n bytes, however small its file is.
-TEST_F(TreeTest, PathsWithoutEndAreRefusedBeforeTheFirstLine) {
+// A structure of depth n has paths of n * n bytes, even if its file is small.
+TEST_F(TreeTest, HugePaths_AreAnErrorBeforeTheFirstLine) {
   constexpr int kDepth = 20'000;
   std::string name = "k";
   for (int i = 1; i < kDepth; ++i) name += ".k";
@@ -89,7 +89,7 @@ TEST_F(TreeTest, PathsWithoutEndAreRefusedBeforeTheFirstLine) {
   Json({"tree", File("deep.safetensors"), "--depth", "100"});
 }
 
-TEST_F(TreeTest, JsonHasEachNode) {
+TEST_F(TreeTest, Json_HasEachNode) {
   const auto json = Json({"tree", path_});
   const auto& nodes = json["items"][0]["nodes"];
   EXPECT_EQ(json["items"][0]["name"], "params");
@@ -103,11 +103,11 @@ TEST_F(TreeTest, JsonHasEachNode) {
   EXPECT_EQ(nodes[8]["shape"], nlohmann::json({2, 3}));
 }
 
-TEST_F(TreeTest, PathsThatAreNoTreeAreSaid) {
+TEST_F(TreeTest, PathsThatDoNotFormATree_AreAnError) {
   Save(File("odd.leaf"), ParamStore::FromEntries(
                              {{Path().Item("a"), Value(1)}, {Path().Item("a").Item("b"), Value(2)}})
                              .value());
-  EXPECT_THAT(Error({"tree", File("odd.leaf")}, 1), HasSubstr("paths that are no tree"));
+  EXPECT_THAT(Error({"tree", File("odd.leaf")}, 1), HasSubstr("paths that do not form a tree"));
 }
 
 }  // namespace

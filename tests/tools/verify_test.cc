@@ -18,12 +18,12 @@ using testing::HasSubstr;
 
 class VerifyTest : public ToolTest {};
 
-TEST_F(VerifyTest, AWholeFileIsOk) {
+TEST_F(VerifyTest, IntactFile_IsOk) {
   Sample();
   EXPECT_EQ(Out({"verify", File("a.leaf")}), File("a.leaf") + ": ok, 1.0 KiB, 7 tensors\n");
 }
 
-TEST_F(VerifyTest, EveryByteIsLookedAt) {
+TEST_F(VerifyTest, EveryByte_IsVerified) {
   Save(File("a.leaf"), ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(1.0f)}}).value());
   const std::string whole = ReadFile(File("a.leaf"));
   constexpr size_t kStride = kSanitized ? 7 : 1;
@@ -36,7 +36,7 @@ TEST_F(VerifyTest, EveryByteIsLookedAt) {
   }
 }
 
-TEST_F(VerifyTest, OfADirectoryEveryCheckpointHasALine) {
+TEST_F(VerifyTest, Directory_HasALineForEachCheckpoint) {
   const std::string run = Run(3);
   const std::string second = run + "/step-00000000000000000002.leaf";
   FlipBit(second, 64);
@@ -48,13 +48,13 @@ TEST_F(VerifyTest, OfADirectoryEveryCheckpointHasALine) {
       ran.out,
       AllOf(HasSubstr("step-00000000000000000001.leaf: ok"),
             HasSubstr(second + ": DAMAGED: item 'params', '.w': expected checksum"),
-            HasSubstr("step-00000000000000000003.leaf: ok"), HasSubstr("3 files, 1 not whole\n")));
+            HasSubstr("step-00000000000000000003.leaf: ok"), HasSubstr("3 files, 1 not intact\n")));
   EXPECT_THAT(Out({"verify", run, "--step", "latest"}), HasSubstr("03.leaf: ok"));
   EXPECT_THAT(Out({"verify", run + "@1"}), HasSubstr("01.leaf: ok"));
   EXPECT_THAT(Out({"verify", run + "@2"}, 1), HasSubstr("DAMAGED"));
 }
 
-TEST_F(VerifyTest, AnIncrementWithoutItsBaseSaysWhatToDo) {
+TEST_F(VerifyTest, IncrementWithoutItsBase_SaysWhatToDo) {
   SaveHistory history;
   SaveOptions options;
   options.history = &history;
@@ -71,15 +71,15 @@ TEST_F(VerifyTest, AnIncrementWithoutItsBaseSaysWhatToDo) {
   EXPECT_THAT(ran.err, HasSubstr("; copy it into the same directory, or use another checkpoint"));
 }
 
-TEST_F(VerifyTest, OneBadFileDoesNotHideTheOthers) {
+TEST_F(VerifyTest, DamagedFile_DoesNotHideTheOthers) {
   Sample();
   const Ran ran = RunLeafstore({"verify", File("none"), File("a.leaf")});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.out, AllOf(HasSubstr("none: ERROR: cannot open: No such file"),
-                             HasSubstr("a.leaf: ok"), HasSubstr("2 files, 1 not whole")));
+                             HasSubstr("a.leaf: ok"), HasSubstr("2 files, 1 not intact")));
 }
 
-TEST_F(VerifyTest, JsonHasEachFile) {
+TEST_F(VerifyTest, Json_HasEachFile) {
   const std::string run = Run(2);
   FlipBit(run + "/step-00000000000000000002.leaf", 64);
   const auto json = Json({"verify", run}, 1);

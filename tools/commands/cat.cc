@@ -1,5 +1,3 @@
-#include "leafstore/tools/commands/cat.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -16,11 +14,12 @@
 #include "leafstore/core/shape.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
-#include "leafstore/tools/commands/leaf_choice.h"
-#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/files/output_files.h"
 #include "leafstore/tools/present/array_text.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/text.h"
@@ -30,18 +29,16 @@ namespace leafstore::tools {
 namespace {
 
 struct CatOptions {
-  SourceArguments source;
+  InputOptions input;
   std::vector<std::string> paths;
-  ChoiceArguments choice;
   std::string slice;
   bool all = false;
   std::string npy;
   bool raw_bits = false;
   bool force = false;
-  FormArguments form;
 };
 
-constexpr char kCatFooter[] =
+constexpr char kCatHelp[] =
     R"(A PATH is canonical (.layers[0].weight), dotted (layers.0.weight) or a glob ('layers.*.bias'); a
 container stands for the leaves below it. A slice may stand behind it, as in Python:
 'layers.0.weight[0:3, ::2]'. Of several leaves each has a line `# item: path dtype[shape]` before it.
@@ -60,33 +57,18 @@ kind, dtype, shape, values (nested lists; null for NaN and infinities, [real, im
 Exit codes: 0 all is well; 1 something is wrong with the file, or the output could not be written;
 2 usage (an unknown path, a slice outside of the shape).)";
 
-// A leaf that was asked for, read.
+// A chosen leaf, loaded.
 struct ReadLeaf {
   ChosenLeaf chosen;
   Leaf leaf;
   TensorView view;  // of a tensor
 };
 
-absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Source& source, const CatOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(source, options.choice));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<GlobPattern> match,
-                             ParseMatch(options.choice.match));
-  LEAFSTORE_RETURN_IF_ERROR(CheckMatchLeaves(items, match));
-  std::vector<ChosenLeaf> leaves;
-  for (const SourceItem* item : items) {
-    if (!options.paths.empty()) break;
-    for (uint32_t place = 0; place < item->size(); ++place) {
-      leaves.push_back({item, place, std::nullopt});
-    }
-  }
-  for (const std::string& path : options.paths) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto found, FindLeaves(items, path));
-    leaves.insert(leaves.end(), found.begin(), found.end());
-    if (!options.slice.empty() && found[0].slice) {
-      return UsageError(absl::StrCat("'", path, "': expected one slice, found --slice as well"));
-    }
-  }
-  LEAFSTORE_RETURN_IF_ERROR(KeepMatched(match, &leaves));
+absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Input& input, const CatOptions& options) {
+  const absl::string_view no_slice =
+      options.slice.empty() ? "" : "expected one slice, found --slice as well";
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ChosenLeaf> leaves,
+                             ChooseLeaves(input, options.paths, no_slice));
   if (options.slice.empty()) return leaves;
   absl::StatusOr<Slice> slice = Slice::Parse(options.slice);
   if (!slice.ok()) {
@@ -96,8 +78,8 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Source& source, const CatOp
   return leaves;
 }
 
-// Whether each can be answered, as far as that is known without reading it: before the first word
-// is printed. error: a UsageError: a slice of what has none, or outside of the shape.
+// Checks the slices before the first leaf is read and printed. error: a UsageError: a slice of a static
+// leaf, or outside of the shape.
 absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& leaves) {
   for (const ChosenLeaf& leaf : leaves) {
     if (!leaf.slice) continue;
@@ -110,7 +92,7 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
     } else {
       continue;
     }
-    const bool several = source.items().size() > 1;
+    const bool several = source.items.size() > 1;
     const bool elsewhere =
         std::any_of(leaves.begin(), leaves.end(),
                     [&leaf](const ChosenLeaf& other) { return other.item != leaf.item; });
@@ -124,7 +106,7 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
 
 absl::StatusOr<ReadLeaf> Read(const Source& source, const ChosenLeaf& chosen) {
   const absl::StatusOr<ParamStore> loaded = chosen.item->Load({chosen.place});
-  if (!loaded.ok()) return FileError(source.file(), loaded.status());
+  if (!loaded.ok()) return FileError(source.file, loaded.status());
   ReadLeaf read{chosen, loaded->leaf(0), {}};
   if (read.leaf.is_value()) {
     return read;
@@ -166,7 +148,7 @@ void PrintLeafAsJson(const ReadLeaf& read, Output* out) {
   const SourceItem& item = *read.chosen.item;
   Json json = {{"item", item.name()},
                {"path", item.PathText(read.chosen.place)},
-               {"dotted", item.layout().Dotted(item.slots().SlotAt(read.chosen.place))}};
+               {"dotted", item.layout().Dotted(read.chosen.slot())}};
   if (read.leaf.is_value()) {
     json["kind"] = "static";
     json["value_kind"] = std::string(ValueKindName(read.leaf.value().kind()));
@@ -198,7 +180,7 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
     return UsageError(absl::StrCat("--npy: expected a tensor, found '", PrintableName(leaves[0]),
                                    "', a static leaf"));
   }
-  if (!source.verifies()) {
+  if (!source.verifies) {
     LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, *leaves[0].item, {leaves[0].place}));
   }
   const absl::StatusOr<Tensor> tensor = read.view.ToTensor();
@@ -208,21 +190,22 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   npy.io.file_system = &files;
   LEAFSTORE_RETURN_IF_ERROR(FileError(options.npy, SaveNpy(options.npy, *tensor, npy)));
   LEAFSTORE_RETURN_IF_ERROR(files.Commit());
-  return options.form.json ? PrintWritten({options.npy}, options.form) : absl::OkStatus();
+  return options.input.form.json ? PrintFiles({options.npy}, options.input.form) : absl::OkStatus();
 }
 
 absl::Status Cat(const CatOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.source));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ChosenLeaf> leaves, Choose(*source, options));
-  LEAFSTORE_RETURN_IF_ERROR(CheckSlices(*source, leaves));
-  if (!options.npy.empty()) return WriteNpy(*source, leaves, options);
-  Output out(stdout, options.form.color);
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input, {.match_leaves = true}));
+  const Source& source = *input.source;
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ChosenLeaf> leaves, Choose(input, options));
+  LEAFSTORE_RETURN_IF_ERROR(CheckSlices(source, leaves));
+  if (!options.npy.empty()) return WriteNpy(source, leaves, options);
+  Output out(stdout, options.input.form.color);
   std::optional<JsonList> list;
-  if (options.form.json) list.emplace(SourceHead(*source), "leaves", &out);
+  if (options.input.form.json) list.emplace(SourceHead(source), "leaves", &out);
   bool first = true;
   for (const ChosenLeaf& chosen : leaves) {
     if (!out.ok()) break;
-    LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(*source, chosen));
+    LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(source, chosen));
     if (list) {
       list->Next();
       PrintLeafAsJson(read, &out);
@@ -232,10 +215,7 @@ absl::Status Cat(const CatOptions& options) {
     first = false;
     PrintLeaf(read, leaves.size() > 1, options, &out);
   }
-  if (list) {
-    list->Close();
-    out.Write("\n");
-  }
+  if (list) list->Close();
   return out.Finish();
 }
 
@@ -244,27 +224,24 @@ absl::Status Cat(const CatOptions& options) {
 void AddCatCommand(CLI::App* program, CommandRun* run) {
   auto options = std::make_shared<CatOptions>();
   CLI::App* command = program->add_subcommand("cat", "Prints the values of leaves.");
-  command->footer(absl::StrCat(kSourceHelp, "\n\n", kCatFooter));
-  command->add_option("FILE", options->source.name, "what to read")->required()->type_name("");
-  command->add_option("PATH", options->paths, "the leaves; without, all of them")->type_name("");
-  AddStep(command, &options->source);
-  AddItem(command, &options->choice);
-  AddMatch(command, &options->choice);
-  command->add_option("--slice", options->slice, "this part of each: '0:3, ::2', as in Python")
+  command->footer(HelpText(kHelpFile, kCatHelp));
+  AddFile(command, "FILE", &options->input.name, "the file to read");
+  command->add_option("PATH", options->paths, "the leaves; default: all")->type_name("");
+  AddInput(command, {kStep, kItem, kMatch}, &options->input);
+  command
+      ->add_option("--slice", options->slice,
+                   "only this part of each leaf: '0:3, ::2', as in Python")
       ->type_name("SLICE");
-  command->add_flag("--all", options->all,
-                    "every number, however many there are, in all its digits");
+  command->add_flag("--all", options->all, "print every element, with all digits");
   CLI::Option* const npy =
-      command->add_option("--npy", options->npy, "write the one leaf into a .npy instead")
+      command->add_option("--npy", options->npy, "write the leaf to a .npy file instead")
           ->type_name("OUT");
   command
       ->add_flag("--raw-bits", options->raw_bits,
                  "with --npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers")
       ->needs(npy);
-  command->add_flag("--force", options->force, "with --npy: replace OUT if it is there")
-      ->needs(npy);
-  AddReading(command, &options->source);
-  AddForm(command, &options->form);
+  command->add_flag("--force", options->force, "with --npy: replace OUT if it exists")->needs(npy);
+  AddInput(command, {kReading, kForm}, &options->input);
   command->callback([=] { run->function = [options] { return Cat(*options); }; });
 }
 

@@ -3,6 +3,9 @@
 #include <map>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
 namespace leafstore::tools {
 namespace {
 
@@ -50,6 +53,15 @@ CommandWords WordsOf(const CLI::App& app) {
   return words;
 }
 
+// Appends a name and its description, in two columns.
+void AppendEntry(const std::string& name, const std::string& description, std::string* text) {
+  constexpr size_t kColumn = 30;
+  std::string line = absl::StrCat("  ", name);
+  line += line.size() + 2 > kColumn ? "\n" + std::string(kColumn, ' ')
+                                    : std::string(kColumn - line.size(), ' ');
+  absl::StrAppend(text, line, description, "\n");
+}
+
 }  // namespace
 
 std::vector<const OptionWords*> CommandWords::Positionals() const {
@@ -68,6 +80,37 @@ std::vector<CommandWords> CommandsOf(const CLI::App& program) {
     commands.back().name = command->get_name();
   }
   return commands;
+}
+
+std::string HelpOf(const CLI::App& program, const CLI::App& command) {
+  const bool is_program = &command == &program;
+  const CommandWords words = WordsOf(command);
+  std::string usage = is_program
+                          ? "Usage: leafstore [OPTIONS] SUBCOMMAND"
+                          : absl::StrCat("Usage: leafstore ", command.get_name(), " [OPTIONS]");
+  std::string positionals;
+  std::string options;
+  for (const OptionWords& option : words.options) {
+    const std::string name = absl::StrJoin(option.names, ", ");
+    if (option.positional) {
+      absl::StrAppend(&usage, " ", option.required ? "" : "[", name, option.repeated ? "..." : "",
+                      option.required ? "" : "]");
+      AppendEntry(name, option.description, &positionals);
+    } else {
+      AppendEntry(absl::StrCat(name, option.type.empty() ? "" : " ", option.type),
+                  absl::StrCat(option.description, option.required ? " (required)" : ""), &options);
+    }
+  }
+  std::string subcommands;
+  for (const CommandWords& one : CommandsOf(program)) {
+    if (is_program && !one.name.empty()) AppendEntry(one.name, one.description, &subcommands);
+  }
+  const auto section = [](absl::string_view title, const std::string& entries) {
+    return entries.empty() ? "" : absl::StrCat("\n", title, ":\n", entries);
+  };
+  return absl::StrCat(words.description, "\n", usage, "\n", section("Positionals", positionals),
+                      section("Options", options), section("Subcommands", subcommands), "\n",
+                      words.footer, "\n");
 }
 
 CLI::Option* WithChoices(CLI::Option* option, std::vector<std::string> choices) {

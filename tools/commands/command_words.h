@@ -1,11 +1,10 @@
-// CommandWords: what the program's declarations say, for those who describe it: completion of
-// shells, the manual.
+// CommandWords: the declared subcommands and options, for --help, completion scripts and the manual
+// page.
 //
 //   for (const CommandWords& command : CommandsOf(program)) ... command.options ...
 //
-// What may stand for a value follows from the name of its type, as options.h gives it: FILE, OUT
-// and TEMPLATE are files, NAME an item, GLOB and PATH leaves; a list of words is what WithChoices
-// told.
+// The kind of a value follows from the name of its type in options.h: FILE, OUT and TEMPLATE are
+// files, NAME an item, GLOB and PATH leaves; WithChoices gives a list of words.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_
 
@@ -20,7 +19,7 @@ namespace leafstore::tools {
 enum class ValueWords : uint8_t { kFlag, kAny, kFile, kItem, kPath, kChoice };
 
 struct OptionWords {
-  std::vector<std::string> names;  // with their dashes; of a positional its name alone
+  std::vector<std::string> names;  // with their dashes; a positional has one name
   std::string type;                // "GLOB"
   std::string description;
   ValueWords value = ValueWords::kFlag;
@@ -34,15 +33,18 @@ struct CommandWords {
   std::string name;  // empty: the program
   std::string description;
   std::string footer;
-  std::vector<OptionWords> options;  // positionals too, in their order
+  std::vector<OptionWords> options;  // and positionals, in order
 
   std::vector<const OptionWords*> Positionals() const;
 };
 
-// The program, and its subcommands but for hidden ones, in their order.
+// Returns the program, and then its subcommands in order, without hidden ones.
 std::vector<CommandWords> CommandsOf(const CLI::App& program);
 
-// Tells the words that an option takes; returns it.
+// Returns the text of --help for `command`, which is `program` or one of its subcommands.
+std::string HelpOf(const CLI::App& program, const CLI::App& command);
+
+// Registers the words that an option accepts; returns the option.
 CLI::Option* WithChoices(CLI::Option* option, std::vector<std::string> choices);
 
 }  // namespace leafstore::tools

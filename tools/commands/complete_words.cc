@@ -1,4 +1,5 @@
-// `leafstore complete-words`: see completion.h.
+// `leafstore complete-words items|paths FILE [PREFIX]`, which completion scripts run: prints the items
+// of a file, or the paths that continue a prefix by one key.
 #include <cstdio>
 #include <memory>
 #include <set>
@@ -9,7 +10,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/completion.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/tools/source/source.h"
@@ -23,10 +25,10 @@ struct WordsArguments {
   std::string prefix;
 };
 
-// A file with more leaves is not cheap to look through at each press of a key.
+// A file with more leaves takes too long to search at each key press.
 constexpr uint32_t kMostLeaves = 200'000;
 
-// Of what can stand in a line of a shell as it is.
+// Returns whether the word needs no quotes in a shell.
 bool IsPlain(absl::string_view word) {
   return !word.empty() &&
          word.find_first_not_of(
@@ -34,8 +36,8 @@ bool IsPlain(absl::string_view word) {
              absl::string_view::npos;
 }
 
-// Paths that begin with the prefix, up to the end of its next key; a dot behind it says that there
-// are more.
+// Adds the paths that begin with the prefix, up to the end of the next key; a dot follows it if there
+// are more keys.
 void AddPaths(const SourceItem& item, const std::string& prefix, std::set<std::string>* words) {
   if (item.size() > kMostLeaves) return;
   // A path that is too long to print ends the suggestions.
@@ -55,7 +57,7 @@ absl::Status CompleteWords(const WordsArguments& arguments) {
   options.verify = false;
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, OpenSource(options));
   std::set<std::string> words;
-  for (const auto& item : source->items()) {
+  for (const auto& item : source->items) {
     if (arguments.what == "paths") {
       AddPaths(*item, arguments.prefix, &words);
     } else if (absl::StartsWith(item->name(), arguments.prefix)) {
@@ -73,13 +75,13 @@ absl::Status CompleteWords(const WordsArguments& arguments) {
 
 void AddCompleteWordsCommand(CLI::App* program, CommandRun* run) {
   auto arguments = std::make_shared<WordsArguments>();
-  CLI::App* command = program->add_subcommand("complete-words", "For scripts of `completion`.");
+  CLI::App* command = program->add_subcommand("complete-words", "For the scripts of `completion`.");
   command->group("");
   command->add_option("WHAT", arguments->what, "items or paths")
       ->required()
-      ->check(CLI::IsMember({"items", "paths"}));
-  command->add_option("FILE", arguments->file, "what to read")->required();
-  command->add_option("PREFIX", arguments->prefix, "that the words begin with");
+      ->check(OneOf({"items", "paths"}));
+  command->add_option("FILE", arguments->file, "the file to read")->required();
+  command->add_option("PREFIX", arguments->prefix, "the beginning of the words");
   command->callback([=] { run->function = [arguments] { return CompleteWords(*arguments); }; });
 }
 

@@ -1,5 +1,3 @@
-#include "leafstore/tools/commands/completion.h"
-
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -10,23 +8,24 @@
 #include "absl/strings/str_replace.h"
 
 #include "leafstore/tools/commands/command_words.h"
+#include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/present/output.h"
 
 namespace leafstore::tools {
 namespace {
 
-constexpr char kCompletionFooter[] = R"(Examples:
+constexpr char kCompletionHelp[] = R"(Examples:
   leafstore completion bash >~/.local/share/bash-completion/completions/leafstore
   leafstore completion zsh >"${fpath[1]}/_leafstore"
-  source <(leafstore completion bash)                 in this shell alone
+  source <(leafstore completion bash)                 only in this shell
 
-It completes subcommands, options, the words that an option takes, files, and of a file that is named
-already the names of its items (--item) and the paths of its leaves, a key at a time.
+The script completes subcommands, options, the words that an option accepts, files, and, from a file
+that is named before, its items (--item) and the paths of its leaves, a key at a time.
 
-Exit codes: 0 all is well; 1 the output could not be written; 2 usage.)";
+Exit codes: 0 success; 1 the output cannot be written; 2 usage.)";
 
-// What a script calls a kind of value.
+// Returns the name of a kind of value in the scripts.
 std::string KindOf(const OptionWords& option) {
   switch (option.value) {
     case ValueWords::kFlag:
@@ -45,7 +44,7 @@ std::string KindOf(const OptionWords& option) {
   return "any";
 }
 
-// The rows of `case` statements, one a subcommand.
+// Returns shell functions with the options and positionals of each subcommand.
 std::string BashTables(const std::vector<CommandWords>& commands) {
   std::vector<std::string> names;
   std::string options;
@@ -67,7 +66,7 @@ std::string BashTables(const std::vector<CommandWords>& commands) {
     absl::StrAppend(&options, "    ", key, ") echo '", absl::StrJoin(all, " "), "' ;;\n");
     int number = 0;
     for (const OptionWords* positional : command.Positionals()) {
-      // The last one may be there again and again.
+      // The last one may be repeated.
       absl::StrAppend(&positionals, "    '", command.name, " ", number++, "'",
                       positional->repeated ? absl::StrCat(" | '", command.name, " '*") : "",
                       ") echo '", KindOf(*positional), "' ;;\n");
@@ -75,9 +74,9 @@ std::string BashTables(const std::vector<CommandWords>& commands) {
   }
   return absl::StrCat("_leafstore_commands='", absl::StrJoin(names, " "), "'\n",
                       "_leafstore_options() {\n  case $1 in\n", options, "  esac\n}\n",
-                      "# What an option of a subcommand takes; nothing where it takes nothing.\n",
+                      "# Prints the kind of value of an option; nothing for a flag.\n",
                       "_leafstore_value() {\n  case \"$1 $2\" in\n", values, "  esac\n}\n",
-                      "# What the positional with this number is.\n",
+                      "# Prints the kind of the positional with this index.\n",
                       "_leafstore_positional() {\n  case \"$1 $2\" in\n", positionals,
                       "  esac\n}\n");
 }
@@ -133,7 +132,7 @@ constexpr char kBashBody[] = R"sh(_leafstore() {
 complete -F _leafstore leafstore
 )sh";
 
-// As an entry of zsh's _arguments has it.
+// Escapes text for an entry of zsh's _arguments.
 std::string ZshQuoted(std::string text) {
   text = absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"[", "\\["}, {"]", "\\]"}, {":", "\\:"}});
   return absl::StrReplaceAll(text, {{"'", "'\\''"}});
@@ -182,7 +181,7 @@ constexpr char kZshHead[] = R"sh(#compdef leafstore
 # Completion of leafstore for zsh: put it into a directory of $fpath as _leafstore.
 # Made by `leafstore completion zsh`.
 _leafstore_file() {
-  # The first word behind the subcommand that is no option.
+  # The first word after the subcommand that is not an option.
   local word
   for word in "${(@)words[2,-1]}"; do
     if [[ $word != -* ]]; then print -r -- "${(Q)word}"; return; fi
@@ -226,8 +225,8 @@ std::string ZshScript(const std::vector<CommandWords>& commands) {
 void AddCompletionCommand(CLI::App* program, CommandRun* run) {
   auto shell = std::make_shared<std::string>();
   CLI::App* command =
-      program->add_subcommand("completion", "Prints a script that completes words in a shell.");
-  command->footer(kCompletionFooter);
+      program->add_subcommand("completion", "Prints a completion script for a shell.");
+  command->footer(kCompletionHelp);
   WithChoices(command->add_option("SHELL", *shell, "bash or zsh"), {"bash", "zsh"})
       ->required()
       ->type_name("")

@@ -1,38 +1,31 @@
-#include "leafstore/tools/commands/convert.h"
-
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
-
-#include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/files/model_writer.h"
 #include "leafstore/tools/source/model.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
 
 struct ConvertArguments {
-  SourceArguments source;
+  InputOptions input;
   std::string out;
-  ChoiceArguments choice;
-  WriteArguments writing;
-  FormArguments form;
+  WriteOptions writing;
 };
 
-constexpr char kConvertFooter[] =
-    R"(A .leaf has items; the other formats have one, which is called `params` in a .leaf, and take one
-(--item). What a format has no place for is an error: static leaves in .npz (--drop-static leaves
-them out). safetensors keeps structure, static leaves and ties in its metadata, where they are more
-than its names say. A safetensors file in canonical form, as the reference writes it, comes back from
-a .leaf byte for byte.
+constexpr char kConvertHelp[] =
+    R"(A .leaf file has items; the other formats have one, which becomes the item `params` of a .leaf file,
+and which --item chooses when they are written. Leaves that a format cannot hold are an error: static
+leaves in .npz (--drop-static leaves them out). safetensors keeps structure, static leaves and ties in
+its metadata, where the names do not tell them. A safetensors file in canonical form, as the reference
+implementation writes it, converts to a .leaf file and back to the same bytes.
 
-OUT is there whole or not at all; OUT may be IN (with --force).
+OUT is written in full or not at all; OUT may be IN (with --force).
 
 Examples:
   leafstore convert model.safetensors model.leaf
@@ -41,23 +34,18 @@ Examples:
   leafstore convert run small.leaf --zstd --match 'layers.0'
   leafstore convert run biases.npz --item params --match '**.bias'
 
-Exit codes: 0 all is well; 1 something is wrong with a file, or OUT could not be written; 2 usage.)";
+Exit codes: 0 success; 1 a file cannot be read, or OUT cannot be written; 2 usage.)";
 
 absl::Status Convert(const ConvertArguments& arguments) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<GlobPattern> match,
-                             ParseMatch(arguments.choice.match));
-  LEAFSTORE_RETURN_IF_ERROR(FormatOfOutput(arguments.out, arguments.writing).status());
-  OutputFiles files(arguments.writing.force);
-  LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(arguments.out, arguments.writing, files));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(arguments.source));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(*source, arguments.choice));
-  LEAFSTORE_RETURN_IF_ERROR(CheckMatchLeaves(items, match));
-  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*source, items, match));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const std::vector<std::string> written,
-      WriteModel(std::move(model), arguments.out, arguments.writing, &files));
-  LEAFSTORE_RETURN_IF_ERROR(files.Commit());
-  return PrintWritten(written, arguments.form);
+  // An invalid glob matters more than an existing OUT.
+  LEAFSTORE_RETURN_IF_ERROR(ParseMatch(arguments.input.match).status());
+  ModelWriter writer(arguments.writing);
+  LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments.input, {.match_leaves = true}));
+  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items, input.match));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.out));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
+  return writer.PrintWritten(arguments.input.form);
 }
 
 }  // namespace
@@ -66,15 +54,12 @@ void AddConvertCommand(CLI::App* program, CommandRun* run) {
   auto arguments = std::make_shared<ConvertArguments>();
   CLI::App* command = program->add_subcommand(
       "convert", "Writes a file in another format: .leaf, .safetensors, .npz or .npy.");
-  command->footer(absl::StrCat(kSourceHelp, "\n\n", kGlobHelp, "\n\n", kConvertFooter));
-  command->add_option("IN", arguments->source.name, "what to read")->required()->type_name("");
-  command->add_option("OUT", arguments->out, "the file to write")->required()->type_name("");
-  AddStep(command, &arguments->source);
-  AddItem(command, &arguments->choice);
-  AddMatch(command, &arguments->choice);
+  command->footer(HelpText(kHelpFile | kHelpGlob, kConvertHelp));
+  AddFile(command, "IN", &arguments->input.name, "the file to read");
+  AddFile(command, "OUT", &arguments->out, "the file to write");
+  AddInput(command, {kStep, kItem, kMatch}, &arguments->input);
   AddWriting(command, &arguments->writing);
-  AddReading(command, &arguments->source);
-  AddForm(command, &arguments->form);
+  AddInput(command, {kReading, kForm}, &arguments->input);
   command->callback([=] { run->function = [arguments] { return Convert(*arguments); }; });
 }
 

@@ -1,5 +1,3 @@
-#include "leafstore/tools/commands/diff.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -13,10 +11,12 @@
 
 #include "leafstore/core/shape.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/item_diff.h"
-#include "leafstore/tools/commands/match_check.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/files/temporary_files.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/text.h"
@@ -26,43 +26,41 @@ namespace leafstore::tools {
 namespace {
 
 struct DiffArguments {
-  SourceArguments a;
-  SourceArguments b;
-  ChoiceArguments choice;
+  InputOptions input;  // of A
+  std::string second;
   std::vector<std::string> ignore;
   double rtol = 0;
   double atol = 0;
   bool nan_differs = false;
   bool no_structure = false;
   bool brief = false;
-  FormArguments form;
 };
 
-constexpr char kDiffFooter[] =
-    R"(Items meet by name (the only ones of two files meet in any case), leaves by path, or by dotted name
-where they have no path in common. Two numbers differ when |a - b| > atol + rtol * |b|; NaN equals
-NaN, unless --nan-differs, and an infinity itself alone. Structure (kinds, type names, tags) is
-compared where both files have one of their own and nothing is left out by --match or --ignore; where
-one file alone has one, that is said. Ties are compared in any case, but with --no-structure.
+constexpr char kDiffHelp[] =
+    R"(Items are compared by name (two files with one item each: whatever its name), leaves by path, or by
+dotted name where the files have no path in common. Two numbers differ when |a - b| > atol + rtol *
+|b|; NaN equals NaN, unless --nan-differs, and an infinity equals itself. Structure (kinds, type names,
+tags) is compared where both files have a structure and neither --match nor --ignore is given; a note
+says where only one file has one. Ties are always compared, except with --no-structure.
 
-Lines begin with ~ (it differs), - (only in A), + (only in B) or ! (structure).
+Lines begin with ~ (differs), - (only in A), + (only in B) or ! (structure).
 
 Examples:
   leafstore diff run@1000 run@2000 --item params
-  leafstore diff model.leaf model.safetensors               nothing is printed: they are the same
+  leafstore diff model.leaf model.safetensors               prints nothing if they are equal
   leafstore diff before.leaf after.leaf --rtol 1e-5 --atol 1e-8 --ignore '**.running_*'
   leafstore diff a.leaf b.leaf --json | jq '.items[].leaves[] | select(.max_abs > 0.1) | .dotted'
 
-JSON has one object with the fields schema, a, b, same, only_in_a, only_in_b (items), items; of an
-item: name, same, same_leaves, only_in_a, only_in_b, structure, structure_compared, leaves; of a leaf:
-path, dotted, what (kind, dtype, shape, numbers, value), a, b, and of numbers: differing, count, first,
-max_abs, max_rel (null: infinite, or only NaN differ).
+The JSON is one object with the fields schema, a, b, same, only_in_a, only_in_b (items), items; an
+item has name, same, same_leaves, only_in_a, only_in_b, structure, structure_compared, leaves; a leaf
+has path, dotted, what (kind, dtype, shape, numbers, value), a, b, and for numbers: differing, count,
+first, max_abs, max_rel (null: infinite, or only NaN differ).
 
-Exit codes, as diff's: 0 they are the same; 1 they differ; 2 trouble (a file, an option, the output).)";
+Exit codes, as those of diff: 0 equal; 1 different; 2 trouble (a file, an option, the output).)";
 
 absl::StatusOr<ItemDiffOptions> ParseOptions(const DiffArguments& arguments) {
   ItemDiffOptions options;
-  LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.choice.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(options.match, ParseMatch(arguments.input.match));
   LEAFSTORE_ASSIGN_OR_RETURN(options.ignore, ParseMatch(arguments.ignore, "--ignore"));
   options.diff.rtol = arguments.rtol;
   options.diff.atol = arguments.atol;
@@ -90,8 +88,7 @@ const SourceItem* FindItem(const std::vector<const SourceItem*>& items, const st
   return nullptr;
 }
 
-absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b,
-                                       const ChoiceArguments& choice,
+absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const InputOptions& choice,
                                        const ItemDiffOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items_a, ChooseItems(a, choice));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items_b, ChooseItems(b, choice));
@@ -107,8 +104,7 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b,
       diff.only_in_a.push_back(item->name());
       continue;
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one,
-                               DiffItems({*item, a.file()}, {*other, b.file()}, options));
+    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one, DiffItems({*item, a.file}, {*other, b.file}, options));
     diff.items.push_back(std::move(one));
   }
   for (const SourceItem* item : items_b) {
@@ -119,7 +115,7 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b,
   return diff;
 }
 
-// Numbers that differ, and by nothing: NaN against numbers, or one another.
+// Returns whether only NaN differ: numbers differ, but their largest difference is 0.
 bool OnlyNanDiffers(const LeafDiff& leaf) { return leaf.differing > 0 && leaf.max_abs == 0; }
 
 std::string NumbersText(const LeafDiff& leaf) {
@@ -131,14 +127,14 @@ std::string NumbersText(const LeafDiff& leaf) {
                       nan ? "nan" : ShortNumber(leaf.max_rel));
 }
 
-// A value as a part of a line, from shortly before byte `from` on: two long values that begin alike
-// are shown where they differ.
+// Returns a part of a value, from shortly before byte `from`, so that two long values that begin
+// alike are shown where they differ.
 std::string ValuePart(absl::string_view value, size_t from) {
   constexpr size_t kMostValue = 48;
   constexpr size_t kBefore = 12;
   if (value.size() <= kMostValue) return CutEnd(Printable(value), kMostValue);
   size_t begin = from > kBefore ? from - kBefore : 0;
-  // Not in the middle of a character.
+  // Do not begin in the middle of a character.
   while (begin > 0 && begin < value.size() && (value[begin] & 0xc0) == 0x80) --begin;
   return CutEnd(absl::StrCat(begin > 0 ? "..." : "", Printable(value.substr(begin))), kMostValue);
 }
@@ -162,12 +158,12 @@ std::vector<std::string> Dotted(const std::vector<Path>& paths) {
   return dotted;
 }
 
-// Says on standard error what of two items that are compared nobody looked at.
+// Notes on standard error which part of the structure of two items is not compared.
 void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
   if (!options.structure || (!item.only_a_has_structure && !item.only_b_has_structure)) return;
   Note(absl::StrCat(item.name, ": kinds of containers, type names and tags are not compared: only ",
                     item.only_a_has_structure ? "A" : "B",
-                    " has them (--no-structure does not ask)"));
+                    " has them (--no-structure silences this)"));
 }
 
 void PrintLines(absl::string_view sign, Style style, const std::vector<std::string>& lines,
@@ -200,7 +196,7 @@ void PrintItem(const ItemDiff& item, Output* out) {
 void PrintText(const SourceDiff& diff, bool brief, const Source& a, const Source& b, Output* out) {
   if (brief) {
     if (!diff.same()) {
-      out->Write(absl::StrCat(Printable(a.name()), " and ", Printable(b.name()), " differ\n"));
+      out->Write(absl::StrCat(Printable(a.name), " and ", Printable(b.name), " differ\n"));
     }
     return;
   }
@@ -248,14 +244,13 @@ Json LeafToJson(const NamedLeafDiff& leaf) {
 
 void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Output* out) {
   JsonList items({{"schema", kJsonSchema},
-                  {"a", a.file()},
-                  {"b", b.file()},
+                  {"a", a.file},
+                  {"b", b.file},
                   {"same", diff.same()},
                   {"only_in_a", diff.only_in_a},
                   {"only_in_b", diff.only_in_b}},
                  "items", out);
   for (const ItemDiff& item : diff.items) {
-    items.Next();
     JsonList leaves({{"name", item.name},
                      {"same", item.same()},
                      {"same_leaves", item.same_count},
@@ -263,24 +258,22 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
                      {"only_in_b", Dotted(item.only_in_b)},
                      {"structure", item.structure},
                      {"structure_compared", item.structure_compared}},
-                    "leaves", out);
+                    "leaves", &items);
     for (const NamedLeafDiff& leaf : item.leaves) leaves.Add(LeafToJson(leaf));
     leaves.Close();
   }
   items.Close();
-  out->Write("\n");
 }
 
 absl::Status Diff(const DiffArguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemDiffOptions options, ParseOptions(arguments));
-  SourceArguments second = arguments.b;
-  second.no_verify = arguments.a.no_verify;
-  second.threads = arguments.a.threads;
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr a, Open(arguments.a));
+  InputOptions second = arguments.input;
+  second.name = arguments.second;
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr a, Open(arguments.input));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr b, Open(second));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourceDiff diff, DiffSources(*a, *b, arguments.choice, options));
-  Output out(stdout, arguments.form.color);
-  if (arguments.form.json) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceDiff diff, DiffSources(*a, *b, arguments.input, options));
+  Output out(stdout, arguments.input.form.color);
+  if (arguments.input.form.json) {
     PrintAsJson(diff, *a, *b, &out);
   } else {
     for (const ItemDiff& item : diff.items) NoteStructure(item, options);
@@ -297,29 +290,23 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   CLI::App* command = program->add_subcommand(
       "diff",
       "Compares two files: structure, dtypes, shapes, values; exits with 1 if they differ.");
-  command->footer(absl::StrCat(kSourceHelp, "\n\n", kGlobHelp, "\n\n", kDiffFooter));
-  command->add_option("A", arguments->a.name, "one file (of a run, DIR@STEP)")
-      ->required()
-      ->type_name("");
-  command->add_option("B", arguments->b.name, "the other; what is expected, for --rtol")
-      ->required()
-      ->type_name("");
-  AddItem(command, &arguments->choice);
-  AddMatch(command, &arguments->choice);
+  command->footer(HelpText(kHelpFile | kHelpGlob, kDiffHelp));
+  AddFile(command, "A", &arguments->input.name, "one file (for a run, DIR@STEP)");
+  AddFile(command, "B", &arguments->second, "the other file; the expected values, for --rtol");
+  AddInput(command, {kItem, kMatch}, &arguments->input);
   AddRepeated(command, "--ignore", &arguments->ignore,
-              "not the leaves that a glob matches; may be repeated", "GLOB");
-  command->add_option("--rtol", arguments->rtol, "relative tolerance; 0 without")
+              "without the leaves that a glob matches; may be repeated", "GLOB");
+  command->add_option("--rtol", arguments->rtol, "relative tolerance; default: 0")
       ->type_name("R")
       ->check(NumberOfAtLeast(0));
-  command->add_option("--atol", arguments->atol, "absolute tolerance; 0 without")
+  command->add_option("--atol", arguments->atol, "absolute tolerance; default: 0")
       ->type_name("A")
       ->check(NumberOfAtLeast(0));
-  command->add_flag("--nan-differs", arguments->nan_differs, "NaN differs from NaN, too");
+  command->add_flag("--nan-differs", arguments->nan_differs, "NaN differs from NaN");
   command->add_flag("--no-structure", arguments->no_structure,
-                    "only the leaves: not kinds of containers, type names, tags and ties");
-  command->add_flag("--brief", arguments->brief, "only whether they differ");
-  AddReading(command, &arguments->a);
-  AddForm(command, &arguments->form);
+                    "compare only leaves: not kinds of containers, type names, tags and ties");
+  command->add_flag("--brief", arguments->brief, "print only whether they differ");
+  AddInput(command, {kReading, kForm}, &arguments->input);
   command->callback([=] {
     run->error_code = 2;  // 1 is an answer
     run->function = [arguments] {

@@ -1,14 +1,25 @@
-// `leafstore inspect`: what is in a checkpoint, as a table or as JSON (docs/tool.md).
+// The two answers of `leafstore inspect`: text for people, JSON for programs (docs/tool.md).
 #ifndef LEAFSTORE_TOOLS_COMMANDS_INSPECT_H_
 #define LEAFSTORE_TOOLS_COMMANDS_INSPECT_H_
 
-#include <CLI/CLI.hpp>
+#include <vector>
 
-#include "leafstore/tools/commands/command.h"
+#include "absl/status/status.h"
+
+#include "leafstore/tools/present/output.h"
+#include "leafstore/tools/source/item_summary.h"
+#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 
-void AddInspectCommand(CLI::App* program, CommandRun* run);
+// Prints a header, and a table for each item. `verified` says that checksums of tensors were
+// verified.
+void PrintText(const Source& source, const std::vector<ItemSummary>& items, bool verified,
+               Output* out);
+
+// Prints one object, with one row per line. error: as TreeDef::PathText.
+absl::Status PrintJson(const Source& source, const std::vector<ItemSummary>& items, bool verified,
+                       Output* out);
 
 }  // namespace leafstore::tools
 

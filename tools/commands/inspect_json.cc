@@ -1,5 +1,3 @@
-#include "leafstore/tools/commands/inspect_json.h"
-
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -11,6 +9,7 @@
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
+#include "leafstore/tools/commands/inspect.h"
 #include "leafstore/tools/present/json.h"
 
 namespace leafstore::tools {
@@ -43,23 +42,18 @@ void AddLeaf(const EntryInfo& entry, const ItemRows& rows, const Totals& totals,
   (*json)["value"] = ToJson(*entry.value);
 }
 
-Json GroupName(const ItemSummary& summary, uint32_t group) {
-  const GroupSummary& found = summary.group_summaries[group];
-  return found.in_no_group ? Json(nullptr) : Json(found.name);
-}
-
-// Of a leaf the name of its group, of a subtree the names of its groups.
+// Adds the name of the group of a leaf, or the names of the groups of a subtree.
 void AddGroups(const ItemSummary& summary, const Row& row, Json* json) {
   if (!summary.groups) return;
   if (row.kind == Row::kLeaf) {
-    (*json)["group"] = GroupName(summary, *summary.GroupOf(row));
+    (*json)["group"] = NameToJson(summary.group_summaries[*summary.GroupOf(row)]);
     return;
   }
   std::vector<bool> present(summary.group_summaries.size());
   for (const uint32_t place : summary.rows.PlacesOf(row)) present[*summary.GroupOf(place)] = true;
   Json names = Json::array();
   for (uint32_t group = 0; group < present.size(); ++group) {
-    if (present[group]) names.push_back(GroupName(summary, group));
+    if (present[group]) names.push_back(NameToJson(summary.group_summaries[group]));
   }
   (*json)["groups"] = std::move(names);
 }
@@ -72,8 +66,9 @@ void AddTags(const ItemRows& rows, const Row& row, Json* json) {
   for (const absl::string_view tag : tags) names.push_back(std::string(tag));
 }
 
-absl::StatusOr<Json> RowToJson(const ItemSummary& summary, const Row& row) {
+absl::StatusOr<Json> RowToJson(const ItemSummary& summary, size_t index) {
   const ItemRows& rows = summary.rows;
+  const Row& row = rows.rows()[index];
   Json json;
   LEAFSTORE_ASSIGN_OR_RETURN(json["path"], rows.PathText(row));
   LEAFSTORE_ASSIGN_OR_RETURN(json["dotted"], rows.Dotted(row));
@@ -93,25 +88,24 @@ absl::StatusOr<Json> RowToJson(const ItemSummary& summary, const Row& row) {
   }
   AddGroups(summary, row, &json);
   AddTags(rows, row, &json);
-  if (summary.stats && summary.StatsOf(row).tensors > 0) {
-    json["stats"] = ToJson(summary.StatsOf(row));
+  if (summary.row_stats && (*summary.row_stats)[index].tensors > 0) {
+    json["stats"] = ToJson((*summary.row_stats)[index]);
   }
   return json;
 }
 
 Json GroupsToJson(const ItemSummary& summary) {
   Json groups = Json::array();
-  for (uint32_t i = 0; i < summary.group_summaries.size(); ++i) {
-    const GroupSummary& group = summary.group_summaries[i];
-    Json json = {{"name", GroupName(summary, i)}};
+  for (const GroupSummary& group : summary.group_summaries) {
+    Json json = {{"name", NameToJson(group)}};
     json.update(ToJson(group.totals));
-    if (summary.stats) json["stats"] = ToJson(group.stats);
+    if (summary.row_stats) json["stats"] = ToJson(group.stats);
     groups.push_back(std::move(json));
   }
   return groups;
 }
 
-// All of an item but its rows.
+// Returns everything about an item except its rows.
 Json HeadOf(const ItemSummary& summary) {
   const SourceItem& item = summary.item();
   Json json = {{"name", item.name()},
@@ -129,17 +123,6 @@ Json HeadOf(const ItemSummary& summary) {
   return json;
 }
 
-absl::Status PrintItem(const ItemSummary& summary, Output* out) {
-  JsonList rows(HeadOf(summary), "rows", out);
-  for (const Row& row : summary.rows.rows()) {
-    if (!out->ok()) break;
-    LEAFSTORE_ASSIGN_OR_RETURN(const Json json, RowToJson(summary, row));
-    rows.Add(json);
-  }
-  rows.Close();
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status PrintJson(const Source& source, const std::vector<ItemSummary>& items, bool verified,
@@ -148,11 +131,14 @@ absl::Status PrintJson(const Source& source, const std::vector<ItemSummary>& ite
   head["verified"] = verified;
   JsonList list(head, "items", out);
   for (const ItemSummary& item : items) {
-    list.Next();
-    LEAFSTORE_RETURN_IF_ERROR(PrintItem(item, out));
+    JsonList rows(HeadOf(item), "rows", &list);
+    for (size_t row = 0; row < item.rows.rows().size() && out->ok(); ++row) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const Json json, RowToJson(item, row));
+      rows.Add(json);
+    }
+    rows.Close();
   }
   list.Close();
-  out->Write("\n");
   return absl::OkStatus();
 }
 

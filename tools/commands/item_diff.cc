@@ -9,7 +9,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/align.h"
-#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/tools/source/item_rows.h"

@@ -1,5 +1,3 @@
-#include "leafstore/tools/commands/manual.h"
-
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -10,12 +8,13 @@
 #include "absl/strings/str_split.h"
 
 #include "leafstore/tools/commands/command_words.h"
+#include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/present/output.h"
 
 namespace leafstore::tools {
 namespace {
 
-// Text as roff has it (groff_man(7)).
+// Escapes text for roff (groff_man(7)).
 std::string Escaped(absl::string_view text) {
   std::string out = absl::StrReplaceAll(text, {{"\\", "\\(rs"},
                                                {"-", "\\-"},
@@ -23,7 +22,7 @@ std::string Escaped(absl::string_view text) {
                                                {"`", "\\(ga"},
                                                {"^", "\\(ha"},
                                                {"~", "\\(ti"}});
-  // A line must not begin as a request does.
+  // A line that begins with a dot is a request.
   if (absl::StartsWith(out, ".")) out.insert(0, "\\&");
   return out;
 }
@@ -54,7 +53,7 @@ void AppendOption(const OptionWords& option, std::string* text) {
                   "\n");
 }
 
-// What stands behind the options: paragraphs, and indented lines as they are.
+// Appends the help text after the options: paragraphs, and indented lines unchanged.
 void AppendFooter(absl::string_view footer, std::string* text) {
   bool as_is = false;
   bool paragraph = true;
@@ -96,9 +95,9 @@ std::string Manual(const std::vector<CommandWords>& commands) {
   }
   absl::StrAppend(
       &text,
-      ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf it is set and not empty, nothing is coloured "
-      "unless asked for with \\fB\\-\\-color\\fR.\n.TP\n.B TERM\nOn a terminal that is ",
-      Escaped("`dumb`"), " nothing is coloured either.\n");
+      ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nIf it is set and not empty, the output has no colour "
+      "without \\fB\\-\\-color\\fR.\n.TP\n.B TERM\nIf it is ",
+      Escaped("`dumb`"), ", the output has no colour either.\n");
   return text;
 }
 

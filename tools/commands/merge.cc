@@ -1,4 +1,4 @@
-#include "leafstore/tools/commands/merge.h"
+#include "leafstore/store/merge.h"
 
 #include <algorithm>
 #include <memory>
@@ -12,9 +12,11 @@
 #include "absl/strings/str_split.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/merge.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/files/model_writer.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/source/model.h"
 #include "leafstore/tools/source/source.h"
 
@@ -25,17 +27,15 @@ struct MergeArguments {
   std::vector<std::string> files;
   std::string out;
   std::string like;
-  SourceArguments source;
-  ChoiceArguments choice;
-  WriteArguments writing;
-  FormArguments form;
+  InputOptions input;
+  WriteOptions writing;
 };
 
-constexpr char kMergeFooter[] =
-    R"(Items meet by name. What is expected is the structure that the parts share (parts of a .leaf keep
-that of the whole), or that of --like, with its dtypes and shapes; parts without structure, such as
-safetensors, simply come together. All that is missing, unexpected, there twice, or of another dtype
-or shape is an error that names it, in all items together.
+constexpr char kMergeHelp[] =
+    R"(Items are merged by name. The expected leaves are those of the structure that the parts share (parts
+of a .leaf file keep the structure of the whole), or those of --like, with its dtypes and shapes; parts
+without structure, such as safetensors, are joined. Each leaf that is missing, unexpected, duplicate,
+or of another dtype or shape is an error; one message lists all of them, for all items.
 
 Examples:
   leafstore merge parts/*.leaf --out whole.leaf
@@ -44,10 +44,9 @@ Examples:
 
 Metadata and metrics are those of the first file that has them.
 
-Exit codes: 0 all is well; 1 the parts do not make the whole, or something is wrong with a file; 2
-usage.)";
+Exit codes: 0 success; 1 the parts do not fit together, or a file cannot be read; 2 usage.)";
 
-// All parts of one item.
+// The parts of an item.
 struct Parts {
   std::string name;
   std::vector<ParamStore> stores;
@@ -56,13 +55,13 @@ struct Parts {
 
 absl::Status AddFile(const std::string& file, const MergeArguments& arguments, Model* whole,
                      std::vector<Parts>* parts) {
-  SourceArguments one = arguments.source;
+  InputOptions one = arguments.input;
   one.name = file;
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(one));
-  std::vector<const SourceItem*> items;
-  for (const auto& item : source->items()) {
-    const auto& asked = arguments.choice.items;
-    if (asked.empty() || std::find(asked.begin(), asked.end(), item->name()) != asked.end()) {
+  SourceItems items;
+  for (const auto& item : source->items) {
+    const auto& named = arguments.input.items;
+    if (named.empty() || std::find(named.begin(), named.end(), item->name()) != named.end()) {
       items.push_back(item.get());
     }
   }
@@ -82,7 +81,7 @@ absl::Status AddFile(const std::string& file, const MergeArguments& arguments, M
   return absl::OkStatus();
 }
 
-// Every path that one of the parts has.
+// Returns a layout of every path that one of the parts has.
 absl::StatusOr<Layout> UnionOf(const std::vector<ParamStore>& stores) {
   std::set<Path> paths;
   for (const ParamStore& store : stores) {
@@ -93,8 +92,8 @@ absl::StatusOr<Layout> UnionOf(const std::vector<ParamStore>& stores) {
   return Layout::Create(std::vector<Path>(paths.begin(), paths.end()));
 }
 
-// The structure that parts have in common: that of the first that has one; all paths where none
-// has.
+// Returns the structure that the parts share: that of the first part that has one; all paths where
+// none has one.
 absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
   for (const ParamStore& store : stores) {
     if (store.layout().has_def()) return store.layout();
@@ -102,7 +101,7 @@ absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
   return UnionOf(stores);
 }
 
-// What is expected of an item.
+// The leaves that an item must have.
 struct Expected {
   Layout layout;
   std::optional<ParamStore> like;
@@ -116,28 +115,28 @@ absl::StatusOr<Expected> ExpectedFor(const Parts& part, const Source* like) {
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, like->item(part.name));
   absl::StatusOr<ParamStore> store = item->LoadAll();
-  if (!store.ok()) return FileError(like->file(), store.status());
+  if (!store.ok()) return FileError(like->file, store.status());
   expected.layout = item->layout();
   expected.like = *std::move(store);
   return expected;
 }
 
-absl::StatusOr<std::unique_ptr<const Source>> OpenLike(const MergeArguments& arguments) {
+absl::StatusOr<SourcePtr> OpenLike(const MergeArguments& arguments) {
   if (arguments.like.empty()) return SourcePtr();
-  SourceArguments like = arguments.source;
+  InputOptions like = arguments.input;
   like.name = arguments.like;
-  // Of it only dtypes and shapes matter.
+  // Only its dtypes and shapes matter.
   return Open(like, /*verify=*/false);
 }
 
-// Says what keeps the parts of an item from being the whole, a line each.
+// Prints why the parts of an item do not fit together, a line each.
 void NoteReport(const std::string& name, const FitReport& report) {
-  const absl::Status status = report.ToStatus("the parts do not make the whole");
+  const absl::Status status = report.ToStatus("the parts do not fit together");
   const std::string text = absl::StrCat("item '", name, "': ", std::string(status.message()));
   for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
 }
 
-// Merges all items; of all of them is said what is wrong.
+// Merges all items, or prints what is wrong with each of them.
 absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* whole) {
   bool wrong = false;
   for (Parts& part : parts) {
@@ -163,27 +162,24 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
 }
 
 absl::Status Merge(const MergeArguments& arguments) {
-  LEAFSTORE_RETURN_IF_ERROR(FormatOfOutput(arguments.out, arguments.writing).status());
-  OutputFiles files(arguments.writing.force);
-  LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(arguments.out, arguments.writing, files));
+  ModelWriter writer(arguments.writing);
+  LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr like, OpenLike(arguments));
   Model whole;
   std::vector<Parts> parts;
   for (const std::string& file : arguments.files) {
     LEAFSTORE_RETURN_IF_ERROR(AddFile(file, arguments, &whole, &parts));
   }
-  for (const std::string& name : arguments.choice.items) {
+  for (const std::string& name : arguments.input.items) {
     if (std::none_of(parts.begin(), parts.end(),
                      [&name](const Parts& part) { return part.name == name; })) {
       return UsageError(absl::StrCat("--item: none of the files has an item '", name, "'"));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(MergeParts(std::move(parts), like.get(), &whole));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const std::vector<std::string> written,
-      WriteModel(std::move(whole), arguments.out, arguments.writing, &files));
-  LEAFSTORE_RETURN_IF_ERROR(files.Commit());
-  return PrintWritten(written, arguments.form);
+  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(whole), arguments.out));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
+  return writer.PrintWritten(arguments.input.form);
 }
 
 }  // namespace
@@ -191,18 +187,16 @@ absl::Status Merge(const MergeArguments& arguments) {
 void AddMergeCommand(CLI::App* program, CommandRun* run) {
   auto arguments = std::make_shared<MergeArguments>();
   CLI::App* command = program->add_subcommand("merge", "Makes one file of parts.");
-  command->footer(absl::StrCat(kSourceHelp, "\n\n", kMergeFooter));
-  command->add_option("FILE", arguments->files, "the parts")->required()->type_name("");
+  command->footer(HelpText(kHelpFile, kMergeHelp));
+  AddFile(command, "FILE", &arguments->files, "the parts");
   command->add_option("--out,-o", arguments->out, "the file to write")
       ->required()
       ->type_name("OUT");
   command->add_option("--like", arguments->like, "a file with the leaves that are expected")
       ->type_name("FILE");
-  AddStep(command, &arguments->source);
-  AddItem(command, &arguments->choice);
+  AddInput(command, {kStep, kItem}, &arguments->input);
   AddWriting(command, &arguments->writing);
-  AddReading(command, &arguments->source);
-  AddForm(command, &arguments->form);
+  AddInput(command, {kReading, kForm}, &arguments->input);
   command->callback([=] { run->function = [arguments] { return Merge(*arguments); }; });
 }
 

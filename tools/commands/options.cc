@@ -2,34 +2,89 @@
 
 #include <algorithm>
 #include <limits>
-#include <memory>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "leafstore/core/internal/suggest.h"
-#include "leafstore/core/status_macros.h"
-#include "leafstore/core/value.h"
-#include "leafstore/tools/commands/command.h"
-#include "leafstore/tools/present/progress.h"
 
 namespace leafstore::tools {
+namespace {
 
-const char kGlobHelp[] =
-    R"(A GLOB is matched key by key: `*` is one key, `**` none or more, `?` and `*` inside a key are
-characters: 'layers.*.attn.**'. It takes the leaves that it matches, and those below what it matches.)";
-
-const char kFilterHelp[] =
-    R"(A FILTER is a glob or an expression: dtype:f32, rank:2, 'bytes:>1M', kind:str, type:Linear,
-tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parentheses. A leaf goes
-with its oldest ancestor that a filter matches; what no filter takes is the group `rest`.)";
-
-const char kSourceHelp[] =
-    R"(FILE is told by its content: a checkpoint (.leaf), safetensors, an index of safetensors
-(*.safetensors.index.json) or the directory it lies in, a NumPy archive (.npz) or array (.npy), or a
-directory of checkpoints, of which the newest that is whole is taken, or with --step (or DIR@STEP)
+constexpr char kFileHelp[] =
+    R"(FILE is detected by its content: a checkpoint (.leaf), safetensors, an index of safetensors
+(*.safetensors.index.json) or the directory that has it, a NumPy archive (.npz) or array (.npy), or a
+directory of checkpoints, of which the newest intact one is read, or with --step (or DIR@STEP)
 another.)";
+
+constexpr char kGlobHelp[] =
+    R"(A GLOB is matched key by key: `*` is one key, `**` zero or more, `?` and `*` inside a key are
+characters: 'layers.*.attn.**'. It selects the leaves that it matches, and those below a match.)";
+
+constexpr char kFilterHelp[] =
+    R"(A FILTER is a glob or an expression: dtype:f32, rank:2, 'bytes:>1M', kind:str, type:Linear,
+tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parentheses. A leaf belongs
+to the group of its outermost matching ancestor; leaves that no filter matches are the group `rest`.)";
+
+void AddThreads(CLI::App* command, InputOptions* options) {
+  command
+      ->add_option("--threads", options->threads,
+                   "the number of threads that read and verify; 0: one per processor, up to eight")
+      ->type_name("N")
+      ->check(WholeNumber(0, 1024));
+}
+
+void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
+  switch (which) {
+    case kStep:
+      WithChoices(command->add_option("--step", options->step,
+                                      "for a directory of checkpoints: a step, latest, "
+                                      "best=METRIC or lowest=METRIC"),
+                  {"latest", "best=", "lowest="})
+          ->type_name("STEP");
+      AddNames(command, &options->names,
+               "how names in safetensors and npz become paths: split at dots, lists (numbers are "
+               "positions), whole, or canonical");
+      return;
+    case kItem:
+      AddRepeated(command, "--item", &options->items, "only this item; may be repeated", "NAME");
+      return;
+    case kMatch:
+      AddRepeated(command, "--match", &options->match,
+                  "only leaves that a glob matches; may be repeated", "GLOB");
+      return;
+    case kGroup:
+      AddRepeated(command, "--group", &options->groups,
+                  "a group of the leaves that a filter matches; may be repeated. Default: the "
+                  "groups that were saved",
+                  "NAME=FILTER");
+      return;
+    case kReading:
+      command->add_flag("--no-verify", options->no_verify,
+                        "also read tensors whose checksums are wrong");
+      AddThreads(command, options);
+      return;
+    case kThreads:
+      AddThreads(command, options);
+      return;
+    case kForm:
+      command->add_flag("--json", options->form.json, "print everything as JSON, for programs");
+      AddChoice<ColorMode>(command, "--color",
+                           {{"auto", ColorMode::kAuto},
+                            {"always", ColorMode::kAlways},
+                            {"never", ColorMode::kNever}},
+                           &options->form.color,
+                           "auto (on a terminal, unless NO_COLOR is set), always or never")
+          ->type_name("WHEN");
+      return;
+  }
+}
+
+}  // namespace
+
+void AddInput(CLI::App* command, std::initializer_list<InputOption> which, InputOptions* options) {
+  for (const InputOption one : which) AddOne(command, one, options);
+}
 
 CLI::Validator OneOf(std::vector<std::string> words) {
   const auto check = [words = std::move(words)](const std::string& found) -> std::string {
@@ -46,7 +101,7 @@ CLI::Validator OneOf(std::vector<std::string> words) {
 CLI::Validator WholeNumber(int64_t least, int64_t most) {
   const auto check = [least, most](const std::string& found) -> std::string {
     int64_t number = 0;
-    // As it is written: " 2", "+2" and "02" mean something else where it is read again.
+    // " 2", "+2" and "02" mean something else where CLI11 parses the text again.
     if (absl::SimpleAtoi(found, &number) && absl::StrCat(number) == found && number >= least &&
         number <= most) {
       return "";
@@ -81,22 +136,6 @@ CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
       ->allow_extra_args(false);
 }
 
-void AddSource(CLI::App* command, SourceArguments* arguments, const std::string& what) {
-  command->add_option("FILE", arguments->name, what)->required()->type_name("");
-  AddStep(command, arguments);
-}
-
-void AddStep(CLI::App* command, SourceArguments* arguments) {
-  WithChoices(command->add_option(
-                  "--step", arguments->step,
-                  "of a directory of checkpoints: a number, latest, best=METRIC or lowest=METRIC"),
-              {"latest", "best=", "lowest="})
-      ->type_name("STEP");
-  AddNames(command, &arguments->names,
-           "how names of safetensors and npz become paths: split at dots, lists (numbers are "
-           "positions), whole, or canonical");
-}
-
 void AddNames(CLI::App* command, NameStyle* names, const std::string& description) {
   std::vector<std::pair<std::string, NameStyle>> styles;
   for (const NameStyle style :
@@ -106,101 +145,53 @@ void AddNames(CLI::App* command, NameStyle* names, const std::string& descriptio
   AddChoice(command, "--names", std::move(styles), names, description)->type_name("STYLE");
 }
 
-void AddReading(CLI::App* command, SourceArguments* arguments) {
-  command->add_flag("--no-verify", arguments->no_verify,
-                    "take tensors whose checksums are wrong, too");
-  AddThreads(command, arguments);
-}
-
-void AddThreads(CLI::App* command, SourceArguments* arguments) {
-  command
-      ->add_option("--threads", arguments->threads,
-                   "so many threads read and check; 0: one a processor, up to eight")
-      ->type_name("N")
-      ->check(WholeNumber(0, 1024));
-}
-
-absl::StatusOr<SourcePtr> Open(const SourceArguments& arguments, bool verify) {
-  SourceOptions options;
-  options.name = arguments.name;
-  options.step = arguments.step;
-  options.verify = verify && !arguments.no_verify;
-  options.names = arguments.names;
-  options.io.threads = arguments.threads;
-  // The source keeps it, and may verify later.
-  const auto progress = std::make_shared<Progress>("verifying", 0);
-  options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
-  options.note = [progress, &arguments](absl::string_view line) {
-    progress->Clear();
-    Note(absl::StrCat(arguments.name, ": ", line));
+std::vector<CLI::Option*> AddWriting(CLI::App* command, WriteOptions* options) {
+  std::vector<CLI::Option*> added;
+  const auto add = [&added](CLI::Option* option) {
+    added.push_back(option);
+    return option;
   };
-  absl::StatusOr<SourcePtr> source = OpenSource(options);
-  progress->Clear();
-  return source;
-}
-
-void AddItem(CLI::App* command, ChoiceArguments* arguments) {
-  AddRepeated(command, "--item", &arguments->items, "only this item; may be repeated", "NAME");
-}
-
-void AddMatch(CLI::App* command, ChoiceArguments* arguments) {
-  AddRepeated(command, "--match", &arguments->match,
-              "only leaves that a glob matches; may be repeated", "GLOB");
-}
-
-CLI::Option* AddGroup(CLI::App* command, ChoiceArguments* arguments,
-                      const std::string& description) {
-  return AddRepeated(command, "--group", &arguments->groups, description, "NAME=FILTER");
-}
-
-absl::StatusOr<std::vector<const SourceItem*>> ChooseItems(const Source& source,
-                                                           const ChoiceArguments& arguments) {
-  std::vector<const SourceItem*> items;
-  if (arguments.items.empty()) {
-    for (const auto& item : source.items()) items.push_back(item.get());
-  }
-  for (const std::string& name : arguments.items) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, source.item(name));
-    items.push_back(item);
-  }
-  return items;
-}
-
-absl::StatusOr<const SourceItem*> ChooseItem(const Source& source,
-                                             const ChoiceArguments& arguments) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(source, arguments));
-  if (items.size() == 1) return items[0];
-  constexpr size_t kMostNamed = 10;
-  std::vector<std::string> names;
-  for (const SourceItem* item : items) {
-    if (names.size() == kMostNamed) break;
-    names.push_back(Value(item->name()).ToString());
-  }
-  if (names.size() < items.size()) names.push_back("...");
-  return UsageError(absl::StrCat(source.name(), ": expected --item to name one item, found ",
-                                 items.size(), ": ", absl::StrJoin(names, ", ")));
-}
-
-absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
-                                                    absl::string_view option) {
-  std::vector<GlobPattern> globs;
-  for (const std::string& text : texts) {
-    absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
-    if (!glob.ok()) {
-      return UsageError(absl::StrCat(option, " '", text, "': ", glob.status().message()));
-    }
-    globs.push_back(*std::move(glob));
-  }
-  return globs;
-}
-
-void AddForm(CLI::App* command, FormArguments* arguments) {
-  command->add_flag("--json", arguments->json, "everything, for programs");
-  AddChoice<ColorMode>(
-      command, "--color",
-      {{"auto", ColorMode::kAuto}, {"always", ColorMode::kAlways}, {"never", ColorMode::kNever}},
-      &arguments->color, "auto (on a terminal, unless NO_COLOR is set), always or never")
+  add(AddChoice<std::optional<SourceFormat>>(
+          command, "--to",
+          {{"leaf", SourceFormat::kLeaf},
+           {"safetensors", SourceFormat::kSafetensors},
+           {"npz", SourceFormat::kNpz},
+           {"npy", SourceFormat::kNpy}},
+          &options->to, "leaf, safetensors, npz or npy; default: by the name of the file"))
+      ->type_name("FORMAT");
+  add(command->add_flag("--zstd", options->zstd, "for .leaf: compress tensors, where that helps"));
+  add(command->add_option("--zstd-level", options->zstd_level,
+                          "1 is the fastest, 22 the smallest; default: 3"))
+      ->type_name("N")
+      ->check(WholeNumber(1, 22));
+  add(command->add_option("--shard-size", options->shard_size,
+                          "for .safetensors: several files with at most this many bytes of tensors "
+                          "each (500M, 5G; a "
+                          "larger tensor has its own file), and an index"))
+      ->type_name("SIZE");
+  add(AddChoice<StructureSave>(
+          command, "--structure",
+          {{"auto", StructureSave::kAuto},
+           {"always", StructureSave::kAlways},
+           {"never", StructureSave::kNever}},
+          &options->structure,
+          "for .safetensors: keep structure, static leaves and ties in the metadata: auto (where "
+          "names alone do not restore them), always or never"))
       ->type_name("WHEN");
+  add(command->add_flag("--drop-static", options->drop_static,
+                        "leave static leaves out where the format cannot hold them"));
+  add(command->add_flag(
+      "--raw-bits", options->raw_bits,
+      "for .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers"));
+  add(command->add_flag("--deflate", options->deflate, "for .npz: compress"));
+  add(command->add_flag("--force", options->force, "replace existing files"));
+  return added;
+}
+
+std::string HelpText(int about, const std::string& own) {
+  return absl::StrCat((about & kHelpFile) != 0 ? absl::StrCat(kFileHelp, "\n\n") : "",
+                      (about & kHelpGlob) != 0 ? absl::StrCat(kGlobHelp, "\n\n") : "",
+                      (about & kHelpFilter) != 0 ? absl::StrCat(kFilterHelp, "\n\n") : "", own);
 }
 
 }  // namespace leafstore::tools

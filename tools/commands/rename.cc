@@ -1,5 +1,3 @@
-#include "leafstore/tools/commands/rename.h"
-
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -12,8 +10,11 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/rename_map.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/files/model_writer.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/table.h"
@@ -25,33 +26,31 @@ namespace leafstore::tools {
 namespace {
 
 struct RenameArguments {
-  SourceArguments source;
+  InputOptions input;
   std::vector<std::string> rules;
-  ChoiceArguments choice;
   std::string write;
   bool all = false;
-  WriteArguments writing;
-  FormArguments form;
+  WriteOptions writing;
 };
 
-constexpr char kRenameFooter[] =
-    R"(A RULE is PATTERN=TEMPLATE. The pattern is a glob of whole paths of leaves; the template is dotted
-too, and has the pattern's wildcards again, in their order (layers.*.w=blocks.*.weight) or by number
-('blk_*.attn.*=blocks.{1}.attention.{2}'). The first rule that matches a leaf renames it; the others
-keep their names. Two leaves that would get one name are an error, as is a rule that takes no leaf.
+constexpr char kRenameHelp[] =
+    R"(A RULE is PATTERN=TEMPLATE. The pattern is a glob that matches the full path of a leaf; the template
+is dotted too, and repeats the pattern's wildcards, in order (layers.*.w=blocks.*.weight) or by index
+('blk_*.attn.*=blocks.{1}.attention.{2}'). The first rule that matches a leaf renames it; other leaves
+keep their names. Two leaves with one new name are an error, and so is a rule that matches no leaf.
 
-Without --write nothing is written: what would be renamed is shown.
+Without --write nothing is written: the new names are printed.
 
 Examples:
   leafstore rename model.safetensors 'encoder.**=body.**'
   leafstore rename model.safetensors 'encoder.**=body.**' --write renamed.safetensors
   leafstore rename run '**.gamma=**.scale' '**.beta=**.shift' --item params --json
 
-JSON has one object with the fields schema, file, format, ..., items; of an item: name, renamed; of a
-leaf: from, to, rule.
+The JSON is one object with the fields schema, file, format, ..., items; an item has name, renamed; a
+leaf has from, to, rule.
 
-Exit codes: 0 all is well; 1 something is wrong with a file; 2 usage (a rule that cannot be read, that
-takes nothing, or that gives two leaves one name).)";
+Exit codes: 0 success; 1 a file cannot be read or written; 2 usage (an invalid rule, one that matches
+nothing, or two leaves with one new name).)";
 
 absl::StatusOr<RenameMap> ParseRules(const std::vector<std::string>& texts) {
   std::vector<RenameRule> rules;
@@ -87,17 +86,17 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
   }
   for (size_t rule = 0; rule < used.size(); ++rule) {
     if (used[rule]) continue;
-    // Said by whoever knows what is near, or what took its leaves.
+    // Without allow_unused_rules the error has suggestions, or names the rule that renamed its leaves.
     for (const SourceItem* item : items) {
       const auto paths = map.Apply(item->layout(), item->slots());
       if (!paths.ok()) return UsageErrors(paths.status().message());
     }
-    return UsageError(absl::StrCat("rule '", map.rules()[rule].pattern, "' takes no leaf"));
+    return UsageError(absl::StrCat("rule '", map.rules()[rule].pattern, "' matches no leaf"));
   }
   return renamed;
 }
 
-// Those that are shown.
+// Returns the paths that are shown.
 std::vector<const RenamedPath*> ToShow(const RenamedItem& one, bool all) {
   std::vector<const RenamedPath*> shown;
   for (const RenamedPath& path : one.paths) {
@@ -112,23 +111,20 @@ void PrintItem(const RenamedItem& one, bool all, Output* out) {
   out->Write(absl::StrCat(out->Styled(Style::kBold, Printable(one.item->name())), ": ",
                           WithCommas(static_cast<int64_t>(ToShow(one, false).size())), " of ",
                           CountOf(one.item->size(), "leaf", "leaves"), " renamed\n"));
-  Table({{"FROM", Align::kLeft, Shrink::kMiddle}, {""}, {"TO", Align::kLeft, Shrink::kMiddle}})
-      .Print(
-          shown.size(),
-          [&shown](size_t row, std::vector<Cell>* cells) {
-            (*cells)[0].text = PrintableCanonical(shown[row]->from);
-            (*cells)[1] = {"->", Style::kDim};
-            (*cells)[2].text = PrintableCanonical(shown[row]->to);
-          },
-          out);
+  Table table;
+  table.Add({"FROM", Justify::kLeft, Shrink::kMiddle},
+            [&](size_t row) { return Cell{PrintableCanonical(shown[row]->from)}; });
+  table.Add({""}, [](size_t) { return Cell{"->", Style::kDim}; });
+  table.Add({"TO", Justify::kLeft, Shrink::kMiddle},
+            [&](size_t row) { return Cell{PrintableCanonical(shown[row]->to)}; });
+  table.Print(shown.size(), out);
 }
 
 void PrintAsJson(const Source& source, const RenameMap& map, const std::vector<RenamedItem>& items,
                  bool all, Output* out) {
   JsonList list(SourceHead(source), "items", out);
   for (const RenamedItem& one : items) {
-    list.Next();
-    JsonList paths({{"name", one.item->name()}}, "renamed", out);
+    JsonList paths({{"name", one.item->name()}}, "renamed", &list);
     for (const RenamedPath* path : ToShow(one, all)) {
       paths.Add({{"from", path->from},
                  {"to", path->to},
@@ -137,10 +133,9 @@ void PrintAsJson(const Source& source, const RenameMap& map, const std::vector<R
     paths.Close();
   }
   list.Close();
-  out->Write("\n");
 }
 
-// What the names of leaves alone do not say.
+// Returns whether the structure says more than the names of leaves.
 bool HasMoreThanNames(const Layout& layout) {
   const absl::StatusOr<TreeDef> def = layout.def();
   if (!layout.has_def() || !def.ok()) return false;
@@ -155,7 +150,7 @@ bool HasMoreThanNames(const Layout& layout) {
   return false;
 }
 
-// The item under its new paths. Where these say less than its structure did, `*lost`.
+// Renames the leaves of an item. Sets `*lost` where the old structure said more than the new names.
 absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost) {
   std::vector<std::pair<Path, Leaf>> entries;
   bool same = true;
@@ -182,24 +177,22 @@ absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost
   return absl::OkStatus();
 }
 
-absl::Status WriteRenamed(const Source& source, const std::vector<const SourceItem*>& items,
-                          const std::vector<RenamedItem>& renamed,
+absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& renamed,
                           const RenameArguments& arguments) {
-  OutputFiles files(arguments.writing.force);
-  LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(arguments.write, arguments.writing, files));
-  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(source, items));
+  ModelWriter writer(arguments.writing);
+  LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.write));
+  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items));
   bool lost = false;
   for (size_t i = 0; i < renamed.size(); ++i) {
     LEAFSTORE_RETURN_IF_ERROR(
-        FileError(source.file(), RenameModelItem(renamed[i], &model.items[i], &lost)));
+        FileError(input.source->file, RenameModelItem(renamed[i], &model.items[i], &lost)));
   }
-  LEAFSTORE_RETURN_IF_ERROR(
-      WriteModel(std::move(model), arguments.write, arguments.writing, &files).status());
-  LEAFSTORE_RETURN_IF_ERROR(files.Commit());
+  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.write));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
   if (lost) {
     Note(absl::StrCat(arguments.write,
-                      ": the structure is made of the new names: type names, tags, ties and empty "
-                      "containers of the old one are not in it"));
+                      ": the structure is made from the new names: it lacks the type names, tags, "
+                      "ties and empty containers of the old one"));
   }
   return absl::OkStatus();
 }
@@ -207,22 +200,19 @@ absl::Status WriteRenamed(const Source& source, const std::vector<const SourceIt
 absl::Status Rename(const RenameArguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map, ParseRules(arguments.rules));
   if (!arguments.write.empty()) {
-    LEAFSTORE_RETURN_IF_ERROR(FormatOfOutput(arguments.write, arguments.writing).status());
+    LEAFSTORE_RETURN_IF_ERROR(ModelWriter(arguments.writing).CheckFormat(arguments.write));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(arguments.source));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(*source, arguments.choice));
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RenamedItem> renamed, RenameItems(items, map));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments.input));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<RenamedItem> renamed, RenameItems(input.items, map));
   if (!arguments.write.empty()) {
-    LEAFSTORE_RETURN_IF_ERROR(WriteRenamed(*source, items, renamed, arguments));
+    LEAFSTORE_RETURN_IF_ERROR(WriteRenamed(input, renamed, arguments));
   }
-  Output out(stdout, arguments.form.color);
-  if (arguments.form.json) {
-    PrintAsJson(*source, map, renamed, arguments.all, &out);
+  Output out(stdout, arguments.input.form.color);
+  if (arguments.input.form.json) {
+    PrintAsJson(*input.source, map, renamed, arguments.all, &out);
   } else {
     for (const RenamedItem& one : renamed) PrintItem(one, arguments.all, &out);
-    if (arguments.write.empty()) {
-      out.Write("nothing is written; --write OUT does it\n");
-    }
+    if (arguments.write.empty()) out.Write("nothing is written; --write OUT writes it\n");
   }
   return out.Finish();
 }
@@ -232,22 +222,18 @@ absl::Status Rename(const RenameArguments& arguments) {
 void AddRenameCommand(CLI::App* program, CommandRun* run) {
   auto arguments = std::make_shared<RenameArguments>();
   CLI::App* command = program->add_subcommand(
-      "rename", "Gives leaves new paths by patterns; without --write only shows them.");
-  command->footer(absl::StrCat(kSourceHelp, "\n\n", kRenameFooter));
-  command->add_option("FILE", arguments->source.name, "what to read")->required()->type_name("");
-  command->add_option("RULE", arguments->rules, "PATTERN=TEMPLATE; several may be given")
-      ->required()
-      ->type_name("");
-  AddStep(command, &arguments->source);
-  AddItem(command, &arguments->choice);
+      "rename", "Gives leaves new paths by patterns; without --write only prints them.");
+  command->footer(HelpText(kHelpFile, kRenameHelp));
+  AddFile(command, "FILE", &arguments->input.name, "the file to read");
+  AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated");
+  AddInput(command, {kStep, kItem}, &arguments->input);
   CLI::Option* const write = command
                                  ->add_option("--write,--output,-o", arguments->write,
-                                              "write the renamed leaves into this file")
+                                              "write the renamed leaves to this file")
                                  ->type_name("OUT");
-  command->add_flag("--all", arguments->all, "show the leaves that keep their names, too");
+  command->add_flag("--all", arguments->all, "also print the leaves that keep their names");
   for (CLI::Option* option : AddWriting(command, &arguments->writing)) option->needs(write);
-  AddReading(command, &arguments->source);
-  AddForm(command, &arguments->form);
+  AddInput(command, {kReading, kForm}, &arguments->input);
   command->callback([=] { run->function = [arguments] { return Rename(*arguments); }; });
 }
 

@@ -1,5 +1,3 @@
-#include "leafstore/tools/commands/split.h"
-
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -11,9 +9,11 @@
 #include "absl/strings/str_replace.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/files/model_writer.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/source/item_groups.h"
 #include "leafstore/tools/source/model.h"
 #include "leafstore/tools/source/source.h"
@@ -22,20 +22,18 @@ namespace leafstore::tools {
 namespace {
 
 struct SplitArguments {
-  SourceArguments source;
-  ChoiceArguments choice;
+  InputOptions input;
   std::string out;
   bool no_rest = false;
   bool allow_empty = false;
-  WriteArguments writing;
-  FormArguments form;
+  WriteOptions writing;
 };
 
-constexpr char kSplitFooter[] =
-    R"(Each group becomes a file, of which the name is --out with the group's name for `{}`; what no filter
-takes goes to the group `rest`, if there is something. Without --group, the groups are taken that were
-saved with the file. Parts of a .leaf keep the structure of the whole, so that `merge` can say what is
-missing. All files come at once, or none does.
+constexpr char kSplitHelp[] =
+    R"(Each group becomes a file, whose name is --out with the group's name in place of `{}`; leaves that no
+filter matches become the group `rest`, if there are any. Without --group, the groups are those that
+were saved with the file. Parts of a .leaf file keep the structure of the whole, so that `merge` can
+report what is missing. Either all files are written, or none.
 
 Examples:
   leafstore split model.leaf --group 'bias=**.bias' --group 'first=layers.0' --out 'parts/{}.leaf'
@@ -43,11 +41,11 @@ Examples:
   leafstore split model.safetensors --group 'attention=**.attention.**' --out '{}.safetensors'
   leafstore merge parts/*.leaf --out again.leaf
 
-Exit codes: 0 all is well; 1 something is wrong with a file, or one could not be written; 2 usage (a
-filter that cannot be read, or that takes nothing).)";
+Exit codes: 0 success; 1 a file cannot be read or written; 2 usage (an invalid filter, or one that
+matches nothing).)";
 
-// The groups, in their order, the rest last: those of filters, or without any those that were saved
-// with one of the items.
+// Returns the groups, in order, the rest last: those of filters, or else those that were saved with
+// one of the items.
 std::vector<std::string> GroupNames(const std::vector<const SourceItem*>& items,
                                     const GroupFilters& groups) {
   std::vector<std::string> names = groups.names;
@@ -66,38 +64,39 @@ std::vector<std::string> GroupNames(const std::vector<const SourceItem*>& items,
 absl::Status CheckPattern(const std::string& pattern) {
   if (absl::StrContains(pattern, "{}")) return absl::OkStatus();
   return UsageError(
-      absl::StrCat("--out: expected a name with {} for the group's, found '", pattern, "'"));
+      absl::StrCat("--out: expected a name with {} for the group's name, found '", pattern, "'"));
 }
 
-// The files of the groups.
+// Returns the file of each group.
 absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
                                                      std::vector<std::string> names) {
   for (std::string& name : names) {
     if (absl::StrContains(name, "/")) {
       return UsageError(absl::StrCat(
-          "group '", name, "': expected a name without a slash, as a file is called by it"));
+          "group '", name,
+          "': expected a name without a slash, because it becomes part of a file's name"));
     }
     name = absl::StrReplaceAll(pattern, {{"{}", name}});
   }
   return names;
 }
 
-// The leaves of an item by the groups that were saved with it, under `names`; those in none with
-// the last.
+// Splits an item by the groups that were saved with it, in the order of `names`; leaves in no group
+// go to the last one.
 absl::StatusOr<std::vector<ParamStore>> SplitAsSaved(const SourceItem& item,
                                                      const std::vector<std::string>& names,
                                                      const ParamStore& store) {
   std::vector<std::vector<Slot>> slots(names.size());
-  std::vector<size_t> number_of;  // of the item's own groups
+  std::vector<size_t> index_of;  // of the item's own groups
   if (item.labels()) {
     for (const std::string& name : item.labels()->names()) {
-      number_of.push_back(
+      index_of.push_back(
           static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin()));
     }
   }
   for (uint32_t place = 0; place < store.size(); ++place) {
     const uint32_t own = item.labels() ? item.labels()->GroupOf(store.slot(place)) : kNoGroup;
-    const size_t group = own == kNoGroup ? names.size() - 1 : number_of[own];
+    const size_t group = own == kNoGroup ? names.size() - 1 : index_of[own];
     slots[group].push_back(store.slot(place));
   }
   std::vector<ParamStore> parts;
@@ -119,7 +118,7 @@ absl::StatusOr<std::vector<ParamStore>> SplitItem(const SourceItem& item,
   return plan.Split(std::move(store));
 }
 
-// A model for each group, of the items in which it has leaves.
+// Returns a model for each group, with the items in which it has leaves.
 absl::StatusOr<std::vector<Model>> SplitModel(const std::vector<const SourceItem*>& items,
                                               const GroupFilters& groups,
                                               const std::vector<std::string>& names, Model model) {
@@ -140,50 +139,33 @@ absl::StatusOr<std::vector<Model>> SplitModel(const std::vector<const SourceItem
   return parts;
 }
 
-// Of what was asked for: filters take something each, or groups were saved.
-absl::Status CheckAsked(const Source& source, const std::vector<const SourceItem*>& items,
-                        const GroupFilters& groups, const SplitArguments& arguments) {
-  if (groups.filters.empty()) {
-    if (GroupNames(items, groups).size() > 1) return absl::OkStatus();
-    return UsageError(absl::StrCat(
-        source.name(), ": expected --group NAME=FILTER, as no groups were saved with it"));
-  }
-  if (arguments.allow_empty) return absl::OkStatus();
-  return FileError(source.file(), CheckGroups(items, groups, /*must_take=*/true));
-}
-
 absl::Status Split(const SplitArguments& arguments) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const GroupFilters groups,
-                             GroupFilters::Parse(arguments.choice.groups));
   LEAFSTORE_RETURN_IF_ERROR(CheckPattern(arguments.out));
-  LEAFSTORE_RETURN_IF_ERROR(OutputNames(arguments.out, groups.names).status());
-  LEAFSTORE_RETURN_IF_ERROR(FormatOfOutput(arguments.out, arguments.writing).status());
-  OutputFiles files(arguments.writing.force);
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(arguments.source));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto items, ChooseItems(*source, arguments.choice));
-  LEAFSTORE_RETURN_IF_ERROR(CheckAsked(*source, items, groups, arguments));
-  const std::vector<std::string> group_names = GroupNames(items, groups);
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                             OutputNames(arguments.out, group_names));
-  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*source, items));
+  LEAFSTORE_ASSIGN_OR_RETURN(const GroupFilters given, GroupFilters::Parse(arguments.input.groups));
+  LEAFSTORE_RETURN_IF_ERROR(OutputNames(arguments.out, given.names).status());
+  ModelWriter writer(arguments.writing);
+  LEAFSTORE_RETURN_IF_ERROR(writer.CheckFormat(arguments.out));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const Input input,
+      OpenInput(arguments.input,
+                {.groups = true, .own_leaves = true, .allow_no_leaves = arguments.allow_empty}));
+  const std::vector<std::string> groups = GroupNames(input.items, input.groups);
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> files,
+                             OutputNames(arguments.out, groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items));
   absl::StatusOr<std::vector<Model>> parts =
-      SplitModel(items, groups, group_names, std::move(model));
-  if (!parts.ok()) return FileError(source->file(), parts.status());
+      SplitModel(input.items, input.groups, groups, std::move(model));
+  if (!parts.ok()) return FileError(input.source->file, parts.status());
   if (arguments.no_rest) parts->pop_back();
   for (size_t i = 0; i < parts->size(); ++i) {
-    if ((*parts)[i].items.empty()) continue;
-    LEAFSTORE_RETURN_IF_ERROR(CheckOutputFree(names[i], arguments.writing, files));
+    if (!(*parts)[i].items.empty()) LEAFSTORE_RETURN_IF_ERROR(writer.Check(files[i]));
   }
-  std::vector<std::string> written;
   for (size_t i = 0; i < parts->size(); ++i) {
     if ((*parts)[i].items.empty()) continue;
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        const std::vector<std::string> some,
-        WriteModel(std::move((*parts)[i]), names[i], arguments.writing, &files));
-    written.insert(written.end(), some.begin(), some.end());
+    LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move((*parts)[i]), files[i]));
   }
-  LEAFSTORE_RETURN_IF_ERROR(files.Commit());
-  return PrintWritten(written, arguments.form);
+  LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
+  return writer.PrintWritten(arguments.input.form);
 }
 
 }  // namespace
@@ -191,22 +173,18 @@ absl::Status Split(const SplitArguments& arguments) {
 void AddSplitCommand(CLI::App* program, CommandRun* run) {
   auto arguments = std::make_shared<SplitArguments>();
   CLI::App* command = program->add_subcommand(
-      "split", "Writes the leaves that filters take into files, one a group.");
-  command->footer(absl::StrCat(kSourceHelp, "\n\n", kFilterHelp, "\n\n", kSplitFooter));
-  AddSource(command, &arguments->source);
-  AddItem(command, &arguments->choice);
-  AddGroup(command, &arguments->choice,
-           "a group of the leaves that a filter takes; may be repeated. Without: the groups that "
-           "were saved");
+      "split", "Writes the leaves that filters match into files, one per group.");
+  command->footer(HelpText(kHelpFile | kHelpFilter, kSplitHelp));
+  AddFile(command, "FILE", &arguments->input.name);
+  AddInput(command, {kStep, kItem, kGroup}, &arguments->input);
   command->add_option("--out,-o", arguments->out, "the files; {} stands for the group's name")
       ->required()
       ->type_name("TEMPLATE");
-  command->add_flag("--no-rest", arguments->no_rest, "no file for what no filter takes");
+  command->add_flag("--no-rest", arguments->no_rest, "no file for leaves that no filter matches");
   command->add_flag("--allow-empty", arguments->allow_empty,
-                    "a filter that takes no leaf is no error");
+                    "a filter that matches no leaf is not an error");
   AddWriting(command, &arguments->writing);
-  AddReading(command, &arguments->source);
-  AddForm(command, &arguments->form);
+  AddInput(command, {kReading, kForm}, &arguments->input);
   command->callback([=] { run->function = [arguments] { return Split(*arguments); }; });
 }
 

@@ -1,4 +1,4 @@
-#include "leafstore/tools/commands/stats.h"
+#include "leafstore/numeric/stats.h"
 
 #include <algorithm>
 #include <cmath>
@@ -17,10 +17,11 @@
 #include "absl/strings/str_split.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/numeric/stats.h"
 #include "leafstore/tools/commands/command_words.h"
-#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/options.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/table.h"
@@ -32,17 +33,15 @@ namespace leafstore::tools {
 namespace {
 
 struct StatsArguments {
-  SourceArguments source;
-  ChoiceArguments choice;
+  InputOptions input;
   std::optional<uint32_t> depth;
   int histogram = 0;
   std::string range;
   std::string sort = "path";
   std::optional<uint32_t> top;
-  FormArguments form;
 };
 
-constexpr char kStatsFooter[] = R"(Examples:
+constexpr char kStatsHelp[] = R"(Examples:
   leafstore stats model.safetensors                            each tensor, and all together
   leafstore stats run --item params --depth 2                  each subtree
   leafstore stats run --group 'bias=**.bias' --sort l2 --top 10
@@ -58,7 +57,7 @@ with --histogram histogram (lo, hi, bins, below, above).
 Exit codes: 0 all is well; 1 something is wrong with the file, or the output could not be written;
 2 usage.)";
 
-// What rows may be sorted by. Everything but the path from the largest down.
+// The keys by which rows can be sorted, the largest first.
 struct SortKey {
   const char* name;
   double (*of)(const TensorStats&);
@@ -75,7 +74,7 @@ constexpr SortKey kSortKeys[] = {
     {"zero", [](const TensorStats& stats) { return static_cast<double>(stats.zero_count); }},
 };
 
-// Empty, "all" (the range of all that is listed, which is read first), or LO:HI.
+// Parses LO:HI; none for "" and "all".
 absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string& text) {
   if (text.empty() || text == "all") return std::nullopt;
   const std::vector<std::string> ends = absl::StrSplit(text, ':');
@@ -88,174 +87,106 @@ absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string&
   return range;
 }
 
-absl::StatusOr<ItemSummary> SummarizeItem(const SourceItem& item, SummaryOptions options,
-                                          bool range_of_all) {
-  if (range_of_all) {
-    SummaryOptions first = options;
-    first.stats_options.histogram_bins = 0;
-    LEAFSTORE_ASSIGN_OR_RETURN(const ItemSummary summary, Summarize(item, first));
-    const TensorStats all = summary.StatsOfAll();
-    if (all.finite_count() > 0) {
-      options.stats_options.histogram_range = StatsOptions::Range{all.min, all.max};
-    }
-  }
-  return Summarize(item, options);
-}
-
-// The rows that have numbers, as they are to be shown.
-std::vector<const Row*> RowsToShow(const ItemSummary& summary, const StatsArguments& options) {
-  std::vector<std::pair<double, const Row*>> rows;
+// Returns the indices of the rows to show, in order: those that have tensors.
+std::vector<size_t> RowsToShow(const ItemSummary& summary, const StatsArguments& options) {
+  std::vector<std::pair<double, size_t>> rows;
   const auto* const key =
       std::find_if(std::begin(kSortKeys), std::end(kSortKeys),
                    [&options](const SortKey& one) { return options.sort == one.name; });
-  for (const Row& row : summary.rows.rows()) {
-    const TensorStats stats = summary.StatsOf(row);
+  for (size_t row = 0; row < summary.row_stats->size(); ++row) {
+    const TensorStats& stats = (*summary.row_stats)[row];
     if (stats.tensors == 0) continue;
-    rows.emplace_back(key == std::end(kSortKeys) ? 0 : key->of(stats), &row);
+    rows.emplace_back(key == std::end(kSortKeys) ? 0 : key->of(stats), row);
   }
-  // NaN last.
+  // NaN is last.
   std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
     return a.first > b.first || (std::isnan(b.first) && !std::isnan(a.first));
   });
   if (options.top && rows.size() > *options.top) rows.resize(*options.top);
-  std::vector<const Row*> shown;
+  std::vector<size_t> shown;
   for (const auto& [value, row] : rows) shown.push_back(row);
   return shown;
 }
 
-// "▁▂▇█▃": a character a bin, as high as it is full beside the fullest.
-std::string Bars(const std::optional<Histogram>& histogram) {
-  if (!histogram || histogram->bins.empty()) return "";
-  constexpr const char* kBars[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-  const int64_t most = *std::max_element(histogram->bins.begin(), histogram->bins.end());
-  std::string text = "|";
-  for (const int64_t bin : histogram->bins) {
-    const double part = most > 0 ? static_cast<double>(bin) / static_cast<double>(most) : 0;
-    absl::StrAppend(&text, kBars[bin == 0 ? 0 : 1 + static_cast<int>(part * 7)]);
-  }
-  return text + "|";
-}
-
-std::vector<Column> Columns(const std::string& first, bool histogram) {
-  std::vector<Column> columns = {{first, Align::kLeft, Shrink::kMiddle}};
-  for (const char* title : {"COUNT", "MIN", "MAX", "MEAN", "STD", "L2", "ZERO", "NAN", "INF"}) {
-    columns.push_back({title, Align::kRight});
-  }
-  if (histogram) columns.push_back({"HISTOGRAM"});
-  return columns;
-}
-
-void Fill(const TensorStats& stats, std::vector<Cell>* cells) {
-  size_t at = 1;
-  (*cells)[at++].text = WithCommas(stats.count);
-  const bool any = stats.finite_count() > 0;
-  for (const double number : {stats.min, stats.max, stats.mean, stats.stddev(), stats.l2()}) {
-    (*cells)[at++].text = any ? ShortNumber(number) : "-";
-  }
-  (*cells)[at++].text = WithCommas(stats.zero_count);
-  for (const int64_t count : {stats.nan_count, stats.inf_count}) {
-    (*cells)[at++] = {WithCommas(count), count > 0 ? Style::kRed : Style::kPlain};
-  }
-  if (cells->size() > at) (*cells)[at].text = Bars(stats.histogram);
-}
-
 void PrintItem(const ItemSummary& summary, const StatsArguments& options, Output* out) {
-  const bool histogram = options.histogram > 0;
-  const std::vector<const Row*> rows = RowsToShow(summary, options);
+  const StatsDetail detail = options.histogram > 0 ? StatsDetail::kHistogram : StatsDetail::kFull;
+  const std::vector<size_t> shown = RowsToShow(summary, options);
   out->Write(absl::StrCat("\n", out->Styled(Style::kBold, Printable(summary.item().name())), "\n"));
-  Table(Columns("PATH", histogram))
-      .Print(
-          rows.size() + 1,
-          [&](size_t row, std::vector<Cell>* cells) {
-            if (row == rows.size()) {
-              (*cells)[0] = {"(all)", Style::kBold};
-              return Fill(summary.StatsOfAll(), cells);
-            }
-            (*cells)[0] = {summary.rows.PrintablePath(*rows[row]),
-                           rows[row]->kind == Row::kSubtree ? Style::kBold : Style::kPlain};
-            Fill(summary.StatsOf(*rows[row]), cells);
-          },
-          out);
+  Table table;
+  table.Add({"PATH", Justify::kLeft, Shrink::kMiddle}, [&](size_t row) -> Cell {
+    if (row == shown.size()) return {"(all)", Style::kBold};
+    const Row& found = summary.rows.rows()[shown[row]];
+    return {summary.rows.PrintablePath(found),
+            found.kind == Row::kSubtree ? Style::kBold : Style::kPlain};
+  });
+  AddStatsColumns(
+      detail,
+      [&](size_t row) -> const TensorStats& {
+        return row == shown.size() ? summary.all_stats : (*summary.row_stats)[shown[row]];
+      },
+      &table);
+  table.Print(shown.size() + 1, out);
   if (!summary.groups) return;
+  const std::vector<GroupSummary>& all_groups = summary.group_summaries;
+  Table groups;
+  groups.Add({summary.groups->saved ? "GROUP (saved)" : "GROUP", Justify::kLeft, Shrink::kMiddle},
+             [&](size_t row) -> Cell {
+               const GroupSummary& group = all_groups[row];
+               return {group.in_no_group ? "(none)" : Printable(group.name)};
+             });
+  AddStatsColumns(
+      detail, [&](size_t row) -> const TensorStats& { return all_groups[row].stats; }, &groups);
   out->Write("\n");
-  Table(Columns(summary.groups->saved ? "GROUP (saved)" : "GROUP", histogram))
-      .Print(
-          summary.group_summaries.size(),
-          [&summary](size_t row, std::vector<Cell>* cells) {
-            const GroupSummary& group = summary.group_summaries[row];
-            (*cells)[0].text = group.in_no_group ? "(none)" : Printable(group.name);
-            Fill(group.stats, cells);
-          },
-          out);
-}
-
-absl::Status PrintItemAsJson(const ItemSummary& summary, const StatsArguments& options,
-                             Output* out) {
-  Json head = {{"name", summary.item().name()}, {"all", ToJson(summary.StatsOfAll())}};
-  if (summary.groups) {
-    Json groups = Json::array();
-    for (const GroupSummary& group : summary.group_summaries) {
-      Json json = {{"name", group.in_no_group ? Json(nullptr) : Json(group.name)}};
-      json.update(ToJson(group.stats));
-      groups.push_back(std::move(json));
-    }
-    head["groups"] = std::move(groups);
-  }
-  JsonList rows(head, "rows", out);
-  for (const Row* row : RowsToShow(summary, options)) {
-    Json json;
-    LEAFSTORE_ASSIGN_OR_RETURN(json["path"], summary.rows.PathText(*row));
-    LEAFSTORE_ASSIGN_OR_RETURN(json["dotted"], summary.rows.Dotted(*row));
-    json.update(ToJson(summary.StatsOf(*row)));
-    rows.Add(json);
-  }
-  rows.Close();
-  return absl::OkStatus();
+  groups.Print(all_groups.size(), out);
 }
 
 absl::Status PrintAsJson(const Source& source, const std::vector<ItemSummary>& items,
                          const StatsArguments& options, Output* out) {
   Json head = SourceHead(source);
-  head["verified"] = !options.source.no_verify && source.format() == SourceFormat::kLeaf;
+  head["verified"] = !options.input.no_verify && source.format == SourceFormat::kLeaf;
   JsonList list(head, "items", out);
   for (const ItemSummary& item : items) {
-    list.Next();
-    LEAFSTORE_RETURN_IF_ERROR(PrintItemAsJson(item, options, out));
+    Json item_head = {{"name", item.item().name()}, {"all", ToJson(item.all_stats)}};
+    if (item.groups) item_head["groups"] = Json::array();
+    for (const GroupSummary& group : item.group_summaries) {
+      Json json = {{"name", NameToJson(group)}};
+      json.update(ToJson(group.stats));
+      item_head["groups"].push_back(std::move(json));
+    }
+    JsonList rows(item_head, "rows", &list);
+    for (const size_t row : RowsToShow(item, options)) {
+      const Row& found = item.rows.rows()[row];
+      Json json;
+      LEAFSTORE_ASSIGN_OR_RETURN(json["path"], item.rows.PathText(found));
+      LEAFSTORE_ASSIGN_OR_RETURN(json["dotted"], item.rows.Dotted(found));
+      json.update(ToJson((*item.row_stats)[row]));
+      rows.Add(json);
+    }
+    rows.Close();
   }
   list.Close();
-  out->Write("\n");
   return absl::OkStatus();
 }
 
 absl::Status Stats(const StatsArguments& options) {
   SummaryOptions summary;
-  LEAFSTORE_ASSIGN_OR_RETURN(summary.rows.match, ParseMatch(options.choice.match));
-  summary.rows.depth = options.depth;
-  LEAFSTORE_ASSIGN_OR_RETURN(summary.groups, GroupFilters::Parse(options.choice.groups));
   summary.stats = true;
   summary.stats_options.histogram_bins = options.histogram;
   LEAFSTORE_ASSIGN_OR_RETURN(summary.stats_options.histogram_range, ParseRange(options.range));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.source));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto chosen, ChooseItems(*source, options.choice));
-  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(chosen, summary.rows.match));
-  LEAFSTORE_RETURN_IF_ERROR(FileError(source->file(), CheckGroups(chosen, summary.groups)));
-  std::vector<ItemSummary> items;
-  for (const SourceItem* item : chosen) {
-    absl::StatusOr<ItemSummary> one =
-        SummarizeItem(*item, summary, options.histogram > 0 && options.range == "all");
-    if (!one.ok()) return FileError(source->file(), one.status());
-    if (options.form.json) {
-      LEAFSTORE_RETURN_IF_ERROR(FileError(source->file(), one->rows.CheckPathText()));
-    }
-    items.push_back(*std::move(one));
-  }
-  Output out(stdout, options.form.color);
-  if (options.form.json) {
-    LEAFSTORE_RETURN_IF_ERROR(
-        FileError(source->file(), PrintAsJson(*source, items, options, &out)));
+  summary.range_of_all = options.histogram > 0 && options.range == "all";
+  LEAFSTORE_ASSIGN_OR_RETURN(Input input, OpenInput(options.input));
+  const OutputForm& form = options.input.form;
+  summary.rows = {input.match, options.depth};
+  summary.groups = input.groups;
+  summary.path_text = form.json;
+  const Source& source = *input.source;
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ItemSummary> items,
+                             Summarize(source, input.items, summary));
+  Output out(stdout, form.color);
+  if (form.json) {
+    LEAFSTORE_RETURN_IF_ERROR(FileError(source.file, PrintAsJson(source, items, options, &out)));
   } else {
-    out.Write(absl::StrCat(out.Styled(Style::kBold, Printable(source->file())), ": ",
-                           source->description(), "\n"));
+    PrintTitle(source, &out);
     for (const ItemSummary& item : items) PrintItem(item, options, &out);
   }
   return out.Finish();
@@ -267,13 +198,10 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
   auto options = std::make_shared<StatsArguments>();
   CLI::App* command = program->add_subcommand(
       "stats", "Shows what the numbers are like: min, max, mean, std, L2, NaN, histograms.");
-  command->footer(
-      absl::StrCat(kSourceHelp, "\n\n", kGlobHelp, "\n\n", kFilterHelp, "\n\n", kStatsFooter));
-  AddSource(command, &options->source);
-  AddItem(command, &options->choice);
-  AddMatch(command, &options->choice);
-  AddGroup(command, &options->choice);
-  AddDepth(command, &options->depth, "one row for all that is deeper than N keys");
+  command->footer(HelpText(kHelpFile | kHelpGlob | kHelpFilter, kStatsHelp));
+  AddFile(command, "FILE", &options->input.name);
+  AddInput(command, {kStep, kItem, kMatch, kGroup}, &options->input);
+  AddDepth(command, &options->depth, "print subtrees that are N keys deep as one row");
   CLI::Option* const histogram =
       command->add_option("--histogram", options->histogram, "with a histogram of so many bins")
           ->type_name("BINS")
@@ -294,8 +222,7 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
   command->add_option("--top", options->top, "only the first N rows")
       ->type_name("N")
       ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
-  AddReading(command, &options->source);
-  AddForm(command, &options->form);
+  AddInput(command, {kReading, kForm}, &options->input);
   command->callback([=] { run->function = [options] { return Stats(*options); }; });
 }
 

@@ -1,5 +1,3 @@
-#include "leafstore/tools/commands/verify.h"
-
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -14,7 +12,9 @@
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/commands/options.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/progress.h"
@@ -26,26 +26,25 @@ namespace {
 
 struct VerifyOptions {
   std::vector<std::string> files;
-  SourceArguments source;
-  FormArguments form;
+  InputOptions input;
 };
 
-constexpr char kVerifyFooter[] =
-    R"(Of a directory of checkpoints all are verified, unless --step chooses one. Of a checkpoint every byte
-is checked against its checksum, or must be zero, those in earlier files that it is based on too.
-Formats without checksums are read as a whole, and all that can be checked is.
+constexpr char kVerifyHelp[] =
+    R"(All checkpoints of a directory are verified, unless --step chooses one. Every byte of a checkpoint is
+verified against its checksum, or must be zero, including those of the earlier files that it is based
+on. Formats without checksums are read in full and validated.
 
 Examples:
   leafstore verify run/step-100.leaf
   leafstore verify run                           every checkpoint, a line each
-  leafstore verify run --step latest             the newest one that is there
+  leafstore verify run --step latest             the newest checkpoint
   leafstore verify *.leaf --json | jq '.files[] | select(.ok | not)'
 
-JSON has one object with the fields schema, files, damaged; of a file: file, ok, format, step, bytes,
-error.
+The JSON is one object with the fields schema, files, damaged; a file has file, ok, format, step,
+bytes, error.
 
-Exit codes: 0 every file is whole; 1 one is not (or missing, or not to be read), or the output could
-not be written; 2 usage.)";
+Exit codes: 0 every file is intact; 1 a file is damaged, missing or unreadable, or the output cannot
+be written; 2 usage.)";
 
 struct Verified {
   std::string file;
@@ -58,7 +57,7 @@ struct Verified {
 
 int64_t TensorsOf(const Source& source) {
   int64_t tensors = 0;
-  for (const auto& item : source.items()) {
+  for (const auto& item : source.items) {
     for (uint32_t place = 0; place < item->size(); ++place) {
       if (item->entry(place).value == nullptr) ++tensors;
     }
@@ -66,7 +65,7 @@ int64_t TensorsOf(const Source& source) {
   return tensors;
 }
 
-// One file; what is wrong with it is its status.
+// Verifies one file; its status is the error.
 Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int threads) {
   Verified verified;
   verified.file = file;
@@ -79,16 +78,16 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int thr
   const absl::StatusOr<SourcePtr> source = OpenSource(options);
   verified.status = source.status();
   if (source.ok()) {
-    verified.format = (*source)->format();
-    verified.bytes = (*source)->file_size();
+    verified.format = (*source)->format;
+    verified.bytes = (*source)->file_size;
     verified.tensors = TensorsOf(**source);
-    verified.status = FileError((*source)->file(), (*source)->Verify());
+    verified.status = FileError((*source)->file, (*source)->verify());
   }
   progress->Clear();
   return verified;
 }
 
-// What a name on the command line stands for. error: what cannot be looked at at all.
+// Returns the files that a name on the command line means. error: they cannot be listed.
 absl::StatusOr<std::vector<StepOfDirectory>> FilesOf(const std::string& name,
                                                      const std::string& step) {
   SourceOptions options;
@@ -125,13 +124,13 @@ Json VerifiedToJson(const Verified& one) {
   return json;
 }
 
-// All that the names stand for, each told to `done` when it is; until that returns false. error: a
-// UsageError.
+// Verifies everything that the names mean, and calls `done` after each file, until that returns
+// false. error: a UsageError.
 absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
                                                 absl::FunctionRef<bool(const Verified&)> done) {
   std::vector<Verified> all;
   for (const std::string& name : options.files) {
-    const absl::StatusOr<std::vector<StepOfDirectory>> files = FilesOf(name, options.source.step);
+    const absl::StatusOr<std::vector<StepOfDirectory>> files = FilesOf(name, options.input.step);
     if (!files.ok()) {
       if (ReasonOf(files.status()) == ErrorReason::kUsage) return files.status();
       all.push_back({name, {}, {}, 0, 0, files.status()});
@@ -141,7 +140,7 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
     for (const StepOfDirectory& file : *files) {
       const std::optional<int64_t> step =
           file.step >= 0 ? std::optional<int64_t>(file.step) : std::nullopt;
-      all.push_back(VerifyOne(file.file, step, options.source.threads));
+      all.push_back(VerifyOne(file.file, step, options.input.threads));
       if (!done(all.back())) return all;
     }
   }
@@ -149,22 +148,23 @@ absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
 }
 
 absl::Status Verify(const VerifyOptions& options) {
-  Output out(stdout, options.form.color);
+  const bool as_json = options.input.form.json;
+  Output out(stdout, options.input.form.color);
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Verified> all,
                              VerifyAll(options, [&](const Verified& one) {
-                               if (!options.form.json) PrintVerified(one, &out);
+                               if (!as_json) PrintVerified(one, &out);
                                return out.ok();
                              }));
   int64_t damaged = 0;
   for (const Verified& one : all) damaged += one.status.ok() ? 0 : 1;
-  if (options.form.json) {
+  if (as_json) {
     JsonList list({{"schema", kJsonSchema}, {"damaged", damaged}}, "files", &out);
     for (const Verified& one : all) list.Add(VerifiedToJson(one));
     list.Close();
-    out.Write("\n");
   } else if (all.size() > 1) {
     out.Write(absl::StrCat(CountOf(static_cast<int64_t>(all.size()), "file", "files"), ", ",
-                           damaged == 0 ? "all whole" : absl::StrCat(damaged, " not whole"), "\n"));
+                           damaged == 0 ? "all intact" : absl::StrCat(damaged, " not intact"),
+                           "\n"));
   }
   LEAFSTORE_RETURN_IF_ERROR(out.Finish());
   return damaged == 0 ? absl::OkStatus() : NegativeAnswer();
@@ -174,14 +174,11 @@ absl::Status Verify(const VerifyOptions& options) {
 
 void AddVerifyCommand(CLI::App* program, CommandRun* run) {
   auto options = std::make_shared<VerifyOptions>();
-  CLI::App* command = program->add_subcommand("verify", "Checks every byte, a line a file.");
-  command->footer(absl::StrCat(kSourceHelp, "\n\n", kVerifyFooter));
-  command->add_option("FILE", options->files, "what to verify; several may be named")
-      ->required()
-      ->type_name("");
-  AddStep(command, &options->source);
-  AddThreads(command, &options->source);
-  AddForm(command, &options->form);
+  CLI::App* command =
+      program->add_subcommand("verify", "Verifies every byte, and prints a line per file.");
+  command->footer(HelpText(kHelpFile, kVerifyHelp));
+  AddFile(command, "FILE", &options->files, "the files to verify; may be repeated");
+  AddInput(command, {kStep, kThreads, kForm}, &options->input);
   command->callback([=] { run->function = [options] { return Verify(*options); }; });
 }
 

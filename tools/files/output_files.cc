@@ -13,8 +13,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command.h"
 #include "leafstore/tools/files/temporary_files.h"
+#include "leafstore/tools/present/errors.h"
 
 namespace leafstore::tools {
 namespace {
@@ -22,7 +22,7 @@ namespace {
 FileSystem& Files() { return FileSystem::Posix(); }
 
 absl::Status ThereAlready(const std::string& path) {
-  return absl::AlreadyExistsError(absl::StrCat(path, ": it exists already; --force replaces it"));
+  return absl::AlreadyExistsError(absl::StrCat(path, ": it already exists; --force replaces it"));
 }
 
 const char* KindName(mode_t mode) {
@@ -32,7 +32,7 @@ const char* KindName(mode_t mode) {
   return "a device";
 }
 
-// What stands at `path`, if something does, must be a regular file.
+// Checks that `path` is a regular file or does not exist.
 absl::Status CheckRegular(const std::string& path) {
   struct stat status = {};
   if (stat(path.c_str(), &status) != 0) {
@@ -44,27 +44,27 @@ absl::Status CheckRegular(const std::string& path) {
       path, ": expected a regular file to write to, or none, found ", KindName(status.st_mode)));
 }
 
-// The file that a link stands for, there or not; `path` itself where it is no link.
+// Returns the file that a link points to, whether it exists or not; `path` if it is not a link.
 std::string FileBehind(const std::string& path) {
-  constexpr int kMostLinks = 40;  // as the kernel follows
+  constexpr int kMostLinks = 40;  // the limit of the kernel
   std::filesystem::path file = path;
   std::error_code error;
   for (int links = 0; links < kMostLinks; ++links) {
     const std::filesystem::path next = std::filesystem::read_symlink(file, error);
     if (error) break;
-    file = file.parent_path() / next;  // which is `next` where that is absolute
+    file = file.parent_path() / next;  // this is `next` if that is absolute
   }
   return file.string();
 }
 
-// The same of a temporary file's name: beside the file that is meant.
+// Returns the name of a temporary file beside the file that a link points to.
 std::string PlaceOf(const std::string& path) {
   const size_t suffix = path.rfind(".tmp-");
   if (suffix == std::string::npos) return path;
   return FileBehind(path.substr(0, suffix)) + path.substr(suffix);
 }
 
-// Gives `path` the mode of the file that it is to replace, if there is one.
+// Gives `path` the mode of the file that it will replace, if that exists.
 absl::Status TakeModeOf(const std::string& replaced, const std::string& path) {
   struct stat status = {};
   if (stat(replaced.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return absl::OkStatus();
@@ -72,13 +72,13 @@ absl::Status TakeModeOf(const std::string& replaced, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot change the mode of ", path));
 }
 
-// A rename that does not replace.
+// Renames without replacing.
 absl::Status RenameToFree(const std::string& from, const std::string& to) {
   if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
     return absl::OkStatus();
   }
   if (errno == EEXIST) return ThereAlready(to);
-  // Some file systems cannot do that; a link cannot replace either.
+  // Some file systems do not support this; link() does not replace either.
   if (errno == EINVAL || errno == ENOSYS) {
     if (link(from.c_str(), to.c_str()) == 0) return Files().Remove(from);
     if (errno == EEXIST) return ThereAlready(to);
@@ -93,7 +93,7 @@ absl::Status RenameToFree(const std::string& from, const std::string& to) {
 OutputFiles::OutputFiles(bool force) : force_(force) { TemporaryFiles::GuardAgainstSignals(); }
 
 OutputFiles::~OutputFiles() {
-  // Those that came into place are temporary no longer, and stay.
+  // Committed files are no longer temporary, and stay.
   for (const std::string& path : created_) TemporaryFiles::Remove(path).IgnoreError();
 }
 
@@ -115,7 +115,7 @@ absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::str
     const std::lock_guard<std::mutex> lock(mutex_);
     created_.push_back(place);
   }
-  // Before there is a byte in it that not everybody may read.
+  // Before the file has a byte that not everybody may read.
   LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(place.substr(0, place.rfind(".tmp-")), place));
   return file;
 }
@@ -134,7 +134,7 @@ absl::Status OutputFiles::Rename(const std::string& from, const std::string& to)
         to, ": expected a file of its own, found one that another output is written to as well"));
   }
   steps_.push_back({PlaceOf(from), file});
-  // The writer syncs the directory that it knows.
+  // The writer syncs only the directory of `to`.
   if (file != to) directories_.push_back(DirectoryOf(file));
   return absl::OkStatus();
 }
@@ -173,7 +173,7 @@ absl::Status OutputFiles::Take(const Step& step) {
     return absl::IsNotFound(status) ? absl::OkStatus() : status;
   }
   if (!force_) return RenameToFree(step.from, step.to);
-  // What came meanwhile.
+  // It may have been created meanwhile.
   LEAFSTORE_RETURN_IF_ERROR(CheckRegular(step.to));
   LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(step.to, step.from));
   return Files().Rename(step.from, step.to);
@@ -183,7 +183,7 @@ absl::Status OutputFiles::RunSteps() {
   for (size_t i = 0; i < steps_.size(); ++i) {
     absl::Status status = Take(steps_[i]);
     if (status.ok()) continue;
-    if (!force_) {  // what was renamed before was not there before that
+    if (!force_) {  // the earlier files of this commit are new
       for (size_t done = 0; done < i; ++done) {
         if (!steps_[done].from.empty()) Files().Remove(steps_[done].to).IgnoreError();
       }
@@ -199,7 +199,7 @@ absl::Status OutputFiles::Commit() {
   for (const Step& step : steps_) {
     if (!step.from.empty()) temporaries.push_back(step.from);
   }
-  // No signal is answered between the first rename and the last.
+  // No signal is handled between the first rename and the last.
   LEAFSTORE_RETURN_IF_ERROR(TemporaryFiles::Release(temporaries, [this] { return RunSteps(); }));
   steps_.clear();
   for (const std::string& directory : directories_) {

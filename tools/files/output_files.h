@@ -1,29 +1,28 @@
-// OutputFiles: the files that a subcommand makes, there whole or not at all, and all of them or
-// none.
+// OutputFiles: the files that a subcommand writes. Each appears complete or not at all, and either all
+// of them appear or none.
 //
 //   OutputFiles files(force);
 //   LEAFSTORE_RETURN_IF_ERROR(files.CheckFree("out.leaf"));     // before any work
 //   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("out.leaf", items, {.io = {.file_system = &files}}));
-//   LEAFSTORE_RETURN_IF_ERROR(files.Commit());                  // the file is there from here on
+//   LEAFSTORE_RETURN_IF_ERROR(files.Commit());                  // the file exists from here on
 //
-// A FileSystem for writers: what they create are temporary files, as ever, but what they rename and
-// remove happens at Commit, in their order, so that several files come at once. If this is
-// destroyed without Commit, or the program is interrupted (SIGINT, SIGTERM, SIGHUP, SIGQUIT and
-// what else ends a program), the temporary files are removed; interrupted, it then ends by that
-// signal. What cannot be answered (SIGKILL, SIGSEGV, a loss of power) leaves them.
+// It is a FileSystem for writers. They create temporary files as usual, but Commit does their renames
+// and removals, in order, so that several files appear together. Without Commit, or if a signal ends
+// the program (SIGINT, SIGTERM, SIGHUP, SIGQUIT and others), the temporary files are removed; the
+// program then ends by that signal. SIGKILL, SIGSEGV and a loss of power leave them.
 //
-// A file that exists is not replaced unless `force`: CheckFree says so early, and Commit finds out
-// without a gap what came meanwhile. What is replaced is a regular file; the new one has its mode,
-// from its first byte on. Of a symbolic link it is the file that it points to, and the link stays.
-// A device, a pipe or a socket is never replaced. Files that are read may be replaced: readers keep
-// what they opened.
+// An existing file is not replaced without `force`: CheckFree reports it early, and Commit checks
+// again, atomically. Only a regular file is replaced, never a device, a pipe or a socket; the new
+// file has its mode from the first byte on. Where the output is a symbolic link, the file that it
+// points to is replaced, and the link stays. A file that is being read may be replaced, because
+// readers keep the file that they opened.
 //
-// Temporary files are told by their names, `<file>.tmp-<anything>`, as all writers here call
-// theirs: they are made beside the file that a link points to, so that a rename can put them there.
+// Temporary files are recognized by their names, `<file>.tmp-<anything>`, which all writers here use.
+// They are created beside the file that a link points to, so that a rename can replace it.
 //
-// Signals are waited for by a thread, which the first OutputFiles of the process starts; until then
-// they end the program at once, and one that is ignored (nohup) stays ignored. SIGPIPE is ignored
-// from then on: a reader that went away is an error of the output, not the end of the program.
+// A thread waits for signals; the first OutputFiles of the process starts it. Before that, signals
+// end the program at once. An ignored signal (nohup) stays ignored. From then on SIGPIPE is ignored: a
+// closed pipe is an error of the output, not the end of the program.
 //
 // Threads: as FileSystem; Commit from one.
 #ifndef LEAFSTORE_TOOLS_FILES_OUTPUT_FILES_H_
@@ -48,12 +47,12 @@ class OutputFiles : public FileSystem {
   OutputFiles(const OutputFiles&) = delete;
   OutputFiles& operator=(const OutputFiles&) = delete;
 
-  // error AlreadyExists: there is something, and no `force`; InvalidArgument: it is a directory, a
-  // device, a pipe or a socket, with `force` too; a UsageError: `-`, which is no file's name here.
+  // error AlreadyExists: the file exists, and there is no `force`; InvalidArgument: it is a directory,
+  // a device, a pipe or a socket; a UsageError: `-`, which is not the name of a file here.
   absl::Status CheckFree(const std::string& path) const;
 
-  // Puts everything into place. error AlreadyExists: as above; or the file system's. Without
-  // `force` nothing is there then; with it, of several files those before the one that failed are.
+  // Renames the files into place. error AlreadyExists: as above; or the file system's. After an error
+  // no file exists without `force`; with it, those before the one that failed do.
   absl::Status Commit();
 
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override;
@@ -66,7 +65,7 @@ class OutputFiles : public FileSystem {
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override;
 
  private:
-  // A rename, or with an empty `from` a removal.
+  // A rename, or a removal if `from` is empty.
   struct Step {
     std::string from;
     std::string to;

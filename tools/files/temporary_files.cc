@@ -16,7 +16,7 @@
 namespace leafstore::tools {
 
 struct TemporaryFiles::Registry {
-  // Never freed: a handler may be looking.
+  // Never freed: a handler may read it.
   struct File {
     std::string path;
     File* next = nullptr;
@@ -39,7 +39,7 @@ struct TemporaryFiles::Registry {
   void Forget(const std::string& path) {
     if (const auto at = files.find(path); at != files.end()) at->second->there = false;
   }
-  // Without the lock: all that this does may be done in a handler.
+  // Needs no lock, and is safe in a signal handler.
   void Unlink() const {
     for (const File* file = first.load(); file != nullptr; file = file->next) {
       if (file->there) unlink(file->path.c_str());
@@ -55,7 +55,7 @@ struct TemporaryFiles::Registry {
 };
 
 TemporaryFiles::Registry& TemporaryFiles::registry() {
-  // Never destroyed: the thread may look at it while the program ends.
+  // Never destroyed: the thread may use it while the program ends.
   static Registry* const registry = new Registry();
   return *registry;
 }
@@ -65,7 +65,7 @@ void TemporaryFiles::WaitForSignals() {
   int number = 0;
   while (sigwait(&known.signals, &number) != 0) {
   }
-  // Held for ever: nobody makes another file.
+  // Never unlocked, so that no other file is created.
   known.mutex.lock();
   known.Unlink();
   signal(number, SIG_DFL);
@@ -94,7 +94,7 @@ void TemporaryFiles::GuardAgainstSignals() {
     try {
       std::thread(WaitForSignals).detach();
     } catch (const std::system_error&) {
-      // Without a thread, a signal ends the program at once, as ever.
+      // Without the thread, a signal ends the program at once.
       pthread_sigmask(SIG_SETMASK, &before, nullptr);
     }
   });
@@ -104,9 +104,9 @@ void TemporaryFiles::OnCrash(int number) {
   registry().Unlink();
   if (number == SIGBUS) {
     constexpr char kWhy[] =
-        "leafstore: a file became shorter while it was read, or its disk cannot be read; begin "
-        "again when nobody writes to it\n";
-    // Nothing can be done where even that cannot be said.
+        "leafstore: a file was truncated while it was read, or its disk cannot be read; try "
+        "again when no program writes to it\n";
+    // An error of this write cannot be reported.
     while (write(STDERR_FILENO, kWhy, sizeof(kWhy) - 1) < 0 && errno == EINTR) {
     }
     _exit(registry().crash_code);

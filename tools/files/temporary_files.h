@@ -1,12 +1,11 @@
-// TemporaryFiles: the files of this process that must not outlive it, for OutputFiles alone.
+// TemporaryFiles: the files that must not outlive this process; used only by OutputFiles.
 //
-// A signal that ends the program is waited for by a thread, which removes them first: so it may
-// lock and allocate, as no signal handler may. All under one lock: no file is there that is not
-// known.
+// A thread waits for the signals that end the program, and removes the files first. Unlike a signal
+// handler, it may lock and allocate. One lock protects everything, so that every file is registered.
 //
-// SIGBUS and SIGABRT come to the thread that caused them and are handled there, without a lock: the
-// files are in a list as well that only grows. SIGBUS is what reading a mapped file comes to that
-// somebody has cut short (or that the disk cannot read): an error of the file, said as one.
+// SIGBUS and SIGABRT are handled in the thread that caused them, without a lock, through a list that
+// only grows. SIGBUS means that a mapped file was truncated while it was read, or that the disk
+// cannot be read; it is reported as an error of a file.
 #ifndef LEAFSTORE_TOOLS_FILES_TEMPORARY_FILES_H_
 #define LEAFSTORE_TOOLS_FILES_TEMPORARY_FILES_H_
 
@@ -24,21 +23,21 @@ namespace leafstore::tools {
 
 class TemporaryFiles {
  public:
-  // From the first call on: the signals that end a program and can be waited for (SIGINT, SIGTERM,
+  // From the first call on, the signals that end a program and can be waited for (SIGINT, SIGTERM,
   // SIGHUP, SIGQUIT, SIGALRM, SIGUSR1, ...), unless they are ignored, remove all files and end the
-  // program, and SIGPIPE is ignored. To be called before threads are started.
+  // program, and SIGPIPE is ignored. Must be called before threads are started.
   static void GuardAgainstSignals();
 
-  // SIGBUS and SIGABRT remove all files; SIGBUS then says what it means and ends the program with
-  // `exit_code`. May be called again, for another code.
+  // SIGBUS and SIGABRT remove all files; SIGBUS then prints its meaning and ends the program with
+  // `exit_code`. May be called again with another code.
   static void GuardAgainstCrashes(int exit_code);
 
-  // FileSystem's, and keeps in mind what is there.
+  // Call FileSystem's, and register or forget the file.
   static absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path);
   static absl::Status Remove(const std::string& path);
   static bool Knows(const std::string& path);
 
-  // Runs `put_into_place`, answering no signal meanwhile; if it succeeds, `paths` are forgotten.
+  // Runs `put_into_place` while no signal is handled; if it succeeds, forgets `paths`.
   static absl::Status Release(const std::vector<std::string>& paths,
                               absl::FunctionRef<absl::Status()> put_into_place);
 

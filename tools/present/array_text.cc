@@ -29,7 +29,7 @@ double NumberAt(const Tensor& tensor, int64_t index) {
   return number;
 }
 
-// Bits of the significand, the hidden one too, of floating types narrower than f32.
+// Returns the bits of the significand, including the hidden one, of floating types narrower than f32.
 int PrecisionOf(DType dtype) {
   switch (dtype) {
     case DType::kF16:
@@ -47,12 +47,12 @@ int PrecisionOf(DType dtype) {
     case DType::kF4:
       return 2;
     default:
-      // f8_e8m0: powers of two, of which a digit or two says too little.
+      // f8_e8m0: powers of two, for which one or two digits are too few.
       return 8;
   }
 }
 
-// Of a finite number: the fewest digits that mean it among those of its dtype, `d.ddde+xx`.
+// Returns a finite number as `d.ddde+xx`, with the fewest digits that identify it in its dtype.
 std::string Shortest(double number, DType dtype) {
   char text[64];
   if (dtype == DType::kF64) {
@@ -64,7 +64,7 @@ std::string Shortest(double number, DType dtype) {
     return std::string(
         text, std::to_chars(text, text + sizeof(text), narrow, std::chars_format::scientific).ptr);
   }
-  // What lies nearer than a quarter of the gap to the next number can mean no other.
+  // A text that is nearer than a quarter of the gap to the next number identifies this one.
   int exponent = 0;
   std::frexp(number, &exponent);
   const double near = std::ldexp(0.25, exponent - PrecisionOf(dtype));
@@ -77,7 +77,7 @@ std::string Shortest(double number, DType dtype) {
 }
 
 struct Scientific {
-  int digits = 0;  // behind the point
+  int digits = 0;  // after the point
   int exponent = 0;
 };
 
@@ -114,13 +114,14 @@ std::string ComplexText(const Tensor& tensor, int64_t index) {
                       FloatText(imaginary, DType::kF32), "j");
 }
 
-// Texts of the elements of one tensor in columns of one width.
+// Formats the elements of a tensor with one width.
 class ElementColumn {
  public:
   ElementColumn(const Tensor& tensor, int most_digits)
       : tensor_(tensor), dtype_(tensor.dtype()), most_digits_(most_digits) {}
 
-  // Tells it an element that will be shown. First all of them by Look, then by Measure.
+  // Both must be called for each element that will be printed: first Look for all of them, then
+  // Measure.
   void Look(int64_t index) {
     if (!IsFloating(dtype_)) return;
     const double number = std::abs(NumberAt(tensor_, index));
@@ -213,7 +214,7 @@ class ArrayPrinter {
  private:
   bool IsCut(size_t axis) const { return cut_ && view_.shape[axis] > 2 * options_.edge; }
 
-  // Calls `body` with each position of an axis that is shown, and -1 for what is left out.
+  // Calls `body` with each position of an axis that is printed, and -1 for those that are left out.
   template <typename Body>
   void ForEachShown(size_t axis, Body body) const {
     const int64_t extent = view_.shape[axis];
@@ -286,7 +287,7 @@ class ArrayPrinter {
 std::string JsonNumber(double number, DType dtype) {
   if (!std::isfinite(number)) return "null";
   if (number == 0) return std::signbit(number) ? "-0.0" : "0.0";
-  // Who reads it need not know a narrow dtype to find the same number.
+  // A reader that does not know narrow dtypes must find the same number.
   const bool is_f32 = dtype == DType::kF32 || dtype == DType::kC64;
   return Shortest(number, is_f32 ? dtype : DType::kF64);
 }
@@ -340,7 +341,7 @@ void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output*
 }
 
 void PrintArrayAsJson(const TensorView& view, Output* out) {
-  // A shape may ask for any number of lists in which there is nothing.
+  // A shape without elements may have any number of nested lists.
   if (view.size() == 0) return out->Write("[]");
   PrintAxisAsJson(view, 0, view.begin, out);
 }

@@ -1,15 +1,13 @@
-// The numbers of a tensor as text, as NumPy prints an array.
+// Prints the elements of a tensor as NumPy prints an array, and as JSON.
 //
 //   PrintArray(TensorView::Of(tensor), {}, &out);
 //   // [[ 1.  -2.   3. ]
 //   //  [-4.   5.  -6.5]]
 //
-// Each number has the fewest digits that read back as the same number of its dtype, of them at most
-// `digits` behind the point; columns are as wide as the widest, and have
-// exponents where numbers differ by more than 1000 times, or are over 1e8 or below 1e-4. Integers
-// are exact. Beyond `threshold` elements the middle of each axis is left out.
-//
-// Threads: functions of values, but for the output.
+// Each number has the fewest digits that read back as the same number of its dtype, at most `digits`
+// of them after the point. All columns have the width of the widest number. Numbers have exponents if
+// the largest is more than 1000 times the smallest, over 1e8, or the smallest is below 1e-4. Integers
+// are exact. With more than `threshold` elements the middle of each axis is left out.
 #ifndef LEAFSTORE_TOOLS_PRESENT_ARRAY_TEXT_H_
 #define LEAFSTORE_TOOLS_PRESENT_ARRAY_TEXT_H_
 
@@ -24,25 +22,25 @@
 namespace leafstore::tools {
 
 struct ArrayTextOptions {
-  // More elements than this are cut; all of them is the largest int64.
+  // Tensors with more elements are cut.
   int64_t threshold = 1000;
-  // So many at both ends of an axis that is cut.
+  // The number of elements that are kept at both ends of an axis.
   int64_t edge = 3;
-  // Longest line.
+  // The length of the longest line.
   size_t width = 75;
-  // Most digits behind a point. With more than any number needs, all read back.
+  // The most digits after the point. If it is large enough, all numbers read back.
   int digits = 8;
 };
 
-// With the end of the last line. O(elements shown).
+// Writes also the end of the last line. O(elements shown).
 void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output* out);
 
-// One element, of the number `index` in its tensor, with as many digits as it needs.
+// Returns the element at `index` of the tensor, with as many digits as it needs.
 std::string ElementText(const Tensor& tensor, int64_t index);
 
-// The elements as nested lists, a complex one as [real, imaginary]; `[]` where there are none,
-// whatever the shape. Numbers have the fewest digits that read back: as f64, but those of f32 and
-// c64 as f32. Writes as it goes. O(elements).
+// Writes the elements as nested lists, a complex one as [real, imaginary]; writes `[]` if there are
+// none, whatever the shape. Numbers have the fewest digits that read back: as f64, those of f32 and
+// c64 as f32. O(elements).
 void PrintArrayAsJson(const TensorView& view, Output* out);
 
 }  // namespace leafstore::tools

@@ -10,25 +10,22 @@
 namespace leafstore::tools {
 
 std::string JsonText(const Json& json) {
-  // Names of files need not be UTF-8.
+  // The name of a file need not be UTF-8.
   return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
 }
 
-Json ToJson(const Metadata& metadata) {
+// Inserts without looking for an equal key, which would take a pass over all fields.
+template <typename Map>
+static Json ObjectOf(const Map& map) {
   Json json = Json::object();
-  // Keys of a map are unique: they need not be looked for, which would take a pass over all of
-  // them.
   auto& fields = json.get_ref<Json::object_t&>();
-  for (const auto& [key, value] : metadata) fields.emplace_back(key, value);
+  for (const auto& [key, value] : map) fields.emplace_back(key, value);
   return json;
 }
 
-Json ToJson(const Metrics& metrics) {
-  Json json = Json::object();
-  auto& fields = json.get_ref<Json::object_t&>();
-  for (const auto& [name, value] : metrics) fields.emplace_back(name, value);
-  return json;
-}
+Json ToJson(const Metadata& metadata) { return ObjectOf(metadata); }
+
+Json ToJson(const Metrics& metrics) { return ObjectOf(metrics); }
 
 Json ToJson(const Totals& totals) {
   return {{"leaves", totals.leaves},
@@ -71,16 +68,20 @@ Json ToJson(const Value& value) {
 
 Json ShapeToJson(ShapeRef shape) { return std::vector<int64_t>(shape.begin(), shape.end()); }
 
+Json NameToJson(const GroupSummary& group) {
+  return group.in_no_group ? Json(nullptr) : Json(group.name);
+}
+
 Json SourceHead(const Source& source) {
   Json head = {{"schema", kJsonSchema},
-               {"file", source.file()},
-               {"format", std::string(SourceFormatName(source.format()))}};
-  if (source.step()) head["step"] = *source.step();
-  head["file_bytes"] = source.file_size();
-  head["format_version"] = source.format_version();
-  head["metadata"] = ToJson(source.metadata());
-  head["metrics"] = ToJson(source.metrics());
-  head[source.format() == SourceFormat::kLeaf ? "bases" : "shards"] = source.other_files();
+               {"file", source.file},
+               {"format", std::string(SourceFormatName(source.format))}};
+  if (source.step) head["step"] = *source.step;
+  head["file_bytes"] = source.file_size;
+  head["format_version"] = source.format_version;
+  head["metadata"] = ToJson(source.metadata);
+  head["metrics"] = ToJson(source.metrics);
+  head[source.format == SourceFormat::kLeaf ? "bases" : "shards"] = source.other_files;
   return head;
 }
 
@@ -88,6 +89,11 @@ JsonList::JsonList(const Json& head, absl::string_view field, Output* out) : out
   std::string text = JsonText(head);
   text.pop_back();
   out->Write(absl::StrCat(text, ",\"", field, "\":["));
+}
+
+JsonList::JsonList(const Json& head, absl::string_view field, JsonList* outer)
+    : JsonList((outer->Next(), head), field, outer->out_) {
+  nested_ = true;
 }
 
 void JsonList::Next() {
@@ -100,7 +106,7 @@ void JsonList::Add(const Json& entry) {
   out_->Write(JsonText(entry));
 }
 
-void JsonList::Close() { out_->Write("]}"); }
+void JsonList::Close() { out_->Write(nested_ ? "]}" : "]}\n"); }
 
 void PrintJsonLine(const Json& json, Output* out) { out->Write(JsonText(json) + "\n"); }
 

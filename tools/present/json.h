@@ -1,13 +1,16 @@
-// What is answered to programs: one JSON object, of which docs/tool.md has the fields.
+// The answer for programs: one JSON object, whose fields docs/tool.md describes.
 //
-//   Json head = SourceHead(*source);             // schema, file, ...
-//   JsonList rows(head, "rows", &out);           // {..., "rows":[
-//   for (...) rows.Add(RowOf(...));              // one to a line
-//   rows.Close();                                // ]}
+//   JsonList items(SourceHead(*source), "items", &out);     // {"schema":1, ..., "items":[
+//   for (...) {
+//     JsonList rows({{"name", ...}}, "rows", &items);       // {"name":..., "rows":[
+//     for (...) rows.Add(RowOf(...));                       // one per line
+//     rows.Close();                                         // ]}
+//   }
+//   items.Close();                                          // ]} and the end of the line
 //
-// Rows are written as they come, so that a large answer takes no more memory than a small one.
-// Everything outside ASCII is escaped; bytes that are no UTF-8 are replaced. What is no number in
-// JSON (NaN, infinities) becomes null.
+// Entries are written when they are added, so that a large answer takes no more memory than a small
+// one. Everything outside ASCII is escaped; bytes that are not UTF-8 are replaced. Values that are
+// not numbers in JSON (NaN, infinities) become null.
 #ifndef LEAFSTORE_TOOLS_PRESENT_JSON_H_
 #define LEAFSTORE_TOOLS_PRESENT_JSON_H_
 
@@ -21,17 +24,19 @@
 #include "leafstore/numeric/stats.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/source/item_rows.h"
+#include "leafstore/tools/source/item_summary.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 
-// Of the field `schema`: grows when a field goes or changes its meaning, not when one is added.
+// The field `schema`: is incremented when a field is removed or changes its meaning, not when one is
+// added.
 inline constexpr int kJsonSchema = 1;
 
-// Fields in the order in which they were put in.
+// An object whose fields keep the order of insertion.
 using Json = nlohmann::ordered_json;
 
-// One line.
+// Returns one line.
 std::string JsonText(const Json& json);
 
 Json ToJson(const Metadata& metadata);
@@ -39,30 +44,36 @@ Json ToJson(const Metrics& metrics);
 Json ToJson(const Totals& totals);
 // With the histogram, if there is one.
 Json ToJson(const TensorStats& stats);
-// Bytes in hexadecimal; a float that JSON has no number for as text.
+// Bytes become hexadecimal; a float that is not a number in JSON becomes text.
 Json ToJson(const Value& value);
 Json ShapeToJson(ShapeRef shape);
+// Returns the name, or null for the leaves in no group.
+Json NameToJson(const GroupSummary& group);
 
-// schema, file, format, step, file_bytes, format_version, metadata, metrics, and bases or shards.
+// Returns schema, file, format, step, file_bytes, format_version, metadata, metrics, and bases or
+// shards.
 Json SourceHead(const Source& source);
 
 class JsonList {
  public:
   // Writes `head`, an object that is not empty, without its end, and begins its last field.
   JsonList(const Json& head, absl::string_view field, Output* out);
+  // Does so as an entry of `outer`.
+  JsonList(const Json& head, absl::string_view field, JsonList* outer);
 
-  // Before an entry that is written by somebody else.
+  // Begins an entry that the caller writes.
   void Next();
   void Add(const Json& entry);
-  // To be called once, at the end.
+  // Must be called once, at the end.
   void Close();
 
  private:
   Output* out_;
+  bool nested_ = false;
   bool any_ = false;
 };
 
-// A whole answer at once, with the end of its line.
+// Writes an answer at once, with the end of the line.
 void PrintJsonLine(const Json& json, Output* out);
 
 }  // namespace leafstore::tools

@@ -1,15 +1,14 @@
-// Output: a program's standard output, with what it needs to know of it.
+// Output: the standard output of the program, with colours and errors.
 //
 //   Output out(stdout, ColorMode::kAuto);
 //   out.Write(out.Styled(Style::kBold, "layers"));
-//   return out.Finish();             // did all of it arrive?
+//   return out.Finish();             // was all of it written?
 //
-// Colour is for terminals: kAuto gives none to a pipe or a file, none where NO_COLOR is set (see
-// no-color.org) or TERM is "dumb". width() is that of the terminal; elsewhere there is none, so
-// that nothing in a file depends on the window it was made in.
+// kAuto uses colours only on a terminal, and not where NO_COLOR is set (see no-color.org) or TERM is
+// "dumb". Only a terminal has a width(), so that the content of a file does not depend on a window.
 //
-// Errors are kept until Finish; after one, nothing more is written (ok() tells, so that long work
-// can end). A reader that went away (EPIPE, where SIGPIPE is ignored) is one without a message.
+// Errors are kept until Finish; after one, nothing more is written, and ok() is false, so that long
+// work can end. A closed pipe (EPIPE, where SIGPIPE is ignored) is an error without a message.
 //
 // Threads: one at a time.
 #ifndef LEAFSTORE_TOOLS_PRESENT_OUTPUT_H_
@@ -27,6 +26,12 @@ namespace leafstore::tools {
 
 enum class ColorMode : uint8_t { kAuto, kAlways, kNever };
 
+// How a subcommand prints its answer: as text, or as JSON for programs.
+struct OutputForm {
+  bool json = false;
+  ColorMode color = ColorMode::kAuto;
+};
+
 enum class Style : uint8_t { kPlain, kBold, kDim, kRed, kGreen, kYellow, kBlue, kMagenta, kCyan };
 
 class Output {
@@ -34,16 +39,16 @@ class Output {
   Output(std::FILE* file, ColorMode color);
 
   bool color() const { return color_; }
-  // Columns; 0 for any number.
+  // Returns the columns of the terminal; 0 without one.
   size_t width() const { return width_; }
 
   void Write(absl::string_view text);
-  // `text` with the style's escape codes around it; as it is where there is no colour.
+  // Returns `text` between the escape codes of the style; unchanged without colours.
   std::string Styled(Style style, absl::string_view text) const;
 
   bool ok() const { return error_ == 0; }
-  // Writes what is left. error: what stood in the way of this or an earlier write; Cancelled where
-  // the reader went away. To be called once, at the end.
+  // Flushes. Must be called once, at the end. error: that of this or an earlier write; Cancelled for a
+  // closed pipe.
   absl::Status Finish();
 
  private:

@@ -1,9 +1,9 @@
-// Progress: how far long work is, on standard error, if that is a terminal and it takes a while.
+// Progress: shows the progress of long work on standard error, if that is a terminal.
 //
 //   Progress progress("reading", total_bytes);
 //   for (...) progress.Advance(bytes);     // "reading 45%, 1.2 GiB of 2.7 GiB"
 //
-// The line is taken away again when this is destroyed. Threads: one at a time.
+// The destructor removes the line. Threads: one at a time.
 #ifndef LEAFSTORE_TOOLS_PRESENT_PROGRESS_H_
 #define LEAFSTORE_TOOLS_PRESENT_PROGRESS_H_
 
@@ -23,9 +23,9 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Advance(int64_t bytes) { Set(done_ + bytes, total_); }
-  // So many of so many, where it is not known before.
+  // Sets both, where the total is not known before.
   void Set(int64_t done, int64_t total);
-  // Takes the line away now: what is printed next may go to the same terminal.
+  // Removes the line, so that other text can be printed to the same terminal.
   void Clear();
 
  private:

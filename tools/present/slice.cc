@@ -20,7 +20,7 @@ absl::Status Wrong(absl::string_view text, size_t column) {
       "slice, column ", column, ": expected a number, begin:end:step or ..., found '", text, "'"));
 }
 
-// Calls `visit` with the number in the tensor of each element of the view, in order.
+// Calls `visit` with the index in the tensor of each element of the view, in order.
 template <typename Visit>
 void ForEachElement(const TensorView& view, Visit visit) {
   const int64_t size = view.size();
@@ -129,7 +129,7 @@ absl::Status Slice::ApplyTerm(const Term& term, size_t axis, TensorView* from,
     from->begin += position * stride;
     return absl::OkStatus();
   }
-  // As Python cuts them: `low` and `high` are the least and the most that an end may be.
+  // Clamps as Python does: `low` and `high` are the smallest and largest possible ends.
   const int64_t step = std::clamp<int64_t>(term.step.value_or(1), -extent - 1, extent + 1);
   const int64_t low = step > 0 ? 0 : -1;
   const int64_t high = step > 0 ? extent : extent - 1;
@@ -156,7 +156,7 @@ absl::StatusOr<TensorView> Slice::Apply(const Tensor& tensor) const {
 absl::Status Slice::Check(ShapeRef shape) const {
   TensorView view;
   view.shape.assign(shape.begin(), shape.end());
-  view.strides.resize(shape.size());  // where its elements would lie does not matter
+  view.strides.resize(shape.size());  // the places of elements do not matter
   return ApplyTo(&view);
 }
 

@@ -7,11 +7,9 @@
 //
 //   slice := term { "," term };  term := INT | [INT] ":" [INT] [":" [INT]] | "..."
 //
-// An INT takes one position and its axis away; begin:end:step takes some, and like Python is cut to
-// what there is; negative positions count from the end, a negative step goes backwards. `...` is as
-// many whole axes as are missing, and stands at the end where there is none.
-//
-// Threads: values.
+// An INT selects one position and removes its axis; begin:end:step selects a range, clamped to the
+// axis as in Python; negative positions count from the end, and a negative step goes backwards. `...`
+// means as many whole axes as are missing; without it they are at the end.
 #ifndef LEAFSTORE_TOOLS_PRESENT_SLICE_H_
 #define LEAFSTORE_TOOLS_PRESENT_SLICE_H_
 
@@ -28,14 +26,14 @@
 
 namespace leafstore::tools {
 
-// Some elements of a tensor, which lie `strides` elements apart.
+// Some elements of a tensor, `strides` elements apart.
 struct TensorView {
-  // All of it. Shares the bytes.
+  // Returns a view of all elements. Shares the bytes.
   static TensorView Of(const Tensor& tensor);
 
   int64_t size() const;
-  // Row-major, all of these elements. error InvalidArgument: they are narrower than a byte and not
-  // all of the tensor's, or it has no memory for them. O(size).
+  // Copies these elements into a row-major tensor. error InvalidArgument: they are narrower than a
+  // byte and not all elements of the tensor, or there is not enough memory. O(size).
   absl::StatusOr<Tensor> ToTensor() const;
 
   Tensor tensor;
@@ -46,13 +44,12 @@ struct TensorView {
 
 class Slice {
  public:
-  // error InvalidArgument: with the column (1-based) and what was expected there.
+  // error InvalidArgument, with the column (1-based) and what was expected there.
   static absl::StatusOr<Slice> Parse(absl::string_view text);
 
-  // error InvalidArgument: more terms than axes, or a position that the axis does not have; names
-  // the axis.
+  // error InvalidArgument, with the axis: more terms than axes, or a position outside of the axis.
   absl::StatusOr<TensorView> Apply(const Tensor& tensor) const;
-  // Whether Apply would be right of a tensor of this shape. error: as Apply.
+  // Checks that Apply would succeed for a tensor of this shape. error: as Apply.
   absl::Status Check(ShapeRef shape) const;
 
  private:
@@ -64,7 +61,7 @@ class Slice {
   };
 
   static absl::StatusOr<Term> ParseTerm(absl::string_view text, size_t column);
-  // Makes of `*view`, all of a tensor, this part.
+  // Reduces `*view`, which is of a whole tensor, to this part.
   absl::Status ApplyTo(TensorView* view) const;
   static absl::Status ApplyTerm(const Term& term, size_t axis, TensorView* from,
                                 std::vector<int64_t>* shape, std::vector<int64_t>* strides);

@@ -1,16 +1,15 @@
 // Table: rows of cells in columns that are as wide as they need to be.
 //
-//   Table table({{"PATH"}, {"BYTES", Align::kRight}, {"NOTE", Align::kLeft, Shrink::kEnd}});
-//   table.Print(rows.size(), [&](size_t row, std::vector<Cell>* cells) {
-//     (*cells)[0].text = PathOf(row);
-//     ...
-//   }, &out);
+//   Table table;
+//   table.Add({"PATH", Justify::kLeft, Shrink::kMiddle}, [&](size_t row) { return Cell{...}; });
+//   table.Add({"BYTES", Justify::kRight}, ...);
+//   table.Print(rows.size(), &out);
 //
-// Rows are asked for twice, to measure and to print, so that a long table takes no memory. In a
-// pipe or a file each column has its full width. On a terminal that is too narrow, columns that may
-// be cut are, the last first; a table that does not fit even so is left to the terminal.
+// Each cell is computed twice, to measure and to print, so that a long table needs no memory. In a
+// pipe or a file each column has its full width. On a narrow terminal, columns that may shrink do,
+// the last first; a table that is still too wide is left to the terminal.
 //
-// Text of cells must be as Printable (text.h) returns it. No line ends in spaces.
+// The text of cells must be as Printable (text.h) returns it. No line ends in spaces.
 #ifndef LEAFSTORE_TOOLS_PRESENT_TABLE_H_
 #define LEAFSTORE_TOOLS_PRESENT_TABLE_H_
 
@@ -21,18 +20,19 @@
 #include <utility>
 #include <vector>
 
+#include "leafstore/numeric/stats.h"
 #include "leafstore/tools/present/output.h"
 
 namespace leafstore::tools {
 
-enum class Align : uint8_t { kLeft, kRight };
+enum class Justify : uint8_t { kLeft, kRight };
 
 // Where a cell may be cut when the terminal is too narrow.
 enum class Shrink : uint8_t { kNever, kMiddle, kEnd };
 
 struct Column {
   std::string title;
-  Align align = Align::kLeft;
+  Justify justify = Justify::kLeft;
   Shrink shrink = Shrink::kNever;
 };
 
@@ -47,21 +47,34 @@ class Table {
   static constexpr size_t kIndent = 2;
   static constexpr size_t kGap = 2;
 
-  // Fills the cells, which are empty and plain, one a column; the same at each call for a row.
-  using RowFn = std::function<void(size_t row, std::vector<Cell>* cells)>;
+  // Returns the cell of a row, the same at each call.
+  using CellFn = std::function<Cell(size_t row)>;
 
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  void Add(Column column, CellFn cell) {
+    columns_.push_back(std::move(column));
+    cells_.push_back(std::move(cell));
+  }
 
-  // The titles and `rows` rows. O(rows * columns), twice.
-  void Print(size_t rows, const RowFn& row, Output* out) const;
+  // Prints the titles and `rows` rows. Computes each cell twice.
+  void Print(size_t rows, Output* out) const;
 
  private:
-  std::vector<size_t> Measure(size_t rows, const RowFn& row) const;
+  std::vector<size_t> Measure(size_t rows) const;
   void FitInto(size_t width, std::vector<size_t>* widths) const;
-  void PrintLine(const std::vector<size_t>& widths, std::vector<Cell>* cells, Output* out) const;
+  template <typename CellOf>
+  void PrintLine(const std::vector<size_t>& widths, const CellOf& cell_of, Output* out) const;
 
   std::vector<Column> columns_;
+  std::vector<CellFn> cells_;
 };
+
+// Which statistics AddStatsColumns shows. kBrief leaves out the counts of elements and of zeros, and
+// shows nothing for a row without tensors.
+enum class StatsDetail : uint8_t { kBrief, kFull, kHistogram };
+
+// Adds columns for the statistics of each row.
+void AddStatsColumns(StatsDetail detail, std::function<const TensorStats&(size_t row)> stats_of,
+                     Table* table);
 
 }  // namespace leafstore::tools
 

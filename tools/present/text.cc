@@ -18,8 +18,8 @@ struct Range {
   char32_t last;
 };
 
-// Characters without a column of their own: combining marks and joiners. Of Unicode's list those of
-// scripts in wide use; a rare one that is missing costs alignment, nothing else.
+// Characters of zero columns: combining marks and joiners of scripts in wide use. A rare one that is
+// missing here only affects alignment.
 constexpr Range kNarrow[] = {
     {0x300, 0x36f},   {0x483, 0x489},    {0x591, 0x5bd},   {0x610, 0x61a},   {0x64b, 0x65f},
     {0x670, 0x670},   {0x6d6, 0x6dc},    {0x900, 0x902},   {0x93c, 0x93c},   {0x941, 0x948},
@@ -44,9 +44,9 @@ constexpr Range kWide[] = {
     {0x1f200, 0x1f265}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f7e0, 0x1f7eb},
     {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff}, {0x20000, 0x3fffd}};
 
-// Control characters, and those with which text can be made to look like another: marks and
-// overrides of direction, separators of lines, invisible characters. Joiners (U+200C, U+200D) are
-// part of ordinary words in some scripts.
+// Control characters, and characters that can make text look like other text: marks and overrides of
+// direction, separators of lines, invisible characters. Joiners (U+200C, U+200D) are not among them,
+// because some scripts need them.
 constexpr Range kEscaped[] = {
     {0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
     {0x115f, 0x1160}, {0x180e, 0x180e}, {0x200b, 0x200b}, {0x200e, 0x200f},
@@ -69,7 +69,7 @@ struct Character {
   size_t size;
 };
 
-// The character at the beginning of valid UTF-8 that is not empty.
+// Returns the first character of valid UTF-8 that is not empty.
 Character FirstOf(absl::string_view text) {
   const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
@@ -110,7 +110,7 @@ size_t WidthOf(char32_t c) {
   return Contains(kWide, c) ? 2 : 1;
 }
 
-// The longest beginning of at most `width` columns.
+// Returns the longest prefix of at most `width` columns.
 absl::string_view Beginning(absl::string_view text, size_t width) {
   size_t at = 0;
   while (at < text.size()) {
@@ -122,7 +122,7 @@ absl::string_view Beginning(absl::string_view text, size_t width) {
   return text.substr(0, at);
 }
 
-// The longest end of at most `width` columns.
+// Returns the longest suffix of at most `width` columns.
 absl::string_view End(absl::string_view text, size_t width) {
   size_t begin = text.size();
   while (begin > 0) {
@@ -211,7 +211,7 @@ std::string CutMiddle(absl::string_view text, size_t width) {
   if (DisplayWidth(text) <= width) return std::string(text);
   if (width < kDots.size() + 2) return CutEnd(text, width);
   const size_t kept = width - kDots.size();
-  // The end of a path says more than its beginning.
+  // The end of a path is more informative than its beginning.
   return absl::StrCat(Beginning(text, kept / 3), kDots, End(text, kept - kept / 3));
 }
 
@@ -220,7 +220,7 @@ std::string HumanBytes(int64_t bytes) {
   constexpr absl::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double number = static_cast<double>(bytes) / 1024;
   size_t unit = 0;
-  // What would be printed as 1024.0 goes to the next unit.
+  // A number that would be printed as 1024.0 has the next unit.
   while (number >= 1023.95 && unit + 1 < std::size(kUnits)) {
     number /= 1024;
     ++unit;

@@ -1,10 +1,10 @@
-// Text for people: made harmless, measured and cut by columns of a terminal, numbers with units.
+// Text for people: escaped, measured and cut by columns of a terminal, and numbers with units.
 //
 //   Printable("a\x1b[31m");        // "a\x1b[31m" with the escape written out
 //   DisplayWidth("\u6a21\u578b");  // 4: two characters of two columns
 //   HumanBytes(3'250'585);         // "3.1 MiB"
 //
-// What stands in a file is not trusted: everything from one that is printed goes through Printable.
+// Text from a file is not trusted: Printable is applied to all of it before it is printed.
 #ifndef LEAFSTORE_TOOLS_PRESENT_TEXT_H_
 #define LEAFSTORE_TOOLS_PRESENT_TEXT_H_
 
@@ -19,40 +19,40 @@
 
 namespace leafstore::tools {
 
-// `text`, any bytes, as one line of UTF-8 that does nothing to a terminal: control characters,
-// those that change the direction of text, and bytes that are no UTF-8 are escaped as Python
-// escapes them (`\n`, `\x1b`, `\u202e`). O(length).
+// Returns any bytes as one line of UTF-8 that is safe for a terminal: control characters, characters
+// that change the direction of text, and bytes that are not UTF-8 are escaped as in Python (`\n`,
+// `\x1b`, `\u202e`). O(length).
 std::string Printable(absl::string_view text);
 
-// A key as part of a dotted path: its dotted form where that is harmless, else quoted and escaped
-// as in canonical text. An empty key is quoted too.
+// Returns a key as part of a dotted path: its dotted form where that is safe, otherwise quoted and
+// escaped as in canonical text. An empty key is quoted too.
 std::string PrintableKey(const KeyRef& key);
 
-// The dotted form of a path's canonical text; of what is none the text itself.
+// Returns the dotted form of a path in canonical text; returns other text unchanged.
 std::string DottedOfCanonical(absl::string_view canonical);
 
-// A path is shown to about this many bytes: a file can hold paths of megabytes.
+// Paths are cut to about this many bytes: a file can have paths of megabytes.
 inline constexpr size_t kMaxShownPath = 4096;
 
-// A dotted path that is harmless to a terminal: PrintableKey's keys; "(root)" for the root.
+// Returns a dotted path of PrintableKey's keys; "(root)" for the root.
 std::string PrintablePath(const Path& path);
-// The same of canonical text.
+// Returns the same for canonical text.
 std::string PrintableCanonical(absl::string_view canonical);
 
-// Columns that `text`, which must be as Printable returns it, takes on a terminal. O(length).
+// Returns the columns of `text`, which must be as Printable returns it, on a terminal. O(length).
 size_t DisplayWidth(absl::string_view text);
 
-// `text` in at most `width` columns, with `...` for what is left out: at the end, or in the middle.
+// Cut `text` to at most `width` columns, with `...` at the end, or in the middle.
 std::string CutEnd(absl::string_view text, size_t width);
 std::string CutMiddle(absl::string_view text, size_t width);
 
-// "512 B", "3.1 MiB"; units of 1024.
+// Returns "512 B" or "3.1 MiB"; units of 1024.
 std::string HumanBytes(int64_t bytes);
-// "1,234,567".
+// Returns "1,234,567".
 std::string WithCommas(int64_t number);
-// Four significant digits.
+// Returns four significant digits.
 std::string ShortNumber(double number);
-// "1 leaf", "1,234 leaves".
+// Returns "1 leaf" or "1,234 leaves".
 std::string CountOf(int64_t number, absl::string_view one, absl::string_view many);
 
 }  // namespace leafstore::tools

@@ -1,9 +1,9 @@
 // Histograms and lines, as SVG.
 //
-// What is drawn comes out of a file: it may be one number only, numbers that differ in their last bit, or both ends of
-// what a number can be. So a range of values has a least width, and one that is too wide for a number goes by halves.
+// The values come from a file: they may be a single number, numbers that differ in their last bit, or the smallest and
+// largest numbers. So a range of values has a minimum width, and a range that overflows is computed by halves.
 
-// The least and the greatest, of any number of values; null where there is none that is finite.
+// Returns the smallest and largest finite value; null if there is none.
 function extentOf(values) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -14,7 +14,7 @@ function extentOf(values) {
   return low <= high ? { low, high } : null;
 }
 
-// A range in which numbers can be told apart: what hardly moves becomes a line that hardly moves.
+// Widens a range, so that values that hardly change make a nearly horizontal line.
 function widened({ low, high }) {
   const size = Math.max(Math.abs(low), Math.abs(high)) || 1;
   const least = Math.max(0.01 * size, Number.MIN_VALUE * 2 ** 60);
@@ -24,13 +24,13 @@ function widened({ low, high }) {
   return { low: Math.max(middle - least / 2, -most), high: Math.min(middle + least / 2, most) };
 }
 
-// How far a value is on the way through a range, 0 to 1; of a range without width the middle.
+// Returns the position of a value in a range, 0 to 1; the middle for a range without width.
 function placeIn(value, { low, high }) {
   if (!(high > low)) return 0.5;
   return Number.isFinite(high - low) ? (value - low) / (high - low) : (value / 2 - low / 2) / (high / 2 - low / 2);
 }
 
-// The range of a leaf's histogram: of its finite numbers, in a comparison of those of both sides.
+// Returns the range of a leaf's histogram: of its finite numbers, in a comparison those of both sides.
 function histogramRange(item, leaf) {
   let [low, high] = [Infinity, -Infinity];
   item.sides.forEach((side, i) => {
@@ -42,7 +42,7 @@ function histogramRange(item, leaf) {
 
 const histogramsOf = (item, leaf) => item.sides.map((side) => side.histogram?.[leaf] ?? null);
 
-// A bar that has anything is seen.
+// Every bar with a count is visible.
 function barsPath(counts, most, width, height) {
   const step = width / counts.length;
   const gap = step > 4 ? 1 : 0;
@@ -83,7 +83,7 @@ function sparkHistogram(item, leaf) {
   return drawHistogram(svg, item, leaf, 96, 22) ? svg : null;
 }
 
-// With its axis, for the details of a leaf.
+// Adds the axis, for the details of a leaf.
 function histogramFigure(item, leaf) {
   const [width, height] = [360, 104];
   const svg = svgEl('svg', { viewBox: `0 0 ${width} ${height + 20}`, role: 'img' });
@@ -107,7 +107,7 @@ function histogramFigure(item, leaf) {
   return el('figure', {}, el('figcaption', {}, caption), svg);
 }
 
-// Pieces of a line: a gap where there is no number.
+// Returns the pieces of a line, with a gap where there is no number.
 function linePath(points) {
   let pen = 'M';
   return points.map((point) => {
@@ -133,8 +133,7 @@ function sparkLine(values) {
   return svg;
 }
 
-// About so many round numbers over a range, growing, each once. Where numbers lie too far apart for that there are fewer,
-// or none.
+// Returns about `count` round numbers in a range, ascending; fewer or none where numbers are too far apart.
 function roundTicks(low, high, count) {
   const pieces = Math.max(3, Math.min(8, count));
   const rough = high / pieces - low / pieces;
@@ -152,8 +151,8 @@ function roundTicks(low, high, count) {
   return ticks;
 }
 
-// Lines over steps, named at their ends, with a reading for the pointer and the arrow keys. Drawn for the width that it
-// gets, and again when that changes, so that text has its size.
+// Draws lines over steps, named at their ends, with a readout for the pointer and the arrow keys. Draws them again when
+// the width changes, so that text keeps its size.
 //   lines: [{name, fill: 'c0', values, label}]; format: of a value.
 function lineChart(chart) {
   const { title, lines } = chart;
@@ -172,7 +171,7 @@ function lineChart(chart) {
   return figure;
 }
 
-// The axes of a chart of some width: of steps and of values.
+// Returns the axes of a chart, of steps and of values.
 function axesOf({ steps, lines, height = 190 }, known, width) {
   const left = 52;
   const named = lines.length > 1 || lines[0].label;
@@ -222,7 +221,7 @@ function drawLines(chart, known, width) {
   return { svg, hair, axes };
 }
 
-// A point between two gaps is no line: a small cross.
+// Draws a point between two gaps as a small cross.
 function lonePoints(points) {
   return points.map((point, i) => (point && !points[i - 1] && !points[i + 1]
     ? `M${point[0] - 3} ${point[1]}h6M${point[0]} ${point[1] - 3}v6` : '')).join('');
@@ -230,7 +229,7 @@ function lonePoints(points) {
 
 const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
-// Apart from one another, and as near to where they belong as that allows.
+// Places labels without overlap, as near to the ends of their lines as possible.
 function placeLabels(ends, top, bottom) {
   const room = 14;
   ends.sort((a, b) => a.y - b.y);
@@ -254,7 +253,7 @@ function chartInWords({ title, steps, lines, format }) {
     `${ends.join('; ')}. Left and right read it step by step.`;
 }
 
-// The step that is the nearest to a point of the window, or -1 outside of the axes.
+// Returns the step nearest to the pointer, or -1 outside of the axes.
 function stepAt(event, steps, { axes, svg }) {
   const x = event.clientX - svg.getBoundingClientRect().left;
   if (x < axes.left - 10 || x > axes.width - axes.right + 10) return -1;
@@ -263,7 +262,7 @@ function stepAt(event, steps, { axes, svg }) {
   return best;
 }
 
-// What can be focused and pointed at, and the line below that says what is there.
+// Makes the element for focus and pointer, and the line below with the values.
 function chartFrame({ title, steps, lines, format, height = 190 }) {
   const reading = el('p', { class: 'reading', 'aria-live': 'polite' });
   let at = -1;
@@ -291,7 +290,7 @@ function chartFrame({ title, steps, lines, format, height = 190 }) {
       event.preventDefault();
     },
   });
-  // Its room is there before it is drawn.
+  // Reserves its space before it is drawn.
   element.style.minHeight = `${height}px`;
   const show = (made) => {
     drawing = made;

@@ -1,7 +1,7 @@
-// What a leaf's fill says: its group, its dtype, what is at the top of its path, or how large a number is.
+// The colours of leaves: by group, dtype, first keys of the path, or magnitude of a number.
 //
-// A colouring has `fillOf(leaf)`, the name of a fill in the style sheet, and `legend()`. Sizes that run over orders of
-// magnitude go by their logarithm, in seven steps of one hue, so that they can be told apart without colour.
+// A colouring has `fillOf(leaf)`, the name of a fill in the style sheet, and `legend()`. Magnitudes have a logarithmic
+// scale of seven steps of one hue, which can be distinguished without colour vision.
 
 const STEPS = 7;
 const PALETTE = 8;
@@ -26,7 +26,7 @@ function categories(names, categoryOf, fillOfCategory) {
   };
 }
 
-// The most bytes first, so that what is large has a colour of its own.
+// Sorts by bytes, so that large categories have their own colours.
 function byText(item, textOf) {
   const bytes = new Map();
   const texts = [];
@@ -45,7 +45,7 @@ function byGroup(item) {
     (group) => (group === undefined ? 'rest' : item.groupFill(group)));
 }
 
-// The ends of a scale of logarithms; null where nothing is on it.
+// Returns the ends of a logarithmic scale; null if it has no values.
 function logScale(item, valueOf) {
   const logs = [];
   for (let leaf = 0; leaf < item.leafCount; ++leaf) {
@@ -53,7 +53,7 @@ function logScale(item, valueOf) {
     if (value > 0 && Number.isFinite(value)) logs.push(Math.log10(value));
   }
   logs.sort((a, b) => a - b);
-  // A few leaves far out must not take the scale away from all others.
+  // A few outliers must not determine the scale.
   const at = (share) => logs[Math.min(logs.length - 1, Math.floor(share * logs.length))];
   if (logs.length === 0) return null;
   const low = Math.max(at(0.02), at(0.98) - 8);
@@ -66,7 +66,7 @@ function scaleLegend({ low, high }, format) {
     format(10 ** high));
 }
 
-// `valueOf` gives a number, or null for a leaf without; `specials` have fills and words for what is on no scale.
+// `valueOf` returns a number or null; `specials` have fills and labels for leaves that are not on the scale.
 function bySize(item, valueOf, format, specials = []) {
   const scale = logScale(item, valueOf);
   const used = specials.filter((special) => {
@@ -91,7 +91,7 @@ function bySize(item, valueOf, format, specials = []) {
   };
 }
 
-// By so many keys of the path, from the root.
+// Colours by the first `depth` keys of the path.
 function byKeys(item, depth) {
   return byText(item, (leaf) => {
     const keys = item.keysOf(item.leaves.node[leaf]);
@@ -109,15 +109,14 @@ function byChange(item) {
   ]);
 }
 
-// The colourings that make sense for an item, that to begin with first: {id, label, make()}, as each is made only when it
-// is asked for.
+// Returns the useful colourings of an item, the default first, as {id, label, make()}.
 function colourings(item) {
   const odd = { fill: 'warn', label: 'has NaN or infinite numbers', takes: (leaf) => item.isOdd(leaf) };
   const change = { id: 'change', label: 'Change', make: () => byChange(item) };
   const group = { id: 'group', label: 'Group', make: () => byGroup(item) };
   const first = { id: 'first', label: 'First key', make: () => byKeys(item, 1) };
   const second = { id: 'second', label: 'First two keys', make: () => byKeys(item, 2) };
-  // A first key that everything has says nothing.
+  // A first key that all leaves share is not informative.
   const keys = item.children[0]?.length > 1 ? [first, second] : [second, first];
   const moved = {
     id: 'moved', label: 'Change over the steps',
@@ -134,7 +133,7 @@ function colourings(item) {
   ];
 }
 
-// By how much the norm is another one at the last step than at the first.
+// Returns the relative change of the norm from the first step to the last.
 function seriesChange(item, leaf) {
   const values = item.series.l2[leaf].map(decodeNumber).filter((value) => value !== null);
   if (values.length < 2) return null;

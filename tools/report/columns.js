@@ -1,10 +1,10 @@
-// What the table of leaves shows of one: columns, by the kind of report.
+// The columns of the table of leaves, by the kind of report.
 //
-// A column: id, label, title (in words), width in pixels, `sort` (its value for a row; null goes last), `draw` (fills the
-// cell), `right` for numbers, `last` (the greater it is, the sooner the column goes where there is no room; all it has is
-// in the details too), `falling` (what a first click sorts by).
+// A column has: id, label, title, width in pixels, `sort` (returns the value of a row; null is last), `draw` (fills the
+// cell), `right` for numbers, `last` (columns with larger values are left out first where space is short; the details
+// have all of them), `falling` (whether the first click sorts in descending order).
 
-// A row as columns see it; `leaf` is -1 for an alias.
+// Returns a row for columns; `leaf` is -1 for an alias.
 const rowOf = (item, row) => {
   const node = item.rowNodes[row];
   return { item, row, node, leaf: item.leafOf[node] };
@@ -26,7 +26,7 @@ function numberColumn(id, label, title, width, last, value, format = formatNumbe
 const statistic = (id, label, title, width, last) =>
   numberColumn(id, label, title, width, last, (item, leaf) => item.get(leaf, id));
 
-// Marks the words that were searched for.
+// Highlights the longest word of the search.
 function highlighted(text, words) {
   const small = text.toLowerCase();
   let best = null;
@@ -66,7 +66,7 @@ const dtypeColumn = {
   draw(cell, at) { cell.textContent = at.leaf < 0 ? '' : at.item.get(at.leaf, 'dtype') ?? ''; },
 };
 
-// Of a static leaf its value, of an alias its owner.
+// Shows the value of a static leaf and the owner of an alias.
 const shapeColumn = {
   id: 'shape', label: 'Shape or value',
       title: 'Shape; of a static leaf its value; of an alias the leaf it is tied to', width: 132, last: 2,
@@ -124,7 +124,7 @@ const histogramColumn = {
   },
 };
 
-// What deserves a look, by how much it does.
+// Returns notes about a leaf; the weight is their importance.
 function notesOf({ item, node, leaf }) {
   const notes = [];
   if (leaf < 0) return [{ text: 'alias', weight: 2 }];

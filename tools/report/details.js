@@ -1,11 +1,11 @@
-// The details of a leaf: what the row says and all that it had no room for.
+// The details of a leaf: the content of its row, and all other fields.
 
 function term(name, value, attributes = {}) {
   if (value === null || value === undefined || value === '') return null;
   return el('div', attributes, el('dt', {}, name), el('dd', {}, value));
 }
 
-// A path by its keys, each with a direction of its own.
+// Makes a path with its own text direction.
 const pathText = (text) => el('bdi', { class: 'path' }, text);
 
 function detailsOf(at) {
@@ -49,7 +49,7 @@ function leafTerms({ item, node, leaf }) {
   return terms;
 }
 
-// Before and after, where they are not the same.
+// Returns before and after where they differ.
 function both(item, leaf, column, format) {
   const now = format(item.get(leaf, column));
   if (item.now(leaf) === 0 || !item.has(0, leaf)) return now;

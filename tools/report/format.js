@@ -1,10 +1,10 @@
-// Text of numbers, and elements. Whatever comes out of a file becomes a text node, never markup: nothing in these
-// scripts parses markup, or sets an attribute that would be code.
+// Formatting of numbers, and construction of elements. Text from a file becomes a text node, never markup: these scripts
+// do not parse markup, and do not set attributes that contain code.
 
 const NONE = '–';
 const MINUS = '−';
 
-// A number for people: four digits that count, none where there is none.
+// Formats a number with four significant digits; a dash if there is none.
 function formatNumber(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return NONE;
   if (value === Infinity) return '∞';
@@ -27,7 +27,7 @@ function formatCount(value) {
   return value.toLocaleString('en-GB');
 }
 
-// 1,234,567 as 1.23 M.
+// Formats 1,234,567 as 1.23 M.
 function formatShort(value) {
   for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e4]]) {
     if (value >= size) return `${Number((value / (unit === 'k' ? 1e3 : size)).toPrecision(3))} ${unit}`;
@@ -55,7 +55,7 @@ function formatShare(part, whole) {
   return `${share.toFixed(share >= 99.95 ? 0 : 1)}%`;
 }
 
-// A ratio as a percentage, over any range.
+// Formats a ratio of any magnitude as a percentage.
 function formatRatio(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return NONE;
   if (value === Infinity) return '∞';
@@ -72,8 +72,8 @@ function countOf(count, one, many) {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
-// An element with attributes (`class`, `onclick`, others by name; null and false leave one out) and children, of which
-// strings become text.
+// Makes an element with attributes (`class`, `onclick`, others by name; null and false leave one out) and children;
+// strings become text nodes.
 function el(tag, attributes = {}, ...children) {
   return fill(document.createElement(tag), attributes, children);
 }
@@ -96,7 +96,7 @@ function fill(element, attributes, children) {
 
 const byId = (id) => document.getElementById(id);
 
-// A text without a direction of its own: a name in Hebrew or Arabic turns nothing around it.
+// Makes text whose direction does not affect its surroundings, for names in Hebrew or Arabic.
 const bdi = (text, attributes = {}) => el('bdi', attributes, text);
 
 const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches;

@@ -1,14 +1,14 @@
-// The data of the page: items, their trees, and what is asked of them. The format is that of report_data.h.
+// The data of the page: items and their trees. report_data.h describes the format.
 
-// Numbers that JSON does not have come as text.
+// Infinities are text in JSON.
 function decodeNumber(value) {
   if (value === 'inf') return Infinity;
   if (value === '-inf') return -Infinity;
   return value;
 }
 
-// An item: nodes in preorder, leaves in the order of nodes. `sides` has the columns of one file, or in a comparison of
-// two, before and after; `now` is the later one that has a leaf.
+// An item: nodes in preorder, leaves in the order of nodes. `sides` has the columns of one file, or in a comparison those
+// of before and after; `now` is the later side that has a leaf.
 class Item {
   constructor(data, report) {
     Object.assign(this, data);
@@ -33,7 +33,7 @@ class Item {
     for (let node = 1; node < this.nodeCount; ++node) (this.children[parent[node]] ??= []).push(node);
   }
 
-  // Of each node, where its leaves begin: those below it are a run.
+  // Computes the first leaf of each node; the leaves below a node are consecutive.
   indexLeaves() {
     const { node: nodes } = this.leaves;
     this.leafBegin = new Int32Array(this.nodeCount + 1);
@@ -46,7 +46,7 @@ class Item {
     this.leafBegin[this.nodeCount] = leaf;
   }
 
-  // A row is a leaf or an alias, in the order of the tree.
+  // A row is a leaf or an alias; rows are in the order of the tree.
   indexRows() {
     this.aliasesOf = new Map();
     this.targetOf = new Map();
@@ -66,7 +66,7 @@ class Item {
     });
   }
 
-  // Sums over leaves from the first, so that a subtree's are a difference.
+  // Computes prefix sums over leaves, so that the sum of a subtree is a difference.
   makeSums() {
     const sums = () => new Float64Array(this.leafCount + 1);
     this.sums = { bytes: sums(), parameters: sums(), squares: sums(), odd: sums(), changed: sums() };
@@ -83,7 +83,7 @@ class Item {
     }
   }
 
-  // A column's value on a side; null where the leaf is not there.
+  // Returns the value of a column on a side; null where the side does not have the leaf.
   getOn(side, leaf, column) {
     const values = this.sides[side][column];
     return values === undefined ? null : decodeNumber(values[leaf]);
@@ -92,11 +92,11 @@ class Item {
   now(leaf) { return this.sides.length > 1 && this.has(1, leaf) ? 1 : 0; }
   get(leaf, column) { return this.getOn(this.now(leaf), leaf, column); }
   isTensor(leaf) { return this.get(leaf, 'kind') === 'tensor'; }
-  // What the treemap gives it room for: in a comparison the larger of both.
+  // Returns the size in the treemap: in a comparison the larger of both sides.
   weight(leaf) {
     return Math.max(...this.sides.map((side) => side.bytes[leaf] || 0));
   }
-  // Norms of several leaves are of these: indices and counters would drown the weights.
+  // Norms of several leaves cover only these, because indices and counters would dominate.
   isFloating(leaf) { return this.isTensor(leaf) && /^(f|bf|c)/.test(this.get(leaf, 'dtype')); }
   isOdd(leaf) {
     return this.get(leaf, 'nan') > 0 || this.get(leaf, 'inf') > 0;
@@ -108,7 +108,7 @@ class Item {
     const finite = this.get(leaf, 'count') - this.get(leaf, 'nan') - this.get(leaf, 'inf');
     return finite > 0 ? this.get(leaf, 'l2') / Math.sqrt(finite) : null;
   }
-  // The size of the change, over that of what was there before.
+  // Returns the norm of the change, relative to the norm before.
   relativeChange(leaf) {
     const l2 = decodeNumber(this.change.l2[leaf]);
     if (l2 === null) return null;
@@ -117,30 +117,30 @@ class Item {
     return before > 0 ? l2 / before : Infinity;
   }
 
-  // Of a subtree.
+  // Returns the sum of a subtree.
   sum(node, name) {
     const column = this.sums[name];
     return column[this.leafBegin[this.end[node]]] - column[this.leafBegin[node]];
   }
   leavesBelow(node) { return this.leafBegin[this.end[node]] - this.leafBegin[node]; }
 
-  // The keys from the root to a node, or from one above it. Paths of thousands of keys lose their middle.
+  // Returns the keys from the root, or another ancestor, to a node. Long paths are cut in the middle.
   keysOf(node, from = 0) {
     const keys = [];
     for (let at = node; at > from; at = this.tree.parent[at]) keys.push(this.tree.key[at]);
     if (keys.length > 256) keys.splice(128, keys.length - 256, '…');
     return keys.reverse();
   }
-  // The dotted path.
+  // Returns the dotted path.
   pathOf(node, from = 0) { return node === 0 ? '(root)' : this.keysOf(node, from).join('.'); }
-  // As leafstore's functions and PyTorch's keys name it: the canonical text.
+  // Returns the canonical path, as used by leafstore's functions and PyTorch's keys.
   canonicalOf(node) {
     const steps = [];
     for (let at = node; at > 0; at = this.tree.parent[at]) steps.push(this.tree.step[at]);
     if (steps.length > 256) steps.splice(128, steps.length - 256, '…');
     return steps.reverse().join('');
   }
-  // The node that has the only child chain from `node` at its beginning ends at.
+  // Returns the end of the chain of single children that begins at `node`.
   throughChain(node) {
     while (this.children[node] && this.children[node].length === 1 &&
         this.leafOf[node] < 0) [node] = this.children[node];
@@ -153,13 +153,13 @@ class Item {
   }
   groupName(group) { return group < 0 || this.groups[group].name === null
       ? '(in no group)' : this.groups[group].name; }
-  // Its fill: the rest, what is in no group, and what is beyond the palette are grey.
+  // Returns the fill of a group: grey for the rest, leaves in no group, and groups beyond the palette.
   groupFill(group) {
     if (group < 0 || this.groups[group].name === null || this.groups[group].rest) return 'rest';
     return group < 8 ? `c${group}` : 'rest';
   }
 
-  // Of every node; of long ones the end.
+  // Returns the path of every node; only the end of long ones.
   allPaths() {
     const paths = new Array(this.nodeCount).fill('');
     const { parent, key } = this.tree;
@@ -170,7 +170,7 @@ class Item {
     return paths;
   }
 
-  // What a search looks at, in small letters; made when first asked for.
+  // Returns the texts for the search, in lower case; computed at the first call.
   searchTexts() {
     if (!this.texts) {
       const paths = this.allPaths();
@@ -197,7 +197,7 @@ class Item {
   }
 }
 
-// Throws what is wrong with it.
+// Throws an error about invalid data.
 function readReport(text) {
   let report;
   try {

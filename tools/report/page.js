@@ -1,4 +1,4 @@
-// The page as a whole: what is shown of which item, and how its parts act on one another.
+// The page: which item is shown, and how its parts interact.
 
 const SHOWS = {
   all: ['All leaves', () => true],
@@ -29,7 +29,7 @@ class Page {
     this.showItem(this.firstItem());
   }
 
-  // The item with the most bytes: parameters rather than a step counter.
+  // Returns the item `params`, or the one with the most bytes.
   firstItem() {
     let best = 0;
     this.report.items.forEach((item, i) => {
@@ -105,7 +105,7 @@ class Page {
     this.treemap.show(this.item, colouring);
     this.legend(colouring);
     this.drawPlaces();
-    // Made while nobody waits, so that the first letter of a search costs no more than the others.
+    // Computed in advance, so that the first letter of a search is as fast as the others.
     const { item } = this;
     setTimeout(() => item.searchTexts(), 200);
   }
@@ -123,7 +123,7 @@ class Page {
 
   legend(colouring) { byId('legend').replaceChildren(...colouring.legend()); }
 
-  // The one line that says what is under the pointer or chosen by the keyboard.
+  // Updates the line about the node under the pointer or selected by the keyboard.
   read(node) {
     const line = byId('readout');
     const { item } = this;
@@ -158,7 +158,7 @@ class Page {
     this.drawPlaces();
   }
 
-  // A leaf is shown in the table, whatever that listed.
+  // Shows a leaf in the table, whatever its filter.
   openLeaf(node) {
     if (!this.table.openNode(node)) {
       byId('search').value = '';
@@ -188,7 +188,7 @@ class Page {
   pick(group) {
     this.group = group;
     this.drawPlaces();
-    // It was drawn anew.
+    // The buttons are new.
     const buttons = byId('groups-body').querySelectorAll('.group-button');
     if (group !== null) buttons[group].focus();
   }
@@ -238,7 +238,7 @@ class Page {
   }
 }
 
-// Kept for the next report where the browser has a place for it; a page opened from a file may have none.
+// The theme is stored for the next report, if the browser allows it; a page from a file may have no storage.
 const themeKey = 'leafstore-report-theme';
 
 function initTheme() {

@@ -1,4 +1,4 @@
-// What stands around the treemap and the table: facts, warnings, groups, steps, and where it all comes from.
+// The panels around the treemap and the table: facts, warnings, groups, steps, and the files.
 
 function fact(name, value, small, warn = false) {
   return el('div', {}, el('dt', {}, name), el('dd', { class: warn ? 'warn-text' : null }, value,
@@ -90,7 +90,7 @@ function drawWarnings(report, item, show) {
   byId('warnings').replaceChildren(...parts);
 }
 
-// `pick(group)` is called with a number, or null where that group was picked already.
+// Calls `pick(group)` with an index, or null to deselect the group.
 function drawGroups(item, picked, pick) {
   const body = byId('groups-body');
   if (!item.leaves.group) {
@@ -113,7 +113,7 @@ function drawGroups(item, picked, pick) {
   body.replaceChildren(stack, table, dtypeTable(item) ?? '');
 }
 
-// Two rows: the second has the statistics.
+// Makes two rows; the second has the statistics.
 function groupRows(item, group, i, whole, picked, pick) {
   const name = item.groupName(i);
   const odd = group.nan + group.inf;
@@ -152,7 +152,7 @@ function dtypeTable(item) {
           el('td', { class: i === 2 ? 'extra' : null }, text))))));
 }
 
-// The norm of some leaves together at each step: none where none of them is there.
+// Returns the common norm of some leaves at each step; null where none of them exists.
 function seriesOf(item, leaves, column) {
   return item.series.steps.map((_, step) => {
     let [squares, any] = [0, false];
@@ -166,7 +166,7 @@ function seriesOf(item, leaves, column) {
   });
 }
 
-// Leaves by group, or where there are none by the first key; at most eight lines, the largest, and one of all others.
+// Returns the leaves by group, or without groups by the first key; the eight largest lines, and one for all others.
 function linesOf(item) {
   const parts = new Map();
   for (let leaf = 0; leaf < item.leafCount; ++leaf) {

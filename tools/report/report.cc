@@ -1,5 +1,3 @@
-#include "leafstore/tools/report/report.h"
-
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -15,8 +13,11 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/atomic_file.h"
+#include "leafstore/tools/commands/commands.h"
+#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/tools/report/report_build.h"
@@ -27,33 +28,30 @@ namespace leafstore::tools {
 namespace {
 
 struct ReportOptions {
-  SourceArguments source;
+  InputOptions input;
   std::string second;
-  ChoiceArguments choice;
   std::string out;
   std::string title;
   size_t steps = 40;
   bool force = false;
-  bool json = false;
 };
 
-constexpr char kExamples[] =
-    R"(The page is one file that asks no network for anything. With two files it shows what changed and by
-how much; with a managed directory the norms over its steps.
+constexpr char kReportHelp[] =
+    R"(The page is one file and loads nothing from a network. With two files it shows what changed and by how
+much; with a managed directory the norms over its steps.
 
 Examples:
   leafstore report model.safetensors                         model.safetensors.html
   leafstore report run/step-100.leaf -o report.html --group 'bias=**.bias'
   leafstore report run@100 run@200 -o change.html            what changed between two steps
   leafstore report run -o run.html --steps 100               norms over the steps of a run
-  leafstore report model.leaf --json | jq '.items[].totals'  the data alone
+  leafstore report model.leaf --json | jq '.items[].totals'  only the data
 
 docs/report.md describes the page and the JSON.
 
-Exit codes: 0 all is well; 1 something is wrong with a file, or the page could not be written;
-2 usage.)";
+Exit codes: 0 success; 1 a file cannot be read, or the page cannot be written; 2 usage.)";
 
-// Where the page goes when nobody says: beside nothing else, in this directory.
+// Returns the default file of the page, in this directory.
 std::string DefaultOutput(const ReportOptions& options) {
   const auto base = [](absl::string_view name) {
     while (name.size() > 1 && absl::ConsumeSuffix(&name, "/")) {
@@ -62,11 +60,11 @@ std::string DefaultOutput(const ReportOptions& options) {
     return file.empty() || file == "." || file == ".." || file == "/" ? std::string("report")
                                                                       : file;
   };
-  if (options.second.empty()) return absl::StrCat(base(options.source.name), ".html");
-  return absl::StrCat(base(options.source.name), "-", base(options.second), ".html");
+  if (options.second.empty()) return absl::StrCat(base(options.input.name), ".html");
+  return absl::StrCat(base(options.input.name), "-", base(options.second), ".html");
 }
 
-// "model.leaf", "run, step 100".
+// Returns "model.leaf" or "run, step 100".
 std::string NameOf(const ReportFile& file) {
   if (!file.step) return FileNameOf(file.name);
   const std::string directory = FileNameOf(DirectoryOf(file.name));
@@ -82,29 +80,29 @@ std::string TitleOf(const ReportOptions& options, const ReportData& data) {
 
 absl::StatusOr<ReportRequest> ParseRequest(const ReportOptions& options) {
   ReportRequest request;
-  request.items = options.choice.items;
-  LEAFSTORE_ASSIGN_OR_RETURN(request.match, ParseMatch(options.choice.match));
-  LEAFSTORE_ASSIGN_OR_RETURN(request.groups, GroupFilters::Parse(options.choice.groups));
-  request.verify = !options.source.no_verify;
-  request.threads = options.source.threads;
+  request.items = options.input.items;
+  LEAFSTORE_ASSIGN_OR_RETURN(request.match, ParseMatch(options.input.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(request.groups, GroupFilters::Parse(options.input.groups));
+  request.verify = !options.input.no_verify;
+  request.threads = options.input.threads;
   return request;
 }
 
-// With notes of what was passed over, which belong into the page as well.
+// Builds the data, with notes of what is left out, which the page shows.
 absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ReportRequest request, ParseRequest(options));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.source));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.input));
   if (!options.second.empty()) {
-    SourceArguments second = options.source;
+    InputOptions second = options.input;
     second.name = options.second;
     LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr after, Open(second));
     return ReportOfChange(*source, *after, request);
   }
   // A step that was named, DIRECTORY@STEP, is one checkpoint.
   std::error_code ignored;
-  if (options.source.step.empty() && std::filesystem::is_directory(options.source.name, ignored)) {
+  if (options.input.step.empty() && std::filesystem::is_directory(options.input.name, ignored)) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::optional<std::vector<StepOfDirectory>> steps,
-                               StepsOfDirectory(options.source.name));
+                               StepsOfDirectory(options.input.name));
     if (steps) {
       const std::vector<StepOfDirectory> shown = ThinSteps(*steps, options.steps);
       absl::StatusOr<ReportData> data = ReportOfSteps(*source, shown, request);
@@ -118,7 +116,7 @@ absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
   return ReportOfModel(*source, request);
 }
 
-// The whole text, or nothing and an error.
+// Writes the whole text, or nothing.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
   LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
                              internal::AtomicFile::Create(path, {.file_system = files}));
@@ -136,17 +134,17 @@ absl::Status Print(absl::string_view text) {
 }
 
 absl::Status RunReport(const ReportOptions& options) {
-  if (!options.second.empty() && !options.source.step.empty()) {
+  if (!options.second.empty() && !options.input.step.empty()) {
     return UsageError("--step: expected one file, found two; name a step as DIRECTORY@STEP");
   }
   std::string path = options.out;
-  if (path.empty()) path = options.json ? "-" : DefaultOutput(options);
+  if (path.empty()) path = options.input.form.json ? "-" : DefaultOutput(options);
   OutputFiles files(options.force);
   if (path != "-") LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(path));
   LEAFSTORE_ASSIGN_OR_RETURN(ReportData data, BuildData(options));
   data.title = TitleOf(options, data);
   std::string text = ReportJson(data);
-  if (options.json) {
+  if (options.input.form.json) {
     text += '\n';
   } else {
     text = ReportPage(data.title, text);
@@ -162,30 +160,28 @@ absl::Status RunReport(const ReportOptions& options) {
 void AddReportCommand(CLI::App* program, CommandRun* run) {
   auto options = std::make_shared<ReportOptions>();
   CLI::App* command = program->add_subcommand(
-      "report", "Makes a page for the browser: what is in a model, what changed, how a run went.");
-  command->footer(
-      absl::StrCat(kSourceHelp, "\n\n", kGlobHelp, "\n\n", kFilterHelp, "\n\n", kExamples));
-  AddSource(command, &options->source);
-  command->add_option("SECOND", options->second, "another one, to be compared with the first")
+      "report", "Writes an HTML page: what a model has, what changed, how a run went.");
+  command->footer(HelpText(kHelpFile | kHelpGlob | kHelpFilter, kReportHelp));
+  AddFile(command, "FILE", &options->input.name);
+  AddInput(command, {kStep}, &options->input);
+  command->add_option("SECOND", options->second, "another file, to compare with the first")
       ->type_name("");
   command
-      ->add_option("-o,--output", options->out,
-                   "where the page goes; - is standard output. Without: FILE's name and .html, in "
-                   "this directory")
+      ->add_option(
+          "-o,--output", options->out,
+          "the page; - is standard output. Default: FILE's name and .html, in this directory")
       ->type_name("FILE");
-  AddItem(command, &options->choice);
-  AddMatch(command, &options->choice);
-  AddGroup(command, &options->choice);
-  command->add_option("--title", options->title, "what the page is called")->type_name("TEXT");
+  AddInput(command, {kItem, kMatch, kGroup}, &options->input);
+  command->add_option("--title", options->title, "the title of the page")->type_name("TEXT");
   command
       ->add_option("--steps", options->steps,
-                   "of a directory at most so many steps, evenly spread (default: 40)")
+                   "show at most N steps of a directory, evenly spread (default: 40)")
       ->type_name("N")
-      ->check(CLI::Range(size_t{2}, size_t{10000}));
-  AddReading(command, &options->source);
-  command->add_flag("--force", options->force, "replace a file that is there");
-  command->add_flag("--json", options->json,
-                    "the data alone, on standard output unless -o is given");
+      ->check(WholeNumber(2, 10000));
+  AddInput(command, {kReading}, &options->input);
+  command->add_flag("--force", options->force, "replace an existing file");
+  command->add_flag("--json", options->input.form.json,
+                    "write only the data, to standard output unless -o is given");
   command->callback([=] { run->function = [options] { return RunReport(*options); }; });
 }
 

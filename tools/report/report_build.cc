@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command.h"
-#include "leafstore/tools/commands/match_check.h"
+#include "leafstore/tools/commands/input.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/report/report_item.h"
 #include "leafstore/tools/report/report_numbers.h"
@@ -18,15 +18,15 @@ namespace {
 
 ReportFile Describe(const Source& source) {
   ReportFile file;
-  file.name = source.file();
-  file.bytes = source.file_size();
-  file.format = source.description();
-  file.has_checksums = std::any_of(source.items().begin(), source.items().end(),
+  file.name = source.file;
+  file.bytes = source.file_size;
+  file.format = source.description;
+  file.has_checksums = std::any_of(source.items.begin(), source.items.end(),
                                    [](const auto& item) { return item->has_checksums(); });
-  file.step = source.step();
-  file.metrics = source.metrics();
-  file.metadata = source.metadata();
-  file.bases = source.other_files();
+  file.step = source.step;
+  file.metrics = source.metrics;
+  file.metadata = source.metadata;
+  file.bases = source.other_files;
   return file;
 }
 
@@ -36,14 +36,14 @@ bool WasVerified(const std::vector<ReportFile>& files, const ReportRequest& requ
 }
 
 const SourceItem* FindItem(const Source& source, absl::string_view name) {
-  for (const auto& item : source.items()) {
+  for (const auto& item : source.items) {
     if (item->name() == name) return item.get();
   }
   return nullptr;
 }
 
-// The names of the items that are shown: those asked for, or all of the last source, and what only
-// an earlier one has. error: a UsageError, with the names there are.
+// Returns the names of the items to show: the requested ones, or all of the last source, then those
+// that only an earlier source has. error: a UsageError with suggestions.
 absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Source*>& sources,
                                                    const ReportRequest& request) {
   std::vector<std::string> names;
@@ -56,7 +56,7 @@ absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Sourc
   }
   if (!request.items.empty()) return names;
   for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
-    for (const auto& item : (*source)->items()) {
+    for (const auto& item : (*source)->items) {
       if (std::find(names.begin(), names.end(), item->name()) == names.end()) {
         names.push_back(item->name());
       }
@@ -65,7 +65,7 @@ absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Sourc
   return names;
 }
 
-// One builder an item, listed.
+// Makes a builder per item, and lists its leaves.
 absl::StatusOr<std::vector<ReportItemBuilder>> ListItems(const std::vector<const Source*>& sources,
                                                          const ReportRequest& request) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, ItemNames(sources, request));
@@ -74,7 +74,7 @@ absl::StatusOr<std::vector<ReportItemBuilder>> ListItems(const std::vector<const
   for (const std::string& name : names) {
     std::vector<FileItem> sides;
     for (const Source* source : sources) {
-      sides.push_back({FindItem(*source, name), source->file()});
+      sides.push_back({FindItem(*source, name), source->file});
       if (sides.back().item != nullptr) chosen.push_back(sides.back().item);
     }
     items.emplace_back(request, std::move(sides));
@@ -106,15 +106,15 @@ absl::StatusOr<ReportData> Report(const std::vector<const Source*>& sources,
   return data;
 }
 
-// Reads steps into items, one after another.
+// Reads steps into items, one by one.
 class StepsReader {
  public:
-  // All must outlive this.
+  // The arguments must outlive this.
   StepsReader(const ReportRequest& request, std::vector<ReportItemBuilder>* items,
               NumberReader* reader)
       : request_(request), items_(*items), reader_(*reader), before_(items->size()) {}
 
-  // The step in all items and in the data, or skipped.
+  // Adds the step to all items and to the data, or lists it as skipped.
   absl::Status Add(const StepOfDirectory& step, ReportData* data) {
     const absl::Status added = AddWhole(step, data);
     if (added.ok() || !IsOfOneStep(added)) return added;
@@ -140,16 +140,16 @@ class StepsReader {
     }
     for (size_t i = 0; i < items_.size(); ++i) items_[i].AddStep(now[i]);
     data->steps.push_back(step.step);
-    data->step_metrics.push_back(source->metrics());
+    data->step_metrics.push_back(source->metrics);
     before_ = std::move(now);
-    open_ = std::move(source);  // which closes the one before
+    open_ = std::move(source);  // closes the previous one
     return absl::OkStatus();
   }
 
   const ReportRequest& request_;
   std::vector<ReportItemBuilder>& items_;
   NumberReader& reader_;
-  // The last step that was added: its items, and what they are of.
+  // The last step that was added: its items, and their source.
   std::vector<NumberReader::StepItem> before_;
   SourcePtr open_;
 };

@@ -1,15 +1,14 @@
-// Makes the data of a report out of what it is of.
+// Builds the data of a report from its sources.
 //
 //   ReportData model = ReportOfModel(*source, request).value();
 //   ReportData change = ReportOfChange(*before, *after, request).value();
 //   ReportData run = ReportOfSteps(*newest, StepsOfDirectory("run").value().value(), request).value();
 //
-// Leaves of two files meet by path, items by name. A leaf that is tied on one side and a leaf of
-// its own on the other is a leaf.
+// Leaves of two files are compared by path, items by name. A leaf that is tied on one side and not on
+// the other is a leaf.
 //
-// Errors: of reading (source.h), with the name of the file that they are of; a UsageError: no such
-// item, or no leaf that is asked for. Progress is shown on standard error. Complexity: O(bytes) of
-// all that is looked at.
+// Errors: of reading (source.h), with the name of the file; a UsageError: no such item, or no matching
+// leaf. Progress is shown on standard error. O(bytes) of the leaves shown.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_BUILD_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_BUILD_H_
 
@@ -38,14 +37,14 @@ absl::StatusOr<ReportData> ReportOfModel(const Source& source, const ReportReque
 absl::StatusOr<ReportData> ReportOfChange(const Source& before, const Source& after,
                                           const ReportRequest& request);
 
-// `newest` is what is shown in full, and the last of `steps`. They are read one after another, and
-// besides the newest no more than two are open at a time. A step that cannot be read is left out,
-// and said to be; error: what is not of one step (no memory, too many open files).
+// `newest` is shown in full; it is the last of `steps`. Reads steps one by one, so that besides the
+// newest at most two are open. A step that cannot be read is left out and listed as skipped; error:
+// one that does not concern a single step (no memory, too many open files).
 absl::StatusOr<ReportData> ReportOfSteps(const Source& newest,
                                          const std::vector<StepOfDirectory>& steps,
                                          const ReportRequest& request);
 
-// At most `most` (2 at least) of the steps, evenly spread; the first and the last among them.
+// Returns at most `most` (at least 2) of the steps, evenly spread, with the first and the last.
 std::vector<StepOfDirectory> ThinSteps(const std::vector<StepOfDirectory>& steps, size_t most);
 
 }  // namespace leafstore::tools

@@ -9,19 +9,21 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include <nlohmann/json.hpp>
 
+#include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-// Values of static leaves are shown to this many bytes.
+// Values of static leaves are cut to this many bytes, keys to this many columns: a file can hold
+// megabytes.
 constexpr size_t kMaxShownValue = 4096;
-// Integers beyond it are not exact as numbers of JavaScript's.
+constexpr size_t kMaxShownKey = 1024;
+// Larger integers are not exact as numbers in JavaScript.
 constexpr int64_t kMaxExactInteger = int64_t{1} << 53;
+
+std::string ShownKey(const std::string& text) { return CutMiddle(text, kMaxShownKey); }
 
 Json Text(absl::string_view text) { return Printable(text); }
 
@@ -31,15 +33,15 @@ Json Number(double number) {
   return number;
 }
 
-// To the digits that a line in a chart can show: a series has many.
-Json ShortNumber(double number) {
+// Rounds to the digits that a chart can show, because a series has many numbers.
+Json ChartNumber(double number) {
   if (!std::isfinite(number)) return Number(number);
   return std::strtod(absl::StrCat(number).c_str(), nullptr);
 }
 
-// An object of a map's names, each with what `fn` makes of its value. Names of a map are there
-// once, and stay different, so that none is looked for among those before it: a file may hold
-// millions.
+// Returns an object with the names of a map, and what `fn` returns for each value. Names of a map
+// are unique and stay different, so that no name is searched among the previous ones: a file can
+// have millions.
 template <typename Map, typename Fn>
 Json Fields(const Map& map, const Fn& fn) {
   Json json = Json::object();
@@ -51,13 +53,13 @@ Json Fields(const Map& map, const Fn& fn) {
   return json;
 }
 
-Json ToJson(const Metadata& metadata) {
+Json PageJson(const Metadata& metadata) {
   return Fields(metadata, [](const std::string& value) { return Text(value); });
 }
 
-Json ToJson(const Metrics& metrics) { return Fields(metrics, Number); }
+Json PageJson(const Metrics& metrics) { return Fields(metrics, Number); }
 
-Json ToJson(const Totals& totals) {
+Json PageJson(const Totals& totals) {
   return {{"leaves", totals.leaves},
           {"tensors", totals.tensors},
           {"parameters", totals.parameters},
@@ -65,7 +67,7 @@ Json ToJson(const Totals& totals) {
           {"stored", totals.stored}};
 }
 
-Json ToJson(const Value& value) {
+Json PageJson(const Value& value) {
   switch (value.kind()) {
     case ValueKind::kBool:
       return *value.As<bool>();
@@ -87,7 +89,7 @@ Json ToJson(const Value& value) {
   return nullptr;
 }
 
-// The names of the columns and fields that statistics are.
+// The columns and fields for statistics.
 struct StatField {
   const char* name;
   Json (*of)(const TensorStats&);
@@ -143,7 +145,7 @@ const char* ModeName(ReportMode mode) {
   return "";
 }
 
-// Writes an item: nodes and leaves get their numbers here.
+// Writes an item. Numbers its nodes and leaves in preorder.
 class ItemWriter {
  public:
   ItemWriter(const ReportItem& item, const std::vector<int64_t>& steps)
@@ -157,10 +159,10 @@ class ItemWriter {
   }
 
   Json Write() const {
-    Json json = {{"name", Text(item_.name)}, {"metadata", ToJson(item_.metadata)}};
+    Json json = {{"name", Text(item_.name)}, {"metadata", PageJson(item_.metadata)}};
     json["totals"] = Json::array();
     for (const std::optional<Totals>& totals : item_.totals) {
-      json["totals"].push_back(totals ? ToJson(*totals) : Json(nullptr));
+      json["totals"].push_back(totals ? PageJson(*totals) : Json(nullptr));
     }
     json["tree"] = Tree();
     json["leaves"] = Leaves();
@@ -176,7 +178,7 @@ class ItemWriter {
   }
 
  private:
-  // A list by leaf.
+  // Returns a list with an entry per leaf.
   template <typename Fn>
   Json Column(const Fn& of) const {
     Json column = Json::array();
@@ -224,7 +226,7 @@ class ItemWriter {
     Json groups = Json::array();
     for (const ReportGroup& group : item_.groups) {
       Json json = {{"name", group.name ? Text(*group.name) : Json(nullptr)}, {"rest", group.rest}};
-      json.update(ToJson(group.totals));
+      json.update(PageJson(group.totals));
       for (const StatField& field : kStatFields) json[field.name] = field.of(group.stats);
       groups.push_back(std::move(json));
     }
@@ -232,7 +234,7 @@ class ItemWriter {
   }
 
   Json Side(const std::vector<std::optional<ReportLeaf>>& side) const {
-    // Of leaves that are there; of tensors among them.
+    // Columns for leaves that the side has, and for tensors only.
     const auto of_leaf = [&](auto fn) {
       return Column([&](size_t i) -> Json { return side[i] ? Json(fn(*side[i])) : Json(nullptr); });
     };
@@ -250,7 +252,7 @@ class ItemWriter {
     json["bytes"] = of_tensor([](const ReportLeaf& l) { return l.bytes; });
     json["stored"] = of_tensor([](const ReportLeaf& l) { return l.stored; });
     json["value"] = of_leaf(
-        [](const ReportLeaf& l) -> Json { return l.value ? ToJson(*l.value) : Json(nullptr); });
+        [](const ReportLeaf& l) -> Json { return l.value ? PageJson(*l.value) : Json(nullptr); });
     for (const StatField& field : kStatFields) {
       json[field.name] = of_tensor([&field](const ReportLeaf& l) { return field.of(l.stats); });
     }
@@ -290,8 +292,8 @@ class ItemWriter {
     };
     using Point = ReportSeries::Point;
     return {{"steps", steps_},
-            {"l2", of_point([](const Point& p) { return ShortNumber(p.l2); })},
-            {"change", of_point([](const Point& p) { return ShortNumber(p.change); })},
+            {"l2", of_point([](const Point& p) { return ChartNumber(p.l2); })},
+            {"change", of_point([](const Point& p) { return ChartNumber(p.change); })},
             {"odd", of_point([](const Point& p) { return p.odd; })}};
   }
 
@@ -302,7 +304,7 @@ class ItemWriter {
   std::vector<size_t> leaves_;  // in preorder
 };
 
-Json ToJson(const ReportFile& file) {
+Json PageJson(const ReportFile& file) {
   Json bases = Json::array();
   for (const std::string& base : file.bases) bases.push_back(Text(base));
   return {{"name", Text(file.name)},
@@ -310,12 +312,12 @@ Json ToJson(const ReportFile& file) {
           {"format", Text(file.format)},
           {"has_checksums", file.has_checksums},
           {"step", file.step ? Json(*file.step) : Json(nullptr)},
-          {"metrics", ToJson(file.metrics)},
-          {"metadata", ToJson(file.metadata)},
+          {"metrics", PageJson(file.metrics)},
+          {"metadata", PageJson(file.metadata)},
           {"bases", std::move(bases)}};
 }
 
-// A list by step for each name that any step has.
+// Returns a list with an entry per step, for each name that any step has.
 Json MetricsByStep(const std::vector<Metrics>& by_step) {
   std::map<std::string, std::vector<Json>> lists;
   for (size_t step = 0; step < by_step.size(); ++step) {
@@ -328,6 +330,50 @@ Json MetricsByStep(const std::vector<Metrics>& by_step) {
 
 }  // namespace
 
+ReportTree::Node ReportTree::Child(Node parent, const KeyRef& key) {
+  std::string text;
+  AppendKeyText(key, &text);
+  const auto [found, is_new] =
+      index_.try_emplace({parent, std::move(text)}, static_cast<Node>(nodes_.size()));
+  if (!is_new) return found->second;
+  const Node node = found->second;
+  Entry entry;
+  entry.parent = parent;
+  entry.key = ShownKey(PrintableKey(key));
+  entry.step = ShownKey(Printable(found->first.second));
+  nodes_.push_back(std::move(entry));
+  Entry& above = nodes_[parent];
+  if (above.last_child == kNone) {
+    above.first_child = node;
+  } else {
+    nodes_[above.last_child].next_sibling = node;
+  }
+  above.last_child = node;
+  return node;
+}
+
+ReportTree::Node ReportTree::At(const Path& path) {
+  Node node = kRoot;
+  for (const Key& key : path.keys()) node = Child(node, key.ref());
+  return node;
+}
+
+std::vector<ReportTree::Node> ReportTree::Preorder() const {
+  std::vector<Node> order;
+  order.reserve(nodes_.size());
+  Node node = kRoot;
+  while (node != kNone) {
+    order.push_back(node);
+    if (nodes_[node].first_child != kNone) {
+      node = nodes_[node].first_child;
+      continue;
+    }
+    while (node != kNone && nodes_[node].next_sibling == kNone) node = nodes_[node].parent;
+    if (node != kNone) node = nodes_[node].next_sibling;
+  }
+  return order;
+}
+
 std::string ReportJson(const ReportData& data) {
   Json json = {{"schema", kReportSchema},
                {"mode", ModeName(data.mode)},
@@ -336,7 +382,7 @@ std::string ReportJson(const ReportData& data) {
   json["notes"] = Json::array();
   for (const std::string& note : data.notes) json["notes"].push_back(Text(note));
   json["files"] = Json::array();
-  for (const ReportFile& file : data.files) json["files"].push_back(ToJson(file));
+  for (const ReportFile& file : data.files) json["files"].push_back(PageJson(file));
   if (data.mode == ReportMode::kSteps) {
     json["steps"] = data.steps;
     json["metrics"] = MetricsByStep(data.step_metrics);
@@ -349,7 +395,7 @@ std::string ReportJson(const ReportData& data) {
   for (const ReportItem& item : data.items) {
     json["items"].push_back(ItemWriter(item, data.steps).Write());
   }
-  return json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace);
+  return JsonText(json);
 }
 
 }  // namespace leafstore::tools

@@ -1,67 +1,71 @@
-// ReportData: all that a report shows, and its form as JSON, which is what the page reads and what
+// ReportData: everything that a report shows, and its JSON, which the page reads and which
 // `leafstore report --json` prints.
 //
 // The JSON is one object. Names and meanings do not change within one value of `schema`; fields may
-// be added. Leaves are in columns: lists of one length, so that 10,000 leaves stay a page of a few
-// MB. A number that is not there (NaN, or of a leaf that is not) is null; infinities are "inf" and
-// "-inf". Text is as Printable (text.h) returns it, so that it does nothing to whoever shows it; in
-// names of metadata and metrics, which are names of fields here, a backslash of the name's own is
-// two, so that no two names become one.
+// be added. Leaves are in columns: lists of one length, so that a page with 10,000 leaves has a few
+// MB. NaN, and a number of a leaf that one side does not have, is null; infinities are "inf" and
+// "-inf". Text is as Printable (text.h) returns it, so that it is safe to show. Names of metadata
+// and metrics are names of fields, in which a backslash is doubled, so that no two names become
+// equal.
 //
 //   schema     1
 //   mode       "model": one file; "compare": two; "steps": a managed directory
-//   title, verified (whether there are checksums, and they were checked), notes [text]
+//   title, verified (whether checksums exist and were verified), notes [text]
 //   files      [{name, bytes, format, has_checksums, step, metrics {name: number},
 //              metadata {name: text}, bases}]
-//              of "compare" before and after, otherwise one
-//   steps      of "steps": the numbers of the steps, growing
-//   metrics    of "steps": {name: [number or null by step]}
-//   skipped    of "steps": [{step, why}], those that could not be read
+//              before and after for "compare", otherwise one
+//   steps      for "steps": the steps, ascending
+//   metrics    for "steps": {name: [number or null per step]}
+//   skipped    for "steps": [{step, why}], those that could not be read
 //   items      [item]
 //
-// Of an item:
+// An item has:
 //
 //   name, metadata
-//   totals     by side: {leaves, tensors, parameters, bytes, stored}, or null
-//   tree       {parent, key, step}, by node in preorder; the parent of the root is -1. `key` is a
+//   totals     per side: {leaves, tensors, parameters, bytes, stored}, or null
+//   tree       {parent, key, step}, per node in preorder; the parent of the root is -1. `key` is a
 //              part of the dotted path, `step` one of the canonical path
-//   leaves     {node, group}, by leaf; `group` is a place in `groups`, or null, and is missing where
-//              there are no groups
-//   aliases    {node, target}: nodes that stand for others
+//   leaves     {node, group}, per leaf; `group` is an index in `groups`, or null, and is missing
+//              where there are no groups
+//   aliases    {node, target}: nodes that are other names of nodes
 //   tags       {node, tag}
-//   groups     [{name (null: of what is in no group), rest, leaves, tensors, parameters, bytes,
+//   groups     [{name (null: leaves in no group), rest, leaves, tensors, parameters, bytes,
 //              stored, count, nan, inf, zero, min, max, mean, std, l2}]
 //   groups_saved, took_root (the group whose filter matched the root, or null)
-//   sides      one, of "compare" two; of each columns by leaf, null where the leaf is not there:
+//   sides      one, or two for "compare"; each has columns per leaf, null where the side does not
+//              have the leaf:
 //     kind       "tensor" or "static"
-//     dtype      of a static leaf the kind of its value
+//     dtype      for a static leaf the kind of its value
 //     shape, parameters, bytes, stored
 //     value      of a static leaf
 //     count, nan, inf, zero, min, max, mean, std, l2      as in numeric/stats.h
-//     histogram  counts in equal bins from min to max, in "compare" from the smaller min to the
+//     histogram  counts in equal bins from min to max, for "compare" from the smaller min to the
 //                larger max of both sides; null where there is no finite number
-//   change     of "compare", by leaf: {what, differing, max_abs, max_rel, l2}, and structure [text]
+//   change     for "compare", per leaf: {what, differing, max_abs, max_rel, l2}; structure [text]
 //     what       "same", "numbers", "value", "dtype", "shape", "kind", "added", "removed"
 //     l2         the norm of after minus before, over numbers that are finite on both sides
-//   series     of "steps": {steps, l2, change, odd}; of the last three a list by leaf of lists by
-//              step: the norm, that of the change since the step before, and how many numbers are
-//              NaN or infinite
+//   series     for "steps": {steps, l2, change, odd}; the last three are lists per leaf of lists per
+//              step: the norm, the norm of the change since the previous step, and the count of NaN
+//              and infinite numbers
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/core/metadata.h"
+#include "leafstore/core/key.h"
+#include "leafstore/core/path.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
 #include "leafstore/numeric/stats.h"
-#include "leafstore/tools/report/report_tree.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
@@ -70,9 +74,54 @@ inline constexpr int kReportSchema = 1;
 
 enum class ReportMode : uint8_t { kModel, kCompare, kSteps };
 
+// The nodes above the leaves of one item, or of two that are compared.
+//
+//   ReportTree tree;
+//   const ReportTree::Node layers = tree.Child(ReportTree::kRoot, KeyRef::Attribute("layers"));
+//   const ReportTree::Node first = tree.Child(layers, KeyRef::Index(0));
+//
+// A node is identified by its parent and its key, so that equal paths of two items are one node,
+// whatever their order and structure. Children are in the order in which they were made.
+class ReportTree {
+ public:
+  using Node = uint32_t;
+  static constexpr Node kRoot = 0;
+  static constexpr Node kNone = 0xffffffff;
+
+  ReportTree() : nodes_(1) {}
+
+  // Returns the child with this key; makes it if there is none. O(length), expected.
+  Node Child(Node parent, const KeyRef& key);
+  // Returns the node at a path; makes it and its ancestors.
+  Node At(const Path& path);
+
+  size_t size() const { return nodes_.size(); }
+  // Returns kNone for the root.
+  Node parent(Node node) const { return nodes_[node].parent; }
+  // Return the key as part of a dotted path, and of canonical text; cut where it is long.
+  const std::string& key(Node node) const { return nodes_[node].key; }
+  const std::string& step(Node node) const { return nodes_[node].step; }
+
+  // Returns all nodes in preorder. O(nodes).
+  std::vector<Node> Preorder() const;
+
+ private:
+  struct Entry {
+    Node parent = kNone;
+    Node first_child = kNone;
+    Node last_child = kNone;
+    Node next_sibling = kNone;
+    std::string key;
+    std::string step;
+  };
+
+  std::vector<Entry> nodes_;
+  absl::flat_hash_map<std::pair<Node, std::string>, Node> index_;
+};
+
 // A leaf on one side.
 struct ReportLeaf {
-  // Of a static leaf; the rest is of tensors.
+  // Of a static leaf; the other fields are of tensors.
   std::optional<Value> value;
   std::string dtype;
   Shape shape;
@@ -85,7 +134,7 @@ struct LeafChange {
   enum class What : uint8_t { kSame, kNumbers, kValue, kDType, kShape, kKind, kAdded, kRemoved };
 
   What what = What::kSame;
-  // Of kSame and kNumbers, of tensors; as LeafDiff's (numeric/diff.h) and above.
+  // For tensors with kSame and kNumbers; as in LeafDiff (numeric/diff.h) and above.
   std::optional<int64_t> differing;
   double max_abs = 0;
   double max_rel = 0;
@@ -93,10 +142,10 @@ struct LeafChange {
 };
 
 struct ReportSeries {
-  // By leaf, by step; none where the leaf is no tensor at that step.
+  // Per leaf, per step; none where the leaf is not a tensor at that step.
   struct Point {
     double l2;
-    double change;  // NaN where the step before has none to compare with
+    double change;  // NaN where the previous step has no such tensor
     int64_t odd;    // NaN or infinite
   };
   std::vector<std::vector<std::optional<Point>>> points;
@@ -156,7 +205,7 @@ struct ReportData {
   std::vector<ReportItem> items;
 };
 
-// Leaves get numbers in preorder of the tree, whatever their order was. ASCII. O(size).
+// Returns ASCII; the leaves are in preorder of the tree. O(size).
 std::string ReportJson(const ReportData& data);
 
 }  // namespace leafstore::tools

@@ -7,15 +7,15 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/align.h"
 #include "leafstore/store/slot_set.h"
-#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/treedef/diff.h"
 
 namespace leafstore::tools {
 namespace {
 
-// How many differences of structures are told.
+// The most differences of structures that are listed.
 constexpr size_t kMostStructure = 50;
-// A file may say anything of tensors that are not there.
+// A damaged file may have any size in its manifest.
 constexpr int64_t kMostBytes = int64_t{1} << 40;
 
 }  // namespace
@@ -25,7 +25,7 @@ absl::Status ReportItemBuilder::List() {
   item_.metadata = main().metadata();
   places_.resize(sides_.size());
   item_.totals.resize(sides_.size());
-  // After before before: what is new stands where it is now, what has gone behind its siblings.
+  // `after` comes first: new leaves keep their places, and removed ones follow their siblings.
   for (size_t side = sides_.size(); side-- > 0;) {
     if (sides_[side].item == nullptr) continue;
     LEAFSTORE_RETURN_IF_ERROR(FileError(sides_[side].file, ListSide(side)));
@@ -62,7 +62,7 @@ absl::Status ReportItemBuilder::ListSide(size_t side) {
   return absl::OkStatus();
 }
 
-// The node of the report's tree; `nodes` has those that are known.
+// Returns the node in the report's tree; `nodes` caches them.
 ReportTree::Node ReportItemBuilder::NodeOf(const ItemRows& rows, NodeId node,
                                            std::vector<ReportTree::Node>* nodes) {
   std::vector<NodeId> way;
@@ -87,8 +87,7 @@ void ReportItemBuilder::AddLeaf(size_t side, ReportTree::Node node, uint32_t pla
   places[found->second] = place;
 }
 
-// Aliases that both sides have are there twice; one that is a leaf on the other side, or whose
-// owner is not listed, is none here.
+// Removes duplicates of aliases that both sides have, and aliases that are leaves on the other side.
 void ReportItemBuilder::DropAliasesOfLeaves() {
   auto& aliases = item_.aliases;
   std::sort(aliases.begin(), aliases.end());
@@ -109,7 +108,7 @@ void ReportItemBuilder::CompareStructures() {
   using What = TreeDefDifference::What;
   size_t more = 0;
   for (const TreeDefDifference& difference : DiffTreeDefs(*a, *b)) {
-    // These are leaves of the table.
+    // The table lists these leaves.
     if (difference.what == What::kOnlyInA || difference.what == What::kOnlyInB) continue;
     if (item_.structure.size() < kMostStructure) {
       item_.structure.push_back(ToString(difference, *a, *b));
@@ -137,7 +136,7 @@ absl::Status ReportItemBuilder::Group() {
       GroupSide(main(), side, *groups);
       continue;
     }
-    // Of leaves that are only before, the groups of that file.
+    // Leaves that only `before` has are in the groups of that file.
     LEAFSTORE_ASSIGN_OR_RETURN(const std::optional<ItemGroups> before,
                                GroupsOf(*item, request_.groups));
     if (before) GroupSide(*item, side, *before);
@@ -148,7 +147,7 @@ absl::Status ReportItemBuilder::Group() {
 void ReportItemBuilder::GroupSide(const SourceItem& item, size_t side, const ItemGroups& groups) {
   absl::flat_hash_map<absl::string_view, uint32_t> by_name;
   for (uint32_t i = 0; i < item_.groups.size(); ++i) by_name.emplace(*item_.groups[i].name, i);
-  // By group of this side, that of the item which has its name, if any does.
+  // Per group of this side: the group of the item with the same name, if there is one.
   std::vector<std::optional<uint32_t>> same;
   for (const std::string& name : groups.labels.names()) {
     const auto found = by_name.find(name);
@@ -170,7 +169,7 @@ int64_t ReportItemBuilder::bytes_to_read() const {
   return bytes;
 }
 
-// What is known of a leaf without its numbers.
+// Describes a leaf without statistics.
 std::optional<ReportLeaf> ReportItemBuilder::Describe(size_t side, size_t leaf) const {
   const uint32_t place = places_[side][leaf];
   if (place == kNoPlace) return std::nullopt;
@@ -207,7 +206,7 @@ absl::Status ReportItemBuilder::Read(NumberReader* reader) {
   return absl::OkStatus();
 }
 
-// Of the leaves that this side alone has: all, where there is one side.
+// Reads the leaves that only this side has; all leaves, if there is one side.
 absl::Status ReportItemBuilder::ReadOne(size_t side, NumberReader* reader) {
   std::vector<uint32_t> places;
   std::vector<size_t> leaves;
@@ -245,7 +244,7 @@ absl::Status ReportItemBuilder::ReadPairs(NumberReader* reader) {
   return absl::OkStatus();
 }
 
-// Of the last side that there is.
+// Sums the leaves of the last side that exists.
 void ReportItemBuilder::SumGroups() {
   if (item_.groups.empty()) return;
   const size_t side = sides_.back().item != nullptr ? sides_.size() - 1 : 0;
@@ -263,7 +262,7 @@ void ReportItemBuilder::SumGroups() {
   if (none.totals.leaves > 0) item_.groups.push_back(std::move(none));
 }
 
-// By leaf of the one side, its place in another step's item.
+// Returns, per leaf of the one side, its place in the item of another step.
 std::vector<uint32_t> ReportItemBuilder::PlacesAt(const SourceItem& item) const {
   const SourceItem& side = *sides_[0].item;
   const Alignment there = Align({side.layout(), side.slots()}, {item.layout(), item.slots()});

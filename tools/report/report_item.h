@@ -1,11 +1,11 @@
 // ReportItemBuilder: one item of a report, of one file or of two.
 //
 //   ReportItemBuilder builder(request, {{before, "a.leaf"}, {after, "b.leaf"}});
-//   LEAFSTORE_RETURN_IF_ERROR(builder.List());                // what there is, without tensors
-//   LEAFSTORE_RETURN_IF_ERROR(builder.Read(&reader));         // its numbers
+//   LEAFSTORE_RETURN_IF_ERROR(builder.List());                // reads no tensor
+//   LEAFSTORE_RETURN_IF_ERROR(builder.Read(&reader));         // reads the tensors
 //   ReportItem item = std::move(builder).Take();
 //
-// Errors: of reading, with the file in front that they are of.
+// Errors: of reading, with the file in front.
 // Threads: one at a time.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
@@ -29,31 +29,31 @@ namespace leafstore::tools {
 
 class ReportItemBuilder {
  public:
-  // `sides`: one, or before and after, of which one may have no item. All must outlive this.
+  // `sides`: one, or before and after, one of which may have no item. The arguments must outlive this.
   ReportItemBuilder(const ReportRequest& request, std::vector<FileItem> sides)
       : request_(request), sides_(std::move(sides)) {}
 
   absl::Status List();
   const std::string& name() const { return item_.name; }
-  // Bytes that Read reads, 1 TiB at most. After List.
+  // Returns the bytes that Read reads, at most 1 TiB. After List.
   int64_t bytes_to_read() const;
   absl::Status Read(NumberReader* reader);
-  // Leaves that are shown, aliases among them. After List.
+  // Returns the number of leaves shown, including aliases. After List.
   size_t size() const { return item_.leaf_nodes.size() + item_.aliases.size(); }
-  // After List, and before steps are added: there will be norms over some.
+  // Must be called after List, and before steps are added.
   void BeginSeries();
-  // The norms at a step; `before` is what was added last, or nothing at the first.
+  // Returns the norms at a step; `before` is the step that was added last, or empty.
   using StepItem = NumberReader::StepItem;
   absl::StatusOr<StepItem> ReadStep(FileItem step, const StepItem& before,
                                     NumberReader* reader) const;
-  // Adds them. A step of which not all items could be read is not added to any.
+  // Adds them. A step must be added to all items or to none.
   void AddStep(const StepItem& step);
   ReportItem Take() && { return std::move(item_); }
 
  private:
   static constexpr uint32_t kNoLeaf = 0xffffffff;
 
-  // The one that names, groups and metadata are of.
+  // Returns the side with the names, groups and metadata.
   const FileItem& main_side() const {
     return sides_.back().item != nullptr ? sides_.back() : sides_.front();
   }
@@ -76,7 +76,7 @@ class ReportItemBuilder {
   std::vector<FileItem> sides_;
   ReportItem item_;
   absl::flat_hash_map<ReportTree::Node, uint32_t> leaf_of_node_;
-  // By side, by leaf: its place there, or kNoPlace.
+  // Per side, per leaf: its place in the item, or kNoPlace.
   std::vector<std::vector<uint32_t>> places_;
 };
 

@@ -14,12 +14,12 @@
 #include "leafstore/io/internal/parallel.h"
 #include "leafstore/numeric/diff.h"
 #include "leafstore/numeric/elements.h"
-#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/errors.h"
 
 namespace leafstore::tools {
 namespace {
 
-// What a thread reads at once: enough that a small leaf costs nothing but itself.
+// The size of a piece: large enough that a small leaf costs little.
 constexpr int64_t kPieceBytes = int64_t{4} << 20;
 constexpr size_t kPieceLeaves = 1024;
 
@@ -29,7 +29,7 @@ struct Piece {
   int64_t bytes;
 };
 
-// Runs of leaves; `bytes_of` says how much each is.
+// Divides leaves into pieces; `bytes_of` returns the bytes of each leaf.
 template <typename Fn>
 std::vector<Piece> Pieces(size_t leaves, const Fn& bytes_of) {
   std::vector<Piece> pieces;
@@ -39,7 +39,7 @@ std::vector<Piece> Pieces(size_t leaves, const Fn& bytes_of) {
       pieces.push_back({i, i, 0});
     }
     ++pieces.back().end;
-    // A file may say anything of tensors that this reader cannot read.
+    // A damaged file may have any size in its manifest.
     pieces.back().bytes += std::min<int64_t>(bytes_of(i), int64_t{1} << 50);
   }
   return pieces;
@@ -51,7 +51,7 @@ int64_t TotalBytes(const std::vector<Piece>& pieces) {
   return bytes;
 }
 
-// The leaves at `places`, in any order, without one that is kNoPlace: that is a null leaf.
+// Loads the leaves at `places`, which may be in any order; kNoPlace gives an empty leaf.
 absl::StatusOr<std::vector<Leaf>> LoadLeaves(const FileItem& from,
                                              absl::Span<const uint32_t> places) {
   std::vector<size_t> order;
@@ -62,7 +62,7 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const FileItem& from,
             [places](size_t a, size_t b) { return places[a] < places[b]; });
   std::vector<uint32_t> sorted;
   for (const size_t i : order) {
-    // Two paths may lead to one leaf.
+    // Two paths may have one leaf.
     if (sorted.empty() || sorted.back() != places[i]) sorted.push_back(places[i]);
   }
   std::vector<Leaf> leaves(places.size());
@@ -77,7 +77,8 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const FileItem& from,
   return leaves;
 }
 
-// Does the pieces by several threads, until one fails. error: that of the first piece that failed.
+// Calls `fn` with the pieces on several threads, until one fails. error: that of the first piece that
+// failed.
 template <typename Fn>
 absl::Status ForPieces(const std::vector<Piece>& pieces, int threads, const Fn& fn) {
   std::vector<absl::Status> failed(pieces.size());
@@ -92,7 +93,7 @@ absl::Status ForPieces(const std::vector<Piece>& pieces, int threads, const Fn& 
   return absl::OkStatus();
 }
 
-// The norm of b - a over what is finite on both sides. Of one dtype and shape.
+// Returns the norm of b - a over numbers that are finite on both sides. Both have one dtype and shape.
 double NormOfChange(const Tensor& a, const Tensor& b) {
   double squares = 0;
   if (a.dtype() == DType::kC64) {
@@ -125,7 +126,7 @@ bool HaveOneForm(const Tensor& a, const Tensor& b) {
 
 bool HaveSameBytes(const Tensor& a, const Tensor& b) { return a.bytes() == b.bytes(); }
 
-// The range of both, where either has a finite number.
+// Returns the range of both; none where neither has a finite number.
 std::optional<StatsOptions::Range> RangeOf(const TensorStats& a, const TensorStats& b) {
   StatsOptions::Range range = {std::numeric_limits<double>::infinity(),
                                -std::numeric_limits<double>::infinity()};
@@ -141,7 +142,7 @@ std::optional<StatsOptions::Range> RangeOf(const TensorStats& a, const TensorSta
 absl::StatusOr<NumberReader::Pair> ComparePair(const Leaf& before, const Leaf& after) {
   NumberReader::Pair pair;
   pair.change = CompareLeaves(before, after);
-  // The least and the greatest number first: both histograms have one range.
+  // The first pass finds the range for both histograms.
   if (before.is_tensor()) {
     LEAFSTORE_ASSIGN_OR_RETURN(pair.before, StatsOf(before.tensor()));
   }
@@ -166,7 +167,7 @@ ReportSeries::Point PointOf(const Leaf& leaf, const Leaf& before,
   if (comparable && point_before && HaveSameBytes(before.tensor(), tensor)) {
     return {point_before->l2, 0, point_before->odd};
   }
-  // Without options it cannot fail.
+  // Cannot fail without options.
   const TensorStats stats = StatsOf(tensor).value();
   return {
       stats.l2(),
@@ -185,7 +186,7 @@ LeafChange CompareLeaves(const Leaf& before, const Leaf& after) {
   }
   if (before.tensor().dtype() != after.tensor().dtype()) return {What::kDType};
   if (before.tensor().shape() != after.tensor().shape()) return {What::kShape};
-  // By the rules of numeric/diff.h, under one path.
+  // Compares stores of one leaf each by the rules of numeric/diff.h.
   const auto one = [](const Leaf& leaf) {
     return ParamStore::FromEntries({{Path().Attribute("leaf"), leaf}}).value();
   };
@@ -231,7 +232,7 @@ absl::StatusOr<std::vector<NumberReader::Pair>> NumberReader::Compare(
     const FileItem& before, const FileItem& after, absl::Span<const Places> places) {
   std::vector<Pair> pairs(places.size());
   const std::vector<Piece> pieces = Pieces(places.size(), [&](size_t i) {
-    // Half of each: a sum of what a file says may be no number.
+    // Half of each, because the sum of two sizes in a damaged file may overflow.
     return before.item->entry(places[i].before).spec.byte_size() / 2 +
            after.item->entry(places[i].after).spec.byte_size() / 2;
   });

@@ -1,10 +1,9 @@
-// The numbers of a report, read from tensors by several threads.
+// Computes the statistics of a report with several threads.
 //
-// Tensors are read a few at a time and let go of, so that memory stays small; those of one item are
-// dealt out to threads by pieces of some MiB.
+// Tensors are read a few at a time and released, so that memory stays small; threads share the tensors
+// of an item in pieces of some MiB.
 //
-// Errors: as SourceItem::Load, with the file in front that they are of. Complexity: O(bytes),
-// several passes.
+// Errors: as SourceItem::Load, with the file in front. O(bytes), several passes.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
 
@@ -26,32 +25,32 @@
 
 namespace leafstore::tools {
 
-// Bins of a leaf's histogram: as many as a row of the table has room for.
+// The bins of a histogram: as many as fit into a row of the table.
 inline constexpr int kReportBins = 32;
 
-// An item, null where the file does not have it, and the file that errors of reading it name.
+// An item, null where the file does not have it, and the file for errors.
 struct FileItem {
   const SourceItem* item = nullptr;
   std::string file;
 };
 
-// How the numbers are read.
+// Reads tensors.
 class NumberReader {
  public:
-  // `threads`: as in ReadOptions. `progress` must outlive this; it is told the bytes read.
+  // `threads`: as in ReadOptions. `progress` must outlive this; it counts the bytes read.
   NumberReader(int threads, Progress* progress) : threads_(threads), progress_(progress) {}
 
-  // Of the leaves at `places` of an item, in that order; of static leaves empty ones.
+  // Returns the statistics of the leaves at `places`, in order; those of static leaves are empty.
   absl::StatusOr<std::vector<TensorStats>> Stats(const FileItem& from,
                                                  absl::Span<const uint32_t> places);
 
-  // Of leaves that are there twice; the histograms of both have one range.
+  // Leaves that both sides have; both histograms have one range.
   struct Pair {
     TensorStats before;
     TensorStats after;
     LeafChange change;
   };
-  // The places of leaves of one path.
+  // The places of the two leaves of one path.
   struct Places {
     uint32_t before;
     uint32_t after;
@@ -59,15 +58,15 @@ class NumberReader {
   absl::StatusOr<std::vector<Pair>> Compare(const FileItem& before, const FileItem& after,
                                             absl::Span<const Places> places);
 
-  // An item at a step: of each leaf of a report its place there, or kNoPlace, and what Norms said
-  // of it.
+  // An item at a step: per leaf of the report, its place in the item, or kNoPlace, and the result of
+  // Norms.
   struct StepItem {
     FileItem from;
     std::vector<uint32_t> places;
     std::vector<std::optional<ReportSeries::Point>> points;
   };
-  // The points of `now`, by leaf. The step before it is read once more, as what it had may not all
-  // be in memory; one without an item has nothing to compare with.
+  // Returns the points of `now`, per leaf. Reads the previous step again, because it may not fit into
+  // memory; `before` has no item at the first step.
   absl::StatusOr<std::vector<std::optional<ReportSeries::Point>>> Norms(const StepItem& before,
                                                                         const StepItem& now);
 
@@ -79,7 +78,7 @@ class NumberReader {
   std::mutex mutex_;
 };
 
-// How `before` and `after` differ, as numeric/diff.h has it.
+// Compares two leaves by the rules of numeric/diff.h.
 LeafChange CompareLeaves(const Leaf& before, const Leaf& after);
 
 }  // namespace leafstore::tools

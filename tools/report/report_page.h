@@ -1,15 +1,15 @@
-// The page of a report: one HTML file that asks no network for anything.
+// The page of a report: one HTML file that loads nothing from a network.
 //
 //   std::string page = ReportPage(data.title, ReportJson(data));
 //
-// Its markup, style and scripts are files beside this one, made part of the program when it is
-// built (cmake/LeafstoreEmbed.cmake). Whatever comes out of a checkpoint is in it twice at most: as
-// the title, escaped as HTML, and in the data, a block of JSON in which no character is one of
-// markup (`<`, `>`, `&` are escaped). The page's own scripts make text nodes of it.
+// Its markup, style and scripts are files beside this one, which the build embeds into the program
+// (cmake/LeafstoreEmbed.cmake). Text from a checkpoint is in the page only as the title, escaped as
+// HTML, and in the data, a block of JSON without characters of markup (`<`, `>`, `&` are escaped).
+// The scripts of the page make text nodes of it.
 //
-// Besides, the page's policy runs no script and takes no style but its own, which are named by a
-// checksum over title and data: text from a file cannot know it, as it is part of what is summed. Equal
-// data give equal pages.
+// The content security policy of the page runs only its own script and style, which a checksum over
+// title and data identifies: text from a file cannot contain it, because the checksum covers that
+// text. Equal data give equal pages.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_PAGE_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_PAGE_H_
 
@@ -19,7 +19,7 @@
 
 namespace leafstore::tools {
 
-// Parts of the page, from files; static storage.
+// The embedded files; static storage.
 extern const absl::string_view kPageHtml;
 extern const absl::string_view kPageStyle;
 extern const absl::string_view kPageScript;

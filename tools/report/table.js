@@ -1,14 +1,14 @@
-// The table of leaves: sorted, filtered, and virtual: of 100,000 rows only those that are in sight are elements.
+// The table of leaves: sorted, filtered, and virtual: only the visible rows of 100,000 are elements.
 //
-// A treegrid: a row opens into the details of its leaf. One row is in the order of tabs, and arrows go from row to row;
-// that row is an element even when it is out of sight, so that the focus is never lost.
+// It is a treegrid: a row opens to show the details of its leaf. One row is in the tab order, and arrows move from row to
+// row; that row stays an element when it is not visible, so that the focus is never lost.
 
 const ROW = 30;
 const PRINTED_ROWS = 400;
 const MOST_DETAIL = 900;
 
 class LeafTable {
-  // `on.shown(count)` after each change of what is listed.
+  // Calls `on.shown(count)` when the list of rows changes.
   constructor(host, on) {
     this.host = host;
     this.on = on;
@@ -43,7 +43,7 @@ class LeafTable {
     this.fit(true);
   }
 
-  // Words that must all be in a leaf's text, and a test of rows besides.
+  // Lists the rows whose text has all words, and that `accepts`.
   filter(words, accepts) {
     this.words = words;
     this.accepts = accepts;
@@ -73,8 +73,8 @@ class LeafTable {
     this.grid.setAttribute('aria-rowcount', this.rows.length + 1);
   }
 
-  // The place of each row in the order of a column; made once. Rows without a value come last, whichever way; equal ones
-  // stay in the order of the tree.
+  // Returns the rank of each row in the order of a column; computed once. Rows without a value are last in both
+  // directions; equal rows are in the order of the tree.
   ranksOf(column, falling) {
     const id = `${column.id} ${falling}`;
     let ranks = this.ranks.get(id);
@@ -103,7 +103,7 @@ class LeafTable {
     const { id, falling } = this.sorting;
     const column = this.all.find((each) => each.id === id) ?? this.all[0];
     const ranks = this.ranksOf(column, falling);
-    // A sort of numbers without a function of ours is several times as fast.
+    // Sorting numbers without a comparison function is several times faster.
     const places = new Int32Array(this.rows.length);
     const rowAt = new Int32Array(this.item.rowCount);
     this.rows.forEach((row, i) => { places[i] = ranks[row]; rowAt[ranks[row]] = row; });
@@ -122,7 +122,7 @@ class LeafTable {
     this.render(true);
   }
 
-  // Chooses the columns there is room for.
+  // Chooses the columns that fit.
   fit(anew = false) {
     if (!this.item || this.host.clientWidth === 0) return;
     const room = this.host.clientWidth - 20;
@@ -133,7 +133,7 @@ class LeafTable {
       const goes = kept.reduce((a, b) => (b.last >= a.last ? b : a));
       kept.splice(kept.indexOf(goes), 1);
     }
-    // One without the other says little.
+    // Min without max is of little use.
     if (!kept.some(({ id }) => id === 'max')) kept.splice(0, kept.length, ...kept.filter(({ id }) => id !== 'min'));
     const high = Math.max(240, Math.min(720, Math.round(innerHeight * 0.72)));
     const same = kept.length === this.columns.length && this.host.clientWidth === this.wide && high === this.high;
@@ -165,7 +165,7 @@ class LeafTable {
     if (focused) this.head.querySelector(`[data-column="${focused}"]`)?.focus();
   }
 
-  // The height that a row's details need, at this width.
+  // Returns the height of a row's details at the current width.
   detailHeight(row) {
     let height = this.heights.get(row);
     if (height === undefined) {
@@ -179,7 +179,7 @@ class LeafTable {
     return height;
   }
 
-  // The open rows among those listed, growing, and how far each pushes down what is below it.
+  // Returns the open rows, ascending, and the total height of details up to each.
   openPlaces() {
     if (!this.places) {
       this.places = [];
@@ -200,7 +200,7 @@ class LeafTable {
     while (above < places.length && places[above].i < i) ++above;
     return i * ROW + (above > 0 ? places[above - 1].pushed : 0);
   }
-  // The row at a height.
+  // Returns the row at a vertical position.
   placeAt(y) {
     let [low, high] = [0, this.rows.length - 1];
     while (low < high) {
@@ -210,7 +210,7 @@ class LeafTable {
     return low;
   }
 
-  // Makes elements of what is in sight. Those there are stay, unless `anew`.
+  // Makes elements for the visible rows. Keeps existing elements, unless `anew`.
   render(anew = false) {
     if (!this.item || !this.columns.length) return;
     const total = this.topOf(this.rows.length);
@@ -270,7 +270,7 @@ class LeafTable {
       elements.push(detail);
     }
     this.drawn.set(i, elements);
-    // In the order of the table, for those who read the elements.
+    // Keeps the elements in the order of the table, for screen readers.
     let next = null;
     for (const [j, [other]] of this.drawn) if (j > i && (!next || j < Number(next.dataset.at))) next = other;
     for (const each of elements) this.space.insertBefore(each, next);
@@ -284,7 +284,7 @@ class LeafTable {
     if (opened) this.reveal(i);
   }
 
-  // Scrolls a row, with its details, into sight.
+  // Scrolls to a row and its details.
   reveal(i) {
     const top = this.topOf(i);
     const bottom = top + ROW + (this.open.has(this.rows[i]) ? this.detailHeight(this.rows[i]) : 0);
@@ -304,7 +304,7 @@ class LeafTable {
     element.focus({ preventScroll: true });
   }
 
-  // Opens the leaf at `node`, which must be listed; false otherwise.
+  // Opens the leaf at `node`; returns false if it is not listed.
   openNode(node) {
     const i = this.rows.indexOf(this.item.rowOfNode.get(node));
     if (i < 0) return false;
@@ -349,7 +349,7 @@ class LeafTable {
     event.preventDefault();
   }
 
-  // All rows, up to some hundred, as elements for paper.
+  // Makes elements for the first rows, for printing.
   print(printing) {
     this.printing = printing;
     this.render(true);

@@ -1,17 +1,16 @@
-// Treemap: rectangles as large as subtrees are in bytes, inside one another, laid out by the squarified algorithm (Bruls,
-// Huizing, van Wijk, "Squarified Treemaps", 2000).
+// Treemap: nested rectangles with areas proportional to the bytes of subtrees, laid out by the squarified algorithm
+// (Bruls, Huizing, van Wijk, "Squarified Treemaps", 2000).
 //
-// Level of detail. What would be smaller than a few pixels is one rectangle; rectangles without text are one shape for
-// each fill, so that 10,000 leaves are some ten elements, and what can be read is an element each.
+// Level of detail: a subtree of a few pixels is one rectangle. Rectangles without text are one shape per fill, so that
+// 10,000 leaves are about ten elements; rectangles with text are an element each.
 //
-// By pointer: a click goes one level down, or to the leaf in the table. By keyboard it is a list of the children of the
-// node shown, the largest first: arrows choose, Enter goes down, Escape up. Screen readers are given that list; the table
-// says all of it.
+// Pointer: a click goes one level down, or to the leaf in the table. Keyboard: a list of the children of the shown node,
+// the largest first; arrows select, Enter goes down, Escape up. Screen readers read that list; the table has everything.
 
 const HEADER = 17;
 const MAX_OPTIONS = 300;
 
-// Places weights (falling) in a rectangle; calls place(i, x, y, w, h). O(n).
+// Lays out descending weights in a rectangle; calls place(i, x, y, w, h). O(n).
 function squarify(weights, x, y, w, h, place) {
   let total = 0;
   for (const weight of weights) total += weight;
@@ -85,7 +84,7 @@ class Treemap {
     if (from && !reducedMotion()) this.grow(from);
   }
 
-  // What was a part becomes the whole: it grows from where it was.
+  // Animates the zoom: the part grows to the whole.
   grow({ x, y, w, h }) {
     const { width, height } = this;
     this.layer.animate([
@@ -112,7 +111,7 @@ class Treemap {
     if (this.item.sum(this.top, 'bytes') > 0) this.place(this.top, 0, 0, this.width, this.height, 0, this.top);
   }
 
-  // `base`: the node that names are said from, the nearest one above that has a name on the map.
+  // `base`: the nearest ancestor whose name is visible; names are relative to it.
   place(node, x, y, w, h, depth, base) {
     if (depth === 1) this.tops.push({ node, x, y, w, h });
     node = this.item.throughChain(node);
@@ -197,7 +196,7 @@ class Treemap {
     }
   }
 
-  // Text that fits into a width, cut with dots; none where that leaves next to nothing. Numbers are never cut.
+  // Draws text that fits a width, cut with an ellipsis; nothing if too little is left. Numbers are never cut.
   text(text, name, x, y, width, whole = false) {
     let shown = text;
     if (this.measure(text, name) > width) {
@@ -226,7 +225,7 @@ class Treemap {
     return width;
   }
 
-  // The list that the keyboard goes through.
+  // Makes the list for the keyboard.
   options() {
     this.list = this.childrenOf(this.top).slice(0, MAX_OPTIONS);
     const whole = this.item.sum(this.top, 'bytes');
@@ -241,7 +240,7 @@ class Treemap {
   describe() {
     const path = this.item.pathOf(this.top);
     const host = this.host;
-    // A list must have something in it.
+    // An empty list must not have the role.
     if (this.list.length === 0) {
       for (const name of ['role', 'tabindex', 'aria-label', 'aria-activedescendant']) host.removeAttribute(name);
       return;
@@ -292,7 +291,7 @@ class Treemap {
     if (this.root === 0) return;
     const left = this.root;
     let above = this.item.tree.parent[this.root];
-    // Over those that have no other child.
+    // Skips nodes with a single child.
     while (above > 0 && this.item.children[above].length === 1) above = this.item.tree.parent[above];
     this.on.zoom(above);
     const at = this.list.findIndex((node) => node <= left && left < this.item.end[node]);

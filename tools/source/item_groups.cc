@@ -7,7 +7,7 @@
 
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command.h"
+#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
@@ -23,7 +23,7 @@ absl::StatusOr<GroupFilters> GroupFilters::Parse(const std::vector<std::string>&
     const std::string name = text.substr(0, equals);
     if (name.empty() || !IsValidUtf8(name)) return wrong("expected a name in UTF-8 before the '='");
     if (name == kRestName) {
-      return wrong("expected another name: 'rest' is the group of what no filter takes");
+      return wrong("expected another name: 'rest' is the group of leaves that no filter matches");
     }
     if (std::find(parsed.names.begin(), parsed.names.end(), name) != parsed.names.end()) {
       return wrong("expected a new name, found that of another group");
@@ -55,8 +55,8 @@ absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
 
 void PrintTookRoot(const std::string& group, Output* out) {
   out->Write(absl::StrCat("  note: the filter of group '", Printable(group),
-                          "' matched the root, and so took everything; if it was meant for leaves "
-                          "alone, write 'leaf and (...)'\n"));
+                          "' matched the root, and so has every leaf; to match only leaves, "
+                          "write 'leaf and (...)'\n"));
 }
 
 }  // namespace leafstore::tools

@@ -1,4 +1,4 @@
-// The groups of a checkpoint's item: those that were saved with it, or those that filters make.
+// The groups of an item: those that were saved with it, or those that filters make.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_GROUPS_H_
 #define LEAFSTORE_TOOLS_SOURCE_ITEM_GROUPS_H_
 
@@ -16,32 +16,32 @@
 
 namespace leafstore::tools {
 
-// Of what no filter took.
+// The group of the leaves that no filter matches.
 inline constexpr absl::string_view kRestName = "rest";
 
-// Groups as the command line names them.
+// The groups of the command line.
 struct GroupFilters {
   std::vector<std::string> names;
   std::vector<Filter> filters;
 
-  // Of texts NAME=FILTER. error: a UsageError, with the filter's column.
+  // Parses texts NAME=FILTER. error: a UsageError, with the column in the filter.
   static absl::StatusOr<GroupFilters> Parse(const std::vector<std::string>& texts);
 };
 
 struct ItemGroups {
   Labels labels;
-  bool saved = false;  // with the checkpoint
-  // The group whose filter matched the root, and so took everything.
+  bool saved = false;  // with the file
+  // The group whose filter matched the root, and so has every leaf.
   std::optional<size_t> took_root;
 };
 
-// The item's leaves by the groups of `filters`, the rest last; where it has none, by those that
-// were saved; none where there are none either. No tensor is read.
+// Groups the leaves of an item by `filters`, the rest last; without filters, by the saved groups; none
+// where there are no groups. Reads no tensor.
 // error: as PartitionPlan::Compile. O(nodes * filters).
 absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
                                                    const GroupFilters& filters);
 
-// Says that the filter of this group matched the root, and what may have been meant: a line.
+// Prints a note that the filter of this group matched the root, and an alternative.
 void PrintTookRoot(const std::string& group, Output* out);
 
 }  // namespace leafstore::tools

@@ -73,11 +73,13 @@ absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptio
   if (def.ok()) {
     rows.def_ = *std::move(def);
     rows.ListTree(options);
+    if (options.containers) rows.AddContainers(options);
     return rows;
   }
-  if (options.depth) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "--depth: item '", item.name(), "' has paths that are no tree: ", def.status().message()));
+  if (options.depth || options.containers) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.containers ? "" : "--depth: ", "item '", item.name(),
+                     "' has paths that do not form a tree: ", def.status().message()));
   }
   rows.ListPaths(options.match);
   return rows;
@@ -86,12 +88,13 @@ absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptio
 void ItemRows::ListTree(const RowOptions& options) {
   const std::vector<bool> matched = MatchNodes(*def_, options.match);
   places_.reserve(item_->size());
-  std::vector<uint32_t> depths(options.depth ? def_->node_count() : 0);
+  const std::optional<uint32_t> depth = options.containers ? std::nullopt : options.depth;
+  std::vector<uint32_t> depths(depth ? def_->node_count() : 0);
   for (NodeId node = kRootNode; node < def_->node_count();) {
     bool roll_up = false;
-    if (options.depth) {
+    if (depth) {
       depths[node] = node == kRootNode ? 0 : depths[def_->parent(node)] + 1;
-      roll_up = depths[node] >= *options.depth && IsContainer(def_->kind(node));
+      roll_up = depths[node] >= *depth && IsContainer(def_->kind(node));
     }
     ListNode(node, roll_up, matched);
     node = roll_up ? def_->end(node) : node + 1;
@@ -118,6 +121,35 @@ void ItemRows::ListNode(NodeId node, bool roll_up, const std::vector<bool>& matc
   if (row.kind == Row::kAlias || row.end > row.begin) rows_.push_back(row);
 }
 
+void ItemRows::AddContainers(const RowOptions& options) {
+  std::vector<bool> shown(def_->node_count());
+  for (const Row& row : rows_) {
+    for (NodeId node = row.node; node != kNoNode && !shown[node]; node = def_->parent(node)) {
+      shown[node] = true;
+    }
+  }
+  const bool complete = options.match.empty() && item_->slots().is_all();
+  const auto place_of_leaf = [this](uint32_t leaf) {
+    const auto at = std::partition_point(places_.begin(), places_.end(), [&](uint32_t place) {
+      return item_->slots().SlotAt(place) < leaf;
+    });
+    return static_cast<uint32_t>(at - places_.begin());
+  };
+  rows_.clear();
+  std::vector<uint32_t> depths(def_->node_count());
+  for (NodeId node = kRootNode; node < def_->node_count(); ++node) {
+    if (node != kRootNode) depths[node] = depths[def_->parent(node)] + 1;
+    if (options.depth && depths[node] > *options.depth) continue;
+    if (!shown[node] && !complete && node != kRootNode) continue;
+    const NodeKind kind = def_->kind(node);
+    const Row::Kind row = kind == NodeKind::kLeaf    ? Row::kLeaf
+                          : kind == NodeKind::kAlias ? Row::kAlias
+                                                     : Row::kSubtree;
+    rows_.push_back({row, node, place_of_leaf(def_->leaf_begin(node)),
+                     place_of_leaf(def_->leaf_begin(def_->end(node))), depths[node]});
+  }
+}
+
 void ItemRows::AddPlace(NodeId node, const std::vector<bool>& matched) {
   const uint32_t place = item_->slots().PlaceOf(def_->leaf_begin(node));
   if (place != kNoPlace && matched[node]) places_.push_back(place);
@@ -139,6 +171,11 @@ void ItemRows::ListPaths(const std::vector<GlobPattern>& match) {
     rows_.push_back({Row::kLeaf, kNoNode, at, at + 1});
     places_.push_back(place);
   }
+}
+
+std::optional<EntryInfo> ItemRows::EntryOf(const Row& row) const {
+  if (row.kind != Row::kLeaf || row.begin == row.end) return std::nullopt;
+  return item_->entry(places_[row.begin]);
 }
 
 Totals ItemRows::TotalsOf(const Row& row) const {
@@ -185,26 +222,19 @@ absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {
   return item_->layout().PathText(SlotOf(row));
 }
 
-absl::Status CheckPathText(const TreeDef& def, absl::Span<const NodeId> nodes) {
-  const std::vector<uint64_t> sizes = internal::PathTextSizes(def);
-  const uint64_t most = internal::MaxTotalText(nodes.size());
+absl::Status ItemRows::CheckPathText() const {
+  if (!def_) return absl::OkStatus();  // such paths are stored one by one in the file
+  const std::vector<uint64_t> sizes = internal::PathTextSizes(*def_);
+  const uint64_t most = internal::MaxTotalText(rows_.size());
   uint64_t total = 0;
-  for (const NodeId node : nodes) {
-    total += sizes[node];
+  for (const Row& row : rows_) {
+    total += sizes[row.node];
     if (total <= most) continue;
     return absl::ResourceExhaustedError(
-        absl::StrCat("expected paths of at most ", most, " bytes together, for ", nodes.size(),
+        absl::StrCat("expected paths of at most ", most, " bytes together, for ", rows_.size(),
                      " rows, found more; --depth or --match shows less"));
   }
   return absl::OkStatus();
-}
-
-absl::Status ItemRows::CheckPathText() const {
-  if (!def_) return absl::OkStatus();  // such paths were in the file one by one
-  std::vector<NodeId> nodes;
-  nodes.reserve(rows_.size());
-  for (const Row& row : rows_) nodes.push_back(row.node);
-  return tools::CheckPathText(*def_, nodes);
 }
 
 absl::StatusOr<std::string> ItemRows::Dotted(const Row& row) const {

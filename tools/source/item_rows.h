@@ -1,13 +1,16 @@
-// ItemRows: what of a checkpoint's item is listed, and in which rows.
+// ItemRows: the leaves of an item that are listed, and in which rows.
 //
 //   ItemRows rows = ItemRows::Create(item, {globs, 2}).value();
 //   for (const Row& row : rows.rows()) ... rows.PrintablePath(row) ...
 //
-// Rows come in the order of the tree: a leaf, an alias, or (with a depth) a subtree rolled up into
-// one. A leaf is listed if a glob matches it or a node above it; an alias likewise, by its own
-// path. What the item does not hold is not listed, nor is a container without leaves.
+// Rows are in the order of the tree: a leaf, an alias, or (with a depth) a subtree as one row. A
+// leaf is listed if a glob matches it or a node above it; an alias likewise, by its own path.
+// Leaves that the item does not hold are not listed, nor are containers without leaves.
 //
-// Paths that are no tree (an item may have such) have rows too, but no depth.
+// With `containers`, every node above a listed row is a row too. If neither globs nor the item leave
+// anything out, so are empty containers and None.
+//
+// Paths that do not form a tree (an item may have such) have rows too, but no depth.
 //
 // Lifetime: valid as long as the item. Threads: immutable; safe from many threads.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_ROWS_H_
@@ -28,13 +31,13 @@
 
 namespace leafstore::tools {
 
-// Counts of leaves. Sums that are over an int64 stay at the largest.
+// Counts of leaves. A sum that exceeds an int64 stays at its maximum.
 struct Totals {
   int64_t leaves = 0;
   int64_t tensors = 0;
-  int64_t parameters = 0;  // numbers in tensors
+  int64_t parameters = 0;  // elements of tensors
   int64_t bytes = 0;       // of tensors
-  int64_t stored = 0;      // of these in files; less where some are compressed
+  int64_t stored = 0;      // in files; fewer where some are compressed
 
   void Add(const EntryInfo& entry);
 };
@@ -44,46 +47,53 @@ struct Row {
 
   Kind kind = kLeaf;
   NodeId node = kNoNode;  // kNoNode where there is no tree
-  // Of places(): the run of its leaves; of an alias it is empty.
+  // The range of its leaves in places(); empty for an alias.
   uint32_t begin = 0;
   uint32_t end = 0;
+  uint32_t depth = 0;  // in keys, where RowOptions has `containers`
 };
 
 struct RowOptions {
   // Empty: everything.
   std::vector<GlobPattern> match;
-  // Containers this many keys deep are rows.
+  // Containers this many keys deep become one row.
   std::optional<uint32_t> depth;
+  // Containers above rows are rows too, of kind kSubtree.
+  bool containers = false;
 };
 
 class ItemRows {
  public:
-  // error InvalidArgument: a depth, and the paths are no tree. O(nodes * globs).
+  // error InvalidArgument: a depth or containers, where the paths do not form a
+  // tree. O(nodes * globs).
   static absl::StatusOr<ItemRows> Create(const SourceItem& item, const RowOptions& options);
 
   const SourceItem& item() const { return *item_; }
-  // The structure; none where the paths are no tree.
+  // Returns the structure; none where the paths do not form a tree.
   const std::optional<TreeDef>& def() const { return def_; }
-  // The places in the item of the leaves that are listed or in listed subtrees, in order.
+  // Returns the places in the item of the listed leaves, also those in listed subtrees, in order.
   const std::vector<uint32_t>& places() const { return places_; }
   const std::vector<Row>& rows() const { return rows_; }
   absl::Span<const uint32_t> PlacesOf(const Row& row) const {
     return absl::MakeConstSpan(places_).subspan(row.begin, row.end - row.begin);
   }
 
+  // Describes the leaf of a row; none for other rows, and for a leaf that is not listed.
+  std::optional<EntryInfo> EntryOf(const Row& row) const;
   Totals TotalsOf(const Row& row) const;
-  // Of all that is listed.
+  // Returns the totals of all listed leaves; of the whole item.
   Totals ListedTotals() const;
-  // Of the whole item.
   Totals ItemTotals() const;
 
-  // The dotted path, harmless to a terminal, "(root)" for the root; of some thousand bytes at most.
+  // Returns the dotted path, safe for a terminal and cut to some thousand bytes; "(root)" for the
+  // root.
   std::string PrintablePath(const Row& row) const;
   std::string PrintablePath(NodeId node) const;
-  // Canonical and dotted text. error: as TreeDef's.
+  // Return canonical and dotted text. error: as TreeDef's.
   absl::StatusOr<std::string> PathText(const Row& row) const;
   absl::StatusOr<std::string> Dotted(const Row& row) const;
-  // error ResourceExhausted: the paths of all rows together are over the limit of CheckPathText.
+  // Checks that the paths of all rows may be printed in full. error ResourceExhausted: their texts
+  // exceed the limit for many paths together (treedef/internal/path_cursor.h). O(nodes).
   absl::Status CheckPathText() const;
 
  private:
@@ -91,8 +101,9 @@ class ItemRows {
 
   void ListTree(const RowOptions& options);
   void ListNode(NodeId node, bool roll_up, const std::vector<bool>& matched);
+  void AddContainers(const RowOptions& options);
   void ListPaths(const std::vector<GlobPattern>& match);
-  // Adds the place of a leaf of the tree, if it is held and matched.
+  // Adds the place of a leaf of the tree, if the item holds it and a glob matches.
   void AddPlace(NodeId node, const std::vector<bool>& matched);
   bool HoldsAnyOf(NodeId node) const;
   Slot SlotOf(const Row& row) const { return item_->slots().SlotAt(places_[row.begin]); }
@@ -102,10 +113,6 @@ class ItemRows {
   std::vector<uint32_t> places_;
   std::vector<Row> rows_;
 };
-
-// error ResourceExhausted: the texts of the paths of these nodes exceed the limit for many paths
-// together (treedef/internal/path_cursor.h). O(nodes).
-absl::Status CheckPathText(const TreeDef& def, absl::Span<const NodeId> nodes);
 
 }  // namespace leafstore::tools
 

@@ -1,4 +1,4 @@
-// ItemSummary: all that `inspect` has found out about one item, for whichever form it is shown in.
+// ItemSummary: what `inspect` and `stats` show of an item, whichever way they print it.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_SUMMARY_H_
 #define LEAFSTORE_TOOLS_SOURCE_ITEM_SUMMARY_H_
 
@@ -21,40 +21,45 @@ namespace leafstore::tools {
 struct SummaryOptions {
   RowOptions rows;
   GroupFilters groups;
+  bool path_text = false;  // check that all paths may be printed in full (ItemRows::CheckPathText)
   bool stats = false;
   StatsOptions stats_options;
+  // Histograms over the range of all listed numbers, which takes another pass.
+  bool range_of_all = false;
 };
 
-// What is listed of one group.
+// The listed leaves of one group.
 struct GroupSummary {
-  std::string name;  // empty for what is in no group
+  std::string name;
   bool in_no_group = false;
   Totals totals;
-  TensorStats stats;  // where they were asked for
+  TensorStats stats;
 };
 
 struct ItemSummary {
   explicit ItemSummary(ItemRows item_rows) : rows(std::move(item_rows)) {}
 
   const SourceItem& item() const { return rows.item(); }
-  // The number in group_summaries of a place of the item; none where there are no groups.
+  // Returns the index in group_summaries of a place of the item; none where there are no groups.
   std::optional<uint32_t> GroupOf(uint32_t place) const;
-  // The group that all leaves of a row are in; none where they are in several, or there are none.
+  // Returns the group of all leaves of a row; none where they are in several, or there are none.
   std::optional<uint32_t> GroupOf(const Row& row) const;
-  TensorStats StatsOf(const Row& row) const;
-  // Of all that is listed.
-  TensorStats StatsOfAll() const;
 
   ItemRows rows;
-  bool partly_listed = false;  // something was asked to be left out
+  bool partly_listed = false;  // --match left something out
   std::optional<ItemGroups> groups;
-  // One a group, in order; and one of what is in no group, if something is.
+  // One per group, in order; then one of the leaves in no group, if there are any.
   std::vector<GroupSummary> group_summaries;
-  std::optional<std::vector<TensorStats>> stats;  // one a listed place
+  // Where statistics were asked for: one per row, and of all rows.
+  std::optional<std::vector<TensorStats>> row_stats;
+  TensorStats all_stats;
 };
 
-// Tensors are read for statistics alone. error: ItemRows's, GroupsOf's, ReadStats's.
-absl::StatusOr<ItemSummary> Summarize(const SourceItem& item, const SummaryOptions& options);
+// Summarizes items of a source. Reads tensors for statistics only. error: those of ItemRows,
+// GroupsOf and SourceItem::Load, with the file in front; a bad option.
+absl::StatusOr<std::vector<ItemSummary>> Summarize(const Source& source,
+                                                   absl::Span<const SourceItem* const> items,
+                                                   const SummaryOptions& options);
 
 }  // namespace leafstore::tools
 

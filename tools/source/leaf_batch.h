@@ -1,20 +1,22 @@
-// How many leaves are read at once: enough that a small leaf costs nothing but itself, and so few
-// that progress is seen and memory stays small.
+// LeafBatch: some leaves of an item that are read at once: enough that a small leaf costs little,
+// and few enough that progress is visible and memory stays small.
 //
-//   while (!places.empty()) {
-//     const LeafBatch batch = NextBatch(item, places);
-//     ParamStore leaves = item.Load(places.first(batch.size)).value();
-//     places.remove_prefix(batch.size);
-//     progress.Advance(batch.bytes);
-//   }
+//   LEAFSTORE_RETURN_IF_ERROR(ForEachBatch(item, places, &progress, [&](const ParamStore& leaves) {
+//     ...
+//     return absl::OkStatus();
+//   }));
 #ifndef LEAFSTORE_TOOLS_SOURCE_LEAF_BATCH_H_
 #define LEAFSTORE_TOOLS_SOURCE_LEAF_BATCH_H_
 
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 
+#include "leafstore/store/param_store.h"
+#include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
@@ -24,8 +26,14 @@ struct LeafBatch {
   int64_t bytes = 0;  // of their tensors
 };
 
-// `places` must not be empty. O(size).
+// Returns the batch at the beginning of `places`, which must not be empty. O(size).
 LeafBatch NextBatch(const SourceItem& item, absl::Span<const uint32_t> places);
+
+// Loads the leaves at `places`, strictly ascending, and calls `use` with each batch in order. error:
+// as SourceItem::Load; that of `use`.
+absl::Status ForEachBatch(const SourceItem& item, absl::Span<const uint32_t> places,
+                          Progress* progress,
+                          absl::FunctionRef<absl::Status(const ParamStore& leaves)> use);
 
 }  // namespace leafstore::tools
 

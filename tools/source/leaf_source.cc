@@ -1,8 +1,9 @@
-#include "leafstore/tools/source/leaf_source.h"
-
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+
+#include "leafstore/tools/source/formats.h"
 
 namespace leafstore::tools {
 namespace {
@@ -38,18 +39,21 @@ ReadOptions ReadOptionsOf(const SourceOptions& options) {
   return read;
 }
 
-LeafSource::LeafSource(CheckpointReader reader) : reader_(std::move(reader)) {
-  format_ = SourceFormat::kLeaf;
-  file_ = reader_.path();
-  file_size_ = reader_.file_size();
-  format_version_ = reader_.producer_version();
-  description_ = absl::StrCat("format version ", format_version_);
-  metadata_ = reader_.metadata();
-  metrics_ = reader_.metrics();
-  for (const BaseFile& base : reader_.bases()) other_files_.push_back(base.name);
-  for (const std::string& name : reader_.items()) {
-    items_.push_back(std::make_unique<LeafItem>(reader_, reader_.GetItem(name).value()));
+std::unique_ptr<Source> LeafSource(CheckpointReader reader) {
+  auto source = std::make_unique<Source>();
+  source->format = SourceFormat::kLeaf;
+  source->file = reader.path();
+  source->file_size = reader.file_size();
+  source->format_version = reader.producer_version();
+  source->description = absl::StrCat("format version ", source->format_version);
+  source->metadata = reader.metadata();
+  source->metrics = reader.metrics();
+  for (const BaseFile& base : reader.bases()) source->other_files.push_back(base.name);
+  for (const std::string& name : reader.items()) {
+    source->items.push_back(std::make_unique<LeafItem>(reader, reader.GetItem(name).value()));
   }
+  source->verify = [reader] { return reader.Verify(); };
+  return source;
 }
 
 }  // namespace leafstore::tools

@@ -9,8 +9,8 @@
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command.h"
-#include "leafstore/tools/source/leaf_source.h"
+#include "leafstore/tools/present/errors.h"
+#include "leafstore/tools/source/formats.h"
 
 namespace leafstore::tools {
 
@@ -54,7 +54,7 @@ absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
   }
   if (!restored.ok() || !options.note) return restored;
   for (const SkippedCheckpoint& skipped : restored->skipped) {
-    options.note(absl::StrCat("step ", skipped.step, " passed over: ", skipped.why.message()));
+    options.note(absl::StrCat("step ", skipped.step, " skipped: ", skipped.why.message()));
   }
   return restored;
 }

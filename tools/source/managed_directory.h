@@ -1,12 +1,12 @@
-// Which checkpoint of a managed directory is meant (checkpoint/manager.h has the directory).
+// Chooses a checkpoint of a managed directory (checkpoint/manager.h).
 //
 //   StepChoice choice = StepChoice::Parse("best=accuracy").value();
 //   RestoredCheckpoint chosen = RestoreChosen("run", choice, options).value();  // .step, .reader
 //
 // The newest (or the best) may be damaged, or of a newer leafstore: CheckpointManager::Restore then
 // returns the one before, and `note` of the options is called for each that was skipped. A step that
-// was asked for by number is returned or is an error, and is not read completely: damage in one part
-// of it keeps nobody from looking at the others.
+// that was given by number is returned or is an error, and is not verified as a whole: damage in one
+// part of it does not affect the others.
 #ifndef LEAFSTORE_TOOLS_SOURCE_MANAGED_DIRECTORY_H_
 #define LEAFSTORE_TOOLS_SOURCE_MANAGED_DIRECTORY_H_
 

@@ -1,29 +1,27 @@
-// Model: what a subcommand that writes has in memory: items with leaves, and what is attached.
+// Model: items in memory, with what is saved with them: what the subcommands that write work on.
 //
-//   Model model = LoadModel(*source, items).value();            // mapped, where that can be
+//   Model model = LoadModel(*source, items).value();            // mapped, where that is possible
 //   ... split, rename, merge ...
-//   WriteModel(model, "out.safetensors", arguments, &files).IgnoreError();
+//   ModelWriter writer(options);                                // files/model_writer.h
+//   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), "out.safetensors"));
 //
-// The same for every format: of safetensors the metadata is the item's, with a note of how it was
-// read, so that it is written again as it was (interop/safetensors/checkpoint.h).
+// A Model is the same for every format. The metadata of safetensors becomes that of the item, with
+// a note of how it was read, so that it is written again unchanged
+// (interop/safetensors/checkpoint.h).
 #ifndef LEAFSTORE_TOOLS_SOURCE_MODEL_H_
 #define LEAFSTORE_TOOLS_SOURCE_MODEL_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include <CLI/CLI.hpp>
 
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/select/glob.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/output_files.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
@@ -40,59 +38,16 @@ struct Model {
   Metrics metrics;
 };
 
-// The leaves of these items that a glob of `match` takes; all where there is none. error: as
-// SourceItem::Load, with the file in front. With a progress bar. O(bytes) to verify. Where the
-// source does not verify, what is damaged is said on standard error, since its copy will look
-// whole.
+// Loads the leaves of these items that a glob of `match` matches; all leaves where there is none.
+// Shows progress. Where the source does not verify, NoteDamage. O(bytes) to verify. error: as
+// SourceItem::Load, with the file in front.
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
                                 const std::vector<GlobPattern>& match = {});
 
-// Says on standard error which of these leaves are damaged, as a copy of them will look whole. Reads
-// them all: O(bytes).
+// Says on standard error which of these leaves are damaged, because a copy of them will look intact.
+// Reads them all: O(bytes).
 absl::Status NoteDamage(const Source& source, const SourceItem& item,
                         absl::Span<const uint32_t> places);
-
-// How it is written.
-struct WriteArguments {
-  std::string to;  // a format; empty: by the name of the file
-  bool zstd = false;
-  std::optional<int> zstd_level;
-  std::string shard_size;
-  std::string structure = "auto";
-  bool drop_static = false;
-  bool raw_bits = false;
-  bool deflate = false;
-  bool force = false;
-};
-// --to, --zstd, --zstd-level, --shard-size, --structure, --drop-static, --raw-bits, --deflate and
-// --force.
-// Returns them, for what they need.
-std::vector<CLI::Option*> AddWriting(CLI::App* command, WriteArguments* arguments);
-
-// The format that a file of this name is written in. error: a UsageError: none is named, or an
-// option does not go with it.
-absl::StatusOr<SourceFormat> FormatOfOutput(const std::string& path,
-                                            const WriteArguments& arguments);
-// Of the formats' names.
-absl::StatusOr<SourceFormat> ParseFormat(const std::string& name);
-// ".leaf", ".safetensors", ".npz", ".npy".
-std::string ExtensionOf(SourceFormat format);
-
-// OutputFiles::CheckFree of a file that WriteModel would write. A set of files has other names,
-// which its writer looks at.
-absl::Status CheckOutputFree(const std::string& path, const WriteArguments& arguments,
-                             const OutputFiles& files);
-
-// Writes the model to `path` through `files`, which are still to be committed; with a progress bar.
-// The names of the files that will be there. error: a UsageError: the format has no place for so
-// many items or for static leaves; the writer's, with the file in front.
-absl::StatusOr<std::vector<std::string>> WriteModel(Model model, const std::string& path,
-                                                    const WriteArguments& arguments,
-                                                    OutputFiles* files);
-
-// Says which files were written: a line each, or one object (schema, files: file, bytes).
-// error: as Output::Finish.
-absl::Status PrintWritten(const std::vector<std::string>& files, const FormArguments& form);
 
 }  // namespace leafstore::tools
 

@@ -1,5 +1,3 @@
-#include "leafstore/tools/source/numpy_source.h"
-
 #include <utility>
 #include <vector>
 
@@ -7,46 +5,70 @@
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
 #include "leafstore/io/file_system.h"
-#include "leafstore/tools/source/store_source.h"
+#include "leafstore/tools/source/formats.h"
 
 namespace leafstore::tools {
 namespace {
 
-absl::StatusOr<int64_t> FileSize(const std::string& file) {
+// An item whose leaves are loaded when the file is opened.
+class StoreItem : public SourceItem {
+ public:
+  explicit StoreItem(ParamStore store)
+      : SourceItem(std::string(kOnlyItem), store.layout(), store.slots()),
+        store_(std::move(store)) {}
+
+  EntryInfo entry(uint32_t place) const override;
+  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
+    return store_.Select(slots_.AtPlaces(places));
+  }
+  absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override {
+    return PartitionPlan::Compile(store_, std::move(filters));
+  }
+
+ private:
+  ParamStore store_;
+};
+
+EntryInfo StoreItem::entry(uint32_t place) const {
+  const Leaf& leaf = store_.leaf(place);
+  EntryInfo info{slots_.SlotAt(place), leaf.spec()};
+  if (leaf.is_value()) {
+    info.value = &leaf.value();
+  } else {
+    info.stored_size = info.spec.byte_size();
+  }
+  return info;
+}
+
+absl::StatusOr<std::unique_ptr<Source>> SourceOf(SourceFormat format, const std::string& file,
+                                                 ParamStore store) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
-  return opened->size();
+  auto source = std::make_unique<Source>();
+  source->format = format;
+  source->file = file;
+  source->file_size = opened->size();
+  source->description = format == SourceFormat::kNpz ? "NumPy archive" : "NumPy array";
+  source->items.push_back(std::make_unique<StoreItem>(std::move(store)));
+  source->verify = [] { return absl::OkStatus(); };  // loading has read and checked everything
+  return source;
 }
 
 }  // namespace
 
-NumpySource::NumpySource(SourceFormat format, const std::string& file, int64_t file_size,
-                         ParamStore store) {
-  format_ = format;
-  file_ = file;
-  file_size_ = file_size;
-  description_ = format == SourceFormat::kNpz ? "NumPy archive" : "NumPy array";
-  items_.push_back(std::make_unique<StoreItem>(std::string(kOnlyItem), std::move(store),
-                                               std::vector<int64_t>(), Metadata()));
-}
-
-absl::StatusOr<std::unique_ptr<NumpySource>> NumpySource::OpenNpz(const std::string& file,
-                                                                  const SourceOptions& options) {
+absl::StatusOr<std::unique_ptr<Source>> OpenNpz(const std::string& file,
+                                                const SourceOptions& options) {
   NpzReadOptions read;
   read.names = options.names;
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, LoadNpz(file, read));
-  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, FileSize(file));
-  return std::unique_ptr<NumpySource>(
-      new NumpySource(SourceFormat::kNpz, file, size, std::move(store)));
+  return SourceOf(SourceFormat::kNpz, file, std::move(store));
 }
 
-absl::StatusOr<std::unique_ptr<NumpySource>> NumpySource::OpenNpy(const std::string& file) {
+absl::StatusOr<std::unique_ptr<Source>> OpenNpy(const std::string& file) {
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file));
-  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, FileSize(file));
   std::vector<std::pair<Path, Leaf>> entries;
   entries.emplace_back(Path(), std::move(tensor));
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, ParamStore::FromEntries(std::move(entries)));
-  return std::unique_ptr<NumpySource>(
-      new NumpySource(SourceFormat::kNpy, file, size, std::move(store)));
+  return SourceOf(SourceFormat::kNpy, file, std::move(store));
 }
 
 }  // namespace leafstore::tools

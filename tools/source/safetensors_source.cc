@@ -1,5 +1,3 @@
-#include "leafstore/tools/source/safetensors_source.h"
-
 #include <optional>
 #include <utility>
 #include <vector>
@@ -8,7 +6,9 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
+#include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/formats.h"
 
 namespace leafstore::tools {
 namespace {
@@ -53,29 +53,27 @@ class SafetensorsItem : public SourceItem {
 
 }  // namespace
 
-SafetensorsSource::SafetensorsSource(SafetensorsReader reader, const SafetensorsLeaves& leaves)
-    : reader_(std::move(reader)) {
-  format_ = SourceFormat::kSafetensors;
-  file_ = reader_.path();
-  file_size_ = reader_.file_size();
-  description_ = "safetensors";
-  if (reader_.metadata()) metadata_ = *reader_.metadata();
-  if (reader_.is_set()) {
-    for (const SafetensorsShard& shard : reader_.shards()) other_files_.push_back(shard.name);
-    absl::StrAppend(&description_, ", ",
-                    CountOf(static_cast<int64_t>(other_files_.size()), "shard", "shards"));
-  }
-  items_.push_back(std::make_unique<SafetensorsItem>(reader_, leaves));
-}
-
-absl::StatusOr<std::unique_ptr<SafetensorsSource>> SafetensorsSource::Create(
-    const std::string& file, const SourceOptions& options) {
+absl::StatusOr<std::unique_ptr<Source>> OpenSafetensors(const std::string& file,
+                                                        const SourceOptions& options) {
   SafetensorsReadOptions read;
   read.names = options.names;
   read.io = options.io;
-  LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsReader reader, SafetensorsReader::Open(file, read));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader, SafetensorsReader::Open(file, read));
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
-  return std::unique_ptr<SafetensorsSource>(new SafetensorsSource(std::move(reader), *leaves));
+  auto source = std::make_unique<Source>();
+  source->format = SourceFormat::kSafetensors;
+  source->file = reader.path();
+  source->file_size = reader.file_size();
+  source->description = "safetensors";
+  if (reader.metadata()) source->metadata = *reader.metadata();
+  if (reader.is_set()) {
+    for (const SafetensorsShard& shard : reader.shards()) source->other_files.push_back(shard.name);
+    absl::StrAppend(&source->description, ", ",
+                    CountOf(static_cast<int64_t>(source->other_files.size()), "shard", "shards"));
+  }
+  source->items.push_back(std::make_unique<SafetensorsItem>(reader, *leaves));
+  source->verify = [reader] { return reader.Verify(); };
+  return source;
 }
 
 }  // namespace leafstore::tools

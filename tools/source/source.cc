@@ -13,12 +13,9 @@
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/file_system.h"
-#include "leafstore/tools/commands/command.h"
-#include "leafstore/tools/source/leaf_source.h"
+#include "leafstore/tools/present/errors.h"
+#include "leafstore/tools/source/formats.h"
 #include "leafstore/tools/source/managed_directory.h"
-#include "leafstore/tools/source/numpy_source.h"
-#include "leafstore/tools/source/safetensors_source.h"
-#include "leafstore/tools/source/source_format.h"
 
 namespace leafstore::tools {
 namespace {
@@ -38,7 +35,7 @@ std::string WithoutSlashes(std::string name) {
   return name;
 }
 
-// "run@1000", where that is no file's name: the directory, and the step.
+// Splits "run@1000", where that is not the name of a file, into the directory and the step.
 bool SplitStep(const std::string& name, std::string* directory, std::string* step) {
   const size_t at = name.rfind('@');
   if (at == std::string::npos || at == 0 || Exists(name)) return false;
@@ -47,7 +44,7 @@ bool SplitStep(const std::string& name, std::string* directory, std::string* ste
   return IsDirectory(*directory);
 }
 
-// What is wrong with a name and a step together.
+// Checks that a step is given once.
 absl::Status CheckStep(const std::string& name, const std::string& step) {
   std::string directory;
   std::string found;
@@ -61,6 +58,48 @@ absl::Status CheckStep(const std::string& name, const std::string& step) {
       name, ": expected a step behind the '@': a number, latest, best=METRIC or lowest=METRIC"));
 }
 
+absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
+                                                 const SourceOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, DetectFormat(file));
+  switch (format) {
+    case SourceFormat::kLeaf: {
+      LEAFSTORE_ASSIGN_OR_RETURN(CheckpointReader reader,
+                                 CheckpointReader::Open(file, ReadOptionsOf(options)));
+      return LeafSource(std::move(reader));
+    }
+    case SourceFormat::kSafetensors:
+      return OpenSafetensors(file, options);
+    case SourceFormat::kNpz:
+      return OpenNpz(file, options);
+    case SourceFormat::kNpy:
+      return OpenNpy(file);
+  }
+  return absl::InternalError("a format that cannot be opened");
+}
+
+absl::StatusOr<std::unique_ptr<Source>> OpenStep(const std::string& directory,
+                                                 const std::string& step,
+                                                 const SourceOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
+  LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint chosen, RestoreChosen(directory, choice, options));
+  std::unique_ptr<Source> source = LeafSource(std::move(chosen.reader));
+  source->step = chosen.step;
+  return source;
+}
+
+absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directory,
+                                                      const std::string& step,
+                                                      const SourceOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto steps, StepsOfDirectory(directory));
+  if (steps) return OpenStep(directory, step, options);
+  if (!step.empty()) {
+    return absl::NotFoundError(absl::StrCat(
+        directory, ": expected checkpoints (step-<20 digits>.leaf) to choose one of, found none"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::string file, FileOfDirectory(directory));
+  return OpenFile(file, options);
+}
+
 }  // namespace
 
 absl::StatusOr<ParamStore> SourceItem::LoadAll() const {
@@ -69,94 +108,37 @@ absl::StatusOr<ParamStore> SourceItem::LoadAll() const {
   return Load(places);
 }
 
-absl::StatusOr<const SourceItem*> Source::item(absl::string_view name) const {
+absl::StatusOr<const SourceItem*> Source::item(absl::string_view item_name) const {
   std::vector<std::string> names;
-  for (const auto& item : items_) {
-    if (item->name() == name) return item.get();
+  for (const auto& item : items) {
+    if (item->name() == item_name) return item.get();
     names.push_back(item->name());
   }
-  return UsageError(absl::StrCat(name_, ": no item '", name, "'", DidYouMean(name, names)));
+  return UsageError(
+      absl::StrCat(name, ": no item '", item_name, "'", DidYouMean(item_name, names)));
 }
 
-// Fills in what all sources have.
-class SourceOpener {
- public:
-  explicit SourceOpener(const SourceOptions& options) : options_(options) {}
-
-  absl::StatusOr<SourcePtr> Open() {
-    std::string name = options_.name;
-    if (name == "-" && !Exists(name)) {
-      return UsageError(
-          "expected a file, found '-'; standard input is /dev/stdin, if it is a file");
-    }
-    LEAFSTORE_RETURN_IF_ERROR(CheckStep(name, options_.step));
-    if (!options_.step.empty() && !IsDirectory(name)) {
-      if (absl::Status status = CheckReadable(name); !status.ok()) return status;
-      return UsageError(absl::StrCat(name, ": --step is for a directory of checkpoints"));
-    }
-    std::string directory;
-    std::string step = options_.step;
-    if (step.empty() && SplitStep(name, &directory, &step)) name = directory;
-    absl::StatusOr<std::unique_ptr<Source>> source =
-        IsDirectory(name) ? OpenDirectory(WithoutSlashes(name), step) : OpenFile(name);
-    if (!source.ok()) return FileError(options_.name, source.status());
-    (*source)->name_ = options_.name;
-    (*source)->verifies_ = options_.verify;
-    return SourcePtr(*std::move(source));
-  }
-
- private:
-  // The error of a file that is not there, or not to be read.
-  static absl::Status CheckReadable(const std::string& name) {
-    return FileError(name, FileSystem::Posix().Open(name).status());
-  }
-
-  absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directory,
-                                                        const std::string& step) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto steps, StepsOfDirectory(directory));
-    if (steps) return OpenStep(directory, step);
-    if (!step.empty()) {
-      return absl::NotFoundError(absl::StrCat(
-          directory,
-          ": expected checkpoints (step-<20 digits>.leaf) to choose one of, found none"));
-    }
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::string file, FileOfDirectory(directory));
-    return OpenFile(file);
-  }
-
-  absl::StatusOr<std::unique_ptr<Source>> OpenStep(const std::string& directory,
-                                                   const std::string& step) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
-    LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint chosen,
-                               RestoreChosen(directory, choice, options_));
-    auto source = std::make_unique<LeafSource>(std::move(chosen.reader));
-    source->step_ = chosen.step;
-    return std::unique_ptr<Source>(std::move(source));
-  }
-
-  absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const FileKind kind, SniffFile(file));
-    switch (kind) {
-      case FileKind::kLeaf: {
-        LEAFSTORE_ASSIGN_OR_RETURN(CheckpointReader reader,
-                                   CheckpointReader::Open(file, ReadOptionsOf(options_)));
-        return std::unique_ptr<Source>(std::make_unique<LeafSource>(std::move(reader)));
-      }
-      case FileKind::kSafetensors:
-        return SafetensorsSource::Create(file, options_);
-      case FileKind::kNpz:
-        return NumpySource::OpenNpz(file, options_);
-      case FileKind::kNpy:
-        return NumpySource::OpenNpy(file);
-    }
-    return absl::InternalError("a kind of file that nobody opens");
-  }
-
-  const SourceOptions& options_;
-};
-
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options) {
-  return SourceOpener(options).Open();
+  std::string name = options.name;
+  if (name == "-" && !Exists(name)) {
+    return UsageError("expected a file, found '-'; standard input is /dev/stdin, if it is a file");
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckStep(name, options.step));
+  if (!options.step.empty() && !IsDirectory(name)) {
+    // A file that does not exist or cannot be read is the error that matters more.
+    LEAFSTORE_RETURN_IF_ERROR(FileError(name, FileSystem::Posix().Open(name).status()));
+    return UsageError(absl::StrCat(name, ": --step is for a directory of checkpoints"));
+  }
+  std::string directory;
+  std::string step = options.step;
+  if (step.empty() && SplitStep(name, &directory, &step)) name = directory;
+  absl::StatusOr<std::unique_ptr<Source>> source =
+      IsDirectory(name) ? OpenDirectory(WithoutSlashes(name), step, options)
+                        : OpenFile(name, options);
+  if (!source.ok()) return FileError(options.name, source.status());
+  (*source)->name = options.name;
+  (*source)->verifies = options.verify;
+  return SourcePtr(*std::move(source));
 }
 
 absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
@@ -172,7 +154,7 @@ absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
   if (!steps.ok()) return FileError(options.name, steps.status());
   if (!steps->has_value() || step.empty()) return steps;
   LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
-  // The newest, or that of a step, as it is: also if it cannot be read.
+  // The newest step, or the one given by number, even if it cannot be read.
   if (choice.metric.empty()) {
     const int64_t wanted = choice.step.value_or((*steps)->back().step);
     for (const StepOfDirectory& one : **steps) {

@@ -1,30 +1,30 @@
-// Source: what a subcommand looks at, whatever it is stored as.
+// Source: the file or directory that a subcommand reads, whatever its format.
 //
 //   SourcePtr source = OpenSource({.name = "run@1000"}).value();
-//   for (const SourceItem* item : source->items()) {
+//   for (const SourceItem* item : source->items) {
 //     for (uint32_t place = 0; place < item->size(); ++place) ... item->entry(place) ...
 //     ParamStore params = item->LoadAll().value();
 //   }
 //
-// A name means one of these, told apart by content, not by name:
+// A name can be one of these, detected by content, not by name:
 //
 //   model.leaf             a checkpoint
-//   run                    a managed directory: its newest checkpoint that is whole
-//   run@1000               that of a step; {.step = "1000"} is the same
+//   run                    a managed directory: its newest intact checkpoint
+//   run@1000               the checkpoint of a step; {.step = "1000"} is equivalent
 //   model.safetensors      a safetensors file
-//   m.safetensors.index.json, or the directory that it (or one safetensors file) lies in
-//   weights.npz, w.npy     NumPy's
+//   m.safetensors.index.json, or the directory that has it (or has one safetensors file)
+//   weights.npz, w.npy     NumPy files
 //
-// Each has items, and an item has a Layout, the slots of it that are here, and a leaf for each; a
-// format without items has one, of the name kOnlyItem. Opening reads no tensor of a single file.
-// Of a managed directory it reads every byte of the checkpoint that it takes, as CheckpointManager
-// does, unless `verify` is off or the step was named by its number (which is taken or is an error,
-// and checked where it is read, as a file is); what it passes over is told to `note`.
+// A source has items. An item has a Layout, the slots of it that the file holds, and a leaf for
+// each; a format without items has one item named kOnlyItem. Opening a single file reads no tensor.
+// Opening a managed directory verifies every byte of the checkpoint that it chooses, as
+// CheckpointManager does, unless `verify` is off or the step was given by its number (then it is
+// used or is an error, and is verified where it is read, like a file); `note` is called for each
+// checkpoint that is skipped.
 //
-// Errors are a file's (command.h's FileError) and say what was looked for; of a step that makes no
-// sense, UsageErrors.
+// Errors: those of a file (FileError in present/errors.h); a UsageError for an invalid step.
 //
-// Lifetime: a source owns its items; leaves that were loaded outlive it.
+// Lifetime: a source owns its items; loaded leaves outlive it.
 // Threads: const calls are safe from many threads.
 #ifndef LEAFSTORE_TOOLS_SOURCE_SOURCE_H_
 #define LEAFSTORE_TOOLS_SOURCE_SOURCE_H_
@@ -53,12 +53,12 @@
 
 namespace leafstore::tools {
 
-// The item of a format that has no items.
+// The name of the item of a format without items.
 inline constexpr absl::string_view kOnlyItem = "params";
 
 enum class SourceFormat : uint8_t { kLeaf, kSafetensors, kNpz, kNpy };
 
-// "leaf", "safetensors", "npz", "npy". Static storage.
+// Returns "leaf", "safetensors", "npz" or "npy". Static storage.
 absl::string_view SourceFormatName(SourceFormat format);
 
 class SourceItem {
@@ -69,30 +69,31 @@ class SourceItem {
 
   const std::string& name() const { return name_; }
   const Layout& layout() const { return layout_; }
-  // The slots of the layout that are here.
+  // Returns the slots of the layout that the file holds.
   const SlotSet& slots() const { return slots_; }
   uint32_t size() const { return slots_.size(); }
   const std::optional<Labels>& labels() const { return labels_; }
   const Metadata& metadata() const { return metadata_; }
 
-  // The leaf at `place`, which must be below size(): what is known of it without reading it. O(1).
-  // What a format does not have (a checksum, say) is 0.
+  // Describes the leaf at `place`, which must be below size(), without reading it. O(1). What a
+  // format does not have (for example a checksum) is 0.
   virtual EntryInfo entry(uint32_t place) const = 0;
-  // Whether the format has a checksum for each tensor.
+  // Returns whether the format has a checksum for each tensor.
   virtual bool has_checksums() const { return false; }
   std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
 
-  // The leaves at `places` (strictly growing) as a group; verified if the source verifies.
+  // Loads the leaves at `places` (strictly ascending) as a group; verifies them if the source
+  // verifies.
   virtual absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const = 0;
   absl::StatusOr<ParamStore> LoadAll() const;
-  // What is attached to it, to be saved with it in another file. error: as interop's.
+  // Returns what is saved with the item in another file. error: as interop's.
   virtual absl::StatusOr<ItemOptions> SavedWith() const {
     ItemOptions options;
     options.labels = labels_;
     options.metadata = metadata_;
     return options;
   }
-  // The plan of a partition (select/partition.h). No tensor is read.
+  // Compiles a partition (select/partition.h). Reads no tensor.
   virtual absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const = 0;
 
  protected:
@@ -106,92 +107,60 @@ class SourceItem {
   Metadata metadata_;
 };
 
-// Told how many of how many bytes are done; from any thread, from one at a time.
-using SourceProgress = std::function<void(int64_t done, int64_t total)>;
+struct Source {
+  SourceFormat format = SourceFormat::kLeaf;
+  // The name that was given, and the file that is read: the checkpoint of a managed directory, the
+  // index of a directory.
+  std::string name;
+  std::string file;
+  int64_t file_size = 0;        // of that file and all its shards
+  std::string description;      // "format version 1", "safetensors, 3 shards"
+  uint32_t format_version = 0;  // of a checkpoint; 0 for other formats
+  std::optional<int64_t> step;  // of a managed directory
+  Metadata metadata;
+  Metrics metrics;
+  std::vector<std::string> other_files;  // the names of other files that hold some of the tensors
+  // Whether the checksums of tensors are verified when they are loaded (SourceOptions::verify).
+  bool verifies = true;
+  std::vector<std::unique_ptr<SourceItem>> items;
+  // Verifies every byte that can be verified: checksums where the format has them, and that
+  // everything can be read. O(bytes). error DataLoss, with the place of the damage.
+  std::function<absl::Status()> verify;
 
-class Source {
- public:
-  virtual ~Source() = default;
-  Source(const Source&) = delete;
-  Source& operator=(const Source&) = delete;
-
-  SourceFormat format() const { return format_; }
-  // As it was given, and the file that is read: of a managed directory its checkpoint, of a
-  // directory with an index that.
-  const std::string& name() const { return name_; }
-  const std::string& file() const { return file_; }
-  // Of that file, with all its shards.
-  int64_t file_size() const { return file_size_; }
-  // "format version 1", "safetensors, 3 shards".
-  const std::string& description() const { return description_; }
-  // Of a checkpoint its format's version; 0 for other formats.
-  uint32_t format_version() const { return format_version_; }
-  // Of a managed directory.
-  const std::optional<int64_t>& step() const { return step_; }
-  const Metadata& metadata() const { return metadata_; }
-  const Metrics& metrics() const { return metrics_; }
-  // The names of other files that have some of the tensors.
-  const std::vector<std::string>& other_files() const { return other_files_; }
-
-  // Whether the checksums of tensors are checked when these are loaded (SourceOptions::verify).
-  bool verifies() const { return verifies_; }
-
-  absl::Span<const std::unique_ptr<SourceItem>> items() const { return items_; }
-  // error: a UsageError that names the items there are.
-  absl::StatusOr<const SourceItem*> item(absl::string_view name) const;
-
-  // Checks every byte that can be checked: checksums where the format has them, and that all of it
-  // can be read. O(bytes). error DataLoss, naming what is damaged.
-  virtual absl::Status Verify() const = 0;
-
- protected:
-  Source() = default;
-  friend class SourceOpener;
-
-  SourceFormat format_ = SourceFormat::kLeaf;
-  std::string name_;
-  std::string file_;
-  int64_t file_size_ = 0;
-  std::string description_;
-  uint32_t format_version_ = 0;
-  std::optional<int64_t> step_;
-  Metadata metadata_;
-  Metrics metrics_;
-  std::vector<std::string> other_files_;
-  bool verifies_ = true;
-  std::vector<std::unique_ptr<SourceItem>> items_;
+  // error: a UsageError with suggestions.
+  absl::StatusOr<const SourceItem*> item(absl::string_view item_name) const;
 };
 
 using SourcePtr = std::unique_ptr<const Source>;
 
 struct SourceOptions {
   std::string name;
-  // `progress` is called by Verify, and while a checkpoint of a managed directory is chosen.
+  // `progress` is called by Source::verify, and while a checkpoint of a managed directory is chosen.
   IoOptions io = {};
-  // Of a managed directory: a number, "latest", "best=METRIC" or "lowest=METRIC"; empty: latest.
+  // For a managed directory: a step, "latest", "best=METRIC" or "lowest=METRIC"; empty: latest.
   std::string step;
-  // Checksums of tensors are checked when these are loaded, and a managed directory's checkpoint is
-  // verified before it is taken, unless it was named.
+  // Verifies the checksums of tensors when they are loaded, and the whole checkpoint of a managed
+  // directory before it is chosen, unless its step was given by number.
   bool verify = true;
   // How the names of formats without structure become paths.
   NameStyle names = NameStyle::kSplit;
-  // Told, a line without its end, what was passed over. May be null.
+  // Is called with a line, without its end, for each checkpoint that is skipped. May be null.
   std::function<void(absl::string_view)> note;
 };
 
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options);
 
-// The checkpoints of a managed directory, for whoever looks at all of them.
+// A checkpoint of a managed directory.
 struct StepOfDirectory {
   int64_t step;
   std::string file;
 };
-// By growing step; no value where `name` is no directory with checkpoints. error: the file
-// system's.
+// Returns all of them by ascending step; no value where `name` is not a directory with checkpoints.
+// error: the file system's.
 absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> StepsOfDirectory(
     const std::string& name);
-// Those that the name and the step of `options` mean: all, where there is no step; without looking
-// into one of them unless a metric is asked for. No value as above. error: as OpenSource.
+// Returns those that the name and the step of `options` mean: all, where there is no step. Opens
+// them only to compare a metric. No value as above. error: as OpenSource.
 absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
     const SourceOptions& options);
 

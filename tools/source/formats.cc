@@ -1,4 +1,4 @@
-#include "leafstore/tools/source/source_format.h"
+#include "leafstore/tools/source/formats.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -29,15 +29,15 @@ constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
 constexpr absl::string_view kZipMagic("PK\x03\x04", 4);
 constexpr absl::string_view kEmptyZipMagic("PK\x05\x06", 4);
 
-// For what its bytes do not tell.
-constexpr std::pair<absl::string_view, FileKind> kSuffixes[] = {
-    {".leaf", FileKind::kLeaf},
-    {kSafetensorsSuffix, FileKind::kSafetensors},
-    {kIndexSuffix, FileKind::kSafetensors},
-    {".npz", FileKind::kNpz},
-    {".npy", FileKind::kNpy}};
+// For files whose first bytes decide nothing.
+constexpr std::pair<absl::string_view, SourceFormat> kSuffixes[] = {
+    {".leaf", SourceFormat::kLeaf},
+    {kSafetensorsSuffix, SourceFormat::kSafetensors},
+    {kIndexSuffix, SourceFormat::kSafetensors},
+    {".npz", SourceFormat::kNpz},
+    {".npy", SourceFormat::kNpy}};
 
-// A length that fits into the file, and then an object.
+// Returns whether it begins with a length that fits into the file, and an object.
 bool IsSafetensors(absl::string_view head, int64_t file_size) {
   if (head.size() < 9 || head[8] != '{') return false;
   uint64_t length = 0;
@@ -50,7 +50,7 @@ bool IsIndex(absl::string_view head) {
   return first != absl::string_view::npos && head[first] == '{';
 }
 
-// What begins as `magic` does, as far as it goes.
+// Returns whether `head` begins with `magic`, or is a beginning of it.
 bool Begins(absl::string_view head, absl::string_view magic) {
   const size_t size = std::min(head.size(), magic.size());
   return size > 0 && head.substr(0, size) == magic.substr(0, size);
@@ -58,20 +58,20 @@ bool Begins(absl::string_view head, absl::string_view magic) {
 
 }  // namespace
 
-absl::StatusOr<FileKind> SniffFile(const std::string& file) {
+absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> opened,
                              FileSystem::Posix().Open(file));
   std::string head(static_cast<size_t>(std::min<int64_t>(opened->size(), 16)), '\0');
   LEAFSTORE_RETURN_IF_ERROR(
       opened->ReadAt(0, absl::MakeSpan(reinterpret_cast<std::byte*>(head.data()), head.size())));
-  if (Begins(head, kLeafMagic)) return FileKind::kLeaf;
-  if (Begins(head, kNpyMagic)) return FileKind::kNpy;
-  if (Begins(head, kZipMagic) || Begins(head, kEmptyZipMagic)) return FileKind::kNpz;
-  if (IsSafetensors(head, opened->size()) || IsIndex(head)) return FileKind::kSafetensors;
+  if (Begins(head, kLeafMagic)) return SourceFormat::kLeaf;
+  if (Begins(head, kNpyMagic)) return SourceFormat::kNpy;
+  if (Begins(head, kZipMagic) || Begins(head, kEmptyZipMagic)) return SourceFormat::kNpz;
+  if (IsSafetensors(head, opened->size()) || IsIndex(head)) return SourceFormat::kSafetensors;
   for (const auto& [suffix, kind] : kSuffixes) {
     if (absl::EndsWith(file, suffix)) return kind;
   }
-  // At the length of a preamble, what begins otherwise may be one that is damaged.
+  // It may be a checkpoint whose first bytes are damaged, hence "preamble".
   return absl::DataLossError(absl::StrCat(
       "preamble: expected '", absl::CHexEscape(kLeafMagic),
       "' (a checkpoint), a header's length "

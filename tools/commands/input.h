@@ -1,0 +1,101 @@
+// Input: what a subcommand works on: an open source, the chosen items, and parsed globs and filters.
+//
+//   LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input));
+//   for (const SourceItem* item : input.items) ...
+//   LEAFSTORE_ASSIGN_OR_RETURN(auto leaves, ChooseLeaves(input, {"layers.*.weight[0:3]"}));
+//
+// A glob or filter of the command line that matches nothing is an error: otherwise a misspelt name
+// would give an answer about nothing, or about everything. It is checked on all items that are
+// read, including those of two files: matching in one of them is enough. No tensor is read.
+#ifndef LEAFSTORE_TOOLS_COMMANDS_INPUT_H_
+#define LEAFSTORE_TOOLS_COMMANDS_INPUT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+
+#include "leafstore/select/glob.h"
+#include "leafstore/tools/commands/options.h"
+#include "leafstore/tools/present/slice.h"
+#include "leafstore/tools/source/item_groups.h"
+#include "leafstore/tools/source/source.h"
+
+namespace leafstore::tools {
+
+using SourceItems = std::vector<const SourceItem*>;
+
+struct Input {
+  SourcePtr source;
+  SourceItems items;
+  std::vector<GlobPattern> match;
+  GroupFilters groups;
+};
+
+// What a subcommand requires of --match and --group.
+struct InputNeeds {
+  bool match_leaves = false;     // a glob must match a leaf; an alias is not enough
+  bool groups = false;           // there must be groups: given, or saved with the file
+  bool own_leaves = false;       // each filter must get a leaf that no other group has
+  bool allow_no_leaves = false;  // a filter need not match
+};
+
+// error: a UsageError for an option; a file's.
+absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& needs = {});
+
+// Opens the source alone, with progress and notes on standard error. `verify` says whether tensors
+// are read, so that their checksums matter; --no-verify overrides it.
+absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true);
+
+// Returns the named items, or all. error: a UsageError with suggestions.
+absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions& options);
+
+// error: a UsageError, with the column in the glob.
+absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
+                                                    absl::string_view option = "--match");
+
+// Checks that each glob matches a leaf or an alias of at least one item. error: a UsageError that
+// names the option and the globs, with suggestions. O(nodes * globs).
+absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
+                        const std::vector<GlobPattern>& globs,
+                        absl::string_view option = "--match");
+
+// Checks that each filter matches a leaf, or a node above one, of at least one item. A filter whose
+// leaves all belong to other groups is not an error unless `own_leaves`. error: a UsageError as
+// above; a filter's own, or as SourceItem::CompilePlan. O(nodes * filters).
+absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,
+                         bool own_leaves = false);
+
+// A leaf that a PATH of the command line means.
+struct ChosenLeaf {
+  const SourceItem* item = nullptr;
+  uint32_t place = 0;
+  std::optional<Slice> slice;
+
+  Slot slot() const { return item->slots().SlotAt(place); }
+};
+
+// Returns the leaves that the paths mean and --match matches, in the order of the items and their
+// leaves for each path; all leaves if there is no path. A path is tried as a canonical path, as a
+// dotted name, and as a glob; a container means the leaves below it. If nothing is found and the
+// path ends in `[...]`, that is a slice (slice.h) of what the rest finds. error: a UsageError, with
+// suggestions: there is no such leaf; an invalid slice; a slice, where `no_slice`, the end of the
+// message, is not empty.
+absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
+                                                     const std::vector<std::string>& paths,
+                                                     absl::string_view no_slice);
+
+// Returns the dotted path, safe for a terminal.
+std::string PrintableName(const ChosenLeaf& leaf);
+
+// Prints the file and its format: the first line of several answers.
+void PrintTitle(const Source& source, Output* out);
+
+}  // namespace leafstore::tools
+
+#endif  // LEAFSTORE_TOOLS_COMMANDS_INPUT_H_

@@ -1,0 +1,148 @@
+#include "leafstore/tools/commands/parse_errors.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/internal/suggest.h"
+#include "leafstore/tools/present/errors.h"
+
+namespace leafstore::tools {
+namespace {
+
+using Options = std::vector<CLI::Option*>;
+
+// Returns the first option for which `message_of` returns a message, as "<option>: <message>"; ""
+// where there is none.
+std::string FirstMessage(const Options& options,
+                         const std::function<std::string(CLI::Option*)>& message_of) {
+  for (CLI::Option* option : options) {
+    const std::string message = message_of(option);
+    if (!message.empty()) return absl::StrCat(option->get_name(), ": ", message);
+  }
+  return "";
+}
+
+// Returns the option that an argument names, also before a '='; null where it names none.
+CLI::Option* OptionNamed(const Options& options, const std::string& arg) {
+  const std::string name = arg.substr(0, arg.find('='));
+  for (CLI::Option* option : options) {
+    for (const std::string& known : option->get_lnames()) {
+      if (name == "--" + known) return option;
+    }
+    for (const std::string& known : option->get_snames()) {
+      if (name == "-" + known) return option;
+    }
+  }
+  return nullptr;
+}
+
+std::string WhatIsRequired(const Options& options) {
+  for (const CLI::Option* option : options) {
+    if (option->get_required() && option->count() == 0) {
+      return absl::StrCat("expected ", option->get_name(), ", found nothing");
+    }
+  }
+  return "expected a subcommand, found none";
+}
+
+std::string WhatIsNeeded(CLI::Option* option) {
+  if (option->count() == 0) return "";
+  for (const CLI::Option* needed : option->get_needs()) {
+    if (needed->count() > 0) continue;
+    return absl::StrCat("expected together with ", needed->get_name(), ", found alone");
+  }
+  return "";
+}
+
+// Returns what a validator of options.h says about a value of the option.
+std::string WhatIsInvalid(CLI::Option* option) {
+  for (const std::string& value : option->results()) {
+    try {
+      for (int i = 0;; ++i) {
+        const std::string message = (*option->get_validator(i))(value);
+        if (!message.empty()) return message;
+      }
+    } catch (const CLI::OptionNotFound&) {
+      // There are no more validators.
+    }
+  }
+  return "";
+}
+
+std::string WhatIsRepeated(CLI::Option* option) {
+  const int most = option->get_items_expected_max();
+  if (most == 0 || static_cast<int>(option->results().size()) <= most) return "";
+  return absl::StrCat("expected once, found ", option->results().size(), " times");
+}
+
+// Returns the message about an option whose value is missing, or a flag that has one; "" where there
+// is none.
+std::string WhatIsWrongWithValues(const Options& options, const std::vector<std::string>& args) {
+  for (size_t i = 0; i < args.size(); ++i) {
+    const CLI::Option* option = OptionNamed(options, args[i]);
+    if (option == nullptr) continue;
+    const bool has_value = absl::StrContains(args[i], "=");
+    if (option->get_items_expected_max() == 0) {
+      if (has_value) return absl::StrCat(option->get_name(), ": expected no value, found one");
+    } else if (!has_value && (i + 1 == args.size() || OptionNamed(options, args[i + 1]))) {
+      return absl::StrCat(option->get_name(), ": expected a value, found none");
+    }
+  }
+  return "";
+}
+
+std::string MessageOf(const CLI::ParseError& error, const Options& options,
+                      const std::vector<std::string>& args) {
+  std::string message;
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
+    message = WhatIsRequired(options);
+  } else if (dynamic_cast<const CLI::RequiresError*>(&error) != nullptr) {
+    message = FirstMessage(options, WhatIsNeeded);
+  } else if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) {
+    message = FirstMessage(options, WhatIsInvalid);
+  } else {
+    message = FirstMessage(options, WhatIsRepeated);
+    if (message.empty()) message = WhatIsWrongWithValues(options, args);
+  }
+  return message.empty() ? error.what() : message;
+}
+
+// Returns "; did you mean ...?" or "" for an argument that means nothing.
+std::string Suggestion(const std::string& argument, const CLI::App* command, bool is_program) {
+  std::vector<std::string> names;
+  if (absl::StartsWith(argument, "-")) {
+    for (const CLI::Option* option : command->get_options()) {
+      if (!option->get_lnames().empty()) names.push_back("--" + option->get_lnames()[0]);
+    }
+  } else if (is_program) {
+    for (const CLI::App* subcommand : command->get_subcommands({})) {
+      if (!subcommand->get_group().empty()) names.push_back(subcommand->get_name());
+    }
+  }
+  return DidYouMean(argument.substr(0, argument.find('=')), names);
+}
+
+}  // namespace
+
+CLI::App* NamedCommand(CLI::App* program) {
+  const std::vector<CLI::App*> named = program->get_subcommands();
+  return named.empty() ? program : named.back();
+}
+
+absl::Status ParseErrorStatus(const CLI::ParseError& error, const std::vector<std::string>& args,
+                              CLI::App* program) {
+  CLI::App* command = NamedCommand(program);
+  const std::vector<std::string> rest = program->remaining(true);
+  if (!rest.empty()) {
+    return UsageError(absl::StrCat("expected ", command == program ? "a subcommand" : "an option",
+                                   ", found '", rest[0], "'",
+                                   Suggestion(rest[0], command, command == program)));
+  }
+  return UsageError(MessageOf(error, command->get_options(), args));
+}
+
+}  // namespace leafstore::tools

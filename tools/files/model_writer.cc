@@ -1,0 +1,215 @@
+#include "leafstore/tools/files/model_writer.h"
+
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <memory>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+#include "leafstore/core/error_reason.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/interop/numpy/npy.h"
+#include "leafstore/interop/numpy/npz.h"
+#include "leafstore/interop/safetensors/checkpoint.h"
+#include "leafstore/tools/present/errors.h"
+#include "leafstore/tools/present/json.h"
+#include "leafstore/tools/present/progress.h"
+#include "leafstore/tools/present/text.h"
+
+namespace leafstore::tools {
+namespace {
+
+std::string ExtensionOf(SourceFormat format) { return absl::StrCat(".", SourceFormatName(format)); }
+
+// Checks the options that belong to one format.
+absl::Status CheckOptions(SourceFormat format, const WriteOptions& options) {
+  const bool leaf = format == SourceFormat::kLeaf;
+  const bool safetensors = format == SourceFormat::kSafetensors;
+  const bool npz = format == SourceFormat::kNpz;
+  struct Rule {
+    bool wrong;
+    const char* message;
+  };
+  const Rule rules[] = {
+      {options.zstd && !leaf, "--zstd is only for .leaf"},
+      {!options.shard_size.empty() && !safetensors, "--shard-size is only for .safetensors"},
+      {options.structure != StructureSave::kAuto && !safetensors,
+       "--structure is only for .safetensors"},
+      {options.zstd_level && !options.zstd, "--zstd-level is only for --zstd"},
+      {options.deflate && !npz, "--deflate is only for .npz"},
+      {options.raw_bits && !npz && format != SourceFormat::kNpy,
+       "--raw-bits is only for .npz and .npy"},
+  };
+  for (const Rule& rule : rules) {
+    if (rule.wrong) return UsageError(rule.message);
+  }
+  return absl::OkStatus();
+}
+
+// Parses "500M", "5G" or "1048576"; units of 1024, as in filters. error: a UsageError.
+absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
+  absl::string_view digits = text;
+  int shift = 0;
+  for (const auto& [unit, bits] :
+       {std::pair<absl::string_view, int>{"k", 10}, {"K", 10}, {"M", 20}, {"G", 30}, {"T", 40}}) {
+    if (absl::ConsumeSuffix(&digits, unit)) {
+      shift = bits;
+      break;
+    }
+  }
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(digits, &number) || number <= 0 ||
+      number > (std::numeric_limits<int64_t>::max() >> shift)) {
+    return UsageError(absl::StrCat(
+        "--shard-size: expected a number of bytes, which may end in k, M, G or T, found '", text,
+        "'"));
+  }
+  return number << shift;
+}
+
+std::function<void(int64_t, int64_t)> ShowProgress() {
+  const auto progress = std::make_shared<Progress>("writing", 0);
+  return [progress](int64_t done, int64_t total) { progress->Set(done, total); };
+}
+
+}  // namespace
+
+absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) const {
+  std::optional<SourceFormat> found = options_.to;
+  for (const SourceFormat format :
+       {SourceFormat::kLeaf, SourceFormat::kSafetensors, SourceFormat::kNpz, SourceFormat::kNpy}) {
+    if (!found && absl::EndsWith(path, ExtensionOf(format))) found = format;
+  }
+  if (!found) {
+    return UsageError(absl::StrCat(
+        path, ": expected a name that ends in .leaf, .safetensors, .npz or .npy, or --to FORMAT"));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckOptions(*found, options_));
+  if (!options_.shard_size.empty()) {
+    LEAFSTORE_RETURN_IF_ERROR(ParseSize(options_.shard_size).status());
+  }
+  return *found;
+}
+
+absl::Status ModelWriter::Check(const std::string& path) const {
+  LEAFSTORE_RETURN_IF_ERROR(CheckFormat(path));
+  return options_.shard_size.empty() ? files_.CheckFree(path) : absl::OkStatus();
+}
+
+// error: a UsageError where the item has static leaves and the format cannot hold them.
+absl::Status ModelWriter::CheckNoStatic(const ModelItem& item, SourceFormat format,
+                                        const std::string& path) const {
+  const bool holds_static =
+      format == SourceFormat::kSafetensors && options_.structure != StructureSave::kNever;
+  if (holds_static || options_.drop_static) return absl::OkStatus();
+  for (uint32_t place = 0; place < item.store.size(); ++place) {
+    if (item.store.leaf(place).is_tensor()) continue;
+    return UsageError(absl::StrCat(path, ": expected only tensors for ", ExtensionOf(format),
+                                   ", found the static leaf '", item.store.PathText(place),
+                                   "'; --drop-static leaves such leaves out"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
+  SaveOptions options;
+  options.metadata = std::move(model.metadata);
+  options.metrics = std::move(model.metrics);
+  if (options_.zstd) options.compression = Compression::kZstd;
+  if (options_.zstd_level) options.zstd_level = *options_.zstd_level;
+  options.io.progress = ShowProgress();
+  options.io.file_system = &files_;
+  std::vector<CheckpointItem> items;
+  for (ModelItem& item : model.items) {
+    items.emplace_back(std::move(item.name), std::move(item.store), std::move(item.options));
+  }
+  return SaveCheckpoint(path, std::move(items), options);
+}
+
+absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& path) {
+  LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsContent content,
+                             SafetensorsFromStore(std::move(item.store), std::move(item.options)));
+  SafetensorsSaveOptions& options = content.options;
+  if (options_.structure != StructureSave::kAuto) options.structure = options_.structure;
+  if (options_.structure == StructureSave::kNever) options.labels.reset();
+  options.drop_static = options_.drop_static;
+  options.replace_set = options_.force;
+  options.io.progress = ShowProgress();
+  options.io.file_system = &files_;
+  if (options_.shard_size.empty()) {
+    written_.push_back(path);
+    return SaveSafetensors(path, content.store, options);
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(options_.shard_size));
+  absl::StatusOr<SavedShards> saved = SaveSafetensorsShards(path, content.store, size, options);
+  if (ReasonOf(saved.status()) == ErrorReason::kExists) {
+    return WithMessage(saved.status(),
+                       absl::StrCat(saved.status().message(), "; --force replaces it"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const SavedShards shards, std::move(saved));
+  for (const std::string& name : shards.files) written_.push_back(InDirectoryOf(path, name));
+  if (!shards.index.empty()) written_.push_back(InDirectoryOf(path, shards.index));
+  return absl::OkStatus();
+}
+
+absl::Status ModelWriter::WriteNpz(const ModelItem& item, const std::string& path) {
+  NpzWriteOptions options;
+  options.deflate = options_.deflate;
+  options.drop_static = options_.drop_static;
+  options.raw_bits = options_.raw_bits;
+  options.io.file_system = &files_;
+  return SaveNpz(path, item.store, options);
+}
+
+absl::Status ModelWriter::WriteNpy(const ModelItem& item, const std::string& path) {
+  if (item.store.size() != 1 || !item.store.leaf(0).is_tensor()) {
+    return UsageError(absl::StrCat("expected one tensor for .npy, found ", item.store.size(),
+                                   " leaves; --match chooses, or cat --npy"));
+  }
+  NpyWriteOptions options;
+  options.raw_bits = options_.raw_bits;
+  options.io.file_system = &files_;
+  return SaveNpy(path, item.store.leaf(0).tensor(), options);
+}
+
+absl::Status ModelWriter::WriteAs(SourceFormat format, Model model, const std::string& path) {
+  if (format != SourceFormat::kSafetensors) written_.push_back(path);
+  if (format == SourceFormat::kLeaf) return WriteLeaf(std::move(model), path);
+  if (model.items.size() != 1) {
+    return UsageError(absl::StrCat("expected one item for ", ExtensionOf(format), ", found ",
+                                   model.items.size(), "; --item chooses one"));
+  }
+  ModelItem& item = model.items[0];
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoStatic(item, format, path));
+  if (format == SourceFormat::kSafetensors) return WriteSafetensors(std::move(item), path);
+  return format == SourceFormat::kNpz ? WriteNpz(item, path) : WriteNpy(item, path);
+}
+
+absl::Status ModelWriter::Write(Model model, const std::string& path) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, FormatOf(path));
+  return FileError(path, WriteAs(format, std::move(model), path));
+}
+
+absl::Status ModelWriter::PrintWritten(const OutputForm& form) const {
+  return PrintFiles(written_, form);
+}
+
+absl::Status PrintFiles(const std::vector<std::string>& files, const OutputForm& form) {
+  Output out(stdout, form.color);
+  Json list = Json::array();
+  for (const std::string& file : files) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
+    list.push_back({{"file", file}, {"bytes", opened->size()}});
+    if (form.json) continue;
+    out.Write(absl::StrCat(out.Styled(Style::kBold, Printable(file)), ": ",
+                           HumanBytes(opened->size()), "\n"));
+  }
+  if (form.json) PrintJsonLine({{"schema", kJsonSchema}, {"files", std::move(list)}}, &out);
+  return out.Finish();
+}
+
+}  // namespace leafstore::tools

@@ -1,0 +1,80 @@
+// ModelWriter: writes models to files of any format, in the way that the command line asks for.
+//
+//   ModelWriter writer({.zstd = true});
+//   LEAFSTORE_RETURN_IF_ERROR(writer.Check("out.leaf"));     // before any work
+//   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), "out.leaf"));
+//   LEAFSTORE_RETURN_IF_ERROR(writer.Commit());              // all files appear here, or none
+//   return writer.PrintWritten(form);
+#ifndef LEAFSTORE_TOOLS_FILES_MODEL_WRITER_H_
+#define LEAFSTORE_TOOLS_FILES_MODEL_WRITER_H_
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "leafstore/interop/safetensors/writer.h"
+#include "leafstore/tools/files/output_files.h"
+#include "leafstore/tools/present/output.h"
+#include "leafstore/tools/source/model.h"
+#include "leafstore/tools/source/source.h"
+
+namespace leafstore::tools {
+
+struct WriteOptions {
+  std::optional<SourceFormat> to;  // without: by the name of the file
+  bool zstd = false;
+  std::optional<int> zstd_level;
+  std::string shard_size;
+  StructureSave structure = StructureSave::kAuto;
+  bool drop_static = false;
+  bool raw_bits = false;
+  bool deflate = false;
+  bool force = false;
+};
+
+class ModelWriter {
+ public:
+  explicit ModelWriter(const WriteOptions& options) : options_(options), files_(options.force) {}
+
+  // Checks that the options suit the format of a file with this name. error: a UsageError.
+  absl::Status CheckFormat(const std::string& path) const { return FormatOf(path).status(); }
+  // Checks also that no file would be replaced without --force. The files of a set have other
+  // names, which Write checks. error: also as OutputFiles::CheckFree.
+  absl::Status Check(const std::string& path) const;
+
+  // Writes temporary files, and shows progress. error: a UsageError: the format cannot hold several
+  // items or static leaves; the writer's, with the file in front.
+  absl::Status Write(Model model, const std::string& path);
+
+  // Renames what was written into place. error: as OutputFiles::Commit.
+  absl::Status Commit() { return files_.Commit(); }
+
+  // Prints the committed files, a line each, or one object (schema, files: file, bytes). error: as
+  // Output::Finish.
+  absl::Status PrintWritten(const OutputForm& form) const;
+
+ private:
+  absl::StatusOr<SourceFormat> FormatOf(const std::string& path) const;
+  absl::Status CheckNoStatic(const ModelItem& item, SourceFormat format,
+                             const std::string& path) const;
+  absl::Status WriteAs(SourceFormat format, Model model, const std::string& path);
+  absl::Status WriteLeaf(Model model, const std::string& path);
+  absl::Status WriteSafetensors(ModelItem item, const std::string& path);
+  absl::Status WriteNpz(const ModelItem& item, const std::string& path);
+  absl::Status WriteNpy(const ModelItem& item, const std::string& path);
+
+  WriteOptions options_;
+  OutputFiles files_;
+  std::vector<std::string> written_;
+};
+
+// Prints the names and sizes of files, as ModelWriter::PrintWritten.
+absl::Status PrintFiles(const std::vector<std::string>& files, const OutputForm& form);
+
+}  // namespace leafstore::tools
+
+#endif  // LEAFSTORE_TOOLS_FILES_MODEL_WRITER_H_
