@@ -20,16 +20,16 @@
 namespace leafstore {
 namespace {
 
-#ifndef MADV_POPULATE_READ  // of Linux 5.14
+#ifndef MADV_POPULATE_READ  // since Linux 5.14
 #define MADV_POPULATE_READ 22
 #endif
 
-// Linux writes and reads at most this much at once, a page less than 2 GiB.
+// The limit of one read or write in Linux, a page less than 2 GiB.
 constexpr size_t kMostAtOnce = size_t{1} << 30;
 
 absl::Status Failed(absl::string_view what, absl::string_view path, int error = errno) {
   const std::string message = absl::StrCat("cannot ", what, " ", path);
-  // A limit of the file system or of the process is the same to the caller as a full disk.
+  // For the caller, a limit of the file system or of the process is the same as a full disk.
   if (error == EFBIG || error == EDQUOT) {
     return absl::ResourceExhaustedError(absl::ErrnoToStatus(error, message).message());
   }
@@ -64,7 +64,7 @@ class PosixWritableFile : public WritableFile {
       const ssize_t written =
           pwrite(fd_, bytes.data(), std::min(bytes.size(), kMostAtOnce), offset);
       if (written < 0 && errno == EINTR) continue;
-      if (written < 0 && errno == EINVAL && direct_) {  // a file system that wants it otherwise
+      if (written < 0 && errno == EINVAL && direct_) {  // the file system has other requirements
         prefer_direct_ = false;
         continue;
       }
@@ -82,12 +82,12 @@ class PosixWritableFile : public WritableFile {
   void PreferDirect() override { prefer_direct_ = true; }
 
   absl::Status Sync() override {
-    // Not tried again after EINTR or EIO: the kernel may have dropped what it could not write.
+    // Not retried after EINTR or EIO: the kernel may have dropped data that it could not write.
     return fsync(fd_) == 0 ? absl::OkStatus() : Failed("sync", path_);
   }
 
   absl::Status Close() override {
-    // After EINTR the descriptor is closed, on Linux.
+    // On Linux the descriptor is closed even after EINTR.
     const int result = close(std::exchange(fd_, -1));
     return result == 0 || errno == EINTR ? absl::OkStatus() : Failed("close", path_);
   }
@@ -98,7 +98,7 @@ class PosixWritableFile : public WritableFile {
     return (static_cast<size_t>(offset) | bytes.size() | address) % kDirectAlignment == 0;
   }
 
-  // Where the file system does not take it, nothing changes and it is not asked again.
+  // If the file system does not support it, nothing changes and it is not tried again.
   absl::Status SetDirect(bool direct) {
     if (direct == direct_) return absl::OkStatus();
     if (fcntl(fd_, F_SETFL, direct ? O_DIRECT : 0) == 0) {
@@ -114,7 +114,7 @@ class PosixWritableFile : public WritableFile {
   std::string path_;
   int fd_;
   bool prefer_direct_ = false;
-  bool direct_ = false;  // what fd_ is set to
+  bool direct_ = false;  // whether fd_ is in direct mode
 };
 
 class PosixReadableFile : public ReadableFile {
@@ -151,12 +151,12 @@ class PosixReadableFile : public ReadableFile {
     if (fstat(fd_, &info) != 0) return Failed("stat", path_);
     const int64_t end = offset + static_cast<int64_t>(bytes.size());
     if (info.st_size < end) return Shortened(end, info.st_size);
-    // Read ahead as far as is asked for: a page that is missed reads no further than the next few.
+    // Reads ahead the full range: a page fault reads only the next few pages.
     if (!InMemory(bytes)) posix_fadvise(fd_, offset, end - offset, POSIX_FADV_WILLNEED);
-    // What madvise cannot do (Linux before 5.14) touching does later.
+    // Without madvise (Linux before 5.14), a later access reads the pages.
     const int error = Populate(bytes);
     if (error == 0 || (error != EFAULT && error != EIO)) return absl::OkStatus();
-    // A page that cannot be had: the file became shorter just now, or the disk cannot read it.
+    // A page is not available: the file was just truncated, or the disk cannot read it.
     if (fstat(fd_, &info) == 0 && info.st_size < end) return Shortened(end, info.st_size);
     return Failed(absl::StrCat("read ", bytes.size(), " bytes at byte ", offset, " of"), path_,
                   EIO);
@@ -168,20 +168,20 @@ class PosixReadableFile : public ReadableFile {
                                   ": the file was shortened after it had been opened"));
   }
 
-  // Where the page of a mapping begins in which its bytes do.
+  // Returns the beginning of the first page of a mapping's bytes.
   static uintptr_t FirstPage(absl::Span<const std::byte> bytes) {
     static const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
     return reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
   }
 
-  // Whether the first page of a mapping's bytes is in the page cache, as far as the system says.
+  // Returns whether the first page of a mapping's bytes is in the page cache, if the system says so.
   static bool InMemory(absl::Span<const std::byte> bytes) {
     unsigned char resident = 1;
     mincore(reinterpret_cast<void*>(FirstPage(bytes)), 1, &resident);
     return (resident & 1) != 0;
   }
 
-  // Reads the pages of a mapping in. Returns an errno, or 0.
+  // Reads the pages of a mapping into memory. Returns an errno, or 0.
   static int Populate(absl::Span<const std::byte> bytes) {
     const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
     const uintptr_t first = FirstPage(bytes);
@@ -218,7 +218,8 @@ class PosixFileSystem : public FileSystem {
   }
 
   absl::StatusOr<std::unique_ptr<ReadableFile>> Open(const std::string& path) override {
-    const int fd = OpenRetrying(path, O_RDONLY | O_NONBLOCK);  // no waiting for a pipe's other end
+    const int fd =
+        OpenRetrying(path, O_RDONLY | O_NONBLOCK);  // does not wait for the other end of a pipe
     if (fd < 0) return Failed("open", path);
     absl::Cleanup close_fd = [fd] { close(fd); };
     struct stat info;
@@ -242,7 +243,7 @@ class PosixFileSystem : public FileSystem {
     const int error = errno;
     const std::string what = absl::StrCat("rename ", from, " to");
     if (error != EINVAL && error != ENOSYS) return Failed(what, to, error);
-    // Some file systems cannot do that; a link cannot replace either.
+    // Some file systems do not support it; creating a hard link does not replace files either.
     return link(from.c_str(), to.c_str()) == 0 ? Remove(from) : Failed(what, to);
   }
 

@@ -11,7 +11,7 @@
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/key.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 constexpr size_t kMaxDepth = 64;
@@ -152,4 +152,4 @@ void AppendJsonString(absl::string_view text, std::string* out) {
   out->push_back('"');
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "simdjson.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class JsonDocument {
  public:
@@ -46,7 +46,7 @@ absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
                          absl::string_view found);
 
 // Converts a string view of simdjson to one of Abseil.
-inline absl::string_view AbslView(std::string_view text) {
+inline absl::string_view ToAbslView(std::string_view text) {
   return absl::string_view(text.data(), text.size());
 }
 
@@ -56,6 +56,6 @@ absl::Status CheckJsonString(absl::string_view text, absl::string_view what);
 // characters only. `text` must be UTF-8.
 void AppendJsonString(absl::string_view text, std::string* out);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_INTEROP_INTERNAL_JSON_TEXT_H_

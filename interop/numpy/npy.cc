@@ -14,9 +14,13 @@
 #include "leafstore/io/internal/atomic_file.h"
 
 namespace leafstore {
+
+using internal::ReadNext;
+using internal::ReadNpy;
+
 namespace {
 
-// Reverses the bytes of each number.
+// Reverses the bytes of each element.
 template <typename T>
 void SwapBytes(std::byte* bytes, size_t size) {
   for (size_t i = 0; i < size; i += sizeof(T)) {
@@ -25,7 +29,7 @@ void SwapBytes(std::byte* bytes, size_t size) {
 }
 
 void ToNativeOrder(DType dtype, std::byte* bytes, size_t size) {
-  // A complex number is two numbers.
+  // A complex element is two floats.
   switch (dtype == DType::kC64 ? 4 : DTypeBits(dtype) / 8) {
     case 2:
       return SwapBytes<uint16_t>(bytes, size);
@@ -38,8 +42,8 @@ void ToNativeOrder(DType dtype, std::byte* bytes, size_t size) {
   }
 }
 
-// A matrix whose columns are one after another (`from`, a row's neighbours `from_step` apart) as
-// one whose rows are (`to`, rows `to_step` apart). In tiles that fit the cache.
+// Copies a column-major matrix (`from`, columns `from_step` apart) to a row-major one (`to`, rows
+// `to_step` apart), in tiles that fit the cache.
 template <typename T>
 void Transpose(const T* from, int64_t rows, int64_t columns, int64_t from_step, T* to,
                int64_t to_step) {
@@ -57,8 +61,8 @@ void Transpose(const T* from, int64_t rows, int64_t columns, int64_t from_step, 
   }
 }
 
-// Elements in Fortran order (the first index runs fastest) into row-major order. For each choice of
-// the indices between the first and the last, these two make a matrix.
+// Converts elements from Fortran order (the first index varies fastest) to row-major order. For each
+// choice of the indices between the first and the last, these two form a matrix.
 template <typename T>
 void ToRowMajor(ShapeRef shape, const std::byte* from_bytes, std::byte* to_bytes) {
   const auto* from = reinterpret_cast<const T*>(from_bytes);
@@ -68,7 +72,7 @@ void ToRowMajor(ShapeRef shape, const std::byte* from_bytes, std::byte* to_bytes
   Shape to_steps(shape.size(), 1);
   for (size_t i = 1; i <= last; ++i) from_steps[i] = from_steps[i - 1] * shape[i - 1];
   for (size_t i = last; i > 0; --i) to_steps[i - 1] = to_steps[i] * shape[i];
-  Shape index(shape.size(), 0);  // of the middle ones
+  Shape index(shape.size(), 0);  // of the middle axes
   for (;;) {
     int64_t from_at = 0;
     int64_t to_at = 0;
@@ -101,7 +105,7 @@ absl::Status CheckNpyBools(const Tensor& tensor) {
   return absl::DataLossError("npy: expected bools, 0 or 1, found another byte");
 }
 
-// The order of elements matters where at least two extents are more than 1, and there are any.
+// The order of elements matters if the tensor has elements and at least two extents exceed 1.
 bool IsReordered(const NpyHeader& header) {
   return header.fortran_order && header.spec().byte_size() > 0 && header.shape.size() > 1;
 }
@@ -117,7 +121,7 @@ absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std
   if (bytes.empty()) return tensor;
   LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
   if (IsReordered(header)) {
-    // The elements' addresses may be any: those of a header's end.
+    // The elements may be misaligned, since they begin where the header ends.
     Buffer aligned;
     const std::byte* from = bytes.data();
     if (reinterpret_cast<uintptr_t>(from) % sizeof(uint64_t) != 0) {
@@ -135,7 +139,7 @@ absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std
   return tensor;
 }
 
-absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read) {
+absl::StatusOr<Tensor> internal::ReadNpy(int64_t size, int64_t max_bytes, ReadNext read) {
   std::vector<std::byte> begin(static_cast<size_t>(std::min(size, kMaxNpyHeader)));
   LEAFSTORE_RETURN_IF_ERROR(read(absl::MakeSpan(begin)));
   LEAFSTORE_ASSIGN_OR_RETURN(const NpyHeader header, ParseNpyHeader(begin, size));

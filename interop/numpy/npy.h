@@ -1,28 +1,28 @@
-// NumPy's array files: one tensor in a `.npy`.
+// Reads and writes NumPy's array files: one tensor in a `.npy`.
 //
 //   LEAFSTORE_RETURN_IF_ERROR(SaveNpy("weight.npy", weight));
 //   Tensor weight = LoadNpy("weight.npy").value();
 //
-// The file: `\x93NUMPY`, a version, the length of the header, the header (a dict as Python writes
-// it, with 'descr', 'fortran_order' and 'shape'), and the bytes.
+// The file: `\x93NUMPY`, a version, the length of the header, the header (a Python dict literal with
+// 'descr', 'fortran_order' and 'shape'), and the bytes.
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
 //
-// Reading takes versions 1.0, 2.0 and 3.0, either byte order, and Fortran order: the tensor is
-// row-major and in this machine's byte order. The bytes behind the header must be as many as dtype
-// and shape ask for, no more. Nothing is ever unpickled.
+// Reading supports versions 1.0, 2.0 and 3.0, both byte orders, and Fortran order; the tensor is
+// row-major and in the byte order of this machine. The bytes after the header must be exactly those
+// of dtype and shape. Nothing is ever unpickled.
 //
-// Writing gives version 1.0, C order, little-endian: byte for byte what numpy.save writes (NumPy
-// 2), which puts spaces into the header for a first extent that may grow.
+// Writing produces version 1.0, C order, little-endian: byte for byte the output of numpy.save
+// (NumPy 2), which reserves space in the header for a larger first extent.
 //
 // dtypes. bool, (u)int 8-64, f16, f32, f64 and c64 are NumPy's bool_, (u)intN, float16, float32,
-// float64 and complex64. NumPy has no bf16, f8, f6 or f4: writing one is error InvalidArgument,
-// unless raw bits are asked for. Reading others that NumPy has (complex128, longdouble, strings,
-// objects, records, dates) is error Unimplemented.
+// float64 and complex64. NumPy has no bf16, f8, f6 or f4: writing one is error InvalidArgument
+// without `raw_bits`. Reading other dtypes of NumPy (complex128, longdouble, strings, objects,
+// records, dates) is error Unimplemented.
 //
-// Errors. DataLoss: no such file, or cut short; says what was expected and found. Unimplemented:
-// see above, or a newer version. NotFound and others as FileSystem's. All name the file.
+// Errors. DataLoss: not such a file, or truncated; says what was expected and found. Unimplemented:
+// see above, or a newer version. NotFound and others: as FileSystem. All name the file.
 //
-// Threads: functions of their arguments.
+// Threads: pure functions; safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPY_H_
 #define LEAFSTORE_INTEROP_NUMPY_NPY_H_
 
@@ -45,43 +45,43 @@ namespace leafstore {
 
 struct NpySaveOptions {
   IoOptions io = {};
-  // dtypes that NumPy has not are written as the unsigned integers of their width, in the same
-  // shape; those narrower than a byte as the packed bytes, uint8 [bytes]. Which dtype they were is
-  // not in the file.
+  // Writes dtypes that NumPy does not have as unsigned integers of their width, in the same shape;
+  // those narrower than a byte as the packed bytes, uint8 [bytes]. The file does not record the
+  // original dtype.
   bool raw_bits = false;
 };
 
-// error InvalidArgument: the tensor is null, or of a dtype that NumPy has not. Commit and others:
-// as SaveSafetensors. O(bytes).
+// Writes a tensor. error InvalidArgument: the tensor is null, or NumPy does not have its dtype.
+// Commit and other errors: as SaveSafetensors. O(bytes).
 absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
                      const NpySaveOptions& options = {});
 
-// Loads the tensor of a file. Of `options` the file system matters. error: see above. O(bytes).
+// Reads a tensor. Of `options` the file system matters. error: see above. O(bytes).
 absl::StatusOr<Tensor> LoadNpy(const std::string& path, const IoOptions& options = {});
 
-// What stands before the bytes.
+// The decoded header of a file.
 struct NpyHeader {
   DType dtype = DType::kBool;
   Shape shape;
   bool fortran_order = false;
   bool big_endian = false;
-  int64_t size = 0;  // of all that stands before the bytes
+  int64_t size = 0;  // offset of the tensor's bytes in the file
 
-  // What follows it. Valid while this header lives unchanged.
+  // Returns the spec of the tensor. Valid while this header lives unchanged.
   LeafSpec spec() const { return LeafSpec(dtype, shape); }
 };
 
-// The longest header that is read, as NumPy's limit for what it does not trust.
+// The longest header that is read: NumPy's limit for untrusted files.
 inline constexpr int64_t kMaxNpyHeader = 10'000;
 
-// The header of a file of `file_size` bytes, of its beginning: min(file_size, kMaxNpyHeader) bytes
-// are always enough. error DataLoss, Unimplemented: see above. O(header).
+// Decodes the header from the first bytes of a file of `file_size` bytes; min(file_size,
+// kMaxNpyHeader) bytes are always enough. error DataLoss, Unimplemented: see above. O(header).
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size);
 
-// The header that is written. error InvalidArgument: NumPy has no such dtype.
+// Returns the header for a tensor. error InvalidArgument: NumPy does not have the dtype.
 absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bits = false);
 
-// Returns the bytes behind a header as a tensor. `bytes.size()` must be header.spec().byte_size().
+// Makes a tensor from the bytes after a header; `bytes.size()` must be header.spec().byte_size().
 // error DataLoss: a bool is neither 0 nor 1. error ResourceExhausted: no memory. O(bytes).
 absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std::byte> bytes);
 

@@ -21,12 +21,22 @@
 #include "leafstore/io/internal/atomic_file.h"
 
 namespace leafstore {
+
+using internal::CheckJsonString;
+using internal::QuotedForMessage;
+using internal::ReadNpy;
+using internal::ZipBytesSource;
+using internal::ZipError;
+using internal::ZipFileSource;
+using internal::ZipFileTarget;
+using internal::ZipSource;
+
 namespace {
 
 constexpr absl::string_view kMemberExtension = ".npy";
 
-// Deflate makes at most 258 bytes of two bits (RFC 1951, 3.2.5): 1032 of one byte, and a little
-// more for what a stream begins with.
+// Deflate expands two bits to at most 258 bytes (RFC 1951, 3.2.5): one byte to 1032, and slightly
+// more for the beginning of a stream.
 constexpr uint64_t kMostOfOneByte = 1032;
 
 struct Discard {
@@ -39,7 +49,7 @@ struct CloseMember {
 };
 using Member = std::unique_ptr<zip_file_t, CloseMember>;
 
-// Whether libzip does not take a name: it would write none such, so that none such is read either.
+// Returns whether libzip rejects a name. Such names are not written, and so not read either.
 bool HasControl(absl::string_view name) {
   return std::any_of(name.begin(), name.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
@@ -78,7 +88,7 @@ class NpzReader {
   }
 
   absl::Status Open() {
-    // libzip takes a file without bytes for a new archive.
+    // libzip treats an empty file as a new archive.
     if (file_->size() == 0) return absl::DataLossError("expected a zip archive, found no bytes");
     zip_source_t* source = source_->MakeSource();
     if (source == nullptr) return absl::ResourceExhaustedError("no memory to open it");
@@ -93,12 +103,12 @@ class NpzReader {
         absl::StrCat("expected a zip archive, found an error: ", error.text()));
   }
 
-  // What libzip could not do. Where it was the file system that could not, Read says that instead.
+  // Returns the error of libzip. If the file system failed, Read returns that error instead.
   static absl::Status Failed(absl::string_view expected, absl::string_view found) {
     return absl::DataLossError(absl::StrCat("expected ", expected, ", found ", found));
   }
 
-  // The name of the tensor in a member.
+  // Returns the name of the tensor in a member.
   absl::StatusOr<std::string> NameOf(zip_uint64_t i) {
     const char* raw = zip_get_name(archive_.get(), i, ZIP_FL_ENC_RAW);
     if (raw == nullptr) return Failed("a member with a name", "none");
@@ -127,14 +137,14 @@ class NpzReader {
         Tensor tensor, ReadNpy(static_cast<int64_t>(stat.size), options_.max_bytes - total_,
                                [&](absl::Span<std::byte> out) { return Fill(member.get(), out); }));
     total_ += tensor.byte_size();
-    // At its end libzip compares the CRC-32.
+    // At the end of a member libzip compares the CRC-32.
     std::byte behind;
     if (zip_fread(member.get(), &behind, 1) == 0) return tensor;
     return Failed(absl::StrCat(stat.size, " bytes with their CRC-32"),
                   absl::StrCat("others: ", zip_file_strerror(member.get())));
   }
 
-  // That the archive can have as many bytes as it says, before memory is taken for them.
+  // Checks that the archive can hold the bytes it declares, before memory is allocated for them.
   absl::Status CheckSizes(const zip_stat_t& stat) {
     constexpr zip_uint64_t kNeeded =
         ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
@@ -154,7 +164,7 @@ class NpzReader {
           "more: they overlap");
     }
     stored_ += stat.comp_size;
-    // Below file_size, so that this cannot overflow where there is any memory for a file.
+    // Below file_size, so this cannot overflow for any file that exists.
     const uint64_t most =
         stat.comp_method == ZIP_CM_STORE ? stat.comp_size : (stat.comp_size + 1) * kMostOfOneByte;
     if (stat.size > most || (stat.comp_method == ZIP_CM_STORE && stat.size != stat.comp_size)) {
@@ -182,13 +192,13 @@ class NpzReader {
   std::unique_ptr<ZipFileSource> source_;
   Archive archive_;
   absl::flat_hash_set<std::string> names_;
-  uint64_t stored_ = 0;  // bytes of the members so far, as they lie in the archive
+  uint64_t stored_ = 0;  // bytes of the members so far, as stored in the archive
   int64_t total_ = 0;    // bytes of the tensors so far
 };
 
 // ---- writing ----
 
-// A tensor that is written, and its name.
+// A tensor to write, and its name.
 struct MemberInput {
   absl::string_view name;
   const Tensor* tensor;
@@ -210,7 +220,7 @@ class NpzWriter {
   }
 
  private:
-  // The caller's errors, before there is a file.
+  // Errors of the caller are found before a file is created.
   absl::Status MakeMembers(absl::Span<const MemberInput> inputs) {
     constexpr size_t kLongestName = 65535 - kMemberExtension.size();
     absl::flat_hash_set<absl::string_view> names;
@@ -241,7 +251,7 @@ class NpzWriter {
     return absl::OkStatus();
   }
 
-  // libzip writes no file where there is no member; this is the one that there would be.
+  // libzip writes no file for an archive without members; these are the bytes of an empty archive.
   static absl::Status WriteEmpty(WritableFile* file) {
     static constexpr char kEndOfArchive[22] = {'P', 'K', 5, 6};
     return file->WriteAt(0, absl::MakeConstSpan(reinterpret_cast<const std::byte*>(kEndOfArchive),
@@ -251,7 +261,7 @@ class NpzWriter {
   absl::Status WriteArchive(absl::Span<const MemberInput> inputs, WritableFile* file) {
     ZipFileTarget target(file);
     const absl::Status written = WriteArchive(inputs, &target);
-    // The file system's own words, where it was that.
+    // If the file system failed, return its own error.
     return target.status().ok() ? WithContext(written, path_) : target.status();
   }
 

@@ -1,28 +1,28 @@
-// NumPy's archives: a group of tensors in a `.npz`, which is a zip file of `.npy` files.
+// Reads and writes NumPy's archives: a store in a `.npz`, which is a zip file of `.npy` files.
 //
 //   LEAFSTORE_RETURN_IF_ERROR(SaveNpz("biases.npz", biases));
 //   ParamStore biases = LoadNpz("biases.npz").value();
 //
-// Names are those of names.h, with `.npy` behind them in the archive. Static leaves have no place
-// in it: a store with some is error InvalidArgument, unless they are to be left out.
+// Names follow names.h, with the suffix `.npy` in the archive. An archive cannot hold static leaves:
+// a store with static leaves is error InvalidArgument without `drop_static`.
 //
-// Zip archives, as libzip has them, take no control characters but tab and line ends: a name with
-// others is neither written nor read.
+// libzip does not support control characters in names except tab and line ends: a name with others
+// is neither written nor read.
 //
-// Reading trusts nothing. Members are stored or deflated; their names are UTF-8, differ, and end in
-// `.npy`; they are read into memory and never become names of files, so that `../x.npy` is a name
-// like any other. Before memory is taken for a tensor, its header has been read and asks for
-// exactly the size that the archive declares, and that size can come of the member's bytes (deflate
-// shrinks at most 1032 times); the members' bytes together are no more than the archive's. What is
-// read is checked against the archive's CRC-32.
+// Reading trusts nothing. Members are stored or deflated; their names are UTF-8, unique, and end in
+// `.npy`. Members are read into memory and their names are never used as file names, so `../x.npy` is
+// harmless. Before memory is allocated for a tensor, its header is read and must match the size that
+// the archive declares, and that size must be possible for the member's bytes (deflate expands at
+// most 1032 times); the members' bytes together do not exceed the archive's. The CRC-32 of every
+// member is checked.
 //
 // Writing is deterministic: members in the order of places, dated 1980-01-01.
 //
-// Errors. DataLoss: no archive, or a damaged or lying one; names the member. Unimplemented: another
-// way of compression, encryption, or a dtype as in npy.h. ResourceExhausted: over the limit. Others
+// Errors. DataLoss: not an archive, or damaged or inconsistent; names the member. Unimplemented:
+// another compression, encryption, or a dtype as in npy.h. ResourceExhausted: over the limit. Others
 // as in npy.h.
 //
-// Threads: functions of their arguments.
+// Threads: pure functions; safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPZ_H_
 #define LEAFSTORE_INTEROP_NUMPY_NPZ_H_
 
@@ -44,10 +44,10 @@ namespace leafstore {
 
 struct NpzSaveOptions {
   IoOptions io = {};
-  // As numpy.savez_compressed does; otherwise as numpy.savez.
+  // Compresses like numpy.savez_compressed; otherwise stores like numpy.savez.
   bool deflate = false;
   NameStyle names = NameStyle::kSplit;
-  // Static leaves are not saved, which is no error then.
+  // Skips static leaves; without it they are an error.
   bool drop_static = false;
   // As NpySaveOptions::raw_bits.
   bool raw_bits = false;
@@ -56,25 +56,25 @@ struct NpzSaveOptions {
 struct NpzReadOptions {
   IoOptions io = {};
   NameStyle names = NameStyle::kSplit;
-  // The most bytes that all tensors together may have.
+  // The limit of the bytes of all tensors together.
   int64_t max_bytes = std::numeric_limits<int64_t>::max();
 };
 
-// error InvalidArgument: a static leaf, a dtype that NumPy has not (names the path), or two leaves
-// have one name. Commit and others: as SaveSafetensors. O(bytes).
+// Writes an archive. error InvalidArgument: a static leaf, a dtype that NumPy does not have (names
+// the path), or two leaves with the same name. Commit and other errors: as SaveSafetensors. O(bytes).
 absl::Status SaveNpz(const std::string& path, const ParamStore& store,
                      const NpzSaveOptions& options = {});
 absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
                      const NpzSaveOptions& options = {});
 
-// error: see above. O(bytes).
+// Reads an archive. error: see above. O(bytes).
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions& options = {});
 // Replaces leaves of a store by those of the archive (load_into.h), which is read as a whole first.
 // error: LoadNpz's and LoadInto's. O(bytes).
 absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
                                           const RestoreOptions& restore = {},
                                           const NpzReadOptions& options = {});
-// In the order of the archive, by their names without `.npy`.
+// Reads the tensors in the order of the archive, with their names without `.npy`.
 absl::StatusOr<std::vector<NamedTensor>> LoadNpzTensors(const std::string& path,
                                                         const NpzReadOptions& options = {});
 

@@ -13,11 +13,14 @@
 #include "leafstore/interop/internal/json_text.h"
 
 namespace leafstore {
+
+using internal::QuotedForMessage;
+
 namespace {
 
 constexpr absl::string_view kOriginVersion = "1";
 
-// How a file was, as the item's metadata notes it.
+// The form of a file, as the item's metadata records it.
 struct Origin {
   bool canonical = false;
   bool structure = false;
@@ -57,7 +60,7 @@ absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& 
     return absl::InvalidArgumentError(absl::StrCat(reader.path(), ": expected metadata without ",
                                                    key, ", under which the origin is noted"));
   }
-  // Of a file that has nothing but a structure, that is all its metadata.
+  // For a file with only a structure, that is all of its metadata.
   Origin origin;
   origin.canonical = reader.name_style() == NameStyle::kCanonical;
   origin.structure = reader.has_structure();
@@ -94,7 +97,7 @@ absl::StatusOr<SafetensorsContent> SafetensorsFromStore(ParamStore store, ItemOp
     content.options.structure = StructureSave::kAlways;
   } else if (noted && !content.store.layout().has_def() && !content.options.labels.has_value() &&
              HasOnlyTensors(content.store)) {
-    // As it was: names are all that a plain file has. (An ignored structure is in the metadata.)
+    // A plain file has only names. (An ignored structure is in the metadata.)
     content.options.structure = StructureSave::kNever;
   }
   return content;

@@ -1,4 +1,4 @@
-// Between safetensors and checkpoints, without loss: names, metadata and bytes come back.
+// Converts between safetensors and checkpoints without loss of names, metadata or bytes.
 //
 //   SafetensorsReader in = SafetensorsReader::Open("model.safetensors").value();
 //   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("model.leaf", {ItemFromSafetensors(in).value()}));
@@ -8,15 +8,15 @@
 //   LEAFSTORE_RETURN_IF_ERROR(
 //       SaveSafetensors("again.safetensors", content.store, content.options));
 //
-// A file as the reference or this library writes it (in canonical form:
-// SafetensorsReader::IsCanonical) comes back byte for byte. Of others the tensors, names and
-// metadata come back, in canonical form.
+// A file in canonical form (SafetensorsReader::IsCanonical), as the reference and this library write
+// it, is restored byte for byte. For other files the tensors, names and metadata are restored, in
+// canonical form.
 //
-// In the checkpoint the file is one item. Its metadata is the item's; how it was read is noted
-// beside it, under the key `leafstore.safetensors`. An item that no safetensors file was made into
-// can be exported all the same: its structure goes along (safetensors_structure.h).
+// In the checkpoint the file is one item with the file's metadata. The key `leafstore.safetensors`
+// records the form of the file. Items of any origin can be exported, with their structure
+// (structure.h).
 //
-// Threads: functions of their arguments.
+// Threads: pure functions; safe.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_CHECKPOINT_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_CHECKPOINT_H_
 
@@ -33,31 +33,32 @@
 
 namespace leafstore {
 
-// The item metadata's key for how the file was: `1`, `dotted` or `canonical` names, `plain` or with
-// a `structure`, and with `metadata` or `none`; with a space between two of them.
+// The key in the item's metadata that records the form of the file: `1`, `dotted` or `canonical`
+// names, `plain` or `structure`, and `metadata` or `none`, separated by spaces.
 inline constexpr absl::string_view kSafetensorsOriginKey = "leafstore.safetensors";
 
-// The whole file or set as an item: its leaves (views, in ReadMode::kMap), structure, labels and
-// metadata. error: as SafetensorsReader::Load; InvalidArgument: the file's metadata has the key
+// Converts a file or set to an item with its leaves (views, with ReadMode::kMap), structure, labels
+// and metadata. error: as SafetensorsReader::Load; InvalidArgument: the file's metadata has the key
 // above.
 absl::StatusOr<CheckpointItem> ItemFromSafetensors(const SafetensorsReader& reader,
                                                    std::string name = "params");
 
-// The labels and the metadata of that item, with the note of its origin. Errors as above. O(1)
-// beyond the leaves' paths.
+// Returns the labels and the metadata of that item, including the record of its origin. Errors as
+// above. O(1) once the paths of the leaves exist.
 absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& reader);
 
-// What SaveSafetensors takes.
+// The arguments of SaveSafetensors.
 struct SafetensorsContent {
   ParamStore store;
   SafetensorsSaveOptions options;
 };
 
-// An item as a safetensors file: its leaves and, in the options, its metadata, labels and how names
-// are made. error: as CheckpointReader::Load; DataLoss: the note of its origin is damaged.
+// Converts an item to the contents of a safetensors file: its leaves and, in the options, its
+// metadata, labels and name style. error: as CheckpointReader::Load; DataLoss: the record of its
+// origin is damaged.
 absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& reader,
                                                        absl::string_view item);
-// The same of an item that is in memory: its leaves, labels and metadata. error DataLoss: as above.
+// Like the above, for the leaves, labels and metadata of an item in memory.
 absl::StatusOr<SafetensorsContent> SafetensorsFromStore(ParamStore store, ItemOptions item);
 
 }  // namespace leafstore

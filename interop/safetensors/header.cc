@@ -15,6 +15,18 @@
 #include "leafstore/interop/safetensors/internal/header_builder.h"
 
 namespace leafstore {
+
+using internal::DamagedJson;
+using internal::JsonDocument;
+using internal::JsonForMessage;
+using internal::JsonKind;
+using internal::kSafetensorsMetadataName;
+using internal::MostSafetensorsHeader;
+using internal::ParseUsualSafetensorsHeader;
+using internal::QuotedForMessage;
+using internal::SafetensorsHeaderBuilder;
+using internal::ToAbslView;
+
 namespace {
 
 namespace dom = simdjson::dom;
@@ -62,7 +74,7 @@ class DocumentParser {
     }
     bool met_metadata = false;
     for (const dom::key_value_pair field : object) {
-      const absl::string_view key = AbslView(field.key);
+      const absl::string_view key = ToAbslView(field.key);
       LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(key));
       if (key != kSafetensorsMetadataName) {
         LEAFSTORE_RETURN_IF_ERROR(ParseEntry(key, field.value));
@@ -107,9 +119,9 @@ class DocumentParser {
     for (const dom::key_value_pair field : object) {
       std::string_view value;
       const bool is_string = field.value.get(value) == simdjson::SUCCESS;
-      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(AbslView(field.key)));
-      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(AbslView(value)));
-      const auto key = [&] { return QuotedForMessage(AbslView(field.key)); };
+      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(ToAbslView(field.key)));
+      LEAFSTORE_RETURN_IF_ERROR(CheckUtf8(ToAbslView(value)));
+      const auto key = [&] { return QuotedForMessage(ToAbslView(field.key)); };
       if (!is_string && !lenient_.metadata_values) {
         return DamagedJson(absl::StrCat(kWhere, ", key ", key()), "a string",
                            JsonKind(field.value));
@@ -146,7 +158,7 @@ class DocumentParser {
 
   absl::Status ParseField(absl::string_view name, const dom::key_value_pair& field,
                           Fields* fields) {
-    const absl::string_view key = AbslView(field.key);
+    const absl::string_view key = ToAbslView(field.key);
     const auto twice = [&] {
       return DamagedJson(Tensor(name), absl::StrCat("one field ", key), "two");
     };
@@ -156,7 +168,7 @@ class DocumentParser {
       if (field.value.get(text) != simdjson::SUCCESS) {
         return DamagedJson(Tensor(name), "a string as dtype", JsonKind(field.value));
       }
-      fields->dtype = AbslView(text);
+      fields->dtype = ToAbslView(text);
       return absl::OkStatus();
     }
     if (key == "shape") {
@@ -229,7 +241,7 @@ absl::StatusOr<absl::string_view> WithPadding(absl::string_view text, int64_t re
 
 }  // namespace
 
-int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient) {
+int64_t internal::MostSafetensorsHeader(const SafetensorsLeniency& lenient) {
   return std::clamp<int64_t>(lenient.max_header, 0, kMostSafetensorsHeader);
 }
 

@@ -81,6 +81,10 @@ struct SafetensorsLeniency {
   int64_t max_header = kMaxSafetensorsHeader;
 };
 
+namespace internal {
+class SafetensorsHeaderBuilder;
+}  // namespace internal
+
 class SafetensorsHeader {
  public:
   // Makes the header of a file without tensors.
@@ -127,7 +131,7 @@ class SafetensorsHeader {
   int64_t left_out_bytes() const { return left_out_bytes_; }
 
  private:
-  friend class SafetensorsHeaderBuilder;
+  friend class internal::SafetensorsHeaderBuilder;
 
   // Parses the JSON object with a parser that reports what is wrong.
   static absl::StatusOr<SafetensorsHeader> ParseDocument(absl::string_view text, int64_t data_begin,

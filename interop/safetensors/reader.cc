@@ -12,6 +12,9 @@
 #include "leafstore/interop/safetensors/internal/file.h"
 
 namespace leafstore {
+
+using internal::SafetensorsFile;
+
 namespace {
 
 absl::StatusOr<const SafetensorsLeaves*> LeavesOf(const SafetensorsFile& file) {
@@ -167,7 +170,7 @@ NameStyle SafetensorsReader::name_style() const {
 }
 
 absl::Status SafetensorsReader::Verify() const {
-  // By pieces, so that a file that is read takes no memory as large as itself.
+  // In pieces, so that verification does not allocate as much memory as the file has bytes.
   constexpr int64_t kPiece = int64_t{64} << 20;
   std::vector<uint32_t> tensors;
   int64_t bytes = 0;

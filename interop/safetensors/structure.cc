@@ -15,6 +15,9 @@
 #include "leafstore/io/internal/checksum.h"
 
 namespace leafstore {
+
+using internal::QuotedForMessage;
+
 namespace {
 
 constexpr absl::string_view kStructureVersion = "1";
@@ -58,7 +61,7 @@ absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_vie
     return DamagedStructure("names that are dotted or canonical", QuotedForMessage(parts[1]));
   }
   std::string bytes;
-  // What is read is the one way to write it: no white space, no other padding.
+  // Accepts only the exact form that is written: no white space, no other padding.
   if (!absl::Base64Unescape(parts[3], &bytes) || absl::Base64Escape(bytes) != parts[3]) {
     return DamagedStructure("base64", "other text");
   }

@@ -7,6 +7,16 @@
 #include "leafstore/interop/safetensors/internal/plan.h"
 
 namespace leafstore {
+
+using internal::ContentOfStore;
+using internal::PlanSafetensors;
+using internal::QuotedForMessage;
+using internal::SafetensorsInput;
+using internal::SafetensorsPlan;
+using internal::SafetensorsProgress;
+using internal::SafetensorsStoreContent;
+using internal::WritePlan;
+
 namespace {
 
 absl::Status WriteOne(const std::string& path, absl::Span<const SafetensorsInput> inputs,

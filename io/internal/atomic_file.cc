@@ -28,7 +28,7 @@ absl::StatusOr<AtomicFile> AtomicFile::Create(const std::string& path, const IoO
   std::string name;
   absl::StatusOr<std::unique_ptr<WritableFile>> created;
   int tried = 0;
-  do {  // a process that had this one's id and crashed may have left the name
+  do {  // a crashed process with the same id may have left the name
     name = TemporaryPath(path);
     created = made.files_->Create(name);
   } while (absl::IsAlreadyExists(created.status()) && ++tried < kMaxNames);
@@ -44,7 +44,7 @@ AtomicFile::~AtomicFile() {
   stream_.reset();
   file_.reset();
   if (temporary_.empty()) return;
-  // Nothing can be done about a file that cannot even be removed.
+  // An error has no remedy here.
   files_->Remove(temporary_).IgnoreError();
 }
 

@@ -69,11 +69,11 @@ class AtomicFile {
   absl::Status SyncName(bool sync_directory);
 
   std::string path_;
-  std::string temporary_;  // empty: there is none
+  std::string temporary_;  // empty: no temporary file
   bool durable_ = true;
   FileSystem* files_ = nullptr;
   std::unique_ptr<WritableFile> file_;
-  std::unique_ptr<FileStream> stream_;  // after file_, so that it goes first: it may be writing
+  std::unique_ptr<FileStream> stream_;  // after file_: destroyed first, as it may be writing
 };
 
 }  // namespace leafstore::internal

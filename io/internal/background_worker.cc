@@ -11,9 +11,9 @@
 namespace leafstore::internal {
 namespace {
 
-// Whoever starts work goes on first: a thread of SCHED_BATCH that is woken does not take the
-// processor from one that runs, as it else may, for milliseconds. Threads that it makes are alike.
-// Where the system refuses, all is right but that.
+// Lets the thread that starts a task continue first: a SCHED_BATCH thread that wakes up does not
+// preempt a running thread, which it otherwise may, for milliseconds. Threads that it starts inherit
+// this. If the system refuses, only this benefit is lost.
 void LetOthersGoFirst() {
   const sched_param no_priority{};
   pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
@@ -45,7 +45,7 @@ bool BackgroundWorker::StartThread() {
   return true;
 }
 
-// An exception would end the process where it leaves a thread.
+// An exception that leaves a thread would terminate the process.
 absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) {
   try {
     return work();
@@ -94,7 +94,7 @@ void BackgroundWorker::Run() {
     waiting_.pop_front();
     lock.unlock();
     absl::Status status = Do(work);
-    work = nullptr;  // with all that it held
+    work = nullptr;  // releases everything that it holds
     std::deque<absl::AnyInvocable<absl::Status()>> dropped;
     lock.lock();
     if (!status.ok()) {

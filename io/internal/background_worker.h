@@ -1,12 +1,11 @@
-// BackgroundWorker: a thread that does one piece of work after another, whose failure waits to be
-// asked for. For checkpoint/ alone.
+// BackgroundWorker: a thread that runs tasks one after another and keeps the first failure.
 //
 //   BackgroundWorker worker;
 //   worker.Start([] { return absl::OkStatus(); });
 //   absl::Status failure = worker.Wait();
 //
-// Work that is begun while other work runs waits for its turn. When a piece fails, what waits
-// behind it is dropped.
+// Tasks run in the order in which they were started. When a task fails, the tasks that wait after it
+// are dropped.
 //
 // Threads: calls from one thread at a time.
 #ifndef LEAFSTORE_IO_INTERNAL_BACKGROUND_WORKER_H_
@@ -26,35 +25,34 @@ namespace leafstore::internal {
 class BackgroundWorker {
  public:
   BackgroundWorker() = default;
-  // Waits for all work.
+  // Waits for all tasks.
   ~BackgroundWorker();
   BackgroundWorker(const BackgroundWorker&) = delete;
   BackgroundWorker& operator=(const BackgroundWorker&) = delete;
 
-  // Whether any work is running or waiting.
+  // Returns whether a task is running or waiting.
   bool busy() const;
-  // Starts the thread, if there is none yet, which takes a while. Whether there is one now.
+  // Starts the thread if it is not running yet, which takes a while. Returns whether it runs now.
   bool StartThread();
-  // Begins the work, after what was begun before. Where there is no thread it is started; where the
-  // system has no more to give, the work is done before this returns. An exception is its failure:
+  // Runs `work` after all earlier tasks. Starts the thread if needed; if the system cannot start a
+  // thread, runs `work` before this returns. An exception is a failure of the task:
   // ResourceExhausted for std::bad_alloc, otherwise Internal.
   void Start(absl::AnyInvocable<absl::Status()> work);
-  // The error of work that has ended, once; OK where there was none, or it has been asked for.
+  // Returns the error of a finished task, once. OK if no task failed or the error was returned before.
   absl::Status TakeFailure();
-  // Returns when no more than `left` pieces of work are running or waiting; the error as
-  // TakeFailure.
+  // Waits until at most `left` tasks are running or waiting. Returns the error like TakeFailure.
   absl::Status Wait(size_t left = 0);
 
  private:
   static absl::Status Do(absl::AnyInvocable<absl::Status()>& work);
   void Run();
 
-  // Not Abseil's: ThreadSanitizer does not see into that library, and would find races in all that
-  // is handed from one thread to the other.
-  mutable std::mutex mutex_;         // of all but the thread itself
+  // Not absl::Mutex: ThreadSanitizer does not instrument that library, and would report races for
+  // everything that is passed between the threads.
+  mutable std::mutex mutex_;         // guards everything except thread_
   std::condition_variable changed_;  // left_ or stop_
   std::deque<absl::AnyInvocable<absl::Status()>> waiting_;
-  size_t left_ = 0;  // what waits, and what runs
+  size_t left_ = 0;  // tasks that are waiting or running
   absl::Status failure_;
   bool stop_ = false;
   std::thread thread_;

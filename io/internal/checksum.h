@@ -1,4 +1,4 @@
-// Checksum: XXH3-64 with seed 0, of bytes in memory or of a stream of them.
+// Checksum: XXH3-64 with seed 0, of bytes in memory or of a stream of bytes.
 //
 //   uint64_t checksum = Checksum(bytes);
 //
@@ -27,13 +27,13 @@ inline constexpr uint64_t kChecksumOfNothing = 0x2d06800538d394c2;
 
 class ChecksumStream {
  public:
-  // error ResourceExhausted: there is no memory for it.
+  // error ResourceExhausted: no memory.
   static absl::StatusOr<ChecksumStream> Create();
 
-  // Forgets all bytes, as when it was new.
+  // Forgets all bytes.
   void Reset();
   void Append(absl::Span<const std::byte> bytes);
-  // Of all bytes since it was new or reset.
+  // Returns the checksum of all bytes since creation or the last Reset.
   uint64_t Value() const;
 
  private:

@@ -16,7 +16,7 @@ absl::Status FileStream::Block::MakeOnce() {
   const auto address = reinterpret_cast<uintptr_t>(buffer_.data());
   data_ = buffer_.mutable_data() + (kHugePage - address % kHugePage) % kHugePage;
 #ifdef MADV_HUGEPAGE
-  madvise(data_, kBufferSize, MADV_HUGEPAGE);  // refused, it is only slower
+  madvise(data_, kBufferSize, MADV_HUGEPAGE);  // only slower if refused
 #endif
   return absl::OkStatus();
 }
@@ -25,7 +25,7 @@ absl::Status FileStream::Append(absl::Span<const std::byte> bytes) {
   while (!bytes.empty()) {
     if (used_ == kBufferSize) LEAFSTORE_RETURN_IF_ERROR(Submit());
     if (absl::Status made = blocks_[filling_].MakeOnce(); !made.ok()) {
-      worker_.Wait().IgnoreError();  // the file is the caller's again
+      worker_.Wait().IgnoreError();  // now only the caller uses the file
       return made;
     }
     const size_t size = std::min(bytes.size(), kBufferSize - used_);

@@ -1,26 +1,25 @@
-// FileStream: bytes into a file one after another, in large writes at multiples of 4096, while the
-// next bytes are collected.
+// FileStream: appends bytes to a file, in large writes at multiples of 4096, while the next bytes are
+// collected.
 //
 //   FileStream stream(file.get());
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Append(bytes));
 //   LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(64));
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Flush());
 //
-// Bytes are collected in a buffer; those that are full are written by a thread of the stream's own
-// while another is filled. So whoever appends makes checksums while the disk writes, a tensor may
-// be freed as soon as it is appended, and thousands of small ones make one system call. There are
-// enough of them that the disk need not wait for the next one, nor for a moment in which the
-// processor was another's. A file that fits into one buffer is written without a thread.
+// Bytes are collected in a buffer. A thread of the stream writes full buffers while the next one is
+// filled. So the caller computes checksums while the disk writes, a tensor may be freed as soon as it
+// is appended, and thousands of small tensors make one system call. With kBuffers buffers the disk
+// does not wait for the next one, even if the caller is briefly descheduled. A file that fits into one
+// buffer is written without a thread.
 //
-// Memory: kBuffers of kBufferSize, each made when it is first needed, in huge pages where the system
-// has them to give: it takes a write past the page cache less time to pin these than thousands of
-// small ones, and the disk waits for that.
+// Memory: kBuffers of kBufferSize, each allocated when it is first needed, in huge pages if the
+// system has them: a direct write pins a few of these faster than thousands of small pages.
 //
-// Alignment. Every write but the last begins and ends at a multiple of 4096 bytes of the file, and
-// comes from memory at a multiple of 4096, as writes past the page cache need it.
+// Alignment. Every write except the last begins and ends at a multiple of 4096 bytes of the file, and
+// its memory is at a multiple of 4096, as direct writes require.
 //
-// Threads: calls from one thread; the file is used by one thread at a time, and by none of the
-// stream's after Flush or an error.
+// Threads: call from one thread. Only one thread uses the file at a time, and the stream's thread does
+// not use it after Flush or an error.
 #ifndef LEAFSTORE_IO_INTERNAL_FILE_STREAM_H_
 #define LEAFSTORE_IO_INTERNAL_FILE_STREAM_H_
 
@@ -47,24 +46,24 @@ class FileStream {
   static constexpr size_t kBufferSize = size_t{8} << 20;
   static constexpr size_t kBuffers = 4;
 
-  // `file` must outlive this, and be empty.
+  // `file` must be empty and outlive this object.
   explicit FileStream(WritableFile* file) : file_(file) {}
 
-  // The number of bytes appended so far.
+  // Returns the number of bytes appended so far.
   int64_t position() const { return begin_ + static_cast<int64_t>(used_); }
 
-  // After an error of any of these, nothing more may be appended. An error of a write may come only
-  // with a later call, of Flush at the latest.
+  // After an error of any of these calls, nothing more may be appended. An error of a write may be
+  // reported by a later call, at the latest by Flush.
   absl::Status Append(absl::Span<const std::byte> bytes);
   // Appends zeros up to a multiple of `alignment`, a power of two of at most kBlock.
   absl::Status PadTo(int64_t alignment);
-  // Writes what is collected, and returns when everything is written. Only after the last Append.
+  // Writes the collected bytes and waits for all writes. Call only after the last Append.
   absl::Status Flush();
 
  private:
   static constexpr size_t kHugePage = size_t{2} << 20;
 
-  // Memory at a multiple of kHugePage, which is one of kBlock.
+  // Memory at a multiple of kHugePage, and so of kBlock.
   class Block {
    public:
     absl::Status MakeOnce();
@@ -75,16 +74,16 @@ class FileStream {
     std::byte* data_ = nullptr;
   };
 
-  // Begins to write the buffer that is being filled, which is full, and goes on with the next when
-  // that has been written.
+  // Starts writing the current buffer, which is full, and continues with the next one when that is
+  // free.
   absl::Status Submit();
 
   WritableFile* file_;
   Block blocks_[kBuffers];
-  size_t filling_ = 0;       // of blocks_; those before it are being written, or free
-  size_t used_ = 0;          // of the one that is being filled
-  int64_t begin_ = 0;        // where in the file it will go; a multiple of kBlock until Flush
-  BackgroundWorker worker_;  // last: it is done with the buffers when they go
+  size_t filling_ = 0;       // index of the current block; other blocks are being written or free
+  size_t used_ = 0;          // bytes in the current block
+  int64_t begin_ = 0;        // file offset of the current block; a multiple of kBlock until Flush
+  BackgroundWorker worker_;  // last: finishes before the blocks are destroyed
 };
 
 }  // namespace leafstore::internal

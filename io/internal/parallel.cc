@@ -26,7 +26,7 @@ void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body
     } catch (...) {
       const std::lock_guard<std::mutex> lock(mutex);
       if (thrown == nullptr) thrown = std::current_exception();
-      next.store(count);  // the others end
+      next.store(count);  // ends the other threads
     }
   };
   std::vector<std::jthread> others;  // joined when this returns

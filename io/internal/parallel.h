@@ -1,5 +1,4 @@
-// ParallelFor: a loop whose passes do not need one another, by several threads. For checkpoint/ and
-// tools/ alone.
+// ParallelFor: runs independent loop iterations on several threads.
 #ifndef LEAFSTORE_IO_INTERNAL_PARALLEL_H_
 #define LEAFSTORE_IO_INTERNAL_PARALLEL_H_
 
@@ -10,16 +9,16 @@
 
 namespace leafstore::internal {
 
-// So many bytes to read and check are worth a thread's start, and are a piece of work for it.
+// The bytes to read and check that are worth starting a thread, and the size of one piece of work.
 inline constexpr int64_t kBytesPerThread = int64_t{4} << 20;
 
-// For work on `bytes`: as many threads as `asked`, or where that is 0 as this machine has
-// processors, up to eight (by then memory is what one waits for); fewer where the bytes are few.
+// Returns the number of threads for work on `bytes`: `asked`, or if that is 0 the number of
+// processors, up to eight (beyond that memory is the bottleneck); fewer for few bytes.
 int ThreadsFor(int asked, int64_t bytes);
 
-// Calls `body` once with each number below `count`, from up to `threads` threads, the caller's
-// among them; returns when all are done. Threads that the system will not give are done without.
-// Where a call throws, so does this, once the others have ended, and not all numbers were called.
+// Calls `body` once with each index below `count`, on up to `threads` threads including the caller's,
+// and waits for all calls. Works with fewer threads if the system cannot start them. If a call throws,
+// this throws after the running calls have ended, and some indices are skipped.
 void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body);
 
 }  // namespace leafstore::internal

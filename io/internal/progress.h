@@ -1,4 +1,4 @@
-// For checkpoint/ alone.
+// The granularity of progress callbacks.
 #ifndef LEAFSTORE_IO_INTERNAL_PROGRESS_H_
 #define LEAFSTORE_IO_INTERNAL_PROGRESS_H_
 
@@ -6,7 +6,7 @@
 
 namespace leafstore::internal {
 
-// After each of these many bytes, written or checked, a progress callback is told.
+// A progress callback is called each time this many bytes have been written or checked.
 inline constexpr int64_t kProgressStep = int64_t{4} << 20;
 
 }  // namespace leafstore::internal

@@ -18,6 +18,10 @@
 #include "tests/io/memory_file.h"
 
 namespace leafstore {
+
+using internal::EncodeSafetensorsIndex;
+using internal::ParseSafetensorsIndex;
+
 namespace {
 
 using absl::StatusCode;

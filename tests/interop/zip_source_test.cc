@@ -5,6 +5,9 @@
 #include "gtest/gtest.h"
 
 namespace leafstore {
+
+using internal::ZipBytesSource;
+
 namespace {
 
 // Whatever pieces are asked for, one that ends within the first run too.

@@ -1,4 +1,4 @@
-// The header of a `.npy`: a dict as Python writes it, of which exactly this is understood:
+// The header of a `.npy`: a Python dict literal, of which exactly this form is accepted:
 //
 //   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 #include <algorithm>
@@ -19,13 +19,17 @@
 #include "leafstore/interop/numpy/npy.h"
 
 namespace leafstore {
+
+using internal::CheckNpyDType;
+using internal::QuotedForMessage;
+
 namespace {
 
 constexpr absl::string_view kMagic = "\x93NUMPY";
 
 struct NpyDType {
   DType dtype;
-  absl::string_view kind;  // the letter, and the bytes of an element
+  absl::string_view kind;  // the type letter and the size of an element
 };
 
 constexpr std::array<NpyDType, 13> kNpyDTypes = {{
@@ -55,7 +59,7 @@ absl::Status WrongNpy(absl::string_view expected, absl::string_view found) {
   return absl::DataLossError(absl::StrCat("npy header: expected ", expected, ", found ", found));
 }
 
-// Reads the dict, once from the left to the right.
+// Parses the dict in one pass.
 class HeaderParser {
  public:
   explicit HeaderParser(absl::string_view text) : text_(text), all_(text) {}
@@ -69,7 +73,7 @@ class HeaderParser {
       break;
     }
     SkipSpaces();
-    // A newline ends it, and there is nothing behind.
+    // A newline ends the header; nothing follows.
     if (text_ != "\n") return WrongHere("a newline at its end");
     if (!has_descr_) return WrongNpy("a key 'descr'", "none");
     if (!has_order_) return WrongNpy("a key 'fortran_order'", "none");
@@ -93,7 +97,7 @@ class HeaderParser {
     return status;
   }
 
-  // No string that matters has an escape in it.
+  // The strings that are accepted contain no escapes.
   absl::Status ParseString(absl::string_view* out) {
     SkipSpaces();
     const char quote = text_.empty() ? '\0' : text_.front();
@@ -159,7 +163,7 @@ class HeaderParser {
       }
       comma = Take(',');
     }
-    // `(3)` is no tuple in Python, but a 3.
+    // `(3)` is not a tuple in Python, but the integer 3.
     if (out->size() == 1 && !comma) return WrongHere("',' in a tuple of one");
     return absl::OkStatus();
   }
@@ -174,7 +178,7 @@ class HeaderParser {
       return WrongHere("an integer from 0 to 2^63 - 1");
     }
     text_.remove_prefix(digits.size());
-    // What Python 2 wrote of a long.
+    // The suffix of a long in Python 2.
     if (absl::StartsWith(text_, "L")) text_.remove_prefix(1);
     return absl::OkStatus();
   }
@@ -200,7 +204,7 @@ class HeaderParser {
   bool has_shape_ = false;
 };
 
-// Where the header's text begins, and where it ends.
+// The range of the header's text in the file.
 struct Extent {
   int64_t begin;
   int64_t end;
@@ -208,7 +212,7 @@ struct Extent {
 
 absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
   constexpr int64_t kShort = 10;  // magic, version, and a length of two bytes
-  constexpr int64_t kLong = 12;   // or of four
+  constexpr int64_t kLong = 12;   // with a length of four bytes
   if (!absl::StartsWith(begin, kMagic)) {
     return WithReason(
         WrongNpy("'\\x93NUMPY' at its beginning",
@@ -241,12 +245,12 @@ absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
   return Extent{extent.begin, end};
 }
 
-// What NumPy has of the same width, for raw bits.
+// Returns the unsigned integer type of NumPy with the same width, for raw bits.
 DType RawDType(DType dtype) { return DTypeBits(dtype) == 16 ? DType::kU16 : DType::kU8; }
 
 }  // namespace
 
-absl::Status CheckNpyDType(DType dtype, bool raw_bits) {
+absl::Status internal::CheckNpyDType(DType dtype, bool raw_bits) {
   if (raw_bits || KindOf(dtype).has_value()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("expected a dtype that NumPy has, found ",
                                                  DTypeName(dtype),
@@ -274,7 +278,7 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int6
 }
 
 absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bits) {
-  // Room for a first extent of so many digits is left (numpy.lib.format, since NumPy 1.23).
+  // Reserves room for this many digits of the first extent (numpy.lib.format, since NumPy 1.23).
   constexpr size_t kGrowthDigits = 21;
   constexpr size_t kAlignment = 64;
   DType dtype = tensor.dtype();
@@ -291,7 +295,7 @@ absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bit
   if (!written.empty()) text.append(kGrowthDigits - absl::StrCat(written[0]).size(), ' ');
   std::string out =
       absl::StrCat(kMagic, absl::string_view("\1\0", 2), absl::string_view("\0\0", 2));
-  // A whole line of spaces where it would fit without: so does NumPy.
+  // Like NumPy, adds a full block of padding even if the header is already aligned.
   text.append(kAlignment - (out.size() + text.size() + 1) % kAlignment, ' ');
   text.push_back('\n');
   const auto length = static_cast<uint16_t>(text.size());

@@ -13,7 +13,7 @@
 
 #include "leafstore/core/tensor.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // Fills the span with the next bytes.
 using ReadNext = absl::FunctionRef<absl::Status(absl::Span<std::byte>)>;
@@ -26,6 +26,6 @@ absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read);
 // error InvalidArgument: NumPy does not have the dtype, and `raw_bits` is false.
 absl::Status CheckNpyDType(DType dtype, bool raw_bits);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_INTEROP_NUMPY_INTERNAL_NPY_STREAM_H_

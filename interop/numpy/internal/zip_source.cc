@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-namespace leafstore {
+namespace leafstore::internal {
 
 zip_source_t* ZipSource::MakeSource() {
   return zip_source_function_create(&ZipSource::Callback, this, nullptr);
@@ -173,4 +173,4 @@ zip_int64_t ZipBytesSource::Do(void* data, zip_uint64_t length, zip_source_cmd_t
   }
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -17,7 +17,7 @@
 
 #include "leafstore/io/file_system.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // An error of libzip and its text.
 class ZipError {
@@ -116,6 +116,6 @@ class ZipBytesSource : public ZipSource {
   size_t position_ = 0;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_INTEROP_NUMPY_INTERNAL_ZIP_SOURCE_H_

@@ -14,6 +14,12 @@
 #include "leafstore/interop/safetensors/internal/header_builder.h"
 
 namespace leafstore {
+
+using internal::AppendJsonString;
+using internal::CheckJsonString;
+using internal::kSafetensorsMetadataName;
+using internal::QuotedForMessage;
+
 namespace {
 
 struct DTypeEntry {

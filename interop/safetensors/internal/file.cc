@@ -16,19 +16,19 @@
 #include "leafstore/interop/names.h"
 #include "leafstore/interop/safetensors/internal/header_builder.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 constexpr absl::string_view kIndexOfDirectory = "model.safetensors.index.json";
 constexpr absl::string_view kFileOfDirectory = "model.safetensors";
 
-// "a.safetensors: " before an error. The file system's own have it already.
+// Adds "a.safetensors: " before an error, unless it is from the file system, which does so itself.
 absl::Status WithName(absl::string_view name, const absl::Status& status) {
   return WithContext(status, name);
 }
 
-// Headers of most files are read with their length, in one call, into memory that takes no page
-// from the system; those from some length on are cheaper to map than to copy.
+// The size of the first read. It includes the header of most files and needs no new page from the
+// system; longer headers are cheaper to map than to copy.
 constexpr int64_t kFirstRead = int64_t{16} << 10;
 constexpr int64_t kLongHeader = int64_t{1} << 20;
 
@@ -36,7 +36,7 @@ absl::string_view AsText(absl::Span<const std::byte> bytes) {
   return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-// The first bytes of a file, read into `*scratch`.
+// Reads the first bytes of a file into `*scratch`.
 absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const ReadableFile& file, int64_t size,
                                                       Buffer* scratch) {
   LEAFSTORE_ASSIGN_OR_RETURN(*scratch, Buffer::AllocateUninitialized(size));
@@ -95,7 +95,7 @@ absl::Status SafetensorsFile::OpenPath() {
   if (opened.ok()) return Finish();
   if (opened.code() != absl::StatusCode::kInvalidArgument) return opened;
   const absl::StatusOr<std::vector<std::string>> names = file_system_->List(path_);
-  if (!names.ok()) return opened;  // no directory either
+  if (!names.ok()) return opened;  // not a directory either
   const auto has = [&](absl::string_view name) {
     return std::binary_search(names->begin(), names->end(), name);
   };
@@ -163,7 +163,7 @@ absl::Status SafetensorsFile::Finish() {
   return TakeStructure();
 }
 
-// What is left out is somewhere all the same: it is checked as what is not.
+// Skipped tensors are checked like the others.
 absl::Status SafetensorsFile::CheckIndex(const SafetensorsIndex& index) const {
   LEAFSTORE_RETURN_IF_ERROR(CheckNamesOf(index));
   LEAFSTORE_RETURN_IF_ERROR(CheckAllNamedBy(index));
@@ -176,7 +176,7 @@ absl::Status SafetensorsFile::CheckIndex(const SafetensorsIndex& index) const {
   return absl::OkStatus();
 }
 
-// That each tensor of the index is in the shard that it says.
+// Checks that each tensor of the index is in the shard that the index names.
 absl::Status SafetensorsFile::CheckNamesOf(const SafetensorsIndex& index) const {
   absl::flat_hash_set<std::pair<absl::string_view, uint32_t>> left_out;
   for (uint32_t file = 0; file < files_.size(); ++file) {
@@ -194,8 +194,8 @@ absl::Status SafetensorsFile::CheckNamesOf(const SafetensorsIndex& index) const 
   return absl::OkStatus();
 }
 
-// That each tensor of the shards is in the index, there. Names of an index differ and are all in
-// the shards, so that where they are as many, they are the same.
+// Checks that each tensor of the shards is in the index. The names in an index are unique and all
+// exist in the shards, so equal counts mean equal sets.
 absl::Status SafetensorsFile::CheckAllNamedBy(const SafetensorsIndex& index) const {
   size_t tensors = size_;
   for (const Shard& shard : files_) tensors += shard.header.left_out().size();
@@ -260,7 +260,7 @@ absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
     if (!std::is_sorted(order.begin(), order.end())) return false;
     const absl::StatusOr<std::string> expected =
         EncodeSafetensorsHeader(entries, shard.header.metadata());
-    if (!expected.ok()) return false;  // it could not be written at all
+    if (!expected.ok()) return false;  // the writer would reject it
     const auto size = static_cast<int64_t>(expected->size());
     if (shard.file->size() < size) return false;
     Buffer scratch;
@@ -374,7 +374,7 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
     }
     made.numbers_.push_back(*tensor);
   }
-  // Names differ, so as many are all.
+  // Names are unique, so equal counts mean equal sets.
   if (spec.leaves.tensor_count() != size_) {
     return wrong(absl::StrCat(spec.leaves.tensor_count(), " tensors"),
                  absl::StrCat(size_, " in the file"));
@@ -382,4 +382,4 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
   return made;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

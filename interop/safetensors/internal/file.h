@@ -26,7 +26,7 @@
 #include "leafstore/interop/safetensors/structure.h"
 #include "leafstore/io/file_system.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class SafetensorsFile {
  public:
@@ -41,7 +41,7 @@ class SafetensorsFile {
     uint32_t first_tensor = 0;
     // The mapping of the file, made when the first tensor is loaded, because mapping would be most of
     // the cost of opening a small file.
-    std::unique_ptr<internal::Lazy<Buffer>> map = std::make_unique<internal::Lazy<Buffer>>();
+    std::unique_ptr<Lazy<Buffer>> map = std::make_unique<Lazy<Buffer>>();
   };
   // Returns the mapping of a file; null with ReadMode::kRead. error: ReadableFile's.
   absl::StatusOr<const Buffer*> MapOf(const Shard& shard) const;
@@ -104,10 +104,10 @@ class SafetensorsFile {
   int64_t tensor_bytes_ = 0;
   std::optional<Metadata> metadata_;
   std::optional<SafetensorsStructure> structure_;
-  mutable internal::Lazy<absl::flat_hash_map<absl::string_view, uint32_t>> index_;
-  mutable internal::Lazy<SafetensorsLeaves> leaves_;
+  mutable Lazy<absl::flat_hash_map<absl::string_view, uint32_t>> index_;
+  mutable Lazy<SafetensorsLeaves> leaves_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_FILE_H_

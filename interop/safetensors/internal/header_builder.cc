@@ -10,7 +10,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // The minimum bytes of JSON per entry; most entries are not much longer.
@@ -236,4 +236,4 @@ void SafetensorsHeaderBuilder::LeaveOut() {
   out_ = Select(known);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -17,7 +17,7 @@
 
 #include "leafstore/interop/safetensors/header.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 inline constexpr absl::string_view kSafetensorsMetadataName = "__metadata__";
 
@@ -66,6 +66,6 @@ class SafetensorsHeaderBuilder {
 // discarded and the document parser used. `text` must be followed by simdjson's padding.
 bool ParseUsualSafetensorsHeader(absl::string_view text, SafetensorsHeaderBuilder* builder);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_BUILDER_H_

@@ -4,7 +4,7 @@
 
 #include "leafstore/interop/safetensors/internal/header_builder.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 namespace ondemand = simdjson::ondemand;
@@ -146,4 +146,4 @@ bool ParseUsualSafetensorsHeader(absl::string_view text, SafetensorsHeaderBuilde
   return UsualParser(text, builder).Parse();
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

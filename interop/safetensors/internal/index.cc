@@ -12,7 +12,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 namespace dom = simdjson::dom;
@@ -37,7 +37,7 @@ class IndexParser {
     bool met_map = false;
     bool met_metadata = false;
     for (const dom::key_value_pair field : object) {
-      const absl::string_view key = AbslView(field.key);
+      const absl::string_view key = ToAbslView(field.key);
       if (key == "weight_map") {
         if (std::exchange(met_map, true)) return DamagedJson("index", "one weight_map", "two");
         LEAFSTORE_RETURN_IF_ERROR(ParseMap(field.value));
@@ -62,7 +62,7 @@ class IndexParser {
     }
     absl::flat_hash_set<absl::string_view> names;
     for (const dom::key_value_pair field : object) {
-      const absl::string_view name = AbslView(field.key);
+      const absl::string_view name = ToAbslView(field.key);
       const auto wrong = [&](absl::string_view expected, absl::string_view found) {
         return DamagedJson(absl::StrCat("index, tensor ", QuotedForMessage(name)), expected, found);
       };
@@ -72,8 +72,8 @@ class IndexParser {
       if (field.value.get(file) != simdjson::SUCCESS) {
         return wrong("the name of a file", JsonKind(field.value));
       }
-      if (!IsFileName(AbslView(file))) {
-        return wrong("the name of a file, without a directory", QuotedForMessage(AbslView(file)));
+      if (!IsFileName(ToAbslView(file))) {
+        return wrong("the name of a file, without a directory", QuotedForMessage(ToAbslView(file)));
       }
       const auto [at, is_new] = files_.try_emplace(std::string(file), out_.files.size());
       if (is_new) out_.files.emplace_back(file);
@@ -138,4 +138,4 @@ std::string EncodeSafetensorsIndex(const SafetensorsIndex& index) {
   return absl::StrCat(json.dump(kIndent, ' ', kAsciiOnly), "\n");
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

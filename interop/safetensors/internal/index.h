@@ -18,7 +18,7 @@
 
 #include "leafstore/interop/safetensors/header.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 struct SafetensorsIndex {
   // The files, by ascending name.
@@ -37,6 +37,6 @@ absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
 // Returns exactly the text of Python's `json.dumps(index, indent=2, sort_keys=True) + "\n"`.
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_INDEX_H_

@@ -1,4 +1,4 @@
-// The tensors of a SafetensorsFile: views of its mapping, or read.
+// Loads the tensors of a SafetensorsFile: as views of its mapping, or by reading.
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
@@ -13,22 +13,22 @@
 #include "leafstore/interop/safetensors/internal/file.h"
 #include "leafstore/io/internal/parallel.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
-// Small tensors that follow one another are read at once, up to this many bytes; those larger than
-// a quarter of it alone.
+// Adjacent small tensors are read together, up to this many bytes; tensors larger than a quarter of
+// it are read alone.
 constexpr int64_t kWindow = int64_t{4} << 20;
 constexpr int64_t kLarge = kWindow / 4;
 
-// What an element's address must be a multiple of (Tensor::FromBuffer).
+// Returns the alignment of an element (Tensor::FromBuffer).
 int64_t AlignmentOf(DType dtype) {
   if (dtype == DType::kC64) return 4;
   return std::max<int64_t>(1, static_cast<int64_t>(DTypeBits(dtype) / 8));
 }
 
 absl::Status CheckBools(const Tensor& tensor) {
-  // That no bool is anything else is what C++ builds on: checked always.
+  // Always checked: other bools are undefined behaviour in C++.
   if (tensor.dtype() != DType::kBool || AreBools(tensor.bytes())) return absl::OkStatus();
   return absl::DataLossError("expected bools, 0 or 1, found another byte");
 }
@@ -40,13 +40,13 @@ absl::Status MakeResident(const SafetensorsFile::Shard& shard, const Buffer& map
                                                       static_cast<size_t>(info.spec.byte_size())));
 }
 
-// Loads some of one file's tensors, in the order of their bytes.
+// Loads some tensors of one file, in the order of their bytes.
 class Loader {
  public:
   Loader(const SafetensorsFile& file, absl::Span<const uint32_t> tensors)
       : file_(file), tensors_(tensors) {}
 
-  // Puts tensors[i] into out[to[i]].
+  // Loads tensors[i] into out[to[i]].
   absl::Status Load(absl::Span<const uint32_t> to, std::vector<Tensor>* out) {
     for (size_t i = 0; i < tensors_.size(); ++i) {
       absl::StatusOr<Tensor> tensor = LoadOne(i);
@@ -98,7 +98,7 @@ class Loader {
     return tensor;
   }
 
-  // Has a small tensor, and those that follow it closely, in the window.
+  // Reads a small tensor, and the tensors directly after it, into the window.
   absl::Status FillWindow(size_t i, const SafetensorsFile::Shard& shard,
                           const SafetensorsInfo& info) {
     const int64_t window_end = window_begin_ + static_cast<int64_t>(window_size_);
@@ -118,7 +118,7 @@ class Loader {
     if (window_.null()) {
       LEAFSTORE_ASSIGN_OR_RETURN(window_, Buffer::AllocateUninitialized(kWindow));
     }
-    window_size_ = 0;  // after an error there is nothing in it
+    window_size_ = 0;  // empty after an error
     const auto size = static_cast<size_t>(end - info.offset);
     LEAFSTORE_RETURN_IF_ERROR(
         shard.file->ReadAt(info.offset, absl::MakeSpan(window_.mutable_data(), size)));
@@ -144,14 +144,14 @@ absl::Status SafetensorsFile::MakeResident(absl::Span<const uint32_t> tensors) c
     const Shard& shard = files_[info.shard];
     LEAFSTORE_ASSIGN_OR_RETURN(const Buffer* map, MapOf(shard));
     if (map->null() || info.spec.byte_size() == 0) continue;
-    LEAFSTORE_RETURN_IF_ERROR(leafstore::MakeResident(shard, *map, info));
+    LEAFSTORE_RETURN_IF_ERROR(internal::MakeResident(shard, *map, info));
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Tensor>> SafetensorsFile::Load(
     absl::Span<const uint32_t> tensors) const {
-  // In the order of the bytes; cut into runs that are worth a thread.
+  // In the order of the bytes, divided into runs that are worth a thread.
   std::vector<uint32_t> to(tensors.size());
   std::iota(to.begin(), to.end(), 0);
   std::sort(to.begin(), to.end(), [&](uint32_t a, uint32_t b) { return tensors[a] < tensors[b]; });
@@ -162,22 +162,21 @@ absl::StatusOr<std::vector<Tensor>> SafetensorsFile::Load(
   for (size_t i = 0; i < to.size(); ++i) {
     sorted[i] = tensors[to[i]];
     bytes += entry(sorted[i]).spec.byte_size();
-    if (bytes < internal::kBytesPerThread && i + 1 < to.size()) continue;
+    if (bytes < kBytesPerThread && i + 1 < to.size()) continue;
     ends.push_back(i + 1);
     total += std::exchange(bytes, 0);
   }
   std::vector<Tensor> out(tensors.size());
   std::vector<absl::Status> statuses(ends.size());
   const bool maps = options_.io.mode == ReadMode::kMap;
-  internal::ParallelFor(
-      ends.size(), maps ? 1 : internal::ThreadsFor(options_.io.threads, total), [&](size_t run) {
-        const size_t begin = run == 0 ? 0 : ends[run - 1];
-        const size_t count = ends[run] - begin;
-        Loader loader(*this, absl::MakeConstSpan(sorted).subspan(begin, count));
-        statuses[run] = loader.Load(absl::MakeConstSpan(to).subspan(begin, count), &out);
-      });
+  ParallelFor(ends.size(), maps ? 1 : ThreadsFor(options_.io.threads, total), [&](size_t run) {
+    const size_t begin = run == 0 ? 0 : ends[run - 1];
+    const size_t count = ends[run] - begin;
+    Loader loader(*this, absl::MakeConstSpan(sorted).subspan(begin, count));
+    statuses[run] = loader.Load(absl::MakeConstSpan(to).subspan(begin, count), &out);
+  });
   for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
   return out;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -9,19 +9,18 @@
 #include "leafstore/interop/safetensors/header.h"
 #include "leafstore/interop/safetensors/structure.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
-// Large tensors are handed on this much at a time, and after about as many bytes of small ones the
-// progress is told.
+// The bytes of a large tensor that are written at a time, and about the bytes of small tensors between
+// two progress reports.
 constexpr size_t kPiece = size_t{4} << 20;
 
 SafetensorsEntry EntryOf(const SafetensorsInput& input) {
   return {input.name, LeafSpec(input.tensor->dtype(), input.tensor->shape())};
 }
 
-// Whether a reader that splits names would not make these paths of them. That it has a path for
-// each leaf, and in the order of places, is the Layout's.
+// Returns whether a reader that splits names would make other paths of them.
 bool AreOtherPaths(const ParamStore& store, absl::Span<const std::string> names) {
   const std::vector<absl::string_view> views(names.begin(), names.end());
   const absl::StatusOr<std::vector<Path>> paths = PathsOfNames(views, NameStyle::kSplit);
@@ -123,11 +122,10 @@ absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const SafetensorsInpu
   return planned;
 }
 
-absl::StatusOr<internal::AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
-                                               const SafetensorsSaveOptions& options,
-                                               SafetensorsProgress* progress) {
-  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
-                             internal::AtomicFile::Create(path, options.io));
+absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
+                                     const SafetensorsSaveOptions& options,
+                                     SafetensorsProgress* progress) {
+  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, options.io));
   LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(absl::MakeConstSpan(
       reinterpret_cast<const std::byte*>(plan.header.data()), plan.header.size())));
   for (const SafetensorsInput& input : plan.inputs) {
@@ -143,4 +141,4 @@ absl::StatusOr<internal::AtomicFile> WritePlan(const std::string& path, const Sa
   return file;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -1,5 +1,4 @@
-// What a safetensors file is written of, and how: for the writers of one file and of sets. For
-// interop/ alone.
+// The contents of a safetensors file to write, shared by the writers of single files and of sets.
 //
 //   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsStoreContent content,
 //                              ContentOfStore(store, options));
@@ -8,7 +7,7 @@
 //   SafetensorsProgress progress(options, content.inputs);
 //   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, WritePlan(path, plan, options, &progress));
 //
-// Errors: as SaveSafetensors. All that is the caller's is found before a file is made.
+// Errors: as SaveSafetensors. Errors of the caller are found before a file is created.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_PLAN_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_PLAN_H_
 
@@ -26,16 +25,16 @@
 #include "leafstore/interop/safetensors/writer.h"
 #include "leafstore/io/internal/atomic_file.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
-// A tensor that is written, and its name. Both are somebody else's.
+// A tensor to write and its name. Both are borrowed.
 struct SafetensorsInput {
   absl::string_view name;
   const Tensor* tensor;
 };
 
-// A store's tensors by their names, and the metadata that goes with them. The tensors are the
-// store's.
+// The tensors of a store by name, and the metadata of the file. The tensors are borrowed from the
+// store.
 struct SafetensorsStoreContent {
   std::vector<std::string> names;
   std::vector<SafetensorsInput> inputs;  // in the order of places
@@ -44,10 +43,10 @@ struct SafetensorsStoreContent {
 absl::StatusOr<SafetensorsStoreContent> ContentOfStore(const ParamStore& store,
                                                        const SafetensorsSaveOptions& options);
 
-// Tells the bytes that are written, of all files together.
+// Reports the bytes written, for all files together.
 class SafetensorsProgress {
  public:
-  // `options` must outlive this.
+  // `options` must outlive this object.
   SafetensorsProgress(const SafetensorsSaveOptions& options,
                       absl::Span<const SafetensorsInput> inputs);
 
@@ -61,7 +60,7 @@ class SafetensorsProgress {
   int64_t told_ = 0;
 };
 
-// The tensors of one file in the order of the format, and the header that says so.
+// The tensors of one file in the order of the format, and its header.
 struct SafetensorsPlan {
   std::vector<SafetensorsInput> inputs;
   std::string header;
@@ -69,11 +68,11 @@ struct SafetensorsPlan {
 absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const SafetensorsInput> inputs,
                                                 const std::optional<Metadata>& metadata);
 
-// A file that is written and closed, and not yet at its path.
-absl::StatusOr<internal::AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
-                                               const SafetensorsSaveOptions& options,
-                                               SafetensorsProgress* progress);
+// Writes and closes a file, which is not yet at its path.
+absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
+                                     const SafetensorsSaveOptions& options,
+                                     SafetensorsProgress* progress);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_PLAN_H_

@@ -1,4 +1,4 @@
-// Sets of shards: SaveSafetensorsShards.
+// SaveSafetensorsShards: writes sets of shards.
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -18,13 +18,25 @@
 #include "leafstore/io/internal/atomic_file.h"
 
 namespace leafstore {
+
+using internal::CheckJsonString;
+using internal::ContentOfStore;
+using internal::EncodeSafetensorsIndex;
+using internal::PlanSafetensors;
+using internal::SafetensorsIndex;
+using internal::SafetensorsInput;
+using internal::SafetensorsPlan;
+using internal::SafetensorsProgress;
+using internal::SafetensorsStoreContent;
+using internal::WritePlan;
+
 namespace {
 
 constexpr absl::string_view kExtension = ".safetensors";
 
 using Inputs = absl::Span<const SafetensorsInput>;
 
-// Cuts tensors into runs of at most `most` bytes; a larger one is a run of its own.
+// Divides tensors into runs of at most `most` bytes; a larger tensor is a run of its own.
 std::vector<Inputs> CutIntoShards(Inputs inputs, int64_t most) {
   std::vector<Inputs> shards;
   size_t begin = 0;
@@ -42,13 +54,13 @@ std::vector<Inputs> CutIntoShards(Inputs inputs, int64_t most) {
   return shards;
 }
 
-// `turn` 0 has the usual names; others are for a set that stands beside the one that it replaces.
+// `turn` 0 has the usual names; others are for a set that exists beside the one it replaces.
 std::string ShardName(absl::string_view stem, size_t turn, size_t number, size_t count) {
   return absl::StrCat(stem, absl::StrFormat("-%05d-of-%05d", number + 1, count),
                       turn == 0 ? "" : absl::StrCat("-r", turn), kExtension);
 }
 
-// Takes digits off the end, at least `least`.
+// Removes at least `least` digits from the end.
 bool ConsumeDigits(absl::string_view* text, size_t least) {
   size_t digits = 0;
   while (digits < text->size() && absl::ascii_isdigit((*text)[text->size() - 1 - digits])) ++digits;
@@ -57,7 +69,7 @@ bool ConsumeDigits(absl::string_view* text, size_t least) {
   return true;
 }
 
-// Whether ShardName gives this name for some turn, number and count.
+// Returns whether ShardName returns this name for some turn, index and count.
 bool IsShardName(absl::string_view stem, absl::string_view name) {
   if (!absl::ConsumePrefix(&name, stem) || !absl::ConsumeSuffix(&name, kExtension)) return false;
   absl::string_view before = name;
@@ -66,7 +78,7 @@ bool IsShardName(absl::string_view stem, absl::string_view name) {
          name == "-";
 }
 
-// A set whose files are about to be written; of one shard, a file without an index.
+// A set to write; a single shard is a file without an index.
 class ShardedSave {
  public:
   ShardedSave(const std::string& path, const SafetensorsSaveOptions& options)
@@ -96,7 +108,7 @@ class ShardedSave {
         ErrorReason::kExists);
   }
 
-  // Whether there is a file of this name. error: it cannot be told.
+  // Returns whether a file of this name exists. error: the file system's.
   absl::StatusOr<bool> Exists(const std::string& name) const {
     const absl::Status status = files_.Open(PathOf(name)).status();
     if (status.ok()) return true;
@@ -104,7 +116,7 @@ class ShardedSave {
     return status;
   }
 
-  // The first of these that there is; empty where all are free.
+  // Returns the first of these names that exists; empty if all are free.
   absl::StatusOr<std::string> FirstTaken(absl::Span<const std::string> names) const {
     for (const std::string& name : names) {
       LEAFSTORE_ASSIGN_OR_RETURN(const bool exists, Exists(name));
@@ -113,10 +125,10 @@ class ShardedSave {
     return std::string();
   }
 
-  // Names that are free now. Whether they still are is found out when they are taken.
+  // Chooses names that are free now. The rename checks again that they are free.
   absl::Status ChooseNames(size_t count) {
     LEAFSTORE_ASSIGN_OR_RETURN(had_index_, Exists(index_));
-    // The index of another set would be believed rather than one file beside it.
+    // Readers would prefer the index of another set to a single file beside it.
     if (had_index_ && !options_.replace_set) return ThereAlready(index_);
     if (count == 1) {
       saved_.files.push_back(FileNameOf(path_));
@@ -132,10 +144,9 @@ class ShardedSave {
     }
   }
 
-  // Every file, the index last, in full, synced and under its temporary name.
+  // Writes and syncs every file under its temporary name, the index last.
   absl::Status WriteAll(const SafetensorsStoreContent& content, absl::Span<const Inputs> shards) {
-    // All headers are made before the first byte is written: an error of the caller's leaves no
-    // file.
+    // All headers are made before the first byte is written, so an error of the caller leaves no file.
     std::vector<SafetensorsPlan> plans;
     SafetensorsIndex index;
     index.files = saved_.files;
@@ -170,7 +181,7 @@ class ShardedSave {
     return absl::OkStatus();
   }
 
-  // The file comes into its place, and then the index goes that would be read rather than it.
+  // Renames the file into place, then removes the old index, which readers would prefer to it.
   absl::Status CommitOne() {
     LEAFSTORE_RETURN_IF_ERROR(written_[0].Commit());
     if (!had_index_) return absl::OkStatus();
@@ -178,15 +189,15 @@ class ShardedSave {
     return SyncNames();
   }
 
-  // The shards come first, under names that were free: nobody reads them before the index names
-  // them, and where there was one, the old set is there until the new index takes its place.
+  // Renames the shards first, to free names: they are not read before the index names them, and an old
+  // set stays complete until the new index replaces its index.
   absl::Status CommitSet() {
     const size_t shards = written_.size() - 1;
     for (size_t i = 0; i < shards; ++i) {
-      // The last one's sync is that of all: they are there before the index is.
+      // The last rename syncs the directory for all of them, before the index is renamed.
       const absl::Status status = written_[i].CommitNew(/*sync_directory=*/i + 1 == shards);
       if (status.ok()) continue;
-      // One that failed may be another's file; but if only the sync did, it is this save's.
+      // After a failed rename the file may belong to another process; if only the sync failed, it is ours.
       Withdraw(written_[i].is_committed() ? i + 1 : i);
       return status;
     }
@@ -197,17 +208,17 @@ class ShardedSave {
       Withdraw(shards);
     } else if (!had_index_) {
       Withdraw(shards + 1);
-    }  // else the new set has replaced the old one, which cannot be had back
+    }  // otherwise the new set has replaced the old one, which cannot be restored
     return status;
   }
 
-  // Removes the first files of this save, the last of them first, that is the index.
+  // Removes the renamed files of this save, in reverse order, so the index first.
   void Withdraw(size_t count) {
     while (count > 0) files_.Remove(written_[--count].path()).IgnoreError();
   }
 
-  // What is left of sets that were here: shards of its name that are not the new set's. The set is
-  // saved whatever becomes of them.
+  // Removes shards of this name that do not belong to the new set. Errors are ignored: the set is
+  // already saved.
   void RemoveOldShards() {
     const absl::StatusOr<std::vector<std::string>> names = files_.List(DirectoryOf(path_));
     if (!names.ok()) return;
@@ -229,7 +240,7 @@ class ShardedSave {
   FileSystem& files_;
   SavedShards saved_;
   bool had_index_ = false;
-  std::vector<internal::AtomicFile> written_;  // the shards, and of a set the index behind them
+  std::vector<internal::AtomicFile> written_;  // the shards, then the index if it is a set
 };
 
 }  // namespace
@@ -241,7 +252,7 @@ absl::StatusOr<SavedShards> SaveSafetensorsShards(const std::string& path, const
     return absl::InvalidArgumentError(
         absl::StrCat("expected a path that ends in ", kExtension, ", found '", path, "'"));
   }
-  // The index has the files' names in JSON.
+  // The index stores the file names in JSON.
   LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(FileNameOf(path), "a file's name"));
   if (max_shard_bytes <= 0) {
     return absl::InvalidArgumentError(
