@@ -47,12 +47,6 @@ LeafSpec SpecAt(const SafetensorsFile& file, const SafetensorsLeaves& leaves, ui
   return file.entry(*leaves.tensor(place)).spec;
 }
 
-std::vector<uint32_t> AllPlaces(const SafetensorsLeaves& leaves) {
-  std::vector<uint32_t> places(leaves.size());
-  std::iota(places.begin(), places.end(), 0);
-  return places;
-}
-
 }  // namespace
 
 absl::StatusOr<SafetensorsReader> SafetensorsReader::Open(const std::string& path,
