@@ -164,7 +164,7 @@ class CheckpointManager::State {
 
   // What one snapshot drops the next one's copies will need.
   void KeepMemory(int64_t bytes) {
-    if (options_.keep_memory && bytes > kept_.bytes()) kept_ = BufferPool::Keep(bytes);
+    if (options_.keep_memory && bytes > kept_.bytes()) kept_ = internal::BufferPool::Keep(bytes);
   }
 
   // On the worker's thread.
@@ -252,7 +252,7 @@ class CheckpointManager::State {
   SaveHistory history_;
   size_t saved_ = 0;
   std::map<int64_t, RetainedCheckpoint> retained_;
-  BufferPool::Reservation kept_;
+  internal::BufferPool::Reservation kept_;
   internal::BackgroundWorker worker_;  // last: it ends before what it works on
 };
 

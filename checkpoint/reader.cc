@@ -43,7 +43,8 @@ absl::Status NoItemsUnder(const internal::CheckpointFile& file, absl::string_vie
   std::vector<std::string> names;
   for (const ManifestItem& item : items) {
     if (names.size() == kMostNamed) break;
-    if (item.name.size() <= kMaxSuggestionSize) names.push_back(Value(item.name).ToString());
+    if (item.name.size() <= internal::kMaxSuggestionSize)
+      names.push_back(Value(item.name).ToString());
   }
   if (names.size() < items.size()) {
     names.push_back(absl::StrCat("and ", items.size() - names.size(), " more"));
@@ -51,7 +52,7 @@ absl::Status NoItemsUnder(const internal::CheckpointFile& file, absl::string_vie
   return absl::NotFoundError(
       absl::StrCat(file.path(), ": expected items '", prefix, "/...', found ",
                    names.empty() ? "no items" : absl::StrCat("only ", absl::StrJoin(names, ", ")),
-                   DidYouMean(prefix, Prefixes(file.manifest()))));
+                   internal::DidYouMean(prefix, Prefixes(file.manifest()))));
 }
 
 }  // namespace

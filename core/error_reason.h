@@ -34,7 +34,7 @@ enum class ErrorReason : uint8_t {
 
   // Of the command-line program.
   kUsage,     // the command line makes no sense
-  kReported,  // what there is to say has been printed; only the exit code is left
+  kReported,  // the error was printed already; only the exit code remains
 };
 
 // Returns `status` with this reason in place of any other. OK is returned as it is.

@@ -146,7 +146,7 @@ size_t IdentifierPrefixSize(absl::string_view text) {
 
 }  // namespace internal
 
-bool KeyRef::IsValid() const { return kind == KeyKind::kIndex || IsValidUtf8(name); }
+bool KeyRef::IsValid() const { return kind == KeyKind::kIndex || internal::IsValidUtf8(name); }
 
 void AppendQuoted(absl::string_view text, std::string* out) {
   const Quoting quoting = QuotingOf(text);

@@ -47,7 +47,7 @@ class LeafColumns {
   // Returns the bytes of all tensors together; the largest int64 if they exceed it.
   int64_t total_bytes() const { return total_bytes_; }
 
-  // Of the leaf at `place`, which must be below size().
+  // Returns whether the leaf at `place` is a tensor. `place` must be below size(), here and below.
   bool is_tensor(uint32_t place) const { return dtypes_[place] != 0; }
   // Valid until this is added to, assigned to or destroyed.
   LeafSpec spec(uint32_t place) const {
@@ -66,7 +66,7 @@ class LeafColumns {
   ShapeRef tensor_shape(uint32_t tensor) const {
     return ShapeRef(dims_.data() + dims_begins_[tensor], ranks_[tensor]);
   }
-  // Of all tensors.
+  // Return the columns of all tensors.
   absl::Span<const int64_t> byte_sizes() const { return byte_sizes_; }
   absl::Span<const uint8_t> ranks() const { return ranks_; }
   absl::Span<const int64_t> dims() const { return dims_; }

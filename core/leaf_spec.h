@@ -32,7 +32,7 @@ class LeafSpec {
 
   bool is_tensor() const { return value_kind_ == ValueKind{}; }
 
-  // Of a value DType{}, which is none, and [].
+  // Return DType{}, which is not a dtype, and [] for a value.
   DType dtype() const { return dtype_; }
   ShapeRef shape() const { return shape_; }
   int rank() const { return static_cast<int>(shape_.size()); }

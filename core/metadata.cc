@@ -10,9 +10,9 @@ namespace leafstore {
 absl::Status CheckMetadata(const Metadata& metadata) {
   for (const auto& [key, value] : metadata) {
     for (const std::string* text : {&key, &value}) {
-      if (IsValidUtf8(*text)) continue;
+      if (internal::IsValidUtf8(*text)) continue;
       return absl::InvalidArgumentError(absl::StrCat("expected metadata in UTF-8, found in '",
-                                                     IsValidUtf8(key) ? key : "a key",
+                                                     internal::IsValidUtf8(key) ? key : "a key",
                                                      "': ", Value(Bytes{*text}).ToString()));
     }
   }
@@ -21,7 +21,7 @@ absl::Status CheckMetadata(const Metadata& metadata) {
 
 absl::Status CheckMetrics(const Metrics& metrics) {
   for (const auto& [name, value] : metrics) {
-    if (!name.empty() && IsValidUtf8(name)) continue;
+    if (!name.empty() && internal::IsValidUtf8(name)) continue;
     return absl::InvalidArgumentError(absl::StrCat(
         "expected a metric's name in UTF-8 and not empty, found ", Value(Bytes{name}).ToString()));
   }

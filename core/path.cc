@@ -57,7 +57,7 @@ class Parser {
   explicit Parser(absl::string_view text) : text_(text) {}
 
   absl::StatusOr<std::vector<Key>> Parse() {
-    if (size_t valid = ValidUtf8PrefixSize(text_); valid != text_.size()) {
+    if (size_t valid = internal::ValidUtf8PrefixSize(text_); valid != text_.size()) {
       return InvalidUtf8(valid);
     }
     std::vector<Key> keys;
@@ -266,7 +266,7 @@ std::optional<std::vector<Key>> KeysOfDotted(absl::string_view text) {
 // Returns the end of a message about an invalid path: for dotted text, the canonical paths that it
 // may stand for, through structs and through dicts.
 std::string DottedHint(absl::string_view text) {
-  if (text.size() > kMaxHintSize || !IsValidUtf8(text)) return "";
+  if (text.size() > kMaxHintSize || !internal::IsValidUtf8(text)) return "";
   std::optional<std::vector<Key>> keys = KeysOfDotted(text);
   if (!keys) return "";
   const std::string attributes = Path(*keys).ToString();

@@ -57,7 +57,7 @@ absl::string_view ValueKindName(ValueKind kind) {
 
 bool Value::IsValid() const {
   const auto* text = As<std::string>();
-  return text == nullptr || IsValidUtf8(*text);
+  return text == nullptr || internal::IsValidUtf8(*text);
 }
 
 int64_t Value::byte_size() const {

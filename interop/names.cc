@@ -66,7 +66,7 @@ class PartTree {
 absl::Status CheckNames(absl::Span<const absl::string_view> names, NameStyle style) {
   size_t parts = 0;
   for (const absl::string_view name : names) {
-    if (!IsValidUtf8(name)) {
+    if (!internal::IsValidUtf8(name)) {
       return absl::InvalidArgumentError(absl::StrCat("expected a name in UTF-8, found '",
                                                      absl::CHexEscape(name.substr(0, 200)), "'"));
     }

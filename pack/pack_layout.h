@@ -1,7 +1,7 @@
 // PackLayout: the position of each leaf of a pack in its buffer.
 //
 //   const PackLayout& plan = packed.plan();
-//   plan.byte_size();          // of the whole buffer, a multiple of 64
+//   plan.byte_size();          // of the buffer, a multiple of 64
 //   plan.offset(2);            // of the third packed leaf, in bytes, a multiple of 64
 //   plan.PlaceOf(slot);        // which packed leaf has a slot of the Layout
 //

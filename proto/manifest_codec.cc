@@ -88,7 +88,7 @@ void EncodeBases(const std::vector<BaseFile>& bases, proto::Manifest* out) {
 
 // Returns whether a name is a file in the directory of the checkpoint, as no other file may be opened.
 bool IsFileName(absl::string_view name) {
-  return !name.empty() && name != "." && name != ".." && IsValidUtf8(name) &&
+  return !name.empty() && name != "." && name != ".." && internal::IsValidUtf8(name) &&
          name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
 }
 
@@ -293,7 +293,7 @@ class ManifestEncoder {
 }  // namespace internal
 
 absl::Status CheckItemName(absl::string_view name) {
-  if (!name.empty() && IsValidUtf8(name)) return absl::OkStatus();
+  if (!name.empty() && internal::IsValidUtf8(name)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("expected an item's name in UTF-8 and not empty, found ",
                    name.empty() ? "''" : Value(Bytes{std::string(name)}).ToString()));

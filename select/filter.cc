@@ -72,7 +72,7 @@ bool HasCallable(const FilterExpr& expr) {
 // part.
 size_t OffsetOfRegexError(absl::string_view pattern, const RE2& regex) {
   if (regex.error_code() == RE2::ErrorTrailingBackslash) return pattern.size() - 1;
-  if (regex.error_code() == RE2::ErrorBadUTF8) return ValidUtf8PrefixSize(pattern);
+  if (regex.error_code() == RE2::ErrorBadUTF8) return internal::ValidUtf8PrefixSize(pattern);
   const size_t at = pattern.find(absl::string_view(regex.error_arg()));
   return regex.error_arg().empty() || at == absl::string_view::npos ? 0 : at;
 }

@@ -153,7 +153,7 @@ class Parser {
     const std::string prefix = word.body.substr(0, word.body.find(':'));
     return Error(word.begin,
                  absl::StrCat("expected one of the prefixes ", absl::StrJoin(kPrefixes, ":, "),
-                              ":, found '", prefix, ":'", DidYouMean(prefix, kPrefixes),
+                              ":, found '", prefix, ":'", internal::DidYouMean(prefix, kPrefixes),
                               "; a glob with a colon is written glob:", word.body));
   }
 

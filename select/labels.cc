@@ -21,7 +21,7 @@ absl::Status CheckNames(absl::Span<const std::string> names) {
     return absl::InvalidArgumentError("names of groups: expected names, found an empty one");
   }
   for (size_t i = 0; i < sorted.size(); ++i) {
-    if (!IsValidUtf8(sorted[i])) {
+    if (!internal::IsValidUtf8(sorted[i])) {
       return absl::InvalidArgumentError(absl::StrCat("names of groups: expected UTF-8, found \"",
                                                      absl::CHexEscape(sorted[i]), "\""));
     }
@@ -110,7 +110,7 @@ std::optional<uint32_t> Labels::Find(absl::string_view name) const {
 absl::StatusOr<uint32_t> Labels::Get(absl::string_view name) const {
   if (const std::optional<uint32_t> group = Find(name)) return *group;
   return absl::NotFoundError(absl::StrCat("no group is called \"", absl::CHexEscape(name), "\"",
-                                          DidYouMean(name, rep_->names)));
+                                          internal::DidYouMean(name, rep_->names)));
 }
 
 std::string Labels::ToString() const {

@@ -29,7 +29,7 @@ class WithSuggestions {
   explicit WithSuggestions(absl::Span<const std::string> candidates) : candidates_(candidates) {}
 
   std::string operator()(const std::string& path) {
-    return absl::StrCat("'", path, "'", left_-- > 0 ? DidYouMean(path, candidates_) : "");
+    return absl::StrCat("'", path, "'", left_-- > 0 ? internal::DidYouMean(path, candidates_) : "");
   }
 
  private:

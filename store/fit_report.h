@@ -11,7 +11,7 @@
 //
 // Paths are canonical unless the function that makes a report says otherwise, and in the order of
 // what is expected; a field names each path once. Where those of a field have over 64 MiB of text (a
-// very deep tree), only the end of the rest is given.
+// very deep tree), the rest are cut in the middle.
 #ifndef LEAFSTORE_STORE_FIT_REPORT_H_
 #define LEAFSTORE_STORE_FIT_REPORT_H_
 

@@ -48,9 +48,9 @@ absl::Status NotUtf8(absl::Span<const Key> above, const Key& key) {
   const std::string parent = Path(std::vector<Key>(above.begin(), above.end())).ToString();
   const absl::string_view start = absl::string_view(parent).substr(0, kMost);
   return absl::InvalidArgumentError(absl::StrCat(
-      "at ", parent.empty() ? "(root)" : start.substr(0, ValidUtf8PrefixSize(start)), ": expected ",
-      key.kind() == KeyKind::kAttribute ? "an attribute" : "an item", " in UTF-8, found '",
-      absl::CHexEscape(absl::string_view(key.name()).substr(0, kMost)), "'"));
+      "at ", parent.empty() ? "(root)" : start.substr(0, internal::ValidUtf8PrefixSize(start)),
+      ": expected ", key.kind() == KeyKind::kAttribute ? "an attribute" : "an item",
+      " in UTF-8, found '", absl::CHexEscape(absl::string_view(key.name()).substr(0, kMost)), "'"));
 }
 
 }  // namespace
@@ -137,7 +137,7 @@ absl::StatusOr<Slot> Layout::Get(absl::string_view path_text) const {
   std::vector<absl::string_view> texts;
   for (uint32_t i = 0; i < size(); ++i) texts.push_back(loose_->table.text(i));
   return absl::NotFoundError(
-      absl::StrCat("no leaf at '", path_text, "'", DidYouMean(path_text, texts)));
+      absl::StrCat("no leaf at '", path_text, "'", internal::DidYouMean(path_text, texts)));
 }
 
 absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
@@ -160,7 +160,8 @@ absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
                                                    "'; use one of these"));
   }
   if (!found.empty()) return found[0];
-  return absl::NotFoundError(absl::StrCat("no leaf at '", dotted, "'", DidYouMean(dotted, names)));
+  return absl::NotFoundError(
+      absl::StrCat("no leaf at '", dotted, "'", internal::DidYouMean(dotted, names)));
 }
 
 std::string Layout::PathText(Slot slot) const {

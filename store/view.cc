@@ -46,7 +46,7 @@ bool TakesNames(const TreeDef& def, NodeId node) {
 
 absl::Status NoSuchKey(const TreeDef& def, NodeId node, const KeyRef& key) {
   std::string hint;
-  if (key.kind != KeyKind::kIndex) hint = DidYouMean(key.name, ChildNames(def, node));
+  if (key.kind != KeyKind::kIndex) hint = internal::DidYouMean(key.name, ChildNames(def, node));
   return absl::NotFoundError(absl::StrCat("at ", def.PathForMessage(node), ": no key ",
                                           KeyText(key), " in ", Describe(def, node), hint));
 }

@@ -148,7 +148,7 @@ void TreeDefBuilder::Tag(absl::string_view tag) {
         absl::StrCat("Tag ", NameForMessage(tag), ": expected a node before it, found none")));
   } else if (tag.empty()) {
     FailAt(next_node() - 1, "expected a tag that is not empty, found ''");
-  } else if (!IsValidUtf8(tag)) {
+  } else if (!internal::IsValidUtf8(tag)) {
     FailAt(next_node() - 1, absl::StrCat("expected a tag in UTF-8, found ", NameForMessage(tag)));
   } else {
     tags_.emplace_back(tag);
@@ -284,7 +284,7 @@ bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what,
                                  uint32_t* id) {
   *id = strings_->Find(text);
   if (*id != internal::StringTable::kNotFound) return true;
-  if (!IsValidUtf8(text)) {
+  if (!internal::IsValidUtf8(text)) {
     return FailAt(node, absl::StrCat("expected ", what, " in UTF-8, found ", NameForMessage(text)));
   }
   if (text.size() > limits_.string_bytes - strings_->bytes()) {

@@ -87,10 +87,10 @@ std::string SuggestChild(const TreeDef& def, NodeId node, absl::string_view want
   for (NodeId child = def.first_child(node);
        child != def.end(node) && candidates.size() < kMaxCandidates; child = def.end(child)) {
     const KeyRef key = def.key(child);
-    if (key.name.size() > kMaxSuggestionSize) continue;
+    if (key.name.size() > internal::kMaxSuggestionSize) continue;
     text(key, &candidates.emplace_back());
   }
-  return DidYouMean(wanted, candidates);
+  return internal::DidYouMean(wanted, candidates);
 }
 
 // Returns "a dict of 3 without it" or "a leaf": what was found instead of the child.

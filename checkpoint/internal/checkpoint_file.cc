@@ -95,9 +95,9 @@ absl::StatusOr<const ManifestItem*> CheckpointFile::GetItem(absl::string_view na
   }
   std::vector<absl::string_view> names;
   for (const ManifestItem& item : manifest_.items) names.push_back(item.name);
-  return WithReason(
-      absl::NotFoundError(absl::StrCat(path(), ": no item '", name, "'", DidYouMean(name, names))),
-      ErrorReason::kUnknownName);
+  return WithReason(absl::NotFoundError(absl::StrCat(path(), ": no item '", name, "'",
+                                                     internal::DidYouMean(name, names))),
+                    ErrorReason::kUnknownName);
 }
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(

@@ -147,7 +147,7 @@ absl::Status StepSearch::CheckHaveMetric(absl::Span<const RetainedCheckpoint> ch
   if (!any_opened) return absl::OkStatus();  // trying them reports why
   return WithReason(
       absl::NotFoundError(absl::StrCat(directory_.path(), ": no checkpoint has the metric '",
-                                       metric, "'", DidYouMean(metric, names))),
+                                       metric, "'", internal::DidYouMean(metric, names))),
       ErrorReason::kUnknownName);
 }
 

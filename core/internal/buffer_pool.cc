@@ -15,7 +15,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Written into the kept memory itself, so that keeping it allocates nothing.
@@ -111,8 +111,6 @@ BufferPool::Reservation BufferPool::Keep(int64_t bytes) {
 
 int64_t BufferPool::held_bytes() { return Pool::Get().held(); }
 
-namespace internal {
-
 void* TakePooled(size_t size) {
   if (size < BufferPool::kSmallest || Pool::Get().empty()) return nullptr;
   return Pool::Get().Take(size);
@@ -125,5 +123,4 @@ bool KeepPooled(void* memory, size_t size) {
 
 void DropPooled() { Pool::Get().Drop(); }
 
-}  // namespace internal
-}  // namespace leafstore
+}  // namespace leafstore::internal

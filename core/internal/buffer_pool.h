@@ -21,7 +21,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace leafstore {
+namespace leafstore::internal {
 
 class BufferPool {
  public:
@@ -55,8 +55,6 @@ class BufferPool {
   static int64_t held_bytes();
 };
 
-namespace internal {
-
 // Returns kept memory of this size, or null. O(1).
 void* TakePooled(size_t size);
 // Keeps memory from posix_memalign. Returns false if it was not kept and the caller must free it.
@@ -65,7 +63,6 @@ bool KeepPooled(void* memory, size_t size);
 // Returns all kept memory to the system.
 void DropPooled();
 
-}  // namespace internal
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CORE_INTERNAL_BUFFER_POOL_H_

@@ -8,7 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Distances are counted in quarters of an edit.
@@ -199,4 +199,4 @@ std::string DidYouMean(absl::string_view name, absl::Span<const std::string> can
   return Question(Suggest(name, candidates, max));
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

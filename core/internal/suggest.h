@@ -29,7 +29,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // The longest name or candidate that is considered, in bytes.
 inline constexpr size_t kMaxSuggestionSize = 256;
@@ -47,6 +47,6 @@ std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_vie
 std::string DidYouMean(absl::string_view name, absl::Span<const std::string> candidates,
                        size_t max = 3);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CORE_INTERNAL_SUGGEST_H_

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 // Returns how many bytes of `text` from `at` on are ASCII. Reads eight at a time where possible.
@@ -67,4 +67,4 @@ size_t ValidUtf8PrefixSize(absl::string_view text) {
   return at;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -8,7 +8,7 @@
 
 #include "absl/strings/string_view.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // Returns the length in bytes of the longest prefix of `text` that consists of complete, valid
 // characters. O(length).
@@ -17,6 +17,6 @@ size_t ValidUtf8PrefixSize(absl::string_view text);
 // Returns whether all of `text` is UTF-8. O(length).
 inline bool IsValidUtf8(absl::string_view text) { return ValidUtf8PrefixSize(text) == text.size(); }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CORE_INTERNAL_UTF8_H_

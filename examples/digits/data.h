@@ -27,11 +27,11 @@ struct Split {
   Dataset test;  // every fifth image
 };
 
-// Reads a gzipped or plain file of lines with 64 pixels from 0 to 16 and the class, by commas.
-// error NotFound, InvalidArgument: with the line, what was expected and found.
+// Reads a gzipped or plain file whose lines have 64 pixels from 0 to 16 and the class, separated by
+// commas. error NotFound, InvalidArgument: with the line, what was expected and found.
 absl::StatusOr<Split> LoadDigits(const std::string& path);
 
-// The images of `rows`, half of them moved by up to one pixel in x and y.
+// Returns the images of `rows`, half of them shifted by up to one pixel in x and y.
 Dataset ShiftedBatch(const Dataset& data, const std::vector<int>& rows, std::mt19937_64* random);
 
 }  // namespace digits

@@ -119,11 +119,11 @@ std::string JsonForMessage(const simdjson::dom::element& element) {
 
 std::string QuotedForMessage(absl::string_view text) {
   std::string out;
-  if (!IsValidUtf8(text)) {
+  if (!internal::IsValidUtf8(text)) {
     return absl::StrCat("'", absl::CHexEscape(text.substr(0, kMaxForMessage)), "'");
   }
   const absl::string_view start = text.substr(0, kMaxForMessage);
-  AppendQuoted(start.substr(0, ValidUtf8PrefixSize(start)), &out);
+  AppendQuoted(start.substr(0, internal::ValidUtf8PrefixSize(start)), &out);
   if (start.size() < text.size()) absl::StrAppend(&out, "... of ", text.size(), " bytes");
   return out;
 }
@@ -134,7 +134,7 @@ absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
 }
 
 absl::Status CheckJsonString(absl::string_view text, absl::string_view what) {
-  if (IsValidUtf8(text)) return absl::OkStatus();
+  if (internal::IsValidUtf8(text)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("expected ", what, " in UTF-8, found ", QuotedForMessage(text)));
 }

@@ -114,7 +114,7 @@ class NpzReader {
     if (raw == nullptr) return Failed("a member with a name", "none");
     absl::string_view name = raw;
     const std::string quoted = QuotedForMessage(name);
-    if (!IsValidUtf8(name)) return Failed("names of members in UTF-8", quoted);
+    if (!internal::IsValidUtf8(name)) return Failed("names of members in UTF-8", quoted);
     if (!absl::ConsumeSuffix(&name, kMemberExtension))
       return Failed("members called *.npy", quoted);
     if (HasControl(name)) return Failed("names of members without control characters", quoted);

@@ -69,7 +69,7 @@ absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tens
 
 // Reads an archive. error: see above. O(bytes).
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions& options = {});
-// Replaces leaves of a store by those of the archive (load_into.h), which is read as a whole first.
+// Replaces leaves of a store by those of the archive (load_into.h), which is read completely first.
 // error: LoadNpz's and LoadInto's. O(bytes).
 absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
                                           const RestoreOptions& restore = {},

@@ -103,7 +103,7 @@ class DocumentParser {
 
   // The text is UTF-8, but an escape may denote half a character.
   absl::Status CheckUtf8(absl::string_view text) const {
-    if (!has_escapes_ || IsValidUtf8(text)) return absl::OkStatus();
+    if (!has_escapes_ || internal::IsValidUtf8(text)) return absl::OkStatus();
     return DamagedJson("header", "strings in UTF-8", QuotedForMessage(text));
   }
 

@@ -18,13 +18,13 @@ void GlobSuggestions::AddDotted(const std::string& name) {
 }
 
 void GlobSuggestions::AddKey(const KeyRef& key) {
-  if (key.kind == KeyKind::kIndex || key.name.size() > kMaxSuggestionSize) return;
+  if (key.kind == KeyKind::kIndex || key.name.size() > internal::kMaxSuggestionSize) return;
   if (keys_.size() < kMostNames) keys_.emplace(key.name);
 }
 
 GlobSuggestions GlobSuggestions::Of(const TreeDef& def) {
   GlobSuggestions names;
-  PathCursor cursor(PathForm::kDotted, kMaxSuggestionSize);
+  PathCursor cursor(PathForm::kDotted, internal::kMaxSuggestionSize);
   NodeId too_long_end = kRootNode;  // of the last subtree whose names are too long to suggest
   for (NodeId node = kRootNode + 1; node < def.node_count(); ++node) {
     names.AddKey(def.key(node));
@@ -39,7 +39,7 @@ GlobSuggestions GlobSuggestions::Of(const TreeDef& def) {
 }
 
 void GlobSuggestions::Add(const Path& path) {
-  PathCursor cursor(PathForm::kDotted, kMaxSuggestionSize);
+  PathCursor cursor(PathForm::kDotted, internal::kMaxSuggestionSize);
   bool is_short = true;
   for (const Key& key : path.keys()) {
     AddKey(key.ref());
@@ -57,9 +57,9 @@ std::string GlobSuggestions::DidYouMean(const GlobPattern& glob) const {
   const std::vector<std::string> literal = glob.LiteralKeys();
   const auto unknown = std::find_if(literal.begin(), literal.end(),
                                     [this](const std::string& key) { return !IsKnown(key); });
-  if (unknown == literal.end()) return leafstore::DidYouMean(glob.text(), dotted_);
+  if (unknown == literal.end()) return internal::DidYouMean(glob.text(), dotted_);
   const std::vector<std::string> keys(keys_.begin(), keys_.end());
-  const std::string near = leafstore::DidYouMean(*unknown, keys);
+  const std::string near = internal::DidYouMean(*unknown, keys);
   return near.empty() ? "" : absl::StrCat("; no key is '", *unknown, "'", near);
 }
 

@@ -29,7 +29,7 @@ absl::string_view TextOf(Wildcard wildcard) {
 }
 
 absl::Status CheckUtf8(absl::string_view name, absl::string_view text) {
-  const size_t valid = ValidUtf8PrefixSize(text);
+  const size_t valid = internal::ValidUtf8PrefixSize(text);
   if (valid == text.size()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat(name, ", column ", valid + 1, ": expected UTF-8, found byte 0x",

@@ -137,7 +137,8 @@ TEST_F(RestoreTest, AReportOfManyLongPathsEnds) {
   const RestoreReport report =
       reader.LoadInto("params", &store, {.allow_unexpected = true}).value();
   ASSERT_EQ(report.unexpected.size(), 1'000u);
-  EXPECT_EQ(report.unexpected.back(), "...[999]");
+  EXPECT_THAT(report.unexpected.back(), testing::EndsWith("kk'][999]"));
+  EXPECT_LT(report.unexpected.back().size(), 1'000u);
 }
 
 // ---- a filter ----

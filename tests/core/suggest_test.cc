@@ -24,7 +24,7 @@ using Names = std::vector<std::string>;
 
 // Suggest with a list written out.
 Names Near(absl::string_view name, const Names& candidates, size_t max = 3) {
-  return Suggest(name, candidates, max);
+  return internal::Suggest(name, candidates, max);
 }
 
 TEST(SuggestTest, EveryKindOfTypo_IsFound) {
@@ -77,8 +77,8 @@ TEST(SuggestTest, NameItselfAndDuplicates_AreNotSuggested) {
 
 TEST(SuggestTest, StringViews_AreAccepted) {
   const std::vector<absl::string_view> views = {"weight", "bias"};
-  EXPECT_THAT(Suggest("weigth", views), ElementsAre("weight"));
-  EXPECT_EQ(DidYouMean("weigth", views), "; did you mean weight?");
+  EXPECT_THAT(internal::Suggest("weigth", views), ElementsAre("weight"));
+  EXPECT_EQ(internal::DidYouMean("weigth", views), "; did you mean weight?");
 }
 
 TEST(SuggestTest, OrderOfCandidates_DoesNotMatter) {
@@ -89,9 +89,9 @@ TEST(SuggestTest, OrderOfCandidates_DoesNotMatter) {
       candidates.push_back(absl::StrCat("w", RandomBelow(random, 40), i % 3 == 0 ? "W" : "w"));
     }
     const std::string name = absl::StrCat("w", RandomBelow(random, 40), "w");
-    const Names near = Suggest(name, candidates);
+    const Names near = internal::Suggest(name, candidates);
     std::shuffle(candidates.begin(), candidates.end(), random);
-    ASSERT_EQ(Suggest(name, candidates), near) << "seed " << seed;
+    ASSERT_EQ(internal::Suggest(name, candidates), near) << "seed " << seed;
   }
 }
 
@@ -154,13 +154,13 @@ TEST(SuggestTest, RandomNames_AgreeWithTheDefinition) {
       candidates.push_back(candidate);
     }
     const size_t max = 1 + RandomBelow(random, 6);
-    ASSERT_EQ(Suggest(name, candidates, max), SlowNearNames(name, candidates, max))
+    ASSERT_EQ(internal::Suggest(name, candidates, max), SlowNearNames(name, candidates, max))
         << "seed " << seed << ", name " << name;
   }
 }
 
 TEST(SuggestTest, LongNames_AreSkipped) {
-  const std::string longest(kMaxSuggestionSize, 'a');
+  const std::string longest(internal::kMaxSuggestionSize, 'a');
   EXPECT_THAT(Near(longest + "b", {longest}), IsEmpty());
   EXPECT_THAT(Near(longest, {longest + "b"}), IsEmpty());
   EXPECT_THAT(Near(longest, {longest.substr(1)}), ElementsAre(longest.substr(1)));
@@ -170,23 +170,24 @@ TEST(SuggestTest, LongNames_AreSkipped) {
 // Names chosen to make every table long: the last candidate is out of reach.
 TEST(SuggestTest, WorkIsBounded) {
   std::string name;
-  while (name.size() < kMaxSuggestionSize) name += "ab";
+  while (name.size() < internal::kMaxSuggestionSize) name += "ab";
   std::string hard = name;
   for (size_t at : {0, 40, 80, 120, 160, 200, 240, 250, 255}) hard[at] = 'x';
   std::string near = name;
   near[100] = 'x';
   Names candidates = {near};
-  EXPECT_THAT(Suggest(name, candidates), ElementsAre(near));
+  EXPECT_THAT(internal::Suggest(name, candidates), ElementsAre(near));
   candidates.insert(candidates.begin(), 200000, hard);
-  EXPECT_THAT(Suggest(name, candidates), IsEmpty());
+  EXPECT_THAT(internal::Suggest(name, candidates), IsEmpty());
 }
 
 TEST(DidYouMeanTest, Suggestions_AreListedAsAQuestion) {
-  EXPECT_EQ(DidYouMean("x", Names{}), "");
-  EXPECT_EQ(DidYouMean("weigth", Names{"weight", "bias"}), "; did you mean weight?");
-  EXPECT_EQ(DidYouMean("w0", Names{"w1", "w2"}), "; did you mean w1 or w2?");
-  EXPECT_EQ(DidYouMean("w0", Names{"w1", "w2", "w3", "w4"}), "; did you mean w1, w2 or w3?");
-  EXPECT_EQ(DidYouMean("w0", Names{"w1", "w2", "w3"}, 1), "; did you mean w1?");
+  EXPECT_EQ(internal::DidYouMean("x", Names{}), "");
+  EXPECT_EQ(internal::DidYouMean("weigth", Names{"weight", "bias"}), "; did you mean weight?");
+  EXPECT_EQ(internal::DidYouMean("w0", Names{"w1", "w2"}), "; did you mean w1 or w2?");
+  EXPECT_EQ(internal::DidYouMean("w0", Names{"w1", "w2", "w3", "w4"}),
+            "; did you mean w1, w2 or w3?");
+  EXPECT_EQ(internal::DidYouMean("w0", Names{"w1", "w2", "w3"}, 1), "; did you mean w1?");
 }
 
 }  // namespace

@@ -26,27 +26,27 @@ std::string Encode(uint32_t code) {
   return out;
 }
 
-TEST(Utf8Test, EmptyTextIsValid) { EXPECT_TRUE(IsValidUtf8("")); }
+TEST(Utf8Test, EmptyTextIsValid) { EXPECT_TRUE(internal::IsValidUtf8("")); }
 
 TEST(Utf8Test, EveryCodePoint_IsValidExceptSurrogates) {
   for (uint32_t code = 0; code < 0x200000; ++code) {
     const bool valid = code <= 0x10FFFF && (code < 0xD800 || code > 0xDFFF);
-    ASSERT_EQ(IsValidUtf8(Encode(code)), valid) << std::hex << code;
+    ASSERT_EQ(internal::IsValidUtf8(Encode(code)), valid) << std::hex << code;
   }
 }
 
 TEST(Utf8Test, OverlongFormsAreInvalid) {
   for (const char* text : {"\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF",
                            "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF"}) {
-    EXPECT_FALSE(IsValidUtf8(text)) << testing::PrintToString(text);
+    EXPECT_FALSE(internal::IsValidUtf8(text)) << testing::PrintToString(text);
   }
 }
 
 TEST(Utf8Test, InvalidFirstBytes_AreRejected) {
   for (int byte = 0x80; byte < 0x100; ++byte) {
     const std::string text = {static_cast<char>(byte)};
-    EXPECT_FALSE(IsValidUtf8(text)) << std::hex << byte;
-    EXPECT_FALSE(IsValidUtf8(text + "aaa")) << std::hex << byte;
+    EXPECT_FALSE(internal::IsValidUtf8(text)) << std::hex << byte;
+    EXPECT_FALSE(internal::IsValidUtf8(text + "aaa")) << std::hex << byte;
   }
 }
 
@@ -54,7 +54,8 @@ TEST(Utf8Test, ValidPrefix_EndsBeforeATruncatedCharacter) {
   const std::string text = "0123456789é层😀";
   for (size_t size = 0; size <= text.size(); ++size) {
     size_t whole = size <= 10 ? size : size < 12 ? 10 : size < 15 ? 12 : size < 19 ? 15 : 19;
-    EXPECT_EQ(ValidUtf8PrefixSize(absl::string_view(text).substr(0, size)), whole) << size;
+    EXPECT_EQ(internal::ValidUtf8PrefixSize(absl::string_view(text).substr(0, size)), whole)
+        << size;
   }
 }
 
@@ -62,7 +63,7 @@ TEST(Utf8Test, ValidPrefix_EndsAtTheFirstInvalidByte) {
   for (size_t at = 0; at < 40; ++at) {
     std::string text(40, 'a');
     text[at] = '\xFF';
-    EXPECT_EQ(ValidUtf8PrefixSize(text), at);
+    EXPECT_EQ(internal::ValidUtf8PrefixSize(text), at);
   }
 }
 

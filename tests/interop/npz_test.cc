@@ -174,6 +174,13 @@ std::string Replaced(std::string text, const std::string& from, const std::strin
   return text;
 }
 
+// Matches the error of an archive with a fault that some versions of libzip find when they open the
+// archive; with the others, the error is that of the member.
+auto IsFault(testing::Matcher<std::string> error_of_member) {
+  return StatusIs(kDamage, testing::AnyOf(std::move(error_of_member),
+                                          HasSubstr("expected a zip archive, found an error: ")));
+}
+
 TEST(NpzAttackTest, OtherBytes_AreDataLoss) {
   for (const std::string& bytes : {std::string(), std::string("PK"), std::string(1000, 'x'),
                                    ArchiveOf({{"a.npy", GoodMember()}}).substr(0, 60)}) {
@@ -190,9 +197,8 @@ TEST(NpzAttackTest, MembersMustBeNpyFilesWithUniqueNames) {
   const std::string two = ArchiveOf({{"a.npy", GoodMember()}, {"b.npy", GoodMember()}});
   EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "a.npy")),
               StatusIs(kDamage, HasSubstr("members of different names, found two of one")));
-  EXPECT_THAT(
-      LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")),
-      StatusIs(kDamage, HasSubstr("expected names of members in UTF-8, found '\\xff.npy'")));
+  EXPECT_THAT(LoadNpzBytes(Replaced(two, "b.npy", "\xff.npy")),
+              IsFault(HasSubstr("expected names of members in UTF-8, found '\\xff.npy'")));
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", "no numpy"}})),
               StatusIs(kDamage, AllOf(HasSubstr("member 'a'"), HasSubstr("NUMPY"))));
 }
@@ -231,13 +237,6 @@ TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
   }
 }
 
-// Matches the error of an archive that contradicts itself. ReadMember finds it, or libzip does so
-// first when it opens the archive: which of them depends on the version of libzip.
-auto IsContradiction(testing::Matcher<std::string> found_by_member) {
-  return StatusIs(kDamage, testing::AnyOf(std::move(found_by_member),
-                                          HasSubstr("expected a zip archive, found an error: ")));
-}
-
 TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
   const std::string true_size = LittleEndian(static_cast<uint32_t>(GoodMember().size() + 1000));
   const std::string lie = LittleEndian(0x7f000000);
@@ -245,14 +244,13 @@ TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
   const std::string deflated =
       ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x'), ZIP_CM_DEFLATE}});
   EXPECT_THAT(LoadNpzBytes(Replaced(deflated, true_size, lie)),
-              IsContradiction(AllOf(HasSubstr("member 'a': expected at most"),
-                                    HasSubstr("bytes out of"), HasSubstr("found 2130706432"))));
+              IsFault(AllOf(HasSubstr("member 'a': expected at most"), HasSubstr("bytes out of"),
+                            HasSubstr("found 2130706432"))));
   // Or that one is stored in fewer bytes than it has; or in more.
   const std::string stored = ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x')}});
   for (const std::string& other : {lie, LittleEndian(7)}) {
-    EXPECT_THAT(
-        LoadNpzBytes(Replaced(stored, true_size + true_size, true_size + other)),
-        IsContradiction(HasSubstr(absl::StrCat("member 'a': expected at most ",
+    EXPECT_THAT(LoadNpzBytes(Replaced(stored, true_size + true_size, true_size + other)),
+                IsFault(HasSubstr(absl::StrCat("member 'a': expected at most ",
                                                GoodMember().size() + 1000, " bytes out of"))));
   }
 }
@@ -283,7 +281,7 @@ TEST(NpzAttackTest, OverlappingMembers_AreDataLoss) {
   bytes.replace(entry + 42, 4, LittleEndian(static_cast<uint32_t>(within)));
   bytes.replace(end + 16, 4, LittleEndian(static_cast<uint32_t>(own)));
   EXPECT_THAT(LoadNpzBytes(bytes),
-              IsContradiction(AllOf(HasSubstr("member 'b'"), HasSubstr("they overlap"))));
+              IsFault(AllOf(HasSubstr("member 'b'"), HasSubstr("they overlap"))));
 }
 
 TEST(NpzAttackTest, EncryptedMembers_AreUnimplemented) {

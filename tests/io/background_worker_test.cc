@@ -14,14 +14,14 @@
 namespace leafstore {
 namespace {
 
-TEST(BackgroundWorkerTest, AFailureIsToldOnce) {
+TEST(BackgroundWorkerTest, Failure_IsReportedOnce) {
   internal::BackgroundWorker worker;
   worker.Start([] { return absl::UnavailableError("busy"); });
   EXPECT_THAT(worker.Wait(), StatusIs(absl::StatusCode::kUnavailable, "busy"));
   EXPECT_THAT(worker.Wait(), IsOk());
 }
 
-TEST(BackgroundWorkerTest, AnExceptionIsAFailureAndNotTheEnd) {
+TEST(BackgroundWorkerTest, Exception_IsReportedAsAFailure) {
   internal::BackgroundWorker worker;
   worker.Start([]() -> absl::Status { throw std::bad_alloc(); });
   EXPECT_THAT(worker.Wait(),
@@ -35,7 +35,7 @@ TEST(BackgroundWorkerTest, AnExceptionIsAFailureAndNotTheEnd) {
   EXPECT_THAT(worker.Wait(), IsOk());
 }
 
-TEST(BackgroundWorkerTest, WorkIsDoneInOrder) {
+TEST(BackgroundWorkerTest, Tasks_RunInOrder) {
   std::latch open(1);
   std::vector<int> done;
   internal::BackgroundWorker worker;
@@ -54,7 +54,7 @@ TEST(BackgroundWorkerTest, WorkIsDoneInOrder) {
   EXPECT_THAT(done, testing::ElementsAre(0, 1, 2, 3, 4));
 }
 
-TEST(BackgroundWorkerTest, WhatWaitsBehindAFailureIsDropped) {
+TEST(BackgroundWorkerTest, TasksAfterAFailure_AreDropped) {
   std::latch open(1);
   std::atomic<bool> done = false;
   internal::BackgroundWorker worker;
@@ -78,7 +78,7 @@ TEST(BackgroundWorkerTest, WhatWaitsBehindAFailureIsDropped) {
   EXPECT_TRUE(done);
 }
 
-TEST(BackgroundWorkerTest, ItEndsWhenAllWorkIsDone) {
+TEST(BackgroundWorkerTest, Destructor_WaitsForAllTasks) {
   int done = 0;
   {
     internal::BackgroundWorker worker;

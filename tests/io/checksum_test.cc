@@ -20,11 +20,11 @@ std::vector<std::byte> SomeBytes(size_t count) {
   return bytes;
 }
 
-TEST(ChecksumStreamTest, OfNoBytesIsTheChecksumOfNothing) {
+TEST(ChecksumStreamTest, WithoutBytes_IsTheChecksumOfNothing) {
   EXPECT_EQ(internal::ChecksumStream::Create()->Value(), internal::kChecksumOfNothing);
 }
 
-TEST(ChecksumStreamTest, OfPiecesIsTheChecksumOfTheWhole) {
+TEST(ChecksumStreamTest, OfPieces_IsTheChecksumOfAllBytes) {
   const std::vector<std::byte> bytes = SomeBytes(100000);
   internal::ChecksumStream stream = internal::ChecksumStream::Create().value();
   for (const size_t piece : {1, 7, 240, 241, 4096, 99999, 100000}) {
@@ -39,7 +39,7 @@ TEST(ChecksumStreamTest, OfPiecesIsTheChecksumOfTheWhole) {
   }
 }
 
-TEST(ChecksumStreamTest, ValueMayBeAskedForOnTheWay) {
+TEST(ChecksumStreamTest, Value_MayBeReadBetweenPieces) {
   const std::vector<std::byte> bytes = SomeBytes(1000);
   internal::ChecksumStream stream = internal::ChecksumStream::Create().value();
   stream.Append(ByteSpan(bytes).subspan(0, 600));
@@ -48,7 +48,7 @@ TEST(ChecksumStreamTest, ValueMayBeAskedForOnTheWay) {
   EXPECT_EQ(stream.Value(), internal::Checksum(bytes));
 }
 
-TEST(ChecksumStreamTest, ResetForgetsAllBytes) {
+TEST(ChecksumStreamTest, Reset_ForgetsAllBytes) {
   const std::vector<std::byte> bytes = SomeBytes(1000);
   internal::ChecksumStream stream = internal::ChecksumStream::Create().value();
   stream.Append(bytes);

@@ -35,7 +35,7 @@ class RecordingFile : public WritableFile {
   std::vector<std::pair<int64_t, int64_t>> writes;
 };
 
-TEST(FileStreamTest, SmallPiecesAreOneWrite) {
+TEST(FileStreamTest, SmallPieces_AreOneWrite) {
   RecordingFile file;
   internal::FileStream stream(&file);
   for (int i = 0; i < 1000; ++i) {
@@ -50,7 +50,7 @@ TEST(FileStreamTest, SmallPiecesAreOneWrite) {
             "abc" + std::string(61, '\0') + "abc" + std::string(3, '\0'));
 }
 
-TEST(FileStreamTest, AnySequenceIsWrittenInWholeBlocks) {
+TEST(FileStreamTest, AnySequence_IsWrittenInFullBlocks) {
   std::mt19937_64 random(3);
   for (int round = 0; round < 10; ++round) {
     RecordingFile file;
@@ -81,7 +81,7 @@ TEST(FileStreamTest, AnySequenceIsWrittenInWholeBlocks) {
   }
 }
 
-TEST(FileStreamTest, AFailedWriteIsToldByFlushAtTheLatest) {
+TEST(FileStreamTest, FailedWrite_IsReportedByFlushAtTheLatest) {
   const std::string bytes(internal::FileStream::kBufferSize, 'x');
   for (int buffers = 1; buffers <= 4; ++buffers) {
     for (int failing = 0; failing < buffers; ++failing) {
@@ -97,7 +97,7 @@ TEST(FileStreamTest, AFailedWriteIsToldByFlushAtTheLatest) {
   }
 }
 
-TEST(FileStreamTest, TheSourceMayGoAsSoonAsItIsAppended) {
+TEST(FileStreamTest, Append_CopiesTheSource) {
   RecordingFile file;
   internal::FileStream stream(&file);
   std::string expected;

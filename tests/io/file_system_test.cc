@@ -34,7 +34,7 @@ class FileSystemTest : public testing::Test {
   TempDir dir_;
 };
 
-TEST_F(FileSystemTest, WhatIsWrittenIsRead) {
+TEST_F(FileSystemTest, WrittenBytes_AreRead) {
   const std::string path = dir_.File("a");
   auto file = files_.Create(path).value();
   ASSERT_THAT(file->WriteAt(3, BytesOf("def")), IsOk());
@@ -54,7 +54,7 @@ TEST_F(FileSystemTest, WhatIsWrittenIsRead) {
 }
 
 // Aligned writes past the page cache, others through it, to the same blocks: it is one file.
-TEST_F(FileSystemTest, DirectAndCachedWritesMix) {
+TEST_F(FileSystemTest, DirectAndCachedWrites_Mix) {
   constexpr size_t kBlocks = 64;
   for (const std::string& path :
        {dir_.File("a"), absl::StrCat("/dev/shm/leafstore-direct-", getpid())}) {
@@ -84,7 +84,7 @@ TEST_F(FileSystemTest, DirectAndCachedWritesMix) {
   }
 }
 
-TEST_F(FileSystemTest, AMappingOutlivesTheFileAndItsName) {
+TEST_F(FileSystemTest, Mapping_OutlivesTheFile) {
   const std::string path = dir_.File("a");
   WriteFile(path, "hello");
   Buffer map;
@@ -98,14 +98,14 @@ TEST_F(FileSystemTest, AMappingOutlivesTheFileAndItsName) {
   EXPECT_EQ(files_.Open(path).value()->Map().value().size(), 0);
 }
 
-TEST_F(FileSystemTest, CreateRefusesWhatIsThere) {
+TEST_F(FileSystemTest, Create_RefusesAnExistingFile) {
   WriteFile(dir_.File("a"), "old");
   EXPECT_THAT(files_.Create(dir_.File("a")),
               StatusIs(StatusCode::kAlreadyExists, HasSubstr(dir_.File("a"))));
   EXPECT_EQ(ReadFile(dir_.File("a")), "old");
 }
 
-TEST_F(FileSystemTest, RenameReplaces) {
+TEST_F(FileSystemTest, Rename_ReplacesTheTarget) {
   WriteFile(dir_.File("a"), "new");
   WriteFile(dir_.File("b"), "old");
   ASSERT_THAT(files_.Rename(dir_.File("a"), dir_.File("b")), IsOk());
@@ -141,7 +141,7 @@ class OlderFileSystem : public FileSystem {
   }
 };
 
-TEST_F(FileSystemTest, RenameNewReplacesNothing) {
+TEST_F(FileSystemTest, RenameNew_RefusesAnExistingTarget) {
   OlderFileSystem older;
   for (FileSystem* files : {&files_, static_cast<FileSystem*>(&older)}) {
     WriteFile(dir_.File("a"), "new");
@@ -159,7 +159,7 @@ TEST_F(FileSystemTest, RenameNewReplacesNothing) {
   }
 }
 
-TEST_F(FileSystemTest, ErrorsNameThePath) {
+TEST_F(FileSystemTest, Errors_NameThePath) {
   const std::string none = dir_.File("none");
   EXPECT_THAT(files_.Open(none), StatusIs(StatusCode::kNotFound, HasSubstr(none)));
   EXPECT_THAT(files_.Remove(none), StatusIs(StatusCode::kNotFound, HasSubstr(none)));
@@ -175,7 +175,7 @@ TEST_F(FileSystemTest, ErrorsNameThePath) {
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("file")));
 }
 
-TEST_F(FileSystemTest, ADirectoryThatMayNotBeReadIsNamedAndStaysAsItIs) {
+TEST_F(FileSystemTest, UnreadableDirectory_IsNamedAndUnchanged) {
   const std::string closed = dir_.File("closed"), file = closed + "/a";
   ASSERT_EQ(mkdir(closed.c_str(), 0700), 0);
   WriteFile(file, "old");
@@ -204,7 +204,7 @@ TEST_F(FileSystemTest, ADirectoryThatMayNotBeReadIsNamedAndStaysAsItIs) {
   EXPECT_EQ(ReadFile(dir_.File("b")), "new");
 }
 
-TEST_F(FileSystemTest, OnlyRegularFilesAreOpened) {
+TEST_F(FileSystemTest, Open_AcceptsOnlyRegularFiles) {
   EXPECT_THAT(files_.Open(dir_.path()),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
   ASSERT_EQ(mkfifo(dir_.File("pipe").c_str(), 0600), 0);
@@ -213,7 +213,7 @@ TEST_F(FileSystemTest, OnlyRegularFilesAreOpened) {
       << "and does not wait for a writer";
 }
 
-TEST_F(FileSystemTest, TheDirectoryOfAFile) {
+TEST_F(FileSystemTest, DirectoryOf_ReturnsTheParent) {
   EXPECT_EQ(DirectoryOf("a.leaf"), ".");
   EXPECT_EQ(DirectoryOf("run/a.leaf"), "run");
   EXPECT_EQ(DirectoryOf("/a.leaf"), "/");

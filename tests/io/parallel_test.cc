@@ -10,7 +10,7 @@
 namespace leafstore {
 namespace {
 
-TEST(ParallelTest, EachNumberOnceWhateverTheThreads) {
+TEST(ParallelTest, EachIndex_RunsOnce) {
   for (const int threads : {1, 2, 7, 100}) {
     for (const size_t count : {size_t{0}, size_t{1}, size_t{6}, size_t{1000}}) {
       std::vector<std::atomic<int>> calls(count);
@@ -20,7 +20,7 @@ TEST(ParallelTest, EachNumberOnceWhateverTheThreads) {
   }
 }
 
-TEST(ParallelTest, WhatIsThrownReachesTheCaller) {
+TEST(ParallelTest, Exception_ReachesTheCaller) {
   for (const int threads : {1, 4}) {
     EXPECT_THROW(internal::ParallelFor(1000, threads,
                                        [](size_t i) {
@@ -30,7 +30,7 @@ TEST(ParallelTest, WhatIsThrownReachesTheCaller) {
   }
 }
 
-TEST(ParallelTest, ThreadsAreAsAskedOrOfTheMachineAndWorthTheirStart) {
+TEST(ParallelTest, ThreadCount_IsLimitedByOptionMachineAndWork) {
   constexpr int64_t kMuch = int64_t{1} << 40;
   EXPECT_EQ(internal::ThreadsFor(3, kMuch), 3);
   EXPECT_GE(internal::ThreadsFor(0, kMuch), 1);

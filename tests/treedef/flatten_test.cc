@@ -234,8 +234,8 @@ TEST(FlattenTest, InvalidTree_IsAnErrorWithItsPath) {
     return StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(message));
   };
   EXPECT_THAT(FlattenTree(Tree::List().Add(Tree::Dict().With("a", Value(1)).With(1, Value(2)))),
-              invalid("at [0]: expected an index, as for the other children of this dict, found "
-                      "item ['a']"));
+              invalid("at [0]: expected an item, as for the other children of this dict, found "
+                      "index [1]"));
   EXPECT_THAT(FlattenTree(Tree::Struct().With(1, Value(2))), invalid("expected an attribute"));
   EXPECT_THAT(FlattenTree(Tree::Custom("")), invalid("expected a type name"));
   EXPECT_THAT(FlattenTree(Tree::Dict().With("\xff", Value(2))), invalid("UTF-8"));

@@ -93,7 +93,8 @@ CLI::Validator OneOf(std::vector<std::string> words) {
     for (size_t i = 0; i < words.size(); ++i) {
       absl::StrAppend(&expected, i == 0 ? "" : i + 1 == words.size() ? " or " : ", ", words[i]);
     }
-    return absl::StrCat("expected ", expected, ", found '", found, "'", DidYouMean(found, words));
+    return absl::StrCat("expected ", expected, ", found '", found, "'",
+                        internal::DidYouMean(found, words));
   };
   return CLI::Validator(check, "");
 }

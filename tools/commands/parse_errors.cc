@@ -123,7 +123,7 @@ std::string Suggestion(const std::string& argument, const CLI::App* command, boo
       if (!subcommand->get_group().empty()) names.push_back(subcommand->get_name());
     }
   }
-  return DidYouMean(argument.substr(0, argument.find('=')), names);
+  return internal::DidYouMean(argument.substr(0, argument.find('=')), names);
 }
 
 }  // namespace

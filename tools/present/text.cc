@@ -144,7 +144,7 @@ std::string Printable(absl::string_view text) {
   if (IsPlainAscii(text)) return std::string(text);
   std::string out;
   while (!text.empty()) {
-    size_t valid = ValidUtf8PrefixSize(text);
+    size_t valid = internal::ValidUtf8PrefixSize(text);
     while (valid > 0) {
       const Character c = FirstOf(text);
       if (Contains(kEscaped, c.code)) {

@@ -21,7 +21,8 @@ absl::StatusOr<GroupFilters> GroupFilters::Parse(const std::vector<std::string>&
     const size_t equals = text.find('=');
     if (equals == std::string::npos) return wrong("expected NAME=FILTER, found no '='");
     const std::string name = text.substr(0, equals);
-    if (name.empty() || !IsValidUtf8(name)) return wrong("expected a name in UTF-8 before the '='");
+    if (name.empty() || !internal::IsValidUtf8(name))
+      return wrong("expected a name in UTF-8 before the '='");
     if (name == kRestName) {
       return wrong("expected another name: 'rest' is the group of leaves that no filter matches");
     }

@@ -115,7 +115,7 @@ absl::StatusOr<const SourceItem*> Source::item(absl::string_view item_name) cons
     names.push_back(item->name());
   }
   return UsageError(
-      absl::StrCat(name, ": no item '", item_name, "'", DidYouMean(item_name, names)));
+      absl::StrCat(name, ": no item '", item_name, "'", internal::DidYouMean(item_name, names)));
 }
 
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options) {

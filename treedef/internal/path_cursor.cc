@@ -153,7 +153,7 @@ std::string NameForMessage(absl::string_view name) {
   const std::string clipped = Clipped(name);
   if (IsPlain(clipped)) return clipped;
   std::string out;
-  if (IsValidUtf8(clipped)) {
+  if (internal::IsValidUtf8(clipped)) {
     AppendQuoted(clipped, &out);
   } else {
     absl::StrAppend(&out, "'", absl::CHexEscape(clipped), "'");

@@ -315,8 +315,8 @@ absl::StatusOr<uint32_t> SafetensorsFile::Get(absl::string_view wanted) const {
   std::vector<absl::string_view> names;
   names.reserve(size_);
   for (uint32_t tensor = 0; tensor < size_; ++tensor) names.push_back(name(tensor));
-  return absl::NotFoundError(
-      absl::StrCat(path_, ": no tensor ", QuotedForMessage(wanted), DidYouMean(wanted, names)));
+  return absl::NotFoundError(absl::StrCat(path_, ": no tensor ", QuotedForMessage(wanted),
+                                          internal::DidYouMean(wanted, names)));
 }
 
 absl::StatusOr<const SafetensorsLeaves*> SafetensorsFile::leaves() const {

@@ -66,7 +66,7 @@ class IndexParser {
       const auto wrong = [&](absl::string_view expected, absl::string_view found) {
         return DamagedJson(absl::StrCat("index, tensor ", QuotedForMessage(name)), expected, found);
       };
-      if (!IsValidUtf8(name)) return wrong("a name in UTF-8", "another");
+      if (!internal::IsValidUtf8(name)) return wrong("a name in UTF-8", "another");
       if (!names.insert(name).second) return wrong("to be there once", "it twice");
       std::string_view file;
       if (field.value.get(file) != simdjson::SUCCESS) {

@@ -80,7 +80,7 @@ int main(int argc, char** argv) {
   const std::string exported = std::string(argv[1]) + ".safetensors";
   Check(leafstore::SaveSafetensors(exported, all).ok(), "it cannot be exported");
   const auto imported = leafstore::SafetensorsReader::Open(exported).value();
-  Check(imported.def().value() == flat.def, "the structure was lost in safetensors");
+  Check(imported.GetDef().value() == flat.def, "the structure was lost in safetensors");
   const std::string archive = std::string(argv[1]) + ".npz";
   Check(leafstore::SaveNpz(archive, all, {.drop_static = true}).ok(), "no NumPy archive");
   Check(leafstore::LoadNpz(archive).value().size() == 4, "the NumPy archive has other tensors");
