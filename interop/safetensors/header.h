@@ -2,7 +2,7 @@
 // checked in one place before anything is allocated or read because of it.
 //
 //   SafetensorsHeader header = SafetensorsHeader::Parse(bytes, file_size).value();
-//   for (uint32_t i = 0; i < header.size(); ++i) header.name(i), header.dtype(i), header.shape(i);
+//   for (uint32_t i = 0; i < header.size(); ++i) header.name(i), header.spec(i);
 //   std::string text = EncodeSafetensorsHeader(entries, metadata).value();   // and back
 //
 // The file: eight bytes, the little-endian length n of the header; n bytes of JSON, an object with
