@@ -160,8 +160,7 @@ absl::StatusOr<Tensor> internal::ReadNpy(int64_t size, int64_t max_bytes, ReadNe
   return tensor;
 }
 
-absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
-                     const NpyWriteOptions& options) {
+absl::Status SaveNpy(const std::string& path, const Tensor& tensor, const NpySaveOptions& options) {
   if (tensor.null()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a tensor, found null"));
   }
@@ -177,8 +176,8 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
   return file.Commit();
 }
 
-absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.io.files().Open(path));
+absl::StatusOr<Tensor> LoadNpy(const std::string& path, const IoOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.files().Open(path));
   int64_t position = 0;
   absl::Status read;
   absl::StatusOr<Tensor> tensor =

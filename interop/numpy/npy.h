@@ -43,7 +43,7 @@
 
 namespace leafstore {
 
-struct NpyWriteOptions {
+struct NpySaveOptions {
   IoOptions io = {};
   // Writes dtypes that NumPy does not have as unsigned integers of their width, in the same shape;
   // those narrower than a byte as the packed bytes, uint8 [bytes]. The file does not record the
@@ -51,17 +51,13 @@ struct NpyWriteOptions {
   bool raw_bits = false;
 };
 
-struct NpyReadOptions {
-  IoOptions io = {};
-};
-
 // Writes a tensor. error InvalidArgument: the tensor is null, or NumPy does not have its dtype.
 // Commit and other errors: as SaveSafetensors. O(bytes).
 absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
-                     const NpyWriteOptions& options = {});
+                     const NpySaveOptions& options = {});
 
-// Reads a tensor. error: see above. O(bytes).
-absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& options = {});
+// Reads a tensor. Of `options` the file system matters. error: see above. O(bytes).
+absl::StatusOr<Tensor> LoadNpy(const std::string& path, const IoOptions& options = {});
 
 // The decoded header of a file.
 struct NpyHeader {
@@ -71,7 +67,7 @@ struct NpyHeader {
   bool big_endian = false;
   int64_t size = 0;  // offset of the tensor's bytes in the file
 
-  // Returns what the tensor is. Valid while this header is unchanged.
+  // Returns the spec of the tensor. Valid while this header lives unchanged.
   LeafSpec spec() const { return LeafSpec(dtype, shape); }
 };
 

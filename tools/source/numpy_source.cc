@@ -32,8 +32,11 @@ class StoreItem : public SourceItem {
 EntryInfo StoreItem::entry(uint32_t place) const {
   const Leaf& leaf = store_.leaf(place);
   EntryInfo info{slots_.SlotAt(place), leaf.spec()};
-  if (leaf.is_value()) info.value = &leaf.value();
-  info.stored_size = info.spec.byte_size();
+  if (leaf.is_value()) {
+    info.value = &leaf.value();
+  } else {
+    info.stored_size = info.spec.byte_size();
+  }
   return info;
 }
 
