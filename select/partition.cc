@@ -31,12 +31,12 @@ namespace {
 // Asks the filters and gives each slot its group.
 class Assigner {
  public:
-  Assigner(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters,
+  Assigner(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters,
            PartitionRule rule)
       : def_(def),
         rule_(rule),
         filter_count_(filters.size()),
-        evaluator_(def, store, filters),
+        evaluator_(def, leaves, filters),
         groups_(def.leaf_count(), static_cast<uint32_t>(filters.size())),
         matched_(def.leaf_count(), kNoNode) {}
 
@@ -120,25 +120,25 @@ absl::Status CheckOptions(const Layout& layout, absl::Span<const SlotSet> groups
   return absl::OkStatus();
 }
 
-// The slots of each group that `store` holds.
-std::vector<SlotSet> GroupSlots(const ParamStore& store, absl::Span<const uint32_t> group_of_slot,
+// The slots of each group that `leaves` has.
+std::vector<SlotSet> GroupSlots(const LeafSpecs& leaves, absl::Span<const uint32_t> group_of_slot,
                                 size_t group_count) {
   std::vector<uint32_t> counts(group_count, 0);
-  for (uint32_t place = 0; place < store.size(); ++place)
-    ++counts[group_of_slot[store.slot(place)]];
+  for (uint32_t place = 0; place < leaves.size(); ++place)
+    ++counts[group_of_slot[leaves.slots().SlotAt(place)]];
   std::vector<std::vector<Slot>> slots(group_count);
   std::vector<Slot*> ends(group_count);
   for (size_t i = 0; i < group_count; ++i) {
     slots[i].resize(counts[i]);
     ends[i] = slots[i].data();
   }
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const Slot slot = store.slot(place);
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const Slot slot = leaves.slots().SlotAt(place);
     *ends[group_of_slot[slot]]++ = slot;
   }
   std::vector<SlotSet> sets;
   for (std::vector<Slot>& of_group : slots) {
-    sets.push_back(SlotSet::FromSorted(store.layout().size(), std::move(of_group)));
+    sets.push_back(SlotSet::FromSorted(leaves.layout().size(), std::move(of_group)));
   }
   return sets;
 }
@@ -146,39 +146,41 @@ std::vector<SlotSet> GroupSlots(const ParamStore& store, absl::Span<const uint32
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<PartitionPlan::Rep>> PartitionPlan::Ask(
-    const ParamStore& store, std::vector<Filter> filters, const PartitionOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("partition"));
+    const LeafSpecs& leaves, std::vector<Filter> filters, const PartitionOptions& options) {
+  if (leaves.store() != nullptr) {
+    LEAFSTORE_RETURN_IF_ERROR(leaves.store()->CheckNoBorrow("partition"));
+  }
   for (const Filter& filter : filters) LEAFSTORE_RETURN_IF_ERROR(filter.status());
   auto rep = std::make_shared<Rep>();
-  LEAFSTORE_ASSIGN_OR_RETURN(rep->def, store.layout().def());
-  rep->layout = store.layout();
-  rep->slots = store.slots();
+  LEAFSTORE_ASSIGN_OR_RETURN(rep->def, leaves.layout().def());
+  rep->layout = leaves.layout();
+  rep->slots = leaves.slots();
   rep->filters = std::move(filters);
   rep->rule = options.rule;
 
-  Assigner assigner(rep->def, store, rep->filters, options.rule);
+  Assigner assigner(rep->def, leaves, rep->filters, options.rule);
   LEAFSTORE_RETURN_IF_ERROR(assigner.Run());
   rep->root_filter = assigner.root_filter();
   rep->group_of_slot = assigner.TakeGroups();
   rep->matched_node = assigner.TakeMatched();
-  rep->groups = GroupSlots(store, rep->group_of_slot, rep->filters.size() + 1);
+  rep->groups = GroupSlots(leaves, rep->group_of_slot, rep->filters.size() + 1);
   LEAFSTORE_RETURN_IF_ERROR(CheckOptions(rep->layout, rep->groups, options));
   if (options.no_empty_groups) {
     LEAFSTORE_RETURN_IF_ERROR(internal::CheckNoEmptyGroups(
-        rep->def, store, rep->filters, options.rule, rep->groups, rep->group_of_slot));
+        rep->def, leaves, rep->filters, options.rule, rep->groups, rep->group_of_slot));
   }
   rep->group_fingerprints.assign(rep->groups.size(), 0);
   return rep;
 }
 
-absl::StatusOr<PartitionPlan> PartitionPlan::Compile(const ParamStore& store,
+absl::StatusOr<PartitionPlan> PartitionPlan::Compile(const LeafSpecs& leaves,
                                                      std::vector<Filter> filters,
                                                      const PartitionOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::shared_ptr<Rep> rep,
-                             Ask(store, std::move(filters), options));
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const Slot slot = store.slot(place);
-    const uint64_t hash = internal::SpecHash(slot, store.leaf(place).spec());
+                             Ask(leaves, std::move(filters), options));
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const Slot slot = leaves.slots().SlotAt(place);
+    const uint64_t hash = internal::SpecHash(slot, leaves.spec(place));
     rep->group_fingerprints[rep->group_of_slot[slot]] += hash;
     rep->spec_fingerprint += hash;
   }

@@ -18,7 +18,8 @@
 //
 // Plan. Compile asks the filters, O(nodes); Split moves the handles, O(leaves), for any number of
 // stores with the Layout, slots, dtypes and shapes of the one compiled for, which is checked in
-// O(1). A store that fails the check is error FailedPrecondition: compile again.
+// O(1). A store that fails the check is error FailedPrecondition: compile again. A plan may be
+// compiled for leaves of which only the specs are known (leaf_specs.h), as those in a file.
 //
 // Threads: a plan is immutable, cheap to copy; safe from many threads.
 #ifndef LEAFSTORE_SELECT_PARTITION_H_
@@ -40,6 +41,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/select/filter.h"
+#include "leafstore/select/leaf_specs.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -73,7 +75,7 @@ class PartitionPlan {
  public:
   // error: a filter's own (its status()); InvalidArgument as the options say; or as Layout::def.
   // O(nodes * filters).
-  static absl::StatusOr<PartitionPlan> Compile(const ParamStore& store, std::vector<Filter> filters,
+  static absl::StatusOr<PartitionPlan> Compile(const LeafSpecs& leaves, std::vector<Filter> filters,
                                                const PartitionOptions& options = {});
 
   // What it was compiled for. Valid while this plan or a copy of it lives.
@@ -122,7 +124,7 @@ class PartitionPlan {
                                                            const PartitionOptions& options);
 
   // Asks the filters. The fingerprints that CheckStore compares are still to be made.
-  static absl::StatusOr<std::shared_ptr<Rep>> Ask(const ParamStore& store,
+  static absl::StatusOr<std::shared_ptr<Rep>> Ask(const LeafSpecs& leaves,
                                                   std::vector<Filter> filters,
                                                   const PartitionOptions& options);
   // Split of a store that is the one compiled for.

@@ -36,6 +36,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/dtype.h"
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/io/io_options.h"
@@ -64,8 +65,10 @@ struct NpyHeader {
   Shape shape;
   bool fortran_order = false;
   bool big_endian = false;
-  int64_t size = 0;       // offset of the tensor's bytes in the file
-  int64_t byte_size = 0;  // size of the tensor's bytes
+  int64_t size = 0;  // offset of the tensor's bytes in the file
+
+  // Returns the spec of the tensor. Valid while this header lives unchanged.
+  LeafSpec spec() const { return LeafSpec(dtype, shape); }
 };
 
 // The longest header that is read: NumPy's limit for untrusted files.
@@ -76,10 +79,10 @@ inline constexpr int64_t kMaxNpyHeader = 10'000;
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size);
 
 // Returns the header for a tensor. error InvalidArgument: NumPy does not have the dtype.
-absl::StatusOr<std::string> EncodeNpyHeader(DType dtype, ShapeRef shape, bool raw_bits = false);
+absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bits = false);
 
-// Makes a tensor from the bytes after a header; `bytes.size()` must be header.byte_size. error
-// DataLoss: a bool is neither 0 nor 1. error ResourceExhausted: no memory. O(bytes).
+// Makes a tensor from the bytes after a header; `bytes.size()` must be header.spec().byte_size().
+// error DataLoss: a bool is neither 0 nor 1. error ResourceExhausted: no memory. O(bytes).
 absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std::byte> bytes);
 
 }  // namespace leafstore

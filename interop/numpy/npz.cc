@@ -240,8 +240,8 @@ class NpzWriter {
         return absl::InvalidArgumentError(
             absl::StrCat("expected a tensor called ", quoted(), ", found null"));
       }
-      absl::StatusOr<std::string> header =
-          EncodeNpyHeader(input.tensor->dtype(), input.tensor->shape(), options_.raw_bits);
+      absl::StatusOr<std::string> header = EncodeNpyHeader(
+          LeafSpec(input.tensor->dtype(), input.tensor->shape()), options_.raw_bits);
       if (!header.ok()) {
         return WithContext(header.status(), quoted());
       }

@@ -8,8 +8,8 @@
 #include "absl/types/span.h"
 
 #include "leafstore/select/filter.h"
+#include "leafstore/select/leaf_specs.h"
 #include "leafstore/select/partition.h"
-#include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -18,7 +18,7 @@ namespace leafstore::internal {
 // OK where each filter has a leaf in its group. error InvalidArgument: names each that has none,
 // and says whether it matches nothing (with near names where it is a glob) or who took what it
 // matches. O(filters); for the error, O(nodes * filters that took nothing).
-absl::Status CheckNoEmptyGroups(const TreeDef& def, const ParamStore& store,
+absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
                                 absl::Span<const Filter> filters, PartitionRule rule,
                                 absl::Span<const SlotSet> groups,
                                 absl::Span<const uint32_t> group_of_slot);

@@ -50,9 +50,7 @@ TEST(SafetensorsReaderTest, Reader_ListsTheTensors) {
   EXPECT_THAT(names, ElementsAre("steps", "nothing", "layers.0.bias", "layers.0.weight",
                                  "layers.1.weight", "mask"));
   const SafetensorsInfo info = reader.entry(3);
-  EXPECT_EQ(info.dtype, DType::kF32);
-  EXPECT_THAT(info.shape, ElementsAre(2, 3));
-  EXPECT_EQ(info.byte_size, 24);
+  EXPECT_EQ(info.spec, LeafSpec(DType::kF32, {2, 3}));
   EXPECT_EQ(reader.GetIndex("mask").value(), 5u);
   EXPECT_THAT(reader.GetIndex("layers.0.wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("no tensor 'layers.0.wieght'"),

@@ -87,7 +87,7 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
     std::string why;
     if (entry.value != nullptr) {
       why = " is a static leaf: it has no slices";
-    } else if (const absl::Status fits = leaf.slice->Check(entry.shape); !fits.ok()) {
+    } else if (const absl::Status fits = leaf.slice->Check(entry.spec.shape()); !fits.ok()) {
       why = absl::StrCat(": ", std::string(fits.message()));
     } else {
       continue;
