@@ -396,7 +396,7 @@ TEST(SafetensorsReaderTest, PrefixNames_LoadButHaveNoTree) {
   EXPECT_THAT(reader.Load({.filter = Glob("a")}), no_tree);
   ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
   EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path));
-  EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->def(), IsOk());
+  EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->GetDef(), IsOk());
 }
 
 TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {
