@@ -87,10 +87,10 @@ absl::StatusOr<Trainer> StartOrResume(const Arguments& arguments, const Split* d
       "): say --resume to go on with it, or choose another directory"));
 }
 
-std::string GroupsText(const leafstore::Labels& labels) {
+std::string GroupsText(const leafstore::Groups& groups) {
   std::string text;
-  for (uint32_t i = 0; i < labels.group_count(); ++i) {
-    absl::StrAppend(&text, i == 0 ? "" : " ", labels.name(i), ":", labels.SlotsOf(i).size());
+  for (const leafstore::Group& group : groups) {
+    absl::StrAppend(&text, text.empty() ? "" : " ", group.name(), ":", group.slots().size());
   }
   return text;
 }
@@ -101,7 +101,7 @@ void PrintEpoch(const Trainer& trainer, const Result& test, Clock::time_point be
   absl::PrintF("epoch %3d/%d  loss %.4f  train %6.2f%%  test %6.2f%%  %s  %.2f s%s\n",
                trainer.epoch(), trainer.settings().epochs, trainer.trained().MeanLoss(),
                100 * trainer.trained().Accuracy(), 100 * test.Accuracy(),
-               GroupsText(trainer.labels()), time.count(),
+               GroupsText(trainer.groups()), time.count(),
                saved_to.empty() ? "" : absl::StrCat("  -> ", saved_to));
 }
 

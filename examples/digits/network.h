@@ -10,10 +10,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "data.h"
 #include <Eigen/Core>
 
+#include "leafstore/select/groups.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/bind/fields.h"
@@ -47,16 +47,15 @@ struct Result {
 
 class Network {
  public:
-  // For models of this structure and these static leaves (sizes, epsilon, weight of the second
-  // loss). error NotFound, InvalidArgument: `params` is no complete store of a Model.
-  static absl::StatusOr<Network> Create(const leafstore::TreeDef& def,
-                                        const leafstore::ParamStore& params);
+  // For models of the structure and static leaves of `params` (sizes, epsilon, weight of the second
+  // loss). error NotFound, InvalidArgument: it is not a complete store of a Model.
+  static absl::StatusOr<Network> Create(const leafstore::ParamStore& params);
 
   // By slot, the first number of each tensor. Valid while the stores it was made of are not
   // written.
   using Params = std::vector<const float*>;
   // Of groups that together hold every parameter. O(leaves).
-  static Params View(absl::Span<const leafstore::ParamStore* const> groups, uint32_t slots);
+  static Params View(const leafstore::Groups& groups);
 
   // Loss and accuracy.
   Result Evaluate(const Params& params, const Dataset& data) const;

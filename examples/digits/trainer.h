@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,10 +25,8 @@
 #include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/optim/optimizer_set.h"
-#include "leafstore/select/labels.h"
-#include "leafstore/store/param_store.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/treedef/bind/fields.h"
-#include "leafstore/treedef/treedef.h"
 
 namespace digits {
 
@@ -77,10 +76,10 @@ class Trainer {
   bool done() const { return progress_.epoch >= settings().epochs; }
   // Of the images of the epoch so far, as they were trained on.
   const Result& trained() const { return progress_.trained; }
-  const leafstore::Labels& labels() const { return labels_; }
+  const leafstore::Groups& groups() const { return groups_; }
 
-  // Trains on one batch. The first step of an epoch shuffles the images, and re-partitions where
-  // the embedding is to be unfrozen.
+  // Trains on one batch. The first step of an epoch shuffles the images, and regroups where the
+  // embedding is to be unfrozen.
   absl::Status Step(int threads);
   Result Test() const;
 
@@ -88,33 +87,29 @@ class Trainer {
   absl::StatusOr<std::vector<leafstore::CheckpointItem>> Items() const;
 
  private:
-  Trainer(leafstore::TreeDef def, Network network, const Split* data)
-      : def_(std::move(def)), network_(std::move(network)), data_(data) {}
+  Trainer(Network network, leafstore::Groups groups, leafstore::OptimizerSet optimizers,
+          leafstore::ParamStore gradients, const Split* data)
+      : network_(std::move(network)),
+        groups_(std::move(groups)),
+        optimizers_(std::move(optimizers)),
+        gradients_(std::move(gradients)),
+        data_(data) {}
 
-  // Whether the embedding is frozen in this epoch.
-  static bool FrozenIn(int64_t epoch, const Settings& settings) {
-    return epoch < settings.epochs / 2;
-  }
-  absl::Status SplitGroups(leafstore::ParamStore params, bool frozen);
-  absl::Status MakeOptimizers();
+  static absl::StatusOr<Trainer> Create(const Settings& settings, const Split* data,
+                                        leafstore::Groups groups);
   absl::Status Unfreeze();
   absl::Status BeginEpoch();
   Dataset NextBatch();
   double LearningRate() const;
 
-  std::vector<leafstore::GroupRef> GroupRefs();
-  Network::Params View() const;
-
-  leafstore::TreeDef def_;
   Network network_;
+  leafstore::Groups groups_;
+  leafstore::OptimizerSet optimizers_;
+  leafstore::ParamStore gradients_;  // of the whole model
   const Split* data_;
   Progress progress_;
   std::mt19937_64 random_;
-  std::vector<int> order_;                     // of the images in this epoch
-  std::vector<leafstore::ParamStore> groups_;  // in the order of labels_
-  leafstore::Labels labels_;
-  std::vector<leafstore::OptimizerSet> optimizers_;  // one, once it is made
-  leafstore::ParamStore gradients_;                  // of the whole model
+  std::vector<int> order_;  // of the images in this epoch
 };
 
 }  // namespace digits

@@ -37,8 +37,8 @@ static absl::Status Run() {
 
   // Each filter takes a group; the last group is the rest.
   LEAFSTORE_ASSIGN_OR_RETURN(
-      PartitionPlan plan, PartitionPlan::Compile(flat.params, {Glob("embed.**"), Glob("**.bias")}));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ParamStore> groups, plan.Split(std::move(flat.params)));
+      std::vector<ParamStore> groups,
+      Partition(std::move(flat.params), {Glob("embed.**"), Glob("**.bias")}));
   ParamStore& weights = groups[2];
 
   // One group has an optimizer; the other groups are not touched.
