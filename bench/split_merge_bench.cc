@@ -11,6 +11,8 @@
 #include "benchmark/benchmark.h"
 
 #include "leafstore/select/filter.h"
+#include "leafstore/select/grouping.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
@@ -46,23 +48,19 @@ Blocks MakeBlocks(int64_t variables) {
 // Two groups: the norms, and the rest.
 std::vector<Filter> Norms() { return {Glob("**.*_norm")}; }
 
-// What is made once for a model: its structure, and the plan of its groups.
+// What is made once for a model: its structure, and its groups.
 struct Prepared {
   Blocks model;
   TreeDef def;
-  PartitionPlan plan;
+  Grouping grouping;
 
   static Prepared Of(int64_t variables) {
     Blocks model = MakeBlocks(variables);
     const Flattened flat = Flatten(model).value();
-    return {std::move(model), flat.def, PartitionPlan::Compile(flat.params, Norms()).value()};
+    return {std::move(model), flat.def, Grouping::Compile(flat.params, Norms()).value()};
   }
-  std::vector<ParamStore> Split() {
-    return plan.Split(FlattenLike(def, std::move(model)).value()).value();
-  }
-  void Join(std::vector<ParamStore> groups) {
-    Check(Unflatten(def, MergeGroups(std::move(groups)).value(), &model));
-  }
+  Groups Split() { return grouping.Split(FlattenLike(def, std::move(model)).value()).value(); }
+  void Join(Groups groups) { Check(Unflatten(def, std::move(groups).Merge().value(), &model)); }
 };
 
 void Sampled(benchmark::internal::Benchmark* bench) {
@@ -73,7 +71,7 @@ void ModelSplit(benchmark::State& state) {
   Prepared prepared = Prepared::Of(state.range(0));
   for (auto _ : state) {
     const Timer timer;
-    std::vector<ParamStore> groups = prepared.Split();
+    Groups groups = prepared.Split();
     state.SetIterationTime(timer.Seconds());
     prepared.Join(std::move(groups));
   }
@@ -88,7 +86,7 @@ void ModelSplitFirst(benchmark::State& state) {
     Flattened flat = Flatten(std::move(prepared.model)).value();
     std::vector<ParamStore> groups = Partition(std::move(flat.params), Norms()).value();
     state.SetIterationTime(timer.Seconds());
-    prepared.Join(std::move(groups));
+    Check(Unflatten(prepared.def, MergeGroups(std::move(groups)).value(), &prepared.model));
   }
 }
 BENCHMARK(ModelSplitFirst)->Apply(Sampled);
@@ -96,7 +94,7 @@ BENCHMARK(ModelSplitFirst)->Apply(Sampled);
 void ModelMerge(benchmark::State& state) {
   Prepared prepared = Prepared::Of(state.range(0));
   for (auto _ : state) {
-    std::vector<ParamStore> groups = prepared.Split();
+    Groups groups = prepared.Split();
     const Timer timer;
     prepared.Join(std::move(groups));
     state.SetIterationTime(timer.Seconds());

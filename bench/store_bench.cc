@@ -15,6 +15,7 @@
 
 #include "leafstore/pack/pack.h"
 #include "leafstore/select/filter.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/merge.h"
@@ -119,12 +120,12 @@ BENCHMARK(BM_PartitionFresh)
 
 void BM_PartitionByPlan(benchmark::State& state) {
   ParamStore store = Transformer(state.range(0));
-  const PartitionPlan plan = PartitionPlan::Compile(store, ByGlobs()).value();
+  const Grouping grouping = Grouping::Compile(store, ByGlobs()).value();
   for (auto _ : state) {
     const Timer timer;
-    std::vector<ParamStore> groups = plan.Split(std::move(store)).value();
+    Groups groups = grouping.Split(std::move(store)).value();
     state.SetIterationTime(timer.Seconds());
-    store = MergeGroups(std::move(groups)).value();
+    store = std::move(groups).Merge().value();
   }
   SetPerLeaf(state);
 }
@@ -132,10 +133,10 @@ BENCHMARK(BM_PartitionByPlan)->Apply(SizesManual);
 
 void BM_PartitionByPlanCopied(benchmark::State& state) {
   const ParamStore store = Transformer(state.range(0));
-  const PartitionPlan plan = PartitionPlan::Compile(store, ByGlobs()).value();
+  const Grouping grouping = Grouping::Compile(store, ByGlobs()).value();
   for (auto _ : state) {
     const Timer timer;
-    std::vector<ParamStore> groups = plan.Split(store).value();
+    Groups groups = grouping.Split(store).value();
     state.SetIterationTime(timer.Seconds());
   }
   SetPerLeaf(state);
@@ -144,9 +145,9 @@ BENCHMARK(BM_PartitionByPlanCopied)->Apply(SizesManual);
 
 void BM_MergeMoved(benchmark::State& state) {
   ParamStore store = Transformer(state.range(0));
-  const PartitionPlan plan = PartitionPlan::Compile(store, ByGlobs()).value();
+  const Grouping grouping = Grouping::Compile(store, ByGlobs()).value();
   for (auto _ : state) {
-    std::vector<ParamStore> groups = plan.Split(std::move(store)).value();
+    std::vector<ParamStore> groups = grouping.Split(std::move(store)).value().TakeStores();
     const Timer timer;
     store = MergeGroups(std::move(groups)).value();
     state.SetIterationTime(timer.Seconds());

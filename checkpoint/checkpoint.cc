@@ -28,6 +28,14 @@ CheckpointItem::CheckpointItem(std::string name, ParamStore&& store, ItemOptions
   stores_.push_back({"", std::move(store)});
 }
 
+CheckpointItem::CheckpointItem(std::string name, const Groups& groups, ItemOptions options)
+    : name_(std::move(name)), options_(std::move(options)) {
+  options_.grouping = groups.grouping();
+  absl::StatusOr<ParamStore> all = groups.Merge();
+  status_ = all.status();
+  if (all.ok()) stores_.push_back({"", *std::move(all)});
+}
+
 CheckpointItem::CheckpointItem(std::string prefix, std::vector<NamedStore> stores,
                                ItemOptions options)
     : name_(std::move(prefix)),

@@ -25,6 +25,7 @@
 
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
@@ -42,6 +43,8 @@ class CheckpointItem {
                  ItemOptions options = {});
   CheckpointItem(std::string name, const ParamStore& store, ItemOptions options = {});
   CheckpointItem(std::string name, ParamStore&& store, ItemOptions options = {});
+  // All groups as one item, with their names: what ItemOptions::grouping says is replaced.
+  CheckpointItem(std::string name, const Groups& groups, ItemOptions options = {});
   CheckpointItem(std::string prefix, std::vector<NamedStore> stores, ItemOptions options = {});
 
   // Why it cannot be saved, or OK: a borrow was open when this was made.

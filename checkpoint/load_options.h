@@ -21,7 +21,7 @@ namespace leafstore {
 // At most one of these may be set.
 struct LoadOptions {
   // The leaves that a partition by this one filter puts into its first group, as a group on the
-  // Layout of the whole. error: as CompilePlan. O(nodes).
+  // Layout of the whole. error: as CompileGrouping. O(nodes).
   std::optional<Filter> filter = {};
   // The leaves below the node at this canonical path, on a Layout of their own: that of
   // TreeDef::Subtree, in which their paths begin at the node. error NotFound, InvalidArgument: no

@@ -110,13 +110,18 @@ absl::StatusOr<TreeDef> CheckpointReader::GetDef(absl::string_view item) const {
 absl::StatusOr<ParamStore> CheckpointReader::Load(absl::string_view item,
                                                   const LoadOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  std::optional<PartitionPlan> plan;
+  std::optional<SlotSet> matched;
   if (options.filter.has_value()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(plan, CompilePlan(item, {*options.filter}));
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        const Grouping grouping,
+        CompileGrouping(item, {{"matching", *options.filter}, {"rest", Rest()}},
+                        {.allow_empty = true}));
+    matched = grouping.SlotsOf(0);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(
       internal::ChosenLeaves chosen,
-      WithItem(*file_, *found, internal::ChooseLeaves(found->layout, found->slots, options, plan)));
+      WithItem(*file_, *found,
+               internal::ChooseLeaves(found->layout, found->slots, options, matched)));
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, chosen.places));
   return ParamStore::Create(std::move(chosen.layout), std::move(chosen.slots), std::move(leaves));
 }
@@ -144,22 +149,33 @@ absl::StatusOr<Leaf> CheckpointReader::LoadLeaf(absl::string_view item,
   return std::move(leaves[0]);
 }
 
-absl::StatusOr<PartitionPlan> CheckpointReader::CompilePlan(absl::string_view item,
-                                                            std::vector<Filter> filters,
-                                                            const PartitionOptions& options) const {
+absl::StatusOr<Groups> CheckpointReader::LoadGroups(absl::string_view item) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&Filter::has_callable))) {
+  if (!found->grouping.has_value()) {
+    return file_->WithItem(*found, absl::FailedPreconditionError(
+                                       "expected an item that was saved with groups, found one "
+                                       "without"));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, Load(item));
+  return WithItem(*file_, *found, found->grouping->Split(std::move(store)));
+}
+
+absl::StatusOr<Grouping> CheckpointReader::CompileGrouping(absl::string_view item,
+                                                           std::vector<NamedFilter> filters,
+                                                           const GroupingOptions& options) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
+  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&NamedFilter::has_callable))) {
     std::vector<uint32_t> places(found->slots.size());
     std::iota(places.begin(), places.end(), 0);
     LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves,
                                file_->LoadLeaves(*found, places, /*verify=*/false));
     LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
                                ParamStore::Create(found->layout, found->slots, std::move(leaves)));
-    return WithItem(*file_, *found, PartitionPlan::Compile(store, std::move(filters), options));
+    return WithItem(*file_, *found, Grouping::Compile(store, std::move(filters), options));
   }
   const auto spec = [found](uint32_t place) { return found->leaves.spec(place); };
   const LeafSpecs leaves(found->layout, found->slots, spec);
-  return WithItem(*file_, *found, PartitionPlan::Compile(leaves, std::move(filters), options));
+  return WithItem(*file_, *found, Grouping::Compile(leaves, std::move(filters), options));
 }
 
 absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,

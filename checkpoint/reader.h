@@ -57,9 +57,9 @@
 #include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/select/load_into.h"
-#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
@@ -96,7 +96,7 @@ class CheckpointItemInfo {
   // The slots of the layout that it holds.
   const SlotSet& slots() const { return item_->slots; }
   uint32_t size() const { return item_->leaves.size(); }
-  const std::optional<Labels>& labels() const { return item_->labels; }
+  const std::optional<Grouping>& grouping() const { return item_->grouping; }
   const Metadata& metadata() const { return item_->metadata; }
   // Bytes of all its tensors.
   int64_t tensor_bytes() const { return item_->leaves.total_bytes(); }
@@ -160,13 +160,15 @@ class CheckpointReader {
   // item does not hold it. error InvalidArgument: not a canonical path, or it leads to a container.
   // O(depth * log children), and O(bytes).
   absl::StatusOr<Leaf> LoadLeaf(absl::string_view item, absl::string_view path) const;
-  // Compiles a partition of the item (partition.h): the group that each leaf would be in. Filters
-  // are evaluated on what the manifest says, and no tensor is read for them, so that one which this
-  // reader cannot read hinders none. But a Callable may look at bytes: for one, all tensors of the
-  // item are loaded as Load would, without checking their checksums. error:
-  // PartitionPlan::Compile's; with a Callable, Load's too. O(nodes * filters).
-  absl::StatusOr<PartitionPlan> CompilePlan(absl::string_view item, std::vector<Filter> filters,
-                                            const PartitionOptions& options = {}) const;
+  // Loads an item that was saved with named groups, in these groups. error FailedPrecondition: it
+  // was saved without, or a leaf is in no group. error also: as Load's.
+  absl::StatusOr<Groups> LoadGroups(absl::string_view item) const;
+  // Compiles a grouping of the item (grouping.h): the group that each leaf would be in. Filters are
+  // evaluated on the manifest, and no tensor is read. But a Callable may look at bytes: for one, all
+  // tensors of the item are loaded as Load would, without checking their checksums.
+  // error: Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
+  absl::StatusOr<Grouping> CompileGrouping(absl::string_view item, std::vector<NamedFilter> filters,
+                                           const GroupingOptions& options = {}) const;
   // Replaces leaves of a store by those of the item (load_into.h), by position where the Layouts are
   // equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and O(bytes).
   absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,

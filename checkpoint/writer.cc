@@ -80,7 +80,7 @@ absl::StatusOr<ParamStore> OnLayout(const Layout& layout, const ParamStore& stor
 
 ManifestItem NewItem(absl::string_view name, const ParamStore& store, const ItemOptions& options) {
   ManifestItem item{std::string(name), store.layout(), store.slots()};
-  item.labels = options.labels;
+  item.grouping = options.grouping;
   item.metadata = options.metadata;
   return item;
 }
@@ -174,9 +174,9 @@ absl::StatusOr<ParamStore> CheckpointWriter::State::CheckItem(
                                                    "': expected a str in UTF-8, found ",
                                                    leaf.value().ToString()));
   }
-  if (item_options.labels.has_value() && !(item_options.labels->layout() == layout)) {
+  if (item_options.grouping.has_value() && !(item_options.grouping->layout() == layout)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "item '", name, "': expected labels on the Layout that is saved, found another"));
+        "item '", name, "': expected a grouping on the Layout that is saved, found another"));
   }
   absl::StatusOr<ParamStore> saved = OnLayout(layout, store);
   if (saved.ok()) return saved;

@@ -11,7 +11,7 @@
 //
 // Items. A name, a structure (or loose paths) and a store, which may have some of the structure's
 // leaves only; tensors go to segments, static leaves into the manifest. Items of one structure save
-// it once; a tied parameter is one leaf and saved once. Groups' names (Labels) and metadata come
+// it once; a tied parameter is one leaf and saved once. Groups' names (Grouping) and metadata come
 // along.
 //
 // Increments. With a SaveHistory, only leaves that were written since the checkpoint before are
@@ -57,7 +57,7 @@
 #include "leafstore/checkpoint/save_history.h"
 #include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
@@ -91,7 +91,7 @@ struct SaveOptions {
 
 struct ItemOptions {
   // Named groups of the item's leaves; on the Layout that is saved.
-  std::optional<Labels> labels = {};
+  std::optional<Grouping> grouping = {};
   // UTF-8.
   Metadata metadata = {};
 };
@@ -110,7 +110,7 @@ class CheckpointWriter {
   // of any other by path.
   // error AlreadyExists: there is an item of this name. error InvalidArgument: the name is empty or
   // no UTF-8; the store has paths that are not in `def` (all are named), or two that are one leaf
-  // there; a static str or the metadata are no UTF-8, or the labels are on another Layout. error FailedPrecondition: a borrow is open; or after
+  // there; a static str or the metadata are no UTF-8, or the grouping is on another Layout. error FailedPrecondition: a borrow is open; or after
   // Finish. O(bytes).
   absl::Status AddItem(absl::string_view name, const TreeDef& def, const ParamStore& store,
                        const ItemOptions& options = {});

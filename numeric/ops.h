@@ -48,6 +48,7 @@
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/pack/pack.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -100,6 +101,8 @@ absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to);
 // open.
 absl::StatusOr<double> GlobalNorm(const ParamStore& store);
 absl::StatusOr<double> GlobalNorm(const Packed& packed);
+// Of all groups together, whose sums are added in their order.
+absl::StatusOr<double> GlobalNorm(const Groups& groups);
 
 struct ClipOptions {
   // Reports error FailedPrecondition, and scales nothing, if the norm is NaN or infinite. If false,

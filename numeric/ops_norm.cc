@@ -157,16 +157,14 @@ absl::Status ScaleLeaves(MutableLeaves& leaves, double factor) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
-absl::StatusOr<double> GlobalNorm(const ParamStore& store) {
+absl::StatusOr<double> SumOfSquares(const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("take the norm of a store"));
   double sum = 0;
   for (const Leaf& leaf : store.leaves()) sum += Squares(leaf);
-  return std::sqrt(sum);
+  return sum;
 }
 
-absl::StatusOr<double> GlobalNorm(const Packed& packed) {
+absl::StatusOr<double> SumOfSquares(const Packed& packed) {
   LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<const std::byte> bytes, packed.bytes());
   LEAFSTORE_RETURN_IF_ERROR(packed.rest().CheckNoBorrow("take the norm of a pack"));
   const PackLayout& plan = packed.plan();
@@ -181,6 +179,28 @@ absl::StatusOr<double> GlobalNorm(const Packed& packed) {
       const int64_t count = plan.bytes(in_pack) * 8 / bits;
       sum += Squares(plan.dtype(), bytes.data() + plan.offset(in_pack), count);
     }
+  }
+  return sum;
+}
+
+}  // namespace
+
+absl::StatusOr<double> GlobalNorm(const ParamStore& store) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const double sum, SumOfSquares(store));
+  return std::sqrt(sum);
+}
+
+absl::StatusOr<double> GlobalNorm(const Packed& packed) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const double sum, SumOfSquares(packed));
+  return std::sqrt(sum);
+}
+
+absl::StatusOr<double> GlobalNorm(const Groups& groups) {
+  double sum = 0;
+  for (const Group& group : groups) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const double of_group, group.packed() ? SumOfSquares(group.pack())
+                                                                     : SumOfSquares(group.store()));
+    sum += of_group;
   }
   return std::sqrt(sum);
 }

@@ -341,17 +341,17 @@ absl::StatusOr<TensorStats> StatsOfSubtree(const ParamStore& store, absl::string
 }
 
 absl::StatusOr<std::vector<TensorStats>> StatsOfGroups(const ParamStore& store,
-                                                       const Labels& labels,
+                                                       const Grouping& grouping,
                                                        const StatsOptions& options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckStore(store, options));
-  if (!(labels.layout() == store.layout())) {
+  if (!(grouping.layout() == store.layout())) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "statistics of groups: expected labels on the store's Layout, of ", store.layout().size(),
-        " paths, found labels on another, of ", labels.layout().size()));
+        "statistics of groups: expected a grouping on the store's Layout, of ",
+        store.layout().size(), " paths, found one on another, of ", grouping.layout().size()));
   }
-  std::vector<std::vector<const Tensor*>> groups(labels.group_count());
+  std::vector<std::vector<const Tensor*>> groups(grouping.group_count());
   for (uint32_t place = 0; place < store.size(); ++place) {
-    const uint32_t group = labels.GroupOf(store.slot(place));
+    const uint32_t group = grouping.GroupOf(store.slot(place));
     const Leaf& leaf = store.leaf(place);
     if (group != kNoGroup && leaf.is_tensor()) groups[group].push_back(&leaf.tensor());
   }

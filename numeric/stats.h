@@ -3,7 +3,7 @@
 //   TensorStats all = StatsOf(params).value();                       // of a store: one group
 //   std::vector<TensorStats> leaves = StatsOfLeaves(params).value(); // by place
 //   TensorStats head = StatsOfSubtree(params, ".head").value();
-//   std::vector<TensorStats> groups = StatsOfGroups(params, labels).value();
+//   std::vector<TensorStats> groups = StatsOfGroups(params, grouping).value();
 //   all.ToString();   // "9 tensors, 1234 numbers, 4936 bytes: min -1.5, max 2, mean 0.01, ..."
 //
 // Elements. Every dtype is supported: bool as 0 and 1, integers, all floating types, c64 by magnitude
@@ -37,7 +37,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/tensor.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -113,10 +113,10 @@ absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
 // error NotFound, InvalidArgument: as TreeDef::Find; or as Layout::def.
 absl::StatusOr<TensorStats> StatsOfSubtree(const ParamStore& store, absl::string_view path,
                                            const StatsOptions& options = {});
-// Of each labelled group, by number; what is in no group is in none.
-// error InvalidArgument also: the labels are for another Layout.
+// Of each group of a grouping, by index; what is in no group is in none.
+// error InvalidArgument also: the grouping is for another Layout.
 absl::StatusOr<std::vector<TensorStats>> StatsOfGroups(const ParamStore& store,
-                                                       const Labels& labels,
+                                                       const Grouping& grouping,
                                                        const StatsOptions& options = {});
 
 }  // namespace leafstore

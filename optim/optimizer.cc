@@ -7,6 +7,8 @@
 
 namespace leafstore {
 
+using internal::ConstGroupRef;
+using internal::GroupRef;
 using internal::GroupSpec;
 using internal::OptimizerState;
 
@@ -111,7 +113,7 @@ std::vector<NamedStore> Optimizer::Rep::LeftBy(absl::Span<const Rep* const> take
   return ExportState(spec, MomentNames(rule), state, left);
 }
 
-absl::StatusOr<std::vector<NamedStore>> Optimizer::Rep::Rebind(
+absl::StatusOr<std::vector<NamedStore>> Optimizer::Rep::Regroup(
     ConstGroupRef group, const std::vector<NamedStore>& adopt) {
   const std::vector<NamedStore> own = ExportState(spec, MomentNames(rule), state);
   LEAFSTORE_ASSIGN_OR_RETURN(std::unique_ptr<Rep> next, Adopting(rule, group, {&own, &adopt}));
@@ -120,13 +122,13 @@ absl::StatusOr<std::vector<NamedStore>> Optimizer::Rep::Rebind(
   return left;
 }
 
-absl::StatusOr<std::vector<NamedStore>> Optimizer::Rebind(const ParamStore& group,
-                                                          const std::vector<NamedStore>& adopt) {
-  return rep_->Rebind(&group, adopt);
+absl::StatusOr<std::vector<NamedStore>> Optimizer::Regroup(const ParamStore& group,
+                                                           const std::vector<NamedStore>& adopt) {
+  return rep_->Regroup(&group, adopt);
 }
-absl::StatusOr<std::vector<NamedStore>> Optimizer::Rebind(const Packed& group,
-                                                          const std::vector<NamedStore>& adopt) {
-  return rep_->Rebind(&group, adopt);
+absl::StatusOr<std::vector<NamedStore>> Optimizer::Regroup(const Packed& group,
+                                                           const std::vector<NamedStore>& adopt) {
+  return rep_->Regroup(&group, adopt);
 }
 
 }  // namespace leafstore

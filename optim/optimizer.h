@@ -39,7 +39,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -51,10 +50,6 @@
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
-
-// A group to be stepped; and one that is only read, as gradients are.
-using GroupRef = std::variant<ParamStore*, Packed*>;
-using ConstGroupRef = std::variant<const ParamStore*, const Packed*>;
 
 // The numbers of one step.
 struct StepOptions {
@@ -88,7 +83,7 @@ class Optimizer {
   //       Layout, slots, dtypes or shapes from the group this is for; gradients are on another
   //       Layout, missing, or of another dtype or shape (names all paths).
   // error FailedPrecondition: a borrow of `params` or `grads` is open, or this is for a packed
-  //       group and `params` is not, or the other way round (Rebind changes that).
+  //       group and `params` is not, or the other way round (Regroup changes that).
   // error ResourceExhausted: no memory for a copy of what is shared.
   absl::Status Step(ParamStore* params, const ParamStore& grads, const StepOptions& options);
   // The same for a pack. Fastest where the gradients are packed alike; others go leaf by leaf.
@@ -125,10 +120,10 @@ class Optimizer {
   //       shape from the parameter (names all), or has only some of the stores that it should.
   // error FailedPrecondition, ResourceExhausted: as Create.
   // O(leaves of both groups); packed: O(bytes).
-  absl::StatusOr<std::vector<NamedStore>> Rebind(const ParamStore& group,
-                                                 const std::vector<NamedStore>& adopt = {});
-  absl::StatusOr<std::vector<NamedStore>> Rebind(const Packed& group,
-                                                 const std::vector<NamedStore>& adopt = {});
+  absl::StatusOr<std::vector<NamedStore>> Regroup(const ParamStore& group,
+                                                  const std::vector<NamedStore>& adopt = {});
+  absl::StatusOr<std::vector<NamedStore>> Regroup(const Packed& group,
+                                                  const std::vector<NamedStore>& adopt = {});
 
  private:
   friend class OptimizerSet;

@@ -6,12 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-#include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/optim/internal/group_ref.h"
 #include "leafstore/optim/internal/optimizer_rep.h"
 
 namespace leafstore {
 
+using internal::ConstGroupRef;
 using internal::OptimizerState;
 
 namespace {
@@ -25,31 +26,15 @@ const Rule* FindRule(const RuleMap& rules, const std::string& name) {
   return found == rules.end() ? nullptr : &found->second;
 }
 
-bool IsNull(const GroupRef& group) {
-  return std::visit([](const auto* pointer) { return pointer == nullptr; }, group);
-}
-bool IsNull(const ConstGroupRef& group) {
-  return std::visit([](const auto* pointer) { return pointer == nullptr; }, group);
-}
-
-ConstGroupRef Readable(const GroupRef& group) {
-  return std::visit([](auto* pointer) { return ConstGroupRef(std::as_const(pointer)); }, group);
-}
-
-absl::Status CheckGroup(const Labels& labels, uint32_t group, const GroupRef& found) {
-  if (IsNull(found)) {
-    return absl::InvalidArgumentError("expected a store, as there is a rule for it, found null");
+// error NotFound: a number is for a group that there is not.
+absl::Status CheckNames(const Grouping& grouping, absl::string_view what, const PerGroup& numbers) {
+  for (const auto& [name, number] : numbers.by_name()) {
+    const absl::Status status = grouping.Get(name).status();
+    if (!status.ok()) {
+      return absl::Status(status.code(), absl::StrCat(what, ": ", status.message()));
+    }
   }
-  return std::visit(
-      [&](const auto* store) {
-        if (store->layout() == labels.layout() && store->slots() == labels.SlotsOf(group)) {
-          return absl::OkStatus();
-        }
-        return absl::InvalidArgumentError(absl::StrCat(
-            "expected the ", labels.SlotsOf(group).size(),
-            " leaves that the labels give it, found other leaves (", store->slots().size(), ")"));
-      },
-      found);
+  return absl::OkStatus();
 }
 
 // `state` by the name of the group, which is taken off. What has none is under "".
@@ -76,106 +61,115 @@ void AppendState(absl::string_view group, std::vector<NamedStore> state,
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::optional<Optimizer>>> OptimizerSet::MakeOptimizers(
-    const RuleMap& rules, const Labels& labels, absl::Span<const GroupRef> groups,
-    absl::Span<const State> sources) {
-  if (groups.size() != labels.group_count()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("groups: expected ", labels.group_count(), ", found ", groups.size()));
+std::optional<double> PerGroup::Find(absl::string_view group) const {
+  for (const auto& [name, number] : by_name_) {
+    if (name == group) return number;
   }
+  return all_;
+}
+
+absl::StatusOr<std::vector<std::optional<Optimizer>>> OptimizerSet::MakeOptimizers(
+    const RuleMap& rules, const Groups& groups, absl::Span<const State> sources) {
   std::vector<const State*> source_pointers;
   for (const State& source : sources) source_pointers.push_back(&source);
   std::vector<std::optional<Optimizer>> optimizers(groups.size());
   for (uint32_t i = 0; i < groups.size(); ++i) {
-    const Rule* rule = FindRule(rules, labels.name(i));
+    const Group& group = groups.group(i);
+    const Rule* rule = FindRule(rules, group.name());
     if (rule == nullptr) continue;
-    absl::Status status = CheckGroup(labels, i, groups[i]);
-    if (!status.ok()) return InGroup(labels.name(i), status);
-    auto rep = Optimizer::Rep::Adopting(*rule, Readable(groups[i]), source_pointers);
-    if (!rep.ok()) return InGroup(labels.name(i), rep.status());
+    LEAFSTORE_RETURN_IF_ERROR(group.CheckSlots());
+    auto rep = Optimizer::Rep::Adopting(*rule, internal::RefTo(group), source_pointers);
+    if (!rep.ok()) return InGroup(group.name(), rep.status());
     optimizers[i] = Optimizer(*std::move(rep));
   }
   return optimizers;
 }
 
-absl::StatusOr<OptimizerSet> OptimizerSet::Create(RuleMap rules, const Labels& labels,
-                                                  absl::Span<const GroupRef> groups) {
+absl::StatusOr<OptimizerSet> OptimizerSet::Create(RuleMap rules, const Groups& groups) {
   for (const auto& [name, rule] : rules) {
-    if (absl::Status status = labels.Get(name).status(); !status.ok()) {
+    if (absl::Status status = groups.grouping().Get(name).status(); !status.ok()) {
       return absl::Status(status.code(), absl::StrCat("rule: ", status.message()));
     }
     if (absl::Status status = CheckRule(rule); !status.ok()) return InGroup(name, status);
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(auto optimizers, MakeOptimizers(rules, labels, groups, {}));
-  return OptimizerSet(std::move(rules), labels, std::move(optimizers));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto optimizers, MakeOptimizers(rules, groups, {}));
+  return OptimizerSet(std::move(rules), groups.grouping(), std::move(optimizers));
 }
 
 const Optimizer* OptimizerSet::Find(absl::string_view name) const& {
-  const std::optional<uint32_t> group = labels_.Find(name);
+  const std::optional<uint32_t> group = grouping_.Find(name);
   if (!group.has_value() || !optimizers_[*group].has_value()) return nullptr;
   return &*optimizers_[*group];
 }
 
-absl::Status OptimizerSet::CheckCount(absl::string_view what, size_t found) const {
-  if (found == optimizers_.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(what, ": expected ", optimizers_.size(), " for the groups, found ", found));
-}
-
-absl::Status OptimizerSet::PrepareAll(absl::Span<const GroupRef> groups,
-                                      absl::Span<const ConstGroupRef> grads,
-                                      absl::Span<const StepOptions> options) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckCount("groups", groups.size()));
-  LEAFSTORE_RETURN_IF_ERROR(CheckCount("gradients", grads.size()));
-  LEAFSTORE_RETURN_IF_ERROR(CheckCount("options", options.size()));
-  for (uint32_t i = 0; i < groups.size(); ++i) {
-    if (!optimizers_[i].has_value()) continue;
-    absl::Status status = CheckGroup(labels_, i, groups[i]);
-    if (status.ok() && IsNull(grads[i])) {
-      status = absl::InvalidArgumentError("gradients: expected a store, found null");
-    }
-    Optimizer::Rep& rep = *optimizers_[i]->rep_;
-    if (status.ok()) {
-      status = rep.plan.Prepare({rep.spec, &rep.state}, groups[i], grads[i], options[i]);
-    }
-    if (!status.ok()) return InGroup(labels_.name(i), status);
+// Takes over a grouping that is equal, so that it is compared by its slots only once.
+absl::Status OptimizerSet::CheckGrouping(absl::string_view what, const Grouping& found) {
+  if (found == grouping_) {
+    grouping_ = found;
+    return absl::OkStatus();
   }
-  return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(what, ": expected groups of the grouping that the ", "optimizers are for (",
+                   grouping_.ToString(), "), found others (", found.ToString(), ")"));
 }
 
-absl::Status OptimizerSet::Step(absl::Span<const GroupRef> groups,
-                                absl::Span<const ConstGroupRef> grads,
-                                absl::Span<const StepOptions> options) {
+absl::StatusOr<StepOptions> OptimizerSet::OptionsOf(uint32_t group,
+                                                    const GroupStepOptions& options) const {
+  const std::optional<double> lr = options.lr.Find(grouping_.name(group));
+  const std::optional<double> grad_scale = options.grad_scale.Find(grouping_.name(group));
+  if (lr.has_value() && grad_scale.has_value()) return StepOptions(*lr, *grad_scale);
+  return absl::InvalidArgumentError(absl::StrCat(
+      "expected ", lr.has_value() ? "a grad_scale" : "a learning rate", " for it, found none"));
+}
+
+absl::Status OptimizerSet::Step(Groups* groups, const ParamStore* grads, const Groups* grad_groups,
+                                const GroupStepOptions& options) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckNames(grouping_, "lr", options.lr));
+  LEAFSTORE_RETURN_IF_ERROR(CheckNames(grouping_, "grad_scale", options.grad_scale));
+  LEAFSTORE_RETURN_IF_ERROR(CheckGrouping("groups", groups->grouping()));
+  if (grad_groups != nullptr) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckGrouping("gradients", grad_groups->grouping()));
+  }
   // Of all, after an exception too.
   absl::Cleanup abandon = [this] {
     for (std::optional<Optimizer>& optimizer : optimizers_) {
       if (optimizer.has_value()) optimizer->rep_->plan.Abandon();
     }
   };
-  LEAFSTORE_RETURN_IF_ERROR(PrepareAll(groups, grads, options));
-  std::move(abandon).Cancel();
+  std::vector<std::pair<Optimizer::Rep*, StepOptions>> prepared;
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {
     if (!optimizers_[i].has_value()) continue;
+    Group& group = groups->group(i);
+    LEAFSTORE_RETURN_IF_ERROR(group.CheckSlots());
+    const absl::StatusOr<StepOptions> own = OptionsOf(i, options);
+    if (!own.ok()) return InGroup(group.name(), own.status());
     Optimizer::Rep& rep = *optimizers_[i]->rep_;
-    rep.plan.Commit({rep.spec, &rep.state}, rep.rule, options[i]);
+    const ConstGroupRef own_grads =
+        grad_groups != nullptr ? internal::RefTo(grad_groups->group(i)) : ConstGroupRef(grads);
+    absl::Status status =
+        rep.plan.Prepare({rep.spec, &rep.state}, internal::RefTo(&group), own_grads, *own);
+    if (!status.ok()) return InGroup(group.name(), status);
+    prepared.emplace_back(&rep, *own);
   }
+  std::move(abandon).Cancel();
+  for (auto& [rep, own] : prepared) rep->plan.Commit({rep->spec, &rep->state}, rep->rule, own);
   return absl::OkStatus();
 }
 
-absl::Status OptimizerSet::Step(absl::Span<const GroupRef> groups,
-                                absl::Span<const ConstGroupRef> grads, const StepOptions& options) {
-  return Step(groups, grads, std::vector<StepOptions>(optimizers_.size(), options));
+absl::Status OptimizerSet::Step(Groups* groups, const ParamStore& grads,
+                                const GroupStepOptions& options) {
+  return Step(groups, &grads, nullptr, options);
 }
 
-absl::Status OptimizerSet::Step(absl::Span<const GroupRef> groups, const ParamStore& grads,
-                                const StepOptions& options) {
-  return Step(groups, std::vector<ConstGroupRef>(optimizers_.size(), &grads), options);
+absl::Status OptimizerSet::Step(Groups* groups, const Groups& grads,
+                                const GroupStepOptions& options) {
+  return Step(groups, nullptr, &grads, options);
 }
 
 std::vector<NamedStore> OptimizerSet::state() const {
   std::vector<NamedStore> all;
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {
-    if (optimizers_[i].has_value()) AppendState(labels_.name(i), optimizers_[i]->state(), &all);
+    if (optimizers_[i].has_value()) AppendState(grouping_.name(i), optimizers_[i]->state(), &all);
   }
   return all;
 }
@@ -186,14 +180,14 @@ absl::Status OptimizerSet::LoadState(const std::vector<NamedStore>& state) {
   std::vector<OptimizerState> states(optimizers_.size());
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {
     if (!optimizers_[i].has_value()) continue;
-    absl::StatusOr<OptimizerState> one = optimizers_[i]->rep_->Restored(given[labels_.name(i)]);
-    given.erase(labels_.name(i));
+    absl::StatusOr<OptimizerState> one = optimizers_[i]->rep_->Restored(given[grouping_.name(i)]);
+    given.erase(grouping_.name(i));
     if (one.ok()) {
       states[i] = *std::move(one);
     } else if (absl::IsInvalidArgument(one.status())) {
-      problems.emplace_back(InGroup(labels_.name(i), one.status()).message());
+      problems.emplace_back(InGroup(grouping_.name(i), one.status()).message());
     } else {
-      return InGroup(labels_.name(i), one.status());
+      return InGroup(grouping_.name(i), one.status());
     }
   }
   for (const auto& [name, stores] : given) {
@@ -214,15 +208,16 @@ absl::Status OptimizerSet::LoadState(std::vector<NamedStore>&& state) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<NamedStore>> OptimizerSet::Repartition(
-    const Labels& labels, absl::Span<const GroupRef> groups, const std::vector<NamedStore>& adopt) {
+absl::StatusOr<std::vector<NamedStore>> OptimizerSet::Regroup(
+    const Grouping& grouping, Groups* groups, const std::vector<NamedStore>& adopt) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Groups next_groups, groups->Regroup(grouping));
   std::vector<State> sources;
   for (const std::optional<Optimizer>& optimizer : optimizers_) {
     if (optimizer.has_value()) sources.push_back(optimizer->state());
   }
   LEAFSTORE_ASSIGN_OR_RETURN(auto adopted, ByGroup(adopt));
   for (auto& [name, stores] : adopted) sources.push_back(std::move(stores));
-  LEAFSTORE_ASSIGN_OR_RETURN(auto next, MakeOptimizers(rules_, labels, groups, sources));
+  LEAFSTORE_ASSIGN_OR_RETURN(auto next, MakeOptimizers(rules_, next_groups, sources));
 
   std::vector<NamedStore> left;
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {
@@ -231,9 +226,10 @@ absl::StatusOr<std::vector<NamedStore>> OptimizerSet::Repartition(
     for (const std::optional<Optimizer>& one : next) {
       if (one.has_value()) takers.push_back(one->rep_.get());
     }
-    AppendState(labels_.name(i), optimizers_[i]->rep_->LeftBy(takers), &left);
+    AppendState(grouping_.name(i), optimizers_[i]->rep_->LeftBy(takers), &left);
   }
-  labels_ = labels;
+  grouping_ = grouping;
+  *groups = std::move(next_groups);
   optimizers_ = std::move(next);
   return left;
 }

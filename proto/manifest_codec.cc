@@ -231,7 +231,7 @@ class ManifestDecoder {
     LEAFSTORE_ASSIGN_OR_RETURN(item.segments,
                                DecodeSegments(in.segments(), item.leaves.tensor_count(), where));
     if (in.has_labels()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(item.labels, DecodeLabels(in.labels(), item.layout, where));
+      LEAFSTORE_ASSIGN_OR_RETURN(item.grouping, DecodeGrouping(in.labels(), item.layout, where));
     }
     LEAFSTORE_ASSIGN_OR_RETURN(item.metadata, DecodeMetadata(in.metadata(), where));
     return item;
@@ -281,7 +281,7 @@ class ManifestEncoder {
     }
     EncodeLeaves(item.slots, item.leaves, out->mutable_leaves());
     EncodeSegments(item.segments, out->mutable_segments());
-    if (item.labels.has_value()) EncodeLabels(*item.labels, out->mutable_labels());
+    if (item.grouping.has_value()) EncodeGrouping(*item.grouping, out->mutable_labels());
     if (!item.metadata.empty()) EncodeMetadata(item.metadata, out->mutable_metadata());
     return absl::OkStatus();
   }

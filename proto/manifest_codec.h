@@ -5,7 +5,7 @@
 //   for (const ManifestItem& item : manifest.items)
 //     for (uint32_t place = 0; place < item.leaves.size(); ++place) ...
 //
-// A decoded manifest is consistent: structures, slots, dtypes, shapes, values, labels and names are
+// A decoded manifest is consistent: structures, slots, dtypes, shapes, values, groups and names are
 // checked, and the lengths of all columns match. Checks that need the file (segments are inside it and
 // do not overlap) are in checkpoint/internal/segments.h.
 //
@@ -24,7 +24,7 @@
 
 #include "leafstore/core/leaf_columns.h"
 #include "leafstore/core/metadata.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 
@@ -65,7 +65,7 @@ struct ManifestItem {
   SlotSet slots;  // the slots that are present
   LeafColumns leaves;
   SegmentColumns segments;
-  std::optional<Labels> labels;  // on `layout`
+  std::optional<Grouping> grouping;  // on `layout`
   Metadata metadata;
 
   int64_t stored_size(uint32_t tensor) const {

@@ -24,8 +24,9 @@ absl::Status CheckEncodable(const StoreSpec& spec) {
         absl::StrCat("'", spec.layout.PathForMessage(spec.slots.SlotAt(place)),
                      "': expected a str in UTF-8, found ", spec.leaves.value(place).ToString()));
   }
-  if (spec.labels.has_value() && !(spec.labels->layout() == spec.layout)) {
-    return absl::InvalidArgumentError("expected labels on the Layout that is saved, found another");
+  if (spec.grouping.has_value() && !(spec.grouping->layout() == spec.layout)) {
+    return absl::InvalidArgumentError(
+        "expected a grouping on the Layout that is saved, found another");
   }
   return absl::OkStatus();
 }
@@ -41,8 +42,8 @@ absl::StatusOr<Layout> DecodeLayout(const proto::StoreSpec& message) {
 
 }  // namespace
 
-StoreSpec StoreSpec::Of(const ParamStore& store, std::optional<Labels> labels) {
-  return {store.layout(), store.slots(), LeafColumns::Of(store.leaves()), std::move(labels)};
+StoreSpec StoreSpec::Of(const ParamStore& store, std::optional<Grouping> grouping) {
+  return {store.layout(), store.slots(), LeafColumns::Of(store.leaves()), std::move(grouping)};
 }
 
 absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec) {
@@ -55,7 +56,9 @@ absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec) {
     internal::EncodePaths(spec.layout, message.mutable_paths());
   }
   internal::EncodeLeaves(spec.slots, spec.leaves, message.mutable_leaves());
-  if (spec.labels.has_value()) internal::EncodeLabels(*spec.labels, message.mutable_labels());
+  if (spec.grouping.has_value()) {
+    internal::EncodeGrouping(*spec.grouping, message.mutable_labels());
+  }
   return internal::Serialize(message, "store");
 }
 
@@ -69,8 +72,8 @@ absl::StatusOr<StoreSpec> DecodeStoreSpec(absl::string_view bytes) {
   spec.slots = std::move(decoded.slots);
   spec.leaves = std::move(decoded.leaves);
   if (message.has_labels()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(spec.labels,
-                               internal::DecodeLabels(message.labels(), spec.layout, "store"));
+    LEAFSTORE_ASSIGN_OR_RETURN(spec.grouping,
+                               internal::DecodeGrouping(message.labels(), spec.layout, "store"));
   }
   return spec;
 }

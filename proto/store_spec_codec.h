@@ -1,5 +1,5 @@
 // A store without the bytes of its tensors (proto/store_spec.proto): its structure or paths, the slots
-// that are present, dtypes and shapes, static leaves and labels.
+// that are present, dtypes and shapes, static leaves and groups.
 //
 //   std::string bytes = EncodeStoreSpec(StoreSpec::Of(store)).value();
 //   StoreSpec spec = DecodeStoreSpec(bytes).value();
@@ -18,7 +18,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/leaf_columns.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
@@ -29,13 +29,13 @@ struct StoreSpec {
   Layout layout;
   SlotSet slots;  // the slots that are present
   LeafColumns leaves;
-  std::optional<Labels> labels;  // on `layout`
+  std::optional<Grouping> grouping;  // on `layout`
 
-  static StoreSpec Of(const ParamStore& store, std::optional<Labels> labels = std::nullopt);
+  static StoreSpec Of(const ParamStore& store, std::optional<Grouping> grouping = std::nullopt);
 };
 
 // Encodes a spec. error ResourceExhausted: over 2 GiB. error InvalidArgument: a static str is not
-// UTF-8 (names the path), or the labels are on another Layout. O(leaves).
+// UTF-8 (names the path), or the grouping is on another Layout. O(leaves).
 absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec);
 
 // Decodes a spec. error DataLoss: not a valid message; names the column or path. error

@@ -89,6 +89,8 @@ bool NodeView::HasChild(absl::string_view name) const {
   return false;
 }
 
+namespace filters {
+
 Filter Glob(absl::string_view pattern) {
   auto expr = std::make_shared<FilterExpr>(Op::kGlob);
   expr->text = std::string(pattern);
@@ -163,4 +165,5 @@ Filter Not(Filter a) {
 }
 Filter LeavesOnly(Filter filter) { return And(IsLeaf(), std::move(filter)); }
 
+}  // namespace filters
 }  // namespace leafstore

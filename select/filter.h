@@ -1,12 +1,12 @@
 // Filter: a predicate over the nodes of a model, to split groups off.
 //
 //   Filter norms = Glob("layers.*.norm.**");
-//   Filter weights = And(RankIs(2), Not(Glob("**.embedding.**")));
+//   Filter weights = filters::And(RankIs(2), filters::Not(Glob("**.embedding.**")));
 //   Filter from_user = Filter::Parse("re:.*bias and not tag:frozen").value();
 //
 // What is asked. Every node from the root down, containers too (aliases never), each with its path,
 // kind, type name, tags, and for a leaf its dtype, shape and size. Partition (partition.h) says
-// what follows from a match. Since containers are asked, Not(DTypeIs(kF32)) matches the root and
+// what follows from a match. Since containers are asked, filters::Not(DTypeIs(kF32)) matches the root and
 // takes everything: that is the rule. LeavesOnly(f) asks f of leaves alone.
 //
 // Filters are evaluated on the structure and on what each leaf is (core/leaf_spec.h), so that a file
@@ -135,6 +135,11 @@ class Filter {
 // Comparisons for ByteSizeIs.
 enum class SizeCompare : uint8_t { kLess, kLessEqual, kEqual, kGreaterEqual, kGreater };
 
+// The makers of filters. Those whose names are common words (All, And, Or, Not, Callable) are in
+// this namespace only, so that `using namespace leafstore` brings no `All`; the others are in
+// leafstore too.
+namespace filters {
+
 Filter Glob(absl::string_view pattern);
 Filter Regex(absl::string_view pattern);
 // Tensors of this dtype; of this rank; whose bytes compare so. error InvalidArgument: negative.
@@ -171,6 +176,23 @@ Filter Or(Filter a, Filter b, More... more) {
 }
 // `filter`, asked of leaves alone.
 Filter LeavesOnly(Filter filter);
+
+}  // namespace filters
+
+using filters::ByteSizeIs;
+using filters::DTypeIs;
+using filters::Glob;
+using filters::HasChild;
+using filters::HasTag;
+using filters::IsLeaf;
+using filters::IsStatic;
+using filters::IsTensor;
+using filters::KindIs;
+using filters::LeavesOnly;
+using filters::RankIs;
+using filters::Regex;
+using filters::TypeIs;
+using filters::ValueIs;
 
 }  // namespace leafstore
 

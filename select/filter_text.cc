@@ -72,7 +72,7 @@ class Parser {
     LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Term());
     while (TakeKeyword("or")) {
       LEAFSTORE_ASSIGN_OR_RETURN(Filter next, Term());
-      filter = Or(std::move(filter), std::move(next));
+      filter = filters::Or(std::move(filter), std::move(next));
     }
     --nesting_;
     return filter;
@@ -88,7 +88,7 @@ class Parser {
     LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Factor());
     while (TakeKeyword("and")) {
       LEAFSTORE_ASSIGN_OR_RETURN(Filter next, Factor());
-      filter = And(std::move(filter), std::move(next));
+      filter = filters::And(std::move(filter), std::move(next));
     }
     return filter;
   }
@@ -99,7 +99,7 @@ class Parser {
     LEAFSTORE_RETURN_IF_ERROR(Nest(negations));
     LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Primary());
     nesting_ -= negations;
-    for (; negations > 0; --negations) filter = Not(std::move(filter));
+    for (; negations > 0; --negations) filter = filters::Not(std::move(filter));
     return filter;
   }
 
@@ -123,7 +123,7 @@ class Parser {
       if (word.body == "static") return IsStatic();
       if (word.body == "tensor") return IsTensor();
       if (word.body == "leaf") return IsLeaf();
-      if (word.body == "all") return All();
+      if (word.body == "all") return filters::All();
       if (word.body == "and" || word.body == "or") {
         return Error(word.begin, absl::StrCat("expected a filter, found '", word.body, "'"));
       }

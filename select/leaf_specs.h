@@ -1,7 +1,7 @@
 // LeafSpecs: the leaves that filters are evaluated on. Under which paths they are, and what each is.
 //
-//   PartitionPlan::Compile(params, filters);             // a ParamStore is one
-//   PartitionPlan::Compile(
+//   Grouping::Compile(params, filters);             // a ParamStore is one
+//   Grouping::Compile(
 //       LeafSpecs(item.layout, item.slots, [&](uint32_t place) { return item.leaves.spec(place); }),
 //       filters);                                        // the leaves of a file, none of them read
 //

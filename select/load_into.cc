@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/internal/fit_reporter.h"
 #include "leafstore/store/update.h"
 
@@ -22,9 +22,9 @@ struct Matches {
 absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOptions& options) {
   if (!options.filter) return store.slots();
   LEAFSTORE_ASSIGN_OR_RETURN(
-      const PartitionPlan plan,
-      PartitionPlan::Compile(store, {*options.filter}, {.no_empty_groups = true}));
-  return plan.group_slots(0);
+      const Grouping grouping,
+      Grouping::Compile(store, std::vector<Filter>{*options.filter}, {.allow_empty = false}));
+  return grouping.SlotsOf(0);
 }
 
 // Finds out which leaf of a source replaces which of a store, and what does not fit.

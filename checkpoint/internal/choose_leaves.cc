@@ -57,7 +57,7 @@ absl::StatusOr<Slot> GetSlot(const Layout& layout, absl::string_view path) {
 
 absl::StatusOr<ChosenLeaves> ChooseLeaves(const Layout& layout, const SlotSet& slots,
                                           const LoadOptions& options,
-                                          const std::optional<PartitionPlan>& plan) {
+                                          const std::optional<SlotSet>& matched) {
   const int set = static_cast<int>(options.filter.has_value()) +
                   static_cast<int>(options.subtree.has_value()) +
                   static_cast<int>(options.places.has_value());
@@ -70,13 +70,13 @@ absl::StatusOr<ChosenLeaves> ChooseLeaves(const Layout& layout, const SlotSet& s
     LEAFSTORE_RETURN_IF_ERROR(CheckPlaces(*options.places, slots.size()));
     return GroupOf(layout, slots, *options.places);
   }
-  if (plan.has_value()) {
-    const SlotSet& matched = plan->group_slots(0);
+  if (matched.has_value()) {
     std::vector<uint32_t> places;
-    places.reserve(matched.size());
-    for (uint32_t i = 0; i < matched.size(); ++i)
-      places.push_back(slots.PlaceOf(matched.SlotAt(i)));
-    return ChosenLeaves{std::move(places), layout, matched};
+    places.reserve(matched->size());
+    for (uint32_t i = 0; i < matched->size(); ++i) {
+      places.push_back(slots.PlaceOf(matched->SlotAt(i)));
+    }
+    return ChosenLeaves{std::move(places), layout, *matched};
   }
   std::vector<uint32_t> all(slots.size());
   std::iota(all.begin(), all.end(), 0);

@@ -10,7 +10,6 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/checkpoint/load_options.h"
-#include "leafstore/select/partition.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 
@@ -23,11 +22,11 @@ struct ChosenLeaves {
   SlotSet slots;
 };
 
-// Returns what `options` choose of the leaves at `slots` of `layout`. `plan` is that of a partition of
-// them by the filter, where there is one. error: see LoadOptions.
+// Returns what `options` choose of the leaves at `slots` of `layout`. `matched` are the slots
+// that the filter takes, where there is one. error: see LoadOptions.
 absl::StatusOr<ChosenLeaves> ChooseLeaves(const Layout& layout, const SlotSet& slots,
                                           const LoadOptions& options,
-                                          const std::optional<PartitionPlan>& plan);
+                                          const std::optional<SlotSet>& matched);
 
 // Returns the place of the leaf at a canonical path. A path through an alias finds the owner's.
 // Makes no index of the paths: that would cost more than one leaf does. error NotFound: no such path,

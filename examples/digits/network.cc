@@ -43,7 +43,8 @@ absl::StatusOr<Slots> Slots::Create(const TreeDef& def) {
   return slots;
 }
 
-absl::StatusOr<Network> Network::Create(const TreeDef& def, const ParamStore& params) {
+absl::StatusOr<Network> Network::Create(const ParamStore& params) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, params.layout().def());
   LEAFSTORE_ASSIGN_OR_RETURN(Slots slots, Slots::Create(def));
   const auto number = [&params](absl::string_view path) -> absl::StatusOr<double> {
     LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::Leaf* leaf, params.Get(path));
@@ -58,19 +59,17 @@ absl::StatusOr<Network> Network::Create(const TreeDef& def, const ParamStore& pa
                  static_cast<float>(epsilon), static_cast<float>(weight));
 }
 
-Network::Params Network::View(absl::Span<const ParamStore* const> groups, uint32_t slots) {
-  Params view(slots, nullptr);
-  for (const ParamStore* group : groups) {
-    for (uint32_t place = 0; place < group->size(); ++place) {
-      const leafstore::Leaf& leaf = group->leaf(place);
-      if (!leaf.is_tensor()) continue;
-      view[group->slot(place)] = reinterpret_cast<const float*>(leaf.tensor().raw_data());
-    }
+Network::Params Network::View(const leafstore::Groups& groups) {
+  Params view(groups.grouping().layout().size(), nullptr);
+  for (leafstore::Slot slot = 0; slot < view.size(); ++slot) {
+    const leafstore::Leaf* const leaf = groups.FindSlot(slot);
+    if (leaf == nullptr || !leaf->is_tensor()) continue;
+    view[slot] = reinterpret_cast<const float*>(leaf->tensor().raw_data());
   }
   return view;
 }
 
-// What the forward pass leaves for the backward one; a row an image.
+// The values that the forward pass keeps for the backward pass, one row per image.
 struct Network::Activations {
   struct Block {
     Matrix normalized;  // (z - mean) / deviation
@@ -164,7 +163,7 @@ void Network::Backward(const Params& p, const Dataset& data, int batch_size, Sha
     g[s.scale] = d_norm.cwiseProduct(block.normalized).colwise().sum();
     g[s.shift] = d_norm.colwise().sum();
     const Matrix d_normalized = d_norm.array().rowwise() * ConstRow(p[s.scale], hidden_).array();
-    // Of layer normalisation (Ba, Kiros and Hinton, 2016), with the mean and deviation of the row.
+    // Layer normalisation (Ba, Kiros and Hinton, 2016), with the mean and deviation of the row.
     const Column mean = d_normalized.rowwise().mean();
     const Column along = d_normalized.cwiseProduct(block.normalized).rowwise().mean();
     Matrix d_z = d_normalized.colwise() - mean;

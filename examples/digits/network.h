@@ -1,8 +1,7 @@
 // The network's arithmetic: forward and backward, written by hand with Eigen.
 //
-// It reads parameters and writes gradients in place, in the tensors of stores, by slot; the slots
-// are looked up by path once. No store is rebuilt into structs, and no string is touched, in a
-// step.
+// It reads parameters and writes gradients in place, in the tensors of stores, by slot. The slots are
+// found by path once. A step rebuilds no structs and uses no strings.
 #ifndef LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_
 #define LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_
 
@@ -10,10 +9,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "data.h"
 #include <Eigen/Core>
 
+#include "leafstore/select/groups.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/bind/fields.h"
@@ -21,7 +20,7 @@
 
 namespace digits {
 
-// Where each parameter is in the Layout of the model.
+// The slot of each parameter in the Layout of the model.
 struct BlockSlots {
   leafstore::Slot weight, bias, scale, shift;
 };
@@ -33,7 +32,7 @@ struct Slots {
   static absl::StatusOr<Slots> Create(const leafstore::TreeDef& def);
 };
 
-// What some images came to.
+// The result for some images.
 struct Result {
   double loss = 0;  // summed over the images
   int correct = 0;
@@ -47,18 +46,17 @@ struct Result {
 
 class Network {
  public:
-  // For models of this structure and these static leaves (sizes, epsilon, weight of the second
-  // loss). error NotFound, InvalidArgument: `params` is no complete store of a Model.
-  static absl::StatusOr<Network> Create(const leafstore::TreeDef& def,
-                                        const leafstore::ParamStore& params);
+  // For models of the structure and static leaves of `params` (sizes, epsilon, weight of the second
+  // loss). error NotFound, InvalidArgument: it is not a complete store of a Model.
+  static absl::StatusOr<Network> Create(const leafstore::ParamStore& params);
 
   // By slot, the first number of each tensor. Valid while the stores it was made of are not
   // written.
   using Params = std::vector<const float*>;
   // Of groups that together hold every parameter. O(leaves).
-  static Params View(absl::Span<const leafstore::ParamStore* const> groups, uint32_t slots);
+  static Params View(const leafstore::Groups& groups);
 
-  // Loss and accuracy.
+  // Computes loss and accuracy.
   Result Evaluate(const Params& params, const Dataset& data) const;
 
   // The same, and the gradients of the mean loss, written to `gradients`: a store like the whole

@@ -12,21 +12,12 @@
 #include "leafstore/numeric/ops.h"
 #include "leafstore/optim/clip.h"
 #include "leafstore/optim/schedule.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/flatten.h"
-#include "leafstore/store/merge.h"
 
 namespace digits {
 
-using leafstore::CheckpointItem;
-using leafstore::CheckpointReader;
-using leafstore::Filter;
-using leafstore::Flattened;
-using leafstore::GroupRef;
-using leafstore::NamedStore;
-using leafstore::OptimizerSet;
-using leafstore::ParamStore;
-using leafstore::PartitionPlan;
+using namespace leafstore;
 
 namespace {
 
@@ -43,7 +34,7 @@ absl::StatusOr<std::mt19937_64> FromText(const std::string& text) {
   return absl::InvalidArgumentError("the random state cannot be read");
 }
 
-// The standard library's own shuffle may differ from one library to the next.
+// The shuffle of the standard library may differ between implementations.
 std::vector<int> ShuffledRows(int count, std::mt19937_64* random) {
   std::vector<int> rows(static_cast<size_t>(count));
   std::iota(rows.begin(), rows.end(), 0);
@@ -52,9 +43,9 @@ std::vector<int> ShuffledRows(int count, std::mt19937_64* random) {
 }
 
 absl::StatusOr<Progress> LoadProgress(const CheckpointReader& checkpoint) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, checkpoint.GetDef("progress"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, checkpoint.GetDef("progress"));
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, checkpoint.Load("progress"));
-  return leafstore::Unflatten<Progress>(def, store);
+  return Unflatten<Progress>(def, store);
 }
 
 absl::Status CheckSameRun(const Progress& progress, const Settings& settings, const Split& data,
@@ -72,20 +63,43 @@ absl::Status CheckSameRun(const Progress& progress, const Settings& settings, co
                                                  count, " of an epoch"));
 }
 
+absl::StatusOr<Grouping> GroupingOf(const ParamStore& params, bool frozen) {
+  if (!frozen) {
+    return Grouping::Compile(params, {{"no_decay", HasTag("no_decay")}, {"weights", Rest()}});
+  }
+  return Grouping::Compile(
+      params,
+      {{"frozen", Glob("embed.**")}, {"no_decay", HasTag("no_decay")}, {"weights", Rest()}});
+}
+
+// Returns whether the embedding is frozen in this epoch.
+bool FrozenIn(int64_t epoch, const Settings& settings) { return epoch < settings.epochs / 2; }
+
 }  // namespace
+
+absl::StatusOr<Trainer> Trainer::Create(const Settings& settings, const Split* data,
+                                        Groups groups) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups.Merge());
+  LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(params));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore gradients, ZerosLike(params));
+  const RuleMap rules = {{"no_decay", Adam{}},
+                         {"weights", AdamW{.weight_decay = settings.weight_decay}}};
+  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerSet optimizers, OptimizerSet::Create(rules, groups));
+  return Trainer(std::move(network), std::move(groups), std::move(optimizers), std::move(gradients),
+                 data);
+}
 
 absl::StatusOr<Trainer> Trainer::Start(const Settings& settings, const Split* data) {
   std::mt19937_64 random(static_cast<uint64_t>(settings.seed));
   LEAFSTORE_ASSIGN_OR_RETURN(
       Model model, MakeModel(settings.hidden, static_cast<int>(settings.blocks), &random));
-  LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, leafstore::Flatten(std::move(model)));
-  LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(flat.def, flat.params));
-  Trainer trainer(flat.def, std::move(network), data);
+  LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, Flatten(std::move(model)));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
+                             GroupingOf(flat.params, FrozenIn(0, settings)));
+  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, grouping.Split(std::move(flat.params)));
+  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, Create(settings, data, std::move(groups)));
   trainer.progress_.settings = settings;
   trainer.random_ = random;
-  LEAFSTORE_ASSIGN_OR_RETURN(trainer.gradients_, ZerosLike(flat.params));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.SplitGroups(std::move(flat.params), FrozenIn(0, settings)));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.MakeOptimizers());
   return trainer;
 }
 
@@ -93,57 +107,28 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
                                         const CheckpointReader& checkpoint) {
   LEAFSTORE_ASSIGN_OR_RETURN(Progress progress, LoadProgress(checkpoint));
   LEAFSTORE_RETURN_IF_ERROR(CheckSameRun(progress, settings, *data, checkpoint.path()));
-  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::TreeDef def, checkpoint.GetDef("params"));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, checkpoint.Load("params"));
-  LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(def, params));
-  Trainer trainer(def, std::move(network), data);
+  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, checkpoint.LoadGroups("params"));
+  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, Create(settings, data, std::move(groups)));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedStore> state, checkpoint.LoadItems("optimizer"));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(std::move(state)));
   trainer.progress_ = std::move(progress);
   LEAFSTORE_ASSIGN_OR_RETURN(trainer.random_, FromText(trainer.progress_.random));
   LEAFSTORE_ASSIGN_OR_RETURN(std::mt19937_64 epoch_random,
                              FromText(trainer.progress_.epoch_random));
   trainer.order_ = ShuffledRows(data->train.size(), &epoch_random);
-  LEAFSTORE_ASSIGN_OR_RETURN(trainer.gradients_, ZerosLike(params));
-  // The optimizers' state is that of the groups at the last step.
-  const int64_t epoch = trainer.epoch() - (trainer.epoch_ended() ? 1 : 0);
-  LEAFSTORE_RETURN_IF_ERROR(trainer.SplitGroups(std::move(params), FrozenIn(epoch, settings)));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.MakeOptimizers());
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedStore> state, checkpoint.LoadItems("optimizer"));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_[0].LoadState(std::move(state)));
   return trainer;
-}
-
-absl::Status Trainer::SplitGroups(ParamStore params, bool frozen) {
-  const Filter embedding = leafstore::Glob("embed.**");
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const PartitionPlan plan,
-      PartitionPlan::Compile(
-          params, {frozen ? embedding : Not(leafstore::All()), leafstore::HasTag("no_decay")}));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      labels_, leafstore::Labels::Create(params.layout(), plan, {"frozen", "no_decay", "weights"}));
-  LEAFSTORE_ASSIGN_OR_RETURN(groups_, plan.Split(std::move(params)));
-  return absl::OkStatus();
-}
-
-absl::Status Trainer::MakeOptimizers() {
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      OptimizerSet optimizers,
-      OptimizerSet::Create({{"no_decay", leafstore::Adam{}},
-                            {"weights", leafstore::AdamW{.weight_decay = settings().weight_decay}}},
-                           labels_, GroupRefs()));
-  optimizers_.push_back(std::move(optimizers));
-  return absl::OkStatus();
 }
 
 // The embedding joins the other groups: their optimizers keep the state of every leaf they had, and
 // begin with the embedding's leaves at zero.
 absl::Status Trainer::Unfreeze() {
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, leafstore::MergeGroups(std::move(groups_)));
-  LEAFSTORE_RETURN_IF_ERROR(SplitGroups(std::move(params), /*frozen=*/false));
-  return optimizers_[0].Repartition(labels_, GroupRefs()).status();
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups_.Merge());
+  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping unfrozen, GroupingOf(params, /*frozen=*/false));
+  return optimizers_.Regroup(unfrozen, &groups_).status();
 }
 
 absl::Status Trainer::BeginEpoch() {
-  const bool was_frozen = !labels_.SlotsOf(0).empty();
+  const bool was_frozen = groups_.Find("frozen") != nullptr;
   if (was_frozen && !FrozenIn(epoch(), settings())) LEAFSTORE_RETURN_IF_ERROR(Unfreeze());
   progress_.trained = {};
   progress_.epoch_random = ToText(random_);
@@ -151,7 +136,7 @@ absl::Status Trainer::BeginEpoch() {
   return absl::OkStatus();
 }
 
-// The images that come next in this epoch.
+// Returns the next images of this epoch.
 Dataset Trainer::NextBatch() {
   const auto begin = order_.begin() + progress_.trained.count;
   const auto count = std::min<std::ptrdiff_t>(settings().batch_size, order_.end() - begin);
@@ -161,20 +146,21 @@ Dataset Trainer::NextBatch() {
 double Trainer::LearningRate() const {
   const int64_t steps_per_epoch =
       (data_->train.size() + settings().batch_size - 1) / settings().batch_size;
-  return leafstore::WarmupCosine({.peak = settings().learning_rate,
-                                  .end = settings().learning_rate / 100,
-                                  .warmup_steps = steps_per_epoch,
-                                  .total_steps = steps_per_epoch * settings().epochs})(step());
+  return WarmupCosine({.peak = settings().learning_rate,
+                       .end = settings().learning_rate / 100,
+                       .warmup_steps = steps_per_epoch,
+                       .total_steps = steps_per_epoch * settings().epochs})(step());
 }
 
 absl::Status Trainer::Step(int threads) {
   if (step() == 0 || epoch_ended()) LEAFSTORE_RETURN_IF_ERROR(BeginEpoch());
-  LEAFSTORE_ASSIGN_OR_RETURN(const Result result,
-                             network_.Train(View(), NextBatch(), threads, &gradients_));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const Result result,
+      network_.Train(Network::View(groups_), NextBatch(), threads, &gradients_));
   LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(gradients_));
-  LEAFSTORE_ASSIGN_OR_RETURN(const double scale,
-                             leafstore::ClipScale(norm, settings().max_gradient_norm));
-  LEAFSTORE_RETURN_IF_ERROR(optimizers_[0].Step(GroupRefs(), gradients_, {LearningRate(), scale}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const double scale, ClipScale(norm, settings().max_gradient_norm));
+  LEAFSTORE_RETURN_IF_ERROR(
+      optimizers_.Step(&groups_, gradients_, {.lr = LearningRate(), .grad_scale = scale}));
   progress_.trained.loss += result.loss;
   progress_.trained.correct += result.correct;
   progress_.trained.count += result.count;
@@ -183,26 +169,17 @@ absl::Status Trainer::Step(int threads) {
   return absl::OkStatus();
 }
 
-Result Trainer::Test() const { return network_.Evaluate(View(), data_->test); }
+Result Trainer::Test() const { return network_.Evaluate(Network::View(groups_), data_->test); }
 
 absl::StatusOr<std::vector<CheckpointItem>> Trainer::Items() const {
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params,
-                             leafstore::Merge(groups_[0], groups_[1], groups_[2]));
   Progress progress = progress_;
   progress.random = ToText(random_);
-  LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, leafstore::Flatten(std::move(progress)));
+  LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, Flatten(std::move(progress)));
   std::vector<CheckpointItem> items;
-  items.emplace_back("params", def_, std::move(params), leafstore::ItemOptions{.labels = labels_});
-  items.emplace_back("optimizer", optimizers_[0].state());
-  items.emplace_back("progress", flat.def, std::move(flat.params));
+  items.emplace_back("params", groups_);
+  items.emplace_back("optimizer", optimizers_.state());
+  items.emplace_back("progress", std::move(flat.params));
   return items;
-}
-
-std::vector<GroupRef> Trainer::GroupRefs() { return {&groups_[0], &groups_[1], &groups_[2]}; }
-
-Network::Params Trainer::View() const {
-  const ParamStore* const groups[] = {&groups_[0], &groups_[1], &groups_[2]};
-  return Network::View(groups, def_.leaf_count());
 }
 
 }  // namespace digits

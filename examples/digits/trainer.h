@@ -5,15 +5,16 @@
 //   no_decay   biases and norms (by their tag): Adam
 //   weights    the rest: AdamW with weight decay
 //
-// A checkpoint, which may be made after any step, has the parameters with the names of their
-// groups, the optimizers' state, and the trainer's own Progress. A run that goes on from one is,
-// bit for bit, the run that never stopped, with any number of threads.
+// A checkpoint, which may be made after any step, has the parameters with the names of their groups,
+// the state of the optimizers, and the Progress of the trainer. A run that continues from it has the
+// same bits as a run that never stopped, with any number of threads.
 #ifndef LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 #define LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 
 #include <cstdint>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,14 +25,12 @@
 #include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/optim/optimizer_set.h"
-#include "leafstore/select/labels.h"
-#include "leafstore/store/param_store.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/treedef/bind/fields.h"
-#include "leafstore/treedef/treedef.h"
 
 namespace digits {
 
-// What a run is; the same settings give the same run.
+// The settings of a run. Equal settings produce equal runs.
 struct Settings {
   int64_t epochs = 60;
   int64_t seed = 2;
@@ -48,7 +47,7 @@ struct Settings {
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-// How far a run has come: all that is needed to go on in the middle of an epoch.
+// The progress of a run: everything that is needed to continue in the middle of an epoch.
 struct Progress {
   int64_t epoch = 0;         // epochs done
   int64_t step = 0;          // steps done
@@ -62,7 +61,7 @@ struct Progress {
 
 class Trainer {
  public:
-  // A new run. `data` must outlive it.
+  // Starts a new run. `data` must outlive it.
   static absl::StatusOr<Trainer> Start(const Settings& settings, const Split* data);
   // The run that a checkpoint is of. error: as CheckpointReader, Unflatten; InvalidArgument: it was
   // begun with other settings, or has come further in an epoch than there are images.
@@ -72,49 +71,45 @@ class Trainer {
   const Settings& settings() const { return progress_.settings; }
   int64_t epoch() const { return progress_.epoch; }
   int64_t step() const { return progress_.step; }
-  // Whether the last step ended an epoch, and the run.
+  // Return whether the last step ended an epoch, and the run.
   bool epoch_ended() const { return progress_.trained.count == data_->train.size(); }
   bool done() const { return progress_.epoch >= settings().epochs; }
   // Of the images of the epoch so far, as they were trained on.
   const Result& trained() const { return progress_.trained; }
-  const leafstore::Labels& labels() const { return labels_; }
+  const leafstore::Groups& groups() const { return groups_; }
 
-  // Trains on one batch. The first step of an epoch shuffles the images, and re-partitions where
-  // the embedding is to be unfrozen.
+  // Trains on one batch. The first step of an epoch shuffles the images, and regroups where the
+  // embedding is to be unfrozen.
   absl::Status Step(int threads);
   Result Test() const;
 
-  // All of the run so far, as snapshots: no tensor is copied until a step writes it. O(leaves).
+  // Returns the complete state as snapshots: no tensor is copied until a step writes it. O(leaves).
   absl::StatusOr<std::vector<leafstore::CheckpointItem>> Items() const;
 
  private:
-  Trainer(leafstore::TreeDef def, Network network, const Split* data)
-      : def_(std::move(def)), network_(std::move(network)), data_(data) {}
+  Trainer(Network network, leafstore::Groups groups, leafstore::OptimizerSet optimizers,
+          leafstore::ParamStore gradients, const Split* data)
+      : network_(std::move(network)),
+        groups_(std::move(groups)),
+        optimizers_(std::move(optimizers)),
+        gradients_(std::move(gradients)),
+        data_(data) {}
 
-  // Whether the embedding is frozen in this epoch.
-  static bool FrozenIn(int64_t epoch, const Settings& settings) {
-    return epoch < settings.epochs / 2;
-  }
-  absl::Status SplitGroups(leafstore::ParamStore params, bool frozen);
-  absl::Status MakeOptimizers();
+  static absl::StatusOr<Trainer> Create(const Settings& settings, const Split* data,
+                                        leafstore::Groups groups);
   absl::Status Unfreeze();
   absl::Status BeginEpoch();
   Dataset NextBatch();
   double LearningRate() const;
 
-  std::vector<leafstore::GroupRef> GroupRefs();
-  Network::Params View() const;
-
-  leafstore::TreeDef def_;
   Network network_;
+  leafstore::Groups groups_;
+  leafstore::OptimizerSet optimizers_;
+  leafstore::ParamStore gradients_;  // of the whole model
   const Split* data_;
   Progress progress_;
   std::mt19937_64 random_;
-  std::vector<int> order_;                     // of the images in this epoch
-  std::vector<leafstore::ParamStore> groups_;  // in the order of labels_
-  leafstore::Labels labels_;
-  std::vector<leafstore::OptimizerSet> optimizers_;  // one, once it is made
-  leafstore::ParamStore gradients_;                  // of the whole model
+  std::vector<int> order_;  // the order of the images in this epoch
 };
 
 }  // namespace digits

@@ -67,7 +67,7 @@ absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& 
   origin.metadata = reader.metadata().has_value();
   options.metadata.emplace(key, ToText(origin));
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
-  options.labels = leaves->labels();
+  options.grouping = leaves->grouping();
   return options;
 }
 
@@ -90,12 +90,12 @@ absl::StatusOr<SafetensorsContent> SafetensorsFromStore(ParamStore store, ItemOp
     metadata.erase(at);
   }
   if (origin.metadata || !metadata.empty()) content.options.metadata = std::move(metadata);
-  content.options.labels = std::move(item.labels);
+  content.options.grouping = std::move(item.grouping);
   content.store = std::move(store);
   if (origin.canonical) content.options.names = NameStyle::kCanonical;
   if (origin.structure) {
     content.options.structure = StructureSave::kAlways;
-  } else if (noted && !content.store.layout().has_def() && !content.options.labels.has_value() &&
+  } else if (noted && !content.store.layout().has_def() && !content.options.grouping.has_value() &&
              HasOnlyTensors(content.store)) {
     // A plain file has only names. (An ignored structure is in the metadata.)
     content.options.structure = StructureSave::kNever;
@@ -108,7 +108,7 @@ absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& r
   ItemOptions options;
   LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointItemInfo info, reader.GetItem(item));
   options.metadata = info.metadata();
-  options.labels = info.labels();
+  options.grouping = info.grouping();
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, reader.Load(item));
   absl::StatusOr<SafetensorsContent> content =
       SafetensorsFromStore(std::move(store), std::move(options));

@@ -37,13 +37,13 @@ namespace leafstore {
 // names, `plain` or `structure`, and `metadata` or `none`, separated by spaces.
 inline constexpr absl::string_view kSafetensorsOriginKey = "leafstore.safetensors";
 
-// Converts a file or set to an item with its leaves (views, with ReadMode::kMap), structure, labels
+// Converts a file or set to an item with its leaves (views, with ReadMode::kMap), structure, groups
 // and metadata. error: as SafetensorsReader::Load; InvalidArgument: the file's metadata has the key
 // above.
 absl::StatusOr<CheckpointItem> ItemFromSafetensors(const SafetensorsReader& reader,
                                                    std::string name = "params");
 
-// Returns the labels and the metadata of that item, including the record of its origin. Errors as
+// Returns the groups and the metadata of that item, including the record of its origin. Errors as
 // above. O(1) once the paths of the leaves exist.
 absl::StatusOr<ItemOptions> ItemOptionsFromSafetensors(const SafetensorsReader& reader);
 
@@ -54,11 +54,11 @@ struct SafetensorsContent {
 };
 
 // Converts an item to the contents of a safetensors file: its leaves and, in the options, its
-// metadata, labels and name style. error: as CheckpointReader::Load; DataLoss: the record of its
+// metadata, groups and name style. error: as CheckpointReader::Load; DataLoss: the record of its
 // origin is damaged.
 absl::StatusOr<SafetensorsContent> SafetensorsFromItem(const CheckpointReader& reader,
                                                        absl::string_view item);
-// Like the above, for the leaves, labels and metadata of an item in memory.
+// Like the above, for the leaves, groups and metadata of an item in memory.
 absl::StatusOr<SafetensorsContent> SafetensorsFromStore(ParamStore store, ItemOptions item);
 
 }  // namespace leafstore

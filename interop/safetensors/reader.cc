@@ -109,12 +109,15 @@ absl::StatusOr<TreeDef> SafetensorsReader::GetDef() const {
 
 absl::StatusOr<ParamStore> SafetensorsReader::Load(const LoadOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  std::optional<PartitionPlan> plan;
+  std::optional<SlotSet> matched;
   if (options.filter.has_value()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(plan, CompilePlan({*options.filter}));
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        const Grouping grouping,
+        CompileGrouping({{"matching", *options.filter}, {"rest", Rest()}}, {.allow_empty = true}));
+    matched = grouping.SlotsOf(0);
   }
   absl::StatusOr<internal::ChosenLeaves> chosen =
-      internal::ChooseLeaves(leaves->layout(), leaves->slots(), options, plan);
+      internal::ChooseLeaves(leaves->layout(), leaves->slots(), options, matched);
   if (!chosen.ok()) return file_->WithPath(chosen.status());
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(*file_, *leaves, chosen->places));
   return ParamStore::Create(std::move(chosen->layout), std::move(chosen->slots), std::move(loaded));
@@ -129,19 +132,19 @@ absl::StatusOr<Leaf> SafetensorsReader::LoadLeaf(absl::string_view path) const {
   return std::move(loaded[0]);
 }
 
-absl::StatusOr<PartitionPlan> SafetensorsReader::CompilePlan(
-    std::vector<Filter> filters, const PartitionOptions& options) const {
+absl::StatusOr<Grouping> SafetensorsReader::CompileGrouping(std::vector<NamedFilter> filters,
+                                                            const GroupingOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  absl::StatusOr<PartitionPlan> plan;
-  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&Filter::has_callable))) {
+  absl::StatusOr<Grouping> grouping;
+  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&NamedFilter::has_callable))) {
     LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, Load());
-    plan = PartitionPlan::Compile(store, std::move(filters), options);
+    grouping = Grouping::Compile(store, std::move(filters), options);
   } else {
     const auto spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); };
-    plan = PartitionPlan::Compile(LeafSpecs(leaves->layout(), leaves->slots(), spec),
-                                  std::move(filters), options);
+    grouping = Grouping::Compile(LeafSpecs(leaves->layout(), leaves->slots(), spec),
+                                 std::move(filters), options);
   }
-  return plan.ok() ? std::move(plan) : file_->WithPath(plan.status());
+  return grouping.ok() ? std::move(grouping) : file_->WithPath(grouping.status());
 }
 
 absl::StatusOr<RestoreReport> SafetensorsReader::LoadInto(ParamStore* store,

@@ -22,7 +22,7 @@
 // Leaves have places, as in a ParamStore: GetLeaves() is the dictionary, made on first use.
 //
 // Structure. Files that SaveSafetensors wrote from a store with a TreeDef have it in their metadata
-// (structure.h), with static leaves, ties, tags and labels, and load on the same Layout. It is
+// (structure.h), with static leaves, ties, tags and groups, and load on the same Layout. It is
 // checked against the tensors. For other files paths are made from the names (names.h).
 //
 // Modes. kMap (the default) returns views of the mapped file, which stays mapped while one of them
@@ -58,9 +58,8 @@
 #include "leafstore/interop/safetensors/header.h"
 #include "leafstore/io/io_options.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/select/load_into.h"
-#include "leafstore/select/partition.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -120,7 +119,7 @@ class SafetensorsLeaves {
     return numbers_[place] >= 0 ? nullptr : &values_[static_cast<size_t>(-1 - numbers_[place])];
   }
   // Returns the named groups that were saved with the store.
-  const std::optional<Labels>& labels() const { return labels_; }
+  const std::optional<Grouping>& grouping() const { return grouping_; }
 
  private:
   friend class internal::SafetensorsFile;
@@ -129,7 +128,7 @@ class SafetensorsLeaves {
   SlotSet slots_;
   std::vector<int64_t> numbers_;  // by place: index of the tensor, or -1 minus index of the value
   std::vector<Value> values_;
-  std::optional<Labels> labels_;
+  std::optional<Grouping> grouping_;
 };
 
 class SafetensorsReader {
@@ -196,10 +195,10 @@ class SafetensorsReader {
   // Loads the leaf at a canonical path. error NotFound, with suggestions; InvalidArgument: not a
   // path.
   absl::StatusOr<Leaf> LoadLeaf(absl::string_view path) const;
-  // The plan of a partition. No tensor is read, unless a Callable may look at bytes. error:
-  // PartitionPlan::Compile's; InvalidArgument as GetDef().
-  absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters,
-                                            const PartitionOptions& options = {}) const;
+  // Compiles a grouping of the leaves. Reads no tensor, unless a Callable may look at bytes. error:
+  // Grouping::Compile's; InvalidArgument as GetDef().
+  absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters,
+                                           const GroupingOptions& options = {}) const;
 
   // Replaces leaves of a store by those of the file (load_into.h). Names of PyTorch's state dict
   // find the members of a struct by AlignBy::kDotted. error: as leaves(), LoadInto and LoadTensor.

@@ -1,5 +1,5 @@
 // The structure of a store in the metadata of a safetensors file: TreeDef, static leaves, ties, tags,
-// labels, and the slots of a group.
+// groups, and the slots of a group.
 //
 //   metadata[kSafetensorsStructureKey] = EncodeSafetensorsStructure(structure).value();
 //   SafetensorsStructure structure = DecodeSafetensorsStructure(text).value();

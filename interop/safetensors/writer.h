@@ -46,7 +46,7 @@
 #include "leafstore/core/metadata.h"
 #include "leafstore/interop/names.h"
 #include "leafstore/io/io_options.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -54,7 +54,7 @@ namespace leafstore {
 // When structure and static leaves are saved in the metadata.
 enum class StructureSave : uint8_t {
   // If a reader with default options could not restore the store from names alone: it has a TreeDef,
-  // static leaves or labels, or a path with an attribute, an index, or a dot in a key.
+  // static leaves or groups, or a path with an attribute, an index, or a dot in a key.
   kAuto,
   kAlways,
   // Never. error InvalidArgument for a store with static leaves, unless drop_static is set.
@@ -69,7 +69,7 @@ struct SafetensorsSaveOptions {
   // With StructureSave::kNever: skips static leaves instead of reporting an error.
   bool drop_static = false;
   // Named groups of the store's leaves, on its Layout. Saved with the structure.
-  std::optional<Labels> labels = {};
+  std::optional<Grouping> grouping = {};
   // How paths become names: kCanonical, or any other for dotted forms.
   NameStyle names = NameStyle::kSplit;
   // Allows an index or shards of this name to exist. The set is replaced atomically (see Sets above),
@@ -80,7 +80,7 @@ struct SafetensorsSaveOptions {
 
 // Saves a store. error InvalidArgument: two leaves have the same name (names.h); a key, a static str
 // or metadata is not UTF-8; metadata has the key of the structure and a structure is saved; or the
-// labels are on another Layout. error ResourceExhausted: the header exceeds 100 MB. O(bytes).
+// grouping is on another Layout. error ResourceExhausted: the header exceeds 100 MB. O(bytes).
 absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
                              const SafetensorsSaveOptions& options = {});
 // Saves tensors by name, in any order, without a structure. error InvalidArgument also: a duplicate

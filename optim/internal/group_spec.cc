@@ -70,7 +70,7 @@ std::vector<bool> GroupSpec::LeavesSharedWith(const GroupSpec& other) const {
 absl::Status GroupSpec::Check(const ParamStore& params) const {
   if (pack_.has_value()) {
     return absl::FailedPreconditionError(
-        "parameters: expected a packed group, found one that is not packed: Rebind to it first");
+        "parameters: expected a packed group, found one that is not packed: Regroup to it first");
   }
   LEAFSTORE_RETURN_IF_ERROR(params.CheckNoBorrow("step"));
   if (params.layout() == layout_ && params.slots() == slots_ &&
@@ -83,7 +83,7 @@ absl::Status GroupSpec::Check(const ParamStore& params) const {
 absl::Status GroupSpec::Check(const Packed& params) const {
   if (!pack_.has_value()) {
     return absl::FailedPreconditionError(
-        "parameters: expected a group that is not packed, found a packed one: Rebind to it first");
+        "parameters: expected a group that is not packed, found a packed one: Regroup to it first");
   }
   if (params.plan() == *pack_ && params.slots() == slots_ &&
       params.rest().spec_fingerprint() == fingerprint_) {

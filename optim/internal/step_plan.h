@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 
+#include "leafstore/optim/internal/group_ref.h"
 #include "leafstore/optim/internal/group_spec.h"
 #include "leafstore/optim/internal/optimizer_state.h"
 #include "leafstore/optim/internal/rule_runner.h"

@@ -17,7 +17,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/leaf_columns.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 #include "leafstore/treedef/treedef.h"
@@ -78,9 +78,9 @@ struct DecodedLeaves {
 absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout& layout,
                                            absl::string_view where);
 
-void EncodeLabels(const Labels& labels, proto::Labels* out);
-absl::StatusOr<Labels> DecodeLabels(const proto::Labels& in, const Layout& layout,
-                                    absl::string_view where);
+void EncodeGrouping(const Grouping& grouping, proto::Labels* out);
+absl::StatusOr<Grouping> DecodeGrouping(const proto::Labels& in, const Layout& layout,
+                                        absl::string_view where);
 
 }  // namespace internal
 }  // namespace leafstore

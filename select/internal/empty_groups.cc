@@ -23,7 +23,7 @@ struct FirstMatch {
 class FirstMatches {
  public:
   FirstMatches(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters,
-               PartitionRule rule)
+               GroupingRule rule)
       : def_(def), slots_(leaves.slots()), rule_(rule), found_(filters.size()) {
     FilterEvaluator evaluator(def, leaves, filters);
     for (NodeId node = kRootNode; node < def.node_count() && evaluator.status().ok(); ++node) {
@@ -40,7 +40,7 @@ class FirstMatches {
  private:
   void Note(NodeId node, FirstMatch* match) const {
     if (match->node == kNoNode) match->node = node;
-    if (rule_ == PartitionRule::kFirstMatch && def_.kind(node) != NodeKind::kLeaf) return;
+    if (rule_ == GroupingRule::kFirstMatch && def_.kind(node) != NodeKind::kLeaf) return;
     const Slot end = def_.leaf_begin(def_.end(node));
     for (Slot slot = def_.leaf_begin(node); slot < end && match->taken == kNoSlot; ++slot) {
       if (slots_.Contains(slot)) match->taken = slot;
@@ -49,15 +49,15 @@ class FirstMatches {
 
   const TreeDef& def_;
   const SlotSet& slots_;
-  const PartitionRule rule_;
+  const GroupingRule rule_;
   std::vector<FirstMatch> found_;
 };
 
 // "; did you mean ...?" for the first glob in an expression that has near names.
-std::string NearGlob(const GlobSuggestions& names, const FilterExpr& expr) {
-  if (expr.glob) return names.DidYouMean(*expr.glob);
+std::string NearGlob(const GlobSuggestions& globs, const FilterExpr& expr) {
+  if (expr.glob) return globs.DidYouMean(*expr.glob);
   for (const auto& child : expr.children) {
-    std::string near = NearGlob(names, *child);
+    std::string near = NearGlob(globs, *child);
     if (!near.empty()) return near;
   }
   return "";
@@ -66,9 +66,10 @@ std::string NearGlob(const GlobSuggestions& names, const FilterExpr& expr) {
 }  // namespace
 
 absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
-                                absl::Span<const Filter> filters, PartitionRule rule,
+                                absl::Span<const Filter> filters, GroupingRule rule,
                                 absl::Span<const SlotSet> groups,
-                                absl::Span<const uint32_t> group_of_slot) {
+                                absl::Span<const uint32_t> group_of_slot,
+                                absl::Span<const std::string> names) {
   constexpr size_t kMostNamed = 10;
   std::vector<size_t> numbers;
   std::vector<Filter> idle;
@@ -79,11 +80,13 @@ absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
   }
   if (idle.empty()) return absl::OkStatus();
   const FirstMatches matches(def, leaves, idle, rule);
-  const GlobSuggestions names = GlobSuggestions::Of(def);
+  const GlobSuggestions globs = GlobSuggestions::Of(def);
   std::string text = absl::StrCat("partition: expected every filter to take a leaf, found ",
                                   numbers.size(), " that took none:");
   const auto name = [&](size_t filter) {
-    return absl::StrCat("filter ", filter, " (", filters[filter].ToString(), ")");
+    const std::string group =
+        names.empty() ? absl::StrCat(filter) : absl::StrCat("of group '", names[filter], "'");
+    return absl::StrCat("filter ", group, " (", filters[filter].ToString(), ")");
   };
   for (size_t i = 0; i < idle.size(); ++i) {
     const FirstMatch& match = matches[i];
@@ -95,7 +98,7 @@ absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
     } else if (match.node != kNoNode) {
       absl::StrAppend(&text, " matches no leaf, only '", def.PathForMessage(match.node), "'");
     } else {
-      absl::StrAppend(&text, " matches nothing", NearGlob(names, *FilterAccess::Expr(idle[i])));
+      absl::StrAppend(&text, " matches nothing", NearGlob(globs, *FilterAccess::Expr(idle[i])));
     }
   }
   if (numbers.size() > idle.size()) {

@@ -102,7 +102,9 @@ INSTANTIATE_TEST_SUITE_P(Modes, CheckpointFileTest,
 TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
   EXPECT_EQ(reader.Load("params", {.filter = Glob("named.**")}).value().size(), 3u);
-  EXPECT_EQ(reader.Load("params", {.filter = Not(Or(KindIs(NodeKind::kStruct), RankIs(2)))})
+  EXPECT_EQ(reader
+                .Load("params",
+                      {.filter = filters::Not(filters::Or(KindIs(NodeKind::kStruct), RankIs(2)))})
                 .value()
                 .size(),
             5u);
@@ -113,8 +115,11 @@ TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
 
 TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
-  const PartitionPlan plan =
-      reader.CompilePlan("params", {DTypeIs(DType::kF32), ByteSizeIs(SizeCompare::kEqual, 8)})
+  const Grouping plan =
+      reader
+          .CompileGrouping("params", {{"f32", DTypeIs(DType::kF32)},
+                                      {"small", ByteSizeIs(SizeCompare::kEqual, 8)},
+                                      {"rest", Rest()}})
           .value();
   EXPECT_EQ(plan.group_count(), 3u);
   EXPECT_EQ(plan.GroupOf(2), 0u);
@@ -125,13 +130,21 @@ TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
 TEST_P(CheckpointFileTest, APlanAsksNothingOfTheFile) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const int before = Asked();
-  ASSERT_THAT(reader.CompilePlan("params", {RankIs(2), Glob("named.**"), IsStatic()}), IsOk());
+  ASSERT_THAT(reader.CompileGrouping(
+                  "params",
+                  {{"a", RankIs(2)}, {"b", Glob("named.**")}, {"c", IsStatic()}, {"rest", Rest()}},
+                  {.allow_empty = true}),
+              IsOk());
   EXPECT_EQ(Asked(), before);
 }
 
 TEST_P(CheckpointFileTest, APlanSplitsWhatIsLoaded) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  const PartitionPlan plan = reader.CompilePlan("params", {RankIs(2), IsStatic()}).value();
+  const Grouping plan =
+      reader
+          .CompileGrouping("params",
+                           {{"matrices", RankIs(2)}, {"static", IsStatic()}, {"rest", Rest()}})
+          .value();
   const auto groups = plan.Split<3>(reader.Load("params").value());
   ASSERT_THAT(groups, IsOk());
   EXPECT_EQ((*groups)[0].size(), 2u);
@@ -140,38 +153,40 @@ TEST_P(CheckpointFileTest, APlanSplitsWhatIsLoaded) {
 
 TEST_P(CheckpointFileTest, ErrorsOfAPlan) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  EXPECT_THAT(reader.CompilePlan("param", {}),
+  EXPECT_THAT(reader.CompileGrouping("param", {{"all", Rest()}}),
               StatusIs(StatusCode::kNotFound, HasSubstr("params")));
-  EXPECT_THAT(reader.CompilePlan("params", {RankIs(-1)}),
+  EXPECT_THAT(reader.CompileGrouping("params", {{"a", RankIs(-1)}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("rank")));
-  EXPECT_THAT(reader.CompilePlan("params", {RankIs(2)}, {.exhaustive = true}),
+  EXPECT_THAT(reader.CompileGrouping("params", {{"a", RankIs(2)}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("no filter took")));
 }
 
 TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  const Filter holds_six = Callable([](const NodeView& node) {
+  const Filter holds_six = filters::Callable([](const NodeView& node) {
     if (node.tensor() == nullptr || node.tensor()->dtype() != DType::kF32) return false;
     const absl::Span<const float> values = node.tensor()->span<float>();
     return values.back() == 6;
   });
-  const ParamStore taken = reader.Load("params", {.filter = Or(RankIs(5), holds_six)}).value();
+  const ParamStore taken =
+      reader.Load("params", {.filter = filters::Or(RankIs(5), holds_six)}).value();
   ASSERT_EQ(taken.size(), 1u);
   EXPECT_EQ(taken.PathText(0), ".embed");
 }
 
 TEST_P(CheckpointFileTest, NoTensorIsMappedWhereReadsArePlain) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
-  const Filter any = Callable([](const NodeView&) { return true; });
+  const Filter any = filters::Callable([](const NodeView&) { return true; });
   ASSERT_THAT(reader.Load("params", {.filter = any}), IsOk());
-  ASSERT_THAT(reader.Load("params", {.filter = All()}), IsOk());
+  ASSERT_THAT(reader.Load("params", {.filter = filters::All()}), IsOk());
   EXPECT_EQ(file_->counts().maps, GetParam() == ReadMode::kMap ? 1 : 0);
 }
 
 TEST_P(CheckpointFileTest, ForACallableEveryTensorMustBeReadable) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
-  EXPECT_THAT(reader.Load("params", {.filter = Callable([](const NodeView&) { return false; })}),
-              StatusIs(StatusCode::kUnimplemented, HasSubstr("a.leaf: item 'params', '.embed'")));
+  EXPECT_THAT(
+      reader.Load("params", {.filter = filters::Callable([](const NodeView&) { return false; })}),
+      StatusIs(StatusCode::kUnimplemented, HasSubstr("a.leaf: item 'params', '.embed'")));
 }
 
 // A bool of 2 is no bool: to read it as one would be undefined, so this is no matter of trust.
@@ -186,8 +201,9 @@ TEST_P(CheckpointFileTest, BoolsAreCheckedEvenUnverified) {
                                  HasSubstr("a.leaf: item 'params', '['mask']': expected bools"));
   EXPECT_THAT(reader.Load("params"), no_bools);
   EXPECT_THAT(reader.LoadLeaf("params", "['mask']"), no_bools);
-  EXPECT_THAT(reader.Load("params", {.filter = Callable([](const NodeView&) { return false; })}),
-              no_bools);
+  EXPECT_THAT(
+      reader.Load("params", {.filter = filters::Callable([](const NodeView&) { return false; })}),
+      no_bools);
   EXPECT_EQ(reader.Load("params", {.filter = IsStatic()}).value().size(), 1u);
 }
 

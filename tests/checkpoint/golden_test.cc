@@ -34,9 +34,9 @@ bool Updating() { return std::getenv("LEAFSTORE_UPDATE_GOLDEN") != nullptr; }
 absl::Status SaveEveryKind(const std::string& path) {
   const ParamStore store = EveryKindStore();
   const uint32_t none = kNoGroup;
-  const Labels labels =
-      Labels::Create(store.layout(), std::vector<uint32_t>{none, none, 0, 0, none, 1},
-                     {"weights", "rest"})
+  const Grouping grouping =
+      Grouping::Create(store.layout(), std::vector<uint32_t>{none, none, 0, 0, none, 1},
+                       {"weights", "rest"})
           .value();
   const ParamStore group = ParamStore::Create(store.layout(), SlotSet::Create(6, {2, 3}).value(),
                                               {store.leaf(2), store.leaf(3)})
@@ -49,7 +49,7 @@ absl::Status SaveEveryKind(const std::string& path) {
   SaveOptions options;
   options.metadata = {{"run", "golden"}};
   return SaveCheckpoint(path,
-                        {{"params", store, {.labels = labels, .metadata = {{"step", "100"}}}},
+                        {{"params", store, {.grouping = grouping, .metadata = {{"step", "100"}}}},
                          {"moments", group},
                          {"loose", loose}},
                         options);
@@ -106,7 +106,7 @@ TEST(GoldenTest, TheCheckedInFileIsReadAsItWasWritten) {
   for (uint32_t place = 0; place < expected.size(); ++place) {
     EXPECT_TRUE(expected.leaf(place) == params.leaf(place)) << expected.PathText(place);
   }
-  EXPECT_EQ(reader->GetItem("params")->labels()->GroupOf(5), 1u);
+  EXPECT_EQ(reader->GetItem("params")->grouping()->GroupOf(5), 1u);
   EXPECT_EQ(reader->metadata().at("run"), "golden");
   EXPECT_TRUE(reader->LoadLeaf("loose", "['w'][1]").value() == Leaf(Tensor::Scalar(2.5)));
   EXPECT_EQ(reader->Load("moments").value().size(), 2u);
@@ -128,7 +128,7 @@ TEST(GoldenTest, WhatWasLoadedIsWrittenToTheSameBytes) {
   CheckpointWriter writer = CheckpointWriter::Create(path, options).value();
   for (const std::string& item : reader.items()) {
     ItemOptions item_options;
-    item_options.labels = reader.GetItem(item)->labels();
+    item_options.grouping = reader.GetItem(item)->grouping();
     item_options.metadata = reader.GetItem(item)->metadata();
     ASSERT_THAT(writer.AddItem(item, reader.Load(item).value(), item_options), IsOk());
   }

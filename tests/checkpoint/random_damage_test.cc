@@ -103,7 +103,7 @@ constexpr Change kChanges[] = {TurnOverBits, TurnOverBits,  CutEnd,          Cut
                                SwapBlocks,   FillWithNoise, FillWithOneByte, AddBehind};
 
 // Some 300 KB: several items, a structure with everything in it, small and large tensors, some of
-// them compressed, labels and metadata.
+// them compressed, groups and metadata.
 std::string GoodFile() {
   std::vector<std::pair<Path, Leaf>> entries;
   Random random(1);

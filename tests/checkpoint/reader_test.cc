@@ -71,7 +71,7 @@ TEST_P(ReaderTest, AnUnknownItemIsNotFoundWithNearNames) {
   EXPECT_THAT(reader.Load("param"), unknown);
   EXPECT_THAT(reader.LoadLeaf("param", ".act"), unknown);
   EXPECT_THAT(reader.Load("param", {.subtree = ".act"}), unknown);
-  EXPECT_THAT(reader.Load("param", {.filter = All()}), unknown);
+  EXPECT_THAT(reader.Load("param", {.filter = filters::All()}), unknown);
   EXPECT_THAT(reader.Load("param", {.places = std::vector<uint32_t>{}}), unknown);
   ParamStore store = EveryKindStore();
   const StoreState before(store);
@@ -170,7 +170,7 @@ TEST_P(ReaderTest, AFilterTakesWhatAPartitionWould) {
   EXPECT_THAT(PathsOf(reader.Load("params", {.filter = HasTag("frozen")}).value()),
               ElementsAre(".embed"));
   EXPECT_EQ(reader.Load("params", {.filter = Glob("nothing")}).value().size(), 0u);
-  const ParamStore all = reader.Load("params", {.filter = All()}).value();
+  const ParamStore all = reader.Load("params", {.filter = filters::All()}).value();
   EXPECT_TRUE(all.complete());
   EXPECT_TRUE(all.leaf(2) == LeafOf(EveryKindStore(), 2));
   EXPECT_THAT(reader.Load("params", {.filter = Glob("named[")}),
@@ -203,8 +203,8 @@ TEST_P(ReaderTest, ErrorsNameTheFileAndTheItem) {
                StartsWith(path_ + ": item 'params': paths that make no tree: '.a' and '[0]'"));
   EXPECT_THAT(reader.GetDef("params"), no_tree);
   EXPECT_THAT(reader.Load("params", {.subtree = ".a"}), no_tree);
-  EXPECT_THAT(reader.Load("params", {.filter = All()}), no_tree);
-  EXPECT_THAT(reader.CompilePlan("params", {All()}), no_tree);
+  EXPECT_THAT(reader.Load("params", {.filter = filters::All()}), no_tree);
+  EXPECT_THAT(reader.CompileGrouping("params", {{"all", filters::All()}}), no_tree);
   EXPECT_THAT(
       reader.LoadLeaf("params", ".b"),
       StatusIs(StatusCode::kNotFound, StartsWith(path_ + ": item 'params': no leaf at '.b'")));

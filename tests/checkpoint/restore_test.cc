@@ -174,10 +174,12 @@ TEST_F(RestoreTest, WhatAFilterLeavesMayBeOfAnotherSpec) {
                                {Path().Attribute("head"), Zeros(DType::kF32, {10, 4})}})
           .value();
   ExpectRefused(reader, {}, &store, "'.head': expected f32[10, 4], found static int");
-  EXPECT_EQ(reader.LoadInto("params", &store, {.filter = Not(Glob("head"))}).status().code(),
-            StatusCode::kInvalidArgument)
+  EXPECT_EQ(
+      reader.LoadInto("params", &store, {.filter = filters::Not(Glob("head"))}).status().code(),
+      StatusCode::kInvalidArgument)
       << "which matches the root";
-  ASSERT_THAT(reader.LoadInto("params", &store, {.filter = LeavesOnly(Not(Glob("head")))}), IsOk());
+  ASSERT_THAT(reader.LoadInto("params", &store, {.filter = LeavesOnly(filters::Not(Glob("head")))}),
+              IsOk());
   EXPECT_TRUE(*store.Find(".body") == Leaf(Value(1)));
 }
 

@@ -1,4 +1,4 @@
-// What is saved comes back: structures, ties, tags, labels, metadata, static leaves, every dtype.
+// What is saved comes back: structures, ties, tags, groups, metadata, static leaves, every dtype.
 #include <cstring>
 #include <limits>
 #include <string>
@@ -189,16 +189,33 @@ TEST_P(RoundTripTest, MetadataComesBack) {
   EXPECT_EQ(reader.GetItem("a")->metadata(), (Metadata{{"x", "\xc3\xa9"}}));
 }
 
-TEST_P(RoundTripTest, LabelsComeBack) {
+TEST_P(RoundTripTest, Groups_ComeBackUnderTheirNames) {
+  const ParamStore store = EveryKindStore();
+  const Grouping grouping =
+      Grouping::Create(store.layout(), std::vector<uint32_t>{1, 0, 0, 1, 1, 1}, {"w", "rest"})
+          .value();
+  const Groups groups = grouping.Split(store).value();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"params", groups}, {"plain", store}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  const Groups loaded = reader.LoadGroups("params").value();
+  EXPECT_EQ(loaded.grouping(), grouping);
+  ExpectSame(groups["w"], loaded["w"]);
+  ExpectSame(groups["rest"], loaded["rest"]);
+  EXPECT_THAT(reader.LoadGroups("plain"),
+              StatusIs(StatusCode::kFailedPrecondition,
+                       HasSubstr("expected an item that was saved with groups")));
+}
+
+TEST_P(RoundTripTest, Groupings_ComeBack) {
   const ParamStore store = EveryKindStore();
   const uint32_t none = kNoGroup;
-  const Labels labels =
-      Labels::Create(store.layout(), std::vector<uint32_t>{1, none, 0, 0, none, 1}, {"w", "rest"})
+  const Grouping grouping =
+      Grouping::Create(store.layout(), std::vector<uint32_t>{1, none, 0, 0, none, 1}, {"w", "rest"})
           .value();
-  ASSERT_THAT(SaveCheckpoint(path_, {{"a", store, {.labels = labels}}, {"b", store}}), IsOk());
+  ASSERT_THAT(SaveCheckpoint(path_, {{"a", store, {.grouping = grouping}}, {"b", store}}), IsOk());
   const CheckpointReader reader = Open(path_);
-  EXPECT_TRUE(reader.GetItem("a")->labels() == labels);
-  EXPECT_FALSE(reader.GetItem("b")->labels().has_value());
+  EXPECT_TRUE(reader.GetItem("a")->grouping() == grouping);
+  EXPECT_FALSE(reader.GetItem("b")->grouping().has_value());
 }
 
 TEST_P(RoundTripTest, LargeAndSmallTensorsSideBySide) {

@@ -137,10 +137,10 @@ TEST_F(WriterTest, AStoreOfPathsMeetsTheStructureByPath) {
   EXPECT_TRUE(*loaded.Find(".act") == Leaf(Value("x")));
 }
 
-TEST_F(WriterTest, LabelsOfAnotherLayoutAreRefused) {
-  const Labels labels = Labels::Create(Layout(), std::vector<uint32_t>{}, {"a"}).value();
-  EXPECT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore(), {.labels = labels}}}),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("labels on the Layout")));
+TEST_F(WriterTest, GroupingOfAnotherLayout_IsRefused) {
+  const Grouping grouping = Grouping::Create(Layout(), std::vector<uint32_t>{}, {"a"}).value();
+  EXPECT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore(), {.grouping = grouping}}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("a grouping on the Layout")));
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 

@@ -34,12 +34,13 @@ struct Fixture {
   explicit Fixture(uint64_t seed)
       : random(seed),
         flat(leafstore::Flatten(MakeModel(16, 2, &random).value()).value()),
-        network(Network::Create(flat.def, flat.params).value()),
+        network(Network::Create(flat.params).value()),
         gradients(leafstore::ZerosLike(flat.params).value()) {}
 
   Network::Params View() const {
-    const ParamStore* const groups[] = {&flat.params};
-    return Network::View(groups, flat.def.leaf_count());
+    const auto all =
+        leafstore::Grouping::Compile(flat.params, {{"all", leafstore::Rest()}}).value();
+    return Network::View(all.Split(flat.params).value());
   }
   double MeanLoss(const Dataset& data) const { return network.Evaluate(View(), data).MeanLoss(); }
 

@@ -45,7 +45,9 @@ TEST(TrainerTest, TheEmbeddingIsFrozenForHalfOfTheEpochs) {
   Trainer trainer = Trainer::Start(kSettings, &data).value();
   for (int step = 1; step <= kSteps; ++step) {
     StepTo(step, &trainer);
-    EXPECT_EQ(trainer.labels().SlotsOf(0).size(), step <= 3 ? 2u : 0u) << "step " << step;
+    const leafstore::Group* const frozen = trainer.groups().Find("frozen");
+    EXPECT_EQ(frozen != nullptr ? frozen->slots().size() : 0u, step <= 3 ? 2u : 0u)
+        << "step " << step;
   }
 }
 

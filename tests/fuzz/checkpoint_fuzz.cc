@@ -109,7 +109,7 @@ std::string Saved(const CheckpointReader& reader) {
   for (const std::string& name : reader.items()) {
     const CheckpointItemInfo item = reader.GetItem(name).value();
     const absl::Status added =
-        writer.AddItem(name, reader.Load(name).value(), {item.labels(), item.metadata()});
+        writer.AddItem(name, reader.Load(name).value(), {item.grouping(), item.metadata()});
     Require(added.ok(), "what was loaded can be saved");
   }
   Require(writer.Finish().ok(), "and finished");

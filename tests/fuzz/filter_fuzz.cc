@@ -37,10 +37,10 @@ void CheckFilter(absl::string_view text) {
   Require(again.ok(), "what ToString prints is read again");
   Require(again->ToString() == printed, "and printed as before");
   static const ParamStore* const store = new ParamStore(EveryKindStore());
-  const absl::StatusOr<PartitionPlan> plan = PartitionPlan::Compile(*store, {*filter});
-  const absl::StatusOr<PartitionPlan> plan_again = PartitionPlan::Compile(*store, {*again});
+  const absl::StatusOr<Grouping> plan = Grouping::Compile(*store, {*filter});
+  const absl::StatusOr<Grouping> plan_again = Grouping::Compile(*store, {*again});
   Require(plan.ok() && plan_again.ok(), "a small model can be asked anything");
-  Require(plan->group_slots(0) == plan_again->group_slots(0), "both take the same leaves");
+  Require(plan->SlotsOf(0) == plan_again->SlotsOf(0), "both take the same leaves");
 }
 
 // One segment of a glob without `**`: a matrix of what is matched so far, a row a character.

@@ -67,8 +67,8 @@ std::string Checkpoint() {
   const ParamStore whole = EveryKindStore();
   ItemOptions options;
   options.metadata = {{"key", "value"}};
-  options.labels =
-      Labels::Create(whole.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
+  options.grouping =
+      Grouping::Create(whole.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
           .value();
   const std::filesystem::path path =
       std::filesystem::temp_directory_path() / "make_fuzz_corpus.leaf";

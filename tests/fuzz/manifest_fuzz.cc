@@ -18,7 +18,8 @@ void CheckItem(const ManifestItem& item) {
   Require(item.slots.universe() == item.layout.size(), "slots are those of the layout");
   Require(item.leaves.size() == item.slots.size(), "a leaf a slot");
   Require(item.segments.offsets.size() == item.leaves.tensor_count(), "a segment a tensor");
-  Require(!item.labels.has_value() || item.labels->layout() == item.layout, "labels of the layout");
+  Require(!item.grouping.has_value() || item.grouping->layout() == item.layout,
+          "groups of the layout");
 }
 
 void Run(absl::string_view bytes) {

@@ -165,9 +165,13 @@ TEST_P(SafetensorsModeTest, Load_ByPathPlacesAndFilter) {
               StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("ascending places"))));
   EXPECT_THAT(reader.Load({.places = std::vector<uint32_t>{6}}),
               StatusIs(kInvalid, HasSubstr("below 6, found 6")));
-  const PartitionPlan plan = reader.CompilePlan({Glob("layers.**"), Glob("mask")}).value();
-  EXPECT_EQ(plan.group_slots(0).size(), 3u);
-  EXPECT_EQ(plan.group_slots(1).size(), 1u);
+  const Grouping plan =
+      reader
+          .CompileGrouping(
+              {{"layers", Glob("layers.**")}, {"mask", Glob("mask")}, {"rest", Rest()}})
+          .value();
+  EXPECT_EQ(plan.SlotsOf(0).size(), 3u);
+  EXPECT_EQ(plan.SlotsOf(1).size(), 1u);
 }
 
 TEST_P(SafetensorsModeTest, Filters_MayReadBytes) {
@@ -177,7 +181,7 @@ TEST_P(SafetensorsModeTest, Filters_MayReadBytes) {
   const SafetensorsReader reader = SafetensorsReader::Open(path, Options()).value();
   const Tensor wanted = PatternTensor(DType::kF32, {2}, 2);
   const ParamStore found = reader
-                               .Load({.filter = Callable([&](const NodeView& node) {
+                               .Load({.filter = filters::Callable([&](const NodeView& node) {
                                         return node.tensor() != nullptr && *node.tensor() == wanted;
                                       })})
                                .value();

@@ -35,19 +35,19 @@ TEST(SafetensorsStructureTest, StructureStaticLeavesTiesAndTags_RoundTrip) {
   EXPECT_THAT(*reader.metadata(), ElementsAre(Pair("format", "pt")));
 }
 
-TEST(SafetensorsStructureTest, GroupsAndLabels_RoundTrip) {
+TEST(SafetensorsStructureTest, GroupsWithNames_RoundTrip) {
   const TempDir dir;
   const ParamStore whole = EveryKindStore();
   const ParamStore part = ParamStore::Create(whole.layout(), SlotSet::Create(6, {1, 2, 5}).value(),
                                              {whole.leaf(1), whole.leaf(2), whole.leaf(5)})
                               .value();
-  const Labels labels =
-      Labels::Create(whole.layout(), std::vector<uint32_t>{0, 0, 1, kNoGroup, 0, 1}, {"x", "y"})
+  const Grouping grouping =
+      Grouping::Create(whole.layout(), std::vector<uint32_t>{0, 0, 1, kNoGroup, 0, 1}, {"x", "y"})
           .value();
-  ASSERT_THAT(SaveSafetensors(dir.File("x"), part, {.labels = labels}), IsOk());
+  ASSERT_THAT(SaveSafetensors(dir.File("x"), part, {.grouping = grouping}), IsOk());
   const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
   EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(part));
-  EXPECT_EQ(reader.GetLeaves().value()->labels(), labels);
+  EXPECT_EQ(reader.GetLeaves().value()->grouping(), grouping);
 }
 
 TEST(SafetensorsStructureTest, PathsThatNamesLose_RoundTrip) {

@@ -355,14 +355,14 @@ TEST(StatsTest, StatsOfSubtree_WorkWithoutATreeDef) {
 
 TEST(StatsTest, OfGroupsAreByLabel) {
   const ParamStore model = HeadAndTable();
-  const Labels labels =
-      Labels::Create(model.layout(), {1, 0, 0, kNoGroup}, {"w", "b", "empty"}).value();
-  const std::vector<TensorStats> stats = StatsOfGroups(model, labels).value();
+  const Grouping grouping =
+      Grouping::Create(model.layout(), {1, 0, 0, kNoGroup}, {"w", "b", "empty"}).value();
+  const std::vector<TensorStats> stats = StatsOfGroups(model, grouping).value();
   ASSERT_EQ(stats.size(), 3u);
   EXPECT_EQ(stats[0].count, 2);
   EXPECT_EQ(stats[1].count, 1);
   EXPECT_EQ(stats[2].count, 0);
-  EXPECT_THAT(StatsOfGroups(StoreOf({{"a", Floats({1})}}), labels),
+  EXPECT_THAT(StatsOfGroups(StoreOf({{"a", Floats({1})}}), grouping),
               StatusIs(kInvalid, AllOf(HasSubstr("of 1 paths"), HasSubstr("on another, of 4"))));
 }
 
@@ -381,7 +381,7 @@ TEST(StatsTest, OpenBorrow_IsAnError) {
   EXPECT_THAT(StatsOf(model), is_open);
   EXPECT_THAT(StatsOfLeaves(model), is_open);
   EXPECT_THAT(StatsOfSubtree(model, ""), is_open);
-  EXPECT_THAT(StatsOfGroups(model, Labels()), is_open);
+  EXPECT_THAT(StatsOfGroups(model, Grouping()), is_open);
 }
 
 TEST(StatsTest, ToString_IsOneLine) {

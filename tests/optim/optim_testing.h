@@ -1,7 +1,7 @@
 // Small models for the tests of optimizers.
 //
 //   ParamStore params = Model({{"bias", F32({2}, {1, 2})}, {"name", Leaf(Value("gelu"))}});
-//   ParamStore group = Group(params, {"bias"});
+//   ParamStore group = GroupOf(params, {"bias"});
 //   Numbers(group, ".bias");                       // {1, 2}
 #ifndef LEAFSTORE_TESTS_OPTIM_OPTIM_TESTING_H_
 #define LEAFSTORE_TESTS_OPTIM_OPTIM_TESTING_H_
@@ -53,7 +53,7 @@ inline ParamStore Model(const Entries& entries) {
 }
 
 // The leaves of some names, as a group on the Layout of `all`.
-inline ParamStore Group(const ParamStore& all, const std::vector<std::string>& names) {
+inline ParamStore GroupOf(const ParamStore& all, const std::vector<std::string>& names) {
   std::vector<Slot> slots;
   std::vector<Leaf> leaves;
   for (uint32_t place = 0; place < all.size(); ++place) {

@@ -81,18 +81,18 @@ TEST(OptimizerPackedTest, LeavesAtDifferentStepsGoInRuns) {
   const Rule rule = Adam{};
   const ParamStore model = MixedModel(1);
   // What "d_row" and "f_matrix" have of the first three steps the others have not.
-  ParamStore few = Group(model, {"d_row", "f_matrix"});
+  ParamStore few = GroupOf(model, {"d_row", "f_matrix"});
   Optimizer of_few = Optimizer::Create(rule, few).value();
   for (uint32_t step = 0; step < 3; ++step) {
     ASSERT_THAT(of_few.Step(&few, RandomLike(few, step), 0.1), IsOk());
   }
   ParamStore loose = model.Snapshot().value();
   Packed packed = Packed::Create(model, DType::kF32).value();
-  const ParamStore others = Group(model, {"a_scalar", "g_cube"});
+  const ParamStore others = GroupOf(model, {"a_scalar", "g_cube"});
   Optimizer of_loose = Optimizer::Create(rule, others).value();
   Optimizer of_packed = Optimizer::Create(rule, others).value();
-  ASSERT_THAT(of_loose.Rebind(loose, of_few.state()), IsOk());
-  ASSERT_THAT(of_packed.Rebind(packed, of_few.state()), IsOk());
+  ASSERT_THAT(of_loose.Regroup(loose, of_few.state()), IsOk());
+  ASSERT_THAT(of_packed.Regroup(packed, of_few.state()), IsOk());
   EXPECT_EQ(StepOf(of_packed, ".d_row"), 3);
   EXPECT_EQ(StepOf(of_packed, ".g_cube"), 0);
   for (uint32_t step = 0; step < 3; ++step) {
@@ -127,7 +127,7 @@ TEST(OptimizerPackedTest, StateGoesBetweenPackedAndLooseGroups) {
   ASSERT_THAT(of_loose.Step(&loose, MixedModel(2), 0.1), IsOk());
   ASSERT_THAT(of_packed.Step(&packed, MixedModel(2), 0.1), IsOk());
   ASSERT_THAT(of_packed.LoadState(of_loose.state()), IsOk());
-  ASSERT_THAT(of_loose.Rebind(packed), IsOk()) << "goes over to the packed group";
+  ASSERT_THAT(of_loose.Regroup(packed), IsOk()) << "goes over to the packed group";
   EXPECT_TRUE(of_loose.packed());
   Packed twin = packed.Snapshot().value();
   ASSERT_THAT(of_packed.Step(&packed, MixedModel(3), 0.1), IsOk());
@@ -174,12 +174,12 @@ TEST_F(OptimizerPackedErrorTest, MissingGradientsAreNamed) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 AllOf(HasSubstr("gradients do not fit the parameters:\nmissing (2):"),
                       HasSubstr("\n  '.f_matrix'"), HasSubstr("\n  '.b_empty'")),
-                Group(MixedModel(2), {"a_scalar", "d_row", "e_double", "h_doubles", "g_cube"}));
+                GroupOf(MixedModel(2), {"a_scalar", "d_row", "e_double", "h_doubles", "g_cube"}));
 }
 
 TEST_F(OptimizerPackedErrorTest, MissingGradientsOfTensorsThatRideAlongAreNamed) {
   const ParamStore some =
-      Group(MixedModel(2), {"a_scalar", "b_empty", "d_row", "f_matrix", "g_cube", "h_doubles"});
+      GroupOf(MixedModel(2), {"a_scalar", "b_empty", "d_row", "f_matrix", "g_cube", "h_doubles"});
   const auto words = HasSubstr("\n  '.e_double'");
   ExpectRefused(absl::StatusCode::kInvalidArgument, words, some);
   ExpectRefused(absl::StatusCode::kInvalidArgument, words,
@@ -206,7 +206,7 @@ TEST_F(OptimizerPackedErrorTest, GroupsThatAreNotPackedOrPackedOtherwise) {
 }
 
 TEST_F(OptimizerPackedErrorTest, OtherPacksAreNamedByLeaf) {
-  Packed other = Packed::Create(Group(MixedModel(1), {"a_scalar", "d_row"}), DType::kF32).value();
+  Packed other = Packed::Create(GroupOf(MixedModel(1), {"a_scalar", "d_row"}), DType::kF32).value();
   EXPECT_THAT(adam_.Step(&other, MixedModel(2), 0.1),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\n  '.g_cube'")));
 }

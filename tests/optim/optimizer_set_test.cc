@@ -4,10 +4,8 @@
 
 #include "leafstore/numeric/ops.h"
 #include "leafstore/optim/clip.h"
-#include "leafstore/pack/pack.h"
-#include "leafstore/select/labels.h"
-#include "leafstore/select/partition.h"
-#include "leafstore/store/merge.h"
+#include "leafstore/select/grouping.h"
+#include "leafstore/select/groups.h"
 
 #include "tests/optim/optim_testing.h"
 
@@ -18,54 +16,43 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 class OptimizerSetTest : public testing::Test {
  protected:
   // The groups "bias" and "rest" have rules, "frozen" has none.
-  Labels LabelsOf(const std::vector<uint32_t>& groups) {
-    return Labels::Create(model_.layout(), groups, {"bias", "frozen", "rest"}).value();
-  }
-  ParamStore GroupOf(const Labels& labels, uint32_t group) {
-    std::vector<Leaf> leaves;
-    for (uint32_t place = 0; place < labels.SlotsOf(group).size(); ++place) {
-      leaves.push_back(model_.leaf(labels.SlotsOf(group).SlotAt(place)));
-    }
-    return ParamStore::Create(labels.layout(), labels.SlotsOf(group), std::move(leaves)).value();
+  Grouping GroupingOf(const std::vector<uint32_t>& groups) {
+    return Grouping::Create(model_.layout(), groups, {"bias", "frozen", "rest"}).value();
   }
   Contents All() {
-    Contents all = ContentsOf(bias_);
-    all.merge(ContentsOf(rest_));
+    Contents all = ContentsOf(groups_["bias"]);
+    all.merge(ContentsOf(groups_["rest"]));
     all.merge(ContentsOf(set_.state()));
     return all;
   }
-  std::vector<GroupRef> Groups() { return {&bias_, &frozen_, &rest_}; }
 
   ParamStore model_ = Model({{"a", F32({2}, {1, 2})},
                              {"b", F32({3}, {1, 2, 3})},
                              {"c", F64({2}, {1, 2})},
                              {"d", F32({1}, {1})}});
   const RuleMap rules_ = {{"bias", Sgd{.momentum = 0.5}}, {"rest", AdamW{}}};
-  Labels labels_ = LabelsOf({0, 2, 1, 2});
-  ParamStore bias_ = GroupOf(labels_, 0);
-  ParamStore frozen_ = GroupOf(labels_, 1);
-  ParamStore rest_ = GroupOf(labels_, 2);
-  OptimizerSet set_ = OptimizerSet::Create(rules_, labels_, Groups()).value();
+  Grouping grouping_ = GroupingOf({0, 2, 1, 2});
+  Groups groups_ = grouping_.Split(model_).value();
+  OptimizerSet set_ = OptimizerSet::Create(rules_, groups_).value();
 };
 
 TEST_F(OptimizerSetTest, StepsEachGroupByItsOwnRule) {
-  ParamStore bias = GroupOf(labels_, 0), rest = GroupOf(labels_, 2);
-  Optimizer sgd = Optimizer::Create(rules_.at("bias"), bias).value();
-  Optimizer adamw = Optimizer::Create(rules_.at("rest"), rest).value();
+  Groups groups = grouping_.Split(model_).value();
+  Optimizer sgd = Optimizer::Create(rules_.at("bias"), groups["bias"]).value();
+  Optimizer adamw = Optimizer::Create(rules_.at("rest"), groups["rest"]).value();
   for (uint32_t step = 0; step < 3; ++step) {
     const ParamStore grads = RandomLike(model_, step);
-    ASSERT_THAT(set_.Step(Groups(), grads, 0.1), IsOk());
-    ASSERT_THAT(sgd.Step(&bias, grads, 0.1), IsOk());
-    ASSERT_THAT(adamw.Step(&rest, grads, 0.1), IsOk());
+    ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk());
+    ASSERT_THAT(sgd.Step(&groups["bias"], grads, 0.1), IsOk());
+    ASSERT_THAT(adamw.Step(&groups["rest"], grads, 0.1), IsOk());
   }
-  EXPECT_EQ(ContentsOf(bias_), ContentsOf(bias));
-  EXPECT_EQ(ContentsOf(rest_), ContentsOf(rest));
-  EXPECT_EQ(*frozen_.Find(".c"), *model_.Find(".c"));
+  EXPECT_EQ(ContentsOf(groups_["bias"]), ContentsOf(groups["bias"]));
+  EXPECT_EQ(ContentsOf(groups_["rest"]), ContentsOf(groups["rest"]));
+  EXPECT_EQ(*groups_["frozen"].Find(".c"), *model_.Find(".c"));
 }
 
 TEST_F(OptimizerSetTest, KnowsItsOptimizersByName) {
@@ -73,35 +60,63 @@ TEST_F(OptimizerSetTest, KnowsItsOptimizersByName) {
   EXPECT_EQ(set_.Find("rest")->rule(), rules_.at("rest"));
   EXPECT_EQ(set_.Find("frozen"), nullptr);
   EXPECT_EQ(set_.Find("nothing"), nullptr);
-  EXPECT_EQ(set_.labels(), labels_);
+  EXPECT_EQ(set_.grouping(), grouping_);
 }
 
-TEST_F(OptimizerSetTest, TakesGradientsAndOptionsForEachGroup) {
+TEST_F(OptimizerSetTest, TakesGradientsInGroupsAndNumbersByName) {
+  Groups grads = grouping_.Split(RandomLike(model_, 1)).value();
+  const Contents bias_before = ContentsOf(groups_["bias"]);
+  const Contents rest_before = ContentsOf(groups_["rest"]);
+  ASSERT_THAT(set_.Step(&groups_, grads, {.lr = {{"bias", 0.0}, {"frozen", 7.0}, {"rest", 0.1}}}),
+              IsOk());
+  EXPECT_EQ(ContentsOf(groups_["bias"]), bias_before) << "its learning rate is 0";
+  EXPECT_NE(ContentsOf(groups_["rest"]), rest_before);
+  ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk());
+  EXPECT_NE(ContentsOf(groups_["bias"]), bias_before);
+  ASSERT_THAT(grads["frozen"].Erase(".c"), IsOk());
+  EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk()) << "a frozen group needs none";
+}
+
+TEST_F(OptimizerSetTest, NumbersByName_AreThoseOfAnOptimizerAlone) {
+  Groups groups = grouping_.Split(model_).value();
+  Optimizer sgd = Optimizer::Create(rules_.at("bias"), groups["bias"]).value();
   const ParamStore grads = RandomLike(model_, 1);
-  const ParamStore bias_grads = Group(grads, {"a"});
-  const std::vector<ConstGroupRef> each = {&bias_grads, static_cast<const ParamStore*>(nullptr),
-                                           &grads};
-  const std::vector<StepOptions> options = {0.0, 7.0, 0.1};
-  const Contents bias_before = ContentsOf(bias_), rest_before = ContentsOf(rest_);
-  ASSERT_THAT(set_.Step(Groups(), each, options), IsOk());
-  EXPECT_EQ(ContentsOf(bias_), bias_before) << "its learning rate is 0";
-  EXPECT_NE(ContentsOf(rest_), rest_before);
-  ASSERT_THAT(set_.Step(Groups(), each, 0.1), IsOk());
-  EXPECT_NE(ContentsOf(bias_), bias_before);
+  const GroupStepOptions options = {.lr = {{"bias", 0.2}, {"rest", 0.1}},
+                                    .grad_scale = {{"bias", 0.5}, {"rest", 1}}};
+  ASSERT_THAT(set_.Step(&groups_, grads, options), IsOk());
+  ASSERT_THAT(sgd.Step(&groups["bias"], grads, {0.2, 0.5}), IsOk());
+  EXPECT_EQ(ContentsOf(groups_["bias"]), ContentsOf(groups["bias"]));
 }
 
-TEST_F(OptimizerSetTest, MixesPackedGroupsWithOthersAndIgnoresFrozenOnes) {
-  Packed rest = Packed::Create(rest_, DType::kF32).value();
-  const std::vector<GroupRef> groups = {&bias_, static_cast<ParamStore*>(nullptr), &rest};
-  OptimizerSet set = OptimizerSet::Create(rules_, labels_, groups).value();
-  ParamStore bias_twin = GroupOf(labels_, 0);
-  const std::vector<GroupRef> twin = {&bias_twin, &frozen_, &rest_};
+TEST_F(OptimizerSetTest, NumbersThatAreMissingOrOfNoGroup_AreErrors) {
+  const Contents before = All();
+  const ParamStore grads = RandomLike(model_, 1);
+  EXPECT_THAT(set_.Step(&groups_, grads, {.lr = {{"bias", 0.1}}}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "group 'rest': expected a learning rate for it, found none"));
+  EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1, .grad_scale = {{"rest", 1}}}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       "group 'bias': expected a grad_scale for it, found none"));
+  EXPECT_THAT(
+      set_.Step(&groups_, grads, {.lr = {{"bais", 0.1}, {"rest", 0.1}}}),
+      StatusIs(absl::StatusCode::kNotFound, "lr: no group is called \"bais\"; did you mean bias?"));
+  EXPECT_EQ(All(), before);
+}
+
+TEST_F(OptimizerSetTest, MixesPackedGroupsWithOthers) {
+  Groups groups = grouping_.Split(model_).value();
+  ASSERT_THAT(groups.Pack("rest"), IsOk());
+  OptimizerSet set = OptimizerSet::Create(rules_, groups).value();
+  Groups packed_grads = grouping_.Split(RandomLike(model_, 1)).value();
+  ASSERT_THAT(packed_grads.Pack("rest"), IsOk());
   for (uint32_t step = 0; step < 2; ++step) {
     const ParamStore grads = RandomLike(model_, step);
-    ASSERT_THAT(set.Step(groups, grads, 0.1), IsOk());
-    ASSERT_THAT(set_.Step(twin, grads, 0.1), IsOk());
+    ASSERT_THAT(step == 0 ? set.Step(&groups, grads, {.lr = 0.1})
+                          : set.Step(&groups, packed_grads, {.lr = 0.1}),
+                IsOk());
+    ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk());
   }
-  EXPECT_EQ(ContentsOf(rest.store().value()), ContentsOf(rest_));
+  EXPECT_EQ(ContentsOf(groups.Find("rest")->Snapshot().value()), ContentsOf(groups_["rest"]));
   EXPECT_EQ(ContentsOf(set.state()), ContentsOf(set_.state()));
 }
 
@@ -113,26 +128,25 @@ TEST_F(OptimizerSetTest, StateIsNamedByGroup) {
 }
 
 TEST_F(OptimizerSetTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
-  ASSERT_THAT(set_.Step(Groups(), RandomLike(model_, 1), 0.1), IsOk());
-  ParamStore bias = bias_.Snapshot().value(), rest = rest_.Snapshot().value();
-  const std::vector<GroupRef> groups = {&bias, &frozen_, &rest};
-  OptimizerSet resumed = OptimizerSet::Create(rules_, labels_, groups).value();
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
+  Groups groups = grouping_.Split(groups_.Merge().value()).value();
+  OptimizerSet resumed = OptimizerSet::Create(rules_, groups).value();
   std::vector<NamedStore> state = set_.state();
   ASSERT_THAT(resumed.LoadState(std::move(state)), IsOk());
   EXPECT_THAT(state, IsEmpty());  // NOLINT: specified
-  ASSERT_THAT(resumed.Step(groups, RandomLike(model_, 2), 0.1), IsOk());
-  ASSERT_THAT(set_.Step(Groups(), RandomLike(model_, 2), 0.1), IsOk());
-  EXPECT_EQ(ContentsOf(bias), ContentsOf(bias_));
-  EXPECT_EQ(ContentsOf(rest), ContentsOf(rest_));
+  ASSERT_THAT(resumed.Step(&groups, RandomLike(model_, 2), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 2), {.lr = 0.1}), IsOk());
+  EXPECT_EQ(ContentsOf(groups["bias"]), ContentsOf(groups_["bias"]));
+  EXPECT_EQ(ContentsOf(groups["rest"]), ContentsOf(groups_["rest"]));
   EXPECT_EQ(ContentsOf(resumed.state()), ContentsOf(set_.state()));
 }
 
 TEST_F(OptimizerSetTest, LoadingNamesAllThatIsWrongInAllGroupsAndChangesNone) {
-  ASSERT_THAT(set_.Step(Groups(), RandomLike(model_, 1), 0.1), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   const Contents before = All();
   std::vector<NamedStore> state = set_.state();
   state[1].name = "bia/step";
-  state[3].store = Group(state[3].store, {"b"});
+  state[3].store = GroupOf(state[3].store, {"b"});
   state.push_back({"stray", ParamStore()});
   EXPECT_THAT(set_.LoadState(state),
               StatusIs(absl::StatusCode::kInvalidArgument,
@@ -145,47 +159,57 @@ TEST_F(OptimizerSetTest, LoadingNamesAllThatIsWrongInAllGroupsAndChangesNone) {
 
 TEST_F(OptimizerSetTest, AStepThatFailsInOneGroupChangesNone) {
   const ParamStore grads = RandomLike(model_, 1);
-  ASSERT_THAT(set_.Step(Groups(), grads, 0.1), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk());
   const Contents before = All();
-  EXPECT_THAT(set_.Step(Groups(), Group(grads, {"a", "b"}), 0.1),
+  EXPECT_THAT(set_.Step(&groups_, GroupOf(grads, {"a", "b"}), {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        AllOf(HasSubstr("group 'rest': "), HasSubstr("\n  '.d'"))));
-  EXPECT_THAT(set_.Step({&bias_, &frozen_}, grads, 0.1),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       HasSubstr("groups: expected 3 for the groups, found 2")));
-  EXPECT_THAT(set_.Step({&bias_, &frozen_, &bias_}, grads, 0.1),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("group 'rest': expected the 2 leaves that the labels"),
-                             HasSubstr("found other leaves (1)"))));
-  EXPECT_THAT(set_.Step({&bias_, &frozen_, static_cast<Packed*>(nullptr)}, grads, 0.1),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("group 'rest': expected a")));
-  EXPECT_THAT(set_.Step(Groups(), std::vector<ConstGroupRef>{&grads}, 0.1),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("gradients: expected 3")));
   EXPECT_EQ(All(), before);
-  EXPECT_THAT(set_.Step(Groups(), grads, 0.1), IsOk()) << "and it still works";
+  EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk()) << "and it still works";
+}
+
+TEST_F(OptimizerSetTest, GroupsThatAreNotItsOwn_AreErrors) {
+  const ParamStore grads = RandomLike(model_, 1);
+  const Grouping other = GroupingOf({0, 2, 2, 1});
+  Groups other_groups = other.Split(model_).value();
+  EXPECT_THAT(set_.Step(&other_groups, grads, {.lr = 0.1}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("groups: expected groups of the grouping that the optimizers")));
+  EXPECT_THAT(
+      set_.Step(&groups_, other.Split(grads).value(), {.lr = 0.1}),
+      StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("gradients: expected groups")));
+  const Contents before = All();
+  ParamStore rest = std::exchange(groups_["rest"], GroupOf(model_, {"a"}));
+  EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}),
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       AllOf(HasSubstr("group 'rest': expected the 2 leaves that its grouping"),
+                             HasSubstr("found other leaves (1)"))));
+  EXPECT_THAT(OptimizerSet::Create(rules_, groups_),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("group 'rest': expected")));
+  groups_["rest"] = std::move(rest);
+  EXPECT_EQ(All(), before);
 }
 
 TEST_F(OptimizerSetTest, CreateNamesRulesWithoutAGroup) {
-  EXPECT_THAT(OptimizerSet::Create({{"biases", Sgd{}}}, labels_, Groups()),
+  EXPECT_THAT(OptimizerSet::Create({{"biases", Sgd{}}}, groups_),
               StatusIs(absl::StatusCode::kNotFound,
                        AllOf(HasSubstr("biases"), HasSubstr("did you mean bias?"))));
   EXPECT_THAT(
-      OptimizerSet::Create({{"bias", Sgd{.momentum = -1}}}, labels_, Groups()),
+      OptimizerSet::Create({{"bias", Sgd{.momentum = -1}}}, groups_),
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("group 'bias': sgd: momentum")));
-  EXPECT_THAT(OptimizerSet::Create(rules_, labels_, {&bias_}),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("expected 3, found 1")));
 }
 
-TEST_F(OptimizerSetTest, RepartitionKeepsStateFreezesAndThaws) {
+TEST_F(OptimizerSetTest, RegroupKeepsStateFreezesAndThaws) {
   for (uint32_t step = 0; step < 2; ++step) {
-    ASSERT_THAT(set_.Step(Groups(), RandomLike(model_, step), 0.1), IsOk());
+    ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, step), {.lr = 0.1}), IsOk());
   }
   const Contents before = ContentsOf(set_.state());
   // "b" stays in "rest", "d" is frozen, "c" is thawed.
-  const Labels labels = LabelsOf({0, 2, 2, 1});
-  ParamStore bias = GroupOf(labels, 0), rest = GroupOf(labels, 2);
-  const std::vector<NamedStore> left = set_.Repartition(labels, {&bias, &frozen_, &rest}).value();
-  EXPECT_EQ(set_.labels(), labels);
+  const Grouping next = GroupingOf({0, 2, 2, 1});
+  const std::vector<NamedStore> left = set_.Regroup(next, &groups_).value();
+  EXPECT_EQ(set_.grouping(), next);
+  EXPECT_EQ(groups_.grouping(), next);
+  EXPECT_NE(groups_["frozen"].Find(".d"), nullptr);
   EXPECT_EQ(StepOf(*set_.Find("bias"), ".a"), 2);
   EXPECT_EQ(StepOf(*set_.Find("rest"), ".b"), 2);
   EXPECT_EQ(StepOf(*set_.Find("rest"), ".c"), 0);
@@ -196,50 +220,40 @@ TEST_F(OptimizerSetTest, RepartitionKeepsStateFreezesAndThaws) {
   EXPECT_EQ(ContentsOf(left), (Contents{{"rest/exp_avg:.d", before.at("rest/exp_avg:.d")},
                                         {"rest/exp_avg_sq:.d", before.at("rest/exp_avg_sq:.d")},
                                         {"rest/step:.d", Leaf(Value(2))}}));
-  // And back again, with what was handed back.
-  ASSERT_THAT(set_.Repartition(labels_, Groups(), left), IsOk());
+  // And back again, with what was returned.
+  ASSERT_THAT(set_.Regroup(grouping_, &groups_, left), IsOk());
   EXPECT_EQ(ContentsOf(set_.state()), before);
 }
 
-// The way that a user goes: filters, a plan, labels of it, groups by moving, one norm for all.
-TEST_F(OptimizerSetTest, ServesTheGroupsOfAPlan) {
-  const auto plan_of = [&](const char* frozen) {
-    return PartitionPlan::Compile(model_, {Glob("a"), Glob(frozen)}).value();
+// The way that a user goes: named filters, groups by moving, one norm for all, other groups.
+TEST_F(OptimizerSetTest, ServesTheGroupsOfNamedFilters) {
+  const auto grouping_of = [&](const char* frozen) {
+    return Grouping::Compile(model_,
+                             {{"bias", Glob("a")}, {"frozen", Glob(frozen)}, {"rest", Rest()}})
+        .value();
   };
-  const auto labels_of = [&](const PartitionPlan& plan) {
-    return Labels::Create(model_.layout(), plan, {"bias", "frozen", "rest"}).value();
-  };
-  const PartitionPlan plan = plan_of("c");
-  auto [bias, frozen, rest] = plan.Split<3>(model_).value();
-  const std::vector<GroupRef> groups = {&bias, &frozen, &rest};
-  OptimizerSet set = OptimizerSet::Create(rules_, labels_of(plan), groups).value();
-  EXPECT_EQ(set.labels(), labels_) << "the same groups as by hand";
+  Groups groups = grouping_of("c").Split(model_).value();
+  OptimizerSet set = OptimizerSet::Create(rules_, groups).value();
+  EXPECT_EQ(set.grouping(), grouping_) << "the same groups as by hand";
   const ParamStore grads = RandomLike(model_, 1);
+  EXPECT_DOUBLE_EQ(GlobalNorm(grouping_.Split(grads).value()).value(), GlobalNorm(grads).value());
   const double scale = ClipScale(GlobalNorm(grads).value(), 1.0).value();
-  ASSERT_THAT(set.Step(groups, grads, {0.1, scale}), IsOk());
-  ASSERT_THAT(set_.Step(Groups(), grads, {0.1, scale}), IsOk());
-  EXPECT_EQ(ContentsOf(rest), ContentsOf(rest_));
+  ASSERT_THAT(set.Step(&groups, grads, {.lr = 0.1, .grad_scale = scale}), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1, .grad_scale = scale}), IsOk());
+  EXPECT_EQ(ContentsOf(groups["rest"]), ContentsOf(groups_["rest"]));
 
-  ParamStore all = Merge(std::move(bias), std::move(frozen), std::move(rest)).value();
-  const PartitionPlan next = plan_of("d");
-  auto again = next.Split<3>(std::move(all)).value();
-  bias = std::move(again[0]);
-  frozen = std::move(again[1]);
-  rest = std::move(again[2]);
-  ASSERT_THAT(set.Repartition(labels_of(next), groups), IsOk());
-  ASSERT_THAT(set.Step(groups, grads, 0.1), IsOk());
+  ASSERT_THAT(set.Regroup(grouping_of("d"), &groups), IsOk());
+  ASSERT_THAT(set.Step(&groups, grads, {.lr = 0.1}), IsOk());
   EXPECT_EQ(StepOf(*set.Find("rest"), ".b"), 2);
   EXPECT_EQ(StepOf(*set.Find("rest"), ".c"), 1);
 }
 
 TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {
   const RuleMap rules = {{"bias", Adam{}}, {"frozen", Sgd{}}, {"rest", AdamW{}}};
-  OptimizerSet set = OptimizerSet::Create(rules, labels_, Groups()).value();
-  ASSERT_THAT(set.Step(Groups(), RandomLike(model_, 1), 0.1), IsOk());
+  OptimizerSet set = OptimizerSet::Create(rules, groups_).value();
+  ASSERT_THAT(set.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   const Contents before = ContentsOf(set.state());
-  const Labels swapped = LabelsOf({2, 0, 0, 1});
-  ParamStore bias = GroupOf(swapped, 0), frozen = GroupOf(swapped, 1), rest = GroupOf(swapped, 2);
-  const std::vector<NamedStore> left = set.Repartition(swapped, {&bias, &frozen, &rest}).value();
+  const std::vector<NamedStore> left = set.Regroup(GroupingOf({2, 0, 0, 1}), &groups_).value();
   const Contents after = ContentsOf(set.state());
   EXPECT_EQ(after.at("rest/exp_avg:.a"), before.at("bias/exp_avg:.a"));
   EXPECT_EQ(after.at("bias/exp_avg_sq:.b"), before.at("rest/exp_avg_sq:.b"));
@@ -251,15 +265,21 @@ TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {
                                                               testing::Key("rest/step:.d")));
 }
 
-TEST_F(OptimizerSetTest, ARepartitionThatFailsChangesNothing) {
-  ASSERT_THAT(set_.Step(Groups(), RandomLike(model_, 1), 0.1), IsOk());
+TEST_F(OptimizerSetTest, ARegroupThatFailsChangesNothing) {
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   const Contents before = All();
-  const Labels labels = LabelsOf({0, 2, 2, 1});
-  EXPECT_THAT(set_.Repartition(labels, Groups()),
+  const Grouping other =
+      Grouping::Create(Model({{"z", F32({1}, {1})}}).layout(), std::vector<uint32_t>{0}, {"rest"})
+          .value();
+  EXPECT_THAT(set_.Regroup(other, &groups_),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("found others")));
+  std::vector<NamedStore> adopt = set_.state();
+  adopt[3].name = "rest/unknown";
+  EXPECT_THAT(set_.Regroup(GroupingOf({0, 2, 2, 1}), &groups_, adopt),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("group 'rest': ")));
   EXPECT_EQ(All(), before);
-  EXPECT_EQ(set_.labels(), labels_);
-  EXPECT_THAT(set_.Step(Groups(), RandomLike(model_, 2), 0.1), IsOk());
+  EXPECT_EQ(set_.grouping(), grouping_);
+  EXPECT_THAT(set_.Step(&groups_, RandomLike(model_, 2), {.lr = 0.1}), IsOk());
 }
 
 }  // namespace

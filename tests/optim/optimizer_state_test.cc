@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "leafstore/optim/optimizer.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/select/groups.h"
 
 #include "tests/optim/optim_testing.h"
 
@@ -38,7 +38,7 @@ TEST(OptimizerStateTest, HasAStoreForEachMomentAndTheSteps) {
 }
 
 TEST(OptimizerStateTest, BeginsWithZerosInTheLayoutSlotsDtypesAndShapesOfTheGroup) {
-  const ParamStore group = Group(MixedModel(1), {"a_scalar", "c_name", "e_double"});
+  const ParamStore group = GroupOf(MixedModel(1), {"a_scalar", "c_name", "e_double"});
   const std::vector<NamedStore> state = Optimizer::Create(Adam{}, group)->state();
   for (const NamedStore& one : state) {
     EXPECT_EQ(one.store.layout(), group.layout());
@@ -55,11 +55,12 @@ TEST(OptimizerStateTest, APlanForTheParametersSplitsTheMoments) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   ASSERT_THAT(adam.Step(&params, MixedModel(2), 0.1), IsOk());
-  const PartitionPlan plan = PartitionPlan::Compile(params, {Glob("*_name"), Glob("e_*")}).value();
+  const Grouping plan = Grouping::Compile(params, {Glob("*_name"), Glob("e_*")}).value();
   const std::vector<NamedStore> state = adam.state();
   const auto groups = plan.Split(StoreOf(state, "exp_avg"));
   ASSERT_THAT(groups, IsOk());
-  EXPECT_EQ(*(*groups)[1].Find(".e_double"), *StoreOf(state, "exp_avg").Find(".e_double"));
+  EXPECT_EQ(*groups->group(1).store().Find(".e_double"),
+            *StoreOf(state, "exp_avg").Find(".e_double"));
 }
 
 TEST(OptimizerStateTest, HasWhatTheRuleSays) {
@@ -204,7 +205,7 @@ TEST_F(LoadStateErrorTest, AllThatIsMissingUnexpectedOrDifferentTogether) {
 
 TEST_F(LoadStateErrorTest, OnlyWhatIsWrongIsNamed) {
   ExpectRefused(
-      Stores(good_.Snapshot().value(), good_.Snapshot().value(), Group(good_steps_, {"a"})),
+      Stores(good_.Snapshot().value(), good_.Snapshot().value(), GroupOf(good_steps_, {"a"})),
       absl::StatusCode::kInvalidArgument,
       AllOf(HasSubstr("'step':"), HasSubstr("'.b'"), Not(HasSubstr("'.a'")),
             Not(HasSubstr("exp_avg"))));

@@ -73,12 +73,12 @@ TEST(OptimizerTest, TakesGradientsOfTheWholeModelForAGroup) {
       Model({{"a", F32({1}, {1})}, {"b", F32({1}, {2})}, {"c", F32({1}, {3})}});
   const ParamStore grads =
       Model({{"a", F32({1}, {10})}, {"b", F32({1}, {20})}, {"c", F32({1}, {30})}});
-  ParamStore group = Group(model, {"a", "c"});
+  ParamStore group = GroupOf(model, {"a", "c"});
   Optimizer sgd = Optimizer::Create(Sgd{}, group).value();
   ASSERT_THAT(sgd.Step(&group, grads, 1), IsOk());
   EXPECT_THAT(Numbers(group, ".a"), ElementsAre(-9));
   EXPECT_THAT(Numbers(group, ".c"), ElementsAre(-27));
-  ASSERT_THAT(sgd.Step(&group, Group(grads, {"a", "c"}), 1), IsOk()) << "or of the group alone";
+  ASSERT_THAT(sgd.Step(&group, GroupOf(grads, {"a", "c"}), 1), IsOk()) << "or of the group alone";
   EXPECT_THAT(Numbers(group, ".a"), ElementsAre(-19));
 }
 
@@ -173,7 +173,7 @@ TEST(OptimizerTest, MovesWithItsState) {
 
 TEST(OptimizerTest, CountsNoStepsOfWhatItDoesNotHave) {
   const ParamStore model = Model({{"a", F32({1}, {1})}, {"b", F32({1}, {1})}});
-  ParamStore group = Group(model, {"a"});
+  ParamStore group = GroupOf(model, {"a"});
   Optimizer sgd = Optimizer::Create(Sgd{}, group).value();
   ASSERT_THAT(sgd.Step(&group, model, 0.1), IsOk());
   EXPECT_EQ(sgd.StepCountOf(0), 1);
@@ -247,7 +247,7 @@ TEST_F(OptimizerStepErrorTest, MissingGradientsAreNamed) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 AllOf(HasSubstr("gradients do not fit the parameters:\nmissing (2):"),
                       HasSubstr("\n  '.a'"), HasSubstr("\n  '.d'"), Not(HasSubstr(".b"))),
-                &params_, Group(grads_, {"b", "c"}));
+                &params_, GroupOf(grads_, {"b", "c"}));
 }
 
 TEST_F(OptimizerStepErrorTest, GradientsOfAnotherDtypeOrShapeAreNamed) {
@@ -283,7 +283,7 @@ TEST_F(OptimizerStepErrorTest, ParametersOnAnotherLayout) {
 }
 
 TEST_F(OptimizerStepErrorTest, AnotherGroupOfTheSameModelIsNamedByLeaf) {
-  ParamStore group = Group(params_, {"a", "b", "c"});
+  ParamStore group = GroupOf(params_, {"a", "b", "c"});
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 AllOf(HasSubstr("parameters differ"), HasSubstr("\n  '.d'"), Not(HasSubstr(".a"))),
                 &group, grads_);

@@ -31,7 +31,7 @@ std::vector<Trained> TwoGroups() {
   const ParamStore model = MixedModel(1);
   std::vector<Trained> groups;
   const auto add = [&](const Rule& rule, const std::vector<std::string>& names) {
-    ParamStore group = Group(model, names);
+    ParamStore group = GroupOf(model, names);
     Optimizer optimizer = Optimizer::Create(rule, group).value();
     groups.push_back({std::move(group), std::move(optimizer)});
   };

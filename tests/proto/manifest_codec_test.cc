@@ -33,8 +33,8 @@ ManifestItem EveryKindItem(const std::string& name) {
   item.segments.offsets = {64, 128, 0};
   item.segments.checksums = {1, 2, 3};
   item.metadata = {{"a", "1"}, {"b", "2"}};
-  item.labels =
-      Labels::Create(store.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
+  item.grouping =
+      Grouping::Create(store.layout(), std::vector<uint32_t>{0, 0, 1, 1, kNoGroup, 1}, {"x", "y"})
           .value();
   return item;
 }
@@ -67,7 +67,7 @@ TEST(ManifestCodecTest, RoundTrip_KeepsEverything) {
   EXPECT_THAT(item.segments.checksums, ElementsAre(1, 2, 3));
   EXPECT_EQ(item.stored_size(0), 24);
   EXPECT_EQ(item.metadata, TwoItems().items[1].metadata);
-  EXPECT_TRUE(item.labels == TwoItems().items[1].labels);
+  EXPECT_TRUE(item.grouping == TwoItems().items[1].grouping);
   EXPECT_EQ(EncodeManifest(manifest).value(), bytes);
 }
 
@@ -226,7 +226,7 @@ TEST(ManifestCodecTest, Groups_AllocateAtMostAConstantTimesTheManifest) {
     item.name = absl::StrCat("item ", i);
     item.layout = layout;
     item.slots = SlotSet::Create(kSlots, {}).value();
-    item.labels = Labels::Create(layout, groups, names).value();
+    item.grouping = Grouping::Create(layout, groups, names).value();
     manifest.items.push_back(std::move(item));
   }
   const std::string bytes = EncodeManifest(manifest).value();
@@ -234,7 +234,7 @@ TEST(ManifestCodecTest, Groups_AllocateAtMostAConstantTimesTheManifest) {
   const absl::StatusOr<Manifest> decoded = DecodeManifest(bytes);
   EXPECT_LT(use.peak(), 50 * static_cast<int64_t>(bytes.size()));
   ASSERT_THAT(decoded, IsOk());
-  EXPECT_TRUE(decoded->items[7].labels == manifest.items[7].labels);
+  EXPECT_TRUE(decoded->items[7].grouping == manifest.items[7].grouping);
 }
 
 // Protobuf itself would allocate them.

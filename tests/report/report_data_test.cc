@@ -155,23 +155,23 @@ TEST_F(ReportDataTest, SavedGroups_HaveTotalsAndStatistics) {
   const json item = report["items"][0];
   EXPECT_EQ(item["groups_saved"], true);
   const Flattened model = SampleParams();
-  const PartitionPlan plan =
-      PartitionPlan::Compile(model.params, {Glob("layers.*.bias"), Glob("layers.0")}).value();
-  const Labels labels =
-      Labels::Create(model.params.layout(), plan, {"bias", "first", "other"}).value();
-  const std::vector<TensorStats> stats = StatsOfGroups(model.params, labels).value();
+  const Grouping grouping = Grouping::Compile(model.params, {{"bias", Glob("layers.*.bias")},
+                                                             {"first", Glob("layers.0")},
+                                                             {"other", Rest()}})
+                                .value();
+  const std::vector<TensorStats> stats = StatsOfGroups(model.params, grouping).value();
   ASSERT_EQ(item["groups"].size(), 3u);
   for (uint32_t group = 0; group < 3; ++group) {
     const json found = item["groups"][group];
-    EXPECT_EQ(found["name"], labels.name(group));
-    EXPECT_EQ(found["leaves"], labels.SlotsOf(group).size());
+    EXPECT_EQ(found["name"], grouping.name(group));
+    EXPECT_EQ(found["leaves"], grouping.SlotsOf(group).size());
     EXPECT_EQ(found["bytes"], stats[group].bytes);
     EXPECT_EQ(found["nan"], stats[group].nan_count);
     EXPECT_NEAR(found["l2"], stats[group].l2(), 1e-12);
   }
   const json groups = item["leaves"]["group"];
   for (Slot slot = 0; slot < model.params.size(); ++slot) {
-    EXPECT_EQ(groups[slot], labels.GroupOf(slot)) << model.params.layout().PathText(slot);
+    EXPECT_EQ(groups[slot], grouping.GroupOf(slot)) << model.params.layout().PathText(slot);
   }
 }
 

@@ -70,12 +70,12 @@ TEST_F(ReportBrowserTest, Directory_ShowsNormsOverItsSteps) {
   page_->Press("ArrowRight");
   page_->Press("ArrowRight");
   const std::string reading = Eval("document.querySelector('#steps-charts .reading').textContent");
-  const PartitionPlan plan = PartitionPlan::Compile(stores[1], {Glob("**.bias")}).value();
-  const Labels labels = Labels::Create(stores[1].layout(), plan, {"bias", "rest"}).value();
-  const std::vector<TensorStats> groups = StatsOfGroups(stores[1], labels).value();
+  const Grouping grouping =
+      Grouping::Compile(stores[1], {{"bias", Glob("**.bias")}, {"rest", Rest()}}).value();
+  const std::vector<TensorStats> groups = StatsOfGroups(stores[1], grouping).value();
   EXPECT_THAT(reading, testing::StartsWith("Step 20: "));
   for (uint32_t group = 0; group < 2; ++group) {
-    const size_t at = reading.find(labels.name(group) + " ") + labels.name(group).size() + 1;
+    const size_t at = reading.find(grouping.name(group) + " ") + grouping.name(group).size() + 1;
     EXPECT_NEAR(NumberIn(reading.substr(at, reading.find(',', at) - at)), groups[group].l2(),
                 1e-3 * groups[group].l2());
   }

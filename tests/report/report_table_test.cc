@@ -100,15 +100,17 @@ TEST_F(ReportBrowserTest, Groups_HaveTotalsAndFilterTheTable) {
   const ParamStore store = NetworkStore(2, 8, 0.1f);
   Save(path_, store);
   Open({path_, "--group", "bias=**.bias", "--group", "attention=layers.*.attn.**"});
-  const PartitionPlan plan =
-      PartitionPlan::Compile(store, {Glob("**.bias"), Glob("layers.*.attn.**")}).value();
-  const Labels labels = Labels::Create(store.layout(), plan, {"bias", "attention", "rest"}).value();
-  const std::vector<TensorStats> stats = StatsOfGroups(store, labels).value();
+  const Grouping grouping = Grouping::Compile(store, {{"bias", Glob("**.bias")},
+                                                      {"attention", Glob("layers.*.attn.**")},
+                                                      {"rest", Rest()}})
+                                .value();
+  const std::vector<TensorStats> stats = StatsOfGroups(store, grouping).value();
   for (uint32_t group = 0; group < 3; ++group) {
     const std::string rows =
         absl::StrCat("document.querySelectorAll('.groups tbody')[", group, "]");
-    EXPECT_EQ(Eval(rows + ".querySelector('.name').textContent"), labels.name(group));
-    EXPECT_EQ(NumberIn(Eval(rows + ".rows[0].cells[1].textContent")), labels.SlotsOf(group).size());
+    EXPECT_EQ(Eval(rows + ".querySelector('.name').textContent"), grouping.name(group));
+    EXPECT_EQ(NumberIn(Eval(rows + ".rows[0].cells[1].textContent")),
+              grouping.SlotsOf(group).size());
     const std::string second = Eval(rows + ".rows[1].textContent");
     EXPECT_THAT(second, HasSubstr(" numbers"));
     const double l2 = NumberIn(
@@ -118,7 +120,7 @@ TEST_F(ReportBrowserTest, Groups_HaveTotalsAndFilterTheTable) {
   page_->Click(".group-button");
   EXPECT_EQ(Eval("document.querySelector('.group-button').ariaPressed"), "true");
   EXPECT_EQ(Eval("byId('count').textContent"),
-            absl::StrCat(labels.SlotsOf(0).size(), " of ", store.size(), " rows"));
+            absl::StrCat(grouping.SlotsOf(0).size(), " of ", store.size(), " rows"));
   page_->Click(".scope button");
   EXPECT_EQ(Eval("byId('count').textContent"), absl::StrCat(store.size(), " rows"));
 }

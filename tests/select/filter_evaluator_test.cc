@@ -48,7 +48,7 @@ ParamStore LongPath(int depth, size_t key_size) {
 TEST(FilterEvaluatorTest, NoTextIsMadeThatNoRegularExpressionAsksFor) {
   const ParamStore store = LongPath(1000, size_t{1} << 20);
   const TreeDef def = store.layout().def().value();
-  const std::vector<Filter> filters = {And(Glob("other"), Regex(".*"))};
+  const std::vector<Filter> filters = {filters::And(Glob("other"), Regex(".*"))};
   FilterEvaluator evaluator(def, store, filters);
   const size_t before = mallinfo2().hblkhd;
   for (NodeId node = 0; node < def.node_count(); ++node) {
@@ -68,13 +68,13 @@ TEST(FilterEvaluatorTest, NoMoreTextIsMadeThanARegularExpressionMayBeAskedAbout)
   const size_t before = mallinfo2().hblkhd;
   evaluator.Matches(0);
   EXPECT_EQ(evaluator.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_LT(mallinfo2().hblkhd, before + 4 * MaxTotalText(0));
+  EXPECT_LT(mallinfo2().hblkhd, before + 4 * internal::MaxTotalText(0));
 }
 
 // The text of a node is made of what an earlier one had in common with it.
 TEST(FilterEvaluatorTest, ARegularExpressionSeesTheWholePathWhereverItIsAsked) {
   const Flattened model = Lists();
-  const std::vector<Filter> filters = {And(Glob("*.7*"), Regex(R"(\['[ab]'\]\[7\d?\])")),
+  const std::vector<Filter> filters = {filters::And(Glob("*.7*"), Regex(R"(\['[ab]'\]\[7\d?\])")),
                                        Regex(R"(\['b'\].*)")};
   FilterEvaluator evaluator(model.def, model.params, filters);
   int first = 0, second = 0;

@@ -38,11 +38,11 @@ const Texts& Everything() {
 // The path of every node that is asked, in order, where nothing matches.
 Texts Asked(const ParamStore& store) {
   Texts asked;
-  const Filter watch = Callable([&asked](const NodeView& node) {
+  const Filter watch = filters::Callable([&asked](const NodeView& node) {
     asked.push_back(node.path().ToString());
     return false;
   });
-  EXPECT_THAT(PartitionPlan::Compile(store, {watch}), IsOk());
+  EXPECT_THAT(Grouping::Compile(store, {watch}), IsOk());
   return asked;
 }
 
@@ -70,14 +70,13 @@ TEST(FilterTest, Callable_OfSpecsAlone_SeesNoLeaf) {
     }
     return false;
   });
-  EXPECT_THAT(PartitionPlan::Compile(LeafSpecs(store.layout(), store.slots(), spec), {watch}),
-              IsOk());
+  EXPECT_THAT(Grouping::Compile(LeafSpecs(store.layout(), store.slots(), spec), {watch}), IsOk());
   EXPECT_EQ(leaves, store.size());
 }
 
 TEST(FilterTest, ACallableSeesTheNode) {
   bool seen = false;
-  const Filter watch = Callable([&seen](const NodeView& node) {
+  const Filter watch = filters::Callable([&seen](const NodeView& node) {
     if (node.path().ToString() == ".head") {
       EXPECT_EQ(node.kind(), NodeKind::kStruct);
       EXPECT_EQ(node.key(), KeyRef::Attribute("head"));
@@ -173,40 +172,44 @@ TEST(FilterTest, RegularExpressionsMatchTheWholeCanonicalText) {
 }
 
 TEST(FilterTest, NotAsksContainersTooAndLeavesOnlyDoesNot) {
-  EXPECT_EQ(Taken(Not(DTypeIs(DType::kF32))), Everything());
-  EXPECT_EQ(Taken(LeavesOnly(Not(DTypeIs(DType::kF32)))), (Texts{".activation", ".steps"}));
-  EXPECT_EQ(Taken(Not(All())), Texts{});
+  EXPECT_EQ(Taken(filters::Not(DTypeIs(DType::kF32))), Everything());
+  EXPECT_EQ(Taken(LeavesOnly(filters::Not(DTypeIs(DType::kF32)))),
+            (Texts{".activation", ".steps"}));
+  EXPECT_EQ(Taken(filters::Not(filters::All())), Texts{});
 }
 
 TEST(FilterTest, AndOrTakeAnyNumber) {
-  EXPECT_EQ(Taken(Or(Glob("steps"), Glob("activation"), Glob("head.bias"))),
+  EXPECT_EQ(Taken(filters::Or(Glob("steps"), Glob("activation"), Glob("head.bias"))),
             (Texts{".activation", ".head.bias", ".steps"}));
-  EXPECT_EQ(Taken(And(IsTensor(), RankIs(2), Glob("head.**"))), (Texts{".head.weight"}));
-  EXPECT_EQ(Or(Glob("a"), Glob("b"), Glob("c")).ToString(), "a or b or c");
+  EXPECT_EQ(Taken(filters::And(IsTensor(), RankIs(2), Glob("head.**"))), (Texts{".head.weight"}));
+  EXPECT_EQ(filters::Or(Glob("a"), Glob("b"), Glob("c")).ToString(), "a or b or c");
 }
 
 TEST(FilterTest, ACombinationLeavesItsPartsAsTheyWere) {
-  const Filter ab = Or(Glob("a"), Glob("b"));
-  const Filter abc = Or(ab, Glob("c"));
-  const Filter abd = Or(ab, Glob("d"));
+  const Filter ab = filters::Or(Glob("a"), Glob("b"));
+  const Filter abc = filters::Or(ab, Glob("c"));
+  const Filter abd = filters::Or(ab, Glob("d"));
   EXPECT_EQ(ab.ToString(), "a or b");
   EXPECT_EQ(abc.ToString(), "a or b or c");
   EXPECT_EQ(abd.ToString(), "a or b or d");
-  EXPECT_EQ(And(ab, ab).ToString(), "(a or b) and (a or b)");
+  EXPECT_EQ(filters::And(ab, ab).ToString(), "(a or b) and (a or b)");
 }
 
 TEST(FilterTest, KnowsWhetherACallableIsInIt) {
-  const Filter callable = Callable([](const NodeView&) { return true; });
+  const Filter callable = filters::Callable([](const NodeView&) { return true; });
   EXPECT_TRUE(callable.has_callable());
-  EXPECT_TRUE(Or(Glob("a"), RankIs(1), And(All(), Not(callable))).has_callable());
-  EXPECT_FALSE(
-      And(Glob("a"), Not(Or(Regex("b"), ByteSizeIs(SizeCompare::kLess, 7)))).has_callable());
+  EXPECT_TRUE(
+      filters::Or(Glob("a"), RankIs(1), filters::And(filters::All(), filters::Not(callable)))
+          .has_callable());
+  EXPECT_FALSE(filters::And(Glob("a"), filters::Not(filters::Or(Regex("b"),
+                                                                ByteSizeIs(SizeCompare::kLess, 7))))
+                   .has_callable());
 }
 
 TEST(FilterTest, ACallableIsShownByItsName) {
   const auto no = [](const NodeView&) { return false; };
-  EXPECT_EQ(Callable(no).ToString(), "<callable>");
-  EXPECT_EQ(Not(Callable(no, "large")).ToString(), "not <large>");
+  EXPECT_EQ(filters::Callable(no).ToString(), "<callable>");
+  EXPECT_EQ(filters::Not(filters::Callable(no, "large")).ToString(), "not <large>");
 }
 
 // ---- errors ----
@@ -228,7 +231,8 @@ TEST(FilterTest, ABadPatternIsAnErrorFromTheStart) {
   EXPECT_THAT(Regex("a\\").status(),
               StatusIs(kInvalid, "regular expression 'a\\', column 2: trailing \\"));
   EXPECT_THAT(Regex("a\xff").status(), StatusIs(kInvalid, HasSubstr("column 2: invalid UTF-8")));
-  EXPECT_THAT(Callable(nullptr).status(), StatusIs(kInvalid, "callable filter: no function"));
+  EXPECT_THAT(filters::Callable(nullptr).status(),
+              StatusIs(kInvalid, "callable filter: no function"));
   EXPECT_THAT(RankIs(-1).status(), StatusIs(kInvalid, "rank: expected 0 or more, found -1"));
   EXPECT_THAT(ByteSizeIs(SizeCompare::kLess, -8).status(),
               StatusIs(kInvalid, "bytes: expected 0 or more, found -8"));
@@ -237,30 +241,33 @@ TEST(FilterTest, ABadPatternIsAnErrorFromTheStart) {
 
 TEST(FilterTest, WhatIsMadeOfABadFilterHasItsError) {
   const absl::Status bad = Glob("a..b").status();
-  EXPECT_EQ(Not(Glob("a..b")).status(), bad);
-  EXPECT_EQ(And(All(), Glob("a..b")).status(), bad);
-  EXPECT_EQ(Or(Or(All(), Glob("a..b")), All()).status(), bad);
-  EXPECT_EQ(Or(Glob("a..b"), Glob("c..d")).status(), bad);  // the first
+  EXPECT_EQ(filters::Not(Glob("a..b")).status(), bad);
+  EXPECT_EQ(filters::And(filters::All(), Glob("a..b")).status(), bad);
+  EXPECT_EQ(filters::Or(filters::Or(filters::All(), Glob("a..b")), filters::All()).status(), bad);
+  EXPECT_EQ(filters::Or(Glob("a..b"), Glob("c..d")).status(), bad);  // the first
   EXPECT_EQ(LeavesOnly(Glob("a..b")).status(), bad);
-  EXPECT_EQ(PartitionPlan::Compile(SampleParams(), {All(), Not(Glob("a..b"))}).status(), bad);
+  EXPECT_EQ(
+      Grouping::Compile(SampleParams(), {filters::All(), filters::Not(Glob("a..b"))}).status(),
+      bad);
 }
 
 TEST(FilterTest, NestsAThousandLevels) {
   Filter filter = Glob("steps");
-  for (int i = 0; i < 499; ++i) filter = Not(And(std::move(filter), All()));
+  for (int i = 0; i < 499; ++i)
+    filter = filters::Not(filters::And(std::move(filter), filters::All()));
   EXPECT_THAT(filter.status(), IsOk());
-  filter = Not(std::move(filter));
+  filter = filters::Not(std::move(filter));
   EXPECT_THAT(Taken(filter), testing::Not(IsEmpty()));
-  filter = Not(std::move(filter));
+  filter = filters::Not(std::move(filter));
   EXPECT_THAT(filter.status(),
               StatusIs(kExhausted, "filter: expected at most 1000 levels of nesting, found more"));
-  for (int i = 0; i < 100'000; ++i) filter = Not(std::move(filter));
+  for (int i = 0; i < 100'000; ++i) filter = filters::Not(std::move(filter));
   EXPECT_THAT(filter.status(), StatusIs(kExhausted, testing::_));
 }
 
 TEST(FilterTest, AChainOfAnyLengthIsOneLevel) {
   Filter filter = Glob("steps");
-  for (int i = 0; i < 100'000; ++i) filter = Or(std::move(filter), Glob("x"));
+  for (int i = 0; i < 100'000; ++i) filter = filters::Or(std::move(filter), Glob("x"));
   EXPECT_THAT(filter.status(), IsOk());
   EXPECT_EQ(filter.ToString().size(), 5 + 100'000 * 5u);
   EXPECT_EQ(Taken(filter), (Texts{".steps"}));

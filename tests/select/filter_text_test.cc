@@ -227,17 +227,17 @@ Filter RandomAtom(Random& random) {
     case 10:
       return RandomBelow(random, 2) == 0 ? IsStatic() : IsTensor();
     default:
-      return RandomBelow(random, 2) == 0 ? IsLeaf() : All();
+      return RandomBelow(random, 2) == 0 ? IsLeaf() : filters::All();
   }
 }
 
 Filter RandomFilter(Random& random, int depth) {
   if (depth == 0 || RandomBelow(random, 4) == 0) return RandomAtom(random);
   Filter a = RandomFilter(random, depth - 1);
-  if (RandomBelow(random, 4) == 0) return Not(std::move(a));
+  if (RandomBelow(random, 4) == 0) return filters::Not(std::move(a));
   Filter b = RandomFilter(random, depth - 1);
-  return RandomBelow(random, 2) == 0 ? And(std::move(a), std::move(b))
-                                     : Or(std::move(a), std::move(b));
+  return RandomBelow(random, 2) == 0 ? filters::And(std::move(a), std::move(b))
+                                     : filters::Or(std::move(a), std::move(b));
 }
 
 TEST(FilterTextTest, WhatIsPrintedIsReadAsTheSame) {

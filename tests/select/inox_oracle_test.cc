@@ -19,6 +19,7 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
+#include "leafstore/select/groups.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
@@ -121,11 +122,11 @@ Filter MakeFilter(const json& filter) {
   if (op == "has") return HasChild(argument.get<std::string>());
   if (op == "rank") return RankIs(argument.get<int>());
   if (op == "dtype") return DTypeIs(ParseDType(argument.get<std::string>()).value());
-  if (op == "any") return All();
-  if (op == "not") return Not(MakeFilter(argument));
-  if (op == "and") return And(MakeFilter(argument[0]), MakeFilter(argument[1]));
+  if (op == "any") return filters::All();
+  if (op == "not") return filters::Not(MakeFilter(argument));
+  if (op == "and") return filters::And(MakeFilter(argument[0]), MakeFilter(argument[1]));
   EXPECT_EQ(op, "or");
-  return Or(MakeFilter(argument[0]), MakeFilter(argument[1]));
+  return filters::Or(MakeFilter(argument[0]), MakeFilter(argument[1]));
 }
 
 // A case, with its tree flattened and its partition compiled.
@@ -139,9 +140,9 @@ struct Case {
     for (const json& filter : c["filters"]) filters.push_back(MakeFilter(filter));
   }
 
-  PartitionPlan plan() const { return PartitionPlan::Compile(flat.params, filters).value(); }
+  Grouping plan() const { return Grouping::Compile(flat.params, filters).value(); }
   ParamStore copy() const { return flat.params.Snapshot().value(); }
-  std::vector<ParamStore> groups() const { return plan().Split(flat.params).value(); }
+  std::vector<ParamStore> groups() const { return plan().Split(flat.params).value().TakeStores(); }
 
   const json& answers;
   size_t number;  // to vary what is done by
@@ -237,28 +238,28 @@ TEST(InoxOracleTest, PartitionsIntoTheSameGroups) {
 
 TEST(InoxOracleTest, SplitsWhatIsGivenAndWhatIsReadAlike) {
   ForEachCase([](const Case& c) {
-    const PartitionPlan plan = c.plan();
-    ExpectGroups(c, plan.Split(c.flat.params).value());
+    const Grouping plan = c.plan();
+    ExpectGroups(c, plan.Split(c.flat.params).value().TakeStores());
     ParamStore given = c.copy();
-    ExpectGroups(c, plan.Split(std::move(given)).value());
+    ExpectGroups(c, plan.Split(std::move(given)).value().TakeStores());
     EXPECT_TRUE(given.empty());
   });
 }
 
 TEST(InoxOracleTest, APlanSplitsStoresThatAreFlattenedAlike) {
   ForEachCase([](const Case& c) {
-    const PartitionPlan plan = c.plan();
+    const Grouping plan = c.plan();
     absl::StatusOr<ParamStore> other = FlattenLike(c.flat.def, c.tree);
     ASSERT_THAT(other, IsOk());
-    absl::StatusOr<std::vector<ParamStore>> groups = plan.Split(*std::move(other));
+    absl::StatusOr<Groups> groups = plan.Split(*std::move(other));
     ASSERT_THAT(groups, IsOk());
-    ExpectGroups(c, *groups);
+    ExpectGroups(c, std::move(*groups).TakeStores());
   });
 }
 
 TEST(InoxOracleTest, ExplainsEachLeafByItsGroup) {
   ForEachCase([](const Case& c) {
-    const PartitionPlan plan = c.plan();
+    const Grouping plan = c.plan();
     const json& groups = c.answers["groups"];
     for (size_t i = 0; i < groups.size(); ++i) {
       for (const std::string path : groups[i]) {

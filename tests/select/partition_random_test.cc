@@ -7,6 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/select/groups.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
@@ -25,14 +26,14 @@ using ::testing::HasSubstr;
 class ReferencePartition {
  public:
   ReferencePartition(const ParamStore& store, const std::vector<FilterAndMeaning>& filters,
-                     PartitionRule rule)
+                     GroupingRule rule)
       : store_(store), def_(store.layout().def().value()), filters_(filters), rule_(rule) {}
 
   size_t GroupOf(Slot slot, NodeId* matched) const {
     const NodeId leaf = def_.node_of_leaf(slot);
     std::vector<NodeId> oldest_first;
     for (NodeId node = leaf; node != kNoNode; node = def_.parent(node)) {
-      if (rule_ == PartitionRule::kFirstMatch && node != leaf) break;
+      if (rule_ == GroupingRule::kFirstMatch && node != leaf) break;
       oldest_first.insert(oldest_first.begin(), node);
     }
     for (const NodeId node : oldest_first) {
@@ -55,14 +56,14 @@ class ReferencePartition {
   const ParamStore& store_;
   const TreeDef def_;
   const std::vector<FilterAndMeaning>& filters_;
-  const PartitionRule rule_;
+  const GroupingRule rule_;
 };
 
 void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeaning>& filters,
-                       PartitionRule rule) {
+                       GroupingRule rule) {
   std::vector<Filter> only_filters;
   for (const FilterAndMeaning& filter : filters) only_filters.push_back(filter.filter);
-  const PartitionPlan plan = PartitionPlan::Compile(store, only_filters, {.rule = rule}).value();
+  const Grouping plan = Grouping::Compile(store, only_filters, {.rule = rule}).value();
   const ReferencePartition reference(store, filters, rule);
   std::vector<std::vector<std::string>> expected(filters.size() + 1);
   for (uint32_t place = 0; place < store.size(); ++place) {
@@ -75,12 +76,11 @@ void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeani
       EXPECT_EQ(why.matched_path, store.layout().def()->PathText(matched).value());
     }
   }
-  // The specs are all that filters need, and give a plan that splits the store too.
+  // The specs are all that filters need, and make a grouping that splits the store too.
   const auto spec = [&](uint32_t place) { return store.leaf(place).spec(); };
   const LeafSpecs specs(store.layout(), store.slots(), spec);
-  const PartitionPlan of_specs =
-      PartitionPlan::Compile(specs, only_filters, {.rule = rule}).value();
-  std::vector<ParamStore> groups = of_specs.Split(store).value();
+  const Grouping of_specs = Grouping::Compile(specs, only_filters, {.rule = rule}).value();
+  std::vector<ParamStore> groups = of_specs.Split(store).value().TakeStores();
   ASSERT_EQ(groups.size(), expected.size());
   for (size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(PathsOf(groups[i]), expected[i]);
 
@@ -101,15 +101,15 @@ TEST(PartitionRandomTest, AgreesWithTheRuleWrittenDownNaively) {
     for (size_t left = RandomBelow(random, 5); left > 0; --left) {
       filters.push_back(RandomFilterAndMeaning(random));
     }
-    ExpectAsReference(store, filters, PartitionRule::kOutermostMatch);
-    ExpectAsReference(store, filters, PartitionRule::kFirstMatch);
+    ExpectAsReference(store, filters, GroupingRule::kOutermostMatch);
+    ExpectAsReference(store, filters, GroupingRule::kFirstMatch);
 
     // A group of it, by the same filters the other way round.
     std::vector<Filter> first = {RandomFilterAndMeaning(random).filter};
     const std::vector<ParamStore> groups = Partition(store, std::move(first)).value();
     std::reverse(filters.begin(), filters.end());
-    ExpectAsReference(groups[0], filters, PartitionRule::kOutermostMatch);
-    ExpectAsReference(groups[1], filters, PartitionRule::kFirstMatch);
+    ExpectAsReference(groups[0], filters, GroupingRule::kOutermostMatch);
+    ExpectAsReference(groups[1], filters, GroupingRule::kFirstMatch);
     if (HasFailure()) break;
   }
   EXPECT_GT(leaves, 15'000u);
@@ -176,7 +176,8 @@ TEST(PartitionDepthTest, GroupsMergeAcrossLayoutsWithoutText) {
   // And nothing of the one is in the other: the report ends.
   const FitReport missing = CheckMerge(store.layout(), {});
   EXPECT_EQ(missing.missing.size(), store.size());
-  EXPECT_THAT(missing.ToStatus(), StatusIs(absl::StatusCode::kInvalidArgument, testing::_));
+  EXPECT_THAT(missing.ToStatus("the groups do not merge"),
+              StatusIs(absl::StatusCode::kInvalidArgument, testing::_));
 }
 
 }  // namespace

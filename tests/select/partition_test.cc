@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/select/groups.h"
 #include "leafstore/store/merge.h"
 
 #include "tests/core/status_matchers.h"
@@ -27,7 +28,7 @@ using ::testing::IsEmpty;
 using Texts = std::vector<std::string>;
 
 std::vector<Texts> GroupsOf(const ParamStore& store, std::vector<Filter> filters,
-                            const PartitionOptions& options = {}) {
+                            const GroupingOptions& options = {}) {
   const std::vector<ParamStore> groups = Partition(store, std::move(filters), options).value();
   std::vector<Texts> paths;
   for (const ParamStore& group : groups) paths.push_back(PathsOf(group));
@@ -61,7 +62,7 @@ TEST(PartitionTest, OnOneNodeTheFirstFilterWins) {
 
 TEST(PartitionTest, BelowAMatchedNodeNothingIsAsked) {
   Texts asked;
-  const Filter watch = Callable([&asked](const NodeView& node) {
+  const Filter watch = filters::Callable([&asked](const NodeView& node) {
     asked.push_back(node.path().ToString());
     return false;
   });
@@ -72,19 +73,19 @@ TEST(PartitionTest, BelowAMatchedNodeNothingIsAsked) {
 
 TEST(PartitionTest, ALaterFilterIsNotAskedWhereAnEarlierOneMatched) {
   Texts asked;
-  const Filter watch = Callable([&asked](const NodeView& node) {
+  const Filter watch = filters::Callable([&asked](const NodeView& node) {
     asked.push_back(node.path().ToString());
     return false;
   });
-  EXPECT_THAT(Partition(SampleParams(), {All(), watch}), IsOk());
+  EXPECT_THAT(Partition(SampleParams(), {filters::All(), watch}), IsOk());
   EXPECT_THAT(asked, IsEmpty());
 }
 
 TEST(PartitionTest, EmptyGroupsAreStillReturned) {
   EXPECT_THAT(
-      GroupsOf(SampleParams(), {Glob("nowhere"), All(), Glob("head")}),
+      GroupsOf(SampleParams(), {Glob("nowhere"), filters::All(), Glob("head")}),
       ElementsAre(IsEmpty(), ElementsAreArray(PathsOf(SampleParams())), IsEmpty(), IsEmpty()));
-  EXPECT_THAT(GroupsOf(ParamStore(), {All()}), ElementsAre(IsEmpty(), IsEmpty()));
+  EXPECT_THAT(GroupsOf(ParamStore(), {filters::All()}), ElementsAre(IsEmpty(), IsEmpty()));
 }
 
 TEST(PartitionTest, NoneAndEmptyContainersAreInNoGroup) {
@@ -94,7 +95,7 @@ TEST(PartitionTest, NoneAndEmptyContainersAreInNoGroup) {
 
 TEST(PartitionTest, ALeafThatIsTheRootHasTheEmptyPath) {
   const ParamStore store = Flatten(Tree(Value(1))).value().params;
-  EXPECT_THAT(GroupsOf(store, {Glob("*"), Glob("**"), All()}),
+  EXPECT_THAT(GroupsOf(store, {Glob("*"), Glob("**"), filters::All()}),
               ElementsAre(IsEmpty(), ElementsAre(""), IsEmpty(), IsEmpty()));
 }
 
@@ -117,20 +118,20 @@ TEST(PartitionTest, FiltersOfOnePlanDoNotDisturbEachOther) {
 }
 
 TEST(PartitionTest, FirstMatchAsksLeavesAlone) {
-  const PartitionOptions first{.rule = PartitionRule::kFirstMatch};
+  const GroupingOptions first{.rule = GroupingRule::kFirstMatch};
   EXPECT_THAT(GroupsOf(SampleParams(), {Glob("**.weight"), Glob("layers.**"), Glob("head")}, first),
               ElementsAre(ElementsAre(".head.weight", ".layers[0].weight", ".layers[1].weight"),
                           ElementsAre(".layers[0].bias", ".layers[1].bias"), IsEmpty(),
                           ElementsAre(".activation", ".head.bias", ".steps")));
-  EXPECT_THAT(GroupsOf(SampleParams(), {Not(DTypeIs(DType::kF32))}, first)[0],
+  EXPECT_THAT(GroupsOf(SampleParams(), {filters::Not(DTypeIs(DType::kF32))}, first)[0],
               ElementsAre(".activation", ".steps"));
 }
 
 // ---- options ----
 
 TEST(PartitionTest, ExhaustiveNamesTheLeavesThatNoFilterTook) {
-  const PartitionOptions exhaustive{.exhaustive = true};
-  EXPECT_THAT(GroupsOf(SampleParams(), {All()}, exhaustive).back(), IsEmpty());
+  const GroupingOptions exhaustive{.exhaustive = true};
+  EXPECT_THAT(GroupsOf(SampleParams(), {filters::All()}, exhaustive).back(), IsEmpty());
   EXPECT_THAT(Partition(SampleParams(), {IsTensor()}, exhaustive),
               StatusIs(kInvalid,
                        "partition: expected every leaf in a group, found 2 that no filter took: "
@@ -162,9 +163,9 @@ TEST(PartitionTest, CountsThatAreExpectedAreChecked) {
 TEST(PartitionTest, NoEmptyGroupsNamesEachFilterThatTookNothing) {
   const ParamStore store = SampleParams();
   const StoreState before(store);
-  const PartitionOptions options{.no_empty_groups = true};
+  const GroupingOptions options{.allow_empty = false};
   EXPECT_THAT(Partition(store, {Glob("layers.**"), Glob("**.bias")}, options), IsOk());
-  EXPECT_THAT(Partition(store, {All()}, options), IsOk()) << "the rest may be empty";
+  EXPECT_THAT(Partition(store, {filters::All()}, options), IsOk()) << "the rest may be empty";
   EXPECT_THAT(
       Partition(store,
                 {Glob("**.bais"), Glob("layers.**"), Glob("layers.0.bias"),
@@ -179,30 +180,29 @@ TEST(PartitionTest, NoEmptyGroupsNamesEachFilterThatTookNothing) {
                "mean head?\n"
                "  filter 4 (empty) matches no leaf, only '.empty'\n"
                "  filter 5 (type:Conv) matches nothing"));
-  EXPECT_THAT(PartitionPlan::Compile(store, {Glob("layers.0.weihgt")}, options),
+  EXPECT_THAT(Grouping::Compile(store, {Glob("layers.0.weihgt")}, options),
               StatusIs(kInvalid, HasSubstr("no key is 'weihgt'; did you mean weight?")));
   // All its keys are somewhere.
-  EXPECT_THAT(PartitionPlan::Compile(store, {Glob("head.0.bias")}, options),
+  EXPECT_THAT(Grouping::Compile(store, {Glob("head.0.bias")}, options),
               StatusIs(kInvalid, HasSubstr("matches nothing; did you mean head.bias?")));
   EXPECT_EQ(StoreState(store), before);
 }
 
 TEST(PartitionTest, NoEmptyGroupsByFirstMatchAsksLeavesAlone) {
-  const PartitionOptions options{.rule = PartitionRule::kFirstMatch, .no_empty_groups = true};
+  const GroupingOptions options{.rule = GroupingRule::kFirstMatch, .allow_empty = false};
   EXPECT_THAT(Partition(SampleParams(), {Glob("head"), Glob("head.*")}, options),
               StatusIs(kInvalid, HasSubstr("filter 0 (head) matches no leaf, only '.head'")));
 }
 
 TEST(PartitionTest, NoEmptyGroupsNamesTenFiltersAtMost) {
-  EXPECT_THAT(
-      Partition(SampleParams(), std::vector<Filter>(12, Glob("x")), {.no_empty_groups = true}),
-      StatusIs(kInvalid, AllOf(HasSubstr("found 12 that took none"),
-                               EndsWith("filter 9 (x) matches nothing\n  and 2 more"))));
+  EXPECT_THAT(Partition(SampleParams(), std::vector<Filter>(12, Glob("x")), {.allow_empty = false}),
+              StatusIs(kInvalid, AllOf(HasSubstr("found 12 that took none"),
+                                       EndsWith("filter 9 (x) matches nothing\n  and 2 more"))));
 }
 
 TEST(PartitionTest, NoEmptyGroupsAsksForLeavesThatAreThere) {
   std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head.**")}).value();
-  EXPECT_THAT(Partition(groups[0], {Glob("layers.**")}, {.no_empty_groups = true}),
+  EXPECT_THAT(Partition(groups[0], {Glob("layers.**")}, {.allow_empty = false}),
               StatusIs(kInvalid, HasSubstr("matches no leaf, only '.layers'")));
 }
 
@@ -213,38 +213,39 @@ TEST(PartitionTest, AnErrorLeavesAStoreThatIsGivenAsItWas) {
               StatusIs(kInvalid, HasSubstr("found 2 that no filter took: '.activation'")));
   EXPECT_THAT(Partition(std::move(store), {Glob("a..b")}),
               StatusIs(kInvalid, "glob 'a..b', column 3: expected a key, found an empty one"));
-  EXPECT_THAT(Partition(std::move(store), {All(), Not(Regex("ab[z-a]"))}),
+  EXPECT_THAT(Partition(std::move(store), {filters::All(), filters::Not(Regex("ab[z-a]"))}),
               StatusIs(kInvalid, HasSubstr("regular expression 'ab[z-a]', column 4: ")));
   EXPECT_EQ(StoreState(store), before);
 }
 
 // ---- plans ----
 
-TEST(PartitionPlanTest, TellsItsGroups) {
+TEST(GroupingTest, TellsItsGroups) {
   const ParamStore store = SampleParams();
-  const PartitionPlan plan = PartitionPlan::Compile(store, {Glob("head"), Glob("x")}).value();
+  const Grouping plan = Grouping::Compile(store, {Glob("head"), Glob("x")}).value();
   EXPECT_EQ(plan.group_count(), 3u);
-  EXPECT_EQ(plan.group_slots(0), SlotSet::Create(8, {1, 2}).value());
-  EXPECT_TRUE(plan.group_slots(1).empty());
+  EXPECT_EQ(plan.SlotsOf(0), SlotSet::Create(8, {1, 2}).value());
+  EXPECT_TRUE(plan.SlotsOf(1).empty());
   EXPECT_EQ(plan.GroupOf(1), 0u);
   EXPECT_EQ(plan.GroupOf(0), 2u);
   EXPECT_EQ(plan.GroupOf(4711), kNoGroup);
-  EXPECT_EQ(plan.root_filter(), std::nullopt);
+  EXPECT_EQ(plan.root_group(), std::nullopt);
 }
 
-TEST(PartitionPlanTest, ReportsAFilterThatTookTheRoot) {
+TEST(GroupingTest, ReportsAFilterThatTookTheRoot) {
   const ParamStore store = SampleParams();
-  EXPECT_EQ(PartitionPlan::Compile(store, {Glob("x"), Not(IsStatic())})->root_filter(), 1u);
-  EXPECT_EQ(PartitionPlan::Compile(store, {Glob("x"), LeavesOnly(Not(IsStatic()))})->root_filter(),
-            std::nullopt);
+  EXPECT_EQ(Grouping::Compile(store, {Glob("x"), filters::Not(IsStatic())})->root_group(), 1u);
   EXPECT_EQ(
-      PartitionPlan::Compile(store, {All()}, {.rule = PartitionRule::kFirstMatch})->root_filter(),
+      Grouping::Compile(store, {Glob("x"), LeavesOnly(filters::Not(IsStatic()))})->root_group(),
+      std::nullopt);
+  EXPECT_EQ(
+      Grouping::Compile(store, {filters::All()}, {.rule = GroupingRule::kFirstMatch})->root_group(),
       std::nullopt);
 }
 
-TEST(PartitionPlanTest, ExplainsALeaf) {
-  const PartitionPlan plan =
-      PartitionPlan::Compile(SampleParams(), {Glob("**.bias"), Glob("layers")}).value();
+TEST(GroupingTest, ExplainsALeaf) {
+  const Grouping plan =
+      Grouping::Compile(SampleParams(), {Glob("**.bias"), Glob("layers")}).value();
   const Explanation by_itself = plan.Explain(".head.bias").value();
   EXPECT_EQ(by_itself.group, 0u);
   EXPECT_EQ(by_itself.filter, 0u);
@@ -266,20 +267,20 @@ TEST(PartitionPlanTest, ExplainsALeaf) {
   EXPECT_EQ(rest.text, "'.steps' is in group 2, the rest: no filter matched it or a node above it");
 }
 
-TEST(PartitionPlanTest, ExplainsTheRootAndFirstMatch) {
+TEST(GroupingTest, ExplainsTheRootAndFirstMatch) {
   const ParamStore store = SampleParams();
-  const Explanation root = PartitionPlan::Compile(store, {All()})->Explain(".steps").value();
+  const Explanation root = Grouping::Compile(store, {filters::All()})->Explain(".steps").value();
   EXPECT_EQ(root.matched_path, "");
   EXPECT_EQ(root.filter, 0u);
   EXPECT_EQ(root.text, "'.steps' is in group 0: filter 0 (all) matched the root");
-  const PartitionPlan first =
-      PartitionPlan::Compile(store, {IsStatic()}, {.rule = PartitionRule::kFirstMatch}).value();
+  const Grouping first =
+      Grouping::Compile(store, {IsStatic()}, {.rule = GroupingRule::kFirstMatch}).value();
   EXPECT_EQ(first.Explain(".head.bias")->text,
             "'.head.bias' is in group 1, the rest: no filter matched it");
 }
 
-TEST(PartitionPlanTest, ExplainsAnAliasByItsOwner) {
-  const PartitionPlan plan = PartitionPlan::Compile(TiedParams(), {Glob("embedding")}).value();
+TEST(GroupingTest, ExplainsAnAliasByItsOwner) {
+  const Grouping plan = Grouping::Compile(TiedParams(), {Glob("embedding")}).value();
   const Explanation why = plan.Explain(".output.table").value();
   EXPECT_EQ(why.path, ".embedding.table");
   EXPECT_EQ(why.alias, ".output.table");
@@ -289,9 +290,9 @@ TEST(PartitionPlanTest, ExplainsAnAliasByItsOwner) {
             "matched '.embedding'");
 }
 
-TEST(PartitionPlanTest, ExplainsWhatIsNotThere) {
+TEST(GroupingTest, ExplainsWhatIsNotThere) {
   const std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head")}).value();
-  const PartitionPlan plan = PartitionPlan::Compile(groups[0], {Glob("**.bias")}).value();
+  const Grouping plan = Grouping::Compile(groups[0], {Glob("**.bias")}).value();
   const Explanation elsewhere = plan.Explain(".steps").value();
   EXPECT_EQ(elsewhere.group, kNoGroup);
   EXPECT_EQ(elsewhere.text, "'.steps' is in no group: the store that was partitioned lacks it");
@@ -300,20 +301,20 @@ TEST(PartitionPlanTest, ExplainsWhatIsNotThere) {
   EXPECT_THAT(plan.Explain("x"), StatusIs(kInvalid, HasSubstr("column 1")));
 }
 
-TEST(PartitionPlanTest, SplitsAnyStoreOfTheLayoutAndSpecs) {
-  const PartitionPlan plan = PartitionPlan::Compile(SampleParams(), {Glob("head")}).value();
+TEST(GroupingTest, SplitsAnyStoreOfTheLayoutAndSpecs) {
+  const Grouping plan = Grouping::Compile(SampleParams(), {Glob("head")}).value();
   EXPECT_THAT(plan.Split(SampleParams()), IsOk());
 }
 
-TEST(PartitionPlanTest, RefusesOtherPaths) {
-  const PartitionPlan plan = PartitionPlan::Compile(SampleParams(), {Glob("head")}).value();
+TEST(GroupingTest, RefusesOtherPaths) {
+  const Grouping plan = Grouping::Compile(SampleParams(), {Glob("head")}).value();
   ParamStore other = TiedParams();
   const StoreState before(other);
   EXPECT_THAT(plan.Split(std::move(other)),
               StatusIs(kPrecondition,
-                       "partition: expected a store with the paths that the plan was "
+                       "partition: expected a store with the paths that the grouping was "
                        "compiled for (8 of a layout of 8), found others (2 of 2): compile "
-                       "a plan for this store"));
+                       "a grouping for this store"));
   EXPECT_EQ(StoreState(other), before);
   ParamStore less = SampleParams();
   ASSERT_THAT(less.Erase(".steps"), IsOk());
@@ -323,41 +324,41 @@ TEST(PartitionPlanTest, RefusesOtherPaths) {
   EXPECT_THAT(plan.Split(back), IsOk());
 }
 
-TEST(PartitionPlanTest, RefusesOtherSpecsAndTakesRestoredOnes) {
+TEST(GroupingTest, RefusesOtherSpecsAndTakesRestoredOnes) {
   ParamStore store = SampleParams();
-  const PartitionPlan plan = PartitionPlan::Compile(store, {DTypeIs(DType::kF32)}).value();
+  const Grouping plan = Grouping::Compile(store, {DTypeIs(DType::kF32)}).value();
   const Leaf old = **store.Get(".head.bias");
   for (const Leaf& other : {Leaf(Ints({1, 2})), Leaf(Floats({1, 2, 3})), Leaf(Value(1))}) {
     ASSERT_THAT(store.Set(".head.bias", other, SetCheck::kAnything), IsOk());
     const StoreState before(store);
     EXPECT_THAT(plan.Split(std::move(store)),
                 StatusIs(kPrecondition,
-                         "partition: expected the dtypes and shapes that the plan was "
-                         "compiled for, found others: compile a plan for this store"));
+                         "partition: expected the dtypes and shapes that the grouping "
+                         "was compiled for, found others: compile a grouping for this store"));
     EXPECT_EQ(StoreState(store), before);
     ASSERT_THAT(store.Set(".head.bias", old, SetCheck::kAnything), IsOk());
     EXPECT_THAT(plan.Split(store), IsOk());
   }
 }
 
-TEST(PartitionPlanTest, RefusesAStoreThatIsBeingWritten) {
+TEST(GroupingTest, RefusesAStoreThatIsBeingWritten) {
   ParamStore store = SampleParams();
-  const PartitionPlan plan = PartitionPlan::Compile(store, {Glob("head")}).value();
+  const Grouping plan = Grouping::Compile(store, {Glob("head")}).value();
   MutableTensor open = store.Mutate(".head.bias").value();
   const StoreState before(store);
   const auto refused =
       StatusIs(kPrecondition, HasSubstr("while a mutable borrow of this store is open"));
   EXPECT_THAT(plan.Split(store), refused);
   EXPECT_THAT(plan.Split(std::move(store)), refused);
-  EXPECT_THAT(PartitionPlan::Compile(store, {All()}), refused);
+  EXPECT_THAT(Grouping::Compile(store, {filters::All()}), refused);
   EXPECT_EQ(StoreState(store), before);
   open.Close();
   EXPECT_THAT(plan.Split(std::move(store)), IsOk());
 }
 
-TEST(PartitionPlanTest, SplitsIntoAnArrayToTakeApart) {
-  const PartitionPlan plan =
-      PartitionPlan::Compile(SampleParams(), {Glob("**.bias"), Glob("**.weight")}).value();
+TEST(GroupingTest, SplitsIntoAnArrayToTakeApart) {
+  const Grouping plan =
+      Grouping::Compile(SampleParams(), {Glob("**.bias"), Glob("**.weight")}).value();
   auto [biases, weights, rest] = plan.Split<3>(SampleParams()).value();
   EXPECT_EQ(biases.size(), 3u);
   EXPECT_EQ(weights.size(), 3u);
@@ -365,19 +366,19 @@ TEST(PartitionPlanTest, SplitsIntoAnArrayToTakeApart) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   EXPECT_THAT(plan.Split<2>(std::move(store)),
-              StatusIs(kInvalid, "Split<2>: expected 3, one more than the plan's filters"));
+              StatusIs(kInvalid, "Split<2>: expected 3, as many as the grouping has groups"));
   EXPECT_EQ(StoreState(store), before);
 }
 
 // ---- what happens to the leaves ----
 
-TEST(PartitionPlanTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
+TEST(GroupingTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
   ParamStore store = SampleParams();
   const std::vector<const void*> addresses = AddressesOf(store);
   const std::vector<uint64_t> generations = GenerationsOf(store);
-  const PartitionPlan plan =
-      PartitionPlan::Compile(store, {Glob("**.bias"), Glob("layers.*.weight")}).value();
-  std::vector<ParamStore> groups = plan.Split(std::move(store)).value();
+  const Grouping plan =
+      Grouping::Compile(store, {Glob("**.bias"), Glob("layers.*.weight")}).value();
+  std::vector<ParamStore> groups = plan.Split(std::move(store)).value().TakeStores();
   EXPECT_TRUE(store.empty());  // NOLINT: says so
   EXPECT_THAT(store.Snapshot(), IsOk());
   for (ParamStore& group : groups) {
@@ -392,7 +393,7 @@ TEST(PartitionPlanTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
   }
 }
 
-TEST(PartitionPlanTest, WhatIsReadIsSharedUntilOneSideWrites) {
+TEST(GroupingTest, WhatIsReadIsSharedUntilOneSideWrites) {
   ParamStore store = SampleParams();
   std::vector<ParamStore> groups = Partition(store, {Glob("head")}).value();
   ParamStore& head = groups[0];
@@ -404,7 +405,7 @@ TEST(PartitionPlanTest, WhatIsReadIsSharedUntilOneSideWrites) {
   EXPECT_EQ(FloatsAt(head, ".head.weight")[0], 30);
 }
 
-TEST(PartitionPlanTest, AGroupKeepsItsOwnLeavesAliveAlone) {
+TEST(GroupingTest, AGroupKeepsItsOwnLeavesAliveAlone) {
   static float numbers[] = {1, 2};
   int released = 0;
   const auto external = [&released] {
@@ -415,24 +416,24 @@ TEST(PartitionPlanTest, AGroupKeepsItsOwnLeavesAliveAlone) {
   const auto make = [&external] {
     return Flatten(Tree::Struct().With("a", external()).With("b", external())).value().params;
   };
-  const PartitionPlan plan = PartitionPlan::Compile(make(), {Glob("a")}).value();
+  const Grouping plan = Grouping::Compile(make(), {Glob("a")}).value();
   EXPECT_EQ(released, 2);  // a plan keeps none
 
-  std::vector<ParamStore> groups = plan.Split(make()).value();
+  std::vector<ParamStore> groups = plan.Split(make()).value().TakeStores();
   groups.pop_back();  // .b
   EXPECT_EQ(released, 3);
   groups.clear();
   EXPECT_EQ(released, 4);
 
   auto store = std::make_unique<ParamStore>(make());
-  groups = plan.Split(*store).value();
+  groups = plan.Split(*store).value().TakeStores();
   store.reset();
   EXPECT_EQ(released, 4);
   groups.pop_back();
   EXPECT_EQ(released, 5);
 }
 
-TEST(PartitionPlanTest, AGroupFindsByPathAndSaysWhatIsElsewhere) {
+TEST(GroupingTest, AGroupFindsByPathAndSaysWhatIsElsewhere) {
   std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("**.bias")}).value();
   ParamStore& biases = groups[0];
   EXPECT_EQ(FloatsAt(biases, ".layers[1].bias"), (std::vector<float>{20, 21}));
@@ -447,7 +448,8 @@ TEST(PartitionTest, AGroupIsPartitionedAgainAndAllMergeBack) {
   const ParamStore whole = SampleParams();
   std::vector<ParamStore> groups = Partition(whole, {Glob("layers")}).value();
   std::vector<ParamStore> parts =
-      Partition(std::move(groups[0]), {Glob("**.bias"), Not(All())}, {.expected_counts = {2, 0, 2}})
+      Partition(std::move(groups[0]), {Glob("**.bias"), filters::Not(filters::All())},
+                {.expected_counts = {2, 0, 2}})
           .value();
   EXPECT_THAT(PathsOf(parts[0]), ElementsAre(".layers[0].bias", ".layers[1].bias"));
   EXPECT_THAT(PathsOf(parts[2]), ElementsAre(".layers[0].weight", ".layers[1].weight"));
@@ -468,7 +470,8 @@ TEST(PartitionTest, AStoreOfPathsGetsItsContainersFromItsKeys) {
   const ParamStore store =
       StoreAt({{".layers[1].w", Floats({1})}, {".layers[0].w", Floats({2})}, {"['x']", Value(1)}});
   // Two kinds of keys below the root: no tree.
-  EXPECT_THAT(Partition(store, {All()}), StatusIs(kInvalid, HasSubstr("keys of two kinds")));
+  EXPECT_THAT(Partition(store, {filters::All()}),
+              StatusIs(kInvalid, HasSubstr("keys of two kinds")));
   const ParamStore tree = StoreAt(
       {{".layers[1].w", Floats({1})}, {".layers[0].w", Floats({2})}, {".x['k']", Value(1)}});
   EXPECT_THAT(
@@ -478,18 +481,18 @@ TEST(PartitionTest, AStoreOfPathsGetsItsContainersFromItsKeys) {
 
 TEST(PartitionTest, TakesFiltersWithoutAndStoresWithoutLeaves) {
   const ParamStore none = Flatten(Tree::None()).value().params;
-  EXPECT_THAT(GroupsOf(none, {All()}), ElementsAre(IsEmpty(), IsEmpty()));
-  EXPECT_EQ(PartitionPlan::Compile(none, {All()})->root_filter(), 0u);
+  EXPECT_THAT(GroupsOf(none, {filters::All()}), ElementsAre(IsEmpty(), IsEmpty()));
+  EXPECT_EQ(Grouping::Compile(none, {filters::All()})->root_group(), 0u);
 }
 
-TEST(PartitionPlanTest, IsSharedByThreads) {
+TEST(GroupingTest, IsSharedByThreads) {
   const ParamStore store = SampleParams();
-  const PartitionPlan plan = PartitionPlan::Compile(store, {Glob("**.bias")}).value();
+  const Grouping plan = Grouping::Compile(store, {Glob("**.bias")}).value();
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&plan, &store] {
       for (int round = 0; round < 50; ++round) {
-        std::vector<ParamStore> groups = plan.Split(store).value();
+        std::vector<ParamStore> groups = plan.Split(store).value().TakeStores();
         groups[0].Mutate(".head.bias")->span<float>()[0] = 0;
         EXPECT_EQ(plan.Explain(".head.bias")->group, 0u);
         EXPECT_THAT(MergeGroups(std::move(groups)), IsOk());

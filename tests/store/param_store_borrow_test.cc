@@ -49,7 +49,7 @@ TEST(ParamStoreBorrowTest, AStaticLeafIsNotOpened) {
 // Everything that would see a torn store, or move it away under a borrow.
 void ExpectRefusedWhileBorrowed(ParamStore& store) {
   const StoreState before(store);
-  const PartitionPlan plan = PartitionPlan::Compile(SampleParams(), {All()}).value();
+  const Grouping plan = Grouping::Compile(SampleParams(), {filters::All()}).value();
   const auto refused = [](const std::string& what) {
     return StatusIs(
         kPrecondition,
@@ -71,7 +71,7 @@ void ExpectRefusedWhileBorrowed(ParamStore& store) {
   EXPECT_THAT(Update(&other, std::move(store)), refused("give a group back"));
   EXPECT_THAT(plan.Split(store), refused("partition"));
   EXPECT_THAT(plan.Split(std::move(store)), refused("partition"));
-  EXPECT_THAT(PartitionPlan::Compile(store, {}), refused("partition"));
+  EXPECT_THAT(Grouping::Compile(store, std::vector<Filter>{}), refused("partition"));
   EXPECT_THAT(Merge(store), refused("merge"));
   EXPECT_THAT(Merge(std::move(store)), refused("merge"));
   EXPECT_THAT(store.CheckNoBorrow("dance"), refused("dance"));

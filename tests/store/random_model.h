@@ -173,14 +173,14 @@ inline FilterAndMeaning RandomFilterAndMeaning(Random& random, int depth = 2) {
   if (depth == 0 || RandomBelow(random, 2) == 0) return RandomAtomFilter(random);
   FilterAndMeaning a = RandomFilterAndMeaning(random, depth - 1);
   if (RandomBelow(random, 4) == 0) {
-    return {Not(a.filter), [f = a.meaning](const NodeView& node) { return !f(node); }};
+    return {filters::Not(a.filter), [f = a.meaning](const NodeView& node) { return !f(node); }};
   }
   FilterAndMeaning b = RandomFilterAndMeaning(random, depth - 1);
   const auto f = a.meaning, g = b.meaning;
   if (RandomBelow(random, 2) == 0) {
-    return {And(a.filter, b.filter), [f, g](const NodeView& n) { return f(n) && g(n); }};
+    return {filters::And(a.filter, b.filter), [f, g](const NodeView& n) { return f(n) && g(n); }};
   }
-  return {Or(a.filter, b.filter), [f, g](const NodeView& n) { return f(n) || g(n); }};
+  return {filters::Or(a.filter, b.filter), [f, g](const NodeView& n) { return f(n) || g(n); }};
 }
 
 }  // namespace leafstore

@@ -1,6 +1,6 @@
 // Several threads at one store, or at what stores share. They check values, and so have meaning in
 // every build; ThreadSanitizer sees besides whether a value was right by chance. What is about one
-// class alone is with its tests: ParamStoreThreadTest, PartitionPlanTest, PackTest, LayoutTest.
+// class alone is with its tests: ParamStoreThreadTest, GroupingTest, PackTest, LayoutTest.
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -16,6 +16,7 @@
 
 #include "leafstore/numeric/diff.h"
 #include "leafstore/numeric/stats.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/store/definition.h"
 #include "leafstore/store/flatten.h"
@@ -58,10 +59,10 @@ std::vector<std::function<void()>> QuestionsTo(const ParamStore& store) {
       },
       [&] { EXPECT_EQ(store.spec_fingerprint(), store.Snapshot().value().spec_fingerprint()); },
       [&] {
-        const PartitionPlan plan =
-            PartitionPlan::Compile(store, {Glob("layers.**"), TypeIs("Linear")}).value();
+        const Grouping plan =
+            Grouping::Compile(store, {Glob("layers.**"), TypeIs("Linear")}).value();
         EXPECT_EQ(plan.Explain(".head.weight")->group, 1u);
-        const std::vector<ParamStore> groups = plan.Split(store).value();
+        const std::vector<ParamStore> groups = plan.Split(store).value().TakeStores();
         EXPECT_THAT(PathsOf(groups[0]), ElementsAre(".layers[0].bias", ".layers[0].weight",
                                                     ".layers[1].bias", ".layers[1].weight"));
         const ParamStore merged = MergeGroups(store.layout(), PointersTo(groups)).value();
@@ -154,10 +155,9 @@ TEST(StoreThreadsTest, TheGroupsOfAPartitionAreWrittenInPlaceAtTheSameTime) {
   ParamStore store = SampleParams();
   const Layout layout = store.layout();
   const std::vector<const void*> addresses = AddressesOf(store);
-  const PartitionPlan plan =
-      PartitionPlan::Compile(store, {Glob("head.**"), Glob("layers.0.**"), Glob("layers.1.**")})
-          .value();
-  std::vector<ParamStore> groups = plan.Split(std::move(store)).value();
+  const Grouping plan =
+      Grouping::Compile(store, {Glob("head.**"), Glob("layers.0.**"), Glob("layers.1.**")}).value();
+  std::vector<ParamStore> groups = plan.Split(std::move(store)).value().TakeStores();
   InThreads(3, [&groups](int i) {
     ParamStore& group = groups[static_cast<size_t>(i)];
     for (int round = 0; round < 200; ++round) {

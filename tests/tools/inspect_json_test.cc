@@ -152,8 +152,8 @@ TEST_F(InspectJsonTest, SavedGroups_MayLeaveOutLeaves) {
   const Flattened model = SampleParams();
   std::vector<uint32_t> numbers(model.params.size(), kNoGroup);
   numbers[0] = 0;
-  const Labels labels = Labels::Create(model.params.layout(), numbers, {"one"}).value();
-  ASSERT_TRUE(SaveCheckpoint(path_, {{"params", model.params, {.labels = labels}}}).ok());
+  const Grouping grouping = Grouping::Create(model.params.layout(), numbers, {"one"}).value();
+  ASSERT_TRUE(SaveCheckpoint(path_, {{"params", model.params, {.grouping = grouping}}}).ok());
   const json item = Inspect({})["items"][0];
   ASSERT_EQ(item["groups"].size(), 2u);
   EXPECT_EQ(item["groups"][0]["name"], "one");

@@ -255,14 +255,14 @@ TEST_F(InspectTest, HostileNames_AreEscaped) {
                                {Path().Item(backwards).Attribute("w"), Value(escape)},
                                {Path().Item("").Attribute("w"), Value(Bytes{escape})}})
           .value();
-  const Labels labels =
-      Labels::Create(store.layout(), std::vector<uint32_t>{0, 0, 0}, {escape}).value();
+  const Grouping grouping =
+      Grouping::Create(store.layout(), std::vector<uint32_t>{0, 0, 0}, {escape}).value();
   SaveOptions options;
   options.metadata = {{escape, escape}};
-  ASSERT_TRUE(SaveCheckpoint(path_,
-                             {{escape, store, {.labels = labels, .metadata = {{escape, escape}}}}},
-                             options)
-                  .ok());
+  ASSERT_TRUE(
+      SaveCheckpoint(
+          path_, {{escape, store, {.grouping = grouping, .metadata = {{escape, escape}}}}}, options)
+          .ok());
   for (const std::vector<std::string>& args :
        std::vector<std::vector<std::string>>{{}, {"--json"}, {"--depth", "1"}, {"--stats"}}) {
     const std::string out = Inspect(args);

@@ -42,10 +42,10 @@ inline Flattened SampleParams() { return Flatten(SampleModel()).value(); }
 // Saves the model with its groups, and a step.
 inline void SaveSample(const std::string& path) {
   const Flattened model = SampleParams();
-  const PartitionPlan plan =
-      PartitionPlan::Compile(model.params, {Glob("layers.*.bias"), Glob("layers.0")}).value();
-  const Labels labels =
-      Labels::Create(model.params.layout(), plan, {"bias", "first", "other"}).value();
+  const Grouping grouping = Grouping::Compile(model.params, {{"bias", Glob("layers.*.bias")},
+                                                             {"first", Glob("layers.0")},
+                                                             {"other", Rest()}})
+                                .value();
   const ParamStore step =
       ParamStore::FromEntries({{Path().Attribute("step"), Tensor::Scalar<int64_t>(100)}}).value();
   SaveOptions options;
@@ -55,7 +55,7 @@ inline void SaveSample(const std::string& path) {
                              {{"params",
                                model.def,
                                model.params,
-                               {.labels = labels, .metadata = {{"note", "after warm-up"}}}},
+                               {.grouping = grouping, .metadata = {{"note", "after warm-up"}}}},
                               {"progress", step}},
                              options)
                   .ok());

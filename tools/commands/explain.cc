@@ -53,7 +53,7 @@ struct ExplainedLeaf {
 struct ExplainedItem {
   const SourceItem* item = nullptr;
   std::vector<ExplainedLeaf> leaves;
-  std::optional<size_t> took_root;
+  std::optional<uint32_t> took_root;
 };
 
 absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
@@ -66,11 +66,12 @@ absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
     }
     if (one.leaves.empty()) continue;
     if (!input.groups.filters.empty()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, item->CompilePlan(input.groups.filters));
+      LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
+                                 item->CompileGrouping(input.groups.WithRest()));
       for (ExplainedLeaf& leaf : one.leaves) {
-        LEAFSTORE_ASSIGN_OR_RETURN(leaf.why, plan.Explain(item->PathText(leaf.leaf.place)));
+        LEAFSTORE_ASSIGN_OR_RETURN(leaf.why, grouping.Explain(item->PathText(leaf.leaf.place)));
       }
-      one.took_root = plan.root_filter();
+      one.took_root = grouping.root_group();
     }
     items.push_back(std::move(one));
   }
@@ -79,10 +80,10 @@ absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
 
 // Returns the saved group of a leaf; none where it is in none.
 std::optional<std::string> SavedGroup(const ChosenLeaf& leaf) {
-  const std::optional<Labels>& labels = leaf.item->labels();
-  const uint32_t group = labels ? labels->GroupOf(leaf.slot()) : kNoGroup;
+  const std::optional<Grouping>& grouping = leaf.item->grouping();
+  const uint32_t group = grouping ? grouping->GroupOf(leaf.slot()) : kNoGroup;
   if (group == kNoGroup) return std::nullopt;
-  return labels->name(group);
+  return grouping->name(group);
 }
 
 void PrintItem(const ExplainedItem& one, const GroupFilters& groups, Output* out) {
@@ -142,7 +143,7 @@ void PrintAsJson(const Input& input, const std::vector<ExplainedItem>& items, Ou
   for (const ExplainedItem& one : items) {
     const bool saved = groups.filters.empty();
     JsonList leaves({{"name", one.item->name()},
-                     {"groups_saved", saved && one.item->labels().has_value()},
+                     {"groups_saved", saved && one.item->grouping().has_value()},
                      {"took_root", one.took_root ? Json(groups.names[*one.took_root]) : Json()}},
                     "leaves", &list);
     for (const ExplainedLeaf& leaf : one.leaves) leaves.Add(LeafToJson(leaf, groups));

@@ -68,8 +68,11 @@ absl::Status CheckGlobs(Items items, const std::vector<GlobPattern>& globs,
 absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items, const std::vector<Filter>& filters) {
   std::vector<uint64_t> counts(filters.size());
   for (const SourceItem* item : items) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, item->CompilePlan(filters));
-    for (size_t i = 0; i < counts.size(); ++i) counts[i] += plan.group_slots(i).size();
+    std::vector<NamedFilter> groups;
+    for (const Filter& filter : filters) groups.emplace_back(absl::StrCat(groups.size()), filter);
+    groups.emplace_back("rest", Rest());
+    LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping, item->CompileGrouping(std::move(groups)));
+    for (uint32_t i = 0; i < counts.size(); ++i) counts[i] += grouping.SizeOf(i);
   }
   return counts;
 }
@@ -205,7 +208,7 @@ absl::Status KeepMatched(const std::vector<GlobPattern>& match, std::vector<Chos
 absl::Status CheckHasGroups(const Input& input) {
   if (!input.groups.filters.empty() ||
       std::any_of(input.items.begin(), input.items.end(),
-                  [](const SourceItem* item) { return item->labels().has_value(); })) {
+                  [](const SourceItem* item) { return item->grouping().has_value(); })) {
     return absl::OkStatus();
   }
   return UsageError(absl::StrCat(

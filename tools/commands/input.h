@@ -67,7 +67,7 @@ absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
 
 // Checks that each filter matches a leaf, or a node above one, of at least one item. A filter whose
 // leaves all belong to other groups is not an error unless `own_leaves`. error: a UsageError as
-// above; a filter's own, or as SourceItem::CompilePlan. O(nodes * filters).
+// above; a filter's own, or as SourceItem::CompileGrouping. O(nodes * filters).
 absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,
                          bool own_leaves = false);
 

@@ -116,8 +116,8 @@ Json HeadOf(const ItemSummary& summary) {
   if (!summary.groups) return json;
   json["groups_saved"] = summary.groups->saved;
   json["took_root"] = nullptr;
-  if (const std::optional<size_t> group = summary.groups->took_root) {
-    json["took_root"] = summary.groups->labels.name(static_cast<uint32_t>(*group));
+  if (const std::optional<uint32_t> group = summary.groups->took_root) {
+    json["took_root"] = summary.groups->grouping.name(*group);
   }
   json["groups"] = GroupsToJson(summary);
   return json;

@@ -126,8 +126,8 @@ void PrintGroups(const ItemSummary& summary, Output* out) {
   }
   out->Write("\n");
   table.Print(groups.size(), out);
-  if (const std::optional<size_t> group = summary.groups->took_root) {
-    PrintTookRoot(summary.groups->labels.name(static_cast<uint32_t>(*group)), out);
+  if (const std::optional<uint32_t> group = summary.groups->took_root) {
+    PrintTookRoot(summary.groups->grouping.name(*group), out);
   }
 }
 

@@ -73,8 +73,8 @@ absl::Status AddFile(const std::string& file, const MergeArguments& arguments, M
                            [&item](const Parts& known) { return known.name == item.name; });
     if (at == parts->end()) {
       at = parts->insert(parts->end(), {item.name, {}, std::move(item.options)});
-    } else if (!at->options.labels) {
-      at->options.labels = item.options.labels;
+    } else if (!at->options.grouping) {
+      at->options.grouping = item.options.grouping;
     }
     at->stores.push_back(std::move(item.store));
   }
@@ -153,8 +153,8 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
     if (wrong) continue;
     LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store,
                                MergeGroups(expected.layout, std::move(part.stores), options));
-    if (part.options.labels && !(part.options.labels->layout() == expected.layout)) {
-      part.options.labels.reset();
+    if (part.options.grouping && !(part.options.grouping->layout() == expected.layout)) {
+      part.options.grouping.reset();
     }
     whole->items.push_back({part.name, std::move(store), std::move(part.options)});
   }

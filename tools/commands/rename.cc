@@ -162,16 +162,17 @@ absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost
   if (same) return absl::OkStatus();
   *lost = *lost || HasMoreThanNames(item->store.layout());
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, ParamStore::FromEntries(std::move(entries)));
-  if (item->options.labels) {
-    const Labels& labels = *item->options.labels;
+  if (item->options.grouping) {
+    const Grouping& grouping = *item->options.grouping;
     std::vector<uint32_t> groups(store.layout().size(), kNoGroup);
     for (uint32_t place = 0; place < item->store.size(); ++place) {
-      groups[store.layout().SlotOf(one.paths[place].to)] = labels.GroupOf(item->store.slot(place));
+      groups[store.layout().SlotOf(one.paths[place].to)] =
+          grouping.GroupOf(item->store.slot(place));
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        item->options.labels,
-        Labels::Create(store.layout(), groups,
-                       std::vector<std::string>(labels.names().begin(), labels.names().end())));
+    LEAFSTORE_ASSIGN_OR_RETURN(item->options.grouping,
+                               Grouping::Create(store.layout(), groups,
+                                                std::vector<std::string>(grouping.names().begin(),
+                                                                         grouping.names().end())));
   }
   item->store = std::move(store);
   return absl::OkStatus();

@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/options.h"
@@ -50,8 +51,8 @@ std::vector<std::string> GroupNames(const std::vector<const SourceItem*>& items,
                                     const GroupFilters& groups) {
   std::vector<std::string> names = groups.names;
   for (const SourceItem* item : items) {
-    if (!groups.filters.empty() || !item->labels()) continue;
-    for (const std::string& name : item->labels()->names()) {
+    if (!groups.filters.empty() || !item->grouping()) continue;
+    for (const std::string& name : item->grouping()->names()) {
       if (name != kRestName && std::find(names.begin(), names.end(), name) == names.end()) {
         names.push_back(name);
       }
@@ -81,41 +82,31 @@ absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
   return names;
 }
 
-// Splits an item by the groups that were saved with it, in the order of `names`; leaves in no group
-// go to the last one.
-absl::StatusOr<std::vector<ParamStore>> SplitAsSaved(const SourceItem& item,
-                                                     const std::vector<std::string>& names,
-                                                     const ParamStore& store) {
-  std::vector<std::vector<Slot>> slots(names.size());
-  std::vector<size_t> index_of;  // of the item's own groups
-  if (item.labels()) {
-    for (const std::string& name : item.labels()->names()) {
+// Returns the groups that were saved with an item, under `names`; leaves in none are in the last.
+absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
+                                       const std::vector<std::string>& names) {
+  std::vector<uint32_t> index_of;  // of the item's own groups
+  if (item.grouping()) {
+    for (const std::string& name : item.grouping()->names()) {
       index_of.push_back(
-          static_cast<size_t>(std::find(names.begin(), names.end(), name) - names.begin()));
+          static_cast<uint32_t>(std::find(names.begin(), names.end(), name) - names.begin()));
     }
   }
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const uint32_t own = item.labels() ? item.labels()->GroupOf(store.slot(place)) : kNoGroup;
-    const size_t group = own == kNoGroup ? names.size() - 1 : index_of[own];
-    slots[group].push_back(store.slot(place));
+  std::vector<uint32_t> groups(item.layout().size(), kNoGroup);
+  for (uint32_t place = 0; place < item.slots().size(); ++place) {
+    const Slot slot = item.slots().SlotAt(place);
+    const uint32_t own = item.grouping() ? item.grouping()->GroupOf(slot) : kNoGroup;
+    groups[slot] = own == kNoGroup ? static_cast<uint32_t>(names.size() - 1) : index_of[own];
   }
-  std::vector<ParamStore> parts;
-  for (size_t group = 0; group < names.size(); ++group) {
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        ParamStore part,
-        store.Select(SlotSet::FromSorted(store.layout().size(), std::move(slots[group]))));
-    parts.push_back(std::move(part));
-  }
-  return parts;
+  return Grouping::Create(item.layout(), groups, names);
 }
 
-absl::StatusOr<std::vector<ParamStore>> SplitItem(const SourceItem& item,
-                                                  const GroupFilters& groups,
-                                                  const std::vector<std::string>& names,
-                                                  ParamStore store) {
-  if (groups.filters.empty()) return SplitAsSaved(item, names, store);
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, item.CompilePlan(groups.filters));
-  return plan.Split(std::move(store));
+absl::StatusOr<Groups> SplitItem(const SourceItem& item, const GroupFilters& groups,
+                                 const std::vector<std::string>& names, ParamStore store) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
+                             groups.filters.empty() ? SavedGrouping(item, names)
+                                                    : item.CompileGrouping(groups.WithRest()));
+  return grouping.Split(std::move(store));
 }
 
 // Returns a model for each group, with the items in which it has leaves.
@@ -129,8 +120,9 @@ absl::StatusOr<std::vector<Model>> SplitModel(const std::vector<const SourceItem
   }
   for (size_t i = 0; i < items.size(); ++i) {
     ModelItem& item = model.items[i];
-    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ParamStore> stores,
+    LEAFSTORE_ASSIGN_OR_RETURN(Groups split,
                                SplitItem(*items[i], groups, names, std::move(item.store)));
+    std::vector<ParamStore> stores = std::move(split).TakeStores();
     for (size_t group = 0; group < stores.size(); ++group) {
       if (stores[group].empty()) continue;
       parts[group].items.push_back({item.name, std::move(stores[group]), item.options});

@@ -135,7 +135,7 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
                              SafetensorsFromStore(std::move(item.store), std::move(item.options)));
   SafetensorsSaveOptions& options = content.options;
   if (options_.structure != StructureSave::kAuto) options.structure = options_.structure;
-  if (options_.structure == StructureSave::kNever) options.labels.reset();
+  if (options_.structure == StructureSave::kNever) options.grouping.reset();
   options.drop_static = options_.drop_static;
   options.replace_set = options_.force;
   options.io.progress = ShowProgress();

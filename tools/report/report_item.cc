@@ -124,8 +124,8 @@ absl::Status ReportItemBuilder::Group() {
                              GroupsOf(main(), request_.groups));
   if (!groups) return absl::OkStatus();
   item_.groups_saved = groups->saved;
-  if (groups->took_root) item_.took_root = groups->labels.names()[*groups->took_root];
-  for (const std::string& name : groups->labels.names()) {
+  if (groups->took_root) item_.took_root = groups->grouping.names()[*groups->took_root];
+  for (const std::string& name : groups->grouping.names()) {
     item_.groups.push_back({name, !groups->saved && name == kRestName});
   }
   item_.group_of_leaf.resize(item_.leaf_nodes.size());
@@ -149,14 +149,14 @@ void ReportItemBuilder::GroupSide(const SourceItem& item, size_t side, const Ite
   for (uint32_t i = 0; i < item_.groups.size(); ++i) by_name.emplace(*item_.groups[i].name, i);
   // Per group of this side: the group of the item with the same name, if there is one.
   std::vector<std::optional<uint32_t>> same;
-  for (const std::string& name : groups.labels.names()) {
+  for (const std::string& name : groups.grouping.names()) {
     const auto found = by_name.find(name);
     same.push_back(found != by_name.end() ? std::optional<uint32_t>(found->second) : std::nullopt);
   }
   for (size_t leaf = 0; leaf < item_.leaf_nodes.size(); ++leaf) {
     const uint32_t place = places_[side][leaf];
     if (place == kNoPlace) continue;
-    const uint32_t group = groups.labels.GroupOf(item.slots().SlotAt(place));
+    const uint32_t group = groups.grouping.GroupOf(item.slots().SlotAt(place));
     item_.group_of_leaf[leaf] = group != kNoGroup ? same[group] : std::nullopt;
   }
 }

@@ -37,20 +37,24 @@ absl::StatusOr<GroupFilters> GroupFilters::Parse(const std::vector<std::string>&
   return parsed;
 }
 
+std::vector<NamedFilter> GroupFilters::WithRest() const {
+  std::vector<NamedFilter> all;
+  for (size_t i = 0; i < names.size(); ++i) all.emplace_back(names[i], filters[i]);
+  all.emplace_back(std::string(kRestName), Rest());
+  return all;
+}
+
 absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
                                                    const GroupFilters& filters) {
   ItemGroups groups;
   if (filters.filters.empty()) {
-    if (!item.labels()) return std::nullopt;
-    groups.labels = *item.labels();
+    if (!item.grouping()) return std::nullopt;
+    groups.grouping = *item.grouping();
     groups.saved = true;
     return groups;
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const PartitionPlan plan, item.CompilePlan(filters.filters));
-  std::vector<std::string> names = filters.names;
-  names.emplace_back(kRestName);
-  LEAFSTORE_ASSIGN_OR_RETURN(groups.labels, Labels::Create(item.layout(), plan, std::move(names)));
-  groups.took_root = plan.root_filter();
+  LEAFSTORE_ASSIGN_OR_RETURN(groups.grouping, item.CompileGrouping(filters.WithRest()));
+  groups.took_root = groups.grouping.root_group();
   return groups;
 }
 

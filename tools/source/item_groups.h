@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/select/filter.h"
-#include "leafstore/select/labels.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/source/source.h"
 
@@ -26,18 +26,20 @@ struct GroupFilters {
 
   // Parses texts NAME=FILTER. error: a UsageError, with the column in the filter.
   static absl::StatusOr<GroupFilters> Parse(const std::vector<std::string>& texts);
+  // Returns them for Grouping::Compile, the rest last.
+  std::vector<NamedFilter> WithRest() const;
 };
 
 struct ItemGroups {
-  Labels labels;
+  Grouping grouping;
   bool saved = false;  // with the file
   // The group whose filter matched the root, and so has every leaf.
-  std::optional<size_t> took_root;
+  std::optional<uint32_t> took_root;
 };
 
 // Groups the leaves of an item by `filters`, the rest last; without filters, by the saved groups; none
 // where there are no groups. Reads no tensor.
-// error: as PartitionPlan::Compile. O(nodes * filters).
+// error: as Grouping::Compile. O(nodes * filters).
 absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
                                                    const GroupFilters& filters);
 

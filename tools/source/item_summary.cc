@@ -34,7 +34,7 @@ TensorStats Merged(absl::Span<const TensorStats> stats) {
 // Sums the listed leaves of each group; `stats` is one per listed place, or empty.
 void SummarizeGroups(const std::vector<TensorStats>& stats, ItemSummary* summary) {
   std::vector<GroupSummary>& groups = summary->group_summaries;
-  for (const std::string& name : summary->groups->labels.names()) groups.push_back({name});
+  for (const std::string& name : summary->groups->grouping.names()) groups.push_back({name});
   groups.push_back({"", true});
   const std::vector<uint32_t>& places = summary->rows.places();
   for (size_t i = 0; i < places.size(); ++i) {
@@ -77,8 +77,8 @@ absl::StatusOr<ItemSummary> SummarizeItem(const SourceItem& item, const SummaryO
 
 std::optional<uint32_t> ItemSummary::GroupOf(uint32_t place) const {
   if (!groups) return std::nullopt;
-  const uint32_t group = groups->labels.GroupOf(item().slots().SlotAt(place));
-  return group == kNoGroup ? groups->labels.group_count() : group;
+  const uint32_t group = groups->grouping.GroupOf(item().slots().SlotAt(place));
+  return group == kNoGroup ? groups->grouping.group_count() : group;
 }
 
 std::optional<uint32_t> ItemSummary::GroupOf(const Row& row) const {

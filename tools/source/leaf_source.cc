@@ -12,7 +12,7 @@ class LeafItem : public SourceItem {
  public:
   LeafItem(const CheckpointReader& reader, const CheckpointItemInfo& info)
       : SourceItem(info.name(), info.layout(), info.slots()), reader_(reader), info_(info) {
-    labels_ = info.labels();
+    grouping_ = info.grouping();
     metadata_ = info.metadata();
   }
 
@@ -21,8 +21,8 @@ class LeafItem : public SourceItem {
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
     return reader_.Load(name_, {.places = std::vector<uint32_t>(places.begin(), places.end())});
   }
-  absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override {
-    return reader_.CompilePlan(name_, std::move(filters));
+  absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const override {
+    return reader_.CompileGrouping(name_, std::move(filters), {.allow_empty = true});
   }
 
  private:

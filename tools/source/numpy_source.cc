@@ -21,8 +21,8 @@ class StoreItem : public SourceItem {
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
     return store_.Select(slots_.AtPlaces(places));
   }
-  absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override {
-    return PartitionPlan::Compile(store_, std::move(filters));
+  absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const override {
+    return Grouping::Compile(store_, std::move(filters), {.allow_empty = true});
   }
 
  private:

@@ -19,7 +19,7 @@ class SafetensorsItem : public SourceItem {
       : SourceItem(std::string(kOnlyItem), leaves.layout(), leaves.slots()),
         reader_(reader),
         leaves_(leaves) {
-    labels_ = leaves.labels();
+    grouping_ = leaves.grouping();
   }
 
   EntryInfo entry(uint32_t place) const override {
@@ -42,8 +42,8 @@ class SafetensorsItem : public SourceItem {
   absl::StatusOr<ItemOptions> SavedWith() const override {
     return ItemOptionsFromSafetensors(reader_);
   }
-  absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const override {
-    return reader_.CompilePlan(std::move(filters));
+  absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const override {
+    return reader_.CompileGrouping(std::move(filters), {.allow_empty = true});
   }
 
  private:

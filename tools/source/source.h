@@ -46,8 +46,7 @@
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/interop/names.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/labels.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 
@@ -72,7 +71,7 @@ class SourceItem {
   // Returns the slots of the layout that the file holds.
   const SlotSet& slots() const { return slots_; }
   uint32_t size() const { return slots_.size(); }
-  const std::optional<Labels>& labels() const { return labels_; }
+  const std::optional<Grouping>& grouping() const { return grouping_; }
   const Metadata& metadata() const { return metadata_; }
 
   // Describes the leaf at `place`, which must be below size(), without reading it. O(1). What a
@@ -89,12 +88,12 @@ class SourceItem {
   // Returns what is saved with the item in another file. error: as interop's.
   virtual absl::StatusOr<ItemOptions> SavedWith() const {
     ItemOptions options;
-    options.labels = labels_;
+    options.grouping = grouping_;
     options.metadata = metadata_;
     return options;
   }
-  // Compiles a partition (select/partition.h). Reads no tensor.
-  virtual absl::StatusOr<PartitionPlan> CompilePlan(std::vector<Filter> filters) const = 0;
+  // Compiles a grouping (select/grouping.h); filters may match no leaf. Reads no tensor.
+  virtual absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const = 0;
 
  protected:
   SourceItem(std::string name, Layout layout, SlotSet slots)
@@ -103,7 +102,7 @@ class SourceItem {
   std::string name_;
   Layout layout_;
   SlotSet slots_;
-  std::optional<Labels> labels_;
+  std::optional<Grouping> grouping_;
   Metadata metadata_;
 };
 

@@ -356,7 +356,7 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
   SafetensorsLeaves made;
   made.layout_ = spec.layout;
   made.slots_ = spec.slots;
-  made.labels_ = spec.labels;
+  made.grouping_ = spec.grouping;
   for (uint32_t place = 0; place < spec.leaves.size(); ++place) {
     if (!spec.leaves.is_tensor(place)) {
       made.numbers_.push_back(-1 - static_cast<int64_t>(made.values_.size()));

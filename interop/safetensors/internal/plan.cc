@@ -49,7 +49,7 @@ absl::StatusOr<bool> WantsStructure(const ParamStore& store, absl::Span<const st
         value->value().ToString(), "; save it with the structure, or leave static leaves out"));
   }
   return options.structure == StructureSave::kAlways || value != nullptr ||
-         options.labels.has_value() || store.layout().has_def() || AreOtherPaths(store, names);
+         options.grouping.has_value() || store.layout().has_def() || AreOtherPaths(store, names);
 }
 
 absl::Status AddStructure(const ParamStore& store, const SafetensorsSaveOptions& options,
@@ -62,7 +62,7 @@ absl::Status AddStructure(const ParamStore& store, const SafetensorsSaveOptions&
   LEAFSTORE_ASSIGN_OR_RETURN(
       std::string text,
       EncodeSafetensorsStructure(
-          {StoreSpec::Of(store, options.labels),
+          {StoreSpec::Of(store, options.grouping),
            options.names == NameStyle::kCanonical ? NameStyle::kCanonical : NameStyle::kSplit}));
   if (!metadata->has_value()) metadata->emplace();
   (*metadata)->emplace(key, std::move(text));

@@ -60,9 +60,8 @@ int main(int argc, char** argv) {
   Check(argc == 2, "usage: consumer FILE");
   leafstore::Flattened flat = leafstore::Flatten(MakeModel()).value();
 
-  const auto plan =
-      leafstore::PartitionPlan::Compile(flat.params, {leafstore::Glob("**.bias")}).value();
-  auto [biases, rest] = plan.Split<2>(std::move(flat.params)).value();
+  auto [biases, rest] =
+      leafstore::Partition<2>(std::move(flat.params), {leafstore::Glob("**.bias")}).value();
   Check(biases.size() == 2, "the group of biases does not have two leaves");
   const leafstore::ParamStore all = leafstore::Merge(std::move(rest), std::move(biases)).value();
 

@@ -33,25 +33,25 @@ class RebindTest : public testing::Test {
                              {"b", F32({3}, {1, 2, 3})},
                              {"c", F64({2}, {1, 2})},
                              {"s", Leaf(Value("gelu"))}});
-  ParamStore old_ = Group(model_, {"a", "b", "s"});
-  ParamStore new_ = Group(model_, {"a", "c", "s"});
+  ParamStore old_ = GroupOf(model_, {"a", "b", "s"});
+  ParamStore new_ = GroupOf(model_, {"a", "c", "s"});
   Optimizer adam_ = Optimizer::Create(Adam{}, old_).value();
 };
 
 TEST_F(RebindTest, KeepsTheStateOfLeavesThatStay) {
   const std::vector<NamedStore> before = adam_.state();
-  ASSERT_THAT(adam_.Rebind(new_), IsOk());
+  ASSERT_THAT(adam_.Regroup(new_), IsOk());
   EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
   EXPECT_EQ(StepOf(adam_, ".a"), 3);
   EXPECT_EQ(adam_.slots(), new_.slots());
 }
 
 TEST_F(RebindTest, StartsNewLeavesWithZerosAndAStepOfTheirOwn) {
-  ASSERT_THAT(adam_.Rebind(new_), IsOk());
+  ASSERT_THAT(adam_.Regroup(new_), IsOk());
   EXPECT_EQ(StepOf(adam_, ".c"), 0);
   EXPECT_THAT(Numbers(StoreOf(adam_.state(), "exp_avg"), ".c"), ElementsAre(0, 0));
   // Bit for bit as a new optimizer would, though "a" is at another step.
-  ParamStore alone = Group(model_, {"c"});
+  ParamStore alone = GroupOf(model_, {"c"});
   Optimizer fresh = Optimizer::Create(Adam{}, alone).value();
   const ParamStore grads = RandomLike(model_, 20);
   ASSERT_THAT(adam_.Step(&new_, grads, 0.1), IsOk());
@@ -63,21 +63,21 @@ TEST_F(RebindTest, StartsNewLeavesWithZerosAndAStepOfTheirOwn) {
 
 TEST_F(RebindTest, HandsBackTheStateOfLeavesThatLeave) {
   const std::vector<NamedStore> before = adam_.state();
-  const std::vector<NamedStore> left = adam_.Rebind(new_).value();
+  const std::vector<NamedStore> left = adam_.Regroup(new_).value();
   EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b")) << "and nothing of what stays";
-  EXPECT_THAT(adam_.Rebind(new_).value(), IsEmpty());
+  EXPECT_THAT(adam_.Regroup(new_).value(), IsEmpty());
 }
 
 TEST_F(RebindTest, WhatWasHandedBackIsAdoptedByAnother) {
-  ParamStore other_group = Group(model_, {"b", "c"});
+  ParamStore other_group = GroupOf(model_, {"b", "c"});
   Optimizer other = Optimizer::Create(AdamW{}, other_group).value();
   const std::vector<NamedStore> before = adam_.state();
-  const std::vector<NamedStore> left = adam_.Rebind(new_).value();
-  ASSERT_THAT(other.Rebind(other_group, left), IsOk());
+  const std::vector<NamedStore> left = adam_.Regroup(new_).value();
+  ASSERT_THAT(other.Regroup(other_group, left), IsOk());
   EXPECT_EQ(StepOf(other, ".b"), 0) << "its own state comes first";
 
-  Optimizer third = Optimizer::Create(AdamW{}, Group(model_, {"c"})).value();
-  ASSERT_THAT(third.Rebind(other_group, left), IsOk());
+  Optimizer third = Optimizer::Create(AdamW{}, GroupOf(model_, {"c"})).value();
+  ASSERT_THAT(third.Regroup(other_group, left), IsOk());
   EXPECT_EQ(StepOf(third, ".b"), 3);
   EXPECT_EQ(StepOf(third, ".c"), 0);
   EXPECT_EQ(OnlyOf(third.state(), ".b"), OnlyOf(before, ".b"));
@@ -89,7 +89,7 @@ std::vector<NamedStore> Together(std::vector<NamedStore> a, std::vector<NamedSto
 }
 
 TEST_F(RebindTest, AdoptsFromTheStatesOfSeveralOptimizersOneAfterTheOther) {
-  ParamStore group = Group(model_, {"c"});
+  ParamStore group = GroupOf(model_, {"c"});
   Optimizer other = Optimizer::Create(AdamW{}, group).value();
   ASSERT_THAT(other.Step(&group, RandomLike(model_, 5), 0.1), IsOk());
   Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, model_).value();
@@ -98,8 +98,8 @@ TEST_F(RebindTest, AdoptsFromTheStatesOfSeveralOptimizersOneAfterTheOther) {
     std::vector<NamedStore> adams = Together(adam_.state(), other.state());
     const std::vector<NamedStore> all = sgd_first ? Together(sgd.state(), std::move(adams))
                                                   : Together(std::move(adams), sgd.state());
-    Optimizer fresh = Optimizer::Create(Adam{}, Group(model_, {"s"})).value();
-    ASSERT_THAT(fresh.Rebind(Group(model_, {"a", "c"}), all), IsOk());
+    Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"s"})).value();
+    ASSERT_THAT(fresh.Regroup(GroupOf(model_, {"a", "c"}), all), IsOk());
     EXPECT_EQ(OnlyOf(fresh.state(), ".a"), OnlyOf(adam_.state(), ".a"));
     EXPECT_EQ(OnlyOf(fresh.state(), ".c"), of_c);
     EXPECT_EQ(StepOf(fresh, ".a"), 3);
@@ -110,17 +110,17 @@ TEST_F(RebindTest, AdoptsFromTheStatesOfSeveralOptimizersOneAfterTheOther) {
 TEST_F(RebindTest, StoresOfOtherNamesBesideTheRightOnesArePassedBy) {
   std::vector<NamedStore> state = adam_.state();
   state.insert(state.begin(), {"averages", model_.Snapshot().value()});
-  Optimizer fresh = Optimizer::Create(Adam{}, Group(model_, {"s"})).value();
-  ASSERT_THAT(fresh.Rebind(Group(model_, {"a"}), state), IsOk());
+  Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"s"})).value();
+  ASSERT_THAT(fresh.Regroup(GroupOf(model_, {"a"}), state), IsOk());
   EXPECT_EQ(OnlyOf(fresh.state(), ".a"), OnlyOf(adam_.state(), ".a"));
   EXPECT_EQ(StepOf(fresh, ".a"), 3);
 }
 
 TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
-  Optimizer fresh = Optimizer::Create(Adam{}, Group(model_, {"c"})).value();
+  Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"c"})).value();
   const Contents before = ContentsOf(fresh.state());
   const auto refused = [&](std::vector<NamedStore> state, const std::string& found) {
-    EXPECT_THAT(fresh.Rebind(Group(model_, {"a"}), state),
+    EXPECT_THAT(fresh.Regroup(GroupOf(model_, {"a"}), state),
                 StatusIs(absl::StatusCode::kInvalidArgument,
                          HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found " + found)));
     EXPECT_EQ(ContentsOf(fresh.state()), before);
@@ -144,11 +144,11 @@ TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
 }
 
 TEST_F(RebindTest, StateOfOtherMomentsIsPassedBy) {
-  Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, Group(model_, {"c"})).value();
-  ASSERT_THAT(sgd.Rebind(old_, adam_.state()), IsOk());
+  Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, GroupOf(model_, {"c"})).value();
+  ASSERT_THAT(sgd.Regroup(old_, adam_.state()), IsOk());
   EXPECT_EQ(StepOf(sgd, ".a"), 0);
-  Optimizer plain = Optimizer::Create(Sgd{}, Group(model_, {"c"})).value();
-  ASSERT_THAT(plain.Rebind(old_, adam_.state()), IsOk());
+  Optimizer plain = Optimizer::Create(Sgd{}, GroupOf(model_, {"c"})).value();
+  ASSERT_THAT(plain.Regroup(old_, adam_.state()), IsOk());
   EXPECT_EQ(StepOf(plain, ".a"), 0) << "a rule without moments adopts steps alone";
 }
 
@@ -156,15 +156,15 @@ TEST_F(RebindTest, StateOfOtherMomentsIsPassedBy) {
 // no optimizer but one for each leaf.
 TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
   const auto run_alone = [&](const std::string& name, const std::vector<uint32_t>& seeds) {
-    ParamStore alone = Group(model_, {name});
+    ParamStore alone = GroupOf(model_, {name});
     Optimizer adam = Optimizer::Create(Adam{}, alone).value();
     for (const uint32_t seed : seeds) {
       EXPECT_THAT(adam.Step(&alone, RandomLike(model_, seed), 0.1), IsOk());
     }
     return alone.leaf(0);
   };
-  std::vector<NamedStore> frozen = adam_.Rebind(new_).value();
-  ParamStore thawed = Group(model_, {"b"});
+  std::vector<NamedStore> frozen = adam_.Regroup(new_).value();
+  ParamStore thawed = GroupOf(model_, {"b"});
   ASSERT_THAT(thawed.Set(".b", *old_.Find(".b")), IsOk());
   ASSERT_THAT(new_.Set(".a", *old_.Find(".a")), IsOk());
   ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 20), 0.1), IsOk());
@@ -174,7 +174,7 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
       ParamStore::Create(model_.layout(),
                          SlotSet::Create(model_.layout().size(), {0, 1, 2}).value(), leaves)
           .value();
-  ASSERT_THAT(adam_.Rebind(all, frozen), IsOk());
+  ASSERT_THAT(adam_.Regroup(all, frozen), IsOk());
   ASSERT_THAT(adam_.Step(&all, RandomLike(model_, 21), 0.1), IsOk());
   EXPECT_EQ(*all.Find(".a"), run_alone("a", {10, 11, 12, 20, 21}));
   EXPECT_EQ(*all.Find(".b"), run_alone("b", {10, 11, 12, 21}));
@@ -184,7 +184,7 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
 TEST_F(RebindTest, GoesByPathToAnotherLayout) {
   ParamStore grown = Model({{"_first", F32({1}, {1})}, {"a", F32({2}, {1, 2})}});
   const std::vector<NamedStore> before = adam_.state();
-  const std::vector<NamedStore> left = adam_.Rebind(grown).value();
+  const std::vector<NamedStore> left = adam_.Regroup(grown).value();
   EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
   EXPECT_EQ(StepOf(adam_, "._first"), 0);
   EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b"));
@@ -193,7 +193,7 @@ TEST_F(RebindTest, GoesByPathToAnotherLayout) {
 
 TEST_F(RebindTest, TheNextStepHasNothingToCopy) {
   const std::byte* bytes = adam_.state()[0].store.Find(".a")->tensor().raw_data();
-  ASSERT_THAT(adam_.Rebind(new_), IsOk());
+  ASSERT_THAT(adam_.Regroup(new_), IsOk());
   ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), 0.1), IsOk());
   EXPECT_EQ(adam_.state()[0].store.Find(".a")->tensor().raw_data(), bytes);
 }
@@ -205,7 +205,7 @@ TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
                                   {"c", F64({2}, {1, 2})},
                                   {"s", Leaf(Value("gelu"))}});
   EXPECT_THAT(
-      adam_.Rebind(other),
+      adam_.Regroup(other),
       StatusIs(absl::StatusCode::kInvalidArgument,
                AllOf(HasSubstr("'exp_avg':"), HasSubstr("'.a': expected f32[5], found f32[2]"),
                      HasSubstr("'.b': expected f64[3], found f32[3]"))));
@@ -216,11 +216,11 @@ TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
 TEST_F(RebindTest, GroupsThatCannotBeTrainedAreAnError) {
   const Contents before = ContentsOf(adam_.state());
   const ParamStore half = Model({{"half", Tensor::Zeros(DType::kF16, {2}).value()}});
-  EXPECT_THAT(adam_.Rebind(half), StatusIs(absl::StatusCode::kInvalidArgument,
-                                           HasSubstr("at .half: expected f32 or f64")));
+  EXPECT_THAT(adam_.Regroup(half), StatusIs(absl::StatusCode::kInvalidArgument,
+                                            HasSubstr("at .half: expected f32 or f64")));
   const Packed packed = Packed::Create(half, DType::kF16).value();
-  EXPECT_THAT(adam_.Rebind(packed), StatusIs(absl::StatusCode::kInvalidArgument,
-                                             HasSubstr("at .half: expected f32 or f64")));
+  EXPECT_THAT(adam_.Regroup(packed), StatusIs(absl::StatusCode::kInvalidArgument,
+                                              HasSubstr("at .half: expected f32 or f64")));
   EXPECT_EQ(ContentsOf(adam_.state()), before);
 }
 
