@@ -1,6 +1,8 @@
 #include "leafstore/checkpoint/reader.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -57,16 +59,12 @@ absl::Status NoItemsUnder(const internal::CheckpointFile& file, absl::string_vie
 
 EntryInfo CheckpointItemInfo::entry(uint32_t place) const {
   const LeafColumns& leaves = item_->leaves;
-  EntryInfo info;
-  info.slot = item_->slots.SlotAt(place);
+  EntryInfo info{item_->slots.SlotAt(place), leaves.spec(place)};
   if (!leaves.is_tensor(place)) {
     info.value = &leaves.value(place);
     return info;
   }
   const uint32_t tensor = leaves.tensor(place);
-  info.dtype = leaves.dtype(place);
-  info.shape = leaves.shape(place);
-  info.byte_size = leaves.byte_size(place);
   info.stored_size = item_->stored_size(tensor);
   info.offset = static_cast<int64_t>(item_->segments.offsets[tensor]);
   info.checksum = item_->segments.checksums[tensor];
@@ -166,10 +164,18 @@ absl::StatusOr<Grouping> CheckpointReader::CompileGrouping(absl::string_view ite
                                                            std::vector<NamedFilter> filters,
                                                            const GroupingOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LeavesToAsk(*found, filters));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
-                             ParamStore::Create(found->layout, found->slots, std::move(leaves)));
-  return WithItem(*file_, *found, Grouping::Compile(store, std::move(filters), options));
+  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&NamedFilter::has_callable))) {
+    std::vector<uint32_t> places(found->slots.size());
+    std::iota(places.begin(), places.end(), 0);
+    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves,
+                               file_->LoadLeaves(*found, places, /*verify=*/false));
+    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
+                               ParamStore::Create(found->layout, found->slots, std::move(leaves)));
+    return WithItem(*file_, *found, Grouping::Compile(store, std::move(filters), options));
+  }
+  const auto spec = [found](uint32_t place) { return found->leaves.spec(place); };
+  const LeafSpecs leaves(found->layout, found->slots, spec);
+  return WithItem(*file_, *found, Grouping::Compile(leaves, std::move(filters), options));
 }
 
 absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,

@@ -78,16 +78,14 @@ struct ReadOptions {
 
 // What the manifest says of one leaf.
 struct EntryInfo {
-  Slot slot = 0;
+  Slot slot;
+  LeafSpec spec;                 // valid as a CheckpointItemInfo is
   const Value* value = nullptr;  // of a static leaf; null for a tensor, which has the rest
-  DType dtype = DType::kBool;
-  ShapeRef shape;
-  int64_t byte_size = 0;    // of the tensor
-  int64_t stored_size = 0;  // of its bytes in the file
-  int64_t offset = 0;       // of their first; 0 where there are none
-  uint64_t checksum = 0;    // XXH3-64 of the stored bytes
-  uint8_t codec = 0;        // 0: as they are
-  uint32_t base = 0;        // 0: in this file; n: in CheckpointReader::bases()[n - 1]
+  int64_t stored_size = 0;       // of its bytes in the file
+  int64_t offset = 0;            // of their first; 0 where there are none
+  uint64_t checksum = 0;         // XXH3-64 of the stored bytes
+  uint8_t codec = 0;             // 0: as they are
+  uint32_t base = 0;             // 0: in this file; n: in CheckpointReader::bases()[n - 1]
 };
 
 // An item, without its tensors' bytes. A view: valid while a CheckpointReader of the file lives.
@@ -165,11 +163,10 @@ class CheckpointReader {
   // Loads an item that was saved with named groups, in these groups. error FailedPrecondition: it
   // was saved without, or a leaf is in no group. error also: as Load's.
   absl::StatusOr<Groups> LoadGroups(absl::string_view item) const;
-  // Compiles a grouping of the item (grouping.h): which group each leaf would be in. Filters
-  // ask for dtypes, shapes and static leaves as ever, and no tensor is read for them, so that one
-  // which this reader cannot read hinders none. But a Callable may look at bytes: where there is
-  // one, all tensors of the item are there for it as Load would have them, save that checksums are
-  // not checked. error: Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
+  // Compiles a grouping of the item (grouping.h): the group that each leaf would be in. Filters are
+  // evaluated on the manifest, and no tensor is read. But a Callable may look at bytes: for one, all
+  // tensors of the item are loaded as Load would, without checking their checksums.
+  // error: Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
   absl::StatusOr<Grouping> CompileGrouping(absl::string_view item, std::vector<NamedFilter> filters,
                                            const GroupingOptions& options = {}) const;
   // Replaces leaves of a store by those of the item (load_into.h), by position where the Layouts are

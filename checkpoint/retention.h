@@ -11,7 +11,7 @@
 
 #include "absl/types/span.h"
 
-#include "leafstore/proto/manifest_codec.h"
+#include "leafstore/core/metadata.h"
 
 namespace leafstore {
 

@@ -36,8 +36,10 @@ class LeafSpec {
   DType dtype() const { return dtype_; }
   ShapeRef shape() const { return shape_; }
   int rank() const { return static_cast<int>(shape_.size()); }
-  // Returns the bytes of such a tensor; is_tensor() must be true. O(rank).
-  int64_t byte_size() const { return internal::UncheckedByteSize(dtype_, shape_); }
+  // Returns the bytes of such a tensor; 0 for a value, which has its size elsewhere. O(rank).
+  int64_t byte_size() const {
+    return is_tensor() ? internal::UncheckedByteSize(dtype_, shape_) : 0;
+  }
 
   // is_tensor() must be false.
   ValueKind value_kind() const { return value_kind_; }

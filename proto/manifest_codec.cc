@@ -299,27 +299,6 @@ absl::Status CheckItemName(absl::string_view name) {
                    name.empty() ? "''" : Value(Bytes{std::string(name)}).ToString()));
 }
 
-absl::Status CheckMetadata(const Metadata& metadata) {
-  for (const auto& [key, value] : metadata) {
-    for (const std::string* text : {&key, &value}) {
-      if (internal::IsValidUtf8(*text)) continue;
-      return absl::InvalidArgumentError(absl::StrCat("expected metadata in UTF-8, found in '",
-                                                     internal::IsValidUtf8(key) ? key : "a key",
-                                                     "': ", Value(Bytes{*text}).ToString()));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckMetrics(const Metrics& metrics) {
-  for (const auto& [name, value] : metrics) {
-    if (!name.empty() && internal::IsValidUtf8(name)) continue;
-    return absl::InvalidArgumentError(absl::StrCat(
-        "expected a metric's name in UTF-8 and not empty, found ", Value(Bytes{name}).ToString()));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {
   proto::Manifest message;
   LEAFSTORE_RETURN_IF_ERROR(internal::ManifestEncoder().Encode(manifest, &message));

@@ -15,7 +15,6 @@
 #define LEAFSTORE_PROTO_MANIFEST_CODEC_H_
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,16 +23,12 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/leaf_columns.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 
 namespace leafstore {
-
-// User metadata: UTF-8 strings by UTF-8 keys.
-using Metadata = std::map<std::string, std::string>;
-// Metrics of the parameters by UTF-8 name ("loss", "accuracy").
-using Metrics = std::map<std::string, double>;
 
 // An earlier checkpoint in the same directory that has the bytes of some tensors.
 struct BaseFile {
@@ -86,12 +81,8 @@ struct Manifest {
   Metrics metrics;
 };
 
-// Check the user's input: a name must be UTF-8 and not empty; metadata must be UTF-8; metrics need
-// names in UTF-8 that are not empty, and may have any value.
-// error InvalidArgument: otherwise; names the input.
+// Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
-absl::Status CheckMetadata(const Metadata& metadata);
-absl::Status CheckMetrics(const Metrics& metrics);
 
 // Encodes a manifest, which must be consistent as above. error ResourceExhausted: over 2 GiB.
 // O(bytes).

@@ -9,6 +9,12 @@
 // what follows from a match. Since containers are asked, filters::Not(DTypeIs(kF32)) matches the root and
 // takes everything: that is the rule. LeavesOnly(f) asks f of leaves alone.
 //
+// Filters are evaluated on the structure and on what each leaf is (core/leaf_spec.h), so that a file
+// is filtered by its manifest or header, before any tensor is read. A Callable alone may look at
+// bytes: NodeView::leaf() is null where these are not loaded. The readers of checkpoints and of
+// safetensors load all leaves of an item for a filter with a Callable (has_callable()), and none for
+// the others.
+//
 // Globs match the keys of a path one by one, in dotted form:
 //
 //   layers.*.attn.**     `*` is one key, whatever it is; `**` is none or more keys
@@ -47,6 +53,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -55,6 +62,7 @@
 
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/leaf.h"
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/value.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -63,8 +71,8 @@ namespace leafstore {
 // One node, as a Callable sees it. Valid during the call.
 class NodeView {
  public:
-  NodeView(const TreeDef& def, NodeId node, const Leaf* leaf)
-      : def_(def), node_(node), leaf_(leaf) {}
+  NodeView(const TreeDef& def, NodeId node, const std::optional<LeafSpec>& spec, const Leaf* leaf)
+      : def_(def), node_(node), spec_(spec), leaf_(leaf) {}
 
   const TreeDef& def() const { return def_; }
   NodeId node() const { return node_; }
@@ -77,9 +85,11 @@ class NodeView {
   // Whether a dict or struct has a child of this name.
   bool HasChild(absl::string_view name) const;
 
-  // The leaf; null for every other node, and for a leaf that the store does not hold.
+  // What the leaf is; no value for every other node, and for a leaf that the store does not hold.
+  const std::optional<LeafSpec>& spec() const { return spec_; }
+  // The leaf itself; null where spec() has no value, and where the leaves are not loaded.
   const Leaf* leaf() const { return leaf_; }
-  // Of a tensor; null otherwise.
+  // Of a tensor that is loaded; null otherwise.
   const Tensor* tensor() const {
     return leaf_ != nullptr && leaf_->is_tensor() ? &leaf_->tensor() : nullptr;
   }
@@ -87,6 +97,7 @@ class NodeView {
  private:
   const TreeDef& def_;
   NodeId node_;
+  std::optional<LeafSpec> spec_;
   const Leaf* leaf_;
 };
 
@@ -104,7 +115,7 @@ class Filter {
   // What was wrong with a pattern in this filter, or OK.
   const absl::Status& status() const;
 
-  // Whether a Callable is in it: the other filters never ask for the bytes of a tensor.
+  // Returns whether a Callable is in it: no other filter looks at the bytes of a tensor.
   // O(expressions).
   bool has_callable() const;
 

@@ -57,12 +57,12 @@ absl::Status CheckNames(absl::Span<const std::string> names) {
 // Evaluates the filters and gives each slot the index of the filter that takes it, or `rest`.
 class Assigner {
  public:
-  Assigner(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters,
+  Assigner(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters,
            GroupingRule rule, uint32_t rest)
       : def_(def),
         rule_(rule),
         filter_count_(filters.size()),
-        evaluator_(def, store, filters),
+        evaluator_(def, leaves, filters),
         groups_(def.leaf_count(), rest),
         matched_(def.leaf_count(), kNoNode) {}
 
@@ -112,26 +112,27 @@ class Assigner {
   std::optional<uint32_t> root_filter_;
 };
 
-// The slots of each group that `store` holds; what is in no group is counted as one more.
-std::vector<SlotSet> GroupSlots(const ParamStore& store, absl::Span<const uint32_t> group_of_slot,
+// Returns the slots of each group that `leaves` has; what is in no group is counted as one more.
+std::vector<SlotSet> GroupSlots(const LeafSpecs& leaves, absl::Span<const uint32_t> group_of_slot,
                                 size_t group_count) {
+  const SlotSet& held = leaves.slots();
   const auto group_at = [&](uint32_t place) {
-    return std::min(size_t{group_of_slot[store.slot(place)]}, group_count);
+    return std::min(size_t{group_of_slot[held.SlotAt(place)]}, group_count);
   };
   std::vector<uint32_t> counts(group_count + 1, 0);
-  for (uint32_t place = 0; place < store.size(); ++place) ++counts[group_at(place)];
+  for (uint32_t place = 0; place < held.size(); ++place) ++counts[group_at(place)];
   std::vector<std::vector<Slot>> slots(group_count + 1);
   std::vector<Slot*> ends(group_count + 1);
   for (size_t i = 0; i <= group_count; ++i) {
     slots[i].resize(counts[i]);
     ends[i] = slots[i].data();
   }
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    *ends[group_at(place)]++ = store.slot(place);
+  for (uint32_t place = 0; place < held.size(); ++place) {
+    *ends[group_at(place)]++ = held.SlotAt(place);
   }
   std::vector<SlotSet> sets;
   for (std::vector<Slot>& of_group : slots) {
-    sets.push_back(SlotSet::FromSorted(store.layout().size(), std::move(of_group)));
+    sets.push_back(SlotSet::FromSorted(leaves.layout().size(), std::move(of_group)));
   }
   return sets;
 }
@@ -186,16 +187,18 @@ Grouping::Grouping() {
   rep_ = *kEmpty;
 }
 
-absl::StatusOr<Grouping> Grouping::Evaluate(const ParamStore& store, std::vector<Filter> filters,
+absl::StatusOr<Grouping> Grouping::Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
                                             std::vector<std::string> names, bool named,
                                             const GroupingOptions& options,
                                             Fingerprints fingerprints) {
-  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("partition"));
+  if (leaves.store() != nullptr) {
+    LEAFSTORE_RETURN_IF_ERROR(leaves.store()->CheckNoBorrow("partition"));
+  }
   for (const Filter& filter : filters) LEAFSTORE_RETURN_IF_ERROR(filter.status());
   auto rep = std::make_shared<Rep>();
   auto compiled = std::make_shared<Compiled>();
-  LEAFSTORE_ASSIGN_OR_RETURN(compiled->def, store.layout().def());
-  compiled->slots = store.slots();
+  LEAFSTORE_ASSIGN_OR_RETURN(compiled->def, leaves.layout().def());
+  compiled->slots = leaves.slots();
   compiled->filters = std::move(filters);
   compiled->named = named;
   compiled->rule = options.rule;
@@ -203,48 +206,48 @@ absl::StatusOr<Grouping> Grouping::Evaluate(const ParamStore& store, std::vector
   const size_t group_count = names.size();
   const bool has_rest = group_count > filter_count;
 
-  Assigner assigner(compiled->def, store, compiled->filters, options.rule,
+  Assigner assigner(compiled->def, leaves, compiled->filters, options.rule,
                     has_rest ? static_cast<uint32_t>(filter_count) : kNoGroup);
   LEAFSTORE_RETURN_IF_ERROR(assigner.Run());
   compiled->root_group = assigner.root_filter();
   compiled->matched_node = assigner.TakeMatched();
   rep->wide = assigner.TakeGroups();
   std::vector<SlotSet>& groups = compiled->groups;
-  groups = GroupSlots(store, rep->wide, group_count);
-  LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(store.layout(), groups.back()));
+  groups = GroupSlots(leaves, rep->wide, group_count);
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), groups.back()));
   groups.pop_back();
   if (options.exhaustive && has_rest) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(store.layout(), groups.back()));
+    LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), groups.back()));
   }
   LEAFSTORE_RETURN_IF_ERROR(
-      CheckCounts(store.layout(), groups, options.expected_counts,
+      CheckCounts(leaves.layout(), groups, options.expected_counts,
                   [&](size_t group) { return GroupText(named, names[group]); }));
   if (!options.allow_empty.value_or(!named)) {
     LEAFSTORE_RETURN_IF_ERROR(internal::CheckNoEmptyGroups(
-        compiled->def, store, compiled->filters, options.rule, groups, rep->wide,
+        compiled->def, leaves, compiled->filters, options.rule, groups, rep->wide,
         named ? absl::MakeConstSpan(names) : absl::Span<const std::string>()));
   }
-  if (!store.complete()) {
+  if (!leaves.slots().is_all()) {
     for (Slot slot = 0; slot < rep->wide.size(); ++slot) {
-      if (!store.slots().Contains(slot)) rep->wide[slot] = kNoGroup;
+      if (!leaves.slots().Contains(slot)) rep->wide[slot] = kNoGroup;
     }
   }
   compiled->group_fingerprints.assign(group_count, 0);
   if (fingerprints == Fingerprints::kMade) {
-    for (uint32_t place = 0; place < store.size(); ++place) {
-      const Slot slot = store.slot(place);
-      const uint64_t hash = internal::SpecHash(slot, store.leaf(place).spec());
+    for (uint32_t place = 0; place < leaves.size(); ++place) {
+      const Slot slot = leaves.slots().SlotAt(place);
+      const uint64_t hash = internal::SpecHash(slot, leaves.spec(place));
       compiled->group_fingerprints[rep->wide[slot]] += hash;
       compiled->spec_fingerprint += hash;
     }
   }
-  rep->layout = store.layout();
+  rep->layout = leaves.layout();
   rep->names = std::move(names);
   rep->compiled = std::move(compiled);
   return Grouping(std::move(rep));
 }
 
-absl::StatusOr<Grouping> Grouping::Compile(const ParamStore& store,
+absl::StatusOr<Grouping> Grouping::Compile(const LeafSpecs& leaves,
                                            std::vector<NamedFilter> filters,
                                            const GroupingOptions& options) {
   std::vector<std::string> names;
@@ -258,7 +261,7 @@ absl::StatusOr<Grouping> Grouping::Compile(const ParamStore& store,
     if (group.filter.has_value()) with_filter.push_back(*std::move(group.filter));
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(names));
-  return Evaluate(store, std::move(with_filter), std::move(names), /*named=*/true, options,
+  return Evaluate(leaves, std::move(with_filter), std::move(names), /*named=*/true, options,
                   Fingerprints::kMade);
 }
 
@@ -272,17 +275,17 @@ std::vector<std::string> IndexNames(size_t count) {
 
 }  // namespace
 
-absl::StatusOr<Grouping> Grouping::Compile(const ParamStore& store, std::vector<Filter> filters,
+absl::StatusOr<Grouping> Grouping::Compile(const LeafSpecs& leaves, std::vector<Filter> filters,
                                            const GroupingOptions& options) {
   std::vector<std::string> names = IndexNames(filters.size() + 1);
-  return Evaluate(store, std::move(filters), std::move(names), /*named=*/false, options,
+  return Evaluate(leaves, std::move(filters), std::move(names), /*named=*/false, options,
                   Fingerprints::kMade);
 }
 
-absl::StatusOr<Grouping> Grouping::CompileOnce(const ParamStore& store, std::vector<Filter> filters,
+absl::StatusOr<Grouping> Grouping::CompileOnce(const LeafSpecs& leaves, std::vector<Filter> filters,
                                                const GroupingOptions& options) {
   std::vector<std::string> names = IndexNames(filters.size() + 1);
-  return Evaluate(store, std::move(filters), std::move(names), /*named=*/false, options,
+  return Evaluate(leaves, std::move(filters), std::move(names), /*named=*/false, options,
                   Fingerprints::kNone);
 }
 

@@ -49,6 +49,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/select/filter.h"
+#include "leafstore/select/leaf_specs.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
@@ -64,6 +65,9 @@ struct Rest {};
 struct NamedFilter {
   NamedFilter(std::string group, Filter takes) : name(std::move(group)), filter(std::move(takes)) {}
   NamedFilter(std::string group, Rest) : name(std::move(group)) {}
+
+  // Returns whether the filter calls a function of the user's, which may look at bytes.
+  bool has_callable() const { return filter.has_value() && filter->has_callable(); }
 
   std::string name;
   std::optional<Filter> filter;  // none: the rest
@@ -100,14 +104,15 @@ class Grouping {
   // No groups of no layout.
   Grouping();
 
-  // Evaluates the filters on the nodes of a store.
+  // Evaluates the filters on the nodes of a store, or of leaves of which only the specs are known
+  // (leaf_specs.h), such as those in a file.
   // error InvalidArgument: bad names (see above), a Rest() that is not last, a leaf that no group
   // takes, a filter that takes none, or as the options say; a filter's own error (its status()); or
   // as Layout::def. error FailedPrecondition: a borrow is open. O(nodes * filters).
-  static absl::StatusOr<Grouping> Compile(const ParamStore& store, std::vector<NamedFilter> filters,
+  static absl::StatusOr<Grouping> Compile(const LeafSpecs& leaves, std::vector<NamedFilter> filters,
                                           const GroupingOptions& options = {});
   // Like Compile, for N filters without names, which make N + 1 groups; the last is the rest.
-  static absl::StatusOr<Grouping> Compile(const ParamStore& store, std::vector<Filter> filters,
+  static absl::StatusOr<Grouping> Compile(const LeafSpecs& leaves, std::vector<Filter> filters,
                                           const GroupingOptions& options = {});
   // Makes a grouping from the group of each slot, an index below names.size() or kNoGroup.
   // error InvalidArgument: not as many as slots, an index that is no group (names the slot's path),
@@ -200,9 +205,9 @@ class Grouping {
   // Compile for Partition, which splits the very store that it compiles for: the fingerprints that
   // other stores are checked by are not made.
   enum class Fingerprints : uint8_t { kNone, kMade };
-  static absl::StatusOr<Grouping> CompileOnce(const ParamStore& store, std::vector<Filter> filters,
+  static absl::StatusOr<Grouping> CompileOnce(const LeafSpecs& leaves, std::vector<Filter> filters,
                                               const GroupingOptions& options);
-  static absl::StatusOr<Grouping> Evaluate(const ParamStore& store, std::vector<Filter> filters,
+  static absl::StatusOr<Grouping> Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
                                            std::vector<std::string> names, bool named,
                                            const GroupingOptions& options,
                                            Fingerprints fingerprints);

@@ -1,8 +1,6 @@
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 
 #include <algorithm>
-#include <limits>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -104,13 +102,12 @@ absl::StatusOr<const ManifestItem*> CheckpointFile::GetItem(absl::string_view na
 
 absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(
     const ManifestItem& item, absl::Span<const uint32_t> places) const {
-  absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, options_.verify);
-  return leaves.ok() ? std::move(leaves) : own_->WithPath(leaves.status());
+  return LoadLeaves(item, places, options_.verify);
 }
 
-absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& item,
-                                                            absl::Span<const uint32_t> places,
-                                                            bool verify) const {
+absl::StatusOr<std::vector<Leaf>> CheckpointFile::LoadLeaves(const ManifestItem& item,
+                                                             absl::Span<const uint32_t> places,
+                                                             bool verify) const {
   std::vector<Leaf> leaves(places.size());
   const std::vector<absl::Span<const uint32_t>> runs =
       CutByBytes(item, places, /*only_mapped=*/!verify && !own_->map().null());
@@ -129,37 +126,8 @@ absl::StatusOr<std::vector<Leaf>> CheckpointFile::GetLeaves(const ManifestItem& 
       out[i] = *std::move(leaf);
     }
   });
-  for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
-  return leaves;
-}
-
-absl::StatusOr<std::vector<Leaf>> CheckpointFile::LeavesToAsk(
-    const ManifestItem& item, absl::Span<const NamedFilter> filters) const {
-  const bool may_look_at_bytes = std::any_of(
-      filters.begin(), filters.end(),
-      [](const NamedFilter& one) { return one.filter.has_value() && one.filter->has_callable(); });
-  if (!may_look_at_bytes) return SpecLeaves(item);
-  std::vector<uint32_t> places(item.leaves.size());
-  std::iota(places.begin(), places.end(), 0);
-  absl::StatusOr<std::vector<Leaf>> leaves = GetLeaves(item, places, /*verify=*/false);
-  return leaves.ok() ? std::move(leaves) : own_->WithPath(leaves.status());
-}
-
-absl::StatusOr<std::vector<Leaf>> CheckpointFile::SpecLeaves(const ManifestItem& item) {
-  // Bytes that are nowhere: as many as any tensor can ask for, and no memory.
-  const Buffer nowhere =
-      Buffer::External(nullptr, std::numeric_limits<int64_t>::max(), nullptr).value();
-  std::vector<Leaf> leaves;
-  leaves.reserve(item.leaves.size());
-  for (uint32_t place = 0; place < item.leaves.size(); ++place) {
-    if (!item.leaves.is_tensor(place)) {
-      leaves.push_back(item.leaves.value(place));
-      continue;
-    }
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        Tensor tensor,
-        Tensor::FromBuffer(item.leaves.dtype(place), item.leaves.shape(place), nowhere));
-    leaves.push_back(std::move(tensor));
+  for (const absl::Status& status : statuses) {
+    if (!status.ok()) return WithPath(status);
   }
   return leaves;
 }

@@ -23,7 +23,6 @@
 #include "leafstore/core/internal/lazy.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/select/grouping.h"
 
 namespace leafstore::internal {
 
@@ -50,15 +49,13 @@ class CheckpointFile {
   // error NotFound, with near names.
   absl::StatusOr<const ManifestItem*> GetItem(absl::string_view name) const;
 
-  // The leaves at these places of an item, in order.
+  // Loads the leaves at these places of an item, in order. Their checksums are checked if `verify`;
+  // without it, if ReadOptions::verify.
   absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,
                                                absl::Span<const uint32_t> places) const;
-
-  // All leaves of an item, for these filters to ask what they are, and for nothing else: tensors
-  // have a dtype and a shape but no bytes. A Callable may look at bytes: for one, tensors are read
-  // or mapped after all, and not verified.
-  absl::StatusOr<std::vector<Leaf>> LeavesToAsk(const ManifestItem& item,
-                                                absl::Span<const NamedFilter> filters) const;
+  absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,
+                                               absl::Span<const uint32_t> places,
+                                               bool verify) const;
 
   // See CheckpointReader::Verify.
   absl::Status Verify() const;
@@ -79,11 +76,6 @@ class CheckpointFile {
   // An error of a segment, with its name behind `what`; OK as it is.
   absl::Status Named(const Segment& segment, absl::string_view what,
                      const absl::Status& status) const;
-
-  static absl::StatusOr<std::vector<Leaf>> SpecLeaves(const ManifestItem& item);
-  // LoadLeaves, whose error has no path yet.
-  absl::StatusOr<std::vector<Leaf>> GetLeaves(const ManifestItem& item,
-                                              absl::Span<const uint32_t> places, bool verify) const;
 
   ReadOptions options_;
   std::unique_ptr<CheckpointBytes> own_;

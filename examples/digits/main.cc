@@ -1,4 +1,4 @@
-// digits: trains a small network on handwritten digits; checkpoints are saved while it goes on.
+// digits: trains a small network on handwritten digits and saves checkpoints during training.
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -50,7 +50,7 @@ absl::Status IoError(const fs::path& path, const std::error_code& error) {
   return absl::ErrnoToStatus(error.value(), path.string());
 }
 
-// Takes the directory; from here on another process is refused.
+// Locks the directory, so that no other process can write to it.
 absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   std::error_code error;
   fs::create_directories(arguments.checkpoint_dir, error);
@@ -69,7 +69,7 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
                              Trainer::Resume(arguments.settings, data, newest.reader));
   for (const SkippedCheckpoint& skipped : newest.skipped) {
-    // One of a newer leafstore, say: not to be trained over.
+    // A checkpoint of a newer leafstore, for example, must not be overwritten by training.
     if (!absl::IsDataLoss(skipped.why)) return skipped.why;
     std::fprintf(stderr, "digits: passed over: %s\n", std::string(skipped.why.message()).c_str());
   }
@@ -111,8 +111,8 @@ bool IsTimeToSave(const Arguments& arguments, const Trainer& trainer) {
                                    : trainer.step() % arguments.save_every == 0;
 }
 
-// Trains to the end. Each save runs while the next steps are made; where one has failed, the next
-// call of the manager says so, and the run ends.
+// Trains to the end. Each save runs during the next steps. If a save fails, the next call of the
+// manager reports it and the run ends.
 absl::Status Train(const Arguments& arguments, CheckpointManager* manager, Trainer* trainer) {
   Clock::time_point begin = Clock::now();
   std::string saved_to;
@@ -176,7 +176,7 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what was said is not lost with the process
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);  // output is not lost if the process is killed
 
   const absl::Status status = Run(arguments);
   if (status.ok()) return 0;

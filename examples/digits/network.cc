@@ -69,7 +69,7 @@ Network::Params Network::View(const leafstore::Groups& groups) {
   return view;
 }
 
-// What the forward pass leaves for the backward one; a row an image.
+// The values that the forward pass keeps for the backward pass, one row per image.
 struct Network::Activations {
   struct Block {
     Matrix normalized;  // (z - mean) / deviation
@@ -163,7 +163,7 @@ void Network::Backward(const Params& p, const Dataset& data, int batch_size, Sha
     g[s.scale] = d_norm.cwiseProduct(block.normalized).colwise().sum();
     g[s.shift] = d_norm.colwise().sum();
     const Matrix d_normalized = d_norm.array().rowwise() * ConstRow(p[s.scale], hidden_).array();
-    // Of layer normalisation (Ba, Kiros and Hinton, 2016), with the mean and deviation of the row.
+    // Layer normalisation (Ba, Kiros and Hinton, 2016), with the mean and deviation of the row.
     const Column mean = d_normalized.rowwise().mean();
     const Column along = d_normalized.cwiseProduct(block.normalized).rowwise().mean();
     Matrix d_z = d_normalized.colwise() - mean;

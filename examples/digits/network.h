@@ -1,8 +1,7 @@
 // The network's arithmetic: forward and backward, written by hand with Eigen.
 //
-// It reads parameters and writes gradients in place, in the tensors of stores, by slot; the slots
-// are looked up by path once. No store is rebuilt into structs, and no string is touched, in a
-// step.
+// It reads parameters and writes gradients in place, in the tensors of stores, by slot. The slots are
+// found by path once. A step rebuilds no structs and uses no strings.
 #ifndef LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_
 #define LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_
 
@@ -21,7 +20,7 @@
 
 namespace digits {
 
-// Where each parameter is in the Layout of the model.
+// The slot of each parameter in the Layout of the model.
 struct BlockSlots {
   leafstore::Slot weight, bias, scale, shift;
 };
@@ -33,7 +32,7 @@ struct Slots {
   static absl::StatusOr<Slots> Create(const leafstore::TreeDef& def);
 };
 
-// What some images came to.
+// The result for some images.
 struct Result {
   double loss = 0;  // summed over the images
   int correct = 0;
@@ -57,7 +56,7 @@ class Network {
   // Of groups that together hold every parameter. O(leaves).
   static Params View(const leafstore::Groups& groups);
 
-  // Loss and accuracy.
+  // Computes loss and accuracy.
   Result Evaluate(const Params& params, const Dataset& data) const;
 
   // The same, and the gradients of the mean loss, written to `gradients`: a store like the whole

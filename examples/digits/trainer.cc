@@ -34,7 +34,7 @@ absl::StatusOr<std::mt19937_64> FromText(const std::string& text) {
   return absl::InvalidArgumentError("the random state cannot be read");
 }
 
-// The standard library's own shuffle may differ from one library to the next.
+// The shuffle of the standard library may differ between implementations.
 std::vector<int> ShuffledRows(int count, std::mt19937_64* random) {
   std::vector<int> rows(static_cast<size_t>(count));
   std::iota(rows.begin(), rows.end(), 0);
@@ -72,7 +72,7 @@ absl::StatusOr<Grouping> GroupingOf(const ParamStore& params, bool frozen) {
       {{"frozen", Glob("embed.**")}, {"no_decay", HasTag("no_decay")}, {"weights", Rest()}});
 }
 
-// Whether the embedding is frozen in this epoch.
+// Returns whether the embedding is frozen in this epoch.
 bool FrozenIn(int64_t epoch, const Settings& settings) { return epoch < settings.epochs / 2; }
 
 }  // namespace
@@ -136,7 +136,7 @@ absl::Status Trainer::BeginEpoch() {
   return absl::OkStatus();
 }
 
-// The images that come next in this epoch.
+// Returns the next images of this epoch.
 Dataset Trainer::NextBatch() {
   const auto begin = order_.begin() + progress_.trained.count;
   const auto count = std::min<std::ptrdiff_t>(settings().batch_size, order_.end() - begin);

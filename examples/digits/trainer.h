@@ -5,9 +5,9 @@
 //   no_decay   biases and norms (by their tag): Adam
 //   weights    the rest: AdamW with weight decay
 //
-// A checkpoint, which may be made after any step, has the parameters with the names of their
-// groups, the optimizers' state, and the trainer's own Progress. A run that goes on from one is,
-// bit for bit, the run that never stopped, with any number of threads.
+// A checkpoint, which may be made after any step, has the parameters with the names of their groups,
+// the state of the optimizers, and the Progress of the trainer. A run that continues from it has the
+// same bits as a run that never stopped, with any number of threads.
 #ifndef LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 #define LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 
@@ -30,7 +30,7 @@
 
 namespace digits {
 
-// What a run is; the same settings give the same run.
+// The settings of a run. Equal settings produce equal runs.
 struct Settings {
   int64_t epochs = 60;
   int64_t seed = 2;
@@ -47,7 +47,7 @@ struct Settings {
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-// How far a run has come: all that is needed to go on in the middle of an epoch.
+// The progress of a run: everything that is needed to continue in the middle of an epoch.
 struct Progress {
   int64_t epoch = 0;         // epochs done
   int64_t step = 0;          // steps done
@@ -61,7 +61,7 @@ struct Progress {
 
 class Trainer {
  public:
-  // A new run. `data` must outlive it.
+  // Starts a new run. `data` must outlive it.
   static absl::StatusOr<Trainer> Start(const Settings& settings, const Split* data);
   // The run that a checkpoint is of. error: as CheckpointReader, Unflatten; InvalidArgument: it was
   // begun with other settings, or has come further in an epoch than there are images.
@@ -71,7 +71,7 @@ class Trainer {
   const Settings& settings() const { return progress_.settings; }
   int64_t epoch() const { return progress_.epoch; }
   int64_t step() const { return progress_.step; }
-  // Whether the last step ended an epoch, and the run.
+  // Return whether the last step ended an epoch, and the run.
   bool epoch_ended() const { return progress_.trained.count == data_->train.size(); }
   bool done() const { return progress_.epoch >= settings().epochs; }
   // Of the images of the epoch so far, as they were trained on.
@@ -83,7 +83,7 @@ class Trainer {
   absl::Status Step(int threads);
   Result Test() const;
 
-  // All of the run so far, as snapshots: no tensor is copied until a step writes it. O(leaves).
+  // Returns the complete state as snapshots: no tensor is copied until a step writes it. O(leaves).
   absl::StatusOr<std::vector<leafstore::CheckpointItem>> Items() const;
 
  private:
@@ -109,7 +109,7 @@ class Trainer {
   const Split* data_;
   Progress progress_;
   std::mt19937_64 random_;
-  std::vector<int> order_;  // of the images in this epoch
+  std::vector<int> order_;  // the order of the images in this epoch
 };
 
 }  // namespace digits

@@ -2,10 +2,9 @@
 
 #include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/numeric/ops.h"
-#include "leafstore/optim/optimizer.h"
-#include "leafstore/select/partition.h"
+#include "leafstore/optim/optimizer_set.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/store/flatten.h"
-#include "leafstore/store/merge.h"
 
 using namespace leafstore;
 
@@ -31,26 +30,32 @@ static absl::Status Run() {
   LEAFSTORE_ASSIGN_OR_RETURN(model.embed, MakeLinear(4, 3));
   LEAFSTORE_ASSIGN_OR_RETURN(model.head, MakeLinear(2, 4));
   LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, Flatten(std::move(model)));
-  for (uint32_t i = 0; i < flat.params.size(); ++i) {
-    std::cout << flat.params.PathText(i) << " = " << flat.params.leaf(i).ToString() << "\n";
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore gradients, ZerosLike(flat.params));  // yours to compute
+
+  // Filters split the parameters into named groups.
+  LEAFSTORE_ASSIGN_OR_RETURN(Grouping grouping,
+                             Grouping::Compile(flat.params, {{"frozen", Glob("embed.**")},
+                                                             {"biases", Glob("**.bias")},
+                                                             {"weights", Rest()}}));
+  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, grouping.Split(std::move(flat.params)));
+  for (const Group& group : groups) {
+    const ParamStore& leaves = group.store();
+    for (uint32_t i = 0; i < leaves.size(); ++i) {
+      std::cout << group.name() << ": " << leaves.PathText(i) << " = " << leaves.leaf(i).ToString()
+                << "\n";
+    }
   }
 
-  // Each filter takes a group; the last group is the rest.
+  // Two groups are trained, each with its own optimizer. The other group is not touched.
   LEAFSTORE_ASSIGN_OR_RETURN(
-      std::vector<ParamStore> groups,
-      Partition(std::move(flat.params), {Glob("embed.**"), Glob("**.bias")}));
-  ParamStore& weights = groups[2];
-
-  // One group has an optimizer; the other groups are not touched.
-  LEAFSTORE_ASSIGN_OR_RETURN(Optimizer adamw,
-                             Optimizer::Create(AdamW{.weight_decay = 0.1}, weights));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore gradients, ZerosLike(weights));
-  LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&weights, gradients, 0.1));
-
-  // Structure and groups come together again when they are needed.
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, MergeGroups(std::move(groups)));
+      OptimizerSet optimizers,
+      OptimizerSet::Create({{"biases", Adam{}}, {"weights", AdamW{.weight_decay = 0.1}}}, groups));
+  LEAFSTORE_RETURN_IF_ERROR(optimizers.Step(&groups, gradients, {.lr = 0.1}));
   LEAFSTORE_RETURN_IF_ERROR(
-      SaveCheckpoint("step-1.leaf", {{"params", flat.def, params}, {"adamw", adamw.state()}}));
+      SaveCheckpoint("step-1.leaf", {{"params", groups}, {"optimizers", optimizers.state()}}));
+
+  // The model gets its structure back when it is needed.
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore params, std::move(groups).Merge());
   LEAFSTORE_RETURN_IF_ERROR(Unflatten(flat.def, params, &model));
   std::cout << "head.weight[0, 0] = " << model.head.weight.at<float>({0, 0}) << "\n";
   return absl::OkStatus();

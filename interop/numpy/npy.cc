@@ -107,15 +107,15 @@ absl::Status CheckNpyBools(const Tensor& tensor) {
 
 // The order of elements matters if the tensor has elements and at least two extents exceed 1.
 bool IsReordered(const NpyHeader& header) {
-  return header.fortran_order && header.byte_size > 0 && header.shape.size() > 1;
+  return header.fortran_order && header.spec().byte_size() > 0 && header.shape.size() > 1;
 }
 
 }  // namespace
 
 absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std::byte> bytes) {
-  if (static_cast<int64_t>(bytes.size()) != header.byte_size) {
+  if (static_cast<int64_t>(bytes.size()) != header.spec().byte_size()) {
     return absl::InvalidArgumentError(
-        absl::StrCat("npy: expected ", header.byte_size, " bytes, found ", bytes.size()));
+        absl::StrCat("npy: expected ", header.spec().byte_size(), " bytes, found ", bytes.size()));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Uninitialized(header.dtype, header.shape));
   if (bytes.empty()) return tensor;
@@ -125,7 +125,7 @@ absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std
     Buffer aligned;
     const std::byte* from = bytes.data();
     if (reinterpret_cast<uintptr_t>(from) % sizeof(uint64_t) != 0) {
-      LEAFSTORE_ASSIGN_OR_RETURN(aligned, Buffer::AllocateUninitialized(header.byte_size));
+      LEAFSTORE_ASSIGN_OR_RETURN(aligned, Buffer::AllocateUninitialized(header.spec().byte_size()));
       std::memcpy(aligned.mutable_data(), from, bytes.size());
       from = aligned.data();
     }
@@ -143,14 +143,14 @@ absl::StatusOr<Tensor> internal::ReadNpy(int64_t size, int64_t max_bytes, ReadNe
   std::vector<std::byte> begin(static_cast<size_t>(std::min(size, kMaxNpyHeader)));
   LEAFSTORE_RETURN_IF_ERROR(read(absl::MakeSpan(begin)));
   LEAFSTORE_ASSIGN_OR_RETURN(const NpyHeader header, ParseNpyHeader(begin, size));
-  if (header.byte_size > max_bytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("npy: expected at most ", max_bytes, " bytes, found ", header.byte_size));
+  if (header.spec().byte_size() > max_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("npy: expected at most ", max_bytes,
+                                                     " bytes, found ", header.spec().byte_size()));
   }
   const absl::Span<const std::byte> there =
       absl::MakeConstSpan(begin).subspan(static_cast<size_t>(header.size));
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Uninitialized(header.dtype, header.shape));
-  if (header.byte_size == 0) return tensor;
+  if (header.spec().byte_size() == 0) return tensor;
   LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
   std::memcpy(writing.raw_data(), there.data(), there.size());
   LEAFSTORE_RETURN_IF_ERROR(read(writing.bytes().subspan(there.size())));
@@ -160,13 +160,12 @@ absl::StatusOr<Tensor> internal::ReadNpy(int64_t size, int64_t max_bytes, ReadNe
   return tensor;
 }
 
-absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
-                     const NpyWriteOptions& options) {
+absl::Status SaveNpy(const std::string& path, const Tensor& tensor, const NpySaveOptions& options) {
   if (tensor.null()) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": expected a tensor, found null"));
   }
   const absl::StatusOr<std::string> header =
-      EncodeNpyHeader(tensor.dtype(), tensor.shape(), options.raw_bits);
+      EncodeNpyHeader(LeafSpec(tensor.dtype(), tensor.shape()), options.raw_bits);
   if (!header.ok()) return WithContext(header.status(), path);
   LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
                              internal::AtomicFile::Create(path, options.io));
@@ -177,8 +176,8 @@ absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
   return file.Commit();
 }
 
-absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.io.files().Open(path));
+absl::StatusOr<Tensor> LoadNpy(const std::string& path, const IoOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, options.files().Open(path));
   int64_t position = 0;
   absl::Status read;
   absl::StatusOr<Tensor> tensor =

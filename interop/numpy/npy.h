@@ -36,13 +36,14 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/dtype.h"
+#include "leafstore/core/leaf_spec.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/io/io_options.h"
 
 namespace leafstore {
 
-struct NpyWriteOptions {
+struct NpySaveOptions {
   IoOptions io = {};
   // Writes dtypes that NumPy does not have as unsigned integers of their width, in the same shape;
   // those narrower than a byte as the packed bytes, uint8 [bytes]. The file does not record the
@@ -50,17 +51,13 @@ struct NpyWriteOptions {
   bool raw_bits = false;
 };
 
-struct NpyReadOptions {
-  IoOptions io = {};
-};
-
 // Writes a tensor. error InvalidArgument: the tensor is null, or NumPy does not have its dtype.
 // Commit and other errors: as SaveSafetensors. O(bytes).
 absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
-                     const NpyWriteOptions& options = {});
+                     const NpySaveOptions& options = {});
 
-// Reads a tensor. error: see above. O(bytes).
-absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyReadOptions& options = {});
+// Reads a tensor. Of `options` the file system matters. error: see above. O(bytes).
+absl::StatusOr<Tensor> LoadNpy(const std::string& path, const IoOptions& options = {});
 
 // The decoded header of a file.
 struct NpyHeader {
@@ -68,8 +65,10 @@ struct NpyHeader {
   Shape shape;
   bool fortran_order = false;
   bool big_endian = false;
-  int64_t size = 0;       // offset of the tensor's bytes in the file
-  int64_t byte_size = 0;  // size of the tensor's bytes
+  int64_t size = 0;  // offset of the tensor's bytes in the file
+
+  // Returns the spec of the tensor. Valid while this header lives unchanged.
+  LeafSpec spec() const { return LeafSpec(dtype, shape); }
 };
 
 // The longest header that is read: NumPy's limit for untrusted files.
@@ -80,10 +79,10 @@ inline constexpr int64_t kMaxNpyHeader = 10'000;
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size);
 
 // Returns the header for a tensor. error InvalidArgument: NumPy does not have the dtype.
-absl::StatusOr<std::string> EncodeNpyHeader(DType dtype, ShapeRef shape, bool raw_bits = false);
+absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bits = false);
 
-// Makes a tensor from the bytes after a header; `bytes.size()` must be header.byte_size. error
-// DataLoss: a bool is neither 0 nor 1. error ResourceExhausted: no memory. O(bytes).
+// Makes a tensor from the bytes after a header; `bytes.size()` must be header.spec().byte_size().
+// error DataLoss: a bool is neither 0 nor 1. error ResourceExhausted: no memory. O(bytes).
 absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std::byte> bytes);
 
 }  // namespace leafstore

@@ -206,7 +206,7 @@ struct MemberInput {
 
 class NpzWriter {
  public:
-  NpzWriter(const std::string& path, const NpzWriteOptions& options)
+  NpzWriter(const std::string& path, const NpzSaveOptions& options)
       : path_(path), options_(options) {}
 
   absl::Status Write(absl::Span<const MemberInput> inputs) {
@@ -240,8 +240,8 @@ class NpzWriter {
         return absl::InvalidArgumentError(
             absl::StrCat("expected a tensor called ", quoted(), ", found null"));
       }
-      absl::StatusOr<std::string> header =
-          EncodeNpyHeader(input.tensor->dtype(), input.tensor->shape(), options_.raw_bits);
+      absl::StatusOr<std::string> header = EncodeNpyHeader(
+          LeafSpec(input.tensor->dtype(), input.tensor->shape()), options_.raw_bits);
       if (!header.ok()) {
         return WithContext(header.status(), quoted());
       }
@@ -306,14 +306,14 @@ class NpzWriter {
   }
 
   const std::string& path_;
-  const NpzWriteOptions& options_;
+  const NpzSaveOptions& options_;
   std::vector<std::unique_ptr<ZipBytesSource>> members_;
 };
 
 }  // namespace
 
 absl::Status SaveNpz(const std::string& path, const ParamStore& store,
-                     const NpzWriteOptions& options) {
+                     const NpzSaveOptions& options) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("save"));
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, NamesOf(store, options.names));
   std::vector<MemberInput> inputs;
@@ -331,7 +331,7 @@ absl::Status SaveNpz(const std::string& path, const ParamStore& store,
 }
 
 absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
-                     const NpzWriteOptions& options) {
+                     const NpzSaveOptions& options) {
   std::vector<MemberInput> inputs;
   inputs.reserve(tensors.size());
   for (const NamedTensor& one : tensors) inputs.push_back({one.name, &one.tensor});

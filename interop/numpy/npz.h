@@ -42,14 +42,14 @@
 
 namespace leafstore {
 
-struct NpzWriteOptions {
+struct NpzSaveOptions {
   IoOptions io = {};
   // Compresses like numpy.savez_compressed; otherwise stores like numpy.savez.
   bool deflate = false;
   NameStyle names = NameStyle::kSplit;
   // Skips static leaves; without it they are an error.
   bool drop_static = false;
-  // As NpyWriteOptions::raw_bits.
+  // As NpySaveOptions::raw_bits.
   bool raw_bits = false;
 };
 
@@ -63,9 +63,9 @@ struct NpzReadOptions {
 // Writes an archive. error InvalidArgument: a static leaf, a dtype that NumPy does not have (names
 // the path), or two leaves with the same name. Commit and other errors: as SaveSafetensors. O(bytes).
 absl::Status SaveNpz(const std::string& path, const ParamStore& store,
-                     const NpzWriteOptions& options = {});
+                     const NpzSaveOptions& options = {});
 absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
-                     const NpzWriteOptions& options = {});
+                     const NpzSaveOptions& options = {});
 
 // Reads an archive. error: see above. O(bytes).
 absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions& options = {});

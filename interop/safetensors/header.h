@@ -2,7 +2,7 @@
 // checked in one place before anything is allocated or read because of it.
 //
 //   SafetensorsHeader header = SafetensorsHeader::Parse(bytes, file_size).value();
-//   for (uint32_t i = 0; i < header.size(); ++i) header.name(i), header.dtype(i), header.shape(i);
+//   for (uint32_t i = 0; i < header.size(); ++i) header.name(i), header.spec(i);
 //   std::string text = EncodeSafetensorsHeader(entries, metadata).value();   // and back
 //
 // The file: eight bytes, the little-endian length n of the header; n bytes of JSON, an object with
@@ -43,8 +43,9 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/dtype.h"
+#include "leafstore/core/leaf_spec.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/core/shape.h"
-#include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore {
 
@@ -105,18 +106,17 @@ class SafetensorsHeader {
   // Returns the number of tensors.
   uint32_t size() const { return static_cast<uint32_t>(dtypes_.size()); }
   // Return the properties of the tensor with this index, which must be less than size(). Names are
-  // UTF-8. Names and shapes are valid while this object lives.
+  // UTF-8. Names and specs are valid while this object lives.
   absl::string_view name(uint32_t tensor) const& {
     return absl::string_view(names_).substr(name_begins_[tensor],
                                             name_begins_[tensor + 1] - name_begins_[tensor]);
   }
   absl::string_view name(uint32_t tensor) && = delete;  // would dangle
-  DType dtype(uint32_t tensor) const { return dtypes_[tensor]; }
-  ShapeRef shape(uint32_t tensor) const& {
-    return ShapeRef(dims_.data() + dims_begins_[tensor],
-                    dims_begins_[tensor + 1] - dims_begins_[tensor]);
+  LeafSpec spec(uint32_t tensor) const& {
+    return LeafSpec(dtypes_[tensor], ShapeRef(dims_.data() + dims_begins_[tensor],
+                                              dims_begins_[tensor + 1] - dims_begins_[tensor]));
   }
-  ShapeRef shape(uint32_t tensor) && = delete;  // would dangle
+  LeafSpec spec(uint32_t tensor) && = delete;  // would dangle
   int64_t byte_size(uint32_t tensor) const { return byte_sizes_[tensor]; }
   // Returns the offset of its first byte in the file.
   int64_t offset(uint32_t tensor) const { return offsets_[tensor]; }
@@ -153,9 +153,7 @@ class SafetensorsHeader {
 // The entry of a tensor to write.
 struct SafetensorsEntry {
   absl::string_view name;
-  DType dtype;
-  ShapeRef shape;
-  int64_t byte_size;  // ByteSize(dtype, shape)
+  LeafSpec spec;
 };
 
 // Returns the indices of `entries` in the order in which the reference writes tensors: by dtype, the

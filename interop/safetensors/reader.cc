@@ -1,8 +1,7 @@
 #include "leafstore/interop/safetensors/reader.h"
 
 #include <algorithm>
-#include <limits>
-#include <numeric>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -44,34 +43,7 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsFile& file,
 // Valid while the file is open.
 LeafSpec SpecAt(const SafetensorsFile& file, const SafetensorsLeaves& leaves, uint32_t place) {
   if (const Value* value = leaves.value(place)) return LeafSpec(value->kind());
-  const SafetensorsInfo info = file.entry(*leaves.tensor(place));
-  return LeafSpec(info.dtype, info.shape);
-}
-
-std::vector<uint32_t> AllPlaces(const SafetensorsLeaves& leaves) {
-  std::vector<uint32_t> places(leaves.size());
-  std::iota(places.begin(), places.end(), 0);
-  return places;
-}
-
-// All leaves for filters to ask what they are; tensors have a dtype and a shape but no bytes.
-absl::StatusOr<std::vector<Leaf>> SpecLeaves(const SafetensorsFile& file,
-                                             const SafetensorsLeaves& leaves) {
-  // Bytes that are nowhere: as many as any tensor can ask for, and no memory.
-  const Buffer nowhere =
-      Buffer::External(nullptr, std::numeric_limits<int64_t>::max(), nullptr).value();
-  std::vector<Leaf> out;
-  out.reserve(leaves.size());
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    if (const Value* value = leaves.value(place)) {
-      out.push_back(*value);
-      continue;
-    }
-    const SafetensorsInfo info = file.entry(*leaves.tensor(place));
-    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::FromBuffer(info.dtype, info.shape, nowhere));
-    out.push_back(std::move(tensor));
-  }
-  return out;
+  return file.entry(*leaves.tensor(place)).spec;
 }
 
 }  // namespace
@@ -163,17 +135,15 @@ absl::StatusOr<Leaf> SafetensorsReader::LoadLeaf(absl::string_view path) const {
 absl::StatusOr<Grouping> SafetensorsReader::CompileGrouping(std::vector<NamedFilter> filters,
                                                             const GroupingOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  const bool may_look_at_bytes = std::any_of(
-      filters.begin(), filters.end(),
-      [](const NamedFilter& one) { return one.filter.has_value() && one.filter->has_callable(); });
-  absl::StatusOr<std::vector<Leaf>> asked = may_look_at_bytes
-                                                ? LoadLeaves(*file_, *leaves, AllPlaces(*leaves))
-                                                : SpecLeaves(*file_, *leaves);
-  if (!asked.ok()) return asked.status();
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const ParamStore store,
-      ParamStore::Create(leaves->layout(), leaves->slots(), *std::move(asked)));
-  absl::StatusOr<Grouping> grouping = Grouping::Compile(store, std::move(filters), options);
+  absl::StatusOr<Grouping> grouping;
+  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&NamedFilter::has_callable))) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, Load());
+    grouping = Grouping::Compile(store, std::move(filters), options);
+  } else {
+    const auto spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); };
+    grouping = Grouping::Compile(LeafSpecs(leaves->layout(), leaves->slots(), spec),
+                                 std::move(filters), options);
+  }
   return grouping.ok() ? std::move(grouping) : file_->WithPath(grouping.status());
 }
 
@@ -202,7 +172,7 @@ absl::Status SafetensorsReader::Verify() const {
   int64_t bytes = 0;
   for (uint32_t tensor = 0; tensor < size(); ++tensor) {
     tensors.push_back(tensor);
-    bytes += entry(tensor).byte_size;
+    bytes += entry(tensor).spec.byte_size();
     if (bytes < kPiece && tensor + 1 < size()) continue;
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Tensor> loaded, file_->Load(tensors));
     LEAFSTORE_RETURN_IF_ERROR(file_->MakeResident(tensors));

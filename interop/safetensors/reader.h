@@ -83,9 +83,7 @@ struct SafetensorsReadOptions {
 
 // The header's entry for one tensor.
 struct SafetensorsInfo {
-  DType dtype = DType::kBool;
-  ShapeRef shape;  // valid while a reader of the file lives
-  int64_t byte_size = 0;
+  LeafSpec spec;       // valid while a reader of the file lives
   int64_t offset = 0;  // of its first byte, in the file of the shard
   uint32_t shard = 0;
 };

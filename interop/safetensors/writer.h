@@ -43,9 +43,9 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
+#include "leafstore/core/metadata.h"
 #include "leafstore/interop/names.h"
 #include "leafstore/io/io_options.h"
-#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/param_store.h"
 

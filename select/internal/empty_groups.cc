@@ -22,10 +22,10 @@ struct FirstMatch {
 
 class FirstMatches {
  public:
-  FirstMatches(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters,
+  FirstMatches(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters,
                GroupingRule rule)
-      : def_(def), store_(store), rule_(rule), found_(filters.size()) {
-    FilterEvaluator evaluator(def, store, filters);
+      : def_(def), slots_(leaves.slots()), rule_(rule), found_(filters.size()) {
+    FilterEvaluator evaluator(def, leaves, filters);
     for (NodeId node = kRootNode; node < def.node_count() && evaluator.status().ok(); ++node) {
       if (def.kind(node) == NodeKind::kAlias) continue;
       evaluator.Enter(node);
@@ -43,12 +43,12 @@ class FirstMatches {
     if (rule_ == GroupingRule::kFirstMatch && def_.kind(node) != NodeKind::kLeaf) return;
     const Slot end = def_.leaf_begin(def_.end(node));
     for (Slot slot = def_.leaf_begin(node); slot < end && match->taken == kNoSlot; ++slot) {
-      if (store_.slots().Contains(slot)) match->taken = slot;
+      if (slots_.Contains(slot)) match->taken = slot;
     }
   }
 
   const TreeDef& def_;
-  const ParamStore& store_;
+  const SlotSet& slots_;
   const GroupingRule rule_;
   std::vector<FirstMatch> found_;
 };
@@ -65,7 +65,7 @@ std::string NearGlob(const GlobSuggestions& globs, const FilterExpr& expr) {
 
 }  // namespace
 
-absl::Status CheckNoEmptyGroups(const TreeDef& def, const ParamStore& store,
+absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
                                 absl::Span<const Filter> filters, GroupingRule rule,
                                 absl::Span<const SlotSet> groups,
                                 absl::Span<const uint32_t> group_of_slot,
@@ -79,7 +79,7 @@ absl::Status CheckNoEmptyGroups(const TreeDef& def, const ParamStore& store,
     if (idle.size() < kMostNamed) idle.push_back(filters[i]);
   }
   if (idle.empty()) return absl::OkStatus();
-  const FirstMatches matches(def, store, idle, rule);
+  const FirstMatches matches(def, leaves, idle, rule);
   const GlobSuggestions globs = GlobSuggestions::Of(def);
   std::string text = absl::StrCat("partition: expected every filter to take a leaf, found ",
                                   numbers.size(), " that took none:");

@@ -10,7 +10,7 @@
 
 #include "leafstore/select/filter.h"
 #include "leafstore/select/grouping.h"
-#include "leafstore/store/param_store.h"
+#include "leafstore/select/leaf_specs.h"
 #include "leafstore/store/slot_set.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -20,7 +20,7 @@ namespace leafstore::internal {
 // and says whether it matches nothing (with suggestions where it is a glob) or which one took what
 // it matches. Filters are called by the names of their groups, or by index where there are no names.
 // O(filters); for the error, O(nodes * filters that took nothing).
-absl::Status CheckNoEmptyGroups(const TreeDef& def, const ParamStore& store,
+absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
                                 absl::Span<const Filter> filters, GroupingRule rule,
                                 absl::Span<const SlotSet> groups,
                                 absl::Span<const uint32_t> group_of_slot,

@@ -26,7 +26,7 @@ bool CompareHolds(SizeCompare compare, int64_t a, int64_t b) {
   return false;
 }
 
-bool AsksAboutLeaf(Op op) {
+bool DependsOnLeaf(Op op) {
   switch (op) {
     case Op::kStatic:
     case Op::kValueKind:
@@ -43,9 +43,9 @@ bool AsksAboutLeaf(Op op) {
 
 }  // namespace
 
-FilterEvaluator::FilterEvaluator(const TreeDef& def, const ParamStore& store,
+FilterEvaluator::FilterEvaluator(const TreeDef& def, const LeafSpecs& leaves,
                                  absl::Span<const Filter> filters)
-    : def_(def), store_(store), globs_(def) {
+    : def_(def), leaves_(leaves), globs_(def) {
   for (const Filter& filter : filters) {
     const uint32_t term = AddTerm(*FilterAccess::Expr(filter));
     roots_.push_back({term, terms_[term].glob});
@@ -55,7 +55,7 @@ FilterEvaluator::FilterEvaluator(const TreeDef& def, const ParamStore& store,
 uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
   Term term{&expr, kNoGlob, 0, {}};
   wants_text_ |= expr.op == Op::kRegex;
-  wants_leaf_ |= AsksAboutLeaf(expr.op);
+  wants_leaf_ |= DependsOnLeaf(expr.op);
   if (expr.op == Op::kGlob) term.glob = static_cast<uint32_t>(globs_.Add(*expr.glob));
   for (const auto& child : expr.children) term.children.push_back(AddTerm(*child));
   terms_.push_back(std::move(term));
@@ -64,12 +64,9 @@ uint32_t FilterEvaluator::AddTerm(const FilterExpr& expr) {
 
 void FilterEvaluator::Enter(NodeId node) {
   node_ = node;
+  spec_.reset();
   leaf_ = nullptr;
-  if (wants_leaf_ && def_.kind(node) == NodeKind::kLeaf) {
-    const Slot slot = def_.leaf_begin(node);
-    leaf_ = store_.FindSlot(slot);
-    Prefetch(slot);
-  }
+  if (wants_leaf_ && def_.kind(node) == NodeKind::kLeaf) EnterLeaf(def_.leaf_begin(node));
   if (globs_.empty() && !wants_text_) return;
   while (!ancestors_.empty() && ancestors_.back() != def_.parent(node)) ancestors_.pop_back();
   const size_t depth = ancestors_.size();
@@ -78,18 +75,23 @@ void FilterEvaluator::Enter(NodeId node) {
   while (text_.depth() > 0 && text_.depth() >= depth) text_.Pop();
 }
 
-void FilterEvaluator::Prefetch(Slot slot) const {
-  constexpr Slot kAhead = 8;
-  const Leaf* ahead = store_.FindSlot(slot + kAhead);
-  if (ahead != nullptr) ahead->Prefetch();
+void FilterEvaluator::EnterLeaf(Slot slot) {
+  const uint32_t place = leaves_.slots().PlaceOf(slot);
+  if (place == kNoPlace) return;
+  if (const ParamStore* store = leaves_.store()) {
+    constexpr uint32_t kAhead = 8;
+    if (place + kAhead < store->size()) store->leaf(place + kAhead).Prefetch();
+    leaf_ = &store->leaf(place);
+  }
+  spec_ = leaves_.spec(place);
 }
 
 bool FilterEvaluator::Evaluate(uint32_t term_index) {
   Term& term = terms_[term_index];
   const FilterExpr& expr = *term.expr;
   const auto holds = [this](uint32_t child) { return Evaluate(child); };
-  const bool is_tensor = leaf_ != nullptr && leaf_->is_tensor();
-  const bool is_value = leaf_ != nullptr && !is_tensor;
+  const bool is_tensor = spec_.has_value() && spec_->is_tensor();
+  const bool is_value = spec_.has_value() && !is_tensor;
   switch (expr.op) {
     case Op::kAnd:
       return std::all_of(term.children.begin(), term.children.end(), holds);
@@ -112,21 +114,21 @@ bool FilterEvaluator::Evaluate(uint32_t term_index) {
     case Op::kTag:
       return def_.has_tags() && def_.has_tag(node_, expr.text);
     case Op::kHasChild:
-      return NodeView(def_, node_, nullptr).HasChild(expr.text);
+      return NodeView(def_, node_, spec_, leaf_).HasChild(expr.text);
     case Op::kCallable:
-      return expr.callable(NodeView(def_, node_, leaf_));
+      return expr.callable(NodeView(def_, node_, spec_, leaf_));
     case Op::kStatic:
       return is_value;
     case Op::kValueKind:
-      return is_value && leaf_->value().kind() == static_cast<ValueKind>(expr.number);
+      return is_value && spec_->value_kind() == static_cast<ValueKind>(expr.number);
     case Op::kTensor:
       return is_tensor;
     case Op::kDType:
-      return is_tensor && leaf_->tensor().dtype() == static_cast<DType>(expr.number);
+      return is_tensor && spec_->dtype() == static_cast<DType>(expr.number);
     case Op::kRank:
-      return is_tensor && leaf_->tensor().rank() == expr.number;
+      return is_tensor && spec_->rank() == expr.number;
     case Op::kByteSize:
-      return is_tensor && CompareHolds(expr.compare, leaf_->tensor().byte_size(), expr.number);
+      return is_tensor && CompareHolds(expr.compare, spec_->byte_size(), expr.number);
   }
   return false;
 }

@@ -1,6 +1,6 @@
-// FilterEvaluator: asks filters of the nodes of one tree, in preorder. For store/ alone.
+// FilterEvaluator: evaluates filters on the nodes of one tree, in preorder.
 //
-//   FilterEvaluator evaluator(def, store, filters);
+//   FilterEvaluator evaluator(def, leaves, filters);
 //   for (NodeId node = 0; node < def.node_count();) {
 //     evaluator.Enter(node);
 //     node = evaluator.Matches(0) ? def.end(node) : node + 1;
@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@
 #include "leafstore/select/filter.h"
 #include "leafstore/select/internal/filter_expr.h"
 #include "leafstore/select/internal/glob_walk.h"
-#include "leafstore/store/param_store.h"
+#include "leafstore/select/leaf_specs.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -34,9 +35,9 @@ namespace leafstore::internal {
 class FilterEvaluator {
  public:
   // The first three must outlive this. The filters must be OK.
-  FilterEvaluator(const TreeDef& def, const ParamStore& store, absl::Span<const Filter> filters);
+  FilterEvaluator(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters);
 
-  // Makes `node` the one that is asked about.
+  // Makes `node` the one that filters are evaluated on.
   void Enter(NodeId node);
 
   bool Matches(size_t filter) {
@@ -68,21 +69,23 @@ class FilterEvaluator {
   bool EvaluateRegex(Term* term);
   // Extends text_ to the path of the node entered. Returns false if that has more than `most` bytes.
   bool MakeText(uint64_t most);
-  // Begins to load the header of the tensor some leaves ahead of `slot`.
-  void Prefetch(Slot slot) const;
+  // Makes spec_ and leaf_ those of the leaf in `slot`.
+  void EnterLeaf(Slot slot);
 
   const TreeDef& def_;
-  const ParamStore& store_;
+  const LeafSpecs& leaves_;
   std::vector<Term> terms_;
   std::vector<Root> roots_;  // one a filter
   GlobWalk globs_;
   std::vector<NodeId> ancestors_;  // from the root to the node entered
   bool wants_text_ = false;        // some filter has a regular expression
-  bool wants_leaf_ = false;        // some filter asks about more than structure
+  bool wants_leaf_ = false;        // some filter depends on more than structure
   // The path of as many ancestors as a regular expression was evaluated for.
   PathCursor text_{PathForm::kCanonical, PathCursor::kNoLimit};
+  // Of the node entered, as a NodeView has them.
   NodeId node_ = kRootNode;
-  const Leaf* leaf_ = nullptr;  // of the node entered; null: it is none, or the store lacks it
+  std::optional<LeafSpec> spec_;
+  const Leaf* leaf_ = nullptr;
   absl::Status status_;
 };
 

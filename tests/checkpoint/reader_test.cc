@@ -88,9 +88,8 @@ TEST_P(ReaderTest, EntriesSayWhatIsThereWithoutReadingIt) {
   EXPECT_EQ(*item.entry(0).value->As<std::string>(), "gelu");
   const EntryInfo embed = item.entry(2);
   EXPECT_EQ(embed.value, nullptr);
-  EXPECT_EQ(embed.dtype, DType::kF32);
-  EXPECT_THAT(embed.shape, ElementsAre(2, 3));
-  EXPECT_EQ(embed.byte_size, 24);
+  EXPECT_EQ(item.entry(0).spec, LeafSpec(ValueKind::kString));
+  EXPECT_EQ(embed.spec, LeafSpec(DType::kF32, {2, 3}));
   EXPECT_EQ(embed.stored_size, 24);
   EXPECT_EQ(embed.offset, 64);
   EXPECT_EQ(item.entry(5).offset, 0) << "no bytes";

@@ -50,7 +50,7 @@ void Write(ParamStore* params, float number) {
     std::fill(numbers.begin(), numbers.end(), number);
   }
   MutableLeaves all = params->MutateAll().value();
-  const absl::Span<float> numbers = all.span<float>(1);
+  const absl::Span<float> numbers = all.GetSpan<float>(1).value();
   std::fill(numbers.begin(), numbers.end(), number);
 }
 

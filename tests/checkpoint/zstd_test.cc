@@ -128,7 +128,7 @@ TEST_F(ZstdTest, WhatDoesNotShrinkIsStoredAsItIs) {
   EXPECT_EQ(item.entry(0).stored_size, 400'000);
   EXPECT_EQ(item.entry(1).codec, 1);
   EXPECT_LT(item.entry(1).stored_size, 40'000);
-  EXPECT_EQ(item.entry(1).byte_size, 400'000);
+  EXPECT_EQ(item.entry(1).spec.byte_size(), 400'000);
   EXPECT_EQ(item.entry(2).codec, 0);
   // It is mapped, as ever.
   const Leaf noise = reader->LoadLeaf("params", "['noise']").value();

@@ -46,14 +46,12 @@ TEST(SafetensorsHeaderTest, Parse_ReturnsSpecAndOffsetOfEachTensor) {
                                  R"("é\n":{"dtype":"F4","shape":[0,7],"data_offsets":[25,25]}} )";
   const SafetensorsHeader header = Parse(text, 25).value();
   EXPECT_THAT(NamesIn(header), ElementsAre("a.b", "", "é\n"));
-  EXPECT_EQ(header.dtype(0), DType::kF32);
-  EXPECT_THAT(header.shape(0), ElementsAre(2, 3));
+  EXPECT_EQ(header.spec(0), LeafSpec(DType::kF32, {2, 3}));
   EXPECT_EQ(header.byte_size(0), 24);
   EXPECT_EQ(header.offset(0), 8 + static_cast<int64_t>(text.size()));
-  EXPECT_EQ(header.dtype(1), DType::kBool);
-  EXPECT_THAT(header.shape(1), IsEmpty());
+  EXPECT_EQ(header.spec(1), LeafSpec(DType::kBool, {}));
   EXPECT_EQ(header.offset(1), header.offset(0) + 24);
-  EXPECT_THAT(header.shape(2), ElementsAre(0, 7));
+  EXPECT_EQ(header.spec(2), LeafSpec(DType::kF4, {0, 7}));
   EXPECT_EQ(header.byte_size(2), 0);
 }
 
@@ -65,7 +63,7 @@ TEST(SafetensorsHeaderTest, Tensors_AreInTheOrderOfTheirBytes) {
           .value();
   EXPECT_THAT(NamesIn(header), ElementsAre("a", "nothing", "b", "c"));
   EXPECT_EQ(header.byte_size(2), 3);
-  EXPECT_THAT(header.shape(3), ElementsAre(4));
+  EXPECT_EQ(header.spec(3), LeafSpec(DType::kU8, {4}));
 }
 
 TEST(SafetensorsHeaderTest, KnowsEveryDType) {
@@ -79,7 +77,7 @@ TEST(SafetensorsHeaderTest, KnowsEveryDType) {
                            bytes, "]}}"),
               bytes)
             .value();
-    EXPECT_EQ(header.dtype(0), dtype);
+    EXPECT_EQ(header.spec(0), LeafSpec(dtype, {8}));
     EXPECT_EQ(header.byte_size(0), bytes);
   }
   EXPECT_EQ(SafetensorsDTypeOf("f32"), std::nullopt);
@@ -250,7 +248,7 @@ TEST(SafetensorsLeniencyTest, HeaderLimit_IsWithinTheParsersLimit) {
 // ---- writing ----
 
 SafetensorsEntry Entry(absl::string_view name, DType dtype, const Shape& shape) {
-  return {name, dtype, shape, ByteSize(dtype, shape).value()};
+  return {name, LeafSpec(dtype, shape)};
 }
 
 TEST(SafetensorsHeaderTest, Encode_MatchesTheReference) {
@@ -347,7 +345,7 @@ TEST(SafetensorsHeaderTest, RandomHeaders_RoundTrip) {
     int64_t bytes = 0;
     for (size_t i = 0; i < count; ++i) {
       entries.push_back(Entry(names[i], AllDTypes()[random() % AllDTypes().size()], shapes[i]));
-      bytes += entries.back().byte_size;
+      bytes += entries.back().spec.byte_size();
     }
     std::vector<SafetensorsEntry> sorted;
     for (const uint32_t i : SafetensorsOrder(entries)) sorted.push_back(entries[i]);
@@ -357,8 +355,7 @@ TEST(SafetensorsHeaderTest, RandomHeaders_RoundTrip) {
     for (uint32_t i = 0; i < count; ++i) {
       // Tensors without bytes at one offset are in the order of the header.
       EXPECT_EQ(header.name(i), sorted[i].name);
-      EXPECT_EQ(header.dtype(i), sorted[i].dtype);
-      EXPECT_EQ(header.shape(i), sorted[i].shape);
+      EXPECT_EQ(header.spec(i), sorted[i].spec);
     }
   }
 }

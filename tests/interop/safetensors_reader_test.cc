@@ -50,9 +50,7 @@ TEST(SafetensorsReaderTest, Reader_ListsTheTensors) {
   EXPECT_THAT(names, ElementsAre("steps", "nothing", "layers.0.bias", "layers.0.weight",
                                  "layers.1.weight", "mask"));
   const SafetensorsInfo info = reader.entry(3);
-  EXPECT_EQ(info.dtype, DType::kF32);
-  EXPECT_THAT(info.shape, ElementsAre(2, 3));
-  EXPECT_EQ(info.byte_size, 24);
+  EXPECT_EQ(info.spec, LeafSpec(DType::kF32, {2, 3}));
   EXPECT_EQ(reader.GetIndex("mask").value(), 5u);
   EXPECT_THAT(reader.GetIndex("layers.0.wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr(path), HasSubstr("no tensor 'layers.0.wieght'"),
@@ -402,7 +400,7 @@ TEST(SafetensorsReaderTest, PrefixNames_LoadButHaveNoTree) {
   EXPECT_THAT(reader.Load({.filter = Glob("a")}), no_tree);
   ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
   EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path));
-  EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->def(), IsOk());
+  EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->GetDef(), IsOk());
 }
 
 TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {

@@ -68,7 +68,7 @@ TEST(FilterEvaluatorTest, NoMoreTextIsMadeThanARegularExpressionMayBeAskedAbout)
   const size_t before = mallinfo2().hblkhd;
   evaluator.Matches(0);
   EXPECT_EQ(evaluator.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_LT(mallinfo2().hblkhd, before + 4 * MaxTotalText(0));
+  EXPECT_LT(mallinfo2().hblkhd, before + 4 * internal::MaxTotalText(0));
 }
 
 // The text of a node is made of what an earlier one had in common with it.

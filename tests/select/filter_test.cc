@@ -58,6 +58,22 @@ TEST(FilterTest, AliasesAreNotAsked) {
   EXPECT_THAT(Asked(TiedParams()), ElementsAre("", ".embedding", ".embedding.table", ".scale"));
 }
 
+TEST(FilterTest, Callable_OfSpecsAlone_SeesNoLeaf) {
+  const ParamStore store = SampleParams();
+  const auto spec = [&](uint32_t place) { return store.leaf(place).spec(); };
+  size_t leaves = 0;
+  const Filter watch = Callable([&](const NodeView& node) {
+    EXPECT_EQ(node.leaf(), nullptr);
+    EXPECT_EQ(node.tensor(), nullptr);
+    if (node.kind() == NodeKind::kLeaf) {
+      EXPECT_EQ(node.spec(), store.leaf(static_cast<uint32_t>(leaves++)).spec());
+    }
+    return false;
+  });
+  EXPECT_THAT(Grouping::Compile(LeafSpecs(store.layout(), store.slots(), spec), {watch}), IsOk());
+  EXPECT_EQ(leaves, store.size());
+}
+
 TEST(FilterTest, ACallableSeesTheNode) {
   bool seen = false;
   const Filter watch = filters::Callable([&seen](const NodeView& node) {
@@ -69,6 +85,7 @@ TEST(FilterTest, ACallableSeesTheNode) {
       EXPECT_FALSE(node.has_tag("thawed"));
       EXPECT_TRUE(node.HasChild("bias"));
       EXPECT_FALSE(node.HasChild("b"));
+      EXPECT_FALSE(node.spec().has_value());
       EXPECT_EQ(node.leaf(), nullptr);
       EXPECT_EQ(node.tensor(), nullptr);
       EXPECT_EQ(node.def().PathText(node.node()).value(), ".head");
@@ -79,6 +96,7 @@ TEST(FilterTest, ACallableSeesTheNode) {
     }
     if (node.path().ToString() == ".steps") {
       EXPECT_EQ(node.tensor(), nullptr);
+      EXPECT_EQ(node.spec(), LeafSpec(ValueKind::kInt));
       EXPECT_EQ(node.leaf()->value(), Value(12));
     }
     return false;

@@ -102,7 +102,7 @@ class RandomModel {
   std::vector<std::shared_ptr<Tree>> shared_;
 };
 
-// A filter, and the same as a plain function of a node.
+// A filter, and the same as a plain function of a node, which needs no leaf.
 struct FilterAndMeaning {
   Filter filter;
   std::function<bool(const NodeView&)> meaning;
@@ -130,16 +130,15 @@ inline FilterAndMeaning RandomAtomFilter(Random& random) {
               }};
     case 1:
       return {DTypeIs(DType::kF32), [](const NodeView& node) {
-                return node.tensor() != nullptr && node.tensor()->dtype() == DType::kF32;
+                return node.spec() && node.spec()->dtype() == DType::kF32;
               }};
     case 2:
       return {RankIs(1), [](const NodeView& node) {
-                return node.tensor() != nullptr && node.tensor()->rank() == 1;
+                return node.spec() && node.spec()->is_tensor() && node.spec()->rank() == 1;
               }};
     case 3:
-      return {ByteSizeIs(SizeCompare::kGreaterEqual, 9), [](const NodeView& node) {
-                return node.tensor() != nullptr && node.tensor()->byte_size() >= 9;
-              }};
+      return {ByteSizeIs(SizeCompare::kGreaterEqual, 9),
+              [](const NodeView& node) { return node.spec() && node.spec()->byte_size() >= 9; }};
     case 4: {
       static const NodeKind kKinds[] = {NodeKind::kLeaf,  NodeKind::kNone,  NodeKind::kDict,
                                         NodeKind::kList,  NodeKind::kTuple, NodeKind::kStruct,
@@ -149,8 +148,7 @@ inline FilterAndMeaning RandomAtomFilter(Random& random) {
     }
     case 5:
       return {ValueIs(ValueKind::kString), [](const NodeView& node) {
-                return node.leaf() != nullptr && node.leaf()->is_value() &&
-                       node.leaf()->value().kind() == ValueKind::kString;
+                return node.spec() && *node.spec() == LeafSpec(ValueKind::kString);
               }};
     case 6:
       return {TypeIs("Linear"), [](const NodeView& node) { return node.type_name() == "Linear"; }};
@@ -159,11 +157,11 @@ inline FilterAndMeaning RandomAtomFilter(Random& random) {
     case 8:
       return {HasChild("a"), [](const NodeView& node) { return node.HasChild("a"); }};
     case 9:
-      return {IsStatic(), [](const NodeView& node) {
-                return node.leaf() != nullptr && node.leaf()->is_value();
-              }};
+      return {IsStatic(),
+              [](const NodeView& node) { return node.spec() && !node.spec()->is_tensor(); }};
     case 10:
-      return {IsTensor(), [](const NodeView& node) { return node.tensor() != nullptr; }};
+      return {IsTensor(),
+              [](const NodeView& node) { return node.spec() && node.spec()->is_tensor(); }};
     case 11:
       return {Regex(""), [](const NodeView& node) { return node.node() == kRootNode; }};
     default:

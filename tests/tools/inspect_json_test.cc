@@ -98,7 +98,8 @@ TEST_F(InspectJsonTest, Rows_EqualTheLeavesOfTheStore) {
     if (!leaf.is_tensor()) continue;
     const EntryInfo entry = reader.GetItem("params").value().entry(place);
     EXPECT_EQ(row["dtype"], std::string(DTypeName(leaf.tensor().dtype())));
-    EXPECT_EQ(row["shape"], std::vector<int64_t>(entry.shape.begin(), entry.shape.end()));
+    EXPECT_EQ(row["shape"],
+              std::vector<int64_t>(entry.spec.shape().begin(), entry.spec.shape().end()));
     EXPECT_EQ(row["bytes"], leaf.byte_size());
     EXPECT_EQ(row["parameters"], leaf.tensor().element_count());
     EXPECT_EQ(row["offset"], entry.offset);

@@ -87,7 +87,7 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
     std::string why;
     if (entry.value != nullptr) {
       why = " is a static leaf: it has no slices";
-    } else if (const absl::Status fits = leaf.slice->Check(entry.shape); !fits.ok()) {
+    } else if (const absl::Status fits = leaf.slice->Check(entry.spec.shape()); !fits.ok()) {
       why = absl::StrCat(": ", std::string(fits.message()));
     } else {
       continue;
@@ -185,7 +185,7 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   }
   const absl::StatusOr<Tensor> tensor = read.view.ToTensor();
   if (!tensor.ok()) return FileError(options.npy, tensor.status());
-  NpyWriteOptions npy;
+  NpySaveOptions npy;
   npy.raw_bits = options.raw_bits;
   npy.io.file_system = &files;
   LEAFSTORE_RETURN_IF_ERROR(FileError(options.npy, SaveNpy(options.npy, *tensor, npy)));

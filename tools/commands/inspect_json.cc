@@ -16,10 +16,10 @@ namespace leafstore::tools {
 namespace {
 
 void AddTensor(const EntryInfo& entry, const ItemRows& rows, const Totals& totals, Json* json) {
-  (*json)["dtype"] = std::string(DTypeName(entry.dtype));
-  (*json)["shape"] = ShapeToJson(entry.shape);
+  (*json)["dtype"] = std::string(DTypeName(entry.spec.dtype()));
+  (*json)["shape"] = ShapeToJson(entry.spec.shape());
   (*json)["parameters"] = totals.parameters;
-  (*json)["bytes"] = entry.byte_size;
+  (*json)["bytes"] = entry.spec.byte_size();
   (*json)["stored_bytes"] = entry.stored_size;
   (*json)["offset"] = entry.offset;
   if (rows.item().has_checksums()) {

@@ -87,7 +87,7 @@ void PrintRows(const ItemSummary& summary, Output* out) {
     add({"STORED", Justify::kRight}, [](const ItemRows& r, const Row& row) -> Cell {
       const std::optional<EntryInfo> entry = r.EntryOf(row);
       if (!entry || entry->codec == 0) return {};
-      return {StoredText(entry->stored_size, entry->byte_size)};
+      return {StoredText(entry->stored_size, entry->spec.byte_size())};
     });
   }
   if (summary.groups) {

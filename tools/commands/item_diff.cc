@@ -231,7 +231,7 @@ absl::StatusOr<ItemDiff> DiffItems(const DiffSide& side_a, const DiffSide& side_
   int64_t total = 0;
   for (const Pair& pair : pairs.both) {
     places.push_back(pair.a);
-    total += a.entry(pair.a).byte_size;
+    total += a.entry(pair.a).spec.byte_size();
   }
   Progress progress("comparing", total);
   const absl::Span<const Pair> both = pairs.both;

@@ -117,9 +117,9 @@ absl::StatusOr<Json> RowToJson(const ItemRows& rows, const Row& row) {
       json["value_kind"] = std::string(ValueKindName(entry->value->kind()));
       json["value"] = ToJson(*entry->value);
     } else {
-      json["dtype"] = std::string(DTypeName(entry->dtype));
-      json["shape"] = ShapeToJson(entry->shape);
-      json["bytes"] = entry->byte_size;
+      json["dtype"] = std::string(DTypeName(entry->spec.dtype()));
+      json["shape"] = ShapeToJson(entry->spec.shape());
+      json["bytes"] = entry->spec.byte_size();
     }
   }
   for (const absl::string_view tag : def.tags(row.node)) json["tags"].push_back(std::string(tag));

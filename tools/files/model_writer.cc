@@ -157,7 +157,7 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
 }
 
 absl::Status ModelWriter::WriteNpz(const ModelItem& item, const std::string& path) {
-  NpzWriteOptions options;
+  NpzSaveOptions options;
   options.deflate = options_.deflate;
   options.drop_static = options_.drop_static;
   options.raw_bits = options_.raw_bits;
@@ -170,7 +170,7 @@ absl::Status ModelWriter::WriteNpy(const ModelItem& item, const std::string& pat
     return UsageError(absl::StrCat("expected one tensor for .npy, found ", item.store.size(),
                                    " leaves; --match chooses, or cat --npy"));
   }
-  NpyWriteOptions options;
+  NpySaveOptions options;
   options.raw_bits = options_.raw_bits;
   options.io.file_system = &files_;
   return SaveNpy(path, item.store.leaf(0).tensor(), options);

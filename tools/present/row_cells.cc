@@ -19,14 +19,14 @@ Cell DTypeCell(const ItemRows& rows, const Row& row) {
   if (row.kind == Row::kAlias) return {"alias", Style::kDim};
   const std::optional<EntryInfo> entry = rows.EntryOf(row);
   if (!entry) return {};
-  if (entry->value == nullptr) return {std::string(DTypeName(entry->dtype)), Style::kCyan};
+  if (entry->value == nullptr) return {std::string(DTypeName(entry->spec.dtype())), Style::kCyan};
   return {std::string(ValueKindName(entry->value->kind())), Style::kDim};
 }
 
 Cell ShapeCell(const ItemRows& rows, const Row& row) {
   const std::optional<EntryInfo> entry = rows.EntryOf(row);
   if (!entry || entry->value != nullptr) return {};
-  return {ShapeToString(entry->shape)};
+  return {ShapeToString(entry->spec.shape())};
 }
 
 Cell BytesCell(const ItemRows& rows, const Row& row) {
@@ -36,7 +36,7 @@ Cell BytesCell(const ItemRows& rows, const Row& row) {
   }
   const std::optional<EntryInfo> entry = rows.EntryOf(row);
   if (!entry || entry->value != nullptr) return {};
-  return {HumanBytes(entry->byte_size)};
+  return {HumanBytes(entry->spec.byte_size())};
 }
 
 Cell NoteCell(const ItemRows& rows, const Row& row) {

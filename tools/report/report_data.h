@@ -61,11 +61,11 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/key.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/core/path.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
 #include "leafstore/numeric/stats.h"
-#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {

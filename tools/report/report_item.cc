@@ -180,9 +180,9 @@ std::optional<ReportLeaf> ReportItemBuilder::Describe(size_t side, size_t leaf) 
     described.dtype = std::string(ValueKindName(entry.value->kind()));
     return described;
   }
-  described.dtype = std::string(DTypeName(entry.dtype));
-  described.shape = Shape(entry.shape.begin(), entry.shape.end());
-  described.bytes = entry.byte_size;
+  described.dtype = std::string(DTypeName(entry.spec.dtype()));
+  described.shape = Shape(entry.spec.shape().begin(), entry.spec.shape().end());
+  described.bytes = entry.spec.byte_size();
   described.stored = entry.stored_size;
   return described;
 }

@@ -211,7 +211,7 @@ absl::StatusOr<std::vector<TensorStats>> NumberReader::Stats(const FileItem& fro
                                                              absl::Span<const uint32_t> places) {
   std::vector<TensorStats> stats(places.size());
   const std::vector<Piece> pieces =
-      Pieces(places.size(), [&](size_t i) { return from.item->entry(places[i]).byte_size; });
+      Pieces(places.size(), [&](size_t i) { return from.item->entry(places[i]).spec.byte_size(); });
   const auto read = [&](const Piece& piece) -> absl::Status {
     LEAFSTORE_ASSIGN_OR_RETURN(
         const std::vector<Leaf> leaves,
@@ -233,8 +233,8 @@ absl::StatusOr<std::vector<NumberReader::Pair>> NumberReader::Compare(
   std::vector<Pair> pairs(places.size());
   const std::vector<Piece> pieces = Pieces(places.size(), [&](size_t i) {
     // Half of each, because the sum of two sizes in a damaged file may overflow.
-    return before.item->entry(places[i].before).byte_size / 2 +
-           after.item->entry(places[i].after).byte_size / 2;
+    return before.item->entry(places[i].before).spec.byte_size() / 2 +
+           after.item->entry(places[i].after).spec.byte_size() / 2;
   });
   const auto read = [&](const Piece& piece) -> absl::Status {
     std::vector<uint32_t> places_before, places_after;
@@ -260,7 +260,7 @@ absl::StatusOr<std::vector<std::optional<ReportSeries::Point>>> NumberReader::No
   if (now.from.item == nullptr) return points;
   const std::vector<Piece> pieces = Pieces(points.size(), [&now](size_t leaf) {
     const uint32_t place = now.places[leaf];
-    return place != kNoPlace ? now.from.item->entry(place).byte_size : int64_t{0};
+    return place != kNoPlace ? now.from.item->entry(place).spec.byte_size() : int64_t{0};
   });
   const auto read = [&](const Piece& piece) -> absl::Status {
     const auto load = [&piece](const StepItem& step) {

@@ -62,8 +62,8 @@ void Totals::Add(const EntryInfo& entry) {
   ++leaves;
   if (entry.value != nullptr) return;
   ++tensors;
-  parameters = SaturatingAdd(parameters, ElementCount(entry.shape).value_or(0));
-  bytes = SaturatingAdd(bytes, entry.byte_size);
+  parameters = SaturatingAdd(parameters, ElementCount(entry.spec.shape()).value_or(0));
+  bytes = SaturatingAdd(bytes, entry.spec.byte_size());
   stored = SaturatingAdd(stored, entry.stored_size);
 }
 

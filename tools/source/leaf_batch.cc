@@ -16,7 +16,7 @@ LeafBatch NextBatch(const SourceItem& item, absl::Span<const uint32_t> places) {
   LeafBatch batch;
   do {
     // A damaged file may have any size in its manifest.
-    batch.bytes += std::min(item.entry(places[batch.size++]).byte_size, int64_t{1} << 62);
+    batch.bytes += std::min(item.entry(places[batch.size++]).spec.byte_size(), int64_t{1} << 62);
   } while (batch.size < places.size() && batch.size < kBatchLeaves && batch.bytes < kBatchBytes);
   return batch;
 }

@@ -30,18 +30,13 @@ class StoreItem : public SourceItem {
 };
 
 EntryInfo StoreItem::entry(uint32_t place) const {
-  EntryInfo info;
-  info.slot = slots_.SlotAt(place);
   const Leaf& leaf = store_.leaf(place);
+  EntryInfo info{slots_.SlotAt(place), leaf.spec()};
   if (leaf.is_value()) {
     info.value = &leaf.value();
-    return info;
+  } else {
+    info.stored_size = info.spec.byte_size();
   }
-  const Tensor& tensor = leaf.tensor();
-  info.dtype = tensor.dtype();
-  info.shape = tensor.shape();
-  info.byte_size = tensor.byte_size();
-  info.stored_size = info.byte_size;
   return info;
 }
 

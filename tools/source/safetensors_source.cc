@@ -23,18 +23,15 @@ class SafetensorsItem : public SourceItem {
   }
 
   EntryInfo entry(uint32_t place) const override {
-    EntryInfo info;
-    info.slot = slots_.SlotAt(place);
+    const Slot slot = slots_.SlotAt(place);
     const std::optional<uint32_t> tensor = leaves_.tensor(place);
     if (!tensor) {
-      info.value = leaves_.value(place);
-      return info;
+      const Value* value = leaves_.value(place);
+      return {slot, LeafSpec(value->kind()), value};
     }
     const SafetensorsInfo found = reader_.entry(*tensor);
-    info.dtype = found.dtype;
-    info.shape = found.shape;
-    info.byte_size = found.byte_size;
-    info.stored_size = found.byte_size;
+    EntryInfo info{slot, found.spec};
+    info.stored_size = found.spec.byte_size();
     info.offset = found.offset;
     if (reader_.is_set()) info.base = found.shard + 1;
     return info;

@@ -271,22 +271,21 @@ absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int6
     return absl::DataLossError(absl::StrCat("npy header: ", bytes.status().message()));
   }
   header.size = extent.end;
-  header.byte_size = *bytes;
-  if (file_size - header.size == header.byte_size) return header;
-  return absl::DataLossError(absl::StrCat(
-      "npy: expected ", header.byte_size, " bytes after the header, as ", DTypeName(header.dtype),
-      ShapeToString(header.shape), " requires, found ", file_size - header.size));
+  if (file_size - header.size == *bytes) return header;
+  return absl::DataLossError(absl::StrCat("npy: expected ", *bytes, " bytes after the header, as ",
+                                          header.spec().ToString(), " requires, found ",
+                                          file_size - header.size));
 }
 
-absl::StatusOr<std::string> EncodeNpyHeader(DType dtype, ShapeRef shape, bool raw_bits) {
+absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bits) {
   // Reserves room for this many digits of the first extent (numpy.lib.format, since NumPy 1.23).
   constexpr size_t kGrowthDigits = 21;
   constexpr size_t kAlignment = 64;
+  DType dtype = tensor.dtype();
   LEAFSTORE_RETURN_IF_ERROR(CheckNpyDType(dtype, raw_bits));
-  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t bytes, ByteSize(dtype, shape));
-  Shape written(shape.begin(), shape.end());
+  Shape written(tensor.shape().begin(), tensor.shape().end());
   if (!KindOf(dtype).has_value()) {
-    if (DTypeBits(dtype) % 8 != 0) written = {bytes};
+    if (DTypeBits(dtype) % 8 != 0) written = {tensor.byte_size()};
     dtype = RawDType(dtype);
   }
   const absl::string_view kind = *KindOf(dtype);

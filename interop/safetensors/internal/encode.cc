@@ -80,8 +80,8 @@ std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entrie
   std::vector<uint32_t> order(entries.size());
   std::iota(order.begin(), order.end(), 0);
   std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const size_t rank_a = RankOf(entries[a].dtype);
-    const size_t rank_b = RankOf(entries[b].dtype);
+    const size_t rank_a = RankOf(entries[a].spec.dtype());
+    const size_t rank_b = RankOf(entries[b].spec.dtype());
     return rank_a != rank_b ? rank_a < rank_b : entries[a].name < entries[b].name;
   });
   return order;
@@ -121,9 +121,11 @@ void AppendMetadata(const Metadata& metadata, std::string* out) {
 
 void AppendEntry(const SafetensorsEntry& entry, int64_t begin, int64_t end, std::string* out) {
   AppendJsonString(entry.name, out);
-  absl::StrAppend(out, ":{\"dtype\":\"", SafetensorsDTypeName(entry.dtype), "\",\"shape\":[");
-  for (size_t i = 0; i < entry.shape.size(); ++i) {
-    absl::StrAppend(out, i == 0 ? "" : ",", entry.shape[i]);
+  absl::StrAppend(out, ":{\"dtype\":\"", SafetensorsDTypeName(entry.spec.dtype()),
+                  "\",\"shape\":[");
+  const ShapeRef shape = entry.spec.shape();
+  for (size_t i = 0; i < shape.size(); ++i) {
+    absl::StrAppend(out, i == 0 ? "" : ",", shape[i]);
   }
   absl::StrAppend(out, "],\"data_offsets\":[", begin, ",", end, "]}");
 }
@@ -142,7 +144,7 @@ absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const Safetensors
   int64_t begin = 0;
   for (const SafetensorsEntry& entry : entries) {
     int64_t end = 0;
-    if (__builtin_add_overflow(begin, entry.byte_size, &end)) {
+    if (__builtin_add_overflow(begin, entry.spec.byte_size(), &end)) {
       return absl::ResourceExhaustedError("expected tensors of less than 2^63 bytes, found more");
     }
     if (out.back() != '{') out.push_back(',');

@@ -254,8 +254,7 @@ absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
   for (const Shard& shard : files_) {
     std::vector<SafetensorsEntry> entries;
     for (uint32_t i = 0; i < shard.header.size(); ++i) {
-      entries.push_back({shard.header.name(i), shard.header.dtype(i), shard.header.shape(i),
-                         shard.header.byte_size(i)});
+      entries.push_back({shard.header.name(i), shard.header.spec(i)});
     }
     const std::vector<uint32_t> order = SafetensorsOrder(entries);
     if (!std::is_sorted(order.begin(), order.end())) return false;
@@ -267,7 +266,7 @@ absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
     Buffer scratch;
     LEAFSTORE_ASSIGN_OR_RETURN(const auto found, ReadBegin(*shard.file, size, &scratch));
     int64_t end = size;
-    for (const SafetensorsEntry& entry : entries) end += entry.byte_size;
+    for (const SafetensorsEntry& entry : entries) end += entry.spec.byte_size();
     if (AsText(found) != *expected || shard.file->size() != end) return false;
   }
   return true;
@@ -296,8 +295,7 @@ SafetensorsInfo SafetensorsFile::entry(uint32_t tensor) const {
   const uint32_t number = ShardOf(tensor);
   const Shard& shard = files_[number];
   const uint32_t at = tensor - shard.first_tensor;
-  return {shard.header.dtype(at), shard.header.shape(at), shard.header.byte_size(at),
-          shard.header.offset(at), number};
+  return {shard.header.spec(at), shard.header.offset(at), number};
 }
 
 std::optional<uint32_t> SafetensorsFile::Find(absl::string_view wanted) const {
@@ -368,11 +366,11 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
     const auto quoted = [&] { return QuotedForMessage((*names)[place]); };
     const std::optional<uint32_t> tensor = Find((*names)[place]);
     if (!tensor.has_value()) return wrong(absl::StrCat("a tensor ", quoted()), "none in the file");
-    const SafetensorsInfo info = entry(*tensor);
-    if (info.dtype != spec.leaves.dtype(place) || info.shape != spec.leaves.shape(place)) {
-      return wrong(absl::StrCat("tensor ", quoted(), " to be ", DTypeName(spec.leaves.dtype(place)),
-                                ShapeToString(spec.leaves.shape(place))),
-                   absl::StrCat(DTypeName(info.dtype), ShapeToString(info.shape)));
+    const LeafSpec expected = spec.leaves.spec(place);
+    const LeafSpec found = entry(*tensor).spec;
+    if (!(found == expected)) {
+      return wrong(absl::StrCat("tensor ", quoted(), " to be ", expected.ToString()),
+                   found.ToString());
     }
     made.numbers_.push_back(*tensor);
   }

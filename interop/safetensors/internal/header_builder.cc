@@ -188,7 +188,7 @@ SafetensorsHeader SafetensorsHeaderBuilder::Select(const std::vector<uint32_t>& 
   selected.left_out_bytes_ = out_.left_out_bytes_;
   for (const uint32_t tensor : tensors) {
     const absl::string_view name = out_.name(tensor);
-    const ShapeRef shape = out_.shape(tensor);
+    const ShapeRef shape = out_.spec(tensor).shape();
     selected.names_.append(name.data(), name.size());
     selected.name_begins_.push_back(static_cast<uint32_t>(selected.names_.size()));
     selected.dims_.insert(selected.dims_.end(), shape.begin(), shape.end());

@@ -35,9 +35,9 @@ absl::Status CheckBools(const Tensor& tensor) {
 
 absl::Status MakeResident(const SafetensorsFile::Shard& shard, const Buffer& map,
                           const SafetensorsInfo& info) {
-  return shard.file->MakeResident(
-      info.offset,
-      map.bytes().subspan(static_cast<size_t>(info.offset), static_cast<size_t>(info.byte_size)));
+  return shard.file->MakeResident(info.offset,
+                                  map.bytes().subspan(static_cast<size_t>(info.offset),
+                                                      static_cast<size_t>(info.spec.byte_size())));
 }
 
 // Loads some tensors of one file, in the order of their bytes.
@@ -66,30 +66,33 @@ class Loader {
 
   absl::StatusOr<Tensor> LoadOne(size_t i) {
     const SafetensorsInfo info = file_.entry(tensors_[i]);
-    if (info.byte_size == 0) return Tensor::Uninitialized(info.dtype, info.shape);
+    if (info.spec.byte_size() == 0)
+      return Tensor::Uninitialized(info.spec.dtype(), info.spec.shape());
     const SafetensorsFile::Shard& shard = file_.files()[info.shard];
     LEAFSTORE_ASSIGN_OR_RETURN(const Buffer* map, file_.MapOf(shard));
-    if (!map->null() && info.offset % AlignmentOf(info.dtype) == 0) {
-      if (info.dtype == DType::kBool) LEAFSTORE_RETURN_IF_ERROR(MakeResident(shard, *map, info));
-      return Tensor::FromBuffer(info.dtype, info.shape, *map, info.offset);
+    if (!map->null() && info.offset % AlignmentOf(info.spec.dtype()) == 0) {
+      if (info.spec.dtype() == DType::kBool)
+        LEAFSTORE_RETURN_IF_ERROR(MakeResident(shard, *map, info));
+      return Tensor::FromBuffer(info.spec.dtype(), info.spec.shape(), *map, info.offset);
     }
     return Copy(i, shard, *map, info);
   }
 
   absl::StatusOr<Tensor> Copy(size_t i, const SafetensorsFile::Shard& shard, const Buffer& map,
                               const SafetensorsInfo& info) {
-    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Uninitialized(info.dtype, info.shape));
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
+                               Tensor::Uninitialized(info.spec.dtype(), info.spec.shape()));
     LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
     if (!map.null()) {
       LEAFSTORE_RETURN_IF_ERROR(MakeResident(shard, map, info));
       std::memcpy(writing.raw_data(), map.data() + info.offset,
-                  static_cast<size_t>(info.byte_size));
-    } else if (info.byte_size > kLarge) {
+                  static_cast<size_t>(info.spec.byte_size()));
+    } else if (info.spec.byte_size() > kLarge) {
       LEAFSTORE_RETURN_IF_ERROR(shard.file->ReadAt(info.offset, writing.bytes()));
     } else {
       LEAFSTORE_RETURN_IF_ERROR(FillWindow(i, shard, info));
       std::memcpy(writing.raw_data(), window_.data() + (info.offset - window_begin_),
-                  static_cast<size_t>(info.byte_size));
+                  static_cast<size_t>(info.spec.byte_size()));
     }
     writing.Close();
     return tensor;
@@ -99,18 +102,18 @@ class Loader {
   absl::Status FillWindow(size_t i, const SafetensorsFile::Shard& shard,
                           const SafetensorsInfo& info) {
     const int64_t window_end = window_begin_ + static_cast<int64_t>(window_size_);
-    if (window_shard_ == info.shard && info.offset >= window_begin_ &&
-        info.offset + info.byte_size <= window_end) {
+    int64_t end = info.offset + info.spec.byte_size();
+    if (window_shard_ == info.shard && info.offset >= window_begin_ && end <= window_end) {
       return absl::OkStatus();
     }
-    int64_t end = info.offset + info.byte_size;
     for (const uint32_t tensor : tensors_.subspan(i + 1)) {
       const SafetensorsInfo next = file_.entry(tensor);
-      if (next.shard != info.shard || next.byte_size > kLarge || next.offset - end > kLarge / 16 ||
-          next.offset + next.byte_size - info.offset > kWindow) {
+      const int64_t next_end = next.offset + next.spec.byte_size();
+      if (next.shard != info.shard || next_end - next.offset > kLarge ||
+          next.offset - end > kLarge / 16 || next_end - info.offset > kWindow) {
         break;
       }
-      end = std::max(end, next.offset + next.byte_size);
+      end = std::max(end, next_end);
     }
     if (window_.null()) {
       LEAFSTORE_ASSIGN_OR_RETURN(window_, Buffer::AllocateUninitialized(kWindow));
@@ -140,7 +143,7 @@ absl::Status SafetensorsFile::MakeResident(absl::Span<const uint32_t> tensors) c
     const SafetensorsInfo info = entry(tensor);
     const Shard& shard = files_[info.shard];
     LEAFSTORE_ASSIGN_OR_RETURN(const Buffer* map, MapOf(shard));
-    if (map->null() || info.byte_size == 0) continue;
+    if (map->null() || info.spec.byte_size() == 0) continue;
     LEAFSTORE_RETURN_IF_ERROR(internal::MakeResident(shard, *map, info));
   }
   return absl::OkStatus();
@@ -158,7 +161,7 @@ absl::StatusOr<std::vector<Tensor>> SafetensorsFile::Load(
   int64_t total = 0;
   for (size_t i = 0; i < to.size(); ++i) {
     sorted[i] = tensors[to[i]];
-    bytes += entry(sorted[i]).byte_size;
+    bytes += entry(sorted[i]).spec.byte_size();
     if (bytes < kBytesPerThread && i + 1 < to.size()) continue;
     ends.push_back(i + 1);
     total += std::exchange(bytes, 0);

@@ -17,7 +17,7 @@ namespace {
 constexpr size_t kPiece = size_t{4} << 20;
 
 SafetensorsEntry EntryOf(const SafetensorsInput& input) {
-  return {input.name, input.tensor->dtype(), input.tensor->shape(), input.tensor->byte_size()};
+  return {input.name, LeafSpec(input.tensor->dtype(), input.tensor->shape())};
 }
 
 // Returns whether a reader that splits names would make other paths of them.

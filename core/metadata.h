@@ -1,0 +1,25 @@
+// Metadata and Metrics: what users attach to a checkpoint. Strings, also to its items and to a
+// safetensors file; and numbers.
+#ifndef LEAFSTORE_CORE_METADATA_H_
+#define LEAFSTORE_CORE_METADATA_H_
+
+#include <map>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace leafstore {
+
+// UTF-8 strings by UTF-8 keys.
+using Metadata = std::map<std::string, std::string>;
+// How good the parameters are: numbers by UTF-8 names that are not empty ("loss", "accuracy").
+using Metrics = std::map<std::string, double>;
+
+// Checks that keys, values and names are as above; numbers may be any. error InvalidArgument: one is
+// not; names it.
+absl::Status CheckMetadata(const Metadata& metadata);
+absl::Status CheckMetrics(const Metrics& metrics);
+
+}  // namespace leafstore
+
+#endif  // LEAFSTORE_CORE_METADATA_H_
