@@ -1,6 +1,30 @@
 #include "leafstore/store/internal/fit_reporter.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace leafstore::internal {
+namespace {
+
+// Returns "..." and the last keys. A Layout without a TreeDef bounds the total length of its paths.
+std::string LastKeys(const Layout& layout, Slot slot) {
+  if (!layout.has_def()) return layout.PathText(slot);
+  constexpr int kKeys = 4;
+  const TreeDef def = layout.def().value();
+  std::string text;
+  NodeId node = def.node_of_leaf(slot);
+  for (int i = 0; i < kKeys && node != kRootNode; ++i, node = def.parent(node)) {
+    text.insert(0, KeyForMessage(def.key(node)));
+  }
+  return node == kRootNode ? text : absl::StrCat("...", text);
+}
+
+}  // namespace
+
+std::string PathTexts::Of(const Layout& layout, Slot slot) {
+  std::string text = total_ < MaxTotalText(0) ? layout.PathText(slot) : LastKeys(layout, slot);
+  total_ += text.size();
+  return text;
+}
 
 void FitReporter::AddMissing(const Layout& layout, Slot slot) {
   report_.missing.push_back(missing_texts_.Of(layout, slot));

@@ -16,15 +16,10 @@
 namespace leafstore::internal {
 
 // Makes the texts of many paths: in full, until together they exceed what a reader could use, and
-// cut as in messages from there on. (A tree with few strings can have gigabytes of paths.)
+// only the last keys from there on. (A tree with few strings can have gigabytes of paths.)
 class PathTexts {
  public:
-  std::string Of(const Layout& layout, Slot slot) {
-    std::string text =
-        total_ < MaxTotalText(0) ? layout.PathText(slot) : layout.PathForMessage(slot);
-    total_ += text.size();
-    return text;
-  }
+  std::string Of(const Layout& layout, Slot slot);
 
  private:
   uint64_t total_ = 0;

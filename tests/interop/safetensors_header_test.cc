@@ -279,7 +279,8 @@ TEST(SafetensorsHeaderTest, Order_IsByDTypeThenByName) {
   }
   std::vector<std::string> found;
   for (const uint32_t i : SafetensorsOrder(entries)) {
-    found.push_back(absl::StrCat(SafetensorsDTypeName(entries[i].spec.dtype()), " ", entries[i].name));
+    found.push_back(
+        absl::StrCat(SafetensorsDTypeName(entries[i].spec.dtype()), " ", entries[i].name));
   }
   EXPECT_THAT(found, ElementsAre("U64 m", "I64 m", "F64 m", "C64 m", "F32 ", "F32 B", "F32 a",
                                  "F32 a.b", "F32 b", "F32 m", "F32 \xc3\xa9", "U32 m", "I32 m",
