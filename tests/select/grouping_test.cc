@@ -114,11 +114,11 @@ TEST(GroupingTest, WithoutRest_EveryLeafMustBeTaken) {
 
 TEST(GroupingTest, NamedFilterThatTakesNoLeaf_IsAnErrorUnlessAllowed) {
   const ParamStore store = StoreOf({{"bias", Floats({1})}, {"w", Floats({1})}});
-  const std::vector<NamedFilter> filters = {{"biases", Glob("baes")}, {"weights", Rest()}};
+  const std::vector<NamedFilter> filters = {{"biases", Glob("bais")}, {"weights", Rest()}};
   EXPECT_THAT(Grouping::Compile(store, filters),
-              StatusIs(kInvalid,
-                       "partition: expected every filter to take a leaf, found 1 that took none:\n"
-                       "  filter of group 'biases' (baes) matches nothing; did you mean bias?"));
+              StatusIs(kInvalid, AllOf(HasSubstr("expected every filter to take a leaf, found 1"),
+                                       HasSubstr("filter of group 'biases' (bais) matches nothing"),
+                                       HasSubstr("did you mean bias?"))));
   EXPECT_EQ(Grouping::Compile(store, filters, {.allow_empty = true})->SizeOf(0), 0u);
   EXPECT_THAT(Grouping::Compile(store, {{"all", Glob("*")}, {"weights", Rest()}}), IsOk())
       << "the rest may be empty";
