@@ -62,7 +62,7 @@ TEST(FilterTest, Callable_OfSpecsAlone_SeesNoLeaf) {
   const ParamStore store = SampleParams();
   const auto spec = [&](uint32_t place) { return store.leaf(place).spec(); };
   size_t leaves = 0;
-  const Filter watch = Callable([&](const NodeView& node) {
+  const Filter watch = filters::Callable([&](const NodeView& node) {
     EXPECT_EQ(node.leaf(), nullptr);
     EXPECT_EQ(node.tensor(), nullptr);
     if (node.kind() == NodeKind::kLeaf) {
