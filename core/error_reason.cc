@@ -1,6 +1,8 @@
 #include "leafstore/core/error_reason.h"
 
-#include <string>
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -12,16 +14,24 @@ namespace {
 
 constexpr absl::string_view kPayload = "leafstore/reason";
 
+// By reason: what a printed status shows.
+constexpr absl::string_view kNames[] = {"none",          "not this format", "truncated",
+                                        "newer version", "missing base",    "exists",
+                                        "unknown name",  "usage",           "reported"};
+static_assert(std::size(kNames) == static_cast<size_t>(ErrorReason::kReported) + 1);
+
 }  // namespace
 
 absl::Status WithReason(absl::Status status, ErrorReason reason) {
-  status.SetPayload(kPayload, absl::Cord(std::string(1, static_cast<char>(reason))));
+  status.SetPayload(kPayload, absl::Cord(kNames[static_cast<size_t>(reason)]));
   return status;
 }
 
 ErrorReason ReasonOf(const absl::Status& status) {
   const absl::optional<absl::Cord> payload = status.GetPayload(kPayload);
-  return payload.has_value() ? static_cast<ErrorReason>((*payload)[0]) : ErrorReason::kNone;
+  if (!payload.has_value()) return ErrorReason::kNone;
+  const auto* found = std::find(std::begin(kNames), std::end(kNames), *payload);
+  return found != std::end(kNames) ? static_cast<ErrorReason>(found - kNames) : ErrorReason::kNone;
 }
 
 absl::Status WithMessage(const absl::Status& status, absl::string_view message) {

@@ -230,7 +230,7 @@ TEST_F(CorruptionTest, AFileCutInAnySectionReachesNoStoreThatIsLoadedInto) {
       {0, "preamble: expected 64 bytes, found the end of the file after 0; the file was cut short"},
       {63,
        "preamble: expected 64 bytes, found the end of the file after 63; the file was cut "
-       "short, or is no checkpoint"},
+       "short, or is not a checkpoint"},
       {64, "footer: expected a file of at least 128 bytes, found 64; the file was cut short"},
       {127, "footer: expected a file of at least 128 bytes, found 127; the file was cut short"},
       {64 + 70, "footer: expected 'leafend\\n', found '"},            // in a segment

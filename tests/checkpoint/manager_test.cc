@@ -96,11 +96,11 @@ TEST_F(ManagerTest, WithoutARuleAllAreKept) {
 TEST_F(ManagerTest, AStepIsSavedOnce) {
   CheckpointManager manager = Open();
   ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
-  EXPECT_THAT(
-      manager.Save(5, Items(Params(6))),
-      StatusIs(absl::StatusCode::kAlreadyExists,
-               absl::StrCat("cannot save step 5: there is ", manager.PathOf(5),
-                            "; remove it first, or if it is damaged let Restore find that")));
+  EXPECT_THAT(manager.Save(5, Items(Params(6))),
+              StatusIs(absl::StatusCode::kAlreadyExists,
+                       absl::StrCat(
+                           "cannot save step 5: ", manager.PathOf(5),
+                           " exists; remove it first, or if it is damaged let Restore find that")));
   // Found at the call, not in the background.
   EXPECT_EQ(manager.SaveAsync(5, Items(Params(6))).status().code(),
             absl::StatusCode::kAlreadyExists);

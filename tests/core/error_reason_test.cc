@@ -23,6 +23,18 @@ TEST(ErrorReasonTest, ErrorWithoutReason_HasNone) {
   EXPECT_EQ(ReasonOf(WithContext(absl::NotFoundError("x"), "y")), ErrorReason::kNone);
 }
 
+TEST(ErrorReasonTest, PrintedStatus_ShowsTheReasonInWords) {
+  const absl::Status status = WithReason(absl::NotFoundError("x"), ErrorReason::kMissingBase);
+  EXPECT_EQ(status.ToString(), "NOT_FOUND: x [leafstore/reason='missing base']");
+}
+
+TEST(ErrorReasonTest, EveryReason_ComesBack) {
+  for (int i = 0; i <= static_cast<int>(ErrorReason::kReported); ++i) {
+    const auto reason = static_cast<ErrorReason>(i);
+    EXPECT_EQ(ReasonOf(WithReason(absl::DataLossError("x"), reason)), reason);
+  }
+}
+
 TEST(ErrorReasonTest, Ok_StaysOk) {
   EXPECT_TRUE(WithContext(absl::OkStatus(), "x").ok());
   EXPECT_TRUE(WithReason(absl::OkStatus(), ErrorReason::kExists).ok());

@@ -128,7 +128,7 @@ void CheckFile(const std::string& bytes) {
   }
   bool all = true;
   for (const std::string& name : mapped->items()) {
-    all = CheckItem(*mapped, *read, mapped->item(name).value()) && all;
+    all = CheckItem(*mapped, *read, mapped->GetItem(name).value()) && all;
   }
   const absl::Status verified = mapped->Verify();
   RequireSame(verified, read->Verify());

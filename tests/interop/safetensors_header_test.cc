@@ -110,7 +110,7 @@ TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
   const std::string other =
       R"({"a":{"x":[-0, -0,1e-0],"dtype":"U8","y":-0,"shape":[0],"data_offsets":[0,0]}})";
   EXPECT_THAT(Parse(other, 0), StatusIs(kDamage, HasSubstr("found another, 'x'")));
-  EXPECT_THAT(Parse(other, 0, lenient)->shape(0).size(), 1u);
+  EXPECT_THAT(Parse(other, 0, lenient)->spec(0).shape().size(), 1u);
   EXPECT_THAT(Parse(R"({"a":{"x":-0,"dtype":"U8","shape":[0],"data_offsets":[0,-0]}})", 0, lenient),
               StatusIs(kDamage, HasSubstr("2^63 - 1, found [0,-0.0]")));
 }
@@ -279,7 +279,7 @@ TEST(SafetensorsHeaderTest, Order_IsByDTypeThenByName) {
   }
   std::vector<std::string> found;
   for (const uint32_t i : SafetensorsOrder(entries)) {
-    found.push_back(absl::StrCat(SafetensorsDTypeName(entries[i].dtype), " ", entries[i].name));
+    found.push_back(absl::StrCat(SafetensorsDTypeName(entries[i].spec.dtype()), " ", entries[i].name));
   }
   EXPECT_THAT(found, ElementsAre("U64 m", "I64 m", "F64 m", "C64 m", "F32 ", "F32 B", "F32 a",
                                  "F32 a.b", "F32 b", "F32 m", "F32 \xc3\xa9", "U32 m", "I32 m",

@@ -237,7 +237,7 @@ TEST(SafetensorsShardsTest, ExistingSet_IsNotReplacedByDefault) {
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   FileSystem::Posix().Remove(path + ".index.json").IgnoreError();
   EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
-              StatusIs(kExists, HasSubstr("model-00001-of-00002.safetensors: it is there")));
+              StatusIs(kExists, HasSubstr("model-00001-of-00002.safetensors: it already exists")));
 }
 
 TEST(SafetensorsShardsTest, InvalidArguments_LeaveNoFile) {

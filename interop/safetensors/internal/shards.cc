@@ -102,10 +102,8 @@ class ShardedSave {
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
 
   absl::Status ThereAlready(absl::string_view name) const {
-    return WithReason(
-        absl::AlreadyExistsError(absl::StrCat(
-            PathOf(name), ": it already exists; save elsewhere, or allow the set to be replaced")),
-        ErrorReason::kExists);
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": it already exists")),
+                      ErrorReason::kExists);
   }
 
   // Returns whether a file of this name exists. error: the file system's.
