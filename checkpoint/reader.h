@@ -1,5 +1,5 @@
-// CheckpointReader: loads an item of a checkpoint, a leaf, a subtree, or what a filter matches. To load
-// whole files with one call, see checkpoint.h.
+// CheckpointReader: loads an item of a checkpoint, a leaf, a subtree, or what a filter matches. To
+// load whole files with one call, see checkpoint.h.
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
@@ -71,8 +71,9 @@ struct ReadOptions {
   // `progress` is called by Verify. Each thread takes up to 4 MiB for small tensors, or what its
   // largest compressed one is stored in.
   IoOptions io = {};
-  // Checks a tensor's checksum when it is loaded. O(bytes loaded). Without, a mapped load touches no
-  // bytes but those of bools: it always checks that these are 0 or 1, as C++ allows no other bool.
+  // Checks a tensor's checksum when it is loaded. O(bytes loaded). Without, a mapped load touches
+  // no bytes but those of bools: it always checks that these are 0 or 1, as C++ allows no other
+  // bool.
   bool verify = true;
 };
 
@@ -148,8 +149,8 @@ class CheckpointReader {
   // that fails, loads of these fail, and the next one tries again.
   const std::vector<BaseFile>& bases() const;
 
-  // Loads an item: all that it holds, or what `options` choose. error NotFound: no such item. Others:
-  // see LoadOptions. O(leaves), and O(bytes) to verify or read.
+  // Loads an item: all that it holds, or what `options` choose. error NotFound: no such item.
+  // Others: see LoadOptions. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item, const LoadOptions& options = {}) const;
   // The items "<prefix>/<name>", as CheckpointWriter::AddItems saves them, each under its own name
   // and in the order of saving. What Optimizer::LoadState takes. error NotFound: there are none;
@@ -164,21 +165,22 @@ class CheckpointReader {
   // was saved without, or a leaf is in no group. error also: as Load's.
   absl::StatusOr<Groups> LoadGroups(absl::string_view item) const;
   // Compiles a grouping of the item (grouping.h): the group that each leaf would be in. Filters are
-  // evaluated on the manifest, and no tensor is read. But a Callable may look at bytes: for one, all
-  // tensors of the item are loaded as Load would, without checking their checksums.
-  // error: Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
+  // evaluated on the manifest, and no tensor is read. But a Callable may look at bytes: for one,
+  // all tensors of the item are loaded as Load would, without checking their checksums. error:
+  // Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
   absl::StatusOr<Grouping> CompileGrouping(absl::string_view item, std::vector<NamedFilter> filters,
                                            const GroupingOptions& options = {}) const;
-  // Replaces leaves of a store by those of the item (load_into.h), by position where the Layouts are
-  // equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and O(bytes).
+  // Replaces leaves of a store by those of the item (load_into.h), by position where the Layouts
+  // are equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and
+  // O(bytes).
   absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,
                                          const RestoreOptions& options = {}) const;
 
   // Checks every byte of the file: each is in the preamble, the footer, the manifest or a segment,
   // and has been checked with its checksum, or it is zero; and of its bases the bytes that this
-  // checkpoint needs. O(file, and what it needs of bases). error DataLoss: names what is damaged, of
-  // tensors up to ten, and how many more there are; a base that is gone is damage. Others: the file
-  // system's.
+  // checkpoint needs. O(file, and what it needs of bases). error DataLoss: names what is damaged,
+  // of tensors up to ten, and how many more there are; a base that is gone is damage. Others: the
+  // file system's.
   absl::Status Verify() const;
 
  private:

@@ -1,5 +1,5 @@
-// CheckpointWriter: writes a checkpoint, one file of named items (docs/format.md), item by item. What
-// is complete in memory is saved with one call (checkpoint.h).
+// CheckpointWriter: writes a checkpoint, one file of named items (docs/format.md), item by item.
+// What is complete in memory is saved with one call (checkpoint.h).
 //
 //   CheckpointWriter writer = CheckpointWriter::Create("run/step-100.leaf").value();
 //   LEAFSTORE_RETURN_IF_ERROR(writer.AddItem("params", flat.def, all));  // written now
@@ -23,11 +23,11 @@
 // writer's writes those that are full (file_stream.h). Stores are read during the call; to go on
 // training meanwhile, save a Snapshot.
 //
-// Commit. Everything goes into a temporary file in the same directory
-// (`<path>.tmp-<pid>-<count>`); Finish syncs it, renames it to `path`, and syncs the directory.
-// A reader that opens `path` sees the old file or the new one. After any failure, and if the writer is
-// destroyed before Finish, the old file is as it was and the temporary file is gone. A reader of
-// the old file keeps it: saving to the path that tensors are mapped from is safe.
+// Commit. Everything goes into a temporary file in the same directory (`<path>.tmp-<pid>-<count>`);
+// Finish syncs it, renames it to `path`, and syncs the directory. A reader that opens `path` sees
+// the old file or the new one. After any failure, and if the writer is destroyed before Finish, the
+// old file is as it was and the temporary file is gone. A reader of the old file keeps it: saving
+// to the path that tensors are mapped from is safe.
 //
 // Bytes. Equal items in equal order give equal files: no time, no name of a machine, no hash map's
 // order.
@@ -81,8 +81,9 @@ struct SaveOptions {
   Compression compression = Compression::kNone;
   // Zstandard's: higher is smaller and slower, up to 22; negative ones are faster still.
   int zstd_level = 3;
-  // Where the bytes of the checkpoint before are: leaves that have not changed since are not written
-  // again. Updated once this one is complete. Null: all leaves are written. Must outlive the writer.
+  // Where the bytes of the checkpoint before are: leaves that have not changed since are not
+  // written again. Updated once this one is complete. Null: all leaves are written. Must outlive
+  // the writer.
   SaveHistory* history = nullptr;
   // The total that `io.progress` receives; 0: the bytes of the items added so far. SaveCheckpoint
   // computes it. Bytes that are found in an earlier file count as done.
@@ -106,12 +107,12 @@ class CheckpointWriter {
   CheckpointWriter& operator=(CheckpointWriter&&) noexcept;
   ~CheckpointWriter();
 
-  // Adds an item of the structure `def`: leaves of a store on the Layout of `def` by position, those
-  // of any other by path.
+  // Adds an item of the structure `def`: leaves of a store on the Layout of `def` by position,
+  // those of any other by path.
   // error AlreadyExists: there is an item of this name. error InvalidArgument: the name is empty or
   // no UTF-8; the store has paths that are not in `def` (all are named), or two that are one leaf
-  // there; a static str or the metadata are no UTF-8, or the grouping is on another Layout. error FailedPrecondition: a borrow is open; or after
-  // Finish. O(bytes).
+  // there; a static str or the metadata are no UTF-8, or the grouping is on another Layout. error
+  // FailedPrecondition: a borrow is open; or after Finish. O(bytes).
   absl::Status AddItem(absl::string_view name, const TreeDef& def, const ParamStore& store,
                        const ItemOptions& options = {});
   // Of the structure of the store's own Layout; of its paths, where that has none.
