@@ -1,14 +1,15 @@
-// Checkpoints as whole files: SaveCheckpoint and LoadCheckpoint, one line each.
+// SaveCheckpoint and LoadCheckpoint: save and load a complete checkpoint file with one call.
 //
 //   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(
 //       "run/step-100.leaf", {{"params", flat.def, all}, {"adamw", adamw.state()}}));
 //
 //   ParamStore params = LoadCheckpoint("run/step-100.leaf", "params").value();
 //
-// To write item by item, see writer.h; to read a part of a file or what is known of it, see reader.h.
-// Both say how files are committed, mapped and verified.
+// To write item by item, see writer.h; to read part of a file or its metadata, see reader.h. They
+// describe how files are committed, mapped and verified.
 //
-// Threads: functions of their arguments; a CheckpointItem belongs to one thread at a time.
+// Threads: the functions are safe to call from many threads; a CheckpointItem belongs to one thread
+// at a time.
 #ifndef LEAFSTORE_CHECKPOINT_CHECKPOINT_H_
 #define LEAFSTORE_CHECKPOINT_CHECKPOINT_H_
 
@@ -32,9 +33,9 @@
 
 namespace leafstore {
 
-// What SaveCheckpoint saves: an item, or with NamedStores one of each (AddItems). It holds a store
-// by value, an lvalue's as a snapshot of it: so what it was made of may be gone or written before
-// it is saved. An open borrow is SaveCheckpoint's error.
+// An item for SaveCheckpoint to save, or with NamedStores one item for each (AddItems). Holds its
+// stores by value, and a snapshot of an lvalue store, so the original may be destroyed or written
+// before the item is saved. An open borrow makes SaveCheckpoint return an error.
 class CheckpointItem {
  public:
   CheckpointItem(std::string name, const TreeDef& def, const ParamStore& store,
@@ -43,15 +44,16 @@ class CheckpointItem {
                  ItemOptions options = {});
   CheckpointItem(std::string name, const ParamStore& store, ItemOptions options = {});
   CheckpointItem(std::string name, ParamStore&& store, ItemOptions options = {});
-  // All groups as one item, with their names: what ItemOptions::grouping says is replaced.
+  // Saves all groups as one item, with their names. Replaces ItemOptions::grouping.
   CheckpointItem(std::string name, const Groups& groups, ItemOptions options = {});
   CheckpointItem(std::string prefix, std::vector<NamedStore> stores, ItemOptions options = {});
 
-  // Why it cannot be saved, or OK: a borrow was open when this was made.
+  // Returns OK, or an error if a borrow was open when this was constructed: it cannot be saved
+  // then.
   const absl::Status& status() const { return status_; }
-  // Bytes of all its tensors. O(leaves).
+  // Returns the total bytes of the item's tensors. O(leaves).
   int64_t tensor_bytes() const;
-  // Another that holds snapshots of the same stores. O(stores).
+  // Returns an item that holds snapshots of the same stores. O(stores).
   CheckpointItem Share() const;
 
   CheckpointItem(CheckpointItem&&) noexcept = default;
@@ -74,22 +76,22 @@ class CheckpointItem {
   std::string name_;
   std::optional<TreeDef> def_;
   ItemOptions options_;
-  bool is_prefix_ = false;          // of the names of stores_
-  std::vector<NamedStore> stores_;  // otherwise one, whose name is not used
-  absl::Status status_;             // why there is none
+  bool is_prefix_ = false;          // name_ is the prefix of the names of stores_
+  std::vector<NamedStore> stores_;  // without is_prefix_, one store, whose name is unused
+  absl::Status status_;             // not OK: stores_ has no store to save
 };
 
-// Create, AddItem for each, Finish. Errors are theirs; the old file is as it was then, unless
-// syncing the directory failed (see Finish).
+// Saves the items to a file. error: as CheckpointWriter's Create, AddItem and Finish; the old file
+// is unchanged then, unless syncing the directory failed (see Finish).
 absl::Status SaveCheckpoint(const std::string& path, absl::Span<const CheckpointItem> items,
                             const SaveOptions& options = {});
-// The same, and lets go of each leaf as soon as it is saved.
+// Like the above, but releases each leaf as soon as it is saved.
 absl::Status SaveCheckpoint(const std::string& path, std::vector<CheckpointItem>&& items,
                             const SaveOptions& options = {});
 absl::Status SaveCheckpoint(const std::string& path, std::initializer_list<CheckpointItem> items,
                             const SaveOptions& options = {});
 
-// Loads one item of a file, all that it holds. error: as CheckpointReader::Open and Load.
+// Loads one complete item of a file. error: as CheckpointReader::Open and Load.
 absl::StatusOr<ParamStore> LoadCheckpoint(const std::string& path, absl::string_view item,
                                           const ReadOptions& options = {});
 // Loads all items of a file, in the order in which they were saved.

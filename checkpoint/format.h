@@ -1,15 +1,15 @@
-// The fixed parts of a checkpoint file (docs/format.md): the preamble, the footer, where segments
-// may begin, and the checksum.
+// The fixed parts of a checkpoint file (docs/format.md): the preamble, the footer, and the
+// alignment of segments.
 //
 //   preamble (64) | segment | segment | ... | manifest | footer (64)
 //
-// The preamble is what every version of leafstore, past and to come, reads first. It never changes:
-// its checksum is checked before its versions are believed, so that damage is never taken for a
-// newer version, and a newer version never for damage.
+// Every version of leafstore, past and future, reads the preamble first. Its encoding never
+// changes. Its checksum is checked before its versions are used, so that damage is never mistaken
+// for a newer version, nor a newer version for damage.
 //
-// Versions. A file carries the version of the format that its producer wrote (`producer`), and the
-// lowest that a reader must know to read it (`min_reader`). A reader of version R reads every file
-// whose min_reader is at most R, passing over what it does not know.
+// Versions. A file stores the format version that its producer wrote (`producer`), and the lowest
+// version that a reader must support to read it (`min_reader`). A reader of version R reads every
+// file whose min_reader is at most R, and ignores fields that it does not know.
 #ifndef LEAFSTORE_CHECKPOINT_FORMAT_H_
 #define LEAFSTORE_CHECKPOINT_FORMAT_H_
 
@@ -26,27 +26,29 @@
 
 namespace leafstore {
 
-// Tensors are stored as they lie in memory, and that is little-endian on disk.
+// Tensors are stored in their memory representation, which is little-endian on disk.
 static_assert(std::endian::native == std::endian::little,
               "checkpoints are mapped: a big-endian machine would have to swap their bytes");
 
-// The version that this code writes and the highest it can read; and the lowest that can read it.
+// The version that this code writes, which is also the highest it can read; and the lowest version
+// that can read what it writes.
 inline constexpr uint32_t kFormatVersion = 1;
 inline constexpr uint32_t kFormatMinReader = 1;
 
 inline constexpr int64_t kPreambleSize = 64;
 inline constexpr int64_t kFooterSize = 64;
 
-// Segments of this many bytes begin at a page; smaller ones at kSegmentAlignment (proto/).
+// Segments of at least this many bytes are page-aligned; smaller ones are aligned to
+// kSegmentAlignment (proto/).
 inline constexpr int64_t kLargeSegment = 64 << 10;
 inline constexpr int64_t kLargeSegmentAlignment = 4096;
 
-// What the position of a segment of `size` bytes must be a multiple of.
+// Returns the alignment of the offset of a segment of `size` bytes.
 constexpr int64_t SegmentAlignmentFor(int64_t size) {
   return size >= kLargeSegment ? kLargeSegmentAlignment : static_cast<int64_t>(kSegmentAlignment);
 }
 
-// How the bytes of a tensor are stored: as they are, or as zstd frames (zstd_codec.h).
+// How the bytes of a tensor are stored: uncompressed, or as zstd frames (zstd_codec.h).
 inline constexpr uint8_t kCodecNone = 0;
 inline constexpr uint8_t kCodecZstd = 1;
 
@@ -62,7 +64,7 @@ struct Footer {
   int64_t manifest_size = 0;
   uint64_t manifest_checksum = 0;
   int64_t file_size = 0;
-  Preamble versions;  // those of the preamble
+  Preamble versions;  // a copy of the preamble's
 
   friend bool operator==(const Footer& a, const Footer& b) = default;
 };
@@ -70,16 +72,16 @@ struct Footer {
 std::array<std::byte, kPreambleSize> EncodePreamble(const Preamble& preamble);
 std::array<std::byte, kFooterSize> EncodeFooter(const Footer& footer);
 
-// Read the first, and the last, 64 bytes of a file of `file_size` bytes.
-// error DataLoss: damaged, or no checkpoint; the words say which field, and where it may be so that
-// the file was cut short, with the bytes found and, as far as they are known, expected: a file that
-// was cut has lost the footer, which alone says how long it was. error Unimplemented (of the
-// preamble alone): the file asks for a newer reader.
+// Decode the first and the last 64 bytes of a file of `file_size` bytes.
+// error DataLoss: damaged, or not a checkpoint. The message names the field. If the file may have
+// been truncated, it also reports the bytes found and, where known, expected: a truncated file has
+// lost the footer, the only record of its length. error Unimplemented (DecodePreamble only): the
+// file requires a newer reader.
 absl::StatusOr<Preamble> DecodePreamble(absl::Span<const std::byte> bytes);
 absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Preamble& preamble,
                                     int64_t file_size);
 
-// Whether all bytes are zero, as padding must be.
+// Returns whether all bytes are zero, as padding must be.
 bool IsZero(absl::Span<const std::byte> bytes);
 
 }  // namespace leafstore

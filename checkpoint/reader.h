@@ -1,5 +1,5 @@
-// CheckpointReader: loads an item of a checkpoint, a leaf, a subtree, or what a filter matches. To load
-// whole files with one call, see checkpoint.h.
+// CheckpointReader: loads items of a checkpoint, or single leaves, subtrees and leaves that match a
+// filter. To load a complete file with one call, see checkpoint.h.
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
@@ -13,26 +13,27 @@
 //                                     .renames = {{"encoder.**", "body.**"}}}).value();
 //   item.ForEachPath([&](uint32_t place, absl::string_view path) { ... item.entry(place) ... });
 //
-// Opening reads the preamble, the footer and the manifest, and checks them: structure, dtypes,
-// shapes, and that each tensor's bytes lie in the file and in no other's. It reads no tensor and
-// makes nothing for a leaf; its cost is that of the manifest.
+// Opening reads and checks the preamble, the footer and the manifest: structures, dtypes, shapes,
+// and that the bytes of each tensor are inside the file and not shared with another tensor. It
+// reads no tensors and allocates nothing per leaf besides the manifest, which determines its cost.
 //
 // Modes. kMap (the default): tensors are views of the mapped file, which stays mapped as long as
-// one of them lives; writing to one copies it first. The file may be replaced meanwhile (by a
-// rename, as SaveCheckpoint does), but not shortened or written to: that is SIGBUS or a change
-// under a tensor's feet. kRead: tensors own their bytes, read with plain reads; for network file
-// systems, and for files that others write to.
+// any of them exists; writing to a tensor copies it first. The file may be replaced meanwhile (by a
+// rename, as SaveCheckpoint does), but not truncated or written to, which would raise SIGBUS or
+// change tensors. kRead: tensors own their bytes, read with plain reads; for network file systems,
+// and for files that others write to.
 //
-// Verification. Each tensor's checksum is checked when it is loaded, unless that is switched off;
-// Verify() checks every byte of the file. Opening checks all that is not tensor.
+// Verification. The checksum of each tensor is checked when it is loaded, unless
+// ReadOptions::verify is false. Verify() checks every byte of the file. Opening checks everything
+// except tensors.
 //
-// Partial items. An item may hold some of its structure's leaves only; it is loaded as a group, a
-// ParamStore with those slots.
+// Partial items. An item may have only some of the leaves of its structure. It is loaded as a
+// group: a ParamStore with those slots.
 //
-// Errors. NotFound: no such file, item, or path (with near names). DataLoss: damaged, cut short, or
-// no checkpoint; names the section, or the item and path. Unimplemented: the file, or the one
-// tensor asked for, needs a newer reader; says which version or codec. Others as FileSystem's. All
-// name the file, and those of an item the item.
+// Errors. NotFound: no such file, item, or path (with suggestions). DataLoss: damaged, truncated,
+// or not a checkpoint; names the section, or the item and path. Unimplemented: the file, or the
+// requested tensor, requires a newer reader; names the version or codec. Others: as FileSystem's.
+// All errors name the file, and errors of an item name the item.
 //
 // Threads: all calls are const and safe from many threads. Copies share one open file.
 #ifndef LEAFSTORE_CHECKPOINT_READER_H_
@@ -68,45 +69,47 @@
 namespace leafstore {
 
 struct ReadOptions {
-  // `progress` is called by Verify. Each thread takes up to 4 MiB for small tensors, or what its
-  // largest compressed one is stored in.
+  // `progress` is called by Verify. Each thread allocates up to 4 MiB for small tensors, or the
+  // stored size of its largest compressed tensor.
   IoOptions io = {};
-  // Checks a tensor's checksum when it is loaded. O(bytes loaded). Without, a mapped load touches no
-  // bytes but those of bools: it always checks that these are 0 or 1, as C++ allows no other bool.
+  // Checks the checksum of each tensor when it is loaded. O(bytes loaded). If false, a mapped load
+  // reads only the bytes of bool tensors: they are always checked to be 0 or 1, the only valid
+  // bools in C++.
   bool verify = true;
 };
 
-// What the manifest says of one leaf.
+// The entry of one leaf in the manifest.
 struct EntryInfo {
   Slot slot;
-  LeafSpec spec;                 // valid as a CheckpointItemInfo is
-  const Value* value = nullptr;  // of a static leaf; null for a tensor, which has the rest
-  int64_t stored_size = 0;       // of its bytes in the file
-  int64_t offset = 0;            // of their first; 0 where there are none
+  LeafSpec spec;                 // valid as long as the CheckpointItemInfo
+  const Value* value = nullptr;  // of a static leaf; null for a tensor, which has the fields below
+  int64_t stored_size = 0;       // in bytes
+  int64_t offset = 0;            // of the first stored byte in its file; 0 if there are none
   uint64_t checksum = 0;         // XXH3-64 of the stored bytes
-  uint8_t codec = 0;             // 0: as they are
+  uint8_t codec = 0;             // 0: stored unchanged
   uint32_t base = 0;             // 0: in this file; n: in CheckpointReader::bases()[n - 1]
 };
 
-// An item, without its tensors' bytes. A view: valid while a CheckpointReader of the file lives.
+// An item without the bytes of its tensors. A view: valid while a CheckpointReader of the file
+// exists.
 class CheckpointItemInfo {
  public:
   const std::string& name() const { return item_->name; }
   const Layout& layout() const { return item_->layout; }
-  // The slots of the layout that it holds.
+  // Returns the slots of the layout that are present.
   const SlotSet& slots() const { return item_->slots; }
   uint32_t size() const { return item_->leaves.size(); }
   const std::optional<Grouping>& grouping() const { return item_->grouping; }
   const Metadata& metadata() const { return item_->metadata; }
-  // Bytes of all its tensors.
+  // Returns the total bytes of its tensors.
   int64_t tensor_bytes() const { return item_->leaves.total_bytes(); }
 
-  // The leaf at `place`, which must be below size(). O(1).
+  // Returns the entry of the leaf at `place`, which must be below size(). O(1).
   EntryInfo entry(uint32_t place) const;
   std::string PathText(uint32_t place) const {
     return item_->layout.PathText(item_->slots.SlotAt(place));
   }
-  // Calls `visit` with the place and the canonical text of each leaf, as Layout::ForEachPath does.
+  // Calls `visit` with the place and the canonical path of each leaf, as Layout::ForEachPath does.
   absl::Status ForEachPath(
       absl::FunctionRef<void(uint32_t place, absl::string_view path)> visit) const;
 
@@ -123,62 +126,61 @@ class CheckpointFile;
 
 class CheckpointReader {
  public:
-  // error: see above. O(manifest).
+  // Opens a checkpoint. error: see above. O(manifest).
   static absl::StatusOr<CheckpointReader> Open(const std::string& path,
                                                const ReadOptions& options = {});
 
   const std::string& path() const;
-  // Format version of the file.
+  // Returns the format version of the file.
   uint32_t producer_version() const;
   int64_t file_size() const;
 
-  // The items' names, in the order in which they were saved.
+  // Returns the names of the items, in the order in which they were saved.
   std::vector<std::string> items() const;
-  // Returns all that is known of an item without reading tensors. error NotFound. O(items).
+  // Returns a view of an item, without reading tensors. error NotFound: no such item. O(items).
   absl::StatusOr<CheckpointItemInfo> GetItem(absl::string_view name) const;
-  // Returns the structure of an item. error NotFound; InvalidArgument: it has loose paths that are
-  // not those of a tree.
+  // Returns the structure of an item. error NotFound: no such item. error InvalidArgument: it has
+  // loose paths that are not those of a tree.
   absl::StatusOr<TreeDef> GetDef(absl::string_view item) const;
-  // What users attached to the checkpoint.
+  // Returns the user metadata of the checkpoint.
   const Metadata& metadata() const;
-  // The numbers that were saved with the checkpoint.
+  // Returns the metrics that were saved with the checkpoint.
   const Metrics& metrics() const;
-  // Earlier checkpoints in the same directory that have the bytes of some tensors, if this was
-  // saved as an increment (SaveHistory). Each is opened when the first of these is loaded; where
-  // that fails, loads of these fail, and the next one tries again.
+  // Returns the earlier checkpoints in the same directory that have the bytes of some tensors, if
+  // this one was saved as an increment (SaveHistory). Each is opened when the first of its tensors
+  // is loaded. If that fails, loads of its tensors fail, and the next load tries again.
   const std::vector<BaseFile>& bases() const;
 
-  // Loads an item: all that it holds, or what `options` choose. error NotFound: no such item. Others:
-  // see LoadOptions. O(leaves), and O(bytes) to verify or read.
+  // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
+  // Others: see LoadOptions. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item, const LoadOptions& options = {}) const;
-  // The items "<prefix>/<name>", as CheckpointWriter::AddItems saves them, each under its own name
-  // and in the order of saving. What Optimizer::LoadState takes. error NotFound: there are none;
-  // says what there is. (AddItems of no stores leaves nothing in the file that could be told from a
-  // misspelt name; an optimizer always has some.) error also: as Load's of each.
+  // Loads the items "<prefix>/<name>" that CheckpointWriter::AddItems saves, each under its <name>
+  // and in the order of saving. Optimizer::LoadState accepts the result. error NotFound: there are
+  // none; lists the prefixes that exist. (After AddItems of no stores, the prefix cannot be
+  // distinguished from a misspelt one; an optimizer always has some stores.) Others: as Load's.
   absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
-  // Loads one leaf. A path through an alias finds the owner's. error NotFound: no such path, or the
-  // item does not hold it. error InvalidArgument: not a canonical path, or it leads to a container.
-  // O(depth * log children), and O(bytes).
+  // Loads one leaf. A path through an alias finds the owner's leaf. error NotFound: no such path,
+  // or its leaf is not present in the item. error InvalidArgument: not a canonical path, or that of
+  // a container. O(depth * log children), and O(bytes).
   absl::StatusOr<Leaf> LoadLeaf(absl::string_view item, absl::string_view path) const;
-  // Loads an item that was saved with named groups, in these groups. error FailedPrecondition: it
-  // was saved without, or a leaf is in no group. error also: as Load's.
+  // Loads an item that was saved with named groups, as these groups. error FailedPrecondition: it
+  // was saved without groups, or a leaf is in no group. Others: as Load's.
   absl::StatusOr<Groups> LoadGroups(absl::string_view item) const;
-  // Compiles a grouping of the item (grouping.h): the group that each leaf would be in. Filters are
-  // evaluated on the manifest, and no tensor is read. But a Callable may look at bytes: for one, all
-  // tensors of the item are loaded as Load would, without checking their checksums.
+  // Compiles a grouping of the item's leaves (grouping.h). Filters are evaluated on the manifest,
+  // without reading tensors. A Callable may read bytes, so it causes all tensors of the item to be
+  // loaded as by Load, without checking their checksums.
   // error: Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
   absl::StatusOr<Grouping> CompileGrouping(absl::string_view item, std::vector<NamedFilter> filters,
                                            const GroupingOptions& options = {}) const;
-  // Replaces leaves of a store by those of the item (load_into.h), by position where the Layouts are
+  // Replaces leaves of a store by those of the item (load_into.h), by position if the Layouts are
   // equal. error NotFound: no such item. Others: LoadInto's and Load's. O(leaves), and O(bytes).
   absl::StatusOr<RestoreReport> LoadInto(absl::string_view item, ParamStore* store,
                                          const RestoreOptions& options = {}) const;
 
-  // Checks every byte of the file: each is in the preamble, the footer, the manifest or a segment,
-  // and has been checked with its checksum, or it is zero; and of its bases the bytes that this
-  // checkpoint needs. O(file, and what it needs of bases). error DataLoss: names what is damaged, of
-  // tensors up to ten, and how many more there are; a base that is gone is damage. Others: the file
-  // system's.
+  // Checks every byte of the file: the preamble, the footer, the manifest and all segments by their
+  // checksums, and that all other bytes are zero. Of its bases, checks the bytes that this
+  // checkpoint needs. O(bytes checked). error DataLoss: damaged; names what is, with up to ten
+  // tensors and the count of the others. A missing base is damage. Others: the file system's.
   absl::Status Verify() const;
 
  private:

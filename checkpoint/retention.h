@@ -1,4 +1,4 @@
-// Retention: which of the checkpoints of a directory are kept.
+// Retention: the rules for which checkpoints of a directory are kept.
 //
 //   std::vector<bool> keep = CheckpointsToKeep(checkpoints, {.last = 3, .every = 1000});
 #ifndef LEAFSTORE_CHECKPOINT_RETENTION_H_
@@ -15,35 +15,37 @@
 
 namespace leafstore {
 
-// A checkpoint is kept if any of the rules keeps it, and the newest always. Without a rule all are.
+// A checkpoint is kept if any rule keeps it. The newest is always kept. Without rules, all are
+// kept.
 struct Retention {
-  // So many of the newest; 0: no rule.
+  // Keeps this many of the newest checkpoints; 0: no rule.
   size_t last = 0;
-  // Those whose step is a multiple of this; 0: none.
+  // Keeps checkpoints whose step is a multiple of this; 0: no rule.
   int64_t every = 0;
-  // The best by a metric; one that lacks the metric, or has NaN, is worse than all others. While no
-  // checkpoint has it, all are kept: its name may be misspelt, and the best among them.
+  // Keeps this many of the best by `metric`; 0: no rule. A missing or NaN metric is worse than any
+  // other. While no checkpoint has the metric, all are kept, as its name may be misspelt.
   size_t best = 0;
-  std::string metric = {};       // its name; for `best`
-  bool higher_is_better = true;  // accuracy, not loss
+  std::string metric = {};       // the name of the metric for `best`
+  bool higher_is_better = true;  // true for an accuracy, false for a loss
 };
 
-// What retention asks about a checkpoint.
+// The properties of a checkpoint that retention depends on.
 struct RetainedCheckpoint {
   int64_t step = 0;
   std::string file_name;
   Metrics metrics;
   std::vector<std::string> bases;  // names of the files that it needs
-  bool pinned = false;             // is kept whatever the rules say
+  bool pinned = false;             // always kept
   // Cannot be restored: counts for no rule, keeps none of its bases, and is kept itself.
   bool damaged = false;
 };
 
-// Whether `a` is better than `b` by the metric; of equals the newer is.
+// Returns whether `a` is better than `b` by the metric; of equals, the newer one is better.
 bool IsBetter(const RetainedCheckpoint& a, const RetainedCheckpoint& b, const Retention& retention);
 
-// Whether each is kept: by a rule, or because one that is kept needs it, so that all that are kept
-// are whole. `checkpoints` by growing step. O(n log n).
+// Returns for each checkpoint whether it is kept: by a rule, or because a kept one needs it, so
+// that all kept checkpoints remain intact. `checkpoints` are in order of ascending step. O(n log
+// n).
 std::vector<bool> CheckpointsToKeep(absl::Span<const RetainedCheckpoint> checkpoints,
                                     const Retention& retention);
 

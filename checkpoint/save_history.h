@@ -1,5 +1,5 @@
-// SaveHistory: where the bytes of the last checkpoint are, so that the next one writes only what
-// has changed.
+// SaveHistory: the locations of the last checkpoint's bytes, so that the next save writes only the
+// leaves that have changed.
 //
 //   SaveHistory history;
 //   LEAFSTORE_RETURN_IF_ERROR(
@@ -8,23 +8,23 @@
 //   LEAFSTORE_RETURN_IF_ERROR(
 //       SaveCheckpoint("2.leaf", {{"params", params}}, {.history = &history}));
 //
-// The second file has the leaves that changed, and for the others says in which earlier file
-// (a base) they are. Whether a leaf changed is known from its generation: nothing is compared, and
-// a leaf counts as unchanged wherever it went, into another group or under another path.
+// The second file has the leaves that changed, and names the earlier file (a base) of each other
+// leaf. Changes are detected by generation, without comparing bytes. A leaf that moves to another
+// group or path is unchanged.
 //
-// Chain. Every tensor's base is the very file that has its bytes, so that reading never follows one
-// file to another and opens at most kMaxBases of them. When a save would need more, the leaves of
-// the base with the fewest bytes still in use are written anew. So leaves that never change stay
-// where they are for good, and what changes at times is gathered again and again.
+// Bases. The base of a tensor is the file that has its bytes, never a file that refers to another,
+// so a reader opens at most kMaxBases of them. When a save would need more, it writes again the
+// leaves of the base with the fewest bytes still in use. So leaves that never change stay where
+// they are, and leaves that change occasionally are collected in newer files.
 //
-// Rules. All files of one history are in one directory: a save to another is error InvalidArgument.
-// A base must stay as long as a checkpoint that needs it (CheckpointReader::bases;
-// CheckpointManager sees to it); one that is gone, or is another file, when a save begins is not
-// built on. A save that replaces one of the files does not build on it, and a durable save builds
-// on durable ones alone. A history is of one process: generations begin anew in the next, whose
-// first save is whole.
+// Rules. All files of a history are in one directory: a save to another is error InvalidArgument.
+// A base must be kept as long as a checkpoint that needs it (CheckpointReader::bases;
+// CheckpointManager ensures this). A save does not build on a base that is missing or another file
+// when the save begins, nor on a file that it replaces; and a durable save builds only on durable
+// files. A history is valid in one process only, as generations start again in the next; the first
+// save of a process is full.
 //
-// Threads: one save at a time; nothing else may be called meanwhile.
+// Threads: one save at a time; no other call is allowed meanwhile.
 #ifndef LEAFSTORE_CHECKPOINT_SAVE_HISTORY_H_
 #define LEAFSTORE_CHECKPOINT_SAVE_HISTORY_H_
 
@@ -43,38 +43,38 @@ class SaveHistory {
  public:
   static constexpr size_t kMaxBases = 8;
 
-  // Where the stored bytes of one tensor are.
+  // The location of the stored bytes of one tensor.
   struct Location {
-    uint32_t file = 0;  // in files()
+    uint32_t file = 0;  // index in files()
     uint64_t offset = 0;
     uint64_t checksum = 0;
     int64_t stored_size = 0;
     uint8_t codec = 0;
   };
 
-  // The next save is whole.
+  // Forgets all locations, so that the next save is full.
   void Clear() { *this = SaveHistory(); }
 
-  // Of all its files; empty where there are none.
+  // Returns the directory of all files; empty if there are none.
   const std::string& directory() const { return directory_; }
-  // Whether all were saved with SaveOptions::durable.
+  // Returns whether all files were saved with IoOptions::durable.
   bool durable() const { return durable_; }
-  // The files that the next save may have as bases: at most kMaxBases.
+  // Returns the files that the next save may use as bases: at most kMaxBases.
   const std::vector<BaseFile>& files() const { return files_; }
-  // Where the bytes with this generation are. Valid until Replace. O(1).
+  // Returns the location of the bytes with this generation, or null. Valid until Replace. O(1).
   const Location* Find(uint64_t generation) const {
     const auto found = locations_.find(generation);
     return found == locations_.end() ? nullptr : &found->second;
   }
 
-  // Says what a save to `directory` has written: `files` are its bases and itself, and
-  // Location::file counts in them. What is in too small a file, when there are too many, is
-  // forgotten.
+  // Records a completed save to `directory`. `files` are its bases and the new file, and
+  // Location::file is an index in `files`. If there are more than kMaxBases, forgets those with the
+  // fewest bytes in use.
   void Replace(std::string directory, bool durable, std::vector<BaseFile> files,
                absl::flat_hash_map<uint64_t, Location> locations);
 
  private:
-  // The file with the fewest bytes in use, but not the last.
+  // Returns the index of the file with the fewest bytes in use, except the last file.
   uint32_t LeastUsed() const;
   void Forget(uint32_t file);
 
