@@ -79,7 +79,7 @@ std::vector<NamedStore> Optimizer::state() const {
 
 absl::StatusOr<OptimizerState> Optimizer::Rep::Restored(
     const std::vector<NamedStore>& given) const {
-  // A moment has the leaves of the group, which is all that a pack is made like another for.
+  // A moment has the leaves of the group, which is all that CreateLike needs.
   const Packed* like = state.packed.empty() ? nullptr : &state.packed[0];
   return RestoreState(spec, MomentNames(rule), given, like);
 }

@@ -26,7 +26,7 @@ const Rule* FindRule(const RuleMap& rules, const std::string& name) {
   return found == rules.end() ? nullptr : &found->second;
 }
 
-// error NotFound: a number is for a group that there is not.
+// error NotFound: `numbers` names a group that does not exist.
 absl::Status CheckNames(const Grouping& grouping, absl::string_view what, const PerGroup& numbers) {
   for (const auto& [name, number] : numbers.by_name()) {
     const absl::Status status = grouping.Get(name).status();
@@ -37,7 +37,8 @@ absl::Status CheckNames(const Grouping& grouping, absl::string_view what, const 
   return absl::OkStatus();
 }
 
-// `state` by the name of the group, which is taken off. What has none is under "".
+// Groups the stores of `state` by the name of their group, which is removed from their names.
+// Stores without one are under "".
 absl::StatusOr<std::map<std::string, std::vector<NamedStore>>> ByGroup(
     const std::vector<NamedStore>& state) {
   std::map<std::string, std::vector<NamedStore>> groups;
@@ -102,7 +103,7 @@ const Optimizer* OptimizerSet::Find(absl::string_view name) const& {
   return &*optimizers_[*group];
 }
 
-// Takes over a grouping that is equal, so that it is compared by its slots only once.
+// Adopts `found` if it is equal, so that the slots are compared only once.
 absl::Status OptimizerSet::CheckGrouping(absl::string_view what, const Grouping& found) {
   if (found == grouping_) {
     grouping_ = found;
@@ -130,7 +131,7 @@ absl::Status OptimizerSet::Step(Groups* groups, const ParamStore* grads, const G
   if (grad_groups != nullptr) {
     LEAFSTORE_RETURN_IF_ERROR(CheckGrouping("gradients", grad_groups->grouping()));
   }
-  // Of all, after an exception too.
+  // Abandons all plans, also after an exception.
   absl::Cleanup abandon = [this] {
     for (std::optional<Optimizer>& optimizer : optimizers_) {
       if (optimizer.has_value()) optimizer->rep_->plan.Abandon();

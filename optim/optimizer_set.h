@@ -8,19 +8,19 @@
 //   LEAFSTORE_RETURN_IF_ERROR(optimizers.Step(
 //       &groups, grads, {.lr = {{"no_decay", 2e-3}, {"weights", 1e-3}}, .grad_scale = scale}));
 //
-// A group whose name has no rule is frozen: no step looks at it. A group is a store or packed, as it
-// was when the set was made.
+// A group whose name has no rule is frozen: steps ignore it. A group must stay packed, or not
+// packed, as it was when the set was made.
 //
-// Gradients are a store of the whole model (or of as much of it as is trained), of which each group
-// takes its own by slot; or Groups of the same Grouping.
+// Gradients are either a store of the full model (or at least of the trained part), from which each
+// group takes its own by slot, or Groups of the same Grouping.
 //
-// Freezing. Regroup goes over to another Grouping of the same parameters: each leaf keeps its state
-// where its new group's optimizer keeps the same moments as the old one's; so it may move between an
-// Adam and an AdamW, and keeps its place in time. A leaf that was frozen begins with zeros and a
-// step of its own. The state of leaves that are frozen now is returned.
+// Freezing. Regroup switches to another Grouping of the same parameters. A leaf keeps its state and
+// step count if the optimizer of its new group has the same moments as that of its old one; so it
+// can move between Adam and AdamW. A leaf that was frozen begins with zeros and step count 0.
+// Regroup returns the state of leaves that are frozen now.
 //
-// Errors are those of Optimizer, after the name of the group. A step of several groups, as every
-// other call, changes all or nothing.
+// Errors are those of Optimizer, prefixed with the name of the group. Every call, including a step
+// of several groups, changes all or nothing.
 //
 // Threads: as Optimizer.
 #ifndef LEAFSTORE_OPTIM_OPTIMIZER_SET_H_
@@ -48,13 +48,14 @@
 
 namespace leafstore {
 
-// By the name of the group.
+// Rules by the name of their group.
 using RuleMap = std::map<std::string, Rule>;
 
-// A number for each group: one for all, or one by name, of names that need only live for the call.
+// A scalar for each group: one for all groups, or one for each named group. The names need to live
+// only during the call.
 class PerGroup {
  public:
-  // For no group.
+  // No scalar for any group.
   PerGroup() = default;
   PerGroup(double all) : all_(all) {}  // NOLINT: {.lr = 1e-3}
   PerGroup(std::initializer_list<std::pair<absl::string_view, double>> by_name)
@@ -62,9 +63,9 @@ class PerGroup {
   explicit PerGroup(std::vector<std::pair<absl::string_view, double>> by_name)
       : by_name_(std::move(by_name)) {}
 
-  // Returns the number of a group; none where others are given by name. O(names).
+  // Returns the scalar of a group; none if only other groups are named. O(names).
   std::optional<double> Find(absl::string_view group) const;
-  // The names that have a number of their own.
+  // Returns the named groups with their scalars.
   absl::Span<const std::pair<absl::string_view, double>> by_name() const { return by_name_; }
 
  private:
@@ -72,8 +73,8 @@ class PerGroup {
   std::vector<std::pair<absl::string_view, double>> by_name_;
 };
 
-// The numbers of one step of several groups. Each group that is stepped needs both; those of frozen
-// groups are ignored.
+// The hyperparameters of one step of several groups. Each group with a rule needs both; those of
+// frozen groups are ignored.
 struct GroupStepOptions {
   PerGroup lr = {};         // as StepOptions::lr
   PerGroup grad_scale = 1;  // as StepOptions::grad_scale
@@ -81,40 +82,42 @@ struct GroupStepOptions {
 
 class OptimizerSet {
  public:
-  // error InvalidArgument: as CheckRule and Optimizer::Create; or a group has not the leaves that
-  //       its Grouping gives it.
-  // error NotFound: a rule has the name of no group; with suggestions.
+  // Creates an optimizer for each group with a rule.
+  // error InvalidArgument: as CheckRule and Optimizer::Create; or a group does not have the leaves
+  //       that its Grouping assigns to it.
+  // error NotFound: a rule names a group that does not exist; with suggestions.
   // error FailedPrecondition, ResourceExhausted: as Optimizer::Create. O(bytes).
   static absl::StatusOr<OptimizerSet> Create(RuleMap rules, const Groups& groups);
 
   const Grouping& grouping() const { return grouping_; }
-  // Returns the optimizer of a group, or null: there is no such group, or it is frozen. Valid until
+  // Returns the optimizer of a group, or null if no such group exists or it is frozen. Valid until
   // this set is written, moved from or destroyed.
   const Optimizer* Find(absl::string_view name) const&;
   const Optimizer* Find(absl::string_view name) && = delete;  // would dangle
 
   // Makes one step of all groups.
-  // error InvalidArgument: as Optimizer::Step; `groups` are of another Grouping, or one has not its
-  //       leaves; or a group with a rule has no number in `options`.
-  // error NotFound: `options` has the name of no group; with suggestions.
+  // error InvalidArgument: as Optimizer::Step; `groups` are of another Grouping, or one does not
+  //       have its leaves; or `options` lacks a scalar for a group with a rule.
+  // error NotFound: `options` names a group that does not exist; with suggestions.
   absl::Status Step(Groups* groups, const ParamStore& grads, const GroupStepOptions& options);
   // Like Step, with gradients in groups of the same Grouping; those of frozen groups are ignored.
   absl::Status Step(Groups* groups, const Groups& grads, const GroupStepOptions& options);
 
-  // All state by value: "bias/momentum_buffer", "bias/step", "rest/exp_avg" and so on, by group.
+  // Returns all state by group: "bias/momentum_buffer", "bias/step", "rest/exp_avg" and so on.
+  // Otherwise like Optimizer::state.
   std::vector<NamedStore> state() const;
-  // Takes up what state() gave. error InvalidArgument: as Optimizer::LoadState, for all groups
-  // together; or stores of no group.
+  // Replaces the state with one that state() returned. error InvalidArgument: as
+  // Optimizer::LoadState, for all groups together; or stores of a group that has no optimizer.
   absl::Status LoadState(const std::vector<NamedStore>& state);
-  // The same; moved in. Empty afterwards, but after an error as before.
+  // Like LoadState above, but moves `state`: it is empty afterwards, or unchanged after an error.
   absl::Status LoadState(std::vector<NamedStore>&& state);
 
-  // Goes over to another Grouping, and so do `groups` (Groups::Regroup); the rules stay. State of
-  // leaves that no optimizer here has is looked for in `adopt`: what an earlier Regroup returned, or
+  // Switches this set and `groups` (Groups::Regroup) to another Grouping; the rules stay. State of
+  // leaves that no optimizer here has is taken from `adopt`: the result of an earlier Regroup, or
   // the state() of another set. Returns the state of leaves that are in no group with a rule now,
-  // named as state() names it.
-  // Errors as Create (but a rule without a group is no error: it rests), as Groups::Regroup and as
-  // Optimizer::Regroup; `groups` is then as before. O(leaves); packed: O(bytes).
+  // named as state() names it. O(leaves); packed: O(bytes).
+  // Errors as Create (but a rule without a group is not an error: it is unused), as Groups::Regroup
+  // and as Optimizer::Regroup; `groups` is then unchanged.
   absl::StatusOr<std::vector<NamedStore>> Regroup(const Grouping& grouping, Groups* groups,
                                                   const std::vector<NamedStore>& adopt = {});
 
@@ -128,7 +131,7 @@ class OptimizerSet {
 
   static absl::StatusOr<std::vector<std::optional<Optimizer>>> MakeOptimizers(
       const RuleMap& rules, const Groups& groups, absl::Span<const State> sources);
-  // `grads` or `grad_groups` is null.
+  // One of `grads` and `grad_groups` is null.
   absl::Status Step(Groups* groups, const ParamStore* grads, const Groups* grad_groups,
                     const GroupStepOptions& options);
   absl::Status CheckGrouping(absl::string_view what, const Grouping& found);

@@ -4,12 +4,13 @@
 //   Optimizer::Create(AdamW{.weight_decay = 0.1}, group);
 //   Optimizer::Create(Sgd{.momentum = 0.9, .nesterov = true}, group);
 //
-// In all of them p is a parameter, g its gradient times the step's grad_scale, t the number of this
-// step for this leaf (the first is 1) and lr the learning rate, which is given to each step. There
-// is no `maximize`: a negative grad_scale is that.
+// In all formulas p is a parameter, g its gradient times the step's grad_scale, t the leaf's step
+// count including this step (the first is 1), and lr the learning rate, an argument of each step.
+// Instead of `maximize`, use a negative grad_scale.
 //
-// Numbers are computed in double and rounded once to the parameter's type; what follows is done in
-// that type, an operation at a time, never fused, so that a result is the same on every machine.
+// Coefficients are computed in double and rounded once to the parameter's type. All else is
+// computed in that type, one operation at a time, never fused, so that results are the same on
+// every machine.
 #ifndef LEAFSTORE_OPTIM_RULES_H_
 #define LEAFSTORE_OPTIM_RULES_H_
 
@@ -21,7 +22,7 @@
 
 namespace leafstore {
 
-// torch.optim.SGD. State: momentum_buffer, if there is momentum.
+// torch.optim.SGD. State: momentum_buffer, if momentum is not 0.
 //   g = g + weight_decay * p
 //   b = t == 1 ? g : momentum * b + (1 - dampening) * g
 //   p = p - lr * (nesterov ? g + momentum * b : b)
@@ -29,13 +30,13 @@ struct Sgd {
   double momentum = 0;
   double dampening = 0;
   double weight_decay = 0;
-  bool nesterov = false;  // needs momentum and no dampening
+  bool nesterov = false;  // requires momentum and no dampening
 
   friend bool operator==(const Sgd&, const Sgd&) = default;
 };
 
-// torch.optim.Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015), the weight
-// decay being part of the gradient. State: exp_avg, exp_avg_sq.
+// torch.optim.Adam (Kingma and Ba, "Adam: a method for stochastic optimization", 2015), with weight
+// decay as part of the gradient. State: exp_avg, exp_avg_sq.
 //   g = g + weight_decay * p
 //   m = beta1 * m + (1 - beta1) * g
 //   v = beta2 * v + (1 - beta2) * g * g
@@ -49,8 +50,8 @@ struct Adam {
   friend bool operator==(const Adam&, const Adam&) = default;
 };
 
-// torch.optim.AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019): as
-// Adam, but the decay is apart from the gradient. State: exp_avg, exp_avg_sq.
+// torch.optim.AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019): like
+// Adam, but with weight decay separate from the gradient. State: exp_avg, exp_avg_sq.
 //   p = p - lr * weight_decay * p, then as Adam without weight decay
 struct AdamW {
   double beta1 = 0.9;
@@ -63,16 +64,18 @@ struct AdamW {
 
 using Rule = std::variant<Sgd, Adam, AdamW>;
 
-// "sgd", "adam", "adamw".
+// Returns "sgd", "adam" or "adamw".
 absl::string_view RuleName(const Rule& rule);
 
-// OK if PyTorch would take these numbers: momentum, weight_decay and eps finite and not below 0,
-// betas in [0, 1), dampening finite, nesterov only with momentum and without dampening.
-// error InvalidArgument: names the rule, the number, what was expected and found.
+// Returns OK if PyTorch would accept these hyperparameters: momentum, weight_decay and eps finite
+// and not negative, betas in [0, 1), dampening finite, nesterov only with momentum and without
+// dampening. error InvalidArgument: names the rule, the hyperparameter, what was expected and
+// found.
 absl::Status CheckRule(const Rule& rule);
 
-// What the rule keeps of a tensor besides its step count: {"momentum_buffer"},
-// {"exp_avg", "exp_avg_sq"} or nothing. State moves between rules with equal names. Static storage.
+// Returns the names of the state that the rule keeps for a tensor besides its step count:
+// {"momentum_buffer"}, {"exp_avg", "exp_avg_sq"} or none. State can move between rules with equal
+// names. Static storage.
 absl::Span<const absl::string_view> MomentNames(const Rule& rule);
 
 }  // namespace leafstore

@@ -1,13 +1,13 @@
-// Learning-rate schedules: plain functions of the step, of which the first is 0.
+// Learning-rate schedules: plain functions of the step. The first step is 0.
 //
 //   Schedule lr = WarmupCosine({.peak = 3e-4, .warmup_steps = 100, .total_steps = 10'000});
 //   for (int64_t step = 0; ...; ++step) {
 //     LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&params, grads, lr(step)));
 //   }
 //
-// There is no state to save: the step is enough. Any function of the step is a Schedule.
+// A Schedule has no state to save. Any function of the step can be one.
 //
-// Steps below 0 count as 0. Threads: a Schedule may be called from many.
+// Negative steps count as 0. Threads: a Schedule may be called from many threads.
 #ifndef LEAFSTORE_OPTIM_SCHEDULE_H_
 #define LEAFSTORE_OPTIM_SCHEDULE_H_
 
@@ -18,28 +18,30 @@ namespace leafstore {
 
 using Schedule = std::function<double(int64_t step)>;
 
-// Always `lr`.
+// Returns a schedule that is always `lr`.
 Schedule ConstantSchedule(double lr);
 
-// From peak / warmup_steps at step 0 in equal strides to `peak` at step warmup_steps - 1; `peak`
-// from then on. Never 0, so that no step is lost; warmup_steps <= 0 is ConstantSchedule.
+// Returns a schedule that rises linearly from peak / warmup_steps at step 0 to `peak` at step
+// warmup_steps - 1 and stays there. It is never 0, so that no step is wasted. Returns
+// ConstantSchedule(peak) if warmup_steps <= 0.
 Schedule LinearWarmup(double peak, int64_t warmup_steps);
 
-// Half a cosine from `peak` at step 0 to `end` at step total_steps; `end` from then on.
-// end + (peak - end) * (1 + cos(pi * step / total_steps)) / 2: torch's CosineAnnealingLR with
-// T_max = total_steps, up to T_max. total_steps <= 0 is ConstantSchedule(end).
+// Returns a half cosine from `peak` at step 0 to `end` at step total_steps and later:
+// end + (peak - end) * (1 + cos(pi * step / total_steps)) / 2, which is torch's CosineAnnealingLR
+// with T_max = total_steps, up to T_max. Returns ConstantSchedule(end) if total_steps <= 0.
 Schedule Cosine(double peak, int64_t total_steps, double end = 0);
 
-// lr * gamma^(step / every), in whole numbers: torch's StepLR. `every` <= 0 is ConstantSchedule.
+// Returns torch's StepLR: lr * gamma^(step / every), with integer division. Returns
+// ConstantSchedule(lr) if `every` <= 0.
 Schedule StepDecay(double lr, int64_t every, double gamma = 0.1);
 
 struct WarmupCosineOptions {
   double peak = 1e-3;
   double end = 0;
   int64_t warmup_steps = 0;
-  int64_t total_steps = 0;  // with the warmup
+  int64_t total_steps = 0;  // including the warmup
 };
-// LinearWarmup, then Cosine over what is left of total_steps, its step 0 being warmup_steps.
+// Returns LinearWarmup followed by Cosine over the remaining steps, whose step 0 is warmup_steps.
 Schedule WarmupCosine(const WarmupCosineOptions& options);
 
 }  // namespace leafstore

@@ -1,4 +1,4 @@
-// A group as a step sees it: a store or a pack.
+// GroupRef: a group as either a store or a pack.
 #ifndef LEAFSTORE_OPTIM_INTERNAL_GROUP_REF_H_
 #define LEAFSTORE_OPTIM_INTERNAL_GROUP_REF_H_
 
@@ -10,7 +10,7 @@
 
 namespace leafstore::internal {
 
-// To be stepped; and to be read only, as gradients are. Never null.
+// The group to step, and a group that is only read, such as gradients. Never null.
 using GroupRef = std::variant<ParamStore*, Packed*>;
 using ConstGroupRef = std::variant<const ParamStore*, const Packed*>;
 

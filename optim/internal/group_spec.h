@@ -1,4 +1,4 @@
-// GroupSpec: what an optimizer knows of the group that it was made for.
+// GroupSpec: the Layout, slots, dtypes, shapes and packing of the group that an optimizer is for.
 #ifndef LEAFSTORE_OPTIM_INTERNAL_GROUP_SPEC_H_
 #define LEAFSTORE_OPTIM_INTERNAL_GROUP_SPEC_H_
 
@@ -28,35 +28,35 @@ class GroupSpec {
   const Layout& layout() const { return layout_; }
   const SlotSet& slots() const { return slots_; }
   uint32_t size() const { return slots_.size(); }
-  // By place of `other`, whether that leaf is here too: by slot, or by path if the Layouts differ.
+  // Returns, by place of `other`, whether that leaf is in this group too. Matches by slot, or by
+  // path if the Layouts differ.
   std::vector<bool> LeavesSharedWith(const GroupSpec& other) const;
-  // What is expected of each leaf, and the static leaves.
+  // Returns the expected LeafSpecs, and the static leaves.
   const LeafColumns& leaves() const { return leaves_; }
   std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
-  // Where the packed leaves lie; none for a group that is not packed.
+  // Returns the layout of the packed leaves; none if the group is not packed.
   const std::optional<PackLayout>& pack() const { return pack_; }
 
-  // The tensors that a step goes through one by one: those of a ParamStore, or those that ride
-  // along in a pack.
+  // The tensors that a step processes one by one: those of a ParamStore, or those in the rest of a
+  // pack.
   struct LoosePlace {
     uint32_t group;  // its place in the group
     uint32_t store;  // its place in the ParamStore or in Packed::rest()
   };
   absl::Span<const LoosePlace> loose() const { return loose_; }
-  // The places in the group of the packed leaves, in the order of the pack.
+  // Returns the places in the group of the packed leaves, in the order of the pack.
   absl::Span<const uint32_t> packed() const { return packed_; }
 
-  // Whether `params` is this group, or one that cannot be told from it. O(1) if so.
-  // error InvalidArgument: it is not (names all leaves that differ).
-  // error FailedPrecondition: it is packed and this is not, or the other way round; or a borrow is
-  // open.
+  // Returns OK if `params` is this group, or equals it in all that is recorded here; then O(1).
+  // error InvalidArgument: it does not (names all leaves that differ).
+  // error FailedPrecondition: only one of `params` and this group is packed; or a borrow is open.
   absl::Status Check(const ParamStore& params) const;
   absl::Status Check(const Packed& params) const;
 
  private:
   static absl::StatusOr<GroupSpec> OfLeaves(const ParamStore& group);
   void AddLoose(const ParamStore& store);
-  // Says in which leaves `params` differs.
+  // error InvalidArgument: `params` has another Layout, or leaves that differ (names all).
   absl::Status CheckLeaves(const ParamStore& params) const;
 
   Layout layout_;

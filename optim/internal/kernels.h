@@ -1,15 +1,16 @@
 // Kernels: the arithmetic of a step, over arrays.
 //
 // One source, kernels.inc, is compiled once for each instruction set, and the best that this
-// machine has is chosen when the program runs. All give the same bits: what they do is elementwise,
-// each operation rounded as IEEE 754 says, none fused with another (-ffp-contract=off), and so
-// neither the width of a vector nor where in an array an element stands can be seen in a result.
+// machine supports is selected at run time. All compute the same bits: they are elementwise, each
+// operation is rounded as IEEE 754 requires, and none are fused (-ffp-contract=off). So neither the
+// width of a vector nor the position of an element in an array affects a result.
 //
-// Sources and destinations are apart, so that a step can write to new memory; a destination may be
-// its own source, and must not overlap anything otherwise. Alignment: that of an element.
+// Sources and destinations are separate pointers, so that a step can write to new memory. A
+// destination may equal its own source, but must not overlap anything else. Arrays are aligned to
+// one element.
 //
-// No header that has an inline function may be included here or in kernels.inc: the linker keeps
-// one copy of such a function, perhaps the one with AVX-512 in it, for the whole program.
+// Do not include a header with inline functions here or in kernels.inc: the linker keeps one copy
+// of such a function, perhaps one with AVX-512 instructions, for the entire program.
 #ifndef LEAFSTORE_OPTIM_INTERNAL_KERNELS_H_
 #define LEAFSTORE_OPTIM_INTERNAL_KERNELS_H_
 
@@ -28,12 +29,12 @@ struct AdamArrays {
   T* exp_avg_sq_out;
 };
 
-// What rules.h calls 1 - beta1 and so on, computed in double.
+// Coefficients of the formulas in rules.h, computed in double.
 template <typename T>
 struct AdamNumbers {
   T grad_scale;
   T l2;     // weight decay as part of the gradient
-  T decay;  // weight decay apart from it: 1 - lr * weight_decay
+  T decay;  // weight decay separate from it: 1 - lr * weight_decay
   T beta1;
   T one_minus_beta1;
   T beta2;
@@ -47,7 +48,7 @@ template <typename T>
 struct SgdArrays {
   const T* grad;
   const T* param;
-  const T* buffer;  // null where there is no momentum
+  const T* buffer;  // null without momentum
   T* param_out;
   T* buffer_out;
 };
@@ -58,7 +59,7 @@ struct SgdNumbers {
   T l2;
   T momentum;             // of the buffer's update: 0 in the first step
   T one_minus_dampening;  // 1 in the first step
-  T nesterov;             // what the new buffer counts for beside the gradient; 0 for none
+  T nesterov;             // weight of the new buffer added to the gradient; 0 without Nesterov
   T lr;
 };
 
@@ -82,15 +83,15 @@ struct Kernels {
 enum class Isa { kBaseline, kAvx2, kAvx512 };
 inline constexpr Isa kAllIsas[] = {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512};
 
-// Whether kernels for `isa` were compiled and this machine can run them.
+// Returns whether kernels for `isa` were compiled and this machine can run them.
 bool IsaIsSupported(Isa isa);
-// `isa` must be supported.
+// Returns the kernels for `isa`, which must be supported.
 const Kernels& KernelsFor(Isa isa);
 
-// What steps use: the best there is, unless a ScopedIsa is alive.
+// Returns the kernels that steps use: the best supported, unless a ScopedIsa is alive.
 const Kernels& ActiveKernels();
 
-// For tests: makes all steps use `isa`, which must be supported. Not for several threads.
+// For tests: makes all steps use `isa`, which must be supported. Not safe from several threads.
 class ScopedIsa {
  public:
   explicit ScopedIsa(Isa isa);

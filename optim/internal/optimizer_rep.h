@@ -1,4 +1,4 @@
-// What an Optimizer consists of; for optimizer.cc and optimizer_set.cc.
+// The members of an Optimizer; for optimizer.cc and optimizer_set.cc.
 #ifndef LEAFSTORE_OPTIM_INTERNAL_OPTIMIZER_REP_H_
 #define LEAFSTORE_OPTIM_INTERNAL_OPTIMIZER_REP_H_
 
@@ -22,25 +22,25 @@ struct Optimizer::Rep {
   Rep(const Rule& r, internal::GroupSpec sp, internal::OptimizerState st)
       : rule(r), spec(std::move(sp)), state(std::move(st)) {}
 
-  // An optimizer of `group` with what it finds in `sources`. Errors as Regroup.
+  // Creates an optimizer of `group` with the state found in `sources`. Errors as Regroup.
   static absl::StatusOr<std::unique_ptr<Rep>> Adopting(
       const Rule& rule, internal::ConstGroupRef group,
       absl::Span<const std::vector<NamedStore>* const> sources);
 
   absl::Status Step(internal::GroupRef params, internal::ConstGroupRef grads,
                     const StepOptions& options);
-  // The state that `given` says. Errors as LoadState.
+  // Returns the state in `given`. Errors as LoadState.
   absl::StatusOr<internal::OptimizerState> Restored(const std::vector<NamedStore>& given) const;
   absl::StatusOr<std::vector<NamedStore>> Regroup(internal::ConstGroupRef group,
                                                   const std::vector<NamedStore>& adopt);
 
-  // The state of leaves that none of `takers` has and keeps the same moments of.
+  // Returns the state of the leaves that no optimizer in `takers` with the same moments has.
   std::vector<NamedStore> LeftBy(absl::Span<const Rep* const> takers) const;
 
   Rule rule;
   internal::GroupSpec spec;
   internal::OptimizerState state;
-  internal::StepPlan plan;  // its memory is used again in each step
+  internal::StepPlan plan;  // kept to reuse its memory in each step
 };
 
 }  // namespace leafstore

@@ -15,13 +15,13 @@
 namespace leafstore::internal {
 namespace {
 
-// Most steps that a leaf may come with: what a double counts exactly, and far from where one more
-// would overflow.
+// The maximum step count in a loaded state: a double counts exactly up to it, and it is far from
+// overflow.
 constexpr int64_t kMaxSteps = int64_t{1} << 53;
 
 std::string StepExpected() { return absl::StrCat("an int from 0 to ", kMaxSteps); }
 
-// How many steps a leaf of a "step" store says, if it says that.
+// Returns the step count in a leaf of a "step" store, if it is valid.
 std::optional<int64_t> StepOf(const Leaf& leaf) {
   if (!leaf.is_value()) return std::nullopt;
   const int64_t* step = leaf.value().As<int64_t>();
@@ -41,21 +41,22 @@ absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
       found.empty() ? "none" : "'", absl::StrJoin(found, "', '"), found.empty() ? "" : "'"));
 }
 
-// One store of a state, and where in it the leaves of the group are.
+// One store of a state, and the places of the group's leaves in it.
 struct SourceStore {
   const ParamStore* store;
   Alignment places;
 
-  // The leaf for a place of the group, or null.
+  // Returns the leaf for a place of the group, or null.
   const Leaf* At(uint32_t place) const {
     return places[place] == kNoPlace ? nullptr : &store->leaf(places[place]);
   }
 };
 
-// The state that an optimizer has given, by moment.
+// The state that an optimizer exported, by moment.
 class Source {
  public:
-  // `given` has a store for each of `names` and "step".
+  // error InvalidArgument: `given` lacks a store for one of `names` or for "step".
+  // error FailedPrecondition: a borrow of `given` is open.
   static absl::StatusOr<Source> Create(const GroupSpec& spec, MomentNameSpan names,
                                        GivenSpan given) {
     Source source;
@@ -71,7 +72,7 @@ class Source {
     return source;
   }
 
-  // The moments, then "step".
+  // Returns the moments, then "step".
   const std::vector<SourceStore>& stores() const { return stores_; }
   const SourceStore& steps() const { return stores_.back(); }
 
@@ -84,7 +85,7 @@ size_t CountNamed(GivenSpan given, absl::string_view name) {
       given.begin(), given.end(), [name](const NamedStore& one) { return one.name == name; }));
 }
 
-// The states of one optimizer each that `given` is made of: each ends with its "step".
+// Splits `given` into the states of single optimizers: each ends with its "step".
 std::vector<GivenSpan> StatesIn(const std::vector<NamedStore>& given) {
   const GivenSpan all = given;
   if (CountNamed(all, kStepName) <= 1) return {all};  // in any order
@@ -98,8 +99,8 @@ std::vector<GivenSpan> StatesIn(const std::vector<NamedStore>& given) {
   return states;
 }
 
-// Whether one optimizer's state is of these moments, so that it is to be adopted.
-// error InvalidArgument: some of the names are there but not all, or one is there twice.
+// Returns whether the state of one optimizer has these moments, so that it can be adopted.
+// error InvalidArgument: it has only some of the names, or one of them twice.
 absl::StatusOr<bool> IsOfMoments(MomentNameSpan names, GivenSpan given) {
   if (names.empty()) return given.size() == 1 && given[0].name == kStepName;
   size_t stores = 0;
@@ -116,7 +117,7 @@ absl::StatusOr<bool> IsOfMoments(MomentNameSpan names, GivenSpan given) {
   return WrongNames(names, given);
 }
 
-// Puts a state together, a leaf after the other.
+// Assembles a state leaf by leaf.
 class Assembler {
  public:
   Assembler(const GroupSpec& spec, MomentNameSpan names)
@@ -124,7 +125,7 @@ class Assembler {
     steps_.resize(spec.size());
   }
 
-  // Passes a static leaf on.
+  // Adds a static leaf of the group.
   void AddStatic(uint32_t place) {
     for (std::vector<Leaf>& moment : moments_) moment.emplace_back(spec_.leaves().value(place));
   }
@@ -138,7 +139,7 @@ class Assembler {
     return absl::OkStatus();
   }
 
-  // Takes a tensor's state; what is not there or does not fit is noted.
+  // Adds a tensor's state from `source`. Records what is missing or does not fit.
   void AddFrom(const Source& source, uint32_t place) {
     const LeafSpec expected = spec_.leaves().spec(place);
     const Slot slot = spec_.slots().SlotAt(place);
@@ -160,7 +161,7 @@ class Assembler {
     }
   }
 
-  // Notes what a source has besides the group's tensors. Static leaves may be there or not.
+  // Records what a source has besides the group's tensors. Static leaves are optional.
   void NoteUnexpected(const Source& source) {
     for (size_t i = 0; i < reporters_.size(); ++i) {
       const ParamStore& store = *source.stores()[i].store;
@@ -202,7 +203,7 @@ class Assembler {
   const MomentNameSpan names_;
   std::vector<std::vector<Leaf>> moments_;
   std::vector<int64_t> steps_;
-  std::vector<FitReporter> reporters_;  // of the moments, then of "step"
+  std::vector<FitReporter> reporters_;  // for the moments, then for "step"
 };
 
 std::vector<uint32_t> AllPlaces(const GroupSpec& spec) {
@@ -211,7 +212,7 @@ std::vector<uint32_t> AllPlaces(const GroupSpec& spec) {
   return places;
 }
 
-// A new int for each tensor.
+// Returns the step counts as leaves, with the group's static leaves.
 std::vector<Leaf> StepLeaves(const GroupSpec& spec, const OptimizerState& state,
                              absl::Span<const uint32_t> places) {
   std::vector<Leaf> leaves;

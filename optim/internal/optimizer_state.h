@@ -1,5 +1,5 @@
-// OptimizerState: the moments and step counts of one optimizer, and how they are put together from
-// what others have saved or handed over.
+// OptimizerState: the moments and step counts of one optimizer, and functions that build them from
+// saved or adopted state.
 #ifndef LEAFSTORE_OPTIM_INTERNAL_OPTIMIZER_STATE_H_
 #define LEAFSTORE_OPTIM_INTERNAL_OPTIMIZER_STATE_H_
 
@@ -21,37 +21,38 @@ namespace leafstore::internal {
 inline constexpr absl::string_view kStepName = "step";
 
 struct OptimizerState {
-  std::vector<ParamStore> loose;  // of a group that is not packed: a store for each moment
-  std::vector<Packed> packed;     // of a packed group: a pack for each moment
+  std::vector<ParamStore> loose;  // one store for each moment, if the group is not packed
+  std::vector<Packed> packed;     // one pack for each moment, if the group is packed
   std::vector<int64_t> steps;     // by place in the group; 0 for static leaves
 };
 
 // Names of moments.
 using MomentNameSpan = absl::Span<const absl::string_view>;
 
-// Zeros. `pack` is the group, where it is packed. error ResourceExhausted: no memory.
+// Returns zero state. `pack` is the group if it is packed, otherwise null.
+// error ResourceExhausted: no memory.
 absl::StatusOr<OptimizerState> ZeroState(const GroupSpec& spec, MomentNameSpan names,
                                          const Packed* pack);
 
-// The state at some places of the group, which grow, as stores by value.
+// Returns the state at `places` of the group, which must be ascending.
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state, absl::Span<const uint32_t> places);
-// That of all.
+// Returns the state at all places.
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state);
 
-// Exactly what `given` says.
-// error InvalidArgument: not all of it is there, or something else is (names all).
-// error FailedPrecondition: a borrow is open in it.
+// Returns the state in `given`, which must match the group exactly.
+// error InvalidArgument: stores or leaves are missing, unexpected or do not fit (names all).
+// error FailedPrecondition: a borrow of `given` is open.
 absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpan names,
                                             const std::vector<NamedStore>& given,
                                             const Packed* pack);
 
-// For each leaf what the first of `sources` that knows it has, zeros where none does. A source may
-// be the states of several optimizers one after the other, each ended by its "step"; those of other
-// moments are passed by, and stores of other names beside the right ones.
-// error InvalidArgument: some of the names are there but not all, or one is there twice; or leaves
-// are of another dtype or shape. error FailedPrecondition: as RestoreState.
+// Returns for each leaf its state in the first of `sources` that has it, or zeros. A source may
+// hold the states of several optimizers one after the other, each ended by its "step". States with
+// other moments are ignored, and so are stores with other names beside the right ones.
+// error InvalidArgument: a state has only some of the names, or one of them twice; or leaves are of
+// another dtype or shape. error FailedPrecondition: as RestoreState.
 absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan names,
                                            absl::Span<const std::vector<NamedStore>* const> sources,
                                            const Packed* pack);

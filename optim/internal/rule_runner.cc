@@ -5,13 +5,13 @@
 namespace leafstore::internal {
 namespace {
 
-// A number as a sum of two doubles, of which the second is below the rounding of the first.
+// A value as the sum of two doubles, the second smaller than the rounding error of the first.
 struct DoubleDouble {
   double high;
   double low;
 };
 
-// The two halves of a double's digits (Veltkamp).
+// Splits the significand of a double into two halves (Veltkamp).
 DoubleDouble Split(double a) {
   const double c = 134217729.0 * a;  // 2^27 + 1
   const double high = c - (c - a);
@@ -60,7 +60,7 @@ AdamNumbers<double> NumbersOf(const AnyAdam& rule, double lr, int64_t step) {
 SgdNumbers<double> NumbersOf(const Sgd& rule, double lr, int64_t step) {
   SgdNumbers<double> c = {};
   c.l2 = rule.weight_decay;
-  // The first step takes the gradient for the buffer, undamped.
+  // The first step sets the buffer to the undamped gradient.
   c.momentum = step == 1 ? 0 : rule.momentum;
   c.one_minus_dampening = step == 1 ? 1 : 1 - rule.dampening;
   c.nesterov = rule.nesterov ? rule.momentum : 0;

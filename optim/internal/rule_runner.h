@@ -1,4 +1,4 @@
-// RuleRunner: one step of a rule, a run of elements at a time.
+// RuleRunner: applies one step of a rule, one run of elements at a time.
 #ifndef LEAFSTORE_OPTIM_INTERNAL_RULE_RUNNER_H_
 #define LEAFSTORE_OPTIM_INTERNAL_RULE_RUNNER_H_
 
@@ -11,28 +11,27 @@
 
 namespace leafstore::internal {
 
-// The most moments that a rule keeps.
+// The maximum number of moments of a rule.
 inline constexpr size_t kMaxMoments = 2;
 
-// Numbers as they are, and where the new ones go: the same place, or one that does not overlap.
+// Elements before a step and the destination of their new values: equal or not overlapping.
 struct Updated {
   const std::byte* from;
   std::byte* to;
 };
 
-// Elements that lie one after the other and have had equally many steps: a tensor, or the part of a
-// pack.
+// Contiguous elements with equal step counts: a tensor, or a part of a pack.
 struct Run {
   Updated param;
   const std::byte* grad;
-  Updated moments[kMaxMoments];  // in the order of MomentNames; null where there are fewer
-  int64_t count;                 // elements
-  int64_t step;                  // the number of this step, from 1 on
+  Updated moments[kMaxMoments];  // in the order of MomentNames; null if the rule has fewer
+  int64_t count;                 // in elements
+  int64_t step;                  // step count including this step, from 1
   DType dtype;                   // f32 or f64
 };
 
-// base^exponent for 0 <= base < 1 and exponent >= 0, correctly rounded for all practical purposes.
-// Unlike std::pow the same on every machine (libm has its own dispatch by instruction set).
+// Returns base^exponent for 0 <= base < 1 and exponent >= 0, correctly rounded for all practical
+// purposes. Unlike std::pow, the same on every machine (libm dispatches by instruction set).
 double Power(double base, int64_t exponent);
 
 class RuleRunner {
@@ -43,7 +42,7 @@ class RuleRunner {
   void Apply(const Run& run);
 
  private:
-  // Computes the numbers below.
+  // Computes the coefficients below.
   void SetStep(int64_t step);
 
   const Rule rule_;
@@ -51,7 +50,7 @@ class RuleRunner {
   const double grad_scale_;
   const bool is_sgd_;
   const Kernels& kernels_;
-  int64_t step_ = 0;  // that the numbers are for
+  int64_t step_ = 0;  // the step that the coefficients are for
   AdamNumbers<double> adam_f64_ = {};
   AdamNumbers<float> adam_f32_ = {};
   SgdNumbers<double> sgd_f64_ = {};

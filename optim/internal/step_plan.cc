@@ -30,7 +30,7 @@ absl::Status SameObject() {
       "gradients: expected a store of their own, found that of the parameters");
 }
 
-// Gradients of a group that lie in a store, one by one.
+// The gradients of a group, leaf by leaf, in a store.
 class Gradients {
  public:
   Gradients(const GroupSpec& spec, const ParamStore& store)
@@ -45,12 +45,12 @@ class Gradients {
     return store_.CheckNoBorrow("step with gradients");
   }
 
-  // That of a place of the group, or null.
+  // Returns the gradient for a place of the group, or null.
   const Leaf* At(uint32_t place) const {
     return by_place_ ? &store_.leaf(place) : store_.FindSlot(spec_.slots().SlotAt(place));
   }
 
-  // Names all that is wrong at `places`, which must be something.
+  // Returns an error that names all mismatches at `places`; at least one must exist.
   template <typename Places, typename ToGroupPlace>
   absl::Status Wrong(const Places& places, ToGroupPlace to_group_place) const {
     FitReporter reporter;
@@ -70,7 +70,7 @@ class Gradients {
 
 using OpenOne = absl::StatusOr<Updated>(MutableLeaves* leaves, uint32_t place);
 
-// The step writes all of a tensor, so that one which is shared need not be copied.
+// Opens a leaf without copying shared bytes, since the step writes the full tensor.
 absl::StatusOr<Updated> OpenToOverwrite(MutableLeaves* leaves, uint32_t place) {
   LEAFSTORE_ASSIGN_OR_RETURN(const MutableLeaves::Overwrite numbers, leaves->overwrite(place));
   return Updated{numbers.from, numbers.to};
@@ -112,7 +112,7 @@ absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
   return absl::OkStatus();
 }
 
-// Where a pack and the packs of its moments begin.
+// The first bytes of a pack and of the packs of its moments.
 struct PackBytes {
   Updated param = {};
   Updated moments[kMaxMoments] = {};
@@ -137,8 +137,8 @@ Run PackRun(const PackBytes& pack, DType dtype, int64_t offset, int64_t bytes,
   return run;
 }
 
-// One run for all packed leaves that lie together and have had equally many steps; with the gaps
-// between them, which stay zero, or are cleared when the pack is closed.
+// Adds one run for each range of adjacent packed leaves with equal step counts. Runs include the
+// gaps between leaves, which stay zero or are cleared when the pack is closed.
 void AddPackRuns(const GroupSpec& spec, const OptimizerState& state, const PackBytes& pack,
                  const std::byte* grads, std::vector<Run>* runs) {
   const PackLayout& plan = *spec.pack();
@@ -154,7 +154,7 @@ void AddPackRuns(const GroupSpec& spec, const OptimizerState& state, const PackB
   }
 }
 
-// One run for each packed leaf.
+// Adds one run for each packed leaf.
 void AddPackedLeafRuns(const GroupSpec& spec, const OptimizerState& state, const PackBytes& pack,
                        const Gradients& grads, std::vector<Run>* runs) {
   const PackLayout& plan = *spec.pack();
@@ -194,8 +194,8 @@ absl::Status StepPlan::PrepareStore(const Target& target, ParamStore* params,
                       OpenToOverwrite, &runs_);
 }
 
-// The tensors that ride along. A pack cannot be opened beside its rest, so the rest is closed
-// again: its bytes are this step's own from now on, and nobody can come between.
+// Prepares the tensors in the rest of a pack. A pack and its rest cannot be open together, so the
+// rest is closed again. Its bytes are now unshared, and nothing can run between here and Commit.
 absl::Status StepPlan::PrepareRest(const Target& target, Packed* params, const ParamStore& grads) {
   if (target.spec.loose().empty()) return absl::OkStatus();
   const Gradients gradients(target.spec, grads);
@@ -252,7 +252,7 @@ absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroup
                                const StepOptions& options) {
   Abandon();
   LEAFSTORE_RETURN_IF_ERROR(CheckNumbers(options));
-  absl::Cleanup abandon = [this] { Abandon(); };  // after an exception too
+  absl::Cleanup abandon = [this] { Abandon(); };  // also after an exception
   absl::Status status;
   if (Packed** packed = std::get_if<Packed*>(&params)) {
     status = PreparePack(target, *packed, grads);

@@ -1,6 +1,6 @@
-// StepPlan: one step of one group, in two halves. Preparing checks everything and opens all that
-// will be written; committing cannot fail. So a step changes all or nothing, and so does a step of
-// several groups, which are prepared before the first is committed.
+// StepPlan: one step of one group, in two phases. Prepare checks everything and opens all that will
+// be written; Commit cannot fail. So a step changes all or nothing, and so does a step of several
+// groups, which are all prepared before the first is committed.
 #ifndef LEAFSTORE_OPTIM_INTERNAL_STEP_PLAN_H_
 #define LEAFSTORE_OPTIM_INTERNAL_STEP_PLAN_H_
 
@@ -30,25 +30,26 @@ class StepPlan {
   StepPlan& operator=(StepPlan&&) = default;
   ~StepPlan() { Abandon(); }
 
-  // Whose step it is.
+  // The group and the state to step.
   struct Target {
     const GroupSpec& spec;
     OptimizerState* state;
   };
 
-  // Errors as Optimizer::Step. May be called again after Commit or Abandon, which keep the memory.
+  // Checks and opens everything. Errors as Optimizer::Step. May be called again after Commit or
+  // Abandon, which keep the memory.
   absl::Status Prepare(const Target& target, GroupRef params, ConstGroupRef grads,
                        const StepOptions& options);
-  // Prepare must have succeeded, with the same target and options.
+  // Computes the step and closes. Prepare must have succeeded with the same target and options.
   void Commit(const Target& target, const Rule& rule, const StepOptions& options);
-  // Closes what is open; no number has changed, though what was open may have new generations.
+  // Closes what is open. No element has changed, but what was open may have new generations.
   void Abandon();
 
  private:
   void Close();
   absl::Status PrepareStore(const Target& target, ParamStore* params, const ParamStore& grads);
   absl::Status PreparePack(const Target& target, Packed* params, ConstGroupRef grads);
-  // `grads` are at `grad_bytes` if these are not null, and then those of the rest in `grads`.
+  // If `grad_bytes` is not null, the packed gradients are there and `grads` has those of the rest.
   absl::Status PreparePack(const Target& target, Packed* params, const ParamStore& grads,
                            const std::byte* grad_bytes);
   absl::Status PrepareRest(const Target& target, Packed* params, const ParamStore& grads);
