@@ -1,32 +1,32 @@
-// Filter: a predicate over the nodes of a model, to split groups off.
+// Filter: a predicate over the nodes of a model, used to split it into groups.
 //
 //   Filter norms = Glob("layers.*.norm.**");
 //   Filter weights = filters::And(RankIs(2), filters::Not(Glob("**.embedding.**")));
 //   Filter from_user = Filter::Parse("re:.*bias and not tag:frozen").value();
 //
-// What is asked. Every node from the root down, containers too (aliases never), each with its path,
-// kind, type name, tags, and for a leaf its dtype, shape and size. Partition (partition.h) says
-// what follows from a match. Since containers are asked, filters::Not(DTypeIs(kF32)) matches the root and
-// takes everything: that is the rule. LeavesOnly(f) asks f of leaves alone.
+// Evaluation. Filters are evaluated on every node from the root down, including containers but
+// never aliases. A node has a path, kind, type name and tags; a leaf also has a dtype, shape and
+// size. Grouping (grouping.h) defines the effect of a match. Since containers are included,
+// filters::Not(DTypeIs(kF32)) matches the root and so matches everything. LeavesOnly(f) evaluates f
+// on leaves only.
 //
-// Filters are evaluated on the structure and on what each leaf is (core/leaf_spec.h), so that a file
-// is filtered by its manifest or header, before any tensor is read. A Callable alone may look at
-// bytes: NodeView::leaf() is null where these are not loaded. The readers of checkpoints and of
-// safetensors load all leaves of an item for a filter with a Callable (has_callable()), and none for
-// the others.
+// Filters need only the structure and the spec of each leaf (core/leaf_spec.h), so a file is
+// filtered by its manifest or header before any tensor is read. Only a Callable may look at bytes;
+// NodeView::leaf() is null if they are not loaded. Checkpoint and safetensors readers load all
+// leaves of an item for a filter with a Callable (has_callable()), and none for other filters.
 //
 // Globs match the keys of a path one by one, in dotted form:
 //
-//   layers.*.attn.**     `*` is one key, whatever it is; `**` is none or more keys
-//   layers.block_?.w*    inside a key `?` is one character and `*` any number of them
-//   a\.b                 a backslash takes the next character literally, here a dot inside one key
+//   layers.*.attn.**     `*` matches any one key; `**` matches zero or more keys
+//   layers.block_?.w*    inside a key, `?` matches one character and `*` any number of them
+//   a\.b                 a backslash makes the next character literal, here a dot inside one key
 //
-// What would never match is an error: no pattern at all, an empty key, and brackets and braces,
-// which mean something in other languages, without a backslash.
+// Patterns that could never match are errors: an empty pattern, an empty key, and brackets or
+// braces (which have a meaning in other glob languages) without a backslash.
 //
-// Regular expressions are RE2's and match the whole canonical text (`.layers[0]['w']`).
+// Regular expressions use RE2 syntax and match the full canonical path (`.layers[0]['w']`).
 //
-// Text, as the command line takes it:
+// Text form, as accepted on the command line:
 //
 //   expression := term { "or" term } ;  term := factor { "and" factor } ;
 //   factor     := "not" factor | "(" expression ")" | atom
@@ -34,19 +34,19 @@
 //               | "re:" REGEX | "dtype:" NAME | "rank:" N | "bytes:" ("<"|"<="|">"|">="|"=") N
 //               | "kind:" NAME | "type:" NAME | "tag:" NAME | "has:" CHILD | "glob:" GLOB | GLOB
 //
-// `kind:` takes leaf, tensor, bool, int, float, str, bytes, none, dict, list, tuple, struct,
-// custom. Bytes may end in k, M, G (1024s). A word ends at a space or parenthesis (in a regular
-// expression pairs of parentheses are part of it); one with such characters is put in double
-// quotes, within which two quotes stand for one: `re:"a (b|c)"`. A bare or quoted word without a
-// prefix is a glob. A bare one has no colon in it, so that a misspelt prefix is an error: the glob
-// of `weights:0` is written `glob:weights:0`, or in quotes.
+// `kind:` accepts leaf, tensor, bool, int, float, str, bytes, none, dict, list, tuple, struct,
+// custom. Byte counts may end in k, M or G (powers of 1024). A word ends at a space or parenthesis;
+// a regular expression may contain balanced parentheses. Other words with such characters are put
+// in double quotes, inside which a quote is written twice: `re:"a (b|c)"`. A word without a prefix
+// is a glob. An unquoted glob must not contain a colon, so that a misspelt prefix is an error: the
+// glob `weights:0` is written `glob:weights:0`, or in quotes.
 //
-// Errors. A Filter made of a bad pattern holds the error, with the column in the pattern (1-based,
-// in bytes): status() has it from the start, and so does everything made of that filter and every
-// use of it. Parse returns it. A filter may be nested 1000 levels deep, otherwise it holds error
-// ResourceExhausted; a chain `a or b or ...` of any length is one level.
+// Errors. A Filter made from a bad pattern holds the error, with the column in the pattern
+// (1-based, in bytes). status() returns it, as do all filters composed from this one and every use
+// of them. Parse returns it directly. Filters may be nested up to 1000 levels deep, otherwise they
+// hold error ResourceExhausted; a chain `a or b or ...` of any length is one level.
 //
-// Threads: immutable, cheap to copy; safe from many threads if a Callable's function is.
+// Threads: immutable, cheap to copy; safe from many threads if the functions of Callables are.
 #ifndef LEAFSTORE_SELECT_FILTER_H_
 #define LEAFSTORE_SELECT_FILTER_H_
 
@@ -68,7 +68,7 @@
 
 namespace leafstore {
 
-// One node, as a Callable sees it. Valid during the call.
+// A node passed to a Callable. Valid during the call.
 class NodeView {
  public:
   NodeView(const TreeDef& def, NodeId node, const std::optional<LeafSpec>& spec, const Leaf* leaf)
@@ -80,16 +80,16 @@ class NodeView {
   KeyRef key() const { return def_.key(node_); }
   absl::string_view type_name() const { return def_.type_name(node_); }
   bool has_tag(absl::string_view tag) const { return def_.has_tag(node_, tag); }
-  // O(depth), and allocates.
+  // Returns the path. Allocates; O(depth).
   Path path() const { return def_.PathOf(node_); }
-  // Whether a dict or struct has a child of this name.
+  // Returns whether this is a dict or struct with a child of this name.
   bool HasChild(absl::string_view name) const;
 
-  // What the leaf is; no value for every other node, and for a leaf that the store does not hold.
+  // Returns the leaf's spec; nullopt if this is not a leaf or the store does not hold it.
   const std::optional<LeafSpec>& spec() const { return spec_; }
-  // The leaf itself; null where spec() has no value, and where the leaves are not loaded.
+  // Returns the leaf; null if spec() is nullopt or the leaves are not loaded.
   const Leaf* leaf() const { return leaf_; }
-  // Of a tensor that is loaded; null otherwise.
+  // Returns the tensor; null if this is not a tensor or it is not loaded.
   const Tensor* tensor() const {
     return leaf_ != nullptr && leaf_->is_tensor() ? &leaf_->tensor() : nullptr;
   }
@@ -108,21 +108,19 @@ struct FilterAccess;  // filter_expr.h
 
 class Filter {
  public:
-  // Reads the text form. error InvalidArgument: with the column and what was expected there; or
-  // over 64 KiB of text, or 200 levels of nesting.
+  // Parses the text form. error InvalidArgument: a syntax error, with the column and what was
+  // expected there; or more than 64 KiB of text or 200 levels of nesting.
   static absl::StatusOr<Filter> Parse(absl::string_view text);
 
-  // What was wrong with a pattern in this filter, or OK.
+  // Returns OK, or the error of a bad pattern in this filter.
   const absl::Status& status() const;
 
-  // Returns whether a Callable is in it: no other filter looks at the bytes of a tensor.
+  // Returns whether it contains a Callable. No other filter looks at the bytes of a tensor.
   // O(expressions).
   bool has_callable() const;
 
-  // The text form: Parse gives an equal filter back, except of a Callable, which is shown by its
-  // name in angle brackets.
-  // Parse has limits that a Filter has not: what it would refuse (over 64 KiB of text, or 200
-  // levels of nesting) is shown all the same.
+  // Returns the text form, which Parse turns back into an equal filter. A Callable is printed as
+  // its name in angle brackets. The limits of Parse (64 KiB of text, 200 levels) do not apply here.
   std::string ToString() const;
 
  private:
@@ -135,31 +133,32 @@ class Filter {
 // Comparisons for ByteSizeIs.
 enum class SizeCompare : uint8_t { kLess, kLessEqual, kEqual, kGreaterEqual, kGreater };
 
-// The makers of filters. Those whose names are common words (All, And, Or, Not, Callable) are in
-// this namespace only, so that `using namespace leafstore` brings no `All`; the others are in
-// leafstore too.
+// Factory functions of filters. Those named by common words (All, And, Or, Not, Callable) are in
+// this namespace only, so that `using namespace leafstore` does not import `All`; the others are
+// also in leafstore.
 namespace filters {
 
+// Match paths.
 Filter Glob(absl::string_view pattern);
 Filter Regex(absl::string_view pattern);
-// Tensors of this dtype; of this rank; whose bytes compare so. error InvalidArgument: negative.
+// Match tensors by dtype, rank, or size in bytes. error InvalidArgument: a negative number.
 Filter DTypeIs(DType dtype);
 Filter RankIs(int rank);
 Filter ByteSizeIs(SizeCompare compare, int64_t bytes);
-// Nodes of this kind (error InvalidArgument: aliases, which are never asked); static leaves of this
-// kind; nodes with this type name; with this tag.
+// Match nodes by kind (error InvalidArgument: aliases, which are never evaluated), static leaves by
+// kind, nodes by type name, nodes by tag.
 Filter KindIs(NodeKind kind);
 Filter ValueIs(ValueKind kind);
 Filter TypeIs(absl::string_view type_name);
 Filter HasTag(absl::string_view tag);
-// Dicts and structs with a child of this name.
+// Matches dicts and structs with a child of this name.
 Filter HasChild(absl::string_view name);
-// Leaves that are static; that are tensors; every leaf; every node.
+// Match static leaves, tensors, all leaves, all nodes.
 Filter IsStatic();
 Filter IsTensor();
 Filter IsLeaf();
 Filter All();
-// Any function of a node. `name` stands for it in messages.
+// Matches nodes for which `predicate` returns true. `name` identifies it in messages.
 Filter Callable(std::function<bool(const NodeView&)> predicate,
                 absl::string_view name = "callable");
 
@@ -174,7 +173,7 @@ template <typename... More>
 Filter Or(Filter a, Filter b, More... more) {
   return Or(Or(std::move(a), std::move(b)), std::move(more)...);
 }
-// `filter`, asked of leaves alone.
+// Matches leaves that `filter` matches.
 Filter LeavesOnly(Filter filter);
 
 }  // namespace filters

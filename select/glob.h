@@ -1,4 +1,4 @@
-// GlobPattern: a dotted pattern that is matched key by key while walking down a tree.
+// GlobPattern: a dotted pattern, matched key by key while walking down a tree.
 //
 //   GlobPattern glob = GlobPattern::Parse("layers.*.attn.**").value();
 //   GlobPattern::States states = glob.start();                       // at the root
@@ -8,9 +8,9 @@
 //   MatchBudget budget{1'000'000};                                   // or path by path:
 //   glob.Captures({"layers", "0", "attn", "w"}, &budget);            // "0"; keys 3 and on
 //
-// The pattern is a small automaton: state i means that the first i segments are used up; a set of
-// states is the bits of one word. So a step costs a few instructions, and which segments a key
-// matches can be remembered for every key that occurs often.
+// The pattern is a small nondeterministic automaton: state i means that the first i segments have
+// been matched, and a set of states is a bitmask in one word. A step costs a few instructions, and
+// the segments that a key matches can be cached for frequent keys.
 //
 // Syntax: filter.h. Threads: immutable.
 #ifndef LEAFSTORE_SELECT_GLOB_H_
@@ -30,7 +30,7 @@
 
 namespace leafstore {
 
-// How much work may still be done; a step is a character or a key that is looked at.
+// The amount of work still allowed. A step is one character or key examined.
 struct MatchBudget {
   uint64_t steps = 0;
 
@@ -46,55 +46,58 @@ class GlobPattern {
   using States = uint64_t;
   static constexpr size_t kMaxSegments = 63;
 
-  // error InvalidArgument: no pattern, an empty segment, `**` beside other characters, `[` or `]`
-  // (positions are written in dotted form), `{` or `}` (there are no alternatives), a backslash at
-  // the end, more than kMaxSegments segments; the message has the column (1-based, in bytes).
+  // Parses a pattern. error InvalidArgument: an empty pattern or segment, `**` beside other
+  // characters, `[` or `]` (positions are written in dotted form), `{` or `}` (alternatives are not
+  // supported), a trailing backslash, more than kMaxSegments segments; the message has the column
+  // (1-based, in bytes).
   static absl::StatusOr<GlobPattern> Parse(absl::string_view pattern);
 
   const std::string& text() const { return text_; }
 
-  // The states at the root, before any key.
+  // Returns the states at the root, before any key.
   States start() const { return Close(1); }
-  // Bit i: segment i matches this key. O(length of the key * length of the pattern).
+  // Returns a mask whose bit i is set if segment i matches this key. O(length of the key * length
+  // of the pattern).
   uint64_t MatchingSegments(absl::string_view key) const;
-  // The same for any number as the key, where all have the same answer: most patterns tell names
-  // apart and not numbers. nullopt: some segment does (`7`, `1*`, `?`).
+  // Returns MatchingSegments of every integer key, if it is the same for all of them, as in most
+  // patterns. nullopt: some segment distinguishes integers (`7`, `1*`, `?`).
   std::optional<uint64_t> MatchingSegmentsOfNumbers() const { return of_numbers_; }
-  // The states one key down.
+  // Returns the states one key down.
   States Step(States states, uint64_t matching_segments) const {
     return Close((states & any_depth_) | ((states & matching_segments & ~any_depth_) << 1));
   }
-  // The path so far matches where it is in one of these states.
+  // The states in which the path so far matches.
   States accepting() const { return accepting_; }
   bool Accepts(States states) const { return (states & accepting_) != 0; }
 
-  // Whether the whole path matches. O(length of the path * length of the pattern).
+  // Returns whether the path matches. O(length of the path * length of the pattern).
   bool Matches(const Path& path) const;
-  // Returns whether the whole path matches, or a path that it begins with. As costly as Matches.
+  // Returns whether the path or one of its ancestors matches. Costs as much as Matches.
   bool MatchesAtOrAbove(const Path& path) const;
 
   // `?` and `*` inside a key; `*` alone between dots; `**`.
   enum class Wildcard : uint8_t { kCharacter, kText, kKey, kKeys };
-  // Those of the pattern, in order; `**` right after `**` is one with it.
+  // Returns the wildcards of the pattern, in order. Consecutive `**` count as one.
   std::vector<Wildcard> wildcards() const;
-  // What a wildcard stands for in a path: keys; of one that is not `**`, the text in the one key.
+  // The part of a path that a wildcard matched: keys, and unless it is `**`, the text in its one
+  // key.
   struct Capture {
     size_t first_key = 0;
     size_t key_count = 0;
     absl::string_view text;
   };
-  // For each wildcard, what it stands for in the path of these keys, each as AppendDottedKey has
-  // it; no value where the path does not match. Where there are several ways, a wildcard takes as
-  // little as it can, the first ones first. Takes its steps of `*budget`, and where there are none
-  // left, gives up as if the path did not match. Texts are parts of `keys`.
+  // Returns what each wildcard matched in the path of these keys, which are in the form of
+  // AppendDottedKey; nullopt if the path does not match. Matching is lazy: earlier wildcards match
+  // as little as possible. Consumes `*budget` and returns nullopt when it is exhausted. The texts
+  // point into `keys`.
   std::optional<std::vector<Capture>> Captures(absl::Span<const std::string> keys,
                                                MatchBudget* budget) const;
 
-  // The keys that the pattern names in full, without a wildcard.
+  // Returns the keys that the pattern contains literally, without a wildcard.
   std::vector<std::string> LiteralKeys() const;
 
  private:
-  // One segment: a sequence of literal characters and wildcards; empty for `**`.
+  // An element of a segment. A segment is a sequence of pieces, empty for `**`.
   struct Piece {
     enum Kind : uint8_t { kCharacter, kAnyCharacter, kAnyText } kind;
     char character;
@@ -105,20 +108,20 @@ class GlobPattern {
   bool IsAnyDepth(size_t segment) const { return (any_depth_ >> segment & 1) != 0; }
   std::optional<uint64_t> FindSegmentsOfNumbers() const;
 
-  // Also the states that are reached without a key, since `**` may be none.
+  // Adds the states reached without a key, since `**` may match zero keys.
   States Close(States states) const { return states | ((states & any_depth_) << 1); }
-  // Whether a key matches. Into `*starts`, unless null, go by piece the positions in the key where
-  // each begins.
+  // Returns whether a key matches. Stores in `*starts`, unless null, the position in the key where
+  // each piece begins.
   static bool MatchSegment(const Segment& segment, absl::string_view key, MatchBudget* budget,
                            std::vector<size_t>* starts);
-  // Appends what the wildcards of a segment stand for in the key that it matches.
+  // Appends what the wildcards of a segment matched in key `number` of the path.
   static void AppendCaptures(const Segment& segment, size_t number, absl::string_view key,
                              std::vector<Capture>* captures);
 
   std::string text_;
   std::vector<Segment> segments_;
   uint64_t any_depth_ = 0;  // bit i: segment i is `**`; never two in a row
-  States accepting_ = 0;    // all segments are used up
+  States accepting_ = 0;    // all segments are matched
   std::optional<uint64_t> of_numbers_;
 };
 

@@ -1,19 +1,21 @@
-// Groups: the leaves of a model in named groups, each a ParamStore or a Packed one.
+// Groups: the leaves of a model in named groups, each a ParamStore or a Packed.
 //
 //   Groups groups = grouping.Split(std::move(params)).value();      // grouping.h
 //   groups["weights"].Find(".head.weight");                         // the store of a group
-//   LEAFSTORE_RETURN_IF_ERROR(groups.Pack("weights"));              // in place: one buffer
+//   LEAFSTORE_RETURN_IF_ERROR(groups.Pack("weights"));              // into one buffer, in place
 //   for (const Group& group : groups) Show(group.name(), group.slots().size());
 //   LEAFSTORE_RETURN_IF_ERROR(optimizers.Step(&groups, grads, {.lr = 1e-3}));
 //   ParamStore all = std::move(groups).Merge().value();
 //
-// Groups come in the order of their Grouping, empty ones too. A group is written through its store
-// or its pack; it must keep its slots, which Merge, Regroup and whoever takes Groups check in O(1).
+// Groups are in the order of their Grouping, including empty ones. A group is written through its
+// store or pack and must keep its slots; Merge, Regroup and all functions that accept Groups check
+// this in O(1).
 //
-// What is moved from may only be assigned to or destroyed, but where a call says that it is empty
-// afterwards.
+// A moved-from object may only be assigned to or destroyed, unless the call documents that it is
+// empty afterwards.
 //
-// Threads: const calls are safe from many threads. Different groups may be written at the same time.
+// Threads: const calls are safe from many threads. Different groups may be written at the same
+// time.
 #ifndef LEAFSTORE_SELECT_GROUPS_H_
 #define LEAFSTORE_SELECT_GROUPS_H_
 
@@ -39,23 +41,23 @@ namespace leafstore {
 class Group {
  public:
   const std::string& name() const { return name_; }
-  // The slots that the Grouping gives it.
+  // The slots that the Grouping assigns to it.
   const SlotSet& slots() const { return slots_; }
   bool packed() const { return std::holds_alternative<Packed>(leaves_); }
 
-  // The leaves. Asking for a store where packed(), or for a pack where not, ends the program with a
-  // message: it is a mistake in the calling code.
+  // Return the leaves. Calling store() if packed(), or pack() if not, is a programming error and
+  // terminates with a message.
   ParamStore& store();
   const ParamStore& store() const;
   Packed& pack();
   const Packed& pack() const;
 
-  // Returns the leaves as a store of its own, packed or not; neither sees what the other writes
-  // later. O(1); packed: O(leaves) after a write.
+  // Returns the leaves as an independent store, packed or not; later writes to one do not affect
+  // the other. O(1); packed: O(leaves) after a write.
   // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
   absl::StatusOr<ParamStore> Snapshot() const;
 
-  // Checks that the leaves are those of slots(). error InvalidArgument. O(1).
+  // Checks that the leaves are those of slots(). error InvalidArgument: they are not. O(1).
   absl::Status CheckSlots() const;
 
  private:
@@ -79,7 +81,7 @@ class Groups {
   uint32_t size() const { return static_cast<uint32_t>(groups_.size()); }
   bool empty() const { return groups_.empty(); }
 
-  // In order. `group` must be below size().
+  // Returns the group at an index, which must be below size().
   Group& group(uint32_t group) { return groups_[group]; }
   const Group& group(uint32_t group) const { return groups_[group]; }
   auto begin() { return groups_.begin(); }
@@ -87,41 +89,41 @@ class Groups {
   auto end() { return groups_.end(); }
   auto end() const { return groups_.end(); }
 
-  // Returns the group with this name, or null. Valid, like all that is returned here, until this
-  // object is moved from, assigned to or destroyed. O(groups).
+  // Returns the group with this name, or null. All pointers and references returned by this class
+  // are valid until the object is moved from, assigned to or destroyed. O(groups).
   Group* Find(absl::string_view name);
   const Group* Find(absl::string_view name) const;
-  // Like Find. error NotFound: no group has the name; with suggestions.
+  // Like Find, but returns an error. NotFound: no group has the name; with suggestions.
   absl::StatusOr<Group*> Get(absl::string_view name);
   absl::StatusOr<const Group*> Get(absl::string_view name) const;
-  // Returns the store of the group with this name. A name that no group has, or that of a packed
-  // group, ends the program with a message: it is a mistake in the calling code.
+  // Returns the store of the group with this name. An unknown name or a packed group is a
+  // programming error and terminates with a message.
   ParamStore& operator[](absl::string_view name);
   const ParamStore& operator[](absl::string_view name) const;
 
-  // Packs the tensors of one dtype of a group in place (pack/pack.h); gives it back its leaves.
-  // error NotFound: as Get. error FailedPrecondition: it is packed already, or not packed, or a
-  // borrow is open. error ResourceExhausted: no memory. After an error the group is as before.
-  // O(bytes); Unpack: O(leaves).
+  // Packs the tensors of one dtype of a group in place (pack/pack.h), or unpacks the group.
+  // error NotFound: as Get. error FailedPrecondition: the group is already packed (Pack) or not
+  // packed (Unpack), or a borrow is open. error ResourceExhausted: no memory. After an error the
+  // group is unchanged. O(bytes); Unpack: O(leaves).
   absl::Status Pack(absl::string_view name, DType dtype = DType::kF32);
   absl::Status Unpack(absl::string_view name);
 
-  // Returns the leaf in a slot; null where it is in no group or packed. O(1).
+  // Returns the leaf in a slot; null if it is in no group or packed. O(1).
   const Leaf* FindSlot(Slot slot) const;
 
-  // Returns the store that was split, with the leaves as they are now. From an rvalue they are moved
-  // and no groups are left; otherwise they are shared. By position; O(leaves).
-  // error InvalidArgument: a group has not the leaves that the Grouping gives it.
-  // error FailedPrecondition: a borrow is open. After an error the groups are as before.
+  // Returns the store that was split, with the current leaves. From an rvalue they are moved, and
+  // no groups remain; otherwise they are shared. By position; O(leaves).
+  // error InvalidArgument: a group does not have the slots that the Grouping assigns to it.
+  // error FailedPrecondition: a borrow is open. After an error the groups are unchanged.
   absl::StatusOr<ParamStore> Merge() &&;
   absl::StatusOr<ParamStore> Merge() const&;
 
-  // Gives the stores away, in order; no groups are left. A packed group ends the program with a
-  // message, as in Group::store().
+  // Returns the stores, in order; no groups remain. A packed group is a programming error, as in
+  // Group::store().
   std::vector<ParamStore> TakeStores() &&;
 
-  // Returns other groups with the same leaves, shared. A group that keeps its name is packed if it
-  // was. Errors as Merge, Grouping::Split and Pack. O(leaves); packed: O(bytes).
+  // Returns the same leaves, shared, in the groups of another Grouping. A group that keeps its name
+  // stays packed. Errors as Merge, Grouping::Split and Pack. O(leaves); packed: O(bytes).
   absl::StatusOr<Groups> Regroup(const Grouping& grouping) const;
 
  private:

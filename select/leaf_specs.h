@@ -1,11 +1,11 @@
-// LeafSpecs: the leaves that filters are evaluated on. Under which paths they are, and what each is.
+// LeafSpecs: the leaves that filters are evaluated on, as paths and specs.
 //
 //   Grouping::Compile(params, filters);             // a ParamStore is one
 //   Grouping::Compile(
 //       LeafSpecs(item.layout, item.slots, [&](uint32_t place) { return item.leaves.spec(place); }),
 //       filters);                                        // the leaves of a file, none of them read
 //
-// It borrows all that it is made of, and is meant to be made where it is passed.
+// It holds references to its arguments; use it only as a function argument.
 #ifndef LEAFSTORE_SELECT_LEAF_SPECS_H_
 #define LEAFSTORE_SELECT_LEAF_SPECS_H_
 
@@ -24,21 +24,21 @@ namespace leafstore {
 
 class LeafSpecs {
  public:
-  LeafSpecs(const ParamStore& store)  // NOLINT: a store says what its leaves are
+  LeafSpecs(const ParamStore& store)  // NOLINT: implicit, since a store has the specs of its leaves
       : layout_(store.layout()), slots_(store.slots()), store_(&store) {}
-  // `spec` returns what the leaf at a place of `slots` is.
+  // `spec` returns the spec of the leaf at a place of `slots`.
   LeafSpecs(const Layout& layout, const SlotSet& slots,
             absl::FunctionRef<LeafSpec(uint32_t place)> spec)
       : layout_(layout), slots_(slots), spec_(spec) {}
 
   const Layout& layout() const { return layout_; }
-  // The slots of the layout that are here.
+  // The slots of the layout that are present.
   const SlotSet& slots() const { return slots_; }
   uint32_t size() const { return slots_.size(); }
   LeafSpec spec(uint32_t place) const {
     return store_ != nullptr ? store_->leaf(place).spec() : (*spec_)(place);
   }
-  // The store that the leaves are in; null where only their specs are known.
+  // The store of the leaves; null if only their specs are known.
   const ParamStore* store() const { return store_; }
 
  private:

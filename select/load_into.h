@@ -1,13 +1,13 @@
-// LoadInto: the leaves of a file, or of another store, replace those of an existing store.
+// LoadInto: replaces the leaves of a store by those of a file or of another store.
 //
 //   RestoreReport report = reader.LoadInto("params", &params).value();   // all of it, or an error
 //   reader.LoadInto("params", &body, {.filter = Glob("body.**"),         // a part of another model
 //                                     .renames = {{"encoder.**", "body.**"}}}).value();
 //   safetensors.LoadInto(&params, {.by = AlignBy::kDotted}).value();     // PyTorch's names
 //
-// CheckpointReader, SafetensorsReader and LoadNpzInto have this in common: what is matched with
-// what, what is an error, and what the report says. Everything is matched by path, dtype and shape
-// before a byte is read, and everything is read before the store is touched.
+// CheckpointReader, SafetensorsReader and LoadNpzInto share these options, errors and reports. All
+// leaves are matched by path, dtype and shape before any bytes are read, and all are read before
+// the store is changed.
 #ifndef LEAFSTORE_SELECT_LOAD_INTO_H_
 #define LEAFSTORE_SELECT_LOAD_INTO_H_
 
@@ -30,54 +30,55 @@
 
 namespace leafstore {
 
-// By default every leaf of the source must be in the store under the same path, and the reverse.
+// By default the source and the store must have the same paths.
 struct RestoreOptions {
-  // Leaves of the store that the source does not have stay as they are.
+  // Leave leaves of the store unchanged if the source does not have them.
   bool allow_missing = false;
-  // Leaves of the source that the store does not have are skipped.
+  // Skip leaves of the source that the store does not have.
   bool allow_unexpected = false;
-  // Only the leaves of the store that a partition by this one filter puts into its first group are
-  // replaced. It matches the store's paths, not those that `renames` begin with. The others stay,
-  // whether the source has them or not; and what else the source has does not matter then.
+  // Replace only the leaves of the store that a Partition by this filter puts into its first group.
+  // The filter matches paths of the store, that is, paths after `renames`. Other leaves of the
+  // store stay unchanged, and other leaves of the source are ignored.
   std::optional<Filter> filter = std::nullopt;
-  // How leaves find those of the store. By kDotted, those that have no leaf at their own path do.
+  // How leaves of the source are matched with those of the store. kDotted applies to leaves without
+  // a match at their own path.
   AlignBy by = AlignBy::kPath;
-  // The source's leaves get new paths first (rename_map.h), so that their paths are the store's. A
-  // leaf that a rule renames finds the store's by its new path, or else by the dotted form of that.
+  // Rename the source's leaves first (rename_map.h). A renamed leaf is matched by its new path, or
+  // else by the dotted form of its new path.
   std::vector<RenameRule> renames = {};
-  // A rule of `renames` that matches no leaf of the source is not an error.
+  // Accept rules of `renames` that match no leaf of the source.
   bool allow_unused_renames = false;
 };
 
-// What became of the leaves. Paths as in a FitReport, those of the source under their new names.
+// The result of LoadInto. Paths are as in a FitReport; those of the source are the renamed ones.
 struct RestoreReport {
-  // Leaves of the store that were replaced.
+  // The number of leaves of the store that were replaced.
   uint32_t restored = 0;
-  // Leaves of the store that were to be replaced, and that the source does not have.
+  // Leaves of the store that were requested but that the source does not have.
   std::vector<std::string> missing;
   // Leaves of the source that the store does not have.
   std::vector<std::string> unexpected;
 };
 
-// Replaces leaves of `store` by those of `from`, which is read only.
-// error InvalidArgument: leaves are missing or unexpected (unless that is allowed), dtypes, shapes
-// or kinds differ, two leaves would become one, or a dotted form is that of two leaves of the store;
-// all are named (FitReport). Also: a filter is bad or matches no leaf of the store, or a rename is
-// bad (RenameMap::Create, Apply).
-// error FailedPrecondition: a borrow is open. After an error the store is as before.
-// O(leaves), and what the filter and the renames cost.
+// Replaces leaves of `store` by those of `from`, which is not changed.
+// error InvalidArgument: leaves are missing or unexpected (unless allowed), dtypes, shapes or kinds
+// differ, two leaves of the source match one of the store, or two leaves of the store have the same
+// dotted form; all are named (FitReport). Also: a filter is bad or matches no leaf of the store, or
+// a rename is bad (RenameMap::Create, Apply).
+// error FailedPrecondition: a borrow is open. After an error the store is unchanged.
+// O(leaves), plus the cost of the filter and the renames.
 absl::StatusOr<RestoreReport> LoadInto(const ParamStore& from, ParamStore* store,
                                        const RestoreOptions& options = {});
 
 namespace internal {
 
-// Leaves that can be loaded. All functions take places of `part`.
+// Leaves that can be loaded. All functions accept places of `part`.
 struct LeafSource {
   LayoutPart part;
   absl::FunctionRef<LeafSpec(uint32_t place)> spec;
-  // Loads the leaves at these places, which are in no order and may repeat.
+  // Loads the leaves at these places, which may be unsorted and may repeat.
   absl::FunctionRef<absl::StatusOr<std::vector<Leaf>>(absl::Span<const uint32_t> places)> load;
-  // Puts the name of the source before an error that is not of `load`.
+  // Prefixes an error that is not from `load` with the name of the source.
   absl::FunctionRef<absl::Status(const absl::Status&)> named;
 };
 

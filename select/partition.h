@@ -1,17 +1,17 @@
-// Partition: N filters split a store into N + 1 groups; the last is the rest.
+// Partition: splits a store into N + 1 groups by N filters; the last group is the rest.
 //
 //   auto [biases, frozen, rest] =
 //       Partition<3>(std::move(params), {Glob("**.bias"), Glob("layers.0.**")}).value();
 //   ... update one group, leave the others ...
 //   params = Merge(std::move(biases), std::move(frozen), std::move(rest)).value();   // merge.h
 //
-// This is Grouping::Compile and Split in one (grouping.h, which has the rule), for a partition that
-// is made once: what a Grouping needs to check other stores is not made.
+// Does Grouping::Compile and Split in one call (see grouping.h for the rule), without the data that
+// a Grouping needs to check other stores.
 //
-// Groups are ParamStores on the Layout of the store, in its order, empty ones too. They keep only
-// their own leaves alive. From an rvalue the handles are moved, and the store is empty afterwards;
-// from a const store they are copied. Errors are those of Grouping::Compile; the store is then as
-// before.
+// Groups are ParamStores on the Layout of the store, in its order, including empty ones. They keep
+// only their own leaves alive. From an rvalue the handles are moved, and the store is empty
+// afterwards; from a const store they are copied. Errors are those of Grouping::Compile; the store
+// is then unchanged.
 #ifndef LEAFSTORE_SELECT_PARTITION_H_
 #define LEAFSTORE_SELECT_PARTITION_H_
 
@@ -36,8 +36,8 @@ absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
                                                   std::vector<Filter> filters,
                                                   const GroupingOptions& options = {});
 
-// Like Partition, as an array to take apart: kGroups must be one more than the filters, otherwise
-// error InvalidArgument.
+// Like Partition, but returns an array for structured bindings. error InvalidArgument: kGroups is
+// not one more than the number of filters.
 template <size_t kGroups, typename Store>
 absl::StatusOr<std::array<ParamStore, kGroups>> Partition(Store&& store,
                                                           std::vector<Filter> filters,

@@ -1,37 +1,36 @@
-// RenameMap: rules that give leaves new paths, those of another version of a model.
+// RenameMap: rules that rename the paths of leaves, for example to those of another model version.
 //
 //   RenameMap map = RenameMap::Create({{"encoder.*.w", "body.*.weight"},
 //                                      {"**.gamma", "**.scale"},
 //                                      {"blk_*.attn.*", "blocks.{1}.attention.{2}"}}).value();
-//   std::vector<RenamedPath> paths = map.Apply(layout).value();   // renames nothing: a dry run
+//   std::vector<RenamedPath> paths = map.Apply(layout).value();   // computes new paths only
 //   paths[0].from;   // ".encoder[0].w"
 //   paths[0].to;     // ".body[0].weight"
 //
-// A rule is a pattern, which is a glob (filter.h), and what a path that it matches becomes. Rules
-// are asked of the whole paths of leaves, never of containers. The first that matches wins, and all
-// leaves are renamed at once, so that {{"a", "b"}, {"b", "a"}} exchanges two. A path that no rule
-// takes stays as it is; so do aliases, which are names of leaves and none themselves.
+// A rule is a pattern, which is a glob (filter.h), and a replacement. Rules match the full paths of
+// leaves, never of containers. The first rule that matches applies, and all leaves are renamed at
+// once, so {{"a", "b"}, {"b", "a"}} swaps two. Paths that no rule matches stay unchanged, as do
+// aliases, which are not leaves.
 //
-// A replacement is in dotted form, like the pattern, and has the pattern's wildcards again:
+// A replacement is in dotted form, like the pattern, and refers to the pattern's wildcards:
 //
-//   layers.*.w -> blocks.*.weight        the same ones in the same order, all of them;
-//   **.l_?.* -> {1}.layer{2}.{3}         or by their numbers, in any order, as often as is wanted;
-//   **.lm_head.w -> head.weight          or none, for one leaf wherever it is.
+//   layers.*.w -> blocks.*.weight        by repeating all of them in the same order;
+//   **.l_?.* -> {1}.layer{2}.{3}         by index (from 1), in any order, any number of times;
+//   **.lm_head.w -> head.weight          or not at all, for one leaf at any depth.
 //
-// Of several ways to match, a wildcard takes as little as it can, the first ones first. A backslash
-// takes the next character literally.
+// Matching is lazy: earlier wildcards match as little as possible. A backslash makes the next
+// character literal.
 //
-// Kinds of keys. Keys that `*` and `**` stand for keep theirs. Any other key is an index if it is
-// an integer; else a name, an item or an attribute as the name at its position in the old path was,
-// or the last one before it. An integer is an item where it replaces an item that was one. Who
-// looks new names up in a model (CheckpointReader::LoadInto) takes them by their dotted form as
-// well.
+// Kinds of keys. Keys matched by `*` and `**` keep their kind. Any other integer key is an index,
+// or an item if it replaces an integer item. Any other name is an item or an attribute, like the
+// name at its position in the old path, or else the last name before that. Readers that look new
+// paths up in a model (CheckpointReader::LoadInto) match them by dotted form as well.
 //
-// What goes wrong is found out before anything is renamed: two leaves that would have one path, a
-// path that would be none, and rules that take no leaf.
+// All errors are found before anything is renamed: two leaves with the same new path, an invalid
+// new path, and rules that match no leaf.
 //
-// Bounds. Rules may come from anywhere: there are limits to their number and length, to the text of
-// the new paths, and to the work of matching, beyond which is error ResourceExhausted.
+// Bounds. Rules may be untrusted. Their number and length, the text of the new paths, and the work
+// of matching are limited; beyond that, error ResourceExhausted.
 //
 // Threads: immutable, cheap to copy; all calls are safe from many threads.
 #ifndef LEAFSTORE_SELECT_RENAME_MAP_H_
@@ -61,37 +60,37 @@ struct RenameRule {
 };
 
 struct RenameOptions {
-  // A rule that takes no leaf is no error.
+  // Accept rules that match no leaf.
   bool allow_unused_rules = false;
 };
 
-// Canonical texts.
+// The old and the new path, in canonical form.
 struct RenamedPath {
   std::string from;
   std::string to;
-  std::optional<size_t> rule;  // that took it; none where it keeps its path
+  std::optional<size_t> rule;  // the index of the rule applied; none: unchanged
 };
 
 class RenameMap {
  public:
   static constexpr size_t kMaxRules = 10'000;
-  // Of a pattern, and of a replacement; in bytes.
+  // The limit of a pattern and of a replacement, in bytes.
   static constexpr size_t kMaxRuleSize = 4096;
-  // Characters and keys that may be looked at in one call.
+  // The limit of characters and keys examined in one call.
   static constexpr uint64_t kMaxSteps = uint64_t{1} << 30;
 
-  // No rules: every path stays as it is.
+  // Creates a map without rules, which leaves every path unchanged.
   RenameMap();
-  // error InvalidArgument: a pattern is no glob, or a replacement is not as above; names the rule,
-  // and has the column (1-based, in bytes). error ResourceExhausted: a limit.
+  // Creates a map of these rules. error InvalidArgument: a bad pattern or replacement; names the
+  // rule and the column (1-based, in bytes). error ResourceExhausted: a limit.
   static absl::StatusOr<RenameMap> Create(absl::Span<const RenameRule> rules);
 
   const std::vector<RenameRule>& rules() const;
 
-  // The new path of each, in the order given. Of a Layout: of each slot, or of some of them. error
-  // InvalidArgument: two leaves would have one path (all are named, up to ten); a key would be
-  // empty; a rule takes no leaf (unless that is allowed), which is said with what took those that
-  // it matches, or with near names. error ResourceExhausted: a limit. O(rules * text).
+  // Returns the new path of each path, of each slot of a Layout, or of some of its slots, in that
+  // order. error InvalidArgument: two leaves would have the same path (names up to ten); a key
+  // would be empty; a rule applies to no leaf (unless allowed), with the rules that took precedence
+  // or with suggestions. error ResourceExhausted: a limit. O(rules * text).
   absl::StatusOr<std::vector<RenamedPath>> Apply(absl::Span<const Path> paths,
                                                  const RenameOptions& options = {}) const;
   absl::StatusOr<std::vector<RenamedPath>> Apply(const Layout& layout,

@@ -13,7 +13,7 @@
 namespace leafstore::tools {
 namespace {
 
-// The most differences of structures that are listed.
+// The maximum count of structural differences that are listed.
 constexpr size_t kMostStructure = 50;
 // A damaged file may have any size in its manifest.
 constexpr int64_t kMostBytes = int64_t{1} << 40;
@@ -87,7 +87,8 @@ void ReportItemBuilder::AddLeaf(size_t side, ReportTree::Node node, uint32_t pla
   places[found->second] = place;
 }
 
-// Removes duplicates of aliases that both sides have, and aliases that are leaves on the other side.
+// Removes duplicates of aliases that both sides have, and aliases that are leaves on the other
+// side.
 void ReportItemBuilder::DropAliasesOfLeaves() {
   auto& aliases = item_.aliases;
   std::sort(aliases.begin(), aliases.end());
@@ -262,7 +263,7 @@ void ReportItemBuilder::SumGroups() {
   if (none.totals.leaves > 0) item_.groups.push_back(std::move(none));
 }
 
-// Returns, per leaf of the one side, its place in the item of another step.
+// Returns, for each leaf of the only side, its place in the item of another step.
 std::vector<uint32_t> ReportItemBuilder::PlacesAt(const SourceItem& item) const {
   const SourceItem& side = *sides_[0].item;
   const Alignment there = Align({side.layout(), side.slots()}, {item.layout(), item.slots()});
