@@ -1,8 +1,7 @@
-// ErrorReason: why an operation failed, where a status code does not say it and a program may want
-// to act on it. It is set where the error is made and travels with the status.
+// ErrorReason: the cause of an error, where the status code is not enough for a program to act on
+// it. It is set where the error is made and stays with the status.
 //
-//   if (ReasonOf(status) == ErrorReason::kMissingBase) ...     // not: is there "base" in the
-//   message
+//   if (ReasonOf(status) == ErrorReason::kMissingBase) ...     // does not parse the message
 //
 //   return WithReason(absl::DataLossError("..."), ErrorReason::kTruncated);
 //   return WithContext(status, "params.leaf");                 // keeps code and reason
