@@ -15,20 +15,20 @@
 namespace leafstore {
 namespace {
 
-// A byte above 127 and both kinds of line end, so that a transfer as text shows at once; the 0x1a
-// ends a listing under DOS. (The idea is PNG's.)
+// As in PNG, a byte above 127 and both kinds of line ending reveal a transfer as text, and 0x1a
+// ends a listing under DOS.
 constexpr char kPreambleMagic[] = "\x89LEAF\r\n\x1a";
 constexpr char kFooterMagic[] = "leafend\n";
 constexpr size_t kMagicSize = 8;
 static_assert(sizeof(kPreambleMagic) == kMagicSize + 1 && sizeof(kFooterMagic) == kMagicSize + 1);
 
-// Returns the error of a file that ends too early. `more` ends the message.
+// Returns the error for a truncated file. `more` is appended to the message.
 absl::Status CutShort(absl::string_view message, absl::string_view more = "") {
   return WithReason(absl::DataLossError(absl::StrCat(message, "; the file was cut short", more)),
                     ErrorReason::kTruncated);
 }
 
-// Where the fields are.
+// Offsets of the fields.
 constexpr size_t kPreambleProducer = 8;
 constexpr size_t kPreambleMinReader = 12;
 constexpr size_t kFooterManifestOffset = 8;
@@ -57,7 +57,8 @@ void Seal(const char* magic, std::array<std::byte, kSize>* bytes) {
   Put(internal::Checksum(absl::MakeConstSpan(bytes->data(), kOwnChecksum)), kOwnChecksum, bytes);
 }
 
-// `why` ends the message where the magic is another one.
+// Checks the magic and the checksum of a section. `why` is appended to the message for a wrong
+// magic.
 absl::Status CheckSeal(absl::string_view section, const char* magic, absl::string_view why,
                        absl::Span<const std::byte> bytes) {
   if (std::memcmp(bytes.data(), magic, kMagicSize) != 0) {
@@ -172,7 +173,7 @@ absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Pre
 }
 
 bool IsZero(absl::Span<const std::byte> bytes) {
-  // Compares the bytes with themselves, one further on: as fast as memcmp is.
+  // Compares the bytes with themselves, shifted by one, at the speed of memcmp.
   return bytes.empty() || (bytes[0] == std::byte{0} &&
                            std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }

@@ -54,7 +54,7 @@ class CheckpointManager::State {
     if (options_.read_only) return directory_.Steps().status();
     LEAFSTORE_ASSIGN_OR_RETURN(lock_, directory_.CreateAndLock());
     LEAFSTORE_RETURN_IF_ERROR(directory_.RemoveUnfinished());
-    worker_.StartThread();  // so that no call of SaveAsync has to
+    worker_.StartThread();  // now, as this takes a while and SaveAsync should return at once
     return absl::OkStatus();
   }
 
@@ -98,7 +98,7 @@ class CheckpointManager::State {
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "remove"));
     const absl::Status removed = RemoveFile(step);
-    if (!absl::IsNotFound(removed)) next_is_full_ = true;  // the history may be of this file
+    if (!absl::IsNotFound(removed)) next_is_full_ = true;  // the history may refer to this file
     LEAFSTORE_RETURN_IF_ERROR(removed);
     return options_.io.durable ? directory_.Sync() : absl::OkStatus();
   }
@@ -107,7 +107,7 @@ class CheckpointManager::State {
   static absl::Status NotSaved(int64_t step, const absl::Status& why) {
     return WithContext(why, absl::StrCat("cannot save step ", step));
   }
-  // The error of the save before, returned in the place of this step's save.
+  // Returns the error of the previous save, which the save of `step` reports instead of starting.
   static absl::Status NotBegun(int64_t step, const absl::Status& before) {
     return WithMessage(before, absl::StrCat(before.message(), "; the save of step ", step,
                                             " was not begun: call it again"));
@@ -119,7 +119,7 @@ class CheckpointManager::State {
         absl::StrCat("cannot write to ", directory_.path(), ": it was opened with read_only"));
   }
 
-  // error FailedPrecondition: a checkpoint that is not damaged needs this step's.
+  // Checks that no undamaged checkpoint needs that of `step`. error FailedPrecondition: one does.
   absl::Status CheckNotNeeded(int64_t step, absl::string_view verb) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, directory_.Steps());
     for (const int64_t other : steps) {
@@ -136,12 +136,12 @@ class CheckpointManager::State {
     return absl::OkStatus();
   }
 
-  // Sees to it that there is no file of this step: puts one that is known to be damaged aside.
-  // error AlreadyExists: there is one that is not.
+  // Ensures that this step has no file: renames one that is known to be damaged.
+  // error AlreadyExists: the file is not known to be damaged.
   absl::Status MakeWayFor(int64_t step) {
     const absl::Status exists = directory_.CheckExists(step);
     if (absl::IsNotFound(exists)) {
-      Forget(step);  // of a file that somebody took away
+      Forget(step);  // its file may have been removed from outside
       return absl::OkStatus();
     }
     if (!search_.IsDamaged(step)) {
@@ -162,16 +162,16 @@ class CheckpointManager::State {
     search_.Forget(step);
   }
 
-  // What one snapshot drops the next one's copies will need.
+  // Keeps the memory that a snapshot releases for the copies of the next one.
   void KeepMemory(int64_t bytes) {
     if (options_.keep_memory && bytes > kept_.bytes()) kept_ = internal::BufferPool::Keep(bytes);
   }
 
-  // On the worker's thread.
+  // Saves a checkpoint. Runs on the worker's thread.
   absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, int64_t bytes,
                        const StepInfo& info) {
     const bool full_by_rule = options_.full_every > 0 && saved_ % options_.full_every == 0;
-    // What Restore found damaged may be what increments build on.
+    // Increments may build on a file that Restore found damaged.
     const bool found_damage = search_.TakeFoundDamage();
     if (next_is_full_.exchange(false) || found_damage || full_by_rule) history_.Clear();
     SaveOptions save;
@@ -195,7 +195,7 @@ class CheckpointManager::State {
     std::vector<RetainedCheckpoint> checkpoints;
     for (const int64_t step : steps) {
       absl::StatusOr<RetainedCheckpoint> checkpoint = Retained(step);
-      // What this process cannot read, another may, and need any of the others for it.
+      // Another process may be able to read this one, and need any of the others as its base.
       if (!checkpoint.ok()) return absl::OkStatus();
       checkpoints.push_back(*std::move(checkpoint));
       checkpoints.back().pinned = step == just_saved;
@@ -208,8 +208,8 @@ class CheckpointManager::State {
     return RemoveAll(std::move(unwanted));
   }
 
-  // Removes checkpoints that no other needs, and those that they need only after it is on the disk
-  // that they are gone: whatever of this is lost in a crash, all that is there then is intact.
+  // Removes checkpoints before their bases, and syncs the directory in between, so that after a
+  // crash all checkpoints that still exist are intact.
   absl::Status RemoveAll(std::vector<RetainedCheckpoint> unwanted) {
     while (!unwanted.empty()) {
       absl::flat_hash_set<std::string> needed;
@@ -219,7 +219,7 @@ class CheckpointManager::State {
       const auto removed = std::partition(
           unwanted.begin(), unwanted.end(),
           [&](const RetainedCheckpoint& one) { return needed.contains(one.file_name); });
-      if (removed == unwanted.end()) break;  // no save makes a circle; then nothing is removed
+      if (removed == unwanted.end()) break;  // a cycle, which no save creates: removes none of it
       for (auto it = removed; it != unwanted.end(); ++it) {
         LEAFSTORE_RETURN_IF_ERROR(RemoveFile(it->step));
       }
@@ -234,7 +234,7 @@ class CheckpointManager::State {
     return directory_.Remove(step);
   }
 
-  // Returns what retention needs to know of a checkpoint; read once.
+  // Returns the properties of a checkpoint that retention depends on. Reads each file once.
   absl::StatusOr<RetainedCheckpoint> Retained(int64_t step) {
     const auto known = retained_.find(step);
     if (known != retained_.end() && !search_.IsDamaged(step)) return known->second;
@@ -247,13 +247,13 @@ class CheckpointManager::State {
   const ManagerOptions options_;
   internal::StepSearch search_{&directory_, &options_};
   std::unique_ptr<FileLock> lock_;
-  std::atomic<bool> next_is_full_ = false;  // the next save, whatever the history says
-  // These are the worker's while it is busy.
+  std::atomic<bool> next_is_full_ = false;  // whether the next save ignores the history
+  // While the worker is busy, only its thread uses these.
   SaveHistory history_;
   size_t saved_ = 0;
   std::map<int64_t, RetainedCheckpoint> retained_;
   internal::BufferPool::Reservation kept_;
-  internal::BackgroundWorker worker_;  // last: it ends before what it works on
+  internal::BackgroundWorker worker_;  // last: finishes before the other members are destroyed
 };
 
 CheckpointManager::CheckpointManager(std::unique_ptr<State> state) : state_(std::move(state)) {}

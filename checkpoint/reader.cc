@@ -17,7 +17,7 @@
 namespace leafstore {
 namespace {
 
-// `result`, whose error does not name the item yet.
+// Adds the names of the file and the item to the error of `result`.
 template <typename T>
 absl::StatusOr<T> WithItem(const internal::CheckpointFile& file, const ManifestItem& item,
                            absl::StatusOr<T> result) {
@@ -25,7 +25,7 @@ absl::StatusOr<T> WithItem(const internal::CheckpointFile& file, const ManifestI
   return file.WithItem(item, result.status());
 }
 
-// The names before a slash in those of all items.
+// Returns the parts of all item names that precede a slash.
 std::vector<std::string> Prefixes(const Manifest& manifest) {
   std::vector<std::string> prefixes;
   for (const ManifestItem& item : manifest.items) {

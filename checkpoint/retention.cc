@@ -35,7 +35,7 @@ bool AnyHasMetric(absl::Span<const RetainedCheckpoint> checkpoints, const Retent
   });
 }
 
-// At least one.
+// Keeps the `last` newest undamaged checkpoints, and at least one.
 void KeepLast(absl::Span<const RetainedCheckpoint> checkpoints, size_t last,
               std::vector<bool>* keep) {
   size_t found = 0;
@@ -46,8 +46,8 @@ void KeepLast(absl::Span<const RetainedCheckpoint> checkpoints, size_t last,
   }
 }
 
-// What is kept as a base keeps its own bases: it is a checkpoint like others, which whoever lists
-// the directory may restore.
+// Keeps the bases of all kept checkpoints. A kept base keeps its own bases too: it is listed as a
+// checkpoint, and may be restored.
 void KeepBases(absl::Span<const RetainedCheckpoint> checkpoints, std::vector<bool>* keep) {
   absl::flat_hash_map<absl::string_view, size_t> by_name;
   std::vector<size_t> open;
@@ -74,7 +74,7 @@ bool IsBetter(const RetainedCheckpoint& a, const RetainedCheckpoint& b,
               const Retention& retention) {
   const std::optional<double> metric_a = MetricOf(a, retention);
   const std::optional<double> metric_b = MetricOf(b, retention);
-  if (metric_a != metric_b) return metric_a > metric_b;  // none is less than any
+  if (metric_a != metric_b) return metric_a > metric_b;  // nullopt is less than any value
   return a.step > b.step;
 }
 

@@ -34,7 +34,7 @@ absl::Status TwoItems(absl::string_view name, absl::string_view path) {
       absl::StrCat("expected items of different names, found two '", name, "' for ", path));
 }
 
-// `location.file` is 0 for this file, n for base n.
+// Adds an entry to all columns. `location.file` is 0 for this file, n for Manifest::bases[n - 1].
 void AddSegment(const SaveHistory::Location& location, SegmentColumns* segments) {
   segments->offsets.push_back(location.offset);
   segments->checksums.push_back(location.checksum);
@@ -48,7 +48,7 @@ bool AllZero(const std::vector<T>& column) {
   return std::all_of(column.begin(), column.end(), [](T entry) { return entry == 0; });
 }
 
-// Columns that say nothing are not written.
+// Clears columns that have only default entries, so that they are not written.
 void LeaveOutDefaults(SegmentColumns* segments) {
   if (AllZero(segments->bases)) segments->bases.clear();
   if (!AllZero(segments->codecs)) return;
@@ -56,8 +56,8 @@ void LeaveOutDefaults(SegmentColumns* segments) {
   segments->stored_sizes.clear();
 }
 
-// Returns a store with the same leaves on the Layout that is saved. error InvalidArgument: leaves
-// are not in it, or two are one leaf there.
+// Returns a store with the same leaves on the saved Layout. error InvalidArgument: leaves are not
+// in it, or two are one leaf there.
 absl::StatusOr<ParamStore> OnLayout(const Layout& layout, const ParamStore& store) {
   if (store.layout() == layout) return store.Snapshot();
   const Alignment where = Align(store, layout);
@@ -106,9 +106,10 @@ struct CheckpointWriter::State {
                         const ItemOptions& item_options);
   absl::Status Finish();
 
-  // error FailedPrecondition: finished. Others: the error that ended this writer.
+  // Checks that items can be added. error FailedPrecondition: after Finish. Others: the error that
+  // ended this writer.
   absl::Status CheckUsable() const;
-  // Returns the leaves of an item on the Layout that is saved. error: those of the caller.
+  // Returns the leaves of an item on the saved Layout. error: AddItem's errors of the caller.
   absl::StatusOr<ParamStore> CheckItem(absl::string_view name, const Layout& layout,
                                        const ParamStore& store,
                                        const ItemOptions& item_options) const;
@@ -126,9 +127,9 @@ struct CheckpointWriter::State {
 
   std::string path;
   SaveOptions options;
-  std::optional<internal::AtomicFile> file;  // until it is finished or abandoned
+  std::optional<internal::AtomicFile> file;  // until the writer is finished or abandoned
   std::optional<internal::TensorWriter> tensors;
-  std::optional<internal::Increment> increment;  // with a history
+  std::optional<internal::Increment> increment;  // only with a history
   Manifest manifest;
   Footer footer;
   int64_t bytes_done = 0;
@@ -209,7 +210,7 @@ absl::Status CheckpointWriter::State::TakeItem(absl::string_view name, const Lay
                                                ParamStore store, const ItemOptions& item_options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore saved, CheckItem(name, layout, store, item_options));
-  store = ParamStore();  // so that `saved` alone holds the leaves
+  store = ParamStore();  // so that only `saved` holds the leaves
   ManifestItem item = NewItem(name, saved, item_options);
   std::vector<Leaf> leaves = std::move(saved).TakeLeaves();
   return SaveItem(std::move(item), leaves, [&leaves](uint32_t place) { leaves[place] = Leaf(); });

@@ -74,7 +74,7 @@ bool IsFloating(DType dtype);
 // Returns whether the type is a signed or unsigned integer (not bool).
 bool IsInteger(DType dtype);
 
-// Returns whether all bytes are 0 or 1, as those of a bool tensor must be: C++ has no other bools.
+// Returns whether all bytes are 0 or 1. Those of a bool tensor must be: C++ has no other bools.
 // O(size).
 bool AreBools(absl::Span<const std::byte> bytes);
 

@@ -14,7 +14,7 @@ namespace {
 
 constexpr absl::string_view kPayload = "leafstore/reason";
 
-// By reason: what a printed status shows.
+// The text of each reason in a printed status, indexed by reason.
 constexpr absl::string_view kNames[] = {"none",          "not this format", "truncated",
                                         "newer version", "missing base",    "exists",
                                         "unknown name",  "usage",           "reported"};

@@ -1,7 +1,7 @@
-// ErrorReason: why an operation failed, where a status code does not say it and a program may want to
-// act on it. It is set where the error is made and travels with the status.
+// ErrorReason: the cause of an error, where the status code is not enough for a program to act on
+// it. It is set where the error is made and stays with the status.
 //
-//   if (ReasonOf(status) == ErrorReason::kMissingBase) ...     // not: is there "base" in the message
+//   if (ReasonOf(status) == ErrorReason::kMissingBase) ...     // does not parse the message
 //
 //   return WithReason(absl::DataLossError("..."), ErrorReason::kTruncated);
 //   return WithContext(status, "params.leaf");                 // keeps code and reason
@@ -20,31 +20,31 @@
 namespace leafstore {
 
 enum class ErrorReason : uint8_t {
-  kNone,  // none was set
+  kNone,  // no reason was set
 
-  // Of files.
-  kNotThisFormat,  // the file does not begin as a file of the format does
-  kTruncated,      // the file ends before its end
+  // Files.
+  kNotThisFormat,  // the file does not begin like a file of this format
+  kTruncated,      // the file is shorter than it should be
   kNewerVersion,   // a newer leafstore is needed to read it
   kMissingBase,    // an earlier checkpoint that has some of the bytes does not exist
   kExists,         // something exists that would be replaced
 
-  // Of requests.
+  // Requests.
   kUnknownName,  // nothing has this name, step or metric
 
-  // Of the command-line program.
-  kUsage,     // the command line makes no sense
+  // The command-line program.
+  kUsage,     // the command line is invalid
   kReported,  // the error was printed already; only the exit code remains
 };
 
-// Returns `status` with this reason in place of any other. OK is returned as it is.
+// Returns `status` with this reason in place of any other. OK is returned unchanged.
 absl::Status WithReason(absl::Status status, ErrorReason reason);
 // Returns the reason of an error; kNone for OK and for an error that has none.
 ErrorReason ReasonOf(const absl::Status& status);
 
 // Returns an error with another message, but the code and the reason of `status`.
 absl::Status WithMessage(const absl::Status& status, absl::string_view message);
-// Returns an error with "<context>: " before its message. OK is returned as it is.
+// Returns an error with "<context>: " before its message. OK is returned unchanged.
 absl::Status WithContext(const absl::Status& status, absl::string_view context);
 
 }  // namespace leafstore

@@ -1,4 +1,4 @@
-// Leaf: what a path names, a Tensor or a Value.
+// Leaf: the object at a path, a Tensor or a Value.
 //
 //   Leaf weight = Tensor::Zeros(DType::kF32, {2, 3}).value();
 //   Leaf activation = Value("gelu");
@@ -60,7 +60,7 @@ class Leaf {
   // Returns the bytes of the tensor or of the value.
   int64_t byte_size() const;
 
-  // Returns what the leaf is without its bytes. Valid while this leaf is neither assigned to nor
+  // Returns the spec of the leaf (leaf_spec.h). Valid while this leaf is neither assigned to nor
   // destroyed. O(1).
   LeafSpec spec() const& {
     return is_tensor() ? LeafSpec(tensor().dtype(), tensor().shape()) : LeafSpec(value().kind());

@@ -5,10 +5,9 @@
 //   columns.spec(0).ToString();               // "f32[128, 64]"
 //   columns.value(1).ToString();              // "'gelu'"
 //
-// This is what a file says about its leaves, and what a Definition and an optimizer keep of the
-// leaves that they were made for. It is stored in columns, so that a hundred thousand leaves are
-// checked in tight loops and no object is made for a leaf that nobody loads: 19 bytes a leaf and 8
-// an extent.
+// This is what a file records about its leaves, and what a Definition and an optimizer keep about
+// theirs. Columns allow tight loops over a hundred thousand leaves, without an object for each leaf
+// that is never loaded. They take 19 bytes per leaf and 8 per extent.
 //
 // `place` is the index of a leaf, as in ParamStore; `tensor` is its index among the tensors.
 //
@@ -80,12 +79,12 @@ class LeafColumns {
            a.values_ == b.values_;
   }
 
-  // Makes room for `leaves` leaves, of them `tensors` tensors with `dims` extents.
+  // Reserves memory for `leaves` leaves, of which `tensors` are tensors with `dims` extents in all.
   void Reserve(size_t leaves, size_t tensors, size_t dims);
 
  private:
   std::vector<uint8_t> dtypes_;
-  std::vector<uint32_t> numbers_;  // of each leaf, its index among the tensors or the values
+  std::vector<uint32_t> numbers_;  // for each leaf, its index among the tensors or the values
   std::vector<uint8_t> ranks_;
   std::vector<uint64_t> dims_begins_;
   std::vector<int64_t> dims_;
@@ -94,7 +93,7 @@ class LeafColumns {
   int64_t total_bytes_ = 0;
 };
 
-// Here, because a file's leaves are added one by one in a loop.
+// Inline, because a file's leaves are added one by one in a loop.
 inline void LeafColumns::AddTensor(DType dtype, ShapeRef shape, int64_t byte_size) {
   dtypes_.push_back(static_cast<uint8_t>(dtype));
   numbers_.push_back(static_cast<uint32_t>(ranks_.size()));

@@ -1,15 +1,15 @@
-// LeafSpec: what a leaf is without its bytes. A tensor's dtype and shape, or the kind of a value.
+// LeafSpec: describes a leaf without its bytes: a tensor's dtype and shape, or the kind of a value.
 //
 //   leaf.spec().ToString();                                // "f32[2, 3]", or "static int"
 //   leaf.spec() == LeafSpec(DType::kF32, {2, 3});
 //   item.spec(place).byte_size();                          // of a leaf in a file: 24
 //
-// Everything that compares leaves compares their specs: merges, packs, optimizers, and loads into an
-// existing store. A file's manifest or header has a spec for each of its leaves, so that filters are
-// evaluated and dtypes and shapes are checked before any tensor is read.
+// Everything that compares leaves compares their specs: merges, packs, optimizers, and loads into
+// an existing store. A file's manifest or header has a spec for each of its leaves, so that filters
+// are evaluated and dtypes and shapes are checked before any tensor is read.
 //
-// A LeafSpec is small and borrows the shape, as ShapeRef does: it is valid while that of which it is
-// the spec lives unchanged. To keep the specs of many leaves, use LeafColumns (leaf_columns.h).
+// A LeafSpec is small and borrows the shape, like ShapeRef: it is valid while the object that it
+// describes lives unchanged. To keep the specs of many leaves, use LeafColumns (leaf_columns.h).
 #ifndef LEAFSTORE_CORE_LEAF_SPEC_H_
 #define LEAFSTORE_CORE_LEAF_SPEC_H_
 

@@ -1,5 +1,5 @@
-// Metadata and Metrics: what users attach to a checkpoint. Strings, also to its items and to a
-// safetensors file; and numbers.
+// Metadata and Metrics: strings and scalars that users attach to a checkpoint. Items and
+// safetensors files can have metadata too.
 #ifndef LEAFSTORE_CORE_METADATA_H_
 #define LEAFSTORE_CORE_METADATA_H_
 
@@ -12,11 +12,11 @@ namespace leafstore {
 
 // UTF-8 strings by UTF-8 keys.
 using Metadata = std::map<std::string, std::string>;
-// How good the parameters are: numbers by UTF-8 names that are not empty ("loss", "accuracy").
+// How good the parameters are: scalars by non-empty UTF-8 names ("loss", "accuracy").
 using Metrics = std::map<std::string, double>;
 
-// Checks that keys, values and names are as above; numbers may be any. error InvalidArgument: one is
-// not; names it.
+// Checks that keys, values and names are as above; metrics may have any value.
+// error InvalidArgument: one is not; names it.
 absl::Status CheckMetadata(const Metadata& metadata);
 absl::Status CheckMetrics(const Metrics& metrics);
 

@@ -194,7 +194,7 @@ absl::StatusOr<Tensor> Tensor::Zeros(DType dtype, ShapeRef shape) {
 
 absl::StatusOr<Tensor> Tensor::Ones(DType dtype, ShapeRef shape) {
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, Uninitialized(dtype, shape));
-  // The shortest run of elements that fills whole bytes, low bits first.
+  // The shortest run of elements that fills complete bytes, low bits first.
   const size_t bits = DTypeBits(dtype);
   const size_t run = std::lcm(bits, size_t{8});
   uint64_t pattern = 0;

@@ -18,15 +18,15 @@
 //   | `EigenMatrix<T>(t)`    | 2         | `ConstEigenMatrixMap<T>`   | `EigenMatrixMap<T>`    |
 //   | `EigenTensor<T, R>(t)` | R         | `ConstEigenTensorMap<T,R>` | `EigenTensorMap<T, R>` |
 //
-// Indices. Views are row-major, like tensors. Copies keep logical indices whatever the layout of the
-// Eigen object: row i, column j is always [i, j].
+// Indices. Views are row-major, like tensors. Copies keep logical indices whatever the layout of
+// the Eigen object: row i, column j is always [i, j].
 //
 // Lifetime. A view is a pointer. A view of a Tensor is valid until that tensor is assigned to,
 // written or destroyed; a view of a MutableTensor until the borrow closes. Views of temporaries do
 // not compile. Assigning to a view writes elements, so declare a new `auto` for each view.
 //
-// Alignment. Tensors made here begin at a multiple of 64 bytes, but views of a buffer or of a mapped
-// file are only aligned to one element, so no view is declared as aligned to Eigen.
+// Alignment. Tensors made here begin at a multiple of 64 bytes, but views of a buffer or of a
+// mapped file are only aligned to one element, so no view is declared as aligned to Eigen.
 //
 // Errors. InvalidArgument with what was expected and what was found: the dtype is not T's, or the
 // rank differs. FailedPrecondition: the tensor is null, or the borrow is closed. After an error
@@ -159,8 +159,8 @@ absl::StatusOr<EigenArrayMap<T>> EigenArray(MutableTensor& tensor) {
   return internal::ArrayView<EigenArrayMap<T>, T>(tensor);
 }
 
-// Returns a column vector. O(1). error InvalidArgument: T is not the dtype's type, or the rank is not
-// 1.
+// Returns a column vector. O(1). error InvalidArgument: T is not the dtype's type, or the rank is
+// not 1.
 template <typename T>
 absl::StatusOr<ConstEigenVectorMap<T>> EigenVector(const Tensor& tensor) {
   return internal::VectorView<ConstEigenVectorMap<T>, T>(tensor);
@@ -170,8 +170,8 @@ absl::StatusOr<EigenVectorMap<T>> EigenVector(MutableTensor& tensor) {
   return internal::VectorView<EigenVectorMap<T>, T>(tensor);
 }
 
-// Returns a row-major matrix. O(1). error InvalidArgument: T is not the dtype's type, or the rank is
-// not 2.
+// Returns a row-major matrix. O(1). error InvalidArgument: T is not the dtype's type, or the rank
+// is not 2.
 template <typename T>
 absl::StatusOr<ConstEigenMatrixMap<T>> EigenMatrix(const Tensor& tensor) {
   return internal::MatrixView<ConstEigenMatrixMap<T>, T>(tensor);
@@ -218,8 +218,8 @@ void EigenTensor(const MutableTensor&&) = delete;
 template <typename Derived>
 absl::StatusOr<Tensor> ToTensor(const Eigen::DenseBase<Derived>& expression);
 
-// Copies a tensor into a matrix or an array and resizes it. The tensor must have rank 1 if the object
-// is a row or a column at compile time, otherwise rank 2.
+// Copies a tensor into a matrix or an array and resizes it. The tensor must have rank 1 if the
+// object is a row or a column at compile time, otherwise rank 2.
 // error InvalidArgument: the scalar is not the dtype's type; the rank differs; or the object has a
 // fixed (or maximum) size that does not fit. O(bytes).
 template <typename Derived>
@@ -282,7 +282,7 @@ void CopyReversed(const T* from, const Eigen::DSizes<Index, Rank>& extents, T* t
   Target(to, reversed) = Source(from, extents).shuffle(axes);
 }
 
-// Whether elements of this layout and rank are stored in the order of a tensor.
+// True if elements of this layout and rank are stored in the order of a tensor.
 template <int Options, int Rank>
 inline constexpr bool kLiesRowMajor = (Options & Eigen::RowMajor) != 0 || Rank < 2;
 

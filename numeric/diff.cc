@@ -197,7 +197,7 @@ void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf&
 
 void AddStructure(const Layout& a, const Layout& b, StoreDiff* diff) {
   if (!a.has_def() || !b.has_def() || a == b) return;
-  const TreeDef def_a = a.def().value();  // has_def() says that there is one
+  const TreeDef def_a = a.def().value();  // cannot fail: has_def() is true
   const TreeDef def_b = b.def().value();
   for (const TreeDefDifference& difference : DiffTreeDefs(def_a, def_b)) {
     diff->structure.push_back(ToString(difference, def_a, def_b));

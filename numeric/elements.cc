@@ -15,7 +15,7 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The codes that stand for infinity or NaN.
+// The codes of infinity and NaN.
 enum class Special : uint8_t {
   kNone,       // every code is finite
   kIeee,       // the largest exponent is infinity (no fraction) or NaN
@@ -161,7 +161,8 @@ void ReadElements(DType dtype, const std::byte* data, int64_t begin, absl::Span<
     case DType::kF64:
       return ReadNumbers<double>(data, begin, out);
     case DType::kC64:
-      // Neither square can overflow in double; std::abs is slower because it guards against overflow.
+      // Neither square can overflow in double; std::abs is slower because it guards against
+      // overflow.
       return ReadAs<std::complex<float>>(data, begin, out, [](std::complex<float> z) {
         const double re = z.real();
         const double im = z.imag();

@@ -53,9 +53,9 @@
 
 namespace leafstore {
 
-// Checks that two stores have the same Layout, the same slots, and at each place the same kind, dtype
-// and shape. error InvalidArgument: names the first difference (the Layouts; a slot; or a leaf, with
-// both specs). O(1) for groups of one partition whose fingerprints are known.
+// Checks that two stores have the same Layout, the same slots, and at each place the same kind,
+// dtype and shape. error InvalidArgument: names the first difference (the Layouts; a slot; or a
+// leaf, with both specs). O(1) for groups of one partition whose fingerprints are known.
 absl::Status CheckAlike(const ParamStore& a, const ParamStore& b);
 // Like CheckAlike, but compares only the Layout and the slots.
 absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b);
@@ -97,11 +97,11 @@ absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to);
 // Returns the L2 norm of all floating and complex elements together; integers, bools and static
 // leaves do not count. Squares are summed in double, in blocks of 1024 elements by 8 lanes, then by
 // leaf in the order of places: a fixed order, so the same bits everywhere. NaN or infinite if an
-// element is (or if the square of an f64 overflows). O(bytes). error FailedPrecondition: a borrow is
-// open.
+// element is (or if the square of an f64 overflows). O(bytes). error FailedPrecondition: a borrow
+// is open.
 absl::StatusOr<double> GlobalNorm(const ParamStore& store);
 absl::StatusOr<double> GlobalNorm(const Packed& packed);
-// Of all groups together, whose sums are added in their order.
+// Like GlobalNorm above, for all groups together. Their sums are added in the order of the groups.
 absl::StatusOr<double> GlobalNorm(const Groups& groups);
 
 struct ClipOptions {
@@ -111,10 +111,10 @@ struct ClipOptions {
 };
 
 // Scales everything that GlobalNorm counts by max_norm / (norm + 1e-6) if that is below 1, and
-// returns the norm before scaling (torch.nn.utils.clip_grad_norm_). f64 is multiplied in double; f32,
-// c64, f16 and bf16 in float. If nothing has to be scaled, nothing is written and no generation
-// changes. error InvalidArgument: max_norm is negative or NaN; or a tensor that must be scaled has an
-// 8, 6 or 4 bit type: names the path. O(bytes).
+// returns the norm before scaling (torch.nn.utils.clip_grad_norm_). f64 is multiplied in double;
+// f32, c64, f16 and bf16 in float. If nothing has to be scaled, nothing is written and no
+// generation changes. error InvalidArgument: max_norm is negative or NaN; or a tensor that must be
+// scaled has an 8, 6 or 4 bit type: names the path. O(bytes).
 absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm,
                                         const ClipOptions& options = {});
 absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
@@ -122,9 +122,9 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
 
 namespace internal {
 
-// Checks the arguments of UpdateEach before anything is written. Null pointers stand for arguments of
-// the other kind. error InvalidArgument: a store that is written occurs twice, or the stores are not
-// alike.
+// Checks the arguments of UpdateEach before anything is written. Null pointers stand for arguments
+// of the other kind. error InvalidArgument: a store that is written occurs twice, or the stores are
+// not alike.
 absl::Status CheckUpdate(absl::Span<ParamStore* const> writable,
                          absl::Span<const ParamStore* const> readable);
 
@@ -205,9 +205,10 @@ absl::Status UpdateOpened(const ParamStore& params, Fn& fn, Opened... opened) {
 
 // Calls `fn(absl::Span<T>, ...)` for every tensor of T's dtype in `params`, in order, with the
 // elements of all stores at that place: an absl::Span<T> for a store passed by pointer (it is
-// written, like `params`), an absl::Span<const T> for a store passed by reference. All stores must be
-// alike (CheckAlike), and a written store may occur only once. Other dtypes and static leaves are
-// not changed and keep their generations; written leaves get new generations in all written stores.
+// written, like `params`), an absl::Span<const T> for a store passed by reference. All stores must
+// be alike (CheckAlike), and a written store may occur only once. Other dtypes and static leaves
+// are not changed and keep their generations; written leaves get new generations in all written
+// stores.
 // error InvalidArgument, FailedPrecondition: as above. error ResourceExhausted: no memory to clone
 // shared bytes. After an error no element has changed. Costs about 20 ns per tensor plus `fn`, and
 // clones what a snapshot shares.

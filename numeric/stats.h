@@ -6,16 +6,17 @@
 //   std::vector<TensorStats> groups = StatsOfGroups(params, grouping).value();
 //   all.ToString();   // "9 tensors, 1234 numbers, 4936 bytes: min -1.5, max 2, mean 0.01, ..."
 //
-// Elements. Every dtype is supported: bool as 0 and 1, integers, all floating types, c64 by magnitude
-// (elements.h). min, max, mean, standard deviation and L2 cover the finite elements; NaN, infinities
-// and zeros (including -0) are counted. Static leaves and the gaps of a pack do not count.
+// Elements. Every dtype is supported: bool as 0 and 1, integers, all floating types, c64 by
+// magnitude (elements.h). min, max, mean, standard deviation and L2 cover the finite elements; NaN,
+// infinities and zeros (including -0) are counted. Static leaves and the gaps of a pack do not
+// count.
 //
 // Accuracy. Sums are computed in double, within blocks around the block's mean; blocks, leaves and
 // groups are combined as in Chan, Golub, LeVeque, "Updating Formulae and a Pairwise Algorithm for
 // Computing Sample Variances", 1979, so a large mean does not hide a small deviation. Counts are
-// exact. A block whose largest magnitude is beyond 2^400 or below 2^-400 is scaled by a power of two
-// first: the deviation is right for all finite f64 values, and L2 is infinite only if it exceeds the
-// largest double.
+// exact. A block whose largest magnitude is beyond 2^400 or below 2^-400 is scaled by a power of
+// two first: the deviation is right for all finite f64 values, and L2 is infinite only if it
+// exceeds the largest double.
 //
 // Histogram. `bins` equal bins over [lo, hi], the last one including hi, of the finite elements.
 // Without a range it covers their minimum to maximum, which costs a second pass; elements outside a
@@ -75,12 +76,12 @@ struct TensorStats {
   int64_t inf_count = 0;  // of both signs
   int64_t zero_count = 0;
 
-  // Of the finite elements. Without finite elements these are NaN, but l2() is 0.
+  // These cover the finite elements. Without finite elements they are NaN, but l2() is 0.
   double min = std::numeric_limits<double>::quiet_NaN();
   double max = std::numeric_limits<double>::quiet_NaN();
   double mean = std::numeric_limits<double>::quiet_NaN();
-  // Sums of squared deviations from the mean, and of squares, of the elements divided by 2^scale. The
-  // scale is 0 unless elements are very large or all very small (see above).
+  // Sums of squared deviations from the mean, and of squares, of the elements divided by 2^scale.
+  // The scale is 0 unless elements are very large or all very small (see above).
   double squared_deviations = 0;
   double squares = 0;
   int scale = 0;
@@ -93,8 +94,8 @@ struct TensorStats {
   double stddev() const;
   double l2() const;
 
-  // Adds the statistics of `other`. Counts are exact. Histograms are added if their ranges and bins are
-  // equal, otherwise dropped; a side without elements does not count.
+  // Adds the statistics of `other`. Counts are exact. Histograms are added if their ranges and bins
+  // are equal, otherwise dropped; a side without elements does not count.
   void Merge(const TensorStats& other);
 
   // Returns one line.
@@ -113,7 +114,7 @@ absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
 // error NotFound, InvalidArgument: as TreeDef::Find; or as Layout::def.
 absl::StatusOr<TensorStats> StatsOfSubtree(const ParamStore& store, absl::string_view path,
                                            const StatsOptions& options = {});
-// Of each group of a grouping, by index; what is in no group is in none.
+// Computes the statistics of each group of a grouping, by index. Leaves in no group do not count.
 // error InvalidArgument also: the grouping is for another Layout.
 absl::StatusOr<std::vector<TensorStats>> StatsOfGroups(const ParamStore& store,
                                                        const Grouping& grouping,

@@ -17,8 +17,8 @@
 namespace leafstore {
 namespace internal {
 
-// The view of a pack as a store, made on first use. A pack and its snapshots share one view, so that
-// their leaves have the same generations, until one of them is written and releases it.
+// The view of a pack as a store, made on first use. A pack and its snapshots share one view, so
+// that their leaves have the same generations, until one of them is written and releases it.
 struct PackView {
   std::mutex mutex;
   std::optional<ParamStore> store;
@@ -45,7 +45,8 @@ struct PackState {
   // Returns whether only this pack and its view hold the buffer. O(1), or O(leaves) with a view.
   bool WritableWithoutView() const {
     if (view.use_count() > 1) return buffer.IsWritable();
-    // A snapshot that shared the view and is destroyed by now may have made it in another thread.
+    // A snapshot that shared the view and has since been destroyed may have made it in another
+    // thread.
     const std::lock_guard<std::mutex> lock(view->mutex);
     if (!view->store) return buffer.IsWritable();
     return !ParamStoreAccess::SharesLeaves(*view->store) &&
@@ -121,8 +122,8 @@ SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
   return SlotSet::FromSorted(group.universe(), std::move(slots));
 }
 
-// Copies the packed leaves of a group into a new buffer. Calls `leaf_at(place)` once for each place of
-// the group, in order.
+// Copies the packed leaves of a group into a new buffer. Calls `leaf_at(place)` once for each place
+// of the group, in order.
 template <typename LeafAt>
 std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& group, Buffer buffer,
                                      LeafAt leaf_at) {
@@ -142,7 +143,7 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
   return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
 }
 
-// Notes what the store has in a slot, if that is not what the pack has there.
+// Records the difference if the leaf of the store in a slot does not match that of the pack.
 void CheckSlot(const ParamStore& store, Slot slot, const LeafSpec& expected,
                internal::FitReporter* reporter) {
   reporter->CheckLeaf(store.layout(), slot, expected, store.FindSlot(slot));
@@ -173,8 +174,8 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
   return reporter.report().ToStatus("the store does not fit the pack");
 }
 
-// Makes the state the sole holder of bytes that will be overwritten, except for the gaps. Returns the
-// previous bytes if they are shared. The view is released last, when nothing can fail any more,
+// Makes the state the sole holder of bytes that will be overwritten, except for the gaps. Returns
+// the previous bytes if they are shared. The view is released last, when nothing can fail any more,
 // because a new view changes the generations of its leaves.
 absl::StatusOr<Buffer> PrepareOverwrite(PackState& state) {
   if (state.WritableWithoutView()) {
@@ -246,7 +247,7 @@ absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& 
   }
   LEAFSTORE_RETURN_IF_ERROR(reporter.report().ToStatus("the store does not fit the pack"));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
-  // The same object if they are equal, so that comparing the slots of the two packs stays O(1).
+  // Shares the object if they are equal, so that comparing the slots of the two packs stays O(1).
   const SlotSet& slots = store.slots() == like.slots() ? like.slots() : store.slots();
   return Packed(FillState(plan, slots, std::move(buffer),
                           [&store](uint32_t place) { return store.leaf(place); }));

@@ -13,25 +13,25 @@
 //   ParamStore view = params.store().value();                   // leaves are views of the buffer
 //   ParamStore group = std::move(params).Unpack().value();
 //
-// What is packed. The group's tensors of that dtype, each at a multiple of 64 bytes
+// Contents. A pack has the group's tensors of that dtype, each at a multiple of 64 bytes
 // (pack_layout.h). The gaps between them are zero: bytes that are written there are cleared when
 // the borrow closes. All other leaves of the group (other dtypes, static leaves) are in rest().
 // store() has all of them, in the group's order.
 //
-// Sharing. A store() or Snapshot() is a value: no later write through the pack changes it. If one is
-// alive, the next write first copies the buffer (copy-on-write; Overwrite copies nothing); otherwise
-// the write is in place. So a view that is kept costs one copy of the buffer at the next write, and a
-// view that was dropped costs nothing.
+// Sharing. A store() or Snapshot() is a value: no later write through the pack changes it. If one
+// is alive, the next write first copies the buffer (copy-on-write; Overwrite copies nothing);
+// otherwise the write is in place. So a view that is kept costs one copy of the buffer at the next
+// write, and a view that was dropped costs nothing.
 //
 // Borrows. One MutablePack at a time. Until it closes, store(), Snapshot(), Mutate(), Assign(),
 // Unpack() and bytes() are error FailedPrecondition. The Packed may be moved meanwhile; after its
 // destruction the borrow writes bytes that are not used. A borrow of rest() is separate: the Packed
 // must outlive it, and the same calls fail while it is open.
 //
-// Generations. Closing a MutablePack, opening rest() for writing, and Assign set a new generation().
-// The leaves of store() have their own generations (equal ones mean equal bytes), which are made with
-// the view: the same in every store() and in those of snapshots until the next write. A failed write
-// changes neither.
+// Generations. Closing a MutablePack, opening rest() for writing, and Assign set a new
+// generation(). The leaves of store() have their own generations (equal ones mean equal bytes),
+// which are made with the view: the same in every store() and in those of snapshots until the next
+// write. A failed write changes neither.
 //
 // Threads: const calls on one Packed are safe from many threads. A store() or Snapshot() may go to
 // any thread and be read there while this pack is written.
@@ -65,13 +65,13 @@ struct PackState;  // defined in pack.cc
 
 // Return the bytes of a PackState, for the templates below.
 absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state);
-// Like ReadPack, but terminates where a borrow is open.
+// Like ReadPack, but terminates if a borrow is open.
 absl::Span<const std::byte> MustReadPack(const PackState& state);
 absl::Span<std::byte> WritePack(PackState& state);
 const PackLayout& PlanOf(const PackState& state);
 // Terminates unless the pack's dtype is `wanted`.
 void RequirePackType(const PackLayout& plan, DType wanted);
-// Returns where a packed leaf begins in the buffer, and its bytes. Terminates where no such place
+// Returns the offset of a packed leaf in the buffer, and its size. Terminates if no such place
 // exists.
 struct ByteRange {
   size_t offset;
@@ -83,21 +83,22 @@ ByteRange PackedRange(const PackLayout& plan, uint32_t place);
 
 class Packed {
  public:
-  // Packs the tensors of `dtype`, of which there may be none. Each tensor of an rvalue is released as
-  // soon as it is copied, and the store is empty afterwards; a const store is not changed. error
-  // FailedPrecondition: a borrow of the store is open. error ResourceExhausted: no memory. O(bytes).
+  // Packs the tensors of `dtype`, of which there may be none. Each tensor of an rvalue is released
+  // as soon as it is copied, and the store is empty afterwards; a const store is not changed. error
+  // FailedPrecondition: a borrow of the store is open. error ResourceExhausted: no memory.
+  // O(bytes).
   static absl::StatusOr<Packed> Create(ParamStore&& store, DType dtype);
   static absl::StatusOr<Packed> Create(const ParamStore& store, DType dtype);
 
   // Packs a store of the same Layout with the offsets of `like`, such as gradients beside
-  // parameters. The store must have a tensor of the same dtype and shape in every slot that is packed
-  // in `like`; its other leaves are in rest(). error InvalidArgument: another Layout; or leaves are
-  // missing or have another dtype or shape: names all. error FailedPrecondition, ResourceExhausted:
-  // as Create. O(bytes).
+  // parameters. The store must have a tensor of the same dtype and shape in every slot that is
+  // packed in `like`; its other leaves are in rest(). error InvalidArgument: another Layout; or
+  // leaves are missing or have another dtype or shape: names all. error FailedPrecondition,
+  // ResourceExhausted: as Create. O(bytes).
   static absl::StatusOr<Packed> CreateLike(const Packed& like, const ParamStore& store);
 
-  // Makes a pack with the same offsets and leaves and all elements zero, such as the initial moments
-  // of an optimizer. The tensors of rest() are zero too; static leaves are those of `like`.
+  // Makes a pack with the same offsets and leaves and all elements zero, such as the initial
+  // moments of an optimizer. The tensors of rest() are zero too; static leaves are those of `like`.
   // error FailedPrecondition: a borrow is open in `like`. error ResourceExhausted: no memory.
   // O(bytes).
   static absl::StatusOr<Packed> ZerosLike(const Packed& like);
@@ -113,8 +114,8 @@ class Packed {
   // Return the Layout and the slots of the group, including the leaves of rest().
   const Layout& layout() const { return plan().layout(); }
   const SlotSet& slots() const;
-  // Returns the leaves that are not packed, as a store on the group's Layout. Valid until this pack is
-  // moved from, assigned to (by Assign too) or destroyed.
+  // Returns the leaves that are not packed, as a store on the group's Layout. Valid until this pack
+  // is moved from, assigned to (by Assign too) or destroyed.
   const ParamStore& rest() const&;
   const ParamStore& rest() && = delete;  // would dangle
 
@@ -131,7 +132,8 @@ class Packed {
     const absl::Span<const std::byte> all = internal::MustReadPack(*state_);
     return absl::MakeConstSpan(reinterpret_cast<const T*>(all.data()), all.size() / sizeof(T));
   }
-  // Returns the elements of one packed leaf. Like span(), but terminates also if no such place exists.
+  // Returns the elements of one packed leaf. Like span(), but terminates also if no such place
+  // exists.
   template <typename T>
   absl::Span<const T> span(uint32_t place) const& {
     internal::RequirePackType(plan(), kDTypeOf<T>);
@@ -147,12 +149,13 @@ class Packed {
   void span(uint32_t) && = delete;
   void bytes() && = delete;
 
-  // Returns the group as a store with the same Layout and slots, whose packed leaves are views of the
-  // buffer. O(leaves) after a write, then O(1) until the next write.
+  // Returns the group as a store with the same Layout and slots, whose packed leaves are views of
+  // the buffer. O(leaves) after a write, then O(1) until the next write.
   // error FailedPrecondition: a borrow is open. error ResourceExhausted: no memory.
   absl::StatusOr<ParamStore> store() const;
 
-  // Returns an independent pack with the same elements: neither sees later writes of the other. O(1).
+  // Returns an independent pack with the same elements: neither sees later writes of the other.
+  // O(1).
   // error FailedPrecondition: a borrow is open.
   absl::StatusOr<Packed> Snapshot() const;
 
@@ -166,10 +169,10 @@ class Packed {
   // Opens the tensors of rest(). error FailedPrecondition: a borrow is open.
   absl::StatusOr<MutableLeaves> MutateRest() &;
 
-  // Replaces all leaves with those of a store of the same Layout and slots: packed leaves are copied,
-  // the rest is shared. Allocates only if a store() or snapshot shares the buffer.
-  // error InvalidArgument: another Layout or other slots; or leaves of another dtype, shape or kind:
-  // names all. error FailedPrecondition: a borrow is open here or in `store`. error
+  // Replaces all leaves with those of a store of the same Layout and slots: packed leaves are
+  // copied, the rest is shared. Allocates only if a store() or snapshot shares the buffer.
+  // error InvalidArgument: another Layout or other slots; or leaves of another dtype, shape or
+  // kind: names all. error FailedPrecondition: a borrow is open here or in `store`. error
   // ResourceExhausted: no memory. O(bytes).
   absl::Status Assign(const ParamStore& store);
 
@@ -185,8 +188,8 @@ class Packed {
   std::shared_ptr<internal::PackState> state_;
 };
 
-// An open write to a pack. Closes when destroyed. Move-only: a moved-from borrow is closed, and only
-// assignment, Close() and destruction may be used on it.
+// An open write to a pack. Closes when destroyed. Move-only: a moved-from borrow is closed, and
+// only assignment, Close() and destruction may be used on it.
 class MutablePack {
  public:
   MutablePack(MutablePack&&) noexcept = default;
@@ -200,7 +203,8 @@ class MutablePack {
   }
   ~MutablePack() { Close(); }
 
-  // Closes early; closing again does nothing. Clears the gaps if span() or bytes() was called: O(gaps).
+  // Closes early; closing again does nothing. Clears the gaps if span() or bytes() was called:
+  // O(gaps).
   void Close();
 
   const PackLayout& plan() const { return internal::PlanOf(*state_); }
@@ -214,7 +218,8 @@ class MutablePack {
     const absl::Span<std::byte> all = bytes();
     return absl::MakeSpan(reinterpret_cast<T*>(all.data()), all.size() / sizeof(T));
   }
-  // Returns the elements of one packed leaf. Like span(), but terminates also if no such place exists.
+  // Returns the elements of one packed leaf. Like span(), but terminates also if no such place
+  // exists.
   template <typename T>
   absl::Span<T> span(uint32_t place) {
     internal::RequirePackType(plan(), kDTypeOf<T>);

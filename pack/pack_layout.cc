@@ -40,7 +40,7 @@ absl::StatusOr<PackLayout> PackLayout::Create(const ParamStore& store, DType dty
     end += bytes + gap;
   }
   rep->byte_size = end;
-  // The store's own SlotSet if all its leaves are packed, so that comparing them stays O(1).
+  // Shares the store's SlotSet if all its leaves are packed, so that comparing them stays O(1).
   rep->slots = slots.size() == store.size()
                    ? store.slots()
                    : SlotSet::FromSorted(store.layout().size(), std::move(slots));

@@ -5,8 +5,9 @@
 //   plan.offset(2);            // of the third packed leaf, in bytes, a multiple of 64
 //   plan.PlaceOf(slot);        // which packed leaf has a slot of the Layout
 //
-// The leaves are in the order of their slots, each at the next multiple of kPackAlignment. The bytes
-// between the end of a leaf and the next leaf are its gap. A place counts the packed leaves only.
+// The leaves are in the order of their slots, each at the next multiple of kPackAlignment. The
+// bytes between the end of a leaf and the next leaf are its gap. A place counts the packed leaves
+// only.
 //
 // Packs made like one another (parameters, gradients, moments) share one PackLayout, so an element
 // has the same offset in all of them and one loop over the buffers updates all.
@@ -65,7 +66,7 @@ class PackLayout {
     return place + 1 < size() ? rep_->offsets[place + 1] : rep_->byte_size;
   }
 
-  // Returns what the packed leaf is. Valid as shape(). O(1).
+  // Returns the spec of the packed leaf. Valid as shape(). O(1).
   LeafSpec spec(uint32_t place) const { return LeafSpec(dtype(), shape(place)); }
 
   // Returns the gaps that are not empty.
@@ -75,7 +76,8 @@ class PackLayout {
   };
   absl::Span<const Gap> gaps() const { return rep_->gaps; }
 
-  // Compares dtype, Layout, slots and shapes (and so offsets). O(1) for copies, otherwise O(leaves).
+  // Compares dtype, Layout, slots and shapes (and so offsets). O(1) for copies, otherwise
+  // O(leaves).
   friend bool operator==(const PackLayout& a, const PackLayout& b) { return a.Equals(b); }
 
  private:

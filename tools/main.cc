@@ -32,7 +32,7 @@ Examples:
 Exit codes: 0 success; 1 a file cannot be read or written, or the output cannot be written (for diff:
 they differ); 2 usage (for diff: any error).)";
 
-// In the order in which --help lists them.
+// In the order of --help.
 constexpr void (*kCommands[])(CLI::App*, CommandRun*) = {
     AddInspectCommand,    AddTreeCommand,          AddCatCommand,     AddStatsCommand,
     AddDiffCommand,       AddVerifyCommand,        AddExplainCommand,
@@ -61,7 +61,7 @@ int Main(int argc, char** argv) {
   program.footer(kProgramFooter);
   program.require_subcommand(1);
   for (const auto add : kCommands) add(&program, &run);
-  // A file that exceeds the limit of its size is an error of the write, not the end of the program.
+  // Exceeding the limit on file sizes is an error of the write, not the end of the program.
   std::signal(SIGXFSZ, SIG_IGN);
   TemporaryFiles::GuardAgainstCrashes(/*exit_code=*/1);
   try {

@@ -37,7 +37,7 @@ struct TreeDefDifference {
   };
 
   What what;
-  // The nodes that differ, at the same path; kNoNode if there is none.
+  // The nodes that differ, at the same path; kNoNode if one side does not have it.
   NodeId a = kNoNode;
   NodeId b = kNoNode;
 
@@ -48,10 +48,10 @@ struct TreeDefDifference {
 // O(nodes).
 std::vector<TreeDefDifference> DiffTreeDefs(const TreeDef& a, const TreeDef& b);
 
-// One difference of these two as a line without its end. O(1).
+// Returns one difference as a line, without a line end. O(1).
 std::string ToString(const TreeDefDifference& difference, const TreeDef& a, const TreeDef& b);
 
-// The first `max` of them as lines, and how many more there are. Empty when there are none.
+// Returns the first `max` differences as lines, and the count of the others. Empty without any.
 std::string ToString(absl::Span<const TreeDefDifference> differences, const TreeDef& a,
                      const TreeDef& b, size_t max = 50);
 

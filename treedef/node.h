@@ -1,4 +1,4 @@
-// The nodes of a TreeDef or Tree: their kinds and their numbers.
+// NodeKind and NodeId: the kinds of the nodes of a TreeDef or Tree, and their ids.
 #ifndef LEAFSTORE_TREEDEF_NODE_H_
 #define LEAFSTORE_TREEDEF_NODE_H_
 

@@ -30,11 +30,11 @@ namespace leafstore {
 struct PrintOptions {
   // Nodes below this level are counted ("... 41 more nodes"), not printed. The root is at level 0.
   uint32_t max_depth = 0xffffffff;
-  // How many children of one node are printed.
+  // The maximum count of children of one node that are printed.
   uint32_t max_children = 100;
-  // How many nodes are printed in all.
+  // The maximum count of nodes that are printed in all.
   uint32_t max_nodes = 1000;
-  // How many levels are indented; deeper lines begin with their level.
+  // The maximum count of levels that are indented; deeper lines begin with their level.
   uint32_t max_indent = 40;
 };
 

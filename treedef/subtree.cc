@@ -14,8 +14,9 @@ namespace {
 // Copies nodes in preorder, with a stack of the remaining nodes of each open container.
 //
 // An alias's owner precedes it and does not contain it. So an owner outside of the part precedes
-// the whole part, and its copy does not occur in the part itself, but may occur again through other
-// aliases: `copies_` has every node that was copied, and a second occurrence becomes an alias.
+// the entire part, and its copy does not occur in the part itself, but may occur again through
+// other aliases: `copies_` has every node that was copied, and a second occurrence becomes an
+// alias.
 class SubtreeCutter {
  public:
   SubtreeCutter(const TreeDef& def, NodeId root)

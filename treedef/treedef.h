@@ -14,9 +14,9 @@
 //
 // Kinds. A leaf has one value; none has no value and no children; dict (string or int64 keys, never
 // both), list, tuple, struct (with a type name that its author gave, or none) and custom (a user's
-// own container: a type name, and children by position) hold children. An alias stands where a
-// tied node occurs again: the first occurrence in preorder owns the node, alias_target() returns
-// it. An alias has no leaves of its own, and never points to an ancestor or to another alias.
+// own container: a type name, and children by position) hold children. An alias is a further
+// occurrence of a tied node: the first occurrence in preorder owns the node, and alias_target()
+// returns it. An alias has no leaves of its own, and never points to an ancestor or another alias.
 //
 // Identity. A TreeDef is immutable, cheap to copy, and interned: while one is alive, making an
 // equal one returns the same object. So equality compares two pointers, and everything derived from
@@ -55,15 +55,15 @@ namespace internal {
 
 class PathTable;
 
-// What TreeDefs of one structure share: the columns, and what was derived from them.
+// The columns and derived data that all TreeDefs of one structure share.
 struct TreeDefRep {
   TreeDefColumns columns;
   uint64_t hash = 0;
 
-  // Made at first need and kept (treedef_derived.h).
+  // Made on first use and kept (treedef_derived.h).
   struct Derived;
   const std::unique_ptr<Derived> derived;
-  // Of `derived`, once it is made: a lookup reads this alone.
+  // The path table of `derived`, once it is made. A lookup reads only this.
   mutable std::atomic<const PathTable*> path_table = nullptr;
 
   TreeDefRep();
@@ -147,8 +147,8 @@ class TreeDef {
   // suggestions. error ResourceExhausted: longer than Path::kMaxTextSize. O(length * log children)
   // unless it can be read in several ways.
   absl::StatusOr<NodeId> FindDotted(absl::string_view dotted) const;
-  // Returns the nodes whose dotted form is `dotted`: none, one, or two where there are several.
-  // Like FindDotted, without what a message costs.
+  // Returns the nodes whose dotted form is `dotted`: none, one, or two if several.
+  // Like FindDotted, without the cost of an error message.
   std::vector<NodeId> NodesOfDotted(absl::string_view dotted) const;
   // Returns the child of `node` (not of what it is an alias of) by `key`, or kNoNode.
   // O(log children).
@@ -188,7 +188,7 @@ class TreeDef {
   // All (node, string id) of tags, by node, then by tag.
   const std::vector<TreeDefTag>& all_tags() const { return columns().tags; }
 
-  // Returns the bytes that this structure takes in memory, with its strings, without the indices
+  // Returns the bytes of this structure in memory, including its strings but not the indices
   // that lookups made.
   size_t memory_bytes() const;
 

@@ -75,7 +75,7 @@ bool HasNamedChildren(const TreeDef& def, NodeId node) {
          (def.kind(node) == NodeKind::kDict && !def.has_int_keys(node));
 }
 
-// How many children are considered as suggestions.
+// The maximum count of children that are considered as suggestions.
 constexpr uint32_t kMaxCandidates = 4096;
 
 // Returns "; did you mean ...?" with children of `node`, each as `text` appends it.

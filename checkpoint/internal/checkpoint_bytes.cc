@@ -13,7 +13,7 @@
 namespace leafstore::internal {
 namespace {
 
-// So much is looked at at once.
+// The bytes that are checked at a time.
 constexpr int64_t kPiece = int64_t{4} << 20;
 
 }  // namespace
@@ -131,7 +131,7 @@ absl::Status CheckpointBytes::CheckZeros(int64_t begin, int64_t end,
 }
 
 absl::Status CheckpointBytes::WithPath(const absl::Status& status) const {
-  // The file system's own name it already: first of all, or behind what it could not do, or a leaf.
+  // Errors of the file system have the path already: first, or after the operation or a leaf.
   const std::string named = absl::StrCat(path_, ": ");
   if (status.ok() || absl::StartsWith(status.message(), named) ||
       absl::StrContains(status.message(), absl::StrCat(" ", named))) {

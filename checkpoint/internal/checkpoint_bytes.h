@@ -1,5 +1,5 @@
-// CheckpointBytes: an open checkpoint file whose preamble and footer are sound, and its bytes, out
-// of a mapping or by plain reads. For checkpoint/ alone.
+// CheckpointBytes: an open checkpoint file with a valid preamble and footer. Provides its bytes
+// from a mapping or by plain reads.
 //
 // Threads: const calls are safe from many threads.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_BYTES_H_
@@ -23,20 +23,20 @@
 
 namespace leafstore::internal {
 
-// error DataLoss: what was found is not what was expected; names the range.
+// Returns OK if `found` equals `expected`. error DataLoss: it does not; names the range.
 absl::Status CompareChecksum(int64_t offset, int64_t size, uint64_t expected, uint64_t found);
 
 class CheckpointBytes {
  public:
-  // Of `options`, the mode and the file system. error: the file system's; DecodePreamble's and
-  // DecodeFooter's, behind the path. `expected_size`, where it is known, tells a file that was cut
-  // from one that is damaged otherwise.
+  // Opens a file. Of `options`, `io.mode` and `io.file_system` matter. `expected_size`, if known,
+  // distinguishes a truncated file from other damage. error: the file system's; DecodePreamble's
+  // and DecodeFooter's, after the path.
   static absl::StatusOr<std::unique_ptr<CheckpointBytes>> Open(const std::string& path,
                                                                const ReadOptions& options,
                                                                int64_t expected_size = 0);
 
-  // The file of this base, in the directory of `path`. error: as Open, behind "base"; DataLoss:
-  // another checkpoint stands under the name.
+  // Opens the file of a base, in the directory of `path`. error: as Open, after "base". error
+  // DataLoss: the file of this name is another checkpoint.
   static absl::StatusOr<std::unique_ptr<CheckpointBytes>> OpenBase(absl::string_view path,
                                                                    const BaseFile& base,
                                                                    const ReadOptions& options);
@@ -44,25 +44,26 @@ class CheckpointBytes {
   const std::string& path() const { return path_; }
   const Footer& footer() const { return footer_; }
   const ReadableFile& file() const { return *file_; }
-  // Of the whole file; null where reads are plain.
+  // Returns the mapping of the complete file; null if the file is read by plain reads.
   const Buffer& map() const { return map_; }
 
-  // The bytes [offset, offset + size) of the file, which must lie in it: of the mapping, where they
-  // are brought into memory, or read into `*scratch`. error: ReadableFile's.
+  // Returns the bytes [offset, offset + size) of the file, which must be inside it. They are in the
+  // mapping, and resident, or are read into `*scratch`. error: ReadableFile's.
   absl::StatusOr<absl::Span<const std::byte>> Get(int64_t offset, int64_t size,
                                                   Buffer* scratch) const;
 
-  // That the preamble is still sound, and the footer still the one that was read. error: as Open,
-  // without the path; DataLoss: it is another one.
+  // Checks that the preamble is still valid and that the footer has not changed since Open. error:
+  // as Open, without the path. error DataLoss: the footer is another one.
   absl::Status CheckEnds() const;
-  // error DataLoss: the bytes have another checksum; names the range.
+  // Checks the checksum of a range. error DataLoss: it is another one; names the range.
   absl::Status CheckChecksum(int64_t offset, int64_t size, uint64_t checksum) const;
-  // error DataLoss: not all bytes of [begin, end) are zero; names the first behind `section`.
+  // Checks that the bytes [begin, end) are zero. error DataLoss: they are not; names `section` and
+  // the first such byte.
   absl::Status CheckZeros(int64_t begin, int64_t end, absl::string_view section) const;
 
-  // Puts the file's path before an error.
+  // Prefixes an error with the path of the file, unless its message has the path already.
   absl::Status WithPath(const absl::Status& status) const;
-  // The same of a file that another one needs: "base <path>: ...". OK stays OK.
+  // Prefixes an error of a base with "base <path>: ". Returns OK unchanged.
   absl::Status AsBase(const absl::Status& status) const;
 
  private:

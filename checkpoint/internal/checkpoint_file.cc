@@ -18,8 +18,8 @@
 namespace leafstore::internal {
 namespace {
 
-// The bytes that loading a leaf has to look at. With `only_mapped`, of those that become views as
-// they stand none.
+// Returns the bytes that loading a leaf reads. With `only_mapped`, a tensor that becomes a view
+// counts as 0.
 int64_t BytesToLoad(const ManifestItem& item, uint32_t place, bool only_mapped) {
   if (!item.leaves.is_tensor(place)) return 0;
   const uint32_t tensor = item.leaves.tensor(place);
@@ -28,7 +28,7 @@ int64_t BytesToLoad(const ManifestItem& item, uint32_t place, bool only_mapped) 
   return becomes_view ? 0 : item.stored_size(tensor);
 }
 
-// Cuts places into runs of about as many bytes, for threads to share.
+// Splits places into runs of about kBytesPerThread bytes, as work for threads.
 std::vector<absl::Span<const uint32_t>> CutByBytes(const ManifestItem& item,
                                                    absl::Span<const uint32_t> places,
                                                    bool only_mapped) {

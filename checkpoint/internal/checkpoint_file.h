@@ -1,5 +1,5 @@
-// CheckpointFile: an open checkpoint, its manifest read and checked, its tensors to be had by
-// number. What CheckpointReader is made of; for checkpoint/ alone.
+// CheckpointFile: an open checkpoint with a checked manifest, which loads leaves by their places.
+// The implementation of CheckpointReader.
 //
 // Threads: const calls are safe from many threads.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_CHECKPOINT_FILE_H_
@@ -39,18 +39,18 @@ class CheckpointFile {
   const Manifest& manifest() const { return manifest_; }
   const Footer& footer() const { return own_->footer(); }
 
-  // The file with number `base` (SegmentColumns::bases). error: as Open; DataLoss: another file
-  // stands under the name.
+  // Returns the file of an entry of SegmentColumns::bases: 0 for this file. error: as
+  // CheckpointBytes::OpenBase.
   absl::StatusOr<const CheckpointBytes*> FileOf(uint32_t base) const;
-  // Puts the file's path before an error, and the item's name behind it.
+  // Prefixes an error with the path of the file; WithItem also with the name of the item.
   absl::Status WithPath(const absl::Status& status) const { return own_->WithPath(status); }
   absl::Status WithItem(const ManifestItem& item, const absl::Status& status) const;
 
-  // error NotFound, with near names.
+  // Returns the item of this name. error NotFound, with suggestions: no such item.
   absl::StatusOr<const ManifestItem*> GetItem(absl::string_view name) const;
 
-  // Loads the leaves at these places of an item, in order. Their checksums are checked if `verify`;
-  // without it, if ReadOptions::verify.
+  // Loads the leaves at these places of an item, in order. Checks their checksums if `verify`,
+  // which defaults to ReadOptions::verify.
   absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,
                                                absl::Span<const uint32_t> places) const;
   absl::StatusOr<std::vector<Leaf>> LoadLeaves(const ManifestItem& item,
@@ -61,8 +61,8 @@ class CheckpointFile {
   absl::Status Verify() const;
 
  private:
-  // An earlier checkpoint that has some of the bytes. Opened when the first of them is wanted, so
-  // that one which is gone hinders none of the others; where that fails, it is tried again.
+  // An earlier checkpoint that has some of the bytes. Opened when it is first needed, so that a
+  // missing base affects only loads of its tensors. If opening fails, the next use tries again.
   using Base = Lazy<std::unique_ptr<CheckpointBytes>>;
 
   CheckpointFile() = default;
@@ -70,17 +70,18 @@ class CheckpointFile {
   absl::Status ReadManifest();
   absl::Status VerifyOwn(VerifyProgress* progress, CorruptionInfo* damage) const;
   absl::Status VerifySegments(VerifyProgress* progress, CorruptionInfo* damage) const;
-  // Those that tensors are in, by number; null where one cannot be opened, which is noted.
+  // Opens the files that have tensors, in the order of FileOf; null for one that cannot be opened,
+  // which is added to `damage`, or is not needed.
   absl::StatusOr<std::vector<const CheckpointBytes*>> OpenBases(CorruptionInfo* damage) const;
   absl::Status VerifyBases(VerifyProgress* progress, CorruptionInfo* damage) const;
-  // An error of a segment, with its name behind `what`; OK as it is.
+  // Prefixes an error of a segment with `what` and the name of its tensor. Returns OK unchanged.
   absl::Status Named(const Segment& segment, absl::string_view what,
                      const absl::Status& status) const;
 
   ReadOptions options_;
   std::unique_ptr<CheckpointBytes> own_;
   Manifest manifest_;
-  mutable std::vector<Base> bases_;  // as manifest_.bases
+  mutable std::vector<Base> bases_;  // parallel to manifest_.bases
 };
 
 }  // namespace leafstore::internal

@@ -45,7 +45,8 @@ void Increment::Add(const Tensor& tensor, const SaveHistory::Location& where) {
 }
 
 void Increment::Finish(const Footer& footer) {
-  // Here 0 is this file and n is base n; in the history the bases come first.
+  // In locations_, 0 is this file and n is bases_[n - 1]. In the history, this file is after the
+  // bases.
   const auto self = static_cast<uint32_t>(bases_.size());
   for (auto& [generation, location] : locations_) {
     location.file = location.file == 0 ? self : location.file - 1;

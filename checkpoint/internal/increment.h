@@ -1,4 +1,5 @@
-// Increment: what a save with a SaveHistory takes from earlier files instead of writing it.
+// Increment: the tensors that a save with a SaveHistory finds in earlier files instead of writing
+// them.
 //
 //   LEAFSTORE_ASSIGN_OR_RETURN(Increment increment, Increment::Create(history, path, options.io));
 //   if (auto where = increment.Find(tensor)) ...          // base where->file has the bytes
@@ -27,17 +28,17 @@ namespace leafstore::internal {
 
 class Increment {
  public:
-  // Checks which files of the history a save to `path` may build on. `history` must outlive this.
-  // error InvalidArgument: the history's files are in another directory.
+  // Checks which files of the history a save to `path` may build on. `history` must outlive this
+  // object. error InvalidArgument: the history's files are in another directory.
   static absl::StatusOr<Increment> Create(SaveHistory* history, const std::string& path,
                                           const IoOptions& io);
 
-  // Returns where an earlier file has the bytes of the tensor, or nothing. `file` of the result is
-  // 1 more than the index of that file in bases(). O(1).
+  // Returns the location of the tensor's bytes in an earlier file, or nothing. `file` of the result
+  // is the index of that file in bases() plus 1. O(1).
   std::optional<SaveHistory::Location> Find(const Tensor& tensor);
-  // Records where the bytes of a tensor are: in this file (0) or in a base.
+  // Records the location of a tensor's bytes: in this file (0) or in a base.
   void Add(const Tensor& tensor, const SaveHistory::Location& where);
-  // The files that Find has returned so far.
+  // Returns the files that Find has returned so far.
   const std::vector<BaseFile>& bases() const { return bases_; }
 
   // Updates the history, once the file is at its path.
@@ -53,7 +54,8 @@ class Increment {
   SaveHistory* history_;
   std::string path_;
   bool durable_;
-  // For each file of the history: its number as a base here, 0 while it is none, or kNoBase.
+  // For each file of the history: its index in bases_ plus 1, 0 if it is not a base yet, or
+  // kNoBase.
   std::vector<uint32_t> base_numbers_;
   std::vector<BaseFile> bases_;
   absl::flat_hash_map<uint64_t, SaveHistory::Location> locations_;  // by generation

@@ -19,7 +19,7 @@ absl::Status Wrong(const ManifestItem& item, uint32_t tensor, absl::string_view 
       absl::StrCat(TensorForMessage(item, tensor), ": expected ", expected, ", found ", found));
 }
 
-// A tensor without bytes.
+// Checks the offset and checksum of a tensor without bytes.
 absl::Status CheckNoSegment(const ManifestItem& item, uint32_t tensor) {
   if (item.segments.offsets[tensor] != 0) {
     return Wrong(item, tensor, "no offset without stored bytes",
@@ -47,8 +47,8 @@ absl::Status CheckSegment(const ManifestItem& item, uint32_t tensor, int64_t end
   return absl::OkStatus();
 }
 
-// The size that is stored: of a tensor that is stored as it is, its own; of another, none only if
-// it has none.
+// Checks the stored size of a tensor: its byte size if it is stored unchanged; otherwise 0 only if
+// its byte size is 0.
 absl::Status CheckStoredSize(const ManifestItem& item, uint32_t tensor) {
   const int64_t size = item.leaves.byte_sizes()[tensor];
   const int64_t found = item.stored_size(tensor);
@@ -61,7 +61,7 @@ absl::Status CheckStoredSize(const ManifestItem& item, uint32_t tensor) {
                absl::StrCat(found));
 }
 
-// Segments of which each comes after the one before it.
+// Checks whether each segment begins at or after the end of the previous one.
 class OrderCheck {
  public:
   void Add(int64_t offset, int64_t size) {
@@ -75,9 +75,9 @@ class OrderCheck {
   bool ordered_ = true;
 };
 
-// The same of all tensors of an item that are stored as they are, in this file: whether each has its
-// bytes and they grow. Nearly every item is one of these, and this is one tight loop. False where
-// any is not so: it need not be wrong.
+// Returns whether all tensors of an item have bytes, stored unchanged in this file, in valid
+// segments of ascending offsets. This is the case for nearly every item, and one tight loop. An
+// item for which this returns false is not necessarily invalid.
 bool ArePlain(const ManifestItem& item, int64_t end, OrderCheck* order) {
   const SegmentColumns& segments = item.segments;
   if (!segments.codecs.empty() || !segments.stored_sizes.empty() || !segments.bases.empty()) {

@@ -1,8 +1,8 @@
-// Segments: the runs of bytes of a checkpoint's tensors, and whether they can be.
+// Segments: the byte ranges of a checkpoint's tensors, and the checks of their positions.
 //
-// In a sound file every segment lies between the preamble and the manifest, begins where its size
-// asks for, has the size that dtype and shape ask for, and shares no byte with another. Offsets
-// usually grow, and then one pass finds this out.
+// In a valid file every segment is between the preamble and the manifest, has the alignment that
+// its size requires and the size that its dtype, shape and codec require, and overlaps no other
+// segment. Offsets are usually ascending; one pass checks all this then.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_SEGMENTS_H_
 
@@ -17,7 +17,7 @@
 
 namespace leafstore::internal {
 
-// One segment: of tensor number `tensor` of an item.
+// The segment of one tensor: `tensor` is its index in the item with index `item`.
 struct Segment {
   int64_t offset;
   int64_t size;
@@ -26,16 +26,16 @@ struct Segment {
   uint32_t tensor;
 };
 
-// Checks all segments; `end` is where the manifest begins. error DataLoss: names the item and path.
-// O(tensors), and O(n log n) where offsets do not grow.
+// Checks all segments. `end` is the offset of the manifest. error DataLoss: a segment is invalid;
+// names the item and path. O(tensors), or O(n log n) if offsets are not ascending.
 absl::Status CheckSegments(const Manifest& manifest, int64_t end);
 
-// All segments with bytes in this file, by offset. The manifest must have been checked.
+// Returns all segments in this file, ascending by offset. The manifest must have been checked.
 std::vector<Segment> SegmentsByOffset(const Manifest& manifest);
 
-// "item 'params', '.w'": the tensor of this number. For messages; O(leaves).
+// Returns the name of a tensor for messages: "item 'params', '.w'". O(leaves).
 std::string TensorForMessage(const ManifestItem& item, uint32_t tensor);
-// The same of the leaf at `place`. O(length).
+// Like TensorForMessage, but for the leaf at `place`. O(length).
 std::string LeafForMessage(const ManifestItem& item, uint32_t place);
 
 }  // namespace leafstore::internal

@@ -17,7 +17,7 @@ constexpr absl::string_view kPrefix = "step-";
 constexpr absl::string_view kSuffix = ".leaf";
 constexpr absl::string_view kLockFile = "LOCK";
 
-// Returns whether AtomicFile gives this name to an unfinished file of a step.
+// Returns whether this is the name of the temporary file of a step (see AtomicFile).
 bool IsUnfinished(absl::string_view name) {
   const size_t end = name.find(".tmp-");
   return end != absl::string_view::npos && StepOfFileName(name.substr(0, end)).has_value();
@@ -49,7 +49,7 @@ absl::StatusOr<std::vector<int64_t>> StepDirectory::Steps() const {
   for (const std::string& name : names) {
     if (const std::optional<int64_t> step = StepOfFileName(name)) steps.push_back(*step);
   }
-  return steps;  // the names are sorted, and sort as the steps do
+  return steps;  // ascending, as the names are
 }
 
 absl::StatusOr<std::unique_ptr<FileLock>> StepDirectory::CreateAndLock() const {

@@ -22,10 +22,10 @@
 
 namespace leafstore::internal {
 
-// Returns "step-00000000000000000100.leaf": the names sort as the steps do. `step` must not be
-// negative.
+// Returns the name of a step's file, such as "step-00000000000000000100.leaf". Names sort like
+// steps. `step` must not be negative.
 std::string StepFileName(int64_t step);
-// Returns the step of such a name, and nothing for any other name.
+// Returns the step of such a name, or nothing for any other name.
 std::optional<int64_t> StepOfFileName(absl::string_view name);
 
 class StepDirectory {
@@ -41,13 +41,13 @@ class StepDirectory {
   // Creates the directory unless it exists, and locks it. error FailedPrecondition: another has
   // locked it.
   absl::StatusOr<std::unique_ptr<FileLock>> CreateAndLock() const;
-  // Removes the temporary files that saves of steps left when their process ended.
+  // Removes the temporary files of unfinished saves.
   absl::Status RemoveUnfinished() const;
   // Returns OK if the file of a step exists and can be opened. error NotFound: it does not exist.
   absl::Status CheckExists(int64_t step) const { return files_->Open(PathOf(step)).status(); }
   absl::Status Remove(int64_t step) const { return files_->Remove(PathOf(step)); }
-  // Renames the file of a step to `<its name>.damaged`, or to `<its name>.damaged-2` and so on where
-  // that exists.
+  // Renames the file of a step to `<its name>.damaged`, or if that exists to `<its name>.damaged-2`
+  // and so on.
   absl::Status SetAside(int64_t step) const;
   absl::Status Sync() const { return files_->SyncDirectory(path_); }
 

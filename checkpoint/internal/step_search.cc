@@ -14,8 +14,8 @@
 namespace leafstore::internal {
 namespace {
 
-// Returns whether the bytes of a checkpoint, or a base of it, are not what they were. A checkpoint of
-// a newer leafstore is not damaged.
+// Returns whether an error means that a checkpoint, or a base of it, is damaged or missing. A
+// checkpoint from a newer leafstore is not damaged.
 bool IsDamage(const absl::Status& status) {
   return absl::IsDataLoss(status) || absl::IsNotFound(status);
 }
@@ -81,11 +81,11 @@ absl::StatusOr<RestoredCheckpoint> StepSearch::Restore(const RestoreQuery& query
   for (const int64_t step : steps) {
     absl::StatusOr<CheckpointReader> reader = OpenFor(step, query);
     if (reader.ok()) {
-      if (query.verify) Forget(step);  // somebody may have put an intact one there
+      if (query.verify) Forget(step);  // an intact file may have replaced a damaged one
       return RestoredCheckpoint{step, *std::move(reader), std::move(skipped)};
     }
     const absl::Status& why = reader.status();
-    // Not of the file, but of this process or machine, which may be able to read it in a moment.
+    // An error of this process or machine, not of the file: it may be readable later.
     if (!IsDamage(why) && !absl::IsUnimplemented(why)) return why;
     if (IsDamage(why)) {
       const std::lock_guard<std::mutex> lock(mutex_);
@@ -124,7 +124,7 @@ absl::StatusOr<std::vector<int64_t>> StepSearch::StepsByMetric() const {
   std::vector<RetainedCheckpoint> checkpoints;
   for (const int64_t step : steps) {
     const absl::StatusOr<CheckpointReader> reader = Open(step);
-    // One that cannot be opened has no metric; why, is reported when its turn comes.
+    // One that cannot be opened has no metric. Restore reports its error when it tries it.
     checkpoints.push_back(reader.ok() ? RetainedOf(step, *reader) : DamagedOf(step));
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckHaveMetric(checkpoints));
@@ -144,7 +144,7 @@ absl::Status StepSearch::CheckHaveMetric(absl::Span<const RetainedCheckpoint> ch
     if (checkpoint.metrics.contains(metric)) return absl::OkStatus();
     for (const auto& [name, value] : checkpoint.metrics) names.push_back(name);
   }
-  if (!any_opened) return absl::OkStatus();  // trying them reports why
+  if (!any_opened) return absl::OkStatus();  // Restore reports their errors
   return WithReason(
       absl::NotFoundError(absl::StrCat(directory_.path(), ": no checkpoint has the metric '",
                                        metric, "'", internal::DidYouMean(metric, names))),
@@ -155,7 +155,7 @@ absl::Status StepSearch::NoneIsIntact(absl::Span<const SkippedCheckpoint> skippe
   if (skipped.empty()) {
     return absl::NotFoundError(absl::StrCat(directory_.path(), ": there is no checkpoint"));
   }
-  // One that was asked for, or the only one: its own error.
+  // For a single checkpoint, its own error.
   if (skipped.size() == 1) return skipped[0].why;
   const bool any_is_newer =
       std::any_of(skipped.begin(), skipped.end(),

@@ -1,5 +1,5 @@
-// StepSearch: finds the newest or the best checkpoint of a managed directory that can be read, and
-// remembers which are damaged.
+// StepSearch: finds the newest or best readable checkpoint of a managed directory, and remembers
+// which checkpoints are damaged.
 //
 // Threads: all calls are safe from many threads.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_STEP_SEARCH_H_
@@ -23,29 +23,29 @@ namespace leafstore::internal {
 
 class StepSearch {
  public:
-  // All must outlive this.
+  // The arguments must outlive this object.
   StepSearch(const StepDirectory* directory, const ManagerOptions* options)
       : directory_(*directory), options_(*options) {}
 
   // See CheckpointManager::Restore.
   absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query);
 
-  // Returns a reader of a step's file; of `options`, the file system is the manager's.
+  // Opens the file of a step. Uses the manager's file system instead of that in `options`.
   absl::StatusOr<CheckpointReader> Open(int64_t step, ReadOptions options = {}) const;
-  // Returns what retention needs to know of a checkpoint. One that is damaged is marked so.
-  // error: this process cannot read it.
+  // Returns the properties of a checkpoint that retention depends on. Marks a damaged one as
+  // damaged. error: this process cannot read it.
   absl::StatusOr<RetainedCheckpoint> Describe(int64_t step);
 
   bool IsDamaged(int64_t step) const;
   // Returns whether Restore has found damage since the last call.
   bool TakeFoundDamage();
-  // Forgets that the file of a step is damaged: another file is there, or none.
+  // Forgets that the file of a step is damaged, as it was replaced or removed.
   void Forget(int64_t step);
 
  private:
   absl::StatusOr<std::vector<int64_t>> StepsToTry(const RestoreQuery& query) const;
   absl::StatusOr<std::vector<int64_t>> StepsByMetric() const;
-  // error NotFound: none of those that can be opened has the metric.
+  // Checks that a checkpoint has the metric, unless all are damaged. error NotFound: none has it.
   absl::Status CheckHaveMetric(absl::Span<const RetainedCheckpoint> checkpoints) const;
   absl::StatusOr<CheckpointReader> OpenFor(int64_t step, const RestoreQuery& query) const;
   absl::Status NoneIsIntact(absl::Span<const SkippedCheckpoint> skipped) const;

@@ -14,8 +14,8 @@
 namespace leafstore::internal {
 namespace {
 
-// Tensors that lie close together are brought into memory at once, up to this many bytes; those
-// larger than a quarter of it alone.
+// Tensors that are close together in the file are read together, up to this many bytes. Tensors
+// larger than a quarter of it are read alone.
 constexpr int64_t kWindow = int64_t{4} << 20;
 constexpr int64_t kLarge = kWindow / 4;
 constexpr int64_t kSmallGap = int64_t{16} << 10;
@@ -40,7 +40,7 @@ absl::StatusOr<Leaf> TensorLoader::Load(size_t number) {
   if (!bytes.ok()) return failed(bytes.status());
   stored.bytes = *bytes;
   absl::StatusOr<Tensor> tensor = LoadTensor(number, stored);
-  // That no bool is anything else is what C++ builds on: checked always.
+  // Always checked, as any other byte in a bool is undefined behavior in C++.
   if (tensor.ok() && tensor->dtype() == DType::kBool && !AreBools(tensor->bytes())) {
     tensor = absl::DataLossError("expected bools, 0 or 1, found another byte");
   }

@@ -1,12 +1,12 @@
-// TensorLoader: the leaves at some places of an item, loaded one after another: views of a mapping,
-// or tensors of their own. For checkpoint/ alone.
+// TensorLoader: loads the leaves at some places of an item in order, as views of a mapping or as
+// tensors that own their bytes.
 //
 //   TensorLoader loader(file, item, places, /*verify=*/true);
 //   for (size_t i = 0; i < places.size(); ++i) leaves[i] = loader.Load(i).value();
 //
-// Small tensors that lie close together are read, or brought in from the mapped file, at once.
+// Small tensors that are close together in the file are read, or made resident, together.
 //
-// Threads: one loader belongs to one thread; several of one file work side by side.
+// Threads: a loader belongs to one thread; several loaders may use one file at the same time.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_TENSOR_LOADER_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_TENSOR_LOADER_H_
 
@@ -29,17 +29,17 @@ namespace leafstore::internal {
 
 class TensorLoader {
  public:
-  // All must outlive this. Without `verify` no checksum is checked.
+  // The arguments must outlive this object. Without `verify`, checksums are not checked.
   TensorLoader(const CheckpointFile& file, const ManifestItem& item,
                absl::Span<const uint32_t> places, bool verify)
       : file_(file), item_(item), places_(places), verify_(verify) {}
 
-  // The leaf at places[number]; numbers must grow. error: CheckpointReader::Load's, with the item
-  // and path, but not the file.
+  // Loads the leaf at places[number]. Calls must be in order of ascending `number`. error:
+  // CheckpointReader::Load's, with the item and path, but not the file.
   absl::StatusOr<Leaf> Load(size_t number);
 
  private:
-  // The stored bytes of one tensor.
+  // The location of one tensor's stored bytes.
   struct Stored {
     const CheckpointBytes* bytes;
     uint32_t base;
@@ -53,10 +53,10 @@ class TensorLoader {
   absl::StatusOr<Tensor> View(size_t number, const Stored& stored);
   absl::StatusOr<Tensor> Read(size_t number, const Stored& stored);
   absl::StatusOr<Tensor> Decompress(size_t number, const Stored& stored);
-  // The stored bytes in memory. Valid until the next call.
+  // Returns the stored bytes, in memory. Valid until the next call.
   absl::StatusOr<absl::Span<const std::byte>> Get(size_t number, const Stored& stored);
-  // Where a window that begins with the tensor at places[first] may end: as far as small ones
-  // follow.
+  // Returns the end of a window that begins with the tensor at places[first] and includes the small
+  // tensors after it.
   int64_t WindowEnd(size_t first, const Stored& stored) const;
   absl::Status CheckChecksum(const Stored& stored, absl::Span<const std::byte> bytes) const;
 
@@ -64,9 +64,9 @@ class TensorLoader {
   const ManifestItem& item_;
   absl::Span<const uint32_t> places_;
   bool verify_;
-  // A run of bytes of a file that is in memory.
   Buffer scratch_;
-  std::optional<ZstdDecompressor> decompressor_;  // made when it is first needed
+  std::optional<ZstdDecompressor> decompressor_;  // created when it is first needed
+  // The window: a byte range of a file that is in memory.
   uint32_t window_base_ = 0;
   int64_t window_begin_ = 0;
   absl::Span<const std::byte> window_;

@@ -8,10 +8,12 @@
 namespace leafstore::internal {
 namespace {
 
-// Tensors are hashed and copied this much at a time, so that copying finds them in the cache.
+// Tensors are hashed and copied in chunks of this size, so that each is in the cache when it is
+// copied.
 constexpr size_t kChunk = size_t{256} << 10;
 
-// The smallest tensor for which a frame is worth its header.
+// The size of the smallest tensor that is compressed. For smaller ones, the frame header costs more
+// than it saves.
 constexpr size_t kSmallestCompressed = 256;
 
 }  // namespace
@@ -30,7 +32,7 @@ absl::StatusOr<SaveHistory::Location> TensorWriter::Write(const Tensor& tensor, 
   SaveHistory::Location where;
   where.checksum = kChecksumOfNothing;
   if (tensor.bytes().empty()) return where;
-  // By the size before compression: the compressed size of a large tensor is known only afterwards.
+  // Aligned by the uncompressed size: the compressed size is not known before it is written.
   LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
   const int64_t offset = stream->position();
   checksum_.Reset();

@@ -1,5 +1,5 @@
-// TensorWriter: puts the bytes of tensors into the stream of a checkpoint file, each a segment with
-// its checksum, as they are or as zstd frames.
+// TensorWriter: appends the bytes of tensors to the stream of a checkpoint file. Each tensor
+// becomes a segment with a checksum, uncompressed or as zstd frames.
 //
 //   LEAFSTORE_ASSIGN_OR_RETURN(TensorWriter writer, TensorWriter::Create({}));
 //   LEAFSTORE_ASSIGN_OR_RETURN(SaveHistory::Location where, writer.Write(tensor, &stream, done));
@@ -29,15 +29,16 @@ namespace leafstore::internal {
 
 class TensorWriter {
  public:
-  // Receives how many more bytes of a tensor have been saved, before compression.
+  // Receives the count of additional bytes of a tensor that have been saved, before compression.
   using Done = absl::FunctionRef<void(size_t)>;
 
-  // Of `options`, the compression and its level matter. error InvalidArgument: zstd has no such
-  // level. error ResourceExhausted: there is no memory.
+  // Of `options`, `compression` and `zstd_level` matter. error InvalidArgument: not a level of
+  // zstd.
+  // error ResourceExhausted: no memory.
   static absl::StatusOr<TensorWriter> Create(const SaveOptions& options);
 
-  // Appends the tensor's segment and returns where it is, in file 0. A tensor without bytes has no
-  // segment. error: the stream's. O(bytes).
+  // Appends the segment of a tensor and returns its location, in file 0. A tensor without bytes has
+  // no segment. error: the stream's. O(bytes).
   absl::StatusOr<SaveHistory::Location> Write(const Tensor& tensor, FileStream* stream, Done done);
 
  private:
@@ -46,7 +47,7 @@ class TensorWriter {
   // Appends the stored bytes of a tensor, compressed or not, and returns the codec.
   absl::StatusOr<uint8_t> WriteContent(absl::Span<const std::byte> bytes, FileStream* stream,
                                        Done done);
-  // Appends `bytes` as frames, the first of which is made already.
+  // Appends `bytes` as frames, the first of which is `frame`.
   absl::Status WriteFrames(absl::Span<const std::byte> bytes, absl::Span<const std::byte> frame,
                            FileStream* stream, Done done);
   absl::Status WriteStored(absl::Span<const std::byte> bytes, FileStream* stream);

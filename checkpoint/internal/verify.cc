@@ -1,4 +1,5 @@
-// CheckpointFile::Verify: every byte of the file, and those of its tensors in others.
+// CheckpointFile::Verify: checks every byte of the file, and the bytes of its tensors in other
+// files.
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -21,12 +22,12 @@ namespace {
 
 constexpr size_t kMostNamed = 10;
 
-// Bytes of all tensors, wherever they are stored.
+// Returns the stored bytes of all tensors, in this file and others.
 int64_t StoredBytes(const Manifest& manifest) {
   int64_t bytes = 0;
   for (const ManifestItem& item : manifest.items) {
     for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
-      // What is asked of a file before it is verified may say anything.
+      // Sizes may be arbitrary, as the file is not verified yet.
       if (__builtin_add_overflow(bytes, item.stored_size(tensor), &bytes)) {
         return std::numeric_limits<int64_t>::max();
       }
@@ -37,7 +38,7 @@ int64_t StoredBytes(const Manifest& manifest) {
 
 }  // namespace
 
-// Counts what has been checked, and tells it.
+// Counts the checked bytes and reports them.
 class VerifyProgress {
  public:
   VerifyProgress(const std::function<void(int64_t, int64_t)>& tell, const Manifest& manifest)
@@ -60,10 +61,11 @@ class VerifyProgress {
   int64_t told_ = 0;
 };
 
-// Collects what is damaged.
+// Collects errors of damaged data.
 class CorruptionInfo {
  public:
-  // The same for what `name`, which takes time, puts a name before; it is asked for the first few.
+  // Like the overload below, but first adds a name to the error with `name`. As this takes time, it
+  // is only called for the first kMostNamed errors.
   absl::Status Note(const absl::Status& status,
                     absl::FunctionRef<absl::Status(const absl::Status&)> name) {
     if (status.code() != absl::StatusCode::kDataLoss || count_ < kMostNamed) {
@@ -72,7 +74,7 @@ class CorruptionInfo {
     ++count_;
     return absl::OkStatus();
   }
-  // Takes note of an error of the data; returns any other.
+  // Records a DataLoss error and returns OK. Returns any other status unchanged.
   absl::Status Note(const absl::Status& status) {
     if (status.ok() || status.code() != absl::StatusCode::kDataLoss) return status;
     if (reason_ == ErrorReason::kNone) reason_ = ReasonOf(status);
@@ -90,7 +92,7 @@ class CorruptionInfo {
 
  private:
   size_t count_ = 0;
-  ErrorReason reason_ = ErrorReason::kNone;  // the first
+  ErrorReason reason_ = ErrorReason::kNone;  // the first one found
   std::string text_;
 };
 
@@ -101,7 +103,7 @@ absl::Status CheckpointFile::Named(const Segment& segment, absl::string_view wha
 }
 
 absl::Status CheckpointFile::VerifyOwn(VerifyProgress* progress, CorruptionInfo* damage) const {
-  // The ends and the manifest were checked when the file was opened; once more, as they are now.
+  // The ends and the manifest were checked when the file was opened, but may have changed since.
   const Footer& footer = own_->footer();
   LEAFSTORE_RETURN_IF_ERROR(damage->Note(own_->CheckEnds()));
   const absl::Status manifest =
@@ -160,7 +162,7 @@ absl::StatusOr<std::vector<const CheckpointBytes*>> CheckpointFile::OpenBases(
     const std::string message =
         absl::StrCat(file.status().message(), "; tensors that are in it: ", tensors[base]);
     absl::Status why = WithMessage(file.status(), message);
-    if (ReasonOf(why) == ErrorReason::kMissingBase) {  // which is damage to this checkpoint
+    if (ReasonOf(why) == ErrorReason::kMissingBase) {  // this damages the checkpoint
       why = WithReason(absl::DataLossError(message), ErrorReason::kMissingBase);
     }
     LEAFSTORE_RETURN_IF_ERROR(damage->Note(why));

@@ -12,7 +12,7 @@
 namespace leafstore::internal {
 namespace {
 
-// Of the contents of a block, and of the bytes that it takes.
+// The maximum content of a block, and the minimum bytes that store it.
 constexpr uint64_t kMostBlockContent = uint64_t{128} << 10;
 constexpr uint64_t kLeastBlock = 4;
 
@@ -22,20 +22,22 @@ absl::Status NoFrames(absl::string_view why) {
 
 absl::Status NoMemory() { return absl::ResourceExhaustedError("no memory for zstd"); }
 
-// An error of the library: of the machine, or else of the frames.
+// Converts an error of zstd: ResourceExhausted for no memory, otherwise DataLoss.
 absl::Status Failed(size_t result) {
   if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation) return NoMemory();
   return NoFrames(ZSTD_getErrorName(result));
 }
 
-// The frames of today; zstd may be built to read those of its youth as well.
+// Returns whether `stored` begins with the magic of a current frame. zstd may be built to read
+// legacy frames too.
 bool BeginsAsFrame(absl::Span<const std::byte> stored) {
   constexpr std::byte kMagic[] = {std::byte{0x28}, std::byte{0xb5}, std::byte{0x2f},
                                   std::byte{0xfd}};
   return stored.size() >= 4 && std::equal(std::begin(kMagic), std::end(kMagic), stored.begin());
 }
 
-// The size of the frame that `stored` begins with, of so much content.
+// Returns the size of the frame at the beginning of `stored`, which must have `content` bytes of
+// content. error DataLoss: not such a frame.
 absl::StatusOr<size_t> CheckFrame(absl::Span<const std::byte> stored, uint64_t content) {
   if (!BeginsAsFrame(stored)) return NoFrames(absl::StrCat("none for ", content, " bytes"));
   const unsigned long long found = ZSTD_getFrameContentSize(stored.data(), stored.size());

@@ -1,5 +1,4 @@
-// Codec 1: the bytes of a tensor as zstd frames (RFC 8878), one after another. For checkpoint/
-// alone.
+// Codec 1: the bytes of a tensor as a sequence of zstd frames (RFC 8878).
 //
 //   ZstdCompressor compressor = ZstdCompressor::Create(3).value();
 //   absl::Span<const std::byte> frame = compressor.Compress(content).value();
@@ -7,10 +6,10 @@
 //   LEAFSTORE_RETURN_IF_ERROR(CheckZstdFrames(stored, byte_size));
 //   LEAFSTORE_RETURN_IF_ERROR(decompressor.Decompress(stored, out));
 //
-// Each frame says how large its content is: kZstdFrameContent, and the last the rest. So memory to
-// write is that of one frame, and a reader knows before it takes memory that there are frames for
-// it: a block of a frame has up to 128 KiB and takes 4 bytes at least, so that one of 4 MiB takes
-// 128.
+// Each frame declares the size of its content: kZstdFrameContent, or the rest for the last frame.
+// So a writer needs memory for one frame only. A reader can check, before it allocates memory, that
+// the stored bytes are enough for the declared content: a block of a frame has at most 128 KiB of
+// content and at least 4 bytes, so a frame of 4 MiB has at least 128 bytes.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_ZSTD_CODEC_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_ZSTD_CODEC_H_
 
@@ -25,22 +24,24 @@
 
 #include "leafstore/core/buffer.h"
 
-// ZSTD_CCtx and ZSTD_DCtx of zstd.h, which users of leafstore need not have.
+// ZSTD_CCtx and ZSTD_DCtx, declared here because users of leafstore may not have zstd.h.
 struct ZSTD_CCtx_s;
 struct ZSTD_DCtx_s;
 
 namespace leafstore::internal {
 
+// The bytes of content of every frame but the last.
 inline constexpr size_t kZstdFrameContent = size_t{4} << 20;
 
-// Threads: one at a time.
+// Threads: one thread at a time.
 class ZstdCompressor {
  public:
-  // error InvalidArgument: no level of zstd's; names those there are. error ResourceExhausted.
+  // error InvalidArgument: not a level of zstd; names the valid ones. error ResourceExhausted: no
+  // memory.
   static absl::StatusOr<ZstdCompressor> Create(int level);
 
-  // A frame of up to kZstdFrameContent bytes. Valid until the next call. error ResourceExhausted:
-  // no memory.
+  // Returns a frame of `content`, at most kZstdFrameContent bytes. Valid until the next call.
+  // error ResourceExhausted: no memory.
   absl::StatusOr<absl::Span<const std::byte>> Compress(absl::Span<const std::byte> content);
 
  private:
@@ -51,20 +52,21 @@ class ZstdCompressor {
       : context_(std::move(context)), frame_(std::move(frame)) {}
 
   std::unique_ptr<ZSTD_CCtx_s, Free> context_;
-  Buffer frame_;  // room for any
+  Buffer frame_;  // large enough for any frame
 };
 
-// error DataLoss: these are not frames as above of `byte_size` bytes in all. O(stored).
+// Checks that `stored` has frames as above, with `byte_size` bytes of content in total. error
+// DataLoss: it does not. O(stored).
 absl::Status CheckZstdFrames(absl::Span<const std::byte> stored, int64_t byte_size);
 
-// Threads: one at a time.
+// Threads: one thread at a time.
 class ZstdDecompressor {
  public:
   // error ResourceExhausted: no memory.
   static absl::StatusOr<ZstdDecompressor> Create();
 
-  // Decompresses what has been checked. error DataLoss: damaged, or the contents do not fill `out`.
-  // error ResourceExhausted: no memory.
+  // Decompresses frames that CheckZstdFrames accepted. error DataLoss: damaged, or the contents do
+  // not fill `out`. error ResourceExhausted: no memory.
   absl::Status Decompress(absl::Span<const std::byte> stored, absl::Span<std::byte> out);
 
  private:

@@ -1,7 +1,7 @@
 // Fatal: ends the program on a programming error.
 //
-// Errors that a correct program can meet (files, input, memory) are absl::Status. Fatal is for the
-// few calls whose misuse is a mistake in the calling code and whose result would be undefined
+// Errors that can occur in a correct program (files, input, memory) are absl::Status. Fatal is for
+// the few calls whose misuse is a mistake in the calling code and whose result would be undefined
 // otherwise, such as reading an f32 tensor as integers.
 #ifndef LEAFSTORE_CORE_INTERNAL_FATAL_H_
 #define LEAFSTORE_CORE_INTERNAL_FATAL_H_

@@ -10,25 +10,25 @@
 // writer (header.h). Static leaves and structure are stored in the metadata, under a key that other
 // readers ignore (structure.h).
 //
-// Streaming. The bytes of the tensors are written through four buffers of 8 MiB. Tensors may be views
-// of the file that is replaced.
+// Streaming. The bytes of the tensors are written through four buffers of 8 MiB. Tensors may be
+// views of the file that is replaced.
 //
 // Commit. As for a checkpoint (checkpoint/writer.h): a temporary file in the same directory, fsync,
 // rename, fsync of the directory. After a failure the temporary file is removed and the old file is
-// unchanged. If only the last step fails, the sync of the directory, the new file is in place, but may
-// not survive a loss of power.
+// unchanged. If only the last step fails, the sync of the directory, the new file is in place, but
+// may not survive a loss of power.
 //
-// Sets. All shards are written and synced before the first is renamed, and the index is renamed last:
-// without it the set does not exist. Shards get free names and never replace a file, even one that is
-// created meanwhile; after a failure the shards of this save are removed. So with replace_set the old
-// index and shards are unchanged until the new index atomically replaces the old one; only then are
-// the old shards removed. A crash leaves the old set or the new one, and perhaps shards that no index
-// names, which the next save with replace_set removes. Readers that opened the old set keep it. A
-// single file that replaces a set is renamed first; then the old index is removed. Two concurrent
-// saves of one set are not safe.
+// Sets. All shards are written and synced before the first is renamed, and the index is renamed
+// last: without it the set does not exist. Shards get free names and never replace a file, even one
+// that is created meanwhile; after a failure the shards of this save are removed. So with
+// replace_set the old index and shards are unchanged until the new index atomically replaces the
+// old one; only then are the old shards removed. A crash leaves the old set or the new one, and
+// perhaps shards that no index names, which the next save with replace_set removes. Readers that
+// opened the old set keep it. A single file that replaces a set is renamed first; then the old
+// index is removed. Two concurrent saves of one set are not safe.
 //
-// Errors. InvalidArgument, FailedPrecondition (a borrow is open): errors of the caller, found before
-// anything is written. Others are the file system's (no space is ResourceExhausted).
+// Errors. InvalidArgument, FailedPrecondition (a borrow is open): errors of the caller, found
+// before anything is written. Others are the file system's (no space is ResourceExhausted).
 //
 // Threads: pure functions; the store is read during the call.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_WRITER_H_
@@ -53,8 +53,8 @@ namespace leafstore {
 
 // When structure and static leaves are saved in the metadata.
 enum class StructureSave : uint8_t {
-  // If a reader with default options could not restore the store from names alone: it has a TreeDef,
-  // static leaves or groups, or a path with an attribute, an index, or a dot in a key.
+  // If a reader with default options could not restore the store from names alone: it has a
+  // TreeDef, static leaves or groups, or a path with an attribute, an index, or a dot in a key.
   kAuto,
   kAlways,
   // Never. error InvalidArgument for a store with static leaves, unless drop_static is set.
@@ -63,7 +63,8 @@ enum class StructureSave : uint8_t {
 
 struct SafetensorsSaveOptions {
   IoOptions io = {};
-  // Without a value the file has no `__metadata__` (except for a structure); an empty one is written.
+  // Without a value the file has no `__metadata__` (except for a structure); an empty one is
+  // written.
   std::optional<Metadata> metadata = {};
   StructureSave structure = StructureSave::kAuto;
   // With StructureSave::kNever: skips static leaves instead of reporting an error.
@@ -72,15 +73,15 @@ struct SafetensorsSaveOptions {
   std::optional<Grouping> grouping = {};
   // How paths become names: kCanonical, or any other for dotted forms.
   NameStyle names = NameStyle::kSplit;
-  // Allows an index or shards of this name to exist. The set is replaced atomically (see Sets above),
-  // and remaining shards of this name, whatever their numbers, are removed. If the usual name of a
+  // Allows an index or shards of this name to exist. The set is replaced atomically (see Sets
+  // above), and remaining shards of this name, with any index, are removed. If the usual name of a
   // shard exists, the names of the new shards end in `-r1`.
   bool replace_set = false;
 };
 
-// Saves a store. error InvalidArgument: two leaves have the same name (names.h); a key, a static str
-// or metadata is not UTF-8; metadata has the key of the structure and a structure is saved; or the
-// grouping is on another Layout. error ResourceExhausted: the header exceeds 100 MB. O(bytes).
+// Saves a store. error InvalidArgument: two leaves have the same name (names.h); a key, a static
+// str or metadata is not UTF-8; metadata has the key of the structure and a structure is saved; or
+// the grouping is on another Layout. error ResourceExhausted: the header exceeds 100 MB. O(bytes).
 absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
                              const SafetensorsSaveOptions& options = {});
 // Saves tensors by name, in any order, without a structure. error InvalidArgument also: a duplicate
@@ -95,10 +96,11 @@ struct SavedShards {
   std::string index;
 };
 
-// Saves a store in shards of at most `max_shard_bytes` of tensors; a larger tensor is a shard of its
-// own. For a path `<stem>.safetensors` the files are `<stem>-00001-of-00003.safetensors`, ... and
-// `<stem>.safetensors.index.json`; if one shard is enough, the only file is `path`. Shards are filled
-// in the order of places. Metadata and structure are in every shard, so each is a complete file.
+// Saves a store in shards of at most `max_shard_bytes` of tensors; a larger tensor is a shard of
+// its own. For a path `<stem>.safetensors` the files are `<stem>-00001-of-00003.safetensors`, ...
+// and `<stem>.safetensors.index.json`; if one shard is enough, the only file is `path`. Shards are
+// filled in the order of places. Metadata and structure are in every shard, so each is a complete
+// file.
 // error InvalidArgument also: `path` does not end in `.safetensors`, the file name is not UTF-8, or
 // the size is not positive. error AlreadyExists: an index of this name exists, which readers would
 // prefer to a single file, or a shard of the set exists (unless replace_set).

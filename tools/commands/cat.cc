@@ -78,7 +78,7 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Input& input, const CatOpti
   return leaves;
 }
 
-// Checks the slices before the first leaf is read and printed. error: a UsageError: a slice of a static
+// Checks all slices before any leaf is read or printed. error: a UsageError: a slice of a static
 // leaf, or outside of the shape.
 absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& leaves) {
   for (const ChosenLeaf& leaf : leaves) {

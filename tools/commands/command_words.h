@@ -4,7 +4,7 @@
 //   for (const CommandWords& command : CommandsOf(program)) ... command.options ...
 //
 // The kind of a value follows from the name of its type in options.h: FILE, OUT and TEMPLATE are
-// files, NAME an item, GLOB and PATH leaves; WithChoices gives a list of words.
+// files, NAME is an item, GLOB and PATH are leaves. WithChoices sets a list of words.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_
 
@@ -19,7 +19,7 @@ namespace leafstore::tools {
 enum class ValueWords : uint8_t { kFlag, kAny, kFile, kItem, kPath, kChoice };
 
 struct OptionWords {
-  std::vector<std::string> names;  // with their dashes; a positional has one name
+  std::vector<std::string> names;  // including dashes; a positional has one name
   std::string type;                // "GLOB"
   std::string description;
   ValueWords value = ValueWords::kFlag;
@@ -33,12 +33,12 @@ struct CommandWords {
   std::string name;  // empty: the program
   std::string description;
   std::string footer;
-  std::vector<OptionWords> options;  // and positionals, in order
+  std::vector<OptionWords> options;  // including positionals, in order
 
   std::vector<const OptionWords*> Positionals() const;
 };
 
-// Returns the program, and then its subcommands in order, without hidden ones.
+// Returns the program, then its visible subcommands in order.
 std::vector<CommandWords> CommandsOf(const CLI::App& program);
 
 // Returns the text of --help for `command`, which is `program` or one of its subcommands.

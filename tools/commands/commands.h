@@ -1,7 +1,7 @@
 // The subcommands of the `leafstore` program, one file each; docs/tool.md describes them.
 //
-// Each function declares a subcommand and its options, and tells `run` what to do if the command
-// line names it:
+// Each function declares a subcommand and its options, and sets `run->function` if the command line
+// names it:
 //
 //   void AddInspectCommand(CLI::App* program, CommandRun* run) {
 //     auto options = std::make_shared<InspectOptions>();
@@ -10,7 +10,7 @@
 //     command->callback([=] { run->function = [options] { return Inspect(*options); }; });
 //   }
 //
-// The status that it returns becomes the exit code and the message (present/errors.h).
+// The status that the function returns determines the exit code and the message (present/errors.h).
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMANDS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_COMMANDS_H_
 
@@ -21,10 +21,10 @@
 
 namespace leafstore::tools {
 
-// What a subcommand does once the command line has been read.
+// The action of the subcommand that the command line names.
 struct CommandRun {
   std::function<absl::Status()> function;
-  // The exit code of an error of a file: 2 for a subcommand whose 1 is an answer.
+  // The exit code for a file error: 2 where a subcommand uses 1 for a negative answer.
   int error_code = 1;
 };
 
@@ -35,15 +35,15 @@ void AddStatsCommand(CLI::App* program, CommandRun* run);
 void AddDiffCommand(CLI::App* program, CommandRun* run);
 void AddVerifyCommand(CLI::App* program, CommandRun* run);
 void AddExplainCommand(CLI::App* program, CommandRun* run);
-// Is in the separate library leafstore_report, which a build may leave out.
+// Defined in the separate library leafstore_report, which a build may omit.
 void AddReportCommand(CLI::App* program, CommandRun* run);
 void AddConvertCommand(CLI::App* program, CommandRun* run);
 void AddSplitCommand(CLI::App* program, CommandRun* run);
 void AddMergeCommand(CLI::App* program, CommandRun* run);
 void AddRenameCommand(CLI::App* program, CommandRun* run);
 void AddCompletionCommand(CLI::App* program, CommandRun* run);
-// Are not listed in --help: the words that completion scripts ask for, and the manual page, which
-// the build writes to a file.
+// Not listed in --help: the words that completion scripts request, and the manual page, which the
+// build writes to a file.
 void AddCompleteWordsCommand(CLI::App* program, CommandRun* run);
 void AddManualCommand(CLI::App* program, CommandRun* run);
 

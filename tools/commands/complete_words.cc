@@ -1,5 +1,5 @@
-// `leafstore complete-words items|paths FILE [PREFIX]`, which completion scripts run: prints the items
-// of a file, or the paths that continue a prefix by one key.
+// `leafstore complete-words items|paths FILE [PREFIX]`, which completion scripts run: prints the
+// items of a file, or the paths that continue a prefix by one key.
 #include <cstdio>
 #include <memory>
 #include <set>
@@ -25,7 +25,7 @@ struct WordsArguments {
   std::string prefix;
 };
 
-// A file with more leaves takes too long to search at each key press.
+// The maximum count of leaves: more would take too long to search at each key press.
 constexpr uint32_t kMostLeaves = 200'000;
 
 // Returns whether the word needs no quotes in a shell.
@@ -36,8 +36,8 @@ bool IsPlain(absl::string_view word) {
              absl::string_view::npos;
 }
 
-// Adds the paths that begin with the prefix, up to the end of the next key; a dot follows it if there
-// are more keys.
+// Adds the paths that begin with the prefix, cut after the next key; a dot follows if there are
+// more keys.
 void AddPaths(const SourceItem& item, const std::string& prefix, std::set<std::string>* words) {
   if (item.size() > kMostLeaves) return;
   // A path that is too long to print ends the suggestions.

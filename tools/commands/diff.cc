@@ -115,7 +115,7 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const I
   return diff;
 }
 
-// Returns whether only NaN differ: numbers differ, but their largest difference is 0.
+// Returns whether only NaN differ: elements differ, but the largest difference is 0.
 bool OnlyNanDiffers(const LeafDiff& leaf) { return leaf.differing > 0 && leaf.max_abs == 0; }
 
 std::string NumbersText(const LeafDiff& leaf) {
@@ -308,7 +308,7 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   command->add_flag("--brief", arguments->brief, "print only whether they differ");
   AddInput(command, {kReading, kForm}, &arguments->input);
   command->callback([=] {
-    run->error_code = 2;  // 1 is an answer
+    run->error_code = 2;  // 1 means that the files differ
     run->function = [arguments] {
       TemporaryFiles::GuardAgainstCrashes(/*exit_code=*/2);
       return Diff(*arguments);

@@ -78,7 +78,7 @@ absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
   return items;
 }
 
-// Returns the saved group of a leaf; none where it is in none.
+// Returns the saved group of a leaf, if any.
 std::optional<std::string> SavedGroup(const ChosenLeaf& leaf) {
   const std::optional<Grouping>& grouping = leaf.item->grouping();
   const uint32_t group = grouping ? grouping->GroupOf(leaf.slot()) : kNoGroup;

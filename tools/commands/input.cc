@@ -64,7 +64,7 @@ absl::Status CheckGlobs(Items items, const std::vector<GlobPattern>& globs,
   return UsageErrors(absl::StrJoin(wrong, "\n"));
 }
 
-// Counts the leaves that each group gets.
+// Returns the count of leaves that each group receives.
 absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items, const std::vector<Filter>& filters) {
   std::vector<uint64_t> counts(filters.size());
   for (const SourceItem* item : items) {
@@ -77,7 +77,7 @@ absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items, const std::vector
   return counts;
 }
 
-// Returns why a group gets no leaf.
+// Returns the reason why a group receives no leaf.
 absl::StatusOr<std::string> WhyNone(Items items, const Filter& filter) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> alone, CountLeaves(items, {filter}));
   if (alone[0] > 0) return std::string(" (other groups have the leaves that it matches)");
@@ -128,7 +128,7 @@ std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) 
   const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{*std::move(glob)}, std::nullopt});
   if (!rows.ok()) return places;
   places = rows->places();
-  // An alias that is named itself means its owner.
+  // If only aliases match, the first selects its owner.
   for (const Row& row : rows->rows()) {
     if (places.empty() && row.kind == Row::kAlias) AddBelow(item, *rows->def(), row.node, &places);
   }
@@ -186,7 +186,7 @@ absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items, const std::strin
   return leaves;
 }
 
-// Keeps only the leaves that a glob of `match` matches, if there is one.
+// Keeps only the leaves that a glob of `match` matches; all if `match` is empty.
 absl::Status KeepMatched(const std::vector<GlobPattern>& match, std::vector<ChosenLeaf>* leaves) {
   if (match.empty()) return absl::OkStatus();
   std::map<const SourceItem*, std::vector<uint32_t>> matched;

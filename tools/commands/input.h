@@ -1,12 +1,12 @@
-// Input: what a subcommand works on: an open source, the chosen items, and parsed globs and filters.
+// Input: the input of a subcommand: an open source, the chosen items, and parsed globs and filters.
 //
 //   LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input));
 //   for (const SourceItem* item : input.items) ...
 //   LEAFSTORE_ASSIGN_OR_RETURN(auto leaves, ChooseLeaves(input, {"layers.*.weight[0:3]"}));
 //
 // A glob or filter of the command line that matches nothing is an error: otherwise a misspelt name
-// would give an answer about nothing, or about everything. It is checked on all items that are
-// read, including those of two files: matching in one of them is enough. No tensor is read.
+// would silently select nothing, or everything. It must match in at least one of the items that are
+// read, including those of a second file. No tensor is read.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_INPUT_H_
 #define LEAFSTORE_TOOLS_COMMANDS_INPUT_H_
 
@@ -37,25 +37,25 @@ struct Input {
   GroupFilters groups;
 };
 
-// What a subcommand requires of --match and --group.
+// The requirements of a subcommand on --match and --group.
 struct InputNeeds {
   bool match_leaves = false;     // a glob must match a leaf; an alias is not enough
-  bool groups = false;           // there must be groups: given, or saved with the file
-  bool own_leaves = false;       // each filter must get a leaf that no other group has
-  bool allow_no_leaves = false;  // a filter need not match
+  bool groups = false;           // groups must be given or saved with the file
+  bool own_leaves = false;       // each filter must own at least one leaf
+  bool allow_no_leaves = false;  // filters that match nothing are allowed
 };
 
-// error: a UsageError for an option; a file's.
+// Opens the source and resolves the options. error: a UsageError for an option; a file's.
 absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& needs = {});
 
-// Opens the source alone, with progress and notes on standard error. `verify` says whether tensors
-// are read, so that their checksums matter; --no-verify overrides it.
+// Opens only the source, with progress and notes on standard error. `verify` is false where no
+// tensor will be read, so that checksums do not matter; --no-verify overrides it.
 absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true);
 
 // Returns the named items, or all. error: a UsageError with suggestions.
 absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions& options);
 
-// error: a UsageError, with the column in the glob.
+// Parses globs. error: a UsageError, with the column in the glob.
 absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
                                                     absl::string_view option = "--match");
 
@@ -71,7 +71,7 @@ absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
 absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,
                          bool own_leaves = false);
 
-// A leaf that a PATH of the command line means.
+// A leaf that a PATH of the command line selects.
 struct ChosenLeaf {
   const SourceItem* item = nullptr;
   uint32_t place = 0;
@@ -80,12 +80,12 @@ struct ChosenLeaf {
   Slot slot() const { return item->slots().SlotAt(place); }
 };
 
-// Returns the leaves that the paths mean and --match matches, in the order of the items and their
-// leaves for each path; all leaves if there is no path. A path is tried as a canonical path, as a
-// dotted name, and as a glob; a container means the leaves below it. If nothing is found and the
-// path ends in `[...]`, that is a slice (slice.h) of what the rest finds. error: a UsageError, with
-// suggestions: there is no such leaf; an invalid slice; a slice, where `no_slice`, the end of the
-// message, is not empty.
+// Returns the leaves that the paths select and --match matches, in the order of the paths, then of
+// the items and their leaves; all leaves if `paths` is empty. A path is tried as a canonical path,
+// as a dotted name, and as a glob; a container selects the leaves below it. If nothing is found and
+// the path ends in `[...]`, that part is a slice (slice.h) of what the rest selects. error: a
+// UsageError, with suggestions: no such leaf; an invalid slice; any slice if `no_slice`, the end of
+// its message, is not empty.
 absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      const std::vector<std::string>& paths,
                                                      absl::string_view no_slice);
@@ -93,7 +93,7 @@ absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
 // Returns the dotted path, safe for a terminal.
 std::string PrintableName(const ChosenLeaf& leaf);
 
-// Prints the file and its format: the first line of several answers.
+// Prints the file and its format, the first line of several answers.
 void PrintTitle(const Source& source, Output* out);
 
 }  // namespace leafstore::tools

@@ -41,7 +41,7 @@ absl::Status Inspect(const InspectOptions& options) {
   const OutputForm& form = options.input.form;
   const bool verified =
       options.stats && !options.input.no_verify && source.format == SourceFormat::kLeaf;
-  // Everything is summarized before the first line is printed: an error leaves no partial answer.
+  // Everything is summarized before the first line is printed: an error leaves no partial output.
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ItemSummary> items,
                              Summarize(source, input.items,
                                        {.rows = {input.match, options.depth},

@@ -1,4 +1,4 @@
-// The two answers of `leafstore inspect`: text for people, JSON for programs (docs/tool.md).
+// The two outputs of `leafstore inspect`: text for people, JSON for programs (docs/tool.md).
 #ifndef LEAFSTORE_TOOLS_COMMANDS_INSPECT_H_
 #define LEAFSTORE_TOOLS_COMMANDS_INSPECT_H_
 
@@ -12,8 +12,7 @@
 
 namespace leafstore::tools {
 
-// Prints a header, and a table for each item. `verified` says that checksums of tensors were
-// verified.
+// Prints a header, and a table for each item. `verified`: the checksums of tensors were verified.
 void PrintText(const Source& source, const std::vector<ItemSummary>& items, bool verified,
                Output* out);
 

@@ -105,7 +105,7 @@ Json GroupsToJson(const ItemSummary& summary) {
   return groups;
 }
 
-// Returns everything about an item except its rows.
+// Returns all fields of an item except its rows.
 Json HeadOf(const ItemSummary& summary) {
   const SourceItem& item = summary.item();
   Json json = {{"name", item.name()},

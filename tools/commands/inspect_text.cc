@@ -13,7 +13,7 @@
 namespace leafstore::tools {
 namespace {
 
-// Returns "1.2 MiB (31%)": the size of compressed bytes, and their share of the uncompressed ones.
+// Returns "1.2 MiB (31%)": the compressed size, and its share of the uncompressed size.
 std::string StoredText(int64_t stored, int64_t bytes) {
   const double percent = 100 * static_cast<double>(stored) / static_cast<double>(bytes);
   return absl::StrFormat("%s (%.*f%%)", HumanBytes(stored), percent < 10 ? 1 : 0, percent);
@@ -58,7 +58,7 @@ Cell PathCell(const ItemRows& rows, const Row& row) {
                                                                : Style::kPlain};
 }
 
-// Prints the rows of an item. The columns depend on what there is to show.
+// Prints the rows of an item, without columns that would be empty.
 void PrintRows(const ItemSummary& summary, Output* out) {
   const ItemRows& rows = summary.rows;
   bool subtrees = false, notes = false, compressed = false;

@@ -30,7 +30,7 @@ struct Pairs {
   std::vector<uint32_t> only_b;
 };
 
-// The places that are compared.
+// Returns the places that are compared.
 absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
                                                const ItemDiffOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows rows, ItemRows::Create(item, {options.match, {}}));
@@ -44,8 +44,8 @@ absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
   return kept;
 }
 
-// Pairs leaves that only one item has so far. Of several that would be one leaf, as an alias and its
-// owner are, the first is paired; by dotted form none is.
+// Pairs leaves that are still unpaired. If several would pair with the same leaf, such as an alias
+// and its owner, the first does; by dotted form, none does.
 void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) {
   const Alignment where = Align({a.layout(), a.slots().AtPlaces(pairs->only_a)},
                                 {b.layout(), b.slots().AtPlaces(pairs->only_b)}, {.by = by});
@@ -79,7 +79,7 @@ absl::StatusOr<Pairs> PairUp(const SourceItem& a, const SourceItem& b,
   return pairs;
 }
 
-// The leaves at these places, in their order, which need not grow.
+// Loads the leaves at `places`, in any order, and returns them in that order.
 absl::StatusOr<std::vector<Leaf>> LoadInOrder(const SourceItem& item,
                                               const std::vector<uint32_t>& places) {
   std::vector<uint32_t> sorted = places;
@@ -109,7 +109,7 @@ absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Spa
   absl::StatusOr<std::vector<Leaf>> loaded_b = LoadInOrder(side_b.item, places_b);
   if (!loaded_b.ok()) return FileError(side_b.file, loaded_b.status());
   std::vector<Leaf> leaves = *std::move(loaded_b);
-  // Under a's paths, so that they meet by position.
+  // Uses the paths of `a`, so that leaves are paired by position.
   const ParamStore right =
       ParamStore::FromParts(a.layout(), a.slots().AtPlaces(places_a), std::move(leaves));
   LEAFSTORE_ASSIGN_OR_RETURN(StoreDiff found, DiffStores(left, right, options.diff));
@@ -122,10 +122,9 @@ absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Spa
   return absl::OkStatus();
 }
 
-// The names of an item, dotted: of an alias what it is tied to, of a leaf nothing. Those that are
-// compared are marked.
+// A dotted name of an item.
 struct Name {
-  std::string tied_to;
+  std::string tied_to;  // the owner of an alias; empty for a leaf
   bool compared = false;
 };
 using Names = std::map<std::string, Name>;
@@ -162,8 +161,8 @@ bool HasAliases(const SourceItem& item) {
   return def.ok() && def->has_aliases();
 }
 
-// Ties of one side that the other has not, or has with another leaf. A name that is a leaf of its
-// own there is said already, among those that only one has.
+// Appends the ties that the other side does not have, or has with another leaf. A name that is a
+// leaf of its own on the other side is skipped: it is listed among the leaves of one side only.
 absl::Status DiffTies(const SourceItem& a, const SourceItem& b, const ItemDiffOptions& options,
                       std::vector<std::string>* lines) {
   if (!HasAliases(a) && !HasAliases(b)) return absl::OkStatus();
@@ -186,8 +185,8 @@ absl::Status DiffTies(const SourceItem& a, const SourceItem& b, const ItemDiffOp
   return absl::OkStatus();
 }
 
-// What differs in the structures, without what leaves that are on one side alone say already.
-// False where they are not compared, as one has none of its own.
+// Appends the differences of the structures, without subtrees whose leaves are on one side only.
+// Returns false if one side has no structure, so that they are not compared.
 bool DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* lines) {
   if (!a.has_def() || !b.has_def()) return false;
   const absl::StatusOr<TreeDef> def_a = a.def();

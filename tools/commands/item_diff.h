@@ -1,9 +1,9 @@
-// ItemDiff: what differs in two items of any sources, read a few tensors at a time.
+// ItemDiff: the differences between two items of any sources, read a few tensors at a time.
 //
 //   ItemDiff diff = DiffItems(a, b, {.diff = {.rtol = 1e-5}}).value();
 //
-// Leaves meet by canonical path, and those that do not by dotted form, where each side has it once:
-// so a model meets what was made of it in a format without kinds of keys.
+// Leaves are paired by canonical path, and the remaining ones by dotted form if it is unique on
+// each side. This pairs a model with its conversion to a format without kinds of keys.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_ITEM_DIFF_H_
 #define LEAFSTORE_TOOLS_COMMANDS_ITEM_DIFF_H_
 
@@ -21,31 +21,31 @@
 namespace leafstore::tools {
 
 struct ItemDiffOptions {
-  // Only leaves that one of these matches, at or above them; empty: all. And none that one of
-  // `ignore` does.
+  // Compares only leaves that one of these matches, at or above the leaf, and none that `ignore`
+  // matches. Empty: all.
   std::vector<GlobPattern> match;
   std::vector<GlobPattern> ignore;
   DiffOptions diff;
-  // Compare the structures too, where both have one.
+  // Compares the structures too, if both items have one.
   bool structure = true;
-  // Where structures are not compared, by choice or as one side has none: compare at least which
-  // names are ties. A name that one side has for a leaf that is tied, and the other not at all, is
-  // a leaf lost for who loads it.
+  // Compares the tied names where structures are not compared, either by choice or because one side
+  // has none. A tied name that the other side does not have at all is a leaf that its loader
+  // misses.
   bool ties = true;
 };
 
 struct NamedLeafDiff {
   std::string dotted;
-  std::string shown;  // the same, harmless to a terminal
-  LeafDiff diff;      // its path is a's
+  std::string shown;  // the dotted path, safe for a terminal
+  LeafDiff diff;      // the path is a's
 };
 
 struct ItemDiff {
   std::string name;  // a's
   std::vector<Path> only_in_a;
   std::vector<Path> only_in_b;
-  std::vector<std::string> structure;  // in words, without what the above say; ties among them
-  // Whether the structures were compared; and if not, that it is because one has none of its own.
+  std::vector<std::string> structure;  // in words, including ties, excluding the paths above
+  // False if `structure` was not requested, or if an item has no structure.
   bool structure_compared = false;
   bool only_a_has_structure = false;
   bool only_b_has_structure = false;
@@ -63,7 +63,7 @@ struct DiffSide {
   std::string file;  // for errors
 };
 
-// error: as SourceItem::Load, with the file in front. O(bytes).
+// Compares two items. error: as SourceItem::Load, with the file in front. O(bytes).
 absl::StatusOr<ItemDiff> DiffItems(const DiffSide& a, const DiffSide& b,
                                    const ItemDiffOptions& options);
 

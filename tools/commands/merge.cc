@@ -81,7 +81,7 @@ absl::Status AddFile(const std::string& file, const MergeArguments& arguments, M
   return absl::OkStatus();
 }
 
-// Returns a layout of every path that one of the parts has.
+// Returns a layout of the paths of all parts.
 absl::StatusOr<Layout> UnionOf(const std::vector<ParamStore>& stores) {
   std::set<Path> paths;
   for (const ParamStore& store : stores) {
@@ -92,8 +92,8 @@ absl::StatusOr<Layout> UnionOf(const std::vector<ParamStore>& stores) {
   return Layout::Create(std::vector<Path>(paths.begin(), paths.end()));
 }
 
-// Returns the structure that the parts share: that of the first part that has one; all paths where
-// none has one.
+// Returns the structure that the parts share: that of the first part that has one; otherwise all
+// paths.
 absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
   for (const ParamStore& store : stores) {
     if (store.layout().has_def()) return store.layout();
@@ -129,7 +129,7 @@ absl::StatusOr<SourcePtr> OpenLike(const MergeArguments& arguments) {
   return Open(like, /*verify=*/false);
 }
 
-// Prints why the parts of an item do not fit together, a line each.
+// Prints the reasons why the parts of an item do not fit together, one per line.
 void NoteReport(const std::string& name, const FitReport& report) {
   const absl::Status status = report.ToStatus("the parts do not fit together");
   const std::string text = absl::StrCat("item '", name, "': ", std::string(status.message()));

@@ -1,10 +1,10 @@
-// Options of the command line: those that several subcommands have, and validators of values.
+// Options that several subcommands share, and validators of values.
 //
 //   struct TreeOptions { InputOptions input; };
 //   AddFile(command, "FILE", &options->input.name, "the file to read");
 //   AddInput(command, {kStep, kItem, kMatch, kReading, kForm}, &options->input);
 //
-// input.h opens what they name.
+// input.h opens the files that they name.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_OPTIONS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_OPTIONS_H_
 
@@ -24,7 +24,7 @@
 
 namespace leafstore::tools {
 
-// What is read, which part of it, and how the answer is printed.
+// The file to read, the part of it to use, and the form of the output.
 struct InputOptions {
   std::string name;
   std::string step;
@@ -60,7 +60,7 @@ CLI::Option* AddFile(CLI::App* command, const std::string& name, T* value,
 // Declares --names.
 void AddNames(CLI::App* command, NameStyle* names, const std::string& description);
 
-// Declares --depth, a number of keys.
+// Declares --depth, a count of keys.
 CLI::Option* AddDepth(CLI::App* command, std::optional<uint32_t>* depth,
                       const std::string& description);
 
@@ -68,7 +68,7 @@ CLI::Option* AddDepth(CLI::App* command, std::optional<uint32_t>* depth,
 // --deflate and --force. Returns them.
 std::vector<CLI::Option*> AddWriting(CLI::App* command, WriteOptions* options);
 
-// Validators of values. Their errors are like all others: expected ..., found '...'.
+// Validators of values. Their errors have the usual form: expected ..., found '...'.
 CLI::Validator OneOf(std::vector<std::string> words);
 CLI::Validator WholeNumber(int64_t least, int64_t most);
 // NaN is an error.
@@ -90,14 +90,14 @@ CLI::Option* AddChoice(CLI::App* command, const std::string& name,
   return WithChoices(option, words)->check(OneOf(words));
 }
 
-// Declares an option that accepts one value each time and may be repeated: the word after the value
+// Declares an option that may be repeated and accepts one value each time: the word after the value
 // does not belong to it.
 CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
                          std::vector<std::string>* values, const std::string& description,
                          const std::string& type_name);
 
-// Returns the end of a --help text: what FILE, GLOB and FILTER mean, where named in `about`, and
-// the subcommand's own text.
+// Returns the end of a --help text: the meaning of FILE, GLOB and FILTER, as selected by `about`,
+// and `own`, the text of the subcommand.
 enum HelpAbout : uint8_t { kHelpFile = 1, kHelpGlob = 2, kHelpFilter = 4 };
 std::string HelpText(int about, const std::string& own);
 

@@ -15,8 +15,8 @@ namespace {
 
 using Options = std::vector<CLI::Option*>;
 
-// Returns the first option for which `message_of` returns a message, as "<option>: <message>"; ""
-// where there is none.
+// Returns "<option>: <message>" for the first option for which `message_of` returns a message; ""
+// if there is no such option.
 std::string FirstMessage(const Options& options,
                          const std::function<std::string(CLI::Option*)>& message_of) {
   for (CLI::Option* option : options) {
@@ -26,7 +26,7 @@ std::string FirstMessage(const Options& options,
   return "";
 }
 
-// Returns the option that an argument names, also before a '='; null where it names none.
+// Returns the option that an argument names, also before a '='; null if it names none.
 CLI::Option* OptionNamed(const Options& options, const std::string& arg) {
   const std::string name = arg.substr(0, arg.find('='));
   for (CLI::Option* option : options) {
@@ -58,7 +58,7 @@ std::string WhatIsNeeded(CLI::Option* option) {
   return "";
 }
 
-// Returns what a validator of options.h says about a value of the option.
+// Returns the message of the first validator of options.h that rejects a value of the option.
 std::string WhatIsInvalid(CLI::Option* option) {
   for (const std::string& value : option->results()) {
     try {
@@ -79,8 +79,8 @@ std::string WhatIsRepeated(CLI::Option* option) {
   return absl::StrCat("expected once, found ", option->results().size(), " times");
 }
 
-// Returns the message about an option whose value is missing, or a flag that has one; "" where there
-// is none.
+// Returns the message about an option whose value is missing, or a flag that has a value; "" if
+// there is neither.
 std::string WhatIsWrongWithValues(const Options& options, const std::vector<std::string>& args) {
   for (size_t i = 0; i < args.size(); ++i) {
     const CLI::Option* option = OptionNamed(options, args[i]);
@@ -111,7 +111,7 @@ std::string MessageOf(const CLI::ParseError& error, const Options& options,
   return message.empty() ? error.what() : message;
 }
 
-// Returns "; did you mean ...?" or "" for an argument that means nothing.
+// Returns "; did you mean ...?" or "" for an unknown argument.
 std::string Suggestion(const std::string& argument, const CLI::App* command, bool is_program) {
   std::vector<std::string> names;
   if (absl::StartsWith(argument, "-")) {

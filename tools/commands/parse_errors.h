@@ -1,7 +1,7 @@
 // The message for a command line that CLI11 rejects: what was expected and what was found.
 //
-// It is made from the type of the error, the declared options and the arguments, not from CLI11's
-// text, which changes between its versions.
+// The message depends on the type of the error, the declared options and the arguments, not on the
+// text of CLI11, which changes between its versions.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_PARSE_ERRORS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_PARSE_ERRORS_H_
 
@@ -13,10 +13,10 @@
 
 namespace leafstore::tools {
 
-// Returns the subcommand that the command line named, or the program.
+// Returns the subcommand that the command line names, or the program.
 CLI::App* NamedCommand(CLI::App* program);
 
-// Returns a UsageError. `args` are those that `program` was parsing, without the program's name.
+// Returns a UsageError. `args` are the arguments that `program` was parsing, without its name.
 absl::Status ParseErrorStatus(const CLI::ParseError& error, const std::vector<std::string>& args,
                               CLI::App* program);
 

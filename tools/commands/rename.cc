@@ -86,7 +86,8 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
   }
   for (size_t rule = 0; rule < used.size(); ++rule) {
     if (used[rule]) continue;
-    // Without allow_unused_rules the error has suggestions, or names the rule that renamed its leaves.
+    // Without allow_unused_rules the error has suggestions, or names the rule that renamed its
+    // leaves.
     for (const SourceItem* item : items) {
       const auto paths = map.Apply(item->layout(), item->slots());
       if (!paths.ok()) return UsageErrors(paths.status().message());
@@ -96,7 +97,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
   return renamed;
 }
 
-// Returns the paths that are shown.
+// Returns the paths to show.
 std::vector<const RenamedPath*> ToShow(const RenamedItem& one, bool all) {
   std::vector<const RenamedPath*> shown;
   for (const RenamedPath& path : one.paths) {
@@ -135,7 +136,7 @@ void PrintAsJson(const Source& source, const RenameMap& map, const std::vector<R
   list.Close();
 }
 
-// Returns whether the structure says more than the names of leaves.
+// Returns whether the structure holds more information than the names of leaves.
 bool HasMoreThanNames(const Layout& layout) {
   const absl::StatusOr<TreeDef> def = layout.def();
   if (!layout.has_def() || !def.ok()) return false;
@@ -150,7 +151,8 @@ bool HasMoreThanNames(const Layout& layout) {
   return false;
 }
 
-// Renames the leaves of an item. Sets `*lost` where the old structure said more than the new names.
+// Renames the leaves of an item. Sets `*lost` if the old structure held more information than the
+// new names.
 absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost) {
   std::vector<std::pair<Path, Leaf>> entries;
   bool same = true;

@@ -45,8 +45,8 @@ Examples:
 Exit codes: 0 success; 1 a file cannot be read or written; 2 usage (an invalid filter, or one that
 matches nothing).)";
 
-// Returns the groups, in order, the rest last: those of filters, or else those that were saved with
-// one of the items.
+// Returns the names of the groups, in order, the rest last: those of filters, otherwise those saved
+// with any of the items.
 std::vector<std::string> GroupNames(const std::vector<const SourceItem*>& items,
                                     const GroupFilters& groups) {
   std::vector<std::string> names = groups.names;
@@ -82,7 +82,8 @@ absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
   return names;
 }
 
-// Returns the groups that were saved with an item, under `names`; leaves in none are in the last.
+// Returns the saved grouping of an item, with the groups `names`; leaves in no group are in the
+// last.
 absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
                                        const std::vector<std::string>& names) {
   std::vector<uint32_t> index_of;  // of the item's own groups
@@ -109,7 +110,7 @@ absl::StatusOr<Groups> SplitItem(const SourceItem& item, const GroupFilters& gro
   return grouping.Split(std::move(store));
 }
 
-// Returns a model for each group, with the items in which it has leaves.
+// Returns a model for each group, of the items in which the group has leaves.
 absl::StatusOr<std::vector<Model>> SplitModel(const std::vector<const SourceItem*>& items,
                                               const GroupFilters& groups,
                                               const std::vector<std::string>& names, Model model) {

@@ -74,7 +74,7 @@ constexpr SortKey kSortKeys[] = {
     {"zero", [](const TensorStats& stats) { return static_cast<double>(stats.zero_count); }},
 };
 
-// Parses LO:HI; none for "" and "all".
+// Parses LO:HI; returns no value for "" and "all".
 absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string& text) {
   if (text.empty() || text == "all") return std::nullopt;
   const std::vector<std::string> ends = absl::StrSplit(text, ':');
@@ -87,7 +87,7 @@ absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string&
   return range;
 }
 
-// Returns the indices of the rows to show, in order: those that have tensors.
+// Returns the indices of the rows to show, in order. Rows without tensors are skipped.
 std::vector<size_t> RowsToShow(const ItemSummary& summary, const StatsArguments& options) {
   std::vector<std::pair<double, size_t>> rows;
   const auto* const key =

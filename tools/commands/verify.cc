@@ -65,7 +65,7 @@ int64_t TensorsOf(const Source& source) {
   return tensors;
 }
 
-// Verifies one file; its status is the error.
+// Verifies one file. The result holds the error.
 Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int threads) {
   Verified verified;
   verified.file = file;
@@ -87,7 +87,7 @@ Verified VerifyOne(const std::string& file, std::optional<int64_t> step, int thr
   return verified;
 }
 
-// Returns the files that a name on the command line means. error: they cannot be listed.
+// Returns the files that a name on the command line selects. error: they cannot be listed.
 absl::StatusOr<std::vector<StepOfDirectory>> FilesOf(const std::string& name,
                                                      const std::string& step) {
   SourceOptions options;
@@ -124,7 +124,7 @@ Json VerifiedToJson(const Verified& one) {
   return json;
 }
 
-// Verifies everything that the names mean, and calls `done` after each file, until that returns
+// Verifies all files that the names select. Calls `done` after each file, and stops when it returns
 // false. error: a UsageError.
 absl::StatusOr<std::vector<Verified>> VerifyAll(const VerifyOptions& options,
                                                 absl::FunctionRef<bool(const Verified&)> done) {

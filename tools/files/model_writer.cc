@@ -100,7 +100,8 @@ absl::Status ModelWriter::Check(const std::string& path) const {
   return options_.shard_size.empty() ? files_.CheckFree(path) : absl::OkStatus();
 }
 
-// error: a UsageError where the item has static leaves and the format cannot hold them.
+// Checks for static leaves. error: a UsageError if the item has static leaves and the format cannot
+// hold them.
 absl::Status ModelWriter::CheckNoStatic(const ModelItem& item, SourceFormat format,
                                         const std::string& path) const {
   const bool holds_static =

@@ -1,4 +1,4 @@
-// ModelWriter: writes models to files of any format, in the way that the command line asks for.
+// ModelWriter: writes models to files of any format, with the options of the command line.
 //
 //   ModelWriter writer({.zstd = true});
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Check("out.leaf"));     // before any work
@@ -25,7 +25,7 @@
 namespace leafstore::tools {
 
 struct WriteOptions {
-  std::optional<SourceFormat> to;  // without: by the name of the file
+  std::optional<SourceFormat> to;  // empty: determined by the name of the file
   bool zstd = false;
   std::optional<int> zstd_level;
   std::string shard_size;
@@ -42,15 +42,15 @@ class ModelWriter {
 
   // Checks that the options suit the format of a file with this name. error: a UsageError.
   absl::Status CheckFormat(const std::string& path) const { return FormatOf(path).status(); }
-  // Checks also that no file would be replaced without --force. The files of a set have other
-  // names, which Write checks. error: also as OutputFiles::CheckFree.
+  // Like CheckFormat, but also checks that no file would be replaced without --force. The files of
+  // a set have other names, which Write checks. error: also as OutputFiles::CheckFree.
   absl::Status Check(const std::string& path) const;
 
   // Writes temporary files, and shows progress. error: a UsageError: the format cannot hold several
   // items or static leaves; the writer's, with the file in front.
   absl::Status Write(Model model, const std::string& path);
 
-  // Renames what was written into place. error: as OutputFiles::Commit.
+  // Renames the temporary files into place. error: as OutputFiles::Commit.
   absl::Status Commit() { return files_.Commit(); }
 
   // Prints the committed files, a line each, or one object (schema, files: file, bytes). error: as
@@ -72,7 +72,7 @@ class ModelWriter {
   std::vector<std::string> written_;
 };
 
-// Prints the names and sizes of files, as ModelWriter::PrintWritten.
+// Prints the names and sizes of files, like ModelWriter::PrintWritten.
 absl::Status PrintFiles(const std::vector<std::string>& files, const OutputForm& form);
 
 }  // namespace leafstore::tools

@@ -64,7 +64,7 @@ std::string PlaceOf(const std::string& path) {
   return FileBehind(path.substr(0, suffix)) + path.substr(suffix);
 }
 
-// Gives `path` the mode of the file that it will replace, if that exists.
+// Sets the mode of `path` to that of the file that it will replace, if that exists.
 absl::Status TakeModeOf(const std::string& replaced, const std::string& path) {
   struct stat status = {};
   if (stat(replaced.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return absl::OkStatus();
@@ -115,7 +115,7 @@ absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::str
     const std::lock_guard<std::mutex> lock(mutex_);
     created_.push_back(place);
   }
-  // Before the file has a byte that not everybody may read.
+  // The mode is set before any byte is written, because the bytes may be private.
   LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(place.substr(0, place.rfind(".tmp-")), place));
   return file;
 }
@@ -173,7 +173,7 @@ absl::Status OutputFiles::Take(const Step& step) {
     return absl::IsNotFound(status) ? absl::OkStatus() : status;
   }
   if (!force_) return RenameToFree(step.from, step.to);
-  // It may have been created meanwhile.
+  // The target may have been created meanwhile.
   LEAFSTORE_RETURN_IF_ERROR(CheckRegular(step.to));
   LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(step.to, step.from));
   return Files().Rename(step.from, step.to);

@@ -1,15 +1,15 @@
-// OutputFiles: the files that a subcommand writes. Each appears complete or not at all, and either all
-// of them appear or none.
+// OutputFiles: the files that a subcommand writes. Each appears complete or not at all, and either
+// all of them appear or none.
 //
 //   OutputFiles files(force);
 //   LEAFSTORE_RETURN_IF_ERROR(files.CheckFree("out.leaf"));     // before any work
 //   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("out.leaf", items, {.io = {.file_system = &files}}));
 //   LEAFSTORE_RETURN_IF_ERROR(files.Commit());                  // the file exists from here on
 //
-// It is a FileSystem for writers. They create temporary files as usual, but Commit does their renames
-// and removals, in order, so that several files appear together. Without Commit, or if a signal ends
-// the program (SIGINT, SIGTERM, SIGHUP, SIGQUIT and others), the temporary files are removed; the
-// program then ends by that signal. SIGKILL, SIGSEGV and a loss of power leave them.
+// It is a FileSystem for writers. They create temporary files as usual, but Commit does their
+// renames and removals, in order, so that several files appear together. Without Commit, or if a
+// signal ends the program (SIGINT, SIGTERM, SIGHUP, SIGQUIT and others), the temporary files are
+// removed; the program then ends by that signal. SIGKILL, SIGSEGV and a loss of power leave them.
 //
 // An existing file is not replaced without `force`: CheckFree reports it early, and Commit checks
 // again, atomically. Only a regular file is replaced, never a device, a pipe or a socket; the new
@@ -17,12 +17,12 @@
 // points to is replaced, and the link stays. A file that is being read may be replaced, because
 // readers keep the file that they opened.
 //
-// Temporary files are recognized by their names, `<file>.tmp-<anything>`, which all writers here use.
-// They are created beside the file that a link points to, so that a rename can replace it.
+// Temporary files are recognized by their names, `<file>.tmp-<anything>`, which all writers here
+// use. They are created beside the file that a link points to, so that a rename can replace it.
 //
 // A thread waits for signals; the first OutputFiles of the process starts it. Before that, signals
-// end the program at once. An ignored signal (nohup) stays ignored. From then on SIGPIPE is ignored: a
-// closed pipe is an error of the output, not the end of the program.
+// end the program at once. An ignored signal (nohup) stays ignored. From then on SIGPIPE is
+// ignored: a closed pipe is an error of the output, not the end of the program.
 //
 // Threads: as FileSystem; Commit from one.
 #ifndef LEAFSTORE_TOOLS_FILES_OUTPUT_FILES_H_
@@ -47,12 +47,12 @@ class OutputFiles : public FileSystem {
   OutputFiles(const OutputFiles&) = delete;
   OutputFiles& operator=(const OutputFiles&) = delete;
 
-  // error AlreadyExists: the file exists, and there is no `force`; InvalidArgument: it is a directory,
-  // a device, a pipe or a socket; a UsageError: `-`, which is not the name of a file here.
+  // error AlreadyExists: the file exists, without `force`; InvalidArgument: it is a directory, a
+  // device, a pipe or a socket; a UsageError: `-`, which is not the name of a file here.
   absl::Status CheckFree(const std::string& path) const;
 
-  // Renames the files into place. error AlreadyExists: as above; or the file system's. After an error
-  // no file exists without `force`; with it, those before the one that failed do.
+  // Renames the files into place. error AlreadyExists: as above; or the file system's. After an
+  // error without `force`, no file is in place; with `force`, those before the failed one are.
   absl::Status Commit();
 
   absl::StatusOr<std::unique_ptr<WritableFile>> Create(const std::string& path) override;

@@ -16,7 +16,7 @@
 namespace leafstore::tools {
 
 struct TemporaryFiles::Registry {
-  // Never freed: a handler may read it.
+  // Never freed: a signal handler may read it.
   struct File {
     std::string path;
     File* next = nullptr;
@@ -39,7 +39,7 @@ struct TemporaryFiles::Registry {
   void Forget(const std::string& path) {
     if (const auto at = files.find(path); at != files.end()) at->second->there = false;
   }
-  // Needs no lock, and is safe in a signal handler.
+  // Removes the files. Needs no lock; safe in a signal handler.
   void Unlink() const {
     for (const File* file = first.load(); file != nullptr; file = file->next) {
       if (file->there) unlink(file->path.c_str());

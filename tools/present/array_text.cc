@@ -29,7 +29,8 @@ double NumberAt(const Tensor& tensor, int64_t index) {
   return number;
 }
 
-// Returns the bits of the significand, including the hidden one, of floating types narrower than f32.
+// Returns the bits of the significand, including the hidden one, of floating types narrower than
+// f32.
 int PrecisionOf(DType dtype) {
   switch (dtype) {
     case DType::kF16:
@@ -120,8 +121,7 @@ class ElementColumn {
   ElementColumn(const Tensor& tensor, int most_digits)
       : tensor_(tensor), dtype_(tensor.dtype()), most_digits_(most_digits) {}
 
-  // Both must be called for each element that will be printed: first Look for all of them, then
-  // Measure.
+  // Look, then Measure, must be called for all elements that will be printed.
   void Look(int64_t index) {
     if (!IsFloating(dtype_)) return;
     const double number = std::abs(NumberAt(tensor_, index));
@@ -214,7 +214,7 @@ class ArrayPrinter {
  private:
   bool IsCut(size_t axis) const { return cut_ && view_.shape[axis] > 2 * options_.edge; }
 
-  // Calls `body` with each position of an axis that is printed, and -1 for those that are left out.
+  // Calls `body` with each position of an axis that is printed, and -1 for those that are omitted.
   template <typename Body>
   void ForEachShown(size_t axis, Body body) const {
     const int64_t extent = view_.shape[axis];

@@ -4,10 +4,10 @@
 //   // [[ 1.  -2.   3. ]
 //   //  [-4.   5.  -6.5]]
 //
-// Each number has the fewest digits that read back as the same number of its dtype, at most `digits`
-// of them after the point. All columns have the width of the widest number. Numbers have exponents if
-// the largest is more than 1000 times the smallest, over 1e8, or the smallest is below 1e-4. Integers
-// are exact. With more than `threshold` elements the middle of each axis is left out.
+// Each number has the fewest digits that read back as the same number of its dtype, at most
+// `digits` of them after the point. All columns have the width of the widest number. Numbers have
+// exponents if the largest is more than 1000 times the smallest, over 1e8, or the smallest is below
+// 1e-4. Integers are exact. With more than `threshold` elements the middle of each axis is omitted.
 #ifndef LEAFSTORE_TOOLS_PRESENT_ARRAY_TEXT_H_
 #define LEAFSTORE_TOOLS_PRESENT_ARRAY_TEXT_H_
 
@@ -22,25 +22,25 @@
 namespace leafstore::tools {
 
 struct ArrayTextOptions {
-  // Tensors with more elements are cut.
+  // Tensors with more elements are abbreviated.
   int64_t threshold = 1000;
-  // The number of elements that are kept at both ends of an axis.
+  // The count of elements shown at each end of an abbreviated axis.
   int64_t edge = 3;
-  // The length of the longest line.
+  // The maximum length of a line.
   size_t width = 75;
-  // The most digits after the point. If it is large enough, all numbers read back.
+  // The maximum count of digits after the point. If it is large enough, all numbers read back.
   int digits = 8;
 };
 
-// Writes also the end of the last line. O(elements shown).
+// Prints the elements, including the end of the last line. O(elements shown).
 void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output* out);
 
 // Returns the element at `index` of the tensor, with as many digits as it needs.
 std::string ElementText(const Tensor& tensor, int64_t index);
 
-// Writes the elements as nested lists, a complex one as [real, imaginary]; writes `[]` if there are
-// none, whatever the shape. Numbers have the fewest digits that read back: as f64, those of f32 and
-// c64 as f32. O(elements).
+// Writes the elements as nested lists, a complex one as [real, imaginary]; writes `[]` without
+// elements, whatever the shape. Numbers have the fewest digits that read back: as f64, those of f32
+// and c64 as f32. O(elements).
 void PrintArrayAsJson(const TensorView& view, Output* out);
 
 }  // namespace leafstore::tools

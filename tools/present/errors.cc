@@ -18,10 +18,10 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr absl::string_view kSeeHelp = " (see --help)";
-// What a shell returns for a program that SIGPIPE ended.
+// The exit code that a shell reports for a program that SIGPIPE ended.
 constexpr int kReaderGone = 128 + SIGPIPE;
 
-// Returns what can be done about an error of a file.
+// Returns advice for a file error.
 absl::string_view WhatToDo(const absl::Status& status) {
   switch (ReasonOf(status)) {
     case ErrorReason::kMissingBase:
@@ -47,7 +47,7 @@ absl::string_view WhatToDo(const absl::Status& status) {
   }
 }
 
-// Replaces the names of temporary files beside `file` by its own.
+// Replaces the names of temporary files of `file` by `file`.
 std::string WithoutTemporary(absl::string_view file, std::string message) {
   const std::string temporary = absl::StrCat(file, ".tmp-");
   for (size_t at = 0; (at = message.find(temporary, at)) != std::string::npos;) {
@@ -83,7 +83,7 @@ absl::Status FileError(absl::string_view file, const absl::Status& status) {
   }
   std::string message = WithoutTemporary(file, std::string(status.message()));
   if (!absl::StartsWith(message, absl::StrCat(file, ": "))) {
-    // "cannot open FILE: No such file" names it elsewhere.
+    // "cannot open FILE: No such file" names the file elsewhere.
     const std::string named = absl::StrCat(" ", file, ":");
     const size_t at = message.find(named);
     if (at != std::string::npos) message.replace(at, named.size(), ":");

@@ -14,22 +14,22 @@ namespace leafstore::tools {
 
 // Returns an error of the command line: exit code 2.
 absl::Status UsageError(absl::string_view message);
-// Prints several errors of the command line, one per line, and returns an error that is not printed
-// again. (Report escapes the ends of lines, because they may come from a file.)
+// Prints several errors of the command line, one per line, and returns an error that Report does
+// not print again. (Report escapes line ends, because they may come from a file.)
 absl::Status UsageErrors(absl::string_view lines);
 
-// Returns an answer that is not an error, but has exit code 1. Nothing is printed.
+// Returns the status of a negative answer: exit code 1, but no message.
 absl::Status NegativeAnswer();
 
 // Returns an error of a file: the message begins with the file's name and ends with advice; exit
 // code 1. Returns OK and errors of the command line unchanged.
 absl::Status FileError(absl::string_view file, const absl::Status& status);
 
-// Prints `leafstore: <line>` on standard error; not an error.
+// Prints `leafstore: <line>` on standard error.
 void Note(absl::string_view line);
 
-// Prints the message of an error on standard error, and returns the exit code; `error_code` is that
-// of an error of a file.
+// Prints the message of an error on standard error, and returns the exit code. `error_code` is the
+// code of file errors.
 int Report(const absl::Status& status, int error_code = 1);
 
 }  // namespace leafstore::tools

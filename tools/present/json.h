@@ -1,4 +1,4 @@
-// The answer for programs: one JSON object, whose fields docs/tool.md describes.
+// The JSON output for programs: one object, whose fields docs/tool.md describes.
 //
 //   JsonList items(SourceHead(*source), "items", &out);     // {"schema":1, ..., "items":[
 //   for (...) {
@@ -8,9 +8,9 @@
 //   }
 //   items.Close();                                          // ]} and the end of the line
 //
-// Entries are written when they are added, so that a large answer takes no more memory than a small
-// one. Everything outside ASCII is escaped; bytes that are not UTF-8 are replaced. Values that are
-// not numbers in JSON (NaN, infinities) become null.
+// Entries are written when they are added, so that memory does not depend on the size of the
+// output. Everything outside ASCII is escaped; bytes that are not UTF-8 are replaced. Values that
+// are not numbers in JSON (NaN, infinities) become null.
 #ifndef LEAFSTORE_TOOLS_PRESENT_JSON_H_
 #define LEAFSTORE_TOOLS_PRESENT_JSON_H_
 
@@ -29,20 +29,20 @@
 
 namespace leafstore::tools {
 
-// The field `schema`: is incremented when a field is removed or changes its meaning, not when one is
-// added.
+// The value of the field `schema`. It is incremented when a field is removed or changes its
+// meaning, not when one is added.
 inline constexpr int kJsonSchema = 1;
 
 // An object whose fields keep the order of insertion.
 using Json = nlohmann::ordered_json;
 
-// Returns one line.
+// Returns the text of `json` in one line.
 std::string JsonText(const Json& json);
 
 Json ToJson(const Metadata& metadata);
 Json ToJson(const Metrics& metrics);
 Json ToJson(const Totals& totals);
-// With the histogram, if there is one.
+// Includes the histogram if it exists.
 Json ToJson(const TensorStats& stats);
 // Bytes become hexadecimal; a float that is not a number in JSON becomes text.
 Json ToJson(const Value& value);
@@ -58,7 +58,7 @@ class JsonList {
  public:
   // Writes `head`, an object that is not empty, without its end, and begins its last field.
   JsonList(const Json& head, absl::string_view field, Output* out);
-  // Does so as an entry of `outer`.
+  // Like the above, but writes an entry of `outer`.
   JsonList(const Json& head, absl::string_view field, JsonList* outer);
 
   // Begins an entry that the caller writes.
@@ -73,7 +73,7 @@ class JsonList {
   bool any_ = false;
 };
 
-// Writes an answer at once, with the end of the line.
+// Writes a complete object and the end of the line.
 void PrintJsonLine(const Json& json, Output* out);
 
 }  // namespace leafstore::tools

@@ -4,8 +4,9 @@
 //   out.Write(out.Styled(Style::kBold, "layers"));
 //   return out.Finish();             // was all of it written?
 //
-// kAuto uses colours only on a terminal, and not where NO_COLOR is set (see no-color.org) or TERM is
-// "dumb". Only a terminal has a width(), so that the content of a file does not depend on a window.
+// kAuto uses colours only on a terminal, and not where NO_COLOR is set (see no-color.org) or TERM
+// is "dumb". Only a terminal has a width(), so that the content of a file does not depend on a
+// window.
 //
 // Errors are kept until Finish; after one, nothing more is written, and ok() is false, so that long
 // work can end. A closed pipe (EPIPE, where SIGPIPE is ignored) is an error without a message.
@@ -26,7 +27,7 @@ namespace leafstore::tools {
 
 enum class ColorMode : uint8_t { kAuto, kAlways, kNever };
 
-// How a subcommand prints its answer: as text, or as JSON for programs.
+// The form of the output: text, or JSON for programs.
 struct OutputForm {
   bool json = false;
   ColorMode color = ColorMode::kAuto;
@@ -39,7 +40,7 @@ class Output {
   Output(std::FILE* file, ColorMode color);
 
   bool color() const { return color_; }
-  // Returns the columns of the terminal; 0 without one.
+  // Returns the count of columns of the terminal; 0 without one.
   size_t width() const { return width_; }
 
   void Write(absl::string_view text);
@@ -47,8 +48,8 @@ class Output {
   std::string Styled(Style style, absl::string_view text) const;
 
   bool ok() const { return error_ == 0; }
-  // Flushes. Must be called once, at the end. error: that of this or an earlier write; Cancelled for a
-  // closed pipe.
+  // Flushes. Must be called once, at the end. error: that of the first failed write; Cancelled for
+  // a closed pipe.
   absl::Status Finish();
 
  private:

@@ -23,7 +23,7 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   void Advance(int64_t bytes) { Set(done_ + bytes, total_); }
-  // Sets both, where the total is not known before.
+  // Sets both values, for work whose total is not known in advance.
   void Set(int64_t done, int64_t total);
   // Removes the line, so that other text can be printed to the same terminal.
   void Clear();

@@ -9,10 +9,10 @@
 
 namespace leafstore::tools {
 
-// Longer values and metadata are cut to this many columns, on every output; --json has all of them.
+// Values and metadata are cut to this many columns, on every output; --json has the full text.
 inline constexpr size_t kMaxValue = 120;
 
-// Returns the dtype of a tensor, the kind of the value of a static leaf, or "alias".
+// Returns the dtype of a tensor, the kind of value of a static leaf, or "alias".
 Cell DTypeCell(const ItemRows& rows, const Row& row);
 // Returns the shape of a tensor.
 Cell ShapeCell(const ItemRows& rows, const Row& row);

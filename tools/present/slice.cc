@@ -156,7 +156,7 @@ absl::StatusOr<TensorView> Slice::Apply(const Tensor& tensor) const {
 absl::Status Slice::Check(ShapeRef shape) const {
   TensorView view;
   view.shape.assign(shape.begin(), shape.end());
-  view.strides.resize(shape.size());  // the places of elements do not matter
+  view.strides.resize(shape.size());  // the positions of elements do not matter
   return ApplyTo(&view);
 }
 

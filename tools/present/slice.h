@@ -8,8 +8,8 @@
 //   slice := term { "," term };  term := INT | [INT] ":" [INT] [":" [INT]] | "..."
 //
 // An INT selects one position and removes its axis; begin:end:step selects a range, clamped to the
-// axis as in Python; negative positions count from the end, and a negative step goes backwards. `...`
-// means as many whole axes as are missing; without it they are at the end.
+// axis as in Python; negative positions count from the end, and a negative step goes backwards.
+// `...` means as many full axes as are missing; without it they are at the end.
 #ifndef LEAFSTORE_TOOLS_PRESENT_SLICE_H_
 #define LEAFSTORE_TOOLS_PRESENT_SLICE_H_
 
@@ -44,10 +44,11 @@ struct TensorView {
 
 class Slice {
  public:
-  // error InvalidArgument, with the column (1-based) and what was expected there.
+  // Parses a slice. error InvalidArgument, with the column (1-based) and what was expected there.
   static absl::StatusOr<Slice> Parse(absl::string_view text);
 
-  // error InvalidArgument, with the axis: more terms than axes, or a position outside of the axis.
+  // Returns the selected part. error InvalidArgument, with the axis: more terms than axes, or a
+  // position outside of the axis.
   absl::StatusOr<TensorView> Apply(const Tensor& tensor) const;
   // Checks that Apply would succeed for a tensor of this shape. error: as Apply.
   absl::Status Check(ShapeRef shape) const;
@@ -61,7 +62,7 @@ class Slice {
   };
 
   static absl::StatusOr<Term> ParseTerm(absl::string_view text, size_t column);
-  // Reduces `*view`, which is of a whole tensor, to this part.
+  // Reduces `*view`, a view of all elements of a tensor, to this part.
   absl::Status ApplyTo(TensorView* view) const;
   static absl::Status ApplyTerm(const Term& term, size_t axis, TensorView* from,
                                 std::vector<int64_t>* shape, std::vector<int64_t>* strides);

@@ -1,4 +1,4 @@
-// Table: rows of cells in columns that are as wide as they need to be.
+// Table: rows of cells in columns that are as wide as their content.
 //
 //   Table table;
 //   table.Add({"PATH", Justify::kLeft, Shrink::kMiddle}, [&](size_t row) { return Cell{...}; });
@@ -6,8 +6,8 @@
 //   table.Print(rows.size(), &out);
 //
 // Each cell is computed twice, to measure and to print, so that a long table needs no memory. In a
-// pipe or a file each column has its full width. On a narrow terminal, columns that may shrink do,
-// the last first; a table that is still too wide is left to the terminal.
+// pipe or a file each column has its full width. On a narrow terminal, columns that may shrink do
+// so, the last first; a table that is still too wide is printed unchanged.
 //
 // The text of cells must be as Printable (text.h) returns it. No line ends in spaces.
 #ifndef LEAFSTORE_TOOLS_PRESENT_TABLE_H_
@@ -47,7 +47,7 @@ class Table {
   static constexpr size_t kIndent = 2;
   static constexpr size_t kGap = 2;
 
-  // Returns the cell of a row, the same at each call.
+  // Returns the cell of a row. Must return an equal cell at each call.
   using CellFn = std::function<Cell(size_t row)>;
 
   void Add(Column column, CellFn cell) {
@@ -55,7 +55,7 @@ class Table {
     cells_.push_back(std::move(cell));
   }
 
-  // Prints the titles and `rows` rows. Computes each cell twice.
+  // Prints the titles and `rows` rows.
   void Print(size_t rows, Output* out) const;
 
  private:
@@ -68,7 +68,7 @@ class Table {
   std::vector<CellFn> cells_;
 };
 
-// Which statistics AddStatsColumns shows. kBrief leaves out the counts of elements and of zeros, and
+// The statistics that AddStatsColumns shows. kBrief omits the counts of elements and of zeros, and
 // shows nothing for a row without tensors.
 enum class StatsDetail : uint8_t { kBrief, kFull, kHistogram };
 

@@ -18,8 +18,8 @@ struct Range {
   char32_t last;
 };
 
-// Characters of zero columns: combining marks and joiners of scripts in wide use. A rare one that is
-// missing here only affects alignment.
+// Characters of zero columns: combining marks and joiners of widely used scripts. A missing one
+// only affects alignment.
 constexpr Range kNarrow[] = {
     {0x300, 0x36f},   {0x483, 0x489},    {0x591, 0x5bd},   {0x610, 0x61a},   {0x64b, 0x65f},
     {0x670, 0x670},   {0x6d6, 0x6dc},    {0x900, 0x902},   {0x93c, 0x93c},   {0x941, 0x948},
@@ -44,9 +44,9 @@ constexpr Range kWide[] = {
     {0x1f200, 0x1f265}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f7e0, 0x1f7eb},
     {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff}, {0x20000, 0x3fffd}};
 
-// Control characters, and characters that can make text look like other text: marks and overrides of
-// direction, separators of lines, invisible characters. Joiners (U+200C, U+200D) are not among them,
-// because some scripts need them.
+// Control characters, and characters that can make text look like other text: marks and overrides
+// of direction, separators of lines, invisible characters. Joiners (U+200C, U+200D) are not among
+// them, because some scripts need them.
 constexpr Range kEscaped[] = {
     {0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
     {0x115f, 0x1160}, {0x180e, 0x180e}, {0x200b, 0x200b}, {0x200e, 0x200f},
@@ -69,7 +69,7 @@ struct Character {
   size_t size;
 };
 
-// Returns the first character of valid UTF-8 that is not empty.
+// Returns the first character of `text`, which must be valid UTF-8 and not empty.
 Character FirstOf(absl::string_view text) {
   const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
@@ -220,7 +220,7 @@ std::string HumanBytes(int64_t bytes) {
   constexpr absl::string_view kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double number = static_cast<double>(bytes) / 1024;
   size_t unit = 0;
-  // A number that would be printed as 1024.0 has the next unit.
+  // A value that would be printed as 1024.0 uses the next unit.
   while (number >= 1023.95 && unit + 1 < std::size(kUnits)) {
     number /= 1024;
     ++unit;

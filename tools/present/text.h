@@ -1,4 +1,4 @@
-// Text for people: escaped, measured and cut by columns of a terminal, and numbers with units.
+// Text for people: escaped, measured and cut in columns of a terminal; and numbers with units.
 //
 //   Printable("a\x1b[31m");        // "a\x1b[31m" with the escape written out
 //   DisplayWidth("\u6a21\u578b");  // 4: two characters of two columns
@@ -19,9 +19,9 @@
 
 namespace leafstore::tools {
 
-// Returns any bytes as one line of UTF-8 that is safe for a terminal: control characters, characters
-// that change the direction of text, and bytes that are not UTF-8 are escaped as in Python (`\n`,
-// `\x1b`, `\u202e`). O(length).
+// Returns arbitrary bytes as one line of UTF-8 that is safe for a terminal: control characters,
+// characters that change the direction of text, and bytes that are not UTF-8 are escaped as in
+// Python (`\n`, `\x1b`, `\u202e`). O(length).
 std::string Printable(absl::string_view text);
 
 // Returns a key as part of a dotted path: its dotted form where that is safe, otherwise quoted and
@@ -36,10 +36,11 @@ inline constexpr size_t kMaxShownPath = 4096;
 
 // Returns a dotted path of PrintableKey's keys; "(root)" for the root.
 std::string PrintablePath(const Path& path);
-// Returns the same for canonical text.
+// Like PrintablePath, but for canonical text.
 std::string PrintableCanonical(absl::string_view canonical);
 
-// Returns the columns of `text`, which must be as Printable returns it, on a terminal. O(length).
+// Returns the width of `text` in columns of a terminal. `text` must be as Printable returns it.
+// O(length).
 size_t DisplayWidth(absl::string_view text);
 
 // Cut `text` to at most `width` columns, with `...` at the end, or in the middle.
@@ -50,7 +51,7 @@ std::string CutMiddle(absl::string_view text, size_t width);
 std::string HumanBytes(int64_t bytes);
 // Returns "1,234,567".
 std::string WithCommas(int64_t number);
-// Returns four significant digits.
+// Returns the number with four significant digits.
 std::string ShortNumber(double number);
 // Returns "1 leaf" or "1,234 leaves".
 std::string CountOf(int64_t number, absl::string_view one, absl::string_view many);

@@ -88,7 +88,7 @@ absl::StatusOr<ReportRequest> ParseRequest(const ReportOptions& options) {
   return request;
 }
 
-// Builds the data, with notes of what is left out, which the page shows.
+// Builds the data, including notes about omissions, which the page shows.
 absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ReportRequest request, ParseRequest(options));
   LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.input));
@@ -98,7 +98,7 @@ absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
     LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr after, Open(second));
     return ReportOfChange(*source, *after, request);
   }
-  // A step that was named, DIRECTORY@STEP, is one checkpoint.
+  // DIRECTORY@STEP names a single checkpoint.
   std::error_code ignored;
   if (options.input.step.empty() && std::filesystem::is_directory(options.input.name, ignored)) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::optional<std::vector<StepOfDirectory>> steps,
@@ -116,7 +116,7 @@ absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
   return ReportOfModel(*source, request);
 }
 
-// Writes the whole text, or nothing.
+// Writes the complete text, or nothing.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
   LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
                              internal::AtomicFile::Create(path, {.file_system = files}));

@@ -65,7 +65,7 @@ absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Sourc
   return names;
 }
 
-// Makes a builder per item, and lists its leaves.
+// Creates a builder per item, and lists its leaves.
 absl::StatusOr<std::vector<ReportItemBuilder>> ListItems(const std::vector<const Source*>& sources,
                                                          const ReportRequest& request) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, ItemNames(sources, request));

@@ -4,11 +4,11 @@
 //   ReportData change = ReportOfChange(*before, *after, request).value();
 //   ReportData run = ReportOfSteps(*newest, StepsOfDirectory("run").value().value(), request).value();
 //
-// Leaves of two files are compared by path, items by name. A leaf that is tied on one side and not on
-// the other is a leaf.
+// Items of two files are paired by name, leaves by path. A leaf that is tied on one side only is
+// reported as a leaf.
 //
-// Errors: of reading (source.h), with the name of the file; a UsageError: no such item, or no matching
-// leaf. Progress is shown on standard error. O(bytes) of the leaves shown.
+// Errors: those of reading (source.h), with the name of the file; a UsageError: no such item, or no
+// matching leaf. Progress is shown on standard error. O(bytes) of the leaves shown.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_BUILD_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_BUILD_H_
 
@@ -27,7 +27,7 @@ namespace leafstore::tools {
 struct ReportRequest {
   std::vector<std::string> items;  // empty: all
   std::vector<GlobPattern> match;  // empty: all leaves
-  GroupFilters groups;             // empty: those that were saved
+  GroupFilters groups;             // empty: the saved groups
   bool verify = true;
   int threads = 0;
 };
@@ -37,14 +37,14 @@ absl::StatusOr<ReportData> ReportOfModel(const Source& source, const ReportReque
 absl::StatusOr<ReportData> ReportOfChange(const Source& before, const Source& after,
                                           const ReportRequest& request);
 
-// `newest` is shown in full; it is the last of `steps`. Reads steps one by one, so that besides the
-// newest at most two are open. A step that cannot be read is left out and listed as skipped; error:
-// one that does not concern a single step (no memory, too many open files).
+// Shows `newest`, the last of `steps`, in full. Reads steps one by one: besides the newest at most
+// two are open. A step that cannot be read is listed as skipped. error: one that does not concern a
+// single step (no memory, too many open files).
 absl::StatusOr<ReportData> ReportOfSteps(const Source& newest,
                                          const std::vector<StepOfDirectory>& steps,
                                          const ReportRequest& request);
 
-// Returns at most `most` (at least 2) of the steps, evenly spread, with the first and the last.
+// Returns at most `most` (at least 2) steps, evenly spread, including the first and the last.
 std::vector<StepOfDirectory> ThinSteps(const std::vector<StepOfDirectory>& steps, size_t most);
 
 }  // namespace leafstore::tools

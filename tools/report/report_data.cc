@@ -33,15 +33,14 @@ Json Number(double number) {
   return number;
 }
 
-// Rounds to the digits that a chart can show, because a series has many numbers.
+// Rounds to the digits that a chart can show, because a series has many values.
 Json ChartNumber(double number) {
   if (!std::isfinite(number)) return Number(number);
   return std::strtod(absl::StrCat(number).c_str(), nullptr);
 }
 
-// Returns an object with the names of a map, and what `fn` returns for each value. Names of a map
-// are unique and stay different, so that no name is searched among the previous ones: a file can
-// have millions.
+// Returns an object with the names of a map, and the result of `fn` for each value. Names of a map
+// are unique and stay different, so no search for duplicates is needed: a file can have millions.
 template <typename Map, typename Fn>
 Json Fields(const Map& map, const Fn& fn) {
   Json json = Json::object();
@@ -145,7 +144,7 @@ const char* ModeName(ReportMode mode) {
   return "";
 }
 
-// Writes an item. Numbers its nodes and leaves in preorder.
+// Writes an item, with its nodes and leaves in preorder.
 class ItemWriter {
  public:
   ItemWriter(const ReportItem& item, const std::vector<int64_t>& steps)

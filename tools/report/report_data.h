@@ -26,7 +26,7 @@
 //   tree       {parent, key, step}, per node in preorder; the parent of the root is -1. `key` is a
 //              part of the dotted path, `step` one of the canonical path
 //   leaves     {node, group}, per leaf; `group` is an index in `groups`, or null, and is missing
-//              where there are no groups
+//              without groups
 //   aliases    {node, target}: nodes that are other names of nodes
 //   tags       {node, tag}
 //   groups     [{name (null: leaves in no group), rest, leaves, tensors, parameters, bytes,
@@ -40,7 +40,7 @@
 //     value      of a static leaf
 //     count, nan, inf, zero, min, max, mean, std, l2      as in numeric/stats.h
 //     histogram  counts in equal bins from min to max, for "compare" from the smaller min to the
-//                larger max of both sides; null where there is no finite number
+//                larger max of both sides; null without finite numbers
 //   change     for "compare", per leaf: {what, differing, max_abs, max_rel, l2}; structure [text]
 //     what       "same", "numbers", "value", "dtype", "shape", "kind", "added", "removed"
 //     l2         the norm of after minus before, over numbers that are finite on both sides
@@ -81,7 +81,7 @@ enum class ReportMode : uint8_t { kModel, kCompare, kSteps };
 //   const ReportTree::Node first = tree.Child(layers, KeyRef::Index(0));
 //
 // A node is identified by its parent and its key, so that equal paths of two items are one node,
-// whatever their order and structure. Children are in the order in which they were made.
+// whatever their order and structure. Children are in the order of their creation.
 class ReportTree {
  public:
   using Node = uint32_t;
@@ -90,9 +90,9 @@ class ReportTree {
 
   ReportTree() : nodes_(1) {}
 
-  // Returns the child with this key; makes it if there is none. O(length), expected.
+  // Returns the child with this key; creates it if it does not exist. O(length), expected.
   Node Child(Node parent, const KeyRef& key);
-  // Returns the node at a path; makes it and its ancestors.
+  // Returns the node at a path; creates it and its ancestors if they do not exist.
   Node At(const Path& path);
 
   size_t size() const { return nodes_.size(); }
@@ -121,7 +121,7 @@ class ReportTree {
 
 // A leaf on one side.
 struct ReportLeaf {
-  // Of a static leaf; the other fields are of tensors.
+  // The value of a static leaf. The other fields are for tensors.
   std::optional<Value> value;
   std::string dtype;
   Shape shape;
@@ -134,7 +134,7 @@ struct LeafChange {
   enum class What : uint8_t { kSame, kNumbers, kValue, kDType, kShape, kKind, kAdded, kRemoved };
 
   What what = What::kSame;
-  // For tensors with kSame and kNumbers; as in LeafDiff (numeric/diff.h) and above.
+  // For tensors with kSame and kNumbers, as in LeafDiff (numeric/diff.h) and in `change` above.
   std::optional<int64_t> differing;
   double max_abs = 0;
   double max_rel = 0;
@@ -142,7 +142,7 @@ struct LeafChange {
 };
 
 struct ReportSeries {
-  // Per leaf, per step; none where the leaf is not a tensor at that step.
+  // A step of a leaf. No value where the leaf is not a tensor at that step.
   struct Point {
     double l2;
     double change;  // NaN where the previous step has no such tensor
@@ -167,16 +167,16 @@ struct ReportItem {
   std::vector<std::pair<ReportTree::Node, ReportTree::Node>> aliases;
   std::vector<std::pair<ReportTree::Node, std::string>> tags;
 
-  // By leaf a place in `groups`; empty where there are none.
+  // Per leaf its index in `groups`; empty without groups.
   std::vector<std::optional<uint32_t>> group_of_leaf;
   std::vector<ReportGroup> groups;
   bool groups_saved = false;
   std::optional<std::string> took_root;
 
-  // One or two; by leaf.
+  // One or two sides, each per leaf.
   std::vector<std::vector<std::optional<ReportLeaf>>> sides;
   std::vector<std::optional<Totals>> totals;
-  // Of a comparison, by leaf.
+  // Per leaf, for a comparison.
   std::vector<LeafChange> changes;
   std::vector<std::string> structure;
   std::optional<ReportSeries> series;
@@ -200,12 +200,12 @@ struct ReportData {
   std::vector<std::string> notes;
   std::vector<ReportFile> files;
   std::vector<int64_t> steps;
-  std::vector<Metrics> step_metrics;  // by step
+  std::vector<Metrics> step_metrics;  // per step
   std::vector<std::pair<int64_t, std::string>> skipped;
   std::vector<ReportItem> items;
 };
 
-// Returns ASCII; the leaves are in preorder of the tree. O(size).
+// Returns the JSON in ASCII, with the leaves in preorder of the tree. O(size).
 std::string ReportJson(const ReportData& data);
 
 }  // namespace leafstore::tools

@@ -13,7 +13,7 @@
 namespace leafstore::tools {
 namespace {
 
-// The most differences of structures that are listed.
+// The maximum count of structural differences that are listed.
 constexpr size_t kMostStructure = 50;
 // A damaged file may have any size in its manifest.
 constexpr int64_t kMostBytes = int64_t{1} << 40;
@@ -87,7 +87,8 @@ void ReportItemBuilder::AddLeaf(size_t side, ReportTree::Node node, uint32_t pla
   places[found->second] = place;
 }
 
-// Removes duplicates of aliases that both sides have, and aliases that are leaves on the other side.
+// Removes duplicates of aliases that both sides have, and aliases that are leaves on the other
+// side.
 void ReportItemBuilder::DropAliasesOfLeaves() {
   auto& aliases = item_.aliases;
   std::sort(aliases.begin(), aliases.end());
@@ -147,7 +148,7 @@ absl::Status ReportItemBuilder::Group() {
 void ReportItemBuilder::GroupSide(const SourceItem& item, size_t side, const ItemGroups& groups) {
   absl::flat_hash_map<absl::string_view, uint32_t> by_name;
   for (uint32_t i = 0; i < item_.groups.size(); ++i) by_name.emplace(*item_.groups[i].name, i);
-  // Per group of this side: the group of the item with the same name, if there is one.
+  // Per group of this side: the group of the item with the same name, if any.
   std::vector<std::optional<uint32_t>> same;
   for (const std::string& name : groups.grouping.names()) {
     const auto found = by_name.find(name);
@@ -206,7 +207,7 @@ absl::Status ReportItemBuilder::Read(NumberReader* reader) {
   return absl::OkStatus();
 }
 
-// Reads the leaves that only this side has; all leaves, if there is one side.
+// Reads the leaves that only this side has; all leaves if only one side exists.
 absl::Status ReportItemBuilder::ReadOne(size_t side, NumberReader* reader) {
   std::vector<uint32_t> places;
   std::vector<size_t> leaves;
@@ -262,7 +263,7 @@ void ReportItemBuilder::SumGroups() {
   if (none.totals.leaves > 0) item_.groups.push_back(std::move(none));
 }
 
-// Returns, per leaf of the one side, its place in the item of another step.
+// Returns, for each leaf of the only side, its place in the item of another step.
 std::vector<uint32_t> ReportItemBuilder::PlacesAt(const SourceItem& item) const {
   const SourceItem& side = *sides_[0].item;
   const Alignment there = Align({side.layout(), side.slots()}, {item.layout(), item.slots()});

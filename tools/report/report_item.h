@@ -1,11 +1,11 @@
-// ReportItemBuilder: one item of a report, of one file or of two.
+// ReportItemBuilder: builds one item of a report from one file or two.
 //
 //   ReportItemBuilder builder(request, {{before, "a.leaf"}, {after, "b.leaf"}});
 //   LEAFSTORE_RETURN_IF_ERROR(builder.List());                // reads no tensor
 //   LEAFSTORE_RETURN_IF_ERROR(builder.Read(&reader));         // reads the tensors
 //   ReportItem item = std::move(builder).Take();
 //
-// Errors: of reading, with the file in front.
+// Errors: those of reading, with the file in front.
 // Threads: one at a time.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
@@ -29,16 +29,17 @@ namespace leafstore::tools {
 
 class ReportItemBuilder {
  public:
-  // `sides`: one, or before and after, one of which may have no item. The arguments must outlive this.
+  // `sides`: one, or before and after, one of which may have no item. The arguments must outlive
+  // this.
   ReportItemBuilder(const ReportRequest& request, std::vector<FileItem> sides)
       : request_(request), sides_(std::move(sides)) {}
 
   absl::Status List();
   const std::string& name() const { return item_.name; }
-  // Returns the bytes that Read reads, at most 1 TiB. After List.
+  // Returns the count of bytes that Read reads, at most 1 TiB. Must be called after List.
   int64_t bytes_to_read() const;
   absl::Status Read(NumberReader* reader);
-  // Returns the number of leaves shown, including aliases. After List.
+  // Returns the count of leaves shown, including aliases. Must be called after List.
   size_t size() const { return item_.leaf_nodes.size() + item_.aliases.size(); }
   // Must be called after List, and before steps are added.
   void BeginSeries();
@@ -46,7 +47,7 @@ class ReportItemBuilder {
   using StepItem = NumberReader::StepItem;
   absl::StatusOr<StepItem> ReadStep(FileItem step, const StepItem& before,
                                     NumberReader* reader) const;
-  // Adds them. A step must be added to all items or to none.
+  // Adds the result of ReadStep. A step must be added to all items or to none.
   void AddStep(const StepItem& step);
   ReportItem Take() && { return std::move(item_); }
 

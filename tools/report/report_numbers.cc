@@ -51,7 +51,7 @@ int64_t TotalBytes(const std::vector<Piece>& pieces) {
   return bytes;
 }
 
-// Loads the leaves at `places`, which may be in any order; kNoPlace gives an empty leaf.
+// Loads the leaves at `places`, which may be in any order; kNoPlace yields an empty leaf.
 absl::StatusOr<std::vector<Leaf>> LoadLeaves(const FileItem& from,
                                              absl::Span<const uint32_t> places) {
   std::vector<size_t> order;
@@ -62,7 +62,7 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const FileItem& from,
             [places](size_t a, size_t b) { return places[a] < places[b]; });
   std::vector<uint32_t> sorted;
   for (const size_t i : order) {
-    // Two paths may have one leaf.
+    // Two paths may share a leaf.
     if (sorted.empty() || sorted.back() != places[i]) sorted.push_back(places[i]);
   }
   std::vector<Leaf> leaves(places.size());
@@ -77,8 +77,8 @@ absl::StatusOr<std::vector<Leaf>> LoadLeaves(const FileItem& from,
   return leaves;
 }
 
-// Calls `fn` with the pieces on several threads, until one fails. error: that of the first piece that
-// failed.
+// Calls `fn` with the pieces on several threads until one fails. error: that of the first failed
+// piece.
 template <typename Fn>
 absl::Status ForPieces(const std::vector<Piece>& pieces, int threads, const Fn& fn) {
   std::vector<absl::Status> failed(pieces.size());
@@ -93,7 +93,8 @@ absl::Status ForPieces(const std::vector<Piece>& pieces, int threads, const Fn& 
   return absl::OkStatus();
 }
 
-// Returns the norm of b - a over numbers that are finite on both sides. Both have one dtype and shape.
+// Returns the norm of b - a over elements that are finite on both sides. Both must have the same
+// dtype and shape.
 double NormOfChange(const Tensor& a, const Tensor& b) {
   double squares = 0;
   if (a.dtype() == DType::kC64) {
@@ -126,7 +127,7 @@ bool HaveOneForm(const Tensor& a, const Tensor& b) {
 
 bool HaveSameBytes(const Tensor& a, const Tensor& b) { return a.bytes() == b.bytes(); }
 
-// Returns the range of both; none where neither has a finite number.
+// Returns the range of both; no value if neither has a finite number.
 std::optional<StatsOptions::Range> RangeOf(const TensorStats& a, const TensorStats& b) {
   StatsOptions::Range range = {std::numeric_limits<double>::infinity(),
                                -std::numeric_limits<double>::infinity()};

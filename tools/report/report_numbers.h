@@ -1,7 +1,7 @@
 // Computes the statistics of a report with several threads.
 //
-// Tensors are read a few at a time and released, so that memory stays small; threads share the tensors
-// of an item in pieces of some MiB.
+// Tensors are read a few at a time and released, so that memory stays small; threads share the
+// tensors of an item in pieces of some MiB.
 //
 // Errors: as SourceItem::Load, with the file in front. O(bytes), several passes.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_NUMBERS_H_
@@ -25,16 +25,16 @@
 
 namespace leafstore::tools {
 
-// The bins of a histogram: as many as fit into a row of the table.
+// The count of bins of a histogram: as many as fit into a row of the table.
 inline constexpr int kReportBins = 32;
 
-// An item, null where the file does not have it, and the file for errors.
+// An item (null if the file does not have it), and the name of the file for errors.
 struct FileItem {
   const SourceItem* item = nullptr;
   std::string file;
 };
 
-// Reads tensors.
+// Reads tensors and computes their statistics.
 class NumberReader {
  public:
   // `threads`: as in ReadOptions. `progress` must outlive this; it counts the bytes read.
@@ -44,7 +44,7 @@ class NumberReader {
   absl::StatusOr<std::vector<TensorStats>> Stats(const FileItem& from,
                                                  absl::Span<const uint32_t> places);
 
-  // Leaves that both sides have; both histograms have one range.
+  // A leaf that both sides have. Both histograms have the same range.
   struct Pair {
     TensorStats before;
     TensorStats after;
@@ -58,15 +58,15 @@ class NumberReader {
   absl::StatusOr<std::vector<Pair>> Compare(const FileItem& before, const FileItem& after,
                                             absl::Span<const Places> places);
 
-  // An item at a step: per leaf of the report, its place in the item, or kNoPlace, and the result of
-  // Norms.
+  // An item at a step: per leaf of the report, its place in the item, or kNoPlace, and the result
+  // of Norms.
   struct StepItem {
     FileItem from;
     std::vector<uint32_t> places;
     std::vector<std::optional<ReportSeries::Point>> points;
   };
-  // Returns the points of `now`, per leaf. Reads the previous step again, because it may not fit into
-  // memory; `before` has no item at the first step.
+  // Returns the points of `now`, per leaf. Reads the previous step again, because it may not fit
+  // into memory. `before` has no item at the first step.
   absl::StatusOr<std::vector<std::optional<ReportSeries::Point>>> Norms(const StepItem& before,
                                                                         const StepItem& now);
 

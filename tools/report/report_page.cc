@@ -33,7 +33,7 @@ std::string ChecksumOf(absl::string_view title, absl::string_view data) {
 std::string ReportPage(absl::string_view title, absl::string_view json) {
   const std::string shown_title = EscapeHtml(Printable(title));
   const std::string data = EscapeJson(json);
-  // One pass: text that is inserted is not searched for names of parts.
+  // In one pass, so that inserted text is not searched for placeholders.
   return absl::StrReplaceAll(kPageHtml, {{"@TITLE@", shown_title},
                                          {"@NONCE@", ChecksumOf(shown_title, data)},
                                          {"@STYLE@", kPageStyle},

@@ -5,11 +5,11 @@
 // Its markup, style and scripts are files beside this one, which the build embeds into the program
 // (cmake/LeafstoreEmbed.cmake). Text from a checkpoint is in the page only as the title, escaped as
 // HTML, and in the data, a block of JSON without characters of markup (`<`, `>`, `&` are escaped).
-// The scripts of the page make text nodes of it.
+// The scripts of the page insert it as text nodes.
 //
 // The content security policy of the page runs only its own script and style, which a checksum over
 // title and data identifies: text from a file cannot contain it, because the checksum covers that
-// text. Equal data give equal pages.
+// text. Equal data produce equal pages.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_PAGE_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_PAGE_H_
 
@@ -19,12 +19,12 @@
 
 namespace leafstore::tools {
 
-// The embedded files; static storage.
+// The embedded files, in static storage.
 extern const absl::string_view kPageHtml;
 extern const absl::string_view kPageStyle;
 extern const absl::string_view kPageScript;
 
-// O(length).
+// Returns the complete page. O(length).
 std::string ReportPage(absl::string_view title, absl::string_view json);
 
 }  // namespace leafstore::tools

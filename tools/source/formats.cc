@@ -29,7 +29,7 @@ constexpr absl::string_view kNpyMagic("\x93NUMPY", 6);
 constexpr absl::string_view kZipMagic("PK\x03\x04", 4);
 constexpr absl::string_view kEmptyZipMagic("PK\x05\x06", 4);
 
-// For files whose first bytes decide nothing.
+// The formats of files whose first bytes do not decide.
 constexpr std::pair<absl::string_view, SourceFormat> kSuffixes[] = {
     {".leaf", SourceFormat::kLeaf},
     {kSafetensorsSuffix, SourceFormat::kSafetensors},
@@ -37,7 +37,7 @@ constexpr std::pair<absl::string_view, SourceFormat> kSuffixes[] = {
     {".npz", SourceFormat::kNpz},
     {".npy", SourceFormat::kNpy}};
 
-// Returns whether it begins with a length that fits into the file, and an object.
+// Returns whether `head` begins with a length that fits into the file, and an object.
 bool IsSafetensors(absl::string_view head, int64_t file_size) {
   if (head.size() < 9 || head[8] != '{') return false;
   uint64_t length = 0;
@@ -50,7 +50,7 @@ bool IsIndex(absl::string_view head) {
   return first != absl::string_view::npos && head[first] == '{';
 }
 
-// Returns whether `head` begins with `magic`, or is a beginning of it.
+// Returns whether `head` begins with `magic`, or is a prefix of it.
 bool Begins(absl::string_view head, absl::string_view magic) {
   const size_t size = std::min(head.size(), magic.size());
   return size > 0 && head.substr(0, size) == magic.substr(0, size);

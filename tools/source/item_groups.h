@@ -1,4 +1,4 @@
-// The groups of an item: those that were saved with it, or those that filters make.
+// The groups of an item: the saved ones, or those of the filters on the command line.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_GROUPS_H_
 #define LEAFSTORE_TOOLS_SOURCE_ITEM_GROUPS_H_
 
@@ -26,7 +26,7 @@ struct GroupFilters {
 
   // Parses texts NAME=FILTER. error: a UsageError, with the column in the filter.
   static absl::StatusOr<GroupFilters> Parse(const std::vector<std::string>& texts);
-  // Returns them for Grouping::Compile, the rest last.
+  // Returns the filters for Grouping::Compile, the rest last.
   std::vector<NamedFilter> WithRest() const;
 };
 
@@ -37,13 +37,13 @@ struct ItemGroups {
   std::optional<uint32_t> took_root;
 };
 
-// Groups the leaves of an item by `filters`, the rest last; without filters, by the saved groups; none
-// where there are no groups. Reads no tensor.
-// error: as Grouping::Compile. O(nodes * filters).
+// Groups the leaves of an item by `filters`, the rest last; without filters, by the saved groups.
+// Returns no value if neither exist. Reads no tensor. error: as Grouping::Compile. O(nodes *
+// filters).
 absl::StatusOr<std::optional<ItemGroups>> GroupsOf(const SourceItem& item,
                                                    const GroupFilters& filters);
 
-// Prints a note that the filter of this group matched the root, and an alternative.
+// Prints a note that the filter of this group matched the root, with an alternative.
 void PrintTookRoot(const std::string& group, Output* out);
 
 }  // namespace leafstore::tools

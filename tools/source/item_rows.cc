@@ -19,7 +19,7 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
   return a > kMax - b ? kMax : a + b;
 }
 
-// Returns for every node whether a glob matches it or a node above it.
+// Returns, for each node, whether a glob matches it or a node above it.
 std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<GlobPattern>& match) {
   std::vector<bool> matched(def.node_count(), match.empty());
   if (match.empty()) return matched;

@@ -1,4 +1,4 @@
-// ItemRows: the leaves of an item that are listed, and in which rows.
+// ItemRows: the listed leaves of an item, and their rows.
 //
 //   ItemRows rows = ItemRows::Create(item, {globs, 2}).value();
 //   for (const Row& row : rows.rows()) ... rows.PrintablePath(row) ...
@@ -7,8 +7,8 @@
 // leaf is listed if a glob matches it or a node above it; an alias likewise, by its own path.
 // Leaves that the item does not hold are not listed, nor are containers without leaves.
 //
-// With `containers`, every node above a listed row is a row too. If neither globs nor the item leave
-// anything out, so are empty containers and None.
+// With `containers`, every node above a listed row is a row too. If neither globs nor the item omit
+// anything, so are empty containers and None.
 //
 // Paths that do not form a tree (an item may have such) have rows too, but no depth.
 //
@@ -31,13 +31,13 @@
 
 namespace leafstore::tools {
 
-// Counts of leaves. A sum that exceeds an int64 stays at its maximum.
+// Counts over leaves. A sum that exceeds an int64 stays at its maximum.
 struct Totals {
   int64_t leaves = 0;
   int64_t tensors = 0;
   int64_t parameters = 0;  // elements of tensors
   int64_t bytes = 0;       // of tensors
-  int64_t stored = 0;      // in files; fewer where some are compressed
+  int64_t stored = 0;      // in files; smaller where some are compressed
 
   void Add(const EntryInfo& entry);
 };
@@ -46,7 +46,7 @@ struct Row {
   enum Kind : uint8_t { kLeaf, kAlias, kSubtree };
 
   Kind kind = kLeaf;
-  NodeId node = kNoNode;  // kNoNode where there is no tree
+  NodeId node = kNoNode;  // kNoNode without a tree
   // The range of its leaves in places(); empty for an alias.
   uint32_t begin = 0;
   uint32_t end = 0;
@@ -54,34 +54,34 @@ struct Row {
 };
 
 struct RowOptions {
-  // Empty: everything.
+  // Lists the leaves that one of these matches. Empty: all.
   std::vector<GlobPattern> match;
-  // Containers this many keys deep become one row.
+  // Lists each container this many keys deep as one row.
   std::optional<uint32_t> depth;
-  // Containers above rows are rows too, of kind kSubtree.
+  // Lists containers above rows too, as kSubtree.
   bool containers = false;
 };
 
 class ItemRows {
  public:
-  // error InvalidArgument: a depth or containers, where the paths do not form a
-  // tree. O(nodes * globs).
+  // Lists the rows of an item. error InvalidArgument: a depth or containers, where the paths do not
+  // form a tree. O(nodes * globs).
   static absl::StatusOr<ItemRows> Create(const SourceItem& item, const RowOptions& options);
 
   const SourceItem& item() const { return *item_; }
   // Returns the structure; none where the paths do not form a tree.
   const std::optional<TreeDef>& def() const { return def_; }
-  // Returns the places in the item of the listed leaves, also those in listed subtrees, in order.
+  // Returns the places in the item of the listed leaves, including those in subtrees, in order.
   const std::vector<uint32_t>& places() const { return places_; }
   const std::vector<Row>& rows() const { return rows_; }
   absl::Span<const uint32_t> PlacesOf(const Row& row) const {
     return absl::MakeConstSpan(places_).subspan(row.begin, row.end - row.begin);
   }
 
-  // Describes the leaf of a row; none for other rows, and for a leaf that is not listed.
+  // Describes the leaf of a row. No value for other rows, and for a leaf that is not listed.
   std::optional<EntryInfo> EntryOf(const Row& row) const;
   Totals TotalsOf(const Row& row) const;
-  // Returns the totals of all listed leaves; of the whole item.
+  // Return the totals of all listed leaves, and of the full item.
   Totals ListedTotals() const;
   Totals ItemTotals() const;
 
@@ -89,7 +89,7 @@ class ItemRows {
   // root.
   std::string PrintablePath(const Row& row) const;
   std::string PrintablePath(NodeId node) const;
-  // Return canonical and dotted text. error: as TreeDef's.
+  // Return the canonical and the dotted path. error: as TreeDef's.
   absl::StatusOr<std::string> PathText(const Row& row) const;
   absl::StatusOr<std::string> Dotted(const Row& row) const;
   // Checks that the paths of all rows may be printed in full. error ResourceExhausted: their texts

@@ -31,7 +31,7 @@ TensorStats Merged(absl::Span<const TensorStats> stats) {
   return all;
 }
 
-// Sums the listed leaves of each group; `stats` is one per listed place, or empty.
+// Sums the listed leaves of each group; `stats` has one entry per listed place, or is empty.
 void SummarizeGroups(const std::vector<TensorStats>& stats, ItemSummary* summary) {
   std::vector<GroupSummary>& groups = summary->group_summaries;
   for (const std::string& name : summary->groups->grouping.names()) groups.push_back({name});

@@ -1,4 +1,4 @@
-// ItemSummary: what `inspect` and `stats` show of an item, whichever way they print it.
+// ItemSummary: the data of an item that `inspect` and `stats` show, in any form of output.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_SUMMARY_H_
 #define LEAFSTORE_TOOLS_SOURCE_ITEM_SUMMARY_H_
 
@@ -21,10 +21,10 @@ namespace leafstore::tools {
 struct SummaryOptions {
   RowOptions rows;
   GroupFilters groups;
-  bool path_text = false;  // check that all paths may be printed in full (ItemRows::CheckPathText)
+  bool path_text = false;  // also call ItemRows::CheckPathText
   bool stats = false;
   StatsOptions stats_options;
-  // Histograms over the range of all listed numbers, which takes another pass.
+  // Computes histograms over the range of all listed numbers, in another pass.
   bool range_of_all = false;
 };
 
@@ -40,17 +40,17 @@ struct ItemSummary {
   explicit ItemSummary(ItemRows item_rows) : rows(std::move(item_rows)) {}
 
   const SourceItem& item() const { return rows.item(); }
-  // Returns the index in group_summaries of a place of the item; none where there are no groups.
+  // Returns the index in group_summaries for a place of the item; no value without groups.
   std::optional<uint32_t> GroupOf(uint32_t place) const;
-  // Returns the group of all leaves of a row; none where they are in several, or there are none.
+  // Returns the group of all leaves of a row; no value if they are in several, or without groups.
   std::optional<uint32_t> GroupOf(const Row& row) const;
 
   ItemRows rows;
-  bool partly_listed = false;  // --match left something out
+  bool partly_listed = false;  // --match excluded something
   std::optional<ItemGroups> groups;
-  // One per group, in order; then one of the leaves in no group, if there are any.
+  // One per group, in order, then one for the leaves in no group, if any.
   std::vector<GroupSummary> group_summaries;
-  // Where statistics were asked for: one per row, and of all rows.
+  // If statistics were requested: one per row, and those of all rows.
   std::optional<std::vector<TensorStats>> row_stats;
   TensorStats all_stats;
 };

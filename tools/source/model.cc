@@ -21,7 +21,7 @@ int64_t TensorBytes(const SourceItem& item) {
   return totals.bytes;
 }
 
-// Returns the places that are loaded, ascending.
+// Returns the places to load, ascending.
 absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
                                                const std::vector<GlobPattern>& match) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows rows, ItemRows::Create(item, {match, std::nullopt}));

@@ -1,13 +1,12 @@
-// Model: items in memory, with what is saved with them: what the subcommands that write work on.
+// Model: items in memory, with everything that is saved with them, for subcommands that write.
 //
-//   Model model = LoadModel(*source, items).value();            // mapped, where that is possible
+//   Model model = LoadModel(*source, items).value();            // mapped, where possible
 //   ... split, rename, merge ...
 //   ModelWriter writer(options);                                // files/model_writer.h
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), "out.safetensors"));
 //
-// A Model is the same for every format. The metadata of safetensors becomes that of the item, with
-// a note of how it was read, so that it is written again unchanged
-// (interop/safetensors/checkpoint.h).
+// A Model does not depend on the format. The metadata of safetensors becomes that of the item, with
+// a note of how it was read, so that it is written unchanged (interop/safetensors/checkpoint.h).
 #ifndef LEAFSTORE_TOOLS_SOURCE_MODEL_H_
 #define LEAFSTORE_TOOLS_SOURCE_MODEL_H_
 
@@ -38,14 +37,14 @@ struct Model {
   Metrics metrics;
 };
 
-// Loads the leaves of these items that a glob of `match` matches; all leaves where there is none.
-// Shows progress. Where the source does not verify, NoteDamage. O(bytes) to verify. error: as
+// Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
+// progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. error: as
 // SourceItem::Load, with the file in front.
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
                                 const std::vector<GlobPattern>& match = {});
 
-// Says on standard error which of these leaves are damaged, because a copy of them will look intact.
-// Reads them all: O(bytes).
+// Reports damaged leaves on standard error, because a copy of them will look intact. Reads all
+// leaves: O(bytes).
 absl::Status NoteDamage(const Source& source, const SourceItem& item,
                         absl::Span<const uint32_t> places);
 

@@ -35,7 +35,7 @@ std::string WithoutSlashes(std::string name) {
   return name;
 }
 
-// Splits "run@1000", where that is not the name of a file, into the directory and the step.
+// Splits "run@1000" into the directory and the step, unless a file has that name.
 bool SplitStep(const std::string& name, std::string* directory, std::string* step) {
   const size_t at = name.rfind('@');
   if (at == std::string::npos || at == 0 || Exists(name)) return false;
@@ -44,7 +44,7 @@ bool SplitStep(const std::string& name, std::string* directory, std::string* ste
   return IsDirectory(*directory);
 }
 
-// Checks that a step is given once.
+// Checks that a step is given at most once.
 absl::Status CheckStep(const std::string& name, const std::string& step) {
   std::string directory;
   std::string found;

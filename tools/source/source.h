@@ -15,12 +15,12 @@
 //   m.safetensors.index.json, or the directory that has it (or has one safetensors file)
 //   weights.npz, w.npy     NumPy files
 //
-// A source has items. An item has a Layout, the slots of it that the file holds, and a leaf for
+// A source has items. An item has a Layout, the set of slots that the file holds, and a leaf for
 // each; a format without items has one item named kOnlyItem. Opening a single file reads no tensor.
 // Opening a managed directory verifies every byte of the checkpoint that it chooses, as
-// CheckpointManager does, unless `verify` is off or the step was given by its number (then it is
-// used or is an error, and is verified where it is read, like a file); `note` is called for each
-// checkpoint that is skipped.
+// CheckpointManager does, unless `verify` is off or the step was given by number (then it is used
+// or is an error, and is verified as it is read, like a file). `note` is called for each checkpoint
+// that is skipped.
 //
 // Errors: those of a file (FileError in present/errors.h); a UsageError for an invalid step.
 //
@@ -74,18 +74,18 @@ class SourceItem {
   const std::optional<Grouping>& grouping() const { return grouping_; }
   const Metadata& metadata() const { return metadata_; }
 
-  // Describes the leaf at `place`, which must be below size(), without reading it. O(1). What a
-  // format does not have (for example a checksum) is 0.
+  // Describes the leaf at `place`, which must be below size(), without reading it. O(1). Fields
+  // that the format does not have (for example a checksum) are 0.
   virtual EntryInfo entry(uint32_t place) const = 0;
   // Returns whether the format has a checksum for each tensor.
   virtual bool has_checksums() const { return false; }
   std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
 
-  // Loads the leaves at `places` (strictly ascending) as a group; verifies them if the source
-  // verifies.
+  // Loads the leaves at `places` (strictly ascending) as a group, and verifies them if the source
+  // does.
   virtual absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const = 0;
   absl::StatusOr<ParamStore> LoadAll() const;
-  // Returns what is saved with the item in another file. error: as interop's.
+  // Returns the options to save the item with in another file. error: as interop's.
   virtual absl::StatusOr<ItemOptions> SavedWith() const {
     ItemOptions options;
     options.grouping = grouping_;
@@ -108,8 +108,8 @@ class SourceItem {
 
 struct Source {
   SourceFormat format = SourceFormat::kLeaf;
-  // The name that was given, and the file that is read: the checkpoint of a managed directory, the
-  // index of a directory.
+  // The given name, and the file that is read: the checkpoint of a managed directory, the index of
+  // a directory.
   std::string name;
   std::string file;
   int64_t file_size = 0;        // of that file and all its shards
@@ -119,14 +119,14 @@ struct Source {
   Metadata metadata;
   Metrics metrics;
   std::vector<std::string> other_files;  // the names of other files that hold some of the tensors
-  // Whether the checksums of tensors are verified when they are loaded (SourceOptions::verify).
+  // The checksums of tensors are verified when they are loaded (SourceOptions::verify).
   bool verifies = true;
   std::vector<std::unique_ptr<SourceItem>> items;
-  // Verifies every byte that can be verified: checksums where the format has them, and that
-  // everything can be read. O(bytes). error DataLoss, with the place of the damage.
+  // Verifies checksums where the format has them, and that everything can be read. O(bytes). error
+  // DataLoss, with the position of the damage.
   std::function<absl::Status()> verify;
 
-  // error: a UsageError with suggestions.
+  // Returns the item with this name. error: a UsageError with suggestions.
   absl::StatusOr<const SourceItem*> item(absl::string_view item_name) const;
 };
 
@@ -134,19 +134,21 @@ using SourcePtr = std::unique_ptr<const Source>;
 
 struct SourceOptions {
   std::string name;
-  // `progress` is called by Source::verify, and while a checkpoint of a managed directory is chosen.
+  // `progress` is called by Source::verify, and while a checkpoint of a managed directory is
+  // chosen.
   IoOptions io = {};
   // For a managed directory: a step, "latest", "best=METRIC" or "lowest=METRIC"; empty: latest.
   std::string step;
-  // Verifies the checksums of tensors when they are loaded, and the whole checkpoint of a managed
-  // directory before it is chosen, unless its step was given by number.
+  // Verifies the checksums of tensors when they are loaded, and a checkpoint of a managed directory
+  // in full before it is chosen, unless its step was given by number.
   bool verify = true;
-  // How the names of formats without structure become paths.
+  // Determines how the names of formats without structure become paths.
   NameStyle names = NameStyle::kSplit;
-  // Is called with a line, without its end, for each checkpoint that is skipped. May be null.
+  // Called with one line, without its end, for each skipped checkpoint. May be null.
   std::function<void(absl::string_view)> note;
 };
 
+// Opens the source that `options` name.
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options);
 
 // A checkpoint of a managed directory.
@@ -154,11 +156,11 @@ struct StepOfDirectory {
   int64_t step;
   std::string file;
 };
-// Returns all of them by ascending step; no value where `name` is not a directory with checkpoints.
-// error: the file system's.
+// Returns all checkpoints by ascending step; no value if `name` is not a directory with
+// checkpoints. error: the file system's.
 absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> StepsOfDirectory(
     const std::string& name);
-// Returns those that the name and the step of `options` mean: all, where there is no step. Opens
+// Returns the checkpoints that the name and the step of `options` select; all without a step. Opens
 // them only to compare a metric. No value as above. error: as OpenSource.
 absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
     const SourceOptions& options);

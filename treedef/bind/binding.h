@@ -41,13 +41,13 @@
 // None. A null pointer and a pointer to an empty optional both become none. Unflattened, a none is
 // a null pointer, unless something shares it.
 //
-// Writing in place. Unflattening makes new objects only where a container grows, an empty holder is
+// Writing in place. Unflattening makes new objects only if a container grows, an empty holder is
 // filled, or something is shared. Others keep their place and their members that are not listed. A
 // Tree keeps its nodes as far as their kinds and keys equal those that are written. Elements, keys
 // and values that are made must be default-constructible.
 //
 // Recursion. Structs that nest through pointers or vectors to their own type are visited by
-// recursion, at most 1,000 deep, which takes about 1 KiB of stack per level.
+// recursion, at most 1,000 deep, with about 1 KiB of stack per level.
 #ifndef LEAFSTORE_TREEDEF_BIND_BINDING_H_
 #define LEAFSTORE_TREEDEF_BIND_BINDING_H_
 

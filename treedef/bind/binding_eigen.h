@@ -8,14 +8,14 @@
 //   };
 //
 // Fields are copied, with their logical indices kept whatever the layout: weight(i, j) is [i, j] of
-// the tensor. What is a row or a column at compile time has rank 1, other matrices and arrays have
-// rank 2, an Eigen::Tensor<T, R> has rank R. An empty matrix is a tensor without elements, never
-// null.
+// the tensor. A type that is a row or a column at compile time has rank 1, other matrices and
+// arrays have rank 2, an Eigen::Tensor<T, R> has rank R. An empty matrix is a tensor without
+// elements, never null.
 //
-// Unflattening resizes what has no fixed size. error InvalidArgument: the leaf is static, or its
-// dtype, rank or a fixed extent differs.
+// Unflattening resizes types without a fixed size. error InvalidArgument: the leaf is static, or
+// its dtype, rank or a fixed extent differs.
 //
-// O(bytes) a field and direction; a model that lives in Tensors costs no copies.
+// O(bytes) per field and direction. A model of Tensors is not copied.
 #ifndef LEAFSTORE_TREEDEF_BIND_BINDING_EIGEN_H_
 #define LEAFSTORE_TREEDEF_BIND_BINDING_EIGEN_H_
 

@@ -21,7 +21,7 @@
 // These do not compile either: a member listed twice, or something that is not the name of a
 // member.
 //
-// What a member may be is listed in binding.h.
+// binding.h lists the allowed types of members.
 #ifndef LEAFSTORE_TREEDEF_BIND_FIELDS_H_
 #define LEAFSTORE_TREEDEF_BIND_FIELDS_H_
 
@@ -52,14 +52,14 @@ namespace leafstore {
 
 namespace internal {
 
-// A member and its tags. T is const where the struct is.
+// A member and its tags. T is const if the struct is.
 template <typename T, size_t kTags>
 struct Field {
   T& value;
   std::array<std::string_view, kTags> tags;
 };
 
-// What LeafstoreFields gives: the fields as they are listed in the struct Self.
+// The result of LeafstoreFields: the fields in the order listed in the struct Self.
 template <typename Self, typename... Fields>
 struct FieldList {
   using Struct = Self;
@@ -72,7 +72,7 @@ constexpr std::string_view TagText(const T& tag) {
   if constexpr (std::is_convertible_v<const T&, std::string_view>) {
     return tag;
   } else {
-    return std::string_view(tag.data(), tag.size());  // absl's, where that is a type of its own
+    return std::string_view(tag.data(), tag.size());  // absl's may be a different type
   }
 }
 
@@ -109,7 +109,7 @@ constexpr std::string_view Trim(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\n") - begin + 1);
 }
 
-// The length of the first argument in `text`: up to a comma outside all parentheses and quotes.
+// Returns the length of the first argument in `text`: up to a comma outside parentheses and quotes.
 constexpr size_t ArgumentLength(std::string_view text) {
   int depth = 0;
   bool quoted = false;
@@ -133,13 +133,13 @@ constexpr size_t ArgumentLength(std::string_view text) {
   return text.size();
 }
 
-// What stands behind the last `separator`, or all of it.
+// Returns the part of `text` after the last `separator`, or all of it.
 constexpr std::string_view Behind(std::string_view separator, std::string_view text) {
   const size_t found = text.rfind(separator);
   return found == std::string_view::npos ? text : text.substr(found + separator.size());
 }
 
-// "weight" of "weight", "Base::weight", "this->weight" and `Tagged(weight, "norm")`.
+// Returns "weight" for "weight", "Base::weight", "this->weight" and `Tagged(weight, "norm")`.
 constexpr std::string_view MemberName(std::string_view argument) {
   const size_t open = argument.find('(');
   if (open != std::string_view::npos) {
@@ -171,7 +171,7 @@ constexpr bool IsMemberName(std::string_view name) {
   return true;
 }
 
-// The positions of `names` in byte order.
+// Returns the positions of `names` in byte order.
 template <size_t kCount>
 constexpr std::array<size_t, kCount> SortedOrder(
     const std::array<std::string_view, kCount>& names) {
@@ -182,7 +182,7 @@ constexpr std::array<size_t, kCount> SortedOrder(
   return order;
 }
 
-// The fields of a struct T, in order of their names, known when compiling.
+// The fields of a struct T, in order of their names, known at compile time.
 template <typename T>
 struct FieldTable {
   using List = decltype(std::declval<T&>().LeafstoreFields());

@@ -1,6 +1,6 @@
-// Flattening without a ParamStore: between a model and (TreeDef, leaves in its order). For the
-// library alone; users call Flatten and Unflatten (store/flatten.h), which state the order, the
-// errors and what happens to a model that is given as an rvalue.
+// Flattening without a ParamStore: between a model and (TreeDef, leaves in its order). Only for the
+// library; users call Flatten and Unflatten (store/flatten.h), which document the order, the errors
+// and the state of a model that was passed as an rvalue.
 //
 //   FlatTree flat = FlattenTree(std::move(model)).value();   // flat.def, flat.leaves
 //   std::vector<Leaf> grads = FlattenTreeLike(flat.def, gradients).value();
@@ -25,7 +25,7 @@
 
 namespace leafstore::internal {
 
-// How the tensors of a model given as T&& are treated.
+// How the tensors of a model passed as T&& are treated.
 template <typename T>
 inline constexpr Flattener::Tensors kTensorsOf =
     std::is_lvalue_reference_v<T> || std::is_const_v<T> ? Flattener::Tensors::kCopy
@@ -55,7 +55,7 @@ absl::StatusOr<FlatTree> FlattenTree(T&& model) {
   return FlattenWith(Flattener(kTensorsOf<T>), std::forward<T>(model));
 }
 
-// Returns the leaves of a model that has the structure `def` already, which costs no strings. Tags
+// Returns the leaves of a model that has the structure `def` already. Builds no strings. Tags
 // and type names may differ. error InvalidArgument also: kinds or keys differ; the message has the
 // path, what was expected there and what was found.
 template <typename T>

@@ -1,4 +1,4 @@
-// LeafTraits of the built-in types: values, numbers and strings become static leaves (binding.h).
+// LeafTraits of the built-in types: Values, scalars and strings become static leaves (binding.h).
 #ifndef LEAFSTORE_TREEDEF_BIND_LEAF_TRAITS_H_
 #define LEAFSTORE_TREEDEF_BIND_LEAF_TRAITS_H_
 

@@ -10,16 +10,15 @@
 //   u32             t, the number of tags
 //   n * u8          kind of each node, in preorder (NodeKind)
 //   n * u32         number of children of each node
-//   n * u32         key of each node: of a child of a struct or of a dict with string keys a
-//                   string's number; of a child of a dict with int keys a number into the int keys;
-//                   of other children their position; of the root 0
-//   n * u32         of a struct or custom the number of its type name's string, or 0xffffffff
-//                   without one; of an alias the node it stands for; of a dict with int keys 1;
-//                   else 0
+//   n * u32         key of each node: for a child of a struct or of a dict with string keys the
+//                   index of a string; for a child of a dict with int keys an index into the int
+//                   keys; for other children their position; for the root 0
+//   n * u32         for a struct or custom the index of its type name's string, or 0xffffffff
+//                   without one; for an alias its target node; for a dict with int keys 1; else 0
 //   t * (u32, u32)  tags: node and string, by node, then by the string's bytes
 //   i * i64         int keys in preorder
-//   (s + 1) * u32   where each string begins in what follows, and where the last one ends
-//   u8...           the strings: unique, by order of first use in preorder; of one node first its
+//   (s + 1) * u32   offset of each string in the bytes that follow, and the end of the last one
+//   u8...           the strings: unique, in order of first use in preorder; for one node first its
 //                   key, then its type name, then its tags in order of their bytes
 //
 // Equal structures have equal canonical bytes, however they were built, and different structures

@@ -8,7 +8,7 @@
 namespace leafstore::internal {
 namespace {
 
-// Releases the memory that growing by doubling took in excess.
+// Releases the excess capacity of vectors that grew by doubling.
 void Shrink(TreeDefColumns* columns) {
   columns->kinds.shrink_to_fit();
   columns->keys.shrink_to_fit();
@@ -33,17 +33,17 @@ TreeDefInterner& TreeDefInterner::Global() {
 }
 
 TreeDef TreeDefInterner::Intern(std::unique_ptr<TreeDefRep> rep) {
-  // Declared before the lock: where one of these turns out to be the last reference, it goes after
-  // the lock does, which Remove needs.
+  // Declared before the lock: if one of these is the last reference, it must be destroyed after the
+  // lock is released, since Remove takes the lock.
   std::vector<std::shared_ptr<const TreeDefRep>> others;
-  // So is this one: it is destroyed if an equal one is alive, or if memory for its entry runs out.
+  // Likewise: it is destroyed if an equal one is alive, or if memory for its entry runs out.
   TreeDefRep* const fresh = rep.get();
   std::shared_ptr<const TreeDefRep> made(rep.release(),
                                          [this](const TreeDefRep* last) { Remove(last); });
   std::lock_guard<std::mutex> lock(mutex_);
   const auto [begin, end] = entries_.equal_range(fresh->hash);
   for (auto it = begin; it != end; ++it) {
-    others.emplace_back();  // before there is a reference to lose
+    others.emplace_back();  // may throw, so before a reference is taken
     others.back() = it->second.alive.lock();
     if (others.back() == nullptr) continue;
     if (SameStructure(others.back()->columns, fresh->columns)) return TreeDef(others.back());

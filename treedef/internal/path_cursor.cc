@@ -12,7 +12,7 @@
 namespace leafstore::internal {
 namespace {
 
-// How many bytes of a path, and of one name in it, a message shows.
+// The maximum size of a path, and of one name in it, in a message.
 constexpr size_t kMessageSize = 400;
 constexpr size_t kMessageHalf = 180;
 // A path with more keys is longer than a message shows; its beginning is not looked up.

@@ -40,7 +40,7 @@
 
 namespace leafstore::internal {
 
-// Returns how many bytes the texts of `paths` paths may have together.
+// Returns the maximum size of the texts of `paths` paths together, in bytes.
 constexpr uint64_t MaxTotalText(uint64_t paths) { return (uint64_t{64} << 20) + 256 * paths; }
 
 class PathCursor {
@@ -58,7 +58,7 @@ class PathCursor {
   void Pop();
 
   // Goes to `node`. Nodes must be entered in preorder, each after its parent; subtrees may be
-  // skipped. Returns false if the text would exceed the limit; then the whole subtree must be
+  // skipped. Returns false if the text would exceed the limit; then the entire subtree must be
   // skipped. O(length of the key), amortized.
   bool Enter(const TreeDef& def, NodeId node);
 

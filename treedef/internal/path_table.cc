@@ -15,7 +15,7 @@ namespace {
 // Offsets have 32 bits.
 constexpr uint64_t kArenaLimit = (uint64_t{1} << 32) - 1;
 
-// Returns how many bytes the texts of `paths` paths may have together.
+// Returns the maximum size of the texts of `paths` paths together, in bytes.
 uint64_t TextLimit(uint64_t paths) {
   const uint64_t lengths = paths * sizeof(uint32_t);
   if (lengths >= kArenaLimit) return 0;

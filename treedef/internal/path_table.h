@@ -51,8 +51,8 @@ class PathTable {
   PathTable& operator=(PathTable&&) = default;
 
   uint32_t size() const { return static_cast<uint32_t>(offsets_.size()); }
-  // Returns the text at `number`, which must be less than size(). Valid while this table, or the
-  // one it was moved to, lives.
+  // Returns the text at position `number`, which must be less than size(). Valid while this table,
+  // or the one it was moved to, lives.
   absl::string_view text(uint32_t number) const { return TextAt(arena_.get(), offsets_[number]); }
   // Returns the position of the path with this text (any bytes), or kNotFound. O(length), expected.
   uint32_t Find(absl::string_view text) const {

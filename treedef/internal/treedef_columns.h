@@ -1,4 +1,4 @@
-// The columns that a TreeDef is made of. For treedef/ alone; others ask the TreeDef.
+// The columns of a TreeDef. Only for treedef/; other code uses TreeDef.
 #ifndef LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_COLUMNS_H_
 #define LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_COLUMNS_H_
 
@@ -13,21 +13,21 @@
 
 namespace leafstore::internal {
 
-// One entry a node unless said otherwise; nodes in preorder.
+// One entry per node unless stated otherwise; nodes in preorder.
 struct TreeDefColumns {
   std::vector<NodeKind> kinds;
-  // What leads to the node: a string's id, an index into `ints`, or a position, as its parent's
-  // kind and aux say.
+  // The key of the node: a string id, an index into `ints`, or a position, depending on the kind
+  // and aux of its parent.
   std::vector<uint32_t> keys;
   std::vector<uint32_t> parents;
   std::vector<uint32_t> ends;
   std::vector<uint32_t> child_counts;
-  // Of a struct or custom: its type name's string id or kNoString. Of an alias: the owner. Of a
-  // dict: 1 where its keys are ints. Else 0.
+  // For a struct or custom: the string id of its type name, or kNoString. For an alias: the owner.
+  // For a dict: 1 if its keys are ints. Otherwise 0.
   std::vector<uint32_t> aux;
-  // Leaves before the node; one entry more, the number of leaves.
+  // The count of leaves before the node; one entry more, the count of all leaves.
   std::vector<uint32_t> leaf_begins;
-  // Of each leaf, its node.
+  // The node of each leaf.
   std::vector<uint32_t> leaf_nodes;
   // Sorted by node, then by the tag's text.
   std::vector<TreeDefTag> tags;
@@ -35,7 +35,7 @@ struct TreeDefColumns {
   std::vector<uint32_t> alias_nodes;
   // Int keys of dicts, in preorder.
   std::vector<int64_t> ints;
-  // Unique strings in order of first use, one after another, and where each begins; one entry more.
+  // Unique strings in order of first use, concatenated, and their offsets; one entry more.
   std::string strings;
   std::vector<uint32_t> string_begins;
 };

@@ -16,7 +16,7 @@
 
 namespace leafstore::internal {
 
-// The children of each node by position: one array of all, and where those of each node begin.
+// The children of each node by position: one array for all nodes, and the begin of each node in it.
 // Nodes whose children have no children are omitted: their children are the next nodes
 // (HasAdjacentChildren).
 struct ChildLists {

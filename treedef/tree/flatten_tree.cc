@@ -13,7 +13,7 @@
 namespace leafstore::internal {
 namespace {
 
-// The nodes that Tree::Tied names.
+// The nodes of Tree::Tied by name.
 class Ties {
  public:
   // Adds a tie. error AlreadyExists: another node has the name.
@@ -69,7 +69,7 @@ class TreeWalk {
   }
 
  private:
-  // An open container, or what a Shared, Tied or TiedTo stands for.
+  // An open container, or the node that a Shared, Tied or TiedTo refers to.
   struct Frame {
     AnyTree* content = nullptr;  // of a Shared, Tied or TiedTo
     bool content_visited = false;

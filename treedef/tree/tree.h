@@ -7,18 +7,19 @@
 //
 // A node is none, a leaf (tensor or value), a dict (string or int64 keys), a list, a tuple, a
 // struct (attributes, and a type name if it has one), a custom (items and a type name), or one of
-// two ways to say that a node occurs more than once:
+// two forms of a node that occurs more than once:
 //
 //   Tree::Shared(pointer)   the same std::shared_ptr<Tree> wherever the node occurs;
-//   Tree::Tied(name, node)  the node, under a name, and Tree::TiedTo(name) elsewhere, as a file or
-//                           a language without pointers describes it.
+//   Tree::Tied(name, node)  the node, under a name, and Tree::TiedTo(name) elsewhere: for files and
+//                           languages without pointers.
 //
-// Either way flattening makes one set of leaves, owned by the first occurrence. Any node may have
-// tags, which filters can test.
+// In both cases flattening makes one set of leaves, owned by the first occurrence. Any node may
+// have tags, which filters can test.
 //
 // A Tree is move-only, so that a large tree is never copied by accident; Clone copies it. Depth has
 // no limit: destruction and Clone do not recurse. Errors of structure (a dict with both kinds of
-// keys, an entry added to a list, a tie to no node, a cycle) are reported by flattening, not here.
+// keys, an entry added to a list, a tie without a node, a cycle) are reported by flattening, not
+// here.
 //
 // A node that was moved from is unchanged or None. A tree whose tensors were moved out by
 // flattening has None in their place.
@@ -81,9 +82,10 @@ class Tree {
     if (node_ != nullptr) Dismantle();
   }
 
-  // Sets an entry of a dict or struct, replacing the one it has. A name is an attribute in a struct
-  // and an item in a dict; an integer is an index. Chainable, as are the next two; on a temporary
-  // by value, so that `const Tree& tree = Tree::List().Add(...)` lives on.
+  // Sets an entry of a dict or struct, replacing an existing one. A name is an attribute in a
+  // struct and an item in a dict; an integer is an index. Chainable, like the next two. On a
+  // temporary they return by value, so that `const Tree& tree = Tree::List().Add(...)` does not
+  // dangle.
   template <typename K>
   Tree& With(const K& key, Tree child) & {
     return SetEntry(ToKey(key), std::move(child));
@@ -108,7 +110,7 @@ class Tree {
   // call changed nothing else; flattening reports it as an error.
   bool misused() const { return node_ != nullptr && NodeIsMisused(); }
 
-  // Each is for the kinds that its comment names; on another kind it returns something empty.
+  // Each is for the kinds in its comment; on another kind it returns an empty result.
   const Leaf& leaf() const { return leaf_; }    // leaf
   Leaf& mutable_leaf() { return leaf_; }        // leaf
   const Entries& entries() const;               // dict, struct
@@ -121,8 +123,8 @@ class Tree {
     return node_ == nullptr ? absl::Span<const std::string>() : TagsOfNode();
   }
 
-  // Returns the child of a dict or struct by key (as With takes it), looking through Shared and
-  // Tied; null if there is none. O(log children).
+  // Returns the child of a dict or struct by key (as in With), looking through Shared and Tied;
+  // null if no such child exists. O(log children).
   template <typename K>
   const Tree* Find(const K& key) const {
     const Tree& tree = Content();
@@ -132,7 +134,7 @@ class Tree {
   Tree* Find(const K& key) {
     return const_cast<Tree*>(std::as_const(*this).Find(key));
   }
-  Tree* MutableItem(size_t index);  // of a list, tuple or custom; null if there is none
+  Tree* MutableItem(size_t index);  // of a list, tuple or custom; null if out of range
 
   // Returns a copy of the structure; leaves share their bytes. Nodes that are shared are shared
   // with each other in the copy, not with this tree. A cycle stays a cycle. O(nodes).
@@ -150,7 +152,7 @@ class Tree {
   explicit Tree(NodePtr node) : node_(std::move(node)) {}
   static Tree Make(NodeKind kind);
   Node& MutableNode();
-  // Returns what a Shared or Tied stands for; otherwise this.
+  // Returns the node that a Shared or Tied refers to; otherwise this.
   const Tree& Content() const;
   Key ToKey(absl::string_view name) const {
     return kind() == NodeKind::kStruct ? Key::Attribute(name) : Key::Item(name);

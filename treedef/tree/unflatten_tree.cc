@@ -98,7 +98,7 @@ class TreeWriter {
     Finish(done.node, done.tree);
   }
 
-  // Does what is common to all nodes.
+  // Writes what all nodes have in common.
   void Finish(NodeId node, Tree* tree) {
     if (def_.has_tags()) {
       for (absl::string_view tag : def_.tags(node)) tree->Tag(tag);

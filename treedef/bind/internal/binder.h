@@ -1,4 +1,4 @@
-// Binder: how a type is flattened and unflattened. binding.h lists what a model may hold.
+// Binder: flattens and unflattens one type. binding.h lists the types that a model may have.
 //
 //   template <>
 //   struct Binder<T> {

@@ -122,8 +122,7 @@ struct MapKey<std::string> {
   static std::string Expected() { return "a string key"; }
 };
 
-// Maps of any kind. Those that are not in order of their keys are visited in that order all the
-// same.
+// Maps of any kind. Unordered maps are visited in the order of their keys too.
 template <typename Map, bool kSorted>
 struct MapBinder {
   using K = typename Map::key_type;

@@ -141,7 +141,7 @@ absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* typ
 void Flattener::EndShared(const void* address, const void* type) {
   Shared& shared = shared_.find({address, type})->second;
   shared.open = false;
-  // A pointer to a pointer that occurred before: its next alias stands for the owner of that one.
+  // A pointer to a pointer that occurred before: its next alias points to the owner of that one.
   if (shared.node == last_alias_) shared.node = last_alias_owner_;
 }
 
@@ -219,7 +219,7 @@ absl::Status Flattener::NullLeaf() {
 absl::Status Flattener::Cycle(NodeId owner) {
   if (!like_ && owner != next_node()) {
     BeginNode();
-    builder_->Alias(owner);  // which has the words for this
+    builder_->Alias(owner);  // reports the error
     return builder_->status();
   }
   return At(absl::InvalidArgumentError(

@@ -51,8 +51,8 @@ struct FlatTree {
 
 class Flattener {
  public:
-  // What happens to tensors passed as non-const: they are copied, which shares their bytes, or
-  // moved out of the model.
+  // How tensors passed as non-const are treated: copied, which shares their bytes, or moved out of
+  // the model.
   enum class Tensors { kCopy, kTake };
 
   // Builds a new TreeDef.
@@ -122,7 +122,7 @@ class Flattener {
   };
   struct OpenNode {
     NodeId node;
-    bool has_known_keys;  // its children's are those of the model: they need not be compared
+    bool has_known_keys;  // its children have the keys of the model: no need to compare them
   };
   struct ToTake {
     Tensor* tensor;
@@ -181,7 +181,7 @@ class Flattener {
   std::vector<Leaf> leaves_;
   std::vector<ToTake> to_take_;  // their leaves are null so far
   absl::flat_hash_map<std::pair<const void*, const void*>, Shared> shared_;
-  // The alias added last, and what it stands for.
+  // The alias added last, and its owner.
   NodeId last_alias_ = kNoNode;
   NodeId last_alias_owner_ = kNoNode;
 };
@@ -192,7 +192,7 @@ class Unflattener {
   Unflattener(const TreeDef& def, absl::Span<const Leaf> leaves);
   Unflattener(const TreeDef& def, std::vector<Leaf>* leaves);
 
-  // Begins the check. error FailedPrecondition: the number of leaves differs from that of `def`, or
+  // Begins the check. error FailedPrecondition: the count of leaves differs from that of `def`, or
   // a leaf is null.
   absl::Status CheckLeaves();
   // Ends the check and returns to the root to write.
@@ -244,7 +244,7 @@ class Unflattener {
     cursor_ = end;
     return true;
   }
-  // Steps over the leaf that PeekLeaf returned and takes it.
+  // Steps over the leaf that PeekLeaf returned and moves or copies it.
   Leaf TakeLeaf() {
     const uint32_t leaf = def_.leaf_begin(cursor_++);
     return given_ != nullptr ? std::move((*given_)[leaf]) : leaves_[leaf];

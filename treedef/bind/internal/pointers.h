@@ -1,4 +1,4 @@
-// Binders of what holds something or nothing: std::optional, std::unique_ptr, std::shared_ptr.
+// Binders of types that hold an object or nothing: std::optional, std::unique_ptr, std::shared_ptr.
 #ifndef LEAFSTORE_TREEDEF_BIND_INTERNAL_POINTERS_H_
 #define LEAFSTORE_TREEDEF_BIND_INTERNAL_POINTERS_H_
 
@@ -71,7 +71,7 @@ struct Binder<std::shared_ptr<T>> {
 
   static absl::Status Unflatten(Unflattener& reader, std::shared_ptr<T>* out) {
     const NodeId self = reader.node();
-    // A none that something shares was an object that holds nothing; else it was a null pointer.
+    // A none that is shared was an object that holds nothing; otherwise it was a null pointer.
     if (reader.kind() == NodeKind::kNone && !reader.IsOwner(self)) {
       if (out != nullptr) out->reset();
       return reader.None();
@@ -90,7 +90,7 @@ struct Binder<std::shared_ptr<T>> {
     auto object = out != nullptr ? std::make_shared<Object>() : nullptr;
     LEAFSTORE_RETURN_IF_ERROR(UnflattenNode<Object>(reader, object.get()));
     if constexpr (std::is_same_v<Object, Tree>) {
-      // A shared root is given as it is, without one more pointer around it.
+      // A shared root is passed directly, without another pointer around it.
       if (object != nullptr && object->shared() != nullptr) object = object->shared();
     }
     reader.Remember(self, object, kType);

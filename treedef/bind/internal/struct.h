@@ -73,7 +73,7 @@ requires(HasFields<T> && !HasLeafTraits<T>) struct Binder<T> {
   using Member = std::remove_reference_t<
       decltype(std::get<kIndex>(std::declval<typename Table::List&>().fields).value)>;
 
-  // Most leaves of a model are in structs of nothing else.
+  // Most leaves of a model are in structs that have only leaves.
   static constexpr bool kHasTensorsOnly = []<size_t... kIndex>(std::index_sequence<kIndex...>) {
     return sizeof...(kIndex) > 0 && (std::is_same_v<Member<kIndex>, Tensor> && ...);
   }
