@@ -44,9 +44,9 @@
 //   change     for "compare", per leaf: {what, differing, max_abs, max_rel, l2}; structure [text]
 //     what       "same", "numbers", "value", "dtype", "shape", "kind", "added", "removed"
 //     l2         the norm of after minus before, over numbers that are finite on both sides
-//   series     for "steps": {steps, l2, change, odd}; the last three are lists per leaf of lists per
-//              step: the norm, the norm of the change since the previous step, and the count of NaN
-//              and infinite numbers
+//   series     for "steps": {steps, l2, change, odd}; the last three are lists per leaf of lists
+//              per step: the norm, the norm of the change since the previous step, and the count of
+//              NaN and infinite numbers
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 
