@@ -30,7 +30,7 @@ Filter Bad(absl::Status status) {
   return FilterAccess::Make(std::move(expr));
 }
 
-// `filter` under a parent at `expr`.
+// Adds `filter` as a child of `expr`.
 void AddChild(const Filter& filter, FilterExpr* expr) {
   expr->status.Update(filter.status());
   expr->levels = std::max(expr->levels, FilterAccess::Expr(filter)->levels + 1);
@@ -43,12 +43,12 @@ Filter CheckLevels(std::shared_ptr<FilterExpr> expr) {
       "filter: expected at most ", FilterExpr::kMaxLevels, " levels of nesting, found more")));
 }
 
-// Of a chain of one operation all are children of one expression, so that a filter for each of
-// 100,000 paths is no deeper than one for two.
+// Makes all operands of a chain children of one expression, so that a chain of 100,000 filters is
+// no deeper than one of two.
 Filter Combine(Op op, Filter a, Filter b) {
   std::shared_ptr<FilterExpr> expr;
   if (FilterAccess::Expr(a)->op == op && FilterAccess::Expr(a).use_count() == 1) {
-    expr = std::const_pointer_cast<FilterExpr>(FilterAccess::Expr(a));  // nobody else can see it
+    expr = std::const_pointer_cast<FilterExpr>(FilterAccess::Expr(a));  // not shared
   } else if (FilterAccess::Expr(a)->op == op) {
     expr = std::make_shared<FilterExpr>(op);
     expr->status = a.status();
@@ -68,8 +68,8 @@ bool HasCallable(const FilterExpr& expr) {
                      [](const auto& child) { return HasCallable(*child); });
 }
 
-// RE2 says what is wrong and quotes the part, but not where it is; of some errors not even the
-// part.
+// Returns the offset of the error. RE2 quotes the bad part of the pattern, but not its offset, and
+// for some errors not even the part.
 size_t OffsetOfRegexError(absl::string_view pattern, const RE2& regex) {
   if (regex.error_code() == RE2::ErrorTrailingBackslash) return pattern.size() - 1;
   if (regex.error_code() == RE2::ErrorBadUTF8) return internal::ValidUtf8PrefixSize(pattern);

@@ -39,7 +39,7 @@ struct CompareText {
   SizeCompare compare;
   absl::string_view text;
 };
-// Longer ones first, as they are looked for in this order.
+// Tried in this order, so longer ones come first.
 constexpr CompareText kCompares[] = {{SizeCompare::kLessEqual, "<="},
                                      {SizeCompare::kGreaterEqual, ">="},
                                      {SizeCompare::kLess, "<"},
@@ -58,10 +58,10 @@ class Parser {
   }
 
  private:
-  // A word: `prefix:` if it has one of those that are known, and what follows, without its quotes.
+  // A word: a known `prefix:` if present, and the body, without quotes.
   struct Word {
     size_t begin = 0;       // in the text
-    size_t body_begin = 0;  // the same, of the body
+    size_t body_begin = 0;  // in the text
     absl::string_view prefix;
     std::string body;
     bool quoted = false;
@@ -143,7 +143,7 @@ class Parser {
     return BytesFilter(word);
   }
 
-  // A pattern's error has a column of its own; the message gives that of the pattern too.
+  // Adds the column of the pattern to its error, which has a column within the pattern.
   absl::StatusOr<Filter> Checked(const Word& word, Filter filter) {
     if (filter.status().ok()) return filter;
     return Error(word.body_begin, filter.status().message());
@@ -240,7 +240,8 @@ class Parser {
     return word;
   }
 
-  // Up to a space or parenthesis; in a regular expression pairs of parentheses are part of it.
+  // Consumes a word up to a space or parenthesis. A regular expression may contain balanced
+  // parentheses.
   std::string TakeBare(bool regex) {
     const size_t begin = at_;
     int depth = 0;
@@ -259,7 +260,7 @@ class Parser {
     return std::string(text_.substr(begin, at_ - begin));
   }
 
-  // Inside quotes two quotes stand for one, and everything else for itself.
+  // Consumes a quoted word, in which two quotes stand for one.
   absl::StatusOr<std::string> TakeQuoted() {
     const size_t open = at_++;
     std::string body;
@@ -303,14 +304,14 @@ class Parser {
   int nesting_ = 0;
 };
 
-// The text of a name or pattern, in quotes where a bare word would be read otherwise.
+// Returns a name or pattern, in quotes if the bare word would be parsed differently.
 std::string Quoted(absl::string_view text) {
   const bool bare = text.find_first_of(" \t\r\n()\"") == absl::string_view::npos && !text.empty();
   if (bare) return std::string(text);
   return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
 }
 
-// A glob that looks like a word of the language, or has a prefix of it, says that it is one.
+// Returns the text of a glob, with `glob:` if it looks like a keyword or has a prefix.
 std::string GlobText(absl::string_view text) {
   const bool plain = text.find(':') == absl::string_view::npos && text != "static" &&
                      text != "tensor" && text != "leaf" && text != "all" && text != "and" &&
@@ -320,7 +321,7 @@ std::string GlobText(absl::string_view text) {
 
 std::string ToText(const FilterExpr& expr);
 
-// A child in parentheses where `and` or `or` is at its top.
+// Returns the text of a child, in parentheses if it is an `and` or `or`.
 std::string Child(const FilterExpr& expr) {
   const bool compound = expr.op == Op::kAnd || expr.op == Op::kOr;
   return compound ? absl::StrCat("(", ToText(expr), ")") : ToText(expr);

@@ -19,7 +19,8 @@ absl::Status BadGlob(absl::string_view pattern, size_t offset, absl::string_view
       absl::StrCat("glob '", pattern, "', column ", offset + 1, ": ", what));
 }
 
-// What other languages give a meaning that this one has not would be a pattern that never matches.
+// Rejects brackets and braces, which are special in other glob languages and would never match
+// here.
 absl::Status CheckIsLiteral(absl::string_view pattern, size_t offset) {
   const char c = pattern[offset];
   if (c == '[' || c == ']') {
@@ -98,7 +99,7 @@ std::optional<uint64_t> GlobPattern::FindSegmentsOfNumbers() const {
   uint64_t matching = 0;
   for (size_t i = 0; i < segments_.size(); ++i) {
     const Segment& segment = segments_[i];
-    if (std::all_of(segment.begin(), segment.end(), is_any_text)) {  // `**` too, which is empty
+    if (std::all_of(segment.begin(), segment.end(), is_any_text)) {  // or `**`, which is empty
       matching |= uint64_t{1} << i;
     } else if (std::none_of(segment.begin(), segment.end(), is_in_no_number)) {
       return std::nullopt;
@@ -117,11 +118,12 @@ uint64_t GlobPattern::MatchingSegments(absl::string_view key) const {
   return matching;
 }
 
-// The usual way with one point of return: on a mismatch, the last `*` takes one character more.
+// The usual algorithm with one backtracking point: on a mismatch, the last `*` matches one more
+// character.
 bool GlobPattern::MatchSegment(const Segment& segment, absl::string_view key, MatchBudget* budget,
                                std::vector<size_t>* starts) {
   constexpr size_t kNone = ~size_t{0};
-  // `?` is a character, which in UTF-8 may be several bytes.
+  // `?` matches one character, which in UTF-8 may be several bytes.
   const auto character_end = [key](size_t at) {
     do ++at;
     while (at < key.size() && (static_cast<uint8_t>(key[at]) & 0xc0) == 0x80);
@@ -181,7 +183,7 @@ void GlobPattern::AppendCaptures(const Segment& segment, size_t number, absl::st
   }
 }
 
-// The same way as in MatchSegment, a level above: keys for characters, and `**` for `*`.
+// The algorithm of MatchSegment one level up: keys instead of characters, and `**` instead of `*`.
 std::optional<std::vector<GlobPattern::Capture>> GlobPattern::Captures(
     absl::Span<const std::string> keys, MatchBudget* budget) const {
   constexpr size_t kNone = ~size_t{0};

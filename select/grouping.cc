@@ -18,19 +18,19 @@
 
 namespace leafstore {
 
-// What filters made, by group where there is one for each. The group of a filter has its index, and
-// the rest, if there is one, comes after them.
+// The filters and their results. Vectors are by group unless noted. The group of a filter has the
+// filter's index; the rest, if any, comes last.
 struct Grouping::Compiled {
   TreeDef def;
-  SlotSet slots;  // of the store compiled for
+  SlotSet slots;  // of the compiled store
   std::vector<Filter> filters;
-  bool named;  // otherwise messages call groups and filters by their index
+  bool named;  // otherwise messages name groups and filters by index
   GroupingRule rule;
   std::optional<uint32_t> root_group;
   std::vector<NodeId> matched_node;  // by slot: the node that the filter matched, or kNoNode
   std::vector<SlotSet> groups;
-  uint64_t spec_fingerprint = 0;             // of the store compiled for
-  std::vector<uint64_t> group_fingerprints;  // 0: not known
+  uint64_t spec_fingerprint = 0;             // of the compiled store
+  std::vector<uint64_t> group_fingerprints;  // 0: unknown
 };
 
 namespace {
@@ -54,7 +54,7 @@ absl::Status CheckNames(absl::Span<const std::string> names) {
   return absl::OkStatus();
 }
 
-// Evaluates the filters and gives each slot the index of the filter that takes it, or `rest`.
+// Evaluates the filters and assigns each slot the index of the filter that matches it, or `rest`.
 class Assigner {
  public:
   Assigner(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters,
@@ -91,7 +91,7 @@ class Assigner {
     return absl::OkStatus();
   }
 
-  // By slot: its group, and the node that the group's filter matched (kNoNode for the rest).
+  // Return, by slot, its group and the node that the group's filter matched (kNoNode for the rest).
   std::vector<uint32_t> TakeGroups() { return std::move(groups_); }
   std::vector<NodeId> TakeMatched() { return std::move(matched_); }
   std::optional<uint32_t> root_filter() const { return root_filter_; }
@@ -112,7 +112,7 @@ class Assigner {
   std::optional<uint32_t> root_filter_;
 };
 
-// Returns the slots of each group that `leaves` has; what is in no group is counted as one more.
+// Returns the slots of `leaves` in each group, followed by those in no group.
 std::vector<SlotSet> GroupSlots(const LeafSpecs& leaves, absl::Span<const uint32_t> group_of_slot,
                                 size_t group_count) {
   const SlotSet& held = leaves.slots();
@@ -441,7 +441,7 @@ absl::Status Grouping::CheckGroupCount(size_t wanted) const {
 
 namespace {
 
-// The leaves of one group, taken from or shared with `leaves`, which are those of `from`.
+// Returns the leaves of one group, moved from or shared with `leaves`, which are those of `from`.
 template <typename Leaves, typename Take>
 std::vector<Leaf> Gather(const SlotSet& from, const SlotSet& group, Leaves& leaves, Take take) {
   std::vector<Leaf> gathered;

@@ -126,7 +126,7 @@ absl::Status Groups::CheckAll() const {
 
 namespace {
 
-// The slots that any group has.
+// Returns the slots of all groups.
 SlotSet AllSlots(const Grouping& grouping) {
   uint32_t size = 0;
   for (uint32_t group = 0; group < grouping.group_count(); ++group) size += grouping.SizeOf(group);
@@ -139,7 +139,7 @@ SlotSet AllSlots(const Grouping& grouping) {
   return SlotSet::FromSorted(grouping.layout().size(), std::move(slots));
 }
 
-// Puts the leaves of all groups together, by slot.
+// Joins the leaves of all groups, by slot.
 ParamStore Together(const Grouping& grouping, std::vector<ParamStore> stores) {
   const SlotSet slots = AllSlots(grouping);
   std::vector<Leaf> leaves(slots.size());

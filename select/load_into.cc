@@ -12,13 +12,14 @@ namespace {
 
 using internal::LeafSource;
 
-// The leaf of the source at places[i] goes into slots[i] of the store's Layout; these ascend.
+// The leaf of the source at places[i] replaces the one in slots[i] of the store's Layout. `slots`
+// is ascending.
 struct Matches {
   std::vector<uint32_t> places;
   std::vector<Slot> slots;
 };
 
-// The slots of the store whose leaves are to be replaced.
+// Returns the slots of the store whose leaves are to be replaced.
 absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOptions& options) {
   if (!options.filter) return store.slots();
   LEAFSTORE_ASSIGN_OR_RETURN(
@@ -27,7 +28,7 @@ absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOpti
   return grouping.SlotsOf(0);
 }
 
-// Finds out which leaf of a source replaces which of a store, and what does not fit.
+// Determines which leaf of a source replaces which of a store, and all mismatches.
 class Matcher {
  public:
   Matcher(const LeafSource& source, const ParamStore& store, const RestoreOptions& options)
@@ -72,8 +73,8 @@ class Matcher {
   }
 
  private:
-  // Makes the new names. Replacements of rules are dotted: a leaf that a rule renamed, and that has
-  // no leaf of the store at its new path, takes the path of the one with its dotted form.
+  // Computes the new names. As replacements are in dotted form, a renamed leaf without a match at
+  // its new path gets the path of the store's leaf with the same dotted form.
   absl::Status Rename() {
     LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map, RenameMap::Create(options_.renames));
     LEAFSTORE_ASSIGN_OR_RETURN(std::vector<RenamedPath> renamed,
@@ -98,7 +99,7 @@ class Matcher {
     return absl::OkStatus();
   }
 
-  // Aliases of the store are followed here, and those of the source are not.
+  // Matches leaves by name. Follows aliases of the store, but not those of the source.
   void FindByName() {
     const Alignment where = Align(part_, store_, {.by = options_.by, .names = names_});
     places_ = where.Sources();
@@ -110,8 +111,8 @@ class Matcher {
     for (const Alignment::Ambiguity& at : where.ambiguous()) used_[at.from] = true;
   }
 
-  // Aliases are no leaves and keep their names: a leaf of the store that no leaf of the source goes
-  // to may be one of the source's aliases.
+  // Matches the remaining leaves of the store with aliases of the source, which are not leaves and
+  // so are not renamed.
   void FindAliases() {
     const Alignment by_path = Align(store_, part_);
     for (uint32_t place = 0; place < store_.size(); ++place) {
@@ -136,9 +137,9 @@ class Matcher {
   const LayoutPart& part_;
   const ParamStore& store_;
   const RestoreOptions& options_;
-  std::vector<std::string> names_;  // by place of the source; empty: none has a new one
-  std::vector<uint32_t> places_;    // by place of the store: where it comes from, or kNoPlace
-  std::vector<bool> used_;          // by place of the source: it is not unexpected
+  std::vector<std::string> names_;  // by place of the source; empty: no renames
+  std::vector<uint32_t> places_;    // by place of the store: the place in the source, or kNoPlace
+  std::vector<bool> used_;          // by place of the source: whether it is expected
   internal::FitReporter reporter_;
 };
 

@@ -27,7 +27,7 @@ namespace {
 
 constexpr size_t kMostNamed = 10;
 
-// Text of all new paths together, and of one path, as a PathTable has it.
+// New paths may have kMaxText bytes together plus kMaxTextPerPath each, as in a PathTable.
 constexpr size_t kMaxText = size_t{64} << 20;
 constexpr size_t kMaxTextPerPath = 256;
 
@@ -52,7 +52,7 @@ absl::Status TooMuchWork() {
                                                    " steps, found longer patterns or paths"));
 }
 
-// Finds new paths, one at a time.
+// Computes new paths, one at a time.
 class Renamer {
  public:
   Renamer(absl::Span<const RenameRule> rules, absl::Span<const CompiledRename> compiled,
@@ -84,7 +84,7 @@ class Renamer {
   }
 
   bool used(size_t rule) const { return used_[rule]; }
-  // Whether a rule that was not used would have taken a path. Within the same budget.
+  // Returns whether an unused rule matches a path. Consumes the same budget.
   bool Matches(size_t rule, absl::Span<const std::string> keys) {
     return compiled_[rule].pattern().Captures(keys, &budget_).has_value();
   }
@@ -115,7 +115,7 @@ absl::Status CheckOneToOne(absl::Span<const RenamedPath> paths) {
       absl::StrCat("renames: expected a path of its own for each leaf:", text));
 }
 
-// What rules that took nothing match, asked of one path after another.
+// Determines what unused rules match, one path after another.
 class UnusedRules {
  public:
   UnusedRules(absl::Span<const RenameRule> rules, absl::Span<const CompiledRename> compiled,
@@ -158,7 +158,7 @@ class UnusedRules {
 
  private:
   bool MatchesAbove(size_t rule, const PathToRename& path) const {
-    constexpr size_t kDepth = 64;  // so deep nobody writes rules
+    constexpr size_t kDepth = 64;  // deeper than any practical rule
     for (size_t size = 1; size < std::min(path.keys.size(), kDepth); ++size) {
       if (renamer_.Matches(rule, absl::MakeConstSpan(path.keys).first(size))) return true;
     }
@@ -168,7 +168,7 @@ class UnusedRules {
   absl::Span<const RenameRule> rules_;
   absl::Span<const CompiledRename> compiled_;
   Renamer& renamer_;
-  std::vector<std::pair<size_t, std::string>> named_;  // rules, and what took what they match
+  std::vector<std::pair<size_t, std::string>> named_;  // rules, and why each is unused
   size_t count_ = 0;
   internal::GlobSuggestions names_;
 };
@@ -211,7 +211,7 @@ absl::StatusOr<std::vector<RenamedPath>> RenameMap::ApplyTo(size_t count,
   paths.reserve(count);
   for (size_t i = 0; i < count; ++i) {
     LEAFSTORE_ASSIGN_OR_RETURN(RenamedPath path, renamer.Rename(PathToRename(path_at(i))));
-    if (path.to.size() > Path::kMaxTextSize) {  // it could not be read back
+    if (path.to.size() > Path::kMaxTextSize) {  // it could not be parsed again
       return absl::ResourceExhaustedError(
           absl::StrCat(RuleForMessage(rep_->rules[path.rule.value_or(0)], path.rule.value_or(0)),
                        ", of ", ForMessage(path.from), ": expected a path of at most ",
@@ -241,7 +241,7 @@ absl::StatusOr<std::vector<RenamedPath>> RenameMap::Apply(const Layout& layout,
                                                           const SlotSet& slots,
                                                           const RenameOptions& options) const {
   if (layout.has_def()) {
-    // Whether the paths have more text than anybody may ask for is known without making any.
+    // Checks the limit on the text of all paths without printing any.
     LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, layout.def());
     LEAFSTORE_RETURN_IF_ERROR(internal::PathsOf(def).status());
   }

@@ -14,7 +14,7 @@
 namespace leafstore {
 namespace {
 
-// Follows nodes of one tree, asked for in preorder, in another.
+// Finds nodes of one tree, requested in preorder, in another.
 class SideBySide {
  public:
   SideBySide(const TreeDef& from, const TreeDef& to) : from_(from), to_(to) {
@@ -42,11 +42,11 @@ class SideBySide {
 
   const TreeDef& from_;
   const TreeDef& to_;
-  std::vector<Pair> open_;     // from the root to the last node asked for
-  std::vector<NodeId> below_;  // nodes between that and the one asked for now, from below
+  std::vector<Pair> open_;     // from the root to the last node requested
+  std::vector<NodeId> below_;  // nodes between that and the current one, deepest first
 };
 
-// Each of these finds, by place of `from`, the place of `to`.
+// These functions return, by place of `from`, the place in `to`.
 
 std::vector<uint32_t> BySlot(const SlotSet& from, const SlotSet& to) {
   std::vector<uint32_t> places(from.size());
@@ -87,11 +87,11 @@ std::vector<uint32_t> ByPath(const LayoutPart& from, const LayoutPart& to) {
   return places;
 }
 
-// Finds leaves by dotted form: by a walk along a tree, which follows aliases; among paths alone by
-// an index of their texts.
+// Finds leaves by dotted form: by walking a tree, following aliases, or for paths alone by an index
+// of their texts.
 class DottedLeaves {
  public:
-  // At most two places that have a dotted form, or kNoPlace.
+  // Up to two places with a dotted form; kNoPlace if not found.
   struct Found {
     uint32_t first = kNoPlace;
     uint32_t second = kNoPlace;
@@ -130,7 +130,7 @@ class DottedLeaves {
   absl::flat_hash_map<std::string, Found> index_;
 };
 
-// By dotted form where a leaf is nowhere by path.
+// Matches by path, and by dotted form those leaves without a match.
 std::vector<uint32_t> ByDotted(const LayoutPart& from, const LayoutPart& to,
                                absl::Span<const std::string> names,
                                std::vector<Alignment::Ambiguity>* ambiguous) {

@@ -10,7 +10,7 @@ namespace leafstore {
 
 Definition::Definition() {
   static const Definition* const kNone = new Definition(Separate(TreeDef(), {}).definition);
-  rep_ = kNone->rep_;  // which lives as long as the process
+  rep_ = kNone->rep_;  // lives as long as the process
 }
 
 absl::StatusOr<Definition::Taken> Definition::Take(const TreeDef& def, ParamStore&& store) {
@@ -53,7 +53,7 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
   return Taken{Definition(std::move(rep)), std::move(taken)};
 }
 
-// The groups and the static leaves.
+// Returns the static leaves and the groups.
 std::vector<internal::MergeInput> Definition::WithStatics(
     absl::Span<const internal::MergeInput> groups) const {
   std::vector<internal::MergeInput> all = {internal::ToMergeInput(statics())};

@@ -9,7 +9,7 @@
 namespace leafstore {
 namespace {
 
-// Appends "missing (2):" and a line with what `text` makes of each item, while there is room.
+// Appends "missing (2):" and a line with `text(item)` for each item, up to a limit.
 template <typename Items, typename Text>
 void AppendItems(absl::string_view title, const Items& items, Text text, std::string* out) {
   constexpr size_t kRoom = size_t{1} << 20;
@@ -23,7 +23,7 @@ void AppendItems(absl::string_view title, const Items& items, Text text, std::st
   if (shown < items.size()) absl::StrAppend(out, "\n  and ", items.size() - shown, " more");
 }
 
-// Quotes paths, with suggestions for the first ten: each is a search through all candidates.
+// Quotes paths, with suggestions for the first ten only, as each searches all candidates.
 class WithSuggestions {
  public:
   explicit WithSuggestions(absl::Span<const std::string> candidates) : candidates_(candidates) {}
@@ -51,7 +51,7 @@ std::string FitReport::ToString(absl::Span<const std::string> candidates) const 
   const auto mismatch = [](const SpecMismatch& m) {
     return absl::StrCat("'", m.path, "': expected ", m.expected, ", found ", m.found);
   };
-  // What is missing has often only been misspelt, so that it is among the unexpected.
+  // A missing path is often among the unexpected ones, misspelt.
   AppendItems("missing", missing, WithSuggestions(unexpected), &text);
   AppendItems("unexpected", unexpected, WithSuggestions(candidates), &text);
   AppendItems("duplicate", duplicate, conflict("would be both", "and"), &text);

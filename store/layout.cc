@@ -64,7 +64,7 @@ absl::StatusOr<Layout> Layout::Create(std::vector<Path> paths) {
       if (!path.keys()[i].ref().IsValid()) return NotUtf8(path.keys().first(i), path.keys()[i]);
     }
     texts.push_back(path.ToString());
-    if (texts.back().size() > Path::kMaxTextSize) {  // it could not be read back
+    if (texts.back().size() > Path::kMaxTextSize) {  // it could not be parsed again
       return absl::ResourceExhaustedError(
           absl::StrCat("a path of ", texts.back().size(), " bytes: expected at most ",
                        Path::kMaxTextSize, ": '", texts.back().substr(0, 100), "...'"));
@@ -90,7 +90,7 @@ Slot Layout::SlotOf(absl::string_view path_text) const {
   return slot != kNoSlot || loose_ != nullptr ? slot : FindAgain(path_text);
 }
 
-// Finds a path of a tree whose table was not made yet, or lacks it.
+// Finds a path of a tree whose table does not exist yet or does not contain it.
 Slot Layout::FindAgain(absl::string_view path_text) const {
   const absl::StatusOr<const internal::PathTable*> table = internal::PathsOf(def_);
   if (!table.ok()) return FindByWalking(path_text);
@@ -98,9 +98,9 @@ Slot Layout::FindAgain(absl::string_view path_text) const {
   return slot == kNoSlot && def_.has_aliases() ? FindByWalking(path_text) : slot;
 }
 
-// Paths through aliases are in no table, since there may be exponentially many of them; and where
-// all texts together are too long for one, the tree itself is still there to be walked.
-// Does not use TreeDef::Find, whose errors cost a search for suggestions.
+// Finds a path by walking the tree, for paths through aliases, which are not in the table as there
+// may be exponentially many, and for trees whose paths are too long for a table. Does not use
+// TreeDef::Find, whose errors cost a search for suggestions.
 Slot Layout::FindByWalking(absl::string_view path_text) const {
   const absl::StatusOr<Path> path = Path::Parse(path_text);
   if (!path.ok()) return kNoSlot;
@@ -205,7 +205,7 @@ absl::Status Layout::ForEachPath(
   }
   internal::PathCursor cursor(form);
   for (NodeId node = kRootNode; node < def_.node_count() && place < slots.size();) {
-    if (slots.SlotAt(place) >= def_.leaf_begin(def_.end(node))) {  // none of its leaves is wanted
+    if (slots.SlotAt(place) >= def_.leaf_begin(def_.end(node))) {  // no leaf requested
       node = def_.end(node);
       continue;
     }

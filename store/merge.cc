@@ -16,7 +16,7 @@ using internal::MergeInput;
 
 namespace {
 
-// Where a leaf comes from: nothing yet for a group of kNobody.
+// The source of a leaf; `group` is kNobody if none was found yet.
 struct Source {
   static constexpr uint32_t kNobody = 0xffffffff;
   uint32_t group = kNobody;
@@ -29,7 +29,7 @@ void SortUnique(std::vector<T>* items) {
   items->erase(std::unique(items->begin(), items->end()), items->end());
 }
 
-// Finds where each expected leaf comes from, and all that does not fit.
+// Finds the source of each expected leaf, and all mismatches.
 class Matcher {
  public:
   Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const ExpectedSpec& spec,
@@ -68,7 +68,7 @@ class Matcher {
 
   void AddMissing() {
     const auto is_missing = [](const Source& source) { return source.group == Source::kNobody; };
-    // Counted first, which is faster than a loop that may stop.
+    // Counting first is faster than a loop that may stop.
     if (std::count_if(sources_.begin(), sources_.end(), is_missing) == 0) return;
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
       if (is_missing(sources_[slot])) reporter_.AddMissing(expected_, slot);
@@ -93,19 +93,19 @@ class Matcher {
   internal::FitReporter reporter_;
 };
 
-// `expected` by value: it may be the layout of a group that is taken.
+// `expected` is passed by value, as it may be the layout of a group that is moved from.
 absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeInput> inputs,
                                         const ExpectedSpec& spec, AlignBy by) {
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
   Matcher matcher(expected, inputs, spec, by);
-  // A single store is not one of several groups: it is brought onto a Layout, as Unflatten does.
+  // A single store is not a group: it is being moved to another Layout, as by Unflatten.
   LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(inputs.size() == 1
                                                           ? "the store does not fit the structure"
                                                           : "the groups do not make the whole"));
 
-  // Nothing can fail from here on, so what is given may be taken.
+  // Nothing can fail from here on, so groups may be moved from.
   std::vector<std::vector<Leaf>> taken(inputs.size());
   bool fingerprint_known = true;
   uint64_t fingerprint = 0;
@@ -131,7 +131,7 @@ absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeI
   return merged;
 }
 
-// Calls `act` with the specs that `options` ask for.
+// Calls `act` with the specs required by `options`.
 template <typename Act>
 auto WithOptions(const Layout& expected, const MergeOptions& options, Act act) {
   const ParamStore* const like = options.like;

@@ -146,7 +146,7 @@ absl::Status ParamStore::CheckSpec(uint32_t place, const Leaf& leaf) const {
                                                  ", found ", leaf.spec().ToString()));
 }
 
-// The fingerprint is a sum over the leaves, so that one can be taken out and another put in.
+// The fingerprint is a sum over the leaves, so that it can be updated for one leaf.
 void ParamStore::ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec) {
   LeafArray* array = OwnArray();
   Leaf& old = array->leaves[place];
@@ -169,7 +169,7 @@ absl::Status ParamStore::SetAt(uint32_t place, Leaf leaf, SetCheck check) {
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("set a leaf"));
   if (check == SetCheck::kSameSpec) LEAFSTORE_RETURN_IF_ERROR(CheckSpec(place, leaf));
-  // What is set here may be held elsewhere too, under an older generation.
+  // The new leaf may also be held elsewhere, under an older generation.
   if (leaf.is_tensor()) {
     LEAFSTORE_RETURN_IF_ERROR(
         AtPath(layout_.PathForMessage(slot(place)), TensorAccess::Restamp(&leaf.mutable_tensor())));
@@ -244,7 +244,7 @@ absl::StatusOr<MutableTensor> ParamStore::MutateAt(uint32_t place) & {
                                                    ": expected a tensor, found ",
                                                    leaf(place).spec().ToString()));
   }
-  // A borrow points into the vector, so a shared one is parted with before the first borrow only.
+  // Borrows point into the vector, so it may be unshared only before the first borrow.
   LeafArray* array = borrowed() ? array_.get() : OwnArray();
   if (array->open_borrows.load() == LeafArray::kAllBorrowed) {
     return CheckNoBorrow("open a leaf for writing");
@@ -325,7 +325,7 @@ absl::Status MutableLeaves::CheckTensor(uint32_t place) const {
 absl::StatusOr<MutableLeaves::Overwrite> MutableLeaves::overwrite(uint32_t place) {
   LEAFSTORE_RETURN_IF_ERROR(CheckTensor(place));
   Tensor& tensor = array_->leaves[place].mutable_tensor();
-  // There is room for what was there before it is taken away.
+  // Makes room for the old tensor before it is replaced.
   Tensor& old = overwritten_.emplace_back(place, Tensor()).second;
   const absl::Status made = TensorAccess::MakeOverwritable(&tensor, NextGeneration(), &old);
   const std::byte* const from = old.null() ? nullptr : old.raw_data();

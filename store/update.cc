@@ -11,7 +11,7 @@
 namespace leafstore {
 namespace {
 
-// Returns what is wrong as a Status, with suggestions for leaves that are not in the store.
+// Returns the report as a Status, with suggestions for leaves that are not in the store.
 absl::Status DoesNotFit(const ParamStore& store, const Alignment& where, AlignBy by,
                         FitReport report) {
   constexpr size_t kMaxCandidates = 10'000;

@@ -22,7 +22,7 @@ std::string KeyText(const KeyRef& key) {
   return text;
 }
 
-// "a list of 3".
+// Returns a description such as "a list of 3".
 std::string Describe(const TreeDef& def, NodeId node) {
   std::string text = absl::StrCat("a ", NodeKindName(def.kind(node)));
   if (def.kind(node) == NodeKind::kNone) return "None";
@@ -30,7 +30,7 @@ std::string Describe(const TreeDef& def, NodeId node) {
   return text;
 }
 
-// The names of a node's children, for suggestions.
+// Returns the names of a node's children, for suggestions.
 std::vector<absl::string_view> ChildNames(const TreeDef& def, NodeId node) {
   std::vector<absl::string_view> names;
   for (NodeId child = def.first_child(node); child < def.end(node); child = def.end(child)) {
@@ -84,7 +84,7 @@ View View::Index(int64_t index) const { return Child(KeyRef::Index(index)); }
 View View::Child(const KeyRef& key) const {
   if (!status_.ok()) return *this;
   const bool is_name = key.kind != KeyKind::kIndex;
-  // An empty dict has no kind of keys yet, so it lacks any.
+  // An empty dict has no kind of keys yet, so any key is merely not found.
   const bool empty_dict = def_.kind(node_) == NodeKind::kDict && def_.child_count(node_) == 0;
   if (!IsContainer(def_.kind(node_)) || (is_name != TakesNames(def_, node_) && !empty_dict)) {
     return Failed(WrongKey(def_, node_, key));

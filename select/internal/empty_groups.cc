@@ -13,8 +13,8 @@
 namespace leafstore::internal {
 namespace {
 
-// What a filter that took nothing matches: the first leaf that another filter took, or else the
-// first node at all.
+// The first leaf below a match of a filter with an empty group, which belongs to another filter, or
+// else the first node that it matches.
 struct FirstMatch {
   Slot taken = kNoSlot;
   NodeId node = kNoNode;
@@ -53,7 +53,7 @@ class FirstMatches {
   std::vector<FirstMatch> found_;
 };
 
-// "; did you mean ...?" for the first glob in an expression that has near names.
+// Returns "; did you mean ...?" for the first glob in an expression that has suggestions.
 std::string NearGlob(const GlobSuggestions& globs, const FilterExpr& expr) {
   if (expr.glob) return globs.DidYouMean(*expr.glob);
   for (const auto& child : expr.children) {
@@ -91,7 +91,7 @@ absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
   for (size_t i = 0; i < idle.size(); ++i) {
     const FirstMatch& match = matches[i];
     absl::StrAppend(&text, "\n  ", name(numbers[i]));
-    // A Callable may answer otherwise than it did in the partition; then nobody took the leaf.
+    // A Callable may return another result than before; then the leaf may be in no filter's group.
     if (match.taken != kNoSlot && group_of_slot[match.taken] < filters.size()) {
       absl::StrAppend(&text, " matches '", def.PathForMessage(def.node_of_leaf(match.taken)),
                       "', which ", name(group_of_slot[match.taken]), " took");

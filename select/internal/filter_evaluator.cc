@@ -140,7 +140,7 @@ bool FilterEvaluator::EvaluateRegex(Term* term) {
     status_ = absl::ResourceExhaustedError(absl::StrCat(
         "regular expression '", expr.text, "': the paths to ask it about are longer than ", limit,
         " bytes together; use a glob"));
-    return true;  // whatever it is, status() is asked before it is used
+    return true;  // ignored, as status() is checked first
   }
   term->regex_bytes += text_.text().size();
   return RE2::FullMatch(re2::StringPiece(text_.text()), *expr.regex);

@@ -11,7 +11,7 @@
 namespace leafstore::internal {
 namespace {
 
-// A key as a word of so many bits: the number of its string, which has 32; above those, numbers.
+// A key is packed into kKeyBits: the 32-bit id of its string, or kFirstNumber plus an integer.
 constexpr int kKeyBits = 33;
 constexpr uint64_t kFirstNumber = uint64_t{1} << 32;
 constexpr int64_t kNumbers = int64_t{1} << 32;

@@ -36,14 +36,14 @@ absl::Status CheckUtf8(absl::string_view name, absl::string_view text) {
                    absl::Hex(static_cast<uint8_t>(text[valid]), absl::kZeroPad2)));
 }
 
-// The integer that is printed as `text`, if there is one.
+// Returns the integer that prints as `text`, or nullopt.
 std::optional<int64_t> IndexOf(absl::string_view text) {
   int64_t index = 0;
   if (!absl::SimpleAtoi(text, &index) || absl::StrCat(index) != text) return std::nullopt;
   return index;
 }
 
-// A key of this text at position `at` of the new path (rename_map.h).
+// Returns the key with this text at position `at` of the new path (rename_map.h).
 Key KeyOf(absl::string_view text, size_t at, const PathToRename& old) {
   const std::optional<int64_t> index = IndexOf(text);
   if (index) {
@@ -58,7 +58,7 @@ Key KeyOf(absl::string_view text, size_t at, const PathToRename& old) {
 
 }  // namespace
 
-// Reads the text of a replacement into the segments of a rule.
+// Parses a replacement into the segments of a rule.
 class ReplacementParser {
  public:
   ReplacementParser(absl::string_view text, CompiledRename* rule) : text_(text), rule_(*rule) {}
@@ -93,7 +93,7 @@ class ReplacementParser {
     return Error(begin, "expected the keys that `**` stands for alone between dots");
   }
 
-  // One piece, up to its last character.
+  // Parses one piece, up to its last character.
   absl::Status ParsePiece() {
     const char c = text_[at_];
     switch (c) {
@@ -171,7 +171,7 @@ class ReplacementParser {
   absl::string_view text_;
   CompiledRename& rule_;
   size_t at_ = 0;
-  size_t again_ = 0;  // wildcards that were written as in the pattern
+  size_t again_ = 0;  // the number of wildcards repeated as in the pattern
   bool numbered_ = false;
 };
 

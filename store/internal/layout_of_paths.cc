@@ -16,7 +16,7 @@ namespace {
 struct TrieNode {
   const Key* key = nullptr;    // from its parent; null for the root
   const Path* path = nullptr;  // the first path through it
-  int depth = 0;               // keys before it
+  int depth = 0;               // the number of keys before it
   KeyKind child_kind = {};     // of its first child's key
   int64_t children = 0;
   bool counts_up = true;  // its children's indices are 0, 1, 2, ...
@@ -35,7 +35,7 @@ size_t CommonKeys(const Path& a, const Path& b) {
 
 class TrieBuilder {
  public:
-  // Adds the nodes of `path` that the path before it does not have. Paths come sorted.
+  // Adds the nodes of `path` that the previous path does not have. Paths must be added in order.
   absl::Status Add(const Path& path) {
     size_t same = 0;
     if (nodes_.empty()) {
@@ -68,7 +68,7 @@ class TrieBuilder {
 
  private:
   std::vector<TrieNode> nodes_;
-  std::vector<size_t> open_;  // the nodes on the way to the last path
+  std::vector<size_t> open_;  // the nodes from the root to the last path
   const Path* last_ = nullptr;
 };
 

@@ -7,8 +7,8 @@
 namespace leafstore::internal {
 namespace {
 
-// What is hashed of a tensor. Slot, dtype and rank are one word, and the rank says where the extents
-// end: two steps of the hash for a vector or a matrix, where there would be four.
+// The hashed data of a tensor. Slot, dtype and rank are packed into one word, and the rank delimits
+// the extents, so that a vector or matrix takes two steps of the hash instead of four.
 struct HashedTensor {
   uint64_t head;
   ShapeRef shape;
