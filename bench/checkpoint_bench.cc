@@ -1,4 +1,4 @@
-// Checkpoints of many leaves: opening and listing, and one leaf out of many; from a warm and a cold
+// Checkpoints of many leaves: opening and listing, and loading one leaf, with a warm and a cold
 // page cache.
 //
 //   leafstore_bench --benchmark_filter=Checkpoint
@@ -23,7 +23,7 @@ using bench::Filled;
 using bench::NamesDef;
 using bench::Timer;
 
-// Opening, checking, and the text of every path.
+// Measures opening, checking, and the text of every path.
 template <TreeDef (*kDef)(int64_t)>
 void CheckpointOpenAndList(benchmark::State& state) {
   const bench::File file("list", kDef(state.range(0)), Filled(kDef(state.range(0)), 4));
@@ -58,7 +58,7 @@ BENCHMARK(CheckpointOpen<BlocksDef>)
     ->Unit(benchmark::kMillisecond);
 BENCHMARK(CheckpointOpen<NamesDef>)->Arg(100'000)->Unit(benchmark::kMillisecond);
 
-// The structure alone.
+// Measures decoding only the structure.
 template <TreeDef (*kDef)(int64_t)>
 void TreeDefDecode(benchmark::State& state) {
   const std::string bytes = EncodeTreeDef(kDef(state.range(0))).value();
@@ -67,13 +67,13 @@ void TreeDefDecode(benchmark::State& state) {
 BENCHMARK(TreeDefDecode<BlocksDef>)->Arg(100'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(TreeDefDecode<NamesDef>)->Arg(100'000)->Unit(benchmark::kMillisecond);
 
-// A file that this process has not opened yet: opening, one leaf, closing. range(1): its pages are
-// not in the page cache either.
+// Measures opening a file that is not open in this process, loading one leaf, and closing.
+// range(1): its pages are not in the page cache either.
 void CheckpointOneLeaf(benchmark::State& state) {
   const TreeDef def = BlocksDef(state.range(0));
   const bench::File file("one", def, Filled(def, 256));
   const std::string path = absl::StrCat(".blocks[", state.range(0) / 10 - 1, "].attn.wq");
-  // What a process does once is not measured, as it is not with the peers.
+  // One-time work of the process is not measured, as with the peers.
   benchmark::DoNotOptimize(CheckpointReader::Open(file.path()).value());
   for (auto _ : state) {
     if (state.range(1) != 0) file.Evict();

@@ -1,7 +1,7 @@
-// Files of the benchmarks: where they are, that they go away again, and how a cold one is made.
+// Temporary files of the benchmarks.
 //
-// A file is warm when its bytes are in the page cache, cold after Evict. What is written is on the
-// disk before the next measurement begins (Settle), so that none pays for the one before it.
+// A file is warm when its bytes are in the page cache, and cold after Evict. Settle waits until all
+// written data is on the disk, so that no measurement pays for the previous one.
 #ifndef LEAFSTORE_BENCH_FILES_H_
 #define LEAFSTORE_BENCH_FILES_H_
 
@@ -26,7 +26,7 @@ inline void Check(const absl::Status& status) {
   std::abort();
 }
 
-// In TMPDIR, or /tmp: on the file system that is measured.
+// Returns a path in TMPDIR or /tmp, which is on the file system that is measured.
 inline std::string FilePath(const std::string& name) {
   const char* directory = std::getenv("TMPDIR");
   return absl::StrCat(directory != nullptr ? directory : "/tmp", "/leafstore-bench-", getpid(), "-",
@@ -35,11 +35,11 @@ inline std::string FilePath(const std::string& name) {
 
 inline void Settle() { sync(); }
 
-// A file that goes away with the benchmark that made it.
+// A file that the destructor removes.
 class File {
  public:
   explicit File(const std::string& name) : path_(FilePath(name)) {}
-  // A checkpoint of one item, "params".
+  // Creates a checkpoint of one item, "params".
   File(const std::string& name, const TreeDef& def, const ParamStore& store) : File(name) {
     Check(SaveCheckpoint(path_, {{"params", def, store}}, {.io = {.durable = false}}));
     Settle();
@@ -53,8 +53,8 @@ class File {
     std::error_code ignored;
     std::filesystem::remove(path_, ignored);
   }
-  // Takes its pages out of the page cache. They must have been written to the disk, and nobody may
-  // have mapped them.
+  // Removes the pages of the file from the page cache. They must be on the disk and must not be
+  // mapped.
   void Evict() const {
     const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
     if (fd < 0) std::abort();

@@ -1,6 +1,6 @@
-// Flattening and unflattening beside what it is measured against: moving or copying as many bare
-// handles. Models are blocks of nine tensors, as a transformer's are; they are given away, so that
-// no reference count is touched. Each time is of one direction alone.
+// Flattening and unflattening, compared with moving or copying as many bare handles. Models are
+// blocks of nine tensors, as in a transformer. They are moved, so that no reference count changes.
+// Each time is for one direction only.
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -46,7 +46,7 @@ Model MakeStructs(int64_t leaves) {
   return model;
 }
 
-// The same as nested dicts.
+// Returns the same model as nested dicts.
 Tree MakeTree(int64_t leaves) {
   const FlatTree flat = FlattenTree(MakeStructs(kTensorsOfABlock)).value();
   Tree model = Tree::Dict();
@@ -64,7 +64,7 @@ void SetLeaves(benchmark::State& state, size_t leaves) {
   state.SetItemsProcessed(static_cast<int64_t>(leaves) * state.iterations());
 }
 
-// No TreeDef is there: every key is hashed, and the structure.
+// Measures flattening without a TreeDef: every key and the structure are hashed.
 template <typename M>
 void FlattenFirst(benchmark::State& state, M make) {
   auto model = make(state.range(0));
@@ -79,7 +79,7 @@ void FlattenFirst(benchmark::State& state, M make) {
   SetLeaves(state, leaves);
 }
 
-// With the TreeDef of the first time.
+// Measures flattening with the TreeDef of an earlier call.
 template <typename M>
 void Flatten(benchmark::State& state, M make) {
   auto model = make(state.range(0));

@@ -1,6 +1,6 @@
-// What this machine does at best: memory read and copied, the disk, a call, a comparison. Beside
-// what leafstore takes, these say how much there is left to gain. (A lookup in a bare hash map:
-// BM_Find in store_bench.cc; moving and copying bare handles: there too.)
+// The limits of this machine: reading and copying memory, the disk, a call, a comparison. Compared
+// with the times of leafstore, they show the possible gain. (store_bench.cc measures a lookup in a
+// bare hash map, BM_Find, and moving and copying bare handles.)
 //
 //   leafstore_bench --benchmark_filter=Limit
 #include <fcntl.h>
@@ -30,7 +30,7 @@ constexpr size_t kPiece = size_t{8} << 20;
 
 [[gnu::noinline]] void Opaque(const void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
 
-// The bare call that a group of one tensor is given to.
+// Measures the bare call that receives a group of one tensor.
 void LimitOpaqueCall(benchmark::State& state) {
   const int target = 0;
   for (auto _ : state) Opaque(&target);
@@ -49,7 +49,7 @@ void LimitComparePointers(benchmark::State& state) {
 }
 BENCHMARK(LimitComparePointers);
 
-// 100,000 strings from texts of the length of a path: what listing paths cannot beat.
+// Measures making 100,000 strings of the length of a path, a lower bound for listing paths.
 void LimitMakeStrings(benchmark::State& state) {
   const std::vector<std::string> texts(static_cast<size_t>(state.range(0)),
                                        ".blocks[9999].attn.wq");
@@ -71,7 +71,7 @@ void LimitMemoryRead(benchmark::State& state) {
 }
 BENCHMARK(LimitMemoryRead)->Arg(1)->Arg(2)->UseManualTime()->Unit(benchmark::kMillisecond);
 
-// The memory of so many bytes, as the system gives it: each page is made when it is first written.
+// Memory fresh from the system: each page is allocated when it is first written.
 class FreshMemory {
  public:
   explicit FreshMemory(size_t size)
@@ -89,7 +89,7 @@ class FreshMemory {
   void* data_;
 };
 
-// range(0): whether into memory that is new each time.
+// range(0): copies into fresh memory each time.
 void LimitMemcpy(benchmark::State& state) {
   const std::vector<std::byte> from(static_cast<size_t>(BigBytes()), std::byte{1});
   auto to = std::make_unique<FreshMemory>(from.size());
@@ -113,7 +113,7 @@ BENCHMARK(LimitMemcpy)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 
-// Memory that a file may be written from, or read to, past the page cache.
+// Memory for reading and writing files without the page cache.
 class Piece {
  public:
   Piece() {
@@ -129,7 +129,7 @@ class Piece {
   void* data_ = nullptr;
 };
 
-// Whether it could be done: not every file system goes past the page cache.
+// Writes a file. Returns false on failure: not every file system can bypass the page cache.
 bool WriteFile(const std::string& path, int flags, int64_t bytes, bool synced) {
   const Piece piece;
   const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | flags, 0666);
@@ -141,8 +141,8 @@ bool WriteFile(const std::string& path, int flags, int64_t bytes, bool synced) {
   return !synced || fsync(fd) == 0;
 }
 
-// What a plain program makes of the disk: pieces of 8 MiB past the page cache, synced, as
-// `dd oflag=direct conv=fsync` does; or into the page cache alone.
+// Measures plain writes in pieces of 8 MiB: without the page cache and synced, like
+// `dd oflag=direct conv=fsync`; or only into the page cache.
 void LimitWrite(benchmark::State& state, int flags, bool synced, int64_t (*bytes)()) {
   const File file("limit");
   bool could = true;
@@ -154,7 +154,7 @@ void LimitWrite(benchmark::State& state, int flags, bool synced, int64_t (*bytes
     file.Remove();
     return seconds;
   };
-  write();  // not measured, as the first save is not
+  write();  // not measured, like the first save
   for (auto _ : state) {
     state.SetIterationTime(MedianOfThree(write));
     if (could) continue;
@@ -164,7 +164,7 @@ void LimitWrite(benchmark::State& state, int flags, bool synced, int64_t (*bytes
   Settle();
   state.SetBytesProcessed(state.iterations() * bytes());
 }
-int64_t SmallBytes() { return int64_t{16} << 20; }  // of 9,000 KiB, in whole pieces
+int64_t SmallBytes() { return int64_t{16} << 20; }  // 9,000 KiB, rounded up to full pieces
 BENCHMARK_CAPTURE(LimitWrite, disk, O_DIRECT, true, BigBytes)
     ->Iterations(1)
     ->UseManualTime()
@@ -190,7 +190,7 @@ bool ReadFile(const std::string& path, int flags) {
   return count == 0;
 }
 
-// range(0): from the disk, past the page cache; otherwise from the page cache.
+// range(0): reads from the disk, without the page cache; otherwise from the page cache.
 void LimitRead(benchmark::State& state) {
   const File file("limit-read");
   if (!WriteFile(file.path(), 0, BigBytes(), true)) state.SkipWithError("no file to read");
@@ -207,7 +207,7 @@ void LimitRead(benchmark::State& state) {
 BENCHMARK(LimitRead)->ArgName("disk")->Arg(0)->Arg(1)->UseManualTime()->Unit(
     benchmark::kMillisecond);
 
-// Opening, mapping and closing a file of which nothing is read.
+// Measures opening, mapping and closing a file without reading it.
 void LimitOpenMapClose(benchmark::State& state) {
   const File file("limit-open");
   if (!WriteFile(file.path(), 0, kPiece, false)) state.SkipWithError("no file to open");

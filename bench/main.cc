@@ -1,11 +1,11 @@
-// leafstore_bench: Google Benchmark's program, and one thing besides.
+// leafstore_bench: the program of Google Benchmark, with one more option.
 //
 //   leafstore_bench --benchmark_filter=Partition
-//   leafstore_bench --print_model=transformer:100    what a model of that many leaves is made of
+//   leafstore_bench --print_model=transformer:100    lists a model of that many leaves
 //
-// The second prints a line for each leaf: its dotted path, what it is, and of a tensor of f32 the last
-// element. bench/peers/trees.py
-// makes the same models for those that leafstore is measured against, and a test compares the two.
+// --print_model prints a line for each leaf: its dotted path, its description, and the last element
+// of an f32 tensor. bench/peers/trees.py builds the same models for the peers of leafstore, and a
+// test compares both.
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -24,7 +24,7 @@
 namespace leafstore::bench {
 namespace {
 
-// What it is, and the last element of a tensor of f32.
+// Returns a description of the leaf, with the last element of an f32 tensor.
 std::string Describe(const Leaf& leaf) {
   std::string out = leaf.spec().ToString();
   if (!leaf.is_tensor() || leaf.tensor().dtype() != DType::kF32) return out;
@@ -32,7 +32,7 @@ std::string Describe(const Leaf& leaf) {
   return absl::StrFormat("%s\t%.9g", out, numbers.back());
 }
 
-// 0 for success, as main's result.
+// Returns the exit code: 0 for success.
 int PrintModel(absl::string_view name_and_leaves) {
   const std::pair<std::string, std::string> wanted =
       absl::StrSplit(name_and_leaves, absl::MaxSplits(':', 1));

@@ -1,5 +1,5 @@
-// What a leaf weighs: bytes of the heap beyond the text of its path, its handle (8 bytes) and its
-// data, of a ParamStore that has made its index, and of a std::map from path to leaf.
+// The memory per leaf: heap bytes beyond the text of its path, its handle (8 bytes) and its data,
+// of a ParamStore with an index, and of a std::map from path to leaf.
 //
 //   leafstore_bench --benchmark_filter=BytesPerLeaf
 #include <malloc.h>
@@ -22,7 +22,7 @@ size_t HeapInUse() {
   return info.uordblks + info.hblkhd;
 }
 
-// What any dictionary has to have: the texts, a handle each, the tensors' bytes.
+// Returns the bytes that any dictionary needs: the texts, a handle each, and the bytes of tensors.
 size_t PlainBytes(const ParamStore& store) {
   size_t plain = 0;
   for (uint32_t place = 0; place < store.size(); ++place) {
@@ -42,7 +42,7 @@ void BytesPerLeaf(benchmark::State& state) {
   for (auto _ : state) {
     const size_t before = HeapInUse();
     const ParamStore store = Transformer(state.range(0));
-    benchmark::DoNotOptimize(store.Find(".layers[0].attn.q"));  // makes the index
+    benchmark::DoNotOptimize(store.Find(".layers[0].attn.q"));  // builds the index
     Report(state, HeapInUse() - before, store);
   }
 }

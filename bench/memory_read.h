@@ -1,4 +1,4 @@
-// Reading memory as fast as it comes: what a checksum of as many bytes cannot beat.
+// Reads memory at full speed, a lower bound for the time of a checksum of as many bytes.
 #ifndef LEAFSTORE_BENCH_MEMORY_READ_H_
 #define LEAFSTORE_BENCH_MEMORY_READ_H_
 
@@ -10,7 +10,8 @@
 
 namespace leafstore::bench {
 
-// The sum of the 64-bit numbers in `bytes`; what is left of the last one is not read.
+// Returns the sum of the 64-bit integers in `bytes`. Bytes after the last full block of 64 are not
+// read.
 inline uint64_t SumOf(const std::byte* bytes, size_t size) {
   constexpr size_t kLanes = 8;
   uint64_t lanes[kLanes] = {};
@@ -24,7 +25,7 @@ inline uint64_t SumOf(const std::byte* bytes, size_t size) {
   return sum;
 }
 
-// The same by so many threads, a piece each.
+// Like SumOf, but divides `bytes` among `threads` threads.
 inline uint64_t SumByThreads(const std::byte* bytes, size_t size, size_t threads) {
   std::vector<uint64_t> sums(threads);
   std::vector<std::thread> running;

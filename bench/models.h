@@ -1,14 +1,14 @@
-// Models of any size for the benchmarks. bench/peers/trees.py makes the same ones in Python: who
-// changes one of them changes both (a test compares them).
+// Models of any size for the benchmarks. bench/peers/trees.py builds the same models in Python:
+// keep both in sync (a test compares them).
 //
-// Transformer: blocks of ten leaves, small ones, so that what is measured is the work a leaf and
-// not the work a byte.
+// Transformer: blocks of ten small leaves, so that benchmarks measure the work per leaf, not per
+// byte.
 //
 //   .layers[i].attn.{k,o,q,v}   f32[2, 4]     .layers[i].norm.{bias,scale}   f32[4]
 //   .layers[i].mlp.{down,up}    bf16[2, 4]    .layers[i].rate, .name         static
 //
-// Blocks: .blocks[i].attn.{bias,...}, ten f32 tensors each. Names: a dict of f32 tensors, no two
-// names of which are the same: ['parameter_0000017'].
+// Blocks: .blocks[i].attn.{bias,...}, ten f32 tensors each.
+// Names: a dict of f32 tensors with distinct names: ['parameter_0000017'].
 #ifndef LEAFSTORE_BENCH_MODELS_H_
 #define LEAFSTORE_BENCH_MODELS_H_
 
@@ -63,7 +63,7 @@ inline TreeDef TransformerDef(int64_t leaves) {
   return std::move(builder).Build().value();
 }
 
-// New leaves of a TransformerDef, each with bytes of its own.
+// Returns new leaves for a TransformerDef, each with bytes of its own.
 inline std::vector<Leaf> TransformerLeaves(int64_t leaves) {
   std::vector<Leaf> out;
   out.reserve(static_cast<size_t>(leaves));
@@ -86,7 +86,7 @@ inline ParamStore Transformer(int64_t leaves) {
   return ParamStore::Create(TransformerDef(leaves), TransformerLeaves(leaves)).value();
 }
 
-// One tensor, and `statics` static leaves beside it.
+// Returns one tensor and `statics` static leaves.
 inline ParamStore OneTensor(int64_t statics) {
   TreeDefBuilder builder;
   builder.Open(NodeKind::kStruct);
@@ -132,8 +132,8 @@ inline TreeDef NamesDef(int64_t leaves) {
   return std::move(builder).Build().value();
 }
 
-// The number with this place in a model: in [-1, 1), as an initialiser leaves them. Who compresses
-// what is saved has as much to do as with weights, and gains as little.
+// Returns the element at this position in a model, in [-1, 1) as in an initialized model. The
+// values are as hard to compress as weights.
 inline float Element(uint32_t place) {
   uint32_t bits = place * 0x9E3779B1u;
   bits ^= bits >> 15;
@@ -142,7 +142,8 @@ inline float Element(uint32_t place) {
   return static_cast<float>(bits >> 8) * 0x1p-23f - 1;
 }
 
-// Tensors of so many f32 in every leaf; a model's elements are numbered on from leaf to leaf.
+// Returns a store with a tensor of `elements` f32 in every leaf. The positions of elements continue
+// from leaf to leaf.
 inline ParamStore Filled(const TreeDef& def, int64_t elements) {
   std::vector<Leaf> leaves;
   uint32_t place = 0;
@@ -156,7 +157,7 @@ inline ParamStore Filled(const TreeDef& def, int64_t elements) {
   return ParamStore::Create(def, std::move(leaves)).value();
 }
 
-// By name, for the test that compares them with those of the peers.
+// A named model, for the test that compares the models with those of the peers.
 struct NamedModel {
   absl::string_view name;
   ParamStore (*make)(int64_t leaves);

@@ -1,5 +1,5 @@
-// One step of AdamW over many small tensors, one by one and packed, beside a memcpy that moves as
-// many bytes: a step reads four arrays and writes three, the memcpy reads and writes 3.5.
+// One step of AdamW over many small tensors, one by one and packed, compared with a memcpy that
+// moves as many bytes: a step reads four arrays and writes three, the memcpy reads and writes 3.5.
 
 #include <cstddef>
 #include <cstdint>
@@ -73,7 +73,7 @@ void PackedSteps(benchmark::State& state) {
   Report(state);
 }
 
-// With the best instructions that this machine has.
+// Measures with the best instruction set of this machine.
 void BM_AdamWPacked(benchmark::State& state) { PackedSteps(state); }
 BENCHMARK(BM_AdamWPacked)->Unit(benchmark::kMillisecond);
 
@@ -93,7 +93,7 @@ BENCHMARK(BM_AdamWPackedBy)
     ->Arg(static_cast<int64_t>(internal::Isa::kAvx512))
     ->Unit(benchmark::kMillisecond);
 
-// Gradients as they come from a model, a tensor each.
+// Measures with one tensor per gradient, as a model produces them.
 void BM_AdamWPackedWithLooseGradients(benchmark::State& state) {
   Packed params = Packed::Create(ManySmallTensors(1), DType::kF32).value();
   const ParamStore grads = ManySmallTensors(0.5f);

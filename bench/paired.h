@@ -1,4 +1,5 @@
-// Two things measured in turns, so that what else the machine does meets both: ratios of medians.
+// Measures two kinds of work alternately, so that other load on the machine affects both, and
+// reports the ratio of their medians.
 //
 //   Paired paired;
 //   for (auto _ : state) {
@@ -19,7 +20,7 @@ namespace leafstore::bench {
 
 class Paired {
  public:
-  // Runs both once, the first of them first in every other call. Seconds that `ours` took.
+  // Runs both once, in alternating order. Returns the seconds that `ours` took.
   template <typename Ours, typename Bare>
   double Run(Ours ours, Bare bare) {
     if (ours_.size() % 2 == 0) {
@@ -32,7 +33,7 @@ class Paired {
     return ours_.back();
   }
 
-  // Each call of Run did `works` pieces of work of each kind.
+  // Sets the counters. Each call of Run must have done `works` units of work of each kind.
   void Report(benchmark::State& state, double works) {
     const double ours = Median(&ours_);
     const double bare = Median(&bare_);

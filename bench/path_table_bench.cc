@@ -1,5 +1,5 @@
-// internal::PathTable::Find beside what it is measured against: a flat_hash_map from string_view to number,
-// with the same texts in one array. Lookups are in random order, of texts that lie elsewhere.
+// internal::PathTable::Find, compared with a flat_hash_map from string_view to index, with the same
+// texts in one array. Lookups are in random order, and use copies of the texts.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -20,7 +20,7 @@
 namespace leafstore {
 namespace {
 
-// Layers of a transformer, ten leaves each: as many as make `leaves` leaves.
+// Returns a transformer with `leaves` leaves, ten per layer.
 TreeDef Model(int64_t leaves) {
   constexpr const char* kNames[] = {"attn_k",   "attn_norm", "attn_o",   "attn_q", "attn_v",
                                     "ffn_down", "ffn_gate",  "ffn_norm", "ffn_up", "scale"};
@@ -41,7 +41,7 @@ TreeDef Model(int64_t leaves) {
   return std::move(builder).Build().value();
 }
 
-// A dict of as many names, none of which occurs twice.
+// Returns a dict with `leaves` distinct names.
 TreeDef Dict(int64_t leaves) {
   TreeDefBuilder builder;
   builder.Open(NodeKind::kDict);
@@ -53,7 +53,7 @@ TreeDef Dict(int64_t leaves) {
   return std::move(builder).Build().value();
 }
 
-// The texts of a table in random order, each for itself in memory.
+// Returns the texts of a table in random order, each in its own memory.
 std::vector<std::string> ShuffledTexts(const internal::PathTable& table) {
   std::vector<std::string> texts;
   for (uint32_t i = 0; i < table.size(); ++i) texts.emplace_back(table.text(i));

@@ -1,11 +1,11 @@
-// The most memory that a process has held at once, beyond what it held before some work.
+// PeakMemory: the peak memory of the process during some work, beyond its memory before.
 //
 //   const PeakMemory peak;
 //   work();
 //   const double mib = peak.BytesBeyond() / 1048576.0;
 //
-// Resident memory as Linux counts it (/proc/self/status), mapped files with it. Resetting the peak
-// needs Linux 4.0.
+// Memory is resident memory as Linux reports it (/proc/self/status), including mapped files.
+// Resetting the peak requires Linux 4.0.
 #ifndef LEAFSTORE_BENCH_PEAK_MEMORY_H_
 #define LEAFSTORE_BENCH_PEAK_MEMORY_H_
 
@@ -25,7 +25,7 @@ class PeakMemory {
   int64_t BytesBeyond() const { return Field("VmHWM:") - before_; }
 
  private:
-  // A field of kB in bytes; 0 where there is none.
+  // Returns a field in bytes, converted from kB; 0 if it does not exist.
   static int64_t Field(const std::string& name) {
     std::ifstream status("/proc/self/status");
     for (std::string word; status >> word;) {

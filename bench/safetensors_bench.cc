@@ -1,5 +1,5 @@
-// safetensors: opening and listing, loading, saving. Beside the reference it is measured by
-// tests/interop/differential.py --bench.
+// safetensors: opening and listing, loading, saving. tests/interop/differential.py --bench compares
+// with the reference implementation.
 //
 //   leafstore_bench --benchmark_filter=Safetensors
 #include <cstdlib>
@@ -17,7 +17,7 @@
 namespace leafstore {
 namespace {
 
-// Files of this process, gone with it.
+// Returns the folder of files of this process, which removes it at exit.
 const std::string& BenchFolder() {
   static const std::string* const folder = [] {
     std::string name = std::filesystem::temp_directory_path() / "safetensors_bench-XXXXXX";
@@ -28,7 +28,7 @@ const std::string& BenchFolder() {
   return *folder;
 }
 
-// `count` tensors of so many floats each, all of the same bytes.
+// Returns `count` tensors of `elements` floats each, which share their bytes.
 std::vector<NamedTensor> Tensors(int64_t count, int64_t elements) {
   const Tensor tensor = Tensor::Zeros(DType::kF32, {elements}).value();
   std::vector<NamedTensor> tensors;
@@ -71,7 +71,7 @@ void BM_SafetensorsOpenAndReadOne(benchmark::State& state) {
 }
 BENCHMARK(BM_SafetensorsOpenAndReadOne)->Arg(100'000)->Unit(benchmark::kMillisecond);
 
-// Opened before; mapped, nothing is read, and so all the work is that of a leaf.
+// Measures loading from an open, mapped file. No bytes are read, so all work is per leaf.
 void BM_SafetensorsLoadMapped(benchmark::State& state) {
   const std::string path = FileOf(state.range(0), state.range(1));
   for (auto _ : state) {
@@ -100,7 +100,8 @@ BENCHMARK(BM_SafetensorsLoadRead)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
-// 1 GiB in 64 tensors, and 9,000 of 1 KiB; as the reference does it, which syncs nothing, and durable.
+// Measures saving 1 GiB in 64 tensors, and 9,000 tensors of 1 KiB, without syncing (like the
+// reference) and durable.
 void BM_SafetensorsSave(benchmark::State& state) {
   const std::vector<NamedTensor> tensors = Tensors(state.range(0), state.range(1));
   SafetensorsSaveOptions options;

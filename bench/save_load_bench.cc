@@ -1,10 +1,10 @@
-// Saving and loading whole checkpoints: 64 large tensors (sizes.h) and 9,000 of 1 KiB, with and
-// without syncing, with and without checking, mapped and read, from a warm and a cold page cache.
+// Saving and loading full checkpoints: 64 large tensors (sizes.h) and 9,000 of 1 KiB, with and
+// without syncing, with and without checking, mapped and read, with a warm and a cold page cache.
 //
 //   leafstore_bench --benchmark_filter='Save/|Load/'
 //
-// A load that maps and checks nothing touches no byte of the tensors; the cases called `read_all`
-// read each once afterwards, as one does who uses them.
+// A load that maps and checks nothing touches no byte of the tensors. The `read_all` cases then
+// read each byte once, as a real use would.
 #include <cstddef>
 #include <cstdint>
 #include <thread>
@@ -36,13 +36,13 @@ Model Small() { return {kSmallTensors, kSmallElements}; }
 void Sampled(benchmark::internal::Benchmark* bench) {
   bench->UseManualTime()->Unit(benchmark::kMillisecond);
 }
-// A round is a sample, each in a process of its own: what it needs takes longer than the sample.
+// Takes one sample per round, because the setup takes longer than the sample.
 void SampledOnce(benchmark::internal::Benchmark* bench) { bench->Iterations(1)->Apply(Sampled); }
 
-// Each to a path where there is no file; removing it is not measured, nor is what the disk still
-// has to do, nor the first save, as it is not with the peers. A virtual machine has to ask its host
-// for memory that the page cache has not used lately, which takes five times as long: a sample is
-// the median of three, as the peers have several in a round.
+// Measures saving to a new file. As with the peers, removing the file, pending writes of the disk,
+// and the first save are not measured. A virtual machine must request memory that the page cache
+// has not used recently from its host, which takes five times as long, so a sample is the median of
+// three; the peers have several samples in a round.
 void Save(benchmark::State& state, Model (*model)(), bool durable) {
   const TreeDef def = model().def();
   const ParamStore store = Filled(def, model().elements);
@@ -74,7 +74,7 @@ uint64_t SumOfLeaves(absl::Span<const Leaf> leaves) {
   return sum;
 }
 
-// By two threads, as the peers have two.
+// Reads all tensors with two threads, as the peers do.
 uint64_t ReadAll(const ParamStore& store) {
   const absl::Span<const Leaf> leaves = store.leaves();
   const size_t half = leaves.size() / 2;
@@ -91,7 +91,7 @@ enum class Then { kDrop, kReadAll };
 void Load(benchmark::State& state, Model (*model)(), Cache cache, ReadOptions options,
           Then then = Then::kDrop) {
   const File file("load", model().def(), Filled(model().def(), model().elements));
-  // What a process does once is not measured, as it is not with the peers.
+  // One-time work of the process is not measured, as with the peers.
   benchmark::DoNotOptimize(CheckpointReader::Open(file.path(), options).value().Load("params"));
   for (auto _ : state) {
     if (cache == Cache::kCold) file.Evict();

@@ -1,5 +1,5 @@
-// How much the benchmarks of many bytes take: 1 GiB, or as many MiB as LEAFSTORE_BENCH_MIB says,
-// which scripts/bench --quick uses. Ratios hold for either; names say neither.
+// The size of large benchmarks: 1 GiB, or LEAFSTORE_BENCH_MIB MiB (at least 64), which
+// scripts/bench --quick sets. Ratios and names of benchmarks do not depend on it.
 #ifndef LEAFSTORE_BENCH_SIZES_H_
 #define LEAFSTORE_BENCH_SIZES_H_
 
@@ -20,7 +20,7 @@ inline int64_t BigBytes() {
   return bytes;
 }
 
-// The model of 64 large tensors, and that of 9,000 small ones.
+// The sizes of the model of 64 large tensors, and of that of 9,000 small tensors.
 inline constexpr int64_t kLargeTensors = 64;
 inline int64_t LargeElements() { return BigBytes() / kLargeTensors / 4; }
 inline constexpr int64_t kSmallTensors = 9'000;

@@ -1,5 +1,5 @@
-// A model object taken apart into groups, put together again, and updated from a group, as Flax NNX
-// does with split, merge and update: 9,000 variables in 1,000 blocks of structs.
+// Splitting a model object into groups, merging it again, and updating it from a group, like split,
+// merge and update of Flax NNX: 9,000 variables in 1,000 blocks of structs.
 //
 //   leafstore_bench --benchmark_filter=Model
 #include <cstdint>
@@ -45,10 +45,10 @@ Blocks MakeBlocks(int64_t variables) {
   return model;
 }
 
-// Two groups: the norms, and the rest.
+// Returns the filters of two groups: the norms, and the rest.
 std::vector<Filter> Norms() { return {Glob("**.*_norm")}; }
 
-// What is made once for a model: its structure, and its groups.
+// A model with its structure and its groups, which are created once.
 struct Prepared {
   Blocks model;
   TreeDef def;
@@ -78,7 +78,7 @@ void ModelSplit(benchmark::State& state) {
 }
 BENCHMARK(ModelSplit)->Apply(Sampled);
 
-// Nothing is known of the model: its structure is made and the filters are asked.
+// Measures splitting a new model: creating its structure and evaluating the filters.
 void ModelSplitFirst(benchmark::State& state) {
   Prepared prepared = Prepared::Of(state.range(0));
   for (auto _ : state) {
@@ -108,13 +108,13 @@ ParamStore NewParams(const TreeDef& def) {
   return ParamStore::Create(def, std::move(leaves)).value();
 }
 
-// Other tensors in the place of all that are there: in the dictionary, which is what a program
-// trains. As the peer's states, they live on elsewhere, and so do the old ones: nothing is freed.
+// Measures replacing all tensors of the dictionary, which a program trains. As in the states of the
+// peer, the new and the old tensors are also referenced elsewhere, so nothing is freed.
 void ModelUpdate(benchmark::State& state) {
   const TreeDef def = Flatten(MakeBlocks(state.range(0))).value().def;
   const ParamStore others[] = {NewParams(def), NewParams(def)};
   ParamStore params = others[1].Snapshot().value();
-  Check(Update(&params, others[0]));  // handles of its own from here on
+  Check(Update(&params, others[0]));  // `params` has its own handles from here on
   size_t next = 1;
   for (auto _ : state) {
     const Timer timer;
@@ -125,7 +125,7 @@ void ModelUpdate(benchmark::State& state) {
 }
 BENCHMARK(ModelUpdate)->Apply(Sampled);
 
-// The same in the model object itself.
+// Like ModelUpdate, but replaces the tensors of the model object.
 void ModelUpdateStructs(benchmark::State& state) {
   Blocks model = MakeBlocks(state.range(0));
   const TreeDef def = Flatten(model).value().def;

@@ -1,4 +1,4 @@
-// Groups: taken at a call, split off, merged, and looked up by path.
+// Groups: passing to a call, splitting, merging, and lookup by path.
 #include <algorithm>
 #include <cstdint>
 #include <random>
@@ -50,7 +50,7 @@ std::vector<Filter> FiltersOf(int64_t kind) { return kind == 0 ? ByType() : ByGl
 
 [[gnu::noinline]] void Opaque(const void* pointer) { asm volatile("" : : "r"(pointer) : "memory"); }
 
-// A group of one tensor at the boundary of a call, with range(0) static leaves left behind.
+// Measures passing a group of one tensor to a call, without the model's range(0) static leaves.
 void BM_GroupAtCall(benchmark::State& state) {
   std::vector<ParamStore> groups = Partition(OneTensor(state.range(0)), {IsTensor()}).value();
   const ParamStore& group = groups[0];
@@ -60,7 +60,7 @@ void BM_GroupAtCall(benchmark::State& state) {
 }
 BENCHMARK(BM_GroupAtCall)->Arg(1)->Arg(1'000)->Arg(100'000);
 
-// A group of range(0) tensors, each given to a call; and the same packed, one call for all.
+// Measures passing a group of range(0) tensors to a call each; and packed, to one call.
 void BM_GroupOfManyAtCall(benchmark::State& state) {
   const ParamStore group = bench::Filled(bench::NamesDef(state.range(0)), 256);
   for (auto _ : state) {
@@ -76,7 +76,7 @@ void BM_PackAtCall(benchmark::State& state) {
 }
 BENCHMARK(BM_PackAtCall)->Arg(9'000);
 
-// What moving handles costs, which no partition can cost less than.
+// Measures moving handles, a lower bound for any partition.
 void BM_MoveHandles(benchmark::State& state) {
   std::vector<Leaf> leaves = bench::TransformerLeaves(state.range(0));
   std::vector<Leaf> moved(leaves.size());
@@ -101,7 +101,8 @@ void BM_CopyHandles(benchmark::State& state) {
 }
 BENCHMARK(BM_CopyHandles)->Apply(SizesManual);
 
-// Fresh: the filters are asked of every node, and the store is split; range(1): types, or globs.
+// Measures evaluating the filters for every node and splitting the store. range(1): types, or
+// globs.
 void BM_PartitionFresh(benchmark::State& state) {
   ParamStore store = Transformer(state.range(0));
   for (auto _ : state) {
@@ -169,7 +170,7 @@ void BM_MergeCopied(benchmark::State& state) {
 }
 BENCHMARK(BM_MergeCopied)->Apply(SizesManual);
 
-// Paths in random order, each for itself in memory.
+// Returns the paths in random order, each in its own memory.
 std::vector<std::string> ShuffledPaths(const ParamStore& store) {
   std::vector<std::string> paths;
   for (uint32_t place = 0; place < store.size(); ++place) paths.push_back(store.PathText(place));
@@ -177,7 +178,7 @@ std::vector<std::string> ShuffledPaths(const ParamStore& store) {
   return paths;
 }
 
-// The bare lookup: a flat_hash_map from the same texts to a number.
+// A bare lookup table: a flat_hash_map from the same texts to an index.
 class BareMap {
  public:
   explicit BareMap(const ParamStore& store) {
@@ -192,7 +193,7 @@ class BareMap {
   absl::flat_hash_map<absl::string_view, uint32_t> map_;
 };
 
-// Finds all of `paths` in turn, a batch in each call.
+// Finds all of `paths` in order, one batch per call.
 template <typename Find>
 class Batches {
  public:
@@ -211,16 +212,16 @@ class Batches {
   size_t next_ = 0;
 };
 
-// Against the bare map; range(1): whether the leaf is touched as well.
+// Compares Find with the bare map. range(1): the leaf is read as well.
 void BM_Find(benchmark::State& state) {
   const ParamStore store = Transformer(state.range(0));
   const BareMap map(store);
   const std::vector<std::string> shuffled = ShuffledPaths(store);
-  // Each asks for paths of its own, which lie in memory in the order in which they are asked for, so
-  // that neither finds them in the cache for the other, and none pays for reading the question.
+  // Each side uses its own copies of the paths, so that neither loads them into the cache for the
+  // other. The copies are in memory in the order of the lookups, so that reading them is cheap.
   const std::vector<std::string> paths = shuffled;
   const std::vector<std::string> copies = shuffled;
-  benchmark::DoNotOptimize(store.Find(paths[0]));  // makes the index
+  benchmark::DoNotOptimize(store.Find(paths[0]));  // builds the index
   bench::Paired paired;
   Batches bare(copies, [&map](absl::string_view path) { return map.Find(path); });
   const auto run = [&](auto find) {

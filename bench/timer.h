@@ -1,4 +1,4 @@
-// Times one part of an iteration, by the same clock as that by which the peers are timed.
+// Timer: measures one part of an iteration, with the same clock as for the peers.
 //
 //   const Timer timer;
 //   work();
@@ -24,7 +24,7 @@ class Timer {
   const std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
-// Of three calls in a row, each of which returns its seconds.
+// Calls `seconds`, which returns a duration, three times, and returns the median.
 template <typename F>
 double MedianOfThree(F&& seconds) {
   double samples[3];

@@ -1,10 +1,10 @@
-// What saving costs a run that trains meanwhile, with 9,000 leaves and 1 GiB (sizes.h): the
-// snapshot, the call of SaveAsync, and the steps after it, which write what the snapshot still
-// shares; what an increment saves, and the memory that a save takes. (How fast saves are:
-// save_load_bench.cc.)
+// The cost of saving during training, with 9,000 leaves and 1 GiB (sizes.h): the snapshot, the call
+// of SaveAsync, and the steps after it, which write tensors that the snapshot still shares; the
+// time of an incremental save, and the memory of a save. (save_load_bench.cc measures the speed of
+// saves.)
 //
-// Counters of times are medians over the iterations, which do all that is compared in turn; few,
-// since scripts/bench runs each benchmark in several rounds.
+// Counters of times are medians over the iterations, each of which does all compared work. The
+// iterations are few because scripts/bench runs each benchmark in several rounds.
 #include <malloc.h>
 
 #include <algorithm>
@@ -74,7 +74,7 @@ ParamStore Params(float value) {
   return ParamStore::FromEntries(std::move(entries)).value();
 }
 
-// A directory that goes away with the benchmark.
+// A directory that the destructor removes.
 class BenchDirectory {
  public:
   explicit BenchDirectory(const std::string& name) {
@@ -91,11 +91,10 @@ class BenchDirectory {
   std::string path_;
 };
 
-// What malloc still has of memory that was freed goes back to the system: what is taken next is as
-// new, whoever takes it.
+// Returns the free memory of malloc to the system, so that the next allocation is fresh memory.
 void GiveBackMemory() { malloc_trim(0); }
 
-// Copies each leaf once into memory that is as new as that of a copy-on-write.
+// Copies each leaf once into fresh memory, as a copy-on-write does. Returns the seconds.
 double SecondsToCopyFresh(const ParamStore& params) {
   std::vector<Tensor> copies;
   copies.reserve(params.size());
@@ -107,23 +106,23 @@ double SecondsToCopyFresh(const ParamStore& params) {
 ParamStore ZerosLikeOf(const ParamStore& params) { return ZerosLike(params).value(); }
 Packed ZerosLikeOf(const Packed& params) { return Packed::ZerosLike(params).value(); }
 
-// Taking a snapshot, and dropping it.
+// Measures creating and dropping a snapshot.
 void SnapshotOfAll(benchmark::State& state) {
   const ParamStore params = Params(0);
   for (auto _ : state) benchmark::DoNotOptimize(params.Snapshot().value().size());
 }
 BENCHMARK(SnapshotOfAll);
 
-// Copying as much into memory as new: what a snapshot and the step after it are measured against.
+// Measures copying all leaves into fresh memory, the reference for a snapshot and the next step.
 void CopyOfAll(benchmark::State& state) {
   const ParamStore params = Params(0);
   for (auto _ : state) state.SetIterationTime(SecondsToCopyFresh(params));
 }
 BENCHMARK(CopyOfAll)->UseManualTime()->Unit(benchmark::kMillisecond);
 
-// The call alone. The save runs while nothing else does. The first call is told apart: it is the
-// first to take memory after the model was made, and malloc then sorts what it had put off till
-// then, in a time that is the model's and not the call's.
+// Measures only the call; nothing else runs during the save. The first call is reported separately:
+// it is the first allocation after the model was created, when malloc does deferred work on behalf
+// of the model.
 void SaveAsyncCall(benchmark::State& state) {
   const BenchDirectory directory("async-call");
   CheckpointManager manager =
@@ -152,8 +151,9 @@ void SaveAsyncCall(benchmark::State& state) {
 }
 BENCHMARK(SaveAsyncCall)->UseManualTime()->Iterations(20)->Unit(benchmark::kMicrosecond);
 
-// A step over all parameters (a store, or a pack of it) while a snapshot of them lives, beyond one
-// while none does: against copying them once into memory as new, which takes `copy()` seconds.
+// Measures a step over all parameters (a store, or a pack of it) while a snapshot of them exists,
+// beyond a step without one, and compares with one copy into fresh memory, which takes `copy()`
+// seconds.
 template <typename Params, typename Copy>
 void MeasureStepAfterSnapshot(benchmark::State& state, Params params, Copy copy) {
   const Params grads = ZerosLikeOf(params);
@@ -192,8 +192,8 @@ void PackedStepAfterSnapshot(benchmark::State& state) {
 }
 BENCHMARK(PackedStepAfterSnapshot)->UseManualTime()->Iterations(3)->Unit(benchmark::kMillisecond);
 
-// Steps while saves of the manager's run: the first writes into new memory, later ones into what
-// the saves before have dropped.
+// Measures steps during saves of the manager. The first writes into fresh memory, later ones into
+// memory that previous saves have released.
 void StepsBesideSaves(benchmark::State& state) {
   const BenchDirectory directory("beside");
   CheckpointManager manager =
@@ -228,7 +228,7 @@ BENCHMARK(StepsBesideSaves)
     ->Iterations(3)
     ->Unit(benchmark::kMillisecond);
 
-// The memory that a save takes beyond the store, at its peak.
+// Measures the peak memory of a save, beyond the store.
 void SaveMemory(benchmark::State& state) {
   const BenchDirectory directory("memory");
   const ParamStore params = Params(0);
@@ -245,7 +245,7 @@ void SaveMemory(benchmark::State& state) {
 }
 BENCHMARK(SaveMemory)->Iterations(3)->Unit(benchmark::kMillisecond);
 
-// One leaf in a hundred written since the save before, against saving all.
+// Compares an incremental save, with one leaf in a hundred changed, with a full save.
 void IncrementalSave(benchmark::State& state) {
   const BenchDirectory directory("incremental");
   ParamStore params = Params(0);

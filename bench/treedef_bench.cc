@@ -1,5 +1,5 @@
-// Two TreeDefs of one structure, made apart, of 9,000 leaves: compared, hashed. They are one object
-// from their making on, which is what making one pays for: FlattenFirst in flatten_bench.cc.
+// Comparing and hashing two separately built TreeDefs of one structure, with 9,000 leaves. Building
+// makes equal TreeDefs one object; FlattenFirst in flatten_bench.cc includes the cost of this.
 #include <cstdint>
 #include <utility>
 
@@ -32,7 +32,7 @@ void TreeDefHash(benchmark::State& state) {
 }
 BENCHMARK(TreeDefHash)->Arg(9'000);
 
-// The columns, their hash, and the search for an equal one that lives.
+// Measures building the columns, hashing them, and finding an existing equal TreeDef.
 void TreeDefBuild(benchmark::State& state) {
   const TreeDef alive = TransformerDef(state.range(0));
   for (auto _ : state) benchmark::DoNotOptimize(TransformerDef(state.range(0)));

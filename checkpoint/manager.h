@@ -47,7 +47,8 @@
 // Retention. After each save, checkpoints that no rule keeps and that no kept one needs are
 // removed; never the newest, nor the one just saved. Those that cannot be opened, or that Restore
 // has found damaged, count for no rule and are kept. While a checkpoint is from a newer leafstore,
-// or this process cannot read one, all are kept, as it may need any of them.
+// or this process cannot read one, all are kept, as that one may need any of
+// them.
 //
 // Errors. FailedPrecondition: another manager has locked the directory; this one is read-only.
 // AlreadyExists: this step has a checkpoint that is not known to be damaged. InvalidArgument: a

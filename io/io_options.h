@@ -38,7 +38,7 @@ struct IoOptions {
   int threads = 0;
   // Called while a file is saved, or while all of a file is verified.
   IoProgress progress = {};
-  // Null: that of this machine. Must outlive whatever was opened through it.
+  // Null: FileSystem::Posix(). Must outlive everything that was opened through it.
   FileSystem* file_system = nullptr;
 
   // Returns the file system to use. Never null.

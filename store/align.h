@@ -1,24 +1,24 @@
-// Align: where the leaves of one store are in another.
+// Align: matches the leaves of one store with those of another.
 //
 //   Alignment where = Align(file, params, {.by = AlignBy::kDotted});
 //   where[0];              // the place in `params` of the first leaf of `file`, or kNoPlace
-//   where.Unexpected();    // places of `file` that are nowhere in `params`
-//   where.Missing();       // places of `params` that no leaf of `file` goes to
+//   where.Unexpected();    // places of `file` without a match in `params`
+//   where.Missing();       // places of `params` without a match in `file`
 //
-// All that brings leaves together by path is built on this: Merge, Update, LoadInto, diffs, and the
-// state of optimizers. Where something does not fit, a FitReport (fit_report.h) says what.
+// Merge, Update, LoadInto, diffs and optimizer state are built on this. A FitReport (fit_report.h)
+// describes what does not fit.
 //
-// By path, leaves meet that have the same canonical path, or whose path in `from` is that of an
-// alias of the leaf in `to`. Aliases of `from` are not leaves, so they look for nothing. By dotted
-// form (path.h), those that have met none by path meet the leaf that alone has their dotted form:
-// `['head.bias']` of a file from elsewhere meets `.head.bias` of a struct.
+// By path, a leaf of `from` matches the leaf of `to` with the same canonical path, or with an alias
+// at that path. Aliases of `from` are not leaves and are ignored. By dotted form (path.h), a leaf
+// without a match by path matches the only leaf with its dotted form: `['head.bias']` of a file
+// matches `.head.bias` of a struct.
 //
-// Cost. Where the Layouts are equal, leaves meet by slot: O(1) each. Otherwise the two trees are
-// walked side by side, from the root to the leaves that are sought: O(nodes above them *
-// log children), and no text is made. By text, O(length) a leaf: where one of the two paths is no
-// tree, where names are given, and by dotted form.
+// Cost. If the Layouts are equal, leaves match by slot: O(1) each. Otherwise the two trees are
+// walked side by side, from the root to the leaves requested: O(nodes above them * log children),
+// without printing paths. By text, O(length) per leaf: if one Layout's paths are not a tree, if
+// `names` is given, or by dotted form.
 //
-// Threads: functions of values; safe.
+// Threads: safe from many threads.
 #ifndef LEAFSTORE_STORE_ALIGN_H_
 #define LEAFSTORE_STORE_ALIGN_H_
 
@@ -39,16 +39,16 @@ enum class AlignBy : uint8_t { kPath, kDotted };
 
 struct AlignOptions {
   AlignBy by = AlignBy::kPath;
-  // By place of `from`, the canonical path that is sought instead of the leaf's own; empty: none
-  // has another one. RenameMap (select/rename_map.h) makes these.
+  // By place of `from`, the canonical path to match instead of the leaf's own; empty: use the
+  // leaves' own paths. RenameMap (select/rename_map.h) makes these.
   absl::Span<const std::string> names = {};
 };
 
-// Some slots of a Layout. A Layout stands for all of its slots, and a ParamStore for those it holds.
+// Some slots of a Layout. Converts from a Layout (all slots) and a ParamStore (the slots it holds).
 struct LayoutPart {
-  LayoutPart(const Layout& all)  // NOLINT: a Layout is all of itself
+  LayoutPart(const Layout& all)  // NOLINT: implicit
       : layout(all), slots(SlotSet::All(all.size())) {}
-  LayoutPart(const ParamStore& store)  // NOLINT: a store is a part of its Layout
+  LayoutPart(const ParamStore& store)  // NOLINT: implicit
       : layout(store.layout()), slots(store.slots()) {}
   LayoutPart(Layout of, SlotSet some) : layout(std::move(of)), slots(std::move(some)) {}
 
@@ -60,31 +60,33 @@ struct LayoutPart {
 
 class Alignment {
  public:
-  // A dotted form that two leaves of `to` have.
+  // A leaf of `from` whose dotted form two leaves of `to` have.
   struct Ambiguity {
-    uint32_t from;  // the leaf that looks for it
+    uint32_t from;
     uint32_t first;
     uint32_t second;
   };
-  // Two leaves of `from` that are at one place of `to`: a path and an alias, or one dotted form.
+  // Two leaves of `from` that match the same leaf of `to`, by an alias or by dotted form.
   struct Collision {
     uint32_t to;
     uint32_t first;
     uint32_t second;
   };
 
-  // The place of `to` where the leaf at `place` of `from` is. kNoPlace: nowhere, or ambiguous.
+  // Returns the place in `to` that `place` of `from` matches, or kNoPlace if none or ambiguous.
   uint32_t operator[](uint32_t place) const { return places_[place]; }
   absl::Span<const uint32_t> places() const { return places_; }
   std::vector<uint32_t> TakePlaces() && { return std::move(places_); }
-  // The reverse: by place of `to`, the first place of `from` that is there, or kNoPlace. O(leaves).
+  // Returns the inverse: by place of `to`, the first place of `from` that matches it, or kNoPlace.
+  // O(leaves).
   std::vector<uint32_t> Sources() const;
 
-  // Places of `from` that are nowhere in `to`, and are not ambiguous; ascending. O(leaves).
+  // Returns the places of `from` that match nothing and are not ambiguous, ascending. O(leaves).
   std::vector<uint32_t> Unexpected() const;
-  // Places of `to` where no leaf of `from` is, ascending. O(leaves).
+  // Returns the places of `to` that no leaf of `from` matches, ascending. O(leaves).
   std::vector<uint32_t> Missing() const;
-  // Ascending by place in `to`. O(leaves); O(1) where the Layouts are equal, as there are none.
+  // Returns the collisions, ascending by place in `to`. O(leaves); O(1) if the Layouts are equal,
+  // as none exist.
   std::vector<Collision> Collisions() const;
   const std::vector<Ambiguity>& ambiguous() const { return ambiguous_; }
 
@@ -94,11 +96,11 @@ class Alignment {
   std::vector<uint32_t> places_;
   std::vector<Ambiguity> ambiguous_;  // ascending by `from`
   uint32_t to_size_ = 0;
-  bool by_slot_ = false;  // so that no two are at one place
+  bool by_slot_ = false;  // so that collisions are impossible
 };
 
-// Returns where the leaves of `from` are in `to`. By dotted form, leaves of `from` behind the first
-// 64 MiB of text are nowhere: a tree of few strings can have paths of gigabytes.
+// Matches the leaves of `from` with those of `to`. By dotted form, leaves of `from` after the first
+// 64 MiB of text match nothing, as a tree of few strings can have gigabytes of paths.
 Alignment Align(const LayoutPart& from, const LayoutPart& to, const AlignOptions& options = {});
 
 }  // namespace leafstore

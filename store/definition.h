@@ -1,4 +1,4 @@
-// Definition: a model without its tensors: the structure, the static leaves, and the dtype and
+// Definition: a model without its tensors, that is, its structure, static leaves, and the dtype and
 // shape of each tensor. (Inox calls it ModuleDef.)
 //
 //   auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
@@ -6,13 +6,13 @@
 //   ParamStore all = definition.Merge(std::move(frozen), rest).value();
 //   Mlp model = definition.Build<Mlp>(frozen, rest).value();
 //
-// It is to tensors what a constructor is to arguments: small, immutable, comparable and hashable,
-// so it can be the key of a cache. Two Definitions are equal when any tensors that fit one fit the
-// other and make the same model.
+// A Definition builds models from tensors. It is small, immutable, comparable and hashable, so it
+// can be the key of a cache. Two Definitions are equal if the same tensors fit both and build the
+// same model.
 //
-// Errors. Merge and Build report all at once: what is missing, unexpected (not in
-// the structure), duplicate (also a static leaf, which the Definition has already), and of another
-// dtype or shape than the tensor that was taken out. After an error the groups are unchanged.
+// Errors. Merge and Build report all mismatches at once: leaves that are missing, unexpected (not
+// in the structure), duplicate (including static leaves, which the Definition already has), or of
+// another dtype or shape than the original tensor. After an error the groups are unchanged.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_DEFINITION_H_
@@ -42,27 +42,27 @@ class Definition {
  public:
   struct Taken;
 
-  // The definition of the structure None, without tensors.
+  // Creates the definition of the structure None, without tensors.
   Definition();
 
-  // Takes a whole model's store apart: {definition, tensors}. The tensors are a group on the Layout
-  // of `def`, moved, not copied. A store of another Layout meets `def` by path.
+  // Splits a complete model's store into {definition, tensors}. The tensors are moved into a group
+  // on the Layout of `def`. A store on another Layout is matched with `def` by path.
   // error InvalidArgument: leaves are missing or unexpected; all are named. error
-  // FailedPrecondition: a borrow is open. The store is then as before. O(leaves).
+  // FailedPrecondition: a borrow is open. After an error the store is unchanged. O(leaves).
   static absl::StatusOr<Taken> Take(const TreeDef& def, ParamStore&& store);
 
   const TreeDef& def() const { return rep_->def; }
-  // The static leaves, a group on the Layout of def().
+  // Returns the static leaves, as a group on the Layout of def().
   const ParamStore& statics() const { return rep_->statics; }
-  // The slots of the tensors, and what is expected in each, by place in this set.
+  // Return the slots of the tensors, and the spec expected in each, by place in this set.
   const SlotSet& tensor_slots() const { return rep_->tensor_slots; }
   const LeafColumns& tensor_specs() const { return rep_->specs; }
 
-  // Returns what Merge and Build would report of these groups. O(leaves).
+  // Returns what Merge and Build would report for these groups. O(leaves).
   FitReport Check(absl::Span<const ParamStore* const> groups) const;
 
-  // Returns the complete store, from groups that together have every tensor. Rvalues are moved in,
-  // const groups are copied, which shares their bytes. Groups on the Layout of def() are matched by
+  // Returns the complete store, given groups that together have every tensor. Rvalues are moved;
+  // const groups are copied and share their bytes. Groups on the Layout of def() are matched by
   // position, others by path.
   // error InvalidArgument: as above. error FailedPrecondition: a borrow is open in a group.
   // O(leaves).
@@ -76,8 +76,8 @@ class Definition {
   }
 
   // Builds a model from the groups: into `out`, or a new one. Leaves of rvalues are moved into it.
-  // error InvalidArgument also: the model's type does not fit the structure. After an error `out`
-  // is as before too.
+  // error InvalidArgument: as Merge, or the model's type does not fit the structure. After an error
+  // `out` is also unchanged.
   template <typename T, typename... Groups>
   requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...) absl::Status
       Build(T* out, Groups&&... groups)
@@ -99,7 +99,7 @@ class Definition {
     return model;
   }
 
-  // Equal structure, static leaves and tensor specs. O(leaves); O(1) for copies.
+  // Compares structure, static leaves and tensor specs. O(leaves); O(1) for copies.
   friend bool operator==(const Definition& a, const Definition& b) { return a.Equals(b); }
   template <typename H>
   friend H AbslHashValue(H h, const Definition& definition) {
@@ -112,11 +112,11 @@ class Definition {
     ParamStore statics;
     SlotSet tensor_slots;
     LeafColumns specs;
-    size_t hash = 0;  // made with the rest: what is equal has the same
+    size_t hash = 0;  // of the other members
   };
   explicit Definition(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
-  // The leaves that a group had, for returning them.
+  // The leaves that a group had, for restoring it.
   struct Origin {
     Layout layout;
     SlotSet slots;
@@ -129,7 +129,7 @@ class Definition {
                 absl::Span<const Origin> origins) const;
   std::vector<internal::MergeInput> WithStatics(
       absl::Span<const internal::MergeInput> groups) const;
-  // What the tensor in a slot was; no value for a static leaf.
+  // Returns the spec of the tensor in a slot; nullopt for a static leaf.
   std::optional<LeafSpec> SpecAt(Slot slot) const;
   bool Equals(const Definition& other) const;
 

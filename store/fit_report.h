@@ -1,4 +1,4 @@
-// FitReport: all that keeps leaves from fitting where they are expected, as data and in one message.
+// FitReport: all mismatches between given and expected leaves, as data and in one message.
 //
 //   FitReport report = CheckMerge(params.layout(), {&biases, &rest});
 //   report.missing;           // {".head.weight"}
@@ -7,11 +7,11 @@
 //                             // unexpected (1):
 //                             //   '.head.wieght'
 //
-// Merge, Update, Definition, LoadInto, Pack and the state of optimizers report in these words.
+// Merge, Update, Definition, LoadInto, Pack and optimizer state report errors in this form.
 //
-// Paths are canonical unless the function that makes a report says otherwise, and in the order of
-// what is expected; a field names each path once. Where those of a field have over 64 MiB of text (a
-// very deep tree), the rest are cut in the middle.
+// Paths are canonical, unless the function that returns the report documents otherwise, and in the
+// order of the expected leaves. A field names each path once. After 64 MiB of text in a field (a
+// very deep tree), further paths are shortened to their last keys.
 #ifndef LEAFSTORE_STORE_FIT_REPORT_H_
 #define LEAFSTORE_STORE_FIT_REPORT_H_
 
@@ -31,7 +31,7 @@ struct SpecMismatch {
   std::string found;
 };
 
-// A path and the two others that it is in conflict with; these are empty where they are the same.
+// A path and two others that conflict at it, which are empty if they are the same path.
 struct PathConflict {
   std::string path;
   std::string first;
@@ -41,21 +41,22 @@ struct PathConflict {
 struct FitReport {
   std::vector<std::string> missing;
   std::vector<std::string> unexpected;
-  // Leaves that two others want to be.
+  // Expected leaves that two given leaves match.
   std::vector<PathConflict> duplicate;
-  // Leaves that could be either of two, by dotted form.
+  // Given leaves that match two expected ones by dotted form.
   std::vector<PathConflict> ambiguous;
-  std::vector<SpecMismatch> dtype_mismatch;  // also a static leaf for a tensor, or of another kind
+  std::vector<SpecMismatch> dtype_mismatch;  // including mismatches of kind (tensor, int, ...)
   std::vector<SpecMismatch> shape_mismatch;
 
   bool ok() const {
     return missing.empty() && unexpected.empty() && duplicate.empty() && ambiguous.empty() &&
            dtype_mismatch.empty() && shape_mismatch.empty();
   }
-  // Returns all of it, a line each, up to 1 MiB a field. The first ten missing paths have
-  // suggestions among the unexpected ones, and the first ten unexpected ones among `candidates`.
+  // Returns the report with one line per mismatch, up to 1 MiB per field. The first ten missing
+  // paths get suggestions from the unexpected ones, and the first ten unexpected ones from
+  // `candidates`.
   std::string ToString(absl::Span<const std::string> candidates = {}) const;
-  // Returns OK, or InvalidArgument with ToString() behind `what`.
+  // Returns OK, or InvalidArgument with `what` followed by ToString().
   absl::Status ToStatus(absl::string_view what,
                         absl::Span<const std::string> candidates = {}) const;
 };

@@ -1,24 +1,24 @@
-// Flatten and Unflatten: between a model and (TreeDef, ParamStore).
+// Flatten and Unflatten: convert between a model and (TreeDef, ParamStore).
 //
 //   Flattened flat = Flatten(std::move(model)).value();             // flat.def, flat.params
 //   ParamStore grads = FlattenLike(flat.def, gradients).value();    // same Layout
 //   LEAFSTORE_RETURN_IF_ERROR(Unflatten(flat.def, flat.params, &model));   // into a model
 //   Mlp copy = Unflatten<Mlp>(flat.def, flat.params).value();              // a new model
 //
-// A model is anything that treedef/bind/binding.h lists: the user's structs, or a Tree.
+// A model is any type listed in treedef/bind/binding.h: the user's structs, or a Tree.
 //
-// Order. Leaves come in the order of the treedef: containers by sorted key or position.
+// Order. Leaves are in the order of the treedef: containers by sorted key or position.
 //
-// Rvalues. A model given as an rvalue has its tensors moved out, also out of what it shares by
-// shared_ptr; no reference count changes. If that fails, the model is as before.
+// Rvalues. The tensors of a model passed as an rvalue are moved out, including those shared by
+// shared_ptr; no reference count changes. After an error the model is unchanged.
 //
 // Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,
-// a cycle, a dict with both kinds of keys, a key or string that is not UTF-8. NotFound: a tie to no
-// node (Tree::TiedTo). AlreadyExists: a tie with two nodes (Tree::Tied). ResourceExhausted: structs
-// nested deeper than 1,000 (a Tree may have any depth). LeafTraits may return others. A failed call
-// changes nothing.
+// a cycle, a dict with both kinds of keys, a key or string that is not UTF-8. NotFound: a tie to a
+// node that does not exist (Tree::TiedTo). AlreadyExists: a tie with two nodes (Tree::Tied).
+// ResourceExhausted: structs nested deeper than 1,000 (a Tree may have any depth). LeafTraits may
+// return other errors. A failed call changes nothing.
 //
-// Complexity: O(nodes). Flatten also hashes every key; FlattenLike compares them.
+// Complexity: O(nodes). Flatten also hashes every key; FlattenLike compares keys.
 #ifndef LEAFSTORE_STORE_FLATTEN_H_
 #define LEAFSTORE_STORE_FLATTEN_H_
 
@@ -64,9 +64,9 @@ absl::StatusOr<ParamStore> FlattenLike(const TreeDef& def, T&& model) {
 }
 
 // Writes a store of `def` into a model, whose containers are resized; members that are not part of
-// the model keep their values. The leaves of a store of another Layout are found by path.
+// the model keep their values. The leaves of a store on another Layout are matched by path.
 // error InvalidArgument: leaves are missing or unexpected (all are named), or the model's type does
-// not fit. error FailedPrecondition: a borrow is open. The model is then as before.
+// not fit. error FailedPrecondition: a borrow is open. After an error the model is unchanged.
 template <typename T>
 absl::Status Unflatten(const TreeDef& def, const ParamStore& store, T* out) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("unflatten"));
@@ -77,7 +77,7 @@ absl::Status Unflatten(const TreeDef& def, const ParamStore& store, T* out) {
   return internal::UnflattenTree(def, aligned.leaves(), out);
 }
 // Like the function above, but moves the leaves into the model; the store is empty afterwards.
-// After an error the store is as before.
+// After an error the store is unchanged.
 template <typename T>
 absl::Status Unflatten(const TreeDef& def, ParamStore&& store, T* out) {
   const ParamStore& readable = store;

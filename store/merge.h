@@ -1,21 +1,21 @@
-// Merge: groups become one store again.
+// Merge: joins groups into one store.
 //
 //   ParamStore all = Merge(std::move(biases), std::move(frozen), rest).value();
-//   FitReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: the frozen
+//   FitReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: the frozen leaves
 //
-// The order of the groups does not matter. Rvalues are moved in, no count is touched; const groups
-// are shared by value and stay as they are.
+// The order of the groups does not matter. Rvalues are moved without touching reference counts;
+// const groups are shared by value and unchanged.
 //
-// Expected is the Layout that the groups share, each of its slots once; or one that is given, and
-// then the groups may have any Layouts: they meet by path. Given a store to be `like`, dtype and
-// shape (a value's kind) are expected to be as in it.
+// The groups must together have each slot of the expected Layout once. This is the Layout that they
+// share, or one passed by the caller; then the groups may have any Layouts and are matched by path.
+// With `like`, dtypes, shapes and kinds must be those of that store.
 //
-// Errors. error InvalidArgument: all that is missing, unexpected, duplicate, or of another dtype
-// or shape, together in one message (FitReport has it as data). error FailedPrecondition: a
-// borrow is open in a group. After an error the groups are as before.
+// Errors. error InvalidArgument: leaves are missing, unexpected, duplicate, or of another dtype or
+// shape, all in one message (FitReport has it as data). error FailedPrecondition: a borrow is open
+// in a group. After an error the groups are unchanged.
 //
-// Complexity: O(leaves), by position where the Layouts are equal; otherwise the trees are walked
-// side by side, O(nodes * log children).
+// Complexity: O(leaves), by position, if the Layouts are equal; otherwise the trees are walked side
+// by side, O(nodes * log children).
 #ifndef LEAFSTORE_STORE_MERGE_H_
 #define LEAFSTORE_STORE_MERGE_H_
 
@@ -38,45 +38,45 @@
 namespace leafstore {
 
 struct MergeOptions {
-  // Expected dtypes, shapes and kinds, where it has the path. Not owned; may be null.
+  // The expected dtypes, shapes and kinds, for the paths it has. Not owned; may be null.
   const ParamStore* like = nullptr;
-  // How leaves of groups on other Layouts find their slots.
+  // How leaves of groups on other Layouts are matched with slots.
   AlignBy by = AlignBy::kPath;
 };
 
-// Returns what Merge would report: what is unexpected sorted by text. O(leaves).
+// Returns what Merge would report, with the unexpected paths sorted by text. O(leaves).
 FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                      const MergeOptions& options = {});
 
-// One store on `expected`. What is given is empty afterwards. `expected` may be the Layout of one
-// of the groups, and `like` one of them.
+// Merges groups into a store on `expected`. Rvalue groups are empty afterwards. `expected` may be
+// the Layout of one of the groups, and `like` may be one of them.
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options = {});
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        absl::Span<const ParamStore* const> groups,
                                        const MergeOptions& options = {});
-// One store on the Layout that all share.
-// error InvalidArgument also: no groups, or their Layouts differ.
+// Merges groups into a store on the Layout that all share.
+// error InvalidArgument: as above, no groups, or their Layouts differ.
 absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
                                        const MergeOptions& options = {});
 
 namespace internal {
 
-// A group that is given away, or only read.
+// A group to move from, or only to read.
 struct MergeInput {
   const ParamStore* group;
   ParamStore* given;  // null: only read
 };
 
-// What is expected in a slot; where there is no value, or no function at all: anything.
+// Returns the spec expected in a slot. Without a value or a function, any spec is accepted.
 using ExpectedSpec = std::optional<absl::FunctionRef<std::optional<LeafSpec>(Slot)>>;
 
 inline MergeInput ToMergeInput(const ParamStore& group) { return {&group, nullptr}; }
 inline MergeInput ToMergeInput(ParamStore& group) { return {&group, nullptr}; }
 inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
 
-// On the Layout that all share, and on one that is given. The same group may be given twice, which
-// is an error unless it is empty.
+// Merge groups on the Layout that all share, or on `expected`. Passing a group twice is an error
+// unless it is empty.
 absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
                                        const MergeOptions& options);
 absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
@@ -86,7 +86,7 @@ FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> 
 
 }  // namespace internal
 
-// Any number of groups of one Layout, rvalues and const mixed.
+// Merges any number of groups on the same Layout, rvalues and const groups mixed.
 template <typename... Groups>
 requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
     absl::StatusOr<ParamStore> Merge(Groups&&... groups) {

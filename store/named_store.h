@@ -1,4 +1,4 @@
-// NamedStore: a part of an optimizer's state, by value.
+// NamedStore: a part of an optimizer's state.
 //
 //   for (const NamedStore& part : adamw.state()) ...   // part.name, part.store
 #ifndef LEAFSTORE_STORE_NAMED_STORE_H_
@@ -10,8 +10,8 @@
 
 namespace leafstore {
 
-// "exp_avg", "exp_avg_sq", "momentum_buffer": tensors like the parameters. "step": an int for each.
-// Of an OptimizerSet with the name of the group before it: "bias/step".
+// "exp_avg", "exp_avg_sq" and "momentum_buffer" have tensors shaped like the parameters; "step" has
+// an int for each. An OptimizerSet prefixes the name of the group: "bias/step".
 struct NamedStore {
   std::string name;
   ParamStore store;

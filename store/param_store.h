@@ -1,38 +1,38 @@
-// ParamStore: a compact dictionary from path to leaf, of a whole model or of a group of it.
+// ParamStore: a compact dictionary from path to leaf, of a complete model or a group of it.
 //
 //   ParamStore params = ParamStore::Create(def, leaves).value();
-//   const Leaf* bias = params.Find(".head.bias");              // null if there is none
-//   for (const Leaf& leaf : params.leaves()) ...               // O(1) to get; treedef's order
+//   const Leaf* bias = params.Find(".head.bias");              // null if it does not exist
+//   for (const Leaf& leaf : params.leaves()) ...               // in the treedef's order
 //   LEAFSTORE_RETURN_IF_ERROR(params.Set(".head.bias", new_bias));
 //   {
 //     MutableTensor w = params.Mutate(".head.weight").value(); // RAII: closes at the brace
 //     w.span<float>()[0] = 1;
 //   }
-//   ParamStore snapshot = params.Snapshot().value();           // O(1); no later write reaches it
+//   ParamStore snapshot = params.Snapshot().value();           // O(1); unaffected by later writes
 //
-// Halves. A Layout (the paths, shared) and the leaves (a vector of handles, shared until written).
-// A group has some of its Layout's slots; it costs what its own leaves cost, whatever the model is.
+// Parts. A store consists of a Layout (the paths, shared) and the leaves (a vector of handles,
+// shared until written). A group has some of its Layout's slots; its cost depends only on its own
+// leaves.
 //
-// Order is the Layout's, never a hash map's. `place` counts the leaves of this store, `slot` those
-// of its Layout; for a store of the whole Layout they are the same.
+// Order. Leaves are in the order of the Layout. `place` is the index of a leaf in this store, and
+// `slot` its index in the Layout; they are the same for a store with all slots of its Layout.
 //
-// Sharing by value. Snapshot, and groups or merges made from a const store, share leaves and their
-// bytes until one side writes: that side then copies the handles, and the bytes it touches. A store
-// is move-only, so that this is always asked for by name.
+// Copy-on-write. Snapshots, and groups or merges made from a const store, share leaves and their
+// bytes until one side writes, which then copies the handles and the bytes that it writes. A store
+// is move-only, so that sharing is always explicit.
 //
-// Borrows. While a MutableTensor or MutableLeaves of this store is open, whatever would look at all
-// leaves as they are or move them (Snapshot, Partition, Merge, Set, Insert, Erase, a second borrow
-// of the same leaf) is error FailedPrecondition, not a torn result. The store must outlive its
-// borrows; it may be moved meanwhile.
+// Borrows. While a MutableTensor or MutableLeaves of this store is open, operations that read or
+// move all leaves (Snapshot, Partition, Merge, Set, Insert, Erase, a second borrow of the same
+// leaf) return error FailedPrecondition. The store must outlive its borrows; it may be moved
+// meanwhile.
 //
-// Generations. Every leaf has one (tensor.h). Set and the closing of a borrow give a new, larger
-// one.
+// Generations. Every leaf has one (tensor.h). Set and closing a borrow assign a new, larger one.
 //
-// What is moved from may only be assigned to or destroyed, but where a function that takes a store
-// says that it is empty afterwards.
+// A moved-from store may only be assigned to or destroyed, unless the function that accepts it
+// documents that it is empty afterwards.
 //
-// Threads: const calls on one store are safe from many threads. A snapshot may go to any thread and
-// be read there while this store is written.
+// Threads: const calls on one store are safe from many threads. A snapshot may be read on any
+// thread while this store is written.
 //
 // Errors name the path, what was expected and what was found. A failed call changes nothing.
 #ifndef LEAFSTORE_STORE_PARAM_STORE_H_
@@ -65,10 +65,10 @@ namespace internal {
 // The leaves of a store, shared by its snapshots until one of them is written.
 struct LeafArray {
   std::atomic<uint32_t> refs{1};
-  // MutableTensors that are open; kAllBorrowed while a MutableLeaves is.
+  // The number of open MutableTensors; kAllBorrowed while a MutableLeaves is open.
   std::atomic<int64_t> open_borrows{0};
   static constexpr int64_t kAllBorrowed = -1;
-  // Of the leaves' kinds, dtypes and shapes; 0 until computed (ParamStore::spec_fingerprint).
+  // The fingerprint of kinds, dtypes and shapes; 0 until computed (ParamStore::spec_fingerprint).
   mutable std::atomic<uint64_t> spec_fingerprint{0};
   std::vector<Leaf> leaves;
 };
@@ -101,7 +101,7 @@ class LeafArrayPtr {
 
 }  // namespace internal
 
-// What a new leaf must have in common with the one it replaces.
+// The requirement on a new leaf that replaces another.
 enum class SetCheck {
   kSameSpec,  // a tensor of the same dtype and shape, or a value of the same kind
   kAnything,
@@ -109,36 +109,36 @@ enum class SetCheck {
 
 class ParamStore {
  public:
-  // An empty dictionary.
+  // Creates an empty dictionary.
   ParamStore();
   ParamStore(ParamStore&&) noexcept = default;
   ParamStore& operator=(ParamStore&&) noexcept = default;
 
-  // All leaves of `def`, in its order. No tensor may have a borrow open, of which the store would
-  // not know: asserted in a debug build, since looking at each header would cost more than all the
-  // rest.
-  // error InvalidArgument: their number is not def.leaf_count(), or one is null.
+  // Creates a store of all leaves of `def`, in its order. No tensor may have an open borrow, which
+  // the store could not track. This is checked in debug builds only, as reading each header would
+  // cost more than all other work.
+  // error InvalidArgument: the number of leaves is not def.leaf_count(), or one is null.
   static absl::StatusOr<ParamStore> Create(const TreeDef& def, std::vector<Leaf> leaves);
-  // The leaves of some slots of a Layout, in order. As above. error InvalidArgument also: the slots
-  // are those of a Layout of another size.
+  // Like Create above, but for some slots of a Layout. error InvalidArgument: as above, or the
+  // slots are those of a Layout of another size.
   static absl::StatusOr<ParamStore> Create(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
-  // Like Create, for parts that are known to fit, which is checked in debug builds only.
+  // Like Create, but for parts that are known to fit, which is checked in debug builds only.
   static ParamStore FromParts(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
-  // A dictionary without a given structure (see layout.h). error AlreadyExists: a path occurs
-  // twice.
-  // error InvalidArgument, ResourceExhausted: as Layout::Create; or a leaf is null. error
-  // FailedPrecondition: a leaf is being written.
+  // Creates a dictionary without a given structure (see layout.h).
+  // error AlreadyExists: a path occurs twice.
+  // error InvalidArgument, ResourceExhausted: as Layout::Create; or a leaf is null.
+  // error FailedPrecondition: a leaf is being written.
   static absl::StatusOr<ParamStore> FromEntries(std::vector<std::pair<Path, Leaf>> entries);
 
   const Layout& layout() const { return layout_; }
   const SlotSet& slots() const { return slots_; }
-  // Leaves that are here.
+  // Returns the number of leaves held.
   uint32_t size() const { return static_cast<uint32_t>(array_.get()->leaves.size()); }
   bool empty() const { return size() == 0; }
-  // Whether every slot of the Layout is here.
+  // Returns whether it holds every slot of the Layout.
   bool complete() const { return slots_.size() == layout_.size(); }
 
-  // The leaves, by place. O(1). Valid until this store is written, moved from or destroyed.
+  // Returns the leaves, by place. Valid until this store is written, moved from or destroyed. O(1).
   absl::Span<const Leaf> leaves() const& { return array_.get()->leaves; }
   absl::Span<const Leaf> leaves() && = delete;  // would dangle
   const Leaf& leaf(uint32_t place) const& { return array_.get()->leaves[place]; }
@@ -146,79 +146,81 @@ class ParamStore {
   Slot slot(uint32_t place) const { return slots_.SlotAt(place); }
   std::string PathText(uint32_t place) const { return layout_.PathText(slot(place)); }
 
-  // The leaf at a canonical path, or null. Valid as leaves(). O(length), expected.
+  // Returns the leaf at a canonical path, or null. Valid as leaves(). Expected O(length).
   const Leaf* Find(absl::string_view path_text) const&;
   const Leaf* Find(absl::string_view path_text) && = delete;  // would dangle
-  // The leaf in a slot of the Layout, or null. O(1).
+  // Returns the leaf in a slot of the Layout, or null. O(1).
   const Leaf* FindSlot(Slot slot) const& {
     const uint32_t place = slots_.PlaceOf(slot);
     return place == kNoPlace ? nullptr : &array_.get()->leaves[place];
   }
   const Leaf* FindSlot(Slot slot) && = delete;
-  // As Find. error NotFound, with near names; InvalidArgument: no canonical path.
+  // Like Find, but returns an error. NotFound: no such leaf, with suggestions. InvalidArgument: not
+  // a canonical path.
   absl::StatusOr<const Leaf*> Get(absl::string_view path_text) const&;
   absl::StatusOr<const Leaf*> Get(absl::string_view path_text) && = delete;
-  // By dotted form. error InvalidArgument: two leaves have it; names both. error NotFound.
+  // Returns the leaf with a dotted form. error InvalidArgument: two leaves have it; names both.
+  // error NotFound: no leaf has it.
   absl::StatusOr<const Leaf*> GetDotted(absl::string_view dotted) const&;
   absl::StatusOr<const Leaf*> GetDotted(absl::string_view dotted) && = delete;
 
-  // The place of a path. error NotFound, InvalidArgument: as Get.
+  // Returns the place of a path. error NotFound, InvalidArgument: as Get.
   absl::StatusOr<uint32_t> PlaceOf(absl::string_view path_text) const;
 
-  // Replaces a leaf that is there. error NotFound: it is not. error InvalidArgument: dtype, shape
-  // or kind differ and `check` is kSameSpec. error FailedPrecondition: the leaf, or a leaf here, is
-  // being written. O(1) beyond Find, and O(leaves) once after a snapshot.
-  // SetAt: `place` must be less than size().
+  // Replaces an existing leaf. SetAt: `place` must be less than size().
+  // error NotFound: it does not exist. error InvalidArgument: dtype, shape or kind differ and
+  // `check` is kSameSpec. error FailedPrecondition: the new leaf or a leaf of this store is being
+  // written. O(1) in addition to Find, and O(leaves) once after a snapshot.
   absl::Status Set(absl::string_view path_text, Leaf leaf, SetCheck check = SetCheck::kSameSpec);
   absl::Status SetAt(uint32_t place, Leaf leaf, SetCheck check = SetCheck::kSameSpec);
 
-  // Adds a leaf that is not there. A path that is no slot of the Layout makes a Layout of paths.
-  // error AlreadyExists: it is there. error FailedPrecondition: the leaf, or a leaf here, is being
-  // written. error InvalidArgument, ResourceExhausted: as Layout::Create. O(leaves): for many, use
-  // FromEntries.
+  // Adds a new leaf. If its path is not in the Layout, the store gets a Layout of paths alone.
+  // error AlreadyExists: the path has a leaf. error FailedPrecondition: the new leaf or a leaf of
+  // this store is being written. error InvalidArgument, ResourceExhausted: as Layout::Create.
+  // O(leaves); for many leaves use FromEntries.
   absl::Status Insert(const Path& path, Leaf leaf);
-  // Set without a check, or Insert.
+  // Replaces the leaf without a check if it exists, otherwise inserts it.
   absl::Status Upsert(const Path& path, Leaf leaf);
-  // Takes a leaf out; the Layout stays. error NotFound. O(leaves).
+  // Removes a leaf, without changing the Layout. error NotFound: it does not exist. O(leaves).
   absl::Status Erase(absl::string_view path_text);
 
   // Opens one tensor for writing. error NotFound, InvalidArgument: as Get, or the leaf is static.
-  // error FailedPrecondition: it is open already.
+  // error FailedPrecondition: it is already open.
   absl::StatusOr<MutableTensor> Mutate(absl::string_view path_text) &;
   absl::StatusOr<MutableTensor> MutateAt(uint32_t place) &;
   // Opens all tensors for writing, as a step of training does. error FailedPrecondition: a borrow
   // is open.
   absl::StatusOr<MutableLeaves> MutateAll() &;
-  // Whether a borrow is open.
+  // Returns whether a borrow is open.
   bool borrowed() const { return array_.get()->open_borrows.load(std::memory_order_acquire) != 0; }
 
-  // A store of its own with the same leaves; neither sees what the other writes later. O(1).
-  // error FailedPrecondition: a borrow is open.
+  // Returns an independent store with the same leaves; later writes to one do not affect the other.
+  // error FailedPrecondition: a borrow is open. O(1).
   absl::StatusOr<ParamStore> Snapshot() const;
 
   // Returns the leaves in some of this store's slots, as a store on the same Layout. From a const
   // store the leaves are shared; from an rvalue they are moved, the others are released, and the
   // store is empty afterwards. O(slots), and for an rvalue O(leaves).
   // error NotFound: a slot is not in this store. error InvalidArgument: the slots are those of a
-  // layout of another size. error FailedPrecondition: a borrow is open.
+  // Layout of another size. error FailedPrecondition: a borrow is open.
   absl::StatusOr<ParamStore> Select(const SlotSet& slots) const&;
   absl::StatusOr<ParamStore> Select(const SlotSet& slots) &&;
 
-  // Checks that no borrow is open. error FailedPrecondition: one is; `what` says what cannot be
-  // done.
+  // Checks that no borrow is open. error FailedPrecondition: one is open; `what` names the
+  // operation.
   absl::Status CheckNoBorrow(absl::string_view what) const;
 
-  // A number that two stores of one Layout and SlotSet have in common when their leaves agree in
-  // kind, dtype and shape; seeded in each process. Computed at the first call (O(leaves)), then
-  // kept up to date. What a Grouping checks in O(1).
+  // Returns a fingerprint of the leaves' kinds, dtypes and shapes, seeded per process. Stores of
+  // equal Layout and SlotSet have equal fingerprints if all of these agree, which Grouping checks
+  // in O(1). Computed at the first call (O(leaves)), then kept up to date.
   uint64_t spec_fingerprint() const;
-  // The same if it was computed, or 0. O(1).
+  // Returns spec_fingerprint() if it was computed, or 0. O(1).
   uint64_t known_spec_fingerprint() const {
     return array_.get()->spec_fingerprint.load(std::memory_order_relaxed);
   }
 
-  // Gives the leaves away, by place, and leaves this store empty. O(1), or O(leaves) where they are
-  // shared with a snapshot. No borrow may be open.
+  // Returns the leaves, by place, and leaves this store empty. No borrow may be open. O(1), or
+  // O(leaves) if they are shared with a snapshot.
   std::vector<Leaf> TakeLeaves() &&;
 
  private:
@@ -228,21 +230,21 @@ class ParamStore {
   ParamStore(Layout layout, SlotSet slots, internal::LeafArrayPtr array)
       : layout_(std::move(layout)), slots_(std::move(slots)), array_(std::move(array)) {}
 
-  // Makes this store the only holder of its vector of handles.
+  // Makes this store the only owner of its vector of handles.
   internal::LeafArray* OwnArray();
-  // `same_spec`: the new leaf's is known to be that of the old one.
+  // `same_spec`: the new leaf is known to have the spec of the old one.
   void ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec);
   absl::Status CheckSpec(uint32_t place, const Leaf& leaf) const;
   absl::Status CheckSelect(const SlotSet& slots) const;
 
   Layout layout_;
   SlotSet slots_;
-  internal::LeafArrayPtr array_;  // never null, but after a move
+  internal::LeafArrayPtr array_;  // null only after a move
 };
 
-// All tensors of a store, open for writing. Closes when destroyed. A tensor gets a new generation
-// each time it is asked for. What is copied of leaf() meanwhile is not kept apart from later
-// writes: Clone it.
+// A borrow of all tensors of a store for writing. Closes when destroyed. Each access for writing
+// assigns the tensor a new generation. Copies of leaf() made meanwhile see later writes; use Clone
+// instead.
 class MutableLeaves {
  public:
   MutableLeaves(MutableLeaves&& other) noexcept
@@ -255,23 +257,22 @@ class MutableLeaves {
   uint32_t size() const { return static_cast<uint32_t>(array_->leaves.size()); }
   const Leaf& leaf(uint32_t place) const { return array_->leaves[place]; }
 
-  // The bytes of the tensor at `place`, cloned first where anything else can see them.
+  // Returns the bytes of the tensor at `place`, cloned first if they are shared.
   // error InvalidArgument: the leaf is static. error ResourceExhausted: no memory. O(1), or
-  // O(bytes) where it clones.
+  // O(bytes) if it clones.
   absl::StatusOr<std::byte*> raw_data(uint32_t place);
-  // For whoever will write the whole tensor at `place`, as the step of an optimizer does: its bytes
-  // as they are, until this closes, and where the new ones go. Both are the same where nothing else
-  // can see them; otherwise nothing is copied, and what is not written is undefined. To be asked for
-  // once. Errors as raw_data's. O(1).
+  // Returns the old bytes of the tensor at `place`, valid until this closes, and the destination of
+  // the new ones. The caller must write the full tensor, as the step of an optimizer does. Both are
+  // the same buffer unless the bytes are shared; then nothing is copied, and bytes not written are
+  // undefined. Call at most once per place. Errors as raw_data. O(1).
   struct Overwrite {
     const std::byte* from;
     std::byte* to;
   };
   absl::StatusOr<Overwrite> overwrite(uint32_t place);
-  // Takes back each overwrite() that had to separate the two, before anything was written.
+  // Reverts each overwrite() that allocated a new buffer. Call only before anything was written.
   void RevertOverwrites();
-  // Returns the elements. Errors as raw_data's; error InvalidArgument also: T is not the dtype's
-  // C++ type.
+  // Returns the elements. Errors as raw_data. error InvalidArgument: T is not the dtype's C++ type.
   template <typename T>
   absl::StatusOr<absl::Span<T>> GetSpan(uint32_t place) {
     const Leaf& at = leaf(place);
@@ -293,21 +294,21 @@ class MutableLeaves {
   }
 
   internal::LeafArray* array_;
-  std::vector<std::pair<uint32_t, Tensor>> overwritten_;  // place, and what was there
+  std::vector<std::pair<uint32_t, Tensor>> overwritten_;  // place and old tensor
 };
 
 namespace internal {
 
-// What split, merge and pack know about a store, or have to.
+// Access for split, merge and pack.
 struct ParamStoreAccess {
-  // Notes the fingerprint of a store's leaves where it is known; 0 where it is not.
+  // Sets the fingerprint of a store's leaves; 0 if unknown.
   static void SetFingerprint(uint64_t spec_fingerprint, ParamStore* store) {
     store->array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
   }
   static void ReplaceLeaf(ParamStore* store, uint32_t place, Leaf leaf, bool same_spec) {
     store->ReplaceLeaf(place, std::move(leaf), same_spec);
   }
-  // Whether another store has the same vector of handles.
+  // Returns whether another store shares the vector of handles.
   static bool SharesLeaves(const ParamStore& store) { return !store.array_.IsUnique(); }
 };
 

@@ -1,15 +1,15 @@
-// SlotSet: which slots of a Layout a store holds, and where in the store each is.
+// SlotSet: the slots of a Layout that a store holds, and the place of each in the store.
 //
-// A slot is a leaf's number in its Layout; a place is its position in one store. For a store of
-// the whole Layout they are the same; a group of it has some of the slots, in order.
+// A slot is the index of a leaf in its Layout; a place is its index in one store. They are the same
+// for a store of the complete Layout; a group has some of the slots, in order.
 //
 //   SlotSet set = SlotSet::Create(100'000, {7, 4711}).value();
 //   set.PlaceOf(4711);   // 1, O(1)
 //   set.SlotAt(0);       // 7, O(1)
 //
-// The set keeps the sorted slots and a bitmap with a count a word, so that slot to place is one
-// popcount. Memory: 4 bytes a slot held and 16 bytes for 64 slots of the Layout up to the last
-// held.
+// The set keeps the sorted slots and a bitmap with a count per word, so that mapping a slot to a
+// place takes one popcount. Memory: 4 bytes per slot held, and 16 bytes per 64 slots of the Layout
+// up to the last slot held.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_SLOT_SET_H_
@@ -34,16 +34,16 @@ inline constexpr uint32_t kNoGroup = 0xffffffff;
 
 class SlotSet {
  public:
-  // Every slot below `universe`: no memory.
+  // Returns the set of all slots below `universe`. Uses no memory.
   static SlotSet All(uint32_t universe) { return SlotSet(universe, universe, nullptr); }
-  // Some of them. error InvalidArgument: `slots` are not strictly growing, or one is not below
-  // `universe`. O(slots + universe / 64).
+  // Returns a set of these slots. error InvalidArgument: `slots` are not strictly ascending, or one
+  // is not below `universe`. O(slots + universe / 64).
   static absl::StatusOr<SlotSet> Create(uint32_t universe, std::vector<Slot> slots);
-  // Like Create, for slots that are known to be strictly ascending and below `universe`, which is
-  // checked in debug builds only.
+  // Like Create, but for slots that are known to be strictly ascending and below `universe`, which
+  // is checked in debug builds only.
   static SlotSet FromSorted(uint32_t universe, std::vector<Slot> slots);
 
-  // No slots of no layout.
+  // Creates an empty set with an empty universe.
   SlotSet() = default;
 
   uint32_t universe() const { return universe_; }
@@ -54,7 +54,7 @@ class SlotSet {
   bool is_all() const { return sparse_ == nullptr; }
 
   Slot SlotAt(uint32_t place) const { return sparse_ == nullptr ? place : sparse_->slots[place]; }
-  // The place of `slot`, or kNoPlace; any `slot` may be asked for.
+  // Returns the place of `slot`, or kNoPlace. Accepts any slot.
   uint32_t PlaceOf(Slot slot) const {
     if (slot >= end_) return kNoPlace;
     if (sparse_ == nullptr) return slot;
@@ -65,17 +65,18 @@ class SlotSet {
   }
   bool Contains(Slot slot) const { return PlaceOf(slot) != kNoPlace; }
 
-  // Returns the slots at some places, which must be strictly ascending and below size(). All places
-  // give this very set, so that comparing the two stays O(1). O(places + universe / 64).
+  // Returns the slots at some places, which must be strictly ascending and below size(). If these
+  // are all places, the result shares this set's data, so that comparing the two stays O(1).
+  // O(places + universe / 64).
   SlotSet AtPlaces(absl::Span<const uint32_t> places) const;
 
-  // O(1) where both are one object or both hold everything.
+  // O(1) if both share their data or hold all slots.
   friend bool operator==(const SlotSet& a, const SlotSet& b) { return a.Equals(b); }
 
  private:
   struct Word {
     uint64_t bits = 0;
-    uint32_t before = 0;  // slots held in all words before
+    uint32_t before = 0;  // the number of slots held in earlier words
   };
   struct Sparse {
     std::vector<Slot> slots;

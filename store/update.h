@@ -1,11 +1,11 @@
-// Update: a group goes back into its parent, or leaves from elsewhere into a model.
+// Update: replaces leaves of a store by those of a group or of another source.
 //
-//   Update(&params, std::move(biases));                      // what was done to a group
+//   Update(&params, std::move(biases));                      // writes a changed group back
 //   ParamStore file = LoadNpz("biases.npz").value();
 //   Update(&params, file, {.by = AlignBy::kDotted});         // PyTorch's `head.bias` to .head.bias
 //
-// Every leaf of the group replaces one of the store. What the group does not have stays as it is;
-// Align(group, store).Missing() says what that is.
+// Every leaf of the group replaces one of the store. Other leaves of the store are unchanged;
+// Align(group, store).Missing() returns their places.
 #ifndef LEAFSTORE_STORE_UPDATE_H_
 #define LEAFSTORE_STORE_UPDATE_H_
 
@@ -18,17 +18,17 @@ namespace leafstore {
 
 struct UpdateOptions {
   SetCheck check = SetCheck::kSameSpec;
-  // How leaves of a group on another Layout find theirs.
+  // How leaves of a group on another Layout are matched.
   AlignBy by = AlignBy::kPath;
 };
 
-// Replaces leaves of `store` by those of `group`, which keep their generations. A group that is
-// given away is empty afterwards.
-// error InvalidArgument: leaves of the group are not in the store, two are one leaf there, a dotted
-// form is that of two leaves, or dtypes, shapes or kinds differ; all are named (FitReport), by
-// AlignBy::kDotted with what is unexpected in dotted form.
+// Replaces leaves of `store` by those of `group`, which keep their generations. An rvalue group is
+// empty afterwards.
+// error InvalidArgument: leaves of the group are not in the store, two of them match the same leaf,
+// two leaves have the same dotted form, or dtypes, shapes or kinds differ; all are named
+// (FitReport). With AlignBy::kDotted, unexpected paths are in dotted form.
 // error FailedPrecondition: a borrow is open in one of the two. A failed call changes nothing.
-// O(group), by position where the Layouts are equal.
+// O(group), by position, if the Layouts are equal.
 absl::Status Update(ParamStore* store, const ParamStore& group, const UpdateOptions& options = {});
 absl::Status Update(ParamStore* store, ParamStore&& group, const UpdateOptions& options = {});
 

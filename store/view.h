@@ -1,4 +1,4 @@
-// View: one leaf or subtree of a model, without building the rest.
+// View: accesses one leaf or subtree of a model without building the rest.
 //
 //   View model(def, params);
 //   const Tensor* weight = model["layers"][0]["weight"].tensor().value();
@@ -15,7 +15,7 @@
 // below a leaf.
 //
 // Lifetime. A view holds the structure and points to the store, which must outlive it and not move.
-// The leaves that it returns live as long as the store's.
+// The leaves returned live as long as the store's.
 //
 // Threads: immutable; calls are safe from many threads while the store is not written.
 #ifndef LEAFSTORE_STORE_VIEW_H_
@@ -46,7 +46,7 @@ class View {
   // are found by path). A leaf that it lacks is error NotFound when it is requested.
   View(TreeDef def, const ParamStore& store);
   View(TreeDef def, ParamStore&& store) = delete;  // would dangle
-  // Views the store with the structure of its own Layout; status() has the error if there is none.
+  // Views the store with the structure of its own Layout; status() has the error of Layout::def().
   explicit View(const ParamStore& store);
   explicit View(ParamStore&& store) = delete;
 
@@ -63,7 +63,7 @@ class View {
   const absl::Status& status() const { return status_; }
   bool ok() const { return status_.ok(); }
 
-  // These describe the node reached (an alias's owner); status() must be OK.
+  // Describe the node reached (for an alias, its owner). status() must be OK.
   NodeId node() const { return node_; }
   NodeKind kind() const { return def_.kind(node_); }
   const TreeDef& def() const { return def_; }
@@ -75,7 +75,7 @@ class View {
   // Returns the leaf. error: status(); InvalidArgument: the node is not a leaf; NotFound: the store
   // does not have it.
   absl::StatusOr<const Leaf*> leaf() const;
-  // Return the leaf's tensor or value. error as leaf(); InvalidArgument: the leaf is the other
+  // Return the leaf's tensor or value. error as leaf(); InvalidArgument: the leaf is of the other
   // kind.
   absl::StatusOr<const Tensor*> tensor() const;
   absl::StatusOr<const Value*> value() const;

@@ -28,7 +28,7 @@ struct Split {
 };
 
 // Reads a gzipped or plain file whose lines have 64 pixels from 0 to 16 and the class, separated by
-// commas. error NotFound, InvalidArgument: with the line, what was expected and found.
+// commas. error NotFound; InvalidArgument, with the line and what was expected and found.
 absl::StatusOr<Split> LoadDigits(const std::string& path);
 
 // Returns the images of `rows`, half of them shifted by up to one pixel in x and y.

@@ -50,7 +50,7 @@ absl::Status IoError(const fs::path& path, const std::error_code& error) {
   return absl::ErrnoToStatus(error.value(), path.string());
 }
 
-// Locks the directory, so that no other process can write to it.
+// Opens the directory and locks it, so that no other process can write to it.
 absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   std::error_code error;
   fs::create_directories(arguments.checkpoint_dir, error);
@@ -69,7 +69,7 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
                              Trainer::Resume(arguments.settings, data, newest.reader));
   for (const SkippedCheckpoint& skipped : newest.skipped) {
-    // A checkpoint of a newer leafstore, for example, must not be overwritten by training.
+    // Training must not overwrite a checkpoint of a newer leafstore, for example.
     if (!absl::IsDataLoss(skipped.why)) return skipped.why;
     std::fprintf(stderr, "digits: passed over: %s\n", std::string(skipped.why.message()).c_str());
   }

@@ -13,8 +13,8 @@ using leafstore::DType;
 using leafstore::MutableTensor;
 using leafstore::Tensor;
 
-// Returns a normally distributed value from two uniform ones (Box and Muller, 1958). The distribution
-// of the standard library may differ between implementations.
+// Returns a normally distributed value, computed from two uniform ones (Box and Muller, 1958). The
+// distribution of the standard library may differ between implementations.
 float Normal(std::mt19937_64* random) {
   const double a = (static_cast<double>((*random)() >> 11) + 0.5) * 0x1p-53;
   const double b = static_cast<double>((*random)() >> 11) * 0x1p-53;

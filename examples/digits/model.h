@@ -69,7 +69,8 @@ struct Model {
   LEAFSTORE_TYPE_NAME("DigitsModel")
 };
 
-// Returns a new model: weights from a normal distribution of variance 2 / inputs, scales 1, the rest 0.
+// Returns a new model. Weights have a normal distribution of variance 2 / inputs, scales are 1, and
+// the rest is 0.
 absl::StatusOr<Model> MakeModel(int64_t hidden, int blocks, std::mt19937_64* random);
 
 }  // namespace digits

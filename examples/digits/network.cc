@@ -69,7 +69,7 @@ Network::Params Network::View(const leafstore::Groups& groups) {
   return view;
 }
 
-// The values that the forward pass keeps for the backward pass, one row per image.
+// The values that the backward pass needs from the forward pass, one row per image.
 struct Network::Activations {
   struct Block {
     Matrix normalized;  // (z - mean) / deviation
@@ -87,7 +87,7 @@ struct Network::Activations {
   }
 };
 
-// A part of a batch, and the gradients of its images.
+// A part of a batch and its gradients.
 struct Network::Shard {
   Dataset data;
   Result result;

@@ -1,7 +1,7 @@
-// The network's arithmetic: forward and backward, written by hand with Eigen.
+// The network's forward and backward passes, written by hand with Eigen.
 //
-// It reads parameters and writes gradients in place, in the tensors of stores, by slot. The slots are
-// found by path once. A step rebuilds no structs and uses no strings.
+// It reads parameters and writes gradients in place, in the tensors of stores, by slot. The slots
+// are looked up by path once. A step rebuilds no structs and uses no strings.
 #ifndef LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_
 #define LEAFSTORE_EXAMPLES_DIGITS_NETWORK_H_
 
@@ -28,11 +28,11 @@ struct Slots {
   leafstore::Slot embed_weight, embed_bias, head_weight, head_bias, reconstruct_bias;
   std::vector<BlockSlots> blocks;
 
-  // error NotFound: the structure is not that of a Model.
+  // Looks up the slots. error NotFound: the structure is not that of a Model.
   static absl::StatusOr<Slots> Create(const leafstore::TreeDef& def);
 };
 
-// The result for some images.
+// The result for a set of images.
 struct Result {
   double loss = 0;  // summed over the images
   int correct = 0;
@@ -46,22 +46,21 @@ struct Result {
 
 class Network {
  public:
-  // For models of the structure and static leaves of `params` (sizes, epsilon, weight of the second
-  // loss). error NotFound, InvalidArgument: it is not a complete store of a Model.
+  // Returns a network for models with the structure and static leaves of `params` (sizes, epsilon,
+  // weight of the second loss). error NotFound, InvalidArgument: not a complete store of a Model.
   static absl::StatusOr<Network> Create(const leafstore::ParamStore& params);
 
-  // By slot, the first number of each tensor. Valid while the stores it was made of are not
-  // written.
+  // The first element of each tensor, by slot. Valid until its stores are written.
   using Params = std::vector<const float*>;
-  // Of groups that together hold every parameter. O(leaves).
+  // Returns a view of groups that together hold every parameter. O(leaves).
   static Params View(const leafstore::Groups& groups);
 
   // Computes loss and accuracy.
   Result Evaluate(const Params& params, const Dataset& data) const;
 
-  // The same, and the gradients of the mean loss, written to `gradients`: a store like the whole
-  // model's. The batch is cut into kShards parts whose sums are added in order: so the bits do not
-  // depend on the number of threads.
+  // Like Evaluate, but also writes the gradients of the mean loss to `gradients`, a store like that
+  // of the full model. The batch is split into kShards parts whose sums are added in order, so that
+  // the bits of the result do not depend on the number of threads.
   absl::StatusOr<Result> Train(const Params& params, const Dataset& batch, int threads,
                                leafstore::ParamStore* gradients) const;
 

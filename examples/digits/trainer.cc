@@ -34,7 +34,7 @@ absl::StatusOr<std::mt19937_64> FromText(const std::string& text) {
   return absl::InvalidArgumentError("the random state cannot be read");
 }
 
-// The shuffle of the standard library may differ between implementations.
+// Returns shuffled rows. The shuffle of the standard library may differ between implementations.
 std::vector<int> ShuffledRows(int count, std::mt19937_64* random) {
   std::vector<int> rows(static_cast<size_t>(count));
   std::iota(rows.begin(), rows.end(), 0);
@@ -119,8 +119,8 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
   return trainer;
 }
 
-// The embedding joins the other groups: their optimizers keep the state of every leaf they had, and
-// begin with the embedding's leaves at zero.
+// Moves the embedding to the other groups. Their optimizers keep the state of their leaves, and
+// start from zero for the leaves of the embedding.
 absl::Status Trainer::Unfreeze() {
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups_.Merge());
   LEAFSTORE_ASSIGN_OR_RETURN(const Grouping unfrozen, GroupingOf(params, /*frozen=*/false));

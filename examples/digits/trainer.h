@@ -5,9 +5,9 @@
 //   no_decay   biases and norms (by their tag): Adam
 //   weights    the rest: AdamW with weight decay
 //
-// A checkpoint, which may be made after any step, has the parameters with the names of their groups,
-// the state of the optimizers, and the Progress of the trainer. A run that continues from it has the
-// same bits as a run that never stopped, with any number of threads.
+// A checkpoint, possible after any step, holds the parameters with the names of their groups, the
+// state of the optimizers, and the Progress of the trainer. A run that resumes from it produces the
+// same bits as an uninterrupted run, with any number of threads.
 #ifndef LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 #define LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 
@@ -47,13 +47,13 @@ struct Settings {
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-// The progress of a run: everything that is needed to continue in the middle of an epoch.
+// The progress of a run: everything needed to resume in the middle of an epoch.
 struct Progress {
   int64_t epoch = 0;         // epochs done
   int64_t step = 0;          // steps done
-  Result trained;            // of the epoch of the last step; its count is how far into it that was
-  std::string random;        // of std::mt19937_64, as its operator<< writes it
-  std::string epoch_random;  // when that epoch began: gives its order of the images again
+  Result trained;            // in the epoch of the last step; its count is the position in it
+  std::string random;        // std::mt19937_64, in the form of its operator<<
+  std::string epoch_random;  // at the start of the epoch; determines the order of images
   Settings settings;
   LEAFSTORE_FIELDS(epoch, step, trained, random, epoch_random, settings)
   LEAFSTORE_TYPE_NAME("Progress")
@@ -63,8 +63,8 @@ class Trainer {
  public:
   // Starts a new run. `data` must outlive it.
   static absl::StatusOr<Trainer> Start(const Settings& settings, const Split* data);
-  // The run that a checkpoint is of. error: as CheckpointReader, Unflatten; InvalidArgument: it was
-  // begun with other settings, or has come further in an epoch than there are images.
+  // Resumes the run of a checkpoint. error: as CheckpointReader, Unflatten; InvalidArgument: the
+  // run has other settings, or its position in the epoch exceeds the count of images.
   static absl::StatusOr<Trainer> Resume(const Settings& settings, const Split* data,
                                         const leafstore::CheckpointReader& checkpoint);
 
@@ -74,12 +74,12 @@ class Trainer {
   // Return whether the last step ended an epoch, and the run.
   bool epoch_ended() const { return progress_.trained.count == data_->train.size(); }
   bool done() const { return progress_.epoch >= settings().epochs; }
-  // Of the images of the epoch so far, as they were trained on.
+  // Returns the result for the images of this epoch so far, at the time of training on them.
   const Result& trained() const { return progress_.trained; }
   const leafstore::Groups& groups() const { return groups_; }
 
-  // Trains on one batch. The first step of an epoch shuffles the images, and regroups where the
-  // embedding is to be unfrozen.
+  // Trains on one batch. The first step of an epoch shuffles the images, and regroups if the
+  // embedding becomes trainable.
   absl::Status Step(int threads);
   Result Test() const;
 
@@ -105,7 +105,7 @@ class Trainer {
   Network network_;
   leafstore::Groups groups_;
   leafstore::OptimizerSet optimizers_;
-  leafstore::ParamStore gradients_;  // of the whole model
+  leafstore::ParamStore gradients_;  // of the full model
   const Split* data_;
   Progress progress_;
   std::mt19937_64 random_;

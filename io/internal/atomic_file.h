@@ -31,7 +31,7 @@ namespace leafstore::internal {
 
 class AtomicFile {
  public:
-  // How many temporary names Create tries. Those of a process that crashed may still exist.
+  // The number of temporary names that Create tries. Those of a crashed process may still exist.
   static constexpr int kMaxNames = 1000;
 
   // Creates the temporary file beside `path`. Of `options`, `durable` and `file_system` matter.
@@ -56,7 +56,8 @@ class AtomicFile {
 
   // Writes what the stream holds, syncs and closes.
   absl::Status Close();
-  // Renames the file to its path, and unless told otherwise syncs the directory. Only after Close.
+  // Renames the file to its path. Then syncs the directory, if `sync_directory` and the file is
+  // durable. Call after Close.
   absl::Status Commit(bool sync_directory = true);
   // Like Commit, but replaces nothing: error AlreadyExists if the path exists.
   absl::Status CommitNew(bool sync_directory = true);

@@ -1,4 +1,4 @@
-// Which filters of a grouping took nothing, and why, for an error. For grouping.cc.
+// Finds the filters of a grouping whose groups are empty, and explains why. For grouping.cc.
 #ifndef LEAFSTORE_SELECT_INTERNAL_EMPTY_GROUPS_H_
 #define LEAFSTORE_SELECT_INTERNAL_EMPTY_GROUPS_H_
 
@@ -16,10 +16,10 @@
 
 namespace leafstore::internal {
 
-// Checks that each filter has a leaf in its group. error InvalidArgument: names each that has none,
-// and says whether it matches nothing (with suggestions where it is a glob) or which one took what
-// it matches. Filters are called by the names of their groups, or by index where there are no names.
-// O(filters); for the error, O(nodes * filters that took nothing).
+// Checks that the group of each filter has a leaf. error InvalidArgument: names each filter whose
+// group is empty, and says that it matches nothing (with suggestions for a glob) or which filter
+// its matches belong to. Filters are named by their groups, or by index if there are no names.
+// O(filters); for the error, O(nodes * filters with empty groups).
 absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
                                 absl::Span<const Filter> filters, GroupingRule rule,
                                 absl::Span<const SlotSet> groups,

@@ -6,9 +6,8 @@
 //     node = evaluator.Matches(0) ? def.end(node) : node + 1;
 //   }
 //
-// Entered nodes must come in preorder, each after its parent; whole subtrees may be left out. Globs
-// go a step a key, all of them together. Text of paths is made only where a regular expression asks
-// for it.
+// Nodes must be entered in preorder, each after its parent; complete subtrees may be skipped. All
+// globs advance together, one step per key. Paths are printed only for regular expressions.
 //
 // Threads: one at a time.
 #ifndef LEAFSTORE_SELECT_INTERNAL_FILTER_EVALUATOR_H_
@@ -34,7 +33,7 @@ namespace leafstore::internal {
 
 class FilterEvaluator {
  public:
-  // The first three must outlive this. The filters must be OK.
+  // The arguments must outlive this. The filters must be OK.
   FilterEvaluator(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters);
 
   // Makes `node` the one that filters are evaluated on.
@@ -45,20 +44,20 @@ class FilterEvaluator {
     return root.glob != kNoGlob ? globs_.Accepts(root.glob) : Evaluate(root.term);
   }
 
-  // error ResourceExhausted: the text for a regular expression is over the limit; matches since
-  // then are meaningless.
+  // Returns OK or an error. ResourceExhausted: the text for regular expressions exceeds the limit;
+  // later results of Matches are meaningless.
   const absl::Status& status() const { return status_; }
 
  private:
-  // An expression with what it needs at hand.
+  // An expression with its evaluation state.
   static constexpr uint32_t kNoGlob = ~uint32_t{0};
   struct Term {
     const FilterExpr* expr;
-    uint32_t glob = kNoGlob;         // of a glob: its number in globs_
-    uint64_t regex_bytes = 0;        // of a regular expression: how much text it was asked about
-    std::vector<uint32_t> children;  // in terms_
+    uint32_t glob = kNoGlob;         // for a glob: its index in globs_
+    uint64_t regex_bytes = 0;        // for a regular expression: bytes of text matched so far
+    std::vector<uint32_t> children;  // indices in terms_
   };
-  // A filter: its term, and where that is a glob and no more, its number.
+  // The term of a filter, and its index in globs_ if the filter is just a glob.
   struct Root {
     uint32_t term;
     uint32_t glob;
@@ -67,22 +66,22 @@ class FilterEvaluator {
   uint32_t AddTerm(const FilterExpr& expr);
   bool Evaluate(uint32_t term);
   bool EvaluateRegex(Term* term);
-  // Extends text_ to the path of the node entered. Returns false if that has more than `most` bytes.
+  // Extends text_ to the path of the current node. Returns false if it exceeds `most` bytes.
   bool MakeText(uint64_t most);
-  // Makes spec_ and leaf_ those of the leaf in `slot`.
+  // Sets spec_ and leaf_ to those of the leaf in `slot`.
   void EnterLeaf(Slot slot);
 
   const TreeDef& def_;
   const LeafSpecs& leaves_;
   std::vector<Term> terms_;
-  std::vector<Root> roots_;  // one a filter
+  std::vector<Root> roots_;  // by filter
   GlobWalk globs_;
-  std::vector<NodeId> ancestors_;  // from the root to the node entered
+  std::vector<NodeId> ancestors_;  // from the root to the current node
   bool wants_text_ = false;        // some filter has a regular expression
   bool wants_leaf_ = false;        // some filter depends on more than structure
-  // The path of as many ancestors as a regular expression was evaluated for.
+  // The path of those ancestors that a regular expression needed so far.
   PathCursor text_{PathForm::kCanonical, PathCursor::kNoLimit};
-  // Of the node entered, as a NodeView has them.
+  // The current node, as in NodeView.
   NodeId node_ = kRootNode;
   std::optional<LeafSpec> spec_;
   const Leaf* leaf_ = nullptr;

@@ -1,4 +1,4 @@
-// FilterExpr: the expression behind a Filter. For store/ alone.
+// FilterExpr: the expression behind a Filter.
 #ifndef LEAFSTORE_SELECT_INTERNAL_FILTER_EXPR_H_
 #define LEAFSTORE_SELECT_INTERNAL_FILTER_EXPR_H_
 
@@ -20,8 +20,8 @@ namespace leafstore::internal {
 
 class FilterExpr {
  public:
-  // Most levels of `and`, `or` and `not` in one another; a chain of one of the first two is one
-  // level. All that walks expressions recurses.
+  // The limit of nested levels of `and`, `or` and `not`, as code that walks expressions recurses. A
+  // chain of `and` or of `or` is one level.
   static constexpr int kMaxLevels = 1000;
 
   enum class Op : uint8_t {
@@ -48,18 +48,18 @@ class FilterExpr {
   explicit FilterExpr(Op o) : op(o) {}
 
   Op op;
-  std::string text;    // a pattern, type name, tag, child's name, or a callable's name
-  int64_t number = 0;  // a rank, a number of bytes, a DType, NodeKind or ValueKind
+  std::string text;    // a pattern, type name, tag, or name of a child or callable
+  int64_t number = 0;  // a rank, byte count, DType, NodeKind or ValueKind
   SizeCompare compare = SizeCompare::kEqual;
   std::optional<GlobPattern> glob;
   std::unique_ptr<RE2> regex;
   std::function<bool(const NodeView&)> callable;
   std::vector<std::shared_ptr<const FilterExpr>> children;  // of and, or (two or more), not (one)
-  int levels = 1;                                           // this one and those below
-  absl::Status status;                                      // of this expression and all below it
+  int levels = 1;                                           // including this one
+  absl::Status status;                                      // of this expression and its children
 };
 
-// What a Filter is made of.
+// Converts between Filter and FilterExpr.
 struct FilterAccess {
   static Filter Make(std::shared_ptr<const FilterExpr> expr) { return Filter(std::move(expr)); }
   static const std::shared_ptr<const FilterExpr>& Expr(const Filter& filter) {

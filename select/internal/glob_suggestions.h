@@ -1,14 +1,12 @@
-// Suggestions for a glob that matches nothing, for the end of an error message. For the library
-// alone.
+// GlobSuggestions: suggestions for a glob that matches nothing, for the end of an error message.
 //
 //   GlobSuggestions names = GlobSuggestions::Of(def);
-//   names.DidYouMean(glob);   // of `**.bais`: "; no key is 'bais'; did you mean bias?"
+//   names.DidYouMean(glob);   // for `**.bais`: "; no key is 'bais'; did you mean bias?"
 //
-// A key that the glob names in full and that is nowhere is what is wrong with it; where all its
-// keys are somewhere, the dotted names that are near to the whole of it are suggested.
+// If a literal key of the glob does not exist, keys similar to it are suggested; otherwise, dotted
+// names similar to the full glob.
 //
-// Bounds: so many names, and of so many bytes, as are worth a look (suggest.h), whatever the
-// model is.
+// Bounds: the number and length of names are limited (suggest.h), regardless of the model's size.
 #ifndef LEAFSTORE_SELECT_INTERNAL_GLOB_SUGGESTIONS_H_
 #define LEAFSTORE_SELECT_INTERNAL_GLOB_SUGGESTIONS_H_
 
@@ -28,10 +26,10 @@ class GlobSuggestions {
  public:
   // Returns the names of all nodes.
   static GlobSuggestions Of(const TreeDef& def);
-  // Those of a path as well.
+  // Adds the names of a path.
   void Add(const Path& path);
 
-  // Empty where nothing is near.
+  // Returns the end of a message, or "" if nothing is similar.
   std::string DidYouMean(const GlobPattern& glob) const;
 
  private:
@@ -41,7 +39,7 @@ class GlobSuggestions {
   void AddDotted(const std::string& name);
   bool IsKnown(absl::string_view key) const;
 
-  // No indices: that one of them is missing says nothing of the name.
+  // Without indices: a missing index does not mean a misspelt name.
   absl::flat_hash_set<std::string> keys_;
   std::vector<std::string> dotted_;
 };

@@ -1,19 +1,18 @@
-// GlobWalk: many globs that go down one tree together. For store/ alone.
+// GlobWalk: matches many globs together while walking down a tree.
 //
 //   const GlobPattern pattern = GlobPattern::Parse("layers.*.attn.**").value();
 //   GlobWalk walk(def);
 //   const size_t glob = walk.Add(pattern);
 //   walk.Enter(kRootNode, 0);
 //   walk.Enter(node, depth);   // after its parent, at depth - 1
-//   walk.Accepts(glob);        // does it match the node entered?
+//   walk.Accepts(glob);        // whether it matches the current node
 //
-// The globs are one automaton, made as far as it is walked: a state is the states of all of them,
-// and what a key leads to from there is remembered. A model has few states and few keys, so that a
-// node costs one lookup however many globs there are. Where there are too many to remember, the
-// globs take their steps one by one.
+// The globs form one automaton that is built lazily: a state is the combination of the states of
+// all globs, and transitions by key are cached. A model has few states and few distinct keys, so a
+// node costs one lookup for any number of globs. When the cache is full, the globs step one by one.
 //
-// Memory: 16 bytes a node for up to 2^14 nodes, what the states take that are remembered, and a word
-// for each glob at each depth. Threads: one at a time.
+// Memory: 16 bytes per node for up to 2^14 nodes, the cached states, and a word for each glob at
+// each depth. Threads: one at a time.
 #ifndef LEAFSTORE_SELECT_INTERNAL_GLOB_WALK_H_
 #define LEAFSTORE_SELECT_INTERNAL_GLOB_WALK_H_
 
@@ -30,7 +29,7 @@ namespace leafstore::internal {
 
 class GlobWalk {
  public:
-  // Most words of states that are remembered, a glob a word.
+  // The limit of cached states in words; a state has one word per glob.
   static constexpr size_t kMaxRemembered = size_t{1} << 18;
 
   // `def` must outlive this. `max_remembered` is for tests.
@@ -38,48 +37,49 @@ class GlobWalk {
   GlobWalk(const GlobWalk&) = delete;  // points into itself
   GlobWalk& operator=(const GlobWalk&) = delete;
 
-  // Adds a glob, before the first node is entered, and returns its number. The pattern must outlive
-  // this.
+  // Adds a glob and returns its index. Must be called before the first Enter. The pattern must
+  // outlive this.
   size_t Add(const GlobPattern& pattern);
 
   bool empty() const { return patterns_.empty(); }
 
-  // Makes `node`, at `depth` below the root, the one that is asked about. The last one entered at
-  // the depth above must be its parent. O(1) where state and key are remembered; else
-  // O(globs * the length of the key * the length of a pattern).
+  // Makes `node`, at `depth` below the root, the current node. The last node entered at depth - 1
+  // must be its parent. O(1) if state and key are cached; else O(globs * length of the key * length
+  // of a pattern).
   void Enter(NodeId node, size_t depth);
 
-  // Whether the glob matches the node entered; there must be one. O(1).
+  // Returns whether the glob matches the current node, which must exist. O(1).
   bool Accepts(size_t glob) const { return (here_[glob] & accepting_[glob]) != 0; }
 
-  // How many words of states are remembered; at most `max_remembered`.
+  // Returns the number of words of cached states, at most `max_remembered`.
   size_t remembered() const { return by_number_.size() * patterns_.size(); }
 
  private:
-  // The states of all globs together, by number.
+  // The index of a combination of the states of all globs.
   using State = uint32_t;
   using StatesOfAll = std::vector<GlobPattern::States>;
-  static constexpr State kNoState = (State{1} << 30) - 1;  // one that is not remembered
+  static constexpr State kNoState = (State{1} << 30) - 1;  // not cached
 
-  // What a state and a key, which are one word, lead to.
+  // The transition from a state and a key, which are packed into one word.
   static constexpr uint64_t kNoEdge = ~uint64_t{0};
   struct Edge {
     uint64_t from = kNoEdge;
     State to = kNoState;
   };
-  // Where the walk is at a depth.
+  // The state of the walk at a depth.
   struct Level {
     State state = kNoState;
-    StatesOfAll states;  // what they are, where the state is not remembered
+    StatesOfAll states;  // if `state` is kNoState
   };
 
-  // The state of `node`, below `above`; where it was not remembered as an edge, also into `*states`.
+  // Returns the state of `node`, below `above`. Also stores it in `*states` if its edge was not
+  // cached.
   State Follow(const Level& above, NodeId node, StatesOfAll* states);
-  // The word of an edge: the same for keys that no pattern tells apart. kNoEdge: none is remembered,
-  // since the state is not, or the key is too large a number.
+  // Returns the word of an edge, which is the same for keys that no pattern distinguishes; kNoEdge
+  // if it cannot be cached, as the state is not or the key is too large an integer.
   uint64_t EdgeFrom(State above, NodeId node) const;
   void Step(const GlobPattern::States* above, NodeId node, StatesOfAll* below) const;
-  // Their number; kNoState where there is no room for more.
+  // Returns the index of these states, adding them if needed; kNoState if there is no room.
   State Remember(const StatesOfAll& states);
   const GlobPattern::States* StatesOf(const Level& level) const {
     return level.state == kNoState ? level.states.data() : by_number_[level.state];
@@ -92,9 +92,9 @@ class GlobWalk {
   bool tells_numbers_apart_ = false;
   absl::node_hash_map<StatesOfAll, State> numbers_;
   std::vector<const GlobPattern::States*> by_number_;  // in numbers_
-  std::vector<Edge> edges_;                            // a power of two; each where its hash says
+  std::vector<Edge> edges_;                            // a hash table; the size is a power of two
   std::vector<Level> levels_;                          // by depth
-  const GlobPattern::States* here_ = nullptr;          // of the node entered, by glob
+  const GlobPattern::States* here_ = nullptr;          // of the current node, by glob
 };
 
 }  // namespace leafstore::internal

@@ -1,4 +1,4 @@
-// One rule of a RenameMap (rename_map.h), read and ready for use. For the library alone.
+// CompiledRename: a parsed rule of a RenameMap (rename_map.h).
 #ifndef LEAFSTORE_SELECT_INTERNAL_RENAME_RULE_H_
 #define LEAFSTORE_SELECT_INTERNAL_RENAME_RULE_H_
 
@@ -18,37 +18,37 @@
 
 namespace leafstore::internal {
 
-// A path with what is asked of it again and again.
+// A path with cached properties.
 struct PathToRename {
   explicit PathToRename(Path of);
 
   Path path;
-  std::vector<std::string> keys;  // each as AppendDottedKey has it
-  std::vector<KeyKind> names;     // by key, the kind of the last name up to it
+  std::vector<std::string> keys;  // in the form of AppendDottedKey
+  std::vector<KeyKind> names;     // by key, the kind of the last name at or before it
 };
 
 class CompiledRename {
  public:
-  // error InvalidArgument: as RenameMap::Create; the rule is not named.
+  // Parses a rule. error InvalidArgument: as RenameMap::Create, without the name of the rule.
   static absl::StatusOr<CompiledRename> Parse(absl::string_view pattern,
                                               absl::string_view replacement);
 
   const GlobPattern& pattern() const { return pattern_; }
 
-  // What wildcards stand for in a path, if the rule takes it.
+  // Returns what the wildcards match in a path; nullopt if the rule does not match it.
   std::optional<std::vector<GlobPattern::Capture>> Match(const PathToRename& path,
                                                          MatchBudget* budget) const {
     return pattern_.Captures(path.keys, budget);
   }
-  // The new path, of what Match gave. Takes the size of its keys of `*room`. error InvalidArgument:
-  // a key would be empty. error ResourceExhausted: no room.
+  // Returns the new path for the captures of Match. Subtracts the size of its keys from `*room`.
+  // error InvalidArgument: a key would be empty. error ResourceExhausted: no room.
   absl::StatusOr<Path> Rename(const PathToRename& path,
                               absl::Span<const GlobPattern::Capture> captures, size_t* room) const;
 
  private:
   friend class ReplacementParser;
 
-  // Text, or what a wildcard stands for.
+  // Literal text, or a wildcard.
   struct Piece {
     std::string text;
     std::optional<size_t> wildcard;

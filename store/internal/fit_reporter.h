@@ -1,4 +1,4 @@
-// FitReporter: makes a FitReport, leaf by leaf. For the library alone.
+// FitReporter: builds a FitReport, leaf by leaf.
 #ifndef LEAFSTORE_STORE_INTERNAL_FIT_REPORTER_H_
 #define LEAFSTORE_STORE_INTERNAL_FIT_REPORTER_H_
 
@@ -15,8 +15,8 @@
 
 namespace leafstore::internal {
 
-// Makes the texts of many paths: in full, until together they exceed what a reader could use, and
-// only the last keys from there on. (A tree with few strings can have gigabytes of paths.)
+// Prints many paths: in full until their total length exceeds a limit, then only their last keys.
+// (A tree with few strings can have gigabytes of paths.)
 class PathTexts {
  public:
   std::string Of(const Layout& layout, Slot slot);
@@ -31,25 +31,25 @@ class FitReporter {
 
   void AddMissing(const Layout& layout, Slot slot);
   void AddUnexpected(const Layout& layout, Slot slot);
-  // Adds a path that is made by hand, such as a renamed one.
+  // Adds a path that is not in a Layout, such as a renamed one.
   void AddUnexpected(std::string path) { report_.unexpected.push_back(std::move(path)); }
   void AddDuplicate(const Layout& layout, Slot slot);
 
-  // Adds the leaves of `from` that are nowhere in what they were aligned with.
+  // Adds the leaves of `from` that matched nothing.
   void AddUnexpected(const LayoutPart& from, const Alignment& alignment);
-  // Adds the leaves of `from` whose dotted form two of `to` have, and those of `to` where two of
-  // `from` are.
+  // Add the leaves of `from` whose dotted form two of `to` have, and those of `to` that two of
+  // `from` match.
   void AddAmbiguous(const LayoutPart& from, const LayoutPart& to, const Alignment& alignment);
   void AddCollisions(const LayoutPart& from, const LayoutPart& to, const Alignment& alignment);
 
   // Returns whether the leaf `found` for this slot is as expected; adds a mismatch if not.
   bool CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected, const LeafSpec& found);
-  // The same for a leaf that may be missing, which is null.
+  // Like CheckSpec, but for a leaf that is null if missing.
   bool CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& expected, const Leaf* found);
-  // Adds a mismatch in these words.
+  // Adds a mismatch with these texts.
   void AddMismatch(const Layout& layout, Slot slot, std::string expected, std::string found);
 
-  // What has been added so far.
+  // Returns the report so far.
   FitReport& report() { return report_; }
 
  private:

@@ -10,10 +10,10 @@
 
 namespace leafstore::internal {
 
-// Containers from keys: attributes make a struct, items a dict, indices 0..n-1 a list, other
-// indices a dict with int keys. The leaves come in the order of `sorted_paths`, which must be
-// sorted and differ from one another. O(total keys). error InvalidArgument: a path is the beginning
-// of another, or keys below one path are of different kinds; names both paths.
+// Makes containers from keys: attributes make a struct, items a dict, indices 0..n-1 a list, other
+// indices a dict with int keys. The leaves are in the order of `sorted_paths`, which must be sorted
+// and unique. error InvalidArgument: a path is a prefix of another, or keys below one path have
+// different kinds; names both paths. O(total keys).
 absl::StatusOr<TreeDef> TreeDefOfPaths(absl::Span<const Path> sorted_paths);
 
 }  // namespace leafstore::internal

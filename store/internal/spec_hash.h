@@ -1,4 +1,4 @@
-// SpecHash: the hash of what a leaf is, in its slot. Fingerprints of stores are sums of these.
+// SpecHash: the hash of a leaf's spec and slot. Fingerprints of stores are sums of these.
 #ifndef LEAFSTORE_STORE_INTERNAL_SPEC_HASH_H_
 #define LEAFSTORE_STORE_INTERNAL_SPEC_HASH_H_
 
@@ -9,8 +9,7 @@
 
 namespace leafstore::internal {
 
-// Returns the hash of a leaf's spec in a slot. Seeded in each process, and never 0 for all
-// practical purposes. O(rank).
+// Returns the hash of a leaf's spec and slot, seeded per process; never 0 in practice. O(rank).
 uint64_t SpecHash(Slot slot, const LeafSpec& spec);
 
 }  // namespace leafstore::internal

@@ -102,10 +102,11 @@ bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
 
 std::string Saved(const CheckpointReader& reader) {
   MemoryDisk disk;
-  CheckpointWriter writer =
-      CheckpointWriter::Create(
-          "x", {.io = {.durable = false, .file_system = &disk}, .metadata = reader.metadata()})
-          .value();
+  SaveOptions options;
+  options.io.durable = false;
+  options.io.file_system = &disk;
+  options.metadata = reader.metadata();
+  CheckpointWriter writer = CheckpointWriter::Create("x", std::move(options)).value();
   for (const std::string& name : reader.items()) {
     const CheckpointItemInfo item = reader.GetItem(name).value();
     const absl::Status added =

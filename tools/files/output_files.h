@@ -47,9 +47,8 @@ class OutputFiles : public FileSystem {
   OutputFiles(const OutputFiles&) = delete;
   OutputFiles& operator=(const OutputFiles&) = delete;
 
-  // error AlreadyExists: the file exists, and there is no `force`; InvalidArgument: it is a
-  // directory, a device, a pipe or a socket; a UsageError: `-`, which is not the name of a file
-  // here.
+  // error AlreadyExists: the file exists, without `force`; InvalidArgument: it is a directory, a
+  // device, a pipe or a socket; a UsageError: `-`, which is not the name of a file here.
   absl::Status CheckFree(const std::string& path) const;
 
   // Renames the files into place. error AlreadyExists: as above; or the file system's. After an

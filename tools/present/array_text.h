@@ -38,9 +38,9 @@ void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output*
 // Returns the element at `index` of the tensor, with as many digits as it needs.
 std::string ElementText(const Tensor& tensor, int64_t index);
 
-// Writes the elements as nested lists, a complex one as [real, imaginary]; writes `[]` if there are
-// none, whatever the shape. Numbers have the fewest digits that read back: as f64, those of f32 and
-// c64 as f32. O(elements).
+// Writes the elements as nested lists, a complex one as [real, imaginary]; writes `[]` without
+// elements, whatever the shape. Numbers have the fewest digits that read back: as f64, those of f32
+// and c64 as f32. O(elements).
 void PrintArrayAsJson(const TensorView& view, Output* out);
 
 }  // namespace leafstore::tools

@@ -56,7 +56,7 @@ void Table::FitInto(size_t width, std::vector<size_t>* widths) const {
 template <typename CellOf>
 void Table::PrintLine(const std::vector<size_t>& widths, const CellOf& cell_of, Output* out) const {
   std::string line(kIndent, ' ');
-  size_t spaces = 0;  // before the next text, if there is one
+  size_t spaces = 0;  // before the next text, if any
   for (size_t c = 0; c < columns_.size(); ++c) {
     Cell cell = cell_of(c);
     size_t width = DisplayWidth(cell.text);

@@ -26,7 +26,7 @@
 //   tree       {parent, key, step}, per node in preorder; the parent of the root is -1. `key` is a
 //              part of the dotted path, `step` one of the canonical path
 //   leaves     {node, group}, per leaf; `group` is an index in `groups`, or null, and is missing
-//              where there are no groups
+//              without groups
 //   aliases    {node, target}: nodes that are other names of nodes
 //   tags       {node, tag}
 //   groups     [{name (null: leaves in no group), rest, leaves, tensors, parameters, bytes,
@@ -40,13 +40,13 @@
 //     value      of a static leaf
 //     count, nan, inf, zero, min, max, mean, std, l2      as in numeric/stats.h
 //     histogram  counts in equal bins from min to max, for "compare" from the smaller min to the
-//                larger max of both sides; null where there is no finite number
+//                larger max of both sides; null without finite numbers
 //   change     for "compare", per leaf: {what, differing, max_abs, max_rel, l2}; structure [text]
 //     what       "same", "numbers", "value", "dtype", "shape", "kind", "added", "removed"
 //     l2         the norm of after minus before, over numbers that are finite on both sides
-//   series     for "steps": {steps, l2, change, odd}; the last three are lists per leaf of lists per
-//              step: the norm, the norm of the change since the previous step, and the count of NaN
-//              and infinite numbers
+//   series     for "steps": {steps, l2, change, odd}; the last three are lists per leaf of lists
+//              per step: the norm, the norm of the change since the previous step, and the count of
+//              NaN and infinite numbers
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_DATA_H_
 

@@ -148,7 +148,7 @@ absl::Status ReportItemBuilder::Group() {
 void ReportItemBuilder::GroupSide(const SourceItem& item, size_t side, const ItemGroups& groups) {
   absl::flat_hash_map<absl::string_view, uint32_t> by_name;
   for (uint32_t i = 0; i < item_.groups.size(); ++i) by_name.emplace(*item_.groups[i].name, i);
-  // Per group of this side: the group of the item with the same name, if there is one.
+  // Per group of this side: the group of the item with the same name, if any.
   std::vector<std::optional<uint32_t>> same;
   for (const std::string& name : groups.grouping.names()) {
     const auto found = by_name.find(name);
@@ -207,7 +207,7 @@ absl::Status ReportItemBuilder::Read(NumberReader* reader) {
   return absl::OkStatus();
 }
 
-// Reads the leaves that only this side has; all leaves, if there is one side.
+// Reads the leaves that only this side has; all leaves if only one side exists.
 absl::Status ReportItemBuilder::ReadOne(size_t side, NumberReader* reader) {
   std::vector<uint32_t> places;
   std::vector<size_t> leaves;

@@ -46,7 +46,7 @@ struct Row {
   enum Kind : uint8_t { kLeaf, kAlias, kSubtree };
 
   Kind kind = kLeaf;
-  NodeId node = kNoNode;  // kNoNode where there is no tree
+  NodeId node = kNoNode;  // kNoNode without a tree
   // The range of its leaves in places(); empty for an alias.
   uint32_t begin = 0;
   uint32_t end = 0;

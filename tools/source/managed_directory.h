@@ -5,7 +5,7 @@
 //
 // The newest (or the best) may be damaged, or written by a newer leafstore:
 // CheckpointManager::Restore then returns the previous one, and `note` of the options is called for
-// each that is skipped. A step that given by number is opened or is an error. It is not verified in
+// each that is skipped. A step given by number is opened or is an error. It is not verified in
 // full: damage in one part of it does not affect the others.
 #ifndef LEAFSTORE_TOOLS_SOURCE_MANAGED_DIRECTORY_H_
 #define LEAFSTORE_TOOLS_SOURCE_MANAGED_DIRECTORY_H_
