@@ -40,7 +40,8 @@ void* NewMemory(size_t size) {
 Storage* NewOwnedStorage(int64_t size, size_t header_bytes) {
   const size_t offset =
       (sizeof(Storage) + header_bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-  // aligned_alloc requires a size that is a multiple of the alignment; glibc does not, which saves bytes.
+  // aligned_alloc requires a size that is a multiple of the alignment; glibc does not, which saves
+  // bytes.
   if (static_cast<uint64_t>(size) > std::numeric_limits<size_t>::max() - offset) return nullptr;
   void* const memory = NewMemory(offset + static_cast<size_t>(size));
   if (memory == nullptr) return nullptr;

@@ -6,7 +6,7 @@
 //   return WithReason(absl::DataLossError("..."), ErrorReason::kTruncated);
 //   return WithContext(status, "params.leaf");                 // keeps code and reason
 //
-// Most errors have no reason beside their code.
+// Most errors have a code but no reason.
 //
 // Threads: functions of their arguments.
 #ifndef LEAFSTORE_CORE_ERROR_REASON_H_

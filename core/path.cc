@@ -229,8 +229,8 @@ class Parser {
 // Longer texts are not typed by hand and get no suggestion.
 constexpr size_t kMaxHintSize = 200;
 
-// Returns the key of one part of a dotted text; digits are an index. Returns nullopt for a part that
-// cannot occur in a dotted text.
+// Returns the key of one part of a dotted text; digits are an index. Returns nullopt for a part
+// that cannot occur in a dotted text.
 std::optional<Key> KeyOfDottedPart(absl::string_view part) {
   if (part.empty() || part.find_first_of("'\"\\]") != absl::string_view::npos) return std::nullopt;
   int64_t index = 0;

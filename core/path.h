@@ -30,7 +30,7 @@
 
 namespace leafstore {
 
-// The texts of a path. What is printed for a message is canonical, and cut where it is long.
+// The forms of a path as text. Messages show canonical text, shortened if it is long.
 enum class PathForm : uint8_t { kCanonical, kDotted };
 
 class Path {

@@ -37,8 +37,8 @@ absl::StatusOr<int64_t> ElementCount(ShapeRef shape);
 
 // Returns the size of the elements in bytes. Types narrower than a byte are packed and must fill
 // complete bytes.
-// error as ElementCount; InvalidArgument also: the bits are not a multiple of 8, or `dtype` is not a
-//       DType; ResourceExhausted also: the bytes exceed 2^63 - 1, not counting extents of zero.
+// error as ElementCount; InvalidArgument also: the bits are not a multiple of 8, or `dtype` is not
+//       valid; ResourceExhausted also: the bytes exceed 2^63 - 1, not counting extents of zero.
 absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape);
 
 // Returns "[2, 3]" or "[]".

@@ -9,13 +9,14 @@
 //   }                                                  // closes the borrow
 //   copy.at<float>({0, 0});                            // still 0
 //
-// Copies. A Tensor behaves like a value: copying shares the bytes, and the first write separates the
-// copies (copy-on-write); only SharesBytesWith can see the difference from a deep copy. A write is in
-// place if this tensor is the sole holder of writable bytes. Tensors never share bytes on purpose:
-// tied parameters are one leaf with one path, and a pack is written through the Packed object.
+// Copies. A Tensor behaves like a value: copying shares the bytes, and the first write separates
+// the copies (copy-on-write); only SharesBytesWith can see the difference from a deep copy. A write
+// is in place if this tensor is the sole holder of writable bytes. Tensors never share bytes on
+// purpose: tied parameters are one leaf with one path, and a pack is written through the Packed
+// object.
 //
-// Borrow. Writing needs a MutableTensor, one at a time. Copying a tensor while it is borrowed makes a
-// deep copy, which no later write changes.
+// Borrow. Writing needs a MutableTensor, one at a time. Copying a tensor while it is borrowed makes
+// a deep copy, which no later write changes.
 //
 // Generation. Bytes get a generation when they are made or written: unique and ascending in the
 // process. Equal generations mean equal dtype, shape and bytes; the converse need not hold.
@@ -171,7 +172,7 @@ class Tensor {
 
   // The elements as values of T, which must be the dtype's C++ type (kDTypeOf<T> == dtype()). A
   // wrong T and an index out of bounds are programming errors: they terminate the program with a
-  // message. Where the dtype comes from outside, compare dtype() first.
+  // message. If the dtype comes from outside, compare dtype() first.
   //
   // Returns all elements in row-major order. Valid as long as raw_data().
   template <typename T>
@@ -195,7 +196,7 @@ class Tensor {
   // Opens the bytes for writing. Clones them first if they are shared or not writable.
   // error FailedPrecondition: already borrowed, or null. error ResourceExhausted: no memory.
   // O(1), or O(bytes) if it clones. The borrow is of the bytes and follows them when this tensor is
-  // moved. After this tensor is assigned to or destroyed, the borrow writes bytes that are not used.
+  // moved. After this tensor is assigned to or destroyed, the borrow writes unused bytes.
   absl::StatusOr<MutableTensor> Mutate() &;
 
   // Returns whether the bytes of the two tensors overlap in memory.
@@ -283,7 +284,7 @@ class MutableTensor {
   // A handle, not a pointer to the borrowed tensor, which may move (in a vector that grows) or be
   // destroyed.
   Tensor tensor_;
-  // The count of open borrows of the store that has the tensor, which includes this borrow; or null.
+  // The count of open borrows of the tensor's store, including this borrow; or null.
   std::atomic<int64_t>* open_borrows_;
 };
 
@@ -296,7 +297,8 @@ struct TensorAccess {
   // Like MakeWritable, for a tensor that will be written completely: where MakeWritable clones, the
   // new bytes are uninitialized and `*old` is the previous tensor; otherwise `*old` is null.
   static absl::Status MakeOverwritable(Tensor* tensor, uint64_t generation, Tensor* old);
-  // error InvalidArgument: the tensor's dtype is not `wanted`. error FailedPrecondition: it is null.
+  // error InvalidArgument: the tensor's dtype is not `wanted`.
+  // error FailedPrecondition: the tensor is null.
   static absl::Status CheckDType(const Tensor& tensor, DType wanted);
   // Returns whether a MutableTensor of it is open.
   static bool IsBorrowed(const Tensor& tensor) {

@@ -17,8 +17,8 @@
 namespace leafstore {
 namespace {
 
-// The limit of keys in all names together: a name of dots has a key per byte, and a key takes dozens
-// of bytes. (Enough for a million tensors of sixteen keys each.)
+// The limit of keys in all names together: a name of dots has a key per byte, and a key takes
+// dozens of bytes. (Enough for a million tensors of sixteen keys each.)
 constexpr size_t kMaxParts = size_t{1} << 24;
 
 // Calls `visit` with each part of a name between dots. The empty name has one empty part.

@@ -6,11 +6,11 @@
 //   NamesOf(store, NameStyle::kSplit).value();                         // the dotted forms
 //
 // safetensors, PyTorch's state dicts and NumPy's archives name tensors by flat strings, most of
-// which are keys joined by dots. A path made from a name converts back to exactly that name, even if
-// it is empty, consists of dots, or begins or ends with dots.
+// which are keys joined by dots. A path made from a name converts back to exactly that name, even
+// if it is empty, consists of dots, or begins or ends with dots.
 //
-// Two names never become one path, but one path may be a prefix of another (`a` and `a.b`, split). A
-// ParamStore holds, saves and finds both; calls that need a tree of containers (filters,
+// Two names never become one path, but one path may be a prefix of another (`a` and `a.b`, split).
+// A ParamStore holds, saves and finds both; calls that need a tree of containers (filters,
 // Layout::def) report error InvalidArgument and name both paths. With kWhole this cannot happen.
 //
 // In the other direction, paths of any kind become names by their dotted forms. Two leaves with the
@@ -37,9 +37,9 @@ namespace leafstore {
 enum class NameStyle : uint8_t {
   // Splits at dots; each part is an item (a string key of a dict): `a.0` is ['a']['0'].
   kSplit,
-  // Like kSplit, but if all names with the same prefix continue with an integer ("0", "12"; no sign,
-  // no leading zeros, below 2^63), the integers are indices: `a.0`, `a.1` are ['a'][0], ['a'][1]. If
-  // `a.b` exists too, they stay items.
+  // Like kSplit, but if all names with the same prefix continue with an integer ("0", "12"; no
+  // sign, no leading zeros, below 2^63), the integers are indices: `a.0`, `a.1` are ['a'][0],
+  // ['a'][1]. If `a.b` exists too, they stay items.
   kLists,
   // Makes one item, including dots: `a.0` is ['a.0'].
   kWhole,

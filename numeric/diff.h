@@ -10,15 +10,16 @@
 // Leaves are matched by path (by slot if the Layouts are equal). If both stores have a TreeDef, the
 // structures are compared too, including empty containers, kinds and type names.
 //
-// Values. Two elements differ if |a - b| > atol + rtol * |b|, as in numpy.isclose: b is the expected
-// value. With both 0, the default, they differ if a != b; 0 and -0 are equal. Infinities of one sign
-// are equal; other infinities differ by infinity whatever the tolerance. A NaN equals a NaN unless
-// the options say otherwise, and differs from every other value. Integers are compared exactly, all
-// 64 bits; c64 by the magnitude of the difference. Tensors of different dtype or shape are reported
-// as such; their elements are not compared.
+// Values. Two elements differ if |a - b| > atol + rtol * |b|, as in numpy.isclose: b is the
+// expected value. With both 0, the default, they differ if a != b; 0 and -0 are equal. Infinities
+// of one sign are equal; other infinities differ by infinity whatever the tolerance. A NaN equals a
+// NaN unless the options say otherwise, and differs from every other value. Integers are compared
+// exactly, all 64 bits; c64 by the magnitude of the difference. Tensors of different dtype or shape
+// are reported as such; their elements are not compared.
 //
-// Cost. A leaf with equal generations on both sides is equal, in O(1) (unless NaN differs from NaN);
-// other leaves cost O(bytes). So the diff of two snapshots costs what was written between them.
+// Cost. A leaf with equal generations on both sides is equal, in O(1) (unless NaN differs from
+// NaN); other leaves cost O(bytes). So the diff of two snapshots costs what was written between
+// them.
 //
 // Errors: FailedPrecondition: a borrow is open in one of the stores. InvalidArgument: a tolerance
 // is negative or NaN. Threads: a pure function; safe.

@@ -4,8 +4,8 @@
 //   ReadElements(tensor, 0, absl::MakeSpan(block, 4));   // the first four
 //
 // Supports every dtype. bool is 0 or 1; integers beyond 2^53 are rounded to the nearest double; all
-// floating types are exact; c64 is read as its magnitude. Types narrower than a byte are packed, low
-// bits first (dtype.h).
+// floating types are exact; c64 is read as its magnitude. Types narrower than a byte are packed,
+// low bits first (dtype.h).
 //
 // The 8, 6 and 4 bit floating types are decoded by their published layouts:
 //
@@ -32,7 +32,7 @@
 
 namespace leafstore {
 
-// The number of elements that callers read at a time: 8 KiB of doubles, which fit into the L1 cache.
+// The number of elements that callers read at a time: 8 KiB of doubles, which fit the L1 cache.
 inline constexpr size_t kElementBlock = 1024;
 
 // Reads elements [begin, begin + out.size()) of a tensor. The range must be in bounds.

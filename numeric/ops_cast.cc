@@ -1,6 +1,6 @@
-// Cast: converts one dtype to another. Elements are read as double, which is exact except for 64-bit
-// integers; these have their own functions. The pairs of floating types that training converts often
-// are converted directly.
+// Cast: converts one dtype to another. Elements are read as double, which is exact except for
+// 64-bit integers; these have their own functions. The pairs of floating types that training
+// converts often are converted directly.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -22,8 +22,8 @@ template <typename T>
 inline constexpr bool kIsHalf =
     std::is_same_v<T, Eigen::half> || std::is_same_v<T, Eigen::bfloat16>;
 
-// Returns the nearest float towards zero, with its last bit set if that is not x itself. Rounding it
-// again to a type at least two bits shorter has the same result as rounding x once (Boldo and
+// Returns the nearest float towards zero, with its last bit set if that is not x itself. Rounding
+// it again to a type at least two bits shorter has the same result as rounding x once (Boldo and
 // Melquiond, "When double rounding is odd", 2005).
 float RoundToOdd(double x) {
   const auto near = static_cast<float>(x);
@@ -33,7 +33,7 @@ float RoundToOdd(double x) {
   return std::bit_cast<float>(bits | 1);
 }
 
-// Like the above, for an integer as a double. Of the 53 bits at least 42 remain, enough for any half.
+// Like the above, for an integer as a double. At least 42 of the 53 bits remain: enough for a half.
 double RoundToOdd(uint64_t magnitude) {
   constexpr uint64_t kDropped = (uint64_t{1} << 11) - 1;
   if (magnitude >> 53 == 0) return static_cast<double>(magnitude);

@@ -1,5 +1,5 @@
 // GlobalNorm and ClipByGlobalNorm. This file is compiled without fused multiply-add, which rounds a
-// square and its addition once, where a machine without it rounds twice.
+// square and its addition once, while a machine without it rounds twice.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -74,8 +74,8 @@ double Squares(const Leaf& leaf) {
   return Squares(tensor.dtype(), tensor.raw_data(), tensor.element_count());
 }
 
-// Returns the factor in the type in which the elements of x are multiplied: double for f64, otherwise
-// float.
+// Returns the factor in the type in which the elements of x are multiplied: double for f64,
+// otherwise float.
 template <typename T>
 void ScaleAs(std::byte* data, int64_t count, double factor) {
   T* x = reinterpret_cast<T*>(data);
@@ -234,8 +234,8 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
   }
   if (scales_pack) {
     LEAFSTORE_ASSIGN_OR_RETURN(MutablePack writing, packed->Mutate());
-    // Includes the gaps: their zeros stay zeros, or are cleared when the borrow closes if the factor is
-    // NaN.
+    // Includes the gaps: their zeros stay zeros, or are cleared when the borrow closes if the
+    // factor is NaN.
     const absl::Span<std::byte> bytes = writing.bytes();
     const auto element = static_cast<int64_t>(DTypeBits(plan.dtype()) / 8);
     Scale(plan.dtype(), bytes.data(), plan.byte_size() / element, factor);

@@ -88,8 +88,8 @@ void AddExtremes(absl::Span<const double> x, TensorStats* stats) {
   stats->zero_count = static_cast<int64_t>(SumOf(zeros));
 }
 
-// Returns the exponent of the power of two by which elements up to this magnitude are divided before
-// they are squared: 0 if their squares neither overflow in any sum nor lose digits.
+// Returns the exponent of the power of two by which elements up to this magnitude are divided
+// before they are squared: 0 if their squares neither overflow in any sum nor lose digits.
 int ScaleFor(double magnitude) {
   constexpr int kMostExponent = 400;
   if (magnitude == 0) return 0;
@@ -116,8 +116,8 @@ TensorStats OfBlock(absl::Span<double> block) {
   const double mean = MeanOf(x, sum);
   stats.mean = std::ldexp(mean, stats.scale);
   const auto n = static_cast<double>(x.size());
-  // Subtracts the square of the rounding error of the mean (the corrected two-pass algorithm of Chan,
-  // Golub and LeVeque).
+  // Subtracts the square of the rounding error of the mean (the corrected two-pass algorithm of
+  // Chan, Golub and LeVeque).
   const double left = Sum(x, [mean](double value) { return value - mean; });
   const double deviations =
       Sum(x, [mean](double value) { return (value - mean) * (value - mean); });

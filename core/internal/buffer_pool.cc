@@ -55,8 +55,8 @@ class Pool {
     const std::lock_guard<std::mutex> lock(mutex_);
     const int64_t room = limit() - static_cast<int64_t>(size);
     if (room < 0) return false;
-    // Releases memory of other sizes, which a previous model used. Only the first entry of each list is
-    // considered, so that the time of a call does not depend on how much is kept.
+    // Releases memory of other sizes, which a previous model used. Only the first entry of each
+    // list is considered, so that the time of a call does not depend on how much is kept.
     for (size_t i = 0; i < lists_.size() && held() > room; ++i) FreeDownTo(room, size, &lists_[i]);
     if (held() > room) return false;
     Kept*& list = ListOf(size);
@@ -83,7 +83,8 @@ class Pool {
     return kept;
   }
 
-  // Frees the first entry of a list while more than `most` bytes are held and its size is not `but`.
+  // Frees the first entry of a list while more than `most` bytes are held and its size is not
+  // `but`.
   void FreeDownTo(int64_t most, size_t but, Kept** list) {
     while (held() > most && *list != nullptr && (*list)->size != but) std::free(Unlink(list));
   }

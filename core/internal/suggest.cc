@@ -69,8 +69,8 @@ class DistanceTable {
 
   Row& RowAt(int row) { return rows_[row % 3]; }
 
-  // Fills the first row: the distance of each prefix from the empty name. The next row reads the entry
-  // after the band, which is set to kFar here and below.
+  // Fills the first row: the distance of each prefix from the empty name. The next row reads the
+  // entry after the band, which is set to kFar here and below.
   void FillFirstRow(int end, int columns) {
     Row& row = RowAt(0);
     for (int column = 0; column <= end; ++column) row[column] = column * kSlip;

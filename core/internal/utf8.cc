@@ -19,8 +19,8 @@ size_t AsciiWords(absl::string_view text, size_t at) {
   return end - at;
 }
 
-// The valid forms of a character by its first byte: its length (0: invalid first byte) and the range
-// of the second byte. All later bytes are 0x80 to 0xBF.
+// The valid forms of a character by its first byte: its length (0: invalid first byte) and the
+// range of the second byte. All later bytes are 0x80 to 0xBF.
 struct Lead {
   size_t size;
   uint8_t second_min;

@@ -22,8 +22,8 @@ class JsonDocument {
   // Parses one JSON text (RFC 8259, UTF-8) and returns its root, valid while this object lives. The
   // text is copied. `-0` is a double and not a count, as in the reference's parser (serde_json).
   // error DataLoss: not JSON, text after the value, or nested deeper than 64; the message says what
-  // is wrong, and `what` the text is. error ResourceExhausted: no memory. O(length); allocates about
-  // fourteen times the length, most of which is never touched.
+  // is wrong, and `what` the text is. error ResourceExhausted: no memory. O(length); allocates
+  // about fourteen times the length, most of which is never touched.
   absl::StatusOr<simdjson::dom::element> Parse(absl::string_view text, absl::string_view what);
 
  private:

@@ -61,8 +61,8 @@ void Transpose(const T* from, int64_t rows, int64_t columns, int64_t from_step, 
   }
 }
 
-// Converts elements from Fortran order (the first index varies fastest) to row-major order. For each
-// choice of the indices between the first and the last, these two form a matrix.
+// Converts elements from Fortran order (the first index varies fastest) to row-major order. For
+// each choice of the indices between the first and the last, these two form a matrix.
 template <typename T>
 void ToRowMajor(ShapeRef shape, const std::byte* from_bytes, std::byte* to_bytes) {
   const auto* from = reinterpret_cast<const T*>(from_bytes);

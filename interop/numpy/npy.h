@@ -3,8 +3,8 @@
 //   LEAFSTORE_RETURN_IF_ERROR(SaveNpy("weight.npy", weight));
 //   Tensor weight = LoadNpy("weight.npy").value();
 //
-// The file: `\x93NUMPY`, a version, the length of the header, the header (a Python dict literal with
-// 'descr', 'fortran_order' and 'shape'), and the bytes.
+// The file: `\x93NUMPY`, a version, the length of the header, the header (a Python dict literal
+// with 'descr', 'fortran_order' and 'shape'), and the bytes.
 // (https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html)
 //
 // Reading supports versions 1.0, 2.0 and 3.0, both byte orders, and Fortran order; the tensor is

@@ -3,24 +3,24 @@
 //   LEAFSTORE_RETURN_IF_ERROR(SaveNpz("biases.npz", biases));
 //   ParamStore biases = LoadNpz("biases.npz").value();
 //
-// Names follow names.h, with the suffix `.npy` in the archive. An archive cannot hold static leaves:
-// a store with static leaves is error InvalidArgument without `drop_static`.
+// Names follow names.h, with the suffix `.npy` in the archive. An archive cannot hold static
+// leaves: a store with static leaves is error InvalidArgument without `drop_static`.
 //
 // libzip does not support control characters in names except tab and line ends: a name with others
 // is neither written nor read.
 //
 // Reading trusts nothing. Members are stored or deflated; their names are UTF-8, unique, and end in
-// `.npy`. Members are read into memory and their names are never used as file names, so `../x.npy` is
-// harmless. Before memory is allocated for a tensor, its header is read and must match the size that
-// the archive declares, and that size must be possible for the member's bytes (deflate expands at
-// most 1032 times); the members' bytes together do not exceed the archive's. The CRC-32 of every
+// `.npy`. Members are read into memory and their names are never used as file names, so `../x.npy`
+// is harmless. Before memory is allocated for a tensor, its header is read and must match the size
+// that the archive declares, and that size must be possible for the member's bytes (deflate expands
+// at most 1032 times); the members' bytes together do not exceed the archive's. The CRC-32 of every
 // member is checked.
 //
 // Writing is deterministic: members in the order of places, dated 1980-01-01.
 //
 // Errors. DataLoss: not an archive, or damaged or inconsistent; names the member. Unimplemented:
-// another compression, encryption, or a dtype as in npy.h. ResourceExhausted: over the limit. Others
-// as in npy.h.
+// another compression, encryption, or a dtype as in npy.h. ResourceExhausted: over the limit.
+// Others as in npy.h.
 //
 // Threads: pure functions; safe.
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPZ_H_
@@ -61,7 +61,8 @@ struct NpzReadOptions {
 };
 
 // Writes an archive. error InvalidArgument: a static leaf, a dtype that NumPy does not have (names
-// the path), or two leaves with the same name. Commit and other errors: as SaveSafetensors. O(bytes).
+// the path), or two leaves with the same name. Commit and other errors: as SaveSafetensors.
+// O(bytes).
 absl::Status SaveNpz(const std::string& path, const ParamStore& store,
                      const NpzSaveOptions& options = {});
 absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,

@@ -8,9 +8,9 @@
 //   LEAFSTORE_RETURN_IF_ERROR(
 //       SaveSafetensors("again.safetensors", content.store, content.options));
 //
-// A file in canonical form (SafetensorsReader::IsCanonical), as the reference and this library write
-// it, is restored byte for byte. For other files the tensors, names and metadata are restored, in
-// canonical form.
+// A file in canonical form (SafetensorsReader::IsCanonical), as the reference and this library
+// write it, is restored byte for byte. For other files the tensors, names and metadata are
+// restored, in canonical form.
 //
 // In the checkpoint the file is one item with the file's metadata. The key `leafstore.safetensors`
 // records the form of the file. Items of any origin can be exported, with their structure

@@ -1,5 +1,5 @@
-// The header of a safetensors file: the names, dtypes, shapes and offsets of its tensors. All of it is
-// checked in one place before anything is allocated or read because of it.
+// The header of a safetensors file: the names, dtypes, shapes and offsets of its tensors. All of it
+// is checked in one place before anything is allocated or read because of it.
 //
 //   SafetensorsHeader header = SafetensorsHeader::Parse(bytes, file_size).value();
 //   for (uint32_t i = 0; i < header.size(); ++i) header.name(i), header.spec(i);
@@ -76,8 +76,8 @@ struct SafetensorsLeniency {
   bool holes = false;
   // Allows bytes after the last tensor.
   bool trailing_bytes = false;
-  // The longest header, and the longest index, in bytes. Clamped to [0, kMostSafetensorsHeader]; the
-  // parser cannot handle more.
+  // The longest header, and the longest index, in bytes. Clamped to [0, kMostSafetensorsHeader];
+  // the parser cannot handle more.
   int64_t max_header = kMaxSafetensorsHeader;
 };
 
@@ -91,14 +91,14 @@ class SafetensorsHeader {
   SafetensorsHeader() = default;
 
   // Returns the length of the header from the first eight bytes of a file of `file_size` bytes.
-  // error DataLoss: fewer than eight bytes, or the header is longer than the rest of the file. error
-  // ResourceExhausted: over the limit.
+  // error DataLoss: fewer than eight bytes, or the header is longer than the rest of the file.
+  // error ResourceExhausted: over the limit.
   static absl::StatusOr<int64_t> ParseLength(absl::Span<const std::byte> prefix, int64_t file_size,
                                              const SafetensorsLeniency& lenient = {});
-  // Parses the bytes of a header, without the length, of a file of `file_size` bytes. O(bytes), plus
-  // O(n log n) if offsets are not ascending. `readable_behind` bytes after the text may be read; if
-  // they are fewer than 64, the text is copied. error DataLoss also: the file is shorter than its
-  // header. error ResourceExhausted: longer than kMostSafetensorsHeader.
+  // Parses the bytes of a header, without the length, of a file of `file_size` bytes. O(bytes),
+  // plus O(n log n) if offsets are not ascending. `readable_behind` bytes after the text may be
+  // read; if they are fewer than 64, the text is copied. error DataLoss also: the file is shorter
+  // than its header. error ResourceExhausted: longer than kMostSafetensorsHeader.
   static absl::StatusOr<SafetensorsHeader> Parse(absl::string_view text, int64_t file_size,
                                                  const SafetensorsLeniency& lenient = {},
                                                  int64_t readable_behind = 0);
@@ -156,15 +156,16 @@ struct SafetensorsEntry {
   LeafSpec spec;
 };
 
-// Returns the indices of `entries` in the order in which the reference writes tensors: by dtype, the
-// widest first (U64, I64, F64, C64, F32, ... U8, F6_E3M2, F6_E2M3, F4, BOOL), then by the bytes of
-// their names. O(n log n).
+// Returns the indices of `entries` in the order in which the reference writes tensors: by dtype,
+// the widest first (U64, I64, F64, C64, F32, ... U8, F6_E3M2, F6_E2M3, F4, BOOL), then by the bytes
+// of their names. O(n log n).
 std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entries);
 
 // Returns the length and the header of a file with these tensors, in the given order and without
-// holes: byte for byte the output of the reference (which writes two or more metadata keys in random
-// order; here they are sorted). Padded with spaces to a multiple of 8.
-// error InvalidArgument: a name or metadata is not UTF-8, or a name is "__metadata__" or a duplicate.
+// holes: byte for byte the output of the reference (which writes two or more metadata keys in
+// random order; here they are sorted). Padded with spaces to a multiple of 8.
+// error InvalidArgument: a name or metadata is not UTF-8, or a name is "__metadata__" or a
+// duplicate.
 // error ResourceExhausted: longer than kMaxSafetensorsHeader, which readers reject, or the tensors
 // have 2^63 bytes or more. O(bytes).
 absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const SafetensorsEntry> entries,

@@ -33,9 +33,9 @@
 // safetensors has no checksums: damage inside a tensor is not detected, except bools other than 0
 // and 1.
 //
-// Errors. NotFound: no such file, shard, tensor or path (with suggestions). DataLoss: damaged, or not
-// safetensors; names the file and the tensor. Unimplemented: an unknown dtype. ResourceExhausted: a
-// limit. Others: as FileSystem. All name the file.
+// Errors. NotFound: no such file, shard, tensor or path (with suggestions). DataLoss: damaged, or
+// not safetensors; names the file and the tensor. Unimplemented: an unknown dtype.
+// ResourceExhausted: a limit. Others: as FileSystem. All name the file.
 //
 // Threads: all calls are const and safe from many threads. Copies share the open files.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_READER_H_
@@ -137,8 +137,8 @@ class SafetensorsReader {
   static absl::StatusOr<SafetensorsReader> Open(const std::string& path,
                                                 const SafetensorsReadOptions& options = {});
 
-  // References that a reader returns (names, shapes, metadata, GetLeaves()) are valid while a reader
-  // of the file lives.
+  // References that a reader returns (names, shapes, metadata, GetLeaves()) are valid while a
+  // reader of the file lives.
 
   // Returns the path that was passed to Open.
   const std::string& path() const&;
@@ -166,7 +166,8 @@ class SafetensorsReader {
   absl::StatusOr<uint32_t> GetIndex(absl::string_view name) const;
 
   // Returns the metadata, without the structure if that is used; nullopt if no file has any. For a
-  // set, the metadata of all shards combined (if two differ in a key, the first shard by name wins).
+  // set, the metadata of all shards combined (if two differ in a key, the first shard by name
+  // wins).
   const std::optional<Metadata>& metadata() const&;
   const std::optional<Metadata>& metadata() && = delete;
   // Returns the names of tensors that were skipped (SafetensorsLeniency::unknown_dtypes).
@@ -176,21 +177,21 @@ class SafetensorsReader {
   // Returns how names and paths correspond: according to the structure, or to the options.
   NameStyle name_style() const;
 
-  // Loads one tensor. error DataLoss: a bool that is neither 0 nor 1. error InvalidArgument: the index
-  // is out of range. O(1), or O(bytes) if it is read, copied or bool.
+  // Loads one tensor. error DataLoss: a bool that is neither 0 nor 1. error InvalidArgument: the
+  // index is out of range. O(1), or O(bytes) if it is read, copied or bool.
   absl::StatusOr<Tensor> LoadTensor(uint32_t tensor) const;
   absl::StatusOr<Tensor> LoadTensor(absl::string_view name) const;
 
-  // Returns the dictionary, which the first call makes; an error is not kept. error InvalidArgument:
-  // with NameStyle::kCanonical a name is not a canonical text. error ResourceExhausted: as
-  // Layout::Create.
+  // Returns the dictionary, which the first call makes; an error is not kept. error
+  // InvalidArgument: with NameStyle::kCanonical a name is not a canonical text. error
+  // ResourceExhausted: as Layout::Create.
   absl::StatusOr<const SafetensorsLeaves*> GetLeaves() const&;
   absl::StatusOr<const SafetensorsLeaves*> GetLeaves() && = delete;
   // Returns the structure. error InvalidArgument: one path is a prefix of another; names both.
   absl::StatusOr<TreeDef> GetDef() const;
 
   // Loads all leaves, or those that `options` choose. error: as GetLeaves and LoadTensor; see
-  // LoadOptions. O(leaves), and O(bytes) where they are read.
+  // LoadOptions. O(leaves), and O(bytes) if they are read.
   absl::StatusOr<ParamStore> Load(const LoadOptions& options = {}) const;
   // Loads the leaf at a canonical path. error NotFound, with suggestions; InvalidArgument: not a
   // path.
@@ -205,8 +206,8 @@ class SafetensorsReader {
   absl::StatusOr<RestoreReport> LoadInto(ParamStore* store,
                                          const RestoreOptions& options = {}) const;
 
-  // Returns whether the file (or each shard) has exactly the bytes that the writer would write: in its
-  // order, without white space, holes or other bytes. O(headers). error: the file system's.
+  // Returns whether the file (or each shard) has exactly the bytes that the writer would write: in
+  // its order, without white space, holes or other bytes. O(headers). error: the file system's.
   absl::StatusOr<bool> IsCanonical() const;
 
   // Reads every tensor and checks everything that can be checked. O(bytes).

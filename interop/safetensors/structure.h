@@ -1,5 +1,5 @@
-// The structure of a store in the metadata of a safetensors file: TreeDef, static leaves, ties, tags,
-// groups, and the slots of a group.
+// The structure of a store in the metadata of a safetensors file: TreeDef, static leaves, ties,
+// tags, groups, and the slots of a group.
 //
 //   metadata[kSafetensorsStructureKey] = EncodeSafetensorsStructure(structure).value();
 //   SafetensorsStructure structure = DecodeSafetensorsStructure(text).value();

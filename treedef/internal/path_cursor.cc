@@ -48,7 +48,7 @@ void AppendKey(const KeyRef& key, PathForm form, bool is_first, std::string* out
   AppendDottedKey(key, out);
 }
 
-// Returns the text of the last keys, up to kMessageHalf bytes of it.
+// Returns up to kMessageHalf bytes of text of the last keys.
 std::string TailOf(absl::Span<const KeyRef> keys) {
   std::string tail;
   for (auto key = keys.rbegin(); key != keys.rend(); ++key) {

@@ -39,8 +39,8 @@ class SafetensorsFile {
     std::unique_ptr<ReadableFile> file;
     SafetensorsHeader header;
     uint32_t first_tensor = 0;
-    // The mapping of the file, made when the first tensor is loaded, because mapping would be most of
-    // the cost of opening a small file.
+    // The mapping of the file, made when the first tensor is loaded, because mapping would be most
+    // of the cost of opening a small file.
     std::unique_ptr<Lazy<Buffer>> map = std::make_unique<Lazy<Buffer>>();
   };
   // Returns the mapping of a file; null with ReadMode::kRead. error: ReadableFile's.

@@ -20,7 +20,7 @@ std::string TensorForMessage(absl::string_view name) {
   return absl::StrCat("tensor ", QuotedForMessage(name));
 }
 
-// Returns ByteSize if it is a simple product, as in nearly all cases; -1 if ByteSize must be called.
+// Returns ByteSize if it is a simple product, as it mostly is; -1 if ByteSize must be called.
 int64_t PlainByteSize(DType dtype, ShapeRef shape) {
   const size_t bits = DTypeBits(dtype);
   if (bits % 8 != 0 || shape.size() > kMaxRank) return -1;
@@ -112,8 +112,8 @@ absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
   return std::move(out_);
 }
 
-// The writer sorts names within each dtype, and most models have one or two dtypes: a file has a few
-// runs of ascending names, and duplicates can only be in different runs.
+// The writer sorts names within each dtype, and most models have one or two dtypes: a file has a
+// few runs of ascending names, and duplicates can only be in different runs.
 absl::Status SafetensorsHeaderBuilder::CheckNames() const {
   constexpr size_t kMostRuns = 4;
   if (runs_.empty()) return absl::OkStatus();

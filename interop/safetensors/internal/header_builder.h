@@ -1,5 +1,5 @@
-// SafetensorsHeaderBuilder: checks a header entry by entry and collects it in columns. It is the one
-// place that checks headers, whichever parser read the JSON.
+// SafetensorsHeaderBuilder: checks a header entry by entry and collects it in columns. It is the
+// one place that checks headers, whichever parser read the JSON.
 //
 // Threads: one thread at a time.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_BUILDER_H_
@@ -31,8 +31,8 @@ class SafetensorsHeaderBuilder {
   SafetensorsHeaderBuilder(size_t text_size, int64_t data_begin, int64_t data_size,
                            const SafetensorsLeniency& lenient);
 
-  // Adds an entry. error DataLoss: the sizes do not match or exceed the file. error Unimplemented: an
-  // unknown dtype, or a rank over kMaxRank.
+  // Adds an entry. error DataLoss: the sizes do not match or exceed the file. error Unimplemented:
+  // an unknown dtype, or a rank over kMaxRank.
   absl::Status Add(absl::string_view name, absl::string_view dtype, ShapeRef shape, int64_t begin,
                    int64_t end);
   void SetMetadata(Metadata metadata) { out_.metadata_ = std::move(metadata); }
@@ -61,9 +61,10 @@ class SafetensorsHeaderBuilder {
   std::vector<bool> unknown_;  // per tensor: dtype is unknown; empty if all are known
 };
 
-// Parses an ordinary header, such as the reference and this library write, with simdjson's On-Demand
-// API, which allocates nothing. Returns false for anything else, even an error; `builder` must then be
-// discarded and the document parser used. `text` must be followed by simdjson's padding.
+// Parses an ordinary header, such as the reference and this library write, with simdjson's
+// On-Demand API, which allocates nothing. Returns false for anything else, even an error; `builder`
+// must then be discarded and the document parser used. `text` must be followed by simdjson's
+// padding.
 bool ParseUsualSafetensorsHeader(absl::string_view text, SafetensorsHeaderBuilder* builder);
 
 }  // namespace leafstore::internal

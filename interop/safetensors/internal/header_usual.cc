@@ -35,8 +35,8 @@ class UsualParser {
   }
 
  private:
-  // Returns whether the string equals `expected`, including the closing quote, which must not be longer
-  // than the padding.
+  // Returns whether the string equals `expected`, including the closing quote, which must not be
+  // longer than the padding.
   static bool Is(ondemand::raw_json_string raw, absl::string_view with_quote) {
     return std::memcmp(raw.raw(), with_quote.data(), with_quote.size()) == 0;
   }

@@ -1,9 +1,9 @@
-// The index of a set of shards, `model.safetensors.index.json`, as Hugging Face's libraries write it.
+// The index of a set of shards, `model.safetensors.index.json`, in Hugging Face's format.
 //
 //   {"metadata": {"total_size": 24}, "weight_map": {"a.b": "model-00001-of-00002.safetensors"}}
 //
-// Errors of parsing. DataLoss: not in this form, a duplicate name, a file name with a directory; says
-// what was expected and found. ResourceExhausted: no memory.
+// Errors of parsing. DataLoss: not in this form, a duplicate name, a file name with a directory;
+// says what was expected and found. ResourceExhausted: no memory.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_INDEX_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_INDEX_H_
 

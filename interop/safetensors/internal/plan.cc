@@ -12,8 +12,8 @@
 namespace leafstore::internal {
 namespace {
 
-// The bytes of a large tensor that are written at a time, and about the bytes of small tensors between
-// two progress reports.
+// The bytes of a large tensor that are written at a time, and about the bytes of small tensors
+// between two progress reports.
 constexpr size_t kPiece = size_t{4} << 20;
 
 SafetensorsEntry EntryOf(const SafetensorsInput& input) {

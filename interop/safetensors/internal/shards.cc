@@ -144,7 +144,7 @@ class ShardedSave {
 
   // Writes and syncs every file under its temporary name, the index last.
   absl::Status WriteAll(const SafetensorsStoreContent& content, absl::Span<const Inputs> shards) {
-    // All headers are made before the first byte is written, so an error of the caller leaves no file.
+    // All headers are made before any byte is written, so an error of the caller leaves no file.
     std::vector<SafetensorsPlan> plans;
     SafetensorsIndex index;
     index.files = saved_.files;
@@ -187,15 +187,16 @@ class ShardedSave {
     return SyncNames();
   }
 
-  // Renames the shards first, to free names: they are not read before the index names them, and an old
-  // set stays complete until the new index replaces its index.
+  // Renames the shards first, to free names: they are not read before the index names them, and an
+  // old set stays complete until the new index replaces its index.
   absl::Status CommitSet() {
     const size_t shards = written_.size() - 1;
     for (size_t i = 0; i < shards; ++i) {
       // The last rename syncs the directory for all of them, before the index is renamed.
       const absl::Status status = written_[i].CommitNew(/*sync_directory=*/i + 1 == shards);
       if (status.ok()) continue;
-      // After a failed rename the file may belong to another process; if only the sync failed, it is ours.
+      // After a failed rename the file may belong to another process; if only the sync failed, it
+      // is ours.
       Withdraw(written_[i].is_committed() ? i + 1 : i);
       return status;
     }

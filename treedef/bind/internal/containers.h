@@ -162,7 +162,7 @@ struct MapBinder {
   }
 
  private:
-  // Erases the entries that the dict does not have; the others stay where they are, to be written
+  // Erases the entries that the dict does not have; the others keep their place, to be written
   // in place.
   static void EraseOthers(const TreeDef& def, NodeId dict, Map* map) {
     if (map->empty()) return;

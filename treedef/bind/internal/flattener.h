@@ -3,7 +3,7 @@
 // A Binder (binder.h), or the walk over a Tree, describes a model's nodes to them one by one. Users
 // need neither: they declare a model with LEAFSTORE_FIELDS and LeafTraits (binding.h).
 //
-// A Flattener either builds a new TreeDef, or follows a given one and fails where the kinds, keys
+// A Flattener either builds a new TreeDef, or follows a given one and fails if the kinds, keys
 // or ties of the model differ from it (tags and type names may differ). Its callers are the same
 // for both. Following builds and hashes no string. Tensors passed as non-const are moved out only
 // in Finish, when nothing can fail any more.
