@@ -119,8 +119,8 @@ class ParamStore {
   // cost more than all other work.
   // error InvalidArgument: the number of leaves is not def.leaf_count(), or one is null.
   static absl::StatusOr<ParamStore> Create(const TreeDef& def, std::vector<Leaf> leaves);
-  // Like Create above, but for some slots of a Layout. error InvalidArgument: as above, or the
-  // slots are those of a Layout of another size.
+  // Like Create above, but for some slots of a Layout, in their order. error InvalidArgument: as
+  // above, or the slots are those of a Layout of another size.
   static absl::StatusOr<ParamStore> Create(Layout layout, SlotSet slots, std::vector<Leaf> leaves);
   // Like Create, but for parts that are known to fit, which is checked in debug builds only.
   static ParamStore FromParts(Layout layout, SlotSet slots, std::vector<Leaf> leaves);

@@ -18,7 +18,7 @@ namespace leafstore::internal {
 
 // Checks that the group of each filter has a leaf. error InvalidArgument: names each filter whose
 // group is empty, and says that it matches nothing (with suggestions for a glob) or which filter
-// its matches belong to. Filters are named by their groups, or by index if there are no names.
+// its matches belong to. Filters are named by their groups, or by index without names.
 // O(filters); for the error, O(nodes * filters with empty groups).
 absl::Status CheckNoEmptyGroups(const TreeDef& def, const LeafSpecs& leaves,
                                 absl::Span<const Filter> filters, GroupingRule rule,
