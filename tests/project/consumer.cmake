@@ -3,10 +3,16 @@
 #
 #   cmake -D BUILD_DIR=... -D CONFIG=Release -D GENERATOR=Ninja -D CXX_COMPILER=c++ -D VERSION=... [-D CXX_FLAGS=...]
 #         -P consumer.cmake
+#
+# CONFIG is empty for a build without a build type.
 
 set(installed ${BUILD_DIR}/consumer/installed)
 set(prefix ${BUILD_DIR}/consumer/prefix)
 set(build ${BUILD_DIR}/consumer/build)
+set(config)
+if(CONFIG)
+  set(config --config ${CONFIG})
+endif()
 
 function(run what)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
@@ -35,7 +41,7 @@ endfunction()
 
 # Installed anew, so that nothing old is found; file times are kept, so that the build below only does what is new.
 file(REMOVE_RECURSE ${installed} ${prefix})
-run("cmake --install" ${CMAKE_COMMAND} --install ${BUILD_DIR} --config ${CONFIG} --prefix ${installed})
+run("cmake --install" ${CMAKE_COMMAND} --install ${BUILD_DIR} ${config} --prefix ${installed})
 file(RENAME ${installed} ${prefix})
 file(GLOB_RECURSE pkg_config_files ${prefix}/leafstore.pc)
 cmake_path(GET pkg_config_files PARENT_PATH pkgconfig)
@@ -43,12 +49,12 @@ cmake_path(GET pkgconfig PARENT_PATH libdir)
 
 set(found_there -D CMAKE_PREFIX_PATH=${prefix} -D LEAFSTORE_EXPECTED_VERSION=${VERSION})
 configure(consumer ${build} ${found_there})
-run("building the consumer" ${CMAKE_COMMAND} --build ${build} --config ${CONFIG})
+run("building the consumer" ${CMAKE_COMMAND} --build ${build} ${config})
 expect_ok(consumer ${build}/consumer ${build}/model.leaf)
 expect_ok(consumer ${build}/consumer_of_the_next_language ${build}/next.leaf)
 
 configure(consumer/core ${build}-core ${found_there})
-run("building the consumer of core" ${CMAKE_COMMAND} --build ${build}-core --config ${CONFIG})
+run("building the consumer of core" ${CMAKE_COMMAND} --build ${build}-core ${config})
 expect_ok(core_consumer ${build}-core/core_consumer)
 
 # A project that adds this checkout is configured; scripts/compilers builds it.
