@@ -86,7 +86,7 @@ def steps():
         for form, text in (("dictionary", "in a dictionary"), ("tuple", "in a tuple"), ("packed", "packed into one array"))
     }  # fmt: skip
     many = Ours("BM_GroupOfManyAtCall/9000", "each leaf of group.leaves() into an opaque call")
-    pack = Ours("BM_PackAtCall/9000", "packed.data<float>() into an opaque call")
+    pack = Ours("BM_PackAtCall/9000", "packed.span<float>() into an opaque call")
     step = {
         mflop: peer("jax.jit", "jax", "jit_step", f"a compiled step of {mflop / 1000:g} GFLOP, waited for", megaflops=mflop)
         for mflop in (2000, 20000)
@@ -124,8 +124,8 @@ def partitions():
     types = Ours("BM_PartitionFresh/100000/0", "Partition(std::move(store), {IsStatic(), DTypeIs(DType::kBF16), RankIs(1)})")
     globs = Ours("BM_PartitionFresh/100000/1", 'Partition(std::move(store), {Glob("layers.*.attn.**"), '
                  'Glob("layers.*.mlp.up"), Glob("**.norm.*")})')  # fmt: skip
-    plan = Ours("BM_PartitionByPlan/100000", "plan.Split(std::move(store))")
-    plan_copied = Ours("BM_PartitionByPlanCopied/100000", "plan.Split(store)")
+    plan = Ours("BM_PartitionByPlan/100000", "grouping.Split(std::move(store))")
+    plan_copied = Ours("BM_PartitionByPlanCopied/100000", "grouping.Split(store)")
     merge = Ours("BM_MergeMoved/100000", "MergeGroups(std::move(groups)), four groups")
     merge_copied = Ours("BM_MergeCopied/100000", "MergeGroups(layout, groups), four groups")
     work = "partition, fresh, 100,000 leaves, three filters by {}; store moved in"
@@ -164,7 +164,7 @@ def modules():
         "A module taken apart and put together",
         (
             Row("nnx-split", "split of 9,000 variables in 1,000 blocks into two groups",
-                Ours("ModelSplit/9000", "FlattenLike(def, std::move(model)), plan.Split(std::move(params))"), split, target=0.001,
+                Ours("ModelSplit/9000", "FlattenLike(def, std::move(model)), grouping.Split(std::move(params))"), split, target=0.001,
                 limit=MOVE_9000, note="of a model whose structure is known and whose plan is made"),
             Row("nnx-split-first", "the same, nothing known: structure made, filters asked", first, split, limit=MOVE_9000),
             Row("nnx-merge", "merge of the groups into the module",
