@@ -241,6 +241,28 @@ TEST_P(RoundTripTest, LargeAndSmallTensorsSideBySide) {
   }
 }
 
+TEST_P(RoundTripTest, LoadCheckpoint_LoadsOneItemOrAllInTheOrderOfSaving) {
+  const ParamStore store = EveryKindStore();
+  ASSERT_THAT(SaveCheckpoint(path_, {{"z", store}, {"a", store}}), IsOk());
+  const ReadOptions options = {.io = {.mode = GetParam()}};
+  ExpectSame(store, LoadCheckpoint(path_, "a", options).value());
+  const std::vector<NamedStore> all = LoadCheckpoint(path_, options).value();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].name, "z");
+  EXPECT_EQ(all[1].name, "a");
+  for (const NamedStore& item : all) ExpectSame(store, item.store);
+
+  EXPECT_THAT(LoadCheckpoint(path_, "b", options), StatusIs(StatusCode::kNotFound, HasSubstr("b")));
+  EXPECT_THAT(LoadCheckpoint(dir_.File("missing.leaf"), options),
+              StatusIs(StatusCode::kNotFound, HasSubstr("missing.leaf")));
+}
+
+TEST_P(RoundTripTest, Load_AcceptsOneChoiceOfLeavesOnly) {
+  ASSERT_THAT(SaveCheckpoint(path_, {{"a", EveryKindStore()}}), IsOk());
+  EXPECT_THAT(Open(path_).Load("a", {.filter = IsStatic(), .places = std::vector<uint32_t>{0}}),
+              StatusIs(StatusCode::kInvalidArgument, testing::_));
+}
+
 TEST_P(RoundTripTest, EqualStoresGiveEqualFiles) {
   const std::string again = dir_.File("b.leaf");
   ASSERT_THAT(SaveCheckpoint(path_, {{"a", EveryKindStore()}}), IsOk());
