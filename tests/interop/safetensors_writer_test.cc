@@ -551,5 +551,16 @@ TEST_F(HostileIndexTest, EmptyIndex_IsAnEmptySet) {
   EXPECT_EQ(SafetensorsReader::Open(dir_.path())->Load()->size(), 0u);
 }
 
+TEST(LoadSafetensorsTest, LoadsAFileOrASet) {
+  const TempDir dir;
+  const ParamStore store = StoreOfSizes({4, 5});
+  ASSERT_THAT(SaveSafetensors(dir.File("one.safetensors"), store), IsOk());
+  EXPECT_EQ(EntriesOf(LoadSafetensors(dir.File("one.safetensors")).value()), EntriesOf(store));
+  ASSERT_THAT(SaveSafetensorsShards(dir.File("model.safetensors"), store, 5), IsOk());
+  EXPECT_EQ(EntriesOf(LoadSafetensors(dir.path()).value()), EntriesOf(store));
+  EXPECT_EQ(LoadSafetensors(dir.File("missing.safetensors")).status().code(),
+            absl::StatusCode::kNotFound);
+}
+
 }  // namespace
 }  // namespace leafstore
