@@ -246,7 +246,7 @@ class CheckpointManager::State {
   const internal::StepDirectory directory_;
   const ManagerOptions options_;
   internal::StepSearch search_{&directory_, &options_};
-  std::unique_ptr<FileLock> lock_;
+  std::shared_ptr<void> lock_;
   std::atomic<bool> next_is_full_ = false;  // whether the next save ignores the history
   // While the worker is busy, only its thread uses these.
   SaveHistory history_;

@@ -15,7 +15,6 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/atomic_file.h"
 #include "leafstore/io/internal/checksum.h"
-#include "leafstore/io/internal/progress.h"
 #include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {

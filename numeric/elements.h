@@ -45,6 +45,17 @@ void ReadElements(DType dtype, const std::byte* data, int64_t begin, absl::Span<
 // its width are ignored.
 double DecodeSmallFloat(DType dtype, uint8_t code);
 
+namespace internal {
+
+// Calls `fn` with a zero of the C++ type, among `Ts`, of `dtype`. Returns false, without a call, if
+// it has none of these types.
+template <typename... Ts, typename Fn>
+bool VisitType(DType dtype, const Fn& fn) {
+  return ((dtype == kDTypeOf<Ts> && (fn(Ts()), true)) || ...);
+}
+
+}  // namespace internal
+
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_NUMERIC_ELEMENTS_H_

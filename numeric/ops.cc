@@ -115,24 +115,44 @@ absl::StatusOr<ParamStore> Zip(
 
 namespace internal {
 
-absl::Status CheckUpdate(absl::Span<ParamStore* const> writable,
-                         absl::Span<const ParamStore* const> readable) {
+absl::StatusOr<Update> OpenUpdate(DType dtype, absl::Span<ParamStore* const> writable,
+                                  absl::Span<const ParamStore* const> readable) {
   const ParamStore& params = *writable[0];
   for (size_t i = 0; i < writable.size(); ++i) {
-    if (writable[i] == nullptr) continue;
-    bool twice = false;
-    for (size_t j = 0; j < i; ++j) twice = twice || writable[j] == writable[i];
-    for (const ParamStore* store : readable) twice = twice || store == writable[i];
-    if (twice) {
+    const ParamStore* store = writable[i] != nullptr ? writable[i] : readable[i];
+    LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *store));
+    for (size_t j = 0; j < writable.size(); ++j) {
+      if (j == i || writable[j] != store) continue;
       return absl::InvalidArgumentError(absl::StrCat(
           "update: expected each store that is written once, found argument ", i, " twice"));
     }
-    LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *writable[i]));
   }
-  for (const ParamStore* store : readable) {
-    if (store != nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *store));
+  Update update;
+  for (size_t i = 0; i < writable.size(); ++i) {
+    if (writable[i] == nullptr) {
+      LEAFSTORE_RETURN_IF_ERROR(readable[i]->CheckNoBorrow("update from a store"));
+      continue;
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, writable[i]->MutateAll());
+    update.open.push_back(std::move(leaves));
   }
-  return absl::OkStatus();
+  // Everything that must be cloned is cloned here: an error later would leave a partial update.
+  for (uint32_t place = 0; place < params.size(); ++place) {
+    const Leaf& leaf = params.leaf(place);
+    if (!leaf.is_tensor() || leaf.tensor().dtype() != dtype) continue;
+    size_t opened = 0;
+    for (size_t i = 0; i < writable.size(); ++i) {
+      if (writable[i] != nullptr) {
+        LEAFSTORE_ASSIGN_OR_RETURN(std::byte * data, update.open[opened++].raw_data(place));
+        update.data.push_back(data);
+      } else {
+        const std::byte* data = readable[i]->leaf(place).tensor().raw_data();
+        update.data.push_back(const_cast<std::byte*>(data));  // becomes a Span<const T>
+      }
+    }
+    update.counts.push_back(static_cast<size_t>(leaf.tensor().element_count()));
+  }
+  return update;
 }
 
 }  // namespace internal

@@ -12,6 +12,13 @@ using internal::GroupRef;
 using internal::GroupSpec;
 using internal::OptimizerState;
 
+std::optional<double> PerGroup::Find(absl::string_view group) const {
+  for (const auto& [name, scalar] : by_name_) {
+    if (name == group) return scalar;
+  }
+  return all_;
+}
+
 Optimizer::Optimizer(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 Optimizer::Optimizer(Optimizer&&) noexcept = default;
 Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
@@ -52,8 +59,9 @@ bool Optimizer::packed() const { return rep_->spec.pack().has_value(); }
 
 absl::Status Optimizer::Rep::Step(GroupRef params, ConstGroupRef grads,
                                   const StepOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(plan.Prepare({spec, &state}, params, grads, options));
-  plan.Commit({spec, &state}, rule, options);
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto numbers, internal::StepNumbers::Of(options, ""));
+  LEAFSTORE_RETURN_IF_ERROR(plan.Prepare({spec, &state}, params, grads));
+  plan.Commit({spec, &state}, rule, numbers);
   return absl::OkStatus();
 }
 

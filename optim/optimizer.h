@@ -1,7 +1,7 @@
 // Optimizer: steps one group of parameters by one rule, and owns the state of that rule.
 //
 //   Optimizer adamw = Optimizer::Create(AdamW{.weight_decay = 0.1}, group).value();
-//   for (...) LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&group, grads, lr));
+//   for (...) LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&group, grads, {.lr = lr}));
 //   std::vector<NamedStore> state = adamw.state();    // "exp_avg", "exp_avg_sq", "step"
 //   ... a day later, on the same group
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(std::move(state)));   // as if never interrupted
@@ -38,11 +38,16 @@
 #define LEAFSTORE_OPTIM_OPTIMIZER_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 #include "leafstore/optim/rules.h"
 #include "leafstore/pack/pack.h"
@@ -51,13 +56,32 @@
 
 namespace leafstore {
 
+// A hyperparameter of a step: one scalar, or one for each named group of an OptimizerSet. The names
+// need to live only during the call.
+class PerGroup {
+ public:
+  // No scalar for any group.
+  PerGroup() = default;
+  PerGroup(double all) : all_(all) {}  // NOLINT: {.lr = 1e-3}
+  PerGroup(std::initializer_list<std::pair<absl::string_view, double>> by_name)
+      : by_name_(by_name) {}
+  explicit PerGroup(std::vector<std::pair<absl::string_view, double>> by_name)
+      : by_name_(std::move(by_name)) {}
+
+  // Returns the scalar of a group; none if only other groups are named. O(names).
+  std::optional<double> Find(absl::string_view group) const;
+  // Returns the named groups with their scalars.
+  absl::Span<const std::pair<absl::string_view, double>> by_name() const { return by_name_; }
+
+ private:
+  std::optional<double> all_;
+  std::vector<std::pair<absl::string_view, double>> by_name_;
+};
+
 // The hyperparameters of one step.
 struct StepOptions {
-  StepOptions(double learning_rate) : lr(learning_rate) {}  // NOLINT: Step(&group, grads, lr)
-  StepOptions(double learning_rate, double scale) : lr(learning_rate), grad_scale(scale) {}
-
-  double lr = 0;          // finite and not negative
-  double grad_scale = 1;  // finite; each gradient is first multiplied by it: see clip.h
+  PerGroup lr = {};         // the learning rate: finite and not negative
+  PerGroup grad_scale = 1;  // finite; each gradient is first multiplied by it: see ClipScale
 };
 
 class Optimizer {
@@ -79,7 +103,7 @@ class Optimizer {
   bool packed() const;
 
   // Makes one step, which writes `params`.
-  // error InvalidArgument: a field of `options` is out of range; `params` differs in Layout, slots,
+  // error InvalidArgument: a field of `options` is out of range or by name; `params` differs in Layout, slots,
   //       dtypes or shapes from the group that this optimizer is for; or gradients are on another
   //       Layout, missing, or of another dtype or shape (names all paths).
   // error FailedPrecondition: a borrow of `params` or `grads` is open; or only one of `params` and

@@ -1,8 +1,8 @@
 // Learning-rate schedules: plain functions of the step. The first step is 0.
 //
-//   Schedule lr = WarmupCosine({.peak = 3e-4, .warmup_steps = 100, .total_steps = 10'000});
+//   Schedule lr = WarmupCosine(/*peak=*/3e-4, /*warmup_steps=*/100, /*total_steps=*/10'000);
 //   for (int64_t step = 0; ...; ++step) {
-//     LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&params, grads, lr(step)));
+//     LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&params, grads, {.lr = lr(step)}));
 //   }
 //
 // A Schedule has no state to save. Any function of the step can be one.
@@ -35,14 +35,9 @@ Schedule Cosine(double peak, int64_t total_steps, double end = 0);
 // ConstantSchedule(lr) if `every` <= 0.
 Schedule StepDecay(double lr, int64_t every, double gamma = 0.1);
 
-struct WarmupCosineOptions {
-  double peak = 1e-3;
-  double end = 0;
-  int64_t warmup_steps = 0;
-  int64_t total_steps = 0;  // including the warmup
-};
 // Returns LinearWarmup followed by Cosine over the remaining steps, whose step 0 is warmup_steps.
-Schedule WarmupCosine(const WarmupCosineOptions& options);
+// `total_steps` includes the warmup.
+Schedule WarmupCosine(double peak, int64_t warmup_steps, int64_t total_steps, double end = 0);
 
 }  // namespace leafstore
 

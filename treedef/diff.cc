@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "leafstore/treedef/internal/path_cursor.h"
 
@@ -125,15 +124,8 @@ std::string TypeName(const TreeDef& def, NodeId node) {
 }
 
 std::string Tags(const TreeDef& def, NodeId node) {
-  constexpr size_t kMaxShown = 8;
-  const std::vector<absl::string_view> tags = def.tags(node);
-  if (tags.empty()) return "none";
-  std::string out;
-  for (size_t i = 0; i < std::min(tags.size(), kMaxShown); ++i) {
-    absl::StrAppend(&out, i == 0 ? "" : ", ", internal::NameForMessage(tags[i]));
-  }
-  if (tags.size() > kMaxShown) absl::StrAppend(&out, ", ... ", tags.size() - kMaxShown, " more");
-  return out;
+  const std::string tags = internal::TagsForMessage(def, node);
+  return tags.empty() ? "none" : tags;
 }
 
 std::string KeyType(const TreeDef& def, NodeId node) {

@@ -11,8 +11,6 @@
 namespace leafstore {
 namespace {
 
-constexpr size_t kMaxTags = 8;
-
 class TreeDefPrinter {
  public:
   TreeDefPrinter(const TreeDef& def, const PrintOptions& options) : def_(def), options_(options) {}
@@ -85,13 +83,9 @@ class TreeDefPrinter {
 
   void AppendTags(NodeId node) {
     if (!def_.has_tags()) return;
-    const std::vector<absl::string_view> tags = def_.tags(node);
-    if (tags.empty()) return;
-    absl::StrAppend(&out_, tags.size() == 1 ? ", tag " : ", tags ");
-    for (size_t i = 0; i < std::min(tags.size(), kMaxTags); ++i) {
-      absl::StrAppend(&out_, i == 0 ? "" : ", ", internal::NameForMessage(tags[i]));
-    }
-    if (tags.size() > kMaxTags) absl::StrAppend(&out_, ", ... ", tags.size() - kMaxTags, " more");
+    const size_t tags = def_.tags(node).size();
+    if (tags == 0) return;
+    absl::StrAppend(&out_, tags == 1 ? ", tag " : ", tags ", internal::TagsForMessage(def_, node));
   }
 
   void Omit(uint32_t nodes) {

@@ -26,20 +26,26 @@ using internal::TreeDefColumns;
 
 namespace {
 
-// Returns the position of the first child whose key is not less than `name`.
-uint32_t LowerBound(const TreeDefColumns& columns, const Children& children,
-                    absl::string_view name) {
+// Returns the position of the first child for which `is_less` is false.
+template <typename Less>
+uint32_t FirstNotLess(const Children& children, const Less& is_less) {
   uint32_t begin = 0;
   uint32_t end = children.size();
   while (begin < end) {
     const uint32_t middle = begin + (end - begin) / 2;
-    if (StringOf(columns, columns.keys[children[middle]]) < name) {
+    if (is_less(children[middle])) {
       begin = middle + 1;
     } else {
       end = middle;
     }
   }
   return begin;
+}
+
+uint32_t LowerBound(const TreeDefColumns& columns, const Children& children,
+                    absl::string_view name) {
+  return FirstNotLess(children,
+                      [&](NodeId child) { return StringOf(columns, columns.keys[child]) < name; });
 }
 
 NodeId FindByName(const TreeDefColumns& columns, const Children& children, absl::string_view name) {
@@ -50,19 +56,11 @@ NodeId FindByName(const TreeDefColumns& columns, const Children& children, absl:
 }
 
 NodeId FindByInt(const TreeDefColumns& columns, const Children& children, int64_t index) {
-  uint32_t begin = 0;
-  uint32_t end = children.size();
-  while (begin < end) {
-    const uint32_t middle = begin + (end - begin) / 2;
-    const int64_t found = columns.ints[columns.keys[children[middle]]];
-    if (found == index) return children[middle];
-    if (found < index) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  return kNoNode;
+  const auto int_of = [&columns](NodeId child) { return columns.ints[columns.keys[child]]; };
+  const uint32_t position =
+      FirstNotLess(children, [&](NodeId child) { return int_of(child) < index; });
+  if (position == children.size() || int_of(children[position]) != index) return kNoNode;
+  return children[position];
 }
 
 NodeId FindByPosition(const Children& children, int64_t index) {
@@ -93,12 +91,10 @@ std::string SuggestChild(const TreeDef& def, NodeId node, absl::string_view want
   return internal::DidYouMean(wanted, candidates);
 }
 
-// Returns "a dict of 3 without it" or "a leaf": what was found instead of the child.
+// Returns "dict of 3 without it" or "leaf": what was found instead of the child.
 std::string WhatItIs(const TreeDef& def, NodeId node) {
-  const NodeKind kind = def.kind(node);
-  if (kind == NodeKind::kNone) return "none";
-  if (!IsContainer(kind)) return absl::StrCat("a ", NodeKindName(kind));
-  return absl::StrCat("a ", NodeKindName(kind), " of ", def.child_count(node), " without it");
+  return absl::StrCat(internal::NodeForMessage(def, node),
+                      IsContainer(def.kind(node)) ? " without it" : "");
 }
 
 absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {

@@ -52,7 +52,7 @@ absl::StatusOr<std::vector<int64_t>> StepDirectory::Steps() const {
   return steps;  // ascending, as the names are
 }
 
-absl::StatusOr<std::unique_ptr<FileLock>> StepDirectory::CreateAndLock() const {
+absl::StatusOr<std::shared_ptr<void>> StepDirectory::CreateAndLock() const {
   LEAFSTORE_RETURN_IF_ERROR(files_->CreateDirectory(path_));
   return files_->Lock(PathTo(kLockFile));
 }

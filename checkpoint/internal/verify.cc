@@ -15,7 +15,6 @@
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/parallel.h"
-#include "leafstore/io/internal/progress.h"
 
 namespace leafstore::internal {
 namespace {

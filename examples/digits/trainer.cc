@@ -1,8 +1,10 @@
 #include "trainer.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <sstream>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,7 +12,6 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/numeric/ops.h"
-#include "leafstore/optim/clip.h"
 #include "leafstore/optim/schedule.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/store/flatten.h"
@@ -82,8 +83,8 @@ absl::StatusOr<Trainer> Trainer::Create(const Settings& settings, const Split* d
   LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups.Merge());
   LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(params));
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore gradients, ZerosLike(params));
-  const RuleMap rules = {{"no_decay", Adam{}},
-                         {"weights", AdamW{.weight_decay = settings.weight_decay}}};
+  const std::map<std::string, Rule> rules = {
+      {"no_decay", Adam{}}, {"weights", AdamW{.weight_decay = settings.weight_decay}}};
   LEAFSTORE_ASSIGN_OR_RETURN(OptimizerSet optimizers, OptimizerSet::Create(rules, groups));
   return Trainer(std::move(network), std::move(groups), std::move(optimizers), std::move(gradients),
                  data);
@@ -146,10 +147,9 @@ Dataset Trainer::NextBatch() {
 double Trainer::LearningRate() const {
   const int64_t steps_per_epoch =
       (data_->train.size() + settings().batch_size - 1) / settings().batch_size;
-  return WarmupCosine({.peak = settings().learning_rate,
-                       .end = settings().learning_rate / 100,
-                       .warmup_steps = steps_per_epoch,
-                       .total_steps = steps_per_epoch * settings().epochs})(step());
+  return WarmupCosine(settings().learning_rate, /*warmup_steps=*/steps_per_epoch,
+                      /*total_steps=*/steps_per_epoch * settings().epochs,
+                      /*end=*/settings().learning_rate / 100)(step());
 }
 
 absl::Status Trainer::Step(int threads) {

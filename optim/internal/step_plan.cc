@@ -13,18 +13,6 @@
 namespace leafstore::internal {
 namespace {
 
-absl::Status CheckNumbers(const StepOptions& options) {
-  if (!std::isfinite(options.lr) || options.lr < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("lr: expected a finite number from 0 on, found ", options.lr));
-  }
-  if (!std::isfinite(options.grad_scale)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("grad_scale: expected a finite number, found ", options.grad_scale));
-  }
-  return absl::OkStatus();
-}
-
 absl::Status SameObject() {
   return absl::InvalidArgumentError(
       "gradients: expected a store of their own, found that of the parameters");
@@ -178,6 +166,24 @@ absl::Status CheckPackedGrads(const GroupSpec& spec, const Gradients& grads) {
 
 }  // namespace
 
+absl::StatusOr<StepNumbers> StepNumbers::Of(const StepOptions& options, absl::string_view group) {
+  const std::optional<double> lr = options.lr.Find(group);
+  const std::optional<double> grad_scale = options.grad_scale.Find(group);
+  if (!lr.has_value() || !grad_scale.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected ", lr.has_value() ? "a grad_scale" : "a learning rate", " for it, found none"));
+  }
+  if (!std::isfinite(*lr) || *lr < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("lr: expected a finite number from 0 on, found ", *lr));
+  }
+  if (!std::isfinite(*grad_scale)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("grad_scale: expected a finite number, found ", *grad_scale));
+  }
+  return StepNumbers{*lr, *grad_scale};
+}
+
 absl::Status StepPlan::PrepareStore(const Target& target, ParamStore* params,
                                     const ParamStore& grads) {
   if (params == &grads) return SameObject();
@@ -248,10 +254,8 @@ absl::Status StepPlan::PreparePack(const Target& target, Packed* params, ConstGr
   return PreparePack(target, params, *grads_view_, nullptr);
 }
 
-absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroupRef grads,
-                               const StepOptions& options) {
+absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroupRef grads) {
   Abandon();
-  LEAFSTORE_RETURN_IF_ERROR(CheckNumbers(options));
   absl::Cleanup abandon = [this] { Abandon(); };  // also after an exception
   absl::Status status;
   if (Packed** packed = std::get_if<Packed*>(&params)) {
@@ -269,8 +273,8 @@ absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroup
   return status;
 }
 
-void StepPlan::Commit(const Target& target, const Rule& rule, const StepOptions& options) {
-  RuleRunner runner(rule, options.lr, options.grad_scale);
+void StepPlan::Commit(const Target& target, const Rule& rule, const StepNumbers& numbers) {
+  RuleRunner runner(rule, numbers.lr, numbers.grad_scale);
   for (const Run& run : runs_) runner.Apply(run);
   for (const GroupSpec::LoosePlace& at : target.spec.loose()) ++target.state->steps[at.group];
   for (const uint32_t place : target.spec.packed()) ++target.state->steps[place];

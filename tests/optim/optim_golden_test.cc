@@ -7,7 +7,7 @@
 
 #include "nlohmann/json.hpp"
 
-#include "leafstore/optim/clip.h"
+#include "leafstore/numeric/ops.h"
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/optim/schedule.h"
 
@@ -93,7 +93,7 @@ void RunCase(const Json& test) {
   Optimizer optimizer = Optimizer::Create(RuleOf(test), params).value();
   for (size_t step = 0; step < test["rates"].size(); ++step) {
     const ParamStore grads = InputOf(Golden()["grads"][step], is_f64);
-    StepOptions options(test["rates"][step]);
+    StepOptions options = {.lr = test["rates"][step].get<double>()};
     if (test.contains("max_norm")) {
       options.grad_scale = ClipScale(NormOf(grads), test["max_norm"]).value();
     }

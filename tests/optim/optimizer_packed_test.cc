@@ -55,9 +55,9 @@ TEST(OptimizerPackedTest, TakesGradientsThatAreNotPackedOrPackedOtherwise) {
       const ParamStore grads = RandomLike(model, 20 + step);
       const Packed alike = Packed::CreateLike(packs[0], grads).value();
       const Packed otherwise = Packed::Create(grads, DType::kF64).value();
-      ASSERT_THAT(optimizers[0].Step(&packs[0], alike, 0.1), IsOk());
-      ASSERT_THAT(optimizers[1].Step(&packs[1], grads, 0.1), IsOk());
-      ASSERT_THAT(optimizers[2].Step(&packs[2], otherwise, 0.1), IsOk());
+      ASSERT_THAT(optimizers[0].Step(&packs[0], alike, {.lr = 0.1}), IsOk());
+      ASSERT_THAT(optimizers[1].Step(&packs[1], grads, {.lr = 0.1}), IsOk());
+      ASSERT_THAT(optimizers[2].Step(&packs[2], otherwise, {.lr = 0.1}), IsOk());
     }
     EXPECT_EQ(ContentsOf(packs[1]), ContentsOf(packs[0]));
     EXPECT_EQ(ContentsOf(packs[2]), ContentsOf(packs[0]));
@@ -84,7 +84,7 @@ TEST(OptimizerPackedTest, LeavesAtDifferentStepsGoInRuns) {
   ParamStore few = GroupOf(model, {"d_row", "f_matrix"});
   Optimizer of_few = Optimizer::Create(rule, few).value();
   for (uint32_t step = 0; step < 3; ++step) {
-    ASSERT_THAT(of_few.Step(&few, RandomLike(few, step), 0.1), IsOk());
+    ASSERT_THAT(of_few.Step(&few, RandomLike(few, step), {.lr = 0.1}), IsOk());
   }
   ParamStore loose = model.Snapshot().value();
   Packed packed = Packed::Create(model, DType::kF32).value();
@@ -97,8 +97,9 @@ TEST(OptimizerPackedTest, LeavesAtDifferentStepsGoInRuns) {
   EXPECT_EQ(StepOf(of_packed, ".g_cube"), 0);
   for (uint32_t step = 0; step < 3; ++step) {
     const ParamStore grads = RandomLike(loose, 10 + step);
-    ASSERT_THAT(of_loose.Step(&loose, grads, 0.1), IsOk());
-    ASSERT_THAT(of_packed.Step(&packed, Packed::CreateLike(packed, grads).value(), 0.1), IsOk());
+    ASSERT_THAT(of_loose.Step(&loose, grads, {.lr = 0.1}), IsOk());
+    ASSERT_THAT(of_packed.Step(&packed, Packed::CreateLike(packed, grads).value(), {.lr = 0.1}),
+                IsOk());
   }
   EXPECT_EQ(ContentsOf(packed), ContentsOf(loose));
   EXPECT_EQ(ContentsOf(of_packed.state()), ContentsOf(of_loose.state()));
@@ -113,7 +114,7 @@ TEST(OptimizerPackedTest, ViewsAndSnapshotsAreNotWritten) {
   Optimizer adam = Optimizer::Create(Adam{}, packed).value();
   const std::vector<NamedStore> state = adam.state();
   const Contents state_before = ContentsOf(state);
-  ASSERT_THAT(adam.Step(&packed, MixedModel(2), 0.1), IsOk());
+  ASSERT_THAT(adam.Step(&packed, MixedModel(2), {.lr = 0.1}), IsOk());
   EXPECT_NE(ContentsOf(packed), before);
   EXPECT_EQ(ContentsOf(view), before);
   EXPECT_EQ(ContentsOf(state), state_before);
@@ -124,14 +125,14 @@ TEST(OptimizerPackedTest, StateGoesBetweenPackedAndLooseGroups) {
   Packed packed = Packed::Create(loose, DType::kF32).value();
   Optimizer of_loose = Optimizer::Create(AdamW{}, loose).value();
   Optimizer of_packed = Optimizer::Create(AdamW{}, packed).value();
-  ASSERT_THAT(of_loose.Step(&loose, MixedModel(2), 0.1), IsOk());
-  ASSERT_THAT(of_packed.Step(&packed, MixedModel(2), 0.1), IsOk());
+  ASSERT_THAT(of_loose.Step(&loose, MixedModel(2), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(of_packed.Step(&packed, MixedModel(2), {.lr = 0.1}), IsOk());
   ASSERT_THAT(of_packed.LoadState(of_loose.state()), IsOk());
   ASSERT_THAT(of_loose.Regroup(packed), IsOk()) << "goes over to the packed group";
   EXPECT_TRUE(of_loose.packed());
   Packed twin = packed.Snapshot().value();
-  ASSERT_THAT(of_packed.Step(&packed, MixedModel(3), 0.1), IsOk());
-  ASSERT_THAT(of_loose.Step(&twin, MixedModel(3), 0.1), IsOk());
+  ASSERT_THAT(of_packed.Step(&packed, MixedModel(3), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(of_loose.Step(&twin, MixedModel(3), {.lr = 0.1}), IsOk());
   EXPECT_EQ(ContentsOf(packed), ContentsOf(twin));
 }
 
@@ -143,10 +144,10 @@ TEST(OptimizerPackedTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
     std::vector<NamedStore> saved = Optimizer::Create(rule, resumed)->state();
     for (uint32_t step = 0; step < 4; ++step) {
       const ParamStore grads = MixedModel(10 + step);
-      ASSERT_THAT(of_whole.Step(&whole, grads, 0.1), IsOk());
+      ASSERT_THAT(of_whole.Step(&whole, grads, {.lr = 0.1}), IsOk());
       Optimizer fresh = Optimizer::Create(rule, resumed).value();
       ASSERT_THAT(fresh.LoadState(std::move(saved)), IsOk());
-      ASSERT_THAT(fresh.Step(&resumed, grads, 0.1), IsOk());
+      ASSERT_THAT(fresh.Step(&resumed, grads, {.lr = 0.1}), IsOk());
       saved = fresh.state();
     }
     EXPECT_EQ(ContentsOf(whole), ContentsOf(resumed)) << RuleName(rule);
@@ -160,10 +161,10 @@ class OptimizerPackedErrorTest : public testing::Test {
   void ExpectRefused(absl::StatusCode code, const testing::Matcher<std::string>& words,
                      const Grads& grads) {
     const Contents before = ContentsOf(packed_), state_before = ContentsOf(adam_.state());
-    EXPECT_THAT(adam_.Step(&packed_, grads, 0.1), StatusIs(code, words));
+    EXPECT_THAT(adam_.Step(&packed_, grads, {.lr = 0.1}), StatusIs(code, words));
     EXPECT_EQ(ContentsOf(packed_), before);
     EXPECT_EQ(ContentsOf(adam_.state()), state_before);
-    EXPECT_THAT(adam_.Step(&packed_, MixedModel(3), 0.1), IsOk()) << "it still works";
+    EXPECT_THAT(adam_.Step(&packed_, MixedModel(3), {.lr = 0.1}), IsOk()) << "it still works";
   }
 
   Packed packed_ = Packed::Create(MixedModel(1), DType::kF32).value();
@@ -194,11 +195,11 @@ TEST_F(OptimizerPackedErrorTest, ThePackItselfAsGradients) {
 TEST_F(OptimizerPackedErrorTest, GroupsThatAreNotPackedOrPackedOtherwise) {
   ParamStore loose = MixedModel(1);
   const Contents before = ContentsOf(loose);
-  EXPECT_THAT(adam_.Step(&loose, MixedModel(2), 0.1),
+  EXPECT_THAT(adam_.Step(&loose, MixedModel(2), {.lr = 0.1}),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        HasSubstr("expected a packed group, found one that is not packed")));
   Packed otherwise = Packed::Create(loose, DType::kF64).value();
-  EXPECT_THAT(adam_.Step(&otherwise, MixedModel(2), 0.1),
+  EXPECT_THAT(adam_.Step(&otherwise, MixedModel(2), {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("expected a pack of the f32 tensors, found one of the f64")));
   EXPECT_EQ(ContentsOf(loose), before);
@@ -207,7 +208,7 @@ TEST_F(OptimizerPackedErrorTest, GroupsThatAreNotPackedOrPackedOtherwise) {
 
 TEST_F(OptimizerPackedErrorTest, OtherPacksAreNamedByLeaf) {
   Packed other = Packed::Create(GroupOf(MixedModel(1), {"a_scalar", "d_row"}), DType::kF32).value();
-  EXPECT_THAT(adam_.Step(&other, MixedModel(2), 0.1),
+  EXPECT_THAT(adam_.Step(&other, MixedModel(2), {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\n  '.g_cube'")));
 }
 
@@ -215,18 +216,18 @@ TEST_F(OptimizerPackedErrorTest, OpenBorrows) {
   const Contents before = ContentsOf(packed_);
   {
     const MutablePack borrow = packed_.Mutate().value();
-    EXPECT_THAT(adam_.Step(&packed_, MixedModel(2), 0.1),
+    EXPECT_THAT(adam_.Step(&packed_, MixedModel(2), {.lr = 0.1}),
                 StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("borrow")));
   }
   Packed grads = Packed::CreateLike(packed_, MixedModel(2)).value();
   {
     const MutablePack borrow = grads.Mutate().value();
-    EXPECT_THAT(adam_.Step(&packed_, grads, 0.1),
+    EXPECT_THAT(adam_.Step(&packed_, grads, {.lr = 0.1}),
                 StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("borrow")));
   }
   EXPECT_EQ(ContentsOf(packed_), before);
   EXPECT_EQ(StepOf(adam_, ".d_row"), 0);
-  EXPECT_THAT(adam_.Step(&packed_, grads, 0.1), IsOk());
+  EXPECT_THAT(adam_.Step(&packed_, grads, {.lr = 0.1}), IsOk());
 }
 
 TEST(OptimizerPackedTest, RefusesTensorsThatCannotBeTrained) {

@@ -18,7 +18,7 @@ class RebindTest : public testing::Test {
   // Steps of "a" and "b", of which "b" is to leave and "c" to come.
   void SetUp() override {
     for (uint32_t step = 0; step < 3; ++step) {
-      ASSERT_THAT(adam_.Step(&old_, RandomLike(model_, 10 + step), 0.1), IsOk());
+      ASSERT_THAT(adam_.Step(&old_, RandomLike(model_, 10 + step), {.lr = 0.1}), IsOk());
     }
   }
   Contents OnlyOf(const std::vector<NamedStore>& state, const std::string& path) {
@@ -54,8 +54,8 @@ TEST_F(RebindTest, StartsNewLeavesWithZerosAndAStepOfTheirOwn) {
   ParamStore alone = GroupOf(model_, {"c"});
   Optimizer fresh = Optimizer::Create(Adam{}, alone).value();
   const ParamStore grads = RandomLike(model_, 20);
-  ASSERT_THAT(adam_.Step(&new_, grads, 0.1), IsOk());
-  ASSERT_THAT(fresh.Step(&alone, grads, 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, grads, {.lr = 0.1}), IsOk());
+  ASSERT_THAT(fresh.Step(&alone, grads, {.lr = 0.1}), IsOk());
   EXPECT_EQ(*new_.Find(".c"), *alone.Find(".c"));
   EXPECT_EQ(StepOf(adam_, ".a"), 4);
   EXPECT_EQ(StepOf(adam_, ".c"), 1);
@@ -91,7 +91,7 @@ std::vector<NamedStore> Together(std::vector<NamedStore> a, std::vector<NamedSto
 TEST_F(RebindTest, AdoptsFromTheStatesOfSeveralOptimizersOneAfterTheOther) {
   ParamStore group = GroupOf(model_, {"c"});
   Optimizer other = Optimizer::Create(AdamW{}, group).value();
-  ASSERT_THAT(other.Step(&group, RandomLike(model_, 5), 0.1), IsOk());
+  ASSERT_THAT(other.Step(&group, RandomLike(model_, 5), {.lr = 0.1}), IsOk());
   Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, model_).value();
   const Contents of_c = ContentsOf(other.state());
   for (const bool sgd_first : {false, true}) {
@@ -159,7 +159,7 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
     ParamStore alone = GroupOf(model_, {name});
     Optimizer adam = Optimizer::Create(Adam{}, alone).value();
     for (const uint32_t seed : seeds) {
-      EXPECT_THAT(adam.Step(&alone, RandomLike(model_, seed), 0.1), IsOk());
+      EXPECT_THAT(adam.Step(&alone, RandomLike(model_, seed), {.lr = 0.1}), IsOk());
     }
     return alone.leaf(0);
   };
@@ -167,7 +167,7 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
   ParamStore thawed = GroupOf(model_, {"b"});
   ASSERT_THAT(thawed.Set(".b", *old_.Find(".b")), IsOk());
   ASSERT_THAT(new_.Set(".a", *old_.Find(".a")), IsOk());
-  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 20), 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 20), {.lr = 0.1}), IsOk());
 
   std::vector<Leaf> leaves = {*new_.Find(".a"), *thawed.Find(".b"), *new_.Find(".c")};
   ParamStore all =
@@ -175,7 +175,7 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
                          SlotSet::Create(model_.layout().size(), {0, 1, 2}).value(), leaves)
           .value();
   ASSERT_THAT(adam_.Regroup(all, frozen), IsOk());
-  ASSERT_THAT(adam_.Step(&all, RandomLike(model_, 21), 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&all, RandomLike(model_, 21), {.lr = 0.1}), IsOk());
   EXPECT_EQ(*all.Find(".a"), run_alone("a", {10, 11, 12, 20, 21}));
   EXPECT_EQ(*all.Find(".b"), run_alone("b", {10, 11, 12, 21}));
   EXPECT_EQ(*all.Find(".c"), run_alone("c", {20, 21}));
@@ -188,13 +188,13 @@ TEST_F(RebindTest, GoesByPathToAnotherLayout) {
   EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
   EXPECT_EQ(StepOf(adam_, "._first"), 0);
   EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b"));
-  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, 1), 0.1), IsOk());
+  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, {.lr = 1}), 0.1), IsOk());
 }
 
 TEST_F(RebindTest, TheNextStepHasNothingToCopy) {
   const std::byte* bytes = adam_.state()[0].store.Find(".a")->tensor().raw_data();
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
-  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, {.lr = 1}), 0.1), IsOk());
   EXPECT_EQ(adam_.state()[0].store.Find(".a")->tensor().raw_data(), bytes);
 }
 
@@ -210,7 +210,8 @@ TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
                AllOf(HasSubstr("'exp_avg':"), HasSubstr("'.a': expected f32[5], found f32[2]"),
                      HasSubstr("'.b': expected f64[3], found f32[3]"))));
   EXPECT_EQ(ContentsOf(adam_.state()), before);
-  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, 1), 0.1), IsOk()) << "it is where it was";
+  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, {.lr = 1}), 0.1), IsOk())
+      << "it is where it was";
 }
 
 TEST_F(RebindTest, GroupsThatCannotBeTrainedAreAnError) {

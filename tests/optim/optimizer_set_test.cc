@@ -1,9 +1,10 @@
 #include "leafstore/optim/optimizer_set.h"
 
+#include <map>
+#include <string>
 #include <utility>
 
 #include "leafstore/numeric/ops.h"
-#include "leafstore/optim/clip.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
 
@@ -34,7 +35,7 @@ class OptimizerSetTest : public testing::Test {
                              {"b", F32({3}, {1, 2, 3})},
                              {"c", F64({2}, {1, 2})},
                              {"d", F32({1}, {1})}});
-  const RuleMap rules_ = {{"bias", Sgd{.momentum = 0.5}}, {"rest", AdamW{}}};
+  const std::map<std::string, Rule> rules_ = {{"bias", Sgd{.momentum = 0.5}}, {"rest", AdamW{}}};
   Grouping grouping_ = GroupingOf({0, 2, 1, 2});
   Groups groups_ = grouping_.Split(model_).value();
   OptimizerSet set_ = OptimizerSet::Create(rules_, groups_).value();
@@ -47,8 +48,8 @@ TEST_F(OptimizerSetTest, StepsEachGroupByItsOwnRule) {
   for (uint32_t step = 0; step < 3; ++step) {
     const ParamStore grads = RandomLike(model_, step);
     ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk());
-    ASSERT_THAT(sgd.Step(&groups["bias"], grads, 0.1), IsOk());
-    ASSERT_THAT(adamw.Step(&groups["rest"], grads, 0.1), IsOk());
+    ASSERT_THAT(sgd.Step(&groups["bias"], grads, {.lr = 0.1}), IsOk());
+    ASSERT_THAT(adamw.Step(&groups["rest"], grads, {.lr = 0.1}), IsOk());
   }
   EXPECT_EQ(ContentsOf(groups_["bias"]), ContentsOf(groups["bias"]));
   EXPECT_EQ(ContentsOf(groups_["rest"]), ContentsOf(groups["rest"]));
@@ -81,8 +82,8 @@ TEST_F(OptimizerSetTest, NumbersByName_AreThoseOfAnOptimizerAlone) {
   Groups groups = grouping_.Split(model_).value();
   Optimizer sgd = Optimizer::Create(rules_.at("bias"), groups["bias"]).value();
   const ParamStore grads = RandomLike(model_, 1);
-  const GroupStepOptions options = {.lr = {{"bias", 0.2}, {"rest", 0.1}},
-                                    .grad_scale = {{"bias", 0.5}, {"rest", 1}}};
+  const StepOptions options = {.lr = {{"bias", 0.2}, {"rest", 0.1}},
+                               .grad_scale = {{"bias", 0.5}, {"rest", 1}}};
   ASSERT_THAT(set_.Step(&groups_, grads, options), IsOk());
   ASSERT_THAT(sgd.Step(&groups["bias"], grads, {0.2, 0.5}), IsOk());
   EXPECT_EQ(ContentsOf(groups_["bias"]), ContentsOf(groups["bias"]));
@@ -128,7 +129,7 @@ TEST_F(OptimizerSetTest, StateIsNamedByGroup) {
 }
 
 TEST_F(OptimizerSetTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
-  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, {.lr = 1}), {.lr = 0.1}), IsOk());
   Groups groups = grouping_.Split(groups_.Merge().value()).value();
   OptimizerSet resumed = OptimizerSet::Create(rules_, groups).value();
   std::vector<NamedStore> state = set_.state();
@@ -142,7 +143,7 @@ TEST_F(OptimizerSetTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
 }
 
 TEST_F(OptimizerSetTest, LoadingNamesAllThatIsWrongInAllGroupsAndChangesNone) {
-  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, {.lr = 1}), {.lr = 0.1}), IsOk());
   const Contents before = All();
   std::vector<NamedStore> state = set_.state();
   state[1].name = "bia/step";
@@ -249,9 +250,10 @@ TEST_F(OptimizerSetTest, ServesTheGroupsOfNamedFilters) {
 }
 
 TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {
-  const RuleMap rules = {{"bias", Adam{}}, {"frozen", Sgd{}}, {"rest", AdamW{}}};
+  const std::map<std::string, Rule> rules = {
+      {"bias", Adam{}}, {"frozen", Sgd{}}, {"rest", AdamW{}}};
   OptimizerSet set = OptimizerSet::Create(rules, groups_).value();
-  ASSERT_THAT(set.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set.Step(&groups_, RandomLike(model_, {.lr = 1}), {.lr = 0.1}), IsOk());
   const Contents before = ContentsOf(set.state());
   const std::vector<NamedStore> left = set.Regroup(GroupingOf({2, 0, 0, 1}), &groups_).value();
   const Contents after = ContentsOf(set.state());
@@ -266,7 +268,7 @@ TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {
 }
 
 TEST_F(OptimizerSetTest, ARegroupThatFailsChangesNothing) {
-  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, {.lr = 1}), {.lr = 0.1}), IsOk());
   const Contents before = All();
   const Grouping other =
       Grouping::Create(Model({{"z", F32({1}, {1})}}).layout(), std::vector<uint32_t>{0}, {"rest"})

@@ -54,7 +54,7 @@ TEST(OptimizerStateTest, BeginsWithZerosInTheLayoutSlotsDtypesAndShapesOfTheGrou
 TEST(OptimizerStateTest, APlanForTheParametersSplitsTheMoments) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
-  ASSERT_THAT(adam.Step(&params, MixedModel(2), 0.1), IsOk());
+  ASSERT_THAT(adam.Step(&params, MixedModel(2), {.lr = 0.1}), IsOk());
   const Grouping plan = Grouping::Compile(params, {Glob("*_name"), Glob("e_*")}).value();
   const std::vector<NamedStore> state = adam.state();
   const auto groups = plan.Split(StoreOf(state, "exp_avg"));
@@ -66,10 +66,10 @@ TEST(OptimizerStateTest, APlanForTheParametersSplitsTheMoments) {
 TEST(OptimizerStateTest, HasWhatTheRuleSays) {
   ParamStore params = Model({{"w", F64({2}, {1, 1})}});
   Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.5, .dampening = 0.25}, params).value();
-  ASSERT_THAT(sgd.Step(&params, Model({{"w", F64({2}, {8, 4})}}), 0.1), IsOk());
+  ASSERT_THAT(sgd.Step(&params, Model({{"w", F64({2}, {8, 4})}}), {.lr = 0.1}), IsOk());
   EXPECT_THAT(Numbers(StoreOf(sgd.state(), "momentum_buffer"), ".w"), ElementsAre(8, 4))
       << "the first gradient, undamped";
-  ASSERT_THAT(sgd.Step(&params, Model({{"w", F64({2}, {4, 0})}}), 0.1), IsOk());
+  ASSERT_THAT(sgd.Step(&params, Model({{"w", F64({2}, {4, 0})}}), {.lr = 0.1}), IsOk());
   EXPECT_THAT(Numbers(StoreOf(sgd.state(), "momentum_buffer"), ".w"), ElementsAre(7, 2));
   EXPECT_EQ(*StoreOf(sgd.state(), "step").Find(".w"), Leaf(Value(2)));
 }
@@ -77,10 +77,10 @@ TEST(OptimizerStateTest, HasWhatTheRuleSays) {
 TEST(OptimizerStateTest, IsAValueThatNoStepWrites) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
-  ASSERT_THAT(adam.Step(&params, MixedModel(2), 0.1), IsOk());
+  ASSERT_THAT(adam.Step(&params, MixedModel(2), {.lr = 0.1}), IsOk());
   const std::vector<NamedStore> state = adam.state();
   const Contents before = ContentsOf(state);
-  ASSERT_THAT(adam.Step(&params, MixedModel(3), 0.1), IsOk());
+  ASSERT_THAT(adam.Step(&params, MixedModel(3), {.lr = 0.1}), IsOk());
   EXPECT_EQ(ContentsOf(state), before);
   EXPECT_NE(ContentsOf(adam.state()), before);
 }
@@ -92,11 +92,11 @@ TEST(OptimizerStateTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
     std::vector<NamedStore> saved = Optimizer::Create(rule, resumed)->state();
     for (uint32_t step = 0; step < 5; ++step) {
       const ParamStore grads = MixedModel(10 + step);
-      ASSERT_THAT(of_whole.Step(&whole, grads, 0.1), IsOk());
+      ASSERT_THAT(of_whole.Step(&whole, grads, {.lr = 0.1}), IsOk());
       Optimizer fresh = Optimizer::Create(rule, resumed).value();
       ASSERT_THAT(fresh.LoadState(saved), IsOk());
       EXPECT_EQ(ContentsOf(fresh.state()), ContentsOf(saved));
-      ASSERT_THAT(fresh.Step(&resumed, grads, 0.1), IsOk());
+      ASSERT_THAT(fresh.Step(&resumed, grads, {.lr = 0.1}), IsOk());
       saved = fresh.state();
     }
     EXPECT_EQ(ContentsOf(whole), ContentsOf(resumed)) << RuleName(rule);
@@ -111,7 +111,7 @@ TEST(OptimizerStateTest, LoadingAnRvalueLeavesNothingForTheNextStepToCopy) {
   const std::byte* bytes = state[0].store.leaf(0).tensor().raw_data();
   ASSERT_THAT(adam.LoadState(std::move(state)), IsOk());
   EXPECT_THAT(state, IsEmpty());  // NOLINT: specified
-  ASSERT_THAT(adam.Step(&params, Model({{"w", F32({2}, {1, 2})}}), 0.1), IsOk());
+  ASSERT_THAT(adam.Step(&params, Model({{"w", F32({2}, {1, 2})}}), {.lr = 0.1}), IsOk());
   EXPECT_EQ(adam.state()[0].store.leaf(0).tensor().raw_data(), bytes);
 }
 
@@ -121,7 +121,7 @@ TEST(OptimizerStateTest, LoadsWhatWasGivenAndNoLaterWrite) {
   const std::vector<NamedStore> state = adam.state();
   const Contents before = ContentsOf(state);
   ASSERT_THAT(adam.LoadState(state), IsOk());
-  ASSERT_THAT(adam.Step(&params, Model({{"w", F32({2}, {1, 2})}}), 0.1), IsOk());
+  ASSERT_THAT(adam.Step(&params, Model({{"w", F32({2}, {1, 2})}}), {.lr = 0.1}), IsOk());
   EXPECT_EQ(ContentsOf(state), before);
 }
 
@@ -129,7 +129,7 @@ TEST(OptimizerStateTest, LoadsWhatWasGivenAndNoLaterWrite) {
 TEST(OptimizerStateTest, LoadsByPathFromOtherLayouts) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
-  ASSERT_THAT(adam.Step(&params, MixedModel(2), 0.1), IsOk());
+  ASSERT_THAT(adam.Step(&params, MixedModel(2), {.lr = 0.1}), IsOk());
   std::vector<NamedStore> loose;
   std::vector<NamedStore> state = adam.state();
   for (size_t i = state.size(); i-- > 0;) {
@@ -150,7 +150,7 @@ class LoadStateErrorTest : public testing::Test {
  protected:
   void ExpectRefused(std::vector<NamedStore> state, absl::StatusCode code,
                      const testing::Matcher<std::string>& words) {
-    ASSERT_THAT(adam_.Step(&params_, RandomLike(params_, 3), 0.1), IsOk());
+    ASSERT_THAT(adam_.Step(&params_, RandomLike(params_, 3), {.lr = 0.1}), IsOk());
     const Contents before = ContentsOf(adam_.state());
     EXPECT_THAT(adam_.LoadState(state), StatusIs(code, words));
     EXPECT_EQ(ContentsOf(adam_.state()), before);
@@ -237,7 +237,7 @@ TEST_F(LoadStateErrorTest, MoreStepsThanThereCanBe) {
   ASSERT_THAT(adam_.LoadState(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
                                      Model({{"a", last}, {"b", last}}))),
               IsOk());
-  EXPECT_THAT(adam_.Step(&params_, RandomLike(params_, 3), 0.1), IsOk());
+  EXPECT_THAT(adam_.Step(&params_, RandomLike(params_, 3), {.lr = 0.1}), IsOk());
   EXPECT_EQ(StepOf(adam_, ".a"), most + 1);
 }
 

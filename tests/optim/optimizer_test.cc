@@ -20,7 +20,7 @@ TEST(OptimizerTest, ChangesParametersByItsRule) {
   ParamStore params = Model({{"bias", F32({2}, {1, 2})}, {"weight", F64({2}, {3, 4})}});
   const ParamStore grads = Model({{"bias", F32({2}, {1, -1})}, {"weight", F64({2}, {0, 8})}});
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
-  ASSERT_THAT(sgd.Step(&params, grads, 0.5), IsOk());
+  ASSERT_THAT(sgd.Step(&params, grads, {.lr = 0.5}), IsOk());
   EXPECT_THAT(Numbers(params, ".bias"), ElementsAre(0.5, 2.5));
   EXPECT_THAT(Numbers(params, ".weight"), ElementsAre(3, 0));
   EXPECT_EQ(StepOf(sgd, ".bias"), 1);
@@ -30,7 +30,7 @@ TEST(OptimizerTest, TheFirstStepOfAdamIsTheLearningRateLong) {
   ParamStore params = Model({{"w", F64({3}, {1, 1, 1})}});
   const ParamStore grads = Model({{"w", F64({3}, {5, -0.1, 0})}});
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
-  ASSERT_THAT(adam.Step(&params, grads, 0.25), IsOk());
+  ASSERT_THAT(adam.Step(&params, grads, {.lr = 0.25}), IsOk());
   const std::vector<double> found = Numbers(params, ".w");
   EXPECT_NEAR(found[0], 0.75, 1e-7);
   EXPECT_NEAR(found[1], 1.25, 1e-7);
@@ -41,7 +41,7 @@ TEST(OptimizerTest, PassesStaticLeavesBy) {
   ParamStore params = Model({{"name", Leaf(Value("gelu"))}, {"w", F32({1}, {1})}});
   const ParamStore grads = Model({{"name", Leaf(Value(3))}, {"w", F32({1}, {1})}});
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
-  ASSERT_THAT(sgd.Step(&params, grads, 1), IsOk());
+  ASSERT_THAT(sgd.Step(&params, grads, {.lr = 1}), IsOk());
   EXPECT_EQ(*params.Find(".name"), Leaf(Value("gelu")));
   EXPECT_THAT(Numbers(params, ".w"), ElementsAre(0));
 }
@@ -51,10 +51,10 @@ TEST(OptimizerTest, TakesScalarsEmptyTensorsAndNothingAtAll) {
   const ParamStore grads = Model({{"empty", F32({0, 4}, {})}, {"scalar", F32({}, {1})}});
   for (const Rule& rule : kRules) {
     Optimizer optimizer = Optimizer::Create(rule, params).value();
-    EXPECT_THAT(optimizer.Step(&params, grads, 0.1), IsOk());
+    EXPECT_THAT(optimizer.Step(&params, grads, {.lr = 0.1}), IsOk());
     ParamStore nothing;
     Optimizer idle = Optimizer::Create(rule, nothing).value();
-    EXPECT_THAT(idle.Step(&nothing, ParamStore(), 0.1), IsOk());
+    EXPECT_THAT(idle.Step(&nothing, ParamStore(), {.lr = 0.1}), IsOk());
   }
 }
 
@@ -75,10 +75,11 @@ TEST(OptimizerTest, TakesGradientsOfTheWholeModelForAGroup) {
       Model({{"a", F32({1}, {10})}, {"b", F32({1}, {20})}, {"c", F32({1}, {30})}});
   ParamStore group = GroupOf(model, {"a", "c"});
   Optimizer sgd = Optimizer::Create(Sgd{}, group).value();
-  ASSERT_THAT(sgd.Step(&group, grads, 1), IsOk());
+  ASSERT_THAT(sgd.Step(&group, grads, {.lr = 1}), IsOk());
   EXPECT_THAT(Numbers(group, ".a"), ElementsAre(-9));
   EXPECT_THAT(Numbers(group, ".c"), ElementsAre(-27));
-  ASSERT_THAT(sgd.Step(&group, GroupOf(grads, {"a", "c"}), 1), IsOk()) << "or of the group alone";
+  ASSERT_THAT(sgd.Step(&group, GroupOf(grads, {"a", "c"}), {.lr = 1}), IsOk())
+      << "or of the group alone";
   EXPECT_THAT(Numbers(group, ".a"), ElementsAre(-19));
 }
 
@@ -89,7 +90,7 @@ TEST(OptimizerTest, NeitherSnapshotsNorGradientsAreWritten) {
   const ParamStore snapshot = params.Snapshot().value();
   for (const Rule& rule : kRules) {
     Optimizer optimizer = Optimizer::Create(rule, params).value();
-    ASSERT_THAT(optimizer.Step(&params, grads, 0.1), IsOk());
+    ASSERT_THAT(optimizer.Step(&params, grads, {.lr = 0.1}), IsOk());
     EXPECT_NE(ContentsOf(params), params_before);
     EXPECT_EQ(ContentsOf(snapshot), params_before);
     EXPECT_EQ(ContentsOf(grads), grads_before);
@@ -107,8 +108,8 @@ TEST(OptimizerTest, AStepAfterASnapshotGivesTheSameBits) {
     for (int step = 0; step < 3; ++step) {
       const ParamStore held = params.Snapshot().value();
       const std::vector<NamedStore> held_state = optimizer.state();
-      ASSERT_THAT(optimizer.Step(&params, grads, 0.1), IsOk());
-      ASSERT_THAT(other.Step(&alone, grads, 0.1), IsOk());
+      ASSERT_THAT(optimizer.Step(&params, grads, {.lr = 0.1}), IsOk());
+      ASSERT_THAT(other.Step(&alone, grads, {.lr = 0.1}), IsOk());
       for (const char* path : {".a", ".b"}) {
         EXPECT_EQ(*params.Find(path), *alone.Find(path)) << path;
         EXPECT_FALSE(params.Find(path)->tensor().SharesBytesWith(held.Find(path)->tensor()));
@@ -122,7 +123,7 @@ TEST(OptimizerTest, AStepThatFailsLeavesWhatIsSharedShared) {
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   const ParamStore held = params.Snapshot().value();
   const ParamStore wrong = Model({{"a", F32({2}, {1, 1})}, {"b", F32({3}, {1, 1, 1})}});
-  EXPECT_THAT(adam.Step(&params, wrong, 0.1),
+  EXPECT_THAT(adam.Step(&params, wrong, {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("'.b'")));
   for (const char* path : {".a", ".b"}) {
     EXPECT_TRUE(params.Find(path)->tensor().SharesBytesWith(held.Find(path)->tensor()));
@@ -136,7 +137,7 @@ TEST(OptimizerTest, WritesInPlaceWhatNobodyShares) {
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   const std::byte* bytes = params.leaf(0).tensor().raw_data();
   const uint64_t generation = params.leaf(0).generation();
-  ASSERT_THAT(adam.Step(&params, grads, 0.1), IsOk());
+  ASSERT_THAT(adam.Step(&params, grads, {.lr = 0.1}), IsOk());
   EXPECT_EQ(params.leaf(0).tensor().raw_data(), bytes);
   EXPECT_GT(params.leaf(0).generation(), generation);
 }
@@ -150,7 +151,7 @@ TEST(OptimizerTest, GivesTheSameBitsOnEveryInstructionSet) {
       ParamStore params = MixedModel(1);
       Optimizer optimizer = Optimizer::Create(rule, params).value();
       for (uint32_t step = 0; step < 4; ++step) {
-        ASSERT_THAT(optimizer.Step(&params, RandomLike(params, 10 + step), 0.01), IsOk());
+        ASSERT_THAT(optimizer.Step(&params, RandomLike(params, 10 + step), {.lr = 0.01}), IsOk());
       }
       results.push_back(ContentsOf(params));
       results.back().merge(ContentsOf(optimizer.state()));
@@ -162,7 +163,7 @@ TEST(OptimizerTest, GivesTheSameBitsOnEveryInstructionSet) {
 TEST(OptimizerTest, MovesWithItsState) {
   ParamStore params = Model({{"w", F32({1}, {1})}});
   Optimizer first = Optimizer::Create(Adam{}, params).value();
-  ASSERT_THAT(first.Step(&params, Model({{"w", F32({1}, {1})}}), 0.1), IsOk());
+  ASSERT_THAT(first.Step(&params, Model({{"w", F32({1}, {1})}}), {.lr = 0.1}), IsOk());
   Optimizer second = std::move(first);
   EXPECT_EQ(StepOf(second, ".w"), 1);
   EXPECT_EQ(second.rule(), Rule(Adam{}));
@@ -175,7 +176,7 @@ TEST(OptimizerTest, CountsNoStepsOfWhatItDoesNotHave) {
   const ParamStore model = Model({{"a", F32({1}, {1})}, {"b", F32({1}, {1})}});
   ParamStore group = GroupOf(model, {"a"});
   Optimizer sgd = Optimizer::Create(Sgd{}, group).value();
-  ASSERT_THAT(sgd.Step(&group, model, 0.1), IsOk());
+  ASSERT_THAT(sgd.Step(&group, model, {.lr = 0.1}), IsOk());
   EXPECT_EQ(sgd.StepCountOf(0), 1);
   EXPECT_EQ(sgd.StepCountOf(1), 0);
   EXPECT_EQ(sgd.StepCountOf(77), 0);
@@ -209,14 +210,14 @@ class OptimizerStepErrorTest : public testing::Test {
  protected:
   void ExpectRefused(absl::StatusCode code, const testing::Matcher<std::string>& words,
                      ParamStore* params, const ParamStore& grads,
-                     const StepOptions& options = 0.1) {
+                     const StepOptions& options = {.lr = 0.1}) {
     const Contents params_before = ContentsOf(*params);
     const Contents state_before = ContentsOf(adam_.state());
     EXPECT_THAT(adam_.Step(params, grads, options), StatusIs(code, words));
     EXPECT_EQ(ContentsOf(*params), params_before);
     EXPECT_EQ(ContentsOf(adam_.state()), state_before);
     EXPECT_THAT(params_.CheckNoBorrow("go on"), IsOk());
-    EXPECT_THAT(adam_.Step(&params_, grads_, 0.1), IsOk()) << "it still works";
+    EXPECT_THAT(adam_.Step(&params_, grads_, {.lr = 0.1}), IsOk()) << "it still works";
   }
 
   ParamStore params_ = Model({{"a", F32({2}, {1, 2})},
@@ -231,7 +232,15 @@ TEST_F(OptimizerStepErrorTest, NumbersThatAreNoLearningRate) {
   for (const double lr : {-0.1, kNan, kInfinity}) {
     ExpectRefused(absl::StatusCode::kInvalidArgument,
                   HasSubstr("lr: expected a finite number from 0 on, found "), &params_, grads_,
-                  lr);
+                  {.lr = lr});
+  }
+}
+
+TEST_F(OptimizerStepErrorTest, LearningRate_MissingOrByName_IsAnError) {
+  for (const StepOptions& options : {StepOptions(), StepOptions{.lr = {{"a", 0.1}}}}) {
+    ExpectRefused(absl::StatusCode::kInvalidArgument,
+                  HasSubstr("expected a learning rate for it, found none"), &params_, grads_,
+                  options);
   }
 }
 
@@ -289,7 +298,7 @@ TEST_F(OptimizerStepErrorTest, AnotherGroupOfTheSameModelIsNamedByLeaf) {
                 &group, grads_);
   Optimizer narrow = Optimizer::Create(Sgd{}, group).value();
   const Contents before = ContentsOf(params_);
-  EXPECT_THAT(narrow.Step(&params_, grads_, 0.1),
+  EXPECT_THAT(narrow.Step(&params_, grads_, {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("unexpected (1):\n  '.d'")));
   EXPECT_EQ(ContentsOf(params_), before);
 }
@@ -310,7 +319,7 @@ TEST_F(OptimizerStepErrorTest, ParametersOfAnotherDtypeOrShapeAreNamed) {
 TEST_F(OptimizerStepErrorTest, APackedGroupWhereItIsForOneThatIsNot) {
   Packed packed = Packed::Create(params_, DType::kF32).value();
   const Contents before = ContentsOf(packed.store().value());
-  EXPECT_THAT(adam_.Step(&packed, grads_, 0.1),
+  EXPECT_THAT(adam_.Step(&packed, grads_, {.lr = 0.1}),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        HasSubstr("expected a group that is not packed, found a packed one")));
   EXPECT_EQ(ContentsOf(packed.store().value()), before);
@@ -322,13 +331,13 @@ TEST_F(OptimizerStepErrorTest, OpenBorrows) {
   {
     const MutableTensor borrow = params_.Mutate(".a").value();
     EXPECT_THAT(
-        adam_.Step(&params_, grads_, 0.1),
+        adam_.Step(&params_, grads_, {.lr = 0.1}),
         StatusIs(absl::StatusCode::kFailedPrecondition,
                  "cannot step while a mutable borrow of this store is open: close it first"));
   }
   {
     const MutableTensor borrow = grads_.Mutate(".a").value();
-    EXPECT_THAT(adam_.Step(&params_, grads_, 0.1),
+    EXPECT_THAT(adam_.Step(&params_, grads_, {.lr = 0.1}),
                 StatusIs(absl::StatusCode::kFailedPrecondition,
                          "cannot step with gradients while a mutable borrow of this store is open: "
                          "close it first"));
@@ -336,7 +345,7 @@ TEST_F(OptimizerStepErrorTest, OpenBorrows) {
   EXPECT_EQ(ContentsOf(params_), params_before);
   EXPECT_EQ(ContentsOf(adam_.state()), state_before);
   EXPECT_EQ(StepOf(adam_, ".a"), 0);
-  EXPECT_THAT(adam_.Step(&params_, grads_, 0.1), IsOk());
+  EXPECT_THAT(adam_.Step(&params_, grads_, {.lr = 0.1}), IsOk());
 }
 
 }  // namespace

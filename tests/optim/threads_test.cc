@@ -24,7 +24,9 @@ struct Trained {
   ParamStore params;
   Optimizer optimizer;
 
-  void Step(const ParamStore& grads) { EXPECT_THAT(optimizer.Step(&params, grads, 0.01), IsOk()); }
+  void Step(const ParamStore& grads) {
+    EXPECT_THAT(optimizer.Step(&params, grads, {.lr = 0.01}), IsOk());
+  }
 };
 
 std::vector<Trained> TwoGroups() {

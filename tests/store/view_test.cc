@@ -1,5 +1,6 @@
 #include "leafstore/store/view.h"
 
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -94,9 +95,8 @@ TEST_F(ViewTest, AStoreWhosePathsAreNoTreeGivesTheErrorAtTheEnd) {
 }
 
 TEST_F(ViewTest, FollowsAliases) {
-  Tree tree = Tree::Dict()
-                  .With("a", Tree::Tied("t", Tree::List().Add(Floats({1}))))
-                  .With("b", Tree::TiedTo("t"));
+  const auto node = std::make_shared<Tree>(Tree::List().Add(Floats({1})));
+  Tree tree = Tree::Dict().With("a", Tree::Shared(node)).With("b", Tree::Shared(node));
   const Flattened tied = Flatten(std::move(tree)).value();
   const View view(tied.def, tied.params);
   EXPECT_EQ(**view["b"][0].tensor(), Floats({1}));

@@ -61,18 +61,11 @@ TEST(TreeTest, Accessors_AreEmptyForOtherKinds) {
   EXPECT_EQ(Tree::Custom("Ring").type_name(), "Ring");
 }
 
-TEST(TreeTest, SharedAndTied_ReturnWhatTheyStandFor) {
+TEST(TreeTest, Shared_ReturnsWhatItStandsFor) {
   const auto node = std::make_shared<Tree>(Value(1));
   EXPECT_EQ(Tree::Shared(node).kind(), NodeKind::kAlias);
   EXPECT_EQ(Tree::Shared(node).shared(), node);
-  const Tree tied = Tree::Tied("t", Value(1));
-  EXPECT_EQ(tied.kind(), NodeKind::kAlias);
-  EXPECT_EQ(tied.tie_name(), "t");
-  EXPECT_EQ(tied.tied()->leaf().value(), Value(1));
-  EXPECT_EQ(tied.shared(), nullptr);
-  EXPECT_EQ(Tree::TiedTo("t").kind(), NodeKind::kAlias);
-  EXPECT_EQ(Tree::TiedTo("t").tie_name(), "t");
-  EXPECT_EQ(Tree::TiedTo("t").tied(), nullptr);
+  EXPECT_EQ(Tree(Value(1)).shared(), nullptr);
 }
 
 TEST(TreeTest, Null_IsNone) {
@@ -108,7 +101,7 @@ TEST(TreeTest, TagsAreForAnyNode) {
   EXPECT_THAT(Tree(Value(1)).Tag("a").Tag("b").tags(), ElementsAre("a", "b"));
   EXPECT_THAT(Tree::None().Tag("a").tags(), ElementsAre("a"));
   EXPECT_EQ(Tree::None().Tag("a").kind(), NodeKind::kNone);
-  EXPECT_THAT(Tree::TiedTo("t").Tag("a").tags(), ElementsAre("a"));
+  EXPECT_THAT(Tree::Shared(std::make_shared<Tree>()).Tag("a").tags(), ElementsAre("a"));
 }
 
 TEST(TreeTest, WithAndAdd_OnTheWrongKind_FailWhenFlattened) {
@@ -124,7 +117,7 @@ TEST(TreeTest, WithAndAdd_OnTheWrongKind_FailWhenFlattened) {
   EXPECT_THAT(flatten(Tree::Dict().Add(Value(1))), error);
   EXPECT_THAT(flatten(Tree().With("a", Value(1))), error);
   EXPECT_THAT(flatten(Tree(Value(1)).Add(Value(1))), error);
-  EXPECT_THAT(flatten(Tree::Tied("t", Tree::Dict()).With("a", Value(1))),
+  EXPECT_THAT(flatten(Tree::Shared(std::make_shared<Tree>(Tree::Dict())).With("a", Value(1))),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(kWords)));
   EXPECT_TRUE(Tree::List().With("a", Value(1)).Clone().misused());
 }
@@ -146,18 +139,18 @@ TEST(TreeTest, With_AName_IsAnItemInADictAndAnAttributeInAStruct) {
   EXPECT_EQ(record.Find(Key::Item("a")), nullptr);
 }
 
-TEST(TreeTest, FindLooksThroughSharedAndTied) {
+TEST(TreeTest, Find_LooksThroughShared) {
   auto inner = std::make_shared<Tree>(Tree::Dict().With("w", Value(1)));
-  Tree tree = Tree::Dict()
-                  .With("shared", Tree::Shared(std::make_shared<Tree>(Tree::Shared(inner))))
-                  .With("tied", Tree::Tied("t", Tree::Struct().With("w", Value(2))));
+  Tree tree =
+      Tree::Dict()
+          .With("shared", Tree::Shared(std::make_shared<Tree>(Tree::Shared(inner))))
+          .With("struct", Tree::Shared(std::make_shared<Tree>(Tree::Struct().With("w", Value(2)))));
   EXPECT_EQ(tree.Find("shared")->Find("w"), inner->Find("w"));
-  EXPECT_EQ(tree.Find("tied")->Find("w")->leaf().value(), Value(2));
+  EXPECT_EQ(tree.Find("struct")->Find("w")->leaf().value(), Value(2));
   EXPECT_EQ(tree.Find("absent"), nullptr);
-  EXPECT_EQ(Tree::TiedTo("t").Find("w"), nullptr);
   EXPECT_EQ(Tree::List().Find("w"), nullptr);
-  tree.Find("tied")->Find("w")->mutable_leaf() = Value(3);
-  EXPECT_EQ(std::as_const(tree).Find("tied")->Find("w")->leaf().value(), Value(3));
+  tree.Find("struct")->Find("w")->mutable_leaf() = Value(3);
+  EXPECT_EQ(std::as_const(tree).Find("struct")->Find("w")->leaf().value(), Value(3));
 }
 
 TEST(TreeTest, ATreeMayBecomeItsOwnChild) {
@@ -176,8 +169,7 @@ TEST(TreeTest, Clone_IsIndependentButSharesBytesAndKeepsSharing) {
   Tree tree = Tree::Dict()
                   .With("a", Tree::Shared(node))
                   .With("b", Tree::Shared(node))
-                  .With("c", Tree::Tied("t", Value("x")).Tag("decay"))
-                  .With("d", Tree::TiedTo("t"))
+                  .With("c", Tree::Shared(std::make_shared<Tree>(Value("x"))).Tag("decay"))
                   .With("e", Tree::Struct("Type").With("f", Tree::None()));
   const FlatTree before = FlattenTree(tree).value();
 
@@ -262,13 +254,6 @@ TEST(TreeTest, AMillionSharedLevelsNeedNoStack) {
     return Tree::List().Add(Tree::Shared(node)).Add(Tree::Shared(node));
   });
   ExpectAllIsDoneWithoutRecursion(tree, 2 * kManyLevels + 1, 1);
-}
-
-TEST(TreeTest, AMillionTiesInsideOneAnotherNeedNoStack) {
-  int name = 0;
-  const Tree tree =
-      Chain([&name](Tree below) { return Tree::Tied(std::to_string(++name), std::move(below)); });
-  ExpectAllIsDoneWithoutRecursion(tree, 1, 1);
 }
 
 }  // namespace

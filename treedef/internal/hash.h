@@ -31,7 +31,7 @@
 #include <cstdint>
 #include <string>
 
-#include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/internal/treedef_rep.h"
 
 namespace leafstore::internal {
 

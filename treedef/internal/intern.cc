@@ -6,27 +6,6 @@
 #include "leafstore/treedef/internal/hash.h"
 
 namespace leafstore::internal {
-namespace {
-
-// Releases the excess capacity of vectors that grew by doubling.
-void Shrink(TreeDefColumns* columns) {
-  columns->kinds.shrink_to_fit();
-  columns->keys.shrink_to_fit();
-  columns->parents.shrink_to_fit();
-  columns->ends.shrink_to_fit();
-  columns->child_counts.shrink_to_fit();
-  columns->aux.shrink_to_fit();
-  columns->leaf_begins.shrink_to_fit();
-  columns->leaf_nodes.shrink_to_fit();
-  columns->tags.shrink_to_fit();
-  columns->alias_nodes.shrink_to_fit();
-  columns->ints.shrink_to_fit();
-  columns->strings.shrink_to_fit();
-  columns->string_begins.shrink_to_fit();
-}
-
-}  // namespace
-
 TreeDefInterner& TreeDefInterner::Global() {
   static TreeDefInterner* const global = new TreeDefInterner;
   return *global;
@@ -48,7 +27,8 @@ TreeDef TreeDefInterner::Intern(std::unique_ptr<TreeDefRep> rep) {
     if (others.back() == nullptr) continue;
     if (SameStructure(others.back()->columns, fresh->columns)) return TreeDef(others.back());
   }
-  Shrink(&fresh->columns);
+  // Releases the excess capacity of vectors that grew by doubling.
+  ForEachColumn(fresh->columns, [](auto& column) { column.shrink_to_fit(); });
   entries_.emplace(fresh->hash, Entry{fresh, made});
   return TreeDef(std::move(made));
 }

@@ -18,7 +18,32 @@ absl::Status WithPath(absl::string_view path, const absl::Status& error) {
   return absl::Status(error.code(), absl::StrCat("at ", path, ": ", error.message()));
 }
 
+bool HasNames(const TreeDef& def, NodeId node, SortedNames names) {
+  NodeId child = def.first_child(node);
+  for (const absl::string_view name : names) {
+    if (def.key(child).name != name) return false;
+    child = def.end(child);
+  }
+  return true;
+}
+
 }  // namespace
+
+bool KnownStructs::HasFields(const TreeDef& def, NodeId node, SortedNames names) {
+  if (def.child_count(node) != names.size()) return false;
+  if (names.empty()) return true;
+  if (last_.first == names.data() && def.HasSameKeys(node, last_.second)) return true;
+  const auto [known, is_new] = right_.try_emplace(names.data(), node);
+  if (is_new || !def.HasSameKeys(node, known->second)) {
+    if (!HasNames(def, node, names)) {
+      if (is_new) right_.erase(known);
+      return false;
+    }
+    known->second = node;
+  }
+  last_ = {names.data(), known->second};
+  return true;
+}
 
 std::string LeafForMessage(const Leaf& leaf) {
   constexpr size_t kLongest = 100;
@@ -62,9 +87,9 @@ absl::Status Flattener::Close() {
   }
   if (!AtEnd()) {
     const NodeKind parent = like_->kind(open_.back().node);
-    return absl::InvalidArgumentError(
-        absl::StrCat("at ", like_->PathForMessage(cursor_), ": expected ", Describe(cursor_),
-                     ", found the end of its ", NodeKindName(parent)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "at ", like_->PathForMessage(cursor_), ": expected ", NodeForMessage(*like_, cursor_),
+        ", found the end of its ", NodeKindName(parent)));
   }
   open_.pop_back();
   return absl::OkStatus();
@@ -97,20 +122,6 @@ absl::Status Flattener::AddLeaf(Leaf leaf) {
   }
   LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
   leaves_.push_back(std::move(leaf));
-  return absl::OkStatus();
-}
-
-absl::Status Flattener::AddTensor(const Tensor& tensor) {
-  if (tensor.null()) return NullLeaf();
-  LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
-  Keep(tensor);
-  return absl::OkStatus();
-}
-
-absl::Status Flattener::AddTensor(Tensor& tensor) {
-  if (tensor.null()) return NullLeaf();
-  LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
-  Keep(tensor);
   return absl::OkStatus();
 }
 
@@ -191,22 +202,13 @@ absl::Status Flattener::Differs(absl::string_view found) const {
   const std::string path = const_cast<Flattener*>(this)->PathForMessage();
   if (AtEnd()) {
     return absl::InvalidArgumentError(absl::StrCat("at ", path, ": expected the end of ",
-                                                   Describe(open_.back().node), ", found ", found));
+                                                   NodeForMessage(*like_, open_.back().node),
+                                                   ", found ", found));
   }
   const std::string expected = like_->PathForMessage(cursor_);
-  return absl::InvalidArgumentError(absl::StrCat("at ", expected, ": expected ", Describe(cursor_),
-                                                 ", found ", found,
+  return absl::InvalidArgumentError(absl::StrCat("at ", expected, ": expected ",
+                                                 NodeForMessage(*like_, cursor_), ", found ", found,
                                                  path == expected ? "" : " at " + path));
-}
-
-std::string Flattener::Describe(NodeId node) const {
-  const NodeKind kind = like_->kind(node);
-  const absl::string_view name = NodeKindName(kind);
-  if (kind == NodeKind::kAlias) {
-    return absl::StrCat(name, " of ", like_->PathForMessage(like_->alias_target(node)));
-  }
-  if (IsContainer(kind)) return absl::StrCat(name, " of ", like_->child_count(node));
-  return std::string(name);
 }
 
 absl::Status Flattener::At(const absl::Status& error) { return WithPath(PathForMessage(), error); }
@@ -223,9 +225,10 @@ absl::Status Flattener::Cycle(NodeId owner) {
     return builder_->status();
   }
   return At(absl::InvalidArgumentError(
-      like_ ? absl::StrCat("expected ", AtEnd() ? "no node" : Describe(cursor_), ", found ",
-                           like_->PathForMessage(owner), ", which contains it (a cycle)")
-            : "expected a node, found a pointer that leads to itself (a cycle)"));
+      like_
+          ? absl::StrCat("expected ", AtEnd() ? "no node" : NodeForMessage(*like_, cursor_),
+                         ", found ", like_->PathForMessage(owner), ", which contains it (a cycle)")
+          : "expected a node, found a pointer that leads to itself (a cycle)"));
 }
 
 std::string Flattener::PathForMessage() {
@@ -288,15 +291,8 @@ absl::Status Unflattener::Enter(NodeKind container, size_t child_count) {
 }
 
 std::string Unflattener::Found() const {
-  const absl::string_view name = NodeKindName(kind());
-  if (kind() == NodeKind::kAlias) {
-    return absl::StrCat(name, " of ", def_.PathForMessage(def_.alias_target(cursor_)));
-  }
-  if (kind() == NodeKind::kLeaf) {
-    return absl::StrCat(name, " ", LeafForMessage(leaves_[def_.leaf_begin(cursor_)]));
-  }
-  if (IsContainer(kind())) return absl::StrCat(name, " of ", def_.child_count(cursor_));
-  return std::string(name);
+  if (kind() != NodeKind::kLeaf) return NodeForMessage(def_, cursor_);
+  return absl::StrCat("leaf ", LeafForMessage(leaves_[def_.leaf_begin(cursor_)]));
 }
 
 absl::Status Unflattener::Expected(absl::string_view what) const {
