@@ -119,10 +119,6 @@ void ReadCodes(DType dtype, const std::byte* data, int64_t begin, absl::Span<dou
 
 }  // namespace
 
-double DecodeSmallFloat(DType dtype, uint8_t code) {
-  return TableOf(dtype)[code & ((1 << DTypeBits(dtype)) - 1)];
-}
-
 void ReadElements(const Tensor& tensor, int64_t begin, absl::Span<double> out) {
   ReadElements(tensor.dtype(), tensor.raw_data(), begin, out);
 }

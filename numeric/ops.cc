@@ -46,26 +46,14 @@ absl::Status OtherSlots(const ParamStore& a, const ParamStore& b) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
+// Checks that the Layout and the slots are the same.
 absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b) {
   if (!(a.layout() == b.layout())) return OtherLayouts(a.layout(), b.layout());
   if (!(a.slots() == b.slots())) return OtherSlots(a, b);
   return absl::OkStatus();
 }
 
-absl::Status CheckAlike(const ParamStore& a, const ParamStore& b) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckSamePlaces(a, b));
-  if (a.spec_fingerprint() == b.spec_fingerprint()) return absl::OkStatus();
-  for (uint32_t place = 0; place < a.size(); ++place) {
-    if (a.leaf(place).spec() == b.leaf(place).spec()) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("at ", a.PathText(place), ": expected ", a.leaf(place).spec().ToString(),
-                     " as in the first store, found ", b.leaf(place).spec().ToString()));
-  }
-  return absl::OkStatus();
-}
-
+// Applies `fn` to each leaf with its place.
 absl::StatusOr<ParamStore> MapLeaves(
     const ParamStore& store, absl::FunctionRef<absl::StatusOr<Leaf>(uint32_t, const Leaf&)> fn) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("map a store"));
@@ -80,6 +68,20 @@ absl::StatusOr<ParamStore> MapLeaves(
     leaves.push_back(*std::move(leaf));
   }
   return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
+}
+
+}  // namespace
+
+absl::Status CheckAlike(const ParamStore& a, const ParamStore& b) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSamePlaces(a, b));
+  if (a.spec_fingerprint() == b.spec_fingerprint()) return absl::OkStatus();
+  for (uint32_t place = 0; place < a.size(); ++place) {
+    if (a.leaf(place).spec() == b.leaf(place).spec()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("at ", a.PathText(place), ": expected ", a.leaf(place).spec().ToString(),
+                     " as in the first store, found ", b.leaf(place).spec().ToString()));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ParamStore> Map(const ParamStore& store,

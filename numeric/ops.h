@@ -43,7 +43,6 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/dtype.h"
-#include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/pack/pack.h"
 #include "leafstore/select/groups.h"
@@ -55,9 +54,6 @@ namespace leafstore {
 // dtype and shape. error InvalidArgument: names the first difference (the Layouts; a slot; or a
 // leaf, with both specs). O(1) for groups of one partition whose fingerprints are known.
 absl::Status CheckAlike(const ParamStore& a, const ParamStore& b);
-// Like CheckAlike, but compares only the Layout and the slots.
-absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b);
-
 // Returns a store with the same leaves and all elements zero. O(bytes).
 absl::StatusOr<ParamStore> ZerosLike(const ParamStore& store);
 
@@ -65,9 +61,6 @@ absl::StatusOr<ParamStore> ZerosLike(const ParamStore& store);
 // `fn` may return any dtype and shape, but not null (error InvalidArgument).
 absl::StatusOr<ParamStore> Map(const ParamStore& store,
                                absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&)> fn);
-// Applies `fn` to each leaf with its place, including static leaves.
-absl::StatusOr<ParamStore> MapLeaves(
-    const ParamStore& store, absl::FunctionRef<absl::StatusOr<Leaf>(uint32_t, const Leaf&)> fn);
 // Applies `fn` to each pair of tensors with the same place. error InvalidArgument: Layouts or slots
 // differ; or one leaf is a tensor and the other is static.
 absl::StatusOr<ParamStore> Zip(

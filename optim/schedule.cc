@@ -6,10 +6,6 @@
 
 namespace leafstore {
 
-Schedule ConstantSchedule(double lr) {
-  return [lr](int64_t) { return lr; };
-}
-
 Schedule LinearWarmup(double peak, int64_t warmup_steps) {
   return [peak, warmup_steps](int64_t step) {
     step = std::max<int64_t>(step, 0);

@@ -164,14 +164,4 @@ std::string ToString(const TreeDefDifference& difference, const TreeDef& a, cons
   return at;
 }
 
-std::string ToString(absl::Span<const TreeDefDifference> differences, const TreeDef& a,
-                     const TreeDef& b, size_t max) {
-  std::string out;
-  for (const TreeDefDifference& difference : differences.first(std::min(max, differences.size()))) {
-    absl::StrAppend(&out, ToString(difference, a, b), "\n");
-  }
-  if (differences.size() > max) absl::StrAppend(&out, "... ", differences.size() - max, " more\n");
-  return out;
-}
-
 }  // namespace leafstore

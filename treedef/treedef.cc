@@ -77,14 +77,6 @@ std::vector<absl::string_view> TreeDef::tags(NodeId node) const {
   return out;
 }
 
-std::vector<NodeId> TreeDef::aliases_of(NodeId node) const {
-  std::vector<NodeId> out;
-  for (NodeId alias : columns().alias_nodes) {
-    if (alias_target(alias) == node) out.push_back(alias);
-  }
-  return out;
-}
-
 Path TreeDef::PathOf(NodeId node) const {
   std::vector<Key> keys;
   for (NodeId at = node; at != kRootNode; at = parent(at)) keys.emplace_back(key(at));
@@ -140,7 +132,7 @@ uint32_t TreeDef::type_name_string(NodeId node) const {
 size_t TreeDef::memory_bytes() const {
   size_t bytes = sizeof(internal::TreeDefRep);
   internal::ForEachColumn(
-      columns(), [&bytes](const auto& column) { bytes += column.capacity() * sizeof(column[0]); });
+      columns(), [&](const auto& column) { bytes += column.capacity() * sizeof(column[0]); });
   return bytes;
 }
 

@@ -99,9 +99,6 @@ class TreeDef {
   bool has_tag(NodeId node, absl::string_view tag) const;
   // Returns the tags of `node`, sorted.
   std::vector<absl::string_view> tags(NodeId node) const;
-  // Returns the aliases that stand for `node`, in preorder. O(aliases).
-  std::vector<NodeId> aliases_of(NodeId node) const;
-
   // Returns the path of a node. O(depth).
   Path PathOf(NodeId node) const;
   // Returns its canonical or dotted text. error ResourceExhausted: longer than Path::kMaxTextSize.

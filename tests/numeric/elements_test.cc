@@ -85,6 +85,13 @@ TEST(ElementsTest, SubByteTypes_ArePackedLowBitsFirst) {
   EXPECT_EQ(third, 0.375);
 }
 
+double DecodeSmallFloat(DType dtype, uint8_t code) {
+  const auto byte = static_cast<std::byte>(code);
+  double value = 0;
+  ReadElements(dtype, &byte, 0, absl::MakeSpan(&value, 1));
+  return value;
+}
+
 // The numbers that the specifications print in their tables.
 TEST(ElementsTest, SmallFloats_AreDecodedBySpecification) {
   const auto e5m2 = [](uint8_t code) { return DecodeSmallFloat(DType::kF8E5M2, code); };

@@ -49,7 +49,7 @@ TEST(CheckAlikeTest, OtherSlots_AreNamedByAPath) {
   const ParamStore a = SampleStore();
   EXPECT_THAT(CheckAlike(a, GroupOf(a, {0, 2, 3})),
               StatusIs(kInvalid, HasSubstr(".b in the first alone")));
-  EXPECT_THAT(CheckSamePlaces(GroupOf(a, {0}), GroupOf(a, {0, 3})),
+  EXPECT_THAT(CheckAlike(GroupOf(a, {0}), GroupOf(a, {0, 3})),
               StatusIs(kInvalid, HasSubstr(".d in the second alone")));
 }
 
@@ -63,7 +63,6 @@ TEST(CheckAlikeTest, OtherSpecs_AreNamedForBothSides) {
   EXPECT_THAT(CheckAlike(a, c),
               StatusIs(kInvalid, AllOf(HasSubstr("at .b"), HasSubstr("expected i32[1]"),
                                        HasSubstr("found static int"))));
-  EXPECT_THAT(CheckSamePlaces(a, c), IsOk());
 }
 
 // ---- zeros, map, zip ----
@@ -117,19 +116,6 @@ TEST(MapTest, OpenBorrow_IsAnError) {
   ParamStore store = SampleStore();
   const MutableTensor writing = store.Mutate(".a").value();
   EXPECT_THAT(Map(store, Negate), StatusIs(kPrecondition, HasSubstr("cannot map a store")));
-}
-
-TEST(MapLeavesTest, SeesStaticLeavesAndPlaces) {
-  const ParamStore store = SampleStore();
-  std::vector<uint32_t> places;
-  const ParamStore result =
-      MapLeaves(store, [&places](uint32_t place, const Leaf& leaf) -> absl::StatusOr<Leaf> {
-        places.push_back(place);
-        return leaf.is_value() ? Leaf(Value("relu")) : leaf;
-      }).value();
-  EXPECT_THAT(places, ElementsAre(0, 1, 2, 3));
-  EXPECT_EQ(result.leaf(3), Leaf(Value("relu")));
-  EXPECT_EQ(result.leaf(0).tensor().raw_data(), store.leaf(0).tensor().raw_data());  // shared
 }
 
 TEST(ZipTest, Zip_MatchesByPlace) {

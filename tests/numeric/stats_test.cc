@@ -24,7 +24,6 @@
 namespace leafstore {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -328,44 +327,6 @@ TEST(StatsTest, StatsOfLeaves_AreByPlace) {
   EXPECT_EQ(stats[3].mean, 15);
 }
 
-TEST(StatsTest, StatsOfSubtree_CoverItsLeaves) {
-  const ParamStore model = HeadAndTable();
-  const TensorStats head = StatsOfSubtree(model, ".head").value();
-  EXPECT_EQ(head.tensors, 2);
-  EXPECT_EQ(head.count, 3);
-  EXPECT_EQ(head.mean, 2);
-  EXPECT_EQ(StatsOfSubtree(model, ".head.bias").value().count, 1);
-  EXPECT_EQ(StatsOfSubtree(model, "").value().count, 5);
-  EXPECT_EQ(StatsOfSubtree(model, ".name").value().tensors, 0);
-  EXPECT_EQ(StatsOfSubtree(GroupOf(model, {1, 3}), ".head").value().count, 2);  // what is there
-  EXPECT_THAT(StatsOfSubtree(model, ".haed"),
-              StatusIs(absl::StatusCode::kNotFound,
-                       "at (root): expected a child .haed, found a struct of 3 without it; did you "
-                       "mean .head?"));
-  EXPECT_THAT(
-      StatsOfSubtree(model, "haed["),
-      StatusIs(kInvalid,
-               "not the text of a path: column 1: expected '.' or '[', found 'h': 'haed['"));
-}
-
-TEST(StatsTest, StatsOfSubtree_WorkWithoutATreeDef) {
-  EXPECT_EQ(
-      StatsOfSubtree(StoreOf({{"a", Floats({1, 2})}, {"b", Floats({9})}}), ".a").value().count, 2);
-}
-
-TEST(StatsTest, OfGroupsAreByLabel) {
-  const ParamStore model = HeadAndTable();
-  const Grouping grouping =
-      Grouping::Create(model.layout(), {1, 0, 0, kNoGroup}, {"w", "b", "empty"}).value();
-  const std::vector<TensorStats> stats = StatsOfGroups(model, grouping).value();
-  ASSERT_EQ(stats.size(), 3u);
-  EXPECT_EQ(stats[0].count, 2);
-  EXPECT_EQ(stats[1].count, 1);
-  EXPECT_EQ(stats[2].count, 0);
-  EXPECT_THAT(StatsOfGroups(StoreOf({{"a", Floats({1})}}), grouping),
-              StatusIs(kInvalid, AllOf(HasSubstr("of 1 paths"), HasSubstr("on another, of 4"))));
-}
-
 TEST(StatsTest, GapsOfAPack_DoNotCount) {
   const Packed packed = Packed::Create(HeadAndTable(), DType::kF32).value();
   const TensorStats stats = StatsOf(packed.store().value()).value();
@@ -380,8 +341,6 @@ TEST(StatsTest, OpenBorrow_IsAnError) {
       StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("take statistics of a store"));
   EXPECT_THAT(StatsOf(model), is_open);
   EXPECT_THAT(StatsOfLeaves(model), is_open);
-  EXPECT_THAT(StatsOfSubtree(model, ""), is_open);
-  EXPECT_THAT(StatsOfGroups(model, Grouping()), is_open);
 }
 
 TEST(StatsTest, ToString_IsOneLine) {

@@ -7,11 +7,6 @@ namespace {
 
 // How PyTorch's schedules compare is in optim_golden_test.cc.
 
-TEST(ScheduleTest, ConstantIsConstant) {
-  const Schedule lr = ConstantSchedule(0.3);
-  for (const int64_t step : {-1, 0, 1, 1'000'000}) EXPECT_EQ(lr(step), 0.3);
-}
-
 TEST(ScheduleTest, WarmupReachesItsPeakInEqualStridesAndStays) {
   const Schedule lr = LinearWarmup(1, 4);
   EXPECT_EQ(lr(0), 0.25);

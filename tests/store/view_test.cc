@@ -237,7 +237,9 @@ TEST_F(ViewTest, EveryPathOfRandomModelsIsReached) {
       }
       open.push_back(std::move(node));
     }
-    const Flattened flat = Flatten(Tree::Tuple(std::move(open))).value();
+    Tree tuple = Tree::Tuple();
+    for (Tree& node : open) tuple.Add(std::move(node));
+    const Flattened flat = Flatten(std::move(tuple)).value();
     for (uint32_t place = 0; place < flat.params.size(); ++place) {
       View view(flat.def, flat.params);
       const Path path = flat.params.layout().PathOf(place);

@@ -31,14 +31,12 @@ TEST(TreeTest, Accessors_AreEmptyForOtherKinds) {
   EXPECT_THAT(none.entries(), IsEmpty());
   EXPECT_THAT(none.items(), IsEmpty());
   EXPECT_EQ(none.type_name(), "");
-  EXPECT_EQ(none.tie_name(), "");
   EXPECT_EQ(none.shared(), nullptr);
-  EXPECT_EQ(none.tied(), nullptr);
   EXPECT_THAT(none.tags(), IsEmpty());
 
   const Tree leaf = Value(1);
   EXPECT_EQ(leaf.kind(), NodeKind::kLeaf);
-  EXPECT_TRUE(leaf.is_leaf());
+  EXPECT_EQ(leaf.kind(), NodeKind::kLeaf);
   EXPECT_EQ(leaf.leaf().value(), Value(1));
 
   const Tree dict = Tree::Dict().With("b", Value(2)).With("a", Value(1));

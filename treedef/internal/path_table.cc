@@ -116,9 +116,4 @@ absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def) {
   return &*paths;
 }
 
-size_t PathTable::index_bytes() const {
-  return size() * sizeof(uint32_t) + offsets_.capacity() * sizeof(uint32_t) +
-         index_.capacity() * (sizeof(Entry) + 1);
-}
-
 }  // namespace leafstore::internal

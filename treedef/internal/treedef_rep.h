@@ -86,8 +86,10 @@ inline absl::string_view StringOf(const TreeDefColumns& columns, uint32_t id) {
   return absl::string_view(columns.strings.data() + begin, columns.string_begins[id + 1] - begin);
 }
 
-// Returns the key of a child of `parent` that is stored as `stored` (TreeDefColumns::keys).
-inline KeyRef KeyUnder(const TreeDefColumns& columns, NodeId parent, uint32_t stored) {
+inline KeyRef KeyOf(const TreeDefColumns& columns, NodeId node) {
+  if (node == kRootNode) return KeyRef::Index(0);
+  const NodeId parent = columns.parents[node];
+  const uint32_t stored = columns.keys[node];
   switch (columns.kinds[parent]) {
     case NodeKind::kStruct:
       return KeyRef::Attribute(StringOf(columns, stored));
@@ -97,11 +99,6 @@ inline KeyRef KeyUnder(const TreeDefColumns& columns, NodeId parent, uint32_t st
     default:
       return KeyRef::Index(stored);
   }
-}
-
-inline KeyRef KeyOf(const TreeDefColumns& columns, NodeId node) {
-  if (node == kRootNode) return KeyRef::Index(0);
-  return KeyUnder(columns, columns.parents[node], columns.keys[node]);
 }
 
 }  // namespace leafstore::internal

@@ -23,45 +23,13 @@ struct Tree::Node {
 
 void Tree::DeleteNode::operator()(Node* node) const { delete node; }
 
-Tree Tree::Make(NodeKind kind, absl::string_view type_name) {
-  Tree tree(NodePtr(new Node(kind)));
-  tree.node_->type_name.assign(type_name.data(), type_name.size());
-  return tree;
-}
-
-Tree Tree::Dict(Entries entries) {
-  Tree tree = Make(NodeKind::kDict);
-  tree.node_->entries = std::move(entries);
-  return tree;
-}
-
-Tree Tree::Struct(absl::string_view type_name, Entries entries) {
-  Tree tree = Make(NodeKind::kStruct, type_name);
-  tree.node_->entries = std::move(entries);
-  return tree;
-}
-
-Tree Tree::List(std::vector<Tree> items) {
-  Tree tree = Make(NodeKind::kList);
-  tree.node_->items = std::move(items);
-  return tree;
-}
-
-Tree Tree::Tuple(std::vector<Tree> items) {
-  Tree tree = Make(NodeKind::kTuple);
-  tree.node_->items = std::move(items);
-  return tree;
-}
-
-Tree Tree::Custom(absl::string_view type_name, std::vector<Tree> items) {
-  Tree tree = Make(NodeKind::kCustom, type_name);
-  tree.node_->items = std::move(items);
-  return tree;
+Tree::Tree(NodeKind kind, absl::string_view type_name) : node_(new Node(kind)) {
+  node_->type_name.assign(type_name.data(), type_name.size());
 }
 
 Tree Tree::Shared(std::shared_ptr<Tree> node) {
   if (node == nullptr) return None();
-  Tree tree = Make(NodeKind::kAlias);
+  Tree tree(NodeKind::kAlias);
   tree.node_->shared = std::move(node);
   return tree;
 }
@@ -116,7 +84,7 @@ Tree::Node& Tree::MutableNode() {
 }
 
 void Tree::BecomeContainer(NodeKind kind, absl::string_view type_name) {
-  if (node_ == nullptr || node_->kind != kind) *this = Make(kind);
+  if (node_ == nullptr || node_->kind != kind) *this = Tree(kind);
   leaf_ = Leaf();
   node_->misused = false;
   node_->type_name.assign(type_name.data(), type_name.size());

@@ -55,11 +55,13 @@ class Tree {
   Tree(Tensor tensor) : leaf_(std::move(tensor)) {}  // NOLINT
   Tree(Value value) : leaf_(std::move(value)) {}     // NOLINT
   static Tree None() { return Tree(); }
-  static Tree Dict(Entries entries = {});
-  static Tree List(std::vector<Tree> items = {});
-  static Tree Tuple(std::vector<Tree> items = {});
-  static Tree Struct(absl::string_view type_name = {}, Entries entries = {});
-  static Tree Custom(absl::string_view type_name, std::vector<Tree> items = {});
+  static Tree Dict() { return Tree(NodeKind::kDict); }
+  static Tree List() { return Tree(NodeKind::kList); }
+  static Tree Tuple() { return Tree(NodeKind::kTuple); }
+  static Tree Struct(absl::string_view type_name = {}) {
+    return Tree(NodeKind::kStruct, type_name);
+  }
+  static Tree Custom(absl::string_view type_name) { return Tree(NodeKind::kCustom, type_name); }
   // Returns None for null.
   static Tree Shared(std::shared_ptr<Tree> node);
 
@@ -95,7 +97,6 @@ class Tree {
 
   // Returns the kind: kAlias for Shared.
   NodeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
-  bool is_leaf() const { return kind() == NodeKind::kLeaf; }
 
   // Returns whether With or Add was called on a node of a kind that cannot have such a child. The
   // call changed nothing else; flattening reports it as an error.
@@ -138,8 +139,7 @@ class Tree {
   };
   using NodePtr = std::unique_ptr<Node, DeleteNode>;
 
-  explicit Tree(NodePtr node) : node_(std::move(node)) {}
-  static Tree Make(NodeKind kind, absl::string_view type_name = {});
+  explicit Tree(NodeKind kind, absl::string_view type_name = {});
   Node& MutableNode();
   // Returns the node that a Shared refers to; otherwise this.
   const Tree& Content() const;
