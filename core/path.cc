@@ -148,7 +148,7 @@ class Parser {
     at_ += static_cast<size_t>(result.ptr - digits.data());
     if (result.ptr != digits.data() + 2) return Error("a hex digit");
     if (code >= 0xA0) {
-      return ErrorAt(begin, "the character itself, which is no control character",
+      return ErrorAt(begin, "the character itself (only control characters are escaped)",
                      "an escape sequence");
     }
     if (code >= 0x80) name_.push_back('\xC2');

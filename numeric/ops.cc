@@ -7,14 +7,14 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/store/align.h"
 
 namespace leafstore {
 namespace {
 
 absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat("at ", store.PathText(place), ": ", status.message()));
+  return WithContext(status, absl::StrCat("at ", store.PathText(place)));
 }
 
 // Returns a path that `a` has and `b` does not have, or an empty string.

@@ -4,7 +4,7 @@
 //   for (...) LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&group, grads, {.lr = lr}));
 //   std::vector<NamedStore> state = adamw.state();    // "exp_avg", "exp_avg_sq", "step"
 //   ... a day later, on the same group
-//   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(std::move(state)));   // as if never interrupted
+//   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(state));   // as if never interrupted
 //
 // Group. A ParamStore, or a Packed (pack/pack.h), whose state is then packed in the same way. An
 // optimizer is made for the group's Layout, slots, dtypes and shapes. Tensors must be f32 or f64;
@@ -128,11 +128,9 @@ class Optimizer {
   // otherwise by path. Static leaves in `state` are ignored.
   // error InvalidArgument: stores or leaves are missing, unexpected, or of another dtype or shape,
   //       or a step count is not an int from 0 to 2^53; one message names them all.
-  // error FailedPrecondition: a borrow is open. O(leaves); packed: O(bytes).
+  // error FailedPrecondition: a borrow is open. O(leaves); packed: O(bytes). Shares the bytes of
+  // `state`: while that lives, the next step needs new memory.
   absl::Status LoadState(const std::vector<NamedStore>& state);
-  // Like LoadState above, but moves `state`, so that the next step needs no new memory. `state` is
-  // empty afterwards, or unchanged after an error.
-  absl::Status LoadState(std::vector<NamedStore>&& state);
 
   // Switches to another group, for example after a new partition. Leaves in both groups keep their
   // state and step count. Returns the state of leaves that left the group, in stores like those of

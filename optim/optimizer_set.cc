@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/optim/internal/optimizer_rep.h"
 
@@ -18,21 +19,13 @@ using internal::StepNumbers;
 namespace {
 
 absl::Status InGroup(absl::string_view name, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat("group '", name, "': ", status.message()));
-}
-
-const Rule* FindRule(const std::map<std::string, Rule>& rules, const std::string& name) {
-  const auto found = rules.find(name);
-  return found == rules.end() ? nullptr : &found->second;
+  return WithContext(status, absl::StrCat("group '", name, "'"));
 }
 
 // error NotFound: `numbers` names a group that does not exist.
 absl::Status CheckNames(const Grouping& grouping, absl::string_view what, const PerGroup& numbers) {
   for (const auto& [name, number] : numbers.by_name()) {
-    const absl::Status status = grouping.Get(name).status();
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat(what, ": ", status.message()));
-    }
+    LEAFSTORE_RETURN_IF_ERROR(WithContext(grouping.Get(name).status(), what));
   }
   return absl::OkStatus();
 }
@@ -70,10 +63,10 @@ absl::StatusOr<std::vector<std::optional<Optimizer>>> OptimizerSet::MakeOptimize
   std::vector<std::optional<Optimizer>> optimizers(groups.size());
   for (uint32_t i = 0; i < groups.size(); ++i) {
     const Group& group = groups.group(i);
-    const Rule* rule = FindRule(rules, group.name());
-    if (rule == nullptr) continue;
+    const auto rule = rules.find(group.name());
+    if (rule == rules.end()) continue;
     LEAFSTORE_RETURN_IF_ERROR(group.CheckSlots());
-    auto rep = Optimizer::Rep::Adopting(*rule, internal::RefTo(group), source_pointers);
+    auto rep = Optimizer::Rep::Adopting(rule->second, internal::RefTo(group), source_pointers);
     if (!rep.ok()) return InGroup(group.name(), rep.status());
     optimizers[i] = Optimizer(*std::move(rep));
   }
@@ -83,10 +76,8 @@ absl::StatusOr<std::vector<std::optional<Optimizer>>> OptimizerSet::MakeOptimize
 absl::StatusOr<OptimizerSet> OptimizerSet::Create(std::map<std::string, Rule> rules,
                                                   const Groups& groups) {
   for (const auto& [name, rule] : rules) {
-    if (absl::Status status = groups.grouping().Get(name).status(); !status.ok()) {
-      return absl::Status(status.code(), absl::StrCat("rule: ", status.message()));
-    }
-    if (absl::Status status = CheckRule(rule); !status.ok()) return InGroup(name, status);
+    LEAFSTORE_RETURN_IF_ERROR(WithContext(groups.grouping().Get(name).status(), "rule"));
+    LEAFSTORE_RETURN_IF_ERROR(InGroup(name, CheckRule(rule)));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(auto optimizers, MakeOptimizers(rules, groups, {}));
   return OptimizerSet(std::move(rules), groups.grouping(), std::move(optimizers));
@@ -184,13 +175,6 @@ absl::Status OptimizerSet::LoadState(const std::vector<NamedStore>& state) {
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {
     if (optimizers_[i].has_value()) optimizers_[i]->rep_->state = std::move(states[i]);
   }
-  return absl::OkStatus();
-}
-
-absl::Status OptimizerSet::LoadState(std::vector<NamedStore>&& state) {
-  const std::vector<NamedStore>& readable = state;
-  LEAFSTORE_RETURN_IF_ERROR(LoadState(readable));
-  state.clear();
   return absl::OkStatus();
 }
 

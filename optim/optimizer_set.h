@@ -78,8 +78,6 @@ class OptimizerSet {
   // Replaces the state with one that state() returned. error InvalidArgument: as
   // Optimizer::LoadState, for all groups together; or stores of a group that has no optimizer.
   absl::Status LoadState(const std::vector<NamedStore>& state);
-  // Like LoadState above, but moves `state`: it is empty afterwards, or unchanged after an error.
-  absl::Status LoadState(std::vector<NamedStore>&& state);
 
   // Switches this set and `groups` (Groups::Regroup) to another Grouping; the rules stay. State of
   // leaves that no optimizer here has is taken from `adopt`: the result of an earlier Regroup, or

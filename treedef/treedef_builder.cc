@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/internal/utf8.h"
-#include "leafstore/treedef/internal/hash.h"
 #include "leafstore/treedef/internal/intern.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/string_table.h"

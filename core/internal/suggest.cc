@@ -91,62 +91,31 @@ class DistanceTable {
   int64_t entries_ = 0;
 };
 
-// The nearest candidates so far.
-class Nearest {
- public:
-  Nearest(absl::string_view name, size_t max)
-      : name_(name),
-        max_(max),
-        limit_(std::clamp(static_cast<int>(name.size() / 3), 1, kMaxSlips) * kSlip) {}
-
-  void Offer(absl::string_view candidate) {
-    if (candidate.size() > kMaxSuggestionSize || candidate == name_) return;
-    const int distance = table_.Distance(name_, candidate, limit_);
-    const size_t longer = std::max(name_.size(), candidate.size());
-    if (distance > limit_ || distance >= static_cast<int>(longer) * kSlip) return;
-    Insert({distance, candidate});
-  }
-
-  // Returns whether the work limit is reached.
-  bool Exhausted() const { return table_.entries() >= kMaxTableEntries; }
-
-  std::vector<std::string> Names() const {
-    std::vector<std::string> names;
-    names.reserve(near_.size());
-    for (const auto& [distance, name] : near_) names.emplace_back(name.data(), name.size());
-    return names;
-  }
-
- private:
-  using Near = std::pair<int, absl::string_view>;  // in the order of the result
-
-  void Insert(const Near& near) {
-    const auto place = std::lower_bound(near_.begin(), near_.end(), near);
-    if (place != near_.end() && *place == near) return;  // a repeated candidate
-    near_.insert(place, near);
-    if (near_.size() > max_) near_.pop_back();
-    // From now on a candidate must be as near as the last of these to displace it.
-    if (near_.size() == max_) limit_ = near_.back().first;
-  }
-
-  absl::string_view name_;
-  size_t max_;
-  int limit_;
-  std::vector<Near> near_;
-  DistanceTable table_;
-};
-
 }  // namespace
 
 std::vector<std::string> Suggest(absl::string_view name,
                                  absl::Span<const absl::string_view> candidates, size_t max) {
   if (name.size() > kMaxSuggestionSize || max == 0) return {};
-  Nearest nearest(name, max);
+  using Near = std::pair<int, absl::string_view>;  // in the order of the result
+  std::vector<Near> nearest;
+  int limit = std::clamp(static_cast<int>(name.size() / 3), 1, kMaxSlips) * kSlip;
+  DistanceTable table;
   for (const absl::string_view candidate : candidates) {
-    if (nearest.Exhausted()) break;
-    nearest.Offer(candidate);
+    if (table.entries() >= kMaxTableEntries) break;
+    if (candidate.size() > kMaxSuggestionSize || candidate == name) continue;
+    const Near near = {table.Distance(name, candidate, limit), candidate};
+    const size_t longer = std::max(name.size(), candidate.size());
+    if (near.first > limit || near.first >= static_cast<int>(longer) * kSlip) continue;
+    const auto place = std::lower_bound(nearest.begin(), nearest.end(), near);
+    if (place != nearest.end() && *place == near) continue;  // a repeated candidate
+    nearest.insert(place, near);
+    if (nearest.size() > max) nearest.pop_back();
+    // From now on a candidate must be as near as the last of these to displace it.
+    if (nearest.size() == max) limit = nearest.back().first;
   }
-  return nearest.Names();
+  std::vector<std::string> names;
+  for (const Near& near : nearest) names.emplace_back(near.second);
+  return names;
 }
 
 std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates,

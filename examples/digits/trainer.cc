@@ -111,7 +111,7 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
   LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, checkpoint.LoadGroups("params"));
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, Create(settings, data, std::move(groups)));
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedStore> state, checkpoint.LoadItems("optimizer"));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(std::move(state)));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(state));
   trainer.progress_ = std::move(progress);
   LEAFSTORE_ASSIGN_OR_RETURN(trainer.random_, FromText(trainer.progress_.random));
   LEAFSTORE_ASSIGN_OR_RETURN(std::mt19937_64 epoch_random,

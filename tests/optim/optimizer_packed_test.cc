@@ -146,7 +146,7 @@ TEST(OptimizerPackedTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
       const ParamStore grads = MixedModel(10 + step);
       ASSERT_THAT(of_whole.Step(&whole, grads, {.lr = 0.1}), IsOk());
       Optimizer fresh = Optimizer::Create(rule, resumed).value();
-      ASSERT_THAT(fresh.LoadState(std::move(saved)), IsOk());
+      ASSERT_THAT(fresh.LoadState(saved), IsOk());
       ASSERT_THAT(fresh.Step(&resumed, grads, {.lr = 0.1}), IsOk());
       saved = fresh.state();
     }

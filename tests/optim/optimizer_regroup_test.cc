@@ -188,13 +188,13 @@ TEST_F(RebindTest, GoesByPathToAnotherLayout) {
   EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
   EXPECT_EQ(StepOf(adam_, "._first"), 0);
   EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b"));
-  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, {.lr = 1}), 0.1), IsOk());
+  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, 1), 0.1), IsOk());
 }
 
 TEST_F(RebindTest, TheNextStepHasNothingToCopy) {
   const std::byte* bytes = adam_.state()[0].store.Find(".a")->tensor().raw_data();
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
-  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, {.lr = 1}), 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), 0.1), IsOk());
   EXPECT_EQ(adam_.state()[0].store.Find(".a")->tensor().raw_data(), bytes);
 }
 
@@ -210,8 +210,7 @@ TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
                AllOf(HasSubstr("'exp_avg':"), HasSubstr("'.a': expected f32[5], found f32[2]"),
                      HasSubstr("'.b': expected f64[3], found f32[3]"))));
   EXPECT_EQ(ContentsOf(adam_.state()), before);
-  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, {.lr = 1}), 0.1), IsOk())
-      << "it is where it was";
+  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, 1), 0.1), IsOk()) << "it is where it was";
 }
 
 TEST_F(RebindTest, GroupsThatCannotBeTrainedAreAnError) {

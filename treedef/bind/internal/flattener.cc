@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 
@@ -15,7 +16,7 @@ absl::Status TooDeep(absl::string_view path) {
 }
 
 absl::Status WithPath(absl::string_view path, const absl::Status& error) {
-  return absl::Status(error.code(), absl::StrCat("at ", path, ": ", error.message()));
+  return WithContext(error, absl::StrCat("at ", path));
 }
 
 bool HasNames(const TreeDef& def, NodeId node, SortedNames names) {
