@@ -295,8 +295,7 @@ absl::StatusOr<TensorStats> StatsOf(const Tensor& tensor, const StatsOptions& op
   if (tensor.null()) {
     return absl::InvalidArgumentError("statistics: expected a tensor, found null");
   }
-  const Tensor* const tensors[] = {&tensor};
-  return StatsOfTensors(tensors, options);
+  return StatsOfTensors({&tensor}, options);
 }
 
 absl::StatusOr<TensorStats> StatsOf(const ParamStore& store, const StatsOptions& options) {
@@ -310,12 +309,7 @@ absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
   std::vector<TensorStats> stats;
   stats.reserve(store.size());
   for (const Leaf& leaf : store.leaves()) {
-    if (leaf.is_tensor()) {
-      const Tensor* const tensors[] = {&leaf.tensor()};
-      stats.push_back(StatsOfTensors(tensors, options));
-    } else {
-      stats.emplace_back();
-    }
+    stats.push_back(leaf.is_tensor() ? StatsOfTensors({&leaf.tensor()}, options) : TensorStats());
   }
   return stats;
 }

@@ -26,16 +26,14 @@ Optimizer::~Optimizer() = default;
 
 absl::StatusOr<Optimizer> Optimizer::Create(const Rule& rule, const ParamStore& group) {
   LEAFSTORE_RETURN_IF_ERROR(CheckRule(rule));
-  LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, GroupSpec::Create(group));
-  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerState state, ZeroState(spec, MomentNames(rule), nullptr));
-  return Optimizer(std::make_unique<Rep>(rule, std::move(spec), std::move(state)));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::unique_ptr<Rep> rep, Rep::Adopting(rule, &group, {}));
+  return Optimizer(std::move(rep));
 }
 
 absl::StatusOr<Optimizer> Optimizer::Create(const Rule& rule, const Packed& group) {
   LEAFSTORE_RETURN_IF_ERROR(CheckRule(rule));
-  LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, GroupSpec::Create(group));
-  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerState state, ZeroState(spec, MomentNames(rule), &group));
-  return Optimizer(std::make_unique<Rep>(rule, std::move(spec), std::move(state)));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::unique_ptr<Rep> rep, Rep::Adopting(rule, &group, {}));
+  return Optimizer(std::move(rep));
 }
 
 absl::StatusOr<std::unique_ptr<Optimizer::Rep>> Optimizer::Rep::Adopting(

@@ -167,29 +167,21 @@ class DottedSearch {
     }
   }
 
-  // Tries keys from the longest to the shortest: the greatest key that is not greater than the rest
-  // is its longest prefix, or else limits the length of such a key.
+  // Tries keys from the shortest to the longest: each key that begins like the rest of the name up
+  // to a dot is at or after the lower bound of that part, and none does if the lower bound does not.
   void ExpandNames(uint32_t from, NodeId node, size_t at) {
     const Children children(rep_, node);
-    absl::string_view rest = name_.substr(at);
-    while (true) {
-      uint32_t position = LowerBound(rep_.columns, children, rest);
-      if (position == children.size() || KeyName(children[position]) != rest) {
-        if (position == 0) return;
-        --position;
-      }
+    const absl::string_view rest = name_.substr(at);
+    for (size_t size = 0; size <= rest.size(); ++size) {
+      size = std::min(rest.find('.', size), rest.size());
+      const uint32_t position = LowerBound(rep_.columns, children, rest.substr(0, size));
+      if (position == children.size()) return;
       const absl::string_view key = KeyName(children[position]);
       const size_t same =
           std::mismatch(key.begin(), key.end(), rest.begin(), rest.end()).first - key.begin();
+      if (same < size) return;
       if (same == key.size() && EndsAt(at + same)) Arrive(children[position], from, at + same);
-      // The next candidate is shorter than this one or than what both have in common, and ends at a
-      // dot.
-      size_t size = same == key.size() ? same : same + 1;
-      do {
-        if (size == 0) return;
-        --size;
-      } while (!EndsAt(at + size));
-      rest = rest.substr(0, size);
+      size = same;  // no key ends between
     }
   }
 

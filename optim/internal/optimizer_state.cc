@@ -29,16 +29,15 @@ std::optional<int64_t> StepOf(const Leaf& leaf) {
   return *step;
 }
 
-using GivenSpan = absl::Span<const NamedStore>;
-
-absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
-  std::vector<std::string> expected(names.begin(), names.end());
-  expected.emplace_back(kStepName);
-  std::vector<std::string> found;
-  for (const NamedStore& one : given) found.push_back(one.name);
+absl::Status WrongNames(MomentNameSpan names, const std::vector<NamedStore>& given) {
+  const auto quoted = [](std::string* out, absl::string_view name) {
+    absl::StrAppend(out, "'", name, "'");
+  };
+  const std::string found = absl::StrJoin(
+      given, ", ", [&quoted](std::string* out, const NamedStore& one) { quoted(out, one.name); });
   return absl::InvalidArgumentError(absl::StrCat(
-      "stores of an optimizer's state: expected '", absl::StrJoin(expected, "', '"), "', found ",
-      found.empty() ? "none" : "'", absl::StrJoin(found, "', '"), found.empty() ? "" : "'"));
+      "stores of an optimizer's state: expected ", absl::StrJoin(names, ", ", quoted),
+      names.empty() ? "'" : ", '", kStepName, "', found ", found.empty() ? "none" : found));
 }
 
 // One store of a state, and the places of the group's leaves in it.
@@ -52,69 +51,33 @@ struct SourceStore {
   }
 };
 
-// The state that an optimizer exported, by moment.
-class Source {
- public:
-  // error InvalidArgument: `given` lacks a store for one of `names` or for "step".
-  // error FailedPrecondition: a borrow of `given` is open.
-  static absl::StatusOr<Source> Create(const GroupSpec& spec, MomentNameSpan names,
-                                       GivenSpan given) {
-    Source source;
-    const auto add = [&](absl::string_view name) {
-      const auto found = std::find_if(given.begin(), given.end(),
-                                      [name](const NamedStore& one) { return one.name == name; });
-      if (found == given.end()) return WrongNames(names, given);
-      source.stores_.push_back({&found->store, Align({spec.layout(), spec.slots()}, found->store)});
-      return found->store.CheckNoBorrow("take up the state of an optimizer");
-    };
-    for (const absl::string_view name : names) LEAFSTORE_RETURN_IF_ERROR(add(name));
-    LEAFSTORE_RETURN_IF_ERROR(add(kStepName));
-    return source;
+// The state that an optimizer exported: its moments, then "step".
+using Source = std::vector<SourceStore>;
+
+// error InvalidArgument: `given` lacks a store for one of `names` or for "step", or has two.
+// error FailedPrecondition: a borrow of `given` is open.
+absl::StatusOr<Source> SourceIn(const GroupSpec& spec, MomentNameSpan names,
+                                const std::vector<NamedStore>& given) {
+  Source source;
+  for (size_t i = 0; i <= names.size(); ++i) {
+    const absl::string_view name = i < names.size() ? names[i] : kStepName;
+    for (const NamedStore& one : given) {
+      if (one.name != name) continue;
+      if (source.size() > i) return WrongNames(names, given);
+      source.push_back({&one.store, Align({spec.layout(), spec.slots()}, one.store)});
+      LEAFSTORE_RETURN_IF_ERROR(one.store.CheckNoBorrow("take up the state of an optimizer"));
+    }
+    if (source.size() == i) return WrongNames(names, given);
   }
-
-  // Returns the moments, then "step".
-  const std::vector<SourceStore>& stores() const { return stores_; }
-  const SourceStore& steps() const { return stores_.back(); }
-
- private:
-  std::vector<SourceStore> stores_;
-};
-
-size_t CountNamed(GivenSpan given, absl::string_view name) {
-  return static_cast<size_t>(std::count_if(
-      given.begin(), given.end(), [name](const NamedStore& one) { return one.name == name; }));
+  return source;
 }
 
-// Splits `given` into the states of single optimizers: each ends with its "step".
-std::vector<GivenSpan> StatesIn(const std::vector<NamedStore>& given) {
-  const GivenSpan all = given;
-  if (CountNamed(all, kStepName) <= 1) return {all};  // in any order
-  std::vector<GivenSpan> states;
-  size_t begin = 0;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i].name != kStepName && i + 1 < all.size()) continue;
-    states.push_back(all.subspan(begin, i + 1 - begin));
-    begin = i + 1;
-  }
-  return states;
-}
-
-// Returns whether the state of one optimizer has these moments, so that it can be adopted.
-// error InvalidArgument: it has only some of the names, or one of them twice.
-absl::StatusOr<bool> IsOfMoments(MomentNameSpan names, GivenSpan given) {
+// Returns whether the state of an optimizer has some of these moments, so that it is adopted.
+bool HasMoments(MomentNameSpan names, const std::vector<NamedStore>& given) {
   if (names.empty()) return given.size() == 1 && given[0].name == kStepName;
-  size_t stores = 0;
-  size_t moments = 0;
-  for (const absl::string_view name : names) {
-    const size_t count = CountNamed(given, name);
-    stores += count;
-    moments += count > 0 ? 1 : 0;
-  }
-  if (moments == 0) return false;
-  if (moments == names.size() && stores == moments && CountNamed(given, kStepName) == 1) {
-    return true;
-  }
-  return WrongNames(names, given);
+  return std::any_of(given.begin(), given.end(), [names](const NamedStore& one) {
+    return std::find(names.begin(), names.end(), one.name) != names.end();
+  });
 }
 
 // Assembles a state leaf by leaf.
@@ -144,12 +107,12 @@ class Assembler {
     const LeafSpec expected = spec_.leaves().spec(place);
     const Slot slot = spec_.slots().SlotAt(place);
     for (size_t i = 0; i < moments_.size(); ++i) {
-      const Leaf* found = source.stores()[i].At(place);
+      const Leaf* found = source[i].At(place);
       if (reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
         moments_[i].push_back(*found);
       }
     }
-    const Leaf* found = source.steps().At(place);
+    const Leaf* found = source.back().At(place);
     if (found == nullptr) {
       reporters_.back().AddMissing(spec_.layout(), slot);
     } else if (const std::optional<int64_t> step = StepOf(*found)) {
@@ -164,7 +127,7 @@ class Assembler {
   // Records what a source has besides the group's tensors. Static leaves are optional.
   void NoteUnexpected(const Source& source) {
     for (size_t i = 0; i < reporters_.size(); ++i) {
-      const ParamStore& store = *source.stores()[i].store;
+      const ParamStore& store = *source[i].store;
       reporters_[i].AddUnexpected(store, Align(store, {spec_.layout(), spec_.slots()}));
     }
   }
@@ -226,18 +189,6 @@ std::vector<Leaf> StepLeaves(const GroupSpec& spec, const OptimizerState& state,
 
 }  // namespace
 
-absl::StatusOr<OptimizerState> ZeroState(const GroupSpec& spec, MomentNameSpan names,
-                                         const Packed* pack) {
-  if (pack == nullptr) return GatherState(spec, names, {}, nullptr);
-  OptimizerState state;
-  state.steps.resize(spec.size());
-  for (size_t i = 0; i < names.size(); ++i) {
-    LEAFSTORE_ASSIGN_OR_RETURN(Packed zeros, Packed::ZerosLike(*pack));
-    state.packed.push_back(std::move(zeros));
-  }
-  return state;
-}
-
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state,
                                     absl::Span<const uint32_t> places) {
@@ -268,7 +219,7 @@ absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpa
                                             const std::vector<NamedStore>& given,
                                             const Packed* pack) {
   if (given.size() != names.size() + 1) return WrongNames(names, given);
-  LEAFSTORE_ASSIGN_OR_RETURN(const Source source, Source::Create(spec, names, given));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Source source, SourceIn(spec, names, given));
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
     if (spec.leaves().is_tensor(place)) {
@@ -286,12 +237,18 @@ absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan
                                            const Packed* pack) {
   std::vector<Source> matching;
   for (const std::vector<NamedStore>* given : sources) {
-    for (const GivenSpan state : StatesIn(*given)) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const bool adopted, IsOfMoments(names, state));
-      if (!adopted) continue;
-      LEAFSTORE_ASSIGN_OR_RETURN(Source source, Source::Create(spec, names, state));
-      matching.push_back(std::move(source));
+    if (!HasMoments(names, *given)) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(Source source, SourceIn(spec, names, *given));
+    matching.push_back(std::move(source));
+  }
+  if (matching.empty() && pack != nullptr) {  // all zeros
+    OptimizerState state;
+    state.steps.resize(spec.size());
+    for (size_t i = 0; i < names.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(Packed zeros, Packed::ZerosLike(*pack));
+      state.packed.push_back(std::move(zeros));
     }
+    return state;
   }
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
@@ -299,7 +256,7 @@ absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan
       assembler.AddStatic(place);
       continue;
     }
-    const auto knows = [&](const Source& source) { return source.steps().At(place) != nullptr; };
+    const auto knows = [&](const Source& source) { return source.back().At(place) != nullptr; };
     const auto source = std::find_if(matching.begin(), matching.end(), knows);
     if (source == matching.end()) {
       LEAFSTORE_RETURN_IF_ERROR(assembler.AddZeros(place));

@@ -83,30 +83,6 @@ TEST_F(RebindTest, WhatWasHandedBackIsAdoptedByAnother) {
   EXPECT_EQ(OnlyOf(third.state(), ".b"), OnlyOf(before, ".b"));
 }
 
-std::vector<NamedStore> Together(std::vector<NamedStore> a, std::vector<NamedStore> b) {
-  for (NamedStore& one : b) a.push_back(std::move(one));
-  return a;
-}
-
-TEST_F(RebindTest, AdoptsFromTheStatesOfSeveralOptimizersOneAfterTheOther) {
-  ParamStore group = GroupOf(model_, {"c"});
-  Optimizer other = Optimizer::Create(AdamW{}, group).value();
-  ASSERT_THAT(other.Step(&group, RandomLike(model_, 5), {.lr = 0.1}), IsOk());
-  Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, model_).value();
-  const Contents of_c = ContentsOf(other.state());
-  for (const bool sgd_first : {false, true}) {
-    std::vector<NamedStore> adams = Together(adam_.state(), other.state());
-    const std::vector<NamedStore> all = sgd_first ? Together(sgd.state(), std::move(adams))
-                                                  : Together(std::move(adams), sgd.state());
-    Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"s"})).value();
-    ASSERT_THAT(fresh.Regroup(GroupOf(model_, {"a", "c"}), all), IsOk());
-    EXPECT_EQ(OnlyOf(fresh.state(), ".a"), OnlyOf(adam_.state(), ".a"));
-    EXPECT_EQ(OnlyOf(fresh.state(), ".c"), of_c);
-    EXPECT_EQ(StepOf(fresh, ".a"), 3);
-    EXPECT_EQ(StepOf(fresh, ".c"), 1);
-  }
-}
-
 TEST_F(RebindTest, StoresOfOtherNamesBesideTheRightOnesArePassedBy) {
   std::vector<NamedStore> state = adam_.state();
   state.insert(state.begin(), {"averages", model_.Snapshot().value()});
@@ -132,7 +108,7 @@ TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
     state.erase(state.begin() + gone);
     refused(std::move(state), found);
   }
-  // The two states are put together name by name: which "step" is whose cannot be told.
+  // The states of two optimizers are not the state of one.
   std::vector<NamedStore> a = adam_.state();
   std::vector<NamedStore> b = adam_.state();
   std::vector<NamedStore> mixed;
@@ -188,13 +164,13 @@ TEST_F(RebindTest, GoesByPathToAnotherLayout) {
   EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
   EXPECT_EQ(StepOf(adam_, "._first"), 0);
   EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b"));
-  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, 1), 0.1), IsOk());
+  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, 1), {.lr = 0.1}), IsOk());
 }
 
 TEST_F(RebindTest, TheNextStepHasNothingToCopy) {
   const std::byte* bytes = adam_.state()[0].store.Find(".a")->tensor().raw_data();
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
-  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   EXPECT_EQ(adam_.state()[0].store.Find(".a")->tensor().raw_data(), bytes);
 }
 
@@ -210,7 +186,8 @@ TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
                AllOf(HasSubstr("'exp_avg':"), HasSubstr("'.a': expected f32[5], found f32[2]"),
                      HasSubstr("'.b': expected f64[3], found f32[3]"))));
   EXPECT_EQ(ContentsOf(adam_.state()), before);
-  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, 1), 0.1), IsOk()) << "it is where it was";
+  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, 1), {.lr = 0.1}), IsOk())
+      << "it is where it was";
 }
 
 TEST_F(RebindTest, GroupsThatCannotBeTrainedAreAnError) {
