@@ -29,7 +29,7 @@ using ::testing::IsNan;
 
 // ---- norm ----
 
-TEST(GlobalNormTest, IsTheL2NormOfAllFloatingNumbersTogether) {
+TEST(GlobalNormTest, GlobalNorm_IsTheL2NormOfAllFloatingElements) {
   const ParamStore store = StoreOf({{"a", Floats({1, 2})},
                                     {"b", VectorOf<double>({4})},
                                     {"c", Ints({1000})},
@@ -52,7 +52,7 @@ TEST(GlobalNormTest, EmptyStore_HasNormZero) {
   EXPECT_EQ(GlobalNorm(StoreOf({{"a", Tensor::Zeros(DType::kF32, {0, 3}).value()}})).value(), 0);
 }
 
-TEST(GlobalNormTest, SumsInDouble) {
+TEST(GlobalNormTest, Squares_AreSummedInDouble) {
   // In float 2^24 + 1 would be 2^24.
   const ParamStore store =
       StoreOf({{"a", Floats(std::vector<float>(1 << 20, 1.0f))}, {"b", Floats({4096, 1})}});
@@ -94,7 +94,7 @@ ParamStore RandomStore(std::mt19937& random) {
   return StoreOf(std::move(entries));
 }
 
-TEST(GlobalNormTest, HasTheSameBitsPackedOrNot) {
+TEST(GlobalNormTest, PackedAndUnpacked_HaveTheSameBits) {
   for (uint32_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);

@@ -82,7 +82,7 @@ TEST(ZerosLikeTest, NoMemory_NamesThePath) {
               StatusIs(kExhausted, HasSubstr("at .b: no memory for f32[1152921504606846976]")));
 }
 
-TEST(MapTest, AppliesToTensorsAndPassesStaticLeavesOn) {
+TEST(MapTest, Map_AppliesToTensorsAndKeepsStaticLeaves) {
   const ParamStore store = StoreOf({{"a", Floats({1, 2})}, {"b", Value(3)}});
   const ParamStore result = Map(store, Negate).value();
   EXPECT_EQ(result.layout(), store.layout());
@@ -107,7 +107,7 @@ TEST(MapTest, Errors_HaveThePath) {
               StatusIs(absl::StatusCode::kUnimplemented, "at .b: no integers"));
 }
 
-TEST(MapTest, ANullResultIsAnError) {
+TEST(MapTest, NullResult_IsAnError) {
   EXPECT_THAT(Map(SampleStore(), [](const Tensor&) -> absl::StatusOr<Tensor> { return Tensor(); }),
               StatusIs(kInvalid, "at .a: expected a leaf, found null"));
 }
@@ -152,7 +152,7 @@ const auto kAddTo = [](absl::Span<float> p, absl::Span<const float> g) {
   for (size_t i = 0; i < p.size(); ++i) p[i] += g[i];
 };
 
-TEST(UpdateEachTest, WritesOneStoreFromAnother) {
+TEST(UpdateEachTest, UpdateEach_WritesOneStoreFromAnother) {
   ParamStore params = SampleStore();
   const ParamStore grads =
       StoreLike(params, {Floats({10, 20, 30}), Ints({1}), Floats({40, 50}), Value("gelu")});

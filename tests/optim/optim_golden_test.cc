@@ -109,7 +109,7 @@ void RunCase(const Json& test) {
   }
 }
 
-TEST(OptimGoldenTest, StepsAreThoseOfPyTorch) {
+TEST(OptimGoldenTest, Steps_MatchPyTorch) {
   ASSERT_GE(Golden()["cases"].size(), 80u);
   for (const Json& test : Golden()["cases"]) {
     SCOPED_TRACE(test["rule"].get<std::string>() + test["options"].dump() +
@@ -124,7 +124,7 @@ Schedule ScheduleOf(const Json& test) {
   return LinearWarmup(test["lr"], test["warmup_steps"]);
 }
 
-TEST(OptimGoldenTest, SchedulesAreThoseOfPyTorch) {
+TEST(OptimGoldenTest, Schedules_MatchPyTorch) {
   ASSERT_EQ(Golden()["schedules"].size(), 3u);
   for (const Json& test : Golden()["schedules"]) {
     const Schedule schedule = ScheduleOf(test);

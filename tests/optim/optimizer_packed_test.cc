@@ -22,7 +22,7 @@ const Rule kRulesOfPacks[] = {Sgd{},
 
 Contents ContentsOf(const Packed& packed) { return ContentsOf(packed.store().value()); }
 
-TEST(OptimizerPackedTest, StepsBitForBitAsIfNotPacked) {
+TEST(OptimizerPackedTest, PackedGroup_StepsToTheSameBitsAsAnUnpackedOne) {
   for (const Rule& rule : kRulesOfPacks) {
     for (const DType dtype : {DType::kF32, DType::kF64}) {
       ParamStore loose = MixedModel(1);
@@ -42,7 +42,7 @@ TEST(OptimizerPackedTest, StepsBitForBitAsIfNotPacked) {
   }
 }
 
-TEST(OptimizerPackedTest, TakesGradientsThatAreNotPackedOrPackedOtherwise) {
+TEST(OptimizerPackedTest, Gradients_MayBeUnpackedOrPackedDifferently) {
   for (const Rule& rule : kRulesOfPacks) {
     const ParamStore model = MixedModel(1);
     std::vector<Packed> packs;
@@ -64,7 +64,7 @@ TEST(OptimizerPackedTest, TakesGradientsThatAreNotPackedOrPackedOtherwise) {
   }
 }
 
-TEST(OptimizerPackedTest, KeepsGapsAtZero) {
+TEST(OptimizerPackedTest, Step_KeepsGapsZero) {
   Packed packed = Packed::Create(MixedModel(1), DType::kF32).value();
   const Packed grads = Packed::CreateLike(packed, MixedModel(2)).value();
   Optimizer adam = Optimizer::Create(Adam{.eps = 0}, packed).value();
@@ -77,7 +77,7 @@ TEST(OptimizerPackedTest, KeepsGapsAtZero) {
   }
 }
 
-TEST(OptimizerPackedTest, LeavesAtDifferentStepsGoInRuns) {
+TEST(OptimizerPackedTest, LeavesWithDifferentStepCounts_StepInRuns) {
   const Rule rule = Adam{};
   const ParamStore model = MixedModel(1);
   // What "d_row" and "f_matrix" have of the first three steps the others have not.
@@ -107,7 +107,7 @@ TEST(OptimizerPackedTest, LeavesAtDifferentStepsGoInRuns) {
   EXPECT_EQ(StepOf(of_packed, ".h_doubles"), 3) << "rides along";
 }
 
-TEST(OptimizerPackedTest, ViewsAndSnapshotsAreNotWritten) {
+TEST(OptimizerPackedTest, Step_DoesNotChangeViewsAndSnapshots) {
   Packed packed = Packed::Create(MixedModel(1), DType::kF32).value();
   const ParamStore view = packed.store().value();
   const Contents before = ContentsOf(view);
@@ -120,7 +120,7 @@ TEST(OptimizerPackedTest, ViewsAndSnapshotsAreNotWritten) {
   EXPECT_EQ(ContentsOf(state), state_before);
 }
 
-TEST(OptimizerPackedTest, StateGoesBetweenPackedAndLooseGroups) {
+TEST(OptimizerPackedTest, State_MovesBetweenPackedAndUnpackedGroups) {
   ParamStore loose = MixedModel(1);
   Packed packed = Packed::Create(loose, DType::kF32).value();
   Optimizer of_loose = Optimizer::Create(AdamW{}, loose).value();
@@ -136,7 +136,7 @@ TEST(OptimizerPackedTest, StateGoesBetweenPackedAndLooseGroups) {
   EXPECT_EQ(ContentsOf(packed), ContentsOf(twin));
 }
 
-TEST(OptimizerPackedTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
+TEST(OptimizerPackedTest, StateLoadedInEveryStep_MatchesAnUninterruptedRun) {
   for (const Rule& rule : kRulesOfPacks) {
     Packed whole = Packed::Create(MixedModel(1), DType::kF32).value();
     Optimizer of_whole = Optimizer::Create(rule, whole).value();
@@ -171,14 +171,14 @@ class OptimizerPackedErrorTest : public testing::Test {
   Optimizer adam_ = Optimizer::Create(Adam{}, packed_).value();
 };
 
-TEST_F(OptimizerPackedErrorTest, MissingGradientsAreNamed) {
+TEST_F(OptimizerPackedErrorTest, MissingGradients_AreNamed) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 AllOf(HasSubstr("gradients do not fit the parameters:\nmissing (2):"),
                       HasSubstr("\n  '.f_matrix'"), HasSubstr("\n  '.b_empty'")),
                 GroupOf(MixedModel(2), {"a_scalar", "d_row", "e_double", "h_doubles", "g_cube"}));
 }
 
-TEST_F(OptimizerPackedErrorTest, MissingGradientsOfTensorsThatRideAlongAreNamed) {
+TEST_F(OptimizerPackedErrorTest, MissingGradientsOfUnpackedTensors_AreNamed) {
   const ParamStore some =
       GroupOf(MixedModel(2), {"a_scalar", "b_empty", "d_row", "f_matrix", "g_cube", "h_doubles"});
   const auto words = HasSubstr("\n  '.e_double'");
@@ -187,12 +187,12 @@ TEST_F(OptimizerPackedErrorTest, MissingGradientsOfTensorsThatRideAlongAreNamed)
                 Packed::CreateLike(packed_, some).value());
 }
 
-TEST_F(OptimizerPackedErrorTest, ThePackItselfAsGradients) {
+TEST_F(OptimizerPackedErrorTest, ParametersAsGradients_AreAnError) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 HasSubstr("gradients: expected a store of their own"), packed_);
 }
 
-TEST_F(OptimizerPackedErrorTest, GroupsThatAreNotPackedOrPackedOtherwise) {
+TEST_F(OptimizerPackedErrorTest, GroupUnpackedOrPackedDifferently_IsAnError) {
   ParamStore loose = MixedModel(1);
   const Contents before = ContentsOf(loose);
   EXPECT_THAT(adam_.Step(&loose, MixedModel(2), {.lr = 0.1}),
@@ -206,13 +206,13 @@ TEST_F(OptimizerPackedErrorTest, GroupsThatAreNotPackedOrPackedOtherwise) {
   EXPECT_EQ(ContentsOf(otherwise), before);
 }
 
-TEST_F(OptimizerPackedErrorTest, OtherPacksAreNamedByLeaf) {
+TEST_F(OptimizerPackedErrorTest, PackOfOtherLeaves_NamesThem) {
   Packed other = Packed::Create(GroupOf(MixedModel(1), {"a_scalar", "d_row"}), DType::kF32).value();
   EXPECT_THAT(adam_.Step(&other, MixedModel(2), {.lr = 0.1}),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("\n  '.g_cube'")));
 }
 
-TEST_F(OptimizerPackedErrorTest, OpenBorrows) {
+TEST_F(OptimizerPackedErrorTest, OpenBorrow_IsAnError) {
   const Contents before = ContentsOf(packed_);
   {
     const MutablePack borrow = packed_.Mutate().value();
@@ -230,7 +230,7 @@ TEST_F(OptimizerPackedErrorTest, OpenBorrows) {
   EXPECT_THAT(adam_.Step(&packed_, grads, {.lr = 0.1}), IsOk());
 }
 
-TEST(OptimizerPackedTest, RefusesTensorsThatCannotBeTrained) {
+TEST(OptimizerPackedTest, Create_TensorsThatCannotBeTrained_AreAnError) {
   const ParamStore model =
       Model({{"half", Tensor::Zeros(DType::kBF16, {2}).value()}, {"w", F32({1}, {1})}});
   EXPECT_THAT(Optimizer::Create(Adam{}, Packed::Create(model, DType::kF32).value()),

@@ -13,7 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class RebindTest : public testing::Test {
+class OptimizerRegroupTest : public testing::Test {
  protected:
   // Steps of "a" and "b", of which "b" is to leave and "c" to come.
   void SetUp() override {
@@ -38,7 +38,7 @@ class RebindTest : public testing::Test {
   Optimizer adam_ = Optimizer::Create(Adam{}, old_).value();
 };
 
-TEST_F(RebindTest, KeepsTheStateOfLeavesThatStay) {
+TEST_F(OptimizerRegroupTest, Regroup_KeepsTheStateOfLeavesInBothGroups) {
   const std::vector<NamedStore> before = adam_.state();
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
   EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
@@ -46,7 +46,7 @@ TEST_F(RebindTest, KeepsTheStateOfLeavesThatStay) {
   EXPECT_EQ(adam_.slots(), new_.slots());
 }
 
-TEST_F(RebindTest, StartsNewLeavesWithZerosAndAStepOfTheirOwn) {
+TEST_F(OptimizerRegroupTest, NewLeaves_BeginWithZerosAndTheirOwnStepCount) {
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
   EXPECT_EQ(StepOf(adam_, ".c"), 0);
   EXPECT_THAT(Numbers(StoreOf(adam_.state(), "exp_avg"), ".c"), ElementsAre(0, 0));
@@ -61,14 +61,14 @@ TEST_F(RebindTest, StartsNewLeavesWithZerosAndAStepOfTheirOwn) {
   EXPECT_EQ(StepOf(adam_, ".c"), 1);
 }
 
-TEST_F(RebindTest, HandsBackTheStateOfLeavesThatLeave) {
+TEST_F(OptimizerRegroupTest, Regroup_ReturnsTheStateOfLeavesThatLeave) {
   const std::vector<NamedStore> before = adam_.state();
   const std::vector<NamedStore> left = adam_.Regroup(new_).value();
   EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b")) << "and nothing of what stays";
   EXPECT_THAT(adam_.Regroup(new_).value(), IsEmpty());
 }
 
-TEST_F(RebindTest, WhatWasHandedBackIsAdoptedByAnother) {
+TEST_F(OptimizerRegroupTest, ReturnedState_IsAdoptedByAnotherOptimizer) {
   ParamStore other_group = GroupOf(model_, {"b", "c"});
   Optimizer other = Optimizer::Create(AdamW{}, other_group).value();
   const std::vector<NamedStore> before = adam_.state();
@@ -83,7 +83,7 @@ TEST_F(RebindTest, WhatWasHandedBackIsAdoptedByAnother) {
   EXPECT_EQ(OnlyOf(third.state(), ".b"), OnlyOf(before, ".b"));
 }
 
-TEST_F(RebindTest, StoresOfOtherNamesBesideTheRightOnesArePassedBy) {
+TEST_F(OptimizerRegroupTest, Adopt_IgnoresStoresWithOtherNames) {
   std::vector<NamedStore> state = adam_.state();
   state.insert(state.begin(), {"averages", model_.Snapshot().value()});
   Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"s"})).value();
@@ -92,7 +92,7 @@ TEST_F(RebindTest, StoresOfOtherNamesBesideTheRightOnesArePassedBy) {
   EXPECT_EQ(StepOf(fresh, ".a"), 3);
 }
 
-TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
+TEST_F(OptimizerRegroupTest, Adopt_IncompleteState_IsAnError) {
   Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"c"})).value();
   const Contents before = ContentsOf(fresh.state());
   const auto refused = [&](std::vector<NamedStore> state, const std::string& found) {
@@ -119,7 +119,7 @@ TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
   refused(std::move(mixed), "'exp_avg', 'exp_avg', 'exp_avg_sq', 'exp_avg_sq', 'step'");
 }
 
-TEST_F(RebindTest, StateOfOtherMomentsIsPassedBy) {
+TEST_F(OptimizerRegroupTest, Adopt_IgnoresStateWithOtherMoments) {
   Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, GroupOf(model_, {"c"})).value();
   ASSERT_THAT(sgd.Regroup(old_, adam_.state()), IsOk());
   EXPECT_EQ(StepOf(sgd, ".a"), 0);
@@ -130,7 +130,7 @@ TEST_F(RebindTest, StateOfOtherMomentsIsPassedBy) {
 
 // Freezing and thawing again, with and without what was handed back, against a run that knows of
 // no optimizer but one for each leaf.
-TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
+TEST_F(OptimizerRegroupTest, FreezingAndUnfreezing_MatchesOneOptimizerPerLeaf) {
   const auto run_alone = [&](const std::string& name, const std::vector<uint32_t>& seeds) {
     ParamStore alone = GroupOf(model_, {name});
     Optimizer adam = Optimizer::Create(Adam{}, alone).value();
@@ -157,7 +157,7 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
   EXPECT_EQ(*all.Find(".c"), run_alone("c", {20, 21}));
 }
 
-TEST_F(RebindTest, GoesByPathToAnotherLayout) {
+TEST_F(OptimizerRegroupTest, Regroup_ToAnotherLayout_MatchesByPath) {
   ParamStore grown = Model({{"_first", F32({1}, {1})}, {"a", F32({2}, {1, 2})}});
   const std::vector<NamedStore> before = adam_.state();
   const std::vector<NamedStore> left = adam_.Regroup(grown).value();
@@ -167,14 +167,14 @@ TEST_F(RebindTest, GoesByPathToAnotherLayout) {
   EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, 1), {.lr = 0.1}), IsOk());
 }
 
-TEST_F(RebindTest, TheNextStepHasNothingToCopy) {
+TEST_F(OptimizerRegroupTest, StepAfterRegroup_IsInPlace) {
   const std::byte* bytes = adam_.state()[0].store.Find(".a")->tensor().raw_data();
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
   ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   EXPECT_EQ(adam_.state()[0].store.Find(".a")->tensor().raw_data(), bytes);
 }
 
-TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
+TEST_F(OptimizerRegroupTest, StateThatDoesNotFitTheNewGroup_IsAnError) {
   const Contents before = ContentsOf(adam_.state());
   const ParamStore other = Model({{"a", F32({5}, {1, 2, 3, 4, 5})},
                                   {"b", F64({3}, {1, 2, 3})},
@@ -190,7 +190,7 @@ TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
       << "it is where it was";
 }
 
-TEST_F(RebindTest, GroupsThatCannotBeTrainedAreAnError) {
+TEST_F(OptimizerRegroupTest, GroupThatCannotBeTrained_IsAnError) {
   const Contents before = ContentsOf(adam_.state());
   const ParamStore half = Model({{"half", Tensor::Zeros(DType::kF16, {2}).value()}});
   EXPECT_THAT(adam_.Regroup(half), StatusIs(absl::StatusCode::kInvalidArgument,

@@ -40,7 +40,7 @@ class OptimizerSetTest : public testing::Test {
   OptimizerSet set_ = OptimizerSet::Create(rules_, groups_).value();
 };
 
-TEST_F(OptimizerSetTest, StepsEachGroupByItsOwnRule) {
+TEST_F(OptimizerSetTest, Step_AppliesEachGroupsRule) {
   Groups groups = grouping_.Split(model_).value();
   Optimizer sgd = Optimizer::Create(rules_.at("bias"), groups["bias"]).value();
   Optimizer adamw = Optimizer::Create(rules_.at("rest"), groups["rest"]).value();
@@ -55,7 +55,7 @@ TEST_F(OptimizerSetTest, StepsEachGroupByItsOwnRule) {
   EXPECT_EQ(*groups_["frozen"].Find(".c"), *model_.Find(".c"));
 }
 
-TEST_F(OptimizerSetTest, KnowsItsOptimizersByName) {
+TEST_F(OptimizerSetTest, Find_ReturnsOptimizersByName) {
   EXPECT_EQ(set_.Find("bias")->rule(), rules_.at("bias"));
   EXPECT_EQ(set_.Find("rest")->rule(), rules_.at("rest"));
   EXPECT_EQ(set_.Find("frozen"), nullptr);
@@ -63,7 +63,7 @@ TEST_F(OptimizerSetTest, KnowsItsOptimizersByName) {
   EXPECT_EQ(set_.grouping(), grouping_);
 }
 
-TEST_F(OptimizerSetTest, TakesGradientsInGroupsAndNumbersByName) {
+TEST_F(OptimizerSetTest, Step_AcceptsGradientsInGroupsAndRatesByName) {
   Groups grads = grouping_.Split(RandomLike(model_, 1)).value();
   const Contents bias_before = ContentsOf(groups_["bias"]);
   const Contents rest_before = ContentsOf(groups_["rest"]);
@@ -77,7 +77,7 @@ TEST_F(OptimizerSetTest, TakesGradientsInGroupsAndNumbersByName) {
   EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk()) << "a frozen group needs none";
 }
 
-TEST_F(OptimizerSetTest, NumbersByName_AreThoseOfAnOptimizerAlone) {
+TEST_F(OptimizerSetTest, RatesByName_MatchSeparateOptimizers) {
   Groups groups = grouping_.Split(model_).value();
   Optimizer sgd = Optimizer::Create(rules_.at("bias"), groups["bias"]).value();
   const ParamStore grads = RandomLike(model_, 1);
@@ -88,7 +88,7 @@ TEST_F(OptimizerSetTest, NumbersByName_AreThoseOfAnOptimizerAlone) {
   EXPECT_EQ(ContentsOf(groups_["bias"]), ContentsOf(groups["bias"]));
 }
 
-TEST_F(OptimizerSetTest, NumbersThatAreMissingOrOfNoGroup_AreErrors) {
+TEST_F(OptimizerSetTest, RatesMissingOrOfUnknownGroups_AreErrors) {
   const Contents before = All();
   const ParamStore grads = RandomLike(model_, 1);
   EXPECT_THAT(set_.Step(&groups_, grads, {.lr = {{"bias", 0.1}}}),
@@ -103,7 +103,7 @@ TEST_F(OptimizerSetTest, NumbersThatAreMissingOrOfNoGroup_AreErrors) {
   EXPECT_EQ(All(), before);
 }
 
-TEST_F(OptimizerSetTest, MixesPackedGroupsWithOthers) {
+TEST_F(OptimizerSetTest, PackedAndUnpackedGroups_MayBeMixed) {
   Groups groups = grouping_.Split(model_).value();
   ASSERT_THAT(groups.Pack("rest"), IsOk());
   OptimizerSet set = OptimizerSet::Create(rules_, groups).value();
@@ -120,14 +120,14 @@ TEST_F(OptimizerSetTest, MixesPackedGroupsWithOthers) {
   EXPECT_EQ(ContentsOf(set.state()), ContentsOf(set_.state()));
 }
 
-TEST_F(OptimizerSetTest, StateIsNamedByGroup) {
+TEST_F(OptimizerSetTest, State_IsNamedByGroup) {
   std::vector<std::string> names;
   for (const NamedStore& one : set_.state()) names.push_back(one.name);
   EXPECT_THAT(names, ElementsAre("bias/momentum_buffer", "bias/step", "rest/exp_avg",
                                  "rest/exp_avg_sq", "rest/step"));
 }
 
-TEST_F(OptimizerSetTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
+TEST_F(OptimizerSetTest, LoadedState_MatchesAnUninterruptedRun) {
   ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   Groups groups = grouping_.Split(groups_.Merge().value()).value();
   OptimizerSet resumed = OptimizerSet::Create(rules_, groups).value();
@@ -139,7 +139,7 @@ TEST_F(OptimizerSetTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
   EXPECT_EQ(ContentsOf(resumed.state()), ContentsOf(set_.state()));
 }
 
-TEST_F(OptimizerSetTest, LoadingNamesAllThatIsWrongInAllGroupsAndChangesNone) {
+TEST_F(OptimizerSetTest, LoadState_ReportsAllMismatchesOfAllGroupsAndChangesNone) {
   ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   const Contents before = All();
   std::vector<NamedStore> state = set_.state();
@@ -155,7 +155,7 @@ TEST_F(OptimizerSetTest, LoadingNamesAllThatIsWrongInAllGroupsAndChangesNone) {
   EXPECT_EQ(All(), before);
 }
 
-TEST_F(OptimizerSetTest, AStepThatFailsInOneGroupChangesNone) {
+TEST_F(OptimizerSetTest, StepThatFailsInOneGroup_ChangesNone) {
   const ParamStore grads = RandomLike(model_, 1);
   ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk());
   const Contents before = All();
@@ -166,7 +166,7 @@ TEST_F(OptimizerSetTest, AStepThatFailsInOneGroupChangesNone) {
   EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1}), IsOk()) << "and it still works";
 }
 
-TEST_F(OptimizerSetTest, GroupsThatAreNotItsOwn_AreErrors) {
+TEST_F(OptimizerSetTest, GroupsOfAnotherGrouping_AreErrors) {
   const ParamStore grads = RandomLike(model_, 1);
   const Grouping other = GroupingOf({0, 2, 2, 1});
   Groups other_groups = other.Split(model_).value();
@@ -188,7 +188,7 @@ TEST_F(OptimizerSetTest, GroupsThatAreNotItsOwn_AreErrors) {
   EXPECT_EQ(All(), before);
 }
 
-TEST_F(OptimizerSetTest, CreateNamesRulesWithoutAGroup) {
+TEST_F(OptimizerSetTest, Create_RuleWithoutAGroup_IsNamed) {
   EXPECT_THAT(OptimizerSet::Create({{"biases", Sgd{}}}, groups_),
               StatusIs(absl::StatusCode::kNotFound,
                        AllOf(HasSubstr("biases"), HasSubstr("did you mean bias?"))));
@@ -197,7 +197,7 @@ TEST_F(OptimizerSetTest, CreateNamesRulesWithoutAGroup) {
       StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("group 'bias': sgd: momentum")));
 }
 
-TEST_F(OptimizerSetTest, RegroupKeepsStateFreezesAndThaws) {
+TEST_F(OptimizerSetTest, Regroup_KeepsStateAndFreezesAndUnfreezes) {
   for (uint32_t step = 0; step < 2; ++step) {
     ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, step), {.lr = 0.1}), IsOk());
   }
@@ -224,7 +224,7 @@ TEST_F(OptimizerSetTest, RegroupKeepsStateFreezesAndThaws) {
 }
 
 // The way that a user goes: named filters, groups by moving, one norm for all, other groups.
-TEST_F(OptimizerSetTest, ServesTheGroupsOfNamedFilters) {
+TEST_F(OptimizerSetTest, GroupsOfNamedFilters_AreTrained) {
   const auto grouping_of = [&](const char* frozen) {
     return Grouping::Compile(model_,
                              {{"bias", Glob("a")}, {"frozen", Glob(frozen)}, {"rest", Rest()}})
@@ -246,7 +246,7 @@ TEST_F(OptimizerSetTest, ServesTheGroupsOfNamedFilters) {
   EXPECT_EQ(StepOf(*set.Find("rest"), ".c"), 1);
 }
 
-TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {
+TEST_F(OptimizerSetTest, State_MovesBetweenRulesWithEqualMoments) {
   const std::map<std::string, Rule> rules = {
       {"bias", Adam{}}, {"frozen", Sgd{}}, {"rest", AdamW{}}};
   OptimizerSet set = OptimizerSet::Create(rules, groups_).value();
@@ -264,7 +264,7 @@ TEST_F(OptimizerSetTest, StateMovesBetweenRulesThatKeepTheSameMoments) {
                                                               testing::Key("rest/step:.d")));
 }
 
-TEST_F(OptimizerSetTest, ARegroupThatFailsChangesNothing) {
+TEST_F(OptimizerSetTest, FailedRegroup_ChangesNothing) {
   ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   const Contents before = All();
   const Grouping other =

@@ -25,7 +25,7 @@ std::vector<std::string> NamesOf(const std::vector<NamedStore>& state) {
   return names;
 }
 
-TEST(OptimizerStateTest, HasAStoreForEachMomentAndTheSteps) {
+TEST(OptimizerStateTest, State_HasAStoreForEachMomentAndTheSteps) {
   const ParamStore model = MixedModel(1);
   const auto names = [&](const Rule& rule) {
     return NamesOf(Optimizer::Create(rule, model)->state());
@@ -36,7 +36,7 @@ TEST(OptimizerStateTest, HasAStoreForEachMomentAndTheSteps) {
   EXPECT_THAT(names(AdamW{}), ElementsAre("exp_avg", "exp_avg_sq", "step"));
 }
 
-TEST(OptimizerStateTest, BeginsWithZerosInTheLayoutSlotsDtypesAndShapesOfTheGroup) {
+TEST(OptimizerStateTest, NewState_IsZeroAndAlikeTheGroup) {
   const ParamStore group = GroupOf(MixedModel(1), {"a_scalar", "c_name", "e_double"});
   const std::vector<NamedStore> state = Optimizer::Create(Adam{}, group)->state();
   for (const NamedStore& one : state) {
@@ -50,7 +50,7 @@ TEST(OptimizerStateTest, BeginsWithZerosInTheLayoutSlotsDtypesAndShapesOfTheGrou
   EXPECT_EQ(*StoreOf(state, "step").Find(".a_scalar"), Leaf(Value(0)));
 }
 
-TEST(OptimizerStateTest, APlanForTheParametersSplitsTheMoments) {
+TEST(OptimizerStateTest, GroupingOfTheParameters_SplitsTheMoments) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   ASSERT_THAT(adam.Step(&params, MixedModel(2), {.lr = 0.1}), IsOk());
@@ -62,7 +62,7 @@ TEST(OptimizerStateTest, APlanForTheParametersSplitsTheMoments) {
             *StoreOf(state, "exp_avg").Find(".e_double"));
 }
 
-TEST(OptimizerStateTest, HasWhatTheRuleSays) {
+TEST(OptimizerStateTest, State_HasTheValuesOfTheFormula) {
   ParamStore params = Model({{"w", F64({2}, {1, 1})}});
   Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.5, .dampening = 0.25}, params).value();
   ASSERT_THAT(sgd.Step(&params, Model({{"w", F64({2}, {8, 4})}}), {.lr = 0.1}), IsOk());
@@ -73,7 +73,7 @@ TEST(OptimizerStateTest, HasWhatTheRuleSays) {
   EXPECT_EQ(*StoreOf(sgd.state(), "step").Find(".w"), Leaf(Value(2)));
 }
 
-TEST(OptimizerStateTest, IsAValueThatNoStepWrites) {
+TEST(OptimizerStateTest, State_IsNotWrittenByLaterSteps) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   ASSERT_THAT(adam.Step(&params, MixedModel(2), {.lr = 0.1}), IsOk());
@@ -84,7 +84,7 @@ TEST(OptimizerStateTest, IsAValueThatNoStepWrites) {
   EXPECT_NE(ContentsOf(adam.state()), before);
 }
 
-TEST(OptimizerStateTest, SaveAndLoadMidRunIsAsIfUninterrupted) {
+TEST(OptimizerStateTest, StateLoadedInEveryStep_MatchesAnUninterruptedRun) {
   for (const Rule& rule : kRulesWithState) {
     ParamStore whole = MixedModel(1), resumed = MixedModel(1);
     Optimizer of_whole = Optimizer::Create(rule, whole).value();
@@ -114,7 +114,7 @@ TEST(OptimizerStateTest, LoadState_SoleHolder_StepsInPlace) {
   EXPECT_EQ(adam.state()[0].store.leaf(0).tensor().raw_data(), bytes);
 }
 
-TEST(OptimizerStateTest, LoadsWhatWasGivenAndNoLaterWrite) {
+TEST(OptimizerStateTest, LoadState_IgnoresLaterWritesToItsArgument) {
   ParamStore params = Model({{"w", F32({2}, {1, 2})}});
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   const std::vector<NamedStore> state = adam.state();
@@ -125,7 +125,7 @@ TEST(OptimizerStateTest, LoadsWhatWasGivenAndNoLaterWrite) {
 }
 
 // As from a file without structure: other Layout, stores in another order, no static leaves.
-TEST(OptimizerStateTest, LoadsByPathFromOtherLayouts) {
+TEST(OptimizerStateTest, LoadState_FromAnotherLayout_MatchesByPath) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   ASSERT_THAT(adam.Step(&params, MixedModel(2), {.lr = 0.1}), IsOk());
@@ -170,7 +170,7 @@ class LoadStateErrorTest : public testing::Test {
   ParamStore good_steps_ = Model({{"a", one_}, {"b", one_}});
 };
 
-TEST_F(LoadStateErrorTest, StoresOfAnotherRule) {
+TEST_F(LoadStateErrorTest, StoresOfAnotherRule_AreAnError) {
   ExpectRefused(Optimizer::Create(Sgd{.momentum = 0.9}, params_)->state(),
                 absl::StatusCode::kInvalidArgument,
                 HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found 'momentum_buffer', "
@@ -178,14 +178,14 @@ TEST_F(LoadStateErrorTest, StoresOfAnotherRule) {
   ExpectRefused({}, absl::StatusCode::kInvalidArgument, HasSubstr("found none"));
 }
 
-TEST_F(LoadStateErrorTest, AStoreTwice) {
+TEST_F(LoadStateErrorTest, StoreThatOccursTwice_IsAnError) {
   std::vector<NamedStore> state = adam_.state();
   state[1].name = "exp_avg";
   ExpectRefused(std::move(state), absl::StatusCode::kInvalidArgument,
                 HasSubstr("found 'exp_avg', 'exp_avg', 'step'"));
 }
 
-TEST_F(LoadStateErrorTest, AllThatIsMissingUnexpectedOrDifferentTogether) {
+TEST_F(LoadStateErrorTest, LoadState_ReportsAllMismatches) {
   ExpectRefused(
       Stores(Model({{"b", F64({2}, {1, 2})}, {"aa", pair_}}),
              Model({{"a", F32({3}, {1, 2, 3})}, {"b", one_}}), Model({{"b", one_}, {"z", one_}})),
@@ -198,7 +198,7 @@ TEST_F(LoadStateErrorTest, AllThatIsMissingUnexpectedOrDifferentTogether) {
             HasSubstr("'.z'")));
 }
 
-TEST_F(LoadStateErrorTest, OnlyWhatIsWrongIsNamed) {
+TEST_F(LoadStateErrorTest, LoadState_NamesOnlyTheMismatches) {
   ExpectRefused(
       Stores(good_.Snapshot().value(), good_.Snapshot().value(), GroupOf(good_steps_, {"a"})),
       absl::StatusCode::kInvalidArgument,
@@ -206,7 +206,7 @@ TEST_F(LoadStateErrorTest, OnlyWhatIsWrongIsNamed) {
             Not(HasSubstr("exp_avg"))));
 }
 
-TEST_F(LoadStateErrorTest, StepsThatAreNone) {
+TEST_F(LoadStateErrorTest, InvalidStepCounts_AreAnError) {
   ExpectRefused(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
                        Model({{"a", Leaf(Value(-1))}, {"b", Leaf(Value(1.0))}})),
                 absl::StatusCode::kInvalidArgument,
@@ -218,7 +218,7 @@ TEST_F(LoadStateErrorTest, StepsThatAreNone) {
       HasSubstr("'.a': expected an int from 0 to 9007199254740992, found f32[2]"));
 }
 
-TEST_F(LoadStateErrorTest, MoreStepsThanThereCanBe) {
+TEST_F(LoadStateErrorTest, StepCountOverTheLimit_IsAnError) {
   const int64_t most = int64_t{1} << 53;
   ExpectRefused(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
                        Model({{"a", Leaf(Value(most + 1))},
@@ -236,7 +236,7 @@ TEST_F(LoadStateErrorTest, MoreStepsThanThereCanBe) {
   EXPECT_EQ(StepOf(adam_, ".a"), most + 1);
 }
 
-TEST_F(LoadStateErrorTest, StateThatIsBeingWritten) {
+TEST_F(LoadStateErrorTest, OpenBorrowOfTheState_IsAnError) {
   std::vector<NamedStore> state = adam_.state();
   const MutableTensor borrow = state[0].store.Mutate(".a").value();
   const Contents before = ContentsOf(adam_.state());

@@ -16,7 +16,7 @@ using testing::Not;
 const Rule kRules[] = {Sgd{}, Sgd{.momentum = 0.9, .dampening = 0.1, .weight_decay = 0.1},
                        Sgd{.momentum = 0.9, .nesterov = true}, Adam{.weight_decay = 0.1}, AdamW{}};
 
-TEST(OptimizerTest, ChangesParametersByItsRule) {
+TEST(OptimizerTest, Step_ChangesParametersByTheRule) {
   ParamStore params = Model({{"bias", F32({2}, {1, 2})}, {"weight", F64({2}, {3, 4})}});
   const ParamStore grads = Model({{"bias", F32({2}, {1, -1})}, {"weight", F64({2}, {0, 8})}});
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
@@ -26,7 +26,7 @@ TEST(OptimizerTest, ChangesParametersByItsRule) {
   EXPECT_EQ(StepOf(sgd, ".bias"), 1);
 }
 
-TEST(OptimizerTest, TheFirstStepOfAdamIsTheLearningRateLong) {
+TEST(OptimizerTest, FirstStepOfAdam_HasTheSizeOfTheLearningRate) {
   ParamStore params = Model({{"w", F64({3}, {1, 1, 1})}});
   const ParamStore grads = Model({{"w", F64({3}, {5, -0.1, 0})}});
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
@@ -37,7 +37,7 @@ TEST(OptimizerTest, TheFirstStepOfAdamIsTheLearningRateLong) {
   EXPECT_EQ(found[2], 1);
 }
 
-TEST(OptimizerTest, PassesStaticLeavesBy) {
+TEST(OptimizerTest, Step_SkipsStaticLeaves) {
   ParamStore params = Model({{"name", Leaf(Value("gelu"))}, {"w", F32({1}, {1})}});
   const ParamStore grads = Model({{"name", Leaf(Value(3))}, {"w", F32({1}, {1})}});
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
@@ -46,7 +46,7 @@ TEST(OptimizerTest, PassesStaticLeavesBy) {
   EXPECT_THAT(Numbers(params, ".w"), ElementsAre(0));
 }
 
-TEST(OptimizerTest, TakesScalarsEmptyTensorsAndNothingAtAll) {
+TEST(OptimizerTest, ScalarsEmptyTensorsAndEmptyGroups_AreSupported) {
   ParamStore params = Model({{"empty", F32({0, 4}, {})}, {"scalar", F32({}, {2})}});
   const ParamStore grads = Model({{"empty", F32({0, 4}, {})}, {"scalar", F32({}, {1})}});
   for (const Rule& rule : kRules) {
@@ -58,7 +58,7 @@ TEST(OptimizerTest, TakesScalarsEmptyTensorsAndNothingAtAll) {
   }
 }
 
-TEST(OptimizerTest, ScalesGradientsOnTheWay) {
+TEST(OptimizerTest, GradScale_ScalesTheGradients) {
   ParamStore params = Model({{"w", F32({2}, {1, 1})}});
   const ParamStore grads = Model({{"w", F32({2}, {4, -2})}});
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
@@ -68,7 +68,7 @@ TEST(OptimizerTest, ScalesGradientsOnTheWay) {
   EXPECT_THAT(Numbers(params, ".w"), ElementsAre(1, 1));
 }
 
-TEST(OptimizerTest, TakesGradientsOfTheWholeModelForAGroup) {
+TEST(OptimizerTest, GradientsOfTheFullModel_ServeAGroup) {
   const ParamStore model =
       Model({{"a", F32({1}, {1})}, {"b", F32({1}, {2})}, {"c", F32({1}, {3})}});
   const ParamStore grads =
@@ -83,7 +83,7 @@ TEST(OptimizerTest, TakesGradientsOfTheWholeModelForAGroup) {
   EXPECT_THAT(Numbers(group, ".a"), ElementsAre(-19));
 }
 
-TEST(OptimizerTest, NeitherSnapshotsNorGradientsAreWritten) {
+TEST(OptimizerTest, Step_DoesNotChangeSnapshotsAndGradients) {
   ParamStore params = MixedModel(1);
   const ParamStore grads = RandomLike(params, 2);
   const Contents params_before = ContentsOf(params), grads_before = ContentsOf(grads);
@@ -98,7 +98,7 @@ TEST(OptimizerTest, NeitherSnapshotsNorGradientsAreWritten) {
 }
 
 // What a step reads where it lies and writes elsewhere is what it would have made of a copy.
-TEST(OptimizerTest, AStepAfterASnapshotGivesTheSameBits) {
+TEST(OptimizerTest, StepAfterASnapshot_HasTheSameBits) {
   for (const Rule& rule : kRules) {
     ParamStore params = Model({{"a", F32({3}, {1, 2, 3})}, {"b", F64({2}, {4, 5})}});
     const ParamStore grads = Model({{"a", F32({3}, {1, -2, 0.5})}, {"b", F64({2}, {1, 1})}});
@@ -118,7 +118,7 @@ TEST(OptimizerTest, AStepAfterASnapshotGivesTheSameBits) {
   }
 }
 
-TEST(OptimizerTest, AStepThatFailsLeavesWhatIsSharedShared) {
+TEST(OptimizerTest, FailedStep_KeepsSharedBytesShared) {
   ParamStore params = Model({{"a", F32({2}, {1, 2})}, {"b", F32({2}, {4, 5})}});
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
   const ParamStore held = params.Snapshot().value();
@@ -131,7 +131,7 @@ TEST(OptimizerTest, AStepThatFailsLeavesWhatIsSharedShared) {
   }
 }
 
-TEST(OptimizerTest, WritesInPlaceWhatNobodyShares) {
+TEST(OptimizerTest, Step_WritesUnsharedBytesInPlace) {
   ParamStore params = Model({{"w", F32({2}, {1, 2})}});
   const ParamStore grads = Model({{"w", F32({2}, {1, 2})}});
   Optimizer adam = Optimizer::Create(Adam{}, params).value();
@@ -142,7 +142,7 @@ TEST(OptimizerTest, WritesInPlaceWhatNobodyShares) {
   EXPECT_GT(params.leaf(0).generation(), generation);
 }
 
-TEST(OptimizerTest, GivesTheSameBitsOnEveryInstructionSet) {
+TEST(OptimizerTest, EveryInstructionSet_ComputesTheSameBits) {
   for (const Rule& rule : kRules) {
     std::vector<Contents> results;
     for (const internal::Isa isa : internal::kAllIsas) {
@@ -160,7 +160,7 @@ TEST(OptimizerTest, GivesTheSameBitsOnEveryInstructionSet) {
   }
 }
 
-TEST(OptimizerTest, MovesWithItsState) {
+TEST(OptimizerTest, Move_TransfersTheState) {
   ParamStore params = Model({{"w", F32({1}, {1})}});
   Optimizer first = Optimizer::Create(Adam{}, params).value();
   ASSERT_THAT(first.Step(&params, Model({{"w", F32({1}, {1})}}), {.lr = 0.1}), IsOk());
@@ -172,7 +172,7 @@ TEST(OptimizerTest, MovesWithItsState) {
   EXPECT_EQ(second.slots(), params.slots());
 }
 
-TEST(OptimizerTest, CountsNoStepsOfWhatItDoesNotHave) {
+TEST(OptimizerTest, StepCountOf_LeafOutsideTheGroup_IsZero) {
   const ParamStore model = Model({{"a", F32({1}, {1})}, {"b", F32({1}, {1})}});
   ParamStore group = GroupOf(model, {"a"});
   Optimizer sgd = Optimizer::Create(Sgd{}, group).value();
@@ -182,12 +182,12 @@ TEST(OptimizerTest, CountsNoStepsOfWhatItDoesNotHave) {
   EXPECT_EQ(sgd.StepCountOf(77), 0);
 }
 
-TEST(OptimizerCreateTest, RefusesBadRules) {
+TEST(OptimizerCreateTest, InvalidRule_IsAnError) {
   EXPECT_THAT(Optimizer::Create(Adam{.beta1 = 2}, MixedModel(1)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("adam: beta1")));
 }
 
-TEST(OptimizerCreateTest, NamesAllTensorsThatCannotBeTrained) {
+TEST(OptimizerCreateTest, TensorsThatCannotBeTrained_AreAllNamed) {
   const ParamStore model = Model({{"half", Tensor::Zeros(DType::kF16, {2}).value()},
                                   {"index", Tensor::Zeros(DType::kI64, {3}).value()},
                                   {"w", F32({1}, {1})}});
@@ -198,7 +198,7 @@ TEST(OptimizerCreateTest, NamesAllTensorsThatCannotBeTrained) {
                              Not(HasSubstr(".w")))));
 }
 
-TEST(OptimizerCreateTest, RefusesAGroupThatIsBeingWritten) {
+TEST(OptimizerCreateTest, OpenBorrow_IsAnError) {
   ParamStore model = MixedModel(1);
   const MutableTensor borrow = model.Mutate(".d_row").value();
   EXPECT_THAT(Optimizer::Create(Sgd{}, model),
@@ -228,7 +228,7 @@ class OptimizerStepErrorTest : public testing::Test {
   Optimizer adam_ = Optimizer::Create(Adam{}, params_).value();
 };
 
-TEST_F(OptimizerStepErrorTest, NumbersThatAreNoLearningRate) {
+TEST_F(OptimizerStepErrorTest, LearningRateOutOfRange_IsAnError) {
   for (const double lr : {-0.1, kNan, kInfinity}) {
     ExpectRefused(absl::StatusCode::kInvalidArgument,
                   HasSubstr("lr: expected a finite number from 0 on, found "), &params_, grads_,
@@ -244,7 +244,7 @@ TEST_F(OptimizerStepErrorTest, LearningRate_MissingOrByName_IsAnError) {
   }
 }
 
-TEST_F(OptimizerStepErrorTest, ScalesThatAreNotFinite) {
+TEST_F(OptimizerStepErrorTest, GradScaleThatIsNotFinite_IsAnError) {
   for (const double scale : {kNan, kInfinity}) {
     ExpectRefused(absl::StatusCode::kInvalidArgument,
                   HasSubstr("grad_scale: expected a finite number, found "), &params_, grads_,
@@ -252,14 +252,14 @@ TEST_F(OptimizerStepErrorTest, ScalesThatAreNotFinite) {
   }
 }
 
-TEST_F(OptimizerStepErrorTest, MissingGradientsAreNamed) {
+TEST_F(OptimizerStepErrorTest, MissingGradients_AreNamed) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 AllOf(HasSubstr("gradients do not fit the parameters:\nmissing (2):"),
                       HasSubstr("\n  '.a'"), HasSubstr("\n  '.d'"), Not(HasSubstr(".b"))),
                 &params_, GroupOf(grads_, {"b", "c"}));
 }
 
-TEST_F(OptimizerStepErrorTest, GradientsOfAnotherDtypeOrShapeAreNamed) {
+TEST_F(OptimizerStepErrorTest, GradientsOfAnotherDTypeOrShape_AreNamed) {
   const ParamStore wrong = Model({{"a", F64({2}, {1, 2})},
                                   {"b", F64({1, 3}, {1, 2, 3})},
                                   {"c", Leaf(Value("gelu"))},
@@ -271,19 +271,19 @@ TEST_F(OptimizerStepErrorTest, GradientsOfAnotherDtypeOrShapeAreNamed) {
                 &params_, wrong);
 }
 
-TEST_F(OptimizerStepErrorTest, GradientsOnAnotherLayout) {
+TEST_F(OptimizerStepErrorTest, GradientsOnAnotherLayout_AreAnError) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 HasSubstr("gradients: expected the Layout of the parameters, of 4 paths, found "
                           "another one, of 1 paths"),
                 &params_, Model({{"a", F32({2}, {1, 2})}}));
 }
 
-TEST_F(OptimizerStepErrorTest, TheParametersThemselvesAsGradients) {
+TEST_F(OptimizerStepErrorTest, ParametersAsGradients_AreAnError) {
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 HasSubstr("gradients: expected a store of their own"), &params_, params_);
 }
 
-TEST_F(OptimizerStepErrorTest, ParametersOnAnotherLayout) {
+TEST_F(OptimizerStepErrorTest, ParametersOnAnotherLayout_AreAnError) {
   ParamStore other = Model({{"a", F32({2}, {1, 2})}});
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 HasSubstr("parameters: expected the Layout of 4 paths that this optimizer is for, "
@@ -291,7 +291,7 @@ TEST_F(OptimizerStepErrorTest, ParametersOnAnotherLayout) {
                 &other, grads_);
 }
 
-TEST_F(OptimizerStepErrorTest, AnotherGroupOfTheSameModelIsNamedByLeaf) {
+TEST_F(OptimizerStepErrorTest, AnotherGroupOfTheModel_NamesItsLeaves) {
   ParamStore group = GroupOf(params_, {"a", "b", "c"});
   ExpectRefused(absl::StatusCode::kInvalidArgument,
                 AllOf(HasSubstr("parameters differ"), HasSubstr("\n  '.d'"), Not(HasSubstr(".a"))),
@@ -303,7 +303,7 @@ TEST_F(OptimizerStepErrorTest, AnotherGroupOfTheSameModelIsNamedByLeaf) {
   EXPECT_EQ(ContentsOf(params_), before);
 }
 
-TEST_F(OptimizerStepErrorTest, ParametersOfAnotherDtypeOrShapeAreNamed) {
+TEST_F(OptimizerStepErrorTest, ParametersOfAnotherDTypeOrShape_AreNamed) {
   ParamStore other = Model({{"a", F32({1, 2}, {1, 2})},
                             {"b", F32({3}, {1, 2, 3})},
                             {"c", Leaf(Value(1))},
@@ -316,7 +316,7 @@ TEST_F(OptimizerStepErrorTest, ParametersOfAnotherDtypeOrShapeAreNamed) {
       &other, grads_);
 }
 
-TEST_F(OptimizerStepErrorTest, APackedGroupWhereItIsForOneThatIsNot) {
+TEST_F(OptimizerStepErrorTest, PackedGroup_ForAnUnpackedOne_IsAnError) {
   Packed packed = Packed::Create(params_, DType::kF32).value();
   const Contents before = ContentsOf(packed.store().value());
   EXPECT_THAT(adam_.Step(&packed, grads_, {.lr = 0.1}),
@@ -325,7 +325,7 @@ TEST_F(OptimizerStepErrorTest, APackedGroupWhereItIsForOneThatIsNot) {
   EXPECT_EQ(ContentsOf(packed.store().value()), before);
 }
 
-TEST_F(OptimizerStepErrorTest, OpenBorrows) {
+TEST_F(OptimizerStepErrorTest, OpenBorrow_IsAnError) {
   const Contents params_before = ContentsOf(params_);
   const Contents state_before = ContentsOf(adam_.state());
   {

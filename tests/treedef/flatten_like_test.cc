@@ -97,7 +97,7 @@ TEST(FlattenLikeTest, TreeAndStruct_MatchEachOther) {
   EXPECT_THAT(FlattenTreeLike(FlattenTree(tree).value().def, Linear()), IsOk());
 }
 
-TEST(FlattenLikeTest, TagsAndTypeNamesMayDiffer) {
+TEST(FlattenLikeTest, TagsAndTypeNames_MayDiffer) {
   EXPECT_THAT(Follow(Tree::Struct("A").With("a", Leaf1().Tag("x")),
                      Tree::Struct("B").With("a", Leaf1().Tag("y")).Tag("z")),
               IsOk());

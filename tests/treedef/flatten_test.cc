@@ -75,7 +75,7 @@ std::vector<bool> Nulls(const Model& m) {
           s.leaf().null(),    m.k.Find("t")->leaf().null()};
 }
 
-TEST(FlattenTest, LeavesComeInTheOrderOfTheTreeDef) {
+TEST(FlattenTest, Leaves_AreInTheOrderOfTheTreeDef) {
   const FlatTree flat =
       FlattenTree(Tree::Dict()
                       .With("b", Tree::List().Add(Value(2)).Add(Value(3)))

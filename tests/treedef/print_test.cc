@@ -77,7 +77,7 @@ TEST(PrintTreeDefTest, Print_CountsTheRestOfManyNodes) {
   EXPECT_EQ(PrintTreeDef(def, /*max_nodes=*/0), "... 6 more nodes\n");
 }
 
-TEST(PrintTreeDefTest, IndentationEndsAndLevelsAreNumbered) {
+TEST(PrintTreeDefTest, DeepLevels_AreNumberedInsteadOfIndented) {
   const std::string text = PrintTreeDef(DeepLists(42));
   const std::string indent(80, ' ');
   EXPECT_THAT(text, testing::EndsWith(absl::StrCat("\n", indent, "[0]: list of 1\n",  //
@@ -85,7 +85,7 @@ TEST(PrintTreeDefTest, IndentationEndsAndLevelsAreNumbered) {
                                                    indent, "(42) [0]: leaf\n")));
 }
 
-TEST(PrintTreeDefTest, OddNamesCannotBreakTheLines) {
+TEST(PrintTreeDefTest, OddNames_DoNotBreakLines) {
   const TreeDef def = Teller()
                           .Struct("Na\nme\x1b[31m")
                           .Tag("a, b")
@@ -101,7 +101,7 @@ TEST(PrintTreeDefTest, OddNamesCannotBreakTheLines) {
             "  .ok: leaf\n");
 }
 
-TEST(PrintTreeDefTest, LongNamesAndManyTagsAreCut) {
+TEST(PrintTreeDefTest, LongNamesAndManyTags_AreShortened) {
   Teller t;
   t.Struct(std::string(100000, 'T')).Attribute(std::string(100000, 'a')).Leaf();
   for (int i = 0; i < 1000; ++i) t.Tag(absl::StrCat("tag", i));
@@ -111,13 +111,13 @@ TEST(PrintTreeDefTest, LongNamesAndManyTagsAreCut) {
   EXPECT_THAT(text, HasSubstr(", ... 992 more\n"));
 }
 
-TEST(PrintTreeDefTest, AMillionLevelsAreCut) {
+TEST(PrintTreeDefTest, AMillionLevels_AreShortened) {
   const std::string text = PrintTreeDef(DeepLists(1000000));
   EXPECT_LT(text.size(), 150000u);
   EXPECT_THAT(text, testing::EndsWith("(1000) ... 999001 more nodes\n"));
 }
 
-TEST(PrintTreeDefTest, EveryNodeIsPrintedOrCounted) {
+TEST(PrintTreeDefTest, EveryNode_IsPrintedOrCounted) {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     Random random(seed);

@@ -128,7 +128,7 @@ TEST(TiesTest, TensorThatOccursTwiceWithoutATie_IsMovedOnceAndCopiedOnce) {
   EXPECT_TRUE(model.linear->weight.null());
 }
 
-TEST(TiesTest, APointerToConstTiesWithOneToNonConst) {
+TEST(TiesTest, PointersToConstAndNonConst_AreTied) {
   struct Model {
     std::shared_ptr<Linear> a = std::make_shared<Linear>();
     std::shared_ptr<const Linear> b = a;
@@ -304,7 +304,7 @@ struct Mixed {
   LEAFSTORE_FIELDS(a, b, c, d)
 };
 
-TEST(TiesTest, APointerToATreeTiesWithASharedNodeOfAnother) {
+TEST(TiesTest, PointerToATreeAndSharedNode_AreTied) {
   const auto node = std::make_shared<Tree>(Tree::List().Add(Scalar(1)));
   const auto other = std::make_shared<Tree>(Scalar(2));
   Mixed mixed = {node, Tree::List().Add(Tree::Shared(node)).Add(Tree::Shared(other)),

@@ -83,7 +83,7 @@ TEST(TreeTest, MutableLeaf_MayAddAndRemoveTheLeafOfATaggedNode) {
   }
 }
 
-TEST(TreeTest, WithReplacesAndAddAppends) {
+TEST(TreeTest, With_ReplacesAndAddAppends) {
   Tree dict = Tree::Dict();
   dict.With("a", Value(1)).With("a", Value(2));
   EXPECT_EQ(dict.Find("a")->leaf().value(), Value(2));
@@ -95,7 +95,7 @@ TEST(TreeTest, WithReplacesAndAddAppends) {
   EXPECT_EQ(dict.MutableItem(0), nullptr);
 }
 
-TEST(TreeTest, TagsAreForAnyNode) {
+TEST(TreeTest, Tags_AreForAnyNode) {
   EXPECT_THAT(Tree(Value(1)).Tag("a").Tag("b").tags(), ElementsAre("a", "b"));
   EXPECT_THAT(Tree::None().Tag("a").tags(), ElementsAre("a"));
   EXPECT_EQ(Tree::None().Tag("a").kind(), NodeKind::kNone);
@@ -120,7 +120,7 @@ TEST(TreeTest, WithAndAdd_OnTheWrongKind_FailWhenFlattened) {
   EXPECT_TRUE(Tree::List().With("a", Value(1)).Clone().misused());
 }
 
-TEST(TreeTest, KeysOfADictAreStringsOrIntegersOfAnyType) {
+TEST(TreeTest, DictKeys_AreStringsOrIntegersOfAnyType) {
   const Tree ints = Tree::Dict().With(1, Value(1)).With(int64_t{-2}, Value(2)).With(3u, Value(3));
   EXPECT_EQ(ints.Find(-2)->leaf().value(), Value(2));
   EXPECT_EQ(ints.Find(3LL)->leaf().value(), Value(3));
@@ -151,7 +151,7 @@ TEST(TreeTest, Find_LooksThroughShared) {
   EXPECT_EQ(std::as_const(tree).Find("struct")->Find("w")->leaf().value(), Value(3));
 }
 
-TEST(TreeTest, ATreeMayBecomeItsOwnChild) {
+TEST(TreeTest, Tree_MayBecomeItsOwnChild) {
   Tree tree = Tree::Dict().With("a", Tree::List().Add(Value(1)));
   tree = std::move(*tree.Find("a"));
   EXPECT_EQ(tree.kind(), NodeKind::kList);
@@ -184,7 +184,7 @@ TEST(TreeTest, Clone_IsIndependentButSharesBytesAndKeepsSharing) {
   EXPECT_EQ(FlattenTree(tree).value().def, before.def);
 }
 
-TEST(TreeTest, CloneOfACycleIsACycle) {
+TEST(TreeTest, CloneOfACycle_IsACycle) {
   const auto node = std::make_shared<Tree>(Tree::List());
   node->Add(Tree::Shared(node));
   {
@@ -198,7 +198,7 @@ TEST(TreeTest, CloneOfACycleIsACycle) {
   *node = Tree();
 }
 
-TEST(TreeTest, RandomTreesAreEqualToTheirClones) {
+TEST(TreeTest, RandomTrees_AreEqualToTheirClones) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     Random random(seed);
     const Tree tree = RandomTree(random, 60).Make();
@@ -230,23 +230,23 @@ void ExpectAllIsDoneWithoutRecursion(const Tree& tree, uint32_t nodes, uint32_t 
   EXPECT_EQ(FlattenTree(std::move(back)).value().def, flat.def);
 }
 
-TEST(TreeTest, AMillionNestedDictsNeedNoStack) {
+TEST(TreeTest, AMillionNestedDicts_NeedNoStack) {
   const Tree tree = Chain([](Tree below) { return Tree::Dict().With("a", std::move(below)); });
   ExpectAllIsDoneWithoutRecursion(tree, kManyLevels + 1, 1);
 }
 
-TEST(TreeTest, AMillionNestedListsNeedNoStack) {
+TEST(TreeTest, AMillionNestedLists_NeedNoStack) {
   const Tree tree = Chain([](Tree below) { return Tree::List().Add(std::move(below)); });
   ExpectAllIsDoneWithoutRecursion(tree, kManyLevels + 1, 1);
 }
 
-TEST(TreeTest, AMillionPointersToPointersNeedNoStack) {
+TEST(TreeTest, AMillionPointersToPointers_NeedNoStack) {
   const Tree tree =
       Chain([](Tree below) { return Tree::Shared(std::make_shared<Tree>(std::move(below))); });
   ExpectAllIsDoneWithoutRecursion(tree, 1, 1);
 }
 
-TEST(TreeTest, AMillionSharedLevelsNeedNoStack) {
+TEST(TreeTest, AMillionSharedLevels_NeedNoStack) {
   const Tree tree = Chain([](Tree below) {
     const auto node = std::make_shared<Tree>(std::move(below));
     return Tree::List().Add(Tree::Shared(node)).Add(Tree::Shared(node));

@@ -51,7 +51,7 @@ TreeDef Mlp() {
   return t.End().Def();
 }
 
-TEST(TreeDefTest, DefaultIsNone) {
+TEST(TreeDefTest, Default_IsNone) {
   TreeDef def;
   EXPECT_EQ(def.node_count(), 1u);
   EXPECT_EQ(def.leaf_count(), 0u);
@@ -60,7 +60,7 @@ TEST(TreeDefTest, DefaultIsNone) {
   EXPECT_EQ(internal::PathsOf(def).value()->size(), 0u);
 }
 
-TEST(TreeDefTest, NodesAreNumberedInPreorder) {
+TEST(TreeDefTest, Nodes_AreNumberedInPreorder) {
   const TreeDef def = Mlp();
   ASSERT_EQ(def.node_count(), 13u);
   EXPECT_EQ(def.kind(0), NodeKind::kStruct);
@@ -110,7 +110,7 @@ TEST(TreeDefTest, Key_HasTheKindOfTheParent) {
   EXPECT_EQ(Teller().Dict().Item("a b").Leaf().End().Def().key(1), KeyRef::Item("a b"));
 }
 
-TEST(TreeDefTest, TypeNamesBelongToStructsAndCustoms) {
+TEST(TreeDefTest, TypeNames_BelongToStructsAndCustoms) {
   const TreeDef def = Mlp();
   EXPECT_EQ(def.type_name(0), "Mlp");
   EXPECT_EQ(def.type_name(2), "Linear");
@@ -122,7 +122,7 @@ TEST(TreeDefTest, TypeNamesBelongToStructsAndCustoms) {
   EXPECT_EQ(Teller().Custom("Deque").End().Def().type_name(0), "Deque");
 }
 
-TEST(TreeDefTest, TagsAreSortedAndFound) {
+TEST(TreeDefTest, Tags_AreSortedAndFound) {
   const TreeDef def = Mlp();
   EXPECT_TRUE(def.has_tags());
   EXPECT_THAT(def.tags(4), ElementsAre("decay", "large"));
@@ -134,7 +134,7 @@ TEST(TreeDefTest, TagsAreSortedAndFound) {
   EXPECT_FALSE(TreeDef().has_tags());
 }
 
-TEST(TreeDefTest, AliasesKnowTheirOwner) {
+TEST(TreeDefTest, Aliases_HaveAnOwner) {
   const TreeDef def = Mlp();
   EXPECT_TRUE(def.has_aliases());
   EXPECT_EQ(def.alias_target(9), 6u);
@@ -143,7 +143,7 @@ TEST(TreeDefTest, AliasesKnowTheirOwner) {
   EXPECT_FALSE(TreeDef().has_aliases());
 }
 
-TEST(TreeDefTest, StringsAreUniqueInOrderOfFirstUse) {
+TEST(TreeDefTest, Strings_AreUniqueInOrderOfFirstUse) {
   const TreeDef def = Mlp();
   std::vector<std::string> strings;
   for (uint32_t id = 0; id < def.string_count(); ++id) strings.emplace_back(def.string(id));
@@ -179,7 +179,7 @@ TEST(TreeDefTest, PathOf_ReturnsTheKeysFromTheRoot) {
   EXPECT_EQ(def.PathForMessage(8), ".layers[0].weight");
 }
 
-TEST(TreeDefTest, ThePathOfTheRootIsEmpty) {
+TEST(TreeDefTest, PathOfTheRoot_IsEmpty) {
   const TreeDef def = Mlp();
   EXPECT_TRUE(def.PathOf(kRootNode).empty());
   EXPECT_EQ(def.PathText(kRootNode).value(), "");
@@ -187,13 +187,13 @@ TEST(TreeDefTest, ThePathOfTheRootIsEmpty) {
   EXPECT_EQ(def.PathForMessage(kRootNode), "(root)");
 }
 
-TEST(TreeDefTest, ADottedNameMayBeginWithADot) {
+TEST(TreeDefTest, DottedName_MayBeginWithADot) {
   const TreeDef def = Teller().Dict().Item("").Dict().Item(".a").Leaf().End().End().Def();
   EXPECT_EQ(def.Dotted(2).value(), "..a");
   EXPECT_EQ(def.FindDotted("..a").value(), 2u);
 }
 
-TEST(TreeDefTest, APathTextOverTheLimitIsAnError) {
+TEST(TreeDefTest, PathTextOverTheLimit_IsAnError) {
   const std::string name(1 << 20, 'x');
   Teller t;
   for (int i = 0; i < 17; ++i) t.Dict().Item(name);
@@ -210,7 +210,7 @@ TEST(TreeDefTest, APathTextOverTheLimitIsAnError) {
   EXPECT_LT(def.PathForMessage(17).size(), 1000u);
 }
 
-TEST(TreeDefTest, APathForMessagesShowsBothEnds) {
+TEST(TreeDefTest, PathForMessage_ShowsBothEnds) {
   Teller t;
   for (int i = 0; i < 200; ++i) t.Struct().Attribute(absl::StrCat("level", i));
   t.Leaf();
@@ -221,7 +221,7 @@ TEST(TreeDefTest, APathForMessagesShowsBothEnds) {
   EXPECT_LT(text.size(), 500u);
 }
 
-TEST(TreeDefTest, APathForMessagesCutsNamesBetweenCharacters) {
+TEST(TreeDefTest, PathForMessage_CutsNamesBetweenCharacters) {
   std::string name;
   for (int i = 0; i < 100; ++i) name += "层";
   const std::string text = Teller().Dict().Item(name).Leaf().End().Def().PathForMessage(1);
@@ -231,7 +231,7 @@ TEST(TreeDefTest, APathForMessagesCutsNamesBetweenCharacters) {
 
 // Find.
 
-TEST(TreeDefTest, FindsNodesByPathAndText) {
+TEST(TreeDefTest, Find_AcceptsPathsAndText) {
   const TreeDef def = Mlp();
   EXPECT_EQ(def.Find(Path()).value(), kRootNode);
   EXPECT_EQ(def.Find("").value(), kRootNode);
@@ -240,7 +240,7 @@ TEST(TreeDefTest, FindsNodesByPathAndText) {
   EXPECT_EQ(def.Find(".layers").value(), 5u) << "containers too";
 }
 
-TEST(TreeDefTest, FindGoesThroughAnAliasToItsOwner) {
+TEST(TreeDefTest, Find_FollowsAnAliasToItsOwner) {
   const TreeDef def = Mlp();
   EXPECT_EQ(def.Find(".layers[1].weight").value(), 8u);
   EXPECT_EQ(def.Find(".layers[1]").value(), 9u) << "the alias itself, where the path ends";
@@ -248,7 +248,7 @@ TEST(TreeDefTest, FindGoesThroughAnAliasToItsOwner) {
   EXPECT_EQ(def.FindChild(9, KeyRef::Attribute("weight")), kNoNode) << "of the alias itself";
 }
 
-TEST(TreeDefTest, FindGoesThroughSeveralAliases) {
+TEST(TreeDefTest, Find_FollowsSeveralAliases) {
   // 1 ['a']: dict, 2 ['w'] leaf; 3 ['b']: dict, 4 ['x'] alias of 1; 5 ['c']: dict, 6 ['y'] alias of
   // 3
   Teller t;
@@ -309,7 +309,7 @@ TEST(TreeDefTest, FindChild_KeyOfAnotherKind_IsNotFound) {
 
 // Dotted names.
 
-TEST(TreeDefTest, FindsNodesByDottedName) {
+TEST(TreeDefTest, FindDotted_FindsNodes) {
   const TreeDef def = Mlp();
   EXPECT_EQ(def.FindDotted("").value(), kRootNode);
   EXPECT_EQ(def.FindDotted("layers.0.weight").value(), 8u);
@@ -317,14 +317,14 @@ TEST(TreeDefTest, FindsNodesByDottedName) {
   EXPECT_EQ(def.FindDotted("head").value(), 2u);
 }
 
-TEST(TreeDefTest, DottedNumbersAreReadAsTheyAreWritten) {
+TEST(TreeDefTest, FindDotted_AcceptsOnlyCanonicalIndices) {
   const TreeDef def = Mlp();
   for (const char* name : {"layers.00", "layers.+0", "layers. 0", "layers.-0", "layers.0x0"}) {
     EXPECT_THAT(def.FindDotted(name), StatusIs(absl::StatusCode::kNotFound, HasSubstr(name)));
   }
 }
 
-TEST(TreeDefTest, KeysWithDotsAreFound) {
+TEST(TreeDefTest, FindDotted_KeysWithDots_AreFound) {
   Teller t;
   t.Dict().Item("a").Dict().Item("b").Leaf().End();
   t.Item("a.b.c").Dict().Item("d").Leaf().End();
@@ -343,7 +343,7 @@ TEST(TreeDefTest, FindDotted_AmbiguousName_ReportsBothNodes) {
                              HasSubstr(".a.b"), HasSubstr(".'a.b'"))));
 }
 
-TEST(TreeDefTest, TheEmptyNameMayMeanTheRootAndAChild) {
+TEST(TreeDefTest, FindDotted_EmptyName_MayMeanTheRootOrAChild) {
   const TreeDef def = Teller().Dict().Item("").Leaf().End().Def();
   EXPECT_THAT(def.FindDotted(""), StatusIs(absl::StatusCode::kInvalidArgument,
                                            AllOf(HasSubstr("(root)"), HasSubstr("['']"))));
@@ -369,7 +369,7 @@ TEST(TreeDefTest, FindDotted_UnknownName_ReportsTheDeepestNodeAndSuggestions) {
                              Not(HasSubstr("did you mean")))));
 }
 
-TEST(TreeDefTest, ADottedNameOverTheLimitIsAnError) {
+TEST(TreeDefTest, FindDotted_NameOverTheLimit_IsAnError) {
   EXPECT_THAT(Mlp().FindDotted(std::string(Path::kMaxTextSize + 1, 'a')),
               StatusIs(absl::StatusCode::kResourceExhausted,
                        HasSubstr("expected at most 16777216 bytes, found 16777217")));
@@ -431,7 +431,7 @@ TEST(TreeDefTest, EqualStructures_AreEqualHoweverTheyWereBuilt) {
   EXPECT_EQ(a.hash(), b.hash());
 }
 
-TEST(TreeDefTest, EveryDifferenceMakesADifferentTreeDef) {
+TEST(TreeDefTest, EveryDifference_MakesADifferentTreeDef) {
   const std::vector<TreeDef> defs = {
       TreeDef(),
       Teller().Leaf().Def(),
@@ -601,7 +601,7 @@ TEST(TreeDefDepthTest, AMillionLevels_Work) {
 
 // Threads: meaningful under ThreadSanitizer.
 
-TEST(TreeDefThreadsTest, ConstCallsAndBuildsOfEqualTreesMayRunAtOnce) {
+TEST(TreeDefThreadsTest, ConstCallsAndBuildsOfEqualTrees_MayRunConcurrently) {
   for (int round = 0; round < 20; ++round) {
     const TreeDef def = Mlp();
     std::vector<std::thread> threads;
