@@ -91,9 +91,10 @@ std::string SuggestChild(const TreeDef& def, NodeId node, absl::string_view want
   return internal::DidYouMean(wanted, candidates);
 }
 
-// Returns "dict of 3 without it" or "leaf": what was found instead of the child.
+// Returns "a dict of 3 without it" or "a leaf": what was found instead of the child.
 std::string WhatItIs(const TreeDef& def, NodeId node) {
-  return absl::StrCat(internal::NodeForMessage(def, node),
+  return absl::StrCat(def.kind(node) == NodeKind::kNone ? "" : "a ",
+                      internal::NodeForMessage(def, node),
                       IsContainer(def.kind(node)) ? " without it" : "");
 }
 
