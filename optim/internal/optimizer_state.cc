@@ -1,6 +1,7 @@
 #include "leafstore/optim/internal/optimizer_state.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -88,40 +89,23 @@ class Assembler {
     steps_.resize(spec.size());
   }
 
-  // Adds a static leaf of the group.
-  void AddStatic(uint32_t place) {
-    for (std::vector<Leaf>& moment : moments_) moment.emplace_back(spec_.leaves().value(place));
-  }
-
-  absl::Status AddZeros(uint32_t place) {
+  // Adds the state of a leaf from `source`, or zeros if that is null. Records what is missing or
+  // does not fit.
+  absl::Status Add(uint32_t place, const Source* source) {
+    if (!spec_.leaves().is_tensor(place)) {
+      for (std::vector<Leaf>& moment : moments_) moment.emplace_back(spec_.leaves().value(place));
+      return absl::OkStatus();
+    }
+    if (source != nullptr) {
+      AddFrom(*source, place);
+      return absl::OkStatus();
+    }
     const LeafSpec leaf = spec_.leaves().spec(place);
     for (std::vector<Leaf>& moment : moments_) {
       LEAFSTORE_ASSIGN_OR_RETURN(Tensor zeros, Tensor::Zeros(leaf.dtype(), leaf.shape()));
       moment.emplace_back(std::move(zeros));
     }
     return absl::OkStatus();
-  }
-
-  // Adds a tensor's state from `source`. Records what is missing or does not fit.
-  void AddFrom(const Source& source, uint32_t place) {
-    const LeafSpec expected = spec_.leaves().spec(place);
-    const Slot slot = spec_.slots().SlotAt(place);
-    for (size_t i = 0; i < moments_.size(); ++i) {
-      const Leaf* found = source[i].At(place);
-      if (reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
-        moments_[i].push_back(*found);
-      }
-    }
-    const Leaf* found = source.back().At(place);
-    if (found == nullptr) {
-      reporters_.back().AddMissing(spec_.layout(), slot);
-    } else if (const std::optional<int64_t> step = StepOf(*found)) {
-      steps_[place] = *step;
-    } else {
-      reporters_.back().AddMismatch(
-          spec_.layout(), slot, StepExpected(),
-          found->is_value() ? found->ToString() : found->spec().ToString());
-    }
   }
 
   // Records what a source has besides the group's tensors. Static leaves are optional.
@@ -150,6 +134,27 @@ class Assembler {
   }
 
  private:
+  void AddFrom(const Source& source, uint32_t place) {
+    const LeafSpec expected = spec_.leaves().spec(place);
+    const Slot slot = spec_.slots().SlotAt(place);
+    for (size_t i = 0; i < moments_.size(); ++i) {
+      const Leaf* found = source[i].At(place);
+      if (reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
+        moments_[i].push_back(*found);
+      }
+    }
+    const Leaf* found = source.back().At(place);
+    if (found == nullptr) {
+      reporters_.back().AddMissing(spec_.layout(), slot);
+    } else if (const std::optional<int64_t> step = StepOf(*found)) {
+      steps_[place] = *step;
+    } else {
+      reporters_.back().AddMismatch(
+          spec_.layout(), slot, StepExpected(),
+          found->is_value() ? found->ToString() : found->spec().ToString());
+    }
+  }
+
   absl::Status Problems() {
     std::string text;
     for (size_t i = 0; i < reporters_.size(); ++i) {
@@ -168,12 +173,6 @@ class Assembler {
   std::vector<int64_t> steps_;
   std::vector<FitReporter> reporters_;  // for the moments, then for "step"
 };
-
-std::vector<uint32_t> AllPlaces(const GroupSpec& spec) {
-  std::vector<uint32_t> places(spec.size());
-  for (uint32_t place = 0; place < spec.size(); ++place) places[place] = place;
-  return places;
-}
 
 // Returns the step counts as leaves, with the group's static leaves.
 std::vector<Leaf> StepLeaves(const GroupSpec& spec, const OptimizerState& state,
@@ -212,7 +211,9 @@ std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
 
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state) {
-  return ExportState(spec, names, state, AllPlaces(spec));
+  std::vector<uint32_t> places(spec.size());
+  std::iota(places.begin(), places.end(), 0);
+  return ExportState(spec, names, state, places);
 }
 
 absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpan names,
@@ -222,11 +223,7 @@ absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpa
   LEAFSTORE_ASSIGN_OR_RETURN(const Source source, SourceIn(spec, names, given));
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
-    if (spec.leaves().is_tensor(place)) {
-      assembler.AddFrom(source, place);
-    } else {
-      assembler.AddStatic(place);
-    }
+    LEAFSTORE_RETURN_IF_ERROR(assembler.Add(place, &source));
   }
   assembler.NoteUnexpected(source);
   return std::move(assembler).Finish(pack);
@@ -252,17 +249,10 @@ absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan
   }
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
-    if (!spec.leaves().is_tensor(place)) {
-      assembler.AddStatic(place);
-      continue;
-    }
-    const auto knows = [&](const Source& source) { return source.back().At(place) != nullptr; };
-    const auto source = std::find_if(matching.begin(), matching.end(), knows);
-    if (source == matching.end()) {
-      LEAFSTORE_RETURN_IF_ERROR(assembler.AddZeros(place));
-    } else {
-      assembler.AddFrom(*source, place);
-    }
+    const auto source = std::find_if(matching.begin(), matching.end(), [place](const Source& one) {
+      return one.back().At(place) != nullptr;
+    });
+    LEAFSTORE_RETURN_IF_ERROR(assembler.Add(place, source == matching.end() ? nullptr : &*source));
   }
   return std::move(assembler).Finish(pack);
 }
