@@ -147,15 +147,15 @@ TEST(ElementsTest, AnyRange_MatchesTheFullTensor) {
     std::vector<uint8_t> bytes(24 * (1 + random() % 20));
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
     const Tensor tensor = TensorOfBytes(dtype, bytes);
-    const std::vector<double> whole = AllElements(tensor);
-    const size_t begin = random() % whole.size();
-    std::vector<double> piece(random() % (whole.size() - begin + 1));
+    const std::vector<double> full = AllElements(tensor);
+    const size_t begin = random() % full.size();
+    std::vector<double> piece(random() % (full.size() - begin + 1));
     ReadElements(tensor, static_cast<int64_t>(begin), absl::MakeSpan(piece));
     for (size_t i = 0; i < piece.size(); ++i) {
       if (std::isnan(piece[i])) {
-        EXPECT_TRUE(std::isnan(whole[begin + i]));
+        EXPECT_TRUE(std::isnan(full[begin + i]));
       } else {
-        EXPECT_EQ(piece[i], whole[begin + i]);
+        EXPECT_EQ(piece[i], full[begin + i]);
       }
     }
   }

@@ -128,14 +128,14 @@ TEST(StatsTest, Merge_CombinesDifferentScales) {
   for (uint32_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
-    std::vector<double> whole;
+    std::vector<double> full;
     TensorStats merged;
     for (int i = 0; i < 6; ++i) {
       const std::vector<double>& part = parts[random() % parts.size()];
-      whole.insert(whole.end(), part.begin(), part.end());
+      full.insert(full.end(), part.begin(), part.end());
       merged.Merge(Of(VectorOf(part)));
     }
-    const TensorStats all = Of(VectorOf(whole));
+    const TensorStats all = Of(VectorOf(full));
     const double tolerance = 1e-12 * std::max(std::fabs(all.min), std::fabs(all.max));
     EXPECT_NEAR(merged.mean, all.mean, tolerance);
     EXPECT_NEAR(merged.stddev(), all.stddev(), tolerance);
@@ -187,16 +187,16 @@ TEST(StatsTest, Merge_OfPartsEqualsTheTotal) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
-    std::vector<float> whole;
+    std::vector<float> full;
     TensorStats merged;
     for (uint32_t part = 0; part < 5; ++part) {
       std::vector<float> values(random() % 2000);
       for (float& x : values) x = static_cast<float>(random() % 7) - 3;
       if (!values.empty() && part == 2) values[0] = kInf;
-      whole.insert(whole.end(), values.begin(), values.end());
+      full.insert(full.end(), values.begin(), values.end());
       merged.Merge(Of(Floats(values)));
     }
-    const TensorStats all = Of(Floats(whole));
+    const TensorStats all = Of(Floats(full));
     ASSERT_EQ(merged.tensors, 5);
     ASSERT_EQ(merged.count, all.count);
     ASSERT_EQ(merged.bytes, all.bytes);

@@ -138,28 +138,28 @@ TEST(OptimizerPackedTest, State_MovesBetweenPackedAndUnpackedGroups) {
 
 TEST(OptimizerPackedTest, StateLoadedInEveryStep_MatchesAnUninterruptedRun) {
   for (const Rule& rule : kRulesOfPacks) {
-    Packed whole = Packed::Create(MixedModel(1), DType::kF32).value();
-    Optimizer of_whole = Optimizer::Create(rule, whole).value();
+    Packed uninterrupted = Packed::Create(MixedModel(1), DType::kF32).value();
+    Optimizer of_uninterrupted = Optimizer::Create(rule, uninterrupted).value();
     Packed resumed = Packed::Create(MixedModel(1), DType::kF32).value();
     std::vector<NamedStore> saved = Optimizer::Create(rule, resumed)->state();
     for (uint32_t step = 0; step < 4; ++step) {
       const ParamStore grads = MixedModel(10 + step);
-      ASSERT_THAT(of_whole.Step(&whole, grads, {.lr = 0.1}), IsOk());
+      ASSERT_THAT(of_uninterrupted.Step(&uninterrupted, grads, {.lr = 0.1}), IsOk());
       Optimizer fresh = Optimizer::Create(rule, resumed).value();
       ASSERT_THAT(fresh.LoadState(saved), IsOk());
       ASSERT_THAT(fresh.Step(&resumed, grads, {.lr = 0.1}), IsOk());
       saved = fresh.state();
     }
-    EXPECT_EQ(ContentsOf(whole), ContentsOf(resumed)) << RuleName(rule);
-    EXPECT_EQ(ContentsOf(of_whole.state()), ContentsOf(saved)) << RuleName(rule);
+    EXPECT_EQ(ContentsOf(uninterrupted), ContentsOf(resumed)) << RuleName(rule);
+    EXPECT_EQ(ContentsOf(of_uninterrupted.state()), ContentsOf(saved)) << RuleName(rule);
   }
 }
 
 class OptimizerPackedErrorTest : public testing::Test {
  protected:
   template <typename Grads>
-  void ExpectRefused(absl::StatusCode code, const testing::Matcher<std::string>& words,
-                     const Grads& grads) {
+  void ExpectError(absl::StatusCode code, const testing::Matcher<std::string>& words,
+                   const Grads& grads) {
     const Contents before = ContentsOf(packed_), state_before = ContentsOf(adam_.state());
     EXPECT_THAT(adam_.Step(&packed_, grads, {.lr = 0.1}), StatusIs(code, words));
     EXPECT_EQ(ContentsOf(packed_), before);
@@ -172,24 +172,23 @@ class OptimizerPackedErrorTest : public testing::Test {
 };
 
 TEST_F(OptimizerPackedErrorTest, MissingGradients_AreNamed) {
-  ExpectRefused(absl::StatusCode::kInvalidArgument,
-                AllOf(HasSubstr("gradients do not fit the parameters:\nmissing (2):"),
-                      HasSubstr("\n  '.f_matrix'"), HasSubstr("\n  '.b_empty'")),
-                GroupOf(MixedModel(2), {"a_scalar", "d_row", "e_double", "h_doubles", "g_cube"}));
+  ExpectError(absl::StatusCode::kInvalidArgument,
+              AllOf(HasSubstr("gradients do not fit the parameters:\nmissing (2):"),
+                    HasSubstr("\n  '.f_matrix'"), HasSubstr("\n  '.b_empty'")),
+              GroupOf(MixedModel(2), {"a_scalar", "d_row", "e_double", "h_doubles", "g_cube"}));
 }
 
 TEST_F(OptimizerPackedErrorTest, MissingGradientsOfUnpackedTensors_AreNamed) {
   const ParamStore some =
       GroupOf(MixedModel(2), {"a_scalar", "b_empty", "d_row", "f_matrix", "g_cube", "h_doubles"});
   const auto words = HasSubstr("\n  '.e_double'");
-  ExpectRefused(absl::StatusCode::kInvalidArgument, words, some);
-  ExpectRefused(absl::StatusCode::kInvalidArgument, words,
-                Packed::CreateLike(packed_, some).value());
+  ExpectError(absl::StatusCode::kInvalidArgument, words, some);
+  ExpectError(absl::StatusCode::kInvalidArgument, words, Packed::CreateLike(packed_, some).value());
 }
 
 TEST_F(OptimizerPackedErrorTest, ParametersAsGradients_AreAnError) {
-  ExpectRefused(absl::StatusCode::kInvalidArgument,
-                HasSubstr("gradients: expected a store of their own"), packed_);
+  ExpectError(absl::StatusCode::kInvalidArgument,
+              HasSubstr("gradients: expected a store of their own"), packed_);
 }
 
 TEST_F(OptimizerPackedErrorTest, GroupUnpackedOrPackedDifferently_IsAnError) {

@@ -95,7 +95,7 @@ TEST_F(OptimizerRegroupTest, Adopt_IgnoresStoresWithOtherNames) {
 TEST_F(OptimizerRegroupTest, Adopt_IncompleteState_IsAnError) {
   Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"c"})).value();
   const Contents before = ContentsOf(fresh.state());
-  const auto refused = [&](std::vector<NamedStore> state, const std::string& found) {
+  const auto expect_error = [&](std::vector<NamedStore> state, const std::string& found) {
     EXPECT_THAT(fresh.Regroup(GroupOf(model_, {"a"}), state),
                 StatusIs(absl::StatusCode::kInvalidArgument,
                          HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found " + found)));
@@ -106,7 +106,7 @@ TEST_F(OptimizerRegroupTest, Adopt_IncompleteState_IsAnError) {
                                     {2, "'exp_avg', 'exp_avg_sq'"}}) {
     std::vector<NamedStore> state = adam_.state();
     state.erase(state.begin() + gone);
-    refused(std::move(state), found);
+    expect_error(std::move(state), found);
   }
   // The states of two optimizers are not the state of one.
   std::vector<NamedStore> a = adam_.state();
@@ -116,7 +116,7 @@ TEST_F(OptimizerRegroupTest, Adopt_IncompleteState_IsAnError) {
     mixed.push_back(std::move(a[i]));
     mixed.push_back(std::move(b[i]));
   }
-  refused(std::move(mixed), "'exp_avg', 'exp_avg', 'exp_avg_sq', 'exp_avg_sq', 'step'");
+  expect_error(std::move(mixed), "'exp_avg', 'exp_avg', 'exp_avg_sq', 'exp_avg_sq', 'step'");
 }
 
 TEST_F(OptimizerRegroupTest, Adopt_IgnoresStateWithOtherMoments) {
@@ -128,8 +128,8 @@ TEST_F(OptimizerRegroupTest, Adopt_IgnoresStateWithOtherMoments) {
   EXPECT_EQ(StepOf(plain, ".a"), 0) << "a rule without moments adopts steps alone";
 }
 
-// Freezing and thawing again, with and without what was handed back, against a run that knows of
-// no optimizer but one for each leaf.
+// Compares freezing and unfreezing, with and without the returned state, with one optimizer for
+// each leaf.
 TEST_F(OptimizerRegroupTest, FreezingAndUnfreezing_MatchesOneOptimizerPerLeaf) {
   const auto run_alone = [&](const std::string& name, const std::vector<uint32_t>& seeds) {
     ParamStore alone = GroupOf(model_, {name});

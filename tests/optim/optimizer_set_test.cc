@@ -202,7 +202,7 @@ TEST_F(OptimizerSetTest, Regroup_KeepsStateAndFreezesAndUnfreezes) {
     ASSERT_THAT(set_.Step(&groups_, RandomLike(model_, step), {.lr = 0.1}), IsOk());
   }
   const Contents before = ContentsOf(set_.state());
-  // "b" stays in "rest", "d" is frozen, "c" is thawed.
+  // "b" stays in "rest", "d" is frozen, "c" is unfrozen.
   const Grouping next = GroupingOf({0, 2, 2, 1});
   const std::vector<NamedStore> left = set_.Regroup(next, &groups_).value();
   EXPECT_EQ(set_.grouping(), next);

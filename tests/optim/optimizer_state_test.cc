@@ -86,20 +86,20 @@ TEST(OptimizerStateTest, State_IsNotWrittenByLaterSteps) {
 
 TEST(OptimizerStateTest, StateLoadedInEveryStep_MatchesAnUninterruptedRun) {
   for (const Rule& rule : kRulesWithState) {
-    ParamStore whole = MixedModel(1), resumed = MixedModel(1);
-    Optimizer of_whole = Optimizer::Create(rule, whole).value();
+    ParamStore uninterrupted = MixedModel(1), resumed = MixedModel(1);
+    Optimizer of_uninterrupted = Optimizer::Create(rule, uninterrupted).value();
     std::vector<NamedStore> saved = Optimizer::Create(rule, resumed)->state();
     for (uint32_t step = 0; step < 5; ++step) {
       const ParamStore grads = MixedModel(10 + step);
-      ASSERT_THAT(of_whole.Step(&whole, grads, {.lr = 0.1}), IsOk());
+      ASSERT_THAT(of_uninterrupted.Step(&uninterrupted, grads, {.lr = 0.1}), IsOk());
       Optimizer fresh = Optimizer::Create(rule, resumed).value();
       ASSERT_THAT(fresh.LoadState(saved), IsOk());
       EXPECT_EQ(ContentsOf(fresh.state()), ContentsOf(saved));
       ASSERT_THAT(fresh.Step(&resumed, grads, {.lr = 0.1}), IsOk());
       saved = fresh.state();
     }
-    EXPECT_EQ(ContentsOf(whole), ContentsOf(resumed)) << RuleName(rule);
-    EXPECT_EQ(ContentsOf(of_whole.state()), ContentsOf(saved)) << RuleName(rule);
+    EXPECT_EQ(ContentsOf(uninterrupted), ContentsOf(resumed)) << RuleName(rule);
+    EXPECT_EQ(ContentsOf(of_uninterrupted.state()), ContentsOf(saved)) << RuleName(rule);
   }
 }
 
@@ -147,8 +147,8 @@ TEST(OptimizerStateTest, LoadState_FromAnotherLayout_MatchesByPath) {
 
 class LoadStateErrorTest : public testing::Test {
  protected:
-  void ExpectRefused(std::vector<NamedStore> state, absl::StatusCode code,
-                     const testing::Matcher<std::string>& words) {
+  void ExpectError(std::vector<NamedStore> state, absl::StatusCode code,
+                   const testing::Matcher<std::string>& words) {
     ASSERT_THAT(adam_.Step(&params_, RandomLike(params_, 3), {.lr = 0.1}), IsOk());
     const Contents before = ContentsOf(adam_.state());
     EXPECT_THAT(adam_.LoadState(state), StatusIs(code, words));
@@ -171,22 +171,22 @@ class LoadStateErrorTest : public testing::Test {
 };
 
 TEST_F(LoadStateErrorTest, StoresOfAnotherRule_AreAnError) {
-  ExpectRefused(Optimizer::Create(Sgd{.momentum = 0.9}, params_)->state(),
-                absl::StatusCode::kInvalidArgument,
-                HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found 'momentum_buffer', "
-                          "'step'"));
-  ExpectRefused({}, absl::StatusCode::kInvalidArgument, HasSubstr("found none"));
+  ExpectError(Optimizer::Create(Sgd{.momentum = 0.9}, params_)->state(),
+              absl::StatusCode::kInvalidArgument,
+              HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found 'momentum_buffer', "
+                        "'step'"));
+  ExpectError({}, absl::StatusCode::kInvalidArgument, HasSubstr("found none"));
 }
 
 TEST_F(LoadStateErrorTest, StoreThatOccursTwice_IsAnError) {
   std::vector<NamedStore> state = adam_.state();
   state[1].name = "exp_avg";
-  ExpectRefused(std::move(state), absl::StatusCode::kInvalidArgument,
-                HasSubstr("found 'exp_avg', 'exp_avg', 'step'"));
+  ExpectError(std::move(state), absl::StatusCode::kInvalidArgument,
+              HasSubstr("found 'exp_avg', 'exp_avg', 'step'"));
 }
 
 TEST_F(LoadStateErrorTest, LoadState_ReportsAllMismatches) {
-  ExpectRefused(
+  ExpectError(
       Stores(Model({{"b", F64({2}, {1, 2})}, {"aa", pair_}}),
              Model({{"a", F32({3}, {1, 2, 3})}, {"b", one_}}), Model({{"b", one_}, {"z", one_}})),
       absl::StatusCode::kInvalidArgument,
@@ -199,7 +199,7 @@ TEST_F(LoadStateErrorTest, LoadState_ReportsAllMismatches) {
 }
 
 TEST_F(LoadStateErrorTest, LoadState_NamesOnlyTheMismatches) {
-  ExpectRefused(
+  ExpectError(
       Stores(good_.Snapshot().value(), good_.Snapshot().value(), GroupOf(good_steps_, {"a"})),
       absl::StatusCode::kInvalidArgument,
       AllOf(HasSubstr("'step':"), HasSubstr("'.b'"), Not(HasSubstr("'.a'")),
@@ -207,27 +207,26 @@ TEST_F(LoadStateErrorTest, LoadState_NamesOnlyTheMismatches) {
 }
 
 TEST_F(LoadStateErrorTest, InvalidStepCounts_AreAnError) {
-  ExpectRefused(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
-                       Model({{"a", Leaf(Value(-1))}, {"b", Leaf(Value(1.0))}})),
-                absl::StatusCode::kInvalidArgument,
-                AllOf(HasSubstr("'.a': expected an int from 0 to 9007199254740992, found -1"),
-                      HasSubstr("'.b': expected an int from 0 to 9007199254740992, found 1.0")));
-  ExpectRefused(
-      Stores(good_.Snapshot().value(), good_.Snapshot().value(), good_.Snapshot().value()),
-      absl::StatusCode::kInvalidArgument,
-      HasSubstr("'.a': expected an int from 0 to 9007199254740992, found f32[2]"));
+  ExpectError(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
+                     Model({{"a", Leaf(Value(-1))}, {"b", Leaf(Value(1.0))}})),
+              absl::StatusCode::kInvalidArgument,
+              AllOf(HasSubstr("'.a': expected an int from 0 to 9007199254740992, found -1"),
+                    HasSubstr("'.b': expected an int from 0 to 9007199254740992, found 1.0")));
+  ExpectError(Stores(good_.Snapshot().value(), good_.Snapshot().value(), good_.Snapshot().value()),
+              absl::StatusCode::kInvalidArgument,
+              HasSubstr("'.a': expected an int from 0 to 9007199254740992, found f32[2]"));
 }
 
 TEST_F(LoadStateErrorTest, StepCountOverTheLimit_IsAnError) {
   const int64_t most = int64_t{1} << 53;
-  ExpectRefused(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
-                       Model({{"a", Leaf(Value(most + 1))},
-                              {"b", Leaf(Value(std::numeric_limits<int64_t>::max()))}})),
-                absl::StatusCode::kInvalidArgument,
-                AllOf(HasSubstr("'.a': expected an int from 0 to 9007199254740992, found "
-                                "9007199254740993"),
-                      HasSubstr("'.b': expected an int from 0 to 9007199254740992, found "
-                                "9223372036854775807")));
+  ExpectError(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
+                     Model({{"a", Leaf(Value(most + 1))},
+                            {"b", Leaf(Value(std::numeric_limits<int64_t>::max()))}})),
+              absl::StatusCode::kInvalidArgument,
+              AllOf(HasSubstr("'.a': expected an int from 0 to 9007199254740992, found "
+                              "9007199254740993"),
+                    HasSubstr("'.b': expected an int from 0 to 9007199254740992, found "
+                              "9223372036854775807")));
   const Leaf last = Leaf(Value(most));
   ASSERT_THAT(adam_.LoadState(Stores(good_.Snapshot().value(), good_.Snapshot().value(),
                                      Model({{"a", last}, {"b", last}}))),
@@ -240,10 +239,10 @@ TEST_F(LoadStateErrorTest, OpenBorrowOfTheState_IsAnError) {
   std::vector<NamedStore> state = adam_.state();
   const MutableTensor borrow = state[0].store.Mutate(".a").value();
   const Contents before = ContentsOf(adam_.state());
-  const auto refused = StatusIs(absl::StatusCode::kFailedPrecondition,
-                                "cannot take up the state of an optimizer while a mutable borrow "
-                                "of this store is open: close it first");
-  EXPECT_THAT(adam_.LoadState(state), refused);
+  const auto error = StatusIs(absl::StatusCode::kFailedPrecondition,
+                              "cannot take up the state of an optimizer while a mutable borrow "
+                              "of this store is open: close it first");
+  EXPECT_THAT(adam_.LoadState(state), error);
   EXPECT_EQ(ContentsOf(adam_.state()), before);
 }
 

@@ -531,7 +531,7 @@ void ExpectDepthIsLimited(const std::function<void(T*, T)>& put) {
   const T deeper = Nested<T>(internal::kMaxStructDepth + 1, put);
   EXPECT_THAT(FlattenTree(deeper), error);
 
-  // The structure of one more, told by a Tree, which has no limit.
+  // The structure of one more level, made by a Tree, which has no limit.
   Tree tree;
   ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &tree), IsOk());
   Tree* last = &tree;

@@ -27,8 +27,8 @@ auto Invalid(const std::string& message) {
   return StatusIs(absl::StatusCode::kInvalidArgument, StrEq(message));
 }
 
-// Follows the structure of `expected` with `found`, which is given away: after the error it must be
-// whole.
+// Follows the structure of `expected` with `found`, passed as an rvalue, which an error must leave
+// unchanged.
 absl::Status Follow(const Tree& expected, Tree found) {
   const TreeDef def = FlattenTree(expected).value().def;
   const FlatTree before = FlattenTree(found).value();

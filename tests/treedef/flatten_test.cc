@@ -63,7 +63,7 @@ struct Model {
   LEAFSTORE_FIELDS(a, b, c, d, e, f, g, h, i, j, k, l, moody)
 };
 
-// Which tensors of a model are null, in order; asked of the places themselves.
+// Returns which tensors of a model are null, in order.
 std::vector<bool> Nulls(const Model& m) {
   const Tree& s = *m.k.Find("s")->shared();
   return {m.a.null(),         m.b[0].weight.null(),

@@ -95,8 +95,8 @@ TEST(SubtreeTest, OwnersOutside_MayHaveAliasesOfOthersOutside) {
   EXPECT_THAT(cut.leaves, ElementsAre(0));
 }
 
-// What a structure means: all its nodes by path, with aliases followed, and the leaf (of the whole)
-// at each.
+// Returns the meaning of a structure: all its nodes by path, with aliases followed, and the leaf (of
+// the full structure) at each.
 void Expand(const TreeDef& def, NodeId node, const std::vector<uint32_t>* leaves,
             const std::string& path, std::map<std::string, std::string>* out) {
   node = def.Resolve(node);

@@ -18,8 +18,8 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-// Expects that the last thing told is an error: it adds no node, nothing told after it changes
-// anything, and Build returns it.
+// Expects that the last call is an error: it adds no node, later calls change nothing, and Build
+// returns it.
 void ExpectError(Teller& told, absl::StatusCode code,
                  const testing::Matcher<std::string>& message) {
   TreeDefBuilder& builder = told.builder;
