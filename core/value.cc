@@ -1,6 +1,5 @@
 #include "leafstore/core/value.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/escaping.h"

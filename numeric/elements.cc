@@ -1,10 +1,8 @@
 #include "leafstore/numeric/elements.h"
 
 #include <array>
-#include <bit>
 #include <cmath>
 #include <complex>
-#include <cstring>
 #include <limits>
 
 #include "leafstore/core/tensor_eigen.h"

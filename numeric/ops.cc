@@ -1,6 +1,5 @@
 #include "leafstore/numeric/ops.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>

@@ -1,7 +1,5 @@
 #include "leafstore/treedef/diff.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/treedef/internal/path_cursor.h"

@@ -1,7 +1,6 @@
 #include "leafstore/optim/internal/step_plan.h"
 
 #include <cmath>
-#include <string>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"

@@ -5,7 +5,6 @@
 #define LEAFSTORE_OPTIM_INTERNAL_STEP_PLAN_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <variant>
 #include <vector>
@@ -13,7 +12,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 #include "leafstore/optim/internal/group_spec.h"
 #include "leafstore/optim/internal/optimizer_state.h"

@@ -6,8 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "leafstore/core/dtype.h"
-
 namespace leafstore::internal {
 namespace {
 

@@ -1,7 +1,6 @@
 #include "leafstore/treedef/internal/path_table.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 

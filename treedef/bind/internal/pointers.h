@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/bind/internal/binder.h"
