@@ -100,34 +100,36 @@ absl::Status CannotScale(absl::string_view path, DType dtype) {
       DTypeName(dtype)));
 }
 
-absl::Status CheckCanScale(const ParamStore& store) {
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const Leaf& leaf = store.leaf(place);
+// Calls `fn` with the place of each tensor that counts, and the tensor, until it fails.
+template <typename Leaves, typename Fn>
+absl::Status ForEachCounted(Leaves& leaves, const Fn& fn) {
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const Leaf& leaf = leaves.leaf(place);
     if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
-    if (CanScale(leaf.tensor().dtype())) continue;
-    return CannotScale(store.PathText(place), leaf.tensor().dtype());
+    LEAFSTORE_RETURN_IF_ERROR(fn(place, leaf.tensor()));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckCanScale(const ParamStore& store) {
+  return ForEachCounted(store, [&store](uint32_t place, const Tensor& tensor) {
+    if (CanScale(tensor.dtype())) return absl::OkStatus();
+    return CannotScale(store.PathText(place), tensor.dtype());
+  });
 }
 
 // Clones everything that must be cloned, before the first element is written.
 absl::Status PrepareLeaves(MutableLeaves& leaves) {
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    const Leaf& leaf = leaves.leaf(place);
-    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
-    LEAFSTORE_RETURN_IF_ERROR(leaves.raw_data(place).status());
-  }
-  return absl::OkStatus();
+  return ForEachCounted(
+      leaves, [&leaves](uint32_t place, const Tensor&) { return leaves.raw_data(place).status(); });
 }
 
 absl::Status ScaleLeaves(MutableLeaves& leaves, double factor) {
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    const Leaf& leaf = leaves.leaf(place);
-    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
+  return ForEachCounted(leaves, [&](uint32_t place, const Tensor& tensor) -> absl::Status {
     LEAFSTORE_ASSIGN_OR_RETURN(std::byte * data, leaves.raw_data(place));
-    Scale(leaf.tensor().dtype(), data, leaf.tensor().element_count(), factor);
-  }
-  return absl::OkStatus();
+    Scale(tensor.dtype(), data, tensor.element_count(), factor);
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<double> SumOfSquares(const ParamStore& store) {

@@ -134,15 +134,6 @@ absl::Status OptimizerSet::Step(Groups* groups, const ParamStore* grads, const G
   return absl::OkStatus();
 }
 
-absl::Status OptimizerSet::Step(Groups* groups, const ParamStore& grads,
-                                const StepOptions& options) {
-  return Step(groups, &grads, nullptr, options);
-}
-
-absl::Status OptimizerSet::Step(Groups* groups, const Groups& grads, const StepOptions& options) {
-  return Step(groups, nullptr, &grads, options);
-}
-
 std::vector<NamedStore> OptimizerSet::state() const {
   std::vector<NamedStore> all;
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {

@@ -68,9 +68,13 @@ class OptimizerSet {
   //       have its leaves; or `options`, of which those of frozen groups are ignored, lacks a scalar
   //       for a group with a rule.
   // error NotFound: `options` names a group that does not exist; with suggestions.
-  absl::Status Step(Groups* groups, const ParamStore& grads, const StepOptions& options);
+  absl::Status Step(Groups* groups, const ParamStore& grads, const StepOptions& options) {
+    return Step(groups, &grads, nullptr, options);
+  }
   // Like Step, with gradients in groups of the same Grouping; those of frozen groups are ignored.
-  absl::Status Step(Groups* groups, const Groups& grads, const StepOptions& options);
+  absl::Status Step(Groups* groups, const Groups& grads, const StepOptions& options) {
+    return Step(groups, nullptr, &grads, options);
+  }
 
   // Returns all state by group: "bias/momentum_buffer", "bias/step", "rest/exp_avg" and so on.
   // Otherwise like Optimizer::state.

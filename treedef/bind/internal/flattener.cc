@@ -62,14 +62,10 @@ Flattener::Flattener(const TreeDef& like, Tensors tensors) : like_(like), tensor
 }
 
 absl::Status Flattener::Open(NodeKind container, absl::string_view type_name) {
-  if (like_) {
-    LEAFSTORE_RETURN_IF_ERROR(Match(container));
-    open_.push_back({cursor_ - 1, !HasKeys(container)});
-    return absl::OkStatus();
-  }
-  BeginNode();
-  builder_->Open(container, type_name);
-  return EndNode();
+  LEAFSTORE_RETURN_IF_ERROR(
+      AddNode(container, [&](TreeDefBuilder* b) { b->Open(container, type_name); }));
+  if (like_) open_.push_back({cursor_ - 1, !HasKeys(container)});
+  return absl::OkStatus();
 }
 
 absl::Status Flattener::OpenStruct(absl::string_view type_name, SortedNames names) {
@@ -96,22 +92,9 @@ absl::Status Flattener::Close() {
   return absl::OkStatus();
 }
 
-absl::Status Flattener::None() {
-  if (like_) return Match(NodeKind::kNone);
-  BeginNode();
-  builder_->None();
-  return EndNode();
-}
-
 void Flattener::BeginNode() {
   if (has_key_) builder_->SetKey(key_);
   has_key_ = false;
-}
-
-absl::Status Flattener::EndNode() {
-  for (const std::string& tag : tags_) builder_->Tag(tag);
-  tags_.clear();
-  return builder_->status();
 }
 
 absl::Status Flattener::AddLeaf(Leaf leaf) {
@@ -126,13 +109,6 @@ absl::Status Flattener::AddLeaf(Leaf leaf) {
   return absl::OkStatus();
 }
 
-absl::Status Flattener::AddLeafNode() {
-  if (like_) return Match(NodeKind::kLeaf);
-  BeginNode();
-  builder_->Leaf();
-  return EndNode();
-}
-
 absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* type) {
   const auto [it, is_new] = shared_.try_emplace({address, type}, Shared{next_node(), true});
   if (is_new) return true;
@@ -140,13 +116,11 @@ absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* typ
   if (it->second.open) return Cycle(owner);
   last_alias_ = next_node();
   last_alias_owner_ = owner;
-  if (like_) {
-    LEAFSTORE_RETURN_IF_ERROR(MatchAlias(owner));
-  } else {
-    BeginNode();
-    builder_->Alias(owner);
-    LEAFSTORE_RETURN_IF_ERROR(EndNode());
+  if (like_ && !MatchesAlias(owner)) {
+    return Differs(absl::StrCat("alias of ", like_->PathForMessage(owner)));
   }
+  LEAFSTORE_RETURN_IF_ERROR(
+      AddNode(NodeKind::kAlias, [owner](TreeDefBuilder* b) { b->Alias(owner); }));
   return false;
 }
 
@@ -190,13 +164,9 @@ absl::Status Flattener::Match(NodeKind kind) {
   return absl::OkStatus();
 }
 
-absl::Status Flattener::MatchAlias(NodeId owner) {
-  if (AtEnd() || like_->kind(cursor_) != NodeKind::kAlias || KeyDiffers() ||
-      like_->alias_target(cursor_) != owner) {
-    return Differs(absl::StrCat("alias of ", like_->PathForMessage(owner)));
-  }
-  ++cursor_;
-  return absl::OkStatus();
+bool Flattener::MatchesAlias(NodeId owner) const {
+  return !AtEnd() && like_->kind(cursor_) == NodeKind::kAlias && !KeyDiffers() &&
+         like_->alias_target(cursor_) == owner;
 }
 
 absl::Status Flattener::Differs(absl::string_view found) const {

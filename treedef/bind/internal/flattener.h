@@ -94,7 +94,9 @@ class Flattener {
     --depth_;
     return Close();
   }
-  absl::Status None();
+  absl::Status None() {
+    return AddNode(NodeKind::kNone, [](TreeDefBuilder* b) { b->None(); });
+  }
   // Adds a tag to the next node.
   void Tag(absl::string_view tag) {
     if (!like_) tags_.emplace_back(tag);
@@ -155,7 +157,9 @@ class Flattener {
 
   // Returns the id that the next node will have.
   NodeId next_node() const { return like_ ? cursor_ : builder_->next_node(); }
-  absl::Status AddLeafNode();
+  absl::Status AddLeafNode() {
+    return AddNode(NodeKind::kLeaf, [](TreeDefBuilder* b) { b->Leaf(); });
+  }
   // Returns whether the next nodes are all children of the open struct: `count` leaves of known
   // keys.
   bool FollowsLeaves(size_t count) const {
@@ -172,14 +176,23 @@ class Flattener {
   }
   void TakeTensors();
 
-  // Building: sets the key before a node is added, and its tags after.
+  // Adds a node with its key and its tags by `add`, or steps over the node that is followed.
+  template <typename Add>
+  absl::Status AddNode(NodeKind kind, const Add& add) {
+    if (like_) return Match(kind);
+    BeginNode();
+    add(&*builder_);
+    for (const std::string& tag : tags_) builder_->Tag(tag);
+    tags_.clear();
+    return builder_->status();
+  }
+  // Building: sets the key of the next node.
   void BeginNode();
-  absl::Status EndNode();
 
   // Following: steps over the next node, which must be of this kind and, in a dict or struct, under
   // this key.
   absl::Status Match(NodeKind kind);
-  absl::Status MatchAlias(NodeId owner);
+  bool MatchesAlias(NodeId owner) const;
   bool AtEnd() const {
     return open_.empty() ? cursor_ != kRootNode : cursor_ == like_->end(open_.back().node);
   }
