@@ -32,7 +32,7 @@ Split SomeImages(int train) {
 
 void Save(const Trainer& trainer, const std::string& path) {
   const absl::Status status =
-      leafstore::SaveCheckpoint(path, trainer.Items().value(), {.io = {.durable = false}});
+      leafstore::SaveCheckpoint(path, trainer.Items(), {.io = {.durable = false}});
   ASSERT_TRUE(status.ok()) << status;
 }
 
@@ -82,7 +82,7 @@ TEST(TrainerTest, NoLaterStepReachesTheItems) {
   const Split data = SomeImages(40);
   Trainer trainer = Trainer::Start(kSettings, &data).value();
   StepTo(2, &trainer);
-  std::vector<leafstore::CheckpointItem> items = trainer.Items().value();
+  std::vector<leafstore::CheckpointItem> items = trainer.Items();
   Save(trainer, dir.File("then.leaf"));
   StepTo(kSteps, &trainer);
   ASSERT_TRUE(leafstore::SaveCheckpoint(dir.File("later.leaf"), std::move(items)).ok());
