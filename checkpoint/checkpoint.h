@@ -51,8 +51,8 @@ class CheckpointItem {
   CheckpointItem(std::string prefix, std::vector<NamedStore> stores, ItemOptions options = {});
   // Saves a struct with LEAFSTORE_FIELDS. CheckpointReader::LoadAs loads it.
   template <typename T>
-  requires internal::HasFields<T> CheckpointItem(std::string name, const T& model,
-                                                 ItemOptions options = {})
+  requires requires(const T& model) { model.LeafstoreFields(); }
+  CheckpointItem(std::string name, const T& model, ItemOptions options = {})
       : CheckpointItem(std::move(name), Flatten(model), std::move(options)) {}
 
   // Returns OK, or the reason why this cannot be saved: a borrow was open when it was constructed,

@@ -53,10 +53,9 @@ absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   if (error) return IoError(arguments.checkpoint_dir, error);
   Retention retention;
   if (arguments.keep > 0) retention = {.last = arguments.keep, .best = 1, .metric = "accuracy"};
-  return CheckpointManager::Open(arguments.checkpoint_dir,
-                                 {.retention = std::move(retention),
-                                  .incremental = true,
-                                  .when_busy = WhenBusy::kWait});
+  return CheckpointManager::Open(
+      arguments.checkpoint_dir,
+      {.retention = std::move(retention), .incremental = true, .when_busy = WhenBusy::kWait});
 }
 
 absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
@@ -150,7 +149,8 @@ int Main(int argc, char** argv) {
       "Trains a small network on 8x8 images of handwritten digits. The parameters are in named "
       "groups, each with its own optimizer. Checkpoints are saved while training continues.");
   app.footer(kExamples);
-  app.add_option("--data", arguments.data, "file of images: 64 pixels and a class per line, plain or gzipped")
+  app.add_option("--data", arguments.data,
+                 "file of images: 64 pixels and a class per line, plain or gzipped")
       ->capture_default_str();
   app.add_option("--checkpoint-dir", arguments.checkpoint_dir, "directory for checkpoints")
       ->capture_default_str();
@@ -165,7 +165,8 @@ int Main(int argc, char** argv) {
   app.add_option("--keep", arguments.keep,
                  "number of newest checkpoints to keep, besides the best (default: all)")
       ->check(CLI::Range(1, 1000000));
-  app.add_option("--seed", arguments.settings.seed, "seed of the weights, the order of images, and their shifts")
+  app.add_option("--seed", arguments.settings.seed,
+                 "seed of the weights, the order of images, and their shifts")
       ->capture_default_str();
   app.add_option("--threads", arguments.threads, "number of threads; does not change the result")
       ->check(CLI::Range(1, 256))
