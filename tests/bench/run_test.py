@@ -34,7 +34,7 @@ class RunTest(unittest.TestCase):
         self.assertIsNone(rows["call-inox"]["met"])
         self.assertEqual(rows["call-inox"]["peers"][0]["failed"], "not asked (--no-peers)")
         with open(os.path.join(self.directory.name, "report.md"), encoding="utf-8") as file:
-            self.assertIn("a group of one tensor into a call, 1 static leaves left behind", file.read())
+            self.assertIn("pass a group of one tensor to a function; static leaves outside the group: 1", file.read())
 
     def test_files_are_saved_loaded_and_removed(self):
         files = os.path.join(self.directory.name, "files")
