@@ -371,8 +371,8 @@ def growths():
     }
     text = "time per leaf at 1,000,000 leaves divided by that at 10,000: "
     rows = [
-        Row(f"growth-{name}", text + name.replace("-", ", ").replace("plan", "compiled grouping"), growth_of(benchmark, benchmark), (copy,), target=1.3, limit=move,
-            unit="times", quick=name in ("partition-globs", "plan-moved", "merge-moved"),
+        Row(f"growth-{name}", text + name.replace("-", ", ").replace("plan", "compiled grouping"), growth_of(benchmark, benchmark), (copy,),
+            target=1.3, limit=move, unit="times", quick=name in ("partition-globs", "plan-moved", "merge-moved"),
             note="compared with the growth of copying bare handles")
         for name, benchmark in operations.items()
     ]  # fmt: skip

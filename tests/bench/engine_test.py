@@ -46,7 +46,7 @@ class PeersTest(unittest.TestCase):
     def test_an_error_is_one_line_and_the_process_goes_on(self):
         with self.assertRaisesRegex(MeasureError, "of two lines$"):
             self.take(fake("fails"))
-        with self.assertRaisesRegex(MeasureError, "no work is called 'nothing'"):
+        with self.assertRaisesRegex(MeasureError, "unknown work: 'nothing'"):
             self.take(fake("nothing"))
         self.assertEqual(self.take(fake("weighs", bytes_of_it=1.0))[0], [1.0])
 
@@ -63,7 +63,7 @@ class PeersTest(unittest.TestCase):
 
     def test_a_peer_that_cannot_be_imported_fails_each_of_its_measures(self):
         for _ in range(2):
-            with self.assertRaisesRegex(MeasureError, "absent cannot be begun: .*absent_peer"):
+            with self.assertRaisesRegex(MeasureError, "absent cannot be started: .*absent_peer"):
                 self.take(fake("sleep", worker="absent"))
 
     def test_drop_removes_files(self):

@@ -32,7 +32,7 @@ class RunTest(unittest.TestCase):
         self.assertAlmostEqual(found["ratio"], found["ours"]["median"] / found["peers"][0]["median"])
         self.assertIn(found["met"], (True, False))
         self.assertIsNone(rows["call-inox"]["met"])
-        self.assertEqual(rows["call-inox"]["peers"][0]["failed"], "not asked (--no-peers)")
+        self.assertEqual(rows["call-inox"]["peers"][0]["failed"], "not measured (--no-peers)")
         with open(os.path.join(self.directory.name, "report.md"), encoding="utf-8") as file:
             self.assertIn("pass a group of one tensor to a function; static leaves outside the group: 1", file.read())
 
