@@ -130,9 +130,7 @@ absl::Status Trainer::Step(int threads) {
   LEAFSTORE_ASSIGN_OR_RETURN(
       const Result result,
       network_.Train(Network::View(groups_), NextBatch(), threads, &gradients_));
-  LEAFSTORE_RETURN_IF_ERROR(
-      ClipByGlobalNorm(&gradients_, settings().max_gradient_norm, {.error_if_nonfinite = true})
-          .status());
+  LEAFSTORE_RETURN_IF_ERROR(ClipByGlobalNorm(&gradients_, settings().max_gradient_norm).status());
   LEAFSTORE_RETURN_IF_ERROR(optimizers_.Step(&groups_, gradients_, {.lr = LearningRate()}));
   progress_.trained += result;
   ++progress_.step;
