@@ -106,13 +106,8 @@ std::string Manual(const std::vector<CommandWords>& commands) {
 void AddManualCommand(CLI::App* program, CommandRun* run) {
   CLI::App* command = program->add_subcommand("manual", "Prints the manual page.");
   command->group("");
-  command->callback([=] {
-    run->function = [program] {
-      Output out(stdout, ColorMode::kNever);
-      out.Write(Manual(CommandsOf(*program)));
-      return out.Finish();
-    };
-  });
+  command->callback(
+      [=] { run->function = [program] { return Print(Manual(CommandsOf(*program))); }; });
 }
 
 }  // namespace leafstore::tools

@@ -81,21 +81,10 @@ Character FirstOf(absl::string_view text) {
 }
 
 void AppendEscape(char32_t c, std::string* out) {
-  switch (c) {
-    case '\n':
-      out->append("\\n");
-      return;
-    case '\r':
-      out->append("\\r");
-      return;
-    case '\t':
-      out->append("\\t");
-      return;
-    default:
-      break;
-  }
   const auto number = static_cast<uint32_t>(c);
-  if (c < 0x100) {
+  if (c == '\n' || c == '\r' || c == '\t') {
+    absl::StrAppend(out, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
+  } else if (c < 0x100) {
     absl::StrAppend(out, "\\x", absl::Hex(number, absl::kZeroPad2));
   } else if (c < 0x10000) {
     absl::StrAppend(out, "\\u", absl::Hex(number, absl::kZeroPad4));
@@ -169,11 +158,6 @@ std::string PrintableKey(const KeyRef& key) {
   text.clear();
   AppendQuoted(key.name, &text);
   return Printable(text);
-}
-
-std::string DottedOfCanonical(absl::string_view canonical) {
-  const absl::StatusOr<Path> path = Path::Parse(canonical);
-  return path.ok() ? path->Dotted() : std::string(canonical);
 }
 
 std::string PrintablePath(const Path& path) {
