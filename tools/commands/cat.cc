@@ -2,9 +2,7 @@
 #include <limits>
 
 #include "leafstore/core/dtype.h"
-#include "leafstore/core/shape.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/files/model_writer.h"
 #include "leafstore/tools/present/array_text.h"
 #include "leafstore/tools/source/model.h"
 
@@ -194,14 +192,11 @@ void AddCatCommand(CLI::App* program, CommandRun* run) {
   AddFile(command, "FILE", &options->input.name, "the file to read");
   command->add_option("PATH", options->paths, "the leaves; default: all")->type_name("");
   AddInput(command, {kStep, kItem, kMatch}, &options->input);
-  command
-      ->add_option("--slice", options->slice,
-                   "only this part of each leaf: '0:3, ::2', as in Python")
-      ->type_name("SLICE");
+  AddValue(command, "--slice", &options->slice, "SLICE",
+           "only this part of each leaf: '0:3, ::2', as in Python");
   command->add_flag("--all", options->all, "print every element, with all digits");
   CLI::Option* const npy =
-      command->add_option("--npy", options->npy, "write the leaf to a .npy file instead")
-          ->type_name("OUT");
+      AddValue(command, "--npy", &options->npy, "OUT", "write the leaf to a .npy file instead");
   command
       ->add_flag("--raw-bits", options->writing.raw_bits,
                  "with --npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers")

@@ -4,7 +4,6 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
-#include "leafstore/tools/commands/command_words.h"
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {

@@ -1,5 +1,4 @@
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/files/model_writer.h"
 #include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {

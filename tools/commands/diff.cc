@@ -1,7 +1,5 @@
 #include <algorithm>
 
-#include "leafstore/core/path.h"
-#include "leafstore/core/shape.h"
 #include "leafstore/tools/commands/commands.h"
 #include "leafstore/tools/commands/item_diff.h"
 #include "leafstore/tools/files/output_files.h"
@@ -250,11 +248,9 @@ void AddDiffCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kItem, kMatch}, &arguments->input);
   AddRepeated(command, "--ignore", &arguments->ignore,
               "without the leaves that a glob matches; may be repeated", "GLOB");
-  command->add_option("--rtol", arguments->rtol, "relative tolerance; default: 0")
-      ->type_name("R")
+  AddValue(command, "--rtol", &arguments->rtol, "R", "relative tolerance; default: 0")
       ->check(NumberOfAtLeast(0));
-  command->add_option("--atol", arguments->atol, "absolute tolerance; default: 0")
-      ->type_name("A")
+  AddValue(command, "--atol", &arguments->atol, "A", "absolute tolerance; default: 0")
       ->check(NumberOfAtLeast(0));
   command->add_flag("--nan-differs", arguments->nan_differs, "NaN differs from NaN");
   command->add_flag("--no-structure", arguments->no_structure,

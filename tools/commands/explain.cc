@@ -1,5 +1,3 @@
-#include "leafstore/core/path.h"
-#include "leafstore/select/grouping.h"
 #include "leafstore/tools/commands/commands.h"
 
 namespace leafstore::tools {

@@ -1,9 +1,6 @@
 #include "leafstore/tools/commands/input.h"
 
 #include <algorithm>
-#include <map>
-#include <memory>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"

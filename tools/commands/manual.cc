@@ -1,15 +1,8 @@
-#include <cstdio>
-#include <string>
-#include <vector>
-
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
-#include "leafstore/tools/commands/command_words.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/present/output.h"
 
 namespace leafstore::tools {
 namespace {

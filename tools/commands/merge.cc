@@ -5,9 +5,7 @@
 
 #include "absl/strings/str_split.h"
 
-#include "leafstore/core/path.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/files/model_writer.h"
 #include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
@@ -152,11 +150,8 @@ void AddMergeCommand(CLI::App* program, CommandRun* run) {
   const auto [command, arguments] =
       AddCommand(program, run, "merge", "Makes one file of parts.", kHelpFile, kMergeHelp, Merge);
   AddFile(command, "FILE", &arguments->files, "the parts");
-  command->add_option("--out,-o", arguments->out, "the file to write")
-      ->required()
-      ->type_name("OUT");
-  command->add_option("--like", arguments->like, "a file with the leaves that are expected")
-      ->type_name("FILE");
+  AddValue(command, "--out,-o", &arguments->out, "OUT", "the file to write")->required();
+  AddValue(command, "--like", &arguments->like, "FILE", "a file with the leaves that are expected");
   AddInput(command, {kStep, kItem}, &arguments->input);
   AddWriting(command, &arguments->writing);
   AddInput(command, {kReading, kForm}, &arguments->input);

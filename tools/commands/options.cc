@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 
 #include "leafstore/core/internal/suggest.h"
 
@@ -27,10 +26,8 @@ tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parenth
 to the group of its outermost matching ancestor; leaves that no filter matches are the group `rest`.)";
 
 void AddThreads(CLI::App* command, InputOptions* options) {
-  command
-      ->add_option("--threads", options->threads,
-                   "the number of threads that read and verify; 0: one per processor, up to eight")
-      ->type_name("N")
+  AddValue(command, "--threads", &options->threads, "N",
+           "the number of threads that read and verify; 0: one per processor, up to eight")
       ->check(WholeNumber(0, 1024));
 }
 
@@ -131,10 +128,8 @@ CLI::Validator NumberOfAtLeast(double least) {
   return CLI::Validator(check, "");
 }
 
-CLI::Option* AddDepth(CLI::App* command, std::optional<uint32_t>* depth,
-                      const std::string& description) {
-  return command->add_option("--depth", *depth, description)
-      ->type_name("N")
+void AddDepth(CLI::App* command, std::optional<uint32_t>* depth, const std::string& description) {
+  AddValue(command, "--depth", depth, "N", description)
       ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
 }
 
@@ -156,16 +151,12 @@ void AddWriting(CLI::App* command, WriteOptions* options) {
       &options->to, "leaf, safetensors, npz or npy; default: by the name of the file")
       ->type_name("FORMAT");
   command->add_flag("--zstd", options->zstd, "for .leaf: compress tensors, where that helps");
-  command
-      ->add_option("--zstd-level", options->zstd_level,
-                   "1 is the fastest, 22 the smallest; default: 3")
-      ->type_name("N")
+  AddValue(command, "--zstd-level", &options->zstd_level, "N",
+           "1 is the fastest, 22 the smallest; default: 3")
       ->check(WholeNumber(1, 22));
-  command
-      ->add_option("--shard-size", options->shard_size,
-                   "for .safetensors: several files with at most this many bytes of tensors each "
-                   "(500M, 5G; a larger tensor has its own file), and an index")
-      ->type_name("SIZE");
+  AddValue(command, "--shard-size", &options->shard_size, "SIZE",
+           "for .safetensors: several files with at most this many bytes of tensors each "
+           "(500M, 5G; a larger tensor has its own file), and an index");
   AddChoice<StructureSave>(
       command, "--structure",
       {{"auto", StructureSave::kAuto},

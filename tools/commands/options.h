@@ -54,9 +54,14 @@ CLI::Option* AddFile(CLI::App* command, const std::string& name, T* value,
   return command->add_option(name, *value, description)->required()->type_name("");
 }
 
+// Declares an option with a value.
+template <typename T>
+CLI::Option* AddValue(CLI::App* command, const std::string& name, T* value,
+                      const std::string& type_name, const std::string& description) {
+  return command->add_option(name, *value, description)->type_name(type_name);
+}
 // Declares --depth, a count of keys.
-CLI::Option* AddDepth(CLI::App* command, std::optional<uint32_t>* depth,
-                      const std::string& description);
+void AddDepth(CLI::App* command, std::optional<uint32_t>* depth, const std::string& description);
 
 // Declares --to, --zstd, --zstd-level, --shard-size, --structure, --drop-static, --raw-bits,
 // --deflate and --force.

@@ -1,7 +1,5 @@
-#include "leafstore/core/path.h"
 #include "leafstore/select/rename_map.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/files/model_writer.h"
 #include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
@@ -204,10 +202,8 @@ void AddRenameCommand(CLI::App* program, CommandRun* run) {
   AddFile(command, "FILE", &arguments->input.name, "the file to read");
   AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated");
   AddInput(command, {kStep, kItem}, &arguments->input);
-  CLI::Option* const write = command
-                                 ->add_option("--write,--output,-o", arguments->write,
-                                              "write the renamed leaves to this file")
-                                 ->type_name("OUT");
+  CLI::Option* const write = AddValue(command, "--write,--output,-o", &arguments->write, "OUT",
+                                      "write the renamed leaves to this file");
   command->add_flag("--all", arguments->all, "also print the leaves that keep their names");
   const size_t others = command->get_options().size();
   AddWriting(command, &arguments->writing);

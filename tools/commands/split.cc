@@ -5,7 +5,6 @@
 
 #include "leafstore/select/groups.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/files/model_writer.h"
 #include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
@@ -148,9 +147,9 @@ void AddSplitCommand(CLI::App* program, CommandRun* run) {
       kHelpFile | kHelpFilter, kSplitHelp, Split);
   AddFile(command, "FILE", &arguments->input.name);
   AddInput(command, {kStep, kItem, kGroup}, &arguments->input);
-  command->add_option("--out,-o", arguments->out, "the files; {} stands for the group's name")
-      ->required()
-      ->type_name("TEMPLATE");
+  AddValue(command, "--out,-o", &arguments->out, "TEMPLATE",
+           "the files; {} stands for the group's name")
+      ->required();
   command->add_flag("--no-rest", arguments->no_rest, "no file for leaves that no filter matches");
   command->add_flag("--allow-empty", arguments->allow_empty,
                     "a filter that matches no leaf is not an error");

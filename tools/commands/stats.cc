@@ -177,15 +177,12 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
   AddFile(command, "FILE", &options->input.name);
   AddInput(command, {kStep, kItem, kMatch, kGroup}, &options->input);
   AddDepth(command, &options->depth, "print subtrees that are N keys deep as one row");
-  CLI::Option* const histogram =
-      command->add_option("--histogram", options->histogram, "with a histogram of so many bins")
-          ->type_name("BINS")
-          ->check(WholeNumber(1, 1000));
-  command
-      ->add_option("--range", options->range,
-                   "of the histograms: LO:HI, or all: that of all numbers listed. Without: each "
-                   "tensor's own")
-      ->type_name("RANGE")
+  CLI::Option* const histogram = AddValue(command, "--histogram", &options->histogram, "BINS",
+                                          "with a histogram of so many bins")
+                                     ->check(WholeNumber(1, 1000));
+  AddValue(command, "--range", &options->range, "RANGE",
+           "of the histograms: LO:HI, or all: that of all numbers listed. Without: each "
+           "tensor's own")
       ->needs(histogram);
   std::vector<std::string> keys = {"path"};
   for (const SortKey& key : kSortKeys) keys.emplace_back(key.name);
@@ -194,8 +191,7 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
       keys)
       ->type_name("KEY")
       ->check(OneOf(keys));
-  command->add_option("--top", options->top, "only the first N rows")
-      ->type_name("N")
+  AddValue(command, "--top", &options->top, "N", "only the first N rows")
       ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
   AddInput(command, {kReading, kForm}, &options->input);
 }

@@ -1,5 +1,4 @@
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
 namespace {

@@ -1,12 +1,9 @@
 #include <algorithm>
-#include <map>
 
 #include "absl/functional/function_ref.h"
 #include "absl/strings/strip.h"
 
-#include "leafstore/core/error_reason.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/source/item_rows.h"
 
 namespace leafstore::tools {
 namespace {

@@ -1,13 +1,9 @@
 #include "leafstore/tools/files/model_writer.h"
 
-#include <cstdio>
-#include <functional>
 #include <limits>
-#include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
 #include "leafstore/core/error_reason.h"

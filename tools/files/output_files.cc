@@ -9,7 +9,6 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -24,7 +23,8 @@ namespace {
 
 FileSystem& Files() { return FileSystem::Posix(); }
 
-// The temporary files of all OutputFiles, which must not outlive this process.
+// The temporary files of all OutputFiles, which must not outlive this process. Unless they say
+// otherwise, functions need the mutex.
 struct Registry {
   // Never freed: a signal handler may read it.
   struct File {
@@ -33,52 +33,46 @@ struct Registry {
     std::atomic<bool> exists{true};
   };
 
-  // The caller must hold the mutex.
+  // Returns null for a file that was never added.
+  File* Find(const std::string& path) const {
+    File* file = first;
+    while (file != nullptr && file->path != path) file = file->next;
+    return file;
+  }
   void Add(const std::string& path) {
-    if (Set(path, true)) return;
-    File* const file = new File{path, first.load()};
-    files.emplace(path, file);
-    first.store(file);
+    if (File* const known = Find(path)) {
+      known->exists = true;
+    } else {
+      first.store(new File{path, first.load()});
+    }
   }
-  // Returns false if the file is not known.
-  bool Set(const std::string& path, bool exists) {
-    const auto at = files.find(path);
-    if (at != files.end()) at->second->exists = exists;
-    return at != files.end();
+  void Forget(const std::string& path) {
+    if (File* const known = Find(path)) known->exists = false;
   }
-  bool Has(const std::string& path) const {
-    const auto at = files.find(path);
-    return at != files.end() && at->second->exists;
-  }
-  // Removes the files. Needs no lock; safe in a signal handler.
+  // Removes the files. Needs no mutex; safe in a signal handler.
   void Unlink() const {
-    for (const File* file = first.load(); file != nullptr; file = file->next) {
+    for (const File* file = first; file != nullptr; file = file->next) {
       if (file->exists) unlink(file->path.c_str());
     }
   }
 
   std::mutex mutex;
-  std::map<std::string, File*> files;
   std::atomic<File*> first{nullptr};
   std::atomic<int> crash_code{1};
   sigset_t signals;
   std::once_flag guarded;
 };
 
-Registry& KnownFiles() {
-  // Never destroyed: the thread may use it while the program ends.
-  static Registry* const registry = new Registry();
-  return *registry;
-}
+// Never destroyed: the thread may use it while the program ends.
+Registry& temporaries = *new Registry();
 
 [[noreturn]] void WaitForSignals() {
-  Registry& known = KnownFiles();
   int number = 0;
-  while (sigwait(&known.signals, &number) != 0) {
+  while (sigwait(&temporaries.signals, &number) != 0) {
   }
   // Never unlocked, so that no other file is created.
-  known.mutex.lock();
-  known.Unlink();
+  temporaries.mutex.lock();
+  temporaries.Unlink();
   signal(number, SIG_DFL);
   sigset_t one;
   sigemptyset(&one);
@@ -91,19 +85,18 @@ Registry& KnownFiles() {
 // Arranges that the signals that end a program and can be waited for, unless they are ignored, first
 // remove all files. Must be called before threads are started.
 void GuardAgainstSignals() {
-  Registry& known = KnownFiles();
-  std::call_once(known.guarded, [&known] {
+  std::call_once(temporaries.guarded, [] {
     signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&known.signals);
+    sigemptyset(&temporaries.signals);
     for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,
                              SIGUSR2, SIGXCPU, SIGIO}) {
       struct sigaction action = {};
       if (sigaction(number, nullptr, &action) == 0 && action.sa_handler != SIG_IGN) {
-        sigaddset(&known.signals, number);
+        sigaddset(&temporaries.signals, number);
       }
     }
     sigset_t before;
-    pthread_sigmask(SIG_BLOCK, &known.signals, &before);
+    pthread_sigmask(SIG_BLOCK, &temporaries.signals, &before);
     try {
       std::thread(WaitForSignals).detach();
     } catch (const std::system_error&) {
@@ -114,7 +107,7 @@ void GuardAgainstSignals() {
 }
 
 void OnCrash(int number) {
-  KnownFiles().Unlink();
+  temporaries.Unlink();
   if (number == SIGBUS) {
     constexpr char kWhy[] =
         "leafstore: a file was truncated while it was read, or its disk cannot be read; try "
@@ -122,7 +115,7 @@ void OnCrash(int number) {
     // An error of this write cannot be reported.
     while (write(STDERR_FILENO, kWhy, sizeof(kWhy) - 1) < 0 && errno == EINTR) {
     }
-    _exit(KnownFiles().crash_code);
+    _exit(temporaries.crash_code);
   }
   signal(number, SIG_DFL);
   raise(number);
@@ -130,10 +123,9 @@ void OnCrash(int number) {
 
 // Removes a temporary file, if it is one. Returns no value if it is not.
 std::optional<absl::Status> RemoveTemporary(const std::string& path) {
-  Registry& known = KnownFiles();
-  const std::lock_guard<std::mutex> lock(known.mutex);
-  if (!known.Has(path)) return std::nullopt;
-  known.Set(path, false);
+  const std::lock_guard<std::mutex> lock(temporaries.mutex);
+  Registry::File* const known = temporaries.Find(path);
+  if (known == nullptr || !known->exists.exchange(false)) return std::nullopt;
   return Files().Remove(path);
 }
 
@@ -191,7 +183,7 @@ absl::Status TakeModeOf(const std::string& replaced, const std::string& path) {
 }  // namespace
 
 void GuardAgainstCrashes(int exit_code) {
-  KnownFiles().crash_code = exit_code;
+  temporaries.crash_code = exit_code;
   for (const int number : {SIGBUS, SIGABRT}) signal(number, OnCrash);
 }
 
@@ -216,11 +208,10 @@ absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::str
   const std::string place = PlaceOf(path);
   absl::StatusOr<std::unique_ptr<WritableFile>> file;
   {
-    Registry& known = KnownFiles();
-    const std::lock_guard<std::mutex> lock(known.mutex);
+    const std::lock_guard<std::mutex> lock(temporaries.mutex);
     file = Files().Create(place);
     if (!file.ok()) return file;
-    known.Add(place);
+    temporaries.Add(place);
   }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -310,10 +301,9 @@ absl::Status OutputFiles::Commit() {
   const std::lock_guard<std::mutex> lock(mutex_);
   {
     // No signal is handled between the first rename and the last.
-    Registry& known = KnownFiles();
-    const std::lock_guard<std::mutex> no_signal(known.mutex);
+    const std::lock_guard<std::mutex> no_signal(temporaries.mutex);
     LEAFSTORE_RETURN_IF_ERROR(RunSteps());
-    for (const Step& step : steps_) known.Set(step.from, false);
+    for (const Step& step : steps_) temporaries.Forget(step.from);
   }
   steps_.clear();
   for (const std::string& directory : directories_) {

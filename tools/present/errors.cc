@@ -3,13 +3,10 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
-#include <string>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-#include "leafstore/core/error_reason.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {

@@ -1,9 +1,6 @@
 #include "leafstore/tools/present/json.h"
 
 #include <cmath>
-#include <cstddef>
-#include <cstdint>
-#include <vector>
 
 #include "absl/strings/escaping.h"
 

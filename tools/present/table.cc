@@ -1,9 +1,7 @@
 #include "leafstore/tools/present/table.h"
 
 #include <algorithm>
-#include <optional>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 #include "leafstore/core/dtype.h"

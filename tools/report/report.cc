@@ -1,12 +1,9 @@
 // The subcommand `report`: builds the data from its sources, and writes the page.
 #include <algorithm>
-#include <cstddef>
 #include <filesystem>
-#include <map>
 #include <system_error>
 
 #include "absl/strings/strip.h"
-#include "absl/types/span.h"
 
 #include "leafstore/io/file_system.h"
 #include "leafstore/io/internal/atomic_file.h"
@@ -287,17 +284,12 @@ void AddReportCommand(CLI::App* program, CommandRun* run) {
   AddInput(command, {kStep}, &options->input);
   command->add_option("SECOND", options->second, "another file, to compare with the first")
       ->type_name("");
-  command
-      ->add_option(
-          "-o,--output", options->out,
-          "the page; - is standard output. Default: FILE's name and .html, in this directory")
-      ->type_name("FILE");
+  AddValue(command, "-o,--output", &options->out, "FILE",
+           "the page; - is standard output. Default: FILE's name and .html, in this directory");
   AddInput(command, {kItem, kMatch, kGroup}, &options->input);
-  command->add_option("--title", options->title, "the title of the page")->type_name("TEXT");
-  command
-      ->add_option("--steps", options->steps,
-                   "show at most N steps of a directory, evenly spread (default: 40)")
-      ->type_name("N")
+  AddValue(command, "--title", &options->title, "TEXT", "the title of the page");
+  AddValue(command, "--steps", &options->steps, "N",
+           "show at most N steps of a directory, evenly spread (default: 40)")
       ->check(WholeNumber(2, 10000));
   AddInput(command, {kReading}, &options->input);
   command->add_flag("--force", options->force, "replace an existing file");

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 #include <cstdlib>
-#include <map>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"

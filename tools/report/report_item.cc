@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/align.h"

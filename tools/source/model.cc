@@ -1,7 +1,5 @@
 #include "leafstore/tools/source/model.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
