@@ -64,25 +64,26 @@ absl::Status CheckSameRun(const Progress& found, const Progress& expected,
 
 }  // namespace
 
-absl::Status Trainer::Init(Groups groups) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups.Merge());
+absl::Status Trainer::Init() {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups_.Merge());
   LEAFSTORE_ASSIGN_OR_RETURN(network_, Network::Create(params));
   LEAFSTORE_ASSIGN_OR_RETURN(gradients_, ZerosLike(params));
-  const RuleMap rules = {{"no_decay", Adam{}},
-                         {"weights", AdamW{.weight_decay = settings().weight_decay}}};
-  LEAFSTORE_ASSIGN_OR_RETURN(optimizers_, OptimizerSet::Create(rules, groups));
-  groups_ = std::move(groups);
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      optimizers_,
+      OptimizerSet::Create(
+          {{"no_decay", Adam{}}, {"weights", AdamW{.weight_decay = settings().weight_decay}}},
+          groups_));
   return absl::OkStatus();
 }
 
 absl::StatusOr<Trainer> Trainer::Start(const Settings& settings, const Split* data) {
+  Trainer trainer(settings, data);
   std::mt19937_64 random = RandomFor(Purpose::kWeights, 0, settings);
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, MakeModel(settings.hidden, settings.blocks, &random));
   LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, Flatten(std::move(model)));
   LEAFSTORE_ASSIGN_OR_RETURN(
-      Groups groups, Partition(std::move(flat.params), GroupFilters(FrozenIn(0, settings))));
-  Trainer trainer(settings, data);
-  LEAFSTORE_RETURN_IF_ERROR(trainer.Init(std::move(groups)));
+      trainer.groups_, Partition(std::move(flat.params), GroupFilters(FrozenIn(0, settings))));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.Init());
   return trainer;
 }
 
@@ -92,8 +93,8 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
   LEAFSTORE_ASSIGN_OR_RETURN(const auto progress, checkpoint.LoadAs<Progress>("progress"));
   LEAFSTORE_RETURN_IF_ERROR(CheckSameRun(progress, trainer.progress_, checkpoint.path()));
   trainer.progress_ = progress;
-  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, checkpoint.LoadGroups("params"));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.Init(std::move(groups)));
+  LEAFSTORE_ASSIGN_OR_RETURN(trainer.groups_, checkpoint.LoadGroups("params"));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.Init());
   LEAFSTORE_ASSIGN_OR_RETURN(auto optimizer_state, checkpoint.LoadItems("optimizer"));
   LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(std::move(optimizer_state)));
   return trainer;

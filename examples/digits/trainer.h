@@ -82,8 +82,8 @@ class Trainer {
   Trainer(const Settings& settings, const Split* data)
       : data_(data), progress_({.settings = settings, .images = data->train.size()}) {}
 
-  // Makes everything that depends on the parameters.
-  absl::Status Init(leafstore::Groups groups);
+  // Makes everything that depends on the parameters, which are in groups_.
+  absl::Status Init();
   int64_t StepsPerEpoch() const;
   double LearningRate() const;
   Dataset NextBatch() const;
