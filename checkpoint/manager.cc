@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/internal/retention.h"
 #include "leafstore/checkpoint/internal/step_directory.h"
 #include "leafstore/checkpoint/internal/step_search.h"
 #include "leafstore/checkpoint/save_history.h"
@@ -36,13 +36,6 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
   return absl::OkStatus();
 }
 
-std::vector<CheckpointItem> Shared(std::initializer_list<CheckpointItem> items) {
-  std::vector<CheckpointItem> out;
-  out.reserve(items.size());
-  for (const CheckpointItem& item : items) out.push_back(item.Share());
-  return out;
-}
-
 }  // namespace
 
 class CheckpointManager::State {
@@ -60,28 +53,22 @@ class CheckpointManager::State {
 
   const internal::StepDirectory& directory() const { return directory_; }
 
-  absl::StatusOr<bool> Save(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info,
+  // `save` has the metrics and the metadata.
+  absl::StatusOr<bool> Save(int64_t step, std::vector<CheckpointItem> items, SaveOptions save,
                             bool in_background) {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     if (step < 0) return Invalid("a step of at least 0", absl::StrCat(step));
     for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.status());
     if (const absl::Status failed = worker_.TakeFailure(); !failed.ok())
-      return NotBegun(step, failed);
-    if (in_background && worker_.busy()) {
-      if (options_.when_busy == WhenBusy::kSkip) return false;
-      if (options_.when_busy == WhenBusy::kFail) {
-        return absl::ResourceExhaustedError(absl::StrCat("cannot save step ", step, " in ",
-                                                         directory_.path(),
-                                                         ": the save before is still running"));
-      }
-    }
-    if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotBegun(step, failed);
+      return NotStarted(step, failed);
+    if (in_background && options_.skip_if_busy && worker_.busy()) return false;
+    if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotStarted(step, failed);
     LEAFSTORE_RETURN_IF_ERROR(MakeWayFor(step));
-    worker_.Start([this, step, info, in_background, items = std::move(items)]() mutable {
-      int64_t bytes = 0;
-      for (const CheckpointItem& item : items) bytes += item.tensor_bytes();
-      if (in_background) KeepMemory(bytes);
-      return SaveNow(step, std::move(items), bytes, info);
+    worker_.Start([this, step, save = std::move(save), in_background,
+                   items = std::move(items)]() mutable {
+      for (const CheckpointItem& item : items) save.total_bytes += item.tensor_bytes();
+      if (in_background) KeepMemory(save.total_bytes);
+      return SaveNow(step, std::move(items), std::move(save));
     });
     if (!in_background) LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     return true;
@@ -108,9 +95,9 @@ class CheckpointManager::State {
     return WithContext(why, absl::StrCat("cannot save step ", step));
   }
   // Returns the error of the previous save, which the save of `step` reports instead of starting.
-  static absl::Status NotBegun(int64_t step, const absl::Status& before) {
+  static absl::Status NotStarted(int64_t step, const absl::Status& before) {
     return WithMessage(before, absl::StrCat(before.message(), "; the save of step ", step,
-                                            " was not begun: call it again"));
+                                            " was not started: call it again"));
   }
 
   absl::Status CheckCanWrite() const {
@@ -124,7 +111,7 @@ class CheckpointManager::State {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, directory_.Steps());
     for (const int64_t other : steps) {
       if (other == step) continue;
-      LEAFSTORE_ASSIGN_OR_RETURN(const RetainedCheckpoint checkpoint, Retained(other));
+      LEAFSTORE_ASSIGN_OR_RETURN(const internal::StepRecord checkpoint, search_.Describe(other));
       if (std::count(checkpoint.bases.begin(), checkpoint.bases.end(),
                      internal::StepFileName(step)) == 0) {
         continue;
@@ -141,7 +128,7 @@ class CheckpointManager::State {
   absl::Status MakeWayFor(int64_t step) {
     const absl::Status exists = directory_.CheckExists(step);
     if (absl::IsNotFound(exists)) {
-      Forget(step);  // its file may have been removed from outside
+      search_.Forget(step);  // its file may have been removed from outside
       return absl::OkStatus();
     }
     if (!search_.IsDamaged(step)) {
@@ -151,15 +138,10 @@ class CheckpointManager::State {
                             " exists; remove it first, or if it is damaged let Restore find that")),
                         ErrorReason::kExists);
     }
-    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "put aside"));
+    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "rename"));
     LEAFSTORE_RETURN_IF_ERROR(directory_.SetAside(step));
-    Forget(step);
-    return absl::OkStatus();
-  }
-
-  void Forget(int64_t step) {
-    retained_.erase(step);
     search_.Forget(step);
+    return absl::OkStatus();
   }
 
   // Keeps the memory that a snapshot releases for the copies of the next one.
@@ -168,21 +150,16 @@ class CheckpointManager::State {
   }
 
   // Saves a checkpoint. Runs on the worker's thread.
-  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, int64_t bytes,
-                       const StepInfo& info) {
+  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, SaveOptions save) {
     const bool full_by_rule = options_.full_every > 0 && saved_ % options_.full_every == 0;
     // Increments may build on a file that Restore found damaged.
     const bool found_damage = search_.TakeFoundDamage();
     if (next_is_full_.exchange(false) || found_damage || full_by_rule) history_.Clear();
-    SaveOptions save;
     save.io = options_.io;
-    save.total_bytes = bytes;
-    save.compression = options_.compression;
     save.zstd_level = options_.zstd_level;
-    save.metadata = info.metadata;
-    save.metrics = info.metrics;
     save.history = options_.incremental ? &history_ : nullptr;
-    const absl::Status saved = SaveCheckpoint(directory_.PathOf(step), std::move(items), save);
+    const absl::Status saved = 
+        SaveCheckpoint(directory_.PathOf(step), std::move(items), std::move(save));
     if (!saved.ok()) return NotSaved(step, saved);
     ++saved_;
     const absl::Status removed = ApplyRetention(step);
@@ -192,16 +169,16 @@ class CheckpointManager::State {
 
   absl::Status ApplyRetention(int64_t just_saved) {
     LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, directory_.Steps());
-    std::vector<RetainedCheckpoint> checkpoints;
+    std::vector<internal::StepRecord> checkpoints;
     for (const int64_t step : steps) {
-      absl::StatusOr<RetainedCheckpoint> checkpoint = Retained(step);
+      absl::StatusOr<internal::StepRecord> checkpoint = search_.Describe(step);
       // Another process may be able to read this one, and need any of the others as its base.
       if (!checkpoint.ok()) return absl::OkStatus();
       checkpoints.push_back(*std::move(checkpoint));
       checkpoints.back().pinned = step == just_saved;
     }
-    const std::vector<bool> keep = CheckpointsToKeep(checkpoints, options_.retention);
-    std::vector<RetainedCheckpoint> unwanted;
+    const std::vector<bool> keep = internal::CheckpointsToKeep(checkpoints, options_.retention);
+    std::vector<internal::StepRecord> unwanted;
     for (size_t i = 0; i < checkpoints.size(); ++i) {
       if (!keep[i]) unwanted.push_back(std::move(checkpoints[i]));
     }
@@ -210,15 +187,15 @@ class CheckpointManager::State {
 
   // Removes checkpoints before their bases, and syncs the directory in between, so that after a
   // crash all checkpoints that still exist are intact.
-  absl::Status RemoveAll(std::vector<RetainedCheckpoint> unwanted) {
+  absl::Status RemoveAll(std::vector<internal::StepRecord> unwanted) {
     while (!unwanted.empty()) {
       absl::flat_hash_set<std::string> needed;
-      for (const RetainedCheckpoint& one : unwanted) {
+      for (const internal::StepRecord& one : unwanted) {
         needed.insert(one.bases.begin(), one.bases.end());
       }
       const auto removed = std::partition(
           unwanted.begin(), unwanted.end(),
-          [&](const RetainedCheckpoint& one) { return needed.contains(one.file_name); });
+          [&](const internal::StepRecord& one) { return needed.contains(one.file_name); });
       if (removed == unwanted.end()) break;  // a cycle, which no save creates: removes none of it
       for (auto it = removed; it != unwanted.end(); ++it) {
         LEAFSTORE_RETURN_IF_ERROR(RemoveFile(it->step));
@@ -230,17 +207,8 @@ class CheckpointManager::State {
   }
 
   absl::Status RemoveFile(int64_t step) {
-    Forget(step);
+    search_.Forget(step);
     return directory_.Remove(step);
-  }
-
-  // Returns the properties of a checkpoint that retention depends on. Reads each file once.
-  absl::StatusOr<RetainedCheckpoint> Retained(int64_t step) {
-    const auto known = retained_.find(step);
-    if (known != retained_.end() && !search_.IsDamaged(step)) return known->second;
-    LEAFSTORE_ASSIGN_OR_RETURN(RetainedCheckpoint checkpoint, search_.Describe(step));
-    if (!checkpoint.damaged) retained_.emplace(step, checkpoint);
-    return checkpoint;
   }
 
   const internal::StepDirectory directory_;
@@ -251,7 +219,6 @@ class CheckpointManager::State {
   // While the worker is busy, only its thread uses these.
   SaveHistory history_;
   size_t saved_ = 0;
-  std::map<int64_t, RetainedCheckpoint> retained_;
   internal::BufferPool::Reservation kept_;
   internal::BackgroundWorker worker_;  // last: finishes before the other members are destroyed
 };
@@ -276,7 +243,7 @@ absl::StatusOr<std::vector<int64_t>> CheckpointManager::Steps() const {
 absl::StatusOr<int64_t> CheckpointManager::Latest() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
   if (!steps.empty()) return steps.back();
-  return absl::NotFoundError(absl::StrCat(state_->directory().path(), ": there is no checkpoint"));
+  return absl::NotFoundError(absl::StrCat(state_->directory().path(), ": no checkpoint exists"));
 }
 
 std::string CheckpointManager::PathOf(int64_t step) const {
@@ -284,24 +251,15 @@ std::string CheckpointManager::PathOf(int64_t step) const {
 }
 
 absl::Status CheckpointManager::Save(int64_t step, std::vector<CheckpointItem> items,
-                                     const StepInfo& info) {
-  return state_->Save(step, std::move(items), info, /*in_background=*/false).status();
-}
-
-absl::Status CheckpointManager::Save(int64_t step, std::initializer_list<CheckpointItem> items,
-                                     const StepInfo& info) {
-  return Save(step, Shared(items), info);
+                                     Metrics metrics, Metadata metadata) {
+  SaveOptions save{.metadata = std::move(metadata), .metrics = std::move(metrics)};
+  return state_->Save(step, std::move(items), std::move(save), /*in_background=*/false).status();
 }
 
 absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step, std::vector<CheckpointItem> items,
-                                                  const StepInfo& info) {
-  return state_->Save(step, std::move(items), info, /*in_background=*/true);
-}
-
-absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step,
-                                                  std::initializer_list<CheckpointItem> items,
-                                                  const StepInfo& info) {
-  return SaveAsync(step, Shared(items), info);
+                                                  Metrics metrics, Metadata metadata) {
+  SaveOptions save{.metadata = std::move(metadata), .metrics = std::move(metrics)};
+  return state_->Save(step, std::move(items), std::move(save), /*in_background=*/true);
 }
 
 absl::Status CheckpointManager::Wait() { return state_->Wait(); }

@@ -20,16 +20,14 @@ bool IsDamage(const absl::Status& status) {
   return absl::IsDataLoss(status) || absl::IsNotFound(status);
 }
 
-RetainedCheckpoint RetainedOf(int64_t step, const CheckpointReader& reader) {
-  RetainedCheckpoint out{step, StepFileName(step), reader.metrics(), {}};
-  for (const BaseFile& base : reader.bases()) out.bases.push_back(base.name);
-  return out;
-}
-
-RetainedCheckpoint DamagedOf(int64_t step) {
-  RetainedCheckpoint out{step, StepFileName(step), {}, {}};
-  out.damaged = true;
-  return out;
+// Returns the record of a checkpoint; without a reader that of a damaged one.
+StepRecord RecordOf(int64_t step, const absl::StatusOr<CheckpointReader>& reader) {
+  StepRecord record{step, StepFileName(step)};
+  record.damaged = !reader.ok();
+  if (record.damaged) return record;
+  record.metrics = reader->metrics();
+  for (const BaseFile& base : reader->bases()) record.bases.push_back(base.name);
+  return record;
 }
 
 absl::Status NoSuchStep(absl::string_view directory, int64_t step,
@@ -37,7 +35,7 @@ absl::Status NoSuchStep(absl::string_view directory, int64_t step,
   constexpr size_t kMostNamed = 20;
   const size_t unnamed = steps.size() - std::min(steps.size(), kMostNamed);
   return WithReason(
-      absl::NotFoundError(absl::StrCat(directory, ": no checkpoint of step ", step, "; there are ",
+      absl::NotFoundError(absl::StrCat(directory, ": no checkpoint of step ", step, "; existing: ",
                                        steps.empty() ? "none" : "", unnamed > 0 ? "..., " : "",
                                        absl::StrJoin(steps.subspan(unnamed), ", "))),
       ErrorReason::kUnknownName);
@@ -50,19 +48,21 @@ absl::StatusOr<CheckpointReader> StepSearch::Open(int64_t step, ReadOptions opti
   return CheckpointReader::Open(directory_.PathOf(step), options);
 }
 
-absl::StatusOr<RetainedCheckpoint> StepSearch::Describe(int64_t step) {
-  if (IsDamaged(step)) return DamagedOf(step);
+absl::StatusOr<StepRecord> StepSearch::Describe(int64_t step) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (const auto at = known_.find(step); at != known_.end()) return at->second;
+  }
   const absl::StatusOr<CheckpointReader> reader = Open(step);
-  if (reader.ok()) return RetainedOf(step, *reader);
-  if (!IsDamage(reader.status())) return reader.status();
+  if (!reader.ok() && !IsDamage(reader.status())) return reader.status();
   const std::lock_guard<std::mutex> lock(mutex_);
-  damaged_.insert(step);
-  return DamagedOf(step);
+  return known_.try_emplace(step, RecordOf(step, reader)).first->second;
 }
 
 bool StepSearch::IsDamaged(int64_t step) const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return damaged_.contains(step);
+  const auto at = known_.find(step);
+  return at != known_.end() && at->second.damaged;
 }
 
 bool StepSearch::TakeFoundDamage() {
@@ -72,12 +72,12 @@ bool StepSearch::TakeFoundDamage() {
 
 void StepSearch::Forget(int64_t step) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  damaged_.erase(step);
+  known_.erase(step);
 }
 
 absl::StatusOr<RestoredCheckpoint> StepSearch::Restore(const RestoreQuery& query) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, StepsToTry(query));
-  std::vector<SkippedCheckpoint> skipped;
+  RestoredCheckpoint::Skipped skipped;
   for (const int64_t step : steps) {
     absl::StatusOr<CheckpointReader> reader = OpenFor(step, query);
     if (reader.ok()) {
@@ -89,10 +89,10 @@ absl::StatusOr<RestoredCheckpoint> StepSearch::Restore(const RestoreQuery& query
     if (!IsDamage(why) && !absl::IsUnimplemented(why)) return why;
     if (IsDamage(why)) {
       const std::lock_guard<std::mutex> lock(mutex_);
-      damaged_.insert(step);
+      known_.insert_or_assign(step, RecordOf(step, reader));
       found_damage_ = true;
     }
-    skipped.push_back({step, why});
+    skipped.emplace_back(step, why);
   }
   return NoneIsIntact(skipped);
 }
@@ -121,25 +121,22 @@ absl::StatusOr<std::vector<int64_t>> StepSearch::StepsByMetric() const {
         directory_.path(), ": expected ManagerOptions to name the metric, found none"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, directory_.Steps());
-  std::vector<RetainedCheckpoint> checkpoints;
-  for (const int64_t step : steps) {
-    const absl::StatusOr<CheckpointReader> reader = Open(step);
-    // One that cannot be opened has no metric. Restore reports its error when it tries it.
-    checkpoints.push_back(reader.ok() ? RetainedOf(step, *reader) : DamagedOf(step));
-  }
+  std::vector<StepRecord> checkpoints;
+  // One that cannot be opened has no metric. Restore reports its error when it tries it.
+  for (const int64_t step : steps) checkpoints.push_back(RecordOf(step, Open(step)));
   LEAFSTORE_RETURN_IF_ERROR(CheckHaveMetric(checkpoints));
   std::sort(checkpoints.begin(), checkpoints.end(),
             [&](const auto& a, const auto& b) { return IsBetter(a, b, options_.retention); });
   std::vector<int64_t> sorted;
-  for (const RetainedCheckpoint& checkpoint : checkpoints) sorted.push_back(checkpoint.step);
+  for (const StepRecord& checkpoint : checkpoints) sorted.push_back(checkpoint.step);
   return sorted;
 }
 
-absl::Status StepSearch::CheckHaveMetric(absl::Span<const RetainedCheckpoint> checkpoints) const {
+absl::Status StepSearch::CheckHaveMetric(absl::Span<const StepRecord> checkpoints) const {
   const std::string& metric = options_.retention.metric;
   std::vector<std::string> names;
   bool any_opened = false;
-  for (const RetainedCheckpoint& checkpoint : checkpoints) {
+  for (const StepRecord& checkpoint : checkpoints) {
     any_opened |= !checkpoint.damaged;
     if (checkpoint.metrics.contains(metric)) return absl::OkStatus();
     for (const auto& [name, value] : checkpoint.metrics) names.push_back(name);
@@ -147,22 +144,21 @@ absl::Status StepSearch::CheckHaveMetric(absl::Span<const RetainedCheckpoint> ch
   if (!any_opened) return absl::OkStatus();  // Restore reports their errors
   return WithReason(
       absl::NotFoundError(absl::StrCat(directory_.path(), ": no checkpoint has the metric '",
-                                       metric, "'", internal::DidYouMean(metric, names))),
+                                       metric, "'", DidYouMean(metric, names))),
       ErrorReason::kUnknownName);
 }
 
-absl::Status StepSearch::NoneIsIntact(absl::Span<const SkippedCheckpoint> skipped) const {
+absl::Status StepSearch::NoneIsIntact(const RestoredCheckpoint::Skipped& skipped) const {
   if (skipped.empty()) {
-    return absl::NotFoundError(absl::StrCat(directory_.path(), ": there is no checkpoint"));
+    return absl::NotFoundError(absl::StrCat(directory_.path(), ": no checkpoint exists"));
   }
-  // For a single checkpoint, its own error.
-  if (skipped.size() == 1) return skipped[0].why;
-  const bool any_is_newer =
-      std::any_of(skipped.begin(), skipped.end(),
-                  [](const SkippedCheckpoint& one) { return absl::IsUnimplemented(one.why); });
+  if (skipped.size() == 1) return skipped[0].second;
+  const bool any_is_newer = std::any_of(skipped.begin(), skipped.end(), [](const auto& one) {
+    return absl::IsUnimplemented(one.second);
+  });
   const auto code = any_is_newer ? absl::StatusCode::kUnimplemented : absl::StatusCode::kDataLoss;
-  const auto message = [](std::string* out, const SkippedCheckpoint& one) {
-    absl::StrAppend(out, one.why.message());
+  const auto message = [](std::string* out, const auto& one) {
+    absl::StrAppend(out, one.second.message());
   };
   return absl::Status(
       code, absl::StrCat(directory_.path(), ": none of ", skipped.size(),

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/core/status_macros.h"
 
 namespace leafstore::internal {
@@ -18,25 +18,25 @@ constexpr size_t kSmallestCompressed = 256;
 
 }  // namespace
 
-absl::StatusOr<TensorWriter> TensorWriter::Create(const SaveOptions& options) {
+absl::StatusOr<TensorWriter> TensorWriter::Create(std::optional<int> zstd_level) {
   LEAFSTORE_ASSIGN_OR_RETURN(ChecksumStream checksum, ChecksumStream::Create());
   TensorWriter writer(std::move(checksum));
-  if (options.compression == Compression::kZstd) {
-    LEAFSTORE_ASSIGN_OR_RETURN(writer.compressor_, ZstdCompressor::Create(options.zstd_level));
+  if (zstd_level.has_value()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(writer.compressor_, ZstdCompressor::Create(*zstd_level));
   }
   return writer;
 }
 
-absl::StatusOr<SaveHistory::Location> TensorWriter::Write(const Tensor& tensor, FileStream* stream,
-                                                          Done done) {
-  SaveHistory::Location where;
+absl::StatusOr<StoredLocation> TensorWriter::Write(const Tensor& tensor, FileStream* stream,
+                                                   Progress* progress) {
+  StoredLocation where;
   where.checksum = kChecksumOfNothing;
   if (tensor.bytes().empty()) return where;
   // Aligned by the uncompressed size: the compressed size is not known before it is written.
   LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
   const int64_t offset = stream->position();
   checksum_.Reset();
-  LEAFSTORE_ASSIGN_OR_RETURN(where.codec, WriteContent(tensor.bytes(), stream, done));
+  LEAFSTORE_ASSIGN_OR_RETURN(where.codec, WriteContent(tensor.bytes(), stream, progress));
   where.offset = static_cast<uint64_t>(offset);
   where.checksum = checksum_.Value();
   where.stored_size = stream->position() - offset;
@@ -44,34 +44,29 @@ absl::StatusOr<SaveHistory::Location> TensorWriter::Write(const Tensor& tensor, 
 }
 
 absl::StatusOr<uint8_t> TensorWriter::WriteContent(absl::Span<const std::byte> bytes,
-                                                   FileStream* stream, Done done) {
+                                                   FileStream* stream, Progress* progress) {
+  uint8_t codec = kCodecNone;
   if (compressor_.has_value() && bytes.size() >= kSmallestCompressed) {
     const absl::Span<const std::byte> first = bytes.subspan(0, kZstdFrameContent);
     LEAFSTORE_ASSIGN_OR_RETURN(auto frame, compressor_->Compress(first));
     if (frame.size() <= first.size() - first.size() / 16) {
-      LEAFSTORE_RETURN_IF_ERROR(WriteFrames(bytes, frame, stream, done));
-      return kCodecZstd;
+      codec = kCodecZstd;
+      LEAFSTORE_RETURN_IF_ERROR(WriteStored(frame, stream));
+      progress->Add(static_cast<int64_t>(first.size()));
+      bytes.remove_prefix(first.size());
     }
   }
-  for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), kChunk))) {
-    const absl::Span<const std::byte> chunk = bytes.subspan(0, kChunk);
+  while (!bytes.empty()) {
+    const size_t size = std::min(bytes.size(), codec == kCodecNone ? kChunk : kZstdFrameContent);
+    absl::Span<const std::byte> chunk = bytes.subspan(0, size);
+    if (codec == kCodecZstd) {
+      LEAFSTORE_ASSIGN_OR_RETURN(chunk, compressor_->Compress(chunk));
+    }
     LEAFSTORE_RETURN_IF_ERROR(WriteStored(chunk, stream));
-    done(chunk.size());
+    progress->Add(static_cast<int64_t>(size));
+    bytes.remove_prefix(size);
   }
-  return kCodecNone;
-}
-
-absl::Status TensorWriter::WriteFrames(absl::Span<const std::byte> bytes,
-                                       absl::Span<const std::byte> frame, FileStream* stream,
-                                       Done done) {
-  for (;;) {
-    LEAFSTORE_RETURN_IF_ERROR(WriteStored(frame, stream));
-    const size_t content = std::min(bytes.size(), kZstdFrameContent);
-    done(content);
-    bytes.remove_prefix(content);
-    if (bytes.empty()) return absl::OkStatus();
-    LEAFSTORE_ASSIGN_OR_RETURN(frame, compressor_->Compress(bytes.subspan(0, kZstdFrameContent)));
-  }
+  return codec;
 }
 
 absl::Status TensorWriter::WriteStored(absl::Span<const std::byte> bytes, FileStream* stream) {

@@ -26,7 +26,6 @@ using leafstore::CheckpointItem;
 using leafstore::CheckpointManager;
 using leafstore::RestoredCheckpoint;
 using leafstore::Retention;
-using leafstore::SkippedCheckpoint;
 using Clock = std::chrono::steady_clock;
 
 struct Arguments {
@@ -58,9 +57,7 @@ absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   Retention retention;
   if (arguments.keep > 0) retention = {.last = arguments.keep, .best = 1, .metric = "accuracy"};
   return CheckpointManager::Open(arguments.checkpoint_dir,
-                                 {.retention = std::move(retention),
-                                  .incremental = true,
-                                  .when_busy = leafstore::WhenBusy::kWait});
+                                 {.retention = std::move(retention), .incremental = true});
 }
 
 absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
@@ -68,10 +65,11 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
   LEAFSTORE_ASSIGN_OR_RETURN(const RestoredCheckpoint newest, manager.Restore());
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
                              Trainer::Resume(arguments.settings, data, newest.reader));
-  for (const SkippedCheckpoint& skipped : newest.skipped) {
+  for (const auto& [step, why] : newest.skipped) {
     // Training must not overwrite a checkpoint of a newer leafstore, for example.
-    if (!absl::IsDataLoss(skipped.why)) return skipped.why;
-    std::fprintf(stderr, "digits: passed over: %s\n", std::string(skipped.why.message()).c_str());
+    if (!absl::IsDataLoss(why)) return why;
+    std::fprintf(stderr, "digits: skipped step %d: %s\n", static_cast<int>(step),
+                 std::string(why.message()).c_str());
   }
   std::printf("going on from %s\n", newest.reader.path().c_str());
   return trainer;
@@ -123,9 +121,9 @@ absl::Status Train(const Arguments& arguments, CheckpointManager* manager, Train
     const Result test = trainer->Test();
     if (save) {
       LEAFSTORE_ASSIGN_OR_RETURN(std::vector<CheckpointItem> items, trainer->Items());
-      const leafstore::StepInfo info = {.metrics = {{"accuracy", test.Accuracy()}}};
       LEAFSTORE_RETURN_IF_ERROR(
-          manager->SaveAsync(trainer->step(), std::move(items), info).status());
+          manager->SaveAsync(trainer->step(), std::move(items), {{"accuracy", test.Accuracy()}})
+              .status());
       saved_to = manager->PathOf(trainer->step());
     }
     if (!trainer->epoch_ended()) continue;

@@ -257,7 +257,7 @@ absl::StatusOr<int64_t> SafetensorsHeader::ParseLength(absl::Span<const std::byt
   const auto rest = static_cast<uint64_t>(file_size - kPrefix);
   if (length > rest) {
     return DamagedJson("header", absl::StrCat("a length of at most ", rest, ", as the file has"),
-                       absl::StrCat(length, "; this is no safetensors file, or it was cut short"));
+                       absl::StrCat(length, "; this is not a safetensors file, or it is truncated"));
   }
   const int64_t most = MostSafetensorsHeader(lenient);
   if (length > static_cast<uint64_t>(most)) {

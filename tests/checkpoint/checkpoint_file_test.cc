@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/reader.h"
 
 #include "tests/checkpoint/forge.h"

@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/io/internal/checksum.h"
 
@@ -131,7 +131,7 @@ TEST_F(CorruptionTest, DamageInTheFooter) {
 }
 
 TEST_F(CorruptionTest, AFooterOfAnotherFile) {
-  Footer footer = FooterOf(good_);
+  internal::Footer footer = FooterOf(good_);
   footer.versions.producer = 7;
   ExpectDataLoss(WithFooter(good_, footer),
                  "footer: expected the preamble's versions 1 and 1, "
@@ -141,20 +141,20 @@ TEST_F(CorruptionTest, AFooterOfAnotherFile) {
   const std::string size = std::to_string(good_.size());
   ExpectDataLoss(WithFooter(good_, footer),
                  "footer: expected a file of " + std::to_string(footer.file_size) +
-                     " bytes, found " + size + "; the file was cut short");
+                     " bytes, found " + size + "; the file is truncated");
 }
 
 TEST_F(CorruptionTest, AFooterWhoseManifestIsElsewhere) {
-  const Footer good = FooterOf(good_);
+  const internal::Footer good = FooterOf(good_);
   for (const int64_t offset : {int64_t{-64}, int64_t{0}, good.manifest_offset + 1,
                                good.manifest_offset + 64, int64_t{1} << 62}) {
-    Footer footer = good;
+    internal::Footer footer = good;
     footer.manifest_offset = offset;
     ExpectDataLoss(WithFooter(good_, footer),
                    "footer: expected a manifest that ends at the footer");
   }
   for (const int64_t size : {int64_t{-1}, int64_t{0}, good.file_size, int64_t{1} << 62}) {
-    Footer footer = good;
+    internal::Footer footer = good;
     footer.manifest_size = size;
     ExpectDataLoss(WithFooter(good_, footer),
                    "footer: expected a manifest that ends at the footer");
@@ -170,7 +170,7 @@ TEST_F(CorruptionTest, AManifestThatIsNoMessage) {
 }
 
 TEST_F(CorruptionTest, PaddingAfterTheManifest) {
-  const Footer footer = FooterOf(good_);
+  const internal::Footer footer = FooterOf(good_);
   const int64_t end = footer.manifest_offset + footer.manifest_size;
   ASSERT_LT(end, footer.file_size - 64) << "the manifest fills its last 64 bytes: change the model";
   ExpectDataLoss(Damaged(end), "padding before the footer: expected zeros, found 20 at byte ");
@@ -227,12 +227,12 @@ TEST_F(CorruptionTest, AFileCutInAnySectionReachesNoStoreThatIsLoadedInto) {
     size_t size;
     const char* words;
   } kCuts[] = {
-      {0, "preamble: expected 64 bytes, found the end of the file after 0; the file was cut short"},
+      {0, "preamble: expected 64 bytes, found the end of the file after 0; the file is truncated"},
       {63,
        "preamble: expected 64 bytes, found the end of the file after 63; the file was cut "
        "short, or is not a checkpoint"},
-      {64, "footer: expected a file of at least 128 bytes, found 64; the file was cut short"},
-      {127, "footer: expected a file of at least 128 bytes, found 127; the file was cut short"},
+      {64, "footer: expected a file of at least 128 bytes, found 64; the file is truncated"},
+      {127, "footer: expected a file of at least 128 bytes, found 127; the file is truncated"},
       {64 + 70, "footer: expected 'leafend\\n', found '"},            // in a segment
       {manifest, "footer: expected 'leafend\\n', found '"},           // after the segments
       {manifest + 70, "footer: expected 'leafend\\n', found '"},      // in the manifest
@@ -242,14 +242,14 @@ TEST_F(CorruptionTest, AFileCutInAnySectionReachesNoStoreThatIsLoadedInto) {
   for (const auto& cut : kCuts) {
     ExpectNothingChanges(good_.substr(0, cut.size), StatusCode::kDataLoss, cut.words);
     ExpectNothingChanges(good_.substr(0, cut.size), StatusCode::kDataLoss,
-                         "the file was cut short");
+                         "the file is truncated");
   }
 }
 
 TEST_F(CorruptionTest, WhatNeedsANewerReaderReachesNoStoreThatIsLoadedInto) {
   ExpectNothingChanges(WithVersions(good_, {.producer = 9, .min_reader = 2}),
                        StatusCode::kUnimplemented,
-                       "preamble: the file is of format version 9 and asks for a reader of version "
+                       "preamble: the file has format version 9 and requires a reader of version "
                        "2; this reader is of version 1");
   ExpectNothingChanges(Forged([](auto& item) {
                          item.segments.codecs = {0, 3, 0};
@@ -455,7 +455,7 @@ TEST_F(CorruptionTest, BytesAfterTheEndAreDataLoss) {
   ExpectDataLoss(good_ + std::string(64, '\0'), "footer: ");
   ExpectDataLoss(good_ + good_.substr(good_.size() - 64),
                  "footer: expected a file of " + std::to_string(good_.size()) + " bytes, found " +
-                     std::to_string(good_.size() + 64) + "; something was added to it");
+                     std::to_string(good_.size() + 64) + "; bytes were appended to it");
 }
 
 TEST_F(CorruptionTest, EverySingleBitFlipIsDataLoss) {

@@ -84,7 +84,7 @@ void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
   ASSERT_THAT(restored, IsOk());
   ASSERT_GE(restored->step, committed);
   ASSERT_LE(restored->step, committed + 1);
-  ASSERT_THAT(restored->skipped, testing::IsEmpty()) << restored->skipped[0].why;
+  ASSERT_THAT(restored->skipped, testing::IsEmpty()) << restored->skipped[0].second;
   ASSERT_TRUE(IsParamsOf(restored->step, restored->reader.Load("params").value()));
   // And nothing that is there is half of something.
   const std::vector<int64_t> steps = manager.Steps().value();

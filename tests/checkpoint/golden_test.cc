@@ -130,7 +130,7 @@ TEST(GoldenTest, WhatWasLoadedIsWrittenToTheSameBytes) {
     ItemOptions item_options;
     item_options.grouping = reader.GetItem(item)->grouping();
     item_options.metadata = reader.GetItem(item)->metadata();
-    ASSERT_THAT(writer.AddItem(item, reader.Load(item).value(), item_options), IsOk());
+    ASSERT_THAT(writer.AddItem({item, reader.Load(item).value(), item_options}), IsOk());
   }
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_EQ(ReadFile(path), ReadFile(kGolden));

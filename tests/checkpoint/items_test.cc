@@ -106,9 +106,9 @@ TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
   state.push_back({"bias/step", ParamsOf(1)});
   state.push_back({"rest/step", ParamsOf(2)});
   CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
-  ASSERT_THAT(writer.AddItem("opt", ParamsOf(0)), IsOk());
-  ASSERT_THAT(writer.AddItem("optimizer2/step", ParamsOf(0)), IsOk());
-  ASSERT_THAT(writer.AddItems("optimizer", state, {.metadata = {{"k", "v"}}}), IsOk());
+  ASSERT_THAT(writer.AddItem({"opt", ParamsOf(0)}), IsOk());
+  ASSERT_THAT(writer.AddItem({"optimizer2/step", ParamsOf(0)}), IsOk());
+  ASSERT_THAT(writer.AddItem({"optimizer", state, {.metadata = {{"k", "v"}}}}), IsOk());
   ASSERT_THAT(writer.Finish(), IsOk());
   const CheckpointReader reader = Open();
   const std::vector<NamedStore> loaded = reader.LoadItems("optimizer").value();
@@ -132,22 +132,22 @@ TEST_F(ItemsTest, TheCallersErrorsAddNoneOfThem) {
   state.push_back({"step", ParamsOf(1)});
   state.push_back({"step", ParamsOf(2)});
   CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
-  EXPECT_THAT(writer.AddItems("adamw", state),
+  EXPECT_THAT(writer.AddItem({"adamw", state}),
               StatusIs(StatusCode::kAlreadyExists,
                        "expected items of different names, found two 'adamw/step' for " + path_));
   state[1].name = "exp_avg";
   std::optional<MutableTensor> borrow = state[1].store.Mutate(".w").value();
-  EXPECT_THAT(writer.AddItems("adamw", state),
+  EXPECT_THAT(writer.AddItem({"adamw", state}),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("cannot save while")));
   borrow.reset();  // before its store goes
   state.pop_back();
-  ASSERT_THAT(writer.AddItems("adamw", state), IsOk());
-  EXPECT_THAT(writer.AddItems("adamw", state),
+  ASSERT_THAT(writer.AddItem({"adamw", state}), IsOk());
+  EXPECT_THAT(writer.AddItem({"adamw", state}),
               StatusIs(StatusCode::kAlreadyExists, HasSubstr("adamw/step")));
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_THAT(Open().items(), ElementsAre("adamw/step"));
-  EXPECT_THAT(writer.AddItems("more", state),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
+  EXPECT_THAT(writer.AddItem({"more", state}),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("already finished")));
 }
 
 // A file does not tell a prefix under which nothing was saved from one that is misspelt.

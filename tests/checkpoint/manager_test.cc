@@ -60,7 +60,7 @@ TEST_F(ManagerTest, SavesAndRestoresTheLatest) {
   EXPECT_EQ(manager.Restore().status().code(), absl::StatusCode::kNotFound);
   ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
   ASSERT_THAT(
-      manager.Save(12, Items(Params(12)), {.metrics = {{"loss", 0.5}}, .metadata = {{"by", "me"}}}),
+      manager.Save(12, Items(Params(12)), {{"loss", 0.5}}, {{"by", "me"}}),
       IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(5, 12));
   EXPECT_EQ(manager.Latest().value(), 12);
@@ -73,14 +73,14 @@ TEST_F(ManagerTest, SavesAndRestoresTheLatest) {
   EXPECT_EQ(Loaded(manager.Restore({.step = 5}).value()), 5);
   EXPECT_THAT(
       manager.Restore({.step = 6}),
-      StatusIs(absl::StatusCode::kNotFound, HasSubstr("no checkpoint of step 6; there are 5, 12")));
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("no checkpoint of step 6; existing: 5, 12")));
 }
 
 TEST_F(ManagerTest, ItemsAreWrittenInBraces) {
   CheckpointManager manager = Open();
   const ParamStore params = Params(3);
   ASSERT_THAT(manager.Save(1, {{"params", params}, {"again", params}}), IsOk());
-  ASSERT_TRUE(manager.SaveAsync(2, {{"params", params}}, {.metrics = {{"accuracy", 0.5}}}).value());
+  ASSERT_TRUE(manager.SaveAsync(2, {{"params", params}}, {{"accuracy", 0.5}}).value());
   ASSERT_THAT(manager.Wait(), IsOk());
   EXPECT_EQ(EntriesOf(manager.Restore({.step = 1}).value().reader.Load("again").value()),
             EntriesOf(params));
@@ -120,10 +120,10 @@ TEST_F(ManagerTest, RestorePassesOverWhatIsDamagedAndSaysWhy) {
   const RestoredCheckpoint restored = manager.Restore().value();
   EXPECT_EQ(restored.step, 1);
   ASSERT_THAT(restored.skipped, testing::SizeIs(2));
-  EXPECT_EQ(restored.skipped[0].step, 3);
-  EXPECT_THAT(restored.skipped[0].why.message(),
+  EXPECT_EQ(restored.skipped[0].first, 3);
+  EXPECT_THAT(restored.skipped[0].second.message(),
               testing::AllOf(HasSubstr(manager.PathOf(3)), HasSubstr("item 'params', '.w'")));
-  EXPECT_EQ(restored.skipped[1].step, 2);
+  EXPECT_EQ(restored.skipped[1].first, 2);
   EXPECT_EQ(manager.Restore({.step = 3}).status().code(), absl::StatusCode::kDataLoss);
   Damage(manager.PathOf(1));
   const absl::Status none = manager.Restore().status();
@@ -196,7 +196,7 @@ TEST_F(ManagerTest, ADamagedFileThatAWholeCheckpointNeedsStays) {
   ASSERT_EQ(manager.Restore().value().step, 2);
   EXPECT_THAT(manager.Save(1, Items(params)),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       absl::StrCat("cannot put aside ", manager.PathOf(1),
+                       absl::StrCat("cannot rename ", manager.PathOf(1),
                                     ": the checkpoint of step 2 needs it")));
   EXPECT_EQ(ReadFile(manager.PathOf(1)), bytes);
 }
@@ -292,7 +292,7 @@ TEST_F(ManagerTest, KeepsWhatTheRulesSay) {
   const std::vector<double> accuracies = {0.1, 0.9, 0.3, 0.2, 0.1, 0.4};
   int64_t step = 7;
   for (const double accuracy : accuracies) {
-    ASSERT_THAT(manager.Save(step++, Items(Params(1)), {.metrics = {{"accuracy", accuracy}}}),
+    ASSERT_THAT(manager.Save(step++, Items(Params(1)), {{"accuracy", accuracy}}),
                 IsOk());
   }
   EXPECT_THAT(manager.Steps().value(), ElementsAre(8, 10, 11, 12));
@@ -300,7 +300,7 @@ TEST_F(ManagerTest, KeepsWhatTheRulesSay) {
   Damage(manager.PathOf(8));
   const RestoredCheckpoint second = manager.Restore({.best = true}).value();
   EXPECT_EQ(second.step, 12);
-  EXPECT_EQ(second.skipped[0].step, 8);
+  EXPECT_EQ(second.skipped[0].first, 8);
 }
 
 TEST_F(ManagerTest, WithoutAMetricThereIsNoBest) {
@@ -310,7 +310,7 @@ TEST_F(ManagerTest, WithoutAMetricThereIsNoBest) {
 TEST_F(ManagerTest, AMisspeltMetricRemovesNothingAndIsNamed) {
   CheckpointManager manager = Open({.retention = {.best = 1, .metric = "accuracy"}});
   for (const int64_t step : {1, 2, 3}) {
-    ASSERT_THAT(manager.Save(step, Items(Params(1)), {.metrics = {{"acuracy", 1.0 / step}}}),
+    ASSERT_THAT(manager.Save(step, Items(Params(1)), {{"acuracy", 1.0 / step}}),
                 IsOk());
   }
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));
@@ -456,19 +456,19 @@ TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
   EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(before));
 }
 
-TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
-  for (const WhenBusy when_busy : {WhenBusy::kSkip, WhenBusy::kFail, WhenBusy::kWait}) {
-    const std::string directory = absl::StrCat(dir_.path(), "/", static_cast<int>(when_busy));
+TEST_F(ManagerTest, SaveAsync_WhileBusy_SkipsOrWaits) {
+  for (const bool skip : {true, false}) {
+    const std::string directory = absl::StrCat(dir_.path(), "/", skip);
     Gate gate;
     CheckpointManager manager =
         CheckpointManager::Open(
             directory,
-            {.io = {.progress = gate.Progress()}, .retention = {.last = 9}, .when_busy = when_busy})
+            {.io = {.progress = gate.Progress()}, .retention = {.last = 9}, .skip_if_busy = skip})
             .value();
     ASSERT_TRUE(manager.SaveAsync(1, Items(Params(1))).value());
     gate.reached.wait();
     std::thread opener;
-    if (when_busy == WhenBusy::kWait) {
+    if (!skip) {
       opener = std::thread([&gate] { gate.open.count_down(); });
     }
     const absl::StatusOr<bool> second = manager.SaveAsync(2, Items(Params(2)));
@@ -478,17 +478,8 @@ TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
       gate.open.count_down();
     }
     ASSERT_THAT(manager.Wait(), IsOk());
-    switch (when_busy) {
-      case WhenBusy::kSkip:
-        EXPECT_FALSE(second.value());
-        break;
-      case WhenBusy::kFail:
-        EXPECT_EQ(second.status().code(), absl::StatusCode::kResourceExhausted);
-        break;
-      case WhenBusy::kWait:
-        EXPECT_TRUE(second.value());
-    }
-    EXPECT_EQ(manager.Latest().value(), when_busy == WhenBusy::kWait ? 2 : 1);
+    EXPECT_EQ(second.value(), !skip);
+    EXPECT_EQ(manager.Latest().value(), skip ? 1 : 2);
   }
 }
 
@@ -512,7 +503,7 @@ TEST_F(ManagerTest, AFailureInTheBackgroundIsReportedOnceAtTheNextCall) {
       status,
       StatusIs(absl::StatusCode::kResourceExhausted,
                testing::AllOf(HasSubstr("cannot save step 2: "),
-                              HasSubstr("; the save of step 3 was not begun: call it again"))));
+                              HasSubstr("; the save of step 3 was not started: call it again"))));
   EXPECT_THAT(manager.Wait(), IsOk());
   EXPECT_THAT(manager.Steps().value(), IsEmpty());
 }

@@ -1,4 +1,4 @@
-#include "leafstore/checkpoint/retention.h"
+#include "leafstore/checkpoint/internal/retention.h"
 
 #include <limits>
 #include <string>
@@ -15,11 +15,11 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-RetainedCheckpoint At(int64_t step, Metrics metrics = {}, std::vector<std::string> bases = {}) {
+StepRecord At(int64_t step, Metrics metrics = {}, std::vector<std::string> bases = {}) {
   return {step, absl::StrCat("step", step), std::move(metrics), std::move(bases)};
 }
 
-std::vector<int64_t> Kept(const std::vector<RetainedCheckpoint>& checkpoints,
+std::vector<int64_t> Kept(const std::vector<StepRecord>& checkpoints,
                           const Retention& retention) {
   const std::vector<bool> keep = CheckpointsToKeep(checkpoints, retention);
   std::vector<int64_t> steps;
@@ -50,7 +50,7 @@ TEST(RetentionTest, TheNewestIsKeptWhateverTheRules) {
 
 // Its name may be misspelt, and the best is not to be known.
 TEST(RetentionTest, WhileNoneHasTheMetricAllAreKept) {
-  std::vector<RetainedCheckpoint> checkpoints = {At(1, {{"acuracy", 0.9}}), At(2), At(3)};
+  std::vector<StepRecord> checkpoints = {At(1, {{"acuracy", 0.9}}), At(2), At(3)};
   const Retention retention = {.last = 1, .best = 1, .metric = "accuracy"};
   EXPECT_THAT(Kept(checkpoints, retention), ElementsAre(1, 2, 3));
   checkpoints.push_back(At(4, {{"accuracy", 0.1}}));
@@ -61,7 +61,7 @@ TEST(RetentionTest, WhileNoneHasTheMetricAllAreKept) {
 }
 
 TEST(RetentionTest, TheDamagedStayAndCountForNoRule) {
-  std::vector<RetainedCheckpoint> checkpoints = {
+  std::vector<StepRecord> checkpoints = {
       At(1), At(2, {{"m", 2}}), At(3, {{"m", 9}}, {"step1"}), At(4), At(5, {{"m", 7}})};
   checkpoints[2].damaged = true;
   checkpoints[4].damaged = true;
@@ -76,7 +76,7 @@ TEST(RetentionTest, KeepsEverySoMany) {
 }
 
 TEST(RetentionTest, KeepsTheBest) {
-  const std::vector<RetainedCheckpoint> checkpoints = {
+  const std::vector<StepRecord> checkpoints = {
       At(1, {{"accuracy", 0.5}}), At(2, {{"accuracy", 0.9}}), At(3, {{"accuracy", 0.7}}),
       At(4, {{"accuracy", 0.1}})};
   EXPECT_THAT(Kept(checkpoints, {.last = 1, .best = 2, .metric = "accuracy"}),
@@ -100,7 +100,7 @@ TEST(RetentionTest, WithoutTheMetricNothingIsBest) {
 }
 
 TEST(RetentionTest, KeepsWhatIsPinned) {
-  std::vector<RetainedCheckpoint> checkpoints = {At(1), At(2), At(3)};
+  std::vector<StepRecord> checkpoints = {At(1), At(2), At(3)};
   checkpoints[0].pinned = true;
   EXPECT_THAT(Kept(checkpoints, {.last = 1}), ElementsAre(1, 3));
 }

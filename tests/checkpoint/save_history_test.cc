@@ -208,7 +208,7 @@ TEST_F(SaveHistoryTest, ABaseThatWasCutShortSaysHowLongItWas) {
                 StatusIs(absl::StatusCode::kDataLoss,
                          HasSubstr(absl::StrCat("base: ", dir_.File("1.leaf"),
                                                 ": expected a file of ", bytes.size(),
-                                                " bytes, found 200; the file was cut short"))));
+                                                " bytes, found 200; the file is truncated"))));
   }
 }
 

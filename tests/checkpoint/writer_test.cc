@@ -55,7 +55,7 @@ ParamStore OneTensor(int64_t bytes) {
 
 TEST_F(WriterTest, NothingIsThereBeforeFinish) {
   CheckpointWriter writer = CheckpointWriter::Create(path_).value();
-  ASSERT_THAT(writer.AddItem("params", EveryKindStore()), IsOk());
+  ASSERT_THAT(writer.AddItem({"params", EveryKindStore()}), IsOk());
   EXPECT_THAT(CheckpointReader::Open(path_), StatusIs(StatusCode::kNotFound, HasSubstr(path_)));
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
@@ -64,7 +64,7 @@ TEST_F(WriterTest, NothingIsThereBeforeFinish) {
 TEST_F(WriterTest, AWriterThatIsDestroyedLeavesNothing) {
   {
     CheckpointWriter writer = CheckpointWriter::Create(path_).value();
-    ASSERT_THAT(writer.AddItem("params", OneTensor(3 << 20)), IsOk());
+    ASSERT_THAT(writer.AddItem({"params", OneTensor(3 << 20)}), IsOk());
     EXPECT_EQ(dir_.List().size(), 1u) << "the temporary file";
   }
   EXPECT_THAT(dir_.List(), IsEmpty());
@@ -74,27 +74,27 @@ TEST_F(WriterTest, CallsAfterFinishAreRefused) {
   CheckpointWriter writer = CheckpointWriter::Create(path_).value();
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_THAT(writer.Finish(),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
-  EXPECT_THAT(writer.AddItem("late", ParamStore()),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("already finished")));
+  EXPECT_THAT(writer.AddItem({"late", ParamStore()}),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("already finished")));
   EXPECT_THAT(CheckpointReader::Open(path_), IsOk());
 }
 
 TEST_F(WriterTest, TheCallersErrorsLeaveTheWriterUsable) {
   CheckpointWriter writer = CheckpointWriter::Create(path_).value();
-  ASSERT_THAT(writer.AddItem("params", EveryKindStore()), IsOk());
-  EXPECT_THAT(writer.AddItem("params", EveryKindStore()),
+  ASSERT_THAT(writer.AddItem({"params", EveryKindStore()}), IsOk());
+  EXPECT_THAT(writer.AddItem({"params", EveryKindStore()}),
               StatusIs(StatusCode::kAlreadyExists,
                        "expected items of different names, found two 'params' for " + path_));
-  EXPECT_THAT(writer.AddItem("", EveryKindStore()),
+  EXPECT_THAT(writer.AddItem({"", EveryKindStore()}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("an item's name")));
-  EXPECT_THAT(writer.AddItem("\xff", EveryKindStore()),
+  EXPECT_THAT(writer.AddItem({"\xff", EveryKindStore()}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("an item's name in UTF-8")));
-  EXPECT_THAT(writer.AddItem("x", EveryKindStore(), {.metadata = {{"k", "\xff"}}}),
+  EXPECT_THAT(writer.AddItem({"x", EveryKindStore(), {.metadata = {{"k", "\xff"}}}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("metadata in UTF-8, found in 'k'")));
   const ParamStore bad =
       ParamStore::FromEntries({{Path().Item("s"), Value(std::string("\xff"))}}).value();
-  EXPECT_THAT(writer.AddItem("x", bad),
+  EXPECT_THAT(writer.AddItem({"x", bad}),
               StatusIs(StatusCode::kInvalidArgument,
                        AllOf(HasSubstr("item 'x', '['s']'"), HasSubstr("a str in UTF-8"))));
   ASSERT_THAT(writer.Finish(), IsOk());
@@ -200,11 +200,11 @@ TEST_F(WriterTest, AfterAFailureTheWriterIsAtItsEnd) {
   CheckpointWriter writer = CheckpointWriter::Create(path_, options).value();
   const auto fault = StatusIs(StatusCode::kUnavailable, HasSubstr("fault in write"));
   // More than a file stream holds, so that a write has been tried and its failure been heard of.
-  EXPECT_THAT(writer.AddItem("big", OneTensor(internal::FileStream::kBuffers *
-                                              internal::FileStream::kBufferSize)),
+  EXPECT_THAT(writer.AddItem({"big", OneTensor(internal::FileStream::kBuffers *
+                                              internal::FileStream::kBufferSize)}),
               fault);
   EXPECT_THAT(dir_.List(), IsEmpty()) << "removed at once, not when the writer goes";
-  EXPECT_THAT(writer.AddItem("small", OneTensor(1)), fault);
+  EXPECT_THAT(writer.AddItem({"small", OneTensor(1)}), fault);
   EXPECT_THAT(writer.Finish(), fault);
 }
 

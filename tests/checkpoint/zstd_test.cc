@@ -67,7 +67,7 @@ void ExpectEqual(const ParamStore& a, const ParamStore& b) {
 class ZstdTest : public testing::Test {
  protected:
   std::string Save(const ParamStore& store, SaveOptions options = {}) {
-    options.compression = Compression::kZstd;
+    options.zstd_level = options.zstd_level.value_or(3);
     EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, options), IsOk());
     return ReadFile(path_);
   }
@@ -79,9 +79,9 @@ class ZstdTest : public testing::Test {
     const auto begin = static_cast<size_t>(manifest.items[0].segments.offsets[0]);
     std::string out = file.substr(0, begin) + stored;
     out.resize(static_cast<size_t>(internal::AlignUp(static_cast<int64_t>(out.size()), 64)));
-    Footer footer = FooterOf(file);
+    internal::Footer footer = FooterOf(file);
     footer.manifest_offset = static_cast<int64_t>(out.size());
-    out += std::string(kFooterSize, 0);
+    out += std::string(internal::kFooterSize, 0);
     footer.file_size = static_cast<int64_t>(out.size());
     footer.manifest_size = 0;
     return WithManifest(WithFooter(out, footer), EncodeManifest(manifest).value());
@@ -151,7 +151,6 @@ TEST_F(ZstdTest, EqualStoresGiveEqualBytes) {
 TEST_F(ZstdTest, LevelsThereAreNotAreRefused) {
   const ParamStore store = Store({{"a", Sparse(5000)}});
   SaveOptions options;
-  options.compression = Compression::kZstd;
   options.zstd_level = 23;
   EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, options),
               StatusIs(StatusCode::kInvalidArgument,

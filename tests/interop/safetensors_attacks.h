@@ -72,7 +72,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
   raw("SevenBytes", std::string(7, '\0'), kDamage, {"expected 8 bytes", "a file of 7"});
   raw("HeaderOfNoBytes", std::string(8, '\0'), kDamage, {"expected '{'", "found none"});
   raw("LengthPastTheEnd", std::string("\3\0\0\0\0\0\0\0{}", 10), kDamage,
-      {"expected a length of at most 2", "found 3", "cut short"});
+      {"expected a length of at most 2", "found 3", "truncated"});
   raw("LengthOfTwoToTheSixtyThree", std::string("\0\0\0\0\0\0\0\x80{}", 10), kDamage,
       {"expected a length of at most 2", "found 9223372036854775808"});
   raw("LengthOfAllOnes", absl::StrCat(std::string(8, '\xff'), "{}"), kDamage,

@@ -47,7 +47,7 @@ TEST_F(SourceTest, Step_IsChosenByNumberOrMetric) {
 TEST_F(SourceTest, MissingStep_IsAUsageError) {
   const std::string run = Run(3);
   EXPECT_THAT(Error({"tree", run + "@7"}, 2),
-              HasSubstr("no checkpoint of step 7; there are 1, 2, 3"));
+              HasSubstr("no checkpoint of step 7; existing: 1, 2, 3"));
   EXPECT_THAT(
       Error({"tree", run, "--step", "best=lss"}, 2),
       AllOf(HasSubstr("no checkpoint has the metric 'lss'"), HasSubstr("did you mean loss?")));

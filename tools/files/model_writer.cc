@@ -120,8 +120,7 @@ absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
   SaveOptions options;
   options.metadata = std::move(model.metadata);
   options.metrics = std::move(model.metrics);
-  if (options_.zstd) options.compression = Compression::kZstd;
-  if (options_.zstd_level) options.zstd_level = *options_.zstd_level;
+  if (options_.zstd) options.zstd_level = options_.zstd_level.value_or(3);
   options.io.progress = ShowProgress();
   options.io.file_system = &files_;
   std::vector<CheckpointItem> items;

@@ -31,7 +31,7 @@ class StoreItem : public SourceItem {
 
 EntryInfo StoreItem::entry(uint32_t place) const {
   const Leaf& leaf = store_.leaf(place);
-  EntryInfo info{slots_.SlotAt(place), leaf.spec()};
+  EntryInfo info{leaf.spec()};
   if (leaf.is_value()) {
     info.value = &leaf.value();
   } else {
