@@ -64,12 +64,12 @@ class CheckpointManager::State {
     if (in_background && options_.skip_if_busy && worker_.busy()) return false;
     if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotStarted(step, failed);
     LEAFSTORE_RETURN_IF_ERROR(MakeWayFor(step));
-    worker_.Start([this, step, save = std::move(save), in_background,
-                   items = std::move(items)]() mutable {
-      for (const CheckpointItem& item : items) save.total_bytes += item.tensor_bytes();
-      if (in_background) KeepMemory(save.total_bytes);
-      return SaveNow(step, std::move(items), std::move(save));
-    });
+    worker_.Start(
+        [this, step, save = std::move(save), in_background, items = std::move(items)]() mutable {
+          for (const CheckpointItem& item : items) save.total_bytes += item.tensor_bytes();
+          if (in_background) KeepMemory(save.total_bytes);
+          return SaveNow(step, std::move(items), std::move(save));
+        });
     if (!in_background) LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     return true;
   }
@@ -158,7 +158,7 @@ class CheckpointManager::State {
     save.io = options_.io;
     save.zstd_level = options_.zstd_level;
     save.history = options_.incremental ? &history_ : nullptr;
-    const absl::Status saved = 
+    const absl::Status saved =
         SaveCheckpoint(directory_.PathOf(step), std::move(items), std::move(save));
     if (!saved.ok()) return NotSaved(step, saved);
     ++saved_;

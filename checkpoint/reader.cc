@@ -152,9 +152,8 @@ absl::StatusOr<Grouping> CheckpointReader::CompileGrouping(absl::string_view ite
 
 absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
                                                          const RestoreOptions& options) const {
-  return WithSource<RestoreReport>(*file_, item, [&](const auto& source) {
-    return internal::LoadInto(source, store, options);
-  });
+  return WithSource<RestoreReport>(
+      *file_, item, [&](const auto& source) { return internal::LoadInto(source, store, options); });
 }
 
 absl::Status CheckpointReader::Verify() const { return internal::Verify(*file_); }

@@ -72,9 +72,8 @@ absl::Status CheckStatics(const ParamStore& store) {
   for (uint32_t place = 0; place < store.size(); ++place) {
     const Leaf& leaf = store.leaf(place);
     if (leaf.is_tensor() || leaf.value().IsValid()) continue;
-    return absl::InvalidArgumentError(absl::StrCat("'", store.PathText(place),
-                                                   "': expected a str in UTF-8, found ",
-                                                   leaf.value().ToString()));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", store.PathText(place), "': expected a str in UTF-8, found ", leaf.value().ToString()));
   }
   return absl::OkStatus();
 }
@@ -146,8 +145,8 @@ class CheckpointWriter::State {
     LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(manifest_.metadata));
     LEAFSTORE_RETURN_IF_ERROR(CheckMetrics(manifest_.metrics));
     if (options_.history != nullptr) {
-      LEAFSTORE_ASSIGN_OR_RETURN(
-          increment_, internal::Increment::Create(options_.history, path_, options_.io));
+      LEAFSTORE_ASSIGN_OR_RETURN(increment_,
+                                 internal::Increment::Create(options_.history, path_, options_.io));
     }
     LEAFSTORE_ASSIGN_OR_RETURN(tensors_, internal::TensorWriter::Create(options_.zstd_level));
     LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile created,
@@ -164,8 +163,8 @@ class CheckpointWriter::State {
       const auto same_name = [&](const auto& other) { return other.name == stores[i].name; };
       if (std::any_of(stores.begin(), stores.begin() + static_cast<ptrdiff_t>(i), same_name) ||
           std::any_of(manifest_.items.begin(), manifest_.items.end(), same_name)) {
-        return absl::AlreadyExistsError(absl::StrCat("expected items of different names, found two '",
-                                                     stores[i].name, "' for ", path_));
+        return absl::AlreadyExistsError(absl::StrCat(
+            "expected items of different names, found two '", stores[i].name, "' for ", path_));
       }
       LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(options.metadata));
       LEAFSTORE_RETURN_IF_ERROR(stores[i].store.CheckNoBorrow("save"));
@@ -203,8 +202,7 @@ class CheckpointWriter::State {
 
  private:
   // Checks a store and puts it on the saved Layout.
-  static absl::Status Prepare(const Layout& layout, const ItemOptions& options,
-                              ParamStore* store) {
+  static absl::Status Prepare(const Layout& layout, const ItemOptions& options, ParamStore* store) {
     LEAFSTORE_RETURN_IF_ERROR(CheckStatics(*store));
     if (options.grouping.has_value() && options.grouping->layout() != layout) {
       return absl::InvalidArgumentError(

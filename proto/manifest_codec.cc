@@ -30,25 +30,6 @@ void EncodeMetadata(const Metadata& metadata, proto::Metadata* out) {
   }
 }
 
-absl::StatusOr<Metadata> DecodeMetadata(const proto::Metadata& in, absl::string_view where) {
-  const std::string column = absl::StrCat(where, ", metadata");
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto keys, DecodeStrings(in.keys(), column));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto values, DecodeStrings(in.values(), column));
-  if (keys.size() != values.size()) {
-    return WrongMessage(column, absl::StrCat(keys.size(), " values, as keys"), values.size());
-  }
-  Metadata metadata;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (i > 0 && keys[i] <= keys[i - 1]) {
-      return WrongMessage(column, absl::StrCat("a key after ", Quoted(keys[i - 1])),
-                          Quoted(keys[i]));
-    }
-    metadata.emplace_hint(metadata.end(), std::string(keys[i]), std::string(values[i]));
-  }
-  if (absl::Status status = CheckMetadata(metadata); !status.ok()) return AsDataLoss(status, where);
-  return metadata;
-}
-
 void EncodeMetrics(const Metrics& metrics, proto::Metrics* out) {
   for (const auto& [name, value] : metrics) {
     AddString(name, out->mutable_names());
@@ -56,21 +37,37 @@ void EncodeMetrics(const Metrics& metrics, proto::Metrics* out) {
   }
 }
 
-absl::StatusOr<Metrics> DecodeMetrics(const proto::Metrics& in) {
-  constexpr absl::string_view kColumn = "manifest, metrics";
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto names, DecodeStrings(in.names(), kColumn));
-  if (names.size() != static_cast<size_t>(in.values_size())) {
-    return WrongMessage(kColumn, absl::StrCat(names.size(), " values, as names"),
-                        static_cast<uint64_t>(in.values_size()));
+// Makes a map of ascending keys and their values.
+template <typename Map, typename Values>
+absl::StatusOr<Map> DecodeMap(const proto::Strings& key_column, const Values& values,
+                              absl::string_view column) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto keys, DecodeStrings(key_column, column));
+  if (keys.size() != static_cast<size_t>(values.size())) {
+    return WrongMessage(column, absl::StrCat(keys.size(), " values, as keys"),
+                        static_cast<uint64_t>(values.size()));
   }
-  Metrics metrics;
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (i > 0 && names[i] <= names[i - 1]) {
-      return WrongMessage(kColumn, absl::StrCat("a name after ", Quoted(names[i - 1])),
-                          Quoted(names[i]));
+  Map map;
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (i > 0 && keys[i] <= keys[i - 1]) {
+      return WrongMessage(column, absl::StrCat("a key after ", Quoted(keys[i - 1])),
+                          Quoted(keys[i]));
     }
-    metrics.emplace_hint(metrics.end(), std::string(names[i]), in.values(static_cast<int>(i)));
+    map.emplace_hint(map.end(), std::string(keys[i]), values[static_cast<int>(i)]);
   }
+  return map;
+}
+
+absl::StatusOr<Metadata> DecodeMetadata(const proto::Metadata& in, absl::string_view where) {
+  const std::string column = absl::StrCat(where, ", metadata");
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto values, DecodeStrings(in.values(), column));
+  LEAFSTORE_ASSIGN_OR_RETURN(Metadata metadata, DecodeMap<Metadata>(in.keys(), values, column));
+  if (absl::Status status = CheckMetadata(metadata); !status.ok()) return AsDataLoss(status, where);
+  return metadata;
+}
+
+absl::StatusOr<Metrics> DecodeMetrics(const proto::Metrics& in) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Metrics metrics,
+                             DecodeMap<Metrics>(in.names(), in.values(), "manifest, metrics"));
   if (absl::Status status = CheckMetrics(metrics); !status.ok()) {
     return AsDataLoss(status, "manifest");
   }
@@ -86,18 +83,12 @@ void EncodeBases(const std::vector<BaseFile>& bases, proto::Manifest* out) {
   }
 }
 
-// Returns whether a name is a file in the directory of the checkpoint, as no other file may be opened.
-bool IsFileName(absl::string_view name) {
-  return !name.empty() && name != "." && name != ".." && internal::IsValidUtf8(name) &&
-         name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
-}
-
 absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
   constexpr absl::string_view kColumn = "manifest, bases";
   std::vector<BaseFile> bases;
   absl::flat_hash_set<absl::string_view> names;
   for (const proto::Base& base : in.bases()) {
-    if (!IsFileName(base.name())) {
+    if (!IsPlainFileName(base.name())) {
       return WrongMessage(kColumn, "the name of a file, without a directory", Quoted(base.name()));
     }
     if (!names.insert(base.name()).second) {
@@ -129,7 +120,7 @@ absl::Status CheckBasesInUse(const Manifest& manifest) {
   if (unused == used.end()) return absl::OkStatus();
   return WrongMessage(
       "manifest, bases", "each in use",
-      absl::StrCat(Quoted(manifest.bases[unused - used.begin()].name), ", which no tensor is in"));
+      absl::StrCat(Quoted(manifest.bases[unused - used.begin()].name), ", which has no tensor"));
 }
 
 void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
@@ -141,24 +132,23 @@ void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
   out->mutable_bases()->Assign(segments.bases.begin(), segments.bases.end());
 }
 
-// Checks that a column has an entry for each tensor, or none if it may be omitted.
-absl::Status CheckLength(size_t found, uint32_t tensors, bool may_be_left_out,
-                         absl::string_view where, absl::string_view column) {
-  if (found == tensors || (found == 0 && may_be_left_out)) return absl::OkStatus();
-  return WrongMessage(absl::StrCat(where, ", column ", column),
-                      absl::StrCat(tensors, " entries, one a tensor"), found);
-}
-
 absl::StatusOr<SegmentColumns> DecodeSegments(const proto::Segments& in, uint32_t tensors,
                                               absl::string_view where) {
   constexpr uint64_t kMostSize = std::numeric_limits<int64_t>::max();
-  const auto size = [](const auto& column) { return static_cast<size_t>(column.size()); };
-  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.offsets()), tensors, false, where, "offsets"));
-  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.checksums()), tensors, false, where, "checksums"));
-  LEAFSTORE_RETURN_IF_ERROR(CheckLength(in.codecs().size(), tensors, true, where, "codecs"));
-  LEAFSTORE_RETURN_IF_ERROR(
-      CheckLength(size(in.stored_sizes()), tensors, true, where, "stored_sizes"));
-  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.bases()), tensors, true, where, "bases"));
+  const struct {
+    absl::string_view name;
+    size_t size;
+    bool optional;
+  } columns[] = {{"offsets", static_cast<size_t>(in.offsets_size()), false},
+                 {"checksums", static_cast<size_t>(in.checksums_size()), false},
+                 {"codecs", in.codecs().size(), true},
+                 {"stored_sizes", static_cast<size_t>(in.stored_sizes_size()), true},
+                 {"bases", static_cast<size_t>(in.bases_size()), true}};
+  for (const auto& column : columns) {
+    if (column.size == tensors || (column.size == 0 && column.optional)) continue;
+    return WrongMessage(absl::StrCat(where, ", column ", column.name),
+                        absl::StrCat(tensors, " entries, one per tensor"), column.size);
+  }
   SegmentColumns out;
   out.offsets.reserve(tensors);
   for (const uint64_t offset : in.offsets()) {
@@ -273,7 +263,7 @@ class ManifestEncoder {
     if (item.layout.has_def()) {
       LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, item.layout.def());
       const auto [it, is_new] =
-          numbers_.try_emplace(def, static_cast<uint32_t>(numbers_.size() + 1));
+          indices_.try_emplace(def, static_cast<uint32_t>(indices_.size() + 1));
       if (is_new) LEAFSTORE_RETURN_IF_ERROR(EncodeTreeDefMessage(def, manifest->add_treedefs()));
       out->set_treedef(it->second);
     } else {
@@ -286,7 +276,7 @@ class ManifestEncoder {
     return absl::OkStatus();
   }
 
-  absl::flat_hash_map<TreeDef, uint32_t> numbers_;
+  absl::flat_hash_map<TreeDef, uint32_t> indices_;
 };
 
 }  // namespace
@@ -297,6 +287,11 @@ absl::Status CheckItemName(absl::string_view name) {
   return absl::InvalidArgumentError(
       absl::StrCat("expected an item's name in UTF-8 and not empty, found ",
                    name.empty() ? "''" : Value(Bytes{std::string(name)}).ToString()));
+}
+
+bool IsPlainFileName(absl::string_view name) {
+  return !name.empty() && name != "." && name != ".." && internal::IsValidUtf8(name) &&
+         name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
 }
 
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {

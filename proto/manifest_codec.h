@@ -84,6 +84,10 @@ struct Manifest {
 // Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
 
+// Returns whether a name is UTF-8 and has no directory. No other file may be opened because a file
+// names it.
+bool IsPlainFileName(absl::string_view name);
+
 // Encodes a manifest, which must be consistent as above. error ResourceExhausted: over 2 GiB.
 // O(bytes).
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest);

@@ -30,11 +30,10 @@ absl::StatusOr<OpenFile> OpenFooted(const std::string& path, const IoOptions& io
   if (!absl::IsDataLoss(footer.status()) || size >= expected_size) {
     return file.bytes->WithPath(footer.status());
   }
-  return file.bytes->WithPath(
-      WithReason(absl::DataLossError(absl::StrCat("expected a file of ", expected_size,
-                                                  " bytes, found ", size,
-                                                  "; the file is truncated")),
-                 ErrorReason::kTruncated));
+  return file.bytes->WithPath(WithReason(
+      absl::DataLossError(absl::StrCat("expected a file of ", expected_size, " bytes, found ", size,
+                                       "; the file is truncated")),
+      ErrorReason::kTruncated));
 }
 
 // The leaves at some places of an item.
@@ -69,15 +68,13 @@ absl::StatusOr<Footer> ReadFooter(const FileBytes& bytes) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto head,
                              bytes.Get(0, std::min(size, kPreambleSize), &scratch));
   LEAFSTORE_ASSIGN_OR_RETURN(const Preamble preamble, DecodePreamble(head));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto tail,
-                             bytes.Get(size - kFooterSize, kFooterSize, &scratch));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto tail, bytes.Get(size - kFooterSize, kFooterSize, &scratch));
   return DecodeFooter(tail, preamble, size);
 }
 
 absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
                                   const IoOptions& io) {
-  absl::StatusOr<OpenFile> opened =
-      OpenFooted(InDirectoryOf(path, base.name), io, base.file_size);
+  absl::StatusOr<OpenFile> opened = OpenFooted(InDirectoryOf(path, base.name), io, base.file_size);
   if (!opened.ok()) {
     absl::Status why = WithContext(opened.status(), "base");
     return absl::IsNotFound(why) ? WithReason(std::move(why), ErrorReason::kMissingBase) : why;
@@ -86,11 +83,11 @@ absl::StatusOr<OpenFile> OpenBase(absl::string_view path, const BaseFile& base,
   if (found.file_size == base.file_size && found.manifest_checksum == base.manifest_checksum) {
     return opened;
   }
-  return absl::DataLossError(absl::StrCat(
-      "base ", opened->bytes->path(), ": expected the file of ", base.file_size,
-      " bytes with manifest checksum ", absl::Hex(base.manifest_checksum, absl::kZeroPad16),
-      ", found one of ", found.file_size, " bytes with ",
-      absl::Hex(found.manifest_checksum, absl::kZeroPad16)));
+  return absl::DataLossError(absl::StrCat("base ", opened->bytes->path(), ": expected the file of ",
+                                          base.file_size, " bytes with manifest checksum ",
+                                          absl::Hex(base.manifest_checksum, absl::kZeroPad16),
+                                          ", found one of ", found.file_size, " bytes with ",
+                                          absl::Hex(found.manifest_checksum, absl::kZeroPad16)));
 }
 
 absl::StatusOr<std::shared_ptr<const CheckpointFile>> CheckpointFile::Open(

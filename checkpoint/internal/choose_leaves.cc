@@ -115,8 +115,7 @@ absl::StatusOr<Leaf> LoadLeaf(const LeafSource& source, absl::string_view path) 
   return std::move(leaves[0]);
 }
 
-absl::StatusOr<Grouping> CompileGrouping(const LeafSource& source,
-                                         std::vector<NamedFilter> filters,
+absl::StatusOr<Grouping> CompileGrouping(const LeafSource& source, std::vector<NamedFilter> filters,
                                          const GroupingOptions& options) {
   const LayoutPart& part = source.part;
   absl::StatusOr<Grouping> grouping;

@@ -26,8 +26,7 @@ absl::StatusOr<Leaf> LoadLeaf(const LeafSource& source, absl::string_view path);
 
 // Compiles a grouping of the leaves from their specs. If a filter is a Callable, which may read
 // bytes, loads them. error: Grouping::Compile's, and the source's.
-absl::StatusOr<Grouping> CompileGrouping(const LeafSource& source,
-                                         std::vector<NamedFilter> filters,
+absl::StatusOr<Grouping> CompileGrouping(const LeafSource& source, std::vector<NamedFilter> filters,
                                          const GroupingOptions& options);
 
 }  // namespace leafstore::internal

@@ -41,8 +41,7 @@ std::array<std::byte, kSectionSize> EncodeSection(absl::string_view magic, const
   Section<Fields> section = {};
   std::memcpy(section.magic, magic.data(), magic.size());
   section.fields = fields;
-  section.checksum =
-      ChecksumOfSection(std::bit_cast<std::array<std::byte, kSectionSize>>(section));
+  section.checksum = ChecksumOfSection(std::bit_cast<std::array<std::byte, kSectionSize>>(section));
   return std::bit_cast<std::array<std::byte, kSectionSize>>(section);
 }
 
@@ -110,11 +109,11 @@ absl::StatusOr<Preamble> DecodePreamble(absl::Span<const std::byte> bytes) {
       DecodeSection<Preamble>("preamble", kPreambleMagic, "", bytes);
   if (!preamble.ok()) return WithReason(preamble.status(), ErrorReason::kNotThisFormat);
   if (preamble->min_reader <= kFormatVersion) return preamble;
-  return WithReason(
-      absl::UnimplementedError(absl::StrCat(
-          "preamble: the file has format version ", preamble->producer, " and requires a reader of ",
-          "version ", preamble->min_reader, "; this reader has version ", kFormatVersion)),
-      ErrorReason::kNewerVersion);
+  return WithReason(absl::UnimplementedError(
+                        absl::StrCat("preamble: the file has format version ", preamble->producer,
+                                     " and requires a reader of ", "version ", preamble->min_reader,
+                                     "; this reader has version ", kFormatVersion)),
+                    ErrorReason::kNewerVersion);
 }
 
 absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Preamble& preamble,
@@ -137,10 +136,10 @@ absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Pre
     return absl::DataLossError(absl::StrCat(sizes, "; bytes were appended to it"));
   }
   if (footer->versions != preamble) {
-    return absl::DataLossError(absl::StrCat(
-        "footer: expected the preamble's versions ", preamble.producer, " and ",
-        preamble.min_reader, ", found ", footer->versions.producer, " and ",
-        footer->versions.min_reader));
+    return absl::DataLossError(absl::StrCat("footer: expected the preamble's versions ",
+                                            preamble.producer, " and ", preamble.min_reader,
+                                            ", found ", footer->versions.producer, " and ",
+                                            footer->versions.min_reader));
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckManifestPlace(*footer));
   return footer;

@@ -36,8 +36,7 @@ bool AnyHasMetric(absl::Span<const StepRecord> checkpoints, const Retention& ret
 }
 
 // Keeps the `last` newest undamaged checkpoints, and at least one.
-void KeepLast(absl::Span<const StepRecord> checkpoints, size_t last,
-              std::vector<bool>* keep) {
+void KeepLast(absl::Span<const StepRecord> checkpoints, size_t last, std::vector<bool>* keep) {
   size_t found = 0;
   for (size_t i = checkpoints.size(); i > 0 && found < std::max<size_t>(last, 1); --i) {
     if (checkpoints[i - 1].damaged) continue;
@@ -70,8 +69,7 @@ void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep
 
 }  // namespace
 
-bool IsBetter(const StepRecord& a, const StepRecord& b,
-              const Retention& retention) {
+bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retention) {
   const std::optional<double> metric_a = MetricOf(a, retention);
   const std::optional<double> metric_b = MetricOf(b, retention);
   if (metric_a != metric_b) return metric_a > metric_b;  // nullopt is less than any value

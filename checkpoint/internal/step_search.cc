@@ -35,9 +35,9 @@ absl::Status NoSuchStep(absl::string_view directory, int64_t step,
   constexpr size_t kMostNamed = 20;
   const size_t unnamed = steps.size() - std::min(steps.size(), kMostNamed);
   return WithReason(
-      absl::NotFoundError(absl::StrCat(directory, ": no checkpoint of step ", step, "; existing: ",
-                                       steps.empty() ? "none" : "", unnamed > 0 ? "..., " : "",
-                                       absl::StrJoin(steps.subspan(unnamed), ", "))),
+      absl::NotFoundError(absl::StrCat(
+          directory, ": no checkpoint of step ", step, "; existing: ", steps.empty() ? "none" : "",
+          unnamed > 0 ? "..., " : "", absl::StrJoin(steps.subspan(unnamed), ", "))),
       ErrorReason::kUnknownName);
 }
 

@@ -86,8 +86,8 @@ class Loader {
 
   absl::StatusOr<Tensor> Copy(size_t index, const EntryInfo& entry, const FileBytes& file,
                               bool can_read_alone) {
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        Tensor tensor, Tensor::Uninitialized(entry.spec.dtype(), entry.spec.shape()));
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
+                               Tensor::Uninitialized(entry.spec.dtype(), entry.spec.shape()));
     LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
     if (can_read_alone && entry.stored_size > kLarge) {
       LEAFSTORE_RETURN_IF_ERROR(file.ReadAt(entry.offset, writing.bytes()));
@@ -103,8 +103,8 @@ class Loader {
   absl::StatusOr<Tensor> Decompress(size_t index, const EntryInfo& entry, const FileBytes& file) {
     LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, Get(index, entry, file));
     LEAFSTORE_RETURN_IF_ERROR(CheckZstdFrames(bytes, entry.spec.byte_size()));
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        Tensor tensor, Tensor::Uninitialized(entry.spec.dtype(), entry.spec.shape()));
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
+                               Tensor::Uninitialized(entry.spec.dtype(), entry.spec.shape()));
     LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
     if (!decompressor_.has_value()) {
       LEAFSTORE_ASSIGN_OR_RETURN(decompressor_, ZstdDecompressor::Create());
@@ -183,8 +183,7 @@ absl::StatusOr<std::vector<Leaf>> LoadStored(const StoredLeaves& leaves, size_t 
   }
   std::vector<Leaf> out(count);
   std::vector<absl::Status> statuses(ends.size());
-  const int threads =
-      ThreadsFor(io.threads, kBytesPerThread * static_cast<int64_t>(ends.size()));
+  const int threads = ThreadsFor(io.threads, kBytesPerThread * static_cast<int64_t>(ends.size()));
   ParallelFor(ends.size(), threads, [&](size_t run) {
     Loader loader(leaves, ends[run], verify);
     for (size_t i = run == 0 ? 0 : ends[run - 1]; i < ends[run] && statuses[run].ok(); ++i) {

@@ -68,8 +68,7 @@ class CorruptionInfo {
 class Verifier {
  public:
   explicit Verifier(const CheckpointFile& file)
-      : file_(file),
-        progress_(file.options().io.progress, StoredBytes(file.manifest())) {}
+      : file_(file), progress_(file.options().io.progress, StoredBytes(file.manifest())) {}
 
   absl::Status Verify() {
     LEAFSTORE_RETURN_IF_ERROR(VerifyOwn());
@@ -88,10 +87,10 @@ class Verifier {
       LEAFSTORE_RETURN_IF_ERROR(damage_.Note(absl::DataLossError(
           "footer: expected the one that was there when the file was opened, found another")));
     }
-    LEAFSTORE_RETURN_IF_ERROR(damage_.Note(
-        bytes->CheckChecksum(footer.manifest_offset, footer.manifest_size,
-                             footer.manifest_checksum),
-        "manifest: "));
+    LEAFSTORE_RETURN_IF_ERROR(
+        damage_.Note(bytes->CheckChecksum(footer.manifest_offset, footer.manifest_size,
+                                          footer.manifest_checksum),
+                     "manifest: "));
     LEAFSTORE_RETURN_IF_ERROR(VerifySegments(*bytes));
     return damage_.Note(bytes->CheckZeros(footer.manifest_offset + footer.manifest_size,
                                           footer.file_size - kFooterSize,

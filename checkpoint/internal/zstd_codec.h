@@ -45,13 +45,11 @@ class ZstdCompressor {
   absl::StatusOr<absl::Span<const std::byte>> Compress(absl::Span<const std::byte> content);
 
  private:
-  struct Free {
-    void operator()(ZSTD_CCtx_s* context) const;
-  };
-  ZstdCompressor(std::unique_ptr<ZSTD_CCtx_s, Free> context, Buffer frame)
+  using Context = std::unique_ptr<ZSTD_CCtx_s, size_t (*)(ZSTD_CCtx_s*)>;
+  ZstdCompressor(Context context, Buffer frame)
       : context_(std::move(context)), frame_(std::move(frame)) {}
 
-  std::unique_ptr<ZSTD_CCtx_s, Free> context_;
+  Context context_;
   Buffer frame_;  // large enough for any frame
 };
 
@@ -70,13 +68,10 @@ class ZstdDecompressor {
   absl::Status Decompress(absl::Span<const std::byte> stored, absl::Span<std::byte> out);
 
  private:
-  struct Free {
-    void operator()(ZSTD_DCtx_s* context) const;
-  };
-  explicit ZstdDecompressor(std::unique_ptr<ZSTD_DCtx_s, Free> context)
-      : context_(std::move(context)) {}
+  using Context = std::unique_ptr<ZSTD_DCtx_s, size_t (*)(ZSTD_DCtx_s*)>;
+  explicit ZstdDecompressor(Context context) : context_(std::move(context)) {}
 
-  std::unique_ptr<ZSTD_DCtx_s, Free> context_;
+  Context context_;
 };
 
 }  // namespace leafstore::internal

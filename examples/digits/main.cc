@@ -68,8 +68,7 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
   for (const auto& [step, why] : newest.skipped) {
     // Training must not overwrite a checkpoint of a newer leafstore, for example.
     if (!absl::IsDataLoss(why)) return why;
-    std::fprintf(stderr, "digits: skipped step %d: %s\n", static_cast<int>(step),
-                 std::string(why.message()).c_str());
+    std::fprintf(stderr, "digits: skipped: %s\n", std::string(why.message()).c_str());
   }
   std::printf("going on from %s\n", newest.reader.path().c_str());
   return trainer;

@@ -97,7 +97,7 @@ void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
 
 class CrashTest : public testing::TestWithParam<How> {};
 
-TEST_P(CrashTest, TheNewestCommittedCheckpointIsThereWhateverTheDiskKept) {
+TEST_P(CrashTest, Crash_KeepsTheNewestCommittedCheckpoint) {
   constexpr int kStatesACall = Dose(60, 300, 15);
   constexpr int kStatesASync = Dose(800, 4000, 200);  // where something is written and not synced
   CrashDisk disk;
@@ -146,7 +146,7 @@ TEST_P(CrashTest, TheNewestCommittedCheckpointIsThereWhateverTheDiskKept) {
 }
 
 // Every call that changes something fails once, in every way that a disk fails.
-TEST_P(CrashTest, AFailureOfAnyCallLosesNothing) {
+TEST_P(CrashTest, FailureOfAnyCall_LosesNothing) {
   const std::vector<absl::Status> failures = {absl::InternalError("Input/output error"),
                                               absl::ResourceExhaustedError("No space left"),
                                               absl::UnavailableError("Interrupted")};

@@ -22,7 +22,7 @@ inline internal::Footer FooterOf(const std::string& file) {
   const auto bytes = BytesOf(file);
   const internal::Preamble preamble = internal::DecodePreamble(bytes).value();
   return internal::DecodeFooter(bytes.subspan(file.size() - internal::kFooterSize), preamble,
-                      static_cast<int64_t>(file.size()))
+                                static_cast<int64_t>(file.size()))
       .value();
 }
 

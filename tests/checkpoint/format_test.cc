@@ -17,7 +17,7 @@ namespace {
 using absl::StatusCode;
 using testing::HasSubstr;
 
-TEST(FormatTest, ThePreambleNeverChanges) {
+TEST(FormatTest, Preamble_NeverChanges) {
   const auto bytes = internal::EncodePreamble({.producer = 1, .min_reader = 1});
   const std::string found(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   EXPECT_EQ(found.substr(0, 16), std::string("\x89LEAF\r\n\x1a\1\0\0\0\1\0\0\0", 16));
@@ -27,13 +27,13 @@ TEST(FormatTest, ThePreambleNeverChanges) {
   EXPECT_EQ(back.min_reader, 1u);
 }
 
-TEST(FormatTest, AShortPreambleIsDamage) {
+TEST(FormatTest, ShortPreamble_IsDataLoss) {
   const auto bytes = internal::EncodePreamble({});
   EXPECT_THAT(internal::DecodePreamble(absl::MakeConstSpan(bytes).subspan(0, 63)),
               StatusIs(StatusCode::kDataLoss, HasSubstr("the end of the file after 63")));
 }
 
-TEST(FormatTest, TheFooterComesBack) {
+TEST(FormatTest, Footer_RoundTrips) {
   internal::Footer footer;
   footer.manifest_offset = 128;
   footer.manifest_size = 70;
@@ -49,7 +49,7 @@ TEST(FormatTest, TheFooterComesBack) {
       StatusIs(StatusCode::kDataLoss, HasSubstr("a file of at least 128 bytes, found 100")));
 }
 
-TEST(FormatTest, SegmentsBeginAtALineOrAPage) {
+TEST(FormatTest, Segments_AlignToCacheLinesOrPages) {
   EXPECT_EQ(internal::SegmentAlignmentFor(1), 64);
   EXPECT_EQ(internal::SegmentAlignmentFor(65535), 64);
   EXPECT_EQ(internal::SegmentAlignmentFor(65536), 4096);
@@ -58,12 +58,12 @@ TEST(FormatTest, SegmentsBeginAtALineOrAPage) {
   EXPECT_EQ(internal::AlignUp(64, 64), 64);
 }
 
-TEST(FormatTest, ChecksumsAreXxh3) {
+TEST(FormatTest, Checksums_AreXxh3) {
   EXPECT_EQ(internal::Checksum({}), internal::kChecksumOfNothing);
   EXPECT_EQ(internal::Checksum(BytesOf("abc")), 0x78af5f94892f3950u);
 }
 
-TEST(FormatTest, ZerosAreZeros) {
+TEST(FormatTest, IsZero_FindsAnyOtherByte) {
   EXPECT_TRUE(internal::IsZero({}));
   for (size_t size : {1, 2, 63, 64, 1000}) {
     std::string bytes(size, '\0');

@@ -91,7 +91,7 @@ std::string HexDump(const std::string& bytes) {
   return out;
 }
 
-TEST(GoldenTest, TheCheckedInFileIsReadAsItWasWritten) {
+TEST(GoldenTest, CheckedInFile_LoadsItsOriginalContents) {
   TempDir dir;
   if (Updating()) {
     ASSERT_THAT(SaveEveryKind(kGolden), IsOk());
@@ -112,14 +112,14 @@ TEST(GoldenTest, TheCheckedInFileIsReadAsItWasWritten) {
   EXPECT_EQ(reader->Load("moments").value().size(), 2u);
 }
 
-TEST(GoldenTest, WritingItAgainGivesTheSameBytes) {
+TEST(GoldenTest, SavingTheSameModel_ProducesTheSameBytes) {
   TempDir dir;
   const std::string path = dir.File("again.leaf");
   ASSERT_THAT(SaveEveryKind(path), IsOk());
   EXPECT_EQ(ReadFile(path), ReadFile(kGolden));
 }
 
-TEST(GoldenTest, WhatWasLoadedIsWrittenToTheSameBytes) {
+TEST(GoldenTest, SavingTheLoadedItems_ProducesTheSameBytes) {
   TempDir dir;
   const std::string path = dir.File("again.leaf");
   const CheckpointReader reader = CheckpointReader::Open(kGolden).value();
@@ -136,7 +136,7 @@ TEST(GoldenTest, WhatWasLoadedIsWrittenToTheSameBytes) {
   EXPECT_EQ(ReadFile(path), ReadFile(kGolden));
 }
 
-TEST(GoldenTest, TheExampleInTheDocumentIsARealFile) {
+TEST(GoldenTest, DocumentedExample_IsARealFile) {
   TempDir dir;
   const std::string path = dir.File("example.leaf");
   ASSERT_THAT(SaveExample(path), IsOk());

@@ -156,7 +156,7 @@ bool NamesAPlace(absl::string_view message) {
   return false;
 }
 
-TEST(RandomDamageTest, IsAlwaysFoundAndNamed) {
+TEST(RandomDamageTest, RandomDamage_IsAlwaysFoundAndNamed) {
   const int damages = Dose(3'000, 100'000);
   const std::string good = GoodFile();
   ASSERT_THAT(ReadAll(good, ReadMode::kMap), IsOk());

@@ -78,7 +78,7 @@ TEST(NpyTest, UnsupportedDType_IsAnErrorWithoutRawBits) {
   expect_raw(PatternTensor(DType::kF32, {2}), DType::kF32, {2});
 }
 
-TEST(NpyTest, ReadsAllVersions) {
+TEST(NpyTest, Load_ReadsAllVersions) {
   const std::string dict = "{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }";
   for (const char version : {'\1', '\2', '\3'}) {
     const Tensor tensor =
@@ -188,7 +188,7 @@ TEST(NpyTest, Errors_NameAnyFile) {
 
 class NpyAttackTest : public testing::TestWithParam<NpyAttack> {};
 
-TEST_P(NpyAttackTest, HasTheExpectedError) {
+TEST_P(NpyAttackTest, EveryAttack_HasItsExpectedError) {
   const absl::StatusOr<Tensor> loaded = LoadNpyBytes(GetParam().file);
   EXPECT_THAT(loaded,
               StatusIs(GetParam().code, AllOf(HasSubstr("x.npy: "), HasSubstr(GetParam().words))));

@@ -49,7 +49,7 @@ TEST(SafetensorsReaderTest, Reader_ListsTheTensors) {
   for (uint32_t i = 0; i < reader.size(); ++i) names.emplace_back(reader.name(i));
   EXPECT_THAT(names, ElementsAre("steps", "nothing", "layers.0.bias", "layers.0.weight",
                                  "layers.1.weight", "mask"));
-  const SafetensorsInfo info = reader.entry(3);
+  const EntryInfo info = reader.entry(3);
   EXPECT_EQ(info.spec, LeafSpec(DType::kF32, {2, 3}));
   EXPECT_EQ(reader.GetIndex("mask").value(), 5u);
   EXPECT_THAT(reader.GetIndex("layers.0.wieght"),
@@ -109,7 +109,7 @@ TEST_P(SafetensorsModeTest, LoadInto_ReplacesTheLeavesOfAModel) {
                                            "f32[3, 2], found f32[2, 3]")));
 }
 
-TEST_P(SafetensorsModeTest, LoadsEveryDType) {
+TEST_P(SafetensorsModeTest, Load_ReturnsEveryDType) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   std::vector<NamedTensor> tensors;
@@ -123,7 +123,7 @@ TEST_P(SafetensorsModeTest, LoadsEveryDType) {
   }
 }
 
-TEST_P(SafetensorsModeTest, LoadsManySmallAndLargeTensors) {
+TEST_P(SafetensorsModeTest, Load_OfManySmallAndLargeTensors_IsExact) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   std::vector<NamedTensor> tensors;
@@ -283,7 +283,7 @@ TEST(SafetensorsReaderTest, NameStyles_DecideThePaths) {
   }
 }
 
-TEST(SafetensorsReaderTest, ThreadsMayShareOneReader) {
+TEST(SafetensorsReaderTest, Reader_IsSafeFromManyThreads) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const ParamStore store = SmallNamedStore();

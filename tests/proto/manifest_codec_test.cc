@@ -129,8 +129,9 @@ TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
   EXPECT_THAT(
       with("a.leaf", 2),
       IsDataLoss("item 'two', column bases: expected at most 1, the number of bases, found"));
-  EXPECT_THAT(with("a.leaf", 0),
-              IsDataLoss("manifest, bases: expected each in use, found 'a.leaf', which no tensor"));
+  EXPECT_THAT(
+      with("a.leaf", 0),
+      IsDataLoss("manifest, bases: expected each in use, found 'a.leaf', which has no tensor"));
   EXPECT_THAT(ChangedManifest([](auto* m) {
                 m->add_bases()->set_name("a");
                 m->add_bases()->set_name("a");
@@ -169,8 +170,9 @@ TEST(ManifestCodecTest, InvalidSegmentColumns_AreDataLoss) {
   const auto with = [](auto change) {
     return ChangedManifest([&](auto* m) { change(m->mutable_items(1)->mutable_segments()); });
   };
-  EXPECT_THAT(with([](auto* s) { s->mutable_offsets()->RemoveLast(); }),
-              IsDataLoss("item 'two', column offsets: expected 3 entries, one a tensor, found 2"));
+  EXPECT_THAT(
+      with([](auto* s) { s->mutable_offsets()->RemoveLast(); }),
+      IsDataLoss("item 'two', column offsets: expected 3 entries, one per tensor, found 2"));
   EXPECT_THAT(with([](auto* s) { s->clear_offsets(); }), IsDataLoss("column offsets"));
   EXPECT_THAT(with([](auto* s) { s->add_checksums(1); }), IsDataLoss("column checksums"));
   EXPECT_THAT(with([](auto* s) { s->set_codecs("\1"); }), IsDataLoss("column codecs"));

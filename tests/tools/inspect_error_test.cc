@@ -96,7 +96,7 @@ TEST_F(InspectErrorTest, FileOfANewerVersion) {
   WriteFile(path_, newer);
   ExpectBad(
       HasSubstr("preamble: the file has format version 9 and requires a reader of version "
-                "2; this reader is of version 1; use a newer leafstore to read it\n"));
+                "2; this reader has version 1; use a newer leafstore to read it\n"));
   EXPECT_EQ(ReadFile(path_), newer);
 }
 

@@ -185,7 +185,7 @@ absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leave
   }
   const absl::StatusOr<Tensor> tensor = read.view.ToTensor();
   if (!tensor.ok()) return FileError(options.npy, tensor.status());
-  NpySaveOptions npy;
+  NumpyOptions npy;
   npy.raw_bits = options.raw_bits;
   npy.io.file_system = &files;
   LEAFSTORE_RETURN_IF_ERROR(FileError(options.npy, SaveNpy(options.npy, *tensor, npy)));

@@ -57,7 +57,7 @@ absl::StatusOr<std::unique_ptr<Source>> SourceOf(SourceFormat format, const std:
 
 absl::StatusOr<std::unique_ptr<Source>> OpenNpz(const std::string& file,
                                                 const SourceOptions& options) {
-  NpzReadOptions read;
+  NumpyOptions read;
   read.names = options.names;
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, LoadNpz(file, read));
   return SourceOf(SourceFormat::kNpz, file, std::move(store));

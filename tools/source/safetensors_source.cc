@@ -1,4 +1,3 @@
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,20 +21,7 @@ class SafetensorsItem : public SourceItem {
     grouping_ = leaves.grouping();
   }
 
-  EntryInfo entry(uint32_t place) const override {
-    const Slot slot = slots_.SlotAt(place);
-    const std::optional<uint32_t> tensor = leaves_.tensor(place);
-    if (!tensor) {
-      const Value* value = leaves_.value(place);
-      return {slot, LeafSpec(value->kind()), value};
-    }
-    const SafetensorsInfo found = reader_.entry(*tensor);
-    EntryInfo info{slot, found.spec};
-    info.stored_size = found.spec.byte_size();
-    info.offset = found.offset;
-    if (reader_.is_set()) info.base = found.shard + 1;
-    return info;
-  }
+  EntryInfo entry(uint32_t place) const override { return leaves_.entry(place); }
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
     return reader_.Load({.places = std::vector<uint32_t>(places.begin(), places.end())});
   }
@@ -67,7 +53,7 @@ absl::StatusOr<std::unique_ptr<Source>> OpenSafetensors(const std::string& file,
   source->description = "safetensors";
   if (reader.metadata()) source->metadata = *reader.metadata();
   if (reader.is_set()) {
-    for (const SafetensorsShard& shard : reader.shards()) source->other_files.push_back(shard.name);
+    source->other_files = reader.shards();
     absl::StrAppend(&source->description, ", ",
                     CountOf(static_cast<int64_t>(source->other_files.size()), "shard", "shards"));
   }

@@ -1,9 +1,6 @@
 // The structure of a store in the metadata of a safetensors file: TreeDef, static leaves, ties,
 // tags, groups, and the slots of a group.
 //
-//   metadata[kSafetensorsStructureKey] = EncodeSafetensorsStructure(structure).value();
-//   SafetensorsStructure structure = DecodeSafetensorsStructure(text).value();
-//
 // The value is a text of four parts separated by colons, `1:dotted:0123456789abcdef:CgoD...`: the
 // version; the style of the names, `dotted` or `canonical`; XXH3-64 of the message in hexadecimal;
 // and the message leafstore.proto.StoreSpec (proto/store_spec.proto) in base64 (RFC 4648, with
@@ -11,10 +8,8 @@
 //
 // Errors of decoding. DataLoss: not in this form, a wrong checksum, or an invalid message.
 // Unimplemented: another version.
-//
-// Threads: pure functions; safe.
-#ifndef LEAFSTORE_INTEROP_SAFETENSORS_STRUCTURE_H_
-#define LEAFSTORE_INTEROP_SAFETENSORS_STRUCTURE_H_
+#ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_STRUCTURE_H_
+#define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_STRUCTURE_H_
 
 #include <string>
 
@@ -22,9 +17,9 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/interop/names.h"
-#include "leafstore/proto/store_spec_codec.h"
+#include "leafstore/proto/internal/store_spec_codec.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 inline constexpr absl::string_view kSafetensorsStructureKey = "leafstore.structure";
 
@@ -38,6 +33,9 @@ struct SafetensorsStructure {
 absl::StatusOr<std::string> EncodeSafetensorsStructure(const SafetensorsStructure& structure);
 absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_view text);
 
-}  // namespace leafstore
+// Returns DataLoss for the structure of a file.
+absl::Status DamagedStructure(absl::string_view expected, absl::string_view found);
 
-#endif  // LEAFSTORE_INTEROP_SAFETENSORS_STRUCTURE_H_
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_STRUCTURE_H_
