@@ -21,8 +21,8 @@
 // Save returns when the checkpoint is complete. SaveAsync returns at once; a thread of the manager
 // saves the contents that the items had at the call. Items are snapshots, so training continues and
 // no later write reaches the file. A leaf that is written while its snapshot waits is copied once
-// (copy-on-write); each leaf is released as soon as it is in the file. One save runs at a time;
-// while one is still running, SaveAsync waits for it or does nothing (ManagerOptions::skip_if_busy).
+// (copy-on-write); each leaf is released as soon as it is in the file. One save runs at a time: the
+// next SaveAsync waits for it, or does nothing (ManagerOptions::skip_if_busy).
 //
 // The error of a failed background save is never lost: the next call of Save, SaveAsync, Remove or
 // Wait returns it and does nothing else. If that call is itself refused, for a step below 0 or an
@@ -47,14 +47,13 @@
 // Retention. After each save, checkpoints that no rule keeps and that no kept one needs are
 // removed; never the newest, nor the one just saved. Those that cannot be opened, or that Restore
 // has found damaged, count for no rule and are kept. While a checkpoint is from a newer leafstore,
-// or this process cannot read one, all are kept, as that one may need any of
-// them.
+// or this process cannot read one, all are kept, as that one may need any of them.
 //
 // Errors. FailedPrecondition: another manager has locked the directory; this one is read-only.
 // AlreadyExists: this step has a checkpoint that is not known to be damaged. InvalidArgument: a
-// step below 0, or inconsistent options. NotFound: no such checkpoint, or none at all. DataLoss:
-// all that were tried are damaged; names each. Unimplemented: like DataLoss, but some are from a
-// newer leafstore and may be intact. Others: as CheckpointWriter's and CheckpointReader's.
+// step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss: all that were tried
+// are damaged; names each. Unimplemented: like DataLoss, but some are from a newer leafstore and may
+// be intact. Others: as CheckpointWriter's and CheckpointReader's.
 //
 // Threads: call from one thread at a time. Stores may be written, and readers used, from any thread
 // while a save runs.
@@ -167,13 +166,12 @@ class CheckpointManager {
 
   // Returns the newest intact checkpoint, the best, or that of a step.
   // error FailedPrecondition: the best was requested, and ManagerOptions name no metric. error
-  // NotFound: there is no checkpoint; none of this step (names those that exist); or none has the
-  // metric (suggests names). error DataLoss: all that were tried are damaged.
+  // NotFound: no checkpoint exists; none of this step (names those that exist); or none has the
+  // metric (suggests names).
   absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {}) const;
 
-  // Waits for the running save, then removes the checkpoint of a step.
-  // error FailedPrecondition: another checkpoint, not known to be damaged, needs it; names that
-  // one.
+  // Waits for the running save, then removes the checkpoint of a step. error FailedPrecondition:
+  // another checkpoint, not known to be damaged, needs it; names that one.
   absl::Status Remove(int64_t step);
 
  private:

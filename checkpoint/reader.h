@@ -51,7 +51,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/leaf.h"
@@ -133,17 +132,17 @@ class CheckpointReader {
   // Returns the metrics that were saved with the checkpoint.
   const Metrics& metrics() const;
   // Returns the earlier checkpoints in the same directory that have the bytes of some tensors, if
-  // this one was saved as an increment (SaveHistory). Each is opened when the first of its tensors
-  // is loaded. If that fails, loads of its tensors fail, and the next load tries again.
+  // this one was saved as an increment (SaveHistory). Each is opened when one of its tensors is
+  // loaded.
   const std::vector<BaseFile>& bases() const;
 
   // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
   // Others: see LoadOptions. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item, const LoadOptions& options = {}) const;
-  // Loads the items "<prefix>/<name>" that CheckpointItem saves from a prefix, each under its <name>
-  // and in the order of saving. Optimizer::LoadState accepts the result. error NotFound: there are
-  // none; lists the prefixes that exist. (After saving no stores, the prefix cannot be
-  // distinguished from a misspelt one; an optimizer always has some stores.) Others: as Load's.
+  // Loads the items "<prefix>/<name>", each under its <name> and in the order of saving.
+  // Optimizer::LoadState accepts the result. error NotFound: none exists; lists the items. (After
+  // saving no stores, the prefix cannot be distinguished from a misspelt one; an optimizer always
+  // has some stores.) Others: as Load's.
   absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
   // Loads one leaf. A path through an alias finds the owner's leaf. error NotFound: no such path,
   // or its leaf is not present in the item. error InvalidArgument: not a canonical path, or that of

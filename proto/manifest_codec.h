@@ -36,10 +36,7 @@ struct BaseFile {
   int64_t file_size = 0;
   uint64_t manifest_checksum = 0;
 
-  friend bool operator==(const BaseFile& a, const BaseFile& b) {
-    return a.name == b.name && a.file_size == b.file_size &&
-           a.manifest_checksum == b.manifest_checksum;
-  }
+  friend bool operator==(const BaseFile& a, const BaseFile& b) = default;
 };
 
 // The alignment of every segment in the file, in bytes.

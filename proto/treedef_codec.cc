@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -59,10 +60,9 @@ class TreeDefDecoder {
   }
 
  private:
-  enum class Keys : uint8_t { kNone, kAttributes, kItems, kInts };
   struct Open {
     uint32_t children_left;
-    Keys keys;
+    std::optional<KeyKind> keys;  // kIndex: integers; no value: the children have no keys
   };
 
   absl::Status AddNode(uint8_t kind) {
@@ -106,38 +106,29 @@ class TreeDefDecoder {
       LEAFSTORE_RETURN_IF_ERROR(TypeName(&type_name));
     }
     builder_.Open(kind, type_name);
-    Keys keys = Keys::kNone;
-    if (kind == NodeKind::kStruct) keys = Keys::kAttributes;
-    if (kind == NodeKind::kDict) keys = Keys::kItems;
+    std::optional<KeyKind> keys;
+    if (kind == NodeKind::kStruct) keys = KeyKind::kAttribute;
+    if (kind == NodeKind::kDict) keys = KeyKind::kItem;
     if (kind == NodeKind::kDict && int_key_dicts_.Peek(node)) {
       int_key_dicts_.Next(&node);
       if (children == 0) {
         return int_key_dicts_.Wrong("dicts with children", absl::StrCat("node ", node, " without"));
       }
-      keys = Keys::kInts;
+      keys = KeyKind::kIndex;
     }
     open_.push_back({children, keys});
     return absl::OkStatus();
   }
 
   absl::Status SetKey() {
-    switch (open_.back().keys) {
-      case Keys::kNone:
-        break;
-      case Keys::kInts: {
-        int64_t key = 0;
-        if (!int_keys_.Next(&key)) return int_keys_.TooShort();
-        builder_.SetKey(KeyRef::Index(key));
-        break;
-      }
-      case Keys::kAttributes:
-      case Keys::kItems: {
-        uint32_t id = 0;
-        if (!keys_.Next(&id)) return keys_.TooShort();
-        LEAFSTORE_RETURN_IF_ERROR(SetStringKey(
-            open_.back().keys == Keys::kItems ? KeyKind::kItem : KeyKind::kAttribute, id));
-        break;
-      }
+    if (const std::optional<KeyKind> kind = open_.back().keys; kind == KeyKind::kIndex) {
+      int64_t key = 0;
+      if (!int_keys_.Next(&key)) return int_keys_.TooShort();
+      builder_.SetKey(KeyRef::Index(key));
+    } else if (kind.has_value()) {
+      uint32_t id = 0;
+      if (!keys_.Next(&id)) return keys_.TooShort();
+      LEAFSTORE_RETURN_IF_ERROR(SetStringKey(*kind, id));
     }
     --open_.back().children_left;
     return absl::OkStatus();
@@ -255,6 +246,7 @@ class TreeDefDecoder {
 }  // namespace
 
 absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out) {
+  constexpr size_t kMaxColumn = size_t{1} << 30;  // protobuf counts entries with an int
   if (def.node_count() > kMaxColumn || def.all_tags().size() > kMaxColumn) {
     return absl::ResourceExhaustedError(
         absl::StrCat("treedef: expected at most ", kMaxColumn, " nodes or tags, found ",

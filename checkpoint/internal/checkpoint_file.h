@@ -47,9 +47,8 @@ class CheckpointFile {
   const Manifest& manifest() const { return manifest_; }
   const Footer& footer() const { return own_.footer; }
 
-  // Returns the file of an entry of SegmentColumns::bases: 0 for this file. A base is opened when it
-  // is first needed, so that a missing one affects only its tensors. error: as OpenBase; the next
-  // call tries again.
+  // Returns the file of an EntryInfo::base. A base is opened when it is first needed, so that a
+  // missing one affects only its tensors. error: as OpenBase; the next call tries again.
   absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const;
   // Prefixes an error with the path of the file; WithItem also with the name of the item.
   absl::Status WithPath(const absl::Status& status) const { return own_.bytes->WithPath(status); }

@@ -1,12 +1,5 @@
 // Increment: the tensors that a save with a SaveHistory finds in earlier files instead of writing
-// them.
-//
-//   LEAFSTORE_ASSIGN_OR_RETURN(Increment increment, Increment::Create(history, path, options.io));
-//   if (auto where = increment.Find(tensor)) ...          // base where->file has the bytes
-//   increment.Add(tensor, location);                      // for each tensor, found or written
-//   increment.Finish(footer);                             // once the file is at its path
-//
-// Threads: one thread at a time.
+// them. Find and Add are called for each tensor, and Finish once the file is at its path.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_INCREMENT_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_INCREMENT_H_
 
@@ -41,7 +34,7 @@ class Increment {
   // Returns the files that Find has returned so far.
   const std::vector<BaseFile>& bases() const { return bases_; }
 
-  // Updates the history, once the file is at its path.
+  // Updates the history.
   void Finish(const Footer& footer);
 
  private:

@@ -17,7 +17,7 @@ absl::Status Wrong(const ManifestItem& item, uint32_t tensor, absl::string_view 
       absl::StrCat(TensorForMessage(item, tensor), ": expected ", expected, ", found ", found));
 }
 
-// A tensor that is stored unchanged has its byte size; otherwise 0 bytes only if its byte size is 0.
+// A tensor that is stored unchanged has its byte size; another 0 bytes only if its byte size is 0.
 bool HasStoredSize(const ManifestItem& item, uint32_t tensor) {
   const int64_t size = item.leaves.byte_sizes()[tensor];
   const int64_t stored = item.stored_size(tensor);

@@ -1,11 +1,5 @@
 // Codec 1: the bytes of a tensor as a sequence of zstd frames (RFC 8878).
 //
-//   ZstdCompressor compressor = ZstdCompressor::Create(3).value();
-//   absl::Span<const std::byte> frame = compressor.Compress(content).value();
-//
-//   LEAFSTORE_RETURN_IF_ERROR(CheckZstdFrames(stored, byte_size));
-//   LEAFSTORE_RETURN_IF_ERROR(decompressor.Decompress(stored, out));
-//
 // Each frame declares the size of its content: kZstdFrameContent, or the rest for the last frame.
 // So a writer needs memory for one frame only. A reader can check, before it allocates memory, that
 // the stored bytes are enough for the declared content: a block of a frame has at most 128 KiB of
@@ -33,7 +27,6 @@ namespace leafstore::internal {
 // The bytes of content of every frame but the last.
 inline constexpr size_t kZstdFrameContent = size_t{4} << 20;
 
-// Threads: one thread at a time.
 class ZstdCompressor {
  public:
   // error InvalidArgument: not a level of zstd; names the valid ones. error ResourceExhausted: no
@@ -57,7 +50,6 @@ class ZstdCompressor {
 // DataLoss: it does not. O(stored).
 absl::Status CheckZstdFrames(absl::Span<const std::byte> stored, int64_t byte_size);
 
-// Threads: one thread at a time.
 class ZstdDecompressor {
  public:
   // error ResourceExhausted: no memory.

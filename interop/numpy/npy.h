@@ -39,7 +39,7 @@
 
 namespace leafstore {
 
-// For SaveNpy, LoadNpy, and the functions of npz.h. Reading uses only `io`, `names` and `max_bytes`.
+// The options of this file and of npz.h. Reading uses only `io`, `names` and `max_bytes`.
 struct NumpyOptions {
   IoOptions io = {};
   // Writes dtypes that NumPy does not have as unsigned integers of their width, in the same shape;

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
@@ -13,8 +11,6 @@
 namespace leafstore {
 
 namespace {
-
-constexpr absl::string_view kOriginVersion = "1";
 
 // The form of a file, as the item's metadata records it.
 struct Origin {
@@ -24,16 +20,14 @@ struct Origin {
 };
 
 std::string ToText(const Origin& origin) {
-  return absl::StrCat(kOriginVersion, origin.canonical ? " canonical" : " dotted",
+  return absl::StrCat("1", origin.canonical ? " canonical" : " dotted",
                       origin.structure ? " structure" : " plain",
                       origin.metadata ? " metadata" : " none");
 }
 
 absl::StatusOr<Origin> ParseOrigin(absl::string_view text) {
-  const std::vector<absl::string_view> words = absl::StrSplit(text, ' ');
-  if (words.size() == 4 && words[0] == kOriginVersion) {
-    const Origin origin = {words[1] == "canonical", words[2] == "structure",
-                           words[3] == "metadata"};
+  for (uint32_t bits = 0; bits < 8; ++bits) {
+    const Origin origin = {(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0};
     if (ToText(origin) == text) return origin;
   }
   return absl::DataLossError(absl::StrCat("metadata ", kSafetensorsOriginKey,

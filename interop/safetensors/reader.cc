@@ -50,7 +50,6 @@ bool SafetensorsReader::is_set() const { return file_->is_set(); }
 uint32_t SafetensorsReader::size() const { return file_->size(); }
 absl::string_view SafetensorsReader::name(uint32_t tensor) const& { return file_->name(tensor); }
 EntryInfo SafetensorsReader::entry(uint32_t tensor) const& { return file_->entry(tensor); }
-int64_t SafetensorsReader::tensor_bytes() const { return file_->tensor_bytes(); }
 bool SafetensorsReader::has_structure() const { return file_->has_structure(); }
 NameStyle SafetensorsReader::name_style() const { return file_->name_style(); }
 const std::optional<Metadata>& SafetensorsReader::metadata() const& { return file_->metadata(); }

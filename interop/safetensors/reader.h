@@ -16,13 +16,13 @@
 // `model.safetensors.index.json` in it, or otherwise its `model.safetensors`. Any other path is one
 // file. Shards are in the directory of the index; a shard name with a directory is an error.
 //
-// Opening reads and checks only the headers (docs/safetensors.md). It reads no tensor and makes no paths.
+// Opening reads and checks only the headers. It reads no tensor and makes no paths.
 //
 // Indices. Tensors are in the order of their bytes, shard after shard by file name.
 // Leaves have places, as in a ParamStore: GetLeaves() is the dictionary, made on first use.
 //
-// Structure. Files that SaveSafetensors wrote from a store with a TreeDef have it in their metadata,
-// with static leaves, ties, tags and groups, and load on the same Layout. It is
+// Structure. Files that SaveSafetensors wrote from a store with a TreeDef have it in their
+// metadata, with static leaves, ties, tags and groups, and load on the same Layout. It is
 // checked against the tensors. For other files paths are made from the names (names.h).
 //
 // Modes. kMap (the default) returns views of the mapped file, which stays mapped while one of them
@@ -163,8 +163,6 @@ class SafetensorsReader {
   // EntryInfo::base of a set is the index of the shard plus 1.
   EntryInfo entry(uint32_t tensor) const&;
   EntryInfo entry(uint32_t tensor) && = delete;
-  // Returns the bytes of all tensors.
-  int64_t tensor_bytes() const;
   // Returns the index of a tensor. error NotFound, with suggestions. O(length), expected; the first
   // call builds an index.
   absl::StatusOr<uint32_t> GetIndex(absl::string_view name) const;

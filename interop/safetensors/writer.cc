@@ -59,10 +59,6 @@ absl::Status AddStructure(const ParamStore& store, const SafetensorsSaveOptions&
                                                  ", under which the structure is saved, found it"));
 }
 
-absl::Span<const std::byte> AsBytes(absl::string_view text) {
-  return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
-}
-
 }  // namespace
 
 absl::StatusOr<SafetensorsContent> ContentOfStore(const ParamStore& store,
@@ -101,7 +97,8 @@ absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const NamedTensor> te
 absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
                                      const IoOptions& io, Progress* progress) {
   LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, io));
-  LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(AsBytes(plan.header)));
+  LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(absl::MakeConstSpan(
+      reinterpret_cast<const std::byte*>(plan.header.data()), plan.header.size())));
   for (const NamedTensor* one : plan.tensors) {
     for (auto bytes = one->tensor.bytes(); !bytes.empty();) {
       const absl::Span<const std::byte> piece = bytes.subspan(0, kPiece);
@@ -110,14 +107,6 @@ absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsP
       bytes.remove_prefix(piece.size());
     }
   }
-  LEAFSTORE_RETURN_IF_ERROR(file.Close());
-  return file;
-}
-
-absl::StatusOr<AtomicFile> WriteText(const std::string& path, absl::string_view text,
-                                     const IoOptions& io) {
-  LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path, io));
-  LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(AsBytes(text)));
   LEAFSTORE_RETURN_IF_ERROR(file.Close());
   return file;
 }

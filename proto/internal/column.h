@@ -3,8 +3,6 @@
 #ifndef LEAFSTORE_PROTO_INTERNAL_COLUMN_H_
 #define LEAFSTORE_PROTO_INTERNAL_COLUMN_H_
 
-#include <cstddef>
-#include <cstdint>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"

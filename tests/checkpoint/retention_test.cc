@@ -10,6 +10,10 @@
 #include "gtest/gtest.h"
 
 namespace leafstore {
+
+using internal::CheckpointsToKeep;
+using internal::StepRecord;
+
 namespace {
 
 using ::testing::ElementsAre;

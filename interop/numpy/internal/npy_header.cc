@@ -53,8 +53,7 @@ absl::Status WrongNpy(absl::string_view expected, absl::string_view found) {
   return absl::DataLossError(absl::StrCat("npy header: expected ", expected, ", found ", found));
 }
 
-// Parses the header's text, a Python dict literal, of which exactly this form is accepted, with keys
-// in any order:
+// Parses the text of a header, a Python dict literal of exactly this form, with keys in any order:
 //
 //   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 class HeaderParser {

@@ -1,7 +1,6 @@
 // Connects libzip to files of io/file_system.h.
 //
-// Errors. libzip keeps its own error code; a ZipFile also keeps the Status of the file system, which
-// says more.
+// Errors. libzip keeps its own error code; a ZipFile also keeps the Status of the file system.
 #ifndef LEAFSTORE_INTEROP_NUMPY_INTERNAL_ZIP_SOURCE_H_
 #define LEAFSTORE_INTEROP_NUMPY_INTERNAL_ZIP_SOURCE_H_
 
@@ -9,7 +8,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"

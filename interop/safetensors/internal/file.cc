@@ -1,7 +1,6 @@
 #include "leafstore/interop/safetensors/internal/file.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 #include "absl/strings/match.h"

@@ -47,7 +47,6 @@ class SafetensorsFile {
   NameStyle name_style() const { return has_structure() ? structure_->names : options_.names; }
 
   uint32_t size() const { return size_; }
-  int64_t tensor_bytes() const { return tensor_bytes_; }
   // Returns the shard that has a tensor.
   const Shard& ShardOf(uint32_t tensor) const;
   absl::string_view name(uint32_t tensor) const;

@@ -1,16 +1,10 @@
 // The header of a safetensors file: the names, dtypes, shapes and offsets of its tensors. All of it
 // is checked in one place before anything is allocated or read because of it.
 //
-//   SafetensorsHeader header = SafetensorsHeader::Parse(bytes, file_size).value();
-//   for (uint32_t i = 0; i < header.size(); ++i) header.name(i), header.spec(i);
-//   std::string text = EncodeSafetensorsHeader(entries, metadata).value();   // and back
-//
 // The file: eight bytes, the little-endian length n of the header; n bytes of JSON, an object with
 // `"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}` for each tensor and
-// optionally `"__metadata__"`, an object of strings, padded with spaces; then the bytes of the
-// tensors, row-major and little-endian, which fill the rest of the file without holes. Offsets are
-// relative to the end of the header. (https://huggingface.co/docs/safetensors; where that page is
-// incomplete this follows the reference's code, version 0.8, or is stricter: docs/safetensors.md.)
+// optionally `"__metadata__"`, an object of strings; then the bytes of the tensors. Offsets are
+// relative to the end of the header. docs/safetensors.md has the rules.
 //
 // Order. Tensors are in the order of their bytes in the file; tensors without bytes are ordered by
 // offset, then by the order of the header.

@@ -1,7 +1,5 @@
 // SafetensorsHeaderBuilder: checks a header entry by entry and collects it in columns. It is the
 // one place that checks headers, whichever parser read the JSON.
-//
-// Threads: one thread at a time.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_BUILDER_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_BUILDER_H_
 

@@ -1,6 +1,6 @@
-// Parses headers. An ordinary header, such as the reference writes, is parsed in place with
-// simdjson's On-Demand API, which allocates nothing. If that finds anything else, even an error, the
-// header is parsed again into a document (simdjson's DOM), which reports exactly what is wrong.
+// Parses headers. An ordinary header, such as the reference writes, is parsed in place (simdjson's
+// On-Demand API). If that finds anything else, even an error, the header is parsed again into a
+// document (simdjson's DOM), which reports exactly what is wrong.
 #include <algorithm>
 #include <cstring>
 #include <utility>

@@ -34,12 +34,9 @@ struct SafetensorsPlan {
 absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const NamedTensor> tensors,
                                                 const std::optional<Metadata>& metadata);
 
-// Writes and closes a file, which is not yet at its path.
+// Writes and closes a file, which is not yet at its path. A plan of a text alone is a text file.
 absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
                                      const IoOptions& io, Progress* progress);
-// Writes and closes a file of one text.
-absl::StatusOr<AtomicFile> WriteText(const std::string& path, absl::string_view text,
-                                     const IoOptions& io);
 
 // Returns the bytes of all tensors.
 int64_t TotalBytes(absl::Span<const NamedTensor> tensors);

@@ -137,7 +137,8 @@ class ShardedSave {
     }
     if (!is_set()) return absl::OkStatus();
     LEAFSTORE_ASSIGN_OR_RETURN(
-        AtomicFile file, WriteText(PathOf(index_), EncodeSafetensorsIndex(index), options_.io));
+        AtomicFile file,
+        WritePlan(PathOf(index_), {{}, EncodeSafetensorsIndex(index)}, options_.io, &progress));
     written_.push_back(std::move(file));
     return absl::OkStatus();
   }
