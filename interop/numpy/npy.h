@@ -42,17 +42,16 @@ namespace leafstore {
 // The options of this file and of npz.h. Reading uses only `io`, `names` and `max_bytes`.
 struct NumpyOptions {
   IoOptions io = {};
+  // Compresses an archive like numpy.savez_compressed; otherwise stores it like numpy.savez.
+  bool deflate = false;
+  // How names in an archive become paths, and paths names.
+  NameStyle names = NameStyle::kSplit;
+  // Skips static leaves; without it they are an error.
+  bool drop_static = false;
   // Writes dtypes that NumPy does not have as unsigned integers of their width, in the same shape;
   // those narrower than a byte as the packed bytes, uint8 [bytes]. The file does not record the
   // original dtype.
   bool raw_bits = false;
-
-  // Of archives: how names become paths, and paths names.
-  NameStyle names = NameStyle::kSplit;
-  // Compresses like numpy.savez_compressed; otherwise stores like numpy.savez.
-  bool deflate = false;
-  // Skips static leaves; without it they are an error.
-  bool drop_static = false;
   // The limit of the bytes of all tensors together.
   int64_t max_bytes = std::numeric_limits<int64_t>::max();
 };

@@ -3,7 +3,6 @@
 #ifndef LEAFSTORE_PROTO_INTERNAL_COLUMN_H_
 #define LEAFSTORE_PROTO_INTERNAL_COLUMN_H_
 
-
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"

@@ -19,7 +19,9 @@
 
 namespace leafstore {
 
+using internal::DecodeSafetensorsStructure;
 using internal::EncodeSafetensorsIndex;
+using internal::EncodeSafetensorsStructure;
 using internal::ParseSafetensorsIndex;
 
 namespace {

@@ -81,7 +81,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
       {"expected at most 100000000 bytes", "found 100000001"});
   all.back().spaces = 99'999'999;
   raw("TextFile", "version https://git-lfs.github.com/spec/v1\n", kDamage,
-      {"expected a length", "no safetensors file"});
+      {"expected a length", "not a safetensors file"});
 
   // Where it begins and ends.
   add("SpaceBefore", " {}", 0, {"expected '{' as its first byte", "found ' '"});

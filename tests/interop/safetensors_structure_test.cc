@@ -4,6 +4,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
 #include "leafstore/interop/safetensors/internal/structure.h"
 #include "leafstore/store/flatten.h"

@@ -51,7 +51,7 @@ TEST(SafetensorsWriterTest, InvalidArguments_LeaveNoFile) {
   const ParamStore two =
       ParamStore::FromEntries({{Path().Item("a").Item("b"), tensor}, {Path().Item("a.b"), tensor}})
           .value();
-  EXPECT_THAT(SaveSafetensors(path, two), StatusIs(kInvalid, HasSubstr("one dotted form")));
+  EXPECT_THAT(SaveSafetensors(path, two), StatusIs(kInvalid, HasSubstr("the same dotted form")));
   ParamStore borrowed = SmallNamedStore();
   const MutableTensor open = borrowed.Mutate("['mask']").value();
   EXPECT_THAT(SaveSafetensors(path, borrowed),
@@ -62,9 +62,9 @@ TEST(SafetensorsWriterTest, InvalidArguments_LeaveNoFile) {
 TEST(SafetensorsWriterTest, StaticLeavesWithoutAStructure_AreAnErrorUnlessDropped) {
   const TempDir dir;
   const ParamStore store = EveryKindStore();
-  EXPECT_THAT(
-      SaveSafetensors(dir.File("x"), store, {.structure = StructureSave::kNever}),
-      StatusIs(kInvalid, AllOf(HasSubstr("found the static leaf 'gelu'"), HasSubstr("leave"))));
+  EXPECT_THAT(SaveSafetensors(dir.File("x"), store, {.structure = StructureSave::kNever}),
+              StatusIs(kInvalid,
+                       AllOf(HasSubstr("found the static leaf 'gelu'"), HasSubstr("drop_static"))));
   EXPECT_THAT(dir.List(), IsEmpty());
   ASSERT_THAT(SaveSafetensors(dir.File("x"), store,
                               {.structure = StructureSave::kNever, .drop_static = true}),

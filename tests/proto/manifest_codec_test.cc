@@ -112,7 +112,7 @@ TEST(ManifestCodecTest, Metrics_RoundTrip) {
   manifest.metrics = {{"accuracy", 0.989}, {"loss", -1e300}};
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().metrics, manifest.metrics);
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_metrics()->add_values(1); }),
-              IsDataLoss("manifest, metrics: expected 0 values, as names, found 1"));
+              IsDataLoss("manifest, metrics: expected 0 values, as keys, found 1"));
 }
 
 TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
@@ -247,7 +247,7 @@ TEST(ManifestCodecTest, LengthWithoutBytes_AllocatesNothing) {
   for (const std::string& bytes : {item + name + "abc", item + "\x1a" + ten_millions + name + "abc",
                                    item + "\xfa\x7f" + ten_millions + "abc"}) {
     const MemoryUse use;
-    EXPECT_THAT(DecodeManifest(bytes), IsDataLoss("no protobuf message"));
+    EXPECT_THAT(DecodeManifest(bytes), IsDataLoss("not a protobuf message"));
     EXPECT_LT(use.peak(), 1 << 20);
   }
 }

@@ -87,7 +87,7 @@ TEST(TreeDefCodecTest, AMillionLevels_RoundTrip) {
 }
 
 TEST(TreeDefCodecTest, BytesThatAreNotAMessage_AreDataLoss) {
-  EXPECT_THAT(DecodeTreeDef("\xff\xff"), IsTreeDefDataLoss("no protobuf message"));
+  EXPECT_THAT(DecodeTreeDef("\xff\xff"), IsTreeDefDataLoss("not a protobuf message"));
   EXPECT_THAT(DecodeTreeDef(""), IsTreeDefDataLoss("expected a root, found no node"));
 }
 

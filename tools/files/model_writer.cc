@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
