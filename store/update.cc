@@ -45,10 +45,15 @@ absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const Pa
   reporter.AddUnexpected(group, where);
   reporter.AddAmbiguous(group, store, where);
   reporter.AddCollisions(group, store, where);
-  for (uint32_t place = 0; options.check == SetCheck::kSameSpec && place < group.size(); ++place) {
-    if (where[place] == kNoPlace) continue;
-    reporter.CheckSpec(group.layout(), group.slot(place), store.leaf(where[place]).spec(),
-                       group.leaf(place).spec());
+  if (options.check == SetCheck::kSameSpec) {
+    const absl::Span<const Leaf> expected = store.leaves();
+    const absl::Span<const Leaf> found = group.leaves();
+    for (uint32_t place = 0; place < group.size(); ++place) {
+      if (where[place] == kNoPlace) continue;
+      if (expected[where[place]].spec() == found[place].spec()) continue;
+      reporter.CheckSpec(group.layout(), group.slot(place), expected[where[place]].spec(),
+                         found[place].spec());
+    }
   }
   if (reporter.ok()) return std::move(where).TakePlaces();
   return DoesNotFit(store, where, options.by, std::move(reporter.report()));

@@ -60,14 +60,12 @@ void FitReporter::AddCollisions(const LayoutPart& from, const LayoutPart& to,
   }
 }
 
-bool FitReporter::CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected,
-                            const LeafSpec& found) {
-  if (expected == found) return true;
+void FitReporter::AddMismatch(const Layout& layout, Slot slot, const LeafSpec& expected,
+                              const LeafSpec& found) {
   const bool same_dtype =
       expected.is_tensor() && found.is_tensor() && expected.dtype() == found.dtype();
   (same_dtype ? report_.shape_mismatch : report_.dtype_mismatch)
       .push_back({mismatch_texts_.Of(layout, slot), expected.ToString(), found.ToString()});
-  return false;
 }
 
 bool FitReporter::CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& expected,

@@ -43,7 +43,11 @@ class FitReporter {
   void AddCollisions(const LayoutPart& from, const LayoutPart& to, const Alignment& alignment);
 
   // Returns whether the leaf `found` for this slot is as expected; adds a mismatch if not.
-  bool CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected, const LeafSpec& found);
+  bool CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected, const LeafSpec& found) {
+    if (expected == found) return true;
+    AddMismatch(layout, slot, expected, found);
+    return false;
+  }
   // Like CheckSpec, but for a leaf that is null if missing.
   bool CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& expected, const Leaf* found);
   // Adds a mismatch with these texts.
@@ -53,6 +57,8 @@ class FitReporter {
   FitReport& report() { return report_; }
 
  private:
+  void AddMismatch(const Layout& layout, Slot slot, const LeafSpec& expected,
+                   const LeafSpec& found);
   std::string ConflictText(const LayoutPart& part, uint32_t place);
 
   FitReport report_;
