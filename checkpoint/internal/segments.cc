@@ -117,21 +117,6 @@ std::vector<Segment> SegmentsByOffset(const Manifest& manifest) {
   return segments;
 }
 
-EntryInfo EntryOf(const ManifestItem& item, uint32_t place) {
-  EntryInfo entry{item.leaves.spec(place)};
-  if (!item.leaves.is_tensor(place)) {
-    entry.value = &item.leaves.value(place);
-    return entry;
-  }
-  const uint32_t tensor = item.leaves.tensor(place);
-  entry.stored_size = item.stored_size(tensor);
-  entry.offset = static_cast<int64_t>(item.segments.offsets[tensor]);
-  entry.checksum = item.segments.checksums[tensor];
-  entry.codec = item.segments.codec(tensor);
-  entry.base = item.segments.base(tensor);
-  return entry;
-}
-
 std::string LeafForMessage(const ManifestItem& item, uint32_t place) {
   return absl::StrCat("item ", Value(item.name).ToString(), ", '",
                       item.layout.PathForMessage(item.slots.SlotAt(place)), "'");
