@@ -75,7 +75,7 @@ absl::Status CheckNames(absl::Span<const absl::string_view> names, NameStyle sty
   if (!splits || parts <= kMaxParts) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat("names: expected at most ", kMaxParts,
                                                    " keys between dots in all, found ", parts,
-                                                   "; use NameStyle::kWhole"));
+                                                   "; use NameStyle::kFlat"));
 }
 
 // Makes paths of the parts of names, with indices where `lists` and all parts are integers.
@@ -121,8 +121,8 @@ absl::string_view NameStyleName(NameStyle style) {
       return "split";
     case NameStyle::kLists:
       return "lists";
-    case NameStyle::kWhole:
-      return "whole";
+    case NameStyle::kFlat:
+      return "flat";
     case NameStyle::kCanonical:
       return "canonical";
   }
@@ -133,7 +133,7 @@ absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_vie
                                                NameStyle style) {
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(names, style));
   if (style == NameStyle::kCanonical) return ParseNames(names);
-  if (style != NameStyle::kWhole) return SplitNames(names, style == NameStyle::kLists);
+  if (style != NameStyle::kFlat) return SplitNames(names, style == NameStyle::kLists);
   std::vector<Path> paths;
   paths.reserve(names.size());
   for (const absl::string_view name : names) paths.push_back(Path().Item(name));

@@ -1,13 +1,9 @@
 // The manifest of a checkpoint (proto/manifest.proto): everything in the file except the bytes of
 // tensors.
 //
-//   Manifest manifest = DecodeManifest(bytes).value();
-//   for (const ManifestItem& item : manifest.items)
-//     for (uint32_t place = 0; place < item.leaves.size(); ++place) ...
-//
 // A decoded manifest is consistent: structures, slots, dtypes, shapes, values, groups and names are
-// checked, and the lengths of all columns match. Checks that need the file (segments are inside it and
-// do not overlap) are in checkpoint/internal/segments.h.
+// checked, and the lengths of all columns match. checkpoint/internal/segments.h has the checks that
+// need the file.
 //
 // Deterministic: equal manifests have equal bytes. Fields of later versions are ignored; a file that
 // cannot be read without them has a higher min_reader (docs/format.md).

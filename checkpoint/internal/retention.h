@@ -1,6 +1,4 @@
 // Applies the rules for which checkpoints of a directory are kept (Retention).
-//
-//   std::vector<bool> keep = CheckpointsToKeep(checkpoints, {.last = 3, .every = 1000});
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_RETENTION_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_RETENTION_H_
 
@@ -30,8 +28,7 @@ struct StepRecord {
 bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retention);
 
 // Returns for each checkpoint whether it is kept: by a rule, or because a kept one needs it, so
-// that all kept checkpoints remain intact. `checkpoints` are in order of ascending step. O(n log
-// n).
+// that all kept checkpoints remain intact. `checkpoints` are in ascending order. O(n log n).
 std::vector<bool> CheckpointsToKeep(absl::Span<const StepRecord> checkpoints,
                                     const Retention& retention);
 

@@ -1,6 +1,7 @@
 #include "leafstore/interop/safetensors/checkpoint.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,7 +10,6 @@
 #include "leafstore/interop/internal/json_text.h"
 
 namespace leafstore {
-
 namespace {
 
 // The form of a file, as the item's metadata records it.
@@ -33,11 +33,6 @@ absl::StatusOr<Origin> ParseOrigin(absl::string_view text) {
   return absl::DataLossError(absl::StrCat("metadata ", kSafetensorsOriginKey,
                                           ": expected a text such as '", ToText({}), "', found ",
                                           internal::QuotedForMessage(text)));
-}
-
-bool HasOnlyTensors(const ParamStore& store) {
-  return std::all_of(store.leaves().begin(), store.leaves().end(),
-                     [](const Leaf& leaf) { return leaf.is_tensor(); });
 }
 
 }  // namespace
@@ -80,7 +75,8 @@ absl::StatusOr<SafetensorsSaveOptions> SafetensorsOptionsFromItem(const ParamSto
   if (origin.structure) {
     options.structure = StructureSave::kAlways;
   } else if (noted && !store.layout().has_def() && !options.grouping.has_value() &&
-             HasOnlyTensors(store)) {
+             std::all_of(store.leaves().begin(), store.leaves().end(),
+                         std::mem_fn(&Leaf::is_tensor))) {
     // A plain file has only names. (An ignored structure is in the metadata.)
     options.structure = StructureSave::kNever;
   }

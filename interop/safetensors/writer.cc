@@ -1,6 +1,7 @@
 #include "leafstore/interop/safetensors/writer.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -60,7 +60,7 @@ bool IsParamsOf(int64_t step, const ParamStore& params) {
          params.Get(".frozen").value()->tensor() == Frozen();
 }
 
-enum class How { kWhole, kIncremental, kAsync, kAsyncIncremental };
+enum class How { kFull, kIncremental, kAsync, kAsyncIncremental };
 
 ManagerOptions OptionsFor(How how, FileSystem* disk) {
   ManagerOptions options;
@@ -200,7 +200,7 @@ TEST_P(CrashTest, FailureOfAnyCall_LosesNothing) {
 
 std::string NameOf(const testing::TestParamInfo<How>& how) {
   switch (how.param) {
-    case How::kWhole:
+    case How::kFull:
       return "Whole";
     case How::kIncremental:
       return "Incremental";
@@ -213,7 +213,7 @@ std::string NameOf(const testing::TestParamInfo<How>& how) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CrashTest,
-                         testing::Values(How::kWhole, How::kIncremental, How::kAsync,
+                         testing::Values(How::kFull, How::kIncremental, How::kAsync,
                                          How::kAsyncIncremental),
                          NameOf);
 

@@ -303,11 +303,11 @@ TEST(SafetensorsReaderTest, NameStyles_DecideThePaths) {
   };
   EXPECT_EQ(first_path(NameStyle::kSplit), "['layers']['0']['bias']");
   EXPECT_EQ(first_path(NameStyle::kLists), "['layers'][0]['bias']");
-  EXPECT_EQ(first_path(NameStyle::kWhole), "['layers.0.bias']");
+  EXPECT_EQ(first_path(NameStyle::kFlat), "['layers.0.bias']");
   EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kCanonical})->Load(),
               StatusIs(kInvalid, HasSubstr(path)));
   // And whichever it was, the same file again, or with its structure the same paths again.
-  for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole}) {
+  for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat}) {
     const ParamStore loaded = SafetensorsReader::Open(path, {.names = style})->Load().value();
     ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded, {.structure = StructureSave::kNever}),
                 IsOk());
@@ -436,7 +436,7 @@ TEST(SafetensorsReaderTest, PrefixNames_LoadButHaveNoTree) {
   EXPECT_THAT(reader.Load({.filter = Glob("a")}), no_tree);
   ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded), IsOk());
   EXPECT_EQ(ReadFile(dir.File("again")), ReadFile(path));
-  EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kWhole})->GetDef(), IsOk());
+  EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kFlat})->GetDef(), IsOk());
 }
 
 TEST(SafetensorsReaderTest, OtherPaths_AreErrorsThatSayWhy) {

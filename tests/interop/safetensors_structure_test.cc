@@ -198,7 +198,7 @@ TEST(SafetensorsCheckpointTest, File_RoundTripsByteForByte) {
       std::nullopt, Metadata{}, Metadata{{"format", "pt"}}, Metadata{{"a", "1"}, {"b", ""}}};
   for (const auto& metadata : all_metadata) {
     ASSERT_THAT(SaveSafetensors(path, SmallNamedStore(), {.metadata = metadata}), IsOk());
-    for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole}) {
+    for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat}) {
       EXPECT_EQ(ThroughCheckpoint(dir, path, {.names = style}), ReadFile(path));
     }
     ASSERT_THAT(SaveSafetensors(path, EveryKindStore(), {.metadata = metadata}), IsOk());

@@ -139,9 +139,9 @@ TEST_F(SourceTest, Names_ChooseHowSafetensorsNamesBecomePaths) {
   EXPECT_EQ(first("split"), "['scale']");
   EXPECT_THAT(Out({"tree", file, "--names", "lists"}), testing::ContainsRegex("layers +list of 2"));
   EXPECT_THAT(Out({"tree", file, "--names", "split"}), testing::ContainsRegex("layers +dict of 2"));
-  EXPECT_THAT(Out({"tree", file, "--names", "whole"}), HasSubstr("layers.1.weight"));
+  EXPECT_THAT(Out({"tree", file, "--names", "flat"}), HasSubstr("layers.1.weight"));
   EXPECT_THAT(Error({"tree", file, "--names", "dots"}, 2),
-              HasSubstr("--names: expected split, lists, whole or canonical, found 'dots'"));
+              HasSubstr("--names: expected split, lists, flat or canonical, found 'dots'"));
 }
 
 }  // namespace

@@ -91,15 +91,6 @@ class ShardedSave {
     return status;
   }
 
-  // Returns the first of these names that exists; empty if all are free.
-  absl::StatusOr<std::string> FirstTaken(absl::Span<const std::string> names) const {
-    for (const std::string& name : names) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const bool exists, Exists(name));
-      if (exists) return name;
-    }
-    return std::string();
-  }
-
   // Chooses names that are free now. The rename checks again that they are free.
   absl::Status ChooseNames(size_t count) {
     LEAFSTORE_ASSIGN_OR_RETURN(had_index_, Exists(index_));
@@ -110,9 +101,12 @@ class ShardedSave {
     for (size_t turn = 0;; ++turn) {
       names_.clear();
       for (size_t i = 0; i < count; ++i) names_.push_back(ShardName(stem_, turn, i, count));
-      LEAFSTORE_ASSIGN_OR_RETURN(const std::string taken, FirstTaken(names_));
-      if (taken.empty()) return absl::OkStatus();
-      if (!options_.replace_set) return AlreadyExists(taken);
+      bool taken = false;
+      for (size_t i = 0; i < count && !taken; ++i) {
+        LEAFSTORE_ASSIGN_OR_RETURN(taken, Exists(names_[i]));
+        if (taken && !options_.replace_set) return AlreadyExists(names_[i]);
+      }
+      if (!taken) return absl::OkStatus();
     }
   }
 

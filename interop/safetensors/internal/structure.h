@@ -1,10 +1,6 @@
-// The structure of a store in the metadata of a safetensors file: TreeDef, static leaves, ties,
-// tags, groups, and the slots of a group.
-//
-// The value is a text of four parts separated by colons, `1:dotted:0123456789abcdef:CgoD...`: the
-// version; the style of the names, `dotted` or `canonical`; XXH3-64 of the message in hexadecimal;
-// and the message leafstore.proto.StoreSpec (proto/store_spec.proto) in base64 (RFC 4648, with
-// padding). The names are not stored: they follow from the paths.
+// The structure of a store in the metadata of a safetensors file (docs/safetensors.md): TreeDef,
+// static leaves, ties, tags, groups, and the slots of a group. The names are not stored: they follow
+// from the paths.
 //
 // Errors of decoding. DataLoss: not in this form, a wrong checksum, or an invalid message.
 // Unimplemented: another version.
