@@ -1,7 +1,7 @@
 // SaveCheckpoint and LoadCheckpoint: save and load a complete checkpoint file with one call.
 //
 //   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(
-//       "run/step-100.leaf", {{"params", flat.def, all}, {"adamw", adamw.state()}}));
+//       "run/step-100.leaf", {{"params", all}, {"adamw", adamw.state()}, {"settings", settings}}));
 //
 //   ParamStore params = LoadCheckpoint("run/step-100.leaf", "params").value();
 //

@@ -156,6 +156,11 @@ absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item,
       *file_, item, [&](const auto& source) { return internal::LoadInto(source, store, options); });
 }
 
+absl::Status CheckpointReader::InItem(absl::string_view item, const absl::Status& status) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
+  return file_->WithItem(*found, status);
+}
+
 absl::Status CheckpointReader::Verify() const { return internal::Verify(*file_); }
 
 }  // namespace leafstore

@@ -3,7 +3,7 @@
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
-//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(reader.GetDef("params").value(), params, &model));
+//   Mlp model = reader.LoadAs<Mlp>("params").value();
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(reader.LoadItems("adamw").value()));
 //
 //   Leaf bias = reader.LoadLeaf("params", ".head.bias").value();
@@ -54,11 +54,13 @@
 
 #include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/leaf.h"
+#include "leafstore/core/status_macros.h"
 #include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/select/load_into.h"
+#include "leafstore/store/flatten.h"
 #include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
@@ -139,6 +141,16 @@ class CheckpointReader {
   // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
   // Others: see LoadOptions. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item, const LoadOptions& options = {}) const;
+  // Loads an item into a new model of a type that Unflatten accepts (flatten.h). Errors as Load,
+  // GetDef and Unflatten. O(nodes), and O(bytes).
+  template <typename T>
+  absl::StatusOr<T> LoadAs(absl::string_view item) const {
+    LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, GetDef(item));
+    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, Load(item));
+    absl::StatusOr<T> model = Unflatten<T>(def, store);
+    if (!model.ok()) return InItem(item, model.status());
+    return model;
+  }
   // Loads the items "<prefix>/<name>", each under its <name> and in the order of saving.
   // Optimizer::LoadState accepts the result. error NotFound: none exists; lists the items. (After
   // saving no stores, the prefix cannot be distinguished from a misspelt one; an optimizer always
@@ -171,6 +183,9 @@ class CheckpointReader {
  private:
   explicit CheckpointReader(std::shared_ptr<const internal::CheckpointFile> file)
       : file_(std::move(file)) {}
+
+  // Adds the names of the file and the item, which must exist, to an error.
+  absl::Status InItem(absl::string_view item, const absl::Status& status) const;
 
   std::shared_ptr<const internal::CheckpointFile> file_;
 };

@@ -208,6 +208,11 @@ CheckpointItem::Held CheckpointItem::SnapshotOf(const ParamStore& store) {
   return store.Snapshot();
 }
 
+CheckpointItem::Held CheckpointItem::ParamsOf(absl::StatusOr<Flattened> model) {
+  if (!model.ok()) return model.status();
+  return std::move(model->params);
+}
+
 void CheckpointItem::Hold(std::string name, Held store) {
   if (store.ok()) {
     stores_.push_back({std::move(name), *std::move(store)});

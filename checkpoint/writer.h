@@ -57,6 +57,7 @@
 #include "leafstore/io/io_options.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/store/flatten.h"
 #include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
@@ -108,6 +109,11 @@ class CheckpointItem {
       : CheckpointItem(std::move(name), &def, SnapshotOf(store), std::move(options)) {}
   CheckpointItem(std::string name, const TreeDef& def, ParamStore&& store, ItemOptions options = {})
       : CheckpointItem(std::move(name), &def, Held(std::move(store)), std::move(options)) {}
+  // A struct with LEAFSTORE_FIELDS, which CheckpointReader::LoadAs loads.
+  template <typename T>
+  requires requires(const T& model) { model.LeafstoreFields(); }
+  CheckpointItem(std::string name, const T& model, ItemOptions options = {})
+      : CheckpointItem(std::move(name), nullptr, ParamsOf(Flatten(model)), std::move(options)) {}
   // All groups as one item, with their names, which replace ItemOptions::grouping.
   CheckpointItem(std::string name, const Groups& groups, ItemOptions options = {});
   // An item "<prefix>/<name>" for each store, such as those of an optimizer's state, which
@@ -123,7 +129,8 @@ class CheckpointItem {
   CheckpointItem(CheckpointItem&&) noexcept = default;
   CheckpointItem& operator=(CheckpointItem&&) noexcept = default;
 
-  // Returns the error if a borrow was open when this was constructed.
+  // Returns the error if a borrow was open when this was constructed, or a struct could not be
+  // flattened.
   const absl::Status& status() const { return status_; }
   // Returns the total bytes of the item's tensors. O(leaves).
   int64_t tensor_bytes() const;
@@ -133,6 +140,7 @@ class CheckpointItem {
   using Held = absl::StatusOr<ParamStore>;
   CheckpointItem(std::string name, const TreeDef* def, Held store, ItemOptions options);
   static Held SnapshotOf(const ParamStore& store);
+  static Held ParamsOf(absl::StatusOr<Flattened> model);
   void Hold(std::string name, Held store);
 
   std::string name_;

@@ -147,7 +147,8 @@ TEST(PartitionDepthTest, RegularExpressionsEndInAnErrorNotInHours) {
 
 TEST(PartitionDepthTest, MessagesStayShort) {
   ParamStore store = DeepParams();
-  const absl::Status status = Partition(store, {}, {.exhaustive = true}).status();
+  const absl::Status status =
+      Partition(store, std::vector<Filter>{}, {.exhaustive = true}).status();
   EXPECT_LT(status.message().size(), 10'000u);
   const Slot last = store.layout().size() - 1;
   EXPECT_LT(store.SetAt(last, Floats({1})).message().size(), 2'000u);
