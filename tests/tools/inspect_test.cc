@@ -46,7 +46,7 @@ class InspectTest : public testing::Test {
 };
 
 // The layout is part of the interface: a change of it changes this file.
-TEST_F(InspectTest, Output_EqualsTheRecordedOne) {
+TEST_F(InspectTest, Output_EqualsTheRecordedText) {
   SaveSample(path_);
   const std::string golden = SourcePath("tests/testdata/inspect_golden.txt");
   std::string found;
