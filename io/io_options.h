@@ -22,11 +22,6 @@ enum class ReadMode : uint8_t {
   kRead,
 };
 
-namespace internal {
-// A progress callback is called each time this many bytes have been written or checked.
-inline constexpr int64_t kProgressStep = int64_t{4} << 20;
-}  // namespace internal
-
 struct IoOptions {
   // Saving: syncs the file and its directory, so that a file reported as written survives a loss of
   // power. Its bytes go past the page cache where the file system can do that, at the speed of the
