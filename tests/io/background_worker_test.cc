@@ -30,7 +30,7 @@ TEST(BackgroundWorkerTest, Exception_IsReportedAsAFailure) {
   EXPECT_THAT(worker.Wait(), StatusIs(absl::StatusCode::kInternal, "odd"));
   worker.Start([]() -> absl::Status { throw 7; });
   EXPECT_THAT(worker.Wait(),
-              StatusIs(absl::StatusCode::kInternal, testing::HasSubstr("no std::exception")));
+              StatusIs(absl::StatusCode::kInternal, testing::HasSubstr("not a std::exception")));
   worker.Start([] { return absl::OkStatus(); });
   EXPECT_THAT(worker.Wait(), IsOk());
 }
