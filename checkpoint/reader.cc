@@ -13,6 +13,7 @@
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
+#include "leafstore/select/internal/leaf_source.h"
 
 namespace leafstore {
 namespace {
@@ -181,10 +182,9 @@ absl::StatusOr<Grouping> CheckpointReader::CompileGrouping(absl::string_view ite
 absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
                                                          const RestoreOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  const LeafColumns& leaves = found->leaves;
+  const auto spec = [found](uint32_t place) { return found->leaves.spec(place); };
   return internal::LoadInto(
-      {.part = {found->layout, found->slots},
-       .spec = [&](uint32_t place) { return leaves.spec(place); },
+      {.leaves = {found->layout, found->slots, spec},
        .load = [&](absl::Span<const uint32_t> places) { return file_->LoadLeaves(*found, places); },
        .named = [&](const absl::Status& status) { return file_->WithItem(*found, status); }},
       store, options);

@@ -72,16 +72,16 @@ namespace leafstore {
 class NodeView {
  public:
   NodeView(const TreeDef& def, NodeId node, const std::optional<LeafSpec>& spec, const Leaf* leaf)
-      : def_(def), node_(node), spec_(spec), leaf_(leaf) {}
+      : def_(&def), node_(node), spec_(spec), leaf_(leaf) {}
 
-  const TreeDef& def() const { return def_; }
+  const TreeDef& def() const { return *def_; }
   NodeId node() const { return node_; }
-  NodeKind kind() const { return def_.kind(node_); }
-  KeyRef key() const { return def_.key(node_); }
-  absl::string_view type_name() const { return def_.type_name(node_); }
-  bool has_tag(absl::string_view tag) const { return def_.has_tag(node_, tag); }
+  NodeKind kind() const { return def_->kind(node_); }
+  KeyRef key() const { return def_->key(node_); }
+  absl::string_view type_name() const { return def_->type_name(node_); }
+  bool has_tag(absl::string_view tag) const { return def_->has_tag(node_, tag); }
   // Returns the path. Allocates; O(depth).
-  Path path() const { return def_.PathOf(node_); }
+  Path path() const { return def_->PathOf(node_); }
   // Returns whether this is a dict or struct with a child of this name.
   bool HasChild(absl::string_view name) const;
 
@@ -95,14 +95,14 @@ class NodeView {
   }
 
  private:
-  const TreeDef& def_;
+  const TreeDef* def_;
   NodeId node_;
   std::optional<LeafSpec> spec_;
   const Leaf* leaf_;
 };
 
 namespace internal {
-class FilterExpr;     // filter_expr.h
+struct FilterExpr;    // filter_expr.h
 struct FilterAccess;  // filter_expr.h
 }  // namespace internal
 

@@ -6,6 +6,7 @@
 
 #include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/param_store_access.h"
 
 namespace leafstore {
 namespace {

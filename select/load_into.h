@@ -16,13 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
-#include "leafstore/core/leaf.h"
-#include "leafstore/core/leaf_spec.h"
 #include "leafstore/select/filter.h"
 #include "leafstore/select/rename_map.h"
 #include "leafstore/store/align.h"
@@ -70,22 +65,6 @@ struct RestoreReport {
 absl::StatusOr<RestoreReport> LoadInto(const ParamStore& from, ParamStore* store,
                                        const RestoreOptions& options = {});
 
-namespace internal {
-
-// Leaves that can be loaded. All functions accept places of `part`.
-struct LeafSource {
-  LayoutPart part;
-  absl::FunctionRef<LeafSpec(uint32_t place)> spec;
-  // Loads the leaves at these places, which may be unsorted and may repeat.
-  absl::FunctionRef<absl::StatusOr<std::vector<Leaf>>(absl::Span<const uint32_t> places)> load;
-  // Prefixes an error that is not from `load` with the name of the source.
-  absl::FunctionRef<absl::Status(const absl::Status&)> named;
-};
-
-absl::StatusOr<RestoreReport> LoadInto(const LeafSource& source, ParamStore* store,
-                                       const RestoreOptions& options);
-
-}  // namespace internal
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_SELECT_LOAD_INTO_H_

@@ -49,19 +49,13 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/path.h"
-#include "leafstore/store/layout.h"
-#include "leafstore/store/slot_set.h"
+#include "leafstore/store/leaf_specs.h"
 
 namespace leafstore {
 
 struct RenameRule {
   std::string pattern;
   std::string replacement;
-};
-
-struct RenameOptions {
-  // Accept rules that match no leaf.
-  bool allow_unused_rules = false;
 };
 
 // The old and the new path, in canonical form.
@@ -87,16 +81,14 @@ class RenameMap {
 
   const std::vector<RenameRule>& rules() const;
 
-  // Returns the new path of each path, of each slot of a Layout, or of some of its slots, in that
-  // order. error InvalidArgument: two leaves would have the same path (names up to ten); a key
-  // would be empty; a rule applies to no leaf (unless allowed), with the rules that took precedence
-  // or with suggestions. error ResourceExhausted: a limit. O(rules * text).
+  // Returns the new path of each path, or of each leaf of a Layout, of a store or of a part of them,
+  // in that order. error InvalidArgument: two leaves would have the same path (names up to ten); a
+  // key would be empty; a rule applies to no leaf (unless allowed), with the rules that took
+  // precedence or with suggestions. error ResourceExhausted: a limit. O(rules * text).
   absl::StatusOr<std::vector<RenamedPath>> Apply(absl::Span<const Path> paths,
-                                                 const RenameOptions& options = {}) const;
-  absl::StatusOr<std::vector<RenamedPath>> Apply(const Layout& layout,
-                                                 const RenameOptions& options = {}) const;
-  absl::StatusOr<std::vector<RenamedPath>> Apply(const Layout& layout, const SlotSet& slots,
-                                                 const RenameOptions& options = {}) const;
+                                                 bool allow_unused_rules = false) const;
+  absl::StatusOr<std::vector<RenamedPath>> Apply(const LeafSpecs& leaves,
+                                                 bool allow_unused_rules = false) const;
 
  private:
   struct Rep;
@@ -104,7 +96,7 @@ class RenameMap {
 
   absl::StatusOr<std::vector<RenamedPath>> ApplyTo(size_t count,
                                                    absl::FunctionRef<Path(size_t)> path_at,
-                                                   const RenameOptions& options) const;
+                                                   bool allow_unused_rules) const;
 
   std::shared_ptr<const Rep> rep_;
 };

@@ -41,7 +41,9 @@ struct Flattened {
 };
 
 namespace internal {
-bool IsCompleteStoreOf(const TreeDef& def, const ParamStore& store);
+inline bool IsCompleteStoreOf(const TreeDef& def, const ParamStore& store) {
+  return store.layout() == Layout(def) && store.complete();
+}
 }  // namespace internal
 
 // Returns the structure and the leaves of a model.

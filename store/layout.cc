@@ -140,7 +140,7 @@ absl::StatusOr<Slot> Layout::Get(absl::string_view path_text) const {
       absl::StrCat("no leaf at '", path_text, "'", internal::DidYouMean(path_text, texts)));
 }
 
-absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
+absl::StatusOr<Slot> Layout::GetDotted(absl::string_view dotted) const {
   if (loose_ == nullptr) {
     LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def_.FindDotted(dotted));
     const NodeId owner = def_.Resolve(node);

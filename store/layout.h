@@ -63,7 +63,7 @@ class Layout {
   absl::StatusOr<Slot> Get(absl::string_view path_text) const;
   // Returns the slot of a dotted form. error InvalidArgument: two nodes have it (names both), or it
   // is a container's. error NotFound: no node has it, with suggestions. O(paths) for paths alone.
-  absl::StatusOr<Slot> FindDotted(absl::string_view dotted) const;
+  absl::StatusOr<Slot> GetDotted(absl::string_view dotted) const;
 
   // Returns the path of a slot, which must be less than size(), or its canonical or dotted text. A
   // text over Path::kMaxTextSize is shortened as for messages. O(length).

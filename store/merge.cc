@@ -8,6 +8,7 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/fit_reporter.h"
+#include "leafstore/store/internal/param_store_access.h"
 
 namespace leafstore {
 
@@ -49,7 +50,7 @@ class Matcher {
  private:
   void MatchGroup(uint32_t index, AlignBy by) {
     const ParamStore& group = *inputs_[index].group;
-    const Alignment where = Align(group, expected_, {.by = by});
+    const Alignment where = Align(group, expected_, by);
     uint32_t found = 0;
     for (uint32_t place = 0; place < group.size(); ++place) {
       const Slot slot = where[place];
@@ -93,44 +94,6 @@ class Matcher {
   internal::FitReporter reporter_;
 };
 
-// `expected` is passed by value, as it may be the layout of a group that is moved from.
-absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeInput> inputs,
-                                        const ExpectedSpec& spec, AlignBy by) {
-  for (const MergeInput& input : inputs) {
-    LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
-  }
-  Matcher matcher(expected, inputs, spec, by);
-  // A single store is not a group: it is being moved to another Layout, as by Unflatten.
-  LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(inputs.size() == 1
-                                                          ? "the store does not fit the structure"
-                                                          : "the groups do not make the whole"));
-
-  // Nothing can fail from here on, so groups may be moved from.
-  std::vector<std::vector<Leaf>> taken(inputs.size());
-  bool fingerprint_known = true;
-  uint64_t fingerprint = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const uint64_t of_group =
-        inputs[i].group->layout() == expected ? inputs[i].group->known_spec_fingerprint() : 0;
-    fingerprint_known = fingerprint_known && (of_group != 0 || inputs[i].group->empty());
-    fingerprint += of_group;
-    if (inputs[i].given != nullptr) taken[i] = std::move(*inputs[i].given).TakeLeaves();
-  }
-  std::vector<Leaf> leaves;
-  leaves.reserve(expected.size());
-  for (const Source& source : matcher.sources()) {
-    if (inputs[source.group].given != nullptr) {
-      leaves.push_back(std::move(taken[source.group][source.place]));
-    } else {
-      leaves.push_back(inputs[source.group].group->leaf(source.place));
-    }
-  }
-  ParamStore merged =
-      ParamStore::FromParts(expected, SlotSet::All(expected.size()), std::move(leaves));
-  internal::ParamStoreAccess::SetFingerprint(fingerprint_known ? fingerprint : 0, &merged);
-  return merged;
-}
-
 // Calls `act` with the specs required by `options`.
 template <typename Act>
 auto WithOptions(const Layout& expected, const MergeOptions& options, Act act) {
@@ -144,23 +107,66 @@ auto WithOptions(const Layout& expected, const MergeOptions& options, Act act) {
   return act(ExpectedSpec(spec_like));
 }
 
-absl::StatusOr<ParamStore> MergeWith(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                     const MergeOptions& options) {
+absl::StatusOr<ParamStore> MergeOn(const Layout& expected, absl::Span<const MergeInput> inputs,
+                                   const MergeOptions& options) {
   return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
-    return MergeMatched(expected, inputs, spec, options.by);
+    return internal::MergeInputs(&expected, inputs, spec, options.by);
   });
 }
 
 std::vector<MergeInput> ReadOnly(absl::Span<const ParamStore* const> groups) {
   std::vector<MergeInput> inputs;
-  for (const ParamStore* group : groups) inputs.push_back({group, nullptr});
+  for (const ParamStore* group : groups) inputs.emplace_back(*group);
   return inputs;
 }
 
-std::vector<MergeInput> Given(std::vector<ParamStore>* groups) {
+std::vector<MergeInput> Movable(std::vector<ParamStore>* groups) {
   std::vector<MergeInput> inputs;
-  for (ParamStore& group : *groups) inputs.push_back({&group, &group});
+  for (ParamStore& group : *groups) inputs.emplace_back(std::move(group));
   return inputs;
+}
+
+// Returns the leaves by their sources. Those of movable groups are moved.
+std::vector<Leaf> Join(absl::Span<const MergeInput> inputs, absl::Span<const Source> sources) {
+  std::vector<std::vector<Leaf>> taken(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].movable != nullptr) taken[i] = std::move(*inputs[i].movable).TakeLeaves();
+  }
+  std::vector<Leaf> leaves;
+  leaves.reserve(sources.size());
+  for (const Source& source : sources) {
+    if (inputs[source.group].movable != nullptr) {
+      leaves.push_back(std::move(taken[source.group][source.place]));
+    } else {
+      leaves.push_back(inputs[source.group].group->leaf(source.place));
+    }
+  }
+  return leaves;
+}
+
+// Returns the fingerprint of the leaves of all groups together; 0 if not known without hashing.
+uint64_t KnownFingerprint(const Layout& expected, absl::Span<const MergeInput> inputs) {
+  uint64_t sum = 0;
+  for (const MergeInput& input : inputs) {
+    const uint64_t own = input.group->known_spec_fingerprint();
+    if (input.group->empty()) continue;
+    if (own == 0 || !(input.group->layout() == expected)) return 0;
+    sum += own;
+  }
+  return sum;
+}
+
+absl::Status CheckSameLayout(absl::Span<const MergeInput> inputs) {
+  if (inputs.empty()) return absl::InvalidArgumentError("merge: expected groups, found none");
+  const Layout& layout = inputs[0].group->layout();
+  for (size_t i = 1; i < inputs.size(); ++i) {
+    if (inputs[i].group->layout() == layout) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("merge: expected groups of one layout, found group ", i, " on another one (",
+                     inputs[i].group->layout().size(), " paths, not ", layout.size(),
+                     "): pass the expected layout"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -174,39 +180,40 @@ FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const>
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options) {
-  return MergeWith(expected, Given(&groups), options);
+  return MergeOn(expected, Movable(&groups), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        absl::Span<const ParamStore* const> groups,
                                        const MergeOptions& options) {
-  return MergeWith(expected, ReadOnly(groups), options);
+  return MergeOn(expected, ReadOnly(groups), options);
 }
 
-absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
-                                       const MergeOptions& options) {
-  return internal::MergeInputs(Given(&groups), options);
+absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups) {
+  return internal::MergeInputs(nullptr, Movable(&groups), std::nullopt);
 }
 
 namespace internal {
 
-absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options) {
-  if (inputs.empty()) return absl::InvalidArgumentError("merge: expected groups, found none");
-  const Layout layout = inputs[0].group->layout();
-  for (size_t i = 1; i < inputs.size(); ++i) {
-    if (inputs[i].group->layout() == layout) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("merge: expected groups of one layout, found group ", i, " on another one (",
-                     inputs[i].group->layout().size(), " paths, not ", layout.size(),
-                     "): say which layout is expected"));
-  }
-  return MergeWith(layout, inputs, options);
-}
-
-absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
+absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const MergeInput> inputs,
                                        const ExpectedSpec& spec, AlignBy by) {
-  return MergeMatched(expected, inputs, spec, by);
+  if (expected == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckSameLayout(inputs));
+  // A copy, as it may be the layout of a group that is moved from.
+  const Layout layout = expected != nullptr ? *expected : inputs[0].group->layout();
+  for (const MergeInput& input : inputs) {
+    LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
+  }
+  Matcher matcher(layout, inputs, spec, by);
+  // A single store is not a group: it is being moved to another Layout, as by Unflatten.
+  LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(
+      inputs.size() == 1 ? "the store does not fit the structure"
+                         : "the groups together do not fit the structure"));
+  const uint64_t fingerprint = KnownFingerprint(layout, inputs);
+  // Nothing can fail from here on, so groups may be moved from.
+  ParamStore merged =
+      ParamStore::FromParts(layout, SlotSet::All(layout.size()), Join(inputs, matcher.sources()));
+  ParamStoreAccess::SetFingerprint(fingerprint, &merged);
+  return merged;
 }
 
 FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,

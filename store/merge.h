@@ -57,29 +57,25 @@ absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        const MergeOptions& options = {});
 // Merges groups into a store on the Layout that all share.
 // error InvalidArgument: as above, no groups, or their Layouts differ.
-absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
-                                       const MergeOptions& options = {});
+absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups);
 
 namespace internal {
 
 // A group to move from, or only to read.
 struct MergeInput {
+  MergeInput(const ParamStore& g) : group(&g) {}          // NOLINT: implicit
+  MergeInput(ParamStore&& g) : group(&g), movable(&g) {}  // NOLINT: implicit
+
   const ParamStore* group;
-  ParamStore* given;  // null: only read
+  ParamStore* movable = nullptr;
 };
 
 // Returns the spec expected in a slot. Without a value or a function, any spec is accepted.
 using ExpectedSpec = std::optional<absl::FunctionRef<std::optional<LeafSpec>(Slot)>>;
 
-inline MergeInput ToMergeInput(const ParamStore& group) { return {&group, nullptr}; }
-inline MergeInput ToMergeInput(ParamStore& group) { return {&group, nullptr}; }
-inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
-
-// Merge groups on the Layout that all share, or on `expected`. Passing a group twice is an error
-// unless it is empty.
-absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options);
-absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
+// Merges groups on `expected`, or if it is null on the Layout that all share. Passing a group twice
+// is an error unless it is empty.
+absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const MergeInput> inputs,
                                        const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
 FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
                            const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
@@ -90,8 +86,8 @@ FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> 
 template <typename... Groups>
 requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
     absl::StatusOr<ParamStore> Merge(Groups&&... groups) {
-  const internal::MergeInput inputs[] = {internal::ToMergeInput(std::forward<Groups>(groups))...};
-  return internal::MergeInputs(inputs, {});
+  const internal::MergeInput inputs[] = {std::forward<Groups>(groups)...};
+  return internal::MergeInputs(nullptr, inputs, std::nullopt);
 }
 
 }  // namespace leafstore

@@ -9,6 +9,7 @@
 #include "leafstore/checkpoint/internal/choose_leaves.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/safetensors/internal/file.h"
+#include "leafstore/select/internal/leaf_source.h"
 
 namespace leafstore {
 
@@ -150,9 +151,9 @@ absl::StatusOr<Grouping> SafetensorsReader::CompileGrouping(std::vector<NamedFil
 absl::StatusOr<RestoreReport> SafetensorsReader::LoadInto(ParamStore* store,
                                                           const RestoreOptions& options) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
+  const auto spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); };
   return internal::LoadInto(
-      {.part = {leaves->layout(), leaves->slots()},
-       .spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); },
+      {.leaves = {leaves->layout(), leaves->slots(), spec},
        .load =
            [&](absl::Span<const uint32_t> places) { return LoadLeaves(*file_, *leaves, places); },
        .named = [&](const absl::Status& status) { return file_->WithPath(status); }},

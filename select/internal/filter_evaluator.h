@@ -14,9 +14,6 @@
 #define LEAFSTORE_SELECT_INTERNAL_FILTER_EVALUATOR_H_
 
 #include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,7 +22,7 @@
 #include "leafstore/select/filter.h"
 #include "leafstore/select/internal/filter_expr.h"
 #include "leafstore/select/internal/glob_walk.h"
-#include "leafstore/select/leaf_specs.h"
+#include "leafstore/store/leaf_specs.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -68,8 +65,7 @@ class FilterEvaluator {
   bool EvaluateRegex(Term* term);
   // Extends text_ to the path of the current node. Returns false if it exceeds `most` bytes.
   bool MakeText(uint64_t most);
-  // Sets spec_ and leaf_ to those of the leaf in `slot`.
-  void EnterLeaf(Slot slot);
+  NodeView ViewOf(NodeId node) const;
 
   const TreeDef& def_;
   const LeafSpecs& leaves_;
@@ -81,10 +77,7 @@ class FilterEvaluator {
   bool wants_leaf_ = false;        // some filter depends on more than structure
   // The path of those ancestors that a regular expression needed so far.
   PathCursor text_{PathForm::kCanonical, PathCursor::kNoLimit};
-  // The current node, as in NodeView.
-  NodeId node_ = kRootNode;
-  std::optional<LeafSpec> spec_;
-  const Leaf* leaf_ = nullptr;
+  NodeView view_;  // of the current node
   absl::Status status_;
 };
 

@@ -22,7 +22,7 @@
 
 #include "absl/container/node_hash_map.h"
 
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {

@@ -105,7 +105,7 @@ class ReplacementParser {
       case '{':
         return ParseNumber();
       case '}':
-        return Error(at_, "found a brace; expected the number of a wildcard in two, as {1}");
+        return Error(at_, "found a brace; expected the index of a wildcard in two, as {1}");
       case '*':
       case '?':
         return ParseWildcard();
@@ -131,7 +131,7 @@ class ReplacementParser {
     if (end == absl::string_view::npos ||
         !absl::SimpleAtoi(text_.substr(begin + 1, end - begin - 1), &number) || number < 1 ||
         number > count) {
-      return Error(begin, absl::StrCat("expected the number of one of the pattern's ", count,
+      return Error(begin, absl::StrCat("expected the index of one of the pattern's ", count,
                                        " wildcards in braces, as {1}"));
     }
     numbered_ = true;
@@ -206,7 +206,7 @@ absl::StatusOr<Path> CompiledRename::Rename(const PathToRename& old,
     return !full;
   };
   for (const Segment& segment : segments_) {
-    if (IsWhole(segment, Wildcard::kKeys) || IsWhole(segment, Wildcard::kKey)) {
+    if (IsAlone(segment, Wildcard::kKeys) || IsAlone(segment, Wildcard::kKey)) {
       const GlobPattern::Capture& capture = captures[*segment[0].wildcard];
       for (const Key& key : old.path.keys().subspan(capture.first_key, capture.key_count)) {
         if (take(KeyTextSize(key.ref()))) keys.push_back(key);

@@ -14,7 +14,7 @@
 
 #include "leafstore/core/key.h"
 #include "leafstore/core/path.h"
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 
 namespace leafstore::internal {
 
@@ -35,12 +35,8 @@ class CompiledRename {
 
   const GlobPattern& pattern() const { return pattern_; }
 
-  // Returns what the wildcards match in a path; nullopt if the rule does not match it.
-  std::optional<std::vector<GlobPattern::Capture>> Match(const PathToRename& path,
-                                                         MatchBudget* budget) const {
-    return pattern_.Captures(path.keys, budget);
-  }
-  // Returns the new path for the captures of Match. Subtracts the size of its keys from `*room`.
+  // Returns the new path for pattern().Captures(path.keys). Subtracts the size of its keys from
+  // `*room`.
   // error InvalidArgument: a key would be empty. error ResourceExhausted: no room.
   absl::StatusOr<Path> Rename(const PathToRename& path,
                               absl::Span<const GlobPattern::Capture> captures, size_t* room) const;
@@ -55,7 +51,7 @@ class CompiledRename {
   };
   using Segment = std::vector<Piece>;
 
-  bool IsWhole(const Segment& segment, GlobPattern::Wildcard wildcard) const {
+  bool IsAlone(const Segment& segment, GlobPattern::Wildcard wildcard) const {
     return segment.size() == 1 && segment[0].wildcard &&
            wildcards_[*segment[0].wildcard] == wildcard;
   }

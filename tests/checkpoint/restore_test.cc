@@ -281,7 +281,7 @@ TEST_F(RestoreTest, RenamesThatAreBadOrTakeNothing) {
   const CheckpointReader reader = Saved(Store({{".a", 1}}));
   ParamStore store = Store({{".a", 0}});
   ExpectRefused(reader, {.renames = {{"*", "{2}"}}}, &store,
-                "item 'params': rename 0: replacement '{2}', column 1: expected the number of");
+                "item 'params': rename 0: replacement '{2}', column 1: expected the index of");
   const RestoreOptions unused{.renames = {{"b", "c"}}};
   ExpectRefused(reader, unused, &store, "rename 0 ('b' -> 'c') matches no leaf");
   RestoreOptions allowed = unused;

@@ -232,7 +232,7 @@ TEST(FilterTest, ABadPatternIsAnErrorFromTheStart) {
               StatusIs(kInvalid, "regular expression 'a\\', column 2: trailing \\"));
   EXPECT_THAT(Regex("a\xff").status(), StatusIs(kInvalid, HasSubstr("column 2: invalid UTF-8")));
   EXPECT_THAT(filters::Callable(nullptr).status(),
-              StatusIs(kInvalid, "callable filter: no function"));
+              StatusIs(kInvalid, "callable filter: expected a function, found none"));
   EXPECT_THAT(RankIs(-1).status(), StatusIs(kInvalid, "rank: expected 0 or more, found -1"));
   EXPECT_THAT(ByteSizeIs(SizeCompare::kLess, -8).status(),
               StatusIs(kInvalid, "bytes: expected 0 or more, found -8"));

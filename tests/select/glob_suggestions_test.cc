@@ -14,7 +14,7 @@ namespace leafstore::internal {
 namespace {
 
 std::string Hint(const GlobSuggestions& names, const std::string& glob) {
-  return names.DidYouMean(GlobPattern::Parse(glob).value());
+  return names.DidYouMean(internal::GlobPattern::Parse(glob).value());
 }
 
 TEST(GlobSuggestionsTest, AKeyThatIsNowhereIsWhatIsWrong) {

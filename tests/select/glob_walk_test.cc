@@ -18,18 +18,19 @@ namespace {
 
 using internal::GlobWalk;
 
-std::vector<GlobPattern> Parse(const std::vector<std::string>& texts) {
-  std::vector<GlobPattern> patterns;
-  for (const std::string& text : texts) patterns.push_back(GlobPattern::Parse(text).value());
+std::vector<internal::GlobPattern> Parse(const std::vector<std::string>& texts) {
+  std::vector<internal::GlobPattern> patterns;
+  for (const std::string& text : texts)
+    patterns.push_back(internal::GlobPattern::Parse(text).value());
   return patterns;
 }
 
 // Walks down the whole tree and compares each answer with that of the pattern to the whole path.
 // Returns how much was remembered.
-size_t CheckWalk(const TreeDef& def, const std::vector<GlobPattern>& patterns,
+size_t CheckWalk(const TreeDef& def, const std::vector<internal::GlobPattern>& patterns,
                  size_t max_remembered = GlobWalk::kMaxRemembered) {
   GlobWalk walk(def, max_remembered);
-  for (const GlobPattern& pattern : patterns) walk.Add(pattern);
+  for (const internal::GlobPattern& pattern : patterns) walk.Add(pattern);
   std::vector<size_t> depths(def.node_count());
   for (NodeId node = 0; node < def.node_count(); ++node) {
     depths[node] = node == kRootNode ? 0 : depths[def.parent(node)] + 1;
@@ -55,7 +56,8 @@ TreeDef TwoLists() {
 }
 
 TEST(GlobWalkTest, AnswersAreTheSameHoweverFewAreRemembered) {
-  const std::vector<GlobPattern> patterns = Parse({"a.7*", "*.99", "b", "**.?", "a.*", "**"});
+  const std::vector<internal::GlobPattern> patterns =
+      Parse({"a.7*", "*.99", "b", "**.?", "a.*", "**"});
   for (const size_t most : {GlobWalk::kMaxRemembered, size_t{20}, size_t{6}, size_t{5}, size_t{0}})
     CheckWalk(TwoLists(), patterns, most);
 }
@@ -95,7 +97,7 @@ TEST(GlobWalkTest, MoreStatesThanAreRemembered) {
     tree = Tree::Dict().With(random() % 2 == 0 ? "a" : "b", std::move(tree));
   }
   const TreeDef def = Flatten(std::move(tree)).value().def;
-  const std::vector<GlobPattern> patterns = Parse({"**.a.*.*.*.*.*.*.*.*.*.*.*", "**.b"});
+  const std::vector<internal::GlobPattern> patterns = Parse({"**.a.*.*.*.*.*.*.*.*.*.*.*", "**.b"});
   EXPECT_GT(CheckWalk(def, patterns), 1000u);
   EXPECT_EQ(CheckWalk(def, patterns, 100), 100u);
 }

@@ -26,14 +26,17 @@ using ::testing::HasSubstr;
 class ReferencePartition {
  public:
   ReferencePartition(const ParamStore& store, const std::vector<FilterAndMeaning>& filters,
-                     GroupingRule rule)
-      : store_(store), def_(store.layout().def().value()), filters_(filters), rule_(rule) {}
+                     bool first_match)
+      : store_(store),
+        def_(store.layout().def().value()),
+        filters_(filters),
+        first_match_(first_match) {}
 
   size_t GroupOf(Slot slot, NodeId* matched) const {
     const NodeId leaf = def_.node_of_leaf(slot);
     std::vector<NodeId> oldest_first;
     for (NodeId node = leaf; node != kNoNode; node = def_.parent(node)) {
-      if (rule_ == GroupingRule::kFirstMatch && node != leaf) break;
+      if (first_match_ && node != leaf) break;
       oldest_first.insert(oldest_first.begin(), node);
     }
     for (const NodeId node : oldest_first) {
@@ -56,11 +59,11 @@ class ReferencePartition {
   const ParamStore& store_;
   const TreeDef def_;
   const std::vector<FilterAndMeaning>& filters_;
-  const GroupingRule rule_;
+  const bool first_match_;
 };
 
 void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeaning>& filters,
-                       GroupingRule rule) {
+                       bool first_match) {
   std::vector<Filter> only_filters;
   for (const FilterAndMeaning& filter : filters) only_filters.push_back(filter.filter);
   const Grouping plan = Grouping::Compile(store, only_filters, {.rule = rule}).value();
@@ -101,15 +104,15 @@ TEST(PartitionRandomTest, AgreesWithTheRuleWrittenDownNaively) {
     for (size_t left = RandomBelow(random, 5); left > 0; --left) {
       filters.push_back(RandomFilterAndMeaning(random));
     }
-    ExpectAsReference(store, filters, GroupingRule::kOutermostMatch);
-    ExpectAsReference(store, filters, GroupingRule::kFirstMatch);
+    ExpectAsReference(store, filters, /*first_match=*/false);
+    ExpectAsReference(store, filters, /*first_match=*/true);
 
     // A group of it, by the same filters the other way round.
     std::vector<Filter> first = {RandomFilterAndMeaning(random).filter};
     const std::vector<ParamStore> groups = Partition(store, std::move(first)).value();
     std::reverse(filters.begin(), filters.end());
-    ExpectAsReference(groups[0], filters, GroupingRule::kOutermostMatch);
-    ExpectAsReference(groups[1], filters, GroupingRule::kFirstMatch);
+    ExpectAsReference(groups[0], filters, /*first_match=*/false);
+    ExpectAsReference(groups[1], filters, /*first_match=*/true);
     if (HasFailure()) break;
   }
   EXPECT_GT(leaves, 15'000u);

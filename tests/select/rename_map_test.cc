@@ -34,8 +34,8 @@ std::vector<Path> PathsFrom(const std::vector<std::string>& texts) {
 
 absl::StatusOr<std::vector<RenamedPath>> Applied(const Rules& rules,
                                                  const std::vector<std::string>& texts,
-                                                 const RenameOptions& options = {}) {
-  return RenameMap::Create(rules).value().Apply(PathsFrom(texts), options);
+                                                 bool allow_unused_rules = false) {
+  return RenameMap::Create(rules).value().Apply(PathsFrom(texts), allow_unused_rules);
 }
 
 std::vector<std::string> Renamed(const Rules& rules, const std::vector<std::string>& texts) {
@@ -140,7 +140,7 @@ TEST(RenameMapTest, RulesAreAskedOfLeavesAlone) {
   EXPECT_THAT(
       Applied({{"head", "neck"}}, {".a", ".head.w"}),
       StatusIs(kInvalid, HasSubstr("rename 0 ('head' -> 'neck') matches no leaf, but a node "
-                                   "above '.head.w'; to take all that is below it, end both "
+                                   "above '.head.w'; to rename all leaves below it, end both "
                                    "with `.**`")));
 }
 
@@ -152,7 +152,7 @@ TEST(RenameMapTest, SomeSlotsOfALayout) {
   EXPECT_EQ(all[1].to, ".neck.bias");
   EXPECT_EQ(all[0].to, ".activation");
   const std::vector<RenamedPath> some =
-      map.Apply(layout, SlotSet::Create(8, {2, 7}).value()).value();
+      map.Apply(LeafSpecs(layout, SlotSet::Create(8, {2, 7}).value())).value();
   ASSERT_EQ(some.size(), 2u);
   EXPECT_EQ(some[0].from, ".head.weight");
   EXPECT_EQ(some[0].to, ".neck.weight");
@@ -178,7 +178,7 @@ TEST(RenameMapTest, TwoLeavesThatWouldHaveOnePath) {
                        "renames: expected a path of its own for each leaf:\n"
                        "  '.a.w' (by rename 0) and '.b.w' (by rename 0) would both be '.w'"));
   EXPECT_THAT(Applied({{"a", "b"}}, {".a", ".b"}),
-              StatusIs(kInvalid, HasSubstr("'.a' (by rename 0) and '.b' (as it is) would both be "
+              StatusIs(kInvalid, HasSubstr("'.a' (by rename 0) and '.b' (unchanged) would both be "
                                            "'.b'")));
   std::vector<std::string> many;
   for (int i = 0; i < 20; ++i) many.push_back(absl::StrCat("[", i, "]"));
@@ -192,15 +192,14 @@ TEST(RenameMapTest, ARuleThatTakesNoLeafIsAnErrorUnlessAllowed) {
   EXPECT_THAT(
       Applied(rules, {".encoder.w"}),
       StatusIs(kInvalid,
-               "renames: expected every rule to take a leaf, found 2 that took none:\n"
+               "renames: expected every rule to rename a leaf, found 2 unused:\n"
                "  rename 0 ('encodr.**' -> 'body.**') matches no leaf; no key is 'encodr'; did you "
                "mean encoder?\n"
-               "  rename 2 ('encoder.*' -> 'x.*') takes no leaf: '.encoder.w' is taken by rename "
-               "1 before it"));
-  EXPECT_EQ(Applied(rules, {".encoder.w"}, {.allow_unused_rules = true})->at(0).to, ".encoder.w");
-  EXPECT_THAT(
-      Applied(Rules(12, {"a", "b"}), {}),
-      StatusIs(kInvalid, AllOf(HasSubstr("found 12 that took none"), EndsWith("and 2 more"))));
+               "  rename 2 ('encoder.*' -> 'x.*') matches '.encoder.w', which is renamed by "
+               "rename 1 before"));
+  EXPECT_EQ(Applied(rules, {".encoder.w"}, /*allow_unused_rules=*/true)->at(0).to, ".encoder.w");
+  EXPECT_THAT(Applied(Rules(12, {"a", "b"}), {}),
+              StatusIs(kInvalid, AllOf(HasSubstr("found 12 unused"), EndsWith("and 2 more"))));
 }
 
 TEST(RenameMapTest, AKeyThatWouldBeEmpty) {
@@ -227,13 +226,13 @@ TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
       {"a", "b.", "column 3: expected a key, found the end"},
       {"a", "b[0]", "column 2: found a bracket; expected the dotted form"},
       {"a", "b\\", "column 2: expected a character after the backslash, found the end"},
-      {"a", "b}", "column 2: found a brace; expected the number of a wildcard in two, as {1}"},
-      {"*", "b{", "column 2: expected the number of one of the pattern's 1 wildcards in braces"},
-      {"*", "{}", "column 1: expected the number of one of"},
-      {"*", "{0}", "column 1: expected the number of one of"},
-      {"*", "a.{2}", "column 3: expected the number of one of"},
-      {"*", "{-1}", "column 1: expected the number of one of"},
-      {"*", "{99999999999999999999}", "column 1: expected the number of one of"},
+      {"a", "b}", "column 2: found a brace; expected the index of a wildcard in two, as {1}"},
+      {"*", "b{", "column 2: expected the index of one of the pattern's 1 wildcards in braces"},
+      {"*", "{}", "column 1: expected the index of one of"},
+      {"*", "{0}", "column 1: expected the index of one of"},
+      {"*", "a.{2}", "column 3: expected the index of one of"},
+      {"*", "{-1}", "column 1: expected the index of one of"},
+      {"*", "{99999999999999999999}", "column 1: expected the index of one of"},
       {"a", "*", "column 1: expected no more than the pattern's 0 wildcards, found `*`"},
       {"*.*", "*.b",
        "column 4: expected all 2 wildcards of the pattern, found 1; to leave one out, refer to "
@@ -296,11 +295,11 @@ TEST(RenameMapTest, HostilePatternsEnd) {
   for (int i = 0; i < 30; ++i) segments += "**.a.";
   Path deep;
   for (int i = 0; i < 20'000; ++i) deep.Attribute("a");
-  const RenameOptions allow{.allow_unused_rules = true};
-  EXPECT_THAT(RenameMap::Create(Rules{{pattern + "b", "x"}, {segments + "b", "x"}})
-                  .value()
-                  .Apply({deep, Path().Item(std::string(100'000, 'a'))}, allow),
-              IsOk());
+  EXPECT_THAT(
+      RenameMap::Create(Rules{{pattern + "b", "x"}, {segments + "b", "x"}})
+          .value()
+          .Apply({deep, Path().Item(std::string(100'000, 'a'))}, /*allow_unused_rules=*/true),
+      IsOk());
 }
 
 // ---- against rules written down naively ----
@@ -362,7 +361,7 @@ TEST(RenameMapTest, AgreesWithANaiveRenamer) {
           for (const Key& key : captures[wildcard]) expected.Append(key);
         }
       }
-      const auto found = map.Apply({path}, {.allow_unused_rules = true});
+      const auto found = map.Apply({path}, /*allow_unused_rules=*/true);
       ASSERT_THAT(found, IsOk());
       ASSERT_EQ(found->at(0).to, expected.ToString())
           << "seed " << seed << ": " << text << " -> " << replacement << " of " << path.ToString();

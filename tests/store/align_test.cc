@@ -17,7 +17,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-std::vector<uint32_t> PlacesIn(const LayoutPart& to, const LayoutPart& from) {
+std::vector<uint32_t> PlacesIn(const LeafSpecs& to, const LeafSpecs& from) {
   return Align(from, to).TakePlaces();
 }
 
@@ -113,7 +113,7 @@ TEST(AlignTest, APathAndItsAlias_Collide) {
       StoreAt({{".embedding.table", Value(1)}, {".output.table", Value(1)}, {".scale", Value(1)}}),
       TiedParams());
   ASSERT_EQ(where.Collisions().size(), 1u);
-  EXPECT_EQ(where.Collisions()[0].to, 0u);
+  EXPECT_EQ(where.Collisions()[0].place, 0u);
   EXPECT_EQ(where.Collisions()[0].first, 0u);
   EXPECT_EQ(where.Collisions()[0].second, 1u);
   EXPECT_THAT(where.Sources(), ElementsAre(0, 2));
@@ -124,11 +124,11 @@ TEST(AlignTest, APathAndItsAlias_Collide) {
 TEST(AlignTest, Names_AreSoughtInsteadOfPaths) {
   const ParamStore from = StoreAt({{".a", Value(1)}, {".b", Value(1)}});
   const std::vector<std::string> names = {".steps", ".a"};
-  EXPECT_THAT(Align(from, SampleParams(), {.names = names}).places(), ElementsAre(7, kNoPlace));
-  EXPECT_THAT(Align(from, from, {.names = names}).places(), ElementsAre(kNoPlace, 0));
+  EXPECT_THAT(Align(from, SampleParams(), AlignBy::kPath, names).places(),
+              ElementsAre(7, kNoPlace));
+  EXPECT_THAT(Align(from, from, AlignBy::kPath, names).places(), ElementsAre(kNoPlace, 0));
   const std::vector<std::string> items = {"['steps']", "['head']['bias']"};
-  EXPECT_THAT(Align(from, SampleParams(), {.by = AlignBy::kDotted, .names = items}).places(),
-              ElementsAre(7, 1));
+  EXPECT_THAT(Align(from, SampleParams(), AlignBy::kDotted, items).places(), ElementsAre(7, 1));
 }
 
 // ---- by dotted form ----
@@ -139,7 +139,7 @@ TEST(AlignByDottedTest, LeavesMeetByTheirDottedForm) {
                                    {"['head.bias']", Value(1)},
                                    {"['head.bais']", Value(1)},
                                    {"['layers.0.bias']", Value(1)}});
-  const Alignment where = Align(file, SampleParams(), {.by = AlignBy::kDotted});
+  const Alignment where = Align(file, SampleParams(), AlignBy::kDotted);
   EXPECT_THAT(PathsOf(file), ElementsAre("['head.bais']", "['head.bias']",
                                          "['layers']['1']['bias']", "['layers.0.bias']"));
   EXPECT_THAT(where.places(), ElementsAre(kNoPlace, 1, 5, 3));
@@ -148,14 +148,13 @@ TEST(AlignByDottedTest, LeavesMeetByTheirDottedForm) {
 
 TEST(AlignByDottedTest, AnAliasLeadsToItsOwner) {
   EXPECT_THAT(
-      Align(StoreAt({{"['output.table']", Value(1)}}), TiedParams(), {.by = AlignBy::kDotted})
-          .places(),
+      Align(StoreAt({{"['output.table']", Value(1)}}), TiedParams(), AlignBy::kDotted).places(),
       ElementsAre(0));
 }
 
 TEST(AlignByDottedTest, ALayoutOfPathsIsMetToo) {
   const ParamStore loose = StoreAt({{".w", Value(1)}, {".a.b", Value(2)}});
-  EXPECT_THAT(Align(StoreAt({{"['a.b']", Value(3)}}), loose, {.by = AlignBy::kDotted}).places(),
+  EXPECT_THAT(Align(StoreAt({{"['a.b']", Value(3)}}), loose, AlignBy::kDotted).places(),
               ElementsAre(0));
 }
 
@@ -167,19 +166,19 @@ TEST(AlignByDottedTest, TwoLeavesOfOneForm_AreAmbiguous) {
           .value()
           .params;
   for (const ParamStore* to : {&loose, &tree}) {
-    const Alignment where = Align(from, *to, {.by = AlignBy::kDotted});
+    const Alignment where = Align(from, *to, AlignBy::kDotted);
     EXPECT_THAT(where.places(), ElementsAre(kNoPlace));
     ASSERT_EQ(where.ambiguous().size(), 1u);
-    EXPECT_EQ(where.ambiguous()[0].from, 0u);
+    EXPECT_EQ(where.ambiguous()[0].place, 0u);
     EXPECT_EQ(where.ambiguous()[0].first + where.ambiguous()[0].second, 1u);
     EXPECT_THAT(where.Unexpected(), IsEmpty());
     // Of a part that has one of the two, it is that one.
-    const LayoutPart second(to->layout(), SlotSet::Create(2, {1}).value());
-    EXPECT_THAT(Align(from, second, {.by = AlignBy::kDotted}).places(), ElementsAre(0));
+    const LeafSpecs second(to->layout(), SlotSet::Create(2, {1}).value());
+    EXPECT_THAT(Align(from, second, AlignBy::kDotted).places(), ElementsAre(0));
   }
   // And where one has the very path, it is that one.
   const ParamStore exact = StoreAt({{"['a']['b']", Value(1)}, {".a.b", Value(2)}});
-  EXPECT_THAT(Align(from, exact, {.by = AlignBy::kDotted}).places(),
+  EXPECT_THAT(Align(from, exact, AlignBy::kDotted).places(),
               ElementsAre(exact.layout().SlotOf("['a']['b']")));
 }
 

@@ -44,7 +44,7 @@ TEST(LayoutTest, SlotsAreTheLeavesOfTheTreedefInItsOrder) {
   EXPECT_EQ(layout.PathOf(3), PathFrom(".layers[0].bias"));
   EXPECT_EQ(layout.PathForMessage(3), ".layers[0].bias");
   EXPECT_EQ(layout.Find(".layers[0].bias"), 3u);
-  EXPECT_EQ(layout.FindDotted("layers.0.bias").value(), 3u);
+  EXPECT_EQ(layout.GetDotted("layers.0.bias").value(), 3u);
   EXPECT_TRUE(layout.has_def());
   EXPECT_EQ(layout.def().value(), flat.def);
   EXPECT_EQ(layout.fingerprint(), flat.def.hash());
@@ -69,7 +69,7 @@ TEST(LayoutTest, NotFoundSuggestsNearNames) {
               StatusIs(kNotFound, AllOf(HasSubstr(".layers[0]"), HasSubstr(".wieght"),
                                         HasSubstr("did you mean .weight?"))));
   EXPECT_THAT(
-      layout.FindDotted("layers.0.wieght"),
+      layout.GetDotted("layers.0.wieght"),
       StatusIs(kNotFound, AllOf(HasSubstr("layers.0.wieght"), HasSubstr("did you mean weight?"))));
 }
 
@@ -81,7 +81,7 @@ TEST(LayoutTest, AContainerIsNoLeaf) {
   EXPECT_THAT(layout.Get(".nothing"),
               StatusIs(kInvalid, "at '.nothing': expected a leaf, found none"));
   EXPECT_THAT(layout.Get(""), StatusIs(kInvalid, "at '': expected a leaf, found struct"));
-  EXPECT_THAT(layout.FindDotted("layers.0"),
+  EXPECT_THAT(layout.GetDotted("layers.0"),
               StatusIs(kInvalid, "at 'layers.0': expected a leaf, found struct"));
 }
 
@@ -99,7 +99,7 @@ TEST(LayoutTest, AliasesLeadToTheOwnersSlot) {
   EXPECT_EQ(layout.Find(".embedding.table"), 0u);
   EXPECT_EQ(layout.Find(".output.table"), 0u);
   EXPECT_EQ(layout.Get(".output.table").value(), 0u);
-  EXPECT_EQ(layout.FindDotted("output.table").value(), 0u);
+  EXPECT_EQ(layout.GetDotted("output.table").value(), 0u);
   EXPECT_EQ(layout.PathText(0), ".embedding.table");
   EXPECT_EQ(layout.Find(".output.tabel"), std::nullopt);
   EXPECT_EQ(layout.Find(".output"), std::nullopt);
@@ -113,7 +113,7 @@ TEST(LayoutTest, ADottedNameWithTwoMeaningsNamesBoth) {
       Flatten(Tree::Struct().With("a", Tree::Dict().With("b", Value(1))).With("a.b", Value(2)))
           .value()
           .def);
-  EXPECT_THAT(layout.FindDotted("a.b"),
+  EXPECT_THAT(layout.GetDotted("a.b"),
               StatusIs(kInvalid, AllOf(HasSubstr(".a['b']"), HasSubstr(".'a.b'"))));
 }
 
@@ -143,7 +143,7 @@ TEST(LayoutOfPathsTest, OrdersPathsAsFlatteningWould) {
   EXPECT_EQ(layout.Dotted(1), "a.10");
   EXPECT_EQ(layout.PathOf(1), PathFrom("['a'][10]"));
   EXPECT_EQ(layout.Find("['b']"), 2u);
-  EXPECT_EQ(layout.FindDotted("a.10").value(), 1u);
+  EXPECT_EQ(layout.GetDotted("a.10").value(), 1u);
   EXPECT_FALSE(layout.has_def());
 }
 
@@ -195,7 +195,7 @@ TEST(LayoutOfPathsTest, NotFoundSuggestsNearNames) {
   EXPECT_THAT(layout.Get(".layers[0].wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr("no leaf at '.layers[0].wieght'"),
                                         HasSubstr("did you mean .layers[0].weight"))));
-  EXPECT_THAT(layout.FindDotted("layers.0.wieght"),
+  EXPECT_THAT(layout.GetDotted("layers.0.wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr("no leaf at 'layers.0.wieght'"),
                                         HasSubstr("did you mean layers.0.weight"))));
   EXPECT_THAT(layout.Get("layers"),
@@ -209,7 +209,7 @@ TEST(LayoutOfPathsTest, AContainerIsNoLeaf) {
 }
 
 TEST(LayoutOfPathsTest, ADottedNameWithTwoMeaningsNamesBoth) {
-  EXPECT_THAT(LayoutAt({".a.b", ".'a.b'"}).FindDotted("a.b"),
+  EXPECT_THAT(LayoutAt({".a.b", ".'a.b'"}).GetDotted("a.b"),
               StatusIs(kInvalid, AllOf(HasSubstr("'.a.b'"), HasSubstr("'.'a.b''"))));
 }
 

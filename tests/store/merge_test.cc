@@ -31,13 +31,15 @@ std::vector<StoreState> StatesOf(const std::vector<ParamStore>& groups) {
   return std::vector<StoreState>(groups.begin(), groups.end());
 }
 
-std::vector<std::string> PathsOf(const std::vector<PathConflict>& conflicts) {
+std::vector<std::string> PathsOf(const std::vector<FitReport::Conflict>& conflicts) {
   std::vector<std::string> paths;
-  for (const PathConflict& conflict : conflicts) paths.push_back(conflict.path);
+  for (const FitReport::Conflict& conflict : conflicts) paths.push_back(conflict.path);
   return paths;
 }
 
-std::string Describe(const SpecMismatch& m) { return m.path + ": " + m.expected + ", " + m.found; }
+std::string Describe(const FitReport::Mismatch& m) {
+  return m.path + ": " + m.expected + ", " + m.found;
+}
 
 // ---- a whole ----
 
@@ -82,7 +84,7 @@ TEST(MergeTest, TheFingerprintComesAlong) {
   const ParamStore merged = MergeGroups(std::move(groups)).value();
   EXPECT_EQ(merged.known_spec_fingerprint(), SampleParams().spec_fingerprint());
   groups = SampleGroups();
-  ASSERT_THAT(groups[0].Set(".head.bias", Floats({1}), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(groups[0].Upsert(PathFrom(".head.bias"), Floats({1})), IsOk());
   const ParamStore other = MergeGroups(std::move(groups)).value();
   EXPECT_EQ(other.spec_fingerprint(),
             ParamStore::Create(other.layout(), other.slots(),
@@ -157,9 +159,9 @@ TEST(MergeTest, ReportsAllMismatches) {
   std::vector<ParamStore> groups = SampleGroups();
   ASSERT_THAT(groups[0].Erase(".head.bias"), IsOk());
   ASSERT_THAT(groups[0].Erase(".layers[1].bias"), IsOk());
-  ASSERT_THAT(groups[1].Set(".head.weight", Floats({1}), SetCheck::kAnything), IsOk());
-  ASSERT_THAT(groups[1].Set(".layers[0].weight", Ints({1}), SetCheck::kAnything), IsOk());
-  ASSERT_THAT(groups[2].Set(".steps", Value("12"), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(groups[1].Upsert(PathFrom(".head.weight"), Floats({1})), IsOk());
+  ASSERT_THAT(groups[1].Upsert(PathFrom(".layers[0].weight"), Ints({1})), IsOk());
+  ASSERT_THAT(groups[2].Upsert(PathFrom(".steps"), Value("12")), IsOk());
   groups.push_back(StoreAt({{".head.bais", Value(1)},
                             {".steps", Value(1)},
                             {".zero", Value(1)},
@@ -193,8 +195,8 @@ TEST(MergeTest, ReportsAllMismatches) {
       "shape mismatch (1):\n"
       "  '.head.weight': expected f32[2, 2], found f32[1]";
   EXPECT_EQ(report.ToString(), text);
-  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + text);
-  EXPECT_THAT(report.ToStatus("the groups do not make the whole"), refused);
+  const auto refused = StatusIs(kInvalid, "the groups together do not fit the structure:\n" + text);
+  EXPECT_THAT(report.ToStatus("the groups together do not fit the structure"), refused);
   EXPECT_THAT(MergeGroups(like.layout(), PointersTo(groups), {.like = &like}), refused);
   EXPECT_THAT(MergeGroups(like.layout(), std::move(groups), {.like = &like}), refused);
   EXPECT_EQ(StatesOf(groups), before);
@@ -204,7 +206,8 @@ TEST(MergeTest, ReportsAllMismatches) {
 void ExpectRefused(const Layout& expected, std::vector<ParamStore> groups,
                    const std::string& message) {
   const std::vector<StoreState> before = StatesOf(groups);
-  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + message);
+  const auto refused =
+      StatusIs(kInvalid, "the groups together do not fit the structure:\n" + message);
   EXPECT_THAT(MergeGroups(expected, PointersTo(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);
   EXPECT_THAT(MergeGroups(expected, std::move(groups)), refused);
@@ -216,7 +219,8 @@ TEST(MergeTest, AGroupThatIsMissingIsNamedLeafByLeaf) {
   groups.pop_back();
   const std::vector<StoreState> before = StatesOf(groups);
   const std::string message = "missing (2):\n  '.activation'\n  '.steps'";
-  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + message);
+  const auto refused =
+      StatusIs(kInvalid, "the groups together do not fit the structure:\n" + message);
   EXPECT_THAT(Merge(groups[0], std::move(groups[1])), refused);
   EXPECT_THAT(MergeGroups(std::move(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);
@@ -240,7 +244,8 @@ TEST(MergeTest, AGroupThatIsThereTwiceIsNamedLeafByLeaf) {
   const std::vector<StoreState> before = StatesOf(groups);
   const std::string message =
       "duplicate (3):\n  '.head.bias'\n  '.layers[0].bias'\n  '.layers[1].bias'";
-  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + message);
+  const auto refused =
+      StatusIs(kInvalid, "the groups together do not fit the structure:\n" + message);
   EXPECT_THAT(Merge(groups[0], std::move(groups[1]), groups[2], std::move(groups[3])), refused);
   EXPECT_THAT(MergeGroups(std::move(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);

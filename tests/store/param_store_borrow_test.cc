@@ -68,8 +68,8 @@ void ExpectRefusedWhileBorrowed(ParamStore& store) {
   EXPECT_THAT(store.MutateAll(), refused("open all leaves for writing"));
   EXPECT_THAT(Update(&store, other), refused("update from a group"));
   EXPECT_THAT(Update(&store, SampleParams()), refused("update from a group"));
-  EXPECT_THAT(Update(&other, store), refused("give a group back"));
-  EXPECT_THAT(Update(&other, std::move(store)), refused("give a group back"));
+  EXPECT_THAT(Update(&other, store), refused("update a store from this one"));
+  EXPECT_THAT(Update(&other, std::move(store)), refused("update a store from this one"));
   EXPECT_THAT(plan.Split(store), refused("partition"));
   EXPECT_THAT(plan.Split(std::move(store)), refused("partition"));
   EXPECT_THAT(Grouping::Compile(store, std::vector<Filter>{}), refused("partition"));

@@ -77,7 +77,7 @@ class ModelTest {
         ASSERT_EQ(at.store.PathText(place), text);
         ASSERT_EQ(at.store.Find(text), &at.store.leaf(place));
         ASSERT_EQ(at.store.FindSlot(at.store.slot(place)), &at.store.leaf(place));
-        ASSERT_EQ(at.store.PlaceOf(text).value(), place);
+        ASSERT_EQ(at.store.GetPlace(text).value(), place);
         ASSERT_TRUE(at.store.leaf(place) == leaf) << text;
         ++place;
       }
@@ -133,14 +133,12 @@ class ModelTest {
     const Path path = SomePath();
     const Leaf leaf = SomeLeaf();
     const auto found = at.model.find(path);
-    const bool any = Below(2) == 0;
     const uint64_t before = found == at.model.end() ? 0 : GenerationOf(at, path);
-    const absl::Status status =
-        at.store.Set(path.ToString(), leaf, any ? SetCheck::kAnything : SetCheck::kSameSpec);
+    const absl::Status status = at.store.Set(path.ToString(), leaf);
     if (found == at.model.end()) {
       ASSERT_THAT(status, testing::AnyOf(StatusIs(absl::StatusCode::kNotFound, _),
                                          StatusIs(absl::StatusCode::kInvalidArgument, _)));
-    } else if (any || SameSpec(found->second, leaf)) {
+    } else if (SameSpec(found->second, leaf)) {
       ASSERT_THAT(status, IsOk());
       ASSERT_GT(GenerationOf(at, path), before);
       found->second = DeepCopy(leaf);

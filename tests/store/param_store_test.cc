@@ -64,7 +64,7 @@ TEST(ParamStoreTest, HoldsTheLeavesOfATreedefInItsOrder) {
   EXPECT_EQ(store.FindSlot(8), nullptr);
   EXPECT_EQ(store.Get(".layers[1].weight").value(), &store.leaf(6));
   EXPECT_EQ(store.GetDotted("layers.1.weight").value(), &store.leaf(6));
-  EXPECT_EQ(store.PlaceOf(".layers[1].weight").value(), 6u);
+  EXPECT_EQ(store.GetPlace(".layers[1].weight").value(), 6u);
   EXPECT_EQ(store.PathText(6), ".layers[1].weight");
 }
 
@@ -119,7 +119,7 @@ TEST(ParamStoreTest, NotFoundSuggestsNearNames) {
               StatusIs(kNotFound,
                        "dotted name head.wieght: at .head: expected a child wieght, found a struct "
                        "of 2 without it; did you mean weight?"));
-  EXPECT_THAT(store.PlaceOf(".head.wieght"), not_found);
+  EXPECT_THAT(store.GetPlace(".head.wieght"), not_found);
   EXPECT_THAT(store.Set(".head.wieght", Value(1)), not_found);
   EXPECT_THAT(store.Erase(".head.wieght"), not_found);
   EXPECT_THAT(store.Mutate(".head.wieght"), not_found);
@@ -132,7 +132,7 @@ TEST(ParamStoreTest, APathOfAContainerOrNoPathIsTheCallersError) {
   const auto no_leaf = StatusIs(kInvalid, "at '.layers': expected a leaf, found list");
   EXPECT_EQ(store.Find(".layers"), nullptr);
   EXPECT_THAT(store.Get(".layers"), no_leaf);
-  EXPECT_THAT(store.PlaceOf(".layers"), no_leaf);
+  EXPECT_THAT(store.GetPlace(".layers"), no_leaf);
   EXPECT_THAT(store.Set(".layers", Value(1)), no_leaf);
   EXPECT_THAT(store.Erase(".layers"), no_leaf);
   EXPECT_THAT(store.Mutate(".layers"), no_leaf);
@@ -141,7 +141,7 @@ TEST(ParamStoreTest, APathOfAContainerOrNoPathIsTheCallersError) {
                                 "'.layers[0.weight'");
   EXPECT_EQ(store.Find(".layers[0.weight"), nullptr);
   EXPECT_THAT(store.Get(".layers[0.weight"), no_path);
-  EXPECT_THAT(store.PlaceOf(".layers[0.weight"), no_path);
+  EXPECT_THAT(store.GetPlace(".layers[0.weight"), no_path);
   EXPECT_THAT(store.Set(".layers[0.weight", Value(1)), no_path);
   EXPECT_THAT(store.Erase(".layers[0.weight"), no_path);
   EXPECT_THAT(store.Mutate(".layers[0.weight"), no_path);
@@ -206,7 +206,7 @@ TEST(ParamStoreTest, AliasesReachTheOwner) {
   EXPECT_EQ(FloatsAt(store, ".embedding.table"), (std::vector<float>{1, 8, 9}));
   const StoreState before(store);
   EXPECT_THAT(store.Insert(PathFrom(".output.table"), Value(1)),
-              StatusIs(kExists, "at '.output.table': there is a leaf already"));
+              StatusIs(kExists, "at '.output.table': a leaf exists already"));
   EXPECT_EQ(StoreState(store), before);
   ASSERT_THAT(store.Erase(".output.table"), IsOk());
   EXPECT_THAT(PathsOf(store), ElementsAre(".scale"));
@@ -237,12 +237,12 @@ TEST(ParamStoreTest, SetNamesPathExpectedAndFound) {
               StatusIs(kInvalid, "at .steps: expected static int, found static str"));
   EXPECT_THAT(store.Set(".steps", Leaf()),
               StatusIs(kInvalid, "at .steps: expected a leaf, found null"));
-  EXPECT_THAT(store.Set(".steps", Leaf(), SetCheck::kAnything),
+  EXPECT_THAT(store.Upsert(PathFrom(".steps"), Leaf()),
               StatusIs(kInvalid, "at .steps: expected a leaf, found null"));
   EXPECT_THAT(store.SetAt(7, Value(1.5)),
               StatusIs(kInvalid, "at .steps: expected static int, found static float"));
   EXPECT_EQ(StoreState(store), before);
-  ASSERT_THAT(store.Set(".head.bias", Value(1), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(store.Upsert(PathFrom(".head.bias"), Value(1)), IsOk());
   EXPECT_EQ((*store.Get(".head.bias"))->value(), Value(1));
 }
 
@@ -352,7 +352,7 @@ TEST(ParamStoreTest, InsertWantsANewPathAndALeaf) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   EXPECT_THAT(store.Insert(PathFrom(".steps"), Value(1)),
-              StatusIs(kExists, "at '.steps': there is a leaf already"));
+              StatusIs(kExists, "at '.steps': a leaf exists already"));
   EXPECT_THAT(store.Insert(PathFrom(".new"), Leaf()),
               StatusIs(kInvalid, "at '.new': expected a leaf, found null"));
   EXPECT_THAT(store.Insert(Path().Attribute("\xff"), Value(1)),
@@ -419,10 +419,10 @@ TEST(ParamStoreTest, TheFingerprintIsThatOfTheSpecs) {
   EXPECT_EQ(store.spec_fingerprint(), fingerprint);
   for (const Leaf& other : {Leaf(Floats({1})), Leaf(Ints({1, 2})), Leaf(Value(1)),
                             Leaf(Tensor::Zeros(DType::kF32, {2, 1}).value())}) {
-    ASSERT_THAT(store.Set(".head.bias", other, SetCheck::kAnything), IsOk());
+    ASSERT_THAT(store.Upsert(PathFrom(".head.bias"), other), IsOk());
     EXPECT_NE(store.spec_fingerprint(), fingerprint);
   }
-  ASSERT_THAT(store.Set(".head.bias", Floats({6, 6}), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(store.Upsert(PathFrom(".head.bias"), Floats({6, 6})), IsOk());
   EXPECT_EQ(store.spec_fingerprint(), fingerprint);
   // The same specs in other slots are other specs.
   const ParamStore swapped = StoreAt({{".a", Value(1)}, {".b", Value("1")}});

@@ -193,8 +193,8 @@ TEST_F(ViewTest, ASubtreeOfAGroupNeedsItsOwnLeavesAlone) {
   EXPECT_THAT(view["layers"][1].Build<Linear>(), IsOk());
   EXPECT_THAT(view["layers"].Build<std::vector<Linear>>(),
               StatusIs(kNotFound,
-                       "at .layers: 2 of 4 leaves are not in this store: .layers[0].bias, "
-                       ".layers[0].weight"));
+                       "at .layers: the store does not have all leaves:\nmissing (2):\n"
+                       "  '.layers[0].bias'\n  '.layers[0].weight'"));
 }
 
 TEST_F(ViewTest, ATypeThatDoesNotFitIsAnError) {

@@ -22,7 +22,7 @@ namespace {
 using Items = absl::Span<const SourceItem* const>;
 
 // Returns the end of a message about a glob that matches nothing: "" or "; did you mean ...?".
-std::string NearGlob(Items items, const GlobPattern& glob) {
+std::string NearGlob(Items items, const internal::GlobPattern& glob) {
   for (const SourceItem* item : items) {
     internal::GlobSuggestions names;
     if (const absl::StatusOr<TreeDef> def = item->layout().def(); def.ok()) {
@@ -38,22 +38,22 @@ std::string NearGlob(Items items, const GlobPattern& glob) {
   return "";
 }
 
-bool MatchesRows(const SourceItem& item, const GlobPattern& glob) {
+bool MatchesRows(const SourceItem& item, const internal::GlobPattern& glob) {
   const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{glob}, std::nullopt});
   return rows.ok() && !rows->rows().empty();
 }
 
-bool MatchesLeaves(const SourceItem& item, const GlobPattern& glob) {
+bool MatchesLeaves(const SourceItem& item, const internal::GlobPattern& glob) {
   const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{glob}, std::nullopt});
   return rows.ok() && !rows->places().empty();
 }
 
 // `why` returns the end of the message about a glob that matches nothing.
 template <typename Matches, typename Why>
-absl::Status CheckGlobs(Items items, const std::vector<GlobPattern>& globs,
+absl::Status CheckGlobs(Items items, const std::vector<internal::GlobPattern>& globs,
                         absl::string_view option, Matches matches, Why why) {
   std::vector<std::string> wrong;
-  for (const GlobPattern& glob : globs) {
+  for (const internal::GlobPattern& glob : globs) {
     if (std::any_of(items.begin(), items.end(),
                     [&](const SourceItem* item) { return matches(*item, glob); })) {
       continue;
@@ -69,8 +69,8 @@ absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items, const std::vector
   std::vector<uint64_t> counts(filters.size());
   for (const SourceItem* item : items) {
     std::vector<NamedFilter> groups;
-    for (const Filter& filter : filters) groups.emplace_back(absl::StrCat(groups.size()), filter);
-    groups.emplace_back("rest", Rest());
+    for (const Filter& filter : filters) groups.push_back({absl::StrCat(groups.size()), filter});
+    groups.push_back({"rest", Rest()});
     LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping, item->CompileGrouping(std::move(groups)));
     for (uint32_t i = 0; i < counts.size(); ++i) counts[i] += grouping.SizeOf(i);
   }
@@ -81,17 +81,19 @@ absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items, const std::vector
 absl::StatusOr<std::string> WhyNone(Items items, const Filter& filter) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> alone, CountLeaves(items, {filter}));
   if (alone[0] > 0) return std::string(" (other groups have the leaves that it matches)");
-  const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(filter.ToString());
+  const absl::StatusOr<internal::GlobPattern> glob =
+      internal::GlobPattern::Parse(filter.ToString());
   return glob.ok() ? NearGlob(items, *glob) : "";
 }
 
-absl::Status CheckMatchLeaves(Items items, const std::vector<GlobPattern>& globs) {
-  return CheckGlobs(items, globs, "--match", MatchesLeaves, [items](const GlobPattern& glob) {
-    const bool tied = std::any_of(items.begin(), items.end(), [&glob](const SourceItem* item) {
-      return MatchesRows(*item, glob);
-    });
-    return tied ? std::string(", only an alias of one; name its owner") : NearGlob(items, glob);
-  });
+absl::Status CheckMatchLeaves(Items items, const std::vector<internal::GlobPattern>& globs) {
+  return CheckGlobs(
+      items, globs, "--match", MatchesLeaves, [items](const internal::GlobPattern& glob) {
+        const bool tied = std::any_of(items.begin(), items.end(), [&glob](const SourceItem* item) {
+          return MatchesRows(*item, glob);
+        });
+        return tied ? std::string(", only an alias of one; name its owner") : NearGlob(items, glob);
+      });
 }
 
 void AddPlace(const SourceItem& item, Slot slot, std::vector<uint32_t>* places) {
@@ -113,7 +115,7 @@ std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) 
     AddPlace(item, *slot, &places);
     return places;
   }
-  if (const absl::StatusOr<Slot> slot = item.layout().FindDotted(text); slot.ok()) {
+  if (const absl::StatusOr<Slot> slot = item.layout().GetDotted(text); slot.ok()) {
     AddPlace(item, *slot, &places);
     return places;
   }
@@ -123,7 +125,7 @@ std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) 
       return places;
     }
   }
-  absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+  absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
   if (!glob.ok()) return places;
   const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{*std::move(glob)}, std::nullopt});
   if (!rows.ok()) return places;
@@ -144,7 +146,7 @@ void FindIn(Items items, const std::string& text, const std::optional<Slice>& sl
 
 absl::Status NotThere(Items items, const std::string& text) {
   std::string why = absl::StrCat("no leaf '", text, "'");
-  const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+  const absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
   if (glob.ok() && !glob->wildcards().empty()) {
     return UsageError(
         absl::StrCat("'", text, "' is a glob that matches no leaf", NearGlob(items, *glob)));
@@ -163,7 +165,7 @@ absl::Status NotThere(Items items, const std::string& text) {
   }
   const bool canonical = absl::StartsWith(text, ".") || absl::StartsWith(text, "[");
   const absl::Status status = canonical ? items[0]->layout().Get(text).status()
-                                        : items[0]->layout().FindDotted(text).status();
+                                        : items[0]->layout().GetDotted(text).status();
   return UsageError(status.ok() ? absl::StrCat(why, " in this part of the structure")
                                 : std::string(status.message()));
 }
@@ -187,7 +189,8 @@ absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items, const std::strin
 }
 
 // Keeps only the leaves that a glob of `match` matches; all if `match` is empty.
-absl::Status KeepMatched(const std::vector<GlobPattern>& match, std::vector<ChosenLeaf>* leaves) {
+absl::Status KeepMatched(const std::vector<internal::GlobPattern>& match,
+                         std::vector<ChosenLeaf>* leaves) {
   if (match.empty()) return absl::OkStatus();
   std::map<const SourceItem*, std::vector<uint32_t>> matched;
   const auto is_matched = [&](const ChosenLeaf& leaf) {
@@ -264,11 +267,11 @@ absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions
   return items;
 }
 
-absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
-                                                    absl::string_view option) {
-  std::vector<GlobPattern> globs;
+absl::StatusOr<std::vector<internal::GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
+                                                              absl::string_view option) {
+  std::vector<internal::GlobPattern> globs;
   for (const std::string& text : texts) {
-    absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+    absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
     if (!glob.ok()) {
       return UsageError(absl::StrCat(option, " '", text, "': ", glob.status().message()));
     }
@@ -278,9 +281,9 @@ absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::strin
 }
 
 absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
-                        const std::vector<GlobPattern>& globs, absl::string_view option) {
+                        const std::vector<internal::GlobPattern>& globs, absl::string_view option) {
   return CheckGlobs(items, globs, option, MatchesRows,
-                    [items](const GlobPattern& glob) { return NearGlob(items, glob); });
+                    [items](const internal::GlobPattern& glob) { return NearGlob(items, glob); });
 }
 
 absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,

@@ -20,7 +20,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/present/slice.h"
 #include "leafstore/tools/source/item_groups.h"
@@ -33,7 +33,7 @@ using SourceItems = std::vector<const SourceItem*>;
 struct Input {
   SourcePtr source;
   SourceItems items;
-  std::vector<GlobPattern> match;
+  std::vector<internal::GlobPattern> match;
   GroupFilters groups;
 };
 
@@ -56,13 +56,13 @@ absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true);
 absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions& options);
 
 // Parses globs. error: a UsageError, with the column in the glob.
-absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
-                                                    absl::string_view option = "--match");
+absl::StatusOr<std::vector<internal::GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
+                                                              absl::string_view option = "--match");
 
 // Checks that each glob matches a leaf or an alias of at least one item. error: a UsageError that
 // names the option and the globs, with suggestions. O(nodes * globs).
 absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
-                        const std::vector<GlobPattern>& globs,
+                        const std::vector<internal::GlobPattern>& globs,
                         absl::string_view option = "--match");
 
 // Checks that each filter matches a leaf, or a node above one, of at least one item. A filter whose

@@ -48,10 +48,10 @@ absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
 // and its owner, the first does; by dotted form, none does.
 void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) {
   const Alignment where = Align({a.layout(), a.slots().AtPlaces(pairs->only_a)},
-                                {b.layout(), b.slots().AtPlaces(pairs->only_b)}, {.by = by});
+                                {b.layout(), b.slots().AtPlaces(pairs->only_b)}, by);
   std::vector<uint32_t> sources = where.Sources();
   if (by == AlignBy::kDotted) {
-    for (const Alignment::Collision& at : where.Collisions()) sources[at.to] = kNoPlace;
+    for (const Alignment::Conflict& at : where.Collisions()) sources[at.place] = kNoPlace;
   }
   const std::vector<uint32_t> of_a = std::exchange(pairs->only_a, {});
   const std::vector<uint32_t> of_b = std::exchange(pairs->only_b, {});

@@ -77,7 +77,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
   std::vector<bool> used(map.rules().size());
   for (const SourceItem* item : items) {
     absl::StatusOr<std::vector<RenamedPath>> paths =
-        map.Apply(item->layout(), item->slots(), {.allow_unused_rules = true});
+        map.Apply(LeafSpecs(item->layout(), item->slots()), /*allow_unused_rules=*/true);
     if (!paths.ok()) return UsageErrors(paths.status().message());
     for (const RenamedPath& path : *paths) {
       if (path.rule) used[*path.rule] = true;
@@ -89,7 +89,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
     // Without allow_unused_rules the error has suggestions, or names the rule that renamed its
     // leaves.
     for (const SourceItem* item : items) {
-      const auto paths = map.Apply(item->layout(), item->slots());
+      const auto paths = map.Apply(LeafSpecs(item->layout(), item->slots()));
       if (!paths.ok()) return UsageErrors(paths.status().message());
     }
     return UsageError(absl::StrCat("rule '", map.rules()[rule].pattern, "' matches no leaf"));

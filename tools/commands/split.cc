@@ -99,7 +99,7 @@ absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
     const uint32_t own = item.grouping() ? item.grouping()->GroupOf(slot) : kNoGroup;
     groups[slot] = own == kNoGroup ? static_cast<uint32_t>(names.size() - 1) : index_of[own];
   }
-  return Grouping::Create(item.layout(), groups, names);
+  return Grouping::Create(item.layout(), std::move(groups), names);
 }
 
 absl::StatusOr<Groups> SplitItem(const SourceItem& item, const GroupFilters& groups,

@@ -17,7 +17,7 @@
 
 #include "absl/status/statusor.h"
 
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/report/report_data.h"
 #include "leafstore/tools/source/item_groups.h"
 #include "leafstore/tools/source/source.h"
@@ -25,9 +25,9 @@
 namespace leafstore::tools {
 
 struct ReportRequest {
-  std::vector<std::string> items;  // empty: all
-  std::vector<GlobPattern> match;  // empty: all leaves
-  GroupFilters groups;             // empty: the saved groups
+  std::vector<std::string> items;            // empty: all
+  std::vector<internal::GlobPattern> match;  // empty: all leaves
+  GroupFilters groups;                       // empty: the saved groups
   bool verify = true;
   int threads = 0;
 };

@@ -39,8 +39,8 @@ absl::StatusOr<GroupFilters> GroupFilters::Parse(const std::vector<std::string>&
 
 std::vector<NamedFilter> GroupFilters::WithRest() const {
   std::vector<NamedFilter> all;
-  for (size_t i = 0; i < names.size(); ++i) all.emplace_back(names[i], filters[i]);
-  all.emplace_back(std::string(kRestName), Rest());
+  for (size_t i = 0; i < names.size(); ++i) all.push_back({names[i], filters[i]});
+  all.push_back({std::string(kRestName), Rest()});
   return all;
 }
 

@@ -25,7 +25,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/source/source.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -55,7 +55,7 @@ struct Row {
 
 struct RowOptions {
   // Lists the leaves that one of these matches. Empty: all.
-  std::vector<GlobPattern> match;
+  std::vector<internal::GlobPattern> match;
   // Lists each container this many keys deep as one row.
   std::optional<uint32_t> depth;
   // Lists containers above rows too, as kSubtree.
@@ -102,7 +102,7 @@ class ItemRows {
   void ListTree(const RowOptions& options);
   void ListNode(NodeId node, bool roll_up, const std::vector<bool>& matched);
   void AddContainers(const RowOptions& options);
-  void ListPaths(const std::vector<GlobPattern>& match);
+  void ListPaths(const std::vector<internal::GlobPattern>& match);
   // Adds the place of a leaf of the tree, if the item holds it and a glob matches.
   void AddPlace(NodeId node, const std::vector<bool>& matched);
   bool HoldsAnyOf(NodeId node) const;

@@ -23,12 +23,13 @@ int64_t TensorBytes(const SourceItem& item) {
 
 // Returns the places to load, ascending.
 absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
-                                               const std::vector<GlobPattern>& match) {
+                                               const std::vector<internal::GlobPattern>& match) {
   LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows rows, ItemRows::Create(item, {match, std::nullopt}));
   return rows.places();
 }
 
-absl::StatusOr<ModelItem> LoadItem(const SourceItem& item, const std::vector<GlobPattern>& match,
+absl::StatusOr<ModelItem> LoadItem(const SourceItem& item,
+                                   const std::vector<internal::GlobPattern>& match,
                                    Progress* progress) {
   ModelItem loaded;
   loaded.name = item.name();
@@ -65,7 +66,7 @@ absl::Status NoteDamage(const Source& source, const SourceItem& item,
 }
 
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
-                                const std::vector<GlobPattern>& match) {
+                                const std::vector<internal::GlobPattern>& match) {
   Model model;
   if (source.format == SourceFormat::kLeaf) model.metadata = source.metadata;
   model.metrics = source.metrics;
