@@ -58,7 +58,6 @@
 #include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/grouping.h"
-#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
 

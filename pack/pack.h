@@ -14,14 +14,12 @@
 //   ParamStore group = std::move(params).Unpack().value();
 //
 // Contents. A pack has the group's tensors of that dtype, each at a multiple of 64 bytes
-// (pack_layout.h). The gaps between them are zero: bytes that are written there are cleared when
-// the borrow closes. All other leaves of the group (other dtypes, static leaves) are in rest().
-// store() has all of them, in the group's order.
+// (pack_layout.h), with zeros between them. All other leaves of the group are in rest(). store()
+// has all of them, in the group's order.
 //
-// Sharing. A store() or Snapshot() is a value: no later write through the pack changes it. If one
-// is alive, the next write first copies the buffer (copy-on-write; Overwrite copies nothing);
-// otherwise the write is in place. So a view that is kept costs one copy of the buffer at the next
-// write, and a view that was dropped costs nothing.
+// Sharing. A store() or Snapshot() is a value: no later write through the pack changes it. While
+// one is alive, the next write first copies the buffer (Overwrite copies nothing); otherwise the
+// write is in place.
 //
 // Borrows. One MutablePack at a time. Until it closes, store(), Snapshot(), Mutate(), Assign(),
 // Unpack() and bytes() are error FailedPrecondition. The Packed may be moved meanwhile; after its
@@ -30,11 +28,10 @@
 //
 // Generations. Closing a MutablePack, opening rest() for writing, and Assign set a new
 // generation(). The leaves of store() have their own generations (equal ones mean equal bytes),
-// which are made with the view: the same in every store() and in those of snapshots until the next
-// write. A failed write changes neither.
+// which are the same in every store() and in those of snapshots until the next write.
 //
-// Threads: const calls on one Packed are safe from many threads. A store() or Snapshot() may go to
-// any thread and be read there while this pack is written.
+// Threads: const calls on one Packed are safe from many threads. A store() or Snapshot() may be
+// read on any thread while this pack is written.
 //
 // Errors name the path, what was expected and what was found. A failed call changes nothing.
 #ifndef LEAFSTORE_PACK_PACK_H_

@@ -4,16 +4,15 @@
 //   Filter weights = filters::And(RankIs(2), filters::Not(Glob("**.embedding.**")));
 //   Filter from_user = Filter::Parse("re:.*bias and not tag:frozen").value();
 //
-// Evaluation. Filters are evaluated on every node from the root down, including containers but
-// never aliases. A node has a path, kind, type name and tags; a leaf also has a dtype, shape and
-// size. Grouping (grouping.h) defines the effect of a match. Since containers are included,
-// filters::Not(DTypeIs(kF32)) matches the root and so matches everything. LeavesOnly(f) evaluates f
+// Filters are evaluated on every node from the root down, including containers but never aliases. A
+// node has a path, kind, type name and tags; a leaf also has a dtype, shape and size. Grouping
+// (grouping.h) defines the effect of a match. Since containers are included,
+// filters::Not(DTypeIs(kF32)) matches the root and so matches everything; LeavesOnly(f) evaluates f
 // on leaves only.
 //
-// Filters need only the structure and the spec of each leaf (core/leaf_spec.h), so a file is
-// filtered by its manifest or header before any tensor is read. Only a Callable may look at bytes;
-// NodeView::leaf() is null if they are not loaded. Checkpoint and safetensors readers load all
-// leaves of an item for a filter with a Callable (has_callable()), and none for other filters.
+// Filters need only the structure and the spec of each leaf, so a file is filtered by its manifest
+// or header before any tensor is read. Only a Callable may look at bytes: for a filter with one,
+// readers first load all leaves of an item.
 //
 // Globs match the keys of a path one by one, in dotted form:
 //
@@ -133,9 +132,8 @@ class Filter {
 // Comparisons for ByteSizeIs.
 enum class SizeCompare : uint8_t { kLess, kLessEqual, kEqual, kGreaterEqual, kGreater };
 
-// Factory functions of filters. Those named by common words (All, And, Or, Not, Callable) are in
-// this namespace only, so that `using namespace leafstore` does not import `All`; the others are
-// also in leafstore.
+// Factory functions. Those named by common words (All, And, Or, Not, Callable) are only in this
+// namespace, so that `using namespace leafstore` does not import `All`.
 namespace filters {
 
 // Match paths.

@@ -78,11 +78,19 @@ absl::StatusOr<Grouping> Grouping::Compile(const LeafSpecs& leaves,
                   /*fingerprints=*/true);
 }
 
+absl::StatusOr<Grouping> Grouping::EvaluateUnnamed(const LeafSpecs& leaves,
+                                                   std::vector<Filter> filters,
+                                                   const GroupingOptions& options,
+                                                   bool fingerprints) {
+  std::vector<std::string> names(filters.size() + 1);
+  for (size_t i = 0; i < names.size(); ++i) names[i] = absl::StrCat(i);
+  return Evaluate(leaves, std::move(filters), std::move(names), /*named=*/false, options,
+                  fingerprints);
+}
+
 absl::StatusOr<Grouping> Grouping::Compile(const LeafSpecs& leaves, std::vector<Filter> filters,
                                            const GroupingOptions& options) {
-  std::vector<std::string> names = internal::IndexNames(filters.size() + 1);
-  return Evaluate(leaves, std::move(filters), std::move(names), /*named=*/false, options,
-                  /*fingerprints=*/true);
+  return EvaluateUnnamed(leaves, std::move(filters), options, /*fingerprints=*/true);
 }
 
 absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> group_of_slot,
@@ -263,6 +271,23 @@ absl::StatusOr<Groups> Grouping::Split(ParamStore&& store) const {
 absl::StatusOr<Groups> Grouping::Split(const ParamStore& store) const {
   LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
   return Groups(*this, SplitChecked(store));
+}
+
+absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
+                                                  const GroupingOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const Grouping grouping,
+      Grouping::EvaluateUnnamed(store, std::move(filters), options, /*fingerprints=*/false));
+  return grouping.SplitChecked(std::move(store));
+}
+
+absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
+                                                  std::vector<Filter> filters,
+                                                  const GroupingOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const Grouping grouping,
+      Grouping::EvaluateUnnamed(store, std::move(filters), options, /*fingerprints=*/false));
+  return grouping.SplitChecked(store);
 }
 
 }  // namespace leafstore

@@ -15,9 +15,8 @@
 // are evaluated on leaves only, and a leaf belongs to the first filter that matches it.
 //
 // Groups are indexed in the order given. Names are nonempty UTF-8 and unique. Filters without names
-// make groups named by index, "0", "1" and so on, followed by the rest; partition.h is a shorthand
-// for splitting by such filters once. A node without leaves (none, an empty container) and an alias
-// are in no group.
+// make groups named by index, "0", "1" and so on, followed by the rest. A node without leaves (none,
+// an empty container) and an alias are in no group.
 //
 // A Grouping can also be created from a group index for each slot, as saved in a checkpoint. Each
 // slot is in one group or in none.
@@ -32,6 +31,7 @@
 #ifndef LEAFSTORE_SELECT_GROUPING_H_
 #define LEAFSTORE_SELECT_GROUPING_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,6 +43,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
@@ -57,7 +58,6 @@ namespace leafstore {
 class Groups;
 namespace internal {
 struct CompiledGroups;
-struct GroupingAccess;
 }  // namespace internal
 
 // A group's name and filter.
@@ -163,7 +163,12 @@ class Grouping {
   friend bool operator==(const Grouping& a, const Grouping& b) { return a.Equals(b); }
 
  private:
-  friend struct internal::GroupingAccess;
+  friend absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store,
+                                                           std::vector<Filter> filters,
+                                                           const GroupingOptions& options);
+  friend absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
+                                                           std::vector<Filter> filters,
+                                                           const GroupingOptions& options);
 
   struct Rep {
     Layout layout;
@@ -179,6 +184,10 @@ class Grouping {
   static absl::StatusOr<Grouping> Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
                                            std::vector<std::string> names, bool named,
                                            const GroupingOptions& options, bool fingerprints);
+  static absl::StatusOr<Grouping> EvaluateUnnamed(const LeafSpecs& leaves,
+                                                  std::vector<Filter> filters,
+                                                  const GroupingOptions& options,
+                                                  bool fingerprints);
   bool Equals(const Grouping& other) const;
   absl::Status CheckStore(const ParamStore& store) const;
   // Split a store that is known to fit.
@@ -189,6 +198,36 @@ class Grouping {
 
   std::shared_ptr<const Rep> rep_;
 };
+
+// Splits a store into N + 1 groups by N filters; the last group is the rest. Does Grouping::Compile
+// and Split in one call, without the data that a Grouping needs to check other stores. Groups are
+// ParamStores on the Layout of the store, in its order, including empty ones, and keep only their
+// own leaves alive. An rvalue is empty afterwards. Errors as Grouping::Compile; the store is then
+// unchanged.
+//   auto [biases, frozen, rest] =
+//       Partition<3>(std::move(params), {Glob("**.bias"), Glob("layers.0.**")}).value();
+absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
+                                                  const GroupingOptions& options = {});
+absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
+                                                  std::vector<Filter> filters,
+                                                  const GroupingOptions& options = {});
+
+// Like Partition, but returns an array for structured bindings. error InvalidArgument: kGroups is
+// not one more than the number of filters.
+template <size_t kGroups, typename Store>
+absl::StatusOr<std::array<ParamStore, kGroups>> Partition(Store&& store,
+                                                          std::vector<Filter> filters,
+                                                          const GroupingOptions& options = {}) {
+  if (kGroups != filters.size() + 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "Partition<", kGroups, ">: expected ", filters.size() + 1, ", one more than the filters"));
+  }
+  auto groups = Partition(std::forward<Store>(store), std::move(filters), options);
+  if (!groups.ok()) return groups.status();
+  std::array<ParamStore, kGroups> array;
+  std::move(groups->begin(), groups->end(), array.begin());
+  return array;
+}
 
 }  // namespace leafstore
 

@@ -6,7 +6,7 @@
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/internal/leaf_source.h"
 #include "leafstore/store/internal/fit_reporter.h"
-#include "leafstore/store/update.h"
+#include "leafstore/store/merge.h"
 
 namespace leafstore {
 namespace {

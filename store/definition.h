@@ -6,9 +6,8 @@
 //   ParamStore all = definition.Merge(std::move(frozen), rest).value();
 //   Mlp model = definition.Build<Mlp>(frozen, rest).value();
 //
-// A Definition builds models from tensors. It is small, immutable, comparable and hashable, so it
-// can be the key of a cache. Two Definitions are equal if the same tensors fit both and build the
-// same model.
+// It is small, immutable, comparable and hashable, so it can be the key of a cache. Two Definitions
+// are equal if the same tensors fit both and build the same model.
 //
 // Errors. Merge and Build report all mismatches at once: leaves that are missing, unexpected (not
 // in the structure), duplicate (including static leaves, which the Definition already has), or of

@@ -7,9 +7,7 @@
 //
 // A model is any type listed in treedef/bind/binding.h: the user's structs, or a Tree.
 //
-// Order. Leaves are in the order of the treedef: containers by sorted key or position.
-//
-// Rvalues. The tensors of a model passed as an rvalue are moved out, including those shared by
+// Leaves are in the order of the treedef: containers by sorted key or position. The tensors of a model passed as an rvalue are moved out, including those shared by
 // shared_ptr; no reference count changes. After an error the model is unchanged.
 //
 // Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,

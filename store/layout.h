@@ -13,8 +13,8 @@
 // with equal Layouts (parameters, gradients, optimizer state, groups of them) are zipped and merged
 // by position, without hashing strings. A Layout of paths alone equals only its copies.
 //
-// Lookup. The index from text to slot is built by the first Find and kept while the TreeDef lives.
-// A path through an alias resolves to the owner's slot.
+// The index from text to slot is built by the first Find and kept while the TreeDef lives. A path
+// through an alias resolves to the owner's slot.
 //
 // Threads: immutable, cheap to copy; all calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_LAYOUT_H_

@@ -10,12 +10,10 @@
 //   }
 //   ParamStore snapshot = params.Snapshot().value();           // O(1); unaffected by later writes
 //
-// Parts. A store consists of a Layout (the paths, shared) and the leaves (a vector of handles,
-// shared until written). A group has some of its Layout's slots; its cost depends only on its own
-// leaves.
-//
-// Order. Leaves are in the order of the Layout. `place` is the index of a leaf in this store, and
-// `slot` its index in the Layout; they are the same for a store with all slots of its Layout.
+// Parts. A store consists of a Layout (the paths, shared) and the leaves, in the order of the
+// Layout. A group has some of its Layout's slots; its cost depends only on its own leaves. `place`
+// is the index of a leaf in this store, and `slot` its index in the Layout; they are the same for a
+// store with all slots of its Layout.
 //
 // Copy-on-write. Snapshots, and groups or merges made from a const store, share leaves and their
 // bytes until one side writes, which then copies the handles and the bytes that it writes. A store
@@ -252,6 +250,14 @@ class MutableLeaves {
 
   internal::LeafArray* array_;
   std::vector<std::pair<uint32_t, Tensor>> overwritten_;  // place and old tensor
+};
+
+// A part of an optimizer's state: "exp_avg", "exp_avg_sq" and "momentum_buffer" have tensors shaped
+// like the parameters; "step" has an int for each. An OptimizerSet prefixes the name of the group:
+// "bias/step".
+struct NamedStore {
+  std::string name;
+  ParamStore store;
 };
 
 }  // namespace leafstore

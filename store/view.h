@@ -17,6 +17,9 @@
 // Lifetime. A view holds the structure and points to the store, which must outlive it and not move.
 // The leaves returned live as long as the store's.
 //
+// Borrows. While a borrow of the store is open, leaf(), tensor() and value() still return the leaf,
+// as ParamStore::Find does. Build is error FailedPrecondition.
+//
 // Threads: immutable; calls are safe from many threads while the store is not written.
 #ifndef LEAFSTORE_STORE_VIEW_H_
 #define LEAFSTORE_STORE_VIEW_H_

@@ -166,12 +166,6 @@ absl::Status CheckNoEmptyGroups(const CompiledGroups& groups, const LeafSpecs& l
 
 }  // namespace
 
-std::vector<std::string> IndexNames(size_t count) {
-  std::vector<std::string> names(count);
-  for (size_t i = 0; i < count; ++i) names[i] = absl::StrCat(i);
-  return names;
-}
-
 std::string GroupText(bool named, const std::string& name) {
   return named ? absl::StrCat("group '", name, "'") : absl::StrCat("group ", name);
 }

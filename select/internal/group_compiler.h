@@ -34,8 +34,6 @@ struct CompiledGroups {
   std::vector<uint64_t> group_fingerprints;  // 0: unknown
 };
 
-// Returns "0", "1" and so on.
-std::vector<std::string> IndexNames(size_t count);
 // Returns "group 'bias'", or without names "group 0".
 std::string GroupText(bool named, const std::string& name);
 

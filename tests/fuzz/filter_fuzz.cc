@@ -12,8 +12,8 @@
 
 #include "leafstore/core/path.h"
 #include "leafstore/select/filter.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/select/internal/glob.h"
-#include "leafstore/select/partition.h"
 #include "leafstore/select/rename_map.h"
 
 #include "tests/checkpoint/models.h"

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
 

@@ -45,7 +45,7 @@ TEST(PackLayoutTest, Leaves_AreAtMultiplesOf64InOrderOfSlots) {
   EXPECT_THAT(plan.shape(2), ElementsAre(0, 5));
 }
 
-TEST(PackLayoutTest, FindsAPlaceBySlot) {
+TEST(PackLayoutTest, PlaceOf_FindsAPlaceBySlot) {
   const ParamStore store = SixLeaves();
   const PackLayout plan = PackLayout::Create(store, DType::kF32).value();
   EXPECT_EQ(plan.PlaceOf(4), 3u);

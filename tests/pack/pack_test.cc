@@ -90,7 +90,7 @@ TEST(PackTest, Create_PacksTheTensorsOfOneDTypeInOneAlignedBuffer) {
   EXPECT_EQ(packed.span<float>(1).data(), all.data() + 16);
 }
 
-TEST(PackTest, GapsAreZero) {
+TEST(PackTest, Gaps_AreZero) {
   const Packed packed = PackedSample();
   EXPECT_EQ(GapBytes(packed).size(), 52u + 56u);
   EXPECT_THAT(GapBytes(packed), Each(0));

@@ -28,7 +28,7 @@ struct MatchCase {
   std::vector<std::string> no;
 };
 
-TEST(GlobTest, MatchesKeyByKeyInDottedForm) {
+TEST(GlobTest, Matches_ComparesKeyByKey) {
   const MatchCase kCases[] = {
       {"a", {".a", "['a']"}, {"", ".b", ".a.a", ".aa"}},
       {"a.b", {".a.b", ".a['b']", "['a'].b"}, {".'a.b'", ".a", ".b"}},
@@ -77,7 +77,7 @@ TEST(GlobTest, MatchesKeyByKeyInDottedForm) {
   }
 }
 
-TEST(GlobTest, AQuestionMarkIsOneCharacterHoweverManyBytes) {
+TEST(GlobTest, QuestionMark_MatchesOneCharacterOfSeveralBytes) {
   EXPECT_TRUE(Matches("?t?", "['été']"));
   EXPECT_TRUE(Matches("???", "['été']"));
   EXPECT_FALSE(Matches("?????", "['été']"));  // its bytes
@@ -89,7 +89,7 @@ TEST(GlobTest, AQuestionMarkIsOneCharacterHoweverManyBytes) {
   EXPECT_TRUE(Matches("\\é", "['é']"));
 }
 
-TEST(GlobTest, ManyStarsTakeNoExponentialTime) {
+TEST(GlobTest, ManyStars_MatchInPolynomialTime) {
   std::string stars, segments;
   for (int i = 0; i < 30; ++i) {
     stars += "a*";
@@ -102,7 +102,7 @@ TEST(GlobTest, ManyStarsTakeNoExponentialTime) {
   EXPECT_FALSE(internal::GlobPattern::Parse(segments + "b").value().Matches(deep));
 }
 
-TEST(GlobTest, StatesGoDownATreeAStepAKey) {
+TEST(GlobTest, Step_AdvancesByOneKey) {
   const internal::GlobPattern glob = internal::GlobPattern::Parse("layers.*.w").value();
   internal::GlobPattern::States states = glob.start();
   for (const char* key : {"layers", "0"}) {
@@ -114,7 +114,7 @@ TEST(GlobTest, StatesGoDownATreeAStepAKey) {
   EXPECT_EQ(glob.text(), "layers.*.w");
 }
 
-TEST(GlobTest, SaysWhatAllNumbersMatchWhereThatIsOneAnswer) {
+TEST(GlobTest, MatchingSegmentsOfNumbers_IsSetIfAllAgree) {
   const auto of_numbers = [](const char* pattern) {
     return internal::GlobPattern::Parse(pattern).value().MatchingSegmentsOfNumbers();
   };
@@ -133,7 +133,7 @@ TEST(GlobTest, SaysWhatAllNumbersMatchWhereThatIsOneAnswer) {
   }
 }
 
-TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
+TEST(GlobTest, BadPattern_NamesTheColumn) {
   const struct {
     const char* pattern;
     int column;
@@ -166,7 +166,7 @@ TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
   }
 }
 
-TEST(GlobTest, HasAtMost63Segments) {
+TEST(GlobTest, Pattern_HasAtMost63Segments) {
   std::string pattern = "a";
   std::string path = ".a";
   for (int i = 1; i < 63; ++i) {
@@ -206,7 +206,7 @@ std::vector<std::string> Captured(const std::string& pattern,
   return texts;
 }
 
-TEST(GlobTest, CapturesAreWhatWildcardsStandFor) {
+TEST(GlobTest, Captures_ReturnsWhatWildcardsMatch) {
   EXPECT_EQ(Captured("a.b", {"a", "b"}), Texts());
   EXPECT_EQ(Captured("layers.*.w", {"layers", "0", "w"}), Texts({"0"}));
   EXPECT_EQ(Captured("**.attn.*", {"x", "y", "attn", "w"}), Texts({"x/y/", "w"}));
@@ -220,7 +220,7 @@ TEST(GlobTest, CapturesAreWhatWildcardsStandFor) {
   EXPECT_EQ(Captured("a", {"a", "b"}), Texts({"no match"}));
 }
 
-TEST(GlobTest, AWildcardTakesAsLittleAsItCanTheFirstOnesFirst) {
+TEST(GlobTest, Captures_AreLazy) {
   EXPECT_EQ(Captured("**.a.**", {"a", "a", "a"}), Texts({"", "a/a/"}));
   EXPECT_EQ(Captured("**.a", {"a", "a", "a"}), Texts({"a/a/"}));
   EXPECT_EQ(Captured("**.a.*.**", {"b", "a", "a", "c"}), Texts({"b/", "a", "c/"}));
@@ -228,7 +228,7 @@ TEST(GlobTest, AWildcardTakesAsLittleAsItCanTheFirstOnesFirst) {
   EXPECT_EQ(Captured("*a", {"aaa"}), Texts({"aa"}));
 }
 
-TEST(GlobTest, WildcardsAreKnownByWhatTheyTake) {
+TEST(GlobTest, Wildcards_ReturnsTheirKinds) {
   using Wildcard = internal::GlobPattern::Wildcard;
   EXPECT_THAT(
       internal::GlobPattern::Parse("*.a.**.**.b*?.\\*").value().wildcards(),
@@ -237,7 +237,7 @@ TEST(GlobTest, WildcardsAreKnownByWhatTheyTake) {
               testing::ElementsAre("a", "c.d"));
 }
 
-TEST(GlobTest, CapturesEndWithTheBudget) {
+TEST(GlobTest, Captures_StopAtTheLimitOfSteps) {
   std::string pattern = "*";
   for (int i = 0; i < 100; ++i) pattern += "a*";
   const std::vector<std::string> keys = {std::string(100'000, 'a')};
@@ -303,7 +303,7 @@ std::string RandomSegment(Random& random) {
   return segment;
 }
 
-TEST(GlobTest, AgreesWithANaiveMatcher) {
+TEST(GlobTest, RandomPatterns_AgreeWithANaiveMatcher) {
   int matches = 0;
   for (uint64_t seed = 0; seed < 3000; ++seed) {
     Random random(seed);

@@ -55,19 +55,19 @@ TreeDef TwoLists() {
   return Flatten(Tree::Dict().With("a", Numbers(100)).With("b", Numbers(100))).value().def;
 }
 
-TEST(GlobWalkTest, AnswersAreTheSameHoweverFewAreRemembered) {
+TEST(GlobWalkTest, AnyCacheSize_HasTheSameResults) {
   const std::vector<internal::GlobPattern> patterns =
       Parse({"a.7*", "*.99", "b", "**.?", "a.*", "**"});
   for (const size_t most : {GlobWalk::kMaxRemembered, size_t{20}, size_t{6}, size_t{5}, size_t{0}})
     CheckWalk(TwoLists(), patterns, most);
 }
 
-TEST(GlobWalkTest, NumbersThatNoPatternTellsApartAreOneKey) {
+TEST(GlobWalkTest, EquivalentNumbers_AreOneKey) {
   const TreeDef def = Flatten(Numbers(20000)).value().def;
   EXPECT_EQ(CheckWalk(def, Parse({"*", "a.7"})), 2 * 2u) << "the root, and all below it";
 }
 
-TEST(GlobWalkTest, NumbersOfAnySizeAndSign) {
+TEST(GlobWalkTest, Numbers_OfAnySizeAndSign_Match) {
   Tree dict = Tree::Dict();
   for (const int64_t key : {int64_t{-7}, int64_t{0}, int64_t{7}, int64_t{1} << 32,
                             (int64_t{1} << 32) + 7, INT64_MAX, INT64_MIN}) {
@@ -78,7 +78,7 @@ TEST(GlobWalkTest, NumbersOfAnySizeAndSign) {
   CheckWalk(def, Parse({"-*"}));
 }
 
-TEST(GlobWalkTest, MoreNamesThanEdges) {
+TEST(GlobWalkTest, MoreNamesThanEdges_StillMatch) {
   const auto names = [](int count) {
     Tree dict = Tree::Dict();
     for (int i = 0; i < count; ++i) dict.With(absl::StrCat("name", i), Value(i));
@@ -90,7 +90,7 @@ TEST(GlobWalkTest, MoreNamesThanEdges) {
 }
 
 // Which of the last twelve keys were "a" is a state of its own: there are too many for any memory.
-TEST(GlobWalkTest, MoreStatesThanAreRemembered) {
+TEST(GlobWalkTest, MoreStatesThanTheCacheHolds_StillMatch) {
   std::mt19937 random(1);
   Tree tree = Tree(Value(1));
   for (int depth = 0; depth < 3000; ++depth) {
@@ -117,7 +117,7 @@ Tree RandomTree(int depth, std::mt19937& random) {
   return tree;
 }
 
-TEST(GlobWalkTest, RandomGlobsOverRandomTrees) {
+TEST(GlobWalkTest, RandomGlobsAndTrees_AgreeWithMatches) {
   std::mt19937 random(7);
   const std::vector<std::string> segments = {"k0", "k1", "k*", "*", "**", "0", "?", "*2", "k?"};
   for (int round = 0; round < 200; ++round) {

@@ -7,8 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
-#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
 
@@ -22,7 +22,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// For each slot, the filter that takes it: the rule, asked again for every leaf.
+// Finds the filter of each slot by applying the rule to every leaf.
 class ReferencePartition {
  public:
   ReferencePartition(const ParamStore& store, const std::vector<FilterAndMeaning>& filters,
@@ -66,8 +66,9 @@ void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeani
                        bool first_match) {
   std::vector<Filter> only_filters;
   for (const FilterAndMeaning& filter : filters) only_filters.push_back(filter.filter);
-  const Grouping plan = Grouping::Compile(store, only_filters, {.rule = rule}).value();
-  const ReferencePartition reference(store, filters, rule);
+  const Grouping plan =
+      Grouping::Compile(store, only_filters, {.first_match = first_match}).value();
+  const ReferencePartition reference(store, filters, first_match);
   std::vector<std::vector<std::string>> expected(filters.size() + 1);
   for (uint32_t place = 0; place < store.size(); ++place) {
     NodeId matched = kNoNode;
@@ -82,7 +83,8 @@ void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeani
   // The specs are all that filters need, and make a grouping that splits the store too.
   const auto spec = [&](uint32_t place) { return store.leaf(place).spec(); };
   const LeafSpecs specs(store.layout(), store.slots(), spec);
-  const Grouping of_specs = Grouping::Compile(specs, only_filters, {.rule = rule}).value();
+  const Grouping of_specs =
+      Grouping::Compile(specs, only_filters, {.first_match = first_match}).value();
   std::vector<ParamStore> groups = of_specs.Split(store).value().TakeStores();
   ASSERT_EQ(groups.size(), expected.size());
   for (size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(PathsOf(groups[i]), expected[i]);
@@ -93,7 +95,7 @@ void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeani
   }
 }
 
-TEST(PartitionRandomTest, AgreesWithTheRuleWrittenDownNaively) {
+TEST(PartitionRandomTest, RandomModels_AgreeWithANaiveRule) {
   size_t leaves = 0;
   for (uint64_t seed = 0; seed < 1500; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -130,7 +132,7 @@ ParamStore DeepParams() {
   return store->Snapshot().value();
 }
 
-TEST(PartitionDepthTest, AMillionLevelsArePartitionedByGlobs) {
+TEST(PartitionDepthTest, MillionLevels_ArePartitionedByGlobs) {
   const ParamStore store = DeepParams();
   const std::vector<ParamStore> groups =
       Partition(store, {Glob("**.0.0.1"), Glob("**.0.1"), IsStatic(), Glob("0.0.0.**.x")}).value();
@@ -140,7 +142,7 @@ TEST(PartitionDepthTest, AMillionLevelsArePartitionedByGlobs) {
   EXPECT_EQ(groups[4].size(), 1u);
 }
 
-TEST(PartitionDepthTest, RegularExpressionsEndInAnErrorNotInHours) {
+TEST(PartitionDepthTest, MillionLevels_AreAnErrorForRegex) {
   const ParamStore store = DeepParams();
   EXPECT_THAT(
       Partition(store, {Glob("x"), Regex(".*x")}),
@@ -148,7 +150,7 @@ TEST(PartitionDepthTest, RegularExpressionsEndInAnErrorNotInHours) {
                testing::AllOf(HasSubstr("regular expression '.*x'"), HasSubstr("use a glob"))));
 }
 
-TEST(PartitionDepthTest, MessagesStayShort) {
+TEST(PartitionDepthTest, MillionLevels_HaveShortMessages) {
   ParamStore store = DeepParams();
   const absl::Status status = Partition(store, {}, {.exhaustive = true}).status();
   EXPECT_LT(status.message().size(), 10'000u);
@@ -156,7 +158,7 @@ TEST(PartitionDepthTest, MessagesStayShort) {
   EXPECT_LT(store.SetAt(last, Floats({1})).message().size(), 2'000u);
 }
 
-TEST(PartitionDepthTest, ADictionaryOfPathsIsNotMadeOfIt) {
+TEST(PartitionDepthTest, MillionLevels_DoNotFitALayoutOfPaths) {
   ParamStore store = DeepParams();
   EXPECT_THAT(store.Insert(PathFrom(".new"), Value(1)),
               StatusIs(absl::StatusCode::kResourceExhausted, testing::_));
@@ -164,7 +166,7 @@ TEST(PartitionDepthTest, ADictionaryOfPathsIsNotMadeOfIt) {
   EXPECT_TRUE(store.layout().has_def());
 }
 
-TEST(PartitionDepthTest, GroupsMergeAcrossLayoutsWithoutText) {
+TEST(PartitionDepthTest, MillionLevels_MergeAcrossLayoutsWithoutText) {
   const ParamStore store = DeepParams();
   // The same below a struct's field: other paths, of a million levels too.
   Tree again = Floats({1});

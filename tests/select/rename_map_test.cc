@@ -51,7 +51,7 @@ std::string One(const std::string& pattern, const std::string& replacement,
   return Renamed({{pattern, replacement}}, {text})[0];
 }
 
-TEST(RenameMapTest, WithoutRulesEveryPathStays) {
+TEST(RenameMapTest, NoRules_KeepEveryPath) {
   const std::vector<RenamedPath> paths = RenameMap().Apply(SampleParams().layout()).value();
   ASSERT_EQ(paths.size(), 8u);
   EXPECT_EQ(paths[1].from, ".head.bias");
@@ -59,13 +59,13 @@ TEST(RenameMapTest, WithoutRulesEveryPathStays) {
   EXPECT_EQ(paths[1].rule, std::nullopt);
 }
 
-TEST(RenameMapTest, IsMadeOfRulesInBraces) {
+TEST(RenameMapTest, Create_AcceptsRulesInBraces) {
   EXPECT_EQ(RenameMap::Create({{"a", "b"}})->rules().size(), 1u);
   EXPECT_EQ(RenameMap::Create({{"a.*", "b.*"}, {"c", "d"}})->rules()[1].replacement, "d");
   EXPECT_TRUE(RenameMap::Create({})->rules().empty());
 }
 
-TEST(RenameMapTest, WildcardsComeAgainInTheirOrder) {
+TEST(RenameMapTest, RepeatedWildcards_KeepTheirOrder) {
   EXPECT_EQ(One("encoder.*.w", "body.*.weight", ".encoder[0].w"), ".body[0].weight");
   EXPECT_EQ(One("module.**", "**", ".module.a[1].b"), ".a[1].b");
   EXPECT_EQ(One("**", "model.**", ".a.b"), ".model.a.b");
@@ -75,30 +75,30 @@ TEST(RenameMapTest, WildcardsComeAgainInTheirOrder) {
   EXPECT_EQ(One("a.b", "c", ".a.b"), ".c");
 }
 
-TEST(RenameMapTest, WildcardsAreKnownByTheirNumbersToo) {
+TEST(RenameMapTest, IndexedWildcards_MayBeReordered) {
   EXPECT_EQ(One("*.*.w", "{2}.{1}.weight", ".a.b.w"), ".b.a.weight");
   EXPECT_EQ(One("**.l_?.*", "{1}.layer{2}.{3}", ".net.l_7.w"), ".net.layer7.w");
   EXPECT_EQ(One("*.w", "{1}.{1}_w", ".a.w"), ".a.a_w");
   EXPECT_EQ(One("*.w.*", "w.{2}", ".a.w.b"), ".w.b");
 }
 
-TEST(RenameMapTest, AWildcardMayBeLeftOutAltogether) {
+TEST(RenameMapTest, Wildcards_MayBeOmitted) {
   EXPECT_EQ(One("**.lm_head.w", "head.weight", ".model.decoder.lm_head.w"), ".head.weight");
 }
 
-TEST(RenameMapTest, ABackslashTakesTheNextCharacterLiterally) {
+TEST(RenameMapTest, Backslash_MakesTheNextCharacterLiteral) {
   EXPECT_EQ(One(R"(a\.b)", R"(c\.d)", ".'a.b'"), ".'c.d'");
   EXPECT_EQ(One(R"(\*)", R"(\{1\}\*\\)", "['*']"), R"(['{1}*\\'])");
 }
 
 // ---- kinds of keys ----
 
-TEST(RenameMapTest, KeysThatAWildcardTakesKeepTheirKind) {
+TEST(RenameMapTest, CapturedKeys_KeepTheirKind) {
   EXPECT_EQ(One("x.*.*.*", "y.*.*.*", ".x['a b'][3].c"), ".y['a b'][3].c");
   EXPECT_EQ(One("x.**", "**", ".x['0'][0]"), "['0'][0]");
 }
 
-TEST(RenameMapTest, AnIntegerIsAnIndex) {
+TEST(RenameMapTest, IntegerKey_IsAnIndex) {
   EXPECT_EQ(One("layer_*.w", "layers.*.w", ".layer_3.w"), ".layers[3].w");
   EXPECT_EQ(One("layers.*.w", "layer_{1}.w", ".layers[3].w"), ".layer_3.w");
   EXPECT_EQ(One("layer_*.w", "layers.*.w", "['layer_-3']['w']"), "['layers'][-3]['w']");
@@ -107,7 +107,7 @@ TEST(RenameMapTest, AnIntegerIsAnIndex) {
   EXPECT_EQ(One("a.0", "a.1", "['a'][0]"), "['a'][1]");
 }
 
-TEST(RenameMapTest, ANameIsOfTheKindOfTheOneBefore) {
+TEST(RenameMapTest, NewName_HasTheKindOfTheOldOne) {
   EXPECT_EQ(One("encoder.*.w", "body.*.weight", "['encoder'][0]['w']"), "['body'][0]['weight']");
   EXPECT_EQ(One("params.a.w", "params.b.v", ".params['a'].w"), ".params['b'].v");
   EXPECT_EQ(One("layers.*.w", "model.layers.*.w", "['layers'][0]['w']"),
@@ -117,7 +117,7 @@ TEST(RenameMapTest, ANameIsOfTheKindOfTheOneBefore) {
 
 // ---- which rule ----
 
-TEST(RenameMapTest, TheFirstRuleThatMatchesWins) {
+TEST(RenameMapTest, FirstMatchingRule_Applies) {
   const std::vector<RenamedPath> paths =
       Applied({{"a.w", "first"}, {"a.*", "second.*"}, {"**.b", "**.third"}},
               {".a.w", ".a.b", ".c.b", ".d"})
@@ -131,12 +131,12 @@ TEST(RenameMapTest, TheFirstRuleThatMatchesWins) {
   EXPECT_EQ(paths[3].rule, std::nullopt);
 }
 
-TEST(RenameMapTest, AllAreRenamedAtOnce) {
+TEST(RenameMapTest, Leaves_AreRenamedAtOnce) {
   EXPECT_THAT(Renamed({{"a", "b"}, {"b", "a"}}, {".a", ".b"}), ElementsAre(".b", ".a"));
   EXPECT_THAT(Renamed({{"a", "b"}, {"b", "c"}}, {".a", ".b"}), ElementsAre(".b", ".c"));
 }
 
-TEST(RenameMapTest, RulesAreAskedOfLeavesAlone) {
+TEST(RenameMapTest, RuleThatMatchesAContainer_IsUnused) {
   EXPECT_THAT(
       Applied({{"head", "neck"}}, {".a", ".head.w"}),
       StatusIs(kInvalid, HasSubstr("rename 0 ('head' -> 'neck') matches no leaf, but a node "
@@ -144,7 +144,7 @@ TEST(RenameMapTest, RulesAreAskedOfLeavesAlone) {
                                    "with `.**`")));
 }
 
-TEST(RenameMapTest, SomeSlotsOfALayout) {
+TEST(RenameMapTest, Apply_RenamesSomeSlotsOfALayout) {
   const Layout layout = SampleParams().layout();
   const RenameMap map = RenameMap::Create(Rules{{"head.*", "neck.*"}}).value();
   const std::vector<RenamedPath> all = map.Apply(layout).value();
@@ -160,7 +160,7 @@ TEST(RenameMapTest, SomeSlotsOfALayout) {
   EXPECT_EQ(map.rules()[0].pattern, "head.*");
 }
 
-TEST(RenameMapTest, AliasesAreNoLeaves) {
+TEST(RenameMapTest, Aliases_AreNotRenamed) {
   const std::vector<RenamedPath> paths = RenameMap::Create(Rules{{"embedding.**", "table.**"}})
                                              .value()
                                              .Apply(TiedParams().layout())
@@ -172,7 +172,7 @@ TEST(RenameMapTest, AliasesAreNoLeaves) {
 
 // ---- errors ----
 
-TEST(RenameMapTest, TwoLeavesThatWouldHaveOnePath) {
+TEST(RenameMapTest, TwoLeavesWithOneNewPath_AreAnError) {
   EXPECT_THAT(Applied({{"*.w", "w"}}, {".a.w", ".b.w", ".c"}),
               StatusIs(kInvalid,
                        "renames: expected a path of its own for each leaf:\n"
@@ -187,7 +187,7 @@ TEST(RenameMapTest, TwoLeavesThatWouldHaveOnePath) {
                                        EndsWith("\n  and 9 more"))));
 }
 
-TEST(RenameMapTest, ARuleThatTakesNoLeafIsAnErrorUnlessAllowed) {
+TEST(RenameMapTest, UnusedRule_IsAnErrorUnlessAllowed) {
   const Rules rules = {{"encodr.**", "body.**"}, {"**", "**"}, {"encoder.*", "x.*"}};
   EXPECT_THAT(
       Applied(rules, {".encoder.w"}),
@@ -202,14 +202,14 @@ TEST(RenameMapTest, ARuleThatTakesNoLeafIsAnErrorUnlessAllowed) {
               StatusIs(kInvalid, AllOf(HasSubstr("found 12 unused"), EndsWith("and 2 more"))));
 }
 
-TEST(RenameMapTest, AKeyThatWouldBeEmpty) {
+TEST(RenameMapTest, EmptyNewKey_IsAnError) {
   EXPECT_THAT(Applied({{"w*.a", "*.a"}}, {".w.a"}),
               StatusIs(kInvalid,
                        "rename 0 ('w*.a' -> '*.a'), of '.w.a': key 0 of the new path would be "
                        "empty"));
 }
 
-TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
+TEST(RenameMapTest, BadRule_NamesTheColumn) {
   const struct {
     const char* pattern;
     const char* replacement;
@@ -257,7 +257,7 @@ TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
 
 // ---- bounds ----
 
-TEST(RenameMapTest, RulesThatAreTooManyOrTooLong) {
+TEST(RenameMapTest, TooManyOrTooLongRules_AreAnError) {
   EXPECT_THAT(RenameMap::Create(Rules(10'001, {"a", "b"})),
               StatusIs(kExhausted, "renames: expected at most 10000 rules, found 10001"));
   EXPECT_THAT(RenameMap::Create(Rules{{"a", "b"}, {"a", std::string(4097, 'b')}}),
@@ -265,7 +265,7 @@ TEST(RenameMapTest, RulesThatAreTooManyOrTooLong) {
   EXPECT_THAT(RenameMap::Create(Rules{{std::string(4096, 'a'), std::string(4096, 'b')}}), IsOk());
 }
 
-TEST(RenameMapTest, NewPathsHaveLimitsToo) {
+TEST(RenameMapTest, TooLongNewPaths_AreAnError) {
   std::string replacement;
   for (int i = 0; i < 1000; ++i) replacement += "{1}";
   const std::vector<Path> paths = {Path().Item(std::string(1 << 20, 'k'))};
@@ -276,7 +276,7 @@ TEST(RenameMapTest, NewPathsHaveLimitsToo) {
                                             "20971524")));
 }
 
-TEST(RenameMapTest, AStructureWhosePathsCannotBePrintedIsRefused) {
+TEST(RenameMapTest, StructureWithTooMuchText_IsAnError) {
   TreeDefBuilder builder;
   const std::string key(1 << 20, 'k');
   for (int i = 0; i < 100; ++i) {
@@ -289,7 +289,7 @@ TEST(RenameMapTest, AStructureWhosePathsCannotBePrintedIsRefused) {
   EXPECT_EQ(RenameMap().Apply(layout).status().code(), kExhausted);
 }
 
-TEST(RenameMapTest, HostilePatternsEnd) {
+TEST(RenameMapTest, HostilePatterns_Terminate) {
   std::string pattern, segments;
   for (int i = 0; i < 1000; ++i) pattern += "a*";
   for (int i = 0; i < 30; ++i) segments += "**.a.";
@@ -325,7 +325,7 @@ bool NaiveMatch(absl::Span<const std::string> pattern, absl::Span<const Key> key
   return false;
 }
 
-TEST(RenameMapTest, AgreesWithANaiveRenamer) {
+TEST(RenameMapTest, RandomRules_AgreeWithANaiveRenamer) {
   int taken = 0;
   for (uint64_t seed = 0; seed < 2000; ++seed) {
     Random random(seed);

@@ -27,7 +27,7 @@ Layout LayoutAt(const std::vector<std::string>& texts) {
 
 // ---- of a treedef ----
 
-TEST(LayoutTest, WithoutPathsFindsNothing) {
+TEST(LayoutTest, EmptyLayout_FindsNothing) {
   const Layout layout;
   EXPECT_EQ(layout.size(), 0u);
   EXPECT_EQ(layout.Find(""), std::nullopt);
@@ -35,7 +35,7 @@ TEST(LayoutTest, WithoutPathsFindsNothing) {
   EXPECT_EQ(layout, Layout());
 }
 
-TEST(LayoutTest, SlotsAreTheLeavesOfTheTreedefInItsOrder) {
+TEST(LayoutTest, Slots_AreTheLeavesOfTheTreedefInOrder) {
   const Flattened flat = SampleModel();
   const Layout layout(flat.def);
   ASSERT_EQ(layout.size(), 8u);
@@ -50,19 +50,19 @@ TEST(LayoutTest, SlotsAreTheLeavesOfTheTreedefInItsOrder) {
   EXPECT_EQ(layout.fingerprint(), flat.def.hash());
 }
 
-TEST(LayoutTest, ThoseOfOneStructureAreEqual) {
+TEST(LayoutTest, LayoutsOfOneStructure_AreEqual) {
   EXPECT_EQ(SampleModel().params.layout(), SampleModel().params.layout());
   EXPECT_FALSE(SampleModel().params.layout() == TiedParams().layout());
 }
 
-TEST(LayoutTest, ALeafThatIsTheRootHasTheEmptyPath) {
+TEST(LayoutTest, LeafAtTheRoot_HasTheEmptyPath) {
   const Layout layout(Flatten(Tree(Value(1))).value().def);
   EXPECT_EQ(layout.Find(""), 0u);
   EXPECT_EQ(layout.PathText(0), "");
   EXPECT_EQ(layout.PathForMessage(0), "(root)");
 }
 
-TEST(LayoutTest, NotFoundSuggestsNearNames) {
+TEST(LayoutTest, UnknownPath_IsNotFoundWithSuggestions) {
   const Layout layout(SampleModel().def);
   EXPECT_EQ(layout.Find(".layers[0].wieght"), std::nullopt);
   EXPECT_THAT(layout.Get(".layers[0].wieght"),
@@ -73,7 +73,7 @@ TEST(LayoutTest, NotFoundSuggestsNearNames) {
       StatusIs(kNotFound, AllOf(HasSubstr("layers.0.wieght"), HasSubstr("did you mean weight?"))));
 }
 
-TEST(LayoutTest, AContainerIsNoLeaf) {
+TEST(LayoutTest, ContainerPath_IsAnErrorOfGet) {
   const Layout layout(SampleModel().def);
   EXPECT_EQ(layout.Find(".layers"), std::nullopt);
   EXPECT_THAT(layout.Get(".layers"),
@@ -85,7 +85,7 @@ TEST(LayoutTest, AContainerIsNoLeaf) {
               StatusIs(kInvalid, "at 'layers.0': expected a leaf, found struct"));
 }
 
-TEST(LayoutTest, TextThatIsNoPathIsAnErrorOfGetAndNothingToFind) {
+TEST(LayoutTest, InvalidPath_IsAnErrorOfGetAndNotFound) {
   const Layout layout(SampleModel().def);
   EXPECT_EQ(layout.Find("layers[0"), std::nullopt);
   EXPECT_THAT(layout.Get("layers[0"),
@@ -94,7 +94,7 @@ TEST(LayoutTest, TextThatIsNoPathIsAnErrorOfGetAndNothingToFind) {
                        "'layers[0'"));
 }
 
-TEST(LayoutTest, AliasesLeadToTheOwnersSlot) {
+TEST(LayoutTest, Alias_ResolvesToTheOwnersSlot) {
   const Layout layout = TiedParams().layout();
   EXPECT_EQ(layout.Find(".embedding.table"), 0u);
   EXPECT_EQ(layout.Find(".output.table"), 0u);
@@ -108,7 +108,7 @@ TEST(LayoutTest, AliasesLeadToTheOwnersSlot) {
               StatusIs(kInvalid, "at '.output': expected a leaf, found struct"));
 }
 
-TEST(LayoutTest, ADottedNameWithTwoMeaningsNamesBoth) {
+TEST(LayoutTest, AmbiguousDottedName_NamesBothPaths) {
   const Layout layout(
       Flatten(Tree::Struct().With("a", Tree::Dict().With("b", Value(1))).With("a.b", Value(2)))
           .value()
@@ -117,7 +117,7 @@ TEST(LayoutTest, ADottedNameWithTwoMeaningsNamesBoth) {
               StatusIs(kInvalid, AllOf(HasSubstr(".a['b']"), HasSubstr(".'a.b'"))));
 }
 
-TEST(LayoutTest, OfTextsTooLongForATableFindsByWalking) {
+TEST(LayoutTest, PathsTooLongForATable_AreFoundByWalking) {
   // Each level has a leaf: n * n / 2 keys of text.
   Tree tree = Value(1);
   for (int i = 0; i < 20000; ++i) {
@@ -134,7 +134,7 @@ TEST(LayoutTest, OfTextsTooLongForATableFindsByWalking) {
 
 // ---- of paths ----
 
-TEST(LayoutOfPathsTest, OrdersPathsAsFlatteningWould) {
+TEST(LayoutOfPathsTest, Paths_AreOrderedAsByFlatten) {
   const Layout layout = LayoutAt({"['b']", "['a'][10]", "['a'][2]"});
   ASSERT_EQ(layout.size(), 3u);
   EXPECT_EQ(layout.PathText(0), "['a'][2]");
@@ -147,7 +147,7 @@ TEST(LayoutOfPathsTest, OrdersPathsAsFlatteningWould) {
   EXPECT_FALSE(layout.has_def());
 }
 
-TEST(LayoutOfPathsTest, EqualsItsCopiesAlone) {
+TEST(LayoutOfPathsTest, Equality_HoldsForCopiesOnly) {
   const Layout layout = LayoutAt({".a"});
   const Layout copy = layout;
   EXPECT_EQ(layout, copy);
@@ -156,20 +156,20 @@ TEST(LayoutOfPathsTest, EqualsItsCopiesAlone) {
   EXPECT_FALSE(layout == Layout());
 }
 
-TEST(LayoutOfPathsTest, FingerprintIsThatOfThePaths) {
+TEST(LayoutOfPathsTest, Fingerprint_DependsOnThePaths) {
   const uint64_t fingerprint = LayoutAt({".a", ".b"}).fingerprint();
   EXPECT_EQ(fingerprint, LayoutAt({".b", ".a"}).fingerprint());
   EXPECT_NE(fingerprint, LayoutAt({".a"}).fingerprint());
   EXPECT_NE(fingerprint, LayoutAt({".a.b", ".c"}).fingerprint());
 }
 
-TEST(LayoutOfPathsTest, TwiceTheSamePathIsAnError) {
+TEST(LayoutOfPathsTest, DuplicatePath_IsAnError) {
   EXPECT_THAT(Layout::Create({PathFrom(".a"), PathFrom(".b"), PathFrom(".a")}),
               StatusIs(absl::StatusCode::kAlreadyExists,
                        "path .a: expected it once, found it as number 0 and 1"));
 }
 
-TEST(LayoutOfPathsTest, KeysAreUtf8) {
+TEST(LayoutOfPathsTest, KeyThatIsNotUtf8_IsAnError) {
   EXPECT_THAT(Layout::Create({Path().Item("\xff")}),
               StatusIs(kInvalid, "at (root): expected an item in UTF-8, found '\\xff'"));
   EXPECT_THAT(Layout::Create({PathFrom(".b"), Path().Attribute("a").Index(0).Attribute("caf\xe9")}),
@@ -178,19 +178,19 @@ TEST(LayoutOfPathsTest, KeysAreUtf8) {
   EXPECT_LT(cut.message().size(), 1'000u);
 }
 
-TEST(LayoutOfPathsTest, APathThatCouldNotBeReadBackIsAnError) {
+TEST(LayoutOfPathsTest, PathTooLongToParse_IsAnError) {
   EXPECT_THAT(
       Layout::Create({Path().Item(std::string(Path::kMaxTextSize, 'a'))}),
       StatusIs(kExhausted, AllOf(HasSubstr("expected at most 16777216"), HasSubstr("['aaa"))));
 }
 
-TEST(LayoutOfPathsTest, MoreTextThanATableTakesIsAnError) {
+TEST(LayoutOfPathsTest, TooMuchText_IsAnError) {
   std::vector<Path> paths;
   for (char c = 'a'; c < 'h'; ++c) paths.push_back(Path().Item(std::string(12'000'000, c)));
   EXPECT_THAT(Layout::Create(std::move(paths)), StatusIs(kExhausted, testing::_));
 }
 
-TEST(LayoutOfPathsTest, NotFoundSuggestsNearNames) {
+TEST(LayoutOfPathsTest, UnknownPath_IsNotFoundWithSuggestions) {
   const Layout layout = LayoutAt({".layers[0].weight", ".layers[0].bias"});
   EXPECT_THAT(layout.Get(".layers[0].wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr("no leaf at '.layers[0].wieght'"),
@@ -202,18 +202,18 @@ TEST(LayoutOfPathsTest, NotFoundSuggestsNearNames) {
               StatusIs(kInvalid, HasSubstr("column 1: expected '.' or '[', found 'l'")));
 }
 
-TEST(LayoutOfPathsTest, AContainerIsNoLeaf) {
+TEST(LayoutOfPathsTest, ContainerPath_IsAnErrorOfGet) {
   const Layout layout = LayoutAt({".layers[0].weight"});
   EXPECT_THAT(layout.Get(".layers"),
               StatusIs(kInvalid, "at '.layers': expected a leaf, found list"));
 }
 
-TEST(LayoutOfPathsTest, ADottedNameWithTwoMeaningsNamesBoth) {
+TEST(LayoutOfPathsTest, AmbiguousDottedName_NamesBothPaths) {
   EXPECT_THAT(LayoutAt({".a.b", ".'a.b'"}).GetDotted("a.b"),
               StatusIs(kInvalid, AllOf(HasSubstr("'.a.b'"), HasSubstr("'.'a.b''"))));
 }
 
-TEST(LayoutOfPathsTest, LongPathsAreCutForMessages) {
+TEST(LayoutOfPathsTest, LongPath_IsShortenedInMessages) {
   const std::string name(1000, 'n');
   const Layout layout = LayoutAt({"['" + name + "']", ".b"});
   EXPECT_EQ(layout.PathForMessage(0), ".b");
@@ -222,7 +222,7 @@ TEST(LayoutOfPathsTest, LongPathsAreCutForMessages) {
   EXPECT_EQ(LayoutAt({""}).PathForMessage(0), "(root)");
 }
 
-TEST(LayoutOfPathsTest, WithoutATreeIsADictionaryAllTheSame) {
+TEST(LayoutOfPathsTest, PathsThatFormNoTree_StillFormADictionary) {
   const Layout layout = LayoutAt({"", ".no_such[0]"});
   EXPECT_EQ(layout.Find(""), 0u);
   EXPECT_EQ(layout.Find(".no_such[0]"), 1u);
@@ -231,7 +231,7 @@ TEST(LayoutOfPathsTest, WithoutATreeIsADictionaryAllTheSame) {
               StatusIs(kNotFound, HasSubstr("did you mean .no_such[0]?")));
 }
 
-TEST(LayoutOfPathsTest, ManyThreadsAskForTheStructureAtOnce) {
+TEST(LayoutOfPathsTest, Def_IsMadeOnceForManyThreads) {
   const Layout layout = LayoutAt({".a[0]", ".a[1]", ".b"});
   std::vector<std::thread> threads;
   std::vector<TreeDef> defs(4);

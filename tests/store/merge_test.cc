@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"
@@ -43,7 +43,7 @@ std::string Describe(const FitReport::Mismatch& m) {
 
 // ---- a whole ----
 
-TEST(MergeTest, TheOrderOfGroupsDoesNotMatter) {
+TEST(MergeTest, GroupsInAnyOrder_MergeAlike) {
   const ParamStore whole = SampleParams();
   std::vector<int> order = {0, 1, 2};
   do {
@@ -56,7 +56,7 @@ TEST(MergeTest, TheOrderOfGroupsDoesNotMatter) {
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
-TEST(MergeTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
+TEST(MergeTest, Rvalues_AreMovedWithBytesAndGenerations) {
   ParamStore store = SampleParams();
   const std::vector<const void*> addresses = AddressesOf(store);
   const std::vector<uint64_t> generations = GenerationsOf(store);
@@ -69,7 +69,7 @@ TEST(MergeTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
   { EXPECT_EQ(merged.MutateAll()->raw_data(1).value(), addresses[1]); }  // the only holder
 }
 
-TEST(MergeTest, WhatIsReadStaysAndIsShared) {
+TEST(MergeTest, ConstGroups_AreSharedAndUnchanged) {
   std::vector<ParamStore> groups = SampleGroups();
   const std::vector<StoreState> before = StatesOf(groups);
   ParamStore merged = Merge(groups[0], groups[1], groups[2]).value();
@@ -78,7 +78,7 @@ TEST(MergeTest, WhatIsReadStaysAndIsShared) {
   EXPECT_EQ(StatesOf(groups), before);
 }
 
-TEST(MergeTest, TheFingerprintComesAlong) {
+TEST(MergeTest, KnownFingerprints_AreKept) {
   std::vector<ParamStore> groups = SampleGroups();
   for (const ParamStore& group : groups) ASSERT_NE(group.spec_fingerprint(), 0u);
   const ParamStore merged = MergeGroups(std::move(groups)).value();
@@ -93,7 +93,7 @@ TEST(MergeTest, TheFingerprintComesAlong) {
   EXPECT_NE(other.spec_fingerprint(), merged.spec_fingerprint());
 }
 
-TEST(MergeTest, TheExpectedLayoutMayBeThatOfAGroupThatIsGiven) {
+TEST(MergeTest, ExpectedLayout_MayBelongToAMovedGroup) {
   std::vector<ParamStore> groups = SampleGroups();
   const absl::StatusOr<ParamStore> merged =
       MergeGroups(groups[0].layout(), std::move(groups), {.like = &groups[0]});
@@ -102,14 +102,14 @@ TEST(MergeTest, TheExpectedLayoutMayBeThatOfAGroupThatIsGiven) {
   EXPECT_EQ(merged->layout(), SampleParams().layout());
 }
 
-TEST(MergeTest, NothingIsTheWholeOfNothing) {
+TEST(MergeTest, NoGroups_FitAnEmptyLayoutOnly) {
   EXPECT_TRUE(MergeGroups(Layout(), std::vector<ParamStore>())->empty());
   EXPECT_THAT(MergeGroups(std::vector<ParamStore>()),
               StatusIs(kInvalid, "merge: expected groups, found none"));
   EXPECT_TRUE(Merge(ParamStore())->empty());
 }
 
-TEST(MergeTest, GroupsOfOtherLayoutsMeetByPath) {
+TEST(MergeTest, OtherLayouts_MatchByPath) {
   const ParamStore whole = SampleParams();
   std::vector<ParamStore> groups = SampleGroups();
   // The weights as a file without structure would give them.
@@ -122,7 +122,7 @@ TEST(MergeTest, GroupsOfOtherLayoutsMeetByPath) {
   EXPECT_THAT(MergeGroups(std::move(groups)),
               StatusIs(kInvalid,
                        "merge: expected groups of one layout, found group 1 on another "
-                       "one (3 paths, not 8): say which layout is expected"));
+                       "one (3 paths, not 8): pass the expected layout"));
   EXPECT_EQ(StatesOf(groups), before);
   const ParamStore merged = MergeGroups(whole.layout(), std::move(groups)).value();
   EXPECT_THAT(merged.leaves(), testing::ElementsAreArray(whole.leaves()));
@@ -130,7 +130,7 @@ TEST(MergeTest, GroupsOfOtherLayoutsMeetByPath) {
   EXPECT_EQ(merged.spec_fingerprint(), whole.spec_fingerprint());
 }
 
-TEST(MergeTest, GroupsFromElsewhereMeetByDottedForm) {
+TEST(MergeTest, OtherLayouts_MatchByDottedFormOnRequest) {
   std::vector<ParamStore> groups = SampleGroups();
   groups[2] = StoreAt({{"['activation']", Value("relu")}, {"['steps']", Value(3)}});
   const Layout layout = SampleParams().layout();
@@ -142,7 +142,7 @@ TEST(MergeTest, GroupsFromElsewhereMeetByDottedForm) {
   EXPECT_EQ(FloatsAt(merged, ".head.bias"), (std::vector<float>{30, 31}));
 }
 
-TEST(MergeTest, ALayoutOfPathsIsFilledToo) {
+TEST(MergeTest, LayoutOfPaths_CanBeExpected) {
   const ParamStore loose = StoreAt({{"", Value(1)}, {".no_such[0]", Value(2)}});
   std::vector<ParamStore> groups;
   groups.push_back(StoreAt({{".no_such[0]", Value(2)}}));
@@ -154,7 +154,7 @@ TEST(MergeTest, ALayoutOfPathsIsFilledToo) {
 
 // ---- what does not fit ----
 
-TEST(MergeTest, ReportsAllMismatches) {
+TEST(MergeTest, Mismatches_AreAllReported) {
   const ParamStore like = SampleParams();
   std::vector<ParamStore> groups = SampleGroups();
   ASSERT_THAT(groups[0].Erase(".head.bias"), IsOk());
@@ -214,7 +214,7 @@ void ExpectRefused(const Layout& expected, std::vector<ParamStore> groups,
   EXPECT_EQ(StatesOf(groups), before);
 }
 
-TEST(MergeTest, AGroupThatIsMissingIsNamedLeafByLeaf) {
+TEST(MergeTest, MissingGroup_NamesEachLeaf) {
   std::vector<ParamStore> groups = SampleGroups();
   groups.pop_back();
   const std::vector<StoreState> before = StatesOf(groups);
@@ -227,7 +227,7 @@ TEST(MergeTest, AGroupThatIsMissingIsNamedLeafByLeaf) {
   ExpectRefused(SampleParams().layout(), std::move(groups), message);
 }
 
-TEST(MergeTest, OfOneStoreNoGroupsAreSpokenOf) {
+TEST(MergeTest, SingleStore_IsCalledAStoreInTheMessage) {
   ParamStore biases = std::move(SampleGroups()[0]);
   const StoreState before(biases);
   const auto refused = StatusIs(
@@ -238,7 +238,7 @@ TEST(MergeTest, OfOneStoreNoGroupsAreSpokenOf) {
   EXPECT_EQ(StoreState(biases), before);  // NOLINT: an error takes nothing
 }
 
-TEST(MergeTest, AGroupThatIsThereTwiceIsNamedLeafByLeaf) {
+TEST(MergeTest, DuplicateGroup_NamesEachLeaf) {
   std::vector<ParamStore> groups = SampleGroups();
   groups.push_back(groups[0].Snapshot().value());
   const std::vector<StoreState> before = StatesOf(groups);
@@ -252,14 +252,14 @@ TEST(MergeTest, AGroupThatIsThereTwiceIsNamedLeafByLeaf) {
   ExpectRefused(SampleParams().layout(), std::move(groups), message);
 }
 
-TEST(MergeTest, AGroupOfAnotherModelIsUnexpectedLeafByLeaf) {
+TEST(MergeTest, GroupOfAnotherModel_NamesEachLeaf) {
   std::vector<ParamStore> groups = SampleGroups();
   groups.push_back(TiedParams());
   const std::vector<StoreState> before = StatesOf(groups);
   const auto refused =
       StatusIs(kInvalid,
                "merge: expected groups of one layout, found group 3 on another one (2 paths, not "
-               "8): say which layout is expected");
+               "8): pass the expected layout");
   EXPECT_THAT(Merge(groups[0], std::move(groups[1]), groups[2], std::move(groups[3])), refused);
   EXPECT_THAT(MergeGroups(std::move(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);
@@ -267,7 +267,7 @@ TEST(MergeTest, AGroupOfAnotherModelIsUnexpectedLeafByLeaf) {
                 "unexpected (2):\n  '.embedding.table'\n  '.scale'");
 }
 
-TEST(MergeTest, ReportsAreTheSameForEachOrderOfGroups) {
+TEST(MergeTest, GroupsInAnyOrder_HaveTheSameReport) {
   const Layout layout = SampleParams().layout();
   std::vector<ParamStore> groups = SampleGroups();
   ASSERT_THAT(groups[0].Erase(".head.bias"), IsOk());
@@ -278,7 +278,7 @@ TEST(MergeTest, ReportsAreTheSameForEachOrderOfGroups) {
   EXPECT_EQ(CheckMerge(layout, PointersTo(groups)).ToString(), forward);
 }
 
-TEST(MergeTest, ALeafInThreeGroupsIsNamedOnce) {
+TEST(MergeTest, LeafInThreeGroups_IsNamedOnce) {
   const ParamStore store = SampleParams();
   const StoreState before(store);
   const FitReport report = CheckMerge(store.layout(), {&store, &store, &store});
@@ -288,7 +288,7 @@ TEST(MergeTest, ALeafInThreeGroupsIsNamedOnce) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(MergeTest, TheSameStoreTwiceIsRefusedAndNotLost) {
+TEST(MergeTest, SameStoreTwice_IsAnErrorAndKeepsTheStore) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   ParamStore& same = store;
@@ -298,14 +298,14 @@ TEST(MergeTest, TheSameStoreTwiceIsRefusedAndNotLost) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(MergeTest, DuplicatesAreInTheOrderOfTheLayout) {
+TEST(MergeTest, Duplicates_AreInLayoutOrder) {
   Tree list = Tree::List();
   for (int i = 0; i < 11; ++i) list.Add(Value(i));
   const ParamStore store = Flatten(list).value().params;
   EXPECT_EQ(PathsOf(CheckMerge(store.layout(), {&store, &store}).duplicate), PathsOf(store));
 }
 
-TEST(MergeTest, APathAndItsAliasAreTwice) {
+TEST(MergeTest, PathAndItsAlias_AreDuplicates) {
   const ParamStore tied = TiedParams();
   const ParamStore loose = StoreAt({{".embedding.table", Floats({1, 2, 3})},
                                     {".output.table", Floats({1, 2, 3})},
@@ -317,7 +317,7 @@ TEST(MergeTest, APathAndItsAliasAreTwice) {
   EXPECT_TRUE(CheckMerge(tied.layout(), {&by_alias}).ok());
 }
 
-TEST(MergeTest, LikeIsAskedWhereItHasThePath) {
+TEST(MergeTest, Like_ChecksThePathsThatItHas) {
   const ParamStore store = SampleParams();
   const ParamStore other = StoreAt({{".head.bias", Floats({1})}, {".elsewhere", Value(1)}});
   const FitReport report = CheckMerge(store.layout(), {&store}, {.like = &other});
@@ -329,7 +329,7 @@ TEST(MergeTest, LikeIsAskedWhereItHasThePath) {
   EXPECT_EQ(CheckMerge(store.layout(), {&group}, {.like = &store}).missing.size(), 6u);
 }
 
-TEST(MergeTest, AStaticLeafForATensorIsOfAnotherDtype) {
+TEST(MergeTest, StaticLeafForATensor_IsADTypeMismatch) {
   const ParamStore like = StoreAt({{".a", Floats({1})}});
   const ParamStore store = StoreAt({{".a", Value(1)}});
   const FitReport report = CheckMerge(like.layout(), {&store}, {.like = &like});
@@ -337,7 +337,7 @@ TEST(MergeTest, AStaticLeafForATensorIsOfAnotherDtype) {
   EXPECT_EQ(Describe(report.dtype_mismatch[0]), ".a: f32[1], static int");
 }
 
-TEST(MergeTest, AGroupThatIsBeingWrittenIsRefusedAndNothingIsTaken) {
+TEST(MergeTest, OpenBorrow_IsAnErrorAndMovesNothing) {
   std::vector<ParamStore> groups = SampleGroups();
   MutableTensor open = groups[1].Mutate(".head.weight").value();
   const std::vector<StoreState> before = StatesOf(groups);
@@ -349,7 +349,7 @@ TEST(MergeTest, AGroupThatIsBeingWrittenIsRefusedAndNothingIsTaken) {
   EXPECT_EQ(StatesOf(groups), before);
 }
 
-TEST(MergeTest, SuggestionsAreForTheFirstThatAreMissing) {
+TEST(MergeTest, Report_SuggestsForTheFirstMissingPaths) {
   std::vector<std::pair<std::string, Leaf>> wanted, given;
   for (int i = 0; i < 20; ++i) {
     const std::string name = ".block_" + std::string(1, static_cast<char>('a' + i));
@@ -362,7 +362,7 @@ TEST(MergeTest, SuggestionsAreForTheFirstThatAreMissing) {
   EXPECT_THAT(text, HasSubstr("'.block_t_weight'\n"));
 }
 
-TEST(MergeTest, AHundredThousandMismatchesAreReportedInNoTime) {
+TEST(MergeTest, ManyMismatches_AreReportedQuickly) {
   Tree one = Tree::Dict(), other = Tree::Dict();
   for (int i = 0; i < 100'000; ++i) {
     one.With("weight_" + std::to_string(i), Value(i));

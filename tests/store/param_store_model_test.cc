@@ -12,9 +12,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/select/partition.h"
+#include "leafstore/select/grouping.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/update.h"
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"
@@ -287,7 +286,7 @@ class ModelTest {
   std::vector<Modelled> all_;
 };
 
-TEST(ParamStoreModelTest, IsAMapWhateverIsDoneToIt) {
+TEST(ParamStoreModelTest, RandomOperations_AgreeWithAMap) {
   for (uint64_t seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     ModelTest test(seed);
@@ -302,7 +301,7 @@ TEST(ParamStoreModelTest, IsAMapWhateverIsDoneToIt) {
 
 // ---- threads ----
 
-TEST(ParamStoreThreadTest, ConstCallsAreSafeFromManyThreads) {
+TEST(ParamStoreThreadTest, ConstCalls_AreSafeFromManyThreads) {
   const ParamStore store = SampleParams();
   const ParamStore tied = TiedParams();
   std::vector<std::thread> threads;
@@ -321,7 +320,7 @@ TEST(ParamStoreThreadTest, ConstCallsAreSafeFromManyThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
-TEST(ParamStoreThreadTest, SnapshotsAreReadWhileTheStoreIsWritten) {
+TEST(ParamStoreThreadTest, Snapshots_AreReadableDuringWrites) {
   ParamStore store = SampleParams();
   std::mutex mutex;
   std::shared_ptr<const ParamStore> latest;
