@@ -257,10 +257,13 @@ absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const Pa
   internal::FitReporter reporter;
   reporter.AddUnexpected(group, where);
   reporter.AddConflicts(group, store, where);
+  const absl::Span<const Leaf> expected = store.leaves();
+  const absl::Span<const Leaf> found = group.leaves();
   for (uint32_t place = 0; place < group.size(); ++place) {
     if (where[place] == kNoPlace) continue;
-    reporter.CheckSpec(group.layout(), group.slot(place), store.leaf(where[place]).spec(),
-                       group.leaf(place).spec());
+    if (expected[where[place]].spec() == found[place].spec()) continue;
+    reporter.CheckSpec(group.layout(), group.slot(place), expected[where[place]].spec(),
+                       found[place].spec());
   }
   if (reporter.ok()) return std::move(where).TakePlaces();
   return DoesNotFit(store, where, by, std::move(reporter.report()));

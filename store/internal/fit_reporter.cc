@@ -75,14 +75,12 @@ void FitReporter::AddConflicts(const LeafSpecs& from, const LeafSpecs& to,
   }
 }
 
-bool FitReporter::CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected,
-                            const LeafSpec& found) {
-  if (expected == found) return true;
+void FitReporter::AddMismatch(const Layout& layout, Slot slot, const LeafSpec& expected,
+                              const LeafSpec& found) {
   const bool same_dtype =
       expected.is_tensor() && found.is_tensor() && expected.dtype() == found.dtype();
   (same_dtype ? report_.shape_mismatch : report_.dtype_mismatch)
       .push_back({Text(layout, slot), expected.ToString(), found.ToString()});
-  return false;
 }
 
 bool FitReporter::CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& expected,

@@ -26,6 +26,8 @@ class FitReporter {
   void AddUnexpected(std::string path) { report_.unexpected.push_back(std::move(path)); }
   void AddDuplicate(const Layout& layout, Slot slot);
   void AddMismatch(const Layout& layout, Slot slot, std::string expected, std::string found);
+  void AddMismatch(const Layout& layout, Slot slot, const LeafSpec& expected,
+                   const LeafSpec& found);
 
   // Adds the leaves of `from` that matched nothing.
   void AddUnexpected(const LeafSpecs& from, const Alignment& alignment);
@@ -35,7 +37,11 @@ class FitReporter {
   void AddConflicts(const LeafSpecs& from, const LeafSpecs& to, const Alignment& alignment);
 
   // Returns whether the leaf `found` for this slot is as expected; adds a mismatch if not.
-  bool CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected, const LeafSpec& found);
+  bool CheckSpec(const Layout& layout, Slot slot, const LeafSpec& expected, const LeafSpec& found) {
+    if (expected == found) return true;
+    AddMismatch(layout, slot, expected, found);
+    return false;
+  }
   // Like CheckSpec, but for a leaf that is null if missing.
   bool CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& expected, const Leaf* found);
 

@@ -93,7 +93,12 @@ void PathCursor::Pop() {
 }
 
 bool PathCursor::Enter(const TreeDef& def, NodeId node) {
-  while (!levels_.empty() && node >= levels_.back().end) Pop();
+  size_t size = text_.size();
+  while (!levels_.empty() && node >= levels_.back().end) {
+    size = levels_.back().begin;
+    levels_.pop_back();
+  }
+  text_.resize(size);
   return node == kRootNode || Push(def.key(node), def.end(node));
 }
 

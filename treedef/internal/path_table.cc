@@ -28,18 +28,25 @@ absl::Status TooLong(uint64_t paths, uint64_t at_least) {
                                                    " bytes in all, found at least ", at_least));
 }
 
-bool HasLeaves(const TreeDef& def, NodeId node) {
-  return def.leaf_begin(node) != def.leaf_begin(def.end(node));
+uint64_t LeavesBelow(const TreeDef& def, NodeId node) {
+  return def.leaf_begin(def.end(node)) - def.leaf_begin(node);
 }
 
-// Returns the total length of the texts of all leaves. error ResourceExhausted: it is over the
-// limit.
+// Returns the next node in preorder, without subtrees that have no leaves: their keys are not read.
+NodeId NextWithLeaves(const TreeDef& def, NodeId node) {
+  do {
+    node = LeavesBelow(def, node) == 0 ? def.end(node) : node + 1;
+  } while (node < def.node_count() && LeavesBelow(def, node) == 0);
+  return node;
+}
+
+// Returns the total length of the texts of all leaves: that of each key, once for each leaf below.
+// error ResourceExhausted: it is over the limit.
 absl::StatusOr<uint64_t> MeasureTexts(const TreeDef& def) {
   const uint64_t limit = TextLimit(def.leaf_count());
-  const std::vector<uint64_t> sizes = PathTextSizes(def);
   uint64_t total = 0;
-  for (uint32_t leaf = 0; leaf < def.leaf_count(); ++leaf) {
-    total += sizes[def.node_of_leaf(leaf)];
+  for (NodeId node = 0; node < def.node_count(); node = NextWithLeaves(def, node)) {
+    if (node != kRootNode) total += KeyTextSize(def.key(node)) * LeavesBelow(def, node);
     if (total > limit) return TooLong(def.leaf_count(), total);
   }
   return total;
@@ -80,14 +87,9 @@ absl::StatusOr<PathTable> PathTable::Create(const TreeDef& def) {
   LEAFSTORE_ASSIGN_OR_RETURN(const uint64_t total, MeasureTexts(def));
   PathTable table(def.leaf_count(), total);
   PathCursor cursor(PathForm::kCanonical, PathCursor::kNoLimit);
-  for (NodeId node = 0; node < def.node_count();) {
-    if (!HasLeaves(def, node)) {
-      node = def.end(node);
-      continue;
-    }
+  for (NodeId node = 0; node < def.node_count(); node = NextWithLeaves(def, node)) {
     cursor.Enter(def, node);
     if (def.kind(node) == NodeKind::kLeaf) table.Append(cursor.text());
-    ++node;
   }
   LEAFSTORE_RETURN_IF_ERROR(table.BuildIndex());
   return table;
