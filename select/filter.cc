@@ -131,8 +131,6 @@ bool NodeView::HasChild(absl::string_view name) const {
   return kind() == NodeKind::kStruct && def_->FindChild(node_, KeyRef::Attribute(name)) != kNoNode;
 }
 
-namespace filters {
-
 Filter Glob(absl::string_view pattern) {
   auto expr = std::make_shared<FilterExpr>(Op::kGlob);
   const bool is_word =
@@ -222,6 +220,10 @@ Filter IsTensor() {
 Filter IsLeaf() {
   return OnNode("leaf", [](const NodeView& node) { return node.kind() == NodeKind::kLeaf; });
 }
+Filter LeavesOnly(Filter filter) { return filters::And(IsLeaf(), std::move(filter)); }
+
+namespace filters {
+
 Filter All() {
   return OnNode("all", [](const NodeView&) { return true; });
 }
@@ -244,7 +246,6 @@ Filter Not(Filter a) {
   AddChild(a, expr.get());
   return CheckLevels(std::move(expr));
 }
-Filter LeavesOnly(Filter filter) { return And(IsLeaf(), std::move(filter)); }
 
 }  // namespace filters
 }  // namespace leafstore

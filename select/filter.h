@@ -132,10 +132,6 @@ class Filter {
 // Comparisons for ByteSizeIs.
 enum class SizeCompare : uint8_t { kLess, kLessEqual, kEqual, kGreaterEqual, kGreater };
 
-// Factory functions. Those named by common words (All, And, Or, Not, Callable) are only in this
-// namespace, so that `using namespace leafstore` does not import `All`.
-namespace filters {
-
 // Match paths.
 Filter Glob(absl::string_view pattern);
 Filter Regex(absl::string_view pattern);
@@ -151,15 +147,22 @@ Filter TypeIs(absl::string_view type_name);
 Filter HasTag(absl::string_view tag);
 // Matches dicts and structs with a child of this name.
 Filter HasChild(absl::string_view name);
-// Match static leaves, tensors, all leaves, all nodes.
+// Match static leaves, tensors, all leaves.
 Filter IsStatic();
 Filter IsTensor();
 Filter IsLeaf();
+// Matches leaves that `filter` matches.
+Filter LeavesOnly(Filter filter);
+
+// Those named by common words have a namespace, so that `using namespace leafstore` does not import
+// `All`.
+namespace filters {
+
+// Matches all nodes.
 Filter All();
 // Matches nodes for which `predicate` returns true. `name` identifies it in messages.
 Filter Callable(std::function<bool(const NodeView&)> predicate,
                 absl::string_view name = "callable");
-
 Filter And(Filter a, Filter b);
 Filter Or(Filter a, Filter b);
 Filter Not(Filter a);
@@ -171,25 +174,8 @@ template <typename... More>
 Filter Or(Filter a, Filter b, More... more) {
   return Or(Or(std::move(a), std::move(b)), std::move(more)...);
 }
-// Matches leaves that `filter` matches.
-Filter LeavesOnly(Filter filter);
 
 }  // namespace filters
-
-using filters::ByteSizeIs;
-using filters::DTypeIs;
-using filters::Glob;
-using filters::HasChild;
-using filters::HasTag;
-using filters::IsLeaf;
-using filters::IsStatic;
-using filters::IsTensor;
-using filters::KindIs;
-using filters::LeavesOnly;
-using filters::RankIs;
-using filters::Regex;
-using filters::TypeIs;
-using filters::ValueIs;
 
 }  // namespace leafstore
 

@@ -121,12 +121,20 @@ class Parser {
 
   absl::StatusOr<Filter> Expression() {
     LEAFSTORE_RETURN_IF_ERROR(Nest(1));
-    LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Term());
-    while (TakeKeyword("or")) {
-      LEAFSTORE_ASSIGN_OR_RETURN(Filter next, Term());
-      filter = filters::Or(std::move(filter), std::move(next));
-    }
+    LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Chain("or", filters::Or, &Parser::Term));
     --nesting_;
+    return filter;
+  }
+
+  absl::StatusOr<Filter> Term() { return Chain("and", filters::And, &Parser::Factor); }
+
+  absl::StatusOr<Filter> Chain(absl::string_view keyword, Filter (*combine)(Filter, Filter),
+                               absl::StatusOr<Filter> (Parser::*operand)()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, (this->*operand)());
+    while (TakeKeyword(keyword)) {
+      LEAFSTORE_ASSIGN_OR_RETURN(Filter next, (this->*operand)());
+      filter = combine(std::move(filter), std::move(next));
+    }
     return filter;
   }
 
@@ -134,15 +142,6 @@ class Parser {
     nesting_ += levels;
     if (nesting_ <= kMaxNesting) return absl::OkStatus();
     return Error(at_, absl::StrCat("expected at most ", kMaxNesting, " levels of nesting"));
-  }
-
-  absl::StatusOr<Filter> Term() {
-    LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Factor());
-    while (TakeKeyword("and")) {
-      LEAFSTORE_ASSIGN_OR_RETURN(Filter next, Factor());
-      filter = filters::And(std::move(filter), std::move(next));
-    }
-    return filter;
   }
 
   absl::StatusOr<Filter> Factor() {

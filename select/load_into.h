@@ -31,9 +31,8 @@ struct RestoreOptions {
   bool allow_missing = false;
   // Skip leaves of the source that the store does not have.
   bool allow_unexpected = false;
-  // Replace only the leaves of the store that a Partition by this filter puts into its first group.
-  // The filter matches paths of the store, that is, paths after `renames`. Other leaves of the
-  // store stay unchanged, and other leaves of the source are ignored.
+  // Replace only the leaves of the store that a Partition by this filter puts into its first group;
+  // it matches paths after `renames`. Other leaves of both are ignored.
   std::optional<Filter> filter = std::nullopt;
   // How leaves of the source are matched with those of the store. kDotted applies to leaves without
   // a match at their own path.

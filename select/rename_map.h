@@ -19,18 +19,13 @@
 //   **.lm_head.w -> head.weight          or not at all, for one leaf at any depth.
 //
 // Matching is lazy: earlier wildcards match as little as possible. A backslash makes the next
-// character literal.
-//
-// Kinds of keys. Keys matched by `*` and `**` keep their kind. Any other integer key is an index,
+// character literal. Keys matched by `*` and `**` keep their kind. Any other integer key is an index,
 // or an item if it replaces an integer item. Any other name is an item or an attribute, like the
-// name at its position in the old path, or else the last name before that. Readers that look new
-// paths up in a model (CheckpointReader::LoadInto) match them by dotted form as well.
+// name at its position in the old path, or else the last name before that. LoadInto matches new
+// paths by dotted form as well.
 //
-// All errors are found before anything is renamed: two leaves with the same new path, an invalid
-// new path, and rules that match no leaf.
-//
-// Bounds. Rules may be untrusted. Their number and length, the text of the new paths, and the work
-// of matching are limited; beyond that, error ResourceExhausted.
+// Rules may be untrusted: their number and length, the text of the new paths, and the work of
+// matching are limited.
 //
 // Threads: immutable, cheap to copy; all calls are safe from many threads.
 #ifndef LEAFSTORE_SELECT_RENAME_MAP_H_

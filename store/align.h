@@ -5,9 +5,6 @@
 //   where.Unexpected();    // places of `file` without a match in `params`
 //   where.Missing();       // places of `params` without a match in `file`
 //
-// Merge, Update, LoadInto, diffs and optimizer state are built on this. A FitReport (fit_report.h)
-// describes what does not fit.
-//
 // By path, a leaf of `from` matches the leaf of `to` with the same canonical path, or with an alias
 // at that path. Aliases of `from` are not leaves and are ignored. By dotted form (path.h), a leaf
 // without a match by path matches the only leaf with its dotted form: `['head.bias']` of a file

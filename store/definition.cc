@@ -17,7 +17,7 @@ absl::StatusOr<Definition::Taken> Definition::Take(const TreeDef& def, ParamStor
   const Layout layout(def);
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("take a definition"));
   const internal::MergeInput input(std::move(store));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, internal::MergeInputs(&layout, {input}, std::nullopt));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, internal::MergeInputs(&layout, {input}, nullptr));
   return Separate(def, std::move(all).TakeLeaves());
 }
 
@@ -50,23 +50,19 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
   return Taken{Definition(std::move(rep)), std::move(taken)};
 }
 
-std::optional<LeafSpec> Definition::SpecAt(Slot slot) const {
-  const uint32_t place = rep_->tensor_slots.PlaceOf(slot);
-  if (place == kNoPlace) return std::nullopt;
-  return rep_->specs.spec(place);
-}
-
 FitReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
   std::vector<internal::MergeInput> inputs = {statics()};
   for (const ParamStore* group : groups) inputs.emplace_back(*group);
-  const auto spec = [this](Slot slot) { return SpecAt(slot); };
-  return internal::CheckMergeInputs(statics().layout(), inputs, spec);
+  const auto spec = [this](uint32_t place) { return rep_->specs.spec(place); };
+  const LeafSpecs tensors(statics().layout(), rep_->tensor_slots, spec);
+  return internal::CheckMergeInputs(statics().layout(), inputs, &tensors);
 }
 
 absl::StatusOr<ParamStore> Definition::MergeInputs(std::vector<internal::MergeInput> inputs) const {
   inputs.insert(inputs.begin(), statics());
-  const auto spec = [this](Slot slot) { return SpecAt(slot); };
-  return internal::MergeInputs(&statics().layout(), inputs, spec);
+  const auto spec = [this](uint32_t place) { return rep_->specs.spec(place); };
+  const LeafSpecs tensors(statics().layout(), rep_->tensor_slots, spec);
+  return internal::MergeInputs(&statics().layout(), inputs, &tensors);
 }
 
 bool Definition::Equals(const Definition& other) const {

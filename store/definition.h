@@ -19,7 +19,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -114,8 +113,6 @@ class Definition {
   static void Clear(ParamStore&& group) { group = ParamStore(); }
   // Adds the static leaves to the groups.
   absl::StatusOr<ParamStore> MergeInputs(std::vector<internal::MergeInput> inputs) const;
-  // Returns the spec of the tensor in a slot; nullopt for a static leaf.
-  std::optional<LeafSpec> SpecAt(Slot slot) const;
   bool Equals(const Definition& other) const;
 
   std::shared_ptr<const Rep> rep_;

@@ -14,7 +14,6 @@
 
 namespace leafstore {
 
-using internal::ExpectedSpec;
 using internal::MergeInput;
 
 namespace {
@@ -35,7 +34,7 @@ void SortUnique(std::vector<T>* items) {
 // Finds the source of each expected leaf, and all mismatches.
 class Matcher {
  public:
-  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const ExpectedSpec& spec,
+  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const LeafSpecs* like,
           AlignBy by)
       : expected_(expected), inputs_(inputs), sources_(expected.size()) {
     for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, by);
@@ -43,7 +42,7 @@ class Matcher {
     SortUnique(&reporter_.report().unexpected);
     SortUnique(&duplicate_);
     for (const Slot slot : duplicate_) reporter_.AddDuplicate(expected_, slot);
-    if (spec) CheckSpecs(spec);
+    if (like != nullptr) CheckSpecs(*like);
   }
 
   absl::Span<const Source> sources() const { return sources_; }
@@ -78,14 +77,13 @@ class Matcher {
     }
   }
 
-  void CheckSpecs(const ExpectedSpec& spec) {
+  void CheckSpecs(const LeafSpecs& like) {
+    const std::vector<uint32_t> places = Align(like, expected_).Sources();
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
       const Source& source = sources_[slot];
-      if (source.group == Source::kNobody) continue;
-      if (const std::optional<LeafSpec> expected = (*spec)(slot)) {
-        const Leaf& found = inputs_[source.group].group->leaf(source.place);
-        reporter_.CheckSpec(expected_, slot, *expected, found.spec());
-      }
+      if (source.group == Source::kNobody || places[slot] == kNoPlace) continue;
+      const Leaf& found = inputs_[source.group].group->leaf(source.place);
+      reporter_.CheckSpec(expected_, slot, like.spec(places[slot]), found.spec());
     }
   }
 
@@ -96,23 +94,18 @@ class Matcher {
   internal::FitReporter reporter_;
 };
 
-// Calls `act` with the specs required by `options`.
-template <typename Act>
-auto WithOptions(const Layout& expected, const MergeOptions& options, Act act) {
-  const ParamStore* const like = options.like;
-  if (like == nullptr) return act(std::nullopt);
-  const std::vector<uint32_t> places = Align(*like, expected).Sources();
-  const auto spec_like = [&](Slot slot) -> std::optional<LeafSpec> {
-    if (places[slot] == kNoPlace) return std::nullopt;
-    return like->leaf(places[slot]).spec();
-  };
-  return act(ExpectedSpec(spec_like));
+// Calls `merge` with the leaves that have the expected specs, or null.
+template <typename Merge>
+auto WithLike(const MergeOptions& options, Merge merge) {
+  if (options.like == nullptr) return merge(nullptr);
+  const LeafSpecs like(*options.like);
+  return merge(&like);
 }
 
 absl::StatusOr<ParamStore> MergeOn(const Layout& expected, absl::Span<const MergeInput> inputs,
                                    const MergeOptions& options) {
-  return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
-    return internal::MergeInputs(&expected, inputs, spec, options.by);
+  return WithLike(options, [&](const LeafSpecs* like) {
+    return internal::MergeInputs(&expected, inputs, like, options.by);
   });
 }
 
@@ -175,8 +168,8 @@ absl::Status CheckSameLayout(absl::Span<const MergeInput> inputs) {
 
 FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                      const MergeOptions& options) {
-  return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
-    return internal::CheckMergeInputs(expected, ReadOnly(groups), spec, options.by);
+  return WithLike(options, [&](const LeafSpecs* like) {
+    return internal::CheckMergeInputs(expected, ReadOnly(groups), like, options.by);
   });
 }
 
@@ -192,20 +185,20 @@ absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
 }
 
 absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups) {
-  return internal::MergeInputs(nullptr, Movable(&groups), std::nullopt);
+  return internal::MergeInputs(nullptr, Movable(&groups), nullptr);
 }
 
 namespace internal {
 
 absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const MergeInput> inputs,
-                                       const ExpectedSpec& spec, AlignBy by) {
+                                       const LeafSpecs* like, AlignBy by) {
   if (expected == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckSameLayout(inputs));
   // A copy, as it may be the layout of a group that is moved from.
   const Layout layout = expected != nullptr ? *expected : inputs[0].group->layout();
   for (const MergeInput& input : inputs) {
     LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
-  Matcher matcher(layout, inputs, spec, by);
+  Matcher matcher(layout, inputs, like, by);
   // A single store is not a group: it is being moved to another Layout, as by Unflatten.
   LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(
       inputs.size() == 1 ? "the store does not fit the structure"
@@ -219,8 +212,8 @@ absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const 
 }
 
 FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                           const ExpectedSpec& spec, AlignBy by) {
-  return std::move(Matcher(expected, inputs, spec, by).report());
+                           const LeafSpecs* like, AlignBy by) {
+  return std::move(Matcher(expected, inputs, like, by).report());
 }
 
 }  // namespace internal

@@ -21,20 +21,18 @@
 #ifndef LEAFSTORE_STORE_MERGE_H_
 #define LEAFSTORE_STORE_MERGE_H_
 
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/leaf_spec.h"
 #include "leafstore/store/align.h"
 #include "leafstore/store/fit_report.h"
 #include "leafstore/store/layout.h"
+#include "leafstore/store/leaf_specs.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -72,15 +70,12 @@ struct MergeInput {
   ParamStore* movable = nullptr;
 };
 
-// Returns the spec expected in a slot. Without a value or a function, any spec is accepted.
-using ExpectedSpec = std::optional<absl::FunctionRef<std::optional<LeafSpec>(Slot)>>;
-
-// Merges groups on `expected`, or if it is null on the Layout that all share. Passing a group twice
-// is an error unless it is empty.
+// Merges groups on `expected`, or if it is null on the Layout that all share. The leaves of `like`,
+// unless it is null, have the expected specs. Passing a group twice is an error unless it is empty.
 absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const MergeInput> inputs,
-                                       const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
+                                       const LeafSpecs* like, AlignBy by = AlignBy::kPath);
 FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                           const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
+                           const LeafSpecs* like, AlignBy by = AlignBy::kPath);
 
 }  // namespace internal
 
@@ -89,7 +84,7 @@ template <typename... Groups>
 requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
     absl::StatusOr<ParamStore> Merge(Groups&&... groups) {
   const internal::MergeInput inputs[] = {std::forward<Groups>(groups)...};
-  return internal::MergeInputs(nullptr, inputs, std::nullopt);
+  return internal::MergeInputs(nullptr, inputs, nullptr);
 }
 
 // Replaces leaves of `store` by those of `group`, which keep their generations. An rvalue group is

@@ -119,20 +119,21 @@ absl::StatusOr<const Leaf*> View::leaf() const {
       absl::StrCat("at ", def_.PathForMessage(node_), ": the leaf is not in this store"));
 }
 
+absl::Status View::WrongKind(absl::string_view expected_and_found, const Leaf& leaf) const {
+  return absl::InvalidArgumentError(
+      absl::StrCat("at ", def_.PathForMessage(node_), ": ", expected_and_found, leaf.ToString()));
+}
+
 absl::StatusOr<const Tensor*> View::tensor() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const Leaf* leaf, this->leaf());
-  if (leaf->is_tensor()) return &leaf->tensor();
-  return absl::InvalidArgumentError(absl::StrCat("at ", def_.PathForMessage(node_),
-                                                 ": expected a tensor, found the static leaf ",
-                                                 leaf->ToString()));
+  if (!leaf->is_tensor()) return WrongKind("expected a tensor, found the static leaf ", *leaf);
+  return &leaf->tensor();
 }
 
 absl::StatusOr<const Value*> View::value() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const Leaf* leaf, this->leaf());
-  if (leaf->is_value()) return &leaf->value();
-  return absl::InvalidArgumentError(absl::StrCat("at ", def_.PathForMessage(node_),
-                                                 ": expected a static leaf, found the tensor ",
-                                                 leaf->ToString()));
+  if (!leaf->is_value()) return WrongKind("expected a static leaf, found the tensor ", *leaf);
+  return &leaf->value();
 }
 
 absl::StatusOr<internal::FlatTree> View::Subtree() const {

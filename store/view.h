@@ -99,6 +99,7 @@ class View {
   View Index(int64_t index) const { return Child(KeyRef::Index(index)); }
   View Child(const KeyRef& key) const;
   View Failed(absl::Status status) const;
+  absl::Status WrongKind(absl::string_view expected_and_found, const Leaf& leaf) const;
   // Returns the leaf of the store for each of these leaves of def_; null if it lacks it.
   std::vector<const Leaf*> FindLeaves(absl::Span<const uint32_t> leaves) const;
   absl::StatusOr<internal::FlatTree> Subtree() const;

@@ -68,13 +68,8 @@ struct FilterWord {
   Filter (*make)();  // null: an operator
 };
 inline constexpr FilterWord kFilterWords[] = {
-    {"static", filters::IsStatic},
-    {"tensor", filters::IsTensor},
-    {"leaf", filters::IsLeaf},
-    {"all", filters::All},
-    {"and", nullptr},
-    {"or", nullptr},
-    {"not", nullptr},
+    {"static", IsStatic}, {"tensor", IsTensor}, {"leaf", IsLeaf}, {"all", filters::All},
+    {"and", nullptr},     {"or", nullptr},      {"not", nullptr},
 };
 
 }  // namespace leafstore::internal

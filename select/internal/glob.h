@@ -8,9 +8,8 @@
 //   uint64_t steps = 1'000'000;                                      // or path by path:
 //   glob.Captures({"layers", "0", "attn", "w"}, &steps);             // "0"; keys 3 and on
 //
-// The pattern is a small nondeterministic automaton: state i means that the first i segments have
-// been matched, and a set of states is a bitmask in one word. A step costs a few instructions, and
-// the segments that a key matches can be cached for frequent keys.
+// The pattern is a nondeterministic automaton: state i means that the first i segments have been
+// matched, and a set of states is a bitmask in one word.
 //
 // Syntax: filter.h. Threads: immutable.
 #ifndef LEAFSTORE_SELECT_INTERNAL_GLOB_H_
