@@ -131,7 +131,7 @@ class Parser {
   absl::StatusOr<Filter> Chain(absl::string_view keyword, Filter (*combine)(Filter, Filter),
                                absl::StatusOr<Filter> (Parser::*operand)()) {
     LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, (this->*operand)());
-    while (TakeKeyword(keyword)) {
+    while (ConsumeKeyword(keyword)) {
       LEAFSTORE_ASSIGN_OR_RETURN(Filter next, (this->*operand)());
       filter = combine(std::move(filter), std::move(next));
     }
@@ -146,7 +146,7 @@ class Parser {
 
   absl::StatusOr<Filter> Factor() {
     int negations = 0;
-    while (TakeKeyword("not")) ++negations;
+    while (ConsumeKeyword("not")) ++negations;
     LEAFSTORE_RETURN_IF_ERROR(Nest(negations));
     LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Primary());
     nesting_ -= negations;
@@ -169,7 +169,7 @@ class Parser {
   }
 
   absl::StatusOr<Filter> Atom() {
-    LEAFSTORE_ASSIGN_OR_RETURN(const Word word, TakeWord());
+    LEAFSTORE_ASSIGN_OR_RETURN(const Word word, ConsumeWord());
     if (word.prefix == nullptr && !word.quoted) {
       for (const internal::FilterWord& known : internal::kFilterWords) {
         if (word.body != known.text) continue;
@@ -198,7 +198,7 @@ class Parser {
                               "; a glob with a colon is written glob:", word.body));
   }
 
-  absl::StatusOr<Word> TakeWord() {
+  absl::StatusOr<Word> ConsumeWord() {
     Word word;
     word.begin = word.body_begin = at_;
     for (const Prefix& prefix : kPrefixes) {
@@ -210,9 +210,9 @@ class Parser {
     }
     if (at_ < text_.size() && text_[at_] == '"') {
       word.quoted = true;
-      LEAFSTORE_ASSIGN_OR_RETURN(word.body, TakeQuoted());
+      LEAFSTORE_ASSIGN_OR_RETURN(word.body, ConsumeQuoted());
     } else {
-      word.body = TakeBare(word.prefix != nullptr && word.prefix->text == "re");
+      word.body = ConsumeBare(word.prefix != nullptr && word.prefix->text == "re");
     }
     if (at_ < text_.size() && !IsSpace(text_[at_]) && text_[at_] != '(' && text_[at_] != ')') {
       return Error(at_, "expected a space after the closing quote");
@@ -222,7 +222,7 @@ class Parser {
 
   // Consumes a word up to a space or parenthesis. A regular expression may contain balanced
   // parentheses.
-  std::string TakeBare(bool regex) {
+  std::string ConsumeBare(bool regex) {
     const size_t begin = at_;
     int depth = 0;
     for (; at_ < text_.size(); ++at_) {
@@ -241,7 +241,7 @@ class Parser {
   }
 
   // Consumes a quoted word, in which two quotes stand for one.
-  absl::StatusOr<std::string> TakeQuoted() {
+  absl::StatusOr<std::string> ConsumeQuoted() {
     const size_t open = at_++;
     std::string body;
     for (; at_ < text_.size(); ++at_) {
@@ -257,7 +257,7 @@ class Parser {
     return Error(open, "expected a closing quote for this one");
   }
 
-  bool TakeKeyword(absl::string_view keyword) {
+  bool ConsumeKeyword(absl::string_view keyword) {
     SkipSpace();
     const absl::string_view rest = text_.substr(at_);
     if (!absl::StartsWith(rest, keyword)) return false;

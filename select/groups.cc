@@ -43,7 +43,7 @@ absl::Status Group::CheckSlots() const {
   if (found == slots_) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("group '", name_, "': expected the ", slots_.size(),
-                   " leaves that its grouping gives it, found other leaves (", found.size(), ")"));
+                   " leaves of its grouping, found others (", found.size(), ")"));
 }
 
 Groups::Groups(const Grouping& grouping, std::vector<ParamStore> stores) : grouping_(grouping) {
@@ -87,8 +87,7 @@ const ParamStore& Groups::operator[](absl::string_view name) const {
 absl::Status Groups::Pack(absl::string_view name, DType dtype) {
   LEAFSTORE_ASSIGN_OR_RETURN(Group* const group, Get(name));
   if (group->packed()) {
-    return InGroup(name,
-                   absl::FailedPreconditionError("expected a store, found it packed already"));
+    return InGroup(name, absl::FailedPreconditionError("expected a store, found a packed group"));
   }
   absl::StatusOr<Packed> packed = Packed::Create(std::move(group->store()), dtype);
   if (!packed.ok()) return InGroup(name, packed.status());
@@ -99,7 +98,7 @@ absl::Status Groups::Pack(absl::string_view name, DType dtype) {
 absl::Status Groups::Unpack(absl::string_view name) {
   LEAFSTORE_ASSIGN_OR_RETURN(Group* const group, Get(name));
   if (!group->packed()) {
-    return InGroup(name, absl::FailedPreconditionError("expected it packed, found a store"));
+    return InGroup(name, absl::FailedPreconditionError("expected a packed group, found a store"));
   }
   absl::StatusOr<ParamStore> store = std::move(group->pack()).Unpack();
   if (!store.ok()) return InGroup(name, store.status());

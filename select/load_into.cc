@@ -65,7 +65,7 @@ class Matcher {
     if (options_.allow_unexpected || options_.filter) {
       report->unexpected = std::exchange(misfits.unexpected, {});
     }
-    LEAFSTORE_RETURN_IF_ERROR(misfits.ToStatus("it does not fit the store"));
+    LEAFSTORE_RETURN_IF_ERROR(misfits.ToStatus("the leaves do not fit the store"));
     return matches;
   }
 

@@ -73,7 +73,7 @@ class Renamer {
   absl::StatusOr<RenamedPath> Rename(const PathToRename& path) {
     RenamedPath renamed{path.path.ToString(), {}, std::nullopt};
     for (size_t rule = 0; rule < compiled_.size(); ++rule) {
-      const auto captures = compiled_[rule].pattern().Captures(path.keys, &steps_);
+      const auto captures = compiled_[rule].pattern.Captures(path.keys, &steps_);
       if (steps_ == 0) return TooMuchWork();
       if (!captures) continue;
       absl::StatusOr<Path> to = compiled_[rule].Rename(path, *captures, &room_);
@@ -113,7 +113,7 @@ class Renamer {
     names_.Add(path.path);
     for (auto& [rule, why] : unused_) {
       if (!why.empty()) continue;
-      if (compiled_[rule].pattern().Captures(path.keys, &steps_)) {
+      if (compiled_[rule].pattern.Captures(path.keys, &steps_)) {
         why = absl::StrCat(" matches ", ForMessage(renamed.from), ", which is renamed ",
                            RenamedBy(renamed.rule), " before");
       } else if (MatchesAbove(rule, path.keys)) {
@@ -127,7 +127,7 @@ class Renamer {
     std::string text;
     for (const auto& [rule, why] : unused_) {
       absl::StrAppend(&text, "\n  ", RuleForMessage(rule), why.empty() ? " matches no leaf" : why,
-                      why.empty() ? names_.DidYouMean(compiled_[rule].pattern()) : "");
+                      why.empty() ? names_.DidYouMean(compiled_[rule].pattern) : "");
     }
     if (unused_count_ > unused_.size()) {
       absl::StrAppend(&text, "\n  and ", unused_count_ - unused_.size(), " more");
@@ -145,7 +145,7 @@ class Renamer {
   bool MatchesAbove(size_t rule, absl::Span<const std::string> keys) {
     constexpr size_t kDepth = 64;  // deeper than any practical rule
     for (size_t size = 1; size < std::min(keys.size(), kDepth); ++size) {
-      if (compiled_[rule].pattern().Captures(keys.first(size), &steps_)) return true;
+      if (compiled_[rule].pattern.Captures(keys.first(size), &steps_)) return true;
     }
     return false;
   }

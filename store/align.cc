@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -86,73 +84,29 @@ std::vector<uint32_t> ByPath(const LeafSpecs& from, const LeafSpecs& to) {
   return places;
 }
 
-// Finds leaves by dotted form: by walking a tree, following aliases, or for paths alone by an index
-// of their texts.
-class DottedLeaves {
- public:
-  // Up to two places with a dotted form; kNoPlace if not found.
-  struct Found {
-    uint32_t first = kNoPlace;
-    uint32_t second = kNoPlace;
-
-    void Add(uint32_t place) {
-      if (place == kNoPlace || place == first) return;
-      (first == kNoPlace ? first : second) = place;
-    }
-  };
-
-  explicit DottedLeaves(const LeafSpecs& leaves) : leaves_(leaves) {
-    if (leaves.layout().has_def()) return;
-    leaves.layout()
-        .ForEachPath(
-            leaves.slots(), PathForm::kDotted,
-            [this](uint32_t place, absl::string_view dotted) { index_[dotted].Add(place); })
-        .IgnoreError();  // paths alone are never too long
-  }
-
-  Found Find(absl::string_view dotted) const {
-    Found found;
-    if (!leaves_.layout().has_def()) {
-      const auto at = index_.find(dotted);
-      return at == index_.end() ? found : at->second;
-    }
-    const TreeDef def = leaves_.layout().def().value();
-    for (const NodeId node : def.NodesOfDotted(dotted)) {
-      const NodeId owner = def.Resolve(node);
-      if (def.kind(owner) == NodeKind::kLeaf) {
-        found.Add(leaves_.slots().PlaceOf(def.leaf_begin(owner)));
-      }
-    }
-    return found;
-  }
-
- private:
-  const LeafSpecs& leaves_;
-  absl::flat_hash_map<std::string, Found> index_;
-};
-
 // Matches by dotted form those leaves that have no match in `*places`.
 std::vector<Alignment::Conflict> MatchDotted(const LeafSpecs& from, const LeafSpecs& to,
                                              absl::Span<const std::string> names,
                                              std::vector<uint32_t>* places) {
   constexpr size_t kMaxText = size_t{1} << 26;
   std::vector<Alignment::Conflict> ambiguous;
-  std::optional<DottedLeaves> leaves;
   size_t text = 0;
   for (uint32_t place = 0; place < places->size() && text < kMaxText; ++place) {
     if ((*places)[place] != kNoPlace) continue;
-    if (!leaves) leaves.emplace(to);
     const absl::StatusOr<Path> path =
         names.empty() ? from.layout().PathOf(from.slot(place)) : Path::Parse(names[place]);
     if (!path.ok()) continue;
     const std::string dotted = path->Dotted();
     text += dotted.size();
-    const DottedLeaves::Found found = leaves->Find(dotted);
-    if (found.second == kNoPlace) {
-      (*places)[place] = found.first;
-    } else {
-      ambiguous.push_back({place, found.first, found.second});
+    uint32_t second = kNoPlace;
+    for (const Slot slot : to.layout().FindDotted(dotted)) {
+      const uint32_t found = to.slots().PlaceOf(slot);
+      if (found == kNoPlace || found == (*places)[place]) continue;
+      ((*places)[place] == kNoPlace ? (*places)[place] : second) = found;
     }
+    if (second == kNoPlace) continue;
+    ambiguous.push_back({place, (*places)[place], second});
+    (*places)[place] = kNoPlace;
   }
   return ambiguous;
 }

@@ -62,8 +62,11 @@ class Layout {
   // text is not a path, or is the path of a container.
   absl::StatusOr<Slot> Get(absl::string_view path_text) const;
   // Returns the slot of a dotted form. error InvalidArgument: two nodes have it (names both), or it
-  // is a container's. error NotFound: no node has it, with suggestions. O(paths) for paths alone.
+  // is a container's. error NotFound: no node has it, with suggestions.
   absl::StatusOr<Slot> GetDotted(absl::string_view dotted) const;
+  // Returns the slots of all leaves and aliases with a dotted form. For paths alone, an index is
+  // made at the first call and kept.
+  std::vector<Slot> FindDotted(absl::string_view dotted) const;
 
   // Returns the path of a slot, which must be less than size(), or its canonical or dotted text. A
   // text over Path::kMaxTextSize is shortened as for messages. O(length).

@@ -18,10 +18,10 @@ using internal::MergeInput;
 
 namespace {
 
-// The source of a leaf; `group` is kNobody if none was found yet.
+// The source of a leaf; `group` is kNoGroupYet if none was found yet.
 struct Source {
-  static constexpr uint32_t kNobody = 0xffffffff;
-  uint32_t group = kNobody;
+  static constexpr uint32_t kNoGroupYet = 0xffffffff;
+  uint32_t group = kNoGroupYet;
   uint32_t place = 0;
 };
 
@@ -57,7 +57,7 @@ class Matcher {
       const Slot slot = where[place];
       if (slot == kNoPlace) continue;
       ++found;
-      if (sources_[slot].group != Source::kNobody) {
+      if (sources_[slot].group != Source::kNoGroupYet) {
         duplicate_.push_back(slot);
       } else {
         sources_[slot] = {index, place};
@@ -69,7 +69,9 @@ class Matcher {
   }
 
   void AddMissing() {
-    const auto is_missing = [](const Source& source) { return source.group == Source::kNobody; };
+    const auto is_missing = [](const Source& source) {
+      return source.group == Source::kNoGroupYet;
+    };
     // Counting first is faster than a loop that may stop.
     if (std::count_if(sources_.begin(), sources_.end(), is_missing) == 0) return;
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
@@ -81,7 +83,7 @@ class Matcher {
     const std::vector<uint32_t> places = Align(like, expected_).Sources();
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
       const Source& source = sources_[slot];
-      if (source.group == Source::kNobody || places[slot] == kNoPlace) continue;
+      if (source.group == Source::kNoGroupYet || places[slot] == kNoPlace) continue;
       const Leaf& found = inputs_[source.group].group->leaf(source.place);
       reporter_.CheckSpec(expected_, slot, like.spec(places[slot]), found.spec());
     }

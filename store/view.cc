@@ -46,7 +46,7 @@ absl::Status NoSuchKey(const TreeDef& def, NodeId node, const KeyRef& key) {
 absl::Status WrongKey(const TreeDef& def, NodeId node, const KeyRef& key) {
   const absl::string_view expected = !IsContainer(def.kind(node)) ? "no key below it"
                                      : HasNames(def, node)        ? "a name"
-                                                                  : "a number";
+                                                                  : "an integer";
   return absl::InvalidArgumentError(absl::StrCat("at ", def.PathForMessage(node), ", ",
                                                  Describe(def, node), ": expected ", expected,
                                                  ", found ", KeyText(key)));

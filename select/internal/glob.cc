@@ -118,11 +118,11 @@ absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
     if (i == pattern.size()) return BadGlob(pattern, i, "expected a key, found the end");
   }
   glob.accepting_ = States{1} << glob.segments_.size();
-  glob.of_numbers_ = glob.FindSegmentsOfNumbers();
+  glob.of_integers_ = glob.FindSegmentsOfIntegers();
   return glob;
 }
 
-std::optional<uint64_t> GlobPattern::FindSegmentsOfNumbers() const {
+std::optional<uint64_t> GlobPattern::FindSegmentsOfIntegers() const {
   const auto is_any_text = [](const Piece& piece) { return piece.kind == Piece::kAnyText; };
   const auto is_in_no_number = [](const Piece& piece) {
     return piece.kind == Piece::kCharacter && piece.character != '-' &&

@@ -49,7 +49,7 @@ class GlobPattern {
   uint64_t MatchingSegments(absl::string_view key) const;
   // Returns MatchingSegments of every integer key, if it is the same for all of them, as in most
   // patterns. nullopt: some segment distinguishes integers (`7`, `1*`, `?`).
-  std::optional<uint64_t> MatchingSegmentsOfNumbers() const { return of_numbers_; }
+  std::optional<uint64_t> MatchingSegmentsOfIntegers() const { return of_integers_; }
   // Returns the states one key down.
   States Step(States states, uint64_t matching_segments) const {
     return Close((states & any_depth_) | ((states & matching_segments & ~any_depth_) << 1));
@@ -94,7 +94,7 @@ class GlobPattern {
 
   bool MatchesKeys(const Path& path, bool or_above) const;
   bool IsAnyDepth(size_t segment) const { return (any_depth_ >> segment & 1) != 0; }
-  std::optional<uint64_t> FindSegmentsOfNumbers() const;
+  std::optional<uint64_t> FindSegmentsOfIntegers() const;
 
   // Adds the states reached without a key, since `**` may match zero keys.
   States Close(States states) const { return states | ((states & any_depth_) << 1); }
@@ -110,7 +110,7 @@ class GlobPattern {
   std::vector<Segment> segments_;
   uint64_t any_depth_ = 0;  // bit i: segment i is `**`; never two in a row
   States accepting_ = 0;    // all segments are matched
-  std::optional<uint64_t> of_numbers_;
+  std::optional<uint64_t> of_integers_;
 };
 
 }  // namespace leafstore::internal

@@ -23,7 +23,7 @@ struct TrieNode {
 };
 
 absl::Status Conflict(const Path& a, const Path& b, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("paths that make no tree: '", a.ToString(),
+  return absl::InvalidArgumentError(absl::StrCat("paths that do not form a tree: '", a.ToString(),
                                                  "' and '", b.ToString(), "': ", why));
 }
 

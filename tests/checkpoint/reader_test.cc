@@ -200,7 +200,7 @@ TEST_P(ReaderTest, ErrorsNameTheFileAndTheItem) {
   const CheckpointReader reader = Open();
   const auto no_tree =
       StatusIs(StatusCode::kInvalidArgument,
-               StartsWith(path_ + ": item 'params': paths that make no tree: '.a' and '[0]'"));
+               StartsWith(path_ + ": item 'params': paths that do not form a tree: '.a' and '[0]'"));
   EXPECT_THAT(reader.GetDef("params"), no_tree);
   EXPECT_THAT(reader.Load("params", {.subtree = ".a"}), no_tree);
   EXPECT_THAT(reader.Load("params", {.filter = filters::All()}), no_tree);
@@ -252,7 +252,7 @@ TEST_P(ReaderTest, LoadIntoReportsAllThatDoesNotFitAndChangesNothing) {
   const StoreState before(store);
   EXPECT_THAT(Open().LoadInto("params", &store),
               StatusIs(StatusCode::kInvalidArgument,
-                       AllOf(StartsWith(path_ + ": item 'params': it does not fit the store:\n"),
+                       AllOf(StartsWith(path_ + ": item 'params': the leaves do not fit the store:\n"),
                              HasSubstr("missing (1):\n"
                                        "  '.extra'\n"
                                        "unexpected (3):\n"

@@ -159,7 +159,7 @@ TEST_F(RestoreTest, WhatAFilterTakesIsRestoredAsStrictlyAsEver) {
   const CheckpointReader reader = Saved(Store({{".body", 1}, {".head", 2}}));
   ParamStore store = Store({{".body", 0}, {".tail", 0}});
   ExpectRefused(reader, {.filter = Glob("tail")}, &store,
-                "item 'params': it does not fit the store:\nmissing (1):\n  '.tail'");
+                "item 'params': the leaves do not fit the store:\nmissing (1):\n  '.tail'");
   EXPECT_THAT(reader.LoadInto("params", &store, {.allow_missing = true, .filter = Glob("tail")})
                   .value()
                   .missing,

@@ -132,7 +132,7 @@ class Stores {
   void SplitAndMerge(uint8_t which) {
     const Filter one = Regex(which % 2 == 0 ? "\\\\.[ab].*" : ".*\\\\['key.*");
     absl::StatusOr<std::vector<ParamStore>> groups = Partition(store_, {one, IsStatic()});
-    if (!groups.ok()) {  // paths that make no tree cannot be asked about
+    if (!groups.ok()) {  // paths that do not form a tree cannot be asked about
       RequireError(groups.status(), {StatusCode::kInvalidArgument});
       return;
     }

@@ -114,9 +114,9 @@ TEST(GlobTest, Step_AdvancesByOneKey) {
   EXPECT_EQ(glob.text(), "layers.*.w");
 }
 
-TEST(GlobTest, MatchingSegmentsOfNumbers_IsSetIfAllAgree) {
+TEST(GlobTest, MatchingSegmentsOfIntegers_IsSetIfAllAgree) {
   const auto of_numbers = [](const char* pattern) {
-    return internal::GlobPattern::Parse(pattern).value().MatchingSegmentsOfNumbers();
+    return internal::GlobPattern::Parse(pattern).value().MatchingSegmentsOfIntegers();
   };
   EXPECT_EQ(of_numbers("layers.*.w"), 0b010u);
   EXPECT_EQ(of_numbers("**.w1"), 0b01u);
@@ -127,7 +127,7 @@ TEST(GlobTest, MatchingSegmentsOfNumbers_IsSetIfAllAgree) {
   for (const char* pattern : {"layers.*.w", "**.w1", "x*.*.**", "*x*", "\\*"}) {
     for (const char* number : {"0", "7", "10000", "-5", "9223372036854775807"}) {
       const internal::GlobPattern glob = internal::GlobPattern::Parse(pattern).value();
-      EXPECT_EQ(glob.MatchingSegmentsOfNumbers(), glob.MatchingSegments(number))
+      EXPECT_EQ(glob.MatchingSegmentsOfIntegers(), glob.MatchingSegments(number))
           << pattern << " of " << number;
     }
   }

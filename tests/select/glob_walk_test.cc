@@ -28,8 +28,8 @@ std::vector<internal::GlobPattern> Parse(const std::vector<std::string>& texts) 
 // Walks down the whole tree and compares each answer with that of the pattern to the whole path.
 // Returns how much was remembered.
 size_t CheckWalk(const TreeDef& def, const std::vector<internal::GlobPattern>& patterns,
-                 size_t max_remembered = GlobWalk::kMaxRemembered) {
-  GlobWalk walk(def, max_remembered);
+                 size_t max_cached = GlobWalk::kMaxCached) {
+  GlobWalk walk(def, max_cached);
   for (const internal::GlobPattern& pattern : patterns) walk.Add(pattern);
   std::vector<size_t> depths(def.node_count());
   for (NodeId node = 0; node < def.node_count(); ++node) {
@@ -37,11 +37,11 @@ size_t CheckWalk(const TreeDef& def, const std::vector<internal::GlobPattern>& p
     walk.Enter(node, depths[node]);
     for (size_t i = 0; i < patterns.size(); ++i) {
       EXPECT_EQ(walk.Accepts(i), patterns[i].Matches(def.PathOf(node)))
-          << patterns[i].text() << " at " << def.PathForMessage(node) << ", of " << max_remembered;
+          << patterns[i].text() << " at " << def.PathForMessage(node) << ", of " << max_cached;
     }
   }
-  EXPECT_LE(walk.remembered(), max_remembered);
-  return walk.remembered();
+  EXPECT_LE(walk.cached(), max_cached);
+  return walk.cached();
 }
 
 Tree Numbers(int count) {
@@ -58,7 +58,7 @@ TreeDef TwoLists() {
 TEST(GlobWalkTest, AnyCacheSize_HasTheSameResults) {
   const std::vector<internal::GlobPattern> patterns =
       Parse({"a.7*", "*.99", "b", "**.?", "a.*", "**"});
-  for (const size_t most : {GlobWalk::kMaxRemembered, size_t{20}, size_t{6}, size_t{5}, size_t{0}})
+  for (const size_t most : {GlobWalk::kMaxCached, size_t{20}, size_t{6}, size_t{5}, size_t{0}})
     CheckWalk(TwoLists(), patterns, most);
 }
 
@@ -128,7 +128,7 @@ TEST(GlobWalkTest, RandomGlobsAndTrees_AgreeWithMatches) {
       texts.push_back(absl::StrJoin(chosen, "."));
     }
     const TreeDef def = Flatten(RandomTree(6, random)).value().def;
-    CheckWalk(def, Parse(texts), round % 2 == 0 ? GlobWalk::kMaxRemembered : round / 4);
+    CheckWalk(def, Parse(texts), round % 2 == 0 ? GlobWalk::kMaxCached : round / 4);
   }
 }
 

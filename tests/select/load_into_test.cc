@@ -34,15 +34,16 @@ TEST(LoadIntoTest, Mismatches_AreAllReported) {
   const ParamStore from = StoreAt({{".head.bais", Floats({1, 2})},
                                    {".head.weight", Floats({1})},
                                    {".layers[0].bias", Value(1)}});
-  EXPECT_THAT(LoadInto(from, &store),
-              StatusIs(kInvalid,
-                       AllOf(HasSubstr("it does not fit the store:\nmissing (6):\n  '.activation'\n"
-                                       "  '.head.bias'; did you mean .head.bais?\n"),
-                             HasSubstr("unexpected (1):\n  '.head.bais'\n"),
-                             HasSubstr("dtype mismatch (1):\n  '.layers[0].bias': expected f32[2], "
-                                       "found static int\n"),
-                             HasSubstr("shape mismatch (1):\n  '.head.weight': expected f32[2, 2], "
-                                       "found f32[1]"))));
+  EXPECT_THAT(
+      LoadInto(from, &store),
+      StatusIs(kInvalid,
+               AllOf(HasSubstr("the leaves do not fit the store:\nmissing (6):\n  '.activation'\n"
+                               "  '.head.bias'; did you mean .head.bais?\n"),
+                     HasSubstr("unexpected (1):\n  '.head.bais'\n"),
+                     HasSubstr("dtype mismatch (1):\n  '.layers[0].bias': expected f32[2], "
+                               "found static int\n"),
+                     HasSubstr("shape mismatch (1):\n  '.head.weight': expected f32[2, 2], "
+                               "found f32[1]"))));
   EXPECT_EQ(StoreState(store), before);
 }
 

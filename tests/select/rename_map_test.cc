@@ -235,17 +235,17 @@ TEST(RenameMapTest, BadRule_NamesTheColumn) {
       {"*", "{99999999999999999999}", "column 1: expected the index of one of"},
       {"a", "*", "column 1: expected no more than the pattern's 0 wildcards, found `*`"},
       {"*.*", "*.b",
-       "column 4: expected all 2 wildcards of the pattern, found 1; to leave one out, refer to "
+       "column 4: expected all 2 wildcards of the pattern, found 1; to omit one, refer to "
        "them as {1}"},
       {"*.**", "**.*",
        "column 1: expected the pattern's wildcards in their order, here `*`, found `**`; for "
        "another order, refer to them as {1}"},
       {"a?", "b*",
        "column 2: expected the pattern's wildcards in their order, here `?`, found `*`"},
-      {"*.*", "{1}.*", "column 5: expected wildcards or their numbers, found both"},
-      {"*.*", "*.{2}", "column 3: expected wildcards or their numbers, found both"},
-      {"**", "a**", "column 1: expected the keys that `**` stands for alone between dots"},
-      {"**.*", "x.a{1}", "column 3: expected the keys that `**` stands for alone between dots"},
+      {"*.*", "{1}.*", "column 5: expected wildcards or their indices, found both"},
+      {"*.*", "*.{2}", "column 3: expected wildcards or their indices, found both"},
+      {"**", "a**", "column 1: expected `**`, or its index, alone between dots"},
+      {"**.*", "x.a{1}", "column 3: expected `**`, or its index, alone between dots"},
   };
   for (const auto& c : kCases) {
     const Rules rules = {{"fine", "too"}, {c.pattern, c.replacement}};

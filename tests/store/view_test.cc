@@ -131,11 +131,11 @@ TEST_F(ViewTest, PositionOutOfRange_IsNotFound) {
 
 TEST_F(ViewTest, KeyOfTheWrongKind_NamesTheExpectedKind) {
   EXPECT_THAT(model_["layers"]["0"].leaf(),
-              StatusIs(kInvalid, "at .layers, a list of 2: expected a number, found '0'"));
+              StatusIs(kInvalid, "at .layers, a list of 2: expected an integer, found '0'"));
   EXPECT_THAT(model_[0].leaf(),
               StatusIs(kInvalid, "at (root), a struct of 5: expected a name, found 0"));
   EXPECT_THAT(model_["by_number"]["10"].leaf(),
-              StatusIs(kInvalid, "at .by_number, a dict of 2: expected a number, found '10'"));
+              StatusIs(kInvalid, "at .by_number, a dict of 2: expected an integer, found '10'"));
   EXPECT_THAT(model_["activation"]["x"].leaf(),
               StatusIs(kInvalid, "at .activation, a leaf: expected no key below it, found 'x'"));
   EXPECT_THAT(model_["head"]["bias"].leaf(),
