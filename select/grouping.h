@@ -15,8 +15,8 @@
 // are evaluated on leaves only, and a leaf belongs to the first filter that matches it.
 //
 // Groups are indexed in the order given. Names are nonempty UTF-8 and unique. Filters without names
-// make groups named by index, "0", "1" and so on, followed by the rest. A node without leaves (none,
-// an empty container) and an alias are in no group.
+// make groups named by index, "0", "1" and so on, followed by the rest. A node without leaves and an
+// alias are in no group.
 //
 // A Grouping can also be created from a group index for each slot, as saved in a checkpoint. Each
 // slot is in one group or in none.
@@ -25,7 +25,7 @@
 // store with the Layout, slots, dtypes and shapes of the original one, which is checked in O(1). A
 // Grouping created from indices checks the Layout and slots only, in O(leaves).
 //
-// Memory. Eight bytes per slot. The group count does not matter, as an untrusted file may choose it.
+// Memory: eight bytes per slot. The group count does not matter, as a file may choose any.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_SELECT_GROUPING_H_

@@ -19,9 +19,9 @@
 //   **.lm_head.w -> head.weight          or not at all, for one leaf at any depth.
 //
 // Matching is lazy: earlier wildcards match as little as possible. A backslash makes the next
-// character literal. Keys matched by `*` and `**` keep their kind. Any other integer key is an index,
-// or an item if it replaces an integer item. Any other name is an item or an attribute, like the
-// name at its position in the old path, or else the last name before that. LoadInto matches new
+// character literal. Keys matched by `*` and `**` keep their kind. Any other integer key is an
+// index, or an item if it replaces an integer item. Any other name is an item or an attribute, like
+// the name at its position in the old path, or else the last name before that. LoadInto matches new
 // paths by dotted form as well.
 //
 // Rules may be untrusted: their number and length, the text of the new paths, and the work of
@@ -76,10 +76,10 @@ class RenameMap {
 
   const std::vector<RenameRule>& rules() const;
 
-  // Returns the new path of each path, or of each leaf of a Layout, of a store or of a part of them,
-  // in that order. error InvalidArgument: two leaves would have the same path (names up to ten); a
-  // key would be empty; a rule applies to no leaf (unless allowed), with the rules that took
-  // precedence or with suggestions. error ResourceExhausted: a limit. O(rules * text).
+  // Returns the new path of each path, or of each leaf, in that order. error InvalidArgument: two
+  // leaves would have the same path (names up to ten); a key would be empty; a rule applies to no
+  // leaf (unless allowed), with the rules that took precedence or with suggestions. error
+  // ResourceExhausted: a limit. O(rules * text).
   absl::StatusOr<std::vector<RenamedPath>> Apply(absl::Span<const Path> paths,
                                                  bool allow_unused_rules = false) const;
   absl::StatusOr<std::vector<RenamedPath>> Apply(const LeafSpecs& leaves,

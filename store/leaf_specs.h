@@ -1,10 +1,8 @@
 // LeafSpecs: some slots of a Layout and, if known, the specs of the leaves there.
 //
-//   Grouping::Compile(params, filters);                    // a ParamStore converts to it
-//   Grouping::Compile(                                     // the leaves of a file, none of them read
-//       LeafSpecs(item.layout, item.slots, [&](uint32_t place) { return item.leaves.spec(place); }),
-//       filters);
-//   Align(params, layout);                                 // so does a Layout: all its slots
+//   Align(params, layout);               // a ParamStore converts to it, and a Layout: all slots
+//   const auto spec = [&](uint32_t place) { return item.leaves.spec(place); };
+//   Grouping::Compile(LeafSpecs(item.layout, item.slots, spec), filters);   // of a file, not read
 //
 // It refers to the store or function that it is made from; use it only as a function argument.
 #ifndef LEAFSTORE_STORE_LEAF_SPECS_H_
@@ -31,7 +29,7 @@ class LeafSpecs {
       : layout_(store.layout()), slots_(store.slots()), store_(&store) {}
   LeafSpecs(const Layout& layout)  // NOLINT: implicit
       : layout_(layout), slots_(SlotSet::All(layout.size())) {}
-  // `spec` returns the spec of the leaf at a place of `slots`. Without it, spec() must not be called.
+  // `spec` returns the spec of the leaf at a place of `slots`. Without it, do not call spec().
   LeafSpecs(Layout layout, SlotSet slots, std::optional<SpecAt> spec = std::nullopt)
       : layout_(std::move(layout)), slots_(std::move(slots)), spec_(spec) {}
 

@@ -39,8 +39,8 @@ absl::Status CheckIsLiteral(absl::string_view pattern, size_t offset) {
 // Matches a sequence with a pattern of `size` elements, some of which are stars, which match as
 // little as possible. This is the usual algorithm with one backtracking point: on a mismatch, the
 // last star matches one more item. Calls `visit(element, at)` where an element begins.
-//   `match_one(element, at)` returns the end of the item at `at` if that element matches it, or `at`;
-//   `next(at)` returns the end of the item at `at`.
+// `next(at)` returns the end of the item at `at`, and `match_one(element, at)` too if that element
+// matches it, or `at` if not.
 template <typename IsStar, typename MatchOne, typename Next, typename Visit>
 bool MatchLazily(size_t size, size_t end, uint64_t* steps, IsStar is_star, MatchOne match_one,
                  Next next, Visit visit) {
