@@ -15,8 +15,8 @@
 // are evaluated on leaves only, and a leaf belongs to the first filter that matches it.
 //
 // Groups are indexed in the order given. Names are nonempty UTF-8 and unique. Filters without names
-// make groups named by index, "0", "1" and so on, followed by the rest. A node without leaves and an
-// alias are in no group.
+// make groups named by index, "0", "1" and so on, followed by the rest. A node without leaves and
+// an alias are in no group.
 //
 // A Grouping can also be created from a group index for each slot, as saved in a checkpoint. Each
 // slot is in one group or in none.

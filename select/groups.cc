@@ -70,11 +70,6 @@ absl::StatusOr<Group*> Groups::Get(absl::string_view name) {
   return &groups_[group];
 }
 
-absl::StatusOr<const Group*> Groups::Get(absl::string_view name) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t group, grouping_.Get(name));
-  return &groups_[group];
-}
-
 ParamStore& Groups::operator[](absl::string_view name) {
   return const_cast<ParamStore&>(std::as_const(*this)[name]);
 }

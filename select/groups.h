@@ -92,7 +92,6 @@ class Groups {
   const Group* Find(absl::string_view name) const;
   // Like Find, but returns an error. NotFound: no group has the name; with suggestions.
   absl::StatusOr<Group*> Get(absl::string_view name);
-  absl::StatusOr<const Group*> Get(absl::string_view name) const;
   // Returns the store of the group with this name. An unknown name or a packed group is a
   // programming error and terminates with a message.
   ParamStore& operator[](absl::string_view name);

@@ -3,7 +3,7 @@
 //   ParamStore all = Merge(std::move(biases), std::move(frozen), rest).value();
 //   FitReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: the frozen leaves
 //   Update(&params, std::move(biases));                        // a changed group
-//   Update(&params, LoadNpz("biases.npz").value(), AlignBy::kDotted);   // `head.bias` to .head.bias
+//   Update(&params, LoadNpz("biases.npz").value(), AlignBy::kDotted);   // head.bias to .head.bias
 //
 // The order of the groups does not matter. Rvalues are moved without touching reference counts;
 // const groups are shared by value and unchanged.
