@@ -1,5 +1,5 @@
-# Finds libzip, whose CMake package in Debian asks for command-line programs that are packaged apart. Defines
-# libzip::libzip.
+# Finds libzip without its CMake package, which in Debian requires command-line programs from another Debian package.
+# Defines libzip::libzip.
 
 find_path(libzip_INCLUDE_DIR zip.h)
 find_library(libzip_LIBRARY zip)

@@ -1,5 +1,5 @@
 # Finds xxHash, which Debian ships with a pkg-config file but without a CMake package. Defines xxHash::xxhash.
-# XXH3 came with 0.8, hence the version.
+# Determines the version, because leafstore needs 0.8, the first version with XXH3.
 
 find_path(xxHash_INCLUDE_DIR xxhash.h)
 find_library(xxHash_LIBRARY xxhash)

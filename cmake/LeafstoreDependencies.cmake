@@ -1,7 +1,8 @@
-# Finds everything leafstore is built from, as packaged by Debian 12 and later.
+# Finds the dependencies of leafstore, as packaged by Debian 12 and later.
 
-# The packages that the libraries need, each with what find_package takes. An installed leafstore finds them again by the
-# same words (cmake/LeafstoreInstall.cmake). A package's targets are called <package>::..., whatever the case of letters.
+# The packages that the libraries need. Each entry is the arguments of find_package; the installed leafstoreConfig.cmake
+# passes the same arguments to find_dependency (see cmake/LeafstoreInstall.cmake). The targets of a package must be named
+# <package>::..., ignoring case.
 set(LEAFSTORE_PACKAGES
   "Threads"
   "absl"

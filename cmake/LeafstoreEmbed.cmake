@@ -1,13 +1,13 @@
-# Makes text files part of a program:
+# Embeds text files in a program:
 #
 #   leafstore_embed(<target> OUTPUT page_parts.cc INCLUDE leafstore/tools/report/report_page.h NAMESPACE leafstore::tools
-#                   TEXTS kPageHtml=page.html "kPageScript=(() => {\;format.js\;page.js\;})()")
+#                   TEXTS kPageHtml=page.html kPageScript=format.js+page.js)
 #
-# Each text is NAME=FILE, or NAME=FILE+FILE+... for several one after another. The generated source defines each name as
-# an absl::string_view, which the header INCLUDE declares. Nothing is needed but CMake; the source is generated again when
-# a file has changed.
+# Each text is NAME=FILE, or NAME=FILE+FILE+... to concatenate several files. The generated source defines each NAME as an
+# absl::string_view; the header INCLUDE must declare it. The source is generated again when one of the files changes. This
+# needs no tool but CMake.
 #
-# The same file is the script that does it: cmake -D OUTPUT=... -D INCLUDE=... -D NAMESPACE=... -D TEXTS=... -P.
+# The build runs this file as a script, too: cmake -D OUTPUT=... -D INCLUDE=... -D NAMESPACE=... -D TEXTS=... -P.
 
 if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
   set(source "// Generated from files by cmake/LeafstoreEmbed.cmake.\n#include \"${INCLUDE}\"\n\nnamespace ${NAMESPACE} {\n\n")
@@ -18,10 +18,10 @@ if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
     string(REPLACE "+" ";" files "${CMAKE_MATCH_2}")
     foreach(file IN LISTS files)
       file(READ "${file}" content)
-      # A text with this in it would end the literal early; better no program than another one.
+      # This sequence would end the raw string literal early.
       string(FIND "${content}" ")leafstore\"" end)
       if(NOT end EQUAL -1)
-        message(FATAL_ERROR "${file}: a text that is embedded must not have ')leafstore\"' in it")
+        message(FATAL_ERROR "${file}: an embedded text must not contain ')leafstore\"'")
       endif()
       string(APPEND source "R\"leafstore(${content})leafstore\"\n")
     endforeach()

@@ -1,13 +1,13 @@
-# How leafstore's own code is compiled. Nothing here is global: the flags hang on a target that only leafstore's targets
-# link, privately, so that a project which adds leafstore keeps its own.
+# Compiler and linker flags for leafstore's own code. No flag is global: leafstore's targets link the interface library
+# leafstore_flags privately, so a project that adds leafstore keeps its own flags.
 
 find_program(LEAFSTORE_CCACHE ccache)
 find_program(LEAFSTORE_LINKER NAMES mold ld.lld)
 mark_as_advanced(LEAFSTORE_CCACHE LEAFSTORE_LINKER)
 
 add_library(leafstore_flags INTERFACE)
-# GCC 12 finds overflows inside std::string and std::vector that are not there (its bug 105329 and others like it); the
-# sanitizers find those that are.
+# The overflow warnings of GCC 12 are off, because they have false positives in std::string and std::vector (GCC bug
+# 105329 and similar ones). The sanitizers find real overflows.
 target_compile_options(leafstore_flags INTERFACE
   -Wall -Wextra -Wshadow -Wcast-qual -Wextra-semi -Wformat=2 -Wmissing-declarations -Wnon-virtual-dtor
   -Woverloaded-virtual -Wundef -Wvla -Wno-missing-field-initializers
@@ -20,7 +20,7 @@ if(LEAFSTORE_SANITIZE)
   target_compile_options(leafstore_flags INTERFACE
     -fsanitize=${LEAFSTORE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(leafstore_flags INTERFACE -fsanitize=${LEAFSTORE_SANITIZE})
-  # What sanitizers insert makes GCC take initialised variables for others; the plain builds keep this warning.
+  # With sanitizers, this warning of GCC has false positives. Builds without sanitizers keep it.
   target_compile_options(leafstore_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_compile_definitions(leafstore_flags INTERFACE _GLIBCXX_ASSERTIONS)
 endif()
@@ -34,8 +34,8 @@ if(LEAFSTORE_LIBFUZZER)
   target_link_options(leafstore_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
-# Flags of the tests alone. They come after those above, and so override them. Tests are linked by the fastest linker that
-# is installed; what is installed is linked by the system's.
+# Flags for the tests only. They come after leafstore_flags and override it. Tests are linked with the fastest linker that
+# is available; the libraries and programs that users install are linked with the system's default linker.
 add_library(leafstore_test_flags INTERFACE)
 separate_arguments(test_flags UNIX_COMMAND "${LEAFSTORE_TEST_FLAGS}")
 target_compile_options(leafstore_test_flags INTERFACE ${test_flags})
@@ -45,13 +45,14 @@ elseif(LEAFSTORE_LINKER)
   target_link_options(leafstore_test_flags INTERFACE -fuse-ld=lld)
 endif()
 
-# The headers of LEAFSTORE_PCH. A plain build does without them, so that a missing #include is found there.
+# The precompiled headers of LEAFSTORE_PCH. Builds without them find missing #includes.
 if(LEAFSTORE_PCH)
   file(WRITE ${PROJECT_BINARY_DIR}/leafstore_pch.cc "")
   add_library(leafstore_pch OBJECT EXCLUDE_FROM_ALL ${PROJECT_BINARY_DIR}/leafstore_pch.cc)
   set_target_properties(leafstore_pch PROPERTIES UNITY_BUILD OFF)
 endif()
 
+# Compiles a target with leafstore's own flags, and with the precompiled headers and ccache if they are enabled.
 function(leafstore_private_flags target)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:leafstore_flags>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON CXX_EXTENSIONS OFF)
@@ -62,7 +63,7 @@ function(leafstore_private_flags target)
     endif()
   endif()
   if(LEAFSTORE_CCACHE)
-    # Without this, ccache passes by everything that uses a precompiled header.
+    # Without these settings, ccache does not cache sources that use a precompiled header.
     set_target_properties(${target} PROPERTIES CXX_COMPILER_LAUNCHER
       "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${LEAFSTORE_CCACHE}")
   endif()

@@ -1,11 +1,12 @@
-# Installs what find_package(leafstore) and pkg-config read. The libraries and headers are installed where they are declared;
-# here, for each of them, is written which packages it needs, so that who wants leafstore::core alone needs no protobuf.
+# Installs the files that find_package(leafstore) and pkg-config read. The libraries and headers themselves are installed
+# by cmake/LeafstoreTargets.cmake. The packages that each component needs are recorded one by one, so that a project that
+# uses only leafstore::core does not need protobuf.
 
 include(CMakePackageConfigHelpers)
 
 set(LEAFSTORE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/leafstore)
 
-# The entry of LEAFSTORE_PACKAGES whose targets include the given one, such as "Eigen3 3.4 NO_MODULE" for Eigen3::Eigen.
+# Sets `out` to the entry of LEAFSTORE_PACKAGES that defines a target, such as "Eigen3 3.4 NO_MODULE" for Eigen3::Eigen.
 function(leafstore_package_of target out)
   string(REGEX REPLACE "::.*" "" wanted ${target})
   string(TOLOWER ${wanted} wanted)
@@ -17,10 +18,10 @@ function(leafstore_package_of target out)
       return()
     endif()
   endforeach()
-  message(FATAL_ERROR "${target}: cmake/LeafstoreDependencies.cmake names no package of that name")
+  message(FATAL_ERROR "${target}: no package in cmake/LeafstoreDependencies.cmake defines this target")
 endfunction()
 
-# What pkg-config calls the library that CMake calls by the given target.
+# Sets `out` to the name of a target's library in pkg-config.
 function(leafstore_pkg_config_name target out)
   string(REGEX REPLACE "^leafstore::" "leafstore-" name ${target})
   string(REGEX REPLACE "^absl::" "absl_" name ${name})
@@ -39,12 +40,12 @@ function(leafstore_pkg_config_name target out)
     list(GET names ${index} name)
   endif()
   if(name MATCHES "::" AND NOT name MATCHES "^Threads::")
-    message(FATAL_ERROR "${target}: cmake/LeafstoreInstall.cmake does not know what pkg-config calls it")
+    message(FATAL_ERROR "${target}: cmake/LeafstoreInstall.cmake has no pkg-config name for this target")
   endif()
   set(${out} ${name} PARENT_SCOPE)
 endfunction()
 
-# Writes leafstore-<name>.pc. The prefix is found from where the file is, so that an installation can be moved.
+# Writes <name>.pc. Its prefix is relative to the location of the file, so that an installation can be moved.
 function(leafstore_write_pkg_config name library requires requires_private)
   file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
   string(REGEX REPLACE "/$" "" up ${up})
@@ -84,7 +85,7 @@ foreach(component IN LISTS components)
   set(packages_${component})
   foreach(dep IN LISTS deps private_deps)
     leafstore_pkg_config_name(${dep} name)
-    # Who links a static library links what it needs, too.
+    # A program that links a static library must also link the private dependencies of that library.
     if(dep IN_LIST deps OR NOT BUILD_SHARED_LIBS)
       list(APPEND requires ${name})
     else()
@@ -117,7 +118,7 @@ set(LEAFSTORE_COMPONENTS ${components})
 configure_package_config_file(
   ${PROJECT_SOURCE_DIR}/cmake/leafstoreConfig.cmake.in ${PROJECT_BINARY_DIR}/cmake/leafstoreConfig.cmake
   INSTALL_DESTINATION ${LEAFSTORE_CMAKE_DIR})
-# Before 1.0 a new minor version may change the interface.
+# Before version 1.0, a new minor version may change the interface.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/cmake/leafstoreConfigVersion.cmake
   COMPATIBILITY SameMinorVersion)
 

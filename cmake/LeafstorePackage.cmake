@@ -1,5 +1,6 @@
-# The Debian packages that cpack makes (preset `package`): libleafstore0.2 with the shared libraries, libleafstore-dev with
-# headers, CMake and pkg-config files, and leafstore with the command. Without shared libraries, the latter two alone.
+# Configures the Debian packages that cpack builds (preset `package`): libleafstore0.2 with the shared libraries,
+# libleafstore-dev with the headers and the CMake and pkg-config files, and leafstore with the command. A build of static
+# libraries has only the last two.
 
 set(abi ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 set(CPACK_PACKAGE_NAME leafstore)
@@ -12,7 +13,7 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_ENABLE_COMPONENT_DEPENDS ON)
 
-# cpack asks dpkg-shlibdeps (package dpkg-dev) which packages the libraries and the command need.
+# SHLIBDEPS: cpack runs dpkg-shlibdeps (from dpkg-dev) to find the dependencies of the libraries and the command.
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libleafstore${abi})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
@@ -22,12 +23,12 @@ set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "The shared libraries of leafstore.")
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libleafstore-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libabsl-dev, libeigen3-dev")
-set(CPACK_COMPONENT_DEV_DESCRIPTION "Headers of leafstore, and what CMake and pkg-config find it by.")
+set(CPACK_COMPONENT_DEV_DESCRIPTION "The headers of leafstore, and its CMake and pkg-config files.")
 
 set(CPACK_DEBIAN_TOOL_PACKAGE_NAME leafstore)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SHLIBDEPS ON)
-set(CPACK_COMPONENT_TOOL_DESCRIPTION "The command leafstore, its manual page and its completions.")
+set(CPACK_COMPONENT_TOOL_DESCRIPTION "The command leafstore, its manual page and its shell completions.")
 
 set(CPACK_COMPONENTS_ALL dev)
 if(LEAFSTORE_BUILD_TOOLS)
@@ -38,7 +39,7 @@ if(BUILD_SHARED_LIBS)
   set(CPACK_COMPONENT_DEV_DEPENDS library)
   set(CPACK_COMPONENT_TOOL_DEPENDS library)
 else()
-  # Who links a static library needs all that it was built from.
+  # A program that links static libraries also needs their dependencies.
   string(APPEND CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
     ", libre2-dev, libxxhash-dev, libzstd-dev, libprotobuf-dev, libsimdjson-dev, libzip-dev, nlohmann-json3-dev")
 endif()

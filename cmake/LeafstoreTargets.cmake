@@ -1,5 +1,4 @@
-# The functions with which every folder declares its targets. Each folder lists its files by name: what is built is
-# then written down, and a new file builds after CMake has run again, by itself.
+# Functions with which the folders declare their targets. Each folder lists its files by name, without globs.
 #
 #   leafstore_library(NAME core SOURCES a.cc HEADERS a.h [PROTOS a.proto] [DEPS ...] [PRIVATE_DEPS ...])
 #   leafstore_test(FOLDER core SOURCES a_test.cc [DEPS ...] [FULL] [NO_UNITY] [LABEL browser])
@@ -8,20 +7,20 @@
 
 include(LeafstoreFlags)
 
-# Sources say `leafstore/<folder>/<file>.h`, and so do installed headers. In the build tree that path is a link to the
-# folder, so that no header is ever copied and an editor opens the real one.
+# Headers are included as `leafstore/<folder>/<file>.h`, in the build tree as in an installation. In the build tree,
+# leafstore/<folder> is a symbolic link to the source folder, so no header is copied and editors open the original.
 set(LEAFSTORE_INCLUDE_DIR ${PROJECT_BINARY_DIR}/include)
-# Generated protobuf headers stay apart from the others: only the target that generates them has them on its path.
+# Generated protobuf headers have a directory of their own, which only the target that generates them includes from.
 set(LEAFSTORE_PROTO_DIR ${PROJECT_BINARY_DIR}/proto_gen)
 
-# Links ${LEAFSTORE_INCLUDE_DIR}/leafstore/<folder> to the folder this is called from.
+# Creates the link ${LEAFSTORE_INCLUDE_DIR}/leafstore/<folder> to the current source folder.
 function(leafstore_link_folder folder)
   file(MAKE_DIRECTORY ${LEAFSTORE_INCLUDE_DIR}/leafstore)
   file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${LEAFSTORE_INCLUDE_DIR}/leafstore/${folder} SYMBOLIC)
 endfunction()
 
-# Adds protoc's C++ for the given .proto files of this folder to a target. Nothing else sees the headers, save tests that
-# forge messages: those link `leafstore_<folder>_messages` besides.
+# Generates C++ code for the given .proto files of this folder and adds it to a target. Other targets cannot include the
+# generated headers, except for tests that forge messages, which link `leafstore_<folder>_messages`.
 function(leafstore_generate_proto target folder)
   foreach(proto IN LISTS ARGN)
     string(REGEX REPLACE "\\.proto$" "" stem ${proto})
@@ -35,7 +34,7 @@ function(leafstore_generate_proto target folder)
       COMMENT "Generating leafstore/${folder}/${stem}.pb.h"
       VERBATIM)
     target_sources(${target} PRIVATE ${base}.cc ${base}.h)
-    # The warnings are for code that somebody wrote.
+    # Turn warnings off for generated code.
     set_source_files_properties(${base}.cc PROPERTIES COMPILE_OPTIONS "-w")
   endforeach()
   target_include_directories(${target} SYSTEM PRIVATE ${LEAFSTORE_PROTO_DIR})
@@ -46,8 +45,8 @@ function(leafstore_generate_proto target folder)
   target_link_libraries(leafstore_${folder}_messages INTERFACE ${target} protobuf::libprotobuf)
 endfunction()
 
-# Declares a folder's public headers, by the path under which they are included: they are installed, and in a build of
-# the tests each must compile on its own.
+# Declares the public headers of a folder. They are installed, and the preset `release` can verify that each of them
+# compiles on its own (target all_verify_interface_header_sets).
 function(leafstore_headers target folder scope)
   set(headers ${ARGN})
   list(TRANSFORM headers PREPEND ${LEAFSTORE_INCLUDE_DIR}/leafstore/${folder}/)
@@ -55,8 +54,8 @@ function(leafstore_headers target folder scope)
     FILE_SET HEADERS BASE_DIRS ${LEAFSTORE_INCLUDE_DIR} FILES ${headers})
 endfunction()
 
-# Installs a library of one folder, and notes what cmake/LeafstoreInstall.cmake must know of it. The components are the
-# packages of cmake/LeafstorePackage.cmake: `library`, `dev` and `tool`.
+# Installs the library of one folder, and records its dependencies for cmake/LeafstoreInstall.cmake. The COMPONENTs here
+# are the packages of cmake/LeafstorePackage.cmake: `library`, `dev` and `tool`.
 function(leafstore_install name deps private_deps)
   if(NOT LEAFSTORE_INSTALL)
     return()
@@ -70,13 +69,13 @@ function(leafstore_install name deps private_deps)
   set_property(GLOBAL PROPERTY LEAFSTORE_PRIVATE_DEPS_${name} ${private_deps})
 endfunction()
 
-# The library of one folder, `leafstore_<name>` with the alias `leafstore::<name>`; a folder of headers alone makes an
-# interface library. DEPS are what its headers need, PRIVATE_DEPS what only its sources need. Sources may carry flags of
-# their own (set_source_files_properties(... COMPILE_OPTIONS -mavx2)) if set in the same CMakeLists.txt.
+# Declares the library of one folder: `leafstore_<name>` with the alias `leafstore::<name>`. A folder without sources
+# becomes an interface library. DEPS are used by its headers, PRIVATE_DEPS only by its sources. To compile a source with
+# additional flags, call set_source_files_properties(... COMPILE_OPTIONS -mavx2) in the same CMakeLists.txt.
 function(leafstore_library)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;HEADERS;PROTOS;DEPS;PRIVATE_DEPS")
   if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "leafstore_library: needs NAME; not understood: '${arg_UNPARSED_ARGUMENTS}'")
+    message(FATAL_ERROR "leafstore_library: needs NAME; unknown arguments: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
   set(target leafstore_${arg_NAME})
   leafstore_link_folder(${arg_NAME})
@@ -85,7 +84,8 @@ function(leafstore_library)
     add_library(${target} ${arg_SOURCES})
     set(scope PUBLIC)
     leafstore_private_flags(${target})
-    # The objects are the same whether the library is static or shared, and are compiled without waiting for other libraries.
+    # DEFINE_SYMBOL: compile the same objects for static and shared libraries. OPTIMIZE_DEPENDENCIES: do not wait for the
+    # libraries in DEPS before compiling.
     set_target_properties(${target} PROPERTIES
       VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}
       DEFINE_SYMBOL "" OPTIMIZE_DEPENDENCIES ON)
@@ -111,7 +111,7 @@ function(leafstore_library)
   leafstore_install(${arg_NAME} "${arg_DEPS}" "${arg_PRIVATE_DEPS}")
 endfunction()
 
-# The target leafstore::leafstore: all libraries at once.
+# Declares the target leafstore::leafstore, which links all libraries.
 function(leafstore_umbrella)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "FOLDERS")
   add_library(leafstore INTERFACE)
@@ -124,7 +124,7 @@ function(leafstore_umbrella)
   endif()
 endfunction()
 
-# What programs and tests have in common.
+# Sets the properties that programs and tests have in common.
 function(leafstore_executable target)
   leafstore_private_flags(${target})
   target_compile_features(${target} PRIVATE cxx_std_20)
@@ -132,11 +132,11 @@ function(leafstore_executable target)
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR})
 endfunction()
 
-# An executable in build/<preset>/bin; without sources (a folder just begun) nothing.
+# Declares an executable in build/<preset>/bin. Without SOURCES, does nothing.
 function(leafstore_program)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;OUTPUT_NAME" "SOURCES;DEPS")
   if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "leafstore_program: needs NAME; not understood: '${arg_UNPARSED_ARGUMENTS}'")
+    message(FATAL_ERROR "leafstore_program: needs NAME; unknown arguments: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
   if(NOT arg_SOURCES)
     return()
@@ -149,22 +149,25 @@ function(leafstore_program)
   endif()
 endfunction()
 
-# What test sources need before they are compiled, on `target`.
+# Sets the include directories and libraries that test sources need.
 function(leafstore_test_settings target)
   leafstore_executable(${target})
-  # Tests include what they share as "tests/<folder>/<file>.h", and find their data by SourcePath (tests/source_dir.h).
+  # Tests include common headers as "tests/<folder>/<file>.h", and find their data with SourcePath (tests/source_dir.h).
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${target} PRIVATE leafstore_test_flags leafstore_test_source_dir GTest::gtest GTest::gmock)
 endfunction()
 
-# The tests of one folder: one executable `<folder>_test`, every TEST in it known to ctest by its own name. With FULL, the
-# long tests: `<folder>_full_test`, which ctest labels `full` and scripts/test builds and runs only with --full. With
-# LABEL, `<folder>_<label>_test`, which ctest labels so: `browser` and `network` are what these tests need, and
-# scripts/test --quick leaves them out. With NO_UNITY, each source is compiled by itself in every preset.
+# Declares the tests of one folder: one executable `<folder>_test`. Each TEST in it is a ctest test of its own, with the
+# folder as its label.
+#
+#   FULL          the long tests: `<folder>_full_test`, label `full`; scripts/test builds and runs them only with --full
+#   LABEL label   `<folder>_<label>_test` with this label: `browser` or `network` for tests that need one; scripts/test
+#                 --quick leaves them out
+#   NO_UNITY      compile each source separately, also in presets with unity builds
 function(leafstore_test)
   cmake_parse_arguments(PARSE_ARGV 0 arg "FULL;NO_UNITY" "FOLDER;LABEL" "SOURCES;DEPS")
   if(NOT arg_FOLDER OR arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "leafstore_test: needs FOLDER; not understood: '${arg_UNPARSED_ARGUMENTS}'")
+    message(FATAL_ERROR "leafstore_test: needs FOLDER; unknown arguments: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
   if(NOT arg_SOURCES OR (arg_FULL AND NOT LEAFSTORE_BUILD_FULL_TESTS))
     return()
@@ -182,7 +185,7 @@ function(leafstore_test)
     set(timeout 1800)
   endif()
   if(LEAFSTORE_SANITIZE)
-    math(EXPR timeout "5 * ${timeout}")  # sanitizers make a test so much slower, those of depth most
+    math(EXPR timeout "5 * ${timeout}")  # sanitizers make tests slower, in particular those of deep trees
   endif()
   add_executable(${target} ${arg_SOURCES})
   leafstore_test_settings(${target})
@@ -197,19 +200,19 @@ function(leafstore_test)
     PROPERTIES TIMEOUT ${timeout} LABELS ${label})
 endfunction()
 
-# A fuzz target: SOURCES define LLVMFuzzerTestOneInput (tests/fuzz/fuzz.h). In every build it is a test that replays the
-# files in CORPUS and mutations of them, so that it never rots; with LEAFSTORE_LIBFUZZER it is a libFuzzer program.
+# Declares a fuzz target, whose SOURCES define LLVMFuzzerTestOneInput (tests/fuzz/fuzz.h). In normal builds it is a test
+# that replays the files in CORPUS and mutations of them; with LEAFSTORE_LIBFUZZER it is a libFuzzer program.
 function(leafstore_fuzzer)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;CORPUS" "SOURCES;DEPS")
   if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "leafstore_fuzzer: needs NAME; not understood: '${arg_UNPARSED_ARGUMENTS}'")
+    message(FATAL_ERROR "leafstore_fuzzer: needs NAME; unknown arguments: '${arg_UNPARSED_ARGUMENTS}'")
   endif()
   if(NOT arg_SOURCES)
     return()
   endif()
   add_executable(${arg_NAME} ${arg_SOURCES})
   if(NOT TARGET leafstore_fuzzers)
-    add_custom_target(leafstore_fuzzers COMMENT "All fuzz targets")
+    add_custom_target(leafstore_fuzzers COMMENT "Building all fuzz targets")
   endif()
   add_dependencies(leafstore_fuzzers ${arg_NAME})
   leafstore_executable(${arg_NAME})
@@ -221,7 +224,7 @@ function(leafstore_fuzzer)
   endif()
   if(LEAFSTORE_LIBFUZZER)
     target_link_options(${arg_NAME} PRIVATE -fsanitize=fuzzer)
-    # The first folder is where libFuzzer writes what it finds.
+    # libFuzzer writes new inputs to the first directory.
     set(found ${PROJECT_BINARY_DIR}/corpus/${arg_NAME})
     file(MAKE_DIRECTORY ${found})
     add_test(NAME Fuzz.${arg_NAME} COMMAND ${arg_NAME} -max_total_time=10 -print_final_stats=1 ${found} ${corpus})

@@ -1,4 +1,4 @@
-# Builds for 64-bit ARM on another Debian machine, and runs the tests in an emulator. As root:
+# Cross-compiles for 64-bit ARM on Debian, and runs the tests in an emulator. As root:
 #
 #   dpkg --add-architecture arm64 && apt-get update
 #   apt-get install g++-aarch64-linux-gnu qemu-user-static protobuf-compiler libeigen3-dev nlohmann-json3-dev \

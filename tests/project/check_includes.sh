@@ -1,11 +1,16 @@
 #!/bin/sh
-# Checks that no #include points up: a folder includes only from those below it in the list here (the same as in
-# docs/design.md), only proto/ sees generated protobuf headers, headers that need Eigen are named for it, and only
-# programs print. Checks that public headers, which are those outside of internal/, keep internals to themselves: they
-# include internal headers of their own folder only, and name nothing of leafstore::internal in what a user may use.
+# Checks the rules for #include:
 #
-# usage: check_includes.sh [top of the source tree]
-# Prints a line for each fault, `file:line: reason`, and exits with 1 if there is one. Needs sh and awk.
+#   - A folder includes only from the folders that `allow` lists for it (as in docs/design.md).
+#   - Only proto/ includes generated protobuf headers.
+#   - Headers that include Eigen are named *_eigen.h.
+#   - Only programs print.
+#   - Public headers (those outside internal/) include internal headers of their own folder only, and do not mention
+#     leafstore::internal in their interface.
+#
+# usage: check_includes.sh [SOURCE_DIR]
+#
+# Prints `file:line: reason` for each violation, and exits with 1 if there is any. Needs sh and awk.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "${1:-.}"
@@ -46,18 +51,18 @@ find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
       if (is_public && name ~ /\/internal\// && target != folder)
         wrong("a public header includes an internal header of another folder: " name)
       if (folder in allow && index(" " allow[folder] " ", " " target " ") == 0)
-        wrong("the arrow " folder " -> " target " points up: " name)
+        wrong(folder "/ must not include from " target "/: " name)
     } else if (line ~ /^"/ && name !~ /\// && (folder "/" name) in present) {
-      wrong("say leafstore/" folder "/" name ", not " name)
+      wrong("include leafstore/" folder "/" name ", not " name)
     }
     if (name ~ /\.pb\.h$/ && file !~ /^((tests\/)?proto|tests\/fuzz)\//)
-      wrong("only proto/ sees generated headers: " name)
+      wrong("only proto/ includes generated headers: " name)
     if (name ~ /^(unsupported\/)?Eigen\// && header && !(folder in uses_eigen) && file != "core/tensor_eigen.h")
-      wrong("among headers only core/tensor_eigen.h includes Eigen: " name)
+      wrong("the only header that includes Eigen is core/tensor_eigen.h: " name)
     if (name == "leafstore/core/tensor_eigen.h" && header && !(folder in uses_eigen) && file !~ /_eigen\.h$/)
-      wrong("a header that brings Eigen is called *_eigen.h: " name)
+      wrong("a header that includes Eigen must be named *_eigen.h: " name)
     if (name ~ /^(iostream|cstdio|stdio\.h)$/ && !(folder in prints))
-      wrong("only programs print: " name)
+      wrong("only programs may print: " name)
   }
   { present[$0] = 1; files[++count] = $0 }
   END {
@@ -76,7 +81,7 @@ find . -name build -prune -o -name 'bad_tree' -prune -o -name '.?*' -prune -o \
     exit failed
   }' || failed=1
 
-# The file names of this project have no spaces.
+# File names in this project contain no spaces.
 # shellcheck disable=SC2046
 awk -f "$here/check_public_headers.awk" /dev/null $(find core io treedef store select pack numeric optim proto checkpoint interop \
   -name internal -prune -o -name '*.h' -type f -print 2>/dev/null | LC_ALL=C sort) || failed=1

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Shows that check_includes.sh can fail: over the tree of bad includes beside it, it must say exactly what is expected.
+# Tests check_includes.sh: for the source tree bad_tree/, it must print exactly the violations in bad_tree.expected.
 set -eu
 cd "$(dirname "$0")"
 expected=bad_tree.expected
 if found=$(sh ./check_includes.sh bad_tree); then
-  echo "check_includes.sh passed a tree of bad includes"
+  echo "check_includes.sh found no violations in bad_tree"
   exit 1
 fi
 if [ "$found" != "$(cat $expected)" ]; then

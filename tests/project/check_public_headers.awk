@@ -1,12 +1,13 @@
-# Finds what belongs to leafstore::internal in the interface of a public header: in the declarations that a user may use,
-# as opposed to private members, friends, constraints of templates, and the bodies of inline functions. The files are the
-# public headers; prints `file:line: reason` for each declaration, and exits with 1 if there is one. Also finds members of
-# structs called ...Options that have no initialiser: who names some members in a call would be warned of those.
+# Checks that the interfaces of the given public headers do not mention leafstore::internal. Private members, friends,
+# template constraints and the bodies of inline functions may mention it. Also checks that all members of structs named
+# ...Options have initialisers, because compilers warn about designated initialisers that leave out other members. Prints
+# `file:line: reason` for each violation, and exits with 1 if there is any.
 #
-# A header is read character by character. `head` collects a declaration up to its end, which is `;` or the brace of its
-# body. The scopes around it are on a stack: namespaces, classes with their current access, and bodies, which are skipped.
+# A header is read character by character. `head` collects a declaration until its end, which is `;` or the opening brace
+# of its body. A stack holds the enclosing scopes: namespaces, classes with the current access, and bodies, which are
+# skipped.
 
-# Returns the declaration without what may name internals: the constraints of a template and the initialisers of members.
+# Returns the declaration without the parts that may mention internals: template constraints and member initialisers.
 function Signature(text,    depth, i, c) {
   while (match(text, /template *</)) {
     depth = 0
@@ -24,7 +25,7 @@ function Signature(text,    depth, i, c) {
 
 function Check(text,    signature) {
   if (options[depth] && text !~ /[=(]/ && text !~ /^ *(using|friend|static|struct|enum) / && text !~ /^ *$/) {
-    printf "%s:%d: a member of options without an initialiser:%s\n", file, head_line, text
+    printf "%s:%d: a member of an options struct has no initialiser:%s\n", file, head_line, text
     failed = 1
   }
   signature = Signature(text)
@@ -35,7 +36,7 @@ function Check(text,    signature) {
   failed = 1
 }
 
-# Enters the scope that begins with a brace behind the given declaration.
+# Enters the scope whose opening brace follows the given declaration.
 function Enter(text,    plain) {
   plain = Signature(text)
   ++depth
@@ -68,7 +69,7 @@ function Access(word) {
   hidden += adds_hidden[depth]
 }
 
-# Reads one line without comments, literals and directives.
+# Reads one line, from which comments, literals and directives have been removed.
 function Read(line,    i, c) {
   for (i = 1; i <= length(line); ++i) {
     c = substr(line, i, 1)

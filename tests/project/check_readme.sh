@@ -1,6 +1,6 @@
 #!/bin/sh
-# Checks that the example in README.md is examples/quickstart, letter by letter, and that the program prints what README.md
-# shows.
+# Checks that the example in README.md is identical to examples/quickstart, and that the program prints the output that
+# README.md shows.
 #
 # usage: check_readme.sh SOURCE_DIR [QUICKSTART_PROGRAM]
 set -eu
@@ -9,7 +9,7 @@ program=${2-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Prints the first block of README.md that begins with ```$1.
+# Writes the first block of README.md that begins with ```$1 to $work/$1.
 block() {
   awk -v begin="^\`\`\`$1\$" '$0 ~ begin {inside = 1; next} /^```$/ {if (inside) exit} inside' "$top/README.md" >"$work/$1"
   [ -s "$work/$1" ] || { echo "README.md: expected a block that begins with \`\`\`$1, found none" >&2; exit 1; }

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Checks that no source is forgotten: each .cc and .proto file, and each header of a library, is named by the
-# CMakeLists.txt of its folder (or of a folder above). A test that is not listed would never run, and nobody would see
-# it; a header that is not listed would not be installed. Checks that installed headers include only installed headers.
+# Checks that each .cc and .proto file, and each header of a library, is listed in the CMakeLists.txt of its folder or of
+# the nearest folder above that has one. A test that is not listed would never run; a header that is not listed would not
+# be installed. Also checks that installed headers include only installed headers.
 #
-# usage: check_sources.sh [top of the source tree]
+# usage: check_sources.sh [SOURCE_DIR]
 set -eu
 cd "${1:-.}"
 failed=0
@@ -11,15 +11,15 @@ for file in $(find core io treedef store select pack numeric optim proto checkpo
   -path tests/project -prune -o -type f \( -name '*.h' -o -name '*.cc' -o -name '*.proto' \) -print | LC_ALL=C sort); do
   folder=$(dirname "$file")
   while [ ! -f "$folder/CMakeLists.txt" ]; do folder=$(dirname "$folder"); done
-  name=${file#"$folder"/}  # Headers of programs are installed nowhere; replay_main.cc comes with leafstore_fuzzer.
+  name=${file#"$folder"/}  # Headers of programs are not installed; leafstore_fuzzer adds replay_main.cc.
   case $file in tools/*.h | examples/*.h | bench/*.h | tests/*.h | tests/fuzz/replay_main.cc) continue ;; esac
   if ! sed 's/#.*//' "$folder/CMakeLists.txt" | tr -s ' ()\t' '\n' | grep -qxF "$name"; then
-    echo "$file: not named in $folder/CMakeLists.txt"
+    echo "$file: not listed in $folder/CMakeLists.txt"
     failed=1
   fi
 done
 
-# HEADERS of a CMakeLists.txt are installed.
+# The files after HEADERS in a CMakeLists.txt are the installed ones.
 awk '
   FILENAME ~ /CMakeLists.txt$/ {
     folder = FILENAME; sub(/^\.\//, "", folder); sub(/\/CMakeLists.txt$/, "", folder)

@@ -1,10 +1,10 @@
-# Installs leafstore below the build folder, moves the installation, then configures, builds and runs the projects in
-# consumer/ against it, as users would: with find_package or pkg-config, and nothing from the build tree.
+# Installs leafstore below the build folder and moves the installation. Then configures, builds and runs the projects in
+# consumer/ like a user: with find_package or pkg-config, and nothing from the build tree.
 #
 #   cmake -D BUILD_DIR=... -D CONFIG=Release -D GENERATOR=Ninja -D CXX_COMPILER=c++ -D VERSION=... [-D CXX_FLAGS=...]
 #         -P consumer.cmake
 #
-# CONFIG is empty for a build without a build type.
+# CONFIG is empty if the build has no build type.
 
 set(installed ${BUILD_DIR}/consumer/installed)
 set(prefix ${BUILD_DIR}/consumer/prefix)
@@ -23,7 +23,7 @@ function(run what)
   set(output "${output}" PARENT_SCOPE)
 endfunction()
 
-# Configures the project in `source` below consumer/ into `folder`; what follows goes to CMake.
+# Configures the project in `source`, in the build directory `folder`. Further arguments are passed to CMake.
 function(configure source folder)
   run("configuring ${source}" ${CMAKE_COMMAND}
     -S ${CMAKE_CURRENT_LIST_DIR}/${source} -B ${folder} -G ${GENERATOR}
@@ -31,7 +31,7 @@ function(configure source folder)
     -D CMAKE_FIND_USE_PACKAGE_REGISTRY=OFF ${ARGN})
 endfunction()
 
-# Runs a program, which must print "<name>: ok".
+# Runs a program and checks that it prints "<name>: ok".
 function(expect_ok name)
   run("running ${ARGV1}" ${CMAKE_COMMAND} -E env LD_LIBRARY_PATH=${libdir} ${ARGN})
   if(NOT output MATCHES "${name}: ok")
@@ -39,7 +39,7 @@ function(expect_ok name)
   endif()
 endfunction()
 
-# Installed anew, so that nothing old is found; file times are kept, so that the build below only does what is new.
+# Remove the previous installation. Files keep their times, so the builds below compile only what has changed.
 file(REMOVE_RECURSE ${installed} ${prefix})
 run("cmake --install" ${CMAKE_COMMAND} --install ${BUILD_DIR} ${config} --prefix ${installed})
 file(RENAME ${installed} ${prefix})
@@ -57,7 +57,7 @@ configure(consumer/core ${build}-core ${found_there})
 run("building the consumer of core" ${CMAKE_COMMAND} --build ${build}-core ${config})
 expect_ok(core_consumer ${build}-core/core_consumer)
 
-# A project that adds this checkout is configured; scripts/compilers builds it.
+# Only configure a project that adds this checkout as a subdirectory. scripts/compilers builds it.
 configure(consumer/core ${build}-subdirectory -D LEAFSTORE_SUBDIRECTORY=${CMAKE_CURRENT_LIST_DIR}/../..)
 
 find_program(pkg_config pkg-config)
@@ -71,7 +71,7 @@ if(pkg_config)
   run("pkg-config" ${CMAKE_COMMAND} -E env PKG_CONFIG_PATH=${pkgconfig} ${pkg_config} --print-errors --exists leafstore)
 endif()
 
-# The installed command reads what the consumer wrote.
+# Check that the installed command can read the file that the consumer wrote.
 if(EXISTS ${prefix}/bin/leafstore)
   run("the installed command" ${prefix}/bin/leafstore inspect ${build}/model.leaf)
   if(NOT output MATCHES "params")

@@ -1,5 +1,5 @@
-// What a user of an installed leafstore writes: a model is flattened, split into groups, merged,
-// saved, read back, and rebuilt; and exported. It needs no header and no flag of the source tree.
+// A program of a user of an installed leafstore: flattens a model, splits it into groups, merges
+// them, saves and loads a checkpoint, rebuilds the model, and exports it to other formats.
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -77,12 +77,14 @@ int main(int argc, char** argv) {
         "a weight changed");
 
   const std::string exported = std::string(argv[1]) + ".safetensors";
-  Check(leafstore::SaveSafetensors(exported, all).ok(), "it cannot be exported");
+  Check(leafstore::SaveSafetensors(exported, all).ok(), "the safetensors file cannot be saved");
   const auto imported = leafstore::SafetensorsReader::Open(exported).value();
-  Check(imported.GetDef().value() == flat.def, "the structure was lost in safetensors");
+  Check(imported.GetDef().value() == flat.def, "the safetensors file has another structure");
   const std::string archive = std::string(argv[1]) + ".npz";
-  Check(leafstore::SaveNpz(archive, all, {.drop_static = true}).ok(), "no NumPy archive");
-  Check(leafstore::LoadNpz(archive).value().size() == 4, "the NumPy archive has other tensors");
+  Check(leafstore::SaveNpz(archive, all, {.drop_static = true}).ok(),
+        "the NumPy archive cannot be saved");
+  Check(leafstore::LoadNpz(archive).value().size() == 4,
+        "the NumPy archive does not have four tensors");
 
   std::cout << "consumer: ok\n";
   return 0;

@@ -1,4 +1,4 @@
-// What a user of leafstore::core alone writes: a tensor is made and read.
+// A program that uses only leafstore::core: creates a tensor and parses a path.
 #include <iostream>
 
 #include "leafstore/core/path.h"
