@@ -99,7 +99,7 @@ std::vector<Alignment::Conflict> MatchDotted(const LeafSpecs& from, const LeafSp
     const std::string dotted = path->Dotted();
     text += dotted.size();
     uint32_t second = kNoPlace;
-    for (const Slot slot : to.layout().FindDotted(dotted)) {
+    for (const Slot slot : to.layout().SlotsOfDotted(dotted)) {
       const uint32_t found = to.slots().PlaceOf(slot);
       if (found == kNoPlace || found == (*places)[place]) continue;
       ((*places)[place] == kNoPlace ? (*places)[place] : second) = found;

@@ -161,7 +161,7 @@ absl::StatusOr<Slot> Layout::GetDotted(absl::string_view dotted) const {
     if (def_.kind(owner) == NodeKind::kLeaf) return def_.leaf_begin(owner);
     return NotALeaf(def_, dotted, owner);
   }
-  const std::vector<Slot> found = FindDotted(dotted);
+  const std::vector<Slot> found = SlotsOfDotted(dotted);
   if (found.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat("'", dotted, "' could be '", PathText(found[0]),
                                                    "' or '", PathText(found[1]),
@@ -174,7 +174,7 @@ absl::StatusOr<Slot> Layout::GetDotted(absl::string_view dotted) const {
       absl::StrCat("no leaf at '", dotted, "'", internal::DidYouMean(dotted, names)));
 }
 
-std::vector<Slot> Layout::FindDotted(absl::string_view dotted) const {
+std::vector<Slot> Layout::SlotsOfDotted(absl::string_view dotted) const {
   std::vector<Slot> slots;
   if (loose_ != nullptr) {
     const auto found = loose_->dotted().find(dotted);

@@ -66,7 +66,7 @@ class Layout {
   absl::StatusOr<Slot> GetDotted(absl::string_view dotted) const;
   // Returns the slots of all leaves and aliases with a dotted form. For paths alone, an index is
   // made at the first call and kept.
-  std::vector<Slot> FindDotted(absl::string_view dotted) const;
+  std::vector<Slot> SlotsOfDotted(absl::string_view dotted) const;
 
   // Returns the path of a slot, which must be less than size(), or its canonical or dotted text. A
   // text over Path::kMaxTextSize is shortened as for messages. O(length).
