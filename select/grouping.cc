@@ -185,6 +185,21 @@ absl::StatusOr<Explanation> Grouping::Explain(absl::string_view path_text) const
   return why;
 }
 
+std::string Grouping::ToString() const {
+  std::string text;
+  uint32_t in_groups = 0;
+  for (uint32_t group = 0; group < group_count(); ++group) {
+    const uint32_t size = SizeOf(group);
+    in_groups += size;
+    absl::StrAppend(&text, text.empty() ? "" : ", ", name(group), ": ", size,
+                    size == 1 ? " leaf" : " leaves");
+  }
+  if (in_groups < layout().size()) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", "in no group: ", layout().size() - in_groups);
+  }
+  return text;
+}
+
 bool Grouping::Equals(const Grouping& other) const {
   if (rep_ == other.rep_) return true;
   if (!(layout() == other.layout()) || rep_->names != other.rep_->names) return false;

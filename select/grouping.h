@@ -156,6 +156,9 @@ class Grouping {
   // created from indices) in its Layout or slots; the store is then unchanged.
   absl::StatusOr<Groups> Split(ParamStore&& store) const;
   absl::StatusOr<Groups> Split(const ParamStore& store) const;
+  // Returns a summary such as "bias: 12 leaves, rest: 40 leaves, in no group: 3".
+  std::string ToString() const;
+
   // Compares Layouts, names and groups, but not filters. O(slots); O(1) for copies.
   friend bool operator==(const Grouping& a, const Grouping& b) { return a.Equals(b); }
 
