@@ -12,8 +12,9 @@ FilterEvaluator::FilterEvaluator(const TreeDef& def, const LeafSpecs& leaves,
                                  absl::Span<const Filter> filters)
     : def_(def), leaves_(leaves), globs_(def), view_(def, kRootNode, std::nullopt, nullptr) {
   for (const Filter& filter : filters) {
-    const uint32_t term = AddTerm(*FilterAccess::Expr(filter));
-    roots_.push_back({term, terms_[term].glob});
+    const FilterExpr& expr = *FilterAccess::Expr(filter);
+    const uint32_t term = AddTerm(expr);
+    roots_.push_back({term, terms_[term].glob, expr.predicate ? &expr.predicate : nullptr});
   }
 }
 

@@ -14,6 +14,7 @@
 #define LEAFSTORE_SELECT_INTERNAL_FILTER_EVALUATOR_H_
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -38,7 +39,8 @@ class FilterEvaluator {
 
   bool Matches(size_t filter) {
     const Root& root = roots_[filter];
-    return root.glob != kNoGlob ? globs_.Accepts(root.glob) : Evaluate(root.term);
+    if (root.glob != kNoGlob) return globs_.Accepts(root.glob);
+    return root.predicate != nullptr ? (*root.predicate)(view_) : Evaluate(root.term);
   }
 
   // Returns OK or an error. ResourceExhausted: the text for regular expressions exceeds the limit;
@@ -54,10 +56,11 @@ class FilterEvaluator {
     uint64_t regex_bytes = 0;        // for a regular expression: bytes of text matched so far
     std::vector<uint32_t> children;  // indices in terms_
   };
-  // The term of a filter, and its index in globs_ if the filter is just a glob.
+  // The term of a filter, and its index in globs_ or its predicate if the filter is just that.
   struct Root {
     uint32_t term;
     uint32_t glob;
+    const std::function<bool(const NodeView&)>* predicate;
   };
 
   uint32_t AddTerm(const FilterExpr& expr);
