@@ -157,7 +157,7 @@ TEST_P(CheckpointFileTest, ErrorsOfAPlan) {
   EXPECT_THAT(reader.CompileGrouping("params", {{"a", RankIs(-1)}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("rank")));
   EXPECT_THAT(reader.CompileGrouping("params", {{"a", RankIs(2)}}),
-              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no filter took")));
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("no filter matches")));
 }
 
 TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {

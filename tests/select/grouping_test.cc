@@ -107,7 +107,7 @@ TEST(GroupingTest, WithoutRest_EveryLeafMustMatch) {
   const ParamStore store = StoreOf({{"a", Floats({1})}, {"b", Floats({1})}, {"c", Ints({1})}});
   EXPECT_THAT(Grouping::Compile(store, {{"a", Glob("a")}, {"ints", Glob("c")}}),
               StatusIs(kInvalid,
-                       "partition: expected every leaf in a group, found 1 that no filter took: "
+                       "partition: expected every leaf in a group, found 1 that no filter matches: "
                        "'.b'"));
   EXPECT_THAT(Grouping::Compile(store, {{"a", Glob("a")}, {"others", Glob("*")}}), IsOk());
 }
@@ -157,9 +157,9 @@ TEST(GroupingTest, Find_ReturnsAGroupByName) {
   EXPECT_EQ(grouping.Find("bias"), 1u);
   EXPECT_EQ(grouping.Find("head"), std::nullopt);
   EXPECT_EQ(grouping.Get("frozen").value(), 0u);
-  EXPECT_THAT(
-      grouping.Get("forzen"),
-      StatusIs(absl::StatusCode::kNotFound, "no group is called \"forzen\"; did you mean frozen?"));
+  EXPECT_THAT(grouping.Get("forzen"),
+              StatusIs(absl::StatusCode::kNotFound,
+                       "no group has the name \"forzen\"; did you mean frozen?"));
 }
 
 TEST(GroupingTest, BadNames_AreErrors) {

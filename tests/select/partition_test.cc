@@ -133,7 +133,7 @@ TEST(PartitionTest, Exhaustive_NamesUnmatchedLeaves) {
   EXPECT_THAT(GroupsOf(SampleParams(), {filters::All()}, exhaustive).back(), IsEmpty());
   EXPECT_THAT(Partition(SampleParams(), {IsTensor()}, exhaustive),
               StatusIs(kInvalid,
-                       "partition: expected every leaf in a group, found 2 that no filter took: "
+                       "partition: expected every leaf in a group, found 2 that no filter matches: "
                        "'.activation', '.steps'"));
 }
 
@@ -159,8 +159,8 @@ TEST(PartitionTest, DisallowedEmptyGroups_NameEachFilter) {
       StatusIs(kInvalid,
                "partition: expected a leaf in the group of every filter, found 5 empty:\n"
                "  filter 0 (**.bais) matches nothing; no key is 'bais'; did you mean bias?\n"
-               "  filter 2 (layers.0.bias) matches '.layers[0].bias', which filter 1 "
-               "(layers.**) took\n"
+               "  filter 2 (layers.0.bias) matches '.layers[0].bias', which belongs to "
+               "filter 1 (layers.**)\n"
                "  filter 3 (leaf and haed.**) matches nothing; no key is 'haed'; did you "
                "mean head?\n"
                "  filter 4 (empty) matches no leaf, only '.empty'\n"
@@ -195,7 +195,7 @@ TEST(PartitionTest, Error_LeavesTheRvalueUnchanged) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   EXPECT_THAT(Partition(std::move(store), {IsTensor()}, {.exhaustive = true}),
-              StatusIs(kInvalid, HasSubstr("found 2 that no filter took: '.activation'")));
+              StatusIs(kInvalid, HasSubstr("found 2 that no filter matches: '.activation'")));
   EXPECT_THAT(Partition(std::move(store), {Glob("a..b")}),
               StatusIs(kInvalid, "glob 'a..b', column 3: expected a key, found an empty one"));
   EXPECT_THAT(Partition(std::move(store), {filters::All(), filters::Not(Regex("ab[z-a]"))}),
@@ -278,7 +278,8 @@ TEST(GroupingTest, Explain_MissingLeaf_SaysSo) {
   const Grouping plan = Grouping::Compile(groups[0], {Glob("**.bias")}).value();
   const Explanation elsewhere = plan.Explain(".steps").value();
   EXPECT_EQ(elsewhere.group, kNoGroup);
-  EXPECT_EQ(elsewhere.text, "'.steps' is in no group: the store that was partitioned lacks it");
+  EXPECT_EQ(elsewhere.text,
+            "'.steps' is in no group: the store that was partitioned does not have it");
   EXPECT_THAT(plan.Explain(".stpes"), StatusIs(kNotFound, HasSubstr("did you mean .steps")));
   EXPECT_THAT(plan.Explain(".layers"), StatusIs(kInvalid, HasSubstr("expected a leaf")));
   EXPECT_THAT(plan.Explain("x"), StatusIs(kInvalid, HasSubstr("column 1")));
