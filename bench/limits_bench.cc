@@ -158,7 +158,7 @@ void LimitWrite(benchmark::State& state, int flags, bool synced, int64_t (*bytes
   for (auto _ : state) {
     state.SetIterationTime(MedianOfThree(write));
     if (could) continue;
-    state.SkipWithError("the file cannot be written so");
+    state.SkipWithError("cannot write the file");
     break;
   }
   Settle();
@@ -193,11 +193,11 @@ bool ReadFile(const std::string& path, int flags) {
 // range(0): reads from the disk, without the page cache; otherwise from the page cache.
 void LimitRead(benchmark::State& state) {
   const File file("limit-read");
-  if (!WriteFile(file.path(), 0, BigBytes(), true)) state.SkipWithError("no file to read");
+  if (!WriteFile(file.path(), 0, BigBytes(), true)) state.SkipWithError("cannot create the file");
   for (auto _ : state) {
     const Timer timer;
     if (!ReadFile(file.path(), state.range(0) != 0 ? O_DIRECT : 0)) {
-      state.SkipWithError("the file cannot be read so");
+      state.SkipWithError("cannot read the file");
       break;
     }
     state.SetIterationTime(timer.Seconds());
@@ -210,7 +210,7 @@ BENCHMARK(LimitRead)->ArgName("disk")->Arg(0)->Arg(1)->UseManualTime()->Unit(
 // Measures opening, mapping and closing a file without reading it.
 void LimitOpenMapClose(benchmark::State& state) {
   const File file("limit-open");
-  if (!WriteFile(file.path(), 0, kPiece, false)) state.SkipWithError("no file to open");
+  if (!WriteFile(file.path(), 0, kPiece, false)) state.SkipWithError("cannot create the file");
   for (auto _ : state) {
     const int fd = open(file.path().c_str(), O_RDONLY | O_CLOEXEC);
     void* const mapped = mmap(nullptr, kPiece, PROT_READ, MAP_SHARED, fd, 0);

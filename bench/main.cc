@@ -1,4 +1,4 @@
-// leafstore_bench: the program of Google Benchmark, with one more option.
+// The program leafstore_bench: Google Benchmark's main with one more option.
 //
 //   leafstore_bench --benchmark_filter=Partition
 //   leafstore_bench --print_model=transformer:100    lists a model of that many leaves
@@ -51,7 +51,7 @@ int PrintModel(absl::string_view name_and_leaves) {
     }
     return 0;
   }
-  std::fprintf(stderr, "--print_model: no model is called '%s'\n", wanted.first.c_str());
+  std::fprintf(stderr, "--print_model: unknown model '%s'\n", wanted.first.c_str());
   return 2;
 }
 

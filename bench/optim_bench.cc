@@ -80,7 +80,7 @@ BENCHMARK(BM_AdamWPacked)->Unit(benchmark::kMillisecond);
 void BM_AdamWPackedBy(benchmark::State& state) {
   const auto isa = static_cast<internal::Isa>(state.range(0));
   if (!internal::IsaIsSupported(isa)) {
-    state.SkipWithError("this machine has not these instructions");
+    state.SkipWithError("this machine does not have these instructions");
     return;
   }
   const internal::ScopedIsa scoped(isa);

@@ -12,6 +12,7 @@
 
 #include "leafstore/select/filter.h"
 #include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"

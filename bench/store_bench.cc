@@ -15,7 +15,7 @@
 
 #include "leafstore/pack/pack.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/merge.h"

@@ -43,6 +43,12 @@ CheckpointItem::CheckpointItem(std::string prefix, std::vector<NamedStore> store
       is_prefix_(true),
       stores_(std::move(stores)) {}
 
+CheckpointItem::CheckpointItem(std::string name, absl::StatusOr<Flattened> model,
+                               ItemOptions options)
+    : name_(std::move(name)), options_(std::move(options)), status_(model.status()) {
+  if (model.ok()) stores_.push_back({"", std::move(model->params)});
+}
+
 void CheckpointItem::HoldSnapshot(const ParamStore& store, std::string name) {
   status_ = store.CheckNoBorrow("save");
   if (!status_.ok()) return;

@@ -1,7 +1,7 @@
 // SaveCheckpoint and LoadCheckpoint: save and load a complete checkpoint file with one call.
 //
 //   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint(
-//       "run/step-100.leaf", {{"params", flat.def, all}, {"adamw", adamw.state()}}));
+//       "run/step-100.leaf", {{"params", all}, {"adamw", adamw.state()}, {"settings", settings}}));
 //
 //   ParamStore params = LoadCheckpoint("run/step-100.leaf", "params").value();
 //
@@ -17,6 +17,7 @@
 #include <initializer_list>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,6 +28,7 @@
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/store/flatten.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -46,9 +48,14 @@ class CheckpointItem {
   // Saves all groups as one item, with their names. Replaces ItemOptions::grouping.
   CheckpointItem(std::string name, const Groups& groups, ItemOptions options = {});
   CheckpointItem(std::string prefix, std::vector<NamedStore> stores, ItemOptions options = {});
+  // Saves a struct with LEAFSTORE_FIELDS. CheckpointReader::LoadAs loads it.
+  template <typename T>
+  requires requires(const T& model) { model.LeafstoreFields(); }
+  CheckpointItem(std::string name, const T& model, ItemOptions options = {})
+      : CheckpointItem(std::move(name), Flatten(model), std::move(options)) {}
 
-  // Returns OK, or an error if a borrow was open when this was constructed: it cannot be saved
-  // then.
+  // Returns OK, or the reason why this cannot be saved: a borrow was open when it was constructed,
+  // or the struct could not be flattened.
   const absl::Status& status() const { return status_; }
   // Returns the total bytes of the item's tensors. O(leaves).
   int64_t tensor_bytes() const;
@@ -60,6 +67,7 @@ class CheckpointItem {
 
  private:
   CheckpointItem() = default;
+  CheckpointItem(std::string name, absl::StatusOr<Flattened> model, ItemOptions options);
   friend absl::Status SaveCheckpoint(const std::string& path,
                                      absl::Span<const CheckpointItem> items,
                                      const SaveOptions& options);

@@ -190,6 +190,11 @@ absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item,
       store, options);
 }
 
+absl::Status CheckpointReader::InItem(absl::string_view item, const absl::Status& status) const {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
+  return file_->WithItem(*found, status);
+}
+
 absl::Status CheckpointReader::Verify() const { return file_->Verify(); }
 
 }  // namespace leafstore

@@ -3,7 +3,7 @@
 //
 //   CheckpointReader reader = CheckpointReader::Open("run/step-100.leaf").value();
 //   ParamStore params = reader.Load("params").value();
-//   LEAFSTORE_RETURN_IF_ERROR(Unflatten(reader.GetDef("params").value(), params, &model));
+//   Mlp model = reader.LoadAs<Mlp>("params").value();
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(reader.LoadItems("adamw").value()));
 //
 //   Leaf bias = reader.LoadLeaf("params", ".head.bias").value();
@@ -153,6 +153,16 @@ class CheckpointReader {
   // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
   // Others: see LoadOptions. O(leaves), and O(bytes) to verify or read.
   absl::StatusOr<ParamStore> Load(absl::string_view item, const LoadOptions& options = {}) const;
+  // Loads an item into a new model of a type that Unflatten accepts (flatten.h). Errors as Load,
+  // GetDef and Unflatten. O(nodes), and O(bytes).
+  template <typename T>
+  absl::StatusOr<T> LoadAs(absl::string_view item) const {
+    LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, GetDef(item));
+    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, Load(item));
+    absl::StatusOr<T> model = Unflatten<T>(def, store);
+    if (!model.ok()) return InItem(item, model.status());
+    return model;
+  }
   // Loads the items "<prefix>/<name>" that CheckpointWriter::AddItems saves, each under its <name>
   // and in the order of saving. Optimizer::LoadState accepts the result. error NotFound: there are
   // none; lists the prefixes that exist. (After AddItems of no stores, the prefix cannot be
@@ -185,6 +195,9 @@ class CheckpointReader {
  private:
   explicit CheckpointReader(std::shared_ptr<const internal::CheckpointFile> file)
       : file_(std::move(file)) {}
+
+  // Adds the names of the file and the item, which must exist, to an error.
+  absl::Status InItem(absl::string_view item, const absl::Status& status) const;
 
   std::shared_ptr<const internal::CheckpointFile> file_;
 };

@@ -235,4 +235,11 @@ absl::StatusOr<std::vector<NamedStore>> OptimizerSet::Regroup(
   return left;
 }
 
+absl::StatusOr<std::vector<NamedStore>> OptimizerSet::Regroup(
+    std::vector<NamedFilter> filters, Groups* groups, const std::vector<NamedStore>& adopt) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore all, groups->Merge());
+  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping, Grouping::Compile(all, std::move(filters)));
+  return Regroup(grouping, groups, adopt);
+}
+
 }  // namespace leafstore

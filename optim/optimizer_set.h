@@ -81,6 +81,9 @@ struct GroupStepOptions {
 
 class OptimizerSet {
  public:
+  // No optimizers, for no groups.
+  OptimizerSet() = default;
+
   // Creates an optimizer for each group with a rule.
   // error InvalidArgument: as CheckRule and Optimizer::Create; or a group does not have the leaves
   //       that its Grouping assigns to it.
@@ -118,6 +121,10 @@ class OptimizerSet {
   // Errors as Create (but a rule without a group is not an error: it is unused), as Groups::Regroup
   // and as Optimizer::Regroup; `groups` is then unchanged.
   absl::StatusOr<std::vector<NamedStore>> Regroup(const Grouping& grouping, Groups* groups,
+                                                  const std::vector<NamedStore>& adopt = {});
+  // Like Regroup above, with the Grouping that these filters make. Errors also as
+  // Grouping::Compile. O(nodes * filters) in addition.
+  absl::StatusOr<std::vector<NamedStore>> Regroup(std::vector<NamedFilter> filters, Groups* groups,
                                                   const std::vector<NamedStore>& adopt = {});
 
  private:

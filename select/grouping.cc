@@ -273,21 +273,4 @@ absl::StatusOr<Groups> Grouping::Split(const ParamStore& store) const {
   return Groups(*this, SplitChecked(store));
 }
 
-absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
-                                                  const GroupingOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const Grouping grouping,
-      Grouping::EvaluateUnnamed(store, std::move(filters), options, /*fingerprints=*/false));
-  return grouping.SplitChecked(std::move(store));
-}
-
-absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
-                                                  std::vector<Filter> filters,
-                                                  const GroupingOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const Grouping grouping,
-      Grouping::EvaluateUnnamed(store, std::move(filters), options, /*fingerprints=*/false));
-  return grouping.SplitChecked(store);
-}
-
 }  // namespace leafstore

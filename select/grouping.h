@@ -31,7 +31,6 @@
 #ifndef LEAFSTORE_SELECT_GROUPING_H_
 #define LEAFSTORE_SELECT_GROUPING_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,7 +42,6 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
@@ -198,36 +196,6 @@ class Grouping {
 
   std::shared_ptr<const Rep> rep_;
 };
-
-// Splits a store into N + 1 groups by N filters; the last group is the rest. Does Grouping::Compile
-// and Split in one call, without the data that a Grouping needs to check other stores. Groups are
-// ParamStores on the Layout of the store, in its order, including empty ones, and keep only their
-// own leaves alive. An rvalue is empty afterwards. Errors as Grouping::Compile; the store is then
-// unchanged.
-//   auto [biases, frozen, rest] =
-//       Partition<3>(std::move(params), {Glob("**.bias"), Glob("layers.0.**")}).value();
-absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
-                                                  const GroupingOptions& options = {});
-absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
-                                                  std::vector<Filter> filters,
-                                                  const GroupingOptions& options = {});
-
-// Like Partition, but returns an array for structured bindings. error InvalidArgument: kGroups is
-// not one more than the number of filters.
-template <size_t kGroups, typename Store>
-absl::StatusOr<std::array<ParamStore, kGroups>> Partition(Store&& store,
-                                                          std::vector<Filter> filters,
-                                                          const GroupingOptions& options = {}) {
-  if (kGroups != filters.size() + 1) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "Partition<", kGroups, ">: expected ", filters.size() + 1, ", one more than the filters"));
-  }
-  auto groups = Partition(std::forward<Store>(store), std::move(filters), options);
-  if (!groups.ok()) return groups.status();
-  std::array<ParamStore, kGroups> array;
-  std::move(groups->begin(), groups->end(), array.begin());
-  return array;
-}
 
 }  // namespace leafstore
 

@@ -1,5 +1,5 @@
-// How much of a random test is run: a smaller dose in every run of the tests, the full one in
-// those that ctest labels `full` (scripts/test --full), which compile the same sources again.
+// Dose: how much of a random test is run. Normal tests run less; tests with the ctest label `full`
+// (scripts/test --full), which compile the same sources again, run everything.
 #ifndef LEAFSTORE_TESTS_DOSE_H_
 #define LEAFSTORE_TESTS_DOSE_H_
 
@@ -19,14 +19,14 @@ inline constexpr bool kSanitized = false;
 
 constexpr int Dose(int every_run, int full) { return kFullDose ? full : every_run; }
 
-// Of what takes several times as long under the sanitizers, which look at the same code whatever
-// the disk kept: the plain build of the same run has the whole dose.
+// Like Dose above, for tests that take several times as long with sanitizers; the build without
+// sanitizers runs more.
 constexpr int Dose(int every_run, int full, int sanitized) {
   return kSanitized ? sanitized : Dose(every_run, full);
 }
 
-// Levels of what must need no stack. Under the sanitizers, where a frame is larger and all takes
-// longer, recursion of a tenth of that overflows the stack as well.
+// The depth of structures in tests that recursion would make overflow the stack. With sanitizers,
+// where frames are larger, a tenth is enough.
 inline constexpr int kManyLevels = kSanitized ? 100'000 : 1'000'000;
 
 }  // namespace leafstore

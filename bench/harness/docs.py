@@ -1,15 +1,15 @@
-"""Puts the figures of a report into docs/performance.md, between markers; no figure there is typed by hand.
+"""Writes the figures of a report into docs/performance.md, between markers.
 
 usage: docs.py REPORT_DIRECTORY DOCS_DIRECTORY
 
-A block begins with `<!-- bench:NAME -->` and ends with `<!-- bench:end -->`; what is between them is replaced. Names:
+A block begins with `<!-- bench:NAME -->` and ends with `<!-- bench:end -->`. The text between them is replaced. Names:
 
-  machine       what the figures were taken on        scene:SCENE   the table of a scene of rows.py
-  verdict       targets met and missed                notes:SCENE   what its rows are, exactly
-  missed        a table of what missed                guide:costs   what each way costs a step
-  plot:NAME     a plot, copied to docs/performance/   limits        what the machine does at best
+  machine       a description of the machine          scene:SCENE   the table of a scene of rows.py
+  verdict       the counts of targets met and missed  notes:SCENE   the notes on the rows of a scene
+  missed        a table of the missed targets         guide:costs   the cost per step of each representation
+  plot:NAME     a plot, copied to docs/performance/   limits        the limits of the machine
 
-The page is of one run of everything: a report that is quick, lacks rows, or was made without the peers is refused.
+The page shows one complete run: a report with --quick or --no-peers, or without some rows, is an error.
 """
 
 import json
@@ -47,7 +47,7 @@ def missed(whole: dict) -> str:
     rows = [row for row in report.rows_of(whole) if any(met is False for met in report.verdicts(row))]
     if not rows:
         return "None."
-    reasons = [f"- *{row['work']}*: {row['reason'] or 'not explained yet'}" for row in rows]
+    reasons = [f"- *{row['work']}*: {row['reason'] or 'no explanation yet'}" for row in rows]
     return "\n".join([report.table({"rows": rows}), "", *reasons])
 
 
@@ -57,31 +57,31 @@ def limits(whole: dict) -> str:
         limit = row["limit"]
         if limit and "median" in limit and row["unit"] == "s":
             found.setdefault(limit["call"], report.of_side(limit, "s"))
-    return "\n".join(["| what the machine does | measured |", "|---|---|", *(f"| {what} | {time} |" for what, time in found.items())])
+    return "\n".join(["| limit | time |", "|---|---|", *(f"| {what} | {time} |" for what, time in found.items())])
 
 
-# The rows of "what a step costs": text, the row of the report, whether its peer is meant.
+# The rows of the block guide:costs: the text, the row of the report, and whether to show its peer instead of leafstore.
 COSTS = (
-    ("flat group (`group.leaves()`), one tensor of a model of 100,001 leaves", "call-inox", False),
-    ("a dictionary of the group alone (Inox), flattened at the call", "call-inox", True),
-    ("a tree with holes for what is static (Equinox), flattened at the call", "call-equinox", True),
-    ("flat group of 9,000 tensors", "step-dictionary", False),
-    ("the same packed into one buffer", "step-packed", False),
-    ("9,000 arrays in a dictionary into a compiled jax function", "step-dictionary", True),
-    ("9,000 arrays in a tuple into a compiled jax function", "step-tuple", True),
-    ("one packed array into a compiled jax function", "step-packed", True),
-    ("split of 9,000 variables into two groups, by a plan", "nnx-split", False),
-    ("the same by `nnx.split`", "nnx-split", True),
-    ("merge into the module", "nnx-merge", False),
-    ("the same by `nnx.merge`", "nnx-merge", True),
-    ("for scale: a device step of 2 GFLOP", "step-device-2", True),
-    ("for scale: a device step of 20 GFLOP", "step-device-20", True),
+    ("a flat group (`group.leaves()`) with one tensor of a model of 100,001 leaves", "call-inox", False),
+    ("a dictionary of the same group (Inox), flattened at the call", "call-inox", True),
+    ("a tree with holes for static leaves (Equinox), flattened at the call", "call-equinox", True),
+    ("a flat group of 9,000 tensors", "step-dictionary", False),
+    ("the same group packed into one buffer", "step-packed", False),
+    ("9,000 arrays in a dictionary, passed to a compiled jax function", "step-dictionary", True),
+    ("9,000 arrays in a tuple, passed to a compiled jax function", "step-tuple", True),
+    ("one packed array, passed to a compiled jax function", "step-packed", True),
+    ("splitting 9,000 variables into two groups with a compiled grouping", "nnx-split", False),
+    ("the same with `nnx.split`", "nnx-split", True),
+    ("merging the groups into the module", "nnx-merge", False),
+    ("the same with `nnx.merge`", "nnx-merge", True),
+    ("for comparison: a device step of 2 GFLOP", "step-device-2", True),
+    ("for comparison: a device step of 20 GFLOP", "step-device-20", True),
 )
 
 
 def costs(whole: dict) -> Optional[str]:
     rows = {row["name"]: row for row in report.rows_of(whole)}
-    lines = ["| at each step | the host pays |", "|---|---|"]
+    lines = ["| work in each step | time on the host |", "|---|---|"]
     for text, name, of_peer in COSTS:
         row = rows.get(name)
         side = row and (report.fastest(row) if of_peer else row["ours"])
@@ -100,16 +100,16 @@ def plot(name: str, text_before: str, source: str, docs: str) -> Optional[str]:
 
 
 ALTERNATIVES = {
-    "ratios": "Each row with a target: leafstore's time over the peer's, and the target.",
-    "calls": "What a call pays by the number of static leaves left behind: leafstore, Inox, Equinox.",
-    "growth": "Time a leaf at 1,000,000 leaves over that at 10,000, for each operation, beside bare handles.",
-    "files": "Saving, loading and opening: leafstore beside safetensors, PyTorch and Orbax.",
-    "optimizers": "A step of AdamW over 9,000 small tensors: leafstore packed and not, PyTorch fused and foreach.",
+    "ratios": "The ratio of leafstore's time to the peer's, and the target, for each row with a target.",
+    "calls": "The time to pass a group to a function, by the number of static leaves outside the group: leafstore, Inox, Equinox.",
+    "growth": "The time per leaf at 1,000,000 leaves divided by that at 10,000, for each operation and for bare handles.",
+    "files": "The times of saving, loading and opening: leafstore, safetensors, PyTorch and Orbax.",
+    "optimizers": "The time of an AdamW step for 9,000 small tensors: leafstore packed and not packed, PyTorch fused and foreach.",
 }
 
 
 def fill(text: str, content: Callable[[str], Optional[str]]) -> tuple[str, list[str]]:
-    """The text with its blocks filled, and the names of those for which there is nothing."""
+    """Returns the text with its blocks filled, and the names of blocks without content."""
     left = []
 
     def replace(match: re.Match) -> str:
@@ -123,21 +123,21 @@ def fill(text: str, content: Callable[[str], Optional[str]]) -> tuple[str, list[
 
 
 def why_not_whole(whole: dict) -> Optional[str]:
-    """Why a report is not one of everything."""
+    """Returns why a report is incomplete, or None if it is complete."""
     if whole["quick"]:
-        return "it is quick"
+        return "it was made with --quick"
     if not whole["peers_asked"]:
-        return "the peers were not asked"
+        return "it was made with --no-peers"
     missing = {row.name for scene in scenes() for row in scene.rows} - {row["name"] for row in report.rows_of(whole)}
     return f"it lacks rows: {', '.join(sorted(missing))}" if missing else None
 
 
 def update(source: str, docs: str) -> list[str]:
-    """Names of the blocks that were left as they are."""
+    """Updates the page. Returns the names of the blocks that are unchanged because they have no content."""
     with open(os.path.join(source, "report.json"), encoding="utf-8") as file:
         whole = json.load(file)
     if (why := why_not_whole(whole)) is not None:
-        raise SystemExit(f"docs/performance.md is of one run of everything, and this report is not: {why}")
+        raise SystemExit(f"docs/performance.md needs a report of a complete run, but this report is incomplete: {why}")
     plain = {"machine": report.machine_text, "verdict": verdict, "missed": missed, "limits": limits, "guide:costs": costs}
 
     def content(name: str) -> Optional[str]:
@@ -150,7 +150,7 @@ def update(source: str, docs: str) -> list[str]:
             return scene_notes(whole, rest)
         if kind == "plot" and rest in ALTERNATIVES:
             return plot(rest, ALTERNATIVES[rest], source, docs)
-        raise SystemExit(f"docs/performance.md: no block is called 'bench:{name}'")
+        raise SystemExit(f"docs/performance.md: unknown block 'bench:{name}'")
 
     path = os.path.join(docs, "performance.md")
     with open(path, encoding="utf-8") as file:
@@ -165,7 +165,7 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     left = update(sys.argv[1], sys.argv[2])
-    print("docs/performance.md: filled" + (f"; left as they were, not measured: {', '.join(left)}" if left else ""))
+    print("docs/performance.md: updated" + (f"; unchanged, because not measured: {', '.join(left)}" if left else ""))
     return 0
 
 

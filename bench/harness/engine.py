@@ -1,4 +1,4 @@
-"""Who takes samples: leafstore_bench, run once for a scene's benchmarks in each round; and a process for each peer."""
+"""The processes that take samples: leafstore_bench, which runs once per scene and round, and one process for each peer."""
 
 import glob
 import json
@@ -22,24 +22,24 @@ UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 class MeasureError(Exception):
-    """Why a measure has no sample; one line for the report."""
+    """The reason why a measure has no sample, as one line for the report."""
 
 
 def filter_for(benchmarks: list[str]) -> str:
-    """A regular expression that takes these benchmarks alone, for std::regex, which wants no needless backslash."""
+    """Returns a regular expression that matches only these benchmarks. std::regex rejects unnecessary backslashes."""
     quoted = sorted({re.sub(r"([.\[\]()*+?{}|^$\\])", r"\\\1", name) for name in benchmarks})
     return f"^({'|'.join(quoted)})(/(iterations:|repeats:|manual_time|real_time|process_time|min_time:).*)?$"
 
 
 class Leafstore:
-    """leafstore_bench. Each call is a process of its own, so that no benchmark finds another's heap."""
+    """Runs leafstore_bench. Each call starts a new process, so that scenes do not share a heap."""
 
     def __init__(self, binary: str, log: str, environment: dict, min_time: float = 0.05, timeout: float = 300):
         self.binary, self.log, self.min_time, self.timeout = binary, log, min_time, timeout
         self.environment = {**os.environ, **environment}
 
     def take(self, measures: list[Ours]) -> dict[str, float]:
-        """A sample of each, by key. Measures that the program does not have are left out. error: MeasureError."""
+        """Returns one sample of each measure by key, without measures unknown to the program. Raises MeasureError."""
         command = [
             self.binary,
             f"--benchmark_filter={filter_for([measure.benchmark for measure in measures])}",
@@ -58,11 +58,11 @@ class Leafstore:
 
 
 def samples_of(output: str, measures: list[Ours]) -> dict[str, float]:
-    """What Google Benchmark's JSON says of these measures, in seconds or the counter's unit."""
+    """Returns the values of the measures from the JSON of Google Benchmark, in seconds or in the unit of the counter."""
     try:
         found = json.loads(output)["benchmarks"]
     except (ValueError, KeyError, TypeError) as error:
-        raise MeasureError("leafstore_bench printed no JSON of Google Benchmark's") from error
+        raise MeasureError("leafstore_bench printed no JSON of Google Benchmark") from error
     by_name = {SUFFIXES.sub("", each["name"]): each for each in found if not each.get("error_occurred")}
     out = {}
     for measure in measures:
@@ -77,7 +77,7 @@ def samples_of(output: str, measures: list[Ours]) -> dict[str, float]:
 
 
 class PeerProcess:
-    """A peer: worker.py in a process that lives until close(). Whatever it does wrong is a MeasureError."""
+    """Runs worker.py for one peer in a process that lives until close(). All failures of it raise MeasureError."""
 
     def __init__(self, name: str, log: str, environment: dict, timeout: float = 300):
         self.name, self.timeout = name, timeout
@@ -93,17 +93,17 @@ class PeerProcess:
             raise
 
     def take(self, measure: Peer, seconds: float, most: int, collector: bool) -> tuple[list[float], list[float]]:
-        """Samples, and with `collector` one taken with Python's garbage collector on."""
+        """Returns samples, and if `collector`, also one sample with Python's garbage collector on."""
         request = {"call": measure.call, "args": dict(measure.args), "seconds": seconds, "most": most, "collector": collector}
         answer = self._ask(request)
         return answer["samples"], answer["with_collector"]
 
     def drop(self) -> None:
-        """Forgets what was made ready for the measures so far, and removes its files."""
+        """Releases the data prepared for earlier measures, and removes its files."""
         self._ask({"drop": True})
 
     def close(self) -> None:
-        """It ends by itself when its input does, and removes its files; otherwise it is ended."""
+        """Closes the input of the process, which then removes its files and exits. Kills it if it does not."""
         self.process.stdin.close()
         try:
             self.process.wait(10)
@@ -114,7 +114,7 @@ class PeerProcess:
         self._remove_files()
 
     def _remove_files(self) -> None:
-        """Those that it left, if it was killed (work.file_path has the names)."""
+        """Removes files that the process left because it was killed (work.file_path defines their names)."""
         for path in glob.glob(os.path.join(os.environ.get("TMPDIR") or "/tmp", f"leafstore-bench-{self.process.pid}-*")):
             if os.path.isdir(path):
                 shutil.rmtree(path, ignore_errors=True)
@@ -137,7 +137,7 @@ class PeerProcess:
         try:
             answer = json.loads(line)
         except ValueError as error:
-            raise MeasureError(f"{self.name} answered no JSON") from error
+            raise MeasureError(f"{self.name} did not answer with JSON") from error
         if not answer.get("ok"):
             raise MeasureError(answer.get("error", "failed"))
         return answer
@@ -160,7 +160,7 @@ class PeerProcess:
 
 
 class Peers:
-    """The processes of all peers, begun when they are first asked; one that cannot be begun fails all its measures."""
+    """The processes of all peers. Each starts at its first measure; if it cannot start, all its measures fail."""
 
     def __init__(self, directory: str, environment: dict, timeout: float = 300):
         self.directory, self.environment, self.timeout = directory, environment, timeout
@@ -181,7 +181,7 @@ class Peers:
             try:
                 process = PeerProcess(name, os.path.join(self.directory, f"{name}.log"), self.environment, self.timeout)
             except (MeasureError, OSError) as error:
-                self.failures[name] = f"{name} cannot be begun: {error}"
+                self.failures[name] = f"{name} cannot be started: {error}"
                 raise MeasureError(self.failures[name]) from error
             self.processes[name] = process
             self.versions.update(process.versions)

@@ -1,4 +1,4 @@
-"""What the figures were taken on, and of what."""
+"""Describes the machine, the compiler and the commit that are measured."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""What rows are made of: measures, each a benchmark of leafstore's or a work of a peer's, and comparisons of them."""
+"""Measures (a benchmark of leafstore, or a work of a peer), and the rows and scenes that compare them."""
 
 from dataclasses import dataclass, field
 from typing import Optional, Union
@@ -8,12 +8,12 @@ NS, US, MS = 1e-9, 1e-6, 1e-3
 
 @dataclass(frozen=True)
 class Ours:
-    """A benchmark of leafstore_bench, by its name without what Google Benchmark appends; its time, or one of its counters."""
+    """A benchmark of leafstore_bench, named without the suffixes of Google Benchmark: its time, or one of its counters."""
 
     benchmark: str
     text: str = ""
     counter: Optional[str] = None
-    scale: float = 1.0  # from the counter's unit to seconds, or bytes
+    scale: float = 1.0  # converts the counter to seconds or bytes
 
     @property
     def label(self) -> str:
@@ -26,7 +26,7 @@ class Ours:
 
 @dataclass(frozen=True)
 class Peer:
-    """A work of bench/peers/<worker>_peer.py, and in `text` what the call is, as its users write it."""
+    """A work of bench/peers/<worker>_peer.py. `text` is the call as a user of the peer writes it."""
 
     label: str
     worker: str
@@ -36,7 +36,7 @@ class Peer:
 
     @property
     def makes_objects(self) -> bool:
-        """Whether Python's garbage collector has something to do with it."""
+        """Returns whether the work creates many Python objects, so that the garbage collector affects it."""
         return self.worker == "jax"
 
     @property
@@ -51,7 +51,7 @@ def peer(label, worker, call, text, **args):
 
 @dataclass(frozen=True)
 class Quotient:
-    """over / under * scale: how something grows, say. Taken round by round."""
+    """over / under * scale in each round; for example, the growth of a time with the model."""
 
     over: Union[Ours, Peer]
     under: Union[Ours, Peer]
@@ -68,7 +68,7 @@ Measure = Union[Ours, Peer, Quotient]
 
 
 def plain_measures(measure: Optional[Measure]) -> list[Union[Ours, Peer]]:
-    """Those that have to be taken for it."""
+    """Returns the measures that must be sampled for `measure`."""
     if measure is None:
         return []
     if isinstance(measure, Quotient):
@@ -78,22 +78,22 @@ def plain_measures(measure: Optional[Measure]) -> list[Union[Ours, Peer]]:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: ours against the fastest (smallest) of the peers."""
+    """One line of the table: compares `ours` with the fastest peer (the one with the smallest value)."""
 
-    name: str  # unique; what --rows is matched against
-    work: str  # what is done, for a reader
+    name: str  # unique; --rows matches it
+    work: str  # a description for readers
     ours: Optional[Measure]
     peers: tuple = ()
-    # ours / peer: at most that, or (from, to); None: shown without a target.
+    # The largest accepted ours / peer, or a range (from, to), or None for no target.
     target: Union[float, tuple, None] = None
-    # ours itself, in seconds (or bytes): at most that.
+    # The largest accepted value of `ours`, in seconds or bytes.
     most: Optional[float] = None
-    limit: Optional[Measure] = None  # what the machine does at best
-    limit_scale: float = 1.0  # so often the limit's work is in ours
+    limit: Optional[Measure] = None  # the same or less work at the speed of the machine
+    limit_scale: float = 1.0  # the work of `ours` divided by that of `limit`
     unit: str = "s"  # or "bytes", "times"
     note: str = ""
-    quick: bool = True  # whether --quick measures it too: not what takes its peer long to make ready
-    reason: str = ""  # shown where it is missed: why
+    quick: bool = True  # whether --quick includes it; False if the peer takes long to prepare
+    reason: str = ""  # why the target is missed; shown if it is
 
     def measures(self) -> list[Union[Ours, Peer]]:
         return [plain for each in (self.ours, *self.peers, self.limit) for plain in plain_measures(each)]
@@ -101,14 +101,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Scene:
-    """Rows that are measured in turns with each other: in each round all their measures, in an order that alternates."""
+    """Rows that are measured together: each round samples all their measures once, in alternating order."""
 
     name: str
     title: str
     rows: tuple = field(default_factory=tuple)
-    settle: bool = False  # the disk finishes its work before each measure
+    settle: bool = False  # whether to call sync() before each measure
     most_rounds: int = 99
-    # Seconds that a round takes on a machine of two cores at 2.5 GHz, for the estimate alone; and that of --quick.
+    # Seconds per round on a machine with two cores of 2.5 GHz, without and with --quick. Used only for the estimate.
     seconds: float = 5.0
     quick_seconds: float = 3.0
 

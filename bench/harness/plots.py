@@ -1,4 +1,4 @@
-"""Plots of a report, as SVG. Of one report always the same bytes, so that the checkout changes only when figures do."""
+"""Plots of a report as SVG. The bytes depend only on the report, so files change in git only if figures change."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ def _median(side: Optional[dict]) -> Optional[float]:
 
 
 def ratios(whole: dict, plt):
-    """Each row with a target: how much of the peer's time leafstore takes, and how much it may."""
+    """Plots leafstore's time divided by the peer's, and the target, for each row with a target."""
     rows = [r for r in rows_of(whole) if r["ratio"] and isinstance(r["target"], (int, float)) and r["unit"] != "times"]
     if not rows:
         return None
@@ -33,15 +33,15 @@ def ratios(whole: dict, plt):
     axes.set_yticks(range(len(rows)), [f"{row['name']} / {row['peer'] if row['peer'] != 'leafstore' else 'bare'}" for row in rows],
                     fontsize=7)  # fmt: skip
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel("time (or memory) of leafstore / of the peer; the mark is what is wanted")
+    axes.set_xlabel("time (or memory) of leafstore / of the peer; the mark is the target")
     return figure
 
 
 def calls(whole: dict, plt):
-    """What a call pays, by the static leaves that are left behind."""
+    """Plots the time to pass a group to a function, by the number of static leaves outside the group."""
     rows = _by_name(whole)
     sizes = (1, 1000, 100000)
-    lines = {"leafstore": [], "Inox's dictionary": [], "Equinox's half": []}
+    lines = {"leafstore": [], "Inox (dictionary)": [], "Equinox (tree with holes)": []}
     for size in sizes:
         end = "" if size == 100000 else f"-{size}"
         inox, equinox = rows.get(f"call-inox{end}"), rows.get(f"call-equinox{end}")
@@ -56,14 +56,14 @@ def calls(whole: dict, plt):
         axes.plot(sizes, [1e6 * value for value in line], marker="o", label=name, color=color)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlabel("static leaves beside the one tensor")
-    axes.set_ylabel("microseconds a call")
+    axes.set_xlabel("static leaves outside the group of one tensor")
+    axes.set_ylabel("microseconds per call")
     axes.legend(frameon=False)
     return figure
 
 
 def growth(whole: dict, plt):
-    """Time a leaf at 1,000,000 leaves over that at 10,000."""
+    """Plots the time per leaf at 1,000,000 leaves divided by that at 10,000."""
     rows = [r for r in rows_of(whole) if r["name"].startswith("growth-") and r["ratio"] is not None]
     if not rows:
         return None
@@ -73,7 +73,7 @@ def growth(whole: dict, plt):
         axes.barh(at + 0.18, row["ours"]["median"], height=0.34, color=OURS if row["met"] else MISSED)
         axes.barh(at - 0.18, fastest(row)["median"], height=0.34, color=THEIRS)
     axes.set_yticks(range(len(rows)), [row["name"].removeprefix("growth-").replace("-", ", ") for row in rows], fontsize=8)
-    axes.set_xlabel("time a leaf at 1,000,000 leaves / at 10,000; grey: bare handles copied, or the bare lookup")
+    axes.set_xlabel("time per leaf at 1,000,000 leaves / at 10,000; grey: copying bare handles, or the bare lookup")
     return figure
 
 
@@ -88,7 +88,7 @@ def _bars(axes, title: str, bars: list[tuple[str, float, bool]]) -> None:
 
 
 def _sides(rows: dict, names: tuple, ours: str) -> list[tuple[str, float, bool]]:
-    """Ours, then every peer of these rows, each once; in seconds."""
+    """Returns leafstore and then every peer of these rows, each once, in seconds."""
     out, seen = [], set()
     for name in names:
         row = rows.get(name)
@@ -103,15 +103,15 @@ def _sides(rows: dict, names: tuple, ours: str) -> list[tuple[str, float, bool]]
 
 
 def files(whole: dict, plt):
-    """Saving and loading, all formats."""
+    """Plots saving, loading and opening for all formats."""
     rows = _by_name(whole)
     size = "1 GiB" if whole["big_mib"] == 1024 else f"{whole['big_mib']} MiB"
     panels = (
-        (f"save {size}, seconds; leafstore synced and checksummed, the others neither",
+        (f"save {size}, seconds; only leafstore syncs and computes checksums",
          _sides(rows, ("save-safetensors", "save-torch", "save-dcp", "save-orbax"), "leafstore")),
-        (f"load {size}, seconds; leafstore mapped and every byte verified, the others copied",
+        (f"load {size}, seconds; leafstore maps and verifies every byte, the others copy",
          _sides(rows, ("load-verified",), "leafstore")),
-        ("open 100,000 leaves and list them, seconds", _sides(rows, ("open-list-blocks",), "leafstore")),
+        ("open a file of 100,000 leaves and list them, seconds", _sides(rows, ("open-list-blocks",), "leafstore")),
     )  # fmt: skip
     panels = [panel for panel in panels if len(panel[1]) > 1]
     if not panels:
@@ -125,10 +125,10 @@ def files(whole: dict, plt):
 
 
 def optimizers(whole: dict, plt):
-    """A step of AdamW over many small tensors."""
+    """Plots an AdamW step for many small tensors."""
     rows = _by_name(whole)
     bars = []
-    for name, label in (("adamw-packed-list", "leafstore, packed"), ("adamw-loose-list", "leafstore, a tensor each")):
+    for name, label in (("adamw-packed-list", "leafstore, packed"), ("adamw-loose-list", "leafstore, 9,000 tensors")):
         row = rows.get(name)
         if row and _median(row["ours"]):
             bars.append((label, row["ours"]["median"] * 1e3, True))
@@ -140,7 +140,7 @@ def optimizers(whole: dict, plt):
     if len(bars) < 2:
         return None
     figure, axes = plt.subplots(figsize=(7, 2.4))
-    _bars(axes, "a step of AdamW over 9,000 tensors of 256 f32, one thread, milliseconds", bars)
+    _bars(axes, "AdamW step for 9,000 tensors of 256 f32 on one thread, milliseconds", bars)
     return figure
 
 
@@ -148,7 +148,7 @@ PLOTS: dict[str, Callable] = {"ratios": ratios, "calls": calls, "growth": growth
 
 
 def draw(whole: dict, directory: str) -> int:
-    """Writes <name>.svg for each plot that the report has the figures of. How many there are; 0 without matplotlib."""
+    """Writes <name>.svg for each plot whose figures are in the report. Returns their count, which is 0 without matplotlib."""
     try:
         import matplotlib
 
@@ -165,7 +165,7 @@ def draw(whole: dict, directory: str) -> int:
         figure = plot(whole, plt)
         if figure is None:
             if os.path.exists(path):
-                os.remove(path)  # of an earlier run
+                os.remove(path)  # from an earlier run
             continue
         figure.savefig(path, bbox_inches="tight", facecolor="white", metadata={"Date": None, "Creator": None})
         plt.close(figure)

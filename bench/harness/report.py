@@ -1,4 +1,4 @@
-"""The report: report.json with every sample, and tables in Markdown."""
+"""Writes the report: report.json with every sample, and report.md with tables."""
 
 import json
 import os
@@ -8,7 +8,7 @@ UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
 
 
 def three(value: float) -> str:
-    """Three digits, as people write them."""
+    """Formats a value with three significant digits."""
     if value == 0:
         return "0"
     if abs(value) >= 100:
@@ -75,7 +75,7 @@ def verdicts(result: dict) -> list[bool]:
 
 
 def open_question(result: dict) -> bool:
-    """A target that nobody can say of whether it is met: a side failed."""
+    """Returns whether the row has a target that cannot be evaluated, because a measure failed."""
     return (result["target"] is not None and result["met"] is None) or (result["most"] is not None and result["most_met"] is None)
 
 
@@ -125,7 +125,7 @@ def table(scene: dict) -> str:
 
 
 def notes(scene: dict) -> list[str]:
-    """What each row is, exactly: calls, limits, all peers of rows that have several."""
+    """Returns a line for each row with the calls that were measured, all peers, and the limit."""
     out = []
     for result in scene["rows"]:
         parts = []
@@ -133,7 +133,7 @@ def notes(scene: dict) -> list[str]:
             parts.append(f"`{result['ours']['call']}`")
         peers = [peer_note(peer, result["unit"]) for peer in result["peers"]]
         if peers:
-            parts.append("against " + "; ".join(peers))
+            parts.append("compared with " + "; ".join(peers))
         if result["limit"]:
             parts.append(f"limit: {result['limit']['call']}, {of_side(result['limit'], 's' if result['unit'] == 's' else result['unit'])}")
         if result["note"]:
@@ -146,7 +146,7 @@ def peer_note(peer: dict, unit: str) -> str:
     measured = of_side(peer, unit) if "median" in peer else peer["failed"]
     if peer["label"] == "leafstore":
         return f"{peer['call']}, {measured}"
-    collector = f" ({quantity(peer['with_collector'], unit)} with Python's collector on)" if "with_collector" in peer else ""
+    collector = f" ({quantity(peer['with_collector'], unit)} with Python's garbage collector on)" if "with_collector" in peer else ""
     return f"{peer['label']} `{peer['call']}`, {measured}{collector}"
 
 

@@ -1,7 +1,8 @@
-"""All rows of the report, as data: what is compared with what, and what is wanted of it.
+"""The rows of the report, as data: what is compared, and the targets.
 
-`scenes(big_mib)` gives them in the order in which they are measured and shown. Benchmarks are those of bench/*_bench.cc,
-calls those of bench/peers/*_peer.py. Targets are ours / peer's. Those of files are in file_rows.py.
+`scenes(big_mib)` returns them in the order in which they are measured and shown. Benchmarks are in bench/*_bench.cc, calls
+of peers in bench/peers/*_peer.py. A target is the largest accepted ratio of leafstore's time to the peer's. The rows about
+files are in file_rows.py.
 """
 
 from dataclasses import replace
@@ -10,37 +11,38 @@ from file_rows import loads, openings, saves, small_tensors
 from measures import MS, NS, US, Ours, Quotient, Row, Scene, peer
 
 MOVE = Ours("BM_MoveHandles/100000", "moving 100,000 bare handles of 8 bytes")
-COPY = Ours("BM_CopyHandles/100000", "copying 100,000 bare handles, each with its count")
+COPY = Ours("BM_CopyHandles/100000", "copying 100,000 bare handles and their reference counts")
 MOVE_9000 = Ours("MoveHandles/9000", "moving 9,000 bare handles")
-COPY_9000 = Ours("CopyHandles/9000", "copying 9,000 bare handles, each with its count")
+COPY_9000 = Ours("CopyHandles/9000", "copying 9,000 bare handles and their reference counts")
 
 
-# Why a row misses, where it does: from profiles. Shown only then.
+# Why a row misses its target, according to profiles. Shown only if it does.
 REASONS = {
-    "partition-types-inox": "the header of each of 100,000 leaves is read from memory, and each leaf put into its group",
-    "partition-globs-inox": "each node is a step of the globs, and each leaf is put into its group; a filter of the peer's "
-    "sees no path and is given the nodes' classes instead",
-    "nnx-split": "most of it compares the model's fields with the prepared structure and makes the fingerprint by which a plan "
-    "knows a new store; the peer is taken at its best, in tree mode and with the collector off",
-    "nnx-merge": "as for the split: each field of each struct is checked against the structure before a handle is moved",
-    "nnx-update": "an update changes two counts a leaf, of the handle that comes and of the one that goes, where the limit beside it "
-    "changes one; and it reads both headers, to compare dtype and shape",
-    "nnx-update-module": "as for the dictionary, and each field is checked against the structure",
-    "unflatten-structs": "all fields are checked, and each leaf asked what it is, before the first is written, so that what fails "
-    "changes nothing: two passes",
-    "unflatten-tree": "as for structs, and each key of the structure is compared with that of the tree that is written into; the peer "
-    "makes dicts of keys that it has",
-    "find-1000000-touched": "at this size no cache holds the header, and it is read besides what the bare map reads: one more wait for "
-    "memory to two",
-    "bytes-map": "most of both is the header of each tensor (dtype, shape, generation, counts), which no dictionary makes smaller",
-    "bytes-numpy": "most of both is the header of each array, which no dictionary makes smaller",
-    "bytes-torch": "most of what leafstore takes is the header of each tensor, which no dictionary makes smaller",
-    "save-safetensors": "the peer returns when its bytes are in memory, in the page cache; leafstore when the disk has them, and it "
-    "takes what the disk takes",
-    "load-small": "each tensor has a header and a path of its own to check, and all names differ; much of the rest is checksums",
-    "save-async-longest": "a call waits while another process has the processor",
-    "open-one-cold": "all that is structure is read and checked before the leaf is",
-    "open-list-names": "every key is a string of its own to check and to print; a model's own names repeat",
+    "partition-types-inox": "each of the 100,000 leaves is moved into its group, and its header is read from memory",
+    "partition-globs-inox": "the globs advance at every node, and each leaf is moved into its group; the peer's filters "
+    "compare the classes of nodes instead, because they do not see paths",
+    "nnx-split": "most of the time goes into comparing the model's fields with the structure, and into the fingerprint that "
+    "tells whether a grouping fits a store; the peer runs at its best, in tree mode and with the collector off",
+    "nnx-merge": "each field of each struct is compared with the structure before a handle is moved",
+    "nnx-update": "an update changes two reference counts per leaf, of the new and of the old tensor, while the limit changes one; "
+    "and it reads both headers, to compare dtype and shape",
+    "nnx-update-module": "like the update of a store, and each field is also compared with the structure",
+    "unflatten-structs": "unflattening needs two passes: it checks all fields and leaves before it writes the first one, so that an "
+    "error changes nothing",
+    "unflatten-tree": "like structs, and each key of the structure is also compared with the key in the destination tree; the peer "
+    "creates new dicts and compares no keys",
+    "find-1000000-touched": "at this size the headers do not fit into a cache: reading one is a third cache miss, in addition to "
+    "the two of the bare map",
+    "bytes-map": "most of the memory on both sides is the tensor headers (dtype, shape, generation, counts), which do not depend "
+    "on the dictionary",
+    "bytes-numpy": "most of the memory on both sides is the array headers, which do not depend on the dictionary",
+    "bytes-torch": "most of leafstore's memory is the tensor headers, which do not depend on the dictionary",
+    "save-safetensors": "the peer returns when the bytes are in the page cache; leafstore returns when they are on the disk, so its "
+    "time is that of the disk",
+    "load-small": "the header and path of each tensor are checked, and no names repeat; most of the rest of the time is checksums",
+    "save-async-longest": "a call waits while another process uses the processor",
+    "open-one-cold": "the complete structure is read and checked before the leaf is read",
+    "open-list-names": "every key is a different string to check and print; the names in a model repeat",
 }
 
 
@@ -48,11 +50,11 @@ REASONS = {
 
 
 def calls():
-    opaque = Ours("LimitOpaqueCall", "one opaque call of a bare pointer")
-    ours = {n: Ours(f"BM_GroupAtCall/{n}", "each leaf of group.leaves() into an opaque call") for n in (1, 1000, 100000)}
+    opaque = Ours("LimitOpaqueCall", "a call of an opaque function with a pointer")
+    ours = {n: Ours(f"BM_GroupAtCall/{n}", "for (const Leaf& leaf : group.leaves()) opaque(leaf)") for n in (1, 1000, 100000)}
     inox = {
-        n: peer("Inox", "jax", "inox_group_at_call", "jax.tree_util.tree_flatten(arrays), arrays the dictionary of "
-                "inox.tree.partition(model, jax.Array)", statics=n)
+        n: peer("Inox", "jax", "inox_group_at_call", "jax.tree_util.tree_flatten(inox.tree.partition(model, jax.Array)[1])",
+                statics=n)
         for n in (1, 1000, 100000)
     }  # fmt: skip
     equinox = {
@@ -60,15 +62,15 @@ def calls():
                 statics=n)
         for n in (1, 1000, 100000)
     }  # fmt: skip
-    work = "a group of one tensor into a call, {} static leaves left behind"
+    work = "pass a group of one tensor to a function; static leaves outside the group: {}"
     return Scene(
         "calls",
-        "A group at a call",
+        "Pass a group to a function",
         (
             Row("call-inox", work.format("100,000"), ours[100000], (inox[100000],), target=0.02, most=20 * NS, limit=opaque),
             Row("call-equinox", work.format("100,000"), ours[100000], (equinox[100000],), target=0.00001, limit=opaque),
             Row("call-itself", work.format("1"), ours[1], (ours[100000],), target=(0.9, 1.1), limit=opaque,
-                note="against itself with 100,000: a group does not pay for what is left behind"),
+                note="compared with itself at 100,000: the time must not depend on leaves outside the group"),
             Row("call-inox-1", work.format("1"), ours[1], (inox[1],)),
             Row("call-inox-1000", work.format("1,000"), ours[1000], (inox[1000],)),
             Row("call-equinox-1", work.format("1"), ours[1], (equinox[1],)),
@@ -81,26 +83,31 @@ def calls():
 
 def steps():
     jit = {
-        form: peer("jax.jit", "jax", "jit_call", f"a compiled function of 9,000 arrays of 256 f32 {text}, which returns a number",
+        form: peer("jax.jit", "jax", "jit_call",
+                   f"a compiled function that takes 9,000 arrays of 256 f32 {text} and returns a scalar",
                    tensors=9000, form=form)
         for form, text in (("dictionary", "in a dictionary"), ("tuple", "in a tuple"), ("packed", "packed into one array"))
     }  # fmt: skip
-    many = Ours("BM_GroupOfManyAtCall/9000", "each leaf of group.leaves() into an opaque call")
-    pack = Ours("BM_PackAtCall/9000", "packed.span<float>() into an opaque call")
+    many = Ours("BM_GroupOfManyAtCall/9000", "for (const Leaf& leaf : group.leaves()) opaque(leaf)")
+    pack = Ours("BM_PackAtCall/9000", "opaque(packed.span<float>())")
     step = {
-        mflop: peer("jax.jit", "jax", "jit_step", f"a compiled step of {mflop / 1000:g} GFLOP, waited for", megaflops=mflop)
+        mflop: peer("jax.jit", "jax", "jit_step", f"a compiled step of {mflop / 1000:g} GFLOP, including the wait for its result",
+                    megaflops=mflop)
         for mflop in (2000, 20000)
     }
-    note = "a C++ call against a call of a compiled jax function: shows what the host does at each, not two ways to do one thing"
+    note = "compares the work of the host in a C++ call and in a call of a compiled jax function; they are not alternatives"
     return Scene(
         "steps",
         "What a step costs the host",
         (
-            Row("step-dictionary", "9,000 tensors of 256 into a call: a group", many, (jit["dictionary"],), quick=False, note=note),
-            Row("step-tuple", "9,000 tensors of 256 into a call: a group, a tuple", many, (jit["tuple"],), quick=False, note=note),
-            Row("step-packed", "the same numbers packed", pack, (jit["packed"],), note=note),
-            Row("step-device-2", "for scale: a step of 2 GFLOP on this processor", None, (step[2000],)),
-            Row("step-device-20", "for scale: a step of 20 GFLOP on this processor", None, (step[20000],)),
+            Row("step-dictionary", "pass 9,000 tensors of 256 elements to a function; jax: in a dictionary", many,
+                (jit["dictionary"],), quick=False, note=note),
+            Row("step-tuple", "pass 9,000 tensors of 256 elements to a function; jax: in a tuple", many, (jit["tuple"],),
+                quick=False, note=note),
+            Row("step-packed", "pass the same elements, packed into one buffer, to a function", pack, (jit["packed"],),
+                note=note),
+            Row("step-device-2", "for comparison: a step of 2 GFLOP on this processor", None, (step[2000],)),
+            Row("step-device-20", "for comparison: a step of 20 GFLOP on this processor", None, (step[20000],)),
         ),
         seconds=12.0,
         quick_seconds=2.0,
@@ -114,21 +121,22 @@ def partitions():
     inox = {
         kind: peer("Inox", "jax", "inox_partition", f"inox.tree.partition(model, *filters), filters: {text}", leaves=100000, kind=kind)
         for kind, text in (("types", "is static, is bf16, has rank 1"),
-                           ("classes", "three classes of nodes; its filters see no path, these take the leaves of the globs"))
+                           ("classes", "three classes of nodes that select the same leaves as the globs, because "
+                            "these filters do not see paths"))
     }  # fmt: skip
     equinox = peer("Equinox", "jax", "equinox_partition_twice",
-                   "eqx.partition(model, is_bf16), and eqx.partition(rest, has_rank_1)", leaves=100000)  # fmt: skip
-    inox_combine = peer("Inox", "jax", "inox_combine", "inox.tree.combine(treedef, *groups), four groups", leaves=100000,
+                   "eqx.partition(model, is_bf16), then eqx.partition(rest, has_rank_1)", leaves=100000)  # fmt: skip
+    inox_combine = peer("Inox", "jax", "inox_combine", "inox.tree.combine(treedef, *groups) with four groups", leaves=100000,
                         kind="classes")  # fmt: skip
-    equinox_combine = peer("Equinox", "jax", "equinox_combine", "eqx.combine(*groups), three groups", leaves=100000)
+    equinox_combine = peer("Equinox", "jax", "equinox_combine", "eqx.combine(*groups) with three groups", leaves=100000)
     types = Ours("BM_PartitionFresh/100000/0", "Partition(std::move(store), {IsStatic(), DTypeIs(DType::kBF16), RankIs(1)})")
     globs = Ours("BM_PartitionFresh/100000/1", 'Partition(std::move(store), {Glob("layers.*.attn.**"), '
                  'Glob("layers.*.mlp.up"), Glob("**.norm.*")})')  # fmt: skip
     plan = Ours("BM_PartitionByPlan/100000", "grouping.Split(std::move(store))")
     plan_copied = Ours("BM_PartitionByPlanCopied/100000", "grouping.Split(store)")
-    merge = Ours("BM_MergeMoved/100000", "MergeGroups(std::move(groups)), four groups")
-    merge_copied = Ours("BM_MergeCopied/100000", "MergeGroups(layout, groups), four groups")
-    work = "partition, fresh, 100,000 leaves, three filters by {}; store moved in"
+    merge = Ours("BM_MergeMoved/100000", "MergeGroups(std::move(groups)) with four groups")
+    merge_copied = Ours("BM_MergeCopied/100000", "MergeGroups(layout, groups) with four groups")
+    work = "partition 100,000 leaves with three {} filters, evaluated at each call; store moved"
     return Scene(
         "partitions",
         "Partition and merge",
@@ -137,11 +145,15 @@ def partitions():
             Row("partition-globs-inox", work.format("glob"), globs, (inox["classes"],), target=0.004, most=10 * MS, limit=MOVE),
             Row("partition-types-equinox", work.format("type"), types, (equinox,), target=0.03, limit=MOVE),
             Row("partition-globs-equinox", work.format("glob"), globs, (equinox,), target=0.03, limit=MOVE),
-            Row("plan-moved", "partition by plan, moved", plan, (inox["classes"],), target=0.001, most=2 * MS, limit=MOVE),
-            Row("plan-copied", "partition by plan, copied", plan_copied, (inox["classes"],), limit=COPY),
-            Row("merge-inox", "merge, moved", merge, (inox_combine,), target=0.003, most=3 * MS, limit=MOVE),
-            Row("merge-equinox", "merge, moved", merge, (equinox_combine,), target=0.04, limit=MOVE),
-            Row("merge-copied", "merge, copied", merge_copied, (inox_combine,), limit=COPY),
+            Row("plan-moved", "split 100,000 leaves with a compiled grouping; store moved", plan, (inox["classes"],),
+                target=0.001, most=2 * MS, limit=MOVE),
+            Row("plan-copied", "split 100,000 leaves with a compiled grouping; handles copied", plan_copied, (inox["classes"],),
+                limit=COPY),
+            Row("merge-inox", "merge four groups, 100,000 leaves; groups moved", merge, (inox_combine,), target=0.003,
+                most=3 * MS, limit=MOVE),
+            Row("merge-equinox", "merge four groups, 100,000 leaves; groups moved", merge, (equinox_combine,), target=0.04,
+                limit=MOVE),
+            Row("merge-copied", "merge four groups, 100,000 leaves; handles copied", merge_copied, (inox_combine,), limit=COPY),
         ),
         seconds=17.0,
         quick_seconds=15.0,
@@ -152,7 +164,7 @@ def modules():
     def nnx(call, text):
         return tuple(
             peer(f"Flax NNX{label}", "jax", call, text + option, variables=9000, graph=graph)
-            for label, option, graph in (("", "", True), (" (graph=False)", "; the model split with graph=False", False))
+            for label, option, graph in (("", "", True), (" (graph=False)", "; split with graph=False", False))
         )
 
     split = nnx("nnx_split", "nnx.split(model, Norm, ...)")
@@ -161,19 +173,21 @@ def modules():
     first = Ours("ModelSplitFirst/9000", "Flatten(std::move(model)), Partition(std::move(params), {Glob(...)})")
     return Scene(
         "modules",
-        "A module taken apart and put together",
+        "Split, merge and update a module",
         (
-            Row("nnx-split", "split of 9,000 variables in 1,000 blocks into two groups",
-                Ours("ModelSplit/9000", "FlattenLike(def, std::move(model)), grouping.Split(std::move(params))"), split, target=0.001,
-                limit=MOVE_9000, note="of a model whose structure is known and whose plan is made"),
-            Row("nnx-split-first", "the same, nothing known: structure made, filters asked", first, split, limit=MOVE_9000),
-            Row("nnx-merge", "merge of the groups into the module",
+            Row("nnx-split", "split a module of 9,000 variables in 1,000 blocks into two groups",
+                Ours("ModelSplit/9000", "FlattenLike(def, std::move(model)), grouping.Split(std::move(params))"), split,
+                target=0.001,
+                limit=MOVE_9000, note="with the structure of an earlier call and a compiled grouping"),
+            Row("nnx-split-first", "split a module for the first time: build the structure, evaluate the filters", first, split,
+                limit=MOVE_9000),
+            Row("nnx-merge", "merge the two groups into the module",
                 Ours("ModelMerge/9000", "MergeGroups(std::move(groups)), Unflatten(def, std::move(params), &model)"), merge,
                 target=0.001, limit=MOVE_9000),
-            Row("nnx-update", "update of all variables",
+            Row("nnx-update", "update all 9,000 variables",
                 Ours("ModelUpdate/9000", "Update(&params, others)"), update, target=0.001, limit=COPY_9000,
-                note="in the dictionary, which is what a program trains"),
-            Row("nnx-update-module", "the same, in the module itself",
+                note="in the store, which is what a program trains"),
+            Row("nnx-update-module", "update all 9,000 variables in the module itself",
                 Ours("ModelUpdateStructs/9000", "Unflatten(def, others, &model)"), update, target=0.001,
                 limit=COPY_9000),
         ),
@@ -206,15 +220,16 @@ def flattening():
             row("unflatten", "structs", structs, unflatten, 0.15, 0.5 * MS),
             row("flatten", "tree", tree, flatten, 0.5, 1.5 * MS),
             row("unflatten", "tree", tree, unflatten, 0.5, 1.5 * MS),
-            Row("flatten-first-structs", "the first flatten, which makes the structure: structs",
+            Row("flatten-first-structs", "flatten 9,000 leaves for the first time, building the structure; bound structs",
                 Ours("FlattenFirst/structs/9000", "FlattenTree(std::move(model))"), peers["flatten"], limit=MOVE_9000),
-            Row("flatten-first-tree", "the first flatten, which makes the structure: Tree",
+            Row("flatten-first-tree", "flatten 9,000 leaves for the first time, building the structure; dynamic Tree",
                 Ours("FlattenFirst/tree/9000", "FlattenTree(std::move(model))"), peers["flatten"], limit=MOVE_9000),
-            Row("treedef-equal", "equality of two structures of 9,000 leaves, made apart", Ours("TreeDefEqual/9000", "a == b"),
+            Row("treedef-equal", "compare two structures of 9,000 leaves that were built separately",
+                Ours("TreeDefEqual/9000", "a == b"),
                 (package["jax"]["equal"], package["optree"]["equal"]), target=0.01, limit=compare),
-            Row("treedef-hash", "hash of a structure of 9,000 leaves", Ours("TreeDefHash/9000", "absl::HashOf(def)"),
+            Row("treedef-hash", "hash a structure of 9,000 leaves", Ours("TreeDefHash/9000", "absl::HashOf(def)"),
                 (package["jax"]["hash"], package["optree"]["hash"]), target=0.01, limit=compare,
-                note="computed when a structure is made, which the row of the first flatten pays"),
+                note="computed when a structure is built, so the first flatten includes this cost"),
         ),
         seconds=6.0,
         quick_seconds=5.0,
@@ -226,8 +241,9 @@ def lookups():
         name = f"BM_Find/{leaves}/{touched}"
         ours = Ours(name, "store.Find(path)" + ("->generation()" if touched else ""), "ours_ns", NS)
         bare = Ours(name, "absl::flat_hash_map<absl::string_view, uint32_t>::find", "bare_ns", NS)
-        what = "found and its header read" if touched else "found"
-        return Row(f"find-{leaves}-{'touched' if touched else 'untouched'}", f"a leaf {what} by path among {leaves:,}, in random order",
+        what = " and read its header" if touched else ""
+        return Row(f"find-{leaves}-{'touched' if touched else 'untouched'}",
+                   f"find a leaf{what} by path among {leaves:,}, in random order",
                    ours, (bare,), target=1.5 if touched else 1.25, limit=bare, quick=leaves < 1_000_000)  # fmt: skip
 
     sizes = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -236,13 +252,14 @@ def lookups():
 
 def memory():
     ours = Ours("BytesPerLeaf/100000", "ParamStore with its index", "bytes/leaf")
-    in_map = Ours("BytesPerLeafOfMap/100000", "std::map<std::string, Leaf>, a handle of 8 bytes each", "bytes/leaf")
+    in_map = Ours("BytesPerLeafOfMap/100000", "std::map<std::string, Leaf>, with handles of 8 bytes", "bytes/leaf")
     python = {
-        arrays: peer(f"nested dict ({arrays})", "jax", "nested_dict_bytes", f"nested dicts of {arrays} arrays, growth of the process",
+        arrays: peer(f"nested dict ({arrays})", "jax", "nested_dict_bytes",
+                     f"memory growth of a process that creates nested dicts of {arrays} arrays",
                      leaves=100000, arrays=arrays)
         for arrays in ("numpy", "jax", "torch")
     }  # fmt: skip
-    work = "bytes a leaf beyond path text, handle and data; 100,000 leaves"
+    work = "bytes per leaf, not counting path text, handle and data; 100,000 leaves"
     return Scene(
         "memory",
         "Memory",
@@ -269,8 +286,8 @@ def optimizers():
     packed = Ours("BM_AdamWPacked", "adamw.Step(&packed, packed_grads, rate)")
     loose = Ours("BM_AdamWOneByOne", "adamw.Step(&params, grads, rate)")
     mixed = Ours("BM_AdamWPackedWithLooseGradients", "adamw.Step(&packed, grads, rate)")
-    memcpy = Ours("BM_MemcpyOfAsManyBytes", "a memcpy that moves as many bytes")
-    work = "AdamW over 9,000 tensors of 256 f32, one thread, {}"
+    memcpy = Ours("BM_MemcpyOfAsManyBytes", "a memcpy with the same memory traffic")
+    work = "AdamW step for 9,000 tensors of 256 f32 on one thread, {}"
     return Scene(
         "optimizers",
         "A step of AdamW",
@@ -278,7 +295,7 @@ def optimizers():
             Row("adamw-packed-list", work.format("packed"), packed, (listed,), target=0.05, limit=memcpy),
             Row("adamw-packed-flat", work.format("packed"), packed, (flat,), target=1.1, limit=memcpy),
             Row("adamw-loose-list", work.format("not packed"), loose, (listed,), target=0.15, limit=memcpy),
-            Row("adamw-mixed-list", work.format("packed, with loose gradients"), mixed, (listed,), limit=memcpy),
+            Row("adamw-mixed-list", work.format("packed, with separate gradients"), mixed, (listed,), limit=memcpy),
             Row("adamw-loose-foreach", work.format("not packed"), loose, (foreach,), limit=memcpy),
         ),
         seconds=5.0,
@@ -289,28 +306,32 @@ def optimizers():
 def snapshots(size):
     step = "StepAfterSnapshot"
     snapshot = Ours("SnapshotOfAll", "params.Snapshot()")
-    copy = Ours("CopyOfAll", "each tensor copied into memory as new")
-    beyond = Ours(step, "the first step after a snapshot, less a plain one", "beyond_ms", MS)
-    copied = Ours(step, "each tensor copied into memory as new", "copy_ms", MS)
-    pack_beyond = Ours("PackedStepAfterSnapshot", "the same of a pack", "beyond_ms", MS)
-    pack_copied = Ours("PackedStepAfterSnapshot", "one memcpy into memory as new", "copy_ms", MS)
-    fresh = Ours("LimitMemcpy/fresh:1", f"a memcpy of {size} into memory as new")
+    copy = Ours("CopyOfAll", "a copy of each tensor into new memory")
+    beyond = Ours(step, "the first step after a snapshot, minus a plain step", "beyond_ms", MS)
+    copied = Ours(step, "a copy of each tensor into new memory", "copy_ms", MS)
+    pack_beyond = Ours("PackedStepAfterSnapshot", "the first step of a pack after a snapshot, minus a plain step", "beyond_ms", MS)
+    pack_copied = Ours("PackedStepAfterSnapshot", "one memcpy into new memory", "copy_ms", MS)
+    fresh = Ours("LimitMemcpy/fresh:1", f"a memcpy of {size} into new memory")
     return Scene(
         "snapshots",
         "Snapshots",
         (
-            Row("snapshot", f"snapshot of 9,000 leaves, {size}", snapshot, (copy,), target=0.001),
-            Row("step-after-snapshot", "the first update of all leaves after it, beyond a plain one", beyond, (copied,), target=1.1,
+            Row("snapshot", f"take a snapshot of 9,000 leaves, {size} in total", snapshot, (copy,), target=0.001),
+            Row("step-after-snapshot", "first update of all leaves after a snapshot, minus a plain update", beyond, (copied,),
+                target=1.1,
                 limit=fresh),
-            Row("step-after-snapshot-packed", "the same of a pack", pack_beyond, (pack_copied,), target=1.1, limit=fresh),
-            Row("step-beside-save", "an update of all leaves while a save runs",
-                Ours("StepsBesideSaves/keep_memory:1", "optimizer.Step beside manager.SaveAsync"),
+            Row("step-after-snapshot-packed", "first update of a pack after a snapshot, minus a plain update", pack_beyond,
+                (pack_copied,), target=1.1, limit=fresh),
+            Row("step-beside-save", "update all leaves during a background save",
+                Ours("StepsBesideSaves/keep_memory:1", "optimizer.Step(...) during manager.SaveAsync"),
                 (Ours("StepsBesideSaves/keep_memory:1", "a plain step", "plain_ms", MS),), quick=False),
-            Row("save-async-call", "the call of SaveAsync", Ours("SaveAsyncCall", "manager.SaveAsync(step, items)", "call_us", US),
+            Row("save-async-call", "call SaveAsync", Ours("SaveAsyncCall", "manager.SaveAsync(step, items)", "call_us", US),
                 (copy,), most=200 * US),
-            Row("save-async-longest", "the longest of the nineteen calls after the first", Ours("SaveAsyncCall", "the same", "longest_us", US), most=200 * US),
-            Row("save-async-first", "the first after the model was made", Ours("SaveAsyncCall", "the same", "first_us", US),
-                note="malloc sorts what it had put off while 9,000 tensors were made: whoever asks for memory first pays that"),
+            Row("save-async-longest", "call SaveAsync: the longest of 19 calls after the first",
+                Ours("SaveAsyncCall", "manager.SaveAsync(step, items)", "longest_us", US), most=200 * US),
+            Row("save-async-first", "call SaveAsync: the first call after the model is created",
+                Ours("SaveAsyncCall", "manager.SaveAsync(step, items)", "first_us", US),
+                note="includes work that malloc deferred while the 9,000 tensors were created, and does at the next allocation"),
         ),
         most_rounds=5,
         seconds=28.0,
@@ -322,7 +343,7 @@ def snapshots(size):
 
 
 def growth_of(benchmark, text, counter=None):
-    """Time a leaf at 1,000,000 leaves over that at 10,000. A counter is a time a leaf already."""
+    """Returns the time per leaf at 1,000,000 leaves, divided by that at 10,000. Counters are times per leaf already."""
     def at(leaves):
         return Ours(benchmark.format(leaves), "", counter, NS if counter else 1.0)
 
@@ -348,11 +369,11 @@ def growths():
         "open-list": "CheckpointOpenAndList<BlocksDef>/{}",
         "snapshot": "BM_Snapshot/{}",
     }
-    text = "growth of the time a leaf from 10,000 to 1,000,000 leaves: "
+    text = "time per leaf at 1,000,000 leaves divided by that at 10,000: "
     rows = [
-        Row(f"growth-{name}", text + name.replace("-", ", "), growth_of(benchmark, benchmark), (copy,), target=1.3, limit=move,
-            unit="times", quick=name in ("partition-globs", "plan-moved", "merge-moved"),
-            note="against that of copying bare handles")
+        Row(f"growth-{name}", text + name.replace("-", ", ").replace("plan", "compiled grouping"), growth_of(benchmark, benchmark), (copy,),
+            target=1.3, limit=move, unit="times", quick=name in ("partition-globs", "plan-moved", "merge-moved"),
+            note="compared with the growth of copying bare handles")
         for name, benchmark in operations.items()
     ]  # fmt: skip
     for touched, name in ((0, "find"), (1, "find-touched")):
@@ -360,7 +381,7 @@ def growths():
         ours = growth_of(benchmark, benchmark, "ours_ns")
         bare = growth_of(benchmark, "the bare lookup", "bare_ns")
         rows.append(Row(f"growth-{name}", text + name.replace("-", ", "), ours, (bare,), target=1.3, unit="times",
-                        note="against that of the bare lookup"))  # fmt: skip
+                        note="compared with the growth of the bare lookup"))  # fmt: skip
     return Scene("growth", "Growth", tuple(rows), most_rounds=3, seconds=40.0, quick_seconds=10.0)
 
 

@@ -1,7 +1,7 @@
-"""Measures leafstore and its peers in turns, and writes the report. scripts/bench installs, builds and calls this.
+"""Measures leafstore and its peers alternately, and writes the report. scripts/bench installs, builds and calls this.
 
-Rounds. In each round of a scene every measure of it is taken once, all of leafstore's by one run of leafstore_bench; the
-order is turned round from one round to the next, so that what else the machine does meets all of them.
+A round of a scene samples each of its measures once. One run of leafstore_bench samples all measures of leafstore. The
+order is reversed in every second round, so that other load on the machine affects all measures.
 """
 
 import argparse
@@ -25,18 +25,18 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 
 def arguments(argv=None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--binary", required=True, help="leafstore_bench")
-    parser.add_argument("--out", required=True, help="the directory of the report")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--rows", default="", help="only rows (or scenes) whose name this regular expression finds")
-    parser.add_argument("--big-mib", type=int, default=1024, help="MiB of the models of many bytes")
-    parser.add_argument("--peer-seconds", type=float, default=0.25, help="for the samples of a peer's measure in a round")
-    parser.add_argument("--peer-samples", type=int, default=5, help="at most so many in a round")
-    parser.add_argument("--min-time", type=float, default=0.05, help="of a sample of leafstore_bench")
-    parser.add_argument("--minutes", type=float, default=25, help="fewer rounds, but three, where it would take longer")
-    parser.add_argument("--timeout", type=float, default=300, help="seconds after which a measure has failed")
-    parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--quick", action="store_true", help="said in the report; for the estimate")
+    parser.add_argument("--binary", required=True, help="path of leafstore_bench")
+    parser.add_argument("--out", required=True, help="directory for the report")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds per scene")
+    parser.add_argument("--rows", default="", help="regular expression: run only rows (or scenes) whose name matches")
+    parser.add_argument("--big-mib", type=int, default=1024, help="size of the large models in MiB")
+    parser.add_argument("--peer-seconds", type=float, default=0.25, help="time for the samples of one measure of a peer in a round")
+    parser.add_argument("--peer-samples", type=int, default=5, help="maximum number of samples of one measure of a peer in a round")
+    parser.add_argument("--min-time", type=float, default=0.05, help="minimum time in seconds for a sample of leafstore_bench")
+    parser.add_argument("--minutes", type=float, default=25, help="maximum time of the run: run fewer rounds (at least three) to stay below it")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds after which a measure fails")
+    parser.add_argument("--no-peers", action="store_true", help="do not measure the peers")
+    parser.add_argument("--quick", action="store_true", help="leave out slow rows, and note this in the report")
     return parser.parse_args(argv)
 
 
@@ -45,7 +45,7 @@ def say(text: str) -> None:
 
 
 def chosen(all_scenes: list[Scene], pattern: str, quick: bool) -> list[Scene]:
-    """The scenes with the rows that are wanted."""
+    """Returns the scenes, with only the selected rows."""
     wanted = re.compile(pattern)
     out = []
     for scene in all_scenes:
@@ -63,7 +63,7 @@ def rounds_of(scene: Scene, options: argparse.Namespace) -> int:
 
 
 def estimate(all_scenes: list[Scene], options: argparse.Namespace) -> float:
-    """Seconds, on the machine on which they were noted; peers' preparations are in the first round."""
+    """Returns the estimated seconds of a run. Adds a round, because the peers prepare their data in the first one."""
     if options.quick:
         return sum(scene.quick_seconds * options.rounds for scene in all_scenes)
     return sum(scene.seconds * (rounds_of(scene, options) + 1) for scene in all_scenes)
@@ -73,7 +73,7 @@ FEWEST_ROUNDS = 3
 
 
 def deadlines(all_scenes: list[Scene], options: argparse.Namespace) -> list[float]:
-    """For each scene the seconds from the beginning after which it gets no more than FEWEST_ROUNDS."""
+    """Returns for each scene the time since the start of the run, in seconds, after which it runs only FEWEST_ROUNDS."""
     whole = estimate(all_scenes, options)
     out, gone = [], 0.0
     for scene in all_scenes:
@@ -96,7 +96,7 @@ class Session:
         self.peers = Peers(options.out, environment, options.timeout)
 
     def run(self, scene: Scene, end: float) -> int:
-        """How many rounds it got until `end`, a time of time.monotonic()."""
+        """Runs the rounds of a scene until `end`, a value of time.monotonic(). Returns their number."""
         number = 0
         while number < rounds_of(scene, self.options) and (number < FEWEST_ROUNDS or time.monotonic() < end):
             self.round(scene, number)
@@ -110,7 +110,7 @@ class Session:
         parties = [[measure] for measure in measures if not isinstance(measure, Ours)]
         if self.options.no_peers:
             for [measure] in parties:
-                self.taken.fail(measure.key, "not asked (--no-peers)")
+                self.taken.fail(measure.key, "not measured (--no-peers)")
             parties = []
         parties.insert(0, ours)
         for party in parties if number % 2 == 0 else reversed(parties):
@@ -139,7 +139,7 @@ class Session:
 
     def take_peer(self, measure) -> None:
         if measure.key in self.taken.failures:
-            return  # once is enough
+            return  # do not retry
         try:
             collector = measure.makes_objects and not self.options.quick
             samples = self.peers.take(measure, self.options.peer_seconds, self.options.peer_samples, collector)
@@ -155,8 +155,8 @@ def measure_all(all_scenes: list[Scene], options: argparse.Namespace) -> dict:
              "rounds": options.rounds, "big_mib": options.big_mib, "peers_asked": not options.no_peers,
              "machine": machine.describe(TOP), "load_before": machine.load_average()}  # fmt: skip
     if about["load_before"] > 0.5 * about["machine"]["cores"]:
-        say(f"The load average is {about['load_before']}: something else runs on this machine, and figures will be off.")
-    say(f"About {in_words(estimate(all_scenes, options))} to go.")
+        say(f"Warning: the load average is {about['load_before']}; other programs on this machine will distort the figures.")
+    say(f"Estimated time: {in_words(estimate(all_scenes, options))}.")
     session = Session(options)
     scene_results = []
     try:
@@ -183,16 +183,16 @@ def main(argv=None) -> int:
     try:
         wanted = chosen(scenes(options.big_mib), options.rows, options.quick)
     except re.error as error:
-        say(f"--rows: '{options.rows}' is no regular expression: {error}")
+        say(f"--rows: '{options.rows}' is not a regular expression: {error}")
         return 2
     if not wanted:
-        say(f"--rows: no row's name has '{options.rows}' in it")
+        say(f"--rows: no name of a row or scene matches '{options.rows}'")
         return 2
     whole = measure_all(wanted, options)
     report.write(whole, options.out)
     drawn = plots.draw(whole, options.out)
     say(f"\n{report.verdict(whole)}")
-    say(f"Written: {os.path.join(options.out, 'report.json')}, report.md{', ' + str(drawn) + ' plots' if drawn else ''}")
+    say(f"Wrote {os.path.join(options.out, 'report.json')}, report.md{', ' + str(drawn) + ' plots' if drawn else ''}")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Samples of measures, taken in rounds, and what rows make of them."""
+"""The samples of measures, and the results of rows computed from them."""
 
 import statistics
 from typing import Optional, Sequence
@@ -7,13 +7,13 @@ from measures import Measure, Quotient, Row
 
 
 class Samples:
-    """All samples of all measures, by key, a list for each round; and why a measure has none. One that fails in any round has
-    none: what it took before must not stand for it, and rounds are paired by number."""
+    """The samples of all measures by key, a list for each round, and the reasons of failures. A measure that fails in any
+    round has no samples at all, because rounds of different measures are paired by index."""
 
     def __init__(self):
         self.rounds: dict[str, list[list[float]]] = {}
         self.failures: dict[str, str] = {}
-        # Of peers, taken with Python's garbage collector on.
+        # Samples of peers with Python's garbage collector on.
         self.with_collector: dict[str, list[float]] = {}
 
     def add(self, key: str, samples: list[float], with_collector: Sequence[float] = ()) -> None:
@@ -29,7 +29,7 @@ class Samples:
         self.with_collector.pop(key, None)
 
     def of(self, measure: Measure) -> list[list[float]]:
-        """By round; of a quotient one for each round that has both. Empty where there are none."""
+        """Returns the samples by round, or []. For a quotient, one value for each round in which both measures have samples."""
         if not isinstance(measure, Quotient):
             return self.rounds.get(measure.key, [])
         pairs = zip(self.of(measure.over), self.of(measure.under))
@@ -49,7 +49,7 @@ def median(samples: list[float]) -> float:
 
 
 def quartiles(samples: list[float]) -> tuple[float, float]:
-    """The middle half: from, to. Of fewer than four samples, all."""
+    """Returns the first and the third quartile; with fewer than four samples, the minimum and the maximum."""
     if len(samples) < 4:
         return min(samples), max(samples)
     first, _, third = statistics.quantiles(samples, n=4, method="inclusive")
@@ -57,14 +57,14 @@ def quartiles(samples: list[float]) -> tuple[float, float]:
 
 
 def spread(samples: list[float]) -> float:
-    """Half the width of the middle half, as a share of the median."""
+    """Returns half of the interquartile range, divided by the median."""
     middle = median(samples)
     low, high = quartiles(samples)
     return (high - low) / 2 / abs(middle) if middle else 0.0
 
 
 def ratios_by_round(ours: list[list[float]], theirs: list[list[float]]) -> list[float]:
-    """Of what was measured side by side."""
+    """Returns the ratio of the medians of each round."""
     return [median(a) / median(b) for a, b in zip(ours, theirs) if median(b) > 0]
 
 
@@ -80,7 +80,7 @@ def summary(samples: list[float]) -> dict:
 
 
 def side(measure: Measure, taken: Samples) -> dict:
-    """What the report says of a measure: its name, the call, its samples or why there are none."""
+    """Returns the entry of a measure in the report: its name, the call, and its samples or why it has none."""
     out = {"label": measure.label, "key": measure.key, "call": measure.text or measure.key}
     rounds = taken.of(measure)
     if measure.key in taken.with_collector:
@@ -91,7 +91,7 @@ def side(measure: Measure, taken: Samples) -> dict:
 
 
 def result_of(row: Row, taken: Samples) -> dict:
-    """A row of the report."""
+    """Returns the entry of a row in the report."""
     out = {"name": row.name, "work": row.work, "unit": row.unit, "note": row.note, "target": row.target, "most": row.most,
            "reason": row.reason}  # fmt: skip
     out["ours"] = side(row.ours, taken) if row.ours else None
@@ -109,7 +109,7 @@ def result_of(row: Row, taken: Samples) -> dict:
             out["ratio"] = ours["median"] / mine["median"]
             by_round = ratios_by_round(taken.of(row.ours), taken.of(fastest))
             out["ratio_low"], out["ratio_high"] = (min(by_round), max(by_round)) if by_round else (None, None)
-            # A peer that could not be asked might have been the fastest: no row is met by its absence.
+            # A peer that failed might have been the fastest, so without it a target does not count as met.
             everyone = len(measured) == len(row.peers)
             if row.target is not None and (everyone or not is_met(out["ratio"], row.target)):
                 out["met"] = is_met(out["ratio"], row.target)

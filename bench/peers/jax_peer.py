@@ -1,7 +1,7 @@
-"""jax's pytrees and what is built on them: Equinox, Inox, Flax NNX; and optree.
+"""jax's pytrees, the libraries based on them (Equinox, Inox, Flax NNX), and optree.
 
-Leaves of one dtype and shape are one array each: to Python that costs what different ones cost, and it is kinder to caches.
-Packages are imported where they are used, so that one that is missing fails its own rows alone.
+All leaves of one dtype and shape are the same array. For Python this costs the same, and it favours the peers, because more
+data fits into the caches. Packages are imported where they are used, so that a missing package affects only its own rows.
 """
 
 import os
@@ -21,7 +21,7 @@ DTYPES = {"f32": jnp.float32, "bf16": jnp.bfloat16}
 
 
 class Arrays:
-    """A value for each leaf; tensors are jax's arrays."""
+    """Converts leaves of trees.py to values; tensors become jax arrays."""
 
     def __init__(self):
         self.known = {}
@@ -37,13 +37,13 @@ class Arrays:
 
 
 def class_name(keys, children):
-    """The class of a node: that of its attribute's name, or of a block."""
+    """Returns the name of the class of a node, derived from the key of the node."""
     last = keys[-1] if keys else "model"
     return "Block" if isinstance(last, int) else last.capitalize()
 
 
-# Equinox and Inox: each node a module of a class of its own name, so that filters can ask for the class. Trees are made once:
-# no work changes them.
+# Equinox and Inox. Each node is a module whose class is named after its key, so that filters can select it by class. No work
+# changes a tree, so each is created once.
 
 
 @cached
@@ -76,7 +76,7 @@ def equinox_tree(model, count):
     return trees.containers(trees.MODELS[model](count), node, Arrays())
 
 
-# What a call pays for a group: the flattening of what is given to it.
+# Passing a group to a function: the function must flatten its argument.
 
 
 @work
@@ -98,7 +98,7 @@ def inox_group_at_call(statics):
 
 @work
 def jit_call(tensors, form):
-    """A compiled function of many arrays of 256 f32 that returns one number: what the call costs the host."""
+    """Calls a compiled function that takes arrays of 256 f32 and returns a scalar, which measures the host's work per call."""
     arrays = [] if form == "packed" else [jnp.full((256,), float(i)) for i in range(tensors)]
     if form == "packed":
         given = jnp.zeros((tensors * 256,))
@@ -115,7 +115,7 @@ def jit_call(tensors, form):
 
 @work
 def jit_step(megaflops):
-    """A device step of so much arithmetic, waited for: what the host can hide behind it."""
+    """Runs a device step of this much arithmetic and waits for it; the host can prepare the next step meanwhile."""
     n = 1024
     a = jnp.ones((n, n), jnp.float32)
     count = max(1, int(megaflops * 1e6 / (2 * n**3)))
@@ -133,7 +133,7 @@ def inox_filters(kind, classes):
             lambda x: isinstance(x, jax.Array) and x.dtype == jnp.bfloat16,
             lambda x: isinstance(x, jax.Array) and x.ndim == 1,
         ]
-    # Inox's filters see no path; the class of the nodes that the globs are about is what they can ask for.
+    # Inox's filters do not see paths, so they select the classes of the nodes that the globs match.
     return [classes["Attn"], classes["Mlp"], classes["Norm"]]
 
 
@@ -203,7 +203,7 @@ def nnx_model(variables):
 
 
 def nnx_options(nnx, graph):
-    """`graph` is an option of newer versions: False takes the module for a tree without shared nodes."""
+    """Returns the options for `graph`. False, an option of newer versions, means a tree without shared nodes."""
     return {} if graph else {"graph": False}
 
 
@@ -271,7 +271,7 @@ def _structures(leaves, package):
         import optree
 
         structure = optree.tree_structure
-    # Made apart, as of two checkpoints.
+    # Build two separate structures, as from two checkpoints.
     return [structure(trees.nested_dicts(trees.transformer(leaves), Arrays())) for _ in range(2)]
 
 
@@ -289,7 +289,7 @@ def treedef_hash(leaves, package):
 
 @work
 def nested_dict_bytes(leaves, arrays):
-    """In a process of its own: what was freed before would be taken again, and not seen."""
+    """Runs tree_bytes.py in a new process, because this one would reuse freed memory, which does not show as growth."""
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tree_bytes.py")
     out = subprocess.run([sys.executable, script, arrays, str(leaves)], check=True, capture_output=True, text=True)
     return Work(None, value=float(out.stdout))

@@ -1,4 +1,4 @@
-"""Orbax: its checkpointer for trees of arrays."""
+"""Orbax: StandardCheckpointer, its checkpointer for trees of arrays."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""PyTorch: fused optimizers, torch.save and torch.load, its distributed checkpoints (DCP), and safetensors for torch."""
+"""PyTorch: optimizers, torch.save and torch.load, distributed checkpoints (DCP), and safetensors for torch."""
 
 import os
 
@@ -9,7 +9,7 @@ from work import Work, cached, evict, file_path, remove, saved, sync_all, warm, 
 PACKAGES = ("torch", "safetensors", "numpy")
 
 
-# One step of AdamW over tensors of 256 f32, by one thread; or over the same numbers in one tensor.
+# One step of AdamW on one thread, for many tensors, or for the same elements in one tensor.
 
 
 def adamw(params, how):
@@ -46,7 +46,7 @@ def tensors_of(tensors, elements):
 
 
 def saver(format, state):
-    """A function of a path where there is nothing yet."""
+    """Returns a function that saves `state` to a path, which must not exist."""
     if format == "torch":
         return lambda path: torch.save(state, path)
     if format == "safetensors":
@@ -59,7 +59,7 @@ def saver(format, state):
 
 
 def loader(format, path, like):
-    """Loads all tensors in the way that the format's users are told to, into memory of their own unless it says mapped."""
+    """Returns a function that loads all tensors as the format's documentation recommends, into new memory unless mapped."""
     if format == "torch":
         return lambda: torch.load(path, weights_only=True)
     if format == "torch_mapped":

@@ -1,4 +1,4 @@
-"""Bytes a leaf of a nested dict in Python, beyond path text, handle and data: what the process grew by.
+"""Prints the memory growth of this process per leaf of nested dicts, not counting path text, handle and data.
 
 usage: tree_bytes.py numpy|jax|torch LEAVES
 """
@@ -12,7 +12,7 @@ import trees  # noqa: E402
 
 
 def maker(arrays):
-    """A function from a leaf of trees.py to (its value, bytes of its data)."""
+    """Returns a function that converts a leaf of trees.py to a value."""
     if arrays == "numpy":
         import ml_dtypes
         import numpy
@@ -57,7 +57,7 @@ def main() -> int:
     arrays, leaves = sys.argv[1], int(sys.argv[2])
     leaf = maker(arrays)
     warm_up = trees.nested_dicts(trees.transformer(100), leaf)
-    # Compact: the making of the tree itself must leave nothing behind, so one block after the other.
+    # Create one block at a time, so that creating the tree needs no temporary memory that would count as growth.
     one = trees.transformer(trees.LEAVES_PER_BLOCK)
     before = resident()
     made = [trees.nested_dicts([item._replace(keys=item.keys[2:]) for item in one], leaf)

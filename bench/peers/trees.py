@@ -1,9 +1,9 @@
-"""The models of bench/models.h, for the peers. Who changes one of them changes both: a test compares them.
+"""The models of bench/models.h, for the peers. Keep both files in sync; a test compares them.
 
-A model is a list of leaves in leafstore's order, each a path of keys and what it is. From that the peers' own containers are
-made: nested dicts here, their modules in the files of the peers.
+A model is a list of leaves in leafstore's order, each with a path of keys and a description. The peers create their
+containers from it: nested dicts in this file, modules in the files of the peers.
 
-usage: trees.py MODEL:LEAVES      prints what `leafstore_bench --print_model=MODEL:LEAVES` prints
+usage: trees.py MODEL:LEAVES      prints the same as `leafstore_bench --print_model=MODEL:LEAVES`
 """
 
 import sys
@@ -13,8 +13,8 @@ from typing import Any, Callable, NamedTuple
 class Leaf(NamedTuple):
     keys: tuple  # str or int, from the root
     spec: str  # "f32[2, 4]" or "static str"
-    value: Any = None  # of a static leaf
-    last: Any = None  # the last element of a tensor of f32
+    value: Any = None  # the value of a static leaf
+    last: Any = None  # the last element of an f32 tensor
 
     @property
     def dotted(self) -> str:
@@ -25,7 +25,7 @@ LEAVES_PER_BLOCK = 10
 
 
 def element(place):
-    """The number with this place in a model, or, of a numpy array of uint32, those with these places: in [-1, 1)."""
+    """Returns the element at this position in a model, in [-1, 1). Also accepts a numpy array of uint32 positions."""
     bits = (place * 0x9E3779B1) & 0xFFFFFFFF
     bits = bits ^ (bits >> 15)
     bits = (bits * 0x85EBCA6B) & 0xFFFFFFFF
@@ -34,7 +34,7 @@ def element(place):
 
 
 def filled(leaves: list[Leaf], elements: int) -> dict:
-    """A numpy array of so many f32 for each leaf, by its dotted path; elements are numbered on from leaf to leaf."""
+    """Returns a numpy array of `elements` f32 for each dotted path. The positions of elements continue from leaf to leaf."""
     import numpy as np
 
     def array(leaf: int):
@@ -80,7 +80,7 @@ MODELS: dict[str, Callable[[int], list[Leaf]]] = {
 
 
 def containers(leaves: list[Leaf], node: Callable[[tuple, dict], Any], leaf: Callable[[Leaf], Any]) -> Any:
-    """The tree of `leaves`: lists where keys are numbers; elsewhere what `node` makes of (keys from the root, children)."""
+    """Returns the tree of `leaves`: lists for integer keys, otherwise the results of `node(keys from the root, children)`."""
     root: dict = {}
     for item in leaves:
         at = root
@@ -100,7 +100,7 @@ def nested_dicts(leaves: list[Leaf], leaf: Callable[[Leaf], Any]) -> Any:
 
 
 def lines(name: str, leaves: int) -> list[str]:
-    """As `leafstore_bench --print_model`."""
+    """Returns the lines that `leafstore_bench --print_model` prints."""
     made = MODELS[name](leaves)
     return [f"{leaf.dotted}\t{leaf.spec}" + ("" if leaf.last is None else f"\t{leaf.last:.9g}") for leaf in made]
 

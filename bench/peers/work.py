@@ -1,16 +1,16 @@
-"""What a peer is asked to do, and how it is timed.
+"""Works of peers, and how they are timed.
 
-A file of a peer has functions marked with @work. Called with a row's arguments, one makes ready whatever the work needs and
-returns a Work; its `run` alone is timed.
+The file of a peer has functions marked with @work. Such a function takes the arguments of a row, prepares the data and
+returns a Work. Only its `run` is timed.
 
     @work
     def flatten(leaves):
         tree = make_tree(leaves)
         return Work(lambda: jax.tree_util.tree_flatten(tree))
 
-Timing is that of Python's timeit: the wall clock, with the garbage collector off, and so many calls in a loop that the clock
-does not matter. Their users run with the collector on, which costs peers that make many objects as much again: that is
-taken too, and shown beside, but it is the kinder figure that leafstore is compared with.
+Works are timed like Python's timeit does: by wall-clock time, with the garbage collector off, and with enough calls in a
+loop for the resolution of the clock. The collector can double the time of peers that create many objects, and their users
+run with it on. The report shows this time too, but compares leafstore with the lower time.
 """
 
 import functools
@@ -31,13 +31,13 @@ def work(function):
 
 class Work(NamedTuple):
     run: Optional[Callable[[], Any]]
-    before: Optional[Callable[[], Any]] = None  # of each sample, not timed; then a sample is one call
-    after: Optional[Callable[[], Any]] = None  # the same
-    close: Optional[Callable[[], Any]] = None  # at the end: removes files
-    value: Optional[float] = None  # instead of a time: bytes, say
+    before: Optional[Callable[[], Any]] = None  # called before each sample, not timed; makes each sample one call
+    after: Optional[Callable[[], Any]] = None  # like `before`, but called after each sample
+    close: Optional[Callable[[], Any]] = None  # called at the end, to remove files
+    value: Optional[float] = None  # the result, if it is not a time but, for example, bytes
 
 
-SHORTEST = 0.02  # seconds that a sample of a loop takes at least
+SHORTEST = 0.02  # minimum seconds for a sample of several calls
 
 
 def _timed(run: Callable[[], Any], loops: int) -> float:
@@ -57,7 +57,7 @@ def _one_sample(task: Work, loops: int) -> float:
 
 
 def _loops_for(task: Work) -> int:
-    """So many that a sample takes SHORTEST. Runs the task: what is made at a first call is there afterwards."""
+    """Returns the number of calls for a sample of SHORTEST seconds. Runs the task, and so also its one-time work."""
     loops = 1
     while (seconds := _timed(task.run, loops)) < SHORTEST and loops < 1 << 24:
         loops = max(loops * 2, int(loops * SHORTEST / max(seconds, 1e-9)))
@@ -65,7 +65,7 @@ def _loops_for(task: Work) -> int:
 
 
 class Timer:
-    """Takes samples of one Work. The first call of all is not among them, where more than one is asked for."""
+    """Takes samples of one Work. Does not return the first one if more than one is requested."""
 
     LONG = 0.1
 
@@ -74,7 +74,7 @@ class Timer:
         self.loops = 0
 
     def samples(self, seconds: float, most: int) -> list[float]:
-        """At least one, then more until there are `most` or `seconds` are over."""
+        """Returns at least one sample, at most `most`, and takes no more after `seconds`."""
         if self.task.value is not None:
             return [self.task.value]
         gc.collect()
@@ -86,7 +86,7 @@ class Timer:
                 self.loops = 1 if alone else _loops_for(self.task)
                 first = _one_sample(self.task, self.loops)
                 if first > self.LONG and most == 1:
-                    return [first]  # who wants one sample alone has no time for a second that is as long
+                    return [first]  # only one sample is requested, and a second one would take as long
             end = time.perf_counter() + seconds
             while not out or (len(out) < most and time.perf_counter() < end):
                 out.append(_one_sample(self.task, self.loops))
@@ -95,7 +95,7 @@ class Timer:
             gc.enable()
 
     def sample_with_collector(self) -> list[float]:
-        """One more, as its users run it."""
+        """Returns one more sample, with the garbage collector on."""
         if self.task.value is not None:
             return []
         gc.collect()
@@ -103,7 +103,7 @@ class Timer:
 
 
 def directory() -> str:
-    """Where files go: the file system that leafstore_bench measures too."""
+    """Returns the directory for files, the same as in leafstore_bench."""
     return os.environ.get("TMPDIR") or "/tmp"
 
 
@@ -111,43 +111,44 @@ _numbers = itertools.count()
 
 
 def file_path(name: str) -> str:
-    """A path of its own at each call."""
+    """Returns a new path at each call."""
     return os.path.join(directory(), f"leafstore-bench-{os.getpid()}-{next(_numbers)}-{name}")
 
 
 def remove(path: str) -> None:
-    """A file or a directory, if it is there."""
+    """Removes a file or a directory, if it exists."""
     if os.path.isdir(path):
         shutil.rmtree(path)
     elif os.path.exists(path):
         os.remove(path)
 
 
-# What several works share until the scene ends: models, and files to load. Each would otherwise have its own, and files that
-# should be warm would drive each other out of the page cache.
+# Models and files that works share until the scene ends. Otherwise each work would have its own, and their files would evict
+# each other from the page cache.
 
 _caches: list = []
 _saved: dict = {}
 
 
 def cached(function):
-    """functools.cache, emptied by forget()."""
+    """Like functools.cache, but forget() clears the cache."""
     made = functools.cache(function)
     _caches.append(made)
     return made
 
 
 def saved(name: str, key: tuple, write: Callable[[str], Any]) -> str:
-    """The path of a file or directory that `write(path)` made at the first call with this key; it is on the disk."""
+    """Returns the path of a file or directory on the disk. The first call with a key creates it with `write(path)`."""
     if key not in _saved:
         path = file_path(name)
-        _saved[key] = path  # before it is written: what a failure leaves is removed too
+        _saved[key] = path  # set before writing, so that forget() also removes what a failed write leaves
         write(path)
         os.sync()
     return _saved[key]
 
 
 def forget() -> None:
+    """Clears the caches and removes the saved files."""
     for made in _caches:
         made.cache_clear()
     paths = list(_saved.values())
@@ -157,14 +158,14 @@ def forget() -> None:
 
 
 def files_of(path: str) -> list[str]:
-    """A file itself, or all files below a directory."""
+    """Returns the path itself if it is a file, or else all files below the directory."""
     if not os.path.isdir(path):
         return [path]
     return [os.path.join(at, name) for at, _, names in os.walk(path) for name in names]
 
 
 def sync_all(path: str) -> None:
-    """What the peers do not do: each file and each directory reaches the disk."""
+    """Syncs each file and each directory to the disk, which the peers do not do themselves."""
     places = files_of(path) + [os.path.dirname(path)] + ([at for at, _, _ in os.walk(path)] if os.path.isdir(path) else [])
     for place in places:
         fd = os.open(place, os.O_RDONLY)
@@ -184,7 +185,7 @@ def warm(path: str) -> None:
 
 
 def evict(path: str) -> None:
-    """Takes the pages of a file, or of all files of a directory, out of the page cache."""
+    """Evicts the pages of a file, or of all files of a directory, from the page cache."""
     for place in files_of(path):
         fd = os.open(place, os.O_RDONLY)
         try:

@@ -1,10 +1,14 @@
-"""A peer in a process of its own, that stays: it is imported once, and asked in turn with leafstore.
+"""Runs one peer in a process that imports it once and answers requests until its input ends.
 
-usage: worker.py PEER, one of the files <peer>_peer.py beside this
+usage: worker.py PEER        the peer is in the file PEER_peer.py next to this one
 
-Speaks lines of JSON. In: {"call": NAME, "args": {...}, "seconds": S, "most": N, "collector": BOOL} takes samples, {"drop":
-true} forgets what was made ready (and its files), the end of input ends. Out, one line each: {"ok": true, "samples": [...],
-"with_collector": [...]} or {"ok": false, "error": "..."}; {"ok": true, "ready": {package: version}} comes first of all.
+Reads one JSON object per line:
+
+  {"call": NAME, "args": {...}, "seconds": S, "most": N, "collector": BOOL}   takes samples of a work
+  {"drop": true}                                                              releases prepared data and removes its files
+
+Writes one JSON object per line: first {"ok": true, "ready": {package: version}}, then for each request {"ok": true,
+"samples": [...], "with_collector": [...]} or {"ok": false, "error": "..."}.
 """
 
 import importlib
@@ -30,7 +34,7 @@ class Peer:
         if key not in self.timers:
             make = work.WORKS.get(request["call"])
             if make is None:
-                raise ValueError(f"no work is called {request['call']!r}")
+                raise ValueError(f"unknown work: {request['call']!r}")
             self.timers[key] = work.Timer(make(**request["args"]))
         timer = self.timers[key]
         answer = {"ok": True, "samples": timer.samples(request["seconds"], request["most"])}
@@ -61,7 +65,7 @@ def versions(packages: tuple) -> dict:
 
 
 def main() -> int:
-    # Whatever a library prints goes to the log; answers have the real standard output for themselves.
+    # Redirect standard output to the log, so that output of libraries cannot mix with the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 
@@ -70,7 +74,7 @@ def main() -> int:
 
     try:
         module = importlib.import_module(sys.argv[1] + "_peer")
-    except BaseException as error:  # noqa: BLE001: whatever an import of others' code ends with
+    except BaseException as error:  # noqa: BLE001: imported code may raise anything
         traceback.print_exc()
         answer({"ok": False, "error": error_text(error)})
         return 1
@@ -79,7 +83,7 @@ def main() -> int:
     for line in sys.stdin:
         try:
             answer(peer.ask(json.loads(line)))
-        except Exception as error:  # noqa: BLE001: a row that fails is marked, the others go on
+        except Exception as error:  # noqa: BLE001: mark this row as failed, and go on
             traceback.print_exc()
             answer({"ok": False, "error": error_text(error)})
     peer.drop()

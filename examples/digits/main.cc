@@ -22,11 +22,7 @@ namespace digits {
 namespace {
 
 namespace fs = std::filesystem;
-using leafstore::CheckpointItem;
-using leafstore::CheckpointManager;
-using leafstore::RestoredCheckpoint;
-using leafstore::Retention;
-using leafstore::SkippedCheckpoint;
+using namespace leafstore;
 using Clock = std::chrono::steady_clock;
 
 struct Arguments {
@@ -41,10 +37,10 @@ struct Arguments {
 
 constexpr char kExamples[] = R"(
 Examples:
-  digits --checkpoint-dir run                  train; a checkpoint of step 45 is
-                                               run/step-00000000000000000045.leaf
-  digits --checkpoint-dir run --resume         go on where the newest of them ends
-  leafstore inspect run/step-*2700.leaf        look at what was learnt)";
+  digits --checkpoint-dir run              trains; step 45 is saved as
+                                           run/step-00000000000000000045.leaf
+  digits --checkpoint-dir run --resume     continues from the newest checkpoint
+  leafstore inspect run/step-*2700.leaf    shows the parameters of step 2700)";
 
 absl::Status IoError(const fs::path& path, const std::error_code& error) {
   return absl::ErrnoToStatus(error.value(), path.string());
@@ -57,10 +53,9 @@ absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   if (error) return IoError(arguments.checkpoint_dir, error);
   Retention retention;
   if (arguments.keep > 0) retention = {.last = arguments.keep, .best = 1, .metric = "accuracy"};
-  return CheckpointManager::Open(arguments.checkpoint_dir,
-                                 {.retention = std::move(retention),
-                                  .incremental = true,
-                                  .when_busy = leafstore::WhenBusy::kWait});
+  return CheckpointManager::Open(
+      arguments.checkpoint_dir,
+      {.retention = std::move(retention), .incremental = true, .when_busy = WhenBusy::kWait});
 }
 
 absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
@@ -71,9 +66,9 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
   for (const SkippedCheckpoint& skipped : newest.skipped) {
     // Training must not overwrite a checkpoint of a newer leafstore, for example.
     if (!absl::IsDataLoss(skipped.why)) return skipped.why;
-    std::fprintf(stderr, "digits: passed over: %s\n", std::string(skipped.why.message()).c_str());
+    std::fprintf(stderr, "digits: skipped: %s\n", std::string(skipped.why.message()).c_str());
   }
-  std::printf("going on from %s\n", newest.reader.path().c_str());
+  std::printf("resuming from %s\n", newest.reader.path().c_str());
   return trainer;
 }
 
@@ -83,13 +78,13 @@ absl::StatusOr<Trainer> StartOrResume(const Arguments& arguments, const Split* d
   if (steps.empty()) return Trainer::Start(arguments.settings, data);
   if (arguments.resume) return Resume(arguments, data, manager);
   return absl::AlreadyExistsError(absl::StrCat(
-      arguments.checkpoint_dir, " has checkpoints of a run (", manager.PathOf(steps.back()),
-      "): say --resume to go on with it, or choose another directory"));
+      arguments.checkpoint_dir, " has checkpoints already (the newest is ",
+      manager.PathOf(steps.back()), "); use --resume to continue, or another directory"));
 }
 
-std::string GroupsText(const leafstore::Groups& groups) {
+std::string GroupsText(const Groups& groups) {
   std::string text;
-  for (const leafstore::Group& group : groups) {
+  for (const Group& group : groups) {
     absl::StrAppend(&text, text.empty() ? "" : " ", group.name(), ":", group.slots().size());
   }
   return text;
@@ -122,10 +117,9 @@ absl::Status Train(const Arguments& arguments, CheckpointManager* manager, Train
     if (!save && !trainer->epoch_ended()) continue;
     const Result test = trainer->Test();
     if (save) {
-      LEAFSTORE_ASSIGN_OR_RETURN(std::vector<CheckpointItem> items, trainer->Items());
-      const leafstore::StepInfo info = {.metrics = {{"accuracy", test.Accuracy()}}};
+      const StepInfo info = {.metrics = {{"accuracy", test.Accuracy()}}};
       LEAFSTORE_RETURN_IF_ERROR(
-          manager->SaveAsync(trainer->step(), std::move(items), info).status());
+          manager->SaveAsync(trainer->step(), trainer->Items(), info).status());
       saved_to = manager->PathOf(trainer->step());
     }
     if (!trainer->epoch_ended()) continue;
@@ -139,7 +133,7 @@ absl::Status Run(const Arguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const Split data, LoadDigits(arguments.data));
   LEAFSTORE_ASSIGN_OR_RETURN(CheckpointManager manager, OpenCheckpoints(arguments));
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, StartOrResume(arguments, &data, manager));
-  std::printf("%d images to train on, %d to test; %ld epochs, %d thread(s)\n", data.train.size(),
+  std::printf("%d images to train on, %d to test; %ld epochs, %d threads\n", data.train.size(),
               data.test.size(), static_cast<long>(trainer.settings().epochs), arguments.threads);
   absl::Status status = Train(arguments, &manager, &trainer);
   status.Update(manager.Wait());  // the last save
@@ -152,27 +146,29 @@ absl::Status Run(const Arguments& arguments) {
 int Main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app(
-      "Trains a small network on 8x8 images of handwritten digits, in three groups with an "
-      "optimizer each, and saves checkpoints while it goes on training.");
+      "Trains a small network on 8x8 images of handwritten digits. The parameters are in named "
+      "groups, each with its own optimizer. Checkpoints are saved while training continues.");
   app.footer(kExamples);
-  app.add_option("--data", arguments.data, "images: lines of 64 pixels and a class, may be gzipped")
+  app.add_option("--data", arguments.data,
+                 "file of images: 64 pixels and a class per line, plain or gzipped")
       ->capture_default_str();
-  app.add_option("--checkpoint-dir", arguments.checkpoint_dir, "where checkpoints are written")
+  app.add_option("--checkpoint-dir", arguments.checkpoint_dir, "directory for checkpoints")
       ->capture_default_str();
-  app.add_option("--epochs", arguments.settings.epochs, "passes over the training images")
+  app.add_option("--epochs", arguments.settings.epochs, "number of passes over the training images")
       ->check(CLI::Range(1, 9999))
       ->capture_default_str();
   app.add_flag("--resume", arguments.resume,
-               "go on from the newest checkpoint that is whole, if there is one");
+               "continue from the newest intact checkpoint, if any exists");
   app.add_option("--save-every", arguments.save_every,
-                 "steps from one checkpoint to the next (default: after every epoch)")
+                 "steps between checkpoints (default: save after every epoch)")
       ->check(CLI::Range(1, 1000000));
   app.add_option("--keep", arguments.keep,
-                 "so many of the newest checkpoints stay, and the best (default: all)")
+                 "number of newest checkpoints to keep, besides the best (default: all)")
       ->check(CLI::Range(1, 1000000));
-  app.add_option("--seed", arguments.settings.seed, "of the weights, the order, and the shifts")
+  app.add_option("--seed", arguments.settings.seed,
+                 "seed of the weights, the order of images, and their shifts")
       ->capture_default_str();
-  app.add_option("--threads", arguments.threads, "the result is the same with any number")
+  app.add_option("--threads", arguments.threads, "number of threads; does not change the result")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);

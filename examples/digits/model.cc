@@ -7,11 +7,10 @@
 #include "leafstore/core/status_macros.h"
 
 namespace digits {
-namespace {
 
-using leafstore::DType;
-using leafstore::MutableTensor;
-using leafstore::Tensor;
+using namespace leafstore;
+
+namespace {
 
 // Returns a normally distributed value, computed from two uniform ones (Box and Muller, 1958). The
 // distribution of the standard library may differ between implementations.
@@ -42,7 +41,7 @@ absl::StatusOr<Block> MakeBlock(int64_t hidden, std::mt19937_64* random) {
 
 }  // namespace
 
-absl::StatusOr<Model> MakeModel(int64_t hidden, int blocks, std::mt19937_64* random) {
+absl::StatusOr<Model> MakeModel(int64_t hidden, int64_t blocks, std::mt19937_64* random) {
   Model model;
   model.hidden = hidden;
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor embedding, RandomWeight(hidden, kPixels, random));
@@ -50,7 +49,7 @@ absl::StatusOr<Model> MakeModel(int64_t hidden, int blocks, std::mt19937_64* ran
   model.reconstruct.weight = model.embed.weight;  // tied: one leaf, one path, saved once
   LEAFSTORE_ASSIGN_OR_RETURN(model.embed.bias, Constant(hidden, 0));
   LEAFSTORE_ASSIGN_OR_RETURN(model.reconstruct.bias, Constant(kPixels, 0));
-  for (int i = 0; i < blocks; ++i) {
+  for (int64_t i = 0; i < blocks; ++i) {
     LEAFSTORE_ASSIGN_OR_RETURN(Block block, MakeBlock(hidden, random));
     model.blocks.push_back(std::move(block));
   }

@@ -71,7 +71,7 @@ struct Model {
 
 // Returns a new model. Weights have a normal distribution of variance 2 / inputs, scales are 1, and
 // the rest is 0.
-absl::StatusOr<Model> MakeModel(int64_t hidden, int blocks, std::mt19937_64* random);
+absl::StatusOr<Model> MakeModel(int64_t hidden, int64_t blocks, std::mt19937_64* random);
 
 }  // namespace digits
 

@@ -9,60 +9,70 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/store/view.h"
 
 namespace digits {
 
-using leafstore::ParamStore;
-using leafstore::Slot;
-using leafstore::TreeDef;
+using namespace leafstore;
 
 using RowVector = Eigen::RowVectorXf;
 using Column = Eigen::VectorXf;
 using ConstMatrix = Eigen::Map<const Matrix>;
 using ConstRow = Eigen::Map<const RowVector>;
 
-absl::StatusOr<Slots> Slots::Create(const TreeDef& def) {
-  const leafstore::Layout layout(def);
+namespace {
+
+absl::StatusOr<BlockSlots> FindBlock(const Layout& layout, const std::string& path) {
+  BlockSlots s;
+  LEAFSTORE_ASSIGN_OR_RETURN(s.weight, layout.Get(path + ".weight"));
+  LEAFSTORE_ASSIGN_OR_RETURN(s.bias, layout.Get(path + ".bias"));
+  LEAFSTORE_ASSIGN_OR_RETURN(s.scale, layout.Get(path + ".norm.scale"));
+  LEAFSTORE_ASSIGN_OR_RETURN(s.shift, layout.Get(path + ".norm.shift"));
+  return s;
+}
+
+// Looks up the slots. error NotFound: the structure is not that of a Model.
+absl::StatusOr<Slots> FindSlots(const Layout& layout) {
   Slots slots;
   LEAFSTORE_ASSIGN_OR_RETURN(slots.embed_weight, layout.Get(".embed.weight"));
   LEAFSTORE_ASSIGN_OR_RETURN(slots.embed_bias, layout.Get(".embed.bias"));
   LEAFSTORE_ASSIGN_OR_RETURN(slots.head_weight, layout.Get(".head.weight"));
   LEAFSTORE_ASSIGN_OR_RETURN(slots.head_bias, layout.Get(".head.bias"));
   LEAFSTORE_ASSIGN_OR_RETURN(slots.reconstruct_bias, layout.Get(".reconstruct.bias"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::NodeId blocks, def.Find(".blocks"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, layout.def());
+  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId blocks, def.Find(".blocks"));
   for (uint32_t i = 0; i < def.child_count(blocks); ++i) {
-    const std::string block = absl::StrCat(".blocks[", i, "]");
-    BlockSlots s;
-    LEAFSTORE_ASSIGN_OR_RETURN(s.weight, layout.Get(block + ".weight"));
-    LEAFSTORE_ASSIGN_OR_RETURN(s.bias, layout.Get(block + ".bias"));
-    LEAFSTORE_ASSIGN_OR_RETURN(s.scale, layout.Get(block + ".norm.scale"));
-    LEAFSTORE_ASSIGN_OR_RETURN(s.shift, layout.Get(block + ".norm.shift"));
-    slots.blocks.push_back(s);
+    LEAFSTORE_ASSIGN_OR_RETURN(BlockSlots block,
+                               FindBlock(layout, absl::StrCat(".blocks[", i, "]")));
+    slots.blocks.push_back(block);
   }
   return slots;
 }
 
-absl::StatusOr<Network> Network::Create(const ParamStore& params) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, params.layout().def());
-  LEAFSTORE_ASSIGN_OR_RETURN(Slots slots, Slots::Create(def));
-  const auto number = [&params](absl::string_view path) -> absl::StatusOr<double> {
-    LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::Leaf* leaf, params.Get(path));
-    if (const double* value = leaf->is_value() ? leaf->value().As<double>() : nullptr)
-      return *value;
-    return absl::InvalidArgumentError(absl::StrCat("at ", path, ": expected a static float"));
-  };
-  LEAFSTORE_ASSIGN_OR_RETURN(const double epsilon, number(".blocks[0].norm.epsilon"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const double weight, number(".reconstruct.loss_weight"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const leafstore::Leaf* bias, params.Get(".embed.bias"));
-  return Network(std::move(slots), static_cast<int>(bias->tensor().element_count()),
-                 static_cast<float>(epsilon), static_cast<float>(weight));
+// Returns the value of a static leaf.
+absl::StatusOr<float> GetFloat(const ParamStore& params, absl::string_view path) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const Leaf* leaf, params.Get(path));
+  const double* value = leaf->is_value() ? leaf->value().As<double>() : nullptr;
+  if (value != nullptr) return static_cast<float>(*value);
+  return absl::InvalidArgumentError(absl::StrCat("at ", path, ": expected a static float"));
 }
 
-Network::Params Network::View(const leafstore::Groups& groups) {
+}  // namespace
+
+absl::StatusOr<Network> Network::Create(const ParamStore& params) {
+  Network network;
+  LEAFSTORE_ASSIGN_OR_RETURN(network.slots_, FindSlots(params.layout()));
+  LEAFSTORE_ASSIGN_OR_RETURN(network.epsilon_, GetFloat(params, ".blocks[0].norm.epsilon"));
+  LEAFSTORE_ASSIGN_OR_RETURN(network.reconstruct_weight_,
+                             GetFloat(params, ".reconstruct.loss_weight"));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Leaf* bias, params.Get(".embed.bias"));
+  network.hidden_ = static_cast<int>(bias->tensor().element_count());
+  return network;
+}
+
+Network::Params Network::View(const Groups& groups) {
   Params view(groups.grouping().layout().size(), nullptr);
-  for (leafstore::Slot slot = 0; slot < view.size(); ++slot) {
-    const leafstore::Leaf* const leaf = groups.FindSlot(slot);
+  for (Slot slot = 0; slot < view.size(); ++slot) {
+    const Leaf* const leaf = groups.FindSlot(slot);
     if (leaf == nullptr || !leaf->is_tensor()) continue;
     view[slot] = reinterpret_cast<const float*>(leaf->tensor().raw_data());
   }
@@ -207,7 +217,7 @@ absl::StatusOr<Result> Network::Train(const Params& params, const Dataset& batch
   run(0);
   for (std::thread& worker : workers) worker.join();
 
-  LEAFSTORE_ASSIGN_OR_RETURN(leafstore::MutableLeaves open, gradients->MutateAll());
+  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves open, gradients->MutateAll());
   for (uint32_t place = 0; place < open.size(); ++place) {
     if (!open.leaf(place).is_tensor()) continue;
     LEAFSTORE_ASSIGN_OR_RETURN(const absl::Span<float> numbers, open.GetSpan<float>(place));
@@ -219,11 +229,7 @@ absl::StatusOr<Result> Network::Train(const Params& params, const Dataset& batch
     }
   }
   Result total;
-  for (const Shard& shard : shards) {
-    total.loss += shard.result.loss;
-    total.correct += shard.result.correct;
-    total.count += shard.result.count;
-  }
+  for (const Shard& shard : shards) total += shard.result;
   return total;
 }
 

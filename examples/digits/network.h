@@ -13,10 +13,8 @@
 #include <Eigen/Core>
 
 #include "leafstore/select/groups.h"
-#include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/bind/fields.h"
-#include "leafstore/treedef/treedef.h"
 
 namespace digits {
 
@@ -27,9 +25,6 @@ struct BlockSlots {
 struct Slots {
   leafstore::Slot embed_weight, embed_bias, head_weight, head_bias, reconstruct_bias;
   std::vector<BlockSlots> blocks;
-
-  // Looks up the slots. error NotFound: the structure is not that of a Model.
-  static absl::StatusOr<Slots> Create(const leafstore::TreeDef& def);
 };
 
 // The result for a set of images.
@@ -42,10 +37,18 @@ struct Result {
 
   double MeanLoss() const { return loss / count; }
   double Accuracy() const { return static_cast<double>(correct) / count; }
+
+  Result& operator+=(const Result& other) {
+    loss += other.loss;
+    correct += other.correct;
+    count += other.count;
+    return *this;
+  }
 };
 
 class Network {
  public:
+  Network() = default;  // may only be assigned to or destroyed
   // Returns a network for models with the structure and static leaves of `params` (sizes, epsilon,
   // weight of the second loss). error NotFound, InvalidArgument: not a complete store of a Model.
   static absl::StatusOr<Network> Create(const leafstore::ParamStore& params);
@@ -69,20 +72,14 @@ class Network {
   struct Activations;
   struct Shard;
 
-  Network(Slots slots, int hidden, float epsilon, float reconstruct_weight)
-      : slots_(std::move(slots)),
-        hidden_(hidden),
-        epsilon_(epsilon),
-        reconstruct_weight_(reconstruct_weight) {}
-
   Activations Forward(const Params& params, const Matrix& images) const;
   Result Losses(const Activations& a, const Dataset& data) const;
   void Backward(const Params& params, const Dataset& data, int batch_size, Shard* shard) const;
 
   Slots slots_;
-  int hidden_;
-  float epsilon_;
-  float reconstruct_weight_;
+  int hidden_ = 0;
+  float epsilon_ = 0;
+  float reconstruct_weight_ = 0;
 };
 
 }  // namespace digits

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <numeric>
-#include <sstream>
+#include <random>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,10 +11,8 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/numeric/ops.h"
-#include "leafstore/optim/clip.h"
 #include "leafstore/optim/schedule.h"
-#include "leafstore/select/grouping.h"
-#include "leafstore/store/flatten.h"
+#include "leafstore/select/partition.h"
 
 namespace digits {
 
@@ -21,164 +20,133 @@ using namespace leafstore;
 
 namespace {
 
-std::string ToText(const std::mt19937_64& random) {
-  std::ostringstream text;
-  text << random;
-  return text.str();
-}
+// What random numbers are used for.
+enum class Purpose { kWeights, kOrder, kShifts };
 
-absl::StatusOr<std::mt19937_64> FromText(const std::string& text) {
-  std::istringstream in(text);
-  std::mt19937_64 random;
-  if (in >> random) return random;
-  return absl::InvalidArgumentError("the random state cannot be read");
+// Returns the generator for one use. It depends only on its arguments, so a resumed run needs no
+// saved state.
+std::mt19937_64 RandomFor(Purpose purpose, int64_t index, const Settings& settings) {
+  std::seed_seq seed = {settings.seed, static_cast<int64_t>(purpose), index};
+  return std::mt19937_64(seed);
 }
 
 // Returns shuffled rows. The shuffle of the standard library may differ between implementations.
-std::vector<int> ShuffledRows(int count, std::mt19937_64* random) {
+std::vector<int> ShuffledRows(int count, std::mt19937_64 random) {
   std::vector<int> rows(static_cast<size_t>(count));
   std::iota(rows.begin(), rows.end(), 0);
-  for (size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[(*random)() % i]);
+  for (size_t i = rows.size(); i > 1; --i) std::swap(rows[i - 1], rows[random() % i]);
   return rows;
-}
-
-absl::StatusOr<Progress> LoadProgress(const CheckpointReader& checkpoint) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, checkpoint.GetDef("progress"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, checkpoint.Load("progress"));
-  return Unflatten<Progress>(def, store);
-}
-
-absl::Status CheckSameRun(const Progress& progress, const Settings& settings, const Split& data,
-                          const std::string& path) {
-  if (!(progress.settings == settings)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path, ": expected a run of ", settings.epochs, " epochs with seed ",
-                     settings.seed, " and otherwise these settings, found one of ",
-                     progress.settings.epochs, " with seed ", progress.settings.seed));
-  }
-  const int count = progress.trained.count;
-  if (count > 0 && count <= data.train.size()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(path, ": expected a run with ", data.train.size(),
-                                                 " images to train on, found one that is at image ",
-                                                 count, " of an epoch"));
-}
-
-absl::StatusOr<Grouping> GroupingOf(const ParamStore& params, bool frozen) {
-  if (!frozen) {
-    return Grouping::Compile(params, {{"no_decay", HasTag("no_decay")}, {"weights", Rest()}});
-  }
-  return Grouping::Compile(
-      params,
-      {{"frozen", Glob("embed.**")}, {"no_decay", HasTag("no_decay")}, {"weights", Rest()}});
 }
 
 // Returns whether the embedding is frozen in this epoch.
 bool FrozenIn(int64_t epoch, const Settings& settings) { return epoch < settings.epochs / 2; }
 
+// The groups while the embedding is frozen, and afterwards.
+std::vector<NamedFilter> GroupFilters(bool frozen) {
+  if (!frozen) return {{"no_decay", HasTag("no_decay")}, {"weights", Rest()}};
+  return {{"frozen", Glob("embed.**")}, {"no_decay", HasTag("no_decay")}, {"weights", Rest()}};
+}
+
+absl::Status CheckSameRun(const Progress& found, const Progress& expected,
+                          const std::string& path) {
+  const Settings& settings = expected.settings;
+  if (!(found.settings == settings)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": expected a run of ", settings.epochs, " epochs with seed ",
+                     settings.seed, " and otherwise these settings, found one of ",
+                     found.settings.epochs, " with seed ", found.settings.seed));
+  }
+  if (found.images == expected.images) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(path, ": expected a run with ", expected.images,
+                                                 " images to train on, found one with ",
+                                                 found.images));
+}
+
 }  // namespace
 
-absl::StatusOr<Trainer> Trainer::Create(const Settings& settings, const Split* data,
-                                        Groups groups) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups.Merge());
-  LEAFSTORE_ASSIGN_OR_RETURN(Network network, Network::Create(params));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore gradients, ZerosLike(params));
-  const RuleMap rules = {{"no_decay", Adam{}},
-                         {"weights", AdamW{.weight_decay = settings.weight_decay}}};
-  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerSet optimizers, OptimizerSet::Create(rules, groups));
-  return Trainer(std::move(network), std::move(groups), std::move(optimizers), std::move(gradients),
-                 data);
+absl::Status Trainer::Init() {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups_.Merge());
+  LEAFSTORE_ASSIGN_OR_RETURN(network_, Network::Create(params));
+  LEAFSTORE_ASSIGN_OR_RETURN(gradients_, ZerosLike(params));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      optimizers_,
+      OptimizerSet::Create(
+          {{"no_decay", Adam{}}, {"weights", AdamW{.weight_decay = settings().weight_decay}}},
+          groups_));
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Trainer> Trainer::Start(const Settings& settings, const Split* data) {
-  std::mt19937_64 random(static_cast<uint64_t>(settings.seed));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      Model model, MakeModel(settings.hidden, static_cast<int>(settings.blocks), &random));
+  Trainer trainer(settings, data);
+  std::mt19937_64 random = RandomFor(Purpose::kWeights, 0, settings);
+  LEAFSTORE_ASSIGN_OR_RETURN(Model model, MakeModel(settings.hidden, settings.blocks, &random));
   LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, Flatten(std::move(model)));
-  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
-                             GroupingOf(flat.params, FrozenIn(0, settings)));
-  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, grouping.Split(std::move(flat.params)));
-  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, Create(settings, data, std::move(groups)));
-  trainer.progress_.settings = settings;
-  trainer.random_ = random;
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      trainer.groups_, Partition(std::move(flat.params), GroupFilters(FrozenIn(0, settings))));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.Init());
   return trainer;
 }
 
 absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* data,
                                         const CheckpointReader& checkpoint) {
-  LEAFSTORE_ASSIGN_OR_RETURN(Progress progress, LoadProgress(checkpoint));
-  LEAFSTORE_RETURN_IF_ERROR(CheckSameRun(progress, settings, *data, checkpoint.path()));
-  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, checkpoint.LoadGroups("params"));
-  LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer, Create(settings, data, std::move(groups)));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<NamedStore> state, checkpoint.LoadItems("optimizer"));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(std::move(state)));
-  trainer.progress_ = std::move(progress);
-  LEAFSTORE_ASSIGN_OR_RETURN(trainer.random_, FromText(trainer.progress_.random));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::mt19937_64 epoch_random,
-                             FromText(trainer.progress_.epoch_random));
-  trainer.order_ = ShuffledRows(data->train.size(), &epoch_random);
+  Trainer trainer(settings, data);
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto progress, checkpoint.LoadAs<Progress>("progress"));
+  LEAFSTORE_RETURN_IF_ERROR(CheckSameRun(progress, trainer.progress_, checkpoint.path()));
+  trainer.progress_ = progress;
+  LEAFSTORE_ASSIGN_OR_RETURN(trainer.groups_, checkpoint.LoadGroups("params"));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.Init());
+  LEAFSTORE_ASSIGN_OR_RETURN(auto optimizer_state, checkpoint.LoadItems("optimizer"));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(std::move(optimizer_state)));
   return trainer;
 }
 
-// Moves the embedding to the other groups. Their optimizers keep the state of their leaves, and
-// start from zero for the leaves of the embedding.
-absl::Status Trainer::Unfreeze() {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore params, groups_.Merge());
-  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping unfrozen, GroupingOf(params, /*frozen=*/false));
-  return optimizers_.Regroup(unfrozen, &groups_).status();
-}
-
-absl::Status Trainer::BeginEpoch() {
-  const bool was_frozen = groups_.Find("frozen") != nullptr;
-  if (was_frozen && !FrozenIn(epoch(), settings())) LEAFSTORE_RETURN_IF_ERROR(Unfreeze());
-  progress_.trained = {};
-  progress_.epoch_random = ToText(random_);
-  order_ = ShuffledRows(data_->train.size(), &random_);
-  return absl::OkStatus();
-}
-
-// Returns the next images of this epoch.
-Dataset Trainer::NextBatch() {
-  const auto begin = order_.begin() + progress_.trained.count;
-  const auto count = std::min<std::ptrdiff_t>(settings().batch_size, order_.end() - begin);
-  return ShiftedBatch(data_->train, std::vector<int>(begin, begin + count), &random_);
+int64_t Trainer::StepsPerEpoch() const {
+  return (progress_.images + settings().batch_size - 1) / settings().batch_size;
 }
 
 double Trainer::LearningRate() const {
-  const int64_t steps_per_epoch =
-      (data_->train.size() + settings().batch_size - 1) / settings().batch_size;
   return WarmupCosine({.peak = settings().learning_rate,
                        .end = settings().learning_rate / 100,
-                       .warmup_steps = steps_per_epoch,
-                       .total_steps = steps_per_epoch * settings().epochs})(step());
+                       .warmup_steps = StepsPerEpoch(),
+                       .total_steps = StepsPerEpoch() * settings().epochs})(step());
+}
+
+// Returns the next images of this epoch.
+Dataset Trainer::NextBatch() const {
+  std::vector<int> rows =
+      ShuffledRows(data_->train.size(), RandomFor(Purpose::kOrder, epoch(), settings()));
+  const auto begin = rows.begin() + step() % StepsPerEpoch() * settings().batch_size;
+  const auto count = std::min<std::ptrdiff_t>(settings().batch_size, rows.end() - begin);
+  std::mt19937_64 random = RandomFor(Purpose::kShifts, step(), settings());
+  return ShiftedBatch(data_->train, std::vector<int>(begin, begin + count), &random);
 }
 
 absl::Status Trainer::Step(int threads) {
-  if (step() == 0 || epoch_ended()) LEAFSTORE_RETURN_IF_ERROR(BeginEpoch());
+  if (step() % StepsPerEpoch() == 0) progress_.trained = {};
+  // The embedding joins the other groups. Their optimizers keep the state of their leaves, and
+  // start from zero for the leaves of the embedding.
+  if (groups_.Find("frozen") != nullptr && !FrozenIn(epoch(), settings())) {
+    LEAFSTORE_RETURN_IF_ERROR(optimizers_.Regroup(GroupFilters(false), &groups_).status());
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(
       const Result result,
       network_.Train(Network::View(groups_), NextBatch(), threads, &gradients_));
-  LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(gradients_));
-  LEAFSTORE_ASSIGN_OR_RETURN(const double scale, ClipScale(norm, settings().max_gradient_norm));
   LEAFSTORE_RETURN_IF_ERROR(
-      optimizers_.Step(&groups_, gradients_, {.lr = LearningRate(), .grad_scale = scale}));
-  progress_.trained.loss += result.loss;
-  progress_.trained.correct += result.correct;
-  progress_.trained.count += result.count;
+      ClipByGlobalNorm(&gradients_, settings().max_gradient_norm, {.error_if_nonfinite = true})
+          .status());
+  LEAFSTORE_RETURN_IF_ERROR(optimizers_.Step(&groups_, gradients_, {.lr = LearningRate()}));
+  progress_.trained += result;
   ++progress_.step;
-  if (epoch_ended()) ++progress_.epoch;
   return absl::OkStatus();
 }
 
 Result Trainer::Test() const { return network_.Evaluate(Network::View(groups_), data_->test); }
 
-absl::StatusOr<std::vector<CheckpointItem>> Trainer::Items() const {
-  Progress progress = progress_;
-  progress.random = ToText(random_);
-  LEAFSTORE_ASSIGN_OR_RETURN(Flattened flat, Flatten(std::move(progress)));
+std::vector<CheckpointItem> Trainer::Items() const {
   std::vector<CheckpointItem> items;
   items.emplace_back("params", groups_);
   items.emplace_back("optimizer", optimizers_.state());
-  items.emplace_back("progress", std::move(flat.params));
+  items.emplace_back("progress", progress_);
   return items;
 }
 

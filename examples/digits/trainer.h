@@ -6,15 +6,12 @@
 //   weights    the rest: AdamW with weight decay
 //
 // A checkpoint, possible after any step, holds the parameters with the names of their groups, the
-// state of the optimizers, and the Progress of the trainer. A run that resumes from it produces the
+// state of the optimizers, and the Progress of the trainer. A run that resumes from it computes the
 // same bits as an uninterrupted run, with any number of threads.
 #ifndef LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 #define LEAFSTORE_EXAMPLES_DIGITS_TRAINER_H_
 
 #include <cstdint>
-#include <random>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,10 +20,7 @@
 #include "network.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
-#include "leafstore/checkpoint/reader.h"
 #include "leafstore/optim/optimizer_set.h"
-#include "leafstore/select/groups.h"
-#include "leafstore/treedef/bind/fields.h"
 
 namespace digits {
 
@@ -42,38 +36,36 @@ struct Settings {
   double max_gradient_norm = 1.0;
   LEAFSTORE_FIELDS(epochs, seed, hidden, blocks, batch_size, learning_rate, weight_decay,
                    max_gradient_norm)
-  LEAFSTORE_TYPE_NAME("Settings")
 
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-// The progress of a run: everything needed to resume in the middle of an epoch.
+// The progress of a run: everything needed to resume in the middle of an epoch. No state of a random
+// generator is part of it, since each step has a generator of its own.
 struct Progress {
-  int64_t epoch = 0;         // epochs done
-  int64_t step = 0;          // steps done
-  Result trained;            // in the epoch of the last step; its count is the position in it
-  std::string random;        // std::mt19937_64, in the form of its operator<<
-  std::string epoch_random;  // at the start of the epoch; determines the order of images
   Settings settings;
-  LEAFSTORE_FIELDS(epoch, step, trained, random, epoch_random, settings)
-  LEAFSTORE_TYPE_NAME("Progress")
+  int64_t images = 0;  // in each epoch
+  int64_t step = 0;    // steps done
+  Result trained;      // in the epoch of the last step
+  LEAFSTORE_FIELDS(settings, images, step, trained)
 };
 
 class Trainer {
  public:
   // Starts a new run. `data` must outlive it.
   static absl::StatusOr<Trainer> Start(const Settings& settings, const Split* data);
-  // Resumes the run of a checkpoint. error: as CheckpointReader, Unflatten; InvalidArgument: the
-  // run has other settings, or its position in the epoch exceeds the count of images.
+  // Resumes the run of a checkpoint. error: as CheckpointReader; InvalidArgument: the run has other
+  // settings or other images.
   static absl::StatusOr<Trainer> Resume(const Settings& settings, const Split* data,
                                         const leafstore::CheckpointReader& checkpoint);
 
   const Settings& settings() const { return progress_.settings; }
-  int64_t epoch() const { return progress_.epoch; }
   int64_t step() const { return progress_.step; }
+  // Returns the epochs done.
+  int64_t epoch() const { return step() / StepsPerEpoch(); }
   // Return whether the last step ended an epoch, and the run.
-  bool epoch_ended() const { return progress_.trained.count == data_->train.size(); }
-  bool done() const { return progress_.epoch >= settings().epochs; }
+  bool epoch_ended() const { return step() > 0 && step() % StepsPerEpoch() == 0; }
+  bool done() const { return epoch() >= settings().epochs; }
   // Returns the result for the images of this epoch so far, at the time of training on them.
   const Result& trained() const { return progress_.trained; }
   const leafstore::Groups& groups() const { return groups_; }
@@ -84,32 +76,24 @@ class Trainer {
   Result Test() const;
 
   // Returns the complete state as snapshots: no tensor is copied until a step writes it. O(leaves).
-  absl::StatusOr<std::vector<leafstore::CheckpointItem>> Items() const;
+  std::vector<leafstore::CheckpointItem> Items() const;
 
  private:
-  Trainer(Network network, leafstore::Groups groups, leafstore::OptimizerSet optimizers,
-          leafstore::ParamStore gradients, const Split* data)
-      : network_(std::move(network)),
-        groups_(std::move(groups)),
-        optimizers_(std::move(optimizers)),
-        gradients_(std::move(gradients)),
-        data_(data) {}
+  Trainer(const Settings& settings, const Split* data)
+      : data_(data), progress_({.settings = settings, .images = data->train.size()}) {}
 
-  static absl::StatusOr<Trainer> Create(const Settings& settings, const Split* data,
-                                        leafstore::Groups groups);
-  absl::Status Unfreeze();
-  absl::Status BeginEpoch();
-  Dataset NextBatch();
+  // Makes everything that depends on the parameters, which are in groups_.
+  absl::Status Init();
+  int64_t StepsPerEpoch() const;
   double LearningRate() const;
+  Dataset NextBatch() const;
 
+  const Split* data_;
+  Progress progress_;
   Network network_;
   leafstore::Groups groups_;
   leafstore::OptimizerSet optimizers_;
   leafstore::ParamStore gradients_;  // of the full model
-  const Split* data_;
-  Progress progress_;
-  std::mt19937_64 random_;
-  std::vector<int> order_;  // the order of the images in this epoch
 };
 
 }  // namespace digits

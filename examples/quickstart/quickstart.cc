@@ -3,7 +3,7 @@
 #include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/numeric/ops.h"
 #include "leafstore/optim/optimizer_set.h"
-#include "leafstore/select/groups.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 
 using namespace leafstore;
@@ -33,11 +33,10 @@ static absl::Status Run() {
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore gradients, ZerosLike(flat.params));  // yours to compute
 
   // Filters split the parameters into named groups.
-  LEAFSTORE_ASSIGN_OR_RETURN(Grouping grouping,
-                             Grouping::Compile(flat.params, {{"frozen", Glob("embed.**")},
-                                                             {"biases", Glob("**.bias")},
-                                                             {"weights", Rest()}}));
-  LEAFSTORE_ASSIGN_OR_RETURN(Groups groups, grouping.Split(std::move(flat.params)));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      Groups groups,
+      Partition(std::move(flat.params),
+                {{"frozen", Glob("embed.**")}, {"biases", Glob("**.bias")}, {"weights", Rest()}}));
   for (const Group& group : groups) {
     const ParamStore& leaves = group.store();
     for (uint32_t i = 0; i < leaves.size(); ++i) {

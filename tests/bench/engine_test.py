@@ -1,4 +1,4 @@
-"""The processes that take samples: whatever a peer does wrong is a marked row, never the end of the run."""
+"""Tests of the processes that take samples. A failing peer marks its rows, but never ends the run."""
 
 import json
 import os
@@ -33,29 +33,29 @@ class PeersTest(unittest.TestCase):
             self.assertGreaterEqual(sample, 0.01)
         self.assertEqual(with_collector, [])
 
-    def test_with_the_collector_is_a_sample_more(self):
+    def test_collector_adds_one_sample(self):
         self.assertEqual(len(self.take(fake("sleep", seconds=0.001), collector=True)[1]), 1)
 
-    def test_a_value_is_given_as_it_is(self):
+    def test_a_value_is_returned_unchanged(self):
         self.assertEqual(self.take(fake("weighs", bytes_of_it=123.5))[0], [123.5])
 
-    def test_what_a_peer_prints_is_no_answer(self):
+    def test_output_of_a_peer_is_not_an_answer(self):
         self.assertGreater(min(self.take(fake("prints"))[0]), 0)
         self.assertEqual(self.take(fake("weighs", bytes_of_it=1.0))[0], [1.0])
 
-    def test_an_error_is_one_line_and_the_process_goes_on(self):
+    def test_an_error_is_one_line_and_the_process_continues(self):
         with self.assertRaisesRegex(MeasureError, "of two lines$"):
             self.take(fake("fails"))
-        with self.assertRaisesRegex(MeasureError, "no work is called 'nothing'"):
+        with self.assertRaisesRegex(MeasureError, "unknown work: 'nothing'"):
             self.take(fake("nothing"))
         self.assertEqual(self.take(fake("weighs", bytes_of_it=1.0))[0], [1.0])
 
-    def test_a_peer_that_dies_is_begun_again_for_the_next_measure(self):
+    def test_a_peer_that_dies_is_restarted_for_the_next_measure(self):
         with self.assertRaisesRegex(MeasureError, "ended without an answer"):
             self.take(fake("dies"))
         self.assertEqual(self.take(fake("weighs", bytes_of_it=1.0))[0], [1.0])
 
-    def test_a_peer_that_hangs_is_ended(self):
+    def test_a_peer_that_hangs_is_killed(self):
         self.peers.timeout = 2
         with self.assertRaisesRegex(MeasureError, "took over 2 s"):
             self.take(fake("hangs"))
@@ -63,7 +63,7 @@ class PeersTest(unittest.TestCase):
 
     def test_a_peer_that_cannot_be_imported_fails_each_of_its_measures(self):
         for _ in range(2):
-            with self.assertRaisesRegex(MeasureError, "absent cannot be begun: .*absent_peer"):
+            with self.assertRaisesRegex(MeasureError, "absent cannot be started: .*absent_peer"):
                 self.take(fake("sleep", worker="absent"))
 
     def test_drop_removes_files(self):
@@ -81,7 +81,7 @@ class PeersTest(unittest.TestCase):
 
 
 class GoogleBenchmarkTest(unittest.TestCase):
-    def test_times_and_counters_are_found_under_the_name_without_suffixes(self):
+    def test_times_and_counters_are_found_by_the_name_without_suffixes(self):
         output = json.dumps({"benchmarks": [
             {"name": "A/1/manual_time", "real_time": 2.5, "time_unit": "us", "ours_ns": 30.0},
             {"name": "B<C>/iterations:1/manual_time", "real_time": 7.0, "time_unit": "ms"},
@@ -92,15 +92,15 @@ class GoogleBenchmarkTest(unittest.TestCase):
         for value, expected in zip(found.values(), (2.5e-6, 30e-9, 7e-3)):
             self.assertAlmostEqual(value, expected, delta=1e-12)
 
-    def test_what_failed_or_is_not_there_is_left_out(self):
+    def test_failed_and_missing_benchmarks_are_left_out(self):
         output = json.dumps({"benchmarks": [{"name": "A", "error_occurred": True, "real_time": 0, "time_unit": "ns"}]})
         self.assertEqual(samples_of(output, [Ours("A"), Ours("B"), Ours("A", "", "none")]), {})
 
-    def test_no_json_is_an_error(self):
+    def test_output_without_json_is_an_error(self):
         with self.assertRaisesRegex(MeasureError, "no JSON"):
             samples_of("Segmentation fault", [Ours("A")])
 
-    def test_a_filter_takes_names_with_signs_of_regular_expressions(self):
+    def test_a_filter_escapes_regular_expression_characters(self):
         self.assertIn("A<b::c>/1", filter_for(["A<b::c>/1"]))
         self.assertIn(r"x\.y\(z\)", filter_for(["x.y(z)"]))
 

@@ -1,4 +1,4 @@
-"""A peer for the tests: works, prints where it should not, fails, hangs, dies."""
+"""A peer for the tests, with works that succeed, print to standard output, fail, hang, or exit."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ def sleep(seconds):
 
 @work
 def prints():
-    print("this must not be taken for an answer")
+    print("this is not an answer")
     sys.stdout.flush()
     return Work(lambda: os.write(1, b'{"ok": true}\n'))
 

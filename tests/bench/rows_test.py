@@ -1,4 +1,4 @@
-"""The rows as data: every benchmark and every work that they name is there, and both sides have the same models."""
+"""Tests of the rows: the benchmarks and works that they name exist, and both sides have the same models."""
 
 import ast
 import os
@@ -19,7 +19,7 @@ def output(*arguments):
 
 
 def works_of(worker):
-    """Name to parameters, of the functions marked with @work; read, since importing needs the peer."""
+    """Returns the parameters of the functions marked with @work, by name. Parses the file: importing it needs the peer."""
     with open(os.path.join(PEERS, f"{worker}_peer.py"), encoding="utf-8") as file:
         module = ast.parse(file.read())
     return {
@@ -34,17 +34,17 @@ class RowsTest(unittest.TestCase):
         names = [row.name for scene in scenes() for row in scene.rows] + [scene.name for scene in scenes()]
         self.assertEqual(sorted(names), sorted(set(names)))
 
-    def test_reasons_are_of_rows_with_a_target(self):
+    def test_reasons_belong_to_rows_with_a_target(self):
         wanted = {row.name for scene in scenes() for row in scene.rows if row.target is not None or row.most is not None}
         self.assertEqual(set(REASONS) - wanted, set())
 
-    def test_every_benchmark_is_one_of_leafstore_bench(self):
+    def test_every_benchmark_exists_in_leafstore_bench(self):
         there = {SUFFIXES.sub("", name) for name in output("--benchmark_list_tests").splitlines()}
         named = {m.benchmark for scene in scenes() for m in scene.measures() if isinstance(m, Ours)}
         self.assertGreater(len(named), 80)
         self.assertEqual(named - there, set())
 
-    def test_every_work_is_one_of_its_peer_and_takes_these_arguments(self):
+    def test_every_work_exists_and_accepts_its_arguments(self):
         peers = {m for scene in scenes() for m in scene.measures() if isinstance(m, Peer)}
         self.assertGreater(len(peers), 60)
         for peer in peers:
@@ -57,7 +57,7 @@ class RowsTest(unittest.TestCase):
                 self.assertLessEqual(set(parameters[: len(parameters) - defaults]), set(given))
                 self.assertTrue(peer.text)
 
-    def test_every_row_with_a_ratio_wanted_has_a_peer(self):
+    def test_every_row_with_a_target_ratio_has_a_peer(self):
         for scene in scenes():
             for row in scene.rows:
                 with self.subTest(row.name):
@@ -73,7 +73,7 @@ class RowsTest(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(output(f"--print_model={name}:{leaves}").splitlines(), trees.lines(name, leaves))
 
-    def test_a_tree_has_the_leaves_that_it_was_made_of(self):
+    def test_a_tree_contains_its_leaves(self):
         tree = trees.nested_dicts(trees.transformer(20), lambda leaf: leaf.spec)
         self.assertEqual(tree["layers"][1]["attn"]["q"], "f32[2, 4]")
         self.assertEqual(tree["layers"][0]["rate"], "static float")

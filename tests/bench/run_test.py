@@ -1,4 +1,4 @@
-"""The harness as a whole, with the real leafstore_bench on a few small rows."""
+"""Tests of the complete harness with leafstore_bench, on a few small rows."""
 
 import json
 import os
@@ -32,9 +32,9 @@ class RunTest(unittest.TestCase):
         self.assertAlmostEqual(found["ratio"], found["ours"]["median"] / found["peers"][0]["median"])
         self.assertIn(found["met"], (True, False))
         self.assertIsNone(rows["call-inox"]["met"])
-        self.assertEqual(rows["call-inox"]["peers"][0]["failed"], "not asked (--no-peers)")
+        self.assertEqual(rows["call-inox"]["peers"][0]["failed"], "not measured (--no-peers)")
         with open(os.path.join(self.directory.name, "report.md"), encoding="utf-8") as file:
-            self.assertIn("a group of one tensor into a call, 1 static leaves left behind", file.read())
+            self.assertIn("pass a group of one tensor to a function; static leaves outside the group: 1", file.read())
 
     def test_files_are_saved_loaded_and_removed(self):
         files = os.path.join(self.directory.name, "files")
@@ -54,19 +54,19 @@ class RunTest(unittest.TestCase):
             for row in scene["rows"]:
                 self.assertIn("ended with 1", row["ours"]["failed"])
 
-    def test_every_scene_has_its_share_of_the_time(self):
+    def test_every_scene_gets_its_share_of_the_time(self):
         options = run.arguments(["--binary", BINARY, "--out", self.directory.name, "--minutes", "10"])
         ends = run.deadlines(run.scenes(), options)
         self.assertEqual(ends, sorted(ends))
         self.assertAlmostEqual(ends[-1], 600)
 
-    def test_a_run_that_takes_too_long_gets_fewer_rounds_but_three(self):
+    def test_a_run_that_takes_too_long_has_only_three_rounds(self):
         self.assertEqual(self.run_with("--rows", "^find-100-untouched$", "--rounds", "9", "--minutes", "0"), 0)
         [scene] = self.report()["scenes"]
         self.assertEqual(scene["rounds"], 3)
         self.assertEqual(len(scene["rows"][0]["ours"]["samples"]), 3)
 
-    def test_no_row_is_an_error(self):
+    def test_a_run_without_rows_is_an_error(self):
         self.assertEqual(self.run_with("--rows", "no such row"), 2)
         self.assertEqual(self.run_with("--rows", "("), 2)
 

@@ -1,4 +1,4 @@
-"""Statistics of the harness: what a row makes of its samples."""
+"""Tests of the statistics of the harness: the results that rows compute from samples."""
 
 import unittest
 
@@ -10,7 +10,7 @@ FAST, SLOW = Peer("fast", "fake", "fast"), Peer("slow", "fake", "slow")
 
 
 def taken(**rounds):
-    """Of 'ours', 'fast' and 'slow': a list of rounds each."""
+    """Returns samples for 'ours', 'fast' and 'slow', given a list of rounds for each."""
     samples = Samples()
     for name, of_rounds in rounds.items():
         key = {"ours": OURS.key, "fast": FAST.key, "slow": SLOW.key}[name]
@@ -27,7 +27,7 @@ class SamplesTest(unittest.TestCase):
         self.assertEqual(result["ours"]["samples"], [1.0, 2.0, 9.0])
         self.assertTrue(result["met"])
 
-    def test_ratios_of_rounds_are_of_what_was_measured_side_by_side(self):
+    def test_ratios_of_rounds_compare_samples_of_the_same_round(self):
         row = Row("r", "work", OURS, (FAST,))
         result = result_of(row, taken(ours=[[1.0], [2.0], [9.0]], fast=[[10.0], [4.0], [10.0]]))
         self.assertEqual((result["ratio_low"], result["ratio_high"]), (0.1, 0.9))
@@ -40,7 +40,7 @@ class SamplesTest(unittest.TestCase):
         self.assertIs(result["met"], False)
         self.assertEqual([peer["median"] for peer in result["peers"]], [50.0, 5.0])
 
-    def test_no_target_is_met_by_the_absence_of_a_peer(self):
+    def test_a_target_is_not_met_if_a_peer_is_missing(self):
         row = Row("r", "work", OURS, (SLOW, FAST), target=0.5)
         samples = taken(ours=[[4.0]], slow=[[50.0]])
         samples.fail(FAST.key, "cannot be installed")
@@ -49,7 +49,7 @@ class SamplesTest(unittest.TestCase):
         self.assertEqual(result["ratio"], 0.08)
         self.assertEqual(result["peers"][1]["failed"], "cannot be installed")
 
-    def test_what_fails_once_has_no_samples_before_or_after(self):
+    def test_a_measure_that_fails_once_has_no_samples(self):
         samples = taken(ours=[[4.0], [5.0]], fast=[[5.0]])
         samples.fail(FAST.key, "it died in round 2")
         samples.add(FAST.key, [1.0])
@@ -58,11 +58,11 @@ class SamplesTest(unittest.TestCase):
         self.assertIsNone(result["ratio"])
         self.assertEqual(result["peers"][0]["failed"], "it died in round 2")
 
-    def test_a_miss_is_a_miss_whatever_the_absent_peer_would_have_taken(self):
+    def test_a_missed_target_is_missed_even_if_a_peer_is_missing(self):
         row = Row("r", "work", OURS, (SLOW, FAST), target=0.05)
         self.assertIs(result_of(row, taken(ours=[[4.0]], slow=[[50.0]]))["met"], False)
 
-    def test_a_row_of_which_ours_failed_has_no_ratio_and_says_why(self):
+    def test_a_row_whose_own_measure_failed_has_no_ratio_but_a_reason(self):
         samples = taken(fast=[[5.0]])
         samples.fail(OURS.key, "it ended with 1")
         result = result_of(Row("r", "work", OURS, (FAST,), target=1.0, most=1.0), samples)
@@ -77,7 +77,7 @@ class SamplesTest(unittest.TestCase):
         self.assertFalse(is_met(1.2, (0.9, 1.1)))
         self.assertTrue(is_met(0.5, 0.5))
 
-    def test_a_target_of_ours_alone_needs_no_peer(self):
+    def test_a_target_for_the_own_time_needs_no_peer(self):
         result = result_of(Row("r", "work", OURS, (), most=2.0), taken(ours=[[1.0]]))
         self.assertIs(result["most_met"], True)
         self.assertIsNone(result["met"])
@@ -86,23 +86,23 @@ class SamplesTest(unittest.TestCase):
         row = Row("r", "work", OURS, (), limit=FAST, limit_scale=0.5)
         self.assertEqual(result_of(row, taken(ours=[[4.0]], fast=[[2.0]]))["share"], 0.25)
 
-    def test_a_quotient_is_taken_round_by_round(self):
+    def test_a_quotient_is_computed_for_each_round(self):
         growth = Quotient(OURS, FAST, scale=0.01)
         samples = taken(ours=[[100.0], [400.0]], fast=[[1.0], [2.0]])
         self.assertEqual(samples.of(growth), [[1.0], [2.0]])
         self.assertEqual(result_of(Row("r", "work", growth, ()), samples)["ours"]["median"], 1.5)
 
-    def test_a_quotient_of_a_failed_measure_says_which_reason(self):
+    def test_a_quotient_of_a_failed_measure_has_its_reason(self):
         samples = taken(ours=[[1.0]])
         samples.fail(FAST.key, "it hung")
         self.assertEqual(result_of(Row("r", "work", Quotient(OURS, FAST), ()), samples)["ours"]["failed"], "it hung")
 
-    def test_the_spread_is_half_of_the_middle_half(self):
+    def test_the_spread_is_half_of_the_interquartile_range(self):
         self.assertEqual(quartiles([1.0, 2.0, 3.0, 4.0, 100.0]), (2.0, 4.0))
         self.assertAlmostEqual(spread([1.0, 2.0, 3.0, 4.0, 100.0]), 1.0 / 3.0)
         self.assertEqual(quartiles([3.0, 1.0]), (1.0, 3.0))
 
-    def test_what_the_collector_costs_stands_beside_and_does_not_count(self):
+    def test_the_time_with_the_collector_is_reported_but_not_compared(self):
         samples = Samples()
         samples.add(OURS.key, [1.0])
         samples.add(FAST.key, [2.0], [20.0])

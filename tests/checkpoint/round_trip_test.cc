@@ -206,6 +206,28 @@ TEST_P(RoundTripTest, Groups_ComeBackUnderTheirNames) {
                        HasSubstr("expected an item that was saved with groups")));
 }
 
+struct Settings {
+  int64_t epochs = 0;
+  Tensor means;
+  LEAFSTORE_FIELDS(epochs, means)
+};
+
+TEST_P(RoundTripTest, Structs_ComeBack) {
+  const Settings settings = {.epochs = 3, .means = Tensor::Full({2}, 0.5f).value()};
+  ASSERT_THAT(SaveCheckpoint(path_, {{"settings", settings}, {"other", EveryKindStore()}}), IsOk());
+  const CheckpointReader reader = Open(path_);
+  const Settings loaded = reader.LoadAs<Settings>("settings").value();
+  EXPECT_EQ(loaded.epochs, 3);
+  EXPECT_EQ(loaded.means.at<float>({1}), 0.5f);
+  EXPECT_THAT(reader.LoadAs<Settings>("other"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("other")));
+  EXPECT_THAT(reader.LoadAs<Settings>("nothing"),
+              StatusIs(StatusCode::kNotFound, HasSubstr("nothing")));
+  EXPECT_THAT(SaveCheckpoint(path_, {{"settings", Settings{}}}),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("means")))
+      << "a null tensor";
+}
+
 TEST_P(RoundTripTest, Groupings_ComeBack) {
   const ParamStore store = EveryKindStore();
   const uint32_t none = kNoGroup;

@@ -18,7 +18,7 @@
 #include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/file_stream.h"
 #include "leafstore/numeric/ops.h"
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/checkpoint/forge.h"
 #include "tests/core/status_matchers.h"

@@ -35,7 +35,7 @@ using std::chrono::milliseconds;
 constexpr int kImages = 320;  // 256 of them to train on: 8 steps an epoch
 constexpr int kEpochs = 12;   // the embedding is unfrozen after 6
 constexpr int64_t kSteps = 8 * kEpochs;
-constexpr int64_t kNone = -1;  // no step: there is no checkpoint
+constexpr int64_t kNone = -1;  // the step if no checkpoint exists
 
 void WriteSomeImages(const std::string& path) {
   const Dataset data = LoadDigits(LEAFSTORE_DIGITS_DATA).value().train;
@@ -55,14 +55,14 @@ bool HasEnded(pid_t pid) {
          info.si_pid == pid;
 }
 
-// The steps of which there is a checkpoint.
+// Returns the steps that have a checkpoint.
 std::vector<int64_t> StepsIn(const std::string& directory) {
   if (!fs::exists(directory)) return {};
   return CheckpointManager::Open(directory, {.read_only = true}).value().Steps().value();
 }
 
-// Every checkpoint in a directory must be whole. The newest's step.
-int64_t NewestOfAllWhole(const std::string& directory) {
+// Expects that every checkpoint in a directory is intact. Returns the step of the newest.
+int64_t CheckAllAndGetNewest(const std::string& directory) {
   const std::vector<int64_t> steps = StepsIn(directory);
   if (steps.empty()) return kNone;
   const CheckpointManager manager = CheckpointManager::Open(directory, {.read_only = true}).value();
@@ -82,7 +82,7 @@ bool HasUnfinishedFile(const std::string& directory) {
   return false;
 }
 
-// What was said of each epoch, by "epoch   3/12", without the time and the file's name.
+// The line of each epoch without its time and file name, by "epoch   3/12".
 using EpochLines = std::map<std::string, std::string>;
 
 EpochLines EpochLinesOf(const std::string& output) {
@@ -96,7 +96,7 @@ EpochLines EpochLinesOf(const std::string& output) {
   return lines;
 }
 
-// One run, killed again and again.
+// A run that is killed again and again.
 class KilledRun {
  public:
   KilledRun(std::vector<std::string> options, std::string directory, const EpochLines& expected)
@@ -104,17 +104,17 @@ class KilledRun {
     options_.insert(options_.end(), {"--checkpoint-dir", directory_, "--resume"});
   }
 
-  // One process, killed or not; whether it came to the run's end.
+  // Runs one process, and may kill it. Returns whether the run ended.
   bool RunOne(bool may_kill, std::mt19937* random, KillCounts* counts) {
     const std::string output = directory_ + ".out";
     const pid_t pid = Start(options_, {.out = output});
     if (may_kill) {
-      WaitForTheMoment(pid, random);
+      WaitForRandomMoment(pid, random);
       kill(pid, SIGKILL);
     }
     const int status = Wait(pid);
     ExpectOutput(leafstore::ReadFile(output), WIFSIGNALED(status));
-    const int64_t newest = NewestOfAllWhole(directory_);
+    const int64_t newest = CheckAllAndGetNewest(directory_);
     EXPECT_GE(newest, newest_) << "a checkpoint was lost";
     newest_ = newest;
     if (!WIFSIGNALED(status)) {
@@ -127,8 +127,8 @@ class KilledRun {
   }
 
  private:
-  // Three times in four when it has made some progress, otherwise at any moment from its beginning.
-  void WaitForTheMoment(pid_t pid, std::mt19937* random) const {
+  // Three times in four waits for some progress first.
+  void WaitForRandomMoment(pid_t pid, std::mt19937* random) const {
     if ((*random)() % 4 == 0) {
       std::this_thread::sleep_for(milliseconds((*random)() % 100));
       return;
@@ -144,9 +144,9 @@ class KilledRun {
   void ExpectOutput(const std::string& output, bool was_killed) const {
     const std::string from =
         newest_ == kNone ? "256 images"
-                         : absl::StrCat("going on from ", CheckpointOf(directory_, newest_), "\n");
-    const bool said_nothing = output.empty() && was_killed;
-    EXPECT_TRUE(said_nothing || absl::StartsWith(output, from)) << "expected " << from << output;
+                         : absl::StrCat("resuming from ", CheckpointOf(directory_, newest_), "\n");
+    const bool printed_nothing = output.empty() && was_killed;
+    EXPECT_TRUE(printed_nothing || absl::StartsWith(output, from)) << "expected " << from << output;
     for (const auto& [epoch, line] : EpochLinesOf(output)) {
       ASSERT_EQ(expected_.count(epoch), 1u) << line;
       EXPECT_EQ(line, expected_.at(epoch));
@@ -164,15 +164,15 @@ class KilledRun {
 KillCounts KillAndResume(int kills, uint32_t seed) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   const leafstore::TempDir root;
-  const std::string whole = root.File("whole"), output = root.File("whole.out");
+  const std::string full = root.File("full"), output = root.File("full.out");
   WriteSomeImages(root.File("images.csv"));
   const std::vector<std::string> options = {"--data",       root.File("images.csv"),
                                             "--epochs",     std::to_string(kEpochs),
                                             "--save-every", "1",
                                             "--keep",       "3"};
-  std::vector<std::string> undisturbed = options;
-  undisturbed.insert(undisturbed.end(), {"--checkpoint-dir", whole});
-  EXPECT_TRUE(Succeeded(Wait(Start(undisturbed, {.out = output}))));
+  std::vector<std::string> uninterrupted = options;
+  uninterrupted.insert(uninterrupted.end(), {"--checkpoint-dir", full});
+  EXPECT_TRUE(Succeeded(Wait(Start(uninterrupted, {.out = output}))));
   const EpochLines expected = EpochLinesOf(leafstore::ReadFile(output));
   EXPECT_EQ(expected.size(), static_cast<size_t>(kEpochs));
 
@@ -182,7 +182,7 @@ KillCounts KillAndResume(int kills, uint32_t seed) {
     const std::string directory = root.File(absl::StrCat("run-", counts.runs++));
     KilledRun run(options, directory, expected);
     while (!run.RunOne(counts.kills < kills, &random, &counts)) continue;
-    ExpectSameItems(CheckpointOf(whole, kSteps), CheckpointOf(directory, kSteps));
+    ExpectSameItems(CheckpointOf(full, kSteps), CheckpointOf(directory, kSteps));
     EXPECT_FALSE(HasUnfinishedFile(directory));
     fs::remove_all(directory);
   }

@@ -1,4 +1,4 @@
-// As kill_test.cc, long enough that kills fall into every part of a save.
+// Like kill_test.cc, with enough kills to interrupt every part of a save.
 #include "gtest/gtest.h"
 
 #include "tests/digits/kill_and_resume.h"
@@ -6,10 +6,10 @@
 namespace digits {
 namespace {
 
-TEST(KillFullTest, AHundredKillsWhileEveryStepIsSavedChangeNoBit) {
+TEST(KillFullTest, HundredKillsWhileSavingEveryStep_ChangeNoBit) {
   const KillCounts counts = KillAndResume(100, SeedOfTheClock());
   EXPECT_EQ(counts.kills, 100);
-  EXPECT_GE(counts.inside_a_save, 10) << "the moments were not those that matter";
+  EXPECT_GE(counts.inside_a_save, 10) << "too few kills interrupted a save";
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The program killed at any moment while it saves after every step (kill_full_test.cc: more often).
+// The program killed at random moments while it saves after every step (kill_full_test.cc: more
+// often).
 #include "gtest/gtest.h"
 
 #include "tests/digits/kill_and_resume.h"
@@ -6,7 +7,7 @@
 namespace digits {
 namespace {
 
-TEST(KillTest, TenKillsWhileEveryStepIsSavedChangeNoBit) {
+TEST(KillTest, TenKillsWhileSavingEveryStep_ChangeNoBit) {
   EXPECT_EQ(KillAndResume(10, SeedOfTheClock()).kills, 10);
 }
 

@@ -50,7 +50,7 @@ struct Fixture {
   ParamStore gradients;
 };
 
-TEST(NetworkTest, GradientsAreThoseOfFiniteDifferences) {
+TEST(NetworkTest, Train_GradientsMatchFiniteDifferences) {
   Fixture f(7);
   const Dataset data = RandomBatch(12, &f.random);
   ASSERT_TRUE(f.network.Train(f.View(), data, 1, &f.gradients).ok());
@@ -82,7 +82,7 @@ TEST(NetworkTest, GradientsAreThoseOfFiniteDifferences) {
   EXPECT_EQ(compared, 6 * 13);
 }
 
-TEST(NetworkTest, ThreadsDoNotChangeABit) {
+TEST(NetworkTest, Train_AnyThreadCount_ComputesTheSameBits) {
   Fixture f(8);
   const Dataset data = RandomBatch(31, &f.random);
   ASSERT_TRUE(f.network.Train(f.View(), data, 1, &f.gradients).ok());
@@ -95,7 +95,7 @@ TEST(NetworkTest, ThreadsDoNotChangeABit) {
   }
 }
 
-TEST(ModelTest, TheTiedWeightIsOneLeafOwnedByTheEmbedding) {
+TEST(ModelTest, TiedWeight_IsOneLeafOwnedByTheEmbedding) {
   Fixture f(9);
   EXPECT_NE(f.flat.params.Find(".embed.weight"), nullptr);
   EXPECT_EQ(f.flat.params.Find(".reconstruct.weight"), f.flat.params.Find(".embed.weight"));
@@ -103,13 +103,13 @@ TEST(ModelTest, TheTiedWeightIsOneLeafOwnedByTheEmbedding) {
   EXPECT_EQ(f.flat.def.kind(alias), leafstore::NodeKind::kAlias);
 }
 
-TEST(LoadDigitsTest, AFifthIsHeldOut) {
+TEST(LoadDigitsTest, Split_HoldsOutAFifth) {
   const Split data = LoadDigits(LEAFSTORE_DIGITS_DATA).value();
   EXPECT_EQ(data.train.size() + data.test.size(), 1797);
   EXPECT_EQ(data.test.size(), 1797 / 5);
 }
 
-TEST(LoadDigitsTest, NamesTheFileThatIsNotThere) {
+TEST(LoadDigitsTest, MissingFile_IsNamed) {
   const absl::Status status = LoadDigits("/no/such/digits.csv.gz").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_NE(status.message().find("/no/such/digits.csv.gz"), absl::string_view::npos) << status;

@@ -1,4 +1,4 @@
-// The program `digits` as a child of the test, and what it leaves.
+// Runs the program `digits` as a child process and compares its checkpoints.
 #ifndef LEAFSTORE_TESTS_DIGITS_PROGRAM_H_
 #define LEAFSTORE_TESTS_DIGITS_PROGRAM_H_
 
@@ -20,7 +20,7 @@
 
 namespace digits {
 
-// Where its output goes; "" is where the test's goes.
+// Files for its output; "": the output of the test.
 struct Output {
   std::string out = "/dev/null";
   std::string err;
@@ -48,7 +48,7 @@ inline pid_t Start(const std::vector<std::string>& options, const Output& output
   return pid;
 }
 
-// The status that waitpid gives.
+// Waits for a process and returns its status, as waitpid does.
 inline int Wait(pid_t pid) {
   int status = -1;
   EXPECT_EQ(waitpid(pid, &status, 0), pid);
@@ -64,7 +64,7 @@ inline std::string CheckpointOf(const std::string& directory, int64_t step) {
   return absl::StrFormat("%s/step-%020d.leaf", directory, step);
 }
 
-// Of all items: names, structure, and every leaf, bit for bit.
+// Expects the same item names, structures, and leaves, bit for bit.
 inline void ExpectSameItems(const std::string& a, const std::string& b) {
   using leafstore::CheckpointReader;
   using leafstore::ParamStore;

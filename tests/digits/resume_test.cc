@@ -1,5 +1,4 @@
-// The program killed with SIGKILL and resumed, as often as it takes: the parameters it ends with
-// are those of a run that nobody disturbed, bit for bit.
+// The program killed with SIGKILL and resumed until it is done, and its errors.
 #include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -42,7 +41,7 @@ std::string LastCheckpoint(const std::string& directory) {
   return CheckpointOf(directory, kEpochs * kStepsPerEpoch);
 }
 
-// Returns when there is a file.
+// Waits until a file exists.
 void WaitFor(const std::string& path) {
   for (int i = 0; i < 20000 && !fs::exists(path); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -50,11 +49,11 @@ void WaitFor(const std::string& path) {
   ASSERT_TRUE(fs::exists(path)) << path;
 }
 
-TEST(ResumeTest, ARunThatIsKilledAndResumedEndsBitForBitAsOneThatIsNot) {
+TEST(ResumeTest, KilledRun_EndsWithTheSameBitsAsAnUninterruptedRun) {
   const TempDir root;
-  const std::string whole = root.File("whole"), killed = root.File("killed");
+  const std::string full = root.File("full"), killed = root.File("killed");
   const auto begin = std::chrono::steady_clock::now();
-  ASSERT_TRUE(Succeeded(RunToEnd(whole, false)));
+  ASSERT_TRUE(Succeeded(RunToEnd(full, false)));
   const std::chrono::duration<double> length = std::chrono::steady_clock::now() - begin;
 
   const auto seed =
@@ -64,7 +63,7 @@ TEST(ResumeTest, ARunThatIsKilledAndResumedEndsBitForBitAsOneThatIsNot) {
   int kills = 0;
   bool done = false;
   while (!done) {
-    // At any moment of a run; after some kills it may go on to its end.
+    // Kill it at a random moment; after some kills let it run to the end.
     const pid_t pid = Start(Options(killed, /*resume=*/true));
     if (kills < 8) {
       const double share = std::uniform_real_distribution<double>(0.02, 0.5)(random);
@@ -80,20 +79,20 @@ TEST(ResumeTest, ARunThatIsKilledAndResumedEndsBitForBitAsOneThatIsNot) {
     }
   }
   EXPECT_GE(kills, 1);
-  ExpectSameItems(LastCheckpoint(whole), LastCheckpoint(killed));
-  const std::vector<std::string> names = leafstore::FileSystem::Posix().List(whole).value();
+  ExpectSameItems(LastCheckpoint(full), LastCheckpoint(killed));
+  const std::vector<std::string> names = leafstore::FileSystem::Posix().List(full).value();
   for (const std::string& name : names) {
     EXPECT_TRUE(name == "LOCK" || fs::path(name).extension() == ".leaf")
-        << name << ": a leftover of a run that was not killed";
+        << name << ": left behind by a run that was not killed";
   }
 }
 
-TEST(ResumeTest, TheNewestCheckpointsAndTheBestAreKept) {
+TEST(ResumeTest, Keep_KeepsTheNewestCheckpointsAndTheBest) {
   const TempDir root;
   std::vector<std::string> options = Options(root.path(), false);
   options.insert(options.end(), {"--keep", "2", "--save-every", "100"});
   ASSERT_TRUE(Succeeded(Wait(Start(options))));
-  // Every hundred steps, and the last; of these the newest two.
+  // Saved every hundred steps and after the last one; the newest two are kept.
   EXPECT_TRUE(fs::exists(CheckpointOf(root.path(), 400)));
   EXPECT_TRUE(fs::exists(CheckpointOf(root.path(), 450)));
   double best = 0, best_kept = 0;
@@ -113,103 +112,106 @@ TEST(ResumeTest, TheNewestCheckpointsAndTheBestAreKept) {
   ExpectSameItems(LastCheckpoint(root.path()), LastCheckpoint(root.File("all")));
 }
 
-TEST(ResumeTest, ADirectoryWithARunIsNotOverwritten) {
+TEST(ResumeTest, NewRun_DirectoryHasCheckpoints_IsAnError) {
   const TempDir root;
   ASSERT_TRUE(Succeeded(RunToEnd(root.path(), false)));
   const auto written = fs::last_write_time(LastCheckpoint(root.path()));
-  const std::string said = root.File("stderr");
-  EXPECT_TRUE(Exited(RunToEnd(root.path(), false, said), 1));
-  EXPECT_EQ(leafstore::ReadFile(said),
-            "digits: " + root.path() + " has checkpoints of a run (" + LastCheckpoint(root.path()) +
-                "): say --resume to go on with it, or choose another directory\n");
+  const std::string errors = root.File("stderr");
+  EXPECT_TRUE(Exited(RunToEnd(root.path(), false, errors), 1));
+  EXPECT_EQ(leafstore::ReadFile(errors), "digits: " + root.path() +
+                                             " has checkpoints already (the newest is " +
+                                             LastCheckpoint(root.path()) +
+                                             "); use --resume to continue, or another directory\n");
   EXPECT_EQ(fs::last_write_time(LastCheckpoint(root.path())), written);
 }
 
-TEST(ResumeTest, ADirectoryInWhichARunIsAtWorkIsRefused) {
+TEST(ResumeTest, AnyRun_DirectoryIsLocked_IsAnError) {
   const TempDir root;
-  // Longer than the test may take.
+  // This run lasts longer than the test may take.
   const pid_t first = Start({"--checkpoint-dir", root.path(), "--epochs", "9999"});
   WaitFor(CheckpointOf(root.path(), kStepsPerEpoch));
   for (const bool resume : {false, true}) {
-    const std::string said = root.File("stderr");
-    EXPECT_TRUE(Exited(RunToEnd(root.path(), resume, said), 1));
-    EXPECT_EQ(leafstore::ReadFile(said), "digits: cannot lock " + root.path() +
-                                             "/LOCK: this process or another one holds the lock\n");
+    const std::string errors = root.File("stderr");
+    EXPECT_TRUE(Exited(RunToEnd(root.path(), resume, errors), 1));
+    EXPECT_EQ(leafstore::ReadFile(errors),
+              "digits: cannot lock " + root.path() +
+                  "/LOCK: this process or another one holds the lock\n");
   }
   kill(first, SIGKILL);
-  EXPECT_TRUE(WIFSIGNALED(Wait(first))) << "the first was disturbed";
+  EXPECT_TRUE(WIFSIGNALED(Wait(first))) << "the first run ended by itself";
 }
 
-TEST(ResumeTest, AFailedSaveEndsTheRun) {
+TEST(ResumeTest, FailedSave_EndsTheRunWithItsMessage) {
   const TempDir root;
   const std::string directory = root.File("run"), moved = root.File("moved");
-  const std::string said = root.File("stderr");
+  const std::string errors = root.File("stderr");
   std::vector<std::string> options = Options(directory, false);
   options.insert(options.end(), {"--save-every", "1", "--keep", "3"});
-  const pid_t pid = Start(options, {.err = said});
+  const pid_t pid = Start(options, {.err = errors});
   WaitFor(CheckpointOf(directory, 1));
   fs::rename(directory, moved);
   EXPECT_TRUE(Exited(Wait(pid), 1));
-  const std::string words = leafstore::ReadFile(said);
-  // Whichever part of a save it was that failed.
-  EXPECT_EQ(words.rfind("digits: ", 0), 0u) << words;
-  EXPECT_NE(words.find("cannot "), std::string::npos) << words;
-  EXPECT_NE(words.find(directory), std::string::npos) << words;
-  EXPECT_NE(words.find("No such file or directory"), std::string::npos) << words;
-  EXPECT_TRUE(Succeeded(RunToEnd(moved, /*resume=*/true))) << "what was saved before is there";
+  const std::string message = leafstore::ReadFile(errors);
+  // Any part of a save may have failed.
+  EXPECT_EQ(message.rfind("digits: ", 0), 0u) << message;
+  EXPECT_NE(message.find("cannot "), std::string::npos) << message;
+  EXPECT_NE(message.find(directory), std::string::npos) << message;
+  EXPECT_NE(message.find("No such file or directory"), std::string::npos) << message;
+  EXPECT_TRUE(Succeeded(RunToEnd(moved, /*resume=*/true))) << "earlier checkpoints can be resumed";
 }
 
-TEST(ResumeTest, ADamagedCheckpointIsNamedAndPassedOver) {
+TEST(ResumeTest, DamagedCheckpoint_IsNamedAndSkipped) {
   const TempDir root;
   ASSERT_TRUE(Succeeded(RunToEnd(root.path(), false)));
-  const std::string last = LastCheckpoint(root.path()), whole = leafstore::ReadFile(last);
-  const std::string half = whole.substr(0, whole.size() / 2);
-  const std::string as_it_was = root.File("as_it_was.leaf");
-  leafstore::WriteFile(as_it_was, whole);
+  const std::string last = LastCheckpoint(root.path()), contents = leafstore::ReadFile(last);
+  const std::string half = contents.substr(0, contents.size() / 2);
+  const std::string intact = root.File("intact.leaf");
+  leafstore::WriteFile(intact, contents);
   leafstore::WriteFile(last, half);
-  const std::string said = root.File("stderr");
-  ASSERT_TRUE(Succeeded(RunToEnd(root.path(), true, said)));
-  const std::string words = leafstore::ReadFile(said);
-  EXPECT_EQ(words.rfind("digits: passed over: " + last + ": footer: expected ", 0), 0u) << words;
-  ExpectSameItems(last, as_it_was);
+  const std::string errors = root.File("stderr");
+  ASSERT_TRUE(Succeeded(RunToEnd(root.path(), true, errors)));
+  const std::string message = leafstore::ReadFile(errors);
+  EXPECT_EQ(message.rfind("digits: skipped: " + last + ": footer: expected ", 0), 0u) << message;
+  ExpectSameItems(last, intact);
   EXPECT_TRUE(leafstore::ReadFile(last + ".damaged") == half) << "nothing is removed";
 }
 
-TEST(ResumeTest, WhereNoCheckpointIsWholeTheRunIsNotBegunAnew) {
+TEST(ResumeTest, Resume_AllCheckpointsDamaged_IsAnErrorAndStartsNoRun) {
   const TempDir root;
   leafstore::WriteFile(CheckpointOf(root.path(), 45), "x");
   leafstore::WriteFile(CheckpointOf(root.path(), 90), "y");
-  const std::string said = root.File("stderr");
-  EXPECT_TRUE(Exited(RunToEnd(root.path(), true, said), 1));
-  const std::string words = leafstore::ReadFile(said);
-  EXPECT_EQ(words.rfind("digits: " + root.path() + ": none of 2 checkpoints can be read: ", 0), 0u)
-      << words;
+  const std::string errors = root.File("stderr");
+  EXPECT_TRUE(Exited(RunToEnd(root.path(), true, errors), 1));
+  const std::string message = leafstore::ReadFile(errors);
+  EXPECT_EQ(message.rfind("digits: " + root.path() + ": none of 2 checkpoints can be read: ", 0),
+            0u)
+      << message;
   EXPECT_EQ(leafstore::ReadFile(CheckpointOf(root.path(), 90)), "y");
 }
 
-TEST(ResumeTest, ADirectoryThatCannotBeReadIsNamed) {
+TEST(ResumeTest, AnyRun_DirectoryCannotBeRead_IsNamed) {
   const TempDir dir;
   const std::string closed = dir.File("closed"), file = dir.File("file");
   ASSERT_EQ(mkdir(closed.c_str(), 0300), 0);
   ASSERT_EQ(chmod(dir.path().c_str(), 0777), 0);
   leafstore::WriteFile(file, "x");
-  // What the program says there; it must fail.
-  const auto message = [&dir](const std::string& directory, bool resume) {
-    const std::string said = dir.File("stderr");
-    EXPECT_TRUE(Exited(RunToEnd(directory, resume, said), 1));
-    const std::string words = leafstore::ReadFile(said);
-    fs::remove(said);
-    return words;
+  // Runs the program, which must fail, and returns its message.
+  const auto error_of = [&dir](const std::string& directory, bool resume) {
+    const std::string errors = dir.File("stderr");
+    EXPECT_TRUE(Exited(RunToEnd(directory, resume, errors), 1));
+    const std::string message = leafstore::ReadFile(errors);
+    fs::remove(errors);
+    return message;
   };
   for (const bool resume : {false, true}) {
-    EXPECT_EQ(message(file, resume), "digits: " + file + ": Not a directory\n");
+    EXPECT_EQ(error_of(file, resume), "digits: " + file + ": Not a directory\n");
     const leafstore::Unprivileged unprivileged;
     if (!unprivileged.May(dir.path(), W_OK | X_OK) ||
         !unprivileged.May(LEAFSTORE_DIGITS_PROGRAM, X_OK) ||
         !unprivileged.May(LEAFSTORE_DIGITS_DATA, R_OK)) {
-      GTEST_SKIP() << "no user to become who is refused something";
+      GTEST_SKIP() << "no user without permissions is available";
     }
-    EXPECT_EQ(message(closed, resume),
+    EXPECT_EQ(error_of(closed, resume),
               "digits: cannot open lock " + closed + "/LOCK: Permission denied\n");
   }
   EXPECT_EQ(leafstore::ReadFile(file), "x");

@@ -1,4 +1,4 @@
-// The trainer's promises: which group is trained when, and runs that are gone on with.
+// The trainer: which group is trained when, and resumed runs.
 #include "trainer.h"
 
 #include <string>
@@ -19,7 +19,7 @@ namespace {
 using leafstore::CheckpointReader;
 using leafstore::TempDir;
 
-// Three steps an epoch, the third of which is short; the embedding joins at the fourth.
+// Three steps per epoch, the third with a short batch; the embedding is trained from the fourth on.
 constexpr Settings kSettings = {.epochs = 2, .hidden = 16, .blocks = 1, .batch_size = 16};
 constexpr int kSteps = 6;
 
@@ -32,7 +32,7 @@ Split SomeImages(int train) {
 
 void Save(const Trainer& trainer, const std::string& path) {
   const absl::Status status =
-      leafstore::SaveCheckpoint(path, trainer.Items().value(), {.io = {.durable = false}});
+      leafstore::SaveCheckpoint(path, trainer.Items(), {.io = {.durable = false}});
   ASSERT_TRUE(status.ok()) << status;
 }
 
@@ -40,7 +40,7 @@ void StepTo(int64_t step, Trainer* trainer) {
   while (trainer->step() < step) ASSERT_TRUE(trainer->Step(/*threads=*/1).ok());
 }
 
-TEST(TrainerTest, TheEmbeddingIsFrozenForHalfOfTheEpochs) {
+TEST(TrainerTest, Embedding_IsFrozenForHalfOfTheEpochs) {
   const Split data = SomeImages(40);
   Trainer trainer = Trainer::Start(kSettings, &data).value();
   for (int step = 1; step <= kSteps; ++step) {
@@ -51,17 +51,17 @@ TEST(TrainerTest, TheEmbeddingIsFrozenForHalfOfTheEpochs) {
   }
 }
 
-TEST(TrainerTest, ARunGoesOnFromEveryStepBitForBit) {
+TEST(TrainerTest, Resume_FromEveryStep_ComputesTheSameBits) {
   const TempDir dir;
   const Split data = SomeImages(40);
-  Trainer whole = Trainer::Start(kSettings, &data).value();
+  Trainer full = Trainer::Start(kSettings, &data).value();
   for (int step = 1; step <= kSteps; ++step) {
-    StepTo(step, &whole);
-    EXPECT_EQ(whole.epoch_ended(), step % 3 == 0);
-    EXPECT_EQ(whole.epoch(), step / 3);
-    Save(whole, CheckpointOf(dir.path(), step));
+    StepTo(step, &full);
+    EXPECT_EQ(full.epoch_ended(), step % 3 == 0);
+    EXPECT_EQ(full.epoch(), step / 3);
+    Save(full, CheckpointOf(dir.path(), step));
   }
-  EXPECT_TRUE(whole.done());
+  EXPECT_TRUE(full.done());
   for (int step = 1; step <= kSteps; ++step) {
     SCOPED_TRACE(step);
     const CheckpointReader reader = CheckpointReader::Open(CheckpointOf(dir.path(), step)).value();
@@ -72,24 +72,24 @@ TEST(TrainerTest, ARunGoesOnFromEveryStepBitForBit) {
     StepTo(kSteps, &resumed);
     Save(resumed, dir.File("resumed.leaf"));
     ExpectSameItems(dir.File("resumed.leaf"), CheckpointOf(dir.path(), kSteps));
-    EXPECT_EQ(resumed.trained().loss, whole.trained().loss);
-    EXPECT_EQ(resumed.trained().correct, whole.trained().correct);
+    EXPECT_EQ(resumed.trained().loss, full.trained().loss);
+    EXPECT_EQ(resumed.trained().correct, full.trained().correct);
   }
 }
 
-TEST(TrainerTest, NoLaterStepReachesTheItems) {
+TEST(TrainerTest, Items_LaterSteps_DoNotChangeThem) {
   const TempDir dir;
   const Split data = SomeImages(40);
   Trainer trainer = Trainer::Start(kSettings, &data).value();
   StepTo(2, &trainer);
-  std::vector<leafstore::CheckpointItem> items = trainer.Items().value();
-  Save(trainer, dir.File("then.leaf"));
+  std::vector<leafstore::CheckpointItem> items = trainer.Items();
+  Save(trainer, dir.File("saved_then.leaf"));
   StepTo(kSteps, &trainer);
-  ASSERT_TRUE(leafstore::SaveCheckpoint(dir.File("later.leaf"), std::move(items)).ok());
-  ExpectSameItems(dir.File("later.leaf"), dir.File("then.leaf"));
+  ASSERT_TRUE(leafstore::SaveCheckpoint(dir.File("saved_later.leaf"), std::move(items)).ok());
+  ExpectSameItems(dir.File("saved_later.leaf"), dir.File("saved_then.leaf"));
 }
 
-TEST(TrainerTest, ARunIsNotGoneOnWithOtherSettingsOrImages) {
+TEST(TrainerTest, Resume_OtherSettingsOrImages_IsAnError) {
   const TempDir dir;
   const Split data = SomeImages(40), fewer = SomeImages(30);
   Trainer trainer = Trainer::Start(kSettings, &data).value();
@@ -104,9 +104,7 @@ TEST(TrainerTest, ARunIsNotGoneOnWithOtherSettingsOrImages) {
                                        "these settings, found one of 2 with seed 2"));
   EXPECT_EQ(Trainer::Resume(kSettings, &fewer, reader).status(),
             absl::InvalidArgumentError(
-                reader.path() +
-                ": expected a run with 30 images to train on, found one that is at image 32 of an "
-                "epoch"));
+                reader.path() + ": expected a run with 30 images to train on, found one with 40"));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// The container: a file as it is, and again with its checksums made new, so that what is behind
-// them is reached. Both modes of reading say the same; what can be loaded is saved, and that file
-// is a fixed point.
+// Checkpoint files: the input as it is, and again with correct checksums, so that the code behind
+// them is reached. Both read modes give the same result. What can be loaded can be saved, and
+// saving the loaded file again gives the same bytes.
 #include <algorithm>
 #include <cstring>
 #include <memory>
@@ -38,10 +38,11 @@ absl::StatusOr<CheckpointReader> Open(const std::string& bytes, ReadMode mode, b
                                 {.io = {.mode = mode, .file_system = &file}, .verify = verify});
 }
 
-// `status` of two ways to the same: both good, or the same error.
+// Requires that both are OK or the same error.
 void RequireSame(const absl::Status& a, const absl::Status& b) {
   if (a == b) return;
-  Require(false, absl::StrCat("both modes say the same: ", a.ToString(), " and ", b.ToString()));
+  Require(false,
+          absl::StrCat("both modes give the same status: ", a.ToString(), " and ", b.ToString()));
 }
 
 void CheckEntries(const CheckpointItemInfo& item, int64_t file_size) {
@@ -54,40 +55,40 @@ void CheckEntries(const CheckpointItemInfo& item, int64_t file_size) {
   }
   uint32_t walked = 0;
   const absl::Status status = item.ForEachPath([&](uint32_t place, absl::string_view path) {
-    Require(path == item.PathText(place), "paths are told as they are printed");
+    Require(path == item.PathText(place), "visited paths equal the printed ones");
     ++walked;
   });
   if (status.ok()) {
-    Require(walked == item.size(), "each path is told");
+    Require(walked == item.size(), "each path is visited");
   } else {
     RequireReadError(status);
   }
 }
 
-// Loads an item in all ways. True if all of it can be read.
+// Loads an item in every way. Returns whether all of it can be read.
 bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
                const CheckpointItemInfo& item) {
   CheckEntries(item, mapped.file_size());
   absl::StatusOr<ParamStore> store = mapped.Load(item.name());
   const absl::StatusOr<ParamStore> other = read.Load(item.name());
-  // Where several leaves are wrong, each mode may name another of them.
+  // If several leaves are damaged, the two modes may name different ones.
   Require(store.ok() == other.ok(), "what one mode can load, the other can");
-  // The first leaf that is alone in being wrong does not hinder the others.
+  // A damaged leaf does not prevent loading the others.
   for (uint32_t place = 0; place < std::min<uint32_t>(item.size(), 16); ++place) {
     const absl::StatusOr<ParamStore> one =
         mapped.Load(item.name(), {.places = std::vector<uint32_t>{place}});
     if (!one.ok()) {
-      Require(!store.ok(), "of a whole that can be read, each leaf can be");
+      Require(!store.ok(), "if an item can be read, each of its leaves can be");
       RequireReadError(one.status());
     } else if (store.ok()) {
-      Require(one->leaf(0) == store->leaf(place), "a leaf is the same alone");
+      Require(one->leaf(0) == store->leaf(place), "a leaf loaded alone is the same");
     }
   }
   const absl::StatusOr<ParamStore> some = mapped.Load(item.name(), {.filter = IsStatic()});
   if (!some.ok()) {
-    // Loose paths may be no tree, and then nothing can be asked of filters.
+    // Loose paths may not form a tree; filters cannot be evaluated then.
     RequireError(some.status(), {StatusCode::kInvalidArgument});
-    Require(!item.layout().has_def(), "static leaves of a tree can always be had");
+    Require(!item.layout().has_def(), "static leaves of a tree can always be loaded");
   }
   if (!store.ok()) {
     RequireReadError(store.status());
@@ -96,7 +97,8 @@ bool CheckItem(const CheckpointReader& mapped, const CheckpointReader& read,
   for (uint32_t place = 0; place < store->size(); ++place) {
     Require(store->leaf(place) == other->leaf(place), "both modes give the same leaves");
   }
-  Require(mapped.LoadInto(item.name(), &*store).ok(), "an item fits into what was loaded of it");
+  Require(mapped.LoadInto(item.name(), &*store).ok(),
+          "an item fits the store that was loaded from it");
   return true;
 }
 
@@ -113,14 +115,14 @@ std::string Saved(const CheckpointReader& reader) {
         writer.AddItem(name, reader.Load(name).value(), {item.grouping(), item.metadata()});
     Require(added.ok(), "what was loaded can be saved");
   }
-  Require(writer.Finish().ok(), "and finished");
+  Require(writer.Finish().ok(), "the file can be finished");
   return disk.bytes();
 }
 
 void CheckFile(const std::string& bytes) {
   const MemoryUse use;
   const absl::StatusOr<CheckpointReader> read = Open(bytes, ReadMode::kRead, true);
-  Require(use.peak() < MostMemoryFor(bytes.size()), "memory by the length of the file");
+  Require(use.peak() < MostMemoryFor(bytes.size()), "memory is limited by the length of the file");
   const absl::StatusOr<CheckpointReader> mapped = Open(bytes, ReadMode::kMap, true);
   RequireSame(read.status(), mapped.status());
   if (!mapped.ok()) {
@@ -138,7 +140,7 @@ void CheckFile(const std::string& bytes) {
   const std::string saved = Saved(*mapped);
   const absl::StatusOr<CheckpointReader> again = Open(saved, ReadMode::kMap, true);
   Require(again.ok() && again->Verify().ok(), "what was saved can be read");
-  Require(Saved(*again) == saved, "and saved again it is the same file");
+  Require(Saved(*again) == saved, "saving again gives the same file");
 }
 
 uint64_t ChecksumOf(const std::string& bytes, size_t begin, size_t size) {
@@ -146,8 +148,8 @@ uint64_t ChecksumOf(const std::string& bytes, size_t begin, size_t size) {
       absl::MakeConstSpan(reinterpret_cast<const std::byte*>(bytes.data()) + begin, size));
 }
 
-// The file with everything that leads to the manifest made sound, as far as there is room for it.
-std::string Mended(std::string bytes) {
+// Returns the file with a correct preamble, footer and manifest checksum, if it is long enough.
+std::string Repaired(std::string bytes) {
   constexpr auto kFixed = static_cast<size_t>(kPreambleSize + kFooterSize);
   if (bytes.size() < kFixed) return bytes;
   const auto preamble = EncodePreamble({});
@@ -171,7 +173,7 @@ std::string Mended(std::string bytes) {
 
 void Run(const std::string& bytes) {
   CheckFile(bytes);
-  CheckFile(Mended(bytes));
+  CheckFile(Repaired(bytes));
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
-// Text of filters, which is read, printed, read again and asked of a small model; and of globs,
-// which match as a plain matcher of patterns says. The first line is the pattern, the others are
-// paths. The first two lines may be a rule to rename by, and then the others are renamed.
+// Filters: parsed, printed, parsed again, and evaluated on a small model. Globs: compared with a
+// simple matcher. Rename rules: applied. The first line is the pattern, the others are paths. For
+// rename rules, the first two lines are the rule.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -12,8 +12,8 @@
 
 #include "leafstore/core/path.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/grouping.h"
 #include "leafstore/select/internal/glob.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/select/rename_map.h"
 
 #include "tests/checkpoint/models.h"
@@ -31,19 +31,19 @@ void CheckFilter(absl::string_view text) {
     RequireError(filter.status(), {StatusCode::kInvalidArgument, StatusCode::kResourceExhausted});
     return;
   }
-  Require(filter->status().ok(), "what Parse gives is sound");
+  Require(filter->status().ok(), "a parsed filter is valid");
   const std::string printed = filter->ToString();
   const absl::StatusOr<Filter> again = Filter::Parse(printed);
-  Require(again.ok(), "what ToString prints is read again");
-  Require(again->ToString() == printed, "and printed as before");
+  Require(again.ok(), "printed text can be parsed");
+  Require(again->ToString() == printed, "it prints the same text again");
   static const ParamStore* const store = new ParamStore(EveryKindStore());
   const absl::StatusOr<Grouping> plan = Grouping::Compile(*store, {*filter});
   const absl::StatusOr<Grouping> plan_again = Grouping::Compile(*store, {*again});
-  Require(plan.ok() && plan_again.ok(), "a small model can be asked anything");
-  Require(plan->SlotsOf(0) == plan_again->SlotsOf(0), "both take the same leaves");
+  Require(plan.ok() && plan_again.ok(), "any filter can be evaluated on a small model");
+  Require(plan->SlotsOf(0) == plan_again->SlotsOf(0), "both match the same leaves");
 }
 
-// One segment of a glob without `**`: a matrix of what is matched so far, a row a character.
+// Matches one segment of a glob (not `**`) by dynamic programming, one row per pattern character.
 bool SegmentMatches(absl::string_view segment, absl::string_view key) {
   std::vector<bool> row(key.size() + 1, false);
   row[0] = true;
@@ -54,7 +54,7 @@ bool SegmentMatches(absl::string_view segment, absl::string_view key) {
       continue;
     }
     const bool literal = c == '\\';
-    if (literal) ++i;  // a good pattern has a character there
+    if (literal) ++i;  // a valid pattern has a character there
     for (size_t j = key.size(); j > 0; --j) {
       row[j] = row[j - 1] && (segment[i] == key[j - 1] || (!literal && c == '?'));
     }
@@ -110,8 +110,8 @@ void CheckCaptures(const internal::GlobPattern& glob, const Path& path, bool mat
   uint64_t budget = uint64_t{1} << 24;
   const auto captures = glob.Captures(keys, &budget);
   if (budget == 0) return;
-  Require(captures.has_value() == matches, "a glob captures where it matches");
-  Require(!captures || captures->size() == glob.wildcards().size(), "a capture a wildcard");
+  Require(captures.has_value() == matches, "a glob captures if it matches");
+  Require(!captures || captures->size() == glob.wildcards().size(), "one capture per wildcard");
 }
 
 // The first two lines are a rule.
@@ -135,9 +135,10 @@ void CheckRename(absl::Span<const absl::string_view> lines) {
   }
   std::set<std::string> targets;
   for (const RenamedPath& path : *renamed) {
-    Require(Path::Parse(path.to).ok(), "a new path is a path");
-    Require(targets.insert(path.to).second, "each has a path of its own");
-    Require(path.rule.has_value() || path.from == path.to, "what no rule takes stays");
+    Require(Path::Parse(path.to).ok(), "a new path is valid");
+    Require(targets.insert(path.to).second, "new paths are unique");
+    Require(path.rule.has_value() || path.from == path.to,
+            "paths that no rule matches are unchanged");
   }
 }
 
@@ -152,16 +153,16 @@ void CheckGlob(absl::string_view text, absl::Span<const absl::string_view> paths
     if (!path.ok()) continue;
     const bool matches = glob->Matches(*path);
     CheckCaptures(*glob, *path, matches);
-    if (!IsAscii(text) || !IsAscii(line)) continue;  // where a character is more than a byte
+    if (!IsAscii(text) || !IsAscii(line)) continue;  // the simple matcher works on bytes
     std::vector<std::string> keys;
     for (const Key& key : path->keys()) keys.push_back(TextOfKey(key));
-    Require(matches == GlobMatches(text, keys), "a glob matches as a plain matcher does");
+    Require(matches == GlobMatches(text, keys), "a glob matches like the simple matcher");
   }
 }
 
 void Run(absl::string_view input) {
   std::vector<absl::string_view> lines = absl::StrSplit(input, '\n');
-  if (lines.empty()) lines.emplace_back("");  // what StrSplit makes of a null pointer
+  if (lines.empty()) lines.emplace_back("");  // StrSplit returns no lines for a null pointer
   CheckFilter(lines[0]);
   CheckGlob(lines[0], absl::MakeConstSpan(lines).subspan(1));
   CheckRename(lines);

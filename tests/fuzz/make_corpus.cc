@@ -1,5 +1,5 @@
-// Writes the first inputs of those fuzz targets that read bytes; those of text are written by hand.
-// Again, after a change of a format:
+// Writes the initial inputs of fuzz targets that read binary formats; text inputs are written by
+// hand. Run it again after a change of a format:
 //
 //   build/release/bin/make_fuzz_corpus tests/fuzz/corpus
 #include <algorithm>
@@ -85,7 +85,7 @@ std::string Checkpoint() {
   return bytes;
 }
 
-// What `save` writes, which takes a FileSystem.
+// Returns the bytes that `save` writes to the FileSystem it is given.
 template <typename Save>
 std::string Saved(const Save& save) {
   MemoryDisk disk;
@@ -98,7 +98,7 @@ std::string Saved(const Save& save) {
 
 void WriteSafetensors(const std::filesystem::path& folder) {
   for (const SafetensorsAttack& attack : SafetensorsAttacks()) {
-    // Not those that are large.
+    // Skip large ones.
     if (attack.spaces > 0 || attack.begin.size() >= 4096) continue;
     Write(folder / ("attack_" + attack.name), attack.begin);
   }
@@ -132,7 +132,7 @@ void WriteNumPy(const std::filesystem::path& folder) {
                            {.io = {.file_system = disk}, .deflate = deflate});
           }));
   }
-  // A name that cannot be written must not be read either.
+  // A name that SaveNpz rejects must not be readable either.
   std::string control = Saved([&](FileSystem* disk) {
     return SaveNpz("x", {{"?", tensor}}, {.io = {.file_system = disk}});
   });

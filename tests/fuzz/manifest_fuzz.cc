@@ -1,5 +1,5 @@
-// The message of a manifest: decoded, encoded and decoded it is the same, and it takes memory by
-// its length.
+// The message of a manifest: decoding, encoding and decoding gives the same, and the memory needed is
+// limited by the length of the message.
 #include <string>
 
 #include "leafstore/proto/manifest_codec.h"
@@ -15,17 +15,18 @@ namespace {
 using absl::StatusCode;
 
 void CheckItem(const ManifestItem& item) {
-  Require(item.slots.universe() == item.layout.size(), "slots are those of the layout");
-  Require(item.leaves.size() == item.slots.size(), "a leaf a slot");
-  Require(item.segments.offsets.size() == item.leaves.tensor_count(), "a segment a tensor");
+  Require(item.slots.universe() == item.layout.size(), "slots are in the layout");
+  Require(item.leaves.size() == item.slots.size(), "one leaf per slot");
+  Require(item.segments.offsets.size() == item.leaves.tensor_count(), "one segment per tensor");
   Require(!item.grouping.has_value() || item.grouping->layout() == item.layout,
-          "groups of the layout");
+          "groups have the same layout");
 }
 
 void Run(absl::string_view bytes) {
   const MemoryUse use;
   const absl::StatusOr<Manifest> manifest = DecodeManifest(bytes);
-  Require(use.peak() < MostMemoryFor(bytes.size()), "memory by the length of the message");
+  Require(use.peak() < MostMemoryFor(bytes.size()),
+          "memory is limited by the length of the message");
   if (!manifest.ok()) {
     RequireError(manifest.status(), {StatusCode::kDataLoss, StatusCode::kResourceExhausted});
     return;
@@ -34,7 +35,7 @@ void Run(absl::string_view bytes) {
   const absl::StatusOr<std::string> encoded = EncodeManifest(*manifest);
   Require(encoded.ok(), "what was decoded can be encoded");
   const absl::StatusOr<Manifest> again = DecodeManifest(*encoded);
-  Require(again.ok(), "and decoded again");
+  Require(again.ok(), "it can be decoded again");
   Require(again->items.size() == manifest->items.size() && again->metadata == manifest->metadata,
           "the same manifest");
   const absl::StatusOr<std::string> encoded_again = EncodeManifest(*again);

@@ -17,7 +17,7 @@
 #endif
 
 #ifdef LEAFSTORE_SANITIZED
-// Of sanitizer/allocator_interface.h, which Debian has with clang alone.
+// From sanitizer/allocator_interface.h, which Debian installs only with clang.
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*malloc_hook)(const volatile void*,
                                                                              size_t),
                                                          void (*free_hook)(const volatile void*));
@@ -43,7 +43,7 @@ int64_t MemoryUse::peak() const { return most_held - before_; }
 
 #ifdef LEAFSTORE_SANITIZED
 
-// A sanitizer has its own operator new, which must stay; it tells who asks of all memory.
+// A sanitizer needs its own operator new, but has hooks for all allocations.
 MemoryUse::MemoryUse() {
   static const int installed = __sanitizer_install_malloc_and_free_hooks(
       [](const volatile void*, size_t size) { Add(size); },
@@ -65,7 +65,7 @@ void* Allocate(size_t size, size_t alignment) {
   void* memory = alignment <= alignof(std::max_align_t)
                      ? std::malloc(size)
                      : std::aligned_alloc(alignment, (size + alignment - 1) & -alignment);
-  if (memory == nullptr) std::abort();  // a test that takes so much has failed
+  if (memory == nullptr) std::abort();  // a test that needs so much has failed
   Add(malloc_usable_size(memory));
   return memory;
 }
@@ -84,7 +84,7 @@ void Release(void* memory) {
 
 #ifndef LEAFSTORE_SANITIZED
 
-// The standard's other forms call these.
+// The other standard forms call these.
 void* operator new(size_t size) { return leafstore::Allocate(size, 1); }
 void* operator new(size_t size, std::align_val_t alignment) {
   return leafstore::Allocate(size, static_cast<size_t>(alignment));

@@ -1,12 +1,12 @@
-// How much memory a piece of code takes, in programs that link leafstore_test_memory: operator new
-// and delete count there.
+// MemoryUse: measures the memory that a piece of code allocates, in programs that link
+// leafstore_test_memory, which replaces operator new and delete.
 //
 //   const MemoryUse use;
 //   Decode(bytes);
 //   EXPECT_LT(use.peak(), 100 * bytes.size());
 //
-// Memory that does not come from operator new (tensors, mappings) is not counted, but under
-// sanitizers, which count all but mappings.
+// Memory that does not come from operator new (tensors, mappings) is not counted. With sanitizers,
+// everything except mappings is counted.
 #ifndef LEAFSTORE_TESTS_FUZZ_MEMORY_H_
 #define LEAFSTORE_TESTS_FUZZ_MEMORY_H_
 
@@ -14,11 +14,11 @@
 
 namespace leafstore {
 
-// One at a time in a program, and no other thread may allocate meanwhile.
+// Only one may exist at a time, and no other thread may allocate meanwhile.
 class MemoryUse {
  public:
   MemoryUse();
-  // The most bytes that were held since this was made, beyond those that were held then.
+  // Returns the most bytes allocated at one time since construction, less those allocated before.
   int64_t peak() const;
 
  private:

@@ -1,5 +1,5 @@
-// How much memory a message may take that is decoded: a constant times its length, and something
-// for what is made once in a process.
+// The memory that decoding a message may need: a constant times its length, plus a fixed amount for
+// what a process makes once.
 #ifndef LEAFSTORE_TESTS_FUZZ_MESSAGE_LIMITS_H_
 #define LEAFSTORE_TESTS_FUZZ_MESSAGE_LIMITS_H_
 
@@ -8,7 +8,7 @@
 
 namespace leafstore {
 
-// The dearest byte is that of an item without leaves: seven bytes in the manifest.
+// The worst case is an item without leaves, which has only seven bytes in the manifest.
 inline constexpr int64_t kBytesOfMemoryPerByte = 600;
 
 inline constexpr int64_t MostMemoryFor(size_t message_size) {

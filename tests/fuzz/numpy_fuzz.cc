@@ -1,5 +1,5 @@
-// NumPy's files: a `.npy` or a `.npz` is an error that was announced, or what is loaded of it comes
-// back when it is saved.
+// NumPy files: a `.npy` or `.npz` input is either a documented error, or its tensors can be saved and
+// loaded again.
 #include <string>
 #include <vector>
 
@@ -16,7 +16,7 @@ namespace {
 
 using absl::StatusCode;
 
-// More than an input can ask for rightly: one that asks for less is not worth the wait.
+// More than the tensors of any valid input need.
 constexpr int64_t kMaxBytes = int64_t{16} << 20;
 
 void RequireReadError(const absl::Status& status) {
@@ -33,10 +33,10 @@ void RunNpy(const std::string& bytes) {
   }
   MemoryDisk disk;
   Require(SaveNpy("x", *tensor, {.io = {.durable = false, .file_system = &disk}}).ok(),
-          "it can be saved");
+          "loaded tensors can be saved");
   MemoryFile saved(disk.bytes());
   const absl::StatusOr<Tensor> again = LoadNpy("x", {.file_system = &saved});
-  Require(again.ok() && *again == *tensor, "and comes back");
+  Require(again.ok() && *again == *tensor, "and loaded again");
 }
 
 void RunNpz(const std::string& bytes) {
@@ -49,14 +49,14 @@ void RunNpz(const std::string& bytes) {
   }
   MemoryDisk disk;
   Require(SaveNpz("x", *tensors, {.io = {.durable = false, .file_system = &disk}}).ok(),
-          "it can be saved");
+          "loaded tensors can be saved");
   MemoryFile saved(disk.bytes());
   const absl::StatusOr<std::vector<NamedTensor>> again =
       LoadNpzTensors("x", {.io = {.file_system = &saved}});
-  Require(again.ok() && again->size() == tensors->size(), "and comes back");
+  Require(again.ok() && again->size() == tensors->size(), "and loaded again");
   for (size_t i = 0; i < tensors->size(); ++i) {
     Require((*again)[i].name == (*tensors)[i].name && (*again)[i].tensor == (*tensors)[i].tensor,
-            "each tensor of it");
+            "each tensor is the same");
   }
 }
 

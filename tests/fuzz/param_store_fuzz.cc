@@ -1,5 +1,5 @@
-// The message of a whole store: decoded, encoded and decoded it is the same, and it takes memory by
-// its length.
+// The message of a ParamStore: decoding, encoding and decoding gives the same, and the memory needed is
+// limited by the length of the message.
 #include <string>
 
 #include "leafstore/proto/param_store_codec.h"
@@ -17,7 +17,8 @@ using absl::StatusCode;
 void Run(absl::string_view bytes) {
   const MemoryUse use;
   const absl::StatusOr<ParamStore> store = DecodeParamStore(bytes);
-  Require(use.peak() < MostMemoryFor(bytes.size()), "memory by the length of the message");
+  Require(use.peak() < MostMemoryFor(bytes.size()),
+          "memory is limited by the length of the message");
   if (!store.ok()) {
     RequireError(store.status(), {StatusCode::kDataLoss, StatusCode::kResourceExhausted});
     return;
@@ -25,7 +26,7 @@ void Run(absl::string_view bytes) {
   const absl::StatusOr<std::string> encoded = EncodeParamStore(*store);
   Require(encoded.ok(), "what was decoded can be encoded");
   const absl::StatusOr<ParamStore> again = DecodeParamStore(*encoded);
-  Require(again.ok(), "and decoded again");
+  Require(again.ok(), "it can be decoded again");
   Require(again->slots() == store->slots(), "the same slots");
   for (uint32_t place = 0; place < store->size(); ++place) {
     Require(again->leaf(place) == store->leaf(place), "the same leaves");

@@ -1,4 +1,4 @@
-// Text of paths: each line is one. Those that are accepted are canonical, and make a Layout.
+// Paths: each line is one. Accepted paths are in canonical form, and can be the paths of a Layout.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -34,9 +34,9 @@ void CheckLayout(std::vector<Path> paths) {
     RequireError(def.status(), {StatusCode::kInvalidArgument});
     return;
   }
-  Require(def->leaf_count() == layout->size(), "the tree of paths has their leaves");
+  Require(def->leaf_count() == layout->size(), "the tree has a leaf for each path");
   for (Slot slot = 0; slot < layout->size(); ++slot) {
-    Require(def->PathOf(def->node_of_leaf(slot)) == paths[slot], "the tree of paths has the paths");
+    Require(def->PathOf(def->node_of_leaf(slot)) == paths[slot], "the tree has the same paths");
   }
 }
 
@@ -49,7 +49,7 @@ void Run(absl::string_view input) {
       continue;
     }
     Require(path->ToString() == text, "accepted text is canonical");
-    Require(path->empty() == text.empty(), "the root alone has no text");
+    Require(path->empty() == text.empty(), "only the root has empty text");
     path->Dotted();
     paths.push_back(*std::move(path));
   }

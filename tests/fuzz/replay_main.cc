@@ -1,11 +1,10 @@
-// The main function of a fuzz target where there is no libFuzzer: replays inputs, then mutations of
-// them.
+// The main function of a fuzz target without libFuzzer: replays inputs and mutations of them.
 //
 //   path_fuzz [FILE or FOLDER...]
 //
-// Each input is tried as it is, cut short at several places, and with a few bytes changed, added
-// and removed, always the same ones. Not a search, as libFuzzer makes one, but enough to notice
-// that a target has stopped working.
+// Runs each input unchanged, truncated at several places, and with a few bytes changed, added and
+// removed; the mutations are the same in every run. This does not search as libFuzzer does, but
+// shows that a target still works.
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
@@ -26,7 +25,7 @@ constexpr size_t kCuts = 64;
 size_t runs = 0;
 
 void Run(const std::string& input) {
-  // A copy of exactly this size: AddressSanitizer then sees a read past its end.
+  // A copy of exactly this size, so that AddressSanitizer detects reads past the end.
   std::vector<uint8_t> bytes(input.begin(), input.end());
   LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
   ++runs;
@@ -58,8 +57,8 @@ void RunCuts(const std::string& input) {
 }
 
 void Mutate(std::mt19937_64& random, std::string& input) {
-  // Bytes that mean something in more formats than others do.
-  static constexpr char kTelling[] = {'\0', '\x01', '\x7f', '\x80', '\xff', '\'', '"', '\\',
+  // Bytes with a meaning in many formats.
+  static constexpr char kSpecial[] = {'\0', '\x01', '\x7f', '\x80', '\xff', '\'', '"', '\\',
                                       '[',  ']',    '.',    '*',    '(',    ')',  '0', '9'};
   const size_t at = input.empty() ? 0 : random() % input.size();
   switch (random() % 4) {
@@ -67,10 +66,10 @@ void Mutate(std::mt19937_64& random, std::string& input) {
       if (!input.empty()) input[at] = static_cast<char>(random());
       break;
     case 1:
-      if (!input.empty()) input[at] = kTelling[random() % std::size(kTelling)];
+      if (!input.empty()) input[at] = kSpecial[random() % std::size(kSpecial)];
       break;
     case 2:
-      input.insert(at, 1, kTelling[random() % std::size(kTelling)]);
+      input.insert(at, 1, kSpecial[random() % std::size(kSpecial)]);
       break;
     case 3:
       if (!input.empty()) input.erase(at, 1 + random() % 8);

@@ -1,5 +1,5 @@
-// Require: what a fuzz target says must hold of every input. Where it does not, the program ends,
-// and libFuzzer keeps the input.
+// Require: checks a property that must hold for every input of a fuzz target. If it does not, the
+// program aborts, and libFuzzer saves the input.
 #ifndef LEAFSTORE_TESTS_FUZZ_REQUIRE_H_
 #define LEAFSTORE_TESTS_FUZZ_REQUIRE_H_
 
@@ -14,17 +14,17 @@ namespace leafstore {
 
 inline void Require(bool holds, absl::string_view what) {
   if (holds) return;
-  std::cerr << "does not hold: " << what << std::endl;
+  std::cerr << "failed: " << what << std::endl;
   std::abort();
 }
 
-// An error must be one of those that the header names, and say something.
+// Requires that an error has a documented code and a message.
 inline void RequireError(const absl::Status& status,
                          std::initializer_list<absl::StatusCode> allowed) {
   bool found = false;
   for (const absl::StatusCode code : allowed) found = found || status.code() == code;
   if (found && !status.message().empty()) return;
-  std::cerr << "an error that was not announced: " << status << std::endl;
+  std::cerr << "undocumented error: " << status << std::endl;
   std::abort();
 }
 

@@ -1,5 +1,6 @@
-// A file of safetensors: both modes of reading say the same, a header that is usual is the same to
-// the parser of whole documents, and what can be loaded is saved in canonical form, a fixed point.
+// Safetensors files: both read modes give the same result, and so do the parser of usual headers and
+// the general one. What can be loaded is saved in canonical form, and saving it again gives the same
+// bytes.
 #include <cstring>
 #include <optional>
 #include <string>
@@ -37,7 +38,7 @@ absl::StatusOr<SafetensorsReader> Open(const std::string& bytes, SafetensorsRead
   return SafetensorsReader::Open("x", options);
 }
 
-// That both say the same, with the tensors of `b` so many bytes further on.
+// Requires equal headers, except that the offsets in `b` are greater by `shift`.
 void RequireSameHeader(const SafetensorsReader& a, const SafetensorsReader& b, int64_t shift = 0) {
   Require(a.size() == b.size() && a.metadata() == b.metadata(), "the same header");
   for (uint32_t i = 0; i < a.size(); ++i) {
@@ -48,14 +49,14 @@ void RequireSameHeader(const SafetensorsReader& a, const SafetensorsReader& b, i
   }
 }
 
-// A header with an escape in it is not usual, and the document's parser has it all. It is that of a
-// tensor without bytes that is left out.
+// Adds an entry whose name has an escape, so that the general parser reads the header, and requires
+// the same tensors. The entry itself, without bytes, is left out.
 void CheckByDocument(const std::string& bytes, const SafetensorsReader& reader) {
   std::string entry = R"("\u0001left out":{"dtype":"none","shape":[],"data_offsets":[0,0]})";
   if (reader.GetIndex("\1left out").ok()) return;
   if (reader.size() > 0 || reader.metadata().has_value()) entry += ",";
   const size_t brace = bytes.find('{', 8);
-  Require(brace != std::string::npos, "there is an object");
+  Require(brace != std::string::npos, "the header is an object");
   std::string other = bytes;
   other.insert(brace + 1, entry);
   uint64_t length = 0;
@@ -67,8 +68,9 @@ void CheckByDocument(const std::string& bytes, const SafetensorsReader& reader) 
   options.lenient.unknown_dtypes = true;
   options.lenient.max_header += static_cast<int64_t>(entry.size());
   const absl::StatusOr<SafetensorsReader> found = Open(other, options);
-  Require(found.ok(), "what one parser takes, the other does");
-  Require(found->left_out() == std::vector<std::string>{"\1left out"}, "and it alone is left out");
+  Require(found.ok(), "both parsers accept the header");
+  Require(found->left_out() == std::vector<std::string>{"\1left out"},
+          "only the added entry is left out");
   RequireSameHeader(reader, *found, static_cast<int64_t>(entry.size()));
 }
 
@@ -89,27 +91,27 @@ void CheckLoaded(const SafetensorsReader& reader, const ParamStore& store) {
   SafetensorsReadOptions options;
   const absl::StatusOr<SafetensorsReader> again = Open(saved, options);
   Require(again.ok(), "what was saved can be read");
-  Require(again->IsCanonical().value(), "and is canonical");
+  Require(again->IsCanonical().value(), "the saved file is canonical");
   const absl::StatusOr<ParamStore> loaded = again->Load();
-  Require(loaded.ok() && loaded->size() == store.size(), "and loaded");
+  Require(loaded.ok() && loaded->size() == store.size(), "the saved file can be loaded");
   for (uint32_t place = 0; place < store.size(); ++place) {
     Require(loaded->PathText(place) == store.PathText(place) &&
                 loaded->leaf(place) == store.leaf(place),
             "the same store");
   }
-  Require(Saved(*loaded, *again) == saved, "and saved again it is the same file");
+  Require(Saved(*loaded, *again) == saved, "saving again gives the same file");
 }
 
 void CheckFile(const std::string& bytes, const SafetensorsReadOptions& base) {
   SafetensorsReadOptions options = base;
   const MemoryUse use;
   const absl::StatusOr<SafetensorsReader> mapped = Open(bytes, options);
-  // simdjson's share, which is most of it, is large at the beginning.
+  // simdjson allocates most of it, and much of that at the start.
   Require(use.peak() < (int64_t{1} << 20) + 700 * static_cast<int64_t>(bytes.size()),
-          "memory by the length of the file");
+          "memory is limited by the length of the file");
   options.io.mode = ReadMode::kRead;
   const absl::StatusOr<SafetensorsReader> read = Open(bytes, options);
-  Require(mapped.status() == read.status(), "both modes say the same");
+  Require(mapped.status() == read.status(), "both modes give the same status");
   if (!mapped.ok()) {
     RequireReadError(mapped.status());
     return;
@@ -117,13 +119,14 @@ void CheckFile(const std::string& bytes, const SafetensorsReadOptions& base) {
   RequireSameHeader(*mapped, *read);
   const absl::StatusOr<ParamStore> store = mapped->Load();
   const absl::StatusOr<ParamStore> other = read->Load();
-  Require(store.ok() == other.ok() && mapped->Verify().ok() == store.ok(), "and load the same");
+  Require(store.ok() == other.ok() && mapped->Verify().ok() == store.ok(),
+          "both modes load, or both fail");
   if (!store.ok()) {
     RequireReadError(store.status());
     return;
   }
   for (uint32_t place = 0; place < store->size(); ++place) {
-    Require(store->leaf(place) == other->leaf(place), "leaf by leaf");
+    Require(store->leaf(place) == other->leaf(place), "both modes load the same leaves");
   }
   if (base.structure == StructureUse::kUse) {
     CheckLoaded(*mapped, *store);
@@ -132,7 +135,7 @@ void CheckFile(const std::string& bytes, const SafetensorsReadOptions& base) {
   }
 }
 
-// The bytes as a header, with a length that is right and as many tensors' bytes as there may be.
+// Returns a file with these bytes as its header, a correct length, and some bytes for tensors.
 std::string AsHeader(const std::string& header) {
   const uint64_t length = header.size();
   std::string bytes(sizeof(length), '\0');

@@ -1,5 +1,5 @@
-// Operations on a store beside the same on a std::map: two bytes each, of which the first says what
-// is done and the second to which path.
+// The same operations on a store and on a std::map. Each is two bytes: the first selects the
+// operation, the second the path.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
 
@@ -19,7 +19,7 @@ namespace {
 
 using absl::StatusCode;
 
-// Sixteen paths, of which some are above others: those make no tree together.
+// Returns one of sixteen paths. Some are ancestors of others, so not all sets of them form a tree.
 Path PathOf(uint8_t byte) {
   const int64_t number = byte % 16;
   Path path = Path().Attribute(std::string(1, static_cast<char>('a' + number / 4)));
@@ -29,7 +29,7 @@ Path PathOf(uint8_t byte) {
   return path;
 }
 
-// Its kind, dtype and shape come from the byte as well.
+// The byte determines the kind and shape, too.
 Leaf LeafOf(uint8_t byte) {
   const float value = byte;
   if (byte % 3 == 0) return Value(int64_t{byte});
@@ -46,12 +46,13 @@ bool SameSpec(const Leaf& a, const Leaf& b) {
 using Model = std::map<std::string, Leaf>;
 
 void RequireEqual(const ParamStore& store, const Model& model) {
-  Require(store.size() == model.size(), "as many leaves as the model");
+  Require(store.size() == model.size(), "the store has as many leaves as the model");
   for (uint32_t place = 0; place < store.size(); ++place) {
     const std::string path = store.PathText(place);
     const auto found = model.find(path);
-    Require(found != model.end() && found->second == store.leaf(place), "the leaves of the model");
-    Require(store.Find(path) == &store.leaf(place), "each is found");
+    Require(found != model.end() && found->second == store.leaf(place),
+            "the leaves equal those of the model");
+    Require(store.Find(path) == &store.leaf(place), "each path is found");
   }
 }
 
@@ -61,19 +62,20 @@ class Stores {
     const Path path = PathOf(which);
     const std::string text = path.ToString();
     const auto at = model_.find(text);
-    const bool there = at != model_.end();
+    const bool exists = at != model_.end();
     const Leaf leaf = LeafOf(static_cast<uint8_t>(what ^ which));
     switch (what % 8) {
       case 0: {
         const absl::Status status = store_.Insert(path, leaf);
-        Require(status.ok() == !there, "Insert of what is not there");
+        Require(status.ok() == !exists, "Insert succeeds if the path is new");
         if (!status.ok()) RequireError(status, {StatusCode::kAlreadyExists});
         model_.emplace(text, leaf);
         break;
       }
       case 1: {
         const absl::Status status = store_.Set(text, leaf);
-        Require(status.ok() == (there && SameSpec(at->second, leaf)), "Set of what is there");
+        Require(status.ok() == (exists && SameSpec(at->second, leaf)),
+                "Set succeeds if the path exists and the spec is equal");
         if (!status.ok()) {
           RequireError(status, {StatusCode::kNotFound, StatusCode::kInvalidArgument});
         } else {
@@ -82,19 +84,19 @@ class Stores {
         break;
       }
       case 2:
-        Require(store_.Upsert(path, leaf).ok(), "Upsert of anything");
+        Require(store_.Upsert(path, leaf).ok(), "Upsert always succeeds");
         model_.insert_or_assign(text, leaf);
         break;
       case 3: {
         const absl::Status status = store_.Erase(text);
-        Require(status.ok() == there, "Erase of what is there");
+        Require(status.ok() == exists, "Erase succeeds if the path exists");
         if (!status.ok())
           RequireError(status, {StatusCode::kNotFound, StatusCode::kInvalidArgument});
         model_.erase(text);
         break;
       }
       case 4:
-        Write(text, there ? &at->second : nullptr, which);
+        Write(text, exists ? &at->second : nullptr, which);
         break;
       case 5:
         snapshot_.emplace(store_.Snapshot().value(), model_);
@@ -117,7 +119,7 @@ class Stores {
   void Write(const std::string& text, Leaf* model, uint8_t number) {
     absl::StatusOr<MutableTensor> borrow = store_.Mutate(text);
     const bool may = model != nullptr && model->is_tensor();
-    Require(borrow.ok() == may, "Mutate of a tensor that is there");
+    Require(borrow.ok() == may, "Mutate succeeds if the tensor exists");
     if (!may) {
       RequireError(borrow.status(), {StatusCode::kNotFound, StatusCode::kInvalidArgument});
       return;
@@ -132,17 +134,17 @@ class Stores {
   void SplitAndMerge(uint8_t which) {
     const Filter one = Regex(which % 2 == 0 ? "\\\\.[ab].*" : ".*\\\\['key.*");
     absl::StatusOr<std::vector<ParamStore>> groups = Partition(store_, {one, IsStatic()});
-    if (!groups.ok()) {  // paths that do not form a tree cannot be asked about
+    if (!groups.ok()) {  // the paths do not form a tree
       RequireError(groups.status(), {StatusCode::kInvalidArgument});
       return;
     }
     if (which % 4 == 0) std::swap((*groups)[0], (*groups)[2]);
     absl::StatusOr<ParamStore> merged = MergeGroups(*std::move(groups));
     if (store_.complete()) {
-      Require(merged.ok(), "the groups of a whole make the whole");
+      Require(merged.ok(), "the groups of a complete store can be merged");
       store_ = *std::move(merged);
     } else {
-      Require(!merged.ok(), "the groups of a part make no whole");
+      Require(!merged.ok(), "the groups of a partial store cannot be merged");
     }
   }
 

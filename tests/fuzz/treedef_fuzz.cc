@@ -1,4 +1,5 @@
-// The message of a TreeDef: what is decoded is encoded as it was, and takes memory by its length.
+// The message of a TreeDef: encoding a decoded message gives the same bytes, and the memory needed is
+// limited by the length of the message.
 #include <string>
 
 #include "leafstore/proto/treedef.pb.h"
@@ -15,8 +16,8 @@ namespace {
 
 using absl::StatusCode;
 
-// The message without what protobuf allows beside the one form: unknown fields, fields in another
-// order, and a message of strings that is there but empty.
+// Returns the message in the form that the encoder writes: no unknown fields, fields in order, and no
+// empty `strings` message.
 std::string Plain(absl::string_view bytes) {
   proto::TreeDef message;
   message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
@@ -28,16 +29,17 @@ std::string Plain(absl::string_view bytes) {
 void Run(absl::string_view bytes) {
   const MemoryUse use;
   const absl::StatusOr<TreeDef> def = DecodeTreeDef(bytes);
-  Require(use.peak() < MostMemoryFor(bytes.size()), "memory by the length of the message");
+  Require(use.peak() < MostMemoryFor(bytes.size()),
+          "memory is limited by the length of the message");
   if (!def.ok()) {
     RequireError(def.status(), {StatusCode::kDataLoss});
     return;
   }
   const absl::StatusOr<std::string> encoded = EncodeTreeDef(*def);
   Require(encoded.ok(), "what was decoded can be encoded");
-  Require(*encoded == Plain(bytes), "one structure has one message");
+  Require(*encoded == Plain(bytes), "equal structures have equal messages");
   const absl::StatusOr<TreeDef> again = DecodeTreeDef(*encoded);
-  Require(again.ok() && *again == *def, "the same structure comes back");
+  Require(again.ok() && *again == *def, "decoding again gives the same structure");
   Require(again->hash() == def->hash(), "with the same hash");
   for (NodeId node = 0; node < def->node_count() && node < 1'000; ++node) {
     const absl::StatusOr<std::string> text = def->PathText(node);

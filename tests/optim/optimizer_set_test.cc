@@ -6,6 +6,7 @@
 #include "leafstore/optim/clip.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/optim/optim_testing.h"
 
@@ -225,14 +226,13 @@ TEST_F(OptimizerSetTest, RegroupKeepsStateFreezesAndThaws) {
   EXPECT_EQ(ContentsOf(set_.state()), before);
 }
 
-// The way that a user goes: named filters, groups by moving, one norm for all, other groups.
-TEST_F(OptimizerSetTest, ServesTheGroupsOfNamedFilters) {
-  const auto grouping_of = [&](const char* frozen) {
-    return Grouping::Compile(model_,
-                             {{"bias", Glob("a")}, {"frozen", Glob(frozen)}, {"rest", Rest()}})
-        .value();
+// As in a trainer: named filters, one norm for all groups, then other groups.
+TEST_F(OptimizerSetTest, NamedFilters_MakeGroupsAndRegroup) {
+  const auto filters = [](const char* frozen) {
+    return std::vector<NamedFilter>{
+        {"bias", Glob("a")}, {"frozen", Glob(frozen)}, {"rest", Rest()}};
   };
-  Groups groups = grouping_of("c").Split(model_).value();
+  Groups groups = Partition(model_, filters("c")).value();
   OptimizerSet set = OptimizerSet::Create(rules_, groups).value();
   EXPECT_EQ(set.grouping(), grouping_) << "the same groups as by hand";
   const ParamStore grads = RandomLike(model_, 1);
@@ -242,7 +242,10 @@ TEST_F(OptimizerSetTest, ServesTheGroupsOfNamedFilters) {
   ASSERT_THAT(set_.Step(&groups_, grads, {.lr = 0.1, .grad_scale = scale}), IsOk());
   EXPECT_EQ(ContentsOf(groups["rest"]), ContentsOf(groups_["rest"]));
 
-  ASSERT_THAT(set.Regroup(grouping_of("d"), &groups), IsOk());
+  EXPECT_THAT(set.Regroup(filters("nothing"), &groups),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("nothing")));
+  EXPECT_EQ(groups.grouping(), grouping_) << "unchanged after an error";
+  ASSERT_THAT(set.Regroup(filters("d"), &groups), IsOk());
   ASSERT_THAT(set.Step(&groups, grads, {.lr = 0.1}), IsOk());
   EXPECT_EQ(StepOf(*set.Find("rest"), ".b"), 2);
   EXPECT_EQ(StepOf(*set.Find("rest"), ".c"), 1);

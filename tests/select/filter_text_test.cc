@@ -6,7 +6,7 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/select/filter.h"
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/core/random_keys.h"
 #include "tests/core/status_matchers.h"

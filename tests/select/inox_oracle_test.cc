@@ -19,8 +19,8 @@
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
-#include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
 

@@ -7,8 +7,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
 
@@ -152,7 +152,8 @@ TEST(PartitionDepthTest, MillionLevels_AreAnErrorForRegex) {
 
 TEST(PartitionDepthTest, MillionLevels_HaveShortMessages) {
   ParamStore store = DeepParams();
-  const absl::Status status = Partition(store, {}, {.exhaustive = true}).status();
+  const absl::Status status =
+      Partition(store, std::vector<Filter>{}, {.exhaustive = true}).status();
   EXPECT_LT(status.message().size(), 10'000u);
   const Slot last = store.layout().size() - 1;
   EXPECT_LT(store.SetAt(last, Floats({1})).message().size(), 2'000u);

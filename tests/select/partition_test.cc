@@ -1,3 +1,5 @@
+#include "leafstore/select/partition.h"
+
 #include <memory>
 #include <string>
 #include <thread>
@@ -6,7 +8,6 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/store/merge.h"
 
@@ -140,7 +141,7 @@ TEST(PartitionTest, Exhaustive_NamesUnmatchedLeaves) {
 TEST(PartitionTest, Exhaustive_NamesTenLeavesAtMost) {
   Tree tree = Tree::List();
   for (int i = 0; i < 25; ++i) tree.Add(Value(i));
-  EXPECT_THAT(Partition(Flatten(tree).value().params, {}, {.exhaustive = true}),
+  EXPECT_THAT(Partition(Flatten(tree).value().params, std::vector<Filter>{}, {.exhaustive = true}),
               StatusIs(kInvalid, AllOf(HasSubstr("found 25"), HasSubstr("'[9]', and 15 more"),
                                        testing::Not(HasSubstr("[10]")))));
 }
@@ -470,6 +471,20 @@ TEST(GroupingTest, Grouping_IsSafeFromManyThreads) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(FloatsAt(store, ".head.bias")[0], 30);
+}
+
+TEST(PartitionTest, NamedFilters_MakeNamedGroups) {
+  const std::vector<NamedFilter> filters = {{"bias", Glob("**.bias")}, {"rest", Rest()}};
+  ParamStore store = SampleParams();
+  const Groups shared = Partition(store, filters).value();
+  EXPECT_EQ(store.size(), SampleParams().size());
+  const Groups moved = Partition(std::move(store), filters).value();
+  EXPECT_TRUE(store.empty());
+  EXPECT_EQ(shared.grouping(), moved.grouping());
+  EXPECT_THAT(PathsOf(moved["bias"]),
+              ElementsAre(".head.bias", ".layers[0].bias", ".layers[1].bias"));
+  EXPECT_THAT(Partition(SampleParams(), {{"bias", Glob("**.bais")}, {"rest", Rest()}}),
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("bais")));
 }
 
 }  // namespace

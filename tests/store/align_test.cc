@@ -6,7 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/store/random_model.h"
 #include "tests/store/sample_models.h"

@@ -8,7 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"

@@ -10,7 +10,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
 
 #include "tests/core/status_matchers.h"

@@ -16,8 +16,8 @@
 
 #include "leafstore/numeric/diff.h"
 #include "leafstore/numeric/stats.h"
-#include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/definition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"

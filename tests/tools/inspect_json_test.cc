@@ -12,7 +12,7 @@
 
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/numeric/stats.h"
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 
 #include "tests/tools/run_program.h"
 #include "tests/tools/sample_checkpoints.h"

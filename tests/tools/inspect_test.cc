@@ -10,7 +10,7 @@
 
 #include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/treedef/treedef_builder.h"
 
 #include "tests/source_dir.h"

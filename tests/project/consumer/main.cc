@@ -16,7 +16,7 @@
 #include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/interop/safetensors/writer.h"
 #include "leafstore/optim/schedule.h"
-#include "leafstore/select/grouping.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/treedef/bind/fields.h"
