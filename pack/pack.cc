@@ -166,15 +166,6 @@ absl::StatusOr<Buffer> PrepareOverwrite(PackState& state) {
   return std::exchange(state.buffer, std::move(own));
 }
 
-// Like the above, but copies the previous bytes.
-absl::Status PrepareWrite(PackState& state) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Buffer before, PrepareOverwrite(state));
-  if (before.size() > 0) {
-    std::memcpy(state.buffer.mutable_data(), before.data(), static_cast<size_t>(before.size()));
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<ParamStore> MakeView(const PackState& state) {
   LEAFSTORE_RETURN_IF_ERROR(state.rest.CheckNoBorrow("view the pack as a store"));
   const PackLayout& plan = state.plan;
@@ -276,10 +267,11 @@ absl::StatusOr<Packed> Packed::Snapshot() const {
 }
 
 absl::StatusOr<MutablePack> Packed::Mutate() & {
-  LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("open the pack for writing"));
-  LEAFSTORE_RETURN_IF_ERROR(PrepareWrite(*state_));
-  state_->borrowed.store(true, std::memory_order_relaxed);
-  return MutablePack(state_, Buffer());
+  LEAFSTORE_ASSIGN_OR_RETURN(MutablePack open, Overwrite());
+  if (const Buffer before = std::exchange(open.before_, Buffer()); before.size() > 0) {
+    std::memcpy(state_->buffer.mutable_data(), before.data(), static_cast<size_t>(before.size()));
+  }
+  return open;
 }
 
 absl::StatusOr<MutablePack> Packed::Overwrite() & {
