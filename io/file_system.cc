@@ -244,7 +244,8 @@ class PosixFileSystem : public FileSystem {
     const std::string what = absl::StrCat("rename ", from, " to");
     if (error != EINVAL && error != ENOSYS) return Failed(what, to, error);
     // Some file systems do not support it; creating a hard link does not replace files either.
-    return link(from.c_str(), to.c_str()) == 0 ? Remove(from) : Failed(what, to);
+    if (link(from.c_str(), to.c_str()) == 0) return Remove(from);
+    return errno == EEXIST ? Failed(what, to) : FileSystem::RenameNew(from, to);
   }
 
   absl::Status Remove(const std::string& path) override {

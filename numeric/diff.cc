@@ -183,15 +183,12 @@ void AddLeaf(const ParamStore& store, uint32_t place, const Leaf& a, const Leaf&
     ++diff->skipped_count;
     return;
   }
-  std::optional<LeafDiff> different = CompareLeaves(a, b, options);
+  std::optional<LeafDiff> different = DiffLeaves(a, b, options);
   if (!different) {
     ++diff->same_count;
     return;
   }
-  const bool values = different->what == LeafDiff::What::kValue;
   different->path = store.PathText(place);
-  different->a = values ? a.value().ToString() : a.spec().ToString();
-  different->b = values ? b.value().ToString() : b.spec().ToString();
   diff->leaves.push_back(*std::move(different));
 }
 
@@ -243,6 +240,15 @@ std::string StoreDiff::ToString(size_t max) const {
   AppendLines("only in the second: ", only_in_b, max, &text);
   AppendLines("structure: ", structure, max, &text);
   return text;
+}
+
+std::optional<LeafDiff> DiffLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options) {
+  std::optional<LeafDiff> different = CompareLeaves(a, b, options);
+  if (!different) return different;
+  const bool values = different->what == LeafDiff::What::kValue;
+  different->a = values ? a.value().ToString() : a.spec().ToString();
+  different->b = values ? b.value().ToString() : b.spec().ToString();
+  return different;
 }
 
 absl::StatusOr<StoreDiff> DiffStores(const ParamStore& a, const ParamStore& b,

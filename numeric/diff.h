@@ -28,12 +28,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "leafstore/core/leaf.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/diff.h"
@@ -87,6 +89,9 @@ struct StoreDiff {
   std::string ToString(size_t max = 20) const;
 };
 
+// Compares two leaves. Returns no value if they are equal; the path of the result is empty. Negative
+// tolerances count as 0. O(bytes).
+std::optional<LeafDiff> DiffLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options = {});
 // Compares two stores. O(leaves), and O(bytes) of the leaves that are read.
 absl::StatusOr<StoreDiff> DiffStores(const ParamStore& a, const ParamStore& b,
                                      const DiffOptions& options = {});

@@ -16,6 +16,7 @@
 
 #include "leafstore/numeric/stats.h"
 #include "leafstore/tools/report/report_numbers.h"
+#include "leafstore/tools/report/report_tree.h"
 
 #include "tests/report/sample_reports.h"
 
@@ -27,8 +28,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using tools::CompareLeaves;
 using tools::LeafChange;
-using tools::ReportData;
-using tools::ReportJson;
 using tools::ReportTree;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -120,7 +119,7 @@ TEST_F(ReportDataTest, Statistics_EqualThoseOfTheStore) {
   }
 }
 
-TEST_F(ReportDataTest, StatisticsDoNotDependOnTheNumberOfThreads) {
+TEST_F(ReportDataTest, Statistics_AreEqualForAnyThreadCount) {
   Save(path_, NetworkStore(8, 96, 0.1f));
   EXPECT_EQ(ReportJsonOf({path_, "--threads", "1"}), ReportJsonOf({path_, "--threads", "7"}));
 }
@@ -188,7 +187,7 @@ TEST_F(ReportDataTest, GroupsByFilter_EndWithTheRest) {
   EXPECT_EQ(item["took_root"], nullptr);
 }
 
-TEST_F(ReportDataTest, Match_LeavesOutOthers) {
+TEST_F(ReportDataTest, Match_SelectsLeaves) {
   Save(path_, NetworkStore(2, 8, 1));
   const json report = ReportJsonOf({path_, "--match", "layers.1.mlp"});
   EXPECT_THAT(LeafPathsOf(report["items"][0]),
@@ -232,21 +231,22 @@ TEST_F(ReportDataTest, Text_IsAsciiAndEscaped) {
 }
 
 TEST(CompareLeavesTest, EachKindOfDifference_IsReported) {
-  using What = LeafChange::What;
   const Leaf floats = Floats({1, 2, 3});
-  EXPECT_EQ(CompareLeaves(floats, Floats({1, 2, 3})).what, What::kSame);
-  EXPECT_EQ(CompareLeaves(floats, Value(1)).what, What::kKind);
-  EXPECT_EQ(CompareLeaves(Value(1), Value(2)).what, What::kValue);
-  EXPECT_EQ(CompareLeaves(Value("a"), Value("a")).what, What::kSame);
-  EXPECT_EQ(CompareLeaves(floats, Floats({1, 2})).what, What::kShape);
+  EXPECT_EQ(CompareLeaves(floats, Floats({1, 2, 3})).what, "same");
+  EXPECT_EQ(CompareLeaves(floats, Value(1)).what, "kind");
+  EXPECT_EQ(CompareLeaves(Value(1), Value(2)).what, "value");
+  EXPECT_EQ(CompareLeaves(Value("a"), Value("a")).what, "same");
+  EXPECT_EQ(CompareLeaves(floats, Floats({1, 2})).what, "shape");
+  EXPECT_EQ(CompareLeaves(floats, Leaf()).what, "removed");
+  EXPECT_EQ(CompareLeaves(Leaf(), floats).what, "added");
   const Leaf integers = Tensor::From<int32_t>({3}, {1, 2, 3}).value();
-  EXPECT_EQ(CompareLeaves(floats, integers).what, What::kDType);
+  EXPECT_EQ(CompareLeaves(floats, integers).what, "dtype");
   EXPECT_EQ(CompareLeaves(floats, integers).differing, std::nullopt);
 }
 
 TEST(CompareLeavesTest, Numbers_AreComparedAsByDiff) {
   const LeafChange change = CompareLeaves(Floats({1, 2, 0, 4}), Floats({1, 5, 4, 4}));
-  EXPECT_EQ(change.what, LeafChange::What::kNumbers);
+  EXPECT_EQ(change.what, "numbers");
   EXPECT_EQ(change.differing, 2);
   EXPECT_EQ(change.max_abs, 4);
   EXPECT_EQ(change.max_rel, 1);
@@ -257,26 +257,24 @@ TEST(CompareLeavesTest, Norm_CoversNumbersThatAreFiniteOnBothSides) {
   const LeafChange change = CompareLeaves(Floats({kNaN, 1, kInf, 2}), Floats({1, kNaN, 0, 5}));
   EXPECT_EQ(change.differing, 4);
   EXPECT_EQ(change.l2, 3);
-  EXPECT_EQ(CompareLeaves(Floats({kNaN, 1}), Floats({kNaN, 1})).what, LeafChange::What::kSame);
+  EXPECT_EQ(CompareLeaves(Floats({kNaN, 1}), Floats({kNaN, 1})).what, "same");
 }
 
 TEST(ReportJsonTest, NamesOfMetadata_StayDistinct) {
-  ReportData data;
-  data.files.resize(1);
-  data.files[0].metadata = {{"a\n", "newline"}, {"a\\n", "backslash"}};
-  data.files[0].metrics = {{"m\x01", 1}, {"m\\x01", 2}};
-  const json file = json::parse(ReportJson(data))["files"][0];
+  tools::Source source;
+  source.metadata = {{"a\n", "newline"}, {"a\\n", "backslash"}};
+  source.metrics = {{"m\x01", 1}, {"m\\x01", 2}};
+  const json file = tools::PageJson(source);
   EXPECT_EQ(file["metadata"], json({{"a\\n", "newline"}, {"a\\\\n", "backslash"}}));
   EXPECT_EQ(file["metrics"], json({{"m\\x01", 1}, {"m\\\\x01", 2}}));
 }
 
 // Searching each name among the previous ones would take minutes.
 TEST(ReportJsonTest, MuchMetadata_TakesLinearTime) {
-  ReportData data;
-  data.files.resize(1);
-  for (int i = 0; i < 400'000; ++i) data.files[0].metadata[absl::StrCat("key", i)] = "value";
+  tools::Source source;
+  for (int i = 0; i < 400'000; ++i) source.metadata[absl::StrCat("key", i)] = "value";
   const auto begin = std::chrono::steady_clock::now();
-  const std::string text = ReportJson(data);
+  const std::string text = tools::JsonText(tools::PageJson(source));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
   EXPECT_THAT(text, HasSubstr("\"key399999\":\"value\""));
 }
@@ -393,7 +391,7 @@ TEST_F(ReportStepsTest, NormsAndChanges_EqualThoseOfTheSteps) {
   EXPECT_EQ(item["sides"][0]["l2"][0], StatsOf(stores[2].leaf(0).tensor()).value().l2());
 }
 
-TEST_F(ReportStepsTest, DamagedStep_IsLeftOutAndNamed) {
+TEST_F(ReportStepsTest, DamagedStep_IsSkippedAndNamed) {
   SaveSteps(run_, {1, 2, 3}, GrowingStores(3, 1, 8));
   const std::string file = run_ + "/step-00000000000000000002.leaf";
   std::string bytes = ReadFile(file);
@@ -408,7 +406,7 @@ TEST_F(ReportStepsTest, DamagedStep_IsLeftOutAndNamed) {
 }
 
 // A step that fails while it is read is left out, and the next one is compared with the last intact one.
-TEST_F(ReportStepsTest, StepAfterADamagedOne_IsComparedWithTheLastIntactOne) {
+TEST_F(ReportStepsTest, StepAfterADamagedOne_IsComparedWithTheLastIntactStep) {
   const std::vector<ParamStore> stores = GrowingStores(3, 1, 8);
   SaveSteps(run_, {1, 2, 3}, stores);
   const std::string file = run_ + "/step-00000000000000000002.leaf";

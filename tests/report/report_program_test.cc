@@ -120,7 +120,7 @@ TEST_F(ReportProgramTest, DamagedTensor_IsAnErrorWithoutNoVerify) {
   EXPECT_EQ(Report({"a.leaf", "--no-verify"}).exit_code, 0);
 }
 
-TEST_F(ReportProgramTest, TwoFiles_TheDamagedOneIsNamed) {
+TEST_F(ReportProgramTest, TwoFiles_DamagedFileIsNamed) {
   std::string bytes = ReadFile(path_);
   bytes[64] ^= 1;
   SaveSample(dir_.File("good.leaf"));
@@ -191,11 +191,11 @@ TEST_F(ReportProgramTest, Signal_LeavesNoFile) {
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf", "large.leaf"));
 }
 
-TEST_F(ReportProgramTest, EqualInput_GivesEqualPages) {
+TEST_F(ReportProgramTest, EqualInput_ProducesEqualPages) {
   EXPECT_EQ(Report({"a.leaf", "-o", "-"}).out, Report({"a.leaf", "-o", "-"}).out);
 }
 
-TEST_F(ReportProgramTest, HelpHasExamples) {
+TEST_F(ReportProgramTest, Help_HasExamples) {
   const Ran ran = Report({"--help"});
   EXPECT_EQ(ran.exit_code, 0);
   EXPECT_THAT(ran.out, HasSubstr("leafstore report run@100 run@200"));

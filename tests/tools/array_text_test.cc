@@ -55,7 +55,7 @@ Tensor Counted(int64_t n) {
 }
 
 // The expected texts are those of numpy.array2string for the same arrays.
-TEST(ArrayTextTest, ColumnsAreAsWideAsTheWidestNumber) {
+TEST(ArrayTextTest, Columns_AreAsWideAsTheWidestNumber) {
   EXPECT_EQ(Text(Of<float>({2, 3}, {1, -2, 3, -4, 5.5, -6})),
             "[[ 1.  -2.   3. ]\n"
             " [-4.   5.5 -6. ]]\n");
@@ -87,18 +87,18 @@ TEST(ArrayTextTest, NanAndInfinities_ArePrintedAsWords) {
             "[ 1.5  nan  inf -inf]\n");
 }
 
-TEST(ArrayTextTest, IntegersOf64BitsAreExact) {
+TEST(ArrayTextTest, IntegersOf64Bits_AreExact) {
   EXPECT_EQ(Text(Of<int64_t>({2}, {std::numeric_limits<int64_t>::max(), -9007199254740993})),
             "[9223372036854775807   -9007199254740993]\n");
   EXPECT_EQ(Text(Of<uint64_t>({1}, {std::numeric_limits<uint64_t>::max()})),
             "[18446744073709551615]\n");
 }
 
-TEST(ArrayTextTest, ComplexNumbersHaveBothParts) {
+TEST(ArrayTextTest, ComplexNumbers_HaveBothParts) {
   EXPECT_EQ(Text(Of<std::complex<float>>({2}, {{1, 2.5}, {0, -1}})), "[1.+2.5j  0.-1.j]\n");
 }
 
-TEST(ArrayTextTest, LongArrays_LeaveOutTheMiddle) {
+TEST(ArrayTextTest, LongArrays_OmitTheMiddle) {
   EXPECT_EQ(Text(Counted(1001)), "[   0    1    2 ...  998  999 1000]\n");
   ArrayTextOptions all;
   all.threshold = std::numeric_limits<int64_t>::max();
@@ -116,20 +116,20 @@ TEST(ArrayTextTest, LongArrays_LeaveOutTheMiddle) {
             " [9900 9901 9902 ... 9997 9998 9999]]\n");
 }
 
-TEST(ArrayTextTest, LinesAreWrapped) {
+TEST(ArrayTextTest, LongLines_AreWrapped) {
   const std::string text = Text(Counted(40));
   EXPECT_EQ(text,
             "[ 0  1  2  3  4  5  6  7  8  9 10 11 12 13 14 15 16 17 18 19 20 21 22 23\n"
             " 24 25 26 27 28 29 30 31 32 33 34 35 36 37 38 39]\n");
 }
 
-TEST(ArrayTextTest, AxesAreNested) {
+TEST(ArrayTextTest, Axes_AreNestedBrackets) {
   EXPECT_EQ(Text(Counted(8).Reshape({2, 2, 2}).value()),
             "[[[0 1]\n  [2 3]]\n\n [[4 5]\n  [6 7]]]\n");
   EXPECT_EQ(Text(Tensor::Zeros(DType::kF32, {0, 3}).value()), "[]\n");
 }
 
-TEST(ArrayTextTest, EveryDTypeHasAText) {
+TEST(ArrayTextTest, EveryDType_IsPrinted) {
   for (const DType dtype : AllDTypes()) {
     const std::string text = Text(Tensor::Zeros(dtype, {8}).value());
     EXPECT_EQ(text.front(), '[') << DTypeName(dtype);
@@ -138,7 +138,7 @@ TEST(ArrayTextTest, EveryDTypeHasAText) {
 }
 
 // Narrow tensors of every bit pattern: the JSON reads back to the same number.
-TEST(ArrayTextTest, NumbersInJsonReadBackInEveryDType) {
+TEST(ArrayTextTest, JsonNumbers_ReadBackInEveryDType) {
   for (const DType dtype : AllDTypes()) {
     if (!IsFloating(dtype) || dtype == DType::kC64) continue;
     Tensor tensor = Tensor::Zeros(dtype, {4096}).value();
@@ -178,7 +178,7 @@ TEST(ArrayTextTest, AllDigits_ReadBack) {
             "[1.2345678901234567e-30 1.0000000000000000e+00]\n");
 }
 
-TEST(ArrayTextTest, JsonIsNestedLists) {
+TEST(ArrayTextTest, Json_HasNestedLists) {
   EXPECT_EQ(JsonOf(Of<float>({2, 2}, {1, 0.1f, -3, 0})), "[[1e+00,1e-01],[-3e+00,0.0]]");
   EXPECT_EQ(JsonOf(Of<bool>({2}, {true, false})), "[true,false]");
   EXPECT_EQ(JsonOf(Of<float>({1}, {std::numeric_limits<float>::infinity()})), "[null]");

@@ -54,7 +54,7 @@ TEST_F(CatTest, Slice_FollowsThePathOrIsAnOption) {
   EXPECT_EQ(Cat({"layers.0.weight", "--slice", "1, -1"}), "-6.\n");
 }
 
-TEST_F(CatTest, JsonHasAllValues) {
+TEST_F(CatTest, Json_HasAllValues) {
   const auto json = Json({"cat", path_, "layers.0.weight", "heads", "scale"});
   EXPECT_EQ(json["schema"], 1);
   EXPECT_EQ(json["leaves"][0]["values"], nlohmann::json::parse("[[1.0,-2.0,3.0],[-4.0,5.0,-6.0]]"));
@@ -97,7 +97,7 @@ TEST_F(CatTest, OptionsWithoutEffect_AreUsageErrors) {
   EXPECT_EQ(Files(), "a.leaf ");
 }
 
-TEST_F(CatTest, Match_LeavesOutOthers) {
+TEST_F(CatTest, Match_SelectsLeaves) {
   EXPECT_THAT(Cat({"layers", "--match", "**.bias"}),
               AllOf(HasSubstr("layers.1.bias"), testing::Not(HasSubstr("weight"))));
   EXPECT_EQ(Cat({"--match", "heads"}), "8\n");
@@ -121,7 +121,7 @@ TEST_F(CatTest, NameInSeveralItems_IsCheckedBeforeAnythingIsPrinted) {
               HasSubstr("there is an item with this name: --item selects it"));
 }
 
-TEST_F(CatTest, AllHasEveryDigit) {
+TEST_F(CatTest, All_PrintsEveryDigit) {
   Save(File("d.leaf"),
        ParamStore::FromEntries({{Path().Item("w"), Tensor::Scalar(0.1234567890123456)}}).value());
   EXPECT_EQ(Out({"cat", File("d.leaf")}), "0.12345679\n");

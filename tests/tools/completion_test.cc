@@ -40,21 +40,21 @@ class CompletionTest : public ToolTest {
   }
 };
 
-TEST_F(CompletionTest, Subcommands) {
+TEST_F(CompletionTest, Bash_CompletesSubcommands) {
   EXPECT_EQ(Complete({"in"}), "inspect");
   EXPECT_THAT(Complete({""}), AllOf(HasSubstr("inspect tree cat"), HasSubstr("completion"),
                                     Not(HasSubstr("manual")), Not(HasSubstr("complete-words"))));
   EXPECT_EQ(Complete({"--ver"}), "--version");
 }
 
-TEST_F(CompletionTest, OptionsOfTheSubcommand) {
+TEST_F(CompletionTest, Bash_CompletesOptionsOfTheSubcommand) {
   EXPECT_EQ(Complete({"diff", "--rt"}), "--rtol");
   EXPECT_EQ(Complete({"inspect", "--rt"}), "");
   EXPECT_THAT(Complete({"convert", "a", "b", "--"}),
               AllOf(HasSubstr("--shard-size"), HasSubstr("--help")));
 }
 
-TEST_F(CompletionTest, WordsOfAnOption) {
+TEST_F(CompletionTest, Bash_CompletesWordsOfAnOption) {
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "a"}), "auto always");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "=", "n"}), "never");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--color", "="}), "auto always never");
@@ -62,7 +62,7 @@ TEST_F(CompletionTest, WordsOfAnOption) {
   EXPECT_EQ(Complete({"completion", "z"}), "zsh");
 }
 
-TEST_F(CompletionTest, Files) {
+TEST_F(CompletionTest, Bash_CompletesFiles) {
   Sample();
   WriteFile(File("b.txt"), "");
   EXPECT_EQ(Complete({"inspect", "a"}), "a.leaf");
@@ -71,7 +71,7 @@ TEST_F(CompletionTest, Files) {
   EXPECT_EQ(Complete({"merge", "a.leaf", "b.txt", "a"}), "a.leaf");
 }
 
-TEST_F(CompletionTest, ItemsAndPathsOfTheNamedFile) {
+TEST_F(CompletionTest, Bash_CompletesItemsAndPathsOfTheNamedFile) {
   Sample();
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--item", ""}), "params progress");
   EXPECT_EQ(Complete({"inspect", "a.leaf", "--item", "=", "pro"}), "progress");

@@ -55,7 +55,7 @@ TEST_F(ConvertTest, Safetensors_KeepsStructureStaticLeavesAndTies) {
               AllOf(HasSubstr("struct Model"), HasSubstr("tied to embed"), HasSubstr("'gelu'")));
 }
 
-TEST_F(ConvertTest, ACheckpointKeepsItsItemsGroupsAndMetadata) {
+TEST_F(ConvertTest, Checkpoint_KeepsItemsGroupsAndMetadata) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.leaf")});
   EXPECT_EQ(ReadFile(File("b.leaf")), ReadFile(File("a.leaf")));
@@ -95,7 +95,7 @@ TEST_F(ConvertTest, Npz_RoundTrips) {
   Out({"diff", File("a.leaf"), File("c.leaf"), "--item", "params", "--match", "layers"});
 }
 
-TEST_F(ConvertTest, Match_KeepsTheStructureOfTheWhole) {
+TEST_F(ConvertTest, Match_KeepsTheFullStructure) {
   Sample();
   Out({"convert", File("a.leaf"), File("b.leaf"), "--item", "params", "--match", "layers.0"});
   EXPECT_THAT(Out({"inspect", File("b.leaf")}), HasSubstr("part of a structure of 8 leaves"));
@@ -103,7 +103,7 @@ TEST_F(ConvertTest, Match_KeepsTheStructureOfTheWhole) {
   EXPECT_EQ(Out({"cat", File("w.npy")}), "[nan  2.]\n");
 }
 
-TEST_F(ConvertTest, InAndOutMayBeOneFile) {
+TEST_F(ConvertTest, InAndOut_MayBeTheSameFile) {
   Sample();
   const std::string whole = ReadFile(File("a.leaf"));
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("a.leaf")}, 1),
@@ -175,11 +175,11 @@ TEST_F(ConvertTest, LoopOfLinks_IsAnError) {
   std::filesystem::create_symlink("b.leaf", File("c.leaf"));
   std::filesystem::create_symlink("c.leaf", File("b.leaf"));
   EXPECT_THAT(Error({"convert", File("a.leaf"), File("b.leaf"), "--force"}, 1),
-              HasSubstr("b.leaf: cannot look at what is there: Too many levels of symbolic links"));
+              HasSubstr("b.leaf: cannot inspect it: Too many levels of symbolic links"));
   EXPECT_TRUE(std::filesystem::is_symlink(File("b.leaf")));
 }
 
-TEST_F(ConvertTest, MatchOfAnAliasOnly_IsAnError) {
+TEST_F(ConvertTest, MatchOfOnlyAnAlias_IsAnError) {
   EXPECT_THAT(Error({"convert", Sample(), File("b.leaf"), "--match", "head"}, 2),
               HasSubstr("--match 'head' matches no leaf, only an alias of one"));
   EXPECT_EQ(Files(), "a.leaf ");

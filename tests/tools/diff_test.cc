@@ -56,7 +56,7 @@ TEST_F(DiffTest, EveryDifference_HasALine) {
   EXPECT_EQ(Out({"diff", a, b, "--brief"}, 1), a + " and " + b + " differ\n");
 }
 
-TEST_F(DiffTest, TolerancesAndChoices) {
+TEST_F(DiffTest, Options_ChooseWhatDiffers) {
   const std::string a = Saved("a.leaf", {{P("x"), F({100, 1})}, {P("y"), F({1})}});
   const std::string b = Saved("b.leaf", {{P("x"), F({100.001f, 1})}, {P("y"), F({2})}});
   Out({"diff", a, b}, 1);
@@ -157,7 +157,7 @@ TEST_F(DiffTest, LongValues_AreShownNearTheDifference) {
             10'000u);
 }
 
-TEST_F(DiffTest, OnlyNanDiffers_DifferenceIsNan) {
+TEST_F(DiffTest, OnlyNanDiffers_LargestDifferenceIsNan) {
   const std::string n = Saved("n.leaf", {{P("x"), F({std::numeric_limits<float>::quiet_NaN()})}});
   EXPECT_THAT(Out({"diff", n, n, "--nan-differs"}, 1), HasSubstr("by at most nan, relatively nan"));
   EXPECT_EQ(Json({"diff", n, n, "--nan-differs"}, 1)["items"][0]["leaves"][0]["max_abs"], nullptr);
@@ -194,7 +194,7 @@ TEST_F(DiffTest, Formats_AreComparedByDottedNames) {
   Out({"diff", File("a.leaf"), File("c.safetensors"), "--item", "params"}, 0);
 }
 
-TEST_F(DiffTest, StepsOfARunAreCompared) {
+TEST_F(DiffTest, StepsOfARun_AreCompared) {
   const std::string run = Run(2);
   EXPECT_THAT(Out({"diff", run + "@1", run + "@2"}, 1), HasSubstr("~ w: 1 of 1 number differs"));
   Out({"diff", run + "@2", run}, 0);

@@ -330,7 +330,7 @@ TEST_P(EveryCommandTest, ClosedPipe_EndsItSilently) {
   EXPECT_EQ(ran.err, "141\n");
 }
 
-TEST_P(EveryCommandTest, HelpHasExamplesAndExitCodes) {
+TEST_P(EveryCommandTest, Help_HasExamplesAndExitCodes) {
   const std::string help = Out({GetParam().name, "--help"});
   EXPECT_THAT(help, AllOf(HasSubstr("Examples:\n  leafstore " + GetParam().name),
                           HasSubstr("Exit codes"), HasSubstr("--json")));

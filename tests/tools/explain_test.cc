@@ -29,7 +29,7 @@ TEST_F(ExplainTest, OutermostMatchingAncestor_Decides) {
   EXPECT_THAT(out, ContainsRegex("layers.1.weight +rest\n"));
 }
 
-TEST_F(ExplainTest, OnePath_IsExplained) {
+TEST_F(ExplainTest, Path_SelectsOneLeaf) {
   const std::string out =
       Out({"explain", path_, "layers.1.*", "heads", "--group", "odd=not dtype:f32"});
   EXPECT_THAT(out, AllOf(ContainsRegex("layers.1.weight +odd +not dtype:f32 +\\(root\\)\n"),
@@ -63,7 +63,7 @@ TEST_F(ExplainTest, FilterThatMatchedTheRoot_IsNoted) {
   EXPECT_EQ(Json(args)["items"][0]["took_root"], "odd");
 }
 
-TEST_F(ExplainTest, Match_LeavesOutOthers) {
+TEST_F(ExplainTest, Match_SelectsLeaves) {
   const std::string out =
       Out({"explain", path_, "--match", "layers.*.bias", "--group", "first=layers.0"});
   EXPECT_THAT(out, AllOf(HasSubstr("layers.1.bias"), Not(HasSubstr("weight"))));

@@ -47,28 +47,28 @@ class InspectErrorTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-TEST_F(InspectErrorTest, MissingFile) {
+TEST_F(InspectErrorTest, MissingFile_IsNamed) {
   ExpectBad(
       AllOf(HasSubstr("cannot open: No such file or directory"), HasSubstr("check the name")));
 }
 
-TEST_F(InspectErrorTest, Directory) {
+TEST_F(InspectErrorTest, Directory_IsNotAModel) {
   ASSERT_EQ(mkdir(path_.c_str(), 0700), 0);
   ExpectBad(AllOf(HasSubstr("expected a directory of checkpoints"), HasSubstr("found neither"),
                   HasSubstr("name a checkpoint's file")));
 }
 
-TEST_F(InspectErrorTest, DeadLink) {
+TEST_F(InspectErrorTest, DeadLink_IsMissing) {
   std::filesystem::create_symlink("nowhere", path_);
   ExpectBad(HasSubstr("No such file"));
 }
 
-TEST_F(InspectErrorTest, FileUsedAsADirectory) {
+TEST_F(InspectErrorTest, FileUsedAsADirectory_IsNamed) {
   WriteFile(path_, "x");
   ExpectError(RunLeafstore({"inspect", path_ + "/b.leaf"}), 1, HasSubstr("Not a directory"));
 }
 
-TEST_F(InspectErrorTest, NoPermission) {
+TEST_F(InspectErrorTest, UnreadableFile_IsNamed) {
   SaveSample(path_);
   const std::string whole = ReadFile(path_);
   ASSERT_EQ(mkdir(dir_.File("closed").c_str(), 0), 0);
@@ -90,39 +90,39 @@ TEST_F(InspectErrorTest, NoPermission) {
   EXPECT_EQ(ReadFile(path_), whole);
 }
 
-TEST_F(InspectErrorTest, FileOfANewerVersion) {
+TEST_F(InspectErrorTest, FileOfANewerVersion_NeedsANewerProgram) {
   SaveSample(path_);
   const std::string newer = WithVersions(ReadFile(path_), {.producer = 9, .min_reader = 2});
   WriteFile(path_, newer);
   ExpectBad(
-      HasSubstr("preamble: the file is of format version 9 and asks for a reader of version "
-                "2; this reader is of version 1; use a newer leafstore to read it\n"));
+      HasSubstr("preamble: the file has format version 9 and requires a reader of version "
+                "2; this reader has version 1; use a newer leafstore to read it\n"));
   EXPECT_EQ(ReadFile(path_), newer);
 }
 
-TEST_F(InspectErrorTest, EmptyFile) {
+TEST_F(InspectErrorTest, EmptyFile_IsNotACheckpoint) {
   WriteFile(path_, "");
   ExpectBad(AllOf(HasSubstr("expected 64 bytes"), HasSubstr("is it a leafstore checkpoint?")));
 }
 
-TEST_F(InspectErrorTest, TextFile) {
+TEST_F(InspectErrorTest, TextFile_IsNotACheckpoint) {
   WriteFile(path_, std::string(1000, 'x') + "\x1b[31m");
   ExpectBad(AllOf(HasSubstr("found 'xxxx"), HasSubstr("is it a leafstore checkpoint?"),
                   Not(HasSubstr("\x1b"))));
 }
 
-TEST_F(InspectErrorTest, TruncatedFile) {
+TEST_F(InspectErrorTest, TruncatedFile_IsDamaged) {
   SaveSample(path_);
   const std::string whole = ReadFile(path_);
   for (const size_t size : {whole.size() - 1, whole.size() / 2, size_t{64}, size_t{3}}) {
     WriteFile(path_, whole.substr(0, size));
     ExpectBad(AllOf(HasSubstr(size < 64 ? ": preamble: expected " : ": footer: expected "),
-                    HasSubstr(", found "), HasSubstr("; the file was cut short")));
+                    HasSubstr(", found "), HasSubstr("; the file is truncated")));
     EXPECT_EQ(ReadFile(path_), whole.substr(0, size));
   }
 }
 
-TEST_F(InspectErrorTest, FlippedBitInTheManifest) {
+TEST_F(InspectErrorTest, FlippedBitInTheManifest_IsDamage) {
   SaveSample(path_);
   std::string bytes = ReadFile(path_);
   char& in_manifest = bytes[static_cast<size_t>(FooterOf(bytes).manifest_offset) + 5];
@@ -154,13 +154,13 @@ TEST_F(InspectErrorTest, FlippedBitInATensor_IsFoundByStats) {
   EXPECT_EQ(RunLeafstore({"inspect", path_, "--stats", "--match", "layers.0"}).exit_code, 0);
 }
 
-TEST_F(InspectErrorTest, UnknownItem) {
+TEST_F(InspectErrorTest, UnknownItem_HasSuggestions) {
   SaveSample(path_);
   ExpectUsage({"inspect", path_, "--item", "parms"},
               AllOf(HasSubstr("no item 'parms'"), HasSubstr("did you mean params?")));
 }
 
-TEST_F(InspectErrorTest, InvalidFilter) {
+TEST_F(InspectErrorTest, InvalidFilter_NamesTheColumn) {
   SaveSample(path_);
   ExpectUsage({"inspect", path_, "--group", "a=dtype:f32 and ("}, HasSubstr("column 16"));
   ExpectUsage({"inspect", path_, "--group", "a=re:x["},
@@ -172,7 +172,7 @@ TEST_F(InspectErrorTest, InvalidFilter) {
               HasSubstr("that of another group"));
 }
 
-TEST_F(InspectErrorTest, InvalidGlob) {
+TEST_F(InspectErrorTest, InvalidGlob_NamesTheColumn) {
   SaveSample(path_);
   ExpectUsage({"inspect", path_, "--match", "a..b"}, HasSubstr("column 3"));
   ExpectUsage(
@@ -182,7 +182,7 @@ TEST_F(InspectErrorTest, InvalidGlob) {
               HasSubstr("--group gets no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
 }
 
-TEST_F(InspectErrorTest, InvalidOptions) {
+TEST_F(InspectErrorTest, InvalidOptions_AreUsageErrors) {
   ExpectUsage({"inspect", path_, "--dept", "1"}, HasSubstr("did you mean --depth?"));
   ExpectUsage({"inspect", path_, "--depth", "-1"},
               HasSubstr("--depth: expected a whole number from 0 to 4294967295, found '-1'"));
@@ -200,7 +200,7 @@ TEST_F(InspectErrorTest, InvalidOptions) {
   ExpectUsage({"inspekt", path_}, HasSubstr("did you mean inspect?"));
 }
 
-TEST_F(InspectErrorTest, HelpAndVersion) {
+TEST_F(InspectErrorTest, HelpAndVersion_Succeed) {
   for (const std::vector<std::string>& args :
        std::vector<std::vector<std::string>>{{"--help"}, {"inspect", "--help"}}) {
     const Ran help = RunLeafstore(args);

@@ -149,7 +149,7 @@ TEST_F(InspectJsonTest, Groups_EqualThoseOfPartition) {
   EXPECT_EQ(Inspect({"--group", "x=not rank:7"})["items"][0]["took_root"], "x");
 }
 
-TEST_F(InspectJsonTest, SavedGroups_MayLeaveOutLeaves) {
+TEST_F(InspectJsonTest, SavedGroups_MayOmitLeaves) {
   const Flattened model = SampleParams();
   std::vector<uint32_t> numbers(model.params.size(), kNoGroup);
   numbers[0] = 0;
@@ -250,7 +250,7 @@ TEST_F(InspectJsonTest, HostileKeys_RoundTrip) {
   EXPECT_EQ(row["value"], key);
 }
 
-TEST_F(InspectJsonTest, ManyLeaves_AndNone) {
+TEST_F(InspectJsonTest, ManyLeavesAndNoLeaves_AreListed) {
   Save(path_, ManyLeaves(10'000));
   EXPECT_EQ(Inspect({"--stats"})["items"][0]["rows"].size(), 10'000u);
   Save(path_, ParamStore());

@@ -46,7 +46,7 @@ class InspectTest : public testing::Test {
 };
 
 // The layout is part of the interface: a change of it changes this file.
-TEST_F(InspectTest, Output_EqualsTheRecordedOne) {
+TEST_F(InspectTest, Output_EqualsTheRecordedText) {
   SaveSample(path_);
   const std::string golden = SourcePath("tests/testdata/inspect_golden.txt");
   std::string found;
@@ -161,7 +161,7 @@ TEST_F(InspectTest, MetricsAndBases_AreShown) {
 
 TEST_F(InspectTest, CompressedTensors_ShowTheirStoredSize) {
   SaveOptions options;
-  options.compression = Compression::kZstd;
+  options.zstd_level = 3;
   ParamStore store =
       ParamStore::FromEntries(
           {{Path::Parse("['zeros']").value(), Tensor::Zeros(DType::kF32, {100'000}).value()},

@@ -57,7 +57,7 @@ TEST(SliceTest, NegativeSteps_GoBackwards) {
   EXPECT_THAT(Take("0, :-3:-1"), ElementsAre(5, 4));
 }
 
-TEST(SliceTest, Ellipsis_MeansWholeAxes) {
+TEST(SliceTest, Ellipsis_MeansFullAxes) {
   EXPECT_THAT(Take("..., 5"), ElementsAre(5, 11, 17, 23));
   EXPECT_THAT(Take("3, ..."), ElementsAre(18, 19, 20, 21, 22, 23));
   EXPECT_EQ(Take("...").size(), 24u);

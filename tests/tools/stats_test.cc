@@ -34,7 +34,7 @@ TEST_F(StatsToolTest, EachTensorAndTheSum_AreShown) {
   EXPECT_THAT(out, HasSubstr("GROUP (saved)"));
 }
 
-TEST_F(StatsToolTest, SubtreesGroupsAndSorting) {
+TEST_F(StatsToolTest, Rows_AreSubtreesAndGroupsInSortedOrder) {
   EXPECT_THAT(Stats({"--depth", "1"}), ContainsRegex("layers +18 +-6 "));
   EXPECT_THAT(Stats({"--group", "b=**.bias"}), ContainsRegex("\n  b +6 +0 +1 "));
   const std::string sorted = Stats({"--sort", "l2", "--top", "2"});
@@ -42,7 +42,7 @@ TEST_F(StatsToolTest, SubtreesGroupsAndSorting) {
   EXPECT_THAT(sorted, Not(HasSubstr("embed")));
 }
 
-TEST_F(StatsToolTest, Histograms) {
+TEST_F(StatsToolTest, Histograms_HaveBars) {
   EXPECT_THAT(Stats({"--match", "layers.0.bias", "--histogram", "4"}), HasSubstr("|█ ██|"));
   const auto json =
       Json({"stats", path_, "--item", "params", "--histogram", "2", "--range", "all"});

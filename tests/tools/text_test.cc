@@ -65,7 +65,7 @@ TEST(TextTest, Cut_CountsColumnsAndKeepsCharacters) {
   EXPECT_EQ(CutMiddle("\xe6\xa8\xa1\xe6\xa8\xa1\xe6\xa8\xa1\xe6\xa8\xa1", 7), "...\xe6\xa8\xa1");
 }
 
-TEST(TextTest, UnitsOf1024) {
+TEST(TextTest, HumanBytes_UsesUnitsOf1024) {
   EXPECT_EQ(HumanBytes(0), "0 B");
   EXPECT_EQ(HumanBytes(1023), "1023 B");
   EXPECT_EQ(HumanBytes(1024), "1.0 KiB");
@@ -73,7 +73,7 @@ TEST(TextTest, UnitsOf1024) {
   EXPECT_EQ(HumanBytes(std::numeric_limits<int64_t>::max()), "8.0 EiB");
 }
 
-TEST(TextTest, Counts) {
+TEST(TextTest, Counts_HaveCommasAndPlurals) {
   EXPECT_EQ(WithCommas(0), "0");
   EXPECT_EQ(WithCommas(999), "999");
   EXPECT_EQ(WithCommas(1000), "1,000");

@@ -1,28 +1,9 @@
 #include <algorithm>
-#include <cstdint>
-#include <cstdio>
 #include <limits>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "absl/strings/str_cat.h"
 
 #include "leafstore/core/dtype.h"
-#include "leafstore/core/shape.h"
-#include "leafstore/core/status_macros.h"
-#include "leafstore/interop/numpy/npy.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/output_files.h"
 #include "leafstore/tools/present/array_text.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/json.h"
-#include "leafstore/tools/present/output.h"
-#include "leafstore/tools/present/text.h"
 #include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
@@ -34,14 +15,13 @@ struct CatOptions {
   std::string slice;
   bool all = false;
   std::string npy;
-  bool raw_bits = false;
-  bool force = false;
+  WriteOptions writing = {.to = SourceFormat::kNpy};
 };
 
 constexpr char kCatHelp[] =
     R"(A PATH is canonical (.layers[0].weight), dotted (layers.0.weight) or a glob ('layers.*.bias'); a
-container stands for the leaves below it. A slice may stand behind it, as in Python:
-'layers.0.weight[0:3, ::2]'. Of several leaves each has a line `# item: path dtype[shape]` before it.
+container stands for the leaves below it. A slice may follow, as in Python:
+'layers.0.weight[0:3, ::2]'. A line `# item: path dtype[shape]` stands before each of several leaves.
 
 Examples:
   leafstore cat run/step-100.leaf heads                      the value of a static leaf
@@ -54,8 +34,8 @@ Examples:
 JSON has one object with the fields schema, file, format, ..., leaves; of a leaf: item, path, dotted,
 kind, dtype, shape, values (nested lists; null for NaN and infinities, [real, imaginary] for c64).
 
-Exit codes: 0 all is well; 1 something is wrong with the file, or the output could not be written;
-2 usage (an unknown path, a slice outside of the shape).)";
+Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage (an
+unknown path, a slice outside of the shape).)";
 
 // A chosen leaf, loaded.
 struct ReadLeaf {
@@ -72,7 +52,7 @@ absl::StatusOr<std::vector<ChosenLeaf>> Choose(const Input& input, const CatOpti
   if (options.slice.empty()) return leaves;
   absl::StatusOr<Slice> slice = Slice::Parse(options.slice);
   if (!slice.ok()) {
-    return UsageError(absl::StrCat("--slice '", options.slice, "': ", slice.status().message()));
+    return UsageError("--slice '", options.slice, "': ", slice.status().message());
   }
   for (ChosenLeaf& leaf : leaves) leaf.slice = *slice;
   return leaves;
@@ -84,57 +64,48 @@ absl::Status CheckSlices(const Source& source, const std::vector<ChosenLeaf>& le
   for (const ChosenLeaf& leaf : leaves) {
     if (!leaf.slice) continue;
     const EntryInfo entry = leaf.item->entry(leaf.place);
-    std::string why;
-    if (entry.value != nullptr) {
-      why = " is a static leaf: it has no slices";
-    } else if (const absl::Status fits = leaf.slice->Check(entry.spec.shape()); !fits.ok()) {
-      why = absl::StrCat(": ", std::string(fits.message()));
-    } else {
-      continue;
+    std::string why = " is a static leaf: it has no slices";
+    if (entry.value == nullptr) {
+      const absl::Status fits = leaf.slice->Check(entry.spec.shape());
+      if (fits.ok()) continue;
+      why = absl::StrCat(": ", fits.message());
     }
     const bool several = source.items.size() > 1;
     const bool elsewhere =
         std::any_of(leaves.begin(), leaves.end(),
                     [&leaf](const ChosenLeaf& other) { return other.item != leaf.item; });
-    return UsageError(
-        absl::StrCat("'", PrintableName(leaf), "'",
-                     several ? absl::StrCat(" of item '", leaf.item->name(), "'") : "", why,
-                     elsewhere ? "; --item chooses one of the items that have such a leaf" : ""));
+    return UsageError("'", PrintableName(leaf), "'",
+                      several ? absl::StrCat(" of item '", leaf.item->name(), "'") : "", why,
+                      elsewhere ? "; --item chooses one of the items that have such a leaf" : "");
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<ReadLeaf> Read(const Source& source, const ChosenLeaf& chosen) {
-  const absl::StatusOr<ParamStore> loaded = chosen.item->Load({chosen.place});
-  if (!loaded.ok()) return FileError(source.file, loaded.status());
-  ReadLeaf read{chosen, loaded->leaf(0), {}};
-  if (read.leaf.is_value()) {
-    return read;
-  }
+absl::StatusOr<ReadLeaf> Read(const ChosenLeaf& chosen) {
+  const SourceItem& item = *chosen.item;
+  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore loaded,
+                             FileError(item.file(), item.Load({chosen.place})));
+  ReadLeaf read{chosen, loaded.leaf(0), {}};
+  if (read.leaf.is_value()) return read;
   read.view = TensorView::Of(read.leaf.tensor());
   if (!chosen.slice) return read;
   absl::StatusOr<TensorView> view = chosen.slice->Apply(read.leaf.tensor());
-  if (!view.ok()) {
-    return UsageError(absl::StrCat("'", PrintableName(chosen), "': ", view.status().message()));
-  }
+  if (!view.ok()) return UsageError("'", PrintableName(chosen), "': ", view.status().message());
   read.view = *std::move(view);
   return read;
 }
 
 void PrintLeaf(const ReadLeaf& read, bool with_name, const CatOptions& options, Output* out) {
   if (with_name) {
-    const std::string what = read.leaf.is_value()
-                                 ? std::string(ValueKindName(read.leaf.value().kind()))
-                                 : absl::StrCat(std::string(DTypeName(read.view.tensor.dtype())),
-                                                ShapeToString(read.view.shape));
+    const std::string what =
+        read.leaf.is_value()
+            ? std::string(ValueKindName(read.leaf.value().kind()))
+            : absl::StrCat(DTypeName(read.view.tensor.dtype()), ShapeToString(read.view.shape));
     const std::string line = absl::StrCat("# ", Printable(read.chosen.item->name()), ": ",
                                           PrintableName(read.chosen), " ", what);
-    out->Write(absl::StrCat(out->Styled(Style::kDim, line), "\n"));
+    out->Write(out->Styled(Style::kDim, line), "\n");
   }
-  if (read.leaf.is_value()) {
-    out->Write(absl::StrCat(Printable(read.leaf.value().ToString()), "\n"));
-    return;
-  }
+  if (read.leaf.is_value()) return out->Write(Printable(read.leaf.value().ToString()), "\n");
   ArrayTextOptions text;
   if (options.all) {
     text.threshold = std::numeric_limits<int64_t>::max();
@@ -151,17 +122,16 @@ void PrintLeafAsJson(const ReadLeaf& read, Output* out) {
                {"dotted", item.layout().Dotted(read.chosen.slot())}};
   if (read.leaf.is_value()) {
     json["kind"] = "static";
-    json["value_kind"] = std::string(ValueKindName(read.leaf.value().kind()));
+    json["value_kind"] = ValueKindName(read.leaf.value().kind());
     json["value"] = ToJson(read.leaf.value());
-    out->Write(JsonText(json));
-    return;
+    return out->Write(JsonText(json));
   }
   json["kind"] = "tensor";
-  json["dtype"] = std::string(DTypeName(read.view.tensor.dtype()));
+  json["dtype"] = DTypeName(read.view.tensor.dtype());
   json["shape"] = ShapeToJson(read.view.shape);
   std::string text = JsonText(json);
   text.pop_back();
-  out->Write(absl::StrCat(text, ",\"values\":"));
+  out->Write(text, ",\"values\":");
   PrintArrayAsJson(read.view, out);
   out->Write("}");
 }
@@ -169,28 +139,25 @@ void PrintLeafAsJson(const ReadLeaf& read, Output* out) {
 absl::Status WriteNpy(const Source& source, const std::vector<ChosenLeaf>& leaves,
                       const CatOptions& options) {
   if (leaves.size() != 1) {
-    return UsageError(
-        absl::StrCat("--npy: expected one leaf, found ", leaves.size(),
-                     "; --item and PATH choose one, convert makes a .npz of several"));
+    return UsageError("--npy: expected one leaf, found ", leaves.size(),
+                      "; --item and PATH choose one, convert makes a .npz of several");
   }
-  OutputFiles files(options.force);
-  LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(options.npy));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(source, leaves[0]));
+  ModelWriter writer(options.writing);
+  LEAFSTORE_RETURN_IF_ERROR(writer.Check(options.npy));
+  LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(leaves[0]));
   if (read.leaf.is_value()) {
-    return UsageError(absl::StrCat("--npy: expected a tensor, found '", PrintableName(leaves[0]),
-                                   "', a static leaf"));
+    return UsageError("--npy: expected a tensor, found '", PrintableName(leaves[0]),
+                      "', a static leaf");
   }
   if (!source.verifies) {
     LEAFSTORE_RETURN_IF_ERROR(NoteDamage(source, *leaves[0].item, {leaves[0].place}));
   }
-  const absl::StatusOr<Tensor> tensor = read.view.ToTensor();
-  if (!tensor.ok()) return FileError(options.npy, tensor.status());
-  NpySaveOptions npy;
-  npy.raw_bits = options.raw_bits;
-  npy.io.file_system = &files;
-  LEAFSTORE_RETURN_IF_ERROR(FileError(options.npy, SaveNpy(options.npy, *tensor, npy)));
-  LEAFSTORE_RETURN_IF_ERROR(files.Commit());
-  return options.input.form.json ? PrintFiles({options.npy}, options.input.form) : absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, FileError(options.npy, read.view.ToTensor()));
+  Model model;
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, ParamStore::FromEntries({{Path(), tensor}}));
+  model.items.push_back({"", std::move(store), {}});
+  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), options.npy));
+  return options.input.form.json ? writer.CommitAndPrint(options.input.form) : writer.Commit();
 }
 
 absl::Status Cat(const CatOptions& options) {
@@ -202,47 +169,41 @@ absl::Status Cat(const CatOptions& options) {
   Output out(stdout, options.input.form.color);
   std::optional<JsonList> list;
   if (options.input.form.json) list.emplace(SourceHead(source), "leaves", &out);
-  bool first = true;
   for (const ChosenLeaf& chosen : leaves) {
     if (!out.ok()) break;
-    LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(source, chosen));
+    LEAFSTORE_ASSIGN_OR_RETURN(const ReadLeaf read, Read(chosen));
     if (list) {
       list->Next();
       PrintLeafAsJson(read, &out);
-      continue;
+    } else {
+      if (&chosen != leaves.data()) out.Write("\n");
+      PrintLeaf(read, leaves.size() > 1, options, &out);
     }
-    if (!first) out.Write("\n");
-    first = false;
-    PrintLeaf(read, leaves.size() > 1, options, &out);
   }
-  if (list) list->Close();
+  list.reset();
   return out.Finish();
 }
 
 }  // namespace
 
 void AddCatCommand(CLI::App* program, CommandRun* run) {
-  auto options = std::make_shared<CatOptions>();
-  CLI::App* command = program->add_subcommand("cat", "Prints the values of leaves.");
-  command->footer(HelpText(kHelpFile, kCatHelp));
+  const auto [command, options] =
+      AddCommand(program, run, "cat", "Prints the values of leaves.", kHelpFile, kCatHelp, Cat);
   AddFile(command, "FILE", &options->input.name, "the file to read");
   command->add_option("PATH", options->paths, "the leaves; default: all")->type_name("");
   AddInput(command, {kStep, kItem, kMatch}, &options->input);
-  command
-      ->add_option("--slice", options->slice,
-                   "only this part of each leaf: '0:3, ::2', as in Python")
-      ->type_name("SLICE");
+  AddValue(command, "--slice", &options->slice, "SLICE",
+           "only this part of each leaf: '0:3, ::2', as in Python");
   command->add_flag("--all", options->all, "print every element, with all digits");
   CLI::Option* const npy =
-      command->add_option("--npy", options->npy, "write the leaf to a .npy file instead")
-          ->type_name("OUT");
+      AddValue(command, "--npy", &options->npy, "OUT", "write the leaf to a .npy file instead");
   command
-      ->add_flag("--raw-bits", options->raw_bits,
+      ->add_flag("--raw-bits", options->writing.raw_bits,
                  "with --npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers")
       ->needs(npy);
-  command->add_flag("--force", options->force, "with --npy: replace OUT if it exists")->needs(npy);
+  command->add_flag("--force", options->writing.force, "with --npy: replace OUT if it exists")
+      ->needs(npy);
   AddInput(command, {kReading, kForm}, &options->input);
-  command->callback([=] { run->function = [options] { return Cat(*options); }; });
 }
 
 }  // namespace leafstore::tools

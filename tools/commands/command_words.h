@@ -1,8 +1,6 @@
 // CommandWords: the declared subcommands and options, for --help, completion scripts and the manual
 // page.
 //
-//   for (const CommandWords& command : CommandsOf(program)) ... command.options ...
-//
 // The kind of a value follows from the name of its type in options.h: FILE, OUT and TEMPLATE are
 // files, NAME is an item, GLOB and PATH are leaves. WithChoices sets a list of words.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMAND_WORDS_H_

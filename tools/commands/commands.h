@@ -3,21 +3,40 @@
 // Each function declares a subcommand and its options, and sets `run->function` if the command line
 // names it:
 //
-//   void AddInspectCommand(CLI::App* program, CommandRun* run) {
-//     auto options = std::make_shared<InspectOptions>();
-//     CLI::App* command = program->add_subcommand("inspect", "Lists the leaves");
-//     command->add_option("FILE", options->file, "the checkpoint")->required();
-//     command->callback([=] { run->function = [options] { return Inspect(*options); }; });
+//   void AddTreeCommand(CLI::App* program, CommandRun* run) {
+//     const auto [command, options] =
+//         AddCommand(program, run, "tree", "Shows the structure.", kHelpFile, kTreeHelp, Tree);
+//     AddFile(command, "FILE", &options->input.name);
 //   }
 //
 // The status that the function returns determines the exit code and the message (present/errors.h).
+// This header includes what most subcommands need: options, inputs and outputs.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_COMMANDS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_COMMANDS_H_
 
+#include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include <CLI/CLI.hpp>
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/tools/commands/input.h"
+#include "leafstore/tools/commands/options.h"
+#include "leafstore/tools/present/errors.h"
+#include "leafstore/tools/present/json.h"
+#include "leafstore/tools/present/output.h"
+#include "leafstore/tools/present/table.h"
+#include "leafstore/tools/present/text.h"
+#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 
@@ -27,6 +46,37 @@ struct CommandRun {
   // The exit code for a file error: 2 where a subcommand uses 1 for a negative answer.
   int error_code = 1;
 };
+
+// Declares a subcommand whose action is `action`. Returns it, and its options, which it owns. The
+// text of --help ends with the meaning of FILE, GLOB and FILTER, as selected by `about`, and `help`.
+template <typename Options>
+std::pair<CLI::App*, Options*> AddCommand(CLI::App* program, CommandRun* run,
+                                          const std::string& name, const std::string& description,
+                                          int about, const std::string& help,
+                                          absl::Status (*action)(const Options&)) {
+  CLI::App* const command = program->add_subcommand(name, description);
+  command->footer(HelpText(about, help));
+  const auto options = std::make_shared<Options>();
+  command->callback([=] { run->function = [=] { return action(*options); }; });
+  return {command, options.get()};
+}
+
+// Prints an answer to standard output: as text by `print_text`, or as one JSON object with the
+// fields of `head` and a list `items`, to which `print_item` adds an entry for each item.
+template <typename Item, typename PrintText, typename PrintItem>
+absl::Status PrintAnswer(const OutputForm& form, const Json& head, const std::vector<Item>& items,
+                         const PrintText& print_text, const PrintItem& print_item) {
+  Output out(stdout, form.color);
+  if (form.json) {
+    JsonList list(head, "items", &out);
+    for (const Item& item : items) {
+      if (out.ok()) LEAFSTORE_RETURN_IF_ERROR(print_item(item, &list));
+    }
+  } else {
+    print_text(&out);
+  }
+  return out.Finish();
+}
 
 void AddInspectCommand(CLI::App* program, CommandRun* run);
 void AddTreeCommand(CLI::App* program, CommandRun* run);

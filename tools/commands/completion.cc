@@ -1,16 +1,10 @@
-#include <cstdio>
-#include <memory>
-#include <string>
-#include <vector>
+#include <set>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 
-#include "leafstore/tools/commands/command_words.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/present/output.h"
 
 namespace leafstore::tools {
 namespace {
@@ -25,23 +19,18 @@ that is named before, its items (--item) and the paths of its leaves, a key at a
 
 Exit codes: 0 success; 1 the output cannot be written; 2 usage.)";
 
-// Returns the name of a kind of value in the scripts.
+// The names of the kinds of values in the scripts for bash, and what completes them in zsh.
+constexpr std::pair<const char*, const char*> kKinds[] = {{"", ""},
+                                                          {"any", " "},
+                                                          {"file", "_files"},
+                                                          {"item", "_leafstore_items"},
+                                                          {"path", "_leafstore_paths"}};
+
 std::string KindOf(const OptionWords& option) {
-  switch (option.value) {
-    case ValueWords::kFlag:
-      return "";
-    case ValueWords::kAny:
-      return "any";
-    case ValueWords::kFile:
-      return "file";
-    case ValueWords::kItem:
-      return "item";
-    case ValueWords::kPath:
-      return "path";
-    case ValueWords::kChoice:
-      return absl::StrCat("words ", absl::StrJoin(option.choices, " "));
+  if (option.value == ValueWords::kChoice) {
+    return absl::StrCat("words ", absl::StrJoin(option.choices, " "));
   }
-  return "any";
+  return kKinds[static_cast<size_t>(option.value)].first;
 }
 
 // Returns shell functions with the options and positionals of each subcommand.
@@ -139,21 +128,10 @@ std::string ZshQuoted(std::string text) {
 }
 
 std::string ZshAction(const OptionWords& option) {
-  switch (option.value) {
-    case ValueWords::kFlag:
-      return "";
-    case ValueWords::kAny:
-      return " ";
-    case ValueWords::kFile:
-      return "_files";
-    case ValueWords::kItem:
-      return "_leafstore_items";
-    case ValueWords::kPath:
-      return "_leafstore_paths";
-    case ValueWords::kChoice:
-      return absl::StrCat("(", absl::StrJoin(option.choices, " "), ")");
+  if (option.value == ValueWords::kChoice) {
+    return absl::StrCat("(", absl::StrJoin(option.choices, " "), ")");
   }
-  return " ";
+  return kKinds[static_cast<size_t>(option.value)].second;
 }
 
 std::string ZshEntries(const CommandWords& command, absl::string_view indent) {
@@ -220,6 +198,60 @@ std::string ZshScript(const std::vector<CommandWords>& commands) {
       "else compdef _leafstore leafstore; fi\n");
 }
 
+// `leafstore complete-words items|paths FILE [PREFIX]`, which the scripts run: prints the items of a
+// file, or the paths that continue a prefix by one key.
+struct WordsArguments {
+  std::string what;
+  std::string file;
+  std::string prefix;
+};
+
+// The maximum count of leaves: more would take too long to search at each key press.
+constexpr uint32_t kMostLeaves = 200'000;
+
+// Returns whether the word needs no quotes in a shell.
+bool IsPlain(absl::string_view word) {
+  return !word.empty() &&
+         word.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/+@%,:") ==
+             absl::string_view::npos;
+}
+
+// Adds the paths that begin with the prefix, cut after the next key; a dot follows if there are
+// more keys.
+void AddPaths(const SourceItem& item, const std::string& prefix, std::set<std::string>* words) {
+  if (item.size() > kMostLeaves) return;
+  // A path that is too long to print ends the suggestions.
+  item.layout()
+      .ForEachPath(item.slots(), PathForm::kDotted,
+                   [&](uint32_t, absl::string_view dotted) {
+                     if (!absl::StartsWith(dotted, prefix)) return;
+                     const size_t dot = dotted.find('.', prefix.size());
+                     words->emplace(dot == dotted.npos ? dotted : dotted.substr(0, dot + 1));
+                   })
+      .IgnoreError();
+}
+
+absl::Status CompleteWords(const WordsArguments& arguments) {
+  SourceOptions options;
+  options.name = arguments.file;
+  options.verify = false;
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, OpenSource(options));
+  std::set<std::string> words;
+  for (const auto& item : source->items) {
+    if (arguments.what == "paths") {
+      AddPaths(*item, arguments.prefix, &words);
+    } else if (absl::StartsWith(item->name(), arguments.prefix)) {
+      words.insert(item->name());
+    }
+  }
+  std::string text;
+  for (const std::string& word : words) {
+    if (IsPlain(word)) absl::StrAppend(&text, word, "\n");
+  }
+  return Print(text);
+}
+
 }  // namespace
 
 void AddCompletionCommand(CLI::App* program, CommandRun* run) {
@@ -234,12 +266,21 @@ void AddCompletionCommand(CLI::App* program, CommandRun* run) {
   command->callback([=] {
     run->function = [program, shell] {
       const std::vector<CommandWords> commands = CommandsOf(*program);
-      Output out(stdout, ColorMode::kNever);
-      out.Write(*shell == "zsh" ? ZshScript(commands)
-                                : absl::StrCat(kBashHead, BashTables(commands), kBashBody));
-      return out.Finish();
+      return Print(*shell == "zsh" ? ZshScript(commands)
+                                   : absl::StrCat(kBashHead, BashTables(commands), kBashBody));
     };
   });
+}
+
+void AddCompleteWordsCommand(CLI::App* program, CommandRun* run) {
+  const auto [command, arguments] = AddCommand(
+      program, run, "complete-words", "For the scripts of `completion`.", 0, "", CompleteWords);
+  command->group("");
+  command->add_option("WHAT", arguments->what, "items or paths")
+      ->required()
+      ->check(OneOf({"items", "paths"}));
+  command->add_option("FILE", arguments->file, "the file to read")->required();
+  command->add_option("PREFIX", arguments->prefix, "the beginning of the words");
 }
 
 }  // namespace leafstore::tools

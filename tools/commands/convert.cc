@@ -1,12 +1,4 @@
-#include <memory>
-#include <string>
-#include <utility>
-
-#include "leafstore/core/status_macros.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/model_writer.h"
 #include "leafstore/tools/source/model.h"
 
 namespace leafstore::tools {
@@ -44,23 +36,21 @@ absl::Status Convert(const ConvertArguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(arguments.input, {.match_leaves = true}));
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items, input.match));
   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.out));
-  LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
-  return writer.PrintWritten(arguments.input.form);
+  return writer.CommitAndPrint(arguments.input.form);
 }
 
 }  // namespace
 
 void AddConvertCommand(CLI::App* program, CommandRun* run) {
-  auto arguments = std::make_shared<ConvertArguments>();
-  CLI::App* command = program->add_subcommand(
-      "convert", "Writes a file in another format: .leaf, .safetensors, .npz or .npy.");
-  command->footer(HelpText(kHelpFile | kHelpGlob, kConvertHelp));
+  const auto [command, arguments] =
+      AddCommand(program, run, "convert",
+                 "Writes a file in another format: .leaf, .safetensors, .npz or .npy.",
+                 kHelpFile | kHelpGlob, kConvertHelp, Convert);
   AddFile(command, "IN", &arguments->input.name, "the file to read");
   AddFile(command, "OUT", &arguments->out, "the file to write");
   AddInput(command, {kStep, kItem, kMatch}, &arguments->input);
   AddWriting(command, &arguments->writing);
   AddInput(command, {kReading, kForm}, &arguments->input);
-  command->callback([=] { run->function = [arguments] { return Convert(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

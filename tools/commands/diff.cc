@@ -1,26 +1,8 @@
 #include <algorithm>
-#include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
-
-#include "leafstore/core/shape.h"
-#include "leafstore/core/status_macros.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
 #include "leafstore/tools/commands/item_diff.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/temporary_files.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/json.h"
-#include "leafstore/tools/present/output.h"
-#include "leafstore/tools/present/text.h"
-#include "leafstore/tools/source/source.h"
+#include "leafstore/tools/files/output_files.h"
 
 namespace leafstore::tools {
 namespace {
@@ -81,7 +63,7 @@ struct SourceDiff {
   }
 };
 
-const SourceItem* FindItem(const std::vector<const SourceItem*>& items, const std::string& name) {
+const SourceItem* FindItem(const SourceItems& items, const std::string& name) {
   for (const SourceItem* item : items) {
     if (item->name() == name) return item;
   }
@@ -92,7 +74,7 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const I
                                        const ItemDiffOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items_a, ChooseItems(a, choice));
   LEAFSTORE_ASSIGN_OR_RETURN(const auto items_b, ChooseItems(b, choice));
-  std::vector<const SourceItem*> both = items_a;
+  SourceItems both = items_a;
   both.insert(both.end(), items_b.begin(), items_b.end());
   LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.match));
   LEAFSTORE_RETURN_IF_ERROR(CheckMatch(both, options.ignore, "--ignore"));
@@ -104,7 +86,7 @@ absl::StatusOr<SourceDiff> DiffSources(const Source& a, const Source& b, const I
       diff.only_in_a.push_back(item->name());
       continue;
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one, DiffItems({*item, a.file}, {*other, b.file}, options));
+    LEAFSTORE_ASSIGN_OR_RETURN(ItemDiff one, DiffItems(*item, *other, options));
     diff.items.push_back(std::move(one));
   }
   for (const SourceItem* item : items_b) {
@@ -146,100 +128,73 @@ std::string ValuesText(const LeafDiff& leaf) {
   return absl::StrCat(ValuePart(leaf.a, common), " and ", ValuePart(leaf.b, common));
 }
 
-std::vector<std::string> Shown(const std::vector<Path>& paths) {
-  std::vector<std::string> shown;
-  for (const Path& path : paths) shown.push_back(PrintablePath(path));
-  return shown;
+// Notes on standard error which part of the structure of two items is not compared.
+void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
+  if (!options.structure || (!item.only_a_has_structure && !item.only_b_has_structure)) return;
+  Note(item.name, ": kinds of containers, type names and tags are not compared: only ",
+       item.only_a_has_structure ? "A" : "B", " has them (--no-structure silences this)");
+}
+
+void PrintLine(absl::string_view sign, Style style, const std::string& line, Output* out) {
+  out->Write("  ", out->Styled(style, absl::StrCat(sign, " ", line)), "\n");
+}
+
+void PrintItem(const ItemDiff& item, Output* out) {
+  if (item.same()) return;
+  out->Write(out->Styled(Style::kBold, Printable(item.name)), ": ",
+             CountOf(static_cast<int64_t>(item.leaves.size()), "leaf differs", "leaves differ"),
+             ", ",
+             item.only_in_a.empty() ? "" : absl::StrCat(item.only_in_a.size(), " only in A, "),
+             item.only_in_b.empty() ? "" : absl::StrCat(item.only_in_b.size(), " only in B, "),
+             CountOf(item.same_count, "is the same", "are the same"), "\n");
+  for (const std::string& line : item.structure) {
+    PrintLine("!", Style::kMagenta, Printable(line), out);
+  }
+  for (const auto& [path, leaf] : item.leaves) {
+    const bool numbers = leaf.what == LeafDiff::What::kNumbers;
+    out->Write("  ", out->Styled(Style::kYellow, absl::StrCat("~ ", PrintablePath(path))), ": ",
+               numbers ? NumbersText(leaf) : ValuesText(leaf), "\n");
+  }
+  for (const Path& path : item.only_in_a) PrintLine("-", Style::kRed, PrintablePath(path), out);
+  for (const Path& path : item.only_in_b) PrintLine("+", Style::kGreen, PrintablePath(path), out);
+}
+
+void PrintText(const SourceDiff& diff, bool brief, const Source& a, const Source& b, Output* out) {
+  if (brief) {
+    if (!diff.same()) {
+      out->Write(Printable(a.name), " and ", Printable(b.name), " differ\n");
+    }
+    return;
+  }
+  for (const std::string& name : diff.only_in_a) {
+    out->Write(out->Styled(Style::kRed, absl::StrCat("- item ", Printable(name))), ": only in A\n");
+  }
+  for (const std::string& name : diff.only_in_b) {
+    out->Write(out->Styled(Style::kGreen, absl::StrCat("+ item ", Printable(name))),
+               ": only in B\n");
+  }
+  for (const ItemDiff& item : diff.items) PrintItem(item, out);
+}
+
+Json LeafToJson(const Path& path, const LeafDiff& leaf) {
+  Json json = {{"path", path.ToString()},
+               {"dotted", path.Dotted()},
+               {"what", ToJson(leaf.what)},
+               {"a", leaf.a},
+               {"b", leaf.b}};
+  if (leaf.what != LeafDiff::What::kNumbers) return json;
+  json["differing"] = leaf.differing;
+  json["count"] = leaf.count;
+  json["first"] = ShapeToJson(leaf.first);
+  json["max_abs"] = OnlyNanDiffers(leaf) ? Json() : Json(leaf.max_abs);
+  json["max_rel"] = OnlyNanDiffers(leaf) ? Json() : Json(leaf.max_rel);
+  return json;
 }
 
 std::vector<std::string> Dotted(const std::vector<Path>& paths) {
   std::vector<std::string> dotted;
   for (const Path& path : paths) dotted.push_back(path.Dotted());
   return dotted;
-}
-
-// Notes on standard error which part of the structure of two items is not compared.
-void NoteStructure(const ItemDiff& item, const ItemDiffOptions& options) {
-  if (!options.structure || (!item.only_a_has_structure && !item.only_b_has_structure)) return;
-  Note(absl::StrCat(item.name, ": kinds of containers, type names and tags are not compared: only ",
-                    item.only_a_has_structure ? "A" : "B",
-                    " has them (--no-structure silences this)"));
-}
-
-void PrintLines(absl::string_view sign, Style style, const std::vector<std::string>& lines,
-                Output* out) {
-  for (const std::string& line : lines) {
-    out->Write(
-        absl::StrCat("  ", out->Styled(style, absl::StrCat(sign, " ", Printable(line))), "\n"));
-  }
-}
-
-void PrintItem(const ItemDiff& item, Output* out) {
-  if (item.same()) return;
-  out->Write(absl::StrCat(
-      out->Styled(Style::kBold, Printable(item.name)), ": ",
-      CountOf(static_cast<int64_t>(item.leaves.size()), "leaf differs", "leaves differ"), ", ",
-      item.only_in_a.empty() ? "" : absl::StrCat(item.only_in_a.size(), " only in A, "),
-      item.only_in_b.empty() ? "" : absl::StrCat(item.only_in_b.size(), " only in B, "),
-      CountOf(item.same_count, "is the same", "are the same"), "\n"));
-  PrintLines("!", Style::kMagenta, item.structure, out);
-  for (const NamedLeafDiff& leaf : item.leaves) {
-    const std::string what =
-        leaf.diff.what == LeafDiff::What::kNumbers ? NumbersText(leaf.diff) : ValuesText(leaf.diff);
-    out->Write(absl::StrCat("  ", out->Styled(Style::kYellow, absl::StrCat("~ ", leaf.shown)), ": ",
-                            what, "\n"));
-  }
-  PrintLines("-", Style::kRed, Shown(item.only_in_a), out);
-  PrintLines("+", Style::kGreen, Shown(item.only_in_b), out);
-}
-
-void PrintText(const SourceDiff& diff, bool brief, const Source& a, const Source& b, Output* out) {
-  if (brief) {
-    if (!diff.same()) {
-      out->Write(absl::StrCat(Printable(a.name), " and ", Printable(b.name), " differ\n"));
-    }
-    return;
-  }
-  for (const std::string& name : diff.only_in_a) {
-    out->Write(absl::StrCat(out->Styled(Style::kRed, absl::StrCat("- item ", Printable(name))),
-                            ": only in A\n"));
-  }
-  for (const std::string& name : diff.only_in_b) {
-    out->Write(absl::StrCat(out->Styled(Style::kGreen, absl::StrCat("+ item ", Printable(name))),
-                            ": only in B\n"));
-  }
-  for (const ItemDiff& item : diff.items) PrintItem(item, out);
-}
-
-const char* WhatName(LeafDiff::What what) {
-  switch (what) {
-    case LeafDiff::What::kKind:
-      return "kind";
-    case LeafDiff::What::kDType:
-      return "dtype";
-    case LeafDiff::What::kShape:
-      return "shape";
-    case LeafDiff::What::kNumbers:
-      return "numbers";
-    case LeafDiff::What::kValue:
-      return "value";
-  }
-  return "";
-}
-
-Json LeafToJson(const NamedLeafDiff& leaf) {
-  Json json = {{"path", leaf.diff.path},
-               {"dotted", leaf.dotted},
-               {"what", WhatName(leaf.diff.what)},
-               {"a", leaf.diff.a},
-               {"b", leaf.diff.b}};
-  if (leaf.diff.what != LeafDiff::What::kNumbers) return json;
-  json["differing"] = leaf.diff.differing;
-  json["count"] = leaf.diff.count;
-  json["first"] = ShapeToJson(leaf.diff.first);
-  json["max_abs"] = OnlyNanDiffers(leaf.diff) ? Json() : Json(leaf.diff.max_abs);
-  json["max_rel"] = OnlyNanDiffers(leaf.diff) ? Json() : Json(leaf.diff.max_rel);
-  return json;
 }
 
 void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Output* out) {
@@ -259,10 +214,8 @@ void PrintAsJson(const SourceDiff& diff, const Source& a, const Source& b, Outpu
                      {"structure", item.structure},
                      {"structure_compared", item.structure_compared}},
                     "leaves", &items);
-    for (const NamedLeafDiff& leaf : item.leaves) leaves.Add(LeafToJson(leaf));
-    leaves.Close();
+    for (const auto& [path, leaf] : item.leaves) leaves.Add(LeafToJson(path, leaf));
   }
-  items.Close();
 }
 
 absl::Status Diff(const DiffArguments& arguments) {
@@ -286,33 +239,27 @@ absl::Status Diff(const DiffArguments& arguments) {
 }  // namespace
 
 void AddDiffCommand(CLI::App* program, CommandRun* run) {
-  auto arguments = std::make_shared<DiffArguments>();
-  CLI::App* command = program->add_subcommand(
-      "diff",
-      "Compares two files: structure, dtypes, shapes, values; exits with 1 if they differ.");
-  command->footer(HelpText(kHelpFile | kHelpGlob, kDiffHelp));
+  const auto [command, arguments] = AddCommand(
+      program, run, "diff",
+      "Compares two files: structure, dtypes, shapes, values; exits with 1 if they differ.",
+      kHelpFile | kHelpGlob, kDiffHelp, Diff);
   AddFile(command, "A", &arguments->input.name, "one file (for a run, DIR@STEP)");
   AddFile(command, "B", &arguments->second, "the other file; the expected values, for --rtol");
   AddInput(command, {kItem, kMatch}, &arguments->input);
   AddRepeated(command, "--ignore", &arguments->ignore,
               "without the leaves that a glob matches; may be repeated", "GLOB");
-  command->add_option("--rtol", arguments->rtol, "relative tolerance; default: 0")
-      ->type_name("R")
+  AddValue(command, "--rtol", &arguments->rtol, "R", "relative tolerance; default: 0")
       ->check(NumberOfAtLeast(0));
-  command->add_option("--atol", arguments->atol, "absolute tolerance; default: 0")
-      ->type_name("A")
+  AddValue(command, "--atol", &arguments->atol, "A", "absolute tolerance; default: 0")
       ->check(NumberOfAtLeast(0));
   command->add_flag("--nan-differs", arguments->nan_differs, "NaN differs from NaN");
   command->add_flag("--no-structure", arguments->no_structure,
                     "compare only leaves: not kinds of containers, type names, tags and ties");
   command->add_flag("--brief", arguments->brief, "print only whether they differ");
   AddInput(command, {kReading, kForm}, &arguments->input);
-  command->callback([=] {
+  command->preparse_callback([run](size_t) {
     run->error_code = 2;  // 1 means that the files differ
-    run->function = [arguments] {
-      TemporaryFiles::GuardAgainstCrashes(/*exit_code=*/2);
-      return Diff(*arguments);
-    };
+    GuardAgainstCrashes(/*exit_code=*/2);
   });
 }
 

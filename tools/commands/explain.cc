@@ -1,26 +1,4 @@
-#include <algorithm>
-#include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <numeric>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "absl/strings/str_cat.h"
-
-#include "leafstore/core/status_macros.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/json.h"
-#include "leafstore/tools/present/output.h"
-#include "leafstore/tools/present/table.h"
-#include "leafstore/tools/present/text.h"
-#include "leafstore/tools/source/item_groups.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
@@ -53,7 +31,7 @@ struct ExplainedLeaf {
 struct ExplainedItem {
   const SourceItem* item = nullptr;
   std::vector<ExplainedLeaf> leaves;
-  std::optional<uint32_t> took_root;
+  std::optional<std::string> took_root;
 };
 
 absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
@@ -65,13 +43,14 @@ absl::StatusOr<std::vector<ExplainedItem>> ExplainItems(const Input& input,
       if (leaf.item == item) one.leaves.push_back({leaf, {}});
     }
     if (one.leaves.empty()) continue;
-    if (!input.groups.filters.empty()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
-                                 item->CompileGrouping(input.groups.WithRest()));
+    if (!input.groups.empty()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping, item->CompileGrouping(input.groups));
       for (ExplainedLeaf& leaf : one.leaves) {
         LEAFSTORE_ASSIGN_OR_RETURN(leaf.why, grouping.Explain(item->PathText(leaf.leaf.place)));
       }
-      one.took_root = grouping.root_group();
+      if (const std::optional<uint32_t> group = grouping.root_group()) {
+        one.took_root = grouping.name(*group);
+      }
     }
     items.push_back(std::move(one));
   }
@@ -86,101 +65,90 @@ std::optional<std::string> SavedGroup(const ChosenLeaf& leaf) {
   return grouping->name(group);
 }
 
-void PrintItem(const ExplainedItem& one, const GroupFilters& groups, Output* out) {
+void PrintItem(const ExplainedItem& one, const std::vector<NamedFilter>& groups, Output* out) {
   const std::vector<ExplainedLeaf>& leaves = one.leaves;
-  out->Write(absl::StrCat("\n", out->Styled(Style::kBold, Printable(one.item->name())), "\n"));
+  out->Write("\n", out->Styled(Style::kBold, Printable(one.item->name())), "\n");
   Table table;
-  table.Add({"PATH", Justify::kLeft, Shrink::kMiddle},
+  table.Add("PATH", Fit::kCutMiddle,
             [&](size_t row) { return Cell{PrintableName(leaves[row].leaf)}; });
-  if (groups.filters.empty()) {
-    table.Add({"GROUP (saved)"}, [&](size_t row) -> Cell {
+  if (groups.empty()) {
+    table.Add("GROUP (saved)", Fit::kLeft, [&](size_t row) -> Cell {
       const std::optional<std::string> group = SavedGroup(leaves[row].leaf);
       return group ? Cell{Printable(*group)} : Cell{"(none)", Style::kDim};
     });
     return table.Print(leaves.size(), out);
   }
-  table.Add({"GROUP"}, [&](size_t row) -> Cell {
+  table.Add("GROUP", Fit::kLeft, [&](size_t row) -> Cell {
     const std::optional<size_t> filter = leaves[row].why.filter;
-    return filter ? Cell{Printable(groups.names[*filter])}
+    return filter ? Cell{Printable(groups[*filter].name)}
                   : Cell{std::string(kRestName), Style::kDim};
   });
-  table.Add({"FILTER"}, [&](size_t row) -> Cell {
+  table.Add("FILTER", Fit::kLeft, [&](size_t row) -> Cell {
     const std::optional<size_t> filter = leaves[row].why.filter;
-    return filter ? Cell{Printable(groups.filters[*filter].ToString()), Style::kDim} : Cell();
+    return filter ? Cell{Printable(groups[*filter].filter->ToString()), Style::kDim} : Cell();
   });
-  table.Add({"MATCHED AT", Justify::kLeft, Shrink::kMiddle}, [&](size_t row) -> Cell {
+  table.Add("MATCHED AT", Fit::kCutMiddle, [&](size_t row) -> Cell {
     const Explanation& why = leaves[row].why;
     return why.filter ? Cell{PrintableCanonical(why.matched_path)} : Cell();
   });
   table.Print(leaves.size(), out);
-  if (one.took_root) PrintTookRoot(groups.names[*one.took_root], out);
+  if (one.took_root) PrintTookRoot(*one.took_root, out);
 }
 
-Json LeafToJson(const ExplainedLeaf& explained, const GroupFilters& groups) {
+Json LeafToJson(const ExplainedLeaf& explained, const std::vector<NamedFilter>& groups) {
   const ChosenLeaf& leaf = explained.leaf;
   const Explanation& why = explained.why;
   Json json = {{"path", leaf.item->PathText(leaf.place)},
                {"dotted", leaf.item->layout().Dotted(leaf.slot())}};
-  if (!why.filter) {
-    json["group"] = std::string(kRestName);
-    if (groups.filters.empty()) {
-      const std::optional<std::string> group = SavedGroup(leaf);
-      json["group"] = group ? Json(*group) : Json(nullptr);
-    }
-    for (const char* field : {"filter", "at", "at_dotted"}) json[field] = nullptr;
+  if (why.filter) {
+    json["group"] = groups[*why.filter].name;
+    json["filter"] = groups[*why.filter].filter->ToString();
+    json["at"] = why.matched_path;
+    const absl::StatusOr<Path> at = Path::Parse(why.matched_path);
+    json["at_dotted"] = at.ok() ? at->Dotted() : why.matched_path;
     return json;
   }
-  json["group"] = groups.names[*why.filter];
-  json["filter"] = groups.filters[*why.filter].ToString();
-  json["at"] = why.matched_path;
-  json["at_dotted"] = DottedOfCanonical(why.matched_path);
+  json["group"] = groups.empty() ? ToJson(SavedGroup(leaf)) : Json(kRestName);
+  for (const char* field : {"filter", "at", "at_dotted"}) json[field] = nullptr;
   return json;
-}
-
-void PrintAsJson(const Input& input, const std::vector<ExplainedItem>& items, Output* out) {
-  const GroupFilters& groups = input.groups;
-  JsonList list(SourceHead(*input.source), "items", out);
-  for (const ExplainedItem& one : items) {
-    const bool saved = groups.filters.empty();
-    JsonList leaves({{"name", one.item->name()},
-                     {"groups_saved", saved && one.item->grouping().has_value()},
-                     {"took_root", one.took_root ? Json(groups.names[*one.took_root]) : Json()}},
-                    "leaves", &list);
-    for (const ExplainedLeaf& leaf : one.leaves) leaves.Add(LeafToJson(leaf, groups));
-    leaves.Close();
-  }
-  list.Close();
 }
 
 absl::Status Explain(const ExplainOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const Input input,
                              OpenInput(options.input, {.match_leaves = true, .groups = true}));
+  const Source& source = *input.source;
   LEAFSTORE_ASSIGN_OR_RETURN(
       const std::vector<ChosenLeaf> leaves,
       ChooseLeaves(input, options.paths, "expected a path, found one with a slice"));
-  absl::StatusOr<std::vector<ExplainedItem>> items = ExplainItems(input, leaves);
-  if (!items.ok()) return FileError(input.source->file, items.status());
-  Output out(stdout, options.input.form.color);
-  if (options.input.form.json) {
-    PrintAsJson(input, *items, &out);
-  } else {
-    PrintTitle(*input.source, &out);
-    for (const ExplainedItem& one : *items) PrintItem(one, input.groups, &out);
-  }
-  return out.Finish();
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ExplainedItem> items,
+                             FileError(source.file, ExplainItems(input, leaves)));
+  const auto print_text = [&](Output* out) {
+    PrintTitle(source, out);
+    for (const ExplainedItem& one : items) PrintItem(one, input.groups, out);
+  };
+  const auto print_item = [&](const ExplainedItem& one, JsonList* list) {
+    JsonList list_of_leaves(
+        {{"name", one.item->name()},
+         {"groups_saved", input.groups.empty() && one.item->grouping().has_value()},
+         {"took_root", ToJson(one.took_root)}},
+        "leaves", list);
+    for (const ExplainedLeaf& leaf : one.leaves) {
+      list_of_leaves.Add(LeafToJson(leaf, input.groups));
+    }
+    return absl::OkStatus();
+  };
+  return PrintAnswer(options.input.form, SourceHead(source), items, print_text, print_item);
 }
 
 }  // namespace
 
 void AddExplainCommand(CLI::App* program, CommandRun* run) {
-  auto options = std::make_shared<ExplainOptions>();
-  CLI::App* command = program->add_subcommand(
-      "explain", "Shows which filter matches which leaf, and at which node.");
-  command->footer(HelpText(kHelpFile | kHelpFilter, kExplainHelp));
+  const auto [command, options] = AddCommand(
+      program, run, "explain", "Shows which filter matches which leaf, and at which node.",
+      kHelpFile | kHelpFilter, kExplainHelp, Explain);
   AddFile(command, "FILE", &options->input.name, "the file to read");
   command->add_option("PATH", options->paths, "only these leaves; paths or globs")->type_name("");
   AddInput(command, {kStep, kItem, kMatch, kGroup, kReading, kForm}, &options->input);
-  command->callback([=] { run->function = [options] { return Explain(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -1,18 +1,15 @@
 #include "leafstore/tools/commands/input.h"
 
 #include <algorithm>
-#include <map>
-#include <memory>
-#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/internal/glob_suggestions.h"
 #include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/present/text.h"
 #include "leafstore/tools/source/item_rows.h"
 
@@ -38,152 +35,100 @@ std::string NearGlob(Items items, const internal::GlobPattern& glob) {
   return "";
 }
 
-bool MatchesRows(const SourceItem& item, const internal::GlobPattern& glob) {
-  const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{glob}, std::nullopt});
-  return rows.ok() && !rows->rows().empty();
-}
-
-bool MatchesLeaves(const SourceItem& item, const internal::GlobPattern& glob) {
-  const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{glob}, std::nullopt});
-  return rows.ok() && !rows->places().empty();
-}
-
-// `why` returns the end of the message about a glob that matches nothing.
-template <typename Matches, typename Why>
-absl::Status CheckGlobs(Items items, const std::vector<internal::GlobPattern>& globs,
-                        absl::string_view option, Matches matches, Why why) {
-  std::vector<std::string> wrong;
-  for (const internal::GlobPattern& glob : globs) {
-    if (std::any_of(items.begin(), items.end(),
-                    [&](const SourceItem* item) { return matches(*item, glob); })) {
-      continue;
-    }
-    wrong.push_back(absl::StrCat(option, " '", glob.text(), "' matches no leaf", why(glob)));
-  }
-  if (wrong.empty()) return absl::OkStatus();
-  return UsageErrors(absl::StrJoin(wrong, "\n"));
-}
-
 // Returns the count of leaves that each group receives.
-absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items, const std::vector<Filter>& filters) {
-  std::vector<uint64_t> counts(filters.size());
+absl::StatusOr<std::vector<uint64_t>> CountLeaves(Items items,
+                                                  const std::vector<NamedFilter>& groups) {
+  std::vector<uint64_t> counts(groups.size());
   for (const SourceItem* item : items) {
-    std::vector<NamedFilter> groups;
-    for (const Filter& filter : filters) groups.push_back({absl::StrCat(groups.size()), filter});
-    groups.push_back({"rest", Rest()});
-    LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping, item->CompileGrouping(std::move(groups)));
+    LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping, item->CompileGrouping(groups));
     for (uint32_t i = 0; i < counts.size(); ++i) counts[i] += grouping.SizeOf(i);
   }
   return counts;
 }
 
-// Returns the reason why a group receives no leaf.
-absl::StatusOr<std::string> WhyNone(Items items, const Filter& filter) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> alone, CountLeaves(items, {filter}));
-  if (alone[0] > 0) return std::string(" (other groups have the leaves that it matches)");
-  const absl::StatusOr<internal::GlobPattern> glob =
-      internal::GlobPattern::Parse(filter.ToString());
-  return glob.ok() ? NearGlob(items, *glob) : "";
-}
-
-absl::Status CheckMatchLeaves(Items items, const std::vector<internal::GlobPattern>& globs) {
-  return CheckGlobs(
-      items, globs, "--match", MatchesLeaves, [items](const internal::GlobPattern& glob) {
-        const bool tied = std::any_of(items.begin(), items.end(), [&glob](const SourceItem* item) {
-          return MatchesRows(*item, glob);
-        });
-        return tied ? std::string(", only an alias of one; name its owner") : NearGlob(items, glob);
-      });
-}
-
-void AddPlace(const SourceItem& item, Slot slot, std::vector<uint32_t>* places) {
-  const uint32_t place = item.slots().PlaceOf(slot);
-  if (place != kNoPlace) places->push_back(place);
-}
-
-// Adds the leaves at and below a node.
-void AddBelow(const SourceItem& item, const TreeDef& def, NodeId node,
-              std::vector<uint32_t>* places) {
+// Returns the places of the leaves at and below a node.
+std::vector<uint32_t> PlacesBelow(const SourceItem& item, const TreeDef& def, NodeId node) {
   node = def.Resolve(node);
-  const uint32_t end = def.leaf_begin(def.end(node));
-  for (uint32_t leaf = def.leaf_begin(node); leaf < end; ++leaf) AddPlace(item, leaf, places);
-}
-
-std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) {
   std::vector<uint32_t> places;
-  if (const std::optional<Slot> slot = item.layout().Find(text)) {
-    AddPlace(item, *slot, &places);
-    return places;
-  }
-  if (const absl::StatusOr<Slot> slot = item.layout().GetDotted(text); slot.ok()) {
-    AddPlace(item, *slot, &places);
-    return places;
-  }
-  if (const absl::StatusOr<TreeDef> def = item.layout().def(); def.ok()) {
-    if (const absl::StatusOr<NodeId> node = def->Find(text); node.ok()) {
-      AddBelow(item, *def, *node, &places);
-      return places;
-    }
-  }
-  absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
-  if (!glob.ok()) return places;
-  const absl::StatusOr<ItemRows> rows = ItemRows::Create(item, {{*std::move(glob)}, std::nullopt});
-  if (!rows.ok()) return places;
-  places = rows->places();
-  // If only aliases match, the first selects its owner.
-  for (const Row& row : rows->rows()) {
-    if (places.empty() && row.kind == Row::kAlias) AddBelow(item, *rows->def(), row.node, &places);
+  const uint32_t end = def.leaf_begin(def.end(node));
+  for (uint32_t leaf = def.leaf_begin(node); leaf < end; ++leaf) {
+    if (item.slots().Contains(leaf)) places.push_back(item.slots().PlaceOf(leaf));
   }
   return places;
 }
 
-void FindIn(Items items, const std::string& text, const std::optional<Slice>& slice,
-            std::vector<ChosenLeaf>* leaves) {
-  for (const SourceItem* item : items) {
-    for (const uint32_t place : PlacesIn(*item, text)) leaves->push_back({item, place, slice});
+std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) {
+  std::optional<Slot> slot = item.layout().Find(text);
+  if (!slot) {
+    if (const absl::StatusOr<Slot> dotted = item.layout().GetDotted(text); dotted.ok()) {
+      slot = *dotted;
+    }
   }
+  if (slot) {
+    if (!item.slots().Contains(*slot)) return {};
+    return {item.slots().PlaceOf(*slot)};
+  }
+  if (const absl::StatusOr<TreeDef> def = item.layout().def(); def.ok()) {
+    const absl::StatusOr<NodeId> node = def->Find(text);
+    if (node.ok()) return PlacesBelow(item, *def, *node);
+  }
+  absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
+  if (!glob.ok()) return {};
+  const ItemRows rows(item, {*std::move(glob)});
+  // If only aliases match, the first selects its owner.
+  if (rows.places().empty() && !rows.rows().empty()) {
+    return PlacesBelow(item, *rows.def(), rows.rows()[0].node);
+  }
+  return rows.places();
 }
 
-absl::Status NotThere(Items items, const std::string& text) {
-  std::string why = absl::StrCat("no leaf '", text, "'");
+std::vector<ChosenLeaf> FindIn(Items items, const std::string& text) {
+  std::vector<ChosenLeaf> leaves;
+  for (const SourceItem* item : items) {
+    for (const uint32_t place : PlacesIn(*item, text)) leaves.push_back({item, place, {}});
+  }
+  return leaves;
+}
+
+absl::Status NotFound(Items items, const std::string& text) {
+  const std::string why = absl::StrCat("no leaf '", text, "'");
   const absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
   if (glob.ok() && !glob->wildcards().empty()) {
-    return UsageError(
-        absl::StrCat("'", text, "' is a glob that matches no leaf", NearGlob(items, *glob)));
+    return UsageError("'", text, "' is a glob that matches no leaf", NearGlob(items, *glob));
   }
   if (!glob.ok() && absl::StrContains(text, "..")) {
-    return UsageError(absl::StrCat(why, ": ", glob.status().message()));
+    return UsageError(why, ": ", glob.status().message());
   }
   if (items.size() != 1) {
     const bool is_item = std::any_of(items.begin(), items.end(), [&text](const SourceItem* item) {
       return item->name() == text;
     });
-    return UsageError(absl::StrCat(why, " in any of ", items.size(), " items",
-                                   is_item ? "; there is an item with this name: --item selects it"
-                                   : glob.ok() ? NearGlob(items, *glob)
-                                               : ""));
+    return UsageError(why, " in any of ", items.size(), " items",
+                      is_item     ? "; there is an item with this name: --item selects it"
+                      : glob.ok() ? NearGlob(items, *glob)
+                                  : "");
   }
   const bool canonical = absl::StartsWith(text, ".") || absl::StartsWith(text, "[");
   const absl::Status status = canonical ? items[0]->layout().Get(text).status()
                                         : items[0]->layout().GetDotted(text).status();
-  return UsageError(status.ok() ? absl::StrCat(why, " in this part of the structure")
-                                : std::string(status.message()));
+  if (status.ok()) return UsageError(why, " in this part of the structure");
+  return UsageError(status.message());
 }
 
 absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items, const std::string& text) {
-  if (text.empty())
+  if (text.empty()) {
     return UsageError("expected a path, found ''; without any path, all leaves are printed");
-  std::vector<ChosenLeaf> leaves;
-  FindIn(items, text, std::nullopt, &leaves);
+  }
+  std::vector<ChosenLeaf> leaves = FindIn(items, text);
   if (!leaves.empty()) return leaves;
   const size_t open = text.rfind('[');
-  if (open == std::string::npos || open == 0 || text.back() != ']') return NotThere(items, text);
+  if (open == std::string::npos || open == 0 || text.back() != ']') return NotFound(items, text);
   absl::StatusOr<Slice> slice =
       Slice::Parse(absl::string_view(text).substr(open + 1, text.size() - open - 2));
   const std::string path = text.substr(0, open);
-  FindIn(items, path, std::nullopt, &leaves);
-  if (leaves.empty()) return NotThere(items, path);
-  if (!slice.ok()) return UsageError(absl::StrCat("'", text, "': ", slice.status().message()));
+  leaves = FindIn(items, path);
+  if (leaves.empty()) return NotFound(items, path);
+  if (!slice.ok()) return UsageError("'", text, "': ", slice.status().message());
   for (ChosenLeaf& leaf : leaves) leaf.slice = *slice;
   return leaves;
 }
@@ -193,29 +138,26 @@ absl::Status KeepMatched(const std::vector<internal::GlobPattern>& match,
                          std::vector<ChosenLeaf>* leaves) {
   if (match.empty()) return absl::OkStatus();
   std::map<const SourceItem*, std::vector<uint32_t>> matched;
-  const auto is_matched = [&](const ChosenLeaf& leaf) {
-    auto at = matched.find(leaf.item);
-    if (at == matched.end()) {
-      const absl::StatusOr<ItemRows> rows = ItemRows::Create(*leaf.item, {match, std::nullopt});
-      at = matched.emplace(leaf.item, rows.ok() ? rows->places() : std::vector<uint32_t>()).first;
-    }
-    return std::binary_search(at->second.begin(), at->second.end(), leaf.place);
+  for (const ChosenLeaf& leaf : *leaves) {
+    if (matched.count(leaf.item) == 0) matched[leaf.item] = ItemRows(*leaf.item, match).places();
+  }
+  const auto is_other = [&matched](const ChosenLeaf& leaf) {
+    const std::vector<uint32_t>& places = matched[leaf.item];
+    return !std::binary_search(places.begin(), places.end(), leaf.place);
   };
-  leaves->erase(std::remove_if(leaves->begin(), leaves->end(),
-                               [&](const ChosenLeaf& leaf) { return !is_matched(leaf); }),
-                leaves->end());
-  if (!leaves->empty()) return absl::OkStatus();
-  return UsageError("--match matches none of the named leaves");
+  leaves->erase(std::remove_if(leaves->begin(), leaves->end(), is_other), leaves->end());
+  return leaves->empty() ? UsageError("--match matches none of the named leaves")
+                         : absl::OkStatus();
 }
 
 absl::Status CheckHasGroups(const Input& input) {
-  if (!input.groups.filters.empty() ||
+  if (!input.groups.empty() ||
       std::any_of(input.items.begin(), input.items.end(),
                   [](const SourceItem* item) { return item->grouping().has_value(); })) {
     return absl::OkStatus();
   }
-  return UsageError(absl::StrCat(
-      input.source->name, ": expected --group NAME=FILTER, as no groups were saved with it"));
+  return UsageError(input.source->name,
+                    ": expected --group NAME=FILTER, as no groups were saved with it");
 }
 
 }  // namespace
@@ -223,20 +165,18 @@ absl::Status CheckHasGroups(const Input& input) {
 absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& needs) {
   Input input;
   LEAFSTORE_ASSIGN_OR_RETURN(input.match, ParseMatch(options.match));
-  LEAFSTORE_ASSIGN_OR_RETURN(input.groups, GroupFilters::Parse(options.groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(input.groups, ParseGroups(options.groups));
   LEAFSTORE_ASSIGN_OR_RETURN(input.source, Open(options));
   LEAFSTORE_ASSIGN_OR_RETURN(input.items, ChooseItems(*input.source, options));
   if (needs.groups) LEAFSTORE_RETURN_IF_ERROR(CheckHasGroups(input));
-  LEAFSTORE_RETURN_IF_ERROR(needs.match_leaves ? CheckMatchLeaves(input.items, input.match)
-                                               : CheckMatch(input.items, input.match));
-  if (!needs.allow_no_leaves) {
-    LEAFSTORE_RETURN_IF_ERROR(
-        FileError(input.source->file, CheckGroups(input.items, input.groups, needs.own_leaves)));
-  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(input.items, input.match, "--match", needs.match_leaves));
+  if (needs.allow_no_leaves) return input;
+  LEAFSTORE_RETURN_IF_ERROR(
+      FileError(input.source->file, CheckGroups(input.items, input.groups, needs.own_leaves)));
   return input;
 }
 
-absl::StatusOr<SourcePtr> Open(const InputOptions& input, bool verify) {
+absl::StatusOr<SourcePtr> Open(const InputOptions& input, bool verify, absl::string_view what) {
   SourceOptions options;
   options.name = input.name;
   options.step = input.step;
@@ -244,11 +184,11 @@ absl::StatusOr<SourcePtr> Open(const InputOptions& input, bool verify) {
   options.names = input.names;
   options.io.threads = input.threads;
   // The source keeps it, and may verify later.
-  const auto progress = std::make_shared<Progress>("verifying", 0);
+  const auto progress = std::make_shared<Progress>(what, 0);
   options.io.progress = [progress](int64_t done, int64_t total) { progress->Set(done, total); };
   options.note = [progress, name = input.name](absl::string_view line) {
     progress->Clear();
-    Note(absl::StrCat(name, ": ", line));
+    Note(name, ": ", line);
   };
   absl::StatusOr<SourcePtr> source = OpenSource(options);
   progress->Clear();
@@ -272,38 +212,77 @@ absl::StatusOr<std::vector<internal::GlobPattern>> ParseMatch(const std::vector<
   std::vector<internal::GlobPattern> globs;
   for (const std::string& text : texts) {
     absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
-    if (!glob.ok()) {
-      return UsageError(absl::StrCat(option, " '", text, "': ", glob.status().message()));
-    }
+    if (!glob.ok()) return UsageError(option, " '", text, "': ", glob.status().message());
     globs.push_back(*std::move(glob));
   }
   return globs;
 }
 
-absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
-                        const std::vector<internal::GlobPattern>& globs, absl::string_view option) {
-  return CheckGlobs(items, globs, option, MatchesRows,
-                    [items](const internal::GlobPattern& glob) { return NearGlob(items, glob); });
+absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::string>& texts) {
+  std::vector<NamedFilter> groups;
+  for (const std::string& text : texts) {
+    const auto wrong = [&text](absl::string_view what) {
+      return UsageError("--group '", text, "': ", what);
+    };
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos) return wrong("expected NAME=FILTER, found no '='");
+    const std::string name = text.substr(0, equals);
+    if (name.empty() || !internal::IsValidUtf8(name)) {
+      return wrong("expected a name in UTF-8 before the '='");
+    }
+    if (name == kRestName) {
+      return wrong("expected another name: 'rest' is the group of leaves that no filter matches");
+    }
+    if (std::any_of(groups.begin(), groups.end(),
+                    [&name](const NamedFilter& group) { return group.name == name; })) {
+      return wrong("expected a new name, found that of another group");
+    }
+    absl::StatusOr<Filter> filter = Filter::Parse(absl::string_view(text).substr(equals + 1));
+    if (!filter.ok()) return wrong(filter.status().message());
+    groups.push_back({name, *std::move(filter)});
+  }
+  return groups;
 }
 
-absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,
-                         bool own_leaves) {
-  if (groups.filters.empty()) return absl::OkStatus();
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> taken, CountLeaves(items, groups.filters));
+absl::Status CheckMatch(Items items, const std::vector<internal::GlobPattern>& globs,
+                        absl::string_view option, bool leaves_only) {
   std::vector<std::string> wrong;
-  for (size_t i = 0; i < taken.size(); ++i) {
-    if (taken[i] > 0) continue;
-    if (!own_leaves) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> alone,
-                                 CountLeaves(items, {groups.filters[i]}));
-      if (alone[0] > 0) continue;
+  for (const internal::GlobPattern& glob : globs) {
+    bool any_leaf = false;
+    bool any_alias = false;
+    for (const SourceItem* item : items) {
+      const ItemRows rows(*item, {glob});
+      any_leaf = any_leaf || !rows.places().empty();
+      any_alias = any_alias || rows.rows().size() > rows.places().size();
     }
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::string why, WhyNone(items, groups.filters[i]));
-    wrong.push_back(absl::StrCat("--group gets no leaf: ", groups.names[i], "=",
-                                 groups.filters[i].ToString(), why));
+    if (any_leaf || (any_alias && !leaves_only)) continue;
+    wrong.push_back(
+        absl::StrCat(option, " '", glob.text(), "' matches no leaf",
+                     any_alias ? ", only an alias of one; name its owner" : NearGlob(items, glob)));
   }
-  if (wrong.empty()) return absl::OkStatus();
-  return UsageErrors(absl::StrJoin(wrong, "\n"));
+  return wrong.empty() ? absl::OkStatus() : UsageErrors(absl::StrJoin(wrong, "\n"));
+}
+
+absl::Status CheckGroups(Items items, const std::vector<NamedFilter>& groups, bool own_leaves) {
+  if (groups.empty()) return absl::OkStatus();
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> counts, CountLeaves(items, groups));
+  std::vector<std::string> wrong;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    if (counts[i] > 0) continue;
+    const std::string filter = groups[i].filter->ToString();
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint64_t> alone, CountLeaves(items, {groups[i]}));
+    std::string why;
+    if (alone[0] > 0) {
+      if (!own_leaves) continue;
+      why = " (other groups have the leaves that it matches)";
+    } else if (const absl::StatusOr<internal::GlobPattern> glob =
+                   internal::GlobPattern::Parse(filter);
+               glob.ok()) {
+      why = NearGlob(items, *glob);
+    }
+    wrong.push_back(absl::StrCat("--group gets no leaf: ", groups[i].name, "=", filter, why));
+  }
+  return wrong.empty() ? absl::OkStatus() : UsageErrors(absl::StrJoin(wrong, "\n"));
 }
 
 absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
@@ -312,15 +291,11 @@ absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
   std::vector<ChosenLeaf> leaves;
   for (const SourceItem* item : input.items) {
     if (!paths.empty()) break;
-    for (uint32_t place = 0; place < item->size(); ++place) {
-      leaves.push_back({item, place, std::nullopt});
-    }
+    for (uint32_t place = 0; place < item->size(); ++place) leaves.push_back({item, place, {}});
   }
   for (const std::string& path : paths) {
     LEAFSTORE_ASSIGN_OR_RETURN(const auto found, FindLeaves(input.items, path));
-    if (found[0].slice && !no_slice.empty()) {
-      return UsageError(absl::StrCat("'", path, "': ", no_slice));
-    }
+    if (found[0].slice && !no_slice.empty()) return UsageError("'", path, "': ", no_slice);
     leaves.insert(leaves.end(), found.begin(), found.end());
   }
   LEAFSTORE_RETURN_IF_ERROR(KeepMatched(input.match, &leaves));
@@ -332,8 +307,13 @@ std::string PrintableName(const ChosenLeaf& leaf) {
 }
 
 void PrintTitle(const Source& source, Output* out) {
-  out->Write(absl::StrCat(out->Styled(Style::kBold, Printable(source.file)), ": ",
-                          source.description, "\n"));
+  out->Write(out->Styled(Style::kBold, Printable(source.file)), ": ", source.description, "\n");
+}
+
+void PrintTookRoot(const std::string& group, Output* out) {
+  out->Write("  note: the filter of group '", Printable(group),
+             "' matched the root, and so has every leaf; to match only leaves, write "
+             "'leaf and (...)'\n");
 }
 
 }  // namespace leafstore::tools

@@ -20,10 +20,10 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
+#include "leafstore/select/grouping.h"
 #include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/present/slice.h"
-#include "leafstore/tools/source/item_groups.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
@@ -34,7 +34,7 @@ struct Input {
   SourcePtr source;
   SourceItems items;
   std::vector<internal::GlobPattern> match;
-  GroupFilters groups;
+  std::vector<NamedFilter> groups;  // without the rest
 };
 
 // The requirements of a subcommand on --match and --group.
@@ -48,9 +48,10 @@ struct InputNeeds {
 // Opens the source and resolves the options. error: a UsageError for an option; a file's.
 absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& needs = {});
 
-// Opens only the source, with progress and notes on standard error. `verify` is false where no
-// tensor will be read, so that checksums do not matter; --no-verify overrides it.
-absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true);
+// Opens only the source, with progress, named `what`, and notes on standard error. `verify` is false
+// where no tensor will be read, so that checksums do not matter; --no-verify overrides it.
+absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true,
+                               absl::string_view what = "verifying");
 
 // Returns the named items, or all. error: a UsageError with suggestions.
 absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions& options);
@@ -59,17 +60,20 @@ absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions
 absl::StatusOr<std::vector<internal::GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
                                                               absl::string_view option = "--match");
 
-// Checks that each glob matches a leaf or an alias of at least one item. error: a UsageError that
-// names the option and the globs, with suggestions. O(nodes * globs).
+// Parses texts NAME=FILTER of --group. error: a UsageError, with the column in the filter.
+absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::string>& texts);
+
+// Checks that each glob matches a leaf of at least one item, or an alias unless `leaves_only`.
+// error: a UsageError that names the option and the globs, with suggestions. O(nodes * globs).
 absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
                         const std::vector<internal::GlobPattern>& globs,
-                        absl::string_view option = "--match");
+                        absl::string_view option = "--match", bool leaves_only = false);
 
-// Checks that each filter matches a leaf, or a node above one, of at least one item. A filter whose
-// leaves all belong to other groups is not an error unless `own_leaves`. error: a UsageError as
-// above; a filter's own, or as SourceItem::CompileGrouping. O(nodes * filters).
-absl::Status CheckGroups(absl::Span<const SourceItem* const> items, const GroupFilters& groups,
-                         bool own_leaves = false);
+// Checks that each filter matches a leaf, or a node above one, of at least one item, and if
+// `own_leaves` that its group receives one. error: a UsageError as above; as
+// SourceItem::CompileGrouping. O(nodes * filters).
+absl::Status CheckGroups(absl::Span<const SourceItem* const> items,
+                         const std::vector<NamedFilter>& groups, bool own_leaves = false);
 
 // A leaf that a PATH of the command line selects.
 struct ChosenLeaf {
@@ -81,11 +85,10 @@ struct ChosenLeaf {
 };
 
 // Returns the leaves that the paths select and --match matches, in the order of the paths, then of
-// the items and their leaves; all leaves if `paths` is empty. A path is tried as a canonical path,
-// as a dotted name, and as a glob; a container selects the leaves below it. If nothing is found and
-// the path ends in `[...]`, that part is a slice (slice.h) of what the rest selects. error: a
-// UsageError, with suggestions: no such leaf; an invalid slice; any slice if `no_slice`, the end of
-// its message, is not empty.
+// the items; all leaves if `paths` is empty. A path is tried as a canonical path, as a dotted name,
+// and as a glob; a container selects the leaves below it. If nothing is found, a `[...]` at the end
+// is a slice (slice.h). error: a UsageError, with suggestions: no such leaf; an invalid slice; any
+// slice if `no_slice`, the end of its message, is not empty.
 absl::StatusOr<std::vector<ChosenLeaf>> ChooseLeaves(const Input& input,
                                                      const std::vector<std::string>& paths,
                                                      absl::string_view no_slice);
@@ -95,6 +98,8 @@ std::string PrintableName(const ChosenLeaf& leaf);
 
 // Prints the file and its format, the first line of several answers.
 void PrintTitle(const Source& source, Output* out);
+// Prints a note that the filter of this group matched the root, with an alternative.
+void PrintTookRoot(const std::string& group, Output* out);
 
 }  // namespace leafstore::tools
 

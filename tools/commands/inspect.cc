@@ -1,15 +1,9 @@
-#include "leafstore/tools/commands/inspect.h"
+#include <set>
 
-#include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <optional>
+#include "absl/strings/str_format.h"
 
-#include "leafstore/core/status_macros.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/present/errors.h"
+#include "leafstore/tools/source/item_summary.h"
 
 namespace leafstore::tools {
 namespace {
@@ -35,6 +29,230 @@ value of schema.
 Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage (an
 unknown option or item, an invalid filter).)";
 
+// Returns "1.2 MiB (31%)": the compressed size, and its share of the uncompressed size.
+std::string StoredText(int64_t stored, int64_t bytes) {
+  const double percent = 100 * static_cast<double>(stored) / static_cast<double>(bytes);
+  return absl::StrFormat("%s (%.*f%%)", HumanBytes(stored), percent < 10 ? 1 : 0, percent);
+}
+
+std::string TotalsText(const Totals& totals) {
+  const int64_t statics = totals.leaves - totals.tensors;
+  return absl::StrCat(CountOf(totals.leaves, "leaf", "leaves"),
+                      statics > 0 ? absl::StrCat(" (", CountOf(totals.tensors, "tensor", "tensors"),
+                                                 ", ", WithCommas(statics), " static)")
+                                  : "",
+                      ", ", CountOf(totals.parameters, "parameter", "parameters"), ", ",
+                      HumanBytes(totals.bytes),
+                      totals.stored == totals.bytes
+                          ? ""
+                          : absl::StrCat(" stored in ", StoredText(totals.stored, totals.bytes)));
+}
+
+void PrintMetadata(const Metadata& metadata, Output* out) {
+  for (const auto& [key, value] : metadata) {
+    out->Write("  ", out->Styled(Style::kDim, CutEnd(Printable(key), kMaxValue)), ": ",
+               CutEnd(Printable(value), kMaxValue), "\n");
+  }
+}
+
+// Returns a colour for each group, in rotation.
+Style GroupStyle(uint32_t group) {
+  constexpr Style kStyles[] = {Style::kGreen, Style::kYellow, Style::kBlue, Style::kMagenta,
+                               Style::kCyan};
+  return kStyles[group % 5];
+}
+
+Cell GroupCell(const ItemSummary& summary, uint32_t group) {
+  const std::optional<std::string>& name = summary.groups[group].name;
+  if (!name) return {"(none)", Style::kDim};
+  return {Printable(*name), GroupStyle(group)};
+}
+
+Cell PathCell(const ItemRows& rows, const Row& row) {
+  return {rows.PrintablePath(row), row.kind == Row::kAlias     ? Style::kDim
+                                   : row.kind == Row::kSubtree ? Style::kBold
+                                                               : Style::kPlain};
+}
+
+// Prints the rows of an item, without columns that would be empty.
+void PrintRows(const ItemSummary& summary, Output* out) {
+  const ItemRows& rows = summary.rows;
+  bool subtrees = false, notes = false, compressed = false;
+  for (const Row& row : rows.rows()) {
+    const std::optional<EntryInfo> entry = rows.EntryOf(row);
+    subtrees = subtrees || row.kind == Row::kSubtree;
+    notes = notes || !NoteCell(rows, row).text.empty();
+    compressed = compressed || (entry && entry->codec != 0);
+  }
+  Table table;
+  const auto add = [&](const char* title, Fit fit, auto cell_of) {
+    table.Add(title, fit,
+              [&rows, cell_of](size_t row) -> Cell { return cell_of(rows, rows.rows()[row]); });
+  };
+  add("PATH", Fit::kCutMiddle, PathCell);
+  if (subtrees) {
+    add("LEAVES", Fit::kRight, [](const ItemRows&, const Row& row) -> Cell {
+      if (row.kind == Row::kAlias) return {};
+      return {WithCommas(row.end - row.begin)};
+    });
+  }
+  add("DTYPE", Fit::kLeft, DTypeCell);
+  add("SHAPE", Fit::kLeft, ShapeCell);
+  add("BYTES", Fit::kRight, BytesCell);
+  if (compressed) {
+    add("STORED", Fit::kRight, [](const ItemRows& r, const Row& row) -> Cell {
+      const std::optional<EntryInfo> entry = r.EntryOf(row);
+      if (!entry || entry->codec == 0) return {};
+      return {StoredText(entry->stored_size, entry->spec.byte_size())};
+    });
+  }
+  if (summary.grouping) {
+    add("GROUP", Fit::kLeft, [&summary](const ItemRows&, const Row& row) -> Cell {
+      if (row.kind == Row::kAlias) return {};
+      const std::optional<uint32_t> group = summary.GroupOf(row);
+      return group ? GroupCell(summary, *group) : Cell{"(several)", Style::kDim};
+    });
+  }
+  if (summary.row_stats) {
+    AddStatsColumns(
+        StatsDetail::kBrief,
+        [&summary](size_t row) -> const TensorStats& { return (*summary.row_stats)[row]; }, &table);
+  }
+  if (notes) add("NOTE", Fit::kCutEnd, NoteCell);
+  table.Print(rows.rows().size(), out);
+}
+
+void PrintGroups(const ItemSummary& summary, Output* out) {
+  const std::vector<GroupSummary>& groups = summary.groups;
+  Table table;
+  table.Add(summary.groups_saved ? "GROUP (saved)" : "GROUP", Fit::kLeft,
+            [&](size_t row) { return GroupCell(summary, static_cast<uint32_t>(row)); });
+  table.Add("LEAVES", Fit::kRight,
+            [&](size_t row) { return Cell{WithCommas(groups[row].totals.leaves)}; });
+  table.Add("PARAMETERS", Fit::kRight,
+            [&](size_t row) { return Cell{WithCommas(groups[row].totals.parameters)}; });
+  table.Add("BYTES", Fit::kRight,
+            [&](size_t row) { return Cell{HumanBytes(groups[row].totals.bytes)}; });
+  if (summary.row_stats) {
+    AddStatsColumns(
+        StatsDetail::kBrief, [&](size_t row) -> const TensorStats& { return groups[row].stats; },
+        &table);
+  }
+  out->Write("\n");
+  table.Print(groups.size(), out);
+  if (const std::optional<std::string> group = summary.took_root()) PrintTookRoot(*group, out);
+}
+
+void PrintItem(const ItemSummary& summary, bool verified, Output* out) {
+  const SourceItem& item = summary.item();
+  out->Write("\n", out->Styled(Style::kBold, Printable(item.name())), ": ",
+             TotalsText(summary.rows.ItemTotals()));
+  if (!item.slots().is_all()) {
+    out->Write("; part of a structure of ", CountOf(item.layout().size(), "leaf", "leaves"));
+  }
+  const Totals listed = summary.rows.ListedTotals();
+  const absl::string_view checked =
+      verified && listed.tensors > 0 ? "; checksums verified\n" : "\n";
+  out->Write(summary.partly_listed ? "\n" : checked);
+  PrintMetadata(item.metadata(), out);
+  if (summary.partly_listed) out->Write("  listed: ", TotalsText(listed), checked);
+  if (!summary.rows.rows().empty()) PrintRows(summary, out);
+  if (summary.grouping) PrintGroups(summary, out);
+}
+
+// Prints what precedes the items.
+void PrintHead(const Source& source, Output* out) {
+  out->Write(out->Styled(Style::kBold, Printable(source.file)), ": ", HumanBytes(source.file_size),
+             ", ", source.description, ", ",
+             CountOf(static_cast<int64_t>(source.items.size()), "item", "items"), "\n");
+  PrintMetadata(source.metadata, out);
+  for (const auto& [name, value] : source.metrics) {
+    out->Write("  ", Printable(name), ": ", value, "\n");
+  }
+  for (const std::string& name : source.other_files) {
+    out->Write("  ", source.format == SourceFormat::kLeaf ? "base: " : "shard: ", Printable(name),
+               ", which holds some of the tensors\n");
+  }
+}
+
+// Adds the fields of a leaf.
+void AddEntry(const EntryInfo& entry, const ItemRows& rows, const Totals& totals, Json* json) {
+  (*json)["kind"] = entry.value == nullptr ? "tensor" : "static";
+  AddLeafFields(entry, json);
+  if (entry.value != nullptr) return;
+  (*json)["parameters"] = totals.parameters;
+  (*json)["bytes"] = entry.spec.byte_size();
+  (*json)["stored_bytes"] = entry.stored_size;
+  (*json)["offset"] = entry.offset;
+  (*json)["checksum"] = nullptr;
+  if (rows.item().has_checksums()) {
+    (*json)["checksum"] = absl::StrCat(absl::Hex(entry.checksum, absl::kZeroPad16));
+  }
+  (*json)["codec"] = entry.codec;
+  (*json)["base"] = entry.base;
+}
+
+// Adds the name of the group of a leaf, or the names of the groups of a subtree.
+void AddGroups(const ItemSummary& summary, const Row& row, Json* json) {
+  if (!summary.grouping) return;
+  if (row.kind == Row::kLeaf) {
+    (*json)["group"] = ToJson(summary.groups[*summary.GroupOf(row)].name);
+    return;
+  }
+  std::set<uint32_t> present;
+  for (const uint32_t place : summary.rows.PlacesOf(row)) present.insert(summary.GroupOf(place));
+  Json& names = (*json)["groups"] = Json::array();
+  for (const uint32_t group : present) names.push_back(ToJson(summary.groups[group].name));
+}
+
+absl::StatusOr<Json> RowToJson(const ItemSummary& summary, size_t index) {
+  const ItemRows& rows = summary.rows;
+  const Row& row = rows.rows()[index];
+  Json json;
+  LEAFSTORE_ASSIGN_OR_RETURN(json["path"], rows.PathText(row));
+  LEAFSTORE_ASSIGN_OR_RETURN(json["dotted"], rows.Dotted(row));
+  if (row.kind == Row::kAlias) {
+    json["kind"] = "alias";
+    const NodeId target = rows.def()->alias_target(row.node);
+    LEAFSTORE_ASSIGN_OR_RETURN(json["target"], rows.def()->PathText(target));
+    LEAFSTORE_ASSIGN_OR_RETURN(json["target_dotted"], rows.def()->Dotted(target));
+  } else if (row.kind == Row::kLeaf) {
+    AddEntry(*rows.EntryOf(row), rows, rows.TotalsOf(row), &json);
+  } else {
+    json["kind"] = "subtree";
+    json.update(ToJson(rows.TotalsOf(row)));
+  }
+  if (row.kind != Row::kAlias) AddGroups(summary, row, &json);
+  if (rows.def() && rows.def()->has_tags()) {
+    for (const absl::string_view tag : rows.def()->tags(row.node)) json["tags"].push_back(tag);
+  }
+  if (summary.row_stats && (*summary.row_stats)[index].tensors > 0) {
+    json["stats"] = ToJson((*summary.row_stats)[index]);
+  }
+  return json;
+}
+
+// Returns all fields of an item except its rows.
+Json HeadOf(const ItemSummary& summary) {
+  const SourceItem& item = summary.item();
+  Json json = {{"name", item.name()},
+               {"metadata", ToJson(item.metadata())},
+               {"structure_leaves", item.layout().size()},
+               {"totals", ToJson(summary.rows.ItemTotals())},
+               {"listed", ToJson(summary.rows.ListedTotals())}};
+  if (!summary.grouping) return json;
+  json["groups_saved"] = summary.groups_saved;
+  json["took_root"] = ToJson(summary.took_root());
+  json["groups"] = Json::array();
+  for (const GroupSummary& group : summary.groups) {
+    Json fields = {{"name", ToJson(group.name)}};
+    fields.update(ToJson(group.totals));
+    if (summary.row_stats) fields["stats"] = ToJson(group.stats);
+    json["groups"].push_back(std::move(fields));
+  }
+  return json;
+}
+
 absl::Status Inspect(const InspectOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input));
   const Source& source = *input.source;
@@ -48,29 +266,36 @@ absl::Status Inspect(const InspectOptions& options) {
                                         .groups = input.groups,
                                         .path_text = form.json,
                                         .stats = options.stats}));
-  Output out(stdout, form.color);
-  if (form.json) {
-    LEAFSTORE_RETURN_IF_ERROR(FileError(source.file, PrintJson(source, items, verified, &out)));
-  } else {
-    PrintText(source, items, verified, &out);
-  }
-  return out.Finish();
+  const auto print_text = [&](Output* out) {
+    PrintHead(source, out);
+    for (const ItemSummary& item : items) PrintItem(item, verified, out);
+  };
+  const auto print_item = [&](const ItemSummary& item, JsonList* list) -> absl::Status {
+    JsonList rows(HeadOf(item), "rows", list);
+    for (size_t row = 0; row < item.rows.rows().size(); ++row) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const Json json, FileError(source.file, RowToJson(item, row)));
+      if (!rows.Add(json)) break;
+    }
+    return absl::OkStatus();
+  };
+  Json head = SourceHead(source);
+  head["verified"] = verified;
+  return PrintAnswer(form, head, items, print_text, print_item);
 }
 
 }  // namespace
 
 void AddInspectCommand(CLI::App* program, CommandRun* run) {
-  auto options = std::make_shared<InspectOptions>();
-  CLI::App* command = program->add_subcommand(
-      "inspect", "Lists the leaves: paths, dtypes, shapes, bytes, groups, statistics.");
-  command->footer(HelpText(kHelpFile | kHelpGlob | kHelpFilter, kInspectHelp));
+  const auto [command, options] =
+      AddCommand(program, run, "inspect",
+                 "Lists the leaves: paths, dtypes, shapes, bytes, groups, statistics.",
+                 kHelpFile | kHelpGlob | kHelpFilter, kInspectHelp, Inspect);
   AddFile(command, "FILE", &options->input.name);
   AddInput(command, {kStep, kItem, kMatch, kGroup}, &options->input);
   AddDepth(command, &options->depth, "print subtrees that are N keys deep as one row");
   command->add_flag("--stats", options->stats,
                     "min, max, mean, std, L2, NaN and infinity counts; reads the tensors");
   AddInput(command, {kReading, kForm}, &options->input);
-  command->callback([=] { run->function = [options] { return Inspect(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -1,45 +1,33 @@
 #include "leafstore/tools/commands/item_diff.h"
 
 #include <algorithm>
-#include <map>
-#include <utility>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/align.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/progress.h"
-#include "leafstore/tools/present/text.h"
+#include "leafstore/tools/present/output.h"
+#include "leafstore/tools/source/for_each_leaf.h"
 #include "leafstore/tools/source/item_rows.h"
-#include "leafstore/tools/source/leaf_batch.h"
 #include "leafstore/treedef/diff.h"
 
 namespace leafstore::tools {
 namespace {
 
-struct Pair {
-  uint32_t a = 0;
-  uint32_t b = 0;
-};
-
 struct Pairs {
-  std::vector<Pair> both;  // ascending by a
+  std::vector<std::pair<uint32_t, uint32_t>> both;  // places in a and b
   std::vector<uint32_t> only_a;
   std::vector<uint32_t> only_b;
 };
 
 // Returns the places that are compared.
-absl::StatusOr<std::vector<uint32_t>> PlacesOf(const SourceItem& item,
-                                               const ItemDiffOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows rows, ItemRows::Create(item, {options.match, {}}));
-  const std::vector<uint32_t>& places = rows.places();
+std::vector<uint32_t> ComparedPlaces(const SourceItem& item, const ItemDiffOptions& options) {
+  const std::vector<uint32_t> places = ItemRows(item, options.match).places();
   if (options.ignore.empty()) return places;
-  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows ignored, ItemRows::Create(item, {options.ignore, {}}));
-  const std::vector<uint32_t>& left_out = ignored.places();
+  const std::vector<uint32_t> ignored = ItemRows(item, options.ignore).places();
   std::vector<uint32_t> kept;
-  std::set_difference(places.begin(), places.end(), left_out.begin(), left_out.end(),
+  std::set_difference(places.begin(), places.end(), ignored.begin(), ignored.end(),
                       std::back_inserter(kept));
   return kept;
 }
@@ -59,7 +47,7 @@ void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) 
     if (sources[at] == kNoPlace) {
       pairs->only_b.push_back(of_b[at]);
     } else {
-      pairs->both.push_back({of_a[sources[at]], of_b[at]});
+      pairs->both.emplace_back(of_a[sources[at]], of_b[at]);
     }
   }
   for (uint32_t at = 0; at < of_a.size(); ++at) {
@@ -67,93 +55,33 @@ void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) 
   }
 }
 
-absl::StatusOr<Pairs> PairUp(const SourceItem& a, const SourceItem& b,
-                             const ItemDiffOptions& options) {
-  Pairs pairs;
-  LEAFSTORE_ASSIGN_OR_RETURN(pairs.only_a, PlacesOf(a, options));
-  LEAFSTORE_ASSIGN_OR_RETURN(pairs.only_b, PlacesOf(b, options));
-  PairUp(a, b, AlignBy::kPath, &pairs);
-  PairUp(a, b, AlignBy::kDotted, &pairs);
-  std::sort(pairs.both.begin(), pairs.both.end(),
-            [](const Pair& x, const Pair& y) { return x.a < y.a; });
-  return pairs;
-}
+// Maps the dotted names of an item to the owners that they are tied to, empty for a leaf.
+using Names = std::map<std::string, std::string>;
 
-// Loads the leaves at `places`, in any order, and returns them in that order.
-absl::StatusOr<std::vector<Leaf>> LoadInOrder(const SourceItem& item,
-                                              const std::vector<uint32_t>& places) {
-  std::vector<uint32_t> sorted = places;
-  std::sort(sorted.begin(), sorted.end());
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, item.Load(sorted));
-  std::vector<Leaf> leaves;
-  leaves.reserve(places.size());
-  for (const uint32_t place : places) {
-    const auto at = std::lower_bound(sorted.begin(), sorted.end(), place);
-    leaves.push_back(store.leaf(static_cast<uint32_t>(at - sorted.begin())));
-  }
-  return leaves;
-}
-
-absl::Status DiffBatch(const DiffSide& side_a, const DiffSide& side_b, absl::Span<const Pair> batch,
-                       const ItemDiffOptions& options, ItemDiff* diff) {
-  const SourceItem& a = side_a.item;
-  std::vector<uint32_t> places_a;
-  std::vector<uint32_t> places_b;
-  for (const Pair& pair : batch) {
-    places_a.push_back(pair.a);
-    places_b.push_back(pair.b);
-  }
-  absl::StatusOr<ParamStore> loaded_a = a.Load(places_a);
-  if (!loaded_a.ok()) return FileError(side_a.file, loaded_a.status());
-  const ParamStore left = *std::move(loaded_a);
-  absl::StatusOr<std::vector<Leaf>> loaded_b = LoadInOrder(side_b.item, places_b);
-  if (!loaded_b.ok()) return FileError(side_b.file, loaded_b.status());
-  std::vector<Leaf> leaves = *std::move(loaded_b);
-  // Uses the paths of `a`, so that leaves are paired by position.
-  const ParamStore right =
-      ParamStore::FromParts(a.layout(), a.slots().AtPlaces(places_a), std::move(leaves));
-  LEAFSTORE_ASSIGN_OR_RETURN(StoreDiff found, DiffStores(left, right, options.diff));
-  diff->same_count += found.same_count;
-  for (LeafDiff& leaf : found.leaves) {
-    std::string dotted = DottedOfCanonical(leaf.path);
-    std::string shown = PrintableCanonical(leaf.path);
-    diff->leaves.push_back({std::move(dotted), std::move(shown), std::move(leaf)});
-  }
-  return absl::OkStatus();
-}
-
-// A dotted name of an item.
-struct Name {
-  std::string tied_to;  // the owner of an alias; empty for a leaf
-  bool compared = false;
-};
-using Names = std::map<std::string, Name>;
-
-absl::StatusOr<Names> NamesOf(const SourceItem& item, const ItemDiffOptions& options) {
+absl::StatusOr<Names> NamesOf(const SourceItem& item,
+                              const std::vector<internal::GlobPattern>& match) {
+  const ItemRows rows(item, match);
   Names names;
-  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows all, ItemRows::Create(item, {}));
-  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows matched, ItemRows::Create(item, {options.match, {}}));
-  for (const Row& row : all.rows()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(std::string dotted, all.Dotted(row));
-    Name name;
-    if (row.kind == Row::kAlias) {
-      LEAFSTORE_ASSIGN_OR_RETURN(name.tied_to,
-                                 all.def()->Dotted(all.def()->alias_target(row.node)));
-    }
-    names.emplace(std::move(dotted), std::move(name));
+  for (const Row& row : rows.rows()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::string dotted, rows.Dotted(row));
+    std::string& owner = names[dotted];
+    if (row.kind != Row::kAlias) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(owner, rows.def()->Dotted(rows.def()->alias_target(row.node)));
   }
-  const auto mark = [&names](const ItemRows& rows, bool compared) -> absl::Status {
-    for (const Row& row : rows.rows()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const std::string dotted, rows.Dotted(row));
-      names[dotted].compared = compared;
-    }
-    return absl::OkStatus();
-  };
-  LEAFSTORE_RETURN_IF_ERROR(mark(matched, true));
-  if (options.ignore.empty()) return names;
-  LEAFSTORE_ASSIGN_OR_RETURN(const ItemRows ignored, ItemRows::Create(item, {options.ignore, {}}));
-  LEAFSTORE_RETURN_IF_ERROR(mark(ignored, false));
   return names;
+}
+
+// Returns the tied names of an item that are compared.
+absl::StatusOr<Names> TiesOf(const SourceItem& item, const ItemDiffOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Names ties, NamesOf(item, options.match));
+  Names ignored;
+  if (!options.ignore.empty()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(ignored, NamesOf(item, options.ignore));
+  }
+  for (auto at = ties.begin(); at != ties.end();) {
+    at = at->second.empty() || ignored.count(at->first) > 0 ? ties.erase(at) : std::next(at);
+  }
+  return ties;
 }
 
 bool HasAliases(const SourceItem& item) {
@@ -166,21 +94,21 @@ bool HasAliases(const SourceItem& item) {
 absl::Status DiffTies(const SourceItem& a, const SourceItem& b, const ItemDiffOptions& options,
                       std::vector<std::string>* lines) {
   if (!HasAliases(a) && !HasAliases(b)) return absl::OkStatus();
-  LEAFSTORE_ASSIGN_OR_RETURN(const Names names_a, NamesOf(a, options));
-  LEAFSTORE_ASSIGN_OR_RETURN(const Names names_b, NamesOf(b, options));
-  for (const auto& [dotted, name] : names_a) {
-    if (name.tied_to.empty() || !name.compared) continue;
+  LEAFSTORE_ASSIGN_OR_RETURN(const Names names_a, NamesOf(a, {}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Names names_b, NamesOf(b, {}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Names ties_a, TiesOf(a, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Names ties_b, TiesOf(b, options));
+  for (const auto& [dotted, owner] : ties_a) {
     const auto other = names_b.find(dotted);
     if (other == names_b.end()) {
-      lines->push_back(absl::StrCat("at ", dotted, ": only in the first: tied to ", name.tied_to));
-    } else if (!other->second.tied_to.empty() && other->second.tied_to != name.tied_to) {
-      lines->push_back(absl::StrCat("at ", dotted, ": tied to ", name.tied_to, " and to ",
-                                    other->second.tied_to));
+      lines->push_back(absl::StrCat("at ", dotted, ": only in the first: tied to ", owner));
+    } else if (!other->second.empty() && other->second != owner) {
+      lines->push_back(absl::StrCat("at ", dotted, ": tied to ", owner, " and to ", other->second));
     }
   }
-  for (const auto& [dotted, name] : names_b) {
-    if (name.tied_to.empty() || !name.compared || names_a.count(dotted) > 0) continue;
-    lines->push_back(absl::StrCat("at ", dotted, ": only in the second: tied to ", name.tied_to));
+  for (const auto& [dotted, owner] : ties_b) {
+    if (names_a.count(dotted) > 0) continue;
+    lines->push_back(absl::StrCat("at ", dotted, ": only in the second: tied to ", owner));
   }
   return absl::OkStatus();
 }
@@ -207,13 +135,16 @@ bool DiffStructures(const Layout& a, const Layout& b, std::vector<std::string>* 
 
 }  // namespace
 
-absl::StatusOr<ItemDiff> DiffItems(const DiffSide& side_a, const DiffSide& side_b,
+absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
                                    const ItemDiffOptions& options) {
-  const SourceItem& a = side_a.item;
-  const SourceItem& b = side_b.item;
   ItemDiff diff;
   diff.name = a.name();
-  LEAFSTORE_ASSIGN_OR_RETURN(const Pairs pairs, PairUp(a, b, options));
+  Pairs pairs;
+  pairs.only_a = ComparedPlaces(a, options);
+  pairs.only_b = ComparedPlaces(b, options);
+  PairUp(a, b, AlignBy::kPath, &pairs);
+  PairUp(a, b, AlignBy::kDotted, &pairs);
+  std::sort(pairs.both.begin(), pairs.both.end());
   const auto path_of = [](const SourceItem& item, uint32_t place) {
     return item.layout().PathOf(item.slots().SlotAt(place));
   };
@@ -226,21 +157,28 @@ absl::StatusOr<ItemDiff> DiffItems(const DiffSide& side_a, const DiffSide& side_
   if (options.ties && !diff.structure_compared) {
     LEAFSTORE_RETURN_IF_ERROR(DiffTies(a, b, options, &diff.structure));
   }
-  std::vector<uint32_t> places;
-  int64_t total = 0;
-  for (const Pair& pair : pairs.both) {
-    places.push_back(pair.a);
-    total += a.entry(pair.a).spec.byte_size();
+
+  std::vector<uint32_t> places_a;
+  std::vector<uint32_t> places_b;
+  Totals totals;
+  for (const auto& [place_a, place_b] : pairs.both) {
+    places_a.push_back(place_a);
+    places_b.push_back(place_b);
+    totals.Add(a.entry(place_a));
+    totals.Add(b.entry(place_b));
   }
-  Progress progress("comparing", total);
-  const absl::Span<const Pair> both = pairs.both;
-  for (size_t done = 0; done < both.size();) {
-    const LeafBatch next = NextBatch(a, absl::MakeConstSpan(places).subspan(done));
-    LEAFSTORE_RETURN_IF_ERROR(
-        DiffBatch(side_a, side_b, both.subspan(done, next.size), options, &diff));
-    done += next.size;
-    progress.Advance(next.bytes);
-  }
+  Progress progress("comparing", totals.bytes);
+  LEAFSTORE_RETURN_IF_ERROR(
+      ForEachLeaf({{&a, places_a}, {&b, places_b}}, /*threads=*/1, &progress,
+                  [&](size_t i, absl::Span<const Leaf> leaves) {
+                    std::optional<LeafDiff> found = DiffLeaves(leaves[0], leaves[1], options.diff);
+                    if (found) {
+                      diff.leaves.emplace_back(path_of(a, places_a[i]), *std::move(found));
+                    } else {
+                      ++diff.same_count;
+                    }
+                    return absl::OkStatus();
+                  }));
   return diff;
 }
 

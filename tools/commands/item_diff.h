@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -34,12 +35,6 @@ struct ItemDiffOptions {
   bool ties = true;
 };
 
-struct NamedLeafDiff {
-  std::string dotted;
-  std::string shown;  // the dotted path, safe for a terminal
-  LeafDiff diff;      // the path is a's
-};
-
 struct ItemDiff {
   std::string name;  // a's
   std::vector<Path> only_in_a;
@@ -49,7 +44,8 @@ struct ItemDiff {
   bool structure_compared = false;
   bool only_a_has_structure = false;
   bool only_b_has_structure = false;
-  std::vector<NamedLeafDiff> leaves;
+  // The leaves that differ, with a's paths.
+  std::vector<std::pair<Path, LeafDiff>> leaves;
   int64_t same_count = 0;
 
   bool same() const {
@@ -57,14 +53,8 @@ struct ItemDiff {
   }
 };
 
-// One side of a comparison.
-struct DiffSide {
-  const SourceItem& item;
-  std::string file;  // for errors
-};
-
 // Compares two items. error: as SourceItem::Load, with the file in front. O(bytes).
-absl::StatusOr<ItemDiff> DiffItems(const DiffSide& a, const DiffSide& b,
+absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
                                    const ItemDiffOptions& options);
 
 }  // namespace leafstore::tools

@@ -1,15 +1,8 @@
-#include <cstdio>
-#include <string>
-#include <vector>
-
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 
-#include "leafstore/tools/commands/command_words.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/present/output.h"
 
 namespace leafstore::tools {
 namespace {
@@ -106,13 +99,8 @@ std::string Manual(const std::vector<CommandWords>& commands) {
 void AddManualCommand(CLI::App* program, CommandRun* run) {
   CLI::App* command = program->add_subcommand("manual", "Prints the manual page.");
   command->group("");
-  command->callback([=] {
-    run->function = [program] {
-      Output out(stdout, ColorMode::kNever);
-      out.Write(Manual(CommandsOf(*program)));
-      return out.Finish();
-    };
-  });
+  command->callback(
+      [=] { run->function = [program] { return Print(Manual(CommandsOf(*program))); }; });
 }
 
 }  // namespace leafstore::tools

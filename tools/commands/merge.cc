@@ -1,24 +1,12 @@
 #include "leafstore/store/merge.h"
 
 #include <algorithm>
-#include <memory>
-#include <optional>
 #include <set>
-#include <string>
-#include <utility>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-#include "leafstore/core/status_macros.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/model_writer.h"
-#include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/source/model.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
@@ -81,10 +69,12 @@ absl::Status AddFile(const std::string& file, const MergeArguments& arguments, M
   return absl::OkStatus();
 }
 
-// Returns a layout of the paths of all parts.
-absl::StatusOr<Layout> UnionOf(const std::vector<ParamStore>& stores) {
+// Returns the structure that the parts share: that of the first part that has one; otherwise all
+// paths.
+absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
   std::set<Path> paths;
   for (const ParamStore& store : stores) {
+    if (store.layout().has_def()) return store.layout();
     for (uint32_t place = 0; place < store.size(); ++place) {
       paths.insert(store.layout().PathOf(store.slot(place)));
     }
@@ -92,68 +82,35 @@ absl::StatusOr<Layout> UnionOf(const std::vector<ParamStore>& stores) {
   return Layout::Create(std::vector<Path>(paths.begin(), paths.end()));
 }
 
-// Returns the structure that the parts share: that of the first part that has one; otherwise all
-// paths.
-absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
-  for (const ParamStore& store : stores) {
-    if (store.layout().has_def()) return store.layout();
-  }
-  return UnionOf(stores);
-}
-
-// The leaves that an item must have.
-struct Expected {
-  Layout layout;
-  std::optional<ParamStore> like;
-};
-
-absl::StatusOr<Expected> ExpectedFor(const Parts& part, const Source* like) {
-  Expected expected;
-  if (like == nullptr) {
-    LEAFSTORE_ASSIGN_OR_RETURN(expected.layout, ExpectedOf(part.stores));
-    return expected;
-  }
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, like->item(part.name));
-  absl::StatusOr<ParamStore> store = item->LoadAll();
-  if (!store.ok()) return FileError(like->file, store.status());
-  expected.layout = item->layout();
-  expected.like = *std::move(store);
-  return expected;
-}
-
-absl::StatusOr<SourcePtr> OpenLike(const MergeArguments& arguments) {
-  if (arguments.like.empty()) return SourcePtr();
-  InputOptions like = arguments.input;
-  like.name = arguments.like;
-  // Only its dtypes and shapes matter.
-  return Open(like, /*verify=*/false);
-}
-
-// Prints the reasons why the parts of an item do not fit together, one per line.
-void NoteReport(const std::string& name, const FitReport& report) {
-  const absl::Status status = report.ToStatus("the parts do not fit together");
-  const std::string text = absl::StrCat("item '", name, "': ", std::string(status.message()));
-  for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
-}
-
-// Merges all items, or prints what is wrong with each of them.
+// Merges all items, or prints what is wrong with each of them, one reason per line. `like` has the
+// expected leaves; null: ExpectedOf.
 absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* whole) {
   bool wrong = false;
   for (Parts& part : parts) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const Expected expected, ExpectedFor(part, like));
     MergeOptions options;
-    options.like = expected.like ? &*expected.like : nullptr;
+    Layout layout;
+    ParamStore expected;
+    if (like == nullptr) {
+      LEAFSTORE_ASSIGN_OR_RETURN(layout, ExpectedOf(part.stores));
+    } else {
+      LEAFSTORE_ASSIGN_OR_RETURN(const SourceItem* item, like->item(part.name));
+      LEAFSTORE_ASSIGN_OR_RETURN(expected, FileError(like->file, item->LoadAll()));
+      layout = item->layout();
+      options.like = &expected;
+    }
     std::vector<const ParamStore*> groups;
     for (const ParamStore& store : part.stores) groups.push_back(&store);
-    const FitReport report = CheckMerge(expected.layout, groups, options);
+    const FitReport report = CheckMerge(layout, groups, options);
     if (!report.ok()) {
-      NoteReport(part.name, report);
+      const absl::Status status = report.ToStatus("the parts do not fit together");
+      const std::string text = absl::StrCat("item '", part.name, "': ", status.message());
+      for (const absl::string_view line : absl::StrSplit(text, '\n')) Note(line);
       wrong = true;
     }
     if (wrong) continue;
     LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store,
-                               MergeGroups(expected.layout, std::move(part.stores), options));
-    if (part.options.grouping && !(part.options.grouping->layout() == expected.layout)) {
+                               MergeGroups(layout, std::move(part.stores), options));
+    if (part.options.grouping && !(part.options.grouping->layout() == layout)) {
       part.options.grouping.reset();
     }
     whole->items.push_back({part.name, std::move(store), std::move(part.options)});
@@ -164,7 +121,13 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
 absl::Status Merge(const MergeArguments& arguments) {
   ModelWriter writer(arguments.writing);
   LEAFSTORE_RETURN_IF_ERROR(writer.Check(arguments.out));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr like, OpenLike(arguments));
+  SourcePtr like;
+  if (!arguments.like.empty()) {
+    InputOptions expected = arguments.input;
+    expected.name = arguments.like;
+    // Only its dtypes and shapes matter.
+    LEAFSTORE_ASSIGN_OR_RETURN(like, Open(expected, /*verify=*/false));
+  }
   Model whole;
   std::vector<Parts> parts;
   for (const std::string& file : arguments.files) {
@@ -173,31 +136,25 @@ absl::Status Merge(const MergeArguments& arguments) {
   for (const std::string& name : arguments.input.items) {
     if (std::none_of(parts.begin(), parts.end(),
                      [&name](const Parts& part) { return part.name == name; })) {
-      return UsageError(absl::StrCat("--item: none of the files has an item '", name, "'"));
+      return UsageError("--item: none of the files has an item '", name, "'");
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(MergeParts(std::move(parts), like.get(), &whole));
   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(whole), arguments.out));
-  LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
-  return writer.PrintWritten(arguments.input.form);
+  return writer.CommitAndPrint(arguments.input.form);
 }
 
 }  // namespace
 
 void AddMergeCommand(CLI::App* program, CommandRun* run) {
-  auto arguments = std::make_shared<MergeArguments>();
-  CLI::App* command = program->add_subcommand("merge", "Makes one file of parts.");
-  command->footer(HelpText(kHelpFile, kMergeHelp));
+  const auto [command, arguments] =
+      AddCommand(program, run, "merge", "Makes one file of parts.", kHelpFile, kMergeHelp, Merge);
   AddFile(command, "FILE", &arguments->files, "the parts");
-  command->add_option("--out,-o", arguments->out, "the file to write")
-      ->required()
-      ->type_name("OUT");
-  command->add_option("--like", arguments->like, "a file with the leaves that are expected")
-      ->type_name("FILE");
+  AddValue(command, "--out,-o", &arguments->out, "OUT", "the file to write")->required();
+  AddValue(command, "--like", &arguments->like, "FILE", "a file with the leaves that are expected");
   AddInput(command, {kStep, kItem}, &arguments->input);
   AddWriting(command, &arguments->writing);
   AddInput(command, {kReading, kForm}, &arguments->input);
-  command->callback([=] { run->function = [arguments] { return Merge(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

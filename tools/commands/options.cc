@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 
 #include "leafstore/core/internal/suggest.h"
 
@@ -27,11 +26,18 @@ tag:frozen, has:bias, static, tensor, leaf, all, re:REGEX, and, or, not, parenth
 to the group of its outermost matching ancestor; leaves that no filter matches are the group `rest`.)";
 
 void AddThreads(CLI::App* command, InputOptions* options) {
-  command
-      ->add_option("--threads", options->threads,
-                   "the number of threads that read and verify; 0: one per processor, up to eight")
-      ->type_name("N")
+  AddValue(command, "--threads", &options->threads, "N",
+           "the number of threads that read and verify; 0: one per processor, up to eight")
       ->check(WholeNumber(0, 1024));
+}
+
+void AddNames(CLI::App* command, NameStyle* names, const std::string& description) {
+  std::vector<std::pair<std::string, NameStyle>> styles;
+  for (const NameStyle style :
+       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat, NameStyle::kCanonical}) {
+    styles.emplace_back(std::string(NameStyleName(style)), style);
+  }
+  AddChoice(command, "--names", std::move(styles), names, description)->type_name("STYLE");
 }
 
 void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
@@ -122,10 +128,8 @@ CLI::Validator NumberOfAtLeast(double least) {
   return CLI::Validator(check, "");
 }
 
-CLI::Option* AddDepth(CLI::App* command, std::optional<uint32_t>* depth,
-                      const std::string& description) {
-  return command->add_option("--depth", *depth, description)
-      ->type_name("N")
+void AddDepth(CLI::App* command, std::optional<uint32_t>* depth, const std::string& description) {
+  AddValue(command, "--depth", depth, "N", description)
       ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
 }
 
@@ -137,56 +141,37 @@ CLI::Option* AddRepeated(CLI::App* command, const std::string& name,
       ->allow_extra_args(false);
 }
 
-void AddNames(CLI::App* command, NameStyle* names, const std::string& description) {
-  std::vector<std::pair<std::string, NameStyle>> styles;
-  for (const NameStyle style :
-       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole, NameStyle::kCanonical}) {
-    styles.emplace_back(std::string(NameStyleName(style)), style);
-  }
-  AddChoice(command, "--names", std::move(styles), names, description)->type_name("STYLE");
-}
-
-std::vector<CLI::Option*> AddWriting(CLI::App* command, WriteOptions* options) {
-  std::vector<CLI::Option*> added;
-  const auto add = [&added](CLI::Option* option) {
-    added.push_back(option);
-    return option;
-  };
-  add(AddChoice<std::optional<SourceFormat>>(
-          command, "--to",
-          {{"leaf", SourceFormat::kLeaf},
-           {"safetensors", SourceFormat::kSafetensors},
-           {"npz", SourceFormat::kNpz},
-           {"npy", SourceFormat::kNpy}},
-          &options->to, "leaf, safetensors, npz or npy; default: by the name of the file"))
+void AddWriting(CLI::App* command, WriteOptions* options) {
+  AddChoice<std::optional<SourceFormat>>(
+      command, "--to",
+      {{"leaf", SourceFormat::kLeaf},
+       {"safetensors", SourceFormat::kSafetensors},
+       {"npz", SourceFormat::kNpz},
+       {"npy", SourceFormat::kNpy}},
+      &options->to, "leaf, safetensors, npz or npy; default: by the name of the file")
       ->type_name("FORMAT");
-  add(command->add_flag("--zstd", options->zstd, "for .leaf: compress tensors, where that helps"));
-  add(command->add_option("--zstd-level", options->zstd_level,
-                          "1 is the fastest, 22 the smallest; default: 3"))
-      ->type_name("N")
+  command->add_flag("--zstd", options->zstd, "for .leaf: compress tensors, where that helps");
+  AddValue(command, "--zstd-level", &options->zstd_level, "N",
+           "1 is the fastest, 22 the smallest; default: 3")
       ->check(WholeNumber(1, 22));
-  add(command->add_option("--shard-size", options->shard_size,
-                          "for .safetensors: several files with at most this many bytes of tensors "
-                          "each (500M, 5G; a "
-                          "larger tensor has its own file), and an index"))
-      ->type_name("SIZE");
-  add(AddChoice<StructureSave>(
-          command, "--structure",
-          {{"auto", StructureSave::kAuto},
-           {"always", StructureSave::kAlways},
-           {"never", StructureSave::kNever}},
-          &options->structure,
-          "for .safetensors: keep structure, static leaves and ties in the metadata: auto (where "
-          "names alone do not restore them), always or never"))
+  AddValue(command, "--shard-size", &options->shard_size, "SIZE",
+           "for .safetensors: several files with at most this many bytes of tensors each "
+           "(500M, 5G; a larger tensor has its own file), and an index");
+  AddChoice<StructureSave>(
+      command, "--structure",
+      {{"auto", StructureSave::kAuto},
+       {"always", StructureSave::kAlways},
+       {"never", StructureSave::kNever}},
+      &options->structure,
+      "for .safetensors: keep structure, static leaves and ties in the metadata: auto (where "
+      "names alone do not restore them), always or never")
       ->type_name("WHEN");
-  add(command->add_flag("--drop-static", options->drop_static,
-                        "leave static leaves out where the format cannot hold them"));
-  add(command->add_flag(
-      "--raw-bits", options->raw_bits,
-      "for .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers"));
-  add(command->add_flag("--deflate", options->deflate, "for .npz: compress"));
-  add(command->add_flag("--force", options->force, "replace existing files"));
-  return added;
+  command->add_flag("--drop-static", options->drop_static,
+                    "leave static leaves out where the format cannot hold them");
+  command->add_flag("--raw-bits", options->raw_bits,
+                    "for .npz and .npy: dtypes that NumPy lacks (bf16, ...) as unsigned integers");
+  command->add_flag("--deflate", options->deflate, "for .npz: compress");
+  command->add_flag("--force", options->force, "replace existing files");
 }
 
 std::string HelpText(int about, const std::string& own) {

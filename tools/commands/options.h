@@ -1,10 +1,7 @@
 // Options that several subcommands share, and validators of values.
 //
-//   struct TreeOptions { InputOptions input; };
 //   AddFile(command, "FILE", &options->input.name, "the file to read");
 //   AddInput(command, {kStep, kItem, kMatch, kReading, kForm}, &options->input);
-//
-// input.h opens the files that they name.
 #ifndef LEAFSTORE_TOOLS_COMMANDS_OPTIONS_H_
 #define LEAFSTORE_TOOLS_COMMANDS_OPTIONS_H_
 
@@ -57,16 +54,18 @@ CLI::Option* AddFile(CLI::App* command, const std::string& name, T* value,
   return command->add_option(name, *value, description)->required()->type_name("");
 }
 
-// Declares --names.
-void AddNames(CLI::App* command, NameStyle* names, const std::string& description);
-
+// Declares an option with a value.
+template <typename T>
+CLI::Option* AddValue(CLI::App* command, const std::string& name, T* value,
+                      const std::string& type_name, const std::string& description) {
+  return command->add_option(name, *value, description)->type_name(type_name);
+}
 // Declares --depth, a count of keys.
-CLI::Option* AddDepth(CLI::App* command, std::optional<uint32_t>* depth,
-                      const std::string& description);
+void AddDepth(CLI::App* command, std::optional<uint32_t>* depth, const std::string& description);
 
 // Declares --to, --zstd, --zstd-level, --shard-size, --structure, --drop-static, --raw-bits,
-// --deflate and --force. Returns them.
-std::vector<CLI::Option*> AddWriting(CLI::App* command, WriteOptions* options);
+// --deflate and --force.
+void AddWriting(CLI::App* command, WriteOptions* options);
 
 // Validators of values. Their errors have the usual form: expected ..., found '...'.
 CLI::Validator OneOf(std::vector<std::string> words);

@@ -1,26 +1,6 @@
-#include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "absl/strings/str_cat.h"
-
-#include "leafstore/core/status_macros.h"
 #include "leafstore/select/rename_map.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/model_writer.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/json.h"
-#include "leafstore/tools/present/output.h"
-#include "leafstore/tools/present/table.h"
-#include "leafstore/tools/present/text.h"
 #include "leafstore/tools/source/model.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
@@ -57,7 +37,7 @@ absl::StatusOr<RenameMap> ParseRules(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos) {
-      return UsageError(absl::StrCat("'", text, "': expected PATTERN=TEMPLATE, found no '='"));
+      return UsageError("'", text, "': expected PATTERN=TEMPLATE, found no '='");
     }
     rules.push_back({text.substr(0, equals), text.substr(equals + 1)});
   }
@@ -71,7 +51,7 @@ struct RenamedItem {
   std::vector<RenamedPath> paths;  // by place
 };
 
-absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const SourceItem*>& items,
+absl::StatusOr<std::vector<RenamedItem>> RenameItems(const SourceItems& items,
                                                      const RenameMap& map) {
   std::vector<RenamedItem> renamed;
   std::vector<bool> used(map.rules().size());
@@ -92,7 +72,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const std::vector<const Sou
       const auto paths = map.Apply(LeafSpecs(item->layout(), item->slots()));
       if (!paths.ok()) return UsageErrors(paths.status().message());
     }
-    return UsageError(absl::StrCat("rule '", map.rules()[rule].pattern, "' matches no leaf"));
+    return UsageError("rule '", map.rules()[rule].pattern, "' matches no leaf");
   }
   return renamed;
 }
@@ -109,31 +89,16 @@ std::vector<const RenamedPath*> ToShow(const RenamedItem& one, bool all) {
 void PrintItem(const RenamedItem& one, bool all, Output* out) {
   const std::vector<const RenamedPath*> shown = ToShow(one, all);
   if (shown.empty()) return;
-  out->Write(absl::StrCat(out->Styled(Style::kBold, Printable(one.item->name())), ": ",
-                          WithCommas(static_cast<int64_t>(ToShow(one, false).size())), " of ",
-                          CountOf(one.item->size(), "leaf", "leaves"), " renamed\n"));
+  out->Write(out->Styled(Style::kBold, Printable(one.item->name())), ": ",
+             WithCommas(static_cast<int64_t>(ToShow(one, false).size())), " of ",
+             CountOf(one.item->size(), "leaf", "leaves"), " renamed\n");
   Table table;
-  table.Add({"FROM", Justify::kLeft, Shrink::kMiddle},
+  table.Add("FROM", Fit::kCutMiddle,
             [&](size_t row) { return Cell{PrintableCanonical(shown[row]->from)}; });
-  table.Add({""}, [](size_t) { return Cell{"->", Style::kDim}; });
-  table.Add({"TO", Justify::kLeft, Shrink::kMiddle},
+  table.Add("", Fit::kLeft, [](size_t) { return Cell{"->", Style::kDim}; });
+  table.Add("TO", Fit::kCutMiddle,
             [&](size_t row) { return Cell{PrintableCanonical(shown[row]->to)}; });
   table.Print(shown.size(), out);
-}
-
-void PrintAsJson(const Source& source, const RenameMap& map, const std::vector<RenamedItem>& items,
-                 bool all, Output* out) {
-  JsonList list(SourceHead(source), "items", out);
-  for (const RenamedItem& one : items) {
-    JsonList paths({{"name", one.item->name()}}, "renamed", &list);
-    for (const RenamedPath* path : ToShow(one, all)) {
-      paths.Add({{"from", path->from},
-                 {"to", path->to},
-                 {"rule", path->rule ? Json(map.rules()[*path->rule].pattern) : Json(nullptr)}});
-    }
-    paths.Close();
-  }
-  list.Close();
 }
 
 // Returns whether the structure holds more information than the names of leaves.
@@ -172,7 +137,7 @@ absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost
           grouping.GroupOf(item->store.slot(place));
     }
     LEAFSTORE_ASSIGN_OR_RETURN(item->options.grouping,
-                               Grouping::Create(store.layout(), groups,
+                               Grouping::Create(store.layout(), std::move(groups),
                                                 std::vector<std::string>(grouping.names().begin(),
                                                                          grouping.names().end())));
   }
@@ -193,9 +158,9 @@ absl::Status WriteRenamed(const Input& input, const std::vector<RenamedItem>& re
   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), arguments.write));
   LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
   if (lost) {
-    Note(absl::StrCat(arguments.write,
-                      ": the structure is made from the new names: it lacks the type names, tags, "
-                      "ties and empty containers of the old one"));
+    Note(arguments.write,
+         ": the structure is made from the new names: it lacks the type names, tags, ties and "
+         "empty containers of the old one");
   }
   return absl::OkStatus();
 }
@@ -210,34 +175,41 @@ absl::Status Rename(const RenameArguments& arguments) {
   if (!arguments.write.empty()) {
     LEAFSTORE_RETURN_IF_ERROR(WriteRenamed(input, renamed, arguments));
   }
-  Output out(stdout, arguments.input.form.color);
-  if (arguments.input.form.json) {
-    PrintAsJson(*input.source, map, renamed, arguments.all, &out);
-  } else {
-    for (const RenamedItem& one : renamed) PrintItem(one, arguments.all, &out);
-    if (arguments.write.empty()) out.Write("nothing is written; --write OUT writes it\n");
-  }
-  return out.Finish();
+  const auto print_text = [&](Output* out) {
+    for (const RenamedItem& one : renamed) PrintItem(one, arguments.all, out);
+    if (arguments.write.empty()) out->Write("nothing is written; --write OUT writes it\n");
+  };
+  const auto print_item = [&](const RenamedItem& one, JsonList* list) {
+    JsonList paths({{"name", one.item->name()}}, "renamed", list);
+    for (const RenamedPath* path : ToShow(one, arguments.all)) {
+      paths.Add({{"from", path->from},
+                 {"to", path->to},
+                 {"rule", path->rule ? Json(map.rules()[*path->rule].pattern) : Json(nullptr)}});
+    }
+    return absl::OkStatus();
+  };
+  return PrintAnswer(arguments.input.form, SourceHead(*input.source), renamed, print_text,
+                     print_item);
 }
 
 }  // namespace
 
 void AddRenameCommand(CLI::App* program, CommandRun* run) {
-  auto arguments = std::make_shared<RenameArguments>();
-  CLI::App* command = program->add_subcommand(
-      "rename", "Gives leaves new paths by patterns; without --write only prints them.");
-  command->footer(HelpText(kHelpFile, kRenameHelp));
+  const auto [command, arguments] =
+      AddCommand(program, run, "rename",
+                 "Gives leaves new paths by patterns; without --write only prints them.", kHelpFile,
+                 kRenameHelp, Rename);
   AddFile(command, "FILE", &arguments->input.name, "the file to read");
   AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated");
   AddInput(command, {kStep, kItem}, &arguments->input);
-  CLI::Option* const write = command
-                                 ->add_option("--write,--output,-o", arguments->write,
-                                              "write the renamed leaves to this file")
-                                 ->type_name("OUT");
+  CLI::Option* const write = AddValue(command, "--write,--output,-o", &arguments->write, "OUT",
+                                      "write the renamed leaves to this file");
   command->add_flag("--all", arguments->all, "also print the leaves that keep their names");
-  for (CLI::Option* option : AddWriting(command, &arguments->writing)) option->needs(write);
+  const size_t others = command->get_options().size();
+  AddWriting(command, &arguments->writing);
+  const std::vector<CLI::Option*> options = command->get_options();
+  for (size_t i = others; i < options.size(); ++i) options[i]->needs(write);
   AddInput(command, {kReading, kForm}, &arguments->input);
-  command->callback([=] { run->function = [arguments] { return Rename(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

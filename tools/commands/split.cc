@@ -1,23 +1,11 @@
 #include <algorithm>
-#include <memory>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
-#include "leafstore/core/status_macros.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/files/model_writer.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/source/item_groups.h"
 #include "leafstore/tools/source/model.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
@@ -47,11 +35,12 @@ matches nothing).)";
 
 // Returns the names of the groups, in order, the rest last: those of filters, otherwise those saved
 // with any of the items.
-std::vector<std::string> GroupNames(const std::vector<const SourceItem*>& items,
-                                    const GroupFilters& groups) {
-  std::vector<std::string> names = groups.names;
+std::vector<std::string> GroupNames(const SourceItems& items,
+                                    const std::vector<NamedFilter>& groups) {
+  std::vector<std::string> names;
+  for (const NamedFilter& group : groups) names.push_back(group.name);
   for (const SourceItem* item : items) {
-    if (!groups.filters.empty() || !item->grouping()) continue;
+    if (!groups.empty() || !item->grouping()) continue;
     for (const std::string& name : item->grouping()->names()) {
       if (name != kRestName && std::find(names.begin(), names.end(), name) == names.end()) {
         names.push_back(name);
@@ -62,20 +51,13 @@ std::vector<std::string> GroupNames(const std::vector<const SourceItem*>& items,
   return names;
 }
 
-absl::Status CheckPattern(const std::string& pattern) {
-  if (absl::StrContains(pattern, "{}")) return absl::OkStatus();
-  return UsageError(
-      absl::StrCat("--out: expected a name with {} for the group's name, found '", pattern, "'"));
-}
-
 // Returns the file of each group.
 absl::StatusOr<std::vector<std::string>> OutputNames(const std::string& pattern,
                                                      std::vector<std::string> names) {
   for (std::string& name : names) {
     if (absl::StrContains(name, "/")) {
-      return UsageError(absl::StrCat(
-          "group '", name,
-          "': expected a name without a slash, because it becomes part of a file's name"));
+      return UsageError("group '", name, "': expected a name without a slash, because it becomes ",
+                        "part of a file's name");
     }
     name = absl::StrReplaceAll(pattern, {{"{}", name}});
   }
@@ -102,27 +84,21 @@ absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
   return Grouping::Create(item.layout(), std::move(groups), names);
 }
 
-absl::StatusOr<Groups> SplitItem(const SourceItem& item, const GroupFilters& groups,
-                                 const std::vector<std::string>& names, ParamStore store) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
-                             groups.filters.empty() ? SavedGrouping(item, names)
-                                                    : item.CompileGrouping(groups.WithRest()));
-  return grouping.Split(std::move(store));
-}
-
 // Returns a model for each group, of the items in which the group has leaves.
-absl::StatusOr<std::vector<Model>> SplitModel(const std::vector<const SourceItem*>& items,
-                                              const GroupFilters& groups,
+absl::StatusOr<std::vector<Model>> SplitModel(const Input& input,
                                               const std::vector<std::string>& names, Model model) {
   std::vector<Model> parts(names.size());
   for (Model& part : parts) {
     part.metadata = model.metadata;
     part.metrics = model.metrics;
   }
-  for (size_t i = 0; i < items.size(); ++i) {
+  for (size_t i = 0; i < input.items.size(); ++i) {
     ModelItem& item = model.items[i];
-    LEAFSTORE_ASSIGN_OR_RETURN(Groups split,
-                               SplitItem(*items[i], groups, names, std::move(item.store)));
+    LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
+                               input.groups.empty()
+                                   ? SavedGrouping(*input.items[i], names)
+                                   : input.items[i]->CompileGrouping(input.groups));
+    LEAFSTORE_ASSIGN_OR_RETURN(Groups split, grouping.Split(std::move(item.store)));
     std::vector<ParamStore> stores = std::move(split).TakeStores();
     for (size_t group = 0; group < stores.size(); ++group) {
       if (stores[group].empty()) continue;
@@ -133,9 +109,12 @@ absl::StatusOr<std::vector<Model>> SplitModel(const std::vector<const SourceItem
 }
 
 absl::Status Split(const SplitArguments& arguments) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckPattern(arguments.out));
-  LEAFSTORE_ASSIGN_OR_RETURN(const GroupFilters given, GroupFilters::Parse(arguments.input.groups));
-  LEAFSTORE_RETURN_IF_ERROR(OutputNames(arguments.out, given.names).status());
+  if (!absl::StrContains(arguments.out, "{}")) {
+    return UsageError("--out: expected a name with {} for the group's name, found '", arguments.out,
+                      "'");
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto given, ParseGroups(arguments.input.groups));
+  LEAFSTORE_RETURN_IF_ERROR(OutputNames(arguments.out, GroupNames({}, given)).status());
   ModelWriter writer(arguments.writing);
   LEAFSTORE_RETURN_IF_ERROR(writer.CheckFormat(arguments.out));
   LEAFSTORE_ASSIGN_OR_RETURN(
@@ -146,39 +125,36 @@ absl::Status Split(const SplitArguments& arguments) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> files,
                              OutputNames(arguments.out, groups));
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*input.source, input.items));
-  absl::StatusOr<std::vector<Model>> parts =
-      SplitModel(input.items, input.groups, groups, std::move(model));
-  if (!parts.ok()) return FileError(input.source->file, parts.status());
-  if (arguments.no_rest) parts->pop_back();
-  for (size_t i = 0; i < parts->size(); ++i) {
-    if (!(*parts)[i].items.empty()) LEAFSTORE_RETURN_IF_ERROR(writer.Check(files[i]));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      std::vector<Model> parts,
+      FileError(input.source->file, SplitModel(input, groups, std::move(model))));
+  if (arguments.no_rest) parts.pop_back();
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (!parts[i].items.empty()) LEAFSTORE_RETURN_IF_ERROR(writer.Check(files[i]));
   }
-  for (size_t i = 0; i < parts->size(); ++i) {
-    if ((*parts)[i].items.empty()) continue;
-    LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move((*parts)[i]), files[i]));
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i].items.empty()) continue;
+    LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(parts[i]), files[i]));
   }
-  LEAFSTORE_RETURN_IF_ERROR(writer.Commit());
-  return writer.PrintWritten(arguments.input.form);
+  return writer.CommitAndPrint(arguments.input.form);
 }
 
 }  // namespace
 
 void AddSplitCommand(CLI::App* program, CommandRun* run) {
-  auto arguments = std::make_shared<SplitArguments>();
-  CLI::App* command = program->add_subcommand(
-      "split", "Writes the leaves that filters match into files, one per group.");
-  command->footer(HelpText(kHelpFile | kHelpFilter, kSplitHelp));
+  const auto [command, arguments] = AddCommand(
+      program, run, "split", "Writes the leaves that filters match into files, one per group.",
+      kHelpFile | kHelpFilter, kSplitHelp, Split);
   AddFile(command, "FILE", &arguments->input.name);
   AddInput(command, {kStep, kItem, kGroup}, &arguments->input);
-  command->add_option("--out,-o", arguments->out, "the files; {} stands for the group's name")
-      ->required()
-      ->type_name("TEMPLATE");
+  AddValue(command, "--out,-o", &arguments->out, "TEMPLATE",
+           "the files; {} stands for the group's name")
+      ->required();
   command->add_flag("--no-rest", arguments->no_rest, "no file for leaves that no filter matches");
   command->add_flag("--allow-empty", arguments->allow_empty,
                     "a filter that matches no leaf is not an error");
   AddWriting(command, &arguments->writing);
   AddInput(command, {kReading, kForm}, &arguments->input);
-  command->callback([=] { run->function = [arguments] { return Split(*arguments); }; });
 }
 
 }  // namespace leafstore::tools

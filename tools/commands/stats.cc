@@ -1,33 +1,13 @@
-#include "leafstore/numeric/stats.h"
-
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
-#include <cstdio>
+#include <iterator>
 #include <limits>
-#include <memory>
-#include <numeric>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-#include "leafstore/core/status_macros.h"
-#include "leafstore/tools/commands/command_words.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/json.h"
-#include "leafstore/tools/present/output.h"
-#include "leafstore/tools/present/table.h"
-#include "leafstore/tools/present/text.h"
 #include "leafstore/tools/source/item_summary.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
@@ -54,8 +34,7 @@ counted apart. JSON has one object with the fields schema, file, format, ..., ve
 item: name, all, groups, rows; of each of these: count, min, max, mean, std, l2, nan, inf, zero, and
 with --histogram histogram (lo, hi, bins, below, above).
 
-Exit codes: 0 all is well; 1 something is wrong with the file, or the output could not be written;
-2 usage.)";
+Exit codes: 0 success; 1 the file cannot be read, or the output cannot be written; 2 usage.)";
 
 // The keys by which rows can be sorted, the largest first.
 struct SortKey {
@@ -82,7 +61,7 @@ absl::StatusOr<std::optional<StatsOptions::Range>> ParseRange(const std::string&
   if (ends.size() != 2 || !absl::SimpleAtod(ends[0], &range.lo) ||
       !absl::SimpleAtod(ends[1], &range.hi) || !std::isfinite(range.lo) ||
       !std::isfinite(range.hi) || range.lo > range.hi) {
-    return UsageError(absl::StrCat("--range: expected LO:HI or all, found '", text, "'"));
+    return UsageError("--range: expected LO:HI or all, found '", text, "'");
   }
   return range;
 }
@@ -111,9 +90,9 @@ std::vector<size_t> RowsToShow(const ItemSummary& summary, const StatsArguments&
 void PrintItem(const ItemSummary& summary, const StatsArguments& options, Output* out) {
   const StatsDetail detail = options.histogram > 0 ? StatsDetail::kHistogram : StatsDetail::kFull;
   const std::vector<size_t> shown = RowsToShow(summary, options);
-  out->Write(absl::StrCat("\n", out->Styled(Style::kBold, Printable(summary.item().name())), "\n"));
+  out->Write("\n", out->Styled(Style::kBold, Printable(summary.item().name())), "\n");
   Table table;
-  table.Add({"PATH", Justify::kLeft, Shrink::kMiddle}, [&](size_t row) -> Cell {
+  table.Add("PATH", Fit::kCutMiddle, [&](size_t row) -> Cell {
     if (row == shown.size()) return {"(all)", Style::kBold};
     const Row& found = summary.rows.rows()[shown[row]];
     return {summary.rows.PrintablePath(found),
@@ -126,46 +105,35 @@ void PrintItem(const ItemSummary& summary, const StatsArguments& options, Output
       },
       &table);
   table.Print(shown.size() + 1, out);
-  if (!summary.groups) return;
-  const std::vector<GroupSummary>& all_groups = summary.group_summaries;
+  if (!summary.grouping) return;
   Table groups;
-  groups.Add({summary.groups->saved ? "GROUP (saved)" : "GROUP", Justify::kLeft, Shrink::kMiddle},
-             [&](size_t row) -> Cell {
-               const GroupSummary& group = all_groups[row];
-               return {group.in_no_group ? "(none)" : Printable(group.name)};
-             });
+  groups.Add(summary.groups_saved ? "GROUP (saved)" : "GROUP", Fit::kCutMiddle, [&](size_t row) {
+    const std::optional<std::string>& name = summary.groups[row].name;
+    return Cell{name ? Printable(*name) : "(none)"};
+  });
   AddStatsColumns(
-      detail, [&](size_t row) -> const TensorStats& { return all_groups[row].stats; }, &groups);
+      detail, [&](size_t row) -> const TensorStats& { return summary.groups[row].stats; }, &groups);
   out->Write("\n");
-  groups.Print(all_groups.size(), out);
+  groups.Print(summary.groups.size(), out);
 }
 
-absl::Status PrintAsJson(const Source& source, const std::vector<ItemSummary>& items,
-                         const StatsArguments& options, Output* out) {
-  Json head = SourceHead(source);
-  head["verified"] = !options.input.no_verify && source.format == SourceFormat::kLeaf;
-  JsonList list(head, "items", out);
-  for (const ItemSummary& item : items) {
-    Json item_head = {{"name", item.item().name()}, {"all", ToJson(item.all_stats)}};
-    if (item.groups) item_head["groups"] = Json::array();
-    for (const GroupSummary& group : item.group_summaries) {
-      Json json = {{"name", NameToJson(group)}};
-      json.update(ToJson(group.stats));
-      item_head["groups"].push_back(std::move(json));
-    }
-    JsonList rows(item_head, "rows", &list);
-    for (const size_t row : RowsToShow(item, options)) {
-      const Row& found = item.rows.rows()[row];
-      Json json;
-      LEAFSTORE_ASSIGN_OR_RETURN(json["path"], item.rows.PathText(found));
-      LEAFSTORE_ASSIGN_OR_RETURN(json["dotted"], item.rows.Dotted(found));
-      json.update(ToJson((*item.row_stats)[row]));
-      rows.Add(json);
-    }
-    rows.Close();
+Json HeadWithStats(const ItemSummary& item) {
+  Json json = {{"name", item.item().name()}, {"all", ToJson(item.all_stats)}};
+  if (item.grouping) json["groups"] = Json::array();
+  for (const GroupSummary& group : item.groups) {
+    Json fields = {{"name", ToJson(group.name)}};
+    fields.update(ToJson(group.stats));
+    json["groups"].push_back(std::move(fields));
   }
-  list.Close();
-  return absl::OkStatus();
+  return json;
+}
+
+absl::StatusOr<Json> StatsRowToJson(const ItemSummary& item, size_t row) {
+  Json json;
+  LEAFSTORE_ASSIGN_OR_RETURN(json["path"], item.rows.PathText(item.rows.rows()[row]));
+  LEAFSTORE_ASSIGN_OR_RETURN(json["dotted"], item.rows.Dotted(item.rows.rows()[row]));
+  json.update(ToJson((*item.row_stats)[row]));
+  return json;
 }
 
 absl::Status Stats(const StatsArguments& options) {
@@ -174,43 +142,47 @@ absl::Status Stats(const StatsArguments& options) {
   summary.stats_options.histogram_bins = options.histogram;
   LEAFSTORE_ASSIGN_OR_RETURN(summary.stats_options.histogram_range, ParseRange(options.range));
   summary.range_of_all = options.histogram > 0 && options.range == "all";
-  LEAFSTORE_ASSIGN_OR_RETURN(Input input, OpenInput(options.input));
-  const OutputForm& form = options.input.form;
+  LEAFSTORE_ASSIGN_OR_RETURN(const Input input, OpenInput(options.input));
   summary.rows = {input.match, options.depth};
   summary.groups = input.groups;
-  summary.path_text = form.json;
+  summary.path_text = options.input.form.json;
   const Source& source = *input.source;
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<ItemSummary> items,
                              Summarize(source, input.items, summary));
-  Output out(stdout, form.color);
-  if (form.json) {
-    LEAFSTORE_RETURN_IF_ERROR(FileError(source.file, PrintAsJson(source, items, options, &out)));
-  } else {
-    PrintTitle(source, &out);
-    for (const ItemSummary& item : items) PrintItem(item, options, &out);
-  }
-  return out.Finish();
+  const auto print_text = [&](Output* out) {
+    PrintTitle(source, out);
+    for (const ItemSummary& item : items) PrintItem(item, options, out);
+  };
+  const auto print_item = [&](const ItemSummary& item, JsonList* list) -> absl::Status {
+    JsonList rows(HeadWithStats(item), "rows", list);
+    for (const size_t row : RowsToShow(item, options)) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const Json json,
+                                 FileError(source.file, StatsRowToJson(item, row)));
+      rows.Add(json);
+    }
+    return absl::OkStatus();
+  };
+  Json head = SourceHead(source);
+  head["verified"] = !options.input.no_verify && source.format == SourceFormat::kLeaf;
+  return PrintAnswer(options.input.form, head, items, print_text, print_item);
 }
 
 }  // namespace
 
 void AddStatsCommand(CLI::App* program, CommandRun* run) {
-  auto options = std::make_shared<StatsArguments>();
-  CLI::App* command = program->add_subcommand(
-      "stats", "Shows what the numbers are like: min, max, mean, std, L2, NaN, histograms.");
-  command->footer(HelpText(kHelpFile | kHelpGlob | kHelpFilter, kStatsHelp));
+  const auto [command, options] =
+      AddCommand(program, run, "stats",
+                 "Shows what the numbers are like: min, max, mean, std, L2, NaN, histograms.",
+                 kHelpFile | kHelpGlob | kHelpFilter, kStatsHelp, Stats);
   AddFile(command, "FILE", &options->input.name);
   AddInput(command, {kStep, kItem, kMatch, kGroup}, &options->input);
   AddDepth(command, &options->depth, "print subtrees that are N keys deep as one row");
-  CLI::Option* const histogram =
-      command->add_option("--histogram", options->histogram, "with a histogram of so many bins")
-          ->type_name("BINS")
-          ->check(WholeNumber(1, 1000));
-  command
-      ->add_option("--range", options->range,
-                   "of the histograms: LO:HI, or all: that of all numbers listed. Without: each "
-                   "tensor's own")
-      ->type_name("RANGE")
+  CLI::Option* const histogram = AddValue(command, "--histogram", &options->histogram, "BINS",
+                                          "with a histogram of so many bins")
+                                     ->check(WholeNumber(1, 1000));
+  AddValue(command, "--range", &options->range, "RANGE",
+           "of the histograms: LO:HI, or all: that of all numbers listed. Without: each "
+           "tensor's own")
       ->needs(histogram);
   std::vector<std::string> keys = {"path"};
   for (const SortKey& key : kSortKeys) keys.emplace_back(key.name);
@@ -219,11 +191,9 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
       keys)
       ->type_name("KEY")
       ->check(OneOf(keys));
-  command->add_option("--top", options->top, "only the first N rows")
-      ->type_name("N")
+  AddValue(command, "--top", &options->top, "N", "only the first N rows")
       ->check(WholeNumber(0, std::numeric_limits<uint32_t>::max()));
   AddInput(command, {kReading, kForm}, &options->input);
-  command->callback([=] { run->function = [options] { return Stats(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -1,27 +1,4 @@
-#include <algorithm>
-#include <cstdint>
-#include <cstdio>
-#include <memory>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
-
-#include "absl/strings/str_cat.h"
-
-#include "leafstore/core/dtype.h"
-#include "leafstore/core/status_macros.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/json.h"
-#include "leafstore/tools/present/output.h"
-#include "leafstore/tools/present/row_cells.h"
-#include "leafstore/tools/present/table.h"
-#include "leafstore/tools/present/text.h"
-#include "leafstore/tools/source/item_rows.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
@@ -77,20 +54,19 @@ Cell SizeCell(const ItemRows& rows, const Row& row) {
 }
 
 void PrintTree(const ItemRows& rows, Output* out) {
-  out->Write(absl::StrCat("\n", out->Styled(Style::kBold, Printable(rows.item().name())), "\n"));
+  out->Write("\n", out->Styled(Style::kBold, Printable(rows.item().name())), "\n");
   Table table;
-  const auto add = [&](Column column, Cell (*cell_of)(const ItemRows&, const Row&)) {
-    table.Add(std::move(column),
-              [&rows, cell_of](size_t row) { return cell_of(rows, rows.rows()[row]); });
+  const auto add = [&](const char* title, Fit fit, Cell (*cell_of)(const ItemRows&, const Row&)) {
+    table.Add(title, fit, [&rows, cell_of](size_t row) { return cell_of(rows, rows.rows()[row]); });
   };
-  add({"NODE", Justify::kLeft, Shrink::kMiddle}, [](const ItemRows& r, const Row& row) -> Cell {
+  add("NODE", Fit::kCutMiddle, [](const ItemRows& r, const Row& row) -> Cell {
     return {KeyText(*r.def(), row),
             IsContainer(r.def()->kind(row.node)) ? Style::kBold : Style::kPlain};
   });
-  add({"KIND"}, KindCell);
-  add({"SHAPE"}, SizeCell);
-  add({"BYTES", Justify::kRight}, BytesCell);
-  add({"NOTE", Justify::kLeft, Shrink::kEnd}, [](const ItemRows& r, const Row& row) {
+  add("KIND", Fit::kLeft, KindCell);
+  add("SHAPE", Fit::kLeft, SizeCell);
+  add("BYTES", Fit::kRight, BytesCell);
+  add("NOTE", Fit::kCutEnd, [](const ItemRows& r, const Row& row) {
     return Cell{NoteCell(r, row).text, Style::kDim};
   });
   table.Print(rows.rows().size(), out);
@@ -103,42 +79,19 @@ absl::StatusOr<Json> RowToJson(const ItemRows& rows, const Row& row) {
   LEAFSTORE_ASSIGN_OR_RETURN(json["path"], def.PathText(row.node));
   LEAFSTORE_ASSIGN_OR_RETURN(json["dotted"], def.Dotted(row.node));
   json["depth"] = row.depth;
-  json["kind"] = std::string(NodeKindName(kind));
-  if (const absl::string_view type = def.type_name(row.node); !type.empty()) {
-    json["type"] = std::string(type);
-  }
+  json["kind"] = NodeKindName(kind);
+  if (!def.type_name(row.node).empty()) json["type"] = def.type_name(row.node);
   if (kind == NodeKind::kAlias) {
     LEAFSTORE_ASSIGN_OR_RETURN(json["target"], def.PathText(def.alias_target(row.node)));
   } else if (IsContainer(kind)) {
     json["children"] = def.child_count(row.node);
     json.update(ToJson(rows.TotalsOf(row)));
   } else if (const std::optional<EntryInfo> entry = rows.EntryOf(row)) {
-    if (entry->value != nullptr) {
-      json["value_kind"] = std::string(ValueKindName(entry->value->kind()));
-      json["value"] = ToJson(*entry->value);
-    } else {
-      json["dtype"] = std::string(DTypeName(entry->spec.dtype()));
-      json["shape"] = ShapeToJson(entry->spec.shape());
-      json["bytes"] = entry->spec.byte_size();
-    }
+    AddLeafFields(*entry, &json);
+    if (entry->value == nullptr) json["bytes"] = entry->spec.byte_size();
   }
-  for (const absl::string_view tag : def.tags(row.node)) json["tags"].push_back(std::string(tag));
+  for (const absl::string_view tag : def.tags(row.node)) json["tags"].push_back(tag);
   return json;
-}
-
-absl::Status PrintAsJson(const Source& source, const std::vector<ItemRows>& items, Output* out) {
-  JsonList list(SourceHead(source), "items", out);
-  for (const ItemRows& rows : items) {
-    JsonList nodes({{"name", rows.item().name()}}, "nodes", &list);
-    for (const Row& row : rows.rows()) {
-      if (!out->ok()) break;
-      LEAFSTORE_ASSIGN_OR_RETURN(const Json json, RowToJson(rows, row));
-      nodes.Add(json);
-    }
-    nodes.Close();
-  }
-  list.Close();
-  return absl::OkStatus();
 }
 
 absl::Status Tree(const TreeOptions& options) {
@@ -147,34 +100,37 @@ absl::Status Tree(const TreeOptions& options) {
   const OutputForm& form = options.input.form;
   std::vector<ItemRows> items;
   for (const SourceItem* item : input.items) {
-    absl::StatusOr<ItemRows> rows =
-        ItemRows::Create(*item, {input.match, options.depth, /*containers=*/true});
-    if (!rows.ok()) return FileError(source.file, rows.status());
-    if (form.json) LEAFSTORE_RETURN_IF_ERROR(FileError(source.file, rows->CheckPathText()));
-    items.push_back(*std::move(rows));
+    const RowOptions listed = {input.match, options.depth, /*containers=*/true};
+    LEAFSTORE_ASSIGN_OR_RETURN(ItemRows rows,
+                               FileError(source.file, ItemRows::Create(*item, listed)));
+    if (form.json) LEAFSTORE_RETURN_IF_ERROR(FileError(source.file, rows.CheckPathText()));
+    items.push_back(std::move(rows));
   }
-  Output out(stdout, form.color);
-  if (form.json) {
-    LEAFSTORE_RETURN_IF_ERROR(FileError(source.file, PrintAsJson(source, items, &out)));
-  } else {
-    PrintTitle(source, &out);
-    for (const ItemRows& rows : items) PrintTree(rows, &out);
-  }
-  return out.Finish();
+  const auto print_text = [&](Output* out) {
+    PrintTitle(source, out);
+    for (const ItemRows& rows : items) PrintTree(rows, out);
+  };
+  const auto print_item = [&](const ItemRows& rows, JsonList* list) -> absl::Status {
+    JsonList nodes({{"name", rows.item().name()}}, "nodes", list);
+    for (const Row& row : rows.rows()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const Json json, FileError(source.file, RowToJson(rows, row)));
+      if (!nodes.Add(json)) break;
+    }
+    return absl::OkStatus();
+  };
+  return PrintAnswer(form, SourceHead(source), items, print_text, print_item);
 }
 
 }  // namespace
 
 void AddTreeCommand(CLI::App* program, CommandRun* run) {
-  auto options = std::make_shared<TreeOptions>();
-  CLI::App* command = program->add_subcommand(
-      "tree", "Shows the structure as a tree: kinds, dtypes, shapes, bytes, ties.");
-  command->footer(HelpText(kHelpFile | kHelpGlob, kTreeHelp));
+  const auto [command, options] = AddCommand(
+      program, run, "tree", "Shows the structure as a tree: kinds, dtypes, shapes, bytes, ties.",
+      kHelpFile | kHelpGlob, kTreeHelp, Tree);
   AddFile(command, "FILE", &options->input.name);
   AddInput(command, {kStep, kItem, kMatch}, &options->input);
   AddDepth(command, &options->depth, "print at most N levels of keys");
   AddInput(command, {kReading, kForm}, &options->input);
-  command->callback([=] { run->function = [options] { return Tree(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -1,15 +1,12 @@
 #include "leafstore/tools/files/model_writer.h"
 
-#include <cstdio>
-#include <functional>
 #include <limits>
-#include <memory>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
@@ -17,7 +14,6 @@
 #include "leafstore/interop/safetensors/checkpoint.h"
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/present/json.h"
-#include "leafstore/tools/present/progress.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
@@ -64,9 +60,9 @@ absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
   int64_t number = 0;
   if (!absl::SimpleAtoi(digits, &number) || number <= 0 ||
       number > (std::numeric_limits<int64_t>::max() >> shift)) {
-    return UsageError(absl::StrCat(
+    return UsageError(
         "--shard-size: expected a number of bytes, which may end in k, M, G or T, found '", text,
-        "'"));
+        "'");
   }
   return number << shift;
 }
@@ -85,8 +81,8 @@ absl::StatusOr<SourceFormat> ModelWriter::FormatOf(const std::string& path) cons
     if (!found && absl::EndsWith(path, ExtensionOf(format))) found = format;
   }
   if (!found) {
-    return UsageError(absl::StrCat(
-        path, ": expected a name that ends in .leaf, .safetensors, .npz or .npy, or --to FORMAT"));
+    return UsageError(
+        path, ": expected a name that ends in .leaf, .safetensors, .npz or .npy, or --to FORMAT");
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckOptions(*found, options_));
   if (!options_.shard_size.empty()) {
@@ -109,9 +105,9 @@ absl::Status ModelWriter::CheckNoStatic(const ModelItem& item, SourceFormat form
   if (holds_static || options_.drop_static) return absl::OkStatus();
   for (uint32_t place = 0; place < item.store.size(); ++place) {
     if (item.store.leaf(place).is_tensor()) continue;
-    return UsageError(absl::StrCat(path, ": expected only tensors for ", ExtensionOf(format),
-                                   ", found the static leaf '", item.store.PathText(place),
-                                   "'; --drop-static leaves such leaves out"));
+    return UsageError(path, ": expected only tensors for ", ExtensionOf(format),
+                      ", found the static leaf '", item.store.PathText(place),
+                      "'; --drop-static leaves such leaves out");
   }
   return absl::OkStatus();
 }
@@ -120,8 +116,7 @@ absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
   SaveOptions options;
   options.metadata = std::move(model.metadata);
   options.metrics = std::move(model.metrics);
-  if (options_.zstd) options.compression = Compression::kZstd;
-  if (options_.zstd_level) options.zstd_level = *options_.zstd_level;
+  if (options_.zstd) options.zstd_level = options_.zstd_level.value_or(3);
   options.io.progress = ShowProgress();
   options.io.file_system = &files_;
   std::vector<CheckpointItem> items;
@@ -132,9 +127,8 @@ absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
 }
 
 absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& path) {
-  LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsContent content,
-                             SafetensorsFromStore(std::move(item.store), std::move(item.options)));
-  SafetensorsSaveOptions& options = content.options;
+  LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsSaveOptions options,
+                             SafetensorsOptionsFromItem(item.store, std::move(item.options)));
   if (options_.structure != StructureSave::kAuto) options.structure = options_.structure;
   if (options_.structure == StructureSave::kNever) options.grouping.reset();
   options.drop_static = options_.drop_static;
@@ -143,22 +137,22 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
   options.io.file_system = &files_;
   if (options_.shard_size.empty()) {
     written_.push_back(path);
-    return SaveSafetensors(path, content.store, options);
+    return SaveSafetensors(path, item.store, options);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(options_.shard_size));
-  absl::StatusOr<SavedShards> saved = SaveSafetensorsShards(path, content.store, size, options);
+  absl::StatusOr<std::vector<std::string>> saved =
+      SaveSafetensorsShards(path, item.store, size, options);
   if (ReasonOf(saved.status()) == ErrorReason::kExists) {
     return WithMessage(saved.status(),
                        absl::StrCat(saved.status().message(), "; --force replaces it"));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const SavedShards shards, std::move(saved));
-  for (const std::string& name : shards.files) written_.push_back(InDirectoryOf(path, name));
-  if (!shards.index.empty()) written_.push_back(InDirectoryOf(path, shards.index));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, std::move(saved));
+  for (const std::string& name : names) written_.push_back(InDirectoryOf(path, name));
   return absl::OkStatus();
 }
 
 absl::Status ModelWriter::WriteNpz(const ModelItem& item, const std::string& path) {
-  NpzSaveOptions options;
+  NumpyOptions options;
   options.deflate = options_.deflate;
   options.drop_static = options_.drop_static;
   options.raw_bits = options_.raw_bits;
@@ -168,10 +162,10 @@ absl::Status ModelWriter::WriteNpz(const ModelItem& item, const std::string& pat
 
 absl::Status ModelWriter::WriteNpy(const ModelItem& item, const std::string& path) {
   if (item.store.size() != 1 || !item.store.leaf(0).is_tensor()) {
-    return UsageError(absl::StrCat("expected one tensor for .npy, found ", item.store.size(),
-                                   " leaves; --match chooses, or cat --npy"));
+    return UsageError("expected one tensor for .npy, found ", item.store.size(),
+                      " leaves; --match chooses, or cat --npy");
   }
-  NpySaveOptions options;
+  NumpyOptions options;
   options.raw_bits = options_.raw_bits;
   options.io.file_system = &files_;
   return SaveNpy(path, item.store.leaf(0).tensor(), options);
@@ -181,8 +175,8 @@ absl::Status ModelWriter::WriteAs(SourceFormat format, Model model, const std::s
   if (format != SourceFormat::kSafetensors) written_.push_back(path);
   if (format == SourceFormat::kLeaf) return WriteLeaf(std::move(model), path);
   if (model.items.size() != 1) {
-    return UsageError(absl::StrCat("expected one item for ", ExtensionOf(format), ", found ",
-                                   model.items.size(), "; --item chooses one"));
+    return UsageError("expected one item for ", ExtensionOf(format), ", found ", model.items.size(),
+                      "; --item chooses one");
   }
   ModelItem& item = model.items[0];
   LEAFSTORE_RETURN_IF_ERROR(CheckNoStatic(item, format, path));
@@ -195,21 +189,18 @@ absl::Status ModelWriter::Write(Model model, const std::string& path) {
   return FileError(path, WriteAs(format, std::move(model), path));
 }
 
-absl::Status ModelWriter::PrintWritten(const OutputForm& form) const {
-  return PrintFiles(written_, form);
-}
-
-absl::Status PrintFiles(const std::vector<std::string>& files, const OutputForm& form) {
+absl::Status ModelWriter::CommitAndPrint(const OutputForm& form) {
+  LEAFSTORE_RETURN_IF_ERROR(Commit());
   Output out(stdout, form.color);
   Json list = Json::array();
-  for (const std::string& file : files) {
+  for (const std::string& file : written_) {
     LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
     list.push_back({{"file", file}, {"bytes", opened->size()}});
     if (form.json) continue;
-    out.Write(absl::StrCat(out.Styled(Style::kBold, Printable(file)), ": ",
-                           HumanBytes(opened->size()), "\n"));
+    out.Write(out.Styled(Style::kBold, Printable(file)), ": ", HumanBytes(opened->size()), "\n");
   }
-  if (form.json) PrintJsonLine({{"schema", kJsonSchema}, {"files", std::move(list)}}, &out);
+  const Json json = {{"schema", kJsonSchema}, {"files", std::move(list)}};
+  if (form.json) out.Write(JsonText(json), "\n");
   return out.Finish();
 }
 

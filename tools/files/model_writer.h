@@ -3,8 +3,7 @@
 //   ModelWriter writer({.zstd = true});
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Check("out.leaf"));     // before any work
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), "out.leaf"));
-//   LEAFSTORE_RETURN_IF_ERROR(writer.Commit());              // all files appear here, or none
-//   return writer.PrintWritten(form);
+//   return writer.CommitAndPrint(form);                      // all files appear here, or none
 #ifndef LEAFSTORE_TOOLS_FILES_MODEL_WRITER_H_
 #define LEAFSTORE_TOOLS_FILES_MODEL_WRITER_H_
 
@@ -53,9 +52,9 @@ class ModelWriter {
   // Renames the temporary files into place. error: as OutputFiles::Commit.
   absl::Status Commit() { return files_.Commit(); }
 
-  // Prints the committed files, a line each, or one object (schema, files: file, bytes). error: as
+  // Also prints the files, a line each, or one object (schema, files: file, bytes). error: also as
   // Output::Finish.
-  absl::Status PrintWritten(const OutputForm& form) const;
+  absl::Status CommitAndPrint(const OutputForm& form);
 
  private:
   absl::StatusOr<SourceFormat> FormatOf(const std::string& path) const;
@@ -71,9 +70,6 @@ class ModelWriter {
   OutputFiles files_;
   std::vector<std::string> written_;
 };
-
-// Prints the names and sizes of files, like ModelWriter::PrintWritten.
-absl::Status PrintFiles(const std::vector<std::string>& files, const OutputForm& form);
 
 }  // namespace leafstore::tools
 

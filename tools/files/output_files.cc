@@ -1,19 +1,21 @@
 #include "leafstore/tools/files/output_files.h"
 
-#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <system_error>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
-#include "leafstore/tools/files/temporary_files.h"
 #include "leafstore/tools/present/errors.h"
 
 namespace leafstore::tools {
@@ -21,7 +23,113 @@ namespace {
 
 FileSystem& Files() { return FileSystem::Posix(); }
 
-absl::Status ThereAlready(const std::string& path) {
+// The temporary files of all OutputFiles, which must not outlive this process. Unless they say
+// otherwise, functions need the mutex.
+struct Registry {
+  // Never freed: a signal handler may read it.
+  struct File {
+    std::string path;
+    File* next = nullptr;
+    std::atomic<bool> exists{true};
+  };
+
+  // Returns null for a file that was never added.
+  File* Find(const std::string& path) const {
+    File* file = first;
+    while (file != nullptr && file->path != path) file = file->next;
+    return file;
+  }
+  void Add(const std::string& path) {
+    if (File* const known = Find(path)) {
+      known->exists = true;
+    } else {
+      first.store(new File{path, first.load()});
+    }
+  }
+  void Forget(const std::string& path) {
+    if (File* const known = Find(path)) known->exists = false;
+  }
+  // Removes the files. Needs no mutex; safe in a signal handler.
+  void Unlink() const {
+    for (const File* file = first; file != nullptr; file = file->next) {
+      if (file->exists) unlink(file->path.c_str());
+    }
+  }
+
+  std::mutex mutex;
+  std::atomic<File*> first{nullptr};
+  std::atomic<int> crash_code{1};
+  sigset_t signals;
+  std::once_flag guarded;
+};
+
+// Never destroyed: the thread may use it while the program ends.
+Registry& temporaries = *new Registry();
+
+[[noreturn]] void WaitForSignals() {
+  int number = 0;
+  while (sigwait(&temporaries.signals, &number) != 0) {
+  }
+  // Never unlocked, so that no other file is created.
+  temporaries.mutex.lock();
+  temporaries.Unlink();
+  signal(number, SIG_DFL);
+  sigset_t one;
+  sigemptyset(&one);
+  sigaddset(&one, number);
+  pthread_sigmask(SIG_UNBLOCK, &one, nullptr);
+  kill(getpid(), number);
+  for (;;) pause();
+}
+
+// Arranges that the signals that end a program and can be waited for, unless they are ignored, first
+// remove all files. Must be called before threads are started.
+void GuardAgainstSignals() {
+  std::call_once(temporaries.guarded, [] {
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&temporaries.signals);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF, SIGUSR1,
+                             SIGUSR2, SIGXCPU, SIGIO}) {
+      struct sigaction action = {};
+      if (sigaction(number, nullptr, &action) == 0 && action.sa_handler != SIG_IGN) {
+        sigaddset(&temporaries.signals, number);
+      }
+    }
+    sigset_t before;
+    pthread_sigmask(SIG_BLOCK, &temporaries.signals, &before);
+    try {
+      std::thread(WaitForSignals).detach();
+    } catch (const std::system_error&) {
+      // Without the thread, a signal ends the program at once.
+      pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+  });
+}
+
+void OnCrash(int number) {
+  temporaries.Unlink();
+  if (number == SIGBUS) {
+    constexpr char kWhy[] =
+        "leafstore: a file was truncated while it was read, or its disk cannot be read; try "
+        "again when no program writes to it\n";
+    // An error of this write cannot be reported.
+    while (write(STDERR_FILENO, kWhy, sizeof(kWhy) - 1) < 0 && errno == EINTR) {
+    }
+    _exit(temporaries.crash_code);
+  }
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+// Removes a temporary file, if it is one. Returns no value if it is not.
+std::optional<absl::Status> RemoveTemporary(const std::string& path) {
+  const std::lock_guard<std::mutex> lock(temporaries.mutex);
+  Registry::File* const known = temporaries.Find(path);
+  if (known == nullptr || !known->exists.exchange(false)) return std::nullopt;
+  return Files().Remove(path);
+}
+
+absl::Status AlreadyExists(const std::string& path) {
   return absl::AlreadyExistsError(absl::StrCat(path, ": it already exists; --force replaces it"));
 }
 
@@ -37,7 +145,7 @@ absl::Status CheckRegular(const std::string& path) {
   struct stat status = {};
   if (stat(path.c_str(), &status) != 0) {
     if (errno == ENOENT) return absl::OkStatus();
-    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot look at what is there"));
+    return absl::ErrnoToStatus(errno, absl::StrCat(path, ": cannot inspect it"));
   }
   if (S_ISREG(status.st_mode)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
@@ -72,45 +180,39 @@ absl::Status TakeModeOf(const std::string& replaced, const std::string& path) {
   return absl::ErrnoToStatus(errno, absl::StrCat("cannot change the mode of ", path));
 }
 
-// Renames without replacing.
-absl::Status RenameToFree(const std::string& from, const std::string& to) {
-  if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
-    return absl::OkStatus();
-  }
-  if (errno == EEXIST) return ThereAlready(to);
-  // Some file systems do not support this; link() does not replace either.
-  if (errno == EINVAL || errno == ENOSYS) {
-    if (link(from.c_str(), to.c_str()) == 0) return Files().Remove(from);
-    if (errno == EEXIST) return ThereAlready(to);
-    struct stat status = {};
-    if (lstat(to.c_str(), &status) == 0) return ThereAlready(to);
-  }
-  return Files().Rename(from, to);
-}
-
 }  // namespace
 
-OutputFiles::OutputFiles(bool force) : force_(force) { TemporaryFiles::GuardAgainstSignals(); }
+void GuardAgainstCrashes(int exit_code) {
+  temporaries.crash_code = exit_code;
+  for (const int number : {SIGBUS, SIGABRT}) signal(number, OnCrash);
+}
+
+OutputFiles::OutputFiles(bool force) : force_(force) { GuardAgainstSignals(); }
 
 OutputFiles::~OutputFiles() {
   // Committed files are no longer temporary, and stay.
-  for (const std::string& path : created_) TemporaryFiles::Remove(path).IgnoreError();
+  for (const std::string& path : created_) RemoveTemporary(path);
 }
 
 absl::Status OutputFiles::CheckFree(const std::string& path) const {
   if (path == "-") {
-    return UsageError("expected a file to write to, found '-', which is no name of one; ./- is");
+    return UsageError("expected a file to write to, found '-'; a file of that name is ./-");
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckRegular(path));
   struct stat status = {};
-  if (!force_ && lstat(path.c_str(), &status) == 0) return ThereAlready(path);
+  if (!force_ && lstat(path.c_str(), &status) == 0) return AlreadyExists(path);
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<WritableFile>> OutputFiles::Create(const std::string& path) {
   const std::string place = PlaceOf(path);
-  absl::StatusOr<std::unique_ptr<WritableFile>> file = TemporaryFiles::Create(place);
-  if (!file.ok()) return file;
+  absl::StatusOr<std::unique_ptr<WritableFile>> file;
+  {
+    const std::lock_guard<std::mutex> lock(temporaries.mutex);
+    file = Files().Create(place);
+    if (!file.ok()) return file;
+    temporaries.Add(place);
+  }
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     created_.push_back(place);
@@ -140,8 +242,7 @@ absl::Status OutputFiles::Rename(const std::string& from, const std::string& to)
 }
 
 absl::Status OutputFiles::Remove(const std::string& path) {
-  const std::string place = PlaceOf(path);
-  if (TemporaryFiles::Knows(place)) return TemporaryFiles::Remove(place);
+  if (const auto removed = RemoveTemporary(PlaceOf(path))) return *removed;
   const std::lock_guard<std::mutex> lock(mutex_);
   steps_.push_back({"", path});
   return absl::OkStatus();
@@ -167,12 +268,15 @@ absl::StatusOr<std::vector<std::string>> OutputFiles::List(const std::string& pa
   return Files().List(path);
 }
 
-absl::Status OutputFiles::Take(const Step& step) {
+absl::Status OutputFiles::Run(const Step& step) {
   if (step.from.empty()) {
     absl::Status status = Files().Remove(step.to);
     return absl::IsNotFound(status) ? absl::OkStatus() : status;
   }
-  if (!force_) return RenameToFree(step.from, step.to);
+  if (!force_) {
+    const absl::Status status = Files().RenameNew(step.from, step.to);
+    return absl::IsAlreadyExists(status) ? AlreadyExists(step.to) : status;
+  }
   // The target may have been created meanwhile.
   LEAFSTORE_RETURN_IF_ERROR(CheckRegular(step.to));
   LEAFSTORE_RETURN_IF_ERROR(TakeModeOf(step.to, step.from));
@@ -181,7 +285,7 @@ absl::Status OutputFiles::Take(const Step& step) {
 
 absl::Status OutputFiles::RunSteps() {
   for (size_t i = 0; i < steps_.size(); ++i) {
-    absl::Status status = Take(steps_[i]);
+    absl::Status status = Run(steps_[i]);
     if (status.ok()) continue;
     if (!force_) {  // the earlier files of this commit are new
       for (size_t done = 0; done < i; ++done) {
@@ -195,12 +299,12 @@ absl::Status OutputFiles::RunSteps() {
 
 absl::Status OutputFiles::Commit() {
   const std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<std::string> temporaries;
-  for (const Step& step : steps_) {
-    if (!step.from.empty()) temporaries.push_back(step.from);
+  {
+    // No signal is handled between the first rename and the last.
+    const std::lock_guard<std::mutex> no_signal(temporaries.mutex);
+    LEAFSTORE_RETURN_IF_ERROR(RunSteps());
+    for (const Step& step : steps_) temporaries.Forget(step.from);
   }
-  // No signal is handled between the first rename and the last.
-  LEAFSTORE_RETURN_IF_ERROR(TemporaryFiles::Release(temporaries, [this] { return RunSteps(); }));
   steps_.clear();
   for (const std::string& directory : directories_) {
     LEAFSTORE_RETURN_IF_ERROR(Files().SyncDirectory(directory));

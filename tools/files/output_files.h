@@ -6,22 +6,17 @@
 //   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("out.leaf", items, {.io = {.file_system = &files}}));
 //   LEAFSTORE_RETURN_IF_ERROR(files.Commit());                  // the file exists from here on
 //
-// It is a FileSystem for writers. They create temporary files as usual, but Commit does their
-// renames and removals, in order, so that several files appear together. Without Commit, or if a
-// signal ends the program (SIGINT, SIGTERM, SIGHUP, SIGQUIT and others), the temporary files are
-// removed; the program then ends by that signal. SIGKILL, SIGSEGV and a loss of power leave them.
+// It is a FileSystem for writers. They create temporary files, `<file>.tmp-<anything>`, as usual, but
+// Commit does their renames and removals, in order, so that several files appear together. Without
+// Commit, or if a signal ends the program (not SIGKILL and SIGSEGV), the temporary files are removed.
 //
 // An existing file is not replaced without `force`: CheckFree reports it early, and Commit checks
-// again, atomically. Only a regular file is replaced, never a device, a pipe or a socket; the new
-// file has its mode from the first byte on. Where the output is a symbolic link, the file that it
-// points to is replaced, and the link stays. A file that is being read may be replaced, because
-// readers keep the file that they opened.
+// again, atomically. Only a regular file is replaced; the new file has its mode from the first byte
+// on. Where the output is a symbolic link, the file that it points to is replaced. A file that is
+// being read may be replaced, because readers keep the file that they opened.
 //
-// Temporary files are recognized by their names, `<file>.tmp-<anything>`, which all writers here
-// use. They are created beside the file that a link points to, so that a rename can replace it.
-//
-// A thread waits for signals; the first OutputFiles of the process starts it. Before that, signals
-// end the program at once. An ignored signal (nohup) stays ignored. From then on SIGPIPE is
+// A thread waits for signals; the first OutputFiles of the process starts it. Unlike a signal
+// handler, it may lock and allocate. An ignored signal (nohup) stays ignored. From then on SIGPIPE is
 // ignored: a closed pipe is an error of the output, not the end of the program.
 //
 // Threads: as FileSystem; Commit from one.
@@ -39,6 +34,11 @@
 #include "leafstore/io/file_system.h"
 
 namespace leafstore::tools {
+
+// Arranges that SIGBUS and SIGABRT remove all temporary files. SIGBUS, which means that a mapped file
+// was truncated while it was read, or that the disk cannot be read, then prints this and ends the
+// program with `exit_code`. May be called again with another code.
+void GuardAgainstCrashes(int exit_code);
 
 class OutputFiles : public FileSystem {
  public:
@@ -71,7 +71,7 @@ class OutputFiles : public FileSystem {
     std::string to;
   };
 
-  absl::Status Take(const Step& step);
+  absl::Status Run(const Step& step);
   absl::Status RunSteps();
 
   const bool force_;

@@ -5,9 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "leafstore/core/dtype.h"
@@ -32,39 +30,24 @@ double NumberAt(const Tensor& tensor, int64_t index) {
 // Returns the bits of the significand, including the hidden one, of floating types narrower than
 // f32.
 int PrecisionOf(DType dtype) {
-  switch (dtype) {
-    case DType::kF16:
-      return 11;
-    case DType::kBF16:
-      return 8;
-    case DType::kF8E4M3:
-    case DType::kF8E4M3FNUZ:
-    case DType::kF6E2M3:
-      return 4;
-    case DType::kF8E5M2:
-    case DType::kF8E5M2FNUZ:
-    case DType::kF6E3M2:
-      return 3;
-    case DType::kF4:
-      return 2;
-    default:
-      // f8_e8m0: powers of two, for which one or two digits are too few.
-      return 8;
+  constexpr std::pair<DType, int> kBits[] = {
+      {DType::kF16, 11},   {DType::kF8E4M3, 4},     {DType::kF8E4M3FNUZ, 4}, {DType::kF6E2M3, 4},
+      {DType::kF8E5M2, 3}, {DType::kF8E5M2FNUZ, 3}, {DType::kF6E3M2, 3},     {DType::kF4, 2}};
+  for (const auto& [narrow, bits] : kBits) {
+    if (narrow == dtype) return bits;
   }
+  return 8;  // bf16; f8_e8m0 has powers of two, for which one or two digits are too few
 }
 
 // Returns a finite number as `d.ddde+xx`, with the fewest digits that identify it in its dtype.
 std::string Shortest(double number, DType dtype) {
-  char text[64];
-  if (dtype == DType::kF64) {
-    return std::string(
-        text, std::to_chars(text, text + sizeof(text), number, std::chars_format::scientific).ptr);
-  }
-  if (dtype == DType::kF32 || dtype == DType::kC64) {
-    const auto narrow = static_cast<float>(number);
-    return std::string(
-        text, std::to_chars(text, text + sizeof(text), narrow, std::chars_format::scientific).ptr);
-  }
+  const auto exact = [](auto value) {
+    char text[64];
+    const auto end = std::to_chars(text, text + sizeof(text), value, std::chars_format::scientific);
+    return std::string(text, end.ptr);
+  };
+  if (dtype == DType::kF64) return exact(number);
+  if (dtype == DType::kF32 || dtype == DType::kC64) return exact(static_cast<float>(number));
   // A text that is nearer than a quarter of the gap to the next number identifies this one.
   int exponent = 0;
   std::frexp(number, &exponent);
@@ -115,111 +98,43 @@ std::string ComplexText(const Tensor& tensor, int64_t index) {
                       FloatText(imaginary, DType::kF32), "j");
 }
 
-// Formats the elements of a tensor with one width.
-class ElementColumn {
- public:
-  ElementColumn(const Tensor& tensor, int most_digits)
-      : tensor_(tensor), dtype_(tensor.dtype()), most_digits_(most_digits) {}
+// Returns an element with as many digits as it needs.
+std::string ElementText(const Tensor& tensor, int64_t index) {
+  const DType dtype = tensor.dtype();
+  if (dtype == DType::kI64) return absl::StrCat(RawAt<int64_t>(tensor, index));
+  if (dtype == DType::kU64) return absl::StrCat(RawAt<uint64_t>(tensor, index));
+  if (dtype == DType::kC64) return ComplexText(tensor, index);
+  const double number = NumberAt(tensor, index);
+  if (dtype == DType::kBool) return number != 0 ? "True" : "False";
+  if (IsFloating(dtype)) return FloatText(number, dtype);
+  return absl::StrCat(static_cast<int64_t>(number));
+}
 
-  // Look, then Measure, must be called for all elements that will be printed.
-  void Look(int64_t index) {
-    if (!IsFloating(dtype_)) return;
-    const double number = std::abs(NumberAt(tensor_, index));
-    if (!std::isfinite(number) || number == 0) return;
-    min_ = std::min(min_, number);
-    max_ = std::max(max_, number);
-    exponents_ = max_ >= 1e8 || min_ < 1e-4 || max_ / min_ > 1000;
-  }
-  void Measure(int64_t index) {
-    const std::string text = Plain(index);
-    const size_t point = text.find('.');
-    if (!IsFloating(dtype_) || point == std::string::npos) {
-      width_ = std::max(width_, text.size());
-      return;
-    }
-    before_ = std::max(before_, point);
-    if (exponents_) {
-      digits_ = std::max(digits_, text.find('e') - point - 1);
-      after_ = std::max(after_, text.size() - text.find('e') + digits_ + 1);
-    } else {
-      after_ = std::max(after_, text.size() - point);
-    }
-  }
-
-  size_t width() const { return std::max(width_, before_ + after_); }
-
-  std::string Text(int64_t index) const {
-    std::string text = Plain(index);
-    const size_t point = text.find('.');
-    if (IsFloating(dtype_) && point != std::string::npos) {
-      if (exponents_) {
-        const size_t e = text.find('e');
-        text.insert(e, digits_ - (e - point - 1), '0');
-      }
-      text.append(after_ - std::min(after_, text.size() - point), ' ');
-    }
-    return std::string(width() - std::min(width(), text.size()), ' ') + text;
-  }
-
- private:
-  std::string Plain(int64_t index) const {
-    if (!IsFloating(dtype_)) return ElementText(tensor_, index);
-    const double number = NumberAt(tensor_, index);
-    if (!std::isfinite(number)) return NotFinite(number);
-    const Scientific shape = number == 0 ? Scientific() : ScientificOf(number, dtype_);
-    if (exponents_) {
-      std::string text = absl::StrFormat("%.*e", std::min(shape.digits, most_digits_), number);
-      if (text.find('.') == std::string::npos) text.insert(text.find('e'), ".");
-      return text;
-    }
-    const int digits = std::clamp(shape.digits - shape.exponent, 0, most_digits_);
-    std::string text = absl::StrFormat("%.*f", digits, number);
-    if (digits == 0) return text + ".";
-    while (text.back() == '0') text.pop_back();
-    return text;
-  }
-
-  const Tensor& tensor_;
-  const DType dtype_;
-  const int most_digits_;
-  double min_ = std::numeric_limits<double>::infinity();
-  double max_ = 0;
-  bool exponents_ = false;
-  size_t digits_ = 0;
-  size_t before_ = 0;
-  size_t after_ = 0;
-  size_t width_ = 0;
-};
-
+// Prints all numbers with the width of the widest. The elements that are shown are visited three
+// times: to choose the form, to measure, and to print.
 class ArrayPrinter {
  public:
   ArrayPrinter(const TensorView& view, const ArrayTextOptions& options, Output* out)
       : view_(view),
         options_(options),
         out_(out),
-        cut_(view.size() > options.threshold),
-        column_(view.tensor, options.digits) {}
+        is_cut_(view.size() > options.threshold),
+        is_float_(IsFloating(view.tensor.dtype())) {}
 
   void Print() {
-    if (view_.size() == 0) {
-      out_->Write("[]\n");
-      return;
-    }
-    Visit(0, view_.begin, [this](int64_t index) { column_.Look(index); });
-    Visit(0, view_.begin, [this](int64_t index) { column_.Measure(index); });
+    if (is_float_) Visit(0, view_.begin, [this](int64_t index) { ChooseForm(index); });
+    Visit(0, view_.begin, [this](int64_t index) { Measure(index); });
     PrintAxis(0, view_.begin);
     out_->Write("\n");
   }
 
  private:
-  bool IsCut(size_t axis) const { return cut_ && view_.shape[axis] > 2 * options_.edge; }
-
   // Calls `body` with each position of an axis that is printed, and -1 for those that are omitted.
   template <typename Body>
   void ForEachShown(size_t axis, Body body) const {
     const int64_t extent = view_.shape[axis];
     for (int64_t i = 0; i < extent && out_->ok(); ++i) {
-      if (IsCut(axis) && i == options_.edge) {
+      if (is_cut_ && extent > 2 * options_.edge && i == options_.edge) {
         body(-1);
         i = extent - options_.edge;
       }
@@ -235,53 +150,104 @@ class ArrayPrinter {
     });
   }
 
-  void PrintAxis(size_t axis, int64_t index) {
-    if (axis == view_.shape.size()) {
-      out_->Write(column_.Text(index));
-      return;
-    }
-    out_->Write("[");
-    if (axis + 1 == view_.shape.size()) {
-      PrintRow(axis, index);
-    } else {
-      const std::string between(view_.shape.size() - axis - 1, '\n');
-      const std::string indent(axis + 1, ' ');
-      bool first = true;
-      ForEachShown(axis, [&](int64_t i) {
-        if (!first) out_->Write(absl::StrCat(between, indent));
-        first = false;
-        if (i < 0) {
-          out_->Write("...");
-        } else {
-          PrintAxis(axis + 1, index + i * view_.strides[axis]);
-        }
-      });
-    }
-    out_->Write("]");
+  void ChooseForm(int64_t index) {
+    const double number = std::abs(NumberAt(view_.tensor, index));
+    if (!std::isfinite(number) || number == 0) return;
+    min_ = std::min(min_, number);
+    max_ = std::max(max_, number);
+    exponents_ = max_ >= 1e8 || min_ < 1e-4 || max_ / min_ > 1000;
   }
 
-  void PrintRow(size_t axis, int64_t index) {
-    const size_t indent = axis + 1;
-    size_t used = indent;
+  void Measure(int64_t index) {
+    const std::string text = Plain(index);
+    const size_t point = text.find('.');
+    if (!is_float_ || point == std::string::npos) {
+      width_ = std::max(width_, text.size());
+      return;
+    }
+    before_ = std::max(before_, point);
+    if (exponents_) {
+      digits_ = std::max(digits_, text.find('e') - point - 1);
+      after_ = std::max(after_, text.size() - text.find('e') + digits_ + 1);
+    } else {
+      after_ = std::max(after_, text.size() - point);
+    }
+  }
+
+  // Returns the element without padding.
+  std::string Plain(int64_t index) const {
+    if (!is_float_) return ElementText(view_.tensor, index);
+    const double number = NumberAt(view_.tensor, index);
+    if (!std::isfinite(number)) return NotFinite(number);
+    const Scientific shape =
+        number == 0 ? Scientific() : ScientificOf(number, view_.tensor.dtype());
+    if (exponents_) {
+      std::string text = absl::StrFormat("%.*e", std::min(shape.digits, options_.digits), number);
+      if (text.find('.') == std::string::npos) text.insert(text.find('e'), ".");
+      return text;
+    }
+    const int digits = std::clamp(shape.digits - shape.exponent, 0, options_.digits);
+    std::string text = absl::StrFormat("%.*f", digits, number);
+    if (digits == 0) return text + ".";
+    while (text.back() == '0') text.pop_back();
+    return text;
+  }
+
+  std::string Padded(int64_t index) const {
+    std::string text = Plain(index);
+    const size_t point = text.find('.');
+    if (is_float_ && point != std::string::npos) {
+      if (exponents_) {
+        const size_t e = text.find('e');
+        text.insert(e, digits_ - (e - point - 1), '0');
+      }
+      text.append(after_ - std::min(after_, text.size() - point), ' ');
+    }
+    const size_t width = std::max(width_, before_ + after_);
+    return std::string(width - std::min(width, text.size()), ' ') + text;
+  }
+
+  void PrintAxis(size_t axis, int64_t index) {
+    const size_t rank = view_.shape.size();
+    if (axis == rank) return out_->Write(Padded(index));
+    const bool is_row = axis + 1 == rank;
+    const std::string indent(axis + 1, ' ');
+    const std::string between = std::string(rank - axis - 1, '\n') + indent;
+    size_t used = axis + 1;  // columns of the line, in a row
     bool first = true;
+    out_->Write("[");
     ForEachShown(axis, [&](int64_t i) {
-      const std::string text = i < 0 ? "..." : column_.Text(index + i * view_.strides[axis]);
+      const int64_t element = index + i * view_.strides[axis];
+      if (!is_row) {
+        if (!first) out_->Write(between);
+        first = false;
+        return i < 0 ? out_->Write("...") : PrintAxis(axis + 1, element);
+      }
+      const std::string text = i < 0 ? "..." : Padded(element);
       if (!first && used + 1 + text.size() + (axis + 1) > options_.width) {
-        out_->Write(absl::StrCat("\n", std::string(indent, ' ')));
-        used = indent;
+        out_->Write("\n", indent);
+        used = axis + 1;
         first = true;
       }
-      out_->Write(absl::StrCat(first ? "" : " ", text));
+      out_->Write(first ? "" : " ", text);
       used += text.size() + (first ? 0 : 1);
       first = false;
     });
+    out_->Write("]");
   }
 
   const TensorView& view_;
   const ArrayTextOptions& options_;
   Output* out_;
-  const bool cut_;
-  ElementColumn column_;
+  const bool is_cut_;
+  const bool is_float_;
+  double min_ = std::numeric_limits<double>::infinity();
+  double max_ = 0;
+  bool exponents_ = false;
+  size_t digits_ = 0;  // after the point, with exponents
+  size_t before_ = 0;  // columns before the point, and from it on
+  size_t after_ = 0;
+  size_t width_ = 0;  // of what has no point
 };
 
 std::string JsonNumber(double number, DType dtype) {
@@ -318,25 +284,8 @@ void PrintAxisAsJson(const TensorView& view, size_t axis, int64_t index, Output*
 
 }  // namespace
 
-std::string ElementText(const Tensor& tensor, int64_t index) {
-  switch (tensor.dtype()) {
-    case DType::kBool:
-      return NumberAt(tensor, index) != 0 ? "True" : "False";
-    case DType::kI64:
-      return absl::StrCat(RawAt<int64_t>(tensor, index));
-    case DType::kU64:
-      return absl::StrCat(RawAt<uint64_t>(tensor, index));
-    case DType::kC64:
-      return ComplexText(tensor, index);
-    default:
-      break;
-  }
-  const double number = NumberAt(tensor, index);
-  if (IsFloating(tensor.dtype())) return FloatText(number, tensor.dtype());
-  return absl::StrCat(static_cast<int64_t>(number));
-}
-
 void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output* out) {
+  if (view.size() == 0) return out->Write("[]\n");
   ArrayPrinter(view, options, out).Print();
 }
 

@@ -35,9 +35,6 @@ struct ArrayTextOptions {
 // Prints the elements, including the end of the last line. O(elements shown).
 void PrintArray(const TensorView& view, const ArrayTextOptions& options, Output* out);
 
-// Returns the element at `index` of the tensor, with as many digits as it needs.
-std::string ElementText(const Tensor& tensor, int64_t index);
-
 // Writes the elements as nested lists, a complex one as [real, imaginary]; writes `[]` without
 // elements, whatever the shape. Numbers have the fewest digits that read back: as f64, those of f32
 // and c64 as f32. O(elements).

@@ -3,13 +3,10 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdio>
-#include <string>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-#include "leafstore/core/error_reason.h"
 #include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
@@ -21,30 +18,26 @@ constexpr absl::string_view kSeeHelp = " (see --help)";
 // The exit code that a shell reports for a program that SIGPIPE ended.
 constexpr int kReaderGone = 128 + SIGPIPE;
 
-// Returns advice for a file error.
-absl::string_view WhatToDo(const absl::Status& status) {
-  switch (ReasonOf(status)) {
-    case ErrorReason::kMissingBase:
-      return "; copy it into the same directory, or use another checkpoint";
-    case ErrorReason::kNewerVersion:
-      return "; use a newer leafstore to read it";
-    case ErrorReason::kNotThisFormat:
-      return "; is it a leafstore checkpoint? If so, its beginning is damaged: use another copy";
-    case ErrorReason::kTruncated:
-      return "; use another copy or an older checkpoint";
-    default:
-      break;
+// Advice for file errors.
+constexpr std::pair<ErrorReason, const char*> kAdviceByReason[] = {
+    {ErrorReason::kMissingBase, "; copy it into the same directory, or use another checkpoint"},
+    {ErrorReason::kNewerVersion, "; use a newer leafstore to read it"},
+    {ErrorReason::kNotThisFormat,
+     "; is it a leafstore checkpoint? If so, its beginning is damaged: use another copy"},
+    {ErrorReason::kTruncated, "; use another copy or an older checkpoint"}};
+constexpr std::pair<absl::StatusCode, const char*> kAdviceByCode[] = {
+    {absl::StatusCode::kNotFound, "; check the name"},
+    {absl::StatusCode::kPermissionDenied, "; check its permissions"},
+    {absl::StatusCode::kDataLoss, "; it is damaged: use another copy or an older checkpoint"}};
+
+std::string AdviceFor(const absl::Status& status) {
+  for (const auto& [reason, advice] : kAdviceByReason) {
+    if (ReasonOf(status) == reason) return advice;
   }
-  switch (status.code()) {
-    case absl::StatusCode::kNotFound:
-      return "; check the name";
-    case absl::StatusCode::kPermissionDenied:
-      return "; check its permissions";
-    case absl::StatusCode::kDataLoss:
-      return "; it is damaged: use another copy or an older checkpoint";
-    default:
-      return "";
+  for (const auto& [code, advice] : kAdviceByCode) {
+    if (status.code() == code) return advice;
   }
+  return "";
 }
 
 // Replaces the names of temporary files of `file` by `file`.
@@ -60,10 +53,6 @@ std::string WithoutTemporary(absl::string_view file, std::string message) {
 }
 
 }  // namespace
-
-absl::Status UsageError(absl::string_view message) {
-  return WithReason(absl::InvalidArgumentError(message), ErrorReason::kUsage);
-}
 
 absl::Status UsageErrors(absl::string_view lines) {
   for (const absl::string_view line : absl::StrSplit(absl::StrCat(lines, kSeeHelp), '\n')) {
@@ -89,7 +78,9 @@ absl::Status FileError(absl::string_view file, const absl::Status& status) {
     if (at != std::string::npos) message.replace(at, named.size(), ":");
     message = absl::StrCat(file, ": ", message);
   }
-  return WithMessage(status, absl::StrCat(message, WhatToDo(status)));
+  const std::string advice = AdviceFor(status);
+  if (!absl::EndsWith(message, advice)) message += advice;
+  return WithMessage(status, message);
 }
 
 void Note(absl::string_view line) {
@@ -104,7 +95,7 @@ int Report(const absl::Status& status, int error_code) {
     case ErrorReason::kReported:
       return absl::IsInvalidArgument(status) ? kUsage : kFailed;
     case ErrorReason::kUsage:
-      Note(absl::StrCat(status.message(), kSeeHelp));
+      Note(status.message(), kSeeHelp);
       return kUsage;
     default:
       Note(status.message());

@@ -1,11 +1,10 @@
 #include "leafstore/tools/present/json.h"
 
 #include <cmath>
-#include <cstdint>
-#include <vector>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/dtype.h"
 
 namespace leafstore::tools {
 
@@ -68,14 +67,24 @@ Json ToJson(const Value& value) {
 
 Json ShapeToJson(ShapeRef shape) { return std::vector<int64_t>(shape.begin(), shape.end()); }
 
-Json NameToJson(const GroupSummary& group) {
-  return group.in_no_group ? Json(nullptr) : Json(group.name);
+Json ToJson(LeafDiff::What what) {
+  constexpr const char* kNames[] = {"kind", "dtype", "shape", "numbers", "value"};
+  return kNames[static_cast<size_t>(what)];
+}
+
+void AddLeafFields(const EntryInfo& entry, Json* json) {
+  if (entry.value != nullptr) {
+    (*json)["value_kind"] = ValueKindName(entry.value->kind());
+    (*json)["value"] = ToJson(*entry.value);
+  } else {
+    (*json)["dtype"] = DTypeName(entry.spec.dtype());
+    (*json)["shape"] = ShapeToJson(entry.spec.shape());
+  }
 }
 
 Json SourceHead(const Source& source) {
-  Json head = {{"schema", kJsonSchema},
-               {"file", source.file},
-               {"format", std::string(SourceFormatName(source.format))}};
+  Json head = {
+      {"schema", kJsonSchema}, {"file", source.file}, {"format", SourceFormatName(source.format)}};
   if (source.step) head["step"] = *source.step;
   head["file_bytes"] = source.file_size;
   head["format_version"] = source.format_version;
@@ -88,7 +97,7 @@ Json SourceHead(const Source& source) {
 JsonList::JsonList(const Json& head, absl::string_view field, Output* out) : out_(out) {
   std::string text = JsonText(head);
   text.pop_back();
-  out->Write(absl::StrCat(text, ",\"", field, "\":["));
+  out->Write(text, ",\"", field, "\":[");
 }
 
 JsonList::JsonList(const Json& head, absl::string_view field, JsonList* outer)
@@ -101,13 +110,12 @@ void JsonList::Next() {
   any_ = true;
 }
 
-void JsonList::Add(const Json& entry) {
+bool JsonList::Add(const Json& entry) {
   Next();
   out_->Write(JsonText(entry));
+  return out_->ok();
 }
 
-void JsonList::Close() { out_->Write(nested_ ? "]}" : "]}\n"); }
-
-void PrintJsonLine(const Json& json, Output* out) { out->Write(JsonText(json) + "\n"); }
+JsonList::~JsonList() { out_->Write(nested_ ? "]}" : "]}\n"); }
 
 }  // namespace leafstore::tools

@@ -4,9 +4,7 @@
 //   for (...) {
 //     JsonList rows({{"name", ...}}, "rows", &items);       // {"name":..., "rows":[
 //     for (...) rows.Add(RowOf(...));                       // one per line
-//     rows.Close();                                         // ]}
-//   }
-//   items.Close();                                          // ]} and the end of the line
+//   }                                                       // ]}
 //
 // Entries are written when they are added, so that memory does not depend on the size of the
 // output. Everything outside ASCII is escaped; bytes that are not UTF-8 are replaced. Values that
@@ -14,18 +12,28 @@
 #ifndef LEAFSTORE_TOOLS_PRESENT_JSON_H_
 #define LEAFSTORE_TOOLS_PRESENT_JSON_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include <nlohmann/json.hpp>
 
-#include "leafstore/checkpoint/reader.h"
+#include "leafstore/core/metadata.h"
+#include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
+#include "leafstore/numeric/diff.h"
 #include "leafstore/numeric/stats.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/source/item_rows.h"
-#include "leafstore/tools/source/item_summary.h"
 #include "leafstore/tools/source/source.h"
+
+template <>
+struct nlohmann::adl_serializer<absl::string_view> {
+  template <typename Json>
+  static void to_json(Json& json, absl::string_view text) {
+    json = std::string(text);
+  }
+};
 
 namespace leafstore::tools {
 
@@ -39,6 +47,11 @@ using Json = nlohmann::ordered_json;
 // Returns the text of `json` in one line.
 std::string JsonText(const Json& json);
 
+// Returns null for no value.
+template <typename T>
+Json ToJson(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
 Json ToJson(const Metadata& metadata);
 Json ToJson(const Metrics& metrics);
 Json ToJson(const Totals& totals);
@@ -46,35 +59,36 @@ Json ToJson(const Totals& totals);
 Json ToJson(const TensorStats& stats);
 // Bytes become hexadecimal; a float that is not a number in JSON becomes text.
 Json ToJson(const Value& value);
+Json ToJson(LeafDiff::What what);
 Json ShapeToJson(ShapeRef shape);
-// Returns the name, or null for the leaves in no group.
-Json NameToJson(const GroupSummary& group);
+// Adds value_kind and value of a static leaf, or dtype and shape of a tensor.
+void AddLeafFields(const EntryInfo& entry, Json* json);
 
 // Returns schema, file, format, step, file_bytes, format_version, metadata, metrics, and bases or
 // shards.
 Json SourceHead(const Source& source);
 
+// An object whose last field is a list. The destructor ends both.
 class JsonList {
  public:
   // Writes `head`, an object that is not empty, without its end, and begins its last field.
   JsonList(const Json& head, absl::string_view field, Output* out);
   // Like the above, but writes an entry of `outer`.
   JsonList(const Json& head, absl::string_view field, JsonList* outer);
+  ~JsonList();
+  JsonList(const JsonList&) = delete;
+  JsonList& operator=(const JsonList&) = delete;
 
   // Begins an entry that the caller writes.
   void Next();
-  void Add(const Json& entry);
-  // Must be called once, at the end.
-  void Close();
+  // Returns false after an error of the output, so that long work can end.
+  bool Add(const Json& entry);
 
  private:
   Output* out_;
   bool nested_ = false;
   bool any_ = false;
 };
-
-// Writes a complete object and the end of the line.
-void PrintJsonLine(const Json& json, Output* out);
 
 }  // namespace leafstore::tools
 

@@ -6,10 +6,16 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+#include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {
+
+// When progress is shown first, and how often.
+constexpr auto kFirst = std::chrono::milliseconds(400);
+constexpr auto kBetween = std::chrono::milliseconds(100);
 
 bool WantsColor(ColorMode mode, bool terminal) {
   if (mode != ColorMode::kAuto) return mode == ColorMode::kAlways;
@@ -17,30 +23,6 @@ bool WantsColor(ColorMode mode, bool terminal) {
   if (no_color != nullptr && *no_color != '\0') return false;
   const char* term = std::getenv("TERM");
   return terminal && (term == nullptr || absl::string_view(term) != "dumb");
-}
-
-absl::string_view CodeOf(Style style) {
-  switch (style) {
-    case Style::kPlain:
-      return "";
-    case Style::kBold:
-      return "1";
-    case Style::kDim:
-      return "2";
-    case Style::kRed:
-      return "31";
-    case Style::kGreen:
-      return "32";
-    case Style::kYellow:
-      return "33";
-    case Style::kBlue:
-      return "34";
-    case Style::kMagenta:
-      return "35";
-    case Style::kCyan:
-      return "36";
-  }
-  return "";
 }
 
 }  // namespace
@@ -62,7 +44,7 @@ void Output::Write(absl::string_view text) {
 
 std::string Output::Styled(Style style, absl::string_view text) const {
   if (!color_ || style == Style::kPlain || text.empty()) return std::string(text);
-  return absl::StrCat("\x1b[", CodeOf(style), "m", text, "\x1b[0m");
+  return absl::StrCat("\x1b[", static_cast<int>(style), "m", text, "\x1b[0m");
 }
 
 absl::Status Output::Finish() {
@@ -71,6 +53,37 @@ absl::Status Output::Finish() {
   if (error_ == 0) return absl::OkStatus();
   if (error_ == EPIPE) return absl::CancelledError("standard output was closed");
   return absl::ErrnoToStatus(error_, "standard output: cannot write");
+}
+
+absl::Status Print(absl::string_view text) {
+  Output out(stdout, ColorMode::kNever);
+  out.Write(text);
+  return out.Finish();
+}
+
+Progress::Progress(absl::string_view what, int64_t total_bytes)
+    : what_(what),
+      total_(total_bytes),
+      terminal_(isatty(STDERR_FILENO) != 0),
+      next_(Clock::now() + kFirst) {}
+
+void Progress::Clear() {
+  if (shown_) std::fputs("\r\x1b[K", stderr);
+  shown_ = false;
+}
+
+void Progress::Set(int64_t done, int64_t total) {
+  done_ = done;
+  total_ = total;
+  if (!terminal_ || total_ <= 0) return;
+  const Clock::time_point now = Clock::now();
+  if (now < next_) return;
+  next_ = now + kBetween;
+  shown_ = true;
+  const double part = static_cast<double>(done_) / static_cast<double>(total_);
+  absl::FPrintF(stderr, "\r\x1b[K%s %.0f%%, %s of %s", what_, 100 * part, HumanBytes(done_),
+                HumanBytes(total_));
+  std::fflush(stderr);
 }
 
 }  // namespace leafstore::tools

@@ -1,14 +1,15 @@
 #include "leafstore/tools/present/text.h"
 
+#include <locale.h>
+#include <wchar.h>
+
 #include <algorithm>
-#include <array>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 
 #include "leafstore/core/internal/utf8.h"
-#include "leafstore/core/path.h"
 
 namespace leafstore::tools {
 namespace {
@@ -17,32 +18,6 @@ struct Range {
   char32_t first;
   char32_t last;
 };
-
-// Characters of zero columns: combining marks and joiners of widely used scripts. A missing one
-// only affects alignment.
-constexpr Range kNarrow[] = {
-    {0x300, 0x36f},   {0x483, 0x489},    {0x591, 0x5bd},   {0x610, 0x61a},   {0x64b, 0x65f},
-    {0x670, 0x670},   {0x6d6, 0x6dc},    {0x900, 0x902},   {0x93c, 0x93c},   {0x941, 0x948},
-    {0x94d, 0x94d},   {0xe31, 0xe31},    {0xe34, 0xe3a},   {0xe47, 0xe4e},   {0x1160, 0x11ff},
-    {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff},  {0x200b, 0x200d}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f},
-    {0xfe20, 0xfe2f}, {0xe0100, 0xe01ef}};
-
-// Characters of two columns: East Asian Wide and Fullwidth (Unicode's annex 11), and emoji.
-constexpr Range kWide[] = {
-    {0x1100, 0x115f},   {0x231a, 0x231b},   {0x2329, 0x232a},   {0x23e9, 0x23ec},
-    {0x23f0, 0x23f0},   {0x23f3, 0x23f3},   {0x25fd, 0x25fe},   {0x2614, 0x2615},
-    {0x2648, 0x2653},   {0x267f, 0x267f},   {0x2693, 0x2693},   {0x26a1, 0x26a1},
-    {0x26aa, 0x26ab},   {0x26bd, 0x26be},   {0x26c4, 0x26c5},   {0x26ce, 0x26ce},
-    {0x26d4, 0x26d4},   {0x26ea, 0x26ea},   {0x26f2, 0x26f3},   {0x26f5, 0x26f5},
-    {0x26fa, 0x26fa},   {0x26fd, 0x26fd},   {0x2705, 0x2705},   {0x270a, 0x270b},
-    {0x2728, 0x2728},   {0x274c, 0x274c},   {0x274e, 0x274e},   {0x2753, 0x2755},
-    {0x2757, 0x2757},   {0x2795, 0x2797},   {0x27b0, 0x27b0},   {0x27bf, 0x27bf},
-    {0x2b1b, 0x2b1c},   {0x2b50, 0x2b50},   {0x2b55, 0x2b55},   {0x2e80, 0x303e},
-    {0x3041, 0x4dbf},   {0x4e00, 0xa4cf},   {0xa960, 0xa97f},   {0xac00, 0xd7a3},
-    {0xf900, 0xfaff},   {0xfe30, 0xfe6f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},
-    {0x1f004, 0x1f004}, {0x1f0cf, 0x1f0cf}, {0x1f18e, 0x1f18e}, {0x1f191, 0x1f19a},
-    {0x1f200, 0x1f265}, {0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f7e0, 0x1f7eb},
-    {0x1f900, 0x1f9ff}, {0x1fa70, 0x1faff}, {0x20000, 0x3fffd}};
 
 // Control characters, and characters that can make text look like other text: marks and overrides
 // of direction, separators of lines, invisible characters. Joiners (U+200C, U+200D) are not among
@@ -53,11 +28,10 @@ constexpr Range kEscaped[] = {
     {0x2028, 0x202e}, {0x2060, 0x206f}, {0x2800, 0x2800}, {0x3164, 0x3164},
     {0xfeff, 0xfeff}, {0xffa0, 0xffa0}, {0xfff9, 0xfffb}, {0xe0000, 0xe00ff}};
 
-template <size_t kSize>
-bool Contains(const Range (&ranges)[kSize], char32_t c) {
-  const Range* range = std::lower_bound(std::begin(ranges), std::end(ranges), c,
-                                        [](const Range& r, char32_t v) { return r.last < v; });
-  return range != std::end(ranges) && range->first <= c;
+bool IsEscaped(char32_t c) {
+  const auto* const range = std::lower_bound(std::begin(kEscaped), std::end(kEscaped), c,
+                                             [](const Range& r, char32_t v) { return r.last < v; });
+  return range != std::end(kEscaped) && range->first <= c;
 }
 
 bool IsPlainAscii(absl::string_view text) {
@@ -81,21 +55,10 @@ Character FirstOf(absl::string_view text) {
 }
 
 void AppendEscape(char32_t c, std::string* out) {
-  switch (c) {
-    case '\n':
-      out->append("\\n");
-      return;
-    case '\r':
-      out->append("\\r");
-      return;
-    case '\t':
-      out->append("\\t");
-      return;
-    default:
-      break;
-  }
   const auto number = static_cast<uint32_t>(c);
-  if (c < 0x100) {
+  if (c == '\n' || c == '\r' || c == '\t') {
+    absl::StrAppend(out, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
+  } else if (c < 0x100) {
     absl::StrAppend(out, "\\x", absl::Hex(number, absl::kZeroPad2));
   } else if (c < 0x10000) {
     absl::StrAppend(out, "\\u", absl::Hex(number, absl::kZeroPad4));
@@ -104,10 +67,14 @@ void AppendEscape(char32_t c, std::string* out) {
   }
 }
 
+// Returns the columns of a character by the tables of the C library, whatever the locale of the user.
 size_t WidthOf(char32_t c) {
   if (c < 0x300) return 1;
-  if (Contains(kNarrow, c)) return 0;
-  return Contains(kWide, c) ? 2 : 1;
+  static const locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr);
+  const locale_t before = uselocale(utf8);
+  const int width = wcwidth(static_cast<wchar_t>(c));
+  uselocale(before);
+  return width < 0 ? 1 : static_cast<size_t>(width);
 }
 
 // Returns the longest prefix of at most `width` columns.
@@ -147,7 +114,7 @@ std::string Printable(absl::string_view text) {
     size_t valid = internal::ValidUtf8PrefixSize(text);
     while (valid > 0) {
       const Character c = FirstOf(text);
-      if (Contains(kEscaped, c.code)) {
+      if (IsEscaped(c.code)) {
         AppendEscape(c.code, &out);
       } else {
         out.append(text.data(), c.size);
@@ -169,11 +136,6 @@ std::string PrintableKey(const KeyRef& key) {
   text.clear();
   AppendQuoted(key.name, &text);
   return Printable(text);
-}
-
-std::string DottedOfCanonical(absl::string_view canonical) {
-  const absl::StatusOr<Path> path = Path::Parse(canonical);
-  return path.ok() ? path->Dotted() : std::string(canonical);
 }
 
 std::string PrintablePath(const Path& path) {

@@ -28,9 +28,6 @@ std::string Printable(absl::string_view text);
 // escaped as in canonical text. An empty key is quoted too.
 std::string PrintableKey(const KeyRef& key);
 
-// Returns the dotted form of a path in canonical text; returns other text unchanged.
-std::string DottedOfCanonical(absl::string_view canonical);
-
 // Paths are cut to about this many bytes: a file can have paths of megabytes.
 inline constexpr size_t kMaxShownPath = 4096;
 

@@ -31,14 +31,14 @@ function placeIn(value, { low, high }) {
 }
 
 // Returns the range of a leaf's histogram: of its finite numbers, in a comparison those of both sides.
-function histogramRange(item, leaf) {
-  let [low, high] = [Infinity, -Infinity];
-  item.sides.forEach((side, i) => {
-    const [min, max] = [item.getOn(i, leaf, 'min'), item.getOn(i, leaf, 'max')];
-    if (side.histogram?.[leaf] && min !== null) [low, high] = [Math.min(low, min), Math.max(high, max)];
-  });
-  return low <= high ? { low, high } : null;
-}
+const histogramRange = (item, leaf) => extentOf(item.sides.flatMap((side, i) =>
+  (side.histogram?.[leaf] ? [item.getOn(i, leaf, 'min'), item.getOn(i, leaf, 'max')] : [])));
+
+const svgLine = (name, x1, y1, x2, y2, others = {}) => svgEl('line', { class: name, x1, y1, x2, y2, ...others });
+const svgText = (name, x, y, text, attributes = {}) => svgEl('text', { class: name, x, y, ...attributes }, text);
+// A drawing without words for a cell of the table.
+const spark = (...children) => svgEl('svg',
+  { class: 'spark', viewBox: '0 0 96 22', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, ...children);
 
 const histogramsOf = (item, leaf) => item.sides.map((side) => side.histogram?.[leaf] ?? null);
 
@@ -59,51 +59,51 @@ function outlinePath(counts, most, width, height) {
     `V${(height - height * count / most).toFixed(2)}H${((i + 1) * step).toFixed(2)}`).join('')}V${height}`;
 }
 
-function drawHistogram(svg, item, leaf, width, height) {
+// Returns the shapes, their range, and the largest count; null without finite numbers.
+function drawHistogram(item, leaf, width, height) {
   const histograms = histogramsOf(item, leaf);
   const most = Math.max(1, ...histograms.flatMap((counts) => counts ?? []));
   const range = histogramRange(item, leaf);
   if (!range) return null;
+  const shapes = [];
   if (range.low < 0 && range.high > 0) {
     const x = width * placeIn(0, range);
-    svg.append(svgEl('line', { class: 'zero', x1: x, x2: x, y1: 0, y2: height }));
+    shapes.push(svgLine('zero', x, 0, x, height));
   }
   const now = histograms[item.now(leaf)];
-  if (now) svg.append(svgEl('path', { class: 'bars', d: barsPath(now, most, width, height) }));
+  if (now) shapes.push(svgEl('path', { class: 'bars', d: barsPath(now, most, width, height) }));
   if (item.now(leaf) === 1 && histograms[0]) {
-    svg.append(svgEl('path', { class: 'bars-before', d: outlinePath(histograms[0], most, width, height),
+    shapes.push(svgEl('path', { class: 'bars-before', d: outlinePath(histograms[0], most, width, height),
       'vector-effect': 'non-scaling-stroke' }));
   }
-  return { range, most };
+  return { shapes, range, most };
 }
 
 function sparkHistogram(item, leaf) {
-  const svg = svgEl('svg', { class: 'spark', viewBox: '0 0 96 22', preserveAspectRatio: 'none',
-      'aria-hidden': 'true' });
-  return drawHistogram(svg, item, leaf, 96, 22) ? svg : null;
+  const drawn = drawHistogram(item, leaf, 96, 22);
+  return drawn && spark(drawn.shapes);
 }
 
 // Adds the axis, for the details of a leaf.
 function histogramFigure(item, leaf) {
   const [width, height] = [360, 104];
-  const svg = svgEl('svg', { viewBox: `0 0 ${width} ${height + 20}`, role: 'img' });
-  const drawn = drawHistogram(svg, item, leaf, width, height);
+  const drawn = drawHistogram(item, leaf, width, height);
   if (!drawn) return null;
   const { low, high } = drawn.range;
-  svg.append(svgEl('line', { class: 'axis', x1: 0, x2: width, y1: height, y2: height }));
-  const tick = (value, x, anchor) => svg.append(svgEl('text',
-      { class: 'tick', x, y: height + 15, 'text-anchor': anchor },
-    formatNumber(value, 3)));
-  tick(low, 0, 'start');
-  if (high > low) tick(high, width, 'end');
+  const tick = (value, x, anchor) =>
+    svgText('tick', x, height + 15, formatNumber(value, 3), { 'text-anchor': anchor });
   const zero = width * placeIn(0, drawn.range);
-  if (low < 0 && high > 0 && zero > 70 && zero < width - 70) tick(0, zero, 'middle');
   const both = item.now(leaf) === 1 && histogramsOf(item, leaf)[0];
   const bins = histogramsOf(item, leaf)[item.now(leaf)].length;
-  svg.setAttribute('aria-label', `Histogram in ${bins} bins from ${formatNumber(low)} to ${formatNumber(high)}, ` +
-    `up to ${formatCount(drawn.most)} numbers in a bin`);
   const caption = low === high ? `All finite numbers are ${formatNumber(low)}`
     : `Distribution, up to ${formatCount(drawn.most)} in a bin${both ? '; before as a line' : ''}`;
+  const svg = svgEl('svg', {
+    viewBox: `0 0 ${width} ${height + 20}`, role: 'img',
+    'aria-label': `Histogram in ${bins} bins from ${formatNumber(low)} to ${formatNumber(high)}, ` +
+      `up to ${formatCount(drawn.most)} numbers in a bin`,
+  }, drawn.shapes, svgLine('axis', 0, height, width, height), tick(low, 0, 'start'),
+  high > low ? tick(high, width, 'end') : null,
+  low < 0 && high > 0 && zero > 70 && zero < width - 70 ? tick(0, zero, 'middle') : null);
   return el('figure', {}, el('figcaption', {}, caption), svg);
 }
 
@@ -122,15 +122,10 @@ function sparkLine(values) {
   const extent = extentOf(values);
   if (!extent) return null;
   const range = widened(extent);
-  const at = (value, i) => (Number.isFinite(value)
-    ? [values.length > 1 ? 96 * i / (values.length - 1) : 48,
-        20 - 18 * placeIn(value, range)]
-    : null);
-  const points = values.map(at);
-  const svg = svgEl('svg', { class: 'spark', viewBox: '0 0 96 22', preserveAspectRatio: 'none',
-      'aria-hidden': 'true' },
-    svgEl('path', { class: 'series line-accent', d: linePath(points), 'vector-effect': 'non-scaling-stroke' }));
-  return svg;
+  const points = values.map((value, i) => (Number.isFinite(value)
+    ? [values.length > 1 ? 96 * i / (values.length - 1) : 48, 20 - 18 * placeIn(value, range)] : null));
+  return spark(svgEl('path',
+    { class: 'series line-accent', d: linePath(points), 'vector-effect': 'non-scaling-stroke' }));
 }
 
 // Returns about `count` round numbers in a range, ascending; fewer or none where numbers are too far apart.
@@ -192,14 +187,13 @@ function drawLines(chart, known, width) {
   const { left, right, top, bottom, height, x, y } = axes;
   const svg = svgEl('svg', { viewBox: `0 0 ${width} ${height}`, height, 'aria-hidden': 'true' });
   for (const tick of roundTicks(axes.low, axes.high, height / 45)) {
-    svg.append(svgEl('line', { class: 'rule', x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
-      svgEl('text', { class: 'tick', x: left - 8, y: y(tick) + 4, 'text-anchor': 'end' }, format(tick)));
+    svg.append(svgLine('rule', left, y(tick), width - right, y(tick)),
+      svgText('tick', left - 8, y(tick) + 4, format(tick), { 'text-anchor': 'end' }));
   }
-  const stepTicks = axes.last > axes.first ? roundTicks(axes.first, axes.last,
-      (width - left - right) / 70).filter(Number.isInteger) : [axes.first];
+  const stepTicks = axes.last > axes.first
+    ? roundTicks(axes.first, axes.last, (width - left - right) / 70).filter(Number.isInteger) : [axes.first];
   for (const tick of stepTicks) {
-    svg.append(svgEl('text', { class: 'tick', x: x(tick), y: height - 5, 'text-anchor': 'middle' },
-        formatCount(tick)));
+    svg.append(svgText('tick', x(tick), height - 5, formatCount(tick), { 'text-anchor': 'middle' }));
   }
   const ends = [];
   for (const line of lines) {
@@ -211,12 +205,10 @@ function drawLines(chart, known, width) {
   for (const { line, y: at, x: from, place } of placeLabels(ends, top, height - bottom)) {
     svg.append(svgEl('path', { class: `series line-${line.fill}`, 'stroke-opacity': 0.5,
       d: `M${(from + 2).toFixed(1)} ${at.toFixed(1)}L${(width - right + 12).toFixed(1)} ${place.toFixed(1)}` }));
-    const name = svgEl('text', { class: 'label', x: (width - right + 16).toFixed(1), y: place + 4 },
-        shorten(line.name, Math.floor((right - 16) / 6.8)));
-    name.append(svgEl('title', {}, line.name));
-    svg.append(name);
+    svg.append(svgText('label', (width - right + 16).toFixed(1), place + 4,
+      [shorten(line.name, Math.floor((right - 16) / 6.8)), svgEl('title', {}, line.name)]));
   }
-  const hair = svgEl('line', { class: 'hair', y1: top, y2: height - bottom, visibility: 'hidden' });
+  const hair = svgLine('hair', 0, top, 0, height - bottom, { visibility: 'hidden' });
   svg.append(hair);
   return { svg, hair, axes };
 }
@@ -226,8 +218,6 @@ function lonePoints(points) {
   return points.map((point, i) => (point && !points[i - 1] && !points[i + 1]
     ? `M${point[0] - 3} ${point[1]}h6M${point[0]} ${point[1] - 3}v6` : '')).join('');
 }
-
-const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 // Places labels without overlap, as near to the ends of their lines as possible.
 function placeLabels(ends, top, bottom) {
@@ -284,9 +274,9 @@ function chartFrame({ title, steps, lines, format, height = 190 }) {
     onpointerleave: () => read(-1),
     onblur: () => read(-1),
     onkeydown: (event) => {
-      const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: steps.length - 1 }[event.key];
+      const to = keyTarget(event.key, at, steps.length, { ArrowRight: 1, ArrowLeft: -1 });
       if (to === undefined) return;
-      read(Math.max(0, Math.min(steps.length - 1, to)));
+      read(to);
       event.preventDefault();
     },
   });

@@ -40,9 +40,8 @@ function byText(item, textOf) {
 }
 
 function byGroup(item) {
-  const used = item.groups.map((group) => group.name === null ? '(in no group)' : group.name);
-  return categories(used, (leaf) => item.groupOf(leaf),
-    (group) => (group === undefined ? 'rest' : item.groupFill(group)));
+  return categories(item.groups.map((_, group) => item.groupName(group)), (leaf) => item.groupOf(leaf),
+    (group) => item.groupFill(group));
 }
 
 // Returns the ends of a logarithmic scale; null if it has no values.
@@ -78,11 +77,11 @@ function bySize(item, valueOf, format, specials = []) {
       const special = used.find(({ takes }) => takes(leaf));
       if (special) return special.fill;
       const value = valueOf(leaf);
-      if (value === null || value === undefined || Number.isNaN(value)) return 'rest';
+      if (isNone(value)) return 'rest';
       if (!(value > 0)) return 's0';
       if (!scale) return `s${STEPS - 1}`;  // infinite, as all others are
       const place = (Math.log10(value) - scale.low) / (scale.high - scale.low);
-      return `s${Math.max(0, Math.min(STEPS - 1, Math.floor(place * STEPS)))}`;
+      return `s${clamp(Math.floor(place * STEPS), 0, STEPS - 1)}`;
     },
     legend() {
       const words = used.map((special) => el('span', {}, swatch(special.fill), special.label));

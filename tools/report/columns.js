@@ -17,14 +17,19 @@ function numberColumn(id, label, title, width, last, value, format = formatNumbe
     id, label, title, width, last, right: true, falling: true,
     sort: ofLeaf(value),
     draw(cell, at) {
-      if (at.leaf < 0 || !at.item.isTensor(at.leaf)) return;
-      cell.textContent = format(value(at.item, at.leaf));
+      if (at.leaf >= 0 && at.item.isTensor(at.leaf)) cell.textContent = format(value(at.item, at.leaf));
     },
   };
 }
 
-const statistic = (id, label, title, width, last) =>
-  numberColumn(id, label, title, width, last, (item, leaf) => item.get(leaf, id));
+const statistic = (id, label, title, width, last, format) =>
+  numberColumn(id, label, title, width, last, (item, leaf) => item.get(leaf, id), format);
+
+// `value` is for the order; `picture` returns an SVG, or null.
+const pictureColumn = (id, label, title, width, last, value, picture) => ({
+  id, label, title, width, last, falling: true, graphic: true, sort: ofLeaf(value),
+  draw(cell, at) { cell.append(...[at.leaf >= 0 ? picture(at.item, at.leaf) : null].filter(Boolean)); },
+});
 
 // Highlights the longest word of the search.
 function highlighted(text, words) {
@@ -32,8 +37,8 @@ function highlighted(text, words) {
   let best = null;
   for (const word of words) {
     const at = small.indexOf(word);
-    if (at >= 0 && small.length === text.length && (!best || word.length > best.length)) best = { at,
-        length: word.length };
+    if (at < 0 || small.length !== text.length) continue;
+    if (!best || word.length > best.length) best = { at, length: word.length };
   }
   if (!best) return [text];
   return [text.slice(0, best.at), el('mark', {}, text.slice(best.at, best.at + best.length)),
@@ -60,16 +65,16 @@ const pathColumn = {
 };
 
 const dtypeColumn = {
-  id: 'dtype', label: 'Dtype', title: 'Dtype of the numbers; of a static leaf the kind of its value', width: 56,
-      last: 4,
+  id: 'dtype', label: 'Dtype', title: 'Dtype of the numbers; of a static leaf the kind of its value',
+  width: 56, last: 4,
   sort: ofLeaf((item, leaf) => item.get(leaf, 'dtype')),
   draw(cell, at) { cell.textContent = at.leaf < 0 ? '' : at.item.get(at.leaf, 'dtype') ?? ''; },
 };
 
 // Shows the value of a static leaf and the owner of an alias.
 const shapeColumn = {
-  id: 'shape', label: 'Shape or value',
-      title: 'Shape; of a static leaf its value; of an alias the leaf it is tied to', width: 132, last: 2,
+  id: 'shape', label: 'Shape or value', width: 132, last: 2,
+  title: 'Shape; of a static leaf its value; of an alias the leaf it is tied to',
   sort: ofLeaf((item, leaf) => {
     const shape = item.get(leaf, 'shape');
     return shape ? `${String(shape.length).padStart(3)} ${shape.map((n) => String(n).padStart(16)).join(' ')}`
@@ -83,25 +88,12 @@ const shapeColumn = {
   },
 };
 
-const parametersColumn = {
-  id: 'parameters', label: 'Parameters', title: 'How many numbers', width: 92, last: 7, right: true, falling: true,
-  sort: ofLeaf((item, leaf) => item.get(leaf, 'parameters')),
-  draw(cell, at) { if (at.leaf >= 0 && at.item.isTensor(at.leaf)) cell.textContent = formatCount(at.item.get(at.leaf,
-      'parameters')); },
-};
-
-const bytesColumn = {
-  id: 'bytes', label: 'Bytes', title: 'Bytes of the tensor in memory', width: 78, last: 1, right: true, falling: true,
-  sort: ofLeaf((item, leaf) => item.get(leaf, 'bytes')),
-  draw(cell, at) {
-    if (at.leaf >= 0 && at.item.isTensor(at.leaf)) cell.textContent = formatBytes(at.item.get(at.leaf, 'bytes'));
-  },
-};
+const parametersColumn = statistic('parameters', 'Parameters', 'How many numbers', 92, 7, formatCount);
+const bytesColumn = statistic('bytes', 'Bytes', 'Bytes of the tensor in memory', 78, 1, formatBytes);
 
 const shareColumn = {
-  id: 'share', label: 'Share', title: 'Share of the bytes of the item', width: 96, last: 8, right: true,
-      falling: true,
-  sort: bytesColumn.sort,
+  id: 'share', label: 'Share', title: 'Share of the bytes of the item', width: 96, last: 8,
+  right: true, falling: true, sort: bytesColumn.sort,
   draw(cell, at) {
     if (at.leaf < 0 || !at.item.isTensor(at.leaf)) return;
     const bytes = at.item.weight(at.leaf);
@@ -113,16 +105,9 @@ const shareColumn = {
   },
 };
 
-const histogramColumn = {
-  id: 'spread', label: 'Distribution',
-      title: 'Histogram from the least to the greatest number; sorts by the deviation', width: 100, last: 2.4,
-  falling: true, graphic: true,
-  sort: ofLeaf((item, leaf) => item.get(leaf, 'std')),
-  draw(cell, at) {
-    const svg = at.leaf >= 0 ? sparkHistogram(at.item, at.leaf) : null;
-    if (svg) cell.append(svg);
-  },
-};
+const histogramColumn = pictureColumn('spread', 'Distribution',
+  'Histogram from the least to the greatest number; sorts by the deviation', 100, 2.4,
+  (item, leaf) => item.get(leaf, 'std'), sparkHistogram);
 
 // Returns notes about a leaf; the weight is their importance.
 function notesOf({ item, node, leaf }) {
@@ -139,8 +124,8 @@ function notesOf({ item, node, leaf }) {
 }
 
 const notesColumn = {
-  id: 'notes', label: 'Notes', title: 'NaN, infinite numbers, ties, constants, tags', width: 128, last: 1.5,
-      falling: true,
+  id: 'notes', label: 'Notes', title: 'NaN, infinite numbers, ties, constants, tags',
+  width: 128, last: 1.5, falling: true,
   sort(at) {
     const notes = notesOf(at);
     return notes.length ? notes.reduce((sum, note) => sum + note.weight, 0) : null;
@@ -148,8 +133,8 @@ const notesColumn = {
   draw(cell, at) {
     const notes = notesOf(at);
     cell.title = notes.map((note) => note.text).join(', ');
-    for (const note of notes) cell.append(el('span', { class: note.kind ? `badge ${note.kind}` : 'badge' },
-        bdi(note.text)));
+    cell.append(...notes.map((note) => el('span', { class: note.kind ? `badge ${note.kind}` : 'badge' },
+      bdi(note.text))));
   },
 };
 
@@ -159,10 +144,10 @@ const WHATS = {
 };
 
 const whatColumn = {
-  id: 'what', label: 'Differs in', title: 'What differs between before and after', width: 92, last: 0.5,
-      falling: false,
-  sort: ofLeaf((item, leaf) => ['kind', 'shape', 'dtype', 'added', 'removed', 'value', 'numbers',
-      'same'].indexOf(item.change.what[leaf])),
+  id: 'what', label: 'Differs in', title: 'What differs between before and after',
+  width: 92, last: 0.5, falling: false,
+  sort: ofLeaf((item, leaf) => ['kind', 'shape', 'dtype', 'added', 'removed', 'value', 'numbers', 'same']
+    .indexOf(item.change.what[leaf])),
   draw(cell, at) {
     if (at.leaf < 0) return;
     const what = at.item.change.what[at.leaf];
@@ -189,26 +174,19 @@ const compareColumns = [
   numberColumn('after', 'L2 after', 'Norm after', 78, 5.4, (item, leaf) => item.getOn(1, leaf, 'l2')),
 ];
 
-const seriesColumn = {
-  id: 'series', label: 'L2 over steps', title: 'Norm at each step; sorts by how much it changed', width: 104, last: 2,
-      falling: true, graphic: true,
-  sort: ofLeaf((item, leaf) => seriesChange(item, leaf)),
-  draw(cell, at) {
-    const svg = at.leaf >= 0 && at.item.isTensor(at.leaf)
-        ? sparkLine(at.item.series.l2[at.leaf].map(decodeNumber)) : null;
-    if (svg) cell.append(svg);
-  },
-};
-
+const seriesColumn = pictureColumn('series', 'L2 over steps', 'Norm at each step; sorts by how much it changed', 104, 2,
+  seriesChange, (item, leaf) => (item.isTensor(leaf) ? sparkLine(item.series.l2[leaf].map(decodeNumber)) : null));
 const movedColumn = numberColumn('moved', 'Moved', 'How much the norm changed from the first step to the last', 74,
     2.6, seriesChange, formatRatio);
 
 function columnsOf(item) {
   const l2 = statistic('l2', 'L2', 'Norm (L2) of the finite numbers', 76, 2.2);
-  const moments = [statistic('mean', 'Mean', 'Mean of the finite numbers', 80, 5),
-      statistic('std', 'Std', 'Standard deviation', 76, 4.5),
+  const moments = [
+    statistic('mean', 'Mean', 'Mean of the finite numbers', 80, 5),
+    statistic('std', 'Std', 'Standard deviation', 76, 4.5),
     statistic('min', 'Min', 'Least finite number', 80, 6),
-        statistic('max', 'Max', 'Greatest finite number', 80, 6.1)];
+    statistic('max', 'Max', 'Greatest finite number', 80, 6.1),
+  ];
   if (item.mode === 'compare') {
     return [pathColumn, whatColumn, dtypeColumn, shapeColumn, bytesColumn, ...compareColumns, histogramColumn,
         notesColumn];

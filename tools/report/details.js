@@ -1,9 +1,9 @@
 // The details of a leaf: the content of its row, and all other fields.
 
 function term(name, value, attributes = {}) {
-  if (value === null || value === undefined || value === '') return null;
-  return el('div', attributes, el('dt', {}, name), el('dd', {}, value));
+  return isNone(value) || value === '' ? null : el('div', attributes, el('dt', {}, name), el('dd', {}, value));
 }
+const wide = (name, value) => term(name, value, { class: 'wide' });
 
 // Makes a path with its own text direction.
 const pathText = (text) => el('bdi', { class: 'path' }, text);
@@ -21,25 +21,24 @@ function detailsOf(at) {
 function aliasDetails({ item, node }) {
   const target = item.targetOf.get(node);
   return el('dl', { class: 'numbers' },
-    term('Path', pathText(item.canonicalOf(node)), { class: 'wide' }),
-    term('Tied to', pathText(item.canonicalOf(target)), { class: 'wide' }),
+    wide('Path', pathText(item.canonicalOf(node))),
+    wide('Tied to', pathText(item.canonicalOf(target))),
     term('Counted', 'under its owner alone'));
 }
 
 function leafTerms({ item, node, leaf }) {
   const aliases = item.aliasesOf.get(node) ?? [];
   const terms = [
-    term('Path', pathText(item.canonicalOf(node)), { class: 'wide' }),
-    aliases.length ? term('Also known as', pathText(aliases.map((alias) => item.canonicalOf(alias)).join('  ')),
-        { class: 'wide' }) : null,
+    wide('Path', pathText(item.canonicalOf(node))),
+    aliases.length ? wide('Also known as', pathText(aliases.map((alias) => item.canonicalOf(alias)).join('  '))) : null,
     item.change ? changeTerm(item, leaf) : null,
   ];
   if (!item.isTensor(leaf)) {
     const before = item.sides.length > 1 && item.has(0, leaf) && item.has(1, leaf) &&
         item.change.what[leaf] !== 'same';
     terms.push(term('Kind of value', item.get(leaf, 'dtype')),
-      before ? term('Value before', bdi(item.valueText(leaf, 0)), { class: 'wide' }) : null,
-      term('Value', bdi(item.valueText(leaf)), { class: 'wide' }));
+      before ? wide('Value before', bdi(item.valueText(leaf, 0))) : null,
+      wide('Value', bdi(item.valueText(leaf))));
   } else {
     terms.push(...tensorTerms(item, leaf));
   }
@@ -89,12 +88,11 @@ function changeTerm(item, leaf) {
     const words = { same: 'nothing', value: 'its value', added: 'it is there only after',
         removed: 'it is there only before',
       dtype: 'its dtype', shape: 'its shape', kind: 'a tensor on one side, static on the other' };
-    return term('Changed', words[what], { class: 'wide' });
+    return wide('Changed', words[what]);
   }
-  return term('Changed', `${formatCount(get('differing'))} of ${formatCount(item.get(leaf, 'count'))} numbers; ` +
+  return wide('Changed', `${formatCount(get('differing'))} of ${formatCount(item.get(leaf, 'count'))} numbers; ` +
     `by ${formatNumber(get('l2'))} in norm, ${formatRatio(item.relativeChange(leaf))} of what it was; ` +
-    `one number by at most ${formatNumber(get('max_abs'))}, relatively ${formatNumber(get('max_rel'))}`,
-        { class: 'wide' });
+    `one number by at most ${formatNumber(get('max_abs'))}, relatively ${formatNumber(get('max_rel'))}`);
 }
 
 function seriesFigures(item, leaf) {

@@ -4,9 +4,11 @@
 const NONE = '–';
 const MINUS = '−';
 
+const isNone = (value) => value === null || value === undefined || Number.isNaN(value);
+
 // Formats a number with four significant digits; a dash if there is none.
 function formatNumber(value, digits = 4) {
-  if (value === null || value === undefined || Number.isNaN(value)) return NONE;
+  if (isNone(value)) return NONE;
   if (value === Infinity) return '∞';
   if (value === -Infinity) return `${MINUS}∞`;
   if (value === 0) return '0';
@@ -22,10 +24,7 @@ function formatNumber(value, digits = 4) {
   return value < 0 ? MINUS + text : text;
 }
 
-function formatCount(value) {
-  if (value === null || value === undefined) return NONE;
-  return value.toLocaleString('en-GB');
-}
+const formatCount = (value) => (isNone(value) ? NONE : value.toLocaleString('en-GB'));
 
 // Formats 1,234,567 as 1.23 M.
 function formatShort(value) {
@@ -36,7 +35,7 @@ function formatShort(value) {
 }
 
 function formatBytes(value) {
-  if (value === null || value === undefined) return NONE;
+  if (isNone(value)) return NONE;
   if (value < 1024) return `${value} B`;
   const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
   let size = value / 1024;
@@ -57,7 +56,7 @@ function formatShare(part, whole) {
 
 // Formats a ratio of any magnitude as a percentage.
 function formatRatio(value) {
-  if (value === null || value === undefined || Number.isNaN(value)) return NONE;
+  if (isNone(value)) return NONE;
   if (value === Infinity) return '∞';
   if (value === 0) return '0%';
   return `${formatNumber(100 * value, 3)}%`;
@@ -68,19 +67,13 @@ function formatShape(shape) {
   return shape.length === 0 ? 'scalar' : shape.join(' × ');
 }
 
-function countOf(count, one, many) {
-  return `${formatCount(count)} ${count === 1 ? one : many}`;
-}
+const countOf = (count, one, many) => `${formatCount(count)} ${count === 1 ? one : many}`;
 
 // Makes an element with attributes (`class`, `onclick`, others by name; null and false leave one out) and children;
 // strings become text nodes.
-function el(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
-function svgEl(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
-}
+const el = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
+const svgEl = (tag, attributes = {}, ...children) =>
+  fill(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
 
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
@@ -100,3 +93,20 @@ const byId = (id) => document.getElementById(id);
 const bdi = (text, attributes = {}) => el('bdi', attributes, text);
 
 const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
+
+// Adds to the list of a key in a map of lists.
+function addTo(lists, key, value) {
+  if (!lists.has(key)) lists.set(key, []);
+  lists.get(key).push(value);
+}
+
+// Returns the index that a key of the keyboard goes to in a list of `count` from index `at`; undefined for other keys.
+// `moves` maps arrows and pages to distances.
+function keyTarget(key, at, count, moves) {
+  if (key === 'Home') return 0;
+  if (key === 'End') return count - 1;
+  return key in moves ? clamp(at + moves[key], 0, count - 1) : undefined;
+}

@@ -51,19 +51,14 @@ class Item {
     this.aliasesOf = new Map();
     this.targetOf = new Map();
     this.aliases.node.forEach((node, i) => {
-      const target = this.aliases.target[i];
-      this.targetOf.set(node, target);
-      if (!this.aliasesOf.has(target)) this.aliasesOf.set(target, []);
-      this.aliasesOf.get(target).push(node);
+      this.targetOf.set(node, this.aliases.target[i]);
+      addTo(this.aliasesOf, this.aliases.target[i], node);
     });
     this.rowNodes = [...this.leaves.node, ...this.aliases.node].sort((a, b) => a - b);
     this.rowCount = this.rowNodes.length;
     this.rowOfNode = new Map(this.rowNodes.map((node, row) => [node, row]));
     this.tagsOf = new Map();
-    this.tags.node.forEach((node, i) => {
-      if (!this.tagsOf.has(node)) this.tagsOf.set(node, []);
-      this.tagsOf.get(node).push(this.tags.tag[i]);
-    });
+    this.tags.node.forEach((node, i) => addTo(this.tagsOf, node, this.tags.tag[i]));
   }
 
   // Computes prefix sums over leaves, so that the sum of a subtree is a difference.
@@ -93,14 +88,10 @@ class Item {
   get(leaf, column) { return this.getOn(this.now(leaf), leaf, column); }
   isTensor(leaf) { return this.get(leaf, 'kind') === 'tensor'; }
   // Returns the size in the treemap: in a comparison the larger of both sides.
-  weight(leaf) {
-    return Math.max(...this.sides.map((side) => side.bytes[leaf] || 0));
-  }
+  weight(leaf) { return Math.max(...this.sides.map((side) => side.bytes[leaf] || 0)); }
   // Norms of several leaves cover only these, because indices and counters would dominate.
   isFloating(leaf) { return this.isTensor(leaf) && /^(f|bf|c)/.test(this.get(leaf, 'dtype')); }
-  isOdd(leaf) {
-    return this.get(leaf, 'nan') > 0 || this.get(leaf, 'inf') > 0;
-  }
+  isOdd(leaf) { return this.get(leaf, 'nan') > 0 || this.get(leaf, 'inf') > 0; }
   isConstant(leaf) {
     return this.get(leaf, 'count') > 1 && !this.isOdd(leaf) && this.get(leaf, 'min') === this.get(leaf, 'max');
   }
@@ -124,39 +115,32 @@ class Item {
   }
   leavesBelow(node) { return this.leafBegin[this.end[node]] - this.leafBegin[node]; }
 
-  // Returns the keys from the root, or another ancestor, to a node. Long paths are cut in the middle.
-  keysOf(node, from = 0) {
+  // Returns the keys from the root, or another ancestor, to a node; those of `column`. Long paths are cut in the middle.
+  keysOf(node, from = 0, column = this.tree.key) {
     const keys = [];
-    for (let at = node; at > from; at = this.tree.parent[at]) keys.push(this.tree.key[at]);
+    for (let at = node; at > from; at = this.tree.parent[at]) keys.push(column[at]);
     if (keys.length > 256) keys.splice(128, keys.length - 256, '…');
     return keys.reverse();
   }
+
   // Returns the dotted path.
   pathOf(node, from = 0) { return node === 0 ? '(root)' : this.keysOf(node, from).join('.'); }
+
   // Returns the canonical path, as used by leafstore's functions and PyTorch's keys.
-  canonicalOf(node) {
-    const steps = [];
-    for (let at = node; at > 0; at = this.tree.parent[at]) steps.push(this.tree.step[at]);
-    if (steps.length > 256) steps.splice(128, steps.length - 256, '…');
-    return steps.reverse().join('');
-  }
+  canonicalOf(node) { return this.keysOf(node, 0, this.tree.step).join(''); }
+
   // Returns the end of the chain of single children that begins at `node`.
   throughChain(node) {
-    while (this.children[node] && this.children[node].length === 1 &&
-        this.leafOf[node] < 0) [node] = this.children[node];
+    while (this.children[node]?.length === 1 && this.leafOf[node] < 0) [node] = this.children[node];
     return node;
   }
 
-  groupOf(leaf) {
-    const group = this.leaves.group ? this.leaves.group[leaf] : null;
-    return group === null ? -1 : group;
-  }
-  groupName(group) { return group < 0 || this.groups[group].name === null
-      ? '(in no group)' : this.groups[group].name; }
+  groupOf(leaf) { return this.leaves.group?.[leaf] ?? -1; }
+  groupName(group) { return this.groups[group]?.name ?? '(in no group)'; }
   // Returns the fill of a group: grey for the rest, leaves in no group, and groups beyond the palette.
   groupFill(group) {
-    if (group < 0 || this.groups[group].name === null || this.groups[group].rest) return 'rest';
-    return group < 8 ? `c${group}` : 'rest';
+    const { name = null, rest = false } = this.groups[group] ?? {};
+    return name === null || rest || group >= PALETTE ? 'rest' : `c${group}`;
   }
 
   // Returns the path of every node; only the end of long ones.

@@ -8,14 +8,17 @@ const SHOWS = {
   tied: ['Tied', (item, node, leaf) => leaf < 0 || item.aliasesOf.has(node)],
   constant: ['Constant', (item, node, leaf) => leaf >= 0 && item.isTensor(leaf) && item.isConstant(leaf)],
 };
+
+const differsIn = (...whats) => (item, node, leaf) => leaf >= 0 && whats.includes(item.change.what[leaf]);
 const COMPARE_SHOWS = {
   changed: ['What differs', (item, node, leaf) => leaf >= 0 && item.change.what[leaf] !== 'same'],
-  added: ['Only after', (item, node, leaf) => leaf >= 0 && item.change.what[leaf] === 'added'],
-  removed: ['Only before', (item, node, leaf) => leaf >= 0 && item.change.what[leaf] === 'removed'],
-  form: ['Another dtype, shape or kind', (item, node, leaf) => leaf >= 0 &&
-      ['dtype', 'shape', 'kind'].includes(item.change.what[leaf])],
-  same: ['The same', (item, node, leaf) => leaf >= 0 && item.change.what[leaf] === 'same'],
+  added: ['Only after', differsIn('added')],
+  removed: ['Only before', differsIn('removed')],
+  form: ['Another dtype, shape or kind', differsIn('dtype', 'shape', 'kind')],
+  same: ['The same', differsIn('same')],
 };
+
+const optionsOf = (entries) => entries.map(([value, text]) => el('option', { value }, text));
 
 class Page {
   constructor(report) {
@@ -70,8 +73,8 @@ class Page {
     const { report } = this;
     byId('subtitle').replaceChildren(...this.subtitle().flatMap((part, i) => (i ? [' · ', part] : [part])));
     byId('item-field').hidden = report.items.length < 2;
-    byId('item').replaceChildren(...report.items.map((item, i) =>
-      el('option', { value: i }, `${item.name} (${formatBytes(item.sum(0, 'bytes'))})`)));
+    byId('item').replaceChildren(...optionsOf(report.items.map((item, i) =>
+      [i, `${item.name} (${formatBytes(item.sum(0, 'bytes'))})`])));
   }
 
   subtitle() {
@@ -91,16 +94,17 @@ class Page {
     byId('search').value = '';
     const shows = this.item.mode === 'compare' ? { all: SHOWS.all, ...COMPARE_SHOWS, ...SHOWS } : SHOWS;
     this.shows = shows;
-    byId('show').replaceChildren(...Object.entries(shows).map(([id, [name]]) => el('option', { value: id }, name)));
+    byId('show').replaceChildren(...optionsOf(Object.entries(shows).map(([id, [name]]) => [id, name])));
     this.colourings = colourings(this.item);
-    byId('colour').replaceChildren(...this.colourings.map(({ id, label }) => el('option', { value: id }, label)));
+    byId('colour').replaceChildren(...optionsOf(this.colourings.map(({ id, label }) => [id, label])));
     drawFacts(this.report, this.item);
     drawWarnings(this.report, this.item, (id) => this.show(id));
     drawSteps(this.report, this.item);
     drawAbout(this.report, this.item);
     this.table.words = [];
     this.table.accepts = () => true;
-    this.table.show(this.item, this.firstSort());
+    this.table.show(this.item, this.item.mode === 'compare' ? { id: 'relative', falling: true }
+      : { id: 'path', falling: false });
     const colouring = this.colourings[0].make();
     this.treemap.show(this.item, colouring);
     this.legend(colouring);
@@ -108,11 +112,6 @@ class Page {
     // Computed in advance, so that the first letter of a search is as fast as the others.
     const { item } = this;
     setTimeout(() => item.searchTexts(), 200);
-  }
-
-  firstSort() {
-    if (this.item.mode === 'compare') return { id: 'relative', falling: true };
-    return { id: 'path', falling: false };
   }
 
   colour(id) {
@@ -127,30 +126,31 @@ class Page {
   read(node) {
     const line = byId('readout');
     const { item } = this;
-    if (node < 0) { line.replaceChildren(el('span', { class: 'muted' }, this.hint())); return; }
+    if (node < 0) {
+      line.replaceChildren(el('span', { class: 'muted' },
+        'Point at a rectangle to read it; click to go inside. The table shows what is inside.'));
+      return;
+    }
     const end = item.throughChain(node);
     const leaf = item.leafOf[end];
-    const bytes = item.sum(end, 'bytes');
-    const parts = [formatBytes(bytes), `${formatShare(bytes, item.sum(0, 'bytes'))} of all`];
+    const sum = (name) => item.sum(end, name);
+    const parts = [formatBytes(sum('bytes')), `${formatShare(sum('bytes'), item.sum(0, 'bytes'))} of all`];
+    let odd = leaf >= 0 && item.isOdd(leaf) ? ' NaN or infinite numbers' : '';
     if (leaf >= 0) {
+      const numbers = [['L2', 'l2'], ['mean', 'mean'], ['std', 'std']];
       parts.push(`${item.get(leaf, 'dtype')} ${formatShape(item.get(leaf, 'shape'))}`,
-          `L2 ${formatNumber(item.get(leaf, 'l2'))}`,
-        `mean ${formatNumber(item.get(leaf, 'mean'))}`, `std ${formatNumber(item.get(leaf, 'std'))}`);
+        ...numbers.map(([name, id]) => `${name} ${formatNumber(item.get(leaf, id))}`));
       if (item.change) parts.push(`${WHATS[item.change.what[leaf]]}, ${formatRatio(item.relativeChange(leaf))}`);
       if (item.leaves.group) parts.push(`group ${item.groupName(item.groupOf(leaf))}`);
     } else {
       parts.push(countOf(item.leavesBelow(end), 'leaf', 'leaves'),
-          countOf(item.sum(end, 'parameters'), 'parameter', 'parameters'),
-        `L2 ${formatNumber(Math.sqrt(item.sum(end, 'squares')))}`);
-      if (item.sum(end, 'changed') > 0) parts.push(`${formatCount(item.sum(end, 'changed'))} differ`);
+        countOf(sum('parameters'), 'parameter', 'parameters'), `L2 ${formatNumber(Math.sqrt(sum('squares')))}`);
+      if (sum('changed') > 0) parts.push(`${formatCount(sum('changed'))} differ`);
+      if (sum('odd') > 0) odd = ` NaN or infinite numbers in ${countOf(sum('odd'), 'leaf', 'leaves')}`;
     }
-    const odd = leaf >= 0 && item.isOdd(leaf) ? [el('span', { class: 'warn-text' }, ' NaN or infinite numbers')]
-      : item.sum(end, 'odd') > 0 ? [el('span', { class: 'warn-text' },
-          ` NaN or infinite numbers in ${countOf(item.sum(end, 'odd'), 'leaf', 'leaves')}`)] : [];
-    line.replaceChildren(el('bdi', { class: 'path' }, item.pathOf(end)), `  ${parts.join(' · ')}`, ...odd);
+    line.replaceChildren(el('bdi', { class: 'path' }, item.pathOf(end)), `  ${parts.join(' · ')}`,
+      ...(odd ? [el('span', { class: 'warn-text' }, odd)] : []));
   }
-
-  hint() { return 'Point at a rectangle to read it; click to go inside. The table shows what is inside.'; }
 
   zoom(node) {
     this.scope = node;

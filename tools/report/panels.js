@@ -1,37 +1,46 @@
 // The panels around the treemap and the table: facts, warnings, groups, steps, and the files.
 
-function fact(name, value, small, warn = false) {
-  return el('div', {}, el('dt', {}, name), el('dd', { class: warn ? 'warn-text' : null }, value,
-      small ? el('small', {}, small) : null));
-}
+const fact = (name, value, small, warn = false) => el('div', {}, el('dt', {}, name),
+  el('dd', { class: warn ? 'warn-text' : null }, value, small ? el('small', {}, small) : null));
+const section = (title, ...children) => el('div', {}, el('h3', {}, title), ...children);
+const pair = (name, value) => [el('dt', {}, bdi(String(name))), el('dd', {}, bdi(shorten(String(value), 4000)))];
+const pairsOf = (fields, format = String) =>
+  Object.entries(fields ?? {}).map(([name, value]) => pair(name, format(value)));
+const headOf = (names, extra = -1) => el('thead', {}, el('tr', {}, names.map((name, i) =>
+  el('th', { scope: 'col', class: i === extra ? 'extra' : null }, name))));
 
 function drawFacts(report, item) {
   const bytes = item.sum(0, 'bytes');
   const now = item.totals[item.totals.length - 1];
-  const facts = [
-    fact('Parameters', formatShort(now.parameters), now.parameters >= 1e4 ? formatCount(now.parameters) : null),
-    fact('Bytes', formatBytes(now.bytes), now.stored !== now.bytes
-        ? `${formatBytes(now.stored)} stored` : dtypesText(item)),
-    fact('Leaves', formatCount(now.leaves), leavesText(item, now)),
-  ];
-  const norm = Math.sqrt(item.sum(0, 'squares'));
-  facts.push(fact('L2 norm', formatNumber(norm), 'of floating numbers'));
-  if (item.change) facts.push(...changeFacts(item));
-  if (item.series) facts.push(fact('Steps', formatCount(item.series.steps.length), stepsText(item)));
   const odd = item.sum(0, 'odd');
-  facts.push(odd > 0 ? fact('NaN or infinite', countOf(odd, 'leaf', 'leaves'), 'have such numbers', true)
-    : fact('NaN or infinite', 'none', bytes > 0 ? null : 'no numbers'));
-  byId('facts').replaceChildren(...facts);
+  byId('facts').replaceChildren(
+    fact('Parameters', formatShort(now.parameters), now.parameters >= 1e4 ? formatCount(now.parameters) : null),
+    fact('Bytes', formatBytes(now.bytes),
+      now.stored !== now.bytes ? `${formatBytes(now.stored)} stored` : dtypesText(item)),
+    fact('Leaves', formatCount(now.leaves), leavesText(item, now)),
+    fact('L2 norm', formatNumber(Math.sqrt(item.sum(0, 'squares'))), 'of floating numbers'),
+    ...(item.change ? changeFacts(item) : []),
+    ...(item.series ? [fact('Steps', formatCount(item.series.steps.length), stepsText(item))] : []),
+    odd > 0 ? fact('NaN or infinite', countOf(odd, 'leaf', 'leaves'), 'have such numbers', true)
+      : fact('NaN or infinite', 'none', bytes > 0 ? null : 'no numbers'));
+}
+
+// Returns the sums of the leaves of each dtype, the most bytes first; static leaves are one dtype.
+function dtypeSums(item) {
+  const sums = new Map();
+  for (let leaf = 0; leaf < item.leafCount; ++leaf) {
+    const dtype = item.isTensor(leaf) ? item.get(leaf, 'dtype') : 'static';
+    if (!sums.has(dtype)) sums.set(dtype, { dtype, leaves: 0, parameters: 0, bytes: 0 });
+    const sum = sums.get(dtype);
+    ++sum.leaves;
+    sum.parameters += item.get(leaf, 'parameters') ?? 0;
+    sum.bytes += item.weight(leaf);
+  }
+  return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
 }
 
 function dtypesText(item) {
-  const bytes = new Map();
-  for (let leaf = 0; leaf < item.leafCount; ++leaf) {
-    if (!item.isTensor(leaf)) continue;
-    const dtype = item.get(leaf, 'dtype');
-    bytes.set(dtype, (bytes.get(dtype) ?? 0) + item.weight(leaf));
-  }
-  const names = [...bytes.keys()].sort((a, b) => bytes.get(b) - bytes.get(a));
+  const names = dtypeSums(item).map(({ dtype }) => dtype).filter((dtype) => dtype !== 'static');
   return names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more dtypes` : '');
 }
 
@@ -42,20 +51,14 @@ function leavesText(item, totals) {
   return parts.join(', ') || 'all tensors';
 }
 
-function stepsText({ series: { steps } }) {
-  return `${formatCount(steps[0])} to ${formatCount(steps[steps.length - 1])}`;
-}
+const stepsText = ({ series: { steps } }) => `${formatCount(steps[0])} to ${formatCount(steps.at(-1))}`;
 
 function changeFacts(item) {
   const counts = new Map();
   for (const what of item.change.what) counts.set(what, (counts.get(what) ?? 0) + 1);
   const count = (...whats) => whats.reduce((sum, what) => sum + (counts.get(what) ?? 0), 0);
-  const parts = [['same', count('same'), 'the same'], ['added', count('added'), 'only after'],
-      ['removed', count('removed'), 'only before'],
-    ['form', count('dtype', 'shape', 'kind'), 'of another form']].filter(([, n]) => n > 0);
-  const differ = item.leafCount - count('same');
-  const facts = [fact('Leaves that differ', formatCount(differ),
-      parts.map(([, n, text]) => `${formatCount(n)} ${text}`).join(', '))];
+  const parts = [[count('same'), 'the same'], [count('added'), 'only after'], [count('removed'), 'only before'],
+    [count('dtype', 'shape', 'kind'), 'of another form']].filter(([n]) => n > 0);
   let [squares, before] = [0, 0];
   for (let leaf = 0; leaf < item.leafCount; ++leaf) {
     const l2 = decodeNumber(item.change.l2[leaf]);
@@ -63,19 +66,22 @@ function changeFacts(item) {
     squares += l2 * l2;
     before += item.getOn(0, leaf, 'l2') ** 2;
   }
-  facts.push(fact('Change', before > 0 ? formatRatio(Math.sqrt(squares / before)) : formatNumber(Math.sqrt(squares)),
-    `‖Δ‖ ${formatNumber(Math.sqrt(squares))}${before > 0 ? ` of ${formatNumber(Math.sqrt(before))}` : ''}`));
-  return facts;
+  return [
+    fact('Leaves that differ', formatCount(item.leafCount - count('same')),
+      parts.map(([n, text]) => `${formatCount(n)} ${text}`).join(', ')),
+    fact('Change', before > 0 ? formatRatio(Math.sqrt(squares / before)) : formatNumber(Math.sqrt(squares)),
+      `‖Δ‖ ${formatNumber(Math.sqrt(squares))}${before > 0 ? ` of ${formatNumber(Math.sqrt(before))}` : ''}`),
+  ];
 }
 
 function drawWarnings(report, item, show) {
-  const notices = [];
-  for (const skipped of report.skipped ?? []) notices.push(`Step ${formatCount(skipped.step)} is not in this report: ${skipped.why}`);
-  for (const note of report.notes ?? []) notices.push(note);
-  if (item.took_root !== null && item.took_root !== undefined) {
-    notices.push(`The filter of group ${item.took_root} matched the root, and so took every leaf.`);
-  }
-  for (const line of item.change?.structure ?? []) notices.push(`Structure: ${line}`);
+  const notices = [
+    ...(report.skipped ?? []).map(({ step, why }) => `Step ${formatCount(step)} is not in this report: ${why}`),
+    ...(report.notes ?? []),
+    ...(isNone(item.took_root) ? []
+      : [`The filter of group ${item.took_root} matched the root, and so took every leaf.`]),
+    ...(item.change?.structure ?? []).map((line) => `Structure: ${line}`),
+  ];
   const parts = [];
   const odd = item.sum(0, 'odd');
   if (odd > 0) {
@@ -106,9 +112,8 @@ function drawGroups(item, picked, pick) {
     part.style.flexGrow = String(whole > 0 ? group.bytes / whole : 0);
     return group.bytes > 0 ? part : null;
   }));
-  const heads = [item.groups_saved ? 'Group, as saved' : 'Group, by filter', 'Leaves', 'Bytes', 'Share'];
   const table = el('table', { class: 'plain groups' },
-    el('thead', {}, el('tr', {}, heads.map((name) => el('th', { scope: 'col' }, name)))),
+    headOf([item.groups_saved ? 'Group, as saved' : 'Group, by filter', 'Leaves', 'Bytes', 'Share']),
     item.groups.map((group, i) => groupRows(item, group, i, whole, picked, pick)));
   body.replaceChildren(stack, table, dtypeTable(item) ?? '');
 }
@@ -117,39 +122,27 @@ function drawGroups(item, picked, pick) {
 function groupRows(item, group, i, whole, picked, pick) {
   const name = item.groupName(i);
   const odd = group.nan + group.inf;
-  const stat = (label, value) => `${label} ${formatNumber(decodeNumber(value), 3)}`;
-  const stats = group.tensors > 0 ? [`${formatShort(group.parameters)} numbers`, stat('L2', group.l2),
-      stat('mean', group.mean),
-    stat('std', group.std)].flatMap((text, at) => [at ? ' · ' : '', el('span', {}, text)]) : 'no tensors';
-  return el('tbody', {}, el('tr', {},
-    el('td', {}, el('button', { class: 'group-button', type: 'button', 'aria-pressed': String(picked === i),
-        title: `Only the leaves of ${name}`,
-      onclick: () => pick(picked === i ? null : i) }, swatch(item.groupFill(i)), bdi(name, { class: 'name' }))),
-    [formatCount(group.leaves), formatBytes(group.bytes),
-        formatShare(group.bytes, whole)].map((text) => el('td', {}, text))),
-  el('tr', { class: 'second' }, el('td', { colspan: 4 }, stats,
-    odd > 0 ? [' · ', el('span', { class: 'warn-text' }, `${formatCount(odd)} NaN or infinite`)] : null)));
+  const stat = (name) => `${name} ${formatNumber(decodeNumber(group[name.toLowerCase()]), 3)}`;
+  const stats = group.tensors > 0
+    ? [`${formatShort(group.parameters)} numbers`, ...['L2', 'mean', 'std'].map(stat)]
+      .flatMap((text, at) => [at ? ' · ' : '', el('span', {}, text)]) : 'no tensors';
+  const button = el('button', { class: 'group-button', type: 'button', 'aria-pressed': String(picked === i),
+    title: `Only the leaves of ${name}`, onclick: () => pick(picked === i ? null : i) },
+  swatch(item.groupFill(i)), bdi(name, { class: 'name' }));
+  const cells = [button, formatCount(group.leaves), formatBytes(group.bytes), formatShare(group.bytes, whole)];
+  return el('tbody', {}, el('tr', {}, cells.map((cell) => el('td', {}, cell))),
+    el('tr', { class: 'second' }, el('td', { colspan: 4 }, stats,
+      odd > 0 ? [' · ', el('span', { class: 'warn-text' }, `${formatCount(odd)} NaN or infinite`)] : null)));
 }
 
 function dtypeTable(item) {
-  const sums = new Map();
-  for (let leaf = 0; leaf < item.leafCount; ++leaf) {
-    const dtype = item.isTensor(leaf) ? item.get(leaf, 'dtype') : 'static';
-    if (!sums.has(dtype)) sums.set(dtype, { leaves: 0, parameters: 0, bytes: 0 });
-    const sum = sums.get(dtype);
-    ++sum.leaves;
-    sum.parameters += item.get(leaf, 'parameters') ?? 0;
-    sum.bytes += item.weight(leaf);
-  }
-  const rows = [...sums].sort(([, a], [, b]) => b.bytes - a.bytes);
-  if (rows.length === 0) return null;
-  return el('table', { class: 'plain' },
-    el('thead', {}, el('tr', {}, ['By dtype', 'Leaves', 'Parameters', 'Bytes',
-        'Share'].map((name, i) => el('th', { scope: 'col', class: i === 2 ? 'extra' : null }, name)))),
-    el('tbody', {}, rows.map(([dtype, sum]) => el('tr', {},
-        [dtype, formatCount(sum.leaves), formatShort(sum.parameters),
-      formatBytes(sum.bytes), formatShare(sum.bytes, item.sum(0, 'bytes'))].map((text, i) =>
-          el('td', { class: i === 2 ? 'extra' : null }, text))))));
+  const sums = dtypeSums(item);
+  if (sums.length === 0) return null;
+  const cellsOf = ({ dtype, leaves, parameters, bytes }) => [dtype, formatCount(leaves), formatShort(parameters),
+    formatBytes(bytes), formatShare(bytes, item.sum(0, 'bytes'))];
+  return el('table', { class: 'plain' }, headOf(['By dtype', 'Leaves', 'Parameters', 'Bytes', 'Share'], 2),
+    el('tbody', {}, sums.map((sum) => el('tr', {}, cellsOf(sum).map((text, i) =>
+      el('td', { class: i === 2 ? 'extra' : null }, text))))));
 }
 
 // Returns the common norm of some leaves at each step; null where none of them exists.
@@ -187,13 +180,14 @@ function linesOf(item) {
       leaves: others.flatMap((line) => line.leaves) }];
 }
 
+// Names of the views, the column of `series`, and the change of its values.
 const STEP_VIEWS = {
-  l2: ['L2 norm', (values) => values, (value) => formatNumber(value)],
-  relative: ['L2 relative to the first step', (values) => {
+  l2: ['L2 norm', 'l2', (values) => values],
+  relative: ['L2 relative to the first step', 'l2', (values) => {
     const first = values.find((value) => value > 0);
     return values.map((value) => (value === null || !first ? null : value / first));
-  }, (value) => formatNumber(value)],
-  change: ['Norm of the change since the step before', (values) => values, (value) => formatNumber(value)],
+  }],
+  change: ['Norm of the change since the step before', 'change', (values) => values],
 };
 
 function drawSteps(report, item) {
@@ -203,18 +197,14 @@ function drawSteps(report, item) {
   select.replaceChildren(...Object.entries(STEP_VIEWS).map(([id, [name]]) => el('option', { value: id }, name)));
   const lines = linesOf(item);
   const draw = () => {
-    const [name, change, format] = STEP_VIEWS[select.value];
-    const column = select.value === 'change' ? 'change' : 'l2';
-    const { steps } = item.series;
-    const charts = [];
+    const [name, column, change] = STEP_VIEWS[select.value];
+    const format = (value) => formatNumber(value);
+    const chart = (title, steps, some) => lineChart({ title, steps, lines: some, format });
+    const charts = Object.entries(report.metrics ?? {}).map(([metric, values]) =>
+      chart(metric, report.steps, [{ name: metric, fill: 'accent', values: values.map(decodeNumber) }]));
     if (lines.length) {
-      charts.push(lineChart({ title: `${name}, by ${item.leaves.group ? 'group' : 'first key'}`, steps, format,
-        lines: lines.map((line) => ({ ...line, label: true,
-            values: change(seriesOf(item, line.leaves, column)) })) }));
-    }
-    for (const [metric, values] of Object.entries(report.metrics ?? {})) {
-      charts.push(lineChart({ title: metric, steps: report.steps, format,
-          lines: [{ name: metric, fill: 'accent', values: values.map(decodeNumber) }] }));
+      charts.unshift(chart(`${name}, by ${item.leaves.group ? 'group' : 'first key'}`, item.series.steps,
+        lines.map((line) => ({ ...line, label: true, values: change(seriesOf(item, line.leaves, column)) }))));
     }
     byId('steps-charts').replaceChildren(...charts);
   };
@@ -223,34 +213,29 @@ function drawSteps(report, item) {
 }
 
 function drawAbout(report, item) {
-  const parts = report.files.map((file, i) => el('div', {},
-    el('h3', {}, report.files.length === 1 ? 'File' : report.mode === 'compare'
-        ? ['Before', 'After'][i] : `Step ${file.step}`),
-    el('dl', { class: 'pairs' }, pair('Name', file.name), pair('Size', formatBytes(file.bytes)),
-        pair('Format', file.format),
-      pair('Checksums', !file.has_checksums ? 'the format has none' : report.verified
-          ? 'checked for every tensor shown' : 'not checked'),
-      Object.entries(file.metrics ?? {}).map(([name, value]) => pair(name, formatNumber(decodeNumber(value), 6))),
-      Object.entries(file.metadata ?? {}).map(([name, value]) => pair(name, value)),
-      file.bases?.length ? pair('Earlier files it needs', file.bases.join(', ')) : null)));
+  const titleOf = (file, i) => (report.files.length === 1 ? 'File'
+    : report.mode === 'compare' ? ['Before', 'After'][i] : `Step ${file.step}`);
+  const parts = report.files.map((file, i) => section(titleOf(file, i), el('dl', { class: 'pairs' },
+    pair('Name', file.name), pair('Size', formatBytes(file.bytes)), pair('Format', file.format),
+    pair('Checksums', !file.has_checksums ? 'the format has none' : report.verified
+      ? 'checked for every tensor shown' : 'not checked'),
+    pairsOf(file.metrics, (value) => formatNumber(decodeNumber(value), 6)), pairsOf(file.metadata),
+    file.bases?.length ? pair('Earlier files it needs', file.bases.join(', ')) : null)));
   const owners = [...item.aliasesOf].sort(([a], [b]) => a - b);
   if (owners.length) {
-    parts.push(el('div', {}, el('h3', {}, 'Tied parameters'),
-        el('div', { class: 'limited', tabindex: '0', role: 'region', 'aria-label': 'Tied parameters' },
-      el('table', { class: 'plain text' }, el('thead', {},
-          el('tr', {}, ['Leaf', 'Also known as'].map((name) => el('th', { scope: 'col' }, name)))),
-        el('tbody', {}, owners.map(([owner, aliases]) => el('tr', {}, el('td', {}, pathText(item.pathOf(owner))),
-          el('td', {}, aliases.map((alias) => el('div', {}, pathText(item.pathOf(alias))))))))))));
+    const rows = owners.map(([owner, aliases]) => el('tr', {}, el('td', {}, pathText(item.pathOf(owner))),
+      el('td', {}, aliases.map((alias) => el('div', {}, pathText(item.pathOf(alias)))))));
+    parts.push(section('Tied parameters',
+      el('div', { class: 'limited', tabindex: '0', role: 'region', 'aria-label': 'Tied parameters' },
+        el('table', { class: 'plain text' }, headOf(['Leaf', 'Also known as']), el('tbody', {}, rows)))));
   }
-  const metadata = Object.entries(item.metadata ?? {});
-  if (metadata.length) parts.push(el('div', {}, el('h3', {}, 'Metadata of the item'),
-      el('dl', { class: 'pairs' }, metadata.map(([name, value]) => pair(name, value)))));
-  parts.push(el('div', {}, el('h3', {}, 'How to read it'), el('p', { class: 'muted' },
-    'Bytes are those of tensors in memory; a tied leaf counts once, under its owner. Statistics are of the finite numbers; NaN and infinite ones are counted apart. ' +
-    'L2 is the root of the sum of squares, RMS the root of their mean. ' +
+  if (Object.keys(item.metadata ?? {}).length) {
+    parts.push(section('Metadata of the item', el('dl', { class: 'pairs' }, pairsOf(item.metadata))));
+  }
+  parts.push(section('How to read it', el('p', { class: 'muted' },
+    'Bytes are those of tensors in memory; a tied leaf counts once, under its owner. Statistics are of the finite ' +
+    'numbers; NaN and infinite ones are counted apart. L2 is the root of the sum of squares, RMS the root of their mean. ' +
     (report.mode === 'compare' ? 'Δ is after minus before, number by number. ' : '') +
     'This page is one file and asks no network for anything.')));
   byId('more-body').replaceChildren(...parts);
 }
-
-const pair = (name, value) => [el('dt', {}, bdi(String(name))), el('dd', {}, bdi(shorten(String(value), 4000)))];

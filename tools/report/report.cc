@@ -1,28 +1,17 @@
-#include <cstdint>
-#include <cstdio>
+// The subcommand `report`: builds the data from its sources, and writes the page.
+#include <algorithm>
 #include <filesystem>
-#include <memory>
-#include <optional>
-#include <string>
 #include <system_error>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "absl/types/span.h"
 
-#include "leafstore/core/status_macros.h"
+#include "leafstore/io/file_system.h"
 #include "leafstore/io/internal/atomic_file.h"
 #include "leafstore/tools/commands/commands.h"
-#include "leafstore/tools/commands/input.h"
-#include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/files/output_files.h"
-#include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/output.h"
-#include "leafstore/tools/present/text.h"
-#include "leafstore/tools/report/report_build.h"
+#include "leafstore/tools/report/report_data.h"
+#include "leafstore/tools/report/report_item.h"
 #include "leafstore/tools/report/report_page.h"
-#include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
 namespace {
@@ -51,6 +40,193 @@ docs/report.md describes the page and the JSON.
 
 Exit codes: 0 success; 1 a file cannot be read, or the page cannot be written; 2 usage.)";
 
+// Returns "model.leaf" or "run, step 100".
+std::string NameOf(const Source& source) {
+  if (!source.step) return FileNameOf(source.file);
+  const std::string directory = FileNameOf(DirectoryOf(source.file));
+  return absl::StrCat(directory == "." ? "" : absl::StrCat(directory, ", "), "step ", *source.step);
+}
+
+// Returns the names of the items to show: the requested ones, or all of the last source, then those
+// that only an earlier source has. error: a UsageError with suggestions.
+absl::StatusOr<std::vector<std::string>> ItemNames(const std::vector<const Source*>& sources,
+                                                   const ReportRequest& request) {
+  std::vector<std::string> names;
+  for (const std::string& name : request.items) {
+    const bool found = std::any_of(sources.begin(), sources.end(), [&name](const Source* source) {
+      return source->FindItem(name) != nullptr;
+    });
+    if (!found) return sources.back()->item(name).status();
+    names.push_back(name);
+  }
+  if (!request.items.empty()) return names;
+  for (auto source = sources.rbegin(); source != sources.rend(); ++source) {
+    for (const auto& item : (*source)->items) {
+      if (std::find(names.begin(), names.end(), item->name()) == names.end()) {
+        names.push_back(item->name());
+      }
+    }
+  }
+  return names;
+}
+
+// Lists the leaves of the items.
+absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source*>& sources,
+                                                  const ReportRequest& request) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, ItemNames(sources, request));
+  std::vector<ReportItem> items;
+  SourceItems chosen;
+  for (const std::string& name : names) {
+    SourceItems sides;
+    for (const Source* source : sources) {
+      sides.push_back(source->FindItem(name));
+      if (sides.back() != nullptr) chosen.push_back(sides.back());
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(ReportItem item, ReportItem::Create(request, std::move(sides)));
+    items.push_back(std::move(item));
+  }
+  LEAFSTORE_RETURN_IF_ERROR(CheckMatch(chosen, request.match));
+  LEAFSTORE_RETURN_IF_ERROR(CheckGroups(chosen, request.groups));
+  return items;
+}
+
+// The steps of a directory, read one by one: besides the newest at most two are open.
+class StepsReader {
+ public:
+  // The arguments must outlive this.
+  StepsReader(const ReportRequest& request, std::vector<ReportItem>* items, Progress* progress)
+      : request_(request), items_(*items), progress_(*progress), before_(items->size()) {}
+
+  // Adds the step to all items, or lists it as skipped. error: one that does not concern a single
+  // step (no memory, too many open files).
+  absl::Status Add(int64_t step, const std::string& file) {
+    absl::Status added = AddIntact(step, file);
+    const bool is_of_one_step = absl::IsDataLoss(added) || absl::IsNotFound(added) ||
+                                absl::IsUnimplemented(added) || absl::IsInvalidArgument(added) ||
+                                absl::IsPermissionDenied(added);
+    if (!is_of_one_step) return added;
+    skipped_.push_back({{"step", step}, {"why", PageText(added.message())}});
+    return absl::OkStatus();
+  }
+
+  const std::vector<int64_t>& steps() const { return steps_; }
+  // Adds the fields for steps.
+  void AddFields(Json* json) const {
+    (*json)["steps"] = steps_;
+    (*json)["metrics"] = MetricsByStep(metrics_);
+    (*json)["skipped"] = skipped_;
+  }
+
+ private:
+  absl::Status AddIntact(int64_t step, const std::string& file) {
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        SourcePtr source,
+        OpenSource({.name = file, .io = {.threads = request_.threads}, .verify = request_.verify}));
+    std::vector<ReportItem::Step> now;
+    for (size_t i = 0; i < items_.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(
+          now.emplace_back(),
+          items_[i].ReadStep(source->FindItem(items_[i].name()), before_[i], &progress_));
+    }
+    for (size_t i = 0; i < items_.size(); ++i) items_[i].AddStep(now[i]);
+    steps_.push_back(step);
+    metrics_.push_back(source->metrics);
+    before_ = std::move(now);
+    open_ = std::move(source);  // closes the previous one
+    return absl::OkStatus();
+  }
+
+  const ReportRequest& request_;
+  std::vector<ReportItem>& items_;
+  Progress& progress_;
+  std::vector<int64_t> steps_;
+  std::vector<Metrics> metrics_;
+  Json skipped_ = Json::array();
+  // The last step that was added: its items, and their source.
+  std::vector<ReportItem::Step> before_;
+  SourcePtr open_;
+};
+
+// Builds the data of one file, of two, or (if `steps` is not empty) of a directory, whose last step
+// is `sources[0]`. Items of two files are paired by name. error: those of reading, with the name of
+// the file; a UsageError: no such item, or no matching leaf. O(bytes) of the leaves shown.
+absl::StatusOr<Json> BuildReport(const std::vector<const Source*>& sources,
+                                 const std::map<int64_t, std::string>& steps,
+                                 const ReportRequest& request, Json json) {
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ReportItem> items, ListItems(sources, request));
+  json["files"] = Json::array();
+  for (const Source* source : sources) json["files"].push_back(PageJson(*source));
+  int64_t bytes = 0;
+  for (const ReportItem& item : items) bytes += item.bytes_to_read();
+  Progress progress("reading", bytes * (static_cast<int64_t>(steps.size()) + 1));
+  for (ReportItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.Read(&progress));
+  StepsReader series(request, &items, &progress);
+  for (const auto& [step, file] : steps) LEAFSTORE_RETURN_IF_ERROR(series.Add(step, file));
+  if (!steps.empty()) series.AddFields(&json);
+  json["items"] = Json::array();
+  for (const ReportItem& item : items) {
+    json["items"].push_back(item.ToJson(steps.empty() ? nullptr : &series.steps()));
+  }
+  return json;
+}
+
+// Returns at most `most` (at least 2) steps, evenly spread, including the first and the last.
+std::map<int64_t, std::string> ThinSteps(const std::map<int64_t, std::string>& steps, size_t most) {
+  if (steps.size() <= most) return steps;
+  const std::vector<std::pair<int64_t, std::string>> all(steps.begin(), steps.end());
+  std::map<int64_t, std::string> kept;
+  for (size_t i = 0; i < most; ++i) kept.insert(all[i * (all.size() - 1) / (most - 1)]);
+  return kept;
+}
+
+// Opens the sources and builds the data, including notes about omissions, which the page shows.
+absl::StatusOr<Json> BuildData(const ReportOptions& options) {
+  ReportRequest request;
+  request.items = options.input.items;
+  LEAFSTORE_ASSIGN_OR_RETURN(request.match, ParseMatch(options.input.match));
+  LEAFSTORE_ASSIGN_OR_RETURN(request.groups, ParseGroups(options.input.groups));
+  request.verify = !options.input.no_verify;
+  request.threads = options.input.threads;
+
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.input));
+  std::vector<const Source*> sources = {source.get()};
+  SourcePtr after;
+  std::map<int64_t, std::string> steps;
+  std::error_code ignored;
+  Json notes = Json::array();
+  std::string mode = "model";
+  std::string title = NameOf(*source);
+  if (!options.second.empty()) {
+    InputOptions second = options.input;
+    second.name = options.second;
+    LEAFSTORE_ASSIGN_OR_RETURN(after, Open(second));
+    sources.push_back(after.get());
+    mode = "compare";
+    title = absl::StrCat(title, " and ", NameOf(*after));
+  } else if (options.input.step.empty() &&  // DIRECTORY@STEP names a single checkpoint
+             std::filesystem::is_directory(options.input.name, ignored)) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto all, StepsOfDirectory(options.input.name));
+    steps = ThinSteps(all, options.steps);
+    if (steps.size() < all.size()) {
+      notes.push_back(absl::StrCat("The directory has ", all.size(), " steps, of which ",
+                                   steps.size(), ", evenly spread, are shown (--steps)."));
+    }
+    if (!steps.empty()) {
+      mode = "steps";
+      title = FileNameOf(DirectoryOf(source->file));
+    }
+  }
+  const bool verified =
+      request.verify && std::all_of(sources.begin(), sources.end(),
+                                    [](const Source* one) { return one->has_checksums(); });
+  return BuildReport(sources, steps, request,
+                     {{"schema", kReportSchema},
+                      {"mode", mode},
+                      {"title", PageText(options.title.empty() ? title : options.title)},
+                      {"verified", verified},
+                      {"notes", notes}});
+}
+
 // Returns the default file of the page, in this directory.
 std::string DefaultOutput(const ReportOptions& options) {
   const auto base = [](absl::string_view name) {
@@ -64,58 +240,6 @@ std::string DefaultOutput(const ReportOptions& options) {
   return absl::StrCat(base(options.input.name), "-", base(options.second), ".html");
 }
 
-// Returns "model.leaf" or "run, step 100".
-std::string NameOf(const ReportFile& file) {
-  if (!file.step) return FileNameOf(file.name);
-  const std::string directory = FileNameOf(DirectoryOf(file.name));
-  return absl::StrCat(directory == "." ? "" : absl::StrCat(directory, ", "), "step ", *file.step);
-}
-
-std::string TitleOf(const ReportOptions& options, const ReportData& data) {
-  if (!options.title.empty()) return options.title;
-  if (data.mode == ReportMode::kSteps) return FileNameOf(DirectoryOf(data.files[0].name));
-  if (data.mode == ReportMode::kModel) return NameOf(data.files[0]);
-  return absl::StrCat(NameOf(data.files[0]), " and ", NameOf(data.files[1]));
-}
-
-absl::StatusOr<ReportRequest> ParseRequest(const ReportOptions& options) {
-  ReportRequest request;
-  request.items = options.input.items;
-  LEAFSTORE_ASSIGN_OR_RETURN(request.match, ParseMatch(options.input.match));
-  LEAFSTORE_ASSIGN_OR_RETURN(request.groups, GroupFilters::Parse(options.input.groups));
-  request.verify = !options.input.no_verify;
-  request.threads = options.input.threads;
-  return request;
-}
-
-// Builds the data, including notes about omissions, which the page shows.
-absl::StatusOr<ReportData> BuildData(const ReportOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ReportRequest request, ParseRequest(options));
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr source, Open(options.input));
-  if (!options.second.empty()) {
-    InputOptions second = options.input;
-    second.name = options.second;
-    LEAFSTORE_ASSIGN_OR_RETURN(const SourcePtr after, Open(second));
-    return ReportOfChange(*source, *after, request);
-  }
-  // DIRECTORY@STEP names a single checkpoint.
-  std::error_code ignored;
-  if (options.input.step.empty() && std::filesystem::is_directory(options.input.name, ignored)) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::optional<std::vector<StepOfDirectory>> steps,
-                               StepsOfDirectory(options.input.name));
-    if (steps) {
-      const std::vector<StepOfDirectory> shown = ThinSteps(*steps, options.steps);
-      absl::StatusOr<ReportData> data = ReportOfSteps(*source, shown, request);
-      if (data.ok() && shown.size() < steps->size()) {
-        data->notes.push_back(absl::StrCat("The directory has ", steps->size(), " steps, of which ",
-                                           shown.size(), ", evenly spread, are shown (--steps)."));
-      }
-      return data;
-    }
-  }
-  return ReportOfModel(*source, request);
-}
-
 // Writes the complete text, or nothing.
 absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFiles* files) {
   LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
@@ -127,12 +251,6 @@ absl::Status WriteFile(const std::string& path, absl::string_view text, OutputFi
   return files->Commit();
 }
 
-absl::Status Print(absl::string_view text) {
-  Output out(stdout, ColorMode::kNever);
-  out.Write(text);
-  return out.Finish();
-}
-
 absl::Status RunReport(const ReportOptions& options) {
   if (!options.second.empty() && !options.input.step.empty()) {
     return UsageError("--step: expected one file, found two; name a step as DIRECTORY@STEP");
@@ -141,13 +259,13 @@ absl::Status RunReport(const ReportOptions& options) {
   if (path.empty()) path = options.input.form.json ? "-" : DefaultOutput(options);
   OutputFiles files(options.force);
   if (path != "-") LEAFSTORE_RETURN_IF_ERROR(files.CheckFree(path));
-  LEAFSTORE_ASSIGN_OR_RETURN(ReportData data, BuildData(options));
-  data.title = TitleOf(options, data);
-  std::string text = ReportJson(data);
+
+  LEAFSTORE_ASSIGN_OR_RETURN(const Json data, BuildData(options));
+  std::string text = JsonText(data);
   if (options.input.form.json) {
     text += '\n';
   } else {
-    text = ReportPage(data.title, text);
+    text = ReportPage(data["title"].get<std::string>(), text);
   }
   if (path == "-") return Print(text);
   LEAFSTORE_RETURN_IF_ERROR(FileError(path, WriteFile(path, text, &files)));
@@ -158,31 +276,25 @@ absl::Status RunReport(const ReportOptions& options) {
 }  // namespace
 
 void AddReportCommand(CLI::App* program, CommandRun* run) {
-  auto options = std::make_shared<ReportOptions>();
-  CLI::App* command = program->add_subcommand(
-      "report", "Writes an HTML page: what a model has, what changed, how a run went.");
-  command->footer(HelpText(kHelpFile | kHelpGlob | kHelpFilter, kReportHelp));
+  const auto [command, options] =
+      AddCommand(program, run, "report",
+                 "Writes an HTML page: what a model has, what changed, how a run went.",
+                 kHelpFile | kHelpGlob | kHelpFilter, kReportHelp, RunReport);
   AddFile(command, "FILE", &options->input.name);
   AddInput(command, {kStep}, &options->input);
   command->add_option("SECOND", options->second, "another file, to compare with the first")
       ->type_name("");
-  command
-      ->add_option(
-          "-o,--output", options->out,
-          "the page; - is standard output. Default: FILE's name and .html, in this directory")
-      ->type_name("FILE");
+  AddValue(command, "-o,--output", &options->out, "FILE",
+           "the page; - is standard output. Default: FILE's name and .html, in this directory");
   AddInput(command, {kItem, kMatch, kGroup}, &options->input);
-  command->add_option("--title", options->title, "the title of the page")->type_name("TEXT");
-  command
-      ->add_option("--steps", options->steps,
-                   "show at most N steps of a directory, evenly spread (default: 40)")
-      ->type_name("N")
+  AddValue(command, "--title", &options->title, "TEXT", "the title of the page");
+  AddValue(command, "--steps", &options->steps, "N",
+           "show at most N steps of a directory, evenly spread (default: 40)")
       ->check(WholeNumber(2, 10000));
   AddInput(command, {kReading}, &options->input);
   command->add_flag("--force", options->force, "replace an existing file");
   command->add_flag("--json", options->input.form.json,
                     "write only the data, to standard output unless -o is given");
-  command->callback([=] { run->function = [options] { return RunReport(*options); }; });
 }
 
 }  // namespace leafstore::tools

@@ -1,17 +1,20 @@
-// ReportItemBuilder: builds one item of a report from one file or two.
+// ReportItem: an item of a report, of one file or of two.
 //
-//   ReportItemBuilder builder(request, {{before, "a.leaf"}, {after, "b.leaf"}});
-//   LEAFSTORE_RETURN_IF_ERROR(builder.List());                // reads no tensor
-//   LEAFSTORE_RETURN_IF_ERROR(builder.Read(&reader));         // reads the tensors
-//   ReportItem item = std::move(builder).Take();
+//   ReportItem item = ReportItem::Create(request, {before, after}).value();   // reads no tensor
+//   LEAFSTORE_RETURN_IF_ERROR(item.Read(&progress));                          // reads the tensors
+//   Json json = item.ToJson();
 //
-// Errors: those of reading, with the file in front.
-// Threads: one at a time.
+// Leaves are paired by path. A leaf that is tied on one side only is reported as a leaf.
+//
+// Errors: those of reading, with the file in front. Threads: one at a time.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,66 +22,101 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "leafstore/tools/report/report_build.h"
-#include "leafstore/tools/report/report_data.h"
+#include "leafstore/select/grouping.h"
+#include "leafstore/select/internal/glob.h"
+#include "leafstore/tools/present/json.h"
+#include "leafstore/tools/present/output.h"
 #include "leafstore/tools/report/report_numbers.h"
+#include "leafstore/tools/report/report_tree.h"
+#include "leafstore/tools/source/for_each_leaf.h"
 #include "leafstore/tools/source/item_rows.h"
-#include "leafstore/tools/source/source.h"
+#include "leafstore/tools/source/item_summary.h"
 
 namespace leafstore::tools {
 
-class ReportItemBuilder {
- public:
-  // `sides`: one, or before and after, one of which may have no item. The arguments must outlive
-  // this.
-  ReportItemBuilder(const ReportRequest& request, std::vector<FileItem> sides)
-      : request_(request), sides_(std::move(sides)) {}
+struct ReportRequest {
+  std::vector<std::string> items;            // empty: all
+  std::vector<internal::GlobPattern> match;  // empty: all leaves
+  std::vector<NamedFilter> groups;           // empty: the saved groups
+  bool verify = true;
+  int threads = 0;
+};
 
-  absl::Status List();
-  const std::string& name() const { return item_.name; }
-  // Returns the count of bytes that Read reads, at most 1 TiB. Must be called after List.
+class ReportItem {
+ public:
+  // Lists the leaves of an item, or of one before and after; of these one may be null. The arguments
+  // must outlive this.
+  static absl::StatusOr<ReportItem> Create(const ReportRequest& request,
+                                           std::vector<const SourceItem*> sides);
+
+  const std::string& name() const { return main().name(); }
+  // Returns the count of bytes that Read reads, at most 1 TiB.
   int64_t bytes_to_read() const;
-  absl::Status Read(NumberReader* reader);
-  // Returns the count of leaves shown, including aliases. Must be called after List.
-  size_t size() const { return item_.leaf_nodes.size() + item_.aliases.size(); }
-  // Must be called after List, and before steps are added.
-  void BeginSeries();
-  // Returns the norms at a step; `before` is the step that was added last, or empty.
-  using StepItem = NumberReader::StepItem;
-  absl::StatusOr<StepItem> ReadStep(FileItem step, const StepItem& before,
-                                    NumberReader* reader) const;
-  // Adds the result of ReadStep. A step must be added to all items or to none.
-  void AddStep(const StepItem& step);
-  ReportItem Take() && { return std::move(item_); }
+  // Computes the statistics.
+  absl::Status Read(Progress* progress);
+
+  // The leaves at a step, in the order of this, and their points.
+  struct Step {
+    ItemPlaces leaves;
+    std::vector<std::optional<SeriesPoint>> points;
+  };
+  // Returns the points at a step, whose item may be null; `before` is the step that was added last,
+  // or empty. It is read again, because it may not fit into memory.
+  absl::StatusOr<Step> ReadStep(const SourceItem* item, const Step& before,
+                                Progress* progress) const;
+  // Adds the result of ReadStep to the series. A step must be added to all items or to none.
+  void AddStep(const Step& step);
+
+  // Returns the entry of `items` (report_data.h); `steps` are those that were added, null without a
+  // series.
+  Json ToJson(const std::vector<int64_t>* steps = nullptr) const;
 
  private:
-  static constexpr uint32_t kNoLeaf = 0xffffffff;
+  struct Entry {
+    explicit Entry(ReportTree::Node at) : node(at) {}
+
+    ReportTree::Node node;
+    std::array<uint32_t, 2> places = {kNoPlace, kNoPlace};  // on each side
+    std::optional<uint32_t> group;
+    std::array<TensorStats, 2> stats;
+    LeafChange change;
+    std::vector<std::optional<SeriesPoint>> points;
+  };
+
+  ReportItem(const ReportRequest& request, std::vector<const SourceItem*> sides)
+      : request_(request), sides_(std::move(sides)), totals_(sides_.size()) {}
 
   // Returns the side with the names, groups and metadata.
-  const FileItem& main_side() const {
-    return sides_.back().item != nullptr ? sides_.back() : sides_.front();
-  }
-  const SourceItem& main() const { return *main_side().item; }
+  size_t main_side() const { return sides_.back() != nullptr ? sides_.size() - 1 : 0; }
+  const SourceItem& main() const { return *sides_[main_side()]; }
 
-  absl::Status ListSide(size_t side);
+  void ListSide(size_t side);
   ReportTree::Node NodeOf(const ItemRows& rows, NodeId node, std::vector<ReportTree::Node>* nodes);
   void AddLeaf(size_t side, ReportTree::Node node, uint32_t place);
   void DropAliasesOfLeaves();
-  absl::Status Group();
-  void GroupSide(const SourceItem& item, size_t side, const ItemGroups& groups);
-  void SumGroups();
   void CompareStructures();
-  absl::Status ReadOne(size_t side, NumberReader* reader);
-  absl::Status ReadPairs(NumberReader* reader);
-  std::optional<ReportLeaf> Describe(size_t side, size_t leaf) const;
-  std::vector<uint32_t> PlacesAt(const SourceItem& item) const;
+  absl::Status Group();
+  void SumGroups();
+
+  Json TreeJson() const;
+  Json GroupsJson() const;
+  Json SideJson(size_t side) const;
+  Json ChangeJson() const;
+  Json SeriesJson(const std::vector<int64_t>& steps) const;
 
   const ReportRequest& request_;
-  std::vector<FileItem> sides_;
-  ReportItem item_;
-  absl::flat_hash_map<ReportTree::Node, uint32_t> leaf_of_node_;
-  // Per side, per leaf: its place in the item, or kNoPlace.
-  std::vector<std::vector<uint32_t>> places_;
+  std::vector<const SourceItem*> sides_;
+  std::vector<std::optional<Totals>> totals_;
+  ReportTree tree_;
+  std::vector<ReportTree::Node> order_;  // the nodes in preorder
+  std::vector<uint32_t> number_;         // by node, its index there
+  std::vector<Entry> leaves_;            // in preorder
+  absl::flat_hash_map<ReportTree::Node, size_t> leaf_of_node_;
+  std::vector<std::pair<ReportTree::Node, ReportTree::Node>> aliases_;
+  std::vector<std::pair<ReportTree::Node, std::string>> tags_;
+  std::optional<Grouping> grouping_;
+  std::vector<GroupSummary> groups_;
+  std::vector<std::string> structure_;
 };
 
 }  // namespace leafstore::tools

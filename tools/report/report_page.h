@@ -2,14 +2,12 @@
 //
 //   std::string page = ReportPage(data.title, ReportJson(data));
 //
-// Its markup, style and scripts are files beside this one, which the build embeds into the program
-// (cmake/LeafstoreEmbed.cmake). Text from a checkpoint is in the page only as the title, escaped as
-// HTML, and in the data, a block of JSON without characters of markup (`<`, `>`, `&` are escaped).
-// The scripts of the page insert it as text nodes.
+// The build embeds its markup, style and scripts into the program (cmake/LeafstoreEmbed.cmake). Text
+// from a checkpoint is in the page only as the title, escaped as HTML, and in the data, a block of
+// JSON without characters of markup. The scripts of the page insert it as text nodes.
 //
 // The content security policy of the page runs only its own script and style, which a checksum over
-// title and data identifies: text from a file cannot contain it, because the checksum covers that
-// text. Equal data produce equal pages.
+// title and data identifies: text from a file cannot contain it. Equal data produce equal pages.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_PAGE_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_PAGE_H_
 

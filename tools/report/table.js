@@ -37,8 +37,7 @@ class LeafTable {
     this.open = new Set();
     this.heights = new Map();
     this.ranks = new Map();
-    this.active = 0;
-    this.body.scrollTop = 0;
+    this.toTop();
     this.list();
     this.fit(true);
   }
@@ -47,10 +46,14 @@ class LeafTable {
   filter(words, accepts) {
     this.words = words;
     this.accepts = accepts;
-    this.active = 0;
-    this.body.scrollTop = 0;
+    this.toTop();
     this.list();
     this.render(true);
+  }
+
+  toTop() {
+    this.active = 0;
+    this.body.scrollTop = 0;
   }
 
   list() {
@@ -116,8 +119,7 @@ class LeafTable {
     const same = this.sorting.id === column.id;
     this.sorting = { id: column.id, falling: same ? !this.sorting.falling : Boolean(column.falling) };
     this.order();
-    this.active = 0;
-    this.body.scrollTop = 0;
+    this.toTop();
     this.drawHead();
     this.render(true);
   }
@@ -135,7 +137,7 @@ class LeafTable {
     }
     // Min without max is of little use.
     if (!kept.some(({ id }) => id === 'max')) kept.splice(0, kept.length, ...kept.filter(({ id }) => id !== 'min'));
-    const high = Math.max(240, Math.min(720, Math.round(innerHeight * 0.72)));
+    const high = clamp(Math.round(innerHeight * 0.72), 240, 720);
     const same = kept.length === this.columns.length && this.host.clientWidth === this.wide && high === this.high;
     if (same && !anew) return;
     [this.columns, this.wide, this.high] = [kept, this.host.clientWidth, high];
@@ -172,7 +174,7 @@ class LeafTable {
       const detail = el('div', { class: 'detail', 'aria-hidden': 'true' }, detailsOf(rowOf(this.item, row)));
       detail.style.visibility = 'hidden';
       this.space.append(detail);
-      height = Math.min(MOST_DETAIL, Math.max(80, detail.offsetHeight));
+      height = clamp(detail.offsetHeight, 80, MOST_DETAIL);
       detail.remove();
       this.heights.set(row, height);
     }
@@ -294,14 +296,19 @@ class LeafTable {
     this.render();
   }
 
-  activate(i) {
+  // Makes a row the one in the tab order.
+  mark(i) {
     const before = this.rowElement(this.active);
     if (before) before.tabIndex = -1;
-    this.active = Math.max(0, Math.min(this.rows.length - 1, i));
+    this.active = i;
+    if (this.rowElement(i)) this.rowElement(i).tabIndex = 0;
+  }
+
+  activate(i) {
+    this.mark(clamp(i, 0, this.rows.length - 1));
     this.reveal(this.active);
-    const element = this.rowElement(this.active);
-    element.tabIndex = 0;
-    element.focus({ preventScroll: true });
+    this.mark(this.active);
+    this.rowElement(this.active).focus({ preventScroll: true });
   }
 
   // Opens the leaf at `node`; returns false if it is not listed.
@@ -315,36 +322,33 @@ class LeafTable {
 
   focused(event) {
     const at = event.target.closest('.row')?.dataset.at;
-    if (at === undefined || Number(at) === this.active) return;
-    const before = this.rowElement(this.active);
-    if (before) before.tabIndex = -1;
-    this.active = Number(at);
-    event.target.tabIndex = 0;
+    if (at !== undefined) this.mark(Number(at));
   }
 
   click(event) {
     const row = event.target.closest('.row');
-    if (!row || String(getSelection())) return;
-    const i = Number(row.dataset.at);
+    if (row && !String(getSelection())) this.toggleAndActivate(Number(row.dataset.at));
+  }
+
+  toggleAndActivate(i) {
     this.toggle(i);
     this.activate(i);
   }
 
   key(event) {
+    const { key } = event;
     if (!event.target.classList.contains('row')) {
       const detail = event.target.closest('.detail');
-      if (detail && event.key === 'Escape') { const i = Number(detail.dataset.of); this.toggle(i,
-          false); this.activate(i); }
+      if (detail && key === 'Escape') this.toggleAndActivate(Number(detail.dataset.of));
       return;
     }
     const page = Math.max(1, Math.floor(this.body.clientHeight / ROW) - 1);
-    const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page };
-    if (event.key in moves) this.activate(this.active + moves[event.key]);
-    else if (event.key === 'Home') this.activate(0);
-    else if (event.key === 'End') this.activate(this.rows.length - 1);
-    else if (event.key === 'Enter' || event.key === ' ') this.toggle(this.active);
-    else if (event.key === 'ArrowRight') this.toggle(this.active, true);
-    else if (event.key === 'ArrowLeft' || event.key === 'Escape') this.toggle(this.active, false);
+    const to = keyTarget(key, this.active, this.rows.length,
+      { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page });
+    if (to !== undefined) this.activate(to);
+    else if (key === 'Enter' || key === ' ') this.toggle(this.active);
+    else if (key === 'ArrowRight') this.toggle(this.active, true);
+    else if (key === 'ArrowLeft' || key === 'Escape') this.toggle(this.active, false);
     else return;
     event.preventDefault();
   }

@@ -149,22 +149,22 @@ class Treemap {
     this.layout();
     this.layer = svgEl('g');
     this.aimed = svgEl('rect', { class: 'aim', visibility: 'hidden', rx: 1 });
-    const svg = svgEl('svg', { 'aria-hidden': 'true', viewBox: `0 0 ${this.width} ${this.height}` }, this.layer,
-        this.aimed);
+    const svg = svgEl('svg', { 'aria-hidden': 'true', viewBox: `0 0 ${this.width} ${this.height}` },
+      this.layer, this.aimed);
     for (const box of this.boxes) if (box.named) this.drawBox(box);
     this.drawCells();
     this.host.replaceChildren(svg, this.options());
     if (this.cells.length === 0) {
       this.host.append(el('p', { class: 'empty' }, this.item.leafCount === 0
-        ? 'There are no leaves in this item.' : 'There are no bytes here: what is below has static leaves alone.'));
+        ? 'There are no leaves in this item.' : 'There are no bytes here: there are only static leaves below.'));
     }
     this.describe();
     if (document.activeElement === this.host) this.choose(this.chosen);
   }
 
   drawBox({ node, base, x, y, w, h }) {
-    this.layer.append(svgEl('rect', { class: 'container-box', x: x + 0.5, y: y + 0.5, width: w - 1, height: h - 1,
-        rx: 2 }));
+    this.layer.append(svgEl('rect',
+      { class: 'container-box', x: x + 0.5, y: y + 0.5, width: w - 1, height: h - 1, rx: 2 }));
     this.text(this.item.pathOf(node, base), 'container-name', x + 5, y + 12.5, w - 9);
   }
 
@@ -176,12 +176,10 @@ class Treemap {
       const gap = cell.w > 3 && cell.h > 3 ? 0.5 : 0.15;
       const [x, y] = [cell.x + gap, cell.y + gap];
       const [w, h] = [Math.max(0.3, cell.w - 2 * gap), Math.max(0.3, cell.h - 2 * gap)];
-      if (!shapes.has(cell.fill)) shapes.set(cell.fill, []);
-      shapes.get(cell.fill).push(`M${x.toFixed(2)} ${y.toFixed(2)}h${w.toFixed(2)}v${h.toFixed(2)}h${(-w).toFixed(2)}z`);
+      addTo(shapes, cell.fill, `M${x.toFixed(2)} ${y.toFixed(2)}h${w.toFixed(2)}v${h.toFixed(2)}h${(-w).toFixed(2)}z`);
       if (cell.w > 34 && cell.h > 16) named.push(cell);
     }
-    for (const [name, parts] of shapes) this.layer.append(svgEl('path',
-        { class: `fill-${name}`, d: parts.join('') }));
+    for (const [name, parts] of shapes) this.layer.append(svgEl('path', { class: `fill-${name}`, d: parts.join('') }));
     for (const cell of named) this.drawName(cell);
   }
 
@@ -245,14 +243,13 @@ class Treemap {
       for (const name of ['role', 'tabindex', 'aria-label', 'aria-activedescendant']) host.removeAttribute(name);
       return;
     }
-    host.setAttribute('role', 'listbox');
-    host.setAttribute('tabindex', '0');
-    host.setAttribute('aria-label', `Bytes below ${path}, the largest first. Enter goes down, Escape up.`);
+    fill(host, { role: 'listbox', tabindex: '0',
+      'aria-label': `Bytes below ${path}, the largest first. Enter goes down, Escape up.` }, []);
   }
 
   choose(i) {
     if (this.list.length === 0) return;
-    this.chosen = Math.max(0, Math.min(this.list.length - 1, i));
+    this.chosen = clamp(i, 0, this.list.length - 1);
     this.host.querySelector('[aria-selected="true"]')?.setAttribute('aria-selected', 'false');
     byId(`cell-${this.chosen}`).setAttribute('aria-selected', 'true');
     this.host.setAttribute('aria-activedescendant', `cell-${this.chosen}`);
@@ -265,18 +262,17 @@ class Treemap {
     if (!this.aimed) return;
     if (!cell) { this.aimed.setAttribute('visibility', 'hidden'); return; }
     const inset = 1;
-    for (const [name, value] of [['x', cell.x + inset], ['y', cell.y + inset],
-        ['width', Math.max(2, cell.w - 2 * inset)],
-      ['height', Math.max(2, cell.h - 2 * inset)], ['visibility', 'visible']]) this.aimed.setAttribute(name, value);
+    fill(this.aimed, { x: cell.x + inset, y: cell.y + inset, width: Math.max(2, cell.w - 2 * inset),
+      height: Math.max(2, cell.h - 2 * inset), visibility: 'visible' }, []);
   }
 
   key(event) {
-    const moves = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
-    if (event.key in moves) this.choose(this.chosen + moves[event.key]);
-    else if (event.key === 'Home') this.choose(0);
-    else if (event.key === 'End') this.choose(this.list.length - 1);
-    else if (event.key === 'Enter' || event.key === ' ') this.descend(this.list[this.chosen]);
-    else if (event.key === 'Escape' || event.key === 'Backspace') this.ascend();
+    const { key } = event;
+    const to = keyTarget(key, this.chosen, this.list.length,
+      { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, PageDown: 10, PageUp: -10 });
+    if (to !== undefined) this.choose(to);
+    else if (key === 'Enter' || key === ' ') this.descend(this.list[this.chosen]);
+    else if (key === 'Escape' || key === 'Backspace') this.ascend();
     else return;
     event.preventDefault();
   }

@@ -2,24 +2,25 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
-#include <memory>
-#include <utility>
-#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/interop/numpy/npy.h"
+#include "leafstore/interop/numpy/npz.h"
+#include "leafstore/interop/safetensors/checkpoint.h"
+#include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/io/file_system.h"
+#include "leafstore/tools/present/text.h"
 
 namespace leafstore::tools {
 namespace {
+
+using SourceOr = absl::StatusOr<std::unique_ptr<Source>>;
 
 constexpr absl::string_view kLeafMagic("\x89LEAF\r\n\x1a", 8);
 constexpr absl::string_view kIndexSuffix = ".safetensors.index.json";
@@ -56,8 +57,10 @@ bool Begins(absl::string_view head, absl::string_view magic) {
   return size > 0 && head.substr(0, size) == magic.substr(0, size);
 }
 
-}  // namespace
-
+// Returns the format by the first bytes of a file; kSafetensors is a file, or an index of several.
+// The name decides only where the bytes do not: a damaged file is then opened in the format of its
+// name, so that the error is that of the format, with the position of the damage. error: the file
+// system's; DataLoss: none of the formats, with what was expected and found.
 absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> opened,
                              FileSystem::Posix().Open(file));
@@ -77,6 +80,163 @@ absl::StatusOr<SourceFormat> DetectFormat(const std::string& file) {
       "' (a checkpoint), a header's length "
       "and '{' (safetensors), '{' (an index of safetensors), 'PK' (npz) or '\\x93NUMPY' (npy), ",
       head.empty() ? "found an empty file" : absl::StrCat("found '", absl::CHexEscape(head), "'")));
+}
+
+// An item of a checkpoint.
+class LeafItem : public SourceItem {
+ public:
+  LeafItem(const CheckpointReader& reader, const CheckpointItemInfo& info)
+      : SourceItem(reader.path(), info.name(), info.layout(), info.slots()),
+        reader_(reader),
+        info_(info) {
+    grouping_ = info.grouping();
+    metadata_ = info.metadata();
+  }
+
+  EntryInfo entry(uint32_t place) const override { return info_.entry(place); }
+  bool has_checksums() const override { return true; }
+  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
+    return reader_.Load(name_, {.places = std::vector<uint32_t>(places.begin(), places.end())});
+  }
+
+ private:
+  CheckpointReader reader_;  // a copy shares the open file
+  CheckpointItemInfo info_;
+};
+
+class SafetensorsItem : public SourceItem {
+ public:
+  SafetensorsItem(const SafetensorsReader& reader, const SafetensorsLeaves& leaves)
+      : SourceItem(reader.path(), std::string(kOnlyItem), leaves.layout(), leaves.slots()),
+        reader_(reader),
+        leaves_(leaves) {
+    grouping_ = leaves.grouping();
+  }
+
+  EntryInfo entry(uint32_t place) const override { return leaves_.entry(place); }
+  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
+    return reader_.Load({.places = std::vector<uint32_t>(places.begin(), places.end())});
+  }
+  absl::StatusOr<ItemOptions> SavedWith() const override {
+    return ItemOptionsFromSafetensors(reader_);
+  }
+
+ private:
+  SafetensorsReader reader_;  // a copy shares the open files
+  const SafetensorsLeaves& leaves_;
+};
+
+// An item whose leaves are loaded when the file is opened.
+class StoreItem : public SourceItem {
+ public:
+  StoreItem(const std::string& file, ParamStore store)
+      : SourceItem(file, std::string(kOnlyItem), store.layout(), store.slots()),
+        store_(std::move(store)) {}
+
+  EntryInfo entry(uint32_t place) const override {
+    const Leaf& leaf = store_.leaf(place);
+    EntryInfo info{leaf.spec()};
+    if (leaf.is_value()) info.value = &leaf.value();
+    info.stored_size = info.spec.byte_size();  // 0 for a value
+    return info;
+  }
+  absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
+    return store_.Select(slots_.AtPlaces(places));
+  }
+
+ private:
+  ParamStore store_;
+};
+
+SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) {
+  SafetensorsReadOptions read;
+  read.names = options.names;
+  read.io = options.io;
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsReader reader, SafetensorsReader::Open(file, read));
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, reader.GetLeaves());
+  auto source = std::make_unique<Source>();
+  source->format = SourceFormat::kSafetensors;
+  source->file = reader.path();
+  source->file_size = reader.file_size();
+  source->description = "safetensors";
+  if (reader.metadata()) source->metadata = *reader.metadata();
+  if (reader.is_set()) {
+    source->other_files = reader.shards();
+    absl::StrAppend(&source->description, ", ",
+                    CountOf(static_cast<int64_t>(source->other_files.size()), "shard", "shards"));
+  }
+  source->items.push_back(std::make_unique<SafetensorsItem>(reader, *leaves));
+  source->verify = [reader] { return reader.Verify(); };
+  return source;
+}
+
+SourceOr SourceOf(SourceFormat format, const std::string& file, ParamStore store) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto opened, FileSystem::Posix().Open(file));
+  auto source = std::make_unique<Source>();
+  source->format = format;
+  source->file = file;
+  source->file_size = opened->size();
+  source->description = format == SourceFormat::kNpz ? "NumPy archive" : "NumPy array";
+  source->items.push_back(std::make_unique<StoreItem>(file, std::move(store)));
+  source->verify = [] { return absl::OkStatus(); };  // loading has read and checked everything
+  return source;
+}
+
+SourceOr OpenNpz(const std::string& file, const SourceOptions& options) {
+  NumpyOptions read;
+  read.names = options.names;
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, LoadNpz(file, read));
+  return SourceOf(SourceFormat::kNpz, file, std::move(store));
+}
+
+SourceOr OpenNpy(const std::string& file) {
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, LoadNpy(file));
+  std::vector<std::pair<Path, Leaf>> entries;
+  entries.emplace_back(Path(), std::move(tensor));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, ParamStore::FromEntries(std::move(entries)));
+  return SourceOf(SourceFormat::kNpy, file, std::move(store));
+}
+
+}  // namespace
+
+absl::string_view SourceFormatName(SourceFormat format) {
+  constexpr absl::string_view kNames[] = {"leaf", "safetensors", "npz", "npy"};
+  return kNames[static_cast<size_t>(format)];
+}
+
+ReadOptions ReadOptionsOf(const SourceOptions& options) {
+  ReadOptions read;
+  read.verify = options.verify;
+  read.io = options.io;
+  return read;
+}
+
+std::unique_ptr<Source> LeafSource(CheckpointReader reader) {
+  auto source = std::make_unique<Source>();
+  source->format = SourceFormat::kLeaf;
+  source->file = reader.path();
+  source->file_size = reader.file_size();
+  source->format_version = reader.producer_version();
+  source->description = absl::StrCat("format version ", source->format_version);
+  source->metadata = reader.metadata();
+  source->metrics = reader.metrics();
+  for (const BaseFile& base : reader.bases()) source->other_files.push_back(base.name);
+  for (const std::string& name : reader.items()) {
+    source->items.push_back(std::make_unique<LeafItem>(reader, reader.GetItem(name).value()));
+  }
+  source->verify = [reader] { return reader.Verify(); };
+  return source;
+}
+
+absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
+                                                 const SourceOptions& options) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, DetectFormat(file));
+  if (format == SourceFormat::kSafetensors) return OpenSafetensors(file, options);
+  if (format == SourceFormat::kNpz) return OpenNpz(file, options);
+  if (format == SourceFormat::kNpy) return OpenNpy(file);
+  LEAFSTORE_ASSIGN_OR_RETURN(CheckpointReader reader,
+                             CheckpointReader::Open(file, ReadOptionsOf(options)));
+  return LeafSource(std::move(reader));
 }
 
 absl::StatusOr<std::string> FileOfDirectory(const std::string& directory) {

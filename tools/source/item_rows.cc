@@ -49,14 +49,6 @@ bool MatchesPath(const std::vector<internal::GlobPattern>& match, const Path& pa
          });
 }
 
-std::string JoinKeys(const std::vector<KeyRef>& keys_from_last) {
-  std::string text;
-  for (auto key = keys_from_last.rbegin(); key != keys_from_last.rend(); ++key) {
-    absl::StrAppend(&text, text.empty() ? "" : ".", PrintableKey(*key));
-  }
-  return text.empty() ? "(root)" : text;
-}
-
 }  // namespace
 
 void Totals::Add(const EntryInfo& entry) {
@@ -68,92 +60,66 @@ void Totals::Add(const EntryInfo& entry) {
   stored = SaturatingAdd(stored, entry.stored_size);
 }
 
-absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptions& options) {
-  ItemRows rows(item);
-  absl::StatusOr<TreeDef> def = item.layout().def();
+ItemRows::ItemRows(const SourceItem& item, const RowOptions& options,
+                   const absl::StatusOr<TreeDef>& def)
+    : item_(&item) {
   if (def.ok()) {
-    rows.def_ = *std::move(def);
-    rows.ListTree(options);
-    if (options.containers) rows.AddContainers(options);
-    return rows;
+    def_ = *def;
+    ListTree(options);
+  } else {
+    ListPaths(options.match);
   }
-  if (options.depth || options.containers) {
+}
+
+ItemRows::ItemRows(const SourceItem& item, const std::vector<internal::GlobPattern>& match)
+    : ItemRows(item, {match}, item.layout().def()) {}
+
+absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptions& options) {
+  const absl::StatusOr<TreeDef> def = item.layout().def();
+  if (!def.ok() && (options.depth || options.containers)) {
     return absl::InvalidArgumentError(
         absl::StrCat(options.containers ? "" : "--depth: ", "item '", item.name(),
                      "' has paths that do not form a tree: ", def.status().message()));
   }
-  rows.ListPaths(options.match);
-  return rows;
+  return ItemRows(item, options, def);
 }
 
 void ItemRows::ListTree(const RowOptions& options) {
   const std::vector<bool> matched = MatchNodes(*def_, options.match);
-  places_.reserve(item_->size());
-  const std::optional<uint32_t> depth = options.containers ? std::nullopt : options.depth;
-  std::vector<uint32_t> depths(depth ? def_->node_count() : 0);
-  for (NodeId node = kRootNode; node < def_->node_count();) {
-    bool roll_up = false;
-    if (depth) {
-      depths[node] = node == kRootNode ? 0 : depths[def_->parent(node)] + 1;
-      roll_up = depths[node] >= *depth && IsContainer(def_->kind(node));
-    }
-    ListNode(node, roll_up, matched);
-    node = roll_up ? def_->end(node) : node + 1;
-  }
-}
-
-void ItemRows::ListNode(NodeId node, bool roll_up, const std::vector<bool>& matched) {
-  Row row;
-  row.node = node;
-  row.begin = static_cast<uint32_t>(places_.size());
-  if (roll_up) {
-    row.kind = Row::kSubtree;
-    const uint32_t end = def_->leaf_begin(def_->end(node));
-    for (uint32_t leaf = def_->leaf_begin(node); leaf < end; ++leaf) {
-      AddPlace(def_->node_of_leaf(leaf), matched);
-    }
-  } else if (def_->kind(node) == NodeKind::kLeaf) {
-    AddPlace(node, matched);
-  } else if (def_->kind(node) == NodeKind::kAlias && matched[node] &&
-             HoldsAnyOf(def_->alias_target(node))) {
-    row.kind = Row::kAlias;
-  }
-  row.end = static_cast<uint32_t>(places_.size());
-  if (row.kind == Row::kAlias || row.end > row.begin) rows_.push_back(row);
-}
-
-void ItemRows::AddContainers(const RowOptions& options) {
-  std::vector<bool> shown(def_->node_count());
-  for (const Row& row : rows_) {
-    for (NodeId node = row.node; node != kNoNode && !shown[node]; node = def_->parent(node)) {
-      shown[node] = true;
-    }
+  const NodeId nodes = def_->node_count();
+  // How many leaves, and leaves and aliases, are listed before each node.
+  std::vector<uint32_t> leaves(nodes + 1);
+  std::vector<uint32_t> entries(nodes + 1);
+  for (NodeId node = kRootNode; node < nodes; ++node) {
+    const NodeKind kind = def_->kind(node);
+    const uint32_t place = kind == NodeKind::kLeaf && matched[node]
+                               ? item_->slots().PlaceOf(def_->leaf_begin(node))
+                               : kNoPlace;
+    if (place != kNoPlace) places_.push_back(place);
+    const bool is_entry = place != kNoPlace || (kind == NodeKind::kAlias && matched[node] &&
+                                                HoldsAnyOf(def_->alias_target(node)));
+    leaves[node + 1] = static_cast<uint32_t>(places_.size());
+    entries[node + 1] = entries[node] + (is_entry ? 1 : 0);
   }
   const bool complete = options.match.empty() && item_->slots().is_all();
-  const auto place_of_leaf = [this](uint32_t leaf) {
-    const auto at = std::partition_point(places_.begin(), places_.end(), [&](uint32_t place) {
-      return item_->slots().SlotAt(place) < leaf;
-    });
-    return static_cast<uint32_t>(at - places_.begin());
-  };
-  rows_.clear();
-  std::vector<uint32_t> depths(def_->node_count());
-  for (NodeId node = kRootNode; node < def_->node_count(); ++node) {
+  std::vector<uint32_t> depths(nodes);
+  for (NodeId node = kRootNode; node < nodes;) {
     if (node != kRootNode) depths[node] = depths[def_->parent(node)] + 1;
-    if (options.depth && depths[node] > *options.depth) continue;
-    if (!shown[node] && !complete && node != kRootNode) continue;
     const NodeKind kind = def_->kind(node);
-    const Row::Kind row = kind == NodeKind::kLeaf    ? Row::kLeaf
-                          : kind == NodeKind::kAlias ? Row::kAlias
-                                                     : Row::kSubtree;
-    rows_.push_back({row, node, place_of_leaf(def_->leaf_begin(node)),
-                     place_of_leaf(def_->leaf_begin(def_->end(node))), depths[node]});
+    const NodeId end = def_->end(node);
+    const bool is_deepest = options.depth && depths[node] >= *options.depth && IsContainer(kind);
+    const Row row = {kind == NodeKind::kLeaf    ? Row::kLeaf
+                     : kind == NodeKind::kAlias ? Row::kAlias
+                                                : Row::kSubtree,
+                     node, leaves[node], leaves[end], depths[node]};
+    bool listed = entries[end] > entries[node];
+    if (row.kind == Row::kSubtree) {
+      listed = options.containers ? listed || complete || node == kRootNode
+                                  : is_deepest && row.end > row.begin;
+    }
+    if (listed) rows_.push_back(row);
+    node = is_deepest ? end : node + 1;
   }
-}
-
-void ItemRows::AddPlace(NodeId node, const std::vector<bool>& matched) {
-  const uint32_t place = item_->slots().PlaceOf(def_->leaf_begin(node));
-  if (place != kNoPlace && matched[node]) places_.push_back(place);
 }
 
 bool ItemRows::HoldsAnyOf(NodeId node) const {
@@ -198,24 +164,17 @@ Totals ItemRows::ItemTotals() const {
 }
 
 std::string ItemRows::PrintablePath(NodeId node) const {
-  std::vector<KeyRef> keys;
-  size_t size = 0;
-  for (; node != kRootNode && size < kMaxShownPath; node = def_->parent(node)) {
-    keys.push_back(def_->key(node));
-    size += keys.back().name.size() + 1;
+  if (node == kRootNode) return "(root)";
+  std::string text;
+  for (; node != kRootNode && text.size() < kMaxShownPath; node = def_->parent(node)) {
+    text = absl::StrCat(PrintableKey(def_->key(node)), text.empty() ? "" : ".", text);
   }
-  const std::string text = CutMiddle(JoinKeys(keys), kMaxShownPath);
+  text = CutMiddle(text, kMaxShownPath);
   return node == kRootNode ? text : absl::StrCat("...", text);
 }
 
 std::string ItemRows::PrintablePath(const Row& row) const {
-  if (def_) return PrintablePath(row.node);
-  const Path path = item_->layout().PathOf(SlotOf(row));
-  std::vector<KeyRef> keys;
-  for (auto key = path.keys().rbegin(); key != path.keys().rend(); ++key) {
-    keys.push_back(key->ref());
-  }
-  return CutMiddle(JoinKeys(keys), kMaxShownPath);
+  return def_ ? PrintablePath(row.node) : tools::PrintablePath(item_->layout().PathOf(SlotOf(row)));
 }
 
 absl::StatusOr<std::string> ItemRows::PathText(const Row& row) const {

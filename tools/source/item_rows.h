@@ -4,13 +4,10 @@
 //   for (const Row& row : rows.rows()) ... rows.PrintablePath(row) ...
 //
 // Rows are in the order of the tree: a leaf, an alias, or (with a depth) a subtree as one row. A
-// leaf is listed if a glob matches it or a node above it; an alias likewise, by its own path.
-// Leaves that the item does not hold are not listed, nor are containers without leaves.
-//
-// With `containers`, every node above a listed row is a row too. If neither globs nor the item omit
-// anything, so are empty containers and None.
-//
-// Paths that do not form a tree (an item may have such) have rows too, but no depth.
+// leaf is listed if the item holds it and a glob matches it or a node above it; an alias likewise, by
+// its own path. With `containers`, every node above a listed row is a row too; if neither globs nor
+// the item omit anything, so are empty containers and None. Paths that do not form a tree (an item
+// may have such) have rows too, but no depth.
 //
 // Lifetime: valid as long as the item. Threads: immutable; safe from many threads.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_ROWS_H_
@@ -64,6 +61,9 @@ struct RowOptions {
 
 class ItemRows {
  public:
+  // Lists the leaves and aliases of an item that one of the globs matches; all without globs.
+  // O(nodes * globs).
+  explicit ItemRows(const SourceItem& item, const std::vector<internal::GlobPattern>& match = {});
   // Lists the rows of an item. error InvalidArgument: a depth or containers, where the paths do not
   // form a tree. O(nodes * globs).
   static absl::StatusOr<ItemRows> Create(const SourceItem& item, const RowOptions& options);
@@ -85,8 +85,7 @@ class ItemRows {
   Totals ListedTotals() const;
   Totals ItemTotals() const;
 
-  // Returns the dotted path, safe for a terminal and cut to some thousand bytes; "(root)" for the
-  // root.
+  // Return the dotted path, safe for a terminal and cut (text.h); "(root)" for the root.
   std::string PrintablePath(const Row& row) const;
   std::string PrintablePath(NodeId node) const;
   // Return the canonical and the dotted path. error: as TreeDef's.
@@ -97,14 +96,10 @@ class ItemRows {
   absl::Status CheckPathText() const;
 
  private:
-  explicit ItemRows(const SourceItem& item) : item_(&item) {}
+  ItemRows(const SourceItem& item, const RowOptions& options, const absl::StatusOr<TreeDef>& def);
 
   void ListTree(const RowOptions& options);
-  void ListNode(NodeId node, bool roll_up, const std::vector<bool>& matched);
-  void AddContainers(const RowOptions& options);
   void ListPaths(const std::vector<internal::GlobPattern>& match);
-  // Adds the place of a leaf of the tree, if the item holds it and a glob matches.
-  void AddPlace(NodeId node, const std::vector<bool>& matched);
   bool HoldsAnyOf(NodeId node) const;
   Slot SlotOf(const Row& row) const { return item_->slots().SlotAt(places_[row.begin]); }
 

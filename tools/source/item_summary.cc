@@ -1,11 +1,8 @@
 #include "leafstore/tools/source/item_summary.h"
 
-#include <iterator>
-
 #include "leafstore/core/status_macros.h"
 #include "leafstore/tools/present/errors.h"
-#include "leafstore/tools/present/progress.h"
-#include "leafstore/tools/source/leaf_batch.h"
+#include "leafstore/tools/source/for_each_leaf.h"
 
 namespace leafstore::tools {
 namespace {
@@ -13,15 +10,15 @@ namespace {
 // Computes the statistics of the listed leaves, in order; those of static leaves are empty.
 absl::StatusOr<std::vector<TensorStats>> ReadStats(const ItemRows& rows,
                                                    const StatsOptions& options) {
-  std::vector<TensorStats> stats;
-  stats.reserve(rows.places().size());
+  std::vector<TensorStats> stats(rows.places().size());
   Progress progress("reading", rows.ListedTotals().bytes);
-  const auto add = [&](const ParamStore& leaves) -> absl::Status {
-    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<TensorStats> found, StatsOfLeaves(leaves, options));
-    std::move(found.begin(), found.end(), std::back_inserter(stats));
-    return absl::OkStatus();
-  };
-  LEAFSTORE_RETURN_IF_ERROR(ForEachBatch(rows.item(), rows.places(), &progress, add));
+  LEAFSTORE_RETURN_IF_ERROR(
+      ForEachLeaf({{&rows.item(), rows.places()}}, /*threads=*/1, &progress,
+                  [&](size_t i, absl::Span<const Leaf> leaves) -> absl::Status {
+                    if (!leaves[0].is_tensor()) return absl::OkStatus();
+                    LEAFSTORE_ASSIGN_OR_RETURN(stats[i], StatsOf(leaves[0].tensor(), options));
+                    return absl::OkStatus();
+                  }));
   return stats;
 }
 
@@ -33,12 +30,12 @@ TensorStats Merged(absl::Span<const TensorStats> stats) {
 
 // Sums the listed leaves of each group; `stats` has one entry per listed place, or is empty.
 void SummarizeGroups(const std::vector<TensorStats>& stats, ItemSummary* summary) {
-  std::vector<GroupSummary>& groups = summary->group_summaries;
-  for (const std::string& name : summary->groups->grouping.names()) groups.push_back({name});
-  groups.push_back({"", true});
+  std::vector<GroupSummary>& groups = summary->groups;
+  for (const std::string& name : summary->grouping->names()) groups.push_back({name});
+  groups.emplace_back();
   const std::vector<uint32_t>& places = summary->rows.places();
   for (size_t i = 0; i < places.size(); ++i) {
-    GroupSummary& group = groups[*summary->GroupOf(places[i])];
+    GroupSummary& group = groups[summary->GroupOf(places[i])];
     group.totals.Add(summary->item().entry(places[i]));
     if (!stats.empty()) group.stats.Merge(stats[i]);
   }
@@ -49,7 +46,8 @@ absl::StatusOr<ItemSummary> SummarizeItem(const SourceItem& item, const SummaryO
   LEAFSTORE_ASSIGN_OR_RETURN(ItemRows rows, ItemRows::Create(item, options.rows));
   ItemSummary summary(std::move(rows));
   summary.partly_listed = !options.rows.match.empty();
-  LEAFSTORE_ASSIGN_OR_RETURN(summary.groups, GroupsOf(item, options.groups));
+  LEAFSTORE_ASSIGN_OR_RETURN(summary.grouping, item.GroupBy(options.groups));
+  summary.groups_saved = summary.grouping && options.groups.empty();
   std::vector<TensorStats> stats;
   if (options.stats) {
     StatsOptions stats_options = options.stats_options;
@@ -68,24 +66,29 @@ absl::StatusOr<ItemSummary> SummarizeItem(const SourceItem& item, const SummaryO
     }
     summary.all_stats = Merged(stats);
   }
-  if (summary.groups) SummarizeGroups(stats, &summary);
+  if (summary.grouping) SummarizeGroups(stats, &summary);
   if (options.path_text) LEAFSTORE_RETURN_IF_ERROR(summary.rows.CheckPathText());
   return summary;
 }
 
 }  // namespace
 
-std::optional<uint32_t> ItemSummary::GroupOf(uint32_t place) const {
-  if (!groups) return std::nullopt;
-  const uint32_t group = groups->grouping.GroupOf(item().slots().SlotAt(place));
-  return group == kNoGroup ? groups->grouping.group_count() : group;
+uint32_t ItemSummary::GroupOf(uint32_t place) const {
+  const uint32_t group = grouping->GroupOf(item().slots().SlotAt(place));
+  return group == kNoGroup ? grouping->group_count() : group;
+}
+
+std::optional<std::string> ItemSummary::took_root() const {
+  const std::optional<uint32_t> group = grouping ? grouping->root_group() : std::nullopt;
+  return group ? std::optional<std::string>(grouping->name(*group)) : std::nullopt;
 }
 
 std::optional<uint32_t> ItemSummary::GroupOf(const Row& row) const {
   std::optional<uint32_t> common;
+  if (!grouping) return common;
   for (const uint32_t place : rows.PlacesOf(row)) {
-    const std::optional<uint32_t> group = GroupOf(place);
-    if (common && common != group) return std::nullopt;
+    const uint32_t group = GroupOf(place);
+    if (common && *common != group) return std::nullopt;
     common = group;
   }
   return common;
@@ -96,9 +99,9 @@ absl::StatusOr<std::vector<ItemSummary>> Summarize(const Source& source,
                                                    const SummaryOptions& options) {
   std::vector<ItemSummary> summaries;
   for (const SourceItem* item : items) {
-    absl::StatusOr<ItemSummary> summary = SummarizeItem(*item, options);
-    if (!summary.ok()) return FileError(source.file, summary.status());
-    summaries.push_back(*std::move(summary));
+    LEAFSTORE_ASSIGN_OR_RETURN(ItemSummary summary,
+                               FileError(source.file, SummarizeItem(*item, options)));
+    summaries.push_back(std::move(summary));
   }
   return summaries;
 }

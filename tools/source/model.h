@@ -5,8 +5,7 @@
 //   ModelWriter writer(options);                                // files/model_writer.h
 //   LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(model), "out.safetensors"));
 //
-// A Model does not depend on the format. The metadata of safetensors becomes that of the item, with
-// a note of how it was read, so that it is written unchanged (interop/safetensors/checkpoint.h).
+// A Model does not depend on the format (see interop/safetensors/checkpoint.h for its metadata).
 #ifndef LEAFSTORE_TOOLS_SOURCE_MODEL_H_
 #define LEAFSTORE_TOOLS_SOURCE_MODEL_H_
 

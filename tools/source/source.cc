@@ -4,18 +4,20 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <numeric>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
+#include "leafstore/checkpoint/manager.h"
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/file_system.h"
 #include "leafstore/tools/present/errors.h"
 #include "leafstore/tools/source/formats.h"
-#include "leafstore/tools/source/managed_directory.h"
 
 namespace leafstore::tools {
 namespace {
@@ -35,63 +37,96 @@ std::string WithoutSlashes(std::string name) {
   return name;
 }
 
-// Splits "run@1000" into the directory and the step, unless a file has that name.
-bool SplitStep(const std::string& name, std::string* directory, std::string* step) {
-  const size_t at = name.rfind('@');
-  if (at == std::string::npos || at == 0 || Exists(name)) return false;
-  *directory = name.substr(0, at);
-  *step = name.substr(at + 1);
-  return IsDirectory(*directory);
-}
-
-// Checks that a step is given at most once.
-absl::Status CheckStep(const std::string& name, const std::string& step) {
-  std::string directory;
-  std::string found;
-  if (!SplitStep(name, &directory, &found)) return absl::OkStatus();
-  if (!step.empty()) {
-    return UsageError(
-        absl::StrCat(name, ": expected one step, found '@", found, "' and --step ", step));
+// Splits a name "run@1000" into the directory and the step, unless a file has that name. error: a
+// UsageError: a step is given twice, or is empty.
+absl::Status SplitStep(std::string* name, std::string* step) {
+  const size_t at = name->rfind('@');
+  if (at == std::string::npos || at == 0 || Exists(*name)) return absl::OkStatus();
+  const std::string directory = name->substr(0, at);
+  const std::string found = name->substr(at + 1);
+  if (!IsDirectory(directory)) return absl::OkStatus();
+  if (!step->empty()) {
+    return UsageError(*name, ": expected one step, found '@", found, "' and --step ", *step);
   }
-  if (!found.empty()) return absl::OkStatus();
-  return UsageError(absl::StrCat(
-      name, ": expected a step behind the '@': a number, latest, best=METRIC or lowest=METRIC"));
-}
-
-absl::StatusOr<std::unique_ptr<Source>> OpenFile(const std::string& file,
-                                                 const SourceOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SourceFormat format, DetectFormat(file));
-  switch (format) {
-    case SourceFormat::kLeaf: {
-      LEAFSTORE_ASSIGN_OR_RETURN(CheckpointReader reader,
-                                 CheckpointReader::Open(file, ReadOptionsOf(options)));
-      return LeafSource(std::move(reader));
-    }
-    case SourceFormat::kSafetensors:
-      return OpenSafetensors(file, options);
-    case SourceFormat::kNpz:
-      return OpenNpz(file, options);
-    case SourceFormat::kNpy:
-      return OpenNpy(file);
+  if (found.empty()) {
+    return UsageError(*name, ": expected a step behind the '@': a number, latest, best=METRIC or ",
+                      "lowest=METRIC");
   }
-  return absl::InternalError("a format that cannot be opened");
+  *name = directory;
+  *step = found;
+  return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Source>> OpenStep(const std::string& directory,
-                                                 const std::string& step,
+// The chosen checkpoint of a managed directory.
+struct StepChoice {
+  std::optional<int64_t> step;
+  std::string metric;  // without a step: the best by this metric; empty: the newest
+  bool higher_is_better = true;
+};
+
+// Parses SourceOptions::step. error: a UsageError.
+absl::StatusOr<StepChoice> ParseStep(absl::string_view text) {
+  StepChoice choice;
+  int64_t step = 0;
+  if (text.empty() || text == "latest") return choice;
+  if (absl::SimpleAtoi(text, &step) && step >= 0) {
+    choice.step = step;
+    return choice;
+  }
+  absl::string_view metric = text;
+  if (absl::ConsumePrefix(&metric, "lowest=")) {
+    choice.higher_is_better = false;
+  } else if (!absl::ConsumePrefix(&metric, "best=")) {
+    metric = "";
+  }
+  if (metric.empty()) {
+    return UsageError("expected a step's number, latest, best=METRIC or lowest=METRIC, found '",
+                      text, "'");
+  }
+  choice.metric = std::string(metric);
+  return choice;
+}
+
+// Opens the chosen checkpoint, and verifies it if `options` require it. The newest (or the best) may
+// be damaged, or written by a newer leafstore: then the previous one is opened, and `note` is called
+// for each that is skipped. A step given by number is opened or is an error, and is not verified in
+// full: damage in one part of it does not affect the others. error: as CheckpointManager::Restore; a
+// UsageError: no such step or metric.
+absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
+                                                 const StepChoice& choice,
                                                  const SourceOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
-  LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint chosen, RestoreChosen(directory, choice, options));
-  std::unique_ptr<Source> source = LeafSource(std::move(chosen.reader));
-  source->step = chosen.step;
-  return source;
+  ManagerOptions reading = {.io = options.io, .read_only = true};
+  reading.retention.metric = choice.metric;
+  reading.retention.higher_is_better = choice.higher_is_better;
+  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointManager manager,
+                             CheckpointManager::Open(directory, std::move(reading)));
+  absl::StatusOr<RestoredCheckpoint> restored =
+      manager.Restore({.step = choice.step,
+                       .best = !choice.metric.empty(),
+                       .verify = options.verify && !choice.step.has_value(),
+                       .read = ReadOptionsOf(options)});
+  if (ReasonOf(restored.status()) == ErrorReason::kUnknownName) {
+    return UsageError(restored.status().message());
+  }
+  if (!restored.ok() || !options.note) return restored;
+  for (const auto& [step, why] : restored->skipped) {
+    options.note(absl::StrCat("step ", step, " skipped: ", why.message()));
+  }
+  return restored;
 }
 
 absl::StatusOr<std::unique_ptr<Source>> OpenDirectory(const std::string& directory,
                                                       const std::string& step,
                                                       const SourceOptions& options) {
   LEAFSTORE_ASSIGN_OR_RETURN(const auto steps, StepsOfDirectory(directory));
-  if (steps) return OpenStep(directory, step, options);
+  if (!steps.empty()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, ParseStep(step));
+    LEAFSTORE_ASSIGN_OR_RETURN(RestoredCheckpoint chosen,
+                               RestoreChosen(directory, choice, options));
+    std::unique_ptr<Source> source = LeafSource(std::move(chosen.reader));
+    source->step = chosen.step;
+    return source;
+  }
   if (!step.empty()) {
     return absl::NotFoundError(absl::StrCat(
         directory, ": expected checkpoints (step-<20 digits>.leaf) to choose one of, found none"));
@@ -108,78 +143,87 @@ absl::StatusOr<ParamStore> SourceItem::LoadAll() const {
   return Load(places);
 }
 
+absl::StatusOr<Grouping> SourceItem::CompileGrouping(std::vector<NamedFilter> filters) const {
+  filters.push_back({std::string(kRestName), Rest()});
+  const auto spec_of = [this](uint32_t place) { return entry(place).spec; };
+  return Grouping::Compile(LeafSpecs(layout_, slots_, spec_of), std::move(filters),
+                           {.allow_empty = true});
+}
+
+absl::StatusOr<std::optional<Grouping>> SourceItem::GroupBy(
+    const std::vector<NamedFilter>& filters) const {
+  if (filters.empty()) return grouping_;
+  return CompileGrouping(filters);
+}
+
+bool Source::has_checksums() const {
+  return std::any_of(items.begin(), items.end(),
+                     [](const auto& item) { return item->has_checksums(); });
+}
+
+const SourceItem* Source::FindItem(absl::string_view item_name) const {
+  const auto found = std::find_if(items.begin(), items.end(),
+                                  [=](const auto& item) { return item->name() == item_name; });
+  return found == items.end() ? nullptr : found->get();
+}
+
 absl::StatusOr<const SourceItem*> Source::item(absl::string_view item_name) const {
+  if (const SourceItem* const found = FindItem(item_name)) return found;
   std::vector<std::string> names;
-  for (const auto& item : items) {
-    if (item->name() == item_name) return item.get();
-    names.push_back(item->name());
-  }
-  return UsageError(
-      absl::StrCat(name, ": no item '", item_name, "'", internal::DidYouMean(item_name, names)));
+  for (const auto& item : items) names.push_back(item->name());
+  return UsageError(name, ": no item '", item_name, "'", internal::DidYouMean(item_name, names));
 }
 
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options) {
   std::string name = options.name;
+  std::string step = options.step;
   if (name == "-" && !Exists(name)) {
     return UsageError("expected a file, found '-'; standard input is /dev/stdin, if it is a file");
   }
-  LEAFSTORE_RETURN_IF_ERROR(CheckStep(name, options.step));
-  if (!options.step.empty() && !IsDirectory(name)) {
+  LEAFSTORE_RETURN_IF_ERROR(SplitStep(&name, &step));
+  if (!step.empty() && !IsDirectory(name)) {
     // A file that does not exist or cannot be read is the error that matters more.
     LEAFSTORE_RETURN_IF_ERROR(FileError(name, FileSystem::Posix().Open(name).status()));
-    return UsageError(absl::StrCat(name, ": --step is for a directory of checkpoints"));
+    return UsageError(name, ": --step is for a directory of checkpoints");
   }
-  std::string directory;
-  std::string step = options.step;
-  if (step.empty() && SplitStep(name, &directory, &step)) name = directory;
-  absl::StatusOr<std::unique_ptr<Source>> source =
-      IsDirectory(name) ? OpenDirectory(WithoutSlashes(name), step, options)
-                        : OpenFile(name, options);
-  if (!source.ok()) return FileError(options.name, source.status());
-  (*source)->name = options.name;
-  (*source)->verifies = options.verify;
-  return SourcePtr(*std::move(source));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      std::unique_ptr<Source> source,
+      FileError(options.name, IsDirectory(name) ? OpenDirectory(WithoutSlashes(name), step, options)
+                                                : OpenFile(name, options)));
+  source->name = options.name;
+  source->verifies = options.verify;
+  return SourcePtr(std::move(source));
 }
 
-absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
-    const SourceOptions& options) {
+absl::StatusOr<std::map<int64_t, std::string>> StepsOfDirectory(const std::string& name) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const CheckpointManager manager,
+                             CheckpointManager::Open(name, {.read_only = true}));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> found, manager.Steps());
+  std::map<int64_t, std::string> steps;
+  for (const int64_t step : found) steps.emplace(step, manager.PathOf(step));
+  return steps;
+}
+
+absl::StatusOr<std::map<int64_t, std::string>> NamedSteps(const SourceOptions& options) {
+  using Steps = std::map<int64_t, std::string>;
   std::string name = options.name;
-  LEAFSTORE_RETURN_IF_ERROR(CheckStep(name, options.step));
-  std::string directory;
   std::string step = options.step;
-  if (step.empty() && SplitStep(name, &directory, &step)) name = directory;
-  if (!IsDirectory(name)) return std::nullopt;
+  LEAFSTORE_RETURN_IF_ERROR(SplitStep(&name, &step));
+  if (!IsDirectory(name)) return Steps();
   name = WithoutSlashes(name);
-  absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> steps = StepsOfDirectory(name);
-  if (!steps.ok()) return FileError(options.name, steps.status());
-  if (!steps->has_value() || step.empty()) return steps;
-  LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, StepChoice::Parse(step));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Steps steps, FileError(options.name, StepsOfDirectory(name)));
+  if (steps.empty() || step.empty()) return steps;
+  LEAFSTORE_ASSIGN_OR_RETURN(const StepChoice choice, ParseStep(step));
   // The newest step, or the one given by number, even if it cannot be read.
   if (choice.metric.empty()) {
-    const int64_t wanted = choice.step.value_or((*steps)->back().step);
-    for (const StepOfDirectory& one : **steps) {
-      if (one.step == wanted) return std::vector<StepOfDirectory>{one};
-    }
+    const auto wanted = choice.step ? steps.find(*choice.step) : std::prev(steps.end());
+    if (wanted != steps.end()) return Steps{*wanted};
   }
   SourceOptions unverified = options;
   unverified.verify = false;
-  const absl::StatusOr<RestoredCheckpoint> chosen = RestoreChosen(name, choice, unverified);
-  if (!chosen.ok()) return FileError(options.name, chosen.status());
-  return std::vector<StepOfDirectory>{{chosen->step, chosen->reader.path()}};
-}
-
-absl::string_view SourceFormatName(SourceFormat format) {
-  switch (format) {
-    case SourceFormat::kLeaf:
-      return "leaf";
-    case SourceFormat::kSafetensors:
-      return "safetensors";
-    case SourceFormat::kNpz:
-      return "npz";
-    case SourceFormat::kNpy:
-      return "npy";
-  }
-  return "";
+  LEAFSTORE_ASSIGN_OR_RETURN(const RestoredCheckpoint chosen,
+                             FileError(options.name, RestoreChosen(name, choice, unverified)));
+  return Steps{{chosen.step, chosen.reader.path()}};
 }
 
 }  // namespace leafstore::tools

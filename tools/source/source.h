@@ -1,10 +1,7 @@
 // Source: the file or directory that a subcommand reads, whatever its format.
 //
 //   SourcePtr source = OpenSource({.name = "run@1000"}).value();
-//   for (const SourceItem* item : source->items) {
-//     for (uint32_t place = 0; place < item->size(); ++place) ... item->entry(place) ...
-//     ParamStore params = item->LoadAll().value();
-//   }
+//   for (const auto& item : source->items) ParamStore params = item->LoadAll().value();
 //
 // A name can be one of these, detected by content, not by name:
 //
@@ -16,14 +13,11 @@
 //   weights.npz, w.npy     NumPy files
 //
 // A source has items. An item has a Layout, the set of slots that the file holds, and a leaf for
-// each; a format without items has one item named kOnlyItem. Opening a single file reads no tensor.
-// Opening a managed directory verifies every byte of the checkpoint that it chooses, as
-// CheckpointManager does, unless `verify` is off or the step was given by number (then it is used
-// or is an error, and is verified as it is read, like a file). `note` is called for each checkpoint
-// that is skipped.
+// each; a format without items has one item named kOnlyItem. Opening a file reads no tensor. Opening
+// a managed directory verifies every byte of the checkpoint that it chooses, unless `verify` is off
+// or the step was given by number.
 //
 // Errors: those of a file (FileError in present/errors.h); a UsageError for an invalid step.
-//
 // Lifetime: a source owns its items; loaded leaves outlive it.
 // Threads: const calls are safe from many threads.
 #ifndef LEAFSTORE_TOOLS_SOURCE_SOURCE_H_
@@ -31,6 +25,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,6 +49,8 @@ namespace leafstore::tools {
 
 // The name of the item of a format without items.
 inline constexpr absl::string_view kOnlyItem = "params";
+// The name of the group of the leaves that no filter matches.
+inline constexpr absl::string_view kRestName = "rest";
 
 enum class SourceFormat : uint8_t { kLeaf, kSafetensors, kNpz, kNpy };
 
@@ -67,6 +64,8 @@ class SourceItem {
   SourceItem& operator=(const SourceItem&) = delete;
 
   const std::string& name() const { return name_; }
+  // Returns Source::file.
+  const std::string& file() const { return file_; }
   const Layout& layout() const { return layout_; }
   // Returns the slots of the layout that the file holds.
   const SlotSet& slots() const { return slots_; }
@@ -74,15 +73,14 @@ class SourceItem {
   const std::optional<Grouping>& grouping() const { return grouping_; }
   const Metadata& metadata() const { return metadata_; }
 
-  // Describes the leaf at `place`, which must be below size(), without reading it. O(1). Fields
-  // that the format does not have (for example a checksum) are 0.
+  // Describes the leaf at `place`, which must be below size(), without reading it. O(1). Fields that
+  // the format does not have are 0.
   virtual EntryInfo entry(uint32_t place) const = 0;
   // Returns whether the format has a checksum for each tensor.
   virtual bool has_checksums() const { return false; }
   std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
 
-  // Loads the leaves at `places` (strictly ascending) as a group, and verifies them if the source
-  // does.
+  // Loads the leaves at `places`, strictly ascending; verifies them if the source does.
   virtual absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const = 0;
   absl::StatusOr<ParamStore> LoadAll() const;
   // Returns the options to save the item with in another file. error: as interop's.
@@ -92,13 +90,20 @@ class SourceItem {
     options.metadata = metadata_;
     return options;
   }
-  // Compiles a grouping (select/grouping.h); filters may match no leaf. Reads no tensor.
-  virtual absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const = 0;
+  // Compiles a grouping (select/grouping.h) of these groups and, as the last, kRestName. Filters may
+  // match no leaf. Reads no tensor.
+  absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const;
+  // Like CompileGrouping, but without filters returns the saved grouping, if any.
+  absl::StatusOr<std::optional<Grouping>> GroupBy(const std::vector<NamedFilter>& filters) const;
 
  protected:
-  SourceItem(std::string name, Layout layout, SlotSet slots)
-      : name_(std::move(name)), layout_(std::move(layout)), slots_(std::move(slots)) {}
+  SourceItem(std::string file, std::string name, Layout layout, SlotSet slots)
+      : file_(std::move(file)),
+        name_(std::move(name)),
+        layout_(std::move(layout)),
+        slots_(std::move(slots)) {}
 
+  std::string file_;
   std::string name_;
   Layout layout_;
   SlotSet slots_;
@@ -108,10 +113,8 @@ class SourceItem {
 
 struct Source {
   SourceFormat format = SourceFormat::kLeaf;
-  // The given name, and the file that is read: the checkpoint of a managed directory, the index of
-  // a directory.
-  std::string name;
-  std::string file;
+  std::string name;             // as given
+  std::string file;             // that is read: of a directory its checkpoint, or its index
   int64_t file_size = 0;        // of that file and all its shards
   std::string description;      // "format version 1", "safetensors, 3 shards"
   uint32_t format_version = 0;  // of a checkpoint; 0 for other formats
@@ -126,7 +129,10 @@ struct Source {
   // DataLoss, with the position of the damage.
   std::function<absl::Status()> verify;
 
-  // Returns the item with this name. error: a UsageError with suggestions.
+  bool has_checksums() const;
+  // Returns the item with this name; null if there is none.
+  const SourceItem* FindItem(absl::string_view item_name) const;
+  // Like FindItem, but returns an error: a UsageError with suggestions.
   absl::StatusOr<const SourceItem*> item(absl::string_view item_name) const;
 };
 
@@ -134,15 +140,13 @@ using SourcePtr = std::unique_ptr<const Source>;
 
 struct SourceOptions {
   std::string name;
-  // `progress` is called by Source::verify, and while a checkpoint of a managed directory is
-  // chosen.
+  // `progress` is called by Source::verify, and while a checkpoint of a directory is chosen.
   IoOptions io = {};
   // For a managed directory: a step, "latest", "best=METRIC" or "lowest=METRIC"; empty: latest.
   std::string step;
-  // Verifies the checksums of tensors when they are loaded, and a checkpoint of a managed directory
-  // in full before it is chosen, unless its step was given by number.
+  // Verifies checksums: of tensors when they are loaded; see above for managed directories.
   bool verify = true;
-  // Determines how the names of formats without structure become paths.
+  // How the names of formats without structure become paths.
   NameStyle names = NameStyle::kSplit;
   // Called with one line, without its end, for each skipped checkpoint. May be null.
   std::function<void(absl::string_view)> note;
@@ -151,19 +155,12 @@ struct SourceOptions {
 // Opens the source that `options` name.
 absl::StatusOr<SourcePtr> OpenSource(const SourceOptions& options);
 
-// A checkpoint of a managed directory.
-struct StepOfDirectory {
-  int64_t step;
-  std::string file;
-};
-// Returns all checkpoints by ascending step; no value if `name` is not a directory with
-// checkpoints. error: the file system's.
-absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> StepsOfDirectory(
-    const std::string& name);
+// Returns the files of all checkpoints of a managed directory by step; none if `name` is not a
+// directory with checkpoints. error: the file system's.
+absl::StatusOr<std::map<int64_t, std::string>> StepsOfDirectory(const std::string& name);
 // Returns the checkpoints that the name and the step of `options` select; all without a step. Opens
-// them only to compare a metric. No value as above. error: as OpenSource.
-absl::StatusOr<std::optional<std::vector<StepOfDirectory>>> NamedSteps(
-    const SourceOptions& options);
+// them only to compare a metric. None as above. error: as OpenSource.
+absl::StatusOr<std::map<int64_t, std::string>> NamedSteps(const SourceOptions& options);
 
 }  // namespace leafstore::tools
 

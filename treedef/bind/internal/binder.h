@@ -47,7 +47,7 @@ template <typename T>
 absl::Status FlattenNode(Flattener& flattener, T& value) {
   static_assert(Bindable<std::remove_const_t<T>>,
                 "this type cannot be part of a model: give it LEAFSTORE_FIELDS or LeafTraits "
-                "(treedef/binding.h lists what is built in)");
+                "(treedef/bind/binding.h lists the built-in types)");
   return Binder<std::remove_const_t<T>>::Flatten(flattener, value);
 }
 
@@ -56,7 +56,7 @@ absl::Status UnflattenNode(Unflattener& reader, T* out) {
   static_assert(!std::is_const_v<T>, "a const member can be flattened, but not written");
   static_assert(Bindable<T>,
                 "this type cannot be part of a model: give it LEAFSTORE_FIELDS or LeafTraits "
-                "(treedef/binding.h lists what is built in)");
+                "(treedef/bind/binding.h lists the built-in types)");
   return Binder<T>::Unflatten(reader, out);
 }
 
