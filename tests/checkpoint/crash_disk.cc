@@ -77,15 +77,6 @@ class CrashDisk::Reader : public ReadableFile {
   FilePtr file_;
 };
 
-class CrashDisk::Held : public FileLock {
- public:
-  explicit Held(bool* held) : held_(held) { *held_ = true; }
-  ~Held() override { *held_ = false; }
-
- private:
-  bool* held_;
-};
-
 absl::Status CrashDisk::Call(const std::string& what) {
   if (before_each_call) before_each_call(what);
   return calls++ == fail_at ? failure : absl::OkStatus();
@@ -198,11 +189,12 @@ absl::Status CrashDisk::Remove(const std::string& path) {
 
 absl::Status CrashDisk::CreateDirectory(const std::string&) { return Call("make directory"); }
 
-absl::StatusOr<std::unique_ptr<FileLock>> CrashDisk::Lock(const std::string& path) {
+absl::StatusOr<std::shared_ptr<void>> CrashDisk::Lock(const std::string& path) {
   if (absl::Status status = Call("lock"); !status.ok()) return status;
   bool& held = locks_[path];
   if (held) return absl::FailedPreconditionError(absl::StrCat("cannot lock ", path));
-  return std::make_unique<Held>(&held);
+  held = true;
+  return std::shared_ptr<void>(&held, [](void* lock) { *static_cast<bool*>(lock) = false; });
 }
 
 absl::Status CrashDisk::SyncDirectory(const std::string&) {

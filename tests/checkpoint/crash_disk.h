@@ -53,7 +53,7 @@ class CrashDisk : public FileSystem {
   absl::Status Rename(const std::string& from, const std::string& to) override;
   absl::Status Remove(const std::string& path) override;
   absl::Status CreateDirectory(const std::string& path) override;
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override;
+  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override;
   absl::Status SyncDirectory(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override;
 
@@ -77,7 +77,6 @@ class CrashDisk : public FileSystem {
   };
   class Writer;
   class Reader;
-  class Held;
 
   // Chooses whether an unsynced change is kept, and how much of a write.
   struct Choice {

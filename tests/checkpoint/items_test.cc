@@ -83,7 +83,7 @@ TEST_F(ItemsTest, OptimizerState_ResumesWhereItWasSaved) {
   ParamStore params = ParamsOf(1);
   const ParamStore gradients = params.Snapshot().value();
   Optimizer adamw = Optimizer::Create(AdamW{}, params).value();
-  ASSERT_THAT(adamw.Step(&params, gradients, 0.1), IsOk());
+  ASSERT_THAT(adamw.Step(&params, gradients, {.lr = 0.1}), IsOk());
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", params}, {"adamw", adamw.state()}}, options_),
               IsOk());
   EXPECT_THAT(Open().items(),
@@ -95,8 +95,8 @@ TEST_F(ItemsTest, OptimizerState_ResumesWhereItWasSaved) {
   const ParamStore same_gradients =
       ParamStore::Create(resumed.layout(), resumed.slots(), {gradients.leaf(0), gradients.leaf(1)})
           .value();
-  ASSERT_THAT(adamw.Step(&params, gradients, 0.1), IsOk());
-  ASSERT_THAT(again.Step(&resumed, same_gradients, 0.1), IsOk());
+  ASSERT_THAT(adamw.Step(&params, gradients, {.lr = 0.1}), IsOk());
+  ASSERT_THAT(again.Step(&resumed, same_gradients, {.lr = 0.1}), IsOk());
   EXPECT_TRUE(resumed.leaf(0) == params.leaf(0));
   EXPECT_TRUE(resumed.leaf(1) == params.leaf(1));
 }

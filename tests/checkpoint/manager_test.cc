@@ -427,7 +427,7 @@ struct Gate {
   std::latch reached{1};
   std::latch open{1};
   std::atomic<bool> used{false};
-  IoProgress Progress() {
+  std::function<void(int64_t, int64_t)> Progress() {
     return [this](int64_t, int64_t) {
       if (used.exchange(true)) return;
       reached.count_down();
