@@ -197,7 +197,7 @@ absl::Status Rename(const RenameArguments& arguments) {
 void AddRenameCommand(CLI::App* program, CommandRun* run) {
   const auto [command, arguments] =
       AddCommand(program, run, "rename",
-                 "Gives leaves new paths by patterns; without --write only prints them.", kHelpFile,
+                 "Renames leaves by patterns; without --write only prints the new names.", kHelpFile,
                  kRenameHelp, Rename);
   AddFile(command, "FILE", &arguments->input.name, "the file to read");
   AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated");
