@@ -186,9 +186,9 @@ void AddStatsCommand(CLI::App* program, CommandRun* run) {
       ->needs(histogram);
   std::vector<std::string> keys = {"path"};
   for (const SortKey& key : kSortKeys) keys.emplace_back(key.name);
-  WithChoices(
-      command->add_option("--sort", options->sort, "sort rows by this, the largest first, or by path"),
-      keys)
+  WithChoices(command->add_option("--sort", options->sort,
+                                  "sort rows by this, the largest first, or by path"),
+              keys)
       ->type_name("KEY")
       ->check(OneOf(keys));
   AddValue(command, "--top", &options->top, "N", "only the first N rows")
