@@ -1,9 +1,9 @@
-// LoadOptions: selects the leaves that a reader loads from an item, or from a file of another
-// format. By default, all of them.
+// EntryInfo and LoadOptions: what a file says about a leaf, and the leaves to load. The readers of
+// all formats share them.
 //
-//   reader.Load("params", {.filter = Glob("**.norm.**")})     // those that a filter matches
+//   reader.Load("params", {.filter = Glob("**.norm.**")})     // the leaves that a filter matches
 //   reader.Load("params", {.subtree = ".layers[0]"})          // those below a node
-//   reader.Load("params", {.places = std::vector<uint32_t>{0, 3}})               // those at these places
+//   reader.Load("params", {.places = std::vector<uint32_t>{0, 3}})               // at these places
 //
 // Only the selected leaves are read and verified.
 #ifndef LEAFSTORE_CHECKPOINT_LOAD_OPTIONS_H_
@@ -14,11 +14,24 @@
 #include <string>
 #include <vector>
 
+#include "leafstore/core/leaf_spec.h"
+#include "leafstore/core/value.h"
 #include "leafstore/select/filter.h"
 
 namespace leafstore {
 
-// At most one of these may be set.
+// The entry of one leaf in a file. A format that does not have a field leaves it at its default.
+struct EntryInfo {
+  LeafSpec spec;                 // valid while a reader of the file lives
+  const Value* value = nullptr;  // of a static leaf; null for a tensor, which has the fields below
+  int64_t stored_size = 0;       // in bytes
+  int64_t offset = 0;            // of the first stored byte in its file; 0 if there are none
+  uint64_t checksum = 0;         // XXH3-64 of the stored bytes
+  uint8_t codec = 0;             // 0: stored unchanged
+  uint32_t base = 0;             // 0: in this file; n: in the nth other file, counted from 1
+};
+
+// At most one of these may be set. By default, all leaves are loaded.
 struct LoadOptions {
   // Loads the leaves in the first group of a partition by this filter, as a group on the Layout of
   // the complete item. error: as CompileGrouping. O(nodes).

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/internal/step_directory.h"
-#include "leafstore/checkpoint/internal/step_search.h"
+#include "leafstore/checkpoint/internal/retention.h"
+#include "leafstore/checkpoint/internal/step_files.h"
 #include "leafstore/checkpoint/save_history.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/buffer_pool.h"
@@ -36,102 +35,81 @@ absl::Status CheckOptions(absl::string_view directory, const ManagerOptions& opt
   return absl::OkStatus();
 }
 
-std::vector<CheckpointItem> Shared(std::initializer_list<CheckpointItem> items) {
-  std::vector<CheckpointItem> out;
-  out.reserve(items.size());
-  for (const CheckpointItem& item : items) out.push_back(item.Share());
-  return out;
-}
-
 }  // namespace
 
 class CheckpointManager::State {
  public:
   State(std::string directory, ManagerOptions options)
-      : directory_(std::move(directory), &options.io.files()), options_(std::move(options)) {}
+      : options_(std::move(options)), files_(std::move(directory), &options_) {}
 
   absl::Status Open() {
-    if (options_.read_only) return directory_.Steps().status();
-    LEAFSTORE_ASSIGN_OR_RETURN(lock_, directory_.CreateAndLock());
-    LEAFSTORE_RETURN_IF_ERROR(directory_.RemoveUnfinished());
+    if (options_.read_only) return files_.Steps().status();
+    LEAFSTORE_ASSIGN_OR_RETURN(lock_, files_.CreateAndLock());
+    LEAFSTORE_RETURN_IF_ERROR(files_.RemoveUnfinished());
     worker_.StartThread();  // now, as this takes a while and SaveAsync should return at once
     return absl::OkStatus();
   }
 
-  const internal::StepDirectory& directory() const { return directory_; }
-
-  absl::StatusOr<bool> Save(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info,
+  // `save` has the metrics and the metadata.
+  absl::StatusOr<bool> Save(int64_t step, std::vector<CheckpointItem> items, SaveOptions save,
                             bool in_background) {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     if (step < 0) return Invalid("a step of at least 0", absl::StrCat(step));
     for (const CheckpointItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.status());
     if (const absl::Status failed = worker_.TakeFailure(); !failed.ok())
-      return NotBegun(step, failed);
-    if (in_background && worker_.busy()) {
-      if (options_.when_busy == WhenBusy::kSkip) return false;
-      if (options_.when_busy == WhenBusy::kFail) {
-        return absl::ResourceExhaustedError(absl::StrCat("cannot save step ", step, " in ",
-                                                         directory_.path(),
-                                                         ": the save before is still running"));
-      }
-    }
-    if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotBegun(step, failed);
+      return NotStarted(step, failed);
+    if (in_background && options_.skip_if_busy && worker_.busy()) return false;
+    if (const absl::Status failed = worker_.Wait(); !failed.ok()) return NotStarted(step, failed);
     LEAFSTORE_RETURN_IF_ERROR(MakeWayFor(step));
-    worker_.Start([this, step, info, in_background, items = std::move(items)]() mutable {
-      int64_t bytes = 0;
-      for (const CheckpointItem& item : items) bytes += item.tensor_bytes();
-      if (in_background) KeepMemory(bytes);
-      return SaveNow(step, std::move(items), bytes, info);
-    });
+    worker_.Start(
+        [this, step, save = std::move(save), in_background, items = std::move(items)]() mutable {
+          for (const CheckpointItem& item : items) save.total_bytes += item.tensor_bytes();
+          if (in_background) KeepMemory(save.total_bytes);
+          return SaveNow(step, std::move(items), std::move(save));
+        });
     if (!in_background) LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     return true;
-  }
-
-  absl::Status Wait() { return worker_.Wait(); }
-
-  absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query) {
-    return search_.Restore(query);
   }
 
   absl::Status Remove(int64_t step) {
     LEAFSTORE_RETURN_IF_ERROR(CheckCanWrite());
     LEAFSTORE_RETURN_IF_ERROR(worker_.Wait());
     LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "remove"));
-    const absl::Status removed = RemoveFile(step);
+    files_.Forget(step);
+    const absl::Status removed = files_.Remove(step);
     if (!absl::IsNotFound(removed)) next_is_full_ = true;  // the history may refer to this file
     LEAFSTORE_RETURN_IF_ERROR(removed);
-    return options_.io.durable ? directory_.Sync() : absl::OkStatus();
+    return options_.io.durable ? files_.Sync() : absl::OkStatus();
   }
 
  private:
-  static absl::Status NotSaved(int64_t step, const absl::Status& why) {
-    return WithContext(why, absl::StrCat("cannot save step ", step));
-  }
+  friend class CheckpointManager;
+
   // Returns the error of the previous save, which the save of `step` reports instead of starting.
-  static absl::Status NotBegun(int64_t step, const absl::Status& before) {
+  static absl::Status NotStarted(int64_t step, const absl::Status& before) {
     return WithMessage(before, absl::StrCat(before.message(), "; the save of step ", step,
-                                            " was not begun: call it again"));
+                                            " was not started: call it again"));
   }
 
   absl::Status CheckCanWrite() const {
     if (!options_.read_only) return absl::OkStatus();
     return absl::FailedPreconditionError(
-        absl::StrCat("cannot write to ", directory_.path(), ": it was opened with read_only"));
+        absl::StrCat("cannot write to ", files_.path(), ": it was opened with read_only"));
   }
 
   // Checks that no undamaged checkpoint needs that of `step`. error FailedPrecondition: one does.
   absl::Status CheckNotNeeded(int64_t step, absl::string_view verb) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, directory_.Steps());
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, files_.Steps());
     for (const int64_t other : steps) {
       if (other == step) continue;
-      LEAFSTORE_ASSIGN_OR_RETURN(const RetainedCheckpoint checkpoint, Retained(other));
+      LEAFSTORE_ASSIGN_OR_RETURN(const internal::StepRecord checkpoint, files_.Describe(other));
       if (std::count(checkpoint.bases.begin(), checkpoint.bases.end(),
                      internal::StepFileName(step)) == 0) {
         continue;
       }
-      return absl::FailedPreconditionError(
-          absl::StrCat("cannot ", verb, " ", directory_.PathOf(step), ": the checkpoint of step ",
-                       other, " needs it"));
+      return absl::FailedPreconditionError(absl::StrCat("cannot ", verb, " ", files_.PathOf(step),
+                                                        ": the checkpoint of step ", other,
+                                                        " needs it"));
     }
     return absl::OkStatus();
   }
@@ -139,27 +117,22 @@ class CheckpointManager::State {
   // Ensures that this step has no file: renames one that is known to be damaged.
   // error AlreadyExists: the file is not known to be damaged.
   absl::Status MakeWayFor(int64_t step) {
-    const absl::Status exists = directory_.CheckExists(step);
+    const absl::Status exists = files_.CheckExists(step);
     if (absl::IsNotFound(exists)) {
-      Forget(step);  // its file may have been removed from outside
+      files_.Forget(step);  // its file may have been removed from outside
       return absl::OkStatus();
     }
-    if (!search_.IsDamaged(step)) {
+    if (!files_.IsDamaged(step)) {
       LEAFSTORE_RETURN_IF_ERROR(exists);
       return WithReason(absl::AlreadyExistsError(absl::StrCat(
-                            "cannot save step ", step, ": ", directory_.PathOf(step),
+                            "cannot save step ", step, ": ", files_.PathOf(step),
                             " exists; remove it first, or if it is damaged let Restore find that")),
                         ErrorReason::kExists);
     }
-    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "put aside"));
-    LEAFSTORE_RETURN_IF_ERROR(directory_.SetAside(step));
-    Forget(step);
+    LEAFSTORE_RETURN_IF_ERROR(CheckNotNeeded(step, "rename"));
+    LEAFSTORE_RETURN_IF_ERROR(files_.SetAside(step));
+    files_.Forget(step);
     return absl::OkStatus();
-  }
-
-  void Forget(int64_t step) {
-    retained_.erase(step);
-    search_.Forget(step);
   }
 
   // Keeps the memory that a snapshot releases for the copies of the next one.
@@ -168,40 +141,35 @@ class CheckpointManager::State {
   }
 
   // Saves a checkpoint. Runs on the worker's thread.
-  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, int64_t bytes,
-                       const StepInfo& info) {
+  absl::Status SaveNow(int64_t step, std::vector<CheckpointItem> items, SaveOptions save) {
     const bool full_by_rule = options_.full_every > 0 && saved_ % options_.full_every == 0;
     // Increments may build on a file that Restore found damaged.
-    const bool found_damage = search_.TakeFoundDamage();
+    const bool found_damage = files_.TakeFoundDamage();
     if (next_is_full_.exchange(false) || found_damage || full_by_rule) history_.Clear();
-    SaveOptions save;
     save.io = options_.io;
-    save.total_bytes = bytes;
-    save.compression = options_.compression;
     save.zstd_level = options_.zstd_level;
-    save.metadata = info.metadata;
-    save.metrics = info.metrics;
     save.history = options_.incremental ? &history_ : nullptr;
-    const absl::Status saved = SaveCheckpoint(directory_.PathOf(step), std::move(items), save);
-    if (!saved.ok()) return NotSaved(step, saved);
+    const absl::Status saved =
+        SaveCheckpoint(files_.PathOf(step), std::move(items), std::move(save));
+    if (!saved.ok()) return WithContext(saved, absl::StrCat("cannot save step ", step));
     ++saved_;
     const absl::Status removed = ApplyRetention(step);
-    return WithContext(removed, absl::StrCat("saved ", directory_.PathOf(step),
-                                             ", but cannot remove an older one"));
+    return WithContext(
+        removed, absl::StrCat("saved ", files_.PathOf(step), ", but cannot remove an older one"));
   }
 
   absl::Status ApplyRetention(int64_t just_saved) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, directory_.Steps());
-    std::vector<RetainedCheckpoint> checkpoints;
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, files_.Steps());
+    std::vector<internal::StepRecord> checkpoints;
     for (const int64_t step : steps) {
-      absl::StatusOr<RetainedCheckpoint> checkpoint = Retained(step);
+      absl::StatusOr<internal::StepRecord> checkpoint = files_.Describe(step);
       // Another process may be able to read this one, and need any of the others as its base.
       if (!checkpoint.ok()) return absl::OkStatus();
       checkpoints.push_back(*std::move(checkpoint));
       checkpoints.back().pinned = step == just_saved;
     }
-    const std::vector<bool> keep = CheckpointsToKeep(checkpoints, options_.retention);
-    std::vector<RetainedCheckpoint> unwanted;
+    const std::vector<bool> keep = internal::CheckpointsToKeep(checkpoints, options_.retention);
+    std::vector<internal::StepRecord> unwanted;
     for (size_t i = 0; i < checkpoints.size(); ++i) {
       if (!keep[i]) unwanted.push_back(std::move(checkpoints[i]));
     }
@@ -210,48 +178,33 @@ class CheckpointManager::State {
 
   // Removes checkpoints before their bases, and syncs the directory in between, so that after a
   // crash all checkpoints that still exist are intact.
-  absl::Status RemoveAll(std::vector<RetainedCheckpoint> unwanted) {
+  absl::Status RemoveAll(std::vector<internal::StepRecord> unwanted) {
     while (!unwanted.empty()) {
       absl::flat_hash_set<std::string> needed;
-      for (const RetainedCheckpoint& one : unwanted) {
+      for (const internal::StepRecord& one : unwanted) {
         needed.insert(one.bases.begin(), one.bases.end());
       }
       const auto removed = std::partition(
           unwanted.begin(), unwanted.end(),
-          [&](const RetainedCheckpoint& one) { return needed.contains(one.file_name); });
+          [&](const internal::StepRecord& one) { return needed.contains(one.file_name); });
       if (removed == unwanted.end()) break;  // a cycle, which no save creates: removes none of it
       for (auto it = removed; it != unwanted.end(); ++it) {
-        LEAFSTORE_RETURN_IF_ERROR(RemoveFile(it->step));
+        files_.Forget(it->step);
+        LEAFSTORE_RETURN_IF_ERROR(files_.Remove(it->step));
       }
       unwanted.erase(removed, unwanted.end());
-      if (options_.io.durable) LEAFSTORE_RETURN_IF_ERROR(directory_.Sync());
+      if (options_.io.durable) LEAFSTORE_RETURN_IF_ERROR(files_.Sync());
     }
     return absl::OkStatus();
   }
 
-  absl::Status RemoveFile(int64_t step) {
-    Forget(step);
-    return directory_.Remove(step);
-  }
-
-  // Returns the properties of a checkpoint that retention depends on. Reads each file once.
-  absl::StatusOr<RetainedCheckpoint> Retained(int64_t step) {
-    const auto known = retained_.find(step);
-    if (known != retained_.end() && !search_.IsDamaged(step)) return known->second;
-    LEAFSTORE_ASSIGN_OR_RETURN(RetainedCheckpoint checkpoint, search_.Describe(step));
-    if (!checkpoint.damaged) retained_.emplace(step, checkpoint);
-    return checkpoint;
-  }
-
-  const internal::StepDirectory directory_;
   const ManagerOptions options_;
-  internal::StepSearch search_{&directory_, &options_};
+  internal::StepFiles files_;
   std::unique_ptr<FileLock> lock_;
   std::atomic<bool> next_is_full_ = false;  // whether the next save ignores the history
   // While the worker is busy, only its thread uses these.
   SaveHistory history_;
   size_t saved_ = 0;
-  std::map<int64_t, RetainedCheckpoint> retained_;
   internal::BufferPool::Reservation kept_;
   internal::BackgroundWorker worker_;  // last: finishes before the other members are destroyed
 };
@@ -270,44 +223,33 @@ absl::StatusOr<CheckpointManager> CheckpointManager::Open(std::string directory,
 }
 
 absl::StatusOr<std::vector<int64_t>> CheckpointManager::Steps() const {
-  return state_->directory().Steps();
+  return state_->files_.Steps();
 }
 
 absl::StatusOr<int64_t> CheckpointManager::Latest() const {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<int64_t> steps, Steps());
   if (!steps.empty()) return steps.back();
-  return absl::NotFoundError(absl::StrCat(state_->directory().path(), ": there is no checkpoint"));
+  return absl::NotFoundError(absl::StrCat(state_->files_.path(), ": no checkpoint exists"));
 }
 
-std::string CheckpointManager::PathOf(int64_t step) const {
-  return state_->directory().PathOf(step);
-}
+std::string CheckpointManager::PathOf(int64_t step) const { return state_->files_.PathOf(step); }
 
 absl::Status CheckpointManager::Save(int64_t step, std::vector<CheckpointItem> items,
-                                     const StepInfo& info) {
-  return state_->Save(step, std::move(items), info, /*in_background=*/false).status();
-}
-
-absl::Status CheckpointManager::Save(int64_t step, std::initializer_list<CheckpointItem> items,
-                                     const StepInfo& info) {
-  return Save(step, Shared(items), info);
+                                     Metrics metrics, Metadata metadata) {
+  SaveOptions save{.metadata = std::move(metadata), .metrics = std::move(metrics)};
+  return state_->Save(step, std::move(items), std::move(save), /*in_background=*/false).status();
 }
 
 absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step, std::vector<CheckpointItem> items,
-                                                  const StepInfo& info) {
-  return state_->Save(step, std::move(items), info, /*in_background=*/true);
+                                                  Metrics metrics, Metadata metadata) {
+  SaveOptions save{.metadata = std::move(metadata), .metrics = std::move(metrics)};
+  return state_->Save(step, std::move(items), std::move(save), /*in_background=*/true);
 }
 
-absl::StatusOr<bool> CheckpointManager::SaveAsync(int64_t step,
-                                                  std::initializer_list<CheckpointItem> items,
-                                                  const StepInfo& info) {
-  return SaveAsync(step, Shared(items), info);
-}
-
-absl::Status CheckpointManager::Wait() { return state_->Wait(); }
+absl::Status CheckpointManager::Wait() { return state_->worker_.Wait(); }
 
 absl::StatusOr<RestoredCheckpoint> CheckpointManager::Restore(const RestoreQuery& query) const {
-  return state_->Restore(query);
+  return state_->files_.Restore(query);
 }
 
 absl::Status CheckpointManager::Remove(int64_t step) { return state_->Remove(step); }

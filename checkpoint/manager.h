@@ -9,7 +9,7 @@
 //   }
 //   for (...) {
 //     ... train ...
-//     manager.SaveAsync(step, {{"params", params}}, {.metrics = {{"accuracy", accuracy}}}).value();
+//     manager.SaveAsync(step, {{"params", params}}, {{"accuracy", accuracy}}).value();
 //   }
 //   absl::Status saved = manager.Wait();                              // the last save is complete
 //
@@ -21,8 +21,8 @@
 // Save returns when the checkpoint is complete. SaveAsync returns at once; a thread of the manager
 // saves the contents that the items had at the call. Items are snapshots, so training continues and
 // no later write reaches the file. A leaf that is written while its snapshot waits is copied once
-// (copy-on-write); each leaf is released as soon as it is in the file. One save runs at a time;
-// ManagerOptions::when_busy says what SaveAsync does while one is still running.
+// (copy-on-write); each leaf is released as soon as it is in the file. One save runs at a time: the
+// next SaveAsync waits for it, or does nothing (ManagerOptions::skip_if_busy).
 //
 // The error of a failed background save is never lost: the next call of Save, SaveAsync, Remove or
 // Wait returns it and does nothing else. If that call is itself refused, for a step below 0 or an
@@ -47,14 +47,13 @@
 // Retention. After each save, checkpoints that no rule keeps and that no kept one needs are
 // removed; never the newest, nor the one just saved. Those that cannot be opened, or that Restore
 // has found damaged, count for no rule and are kept. While a checkpoint is from a newer leafstore,
-// or this process cannot read one, all are kept, as that one may need any of
-// them.
+// or this process cannot read one, all are kept, as that one may need any of them.
 //
 // Errors. FailedPrecondition: another manager has locked the directory; this one is read-only.
 // AlreadyExists: this step has a checkpoint that is not known to be damaged. InvalidArgument: a
-// step below 0, or inconsistent options. NotFound: no such checkpoint, or none at all. DataLoss:
-// all that were tried are damaged; names each. Unimplemented: like DataLoss, but some are from a
-// newer leafstore and may be intact. Others: as CheckpointWriter's and CheckpointReader's.
+// step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss: all that were tried
+// are damaged; names each. Unimplemented: like DataLoss, but some are from a newer leafstore and may
+// be intact. Others: as CheckpointWriter's and CheckpointReader's.
 //
 // Threads: call from one thread at a time. Stores may be written, and readers used, from any thread
 // while a save runs.
@@ -63,10 +62,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -74,17 +73,23 @@
 
 #include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/checkpoint/reader.h"
-#include "leafstore/checkpoint/retention.h"
-#include "leafstore/checkpoint/writer.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/io/io_options.h"
 
 namespace leafstore {
 
-// What SaveAsync does when the previous save is still running.
-enum class WhenBusy : uint8_t {
-  kWait,  // waits until it has ended
-  kSkip,  // saves nothing and returns false
-  kFail,  // error ResourceExhausted
+// A checkpoint is kept if any rule keeps it. The newest is always kept. Without rules, all are
+// kept.
+struct Retention {
+  // Keeps this many of the newest checkpoints; 0: no rule.
+  size_t last = 0;
+  // Keeps checkpoints whose step is a multiple of this; 0: no rule.
+  int64_t every = 0;
+  // Keeps this many of the best by `metric`; 0: no rule. A missing or NaN metric is worse than any
+  // other. While no checkpoint has the metric, all are kept, as its name may be misspelt.
+  size_t best = 0;
+  std::string metric = {};       // the name of the metric for `best`
+  bool higher_is_better = true;  // true for an accuracy, false for a loss
 };
 
 struct ManagerOptions {
@@ -99,19 +104,13 @@ struct ManagerOptions {
   bool incremental = false;
   // Writes a full checkpoint every N saves; 0: only when required. Only with `incremental`.
   size_t full_every = 0;
-  WhenBusy when_busy = WhenBusy::kWait;
+  // While a save is running, SaveAsync saves nothing and returns false, instead of waiting.
+  bool skip_if_busy = false;
   // As in SaveOptions.
-  Compression compression = Compression::kNone;
-  int zstd_level = 3;
+  std::optional<int> zstd_level = {};
   // Keeps memory that SaveAsync's snapshots release, up to the bytes of one snapshot, for the
   // copies that the next one needs, until the manager is destroyed (core/internal/buffer_pool.h).
   bool keep_memory = true;
-};
-
-// Data saved with a checkpoint besides its items.
-struct StepInfo {
-  Metrics metrics = {};
-  Metadata metadata = {};
 };
 
 // The checkpoint that Restore looks for. By default the newest.
@@ -127,16 +126,13 @@ struct RestoreQuery {
   ReadOptions read = {};
 };
 
-// A checkpoint that Restore skipped.
-struct SkippedCheckpoint {
-  int64_t step = 0;
-  absl::Status why;
-};
-
 struct RestoredCheckpoint {
+  // Steps whose checkpoints could not be restored, and why.
+  using Skipped = std::vector<std::pair<int64_t, absl::Status>>;
+
   int64_t step = 0;
   CheckpointReader reader;
-  std::vector<SkippedCheckpoint> skipped;  // newer or better ones that could not be restored
+  Skipped skipped;  // newer or better ones
 };
 
 class CheckpointManager {
@@ -158,28 +154,24 @@ class CheckpointManager {
   // Returns the path of a step's file, which need not exist.
   std::string PathOf(int64_t step) const;
 
-  // Waits for the running save, then saves a checkpoint. O(bytes).
-  absl::Status Save(int64_t step, std::vector<CheckpointItem> items, const StepInfo& info = {});
-  absl::Status Save(int64_t step, std::initializer_list<CheckpointItem> items,
-                    const StepInfo& info = {});
-  // Starts saving a checkpoint. Returns false if another save is running and when_busy is kSkip.
+  // Waits for the running save, then saves a checkpoint with metrics and metadata. O(bytes).
+  absl::Status Save(int64_t step, std::vector<CheckpointItem> items, Metrics metrics = {},
+                    Metadata metadata = {});
+  // Starts saving a checkpoint. Returns false if another save is running and skip_if_busy is set.
   // O(items).
   absl::StatusOr<bool> SaveAsync(int64_t step, std::vector<CheckpointItem> items,
-                                 const StepInfo& info = {});
-  absl::StatusOr<bool> SaveAsync(int64_t step, std::initializer_list<CheckpointItem> items,
-                                 const StepInfo& info = {});
+                                 Metrics metrics = {}, Metadata metadata = {});
   // Waits until no save is running.
   absl::Status Wait();
 
   // Returns the newest intact checkpoint, the best, or that of a step.
   // error FailedPrecondition: the best was requested, and ManagerOptions name no metric. error
-  // NotFound: there is no checkpoint; none of this step (names those that exist); or none has the
-  // metric (suggests names). error DataLoss: all that were tried are damaged.
+  // NotFound: no checkpoint exists; none of this step (names those that exist); or none has the
+  // metric (suggests names).
   absl::StatusOr<RestoredCheckpoint> Restore(const RestoreQuery& query = {}) const;
 
-  // Waits for the running save, then removes the checkpoint of a step.
-  // error FailedPrecondition: another checkpoint, not known to be damaged, needs it; names that
-  // one.
+  // Waits for the running save, then removes the checkpoint of a step. error FailedPrecondition:
+  // another checkpoint, not known to be damaged, needs it; names that one.
   absl::Status Remove(int64_t step);
 
  private:

@@ -1,15 +1,12 @@
 #include "leafstore/checkpoint/reader.h"
 
-#include <algorithm>
-#include <functional>
-#include <numeric>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
 #include "leafstore/checkpoint/internal/checkpoint_file.h"
 #include "leafstore/checkpoint/internal/choose_leaves.h"
+#include "leafstore/checkpoint/internal/segments.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/core/value.h"
@@ -23,6 +20,19 @@ absl::StatusOr<T> WithItem(const internal::CheckpointFile& file, const ManifestI
                            absl::StatusOr<T> result) {
   if (result.ok()) return result;
   return file.WithItem(item, result.status());
+}
+
+// Calls `use` with the leaves of an item.
+template <typename T, typename Use>
+absl::StatusOr<T> WithSource(const internal::CheckpointFile& file, absl::string_view name,
+                             const Use& use) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* item, file.GetItem(name));
+  const auto spec = [item](uint32_t place) { return item->leaves.spec(place); };
+  const auto load = [&file, item](absl::Span<const uint32_t> places) {
+    return file.LoadLeaves(*item, places);
+  };
+  const auto named = [&](const absl::Status& status) { return file.WithItem(*item, status); };
+  return use(internal::LeafSource{{item->layout, item->slots}, spec, load, named});
 }
 
 // Returns the parts of all item names that precede a slash.
@@ -43,8 +53,9 @@ absl::Status NoItemsUnder(const internal::CheckpointFile& file, absl::string_vie
   std::vector<std::string> names;
   for (const ManifestItem& item : items) {
     if (names.size() == kMostNamed) break;
-    if (item.name.size() <= internal::kMaxSuggestionSize)
+    if (item.name.size() <= internal::kMaxSuggestionSize) {
       names.push_back(Value(item.name).ToString());
+    }
   }
   if (names.size() < items.size()) {
     names.push_back(absl::StrCat("and ", items.size() - names.size(), " more"));
@@ -58,19 +69,7 @@ absl::Status NoItemsUnder(const internal::CheckpointFile& file, absl::string_vie
 }  // namespace
 
 EntryInfo CheckpointItemInfo::entry(uint32_t place) const {
-  const LeafColumns& leaves = item_->leaves;
-  EntryInfo info{item_->slots.SlotAt(place), leaves.spec(place)};
-  if (!leaves.is_tensor(place)) {
-    info.value = &leaves.value(place);
-    return info;
-  }
-  const uint32_t tensor = leaves.tensor(place);
-  info.stored_size = item_->stored_size(tensor);
-  info.offset = static_cast<int64_t>(item_->segments.offsets[tensor]);
-  info.checksum = item_->segments.checksums[tensor];
-  info.codec = item_->segments.codec(tensor);
-  info.base = item_->segments.base(tensor);
-  return info;
+  return internal::EntryOf(*item_, place);
 }
 
 absl::Status CheckpointItemInfo::ForEachPath(
@@ -109,21 +108,8 @@ absl::StatusOr<TreeDef> CheckpointReader::GetDef(absl::string_view item) const {
 
 absl::StatusOr<ParamStore> CheckpointReader::Load(absl::string_view item,
                                                   const LoadOptions& options) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  std::optional<SlotSet> matched;
-  if (options.filter.has_value()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        const Grouping grouping,
-        CompileGrouping(item, {{"matching", *options.filter}, {"rest", Rest()}},
-                        {.allow_empty = true}));
-    matched = grouping.SlotsOf(0);
-  }
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      internal::ChosenLeaves chosen,
-      WithItem(*file_, *found,
-               internal::ChooseLeaves(found->layout, found->slots, options, matched)));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, chosen.places));
-  return ParamStore::Create(std::move(chosen.layout), std::move(chosen.slots), std::move(leaves));
+  return WithSource<ParamStore>(
+      *file_, item, [&](const auto& source) { return internal::LoadChosen(source, options); });
 }
 
 absl::StatusOr<std::vector<NamedStore>> CheckpointReader::LoadItems(
@@ -141,12 +127,8 @@ absl::StatusOr<std::vector<NamedStore>> CheckpointReader::LoadItems(
 
 absl::StatusOr<Leaf> CheckpointReader::LoadLeaf(absl::string_view item,
                                                 absl::string_view path) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  LEAFSTORE_ASSIGN_OR_RETURN(
-      const uint32_t place,
-      WithItem(*file_, *found, internal::GetPlace(found->layout, found->slots, path)));
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, file_->LoadLeaves(*found, {place}));
-  return std::move(leaves[0]);
+  return WithSource<Leaf>(*file_, item,
+                          [&](const auto& source) { return internal::LoadLeaf(source, path); });
 }
 
 absl::StatusOr<Groups> CheckpointReader::LoadGroups(absl::string_view item) const {
@@ -163,31 +145,15 @@ absl::StatusOr<Groups> CheckpointReader::LoadGroups(absl::string_view item) cons
 absl::StatusOr<Grouping> CheckpointReader::CompileGrouping(absl::string_view item,
                                                            std::vector<NamedFilter> filters,
                                                            const GroupingOptions& options) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&NamedFilter::has_callable))) {
-    std::vector<uint32_t> places(found->slots.size());
-    std::iota(places.begin(), places.end(), 0);
-    LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves,
-                               file_->LoadLeaves(*found, places, /*verify=*/false));
-    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
-                               ParamStore::Create(found->layout, found->slots, std::move(leaves)));
-    return WithItem(*file_, *found, Grouping::Compile(store, std::move(filters), options));
-  }
-  const auto spec = [found](uint32_t place) { return found->leaves.spec(place); };
-  const LeafSpecs leaves(found->layout, found->slots, spec);
-  return WithItem(*file_, *found, Grouping::Compile(leaves, std::move(filters), options));
+  return WithSource<Grouping>(*file_, item, [&](const auto& source) {
+    return internal::CompileGrouping(source, std::move(filters), options);
+  });
 }
 
 absl::StatusOr<RestoreReport> CheckpointReader::LoadInto(absl::string_view item, ParamStore* store,
                                                          const RestoreOptions& options) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const ManifestItem* found, file_->GetItem(item));
-  const LeafColumns& leaves = found->leaves;
-  return internal::LoadInto(
-      {.part = {found->layout, found->slots},
-       .spec = [&](uint32_t place) { return leaves.spec(place); },
-       .load = [&](absl::Span<const uint32_t> places) { return file_->LoadLeaves(*found, places); },
-       .named = [&](const absl::Status& status) { return file_->WithItem(*found, status); }},
-      store, options);
+  return WithSource<RestoreReport>(
+      *file_, item, [&](const auto& source) { return internal::LoadInto(source, store, options); });
 }
 
 absl::Status CheckpointReader::InItem(absl::string_view item, const absl::Status& status) const {
@@ -195,6 +161,6 @@ absl::Status CheckpointReader::InItem(absl::string_view item, const absl::Status
   return file_->WithItem(*found, status);
 }
 
-absl::Status CheckpointReader::Verify() const { return file_->Verify(); }
+absl::Status CheckpointReader::Verify() const { return internal::Verify(*file_); }
 
 }  // namespace leafstore

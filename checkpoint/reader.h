@@ -11,6 +11,7 @@
 //   RestoreReport report = reader.LoadInto("params", &params).value();   // all of it, or an error
 //   reader.LoadInto("params", &body, {.filter = Glob("body.**"),         // a part of another model
 //                                     .renames = {{"encoder.**", "body.**"}}}).value();
+//   CheckpointItemInfo item = reader.GetItem("params").value();
 //   item.ForEachPath([&](uint32_t place, absl::string_view path) { ... item.entry(place) ... });
 //
 // Opening reads and checks the preamble, the footer and the manifest: structures, dtypes, shapes,
@@ -50,14 +51,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/leaf.h"
-#include "leafstore/io/file_system.h"
+#include "leafstore/core/status_macros.h"
 #include "leafstore/io/io_options.h"
 #include "leafstore/proto/manifest_codec.h"
-#include "leafstore/select/filter.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/select/load_into.h"
@@ -76,18 +75,6 @@ struct ReadOptions {
   // reads only the bytes of bool tensors: they are always checked to be 0 or 1, the only valid
   // bools in C++.
   bool verify = true;
-};
-
-// The entry of one leaf in the manifest.
-struct EntryInfo {
-  Slot slot;
-  LeafSpec spec;                 // valid as long as the CheckpointItemInfo
-  const Value* value = nullptr;  // of a static leaf; null for a tensor, which has the fields below
-  int64_t stored_size = 0;       // in bytes
-  int64_t offset = 0;            // of the first stored byte in its file; 0 if there are none
-  uint64_t checksum = 0;         // XXH3-64 of the stored bytes
-  uint8_t codec = 0;             // 0: stored unchanged
-  uint32_t base = 0;             // 0: in this file; n: in CheckpointReader::bases()[n - 1]
 };
 
 // An item without the bytes of its tensors. A view: valid while a CheckpointReader of the file
@@ -147,8 +134,8 @@ class CheckpointReader {
   // Returns the metrics that were saved with the checkpoint.
   const Metrics& metrics() const;
   // Returns the earlier checkpoints in the same directory that have the bytes of some tensors, if
-  // this one was saved as an increment (SaveHistory). Each is opened when the first of its tensors
-  // is loaded. If that fails, loads of its tensors fail, and the next load tries again.
+  // this one was saved as an increment (SaveHistory). Each is opened when one of its tensors is
+  // loaded.
   const std::vector<BaseFile>& bases() const;
 
   // Loads all leaves of an item, or those that `options` select. error NotFound: no such item.
@@ -164,10 +151,10 @@ class CheckpointReader {
     if (!model.ok()) return InItem(item, model.status());
     return model;
   }
-  // Loads the items "<prefix>/<name>" that CheckpointWriter::AddItems saves, each under its <name>
-  // and in the order of saving. Optimizer::LoadState accepts the result. error NotFound: there are
-  // none; lists the prefixes that exist. (After AddItems of no stores, the prefix cannot be
-  // distinguished from a misspelt one; an optimizer always has some stores.) Others: as Load's.
+  // Loads the items "<prefix>/<name>", each under its <name> and in the order of saving.
+  // Optimizer::LoadState accepts the result. error NotFound: none exists; lists the items. (After
+  // saving no stores, the prefix cannot be distinguished from a misspelt one; an optimizer always
+  // has some stores.) Others: as Load's.
   absl::StatusOr<std::vector<NamedStore>> LoadItems(absl::string_view prefix) const;
   // Loads one leaf. A path through an alias finds the owner's leaf. error NotFound: no such path,
   // or its leaf is not present in the item. error InvalidArgument: not a canonical path, or that of
@@ -178,7 +165,7 @@ class CheckpointReader {
   absl::StatusOr<Groups> LoadGroups(absl::string_view item) const;
   // Compiles a grouping of the item's leaves (grouping.h). Filters are evaluated on the manifest,
   // without reading tensors. A Callable may read bytes, so it causes all tensors of the item to be
-  // loaded as by Load, without checking their checksums.
+  // loaded as by Load.
   // error: Grouping::Compile's; with a Callable, Load's too. O(nodes * filters).
   absl::StatusOr<Grouping> CompileGrouping(absl::string_view item, std::vector<NamedFilter> filters,
                                            const GroupingOptions& options = {}) const;

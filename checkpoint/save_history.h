@@ -39,49 +39,35 @@
 
 namespace leafstore {
 
+namespace internal {
+
+class Increment;
+
+// The location of the stored bytes of one tensor.
+struct StoredLocation {
+  uint32_t file = 0;  // in a history, an index of its files; in a manifest, as EntryInfo::base
+  uint64_t offset = 0;
+  uint64_t checksum = 0;
+  int64_t stored_size = 0;
+  uint8_t codec = 0;
+};
+
+}  // namespace internal
+
 class SaveHistory {
  public:
   static constexpr size_t kMaxBases = 8;
 
-  // The location of the stored bytes of one tensor.
-  struct Location {
-    uint32_t file = 0;  // index in files()
-    uint64_t offset = 0;
-    uint64_t checksum = 0;
-    int64_t stored_size = 0;
-    uint8_t codec = 0;
-  };
-
-  // Forgets all locations, so that the next save is full.
+  // Forgets all files, so that the next save is full.
   void Clear() { *this = SaveHistory(); }
 
-  // Returns the directory of all files; empty if there are none.
-  const std::string& directory() const { return directory_; }
-  // Returns whether all files were saved with IoOptions::durable.
-  bool durable() const { return durable_; }
-  // Returns the files that the next save may use as bases: at most kMaxBases.
-  const std::vector<BaseFile>& files() const { return files_; }
-  // Returns the location of the bytes with this generation, or null. Valid until Replace. O(1).
-  const Location* Find(uint64_t generation) const {
-    const auto found = locations_.find(generation);
-    return found == locations_.end() ? nullptr : &found->second;
-  }
-
-  // Records a completed save to `directory`. `files` are its bases and the new file, and
-  // Location::file is an index in `files`. If there are more than kMaxBases, forgets those with the
-  // fewest bytes in use.
-  void Replace(std::string directory, bool durable, std::vector<BaseFile> files,
-               absl::flat_hash_map<uint64_t, Location> locations);
-
  private:
-  // Returns the index of the file with the fewest bytes in use, except the last file.
-  uint32_t LeastUsed() const;
-  void Forget(uint32_t file);
+  friend class internal::Increment;
 
-  std::string directory_;
-  bool durable_ = true;
-  std::vector<BaseFile> files_;
-  absl::flat_hash_map<uint64_t, Location> locations_;  // by generation
+  std::string directory_;        // of all files; empty if there are none
+  bool durable_ = true;          // whether all files were saved with IoOptions::durable
+  std::vector<BaseFile> files_;  // at most kMaxBases
+  absl::flat_hash_map<uint64_t, internal::StoredLocation> locations_;  // by generation
 };
 
 }  // namespace leafstore

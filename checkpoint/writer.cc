@@ -4,38 +4,124 @@
 #include <cstddef>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
-#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/internal/increment.h"
-#include "leafstore/checkpoint/internal/tensor_writer.h"
+#include "leafstore/checkpoint/internal/zstd_codec.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/io/internal/atomic_file.h"
 #include "leafstore/io/internal/checksum.h"
+#include "leafstore/io/internal/file_stream.h"
 #include "leafstore/io/internal/progress.h"
+#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/store/internal/fit_reporter.h"
 
 namespace leafstore {
+namespace internal {
+namespace {
+
+// Tensors are hashed and copied in chunks of this size, so that each is in the cache when it is
+// copied.
+constexpr size_t kChunk = size_t{256} << 10;
+
+// The size of the smallest tensor that is compressed. For smaller ones, the frame header costs more
+// than it saves.
+constexpr size_t kSmallestCompressed = 256;
+
+// Appends the bytes of tensors to the stream of a file. Each tensor becomes a segment with a
+// checksum, uncompressed or as zstd frames.
+class TensorWriter {
+ public:
+  // Compresses if there is a level. error InvalidArgument: not a level of zstd. error
+  // ResourceExhausted: no memory.
+  static absl::StatusOr<TensorWriter> Create(std::optional<int> zstd_level);
+
+  // Appends the segment of a tensor and returns its location, in file 0. A tensor without bytes has
+  // no segment. `progress` counts the bytes before compression. error: the stream's. O(bytes).
+  absl::StatusOr<StoredLocation> Write(const Tensor& tensor, FileStream* stream,
+                                       Progress* progress);
+
+ private:
+  explicit TensorWriter(ChecksumStream checksum) : checksum_(std::move(checksum)) {}
+
+  // Appends the stored bytes of a tensor, compressed or not, and returns the codec.
+  absl::StatusOr<uint8_t> WriteContent(absl::Span<const std::byte> bytes, FileStream* stream,
+                                       Progress* progress);
+  absl::Status WriteStored(absl::Span<const std::byte> bytes, FileStream* stream);
+
+  ChecksumStream checksum_;  // of the tensor that is being written
+  std::optional<ZstdCompressor> compressor_;
+};
+
+absl::StatusOr<TensorWriter> TensorWriter::Create(std::optional<int> zstd_level) {
+  LEAFSTORE_ASSIGN_OR_RETURN(ChecksumStream checksum, ChecksumStream::Create());
+  TensorWriter writer(std::move(checksum));
+  if (zstd_level.has_value()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(writer.compressor_, ZstdCompressor::Create(*zstd_level));
+  }
+  return writer;
+}
+
+absl::StatusOr<StoredLocation> TensorWriter::Write(const Tensor& tensor, FileStream* stream,
+                                                   Progress* progress) {
+  StoredLocation where;
+  where.checksum = kChecksumOfNothing;
+  if (tensor.bytes().empty()) return where;
+  // Aligned by the uncompressed size: the compressed size is not known before it is written.
+  LEAFSTORE_RETURN_IF_ERROR(stream->PadTo(SegmentAlignmentFor(tensor.byte_size())));
+  const int64_t offset = stream->position();
+  checksum_.Reset();
+  LEAFSTORE_ASSIGN_OR_RETURN(where.codec, WriteContent(tensor.bytes(), stream, progress));
+  where.offset = static_cast<uint64_t>(offset);
+  where.checksum = checksum_.Value();
+  where.stored_size = stream->position() - offset;
+  return where;
+}
+
+absl::StatusOr<uint8_t> TensorWriter::WriteContent(absl::Span<const std::byte> bytes,
+                                                   FileStream* stream, Progress* progress) {
+  uint8_t codec = kCodecNone;
+  if (compressor_.has_value() && bytes.size() >= kSmallestCompressed) {
+    const absl::Span<const std::byte> first = bytes.subspan(0, kZstdFrameContent);
+    LEAFSTORE_ASSIGN_OR_RETURN(auto frame, compressor_->Compress(first));
+    if (frame.size() <= first.size() - first.size() / 16) {
+      codec = kCodecZstd;
+      LEAFSTORE_RETURN_IF_ERROR(WriteStored(frame, stream));
+      progress->Add(static_cast<int64_t>(first.size()));
+      bytes.remove_prefix(first.size());
+    }
+  }
+  while (!bytes.empty()) {
+    const size_t size = std::min(bytes.size(), codec == kCodecNone ? kChunk : kZstdFrameContent);
+    absl::Span<const std::byte> chunk = bytes.subspan(0, size);
+    if (codec == kCodecZstd) {
+      LEAFSTORE_ASSIGN_OR_RETURN(chunk, compressor_->Compress(chunk));
+    }
+    LEAFSTORE_RETURN_IF_ERROR(WriteStored(chunk, stream));
+    progress->Add(static_cast<int64_t>(size));
+    bytes.remove_prefix(size);
+  }
+  return codec;
+}
+
+absl::Status TensorWriter::WriteStored(absl::Span<const std::byte> bytes, FileStream* stream) {
+  checksum_.Append(bytes);
+  return stream->Append(bytes);
+}
+
+}  // namespace
+}  // namespace internal
+
 namespace {
 
 absl::Span<const std::byte> AsBytes(absl::string_view text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }
 
-std::string ItemNameIn(absl::string_view prefix, absl::string_view name) {
-  return absl::StrCat(prefix, "/", name);
-}
-
-absl::Status TwoItems(absl::string_view name, absl::string_view path) {
-  return absl::AlreadyExistsError(
-      absl::StrCat("expected items of different names, found two '", name, "' for ", path));
-}
-
-// Adds an entry to all columns. `location.file` is 0 for this file, n for Manifest::bases[n - 1].
-void AddSegment(const SaveHistory::Location& location, SegmentColumns* segments) {
+// Adds an entry to all columns.
+void AddSegment(const internal::StoredLocation& location, SegmentColumns* segments) {
   segments->offsets.push_back(location.offset);
   segments->checksums.push_back(location.checksum);
   segments->stored_sizes.push_back(location.stored_size);
@@ -49,7 +135,7 @@ bool AllZero(const std::vector<T>& column) {
 }
 
 // Clears columns that have only default entries, so that they are not written.
-void LeaveOutDefaults(SegmentColumns* segments) {
+void ClearDefaults(SegmentColumns* segments) {
   if (AllZero(segments->bases)) segments->bases.clear();
   if (!AllZero(segments->codecs)) return;
   segments->codecs.clear();
@@ -58,8 +144,8 @@ void LeaveOutDefaults(SegmentColumns* segments) {
 
 // Returns a store with the same leaves on the saved Layout. error InvalidArgument: leaves are not
 // in it, or two are one leaf there.
-absl::StatusOr<ParamStore> OnLayout(const Layout& layout, const ParamStore& store) {
-  if (store.layout() == layout) return store.Snapshot();
+absl::StatusOr<ParamStore> OnLayout(const Layout& layout, ParamStore store) {
+  if (store.layout() == layout) return store;
   const Alignment where = Align(store, layout);
   internal::FitReporter reporter;
   reporter.AddUnexpected(store, where);
@@ -78,222 +164,223 @@ absl::StatusOr<ParamStore> OnLayout(const Layout& layout, const ParamStore& stor
                             std::move(leaves));
 }
 
-ManifestItem NewItem(absl::string_view name, const ParamStore& store, const ItemOptions& options) {
-  ManifestItem item{std::string(name), store.layout(), store.slots()};
-  item.grouping = options.grouping;
-  item.metadata = options.metadata;
-  return item;
+absl::Status CheckStatics(const ParamStore& store) {
+  for (uint32_t place = 0; place < store.size(); ++place) {
+    const Leaf& leaf = store.leaf(place);
+    if (leaf.is_tensor() || leaf.value().IsValid()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", store.PathText(place), "': expected a str in UTF-8, found ", leaf.value().ToString()));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-struct CheckpointWriter::State {
-  // Called with the place of each leaf that has been saved.
-  using Saved = absl::FunctionRef<void(uint32_t)>;
+CheckpointItem::CheckpointItem(std::string name, const TreeDef* def, Held store,
+                               ItemOptions options)
+    : name_(std::move(name)), options_(std::move(options)) {
+  if (def != nullptr) def_ = *def;
+  Hold("", std::move(store));
+}
 
-  State(std::string final_path, SaveOptions save_options)
-      : path(std::move(final_path)), options(std::move(save_options)) {
-    manifest.metadata = std::move(options.metadata);
-    manifest.metrics = std::move(options.metrics);
+CheckpointItem::CheckpointItem(std::string name, const Groups& groups, ItemOptions options)
+    : CheckpointItem(std::move(name), nullptr, groups.Merge(), std::move(options)) {
+  options_.grouping = groups.grouping();
+}
+
+CheckpointItem::CheckpointItem(std::string prefix, absl::Span<const NamedStore> stores,
+                               ItemOptions options)
+    : name_(std::move(prefix)), options_(std::move(options)), is_prefix_(true) {
+  for (const NamedStore& one : stores) Hold(one.name, SnapshotOf(one.store));
+}
+
+CheckpointItem::CheckpointItem(const CheckpointItem& other)
+    : name_(other.name_),
+      def_(other.def_),
+      options_(other.options_),
+      is_prefix_(other.is_prefix_),
+      status_(other.status_) {
+  for (const NamedStore& one : other.stores_) Hold(one.name, SnapshotOf(one.store));
+}
+
+CheckpointItem::Held CheckpointItem::SnapshotOf(const ParamStore& store) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("save"));
+  return store.Snapshot();
+}
+
+CheckpointItem::Held CheckpointItem::ParamsOf(absl::StatusOr<Flattened> model) {
+  if (!model.ok()) return model.status();
+  return std::move(model->params);
+}
+
+void CheckpointItem::Hold(std::string name, Held store) {
+  if (store.ok()) {
+    stores_.push_back({std::move(name), *std::move(store)});
+  } else {
+    status_.Update(store.status());
+  }
+}
+
+int64_t CheckpointItem::tensor_bytes() const {
+  int64_t bytes = 0;
+  for (const NamedStore& one : stores_) {
+    for (const Leaf& leaf : one.store.leaves()) {
+      if (leaf.is_tensor()) bytes += leaf.byte_size();
+    }
+  }
+  return bytes;
+}
+
+class CheckpointWriter::State {
+ public:
+  State(std::string path, SaveOptions options)
+      : path_(std::move(path)),
+        options_(std::move(options)),
+        progress_(options_.io.progress, options_.total_bytes) {
+    manifest_.metadata = std::move(options_.metadata);
+    manifest_.metrics = std::move(options_.metrics);
   }
 
-  absl::Status Begin();
-  // Adds an item: the leaves of `store`, in the order of `layout`.
-  absl::Status AddItem(absl::string_view name, const Layout& layout, const ParamStore& store,
-                       const ItemOptions& item_options);
-  // Like AddItem, but releases each leaf once it is saved.
-  absl::Status TakeItem(absl::string_view name, const Layout& layout, ParamStore store,
-                        const ItemOptions& item_options);
-  absl::Status Finish();
+  absl::Status Begin() {
+    if (path_.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
+    LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(manifest_.metadata));
+    LEAFSTORE_RETURN_IF_ERROR(CheckMetrics(manifest_.metrics));
+    if (options_.history != nullptr) {
+      LEAFSTORE_ASSIGN_OR_RETURN(increment_,
+                                 internal::Increment::Create(options_.history, path_, options_.io));
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(tensors_, internal::TensorWriter::Create(options_.zstd_level));
+    LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile created,
+                               internal::AtomicFile::Create(path_, options_.io));
+    file_.emplace(std::move(created));
+    return file_->stream().Append(internal::EncodePreamble({}));
+  }
+
+  // Adds an item for each store, after all of them have been checked.
+  absl::Status AddStores(std::vector<NamedStore> stores, const std::optional<TreeDef>& def,
+                         const ItemOptions& options) {
+    for (size_t i = 0; i < stores.size(); ++i) {
+      LEAFSTORE_RETURN_IF_ERROR(CheckItemName(stores[i].name));
+      const auto same_name = [&](const auto& other) { return other.name == stores[i].name; };
+      if (std::any_of(stores.begin(), stores.begin() + static_cast<ptrdiff_t>(i), same_name) ||
+          std::any_of(manifest_.items.begin(), manifest_.items.end(), same_name)) {
+        return absl::AlreadyExistsError(absl::StrCat(
+            "expected items of different names, found two '", stores[i].name, "' for ", path_));
+      }
+      LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(options.metadata));
+      LEAFSTORE_RETURN_IF_ERROR(stores[i].store.CheckNoBorrow("save"));
+      const Layout layout = def.has_value() ? Layout(*def) : stores[i].store.layout();
+      if (absl::Status status = Prepare(layout, options, &stores[i].store); !status.ok()) {
+        return WithContext(status, absl::StrCat("item '", stores[i].name, "'"));
+      }
+    }
+    for (NamedStore& one : stores) {
+      if (absl::Status error = SaveItem(std::move(one), options); !error.ok()) {
+        return Abandon(std::move(error));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish() {
+    LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
+    absl::Status error = WriteTail();
+    if (error.ok()) error = file_->Close();
+    if (error.ok()) error = file_->Commit();
+    if (!error.ok()) return Abandon(std::move(error));
+    file_.reset();
+    if (increment_.has_value()) increment_->Finish(footer_);
+    finished_ = true;
+    return absl::OkStatus();
+  }
 
   // Checks that items can be added. error FailedPrecondition: after Finish. Others: the error that
   // ended this writer.
-  absl::Status CheckUsable() const;
-  // Returns the leaves of an item on the saved Layout. error: AddItem's errors of the caller.
-  absl::StatusOr<ParamStore> CheckItem(absl::string_view name, const Layout& layout,
-                                       const ParamStore& store,
-                                       const ItemOptions& item_options) const;
-  absl::Status CheckItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
-                          const ItemOptions& item_options) const;
-  // Saves an item that has been checked.
-  absl::Status SaveItem(ManifestItem item, absl::Span<const Leaf> leaves, Saved saved);
-  absl::Status SaveLeaves(absl::Span<const Leaf> leaves, Saved saved, ManifestItem* item);
-  // Writes the tensor, or finds it in an earlier file.
-  absl::Status SaveTensor(const Tensor& tensor, SegmentColumns* segments);
-  absl::Status WriteTail();
-  // Ends this writer with an error, and removes the temporary file.
-  absl::Status Abandon(absl::Status error);
-  void CountDone(size_t bytes, int64_t step = internal::kProgressStep);
-
-  std::string path;
-  SaveOptions options;
-  std::optional<internal::AtomicFile> file;  // until the writer is finished or abandoned
-  std::optional<internal::TensorWriter> tensors;
-  std::optional<internal::Increment> increment;  // only with a history
-  Manifest manifest;
-  Footer footer;
-  int64_t bytes_done = 0;
-  int64_t bytes_reported = 0;
-  int64_t bytes_known = 0;
-  bool finished = false;
-  absl::Status status;  // the error that ended this writer
-};
-
-absl::Status CheckpointWriter::State::Begin() {
-  if (path.empty()) return absl::InvalidArgumentError("expected a path to save to, found ''");
-  LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(manifest.metadata));
-  LEAFSTORE_RETURN_IF_ERROR(CheckMetrics(manifest.metrics));
-  if (options.history != nullptr) {
-    LEAFSTORE_ASSIGN_OR_RETURN(increment,
-                               internal::Increment::Create(options.history, path, options.io));
+  absl::Status CheckUsable() const {
+    if (finished_) return absl::FailedPreconditionError(absl::StrCat(path_, ": already finished"));
+    return status_;
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(tensors, internal::TensorWriter::Create(options));
-  LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile created,
-                             internal::AtomicFile::Create(path, options.io));
-  file.emplace(std::move(created));
-  return file->stream().Append(EncodePreamble({}));
-}
 
-absl::Status CheckpointWriter::State::CheckUsable() const {
-  if (finished) return absl::FailedPreconditionError(absl::StrCat(path, ": finished already"));
-  return status;
-}
-
-absl::StatusOr<ParamStore> CheckpointWriter::State::CheckItem(
-    absl::string_view name, const Layout& layout, const ParamStore& store,
-    const ItemOptions& item_options) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckItemName(name));
-  for (const ManifestItem& item : manifest.items) {
-    if (item.name == name) return TwoItems(name, path);
-  }
-  LEAFSTORE_RETURN_IF_ERROR(CheckMetadata(item_options.metadata));
-  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("save"));
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const Leaf& leaf = store.leaf(place);
-    if (leaf.is_tensor() || leaf.value().IsValid()) continue;
-    return absl::InvalidArgumentError(absl::StrCat("item '", name, "', '", store.PathText(place),
-                                                   "': expected a str in UTF-8, found ",
-                                                   leaf.value().ToString()));
-  }
-  if (item_options.grouping.has_value() && !(item_options.grouping->layout() == layout)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "item '", name, "': expected a grouping on the Layout that is saved, found another"));
-  }
-  absl::StatusOr<ParamStore> saved = OnLayout(layout, store);
-  if (saved.ok()) return saved;
-  return WithContext(saved.status(), absl::StrCat("item '", name, "'"));
-}
-
-absl::Status CheckpointWriter::State::CheckItems(absl::string_view prefix,
-                                                 absl::Span<const NamedStore> stores,
-                                                 const ItemOptions& item_options) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
-  absl::flat_hash_set<absl::string_view> names;
-  for (const NamedStore& one : stores) {
-    const std::string name = ItemNameIn(prefix, one.name);
-    LEAFSTORE_RETURN_IF_ERROR(
-        CheckItem(name, one.store.layout(), one.store, item_options).status());
-    if (!names.insert(one.name).second) return TwoItems(name, path);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckpointWriter::State::AddItem(absl::string_view name, const Layout& layout,
-                                              const ParamStore& store,
-                                              const ItemOptions& item_options) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
-  LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore saved, CheckItem(name, layout, store, item_options));
-  return SaveItem(NewItem(name, saved, item_options), saved.leaves(), [](uint32_t) {});
-}
-
-absl::Status CheckpointWriter::State::TakeItem(absl::string_view name, const Layout& layout,
-                                               ParamStore store, const ItemOptions& item_options) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore saved, CheckItem(name, layout, store, item_options));
-  store = ParamStore();  // so that only `saved` holds the leaves
-  ManifestItem item = NewItem(name, saved, item_options);
-  std::vector<Leaf> leaves = std::move(saved).TakeLeaves();
-  return SaveItem(std::move(item), leaves, [&leaves](uint32_t place) { leaves[place] = Leaf(); });
-}
-
-absl::Status CheckpointWriter::State::SaveItem(ManifestItem item, absl::Span<const Leaf> leaves,
-                                               Saved saved) {
-  if (absl::Status error = SaveLeaves(leaves, saved, &item); !error.ok()) {
-    return Abandon(std::move(error));
-  }
-  manifest.items.push_back(std::move(item));
-  return absl::OkStatus();
-}
-
-absl::Status CheckpointWriter::State::SaveLeaves(absl::Span<const Leaf> leaves, Saved saved,
-                                                 ManifestItem* item) {
-  for (const Leaf& leaf : leaves) item->leaves.Add(leaf);
-  bytes_known += item->leaves.total_bytes();
-  item->segments.offsets.reserve(item->leaves.tensor_count());
-  item->segments.checksums.reserve(item->leaves.tensor_count());
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    if (leaves[place].is_tensor()) {
-      LEAFSTORE_RETURN_IF_ERROR(SaveTensor(leaves[place].tensor(), &item->segments));
+ private:
+  // Checks a store and puts it on the saved Layout.
+  static absl::Status Prepare(const Layout& layout, const ItemOptions& options, ParamStore* store) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckStatics(*store));
+    if (options.grouping.has_value() && options.grouping->layout() != layout) {
+      return absl::InvalidArgumentError(
+          "expected a grouping on the Layout that is saved, found another");
     }
-    saved(place);
+    LEAFSTORE_ASSIGN_OR_RETURN(*store, OnLayout(layout, std::move(*store)));
+    return absl::OkStatus();
   }
-  LeaveOutDefaults(&item->segments);
-  CountDone(0, /*step=*/1);
-  return absl::OkStatus();
-}
 
-absl::Status CheckpointWriter::State::SaveTensor(const Tensor& tensor, SegmentColumns* segments) {
-  std::optional<SaveHistory::Location> where;
-  if (increment.has_value()) where = increment->Find(tensor);
-  if (where.has_value()) {
-    bytes_done += tensor.byte_size();
-  } else {
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        where, tensors->Write(tensor, &file->stream(), [this](size_t bytes) { CountDone(bytes); }));
+  absl::Status SaveItem(NamedStore item, const ItemOptions& options) {
+    ManifestItem out{std::move(item.name), item.store.layout(), item.store.slots(),
+                     LeafColumns::Of(item.store.leaves())};
+    out.grouping = options.grouping;
+    out.metadata = options.metadata;
+    bytes_known_ += out.leaves.total_bytes();
+    if (options_.total_bytes == 0) progress_.SetTotal(bytes_known_);
+    out.segments.offsets.reserve(out.leaves.tensor_count());
+    out.segments.checksums.reserve(out.leaves.tensor_count());
+    std::vector<Leaf> leaves = std::move(item.store).TakeLeaves();
+    for (Leaf& leaf : leaves) {
+      if (leaf.is_tensor()) {
+        LEAFSTORE_RETURN_IF_ERROR(SaveTensor(leaf.tensor(), &out.segments));
+      }
+      leaf = Leaf();  // released, so that another owner can write it without a copy
+    }
+    ClearDefaults(&out.segments);
+    manifest_.items.push_back(std::move(out));
+    return absl::OkStatus();
   }
-  AddSegment(*where, segments);
-  if (increment.has_value()) increment->Add(tensor, *where);
-  return absl::OkStatus();
-}
 
-void CheckpointWriter::State::CountDone(size_t bytes, int64_t step) {
-  bytes_done += static_cast<int64_t>(bytes);
-  if (!options.io.progress || bytes_done - bytes_reported < step) return;
-  bytes_reported = bytes_done;
-  options.io.progress(bytes_done, options.total_bytes > 0 ? options.total_bytes : bytes_known);
-}
+  // Writes the tensor, or finds it in an earlier file.
+  absl::Status SaveTensor(const Tensor& tensor, SegmentColumns* segments) {
+    std::optional<internal::StoredLocation> where;
+    if (increment_.has_value()) where = increment_->Find(tensor);
+    if (where.has_value()) {
+      progress_.Add(tensor.byte_size());
+    } else {
+      LEAFSTORE_ASSIGN_OR_RETURN(where, tensors_->Write(tensor, &file_->stream(), &progress_));
+    }
+    AddSegment(*where, segments);
+    if (increment_.has_value()) increment_->Add(tensor, *where);
+    return absl::OkStatus();
+  }
 
-absl::Status CheckpointWriter::State::WriteTail() {
-  if (increment.has_value()) manifest.bases = increment->bases();
-  LEAFSTORE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifest(manifest));
-  internal::FileStream& stream = file->stream();
-  LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(kSegmentAlignment));
-  footer.manifest_offset = stream.position();
-  footer.manifest_size = static_cast<int64_t>(bytes.size());
-  footer.manifest_checksum = internal::Checksum(AsBytes(bytes));
-  LEAFSTORE_RETURN_IF_ERROR(stream.Append(AsBytes(bytes)));
-  LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(kSegmentAlignment));
-  footer.file_size = stream.position() + kFooterSize;
-  return stream.Append(EncodeFooter(footer));
-}
+  absl::Status WriteTail() {
+    if (increment_.has_value()) manifest_.bases = increment_->bases();
+    LEAFSTORE_ASSIGN_OR_RETURN(const std::string bytes, EncodeManifest(manifest_));
+    internal::FileStream& stream = file_->stream();
+    LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(kSegmentAlignment));
+    footer_.manifest_offset = stream.position();
+    footer_.manifest_size = static_cast<int64_t>(bytes.size());
+    footer_.manifest_checksum = internal::Checksum(AsBytes(bytes));
+    LEAFSTORE_RETURN_IF_ERROR(stream.Append(AsBytes(bytes)));
+    LEAFSTORE_RETURN_IF_ERROR(stream.PadTo(kSegmentAlignment));
+    footer_.file_size = stream.position() + internal::kFooterSize;
+    return stream.Append(internal::EncodeFooter(footer_));
+  }
 
-absl::Status CheckpointWriter::State::Finish() {
-  LEAFSTORE_RETURN_IF_ERROR(CheckUsable());
-  absl::Status error = WriteTail();
-  if (error.ok()) error = file->Close();
-  if (error.ok()) error = file->Commit();
-  if (!error.ok()) return Abandon(std::move(error));
-  file.reset();
-  if (increment.has_value()) increment->Finish(footer);
-  finished = true;
-  return absl::OkStatus();
-}
+  // Ends this writer with an error, and removes the temporary file.
+  absl::Status Abandon(absl::Status error) {
+    file_.reset();
+    status_ = std::move(error);
+    return status_;
+  }
 
-absl::Status CheckpointWriter::State::Abandon(absl::Status error) {
-  file.reset();
-  status = std::move(error);
-  return status;
-}
+  const std::string path_;
+  SaveOptions options_;
+  internal::Progress progress_;
+  std::optional<internal::AtomicFile> file_;  // until the writer is finished or abandoned
+  std::optional<internal::TensorWriter> tensors_;
+  std::optional<internal::Increment> increment_;  // only with a history
+  Manifest manifest_;
+  internal::Footer footer_;
+  int64_t bytes_known_ = 0;
+  bool finished_ = false;
+  absl::Status status_;  // the error that ended this writer
+};
 
 CheckpointWriter::CheckpointWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
 CheckpointWriter::CheckpointWriter(CheckpointWriter&&) noexcept = default;
@@ -306,44 +393,13 @@ absl::StatusOr<CheckpointWriter> CheckpointWriter::Create(std::string path, Save
   return CheckpointWriter(std::move(state));
 }
 
-absl::Status CheckpointWriter::AddItem(absl::string_view name, const TreeDef& def,
-                                       const ParamStore& store, const ItemOptions& options) {
-  return state_->AddItem(name, Layout(def), store, options);
-}
-
-absl::Status CheckpointWriter::AddItem(absl::string_view name, const TreeDef& def,
-                                       ParamStore&& store, const ItemOptions& options) {
-  return state_->TakeItem(name, Layout(def), std::move(store), options);
-}
-
-absl::Status CheckpointWriter::AddItem(absl::string_view name, const ParamStore& store,
-                                       const ItemOptions& options) {
-  return state_->AddItem(name, store.layout(), store, options);
-}
-
-absl::Status CheckpointWriter::AddItem(absl::string_view name, ParamStore&& store,
-                                       const ItemOptions& options) {
-  const Layout layout = store.layout();
-  return state_->TakeItem(name, layout, std::move(store), options);
-}
-
-absl::Status CheckpointWriter::AddItems(absl::string_view prefix,
-                                        absl::Span<const NamedStore> stores,
-                                        const ItemOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(state_->CheckItems(prefix, stores, options));
-  for (const NamedStore& one : stores) {
-    LEAFSTORE_RETURN_IF_ERROR(AddItem(ItemNameIn(prefix, one.name), one.store, options));
+absl::Status CheckpointWriter::AddItem(CheckpointItem item) {
+  LEAFSTORE_RETURN_IF_ERROR(state_->CheckUsable());
+  LEAFSTORE_RETURN_IF_ERROR(item.status_);
+  for (NamedStore& one : item.stores_) {
+    one.name = item.is_prefix_ ? absl::StrCat(item.name_, "/", one.name) : item.name_;
   }
-  return absl::OkStatus();
-}
-
-absl::Status CheckpointWriter::AddItems(absl::string_view prefix, std::vector<NamedStore>&& stores,
-                                        const ItemOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(state_->CheckItems(prefix, stores, options));
-  for (NamedStore& one : stores) {
-    LEAFSTORE_RETURN_IF_ERROR(AddItem(ItemNameIn(prefix, one.name), std::move(one.store), options));
-  }
-  return absl::OkStatus();
+  return state_->AddStores(std::move(item.stores_), item.def_, item.options_);
 }
 
 absl::Status CheckpointWriter::Finish() { return state_->Finish(); }

@@ -2,12 +2,12 @@
 // save items that are all in memory with one call, see checkpoint.h.
 //
 //   CheckpointWriter writer = CheckpointWriter::Create("run/step-100.leaf").value();
-//   LEAFSTORE_RETURN_IF_ERROR(writer.AddItem("params", flat.def, all));  // written immediately
+//   LEAFSTORE_RETURN_IF_ERROR(writer.AddItem({"params", flat.def, all}));  // written immediately
 //   LEAFSTORE_RETURN_IF_ERROR(
-//       writer.AddItem("step", step, {.metadata = {{"unit", "batches"}}}));
+//       writer.AddItem({"step", step, {.metadata = {{"unit", "batches"}}}}));
 //   LEAFSTORE_RETURN_IF_ERROR(
-//       writer.AddItems("adamw", adamw.state()));  // "adamw/exp_avg", "adamw/step", ...
-//   LEAFSTORE_RETURN_IF_ERROR(writer.Finish());    // the file exists from here on
+//       writer.AddItem({"adamw", adamw.state()}));  // "adamw/exp_avg", "adamw/step", ...
+//   LEAFSTORE_RETURN_IF_ERROR(writer.Finish());     // the file exists from here on
 //
 // Items. An item is a name, a structure (or loose paths) and a store, which may have only some of
 // the structure's leaves. Tensors are stored in segments, static leaves in the manifest. A
@@ -20,8 +20,7 @@
 // Streaming. AddItem writes the bytes of tensors and keeps no tensor, so a store may be freed
 // before the next one is created. A save needs four buffers of 8 MiB, the manifest, and the memory
 // of zstd for its level. The caller fills one buffer and computes checksums while a thread of the
-// writer writes the full ones (file_stream.h). Stores are read during the call; to continue
-// training meanwhile, save a Snapshot.
+// writer writes the full ones (file_stream.h).
 //
 // Commit. All bytes go to a temporary file in the same directory (`<path>.tmp-<pid>-<count>`).
 // Finish syncs it, renames it to `path`, and syncs the directory. A reader that opens `path` sees
@@ -37,8 +36,8 @@
 // error of the file system (file_system.h; ResourceExhausted, with the path and the bytes, if there
 // is no space) ends the writer: all later calls return it again.
 //
-// Threads: a writer belongs to one thread at a time. Several writers may write to one path; the
-// last to finish wins.
+// Threads: a writer, and an item, belongs to one thread at a time. Several writers may write to one
+// path; the last to finish wins.
 #ifndef LEAFSTORE_CHECKPOINT_WRITER_H_
 #define LEAFSTORE_CHECKPOINT_WRITER_H_
 
@@ -51,24 +50,19 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 #include "leafstore/checkpoint/save_history.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/io/io_options.h"
-#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/select/grouping.h"
+#include "leafstore/select/groups.h"
+#include "leafstore/store/flatten.h"
 #include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore {
-
-// How the bytes of tensors are stored.
-enum class Compression : uint8_t {
-  kNone,  // unchanged, so that readers can map them
-  kZstd,  // as zstd frames, if that makes a tensor smaller by at least a sixteenth
-};
 
 struct SaveOptions {
   IoOptions io = {};
@@ -76,12 +70,11 @@ struct SaveOptions {
   Metadata metadata = {};
   // Measures of the quality of the parameters.
   Metrics metrics = {};
-  // Compressed files are smaller, but slower to save, and their compressed tensors are not mapped.
-  // The first 4 MiB of a tensor decide whether it is compressed. Network weights shrink little;
-  // sparse or repetitive tensors shrink a lot.
-  Compression compression = Compression::kNone;
-  // The Zstandard level: higher levels, up to 22, are smaller and slower; negative ones are faster.
-  int zstd_level = 3;
+  // Compresses each tensor that Zstandard makes smaller by at least a sixteenth; without a level,
+  // bytes are stored unchanged, so that readers can map them. Higher levels, up to 22, are smaller
+  // and slower; negative ones are faster; 3 is usual. The first 4 MiB of a tensor decide whether it
+  // is compressed. Network weights shrink little; sparse or repetitive tensors shrink a lot.
+  std::optional<int> zstd_level = {};
   // The locations of the previous checkpoint's bytes. Leaves that have not changed since are not
   // written again. Updated when this checkpoint is complete. Null: all leaves are written. Must
   // outlive the writer.
@@ -98,6 +91,66 @@ struct ItemOptions {
   Metadata metadata = {};
 };
 
+// What is saved under one name. Holds a snapshot of its stores, so the originals may be written or
+// destroyed before it is saved. From an rvalue store, each leaf is released as soon as it is saved,
+// so that another owner of the leaf can write it without a copy. A copy holds snapshots too. If a
+// borrow of a store is open, saving the item is error FailedPrecondition.
+class CheckpointItem {
+ public:
+  // With the structure of the store's Layout, or its paths if it has none.
+  CheckpointItem(std::string name, const ParamStore& store, ItemOptions options = {})
+      : CheckpointItem(std::move(name), nullptr, SnapshotOf(store), std::move(options)) {}
+  CheckpointItem(std::string name, ParamStore&& store, ItemOptions options = {})
+      : CheckpointItem(std::move(name), nullptr, Held(std::move(store)), std::move(options)) {}
+  // With the structure `def`. Leaves are matched by position if the store is on the Layout of
+  // `def`, and by path otherwise.
+  CheckpointItem(std::string name, const TreeDef& def, const ParamStore& store,
+                 ItemOptions options = {})
+      : CheckpointItem(std::move(name), &def, SnapshotOf(store), std::move(options)) {}
+  CheckpointItem(std::string name, const TreeDef& def, ParamStore&& store, ItemOptions options = {})
+      : CheckpointItem(std::move(name), &def, Held(std::move(store)), std::move(options)) {}
+  // A struct with LEAFSTORE_FIELDS, which CheckpointReader::LoadAs loads.
+  template <typename T>
+  requires requires(const T& model) { model.LeafstoreFields(); }
+  CheckpointItem(std::string name, const T& model, ItemOptions options = {})
+      : CheckpointItem(std::move(name), nullptr, ParamsOf(Flatten(model)), std::move(options)) {}
+  // All groups as one item, with their names, which replace ItemOptions::grouping.
+  CheckpointItem(std::string name, const Groups& groups, ItemOptions options = {});
+  // An item "<prefix>/<name>" for each store, such as those of an optimizer's state, which
+  // CheckpointReader::LoadItems loads.
+  CheckpointItem(std::string prefix, absl::Span<const NamedStore> stores, ItemOptions options = {});
+  CheckpointItem(std::string prefix, std::vector<NamedStore>&& stores, ItemOptions options = {})
+      : name_(std::move(prefix)),
+        options_(std::move(options)),
+        is_prefix_(true),
+        stores_(std::move(stores)) {}
+
+  CheckpointItem(const CheckpointItem& other);
+  CheckpointItem(CheckpointItem&&) noexcept = default;
+  CheckpointItem& operator=(CheckpointItem&&) noexcept = default;
+
+  // Returns the error if a borrow was open when this was constructed, or a struct could not be
+  // flattened.
+  const absl::Status& status() const { return status_; }
+  // Returns the total bytes of the item's tensors. O(leaves).
+  int64_t tensor_bytes() const;
+
+ private:
+  friend class CheckpointWriter;
+  using Held = absl::StatusOr<ParamStore>;
+  CheckpointItem(std::string name, const TreeDef* def, Held store, ItemOptions options);
+  static Held SnapshotOf(const ParamStore& store);
+  static Held ParamsOf(absl::StatusOr<Flattened> model);
+  void Hold(std::string name, Held store);
+
+  std::string name_;
+  std::optional<TreeDef> def_;
+  ItemOptions options_;
+  bool is_prefix_ = false;          // name_ is the prefix of the names of stores_
+  std::vector<NamedStore> stores_;  // without is_prefix_, one store, whose name is unused
+  absl::Status status_;             // not OK: stores_ has no store to save
+};
+
 class CheckpointWriter {
  public:
   // Creates the temporary file. error InvalidArgument: an empty path, metadata that is not UTF-8,
@@ -108,30 +161,12 @@ class CheckpointWriter {
   CheckpointWriter& operator=(CheckpointWriter&&) noexcept;
   ~CheckpointWriter();
 
-  // Adds an item with the structure `def`. Leaves are matched by position if the store is on the
-  // Layout of `def`, and by path otherwise.
-  // error AlreadyExists: an item of this name exists. error InvalidArgument: the name is empty or
-  // not UTF-8; the store has paths that are not in `def` (names all), or two that are one leaf
-  // there; a static str or the metadata is not UTF-8; or the grouping is on another Layout. error
-  // FailedPrecondition: a borrow is open, or after Finish. O(bytes).
-  absl::Status AddItem(absl::string_view name, const TreeDef& def, const ParamStore& store,
-                       const ItemOptions& options = {});
-  // Like the above, with the structure of the store's Layout, or its paths if it has no structure.
-  absl::Status AddItem(absl::string_view name, const ParamStore& store,
-                       const ItemOptions& options = {});
-  // Like the above, but consumes the store and releases each leaf as soon as it is saved, so that
-  // another owner of the leaf can write it without a copy.
-  absl::Status AddItem(absl::string_view name, const TreeDef& def, ParamStore&& store,
-                       const ItemOptions& options = {});
-  absl::Status AddItem(absl::string_view name, ParamStore&& store, const ItemOptions& options = {});
-
-  // Adds an item "<prefix>/<name>" for each store, such as those of an optimizer's state.
-  // CheckpointReader::LoadItems loads them. error: as AddItem's; errors of the caller are detected
-  // before any of the items is added.
-  absl::Status AddItems(absl::string_view prefix, absl::Span<const NamedStore> stores,
-                        const ItemOptions& options = {});
-  absl::Status AddItems(absl::string_view prefix, std::vector<NamedStore>&& stores,
-                        const ItemOptions& options = {});
+  // Adds an item. O(bytes). error AlreadyExists: an item of this name exists. error
+  // InvalidArgument: the name is empty or not UTF-8; the store has paths that are not in its
+  // structure (names all), or two that are one leaf there; a static str or the metadata is not
+  // UTF-8; or the grouping is on another Layout. error FailedPrecondition: a borrow is open, or
+  // after Finish. After an error of one of several stores, none is added.
+  absl::Status AddItem(CheckpointItem item);
 
   // Writes the manifest and commits the file. error FailedPrecondition: already called. Others: the
   // file system's; if syncing the directory fails, the new file is at its path, but a loss of power
@@ -139,7 +174,7 @@ class CheckpointWriter {
   absl::Status Finish();
 
  private:
-  struct State;
+  class State;
   explicit CheckpointWriter(std::unique_ptr<State> state);
 
   std::unique_ptr<State> state_;

@@ -1,5 +1,6 @@
 #include "leafstore/core/shape.h"
 
+#include <array>
 #include <numeric>
 
 #include "absl/status/status.h"
@@ -88,6 +89,24 @@ int64_t internal::UncheckedByteSize(DType dtype, ShapeRef shape) {
   const auto bits = static_cast<int64_t>(DTypeBits(dtype));
   const int64_t count = UncheckedElementCount(shape);
   return bits >= 8 ? count * (bits / 8) : count / 8 * bits + count % 8 * bits / 8;
+}
+
+int64_t internal::PlainByteSize(DType dtype, ShapeRef shape) {
+  // The bytes of an element; 0 for an invalid dtype, or one narrower than a byte.
+  static const std::array<uint8_t, 256> element_bytes = [] {
+    std::array<uint8_t, 256> made{};
+    for (const DType each : AllDTypes()) {
+      const size_t bits = DTypeBits(each);
+      made[static_cast<uint8_t>(each)] = static_cast<uint8_t>(bits % 8 == 0 ? bits / 8 : 0);
+    }
+    return made;
+  }();
+  int64_t bytes = element_bytes[static_cast<uint8_t>(dtype)];
+  if (bytes == 0 || shape.size() > kMaxRank) return -1;
+  for (const int64_t extent : shape) {
+    if (extent <= 0 || !Multiply(bytes, extent, &bytes)) return -1;
+  }
+  return bytes;
 }
 
 std::string ShapeToString(ShapeRef shape) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -33,13 +32,13 @@ void ForEachPart(absl::string_view name, const Visit& visit) {
 }
 
 // Returns the integer whose canonical decimal text is `part`, or -1.
-int64_t NumberOf(absl::string_view part) {
+int64_t IntegerOf(absl::string_view part) {
   if (part.empty() || part.size() > 19 || (part.size() > 1 && part[0] == '0')) return -1;
   if (!std::all_of(part.begin(), part.end(), [](char c) { return c >= '0' && c <= '9'; })) {
     return -1;
   }
-  int64_t number = 0;
-  return absl::SimpleAtoi(part, &number) ? number : -1;
+  int64_t integer = 0;
+  return absl::SimpleAtoi(part, &integer) ? integer : -1;
 }
 
 // The tree of the parts of all names, which shows which containers have only integer keys.
@@ -47,20 +46,20 @@ class PartTree {
  public:
   // Returns the container of this part below `parent`; creates it if it does not exist.
   uint32_t Add(uint32_t parent, absl::string_view part) {
-    if (NumberOf(part) < 0) numbers_only_[parent] = false;
+    if (IntegerOf(part) < 0) integers_only_[parent] = false;
     const auto [at, is_new] =
-        children_.try_emplace(std::make_pair(parent, part), numbers_only_.size());
-    if (is_new) numbers_only_.push_back(true);
+        children_.try_emplace(std::make_pair(parent, part), integers_only_.size());
+    if (is_new) integers_only_.push_back(true);
     return at->second;
   }
   uint32_t Find(uint32_t parent, absl::string_view part) const {
     return children_.find(std::make_pair(parent, part))->second;
   }
-  bool numbers_only(uint32_t container) const { return numbers_only_[container]; }
+  bool integers_only(uint32_t container) const { return integers_only_[container]; }
 
  private:
   absl::flat_hash_map<std::pair<uint32_t, absl::string_view>, uint32_t> children_;
-  std::vector<bool> numbers_only_ = {true};
+  std::vector<bool> integers_only_ = {true};
 };
 
 absl::Status CheckNames(absl::Span<const absl::string_view> names, NameStyle style) {
@@ -76,25 +75,15 @@ absl::Status CheckNames(absl::Span<const absl::string_view> names, NameStyle sty
   if (!splits || parts <= kMaxParts) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat("names: expected at most ", kMaxParts,
                                                    " keys between dots in all, found ", parts,
-                                                   "; keep the names whole"));
+                                                   "; use NameStyle::kFlat"));
 }
 
-std::vector<Path> SplitNames(absl::Span<const absl::string_view> names) {
-  std::vector<Path> paths;
-  paths.reserve(names.size());
-  for (const absl::string_view name : names) {
-    Path path;
-    ForEachPart(name, [&](absl::string_view part) { path.Item(part); });
-    paths.push_back(std::move(path));
-  }
-  return paths;
-}
-
-std::vector<Path> SplitNamesWithLists(absl::Span<const absl::string_view> names) {
+// Makes paths of the parts of names, with indices where `lists` and all parts are integers.
+std::vector<Path> SplitNames(absl::Span<const absl::string_view> names, bool lists) {
   PartTree tree;
-  for (const absl::string_view name : names) {
+  for (size_t i = 0; lists && i < names.size(); ++i) {
     uint32_t node = 0;
-    ForEachPart(name, [&](absl::string_view part) { node = tree.Add(node, part); });
+    ForEachPart(names[i], [&](absl::string_view part) { node = tree.Add(node, part); });
   }
   std::vector<Path> paths;
   paths.reserve(names.size());
@@ -102,12 +91,12 @@ std::vector<Path> SplitNamesWithLists(absl::Span<const absl::string_view> names)
     Path path;
     uint32_t node = 0;
     ForEachPart(name, [&](absl::string_view part) {
-      if (tree.numbers_only(node)) {
-        path.Index(NumberOf(part));
+      if (lists && tree.integers_only(node)) {
+        path.Index(IntegerOf(part));
       } else {
         path.Item(part);
       }
-      node = tree.Find(node, part);
+      if (lists) node = tree.Find(node, part);
     });
     paths.push_back(std::move(path));
   }
@@ -132,37 +121,23 @@ absl::string_view NameStyleName(NameStyle style) {
       return "split";
     case NameStyle::kLists:
       return "lists";
-    case NameStyle::kWhole:
-      return "whole";
+    case NameStyle::kFlat:
+      return "flat";
     case NameStyle::kCanonical:
       return "canonical";
   }
   return "";
 }
 
-absl::StatusOr<NameStyle> ParseNameStyle(absl::string_view name) {
-  for (const NameStyle style :
-       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole, NameStyle::kCanonical}) {
-    if (name == NameStyleName(style)) return style;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("expected split, lists, whole or canonical, found '", name, "'"));
-}
-
 absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_view> names,
                                                NameStyle style) {
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(names, style));
   if (style == NameStyle::kCanonical) return ParseNames(names);
-  if (style == NameStyle::kLists) return SplitNamesWithLists(names);
-  if (style == NameStyle::kSplit) return SplitNames(names);
+  if (style != NameStyle::kFlat) return SplitNames(names, style == NameStyle::kLists);
   std::vector<Path> paths;
   paths.reserve(names.size());
   for (const absl::string_view name : names) paths.push_back(Path().Item(name));
   return paths;
-}
-
-std::string NameOfPath(const Path& path, NameStyle style) {
-  return style == NameStyle::kCanonical ? path.ToString() : path.Dotted();
 }
 
 absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const SlotSet& slots,
@@ -181,7 +156,7 @@ absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const Slo
         absl::StrCat("expected leaves of different names, found '",
                      layout.PathForMessage(slots.SlotAt(at->second)), "' and '",
                      layout.PathForMessage(slots.SlotAt(place)),
-                     "', which have one dotted form; use canonical names"));
+                     "', which have the same dotted form; use canonical names"));
   }
   return names;
 }

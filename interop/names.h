@@ -11,7 +11,7 @@
 //
 // Two names never become one path, but one path may be a prefix of another (`a` and `a.b`, split).
 // A ParamStore holds, saves and finds both; calls that need a tree of containers (filters,
-// Layout::def) report error InvalidArgument and name both paths. With kWhole this cannot happen.
+// Layout::def) report error InvalidArgument and name both paths. With kFlat this cannot happen.
 //
 // In the other direction, paths of any kind become names by their dotted forms. Two leaves with the
 // same dotted form are an error that names both; kCanonical distinguishes them.
@@ -42,27 +42,21 @@ enum class NameStyle : uint8_t {
   // ['a'][1]. If `a.b` exists too, they stay items.
   kLists,
   // Makes one item, including dots: `a.0` is ['a.0'].
-  kWhole,
+  kFlat,
   // Parses the canonical text of a path (core/path.h): `.a[0]` is .a[0].
   kCanonical,
 };
 
-// Returns "split", "lists", "whole" or "canonical". Static storage.
+// Returns "split", "lists", "flat" or "canonical". Static storage.
 absl::string_view NameStyleName(NameStyle style);
-// Returns the style with this name. error InvalidArgument: no such style; the message lists all.
-absl::StatusOr<NameStyle> ParseNameStyle(absl::string_view name);
-
 // Returns the paths of all names of a file, in the order of the names, which must be unique.
 // error InvalidArgument: a name is not UTF-8, or with kCanonical not a canonical text. error
 // ResourceExhausted: the names have more than 2^24 parts. O(bytes of the names), expected.
 absl::StatusOr<std::vector<Path>> PathsOfNames(absl::Span<const absl::string_view> names,
                                                NameStyle style);
 
-// Returns the name of one path: with kCanonical its canonical text, otherwise its dotted form.
-// O(length).
-std::string NameOfPath(const Path& path, NameStyle style);
-
-// Returns the names of a store's leaves, by place. error InvalidArgument: two leaves have the same
+// Returns the names of a store's leaves, by place: with kCanonical their canonical texts, otherwise
+// their dotted forms. error InvalidArgument: two leaves have the same
 // name (the message names both paths), or a key is not UTF-8. O(length of the names), expected.
 absl::StatusOr<std::vector<std::string>> NamesOf(const ParamStore& store, NameStyle style);
 absl::StatusOr<std::vector<std::string>> NamesOf(const Layout& layout, const SlotSet& slots,

@@ -30,66 +30,41 @@ void EncodeMetadata(const Metadata& metadata, proto::Metadata* out) {
   }
 }
 
-absl::StatusOr<Metadata> DecodeMetadata(const proto::Metadata& in, absl::string_view where) {
-  const std::string column = absl::StrCat(where, ", metadata");
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto keys, DecodeStrings(in.keys(), column));
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto values, DecodeStrings(in.values(), column));
-  if (keys.size() != values.size()) {
-    return WrongMessage(column, absl::StrCat(keys.size(), " values, as keys"), values.size());
+// Makes a map of ascending keys and their values.
+template <typename Map, typename Values>
+absl::StatusOr<Map> DecodeMap(const proto::Strings& key_column, const Values& values,
+                              absl::string_view column) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto keys, DecodeStrings(key_column, column));
+  if (keys.size() != static_cast<size_t>(values.size())) {
+    return WrongMessage(column, absl::StrCat(keys.size(), " values, as keys"),
+                        static_cast<uint64_t>(values.size()));
   }
-  Metadata metadata;
+  Map map;
   for (size_t i = 0; i < keys.size(); ++i) {
     if (i > 0 && keys[i] <= keys[i - 1]) {
       return WrongMessage(column, absl::StrCat("a key after ", Quoted(keys[i - 1])),
                           Quoted(keys[i]));
     }
-    metadata.emplace_hint(metadata.end(), std::string(keys[i]), std::string(values[i]));
+    map.emplace_hint(map.end(), std::string(keys[i]), values[static_cast<int>(i)]);
   }
+  return map;
+}
+
+absl::StatusOr<Metadata> DecodeMetadata(const proto::Metadata& in, absl::string_view where) {
+  const std::string column = absl::StrCat(where, ", metadata");
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto values, DecodeStrings(in.values(), column));
+  LEAFSTORE_ASSIGN_OR_RETURN(Metadata metadata, DecodeMap<Metadata>(in.keys(), values, column));
   if (absl::Status status = CheckMetadata(metadata); !status.ok()) return AsDataLoss(status, where);
   return metadata;
 }
 
-void EncodeMetrics(const Metrics& metrics, proto::Metrics* out) {
-  for (const auto& [name, value] : metrics) {
-    AddString(name, out->mutable_names());
-    out->add_values(value);
-  }
-}
-
 absl::StatusOr<Metrics> DecodeMetrics(const proto::Metrics& in) {
-  constexpr absl::string_view kColumn = "manifest, metrics";
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto names, DecodeStrings(in.names(), kColumn));
-  if (names.size() != static_cast<size_t>(in.values_size())) {
-    return WrongMessage(kColumn, absl::StrCat(names.size(), " values, as names"),
-                        static_cast<uint64_t>(in.values_size()));
-  }
-  Metrics metrics;
-  for (size_t i = 0; i < names.size(); ++i) {
-    if (i > 0 && names[i] <= names[i - 1]) {
-      return WrongMessage(kColumn, absl::StrCat("a name after ", Quoted(names[i - 1])),
-                          Quoted(names[i]));
-    }
-    metrics.emplace_hint(metrics.end(), std::string(names[i]), in.values(static_cast<int>(i)));
-  }
+  LEAFSTORE_ASSIGN_OR_RETURN(Metrics metrics,
+                             DecodeMap<Metrics>(in.names(), in.values(), "manifest, metrics"));
   if (absl::Status status = CheckMetrics(metrics); !status.ok()) {
     return AsDataLoss(status, "manifest");
   }
   return metrics;
-}
-
-void EncodeBases(const std::vector<BaseFile>& bases, proto::Manifest* out) {
-  for (const BaseFile& base : bases) {
-    proto::Base* message = out->add_bases();
-    message->set_name(base.name);
-    message->set_file_size(static_cast<uint64_t>(base.file_size));
-    message->set_manifest_checksum(base.manifest_checksum);
-  }
-}
-
-// Returns whether a name is a file in the directory of the checkpoint, as no other file may be opened.
-bool IsFileName(absl::string_view name) {
-  return !name.empty() && name != "." && name != ".." && internal::IsValidUtf8(name) &&
-         name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
 }
 
 absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
@@ -97,7 +72,7 @@ absl::StatusOr<std::vector<BaseFile>> DecodeBases(const proto::Manifest& in) {
   std::vector<BaseFile> bases;
   absl::flat_hash_set<absl::string_view> names;
   for (const proto::Base& base : in.bases()) {
-    if (!IsFileName(base.name())) {
+    if (!IsPlainFileName(base.name())) {
       return WrongMessage(kColumn, "the name of a file, without a directory", Quoted(base.name()));
     }
     if (!names.insert(base.name()).second) {
@@ -129,7 +104,7 @@ absl::Status CheckBasesInUse(const Manifest& manifest) {
   if (unused == used.end()) return absl::OkStatus();
   return WrongMessage(
       "manifest, bases", "each in use",
-      absl::StrCat(Quoted(manifest.bases[unused - used.begin()].name), ", which no tensor is in"));
+      absl::StrCat(Quoted(manifest.bases[unused - used.begin()].name), ", which has no tensor"));
 }
 
 void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
@@ -141,24 +116,23 @@ void EncodeSegments(const SegmentColumns& segments, proto::Segments* out) {
   out->mutable_bases()->Assign(segments.bases.begin(), segments.bases.end());
 }
 
-// Checks that a column has an entry for each tensor, or none if it may be omitted.
-absl::Status CheckLength(size_t found, uint32_t tensors, bool may_be_left_out,
-                         absl::string_view where, absl::string_view column) {
-  if (found == tensors || (found == 0 && may_be_left_out)) return absl::OkStatus();
-  return WrongMessage(absl::StrCat(where, ", column ", column),
-                      absl::StrCat(tensors, " entries, one a tensor"), found);
-}
-
 absl::StatusOr<SegmentColumns> DecodeSegments(const proto::Segments& in, uint32_t tensors,
                                               absl::string_view where) {
   constexpr uint64_t kMostSize = std::numeric_limits<int64_t>::max();
-  const auto size = [](const auto& column) { return static_cast<size_t>(column.size()); };
-  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.offsets()), tensors, false, where, "offsets"));
-  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.checksums()), tensors, false, where, "checksums"));
-  LEAFSTORE_RETURN_IF_ERROR(CheckLength(in.codecs().size(), tensors, true, where, "codecs"));
-  LEAFSTORE_RETURN_IF_ERROR(
-      CheckLength(size(in.stored_sizes()), tensors, true, where, "stored_sizes"));
-  LEAFSTORE_RETURN_IF_ERROR(CheckLength(size(in.bases()), tensors, true, where, "bases"));
+  const struct {
+    absl::string_view name;
+    size_t size;
+    bool optional;
+  } columns[] = {{"offsets", static_cast<size_t>(in.offsets_size()), false},
+                 {"checksums", static_cast<size_t>(in.checksums_size()), false},
+                 {"codecs", in.codecs().size(), true},
+                 {"stored_sizes", static_cast<size_t>(in.stored_sizes_size()), true},
+                 {"bases", static_cast<size_t>(in.bases_size()), true}};
+  for (const auto& column : columns) {
+    if (column.size == tensors || (column.size == 0 && column.optional)) continue;
+    return WrongMessage(absl::StrCat(where, ", column ", column.name),
+                        absl::StrCat(tensors, " entries, one per tensor"), column.size);
+  }
   SegmentColumns out;
   out.offsets.reserve(tensors);
   for (const uint64_t offset : in.offsets()) {
@@ -180,114 +154,39 @@ absl::StatusOr<SegmentColumns> DecodeSegments(const proto::Segments& in, uint32_
   return out;
 }
 
-class ManifestDecoder {
- public:
-  explicit ManifestDecoder(const proto::Manifest& in) : in_(in) {}
-
-  absl::StatusOr<Manifest> Decode() {
-    LEAFSTORE_RETURN_IF_ERROR(DecodeTreeDefs());
-    Manifest manifest;
-    absl::flat_hash_set<absl::string_view> names;
-    for (const proto::Item& item : in_.items()) {
-      if (!names.insert(item.name()).second) {
-        return WrongMessage("manifest", "items of different names",
-                            absl::StrCat("two called ", Quoted(item.name())));
-      }
-      LEAFSTORE_ASSIGN_OR_RETURN(ManifestItem decoded, DecodeItem(item));
-      manifest.items.push_back(std::move(decoded));
-    }
-    if (used_ != defs_.size()) {
-      return WrongMessage("manifest", absl::StrCat(used_, " structures, all in use"), defs_.size());
-    }
-    LEAFSTORE_ASSIGN_OR_RETURN(manifest.metadata, DecodeMetadata(in_.metadata(), "manifest"));
-    LEAFSTORE_ASSIGN_OR_RETURN(manifest.metrics, DecodeMetrics(in_.metrics()));
-    LEAFSTORE_ASSIGN_OR_RETURN(manifest.bases, DecodeBases(in_));
-    LEAFSTORE_RETURN_IF_ERROR(CheckBasesInUse(manifest));
-    return manifest;
+// Decodes the structure or the paths of an item. `*used` is the number of structures that items use
+// so far.
+absl::StatusOr<Layout> DecodeLayout(const proto::Item& in, const std::vector<TreeDef>& defs,
+                                    size_t* used, absl::string_view where) {
+  if (in.treedef() == 0) return DecodePaths(in.paths(), absl::StrCat(where, ", column paths"));
+  if (in.has_paths()) return WrongMessage(where, "a treedef or paths", "both");
+  // In order of first use: an item has a structure that was used before, or the next new one.
+  if (in.treedef() > defs.size() || in.treedef() > *used + 1) {
+    return WrongMessage(absl::StrCat(where, ", treedef"),
+                        absl::StrCat("at most ", std::min(defs.size(), *used + 1)), in.treedef());
   }
+  *used = std::max<size_t>(*used, in.treedef());
+  return Layout(defs[in.treedef() - 1]);
+}
 
- private:
-  absl::Status DecodeTreeDefs() {
-    absl::flat_hash_set<TreeDef> seen;
-    for (const proto::TreeDef& message : in_.treedefs()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, DecodeTreeDefMessage(message, {}));
-      if (!seen.insert(def).second) {
-        return WrongMessage("manifest", "each structure once", "one twice");
-      }
-      defs_.push_back(std::move(def));
-    }
-    return absl::OkStatus();
+absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in, const std::vector<TreeDef>& defs,
+                                        size_t* used) {
+  if (absl::Status status = CheckItemName(in.name()); !status.ok()) {
+    return AsDataLoss(status, "manifest");
   }
-
-  absl::StatusOr<ManifestItem> DecodeItem(const proto::Item& in) {
-    if (absl::Status status = CheckItemName(in.name()); !status.ok()) {
-      return AsDataLoss(status, "manifest");
-    }
-    const std::string where = absl::StrCat("item ", Quoted(in.name()));
-    LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, DecodeLayout(in, where));
-    LEAFSTORE_ASSIGN_OR_RETURN(DecodedLeaves decoded, DecodeLeaves(in.leaves(), layout, where));
-    ManifestItem item{in.name(), std::move(layout), std::move(decoded.slots),
-                      std::move(decoded.leaves)};
-    LEAFSTORE_ASSIGN_OR_RETURN(item.segments,
-                               DecodeSegments(in.segments(), item.leaves.tensor_count(), where));
-    if (in.has_labels()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(item.grouping, DecodeGrouping(in.labels(), item.layout, where));
-    }
-    LEAFSTORE_ASSIGN_OR_RETURN(item.metadata, DecodeMetadata(in.metadata(), where));
-    return item;
+  const std::string where = absl::StrCat("item ", Quoted(in.name()));
+  LEAFSTORE_ASSIGN_OR_RETURN(Layout layout, DecodeLayout(in, defs, used, where));
+  LEAFSTORE_ASSIGN_OR_RETURN(DecodedLeaves decoded, DecodeLeaves(in.leaves(), layout, where));
+  ManifestItem item{in.name(), std::move(layout), std::move(decoded.slots),
+                    std::move(decoded.leaves)};
+  LEAFSTORE_ASSIGN_OR_RETURN(item.segments,
+                             DecodeSegments(in.segments(), item.leaves.tensor_count(), where));
+  if (in.has_labels()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(item.grouping, DecodeGrouping(in.labels(), item.layout, where));
   }
-
-  absl::StatusOr<Layout> DecodeLayout(const proto::Item& in, absl::string_view where) {
-    if (in.treedef() == 0) return DecodePaths(in.paths(), absl::StrCat(where, ", column paths"));
-    if (in.has_paths()) return WrongMessage(where, "a treedef or paths", "both");
-    // In order of first use: an item has a structure that was used before, or the next new one.
-    if (in.treedef() > defs_.size() || in.treedef() > used_ + 1) {
-      return WrongMessage(absl::StrCat(where, ", treedef"),
-                          absl::StrCat("at most ", std::min(defs_.size(), used_ + 1)),
-                          in.treedef());
-    }
-    used_ = std::max<size_t>(used_, in.treedef());
-    return Layout(defs_[in.treedef() - 1]);
-  }
-
-  const proto::Manifest& in_;
-  std::vector<TreeDef> defs_;
-  size_t used_ = 0;
-};
-
-class ManifestEncoder {
- public:
-  absl::Status Encode(const Manifest& manifest, proto::Manifest* out) {
-    for (const ManifestItem& item : manifest.items) {
-      LEAFSTORE_RETURN_IF_ERROR(EncodeItem(item, out->add_items(), out));
-    }
-    if (!manifest.metadata.empty()) EncodeMetadata(manifest.metadata, out->mutable_metadata());
-    if (!manifest.metrics.empty()) EncodeMetrics(manifest.metrics, out->mutable_metrics());
-    EncodeBases(manifest.bases, out);
-    return absl::OkStatus();
-  }
-
- private:
-  absl::Status EncodeItem(const ManifestItem& item, proto::Item* out, proto::Manifest* manifest) {
-    out->set_name(item.name);
-    if (item.layout.has_def()) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, item.layout.def());
-      const auto [it, is_new] =
-          numbers_.try_emplace(def, static_cast<uint32_t>(numbers_.size() + 1));
-      if (is_new) LEAFSTORE_RETURN_IF_ERROR(EncodeTreeDefMessage(def, manifest->add_treedefs()));
-      out->set_treedef(it->second);
-    } else {
-      EncodePaths(item.layout, out->mutable_paths());
-    }
-    EncodeLeaves(item.slots, item.leaves, out->mutable_leaves());
-    EncodeSegments(item.segments, out->mutable_segments());
-    if (item.grouping.has_value()) EncodeGrouping(*item.grouping, out->mutable_labels());
-    if (!item.metadata.empty()) EncodeMetadata(item.metadata, out->mutable_metadata());
-    return absl::OkStatus();
-  }
-
-  absl::flat_hash_map<TreeDef, uint32_t> numbers_;
-};
+  LEAFSTORE_ASSIGN_OR_RETURN(item.metadata, DecodeMetadata(in.metadata(), where));
+  return item;
+}
 
 }  // namespace
 }  // namespace internal
@@ -299,16 +198,81 @@ absl::Status CheckItemName(absl::string_view name) {
                    name.empty() ? "''" : Value(Bytes{std::string(name)}).ToString()));
 }
 
+bool IsPlainFileName(absl::string_view name) {
+  return !name.empty() && name != "." && name != ".." && internal::IsValidUtf8(name) &&
+         name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
+}
+
 absl::StatusOr<std::string> EncodeManifest(const Manifest& manifest) {
   proto::Manifest message;
-  LEAFSTORE_RETURN_IF_ERROR(internal::ManifestEncoder().Encode(manifest, &message));
+  absl::flat_hash_map<TreeDef, uint32_t> indices;  // plus 1
+  for (const ManifestItem& item : manifest.items) {
+    proto::Item* out = message.add_items();
+    out->set_name(item.name);
+    if (item.layout.has_def()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, item.layout.def());
+      const auto [it, is_new] = indices.try_emplace(def, static_cast<uint32_t>(indices.size() + 1));
+      if (is_new) {
+        LEAFSTORE_RETURN_IF_ERROR(internal::EncodeTreeDefMessage(def, message.add_treedefs()));
+      }
+      out->set_treedef(it->second);
+    } else {
+      internal::EncodePaths(item.layout, out->mutable_paths());
+    }
+    internal::EncodeLeaves(item.slots, item.leaves, out->mutable_leaves());
+    internal::EncodeSegments(item.segments, out->mutable_segments());
+    if (item.grouping.has_value()) internal::EncodeGrouping(*item.grouping, out->mutable_labels());
+    if (!item.metadata.empty()) internal::EncodeMetadata(item.metadata, out->mutable_metadata());
+  }
+  if (!manifest.metadata.empty()) {
+    internal::EncodeMetadata(manifest.metadata, message.mutable_metadata());
+  }
+  for (const auto& [name, value] : manifest.metrics) {
+    internal::AddString(name, message.mutable_metrics()->mutable_names());
+    message.mutable_metrics()->add_values(value);
+  }
+  for (const BaseFile& base : manifest.bases) {
+    proto::Base* out = message.add_bases();
+    out->set_name(base.name);
+    out->set_file_size(static_cast<uint64_t>(base.file_size));
+    out->set_manifest_checksum(base.manifest_checksum);
+  }
   return internal::Serialize(message, "manifest");
 }
 
 absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
-  proto::Manifest message;
-  LEAFSTORE_RETURN_IF_ERROR(internal::ParseMessage(bytes, "manifest", &message));
-  return internal::ManifestDecoder(message).Decode();
+  proto::Manifest in;
+  LEAFSTORE_RETURN_IF_ERROR(internal::ParseMessage(bytes, "manifest", &in));
+  std::vector<TreeDef> defs;
+  absl::flat_hash_set<TreeDef> different;
+  for (const proto::TreeDef& message : in.treedefs()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, internal::DecodeTreeDefMessage(message, {}));
+    if (!different.insert(def).second) {
+      return internal::WrongMessage("manifest", "each structure once", "one twice");
+    }
+    defs.push_back(std::move(def));
+  }
+  Manifest manifest;
+  absl::flat_hash_set<absl::string_view> names;
+  size_t used = 0;
+  for (const proto::Item& item : in.items()) {
+    if (!names.insert(item.name()).second) {
+      return internal::WrongMessage("manifest", "items of different names",
+                                    absl::StrCat("two called ", Value(item.name()).ToString()));
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(ManifestItem decoded, internal::DecodeItem(item, defs, &used));
+    manifest.items.push_back(std::move(decoded));
+  }
+  if (used != defs.size()) {
+    return internal::WrongMessage("manifest", absl::StrCat(used, " structures, all in use"),
+                                  defs.size());
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(manifest.metadata,
+                             internal::DecodeMetadata(in.metadata(), "manifest"));
+  LEAFSTORE_ASSIGN_OR_RETURN(manifest.metrics, internal::DecodeMetrics(in.metrics()));
+  LEAFSTORE_ASSIGN_OR_RETURN(manifest.bases, internal::DecodeBases(in));
+  LEAFSTORE_RETURN_IF_ERROR(internal::CheckBasesInUse(manifest));
+  return manifest;
 }
 
 }  // namespace leafstore

@@ -1,13 +1,9 @@
 // The manifest of a checkpoint (proto/manifest.proto): everything in the file except the bytes of
 // tensors.
 //
-//   Manifest manifest = DecodeManifest(bytes).value();
-//   for (const ManifestItem& item : manifest.items)
-//     for (uint32_t place = 0; place < item.leaves.size(); ++place) ...
-//
 // A decoded manifest is consistent: structures, slots, dtypes, shapes, values, groups and names are
-// checked, and the lengths of all columns match. Checks that need the file (segments are inside it and
-// do not overlap) are in checkpoint/internal/segments.h.
+// checked, and the lengths of all columns match. checkpoint/internal/segments.h has the checks that
+// need the file.
 //
 // Deterministic: equal manifests have equal bytes. Fields of later versions are ignored; a file that
 // cannot be read without them has a higher min_reader (docs/format.md).
@@ -36,10 +32,7 @@ struct BaseFile {
   int64_t file_size = 0;
   uint64_t manifest_checksum = 0;
 
-  friend bool operator==(const BaseFile& a, const BaseFile& b) {
-    return a.name == b.name && a.file_size == b.file_size &&
-           a.manifest_checksum == b.manifest_checksum;
-  }
+  friend bool operator==(const BaseFile& a, const BaseFile& b) = default;
 };
 
 // The alignment of every segment in the file, in bytes.
@@ -83,6 +76,10 @@ struct Manifest {
 
 // Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
+
+// Returns whether a name is UTF-8 and has no directory. No other file may be opened because a file
+// names it.
+bool IsPlainFileName(absl::string_view name);
 
 // Encodes a manifest, which must be consistent as above. error ResourceExhausted: over 2 GiB.
 // O(bytes).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/proto/internal/column.h"
 #include "leafstore/proto/internal/messages.h"
 #include "leafstore/proto/treedef.pb.h"
 
@@ -35,38 +37,6 @@ void EncodeNode(const TreeDef& def, NodeId node, bool* any_type_name, proto::Tre
   }
 }
 
-// A column that is read from its beginning.
-template <typename Values>
-class Column {
- public:
-  Column(const Values& values, absl::string_view name) : values_(values), name_(name) {}
-
-  // Reads the next entry. Returns false at the end.
-  template <typename T>
-  bool Next(T* value) {
-    if (next_ == values_.size()) return false;
-    *value = values_[next_++];
-    return true;
-  }
-  bool Peek(uint32_t value) const { return next_ < values_.size() && values_[next_] == value; }
-
-  absl::Status Short() const {
-    return WrongMessage(absl::StrCat("treedef, column ", name_),
-                        absl::StrCat("more than ", values_.size(), " entries"), "their end");
-  }
-  absl::Status CheckUsed() const {
-    if (next_ == values_.size()) return absl::OkStatus();
-    return WrongMessage(absl::StrCat("treedef, column ", name_),
-                        absl::StrCat(next_, " entries, as the nodes ask for"),
-                        static_cast<uint64_t>(values_.size()));
-  }
-
- private:
-  const Values& values_;
-  absl::string_view name_;
-  int next_ = 0;
-};
-
 // Passes the nodes of a message to a TreeDefBuilder.
 class TreeDefDecoder {
  public:
@@ -90,10 +60,9 @@ class TreeDefDecoder {
   }
 
  private:
-  enum class Keys : uint8_t { kNone, kAttributes, kItems, kInts };
   struct Open {
     uint32_t children_left;
-    Keys keys;
+    std::optional<KeyKind> keys;  // kIndex: integers; no value: the children have no keys
   };
 
   absl::Status AddNode(uint8_t kind) {
@@ -108,7 +77,7 @@ class TreeDefDecoder {
         break;
       case NodeKind::kAlias: {
         uint32_t target = 0;
-        if (!alias_targets_.Next(&target)) return alias_targets_.Short();
+        if (!alias_targets_.Next(&target)) return alias_targets_.TooShort();
         builder_.Alias(target);
         break;
       }
@@ -131,44 +100,35 @@ class TreeDefDecoder {
 
   absl::Status OpenContainer(NodeKind kind, NodeId node) {
     uint32_t children = 0;
-    if (!child_counts_.Next(&children)) return child_counts_.Short();
+    if (!child_counts_.Next(&children)) return child_counts_.TooShort();
     absl::string_view type_name;
     if (kind == NodeKind::kStruct || kind == NodeKind::kCustom) {
       LEAFSTORE_RETURN_IF_ERROR(TypeName(&type_name));
     }
     builder_.Open(kind, type_name);
-    Keys keys = Keys::kNone;
-    if (kind == NodeKind::kStruct) keys = Keys::kAttributes;
-    if (kind == NodeKind::kDict) keys = Keys::kItems;
+    std::optional<KeyKind> keys;
+    if (kind == NodeKind::kStruct) keys = KeyKind::kAttribute;
+    if (kind == NodeKind::kDict) keys = KeyKind::kItem;
     if (kind == NodeKind::kDict && int_key_dicts_.Peek(node)) {
       int_key_dicts_.Next(&node);
-      if (children == 0)
-        return WrongMessage("treedef, column int_key_dicts", "dicts with children",
-                            absl::StrCat("node ", node, " without"));
-      keys = Keys::kInts;
+      if (children == 0) {
+        return int_key_dicts_.Wrong("dicts with children", absl::StrCat("node ", node, " without"));
+      }
+      keys = KeyKind::kIndex;
     }
     open_.push_back({children, keys});
     return absl::OkStatus();
   }
 
   absl::Status SetKey() {
-    switch (open_.back().keys) {
-      case Keys::kNone:
-        break;
-      case Keys::kInts: {
-        int64_t key = 0;
-        if (!int_keys_.Next(&key)) return int_keys_.Short();
-        builder_.SetKey(KeyRef::Index(key));
-        break;
-      }
-      case Keys::kAttributes:
-      case Keys::kItems: {
-        uint32_t id = 0;
-        if (!keys_.Next(&id)) return keys_.Short();
-        LEAFSTORE_RETURN_IF_ERROR(SetStringKey(
-            open_.back().keys == Keys::kItems ? KeyKind::kItem : KeyKind::kAttribute, id));
-        break;
-      }
+    if (const std::optional<KeyKind> kind = open_.back().keys; kind == KeyKind::kIndex) {
+      int64_t key = 0;
+      if (!int_keys_.Next(&key)) return int_keys_.TooShort();
+      builder_.SetKey(KeyRef::Index(key));
+    } else if (kind.has_value()) {
+      uint32_t id = 0;
+      if (!keys_.Next(&id)) return keys_.TooShort();
+      LEAFSTORE_RETURN_IF_ERROR(SetStringKey(*kind, id));
     }
     --open_.back().children_left;
     return absl::OkStatus();
@@ -190,25 +150,24 @@ class TreeDefDecoder {
   absl::Status TypeName(absl::string_view* name) {
     if (in_.type_names().empty()) return absl::OkStatus();
     uint32_t id = 0;
-    if (!type_names_.Next(&id)) return type_names_.Short();
+    if (!type_names_.Next(&id)) return type_names_.TooShort();
     if (id == 0) return absl::OkStatus();
     any_type_name_ = true;
     LEAFSTORE_RETURN_IF_ERROR(String(id - 1, "type_names", name));
     if (!name->empty()) return absl::OkStatus();
-    return WrongMessage("treedef, column type_names", "0 for a struct without a name",
-                        "the number of an empty string");
+    return type_names_.Wrong("0 for a struct without a name", "the index of an empty string");
   }
 
   absl::Status AddTags(NodeId node) {
     uint32_t id = 0;
     absl::string_view before;  // no tag is empty
     for (; tag_nodes_.Peek(node); tag_nodes_.Next(&node)) {
-      if (!tag_strings_.Next(&id)) return tag_strings_.Short();
+      if (!tag_strings_.Next(&id)) return tag_strings_.TooShort();
       absl::string_view tag;
       LEAFSTORE_RETURN_IF_ERROR(String(id, "tag_strings", &tag));
       if (tag <= before) {
-        return WrongMessage("treedef, column tag_strings", "tags of a node that grow",
-                            absl::StrCat("one at node ", node, " that does not"));
+        return tag_strings_.Wrong("ascending tags of a node",
+                                  absl::StrCat("others at node ", node));
       }
       builder_.Tag(tag);
       before = tag;
@@ -224,7 +183,7 @@ class TreeDefDecoder {
   absl::Status String(uint32_t id, absl::string_view column, absl::string_view* text) const {
     if (id >= strings_.size()) {
       return WrongMessage(absl::StrCat("treedef, column ", column),
-                          absl::StrCat("a number below ", strings_.size()), id);
+                          absl::StrCat("an index below ", strings_.size()), id);
     }
     *text = strings_[id];
     return absl::OkStatus();
@@ -238,8 +197,7 @@ class TreeDefDecoder {
     if (!in_.type_names().empty()) {
       LEAFSTORE_RETURN_IF_ERROR(type_names_.CheckUsed());
       if (!any_type_name_) {
-        return WrongMessage("treedef, column type_names", "none where all are 0",
-                            static_cast<uint64_t>(in_.type_names_size()));
+        return type_names_.Wrong("none where all are 0", absl::StrCat(in_.type_names_size()));
       }
     }
     LEAFSTORE_RETURN_IF_ERROR(alias_targets_.CheckUsed());
@@ -263,26 +221,32 @@ class TreeDefDecoder {
     return absl::OkStatus();
   }
 
-  using Numbers = google::protobuf::RepeatedField<uint32_t>;
+  // A column of this message.
+  template <typename T>
+  struct Of : Column<google::protobuf::RepeatedField<T>> {
+    Of(const google::protobuf::RepeatedField<T>& values, absl::string_view name)
+        : Column<google::protobuf::RepeatedField<T>>(values, "treedef", name) {}
+  };
 
   const proto::TreeDef& in_;
   TreeDefBuilder builder_;
   std::vector<absl::string_view> strings_;
   std::vector<Open> open_;
   bool any_type_name_ = false;
-  Column<Numbers> child_counts_{in_.child_counts(), "child_counts"};
-  Column<Numbers> keys_{in_.keys(), "keys"};
-  Column<Numbers> int_key_dicts_{in_.int_key_dicts(), "int_key_dicts"};
-  Column<google::protobuf::RepeatedField<int64_t>> int_keys_{in_.int_keys(), "int_keys"};
-  Column<Numbers> type_names_{in_.type_names(), "type_names"};
-  Column<Numbers> alias_targets_{in_.alias_targets(), "alias_targets"};
-  Column<Numbers> tag_nodes_{in_.tag_nodes(), "tag_nodes"};
-  Column<Numbers> tag_strings_{in_.tag_strings(), "tag_strings"};
+  Of<uint32_t> child_counts_{in_.child_counts(), "child_counts"};
+  Of<uint32_t> keys_{in_.keys(), "keys"};
+  Of<uint32_t> int_key_dicts_{in_.int_key_dicts(), "int_key_dicts"};
+  Of<int64_t> int_keys_{in_.int_keys(), "int_keys"};
+  Of<uint32_t> type_names_{in_.type_names(), "type_names"};
+  Of<uint32_t> alias_targets_{in_.alias_targets(), "alias_targets"};
+  Of<uint32_t> tag_nodes_{in_.tag_nodes(), "tag_nodes"};
+  Of<uint32_t> tag_strings_{in_.tag_strings(), "tag_strings"};
 };
 
 }  // namespace
 
 absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out) {
+  constexpr size_t kMaxColumn = size_t{1} << 30;  // protobuf counts entries with an int
   if (def.node_count() > kMaxColumn || def.all_tags().size() > kMaxColumn) {
     return absl::ResourceExhaustedError(
         absl::StrCat("treedef: expected at most ", kMaxColumn, " nodes or tags, found ",

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include <CLI/CLI.hpp>
 
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/tools/commands/command_words.h"
 #include "leafstore/tools/commands/commands.h"
@@ -44,7 +44,7 @@ constexpr void (*kCommands[])(CLI::App*, CommandRun*) = {
 
 std::string VersionText() {
   return absl::StrCat("leafstore ", LEAFSTORE_VERSION, " (checkpoints of format version ",
-                      kFormatVersion, ")");
+                      internal::kFormatVersion, ")");
 }
 
 // Returns what is wrong with an option on the command line; "" for nothing.

@@ -1,39 +1,33 @@
-// ChooseLeaves: applies LoadOptions, for the readers of all formats.
+// Loads parts of a file as LoadOptions describe them, for the readers of all formats.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_CHOOSE_LEAVES_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_CHOOSE_LEAVES_H_
 
-#include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 #include "leafstore/checkpoint/load_options.h"
-#include "leafstore/store/layout.h"
-#include "leafstore/store/slot_set.h"
+#include "leafstore/core/leaf.h"
+#include "leafstore/select/grouping.h"
+#include "leafstore/select/load_into.h"
+#include "leafstore/store/param_store.h"
 
 namespace leafstore::internal {
 
-// The leaves to load, and the Layout and slots of the result.
-struct ChosenLeaves {
-  std::vector<uint32_t> places;  // in the source, ascending
-  Layout layout;
-  SlotSet slots;
-};
+// Loads the leaves that `options` select. error: see LoadOptions; and the source's.
+absl::StatusOr<ParamStore> LoadChosen(const LeafSource& source, const LoadOptions& options);
 
-// Returns the leaves at `slots` of `layout` that `options` select. `matched` has the slots that the
-// filter matches, if there is a filter. error: see LoadOptions.
-absl::StatusOr<ChosenLeaves> ChooseLeaves(const Layout& layout, const SlotSet& slots,
-                                          const LoadOptions& options,
-                                          const std::optional<SlotSet>& matched);
+// Loads the leaf at a canonical path. A path through an alias finds the owner's leaf. Does not
+// build an index of the paths, which would cost more than loading one leaf. error NotFound: no such
+// path, or its leaf is not in the source. error InvalidArgument: not a canonical path, or that of a
+// container. O(depth * log children) with a TreeDef.
+absl::StatusOr<Leaf> LoadLeaf(const LeafSource& source, absl::string_view path);
 
-// Returns the place of the leaf at a canonical path. A path through an alias finds the owner's
-// leaf. Does not build an index of the paths, which would cost more than loading one leaf. error
-// NotFound: no such path, or its leaf is not at any of `slots`. error InvalidArgument: not a
-// canonical path, or that of a container. O(depth * log children) with a TreeDef.
-absl::StatusOr<uint32_t> GetPlace(const Layout& layout, const SlotSet& slots,
-                                  absl::string_view path);
+// Compiles a grouping of the leaves from their specs. If a filter is a Callable, which may read
+// bytes, loads them. error: Grouping::Compile's, and the source's.
+absl::StatusOr<Grouping> CompileGrouping(const LeafSource& source, std::vector<NamedFilter> filters,
+                                         const GroupingOptions& options);
 
 }  // namespace leafstore::internal
 

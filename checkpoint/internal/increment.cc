@@ -1,46 +1,47 @@
 #include "leafstore/checkpoint/internal/increment.h"
 
+#include <algorithm>
 #include <utility>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/internal/checkpoint_bytes.h"
+#include "leafstore/checkpoint/internal/checkpoint_file.h"
 
 namespace leafstore::internal {
 
 absl::StatusOr<Increment> Increment::Create(SaveHistory* history, const std::string& path,
                                             const IoOptions& io) {
-  if (!history->files().empty() && history->directory() != DirectoryOf(path)) {
+  if (!history->files_.empty() && history->directory_ != DirectoryOf(path)) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot save to ", path, ": expected the directory of the history, ",
-                     history->directory(), ", found ", DirectoryOf(path)));
+                     history->directory_, ", found ", DirectoryOf(path)));
   }
   Increment increment(history, path, io.durable);
-  const ReadOptions read = {.io = {.mode = ReadMode::kRead, .file_system = io.file_system}};
-  for (const BaseFile& base : history->files()) {
+  const IoOptions read = {.mode = ReadMode::kRead, .file_system = io.file_system};
+  for (const BaseFile& base : history->files_) {
     // The file may have been removed or replaced since.
-    const bool usable = base.name != FileNameOf(path) && (history->durable() || !io.durable) &&
-                        CheckpointBytes::OpenBase(path, base, read).ok();
-    increment.base_numbers_.push_back(usable ? 0 : kNoBase);
+    const bool usable = base.name != FileNameOf(path) && (history->durable_ || !io.durable) &&
+                        OpenBase(path, base, read).ok();
+    increment.base_indices_.push_back(usable ? 0 : kNoBase);
   }
   return increment;
 }
 
-std::optional<SaveHistory::Location> Increment::Find(const Tensor& tensor) {
-  const SaveHistory::Location* at = history_->Find(tensor.generation());
-  if (at == nullptr || base_numbers_[at->file] == kNoBase) return std::nullopt;
-  uint32_t& number = base_numbers_[at->file];
-  if (number == 0) {
-    bases_.push_back(history_->files()[at->file]);
-    number = static_cast<uint32_t>(bases_.size());
+std::optional<StoredLocation> Increment::Find(const Tensor& tensor) {
+  const auto at = history_->locations_.find(tensor.generation());
+  if (at == history_->locations_.end()) return std::nullopt;
+  StoredLocation here = at->second;
+  uint32_t& index = base_indices_[here.file];
+  if (index == kNoBase) return std::nullopt;
+  if (index == 0) {
+    bases_.push_back(history_->files_[here.file]);
+    index = static_cast<uint32_t>(bases_.size());
   }
-  SaveHistory::Location here = *at;
-  here.file = number;
+  here.file = index;
   return here;
 }
 
-void Increment::Add(const Tensor& tensor, const SaveHistory::Location& where) {
+void Increment::Add(const Tensor& tensor, const StoredLocation& where) {
   if (tensor.byte_size() > 0) locations_.try_emplace(tensor.generation(), where);
 }
 
@@ -51,9 +52,26 @@ void Increment::Finish(const Footer& footer) {
   for (auto& [generation, location] : locations_) {
     location.file = location.file == 0 ? self : location.file - 1;
   }
-  const bool durable = durable_ && (bases_.empty() || history_->durable());
+  history_->durable_ = durable_ && (bases_.empty() || history_->durable_);
+  history_->directory_ = DirectoryOf(path_);
   bases_.push_back({FileNameOf(path_), footer.file_size, footer.manifest_checksum});
-  history_->Replace(DirectoryOf(path_), durable, std::move(bases_), std::move(locations_));
+  history_->files_ = std::move(bases_);
+  history_->locations_ = std::move(locations_);
+  while (history_->files_.size() > SaveHistory::kMaxBases) ForgetLeastUsed();
+}
+
+void Increment::ForgetLeastUsed() {
+  std::vector<int64_t> used(history_->files_.size(), 0);
+  for (const auto& [generation, location] : history_->locations_) {
+    used[location.file] += location.stored_size;
+  }
+  const auto least = std::min_element(used.begin(), used.end() - 1) - used.begin();
+  history_->files_.erase(history_->files_.begin() + least);
+  absl::erase_if(history_->locations_,
+                 [least](const auto& entry) { return entry.second.file == least; });
+  for (auto& [generation, location] : history_->locations_) {
+    if (location.file > least) --location.file;
+  }
 }
 
 }  // namespace leafstore::internal

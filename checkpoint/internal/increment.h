@@ -1,12 +1,5 @@
 // Increment: the tensors that a save with a SaveHistory finds in earlier files instead of writing
-// them.
-//
-//   LEAFSTORE_ASSIGN_OR_RETURN(Increment increment, Increment::Create(history, path, options.io));
-//   if (auto where = increment.Find(tensor)) ...          // base where->file has the bytes
-//   increment.Add(tensor, location);                      // for each tensor, found or written
-//   increment.Finish(footer);                             // once the file is at its path
-//
-// Threads: one thread at a time.
+// them. Find and Add are called for each tensor, and Finish once the file is at its path.
 #ifndef LEAFSTORE_CHECKPOINT_INTERNAL_INCREMENT_H_
 #define LEAFSTORE_CHECKPOINT_INTERNAL_INCREMENT_H_
 
@@ -18,7 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/save_history.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/io/io_options.h"
@@ -35,13 +28,13 @@ class Increment {
 
   // Returns the location of the tensor's bytes in an earlier file, or nothing. `file` of the result
   // is the index of that file in bases() plus 1. O(1).
-  std::optional<SaveHistory::Location> Find(const Tensor& tensor);
+  std::optional<StoredLocation> Find(const Tensor& tensor);
   // Records the location of a tensor's bytes: in this file (0) or in a base.
-  void Add(const Tensor& tensor, const SaveHistory::Location& where);
+  void Add(const Tensor& tensor, const StoredLocation& where);
   // Returns the files that Find has returned so far.
   const std::vector<BaseFile>& bases() const { return bases_; }
 
-  // Updates the history, once the file is at its path.
+  // Updates the history.
   void Finish(const Footer& footer);
 
  private:
@@ -51,14 +44,17 @@ class Increment {
   Increment(SaveHistory* history, const std::string& path, bool durable)
       : history_(history), path_(path), durable_(durable) {}
 
+  // Removes the file with the fewest bytes in use, except the last, from the history.
+  void ForgetLeastUsed();
+
   SaveHistory* history_;
   std::string path_;
   bool durable_;
   // For each file of the history: its index in bases_ plus 1, 0 if it is not a base yet, or
   // kNoBase.
-  std::vector<uint32_t> base_numbers_;
+  std::vector<uint32_t> base_indices_;
   std::vector<BaseFile> bases_;
-  absl::flat_hash_map<uint64_t, SaveHistory::Location> locations_;  // by generation
+  absl::flat_hash_map<uint64_t, StoredLocation> locations_;  // by generation
 };
 
 }  // namespace leafstore::internal

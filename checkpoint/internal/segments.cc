@@ -3,10 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 
-#include "leafstore/checkpoint/format.h"
-#include "leafstore/core/status_macros.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/core/value.h"
 #include "leafstore/io/internal/checksum.h"
 
@@ -19,86 +17,55 @@ absl::Status Wrong(const ManifestItem& item, uint32_t tensor, absl::string_view 
       absl::StrCat(TensorForMessage(item, tensor), ": expected ", expected, ", found ", found));
 }
 
-// Checks the offset and checksum of a tensor without bytes.
-absl::Status CheckNoSegment(const ManifestItem& item, uint32_t tensor) {
-  if (item.segments.offsets[tensor] != 0) {
-    return Wrong(item, tensor, "no offset without stored bytes",
-                 absl::StrCat(item.segments.offsets[tensor]));
+// A tensor that is stored unchanged has its byte size; another 0 bytes only if its byte size is 0.
+bool HasStoredSize(const ManifestItem& item, uint32_t tensor) {
+  const int64_t size = item.leaves.byte_sizes()[tensor];
+  const int64_t stored = item.stored_size(tensor);
+  return item.segments.codec(tensor) == kCodecNone ? stored == size : (stored == 0) == (size == 0);
+}
+
+bool IsInside(int64_t offset, int64_t size, int64_t end) {
+  return offset >= kPreambleSize && offset <= end && size <= end - offset;
+}
+
+bool IsAligned(int64_t offset, int64_t size) {
+  return (offset & (SegmentAlignmentFor(size) - 1)) == 0;
+}
+
+// `end` is the end of the segments in the file that has the tensor.
+bool IsValid(const ManifestItem& item, uint32_t tensor, int64_t end) {
+  const auto offset = static_cast<int64_t>(item.segments.offsets[tensor]);
+  const int64_t size = item.stored_size(tensor);
+  if (!HasStoredSize(item, tensor)) return false;
+  if (size == 0) return offset == 0 && item.segments.checksums[tensor] == kChecksumOfNothing;
+  return IsInside(offset, size, end) && IsAligned(offset, size);
+}
+
+// Returns the error of a tensor that is not valid.
+absl::Status Explain(const ManifestItem& item, uint32_t tensor, int64_t end) {
+  const auto offset = static_cast<int64_t>(item.segments.offsets[tensor]);
+  const int64_t size = item.leaves.byte_sizes()[tensor];
+  const int64_t stored = item.stored_size(tensor);
+  if (!HasStoredSize(item, tensor)) {
+    const std::string expected = item.segments.codec(tensor) == kCodecNone ? absl::StrCat(size)
+                                 : size == 0                               ? "no"
+                                                                           : "some";
+    return Wrong(item, tensor, absl::StrCat(expected, " stored bytes"), absl::StrCat(stored));
   }
-  if (item.segments.checksums[tensor] != kChecksumOfNothing) {
+  if (stored == 0 && offset != 0) {
+    return Wrong(item, tensor, "no offset without stored bytes", absl::StrCat(offset));
+  }
+  if (stored == 0) {
     return Wrong(item, tensor, "the checksum of no bytes",
                  absl::StrCat(absl::Hex(item.segments.checksums[tensor], absl::kZeroPad16)));
   }
-  return absl::OkStatus();
-}
-
-absl::Status CheckSegment(const ManifestItem& item, uint32_t tensor, int64_t end) {
-  const auto offset = static_cast<int64_t>(item.segments.offsets[tensor]);
-  const int64_t size = item.stored_size(tensor);
-  if (offset < kPreambleSize || offset > end || size > end - offset) {
+  if (!IsInside(offset, stored, end)) {
     return Wrong(item, tensor, absl::StrCat("bytes from ", kPreambleSize, " to ", end),
-                 absl::StrCat(size, " bytes from byte ", offset, " on"));
+                 absl::StrCat(stored, " bytes from byte ", offset, " on"));
   }
-  if ((offset & (SegmentAlignmentFor(size) - 1)) != 0) {
-    return Wrong(item, tensor,
-                 absl::StrCat("an offset that is a multiple of ", SegmentAlignmentFor(size)),
-                 absl::StrCat(offset));
-  }
-  return absl::OkStatus();
-}
-
-// Checks the stored size of a tensor: its byte size if it is stored unchanged; otherwise 0 only if
-// its byte size is 0.
-absl::Status CheckStoredSize(const ManifestItem& item, uint32_t tensor) {
-  const int64_t size = item.leaves.byte_sizes()[tensor];
-  const int64_t found = item.stored_size(tensor);
-  if (item.segments.codec(tensor) == kCodecNone) {
-    if (found == size) return absl::OkStatus();
-    return Wrong(item, tensor, absl::StrCat(size, " stored bytes"), absl::StrCat(found));
-  }
-  if ((found == 0) == (size == 0)) return absl::OkStatus();
-  return Wrong(item, tensor, absl::StrCat(size == 0 ? "no" : "some", " stored bytes"),
-               absl::StrCat(found));
-}
-
-// Checks whether each segment begins at or after the end of the previous one.
-class OrderCheck {
- public:
-  void Add(int64_t offset, int64_t size) {
-    ordered_ = ordered_ && offset >= end_;
-    end_ = offset + size;
-  }
-  bool ordered() const { return ordered_; }
-
- private:
-  int64_t end_ = 0;
-  bool ordered_ = true;
-};
-
-// Returns whether all tensors of an item have bytes, stored unchanged in this file, in valid
-// segments of ascending offsets. This is the case for nearly every item, and one tight loop. An
-// item for which this returns false is not necessarily invalid.
-bool ArePlain(const ManifestItem& item, int64_t end, OrderCheck* order) {
-  const SegmentColumns& segments = item.segments;
-  if (!segments.codecs.empty() || !segments.stored_sizes.empty() || !segments.bases.empty()) {
-    return false;
-  }
-  const absl::Span<const int64_t> sizes = item.leaves.byte_sizes();
-  OrderCheck in_order = *order;
-  for (size_t tensor = 0; tensor < sizes.size(); ++tensor) {
-    const auto offset = static_cast<int64_t>(segments.offsets[tensor]);
-    const int64_t size = sizes[tensor];
-    if (size <= 0 || offset < kPreambleSize || offset > end || size > end - offset) return false;
-    if ((offset & (SegmentAlignmentFor(size) - 1)) != 0) return false;
-    in_order.Add(offset, size);
-  }
-  if (!in_order.ordered()) return false;
-  *order = in_order;
-  return true;
-}
-
-bool HasSegment(const ManifestItem& item, uint32_t tensor) {
-  return item.stored_size(tensor) != 0 && item.segments.base(tensor) == 0;
+  return Wrong(item, tensor,
+               absl::StrCat("an offset that is a multiple of ", SegmentAlignmentFor(stored)),
+               absl::StrCat(offset));
 }
 
 absl::Status CheckApart(const Manifest& manifest) {
@@ -117,44 +84,36 @@ absl::Status CheckApart(const Manifest& manifest) {
 }  // namespace
 
 absl::Status CheckSegments(const Manifest& manifest, int64_t end) {
-  OrderCheck order;
-  const auto end_in = [&](uint32_t base) {
-    return base == 0 ? end : manifest.bases[base - 1].file_size - kFooterSize;
-  };
+  bool ordered = true;
+  int64_t last_end = 0;
   for (const ManifestItem& item : manifest.items) {
-    if (ArePlain(item, end, &order)) continue;
     const uint32_t tensors = item.leaves.tensor_count();
     for (uint32_t tensor = 0; tensor < tensors; ++tensor) {
-      LEAFSTORE_RETURN_IF_ERROR(CheckStoredSize(item, tensor));
-      if (item.stored_size(tensor) == 0) {
-        LEAFSTORE_RETURN_IF_ERROR(CheckNoSegment(item, tensor));
-        continue;
-      }
-      LEAFSTORE_RETURN_IF_ERROR(CheckSegment(item, tensor, end_in(item.segments.base(tensor))));
-      if (!HasSegment(item, tensor)) continue;
-      order.Add(static_cast<int64_t>(item.segments.offsets[tensor]), item.stored_size(tensor));
+      const uint32_t base = item.segments.base(tensor);
+      const int64_t end_there = base == 0 ? end : manifest.bases[base - 1].file_size - kFooterSize;
+      if (!IsValid(item, tensor, end_there)) return Explain(item, tensor, end_there);
+      if (base != 0 || item.stored_size(tensor) == 0) continue;
+      const auto offset = static_cast<int64_t>(item.segments.offsets[tensor]);
+      ordered = ordered && offset >= last_end;
+      last_end = offset + item.stored_size(tensor);
     }
   }
-  return order.ordered() ? absl::OkStatus() : CheckApart(manifest);
+  return ordered ? absl::OkStatus() : CheckApart(manifest);
 }
 
 std::vector<Segment> SegmentsByOffset(const Manifest& manifest) {
   std::vector<Segment> segments;
-  OrderCheck order;
-  for (uint32_t number = 0; number < manifest.items.size(); ++number) {
-    const ManifestItem& item = manifest.items[number];
+  for (uint32_t index = 0; index < manifest.items.size(); ++index) {
+    const ManifestItem& item = manifest.items[index];
     for (uint32_t tensor = 0; tensor < item.leaves.tensor_count(); ++tensor) {
-      if (!HasSegment(item, tensor)) continue;
+      if (item.stored_size(tensor) == 0 || item.segments.base(tensor) != 0) continue;
       segments.push_back({static_cast<int64_t>(item.segments.offsets[tensor]),
-                          item.stored_size(tensor), item.segments.checksums[tensor], number,
+                          item.stored_size(tensor), item.segments.checksums[tensor], index,
                           tensor});
-      order.Add(segments.back().offset, segments.back().size);
     }
   }
-  if (!order.ordered()) {
-    std::sort(segments.begin(), segments.end(),
-              [](const Segment& a, const Segment& b) { return a.offset < b.offset; });
-  }
+  std::sort(segments.begin(), segments.end(),
+            [](const Segment& a, const Segment& b) { return a.offset < b.offset; });
   return segments;
 }
 
@@ -164,12 +123,9 @@ std::string LeafForMessage(const ManifestItem& item, uint32_t place) {
 }
 
 std::string TensorForMessage(const ManifestItem& item, uint32_t tensor) {
-  for (uint32_t place = 0; place < item.leaves.size(); ++place) {
-    if (item.leaves.is_tensor(place) && item.leaves.tensor(place) == tensor) {
-      return LeafForMessage(item, place);
-    }
-  }
-  return absl::StrCat("item ", Value(item.name).ToString(), ", tensor ", tensor);
+  uint32_t place = 0;
+  while (!item.leaves.is_tensor(place) || item.leaves.tensor(place) != tensor) ++place;
+  return LeafForMessage(item, place);
 }
 
 }  // namespace leafstore::internal

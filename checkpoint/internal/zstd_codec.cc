@@ -22,12 +22,6 @@ absl::Status NoFrames(absl::string_view why) {
 
 absl::Status NoMemory() { return absl::ResourceExhaustedError("no memory for zstd"); }
 
-// Converts an error of zstd: ResourceExhausted for no memory, otherwise DataLoss.
-absl::Status Failed(size_t result) {
-  if (ZSTD_getErrorCode(result) == ZSTD_error_memory_allocation) return NoMemory();
-  return NoFrames(ZSTD_getErrorName(result));
-}
-
 // Returns whether `stored` begins with the magic of a current frame. zstd may be built to read
 // legacy frames too.
 bool BeginsAsFrame(absl::Span<const std::byte> stored) {
@@ -42,7 +36,7 @@ absl::StatusOr<size_t> CheckFrame(absl::Span<const std::byte> stored, uint64_t c
   if (!BeginsAsFrame(stored)) return NoFrames(absl::StrCat("none for ", content, " bytes"));
   const unsigned long long found = ZSTD_getFrameContentSize(stored.data(), stored.size());
   if (found == ZSTD_CONTENTSIZE_ERROR || found == ZSTD_CONTENTSIZE_UNKNOWN) {
-    return NoFrames(absl::StrCat("none that says its size for ", content, " bytes"));
+    return NoFrames(absl::StrCat("none with its size for ", content, " bytes"));
   }
   if (found != content) {
     return NoFrames(absl::StrCat("one of ", content, " bytes, found one of ", found));
@@ -56,15 +50,12 @@ absl::StatusOr<size_t> CheckFrame(absl::Span<const std::byte> stored, uint64_t c
 
 }  // namespace
 
-void ZstdCompressor::Free::operator()(ZSTD_CCtx_s* context) const { ZSTD_freeCCtx(context); }
-void ZstdDecompressor::Free::operator()(ZSTD_DCtx_s* context) const { ZSTD_freeDCtx(context); }
-
 absl::StatusOr<ZstdCompressor> ZstdCompressor::Create(int level) {
   if (level < ZSTD_minCLevel() || level > ZSTD_maxCLevel()) {
     return absl::InvalidArgumentError(absl::StrCat("level of zstd: expected ", ZSTD_minCLevel(),
                                                    " to ", ZSTD_maxCLevel(), ", found ", level));
   }
-  std::unique_ptr<ZSTD_CCtx_s, Free> context(ZSTD_createCCtx());
+  Context context(ZSTD_createCCtx(), ZSTD_freeCCtx);
   if (context == nullptr ||
       ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, level))) {
     return NoMemory();
@@ -93,11 +84,11 @@ absl::Status CheckZstdFrames(absl::Span<const std::byte> stored, int64_t byte_si
     rest -= content;
   }
   if (stored.empty()) return absl::OkStatus();
-  return NoFrames(absl::StrCat("found ", stored.size(), " bytes behind the last"));
+  return NoFrames(absl::StrCat("found ", stored.size(), " bytes after the last"));
 }
 
 absl::StatusOr<ZstdDecompressor> ZstdDecompressor::Create() {
-  std::unique_ptr<ZSTD_DCtx_s, Free> context(ZSTD_createDCtx());
+  Context context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   if (context == nullptr) return NoMemory();
   return ZstdDecompressor(std::move(context));
 }
@@ -106,7 +97,8 @@ absl::Status ZstdDecompressor::Decompress(absl::Span<const std::byte> stored,
                                           absl::Span<std::byte> out) {
   const size_t size =
       ZSTD_decompressDCtx(context_.get(), out.data(), out.size(), stored.data(), stored.size());
-  if (ZSTD_isError(size)) return Failed(size);
+  if (ZSTD_getErrorCode(size) == ZSTD_error_memory_allocation) return NoMemory();
+  if (ZSTD_isError(size)) return NoFrames(ZSTD_getErrorName(size));
   if (size == out.size()) return absl::OkStatus();
   return NoFrames(absl::StrCat("of ", out.size(), " bytes, found ", size));
 }

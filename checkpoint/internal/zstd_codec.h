@@ -1,11 +1,5 @@
 // Codec 1: the bytes of a tensor as a sequence of zstd frames (RFC 8878).
 //
-//   ZstdCompressor compressor = ZstdCompressor::Create(3).value();
-//   absl::Span<const std::byte> frame = compressor.Compress(content).value();
-//
-//   LEAFSTORE_RETURN_IF_ERROR(CheckZstdFrames(stored, byte_size));
-//   LEAFSTORE_RETURN_IF_ERROR(decompressor.Decompress(stored, out));
-//
 // Each frame declares the size of its content: kZstdFrameContent, or the rest for the last frame.
 // So a writer needs memory for one frame only. A reader can check, before it allocates memory, that
 // the stored bytes are enough for the declared content: a block of a frame has at most 128 KiB of
@@ -33,7 +27,6 @@ namespace leafstore::internal {
 // The bytes of content of every frame but the last.
 inline constexpr size_t kZstdFrameContent = size_t{4} << 20;
 
-// Threads: one thread at a time.
 class ZstdCompressor {
  public:
   // error InvalidArgument: not a level of zstd; names the valid ones. error ResourceExhausted: no
@@ -45,13 +38,11 @@ class ZstdCompressor {
   absl::StatusOr<absl::Span<const std::byte>> Compress(absl::Span<const std::byte> content);
 
  private:
-  struct Free {
-    void operator()(ZSTD_CCtx_s* context) const;
-  };
-  ZstdCompressor(std::unique_ptr<ZSTD_CCtx_s, Free> context, Buffer frame)
+  using Context = std::unique_ptr<ZSTD_CCtx_s, size_t (*)(ZSTD_CCtx_s*)>;
+  ZstdCompressor(Context context, Buffer frame)
       : context_(std::move(context)), frame_(std::move(frame)) {}
 
-  std::unique_ptr<ZSTD_CCtx_s, Free> context_;
+  Context context_;
   Buffer frame_;  // large enough for any frame
 };
 
@@ -59,7 +50,6 @@ class ZstdCompressor {
 // DataLoss: it does not. O(stored).
 absl::Status CheckZstdFrames(absl::Span<const std::byte> stored, int64_t byte_size);
 
-// Threads: one thread at a time.
 class ZstdDecompressor {
  public:
   // error ResourceExhausted: no memory.
@@ -70,13 +60,10 @@ class ZstdDecompressor {
   absl::Status Decompress(absl::Span<const std::byte> stored, absl::Span<std::byte> out);
 
  private:
-  struct Free {
-    void operator()(ZSTD_DCtx_s* context) const;
-  };
-  explicit ZstdDecompressor(std::unique_ptr<ZSTD_DCtx_s, Free> context)
-      : context_(std::move(context)) {}
+  using Context = std::unique_ptr<ZSTD_DCtx_s, size_t (*)(ZSTD_DCtx_s*)>;
+  explicit ZstdDecompressor(Context context) : context_(std::move(context)) {}
 
-  std::unique_ptr<ZSTD_DCtx_s, Free> context_;
+  Context context_;
 };
 
 }  // namespace leafstore::internal

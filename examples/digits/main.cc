@@ -53,9 +53,8 @@ absl::StatusOr<CheckpointManager> OpenCheckpoints(const Arguments& arguments) {
   if (error) return IoError(arguments.checkpoint_dir, error);
   Retention retention;
   if (arguments.keep > 0) retention = {.last = arguments.keep, .best = 1, .metric = "accuracy"};
-  return CheckpointManager::Open(
-      arguments.checkpoint_dir,
-      {.retention = std::move(retention), .incremental = true, .when_busy = WhenBusy::kWait});
+  return CheckpointManager::Open(arguments.checkpoint_dir,
+                                 {.retention = std::move(retention), .incremental = true});
 }
 
 absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
@@ -63,10 +62,10 @@ absl::StatusOr<Trainer> Resume(const Arguments& arguments, const Split* data,
   LEAFSTORE_ASSIGN_OR_RETURN(const RestoredCheckpoint newest, manager.Restore());
   LEAFSTORE_ASSIGN_OR_RETURN(Trainer trainer,
                              Trainer::Resume(arguments.settings, data, newest.reader));
-  for (const SkippedCheckpoint& skipped : newest.skipped) {
+  for (const auto& [step, why] : newest.skipped) {
     // Training must not overwrite a checkpoint of a newer leafstore, for example.
-    if (!absl::IsDataLoss(skipped.why)) return skipped.why;
-    std::fprintf(stderr, "digits: skipped: %s\n", std::string(skipped.why.message()).c_str());
+    if (!absl::IsDataLoss(why)) return why;
+    std::fprintf(stderr, "digits: skipped: %s\n", std::string(why.message()).c_str());
   }
   std::printf("resuming from %s\n", newest.reader.path().c_str());
   return trainer;
@@ -117,9 +116,9 @@ absl::Status Train(const Arguments& arguments, CheckpointManager* manager, Train
     if (!save && !trainer->epoch_ended()) continue;
     const Result test = trainer->Test();
     if (save) {
-      const StepInfo info = {.metrics = {{"accuracy", test.Accuracy()}}};
       LEAFSTORE_RETURN_IF_ERROR(
-          manager->SaveAsync(trainer->step(), trainer->Items(), info).status());
+          manager->SaveAsync(trainer->step(), trainer->Items(), {{"accuracy", test.Accuracy()}})
+              .status());
       saved_to = manager->PathOf(trainer->step());
     }
     if (!trainer->epoch_ended()) continue;

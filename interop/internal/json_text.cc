@@ -106,24 +106,20 @@ absl::string_view JsonKind(const simdjson::dom::element& element) {
 
 std::string JsonForMessage(const simdjson::dom::element& element) {
   simdjson::dom::array array;
-  const bool is_scalar = !element.is_array() && !element.is_object() && !element.is_string();
-  bool is_small = is_scalar;
-  if (element.get(array) == simdjson::SUCCESS && array.size() <= 8) {
-    is_small = std::all_of(array.begin(), array.end(), [](const simdjson::dom::element& each) {
-      return !each.is_array() && !each.is_object() && !each.is_string();
-    });
-  }
-  if (is_small) return simdjson::minify(element);
+  const bool is_long = element.is_object() || element.is_string() ||
+                       (element.get(array) == simdjson::SUCCESS && array.size() > 8);
+  std::string text = is_long ? "" : simdjson::minify(element);
+  if (!is_long && text.size() <= kMaxForMessage) return text;
   return std::string(JsonKind(element));
 }
 
 std::string QuotedForMessage(absl::string_view text) {
-  std::string out;
-  if (!internal::IsValidUtf8(text)) {
+  if (!IsValidUtf8(text)) {
     return absl::StrCat("'", absl::CHexEscape(text.substr(0, kMaxForMessage)), "'");
   }
+  std::string out;
   const absl::string_view start = text.substr(0, kMaxForMessage);
-  AppendQuoted(start.substr(0, internal::ValidUtf8PrefixSize(start)), &out);
+  AppendQuoted(start.substr(0, ValidUtf8PrefixSize(start)), &out);
   if (start.size() < text.size()) absl::StrAppend(&out, "... of ", text.size(), " bytes");
   return out;
 }
@@ -134,7 +130,7 @@ absl::Status DamagedJson(absl::string_view where, absl::string_view expected,
 }
 
 absl::Status CheckJsonString(absl::string_view text, absl::string_view what) {
-  if (internal::IsValidUtf8(text)) return absl::OkStatus();
+  if (IsValidUtf8(text)) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("expected ", what, " in UTF-8, found ", QuotedForMessage(text)));
 }

@@ -1,9 +1,4 @@
 // JSON of safetensors files: simdjson parses and checks documents, nlohmann-json escapes strings.
-//
-//   JsonDocument document;
-//   LEAFSTORE_ASSIGN_OR_RETURN(const simdjson::dom::element root, document.Parse(text, "index"));
-//
-// Threads: a document belongs to one thread.
 #ifndef LEAFSTORE_INTEROP_INTERNAL_JSON_TEXT_H_
 #define LEAFSTORE_INTEROP_INTERNAL_JSON_TEXT_H_
 

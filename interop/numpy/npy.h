@@ -26,64 +26,43 @@
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPY_H_
 #define LEAFSTORE_INTEROP_NUMPY_NPY_H_
 
-#include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
-#include "leafstore/core/dtype.h"
-#include "leafstore/core/leaf_spec.h"
-#include "leafstore/core/shape.h"
 #include "leafstore/core/tensor.h"
+#include "leafstore/interop/names.h"
 #include "leafstore/io/io_options.h"
 
 namespace leafstore {
 
-struct NpySaveOptions {
+// The options of this file and of npz.h. Reading uses only `io`, `names` and `max_bytes`.
+struct NumpyOptions {
   IoOptions io = {};
+  // Compresses an archive like numpy.savez_compressed; otherwise stores it like numpy.savez.
+  bool deflate = false;
+  // How names in an archive become paths, and paths names.
+  NameStyle names = NameStyle::kSplit;
+  // Skips static leaves; without it they are an error.
+  bool drop_static = false;
   // Writes dtypes that NumPy does not have as unsigned integers of their width, in the same shape;
   // those narrower than a byte as the packed bytes, uint8 [bytes]. The file does not record the
   // original dtype.
   bool raw_bits = false;
+  // The limit of the bytes of all tensors together.
+  int64_t max_bytes = std::numeric_limits<int64_t>::max();
 };
 
 // Writes a tensor. error InvalidArgument: the tensor is null, or NumPy does not have its dtype.
 // Commit and other errors: as SaveSafetensors. O(bytes).
 absl::Status SaveNpy(const std::string& path, const Tensor& tensor,
-                     const NpySaveOptions& options = {});
+                     const NumpyOptions& options = {});
 
-// Reads a tensor. Of `options` the file system matters. error: see above. O(bytes).
-absl::StatusOr<Tensor> LoadNpy(const std::string& path, const IoOptions& options = {});
-
-// The decoded header of a file.
-struct NpyHeader {
-  DType dtype = DType::kBool;
-  Shape shape;
-  bool fortran_order = false;
-  bool big_endian = false;
-  int64_t size = 0;  // offset of the tensor's bytes in the file
-
-  // Returns the spec of the tensor. Valid while this header lives unchanged.
-  LeafSpec spec() const { return LeafSpec(dtype, shape); }
-};
-
-// The longest header that is read: NumPy's limit for untrusted files.
-inline constexpr int64_t kMaxNpyHeader = 10'000;
-
-// Decodes the header from the first bytes of a file of `file_size` bytes; min(file_size,
-// kMaxNpyHeader) bytes are always enough. error DataLoss, Unimplemented: see above. O(header).
-absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size);
-
-// Returns the header for a tensor. error InvalidArgument: NumPy does not have the dtype.
-absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bits = false);
-
-// Makes a tensor from the bytes after a header; `bytes.size()` must be header.spec().byte_size().
-// error DataLoss: a bool is neither 0 nor 1. error ResourceExhausted: no memory. O(bytes).
-absl::StatusOr<Tensor> TensorOfNpy(const NpyHeader& header, absl::Span<const std::byte> bytes);
+// Reads a tensor. error: see above. O(bytes).
+absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NumpyOptions& options = {});
 
 }  // namespace leafstore
 

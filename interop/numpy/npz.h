@@ -26,8 +26,6 @@
 #ifndef LEAFSTORE_INTEROP_NUMPY_NPZ_H_
 #define LEAFSTORE_INTEROP_NUMPY_NPZ_H_
 
-#include <cstdint>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -36,48 +34,30 @@
 #include "absl/types/span.h"
 
 #include "leafstore/interop/names.h"
-#include "leafstore/io/io_options.h"
+#include "leafstore/interop/numpy/npy.h"
 #include "leafstore/select/load_into.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
 
-struct NpzSaveOptions {
-  IoOptions io = {};
-  // Compresses like numpy.savez_compressed; otherwise stores like numpy.savez.
-  bool deflate = false;
-  NameStyle names = NameStyle::kSplit;
-  // Skips static leaves; without it they are an error.
-  bool drop_static = false;
-  // As NpySaveOptions::raw_bits.
-  bool raw_bits = false;
-};
-
-struct NpzReadOptions {
-  IoOptions io = {};
-  NameStyle names = NameStyle::kSplit;
-  // The limit of the bytes of all tensors together.
-  int64_t max_bytes = std::numeric_limits<int64_t>::max();
-};
-
 // Writes an archive. error InvalidArgument: a static leaf, a dtype that NumPy does not have (names
 // the path), or two leaves with the same name. Commit and other errors: as SaveSafetensors.
 // O(bytes).
 absl::Status SaveNpz(const std::string& path, const ParamStore& store,
-                     const NpzSaveOptions& options = {});
+                     const NumpyOptions& options = {});
 absl::Status SaveNpz(const std::string& path, absl::Span<const NamedTensor> tensors,
-                     const NpzSaveOptions& options = {});
+                     const NumpyOptions& options = {});
 
 // Reads an archive. error: see above. O(bytes).
-absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NpzReadOptions& options = {});
+absl::StatusOr<ParamStore> LoadNpz(const std::string& path, const NumpyOptions& options = {});
 // Replaces leaves of a store by those of the archive (load_into.h), which is read completely first.
 // error: LoadNpz's and LoadInto's. O(bytes).
 absl::StatusOr<RestoreReport> LoadNpzInto(const std::string& path, ParamStore* store,
                                           const RestoreOptions& restore = {},
-                                          const NpzReadOptions& options = {});
+                                          const NumpyOptions& options = {});
 // Reads the tensors in the order of the archive, with their names without `.npy`.
 absl::StatusOr<std::vector<NamedTensor>> LoadNpzTensors(const std::string& path,
-                                                        const NpzReadOptions& options = {});
+                                                        const NumpyOptions& options = {});
 
 }  // namespace leafstore
 

@@ -1,7 +1,5 @@
 #include "leafstore/interop/safetensors/reader.h"
 
-#include <algorithm>
-#include <functional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,32 +19,25 @@ absl::StatusOr<const SafetensorsLeaves*> LeavesOf(const SafetensorsFile& file) {
   return leaves.ok() ? leaves : file.WithPath(leaves.status());
 }
 
-absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsFile& file,
-                                             const SafetensorsLeaves& leaves,
-                                             absl::Span<const uint32_t> places) {
-  std::vector<uint32_t> tensors;
-  tensors.reserve(places.size());
-  for (const uint32_t place : places) {
-    if (const auto tensor = leaves.tensor(place)) tensors.push_back(*tensor);
-  }
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Tensor> loaded, file.Load(tensors));
-  std::vector<Leaf> out;
-  out.reserve(places.size());
-  size_t next = 0;
-  for (const uint32_t place : places) {
-    const Value* value = leaves.value(place);
-    out.push_back(value != nullptr ? Leaf(*value) : Leaf(std::move(loaded[next++])));
-  }
-  return out;
-}
-
-// Valid while the file is open.
-LeafSpec SpecAt(const SafetensorsFile& file, const SafetensorsLeaves& leaves, uint32_t place) {
-  if (const Value* value = leaves.value(place)) return LeafSpec(value->kind());
-  return file.entry(*leaves.tensor(place)).spec;
+// Calls `use` with the leaves of a file.
+template <typename T, typename Use>
+absl::StatusOr<T> WithSource(const SafetensorsFile& file, const Use& use) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(file));
+  const auto spec = [leaves](uint32_t place) { return leaves->entry(place).spec; };
+  const auto load = [&file, leaves](absl::Span<const uint32_t> places) {
+    return file.LoadLeaves(*leaves, places);
+  };
+  const auto named = [&file](const absl::Status& status) { return file.WithPath(status); };
+  return use(internal::LeafSource{{leaves->layout(), leaves->slots()}, spec, load, named});
 }
 
 }  // namespace
+
+EntryInfo SafetensorsLeaves::entry(uint32_t place) const {
+  if (const std::optional<uint32_t> index = tensor(place)) return file_->entry(*index);
+  const Value* value = &values_[static_cast<size_t>(-1 - indices_[place])];
+  return {LeafSpec(value->kind()), value};
+}
 
 absl::StatusOr<SafetensorsReader> SafetensorsReader::Open(const std::string& path,
                                                           const SafetensorsReadOptions& options) {
@@ -56,17 +47,24 @@ absl::StatusOr<SafetensorsReader> SafetensorsReader::Open(const std::string& pat
 
 const std::string& SafetensorsReader::path() const& { return file_->path(); }
 bool SafetensorsReader::is_set() const { return file_->is_set(); }
-absl::Span<const SafetensorsShard> SafetensorsReader::shards() const& { return file_->shards(); }
 uint32_t SafetensorsReader::size() const { return file_->size(); }
 absl::string_view SafetensorsReader::name(uint32_t tensor) const& { return file_->name(tensor); }
-SafetensorsInfo SafetensorsReader::entry(uint32_t tensor) const& { return file_->entry(tensor); }
-int64_t SafetensorsReader::tensor_bytes() const { return file_->tensor_bytes(); }
+EntryInfo SafetensorsReader::entry(uint32_t tensor) const& { return file_->entry(tensor); }
 bool SafetensorsReader::has_structure() const { return file_->has_structure(); }
+NameStyle SafetensorsReader::name_style() const { return file_->name_style(); }
 const std::optional<Metadata>& SafetensorsReader::metadata() const& { return file_->metadata(); }
+
+std::vector<std::string> SafetensorsReader::shards() const {
+  std::vector<std::string> names;
+  for (const SafetensorsFile::Shard& shard : file_->shards()) {
+    names.push_back(FileNameOf(shard.bytes->path()));
+  }
+  return names;
+}
 
 int64_t SafetensorsReader::file_size() const {
   int64_t size = 0;
-  for (const SafetensorsShard& shard : file_->shards()) size += shard.file_size;
+  for (const SafetensorsFile::Shard& shard : file_->shards()) size += shard.bytes->size();
   return size;
 }
 
@@ -74,10 +72,10 @@ absl::StatusOr<uint32_t> SafetensorsReader::GetIndex(absl::string_view name) con
   return file_->Get(name);
 }
 
-std::vector<std::string> SafetensorsReader::left_out() const {
+std::vector<std::string> SafetensorsReader::skipped() const {
   std::vector<std::string> names;
-  for (const SafetensorsFile::Shard& shard : file_->files()) {
-    const std::vector<std::string>& here = shard.header.left_out();
+  for (const SafetensorsFile::Shard& shard : file_->shards()) {
+    const std::vector<std::string>& here = shard.header.skipped();
     names.insert(names.end(), here.begin(), here.end());
   }
   return names;
@@ -86,10 +84,10 @@ std::vector<std::string> SafetensorsReader::left_out() const {
 absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(uint32_t tensor) const {
   if (tensor >= size()) {
     return file_->WithPath(absl::InvalidArgumentError(
-        absl::StrCat("expected a tensor's number below ", size(), ", found ", tensor)));
+        absl::StrCat("expected the index of a tensor, below ", size(), ", found ", tensor)));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Tensor> loaded, file_->Load({tensor}));
-  return std::move(loaded[0]);
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Leaf> loaded, file_->LoadTensors({{tensor, 0}}));
+  return loaded[0].tensor();
 }
 
 absl::StatusOr<Tensor> SafetensorsReader::LoadTensor(absl::string_view name) const {
@@ -108,79 +106,31 @@ absl::StatusOr<TreeDef> SafetensorsReader::GetDef() const {
 }
 
 absl::StatusOr<ParamStore> SafetensorsReader::Load(const LoadOptions& options) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  std::optional<SlotSet> matched;
-  if (options.filter.has_value()) {
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        const Grouping grouping,
-        CompileGrouping({{"matching", *options.filter}, {"rest", Rest()}}, {.allow_empty = true}));
-    matched = grouping.SlotsOf(0);
-  }
-  absl::StatusOr<internal::ChosenLeaves> chosen =
-      internal::ChooseLeaves(leaves->layout(), leaves->slots(), options, matched);
-  if (!chosen.ok()) return file_->WithPath(chosen.status());
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(*file_, *leaves, chosen->places));
-  return ParamStore::Create(std::move(chosen->layout), std::move(chosen->slots), std::move(loaded));
+  return WithSource<ParamStore>(
+      *file_, [&](const auto& source) { return internal::LoadChosen(source, options); });
 }
 
 absl::StatusOr<Leaf> SafetensorsReader::LoadLeaf(absl::string_view path) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  const absl::StatusOr<uint32_t> place =
-      internal::GetPlace(leaves->layout(), leaves->slots(), path);
-  if (!place.ok()) return file_->WithPath(place.status());
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> loaded, LoadLeaves(*file_, *leaves, {*place}));
-  return std::move(loaded[0]);
+  return WithSource<Leaf>(*file_,
+                          [&](const auto& source) { return internal::LoadLeaf(source, path); });
 }
 
 absl::StatusOr<Grouping> SafetensorsReader::CompileGrouping(std::vector<NamedFilter> filters,
                                                             const GroupingOptions& options) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  absl::StatusOr<Grouping> grouping;
-  if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&NamedFilter::has_callable))) {
-    LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, Load());
-    grouping = Grouping::Compile(store, std::move(filters), options);
-  } else {
-    const auto spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); };
-    grouping = Grouping::Compile(LeafSpecs(leaves->layout(), leaves->slots(), spec),
-                                 std::move(filters), options);
-  }
-  return grouping.ok() ? std::move(grouping) : file_->WithPath(grouping.status());
+  return WithSource<Grouping>(*file_, [&](const auto& source) {
+    return internal::CompileGrouping(source, std::move(filters), options);
+  });
 }
 
 absl::StatusOr<RestoreReport> SafetensorsReader::LoadInto(ParamStore* store,
                                                           const RestoreOptions& options) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsLeaves* leaves, LeavesOf(*file_));
-  return internal::LoadInto(
-      {.part = {leaves->layout(), leaves->slots()},
-       .spec = [&](uint32_t place) { return SpecAt(*file_, *leaves, place); },
-       .load =
-           [&](absl::Span<const uint32_t> places) { return LoadLeaves(*file_, *leaves, places); },
-       .named = [&](const absl::Status& status) { return file_->WithPath(status); }},
-      store, options);
+  return WithSource<RestoreReport>(
+      *file_, [&](const auto& source) { return internal::LoadInto(source, store, options); });
 }
 
 absl::StatusOr<bool> SafetensorsReader::IsCanonical() const { return file_->IsCanonical(); }
 
-NameStyle SafetensorsReader::name_style() const {
-  return file_->has_structure() ? file_->structure_names() : file_->options().names;
-}
-
-absl::Status SafetensorsReader::Verify() const {
-  // In pieces, so that verification does not allocate as much memory as the file has bytes.
-  constexpr int64_t kPiece = int64_t{64} << 20;
-  std::vector<uint32_t> tensors;
-  int64_t bytes = 0;
-  for (uint32_t tensor = 0; tensor < size(); ++tensor) {
-    tensors.push_back(tensor);
-    bytes += entry(tensor).spec.byte_size();
-    if (bytes < kPiece && tensor + 1 < size()) continue;
-    LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<Tensor> loaded, file_->Load(tensors));
-    LEAFSTORE_RETURN_IF_ERROR(file_->MakeResident(tensors));
-    tensors.clear();
-    bytes = 0;
-  }
-  return absl::OkStatus();
-}
+absl::Status SafetensorsReader::Verify() const { return file_->Verify(); }
 
 absl::StatusOr<ParamStore> LoadSafetensors(const std::string& path,
                                            const SafetensorsReadOptions& options) {

@@ -16,13 +16,13 @@
 // `model.safetensors.index.json` in it, or otherwise its `model.safetensors`. Any other path is one
 // file. Shards are in the directory of the index; a shard name with a directory is an error.
 //
-// Opening reads and checks only the headers (header.h). It reads no tensor and makes no paths.
+// Opening reads and checks only the headers. It reads no tensor and makes no paths.
 //
 // Indices. Tensors are in the order of their bytes, shard after shard by file name.
 // Leaves have places, as in a ParamStore: GetLeaves() is the dictionary, made on first use.
 //
-// Structure. Files that SaveSafetensors wrote from a store with a TreeDef have it in their metadata
-// (structure.h), with static leaves, ties, tags and groups, and load on the same Layout. It is
+// Structure. Files that SaveSafetensors wrote from a store with a TreeDef have it in their
+// metadata, with static leaves, ties, tags and groups, and load on the same Layout. It is
 // checked against the tensors. For other files paths are made from the names (names.h).
 //
 // Modes. kMap (the default) returns views of the mapped file, which stays mapped while one of them
@@ -50,51 +50,56 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 
 #include "leafstore/checkpoint/load_options.h"
+#include "leafstore/core/metadata.h"
 #include "leafstore/core/tensor.h"
 #include "leafstore/interop/names.h"
-#include "leafstore/interop/safetensors/header.h"
 #include "leafstore/io/io_options.h"
-#include "leafstore/select/filter.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/load_into.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
 
-// How to use a structure in the metadata of a file.
-enum class StructureUse : uint8_t {
-  kUse,     // paths and static leaves come from it; a damaged one is error DataLoss
-  kIgnore,  // paths are made from names, and the structure is ordinary metadata
+// The longest header that the reference reads and writes, in bytes.
+inline constexpr int64_t kMaxSafetensorsHeader = 100'000'000;
+// The largest value of SafetensorsLeniency::max_header.
+inline constexpr int64_t kMostSafetensorsHeader = (int64_t{1} << 32) - 4096;
+
+// Each field allows one deviation that is an error by default. Ambiguous files (duplicate names,
+// overlapping tensors, sizes that do not match) are always errors.
+struct SafetensorsLeniency {
+  // Allows JSON white space other than spaces after the header, and any before it.
+  bool white_space = false;
+  // Ignores fields of an entry other than the three, and of an index other than the two.
+  bool unknown_fields = false;
+  // Treats `"__metadata__": null` as missing.
+  bool null_metadata = false;
+  // Skips values of `__metadata__` that are not strings.
+  bool metadata_values = false;
+  // Skips tensors with an unknown dtype. Their bytes do not count as a hole.
+  bool unknown_dtypes = false;
+  // Allows bytes between tensors, or before the first, that belong to no tensor.
+  bool holes = false;
+  // Allows bytes after the last tensor.
+  bool trailing_bytes = false;
+  // Accepts any JSON value as `total_size` in an index (an integer of at most 64 bits, a string or
+  // null), but not a duplicate. (Some published files count tied tensors twice.)
+  bool any_total_size = false;
+  // The longest header, and the longest index, in bytes. Clamped to [0, kMostSafetensorsHeader];
+  // the parser cannot handle more.
+  int64_t max_header = kMaxSafetensorsHeader;
 };
 
 struct SafetensorsReadOptions {
   IoOptions io = {};
   // How names become paths if the file has no structure.
   NameStyle names = NameStyle::kSplit;
-  StructureUse structure = StructureUse::kUse;
+  // Makes paths from names even if the file has a structure, which is ordinary metadata then.
+  // Otherwise paths and static leaves come from it, and a damaged one is error DataLoss.
+  bool ignore_structure = false;
   SafetensorsLeniency lenient = {};
-  // Accepts any JSON value as `total_size` in an index (an integer of at most 64 bits, a string or
-  // null), but not a duplicate. (Some published files count tied tensors twice.)
-  bool any_total_size = false;
-};
-
-// The header's entry for one tensor.
-struct SafetensorsInfo {
-  LeafSpec spec;       // valid while a reader of the file lives
-  int64_t offset = 0;  // of its first byte, in the file of the shard
-  uint32_t shard = 0;
-};
-
-// One file of a set, or the only one.
-struct SafetensorsShard {
-  std::string name;  // without a directory
-  int64_t file_size = 0;
-  uint32_t first_tensor = 0;
-  uint32_t tensors = 0;
-  std::optional<Metadata> metadata;  // of the file, including the structure
 };
 
 namespace internal {
@@ -111,22 +116,21 @@ class SafetensorsLeaves {
   std::string PathText(uint32_t place) const { return layout_.PathText(slots_.SlotAt(place)); }
   // Returns the index of the tensor at `place`; nullopt for a static leaf. O(1).
   std::optional<uint32_t> tensor(uint32_t place) const {
-    if (numbers_[place] >= 0) return static_cast<uint32_t>(numbers_[place]);
+    if (indices_[place] >= 0) return static_cast<uint32_t>(indices_[place]);
     return std::nullopt;
   }
-  // Returns the static leaf at `place`; null for a tensor. O(1).
-  const Value* value(uint32_t place) const {
-    return numbers_[place] >= 0 ? nullptr : &values_[static_cast<size_t>(-1 - numbers_[place])];
-  }
+  // Returns the entry of the leaf at `place`. O(1), or O(log shards).
+  EntryInfo entry(uint32_t place) const;
   // Returns the named groups that were saved with the store.
   const std::optional<Grouping>& grouping() const { return grouping_; }
 
  private:
   friend class internal::SafetensorsFile;
 
+  const internal::SafetensorsFile* file_ = nullptr;
   Layout layout_;
   SlotSet slots_;
-  std::vector<int64_t> numbers_;  // by place: index of the tensor, or -1 minus index of the value
+  std::vector<int64_t> indices_;  // by place: index of the tensor, or -1 minus index of the value
   std::vector<Value> values_;
   std::optional<Grouping> grouping_;
 };
@@ -145,9 +149,8 @@ class SafetensorsReader {
   const std::string& path() && = delete;  // would dangle; and so on
   // Returns whether it is a set with an index.
   bool is_set() const;
-  // Returns the shards by ascending name.
-  absl::Span<const SafetensorsShard> shards() const&;
-  absl::Span<const SafetensorsShard> shards() && = delete;
+  // Returns the file names of the shards, ascending, without a directory.
+  std::vector<std::string> shards() const;
   // Returns the size of all files together, without the index.
   int64_t file_size() const;
 
@@ -157,10 +160,9 @@ class SafetensorsReader {
   // O(1), or O(log shards).
   absl::string_view name(uint32_t tensor) const&;
   absl::string_view name(uint32_t tensor) && = delete;
-  SafetensorsInfo entry(uint32_t tensor) const&;
-  SafetensorsInfo entry(uint32_t tensor) && = delete;
-  // Returns the bytes of all tensors.
-  int64_t tensor_bytes() const;
+  // EntryInfo::base of a set is the index of the shard plus 1.
+  EntryInfo entry(uint32_t tensor) const&;
+  EntryInfo entry(uint32_t tensor) && = delete;
   // Returns the index of a tensor. error NotFound, with suggestions. O(length), expected; the first
   // call builds an index.
   absl::StatusOr<uint32_t> GetIndex(absl::string_view name) const;
@@ -171,7 +173,7 @@ class SafetensorsReader {
   const std::optional<Metadata>& metadata() const&;
   const std::optional<Metadata>& metadata() && = delete;
   // Returns the names of tensors that were skipped (SafetensorsLeniency::unknown_dtypes).
-  std::vector<std::string> left_out() const;
+  std::vector<std::string> skipped() const;
   // Returns whether the file has a structure that is used.
   bool has_structure() const;
   // Returns how names and paths correspond: according to the structure, or to the options.

@@ -3,12 +3,12 @@
 //   LEAFSTORE_RETURN_IF_ERROR(SaveSafetensors("model.safetensors", params));
 //   LEAFSTORE_RETURN_IF_ERROR(SaveSafetensors("model.safetensors", params,
 //                                             {.metadata = Metadata{{"format", "pt"}}}));
-//   SavedShards shards =
+//   std::vector<std::string> files =
 //       SaveSafetensorsShards("out/model.safetensors", params, 5'000'000'000).value();
 //
 // Bytes. Equal tensors, names and metadata produce equal bytes, which are those of the reference's
-// writer (header.h). Static leaves and structure are stored in the metadata, under a key that other
-// readers ignore (structure.h).
+// writer. Static leaves and structure are stored in the metadata, under a key that other
+// readers ignore (docs/safetensors.md).
 //
 // Streaming. The bytes of the tensors are written through four buffers of 8 MiB. Tensors may be
 // views of the file that is replaced.
@@ -89,24 +89,18 @@ absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
 absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTensor> tensors,
                              const SafetensorsSaveOptions& options = {});
 
-struct SavedShards {
-  // The file names without directory: the shards, or a single file.
-  std::vector<std::string> files;
-  // The index; empty for a single file.
-  std::string index;
-};
-
 // Saves a store in shards of at most `max_shard_bytes` of tensors; a larger tensor is a shard of
 // its own. For a path `<stem>.safetensors` the files are `<stem>-00001-of-00003.safetensors`, ...
 // and `<stem>.safetensors.index.json`; if one shard is enough, the only file is `path`. Shards are
 // filled in the order of places. Metadata and structure are in every shard, so each is a complete
-// file.
+// file. Returns the names of the files, without a directory: the shards and, last, the index; or the
+// single file.
 // error InvalidArgument also: `path` does not end in `.safetensors`, the file name is not UTF-8, or
 // the size is not positive. error AlreadyExists: an index of this name exists, which readers would
 // prefer to a single file, or a shard of the set exists (unless replace_set).
-absl::StatusOr<SavedShards> SaveSafetensorsShards(const std::string& path, const ParamStore& store,
-                                                  int64_t max_shard_bytes,
-                                                  const SafetensorsSaveOptions& options = {});
+absl::StatusOr<std::vector<std::string>> SaveSafetensorsShards(
+    const std::string& path, const ParamStore& store, int64_t max_shard_bytes,
+    const SafetensorsSaveOptions& options = {});
 
 }  // namespace leafstore
 

@@ -1,13 +1,41 @@
-// The granularity of progress callbacks.
+// Progress: counts bytes that have been written or checked, and reports them after every few MiB.
+//
+// Threads: calls are safe from many threads.
 #ifndef LEAFSTORE_IO_INTERNAL_PROGRESS_H_
 #define LEAFSTORE_IO_INTERNAL_PROGRESS_H_
 
 #include <cstdint>
+#include <mutex>
+
+#include "leafstore/io/io_options.h"
 
 namespace leafstore::internal {
 
-// A progress callback is called each time this many bytes have been written or checked.
-inline constexpr int64_t kProgressStep = int64_t{4} << 20;
+class Progress {
+ public:
+  // `tell`, which may be null, must outlive this object.
+  Progress(const IoProgress& tell, int64_t total) : tell_(tell), total_(total) {}
+
+  void SetTotal(int64_t total) { total_ = total; }
+  // Counts more bytes. Reports them if they are many, or the last.
+  void Add(int64_t bytes) {
+    if (!tell_) return;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    done_ += bytes;
+    if (done_ == told_ || (done_ - told_ < kStep && done_ < total_)) return;
+    told_ = done_;
+    tell_(done_, total_);
+  }
+
+ private:
+  static constexpr int64_t kStep = int64_t{4} << 20;
+
+  const IoProgress& tell_;
+  int64_t total_;
+  std::mutex mutex_;
+  int64_t done_ = 0;
+  int64_t told_ = 0;
+};
 
 }  // namespace leafstore::internal
 

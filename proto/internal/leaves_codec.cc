@@ -1,5 +1,3 @@
-// Converts Leaves and Values (proto/param_store.proto) between messages and columns.
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <string>
@@ -9,8 +7,8 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/proto/internal/column.h"
 #include "leafstore/proto/internal/messages.h"
-#include "leafstore/proto/manifest_codec.h"
 #include "leafstore/proto/param_store.pb.h"
 
 namespace leafstore::internal {
@@ -40,76 +38,66 @@ void EncodeValue(const Value& value, proto::Values* out) {
 // Reads the values of a message in order.
 class ValueDecoder {
  public:
-  ValueDecoder(const proto::Values& in, absl::string_view where)
-      : in_(in), where_(absl::StrCat(where, ", column values")) {}
-
-  absl::Status Begin() {
-    LEAFSTORE_ASSIGN_OR_RETURN(strings_, DecodeStrings(in_.strings(), where_));
-    return absl::OkStatus();
-  }
+  // `strings` are those of `in`. The arguments must outlive this object.
+  ValueDecoder(const proto::Values& in, const std::vector<absl::string_view>& strings,
+               absl::string_view where)
+      : in_(in), where_(where), texts_(strings, where, "values.strings") {}
 
   // Adds the next value to `out`.
   absl::Status Next(LeafColumns* out) {
-    if (next_ == in_.kinds().size()) return Short("kinds");
-    const auto kind = static_cast<uint8_t>(in_.kinds()[next_++]);
+    uint8_t kind = 0;
+    if (!kinds_.Next(&kind)) return kinds_.TooShort();
     switch (static_cast<ValueKind>(kind)) {
       case ValueKind::kBool: {
-        if (bools_ == in_.bools().size()) return Short("bools");
-        const char value = in_.bools()[bools_++];
-        if (value != 0 && value != 1) {
-          return WrongMessage(where_, "0 or 1 for a bool", static_cast<uint8_t>(value));
-        }
+        uint8_t value = 0;
+        if (!bools_.Next(&value)) return bools_.TooShort();
+        if (value > 1) return bools_.Wrong("0 or 1 for a bool", absl::StrCat(value));
         out->AddValue(Value(value == 1));
         return absl::OkStatus();
       }
-      case ValueKind::kInt:
-        if (ints_ == in_.ints_size()) return Short("ints");
-        out->AddValue(Value(in_.ints(ints_++)));
+      case ValueKind::kInt: {
+        int64_t value = 0;
+        if (!ints_.Next(&value)) return ints_.TooShort();
+        out->AddValue(Value(value));
         return absl::OkStatus();
-      case ValueKind::kFloat:
-        if (floats_ == in_.floats_size()) return Short("floats");
-        out->AddValue(Value(std::bit_cast<double>(in_.floats(floats_++))));
+      }
+      case ValueKind::kFloat: {
+        uint64_t bits = 0;
+        if (!floats_.Next(&bits)) return floats_.TooShort();
+        out->AddValue(Value(std::bit_cast<double>(bits)));
         return absl::OkStatus();
+      }
       case ValueKind::kString:
-      case ValueKind::kBytes:
-        return NextString(static_cast<ValueKind>(kind), out);
+      case ValueKind::kBytes: {
+        absl::string_view text;
+        if (!texts_.Next(&text)) return texts_.TooShort();
+        Value value = kind == static_cast<uint8_t>(ValueKind::kString)
+                          ? Value(text)
+                          : Value(Bytes{std::string(text)});
+        if (!value.IsValid()) return texts_.Wrong("a str in UTF-8", value.ToString());
+        out->AddValue(std::move(value));
+        return absl::OkStatus();
+      }
     }
-    return WrongMessage(where_, "a kind from 1 to 5", kind);
+    return kinds_.Wrong("a kind from 1 to 5", absl::StrCat(kind));
   }
 
   absl::Status CheckUsed() const {
-    if (next_ != in_.kinds().size()) return Left("kinds");
-    if (bools_ != in_.bools().size()) return Left("bools");
-    if (ints_ != in_.ints_size()) return Left("ints");
-    if (floats_ != in_.floats_size()) return Left("floats");
-    return used_strings_ == strings_.size() ? absl::OkStatus() : Left("strings");
+    LEAFSTORE_RETURN_IF_ERROR(kinds_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(bools_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(ints_.CheckUsed());
+    LEAFSTORE_RETURN_IF_ERROR(floats_.CheckUsed());
+    return texts_.CheckUsed();
   }
 
  private:
-  absl::Status NextString(ValueKind kind, LeafColumns* out) {
-    if (used_strings_ == strings_.size()) return Short("strings");
-    const absl::string_view text = strings_[used_strings_++];
-    Value value = kind == ValueKind::kString ? Value(text) : Value(Bytes{std::string(text)});
-    if (!value.IsValid()) return WrongMessage(where_, "a str in UTF-8", value.ToString());
-    out->AddValue(std::move(value));
-    return absl::OkStatus();
-  }
-  absl::Status Short(absl::string_view column) const {
-    return WrongMessage(absl::StrCat(where_, ".", column), "an entry for each static leaf",
-                        "fewer");
-  }
-  absl::Status Left(absl::string_view column) const {
-    return WrongMessage(absl::StrCat(where_, ".", column), "an entry for each static leaf", "more");
-  }
-
   const proto::Values& in_;
-  std::string where_;
-  std::vector<absl::string_view> strings_;
-  size_t next_ = 0;
-  size_t bools_ = 0;
-  int ints_ = 0;
-  int floats_ = 0;
-  size_t used_strings_ = 0;
+  const absl::string_view where_;
+  Column<std::string> kinds_{in_.kinds(), where_, "values.kinds"};
+  Column<std::string> bools_{in_.bools(), where_, "values.bools"};
+  Column<google::protobuf::RepeatedField<int64_t>> ints_{in_.ints(), where_, "values.ints"};
+  Column<google::protobuf::RepeatedField<uint64_t>> floats_{in_.floats(), where_, "values.floats"};
+  Column<std::vector<absl::string_view>> texts_;
 };
 
 std::string EncodePresence(const SlotSet& slots) {
@@ -141,80 +129,49 @@ absl::StatusOr<SlotSet> DecodePresence(const std::string& bits, uint32_t univers
   return SlotSet::FromSorted(universe, std::move(slots));
 }
 
-// For each integer below 256 the bytes of an element of that dtype; 0 if it is not a DType, or the type
-// is narrower than a byte.
-std::array<uint8_t, 256> MakeElementBytes() {
-  std::array<uint8_t, 256> bytes{};
-  for (const DType dtype : AllDTypes()) {
-    const size_t bits = DTypeBits(dtype);
-    bytes[static_cast<uint8_t>(dtype)] = static_cast<uint8_t>(bits % 8 == 0 ? bits / 8 : 0);
-  }
-  return bytes;
-}
-
-// Returns ByteSize if it is a simple product, as in nearly all cases; -1 if ByteSize must be called.
-int64_t PlainByteSize(uint8_t dtype, ShapeRef shape) {
-  static const std::array<uint8_t, 256> element_bytes = MakeElementBytes();
-  int64_t bytes = element_bytes[dtype];
-  if (bytes == 0) return -1;
-  for (const int64_t extent : shape) {
-    if (extent <= 0 || __builtin_mul_overflow(bytes, extent, &bytes)) return -1;
-  }
-  return bytes;
-}
-
-// Reads the extents of tensors, one tensor after another.
+// Reads the ranks and extents of tensors, one tensor after another.
 class TensorDecoder {
  public:
-  explicit TensorDecoder(const proto::Leaves& in) : in_(in) {}
+  TensorDecoder(const proto::Leaves& in, absl::string_view where)
+      : dims_(in.dims()), where_(where), ranks_(in.ranks(), where, "ranks") {}
 
-  // Adds the next tensor to `out`. Returns false and sets the error if it is invalid.
-  bool Next(uint8_t dtype, LeafColumns* out, absl::Status* error) {
-    if (tensor_ == in_.ranks().size()) return Fail("expected its rank, found none", error);
-    const auto rank = static_cast<uint8_t>(in_.ranks()[tensor_++]);
+  // Adds the next tensor to `out`. Errors do not have `where`.
+  absl::Status Next(uint8_t dtype, LeafColumns* out) {
+    uint8_t rank = 0;
+    if (!ranks_.Next(&rank)) return absl::DataLossError("expected its rank, found none");
     if (rank > kMaxRank) {
-      return Fail(absl::StrCat("expected a rank of at most ", kMaxRank, ", found ", rank), error);
+      return absl::DataLossError(
+          absl::StrCat("expected a rank of at most ", kMaxRank, ", found ", rank));
     }
-    if (in_.dims_size() - dim_ < rank) {
-      return Fail(absl::StrCat("expected ", rank, " extents, found ", in_.dims_size() - dim_),
-                  error);
+    if (dims_.size() - dim_ < rank) {
+      return absl::DataLossError(
+          absl::StrCat("expected ", rank, " extents, found ", dims_.size() - dim_));
     }
     // Extents of 2^63 and more are negative here, and ByteSize rejects them.
-    const ShapeRef shape(reinterpret_cast<const int64_t*>(in_.dims().data()) + dim_, rank);
+    const ShapeRef shape(reinterpret_cast<const int64_t*>(dims_.data()) + dim_, rank);
     dim_ += rank;
-    int64_t bytes = PlainByteSize(dtype, shape);
+    int64_t bytes = PlainByteSize(static_cast<DType>(dtype), shape);
     if (bytes < 0) {
       if (!IsDType(dtype)) {
-        return Fail(absl::StrCat("expected a dtype's number or 0, found ", dtype), error);
+        return absl::DataLossError(absl::StrCat("expected a dtype or 0, found ", dtype));
       }
-      const absl::StatusOr<int64_t> checked = ByteSize(static_cast<DType>(dtype), shape);
-      if (!checked.ok()) return Fail(checked.status().message(), error);
-      bytes = *checked;
+      LEAFSTORE_ASSIGN_OR_RETURN(bytes, ByteSize(static_cast<DType>(dtype), shape));
     }
     out->AddTensor(static_cast<DType>(dtype), shape, bytes);
-    return true;
-  }
-
-  absl::Status CheckUsed(absl::string_view where) const {
-    if (tensor_ != in_.ranks().size()) {
-      return WrongMessage(absl::StrCat(where, ", column ranks"),
-                          absl::StrCat("those of ", tensor_, " tensors"), in_.ranks().size());
-    }
-    if (dim_ != in_.dims_size()) {
-      return WrongMessage(absl::StrCat(where, ", column dims"), absl::StrCat(dim_, " extents"),
-                          static_cast<uint64_t>(in_.dims_size()));
-    }
     return absl::OkStatus();
   }
 
- private:
-  static bool Fail(absl::string_view what, absl::Status* error) {
-    *error = absl::DataLossError(what);
-    return false;
+  absl::Status CheckUsed() const {
+    LEAFSTORE_RETURN_IF_ERROR(ranks_.CheckUsed());
+    if (dim_ == dims_.size()) return absl::OkStatus();
+    return WrongMessage(absl::StrCat(where_, ", column dims"), absl::StrCat(dim_, " extents"),
+                        static_cast<uint64_t>(dims_.size()));
   }
 
-  const proto::Leaves& in_;
-  size_t tensor_ = 0;
+ private:
+  const google::protobuf::RepeatedField<uint64_t>& dims_;
+  const absl::string_view where_;
+  Column<std::string> ranks_;
   int dim_ = 0;
 };
 
@@ -236,24 +193,26 @@ absl::StatusOr<DecodedLeaves> DecodeLeaves(const proto::Leaves& in, const Layout
   LEAFSTORE_ASSIGN_OR_RETURN(SlotSet slots, DecodePresence(in.presence(), layout.size(), where));
   if (in.dtypes().size() != slots.size()) {
     return WrongMessage(absl::StrCat(where, ", column dtypes"),
-                        absl::StrCat(slots.size(), " entries, one a leaf"), in.dtypes().size());
+                        absl::StrCat(slots.size(), " entries, one per leaf"), in.dtypes().size());
   }
   LeafColumns leaves;
   leaves.Reserve(in.dtypes().size(), in.ranks().size(), static_cast<size_t>(in.dims_size()));
-  ValueDecoder values(in.values(), where);
-  LEAFSTORE_RETURN_IF_ERROR(values.Begin());
-  TensorDecoder tensors(in);
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const auto strings,
+      DecodeStrings(in.values().strings(), absl::StrCat(where, ", column values.strings")));
+  ValueDecoder values(in.values(), strings, where);
+  TensorDecoder tensors(in, where);
   for (uint32_t place = 0; place < slots.size(); ++place) {
     const auto dtype = static_cast<uint8_t>(in.dtypes()[place]);
     if (dtype == 0) {
       LEAFSTORE_RETURN_IF_ERROR(values.Next(&leaves));
-    } else if (absl::Status error; !tensors.Next(dtype, &leaves, &error)) {
-      return AsDataLoss(
-          error, absl::StrCat(where, ", '", layout.PathForMessage(slots.SlotAt(place)), "'"));
+    } else if (absl::Status status = tensors.Next(dtype, &leaves); !status.ok()) {
+      return absl::DataLossError(absl::StrCat(
+          where, ", '", layout.PathForMessage(slots.SlotAt(place)), "': ", status.message()));
     }
   }
   LEAFSTORE_RETURN_IF_ERROR(values.CheckUsed());
-  LEAFSTORE_RETURN_IF_ERROR(tensors.CheckUsed(where));
+  LEAFSTORE_RETURN_IF_ERROR(tensors.CheckUsed());
   return DecodedLeaves{std::move(slots), std::move(leaves)};
 }
 

@@ -13,6 +13,7 @@
 
 #include "leafstore/core/path.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/proto/manifest.pb.h"
 #include "leafstore/proto/treedef.pb.h"
 
 namespace leafstore::internal {
@@ -39,8 +40,8 @@ bool LengthsFit(const google::protobuf::Descriptor& type,
       return false;
     }
     const auto outer = in->PushLimit(static_cast<int>(size));
-    if (!LengthsFit(*field->message_type(), in))
-      return false;  // the depth is that of the .proto files
+    // The depth is that of the .proto files.
+    if (!LengthsFit(*field->message_type(), in)) return false;
     in->PopLimit(outer);
   }
   return in->ConsumedEntireMessage();
@@ -80,8 +81,8 @@ absl::Status ParseMessage(absl::string_view bytes, absl::string_view what,
   }
   if (!LengthsFit(*message, bytes) ||
       !message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return absl::DataLossError(
-        absl::StrCat(what, ": its ", bytes.size(), " bytes are no protobuf message of this kind"));
+    return absl::DataLossError(absl::StrCat(what, ": its ", bytes.size(),
+                                            " bytes are not a protobuf message of this kind"));
   }
   return absl::OkStatus();
 }
@@ -96,11 +97,29 @@ absl::Status WrongMessage(absl::string_view where, absl::string_view expected, u
 }
 
 absl::Status AsDataLoss(const absl::Status& status, absl::string_view where) {
-  if (status.code() != absl::StatusCode::kInvalidArgument &&
-      status.code() != absl::StatusCode::kAlreadyExists) {
-    return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
+  const bool is_damage = absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status);
+  return absl::Status(is_damage ? absl::StatusCode::kDataLoss : status.code(),
+                      absl::StrCat(where, ": ", status.message()));
+}
+
+void EncodeGrouping(const Grouping& grouping, proto::Labels* out) {
+  for (const std::string& name : grouping.names()) AddString(name, out->mutable_names());
+  for (Slot slot = 0; slot < grouping.layout().size(); ++slot) {
+    const uint32_t group = grouping.GroupOf(slot);
+    out->add_groups(group == kNoGroup ? 0 : group + 1);
   }
-  return absl::DataLossError(absl::StrCat(where, ": ", status.message()));
+}
+
+absl::StatusOr<Grouping> DecodeGrouping(const proto::Labels& in, const Layout& layout,
+                                        absl::string_view where) {
+  const std::string column = absl::StrCat(where, ", labels");
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto texts, DecodeStrings(in.names(), column));
+  std::vector<uint32_t> groups(in.groups().begin(), in.groups().end());
+  for (uint32_t& group : groups) group = group == 0 ? kNoGroup : group - 1;
+  absl::StatusOr<Grouping> grouping =
+      Grouping::Create(layout, groups, std::vector<std::string>(texts.begin(), texts.end()));
+  if (!grouping.ok()) return AsDataLoss(grouping.status(), column);
+  return grouping;
 }
 
 void AddString(absl::string_view text, proto::Strings* out) {

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -58,10 +57,7 @@ void AddString(absl::string_view text, proto::Strings* out);
 absl::StatusOr<std::vector<absl::string_view>> DecodeStrings(const proto::Strings& in,
                                                              absl::string_view where);
 
-// The limit of entries in one column: protobuf counts them with an int.
-inline constexpr size_t kMaxColumn = size_t{1} << 30;
-
-// error ResourceExhausted: over kMaxColumn nodes.
+// error ResourceExhausted: more nodes or tags than a column can have.
 absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out);
 absl::StatusOr<TreeDef> DecodeTreeDefMessage(const proto::TreeDef& in,
                                              const TreeDefBuilder::Limits& limits);

@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/reader.h"
 
 #include "tests/checkpoint/forge.h"
@@ -99,7 +99,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, CheckpointFileTest,
                            return tested.param == ReadMode::kMap ? "Mapped" : "Read";
                          });
 
-TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
+TEST_P(CheckpointFileTest, Filter_WorksWithUnreadableTensors) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
   EXPECT_EQ(reader.Load("params", {.filter = Glob("named.**")}).value().size(), 3u);
   EXPECT_EQ(reader
@@ -113,7 +113,7 @@ TEST_P(CheckpointFileTest, ATensorThatCannotBeReadHindersNoFilter) {
                        AllOf(HasSubstr("a.leaf: item 'params', '.embed'"), HasSubstr("codec 3"))));
 }
 
-TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
+TEST_P(CheckpointFileTest, Grouping_KnowsTheSpecOfAnUnreadableTensor) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
   const Grouping plan =
       reader
@@ -127,7 +127,7 @@ TEST_P(CheckpointFileTest, APlanKnowsWhatATensorIsThatCannotBeRead) {
   EXPECT_EQ(plan.GroupOf(0), 2u);
 }
 
-TEST_P(CheckpointFileTest, APlanAsksNothingOfTheFile) {
+TEST_P(CheckpointFileTest, Grouping_ReadsNoTensor) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const int before = Asked();
   ASSERT_THAT(reader.CompileGrouping(
@@ -138,7 +138,7 @@ TEST_P(CheckpointFileTest, APlanAsksNothingOfTheFile) {
   EXPECT_EQ(Asked(), before);
 }
 
-TEST_P(CheckpointFileTest, APlanSplitsWhatIsLoaded) {
+TEST_P(CheckpointFileTest, Grouping_SplitsTheLoadedStore) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const Grouping plan =
       reader
@@ -151,7 +151,7 @@ TEST_P(CheckpointFileTest, APlanSplitsWhatIsLoaded) {
   EXPECT_EQ((*groups)[1].size(), 3u);
 }
 
-TEST_P(CheckpointFileTest, ErrorsOfAPlan) {
+TEST_P(CheckpointFileTest, CompileGrouping_InvalidArguments_AreErrors) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   EXPECT_THAT(reader.CompileGrouping("param", {{"all", Rest()}}),
               StatusIs(StatusCode::kNotFound, HasSubstr("params")));
@@ -161,7 +161,7 @@ TEST_P(CheckpointFileTest, ErrorsOfAPlan) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("no filter took")));
 }
 
-TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
+TEST_P(CheckpointFileTest, Callable_MayReadBytes) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const Filter holds_six = filters::Callable([](const NodeView& node) {
     if (node.tensor() == nullptr || node.tensor()->dtype() != DType::kF32) return false;
@@ -174,7 +174,7 @@ TEST_P(CheckpointFileTest, ACallableMayLookAtBytes) {
   EXPECT_EQ(taken.PathText(0), ".embed");
 }
 
-TEST_P(CheckpointFileTest, NoTensorIsMappedWhereReadsArePlain) {
+TEST_P(CheckpointFileTest, PlainReads_MapNothing) {
   const CheckpointReader reader = Open(BytesOfCheckpoint(EveryKindStore()));
   const Filter any = filters::Callable([](const NodeView&) { return true; });
   ASSERT_THAT(reader.Load("params", {.filter = any}), IsOk());
@@ -182,7 +182,7 @@ TEST_P(CheckpointFileTest, NoTensorIsMappedWhereReadsArePlain) {
   EXPECT_EQ(file_->counts().maps, GetParam() == ReadMode::kMap ? 1 : 0);
 }
 
-TEST_P(CheckpointFileTest, ForACallableEveryTensorMustBeReadable) {
+TEST_P(CheckpointFileTest, Callable_RequiresAllTensorsToBeReadable) {
   const CheckpointReader reader = Open(WithAnUnknownCodec());
   EXPECT_THAT(
       reader.Load("params", {.filter = filters::Callable([](const NodeView&) { return false; })}),
@@ -190,7 +190,7 @@ TEST_P(CheckpointFileTest, ForACallableEveryTensorMustBeReadable) {
 }
 
 // A bool of 2 is no bool: to read it as one would be undefined, so this is no matter of trust.
-TEST_P(CheckpointFileTest, BoolsAreCheckedEvenUnverified) {
+TEST_P(CheckpointFileTest, UnverifiedLoad_StillChecksBools) {
   const Tensor mask = Tensor::From<bool>({3}, {true, false, true}).value();
   const ParamStore store =
       ParamStore::FromEntries({{Path().Item("mask"), mask}, {Path().Item("n"), Value(1)}}).value();

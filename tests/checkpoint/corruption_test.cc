@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 
 #include "leafstore/checkpoint/checkpoint.h"
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/io/internal/checksum.h"
 
@@ -93,36 +93,37 @@ class CorruptionTest : public testing::Test {
   std::string good_;
 };
 
-TEST_F(CorruptionTest, AnotherMagicIsNoCheckpoint) {
+TEST_F(CorruptionTest, WrongMagic_IsNotACheckpoint) {
   ExpectDataLoss(Damaged(0), "preamble: expected '\\x89LEAF\\r\\n\\x1a', found '\\xa9LEAF");
 }
 
-TEST_F(CorruptionTest, AChangedVersionIsDamageAndNoNewerVersion) {
+TEST_F(CorruptionTest, ChangedVersionField_IsDamageNotANewerVersion) {
   ExpectBadChecksum(Damaged(8), "preamble");
   ExpectBadChecksum(Damaged(12), "preamble");
 }
 
-TEST_F(CorruptionTest, DamageInThePreamblesReserveOrChecksum) {
+TEST_F(CorruptionTest, DamagedReserveOrChecksumOfPreamble_IsFound) {
   ExpectBadChecksum(Damaged(20), "preamble");
   ExpectBadChecksum(Damaged(63), "preamble");
 }
 
-TEST_F(CorruptionTest, ANewerProducerThatAllowsThisReaderIsRead) {
+TEST_F(CorruptionTest, NewerProducer_WithOldMinReader_IsRead) {
   const auto reader = Open(WithVersions(good_, {.producer = 9, .min_reader = 1}));
   ASSERT_THAT(reader, IsOk());
   EXPECT_EQ(reader->producer_version(), 9u);
   EXPECT_THAT(reader->Verify(), IsOk());
 }
 
-TEST_F(CorruptionTest, AFileForANewerReaderIsUnimplemented) {
-  EXPECT_THAT(Open(WithVersions(good_, {.producer = 9, .min_reader = 2})),
-              StatusIs(StatusCode::kUnimplemented,
-                       AllOf(HasSubstr(path_), HasSubstr("is of format version 9 and asks for a "
-                                                         "reader of version 2; this reader is of "
-                                                         "version 1"))));
+TEST_F(CorruptionTest, NewerMinReader_IsUnimplemented) {
+  EXPECT_THAT(
+      Open(WithVersions(good_, {.producer = 9, .min_reader = 2})),
+      StatusIs(StatusCode::kUnimplemented,
+               AllOf(HasSubstr(path_), HasSubstr("has format version 9 and requires a reader "
+                                                 "of version 2; this reader has version "
+                                                 "1"))));
 }
 
-TEST_F(CorruptionTest, DamageInTheFooter) {
+TEST_F(CorruptionTest, DamagedFooter_IsDataLoss) {
   const auto size = static_cast<int64_t>(good_.size());
   ExpectDataLoss(Damaged(size - 64), "footer: expected 'leafend\\n', found 'Leafend\\n'");
   for (const int64_t field : {8, 16, 24, 32, 40, 44, 48, 56}) {
@@ -130,8 +131,8 @@ TEST_F(CorruptionTest, DamageInTheFooter) {
   }
 }
 
-TEST_F(CorruptionTest, AFooterOfAnotherFile) {
-  Footer footer = FooterOf(good_);
+TEST_F(CorruptionTest, FooterOfAnotherFile_IsDataLoss) {
+  internal::Footer footer = FooterOf(good_);
   footer.versions.producer = 7;
   ExpectDataLoss(WithFooter(good_, footer),
                  "footer: expected the preamble's versions 1 and 1, "
@@ -141,42 +142,42 @@ TEST_F(CorruptionTest, AFooterOfAnotherFile) {
   const std::string size = std::to_string(good_.size());
   ExpectDataLoss(WithFooter(good_, footer),
                  "footer: expected a file of " + std::to_string(footer.file_size) +
-                     " bytes, found " + size + "; the file was cut short");
+                     " bytes, found " + size + "; the file is truncated");
 }
 
-TEST_F(CorruptionTest, AFooterWhoseManifestIsElsewhere) {
-  const Footer good = FooterOf(good_);
+TEST_F(CorruptionTest, FooterWithWrongManifestPosition_IsDataLoss) {
+  const internal::Footer good = FooterOf(good_);
   for (const int64_t offset : {int64_t{-64}, int64_t{0}, good.manifest_offset + 1,
                                good.manifest_offset + 64, int64_t{1} << 62}) {
-    Footer footer = good;
+    internal::Footer footer = good;
     footer.manifest_offset = offset;
     ExpectDataLoss(WithFooter(good_, footer),
                    "footer: expected a manifest that ends at the footer");
   }
   for (const int64_t size : {int64_t{-1}, int64_t{0}, good.file_size, int64_t{1} << 62}) {
-    Footer footer = good;
+    internal::Footer footer = good;
     footer.manifest_size = size;
     ExpectDataLoss(WithFooter(good_, footer),
                    "footer: expected a manifest that ends at the footer");
   }
 }
 
-TEST_F(CorruptionTest, DamageInTheManifest) {
+TEST_F(CorruptionTest, DamagedManifest_IsDataLoss) {
   ExpectBadChecksum(Damaged(FooterOf(good_).manifest_offset + 5), "manifest");
 }
 
-TEST_F(CorruptionTest, AManifestThatIsNoMessage) {
-  ExpectDataLoss(WithManifest(good_, std::string(100, '\xff')), "no protobuf message");
+TEST_F(CorruptionTest, ManifestThatIsNotAMessage_IsDataLoss) {
+  ExpectDataLoss(WithManifest(good_, std::string(100, '\xff')), "are not a protobuf message");
 }
 
-TEST_F(CorruptionTest, PaddingAfterTheManifest) {
-  const Footer footer = FooterOf(good_);
+TEST_F(CorruptionTest, PaddingAfterManifest_MustBeZero) {
+  const internal::Footer footer = FooterOf(good_);
   const int64_t end = footer.manifest_offset + footer.manifest_size;
   ASSERT_LT(end, footer.file_size - 64) << "the manifest fills its last 64 bytes: change the model";
   ExpectDataLoss(Damaged(end), "padding before the footer: expected zeros, found 20 at byte ");
 }
 
-TEST_F(CorruptionTest, DamageInATensorIsFoundByItsPath) {
+TEST_F(CorruptionTest, DamagedTensor_IsNamedByItsPath) {
   const std::string bytes = Damaged(64 + 3);  // .embed, the first
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     const auto reader = Open(bytes, {.io = {.mode = mode}});
@@ -193,14 +194,14 @@ TEST_F(CorruptionTest, DamageInATensorIsFoundByItsPath) {
   }
 }
 
-TEST_F(CorruptionTest, DamageIsNotLookedForWhereVerificationIsOff) {
+TEST_F(CorruptionTest, WithoutVerify_DamagedTensorsLoad) {
   const auto reader = Open(Damaged(64 + 3), {.verify = false});
   ASSERT_THAT(reader, IsOk());
   EXPECT_THAT(reader->Load("params"), IsOk());
   EXPECT_THAT(reader->Verify(), StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
 }
 
-TEST_F(CorruptionTest, DamageInAnySectionReachesNoStoreThatIsLoadedInto) {
+TEST_F(CorruptionTest, LoadInto_DamageInAnySection_ChangesNothing) {
   const auto size = static_cast<int64_t>(good_.size());
   const int64_t manifest = FooterOf(good_).manifest_offset;
   const struct {
@@ -221,18 +222,18 @@ TEST_F(CorruptionTest, DamageInAnySectionReachesNoStoreThatIsLoadedInto) {
   }
 }
 
-TEST_F(CorruptionTest, AFileCutInAnySectionReachesNoStoreThatIsLoadedInto) {
+TEST_F(CorruptionTest, LoadInto_TruncationInAnySection_ChangesNothing) {
   const size_t manifest = static_cast<size_t>(FooterOf(good_).manifest_offset);
   const struct {
     size_t size;
     const char* words;
   } kCuts[] = {
-      {0, "preamble: expected 64 bytes, found the end of the file after 0; the file was cut short"},
+      {0, "preamble: expected 64 bytes, found the end of the file after 0; the file is truncated"},
       {63,
-       "preamble: expected 64 bytes, found the end of the file after 63; the file was cut "
-       "short, or is not a checkpoint"},
-      {64, "footer: expected a file of at least 128 bytes, found 64; the file was cut short"},
-      {127, "footer: expected a file of at least 128 bytes, found 127; the file was cut short"},
+       "preamble: expected 64 bytes, found the end of the file after 63; the file is "
+       "truncated, or is not a checkpoint"},
+      {64, "footer: expected a file of at least 128 bytes, found 64; the file is truncated"},
+      {127, "footer: expected a file of at least 128 bytes, found 127; the file is truncated"},
       {64 + 70, "footer: expected 'leafend\\n', found '"},            // in a segment
       {manifest, "footer: expected 'leafend\\n', found '"},           // after the segments
       {manifest + 70, "footer: expected 'leafend\\n', found '"},      // in the manifest
@@ -241,16 +242,15 @@ TEST_F(CorruptionTest, AFileCutInAnySectionReachesNoStoreThatIsLoadedInto) {
   };
   for (const auto& cut : kCuts) {
     ExpectNothingChanges(good_.substr(0, cut.size), StatusCode::kDataLoss, cut.words);
-    ExpectNothingChanges(good_.substr(0, cut.size), StatusCode::kDataLoss,
-                         "the file was cut short");
+    ExpectNothingChanges(good_.substr(0, cut.size), StatusCode::kDataLoss, "the file is truncated");
   }
 }
 
-TEST_F(CorruptionTest, WhatNeedsANewerReaderReachesNoStoreThatIsLoadedInto) {
+TEST_F(CorruptionTest, LoadInto_NewerFile_ChangesNothing) {
   ExpectNothingChanges(WithVersions(good_, {.producer = 9, .min_reader = 2}),
                        StatusCode::kUnimplemented,
-                       "preamble: the file is of format version 9 and asks for a reader of version "
-                       "2; this reader is of version 1");
+                       "preamble: the file has format version 9 and requires a reader of version "
+                       "2; this reader has version 1");
   ExpectNothingChanges(Forged([](auto& item) {
                          item.segments.codecs = {0, 3, 0};
                          item.segments.stored_sizes = {24, 5, 0};
@@ -260,7 +260,7 @@ TEST_F(CorruptionTest, WhatNeedsANewerReaderReachesNoStoreThatIsLoadedInto) {
                        "this reader of format version 1 does not know");
 }
 
-TEST_F(CorruptionTest, AFileThatIsCutAfterItWasOpenedForPlainReads) {
+TEST_F(CorruptionTest, TruncationAfterOpen_PlainReads_IsDataLoss) {
   const auto reader = CheckpointReader::Open(path_, {.io = {.mode = ReadMode::kRead}});
   ASSERT_THAT(reader, IsOk());
   std::filesystem::resize_file(path_, 64 + 10);
@@ -279,7 +279,7 @@ TEST_F(CorruptionTest, AFileThatIsCutAfterItWasOpenedForPlainReads) {
 
 // A verifying reader asks for the pages before it touches them; who touches what was loaded before
 // the file was cut is not helped.
-TEST_F(CorruptionTest, AFileThatIsCutAfterItWasMapped) {
+TEST_F(CorruptionTest, TruncationAfterMapping_IsDataLoss) {
   const auto reader = CheckpointReader::Open(path_);
   ASSERT_THAT(reader, IsOk());
   const auto size = static_cast<int64_t>(std::filesystem::file_size(path_));
@@ -297,7 +297,7 @@ TEST_F(CorruptionTest, AFileThatIsCutAfterItWasMapped) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST_F(CorruptionTest, PaddingBetweenSegmentsIsVerified) {
+TEST_F(CorruptionTest, Verify_ChecksPaddingBetweenSegments) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     const auto reader = Open(Damaged(64 + 24), {.io = {.mode = mode}});
     ASSERT_THAT(reader, IsOk());
@@ -308,7 +308,7 @@ TEST_F(CorruptionTest, PaddingBetweenSegmentsIsVerified) {
   }
 }
 
-TEST_F(CorruptionTest, EndsThatBecameOthersAfterOpeningAreDamage) {
+TEST_F(CorruptionTest, Verify_FindsPreambleAndFooterChangedAfterOpen) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     WriteFile(path_, good_);
     const auto reader = CheckpointReader::Open(path_, {.io = {.mode = mode}});
@@ -320,14 +320,14 @@ TEST_F(CorruptionTest, EndsThatBecameOthersAfterOpeningAreDamage) {
   }
 }
 
-TEST_F(CorruptionTest, PaddingBeforeTheManifestIsVerified) {
+TEST_F(CorruptionTest, Verify_ChecksPaddingBeforeManifest) {
   const auto reader = Open(Damaged(FooterOf(good_).manifest_offset - 1));
   ASSERT_THAT(reader, IsOk());
   EXPECT_THAT(reader->Verify(),
               StatusIs(StatusCode::kDataLoss, HasSubstr("padding before the manifest")));
 }
 
-TEST_F(CorruptionTest, VerifyNamesAllThatIsDamaged) {
+TEST_F(CorruptionTest, Verify_NamesAllDamagedTensors) {
   std::string bytes = Damaged(64 + 3);
   bytes[128] ^= 1;
   const auto reader = Open(bytes);
@@ -337,19 +337,19 @@ TEST_F(CorruptionTest, VerifyNamesAllThatIsDamaged) {
                        AllOf(HasSubstr("'.embed': expected"), HasSubstr("'.named['a b']'"))));
 }
 
-TEST_F(CorruptionTest, SegmentsOutOfBounds) {
+TEST_F(CorruptionTest, SegmentOutOfBounds_IsDataLoss) {
   const std::string words = "item 'params', '.embed': expected bytes from 64 to ";
   ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[0] = 0; }), words);
   ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[0] = uint64_t{1} << 40; }), words);
   ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[0] = uint64_t{1} << 62; }), words);
 }
 
-TEST_F(CorruptionTest, SegmentsThatOverlap) {
+TEST_F(CorruptionTest, OverlappingSegments_AreDataLoss) {
   ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[1] = 64; }),
                  "expected bytes of its own, found byte 64 also in item 'params', '.");
 }
 
-TEST_F(CorruptionTest, SegmentsInAnotherOrderAreFine) {
+TEST_F(CorruptionTest, SegmentsInAnyOrder_AreRead) {
   Manifest manifest = ManifestOf(good_);
   SegmentColumns& segments = manifest.items[0].segments;
   std::string bytes = good_;
@@ -364,14 +364,14 @@ TEST_F(CorruptionTest, SegmentsInAnotherOrderAreFine) {
   EXPECT_TRUE(reader->Load("params")->leaf(2) == LeafOf(EveryKindStore(), 2));
 }
 
-TEST_F(CorruptionTest, AnEmptyTensorWithASegment) {
+TEST_F(CorruptionTest, EmptyTensorWithASegment_IsDataLoss) {
   ExpectDataLoss(Forged([](auto& item) { item.segments.offsets[2] = 64; }),
                  "'.named['\xc3\xa9'][1][0]': expected no offset without stored bytes, found 64");
   ExpectDataLoss(Forged([](auto& item) { item.segments.checksums[2] = 5; }),
                  "expected the checksum of no bytes, found 0000000000000005");
 }
 
-TEST_F(CorruptionTest, ALargeSegmentOffItsPage) {
+TEST_F(CorruptionTest, LargeSegment_MustBePageAligned) {
   const ParamStore store =
       ParamStore::FromEntries({{Path().Item("w"), Tensor::Zeros(DType::kU8, {65536}).value()}})
           .value();
@@ -383,14 +383,14 @@ TEST_F(CorruptionTest, ALargeSegmentOffItsPage) {
   ExpectDataLoss(WithManifest(file, manifest), "expected an offset that is a multiple of 4096");
 }
 
-TEST_F(CorruptionTest, StoredSizesThatAreNotDtypeTimesShape) {
+TEST_F(CorruptionTest, StoredSize_MustMatchDtypeAndShape) {
   ExpectDataLoss(Forged([](auto& item) {
                    item.segments.stored_sizes = {23, 8, 0};
                  }),
                  "'.embed': expected 24 stored bytes, found 23");
 }
 
-TEST_F(CorruptionTest, AnUnknownCodecIsUnimplementedByName) {
+TEST_F(CorruptionTest, UnknownCodec_IsUnimplemented) {
   const auto reader = Open(Forged([](auto& item) {
     item.segments.codecs = {0, 3, 0};
     item.segments.stored_sizes = {24, 5, 0};
@@ -405,7 +405,7 @@ TEST_F(CorruptionTest, AnUnknownCodecIsUnimplementedByName) {
   EXPECT_EQ(reader->GetItem("params")->entry(3).codec, 3);
 }
 
-TEST_F(CorruptionTest, ATensorInABaseIsWhereItsSizeCanBe) {
+TEST_F(CorruptionTest, SegmentInABase_MustBeInsideIt) {
   const auto with_base = [&](int64_t base_size, uint64_t offset) {
     Manifest manifest = ManifestOf(good_);
     manifest.bases = {{"base.leaf", base_size, 1}};
@@ -423,7 +423,7 @@ TEST_F(CorruptionTest, ATensorInABaseIsWhereItsSizeCanBe) {
                  "item 'params', column bases: expected at most 0, the number of bases, found 1");
 }
 
-TEST_F(CorruptionTest, BoolsThatAreNoBools) {
+TEST_F(CorruptionTest, InvalidBools_AreDataLoss) {
   const ParamStore store =
       ParamStore::FromEntries(
           {{Path().Item("mask"), Tensor::From<bool>({2}, {true, false}).value()}})
@@ -440,7 +440,7 @@ TEST_F(CorruptionTest, BoolsThatAreNoBools) {
                        AllOf(HasSubstr("['mask']"), HasSubstr("expected bools, 0 or 1"))));
 }
 
-TEST_F(CorruptionTest, EveryTruncationIsDataLoss) {
+TEST_F(CorruptionTest, EveryTruncation_IsDataLoss) {
   for (size_t length = 0; length < good_.size(); ++length) {
     for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
       ASSERT_THAT(Open(good_.substr(0, length), {.io = {.mode = mode}}),
@@ -450,15 +450,15 @@ TEST_F(CorruptionTest, EveryTruncationIsDataLoss) {
   }
 }
 
-TEST_F(CorruptionTest, BytesAfterTheEndAreDataLoss) {
+TEST_F(CorruptionTest, BytesAfterTheEnd_AreDataLoss) {
   ExpectDataLoss(good_ + std::string(1, '\0'), "footer: ");
   ExpectDataLoss(good_ + std::string(64, '\0'), "footer: ");
   ExpectDataLoss(good_ + good_.substr(good_.size() - 64),
                  "footer: expected a file of " + std::to_string(good_.size()) + " bytes, found " +
-                     std::to_string(good_.size() + 64) + "; something was added to it");
+                     std::to_string(good_.size() + 64) + "; bytes were appended to it");
 }
 
-TEST_F(CorruptionTest, EverySingleBitFlipIsDataLoss) {
+TEST_F(CorruptionTest, EverySingleBitFlip_IsDataLoss) {
   for (size_t bit = 0; bit < good_.size() * 8; ++bit) {
     std::string bytes = good_;
     bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << (bit % 8)));
@@ -470,7 +470,7 @@ TEST_F(CorruptionTest, EverySingleBitFlipIsDataLoss) {
 }
 
 // Whoever makes a file on purpose gets the checksums right: what is behind them must hold.
-TEST_F(CorruptionTest, ForgedManifestsNeverCrash) {
+TEST_F(CorruptionTest, ForgedManifests_NeverCrash) {
   std::mt19937_64 random(20240607);
   const std::string manifest = ManifestBytesOf(good_);
   int opened = 0;

@@ -60,7 +60,7 @@ bool IsParamsOf(int64_t step, const ParamStore& params) {
          params.Get(".frozen").value()->tensor() == Frozen();
 }
 
-enum class How { kWhole, kIncremental, kAsync, kAsyncIncremental };
+enum class How { kFull, kIncremental, kAsync, kAsyncIncremental };
 
 ManagerOptions OptionsFor(How how, FileSystem* disk) {
   ManagerOptions options;
@@ -84,7 +84,7 @@ void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
   ASSERT_THAT(restored, IsOk());
   ASSERT_GE(restored->step, committed);
   ASSERT_LE(restored->step, committed + 1);
-  ASSERT_THAT(restored->skipped, testing::IsEmpty()) << restored->skipped[0].why;
+  ASSERT_THAT(restored->skipped, testing::IsEmpty()) << restored->skipped[0].second;
   ASSERT_TRUE(IsParamsOf(restored->step, restored->reader.Load("params").value()));
   // And nothing that is there is half of something.
   const std::vector<int64_t> steps = manager.Steps().value();
@@ -97,7 +97,7 @@ void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
 
 class CrashTest : public testing::TestWithParam<How> {};
 
-TEST_P(CrashTest, TheNewestCommittedCheckpointIsThereWhateverTheDiskKept) {
+TEST_P(CrashTest, Crash_KeepsTheNewestCommittedCheckpoint) {
   constexpr int kStatesACall = Dose(60, 300, 15);
   constexpr int kStatesASync = Dose(800, 4000, 200);  // where something is written and not synced
   CrashDisk disk;
@@ -146,7 +146,7 @@ TEST_P(CrashTest, TheNewestCommittedCheckpointIsThereWhateverTheDiskKept) {
 }
 
 // Every call that changes something fails once, in every way that a disk fails.
-TEST_P(CrashTest, AFailureOfAnyCallLosesNothing) {
+TEST_P(CrashTest, FailureOfAnyCall_LosesNothing) {
   const std::vector<absl::Status> failures = {absl::InternalError("Input/output error"),
                                               absl::ResourceExhaustedError("No space left"),
                                               absl::UnavailableError("Interrupted")};
@@ -200,7 +200,7 @@ TEST_P(CrashTest, AFailureOfAnyCallLosesNothing) {
 
 std::string NameOf(const testing::TestParamInfo<How>& how) {
   switch (how.param) {
-    case How::kWhole:
+    case How::kFull:
       return "Whole";
     case How::kIncremental:
       return "Incremental";
@@ -213,7 +213,7 @@ std::string NameOf(const testing::TestParamInfo<How>& how) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CrashTest,
-                         testing::Values(How::kWhole, How::kIncremental, How::kAsync,
+                         testing::Values(How::kFull, How::kIncremental, How::kAsync,
                                          How::kAsyncIncremental),
                          NameOf);
 

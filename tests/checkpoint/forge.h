@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/io/internal/checksum.h"
 #include "leafstore/io/internal/file_stream.h"
 #include "leafstore/proto/manifest_codec.h"
@@ -18,35 +18,35 @@ inline absl::Span<const std::byte> BytesOf(const std::string& text) {
   return absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size());
 }
 
-inline Footer FooterOf(const std::string& file) {
+inline internal::Footer FooterOf(const std::string& file) {
   const auto bytes = BytesOf(file);
-  const Preamble preamble = DecodePreamble(bytes).value();
-  return DecodeFooter(bytes.subspan(file.size() - kFooterSize), preamble,
-                      static_cast<int64_t>(file.size()))
+  const internal::Preamble preamble = internal::DecodePreamble(bytes).value();
+  return internal::DecodeFooter(bytes.subspan(file.size() - internal::kFooterSize), preamble,
+                                static_cast<int64_t>(file.size()))
       .value();
 }
 
 inline std::string ManifestBytesOf(const std::string& file) {
-  const Footer footer = FooterOf(file);
+  const internal::Footer footer = FooterOf(file);
   return file.substr(static_cast<size_t>(footer.manifest_offset),
                      static_cast<size_t>(footer.manifest_size));
 }
 
-inline std::string BytesOfFooter(const Footer& footer) {
-  const auto bytes = EncodeFooter(footer);
+inline std::string BytesOfFooter(const internal::Footer& footer) {
+  const auto bytes = internal::EncodeFooter(footer);
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 // `file` with another footer.
-inline std::string WithFooter(const std::string& file, const Footer& footer) {
-  return file.substr(0, file.size() - kFooterSize) + BytesOfFooter(footer);
+inline std::string WithFooter(const std::string& file, const internal::Footer& footer) {
+  return file.substr(0, file.size() - internal::kFooterSize) + BytesOfFooter(footer);
 }
 
 // `file` with other versions in preamble and footer.
-inline std::string WithVersions(const std::string& file, const Preamble& versions) {
-  Footer footer = FooterOf(file);
+inline std::string WithVersions(const std::string& file, const internal::Preamble& versions) {
+  internal::Footer footer = FooterOf(file);
   footer.versions = versions;
-  const auto preamble = EncodePreamble(versions);
+  const auto preamble = internal::EncodePreamble(versions);
   std::string out = WithFooter(file, footer);
   std::memcpy(out.data(), preamble.data(), preamble.size());
   return out;
@@ -54,12 +54,12 @@ inline std::string WithVersions(const std::string& file, const Preamble& version
 
 // `file` with another manifest.
 inline std::string WithManifest(const std::string& file, const std::string& manifest) {
-  Footer footer = FooterOf(file);
+  internal::Footer footer = FooterOf(file);
   std::string out = file.substr(0, static_cast<size_t>(footer.manifest_offset)) + manifest;
   out.resize(static_cast<size_t>(internal::AlignUp(static_cast<int64_t>(out.size()), 64)));
   footer.manifest_size = static_cast<int64_t>(manifest.size());
   footer.manifest_checksum = internal::Checksum(BytesOf(manifest));
-  footer.file_size = static_cast<int64_t>(out.size()) + kFooterSize;
+  footer.file_size = static_cast<int64_t>(out.size()) + internal::kFooterSize;
   return out + BytesOfFooter(footer);
 }
 

@@ -91,7 +91,7 @@ std::string HexDump(const std::string& bytes) {
   return out;
 }
 
-TEST(GoldenTest, TheCheckedInFileIsReadAsItWasWritten) {
+TEST(GoldenTest, CheckedInFile_LoadsItsOriginalContents) {
   TempDir dir;
   if (Updating()) {
     ASSERT_THAT(SaveEveryKind(kGolden), IsOk());
@@ -112,14 +112,14 @@ TEST(GoldenTest, TheCheckedInFileIsReadAsItWasWritten) {
   EXPECT_EQ(reader->Load("moments").value().size(), 2u);
 }
 
-TEST(GoldenTest, WritingItAgainGivesTheSameBytes) {
+TEST(GoldenTest, SavingTheSameModel_ProducesTheSameBytes) {
   TempDir dir;
   const std::string path = dir.File("again.leaf");
   ASSERT_THAT(SaveEveryKind(path), IsOk());
   EXPECT_EQ(ReadFile(path), ReadFile(kGolden));
 }
 
-TEST(GoldenTest, WhatWasLoadedIsWrittenToTheSameBytes) {
+TEST(GoldenTest, SavingTheLoadedItems_ProducesTheSameBytes) {
   TempDir dir;
   const std::string path = dir.File("again.leaf");
   const CheckpointReader reader = CheckpointReader::Open(kGolden).value();
@@ -130,13 +130,13 @@ TEST(GoldenTest, WhatWasLoadedIsWrittenToTheSameBytes) {
     ItemOptions item_options;
     item_options.grouping = reader.GetItem(item)->grouping();
     item_options.metadata = reader.GetItem(item)->metadata();
-    ASSERT_THAT(writer.AddItem(item, reader.Load(item).value(), item_options), IsOk());
+    ASSERT_THAT(writer.AddItem({item, reader.Load(item).value(), item_options}), IsOk());
   }
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_EQ(ReadFile(path), ReadFile(kGolden));
 }
 
-TEST(GoldenTest, TheExampleInTheDocumentIsARealFile) {
+TEST(GoldenTest, DocumentedExample_IsARealFile) {
   TempDir dir;
   const std::string path = dir.File("example.leaf");
   ASSERT_THAT(SaveExample(path), IsOk());

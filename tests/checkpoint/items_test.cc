@@ -42,7 +42,7 @@ class ItemsTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-TEST_F(ItemsTest, AnItemOutlivesTheStoreItWasMadeOf) {
+TEST_F(ItemsTest, Item_OutlivesItsStore) {
   std::vector<CheckpointItem> items;
   {
     const ParamStore store = ParamsOf(7);
@@ -58,7 +58,7 @@ TEST_F(ItemsTest, AnItemOutlivesTheStoreItWasMadeOf) {
   EXPECT_TRUE(reader.LoadLeaf("with a structure", ".embed").value() == LeafOf(EveryKindStore(), 2));
 }
 
-TEST_F(ItemsTest, AnItemIsTheStoreAsItWasThen) {
+TEST_F(ItemsTest, Item_HoldsASnapshot) {
   ParamStore store = ParamsOf(7);
   std::vector<CheckpointItem> items;
   items.emplace_back("m", store);
@@ -67,7 +67,7 @@ TEST_F(ItemsTest, AnItemIsTheStoreAsItWasThen) {
   EXPECT_TRUE(Open().LoadLeaf("m", ".w").value() == LeafOf(ParamsOf(7), 1));
 }
 
-TEST_F(ItemsTest, AnItemOfAStoreThatIsBeingWrittenIsRefused) {
+TEST_F(ItemsTest, ItemOfABorrowedStore_IsAnError) {
   ParamStore store = ParamsOf(7);
   std::vector<CheckpointItem> items;
   {
@@ -79,7 +79,7 @@ TEST_F(ItemsTest, AnItemOfAStoreThatIsBeingWrittenIsRefused) {
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
-TEST_F(ItemsTest, AnOptimizersStateGoesOnWhereItWasSaved) {
+TEST_F(ItemsTest, OptimizerState_ResumesWhereItWasSaved) {
   ParamStore params = ParamsOf(1);
   const ParamStore gradients = params.Snapshot().value();
   Optimizer adamw = Optimizer::Create(AdamW{}, params).value();
@@ -101,14 +101,14 @@ TEST_F(ItemsTest, AnOptimizersStateGoesOnWhereItWasSaved) {
   EXPECT_TRUE(resumed.leaf(1) == params.leaf(1));
 }
 
-TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
+TEST_F(ItemsTest, LoadItems_MatchesCompletePrefixes) {
   std::vector<NamedStore> state;
   state.push_back({"bias/step", ParamsOf(1)});
   state.push_back({"rest/step", ParamsOf(2)});
   CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
-  ASSERT_THAT(writer.AddItem("opt", ParamsOf(0)), IsOk());
-  ASSERT_THAT(writer.AddItem("optimizer2/step", ParamsOf(0)), IsOk());
-  ASSERT_THAT(writer.AddItems("optimizer", state, {.metadata = {{"k", "v"}}}), IsOk());
+  ASSERT_THAT(writer.AddItem({"opt", ParamsOf(0)}), IsOk());
+  ASSERT_THAT(writer.AddItem({"optimizer2/step", ParamsOf(0)}), IsOk());
+  ASSERT_THAT(writer.AddItem({"optimizer", state, {.metadata = {{"k", "v"}}}}), IsOk());
   ASSERT_THAT(writer.Finish(), IsOk());
   const CheckpointReader reader = Open();
   const std::vector<NamedStore> loaded = reader.LoadItems("optimizer").value();
@@ -127,31 +127,31 @@ TEST_F(ItemsTest, APrefixIsAllBeforeASlash) {
   EXPECT_EQ(reader.GetItem("optimizer/bias/step")->metadata().at("k"), "v");
 }
 
-TEST_F(ItemsTest, TheCallersErrorsAddNoneOfThem) {
+TEST_F(ItemsTest, InvalidStores_AddNoItem) {
   std::vector<NamedStore> state;
   state.push_back({"step", ParamsOf(1)});
   state.push_back({"step", ParamsOf(2)});
   CheckpointWriter writer = CheckpointWriter::Create(path_, options_).value();
-  EXPECT_THAT(writer.AddItems("adamw", state),
+  EXPECT_THAT(writer.AddItem({"adamw", state}),
               StatusIs(StatusCode::kAlreadyExists,
                        "expected items of different names, found two 'adamw/step' for " + path_));
   state[1].name = "exp_avg";
   std::optional<MutableTensor> borrow = state[1].store.Mutate(".w").value();
-  EXPECT_THAT(writer.AddItems("adamw", state),
+  EXPECT_THAT(writer.AddItem({"adamw", state}),
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("cannot save while")));
   borrow.reset();  // before its store goes
   state.pop_back();
-  ASSERT_THAT(writer.AddItems("adamw", state), IsOk());
-  EXPECT_THAT(writer.AddItems("adamw", state),
+  ASSERT_THAT(writer.AddItem({"adamw", state}), IsOk());
+  EXPECT_THAT(writer.AddItem({"adamw", state}),
               StatusIs(StatusCode::kAlreadyExists, HasSubstr("adamw/step")));
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_THAT(Open().items(), ElementsAre("adamw/step"));
-  EXPECT_THAT(writer.AddItems("more", state),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
+  EXPECT_THAT(writer.AddItem({"more", state}),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("already finished")));
 }
 
 // A file does not tell a prefix under which nothing was saved from one that is misspelt.
-TEST_F(ItemsTest, NoStateIsSavedAndNoneIsFound) {
+TEST_F(ItemsTest, EmptyState_SavesNoItems) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"adamw", std::vector<NamedStore>()}}, options_), IsOk());
   EXPECT_THAT(Open().items(), IsEmpty());
   EXPECT_THAT(
@@ -160,7 +160,7 @@ TEST_F(ItemsTest, NoStateIsSavedAndNoneIsFound) {
 }
 
 // So an optimizer without moments must have items, and has.
-TEST_F(ItemsTest, AnOptimizerWithoutMomentsOrParametersIsSavedAndFound) {
+TEST_F(ItemsTest, OptimizerWithoutMomentsOrParameters_RoundTrips) {
   for (const ParamStore* params : {&with_leaves_, &without_}) {
     Optimizer sgd = Optimizer::Create(Sgd{}, *params).value();
     ASSERT_THAT(SaveCheckpoint(path_, {{"sgd", sgd.state()}}, options_), IsOk());
@@ -169,7 +169,7 @@ TEST_F(ItemsTest, AnOptimizerWithoutMomentsOrParametersIsSavedAndFound) {
   }
 }
 
-TEST_F(ItemsTest, OfManyItemsTenAreNamed) {
+TEST_F(ItemsTest, LoadItems_Error_NamesTenItems) {
   std::vector<CheckpointItem> items;
   for (int i = 0; i < 12; ++i) items.emplace_back("item " + std::to_string(i), ParamsOf(0));
   ASSERT_THAT(SaveCheckpoint(path_, std::move(items), options_), IsOk());

@@ -54,14 +54,12 @@ class ManagerTest : public testing::Test {
   TempDir dir_;
 };
 
-TEST_F(ManagerTest, SavesAndRestoresTheLatest) {
+TEST_F(ManagerTest, Restore_ReturnsTheLatest) {
   CheckpointManager manager = Open({.retention = {.last = 3}});
   EXPECT_EQ(manager.Latest().status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(manager.Restore().status().code(), absl::StatusCode::kNotFound);
   ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
-  ASSERT_THAT(
-      manager.Save(12, Items(Params(12)), {.metrics = {{"loss", 0.5}}, .metadata = {{"by", "me"}}}),
-      IsOk());
+  ASSERT_THAT(manager.Save(12, Items(Params(12)), {{"loss", 0.5}}, {{"by", "me"}}), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(5, 12));
   EXPECT_EQ(manager.Latest().value(), 12);
   const RestoredCheckpoint restored = manager.Restore().value();
@@ -73,27 +71,27 @@ TEST_F(ManagerTest, SavesAndRestoresTheLatest) {
   EXPECT_EQ(Loaded(manager.Restore({.step = 5}).value()), 5);
   EXPECT_THAT(
       manager.Restore({.step = 6}),
-      StatusIs(absl::StatusCode::kNotFound, HasSubstr("no checkpoint of step 6; there are 5, 12")));
+      StatusIs(absl::StatusCode::kNotFound, HasSubstr("no checkpoint of step 6; existing: 5, 12")));
 }
 
-TEST_F(ManagerTest, ItemsAreWrittenInBraces) {
+TEST_F(ManagerTest, Save_AcceptsItemsInBraces) {
   CheckpointManager manager = Open();
   const ParamStore params = Params(3);
   ASSERT_THAT(manager.Save(1, {{"params", params}, {"again", params}}), IsOk());
-  ASSERT_TRUE(manager.SaveAsync(2, {{"params", params}}, {.metrics = {{"accuracy", 0.5}}}).value());
+  ASSERT_TRUE(manager.SaveAsync(2, {{"params", params}}, {{"accuracy", 0.5}}).value());
   ASSERT_THAT(manager.Wait(), IsOk());
   EXPECT_EQ(EntriesOf(manager.Restore({.step = 1}).value().reader.Load("again").value()),
             EntriesOf(params));
   EXPECT_EQ(Loaded(manager.Restore().value()), 3);
 }
 
-TEST_F(ManagerTest, WithoutARuleAllAreKept) {
+TEST_F(ManagerTest, WithoutRules_AllAreKept) {
   CheckpointManager manager = Open();
   for (const int64_t step : {1, 2, 3, 4}) ASSERT_THAT(manager.Save(step, Items(Params(1))), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3, 4));
 }
 
-TEST_F(ManagerTest, AStepIsSavedOnce) {
+TEST_F(ManagerTest, Save_OfAnExistingStep_IsAnError) {
   CheckpointManager manager = Open();
   ASSERT_THAT(manager.Save(5, Items(Params(5))), IsOk());
   EXPECT_THAT(manager.Save(5, Items(Params(6))),
@@ -110,7 +108,7 @@ TEST_F(ManagerTest, AStepIsSavedOnce) {
   EXPECT_EQ(manager.Save(-1, Items(Params(6))).code(), absl::StatusCode::kInvalidArgument);
 }
 
-TEST_F(ManagerTest, RestorePassesOverWhatIsDamagedAndSaysWhy) {
+TEST_F(ManagerTest, Restore_SkipsDamagedCheckpointsAndReportsWhy) {
   CheckpointManager manager = Open({.retention = {.last = 9}});
   for (const int64_t step : {1, 2, 3}) {
     ASSERT_THAT(manager.Save(step, Items(Params(static_cast<float>(step)))), IsOk());
@@ -120,10 +118,10 @@ TEST_F(ManagerTest, RestorePassesOverWhatIsDamagedAndSaysWhy) {
   const RestoredCheckpoint restored = manager.Restore().value();
   EXPECT_EQ(restored.step, 1);
   ASSERT_THAT(restored.skipped, testing::SizeIs(2));
-  EXPECT_EQ(restored.skipped[0].step, 3);
-  EXPECT_THAT(restored.skipped[0].why.message(),
+  EXPECT_EQ(restored.skipped[0].first, 3);
+  EXPECT_THAT(restored.skipped[0].second.message(),
               testing::AllOf(HasSubstr(manager.PathOf(3)), HasSubstr("item 'params', '.w'")));
-  EXPECT_EQ(restored.skipped[1].step, 2);
+  EXPECT_EQ(restored.skipped[1].first, 2);
   EXPECT_EQ(manager.Restore({.step = 3}).status().code(), absl::StatusCode::kDataLoss);
   Damage(manager.PathOf(1));
   const absl::Status none = manager.Restore().status();
@@ -132,7 +130,7 @@ TEST_F(ManagerTest, RestorePassesOverWhatIsDamagedAndSaysWhy) {
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));  // nothing is removed
 }
 
-TEST_F(ManagerTest, TrainingGoesOnThroughTheStepThatWasDamaged) {
+TEST_F(ManagerTest, Save_OfADamagedStep_RenamesTheDamagedFile) {
   const ManagerOptions options = {.retention = {.last = 3}, .incremental = true};
   std::string damaged;
   {
@@ -160,7 +158,7 @@ TEST_F(ManagerTest, TrainingGoesOnThroughTheStepThatWasDamaged) {
   }
 }
 
-TEST_F(ManagerTest, AStepThatWasDamagedAndIsMendedByHandIsAsGoodAsAny) {
+TEST_F(ManagerTest, RepairedStep_IsTreatedAsIntact) {
   CheckpointManager manager = Open({.retention = {.last = 2}});
   for (const int64_t step : {1, 2}) ASSERT_THAT(manager.Save(step, Items(Params(2))), IsOk());
   const std::string whole = ReadFile(manager.PathOf(2));
@@ -181,7 +179,7 @@ TEST_F(ManagerTest, AStepThatWasDamagedAndIsMendedByHandIsAsGoodAsAny) {
   EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3));
 }
 
-TEST_F(ManagerTest, ADamagedFileThatAWholeCheckpointNeedsStays) {
+TEST_F(ManagerTest, Save_OfADamagedStepThatIsABase_IsAnError) {
   CheckpointManager manager = Open({.incremental = true});
   ParamStore params = StoreAt({{".a", Filled(1, 100)}, {".b", Filled(1, 100)}});
   ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
@@ -196,12 +194,12 @@ TEST_F(ManagerTest, ADamagedFileThatAWholeCheckpointNeedsStays) {
   ASSERT_EQ(manager.Restore().value().step, 2);
   EXPECT_THAT(manager.Save(1, Items(params)),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       absl::StrCat("cannot put aside ", manager.PathOf(1),
+                       absl::StrCat("cannot rename ", manager.PathOf(1),
                                     ": the checkpoint of step 2 needs it")));
   EXPECT_EQ(ReadFile(manager.PathOf(1)), bytes);
 }
 
-TEST_F(ManagerTest, NothingIsBuiltOnWhatIsKnownToBeDamaged) {
+TEST_F(ManagerTest, Increment_DoesNotBuildOnADamagedBase) {
   CheckpointManager manager = Open({.incremental = true});
   const ParamStore params = StoreAt({{".w", Filled(7, 5000)}});
   ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
@@ -214,7 +212,7 @@ TEST_F(ManagerTest, NothingIsBuiltOnWhatIsKnownToBeDamaged) {
   EXPECT_THAT(manager.Restore().value().reader.bases(), testing::SizeIs(1));
 }
 
-TEST_F(ManagerTest, NothingIsBuiltOnWhatSomebodyTookAway) {
+TEST_F(ManagerTest, Increment_DoesNotBuildOnAMissingBase) {
   CheckpointManager manager = Open({.incremental = true});
   const ParamStore params = StoreAt({{".w", Filled(7, 5000)}});
   ASSERT_THAT(manager.Save(1, Items(params)), IsOk());
@@ -233,7 +231,7 @@ TEST_F(ManagerTest, NothingIsBuiltOnWhatSomebodyTookAway) {
   EXPECT_EQ(manager.Restore().value().step, 5);
 }
 
-TEST_F(ManagerTest, WhatANewerLeafstoreWroteIsNotCalledDamaged) {
+TEST_F(ManagerTest, Restore_OfNewerFiles_IsUnimplemented) {
   CheckpointManager manager = Open();
   for (const int64_t step : {1, 2}) {
     ASSERT_THAT(manager.Save(step, Items(Params(1))), IsOk());
@@ -245,7 +243,7 @@ TEST_F(ManagerTest, WhatANewerLeafstoreWroteIsNotCalledDamaged) {
   EXPECT_EQ(manager.Restore().status().code(), absl::StatusCode::kUnimplemented);
 }
 
-TEST_F(ManagerTest, EverySoManyIsWholeIfAsked) {
+TEST_F(ManagerTest, FullEvery_MakesEveryNthSaveFull) {
   CheckpointManager manager = Open({.incremental = true, .full_every = 3});
   const ParamStore params = Params(1);
   std::vector<size_t> bases;
@@ -256,7 +254,7 @@ TEST_F(ManagerTest, EverySoManyIsWholeIfAsked) {
   EXPECT_THAT(bases, ElementsAre(0, 1, 1, 0, 1, 1, 0));
 }
 
-TEST_F(ManagerTest, WhatIsDamagedCountsForNoRule) {
+TEST_F(ManagerTest, Retention_IgnoresDamagedCheckpoints) {
   CheckpointManager manager = Open({.retention = {.last = 2}});
   for (const int64_t step : {2, 3}) ASSERT_THAT(manager.Save(step, Items(Params(2))), IsOk());
   Damage(manager.PathOf(3));
@@ -267,7 +265,7 @@ TEST_F(ManagerTest, WhatIsDamagedCountsForNoRule) {
   EXPECT_THAT(manager.Steps().value(), ElementsAre(3, 4, 5));
 }
 
-TEST_F(ManagerTest, AFileThatCannotBeOpenedDoesNotStopRetention) {
+TEST_F(ManagerTest, Retention_WithUnreadableFiles_Continues) {
   {
     CheckpointManager manager = Open();
     for (const int64_t step : {1, 2, 3}) {
@@ -286,32 +284,30 @@ TEST_F(ManagerTest, AFileThatCannotBeOpenedDoesNotStopRetention) {
   EXPECT_THAT(manager.Steps().value(), ElementsAre(0, 2, 3, 4, 5, 6));
 }
 
-TEST_F(ManagerTest, KeepsWhatTheRulesSay) {
+TEST_F(ManagerTest, Retention_KeepsByAllRules) {
   CheckpointManager manager =
       Open({.retention = {.last = 2, .every = 10, .best = 1, .metric = "accuracy"}});
   const std::vector<double> accuracies = {0.1, 0.9, 0.3, 0.2, 0.1, 0.4};
   int64_t step = 7;
   for (const double accuracy : accuracies) {
-    ASSERT_THAT(manager.Save(step++, Items(Params(1)), {.metrics = {{"accuracy", accuracy}}}),
-                IsOk());
+    ASSERT_THAT(manager.Save(step++, Items(Params(1)), {{"accuracy", accuracy}}), IsOk());
   }
   EXPECT_THAT(manager.Steps().value(), ElementsAre(8, 10, 11, 12));
   EXPECT_EQ(manager.Restore({.best = true}).value().step, 8);
   Damage(manager.PathOf(8));
   const RestoredCheckpoint second = manager.Restore({.best = true}).value();
   EXPECT_EQ(second.step, 12);
-  EXPECT_EQ(second.skipped[0].step, 8);
+  EXPECT_EQ(second.skipped[0].first, 8);
 }
 
-TEST_F(ManagerTest, WithoutAMetricThereIsNoBest) {
+TEST_F(ManagerTest, RestoreBest_WithoutAMetric_IsAnError) {
   EXPECT_EQ(Open().Restore({.best = true}).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_F(ManagerTest, AMisspeltMetricRemovesNothingAndIsNamed) {
+TEST_F(ManagerTest, MisspeltMetric_RemovesNothingAndIsReported) {
   CheckpointManager manager = Open({.retention = {.best = 1, .metric = "accuracy"}});
   for (const int64_t step : {1, 2, 3}) {
-    ASSERT_THAT(manager.Save(step, Items(Params(1)), {.metrics = {{"acuracy", 1.0 / step}}}),
-                IsOk());
+    ASSERT_THAT(manager.Save(step, Items(Params(1)), {{"acuracy", 1.0 / step}}), IsOk());
   }
   EXPECT_THAT(manager.Steps().value(), ElementsAre(1, 2, 3));
   EXPECT_THAT(
@@ -320,7 +316,7 @@ TEST_F(ManagerTest, AMisspeltMetricRemovesNothingAndIsNamed) {
                HasSubstr("no checkpoint has the metric 'accuracy'; did you mean acuracy?")));
 }
 
-TEST_F(ManagerTest, OnlyARemovalMakesTheNextSaveWhole) {
+TEST_F(ManagerTest, Remove_MakesTheNextSaveFull) {
   CheckpointManager manager = Open({.incremental = true});
   const ParamStore params = Params(1);
   const auto bases_of = [&](int64_t step) {
@@ -336,12 +332,12 @@ TEST_F(ManagerTest, OnlyARemovalMakesTheNextSaveWhole) {
   EXPECT_EQ(bases_of(4), 1u) << "nothing was removed";
 }
 
-TEST_F(ManagerTest, WholeEveryIsOfIncrements) {
+TEST_F(ManagerTest, FullEvery_RequiresIncremental) {
   EXPECT_THAT(CheckpointManager::Open(dir_.File("run"), {.full_every = 3}).status(),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("incremental")));
 }
 
-TEST_F(ManagerTest, TwoManagersOfOneDirectoryAreNotMixed) {
+TEST_F(ManagerTest, SecondManager_IsRefusedUnlessReadOnly) {
   {
     CheckpointManager first = Open();
     EXPECT_EQ(CheckpointManager::Open(dir_.File("run")).status().code(),
@@ -355,13 +351,13 @@ TEST_F(ManagerTest, TwoManagersOfOneDirectoryAreNotMixed) {
   EXPECT_EQ(Open().Latest().value(), 1);
 }
 
-TEST_F(ManagerTest, ReadOnlyMakesNothing) {
+TEST_F(ManagerTest, ReadOnly_CreatesNothing) {
   EXPECT_EQ(CheckpointManager::Open(dir_.File("none"), {.read_only = true}).status().code(),
             absl::StatusCode::kNotFound);
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
-TEST_F(ManagerTest, OpenRemovesWhatAProcessLeftUnfinishedAndNothingElse) {
+TEST_F(ManagerTest, Open_RemovesOnlyUnfinishedFiles) {
   { const CheckpointManager manager = Open(); }
   const std::string unfinished = dir_.File("run/step-00000000000000000007.leaf.tmp-123-0");
   WriteFile(unfinished, "half");
@@ -373,7 +369,7 @@ TEST_F(ManagerTest, OpenRemovesWhatAProcessLeftUnfinishedAndNothingElse) {
   EXPECT_THAT(manager.Steps().value(), IsEmpty());
 }
 
-TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
+TEST_F(ManagerTest, Retention_KeepsBases) {
   CheckpointManager manager = Open({.retention = {.last = 1}, .incremental = true});
   ParamStore params = StoreAt({{".w", Filled(0, 100)}, {".frozen", Filled(7, 5000)}});
   for (int64_t step = 1; step <= 5; ++step) {
@@ -392,7 +388,7 @@ TEST_F(ManagerTest, IncrementsKeepWhatTheyNeed) {
   EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(params));
 }
 
-TEST_F(ManagerTest, ABaseThatIsNotThereIsNamedOnce) {
+TEST_F(ManagerTest, Restore_WithAMissingBase_NamesItOnce) {
   CheckpointManager manager = Open({.incremental = true});
   std::vector<std::pair<std::string, Leaf>> entries;
   for (int i = 0; i < 20; ++i) entries.emplace_back(absl::StrCat(".w", i), Filled(i, 100));
@@ -406,7 +402,7 @@ TEST_F(ManagerTest, ABaseThatIsNotThereIsNamedOnce) {
                                     ": No such file or directory; tensors that are in it: 20")));
 }
 
-TEST_F(ManagerTest, ADamagedBaseIsDamageToAllThatNeedIt) {
+TEST_F(ManagerTest, DamagedBase_DamagesAllThatNeedIt) {
   CheckpointManager manager = Open({.retention = {.last = 9}, .incremental = true});
   ParamStore params = StoreAt({{".w", Filled(0, 100)}, {".frozen", Filled(7, 5000)}});
   for (int64_t step = 1; step <= 3; ++step) {
@@ -440,7 +436,7 @@ struct Gate {
   }
 };
 
-TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
+TEST_F(ManagerTest, SaveAsync_IsNotAffectedByLaterWrites) {
   Gate gate;
   CheckpointManager manager = Open({.io = {.progress = gate.Progress()}});
   ParamStore params = StoreAt({{".a", Filled(1, 1 << 21)}, {".z", Filled(1, 1 << 21)}});
@@ -456,19 +452,19 @@ TEST_F(ManagerTest, NoLaterWriteReachesAnAsyncSave) {
   EXPECT_EQ(EntriesOf(manager.Restore().value().reader.Load("params").value()), EntriesOf(before));
 }
 
-TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
-  for (const WhenBusy when_busy : {WhenBusy::kSkip, WhenBusy::kFail, WhenBusy::kWait}) {
-    const std::string directory = absl::StrCat(dir_.path(), "/", static_cast<int>(when_busy));
+TEST_F(ManagerTest, SaveAsync_WhileBusy_SkipsOrWaits) {
+  for (const bool skip : {true, false}) {
+    const std::string directory = absl::StrCat(dir_.path(), "/", skip);
     Gate gate;
     CheckpointManager manager =
         CheckpointManager::Open(
             directory,
-            {.io = {.progress = gate.Progress()}, .retention = {.last = 9}, .when_busy = when_busy})
+            {.io = {.progress = gate.Progress()}, .retention = {.last = 9}, .skip_if_busy = skip})
             .value();
     ASSERT_TRUE(manager.SaveAsync(1, Items(Params(1))).value());
     gate.reached.wait();
     std::thread opener;
-    if (when_busy == WhenBusy::kWait) {
+    if (!skip) {
       opener = std::thread([&gate] { gate.open.count_down(); });
     }
     const absl::StatusOr<bool> second = manager.SaveAsync(2, Items(Params(2)));
@@ -478,21 +474,12 @@ TEST_F(ManagerTest, WhenBusyItSkipsFailsOrWaits) {
       gate.open.count_down();
     }
     ASSERT_THAT(manager.Wait(), IsOk());
-    switch (when_busy) {
-      case WhenBusy::kSkip:
-        EXPECT_FALSE(second.value());
-        break;
-      case WhenBusy::kFail:
-        EXPECT_EQ(second.status().code(), absl::StatusCode::kResourceExhausted);
-        break;
-      case WhenBusy::kWait:
-        EXPECT_TRUE(second.value());
-    }
-    EXPECT_EQ(manager.Latest().value(), when_busy == WhenBusy::kWait ? 2 : 1);
+    EXPECT_EQ(second.value(), !skip);
+    EXPECT_EQ(manager.Latest().value(), skip ? 1 : 2);
   }
 }
 
-TEST_F(ManagerTest, AFailureInTheBackgroundIsReportedOnceAtTheNextCall) {
+TEST_F(ManagerTest, BackgroundFailure_IsReportedOnceByTheNextCall) {
   CrashDisk disk;
   CheckpointManager manager =
       CheckpointManager::Open("run", {.io = {.file_system = &disk}}).value();
@@ -512,12 +499,12 @@ TEST_F(ManagerTest, AFailureInTheBackgroundIsReportedOnceAtTheNextCall) {
       status,
       StatusIs(absl::StatusCode::kResourceExhausted,
                testing::AllOf(HasSubstr("cannot save step 2: "),
-                              HasSubstr("; the save of step 3 was not begun: call it again"))));
+                              HasSubstr("; the save of step 3 was not started: call it again"))));
   EXPECT_THAT(manager.Wait(), IsOk());
   EXPECT_THAT(manager.Steps().value(), IsEmpty());
 }
 
-TEST_F(ManagerTest, AnOpenBorrowIsTheCallersErrorAtTheCall) {
+TEST_F(ManagerTest, SaveAsync_WithAnOpenBorrow_FailsAtOnce) {
   CheckpointManager manager = Open();
   ParamStore params = Params(1);
   {
@@ -528,7 +515,7 @@ TEST_F(ManagerTest, AnOpenBorrowIsTheCallersErrorAtTheCall) {
   EXPECT_THAT(manager.Wait(), IsOk());
 }
 
-TEST_F(ManagerTest, SavedLeavesAreLetGoOf) {
+TEST_F(ManagerTest, SaveAsync_ReleasesSavedLeaves) {
   CheckpointManager manager = Open();
   ParamStore params = Params(1);
   ASSERT_TRUE(manager.SaveAsync(1, Items(params)).value());
@@ -538,7 +525,7 @@ TEST_F(ManagerTest, SavedLeavesAreLetGoOf) {
   EXPECT_EQ(params.Get(".w").value()->tensor().raw_data(), before);  // not copied
 }
 
-TEST_F(ManagerTest, OptionsThatMakeNoSenseAreRefused) {
+TEST_F(ManagerTest, Open_WithInconsistentOptions_IsAnError) {
   const auto code = [&](ManagerOptions options) {
     return CheckpointManager::Open(dir_.File("run"), std::move(options)).status().code();
   };

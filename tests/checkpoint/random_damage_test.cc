@@ -118,7 +118,7 @@ std::string GoodFile() {
   const TempDir dir;
   SaveOptions options;
   options.io.durable = false;
-  options.compression = Compression::kZstd;
+  options.zstd_level = 3;
   options.metadata = {{"run", "a"}};
   options.metrics = {{"loss", 0.5}};
   const absl::Status saved =
@@ -150,13 +150,13 @@ absl::Status ReadAll(const std::string& bytes, ReadMode mode) {
 
 bool NamesAPlace(absl::string_view message) {
   for (const absl::string_view place :
-       {"preamble: ", "footer: ", "manifest", "padding before ", "item '", "cut short"}) {
+       {"preamble: ", "footer: ", "manifest", "padding before ", "item '", "truncated"}) {
     if (absl::StrContains(message, place)) return true;
   }
   return false;
 }
 
-TEST(RandomDamageTest, IsAlwaysFoundAndNamed) {
+TEST(RandomDamageTest, RandomDamage_IsAlwaysFoundAndNamed) {
   const int damages = Dose(3'000, 100'000);
   const std::string good = GoodFile();
   ASSERT_THAT(ReadAll(good, ReadMode::kMap), IsOk());

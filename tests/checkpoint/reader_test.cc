@@ -47,7 +47,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, ReaderTest, testing::Values(ReadMode::kMap, Read
                            return tested.param == ReadMode::kMap ? "Mapped" : "Read";
                          });
 
-TEST_P(ReaderTest, FilesThatCannotBeOpened) {
+TEST_P(ReaderTest, Open_OfAnUnreadableFile_IsAnError) {
   const ReadOptions options{.io = {.mode = GetParam()}};
   EXPECT_THAT(CheckpointReader::Open(dir_.File("none"), options),
               StatusIs(StatusCode::kNotFound, HasSubstr(dir_.File("none"))));
@@ -61,7 +61,7 @@ TEST_P(ReaderTest, FilesThatCannotBeOpened) {
                        AllOf(HasSubstr(dir_.File("empty")), HasSubstr("end of the file after 0"))));
 }
 
-TEST_P(ReaderTest, AnUnknownItemIsNotFoundWithNearNames) {
+TEST_P(ReaderTest, UnknownItem_IsNotFoundWithSuggestions) {
   const CheckpointReader reader = Open();
   const auto unknown =
       StatusIs(StatusCode::kNotFound,
@@ -79,7 +79,7 @@ TEST_P(ReaderTest, AnUnknownItemIsNotFoundWithNearNames) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST_P(ReaderTest, EntriesSayWhatIsThereWithoutReadingIt) {
+TEST_P(ReaderTest, Entries_DescribeLeavesWithoutReadingThem) {
   const CheckpointReader reader = Open();
   const CheckpointItemInfo item = reader.GetItem("params").value();
   ASSERT_EQ(item.size(), 6u);
@@ -96,7 +96,7 @@ TEST_P(ReaderTest, EntriesSayWhatIsThereWithoutReadingIt) {
   EXPECT_EQ(item.PathText(4), ".named['\xc3\xa9'][0]");
 }
 
-TEST_P(ReaderTest, ForEachPathGivesThePathTextOfEach) {
+TEST_P(ReaderTest, ForEachPath_VisitsEveryPath) {
   const ParamStore store = EveryKindStore();
   Save(ParamStore::Create(store.layout(), SlotSet::Create(6, {1, 2, 5}).value(),
                           {store.leaf(1), store.leaf(2), store.leaf(5)})
@@ -113,7 +113,7 @@ TEST_P(ReaderTest, ForEachPathGivesThePathTextOfEach) {
   EXPECT_THAT(walked, ElementsAre(".by_number[-3]", ".embed", ".named['\xc3\xa9'][1][0]"));
 }
 
-TEST_P(ReaderTest, PathsThatLeadToNoLeaf) {
+TEST_P(ReaderTest, LoadLeaf_OfAnInvalidPath_IsAnError) {
   const CheckpointReader reader = Open();
   EXPECT_THAT(
       reader.LoadLeaf("params", ".embd"),
@@ -134,7 +134,7 @@ TEST_P(ReaderTest, PathsThatLeadToNoLeaf) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("found none")));
 }
 
-TEST_P(ReaderTest, ASubtreeIsAModelOfItsOwn) {
+TEST_P(ReaderTest, LoadSubtree_ReturnsACompleteStore) {
   const CheckpointReader reader = Open();
   const ParamStore named = reader.Load("params", {.subtree = ".named"}).value();
   EXPECT_THAT(PathsOf(named), ElementsAre("['a b']", "['\xc3\xa9'][0]", "['\xc3\xa9'][1][0]"));
@@ -149,7 +149,7 @@ TEST_P(ReaderTest, ASubtreeIsAModelOfItsOwn) {
                        "6 without it; did you mean .named or .embed?"));
 }
 
-TEST_P(ReaderTest, ASubtreeOfAPartialItemHasWhatIsThere) {
+TEST_P(ReaderTest, LoadSubtree_OfAPartialItem_ReturnsItsLeaves) {
   const ParamStore store = EveryKindStore();
   Save(ParamStore::Create(store.layout(), SlotSet::Create(6, {2, 5}).value(),
                           {store.leaf(2), store.leaf(5)})
@@ -159,7 +159,7 @@ TEST_P(ReaderTest, ASubtreeOfAPartialItemHasWhatIsThere) {
   EXPECT_THAT(PathsOf(named), ElementsAre("['\xc3\xa9'][1][0]"));
 }
 
-TEST_P(ReaderTest, AFilterTakesWhatAPartitionWould) {
+TEST_P(ReaderTest, LoadFilter_MatchesLikeAPartition) {
   const CheckpointReader reader = Open();
   EXPECT_THAT(PathsOf(reader.Load("params", {.filter = Glob("named.**")}).value()),
               ElementsAre(".named['a b']", ".named['\xc3\xa9'][0]", ".named['\xc3\xa9'][1][0]"));
@@ -182,7 +182,7 @@ TEST_P(ReaderTest, AFilterTakesWhatAPartitionWould) {
                        HasSubstr("regular expression 'a[', column 2: missing ]")));
 }
 
-TEST_P(ReaderTest, OnlyWhatTheFilterTakesIsVerified) {
+TEST_P(ReaderTest, LoadFilter_VerifiesOnlyMatchingLeaves) {
   std::string bytes = ReadFile(path_);
   bytes[64] ^= 1;  // .embed
   WriteFile(path_, bytes);
@@ -192,7 +192,7 @@ TEST_P(ReaderTest, OnlyWhatTheFilterTakesIsVerified) {
               StatusIs(StatusCode::kDataLoss, HasSubstr("'.embed'")));
 }
 
-TEST_P(ReaderTest, ErrorsNameTheFileAndTheItem) {
+TEST_P(ReaderTest, Errors_NameTheFileAndTheItem) {
   const ParamStore loose =
       ParamStore::FromEntries({{Path().Attribute("a"), Value(1)}, {Path().Index(0), Value(2)}})
           .value();
@@ -213,7 +213,7 @@ TEST_P(ReaderTest, ErrorsNameTheFileAndTheItem) {
                        path_ + ": item 'params': expected ascending places below 2, found 2"));
 }
 
-TEST_P(ReaderTest, PlacesMustGrow) {
+TEST_P(ReaderTest, LoadPlaces_MustBeAscending) {
   const CheckpointReader reader = Open();
   EXPECT_THAT(PathsOf(reader.Load("params", {.places = std::vector<uint32_t>{0, 3}}).value()),
               ElementsAre(".act", ".named['a b']"));
@@ -223,7 +223,7 @@ TEST_P(ReaderTest, PlacesMustGrow) {
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("found 6")));
 }
 
-TEST_P(ReaderTest, LoadIntoReplacesTheLeaves) {
+TEST_P(ReaderTest, LoadInto_ReplacesTheLeaves) {
   std::vector<Leaf> leaves;
   leaves.push_back(Value("relu"));
   leaves.push_back(Value(0));
@@ -242,7 +242,7 @@ TEST_P(ReaderTest, LoadIntoReplacesTheLeaves) {
   EXPECT_TRUE(Open().LoadLeaf("params", ".embed").value() == expected.leaf(2));
 }
 
-TEST_P(ReaderTest, LoadIntoReportsAllThatDoesNotFitAndChangesNothing) {
+TEST_P(ReaderTest, LoadInto_ReportsAllMismatchesAndChangesNothing) {
   ParamStore store = ParamStore::FromEntries(
                          {{Path().Attribute("act"), Value(3)},
                           {Path().Attribute("embed"), Tensor::Zeros(DType::kF32, {3, 2}).value()},
@@ -267,7 +267,7 @@ TEST_P(ReaderTest, LoadIntoReportsAllThatDoesNotFitAndChangesNothing) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST_P(ReaderTest, LoadIntoMayAllowMissingAndUnexpectedLeaves) {
+TEST_P(ReaderTest, LoadInto_MayAllowMissingAndUnexpectedLeaves) {
   ParamStore store = ParamStore::FromEntries({{Path().Attribute("act"), Value("relu")},
                                               {Path().Attribute("extra"), Value("stays")}})
                          .value();
@@ -283,7 +283,7 @@ TEST_P(ReaderTest, LoadIntoMayAllowMissingAndUnexpectedLeaves) {
   EXPECT_TRUE(*store.Find(".extra") == Leaf(Value("stays")));
 }
 
-TEST_P(ReaderTest, LoadIntoReportsWhatBecameOfTheLeaves) {
+TEST_P(ReaderTest, LoadInto_ReturnsAReport) {
   ParamStore store = ParamStore::FromEntries({{Path().Attribute("act"), Value("relu")},
                                               {Path().Attribute("extra"), Value("stays")}})
                          .value();
@@ -300,7 +300,7 @@ TEST_P(ReaderTest, LoadIntoReportsWhatBecameOfTheLeaves) {
   EXPECT_THAT(all.unexpected, IsEmpty());
 }
 
-TEST_P(ReaderTest, LoadIntoAGroupWithTheSameLayout) {
+TEST_P(ReaderTest, LoadInto_AGroupOfTheSameLayout_ReplacesItsLeaves) {
   const ParamStore like = EveryKindStore();
   ParamStore group = ParamStore::Create(like.layout(), SlotSet::Create(6, {2}).value(),
                                         {Tensor::Zeros(DType::kF32, {2, 3}).value()})
@@ -311,7 +311,7 @@ TEST_P(ReaderTest, LoadIntoAGroupWithTheSameLayout) {
   EXPECT_TRUE(group.leaf(0) == like.leaf(2));
 }
 
-TEST_P(ReaderTest, LoadIntoABorrowedStoreIsRefused) {
+TEST_P(ReaderTest, LoadInto_ABorrowedStore_IsAnError) {
   ParamStore store = EveryKindStore();
   const MutableTensor borrow = store.Mutate(".embed").value();
   const StoreState before(store);
@@ -323,7 +323,7 @@ TEST_P(ReaderTest, LoadIntoABorrowedStoreIsRefused) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST_P(ReaderTest, LeavesOutliveTheReader) {
+TEST_P(ReaderTest, Leaves_OutliveTheReader) {
   Leaf embed;
   {
     const CheckpointReader reader = Open();
@@ -332,7 +332,7 @@ TEST_P(ReaderTest, LeavesOutliveTheReader) {
   EXPECT_TRUE(embed == LeafOf(EveryKindStore(), 2));
 }
 
-TEST_P(ReaderTest, ManyThreadsShareOneReader) {
+TEST_P(ReaderTest, Reader_IsSafeFromManyThreads) {
   const CheckpointReader reader = Open();
   const ParamStore expected = EveryKindStore();
   std::atomic<int> wrong{0};
@@ -353,7 +353,7 @@ TEST_P(ReaderTest, ManyThreadsShareOneReader) {
   EXPECT_EQ(wrong, 0);
 }
 
-TEST(ReaderModeTest, MappedTensorsAreViewsAndReadOnesAreNot) {
+TEST(ReaderModeTest, MappedTensors_AreViewsAndReadOnesAreNot) {
   TempDir dir;
   const std::string path = dir.File("a.leaf");
   ASSERT_THAT(SaveCheckpoint(path, {{"params", EveryKindStore()}}), IsOk());
@@ -368,7 +368,7 @@ TEST(ReaderModeTest, MappedTensorsAreViewsAndReadOnesAreNot) {
   EXPECT_FALSE(sharing(ReadMode::kRead));
 }
 
-TEST(ReaderModeTest, AMillionLevelsAreSavedLoadedAndListed) {
+TEST(ReaderModeTest, MillionLevels_RoundTripAndAreListed) {
   constexpr int kLevels = 1'000'000;
   TreeDefBuilder builder;
   for (int i = 0; i < kLevels; ++i) builder.Open(NodeKind::kList);
@@ -390,7 +390,7 @@ TEST(ReaderModeTest, AMillionLevelsAreSavedLoadedAndListed) {
 }
 
 // One string of a megabyte, in the table once, makes paths of gigabytes.
-TEST(ReaderModeTest, PathsThatAreTooLongAreNeverPrinted) {
+TEST(ReaderModeTest, TooLongPaths_AreNeverPrinted) {
   const std::string key(1 << 20, 'k');
   TreeDefBuilder builder;
   for (int i = 0; i < 3'000; ++i) {

@@ -70,7 +70,7 @@ class RestoreTest : public testing::Test {
 };
 
 // .head is an alias of .embed: as many leaves as the item has, but one of them twice.
-TEST_F(RestoreTest, ALeafThatIsMetTwiceDoesNotHideOneThatIsNot) {
+TEST_F(RestoreTest, LeafMatchedTwice_DoesNotHideAMissingOne) {
   const ParamStore saved = EveryKindStore();
   const CheckpointReader reader = Saved(saved);
   const Path pair = Path().Attribute("named").Item("\xc3\xa9");
@@ -93,7 +93,7 @@ TEST_F(RestoreTest, ALeafThatIsMetTwiceDoesNotHideOneThatIsNot) {
 
 // A string of a megabyte at each of ten levels, and ten thousand leaves below: the texts of their
 // paths would be a hundred gigabytes.
-TEST_F(RestoreTest, StructuresMeetWithoutTheTextsOfTheirPaths) {
+TEST_F(RestoreTest, DifferentStructures_MatchWithoutPathTexts) {
   constexpr int kLevels = 10;
   constexpr int kLeaves = 10'000;
   const auto deep = [&](bool with_none) {
@@ -121,7 +121,7 @@ TEST_F(RestoreTest, StructuresMeetWithoutTheTextsOfTheirPaths) {
 }
 
 // A thousand paths of a megabyte: a report that is not an error stays as small as one that is.
-TEST_F(RestoreTest, AReportOfManyLongPathsEnds) {
+TEST_F(RestoreTest, Report_OfManyLongPaths_IsShort) {
   constexpr int kLeaves = 1'000;
   TreeDefBuilder builder;
   builder.Open(NodeKind::kDict);
@@ -143,7 +143,7 @@ TEST_F(RestoreTest, AReportOfManyLongPathsEnds) {
 
 // ---- a filter ----
 
-TEST_F(RestoreTest, AFilterSaysWhichLeavesAreReplaced) {
+TEST_F(RestoreTest, Filter_ChoosesTheReplacedLeaves) {
   const CheckpointReader reader =
       Saved(Store({{".body[0].w", 1}, {".body[1].w", 2}, {".head", 3}}));
   ParamStore store = Store({{".body[0].w", 0}, {".body[1].w", 0}, {".tail", 0}});
@@ -155,7 +155,7 @@ TEST_F(RestoreTest, AFilterSaysWhichLeavesAreReplaced) {
   EXPECT_THAT(report.unexpected, ElementsAre(".head")) << "the store has .body[0].w";
 }
 
-TEST_F(RestoreTest, WhatAFilterTakesIsRestoredAsStrictlyAsEver) {
+TEST_F(RestoreTest, Filter_MissingLeavesInItAreErrors) {
   const CheckpointReader reader = Saved(Store({{".body", 1}, {".head", 2}}));
   ParamStore store = Store({{".body", 0}, {".tail", 0}});
   ExpectRefused(reader, {.filter = Glob("tail")}, &store,
@@ -167,7 +167,7 @@ TEST_F(RestoreTest, WhatAFilterTakesIsRestoredAsStrictlyAsEver) {
   EXPECT_EQ(ValuesOf(store), (Values{{".body", 0}, {".tail", 0}}));
 }
 
-TEST_F(RestoreTest, WhatAFilterLeavesMayBeOfAnotherSpec) {
+TEST_F(RestoreTest, Filter_LeavesOutsideItMayDiffer) {
   const CheckpointReader reader = Saved(Store({{".body", 1}, {".head", 2}}));
   ParamStore store =
       ParamStore::FromEntries({{Path().Attribute("body"), Value(0)},
@@ -183,7 +183,7 @@ TEST_F(RestoreTest, WhatAFilterLeavesMayBeOfAnotherSpec) {
   EXPECT_TRUE(*store.Find(".body") == Leaf(Value(1)));
 }
 
-TEST_F(RestoreTest, AFilterThatTakesNothingOrIsBadIsAnError) {
+TEST_F(RestoreTest, Filter_ThatMatchesNothingOrIsInvalid_IsAnError) {
   const CheckpointReader reader = Saved(Store({{".body", 1}}));
   ParamStore store = Store({{".body", 0}});
   ExpectRefused(reader, {.filter = Glob("bdoy.**")}, &store,
@@ -191,7 +191,7 @@ TEST_F(RestoreTest, AFilterThatTakesNothingOrIsBadIsAnError) {
   ExpectRefused(reader, {.filter = Glob("a..b")}, &store, "glob 'a..b', column 3");
 }
 
-TEST_F(RestoreTest, ByPositionToo) {
+TEST_F(RestoreTest, Filter_AppliesToEqualLayouts) {
   const CheckpointReader reader = Saved(EveryKindStore());
   ParamStore store = EveryKindStore();
   ASSERT_THAT(store.Set(".act", Value("relu")), IsOk());
@@ -205,7 +205,7 @@ TEST_F(RestoreTest, ByPositionToo) {
 
 // ---- renames ----
 
-TEST_F(RestoreTest, RenamesGoFromTheItemsPathsToTheStores) {
+TEST_F(RestoreTest, Renames_MapPathsOfTheItemToThoseOfTheStore) {
   const CheckpointReader reader =
       Saved(Store({{".encoder[0].w", 1}, {".encoder[1].w", 2}, {".norm", 3}}));
   ParamStore store = Store({{".body[0].weight", 0}, {".body[1].weight", 0}, {".norm", 0}});
@@ -216,14 +216,14 @@ TEST_F(RestoreTest, RenamesGoFromTheItemsPathsToTheStores) {
             (Values{{".body[0].weight", 1}, {".body[1].weight", 2}, {".norm", 3}}));
 }
 
-TEST_F(RestoreTest, LeavesMayChangeTheirNames) {
+TEST_F(RestoreTest, Renames_MaySwapNames) {
   const CheckpointReader reader = Saved(Store({{".a", 1}, {".b", 2}}));
   ParamStore store = Store({{".a", 0}, {".b", 0}});
   ASSERT_THAT(reader.LoadInto("params", &store, {.renames = {{"a", "b"}, {"b", "a"}}}), IsOk());
   EXPECT_EQ(ValuesOf(store), (Values{{".a", 2}, {".b", 1}}));
 }
 
-TEST_F(RestoreTest, RenamesAndAFilterTogether) {
+TEST_F(RestoreTest, Renames_ApplyBeforeTheFilter) {
   const CheckpointReader reader = Saved(Store({{".encoder.w", 1}, {".old_head", 2}}));
   ParamStore store = Store({{".body.w", 0}, {".head", 0}});
   const RestoreReport report =
@@ -235,7 +235,7 @@ TEST_F(RestoreTest, RenamesAndAFilterTogether) {
   EXPECT_THAT(report.unexpected, ElementsAre(".old_head"));
 }
 
-TEST_F(RestoreTest, ReportsHaveTheNewNames) {
+TEST_F(RestoreTest, Renames_ReportsHaveTheNewNames) {
   const CheckpointReader reader = Saved(Store({{".encoder.w", 1}, {".encoder.b", 2}}));
   ParamStore store = Store({{".body.w", 0}, {".body.bias", 0}});
   const RestoreOptions options{.renames = {{"encoder.*", "body.*"}}};
@@ -245,7 +245,7 @@ TEST_F(RestoreTest, ReportsHaveTheNewNames) {
 }
 
 // A checkpoint of dicts, such as an import has, and a model of structs.
-TEST_F(RestoreTest, ARenamedLeafMeetsTheStoreByItsDottedForm) {
+TEST_F(RestoreTest, Renames_MatchByDottedForm) {
   const CheckpointReader reader =
       Saved(Store({{"['encoder']['0']['w']", 1}, {"['norm']", 2}, {"['x']", 3}}));
   ParamStore store = Store({{".body[0].weight", 0}, {".norm", 0}, {".x", 0}});
@@ -261,14 +261,14 @@ TEST_F(RestoreTest, ARenamedLeafMeetsTheStoreByItsDottedForm) {
   EXPECT_THAT(report.unexpected, ElementsAre("['x']"));
 }
 
-TEST_F(RestoreTest, ADottedFormThatCouldBeTwoLeavesIsAnError) {
+TEST_F(RestoreTest, AmbiguousDottedForm_IsAnError) {
   const CheckpointReader reader = Saved(Store({{"['a']", 1}, {"['d']", 2}}));
   ParamStore store = Store({{".a.b", 0}, {".'a.b'", 0}});
   ExpectRefused(reader, {.renames = {{"a", "a.b"}}}, &store,
                 "ambiguous (1):\n  '['a']' could be '.a.b' or '.'a.b''");
 }
 
-TEST_F(RestoreTest, TwoLeavesThatWouldGoToOneAreNamed) {
+TEST_F(RestoreTest, TwoLeavesForOne_AreNamed) {
   const CheckpointReader reader = Saved(Store({{".a.w", 1}, {".b.w", 2}, {"['c']", 3}}));
   ParamStore store = Store({{".c", 0}});
   ExpectRefused(reader, {.renames = {{"*.w", "c"}}}, &store,
@@ -277,7 +277,7 @@ TEST_F(RestoreTest, TwoLeavesThatWouldGoToOneAreNamed) {
                 "duplicate (1):\n  '.c' would be both '.a.w' and '['c']'");
 }
 
-TEST_F(RestoreTest, RenamesThatAreBadOrTakeNothing) {
+TEST_F(RestoreTest, Renames_InvalidOrUnused_AreErrors) {
   const CheckpointReader reader = Saved(Store({{".a", 1}}));
   ParamStore store = Store({{".a", 0}});
   ExpectRefused(reader, {.renames = {{"*", "{2}"}}}, &store,
@@ -291,7 +291,7 @@ TEST_F(RestoreTest, RenamesThatAreBadOrTakeNothing) {
 }
 
 // Found out before a byte is read: the tensor's are damaged.
-TEST_F(RestoreTest, NothingIsReadBeforeAllFits) {
+TEST_F(RestoreTest, Mismatch_IsFoundBeforeReading) {
   SaveAsParams(EveryKindStore());
   std::string bytes = ReadFile(path_);
   bytes[64] ^= 1;  // .embed
@@ -309,7 +309,7 @@ TEST_F(RestoreTest, NothingIsReadBeforeAllFits) {
 }
 
 // .head of the item is an alias of .embed; no rule is asked of it, and it keeps its name.
-TEST_F(RestoreTest, AliasesOfTheItemKeepTheirNames) {
+TEST_F(RestoreTest, Aliases_OfTheItemAreNotRenamed) {
   const ParamStore saved = EveryKindStore();
   const CheckpointReader reader = Saved(saved);
   ParamStore store =
@@ -329,7 +329,7 @@ TEST_F(RestoreTest, AliasesOfTheItemKeepTheirNames) {
 }
 
 // .head of the store is an alias of .embed.
-TEST_F(RestoreTest, ANewNameMayBeAnAliasOfTheStore) {
+TEST_F(RestoreTest, Renames_MayTargetAnAliasOfTheStore) {
   const ParamStore saved = EveryKindStore();
   const CheckpointReader reader =
       Saved(ParamStore::FromEntries({{Path().Attribute("lm_head"), saved.leaf(2)}}).value());

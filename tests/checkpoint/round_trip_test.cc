@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, RoundTripTest, testing::Values(ReadMode::kMap, R
                            return tested.param == ReadMode::kMap ? "Mapped" : "Read";
                          });
 
-TEST_P(RoundTripTest, EveryKindOfNodeAndLeafComesBack) {
+TEST_P(RoundTripTest, EveryKindOfNodeAndLeaf_RoundTrips) {
   const ParamStore store = EveryKindStore();
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKind(), store}}), IsOk());
   const CheckpointReader reader = Open(path_);
@@ -60,7 +60,7 @@ TEST_P(RoundTripTest, EveryKindOfNodeAndLeafComesBack) {
   EXPECT_THAT(reader.Verify(), IsOk());
 }
 
-TEST_P(RoundTripTest, TiesAndTagsComeBack) {
+TEST_P(RoundTripTest, TiesAndTags_RoundTrip) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore()}}), IsOk());
   const CheckpointReader reader = Open(path_);
   const TreeDef def = reader.GetDef("params").value();
@@ -73,7 +73,7 @@ TEST_P(RoundTripTest, TiesAndTagsComeBack) {
               reader.LoadLeaf("params", ".embed").value());
 }
 
-TEST_P(RoundTripTest, EveryDtypeComesBackBitForBit) {
+TEST_P(RoundTripTest, EveryDtype_RoundTripsBitForBit) {
   std::vector<std::pair<Path, Leaf>> entries;
   for (const DType dtype : AllDTypes()) {
     Tensor tensor = Tensor::Zeros(dtype, {3, 8}).value();
@@ -91,7 +91,7 @@ TEST_P(RoundTripTest, EveryDtypeComesBackBitForBit) {
   ExpectSame(store, Open(path_).Load("all").value());
 }
 
-TEST_P(RoundTripTest, NaNsBitsComeBack) {
+TEST_P(RoundTripTest, NaNBits_RoundTrip) {
   const double signalling = [] {
     const uint64_t bits = 0xfff4000000001234;
     double value;
@@ -109,7 +109,7 @@ TEST_P(RoundTripTest, NaNsBitsComeBack) {
   ExpectSame(store, Open(path_).Load("values").value());
 }
 
-TEST_P(RoundTripTest, AScalarRootIsALeafOfTheEmptyPath) {
+TEST_P(RoundTripTest, ScalarRoot_HasTheEmptyPath) {
   TreeDefBuilder builder;
   builder.Leaf();
   const TreeDef def = std::move(builder).Build().value();
@@ -120,7 +120,7 @@ TEST_P(RoundTripTest, AScalarRootIsALeafOfTheEmptyPath) {
   EXPECT_TRUE(reader.LoadLeaf("step", "").value() == store.leaf(0));
 }
 
-TEST_P(RoundTripTest, NoItemsIsACheckpoint) {
+TEST_P(RoundTripTest, NoItems_IsAValidCheckpoint) {
   ASSERT_THAT(SaveCheckpoint(path_, std::vector<CheckpointItem>{}), IsOk());
   const CheckpointReader reader = Open(path_);
   EXPECT_THAT(reader.items(), IsEmpty());
@@ -130,7 +130,7 @@ TEST_P(RoundTripTest, NoItemsIsACheckpoint) {
               StatusIs(StatusCode::kNotFound, HasSubstr("no item 'params'")));
 }
 
-TEST_P(RoundTripTest, AnEmptyStoreIsAnItem) {
+TEST_P(RoundTripTest, EmptyStore_IsAValidItem) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"none", TreeDef(), ParamStore::Create(TreeDef(), {}).value()},
                                      {"loose", ParamStore()}}),
               IsOk());
@@ -139,7 +139,7 @@ TEST_P(RoundTripTest, AnEmptyStoreIsAnItem) {
   EXPECT_EQ(reader.Load("loose").value().size(), 0u);
 }
 
-TEST_P(RoundTripTest, ItemsOfOneStructureSaveItOnce) {
+TEST_P(RoundTripTest, SharedStructure_IsSavedOnce) {
   const ParamStore store = EveryKindStore();
   ASSERT_THAT(SaveCheckpoint(path_, {{"one", store}}), IsOk());
   const size_t one = ReadFile(path_).size();
@@ -149,7 +149,7 @@ TEST_P(RoundTripTest, ItemsOfOneStructureSaveItOnce) {
   EXPECT_LT(ReadFile(path_).size(), one + 2 * 320);
 }
 
-TEST_P(RoundTripTest, AGroupComesBackAsAGroup) {
+TEST_P(RoundTripTest, Group_RoundTripsAsAGroup) {
   const ParamStore store = EveryKindStore();
   const ParamStore group = ParamStore::Create(store.layout(), SlotSet::Create(6, {0, 2, 5}).value(),
                                               {store.leaf(0), store.leaf(2), store.leaf(5)})
@@ -162,7 +162,7 @@ TEST_P(RoundTripTest, AGroupComesBackAsAGroup) {
                        AllOf(HasSubstr("was saved without"), HasSubstr(".by_number[-3]"))));
 }
 
-TEST_P(RoundTripTest, LoosePathsComeBackInTheirOrder) {
+TEST_P(RoundTripTest, LoosePaths_KeepTheirOrder) {
   const ParamStore store =
       ParamStore::FromEntries({{Path().Item("w").Index(10), Tensor::Scalar(1.0f)},
                                {Path().Item("w").Index(9), Tensor::Scalar(2.0f)},
@@ -178,7 +178,7 @@ TEST_P(RoundTripTest, LoosePathsComeBackInTheirOrder) {
   EXPECT_TRUE(reader.LoadLeaf("loose", "['w'][9]").value() == *store.Find("['w'][9]"));
 }
 
-TEST_P(RoundTripTest, MetadataComesBack) {
+TEST_P(RoundTripTest, Metadata_RoundTrips) {
   SaveOptions options;
   options.metadata = {{"run", "7"}, {"", "empty key"}, {"note", ""}};
   ASSERT_THAT(
@@ -240,7 +240,7 @@ TEST_P(RoundTripTest, Groupings_ComeBack) {
   EXPECT_FALSE(reader.GetItem("b")->grouping().has_value());
 }
 
-TEST_P(RoundTripTest, LargeAndSmallTensorsSideBySide) {
+TEST_P(RoundTripTest, LargeAndSmallTensors_RoundTripTogether) {
   std::vector<std::pair<Path, Leaf>> entries;
   for (int64_t i = 0; i < 40; ++i) {
     const int64_t size = i % 7 == 0 ? (1 << 20) * 5 + i : i % 3 == 0 ? 70'000 + i : i;
@@ -285,7 +285,7 @@ TEST_P(RoundTripTest, Load_AcceptsOneChoiceOfLeavesOnly) {
               StatusIs(StatusCode::kInvalidArgument, testing::_));
 }
 
-TEST_P(RoundTripTest, EqualStoresGiveEqualFiles) {
+TEST_P(RoundTripTest, EqualStores_MakeEqualFiles) {
   const std::string again = dir_.File("b.leaf");
   ASSERT_THAT(SaveCheckpoint(path_, {{"a", EveryKindStore()}}), IsOk());
   ASSERT_THAT(SaveCheckpoint(again, {{"a", Open(path_).Load("a").value()}}), IsOk());

@@ -48,14 +48,14 @@ class SaveHistoryTest : public testing::Test {
   SaveHistory history_;
 };
 
-TEST_F(SaveHistoryTest, TheFirstSaveIsTheFileThatItWouldBeWithout) {
+TEST_F(SaveHistoryTest, FirstSave_EqualsASaveWithoutHistory) {
   const ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("with.leaf", params), IsOk());
   ASSERT_THAT(SaveCheckpoint(dir_.File("without.leaf"), {{"params", params}}), IsOk());
   EXPECT_EQ(ReadFile(dir_.File("with.leaf")), ReadFile(dir_.File("without.leaf")));
 }
 
-TEST_F(SaveHistoryTest, OnlyWhatWasWrittenSinceIsSaved) {
+TEST_F(SaveHistoryTest, Save_WritesOnlyChangedLeaves) {
   ParamStore params =
       StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}, {".name", Value("x")}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
@@ -69,7 +69,7 @@ TEST_F(SaveHistoryTest, OnlyWhatWasWrittenSinceIsSaved) {
   EXPECT_LT(second.file_size(), Open("1.leaf").file_size() - 3000);
 }
 
-TEST_F(SaveHistoryTest, AnIncrementIsReadAsAWholeOneIs) {
+TEST_F(SaveHistoryTest, Increment_ReadsLikeAFullCheckpoint) {
   ParamStore params =
       StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}, {".empty", Filled(0, 0)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
@@ -86,7 +86,7 @@ TEST_F(SaveHistoryTest, AnIncrementIsReadAsAWholeOneIs) {
   }
 }
 
-TEST_F(SaveHistoryTest, ALeafIsKnownWhereverItGoes) {
+TEST_F(SaveHistoryTest, MovedLeaf_IsUnchanged) {
   ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   const ParamStore moved =
@@ -97,7 +97,7 @@ TEST_F(SaveHistoryTest, ALeafIsKnownWhereverItGoes) {
   EXPECT_EQ(EntriesOf(Open("2.leaf").Load("params").value()), EntriesOf(moved));
 }
 
-TEST_F(SaveHistoryTest, NothingChangedIsAFileWithoutTensors) {
+TEST_F(SaveHistoryTest, UnchangedStore_WritesNoTensors) {
   const ParamStore params = StoreAt({{".a", ThousandOf(1)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
@@ -105,7 +105,7 @@ TEST_F(SaveHistoryTest, NothingChangedIsAFileWithoutTensors) {
   EXPECT_EQ(EntriesOf(Open("2.leaf").Load("params").value()), EntriesOf(params));
 }
 
-TEST_F(SaveHistoryTest, ReadingNeverNeedsMoreThanEightOthers) {
+TEST_F(SaveHistoryTest, Bases_AreAtMostEight) {
   std::vector<std::pair<std::string, Leaf>> entries = {{".frozen", Filled(-1, 5000)}};
   for (int i = 0; i < 30; ++i) entries.emplace_back(absl::StrCat("[", i, "]"), Filled(0, 50));
   entries[0].first = "[30]";
@@ -124,7 +124,7 @@ TEST_F(SaveHistoryTest, ReadingNeverNeedsMoreThanEightOthers) {
   }
 }
 
-TEST_F(SaveHistoryTest, ASaveThatFailedIsNoBase) {
+TEST_F(SaveHistoryTest, FailedSave_IsNotABase) {
   ParamStore params = StoreAt({{".a", ThousandOf(1)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   ASSERT_THAT(params.Set(".a", ThousandOf(2)), IsOk());
@@ -136,7 +136,7 @@ TEST_F(SaveHistoryTest, ASaveThatFailedIsNoBase) {
   EXPECT_EQ(EntriesOf(Open("3.leaf").Load("params").value()), EntriesOf(params));
 }
 
-TEST_F(SaveHistoryTest, AFileThatIsReplacedIsNotItsOwnBase) {
+TEST_F(SaveHistoryTest, ReplacedFile_IsNotItsOwnBase) {
   ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
@@ -145,7 +145,7 @@ TEST_F(SaveHistoryTest, AFileThatIsReplacedIsNotItsOwnBase) {
   EXPECT_EQ(EntriesOf(Open("1.leaf").Load("params").value()), EntriesOf(params));
 }
 
-TEST_F(SaveHistoryTest, AnotherDirectoryIsAnError) {
+TEST_F(SaveHistoryTest, AnotherDirectory_IsAnError) {
   const ParamStore params = StoreAt({{".a", ThousandOf(1)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   const TempDir other;
@@ -159,7 +159,7 @@ TEST_F(SaveHistoryTest, AnotherDirectoryIsAnError) {
   EXPECT_THAT(other.List(), IsEmpty());
 }
 
-TEST_F(SaveHistoryTest, ADurableSaveBuildsOnDurableOnes) {
+TEST_F(SaveHistoryTest, DurableSave_BuildsOnDurableFilesOnly) {
   const ParamStore params = StoreAt({{".a", ThousandOf(1)}});
   ASSERT_THAT(Save("1.leaf", params, {.io = {.durable = false}}), IsOk());
   ASSERT_THAT(Save("2.leaf", params), IsOk());
@@ -168,7 +168,7 @@ TEST_F(SaveHistoryTest, ADurableSaveBuildsOnDurableOnes) {
   EXPECT_THAT(Open("3.leaf").bases(), SizeIs(1));
 }
 
-TEST_F(SaveHistoryTest, ABaseThatIsGoneIsNamedWithTheLeaf) {
+TEST_F(SaveHistoryTest, MissingBase_IsNamedWithTheLeaf) {
   ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
@@ -183,7 +183,7 @@ TEST_F(SaveHistoryTest, ABaseThatIsGoneIsNamedWithTheLeaf) {
   EXPECT_EQ(reader.Verify().code(), absl::StatusCode::kDataLoss);
 }
 
-TEST_F(SaveHistoryTest, AnotherFileUnderTheNameOfABaseIsNotTakenForIt) {
+TEST_F(SaveHistoryTest, ReplacedBase_IsDetected) {
   ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
@@ -196,7 +196,7 @@ TEST_F(SaveHistoryTest, AnotherFileUnderTheNameOfABaseIsNotTakenForIt) {
   }
 }
 
-TEST_F(SaveHistoryTest, ABaseThatWasCutShortSaysHowLongItWas) {
+TEST_F(SaveHistoryTest, TruncatedBase_ReportsItsExpectedSize) {
   ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());
@@ -208,11 +208,11 @@ TEST_F(SaveHistoryTest, ABaseThatWasCutShortSaysHowLongItWas) {
                 StatusIs(absl::StatusCode::kDataLoss,
                          HasSubstr(absl::StrCat("base: ", dir_.File("1.leaf"),
                                                 ": expected a file of ", bytes.size(),
-                                                " bytes, found 200; the file was cut short"))));
+                                                " bytes, found 200; the file is truncated"))));
   }
 }
 
-TEST_F(SaveHistoryTest, DamageInABaseIsFound) {
+TEST_F(SaveHistoryTest, DamageInABase_IsFound) {
   ParamStore params = StoreAt({{".a", ThousandOf(1)}, {".b", ThousandOf(2)}});
   ASSERT_THAT(Save("1.leaf", params), IsOk());
   ASSERT_THAT(params.Set(".b", ThousandOf(3)), IsOk());

@@ -100,7 +100,7 @@ class SystemCallTest : public testing::TestWithParam<Case> {
   }
 };
 
-TEST_P(SystemCallTest, NoFailureOfAnyCallLosesACheckpoint) {
+TEST_P(SystemCallTest, FailureOfAnyCall_LosesNoCheckpoint) {
   const std::vector<int> errors =
       kSanitized ? std::vector<int>{EIO} : std::vector<int>{EIO, ENOSPC, EINTR};
   int failed = 0;
@@ -130,7 +130,7 @@ TEST_P(SystemCallTest, NoFailureOfAnyCallLosesACheckpoint) {
   EXPECT_GT(failed, 130 * static_cast<int>(errors.size()));
 }
 
-TEST_P(SystemCallTest, ShortWritesAreContinued) {
+TEST_P(SystemCallTest, ShortWrites_AreContinued) {
   for (const long most : {1L, 7L, 4096L, 5000L}) {
     const TempDir dir;
     SystemCallFault fault("pwrite", 0, 0, most);
@@ -145,7 +145,7 @@ TEST_P(SystemCallTest, ShortWritesAreContinued) {
   }
 }
 
-TEST_P(SystemCallTest, ADiskThatStaysFullKeepsWhatThereWas) {
+TEST_P(SystemCallTest, FullDisk_KeepsTheOldCheckpoints) {
   const TempDir dir;
   ASSERT_EQ(TrainIn(dir.File("run")), kSteps);
   SystemCallFault fault("pwrite", -1, ENOSPC);
@@ -163,7 +163,7 @@ TEST_P(SystemCallTest, ADiskThatStaysFullKeepsWhatThereWas) {
 }
 
 // What keeps this process from reading is no damage: an older checkpoint is not taken instead.
-TEST(RestoreCallTest, AProcessThatCannotOpenFilesPassesOverNothing) {
+TEST(RestoreCallTest, Restore_WithoutDescriptors_SkipsNothing) {
   const TempDir dir;
   ASSERT_EQ(Train(dir.File("run"), /*async=*/false, /*incremental=*/false), kSteps);
   const CheckpointManager manager =
@@ -177,7 +177,7 @@ TEST(RestoreCallTest, AProcessThatCannotOpenFilesPassesOverNothing) {
 }
 
 // More than the buffers hold, so that a thread writes, past the page cache where that is taken.
-TEST(LargeSaveCallTest, EveryFailureIsReportedOrGotAround) {
+TEST(LargeSaveCallTest, EveryFailure_IsReportedOrHandled) {
   const TempDir dir;
   const std::string path = dir.File("a.leaf");
   const ParamStore params =
@@ -221,7 +221,7 @@ TEST(LargeSaveCallTest, EveryFailureIsReportedOrGotAround) {
   EXPECT_GT(saved_after_all, 3) << "EINTR is continued, and direct writes are left where refused";
 }
 
-TEST(ReadCallTest, NoFailureOfAnyCallGivesAWrongValue) {
+TEST(ReadCallTest, FailureOfAnyCall_ReturnsNoWrongValue) {
   const TempDir dir;
   const std::string path = dir.File("a.leaf");
   ASSERT_THAT(SaveCheckpoint(path, {{"params", ParamsOf(3)}}), IsOk());

@@ -69,7 +69,7 @@ std::vector<CheckpointItem> ItemsOf(const ParamStore& params) {
   return items;
 }
 
-TEST(SaveThreadsTest, ASnapshotIsSavedWhileTheStoreIsWritten) {
+TEST(SaveThreadsTest, Snapshot_IsSavedWhileTheStoreIsWritten) {
   const TempDir dir;
   const std::string path = dir.File("a.leaf");
   ParamStore params = NewParams();
@@ -91,7 +91,7 @@ TEST(SaveThreadsTest, ASnapshotIsSavedWhileTheStoreIsWritten) {
   }
 }
 
-TEST(SaveThreadsTest, OneStoreIsSavedByManyThreads) {
+TEST(SaveThreadsTest, OneStore_IsSavedByManyThreads) {
   const TempDir dir;
   for (int round = 0; round < 5; ++round) {
     const ParamStore params = NewParams();
@@ -118,7 +118,7 @@ class ManagerThreadsTest : public testing::TestWithParam<bool> {
 };
 
 // Training, saving, reading of what is there already, and reading of a snapshot, all at once.
-TEST_P(ManagerThreadsTest, SaveAsyncBesideUpdatesAndReaders) {
+TEST_P(ManagerThreadsTest, SaveAsync_WithConcurrentUpdatesAndReaders) {
   constexpr int64_t kSteps = 25;
   CheckpointManager manager = Open();
   ParamStore params = NewParams();
@@ -162,7 +162,7 @@ TEST_P(ManagerThreadsTest, SaveAsyncBesideUpdatesAndReaders) {
   }
 }
 
-TEST_P(ManagerThreadsTest, ManagersOfTwoRunsSaveOneStoreAtTheSameTime) {
+TEST_P(ManagerThreadsTest, TwoManagers_SaveOneStoreConcurrently) {
   ParamStore params = NewParams();
   CheckpointManager one = CheckpointManager::Open(dir_.File("one"), {.io = {.durable = false},
                                                                      .incremental = GetParam()})
@@ -189,7 +189,7 @@ INSTANTIATE_TEST_SUITE_P(, ManagerThreadsTest, testing::Bool(),
 class ReaderThreadsTest : public testing::TestWithParam<ReadMode> {};
 
 // A reader opens the bases when the first of their tensors is loaded, and only then.
-TEST_P(ReaderThreadsTest, LoadsOfOneReaderMeetAtItsBases) {
+TEST_P(ReaderThreadsTest, ConcurrentLoads_OpenBasesOnce) {
   const TempDir dir;
   SaveHistory history;
   const SaveOptions options{.io = {.durable = false}, .history = &history};

@@ -53,57 +53,57 @@ ParamStore OneTensor(int64_t bytes) {
       .value();
 }
 
-TEST_F(WriterTest, NothingIsThereBeforeFinish) {
+TEST_F(WriterTest, File_DoesNotExistBeforeFinish) {
   CheckpointWriter writer = CheckpointWriter::Create(path_).value();
-  ASSERT_THAT(writer.AddItem("params", EveryKindStore()), IsOk());
+  ASSERT_THAT(writer.AddItem({"params", EveryKindStore()}), IsOk());
   EXPECT_THAT(CheckpointReader::Open(path_), StatusIs(StatusCode::kNotFound, HasSubstr(path_)));
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
 }
 
-TEST_F(WriterTest, AWriterThatIsDestroyedLeavesNothing) {
+TEST_F(WriterTest, DestroyedWriter_LeavesNothing) {
   {
     CheckpointWriter writer = CheckpointWriter::Create(path_).value();
-    ASSERT_THAT(writer.AddItem("params", OneTensor(3 << 20)), IsOk());
+    ASSERT_THAT(writer.AddItem({"params", OneTensor(3 << 20)}), IsOk());
     EXPECT_EQ(dir_.List().size(), 1u) << "the temporary file";
   }
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
-TEST_F(WriterTest, CallsAfterFinishAreRefused) {
+TEST_F(WriterTest, CallsAfterFinish_AreErrors) {
   CheckpointWriter writer = CheckpointWriter::Create(path_).value();
   ASSERT_THAT(writer.Finish(), IsOk());
   EXPECT_THAT(writer.Finish(),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
-  EXPECT_THAT(writer.AddItem("late", ParamStore()),
-              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("finished already")));
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("already finished")));
+  EXPECT_THAT(writer.AddItem({"late", ParamStore()}),
+              StatusIs(StatusCode::kFailedPrecondition, HasSubstr("already finished")));
   EXPECT_THAT(CheckpointReader::Open(path_), IsOk());
 }
 
-TEST_F(WriterTest, TheCallersErrorsLeaveTheWriterUsable) {
+TEST_F(WriterTest, InvalidItems_LeaveTheWriterUsable) {
   CheckpointWriter writer = CheckpointWriter::Create(path_).value();
-  ASSERT_THAT(writer.AddItem("params", EveryKindStore()), IsOk());
-  EXPECT_THAT(writer.AddItem("params", EveryKindStore()),
+  ASSERT_THAT(writer.AddItem({"params", EveryKindStore()}), IsOk());
+  EXPECT_THAT(writer.AddItem({"params", EveryKindStore()}),
               StatusIs(StatusCode::kAlreadyExists,
                        "expected items of different names, found two 'params' for " + path_));
-  EXPECT_THAT(writer.AddItem("", EveryKindStore()),
+  EXPECT_THAT(writer.AddItem({"", EveryKindStore()}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("an item's name")));
-  EXPECT_THAT(writer.AddItem("\xff", EveryKindStore()),
+  EXPECT_THAT(writer.AddItem({"\xff", EveryKindStore()}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("an item's name in UTF-8")));
-  EXPECT_THAT(writer.AddItem("x", EveryKindStore(), {.metadata = {{"k", "\xff"}}}),
+  EXPECT_THAT(writer.AddItem({"x", EveryKindStore(), {.metadata = {{"k", "\xff"}}}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("metadata in UTF-8, found in 'k'")));
   const ParamStore bad =
       ParamStore::FromEntries({{Path().Item("s"), Value(std::string("\xff"))}}).value();
-  EXPECT_THAT(writer.AddItem("x", bad),
+  EXPECT_THAT(writer.AddItem({"x", bad}),
               StatusIs(StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("item 'x', '['s']'"), HasSubstr("a str in UTF-8"))));
+                       AllOf(HasSubstr("item 'x': '['s']'"), HasSubstr("a str in UTF-8"))));
   ASSERT_THAT(writer.Finish(), IsOk());
   const CheckpointReader reader = CheckpointReader::Open(path_).value();
   EXPECT_THAT(reader.items(), ElementsAre("params"));
   EXPECT_THAT(reader.Verify(), IsOk());
 }
 
-TEST_F(WriterTest, PathsThatAreNotInTheStructureAreNamed) {
+TEST_F(WriterTest, PathsOutsideTheStructure_AreNamed) {
   const ParamStore store = ParamStore::FromEntries({{Path().Attribute("act"), Value("x")},
                                                     {Path().Attribute("nope"), Value(1)},
                                                     {Path().Attribute("what"), Value(2)}})
@@ -115,7 +115,7 @@ TEST_F(WriterTest, PathsThatAreNotInTheStructureAreNamed) {
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
-TEST_F(WriterTest, TwoPathsOfOneTiedLeafAreNamed) {
+TEST_F(WriterTest, TwoPathsOfOneTiedLeaf_AreNamed) {
   const ParamStore store = ParamStore::FromEntries({{Path().Attribute("embed"), Value(1)},
                                                     {Path().Attribute("head"), Value(2)}})
                                .value();
@@ -125,7 +125,7 @@ TEST_F(WriterTest, TwoPathsOfOneTiedLeafAreNamed) {
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
-TEST_F(WriterTest, AStoreOfPathsMeetsTheStructureByPath) {
+TEST_F(WriterTest, StoreOfPaths_MatchesTheStructureByPath) {
   const ParamStore store =
       ParamStore::FromEntries(
           {{Path().Attribute("head"), Tensor::Scalar(1.0f)}, {Path().Attribute("act"), Value("x")}})
@@ -144,7 +144,7 @@ TEST_F(WriterTest, GroupingOfAnotherLayout_IsRefused) {
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
-TEST_F(WriterTest, AStoreThatIsBeingWrittenIsRefused) {
+TEST_F(WriterTest, BorrowedStore_IsAnError) {
   ParamStore store = EveryKindStore();
   const MutableTensor borrow = store.Mutate(".embed").value();
   EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}),
@@ -153,7 +153,7 @@ TEST_F(WriterTest, AStoreThatIsBeingWrittenIsRefused) {
   EXPECT_THAT(dir_.List(), IsEmpty());
 }
 
-TEST_F(WriterTest, BadPathsAreErrorsThatNameThem) {
+TEST_F(WriterTest, InvalidPaths_AreErrorsThatNameThem) {
   EXPECT_THAT(SaveCheckpoint("", {{"params", EveryKindStore()}}),
               StatusIs(StatusCode::kInvalidArgument, HasSubstr("a path to save to")));
   EXPECT_THAT(SaveCheckpoint(dir_.File("no/such/dir.leaf"), {{"params", EveryKindStore()}}),
@@ -169,7 +169,7 @@ TEST_F(WriterTest, BadPathsAreErrorsThatNameThem) {
 }
 
 // Each call of the file system in turn fails.
-TEST_F(WriterTest, AnyFailureLeavesTheOldFileAndNoTemporaryOne) {
+TEST_F(WriterTest, AnyFailure_KeepsTheOldFileAndNoTemporaryOne) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"old", EveryKindStore()}}), IsOk());
   const std::string old = ReadFile(path_);
   const ParamStore big = OneTensor(9'000'000);
@@ -192,7 +192,7 @@ TEST_F(WriterTest, AnyFailureLeavesTheOldFileAndNoTemporaryOne) {
   EXPECT_THAT(CheckpointReader::Open(path_)->items(), ElementsAre("new"));
 }
 
-TEST_F(WriterTest, AfterAFailureTheWriterIsAtItsEnd) {
+TEST_F(WriterTest, Failure_EndsTheWriter) {
   FaultyFileSystem files;
   files.fail_at = 1;  // the first write
   SaveOptions options;
@@ -200,15 +200,15 @@ TEST_F(WriterTest, AfterAFailureTheWriterIsAtItsEnd) {
   CheckpointWriter writer = CheckpointWriter::Create(path_, options).value();
   const auto fault = StatusIs(StatusCode::kUnavailable, HasSubstr("fault in write"));
   // More than a file stream holds, so that a write has been tried and its failure been heard of.
-  EXPECT_THAT(writer.AddItem("big", OneTensor(internal::FileStream::kBuffers *
-                                              internal::FileStream::kBufferSize)),
+  EXPECT_THAT(writer.AddItem({"big", OneTensor(internal::FileStream::kBuffers *
+                                               internal::FileStream::kBufferSize)}),
               fault);
   EXPECT_THAT(dir_.List(), IsEmpty()) << "removed at once, not when the writer goes";
-  EXPECT_THAT(writer.AddItem("small", OneTensor(1)), fault);
+  EXPECT_THAT(writer.AddItem({"small", OneTensor(1)}), fault);
   EXPECT_THAT(writer.Finish(), fault);
 }
 
-TEST_F(WriterTest, CommitIsWriteSyncCloseRenameSyncDirectory) {
+TEST_F(WriterTest, Commit_IsWriteSyncCloseRenameSyncDirectory) {
   FaultyFileSystem files;
   SaveOptions options;
   options.io.file_system = &files;
@@ -221,7 +221,7 @@ TEST_F(WriterTest, CommitIsWriteSyncCloseRenameSyncDirectory) {
   EXPECT_THAT(files.log, ElementsAre("create", HasSubstr("write"), "close", "rename"));
 }
 
-TEST_F(WriterTest, ThousandsOfSmallTensorsAreFewWrites) {
+TEST_F(WriterTest, ThousandsOfSmallTensors_AreFewWrites) {
   std::vector<std::pair<Path, Leaf>> entries;
   for (int64_t i = 0; i < 9'000; ++i) {
     entries.emplace_back(Path().Index(i), Tensor::Zeros(DType::kF32, {256}).value());
@@ -235,7 +235,7 @@ TEST_F(WriterTest, ThousandsOfSmallTensorsAreFewWrites) {
 }
 
 // The disk is full: here, the largest size of a file that this process may write.
-TEST_F(WriterTest, NoSpaceIsResourceExhaustedAndLeavesTheOldFile) {
+TEST_F(WriterTest, NoSpace_IsResourceExhaustedAndKeepsTheOldFile) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"old", EveryKindStore()}}), IsOk());
   const std::string old = ReadFile(path_);
   rlimit before;
@@ -289,7 +289,7 @@ class FullFileSystem : public FaultyFileSystem {
   const int64_t room_;
 };
 
-TEST_F(WriterTest, ADiskThatIsFullAtAnyByteLeavesTheOldFile) {
+TEST_F(WriterTest, DiskFullAtAnyByte_KeepsTheOldFile) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"old", EveryKindStore()}}), IsOk());
   const std::string old = ReadFile(path_);
   const ParamStore store = OneTensor(9'000'000);
@@ -334,7 +334,7 @@ class RefusingDirectoryTest : public WriterTest {
   std::string old_;
 };
 
-TEST_F(RefusingDirectoryTest, OneThatMayNotBeEnteredOrWrittenIsNamedAndStaysAsItIs) {
+TEST_F(RefusingDirectoryTest, WithoutWritePermission_IsNamedAndUnchanged) {
   for (const mode_t rights : {0, 0111, 0444, 0555}) {
     const std::optional<absl::Status> status = Save(rights);
     if (!status) GTEST_SKIP() << "no user to become who is refused something";
@@ -347,7 +347,7 @@ TEST_F(RefusingDirectoryTest, OneThatMayNotBeEnteredOrWrittenIsNamedAndStaysAsIt
 }
 
 // It cannot be synced: see Finish.
-TEST_F(RefusingDirectoryTest, OneThatMayNotBeReadHasTheNewFileAndIsNamed) {
+TEST_F(RefusingDirectoryTest, WithoutReadPermission_HasTheNewFileAndIsNamed) {
   const std::optional<absl::Status> status = Save(0333);
   if (!status) GTEST_SKIP() << "no user to become who is refused something";
   EXPECT_THAT(*status, StatusIs(StatusCode::kPermissionDenied,
@@ -356,7 +356,7 @@ TEST_F(RefusingDirectoryTest, OneThatMayNotBeReadHasTheNewFileAndIsNamed) {
   EXPECT_THAT(CheckpointReader::Open(file_)->items(), ElementsAre("new"));
 }
 
-TEST_F(WriterTest, SavingToTheFileThatTensorsAreMappedFromIsSafe) {
+TEST_F(WriterTest, SavingToTheMappedFile_IsSafe) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", EveryKindStore()}}), IsOk());
   const ParamStore mapped = CheckpointReader::Open(path_)->Load("params").value();
   ASSERT_THAT(SaveCheckpoint(path_, {{"padding", OneTensor(100'000)}, {"params", mapped}}), IsOk());
@@ -368,7 +368,7 @@ TEST_F(WriterTest, SavingToTheFileThatTensorsAreMappedFromIsSafe) {
   }
 }
 
-TEST_F(WriterTest, ProgressGrowsToTheTotal) {
+TEST_F(WriterTest, Progress_AscendsToTheTotal) {
   std::vector<int64_t> done;
   SaveOptions options;
   options.io.progress = [&](int64_t bytes, int64_t total) {
@@ -382,7 +382,7 @@ TEST_F(WriterTest, ProgressGrowsToTheTotal) {
   EXPECT_EQ(done.back(), 20'000'100);
 }
 
-TEST_F(WriterTest, WritersOfOnePathDoNotDisturbEachOther) {
+TEST_F(WriterTest, WritersOfOnePath_AreIndependent) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([this, i] {

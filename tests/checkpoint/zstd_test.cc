@@ -67,7 +67,7 @@ void ExpectEqual(const ParamStore& a, const ParamStore& b) {
 class ZstdTest : public testing::Test {
  protected:
   std::string Save(const ParamStore& store, SaveOptions options = {}) {
-    options.compression = Compression::kZstd;
+    options.zstd_level = options.zstd_level.value_or(3);
     EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, options), IsOk());
     return ReadFile(path_);
   }
@@ -79,9 +79,9 @@ class ZstdTest : public testing::Test {
     const auto begin = static_cast<size_t>(manifest.items[0].segments.offsets[0]);
     std::string out = file.substr(0, begin) + stored;
     out.resize(static_cast<size_t>(internal::AlignUp(static_cast<int64_t>(out.size()), 64)));
-    Footer footer = FooterOf(file);
+    internal::Footer footer = FooterOf(file);
     footer.manifest_offset = static_cast<int64_t>(out.size());
-    out += std::string(kFooterSize, 0);
+    out += std::string(internal::kFooterSize, 0);
     footer.file_size = static_cast<int64_t>(out.size());
     footer.manifest_size = 0;
     return WithManifest(WithFooter(out, footer), EncodeManifest(manifest).value());
@@ -98,7 +98,7 @@ class ZstdTest : public testing::Test {
   std::string path_ = dir_.File("a.leaf");
 };
 
-TEST_F(ZstdTest, EverythingComesBackInBothModesWithAnyThreads) {
+TEST_F(ZstdTest, CompressedItems_RoundTripInBothModesWithAnyThreads) {
   std::vector<std::pair<std::string, Leaf>> leaves = {
       {"big", Sparse(3'000'000)}, {"small", Sparse(100)},        {"noise", Noise(2'000'000)},
       {"one", Sparse(1)},         {"none", Sparse(0)},           {"value", Value(int64_t{7})},
@@ -121,7 +121,7 @@ TEST_F(ZstdTest, EverythingComesBackInBothModesWithAnyThreads) {
   }
 }
 
-TEST_F(ZstdTest, WhatDoesNotShrinkIsStoredAsItIs) {
+TEST_F(ZstdTest, IncompressibleTensor_IsStoredUnchanged) {
   Save(Store({{"noise", Noise(100'000)}, {"sparse", Sparse(100'000)}, {"tiny", Sparse(10)}}));
   const auto reader = CheckpointReader::Open(path_);
   const CheckpointItemInfo item = reader->GetItem("params").value();
@@ -136,22 +136,21 @@ TEST_F(ZstdTest, WhatDoesNotShrinkIsStoredAsItIs) {
   EXPECT_TRUE(noise.tensor().SharesBytesWith(reader->LoadLeaf("params", "['noise']")->tensor()));
 }
 
-TEST_F(ZstdTest, WithoutAnyCompressedTensorTheFileIsAsWithout) {
+TEST_F(ZstdTest, WithoutCompressibleTensors_TheFileIsTheUncompressedOne) {
   const ParamStore store = Store({{"noise", Noise(1000)}, {"value", Value(2.5)}});
   const std::string compressed = Save(store);
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", store}}), IsOk());
   EXPECT_EQ(ReadFile(path_), compressed);
 }
 
-TEST_F(ZstdTest, EqualStoresGiveEqualBytes) {
+TEST_F(ZstdTest, EqualStores_MakeEqualBytes) {
   const std::string first = Save(Store({{"a", Sparse(5000)}, {"b", Sparse(3'000'000)}}));
   EXPECT_EQ(Save(Store({{"a", Sparse(5000)}, {"b", Sparse(3'000'000)}})), first);
 }
 
-TEST_F(ZstdTest, LevelsThereAreNotAreRefused) {
+TEST_F(ZstdTest, InvalidLevel_IsAnError) {
   const ParamStore store = Store({{"a", Sparse(5000)}});
   SaveOptions options;
-  options.compression = Compression::kZstd;
   options.zstd_level = 23;
   EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, options),
               StatusIs(StatusCode::kInvalidArgument,
@@ -159,7 +158,7 @@ TEST_F(ZstdTest, LevelsThereAreNotAreRefused) {
   EXPECT_THAT(dir_.List(), testing::IsEmpty());
 }
 
-TEST_F(ZstdTest, AnIncrementFindsCompressedTensorsInItsBase) {
+TEST_F(ZstdTest, Increment_FindsCompressedTensorsInItsBase) {
   SaveHistory history;
   SaveOptions options;
   options.history = &history;
@@ -179,7 +178,7 @@ TEST_F(ZstdTest, AnIncrementFindsCompressedTensorsInItsBase) {
   }
 }
 
-TEST_F(ZstdTest, FramesThatAreNotWhatTheManifestSaysAreDataLoss) {
+TEST_F(ZstdTest, FramesThatContradictTheManifest_AreDataLoss) {
   const std::string file = Save(Store({{"a", Sparse(10'000)}}));
   ASSERT_THAT(LoadOf(file), IsOk());
   const auto frame_of = [](const std::string& content) {
@@ -194,9 +193,9 @@ TEST_F(ZstdTest, FramesThatAreNotWhatTheManifestSaysAreDataLoss) {
   const std::pair<std::string, std::string> kBad[] = {
       {frame_of(std::string(39'999, 'x')), "one of 40000 bytes, found one of 39999"},
       {frame_of(std::string(40'001, 'x')), "one of 40000 bytes, found one of 40001"},
-      {good + good, "bytes behind the last"},
+      {good + good, "bytes after the last"},
       {good.substr(0, good.size() - 1), "expected zstd frames"},
-      {good.substr(0, 4), "none that says its size for 40000 bytes"},
+      {good.substr(0, 4), "none with its size for 40000 bytes"},
       {"not a frame at all", "none for 40000 bytes"},
       {damaged, "expected"},
   };
@@ -208,7 +207,7 @@ TEST_F(ZstdTest, FramesThatAreNotWhatTheManifestSaysAreDataLoss) {
 }
 
 // The file says that it has a terabyte, in one frame or without one: nobody takes memory for it.
-TEST_F(ZstdTest, ATensorThatItsFramesDoNotExplainTakesNoMemory) {
+TEST_F(ZstdTest, OversizedTensor_IsRejectedBeforeAllocation) {
   constexpr int64_t kHuge = int64_t{1} << 40;
   // A frame that says 4 MiB and has one block, of nothing.
   const std::string liar("\x28\xb5\x2f\xfd\xa0\x00\x00\x40\x00\x01\x00\x00", 12);
@@ -220,7 +219,7 @@ TEST_F(ZstdTest, ATensorThatItsFramesDoNotExplainTakesNoMemory) {
   }
 }
 
-TEST_F(ZstdTest, AnyDamageOfTheStoredBytesIsFound) {
+TEST_F(ZstdTest, AnyDamage_OfTheStoredBytesIsFound) {
   const std::string file = Save(Store({{"a", Sparse(2'000)}}));
   const auto end = static_cast<size_t>(FooterOf(file).manifest_offset);
   for (size_t at = 64; at < end; ++at) {

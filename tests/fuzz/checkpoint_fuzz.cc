@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
 #include "leafstore/io/internal/checksum.h"
@@ -112,7 +112,7 @@ std::string Saved(const CheckpointReader& reader) {
   for (const std::string& name : reader.items()) {
     const CheckpointItemInfo item = reader.GetItem(name).value();
     const absl::Status added =
-        writer.AddItem(name, reader.Load(name).value(), {item.grouping(), item.metadata()});
+        writer.AddItem({name, reader.Load(name).value(), {item.grouping(), item.metadata()}});
     Require(added.ok(), "what was loaded can be saved");
   }
   Require(writer.Finish().ok(), "the file can be finished");
@@ -150,23 +150,23 @@ uint64_t ChecksumOf(const std::string& bytes, size_t begin, size_t size) {
 
 // Returns the file with a correct preamble, footer and manifest checksum, if it is long enough.
 std::string Repaired(std::string bytes) {
-  constexpr auto kFixed = static_cast<size_t>(kPreambleSize + kFooterSize);
+  constexpr auto kFixed = static_cast<size_t>(internal::kPreambleSize + internal::kFooterSize);
   if (bytes.size() < kFixed) return bytes;
-  const auto preamble = EncodePreamble({});
+  const auto preamble = internal::EncodePreamble({});
   std::memcpy(bytes.data(), preamble.data(), preamble.size());
-  const size_t footer_begin = bytes.size() - static_cast<size_t>(kFooterSize);
+  const size_t footer_begin = bytes.size() - static_cast<size_t>(internal::kFooterSize);
   uint64_t offset = 0;
   uint64_t size = 0;
   std::memcpy(&offset, bytes.data() + footer_begin + 8, sizeof(offset));
   std::memcpy(&size, bytes.data() + footer_begin + 16, sizeof(size));
-  Footer footer;
+  internal::Footer footer;
   footer.file_size = static_cast<int64_t>(bytes.size());
   footer.manifest_offset = static_cast<int64_t>(std::min<uint64_t>(offset, footer_begin));
   footer.manifest_size = static_cast<int64_t>(
       std::min<uint64_t>(size, footer_begin - static_cast<size_t>(footer.manifest_offset)));
   footer.manifest_checksum = ChecksumOf(bytes, static_cast<size_t>(footer.manifest_offset),
                                         static_cast<size_t>(footer.manifest_size));
-  const auto encoded = EncodeFooter(footer);
+  const auto encoded = internal::EncodeFooter(footer);
   std::memcpy(bytes.data() + footer_begin, encoded.data(), encoded.size());
   return bytes;
 }

@@ -26,7 +26,7 @@ void RequireReadError(const absl::Status& status) {
 
 void RunNpy(const std::string& bytes) {
   MemoryFile file(bytes);
-  const absl::StatusOr<Tensor> tensor = LoadNpy("x", {.file_system = &file});
+  const absl::StatusOr<Tensor> tensor = LoadNpy("x", {.io = {.file_system = &file}});
   if (!tensor.ok()) {
     RequireReadError(tensor.status());
     return;
@@ -35,7 +35,7 @@ void RunNpy(const std::string& bytes) {
   Require(SaveNpy("x", *tensor, {.io = {.durable = false, .file_system = &disk}}).ok(),
           "loaded tensors can be saved");
   MemoryFile saved(disk.bytes());
-  const absl::StatusOr<Tensor> again = LoadNpy("x", {.file_system = &saved});
+  const absl::StatusOr<Tensor> again = LoadNpy("x", {.io = {.file_system = &saved}});
   Require(again.ok() && *again == *tensor, "and loaded again");
 }
 

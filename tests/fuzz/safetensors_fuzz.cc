@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "leafstore/interop/safetensors/internal/index.h"
+#include "leafstore/interop/safetensors/internal/structure.h"
 #include "leafstore/interop/safetensors/reader.h"
-#include "leafstore/interop/safetensors/structure.h"
 #include "leafstore/interop/safetensors/writer.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -20,7 +20,9 @@
 
 namespace leafstore {
 
+using internal::DecodeSafetensorsStructure;
 using internal::EncodeSafetensorsIndex;
+using internal::EncodeSafetensorsStructure;
 using internal::ParseSafetensorsIndex;
 
 namespace {
@@ -42,8 +44,8 @@ absl::StatusOr<SafetensorsReader> Open(const std::string& bytes, SafetensorsRead
 void RequireSameHeader(const SafetensorsReader& a, const SafetensorsReader& b, int64_t shift = 0) {
   Require(a.size() == b.size() && a.metadata() == b.metadata(), "the same header");
   for (uint32_t i = 0; i < a.size(); ++i) {
-    const SafetensorsInfo one = a.entry(i);
-    const SafetensorsInfo other = b.entry(i);
+    const EntryInfo one = a.entry(i);
+    const EntryInfo other = b.entry(i);
     Require(a.name(i) == b.name(i) && one.spec == other.spec && one.offset + shift == other.offset,
             "the same tensors");
   }
@@ -64,12 +66,12 @@ void CheckByDocument(const std::string& bytes, const SafetensorsReader& reader) 
   length += entry.size();
   std::memcpy(other.data(), &length, sizeof(length));
   SafetensorsReadOptions options;
-  options.structure = StructureUse::kIgnore;
+  options.ignore_structure = true;
   options.lenient.unknown_dtypes = true;
   options.lenient.max_header += static_cast<int64_t>(entry.size());
   const absl::StatusOr<SafetensorsReader> found = Open(other, options);
   Require(found.ok(), "both parsers accept the header");
-  Require(found->left_out() == std::vector<std::string>{"\1left out"},
+  Require(found->skipped() == std::vector<std::string>{"\1left out"},
           "only the added entry is left out");
   RequireSameHeader(reader, *found, static_cast<int64_t>(entry.size()));
 }
@@ -128,7 +130,7 @@ void CheckFile(const std::string& bytes, const SafetensorsReadOptions& base) {
   for (uint32_t place = 0; place < store->size(); ++place) {
     Require(store->leaf(place) == other->leaf(place), "both modes load the same leaves");
   }
-  if (base.structure == StructureUse::kUse) {
+  if (!base.ignore_structure) {
     CheckLoaded(*mapped, *store);
   } else if (!base.lenient.holes) {
     CheckByDocument(bytes, *mapped);
@@ -146,7 +148,7 @@ std::string AsHeader(const std::string& header) {
 void Run(const std::string& bytes) {
   SafetensorsReadOptions strict;
   SafetensorsReadOptions ignoring;
-  ignoring.structure = StructureUse::kIgnore;
+  ignoring.ignore_structure = true;
   SafetensorsReadOptions lenient = ignoring;
   lenient.lenient.white_space = lenient.lenient.unknown_fields = true;
   lenient.lenient.null_metadata = lenient.lenient.metadata_values = true;

@@ -31,8 +31,8 @@ TEST(NamesTest, Split_MakesItemsAtDots) {
               ElementsAre("['layers']['0']['weight']", "['head']", "['a b'][\"'\"]"));
 }
 
-TEST(NamesTest, Whole_MakesOneItem) {
-  EXPECT_THAT(TextsOf({"layers.0.weight", ""}, NameStyle::kWhole),
+TEST(NamesTest, Flat_MakesOneItem) {
+  EXPECT_THAT(TextsOf({"layers.0.weight", ""}, NameStyle::kFlat),
               ElementsAre("['layers.0.weight']", "['']"));
 }
 
@@ -64,7 +64,7 @@ TEST(NamesTest, Canonical_ParsesPaths) {
 
 TEST(NamesTest, InvalidUtf8_IsAnError) {
   for (const NameStyle style :
-       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole, NameStyle::kCanonical}) {
+       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat, NameStyle::kCanonical}) {
     EXPECT_THAT(PathsOfNames({"a", "b\xff"}, style),
                 StatusIs(kInvalid, AllOf(HasSubstr("in UTF-8"), HasSubstr("b\\xff"))));
   }
@@ -75,8 +75,8 @@ TEST(NamesTest, TooManyKeys_AreAnError) {
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kSplit),
               StatusIs(kExhausted, HasSubstr("at most 16777216 keys between dots")));
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kLists),
-              StatusIs(kExhausted, HasSubstr("keep the names whole")));
-  EXPECT_THAT(PathsOfNames({dots}, NameStyle::kWhole), IsOk());
+              StatusIs(kExhausted, HasSubstr("use NameStyle::kFlat")));
+  EXPECT_THAT(PathsOfNames({dots}, NameStyle::kFlat), IsOk());
 }
 
 // Random names of every kind.
@@ -100,11 +100,11 @@ TEST(NamesTest, Names_RoundTripExactly) {
     std::set<std::string> names = {"", ".", "..", ".a", "a.", "a..b"};
     for (int i = 0; i < 20; ++i) names.insert(RandomName(&random));
     const std::vector<absl::string_view> views(names.begin(), names.end());
-    for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole}) {
+    for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat}) {
       const std::vector<Path> paths = PathsOfNames(views, style).value();
       std::set<Path> different;
       for (size_t i = 0; i < paths.size(); ++i) {
-        ASSERT_EQ(NameOfPath(paths[i], style), views[i]) << NameStyleName(style);
+        ASSERT_EQ(paths[i].Dotted(), views[i]) << NameStyleName(style);
         different.insert(paths[i]);
       }
       ASSERT_EQ(different.size(), names.size()) << "two names became one path";
@@ -128,7 +128,7 @@ TEST(NamesTest, NamesOf_AreDottedOrCanonical) {
                                                     {Path().Attribute("n"), Value(3)}})
                                .value();
   EXPECT_THAT(NamesOf(store, NameStyle::kSplit).value(), ElementsAre("layers.0.w", "n"));
-  EXPECT_THAT(NamesOf(store, NameStyle::kWhole).value(), ElementsAre("layers.0.w", "n"));
+  EXPECT_THAT(NamesOf(store, NameStyle::kFlat).value(), ElementsAre("layers.0.w", "n"));
   EXPECT_THAT(NamesOf(store, NameStyle::kCanonical).value(), ElementsAre(".layers[0]['w']", ".n"));
 }
 
@@ -144,11 +144,10 @@ TEST(NamesTest, DuplicateNames_NameBothPaths) {
 }
 
 TEST(NamesTest, NameStyles_HaveNames) {
-  for (const absl::string_view name : {"split", "lists", "whole", "canonical"}) {
-    EXPECT_EQ(NameStyleName(ParseNameStyle(name).value()), name);
-  }
-  EXPECT_THAT(ParseNameStyle("Split"),
-              StatusIs(kInvalid, HasSubstr("expected split, lists, whole or canonical")));
+  EXPECT_EQ(NameStyleName(NameStyle::kSplit), "split");
+  EXPECT_EQ(NameStyleName(NameStyle::kLists), "lists");
+  EXPECT_EQ(NameStyleName(NameStyle::kFlat), "flat");
+  EXPECT_EQ(NameStyleName(NameStyle::kCanonical), "canonical");
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ TEST(NpyTest, UnsupportedDType_IsAnErrorWithoutRawBits) {
   expect_raw(PatternTensor(DType::kF32, {2}), DType::kF32, {2});
 }
 
-TEST(NpyTest, ReadsAllVersions) {
+TEST(NpyTest, Load_ReadsAllVersions) {
   const std::string dict = "{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }";
   for (const char version : {'\1', '\2', '\3'}) {
     const Tensor tensor =
@@ -181,14 +181,14 @@ TEST(NpyTest, ErrorsAndFaults_LeaveNoFile) {
 TEST(NpyTest, Errors_NameAnyFile) {
   for (const std::string name : {"npy", "expected", "a"}) {
     MemoryFile file("no NumPy");
-    EXPECT_THAT(LoadNpy(name, {.file_system = &file}),
+    EXPECT_THAT(LoadNpy(name, {.io = {.file_system = &file}}),
                 StatusIs(kDamage, StartsWith(name + ": npy header: expected")));
   }
 }
 
 class NpyAttackTest : public testing::TestWithParam<NpyAttack> {};
 
-TEST_P(NpyAttackTest, HasTheExpectedError) {
+TEST_P(NpyAttackTest, EveryAttack_HasItsExpectedError) {
   const absl::StatusOr<Tensor> loaded = LoadNpyBytes(GetParam().file);
   EXPECT_THAT(loaded,
               StatusIs(GetParam().code, AllOf(HasSubstr("x.npy: "), HasSubstr(GetParam().words))));

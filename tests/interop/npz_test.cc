@@ -157,7 +157,7 @@ std::string GoodMember() {
   return NpyFileOf("{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }", "\1\1");
 }
 
-absl::Status LoadNpzBytes(const std::string& bytes, NpzReadOptions options = {}) {
+absl::Status LoadNpzBytes(const std::string& bytes, NumpyOptions options = {}) {
   const TempDir dir;
   WriteFile(dir.File("x.npz"), bytes);
   return LoadNpz(dir.File("x.npz"), options).status();
@@ -189,7 +189,7 @@ TEST(NpzAttackTest, OtherBytes_AreDataLoss) {
   }
 }
 
-TEST(NpzAttackTest, MembersMustBeNpyFilesWithUniqueNames) {
+TEST(NpzAttackTest, Members_MustBeNpyFilesWithUniqueNames) {
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.npy", GoodMember()}})), IsOk());
   EXPECT_THAT(LoadNpzBytes(ArchiveOf({{"a.txt", GoodMember()}})),
               StatusIs(kDamage, HasSubstr("expected members called *.npy, found 'a.txt'")));

@@ -72,7 +72,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
   raw("SevenBytes", std::string(7, '\0'), kDamage, {"expected 8 bytes", "a file of 7"});
   raw("HeaderOfNoBytes", std::string(8, '\0'), kDamage, {"expected '{'", "found none"});
   raw("LengthPastTheEnd", std::string("\3\0\0\0\0\0\0\0{}", 10), kDamage,
-      {"expected a length of at most 2", "found 3", "cut short"});
+      {"expected a length of at most 2", "found 3", "truncated"});
   raw("LengthOfTwoToTheSixtyThree", std::string("\0\0\0\0\0\0\0\x80{}", 10), kDamage,
       {"expected a length of at most 2", "found 9223372036854775808"});
   raw("LengthOfAllOnes", absl::StrCat(std::string(8, '\xff'), "{}"), kDamage,
@@ -81,7 +81,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
       {"expected at most 100000000 bytes", "found 100000001"});
   all.back().spaces = 99'999'999;
   raw("TextFile", "version https://git-lfs.github.com/spec/v1\n", kDamage,
-      {"expected a length", "no safetensors file"});
+      {"expected a length", "not a safetensors file"});
 
   // Where it begins and ends.
   add("SpaceBefore", " {}", 0, {"expected '{' as its first byte", "found ' '"});

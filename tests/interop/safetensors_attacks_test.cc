@@ -19,7 +19,7 @@ using testing::HasSubstr;
 
 class SafetensorsAttackTest : public testing::TestWithParam<SafetensorsAttack> {};
 
-TEST_P(SafetensorsAttackTest, HasTheExpectedError) {
+TEST_P(SafetensorsAttackTest, EveryAttack_HasItsExpectedError) {
   const SafetensorsAttack& attack = GetParam();
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     MemoryFile file(attack.File());

@@ -7,13 +7,21 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-#include "leafstore/interop/safetensors/header.h"
+#include "leafstore/interop/safetensors/internal/header.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/interop/safetensors_attacks.h"
 #include "tests/status_codes.h"
 
 namespace leafstore {
+
+using internal::EncodeSafetensorsHeader;
+using internal::SafetensorsDTypeName;
+using internal::SafetensorsDTypeOf;
+using internal::SafetensorsEntry;
+using internal::SafetensorsHeader;
+using internal::SafetensorsOrder;
+
 namespace {
 
 using testing::AllOf;
@@ -66,7 +74,7 @@ TEST(SafetensorsHeaderTest, Tensors_AreInTheOrderOfTheirBytes) {
   EXPECT_EQ(header.spec(3), LeafSpec(DType::kU8, {4}));
 }
 
-TEST(SafetensorsHeaderTest, KnowsEveryDType) {
+TEST(SafetensorsHeaderTest, DTypeNames_CoverEveryDType) {
   for (const DType dtype : AllDTypes()) {
     const absl::string_view name = SafetensorsDTypeName(dtype);
     EXPECT_EQ(SafetensorsDTypeOf(name), dtype) << name;
@@ -83,7 +91,7 @@ TEST(SafetensorsHeaderTest, KnowsEveryDType) {
   EXPECT_EQ(SafetensorsDTypeOf("f32"), std::nullopt);
 }
 
-TEST(SafetensorsHeaderTest, ReadsMetadata) {
+TEST(SafetensorsHeaderTest, Parse_ReturnsMetadata) {
   const SafetensorsHeader header =
       Parse(R"({"__metadata__":{"b":"2","":"","a\u0000":"\"\\é"}})", 0).value();
   EXPECT_THAT(*header.metadata(), UnorderedElementsAre(Pair("b", "2"), Pair("", ""),
@@ -210,11 +218,11 @@ TEST(SafetensorsLeniencyTest, UnknownDTypes_AreSkipped) {
             8, lenient)
           .value();
   EXPECT_THAT(NamesIn(header), ElementsAre("a", "b"));
-  EXPECT_THAT(header.left_out(), ElementsAre("u"));
+  EXPECT_THAT(header.skipped(), ElementsAre("u"));
   EXPECT_THAT(*header.metadata(), ElementsAre(Pair("s", "t")));
 }
 
-TEST(SafetensorsLeniencyTest, LimitOfTheHeaderCanBeChosen) {
+TEST(SafetensorsLeniencyTest, MaxHeader_LimitsTheHeader) {
   const std::string file = SafetensorsFileOf("{}      ", 0);
   const auto bytes = absl::MakeConstSpan(reinterpret_cast<const std::byte*>(file.data()), 8);
   SafetensorsLeniency lenient;

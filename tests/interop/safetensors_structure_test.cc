@@ -4,8 +4,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/interop/safetensors/checkpoint.h"
-#include "leafstore/interop/safetensors/structure.h"
+#include "leafstore/interop/safetensors/internal/structure.h"
 #include "leafstore/store/flatten.h"
 
 #include "tests/core/status_matchers.h"
@@ -93,25 +94,25 @@ TEST(SafetensorsStructureTest, Structure_IsOmittedIfNamesAreEnough) {
 TEST(SafetensorsStructureTest, Structure_DoesNotReplaceUserMetadata) {
   const TempDir dir;
   EXPECT_THAT(
-      SaveSafetensors(dir.File("x"), EveryKindStore(),
-                      {.metadata = Metadata{{std::string(kSafetensorsStructureKey), "mine"}}}),
+      SaveSafetensors(
+          dir.File("x"), EveryKindStore(),
+          {.metadata = Metadata{{std::string(internal::kSafetensorsStructureKey), "mine"}}}),
       StatusIs(kInvalid, HasSubstr("metadata without leafstore.structure")));
 }
 
 // A file of `store` with its structure changed by `change`.
 template <typename Change>
 absl::StatusOr<SafetensorsReader> OpenChanged(const TempDir& dir, const ParamStore& store,
-                                              const Change& change,
-                                              StructureUse use = StructureUse::kUse) {
+                                              const Change& change, bool ignore = false) {
   EXPECT_THAT(SaveSafetensors(dir.File("x"), store), IsOk());
   const SafetensorsReader reader =
-      SafetensorsReader::Open(dir.File("x"), {.structure = StructureUse::kIgnore}).value();
+      SafetensorsReader::Open(dir.File("x"), {.ignore_structure = true}).value();
   Metadata metadata = *reader.metadata();
-  change(&metadata.at(std::string(kSafetensorsStructureKey)));
+  change(&metadata.at(std::string(internal::kSafetensorsStructureKey)));
   EXPECT_THAT(SaveSafetensors(dir.File("y"), reader.Load().value(),
                               {.metadata = metadata, .structure = StructureSave::kNever}),
               IsOk());
-  return SafetensorsReader::Open(dir.File("y"), {.structure = use});
+  return SafetensorsReader::Open(dir.File("y"), {.ignore_structure = ignore});
 }
 
 TEST(SafetensorsStructureTest, DamagedStructure_IsAnErrorAndMayBeIgnored) {
@@ -132,8 +133,7 @@ TEST(SafetensorsStructureTest, DamagedStructure_IsAnErrorAndMayBeIgnored) {
     EXPECT_THAT(OpenChanged(dir, store, change),
                 StatusIs(kDamage, AllOf(HasSubstr(dir.File("y")), HasSubstr("leafstore.structure"),
                                         HasSubstr(words), HasSubstr("without the structure"))));
-    const SafetensorsReader ignoring =
-        OpenChanged(dir, store, change, StructureUse::kIgnore).value();
+    const SafetensorsReader ignoring = OpenChanged(dir, store, change, true).value();
     EXPECT_EQ(ignoring.size(), 3u);
     EXPECT_EQ(ignoring.metadata()->size(), 1u);
   }
@@ -145,7 +145,9 @@ TEST(SafetensorsStructureTest, Structure_IsCheckedAgainstTheTensors) {
   const TempDir dir;
   const auto structure_of = [&](const ParamStore& other) {
     return [&other](std::string* text) {
-      *text = EncodeSafetensorsStructure({StoreSpec::Of(other), NameStyle::kSplit}).value();
+      *text =
+          internal::EncodeSafetensorsStructure({internal::StoreSpec::Of(other), NameStyle::kSplit})
+              .value();
     };
   };
   const auto entry = [](const char* name, DType dtype, const Shape& shape) {
@@ -170,14 +172,22 @@ TEST(SafetensorsStructureTest, Structure_IsCheckedAgainstTheTensors) {
 
 // ---- through a checkpoint ----
 
+absl::StatusOr<SafetensorsSaveOptions> OptionsOf(const CheckpointReader& reader,
+                                                 const ParamStore& store) {
+  const CheckpointItemInfo info = reader.GetItem("params").value();
+  return SafetensorsOptionsFromItem(store, {info.grouping(), info.metadata()});
+}
+
 // The file, made an item of a checkpoint, and made a file again.
 std::string ThroughCheckpoint(const TempDir& dir, const std::string& path,
                               const SafetensorsReadOptions& options = {}) {
   const SafetensorsReader reader = SafetensorsReader::Open(path, options).value();
-  EXPECT_THAT(SaveCheckpoint(dir.File("c.leaf"), {ItemFromSafetensors(reader).value()}), IsOk());
+  EXPECT_THAT(SaveCheckpoint(dir.File("c.leaf"), {{"params", reader.Load().value(),
+                                                   ItemOptionsFromSafetensors(reader).value()}}),
+              IsOk());
   const CheckpointReader back = CheckpointReader::Open(dir.File("c.leaf")).value();
-  const SafetensorsContent content = SafetensorsFromItem(back, "params").value();
-  EXPECT_THAT(SaveSafetensors(dir.File("again"), content.store, content.options), IsOk());
+  const ParamStore store = back.Load("params").value();
+  EXPECT_THAT(SaveSafetensors(dir.File("again"), store, OptionsOf(back, store).value()), IsOk());
   return ReadFile(dir.File("again"));
 }
 
@@ -188,12 +198,12 @@ TEST(SafetensorsCheckpointTest, File_RoundTripsByteForByte) {
       std::nullopt, Metadata{}, Metadata{{"format", "pt"}}, Metadata{{"a", "1"}, {"b", ""}}};
   for (const auto& metadata : all_metadata) {
     ASSERT_THAT(SaveSafetensors(path, SmallNamedStore(), {.metadata = metadata}), IsOk());
-    for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole}) {
+    for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat}) {
       EXPECT_EQ(ThroughCheckpoint(dir, path, {.names = style}), ReadFile(path));
     }
     ASSERT_THAT(SaveSafetensors(path, EveryKindStore(), {.metadata = metadata}), IsOk());
     EXPECT_EQ(ThroughCheckpoint(dir, path), ReadFile(path));
-    EXPECT_EQ(ThroughCheckpoint(dir, path, {.structure = StructureUse::kIgnore}), ReadFile(path));
+    EXPECT_EQ(ThroughCheckpoint(dir, path, {.ignore_structure = true}), ReadFile(path));
   }
   ASSERT_THAT(SaveSafetensors(path, EveryKindStore(), {.names = NameStyle::kCanonical}), IsOk());
   EXPECT_EQ(ThroughCheckpoint(dir, path), ReadFile(path));
@@ -209,12 +219,12 @@ TEST(SafetensorsCheckpointTest, AnyItem_IsExportedWithItsStructure) {
                              {{"params", store, {.metadata = {{"run", "7"}}}}, {"other", store}}),
               IsOk());
   const CheckpointReader reader = CheckpointReader::Open(dir.File("c.leaf")).value();
-  const SafetensorsContent content = SafetensorsFromItem(reader, "params").value();
-  ASSERT_THAT(SaveSafetensors(dir.File("x"), content.store, content.options), IsOk());
+  ASSERT_THAT(SaveSafetensors(dir.File("x"), reader.Load("params").value(),
+                              OptionsOf(reader, store).value()),
+              IsOk());
   const SafetensorsReader exported = SafetensorsReader::Open(dir.File("x")).value();
   EXPECT_EQ(EntriesOf(exported.Load().value()), EntriesOf(store));
   EXPECT_THAT(*exported.metadata(), ElementsAre(Pair("run", "7")));
-  EXPECT_THAT(SafetensorsFromItem(reader, "parms"), StatusIs(kNotFound, HasSubstr("params")));
 }
 
 TEST(SafetensorsCheckpointTest, DamagedOriginNote_IsAnError) {
@@ -222,16 +232,15 @@ TEST(SafetensorsCheckpointTest, DamagedOriginNote_IsAnError) {
   const std::string key(kSafetensorsOriginKey);
   ASSERT_THAT(SaveSafetensors(dir.File("x"), SmallNamedStore(), {.metadata = Metadata{{key, "1"}}}),
               IsOk());
-  EXPECT_THAT(ItemFromSafetensors(SafetensorsReader::Open(dir.File("x")).value()).status(),
+  EXPECT_THAT(ItemOptionsFromSafetensors(SafetensorsReader::Open(dir.File("x")).value()).status(),
               StatusIs(kInvalid, HasSubstr(key)));
   for (const std::string note : {"", "1", "2 dotted plain none", "1 dotted plain none ",
                                  "1 Dotted plain none", "1 dotted plain nothing"}) {
     ASSERT_THAT(SaveCheckpoint(dir.File("c.leaf"),
                                {{"params", SmallNamedStore(), {.metadata = {{key, note}}}}}),
                 IsOk());
-    EXPECT_THAT(
-        SafetensorsFromItem(CheckpointReader::Open(dir.File("c.leaf")).value(), "params"),
-        StatusIs(kDamage, AllOf(HasSubstr(dir.File("c.leaf")), HasSubstr("'1 dotted plain none'"))))
+    EXPECT_THAT(OptionsOf(CheckpointReader::Open(dir.File("c.leaf")).value(), SmallNamedStore()),
+                StatusIs(kDamage, AllOf(HasSubstr(key), HasSubstr("'1 dotted plain none'"))))
         << note;
   }
 }

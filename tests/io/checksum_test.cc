@@ -7,7 +7,7 @@
 
 #include "gtest/gtest.h"
 
-#include "leafstore/checkpoint/format.h"
+#include "leafstore/checkpoint/internal/format.h"
 
 namespace leafstore {
 namespace {

@@ -112,7 +112,7 @@ TEST(ManifestCodecTest, Metrics_RoundTrip) {
   manifest.metrics = {{"accuracy", 0.989}, {"loss", -1e300}};
   EXPECT_EQ(DecodeManifest(EncodeManifest(manifest).value()).value().metrics, manifest.metrics);
   EXPECT_THAT(ChangedManifest([](auto* m) { m->mutable_metrics()->add_values(1); }),
-              IsDataLoss("manifest, metrics: expected 0 values, as names, found 1"));
+              IsDataLoss("manifest, metrics: expected 0 values, as keys, found 1"));
 }
 
 TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
@@ -129,8 +129,9 @@ TEST(ManifestCodecTest, InvalidBases_AreDataLoss) {
   EXPECT_THAT(
       with("a.leaf", 2),
       IsDataLoss("item 'two', column bases: expected at most 1, the number of bases, found"));
-  EXPECT_THAT(with("a.leaf", 0),
-              IsDataLoss("manifest, bases: expected each in use, found 'a.leaf', which no tensor"));
+  EXPECT_THAT(
+      with("a.leaf", 0),
+      IsDataLoss("manifest, bases: expected each in use, found 'a.leaf', which has no tensor"));
   EXPECT_THAT(ChangedManifest([](auto* m) {
                 m->add_bases()->set_name("a");
                 m->add_bases()->set_name("a");
@@ -169,8 +170,9 @@ TEST(ManifestCodecTest, InvalidSegmentColumns_AreDataLoss) {
   const auto with = [](auto change) {
     return ChangedManifest([&](auto* m) { change(m->mutable_items(1)->mutable_segments()); });
   };
-  EXPECT_THAT(with([](auto* s) { s->mutable_offsets()->RemoveLast(); }),
-              IsDataLoss("item 'two', column offsets: expected 3 entries, one a tensor, found 2"));
+  EXPECT_THAT(
+      with([](auto* s) { s->mutable_offsets()->RemoveLast(); }),
+      IsDataLoss("item 'two', column offsets: expected 3 entries, one per tensor, found 2"));
   EXPECT_THAT(with([](auto* s) { s->clear_offsets(); }), IsDataLoss("column offsets"));
   EXPECT_THAT(with([](auto* s) { s->add_checksums(1); }), IsDataLoss("column checksums"));
   EXPECT_THAT(with([](auto* s) { s->set_codecs("\1"); }), IsDataLoss("column codecs"));
@@ -245,7 +247,7 @@ TEST(ManifestCodecTest, LengthWithoutBytes_AllocatesNothing) {
   for (const std::string& bytes : {item + name + "abc", item + "\x1a" + ten_millions + name + "abc",
                                    item + "\xfa\x7f" + ten_millions + "abc"}) {
     const MemoryUse use;
-    EXPECT_THAT(DecodeManifest(bytes), IsDataLoss("no protobuf message"));
+    EXPECT_THAT(DecodeManifest(bytes), IsDataLoss("not a protobuf message"));
     EXPECT_LT(use.peak(), 1 << 20);
   }
 }

@@ -87,7 +87,7 @@ TEST(TreeDefCodecTest, AMillionLevels_RoundTrip) {
 }
 
 TEST(TreeDefCodecTest, BytesThatAreNotAMessage_AreDataLoss) {
-  EXPECT_THAT(DecodeTreeDef("\xff\xff"), IsTreeDefDataLoss("no protobuf message"));
+  EXPECT_THAT(DecodeTreeDef("\xff\xff"), IsTreeDefDataLoss("not a protobuf message"));
   EXPECT_THAT(DecodeTreeDef(""), IsTreeDefDataLoss("expected a root, found no node"));
 }
 
@@ -117,9 +117,8 @@ TEST(TreeDefCodecTest, ShortColumns_AreDataLoss) {
 }
 
 TEST(TreeDefCodecTest, LongColumns_AreDataLoss) {
-  EXPECT_THAT(
-      ChangedTreeDef([](auto* m) { m->add_child_counts(0); }),
-      IsTreeDefDataLoss("column child_counts: expected 6 entries, as the nodes ask for, found 7"));
+  EXPECT_THAT(ChangedTreeDef([](auto* m) { m->add_child_counts(0); }),
+              IsTreeDefDataLoss("column child_counts: expected 6 entries, found 7"));
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->add_keys(0); }), IsTreeDefDataLoss("column keys"));
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->add_int_keys(0); }),
               IsTreeDefDataLoss("column int_keys"));
@@ -145,7 +144,7 @@ TEST(TreeDefCodecTest, HugeChildCount_AllocatesNothing) {
 
 TEST(TreeDefCodecTest, MissingStrings_AreDataLoss) {
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_keys(0, 13); }),
-              IsTreeDefDataLoss("column keys: expected a number below 13, found 13"));
+              IsTreeDefDataLoss("column keys: expected an index below 13, found 13"));
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_type_names(0, 99); }),
               IsTreeDefDataLoss("found 98"));
   EXPECT_THAT(ChangedTreeDef([](auto* m) { m->set_tag_strings(0, 99); }),
@@ -204,10 +203,9 @@ TEST(TreeDefCodecTest, TagsOfANode_AreAscending) {
   proto::TreeDef message = MessageOf(std::move(builder).Build().value());
   ASSERT_THAT(message.tag_strings(), ElementsAre(0, 1));
   message.mutable_tag_strings()->SwapElements(0, 1);
-  EXPECT_THAT(
-      DecodeTreeDef(message.SerializeAsString()),
-      IsTreeDefDataLoss("column tag_strings: expected tags of a node that grow, found one at node "
-                        "0 that does not"));
+  EXPECT_THAT(DecodeTreeDef(message.SerializeAsString()),
+              IsTreeDefDataLoss(
+                  "column tag_strings: expected ascending tags of a node, found others at node 0"));
 }
 
 TEST(TreeDefCodecTest, MissingTypeNames_AreOmitted) {

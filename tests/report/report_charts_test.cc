@@ -34,9 +34,7 @@ class ReportChartsTest : public ReportBrowserTest {
             .value();
     const ParamStore store = NetworkStore(1, 4, 0.1f);
     for (size_t i = 0; i < metrics.size(); ++i) {
-      ASSERT_TRUE(
-          manager.Save(static_cast<int64_t>(i) + 1, {{"params", store}}, {.metrics = metrics[i]})
-              .ok());
+      ASSERT_TRUE(manager.Save(static_cast<int64_t>(i) + 1, {{"params", store}}, metrics[i]).ok());
     }
     Open({run_});
   }

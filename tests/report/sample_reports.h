@@ -96,7 +96,7 @@ inline void SaveSteps(const std::string& directory, const std::vector<int64_t>& 
     const double metric = 0.5 + 0.1 * static_cast<double>(i);
     std::vector<CheckpointItem> items;
     items.emplace_back("params", stores[i]);
-    ASSERT_TRUE(manager.Save(steps[i], std::move(items), {.metrics = {{"accuracy", metric}}}).ok());
+    ASSERT_TRUE(manager.Save(steps[i], std::move(items), {{"accuracy", metric}}).ok());
   }
 }
 

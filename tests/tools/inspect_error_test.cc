@@ -95,8 +95,8 @@ TEST_F(InspectErrorTest, FileOfANewerVersion_NeedsANewerProgram) {
   const std::string newer = WithVersions(ReadFile(path_), {.producer = 9, .min_reader = 2});
   WriteFile(path_, newer);
   ExpectBad(
-      HasSubstr("preamble: the file is of format version 9 and asks for a reader of version "
-                "2; this reader is of version 1; use a newer leafstore to read it\n"));
+      HasSubstr("preamble: the file has format version 9 and requires a reader of version "
+                "2; this reader has version 1; use a newer leafstore to read it\n"));
   EXPECT_EQ(ReadFile(path_), newer);
 }
 
@@ -117,7 +117,7 @@ TEST_F(InspectErrorTest, TruncatedFile_IsDamaged) {
   for (const size_t size : {whole.size() - 1, whole.size() / 2, size_t{64}, size_t{3}}) {
     WriteFile(path_, whole.substr(0, size));
     ExpectBad(AllOf(HasSubstr(size < 64 ? ": preamble: expected " : ": footer: expected "),
-                    HasSubstr(", found "), HasSubstr("; the file was cut short")));
+                    HasSubstr(", found "), HasSubstr("; the file is truncated")));
     EXPECT_EQ(ReadFile(path_), whole.substr(0, size));
   }
 }

@@ -161,7 +161,7 @@ TEST_F(InspectTest, MetricsAndBases_AreShown) {
 
 TEST_F(InspectTest, CompressedTensors_ShowTheirStoredSize) {
   SaveOptions options;
-  options.compression = Compression::kZstd;
+  options.zstd_level = 3;
   ParamStore store =
       ParamStore::FromEntries(
           {{Path::Parse("['zeros']").value(), Tensor::Zeros(DType::kF32, {100'000}).value()},

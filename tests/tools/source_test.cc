@@ -47,7 +47,7 @@ TEST_F(SourceTest, Step_IsChosenByNumberOrMetric) {
 TEST_F(SourceTest, MissingStep_IsAUsageError) {
   const std::string run = Run(3);
   EXPECT_THAT(Error({"tree", run + "@7"}, 2),
-              HasSubstr("no checkpoint of step 7; there are 1, 2, 3"));
+              HasSubstr("no checkpoint of step 7; existing: 1, 2, 3"));
   EXPECT_THAT(
       Error({"tree", run, "--step", "best=lss"}, 2),
       AllOf(HasSubstr("no checkpoint has the metric 'lss'"), HasSubstr("did you mean loss?")));
@@ -139,9 +139,9 @@ TEST_F(SourceTest, Names_ChooseHowSafetensorsNamesBecomePaths) {
   EXPECT_EQ(first("split"), "['scale']");
   EXPECT_THAT(Out({"tree", file, "--names", "lists"}), testing::ContainsRegex("layers +list of 2"));
   EXPECT_THAT(Out({"tree", file, "--names", "split"}), testing::ContainsRegex("layers +dict of 2"));
-  EXPECT_THAT(Out({"tree", file, "--names", "whole"}), HasSubstr("layers.1.weight"));
+  EXPECT_THAT(Out({"tree", file, "--names", "flat"}), HasSubstr("layers.1.weight"));
   EXPECT_THAT(Error({"tree", file, "--names", "dots"}, 2),
-              HasSubstr("--names: expected split, lists, whole or canonical, found 'dots'"));
+              HasSubstr("--names: expected split, lists, flat or canonical, found 'dots'"));
 }
 
 }  // namespace

@@ -75,8 +75,8 @@ class ToolTest : public testing::Test {
                          ParamStore::FromEntries(
                              {{Path().Attribute("w"), Tensor::Scalar(static_cast<float>(step))}})
                              .value());
-      const StepInfo info = {.metrics = {{"loss", 1.0 / static_cast<double>(step)}}};
-      EXPECT_TRUE(manager.Save(step, std::move(items), info).ok());
+      const Metrics metrics = {{"loss", 1.0 / static_cast<double>(step)}};
+      EXPECT_TRUE(manager.Save(step, std::move(items), metrics).ok());
     }
     return run;
   }

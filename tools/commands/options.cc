@@ -34,7 +34,7 @@ void AddThreads(CLI::App* command, InputOptions* options) {
 void AddNames(CLI::App* command, NameStyle* names, const std::string& description) {
   std::vector<std::pair<std::string, NameStyle>> styles;
   for (const NameStyle style :
-       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kWhole, NameStyle::kCanonical}) {
+       {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat, NameStyle::kCanonical}) {
     styles.emplace_back(std::string(NameStyleName(style)), style);
   }
   AddChoice(command, "--names", std::move(styles), names, description)->type_name("STYLE");

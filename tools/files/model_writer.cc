@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
 
+#include "leafstore/checkpoint/checkpoint.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
@@ -111,8 +112,7 @@ absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
   SaveOptions options;
   options.metadata = std::move(model.metadata);
   options.metrics = std::move(model.metrics);
-  if (options_.zstd) options.compression = Compression::kZstd;
-  if (options_.zstd_level) options.zstd_level = *options_.zstd_level;
+  if (options_.zstd) options.zstd_level = options_.zstd_level.value_or(3);
   options.io.progress = ShowProgress();
   options.io.file_system = &files_;
   std::vector<CheckpointItem> items;
@@ -123,9 +123,8 @@ absl::Status ModelWriter::WriteLeaf(Model model, const std::string& path) {
 }
 
 absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& path) {
-  LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsContent content,
-                             SafetensorsFromStore(std::move(item.store), std::move(item.options)));
-  SafetensorsSaveOptions& options = content.options;
+  LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsSaveOptions options,
+                             SafetensorsOptionsFromItem(item.store, std::move(item.options)));
   if (options_.structure != StructureSave::kAuto) options.structure = options_.structure;
   if (options_.structure == StructureSave::kNever) options.grouping.reset();
   options.drop_static = options_.drop_static;
@@ -134,22 +133,22 @@ absl::Status ModelWriter::WriteSafetensors(ModelItem item, const std::string& pa
   options.io.file_system = &files_;
   if (options_.shard_size.empty()) {
     written_.push_back(path);
-    return SaveSafetensors(path, content.store, options);
+    return SaveSafetensors(path, item.store, options);
   }
   LEAFSTORE_ASSIGN_OR_RETURN(const int64_t size, ParseSize(options_.shard_size));
-  absl::StatusOr<SavedShards> saved = SaveSafetensorsShards(path, content.store, size, options);
+  absl::StatusOr<std::vector<std::string>> saved =
+      SaveSafetensorsShards(path, item.store, size, options);
   if (ReasonOf(saved.status()) == ErrorReason::kExists) {
     return WithMessage(saved.status(),
                        absl::StrCat(saved.status().message(), "; --force replaces it"));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const SavedShards shards, std::move(saved));
-  for (const std::string& name : shards.files) written_.push_back(InDirectoryOf(path, name));
-  if (!shards.index.empty()) written_.push_back(InDirectoryOf(path, shards.index));
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<std::string> names, std::move(saved));
+  for (const std::string& name : names) written_.push_back(InDirectoryOf(path, name));
   return absl::OkStatus();
 }
 
 absl::Status ModelWriter::WriteNpz(const ModelItem& item, const std::string& path) {
-  NpzSaveOptions options;
+  NumpyOptions options;
   options.deflate = options_.deflate;
   options.drop_static = options_.drop_static;
   options.raw_bits = options_.raw_bits;
@@ -162,7 +161,7 @@ absl::Status ModelWriter::WriteNpy(const ModelItem& item, const std::string& pat
     return UsageError("expected one tensor for .npy, found ", item.store.size(),
                       " leaves; --match chooses, or cat --npy");
   }
-  NpySaveOptions options;
+  NumpyOptions options;
   options.raw_bits = options_.raw_bits;
   options.io.file_system = &files_;
   return SaveNpy(path, item.store.leaf(0).tensor(), options);

@@ -113,20 +113,7 @@ class SafetensorsItem : public SourceItem {
     grouping_ = leaves.grouping();
   }
 
-  EntryInfo entry(uint32_t place) const override {
-    const Slot slot = slots_.SlotAt(place);
-    const std::optional<uint32_t> tensor = leaves_.tensor(place);
-    if (!tensor) {
-      const Value* value = leaves_.value(place);
-      return {slot, LeafSpec(value->kind()), value};
-    }
-    const SafetensorsInfo found = reader_.entry(*tensor);
-    EntryInfo info{slot, found.spec};
-    info.stored_size = found.spec.byte_size();
-    info.offset = found.offset;
-    if (reader_.is_set()) info.base = found.shard + 1;
-    return info;
-  }
+  EntryInfo entry(uint32_t place) const override { return leaves_.entry(place); }
   absl::StatusOr<ParamStore> Load(absl::Span<const uint32_t> places) const override {
     return reader_.Load({.places = std::vector<uint32_t>(places.begin(), places.end())});
   }
@@ -148,7 +135,7 @@ class StoreItem : public SourceItem {
 
   EntryInfo entry(uint32_t place) const override {
     const Leaf& leaf = store_.leaf(place);
-    EntryInfo info{slots_.SlotAt(place), leaf.spec()};
+    EntryInfo info{leaf.spec()};
     if (leaf.is_value()) info.value = &leaf.value();
     info.stored_size = info.spec.byte_size();  // 0 for a value
     return info;
@@ -174,7 +161,7 @@ SourceOr OpenSafetensors(const std::string& file, const SourceOptions& options) 
   source->description = "safetensors";
   if (reader.metadata()) source->metadata = *reader.metadata();
   if (reader.is_set()) {
-    for (const SafetensorsShard& shard : reader.shards()) source->other_files.push_back(shard.name);
+    source->other_files = reader.shards();
     absl::StrAppend(&source->description, ", ",
                     CountOf(static_cast<int64_t>(source->other_files.size()), "shard", "shards"));
   }
@@ -196,7 +183,7 @@ SourceOr SourceOf(SourceFormat format, const std::string& file, ParamStore store
 }
 
 SourceOr OpenNpz(const std::string& file, const SourceOptions& options) {
-  NpzReadOptions read;
+  NumpyOptions read;
   read.names = options.names;
   LEAFSTORE_ASSIGN_OR_RETURN(ParamStore store, LoadNpz(file, read));
   return SourceOf(SourceFormat::kNpz, file, std::move(store));

@@ -109,8 +109,8 @@ absl::StatusOr<RestoredCheckpoint> RestoreChosen(const std::string& directory,
     return UsageError(restored.status().message());
   }
   if (!restored.ok() || !options.note) return restored;
-  for (const SkippedCheckpoint& skipped : restored->skipped) {
-    options.note(absl::StrCat("step ", skipped.step, " skipped: ", skipped.why.message()));
+  for (const auto& [step, why] : restored->skipped) {
+    options.note(absl::StrCat("step ", step, " skipped: ", why.message()));
   }
   return restored;
 }

@@ -1,6 +1,5 @@
-// The header of a `.npy`: a Python dict literal, of which exactly this form is accepted:
-//
-//   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
+#include "leafstore/interop/numpy/internal/npy_header.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -11,18 +10,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
-#include "leafstore/interop/numpy/internal/npy_stream.h"
-#include "leafstore/interop/numpy/npy.h"
 
-namespace leafstore {
-
-using internal::CheckNpyDType;
-using internal::QuotedForMessage;
-
+namespace leafstore::internal {
 namespace {
 
 constexpr absl::string_view kMagic = "\x93NUMPY";
@@ -59,25 +53,27 @@ absl::Status WrongNpy(absl::string_view expected, absl::string_view found) {
   return absl::DataLossError(absl::StrCat("npy header: expected ", expected, ", found ", found));
 }
 
-// Parses the dict in one pass.
+// Parses the text of a header, a Python dict literal of exactly this form, with keys in any order:
+//
+//   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
 class HeaderParser {
  public:
   explicit HeaderParser(absl::string_view text) : text_(text), all_(text) {}
 
   absl::Status Parse(NpyHeader* out) {
-    if (!Take('{')) return WrongHere("'{'");
-    while (!Take('}')) {
+    if (!Consume("{")) return WrongHere("'{'");
+    while (!Consume("}")) {
       LEAFSTORE_RETURN_IF_ERROR(ParseField(out));
-      if (Take(',')) continue;
-      if (!Take('}')) return WrongHere("',' or '}'");
+      if (Consume(",")) continue;
+      if (!Consume("}")) return WrongHere("',' or '}'");
       break;
     }
     SkipSpaces();
     // A newline ends the header; nothing follows.
     if (text_ != "\n") return WrongHere("a newline at its end");
-    if (!has_descr_) return WrongNpy("a key 'descr'", "none");
-    if (!has_order_) return WrongNpy("a key 'fortran_order'", "none");
-    if (!has_shape_) return WrongNpy("a key 'shape'", "none");
+    for (size_t i = 0; i < kKeys.size(); ++i) {
+      if (!found_[i]) return WrongNpy(absl::StrCat("a key '", kKeys[i], "'"), "none");
+    }
     return absl::OkStatus();
   }
 
@@ -85,16 +81,16 @@ class HeaderParser {
   absl::Status ParseField(NpyHeader* out) {
     absl::string_view key;
     LEAFSTORE_RETURN_IF_ERROR(ParseString(&key));
-    if (!Take(':')) return WrongHere("':'");
-    if (key == "descr") return Once(key, &has_descr_, ParseDescr(out));
-    if (key == "fortran_order") return Once(key, &has_order_, ParseBool(&out->fortran_order));
-    if (key == "shape") return Once(key, &has_shape_, ParseShape(&out->shape));
-    return WrongNpy("the keys 'descr', 'fortran_order' and 'shape'", QuotedForMessage(key));
-  }
-
-  static absl::Status Once(absl::string_view key, bool* met, absl::Status status) {
-    if (std::exchange(*met, true)) return WrongNpy(absl::StrCat("one key '", key, "'"), "two");
-    return status;
+    if (!Consume(":")) return WrongHere("':'");
+    const size_t i =
+        static_cast<size_t>(std::find(kKeys.begin(), kKeys.end(), key) - kKeys.begin());
+    if (i == kKeys.size()) {
+      return WrongNpy("the keys 'descr', 'fortran_order' and 'shape'", QuotedForMessage(key));
+    }
+    if (std::exchange(found_[i], true)) return WrongNpy(absl::StrCat("one key '", key, "'"), "two");
+    return i == 0   ? ParseDescr(out)
+           : i == 1 ? ParseBool(&out->fortran_order)
+                    : ParseShape(&out->shape);
   }
 
   // The strings that are accepted contain no escapes.
@@ -114,7 +110,8 @@ class HeaderParser {
     SkipSpaces();
     if (absl::StartsWith(text_, "[")) {
       return absl::UnimplementedError(
-          "npy header: its dtype is a record, which is no tensor's; save the fields one by one");
+          "npy header: its dtype is a record, which a tensor cannot have; save the fields one by "
+          "one");
     }
     absl::string_view descr;
     LEAFSTORE_RETURN_IF_ERROR(ParseString(&descr));
@@ -138,21 +135,16 @@ class HeaderParser {
 
   absl::Status ParseBool(bool* out) {
     SkipSpaces();
-    for (const bool value : {false, true}) {
-      const absl::string_view word = value ? "True" : "False";
-      if (!absl::StartsWith(text_, word)) continue;
-      text_.remove_prefix(word.size());
-      *out = value;
-      return absl::OkStatus();
-    }
+    *out = absl::ConsumePrefix(&text_, "True");
+    if (*out || absl::ConsumePrefix(&text_, "False")) return absl::OkStatus();
     return WrongHere("True or False");
   }
 
   absl::Status ParseShape(Shape* out) {
     out->clear();
-    if (!Take('(')) return WrongHere("a tuple, '('");
+    if (!Consume("(")) return WrongHere("a tuple, '('");
     bool comma = true;
-    while (!Take(')')) {
+    while (!Consume(")")) {
       if (!comma) return WrongHere("',' or ')'");
       int64_t extent = 0;
       LEAFSTORE_RETURN_IF_ERROR(ParseExtent(&extent));
@@ -161,7 +153,7 @@ class HeaderParser {
         return absl::UnimplementedError(
             absl::StrCat("npy header: this reader knows ranks up to ", kMaxRank, ", found more"));
       }
-      comma = Take(',');
+      comma = Consume(",");
     }
     // `(3)` is not a tuple in Python, but the integer 3.
     if (out->size() == 1 && !comma) return WrongHere("',' in a tuple of one");
@@ -178,39 +170,32 @@ class HeaderParser {
       return WrongHere("an integer from 0 to 2^63 - 1");
     }
     text_.remove_prefix(digits.size());
-    // The suffix of a long in Python 2.
-    if (absl::StartsWith(text_, "L")) text_.remove_prefix(1);
+    absl::ConsumePrefix(&text_, "L");  // the suffix of a long in Python 2
     return absl::OkStatus();
   }
 
   void SkipSpaces() {
     while (!text_.empty() && text_.front() == ' ') text_.remove_prefix(1);
   }
-  bool Take(char c) {
+  bool Consume(absl::string_view expected) {
     SkipSpaces();
-    if (text_.empty() || text_.front() != c) return false;
-    text_.remove_prefix(1);
-    return true;
+    return absl::ConsumePrefix(&text_, expected);
   }
   absl::Status WrongHere(absl::string_view expected) const {
     const std::string found = text_.empty() ? "the end" : QuotedForMessage(text_.substr(0, 20));
     return WrongNpy(absl::StrCat(expected, " at byte ", all_.size() - text_.size()), found);
   }
 
+  static constexpr std::array<absl::string_view, 3> kKeys = {"descr", "fortran_order", "shape"};
+
   absl::string_view text_;
   absl::string_view all_;
-  bool has_descr_ = false;
-  bool has_order_ = false;
-  bool has_shape_ = false;
+  std::array<bool, 3> found_ = {};
 };
 
-// The range of the header's text in the file.
-struct Extent {
-  int64_t begin;
-  int64_t end;
-};
-
-absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
+// Returns the header's text. `*end` is its end in the file.
+absl::StatusOr<absl::string_view> FindText(absl::string_view begin, int64_t file_size,
+                                           int64_t* end) {
   constexpr int64_t kShort = 10;  // magic, version, and a length of two bytes
   constexpr int64_t kLong = 12;   // with a length of four bytes
   if (!absl::StartsWith(begin, kMagic)) {
@@ -219,8 +204,9 @@ absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
                  begin.empty() ? "none" : QuotedForMessage(begin.substr(0, kMagic.size()))),
         ErrorReason::kNotThisFormat);
   }
-  if (static_cast<int64_t>(begin.size()) < kLong)
+  if (static_cast<int64_t>(begin.size()) < kLong) {
     return WrongNpy("a header", "the end of the file");
+  }
   const auto major = static_cast<uint8_t>(begin[6]);
   const auto minor = static_cast<uint8_t>(begin[7]);
   if (major < 1 || major > 3 || minor != 0) {
@@ -231,50 +217,39 @@ absl::StatusOr<Extent> FindText(absl::string_view begin, int64_t file_size) {
   }
   uint32_t length = 0;
   std::memcpy(&length, begin.data() + 8, major == 1 ? sizeof(uint16_t) : sizeof(uint32_t));
-  const Extent extent = {major == 1 ? kShort : kLong, 0};
-  const int64_t end = extent.begin + static_cast<int64_t>(length);
-  if (end > file_size) {
+  const int64_t text_begin = major == 1 ? kShort : kLong;
+  *end = text_begin + static_cast<int64_t>(length);
+  if (*end > file_size) {
     return WrongNpy(
-        absl::StrCat("a length of at most ", file_size - extent.begin, ", as the file has"),
+        absl::StrCat("a length of at most ", file_size - text_begin, ", as the file has"),
         absl::StrCat(length));
   }
-  if (end > kMaxNpyHeader) {
+  if (*end > kMaxNpyHeader) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("npy header: expected at most ", kMaxNpyHeader, " bytes, found ", end));
+        absl::StrCat("npy header: expected at most ", kMaxNpyHeader, " bytes, found ", *end));
   }
-  return Extent{extent.begin, end};
+  if (*end > static_cast<int64_t>(begin.size())) return WrongNpy("all of it", "a part");
+  return begin.substr(static_cast<size_t>(text_begin), length);
 }
-
-// Returns the unsigned integer type of NumPy with the same width, for raw bits.
-DType RawDType(DType dtype) { return DTypeBits(dtype) == 16 ? DType::kU16 : DType::kU8; }
 
 }  // namespace
 
-absl::Status internal::CheckNpyDType(DType dtype, bool raw_bits) {
-  if (raw_bits || KindOf(dtype).has_value()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("expected a dtype that NumPy has, found ",
-                                                 DTypeName(dtype),
-                                                 "; cast it, or write its raw bits as integers"));
-}
-
 absl::StatusOr<NpyHeader> ParseNpyHeader(absl::Span<const std::byte> begin, int64_t file_size) {
-  const absl::string_view text(reinterpret_cast<const char*>(begin.data()), begin.size());
-  LEAFSTORE_ASSIGN_OR_RETURN(const Extent extent, FindText(text, file_size));
-  if (extent.end > static_cast<int64_t>(text.size())) return WrongNpy("all of it", "a part");
   NpyHeader header;
-  LEAFSTORE_RETURN_IF_ERROR(
-      HeaderParser(text.substr(static_cast<size_t>(extent.begin),
-                               static_cast<size_t>(extent.end - extent.begin)))
-          .Parse(&header));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const absl::string_view text,
+      FindText(absl::string_view(reinterpret_cast<const char*>(begin.data()), begin.size()),
+               file_size, &header.size));
+  LEAFSTORE_RETURN_IF_ERROR(HeaderParser(text).Parse(&header));
   const absl::StatusOr<int64_t> bytes = ByteSize(header.dtype, header.shape);
   if (!bytes.ok()) {
     return absl::DataLossError(absl::StrCat("npy header: ", bytes.status().message()));
   }
-  header.size = extent.end;
+  header.byte_size = *bytes;
   if (file_size - header.size == *bytes) return header;
   return absl::DataLossError(absl::StrCat("npy: expected ", *bytes, " bytes after the header, as ",
-                                          header.spec().ToString(), " requires, found ",
-                                          file_size - header.size));
+                                          LeafSpec(header.dtype, header.shape).ToString(),
+                                          " requires, found ", file_size - header.size));
 }
 
 absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bits) {
@@ -282,11 +257,15 @@ absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bit
   constexpr size_t kGrowthDigits = 21;
   constexpr size_t kAlignment = 64;
   DType dtype = tensor.dtype();
-  LEAFSTORE_RETURN_IF_ERROR(CheckNpyDType(dtype, raw_bits));
   Shape written(tensor.shape().begin(), tensor.shape().end());
   if (!KindOf(dtype).has_value()) {
+    if (!raw_bits) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("expected a dtype that NumPy has, found ", DTypeName(dtype),
+                       "; cast it, or write its raw bits as integers"));
+    }
     if (DTypeBits(dtype) % 8 != 0) written = {tensor.byte_size()};
-    dtype = RawDType(dtype);
+    dtype = DTypeBits(dtype) == 16 ? DType::kU16 : DType::kU8;
   }
   const absl::string_view kind = *KindOf(dtype);
   std::string text = absl::StrCat(
@@ -303,4 +282,4 @@ absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bit
   return absl::StrCat(out, text);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -1,4 +1,3 @@
-// The names of dtypes in a safetensors file, and the encoder of headers.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -10,16 +9,9 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
-#include "leafstore/interop/safetensors/header.h"
-#include "leafstore/interop/safetensors/internal/header_builder.h"
+#include "leafstore/interop/safetensors/internal/header.h"
 
-namespace leafstore {
-
-using internal::AppendJsonString;
-using internal::CheckJsonString;
-using internal::kSafetensorsMetadataName;
-using internal::QuotedForMessage;
-
+namespace leafstore::internal {
 namespace {
 
 struct DTypeEntry {
@@ -65,30 +57,6 @@ size_t RankOf(DType dtype) {
   return ranks[static_cast<uint8_t>(dtype)];
 }
 
-}  // namespace
-
-absl::string_view SafetensorsDTypeName(DType dtype) { return kDTypes[RankOf(dtype)].name; }
-
-std::optional<DType> SafetensorsDTypeOf(absl::string_view name) {
-  for (const DTypeEntry& entry : kDTypes) {
-    if (entry.name == name) return entry.dtype;
-  }
-  return std::nullopt;
-}
-
-std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entries) {
-  std::vector<uint32_t> order(entries.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    const size_t rank_a = RankOf(entries[a].spec.dtype());
-    const size_t rank_b = RankOf(entries[b].spec.dtype());
-    return rank_a != rank_b ? rank_a < rank_b : entries[a].name < entries[b].name;
-  });
-  return order;
-}
-
-namespace {
-
 absl::Status CheckNames(absl::Span<const SafetensorsEntry> entries) {
   absl::flat_hash_set<absl::string_view> names;
   names.reserve(entries.size());
@@ -96,7 +64,7 @@ absl::Status CheckNames(absl::Span<const SafetensorsEntry> entries) {
     LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(entry.name, "a name"));
     if (entry.name == kSafetensorsMetadataName) {
       return absl::InvalidArgumentError(
-          "expected a tensor's name, found '__metadata__', which means something else in the file");
+          "expected a tensor's name, found '__metadata__', the key of the metadata");
     }
     if (!names.insert(entry.name).second) {
       return absl::InvalidArgumentError(absl::StrCat(
@@ -132,6 +100,26 @@ void AppendEntry(const SafetensorsEntry& entry, int64_t begin, int64_t end, std:
 
 }  // namespace
 
+absl::string_view SafetensorsDTypeName(DType dtype) { return kDTypes[RankOf(dtype)].name; }
+
+std::optional<DType> SafetensorsDTypeOf(absl::string_view name) {
+  for (const DTypeEntry& entry : kDTypes) {
+    if (entry.name == name) return entry.dtype;
+  }
+  return std::nullopt;
+}
+
+std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entries) {
+  std::vector<uint32_t> order(entries.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
+    const size_t rank_a = RankOf(entries[a].spec.dtype());
+    const size_t rank_b = RankOf(entries[b].spec.dtype());
+    return rank_a != rank_b ? rank_a < rank_b : entries[a].name < entries[b].name;
+  });
+  return order;
+}
+
 absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const SafetensorsEntry> entries,
                                                     const std::optional<Metadata>& metadata) {
   constexpr size_t kPrefix = sizeof(uint64_t);
@@ -164,4 +152,4 @@ absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const Safetensors
   return out;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -1,20 +1,16 @@
 #include "leafstore/interop/safetensors/internal/file.h"
 
 #include <algorithm>
-#include <limits>
 #include <numeric>
-#include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/checkpoint/internal/stored_leaves.h"
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
-#include "leafstore/interop/names.h"
-#include "leafstore/interop/safetensors/internal/header_builder.h"
 
 namespace leafstore::internal {
 namespace {
@@ -22,22 +18,20 @@ namespace {
 constexpr absl::string_view kIndexOfDirectory = "model.safetensors.index.json";
 constexpr absl::string_view kFileOfDirectory = "model.safetensors";
 
-// Adds "a.safetensors: " before an error, unless it is from the file system, which does so itself.
-absl::Status WithName(absl::string_view name, const absl::Status& status) {
-  return WithContext(status, name);
-}
-
 // The size of the first read. It includes the header of most files and needs no new page from the
 // system; longer headers are cheaper to map than to copy.
 constexpr int64_t kFirstRead = int64_t{16} << 10;
 constexpr int64_t kLongHeader = int64_t{1} << 20;
 
+// The bytes that Verify reads at a time.
+constexpr int64_t kPiece = int64_t{4} << 20;
+
 absl::string_view AsText(absl::Span<const std::byte> bytes) {
   return absl::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-// Reads the first bytes of a file into `*scratch`.
-absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const ReadableFile& file, int64_t size,
+// Reads the first bytes of a file, without mapping it, into `*scratch`.
+absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const FileBytes& file, int64_t size,
                                                       Buffer* scratch) {
   LEAFSTORE_ASSIGN_OR_RETURN(*scratch, Buffer::AllocateUninitialized(size));
   const absl::Span<std::byte> out(scratch->mutable_data(), static_cast<size_t>(size));
@@ -45,38 +39,58 @@ absl::StatusOr<absl::Span<const std::byte>> ReadBegin(const ReadableFile& file, 
   return absl::Span<const std::byte>(out);
 }
 
-absl::StatusOr<SafetensorsHeader> ReadHeader(const std::string& path, const ReadableFile& file,
-                                             ReadMode mode, const SafetensorsLeniency& lenient) {
+absl::StatusOr<SafetensorsHeader> ReadHeader(const FileBytes& file,
+                                             const SafetensorsReadOptions& options) {
   constexpr int64_t kPrefix = sizeof(uint64_t);
-  const int64_t size = file.size();
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(absl::Span<const std::byte> bytes,
-                             ReadBegin(file, std::min(size, kFirstRead), &scratch));
-  const absl::StatusOr<int64_t> found = SafetensorsHeader::ParseLength(bytes, size, lenient);
-  if (!found.ok()) return WithName(path, found.status());
-  const int64_t length = *found;
-  Buffer map;
-  if (kPrefix + length > static_cast<int64_t>(bytes.size())) {
-    if (mode == ReadMode::kMap && length >= kLongHeader) {
-      LEAFSTORE_ASSIGN_OR_RETURN(map, file.Map());
-      bytes = map.bytes();
-      LEAFSTORE_RETURN_IF_ERROR(
-          file.MakeResident(0, bytes.subspan(0, static_cast<size_t>(kPrefix + length))));
-    } else {
-      LEAFSTORE_ASSIGN_OR_RETURN(bytes, ReadBegin(file, kPrefix + length, &scratch));
-    }
+                             ReadBegin(file, std::min(file.size(), kFirstRead), &scratch));
+  const absl::StatusOr<int64_t> length =
+      SafetensorsHeader::ParseLength(bytes, file.size(), options.lenient);
+  if (!length.ok()) return WithContext(length.status(), file.path());
+  const int64_t end = kPrefix + *length;
+  auto behind = static_cast<int64_t>(bytes.size()) - end;
+  if (behind < 0 && options.io.mode == ReadMode::kMap && *length >= kLongHeader) {
+    LEAFSTORE_ASSIGN_OR_RETURN(bytes, file.Get(0, end, &scratch));
+    behind = file.size() - end;
+  } else if (behind < 0) {
+    LEAFSTORE_ASSIGN_OR_RETURN(bytes, ReadBegin(file, end, &scratch));
   }
-  const auto behind = static_cast<int64_t>(bytes.size()) - kPrefix - length;
-  absl::StatusOr<SafetensorsHeader> header = SafetensorsHeader::Parse(
-      AsText(bytes.subspan(kPrefix, static_cast<size_t>(length))), size, lenient, behind);
-  if (!header.ok()) return WithName(path, header.status());
+  absl::StatusOr<SafetensorsHeader> header =
+      SafetensorsHeader::Parse(AsText(bytes.subspan(kPrefix, static_cast<size_t>(*length))),
+                               file.size(), options.lenient, behind);
+  if (!header.ok()) return WithContext(header.status(), file.path());
   return header;
 }
+
+// Tensors in the order of their bytes.
+class TensorsInOrder : public StoredLeaves {
+ public:
+  TensorsInOrder(const SafetensorsFile& file, const SafetensorsFile::Order& order)
+      : file_(file), order_(order) {}
+
+  EntryInfo Find(size_t index) const override { return file_.entry(order_[index].first); }
+  absl::StatusOr<const FileBytes*> FileOf(uint32_t base) const override {
+    return file_.shards()[base == 0 ? 0 : base - 1].bytes.get();
+  }
+  absl::Status Named(size_t index, const FileBytes*, const absl::Status& status) const override {
+    return file_.Named(order_[index].first, status);
+  }
+
+ private:
+  const SafetensorsFile& file_;
+  const SafetensorsFile::Order& order_;
+};
 
 }  // namespace
 
 absl::Status SafetensorsFile::WithPath(const absl::Status& status) const {
-  return WithName(path_, status);
+  return WithContext(status, path_);
+}
+
+absl::Status SafetensorsFile::Named(uint32_t tensor, const absl::Status& status) const {
+  return WithContext(status, absl::StrCat(ShardOf(tensor).bytes->path(), ": tensor ",
+                                          QuotedForMessage(name(tensor))));
 }
 
 absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
@@ -84,7 +98,6 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile());
   file->path_ = path;
   file->options_ = options;
-  file->file_system_ = &options.io.files();
   LEAFSTORE_RETURN_IF_ERROR(file->OpenPath());
   return file;
 }
@@ -93,8 +106,8 @@ absl::Status SafetensorsFile::OpenPath() {
   if (absl::EndsWith(path_, ".json")) return OpenIndex(path_);
   const absl::Status opened = OpenShard(path_);
   if (opened.ok()) return Finish();
-  if (opened.code() != absl::StatusCode::kInvalidArgument) return opened;
-  const absl::StatusOr<std::vector<std::string>> names = file_system_->List(path_);
+  if (!absl::IsInvalidArgument(opened)) return opened;
+  const absl::StatusOr<std::vector<std::string>> names = options_.io.files().List(path_);
   if (!names.ok()) return opened;  // not a directory either
   const auto has = [&](absl::string_view name) {
     return std::binary_search(names->begin(), names->end(), name);
@@ -111,17 +124,15 @@ absl::Status SafetensorsFile::OpenPath() {
 
 absl::Status SafetensorsFile::OpenShard(const std::string& path) {
   Shard shard;
-  shard.path = path;
-  LEAFSTORE_ASSIGN_OR_RETURN(shard.file, file_system_->Open(path));
-  LEAFSTORE_ASSIGN_OR_RETURN(shard.header,
-                             ReadHeader(path, *shard.file, options_.io.mode, options_.lenient));
-  files_.push_back(std::move(shard));
+  LEAFSTORE_ASSIGN_OR_RETURN(shard.bytes, FileBytes::Open(path, options_.io));
+  LEAFSTORE_ASSIGN_OR_RETURN(shard.header, ReadHeader(*shard.bytes, options_));
+  shards_.push_back(std::move(shard));
   return absl::OkStatus();
 }
 
 absl::Status SafetensorsFile::OpenIndex(const std::string& path) {
   is_set_ = true;
-  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, file_system_->Open(path));
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto file, FileBytes::Open(path, options_.io));
   if (const int64_t most = MostSafetensorsHeader(options_.lenient); file->size() > most) {
     return absl::ResourceExhaustedError(absl::StrCat(path, ": expected an index of at most ", most,
                                                      " bytes, found ", file->size()));
@@ -129,173 +140,154 @@ absl::Status SafetensorsFile::OpenIndex(const std::string& path) {
   Buffer scratch;
   LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, ReadBegin(*file, file->size(), &scratch));
   const absl::StatusOr<SafetensorsIndex> index =
-      ParseSafetensorsIndex(AsText(bytes), options_.lenient, options_.any_total_size);
-  if (!index.ok()) return WithName(path, index.status());
+      ParseSafetensorsIndex(AsText(bytes), options_.lenient);
+  if (!index.ok()) return WithContext(index.status(), path);
   for (const std::string& name : index->files) {
     LEAFSTORE_RETURN_IF_ERROR(OpenShard(InDirectoryOf(path, name)));
   }
   LEAFSTORE_RETURN_IF_ERROR(Finish());
-  return WithName(path, CheckIndex(*index));
+  return WithContext(CheckIndex(*index), path);
 }
 
 absl::Status SafetensorsFile::Finish() {
   uint64_t size = 0;
-  uint64_t bytes = 0;
-  for (Shard& shard : files_) {
+  for (Shard& shard : shards_) {
     shard.first_tensor = static_cast<uint32_t>(size);
     size += shard.header.size();
-    for (uint32_t i = 0; i < shard.header.size(); ++i) {
-      bytes += static_cast<uint64_t>(shard.header.byte_size(i));
-    }
-    if (size >= kNoSlot || bytes > std::numeric_limits<int64_t>::max()) {
+    if (size >= kNoSlot ||
+        __builtin_add_overflow(tensor_bytes_, shard.header.total_bytes(), &tensor_bytes_)) {
       return WithPath(absl::ResourceExhaustedError(
           "expected shards of less than 2^32 tensors and 2^63 bytes in all, found more"));
     }
-    shards_.push_back({FileNameOf(shard.path), shard.file->size(), shard.first_tensor,
-                       shard.header.size(), shard.header.metadata()});
-    if (!shard.header.metadata().has_value()) continue;
+    const std::optional<Metadata>& metadata = shard.header.metadata();
+    if (!metadata.has_value()) continue;
     if (!metadata_.has_value()) metadata_.emplace();
-    metadata_->insert(shard.header.metadata()->begin(), shard.header.metadata()->end());
+    metadata_->insert(metadata->begin(), metadata->end());
   }
   size_ = static_cast<uint32_t>(size);
-  tensor_bytes_ = static_cast<int64_t>(bytes);
-  if (options_.structure == StructureUse::kIgnore) return absl::OkStatus();
-  return TakeStructure();
+  return options_.ignore_structure ? absl::OkStatus() : WithPath(ReadStructure());
 }
 
-// Skipped tensors are checked like the others.
+// Checks that the index and the shards have the same tensors in the same files. Skipped tensors are
+// checked like the others.
 absl::Status SafetensorsFile::CheckIndex(const SafetensorsIndex& index) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckNamesOf(index));
-  LEAFSTORE_RETURN_IF_ERROR(CheckAllNamedBy(index));
+  std::vector<std::pair<absl::string_view, uint32_t>> found;
   int64_t size = tensor_bytes_;
-  for (const Shard& shard : files_) size += shard.header.left_out_bytes();
-  if (index.total_size.has_value() && *index.total_size != size && !options_.any_total_size) {
+  for (uint32_t file = 0; file < shards_.size(); ++file) {
+    const SafetensorsHeader& header = shards_[file].header;
+    for (uint32_t i = 0; i < header.size(); ++i) found.emplace_back(header.name(i), file);
+    for (const std::string& name : header.skipped()) found.emplace_back(name, file);
+    size += header.skipped_bytes();
+  }
+  std::sort(found.begin(), found.end());
+  const auto [wanted, at] = std::mismatch(
+      index.tensors.begin(), index.tensors.end(), found.begin(), found.end(),
+      [](const auto& a, const auto& b) { return a.first == b.first && a.second == b.second; });
+  if (wanted != index.tensors.end() && (at == found.end() || wanted->first <= at->first)) {
+    const auto same = std::lower_bound(found.begin(), found.end(),
+                                       std::make_pair(absl::string_view(wanted->first), 0U));
+    const bool elsewhere = same != found.end() && same->first == wanted->first;
+    return DamagedJson(
+        absl::StrCat("index, tensor ", QuotedForMessage(wanted->first)),
+        absl::StrCat("it in ", index.files[wanted->second]),
+        elsewhere ? absl::StrCat("it in ", index.files[same->second]) : "none there");
+  }
+  if (at != found.end()) {
+    return DamagedJson("index", absl::StrCat("all tensors of ", index.files[at->second]),
+                       absl::StrCat("none called ", QuotedForMessage(at->first)));
+  }
+  if (index.total_size.has_value() && *index.total_size != size &&
+      !options_.lenient.any_total_size) {
     return absl::DataLossError(absl::StrCat("index: expected a total_size of ", size,
                                             ", as the shards have, found ", *index.total_size));
   }
   return absl::OkStatus();
 }
 
-// Checks that each tensor of the index is in the shard that the index names.
-absl::Status SafetensorsFile::CheckNamesOf(const SafetensorsIndex& index) const {
-  absl::flat_hash_set<std::pair<absl::string_view, uint32_t>> left_out;
-  for (uint32_t file = 0; file < files_.size(); ++file) {
-    for (const std::string& name : files_[file].header.left_out()) left_out.emplace(name, file);
-  }
-  for (const auto& [name, file] : index.tensors) {
-    if (left_out.contains(std::make_pair(absl::string_view(name), file))) continue;
-    const std::optional<uint32_t> tensor = Find(name);
-    if (tensor.has_value() && ShardOf(*tensor) == file) continue;
-    return DamagedJson(
-        absl::StrCat("index, tensor ", QuotedForMessage(name)),
-        absl::StrCat("it in ", index.files[file]),
-        tensor.has_value() ? absl::StrCat("it in ", shards_[ShardOf(*tensor)].name) : "none there");
-  }
-  return absl::OkStatus();
-}
-
-// Checks that each tensor of the shards is in the index. The names in an index are unique and all
-// exist in the shards, so equal counts mean equal sets.
-absl::Status SafetensorsFile::CheckAllNamedBy(const SafetensorsIndex& index) const {
-  size_t tensors = size_;
-  for (const Shard& shard : files_) tensors += shard.header.left_out().size();
-  if (index.tensors.size() == tensors) return absl::OkStatus();
-  const auto check = [&](absl::string_view name, uint32_t file) {
-    const auto at = std::lower_bound(
-        index.tensors.begin(), index.tensors.end(), name,
-        [](const auto& entry, absl::string_view wanted) { return entry.first < wanted; });
-    if (at != index.tensors.end() && at->first == name && at->second == file) {
-      return absl::OkStatus();
-    }
-    return DamagedJson("index", absl::StrCat("all tensors of ", index.files[file]),
-                       absl::StrCat("none called ", QuotedForMessage(name)));
-  };
-  for (uint32_t tensor = 0; tensor < size_; ++tensor) {
-    LEAFSTORE_RETURN_IF_ERROR(check(name(tensor), ShardOf(tensor)));
-  }
-  for (uint32_t file = 0; file < files_.size(); ++file) {
-    for (const std::string& name : files_[file].header.left_out()) {
-      LEAFSTORE_RETURN_IF_ERROR(check(name, file));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SafetensorsFile::TakeStructure() {
+absl::Status SafetensorsFile::ReadStructure() {
   const std::string key(kSafetensorsStructureKey);
-  const std::string* text = nullptr;
-  for (const SafetensorsShard& shard : shards_) {
-    const std::string* found = nullptr;
-    if (shard.metadata.has_value()) {
-      if (const auto at = shard.metadata->find(key); at != shard.metadata->end()) {
-        found = &at->second;
-      }
+  std::optional<std::string> text;
+  for (const Shard& shard : shards_) {
+    std::optional<std::string> here;
+    if (const std::optional<Metadata>& metadata = shard.header.metadata(); metadata.has_value()) {
+      if (const auto at = metadata->find(key); at != metadata->end()) here = at->second;
     }
-    if (&shard == &shards_.front()) text = found;
-    const bool same = text == nullptr ? found == nullptr : found != nullptr && *found == *text;
-    if (same) continue;
-    return WithPath(absl::DataLossError(absl::StrCat(
-        "metadata ", key, ": expected the same in all shards, found another in ", shard.name)));
+    if (&shard == &shards_.front()) text = here;
+    if (here != text) {
+      return DamagedStructure("the same in all shards",
+                              absl::StrCat("another in ", FileNameOf(shard.bytes->path())));
+    }
   }
-  if (text == nullptr) return absl::OkStatus();
+  if (!text.has_value()) return absl::OkStatus();
   absl::StatusOr<SafetensorsStructure> structure = DecodeSafetensorsStructure(*text);
   if (!structure.ok()) {
-    return WithPath(WithMessage(structure.status(),
-                                absl::StrCat(structure.status().message(),
-                                             "; the tensors can be had without the structure")));
+    return WithMessage(structure.status(),
+                       absl::StrCat(structure.status().message(),
+                                    "; without the structure, the tensors can be loaded"));
   }
   structure_ = *std::move(structure);
   metadata_->erase(key);
   if (metadata_->empty()) metadata_.reset();
-  return WithPath(leaves().status());
+  return leaves().status();
 }
 
 absl::StatusOr<bool> SafetensorsFile::IsCanonical() const {
-  for (const Shard& shard : files_) {
+  for (const Shard& shard : shards_) {
     std::vector<SafetensorsEntry> entries;
     for (uint32_t i = 0; i < shard.header.size(); ++i) {
       entries.push_back({shard.header.name(i), shard.header.spec(i)});
     }
     const std::vector<uint32_t> order = SafetensorsOrder(entries);
-    if (!std::is_sorted(order.begin(), order.end())) return false;
     const absl::StatusOr<std::string> expected =
         EncodeSafetensorsHeader(entries, shard.header.metadata());
-    if (!expected.ok()) return false;  // the writer would reject it
+    // The writer would reject it, or sort it.
+    if (!expected.ok() || !std::is_sorted(order.begin(), order.end())) return false;
     const auto size = static_cast<int64_t>(expected->size());
-    if (shard.file->size() < size) return false;
+    if (shard.bytes->size() != size + shard.header.total_bytes()) return false;
     Buffer scratch;
-    LEAFSTORE_ASSIGN_OR_RETURN(const auto found, ReadBegin(*shard.file, size, &scratch));
-    int64_t end = size;
-    for (const SafetensorsEntry& entry : entries) end += entry.spec.byte_size();
-    if (AsText(found) != *expected || shard.file->size() != end) return false;
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto found, ReadBegin(*shard.bytes, size, &scratch));
+    if (AsText(found) != *expected) return false;
   }
   return true;
 }
 
-absl::StatusOr<const Buffer*> SafetensorsFile::MapOf(const Shard& shard) const {
-  static const Buffer* const kNone = new Buffer();
-  if (options_.io.mode != ReadMode::kMap) return kNone;
-  return shard.map->TryGet([&] { return shard.file->Map(); });
+absl::Status SafetensorsFile::Verify() const {
+  for (uint32_t tensor = 0; tensor < size_; ++tensor) {
+    const EntryInfo info = entry(tensor);
+    Buffer scratch;
+    for (int64_t done = 0; done < info.stored_size; done += kPiece) {
+      LEAFSTORE_ASSIGN_OR_RETURN(
+          const auto bytes,
+          ShardOf(tensor).bytes->Get(info.offset + done, std::min(info.stored_size - done, kPiece),
+                                     &scratch));
+      if (info.spec.dtype() != DType::kBool || AreBools(bytes)) continue;
+      return Named(tensor, absl::DataLossError("expected bools, 0 or 1, found another byte"));
+    }
+  }
+  return absl::OkStatus();
 }
 
-uint32_t SafetensorsFile::ShardOf(uint32_t tensor) const {
-  if (files_.size() == 1) return 0;
+const SafetensorsFile::Shard& SafetensorsFile::ShardOf(uint32_t tensor) const {
+  if (shards_.size() == 1) return shards_[0];
   const auto after = std::upper_bound(
-      files_.begin(), files_.end(), tensor,
+      shards_.begin(), shards_.end(), tensor,
       [](uint32_t wanted, const Shard& shard) { return wanted < shard.first_tensor; });
-  return static_cast<uint32_t>(after - files_.begin() - 1);
+  return *(after - 1);
 }
 
 absl::string_view SafetensorsFile::name(uint32_t tensor) const {
-  const Shard& shard = files_[ShardOf(tensor)];
+  const Shard& shard = ShardOf(tensor);
   return shard.header.name(tensor - shard.first_tensor);
 }
 
-SafetensorsInfo SafetensorsFile::entry(uint32_t tensor) const {
-  const uint32_t number = ShardOf(tensor);
-  const Shard& shard = files_[number];
+EntryInfo SafetensorsFile::entry(uint32_t tensor) const {
+  const Shard& shard = ShardOf(tensor);
   const uint32_t at = tensor - shard.first_tensor;
-  return {shard.header.spec(at), shard.header.offset(at), number};
+  EntryInfo info{shard.header.spec(at)};
+  info.stored_size = shard.header.byte_size(at);
+  info.offset = shard.header.offset(at);
+  if (is_set_) info.base = static_cast<uint32_t>(&shard - shards_.data()) + 1;
+  return info;
 }
 
 std::optional<uint32_t> SafetensorsFile::Find(absl::string_view wanted) const {
@@ -313,10 +305,9 @@ std::optional<uint32_t> SafetensorsFile::Find(absl::string_view wanted) const {
 absl::StatusOr<uint32_t> SafetensorsFile::Get(absl::string_view wanted) const {
   if (const std::optional<uint32_t> tensor = Find(wanted)) return *tensor;
   std::vector<absl::string_view> names;
-  names.reserve(size_);
   for (uint32_t tensor = 0; tensor < size_; ++tensor) names.push_back(name(tensor));
-  return absl::NotFoundError(absl::StrCat(path_, ": no tensor ", QuotedForMessage(wanted),
-                                          internal::DidYouMean(wanted, names)));
+  return absl::NotFoundError(
+      absl::StrCat(path_, ": no tensor ", QuotedForMessage(wanted), DidYouMean(wanted, names)));
 }
 
 absl::StatusOr<const SafetensorsLeaves*> SafetensorsFile::leaves() const {
@@ -330,56 +321,89 @@ absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfNames() const {
   names.reserve(size_);
   for (uint32_t tensor = 0; tensor < size_; ++tensor) names.push_back(name(tensor));
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Path> paths, PathsOfNames(names, options_.names));
-  std::vector<uint32_t> order(size_);
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](uint32_t a, uint32_t b) { return paths[a] < paths[b]; });
+  SafetensorsLeaves made;
+  made.file_ = this;
+  made.indices_.resize(size_);
+  std::iota(made.indices_.begin(), made.indices_.end(), 0);
+  std::sort(made.indices_.begin(), made.indices_.end(), [&](int64_t a, int64_t b) {
+    return paths[static_cast<size_t>(a)] < paths[static_cast<size_t>(b)];
+  });
   std::vector<Path> sorted;
   sorted.reserve(size_);
-  for (const uint32_t tensor : order) sorted.push_back(std::move(paths[tensor]));
-  SafetensorsLeaves made;
+  for (const int64_t tensor : made.indices_) {
+    sorted.push_back(std::move(paths[static_cast<size_t>(tensor)]));
+  }
   LEAFSTORE_ASSIGN_OR_RETURN(made.layout_, Layout::Create(std::move(sorted)));
   made.slots_ = SlotSet::All(size_);
-  made.numbers_.assign(order.begin(), order.end());
   return made;
 }
 
 absl::StatusOr<SafetensorsLeaves> SafetensorsFile::LeavesOfStructure() const {
   const StoreSpec& spec = structure_->spec;
-  const auto wrong = [](absl::string_view expected, absl::string_view found) {
-    return absl::DataLossError(absl::StrCat("metadata ", kSafetensorsStructureKey, ": expected ",
-                                            expected, ", found ", found));
-  };
   absl::StatusOr<std::vector<std::string>> names =
       NamesOf(spec.layout, spec.slots, structure_->names);
-  if (!names.ok()) return wrong("names that differ", names.status().message());
+  if (!names.ok()) return DamagedStructure("names that differ", names.status().message());
   SafetensorsLeaves made;
+  made.file_ = this;
   made.layout_ = spec.layout;
   made.slots_ = spec.slots;
   made.grouping_ = spec.grouping;
   for (uint32_t place = 0; place < spec.leaves.size(); ++place) {
     if (!spec.leaves.is_tensor(place)) {
-      made.numbers_.push_back(-1 - static_cast<int64_t>(made.values_.size()));
+      made.indices_.push_back(-1 - static_cast<int64_t>(made.values_.size()));
       made.values_.push_back(spec.leaves.value(place));
       continue;
     }
     const auto quoted = [&] { return QuotedForMessage((*names)[place]); };
     const std::optional<uint32_t> tensor = Find((*names)[place]);
-    if (!tensor.has_value()) return wrong(absl::StrCat("a tensor ", quoted()), "none in the file");
+    if (!tensor.has_value()) {
+      return DamagedStructure(absl::StrCat("a tensor ", quoted()), "none in the file");
+    }
     const LeafSpec expected = spec.leaves.spec(place);
     const LeafSpec found = entry(*tensor).spec;
     if (!(found == expected)) {
-      return wrong(absl::StrCat("tensor ", quoted(), " to be ", expected.ToString()),
-                   found.ToString());
+      return DamagedStructure(absl::StrCat("tensor ", quoted(), " to be ", expected.ToString()),
+                              found.ToString());
     }
-    made.numbers_.push_back(*tensor);
+    made.indices_.push_back(*tensor);
   }
   // Names are unique, so equal counts mean equal sets.
   if (spec.leaves.tensor_count() != size_) {
-    return wrong(absl::StrCat(spec.leaves.tensor_count(), " tensors"),
-                 absl::StrCat(size_, " in the file"));
+    return DamagedStructure(absl::StrCat(spec.leaves.tensor_count(), " tensors"),
+                            absl::StrCat(size_, " in the file"));
   }
   return made;
+}
+
+absl::StatusOr<std::vector<Leaf>> SafetensorsFile::LoadTensors(Order order) const {
+  std::sort(order.begin(), order.end());
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      std::vector<Leaf> loaded,
+      LoadStored(TensorsInOrder(*this, order), order.size(), options_.io, /*verify=*/false));
+  std::vector<Leaf> out(order.size());
+  for (size_t i = 0; i < order.size(); ++i) out[order[i].second] = std::move(loaded[i]);
+  return out;
+}
+
+absl::StatusOr<std::vector<Leaf>> SafetensorsFile::LoadLeaves(
+    const SafetensorsLeaves& leaves, absl::Span<const uint32_t> places) const {
+  Order order;
+  order.reserve(places.size());
+  for (const uint32_t place : places) {
+    if (const std::optional<uint32_t> tensor = leaves.tensor(place)) {
+      order.emplace_back(*tensor, static_cast<uint32_t>(order.size()));
+    }
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> tensors, LoadTensors(std::move(order)));
+  if (tensors.size() == places.size()) return tensors;
+  std::vector<Leaf> out;
+  out.reserve(places.size());
+  size_t next = 0;
+  for (const uint32_t place : places) {
+    const Value* value = leaves.entry(place).value;
+    out.push_back(value != nullptr ? Leaf(*value) : std::move(tensors[next++]));
+  }
+  return out;
 }
 
 }  // namespace leafstore::internal

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,14 +18,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/buffer.h"
+#include "leafstore/checkpoint/internal/file_bytes.h"
 #include "leafstore/core/internal/lazy.h"
-#include "leafstore/core/tensor.h"
-#include "leafstore/interop/safetensors/header.h"
+#include "leafstore/interop/safetensors/internal/header.h"
 #include "leafstore/interop/safetensors/internal/index.h"
+#include "leafstore/interop/safetensors/internal/structure.h"
 #include "leafstore/interop/safetensors/reader.h"
-#include "leafstore/interop/safetensors/structure.h"
-#include "leafstore/io/file_system.h"
 
 namespace leafstore::internal {
 
@@ -35,49 +34,43 @@ class SafetensorsFile {
 
   // One open file.
   struct Shard {
-    std::string path;
-    std::unique_ptr<ReadableFile> file;
+    std::unique_ptr<FileBytes> bytes;
     SafetensorsHeader header;
     uint32_t first_tensor = 0;
-    // The mapping of the file, made when the first tensor is loaded, because mapping would be most
-    // of the cost of opening a small file.
-    std::unique_ptr<Lazy<Buffer>> map = std::make_unique<Lazy<Buffer>>();
   };
-  // Returns the mapping of a file; null with ReadMode::kRead. error: ReadableFile's.
-  absl::StatusOr<const Buffer*> MapOf(const Shard& shard) const;
 
   const std::string& path() const { return path_; }
   bool is_set() const { return is_set_; }
-  const SafetensorsReadOptions& options() const { return options_; }
-  const std::vector<Shard>& files() const { return files_; }
-  absl::Span<const SafetensorsShard> shards() const { return shards_; }
+  const std::vector<Shard>& shards() const { return shards_; }
   const std::optional<Metadata>& metadata() const { return metadata_; }
   bool has_structure() const { return structure_.has_value(); }
-  // Returns the name style of the structure. has_structure() must be true.
-  NameStyle structure_names() const { return structure_->names; }
+  NameStyle name_style() const { return has_structure() ? structure_->names : options_.names; }
 
   uint32_t size() const { return size_; }
-  int64_t tensor_bytes() const { return tensor_bytes_; }
-  // Returns the index of the shard that has a tensor.
-  uint32_t ShardOf(uint32_t tensor) const;
+  // Returns the shard that has a tensor.
+  const Shard& ShardOf(uint32_t tensor) const;
   absl::string_view name(uint32_t tensor) const;
-  SafetensorsInfo entry(uint32_t tensor) const;
+  EntryInfo entry(uint32_t tensor) const;
   // Returns the index of the tensor with this name, or nullopt.
   std::optional<uint32_t> Find(absl::string_view name) const;
   absl::StatusOr<uint32_t> Get(absl::string_view name) const;
 
+  // See SafetensorsReader::GetLeaves.
   absl::StatusOr<const SafetensorsLeaves*> leaves() const;
 
-  // Loads tensors in any order; element i of the result is tensors[i].
-  absl::StatusOr<std::vector<Tensor>> Load(absl::Span<const uint32_t> tensors) const;
-  // See SafetensorsReader::IsCanonical.
+  // A tensor to load, and its index in the result.
+  using Order = std::vector<std::pair<uint32_t, uint32_t>>;
+  absl::StatusOr<std::vector<Leaf>> LoadTensors(Order order) const;
+  absl::StatusOr<std::vector<Leaf>> LoadLeaves(const SafetensorsLeaves& leaves,
+                                               absl::Span<const uint32_t> places) const;
+  // See SafetensorsReader.
   absl::StatusOr<bool> IsCanonical() const;
-
-  // Brings mapped tensors into memory; does nothing with ReadMode::kRead. error: ReadableFile's.
-  absl::Status MakeResident(absl::Span<const uint32_t> tensors) const;
+  absl::Status Verify() const;
 
   // Adds the path before an error, unless it is from the file system, which adds the path itself.
   absl::Status WithPath(const absl::Status& status) const;
+  // Adds the path of the shard and the name of the tensor.
+  absl::Status Named(uint32_t tensor, const absl::Status& status) const;
 
  private:
   SafetensorsFile() = default;
@@ -88,18 +81,14 @@ class SafetensorsFile {
   // Finishes opening after the last shard.
   absl::Status Finish();
   absl::Status CheckIndex(const SafetensorsIndex& index) const;
-  absl::Status CheckNamesOf(const SafetensorsIndex& index) const;
-  absl::Status CheckAllNamedBy(const SafetensorsIndex& index) const;
-  absl::Status TakeStructure();
+  absl::Status ReadStructure();
   absl::StatusOr<SafetensorsLeaves> LeavesOfStructure() const;
   absl::StatusOr<SafetensorsLeaves> LeavesOfNames() const;
 
   std::string path_;
   SafetensorsReadOptions options_;
-  FileSystem* file_system_ = nullptr;
   bool is_set_ = false;
-  std::vector<Shard> files_;
-  std::vector<SafetensorsShard> shards_;
+  std::vector<Shard> shards_;
   uint32_t size_ = 0;
   int64_t tensor_bytes_ = 0;
   std::optional<Metadata> metadata_;

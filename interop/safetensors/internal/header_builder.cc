@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
@@ -20,18 +19,15 @@ std::string TensorForMessage(absl::string_view name) {
   return absl::StrCat("tensor ", QuotedForMessage(name));
 }
 
-// Returns ByteSize if it is a simple product, as it mostly is; -1 if ByteSize must be called.
-int64_t PlainByteSize(DType dtype, ShapeRef shape) {
-  const size_t bits = DTypeBits(dtype);
-  if (bits % 8 != 0 || shape.size() > kMaxRank) return -1;
-  auto bytes = static_cast<int64_t>(bits / 8);
-  for (const int64_t extent : shape) {
-    if (extent <= 0 || __builtin_mul_overflow(bytes, extent, &bytes)) return -1;
-  }
-  return bytes;
-}
-
 }  // namespace
+
+void SafetensorsHeader::Add(absl::string_view name, DType dtype, ShapeRef shape, int64_t byte_size,
+                            int64_t offset) {
+  names_.append(name.data(), name.size());
+  name_begins_.push_back(static_cast<uint32_t>(names_.size()));
+  tensors_.AddTensor(dtype, shape, byte_size);
+  offsets_.push_back(offset);
+}
 
 SafetensorsHeaderBuilder::SafetensorsHeaderBuilder(size_t text_size, int64_t data_begin,
                                                    int64_t data_size,
@@ -41,9 +37,7 @@ SafetensorsHeaderBuilder::SafetensorsHeaderBuilder(size_t text_size, int64_t dat
   const size_t most = text_size / kBytesOfAnEntry + 1;
   out_.names_.reserve(text_size);
   out_.name_begins_.reserve(most + 1);
-  out_.dtypes_.reserve(most);
-  out_.dims_begins_.reserve(most + 1);
-  out_.byte_sizes_.reserve(most);
+  out_.tensors_.Reserve(most, most, most);
   out_.offsets_.reserve(most);
 }
 
@@ -68,172 +62,111 @@ absl::Status SafetensorsHeaderBuilder::Add(absl::string_view name, absl::string_
   const bool again = last_dtype_.has_value() && SafetensorsDTypeName(*last_dtype_) == dtype_name;
   const std::optional<DType> dtype = again ? last_dtype_ : SafetensorsDTypeOf(dtype_name);
   last_dtype_ = dtype;
-  if (dtype.has_value()) {
-    int64_t size = PlainByteSize(*dtype, shape);
-    if (size < 0) {
-      const absl::StatusOr<int64_t> checked = ByteSize(*dtype, shape);
-      if (!checked.ok()) {
-        return absl::DataLossError(
-            absl::StrCat(TensorForMessage(name), ": ", checked.status().message()));
-      }
-      size = *checked;
+  const int64_t size = end - begin;
+  if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) names_ascend_ = false;
+  if (!dtype.has_value()) {
+    if (!lenient_.unknown_dtypes) {
+      return absl::UnimplementedError(absl::StrCat(TensorForMessage(name), ": its dtype ",
+                                                   QuotedForMessage(dtype_name),
+                                                   " is not known to this reader"));
     }
-    if (size != end - begin) {
-      return DamagedJson(
-          TensorForMessage(name),
-          absl::StrCat(size, " bytes, as ", dtype_name, ShapeToString(shape), " requires"),
-          absl::StrCat(end - begin, " in data_offsets"));
-    }
-  } else if (!lenient_.unknown_dtypes) {
-    return absl::UnimplementedError(absl::StrCat(TensorForMessage(name), ": its dtype ",
-                                                 QuotedForMessage(dtype_name),
-                                                 " is not known to this reader"));
-  } else {
     unknown_.resize(out_.size() + 1);
     unknown_.back() = true;
+    out_.Add(name, DType::kU8, {size}, size, begin);  // until Arrange
+    return absl::OkStatus();
   }
-  if (out_.size() > 0 && out_.name(out_.size() - 1) >= name) runs_.push_back(out_.size());
-  out_.names_.append(name.data(), name.size());
-  out_.name_begins_.push_back(static_cast<uint32_t>(out_.names_.size()));
-  out_.dims_.insert(out_.dims_.end(), shape.begin(), shape.end());
-  out_.dims_begins_.push_back(static_cast<uint32_t>(out_.dims_.size()));
-  out_.byte_sizes_.push_back(end - begin);
-  out_.offsets_.push_back(begin);
-  out_.dtypes_.push_back(dtype.value_or(DType::kU8));
+  int64_t expected = PlainByteSize(*dtype, shape);
+  if (expected < 0) {
+    const absl::StatusOr<int64_t> checked = ByteSize(*dtype, shape);
+    if (!checked.ok()) {
+      return absl::DataLossError(
+          absl::StrCat(TensorForMessage(name), ": ", checked.status().message()));
+    }
+    expected = *checked;
+  }
+  if (size != expected) {
+    return DamagedJson(
+        TensorForMessage(name),
+        absl::StrCat(expected, " bytes, as ", dtype_name, ShapeToString(shape), " requires"),
+        absl::StrCat(size, " in data_offsets"));
+  }
+  out_.Add(name, *dtype, shape, size, begin);
   return absl::OkStatus();
 }
 
 absl::StatusOr<SafetensorsHeader> SafetensorsHeaderBuilder::Finish() && {
   LEAFSTORE_RETURN_IF_ERROR(CheckNames());
-  if (!IsInOrder()) Sort();
-  LEAFSTORE_RETURN_IF_ERROR(CheckBytes());
-  if (!unknown_.empty()) LeaveOut();
+  const std::vector<uint32_t> order = Order();
+  LEAFSTORE_RETURN_IF_ERROR(CheckBytes(order));
+  if (!order.empty()) Arrange(order);
   for (int64_t& offset : out_.offsets_) offset += data_begin_;
   return std::move(out_);
 }
 
-// The writer sorts names within each dtype, and most models have one or two dtypes: a file has a
-// few runs of ascending names, and duplicates can only be in different runs.
 absl::Status SafetensorsHeaderBuilder::CheckNames() const {
-  constexpr size_t kMostRuns = 4;
-  if (runs_.empty()) return absl::OkStatus();
-  return runs_.size() < kMostRuns ? CheckRuns() : CheckByHash();
-}
-
-absl::Status SafetensorsHeaderBuilder::TwoOfName(absl::string_view name) {
-  return DamagedJson("header", "tensors of different names",
-                     absl::StrCat("two called ", QuotedForMessage(name)));
-}
-
-absl::Status SafetensorsHeaderBuilder::CheckRuns() const {
-  std::vector<uint32_t> ends = runs_;
-  ends.push_back(out_.size());
-  std::vector<uint32_t> next = {0};  // the current name of each run
-  next.insert(next.end(), runs_.begin(), runs_.end());
-  // Repeatedly takes the smallest of the current names.
-  absl::string_view last;
-  for (uint32_t i = 0; i < out_.size(); ++i) {
-    size_t least = next.size();
-    for (size_t run = 0; run < next.size(); ++run) {
-      if (next[run] == ends[run]) continue;
-      if (least == next.size() || out_.name(next[run]) < out_.name(next[least])) least = run;
-    }
-    const absl::string_view name = out_.name(next[least]++);
-    if (i > 0 && name == last) return TwoOfName(name);
-    last = name;
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SafetensorsHeaderBuilder::CheckByHash() const {
+  if (names_ascend_) return absl::OkStatus();  // as writers sort them, so they are unique
   absl::flat_hash_set<absl::string_view> names;
   names.reserve(out_.size());
   for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
-    if (!names.insert(out_.name(tensor)).second) return TwoOfName(out_.name(tensor));
+    if (names.insert(out_.name(tensor)).second) continue;
+    return DamagedJson("header", "tensors of different names",
+                       absl::StrCat("two called ", QuotedForMessage(out_.name(tensor))));
   }
   return absl::OkStatus();
 }
 
-bool SafetensorsHeaderBuilder::IsInOrder() const {
-  for (size_t i = 1; i < out_.offsets_.size(); ++i) {
-    const int64_t before = out_.offsets_[i - 1];
-    const int64_t here = out_.offsets_[i];
-    if (here < before || (here == before && out_.byte_sizes_[i] < out_.byte_sizes_[i - 1])) {
-      return false;
-    }
-  }
-  return true;
-}
-
-void SafetensorsHeaderBuilder::Sort() {
+std::vector<uint32_t> SafetensorsHeaderBuilder::Order() const {
+  const auto before = [this](uint32_t a, uint32_t b) {
+    return out_.offset(a) != out_.offset(b) ? out_.offset(a) < out_.offset(b)
+                                            : out_.byte_size(a) < out_.byte_size(b);
+  };
+  bool in_order = unknown_.empty();
+  for (uint32_t i = 1; in_order && i < out_.size(); ++i) in_order = !before(i, i - 1);
+  if (in_order) return {};
   std::vector<uint32_t> order(out_.size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
-    return out_.offsets_[a] != out_.offsets_[b] ? out_.offsets_[a] < out_.offsets_[b]
-                                                : out_.byte_sizes_[a] < out_.byte_sizes_[b];
-  });
-  if (!unknown_.empty()) {
-    unknown_.resize(out_.size());
-    std::vector<bool> sorted;
-    for (const uint32_t tensor : order) sorted.push_back(unknown_[tensor]);
-    unknown_ = std::move(sorted);
-  }
-  out_ = Select(order);
+  std::stable_sort(order.begin(), order.end(), before);
+  return order;
 }
 
-SafetensorsHeader SafetensorsHeaderBuilder::Select(const std::vector<uint32_t>& tensors) const {
-  SafetensorsHeader selected;
-  selected.metadata_ = out_.metadata_;
-  selected.left_out_ = out_.left_out_;
-  selected.left_out_bytes_ = out_.left_out_bytes_;
-  for (const uint32_t tensor : tensors) {
-    const absl::string_view name = out_.name(tensor);
-    const ShapeRef shape = out_.spec(tensor).shape();
-    selected.names_.append(name.data(), name.size());
-    selected.name_begins_.push_back(static_cast<uint32_t>(selected.names_.size()));
-    selected.dims_.insert(selected.dims_.end(), shape.begin(), shape.end());
-    selected.dims_begins_.push_back(static_cast<uint32_t>(selected.dims_.size()));
-    selected.dtypes_.push_back(out_.dtypes_[tensor]);
-    selected.byte_sizes_.push_back(out_.byte_sizes_[tensor]);
-    selected.offsets_.push_back(out_.offsets_[tensor]);
-  }
-  return selected;
-}
-
-// Checks that the tensors are contiguous and end with the file.
-absl::Status SafetensorsHeaderBuilder::CheckBytes() const {
+absl::Status SafetensorsHeaderBuilder::CheckBytes(const std::vector<uint32_t>& order) const {
   int64_t end = 0;
-  for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
-    const int64_t begin = out_.offsets_[tensor];
+  absl::string_view last;
+  for (uint32_t i = 0; i < out_.size(); ++i) {
+    const uint32_t tensor = order.empty() ? i : order[i];
+    const int64_t begin = out_.offset(tensor);
     if (begin < end || (begin > end && !lenient_.holes)) {
       const std::string where =
           end == 0 ? "byte 0 of the tensors"
-                   : absl::StrCat("byte ", end, ", where ", QuotedForMessage(out_.name(tensor - 1)),
-                                  " ends");
+                   : absl::StrCat("byte ", end, ", where ", QuotedForMessage(last), " ends");
       return DamagedJson(TensorForMessage(out_.name(tensor)),
                          absl::StrCat("its bytes from ", where, ", on"),
                          absl::StrCat("from byte ", begin,
                                       begin < end ? " on: they overlap" : " on: there is a hole"));
     }
-    end = begin + out_.byte_sizes_[tensor];
+    end = begin + out_.byte_size(tensor);
+    last = out_.name(tensor);
   }
   if (end == data_size_ || lenient_.trailing_bytes) return absl::OkStatus();
   return DamagedJson("file", absl::StrCat(end, " bytes of tensors after the header"),
                      absl::StrCat(data_size_, ": bytes that are no tensor's at its end"));
 }
 
-void SafetensorsHeaderBuilder::LeaveOut() {
+void SafetensorsHeaderBuilder::Arrange(const std::vector<uint32_t>& order) {
   unknown_.resize(out_.size());
-  std::vector<uint32_t> known;
-  for (uint32_t tensor = 0; tensor < out_.size(); ++tensor) {
+  SafetensorsHeader sorted;
+  sorted.metadata_ = std::move(out_.metadata_);
+  for (const uint32_t tensor : order) {
     if (unknown_[tensor]) {
-      out_.left_out_.emplace_back(out_.name(tensor));
-      out_.left_out_bytes_ += out_.byte_sizes_[tensor];
+      sorted.skipped_.emplace_back(out_.name(tensor));
+      sorted.skipped_bytes_ += out_.byte_size(tensor);
     } else {
-      known.push_back(tensor);
+      const LeafSpec spec = out_.spec(tensor);
+      sorted.Add(out_.name(tensor), spec.dtype(), spec.shape(), out_.byte_size(tensor),
+                 out_.offset(tensor));
     }
   }
-  out_ = Select(known);
+  out_ = std::move(sorted);
 }
 
 }  // namespace leafstore::internal

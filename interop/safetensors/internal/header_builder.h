@@ -1,7 +1,5 @@
 // SafetensorsHeaderBuilder: checks a header entry by entry and collects it in columns. It is the
 // one place that checks headers, whichever parser read the JSON.
-//
-// Threads: one thread at a time.
 #ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_BUILDER_H_
 #define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_BUILDER_H_
 
@@ -15,14 +13,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/interop/safetensors/header.h"
+#include "leafstore/interop/safetensors/internal/header.h"
 
 namespace leafstore::internal {
-
-inline constexpr absl::string_view kSafetensorsMetadataName = "__metadata__";
-
-// Returns max_header, clamped to the allowed range.
-int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient);
 
 class SafetensorsHeaderBuilder {
  public:
@@ -41,31 +34,21 @@ class SafetensorsHeaderBuilder {
 
  private:
   absl::Status CheckNames() const;
-  absl::Status CheckRuns() const;
-  absl::Status CheckByHash() const;
-  static absl::Status TwoOfName(absl::string_view name);
-  bool IsInOrder() const;
-  void Sort();
-  absl::Status CheckBytes() const;
-  // Removes the tensors with unknown dtypes.
-  void LeaveOut();
-  // Returns the columns of some of the tensors, in that order.
-  SafetensorsHeader Select(const std::vector<uint32_t>& tensors) const;
+  // Returns the indices of the tensors in the order of their bytes; empty if they are in order.
+  std::vector<uint32_t> Order() const;
+  // Checks that the tensors, in this order, are contiguous and end with the file.
+  absl::Status CheckBytes(const std::vector<uint32_t>& order) const;
+  // Puts the tensors in this order, without those of unknown dtypes.
+  void Arrange(const std::vector<uint32_t>& order);
 
   const int64_t data_begin_;
   const int64_t data_size_;
   const SafetensorsLeniency& lenient_;
   SafetensorsHeader out_;  // in the order of the header, until Finish; offsets from data_begin_ on
-  std::vector<uint32_t> runs_;  // where runs of ascending names begin, except the first
+  bool names_ascend_ = true;
   std::optional<DType> last_dtype_;
   std::vector<bool> unknown_;  // per tensor: dtype is unknown; empty if all are known
 };
-
-// Parses an ordinary header, such as the reference and this library write, with simdjson's
-// On-Demand API, which allocates nothing. Returns false for anything else, even an error; `builder`
-// must then be discarded and the document parser used. `text` must be followed by simdjson's
-// padding.
-bool ParseUsualSafetensorsHeader(absl::string_view text, SafetensorsHeaderBuilder* builder);
 
 }  // namespace leafstore::internal
 

@@ -11,46 +11,41 @@
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/internal/json_text.h"
+#include "leafstore/proto/manifest_codec.h"
 
 namespace leafstore::internal {
 namespace {
 
 namespace dom = simdjson::dom;
 
-// Checks that a name is a file in the directory of the index, as no other file may be opened.
-bool IsFileName(absl::string_view name) {
-  return !name.empty() && name != "." && name != ".." &&
-         name.find('/') == absl::string_view::npos && name.find('\0') == absl::string_view::npos;
-}
-
 class IndexParser {
  public:
-  IndexParser(const SafetensorsLeniency& lenient, bool any_total_size)
-      : lenient_(lenient), any_total_size_(any_total_size) {}
+  explicit IndexParser(const SafetensorsLeniency& lenient) : lenient_(lenient) {}
 
   absl::StatusOr<SafetensorsIndex> Parse(absl::string_view text) {
     JsonDocument document;
     LEAFSTORE_ASSIGN_OR_RETURN(const dom::element root, document.Parse(text, "index"));
     dom::object object;
-    if (root.get(object) != simdjson::SUCCESS)
+    if (root.get(object) != simdjson::SUCCESS) {
       return DamagedJson("index", "an object", JsonKind(root));
-    bool met_map = false;
-    bool met_metadata = false;
+    }
+    bool found_map = false;
+    bool found_metadata = false;
     for (const dom::key_value_pair field : object) {
       const absl::string_view key = ToAbslView(field.key);
       if (key == "weight_map") {
-        if (std::exchange(met_map, true)) return DamagedJson("index", "one weight_map", "two");
+        if (std::exchange(found_map, true)) return DamagedJson("index", "one weight_map", "two");
         LEAFSTORE_RETURN_IF_ERROR(ParseMap(field.value));
       } else if (key == "metadata") {
-        if (std::exchange(met_metadata, true)) return DamagedJson("index", "one metadata", "two");
+        if (std::exchange(found_metadata, true)) return DamagedJson("index", "one metadata", "two");
         LEAFSTORE_RETURN_IF_ERROR(ParseMetadata(field.value));
       } else if (!lenient_.unknown_fields) {
         return DamagedJson("index", "the fields metadata and weight_map",
                            absl::StrCat("another, ", QuotedForMessage(key)));
       }
     }
-    if (!met_map) return DamagedJson("index", "a field weight_map", "none");
-    PutInOrder();
+    if (!found_map) return DamagedJson("index", "a field weight_map", "none");
+    Sort();
     return std::move(out_);
   }
 
@@ -67,12 +62,12 @@ class IndexParser {
         return DamagedJson(absl::StrCat("index, tensor ", QuotedForMessage(name)), expected, found);
       };
       if (!internal::IsValidUtf8(name)) return wrong("a name in UTF-8", "another");
-      if (!names.insert(name).second) return wrong("to be there once", "it twice");
+      if (!names.insert(name).second) return wrong("it once", "it twice");
       std::string_view file;
       if (field.value.get(file) != simdjson::SUCCESS) {
         return wrong("the name of a file", JsonKind(field.value));
       }
-      if (!IsFileName(ToAbslView(file))) {
+      if (!IsPlainFileName(ToAbslView(file))) {
         return wrong("the name of a file, without a directory", QuotedForMessage(ToAbslView(file)));
       }
       const auto [at, is_new] = files_.try_emplace(std::string(file), out_.files.size());
@@ -88,16 +83,16 @@ class IndexParser {
     if (element.get(object) != simdjson::SUCCESS) {
       return DamagedJson("index, metadata", "an object", JsonKind(element));
     }
-    bool met_size = false;
+    bool found_size = false;
     for (const dom::key_value_pair field : object) {
       if (field.key != "total_size") continue;
-      if (std::exchange(met_size, true)) {
+      if (std::exchange(found_size, true)) {
         return DamagedJson("index, metadata", "one total_size", "two");
       }
       int64_t size = 0;
       if (field.value.get(size) == simdjson::SUCCESS && size >= 0) {
         out_.total_size = size;
-      } else if (!any_total_size_) {
+      } else if (!lenient_.any_total_size) {
         return DamagedJson("index, metadata, total_size", "an integer from 0 to 2^63 - 1",
                            JsonForMessage(field.value));
       }
@@ -105,7 +100,7 @@ class IndexParser {
     return absl::OkStatus();
   }
 
-  void PutInOrder() {
+  void Sort() {
     std::vector<std::string> sorted = out_.files;
     std::sort(sorted.begin(), sorted.end());
     for (uint32_t i = 0; i < sorted.size(); ++i) files_[sorted[i]] = i;
@@ -115,7 +110,6 @@ class IndexParser {
   }
 
   const SafetensorsLeniency& lenient_;
-  const bool any_total_size_;
   SafetensorsIndex out_;
   absl::flat_hash_map<std::string, uint32_t> files_;
 };
@@ -123,9 +117,8 @@ class IndexParser {
 }  // namespace
 
 absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
-                                                       const SafetensorsLeniency& lenient,
-                                                       bool any_total_size) {
-  return IndexParser(lenient, any_total_size).Parse(text);
+                                                       const SafetensorsLeniency& lenient) {
+  return IndexParser(lenient).Parse(text);
 }
 
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index) {

@@ -16,7 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/interop/safetensors/header.h"
+#include "leafstore/interop/safetensors/reader.h"
 
 namespace leafstore::internal {
 
@@ -29,10 +29,9 @@ struct SafetensorsIndex {
   std::optional<int64_t> total_size;
 };
 
-// Parses an index. With `any_total_size`, ignores a total_size that is not a count. O(n log n).
+// O(n log n).
 absl::StatusOr<SafetensorsIndex> ParseSafetensorsIndex(absl::string_view text,
-                                                       const SafetensorsLeniency& lenient = {},
-                                                       bool any_total_size = false);
+                                                       const SafetensorsLeniency& lenient = {});
 
 // Returns exactly the text of Python's `json.dumps(index, indent=2, sort_keys=True) + "\n"`.
 std::string EncodeSafetensorsIndex(const SafetensorsIndex& index);

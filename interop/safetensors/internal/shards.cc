@@ -1,13 +1,12 @@
 // SaveSafetensorsShards: writes sets of shards.
 #include <algorithm>
-#include <cstddef>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
+#include "re2/re2.h"
 
 #include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
@@ -15,67 +14,44 @@
 #include "leafstore/interop/safetensors/internal/index.h"
 #include "leafstore/interop/safetensors/internal/plan.h"
 #include "leafstore/interop/safetensors/writer.h"
-#include "leafstore/io/internal/atomic_file.h"
 
 namespace leafstore {
-
-using internal::CheckJsonString;
-using internal::ContentOfStore;
-using internal::EncodeSafetensorsIndex;
-using internal::PlanSafetensors;
-using internal::SafetensorsIndex;
-using internal::SafetensorsInput;
-using internal::SafetensorsPlan;
-using internal::SafetensorsProgress;
-using internal::SafetensorsStoreContent;
-using internal::WritePlan;
-
+namespace internal {
 namespace {
 
 constexpr absl::string_view kExtension = ".safetensors";
 
-using Inputs = absl::Span<const SafetensorsInput>;
+using Tensors = absl::Span<const NamedTensor>;
 
 // Divides tensors into runs of at most `most` bytes; a larger tensor is a run of its own.
-std::vector<Inputs> CutIntoShards(Inputs inputs, int64_t most) {
-  std::vector<Inputs> shards;
+std::vector<Tensors> CutIntoShards(Tensors tensors, int64_t most) {
+  std::vector<Tensors> shards;
   size_t begin = 0;
   int64_t bytes = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const int64_t size = inputs[i].tensor->byte_size();
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const int64_t size = tensors[i].tensor.byte_size();
     if (i > begin && size > most - std::min(bytes, most)) {
-      shards.push_back(inputs.subspan(begin, i - begin));
+      shards.push_back(tensors.subspan(begin, i - begin));
       begin = i;
       bytes = 0;
     }
     bytes += size;
   }
-  shards.push_back(inputs.subspan(begin));
+  shards.push_back(tensors.subspan(begin));
   return shards;
 }
 
 // `turn` 0 has the usual names; others are for a set that exists beside the one it replaces.
-std::string ShardName(absl::string_view stem, size_t turn, size_t number, size_t count) {
-  return absl::StrCat(stem, absl::StrFormat("-%05d-of-%05d", number + 1, count),
+std::string ShardName(absl::string_view stem, size_t turn, size_t index, size_t count) {
+  return absl::StrCat(stem, absl::StrFormat("-%05d-of-%05d", index + 1, count),
                       turn == 0 ? "" : absl::StrCat("-r", turn), kExtension);
-}
-
-// Removes at least `least` digits from the end.
-bool ConsumeDigits(absl::string_view* text, size_t least) {
-  size_t digits = 0;
-  while (digits < text->size() && absl::ascii_isdigit((*text)[text->size() - 1 - digits])) ++digits;
-  if (digits < least) return false;
-  text->remove_suffix(digits);
-  return true;
 }
 
 // Returns whether ShardName returns this name for some turn, index and count.
 bool IsShardName(absl::string_view stem, absl::string_view name) {
-  if (!absl::ConsumePrefix(&name, stem) || !absl::ConsumeSuffix(&name, kExtension)) return false;
-  absl::string_view before = name;
-  if (ConsumeDigits(&before, 1) && absl::ConsumeSuffix(&before, "-r")) name = before;
-  return ConsumeDigits(&name, 5) && absl::ConsumeSuffix(&name, "-of-") && ConsumeDigits(&name, 5) &&
-         name == "-";
+  return absl::ConsumePrefix(&name, stem) &&
+         RE2::FullMatch(re2::StringPiece(name.data(), name.size()),
+                        R"(-\d{5,}-of-\d{5,}(-r\d+)?\.safetensors)");
 }
 
 // A set to write; a single shard is a file without an index.
@@ -88,21 +64,22 @@ class ShardedSave {
         options_(options),
         files_(options.io.files()) {}
 
-  absl::StatusOr<SavedShards> Save(const SafetensorsStoreContent& content,
-                                   absl::Span<const Inputs> shards) {
+  absl::StatusOr<std::vector<std::string>> Save(const SafetensorsContent& content,
+                                                absl::Span<const Tensors> shards) {
     LEAFSTORE_RETURN_IF_ERROR(ChooseNames(shards.size()));
     LEAFSTORE_RETURN_IF_ERROR(WriteAll(content, shards));
     LEAFSTORE_RETURN_IF_ERROR(is_set() ? CommitSet() : CommitOne());
     if (options_.replace_set) RemoveOldShards();
-    return std::move(saved_);
+    if (is_set()) names_.push_back(index_);
+    return std::move(names_);
   }
 
  private:
-  bool is_set() const { return !saved_.index.empty(); }
+  bool is_set() const { return names_.size() > 1; }
   std::string PathOf(absl::string_view name) const { return InDirectoryOf(path_, name); }
 
-  absl::Status ThereAlready(absl::string_view name) const {
-    return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": it already exists")),
+  absl::Status AlreadyExists(absl::string_view name) const {
+    return WithReason(absl::AlreadyExistsError(absl::StrCat(PathOf(name), ": already exists")),
                       ErrorReason::kExists);
   }
 
@@ -114,67 +91,48 @@ class ShardedSave {
     return status;
   }
 
-  // Returns the first of these names that exists; empty if all are free.
-  absl::StatusOr<std::string> FirstTaken(absl::Span<const std::string> names) const {
-    for (const std::string& name : names) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const bool exists, Exists(name));
-      if (exists) return name;
-    }
-    return std::string();
-  }
-
   // Chooses names that are free now. The rename checks again that they are free.
   absl::Status ChooseNames(size_t count) {
     LEAFSTORE_ASSIGN_OR_RETURN(had_index_, Exists(index_));
     // Readers would prefer the index of another set to a single file beside it.
-    if (had_index_ && !options_.replace_set) return ThereAlready(index_);
-    if (count == 1) {
-      saved_.files.push_back(FileNameOf(path_));
-      return absl::OkStatus();
-    }
-    saved_.index = index_;
+    if (had_index_ && !options_.replace_set) return AlreadyExists(index_);
+    names_ = {FileNameOf(path_)};
+    if (count == 1) return absl::OkStatus();
     for (size_t turn = 0;; ++turn) {
-      saved_.files.clear();
-      for (size_t i = 0; i < count; ++i) saved_.files.push_back(ShardName(stem_, turn, i, count));
-      LEAFSTORE_ASSIGN_OR_RETURN(const std::string taken, FirstTaken(saved_.files));
-      if (taken.empty()) return absl::OkStatus();
-      if (!options_.replace_set) return ThereAlready(taken);
+      names_.clear();
+      for (size_t i = 0; i < count; ++i) names_.push_back(ShardName(stem_, turn, i, count));
+      bool taken = false;
+      for (size_t i = 0; i < count && !taken; ++i) {
+        LEAFSTORE_ASSIGN_OR_RETURN(taken, Exists(names_[i]));
+        if (taken && !options_.replace_set) return AlreadyExists(names_[i]);
+      }
+      if (!taken) return absl::OkStatus();
     }
   }
 
   // Writes and syncs every file under its temporary name, the index last.
-  absl::Status WriteAll(const SafetensorsStoreContent& content, absl::Span<const Inputs> shards) {
+  absl::Status WriteAll(const SafetensorsContent& content, absl::Span<const Tensors> shards) {
     // All headers are made before any byte is written, so an error of the caller leaves no file.
     std::vector<SafetensorsPlan> plans;
     SafetensorsIndex index;
-    index.files = saved_.files;
-    index.total_size = 0;
+    index.files = names_;
     for (uint32_t i = 0; i < shards.size(); ++i) {
       LEAFSTORE_ASSIGN_OR_RETURN(SafetensorsPlan plan,
                                  PlanSafetensors(shards[i], content.metadata));
       plans.push_back(std::move(plan));
-      for (const SafetensorsInput& input : shards[i]) {
-        index.tensors.emplace_back(input.name, i);
-        *index.total_size += input.tensor->byte_size();
-      }
+      for (const NamedTensor& one : shards[i]) index.tensors.emplace_back(one.name, i);
     }
-    SafetensorsProgress progress(options_, content.inputs);
+    index.total_size = TotalBytes(content.tensors);
+    Progress progress(options_.io.progress, *index.total_size);
     for (size_t i = 0; i < plans.size(); ++i) {
-      LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
-                                 WritePlan(PathOf(saved_.files[i]), plans[i], options_, &progress));
+      LEAFSTORE_ASSIGN_OR_RETURN(AtomicFile file,
+                                 WritePlan(PathOf(names_[i]), plans[i], options_.io, &progress));
       written_.push_back(std::move(file));
     }
-    progress.Tell();
-    return is_set() ? WriteIndex(index) : absl::OkStatus();
-  }
-
-  absl::Status WriteIndex(const SafetensorsIndex& index) {
-    LEAFSTORE_ASSIGN_OR_RETURN(internal::AtomicFile file,
-                               internal::AtomicFile::Create(PathOf(index_), options_.io));
-    const std::string text = EncodeSafetensorsIndex(index);
-    LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(
-        absl::MakeConstSpan(reinterpret_cast<const std::byte*>(text.data()), text.size())));
-    LEAFSTORE_RETURN_IF_ERROR(file.Close());
+    if (!is_set()) return absl::OkStatus();
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        AtomicFile file,
+        WritePlan(PathOf(index_), {{}, EncodeSafetensorsIndex(index)}, options_.io, &progress));
     written_.push_back(std::move(file));
     return absl::OkStatus();
   }
@@ -184,7 +142,7 @@ class ShardedSave {
     LEAFSTORE_RETURN_IF_ERROR(written_[0].Commit());
     if (!had_index_) return absl::OkStatus();
     LEAFSTORE_RETURN_IF_ERROR(files_.Remove(PathOf(index_)));
-    return SyncNames();
+    return options_.io.durable ? files_.SyncDirectory(DirectoryOf(path_)) : absl::OkStatus();
   }
 
   // Renames the shards first, to free names: they are not read before the index names them, and an
@@ -200,7 +158,7 @@ class ShardedSave {
       Withdraw(written_[i].is_committed() ? i + 1 : i);
       return status;
     }
-    internal::AtomicFile& index = written_.back();
+    AtomicFile& index = written_.back();
     const absl::Status status = had_index_ ? index.Commit() : index.CommitNew();
     if (status.ok()) return status;
     if (!index.is_committed()) {
@@ -222,14 +180,9 @@ class ShardedSave {
     const absl::StatusOr<std::vector<std::string>> names = files_.List(DirectoryOf(path_));
     if (!names.ok()) return;
     for (const std::string& name : *names) {
-      const bool is_new =
-          std::find(saved_.files.begin(), saved_.files.end(), name) != saved_.files.end();
+      const bool is_new = std::find(names_.begin(), names_.end(), name) != names_.end();
       if (!is_new && IsShardName(stem_, name)) files_.Remove(PathOf(name)).IgnoreError();
     }
-  }
-
-  absl::Status SyncNames() const {
-    return options_.io.durable ? files_.SyncDirectory(DirectoryOf(path_)) : absl::OkStatus();
   }
 
   const std::string& path_;
@@ -237,29 +190,31 @@ class ShardedSave {
   const std::string index_;
   const SafetensorsSaveOptions& options_;
   FileSystem& files_;
-  SavedShards saved_;
+  std::vector<std::string> names_;  // of the shards, or of the single file
   bool had_index_ = false;
-  std::vector<internal::AtomicFile> written_;  // the shards, then the index if it is a set
+  std::vector<AtomicFile> written_;  // the shards, then the index if it is a set
 };
 
 }  // namespace
+}  // namespace internal
 
-absl::StatusOr<SavedShards> SaveSafetensorsShards(const std::string& path, const ParamStore& store,
-                                                  int64_t max_shard_bytes,
-                                                  const SafetensorsSaveOptions& options) {
-  if (!absl::EndsWith(FileNameOf(path), kExtension)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("expected a path that ends in ", kExtension, ", found '", path, "'"));
+absl::StatusOr<std::vector<std::string>> SaveSafetensorsShards(
+    const std::string& path, const ParamStore& store, int64_t max_shard_bytes,
+    const SafetensorsSaveOptions& options) {
+  if (!absl::EndsWith(FileNameOf(path), internal::kExtension)) {
+    return absl::InvalidArgumentError(absl::StrCat("expected a path that ends in ",
+                                                   internal::kExtension, ", found '", path, "'"));
   }
   // The index stores the file names in JSON.
-  LEAFSTORE_RETURN_IF_ERROR(CheckJsonString(FileNameOf(path), "a file's name"));
+  LEAFSTORE_RETURN_IF_ERROR(internal::CheckJsonString(FileNameOf(path), "a file's name"));
   if (max_shard_bytes <= 0) {
     return absl::InvalidArgumentError(
         absl::StrCat("expected shards of at least 1 byte, found ", max_shard_bytes));
   }
-  LEAFSTORE_ASSIGN_OR_RETURN(const SafetensorsStoreContent content, ContentOfStore(store, options));
-  const std::vector<Inputs> shards = CutIntoShards(content.inputs, max_shard_bytes);
-  return ShardedSave(path, options).Save(content, shards);
+  LEAFSTORE_ASSIGN_OR_RETURN(const internal::SafetensorsContent content,
+                             internal::ContentOfStore(store, options));
+  const auto shards = internal::CutIntoShards(content.tensors, max_shard_bytes);
+  return internal::ShardedSave(path, options).Save(content, shards);
 }
 
 }  // namespace leafstore

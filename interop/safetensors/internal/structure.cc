@@ -1,6 +1,5 @@
-#include "leafstore/interop/safetensors/structure.h"
+#include "leafstore/interop/safetensors/internal/structure.h"
 
-#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -14,10 +13,7 @@
 #include "leafstore/interop/internal/json_text.h"
 #include "leafstore/io/internal/checksum.h"
 
-namespace leafstore {
-
-using internal::QuotedForMessage;
-
+namespace leafstore::internal {
 namespace {
 
 constexpr absl::string_view kStructureVersion = "1";
@@ -27,15 +23,15 @@ constexpr absl::string_view kCanonicalNames = "canonical";
 std::string ChecksumText(absl::string_view bytes) {
   const auto* data = reinterpret_cast<const std::byte*>(bytes.data());
   return absl::StrCat(
-      absl::Hex(internal::Checksum(absl::MakeConstSpan(data, bytes.size())), absl::kZeroPad16));
+      absl::Hex(Checksum(absl::MakeConstSpan(data, bytes.size())), absl::kZeroPad16));
 }
+
+}  // namespace
 
 absl::Status DamagedStructure(absl::string_view expected, absl::string_view found) {
   return absl::DataLossError(absl::StrCat("metadata ", kSafetensorsStructureKey, ": expected ",
                                           expected, ", found ", found));
 }
-
-}  // namespace
 
 absl::StatusOr<std::string> EncodeSafetensorsStructure(const SafetensorsStructure& structure) {
   LEAFSTORE_ASSIGN_OR_RETURN(const std::string bytes, EncodeStoreSpec(structure.spec));
@@ -76,4 +72,4 @@ absl::StatusOr<SafetensorsStructure> DecodeSafetensorsStructure(absl::string_vie
                               parts[1] == kDottedNames ? NameStyle::kSplit : NameStyle::kCanonical};
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

@@ -1,16 +1,10 @@
 // The header of a safetensors file: the names, dtypes, shapes and offsets of its tensors. All of it
 // is checked in one place before anything is allocated or read because of it.
 //
-//   SafetensorsHeader header = SafetensorsHeader::Parse(bytes, file_size).value();
-//   for (uint32_t i = 0; i < header.size(); ++i) header.name(i), header.spec(i);
-//   std::string text = EncodeSafetensorsHeader(entries, metadata).value();   // and back
-//
 // The file: eight bytes, the little-endian length n of the header; n bytes of JSON, an object with
 // `"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}` for each tensor and
-// optionally `"__metadata__"`, an object of strings, padded with spaces; then the bytes of the
-// tensors, row-major and little-endian, which fill the rest of the file without holes. Offsets are
-// relative to the end of the header. (https://huggingface.co/docs/safetensors; where that page is
-// incomplete this follows the reference's code, version 0.8, or is stricter: docs/safetensors.md.)
+// optionally `"__metadata__"`, an object of strings; then the bytes of the tensors. Offsets are
+// relative to the end of the header. docs/safetensors.md has the rules.
 //
 // Order. Tensors are in the order of their bytes in the file; tensors without bytes are ordered by
 // offset, then by the order of the header.
@@ -22,14 +16,9 @@
 // Memory: at most a constant times the length of the header, which is in the file; about fourteen
 // times during parsing, most of it never touched.
 //
-// Speed: an ordinary header, such as the reference writes, is parsed in place (simdjson's On-Demand
-// API). If that finds anything else, even an error, the header is parsed again into a document
-// (simdjson's DOM), whose result counts. The same code checks the entries in both cases
-// (internal/header_builder.h).
-//
 // Threads: immutable; const calls are safe from many threads.
-#ifndef LEAFSTORE_INTEROP_SAFETENSORS_HEADER_H_
-#define LEAFSTORE_INTEROP_SAFETENSORS_HEADER_H_
+#ifndef LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_H_
+#define LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -37,53 +26,25 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/dtype.h"
-#include "leafstore/core/leaf_spec.h"
+#include "leafstore/core/leaf_columns.h"
 #include "leafstore/core/metadata.h"
-#include "leafstore/core/shape.h"
+#include "leafstore/interop/safetensors/reader.h"
 
-namespace leafstore {
+namespace leafstore::internal {
+
+inline constexpr absl::string_view kSafetensorsMetadataName = "__metadata__";
 
 // Returns the name of a dtype in the header, such as "F32", "BF16" or "F8_E4M3". Static storage.
 absl::string_view SafetensorsDTypeName(DType dtype);
 // Returns the dtype with this name, or nullopt.
 std::optional<DType> SafetensorsDTypeOf(absl::string_view name);
 
-// The longest header that the reference reads and writes, in bytes.
-inline constexpr int64_t kMaxSafetensorsHeader = 100'000'000;
-// The largest value of SafetensorsLeniency::max_header.
-inline constexpr int64_t kMostSafetensorsHeader = (int64_t{1} << 32) - 4096;
-
-// Each field allows one deviation that is an error by default. Ambiguous files (duplicate names,
-// overlapping tensors, sizes that do not match) are always errors.
-struct SafetensorsLeniency {
-  // Allows JSON white space other than spaces after the header, and any before it.
-  bool white_space = false;
-  // Ignores fields of an entry other than the three.
-  bool unknown_fields = false;
-  // Treats `"__metadata__": null` as missing.
-  bool null_metadata = false;
-  // Skips values of `__metadata__` that are not strings.
-  bool metadata_values = false;
-  // Skips tensors with an unknown dtype. Their bytes do not count as a hole.
-  bool unknown_dtypes = false;
-  // Allows bytes between tensors, or before the first, that belong to no tensor.
-  bool holes = false;
-  // Allows bytes after the last tensor.
-  bool trailing_bytes = false;
-  // The longest header, and the longest index, in bytes. Clamped to [0, kMostSafetensorsHeader];
-  // the parser cannot handle more.
-  int64_t max_header = kMaxSafetensorsHeader;
-};
-
-namespace internal {
-class SafetensorsHeaderBuilder;
-}  // namespace internal
+// Returns max_header, clamped to the allowed range.
+int64_t MostSafetensorsHeader(const SafetensorsLeniency& lenient);
 
 class SafetensorsHeader {
  public:
@@ -104,50 +65,39 @@ class SafetensorsHeader {
                                                  int64_t readable_behind = 0);
 
   // Returns the number of tensors.
-  uint32_t size() const { return static_cast<uint32_t>(dtypes_.size()); }
+  uint32_t size() const { return tensors_.size(); }
+  // Returns the bytes of all tensors.
+  int64_t total_bytes() const { return tensors_.total_bytes(); }
   // Return the properties of the tensor with this index, which must be less than size(). Names are
   // UTF-8. Names and specs are valid while this object lives.
-  absl::string_view name(uint32_t tensor) const& {
+  absl::string_view name(uint32_t tensor) const {
     return absl::string_view(names_).substr(name_begins_[tensor],
                                             name_begins_[tensor + 1] - name_begins_[tensor]);
   }
-  absl::string_view name(uint32_t tensor) && = delete;  // would dangle
-  LeafSpec spec(uint32_t tensor) const& {
-    return LeafSpec(dtypes_[tensor], ShapeRef(dims_.data() + dims_begins_[tensor],
-                                              dims_begins_[tensor + 1] - dims_begins_[tensor]));
-  }
-  LeafSpec spec(uint32_t tensor) && = delete;  // would dangle
-  int64_t byte_size(uint32_t tensor) const { return byte_sizes_[tensor]; }
+  LeafSpec spec(uint32_t tensor) const { return tensors_.spec(tensor); }
+  int64_t byte_size(uint32_t tensor) const { return tensors_.byte_sizes()[tensor]; }
   // Returns the offset of its first byte in the file.
   int64_t offset(uint32_t tensor) const { return offsets_[tensor]; }
 
   // Returns nullopt if the file has no `__metadata__`.
-  const std::optional<Metadata>& metadata() const& { return metadata_; }
-  const std::optional<Metadata>& metadata() && = delete;  // would dangle
+  const std::optional<Metadata>& metadata() const { return metadata_; }
   // Return the names of tensors that were skipped (SafetensorsLeniency::unknown_dtypes) and their
   // bytes.
-  const std::vector<std::string>& left_out() const& { return left_out_; }
-  const std::vector<std::string>& left_out() && = delete;
-  int64_t left_out_bytes() const { return left_out_bytes_; }
+  const std::vector<std::string>& skipped() const { return skipped_; }
+  int64_t skipped_bytes() const { return skipped_bytes_; }
 
  private:
-  friend class internal::SafetensorsHeaderBuilder;
+  friend class SafetensorsHeaderBuilder;
 
-  // Parses the JSON object with a parser that reports what is wrong.
-  static absl::StatusOr<SafetensorsHeader> ParseDocument(absl::string_view text, int64_t data_begin,
-                                                         int64_t data_size,
-                                                         const SafetensorsLeniency& lenient);
+  void Add(absl::string_view name, DType dtype, ShapeRef shape, int64_t byte_size, int64_t offset);
 
   std::string names_;  // concatenated
   std::vector<uint32_t> name_begins_ = {0};
-  std::vector<DType> dtypes_;
-  std::vector<int64_t> dims_;
-  std::vector<uint32_t> dims_begins_ = {0};
-  std::vector<int64_t> byte_sizes_;
+  LeafColumns tensors_;
   std::vector<int64_t> offsets_;
   std::optional<Metadata> metadata_;
-  std::vector<std::string> left_out_;
-  int64_t left_out_bytes_ = 0;
+  std::vector<std::string> skipped_;
+  int64_t skipped_bytes_ = 0;
 };
 
 // The entry of a tensor to write.
@@ -171,6 +121,6 @@ std::vector<uint32_t> SafetensorsOrder(absl::Span<const SafetensorsEntry> entrie
 absl::StatusOr<std::string> EncodeSafetensorsHeader(absl::Span<const SafetensorsEntry> entries,
                                                     const std::optional<Metadata>& metadata);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
-#endif  // LEAFSTORE_INTEROP_SAFETENSORS_HEADER_H_
+#endif  // LEAFSTORE_INTEROP_SAFETENSORS_INTERNAL_HEADER_H_

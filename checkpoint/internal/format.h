@@ -6,25 +6,20 @@
 // Every version of leafstore, past and future, reads the preamble first. Its encoding never
 // changes. Its checksum is checked before its versions are used, so that damage is never mistaken
 // for a newer version, nor a newer version for damage.
-//
-// Versions. A file stores the format version that its producer wrote (`producer`), and the lowest
-// version that a reader must support to read it (`min_reader`). A reader of version R reads every
-// file whose min_reader is at most R, and ignores fields that it does not know.
-#ifndef LEAFSTORE_CHECKPOINT_FORMAT_H_
-#define LEAFSTORE_CHECKPOINT_FORMAT_H_
+#ifndef LEAFSTORE_CHECKPOINT_INTERNAL_FORMAT_H_
+#define LEAFSTORE_CHECKPOINT_INTERNAL_FORMAT_H_
 
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
 #include "leafstore/proto/manifest_codec.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 // Tensors are stored in their memory representation, which is little-endian on disk.
 static_assert(std::endian::native == std::endian::little,
@@ -52,6 +47,9 @@ constexpr int64_t SegmentAlignmentFor(int64_t size) {
 inline constexpr uint8_t kCodecNone = 0;
 inline constexpr uint8_t kCodecZstd = 1;
 
+// The format version that the producer of the file wrote, and the lowest version that a reader must
+// support. A reader of version R reads every file whose min_reader is at most R, and ignores fields
+// that it does not know. In the file as here.
 struct Preamble {
   uint32_t producer = kFormatVersion;
   uint32_t min_reader = kFormatMinReader;
@@ -59,6 +57,7 @@ struct Preamble {
   friend bool operator==(const Preamble& a, const Preamble& b) = default;
 };
 
+// In the file as here.
 struct Footer {
   int64_t manifest_offset = 0;
   int64_t manifest_size = 0;
@@ -84,6 +83,6 @@ absl::StatusOr<Footer> DecodeFooter(absl::Span<const std::byte> bytes, const Pre
 // Returns whether all bytes are zero, as padding must be.
 bool IsZero(absl::Span<const std::byte> bytes);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
-#endif  // LEAFSTORE_CHECKPOINT_FORMAT_H_
+#endif  // LEAFSTORE_CHECKPOINT_INTERNAL_FORMAT_H_

@@ -1,15 +1,13 @@
-// A store without the bytes of its tensors (proto/store_spec.proto): its structure or paths, the slots
-// that are present, dtypes and shapes, static leaves and groups.
+// A store without the bytes of its tensors (proto/store_spec.proto), for formats that store tensors
+// in their own way and have room for metadata.
 //
 //   std::string bytes = EncodeStoreSpec(StoreSpec::Of(store)).value();
 //   StoreSpec spec = DecodeStoreSpec(bytes).value();
 //
-// For formats that store tensors in their own way and have room for metadata.
-//
 // Deterministic: equal specs have equal bytes. Decoding trusts nothing (treedef_codec.h); memory is
 // at most a constant times the length.
-#ifndef LEAFSTORE_PROTO_STORE_SPEC_CODEC_H_
-#define LEAFSTORE_PROTO_STORE_SPEC_CODEC_H_
+#ifndef LEAFSTORE_PROTO_INTERNAL_STORE_SPEC_CODEC_H_
+#define LEAFSTORE_PROTO_INTERNAL_STORE_SPEC_CODEC_H_
 
 #include <optional>
 #include <string>
@@ -19,11 +17,9 @@
 
 #include "leafstore/core/leaf_columns.h"
 #include "leafstore/select/grouping.h"
-#include "leafstore/store/layout.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/store/slot_set.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 
 struct StoreSpec {
   Layout layout;
@@ -42,6 +38,6 @@ absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec);
 // ResourceExhausted: as Layout::Create. O(bytes).
 absl::StatusOr<StoreSpec> DecodeStoreSpec(absl::string_view bytes);
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
-#endif  // LEAFSTORE_PROTO_STORE_SPEC_CODEC_H_
+#endif  // LEAFSTORE_PROTO_INTERNAL_STORE_SPEC_CODEC_H_

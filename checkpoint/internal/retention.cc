@@ -1,23 +1,22 @@
-#include "leafstore/checkpoint/retention.h"
+#include "leafstore/checkpoint/internal/retention.h"
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <optional>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
-std::optional<double> MetricOf(const RetainedCheckpoint& checkpoint, const Retention& retention) {
+std::optional<double> MetricOf(const StepRecord& checkpoint, const Retention& retention) {
   const auto found = checkpoint.metrics.find(retention.metric);
   if (found == checkpoint.metrics.end() || std::isnan(found->second)) return std::nullopt;
   return retention.higher_is_better ? found->second : -found->second;
 }
 
-void KeepBest(absl::Span<const RetainedCheckpoint> checkpoints, const Retention& retention,
+void KeepBest(absl::Span<const StepRecord> checkpoints, const Retention& retention,
               std::vector<bool>* keep) {
   std::vector<size_t> order;
   for (size_t i = 0; i < checkpoints.size(); ++i) {
@@ -29,15 +28,14 @@ void KeepBest(absl::Span<const RetainedCheckpoint> checkpoints, const Retention&
   for (size_t i = 0; i < std::min(order.size(), retention.best); ++i) (*keep)[order[i]] = true;
 }
 
-bool AnyHasMetric(absl::Span<const RetainedCheckpoint> checkpoints, const Retention& retention) {
-  return std::any_of(checkpoints.begin(), checkpoints.end(), [&](const RetainedCheckpoint& one) {
+bool AnyHasMetric(absl::Span<const StepRecord> checkpoints, const Retention& retention) {
+  return std::any_of(checkpoints.begin(), checkpoints.end(), [&](const StepRecord& one) {
     return !one.damaged && one.metrics.contains(retention.metric);
   });
 }
 
 // Keeps the `last` newest undamaged checkpoints, and at least one.
-void KeepLast(absl::Span<const RetainedCheckpoint> checkpoints, size_t last,
-              std::vector<bool>* keep) {
+void KeepLast(absl::Span<const StepRecord> checkpoints, size_t last, std::vector<bool>* keep) {
   size_t found = 0;
   for (size_t i = checkpoints.size(); i > 0 && found < std::max<size_t>(last, 1); --i) {
     if (checkpoints[i - 1].damaged) continue;
@@ -48,7 +46,7 @@ void KeepLast(absl::Span<const RetainedCheckpoint> checkpoints, size_t last,
 
 // Keeps the bases of all kept checkpoints. A kept base keeps its own bases too: it is listed as a
 // checkpoint, and may be restored.
-void KeepBases(absl::Span<const RetainedCheckpoint> checkpoints, std::vector<bool>* keep) {
+void KeepBases(absl::Span<const StepRecord> checkpoints, std::vector<bool>* keep) {
   absl::flat_hash_map<absl::string_view, size_t> by_name;
   std::vector<size_t> open;
   for (size_t i = 0; i < checkpoints.size(); ++i) {
@@ -56,7 +54,7 @@ void KeepBases(absl::Span<const RetainedCheckpoint> checkpoints, std::vector<boo
     if ((*keep)[i]) open.push_back(i);
   }
   while (!open.empty()) {
-    const RetainedCheckpoint& checkpoint = checkpoints[open.back()];
+    const StepRecord& checkpoint = checkpoints[open.back()];
     open.pop_back();
     if (checkpoint.damaged) continue;
     for (const std::string& base : checkpoint.bases) {
@@ -70,15 +68,14 @@ void KeepBases(absl::Span<const RetainedCheckpoint> checkpoints, std::vector<boo
 
 }  // namespace
 
-bool IsBetter(const RetainedCheckpoint& a, const RetainedCheckpoint& b,
-              const Retention& retention) {
+bool IsBetter(const StepRecord& a, const StepRecord& b, const Retention& retention) {
   const std::optional<double> metric_a = MetricOf(a, retention);
   const std::optional<double> metric_b = MetricOf(b, retention);
   if (metric_a != metric_b) return metric_a > metric_b;  // nullopt is less than any value
   return a.step > b.step;
 }
 
-std::vector<bool> CheckpointsToKeep(absl::Span<const RetainedCheckpoint> checkpoints,
+std::vector<bool> CheckpointsToKeep(absl::Span<const StepRecord> checkpoints,
                                     const Retention& retention) {
   const bool has_rule = retention.last > 0 || retention.every > 0 || retention.best > 0;
   const bool knows_best = retention.best == 0 || AnyHasMetric(checkpoints, retention);
@@ -95,4 +92,4 @@ std::vector<bool> CheckpointsToKeep(absl::Span<const RetainedCheckpoint> checkpo
   return keep;
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

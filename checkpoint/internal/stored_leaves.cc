@@ -1,0 +1,197 @@
+#include "leafstore/checkpoint/internal/stored_leaves.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/checkpoint/internal/format.h"
+#include "leafstore/checkpoint/internal/zstd_codec.h"
+#include "leafstore/core/error_reason.h"
+#include "leafstore/core/status_macros.h"
+#include "leafstore/io/internal/checksum.h"
+#include "leafstore/io/internal/parallel.h"
+
+namespace leafstore::internal {
+namespace {
+
+// Tensors that are close together in the file are read together, up to this many bytes. Tensors
+// larger than a quarter of it are read alone.
+constexpr int64_t kWindow = int64_t{4} << 20;
+constexpr int64_t kLarge = kWindow / 4;
+constexpr int64_t kSmallGap = int64_t{16} << 10;
+
+// Returns whether a tensor can be a view of bytes at this offset (Tensor::FromBuffer).
+bool IsAligned(DType dtype, int64_t offset) {
+  const size_t bytes = dtype == DType::kC64 ? sizeof(float) : DTypeBits(dtype) / 8;
+  return offset % std::max<int64_t>(1, static_cast<int64_t>(bytes)) == 0;
+}
+
+// Loads the leaves of one thread.
+class Loader {
+ public:
+  Loader(const StoredLeaves& leaves, size_t end, bool verify)
+      : leaves_(leaves), end_(end), verify_(verify) {}
+
+  // Calls must be in order of ascending `index`.
+  absl::Status Load(size_t index, Leaf* out) {
+    const EntryInfo entry = leaves_.Find(index);
+    if (entry.value != nullptr) {
+      *out = Leaf(*entry.value);
+      return absl::OkStatus();
+    }
+    const absl::StatusOr<const FileBytes*> file = leaves_.FileOf(entry.base);
+    if (!file.ok()) return leaves_.Named(index, nullptr, file.status());
+    absl::StatusOr<Tensor> tensor = LoadTensor(index, entry, **file);
+    if (tensor.ok() && tensor->dtype() == DType::kBool && !AreBools(tensor->bytes())) {
+      tensor = absl::DataLossError("expected bools, 0 or 1, found another byte");
+    }
+    if (!tensor.ok()) return leaves_.Named(index, *file, tensor.status());
+    *out = Leaf(*std::move(tensor));
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::StatusOr<Tensor> LoadTensor(size_t index, const EntryInfo& entry, const FileBytes& file) {
+    const LeafSpec& spec = entry.spec;
+    if (entry.stored_size == 0) return Tensor::Uninitialized(spec.dtype(), spec.shape());
+    if (entry.codec == kCodecNone) {
+      LEAFSTORE_ASSIGN_OR_RETURN(const Buffer* map, file.Map());
+      const bool is_view = !map->null() && IsAligned(spec.dtype(), entry.offset);
+      return is_view ? View(index, entry, file, *map) : Copy(index, entry, file, map->null());
+    }
+    if (entry.codec == kCodecZstd) return Decompress(index, entry, file);
+    return WithReason(
+        absl::UnimplementedError(absl::StrCat("its bytes are stored with codec ", entry.codec,
+                                              ", which this reader of format version ",
+                                              kFormatVersion, " does not know")),
+        ErrorReason::kNewerVersion);
+  }
+
+  absl::StatusOr<Tensor> View(size_t index, const EntryInfo& entry, const FileBytes& file,
+                              const Buffer& map) {
+    LEAFSTORE_ASSIGN_OR_RETURN(
+        Tensor tensor,
+        Tensor::FromBuffer(entry.spec.dtype(), entry.spec.shape(), map, entry.offset));
+    if (verify_ && entry.stored_size > kLarge) {
+      LEAFSTORE_RETURN_IF_ERROR(
+          file.CheckChecksum(entry.offset, entry.stored_size, entry.checksum));
+    } else if (verify_ || tensor.dtype() == DType::kBool) {
+      LEAFSTORE_RETURN_IF_ERROR(Get(index, entry, file).status());
+    }
+    return tensor;
+  }
+
+  absl::StatusOr<Tensor> Copy(size_t index, const EntryInfo& entry, const FileBytes& file,
+                              bool can_read_alone) {
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
+                               Tensor::Uninitialized(entry.spec.dtype(), entry.spec.shape()));
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
+    if (can_read_alone && entry.stored_size > kLarge) {
+      LEAFSTORE_RETURN_IF_ERROR(file.ReadAt(entry.offset, writing.bytes()));
+      LEAFSTORE_RETURN_IF_ERROR(CheckChecksum(entry, writing.bytes()));
+    } else {
+      LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, Get(index, entry, file));
+      std::memcpy(writing.raw_data(), bytes.data(), bytes.size());
+    }
+    writing.Close();
+    return tensor;
+  }
+
+  absl::StatusOr<Tensor> Decompress(size_t index, const EntryInfo& entry, const FileBytes& file) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const auto bytes, Get(index, entry, file));
+    LEAFSTORE_RETURN_IF_ERROR(CheckZstdFrames(bytes, entry.spec.byte_size()));
+    LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
+                               Tensor::Uninitialized(entry.spec.dtype(), entry.spec.shape()));
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor writing, tensor.Mutate());
+    if (!decompressor_.has_value()) {
+      LEAFSTORE_ASSIGN_OR_RETURN(decompressor_, ZstdDecompressor::Create());
+    }
+    LEAFSTORE_RETURN_IF_ERROR(decompressor_->Decompress(bytes, writing.bytes()));
+    writing.Close();
+    return tensor;
+  }
+
+  // Returns the stored bytes, in memory and checked. Valid until the next call.
+  absl::StatusOr<absl::Span<const std::byte>> Get(size_t index, const EntryInfo& entry,
+                                                  const FileBytes& file) {
+    const int64_t window_end = window_begin_ + static_cast<int64_t>(window_.size());
+    if (&file != window_file_ || entry.offset < window_begin_ ||
+        entry.offset + entry.stored_size > window_end) {
+      const int64_t end = WindowEnd(index, entry);
+      window_ = {};
+      LEAFSTORE_ASSIGN_OR_RETURN(window_, file.Get(entry.offset, end - entry.offset, &scratch_));
+      window_file_ = &file;
+      window_begin_ = entry.offset;
+    }
+    const auto bytes = window_.subspan(static_cast<size_t>(entry.offset - window_begin_),
+                                       static_cast<size_t>(entry.stored_size));
+    LEAFSTORE_RETURN_IF_ERROR(CheckChecksum(entry, bytes));
+    return bytes;
+  }
+
+  // Returns the end of a window that begins with this tensor and includes the small ones after it.
+  int64_t WindowEnd(size_t index, const EntryInfo& entry) const {
+    int64_t end = entry.offset + entry.stored_size;
+    for (++index; index < end_; ++index) {
+      const EntryInfo next = leaves_.Find(index);
+      if (next.stored_size == 0) continue;
+      if (next.stored_size > kLarge || next.base != entry.base || next.offset < end ||
+          next.offset - end > kSmallGap ||
+          next.offset + next.stored_size - entry.offset > kWindow) {
+        break;
+      }
+      end = next.offset + next.stored_size;
+    }
+    return end;
+  }
+
+  absl::Status CheckChecksum(const EntryInfo& entry, absl::Span<const std::byte> bytes) const {
+    if (!verify_) return absl::OkStatus();
+    return CompareChecksum(entry.offset, entry.stored_size, entry.checksum, Checksum(bytes));
+  }
+
+  const StoredLeaves& leaves_;
+  const size_t end_;
+  const bool verify_;
+  Buffer scratch_;
+  std::optional<ZstdDecompressor> decompressor_;  // created when it is first needed
+  // The window: a byte range of a file that is in memory.
+  const FileBytes* window_file_ = nullptr;
+  int64_t window_begin_ = 0;
+  absl::Span<const std::byte> window_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::vector<Leaf>> LoadStored(const StoredLeaves& leaves, size_t count,
+                                             const IoOptions& io, bool verify) {
+  // Divided into runs that are worth a thread.
+  const bool only_views = !verify && io.mode == ReadMode::kMap;
+  std::vector<size_t> ends;
+  int64_t bytes = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const EntryInfo entry = leaves.Find(i);
+    const bool is_view =
+        only_views && entry.codec == kCodecNone && entry.spec.dtype() != DType::kBool;
+    if (!is_view) bytes += entry.stored_size;
+    if (bytes < kBytesPerThread && i + 1 < count) continue;
+    ends.push_back(i + 1);
+    bytes = 0;
+  }
+  std::vector<Leaf> out(count);
+  std::vector<absl::Status> statuses(ends.size());
+  const int threads = ThreadsFor(io.threads, kBytesPerThread * static_cast<int64_t>(ends.size()));
+  ParallelFor(ends.size(), threads, [&](size_t run) {
+    Loader loader(leaves, ends[run], verify);
+    for (size_t i = run == 0 ? 0 : ends[run - 1]; i < ends[run] && statuses[run].ok(); ++i) {
+      statuses[run] = loader.Load(i, &out[i]);
+    }
+  });
+  for (const absl::Status& status : statuses) LEAFSTORE_RETURN_IF_ERROR(status);
+  return out;
+}
+
+}  // namespace leafstore::internal

@@ -1,0 +1,152 @@
+// Codecs of complete stores (param_store_codec.h) and of stores without tensors
+// (internal/store_spec_codec.h).
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/proto/internal/messages.h"
+#include "leafstore/proto/internal/store_spec_codec.h"
+#include "leafstore/proto/manifest.pb.h"
+#include "leafstore/proto/param_store.pb.h"
+#include "leafstore/proto/param_store_codec.h"
+#include "leafstore/proto/store_spec.pb.h"
+#include "leafstore/proto/treedef.pb.h"
+
+namespace leafstore {
+namespace internal {
+namespace {
+
+// Encodes structure or paths, slots and leaves. Both messages have fields of these names.
+template <typename Message>
+absl::Status EncodeSpec(const StoreSpec& spec, Message* out) {
+  const LeafColumns& leaves = spec.leaves;
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    if (leaves.is_tensor(place) || leaves.value(place).IsValid()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", spec.layout.PathForMessage(spec.slots.SlotAt(place)),
+                     "': expected a str in UTF-8, found ", leaves.value(place).ToString()));
+  }
+  if (spec.layout.has_def()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, spec.layout.def());
+    LEAFSTORE_RETURN_IF_ERROR(EncodeTreeDefMessage(def, out->mutable_treedef()));
+  } else {
+    EncodePaths(spec.layout, out->mutable_paths());
+  }
+  EncodeLeaves(spec.slots, leaves, out->mutable_leaves());
+  return absl::OkStatus();
+}
+
+template <typename Message>
+absl::StatusOr<StoreSpec> DecodeSpec(absl::string_view bytes, Message* in) {
+  LEAFSTORE_RETURN_IF_ERROR(ParseMessage(bytes, "store", in));
+  StoreSpec spec;
+  if (!in->has_treedef()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(spec.layout, DecodePaths(in->paths(), "store, column paths"));
+  } else if (in->has_paths()) {
+    return WrongMessage("store", "a treedef or paths", "both");
+  } else {
+    LEAFSTORE_ASSIGN_OR_RETURN(TreeDef def, DecodeTreeDefMessage(in->treedef(), {}));
+    spec.layout = Layout(std::move(def));
+  }
+  LEAFSTORE_ASSIGN_OR_RETURN(DecodedLeaves decoded,
+                             DecodeLeaves(in->leaves(), spec.layout, "store"));
+  spec.slots = std::move(decoded.slots);
+  spec.leaves = std::move(decoded.leaves);
+  return spec;
+}
+
+// Returns the leaf at `place` and removes its bytes from the front of `*data`.
+absl::StatusOr<Leaf> DecodeLeaf(const LeafColumns& leaves, uint32_t place,
+                                absl::string_view* data) {
+  if (!leaves.is_tensor(place)) return Leaf(leaves.value(place));
+  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
+                             Tensor::Uninitialized(leaves.dtype(place), leaves.shape(place)));
+  const auto size = static_cast<size_t>(tensor.byte_size());
+  if (size > 0) {
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor bytes, tensor.Mutate());
+    std::memcpy(bytes.raw_data(), data->data(), size);
+  }
+  if (tensor.dtype() == DType::kBool && !AreBools(tensor.bytes())) {
+    return WrongMessage("store, data", "bools, 0 or 1", "another byte");
+  }
+  data->remove_prefix(size);
+  return Leaf(std::move(tensor));
+}
+
+}  // namespace
+
+StoreSpec StoreSpec::Of(const ParamStore& store, std::optional<Grouping> grouping) {
+  return {store.layout(), store.slots(), LeafColumns::Of(store.leaves()), std::move(grouping)};
+}
+
+absl::StatusOr<std::string> EncodeStoreSpec(const StoreSpec& spec) {
+  if (spec.grouping.has_value() && spec.grouping->layout() != spec.layout) {
+    return absl::InvalidArgumentError(
+        "expected a grouping on the Layout that is saved, found another");
+  }
+  proto::StoreSpec message;
+  LEAFSTORE_RETURN_IF_ERROR(EncodeSpec(spec, &message));
+  if (spec.grouping.has_value()) EncodeGrouping(*spec.grouping, message.mutable_labels());
+  return Serialize(message, "store");
+}
+
+absl::StatusOr<StoreSpec> DecodeStoreSpec(absl::string_view bytes) {
+  proto::StoreSpec message;
+  LEAFSTORE_ASSIGN_OR_RETURN(StoreSpec spec, DecodeSpec(bytes, &message));
+  if (message.has_labels()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(spec.grouping,
+                               DecodeGrouping(message.labels(), spec.layout, "store"));
+  }
+  return spec;
+}
+
+}  // namespace internal
+
+absl::StatusOr<std::string> EncodeParamStore(const ParamStore& store) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("encode"));
+  const internal::StoreSpec spec = internal::StoreSpec::Of(store);
+  const int64_t size = spec.leaves.total_bytes();
+  if (size > std::numeric_limits<int32_t>::max()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("store: expected tensors of less than 2 GiB (a protobuf message's limit), ",
+                     "found ", size, " bytes; a checkpoint has no such limit"));
+  }
+  proto::ParamStore message;
+  LEAFSTORE_RETURN_IF_ERROR(internal::EncodeSpec(spec, &message));
+  std::string* data = message.mutable_data();
+  data->reserve(static_cast<size_t>(size));
+  for (const Leaf& leaf : store.leaves()) {
+    if (!leaf.is_tensor()) continue;
+    data->append(reinterpret_cast<const char*>(leaf.tensor().raw_data()),
+                 static_cast<size_t>(leaf.tensor().byte_size()));
+  }
+  return internal::Serialize(message, "store");
+}
+
+absl::StatusOr<ParamStore> DecodeParamStore(absl::string_view bytes) {
+  proto::ParamStore message;
+  LEAFSTORE_ASSIGN_OR_RETURN(internal::StoreSpec spec, internal::DecodeSpec(bytes, &message));
+  // Checks, before any tensor is made, that the declared sizes match the bytes.
+  if (static_cast<uint64_t>(spec.leaves.total_bytes()) != message.data().size()) {
+    return internal::WrongMessage(
+        "store, data",
+        absl::StrCat(spec.leaves.total_bytes(), " bytes, as dtypes and shapes require"),
+        message.data().size());
+  }
+  absl::string_view data = message.data();
+  std::vector<Leaf> leaves;
+  leaves.reserve(spec.leaves.size());
+  for (uint32_t place = 0; place < spec.leaves.size(); ++place) {
+    LEAFSTORE_ASSIGN_OR_RETURN(Leaf leaf, internal::DecodeLeaf(spec.leaves, place, &data));
+    leaves.push_back(std::move(leaf));
+  }
+  return ParamStore::Create(std::move(spec.layout), std::move(spec.slots), std::move(leaves));
+}
+
+}  // namespace leafstore
