@@ -1,5 +1,6 @@
 #include "leafstore/tools/files/model_writer.h"
 
+#include <functional>
 #include <limits>
 
 #include "absl/strings/match.h"
@@ -63,7 +64,7 @@ absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
   return number << shift;
 }
 
-IoProgress ShowProgress() {
+std::function<void(int64_t done, int64_t total)> ShowProgress() {
   const auto progress = std::make_shared<Progress>("writing", 0);
   return [progress](int64_t done, int64_t total) { progress->Set(done, total); };
 }
