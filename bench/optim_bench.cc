@@ -57,7 +57,7 @@ void BM_AdamWOneByOne(benchmark::State& state) {
   const ParamStore grads = ManySmallTensors(0.5f);
   Optimizer adamw = Optimizer::Create(AdamW{}, params).value();
   for (auto _ : state) {
-    if (!adamw.Step(&params, grads, 1e-3).ok()) state.SkipWithError("step failed");
+    if (!adamw.Step(&params, grads, {.lr = 1e-3}).ok()) state.SkipWithError("step failed");
   }
   Report(state);
 }
@@ -68,7 +68,7 @@ void PackedSteps(benchmark::State& state) {
   const Packed grads = Packed::CreateLike(params, ManySmallTensors(0.5f)).value();
   Optimizer adamw = Optimizer::Create(AdamW{}, params).value();
   for (auto _ : state) {
-    if (!adamw.Step(&params, grads, 1e-3).ok()) state.SkipWithError("step failed");
+    if (!adamw.Step(&params, grads, {.lr = 1e-3}).ok()) state.SkipWithError("step failed");
   }
   Report(state);
 }
@@ -99,7 +99,7 @@ void BM_AdamWPackedWithLooseGradients(benchmark::State& state) {
   const ParamStore grads = ManySmallTensors(0.5f);
   Optimizer adamw = Optimizer::Create(AdamW{}, params).value();
   for (auto _ : state) {
-    if (!adamw.Step(&params, grads, 1e-3).ok()) state.SkipWithError("step failed");
+    if (!adamw.Step(&params, grads, {.lr = 1e-3}).ok()) state.SkipWithError("step failed");
   }
   Report(state);
 }

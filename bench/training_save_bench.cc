@@ -160,12 +160,12 @@ void MeasureStepAfterSnapshot(benchmark::State& state, Params params, Copy copy)
   Optimizer sgd = Optimizer::Create(Sgd{}, params).value();
   Samples plain, after, copied;
   for (auto _ : state) {
-    plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); }));
+    plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, {.lr = 0.1})); }));
     GiveBackMemory();
     copied.Add(copy(params));
     GiveBackMemory();
     const Params held = params.Snapshot().value();
-    const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); });
+    const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, {.lr = 0.1})); });
     after.Add(seconds);
     state.SetIterationTime(seconds);
   }
@@ -206,12 +206,12 @@ void StepsBesideSaves(benchmark::State& state) {
   Samples plain, beside, copy;
   int64_t step = 0;
   for (auto _ : state) {
-    plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); }));
+    plain.Add(Seconds([&] { Check(sgd.Step(&params, grads, {.lr = 0.1})); }));
     copy.Add(SecondsToCopyFresh(params));
     std::vector<CheckpointItem> items;
     items.emplace_back("params", params);
     Check(manager.SaveAsync(++step, std::move(items)).status());
-    const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, 0.1)); });
+    const double seconds = Seconds([&] { Check(sgd.Step(&params, grads, {.lr = 0.1})); });
     beside.Add(seconds);
     state.SetIterationTime(seconds);
     Check(manager.Wait());

@@ -200,7 +200,7 @@ class CheckpointManager::State {
 
   const ManagerOptions options_;
   internal::StepFiles files_;
-  std::unique_ptr<FileLock> lock_;
+  std::shared_ptr<void> lock_;
   std::atomic<bool> next_is_full_ = false;  // whether the next save ignores the history
   // While the worker is busy, only its thread uses these.
   SaveHistory history_;

@@ -1,20 +1,14 @@
 #include "leafstore/core/buffer.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <new>
-#include <string>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
@@ -65,20 +59,6 @@ void Storage::Destroy() {
   delete foreign;
 }
 
-namespace {
-
-Storage* NewForeignStorage(void* data, int64_t size, bool writable, std::function<void()> release) {
-  auto* storage = new ForeignStorage;
-  storage->kind = StorageKind::kForeign;
-  storage->writable = writable;
-  storage->data_offset = 0;
-  storage->size = size;
-  storage->foreign_data = static_cast<std::byte*>(data);
-  storage->release = std::move(release);
-  return storage;
-}
-
-}  // namespace
 }  // namespace internal
 
 namespace {
@@ -86,10 +66,6 @@ namespace {
 absl::Status CheckSize(int64_t size) {
   if (size >= 0) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("buffer size: expected >= 0, found ", size));
-}
-
-absl::Status FileError(absl::string_view what, absl::string_view name) {
-  return absl::ErrnoToStatus(errno, absl::StrCat("cannot ", what, " ", name));
 }
 
 }  // namespace
@@ -109,30 +85,25 @@ absl::StatusOr<Buffer> Buffer::Allocate(int64_t size) {
   return buffer;
 }
 
-absl::StatusOr<Buffer> Buffer::MapFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // no waiting on a pipe
-  if (fd < 0) return FileError("open", path);
-  absl::Cleanup close_fd = [fd] { close(fd); };
-  struct stat info;
-  if (fstat(fd, &info) != 0) return FileError("stat", path);
-  if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(absl::StrCat("cannot map ", path, ": not a regular file"));
-  }
-  return MapOpenFile(fd, info.st_size, path);
-}
-
 absl::StatusOr<Buffer> Buffer::MapOpenFile(int fd, int64_t size, absl::string_view name) {
   LEAFSTORE_RETURN_IF_ERROR(CheckSize(size));
   if (size == 0) return External(nullptr, 0, nullptr);  // mmap refuses a length of 0
   void* data = mmap(nullptr, static_cast<size_t>(size), PROT_READ, MAP_SHARED, fd, 0);
-  if (data == MAP_FAILED) return FileError("map", name);
+  if (data == MAP_FAILED) return absl::ErrnoToStatus(errno, absl::StrCat("cannot map ", name));
   return External(data, size, [data, size] { munmap(data, static_cast<size_t>(size)); });
 }
 
 absl::StatusOr<Buffer> Buffer::Foreign(void* data, int64_t size, bool writable,
                                        std::function<void()> release) {
   LEAFSTORE_RETURN_IF_ERROR(CheckSize(size));
-  return Buffer(internal::NewForeignStorage(data, size, writable, std::move(release)));
+  auto* storage = new internal::ForeignStorage;
+  storage->kind = internal::StorageKind::kForeign;
+  storage->writable = writable;
+  storage->data_offset = 0;
+  storage->size = size;
+  storage->foreign_data = static_cast<std::byte*>(data);
+  storage->release = std::move(release);
+  return Buffer(storage);
 }
 
 absl::StatusOr<Buffer> Buffer::External(const void* data, int64_t size,

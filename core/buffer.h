@@ -1,7 +1,6 @@
 // Buffer: reference-counted bytes that tensors are views of.
 //
 //   Buffer owned = Buffer::Allocate(4096).value();                 // 64-byte aligned
-//   Buffer file = Buffer::MapFile("model.leaf").value();           // read-only mapping
 //   Buffer mine = Buffer::External(ptr, size, [ptr] { free(ptr); }).value();
 //
 // A Buffer is a handle. Copying it is O(1) and shares the bytes, which are freed with the last
@@ -29,32 +28,34 @@ namespace leafstore {
 
 namespace internal {
 
+// The number of references to a T, which is destroyed with the last one. Begins with one.
+template <typename T>
+struct RefCounted {
+  std::atomic<uint32_t> refs{1};
+
+  void Ref() { refs.fetch_add(1, std::memory_order_relaxed); }
+  void Unref() {
+    if (IsUnique() || refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      static_cast<T*>(this)->Destroy();
+    }
+  }
+  // Returns whether the caller's reference is the only one. That stays true until the caller copies
+  // it.
+  bool IsUnique() const { return refs.load(std::memory_order_acquire) == 1; }
+};
+
 enum class StorageKind : uint8_t { kOwned, kForeign };
 
 // The reference-counted block behind Buffer and Tensor. An owned block is one allocation: this
 // header, room for the header of the first tensor over it (tensor.cc), and the bytes from the next
 // multiple of kBufferAlignment on. A foreign block stores a pointer to its bytes.
-struct Storage {
-  std::atomic<uint32_t> refs{1};
+struct Storage : RefCounted<Storage> {
   StorageKind kind;
   bool writable;
   uint16_t data_offset;  // of an owned block, from `this`
   int64_t size;
 
   std::byte* data();
-
-  void Ref() { refs.fetch_add(1, std::memory_order_relaxed); }
-  void Unref() {
-    if (refs.load(std::memory_order_acquire) == 1 ||
-        refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      Destroy();
-    }
-  }
-  // Returns whether the caller's reference is the only one. That stays true until the caller copies
-  // it.
-  bool IsUnique() const { return refs.load(std::memory_order_acquire) == 1; }
-
- private:
   void Destroy();
 };
 
@@ -101,14 +102,11 @@ class Buffer {
   // Like Allocate, but the bytes are uninitialized: write all of them before reading any.
   static absl::StatusOr<Buffer> AllocateUninitialized(int64_t size);
 
-  // Maps a file for reading. The mapping keeps the file's inode, so it stays valid if the file is
-  // replaced by a rename. If another process shortens the file, reading past the new end raises
-  // SIGBUS, which no library can turn into an error; use plain reads where that can happen.
-  // error InvalidArgument: not a regular file. error NotFound, PermissionDenied, or another error
-  // of open, fstat or mmap. The message names the path.
-  static absl::StatusOr<Buffer> MapFile(const std::string& path);
   // Maps the first `size` bytes of a file that is open for reading. The caller keeps the descriptor
-  // and may close it afterwards. Messages call the file `name`.
+  // and may close it afterwards. The mapping keeps the file's inode, so it stays valid if the file
+  // is replaced by a rename. If another process shortens the file, reading past the new end raises
+  // SIGBUS, which no library can turn into an error; use plain reads where that can happen.
+  // error InvalidArgument: `size` is negative. Other errors of mmap. Messages call the file `name`.
   static absl::StatusOr<Buffer> MapOpenFile(int fd, int64_t size, absl::string_view name);
 
   // Wraps memory of the caller, which must stay valid and unchanged until `release` is called. It

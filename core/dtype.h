@@ -74,6 +74,11 @@ bool IsFloating(DType dtype);
 // Returns whether the type is a signed or unsigned integer (not bool).
 bool IsInteger(DType dtype);
 
+namespace internal {
+// Returns the bits of an element whose value is 1.
+uint64_t BitsOfOne(DType dtype);
+}  // namespace internal
+
 // Returns whether all bytes are 0 or 1. Those of a bool tensor must be: C++ has no other bools.
 // O(size).
 bool AreBools(absl::Span<const std::byte> bytes);

@@ -1,5 +1,6 @@
 #include "leafstore/core/key.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
@@ -49,85 +50,50 @@ bool IsTwoByteControl(absl::string_view text, size_t at) {
          (static_cast<uint8_t>(text[at + 1]) & 0xE0) == 0x80;
 }
 
-// How a text is quoted.
-struct Quoting {
-  char quote;
-  size_t size;  // with its quotes
-  bool plain;   // contains no escapes
-};
+bool IsPlain(absl::string_view text) {
+  return std::none_of(text.begin(), text.end(),
+                      [](char c) { return (FlagsOf(c) & kSpecial) != 0; });
+}
 
-Quoting QuotingOf(absl::string_view text) {
-  size_t single_quotes = 0;
-  size_t extra = 0;
-  bool has_double_quote = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const uint8_t flags = FlagsOf(text[i]);
+char QuoteOf(absl::string_view text) {
+  const auto has = [text](char c) { return text.find(c) != absl::string_view::npos; };
+  return has('\'') && !has('"') ? '"' : '\'';
+}
+
+// Calls `fn(at, size, escape)` for each character of `text`, of `size` bytes, that is replaced by
+// an escape sequence between quotes.
+template <typename Fn>
+void ForEachEscape(absl::string_view text, char quote, Fn fn) {
+  for (size_t at = 0; at < text.size(); ++at) {
+    const uint8_t flags = FlagsOf(text[at]);
     if ((flags & kSpecial) == 0) continue;
-    if (text[i] == '\'') {
-      ++single_quotes;
-    } else if (text[i] == '"') {
-      has_double_quote = true;
-    } else if ((flags & kLetterEscape) != 0) {
-      extra += 1;
-    } else if (static_cast<uint8_t>(text[i]) != 0xC2) {
-      extra += 3;
-    } else if (IsTwoByteControl(text, i)) {
-      extra += 2;
-      ++i;
+    const char c = text[at];
+    if ((flags & kLetterEscape) != 0 || c == quote) {
+      const char escape[2] = {'\\', c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c};
+      fn(at, size_t{1}, absl::string_view(escape, 2));
+      continue;
     }
+    const size_t size = IsTwoByteControl(text, at) ? 2 : 1;
+    if (c == '\'' || c == '"' || (size == 1 && static_cast<uint8_t>(c) == 0xC2)) continue;
+    const auto code = static_cast<uint8_t>(text[at + size - 1]);
+    constexpr char kDigits[] = "0123456789abcdef";
+    const char escape[4] = {'\\', 'x', kDigits[code >> 4], kDigits[code & 15]};
+    fn(at, size, absl::string_view(escape, 4));
+    at += size - 1;
   }
-  if (single_quotes > 0 && !has_double_quote) return {'"', text.size() + 2 + extra, extra == 0};
-  extra += single_quotes;
-  return {'\'', text.size() + 2 + extra, extra == 0};
 }
 
-void AppendHexEscape(uint8_t code, std::string* out) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  const char escape[4] = {'\\', 'x', kDigits[code >> 4], kDigits[code & 15]};
-  out->append(escape, sizeof(escape));
-}
-
-void AppendLetterEscape(char c, std::string* out) {
-  const char escape[2] = {'\\', c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c};
-  out->append(escape, sizeof(escape));
-}
-
-// Appends the text between the quotes. Copies runs of bytes that need no escape.
-void AppendEscaped(absl::string_view text, char quote, std::string* out) {
-  size_t run = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const uint8_t flags = FlagsOf(text[i]);
-    if ((flags & kSpecial) == 0) continue;
-    const bool is_quote = text[i] == '\'' || text[i] == '"';
-    const bool two_bytes = IsTwoByteControl(text, i);
-    if (is_quote && text[i] != quote) continue;
-    if (static_cast<uint8_t>(text[i]) == 0xC2 && !two_bytes) continue;
-    out->append(text.data() + run, i - run);
-    if (is_quote || (flags & kLetterEscape) != 0) {
-      AppendLetterEscape(text[i], out);
-    } else {
-      if (two_bytes) ++i;
-      AppendHexEscape(static_cast<uint8_t>(text[i]), out);
-    }
-    run = i + 1;
-  }
-  out->append(text.data() + run, text.size() - run);
+size_t QuotedSize(absl::string_view text) {
+  size_t quoted = text.size() + 2;
+  if (IsPlain(text)) return quoted;
+  ForEachEscape(text, QuoteOf(text), [&quoted](size_t, size_t size, absl::string_view escape) {
+    quoted += escape.size() - size;
+  });
+  return quoted;
 }
 
 bool IsIdentifier(absl::string_view name) {
   return !name.empty() && internal::IdentifierPrefixSize(name) == name.size();
-}
-
-size_t IndexTextSize(int64_t index) {
-  // As uint64_t, which can hold the magnitude of the least int64_t.
-  uint64_t magnitude = static_cast<uint64_t>(index);
-  size_t size = 3;  // two brackets and a digit
-  if (index < 0) {
-    magnitude = 0 - magnitude;
-    ++size;
-  }
-  for (; magnitude >= 10; magnitude /= 10) ++size;
-  return size;
 }
 
 }  // namespace
@@ -149,14 +115,17 @@ size_t IdentifierPrefixSize(absl::string_view text) {
 bool KeyRef::IsValid() const { return kind == KeyKind::kIndex || internal::IsValidUtf8(name); }
 
 void AppendQuoted(absl::string_view text, std::string* out) {
-  const Quoting quoting = QuotingOf(text);
-  out->push_back(quoting.quote);
-  if (quoting.plain) {
-    out->append(text.data(), text.size());
-  } else {
-    AppendEscaped(text, quoting.quote, out);
+  const char quote = QuoteOf(text);
+  size_t copied = 0;
+  out->push_back(quote);
+  if (!IsPlain(text)) {
+    ForEachEscape(text, quote, [&](size_t at, size_t size, absl::string_view escape) {
+      absl::StrAppend(out, text.substr(copied, at - copied), escape);
+      copied = at + size;
+    });
   }
-  out->push_back(quoting.quote);
+  out->append(text.data() + copied, text.size() - copied);
+  out->push_back(quote);
 }
 
 void AppendKeyText(const KeyRef& key, std::string* out) {
@@ -191,11 +160,11 @@ void AppendDottedKey(const KeyRef& key, std::string* out) {
 size_t KeyTextSize(const KeyRef& key) {
   switch (key.kind) {
     case KeyKind::kAttribute:
-      return 1 + (IsIdentifier(key.name) ? key.name.size() : QuotingOf(key.name).size);
+      return 1 + (IsIdentifier(key.name) ? key.name.size() : QuotedSize(key.name));
     case KeyKind::kItem:
-      return 2 + QuotingOf(key.name).size;
+      return 2 + QuotedSize(key.name);
     case KeyKind::kIndex:
-      return IndexTextSize(key.index);
+      return 2 + absl::AlphaNum(key.index).size();
   }
   return 0;
 }

@@ -4,7 +4,6 @@ namespace leafstore {
 namespace internal {
 
 ValueLeaf::ValueLeaf(Value v) : value(std::move(v)) {
-  refs.store(1, std::memory_order_relaxed);
   dtype = DType{};
   rank = 0;
   flags = kIsValue;

@@ -17,6 +17,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 #include "leafstore/core/dtype.h"
 #include "leafstore/core/shape.h"
 #include "leafstore/core/value.h"
@@ -45,7 +47,10 @@ class LeafSpec {
   ValueKind value_kind() const { return value_kind_; }
 
   // Returns "f32[2, 3]", or "static int".
-  std::string ToString() const;
+  std::string ToString() const {
+    return is_tensor() ? absl::StrCat(DTypeName(dtype_), ShapeToString(shape_))
+                       : absl::StrCat("static ", ValueKindName(value_kind_));
+  }
 
   // Returns whether both are tensors of the same dtype and shape, or values of the same kind.
   friend bool operator==(const LeafSpec& a, const LeafSpec& b) {

@@ -17,12 +17,7 @@
 namespace leafstore {
 namespace {
 
-bool IsContinuationByte(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-// `c` must be a hex digit.
-unsigned HexDigit(char c) {
-  return static_cast<unsigned>(IsDigit(c) ? c - '0' : (c | 0x20) - 'a' + 10);
-}
+using internal::IsContinuationByte;
 
 // The length of the excerpt that an error message shows around its column.
 constexpr size_t kExcerptBefore = 60;
@@ -102,7 +97,7 @@ class Parser {
     const size_t begin = at_;
     if (at_ < text_.size() && text_[at_] == '-') ++at_;
     const size_t digits = at_;
-    while (at_ < text_.size() && IsDigit(text_[at_])) ++at_;
+    while (at_ < text_.size() && absl::ascii_isdigit(static_cast<unsigned char>(text_[at_]))) ++at_;
     if (at_ == digits) return Error(digits == begin ? "an integer or a quoted name" : "a digit");
     int64_t index = 0;
     const auto result = std::from_chars(text_.data() + begin, text_.data() + at_, index);
@@ -133,43 +128,27 @@ class Parser {
 
   // Parses an escape sequence and appends its character to `name_`.
   absl::Status ParseEscape() {
+    constexpr absl::string_view kLetters = "\\'nrt";
+    constexpr absl::string_view kMeanings = "\\'\n\r\t";
     const size_t begin = at_++;
     const char letter = at_ < text_.size() ? text_[at_] : '\0';
-    switch (letter) {
-      case '\\':
-      case '\'':
-        name_.push_back(letter);
-        break;
-      case 'n':
-        name_.push_back('\n');
-        break;
-      case 'r':
-        name_.push_back('\r');
-        break;
-      case 't':
-        name_.push_back('\t');
-        break;
-      case 'x':
-        return ParseHexEscape(begin);
-      default:
-        return Error("one of \\ ' n r t x after a backslash");
-    }
+    if (letter == 'x') return ParseHexEscape(begin);
+    const size_t found = kLetters.find(letter);
+    if (found == absl::string_view::npos) return Error("one of \\ ' n r t x after a backslash");
+    name_.push_back(kMeanings[found]);
     ++at_;
     return absl::OkStatus();
   }
 
   // Parses the rest of an escape sequence after its `x`. The sequence begins at `begin`.
   absl::Status ParseHexEscape(size_t begin) {
-    ++at_;
+    const absl::string_view digits = text_.substr(++at_, 2);
     unsigned code = 0;
-    for (int i = 0; i < 2; ++i, ++at_) {
-      if (at_ == text_.size() || !absl::ascii_isxdigit(static_cast<unsigned char>(text_[at_]))) {
-        return Error("a hex digit");
-      }
-      code = code * 16 + HexDigit(text_[at_]);
-    }
+    const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
+    at_ += static_cast<size_t>(result.ptr - digits.data());
+    if (result.ptr != digits.data() + 2) return Error("a hex digit");
     if (code >= 0xA0) {
-      return ErrorAt(begin, "the character itself, which is no control character",
+      return ErrorAt(begin, "the character itself (only control characters are escaped)",
                      "an escape sequence");
     }
     if (code >= 0x80) name_.push_back('\xC2');

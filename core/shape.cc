@@ -1,10 +1,13 @@
 #include "leafstore/core/shape.h"
 
+#include <algorithm>
 #include <array>
 #include <numeric>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+
+#include "leafstore/core/status_macros.h"
 
 namespace leafstore {
 namespace {
@@ -14,13 +17,8 @@ bool Multiply(int64_t a, int64_t b, int64_t* product) {
   return !__builtin_mul_overflow(a, b, product);
 }
 
-// The product of extents, with and without the zeros among them.
-struct Counts {
-  int64_t elements;
-  int64_t elements_without_zeros;
-};
-
-absl::StatusOr<Counts> CountElements(ShapeRef shape) {
+// Returns the product of the extents that are not zero.
+absl::StatusOr<int64_t> CountWithoutZeros(ShapeRef shape) {
   if (shape.size() > kMaxRank) {
     return absl::InvalidArgumentError(
         absl::StrCat("a shape of rank ", shape.size(), "; the highest rank is ", kMaxRank));
@@ -32,33 +30,31 @@ absl::StatusOr<Counts> CountElements(ShapeRef shape) {
           absl::StrCat("shape ", ShapeToString(shape), ": extent ", i, " is negative"));
     }
   }
-  bool has_zero = false;
   int64_t product = 1;
-  for (int64_t extent : shape) {
-    if (extent == 0) {
-      has_zero = true;
-    } else if (!Multiply(product, extent, &product)) {
+  for (const int64_t extent : shape) {
+    if (extent != 0 && !Multiply(product, extent, &product)) {
       return absl::ResourceExhaustedError(
           absl::StrCat("shape ", ShapeToString(shape), ": more than 2^63 - 1 elements"));
     }
   }
-  return Counts{has_zero ? 0 : product, product};
+  return product;
 }
+
+bool HasZero(ShapeRef shape) { return std::find(shape.begin(), shape.end(), 0) != shape.end(); }
 
 }  // namespace
 
 absl::StatusOr<int64_t> ElementCount(ShapeRef shape) {
-  absl::StatusOr<Counts> counts = CountElements(shape);
-  if (!counts.ok()) return counts.status();
-  return counts->elements;
+  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t count, CountWithoutZeros(shape));
+  return HasZero(shape) ? 0 : count;
 }
 
 absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
-  absl::StatusOr<Counts> counts = CountElements(shape);
-  if (!counts.ok()) return counts.status();
+  LEAFSTORE_ASSIGN_OR_RETURN(const int64_t without_zeros, CountWithoutZeros(shape));
+  const int64_t elements = HasZero(shape) ? 0 : without_zeros;
   if (!IsDType(static_cast<uint64_t>(dtype))) {
     return absl::InvalidArgumentError(
-        absl::StrCat(static_cast<int>(dtype), " is the number of no dtype"));
+        absl::StrCat("expected a dtype, found the value ", static_cast<int>(dtype)));
   }
   // The smallest number of elements that fills complete bytes, and that number of bytes: f6 packs 4
   // elements into 3 bytes.
@@ -66,17 +62,17 @@ absl::StatusOr<int64_t> ByteSize(DType dtype, ShapeRef shape) {
   const int64_t run_bits = std::lcm(bits, int64_t{8});
   const int64_t run_elements = run_bits / bits;
   const int64_t run_bytes = run_bits / 8;
-  if (counts->elements % run_elements != 0) {
+  if (elements % run_elements != 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": ",
-                     counts->elements, " elements of ", bits, " bits do not fill complete bytes"));
+        absl::StrCat("shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": ", elements,
+                     " elements of ", bits, " bits do not fill complete bytes"));
   }
   int64_t unused;
-  if (!Multiply(counts->elements_without_zeros / run_elements, run_bytes, &unused)) {
+  if (!Multiply(without_zeros / run_elements, run_bytes, &unused)) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "shape ", ShapeToString(shape), " of ", DTypeName(dtype), ": more than 2^63 - 1 bytes"));
   }
-  return counts->elements / run_elements * run_bytes;
+  return elements / run_elements * run_bytes;
 }
 
 int64_t internal::UncheckedElementCount(ShapeRef shape) {

@@ -89,7 +89,6 @@ size_t HeaderSize(size_t rank) { return sizeof(LeafHeader) + rank * sizeof(int64
 LeafHeader* InitHeader(void* memory, uint8_t flags, DType dtype, ShapeRef shape, std::byte* data,
                        Storage* storage) {
   auto* header = new (memory) LeafHeader;
-  header->refs.store(1, std::memory_order_relaxed);
   header->dtype = dtype;
   header->rank = static_cast<uint8_t>(shape.size());
   header->flags = flags;
@@ -121,12 +120,15 @@ int64_t BytesOf(const LeafHeader& header) {
   return internal::UncheckedByteSize(header.dtype, ShapeOf(header));
 }
 
-LeafHeader* CloneHeader(const LeafHeader& from) {
+// Copies the bytes to a header of the same dtype and shape.
+void CopyBytes(const LeafHeader& from, LeafHeader* to) {
   const int64_t bytes = BytesOf(from);
-  LeafHeader* copy = NewOwned(from.dtype, ShapeOf(from), bytes);
-  if (copy != nullptr && bytes > 0) {
-    std::memcpy(copy->data, from.data, static_cast<size_t>(bytes));
-  }
+  if (bytes > 0) std::memcpy(to->data, from.data, static_cast<size_t>(bytes));
+}
+
+LeafHeader* CloneHeader(const LeafHeader& from) {
+  LeafHeader* copy = NewOwned(from.dtype, ShapeOf(from), BytesOf(from));
+  if (copy != nullptr) CopyBytes(from, copy);
   return copy;
 }
 
@@ -138,38 +140,6 @@ bool IsSoleHolder(const LeafHeader& header) {
 absl::Status NoMemory(DType dtype, ShapeRef shape) {
   return absl::ResourceExhaustedError(
       absl::StrCat("no memory for ", DTypeName(dtype), ShapeToString(shape)));
-}
-
-// Returns the bits of the value 1; for c64 the real half is the low one.
-uint64_t BitsOfOne(DType dtype) {
-  switch (dtype) {
-    case DType::kF16:
-      return 0x3c00;
-    case DType::kBF16:
-      return 0x3f80;
-    case DType::kF32:
-    case DType::kC64:
-      return 0x3f800000;
-    case DType::kF64:
-      return 0x3ff0000000000000;
-    case DType::kF8E5M2:
-      return 0x3c;
-    case DType::kF8E4M3:
-      return 0x38;
-    case DType::kF8E8M0:
-      return 0x7f;
-    case DType::kF8E5M2FNUZ:
-    case DType::kF8E4M3FNUZ:
-      return 0x40;
-    case DType::kF4:
-      return 0x2;
-    case DType::kF6E2M3:
-      return 0x08;
-    case DType::kF6E3M2:
-      return 0x0c;
-    default:
-      return 1;
-  }
 }
 
 absl::Status AlreadyBorrowed() {
@@ -198,7 +168,7 @@ absl::StatusOr<Tensor> Tensor::Ones(DType dtype, ShapeRef shape) {
   const size_t bits = DTypeBits(dtype);
   const size_t run = std::lcm(bits, size_t{8});
   uint64_t pattern = 0;
-  for (size_t begin = 0; begin < run; begin += bits) pattern |= BitsOfOne(dtype) << begin;
+  for (size_t begin = 0; begin < run; begin += bits) pattern |= internal::BitsOfOne(dtype) << begin;
   const size_t run_bytes = run / 8;
   const auto bytes = static_cast<size_t>(tensor.byte_size());
   for (size_t at = 0; at < bytes; at += run_bytes) {
@@ -295,15 +265,9 @@ absl::Status TensorAccess::MakeOverwritable(Tensor* tensor, uint64_t generation,
 }
 
 absl::Status TensorAccess::MakeWritable(Tensor* tensor, uint64_t generation) {
-  LeafHeader* header = tensor->header_;
-  if (header->Has(LeafHeader::kBorrowed)) return AlreadyBorrowed();
-  if (!IsSoleHolder(*header)) {
-    LeafHeader* copy = CloneHeader(*header);
-    if (copy == nullptr) return NoMemory(tensor->dtype(), tensor->shape());
-    header->Unref();
-    tensor->header_ = header = copy;
-  }
-  header->generation = generation;
+  Tensor old;
+  LEAFSTORE_RETURN_IF_ERROR(MakeOverwritable(tensor, generation, &old));
+  if (!old.null()) CopyBytes(*old.header_, tensor->header_);
   return absl::OkStatus();
 }
 

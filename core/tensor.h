@@ -67,13 +67,12 @@ struct LeafHeader;
 size_t CheckedPosition(const LeafHeader& header, ShapeRef index);
 
 // The header that a Tensor or a Leaf points to. The dims of a tensor follow it directly.
-struct LeafHeader {
+struct LeafHeader : RefCounted<LeafHeader> {
   enum Flag : uint8_t {
     kIsValue = 1,    // the header of a ValueLeaf (leaf.h), not of a tensor
     kInStorage = 2,  // is located in the allocation of its storage
     kBorrowed = 4,   // a MutableTensor is open
   };
-  std::atomic<uint32_t> refs;
   DType dtype;
   uint8_t rank;
   uint8_t flags;
@@ -84,17 +83,6 @@ struct LeafHeader {
   const int64_t* dims() const { return reinterpret_cast<const int64_t*>(this + 1); }
   int64_t* dims() { return reinterpret_cast<int64_t*>(this + 1); }
   bool Has(Flag flag) const { return (flags & flag) != 0; }
-
-  void Ref() { refs.fetch_add(1, std::memory_order_relaxed); }
-  void Unref() {
-    if (refs.load(std::memory_order_acquire) == 1 ||
-        refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      Destroy();
-    }
-  }
-  bool IsUnique() const { return refs.load(std::memory_order_acquire) == 1; }
-
- private:
   void Destroy();
 };
 
@@ -105,14 +93,8 @@ class Tensor {
   Tensor() = default;
   Tensor(const Tensor& other) : header_(Share(other.header_)) {}
   Tensor(Tensor&& other) noexcept : header_(std::exchange(other.header_, nullptr)) {}
-  Tensor& operator=(const Tensor& other) {
-    Tensor copy(other);
-    std::swap(header_, copy.header_);
-    return *this;
-  }
-  Tensor& operator=(Tensor&& other) noexcept {
-    Tensor taken(std::move(other));  // leaves `other` null and releases the old bytes now
-    std::swap(header_, taken.header_);
+  Tensor& operator=(Tensor other) noexcept {
+    std::swap(header_, other.header_);
     return *this;
   }
   ~Tensor() {
@@ -176,15 +158,23 @@ class Tensor {
   //
   // Returns all elements in row-major order. Valid as long as raw_data().
   template <typename T>
-  absl::Span<const T> span() const&;
+  absl::Span<const T> span() const& {
+    return Elements<T>();
+  }
   template <typename T>
   absl::Span<const T> span() && = delete;  // would dangle
   // Returns the element at `index`, one index per axis: `w.at<float>({i, j})`.
   template <typename T>
-  T at(ShapeRef index) const;
+  T at(ShapeRef index) const {
+    return Elements<T>()[internal::CheckedPosition(*header_, index)];
+  }
   // Returns the only element of a tensor that has one element, whatever its rank.
   template <typename T>
-  T item() const;
+  T item() const {
+    const absl::Span<const T> elements = Elements<T>();
+    if (elements.size() != 1) internal::FailItem(*header_);
+    return elements[0];
+  }
 
   // Returns the same bytes under another shape. O(1); O(bytes) if the tensor is borrowed, as it is
   // copied. error InvalidArgument: another element count; or as Zeros.
@@ -222,11 +212,12 @@ class Tensor {
   static internal::LeafHeader* DeepCopy(const internal::LeafHeader* header);
 
   template <typename T>
-  T* Elements() const {
+  absl::Span<T> Elements() const {
     if (header_ == nullptr || header_->dtype != kDTypeOf<T>) {
       internal::FailDType(header_, kDTypeOf<T>);
     }
-    return reinterpret_cast<T*>(header_->data);
+    return absl::MakeSpan(reinterpret_cast<T*>(header_->data),
+                          static_cast<size_t>(element_count()));
   }
   bool Equals(const Tensor& other) const;
 
@@ -267,11 +258,15 @@ class MutableTensor {
   // Like span and at of Tensor, but for writing. Valid until this borrow closes. Calling them on a
   // closed borrow terminates the program too.
   template <typename T>
-  absl::Span<T> span() &;
+  absl::Span<T> span() & {
+    return tensor_.Elements<T>();
+  }
   template <typename T>
   absl::Span<T> span() && = delete;  // would write after the borrow
   template <typename T>
-  T& at(ShapeRef index) &;
+  T& at(ShapeRef index) & {
+    return tensor_.Elements<T>()[internal::CheckedPosition(*tensor_.header_, index)];
+  }
   template <typename T>
   T& at(ShapeRef index) && = delete;
 
@@ -327,7 +322,7 @@ absl::StatusOr<Tensor> Tensor::From(const Shape& shape, absl::Span<const T> valu
   }
   absl::StatusOr<Tensor> tensor = Uninitialized(kDTypeOf<T>, shape);
   if (!tensor.ok()) return tensor;
-  std::copy(values.begin(), values.end(), tensor->Elements<T>());
+  std::copy(values.begin(), values.end(), tensor->Elements<T>().begin());
   return tensor;
 }
 
@@ -335,44 +330,14 @@ template <typename T>
 absl::StatusOr<Tensor> Tensor::Full(const Shape& shape, T value) {
   absl::StatusOr<Tensor> tensor = Uninitialized(kDTypeOf<T>, shape);
   if (!tensor.ok()) return tensor;
-  std::fill_n(tensor->Elements<T>(), tensor->element_count(), value);
+  const absl::Span<T> elements = tensor->Elements<T>();
+  std::fill(elements.begin(), elements.end(), value);
   return tensor;
 }
 
 template <typename T>
 Tensor Tensor::Scalar(T value) {
   return Full<T>({}, value).value();
-}
-
-template <typename T>
-absl::Span<const T> Tensor::span() const& {
-  const T* const elements = Elements<T>();
-  return absl::MakeConstSpan(elements, static_cast<size_t>(element_count()));
-}
-
-template <typename T>
-T Tensor::at(ShapeRef index) const {
-  const T* const elements = Elements<T>();
-  return elements[internal::CheckedPosition(*header_, index)];
-}
-
-template <typename T>
-T Tensor::item() const {
-  const T* const elements = Elements<T>();
-  if (element_count() != 1) internal::FailItem(*header_);
-  return *elements;
-}
-
-template <typename T>
-absl::Span<T> MutableTensor::span() & {
-  T* const elements = tensor_.Elements<T>();
-  return absl::MakeSpan(elements, static_cast<size_t>(tensor_.element_count()));
-}
-
-template <typename T>
-T& MutableTensor::at(ShapeRef index) & {
-  T* const elements = tensor_.Elements<T>();
-  return elements[internal::CheckedPosition(*tensor_.header_, index)];
 }
 
 }  // namespace leafstore

@@ -1,6 +1,5 @@
 #include "leafstore/core/value.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/escaping.h"
@@ -14,8 +13,6 @@ namespace {
 
 // The number of bytes that are shown.
 constexpr size_t kShownBytes = 16;
-
-std::string BoolToString(bool value) { return value ? "true" : "false"; }
 
 std::string DoubleToString(double value) {
   // The shortest form of a double has at most 24 characters: -2.2250738585072014e-308.
@@ -40,19 +37,9 @@ std::string BytesToString(const Bytes& bytes) {
 }  // namespace
 
 absl::string_view ValueKindName(ValueKind kind) {
-  switch (kind) {
-    case ValueKind::kBool:
-      return "bool";
-    case ValueKind::kInt:
-      return "int";
-    case ValueKind::kFloat:
-      return "float";
-    case ValueKind::kString:
-      return "str";
-    case ValueKind::kBytes:
-      return "bytes";
-  }
-  return "invalid";
+  constexpr absl::string_view kNames[] = {"bool", "int", "float", "str", "bytes"};
+  return IsValueKind(static_cast<uint64_t>(kind)) ? kNames[static_cast<size_t>(kind) - 1]
+                                                  : "invalid";
 }
 
 bool Value::IsValid() const {
@@ -61,37 +48,19 @@ bool Value::IsValid() const {
 }
 
 int64_t Value::byte_size() const {
-  switch (kind()) {
-    case ValueKind::kBool:
-      return 1;
-    case ValueKind::kInt:
-    case ValueKind::kFloat:
-      return 8;
-    case ValueKind::kString:
-      return static_cast<int64_t>(As<std::string>()->size());
-    case ValueKind::kBytes:
-      return static_cast<int64_t>(As<Bytes>()->data.size());
-  }
-  return 0;
+  if (const auto* text = As<std::string>()) return static_cast<int64_t>(text->size());
+  if (const auto* bytes = As<Bytes>()) return static_cast<int64_t>(bytes->data.size());
+  return kind() == ValueKind::kBool ? 1 : 8;
 }
 
 std::string Value::ToString() const {
-  switch (kind()) {
-    case ValueKind::kBool:
-      return BoolToString(*As<bool>());
-    case ValueKind::kInt:
-      return absl::StrCat(*As<int64_t>());
-    case ValueKind::kFloat:
-      return DoubleToString(*As<double>());
-    case ValueKind::kString: {
-      std::string out;
-      AppendQuoted(*As<std::string>(), &out);
-      return out;
-    }
-    case ValueKind::kBytes:
-      return BytesToString(*As<Bytes>());
-  }
-  return "";
+  if (const auto* value = As<bool>()) return *value ? "true" : "false";
+  if (const auto* value = As<int64_t>()) return absl::StrCat(*value);
+  if (const auto* value = As<double>()) return DoubleToString(*value);
+  if (const auto* value = As<Bytes>()) return BytesToString(*value);
+  std::string out;
+  AppendQuoted(*As<std::string>(), &out);
+  return out;
 }
 
 bool Value::Equals(const Value& other) const {

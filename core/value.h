@@ -52,21 +52,13 @@ absl::string_view ValueKindName(ValueKind kind);
 
 namespace internal {
 
-template <typename T>
-concept CharacterType = std::same_as<T, char> || std::same_as<T, wchar_t> ||
-    std::same_as<T, char8_t> || std::same_as<T, char16_t> || std::same_as<T, char32_t>;
+template <typename T, typename... Others>
+concept OneOf = (std::same_as<T, Others> || ...);
 
-// Integer types whose values all fit into int64_t.
+// Integer types whose values all fit into int64_t; not bool, and no type of a character.
 template <typename T>
-concept IntegerType = std::integral<T> && !std::same_as<T, bool> && !CharacterType<T> &&
-                      std::numeric_limits<T>::digits <= std::numeric_limits<int64_t>::digits;
-
-template <typename T>
-concept StringViewType = std::same_as<T, std::string_view> || std::same_as<T, absl::string_view>;
-
-template <typename T>
-concept ValueType = std::same_as<T, bool> || std::same_as<T, int64_t> || std::same_as<T, double> ||
-    std::same_as<T, std::string> || std::same_as<T, Bytes>;
+concept IntegerType = std::integral<T> && std::numeric_limits<T>::digits <= 63 &&
+                      !OneOf<T, bool, char, wchar_t, char8_t, char16_t, char32_t>;
 
 }  // namespace internal
 
@@ -77,11 +69,10 @@ class Value {
   template <internal::IntegerType T>
   explicit Value(T value) : value_(static_cast<int64_t>(value)) {}
   // Converts a float to double exactly; the bits of a NaN may change.
-  template <typename T>
-  requires std::same_as<T, float> || std::same_as<T, double>
+  template <internal::OneOf<float, double> T>
   explicit Value(T value) : value_(static_cast<double>(value)) {}
   explicit Value(std::string value) : value_(std::move(value)) {}
-  template <internal::StringViewType T>
+  template <internal::OneOf<std::string_view, absl::string_view> T>
   explicit Value(T value) : value_(std::string(value.data(), value.size())) {}
   // Copies up to the first zero byte.
   explicit Value(const char* value) : value_(std::string(value)) {}
@@ -92,11 +83,11 @@ class Value {
 
   // Returns the contents as bool, int64_t, double, std::string or Bytes; null if the kind differs.
   // Valid while this value is neither assigned to nor destroyed.
-  template <internal::ValueType T>
+  template <internal::OneOf<bool, int64_t, double, std::string, Bytes> T>
   const T* As() const& {
     return std::get_if<T>(&value_);
   }
-  template <internal::ValueType T>
+  template <typename T>
   const T* As() && = delete;  // would dangle
 
   // Returns whether a string is UTF-8. Other kinds are always valid. O(length).

@@ -40,12 +40,18 @@ absl::Status Truncated(absl::string_view message) {
   return WithReason(absl::DataLossError(message), ErrorReason::kTruncated);
 }
 
-int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
-  int fd = -1;
+// Returns the result of a system call, which is repeated while a signal interrupts it.
+template <typename Call>
+int Retry(const Call& call) {
+  int result = -1;
   do {
-    fd = open(path.c_str(), flags | O_CLOEXEC, mode);
-  } while (fd < 0 && errno == EINTR);
-  return fd;
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+int OpenRetrying(const std::string& path, int flags, mode_t mode = 0) {
+  return Retry([&] { return open(path.c_str(), flags | O_CLOEXEC, mode); });
 }
 
 class PosixWritableFile : public WritableFile {
@@ -185,28 +191,16 @@ class PosixReadableFile : public ReadableFile {
   static int Populate(absl::Span<const std::byte> bytes) {
     const auto begin = reinterpret_cast<uintptr_t>(bytes.data());
     const uintptr_t first = FirstPage(bytes);
-    int result = 0;
-    do {
-      result =
-          madvise(reinterpret_cast<void*>(first), begin + bytes.size() - first, MADV_POPULATE_READ);
-    } while (result != 0 && errno == EINTR);
+    const int result = Retry([&] {
+      return madvise(reinterpret_cast<void*>(first), begin + bytes.size() - first,
+                     MADV_POPULATE_READ);
+    });
     return result == 0 ? 0 : errno;
   }
 
   std::string path_;
   int fd_;
   int64_t size_;
-};
-
-class PosixFileLock : public FileLock {
- public:
-  explicit PosixFileLock(int fd) : fd_(fd) {}
-  ~PosixFileLock() override { close(fd_); }
-  PosixFileLock(const PosixFileLock&) = delete;
-  PosixFileLock& operator=(const PosixFileLock&) = delete;
-
- private:
-  int fd_;
 };
 
 class PosixFileSystem : public FileSystem {
@@ -269,15 +263,11 @@ class PosixFileSystem : public FileSystem {
     return Failed("make directory", path, error);
   }
 
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
     const int fd = OpenRetrying(path, O_RDWR | O_CREAT, 0666);
     if (fd < 0) return Failed("open lock", path);
-    auto lock = std::make_unique<PosixFileLock>(fd);
-    int result = -1;
-    do {
-      result = flock(fd, LOCK_EX | LOCK_NB);
-    } while (result != 0 && errno == EINTR);
-    if (result == 0) return lock;
+    std::shared_ptr<void> lock(nullptr, [fd](void*) { close(fd); });
+    if (Retry([fd] { return flock(fd, LOCK_EX | LOCK_NB); }) == 0) return lock;
     if (errno != EWOULDBLOCK) return Failed("lock", path);
     return absl::FailedPreconditionError(
         absl::StrCat("cannot lock ", path, ": this process or another one holds the lock"));

@@ -68,7 +68,7 @@ class ReadableFile {
   virtual int64_t size() const = 0;
   // Fills `out` with bytes from `offset` on. error DataLoss: the file ends before.
   virtual absl::Status ReadAt(int64_t offset, absl::Span<std::byte> out) const = 0;
-  // Maps the file for reading (see Buffer::MapFile). The mapping may outlive this object.
+  // Maps the file for reading (see Buffer::MapOpenFile). The mapping may outlive this object.
   virtual absl::StatusOr<Buffer> Map() const = 0;
   // Brings [offset, offset + bytes.size()) of a mapping into memory. error DataLoss: the file was
   // truncated since it was opened, so reading these bytes would raise SIGBUS. Other errors: the bytes
@@ -77,12 +77,6 @@ class ReadableFile {
                                     absl::Span<const std::byte> /*bytes*/) const {
     return absl::OkStatus();
   }
-};
-
-// A lock that is held until this object is destroyed or the process ends, in whatever way.
-class FileLock {
- public:
-  virtual ~FileLock() = default;
 };
 
 class FileSystem {
@@ -106,9 +100,10 @@ class FileSystem {
   virtual absl::Status SyncDirectory(const std::string& path) = 0;
   // Creates a directory; OK if it exists. error NotFound: the parent does not exist.
   virtual absl::Status CreateDirectory(const std::string& path) = 0;
-  // Locks the file `path`, which is created if it does not exist. error FailedPrecondition: this or
-  // another process already holds the lock.
-  virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) = 0;
+  // Locks the file `path`, which is created if it does not exist. Returns an object that holds the
+  // lock until it is destroyed or the process ends, in whatever way. error FailedPrecondition: this
+  // or another process already holds the lock.
+  virtual absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) = 0;
   // Returns the names in a directory, without "." and "..", sorted.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& path) = 0;
 };

@@ -22,10 +22,6 @@ enum class ReadMode : uint8_t {
   kRead,
 };
 
-// Receives how many bytes of how many are done, after every few MiB. Calls may come from any thread,
-// but from one at a time. Must not throw.
-using IoProgress = std::function<void(int64_t done, int64_t total)>;
-
 struct IoOptions {
   // Saving: syncs the file and its directory, so that a file reported as written survives a loss of
   // power. Its bytes go past the page cache where the file system can do that, at the speed of the
@@ -36,8 +32,9 @@ struct IoOptions {
   // Reading: the most threads that read, check and decompress; 0: one for each processor, up to
   // eight.
   int threads = 0;
-  // Called while a file is saved, or while all of a file is verified.
-  IoProgress progress = {};
+  // Receives how many bytes of how many are done, after every few MiB, while a file is saved or all
+  // of it is verified. Calls may come from any thread, but from one at a time. Must not throw.
+  std::function<void(int64_t done, int64_t total)> progress = {};
   // Null: FileSystem::Posix(). Must outlive everything that was opened through it.
   FileSystem* file_system = nullptr;
 

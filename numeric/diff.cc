@@ -85,21 +85,15 @@ class Counter {
 };
 
 template <typename T>
-absl::Span<const T> As(const Tensor& tensor) {
-  return absl::MakeConstSpan(reinterpret_cast<const T*>(tensor.raw_data()),
-                             static_cast<size_t>(tensor.element_count()));
-}
-
-template <typename T>
 void CompareIntegers(const Tensor& a, const Tensor& b, Counter* counter) {
-  const absl::Span<const T> x = As<T>(a);
-  const absl::Span<const T> y = As<T>(b);
+  const absl::Span<const T> x = a.span<T>();
+  const absl::Span<const T> y = b.span<T>();
   for (size_t i = 0; i < x.size(); ++i) counter->CompareIntegers(x[i], y[i]);
 }
 
 void CompareComplex(const Tensor& a, const Tensor& b, Counter* counter) {
-  const auto x = As<std::complex<float>>(a);
-  const auto y = As<std::complex<float>>(b);
+  const auto x = a.span<std::complex<float>>();
+  const auto y = b.span<std::complex<float>>();
   for (size_t i = 0; i < x.size(); ++i) counter->Compare(x[i], y[i]);
 }
 
@@ -134,45 +128,29 @@ std::optional<LeafDiff> CompareNumbers(const Tensor& a, const Tensor& b,
                                        const DiffOptions& options) {
   if (options.nan_equals_nan && SameBytes(a, b)) return std::nullopt;
   Counter counter(options);
-  switch (a.dtype()) {
-    case DType::kI64:
-      CompareIntegers<int64_t>(a, b, &counter);
-      break;
-    case DType::kU64:
-      CompareIntegers<uint64_t>(a, b, &counter);
-      break;
-    case DType::kC64:
-      CompareComplex(a, b, &counter);
-      break;
-    default:
-      CompareElements(a, b, &counter);
+  const auto integers = [&](auto zero) { CompareIntegers<decltype(zero)>(a, b, &counter); };
+  if (a.dtype() == DType::kC64) {
+    CompareComplex(a, b, &counter);
+  } else if (!internal::VisitType<int64_t, uint64_t>(a.dtype(), integers)) {
+    CompareElements(a, b, &counter);
   }
   if (counter.differing() == 0) return std::nullopt;
-  LeafDiff diff;
-  diff.what = LeafDiff::What::kNumbers;
-  diff.differing = counter.differing();
-  diff.count = a.element_count();
-  diff.first = IndexOf(counter.first(), a.shape());
-  diff.max_abs = counter.max_abs();
-  diff.max_rel = counter.max_rel();
-  return diff;
-}
-
-LeafDiff Different(LeafDiff::What what) {
-  LeafDiff diff;
-  diff.what = what;
-  return diff;
+  return LeafDiff{.differing = counter.differing(),
+                  .count = a.element_count(),
+                  .first = IndexOf(counter.first(), a.shape()),
+                  .max_abs = counter.max_abs(),
+                  .max_rel = counter.max_rel()};
 }
 
 // Returns how two leaves differ, without the path and the specs.
 std::optional<LeafDiff> CompareLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options) {
-  if (a.is_tensor() != b.is_tensor()) return Different(LeafDiff::What::kKind);
+  if (a.is_tensor() != b.is_tensor()) return LeafDiff{.what = LeafDiff::What::kKind};
   if (a.is_value()) {
     if (a.value() == b.value()) return std::nullopt;
-    return Different(LeafDiff::What::kValue);
+    return LeafDiff{.what = LeafDiff::What::kValue};
   }
-  if (a.tensor().dtype() != b.tensor().dtype()) return Different(LeafDiff::What::kDType);
-  if (a.tensor().shape() != b.tensor().shape()) return Different(LeafDiff::What::kShape);
+  if (a.tensor().dtype() != b.tensor().dtype()) return LeafDiff{.what = LeafDiff::What::kDType};
+  if (a.tensor().shape() != b.tensor().shape()) return LeafDiff{.what = LeafDiff::What::kShape};
   return CompareNumbers(a.tensor(), b.tensor(), options);
 }
 

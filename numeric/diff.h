@@ -52,18 +52,18 @@ struct DiffOptions {
 struct LeafDiff {
   enum class What : uint8_t { kKind, kDType, kShape, kNumbers, kValue };
 
-  std::string path;
+  std::string path = {};
   What what = What::kNumbers;
   // The specs ("f32[2, 3]"), or the values of two static leaves.
-  std::string a;
-  std::string b;
+  std::string a = {};
+  std::string b = {};
 
   // For kNumbers: how many of `count` elements differ, the index of the first of them, and the
   // largest |a - b| and |a - b| / |b| (infinite if b is 0) of those that differ. A NaN on one side
   // counts as a difference and is in neither maximum.
   int64_t differing = 0;
   int64_t count = 0;
-  Shape first;
+  Shape first = {};
   double max_abs = 0;
   double max_rel = 0;
 
@@ -78,9 +78,8 @@ struct StoreDiff {
   // If both have a TreeDef: the differences of the structures as text, including leaves that only
   // one of them has.
   std::vector<std::string> structure;
-  int64_t same_count = 0;  // leaves that are equal
-  int64_t skipped_count =
-      0;  // equal leaves that were not read, because their generations are equal
+  int64_t same_count = 0;     // leaves that are equal
+  int64_t skipped_count = 0;  // of these, leaves that were not read: their generations are equal
 
   bool same() const {
     return only_in_a.empty() && only_in_b.empty() && leaves.empty() && structure.empty();

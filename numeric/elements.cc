@@ -1,10 +1,8 @@
 #include "leafstore/numeric/elements.h"
 
 #include <array>
-#include <bit>
 #include <cmath>
 #include <complex>
-#include <cstring>
 #include <limits>
 
 #include "leafstore/core/tensor_eigen.h"
@@ -101,11 +99,6 @@ void ReadAs(const std::byte* data, int64_t begin, absl::Span<double> out, Conver
   for (size_t i = 0; i < out.size(); ++i) out[i] = convert(from[i]);
 }
 
-template <typename T>
-void ReadNumbers(const std::byte* data, int64_t begin, absl::Span<double> out) {
-  ReadAs<T>(data, begin, out, [](T value) { return static_cast<double>(value); });
-}
-
 // Reads elements that are codes of `bits` bits, packed, low bits first.
 void ReadCodes(DType dtype, const std::byte* data, int64_t begin, absl::Span<double> out) {
   const Table& table = TableOf(dtype);
@@ -124,52 +117,28 @@ void ReadCodes(DType dtype, const std::byte* data, int64_t begin, absl::Span<dou
 
 }  // namespace
 
-double DecodeSmallFloat(DType dtype, uint8_t code) {
-  return TableOf(dtype)[code & ((1 << DTypeBits(dtype)) - 1)];
-}
-
 void ReadElements(const Tensor& tensor, int64_t begin, absl::Span<double> out) {
   ReadElements(tensor.dtype(), tensor.raw_data(), begin, out);
 }
 
 void ReadElements(DType dtype, const std::byte* data, int64_t begin, absl::Span<double> out) {
-  switch (dtype) {
-    case DType::kBool:
-      return ReadAs<uint8_t>(data, begin, out, [](uint8_t b) { return b != 0 ? 1.0 : 0.0; });
-    case DType::kU8:
-      return ReadNumbers<uint8_t>(data, begin, out);
-    case DType::kI8:
-      return ReadNumbers<int8_t>(data, begin, out);
-    case DType::kU16:
-      return ReadNumbers<uint16_t>(data, begin, out);
-    case DType::kI16:
-      return ReadNumbers<int16_t>(data, begin, out);
-    case DType::kU32:
-      return ReadNumbers<uint32_t>(data, begin, out);
-    case DType::kI32:
-      return ReadNumbers<int32_t>(data, begin, out);
-    case DType::kU64:
-      return ReadNumbers<uint64_t>(data, begin, out);
-    case DType::kI64:
-      return ReadNumbers<int64_t>(data, begin, out);
-    case DType::kF16:
-      return ReadNumbers<Eigen::half>(data, begin, out);
-    case DType::kBF16:
-      return ReadNumbers<Eigen::bfloat16>(data, begin, out);
-    case DType::kF32:
-      return ReadNumbers<float>(data, begin, out);
-    case DType::kF64:
-      return ReadNumbers<double>(data, begin, out);
-    case DType::kC64:
-      // Neither square can overflow in double; std::abs is slower because it guards against
-      // overflow.
-      return ReadAs<std::complex<float>>(data, begin, out, [](std::complex<float> z) {
-        const double re = z.real();
-        const double im = z.imag();
-        return std::sqrt(re * re + im * im);
-      });
-    default:
-      return ReadCodes(dtype, data, begin, out);
+  if (dtype == DType::kBool) {
+    return ReadAs<uint8_t>(data, begin, out, [](uint8_t b) { return b != 0 ? 1.0 : 0.0; });
+  }
+  if (dtype == DType::kC64) {
+    // Neither square can overflow in double; std::abs is slower because it guards against overflow.
+    return ReadAs<std::complex<float>>(data, begin, out, [](std::complex<float> z) {
+      const double re = z.real();
+      const double im = z.imag();
+      return std::sqrt(re * re + im * im);
+    });
+  }
+  const auto read = [&](auto zero) {
+    ReadAs<decltype(zero)>(data, begin, out, [](auto x) { return static_cast<double>(x); });
+  };
+  if (!internal::VisitType<float, double, Eigen::half, Eigen::bfloat16, uint8_t, int8_t, uint16_t,
+                           int16_t, uint32_t, int32_t, uint64_t, int64_t>(dtype, read)) {
+    ReadCodes(dtype, data, begin, out);
   }
 }
 

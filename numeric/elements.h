@@ -41,9 +41,16 @@ void ReadElements(const Tensor& tensor, int64_t begin, absl::Span<double> out);
 // Like ReadElements above, for elements of `dtype` that begin at `data`.
 void ReadElements(DType dtype, const std::byte* data, int64_t begin, absl::Span<double> out);
 
-// Decodes the 4, 6 or 8 bit code of a floating type. `dtype` must be one of these types; bits above
-// its width are ignored.
-double DecodeSmallFloat(DType dtype, uint8_t code);
+namespace internal {
+
+// Calls `fn` with a zero of the C++ type, among `Ts`, of `dtype`. Returns false, without a call, if
+// it has none of these types.
+template <typename... Ts, typename Fn>
+bool VisitType(DType dtype, const Fn& fn) {
+  return ((dtype == kDTypeOf<Ts> && (fn(Ts()), true)) || ...);
+}
+
+}  // namespace internal
 
 }  // namespace leafstore
 

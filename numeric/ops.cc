@@ -1,20 +1,19 @@
 #include "leafstore/numeric/ops.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/store/align.h"
 
 namespace leafstore {
 namespace {
 
 absl::Status AtPath(const ParamStore& store, uint32_t place, const absl::Status& status) {
-  return absl::Status(status.code(),
-                      absl::StrCat("at ", store.PathText(place), ": ", status.message()));
+  return WithContext(status, absl::StrCat("at ", store.PathText(place)));
 }
 
 // Returns a path that `a` has and `b` does not have, or an empty string.
@@ -46,26 +45,14 @@ absl::Status OtherSlots(const ParamStore& a, const ParamStore& b) {
   return absl::OkStatus();
 }
 
-}  // namespace
-
+// Checks that the Layout and the slots are the same.
 absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b) {
   if (!(a.layout() == b.layout())) return OtherLayouts(a.layout(), b.layout());
   if (!(a.slots() == b.slots())) return OtherSlots(a, b);
   return absl::OkStatus();
 }
 
-absl::Status CheckAlike(const ParamStore& a, const ParamStore& b) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckSamePlaces(a, b));
-  if (a.spec_fingerprint() == b.spec_fingerprint()) return absl::OkStatus();
-  for (uint32_t place = 0; place < a.size(); ++place) {
-    if (a.leaf(place).spec() == b.leaf(place).spec()) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("at ", a.PathText(place), ": expected ", a.leaf(place).spec().ToString(),
-                     " as in the first store, found ", b.leaf(place).spec().ToString()));
-  }
-  return absl::OkStatus();
-}
-
+// Applies `fn` to each leaf with its place.
 absl::StatusOr<ParamStore> MapLeaves(
     const ParamStore& store, absl::FunctionRef<absl::StatusOr<Leaf>(uint32_t, const Leaf&)> fn) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("map a store"));
@@ -80,6 +67,20 @@ absl::StatusOr<ParamStore> MapLeaves(
     leaves.push_back(*std::move(leaf));
   }
   return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
+}
+
+}  // namespace
+
+absl::Status CheckAlike(const ParamStore& a, const ParamStore& b) {
+  LEAFSTORE_RETURN_IF_ERROR(CheckSamePlaces(a, b));
+  if (a.spec_fingerprint() == b.spec_fingerprint()) return absl::OkStatus();
+  for (uint32_t place = 0; place < a.size(); ++place) {
+    if (a.leaf(place).spec() == b.leaf(place).spec()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("at ", a.PathText(place), ": expected ", a.leaf(place).spec().ToString(),
+                     " as in the first store, found ", b.leaf(place).spec().ToString()));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<ParamStore> Map(const ParamStore& store,
@@ -115,24 +116,44 @@ absl::StatusOr<ParamStore> Zip(
 
 namespace internal {
 
-absl::Status CheckUpdate(absl::Span<ParamStore* const> writable,
-                         absl::Span<const ParamStore* const> readable) {
+absl::StatusOr<Update> OpenUpdate(DType dtype, absl::Span<ParamStore* const> writable,
+                                  absl::Span<const ParamStore* const> readable) {
   const ParamStore& params = *writable[0];
   for (size_t i = 0; i < writable.size(); ++i) {
-    if (writable[i] == nullptr) continue;
-    bool twice = false;
-    for (size_t j = 0; j < i; ++j) twice = twice || writable[j] == writable[i];
-    for (const ParamStore* store : readable) twice = twice || store == writable[i];
-    if (twice) {
+    const ParamStore* store = writable[i] != nullptr ? writable[i] : readable[i];
+    LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *store));
+    for (size_t j = 0; j < writable.size(); ++j) {
+      if (j == i || writable[j] != store) continue;
       return absl::InvalidArgumentError(absl::StrCat(
           "update: expected each store that is written once, found argument ", i, " twice"));
     }
-    LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *writable[i]));
   }
-  for (const ParamStore* store : readable) {
-    if (store != nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckAlike(params, *store));
+  Update update;
+  for (size_t i = 0; i < writable.size(); ++i) {
+    if (writable[i] == nullptr) {
+      LEAFSTORE_RETURN_IF_ERROR(readable[i]->CheckNoBorrow("update from a store"));
+      continue;
+    }
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, writable[i]->MutateAll());
+    update.open.push_back(std::move(leaves));
   }
-  return absl::OkStatus();
+  // Everything that must be cloned is cloned here: an error later would leave a partial update.
+  for (uint32_t place = 0; place < params.size(); ++place) {
+    const Leaf& leaf = params.leaf(place);
+    if (!leaf.is_tensor() || leaf.tensor().dtype() != dtype) continue;
+    size_t opened = 0;
+    for (size_t i = 0; i < writable.size(); ++i) {
+      if (writable[i] != nullptr) {
+        LEAFSTORE_ASSIGN_OR_RETURN(std::byte * data, update.open[opened++].raw_data(place));
+        update.data.push_back(data);
+      } else {
+        const std::byte* data = readable[i]->leaf(place).tensor().raw_data();
+        update.data.push_back(const_cast<std::byte*>(data));  // becomes a Span<const T>
+      }
+    }
+    update.counts.push_back(static_cast<size_t>(leaf.tensor().element_count()));
+  }
+  return update;
 }
 
 }  // namespace internal

@@ -34,10 +34,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <tuple>
-#include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -45,7 +43,6 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/dtype.h"
-#include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/pack/pack.h"
 #include "leafstore/select/groups.h"
@@ -57,9 +54,6 @@ namespace leafstore {
 // dtype and shape. error InvalidArgument: names the first difference (the Layouts; a slot; or a
 // leaf, with both specs). O(1) for groups of one partition whose fingerprints are known.
 absl::Status CheckAlike(const ParamStore& a, const ParamStore& b);
-// Like CheckAlike, but compares only the Layout and the slots.
-absl::Status CheckSamePlaces(const ParamStore& a, const ParamStore& b);
-
 // Returns a store with the same leaves and all elements zero. O(bytes).
 absl::StatusOr<ParamStore> ZerosLike(const ParamStore& store);
 
@@ -67,31 +61,23 @@ absl::StatusOr<ParamStore> ZerosLike(const ParamStore& store);
 // `fn` may return any dtype and shape, but not null (error InvalidArgument).
 absl::StatusOr<ParamStore> Map(const ParamStore& store,
                                absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&)> fn);
-// Applies `fn` to each leaf with its place, including static leaves.
-absl::StatusOr<ParamStore> MapLeaves(
-    const ParamStore& store, absl::FunctionRef<absl::StatusOr<Leaf>(uint32_t, const Leaf&)> fn);
 // Applies `fn` to each pair of tensors with the same place. error InvalidArgument: Layouts or slots
 // differ; or one leaf is a tensor and the other is static.
 absl::StatusOr<ParamStore> Zip(
     const ParamStore& a, const ParamStore& b,
     absl::FunctionRef<absl::StatusOr<Tensor>(const Tensor&, const Tensor&)> fn);
 
-// Which tensors Cast converts.
-enum class CastWhat : uint8_t {
-  kSameFamily,  // floating to a floating type, integer to an integer type; c64 and bool never
-  kAll,         // all tensors
-};
-
-// Converts tensors to `to`, which is f64, f32, f16, bf16 or an integer type. Tensors that already
-// have this dtype, or that `what` excludes, are shared unchanged.
+// Converts floating tensors to a floating type, or integer tensors to an integer type: `to` is f64,
+// f32, f16, bf16 or an integer type. Other tensors, and those that already have this dtype, are
+// shared unchanged.
 //   to floating   rounded once, to nearest, ties to even; too large becomes infinite; NaN stays NaN
 //   to integer    truncated towards zero; clamped to the range of the type; NaN becomes 0
 // (the saturating rule of WebAssembly's trunc_sat and of Rust's `as`, so that no result depends on
 // the machine).
-// error InvalidArgument: another `to`; or a c64 tensor under kAll: names the path.
-absl::StatusOr<ParamStore> Cast(const ParamStore& store, DType to,
-                                CastWhat what = CastWhat::kSameFamily);
-// Converts one tensor of any dtype. Errors as Cast with kAll, without a path.
+// error InvalidArgument: another `to`.
+absl::StatusOr<ParamStore> Cast(const ParamStore& store, DType to);
+// Converts one tensor of any dtype but c64, by the same rules; bools are 0 and 1. With Map, this
+// converts all tensors of a store. error InvalidArgument: another `to`, or a c64 tensor.
 absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to);
 
 // Returns the L2 norm of all floating and complex elements together; integers, bools and static
@@ -104,101 +90,46 @@ absl::StatusOr<double> GlobalNorm(const Packed& packed);
 // Like GlobalNorm above, for all groups together. Their sums are added in the order of the groups.
 absl::StatusOr<double> GlobalNorm(const Groups& groups);
 
-struct ClipOptions {
-  // Reports error FailedPrecondition, and scales nothing, if the norm is NaN or infinite. If false,
-  // as in PyTorch, a NaN norm makes all elements NaN, an infinite norm makes them 0 (or NaN).
-  bool error_if_nonfinite = false;
-};
+// Returns the factor that scales gradients of the L2 norm `norm` to a norm of at most `max_norm`:
+// min(1, max_norm / (norm + 1e-6)), as in torch.nn.utils.clip_grad_norm_. As the grad_scale of a
+// step (optim/), it clips the gradients while they are read, without writing them.
+// error InvalidArgument: `max_norm` is not positive, or `norm` is not finite or is negative (no step
+// is possible with such gradients).
+absl::StatusOr<double> ClipScale(double norm, double max_norm);
 
-// Scales everything that GlobalNorm counts by max_norm / (norm + 1e-6) if that is below 1, and
-// returns the norm before scaling (torch.nn.utils.clip_grad_norm_). f64 is multiplied in double;
-// f32, c64, f16 and bf16 in float. If nothing has to be scaled, nothing is written and no
-// generation changes. error InvalidArgument: max_norm is negative or NaN; or a tensor that must be
-// scaled has an 8, 6 or 4 bit type: names the path. O(bytes).
-absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm,
-                                        const ClipOptions& options = {});
-absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
-                                        const ClipOptions& options = {});
+// Scales everything that GlobalNorm counts by ClipScale if that is below 1, and returns the norm
+// before scaling. f64 is multiplied in double; f32, c64, f16 and bf16 in float. If nothing has to
+// be scaled, nothing is written and no generation changes. error InvalidArgument: as ClipScale; or
+// a tensor that must be scaled has an 8, 6 or 4 bit type: names the path. O(bytes).
+absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm);
+absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm);
 
 namespace internal {
 
-// Checks the arguments of UpdateEach before anything is written. Null pointers stand for arguments
-// of the other kind. error InvalidArgument: a store that is written occurs twice, or the stores are
-// not alike.
-absl::Status CheckUpdate(absl::Span<ParamStore* const> writable,
-                         absl::Span<const ParamStore* const> readable);
-
-// One argument of UpdateEach: a store to write (ParamStore*) or to read (const ParamStore&).
-template <typename T>
-class WritableStore {
- public:
-  explicit WritableStore(ParamStore* store) : store_(store) {}
-  absl::Status Open() {
-    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, store_->MutateAll());
-    leaves_.emplace(std::move(leaves));
-    return absl::OkStatus();
-  }
-  absl::Status Prepare(uint32_t place) { return leaves_->raw_data(place).status(); }
-  absl::Span<T> At(uint32_t place) { return *leaves_->template GetSpan<T>(place); }
-
- private:
-  ParamStore* store_;
-  std::optional<MutableLeaves> leaves_;
+// The stores of an UpdateEach, open for writing until this is destroyed.
+struct Update {
+  std::vector<MutableLeaves> open;
+  std::vector<std::byte*> data;  // for each tensor that takes part, its bytes in each store
+  std::vector<size_t> counts;    // for each of these tensors, its elements
 };
 
-template <typename T>
-class ReadableStore {
- public:
-  explicit ReadableStore(const ParamStore* store) : store_(store) {}
-  absl::Status Open() { return store_->CheckNoBorrow("update from a store"); }
-  absl::Status Prepare(uint32_t) { return absl::OkStatus(); }
-  absl::Span<const T> At(uint32_t place) {
-    const Tensor& tensor = store_->leaf(place).tensor();
-    return absl::MakeConstSpan(reinterpret_cast<const T*>(tensor.raw_data()),
-                               static_cast<size_t>(tensor.element_count()));
-  }
-
- private:
-  const ParamStore* store_;
-};
-
-template <typename T>
-WritableStore<T> OpenLater(ParamStore* store) {
-  return WritableStore<T>(store);
-}
-template <typename T>
-ReadableStore<T> OpenLater(const ParamStore& store) {
-  return ReadableStore<T>(&store);
-}
+// Checks and opens the stores, before anything is written. One of writable[i] and readable[i] is
+// null. error InvalidArgument: a store that is written occurs twice, or the stores are not alike.
+absl::StatusOr<Update> OpenUpdate(DType dtype, absl::Span<ParamStore* const> writable,
+                                  absl::Span<const ParamStore* const> readable);
 
 inline ParamStore* Writable(ParamStore* store) { return store; }
 inline ParamStore* Writable(const ParamStore&) { return nullptr; }
 inline const ParamStore* Readable(ParamStore*) { return nullptr; }
 inline const ParamStore* Readable(const ParamStore& store) { return &store; }
 
-template <typename Store>
-concept UpdateArgument = std::is_same_v<std::remove_cvref_t<Store>, ParamStore*> ||
-                         std::is_same_v<std::remove_cvref_t<Store>, ParamStore>;
-
-template <typename T, typename Fn, typename... Opened>
-absl::Status UpdateOpened(const ParamStore& params, Fn& fn, Opened... opened) {
-  absl::Status status;
-  ((status.ok() ? void(status = opened.Open()) : void()), ...);
-  LEAFSTORE_RETURN_IF_ERROR(status);
-  const auto takes_part = [&params](uint32_t place) {
-    const Leaf& leaf = params.leaf(place);
-    return leaf.is_tensor() && leaf.tensor().dtype() == kDTypeOf<T>;
-  };
-  // Everything that must be cloned is cloned first: an error later would leave a partial update.
-  for (uint32_t place = 0; place < params.size(); ++place) {
-    if (!takes_part(place)) continue;
-    ((status.ok() ? void(status = opened.Prepare(place)) : void()), ...);
-    LEAFSTORE_RETURN_IF_ERROR(status);
-  }
-  for (uint32_t place = 0; place < params.size(); ++place) {
-    if (takes_part(place)) fn(opened.At(place)...);
-  }
-  return absl::OkStatus();
+template <typename T>
+absl::Span<T> SpanFor(ParamStore*, std::byte* data, size_t count) {
+  return absl::MakeSpan(reinterpret_cast<T*>(data), count);
+}
+template <typename T>
+absl::Span<const T> SpanFor(const ParamStore&, std::byte* data, size_t count) {
+  return absl::MakeConstSpan(reinterpret_cast<const T*>(data), count);
 }
 
 }  // namespace internal
@@ -213,14 +144,21 @@ absl::Status UpdateOpened(const ParamStore& params, Fn& fn, Opened... opened) {
 // shared bytes. After an error no element has changed. Costs about 20 ns per tensor plus `fn`, and
 // clones what a snapshot shares.
 template <typename T, typename Fn, typename... Others>
-requires(internal::UpdateArgument<Others>&&...) absl::Status
-    UpdateEach(ParamStore* params, Fn&& fn, Others&&... others) {
-  const std::array<ParamStore*, sizeof...(Others) + 1> writable = {params,
-                                                                   internal::Writable(others)...};
-  const std::array<const ParamStore*, sizeof...(Others)> readable = {internal::Readable(others)...};
-  LEAFSTORE_RETURN_IF_ERROR(internal::CheckUpdate(writable, readable));
-  return internal::UpdateOpened<T>(*params, fn, internal::OpenLater<T>(params),
-                                   internal::OpenLater<T>(others)...);
+absl::Status UpdateEach(ParamStore* params, Fn&& fn, Others&&... others) {
+  const std::array writable = {params, internal::Writable(others)...};
+  const std::array readable = {internal::Readable(params), internal::Readable(others)...};
+  LEAFSTORE_ASSIGN_OR_RETURN(const internal::Update update,
+                             internal::OpenUpdate(kDTypeOf<T>, writable, readable));
+  std::byte* const* data = update.data.data();
+  for (const size_t count : update.counts) {
+    [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+      fn(internal::SpanFor<T>(params, data[0], count),
+         internal::SpanFor<T>(others, data[kIndex + 1], count)...);
+    }
+    (std::index_sequence_for<Others...>());
+    data += writable.size();
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace leafstore

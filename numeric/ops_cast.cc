@@ -5,7 +5,6 @@
 #include <array>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -97,25 +96,17 @@ void ConvertThroughDouble(const Tensor& from, std::byte* to) {
 
 template <typename To>
 void ConvertTo(const Tensor& from, std::byte* to) {
-  constexpr bool kToFloating = kIsHalf<To> || std::is_floating_point_v<To>;
-  switch (from.dtype()) {
-    case DType::kI64:
-      return ConvertAll<int64_t, To>(from, to, FromInteger<To, int64_t>);
-    case DType::kU64:
-      return ConvertAll<uint64_t, To>(from, to, FromInteger<To, uint64_t>);
-    case DType::kF32:
-      if (!kToFloating) break;
-      return ConvertAll<float, To>(from, to, [](float x) { return static_cast<To>(x); });
-    case DType::kF16:
-      if (!kToFloating) break;
-      return ConvertAll<Eigen::half, To>(
-          from, to, [](Eigen::half x) { return static_cast<To>(static_cast<float>(x)); });
-    case DType::kBF16:
-      if (!kToFloating) break;
-      return ConvertAll<Eigen::bfloat16, To>(
-          from, to, [](Eigen::bfloat16 x) { return static_cast<To>(static_cast<float>(x)); });
-    default:
-      break;
+  const auto from_integer = [&](auto zero) {
+    ConvertAll<decltype(zero), To>(from, to, FromInteger<To, decltype(zero)>);
+  };
+  if (internal::VisitType<int64_t, uint64_t>(from.dtype(), from_integer)) return;
+  if constexpr (kIsHalf<To> || std::is_floating_point_v<To>) {
+    const auto from_float = [&](auto zero) {
+      ConvertAll<decltype(zero), To>(from, to,
+                                     [](auto x) { return static_cast<To>(static_cast<float>(x)); });
+    };
+    using internal::VisitType;
+    if (VisitType<float, Eigen::half, Eigen::bfloat16>(from.dtype(), from_float)) return;
   }
   ConvertThroughDouble<To>(from, to);
 }
@@ -124,34 +115,11 @@ using Converter = void (*)(const Tensor& from, std::byte* to);
 
 // Returns null for a dtype that is not a target of casts.
 Converter ConverterTo(DType to) {
-  switch (to) {
-    case DType::kU8:
-      return ConvertTo<uint8_t>;
-    case DType::kI8:
-      return ConvertTo<int8_t>;
-    case DType::kU16:
-      return ConvertTo<uint16_t>;
-    case DType::kI16:
-      return ConvertTo<int16_t>;
-    case DType::kU32:
-      return ConvertTo<uint32_t>;
-    case DType::kI32:
-      return ConvertTo<int32_t>;
-    case DType::kU64:
-      return ConvertTo<uint64_t>;
-    case DType::kI64:
-      return ConvertTo<int64_t>;
-    case DType::kF16:
-      return ConvertTo<Eigen::half>;
-    case DType::kBF16:
-      return ConvertTo<Eigen::bfloat16>;
-    case DType::kF32:
-      return ConvertTo<float>;
-    case DType::kF64:
-      return ConvertTo<double>;
-    default:
-      return nullptr;
-  }
+  Converter found = nullptr;
+  internal::VisitType<float, double, Eigen::half, Eigen::bfloat16, uint8_t, int8_t, uint16_t,
+                      int16_t, uint32_t, int32_t, uint64_t, int64_t>(
+      to, [&found](auto zero) { found = ConvertTo<decltype(zero)>; });
+  return found;
 }
 
 absl::Status CheckTarget(DType to) {
@@ -179,11 +147,10 @@ absl::StatusOr<Tensor> CastTensor(const Tensor& tensor, DType to) {
   return result;
 }
 
-absl::StatusOr<ParamStore> Cast(const ParamStore& store, DType to, CastWhat what) {
+absl::StatusOr<ParamStore> Cast(const ParamStore& store, DType to) {
   LEAFSTORE_RETURN_IF_ERROR(CheckTarget(to));
-  return Map(store, [to, what](const Tensor& tensor) -> absl::StatusOr<Tensor> {
-    if (what == CastWhat::kSameFamily && !SameFamily(tensor.dtype(), to)) return tensor;
-    return CastTensor(tensor, to);
+  return Map(store, [to](const Tensor& tensor) -> absl::StatusOr<Tensor> {
+    return SameFamily(tensor.dtype(), to) ? CastTensor(tensor, to) : tensor;
   });
 }
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -87,25 +85,14 @@ void ScaleAs(std::byte* data, int64_t count, double factor) {
   }
 }
 
-bool CanScale(DType dtype) {
-  return dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kC64 ||
-         dtype == DType::kF16 || dtype == DType::kBF16;
+// Returns false, without scaling, for a dtype that cannot be scaled.
+bool Scale(DType dtype, std::byte* data, int64_t count, double factor) {
+  if (dtype == DType::kC64) return Scale(DType::kF32, data, 2 * count, factor);
+  return internal::VisitType<double, float, Eigen::half, Eigen::bfloat16>(
+      dtype, [&](auto zero) { ScaleAs<decltype(zero)>(data, count, factor); });
 }
 
-void Scale(DType dtype, std::byte* data, int64_t count, double factor) {
-  switch (dtype) {
-    case DType::kF64:
-      return ScaleAs<double>(data, count, factor);
-    case DType::kF32:
-      return ScaleAs<float>(data, count, factor);
-    case DType::kC64:
-      return ScaleAs<float>(data, 2 * count, factor);
-    case DType::kF16:
-      return ScaleAs<Eigen::half>(data, count, factor);
-    default:
-      return ScaleAs<Eigen::bfloat16>(data, count, factor);
-  }
-}
+bool CanScale(DType dtype) { return Scale(dtype, nullptr, 0, 1); }
 
 absl::Status CannotScale(absl::string_view path, DType dtype) {
   return absl::InvalidArgumentError(absl::StrCat(
@@ -113,48 +100,36 @@ absl::Status CannotScale(absl::string_view path, DType dtype) {
       DTypeName(dtype)));
 }
 
-// Returns the factor to scale by; 1 if nothing has to be scaled.
-absl::StatusOr<double> ClipFactor(double norm, double max_norm, const ClipOptions& options) {
-  if (!(max_norm >= 0)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("clip: expected a norm to clip to of 0 or more, found ", max_norm));
+// Calls `fn` with the place of each tensor that counts, and the tensor, until it fails.
+template <typename Leaves, typename Fn>
+absl::Status ForEachCounted(Leaves& leaves, const Fn& fn) {
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    const Leaf& leaf = leaves.leaf(place);
+    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
+    LEAFSTORE_RETURN_IF_ERROR(fn(place, leaf.tensor()));
   }
-  if (options.error_if_nonfinite && !std::isfinite(norm)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("clip: expected a finite global norm, found ", norm));
-  }
-  const double factor = max_norm / (norm + 1e-6);
-  return factor >= 1 ? 1 : factor;  // NaN stays NaN
+  return absl::OkStatus();
 }
 
 absl::Status CheckCanScale(const ParamStore& store) {
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const Leaf& leaf = store.leaf(place);
-    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
-    if (CanScale(leaf.tensor().dtype())) continue;
-    return CannotScale(store.PathText(place), leaf.tensor().dtype());
-  }
-  return absl::OkStatus();
+  return ForEachCounted(store, [&store](uint32_t place, const Tensor& tensor) {
+    if (CanScale(tensor.dtype())) return absl::OkStatus();
+    return CannotScale(store.PathText(place), tensor.dtype());
+  });
 }
 
 // Clones everything that must be cloned, before the first element is written.
 absl::Status PrepareLeaves(MutableLeaves& leaves) {
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    const Leaf& leaf = leaves.leaf(place);
-    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
-    LEAFSTORE_RETURN_IF_ERROR(leaves.raw_data(place).status());
-  }
-  return absl::OkStatus();
+  return ForEachCounted(
+      leaves, [&leaves](uint32_t place, const Tensor&) { return leaves.raw_data(place).status(); });
 }
 
 absl::Status ScaleLeaves(MutableLeaves& leaves, double factor) {
-  for (uint32_t place = 0; place < leaves.size(); ++place) {
-    const Leaf& leaf = leaves.leaf(place);
-    if (!leaf.is_tensor() || !Counts(leaf.tensor().dtype())) continue;
+  return ForEachCounted(leaves, [&](uint32_t place, const Tensor& tensor) -> absl::Status {
     LEAFSTORE_ASSIGN_OR_RETURN(std::byte * data, leaves.raw_data(place));
-    Scale(leaf.tensor().dtype(), data, leaf.tensor().element_count(), factor);
-  }
-  return absl::OkStatus();
+    Scale(tensor.dtype(), data, tensor.element_count(), factor);
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<double> SumOfSquares(const ParamStore& store) {
@@ -205,10 +180,21 @@ absl::StatusOr<double> GlobalNorm(const Groups& groups) {
   return std::sqrt(sum);
 }
 
-absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm,
-                                        const ClipOptions& options) {
+absl::StatusOr<double> ClipScale(double norm, double max_norm) {
+  if (!(max_norm > 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_norm: expected a number over 0, found ", max_norm));
+  }
+  if (!std::isfinite(norm) || norm < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("norm of the gradients: expected a finite number from 0 on, found ", norm));
+  }
+  return std::min(1.0, max_norm / (norm + 1e-6));
+}
+
+absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm) {
   LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(*store));
-  LEAFSTORE_ASSIGN_OR_RETURN(const double factor, ClipFactor(norm, max_norm, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const double factor, ClipScale(norm, max_norm));
   if (factor == 1) return norm;
   LEAFSTORE_RETURN_IF_ERROR(CheckCanScale(*store));
   LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, store->MutateAll());
@@ -217,10 +203,9 @@ absl::StatusOr<double> ClipByGlobalNorm(ParamStore* store, double max_norm,
   return norm;
 }
 
-absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
-                                        const ClipOptions& options) {
+absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm) {
   LEAFSTORE_ASSIGN_OR_RETURN(const double norm, GlobalNorm(*packed));
-  LEAFSTORE_ASSIGN_OR_RETURN(const double factor, ClipFactor(norm, max_norm, options));
+  LEAFSTORE_ASSIGN_OR_RETURN(const double factor, ClipScale(norm, max_norm));
   if (factor == 1) return norm;
   const PackLayout& plan = packed->plan();
   const bool scales_pack = Counts(plan.dtype()) && plan.size() > 0;
@@ -234,8 +219,7 @@ absl::StatusOr<double> ClipByGlobalNorm(Packed* packed, double max_norm,
   }
   if (scales_pack) {
     LEAFSTORE_ASSIGN_OR_RETURN(MutablePack writing, packed->Mutate());
-    // Includes the gaps: their zeros stay zeros, or are cleared when the borrow closes if the
-    // factor is NaN.
+    // Includes the gaps, whose zeros stay zeros.
     const absl::Span<std::byte> bytes = writing.bytes();
     const auto element = static_cast<int64_t>(DTypeBits(plan.dtype()) / 8);
     Scale(plan.dtype(), bytes.data(), plan.byte_size() / element, factor);

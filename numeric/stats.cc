@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
@@ -200,16 +199,6 @@ std::vector<const Tensor*> TensorsOf(const ParamStore& store) {
   return tensors;
 }
 
-// Computes the statistics of the leaves in slots [begin, end).
-std::vector<const Tensor*> TensorsIn(const ParamStore& store, Slot begin, Slot end) {
-  std::vector<const Tensor*> tensors;
-  for (Slot slot = begin; slot < end; ++slot) {
-    const Leaf* leaf = store.FindSlot(slot);
-    if (leaf != nullptr && leaf->is_tensor()) tensors.push_back(&leaf->tensor());
-  }
-  return tensors;
-}
-
 void MergeHistograms(const TensorStats& other, TensorStats* stats) {
   if (other.count == 0) return;
   if (stats->count == 0) {
@@ -305,8 +294,7 @@ absl::StatusOr<TensorStats> StatsOf(const Tensor& tensor, const StatsOptions& op
   if (tensor.null()) {
     return absl::InvalidArgumentError("statistics: expected a tensor, found null");
   }
-  const Tensor* const tensors[] = {&tensor};
-  return StatsOfTensors(tensors, options);
+  return StatsOfTensors({&tensor}, options);
 }
 
 absl::StatusOr<TensorStats> StatsOf(const ParamStore& store, const StatsOptions& options) {
@@ -320,44 +308,8 @@ absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
   std::vector<TensorStats> stats;
   stats.reserve(store.size());
   for (const Leaf& leaf : store.leaves()) {
-    if (leaf.is_tensor()) {
-      const Tensor* const tensors[] = {&leaf.tensor()};
-      stats.push_back(StatsOfTensors(tensors, options));
-    } else {
-      stats.emplace_back();
-    }
+    stats.push_back(leaf.is_tensor() ? StatsOfTensors({&leaf.tensor()}, options) : TensorStats());
   }
-  return stats;
-}
-
-absl::StatusOr<TensorStats> StatsOfSubtree(const ParamStore& store, absl::string_view path,
-                                           const StatsOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store, options));
-  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, store.layout().def());
-  LEAFSTORE_ASSIGN_OR_RETURN(const NodeId found, def.Find(path));
-  const NodeId node = def.Resolve(found);
-  return StatsOfTensors(TensorsIn(store, def.leaf_begin(node), def.leaf_begin(def.end(node))),
-                        options);
-}
-
-absl::StatusOr<std::vector<TensorStats>> StatsOfGroups(const ParamStore& store,
-                                                       const Grouping& grouping,
-                                                       const StatsOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store, options));
-  if (!(grouping.layout() == store.layout())) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "statistics of groups: expected a grouping on the store's Layout, of ",
-        store.layout().size(), " paths, found one on another, of ", grouping.layout().size()));
-  }
-  std::vector<std::vector<const Tensor*>> groups(grouping.group_count());
-  for (uint32_t place = 0; place < store.size(); ++place) {
-    const uint32_t group = grouping.GroupOf(store.slot(place));
-    const Leaf& leaf = store.leaf(place);
-    if (group != kNoGroup && leaf.is_tensor()) groups[group].push_back(&leaf.tensor());
-  }
-  std::vector<TensorStats> stats;
-  stats.reserve(groups.size());
-  for (const auto& tensors : groups) stats.push_back(StatsOfTensors(tensors, options));
   return stats;
 }
 

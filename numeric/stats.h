@@ -1,9 +1,7 @@
-// Stats: statistics of the elements of tensors, leaves, subtrees and groups.
+// Stats: statistics of the elements of tensors, leaves and stores. Merge combines those of leaves.
 //
 //   TensorStats all = StatsOf(params).value();                       // of a store: one group
 //   std::vector<TensorStats> leaves = StatsOfLeaves(params).value(); // by place
-//   TensorStats head = StatsOfSubtree(params, ".head").value();
-//   std::vector<TensorStats> groups = StatsOfGroups(params, grouping).value();
 //   all.ToString();   // "9 tensors, 1234 numbers, 4936 bytes: min -1.5, max 2, mean 0.01, ..."
 //
 // Elements. Every dtype is supported: bool as 0 and 1, integers, all floating types, c64 by
@@ -35,10 +33,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 
 #include "leafstore/core/tensor.h"
-#include "leafstore/select/grouping.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -110,16 +106,6 @@ absl::StatusOr<TensorStats> StatsOf(const ParamStore& store, const StatsOptions&
 // range, each histogram has the range of its leaf.
 absl::StatusOr<std::vector<TensorStats>> StatsOfLeaves(const ParamStore& store,
                                                        const StatsOptions& options = {});
-// Computes the combined statistics of the store's leaves at and below the node at `path`.
-// error NotFound, InvalidArgument: as TreeDef::Find; or as Layout::def.
-absl::StatusOr<TensorStats> StatsOfSubtree(const ParamStore& store, absl::string_view path,
-                                           const StatsOptions& options = {});
-// Computes the statistics of each group of a grouping, by index. Leaves in no group do not count.
-// error InvalidArgument also: the grouping is for another Layout.
-absl::StatusOr<std::vector<TensorStats>> StatsOfGroups(const ParamStore& store,
-                                                       const Grouping& grouping,
-                                                       const StatsOptions& options = {});
-
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_NUMERIC_STATS_H_

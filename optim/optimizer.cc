@@ -12,6 +12,13 @@ using internal::GroupRef;
 using internal::GroupSpec;
 using internal::OptimizerState;
 
+std::optional<double> PerGroup::Find(absl::string_view group) const {
+  for (const auto& [name, scalar] : by_name_) {
+    if (name == group) return scalar;
+  }
+  return all_;
+}
+
 Optimizer::Optimizer(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
 Optimizer::Optimizer(Optimizer&&) noexcept = default;
 Optimizer& Optimizer::operator=(Optimizer&&) noexcept = default;
@@ -19,16 +26,14 @@ Optimizer::~Optimizer() = default;
 
 absl::StatusOr<Optimizer> Optimizer::Create(const Rule& rule, const ParamStore& group) {
   LEAFSTORE_RETURN_IF_ERROR(CheckRule(rule));
-  LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, GroupSpec::Create(group));
-  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerState state, ZeroState(spec, MomentNames(rule), nullptr));
-  return Optimizer(std::make_unique<Rep>(rule, std::move(spec), std::move(state)));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::unique_ptr<Rep> rep, Rep::Adopting(rule, &group, {}));
+  return Optimizer(std::move(rep));
 }
 
 absl::StatusOr<Optimizer> Optimizer::Create(const Rule& rule, const Packed& group) {
   LEAFSTORE_RETURN_IF_ERROR(CheckRule(rule));
-  LEAFSTORE_ASSIGN_OR_RETURN(GroupSpec spec, GroupSpec::Create(group));
-  LEAFSTORE_ASSIGN_OR_RETURN(OptimizerState state, ZeroState(spec, MomentNames(rule), &group));
-  return Optimizer(std::make_unique<Rep>(rule, std::move(spec), std::move(state)));
+  LEAFSTORE_ASSIGN_OR_RETURN(std::unique_ptr<Rep> rep, Rep::Adopting(rule, &group, {}));
+  return Optimizer(std::move(rep));
 }
 
 absl::StatusOr<std::unique_ptr<Optimizer::Rep>> Optimizer::Rep::Adopting(
@@ -52,8 +57,9 @@ bool Optimizer::packed() const { return rep_->spec.pack().has_value(); }
 
 absl::Status Optimizer::Rep::Step(GroupRef params, ConstGroupRef grads,
                                   const StepOptions& options) {
-  LEAFSTORE_RETURN_IF_ERROR(plan.Prepare({spec, &state}, params, grads, options));
-  plan.Commit({spec, &state}, rule, options);
+  LEAFSTORE_ASSIGN_OR_RETURN(const auto numbers, internal::StepNumbers::Of(options, ""));
+  LEAFSTORE_RETURN_IF_ERROR(plan.Prepare({spec, &state}, params, grads));
+  plan.Commit({spec, &state}, rule, numbers);
   return absl::OkStatus();
 }
 
@@ -86,13 +92,6 @@ absl::StatusOr<OptimizerState> Optimizer::Rep::Restored(
 
 absl::Status Optimizer::LoadState(const std::vector<NamedStore>& state) {
   LEAFSTORE_ASSIGN_OR_RETURN(rep_->state, rep_->Restored(state));
-  return absl::OkStatus();
-}
-
-absl::Status Optimizer::LoadState(std::vector<NamedStore>&& state) {
-  const std::vector<NamedStore>& readable = state;
-  LEAFSTORE_RETURN_IF_ERROR(LoadState(readable));
-  state.clear();
   return absl::OkStatus();
 }
 

@@ -1,10 +1,10 @@
 // Optimizer: steps one group of parameters by one rule, and owns the state of that rule.
 //
 //   Optimizer adamw = Optimizer::Create(AdamW{.weight_decay = 0.1}, group).value();
-//   for (...) LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&group, grads, lr));
+//   for (...) LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&group, grads, {.lr = lr}));
 //   std::vector<NamedStore> state = adamw.state();    // "exp_avg", "exp_avg_sq", "step"
 //   ... a day later, on the same group
-//   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(std::move(state)));   // as if never interrupted
+//   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(state));   // as if never interrupted
 //
 // Group. A ParamStore, or a Packed (pack/pack.h), whose state is then packed in the same way. An
 // optimizer is made for the group's Layout, slots, dtypes and shapes. Tensors must be f32 or f64;
@@ -38,11 +38,16 @@
 #define LEAFSTORE_OPTIM_OPTIMIZER_H_
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 
 #include "leafstore/optim/rules.h"
 #include "leafstore/pack/pack.h"
@@ -51,13 +56,32 @@
 
 namespace leafstore {
 
+// A hyperparameter of a step: one scalar, or one for each named group of an OptimizerSet. The names
+// need to live only during the call.
+class PerGroup {
+ public:
+  // No scalar for any group.
+  PerGroup() = default;
+  PerGroup(double all) : all_(all) {}  // NOLINT: {.lr = 1e-3}
+  PerGroup(std::initializer_list<std::pair<absl::string_view, double>> by_name)
+      : by_name_(by_name) {}
+  explicit PerGroup(std::vector<std::pair<absl::string_view, double>> by_name)
+      : by_name_(std::move(by_name)) {}
+
+  // Returns the scalar of a group; none if only other groups are named. O(names).
+  std::optional<double> Find(absl::string_view group) const;
+  // Returns the named groups with their scalars.
+  absl::Span<const std::pair<absl::string_view, double>> by_name() const { return by_name_; }
+
+ private:
+  std::optional<double> all_;
+  std::vector<std::pair<absl::string_view, double>> by_name_;
+};
+
 // The hyperparameters of one step.
 struct StepOptions {
-  StepOptions(double learning_rate) : lr(learning_rate) {}  // NOLINT: Step(&group, grads, lr)
-  StepOptions(double learning_rate, double scale) : lr(learning_rate), grad_scale(scale) {}
-
-  double lr = 0;          // finite and not negative
-  double grad_scale = 1;  // finite; each gradient is first multiplied by it: see clip.h
+  PerGroup lr = {};         // the learning rate: finite and not negative
+  PerGroup grad_scale = 1;  // finite; each gradient is first multiplied by it: see ClipScale
 };
 
 class Optimizer {
@@ -79,7 +103,7 @@ class Optimizer {
   bool packed() const;
 
   // Makes one step, which writes `params`.
-  // error InvalidArgument: a field of `options` is out of range; `params` differs in Layout, slots,
+  // error InvalidArgument: a field of `options` is out of range or by name; `params` differs in Layout, slots,
   //       dtypes or shapes from the group that this optimizer is for; or gradients are on another
   //       Layout, missing, or of another dtype or shape (names all paths).
   // error FailedPrecondition: a borrow of `params` or `grads` is open; or only one of `params` and
@@ -104,20 +128,17 @@ class Optimizer {
   // otherwise by path. Static leaves in `state` are ignored.
   // error InvalidArgument: stores or leaves are missing, unexpected, or of another dtype or shape,
   //       or a step count is not an int from 0 to 2^53; one message names them all.
-  // error FailedPrecondition: a borrow is open. O(leaves); packed: O(bytes).
+  // error FailedPrecondition: a borrow is open. O(leaves); packed: O(bytes). Shares the bytes of
+  // `state`: while that lives, the next step needs new memory.
   absl::Status LoadState(const std::vector<NamedStore>& state);
-  // Like LoadState above, but moves `state`, so that the next step needs no new memory. `state` is
-  // empty afterwards, or unchanged after an error.
-  absl::Status LoadState(std::vector<NamedStore>&& state);
 
   // Switches to another group, for example after a new partition. Leaves in both groups keep their
   // state and step count. Returns the state of leaves that left the group, in stores like those of
   // state() (none if no leaf left), for another optimizer to adopt. A leaf new to the group takes
   // its state and step count from `adopt` if it is there, and otherwise begins with zeros and step
-  // count 0. `adopt` may hold the states of several optimizers one after the other, each as state()
-  // returns it and ended by its "step". States with other moments, stores with other names, and
-  // leaves that are not needed are ignored. Leaves are matched by slot, or by path if the Layouts
-  // differ.
+  // count 0. `adopt` is the state of one optimizer. A state with other moments, stores with other
+  // names, and leaves that are not needed are ignored. Leaves are matched by slot, or by path if the
+  // Layouts differ.
   // error InvalidArgument: as Create; or state to keep or adopt differs in dtype or shape from the
   //       parameter (names all), or lacks some of its stores.
   // error FailedPrecondition, ResourceExhausted: as Create.

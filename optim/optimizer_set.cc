@@ -6,33 +6,26 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
-#include "leafstore/optim/internal/group_ref.h"
 #include "leafstore/optim/internal/optimizer_rep.h"
 
 namespace leafstore {
 
 using internal::ConstGroupRef;
 using internal::OptimizerState;
+using internal::StepNumbers;
 
 namespace {
 
 absl::Status InGroup(absl::string_view name, const absl::Status& status) {
-  return absl::Status(status.code(), absl::StrCat("group '", name, "': ", status.message()));
-}
-
-const Rule* FindRule(const RuleMap& rules, const std::string& name) {
-  const auto found = rules.find(name);
-  return found == rules.end() ? nullptr : &found->second;
+  return WithContext(status, absl::StrCat("group '", name, "'"));
 }
 
 // error NotFound: `numbers` names a group that does not exist.
 absl::Status CheckNames(const Grouping& grouping, absl::string_view what, const PerGroup& numbers) {
   for (const auto& [name, number] : numbers.by_name()) {
-    const absl::Status status = grouping.Get(name).status();
-    if (!status.ok()) {
-      return absl::Status(status.code(), absl::StrCat(what, ": ", status.message()));
-    }
+    LEAFSTORE_RETURN_IF_ERROR(WithContext(grouping.Get(name).status(), what));
   }
   return absl::OkStatus();
 }
@@ -62,36 +55,29 @@ void AppendState(absl::string_view group, std::vector<NamedStore> state,
 
 }  // namespace
 
-std::optional<double> PerGroup::Find(absl::string_view group) const {
-  for (const auto& [name, number] : by_name_) {
-    if (name == group) return number;
-  }
-  return all_;
-}
-
 absl::StatusOr<std::vector<std::optional<Optimizer>>> OptimizerSet::MakeOptimizers(
-    const RuleMap& rules, const Groups& groups, absl::Span<const State> sources) {
+    const std::map<std::string, Rule>& rules, const Groups& groups,
+    absl::Span<const State> sources) {
   std::vector<const State*> source_pointers;
   for (const State& source : sources) source_pointers.push_back(&source);
   std::vector<std::optional<Optimizer>> optimizers(groups.size());
   for (uint32_t i = 0; i < groups.size(); ++i) {
     const Group& group = groups.group(i);
-    const Rule* rule = FindRule(rules, group.name());
-    if (rule == nullptr) continue;
+    const auto rule = rules.find(group.name());
+    if (rule == rules.end()) continue;
     LEAFSTORE_RETURN_IF_ERROR(group.CheckSlots());
-    auto rep = Optimizer::Rep::Adopting(*rule, internal::RefTo(group), source_pointers);
+    auto rep = Optimizer::Rep::Adopting(rule->second, internal::RefTo(group), source_pointers);
     if (!rep.ok()) return InGroup(group.name(), rep.status());
     optimizers[i] = Optimizer(*std::move(rep));
   }
   return optimizers;
 }
 
-absl::StatusOr<OptimizerSet> OptimizerSet::Create(RuleMap rules, const Groups& groups) {
+absl::StatusOr<OptimizerSet> OptimizerSet::Create(std::map<std::string, Rule> rules,
+                                                  const Groups& groups) {
   for (const auto& [name, rule] : rules) {
-    if (absl::Status status = groups.grouping().Get(name).status(); !status.ok()) {
-      return absl::Status(status.code(), absl::StrCat("rule: ", status.message()));
-    }
-    if (absl::Status status = CheckRule(rule); !status.ok()) return InGroup(name, status);
+    LEAFSTORE_RETURN_IF_ERROR(WithContext(groups.grouping().Get(name).status(), "rule"));
+    LEAFSTORE_RETURN_IF_ERROR(InGroup(name, CheckRule(rule)));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(auto optimizers, MakeOptimizers(rules, groups, {}));
   return OptimizerSet(std::move(rules), groups.grouping(), std::move(optimizers));
@@ -114,17 +100,8 @@ absl::Status OptimizerSet::CheckGrouping(absl::string_view what, const Grouping&
                    grouping_.ToString(), "), found others (", found.ToString(), ")"));
 }
 
-absl::StatusOr<StepOptions> OptimizerSet::OptionsOf(uint32_t group,
-                                                    const GroupStepOptions& options) const {
-  const std::optional<double> lr = options.lr.Find(grouping_.name(group));
-  const std::optional<double> grad_scale = options.grad_scale.Find(grouping_.name(group));
-  if (lr.has_value() && grad_scale.has_value()) return StepOptions(*lr, *grad_scale);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "expected ", lr.has_value() ? "a grad_scale" : "a learning rate", " for it, found none"));
-}
-
 absl::Status OptimizerSet::Step(Groups* groups, const ParamStore* grads, const Groups* grad_groups,
-                                const GroupStepOptions& options) {
+                                const StepOptions& options) {
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(grouping_, "lr", options.lr));
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(grouping_, "grad_scale", options.grad_scale));
   LEAFSTORE_RETURN_IF_ERROR(CheckGrouping("groups", groups->grouping()));
@@ -137,34 +114,24 @@ absl::Status OptimizerSet::Step(Groups* groups, const ParamStore* grads, const G
       if (optimizer.has_value()) optimizer->rep_->plan.Abandon();
     }
   };
-  std::vector<std::pair<Optimizer::Rep*, StepOptions>> prepared;
+  std::vector<std::pair<Optimizer::Rep*, StepNumbers>> prepared;
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {
     if (!optimizers_[i].has_value()) continue;
     Group& group = groups->group(i);
     LEAFSTORE_RETURN_IF_ERROR(group.CheckSlots());
-    const absl::StatusOr<StepOptions> own = OptionsOf(i, options);
+    const absl::StatusOr<StepNumbers> own = StepNumbers::Of(options, group.name());
     if (!own.ok()) return InGroup(group.name(), own.status());
     Optimizer::Rep& rep = *optimizers_[i]->rep_;
     const ConstGroupRef own_grads =
         grad_groups != nullptr ? internal::RefTo(grad_groups->group(i)) : ConstGroupRef(grads);
     absl::Status status =
-        rep.plan.Prepare({rep.spec, &rep.state}, internal::RefTo(&group), own_grads, *own);
+        rep.plan.Prepare({rep.spec, &rep.state}, internal::RefTo(&group), own_grads);
     if (!status.ok()) return InGroup(group.name(), status);
     prepared.emplace_back(&rep, *own);
   }
   std::move(abandon).Cancel();
   for (auto& [rep, own] : prepared) rep->plan.Commit({rep->spec, &rep->state}, rep->rule, own);
   return absl::OkStatus();
-}
-
-absl::Status OptimizerSet::Step(Groups* groups, const ParamStore& grads,
-                                const GroupStepOptions& options) {
-  return Step(groups, &grads, nullptr, options);
-}
-
-absl::Status OptimizerSet::Step(Groups* groups, const Groups& grads,
-                                const GroupStepOptions& options) {
-  return Step(groups, nullptr, &grads, options);
 }
 
 std::vector<NamedStore> OptimizerSet::state() const {
@@ -199,13 +166,6 @@ absl::Status OptimizerSet::LoadState(const std::vector<NamedStore>& state) {
   for (uint32_t i = 0; i < optimizers_.size(); ++i) {
     if (optimizers_[i].has_value()) optimizers_[i]->rep_->state = std::move(states[i]);
   }
-  return absl::OkStatus();
-}
-
-absl::Status OptimizerSet::LoadState(std::vector<NamedStore>&& state) {
-  const std::vector<NamedStore>& readable = state;
-  LEAFSTORE_RETURN_IF_ERROR(LoadState(readable));
-  state.clear();
   return absl::OkStatus();
 }
 

@@ -27,7 +27,6 @@
 #define LEAFSTORE_OPTIM_OPTIMIZER_SET_H_
 
 #include <cstdint>
-#include <initializer_list>
 #include <map>
 #include <optional>
 #include <string>
@@ -48,49 +47,18 @@
 
 namespace leafstore {
 
-// Rules by the name of their group.
-using RuleMap = std::map<std::string, Rule>;
-
-// A scalar for each group: one for all groups, or one for each named group. The names need to live
-// only during the call.
-class PerGroup {
- public:
-  // No scalar for any group.
-  PerGroup() = default;
-  PerGroup(double all) : all_(all) {}  // NOLINT: {.lr = 1e-3}
-  PerGroup(std::initializer_list<std::pair<absl::string_view, double>> by_name)
-      : by_name_(by_name) {}
-  explicit PerGroup(std::vector<std::pair<absl::string_view, double>> by_name)
-      : by_name_(std::move(by_name)) {}
-
-  // Returns the scalar of a group; none if only other groups are named. O(names).
-  std::optional<double> Find(absl::string_view group) const;
-  // Returns the named groups with their scalars.
-  absl::Span<const std::pair<absl::string_view, double>> by_name() const { return by_name_; }
-
- private:
-  std::optional<double> all_;
-  std::vector<std::pair<absl::string_view, double>> by_name_;
-};
-
-// The hyperparameters of one step of several groups. Each group with a rule needs both; those of
-// frozen groups are ignored.
-struct GroupStepOptions {
-  PerGroup lr = {};         // as StepOptions::lr
-  PerGroup grad_scale = 1;  // as StepOptions::grad_scale
-};
-
 class OptimizerSet {
  public:
   // No optimizers, for no groups.
   OptimizerSet() = default;
 
-  // Creates an optimizer for each group with a rule.
+  // Creates an optimizer for each group with a rule; `rules` are by the name of their group.
   // error InvalidArgument: as CheckRule and Optimizer::Create; or a group does not have the leaves
   //       that its Grouping assigns to it.
   // error NotFound: a rule names a group that does not exist; with suggestions.
   // error FailedPrecondition, ResourceExhausted: as Optimizer::Create. O(bytes).
-  static absl::StatusOr<OptimizerSet> Create(RuleMap rules, const Groups& groups);
+  static absl::StatusOr<OptimizerSet> Create(std::map<std::string, Rule> rules,
+                                             const Groups& groups);
 
   const Grouping& grouping() const { return grouping_; }
   // Returns the optimizer of a group, or null if no such group exists or it is frozen. Valid until
@@ -100,11 +68,16 @@ class OptimizerSet {
 
   // Makes one step of all groups.
   // error InvalidArgument: as Optimizer::Step; `groups` are of another Grouping, or one does not
-  //       have its leaves; or `options` lacks a scalar for a group with a rule.
+  //       have its leaves; or `options`, of which those of frozen groups are ignored, lacks a scalar
+  //       for a group with a rule.
   // error NotFound: `options` names a group that does not exist; with suggestions.
-  absl::Status Step(Groups* groups, const ParamStore& grads, const GroupStepOptions& options);
+  absl::Status Step(Groups* groups, const ParamStore& grads, const StepOptions& options) {
+    return Step(groups, &grads, nullptr, options);
+  }
   // Like Step, with gradients in groups of the same Grouping; those of frozen groups are ignored.
-  absl::Status Step(Groups* groups, const Groups& grads, const GroupStepOptions& options);
+  absl::Status Step(Groups* groups, const Groups& grads, const StepOptions& options) {
+    return Step(groups, nullptr, &grads, options);
+  }
 
   // Returns all state by group: "bias/momentum_buffer", "bias/step", "rest/exp_avg" and so on.
   // Otherwise like Optimizer::state.
@@ -112,8 +85,6 @@ class OptimizerSet {
   // Replaces the state with one that state() returned. error InvalidArgument: as
   // Optimizer::LoadState, for all groups together; or stores of a group that has no optimizer.
   absl::Status LoadState(const std::vector<NamedStore>& state);
-  // Like LoadState above, but moves `state`: it is empty afterwards, or unchanged after an error.
-  absl::Status LoadState(std::vector<NamedStore>&& state);
 
   // Switches this set and `groups` (Groups::Regroup) to another Grouping; the rules stay. State of
   // leaves that no optimizer here has is taken from `adopt`: the result of an earlier Regroup, or
@@ -131,20 +102,21 @@ class OptimizerSet {
  private:
   using State = std::vector<NamedStore>;
 
-  OptimizerSet(RuleMap rules, Grouping grouping, std::vector<std::optional<Optimizer>> optimizers)
+  OptimizerSet(std::map<std::string, Rule> rules, Grouping grouping,
+               std::vector<std::optional<Optimizer>> optimizers)
       : rules_(std::move(rules)),
         grouping_(std::move(grouping)),
         optimizers_(std::move(optimizers)) {}
 
   static absl::StatusOr<std::vector<std::optional<Optimizer>>> MakeOptimizers(
-      const RuleMap& rules, const Groups& groups, absl::Span<const State> sources);
+      const std::map<std::string, Rule>& rules, const Groups& groups,
+      absl::Span<const State> sources);
   // One of `grads` and `grad_groups` is null.
   absl::Status Step(Groups* groups, const ParamStore* grads, const Groups* grad_groups,
-                    const GroupStepOptions& options);
+                    const StepOptions& options);
   absl::Status CheckGrouping(absl::string_view what, const Grouping& found);
-  absl::StatusOr<StepOptions> OptionsOf(uint32_t group, const GroupStepOptions& options) const;
 
-  RuleMap rules_;
+  std::map<std::string, Rule> rules_;
   Grouping grouping_;
   std::vector<std::optional<Optimizer>> optimizers_;  // by group; none for a frozen one
 };

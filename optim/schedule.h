@@ -1,8 +1,8 @@
 // Learning-rate schedules: plain functions of the step. The first step is 0.
 //
-//   Schedule lr = WarmupCosine({.peak = 3e-4, .warmup_steps = 100, .total_steps = 10'000});
+//   Schedule lr = WarmupCosine(/*peak=*/3e-4, /*warmup_steps=*/100, /*total_steps=*/10'000);
 //   for (int64_t step = 0; ...; ++step) {
-//     LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&params, grads, lr(step)));
+//     LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&params, grads, {.lr = lr(step)}));
 //   }
 //
 // A Schedule has no state to save. Any function of the step can be one.
@@ -18,31 +18,23 @@ namespace leafstore {
 
 using Schedule = std::function<double(int64_t step)>;
 
-// Returns a schedule that is always `lr`.
-Schedule ConstantSchedule(double lr);
-
 // Returns a schedule that rises linearly from peak / warmup_steps at step 0 to `peak` at step
 // warmup_steps - 1 and stays there. It is never 0, so that no step is wasted. Returns
-// ConstantSchedule(peak) if warmup_steps <= 0.
+// always `peak` if warmup_steps <= 0.
 Schedule LinearWarmup(double peak, int64_t warmup_steps);
 
 // Returns a half cosine from `peak` at step 0 to `end` at step total_steps and later:
 // end + (peak - end) * (1 + cos(pi * step / total_steps)) / 2, which is torch's CosineAnnealingLR
-// with T_max = total_steps, up to T_max. Returns ConstantSchedule(end) if total_steps <= 0.
+// with T_max = total_steps, up to T_max. Returns always `end` if total_steps <= 0.
 Schedule Cosine(double peak, int64_t total_steps, double end = 0);
 
 // Returns torch's StepLR: lr * gamma^(step / every), with integer division. Returns
-// ConstantSchedule(lr) if `every` <= 0.
+// always `lr` if `every` <= 0.
 Schedule StepDecay(double lr, int64_t every, double gamma = 0.1);
 
-struct WarmupCosineOptions {
-  double peak = 1e-3;
-  double end = 0;
-  int64_t warmup_steps = 0;
-  int64_t total_steps = 0;  // including the warmup
-};
 // Returns LinearWarmup followed by Cosine over the remaining steps, whose step 0 is warmup_steps.
-Schedule WarmupCosine(const WarmupCosineOptions& options);
+// `total_steps` includes the warmup.
+Schedule WarmupCosine(double peak, int64_t warmup_steps, int64_t total_steps, double end = 0);
 
 }  // namespace leafstore
 

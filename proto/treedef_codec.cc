@@ -260,7 +260,7 @@ absl::Status EncodeTreeDefMessage(const TreeDef& def, proto::TreeDef* out) {
     EncodeNode(def, node, &any_type_name, out);
   }
   if (!any_type_name) out->clear_type_names();
-  for (const TreeDefTag& tag : def.all_tags()) {
+  for (const auto& tag : def.all_tags()) {
     out->add_tag_nodes(tag.node);
     out->add_tag_strings(tag.string);
   }

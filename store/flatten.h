@@ -13,10 +13,9 @@
 // shared_ptr; no reference count changes. After an error the model is unchanged.
 //
 // Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,
-// a cycle, a dict with both kinds of keys, a key or string that is not UTF-8. NotFound: a tie to a
-// node that does not exist (Tree::TiedTo). AlreadyExists: a tie with two nodes (Tree::Tied).
-// ResourceExhausted: structs nested deeper than 1,000 (a Tree may have any depth). LeafTraits may
-// return other errors. A failed call changes nothing.
+// a cycle, a dict with both kinds of keys, a key or string that is not UTF-8. ResourceExhausted:
+// structs nested deeper than 1,000 (a Tree may have any depth). LeafTraits may return other errors.
+// A failed call changes nothing.
 //
 // Complexity: O(nodes). Flatten also hashes every key; FlattenLike compares keys.
 #ifndef LEAFSTORE_STORE_FLATTEN_H_

@@ -1,9 +1,6 @@
 #include "leafstore/treedef/diff.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "leafstore/treedef/internal/path_cursor.h"
 
@@ -125,15 +122,8 @@ std::string TypeName(const TreeDef& def, NodeId node) {
 }
 
 std::string Tags(const TreeDef& def, NodeId node) {
-  constexpr size_t kMaxShown = 8;
-  const std::vector<absl::string_view> tags = def.tags(node);
-  if (tags.empty()) return "none";
-  std::string out;
-  for (size_t i = 0; i < std::min(tags.size(), kMaxShown); ++i) {
-    absl::StrAppend(&out, i == 0 ? "" : ", ", internal::NameForMessage(tags[i]));
-  }
-  if (tags.size() > kMaxShown) absl::StrAppend(&out, ", ... ", tags.size() - kMaxShown, " more");
-  return out;
+  const std::string tags = internal::TagsForMessage(def, node);
+  return tags.empty() ? "none" : tags;
 }
 
 std::string KeyType(const TreeDef& def, NodeId node) {
@@ -170,16 +160,6 @@ std::string ToString(const TreeDefDifference& difference, const TreeDef& a, cons
       return absl::StrCat(at, KeyType(a, na), " keys and ", KeyType(b, nb), " keys");
   }
   return at;
-}
-
-std::string ToString(absl::Span<const TreeDefDifference> differences, const TreeDef& a,
-                     const TreeDef& b, size_t max) {
-  std::string out;
-  for (const TreeDefDifference& difference : differences.first(std::min(max, differences.size()))) {
-    absl::StrAppend(&out, ToString(difference, a, b), "\n");
-  }
-  if (differences.size() > max) absl::StrAppend(&out, "... ", differences.size() - max, " more\n");
-  return out;
 }
 
 }  // namespace leafstore

@@ -14,12 +14,9 @@
 #ifndef LEAFSTORE_TREEDEF_DIFF_H_
 #define LEAFSTORE_TREEDEF_DIFF_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include "absl/types/span.h"
 
 #include "leafstore/treedef/treedef.h"
 
@@ -50,10 +47,6 @@ std::vector<TreeDefDifference> DiffTreeDefs(const TreeDef& a, const TreeDef& b);
 
 // Returns one difference as a line, without a line end. O(1).
 std::string ToString(const TreeDefDifference& difference, const TreeDef& a, const TreeDef& b);
-
-// Returns the first `max` differences as lines, and the count of the others. Empty without any.
-std::string ToString(absl::Span<const TreeDefDifference> differences, const TreeDef& a,
-                     const TreeDef& b, size_t max = 50);
 
 }  // namespace leafstore
 

@@ -40,13 +40,6 @@ using NodeId = uint32_t;
 inline constexpr NodeId kRootNode = 0;
 inline constexpr NodeId kNoNode = 0xffffffff;
 
-// A tag: its node, and the id of its text in the TreeDef.
-struct TreeDefTag {
-  NodeId node;
-  uint32_t string;
-  friend bool operator==(const TreeDefTag& a, const TreeDefTag& b) = default;
-};
-
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_TREEDEF_NODE_H_

@@ -11,21 +11,22 @@
 namespace leafstore {
 namespace {
 
-constexpr size_t kMaxTags = 8;
+constexpr size_t kMaxIndent = 40;
 
 class TreeDefPrinter {
  public:
-  TreeDefPrinter(const TreeDef& def, const PrintOptions& options) : def_(def), options_(options) {}
+  TreeDefPrinter(const TreeDef& def, uint32_t max_nodes, uint32_t max_children)
+      : def_(def), max_nodes_(max_nodes), max_children_(max_children) {}
 
   std::string Run() {
     NodeId node = kRootNode;
     while (node < def_.node_count()) {
       while (!open_.empty() && open_.back().end == node) open_.pop_back();
-      if (printed_ == options_.max_nodes) {
+      if (printed_ == max_nodes_) {
         Omit(def_.node_count() - node);
         break;
       }
-      if (!open_.empty() && open_.back().children++ == options_.max_children) {
+      if (!open_.empty() && open_.back().children++ == max_children_) {
         Omit(open_.back().end - node);
         node = open_.back().end;
         continue;
@@ -42,7 +43,7 @@ class TreeDefPrinter {
     uint32_t children;
   };
 
-  // Prints a node, and returns the one to continue with.
+  // Prints a node, and returns the next one.
   NodeId Print(NodeId node) {
     Indent();
     if (node != kRootNode) {
@@ -53,18 +54,14 @@ class TreeDefPrinter {
     AppendTags(node);
     out_.push_back('\n');
     ++printed_;
-    const NodeId end = def_.end(node);
-    if (end == node + 1) return end;
-    open_.push_back({end, 0});
-    if (open_.size() <= options_.max_depth) return node + 1;
-    Omit(end - node - 1);
-    return end;
+    if (def_.end(node) > node + 1) open_.push_back({def_.end(node), 0});
+    return node + 1;
   }
 
   void Indent() {
     const size_t level = open_.size();
-    out_.append(2 * std::min<size_t>(level, options_.max_indent), ' ');
-    if (level > options_.max_indent) absl::StrAppend(&out_, "(", level, ") ");
+    out_.append(2 * std::min<size_t>(level, kMaxIndent), ' ');
+    if (level > kMaxIndent) absl::StrAppend(&out_, "(", level, ") ");
   }
 
   void AppendKind(NodeId node) {
@@ -85,13 +82,9 @@ class TreeDefPrinter {
 
   void AppendTags(NodeId node) {
     if (!def_.has_tags()) return;
-    const std::vector<absl::string_view> tags = def_.tags(node);
-    if (tags.empty()) return;
-    absl::StrAppend(&out_, tags.size() == 1 ? ", tag " : ", tags ");
-    for (size_t i = 0; i < std::min(tags.size(), kMaxTags); ++i) {
-      absl::StrAppend(&out_, i == 0 ? "" : ", ", internal::NameForMessage(tags[i]));
-    }
-    if (tags.size() > kMaxTags) absl::StrAppend(&out_, ", ... ", tags.size() - kMaxTags, " more");
+    const size_t tags = def_.tags(node).size();
+    if (tags == 0) return;
+    absl::StrAppend(&out_, tags == 1 ? ", tag " : ", tags ", internal::TagsForMessage(def_, node));
   }
 
   void Omit(uint32_t nodes) {
@@ -100,7 +93,8 @@ class TreeDefPrinter {
   }
 
   const TreeDef& def_;
-  const PrintOptions& options_;
+  const uint32_t max_nodes_;
+  const uint32_t max_children_;
   std::vector<Open> open_;  // as many as the level of the next node
   uint32_t printed_ = 0;
   std::string out_;
@@ -108,8 +102,8 @@ class TreeDefPrinter {
 
 }  // namespace
 
-std::string PrintTreeDef(const TreeDef& def, const PrintOptions& options) {
-  return TreeDefPrinter(def, options).Run();
+std::string PrintTreeDef(const TreeDef& def, uint32_t max_nodes, uint32_t max_children) {
+  return TreeDefPrinter(def, max_nodes, max_children).Run();
 }
 
 }  // namespace leafstore

@@ -27,20 +27,11 @@
 
 namespace leafstore {
 
-struct PrintOptions {
-  // Nodes below this level are counted ("... 41 more nodes"), not printed. The root is at level 0.
-  uint32_t max_depth = 0xffffffff;
-  // The maximum count of children of one node that are printed.
-  uint32_t max_children = 100;
-  // The maximum count of nodes that are printed in all.
-  uint32_t max_nodes = 1000;
-  // The maximum count of levels that are indented; deeper lines begin with their level.
-  uint32_t max_indent = 40;
-};
-
-// Returns the structure as lines, each ended by a newline. Every node is printed or counted in a
-// "... more" line. O(nodes printed).
-std::string PrintTreeDef(const TreeDef& def, const PrintOptions& options = {});
+// Returns the structure as lines, each ended by a newline: at most `max_nodes` nodes, and at most
+// `max_children` children of one node. The others are counted ("... 41 more nodes"). Up to 40 levels
+// are indented; deeper lines begin with their level. O(nodes printed).
+std::string PrintTreeDef(const TreeDef& def, uint32_t max_nodes = 1000,
+                         uint32_t max_children = 100);
 
 }  // namespace leafstore
 

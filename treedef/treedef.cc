@@ -9,12 +9,10 @@
 #include "leafstore/treedef/treedef_builder.h"
 
 namespace leafstore {
-namespace {
 
-template <typename T>
-size_t BytesOf(const std::vector<T>& column) {
-  return column.capacity() * sizeof(T);
-}
+using internal::TreeDefTag;
+
+namespace {
 
 // Returns the tags of `node` as a range of the column.
 std::pair<const TreeDefTag*, const TreeDefTag*> TagRun(const internal::TreeDefColumns& columns,
@@ -44,25 +42,10 @@ TreeDefRep::~TreeDefRep() = default;
 }  // namespace internal
 
 absl::string_view NodeKindName(NodeKind kind) {
-  switch (kind) {
-    case NodeKind::kLeaf:
-      return "leaf";
-    case NodeKind::kNone:
-      return "none";
-    case NodeKind::kDict:
-      return "dict";
-    case NodeKind::kList:
-      return "list";
-    case NodeKind::kTuple:
-      return "tuple";
-    case NodeKind::kStruct:
-      return "struct";
-    case NodeKind::kAlias:
-      return "alias";
-    case NodeKind::kCustom:
-      return "custom";
-  }
-  return "unknown";
+  constexpr absl::string_view kNames[] = {"unknown", "leaf",   "none",  "dict",  "list",
+                                          "tuple",   "struct", "alias", "custom"};
+  const auto index = static_cast<size_t>(kind);
+  return kNames[index < std::size(kNames) ? index : 0];
 }
 
 TreeDef::TreeDef() {
@@ -91,14 +74,6 @@ std::vector<absl::string_view> TreeDef::tags(NodeId node) const {
   const auto [begin, end] = TagRun(columns(), node);
   std::vector<absl::string_view> out;
   for (const TreeDefTag* tag = begin; tag != end; ++tag) out.push_back(string(tag->string));
-  return out;
-}
-
-std::vector<NodeId> TreeDef::aliases_of(NodeId node) const {
-  std::vector<NodeId> out;
-  for (NodeId alias : columns().alias_nodes) {
-    if (alias_target(alias) == node) out.push_back(alias);
-  }
   return out;
 }
 
@@ -155,11 +130,10 @@ uint32_t TreeDef::type_name_string(NodeId node) const {
 }
 
 size_t TreeDef::memory_bytes() const {
-  const internal::TreeDefColumns& c = columns();
-  return sizeof(internal::TreeDefRep) + BytesOf(c.kinds) + BytesOf(c.keys) + BytesOf(c.parents) +
-         BytesOf(c.ends) + BytesOf(c.child_counts) + BytesOf(c.aux) + BytesOf(c.leaf_begins) +
-         BytesOf(c.leaf_nodes) + BytesOf(c.tags) + BytesOf(c.alias_nodes) + BytesOf(c.ints) +
-         c.strings.capacity() + BytesOf(c.string_begins);
+  size_t bytes = sizeof(internal::TreeDefRep);
+  internal::ForEachColumn(
+      columns(), [&](const auto& column) { bytes += column.capacity() * sizeof(column[0]); });
+  return bytes;
 }
 
 }  // namespace leafstore

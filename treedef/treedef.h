@@ -31,7 +31,6 @@
 #ifndef LEAFSTORE_TREEDEF_TREEDEF_H_
 #define LEAFSTORE_TREEDEF_TREEDEF_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,7 +43,7 @@
 
 #include "leafstore/core/key.h"
 #include "leafstore/core/path.h"
-#include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/internal/treedef_rep.h"
 #include "leafstore/treedef/node.h"
 
 namespace leafstore {
@@ -52,25 +51,6 @@ namespace leafstore {
 class TreeDef;
 
 namespace internal {
-
-class PathTable;
-
-// The columns and derived data that all TreeDefs of one structure share.
-struct TreeDefRep {
-  TreeDefColumns columns;
-  uint64_t hash = 0;
-
-  // Made on first use and kept (treedef_derived.h).
-  struct Derived;
-  const std::unique_ptr<Derived> derived;
-  // The path table of `derived`, once it is made. A lookup reads only this.
-  mutable std::atomic<const PathTable*> path_table = nullptr;
-
-  TreeDefRep();
-  ~TreeDefRep();
-  TreeDefRep(const TreeDefRep&) = delete;
-  TreeDefRep& operator=(const TreeDefRep&) = delete;
-};
 
 class TreeDefInterner;
 absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def);
@@ -119,9 +99,6 @@ class TreeDef {
   bool has_tag(NodeId node, absl::string_view tag) const;
   // Returns the tags of `node`, sorted.
   std::vector<absl::string_view> tags(NodeId node) const;
-  // Returns the aliases that stand for `node`, in preorder. O(aliases).
-  std::vector<NodeId> aliases_of(NodeId node) const;
-
   // Returns the path of a node. O(depth).
   Path PathOf(NodeId node) const;
   // Returns its canonical or dotted text. error ResourceExhausted: longer than Path::kMaxTextSize.
@@ -138,9 +115,6 @@ class TreeDef {
   // Errors of Path::Parse, for text.
   absl::StatusOr<NodeId> Find(const Path& path) const;
   absl::StatusOr<NodeId> Find(absl::string_view path_text) const;
-  absl::StatusOr<NodeId> Find(const char* path_text) const {
-    return Find(absl::string_view(path_text));
-  }
   // Returns the node whose dotted form is `dotted`. Follows aliases as Find does.
   // error InvalidArgument: two nodes have that form; the message names both by their canonical
   // text. error NotFound: none has; the message names the deepest node that exists, with
@@ -185,8 +159,8 @@ class TreeDef {
   bool HasSameKeys(NodeId a, NodeId b) const;
   // Returns the id of the type name; kNoString for a node without one.
   uint32_t type_name_string(NodeId node) const;
-  // All (node, string id) of tags, by node, then by tag.
-  const std::vector<TreeDefTag>& all_tags() const { return columns().tags; }
+  // Returns all tags, each with its `node` and the id of its `string`, by node, then by tag.
+  const auto& all_tags() const { return columns().tags; }
 
   // Returns the bytes of this structure in memory, including its strings but not the indices
   // that lookups made.

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/internal/utf8.h"
-#include "leafstore/treedef/internal/hash.h"
 #include "leafstore/treedef/internal/intern.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/internal/string_table.h"
@@ -205,60 +204,46 @@ bool TreeDefBuilder::StoreKey(uint32_t* stored) {
     const bool is_root_key = !has_key_ || (key_.kind == KeyKind::kIndex && key_.index == 0);
     return is_root_key || FailAtNext(absl::StrCat("expected no key, found ", KeyFound()));
   }
-  switch (columns().kinds[open_.back()]) {
-    case NodeKind::kStruct:
-      return StoreAttribute(stored);
-    case NodeKind::kDict:
-      if (has_key_ && key_.kind == KeyKind::kIndex) return StoreInt(stored);
-      return StoreItem(stored);
-    default:
-      return StorePosition(stored);
-  }
-}
-
-bool TreeDefBuilder::StorePosition(uint32_t* stored) {
-  *stored = columns().child_counts[open_.back()];
-  if (!has_key_ || (key_.kind == KeyKind::kIndex && key_.index == *stored)) return true;
-  return FailAt(open_.back(), absl::StrCat("expected no key or index [", *stored,
-                                           "] for the next child, found ", KeyFound()));
-}
-
-bool TreeDefBuilder::StoreAttribute(uint32_t* stored) {
-  if (!has_key_ || key_.kind != KeyKind::kAttribute) {
-    return FailAt(
-        open_.back(),
-        absl::StrCat("expected an attribute for a child of a struct, found ", KeyFound()));
-  }
-  return CheckGrows() && StoreKeyString("an attribute", stored);
-}
-
-bool TreeDefBuilder::StoreItem(uint32_t* stored) {
-  if (!has_key_ || key_.kind != KeyKind::kItem) {
-    return FailAt(open_.back(), absl::StrCat("expected an item or an index for a child of a dict, "
-                                             "found ",
-                                             KeyFound()));
-  }
-  if (columns().aux[open_.back()] != 0) {
-    return FailAt(open_.back(), absl::StrCat("expected an index, as for the other children of this "
-                                             "dict, found ",
-                                             KeyFound()));
-  }
-  return CheckGrows() && StoreKeyString("an item", stored);
-}
-
-bool TreeDefBuilder::StoreInt(uint32_t* stored) {
   TreeDefColumns& c = columns();
-  const NodeId dict = open_.back();
-  if (c.child_counts[dict] > 0 && c.aux[dict] == 0) {
-    return FailAt(dict,
-                  absl::StrCat("expected an item, as for the other children of this dict, found ",
-                               KeyFound()));
+  const NodeId parent = open_.back();
+  const NodeKind kind = c.kinds[parent];
+  const bool has_index = has_key_ && key_.kind == KeyKind::kIndex;
+  if (!HasKeys(kind)) {
+    *stored = c.child_counts[parent];
+    if (!has_key_ || (has_index && key_.index == *stored)) return true;
+    return FailAt(parent, absl::StrCat("expected no key or index [", *stored,
+                                       "] for the next child, found ", KeyFound()));
+  }
+  const absl::string_view expected = ExpectedKey(parent);
+  if (!expected.empty()) {
+    return FailAt(parent, absl::StrCat("expected ", expected, ", found ", KeyFound()));
   }
   if (!CheckGrows()) return false;
-  c.aux[dict] = 1;
-  *stored = static_cast<uint32_t>(c.ints.size());
-  c.ints.push_back(key_.index);
-  return true;
+  if (has_index) {
+    c.aux[parent] = 1;
+    *stored = static_cast<uint32_t>(c.ints.size());
+    c.ints.push_back(key_.index);
+    return true;
+  }
+  *stored = key_string_;
+  return key_string_ != TreeDef::kNoString ||
+         StoreString(key_name_, kind == NodeKind::kStruct ? "an attribute" : "an item", parent,
+                     stored);
+}
+
+absl::string_view TreeDefBuilder::ExpectedKey(NodeId parent) const {
+  const TreeDefColumns& c = rep_->columns;
+  if (c.kinds[parent] == NodeKind::kStruct) {
+    const bool right = has_key_ && key_.kind == KeyKind::kAttribute;
+    return right ? "" : "an attribute for a child of a struct";
+  }
+  if (!has_key_ || key_.kind == KeyKind::kAttribute) {
+    return "an item or an index for a child of a dict";
+  }
+  const bool has_ints = c.aux[parent] != 0;
+  if (c.child_counts[parent] == 0 || has_ints == (key_.kind == KeyKind::kIndex)) return "";
+  return has_ints ? "an index, as for the other children of this dict"
+                  : "an item, as for the other children of this dict";
 }
 
 bool TreeDefBuilder::CheckGrows() {
@@ -293,12 +278,6 @@ bool TreeDefBuilder::StoreString(absl::string_view text, absl::string_view what,
                      limits_.string_bytes, " bytes of keys, type names and tags, found more")));
   }
   *id = strings_->Add(text);
-  return true;
-}
-
-bool TreeDefBuilder::StoreKeyString(absl::string_view what, uint32_t* id) {
-  if (key_string_ == TreeDef::kNoString) return StoreString(key_name_, what, open_.back(), id);
-  *id = key_string_;
   return true;
 }
 

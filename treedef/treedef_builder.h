@@ -96,17 +96,14 @@ class TreeDefBuilder {
   bool Add(NodeKind kind);
   // Stores the key of the next node as the columns hold it; false after an error.
   bool StoreKey(uint32_t* stored);
-  bool StorePosition(uint32_t* stored);
-  bool StoreAttribute(uint32_t* stored);
-  bool StoreItem(uint32_t* stored);
-  bool StoreInt(uint32_t* stored);
+  // Returns what key a child of a dict or struct should have; empty if the key that was set is one.
+  absl::string_view ExpectedKey(NodeId parent) const;
   // Returns whether the key is greater than that of the previous child.
   bool CheckGrows();
   bool CompareWithLast();
   // Finds or adds the id of a string; false after an error, which names `what` the string is and
   // `node`.
   bool StoreString(absl::string_view text, absl::string_view what, NodeId node, uint32_t* id);
-  bool StoreKeyString(absl::string_view what, uint32_t* id);
   // Stores the tags of the node added last.
   bool StoreTags();
   // Extends the columns to `nodes` nodes.

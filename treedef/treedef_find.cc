@@ -26,20 +26,26 @@ using internal::TreeDefColumns;
 
 namespace {
 
-// Returns the position of the first child whose key is not less than `name`.
-uint32_t LowerBound(const TreeDefColumns& columns, const Children& children,
-                    absl::string_view name) {
+// Returns the position of the first child for which `is_less` is false.
+template <typename Less>
+uint32_t FirstNotLess(const Children& children, const Less& is_less) {
   uint32_t begin = 0;
   uint32_t end = children.size();
   while (begin < end) {
     const uint32_t middle = begin + (end - begin) / 2;
-    if (StringOf(columns, columns.keys[children[middle]]) < name) {
+    if (is_less(children[middle])) {
       begin = middle + 1;
     } else {
       end = middle;
     }
   }
   return begin;
+}
+
+uint32_t LowerBound(const TreeDefColumns& columns, const Children& children,
+                    absl::string_view name) {
+  return FirstNotLess(children,
+                      [&](NodeId child) { return StringOf(columns, columns.keys[child]) < name; });
 }
 
 NodeId FindByName(const TreeDefColumns& columns, const Children& children, absl::string_view name) {
@@ -50,19 +56,11 @@ NodeId FindByName(const TreeDefColumns& columns, const Children& children, absl:
 }
 
 NodeId FindByInt(const TreeDefColumns& columns, const Children& children, int64_t index) {
-  uint32_t begin = 0;
-  uint32_t end = children.size();
-  while (begin < end) {
-    const uint32_t middle = begin + (end - begin) / 2;
-    const int64_t found = columns.ints[columns.keys[children[middle]]];
-    if (found == index) return children[middle];
-    if (found < index) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  return kNoNode;
+  const auto int_of = [&columns](NodeId child) { return columns.ints[columns.keys[child]]; };
+  const uint32_t position =
+      FirstNotLess(children, [&](NodeId child) { return int_of(child) < index; });
+  if (position == children.size() || int_of(children[position]) != index) return kNoNode;
+  return children[position];
 }
 
 NodeId FindByPosition(const Children& children, int64_t index) {
@@ -95,10 +93,9 @@ std::string SuggestChild(const TreeDef& def, NodeId node, absl::string_view want
 
 // Returns "a dict of 3 without it" or "a leaf": what was found instead of the child.
 std::string WhatItIs(const TreeDef& def, NodeId node) {
-  const NodeKind kind = def.kind(node);
-  if (kind == NodeKind::kNone) return "none";
-  if (!IsContainer(kind)) return absl::StrCat("a ", NodeKindName(kind));
-  return absl::StrCat("a ", NodeKindName(kind), " of ", def.child_count(node), " without it");
+  return absl::StrCat(def.kind(node) == NodeKind::kNone ? "" : "a ",
+                      internal::NodeForMessage(def, node),
+                      IsContainer(def.kind(node)) ? " without it" : "");
 }
 
 absl::Status NoChild(const TreeDef& def, NodeId node, const KeyRef& key) {
@@ -171,29 +168,21 @@ class DottedSearch {
     }
   }
 
-  // Tries keys from the longest to the shortest: the greatest key that is not greater than the rest
-  // is its longest prefix, or else limits the length of such a key.
+  // Tries keys from the shortest to the longest: each key that begins like the rest of the name up
+  // to a dot is at or after the lower bound of that part, and none does if the lower bound does not.
   void ExpandNames(uint32_t from, NodeId node, size_t at) {
     const Children children(rep_, node);
-    absl::string_view rest = name_.substr(at);
-    while (true) {
-      uint32_t position = LowerBound(rep_.columns, children, rest);
-      if (position == children.size() || KeyName(children[position]) != rest) {
-        if (position == 0) return;
-        --position;
-      }
+    const absl::string_view rest = name_.substr(at);
+    for (size_t size = 0; size <= rest.size(); ++size) {
+      size = std::min(rest.find('.', size), rest.size());
+      const uint32_t position = LowerBound(rep_.columns, children, rest.substr(0, size));
+      if (position == children.size()) return;
       const absl::string_view key = KeyName(children[position]);
       const size_t same =
           std::mismatch(key.begin(), key.end(), rest.begin(), rest.end()).first - key.begin();
+      if (same < size) return;
       if (same == key.size() && EndsAt(at + same)) Arrive(children[position], from, at + same);
-      // The next candidate is shorter than this one or than what both have in common, and ends at a
-      // dot.
-      size_t size = same == key.size() ? same : same + 1;
-      do {
-        if (size == 0) return;
-        --size;
-      } while (!EndsAt(at + size));
-      rest = rest.substr(0, size);
+      size = same;  // no key ends between
     }
   }
 

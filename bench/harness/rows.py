@@ -283,9 +283,9 @@ def optimizers():
 
     listed, flat = torch("list", "fused", "9,000 tensors"), torch("flat", "fused", "one tensor")
     foreach = torch("list", "foreach", "9,000 tensors")
-    packed = Ours("BM_AdamWPacked", "adamw.Step(&packed, packed_grads, rate)")
-    loose = Ours("BM_AdamWOneByOne", "adamw.Step(&params, grads, rate)")
-    mixed = Ours("BM_AdamWPackedWithLooseGradients", "adamw.Step(&packed, grads, rate)")
+    packed = Ours("BM_AdamWPacked", "adamw.Step(&packed, packed_grads, {.lr = rate})")
+    loose = Ours("BM_AdamWOneByOne", "adamw.Step(&params, grads, {.lr = rate})")
+    mixed = Ours("BM_AdamWPackedWithLooseGradients", "adamw.Step(&packed, grads, {.lr = rate})")
     memcpy = Ours("BM_MemcpyOfAsManyBytes", "a memcpy with the same memory traffic")
     work = "AdamW step for 9,000 tensors of 256 f32 on one thread, {}"
     return Scene(

@@ -83,7 +83,7 @@ absl::StatusOr<std::vector<int64_t>> StepFiles::Steps() const {
   return steps;  // ascending, as the names are
 }
 
-absl::StatusOr<std::unique_ptr<FileLock>> StepFiles::CreateAndLock() const {
+absl::StatusOr<std::shared_ptr<void>> StepFiles::CreateAndLock() const {
   LEAFSTORE_RETURN_IF_ERROR(files_.CreateDirectory(path_));
   return files_.Lock(PathTo(kLockFile));
 }

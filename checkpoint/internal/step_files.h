@@ -45,7 +45,7 @@ class StepFiles {
 
   // Creates the directory unless it exists, and locks it. error FailedPrecondition: another has
   // locked it.
-  absl::StatusOr<std::unique_ptr<FileLock>> CreateAndLock() const;
+  absl::StatusOr<std::shared_ptr<void>> CreateAndLock() const;
   // Removes the temporary files of unfinished saves.
   absl::Status RemoveUnfinished() const;
   // Returns OK if the file of a step exists and can be opened. error NotFound: it does not exist.

@@ -36,28 +36,26 @@ void StripCommonEnds(absl::string_view* a, absl::string_view* b) {
   b->remove_suffix(tail);
 }
 
-// Computes distances up to a limit, in a band around the table's diagonal: outside the band, names
-// differ by more insertions than the limit allows. Only three rows of the table are kept.
+// Computes distances up to a limit. Only three rows of the table are kept.
 class DistanceTable {
  public:
   // Returns the distance of two names of at most kMaxSuggestionSize bytes, or kFar if it exceeds
   // `limit`.
   int Distance(absl::string_view a, absl::string_view b, int limit) {
     StripCommonEnds(&a, &b);
-    if (a.size() > b.size()) std::swap(a, b);
-    const int rows = static_cast<int>(a.size());
-    const int columns = static_cast<int>(b.size());
-    const int band = limit / kSlip;
-    if (columns - rows > band) return kFar;
-    FillFirstRow(std::min(band, columns), columns);
+    const size_t most = static_cast<size_t>(limit / kSlip);
+    if (std::max(a.size(), b.size()) > std::min(a.size(), b.size()) + most) return kFar;
+    for (size_t column = 0; column <= b.size(); ++column) {
+      rows_[0][column] = static_cast<int>(column) * kSlip;
+    }
     int best_of_last = 0;
-    for (int row = 1; row <= rows; ++row) {
-      const int best = FillRow(a, b, row, band);
+    for (size_t row = 1; row <= a.size(); ++row) {
+      const int best = FillRow(a, b, row);
       // A swap of neighbours skips a row, so one row beyond the limit is not yet the end.
       if (best > limit && best_of_last > limit) return kFar;
       best_of_last = best;
     }
-    const int distance = RowAt(rows)[columns];
+    const int distance = rows_[a.size() % 3][b.size()];
     return distance <= limit ? distance : kFar;
   }
 
@@ -67,28 +65,14 @@ class DistanceTable {
  private:
   using Row = std::array<int, kMaxSuggestionSize + 1>;
 
-  Row& RowAt(int row) { return rows_[row % 3]; }
-
-  // Fills the first row: the distance of each prefix from the empty name. The next row reads the
-  // entry after the band, which is set to kFar here and below.
-  void FillFirstRow(int end, int columns) {
-    Row& row = RowAt(0);
-    for (int column = 0; column <= end; ++column) row[column] = column * kSlip;
-    if (end < columns) row[end + 1] = kFar;
-    entries_ += end + 1;
-  }
-
-  // Fills the band of a row and returns its least entry. The rows before it must be filled.
-  int FillRow(absl::string_view a, absl::string_view b, int row, int band) {
-    const int columns = static_cast<int>(b.size());
-    const int begin = std::max(row - band, 1);
-    const int end = std::min(row + band, columns);
-    Row& current = RowAt(row);
-    const Row& last = RowAt(row + 2);         // the row before, modulo 3
-    const Row& before_last = RowAt(row + 1);  // the one before that
-    current[begin - 1] = row <= band ? row * kSlip : kFar;
-    int best = current[begin - 1];
-    for (int column = begin; column <= end; ++column) {
+  // Fills a row and returns its least entry. The rows before it must be filled.
+  int FillRow(absl::string_view a, absl::string_view b, size_t row) {
+    Row& current = rows_[row % 3];
+    const Row& last = rows_[(row + 2) % 3];
+    const Row& before_last = rows_[(row + 1) % 3];
+    current[0] = static_cast<int>(row) * kSlip;
+    int best = current[0];
+    for (size_t column = 1; column <= b.size(); ++column) {
       const char x = a[row - 1];
       const char y = b[column - 1];
       int cost = std::min({last[column] + kSlip, current[column - 1] + kSlip,
@@ -99,8 +83,7 @@ class DistanceTable {
       current[column] = cost;
       best = std::min(best, cost);
     }
-    if (end < columns) current[end + 1] = kFar;
-    entries_ += end - begin + 2;
+    entries_ += static_cast<int64_t>(b.size()) + 1;
     return best;
   }
 
@@ -108,65 +91,37 @@ class DistanceTable {
   int64_t entries_ = 0;
 };
 
-// The nearest candidates so far.
-class Nearest {
- public:
-  Nearest(absl::string_view name, size_t max)
-      : name_(name),
-        max_(max),
-        limit_(std::clamp(static_cast<int>(name.size() / 3), 1, kMaxSlips) * kSlip) {}
+}  // namespace
 
-  void Offer(absl::string_view candidate) {
-    if (candidate.size() > kMaxSuggestionSize || candidate == name_) return;
-    const int distance = table_.Distance(name_, candidate, limit_);
-    const size_t longer = std::max(name_.size(), candidate.size());
-    if (distance > limit_ || distance >= static_cast<int>(longer) * kSlip) return;
-    Insert({distance, candidate});
-  }
-
-  // Returns whether the work limit is reached.
-  bool Exhausted() const { return table_.entries() >= kMaxTableEntries; }
-
-  std::vector<std::string> Names() const {
-    std::vector<std::string> names;
-    names.reserve(near_.size());
-    for (const auto& [distance, name] : near_) names.emplace_back(name.data(), name.size());
-    return names;
-  }
-
- private:
-  using Near = std::pair<int, absl::string_view>;  // in the order of the result
-
-  void Insert(const Near& near) {
-    const auto place = std::lower_bound(near_.begin(), near_.end(), near);
-    if (place != near_.end() && *place == near) return;  // a repeated candidate
-    near_.insert(place, near);
-    if (near_.size() > max_) near_.pop_back();
-    // From now on a candidate must be as near as the last of these to displace it.
-    if (near_.size() == max_) limit_ = near_.back().first;
-  }
-
-  absl::string_view name_;
-  size_t max_;
-  int limit_;
-  std::vector<Near> near_;
-  DistanceTable table_;
-};
-
-template <typename Name>
-std::vector<std::string> FindNearNames(absl::string_view name, absl::Span<const Name> candidates,
-                                       size_t max) {
+std::vector<std::string> Suggest(absl::string_view name,
+                                 absl::Span<const absl::string_view> candidates, size_t max) {
   if (name.size() > kMaxSuggestionSize || max == 0) return {};
-  Nearest nearest(name, max);
-  for (const Name& candidate : candidates) {
-    if (nearest.Exhausted()) break;
-    nearest.Offer(candidate);
+  using Near = std::pair<int, absl::string_view>;  // in the order of the result
+  std::vector<Near> nearest;
+  int limit = std::clamp(static_cast<int>(name.size() / 3), 1, kMaxSlips) * kSlip;
+  DistanceTable table;
+  for (const absl::string_view candidate : candidates) {
+    if (table.entries() >= kMaxTableEntries) break;
+    if (candidate.size() > kMaxSuggestionSize || candidate == name) continue;
+    const Near near = {table.Distance(name, candidate, limit), candidate};
+    const size_t longer = std::max(name.size(), candidate.size());
+    if (near.first > limit || near.first >= static_cast<int>(longer) * kSlip) continue;
+    const auto place = std::lower_bound(nearest.begin(), nearest.end(), near);
+    if (place != nearest.end() && *place == near) continue;  // a repeated candidate
+    nearest.insert(place, near);
+    if (nearest.size() > max) nearest.pop_back();
+    // From now on a candidate must be as near as the last of these to displace it.
+    if (nearest.size() == max) limit = nearest.back().first;
   }
-  return nearest.Names();
+  std::vector<std::string> names;
+  for (const Near& near : nearest) names.emplace_back(near.second);
+  return names;
 }
 
-std::string Question(const std::vector<std::string>& names) {
+std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates,
+                       size_t max) {
   std::string out;
+  const std::vector<std::string> names = Suggest(name, candidates, max);
   for (size_t i = 0; i < names.size(); ++i) {
     const absl::string_view before = i == 0                  ? "; did you mean "
                                      : i + 1 == names.size() ? " or "
@@ -177,26 +132,10 @@ std::string Question(const std::vector<std::string>& names) {
   return out;
 }
 
-}  // namespace
-
-std::vector<std::string> Suggest(absl::string_view name,
-                                 absl::Span<const absl::string_view> candidates, size_t max) {
-  return FindNearNames(name, candidates, max);
-}
-
-std::vector<std::string> Suggest(absl::string_view name, absl::Span<const std::string> candidates,
-                                 size_t max) {
-  return FindNearNames(name, candidates, max);
-}
-
-std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates,
-                       size_t max) {
-  return Question(Suggest(name, candidates, max));
-}
-
 std::string DidYouMean(absl::string_view name, absl::Span<const std::string> candidates,
                        size_t max) {
-  return Question(Suggest(name, candidates, max));
+  return DidYouMean(name, std::vector<absl::string_view>(candidates.begin(), candidates.end()),
+                    max);
 }
 
 }  // namespace leafstore::internal

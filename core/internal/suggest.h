@@ -38,8 +38,6 @@ inline constexpr size_t kMaxSuggestionSize = 256;
 // that occurs several times is suggested once.
 std::vector<std::string> Suggest(absl::string_view name,
                                  absl::Span<const absl::string_view> candidates, size_t max = 3);
-std::vector<std::string> Suggest(absl::string_view name, absl::Span<const std::string> candidates,
-                                 size_t max = 3);
 
 // Returns the end of an error message: "", "; did you mean .a?" or "; did you mean .a, .b or .c?".
 std::string DidYouMean(absl::string_view name, absl::Span<const absl::string_view> candidates,

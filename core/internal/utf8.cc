@@ -48,7 +48,7 @@ size_t CharacterSize(absl::string_view text) {
   const auto second = static_cast<uint8_t>(text[1]);
   if (second < lead.second_min || second > lead.second_max) return 0;
   for (size_t i = 2; i < lead.size; ++i) {
-    if ((static_cast<uint8_t>(text[i]) & 0xC0) != 0x80) return 0;
+    if (!IsContinuationByte(text[i])) return 0;
   }
   return lead.size;
 }

@@ -17,6 +17,9 @@ size_t ValidUtf8PrefixSize(absl::string_view text);
 // Returns whether all of `text` is UTF-8. O(length).
 inline bool IsValidUtf8(absl::string_view text) { return ValidUtf8PrefixSize(text) == text.size(); }
 
+// Returns whether `c` is a byte of a character, but not its first.
+inline bool IsContinuationByte(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
 }  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_CORE_INTERNAL_UTF8_H_

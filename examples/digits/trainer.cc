@@ -96,7 +96,7 @@ absl::StatusOr<Trainer> Trainer::Resume(const Settings& settings, const Split* d
   LEAFSTORE_ASSIGN_OR_RETURN(trainer.groups_, checkpoint.LoadGroups("params"));
   LEAFSTORE_RETURN_IF_ERROR(trainer.Init());
   LEAFSTORE_ASSIGN_OR_RETURN(auto optimizer_state, checkpoint.LoadItems("optimizer"));
-  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(std::move(optimizer_state)));
+  LEAFSTORE_RETURN_IF_ERROR(trainer.optimizers_.LoadState(optimizer_state));
   return trainer;
 }
 
@@ -105,10 +105,9 @@ int64_t Trainer::StepsPerEpoch() const {
 }
 
 double Trainer::LearningRate() const {
-  return WarmupCosine({.peak = settings().learning_rate,
-                       .end = settings().learning_rate / 100,
-                       .warmup_steps = StepsPerEpoch(),
-                       .total_steps = StepsPerEpoch() * settings().epochs})(step());
+  return WarmupCosine(settings().learning_rate, /*warmup_steps=*/StepsPerEpoch(),
+                      /*total_steps=*/StepsPerEpoch() * settings().epochs,
+                      /*end=*/settings().learning_rate / 100)(step());
 }
 
 // Returns the next images of this epoch.
@@ -131,9 +130,7 @@ absl::Status Trainer::Step(int threads) {
   LEAFSTORE_ASSIGN_OR_RETURN(
       const Result result,
       network_.Train(Network::View(groups_), NextBatch(), threads, &gradients_));
-  LEAFSTORE_RETURN_IF_ERROR(
-      ClipByGlobalNorm(&gradients_, settings().max_gradient_norm, {.error_if_nonfinite = true})
-          .status());
+  LEAFSTORE_RETURN_IF_ERROR(ClipByGlobalNorm(&gradients_, settings().max_gradient_norm).status());
   LEAFSTORE_RETURN_IF_ERROR(optimizers_.Step(&groups_, gradients_, {.lr = LearningRate()}));
   progress_.trained += result;
   ++progress_.step;

@@ -58,20 +58,17 @@ absl::Status AtomicFile::Close() {
 }
 
 absl::Status AtomicFile::Commit(bool sync_directory) {
-  LEAFSTORE_RETURN_IF_ERROR(files_->Rename(temporary_, path_));
-  temporary_.clear();
-  return SyncName(sync_directory);
+  return Finish(files_->Rename(temporary_, path_), sync_directory);
 }
 
 absl::Status AtomicFile::CommitNew(bool sync_directory) {
-  LEAFSTORE_RETURN_IF_ERROR(files_->RenameNew(temporary_, path_));
-  temporary_.clear();
-  return SyncName(sync_directory);
+  return Finish(files_->RenameNew(temporary_, path_), sync_directory);
 }
 
-absl::Status AtomicFile::SyncName(bool sync_directory) {
-  if (!durable_ || !sync_directory) return absl::OkStatus();
-  return files_->SyncDirectory(DirectoryOf(path_));
+absl::Status AtomicFile::Finish(const absl::Status& renamed, bool sync_directory) {
+  LEAFSTORE_RETURN_IF_ERROR(renamed);
+  temporary_.clear();
+  return durable_ && sync_directory ? files_->SyncDirectory(DirectoryOf(path_)) : absl::OkStatus();
 }
 
 }  // namespace leafstore::internal

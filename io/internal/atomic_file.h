@@ -67,7 +67,7 @@ class AtomicFile {
  private:
   AtomicFile() = default;
 
-  absl::Status SyncName(bool sync_directory);
+  absl::Status Finish(const absl::Status& renamed, bool sync_directory);
 
   std::string path_;
   std::string temporary_;  // empty: no temporary file

@@ -54,7 +54,8 @@ absl::Status BackgroundWorker::Do(absl::AnyInvocable<absl::Status()>& work) {
   } catch (const std::exception& thrown) {
     return absl::InternalError(thrown.what());
   } catch (...) {
-    return absl::InternalError("work in the background threw what is no std::exception");
+    return absl::InternalError(
+        "work in the background threw something that is not a std::exception");
   }
 }
 

@@ -5,16 +5,17 @@
 #define LEAFSTORE_IO_INTERNAL_PROGRESS_H_
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
-
-#include "leafstore/io/io_options.h"
 
 namespace leafstore::internal {
 
 class Progress {
  public:
+  using Function = std::function<void(int64_t done, int64_t total)>;  // IoOptions::progress
+
   // `tell`, which may be null, must outlive this object.
-  Progress(const IoProgress& tell, int64_t total) : tell_(tell), total_(total) {}
+  Progress(const Function& tell, int64_t total) : tell_(tell), total_(total) {}
 
   void SetTotal(int64_t total) { total_ = total; }
   // Counts more bytes. Reports them if they are many, or the last.
@@ -30,7 +31,7 @@ class Progress {
  private:
   static constexpr int64_t kStep = int64_t{4} << 20;
 
-  const IoProgress& tell_;
+  const Function& tell_;
   int64_t total_;
   std::mutex mutex_;
   int64_t done_ = 0;

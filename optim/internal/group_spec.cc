@@ -1,7 +1,5 @@
 #include "leafstore/optim/internal/group_spec.h"
 
-#include <utility>
-
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 

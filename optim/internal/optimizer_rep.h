@@ -10,7 +10,6 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/optim/internal/group_ref.h"
 #include "leafstore/optim/internal/group_spec.h"
 #include "leafstore/optim/internal/optimizer_state.h"
 #include "leafstore/optim/internal/step_plan.h"

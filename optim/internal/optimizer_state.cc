@@ -1,6 +1,7 @@
 #include "leafstore/optim/internal/optimizer_state.h"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,16 +30,15 @@ std::optional<int64_t> StepOf(const Leaf& leaf) {
   return *step;
 }
 
-using GivenSpan = absl::Span<const NamedStore>;
-
-absl::Status WrongNames(MomentNameSpan names, GivenSpan given) {
-  std::vector<std::string> expected(names.begin(), names.end());
-  expected.emplace_back(kStepName);
-  std::vector<std::string> found;
-  for (const NamedStore& one : given) found.push_back(one.name);
+absl::Status WrongNames(MomentNameSpan names, const std::vector<NamedStore>& given) {
+  const auto quoted = [](std::string* out, absl::string_view name) {
+    absl::StrAppend(out, "'", name, "'");
+  };
+  const std::string found = absl::StrJoin(
+      given, ", ", [&quoted](std::string* out, const NamedStore& one) { quoted(out, one.name); });
   return absl::InvalidArgumentError(absl::StrCat(
-      "stores of an optimizer's state: expected '", absl::StrJoin(expected, "', '"), "', found ",
-      found.empty() ? "none" : "'", absl::StrJoin(found, "', '"), found.empty() ? "" : "'"));
+      "stores of an optimizer's state: expected ", absl::StrJoin(names, ", ", quoted),
+      names.empty() ? "'" : ", '", kStepName, "', found ", found.empty() ? "none" : found));
 }
 
 // One store of a state, and the places of the group's leaves in it.
@@ -52,69 +52,33 @@ struct SourceStore {
   }
 };
 
-// The state that an optimizer exported, by moment.
-class Source {
- public:
-  // error InvalidArgument: `given` lacks a store for one of `names` or for "step".
-  // error FailedPrecondition: a borrow of `given` is open.
-  static absl::StatusOr<Source> Create(const GroupSpec& spec, MomentNameSpan names,
-                                       GivenSpan given) {
-    Source source;
-    const auto add = [&](absl::string_view name) {
-      const auto found = std::find_if(given.begin(), given.end(),
-                                      [name](const NamedStore& one) { return one.name == name; });
-      if (found == given.end()) return WrongNames(names, given);
-      source.stores_.push_back({&found->store, Align({spec.layout(), spec.slots()}, found->store)});
-      return found->store.CheckNoBorrow("take up the state of an optimizer");
-    };
-    for (const absl::string_view name : names) LEAFSTORE_RETURN_IF_ERROR(add(name));
-    LEAFSTORE_RETURN_IF_ERROR(add(kStepName));
-    return source;
+// The state that an optimizer exported: its moments, then "step".
+using Source = std::vector<SourceStore>;
+
+// error InvalidArgument: `given` lacks a store for one of `names` or for "step", or has two.
+// error FailedPrecondition: a borrow of `given` is open.
+absl::StatusOr<Source> SourceIn(const GroupSpec& spec, MomentNameSpan names,
+                                const std::vector<NamedStore>& given) {
+  Source source;
+  for (size_t i = 0; i <= names.size(); ++i) {
+    const absl::string_view name = i < names.size() ? names[i] : kStepName;
+    for (const NamedStore& one : given) {
+      if (one.name != name) continue;
+      if (source.size() > i) return WrongNames(names, given);
+      source.push_back({&one.store, Align({spec.layout(), spec.slots()}, one.store)});
+      LEAFSTORE_RETURN_IF_ERROR(one.store.CheckNoBorrow("take up the state of an optimizer"));
+    }
+    if (source.size() == i) return WrongNames(names, given);
   }
-
-  // Returns the moments, then "step".
-  const std::vector<SourceStore>& stores() const { return stores_; }
-  const SourceStore& steps() const { return stores_.back(); }
-
- private:
-  std::vector<SourceStore> stores_;
-};
-
-size_t CountNamed(GivenSpan given, absl::string_view name) {
-  return static_cast<size_t>(std::count_if(
-      given.begin(), given.end(), [name](const NamedStore& one) { return one.name == name; }));
+  return source;
 }
 
-// Splits `given` into the states of single optimizers: each ends with its "step".
-std::vector<GivenSpan> StatesIn(const std::vector<NamedStore>& given) {
-  const GivenSpan all = given;
-  if (CountNamed(all, kStepName) <= 1) return {all};  // in any order
-  std::vector<GivenSpan> states;
-  size_t begin = 0;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i].name != kStepName && i + 1 < all.size()) continue;
-    states.push_back(all.subspan(begin, i + 1 - begin));
-    begin = i + 1;
-  }
-  return states;
-}
-
-// Returns whether the state of one optimizer has these moments, so that it can be adopted.
-// error InvalidArgument: it has only some of the names, or one of them twice.
-absl::StatusOr<bool> IsOfMoments(MomentNameSpan names, GivenSpan given) {
+// Returns whether the state of an optimizer has some of these moments, so that it is adopted.
+bool HasMoments(MomentNameSpan names, const std::vector<NamedStore>& given) {
   if (names.empty()) return given.size() == 1 && given[0].name == kStepName;
-  size_t stores = 0;
-  size_t moments = 0;
-  for (const absl::string_view name : names) {
-    const size_t count = CountNamed(given, name);
-    stores += count;
-    moments += count > 0 ? 1 : 0;
-  }
-  if (moments == 0) return false;
-  if (moments == names.size() && stores == moments && CountNamed(given, kStepName) == 1) {
-    return true;
-  }
-  return WrongNames(names, given);
+  return std::any_of(given.begin(), given.end(), [names](const NamedStore& one) {
+    return std::find(names.begin(), names.end(), one.name) != names.end();
+  });
 }
 
 // Assembles a state leaf by leaf.
@@ -125,12 +89,17 @@ class Assembler {
     steps_.resize(spec.size());
   }
 
-  // Adds a static leaf of the group.
-  void AddStatic(uint32_t place) {
-    for (std::vector<Leaf>& moment : moments_) moment.emplace_back(spec_.leaves().value(place));
-  }
-
-  absl::Status AddZeros(uint32_t place) {
+  // Adds the state of a leaf from `source`, or zeros if that is null. Records what is missing or
+  // does not fit.
+  absl::Status Add(uint32_t place, const Source* source) {
+    if (!spec_.leaves().is_tensor(place)) {
+      for (std::vector<Leaf>& moment : moments_) moment.emplace_back(spec_.leaves().value(place));
+      return absl::OkStatus();
+    }
+    if (source != nullptr) {
+      AddFrom(*source, place);
+      return absl::OkStatus();
+    }
     const LeafSpec leaf = spec_.leaves().spec(place);
     for (std::vector<Leaf>& moment : moments_) {
       LEAFSTORE_ASSIGN_OR_RETURN(Tensor zeros, Tensor::Zeros(leaf.dtype(), leaf.shape()));
@@ -139,32 +108,10 @@ class Assembler {
     return absl::OkStatus();
   }
 
-  // Adds a tensor's state from `source`. Records what is missing or does not fit.
-  void AddFrom(const Source& source, uint32_t place) {
-    const LeafSpec expected = spec_.leaves().spec(place);
-    const Slot slot = spec_.slots().SlotAt(place);
-    for (size_t i = 0; i < moments_.size(); ++i) {
-      const Leaf* found = source.stores()[i].At(place);
-      if (reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
-        moments_[i].push_back(*found);
-      }
-    }
-    const Leaf* found = source.steps().At(place);
-    if (found == nullptr) {
-      reporters_.back().AddMissing(spec_.layout(), slot);
-    } else if (const std::optional<int64_t> step = StepOf(*found)) {
-      steps_[place] = *step;
-    } else {
-      reporters_.back().AddMismatch(
-          spec_.layout(), slot, StepExpected(),
-          found->is_value() ? found->ToString() : found->spec().ToString());
-    }
-  }
-
   // Records what a source has besides the group's tensors. Static leaves are optional.
   void NoteUnexpected(const Source& source) {
     for (size_t i = 0; i < reporters_.size(); ++i) {
-      const ParamStore& store = *source.stores()[i].store;
+      const ParamStore& store = *source[i].store;
       reporters_[i].AddUnexpected(store, Align(store, {spec_.layout(), spec_.slots()}));
     }
   }
@@ -187,6 +134,27 @@ class Assembler {
   }
 
  private:
+  void AddFrom(const Source& source, uint32_t place) {
+    const LeafSpec expected = spec_.leaves().spec(place);
+    const Slot slot = spec_.slots().SlotAt(place);
+    for (size_t i = 0; i < moments_.size(); ++i) {
+      const Leaf* found = source[i].At(place);
+      if (reporters_[i].CheckLeaf(spec_.layout(), slot, expected, found)) {
+        moments_[i].push_back(*found);
+      }
+    }
+    const Leaf* found = source.back().At(place);
+    if (found == nullptr) {
+      reporters_.back().AddMissing(spec_.layout(), slot);
+    } else if (const std::optional<int64_t> step = StepOf(*found)) {
+      steps_[place] = *step;
+    } else {
+      reporters_.back().AddMismatch(
+          spec_.layout(), slot, StepExpected(),
+          found->is_value() ? found->ToString() : found->spec().ToString());
+    }
+  }
+
   absl::Status Problems() {
     std::string text;
     for (size_t i = 0; i < reporters_.size(); ++i) {
@@ -206,12 +174,6 @@ class Assembler {
   std::vector<FitReporter> reporters_;  // for the moments, then for "step"
 };
 
-std::vector<uint32_t> AllPlaces(const GroupSpec& spec) {
-  std::vector<uint32_t> places(spec.size());
-  for (uint32_t place = 0; place < spec.size(); ++place) places[place] = place;
-  return places;
-}
-
 // Returns the step counts as leaves, with the group's static leaves.
 std::vector<Leaf> StepLeaves(const GroupSpec& spec, const OptimizerState& state,
                              absl::Span<const uint32_t> places) {
@@ -225,18 +187,6 @@ std::vector<Leaf> StepLeaves(const GroupSpec& spec, const OptimizerState& state,
 }
 
 }  // namespace
-
-absl::StatusOr<OptimizerState> ZeroState(const GroupSpec& spec, MomentNameSpan names,
-                                         const Packed* pack) {
-  if (pack == nullptr) return GatherState(spec, names, {}, nullptr);
-  OptimizerState state;
-  state.steps.resize(spec.size());
-  for (size_t i = 0; i < names.size(); ++i) {
-    LEAFSTORE_ASSIGN_OR_RETURN(Packed zeros, Packed::ZerosLike(*pack));
-    state.packed.push_back(std::move(zeros));
-  }
-  return state;
-}
 
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state,
@@ -261,21 +211,19 @@ std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
 
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state) {
-  return ExportState(spec, names, state, AllPlaces(spec));
+  std::vector<uint32_t> places(spec.size());
+  std::iota(places.begin(), places.end(), 0);
+  return ExportState(spec, names, state, places);
 }
 
 absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpan names,
                                             const std::vector<NamedStore>& given,
                                             const Packed* pack) {
   if (given.size() != names.size() + 1) return WrongNames(names, given);
-  LEAFSTORE_ASSIGN_OR_RETURN(const Source source, Source::Create(spec, names, given));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Source source, SourceIn(spec, names, given));
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
-    if (spec.leaves().is_tensor(place)) {
-      assembler.AddFrom(source, place);
-    } else {
-      assembler.AddStatic(place);
-    }
+    LEAFSTORE_RETURN_IF_ERROR(assembler.Add(place, &source));
   }
   assembler.NoteUnexpected(source);
   return std::move(assembler).Finish(pack);
@@ -286,26 +234,25 @@ absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan
                                            const Packed* pack) {
   std::vector<Source> matching;
   for (const std::vector<NamedStore>* given : sources) {
-    for (const GivenSpan state : StatesIn(*given)) {
-      LEAFSTORE_ASSIGN_OR_RETURN(const bool adopted, IsOfMoments(names, state));
-      if (!adopted) continue;
-      LEAFSTORE_ASSIGN_OR_RETURN(Source source, Source::Create(spec, names, state));
-      matching.push_back(std::move(source));
+    if (!HasMoments(names, *given)) continue;
+    LEAFSTORE_ASSIGN_OR_RETURN(Source source, SourceIn(spec, names, *given));
+    matching.push_back(std::move(source));
+  }
+  if (matching.empty() && pack != nullptr) {  // all zeros
+    OptimizerState state;
+    state.steps.resize(spec.size());
+    for (size_t i = 0; i < names.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(Packed zeros, Packed::ZerosLike(*pack));
+      state.packed.push_back(std::move(zeros));
     }
+    return state;
   }
   Assembler assembler(spec, names);
   for (uint32_t place = 0; place < spec.size(); ++place) {
-    if (!spec.leaves().is_tensor(place)) {
-      assembler.AddStatic(place);
-      continue;
-    }
-    const auto knows = [&](const Source& source) { return source.steps().At(place) != nullptr; };
-    const auto source = std::find_if(matching.begin(), matching.end(), knows);
-    if (source == matching.end()) {
-      LEAFSTORE_RETURN_IF_ERROR(assembler.AddZeros(place));
-    } else {
-      assembler.AddFrom(*source, place);
-    }
+    const auto source = std::find_if(matching.begin(), matching.end(), [place](const Source& one) {
+      return one.back().At(place) != nullptr;
+    });
+    LEAFSTORE_RETURN_IF_ERROR(assembler.Add(place, source == matching.end() ? nullptr : &*source));
   }
   return std::move(assembler).Finish(pack);
 }

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
@@ -29,11 +28,6 @@ struct OptimizerState {
 // Names of moments.
 using MomentNameSpan = absl::Span<const absl::string_view>;
 
-// Returns zero state. `pack` is the group if it is packed, otherwise null.
-// error ResourceExhausted: no memory.
-absl::StatusOr<OptimizerState> ZeroState(const GroupSpec& spec, MomentNameSpan names,
-                                         const Packed* pack);
-
 // Returns the state at `places` of the group, which must be ascending.
 std::vector<NamedStore> ExportState(const GroupSpec& spec, MomentNameSpan names,
                                     const OptimizerState& state, absl::Span<const uint32_t> places);
@@ -48,9 +42,8 @@ absl::StatusOr<OptimizerState> RestoreState(const GroupSpec& spec, MomentNameSpa
                                             const std::vector<NamedStore>& given,
                                             const Packed* pack);
 
-// Returns for each leaf its state in the first of `sources` that has it, or zeros. A source may
-// hold the states of several optimizers one after the other, each ended by its "step". States with
-// other moments are ignored, and so are stores with other names beside the right ones.
+// Returns for each leaf its state in the first of `sources` that has it, or zeros. States with other
+// moments are ignored, and so are stores with other names beside the right ones.
 // error InvalidArgument: a state has only some of the names, or one of them twice; or leaves are of
 // another dtype or shape. error FailedPrecondition: as RestoreState.
 absl::StatusOr<OptimizerState> GatherState(const GroupSpec& spec, MomentNameSpan names,

@@ -80,18 +80,17 @@ T* To(const Updated& numbers) {
 
 template <typename T>
 void RunAdam(const Run& run, const RuleKernels<T>& kernels, const AdamNumbers<T>& numbers) {
-  const Updated& exp_avg = run.moments[0];
-  const Updated& exp_avg_sq = run.moments[1];
-  kernels.adam({reinterpret_cast<const T*>(run.grad), From<T>(run.param), From<T>(exp_avg),
-                From<T>(exp_avg_sq), To<T>(run.param), To<T>(exp_avg), To<T>(exp_avg_sq)},
+  const auto& [param, exp_avg, exp_avg_sq] = run.arrays;
+  kernels.adam({reinterpret_cast<const T*>(run.grad), From<T>(param), From<T>(exp_avg),
+                From<T>(exp_avg_sq), To<T>(param), To<T>(exp_avg), To<T>(exp_avg_sq)},
                numbers, static_cast<size_t>(run.count));
 }
 
 template <typename T>
 void RunSgd(const Run& run, const RuleKernels<T>& kernels, const SgdNumbers<T>& numbers) {
-  const Updated& buffer = run.moments[0];
-  kernels.sgd({reinterpret_cast<const T*>(run.grad), From<T>(run.param), From<T>(buffer),
-               To<T>(run.param), To<T>(buffer)},
+  const auto& [param, buffer, unused] = run.arrays;
+  kernels.sgd({reinterpret_cast<const T*>(run.grad), From<T>(param), From<T>(buffer), To<T>(param),
+               To<T>(buffer)},
               numbers, static_cast<size_t>(run.count));
 }
 

@@ -2,6 +2,7 @@
 #ifndef LEAFSTORE_OPTIM_INTERNAL_RULE_RUNNER_H_
 #define LEAFSTORE_OPTIM_INTERNAL_RULE_RUNNER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -11,9 +12,6 @@
 
 namespace leafstore::internal {
 
-// The maximum number of moments of a rule.
-inline constexpr size_t kMaxMoments = 2;
-
 // Elements before a step and the destination of their new values: equal or not overlapping.
 struct Updated {
   const std::byte* from;
@@ -22,12 +20,12 @@ struct Updated {
 
 // Contiguous elements with equal step counts: a tensor, or a part of a pack.
 struct Run {
-  Updated param;
+  std::array<Updated, 3>
+      arrays;  // the parameter, then moments in the order of MomentNames, or null
   const std::byte* grad;
-  Updated moments[kMaxMoments];  // in the order of MomentNames; null if the rule has fewer
-  int64_t count;                 // in elements
-  int64_t step;                  // step count including this step, from 1
-  DType dtype;                   // f32 or f64
+  int64_t count;  // in elements
+  int64_t step;   // step count including this step, from 1
+  DType dtype;    // f32 or f64
 };
 
 // Returns base^exponent for 0 <= base < 1 and exponent >= 0, correctly rounded for all practical

@@ -1,7 +1,6 @@
 #include "leafstore/optim/internal/step_plan.h"
 
 #include <cmath>
-#include <string>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -12,18 +11,6 @@
 
 namespace leafstore::internal {
 namespace {
-
-absl::Status CheckNumbers(const StepOptions& options) {
-  if (!std::isfinite(options.lr) || options.lr < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("lr: expected a finite number from 0 on, found ", options.lr));
-  }
-  if (!std::isfinite(options.grad_scale)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("grad_scale: expected a finite number, found ", options.grad_scale));
-  }
-  return absl::OkStatus();
-}
 
 absl::Status SameObject() {
   return absl::InvalidArgumentError(
@@ -81,59 +68,35 @@ absl::StatusOr<Updated> OpenInPlace(MutableLeaves* leaves, uint32_t place) {
   return Updated{numbers, numbers};
 }
 
-// Adds the run of one tensor. `open` are the parameters, then the moments.
-absl::Status AddLooseRun(const GroupSpec::LoosePlace& at, const Leaf& grad, int64_t step,
-                         absl::Span<MutableLeaves> open, OpenOne open_one, std::vector<Run>* runs) {
-  Run run = {};
-  for (size_t i = 0; i < open.size(); ++i) {
-    Updated& numbers = i == 0 ? run.param : run.moments[i - 1];
-    LEAFSTORE_ASSIGN_OR_RETURN(numbers, open_one(&open[i], at.store));
-  }
-  run.grad = grad.tensor().raw_data();
-  run.count = grad.tensor().element_count();
-  run.dtype = grad.tensor().dtype();
-  run.step = step;
-  runs->push_back(run);
-  return absl::OkStatus();
-}
-
+// Adds a run for each tensor that is not packed. `open` are the parameters, then the moments.
 absl::Status AddLooseRuns(const GroupSpec& spec, const OptimizerState& state,
                           const Gradients& grads, absl::Span<MutableLeaves> open, OpenOne open_one,
                           std::vector<Run>* runs) {
   const auto group_place = [](const GroupSpec::LoosePlace& at) { return at.group; };
   for (const GroupSpec::LoosePlace& at : spec.loose()) {
-    const Leaf* grad = grads.At(at.group);
-    if (grad == nullptr || !(grad->spec() == open[0].leaf(at.store).spec())) {
+    const Leaf* leaf = grads.At(at.group);
+    if (leaf == nullptr || !(leaf->spec() == open[0].leaf(at.store).spec())) {
       return grads.Wrong(spec.loose(), group_place);
     }
-    const int64_t step = state.steps[at.group] + 1;
-    LEAFSTORE_RETURN_IF_ERROR(AddLooseRun(at, *grad, step, open, open_one, runs));
+    const Tensor& grad = leaf->tensor();
+    Run run = {{}, grad.raw_data(), grad.element_count(), state.steps[at.group] + 1, grad.dtype()};
+    for (size_t i = 0; i < open.size(); ++i) {
+      LEAFSTORE_ASSIGN_OR_RETURN(run.arrays[i], open_one(&open[i], at.store));
+    }
+    runs->push_back(run);
   }
   return absl::OkStatus();
 }
 
-// The first bytes of a pack and of the packs of its moments.
-struct PackBytes {
-  Updated param = {};
-  Updated moments[kMaxMoments] = {};
-};
-
-Updated BytesOf(MutablePack* open) { return {open->before().data(), open->bytes().data()}; }
-
-Updated At(const Updated& pack, int64_t offset) {
-  if (pack.to == nullptr) return {};
-  return {pack.from + offset, pack.to + offset};
-}
+// The first bytes of a pack and of the packs of its moments, as Run::arrays.
+using PackBytes = std::array<Updated, 3>;
 
 Run PackRun(const PackBytes& pack, DType dtype, int64_t offset, int64_t bytes,
             const std::byte* grad, int64_t step) {
-  Run run = {};
-  run.param = At(pack.param, offset);
-  for (size_t i = 0; i < kMaxMoments; ++i) run.moments[i] = At(pack.moments[i], offset);
-  run.grad = grad;
-  run.count = bytes / static_cast<int64_t>(DTypeBits(dtype) / 8);
-  run.step = step;
-  run.dtype = dtype;
+  Run run = {{}, grad, bytes / static_cast<int64_t>(DTypeBits(dtype) / 8), step, dtype};
+  for (size_t i = 0; i < pack.size(); ++i) {
+    if (pack[i].to != nullptr) run.arrays[i] = {pack[i].from + offset, pack[i].to + offset};
+  }
   return run;
 }
 
@@ -178,17 +141,34 @@ absl::Status CheckPackedGrads(const GroupSpec& spec, const Gradients& grads) {
 
 }  // namespace
 
+absl::StatusOr<StepNumbers> StepNumbers::Of(const StepOptions& options, absl::string_view group) {
+  const std::optional<double> lr = options.lr.Find(group);
+  const std::optional<double> grad_scale = options.grad_scale.Find(group);
+  if (!lr.has_value() || !grad_scale.has_value()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "expected ", lr.has_value() ? "a grad_scale" : "a learning rate", " for it, found none"));
+  }
+  if (!std::isfinite(*lr) || *lr < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("lr: expected a finite number from 0 on, found ", *lr));
+  }
+  if (!std::isfinite(*grad_scale)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("grad_scale: expected a finite number, found ", *grad_scale));
+  }
+  return StepNumbers{*lr, *grad_scale};
+}
+
 absl::Status StepPlan::PrepareStore(const Target& target, ParamStore* params,
                                     const ParamStore& grads) {
   if (params == &grads) return SameObject();
   LEAFSTORE_RETURN_IF_ERROR(target.spec.Check(*params));
   const Gradients gradients(target.spec, grads);
   LEAFSTORE_RETURN_IF_ERROR(gradients.Check());
-  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, params->MutateAll());
-  open_leaves_.push_back(std::move(leaves));
-  for (ParamStore& moment : target.state->loose) {
-    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves moment_leaves, moment.MutateAll());
-    open_leaves_.push_back(std::move(moment_leaves));
+  for (size_t i = 0; i <= target.state->loose.size(); ++i) {
+    ParamStore& one = i == 0 ? *params : target.state->loose[i - 1];
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, one.MutateAll());
+    open_leaves_.push_back(std::move(leaves));
   }
   return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open_leaves_),
                       OpenToOverwrite, &runs_);
@@ -200,11 +180,10 @@ absl::Status StepPlan::PrepareRest(const Target& target, Packed* params, const P
   if (target.spec.loose().empty()) return absl::OkStatus();
   const Gradients gradients(target.spec, grads);
   std::vector<MutableLeaves> open;
-  LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, params->MutateRest());
-  open.push_back(std::move(leaves));
-  for (Packed& moment : target.state->packed) {
-    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves moment_leaves, moment.MutateRest());
-    open.push_back(std::move(moment_leaves));
+  for (size_t i = 0; i <= target.state->packed.size(); ++i) {
+    Packed& one = i == 0 ? *params : target.state->packed[i - 1];
+    LEAFSTORE_ASSIGN_OR_RETURN(MutableLeaves leaves, one.MutateRest());
+    open.push_back(std::move(leaves));
   }
   return AddLooseRuns(target.spec, *target.state, gradients, absl::MakeSpan(open), OpenInPlace,
                       &runs_);
@@ -216,14 +195,12 @@ absl::Status StepPlan::PreparePack(const Target& target, Packed* params, const P
   LEAFSTORE_RETURN_IF_ERROR(gradients.Check());
   if (grad_bytes == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckPackedGrads(target.spec, gradients));
   LEAFSTORE_RETURN_IF_ERROR(PrepareRest(target, params, grads));
-  PackBytes pack;
-  LEAFSTORE_ASSIGN_OR_RETURN(MutablePack open, params->Overwrite());
-  pack.param = BytesOf(&open);
-  open_packs_.push_back(std::move(open));
-  for (size_t i = 0; i < target.state->packed.size(); ++i) {
-    LEAFSTORE_ASSIGN_OR_RETURN(MutablePack moment, target.state->packed[i].Overwrite());
-    pack.moments[i] = BytesOf(&moment);
-    open_packs_.push_back(std::move(moment));
+  PackBytes pack = {};
+  for (size_t i = 0; i <= target.state->packed.size(); ++i) {
+    Packed& one = i == 0 ? *params : target.state->packed[i - 1];
+    LEAFSTORE_ASSIGN_OR_RETURN(MutablePack open, one.Overwrite());
+    pack[i] = {open.before().data(), open.bytes().data()};
+    open_packs_.push_back(std::move(open));
   }
   if (grad_bytes != nullptr) {
     AddPackRuns(target.spec, *target.state, pack, grad_bytes, &runs_);
@@ -248,10 +225,8 @@ absl::Status StepPlan::PreparePack(const Target& target, Packed* params, ConstGr
   return PreparePack(target, params, *grads_view_, nullptr);
 }
 
-absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroupRef grads,
-                               const StepOptions& options) {
+absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroupRef grads) {
   Abandon();
-  LEAFSTORE_RETURN_IF_ERROR(CheckNumbers(options));
   absl::Cleanup abandon = [this] { Abandon(); };  // also after an exception
   absl::Status status;
   if (Packed** packed = std::get_if<Packed*>(&params)) {
@@ -269,8 +244,8 @@ absl::Status StepPlan::Prepare(const Target& target, GroupRef params, ConstGroup
   return status;
 }
 
-void StepPlan::Commit(const Target& target, const Rule& rule, const StepOptions& options) {
-  RuleRunner runner(rule, options.lr, options.grad_scale);
+void StepPlan::Commit(const Target& target, const Rule& rule, const StepNumbers& numbers) {
+  RuleRunner runner(rule, numbers.lr, numbers.grad_scale);
   for (const Run& run : runs_) runner.Apply(run);
   for (const GroupSpec::LoosePlace& at : target.spec.loose()) ++target.state->steps[at.group];
   for (const uint32_t place : target.spec.packed()) ++target.state->steps[place];

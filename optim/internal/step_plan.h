@@ -5,23 +5,46 @@
 #define LEAFSTORE_OPTIM_INTERNAL_STEP_PLAN_H_
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/types/span.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 
-#include "leafstore/optim/internal/group_ref.h"
 #include "leafstore/optim/internal/group_spec.h"
 #include "leafstore/optim/internal/optimizer_state.h"
 #include "leafstore/optim/internal/rule_runner.h"
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/optim/rules.h"
 #include "leafstore/pack/pack.h"
+#include "leafstore/select/groups.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore::internal {
+
+// The group to step, and a group that is only read, such as gradients. Never null.
+using GroupRef = std::variant<ParamStore*, Packed*>;
+using ConstGroupRef = std::variant<const ParamStore*, const Packed*>;
+
+inline GroupRef RefTo(Group* group) {
+  if (group->packed()) return &group->pack();
+  return &group->store();
+}
+inline ConstGroupRef RefTo(const Group& group) {
+  if (group.packed()) return &group.pack();
+  return &group.store();
+}
+
+// The hyperparameters of one group.
+struct StepNumbers {
+  // Returns those of `options` for a group. error InvalidArgument: one is missing or out of range.
+  static absl::StatusOr<StepNumbers> Of(const StepOptions& options, absl::string_view group);
+
+  double lr;
+  double grad_scale;
+};
 
 class StepPlan {
  public:
@@ -38,10 +61,9 @@ class StepPlan {
 
   // Checks and opens everything. Errors as Optimizer::Step. May be called again after Commit or
   // Abandon, which keep the memory.
-  absl::Status Prepare(const Target& target, GroupRef params, ConstGroupRef grads,
-                       const StepOptions& options);
-  // Computes the step and closes. Prepare must have succeeded with the same target and options.
-  void Commit(const Target& target, const Rule& rule, const StepOptions& options);
+  absl::Status Prepare(const Target& target, GroupRef params, ConstGroupRef grads);
+  // Computes the step and closes. Prepare must have succeeded with the same target.
+  void Commit(const Target& target, const Rule& rule, const StepNumbers& numbers);
   // Closes what is open. No element has changed, but what was open may have new generations.
   void Abandon();
 

@@ -67,7 +67,7 @@ class CrashDisk::Reader : public ReadableFile {
     return absl::OkStatus();
   }
   absl::StatusOr<Buffer> Map() const override {
-    // Aligned as a mapping is.
+    // Aligned like a mapping.
     absl::StatusOr<Buffer> copy = Buffer::AllocateUninitialized(size());
     if (copy.ok()) std::memcpy(copy->mutable_data(), file_->now.data(), file_->now.size());
     return copy;
@@ -75,15 +75,6 @@ class CrashDisk::Reader : public ReadableFile {
 
  private:
   FilePtr file_;
-};
-
-class CrashDisk::Held : public FileLock {
- public:
-  explicit Held(bool* held) : held_(held) { *held_ = true; }
-  ~Held() override { *held_ = false; }
-
- private:
-  bool* held_;
 };
 
 absl::Status CrashDisk::Call(const std::string& what) {
@@ -131,7 +122,7 @@ std::unique_ptr<CrashDisk> CrashDisk::After(const Choice& choice) const {
 }
 
 std::unique_ptr<CrashDisk> CrashDisk::AfterCrash(std::mt19937* random) const {
-  // Each state has a share of its own that is kept: nothing, all, and everything between.
+  // Each state keeps another share of the unsynced calls: none, all, or any part.
   std::uniform_real_distribution<double> share(-0.2, 1.2);
   const double kept = share(*random);
   std::uniform_real_distribution<double> unit(0, 1);
@@ -198,11 +189,12 @@ absl::Status CrashDisk::Remove(const std::string& path) {
 
 absl::Status CrashDisk::CreateDirectory(const std::string&) { return Call("make directory"); }
 
-absl::StatusOr<std::unique_ptr<FileLock>> CrashDisk::Lock(const std::string& path) {
+absl::StatusOr<std::shared_ptr<void>> CrashDisk::Lock(const std::string& path) {
   if (absl::Status status = Call("lock"); !status.ok()) return status;
   bool& held = locks_[path];
   if (held) return absl::FailedPreconditionError(absl::StrCat("cannot lock ", path));
-  return std::make_unique<Held>(&held);
+  held = true;
+  return std::shared_ptr<void>(&held, [](void* lock) { *static_cast<bool*>(lock) = false; });
 }
 
 absl::Status CrashDisk::SyncDirectory(const std::string&) {

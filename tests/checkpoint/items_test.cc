@@ -1,4 +1,4 @@
-// Several items at once: what SaveCheckpoint holds of them, and an optimizer's state under a prefix.
+// CheckpointItem: what it holds until it is saved, and an optimizer's state under a prefix.
 #include <optional>
 #include <string>
 #include <utility>
@@ -83,7 +83,7 @@ TEST_F(ItemsTest, OptimizerState_ResumesWhereItWasSaved) {
   ParamStore params = ParamsOf(1);
   const ParamStore gradients = params.Snapshot().value();
   Optimizer adamw = Optimizer::Create(AdamW{}, params).value();
-  ASSERT_THAT(adamw.Step(&params, gradients, 0.1), IsOk());
+  ASSERT_THAT(adamw.Step(&params, gradients, {.lr = 0.1}), IsOk());
   ASSERT_THAT(SaveCheckpoint(path_, {{"params", params}, {"adamw", adamw.state()}}, options_),
               IsOk());
   EXPECT_THAT(Open().items(),
@@ -95,8 +95,8 @@ TEST_F(ItemsTest, OptimizerState_ResumesWhereItWasSaved) {
   const ParamStore same_gradients =
       ParamStore::Create(resumed.layout(), resumed.slots(), {gradients.leaf(0), gradients.leaf(1)})
           .value();
-  ASSERT_THAT(adamw.Step(&params, gradients, 0.1), IsOk());
-  ASSERT_THAT(again.Step(&resumed, same_gradients, 0.1), IsOk());
+  ASSERT_THAT(adamw.Step(&params, gradients, {.lr = 0.1}), IsOk());
+  ASSERT_THAT(again.Step(&resumed, same_gradients, {.lr = 0.1}), IsOk());
   EXPECT_TRUE(resumed.leaf(0) == params.leaf(0));
   EXPECT_TRUE(resumed.leaf(1) == params.leaf(1));
 }
@@ -150,7 +150,7 @@ TEST_F(ItemsTest, InvalidStores_AddNoItem) {
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("already finished")));
 }
 
-// A file does not tell a prefix under which nothing was saved from one that is misspelt.
+// A file cannot distinguish a prefix under which nothing was saved from a misspelt one.
 TEST_F(ItemsTest, EmptyState_SavesNoItems) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"adamw", std::vector<NamedStore>()}}, options_), IsOk());
   EXPECT_THAT(Open().items(), IsEmpty());
@@ -159,7 +159,7 @@ TEST_F(ItemsTest, EmptyState_SavesNoItems) {
       StatusIs(StatusCode::kNotFound, path_ + ": expected items 'adamw/...', found no items"));
 }
 
-// So an optimizer without moments must have items, and has.
+// So an optimizer without moments must have at least one item.
 TEST_F(ItemsTest, OptimizerWithoutMomentsOrParameters_RoundTrips) {
   for (const ParamStore* params : {&with_leaves_, &without_}) {
     Optimizer sgd = Optimizer::Create(Sgd{}, *params).value();

@@ -237,7 +237,7 @@ TEST_P(ReaderTest, LoadInto_ReplacesTheLeaves) {
   for (uint32_t place = 0; place < expected.size(); ++place) {
     EXPECT_TRUE(expected.leaf(place) == store.leaf(place));
   }
-  // And may be written, wherever the bytes came from.
+  // The loaded leaves can be written.
   store.Mutate(".embed")->span<float>()[0] = 9;
   EXPECT_TRUE(Open().LoadLeaf("params", ".embed").value() == expected.leaf(2));
 }
@@ -389,7 +389,7 @@ TEST(ReaderModeTest, MillionLevels_RoundTripAndAreListed) {
   EXPECT_EQ(length, 3u * kLevels);
 }
 
-// One string of a megabyte, in the table once, makes paths of gigabytes.
+// One string of a megabyte in the table makes paths of gigabytes.
 TEST(ReaderModeTest, TooLongPaths_AreNeverPrinted) {
   const std::string key(1 << 20, 'k');
   TreeDefBuilder builder;

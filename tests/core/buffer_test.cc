@@ -1,7 +1,6 @@
 #include "leafstore/core/buffer.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -24,7 +23,6 @@
 namespace leafstore {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
 
@@ -192,9 +190,9 @@ TEST(BufferTest, ExternalWithNegativeSize_IsAnErrorWithoutRelease) {
   EXPECT_EQ(released, 0);
 }
 
-class BufferMapFileTest : public ::testing::Test {
+class BufferMapTest : public ::testing::Test {
  protected:
-  ~BufferMapFileTest() override {
+  ~BufferMapTest() override {
     for (const std::string& path : made_) std::remove(path.c_str());
   }
 
@@ -204,6 +202,13 @@ class BufferMapFileTest : public ::testing::Test {
                                  testing::UnitTest::GetInstance()->current_test_info()->name(), ".",
                                  name));
     return made_.back();
+  }
+  // Maps all of a file.
+  static Buffer Map(const std::string& path) {
+    const int fd = open(path.c_str(), O_RDONLY);
+    Buffer buffer = Buffer::MapOpenFile(fd, lseek(fd, 0, SEEK_END), path).value();
+    close(fd);
+    return buffer;
   }
   std::string WriteFile(absl::string_view name, const std::string& content) {
     const std::string path = PathOf(name);
@@ -215,42 +220,24 @@ class BufferMapFileTest : public ::testing::Test {
   std::vector<std::string> made_;
 };
 
-TEST_F(BufferMapFileTest, MapsTheContentsOfTheFile) {
+TEST_F(BufferMapTest, MapsTheContentsOfTheFile) {
   std::string content(10000, 'x');
   content[0] = 'a';
   content[9999] = 'z';
-  const Buffer buffer = Buffer::MapFile(WriteFile("file", content)).value();
+  const Buffer buffer = Map(WriteFile("file", content));
   EXPECT_EQ(Text(buffer), content);
   EXPECT_FALSE(buffer.IsWritable());
 }
 
-TEST_F(BufferMapFileTest, AnEmptyFileIsAnEmptyBuffer) {
-  const Buffer buffer = Buffer::MapFile(WriteFile("file", "")).value();
+TEST_F(BufferMapTest, AnEmptyFileIsAnEmptyBuffer) {
+  const Buffer buffer = Map(WriteFile("file", ""));
   EXPECT_FALSE(buffer.null());
   EXPECT_EQ(buffer.size(), 0);
   EXPECT_TRUE(buffer.bytes().empty());
   EXPECT_FALSE(buffer.IsWritable());
 }
 
-TEST_F(BufferMapFileTest, AMissingFileIsNotFound) {
-  const std::string path = PathOf("missing");
-  EXPECT_THAT(Buffer::MapFile(path), StatusIs(absl::StatusCode::kNotFound, HasSubstr(path)));
-}
-
-TEST_F(BufferMapFileTest, ADirectoryIsAnError) {
-  EXPECT_THAT(Buffer::MapFile(testing::TempDir()),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr(testing::TempDir()), HasSubstr("not a regular file"))));
-}
-
-TEST_F(BufferMapFileTest, APipe_IsAnErrorWithoutWaiting) {
-  const std::string path = PathOf("pipe");
-  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  EXPECT_THAT(Buffer::MapFile(path),
-              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("not a regular file")));
-}
-
-TEST_F(BufferMapFileTest, MapOpenFile_MapsTheRequestedSize) {
+TEST_F(BufferMapTest, MapOpenFile_MapsTheRequestedSize) {
   const int fd = open(WriteFile("file", "content").c_str(), O_RDONLY);
   ASSERT_GE(fd, 0);
   const Buffer some = Buffer::MapOpenFile(fd, 4, "file").value();
@@ -261,17 +248,17 @@ TEST_F(BufferMapFileTest, MapOpenFile_MapsTheRequestedSize) {
   EXPECT_THAT(Buffer::MapOpenFile(fd, 4, "a name").status().message(), HasSubstr("map a name"));
 }
 
-TEST_F(BufferMapFileTest, SurvivesTheFileBeingReplacedByRename) {
+TEST_F(BufferMapTest, SurvivesTheFileBeingReplacedByRename) {
   const std::string path = WriteFile("file", "old content");
-  const Buffer old = Buffer::MapFile(path).value();
+  const Buffer old = Map(path);
   ASSERT_EQ(std::rename(WriteFile("new", "new").c_str(), path.c_str()), 0);
   EXPECT_EQ(Text(old), "old content");
-  EXPECT_EQ(Text(Buffer::MapFile(path).value()), "new");
+  EXPECT_EQ(Text(Map(path)), "new");
 }
 
-TEST_F(BufferMapFileTest, SurvivesTheFileBeingRemoved) {
+TEST_F(BufferMapTest, SurvivesTheFileBeingRemoved) {
   const std::string path = WriteFile("file", "content");
-  const Buffer buffer = Buffer::MapFile(path).value();
+  const Buffer buffer = Map(path);
   ASSERT_EQ(std::remove(path.c_str()), 0);
   EXPECT_EQ(Text(buffer), "content");
 }

@@ -11,7 +11,7 @@
 namespace leafstore {
 
 // Calls work(i) for each i below `count`, each in a thread of its own, and returns when all are
-// done. None begins before all threads are there, so that they do meet.
+// done. None begins before all threads run, so that they run concurrently.
 template <typename Work>
 void InThreads(int count, const Work& work) {
   std::latch begin(count);

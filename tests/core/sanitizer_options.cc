@@ -1,4 +1,4 @@
-// Under the sanitizers a refused allocation aborts unless asked otherwise; here it is an error, and
+// Under the sanitizers a failed allocation aborts by default; here it is an error, and
 // tests say so. A file of its own: the sanitizers' headers declare these too, some compilers' only.
 
 extern "C" {

@@ -116,9 +116,9 @@ TEST(ShapeTest, ByteSizeOverflow_IsAnErrorEvenWithAZeroExtent) {
 
 TEST(ShapeTest, InvalidDType_HasNoSize) {
   ExpectError(ByteSize(static_cast<DType>(0), Shape{2}).status(),
-              absl::StatusCode::kInvalidArgument, "0 is the number of no dtype");
+              absl::StatusCode::kInvalidArgument, "expected a dtype, found the value 0");
   ExpectError(ByteSize(static_cast<DType>(200), Shape{2}).status(),
-              absl::StatusCode::kInvalidArgument, "200 is the number of no dtype");
+              absl::StatusCode::kInvalidArgument, "expected a dtype, found the value 200");
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ using Names = std::vector<std::string>;
 
 // Suggest with a list written out.
 Names Near(absl::string_view name, const Names& candidates, size_t max = 3) {
-  return internal::Suggest(name, candidates, max);
+  return internal::Suggest(
+      name, std::vector<absl::string_view>(candidates.begin(), candidates.end()), max);
 }
 
 TEST(SuggestTest, EveryKindOfTypo_IsFound) {
@@ -89,9 +90,9 @@ TEST(SuggestTest, OrderOfCandidates_DoesNotMatter) {
       candidates.push_back(absl::StrCat("w", RandomBelow(random, 40), i % 3 == 0 ? "W" : "w"));
     }
     const std::string name = absl::StrCat("w", RandomBelow(random, 40), "w");
-    const Names near = internal::Suggest(name, candidates);
+    const Names near = Near(name, candidates);
     std::shuffle(candidates.begin(), candidates.end(), random);
-    ASSERT_EQ(internal::Suggest(name, candidates), near) << "seed " << seed;
+    ASSERT_EQ(Near(name, candidates), near) << "seed " << seed;
   }
 }
 
@@ -154,7 +155,7 @@ TEST(SuggestTest, RandomNames_AgreeWithTheDefinition) {
       candidates.push_back(candidate);
     }
     const size_t max = 1 + RandomBelow(random, 6);
-    ASSERT_EQ(internal::Suggest(name, candidates, max), SlowNearNames(name, candidates, max))
+    ASSERT_EQ(Near(name, candidates, max), SlowNearNames(name, candidates, max))
         << "seed " << seed << ", name " << name;
   }
 }
@@ -176,9 +177,9 @@ TEST(SuggestTest, WorkIsBounded) {
   std::string near = name;
   near[100] = 'x';
   Names candidates = {near};
-  EXPECT_THAT(internal::Suggest(name, candidates), ElementsAre(near));
+  EXPECT_THAT(Near(name, candidates), ElementsAre(near));
   candidates.insert(candidates.begin(), 200000, hard);
-  EXPECT_THAT(internal::Suggest(name, candidates), IsEmpty());
+  EXPECT_THAT(Near(name, candidates), IsEmpty());
 }
 
 TEST(DidYouMeanTest, Suggestions_AreListedAsAQuestion) {

@@ -53,9 +53,8 @@ TEST(Utf8Test, InvalidFirstBytes_AreRejected) {
 TEST(Utf8Test, ValidPrefix_EndsBeforeATruncatedCharacter) {
   const std::string text = "0123456789é层😀";
   for (size_t size = 0; size <= text.size(); ++size) {
-    size_t whole = size <= 10 ? size : size < 12 ? 10 : size < 15 ? 12 : size < 19 ? 15 : 19;
-    EXPECT_EQ(internal::ValidUtf8PrefixSize(absl::string_view(text).substr(0, size)), whole)
-        << size;
+    size_t full = size <= 10 ? size : size < 12 ? 10 : size < 15 ? 12 : size < 19 ? 15 : 19;
+    EXPECT_EQ(internal::ValidUtf8PrefixSize(absl::string_view(text).substr(0, size)), full) << size;
   }
 }
 

@@ -45,7 +45,7 @@ class FaultyFileSystem : public FileSystem {
   absl::Status CreateDirectory(const std::string& path) override {
     return FileSystem::Posix().CreateDirectory(path);
   }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
     return FileSystem::Posix().Lock(path);
   }
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {

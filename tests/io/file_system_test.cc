@@ -133,7 +133,7 @@ class OlderFileSystem : public FileSystem {
   absl::Status CreateDirectory(const std::string& path) override {
     return Posix().CreateDirectory(path);
   }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string& path) override {
     return Posix().Lock(path);
   }
   absl::StatusOr<std::vector<std::string>> List(const std::string& path) override {

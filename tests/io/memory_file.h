@@ -32,7 +32,7 @@ class MemoryFile : public FileSystem {
   absl::Status Remove(const std::string&) override { return absl::UnimplementedError(""); }
   absl::Status SyncDirectory(const std::string&) override { return absl::UnimplementedError(""); }
   absl::Status CreateDirectory(const std::string&) override { return absl::UnimplementedError(""); }
-  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string&) override {
+  absl::StatusOr<std::shared_ptr<void>> Lock(const std::string&) override {
     return absl::UnimplementedError("");
   }
   absl::StatusOr<std::vector<std::string>> List(const std::string&) override {

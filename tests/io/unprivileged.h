@@ -15,7 +15,7 @@
 
 namespace leafstore {
 
-// While it lives, root acts as a user who owns nothing; any other user acts as ever.
+// While it lives, root has the rights of a user that owns nothing; other users keep theirs.
 class Unprivileged {
  public:
   Unprivileged() : lowered_(geteuid() == 0 && Become(kNobody)) {}

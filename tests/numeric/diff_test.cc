@@ -44,7 +44,7 @@ ParamStore NumbersAndText() {
 
 // ---- leaves ----
 
-TEST(DiffTest, EqualStoresAreTheSame) {
+TEST(DiffTest, EqualStores_HaveNoDifference) {
   const StoreDiff diff = Diff(NumbersAndText(), NumbersAndText());
   EXPECT_TRUE(diff.same());
   EXPECT_EQ(diff.same_count, 3);

@@ -62,7 +62,7 @@ TEST(ElementsTest, ComplexElement_IsReadAsItsMagnitude) {
   EXPECT_THAT(AllElements(tensor), ElementsAre(5, 0, 1e38f));
 }
 
-TEST(ElementsTest, ReadsFromTheMiddle) {
+TEST(ElementsTest, ReadElements_FromTheMiddle) {
   const Tensor tensor = Floats({1, 2, 3, 4});
   double out[2];
   ReadElements(tensor, 2, absl::MakeSpan(out));
@@ -83,6 +83,13 @@ TEST(ElementsTest, SubByteTypes_ArePackedLowBitsFirst) {
   double third;
   ReadElements(TensorOfBytes(DType::kF6E2M3, bytes), 2, absl::MakeSpan(&third, 1));
   EXPECT_EQ(third, 0.375);
+}
+
+double DecodeSmallFloat(DType dtype, uint8_t code) {
+  const auto byte = static_cast<std::byte>(code);
+  double value = 0;
+  ReadElements(dtype, &byte, 0, absl::MakeSpan(&value, 1));
+  return value;
 }
 
 // The numbers that the specifications print in their tables.
@@ -140,15 +147,15 @@ TEST(ElementsTest, AnyRange_MatchesTheFullTensor) {
     std::vector<uint8_t> bytes(24 * (1 + random() % 20));
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
     const Tensor tensor = TensorOfBytes(dtype, bytes);
-    const std::vector<double> whole = AllElements(tensor);
-    const size_t begin = random() % whole.size();
-    std::vector<double> piece(random() % (whole.size() - begin + 1));
+    const std::vector<double> full = AllElements(tensor);
+    const size_t begin = random() % full.size();
+    std::vector<double> piece(random() % (full.size() - begin + 1));
     ReadElements(tensor, static_cast<int64_t>(begin), absl::MakeSpan(piece));
     for (size_t i = 0; i < piece.size(); ++i) {
       if (std::isnan(piece[i])) {
-        EXPECT_TRUE(std::isnan(whole[begin + i]));
+        EXPECT_TRUE(std::isnan(full[begin + i]));
       } else {
-        EXPECT_EQ(piece[i], whole[begin + i]);
+        EXPECT_EQ(piece[i], full[begin + i]);
       }
     }
   }

@@ -64,10 +64,11 @@ TEST(CastTest, TensorOfTheTargetType_IsShared) {
             store.leaf(0).tensor().raw_data());
 }
 
-TEST(CastTest, CastAll_ConvertsEveryFamily) {
+TEST(CastTest, MapOfCastTensor_ConvertsEveryFamily) {
   const ParamStore store =
       StoreOf({{"a", Floats({1.75f})}, {"b", Ints({7})}, {"c", VectorOf<uint8_t>({3})}});
-  const ParamStore cast = Cast(store, DType::kI32, CastWhat::kAll).value();
+  const auto to_i32 = [](const Tensor& tensor) { return CastTensor(tensor, DType::kI32); };
+  const ParamStore cast = Map(store, to_i32).value();
   EXPECT_THAT(ElementsOf<int32_t>(cast.leaf(0)), ElementsAre(1));
   EXPECT_THAT(ElementsOf<int32_t>(cast.leaf(2)), ElementsAre(3));
 }
@@ -80,7 +81,7 @@ TEST(CastTest, UnsupportedCast_NamesThePath) {
                                        HasSubstr("found f8_e4m3"))));
   EXPECT_THAT(Cast(store, DType::kC64), StatusIs(kInvalid, HasSubstr("found c64")));
   EXPECT_THAT(Cast(store, DType::kBool), StatusIs(kInvalid, HasSubstr("found bool")));
-  EXPECT_THAT(Cast(store, DType::kF64, CastWhat::kAll),
+  EXPECT_THAT(Map(store, [](const Tensor& tensor) { return CastTensor(tensor, DType::kF64); }),
               StatusIs(kInvalid, AllOf(HasSubstr("at .c: cast to f64"), HasSubstr("found c64"))));
 }
 

@@ -24,7 +24,6 @@
 namespace leafstore {
 namespace {
 
-using ::testing::AllOf;
 using ::testing::DoubleNear;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -129,14 +128,14 @@ TEST(StatsTest, Merge_CombinesDifferentScales) {
   for (uint32_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
-    std::vector<double> whole;
+    std::vector<double> full;
     TensorStats merged;
     for (int i = 0; i < 6; ++i) {
       const std::vector<double>& part = parts[random() % parts.size()];
-      whole.insert(whole.end(), part.begin(), part.end());
+      full.insert(full.end(), part.begin(), part.end());
       merged.Merge(Of(VectorOf(part)));
     }
-    const TensorStats all = Of(VectorOf(whole));
+    const TensorStats all = Of(VectorOf(full));
     const double tolerance = 1e-12 * std::max(std::fabs(all.min), std::fabs(all.max));
     EXPECT_NEAR(merged.mean, all.mean, tolerance);
     EXPECT_NEAR(merged.stddev(), all.stddev(), tolerance);
@@ -188,16 +187,16 @@ TEST(StatsTest, Merge_OfPartsEqualsTheTotal) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);
-    std::vector<float> whole;
+    std::vector<float> full;
     TensorStats merged;
     for (uint32_t part = 0; part < 5; ++part) {
       std::vector<float> values(random() % 2000);
       for (float& x : values) x = static_cast<float>(random() % 7) - 3;
       if (!values.empty() && part == 2) values[0] = kInf;
-      whole.insert(whole.end(), values.begin(), values.end());
+      full.insert(full.end(), values.begin(), values.end());
       merged.Merge(Of(Floats(values)));
     }
-    const TensorStats all = Of(Floats(whole));
+    const TensorStats all = Of(Floats(full));
     ASSERT_EQ(merged.tensors, 5);
     ASSERT_EQ(merged.count, all.count);
     ASSERT_EQ(merged.bytes, all.bytes);
@@ -328,44 +327,6 @@ TEST(StatsTest, StatsOfLeaves_AreByPlace) {
   EXPECT_EQ(stats[3].mean, 15);
 }
 
-TEST(StatsTest, StatsOfSubtree_CoverItsLeaves) {
-  const ParamStore model = HeadAndTable();
-  const TensorStats head = StatsOfSubtree(model, ".head").value();
-  EXPECT_EQ(head.tensors, 2);
-  EXPECT_EQ(head.count, 3);
-  EXPECT_EQ(head.mean, 2);
-  EXPECT_EQ(StatsOfSubtree(model, ".head.bias").value().count, 1);
-  EXPECT_EQ(StatsOfSubtree(model, "").value().count, 5);
-  EXPECT_EQ(StatsOfSubtree(model, ".name").value().tensors, 0);
-  EXPECT_EQ(StatsOfSubtree(GroupOf(model, {1, 3}), ".head").value().count, 2);  // what is there
-  EXPECT_THAT(StatsOfSubtree(model, ".haed"),
-              StatusIs(absl::StatusCode::kNotFound,
-                       "at (root): expected a child .haed, found a struct of 3 without it; did you "
-                       "mean .head?"));
-  EXPECT_THAT(
-      StatsOfSubtree(model, "haed["),
-      StatusIs(kInvalid,
-               "not the text of a path: column 1: expected '.' or '[', found 'h': 'haed['"));
-}
-
-TEST(StatsTest, StatsOfSubtree_WorkWithoutATreeDef) {
-  EXPECT_EQ(
-      StatsOfSubtree(StoreOf({{"a", Floats({1, 2})}, {"b", Floats({9})}}), ".a").value().count, 2);
-}
-
-TEST(StatsTest, OfGroupsAreByLabel) {
-  const ParamStore model = HeadAndTable();
-  const Grouping grouping =
-      Grouping::Create(model.layout(), {1, 0, 0, kNoGroup}, {"w", "b", "empty"}).value();
-  const std::vector<TensorStats> stats = StatsOfGroups(model, grouping).value();
-  ASSERT_EQ(stats.size(), 3u);
-  EXPECT_EQ(stats[0].count, 2);
-  EXPECT_EQ(stats[1].count, 1);
-  EXPECT_EQ(stats[2].count, 0);
-  EXPECT_THAT(StatsOfGroups(StoreOf({{"a", Floats({1})}}), grouping),
-              StatusIs(kInvalid, AllOf(HasSubstr("of 1 paths"), HasSubstr("on another, of 4"))));
-}
-
 TEST(StatsTest, GapsOfAPack_DoNotCount) {
   const Packed packed = Packed::Create(HeadAndTable(), DType::kF32).value();
   const TensorStats stats = StatsOf(packed.store().value()).value();
@@ -380,8 +341,6 @@ TEST(StatsTest, OpenBorrow_IsAnError) {
       StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("take statistics of a store"));
   EXPECT_THAT(StatsOf(model), is_open);
   EXPECT_THAT(StatsOfLeaves(model), is_open);
-  EXPECT_THAT(StatsOfSubtree(model, ""), is_open);
-  EXPECT_THAT(StatsOfGroups(model, Grouping()), is_open);
 }
 
 TEST(StatsTest, ToString_IsOneLine) {

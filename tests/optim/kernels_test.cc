@@ -188,12 +188,12 @@ TYPED_TEST(KernelsTest, WithoutWeightDecayAnInfiniteParameterStaysInfinite) {
   EXPECT_EQ(param, infinity);
 }
 
-TEST(KernelsTest, TheBaselineIsAlwaysThere) {
+TEST(KernelsTest, BaselineKernels_AlwaysExist) {
   EXPECT_TRUE(IsaIsSupported(Isa::kBaseline));
   EXPECT_NE(KernelsFor(Isa::kBaseline).f32.adam, nullptr);
 }
 
-TEST(KernelsTest, AScopedIsaIsUsedWhileItLives) {
+TEST(KernelsTest, ScopedIsa_IsUsedWhileItLives) {
   const Kernels* best = &ActiveKernels();
   {
     const ScopedIsa scoped(Isa::kBaseline);

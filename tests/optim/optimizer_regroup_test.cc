@@ -13,12 +13,12 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class RebindTest : public testing::Test {
+class OptimizerRegroupTest : public testing::Test {
  protected:
   // Steps of "a" and "b", of which "b" is to leave and "c" to come.
   void SetUp() override {
     for (uint32_t step = 0; step < 3; ++step) {
-      ASSERT_THAT(adam_.Step(&old_, RandomLike(model_, 10 + step), 0.1), IsOk());
+      ASSERT_THAT(adam_.Step(&old_, RandomLike(model_, 10 + step), {.lr = 0.1}), IsOk());
     }
   }
   Contents OnlyOf(const std::vector<NamedStore>& state, const std::string& path) {
@@ -38,7 +38,7 @@ class RebindTest : public testing::Test {
   Optimizer adam_ = Optimizer::Create(Adam{}, old_).value();
 };
 
-TEST_F(RebindTest, KeepsTheStateOfLeavesThatStay) {
+TEST_F(OptimizerRegroupTest, Regroup_KeepsTheStateOfLeavesInBothGroups) {
   const std::vector<NamedStore> before = adam_.state();
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
   EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
@@ -46,7 +46,7 @@ TEST_F(RebindTest, KeepsTheStateOfLeavesThatStay) {
   EXPECT_EQ(adam_.slots(), new_.slots());
 }
 
-TEST_F(RebindTest, StartsNewLeavesWithZerosAndAStepOfTheirOwn) {
+TEST_F(OptimizerRegroupTest, NewLeaves_BeginWithZerosAndTheirOwnStepCount) {
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
   EXPECT_EQ(StepOf(adam_, ".c"), 0);
   EXPECT_THAT(Numbers(StoreOf(adam_.state(), "exp_avg"), ".c"), ElementsAre(0, 0));
@@ -54,21 +54,21 @@ TEST_F(RebindTest, StartsNewLeavesWithZerosAndAStepOfTheirOwn) {
   ParamStore alone = GroupOf(model_, {"c"});
   Optimizer fresh = Optimizer::Create(Adam{}, alone).value();
   const ParamStore grads = RandomLike(model_, 20);
-  ASSERT_THAT(adam_.Step(&new_, grads, 0.1), IsOk());
-  ASSERT_THAT(fresh.Step(&alone, grads, 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, grads, {.lr = 0.1}), IsOk());
+  ASSERT_THAT(fresh.Step(&alone, grads, {.lr = 0.1}), IsOk());
   EXPECT_EQ(*new_.Find(".c"), *alone.Find(".c"));
   EXPECT_EQ(StepOf(adam_, ".a"), 4);
   EXPECT_EQ(StepOf(adam_, ".c"), 1);
 }
 
-TEST_F(RebindTest, HandsBackTheStateOfLeavesThatLeave) {
+TEST_F(OptimizerRegroupTest, Regroup_ReturnsTheStateOfLeavesThatLeave) {
   const std::vector<NamedStore> before = adam_.state();
   const std::vector<NamedStore> left = adam_.Regroup(new_).value();
   EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b")) << "and nothing of what stays";
   EXPECT_THAT(adam_.Regroup(new_).value(), IsEmpty());
 }
 
-TEST_F(RebindTest, WhatWasHandedBackIsAdoptedByAnother) {
+TEST_F(OptimizerRegroupTest, ReturnedState_IsAdoptedByAnotherOptimizer) {
   ParamStore other_group = GroupOf(model_, {"b", "c"});
   Optimizer other = Optimizer::Create(AdamW{}, other_group).value();
   const std::vector<NamedStore> before = adam_.state();
@@ -83,31 +83,7 @@ TEST_F(RebindTest, WhatWasHandedBackIsAdoptedByAnother) {
   EXPECT_EQ(OnlyOf(third.state(), ".b"), OnlyOf(before, ".b"));
 }
 
-std::vector<NamedStore> Together(std::vector<NamedStore> a, std::vector<NamedStore> b) {
-  for (NamedStore& one : b) a.push_back(std::move(one));
-  return a;
-}
-
-TEST_F(RebindTest, AdoptsFromTheStatesOfSeveralOptimizersOneAfterTheOther) {
-  ParamStore group = GroupOf(model_, {"c"});
-  Optimizer other = Optimizer::Create(AdamW{}, group).value();
-  ASSERT_THAT(other.Step(&group, RandomLike(model_, 5), 0.1), IsOk());
-  Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, model_).value();
-  const Contents of_c = ContentsOf(other.state());
-  for (const bool sgd_first : {false, true}) {
-    std::vector<NamedStore> adams = Together(adam_.state(), other.state());
-    const std::vector<NamedStore> all = sgd_first ? Together(sgd.state(), std::move(adams))
-                                                  : Together(std::move(adams), sgd.state());
-    Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"s"})).value();
-    ASSERT_THAT(fresh.Regroup(GroupOf(model_, {"a", "c"}), all), IsOk());
-    EXPECT_EQ(OnlyOf(fresh.state(), ".a"), OnlyOf(adam_.state(), ".a"));
-    EXPECT_EQ(OnlyOf(fresh.state(), ".c"), of_c);
-    EXPECT_EQ(StepOf(fresh, ".a"), 3);
-    EXPECT_EQ(StepOf(fresh, ".c"), 1);
-  }
-}
-
-TEST_F(RebindTest, StoresOfOtherNamesBesideTheRightOnesArePassedBy) {
+TEST_F(OptimizerRegroupTest, Adopt_IgnoresStoresWithOtherNames) {
   std::vector<NamedStore> state = adam_.state();
   state.insert(state.begin(), {"averages", model_.Snapshot().value()});
   Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"s"})).value();
@@ -116,10 +92,10 @@ TEST_F(RebindTest, StoresOfOtherNamesBesideTheRightOnesArePassedBy) {
   EXPECT_EQ(StepOf(fresh, ".a"), 3);
 }
 
-TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
+TEST_F(OptimizerRegroupTest, Adopt_IncompleteState_IsAnError) {
   Optimizer fresh = Optimizer::Create(Adam{}, GroupOf(model_, {"c"})).value();
   const Contents before = ContentsOf(fresh.state());
-  const auto refused = [&](std::vector<NamedStore> state, const std::string& found) {
+  const auto expect_error = [&](std::vector<NamedStore> state, const std::string& found) {
     EXPECT_THAT(fresh.Regroup(GroupOf(model_, {"a"}), state),
                 StatusIs(absl::StatusCode::kInvalidArgument,
                          HasSubstr("expected 'exp_avg', 'exp_avg_sq', 'step', found " + found)));
@@ -130,9 +106,9 @@ TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
                                     {2, "'exp_avg', 'exp_avg_sq'"}}) {
     std::vector<NamedStore> state = adam_.state();
     state.erase(state.begin() + gone);
-    refused(std::move(state), found);
+    expect_error(std::move(state), found);
   }
-  // The two states are put together name by name: which "step" is whose cannot be told.
+  // The states of two optimizers are not the state of one.
   std::vector<NamedStore> a = adam_.state();
   std::vector<NamedStore> b = adam_.state();
   std::vector<NamedStore> mixed;
@@ -140,10 +116,10 @@ TEST_F(RebindTest, SomeOfTheStoresOfAStateIsAnError) {
     mixed.push_back(std::move(a[i]));
     mixed.push_back(std::move(b[i]));
   }
-  refused(std::move(mixed), "'exp_avg', 'exp_avg', 'exp_avg_sq', 'exp_avg_sq', 'step'");
+  expect_error(std::move(mixed), "'exp_avg', 'exp_avg', 'exp_avg_sq', 'exp_avg_sq', 'step'");
 }
 
-TEST_F(RebindTest, StateOfOtherMomentsIsPassedBy) {
+TEST_F(OptimizerRegroupTest, Adopt_IgnoresStateWithOtherMoments) {
   Optimizer sgd = Optimizer::Create(Sgd{.momentum = 0.9}, GroupOf(model_, {"c"})).value();
   ASSERT_THAT(sgd.Regroup(old_, adam_.state()), IsOk());
   EXPECT_EQ(StepOf(sgd, ".a"), 0);
@@ -152,14 +128,14 @@ TEST_F(RebindTest, StateOfOtherMomentsIsPassedBy) {
   EXPECT_EQ(StepOf(plain, ".a"), 0) << "a rule without moments adopts steps alone";
 }
 
-// Freezing and thawing again, with and without what was handed back, against a run that knows of
-// no optimizer but one for each leaf.
-TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
+// Compares freezing and unfreezing, with and without the returned state, with one optimizer for
+// each leaf.
+TEST_F(OptimizerRegroupTest, FreezingAndUnfreezing_MatchesOneOptimizerPerLeaf) {
   const auto run_alone = [&](const std::string& name, const std::vector<uint32_t>& seeds) {
     ParamStore alone = GroupOf(model_, {name});
     Optimizer adam = Optimizer::Create(Adam{}, alone).value();
     for (const uint32_t seed : seeds) {
-      EXPECT_THAT(adam.Step(&alone, RandomLike(model_, seed), 0.1), IsOk());
+      EXPECT_THAT(adam.Step(&alone, RandomLike(model_, seed), {.lr = 0.1}), IsOk());
     }
     return alone.leaf(0);
   };
@@ -167,7 +143,7 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
   ParamStore thawed = GroupOf(model_, {"b"});
   ASSERT_THAT(thawed.Set(".b", *old_.Find(".b")), IsOk());
   ASSERT_THAT(new_.Set(".a", *old_.Find(".a")), IsOk());
-  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 20), 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 20), {.lr = 0.1}), IsOk());
 
   std::vector<Leaf> leaves = {*new_.Find(".a"), *thawed.Find(".b"), *new_.Find(".c")};
   ParamStore all =
@@ -175,30 +151,30 @@ TEST_F(RebindTest, FreezingAndThawingIsTheSameAsAnOptimizerForEachLeaf) {
                          SlotSet::Create(model_.layout().size(), {0, 1, 2}).value(), leaves)
           .value();
   ASSERT_THAT(adam_.Regroup(all, frozen), IsOk());
-  ASSERT_THAT(adam_.Step(&all, RandomLike(model_, 21), 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&all, RandomLike(model_, 21), {.lr = 0.1}), IsOk());
   EXPECT_EQ(*all.Find(".a"), run_alone("a", {10, 11, 12, 20, 21}));
   EXPECT_EQ(*all.Find(".b"), run_alone("b", {10, 11, 12, 21}));
   EXPECT_EQ(*all.Find(".c"), run_alone("c", {20, 21}));
 }
 
-TEST_F(RebindTest, GoesByPathToAnotherLayout) {
+TEST_F(OptimizerRegroupTest, Regroup_ToAnotherLayout_MatchesByPath) {
   ParamStore grown = Model({{"_first", F32({1}, {1})}, {"a", F32({2}, {1, 2})}});
   const std::vector<NamedStore> before = adam_.state();
   const std::vector<NamedStore> left = adam_.Regroup(grown).value();
   EXPECT_EQ(OnlyOf(adam_.state(), ".a"), OnlyOf(before, ".a"));
   EXPECT_EQ(StepOf(adam_, "._first"), 0);
   EXPECT_EQ(ContentsOf(left), OnlyOf(before, ".b"));
-  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, 1), 0.1), IsOk());
+  EXPECT_THAT(adam_.Step(&grown, RandomLike(grown, 1), {.lr = 0.1}), IsOk());
 }
 
-TEST_F(RebindTest, TheNextStepHasNothingToCopy) {
+TEST_F(OptimizerRegroupTest, StepAfterRegroup_IsInPlace) {
   const std::byte* bytes = adam_.state()[0].store.Find(".a")->tensor().raw_data();
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
-  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), 0.1), IsOk());
+  ASSERT_THAT(adam_.Step(&new_, RandomLike(model_, 1), {.lr = 0.1}), IsOk());
   EXPECT_EQ(adam_.state()[0].store.Find(".a")->tensor().raw_data(), bytes);
 }
 
-TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
+TEST_F(OptimizerRegroupTest, StateThatDoesNotFitTheNewGroup_IsAnError) {
   const Contents before = ContentsOf(adam_.state());
   const ParamStore other = Model({{"a", F32({5}, {1, 2, 3, 4, 5})},
                                   {"b", F64({3}, {1, 2, 3})},
@@ -210,10 +186,11 @@ TEST_F(RebindTest, StateThatDoesNotFitTheNewParameterIsAnError) {
                AllOf(HasSubstr("'exp_avg':"), HasSubstr("'.a': expected f32[5], found f32[2]"),
                      HasSubstr("'.b': expected f64[3], found f32[3]"))));
   EXPECT_EQ(ContentsOf(adam_.state()), before);
-  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, 1), 0.1), IsOk()) << "it is where it was";
+  EXPECT_THAT(adam_.Step(&old_, RandomLike(model_, 1), {.lr = 0.1}), IsOk())
+      << "it is where it was";
 }
 
-TEST_F(RebindTest, GroupsThatCannotBeTrainedAreAnError) {
+TEST_F(OptimizerRegroupTest, GroupThatCannotBeTrained_IsAnError) {
   const Contents before = ContentsOf(adam_.state());
   const ParamStore half = Model({{"half", Tensor::Zeros(DType::kF16, {2}).value()}});
   EXPECT_THAT(adam_.Regroup(half), StatusIs(absl::StatusCode::kInvalidArgument,

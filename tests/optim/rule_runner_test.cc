@@ -7,7 +7,7 @@
 namespace leafstore::internal {
 namespace {
 
-TEST(PowerTest, IsExactWhereTheResultIs) {
+TEST(PowerTest, ExactResults_AreExact) {
   EXPECT_EQ(Power(0.5, 0), 1);
   EXPECT_EQ(Power(0.5, 1), 0.5);
   EXPECT_EQ(Power(0.5, 10), 1.0 / 1024);
@@ -17,7 +17,7 @@ TEST(PowerTest, IsExactWhereTheResultIs) {
 }
 
 // libm's pow is off by less than one unit in the last place, and so is what is compared with it.
-TEST(PowerTest, IsLibmsPowUpToOneUnitInTheLastPlace) {
+TEST(PowerTest, Power_IsWithinOneUnitInTheLastPlaceOfPow) {
   for (const double base : {0.9, 0.99, 0.999, 0.9999, 0.5001, 0.1}) {
     for (const int64_t exponent : {1, 2, 3, 10, 100, 1000, 12'345, 100'000, 10'000'000}) {
       const double expected = std::pow(base, static_cast<double>(exponent));

@@ -14,7 +14,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-MATCHER_P3(IsRefused, name, expected, found, "") {
+MATCHER_P3(IsInvalid, name, expected, found, "") {
   return testing::ExplainMatchResult(
       StatusIs(absl::StatusCode::kInvalidArgument,
                AllOf(HasSubstr(name), HasSubstr(std::string("expected ") + expected),
@@ -22,7 +22,7 @@ MATCHER_P3(IsRefused, name, expected, found, "") {
       CheckRule(arg), result_listener);
 }
 
-TEST(RulesTest, DefaultsAreThoseOfPyTorch) {
+TEST(RulesTest, Defaults_MatchPyTorch) {
   EXPECT_EQ(Sgd{}, (Sgd{.momentum = 0, .dampening = 0, .weight_decay = 0, .nesterov = false}));
   EXPECT_EQ(Adam{}, (Adam{.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0}));
   EXPECT_EQ(AdamW{}, (AdamW{.beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .weight_decay = 0.01}));
@@ -31,44 +31,44 @@ TEST(RulesTest, DefaultsAreThoseOfPyTorch) {
   }
 }
 
-TEST(RulesTest, HaveNames) {
+TEST(RulesTest, Rules_HaveNames) {
   EXPECT_EQ(RuleName(Sgd{}), "sgd");
   EXPECT_EQ(RuleName(Adam{}), "adam");
   EXPECT_EQ(RuleName(AdamW{}), "adamw");
 }
 
-TEST(RulesTest, KeepTheMomentsThatTheyNeed) {
+TEST(RulesTest, Rules_HaveTheMomentsThatTheyNeed) {
   EXPECT_THAT(MomentNames(Sgd{}), IsEmpty());
   EXPECT_THAT(MomentNames(Sgd{.momentum = 0.9}), ElementsAre("momentum_buffer"));
   EXPECT_THAT(MomentNames(Adam{}), ElementsAre("exp_avg", "exp_avg_sq"));
   EXPECT_THAT(MomentNames(AdamW{}), ElementsAre("exp_avg", "exp_avg_sq"));
 }
 
-TEST(RulesTest, RefuseNumbersThatPyTorchRefuses) {
+TEST(RulesTest, HyperparametersThatPyTorchRejects_AreErrors) {
   const std::string from_0 = "a finite number from 0 on";
-  EXPECT_THAT(Sgd{.momentum = -0.1}, IsRefused("sgd: momentum", from_0, "-0.1"));
-  EXPECT_THAT(Sgd{.weight_decay = -1}, IsRefused("sgd: weight_decay", from_0, "-1"));
+  EXPECT_THAT(Sgd{.momentum = -0.1}, IsInvalid("sgd: momentum", from_0, "-0.1"));
+  EXPECT_THAT(Sgd{.weight_decay = -1}, IsInvalid("sgd: weight_decay", from_0, "-1"));
   const std::string below_1 = "a number from 0 to below 1";
-  EXPECT_THAT(Adam{.beta1 = 1}, IsRefused("adam: beta1", below_1, "1"));
-  EXPECT_THAT(AdamW{.beta2 = -0.5}, IsRefused("adamw: beta2", below_1, "-0.5"));
-  EXPECT_THAT(Adam{.eps = -1e-8}, IsRefused("adam: eps", from_0, "-1e-08"));
-  EXPECT_THAT(AdamW{.weight_decay = -2}, IsRefused("adamw: weight_decay", from_0, "-2"));
+  EXPECT_THAT(Adam{.beta1 = 1}, IsInvalid("adam: beta1", below_1, "1"));
+  EXPECT_THAT(AdamW{.beta2 = -0.5}, IsInvalid("adamw: beta2", below_1, "-0.5"));
+  EXPECT_THAT(Adam{.eps = -1e-8}, IsInvalid("adam: eps", from_0, "-1e-08"));
+  EXPECT_THAT(AdamW{.weight_decay = -2}, IsInvalid("adamw: weight_decay", from_0, "-2"));
 }
 
-TEST(RulesTest, RefuseNumbersThatAreNotFinite) {
-  EXPECT_THAT(Sgd{.momentum = kInfinity}, IsRefused("sgd: momentum", "a finite", "inf"));
-  EXPECT_THAT(Sgd{.dampening = kNan}, IsRefused("sgd: dampening", "a finite number", "nan"));
-  EXPECT_THAT(Sgd{.weight_decay = kNan}, IsRefused("sgd: weight_decay", "a finite", "nan"));
-  EXPECT_THAT(Adam{.beta1 = kNan}, IsRefused("adam: beta1", "a number from 0", "nan"));
-  EXPECT_THAT(AdamW{.eps = kInfinity}, IsRefused("adamw: eps", "a finite", "inf"));
+TEST(RulesTest, HyperparametersThatAreNotFinite_AreErrors) {
+  EXPECT_THAT(Sgd{.momentum = kInfinity}, IsInvalid("sgd: momentum", "a finite", "inf"));
+  EXPECT_THAT(Sgd{.dampening = kNan}, IsInvalid("sgd: dampening", "a finite number", "nan"));
+  EXPECT_THAT(Sgd{.weight_decay = kNan}, IsInvalid("sgd: weight_decay", "a finite", "nan"));
+  EXPECT_THAT(Adam{.beta1 = kNan}, IsInvalid("adam: beta1", "a number from 0", "nan"));
+  EXPECT_THAT(AdamW{.eps = kInfinity}, IsInvalid("adamw: eps", "a finite", "inf"));
 }
 
-TEST(RulesTest, NesterovNeedsMomentumAndNoDampening) {
+TEST(RulesTest, Nesterov_RequiresMomentumWithoutDampening) {
   EXPECT_THAT(CheckRule(Sgd{.momentum = 0.9, .nesterov = true}), IsOk());
   EXPECT_THAT(Sgd{.nesterov = true},
-              IsRefused("sgd: nesterov", "momentum over 0", "momentum 0 and dampening 0"));
+              IsInvalid("sgd: nesterov", "momentum over 0", "momentum 0 and dampening 0"));
   EXPECT_THAT((Sgd{.momentum = 0.9, .dampening = 0.1, .nesterov = true}),
-              IsRefused("sgd: nesterov", "momentum over 0 and dampening 0",
+              IsInvalid("sgd: nesterov", "momentum over 0 and dampening 0",
                         "momentum 0.9 and dampening 0.1"));
 }
 

@@ -7,12 +7,7 @@ namespace {
 
 // How PyTorch's schedules compare is in optim_golden_test.cc.
 
-TEST(ScheduleTest, ConstantIsConstant) {
-  const Schedule lr = ConstantSchedule(0.3);
-  for (const int64_t step : {-1, 0, 1, 1'000'000}) EXPECT_EQ(lr(step), 0.3);
-}
-
-TEST(ScheduleTest, WarmupReachesItsPeakInEqualStridesAndStays) {
+TEST(ScheduleTest, Warmup_RisesLinearlyToItsPeakAndStays) {
   const Schedule lr = LinearWarmup(1, 4);
   EXPECT_EQ(lr(0), 0.25);
   EXPECT_EQ(lr(1), 0.5);
@@ -22,12 +17,12 @@ TEST(ScheduleTest, WarmupReachesItsPeakInEqualStridesAndStays) {
   EXPECT_EQ(lr(1'000'000), 1);
 }
 
-TEST(ScheduleTest, WarmupOfNoStepsIsConstant) {
+TEST(ScheduleTest, WarmupWithoutSteps_IsConstant) {
   EXPECT_EQ(LinearWarmup(0.5, 0)(0), 0.5);
   EXPECT_EQ(LinearWarmup(0.5, -3)(0), 0.5);
 }
 
-TEST(ScheduleTest, CosineGoesFromPeakToEndAndStays) {
+TEST(ScheduleTest, Cosine_FallsFromPeakToEndAndStays) {
   const Schedule lr = Cosine(1, 10, 0.2);
   EXPECT_EQ(lr(0), 1);
   EXPECT_DOUBLE_EQ(lr(5), 0.6);
@@ -36,9 +31,9 @@ TEST(ScheduleTest, CosineGoesFromPeakToEndAndStays) {
   for (int64_t step = 0; step < 10; ++step) EXPECT_GT(lr(step), lr(step + 1)) << step;
 }
 
-TEST(ScheduleTest, CosineOfNoStepsIsAtItsEnd) { EXPECT_EQ(Cosine(1, 0, 0.2)(0), 0.2); }
+TEST(ScheduleTest, CosineWithoutSteps_IsAtItsEnd) { EXPECT_EQ(Cosine(1, 0, 0.2)(0), 0.2); }
 
-TEST(ScheduleTest, StepDecayMultipliesEverySoManySteps) {
+TEST(ScheduleTest, StepDecay_MultipliesEveryNSteps) {
   const Schedule lr = StepDecay(1, 3, 0.5);
   EXPECT_EQ(lr(0), 1);
   EXPECT_EQ(lr(2), 1);
@@ -47,8 +42,8 @@ TEST(ScheduleTest, StepDecayMultipliesEverySoManySteps) {
   EXPECT_EQ(StepDecay(1, 0)(100), 1);
 }
 
-TEST(ScheduleTest, WarmupCosineIsOneAfterTheOther) {
-  const Schedule lr = WarmupCosine({.peak = 1, .end = 0.1, .warmup_steps = 2, .total_steps = 12});
+TEST(ScheduleTest, WarmupCosine_IsWarmupThenCosine) {
+  const Schedule lr = WarmupCosine(1, 2, 12, 0.1);
   EXPECT_EQ(lr(0), 0.5);
   EXPECT_EQ(lr(1), 1);
   EXPECT_EQ(lr(2), 1);
@@ -57,11 +52,11 @@ TEST(ScheduleTest, WarmupCosineIsOneAfterTheOther) {
   EXPECT_EQ(lr(1000), 0.1);
 }
 
-TEST(ScheduleTest, StepsBelowZeroCountAsZero) {
+TEST(ScheduleTest, NegativeSteps_CountAsZero) {
   EXPECT_EQ(LinearWarmup(1, 4)(-1), 0.25);
   EXPECT_EQ(Cosine(1, 4)(-7), 1);
   EXPECT_EQ(StepDecay(1, 2)(-7), 1);
-  EXPECT_EQ(WarmupCosine({.peak = 1, .warmup_steps = 4, .total_steps = 8})(-7), 0.25);
+  EXPECT_EQ(WarmupCosine(1, 4, 8)(-7), 0.25);
 }
 
 }  // namespace

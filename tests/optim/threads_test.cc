@@ -24,7 +24,9 @@ struct Trained {
   ParamStore params;
   Optimizer optimizer;
 
-  void Step(const ParamStore& grads) { EXPECT_THAT(optimizer.Step(&params, grads, 0.01), IsOk()); }
+  void Step(const ParamStore& grads) {
+    EXPECT_THAT(optimizer.Step(&params, grads, {.lr = 0.01}), IsOk());
+  }
 };
 
 std::vector<Trained> TwoGroups() {
@@ -40,7 +42,7 @@ std::vector<Trained> TwoGroups() {
   return groups;
 }
 
-TEST(OptimizerThreadsTest, GroupsOfAModelStepAtTheSameTimeAsOneAfterTheOther) {
+TEST(OptimizerThreadsTest, ConcurrentStepsOfGroups_MatchSequentialSteps) {
   const ParamStore grads = RandomLike(MixedModel(1), 2);  // all groups read them
   std::vector<Trained> expected = TwoGroups();
   for (Trained& group : expected) {
@@ -57,7 +59,7 @@ TEST(OptimizerThreadsTest, GroupsOfAModelStepAtTheSameTimeAsOneAfterTheOther) {
 }
 
 // As a save in the background does with what state() gave it.
-TEST(OptimizerThreadsTest, AStateIsReadInAnotherThreadWhileItsOptimizerSteps) {
+TEST(OptimizerThreadsTest, State_MayBeReadWhileItsOptimizerSteps) {
   const ParamStore grads = RandomLike(MixedModel(1), 2);
   Trained group = std::move(TwoGroups()[0]);
   group.Step(grads);

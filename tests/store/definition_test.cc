@@ -1,5 +1,6 @@
 #include "leafstore/store/definition.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -263,7 +264,8 @@ TEST(DefinitionTest, OfStaticLeavesAloneNeedsNoGroups) {
 }
 
 TEST(DefinitionTest, TiedParametersStayOneLeaf) {
-  Tree tree = Tree::Dict().With("a", Tree::Tied("t", Floats({1}))).With("b", Tree::TiedTo("t"));
+  const auto node = std::make_shared<Tree>(Floats({1}));
+  Tree tree = Tree::Dict().With("a", Tree::Shared(node)).With("b", Tree::Shared(node));
   Flattened flat = Flatten(std::move(tree)).value();
   const auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
   EXPECT_EQ(tensors.size(), 1u);

@@ -1,6 +1,7 @@
 #include "leafstore/store/merge.h"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -364,7 +365,8 @@ TEST(MergeTest, AHundredThousandMismatchesAreReportedInNoTime) {
     other.With("wieght_" + std::to_string(i), Value(i));
   }
   // With an alias, so that no table of paths knows all.
-  other.With("x", Tree::Tied("t", Value(1))).With("y", Tree::TiedTo("t"));
+  const auto node = std::make_shared<Tree>(Value(1));
+  other.With("x", Tree::Shared(node)).With("y", Tree::Shared(node));
   const ParamStore a = Flatten(one).value().params, b = Flatten(other).value().params;
   const FitReport report = CheckMerge(b.layout(), {&a});
   EXPECT_EQ(report.missing.size(), 100'001u);

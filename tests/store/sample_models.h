@@ -3,6 +3,7 @@
 #define LEAFSTORE_TESTS_STORE_SAMPLE_MODELS_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,10 +45,10 @@ inline ParamStore SampleParams() { return SampleModel().params; }
 
 // .embedding, a struct with one tensor .embedding.table, and .output, which is the same node.
 inline ParamStore TiedParams() {
+  const auto node = std::make_shared<Tree>(Tree::Struct().With("table", Floats({1, 2, 3})));
   return Flatten(Tree::Struct()
-                     .With("embedding",
-                           Tree::Tied("table", Tree::Struct().With("table", Floats({1, 2, 3}))))
-                     .With("output", Tree::TiedTo("table"))
+                     .With("embedding", Tree::Shared(node))
+                     .With("output", Tree::Shared(node))
                      .With("scale", Floats({4})))
       .value()
       .params;

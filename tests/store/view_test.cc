@@ -1,5 +1,6 @@
 #include "leafstore/store/view.h"
 
+#include <memory>
 #include <random>
 #include <string>
 #include <utility>
@@ -94,9 +95,8 @@ TEST_F(ViewTest, AStoreWhosePathsAreNoTreeGivesTheErrorAtTheEnd) {
 }
 
 TEST_F(ViewTest, FollowsAliases) {
-  Tree tree = Tree::Dict()
-                  .With("a", Tree::Tied("t", Tree::List().Add(Floats({1}))))
-                  .With("b", Tree::TiedTo("t"));
+  const auto node = std::make_shared<Tree>(Tree::List().Add(Floats({1})));
+  Tree tree = Tree::Dict().With("a", Tree::Shared(node)).With("b", Tree::Shared(node));
   const Flattened tied = Flatten(std::move(tree)).value();
   const View view(tied.def, tied.params);
   EXPECT_EQ(**view["b"][0].tensor(), Floats({1}));
@@ -237,7 +237,9 @@ TEST_F(ViewTest, EveryPathOfRandomModelsIsReached) {
       }
       open.push_back(std::move(node));
     }
-    const Flattened flat = Flatten(Tree::Tuple(std::move(open))).value();
+    Tree tuple = Tree::Tuple();
+    for (Tree& node : open) tuple.Add(std::move(node));
+    const Flattened flat = Flatten(std::move(tuple)).value();
     for (uint32_t place = 0; place < flat.params.size(); ++place) {
       View view(flat.def, flat.params);
       const Path path = flat.params.layout().PathOf(place);

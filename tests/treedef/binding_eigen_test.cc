@@ -56,7 +56,7 @@ Leaf LeafAt(const FlatTree& flat, const char* path) {
   return flat.leaves[flat.def.leaf_begin(flat.def.Find(path).value())];
 }
 
-TEST(BindingEigenTest, FieldsAreTensorsOfTheirShape) {
+TEST(BindingEigenTest, Fields_AreTensorsOfTheirShape) {
   EXPECT_THAT(
       LinesOf(Sample()),
       ElementsAre(".array = f32[2, 2]", ".column = f32[4]", ".cube = f32[2, 3, 4]",
@@ -64,7 +64,7 @@ TEST(BindingEigenTest, FieldsAreTensorsOfTheirShape) {
                   ".row_major = f64[3, 2]", ".row_major_cube = f32[4, 3, 2]", ".three = f64[3]"));
 }
 
-TEST(BindingEigenTest, LogicalIndicesAreKept) {
+TEST(BindingEigenTest, LogicalIndices_AreKept) {
   const Model model = Sample();
   const FlatTree flat = FlattenTree(model).value();
   const Tensor fixed = LeafAt(flat, ".fixed").tensor();
@@ -97,7 +97,7 @@ TEST(BindingEigenTest, Unflatten_IntoAnyMatrix_ReplacesIt) {
   }
 }
 
-TEST(BindingEigenTest, AnEmptyMatrixIsATensorWithoutElements) {
+TEST(BindingEigenTest, EmptyMatrix_IsATensorWithoutElements) {
   std::vector<Eigen::MatrixXf> model(1);
   const FlatTree flat = FlattenTree(model).value();
   EXPECT_THAT(Lines(flat), ElementsAre("[0] = f32[0, 0]"));

@@ -173,20 +173,20 @@ TEST(BindingTest, ValuesStringsAndBytes_AreStaticLeaves) {
   EXPECT_THAT(Write(Value(1), true), Invalid("at .x: expected a static bool, found 1"));
 }
 
-TEST(BindingTest, LongStringsAreCutInMessages) {
+TEST(BindingTest, LongStrings_AreShortenedInMessages) {
   const absl::Status status = Write(Value(std::string(100000, 'a')), 1);
   EXPECT_THAT(status, StatusIs(absl::StatusCode::kInvalidArgument,
                                HasSubstr("at .x: expected a static int, found ")));
   EXPECT_LT(status.message().size(), 300u);
 }
 
-TEST(BindingTest, StringsMustBeUtf8) {
+TEST(BindingTest, Strings_MustBeUtf8) {
   EXPECT_THAT(FlattenTree(Model<std::string>{"\xff"}),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("at .x: expected a string in UTF-8, found ")));
 }
 
-TEST(BindingTest, IntegersMustFit) {
+TEST(BindingTest, Integers_MustFit) {
   EXPECT_EQ(RoundTrip<int8_t>(-128), -128);
   EXPECT_EQ(RoundTrip<uint8_t>(255), 255);
   EXPECT_EQ(RoundTrip<int64_t>(std::numeric_limits<int64_t>::min()),
@@ -208,7 +208,7 @@ TEST(BindingTest, IntegersMustFit) {
               Invalid("at .x: expected an integer below 2^63, found 9223372036854775808"));
 }
 
-TEST(BindingTest, FloatsMustNotRound) {
+TEST(BindingTest, Floats_MustNotRound) {
   const double kInf = std::numeric_limits<double>::infinity();
   EXPECT_EQ(RoundTrip(0.1), 0.1);
   EXPECT_EQ(RoundTrip(0.1f), 0.1f);
@@ -531,7 +531,7 @@ void ExpectDepthIsLimited(const std::function<void(T*, T)>& put) {
   const T deeper = Nested<T>(internal::kMaxStructDepth + 1, put);
   EXPECT_THAT(FlattenTree(deeper), error);
 
-  // The structure of one more, told by a Tree, which has no limit.
+  // The structure of one more level, made by a Tree, which has no limit.
   Tree tree;
   ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &tree), IsOk());
   Tree* last = &tree;
@@ -550,15 +550,15 @@ void ExpectDepthIsLimited(const std::function<void(T*, T)>& put) {
   EXPECT_EQ(FlattenTree(back).value().def, flat.def);
 }
 
-TEST(BindingTest, RecursionThroughUniquePtr) {
+TEST(BindingTest, RecursionThroughUniquePtr_HasALimit) {
   ExpectDepthIsLimited<Chain>(
       [](Chain* above, Chain below) { above->next = std::make_unique<Chain>(std::move(below)); });
 }
-TEST(BindingTest, RecursionThroughVector) {
+TEST(BindingTest, RecursionThroughVector_HasALimit) {
   ExpectDepthIsLimited<Branch>(
       [](Branch* above, Branch below) { above->branches.push_back(std::move(below)); });
 }
-TEST(BindingTest, RecursionThroughSharedPtr) {
+TEST(BindingTest, RecursionThroughSharedPtr_HasALimit) {
   ExpectDepthIsLimited<Link>(
       [](Link* above, Link below) { above->next = std::make_shared<Link>(std::move(below)); });
 }

@@ -33,7 +33,7 @@ struct Mlp {
   LEAFSTORE_FIELDS(layers, head, activation)
 };
 
-TEST(FieldsTest, AStructHasItsFieldsInOrderOfTheirNames) {
+TEST(FieldsTest, Struct_HasItsFieldsInOrderOfTheirNames) {
   EXPECT_EQ(Structure(Mlp()),
             "struct, 7 leaves\n"
             "  .activation: leaf\n"
@@ -49,7 +49,7 @@ TEST(FieldsTest, AStructHasItsFieldsInOrderOfTheirNames) {
             "      .weight: leaf\n");
 }
 
-TEST(FieldsTest, TheOrderOfDeclarationAndOfTheListDoNotMatter) {
+TEST(FieldsTest, OrderOfDeclarationAndOfTheList_DoesNotMatter) {
   struct Other {
     std::string activation;
     Linear head;
@@ -59,7 +59,7 @@ TEST(FieldsTest, TheOrderOfDeclarationAndOfTheListDoNotMatter) {
   EXPECT_EQ(FlattenTree(Mlp()).value().def, FlattenTree(Other()).value().def);
 }
 
-TEST(FieldsTest, NamesAreInByteOrder) {
+TEST(FieldsTest, Names_AreInByteOrder) {
   struct Names {
     int b = 0, B = 1, a10 = 2, a2 = 3, a = 4, _ = 5;
     LEAFSTORE_FIELDS(b, B, a10, a2, a, _)
@@ -89,7 +89,7 @@ TEST(FieldsTest, Tags_MayContainCommasAndParentheses) {
   EXPECT_THAT(def.tags(def.Find(".plain").value()), ElementsAre());
 }
 
-TEST(FieldsTest, TagsAreForFieldsOfAnyKind) {
+TEST(FieldsTest, Tags_AreForFieldsOfAnyKind) {
   struct Model {
     Mlp mlp;
     std::unique_ptr<Linear> none, some = std::make_unique<Linear>();
@@ -101,7 +101,7 @@ TEST(FieldsTest, TagsAreForFieldsOfAnyKind) {
   EXPECT_TRUE(def.has_tag(def.Find(".some").value(), "s"));
 }
 
-TEST(FieldsTest, ABadTagIsAnErrorWithThePath) {
+TEST(FieldsTest, InvalidTag_IsAnErrorWithThePath) {
   struct Bad {
     Tensor w = Scalar(1);
     LEAFSTORE_FIELDS(Tagged(w, "\xff"))
@@ -110,7 +110,7 @@ TEST(FieldsTest, ABadTagIsAnErrorWithThePath) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at .w: expected a tag")));
 }
 
-TEST(FieldsTest, TheListMayHaveLinesAndComments) {
+TEST(FieldsTest, List_MayHaveLinesAndComments) {
   struct Model {
     int first = 1;
     int second = 2;
@@ -122,7 +122,7 @@ TEST(FieldsTest, TheListMayHaveLinesAndComments) {
   EXPECT_THAT(LinesOf(Model()), ElementsAre(".first = 1", ".second = 2", ".third = 3"));
 }
 
-TEST(FieldsTest, OneFieldAndNoFieldsAreStructsToo) {
+TEST(FieldsTest, StructsOfOneFieldOrNone_AreStructs) {
   struct One {
     int only = 1;
     LEAFSTORE_FIELDS(only)
@@ -169,7 +169,7 @@ class Hidden {
   Tensor weight_;
 };
 
-TEST(FieldsTest, PrivateMembersMayBeListed) {
+TEST(FieldsTest, PrivateMembers_MayBeListed) {
   const FlatTree flat = FlattenTree(Hidden(5)).value();
   EXPECT_THAT(Lines(flat), ElementsAre(".weight_ = tensor 5"));
   Hidden hidden;
@@ -198,7 +198,7 @@ struct Holder : Base {
   LEAFSTORE_TYPE_NAME("Holder")
 };
 
-TEST(FieldsTest, ADerivedStructListsMembersOfItsBase) {
+TEST(FieldsTest, DerivedStruct_MayListMembersOfItsBase) {
   EXPECT_THAT(LinesOf(Scaled<Linear>()), ElementsAre(".scale = 2.0", ".weight = tensor 1"));
   EXPECT_THAT(LinesOf(Derived()),
               ElementsAre(".extra = 3", ".name = 'base'", ".weight = tensor 1"));
@@ -207,7 +207,7 @@ TEST(FieldsTest, ADerivedStructListsMembersOfItsBase) {
   EXPECT_EQ(def.type_name(kRootNode), "Base") << "the name is inherited, as members are";
 }
 
-TEST(FieldsTest, ADerivedStructHasItsOwnListAndNameAlone) {
+TEST(FieldsTest, DerivedStruct_HasOnlyItsOwnListAndName) {
   EXPECT_EQ(Structure(Holder()),
             "struct Holder, 2 leaves\n"
             "  .inner: struct Base\n"
@@ -215,7 +215,7 @@ TEST(FieldsTest, ADerivedStructHasItsOwnListAndNameAlone) {
             "    .weight: leaf\n");
 }
 
-TEST(FieldsTest, TemplatesAreStructsToo) {
+TEST(FieldsTest, StructTemplates_AreStructs) {
   struct Pair {
     Scaled<Linear> a;
     Scaled<Base> b;
@@ -225,7 +225,7 @@ TEST(FieldsTest, TemplatesAreStructsToo) {
                                            ".b.scale = 2.0", ".b.weight = tensor 1"));
 }
 
-TEST(FieldsTest, AConstModelIsFlattened) {
+TEST(FieldsTest, ConstModel_IsFlattened) {
   const Mlp model;
   EXPECT_EQ(FlattenTree(model).value().leaves.size(), 7u);
   const Mlp& reference = model;
@@ -233,7 +233,7 @@ TEST(FieldsTest, AConstModelIsFlattened) {
   EXPECT_FALSE(model.head.weight.null());
 }
 
-TEST(FieldsTest, AConstMemberIsFlattened) {
+TEST(FieldsTest, ConstMember_IsFlattened) {
   struct Model {
     const Tensor weight = Scalar(1);
     const int n = 2;
@@ -247,7 +247,7 @@ TEST(FieldsTest, AConstMemberIsFlattened) {
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wextra-semi"
-TEST(FieldsTest, ASemicolonMayFollow) {
+TEST(FieldsTest, Semicolon_MayFollowTheList) {
   struct Model {
     int n = 2;
     LEAFSTORE_FIELDS(n);
@@ -257,7 +257,7 @@ TEST(FieldsTest, ASemicolonMayFollow) {
 }
 #pragma GCC diagnostic pop
 
-TEST(FieldsTest, MembersThatAreNotListedKeepTheirValues) {
+TEST(FieldsTest, MembersThatAreNotListed_KeepTheirValues) {
   Linear source;
   source.calls = 1;
   source.weight = Scalar(10);

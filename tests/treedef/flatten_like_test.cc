@@ -27,8 +27,8 @@ auto Invalid(const std::string& message) {
   return StatusIs(absl::StatusCode::kInvalidArgument, StrEq(message));
 }
 
-// Follows the structure of `expected` with `found`, which is given away: after the error it must be
-// whole.
+// Follows the structure of `expected` with `found`, passed as an rvalue, which an error must leave
+// unchanged.
 absl::Status Follow(const Tree& expected, Tree found) {
   const TreeDef def = FlattenTree(expected).value().def;
   const FlatTree before = FlattenTree(found).value();
@@ -97,7 +97,7 @@ TEST(FlattenLikeTest, TreeAndStruct_MatchEachOther) {
   EXPECT_THAT(FlattenTreeLike(FlattenTree(tree).value().def, Linear()), IsOk());
 }
 
-TEST(FlattenLikeTest, TagsAndTypeNamesMayDiffer) {
+TEST(FlattenLikeTest, TagsAndTypeNames_MayDiffer) {
   EXPECT_THAT(Follow(Tree::Struct("A").With("a", Leaf1().Tag("x")),
                      Tree::Struct("B").With("a", Leaf1().Tag("y")).Tag("z")),
               IsOk());

@@ -63,7 +63,7 @@ struct Model {
   LEAFSTORE_FIELDS(a, b, c, d, e, f, g, h, i, j, k, l, moody)
 };
 
-// Which tensors of a model are null, in order; asked of the places themselves.
+// Returns which tensors of a model are null, in order.
 std::vector<bool> Nulls(const Model& m) {
   const Tree& s = *m.k.Find("s")->shared();
   return {m.a.null(),         m.b[0].weight.null(),
@@ -75,7 +75,7 @@ std::vector<bool> Nulls(const Model& m) {
           s.leaf().null(),    m.k.Find("t")->leaf().null()};
 }
 
-TEST(FlattenTest, LeavesComeInTheOrderOfTheTreeDef) {
+TEST(FlattenTest, Leaves_AreInTheOrderOfTheTreeDef) {
   const FlatTree flat =
       FlattenTree(Tree::Dict()
                       .With("b", Tree::List().Add(Value(2)).Add(Value(3)))
@@ -137,6 +137,7 @@ TEST(FlattenTest, RvalueTree_HasNoneInPlaceOfItsTensors) {
 // Trees that differ in every way that a node can.
 std::vector<Tree> UnlikeTrees() {
   auto shared = std::make_shared<Tree>(Tree::Dict().With("w", Scalar(7)));
+  auto scalar = std::make_shared<Tree>(Scalar(16));
   std::vector<Tree> trees;
   trees.push_back(Tree(Scalar(1)));
   trees.push_back(Tree(Scalar(1)).Tag("decay"));
@@ -152,7 +153,7 @@ std::vector<Tree> UnlikeTrees() {
   trees.push_back(Tree::List().Add(Tree::Tuple().Add(Scalar(13))));
   trees.push_back(Tree::Custom("Pair").Add(Scalar(14)).Add(Scalar(15)));
   trees.push_back(Tree::Dict().With("a", Tree::Shared(shared)).With("b", Tree::Shared(shared)));
-  trees.push_back(Tree::Dict().With("a", Tree::Tied("t", Scalar(16))).With("c", Tree::TiedTo("t")));
+  trees.push_back(Tree::Dict().With("a", Tree::Shared(scalar)).With("c", Tree::Shared(scalar)));
   return trees;
 }
 
@@ -218,11 +219,11 @@ TEST(FlattenTest, Failure_LeavesTheModelUnchanged) {
   model.moody.fails = false;
   expect_unchanged();
 
-  model.k.With("z", Tree::TiedTo("nobody"));
+  model.k.With("z", Tree::List().With("of", Tree::None()));
   EXPECT_THAT(FlattenTree(std::move(model)),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("at .k['z']: ")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at .k['z']: ")));
   EXPECT_THAT(FlattenTreeLike(before.def, std::move(model)),
-              StatusIs(absl::StatusCode::kNotFound, HasSubstr("at .k['z']: ")));
+              StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at .k['z']: ")));
   model.k.With("z", Value(1));
   EXPECT_THAT(FlattenTreeLike(before.def, std::move(model)),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("at .k['z']: ")));

@@ -1,5 +1,3 @@
-#include "leafstore/treedef/internal/hash.h"
-
 #include <cstdint>
 #include <string>
 
@@ -7,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+
+#include "leafstore/treedef/internal/intern.h"
 
 #include "tests/treedef/teller.h"
 
@@ -54,14 +54,14 @@ TEST(TreeDefHashTest, CanonicalBytes_AreExactlyThese) {
             "4d617862");                                // "M" "a" "x" "b"
 }
 
-TEST(TreeDefHashTest, TheBuilderMakesTheseColumns) {
+TEST(TreeDefHashTest, Builder_MakesTheDocumentedColumns) {
   Teller t;
   t.Struct("M").Attribute("a").Leaf().Tag("x").Attribute("b").Dict().Index(-2).Alias(1).End();
   EXPECT_EQ(t.End().Def().hash(), internal::HashOf(SmallColumns()));
 }
 
 // These are in files. If one changes, the format has changed, and needs a new version.
-TEST(TreeDefHashTest, HashesNeverChange) {
+TEST(TreeDefHashTest, Hashes_NeverChange) {
   EXPECT_EQ(Hex(TreeDef().hash()), "aebfef25cc034183");
   EXPECT_EQ(Hex(Teller().Leaf().Def().hash()), "74be1a7d3f849b9c");
   EXPECT_EQ(Hex(internal::HashOf(SmallColumns())), "e274786c1952ab41");
@@ -69,7 +69,7 @@ TEST(TreeDefHashTest, HashesNeverChange) {
   EXPECT_EQ(Hex(DeepLists(1000).hash()), "a3f3d3fe35b1ac06");
 }
 
-TEST(TreeDefHashTest, SameStructureLooksAtEveryColumn) {
+TEST(TreeDefHashTest, SameStructure_ComparesEveryColumn) {
   const internal::TreeDefColumns a = SmallColumns();
   EXPECT_TRUE(internal::SameStructure(a, a));
   const auto differs = [&](auto change) {

@@ -39,7 +39,7 @@ std::unique_ptr<TreeDefRep> Rep(NodeKind kind, uint64_t hash) {
   return rep;
 }
 
-TEST(TreeDefInternerTest, EqualStructuresBecomeOneObject) {
+TEST(TreeDefInternerTest, EqualStructures_BecomeOneObject) {
   TreeDefInterner interner;
   const TreeDef a = interner.Intern(Rep(NodeKind::kDict, 7));
   const TreeDef b = interner.Intern(Rep(NodeKind::kDict, 7));
@@ -47,7 +47,7 @@ TEST(TreeDefInternerTest, EqualStructuresBecomeOneObject) {
   EXPECT_EQ(interner.size(), 1u);
 }
 
-TEST(TreeDefInternerTest, StructuresOfOneHashLiveSideBySide) {
+TEST(TreeDefInternerTest, StructuresWithEqualHashes_Coexist) {
   TreeDefInterner interner;
   std::optional<TreeDef> dict = interner.Intern(Rep(NodeKind::kDict, 7));
   const TreeDef list = interner.Intern(Rep(NodeKind::kList, 7));
@@ -65,7 +65,7 @@ TEST(TreeDefInternerTest, StructuresOfOneHashLiveSideBySide) {
   EXPECT_EQ(list.kind(kRootNode), NodeKind::kList);
 }
 
-TEST(TreeDefInternerTest, AStructureLivesAsLongAsItsLastTreeDef) {
+TEST(TreeDefInternerTest, Structure_LivesAsLongAsItsLastTreeDef) {
   TreeDefInterner interner;
   std::optional<TreeDef> a = interner.Intern(Rep(NodeKind::kDict, 7));
   std::optional<TreeDef> b = a;
@@ -93,7 +93,7 @@ const TreeDef& OutlivesMain() {
   return def;
 }
 
-TEST(TreeDefInternerTest, ATreeDefMayOutliveMain) {
+TEST(TreeDefInternerTest, TreeDef_MayOutliveMain) {
   EXPECT_EQ(OutlivesMain().type_name(kRootNode), "OutlivesMain");
 }
 

@@ -68,7 +68,7 @@ TEST(PathCursorTest, Enter_PreorderWithASkippedSubtree) {
   EXPECT_THAT(texts, ElementsAre("", "[1]", "[1][0]", "[1][1]", "[2]"));
 }
 
-TEST(PathTextSizesTest, AreTheLengthsOfTheCanonicalTexts) {
+TEST(PathTextSizesTest, Sizes_AreTheLengthsOfTheCanonicalTexts) {
   const TreeDef def = Teller().List().List().Leaf().End().Leaf().End().Def();
   EXPECT_THAT(PathTextSizes(def), ElementsAre(0, 3, 6, 3));
 }

@@ -41,18 +41,8 @@ TEST(PrintTreeDefTest, Print_OneNodePerLine) {
 TEST(PrintTreeDefTest, Print_RootWithoutChildren) {
   EXPECT_EQ(PrintTreeDef(TreeDef()), "none\n");
   EXPECT_EQ(PrintTreeDef(Teller().Leaf().Def()), "leaf\n");
-  EXPECT_EQ(PrintTreeDef(Teller().Dict().Index(1).Leaf().End().Def(), {.max_depth = 1}),
+  EXPECT_EQ(PrintTreeDef(Teller().Dict().Index(1).Leaf().End().Def()),
             "dict of 1, 1 leaf\n  [1]: leaf\n");
-}
-
-TEST(PrintTreeDefTest, Print_CountsNodesBelowTheLastLevel) {
-  const TreeDef def = Teller().List().List().Leaf().List().Leaf().End().End().Leaf().End().Def();
-  EXPECT_EQ(PrintTreeDef(def, {.max_depth = 1}),
-            "list of 2, 3 leaves\n"
-            "  [0]: list of 2\n"
-            "    ... 3 more nodes\n"
-            "  [1]: leaf\n");
-  EXPECT_EQ(PrintTreeDef(def, {.max_depth = 0}), "list of 2, 3 leaves\n  ... 5 more nodes\n");
 }
 
 TEST(PrintTreeDefTest, Print_CountsTheRestOfManyChildren) {
@@ -60,7 +50,7 @@ TEST(PrintTreeDefTest, Print_CountsTheRestOfManyChildren) {
   t.List().List();
   for (int i = 0; i < 44; ++i) t.Leaf();
   const TreeDef def = t.End().Leaf().End().Def();
-  EXPECT_EQ(PrintTreeDef(def, {.max_children = 3}),
+  EXPECT_EQ(PrintTreeDef(def, 1000, /*max_children=*/3),
             "list of 2, 45 leaves\n"
             "  [0]: list of 44\n"
             "    [0]: leaf\n"
@@ -72,31 +62,30 @@ TEST(PrintTreeDefTest, Print_CountsTheRestOfManyChildren) {
 
 TEST(PrintTreeDefTest, Print_CountsTheRestOfManyNodes) {
   const TreeDef def = Teller().List().List().Leaf().Leaf().End().Leaf().Leaf().End().Def();
-  EXPECT_EQ(PrintTreeDef(def, {.max_nodes = 3}),
+  EXPECT_EQ(PrintTreeDef(def, /*max_nodes=*/3),
             "list of 3, 4 leaves\n"
             "  [0]: list of 2\n"
             "    [0]: leaf\n"
             "    ... 3 more nodes\n");
-  EXPECT_EQ(PrintTreeDef(def, {.max_nodes = 5}),
+  EXPECT_EQ(PrintTreeDef(def, /*max_nodes=*/5),
             "list of 3, 4 leaves\n"
             "  [0]: list of 2\n"
             "    [0]: leaf\n"
             "    [1]: leaf\n"
             "  [1]: leaf\n"
             "  ... 1 more node\n");
-  EXPECT_EQ(PrintTreeDef(def, {.max_nodes = 0}), "... 6 more nodes\n");
+  EXPECT_EQ(PrintTreeDef(def, /*max_nodes=*/0), "... 6 more nodes\n");
 }
 
-TEST(PrintTreeDefTest, IndentationEndsAndLevelsAreNumbered) {
-  EXPECT_EQ(PrintTreeDef(DeepLists(4), {.max_indent = 2}),
-            "list of 1, 1 leaf\n"
-            "  [0]: list of 1\n"
-            "    [0]: list of 1\n"
-            "    (3) [0]: list of 1\n"
-            "    (4) [0]: leaf\n");
+TEST(PrintTreeDefTest, DeepLevels_AreNumberedInsteadOfIndented) {
+  const std::string text = PrintTreeDef(DeepLists(42));
+  const std::string indent(80, ' ');
+  EXPECT_THAT(text, testing::EndsWith(absl::StrCat("\n", indent, "[0]: list of 1\n",  //
+                                                   indent, "(41) [0]: list of 1\n",   //
+                                                   indent, "(42) [0]: leaf\n")));
 }
 
-TEST(PrintTreeDefTest, OddNamesCannotBreakTheLines) {
+TEST(PrintTreeDefTest, OddNames_DoNotBreakLines) {
   const TreeDef def = Teller()
                           .Struct("Na\nme\x1b[31m")
                           .Tag("a, b")
@@ -112,7 +101,7 @@ TEST(PrintTreeDefTest, OddNamesCannotBreakTheLines) {
             "  .ok: leaf\n");
 }
 
-TEST(PrintTreeDefTest, LongNamesAndManyTagsAreCut) {
+TEST(PrintTreeDefTest, LongNamesAndManyTags_AreShortened) {
   Teller t;
   t.Struct(std::string(100000, 'T')).Attribute(std::string(100000, 'a')).Leaf();
   for (int i = 0; i < 1000; ++i) t.Tag(absl::StrCat("tag", i));
@@ -122,22 +111,20 @@ TEST(PrintTreeDefTest, LongNamesAndManyTagsAreCut) {
   EXPECT_THAT(text, HasSubstr(", ... 992 more\n"));
 }
 
-TEST(PrintTreeDefTest, AMillionLevelsAreCut) {
+TEST(PrintTreeDefTest, AMillionLevels_AreShortened) {
   const std::string text = PrintTreeDef(DeepLists(1000000));
   EXPECT_LT(text.size(), 150000u);
   EXPECT_THAT(text, testing::EndsWith("(1000) ... 999001 more nodes\n"));
 }
 
-TEST(PrintTreeDefTest, EveryNodeIsPrintedOrCounted) {
+TEST(PrintTreeDefTest, EveryNode_IsPrintedOrCounted) {
   for (uint64_t seed = 1; seed <= 300; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     Random random(seed);
     const TreeDef def = ReferenceTree(random, 60).Tell(random);
-    PrintOptions options;
-    options.max_depth = static_cast<uint32_t>(RandomBelow(random, 6));
-    options.max_children = static_cast<uint32_t>(RandomBelow(random, 6));
-    options.max_nodes = static_cast<uint32_t>(RandomBelow(random, 40));
-    const std::string text = PrintTreeDef(def, options);
+    const auto max_children = static_cast<uint32_t>(RandomBelow(random, 6));
+    const auto max_nodes = static_cast<uint32_t>(RandomBelow(random, 40));
+    const std::string text = PrintTreeDef(def, max_nodes, max_children);
     uint32_t nodes = 0;
     for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
       const size_t at = line.find("... ");

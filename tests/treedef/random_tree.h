@@ -51,19 +51,16 @@ class RandomTree {
  public:
   RandomTree(Random& random, size_t max_nodes) : random_(random), left_(max_nodes) {}
 
-  // The root is a list: of a random tree and, last, a node that others may have been tied to
-  // before.
+  // The root is a list: of a random tree and, last, a node that may have occurred before.
   Tree Make() {
-    Tree first = MakeNode(0);
+    late_ = std::make_shared<Tree>(Tree::Tuple().Add(RandomLeaf(random_)).Add(Value("late")));
     Tree list = Tree::List();
-    list.Add(std::move(first));
-    list.Add(Tree::Tied(kLateTie, Tree::Tuple().Add(RandomLeaf(random_)).Add(Value("late"))));
+    list.Add(MakeNode(0));
+    list.Add(Tree::Shared(late_));
     return list;
   }
 
  private:
-  static constexpr const char* kLateTie = "late";
-
   Tree MakeNode(int depth) {
     if (left_ > 0) --left_;
     Tree tree = depth == 0 || (left_ > 0 && OneIn(2)) ? MakeContainer(depth) : MakeSingle();
@@ -77,12 +74,9 @@ class RandomTree {
       case 0:
         return Tree::None();
       case 1:
-        return Tree::TiedTo(kLateTie);
+        return Tree::Shared(late_);
       case 2:
         if (!shared_.empty()) return Tree::Shared(shared_[RandomBelow(random_, shared_.size())]);
-        break;
-      case 3:
-        if (!ties_.empty()) return Tree::TiedTo(ties_[RandomBelow(random_, ties_.size())]);
         break;
     }
     return Tree(RandomLeaf(random_));
@@ -110,7 +104,7 @@ class RandomTree {
     return tree;
   }
   Tree WithEntries(Tree tree, size_t count, int depth, bool int_keys) {
-    // The keys first: a tie in a node that another replaced would be a tie to no node.
+    // The keys first, so that no node replaces another.
     std::set<Key> keys;
     for (size_t i = 0; i < count; ++i) {
       keys.insert(int_keys ? Key::Index(RandomIndex(random_)) : Key::Item(RandomName(random_)));
@@ -131,10 +125,6 @@ class RandomTree {
       shared_.push_back(std::make_shared<Tree>(std::move(tree)));
       return Tree::Shared(shared_.back());
     }
-    if (OneIn(8)) {
-      ties_.push_back(absl::StrCat("tie ", ties_.size()));
-      return Tree::Tied(ties_.back(), std::move(tree));
-    }
     return tree;
   }
 
@@ -143,7 +133,7 @@ class RandomTree {
   Random& random_;
   size_t left_;
   std::vector<std::shared_ptr<Tree>> shared_;
-  std::vector<std::string> ties_;
+  std::shared_ptr<Tree> late_;
 };
 
 }  // namespace leafstore

@@ -45,7 +45,7 @@ class ReferenceTree {
   // In preorder.
   const std::vector<const ReferenceNode*>& nodes() const { return nodes_; }
 
-  // The structure, told with what does not matter chosen at random.
+  // Returns the structure, built by random choices of all that must not matter.
   TreeDef Tell(Random& random) const {
     TreeDefBuilder builder;
     TellNode(*root_, random, &builder);

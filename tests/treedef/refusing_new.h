@@ -1,4 +1,4 @@
-// An operator new for the whole program of these tests that refuses when it is told to.
+// An operator new for the program of these tests that fails on request.
 #ifndef LEAFSTORE_TESTS_TREEDEF_REFUSING_NEW_H_
 #define LEAFSTORE_TESTS_TREEDEF_REFUSING_NEW_H_
 

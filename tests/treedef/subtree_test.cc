@@ -31,7 +31,7 @@ TEST(SubtreeTest, Subtree_IsAnIndependentStructure) {
   EXPECT_THAT(cut.leaves, ElementsAre(1, 2));
 }
 
-TEST(SubtreeTest, SubtreeOfTheRoot_IsTheWholeStructure) {
+TEST(SubtreeTest, SubtreeOfTheRoot_IsTheFullStructure) {
   const TreeDef def = Teller().List().Leaf().Alias(1).Leaf().End().Def();
   const TreeDef::Cut cut = def.Subtree(kRootNode);
   EXPECT_EQ(cut.def, def);
@@ -86,7 +86,7 @@ TEST(SubtreeTest, SharedParts_StayShared) {
   EXPECT_THAT(cut.leaves, ElementsAre(1, 0));
 }
 
-TEST(SubtreeTest, OwnersOutsideMayHaveAliasesOfOthersOutside) {
+TEST(SubtreeTest, OwnersOutside_MayHaveAliasesOfOthersOutside) {
   // 1 [0]: leaf; 2 [1]: list of 3 alias of 1; 4 [2]: list of 5 alias of 2, 6 alias of 1
   const TreeDef def =
       Teller().List().Leaf().List().Alias(1).End().List().Alias(2).Alias(1).End().End().Def();
@@ -95,8 +95,8 @@ TEST(SubtreeTest, OwnersOutsideMayHaveAliasesOfOthersOutside) {
   EXPECT_THAT(cut.leaves, ElementsAre(0));
 }
 
-// What a structure means: all its nodes by path, with aliases followed, and the leaf (of the whole)
-// at each.
+// Returns the meaning of a structure: all its nodes by path, with aliases followed, and the leaf (of
+// the full structure) at each.
 void Expand(const TreeDef& def, NodeId node, const std::vector<uint32_t>* leaves,
             const std::string& path, std::map<std::string, std::string>* out) {
   node = def.Resolve(node);

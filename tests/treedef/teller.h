@@ -83,6 +83,31 @@ inline TreeDef DeepLists(uint32_t levels, bool leaf_at_each_level = false) {
   return std::move(builder).Build().value();
 }
 
+//  0 struct Mlp
+//  1   .activation
+//  2   .head: struct Linear
+//  3     .bias
+//  4     .weight, tags decay, large
+//  5   .layers: list
+//  6     [0]: struct Linear
+//  7       .bias
+//  8       .weight
+//  9     [1]: alias of .layers[0]
+// 10   .steps: dict
+// 11     [-1]
+// 12     [7]: none
+inline TreeDef MlpDef() {
+  Teller t;
+  t.Struct("Mlp").Attribute("activation").Leaf();
+  t.Attribute("head").Struct("Linear");
+  t.Attribute("bias").Leaf().Attribute("weight").Leaf().Tag("large").Tag("decay").End();
+  t.Attribute("layers").List();
+  t.Struct("Linear").Attribute("bias").Leaf().Attribute("weight").Leaf().End();
+  t.Alias(6).End();
+  t.Attribute("steps").Dict().Index(-1).Leaf().Index(7).None().End();
+  return t.End().Def();
+}
+
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_TESTS_TREEDEF_TELLER_H_

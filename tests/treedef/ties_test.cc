@@ -128,7 +128,7 @@ TEST(TiesTest, TensorThatOccursTwiceWithoutATie_IsMovedOnceAndCopiedOnce) {
   EXPECT_TRUE(model.linear->weight.null());
 }
 
-TEST(TiesTest, APointerToConstTiesWithOneToNonConst) {
+TEST(TiesTest, PointersToConstAndNonConst_AreTied) {
   struct Model {
     std::shared_ptr<Linear> a = std::make_shared<Linear>();
     std::shared_ptr<const Linear> b = a;
@@ -258,69 +258,6 @@ TEST(TiesTest, SharedTree_IsOneNodeAndAnAlias) {
   EXPECT_EQ(back.Find("a")->shared(), back.Find("b")->shared());
 }
 
-TEST(TiesTest, NamedTies_MayComeInAnyOrder) {
-  Tree first = Tree::List().Add(Tree::Tied("t", Scalar(1))).Add(Tree::TiedTo("t"));
-  Tree last = Tree::List().Add(Tree::TiedTo("t")).Add(Tree::Tied("t", Scalar(1)));
-  for (const Tree* tree : {&first, &last}) {
-    const FlatTree flat = FlattenTree(*tree).value();
-    EXPECT_EQ(PrintTreeDef(flat.def), "list of 2, 1 leaf\n  [0]: leaf\n  [1]: alias of [0]\n");
-    EXPECT_THAT(Lines(flat), ElementsAre("[0] = tensor 1"));
-  }
-  const FlatTree taken = FlattenTree(std::move(last)).value();
-  EXPECT_THAT(Lines(taken), ElementsAre("[0] = tensor 1"));
-  EXPECT_EQ(taken.def, FlattenTree(first).value().def);
-}
-
-TEST(TiesTest, TiedTo_FindsItsNodeAnywhereInTheTree) {
-  const auto hidden = std::make_shared<Tree>(
-      Tree::Dict().With("x", Tree::Tied("outer", Tree::List().Add(Tree::Tied("t", Scalar(1))))));
-  const Tree tree = Tree::List()
-                        .Add(Tree::TiedTo("t"))
-                        .Add(Tree::Shared(hidden))
-                        .Add(Tree::Shared(hidden))
-                        .Add(Tree::TiedTo("outer"));
-  EXPECT_EQ(Structure(tree),
-            "list of 4, 1 leaf\n"
-            "  [0]: leaf\n"
-            "  [1]: dict of 1\n"
-            "    ['x']: list of 1\n"
-            "      [0]: alias of [0]\n"
-            "  [2]: alias of [1]\n"
-            "  [3]: alias of [1]['x']\n");
-}
-
-TEST(TiesTest, TiedTo_WithoutItsNode_IsNotFound) {
-  const Tree tree = Tree::Dict().With("a", Tree::Tied("t", Scalar(1))).With("b", Tree::TiedTo("u"));
-  EXPECT_THAT(FlattenTree(tree),
-              StatusIs(absl::StatusCode::kNotFound,
-                       StrEq("at ['b']: expected a node with the tie 'u', found none in this "
-                             "tree")));
-}
-
-TEST(TiesTest, Tied_NameOfTwoNodes_AlreadyExists) {
-  const auto error = [](const char* path) {
-    return StatusIs(
-        absl::StatusCode::kAlreadyExists,
-        StrEq(std::string("at ") + path + ": expected the tie 't' at one node, found it at two"));
-  };
-  Tree tree = Tree::List().Add(Tree::Tied("t", Scalar(1))).Add(Tree::Tied("t", Scalar(1)));
-  EXPECT_THAT(FlattenTree(tree), error("[1]")) << "though nothing is tied to it";
-  tree.Add(Tree::TiedTo("t"));
-  EXPECT_THAT(FlattenTree(tree), error("[1]"));
-  Tree before = Tree::List().Add(Tree::TiedTo("t"));
-  before.Add(std::move(tree));
-  EXPECT_THAT(FlattenTree(before), StatusIs(absl::StatusCode::kAlreadyExists, HasSubstr("at [1]")));
-}
-
-TEST(TiesTest, TieNames_BelongToOneTree) {
-  struct Model {
-    Tree a = Tree::List().Add(Tree::Tied("t", Scalar(1))).Add(Tree::TiedTo("t"));
-    Tree b = Tree::List().Add(Tree::Tied("t", Scalar(2)));
-    LEAFSTORE_FIELDS(a, b)
-  };
-  EXPECT_THAT(LinesOf(Model()), ElementsAre(".a[0] = tensor 1", ".b[0] = tensor 2"));
-}
-
 TEST(TiesTest, CycleInATree_IsAnError) {
   const auto node = std::make_shared<Tree>(Tree::List().Add(Scalar(1)));
   node->Add(Tree::Dict().With("back", Tree::Shared(node)));
@@ -328,10 +265,6 @@ TEST(TiesTest, CycleInATree_IsAnError) {
               StatusIs(absl::StatusCode::kInvalidArgument,
                        AllOf(HasSubstr("at [1]['back']: "), HasSubstr("(a cycle)"))));
   *node = Tree();
-
-  EXPECT_THAT(FlattenTree(Tree::Tied("t", Tree::List().Add(Tree::TiedTo("t")))),
-              StatusIs(absl::StatusCode::kInvalidArgument,
-                       AllOf(HasSubstr("at [0]: "), HasSubstr("(a cycle)"))));
 
   const auto loop = std::make_shared<Tree>();
   *loop = Tree::Shared(loop);
@@ -371,7 +304,7 @@ struct Mixed {
   LEAFSTORE_FIELDS(a, b, c, d)
 };
 
-TEST(TiesTest, APointerToATreeTiesWithASharedNodeOfAnother) {
+TEST(TiesTest, PointerToATreeAndSharedNode_AreTied) {
   const auto node = std::make_shared<Tree>(Tree::List().Add(Scalar(1)));
   const auto other = std::make_shared<Tree>(Scalar(2));
   Mixed mixed = {node, Tree::List().Add(Tree::Shared(node)).Add(Tree::Shared(other)),
@@ -416,9 +349,8 @@ TEST(TiesTest, Struct_RestoresTiesOfATree) {
   const auto node = std::make_shared<Tree>(Scalar(5));
   Coder coder;
   ASSERT_THAT(
-      UnflattenFrom(
-          Tree::Struct().With("in", Tree::TiedTo("t")).With("out", Tree::Tied("t", Scalar(5))),
-          &coder),
+      UnflattenFrom(Tree::Struct().With("in", Tree::Shared(node)).With("out", Tree::Shared(node)),
+                    &coder),
       IsOk());
   EXPECT_EQ(coder.in, coder.out);
   EXPECT_EQ(NumberOf(*coder.in), 5);

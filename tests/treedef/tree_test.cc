@@ -31,14 +31,12 @@ TEST(TreeTest, Accessors_AreEmptyForOtherKinds) {
   EXPECT_THAT(none.entries(), IsEmpty());
   EXPECT_THAT(none.items(), IsEmpty());
   EXPECT_EQ(none.type_name(), "");
-  EXPECT_EQ(none.tie_name(), "");
   EXPECT_EQ(none.shared(), nullptr);
-  EXPECT_EQ(none.tied(), nullptr);
   EXPECT_THAT(none.tags(), IsEmpty());
 
   const Tree leaf = Value(1);
   EXPECT_EQ(leaf.kind(), NodeKind::kLeaf);
-  EXPECT_TRUE(leaf.is_leaf());
+  EXPECT_EQ(leaf.kind(), NodeKind::kLeaf);
   EXPECT_EQ(leaf.leaf().value(), Value(1));
 
   const Tree dict = Tree::Dict().With("b", Value(2)).With("a", Value(1));
@@ -61,18 +59,11 @@ TEST(TreeTest, Accessors_AreEmptyForOtherKinds) {
   EXPECT_EQ(Tree::Custom("Ring").type_name(), "Ring");
 }
 
-TEST(TreeTest, SharedAndTied_ReturnWhatTheyStandFor) {
+TEST(TreeTest, Shared_ReturnsWhatItStandsFor) {
   const auto node = std::make_shared<Tree>(Value(1));
   EXPECT_EQ(Tree::Shared(node).kind(), NodeKind::kAlias);
   EXPECT_EQ(Tree::Shared(node).shared(), node);
-  const Tree tied = Tree::Tied("t", Value(1));
-  EXPECT_EQ(tied.kind(), NodeKind::kAlias);
-  EXPECT_EQ(tied.tie_name(), "t");
-  EXPECT_EQ(tied.tied()->leaf().value(), Value(1));
-  EXPECT_EQ(tied.shared(), nullptr);
-  EXPECT_EQ(Tree::TiedTo("t").kind(), NodeKind::kAlias);
-  EXPECT_EQ(Tree::TiedTo("t").tie_name(), "t");
-  EXPECT_EQ(Tree::TiedTo("t").tied(), nullptr);
+  EXPECT_EQ(Tree(Value(1)).shared(), nullptr);
 }
 
 TEST(TreeTest, Null_IsNone) {
@@ -92,7 +83,7 @@ TEST(TreeTest, MutableLeaf_MayAddAndRemoveTheLeafOfATaggedNode) {
   }
 }
 
-TEST(TreeTest, WithReplacesAndAddAppends) {
+TEST(TreeTest, With_ReplacesAndAddAppends) {
   Tree dict = Tree::Dict();
   dict.With("a", Value(1)).With("a", Value(2));
   EXPECT_EQ(dict.Find("a")->leaf().value(), Value(2));
@@ -104,11 +95,11 @@ TEST(TreeTest, WithReplacesAndAddAppends) {
   EXPECT_EQ(dict.MutableItem(0), nullptr);
 }
 
-TEST(TreeTest, TagsAreForAnyNode) {
+TEST(TreeTest, Tags_AreForAnyNode) {
   EXPECT_THAT(Tree(Value(1)).Tag("a").Tag("b").tags(), ElementsAre("a", "b"));
   EXPECT_THAT(Tree::None().Tag("a").tags(), ElementsAre("a"));
   EXPECT_EQ(Tree::None().Tag("a").kind(), NodeKind::kNone);
-  EXPECT_THAT(Tree::TiedTo("t").Tag("a").tags(), ElementsAre("a"));
+  EXPECT_THAT(Tree::Shared(std::make_shared<Tree>()).Tag("a").tags(), ElementsAre("a"));
 }
 
 TEST(TreeTest, WithAndAdd_OnTheWrongKind_FailWhenFlattened) {
@@ -124,12 +115,12 @@ TEST(TreeTest, WithAndAdd_OnTheWrongKind_FailWhenFlattened) {
   EXPECT_THAT(flatten(Tree::Dict().Add(Value(1))), error);
   EXPECT_THAT(flatten(Tree().With("a", Value(1))), error);
   EXPECT_THAT(flatten(Tree(Value(1)).Add(Value(1))), error);
-  EXPECT_THAT(flatten(Tree::Tied("t", Tree::Dict()).With("a", Value(1))),
+  EXPECT_THAT(flatten(Tree::Shared(std::make_shared<Tree>(Tree::Dict())).With("a", Value(1))),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(kWords)));
   EXPECT_TRUE(Tree::List().With("a", Value(1)).Clone().misused());
 }
 
-TEST(TreeTest, KeysOfADictAreStringsOrIntegersOfAnyType) {
+TEST(TreeTest, DictKeys_AreStringsOrIntegersOfAnyType) {
   const Tree ints = Tree::Dict().With(1, Value(1)).With(int64_t{-2}, Value(2)).With(3u, Value(3));
   EXPECT_EQ(ints.Find(-2)->leaf().value(), Value(2));
   EXPECT_EQ(ints.Find(3LL)->leaf().value(), Value(3));
@@ -146,21 +137,21 @@ TEST(TreeTest, With_AName_IsAnItemInADictAndAnAttributeInAStruct) {
   EXPECT_EQ(record.Find(Key::Item("a")), nullptr);
 }
 
-TEST(TreeTest, FindLooksThroughSharedAndTied) {
+TEST(TreeTest, Find_LooksThroughShared) {
   auto inner = std::make_shared<Tree>(Tree::Dict().With("w", Value(1)));
-  Tree tree = Tree::Dict()
-                  .With("shared", Tree::Shared(std::make_shared<Tree>(Tree::Shared(inner))))
-                  .With("tied", Tree::Tied("t", Tree::Struct().With("w", Value(2))));
+  Tree tree =
+      Tree::Dict()
+          .With("shared", Tree::Shared(std::make_shared<Tree>(Tree::Shared(inner))))
+          .With("struct", Tree::Shared(std::make_shared<Tree>(Tree::Struct().With("w", Value(2)))));
   EXPECT_EQ(tree.Find("shared")->Find("w"), inner->Find("w"));
-  EXPECT_EQ(tree.Find("tied")->Find("w")->leaf().value(), Value(2));
+  EXPECT_EQ(tree.Find("struct")->Find("w")->leaf().value(), Value(2));
   EXPECT_EQ(tree.Find("absent"), nullptr);
-  EXPECT_EQ(Tree::TiedTo("t").Find("w"), nullptr);
   EXPECT_EQ(Tree::List().Find("w"), nullptr);
-  tree.Find("tied")->Find("w")->mutable_leaf() = Value(3);
-  EXPECT_EQ(std::as_const(tree).Find("tied")->Find("w")->leaf().value(), Value(3));
+  tree.Find("struct")->Find("w")->mutable_leaf() = Value(3);
+  EXPECT_EQ(std::as_const(tree).Find("struct")->Find("w")->leaf().value(), Value(3));
 }
 
-TEST(TreeTest, ATreeMayBecomeItsOwnChild) {
+TEST(TreeTest, Tree_MayBecomeItsOwnChild) {
   Tree tree = Tree::Dict().With("a", Tree::List().Add(Value(1)));
   tree = std::move(*tree.Find("a"));
   EXPECT_EQ(tree.kind(), NodeKind::kList);
@@ -176,8 +167,7 @@ TEST(TreeTest, Clone_IsIndependentButSharesBytesAndKeepsSharing) {
   Tree tree = Tree::Dict()
                   .With("a", Tree::Shared(node))
                   .With("b", Tree::Shared(node))
-                  .With("c", Tree::Tied("t", Value("x")).Tag("decay"))
-                  .With("d", Tree::TiedTo("t"))
+                  .With("c", Tree::Shared(std::make_shared<Tree>(Value("x"))).Tag("decay"))
                   .With("e", Tree::Struct("Type").With("f", Tree::None()));
   const FlatTree before = FlattenTree(tree).value();
 
@@ -194,7 +184,7 @@ TEST(TreeTest, Clone_IsIndependentButSharesBytesAndKeepsSharing) {
   EXPECT_EQ(FlattenTree(tree).value().def, before.def);
 }
 
-TEST(TreeTest, CloneOfACycleIsACycle) {
+TEST(TreeTest, CloneOfACycle_IsACycle) {
   const auto node = std::make_shared<Tree>(Tree::List());
   node->Add(Tree::Shared(node));
   {
@@ -208,7 +198,7 @@ TEST(TreeTest, CloneOfACycleIsACycle) {
   *node = Tree();
 }
 
-TEST(TreeTest, RandomTreesAreEqualToTheirClones) {
+TEST(TreeTest, RandomTrees_AreEqualToTheirClones) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     Random random(seed);
     const Tree tree = RandomTree(random, 60).Make();
@@ -240,35 +230,28 @@ void ExpectAllIsDoneWithoutRecursion(const Tree& tree, uint32_t nodes, uint32_t 
   EXPECT_EQ(FlattenTree(std::move(back)).value().def, flat.def);
 }
 
-TEST(TreeTest, AMillionNestedDictsNeedNoStack) {
+TEST(TreeTest, AMillionNestedDicts_NeedNoStack) {
   const Tree tree = Chain([](Tree below) { return Tree::Dict().With("a", std::move(below)); });
   ExpectAllIsDoneWithoutRecursion(tree, kManyLevels + 1, 1);
 }
 
-TEST(TreeTest, AMillionNestedListsNeedNoStack) {
+TEST(TreeTest, AMillionNestedLists_NeedNoStack) {
   const Tree tree = Chain([](Tree below) { return Tree::List().Add(std::move(below)); });
   ExpectAllIsDoneWithoutRecursion(tree, kManyLevels + 1, 1);
 }
 
-TEST(TreeTest, AMillionPointersToPointersNeedNoStack) {
+TEST(TreeTest, AMillionPointersToPointers_NeedNoStack) {
   const Tree tree =
       Chain([](Tree below) { return Tree::Shared(std::make_shared<Tree>(std::move(below))); });
   ExpectAllIsDoneWithoutRecursion(tree, 1, 1);
 }
 
-TEST(TreeTest, AMillionSharedLevelsNeedNoStack) {
+TEST(TreeTest, AMillionSharedLevels_NeedNoStack) {
   const Tree tree = Chain([](Tree below) {
     const auto node = std::make_shared<Tree>(std::move(below));
     return Tree::List().Add(Tree::Shared(node)).Add(Tree::Shared(node));
   });
   ExpectAllIsDoneWithoutRecursion(tree, 2 * kManyLevels + 1, 1);
-}
-
-TEST(TreeTest, AMillionTiesInsideOneAnotherNeedNoStack) {
-  int name = 0;
-  const Tree tree =
-      Chain([&name](Tree below) { return Tree::Tied(std::to_string(++name), std::move(below)); });
-  ExpectAllIsDoneWithoutRecursion(tree, 1, 1);
 }
 
 }  // namespace

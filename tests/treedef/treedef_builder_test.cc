@@ -18,8 +18,8 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-// Expects that the last thing told is an error: it adds no node, nothing told after it changes
-// anything, and Build returns it.
+// Expects that the last call is an error: it adds no node, later calls change nothing, and Build
+// returns it.
 void ExpectError(Teller& told, absl::StatusCode code,
                  const testing::Matcher<std::string>& message) {
   TreeDefBuilder& builder = told.builder;
@@ -48,7 +48,7 @@ TEST(TreeDefBuilderTest, Nodes_AreNumberedInTheOrderOfTheCalls) {
   EXPECT_EQ(std::move(builder).Build().value().node_count(), 2u);
 }
 
-TEST(TreeDefBuilderTest, KeysAreCopied) {
+TEST(TreeDefBuilderTest, Keys_AreCopied) {
   TreeDefBuilder builder;
   builder.Open(NodeKind::kDict);
   {
@@ -115,7 +115,7 @@ TEST(TreeDefBuilderTest, SetKey_ByStringId_IsCheckedLikeOthers) {
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found that of an index")));
 }
 
-TEST(TreeDefBuilderTest, ABuilderCanBeMovedBetweenCalls) {
+TEST(TreeDefBuilderTest, Builder_MayBeMovedBetweenCalls) {
   TreeDefBuilder first;
   first.Open(NodeKind::kDict);
   first.SetKey(KeyRef::Item("a"));
@@ -130,7 +130,7 @@ TEST(TreeDefBuilderTest, ABuilderCanBeMovedBetweenCalls) {
             Teller().Dict().Item("a").Leaf().Item("b").Leaf().End().Def());
 }
 
-TEST(TreeDefBuilderTest, TagsBelongToTheNodeMadeLast) {
+TEST(TreeDefBuilderTest, Tags_BelongToTheNodeAddedLast) {
   Teller t;
   t.List().Tag("list").Leaf().Tag("leaf").End().Tag("still the leaf");
   const TreeDef def = t.Def();
@@ -139,7 +139,7 @@ TEST(TreeDefBuilderTest, TagsBelongToTheNodeMadeLast) {
   EXPECT_TRUE(def.has_tag(1, "still the leaf"));
 }
 
-TEST(TreeDefBuilderTest, EmptyNamesAndNulsAreNames) {
+TEST(TreeDefBuilderTest, EmptyNamesAndNuls_AreNames) {
   const std::string nul(1, '\0');
   Teller t;
   t.Dict().Item("").Leaf().Item(nul).Struct(nul).Attribute("").Leaf().End().End();
@@ -160,7 +160,7 @@ TEST(TreeDefBuilderTest, Keys_MustAscend) {
                 "at [2]: expected a key greater than [10], found index [2]");
 }
 
-TEST(TreeDefBuilderTest, KeysAreOrderedAsBytesAndNumbers) {
+TEST(TreeDefBuilderTest, Keys_AreOrderedAsBytesOrIntegers) {
   EXPECT_THAT(Teller().Dict().Item("Z").Leaf().Item("a").Leaf().Item("é").Leaf().End().Result(),
               IsOk());
   EXPECT_THAT(Teller().Dict().Index(-3).Leaf().Index(2).Leaf().Index(10).Leaf().End().Result(),
@@ -169,7 +169,7 @@ TEST(TreeDefBuilderTest, KeysAreOrderedAsBytesAndNumbers) {
               IsOk());
 }
 
-TEST(TreeDefBuilderTest, AKeyMayNotOccurTwice) {
+TEST(TreeDefBuilderTest, RepeatedKey_IsAnError) {
   ExpectInvalid(Teller().Struct().Attribute("w").Leaf().Attribute("w").Leaf(),
                 "at .w: expected a key greater than .w, found it again");
   ExpectInvalid(Teller().Dict().Index(1).List().Leaf().End().Index(1).Leaf(),
@@ -237,7 +237,7 @@ TEST(TreeDefBuilderTest, Names_MustBeUtf8) {
                 HasSubstr("found a key that is not UTF-8: '\\xff'"));
 }
 
-TEST(TreeDefBuilderTest, LongNamesAreCutInMessages) {
+TEST(TreeDefBuilderTest, LongNames_AreShortenedInMessages) {
   Teller t;
   t.Dict().Item(std::string(100000, 'b')).Leaf().Item(std::string(100000, 'a')).Leaf();
   EXPECT_LT(t.builder.status().message().size(), 1000u);
@@ -264,7 +264,7 @@ TEST(TreeDefBuilderTest, TypeName_OfOtherKinds_IsAnError) {
                 "at [1]: expected a type name for a custom, found none");
 }
 
-TEST(TreeDefBuilderTest, EveryContainerIsClosedOnce) {
+TEST(TreeDefBuilderTest, Containers_AreClosedExactlyOnce) {
   ExpectInvalid(Teller().List().End().End(), "Close: expected an open container, found none");
   EXPECT_THAT(Teller().List().List().End().Result(),
               StatusIs(kInvalid, "at (root): expected a list that is closed, found the end"));
@@ -320,7 +320,7 @@ TEST(TreeDefBuilderTest, Tag_WithoutANodeOrText_IsAnError) {
 
 // Limits.
 
-TEST(TreeDefBuilderTest, NodesHaveALimit) {
+TEST(TreeDefBuilderTest, Nodes_HaveALimit) {
   const TreeDefBuilder::Limits limits = {.nodes = 3};
   EXPECT_THAT(Teller(limits).List().Leaf().Leaf().End().Result(), IsOk());
   Teller t(limits);
@@ -328,7 +328,7 @@ TEST(TreeDefBuilderTest, NodesHaveALimit) {
               "expected at most 3 nodes, found more");
 }
 
-TEST(TreeDefBuilderTest, StringsHaveALimit) {
+TEST(TreeDefBuilderTest, Strings_HaveALimit) {
   const TreeDefBuilder::Limits limits = {.string_bytes = 5};
   EXPECT_THAT(
       Teller(limits).Struct("ab").Attribute("ab").Leaf().Attribute("cde").Leaf().End().Result(),
@@ -347,7 +347,7 @@ TEST(TreeDefBuilderTest, StringsHaveALimit) {
                        HasSubstr("at (root): expected at most 5 bytes")));
 }
 
-TEST(TreeDefBuilderTest, TagsHaveALimit) {
+TEST(TreeDefBuilderTest, Tags_HaveALimit) {
   const TreeDefBuilder::Limits limits = {.tags = 2};
   EXPECT_THAT(Teller(limits).List().Tag("a").Leaf().Tag("a").Tag("a").End().Result(), IsOk());
   EXPECT_THAT(Teller(limits).List().Tag("a").Leaf().Tag("a").Tag("b").End().Result(),
@@ -362,7 +362,7 @@ TEST(TreeDefBuilderTest, DefaultLimits_AreThe32BitsOfTheFormat) {
   EXPECT_EQ(limits.tags, 0xfffffffe);
 }
 
-TEST(TreeDefBuilderTest, AnErrorAMillionLevelsDownHasAShortMessage) {
+TEST(TreeDefBuilderTest, ErrorAMillionLevelsDeep_HasAShortMessage) {
   TreeDefBuilder builder;
   for (int i = 0; i < 1000000; ++i) builder.Open(NodeKind::kList);
   builder.Open(NodeKind::kLeaf);

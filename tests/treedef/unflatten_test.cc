@@ -168,7 +168,7 @@ TEST(UnflattenTest, RandomTrees_FromRvalueLeaves_RoundTrip) {
   }
 }
 
-// A Tree fits every structure, of any builder's making, and gives it again.
+// A Tree fits every structure that a builder can make, and flattens to it again.
 TEST(UnflattenTest, Tree_KeepsEveryStructure) {
   for (uint64_t seed = 0; seed < 300; ++seed) {
     SCOPED_TRACE(testing::Message() << "seed " << seed);

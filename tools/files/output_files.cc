@@ -260,7 +260,7 @@ absl::Status OutputFiles::CreateDirectory(const std::string& path) {
   return Files().CreateDirectory(path);
 }
 
-absl::StatusOr<std::unique_ptr<FileLock>> OutputFiles::Lock(const std::string& path) {
+absl::StatusOr<std::shared_ptr<void>> OutputFiles::Lock(const std::string& path) {
   return Files().Lock(path);
 }
 

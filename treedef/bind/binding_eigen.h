@@ -21,42 +21,24 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 
 #include "leafstore/core/leaf.h"
-#include "leafstore/core/status_macros.h"
 #include "leafstore/core/tensor_eigen.h"
-#include "leafstore/treedef/bind/internal/binder.h"
+#include "leafstore/treedef/bind/internal/leaf_traits.h"
 
 namespace leafstore {
-namespace internal {
-
-// LeafTraits of T, by ToTensor and FromTensor.
 template <typename T>
-struct EigenLeafTraits {
+requires requires(const T& value, T* out) {
+  ToTensor(value);
+  FromTensor(Tensor(), out);
+}
+struct LeafTraits<T> {
   static absl::StatusOr<Leaf> ToLeaf(const T& value) { return ToTensor(value); }
   static absl::Status FromLeaf(const Leaf& leaf, T* out) {
-    if (!leaf.is_tensor()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("expected a tensor, found ", LeafForMessage(leaf)));
-    }
+    if (!leaf.is_tensor()) return internal::ExpectedLeaf("a tensor", leaf);
     return FromTensor(leaf.tensor(), out);
   }
 };
-
-}  // namespace internal
-
-template <typename T, int kRows, int kCols, int kOptions, int kMaxRows, int kMaxCols>
-struct LeafTraits<Eigen::Matrix<T, kRows, kCols, kOptions, kMaxRows, kMaxCols>>
-    : internal::EigenLeafTraits<Eigen::Matrix<T, kRows, kCols, kOptions, kMaxRows, kMaxCols>> {};
-
-template <typename T, int kRows, int kCols, int kOptions, int kMaxRows, int kMaxCols>
-struct LeafTraits<Eigen::Array<T, kRows, kCols, kOptions, kMaxRows, kMaxCols>>
-    : internal::EigenLeafTraits<Eigen::Array<T, kRows, kCols, kOptions, kMaxRows, kMaxCols>> {};
-
-template <typename T, int kRank, int kOptions, typename Index>
-struct LeafTraits<Eigen::Tensor<T, kRank, kOptions, Index>>
-    : internal::EigenLeafTraits<Eigen::Tensor<T, kRank, kOptions, Index>> {};
 
 }  // namespace leafstore
 

@@ -20,8 +20,6 @@ constexpr size_t kMaxMessageKeys = 4096;
 constexpr size_t kNameSize = 100;
 constexpr size_t kNameHalf = 40;
 
-bool IsContinuationByte(char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; }
-
 // Returns `name` without its middle if it is long; cut between characters.
 std::string Clipped(absl::string_view name) {
   if (name.size() <= kNameSize) return std::string(name);
@@ -152,6 +150,28 @@ std::string KeyForMessage(const KeyRef& key) {
   std::string text;
   AppendKeyText({key.kind, name, key.index}, &text);
   return text;
+}
+
+std::string NodeForMessage(const TreeDef& def, NodeId node) {
+  const NodeKind kind = def.kind(node);
+  std::string out(NodeKindName(kind));
+  if (kind == NodeKind::kAlias) {
+    absl::StrAppend(&out, " of ", def.PathForMessage(def.alias_target(node)));
+  } else if (IsContainer(kind)) {
+    absl::StrAppend(&out, " of ", def.child_count(node));
+  }
+  return out;
+}
+
+std::string TagsForMessage(const TreeDef& def, NodeId node) {
+  constexpr size_t kMaxShown = 8;
+  const std::vector<absl::string_view> tags = def.tags(node);
+  std::string out;
+  for (size_t i = 0; i < std::min(tags.size(), kMaxShown); ++i) {
+    absl::StrAppend(&out, i == 0 ? "" : ", ", NameForMessage(tags[i]));
+  }
+  if (tags.size() > kMaxShown) absl::StrAppend(&out, ", ... ", tags.size() - kMaxShown, " more");
+  return out;
 }
 
 std::string NameForMessage(absl::string_view name) {

@@ -35,7 +35,7 @@
 
 #include "leafstore/core/key.h"
 #include "leafstore/core/path.h"
-#include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/internal/treedef_rep.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {
@@ -99,6 +99,12 @@ std::string PathForMessage(const Path& path);
 
 // Returns the canonical text of `key`, without the middle of a long name. O(1).
 std::string KeyForMessage(const KeyRef& key);
+
+// Returns "dict of 3", "alias of .a" or "leaf". O(1).
+std::string NodeForMessage(const TreeDef& def, NodeId node);
+
+// Returns the tags of `node` as "decay, large", or "" without any. O(tags).
+std::string TagsForMessage(const TreeDef& def, NodeId node);
 
 // Returns `name` (a type name or tag; any bytes) for a message: unchanged if it is short and plain,
 // otherwise quoted, without its middle if it is long. O(1).

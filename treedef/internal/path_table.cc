@@ -1,7 +1,6 @@
 #include "leafstore/treedef/internal/path_table.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -116,11 +115,6 @@ absl::StatusOr<const PathTable*> PathsOf(const TreeDef& def) {
   if (!paths.ok()) return paths.status();
   rep.path_table.store(&*paths, std::memory_order_release);
   return &*paths;
-}
-
-size_t PathTable::index_bytes() const {
-  return size() * sizeof(uint32_t) + offsets_.capacity() * sizeof(uint32_t) +
-         index_.capacity() * (sizeof(Entry) + 1);
 }
 
 }  // namespace leafstore::internal

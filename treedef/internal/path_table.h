@@ -60,10 +60,6 @@ class PathTable {
     return found == index_.end() ? kNotFound : found->number;
   }
 
-  // Return the bytes of the texts alone, and of everything else.
-  size_t text_bytes() const { return arena_size_ - size() * sizeof(uint32_t); }
-  size_t index_bytes() const;
-
  private:
   struct Entry {
     uint32_t offset;  // of the text in the arena; its length is before it

@@ -10,7 +10,7 @@
 #include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 
-#include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/internal/treedef_rep.h"
 
 namespace leafstore::internal {
 

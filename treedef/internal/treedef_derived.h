@@ -11,7 +11,7 @@
 
 #include "leafstore/core/internal/lazy.h"
 #include "leafstore/treedef/internal/path_table.h"
-#include "leafstore/treedef/internal/treedef_columns.h"
+#include "leafstore/treedef/internal/treedef_rep.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {

@@ -14,69 +14,23 @@ struct Tree::Node {
 
   NodeKind kind;
   bool misused = false;
-  bool is_tie = false;  // Tied or TiedTo
-  std::string text;     // a type name, or the name of a tie
+  std::string type_name;
   std::vector<std::string> tags;
   Entries entries;               // dict, struct
   std::vector<Tree> items;       // list, tuple, custom
-  std::shared_ptr<Tree> shared;  // shared, tied
+  std::shared_ptr<Tree> shared;  // alias
 };
 
 void Tree::DeleteNode::operator()(Node* node) const { delete node; }
 
-Tree Tree::Make(NodeKind kind) { return Tree(NodePtr(new Node(kind))); }
-
-Tree Tree::Dict(Entries entries) {
-  Tree tree = Make(NodeKind::kDict);
-  tree.node_->entries = std::move(entries);
-  return tree;
-}
-
-Tree Tree::Struct(absl::string_view type_name, Entries entries) {
-  Tree tree = Make(NodeKind::kStruct);
-  tree.node_->text = std::string(type_name);
-  tree.node_->entries = std::move(entries);
-  return tree;
-}
-
-Tree Tree::List(std::vector<Tree> items) {
-  Tree tree = Make(NodeKind::kList);
-  tree.node_->items = std::move(items);
-  return tree;
-}
-
-Tree Tree::Tuple(std::vector<Tree> items) {
-  Tree tree = Make(NodeKind::kTuple);
-  tree.node_->items = std::move(items);
-  return tree;
-}
-
-Tree Tree::Custom(absl::string_view type_name, std::vector<Tree> items) {
-  Tree tree = Make(NodeKind::kCustom);
-  tree.node_->text = std::string(type_name);
-  tree.node_->items = std::move(items);
-  return tree;
+Tree::Tree(NodeKind kind, absl::string_view type_name) : node_(new Node(kind)) {
+  node_->type_name.assign(type_name.data(), type_name.size());
 }
 
 Tree Tree::Shared(std::shared_ptr<Tree> node) {
   if (node == nullptr) return None();
-  Tree tree = Make(NodeKind::kAlias);
+  Tree tree(NodeKind::kAlias);
   tree.node_->shared = std::move(node);
-  return tree;
-}
-
-Tree Tree::Tied(absl::string_view name, Tree node) {
-  Tree tree = Make(NodeKind::kAlias);
-  tree.node_->is_tie = true;
-  tree.node_->text = std::string(name);
-  tree.node_->shared = std::make_shared<Tree>(std::move(node));
-  return tree;
-}
-
-Tree Tree::TiedTo(absl::string_view name) {
-  Tree tree = Make(NodeKind::kAlias);
-  tree.node_->is_tie = true;
-  tree.node_->text = std::string(name);
   return tree;
 }
 
@@ -101,7 +55,7 @@ void Tree::Dismantle() {
 
 Tree& Tree::SetEntry(Key key, Tree child) {
   Node& node = MutableNode();
-  if (node.kind == NodeKind::kDict || node.kind == NodeKind::kStruct) {
+  if (HasKeys(node.kind)) {
     node.entries.insert_or_assign(std::move(key), std::move(child));
   } else {
     node.misused = true;
@@ -111,8 +65,7 @@ Tree& Tree::SetEntry(Key key, Tree child) {
 
 Tree& Tree::Add(Tree child) & {
   Node& node = MutableNode();
-  if (node.kind == NodeKind::kList || node.kind == NodeKind::kTuple ||
-      node.kind == NodeKind::kCustom) {
+  if (IsContainer(node.kind) && !HasKeys(node.kind)) {
     node.items.push_back(std::move(child));
   } else {
     node.misused = true;
@@ -131,10 +84,10 @@ Tree::Node& Tree::MutableNode() {
 }
 
 void Tree::BecomeContainer(NodeKind kind, absl::string_view type_name) {
-  if (node_ == nullptr || node_->kind != kind) *this = Make(kind);
+  if (node_ == nullptr || node_->kind != kind) *this = Tree(kind);
   leaf_ = Leaf();
   node_->misused = false;
-  node_->text.assign(type_name.data(), type_name.size());
+  node_->type_name.assign(type_name.data(), type_name.size());
   node_->tags.clear();
 }
 
@@ -160,21 +113,12 @@ absl::Span<const Tree> Tree::items() const {
 }
 
 absl::string_view Tree::type_name() const {
-  const NodeKind k = kind();
-  return k == NodeKind::kStruct || k == NodeKind::kCustom ? node_->text : absl::string_view();
+  return node_ == nullptr ? absl::string_view() : node_->type_name;
 }
 
 const std::shared_ptr<Tree>& Tree::shared() const {
   static const std::shared_ptr<Tree>& none = *new std::shared_ptr<Tree>;
-  return kind() == NodeKind::kAlias && !node_->is_tie ? node_->shared : none;
-}
-
-absl::string_view Tree::tie_name() const {
-  return kind() == NodeKind::kAlias && node_->is_tie ? node_->text : absl::string_view();
-}
-
-const Tree* Tree::tied() const {
-  return kind() == NodeKind::kAlias && node_->is_tie ? node_->shared.get() : nullptr;
+  return node_ == nullptr ? none : node_->shared;
 }
 
 absl::Span<const std::string> Tree::TagsOfNode() const { return node_->tags; }
@@ -206,8 +150,7 @@ Tree Tree::Clone() const {
     const Node& node = *from->node_;
     to->node_.reset(new Node(node.kind));
     to->node_->misused = node.misused;
-    to->node_->is_tie = node.is_tie;
-    to->node_->text = node.text;
+    to->node_->type_name = node.type_name;
     to->node_->tags = node.tags;
     Entries& entries = to->node_->entries;
     for (const auto& entry : node.entries) entries.emplace_hint(entries.end(), entry.first, Tree());

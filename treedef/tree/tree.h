@@ -6,20 +6,14 @@
 //   model.Find("layers")->items()[0].leaf().tensor();
 //
 // A node is none, a leaf (tensor or value), a dict (string or int64 keys), a list, a tuple, a
-// struct (attributes, and a type name if it has one), a custom (items and a type name), or one of
-// two forms of a node that occurs more than once:
-//
-//   Tree::Shared(pointer)   the same std::shared_ptr<Tree> wherever the node occurs;
-//   Tree::Tied(name, node)  the node, under a name, and Tree::TiedTo(name) elsewhere: for files and
-//                           languages without pointers.
-//
-// In both cases flattening makes one set of leaves, owned by the first occurrence. Any node may
-// have tags, which filters can test.
+// struct (attributes, and a type name if it has one), a custom (items and a type name), or a
+// further occurrence of a node: Tree::Shared of the same std::shared_ptr<Tree> wherever it occurs.
+// Flattening makes one set of leaves of it, owned by the first occurrence. Any node may have tags,
+// which filters can test.
 //
 // A Tree is move-only, so that a large tree is never copied by accident; Clone copies it. Depth has
 // no limit: destruction and Clone do not recurse. Errors of structure (a dict with both kinds of
-// keys, an entry added to a list, a tie without a node, a cycle) are reported by flattening, not
-// here.
+// keys, an entry added to a list, a cycle) are reported by flattening, not here.
 //
 // A node that was moved from is unchanged or None. A tree whose tensors were moved out by
 // flattening has None in their place.
@@ -61,15 +55,15 @@ class Tree {
   Tree(Tensor tensor) : leaf_(std::move(tensor)) {}  // NOLINT
   Tree(Value value) : leaf_(std::move(value)) {}     // NOLINT
   static Tree None() { return Tree(); }
-  static Tree Dict(Entries entries = {});
-  static Tree List(std::vector<Tree> items = {});
-  static Tree Tuple(std::vector<Tree> items = {});
-  static Tree Struct(absl::string_view type_name = {}, Entries entries = {});
-  static Tree Custom(absl::string_view type_name, std::vector<Tree> items = {});
+  static Tree Dict() { return Tree(NodeKind::kDict); }
+  static Tree List() { return Tree(NodeKind::kList); }
+  static Tree Tuple() { return Tree(NodeKind::kTuple); }
+  static Tree Struct(absl::string_view type_name = {}) {
+    return Tree(NodeKind::kStruct, type_name);
+  }
+  static Tree Custom(absl::string_view type_name) { return Tree(NodeKind::kCustom, type_name); }
   // Returns None for null.
   static Tree Shared(std::shared_ptr<Tree> node);
-  static Tree Tied(absl::string_view name, Tree node);
-  static Tree TiedTo(absl::string_view name);
 
   Tree(Tree&& other) noexcept = default;
   Tree& operator=(Tree&& other) noexcept {
@@ -101,10 +95,8 @@ class Tree {
   Tree& Tag(absl::string_view tag) &;
   Tree Tag(absl::string_view tag) && { return std::move(Tag(tag)); }
 
-  // Returns the kind: kAlias for Shared, Tied and TiedTo, which shared(), tied() and tie_name()
-  // tell apart.
+  // Returns the kind: kAlias for Shared.
   NodeKind kind() const { return node_ == nullptr ? LeafOrNone() : KindOfNode(); }
-  bool is_leaf() const { return kind() == NodeKind::kLeaf; }
 
   // Returns whether With or Add was called on a node of a kind that cannot have such a child. The
   // call changed nothing else; flattening reports it as an error.
@@ -117,13 +109,11 @@ class Tree {
   absl::Span<const Tree> items() const;         // list, tuple, custom
   absl::string_view type_name() const;          // struct, custom
   const std::shared_ptr<Tree>& shared() const;  // shared
-  absl::string_view tie_name() const;           // tied, tiedto
-  const Tree* tied() const;                     // tied; null otherwise
   absl::Span<const std::string> tags() const {  // any
     return node_ == nullptr ? absl::Span<const std::string>() : TagsOfNode();
   }
 
-  // Returns the child of a dict or struct by key (as in With), looking through Shared and Tied;
+  // Returns the child of a dict or struct by key (as in With), looking through Shared;
   // null if no such child exists. O(log children).
   template <typename K>
   const Tree* Find(const K& key) const {
@@ -149,10 +139,9 @@ class Tree {
   };
   using NodePtr = std::unique_ptr<Node, DeleteNode>;
 
-  explicit Tree(NodePtr node) : node_(std::move(node)) {}
-  static Tree Make(NodeKind kind);
+  explicit Tree(NodeKind kind, absl::string_view type_name = {});
   Node& MutableNode();
-  // Returns the node that a Shared or Tied refers to; otherwise this.
+  // Returns the node that a Shared refers to; otherwise this.
   const Tree& Content() const;
   Key ToKey(absl::string_view name) const {
     return kind() == NodeKind::kStruct ? Key::Attribute(name) : Key::Item(name);

@@ -23,6 +23,8 @@
 
 namespace leafstore {
 
+class Tree;
+
 // How a type becomes a leaf (binding.h).
 template <typename T>
 struct LeafTraits;
@@ -126,6 +128,14 @@ struct Binder<T> {
     reader.GoTo(reader.node() + 1);
     return absl::OkStatus();
   }
+};
+
+// Walks without recursion (tree/flatten_tree.cc, tree/unflatten_tree.cc).
+template <>
+struct Binder<Tree> {
+  static absl::Status Flatten(Flattener& flattener, const Tree& tree);
+  static absl::Status Flatten(Flattener& flattener, Tree& tree);
+  static absl::Status Unflatten(Unflattener& reader, Tree* out);
 };
 
 }  // namespace internal

@@ -27,46 +27,37 @@
 
 namespace leafstore::internal {
 
-template <typename Items>
-absl::Status FlattenList(Flattener& flattener, Items& items) {
-  LEAFSTORE_RETURN_IF_ERROR(flattener.Open(NodeKind::kList));
-  for (auto& item : items) LEAFSTORE_RETURN_IF_ERROR(FlattenNode(flattener, item));
-  return flattener.Close();
-}
-
-template <typename T, typename Allocator>
-struct Binder<std::vector<T, Allocator>> {
-  static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no elements to bind");
+// std::vector, and std::array of kCount items.
+template <typename List, int64_t kCount = -1>
+struct ListBinder {
+  using T = typename List::value_type;
+  static constexpr bool kFixed = kCount >= 0;
+  static_assert(!std::is_same_v<T, bool> || kFixed, "std::vector<bool> has no elements to bind");
 
   template <typename Self>
   static absl::Status Flatten(Flattener& flattener, Self& items) {
-    return FlattenList(flattener, items);
+    LEAFSTORE_RETURN_IF_ERROR(flattener.Open(NodeKind::kList));
+    for (auto& item : items) LEAFSTORE_RETURN_IF_ERROR(FlattenNode(flattener, item));
+    return flattener.Close();
   }
-  static absl::Status Unflatten(Unflattener& reader, std::vector<T, Allocator>* out) {
+  static absl::Status Unflatten(Unflattener& reader, List* out) {
     const uint32_t count = reader.def().child_count(reader.node());
-    LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kList));
-    if (out != nullptr) out->resize(count);
+    if constexpr (kFixed) {
+      LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kList, kCount));
+    } else {
+      LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kList));
+      if (out != nullptr) out->resize(count);
+    }
     for (uint32_t i = 0; i < count; ++i) {
       LEAFSTORE_RETURN_IF_ERROR(UnflattenNode<T>(reader, out ? &(*out)[i] : nullptr));
     }
     return absl::OkStatus();
   }
 };
-
+template <typename T, typename A>
+struct Binder<std::vector<T, A>> : ListBinder<std::vector<T, A>> {};
 template <typename T, size_t kCount>
-struct Binder<std::array<T, kCount>> {
-  template <typename Self>
-  static absl::Status Flatten(Flattener& flattener, Self& items) {
-    return FlattenList(flattener, items);
-  }
-  static absl::Status Unflatten(Unflattener& reader, std::array<T, kCount>* out) {
-    LEAFSTORE_RETURN_IF_ERROR(reader.Enter(NodeKind::kList, kCount));
-    for (size_t i = 0; i < kCount; ++i) {
-      LEAFSTORE_RETURN_IF_ERROR(UnflattenNode<T>(reader, out ? &(*out)[i] : nullptr));
-    }
-    return absl::OkStatus();
-  }
-};
+struct Binder<std::array<T, kCount>> : ListBinder<std::array<T, kCount>, kCount> {};
 
 // std::pair and std::tuple.
 template <typename T, typename... Items>

@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
+#include "leafstore/core/error_reason.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 
@@ -15,10 +16,35 @@ absl::Status TooDeep(absl::string_view path) {
 }
 
 absl::Status WithPath(absl::string_view path, const absl::Status& error) {
-  return absl::Status(error.code(), absl::StrCat("at ", path, ": ", error.message()));
+  return WithContext(error, absl::StrCat("at ", path));
+}
+
+bool HasNames(const TreeDef& def, NodeId node, SortedNames names) {
+  NodeId child = def.first_child(node);
+  for (const absl::string_view name : names) {
+    if (def.key(child).name != name) return false;
+    child = def.end(child);
+  }
+  return true;
 }
 
 }  // namespace
+
+bool KnownStructs::HasFields(const TreeDef& def, NodeId node, SortedNames names) {
+  if (def.child_count(node) != names.size()) return false;
+  if (names.empty()) return true;
+  if (last_.first == names.data() && def.HasSameKeys(node, last_.second)) return true;
+  const auto [known, is_new] = right_.try_emplace(names.data(), node);
+  if (is_new || !def.HasSameKeys(node, known->second)) {
+    if (!HasNames(def, node, names)) {
+      if (is_new) right_.erase(known);
+      return false;
+    }
+    known->second = node;
+  }
+  last_ = {names.data(), known->second};
+  return true;
+}
 
 std::string LeafForMessage(const Leaf& leaf) {
   constexpr size_t kLongest = 100;
@@ -36,14 +62,10 @@ Flattener::Flattener(const TreeDef& like, Tensors tensors) : like_(like), tensor
 }
 
 absl::Status Flattener::Open(NodeKind container, absl::string_view type_name) {
-  if (like_) {
-    LEAFSTORE_RETURN_IF_ERROR(Match(container));
-    open_.push_back({cursor_ - 1, !HasKeys(container)});
-    return absl::OkStatus();
-  }
-  BeginNode();
-  builder_->Open(container, type_name);
-  return EndNode();
+  LEAFSTORE_RETURN_IF_ERROR(
+      AddNode(container, [&](TreeDefBuilder* b) { b->Open(container, type_name); }));
+  if (like_) open_.push_back({cursor_ - 1, !HasKeys(container)});
+  return absl::OkStatus();
 }
 
 absl::Status Flattener::OpenStruct(absl::string_view type_name, SortedNames names) {
@@ -62,30 +84,17 @@ absl::Status Flattener::Close() {
   }
   if (!AtEnd()) {
     const NodeKind parent = like_->kind(open_.back().node);
-    return absl::InvalidArgumentError(
-        absl::StrCat("at ", like_->PathForMessage(cursor_), ": expected ", Describe(cursor_),
-                     ", found the end of its ", NodeKindName(parent)));
+    return absl::InvalidArgumentError(absl::StrCat(
+        "at ", like_->PathForMessage(cursor_), ": expected ", NodeForMessage(*like_, cursor_),
+        ", found the end of its ", NodeKindName(parent)));
   }
   open_.pop_back();
   return absl::OkStatus();
 }
 
-absl::Status Flattener::None() {
-  if (like_) return Match(NodeKind::kNone);
-  BeginNode();
-  builder_->None();
-  return EndNode();
-}
-
 void Flattener::BeginNode() {
   if (has_key_) builder_->SetKey(key_);
   has_key_ = false;
-}
-
-absl::Status Flattener::EndNode() {
-  for (const std::string& tag : tags_) builder_->Tag(tag);
-  tags_.clear();
-  return builder_->status();
 }
 
 absl::Status Flattener::AddLeaf(Leaf leaf) {
@@ -100,27 +109,6 @@ absl::Status Flattener::AddLeaf(Leaf leaf) {
   return absl::OkStatus();
 }
 
-absl::Status Flattener::AddTensor(const Tensor& tensor) {
-  if (tensor.null()) return NullLeaf();
-  LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
-  Keep(tensor);
-  return absl::OkStatus();
-}
-
-absl::Status Flattener::AddTensor(Tensor& tensor) {
-  if (tensor.null()) return NullLeaf();
-  LEAFSTORE_RETURN_IF_ERROR(AddLeafNode());
-  Keep(tensor);
-  return absl::OkStatus();
-}
-
-absl::Status Flattener::AddLeafNode() {
-  if (like_) return Match(NodeKind::kLeaf);
-  BeginNode();
-  builder_->Leaf();
-  return EndNode();
-}
-
 absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* type) {
   const auto [it, is_new] = shared_.try_emplace({address, type}, Shared{next_node(), true});
   if (is_new) return true;
@@ -128,13 +116,11 @@ absl::StatusOr<bool> Flattener::BeginShared(const void* address, const void* typ
   if (it->second.open) return Cycle(owner);
   last_alias_ = next_node();
   last_alias_owner_ = owner;
-  if (like_) {
-    LEAFSTORE_RETURN_IF_ERROR(MatchAlias(owner));
-  } else {
-    BeginNode();
-    builder_->Alias(owner);
-    LEAFSTORE_RETURN_IF_ERROR(EndNode());
+  if (like_ && !MatchesAlias(owner)) {
+    return Differs(absl::StrCat("alias of ", like_->PathForMessage(owner)));
   }
+  LEAFSTORE_RETURN_IF_ERROR(
+      AddNode(NodeKind::kAlias, [owner](TreeDefBuilder* b) { b->Alias(owner); }));
   return false;
 }
 
@@ -178,35 +164,22 @@ absl::Status Flattener::Match(NodeKind kind) {
   return absl::OkStatus();
 }
 
-absl::Status Flattener::MatchAlias(NodeId owner) {
-  if (AtEnd() || like_->kind(cursor_) != NodeKind::kAlias || KeyDiffers() ||
-      like_->alias_target(cursor_) != owner) {
-    return Differs(absl::StrCat("alias of ", like_->PathForMessage(owner)));
-  }
-  ++cursor_;
-  return absl::OkStatus();
+bool Flattener::MatchesAlias(NodeId owner) const {
+  return !AtEnd() && like_->kind(cursor_) == NodeKind::kAlias && !KeyDiffers() &&
+         like_->alias_target(cursor_) == owner;
 }
 
 absl::Status Flattener::Differs(absl::string_view found) const {
   const std::string path = const_cast<Flattener*>(this)->PathForMessage();
   if (AtEnd()) {
     return absl::InvalidArgumentError(absl::StrCat("at ", path, ": expected the end of ",
-                                                   Describe(open_.back().node), ", found ", found));
+                                                   NodeForMessage(*like_, open_.back().node),
+                                                   ", found ", found));
   }
   const std::string expected = like_->PathForMessage(cursor_);
-  return absl::InvalidArgumentError(absl::StrCat("at ", expected, ": expected ", Describe(cursor_),
-                                                 ", found ", found,
+  return absl::InvalidArgumentError(absl::StrCat("at ", expected, ": expected ",
+                                                 NodeForMessage(*like_, cursor_), ", found ", found,
                                                  path == expected ? "" : " at " + path));
-}
-
-std::string Flattener::Describe(NodeId node) const {
-  const NodeKind kind = like_->kind(node);
-  const absl::string_view name = NodeKindName(kind);
-  if (kind == NodeKind::kAlias) {
-    return absl::StrCat(name, " of ", like_->PathForMessage(like_->alias_target(node)));
-  }
-  if (IsContainer(kind)) return absl::StrCat(name, " of ", like_->child_count(node));
-  return std::string(name);
 }
 
 absl::Status Flattener::At(const absl::Status& error) { return WithPath(PathForMessage(), error); }
@@ -223,9 +196,10 @@ absl::Status Flattener::Cycle(NodeId owner) {
     return builder_->status();
   }
   return At(absl::InvalidArgumentError(
-      like_ ? absl::StrCat("expected ", AtEnd() ? "no node" : Describe(cursor_), ", found ",
-                           like_->PathForMessage(owner), ", which contains it (a cycle)")
-            : "expected a node, found a pointer that leads to itself (a cycle)"));
+      like_
+          ? absl::StrCat("expected ", AtEnd() ? "no node" : NodeForMessage(*like_, cursor_),
+                         ", found ", like_->PathForMessage(owner), ", which contains it (a cycle)")
+          : "expected a node, found a pointer that leads to itself (a cycle)"));
 }
 
 std::string Flattener::PathForMessage() {
@@ -288,15 +262,8 @@ absl::Status Unflattener::Enter(NodeKind container, size_t child_count) {
 }
 
 std::string Unflattener::Found() const {
-  const absl::string_view name = NodeKindName(kind());
-  if (kind() == NodeKind::kAlias) {
-    return absl::StrCat(name, " of ", def_.PathForMessage(def_.alias_target(cursor_)));
-  }
-  if (kind() == NodeKind::kLeaf) {
-    return absl::StrCat(name, " ", LeafForMessage(leaves_[def_.leaf_begin(cursor_)]));
-  }
-  if (IsContainer(kind())) return absl::StrCat(name, " of ", def_.child_count(cursor_));
-  return std::string(name);
+  if (kind() != NodeKind::kLeaf) return NodeForMessage(def_, cursor_);
+  return absl::StrCat("leaf ", LeafForMessage(leaves_[def_.leaf_begin(cursor_)]));
 }
 
 absl::Status Unflattener::Expected(absl::string_view what) const {

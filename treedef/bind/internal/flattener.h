@@ -30,7 +30,6 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/leaf.h"
-#include "leafstore/treedef/bind/internal/known_structs.h"
 #include "leafstore/treedef/treedef.h"
 #include "leafstore/treedef/treedef_builder.h"
 
@@ -39,6 +38,25 @@ namespace leafstore::internal {
 // The deepest nesting of a user's structs (through pointers to their own type), which are visited
 // by recursion. A dynamic Tree has no such limit.
 inline constexpr int kMaxStructDepth = 1000;
+
+// The names of a type's fields, sorted: one static array per type, whose address identifies it.
+using SortedNames = absl::Span<const absl::string_view>;
+
+// Remembers which structs of a TreeDef have the fields of which C++ type. Texts are compared for
+// the first struct of a type. A later struct whose keys have the same string ids as one that
+// matched is recognized by them.
+class KnownStructs {
+ public:
+  // Returns whether the children of the struct at `node` have exactly these names. All calls must
+  // be for one TreeDef. O(fields).
+  bool HasFields(const TreeDef& def, NodeId node, SortedNames names);
+
+ private:
+  // The struct of each type, identified by the address of its names, that matched last.
+  absl::flat_hash_map<const void*, NodeId> right_;
+  // The one of them that matched last: structs of one type often follow each other.
+  std::pair<const void*, NodeId> last_ = {nullptr, kNoNode};
+};
 
 // Returns a leaf as text, without the middle of a long string.
 std::string LeafForMessage(const Leaf& leaf);
@@ -76,7 +94,9 @@ class Flattener {
     --depth_;
     return Close();
   }
-  absl::Status None();
+  absl::Status None() {
+    return AddNode(NodeKind::kNone, [](TreeDefBuilder* b) { b->None(); });
+  }
   // Adds a tag to the next node.
   void Tag(absl::string_view tag) {
     if (!like_) tags_.emplace_back(tag);
@@ -85,9 +105,15 @@ class Flattener {
   // Adds a leaf. error InvalidArgument: it is null (a Tensor without a value), or a string that is
   // not UTF-8.
   absl::Status AddLeaf(Leaf leaf);
-  absl::Status AddTensor(const Tensor& tensor);
-  // Like AddTensor above; with Tensors::kTake, `tensor` must not move until Finish.
-  absl::Status AddTensor(Tensor& tensor);
+  // Like AddLeaf. T is Tensor or const Tensor; with Tensors::kTake, a Tensor must not move until
+  // Finish.
+  template <typename T>
+  absl::Status AddTensor(T& tensor) {
+    if (tensor.null()) return NullLeaf();
+    if (absl::Status status = AddLeafNode(); !status.ok()) return status;
+    Keep(tensor);
+    return absl::OkStatus();
+  }
   // Adds all children of the open struct at once, in order of their names (T is Tensor or const
   // Tensor), if a structure is followed that has as many leaves there, and no tensor is null.
   // Otherwise does nothing and returns false: adding them one by one reports what is wrong.
@@ -131,7 +157,9 @@ class Flattener {
 
   // Returns the id that the next node will have.
   NodeId next_node() const { return like_ ? cursor_ : builder_->next_node(); }
-  absl::Status AddLeafNode();
+  absl::Status AddLeafNode() {
+    return AddNode(NodeKind::kLeaf, [](TreeDefBuilder* b) { b->Leaf(); });
+  }
   // Returns whether the next nodes are all children of the open struct: `count` leaves of known
   // keys.
   bool FollowsLeaves(size_t count) const {
@@ -148,20 +176,28 @@ class Flattener {
   }
   void TakeTensors();
 
-  // Building: sets the key before a node is added, and its tags after.
+  // Adds a node with its key and its tags by `add`, or steps over the node that is followed.
+  template <typename Add>
+  absl::Status AddNode(NodeKind kind, const Add& add) {
+    if (like_) return Match(kind);
+    BeginNode();
+    add(&*builder_);
+    for (const std::string& tag : tags_) builder_->Tag(tag);
+    tags_.clear();
+    return builder_->status();
+  }
+  // Building: sets the key of the next node.
   void BeginNode();
-  absl::Status EndNode();
 
   // Following: steps over the next node, which must be of this kind and, in a dict or struct, under
   // this key.
   absl::Status Match(NodeKind kind);
-  absl::Status MatchAlias(NodeId owner);
+  bool MatchesAlias(NodeId owner) const;
   bool AtEnd() const {
     return open_.empty() ? cursor_ != kRootNode : cursor_ == like_->end(open_.back().node);
   }
   bool KeyDiffers() const;
   absl::Status Differs(absl::string_view found) const;
-  std::string Describe(NodeId node) const;
 
   absl::Status NullLeaf();
   absl::Status Cycle(NodeId owner);

@@ -8,16 +8,12 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/bind/internal/binder.h"
+#include "leafstore/treedef/tree/tree.h"
 
-namespace leafstore {
-
-class Tree;
-
-namespace internal {
+namespace leafstore::internal {
 
 // std::optional and std::unique_ptr: content or none.
 template <typename Holder, typename T>
@@ -99,7 +95,6 @@ struct Binder<std::shared_ptr<T>> {
   }
 };
 
-}  // namespace internal
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
 #endif  // LEAFSTORE_TREEDEF_BIND_INTERNAL_POINTERS_H_

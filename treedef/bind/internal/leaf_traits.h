@@ -1,6 +1,6 @@
 // LeafTraits of the built-in types: Values, scalars and strings become static leaves (binding.h).
-#ifndef LEAFSTORE_TREEDEF_BIND_LEAF_TRAITS_H_
-#define LEAFSTORE_TREEDEF_BIND_LEAF_TRAITS_H_
+#ifndef LEAFSTORE_TREEDEF_BIND_INTERNAL_LEAF_TRAITS_H_
+#define LEAFSTORE_TREEDEF_BIND_INTERNAL_LEAF_TRAITS_H_
 
 #include <concepts>
 #include <cstdint>
@@ -10,6 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/status_macros.h"
@@ -17,35 +19,45 @@
 
 namespace leafstore {
 
+namespace internal {
+
+// Returns the error "expected <what>, found <leaf>".
+absl::Status ExpectedLeaf(absl::string_view what, const Leaf& leaf);
+absl::StatusOr<Leaf> IntToLeaf(uint64_t value);
+absl::Status IntFromLeaf(const Leaf& leaf, int64_t min, uint64_t max, int64_t* out);
+absl::Status WouldRound(double value);
+
+template <typename T>
+absl::Status FromValue(const Leaf& leaf, T* out) {
+  const T* value = leaf.is_value() ? leaf.value().As<T>() : nullptr;
+  if (value == nullptr) {
+    return ExpectedLeaf(absl::StrCat("a static ", ValueKindName(Value(T()).kind())), leaf);
+  }
+  *out = *value;
+  return absl::OkStatus();
+}
+
+}  // namespace internal
+
 template <>
 struct LeafTraits<Value> {
   static absl::StatusOr<Leaf> ToLeaf(const Value& value) { return Leaf(value); }
   // A Value has no default for FromLeaf to be tried on.
-  static absl::Status Check(const Leaf& leaf);
-  static absl::Status FromLeaf(const Leaf& leaf, Value* out);
-};
-template <>
-struct LeafTraits<bool> {
-  static absl::StatusOr<Leaf> ToLeaf(bool value) { return Leaf(Value(value)); }
-  static absl::Status FromLeaf(const Leaf& leaf, bool* out);
-};
-template <>
-struct LeafTraits<std::string> {
-  static absl::StatusOr<Leaf> ToLeaf(const std::string& value) { return Leaf(Value(value)); }
-  static absl::Status FromLeaf(const Leaf& leaf, std::string* out);
-};
-template <>
-struct LeafTraits<Bytes> {
-  static absl::StatusOr<Leaf> ToLeaf(const Bytes& value) { return Leaf(Value(value)); }
-  static absl::Status FromLeaf(const Leaf& leaf, Bytes* out);
+  static absl::Status Check(const Leaf& leaf) {
+    return leaf.is_value() ? absl::OkStatus() : internal::ExpectedLeaf("a static leaf", leaf);
+  }
+  static absl::Status FromLeaf(const Leaf& leaf, Value* out) {
+    LEAFSTORE_RETURN_IF_ERROR(Check(leaf));
+    *out = leaf.value();
+    return absl::OkStatus();
+  }
 };
 
-namespace internal {
-absl::StatusOr<Leaf> IntToLeaf(uint64_t value);
-absl::Status IntFromLeaf(const Leaf& leaf, int64_t min, uint64_t max, int64_t* out);
-absl::Status FloatFromLeaf(const Leaf& leaf, double* out);
-absl::Status WouldRound(double value);
-}  // namespace internal
+template <internal::OneOf<bool, std::string, Bytes> T>
+struct LeafTraits<T> {
+  static absl::StatusOr<Leaf> ToLeaf(const T& value) { return Leaf(Value(value)); }
+  static absl::Status FromLeaf(const Leaf& leaf, T* out) { return internal::FromValue(leaf, out); }
+};
 
 template <std::integral T>
 requires(!std::is_same_v<T, bool>) struct LeafTraits<T> {
@@ -73,7 +85,7 @@ struct LeafTraits<T> {
   static absl::StatusOr<Leaf> ToLeaf(T value) { return Leaf(Value(static_cast<double>(value))); }
   static absl::Status FromLeaf(const Leaf& leaf, T* out) {
     double value = 0;
-    LEAFSTORE_RETURN_IF_ERROR(internal::FloatFromLeaf(leaf, &value));
+    LEAFSTORE_RETURN_IF_ERROR(internal::FromValue(leaf, &value));
     const T narrow = static_cast<T>(value);
     const bool is_nan = value != value;
     if (!is_nan && static_cast<double>(narrow) != value) return internal::WouldRound(value);
@@ -84,4 +96,4 @@ struct LeafTraits<T> {
 
 }  // namespace leafstore
 
-#endif  // LEAFSTORE_TREEDEF_BIND_LEAF_TRAITS_H_
+#endif  // LEAFSTORE_TREEDEF_BIND_INTERNAL_LEAF_TRAITS_H_

@@ -1,8 +1,10 @@
-// The columns of a TreeDef. Only for treedef/; other code uses TreeDef.
-#ifndef LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_COLUMNS_H_
-#define LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_COLUMNS_H_
+// The data of a TreeDef. Only for treedef/; other code uses TreeDef.
+#ifndef LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_REP_H_
+#define LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_REP_H_
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,15 @@
 #include "leafstore/treedef/node.h"
 
 namespace leafstore::internal {
+
+class PathTable;
+
+// A tag: its node, and the id of its text.
+struct TreeDefTag {
+  NodeId node;
+  uint32_t string;
+  friend bool operator==(const TreeDefTag& a, const TreeDefTag& b) = default;
+};
 
 // One entry per node unless stated otherwise; nodes in preorder.
 struct TreeDefColumns {
@@ -40,13 +51,45 @@ struct TreeDefColumns {
   std::vector<uint32_t> string_begins;
 };
 
+// The columns and derived data that all TreeDefs of one structure share.
+struct TreeDefRep {
+  TreeDefColumns columns;
+  uint64_t hash = 0;
+
+  // Made on first use and kept (treedef_derived.h).
+  struct Derived;
+  const std::unique_ptr<Derived> derived;
+  // The path table of `derived`, once it is made. A lookup reads only this.
+  mutable std::atomic<const PathTable*> path_table = nullptr;
+
+  TreeDefRep();
+  ~TreeDefRep();
+  TreeDefRep(const TreeDefRep&) = delete;
+  TreeDefRep& operator=(const TreeDefRep&) = delete;
+};
+
+// Calls `fn` with each column.
+template <typename Columns, typename Fn>
+void ForEachColumn(Columns& c, const Fn& fn) {
+  fn(c.kinds);
+  for (auto* column : {&c.keys, &c.parents, &c.ends, &c.child_counts, &c.aux, &c.leaf_begins,
+                       &c.leaf_nodes, &c.alias_nodes, &c.string_begins}) {
+    fn(*column);
+  }
+  fn(c.tags);
+  fn(c.ints);
+  fn(c.strings);
+}
+
 inline absl::string_view StringOf(const TreeDefColumns& columns, uint32_t id) {
   const uint32_t begin = columns.string_begins[id];
   return absl::string_view(columns.strings.data() + begin, columns.string_begins[id + 1] - begin);
 }
 
-// Returns the key of a child of `parent` that is stored as `stored` (TreeDefColumns::keys).
-inline KeyRef KeyUnder(const TreeDefColumns& columns, NodeId parent, uint32_t stored) {
+inline KeyRef KeyOf(const TreeDefColumns& columns, NodeId node) {
+  if (node == kRootNode) return KeyRef::Index(0);
+  const NodeId parent = columns.parents[node];
+  const uint32_t stored = columns.keys[node];
   switch (columns.kinds[parent]) {
     case NodeKind::kStruct:
       return KeyRef::Attribute(StringOf(columns, stored));
@@ -58,11 +101,6 @@ inline KeyRef KeyUnder(const TreeDefColumns& columns, NodeId parent, uint32_t st
   }
 }
 
-inline KeyRef KeyOf(const TreeDefColumns& columns, NodeId node) {
-  if (node == kRootNode) return KeyRef::Index(0);
-  return KeyUnder(columns, columns.parents[node], columns.keys[node]);
-}
-
 }  // namespace leafstore::internal
 
-#endif  // LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_COLUMNS_H_
+#endif  // LEAFSTORE_TREEDEF_INTERNAL_TREEDEF_REP_H_
