@@ -280,7 +280,7 @@ absl::Status CheckGroups(Items items, const std::vector<NamedFilter>& groups, bo
                glob.ok()) {
       why = NearGlob(items, *glob);
     }
-    wrong.push_back(absl::StrCat("--group gets no leaf: ", groups[i].name, "=", filter, why));
+    wrong.push_back(absl::StrCat("--group receives no leaf: ", groups[i].name, "=", filter, why));
   }
   return wrong.empty() ? absl::OkStatus() : UsageErrors(absl::StrJoin(wrong, "\n"));
 }

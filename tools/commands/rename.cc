@@ -197,8 +197,8 @@ absl::Status Rename(const RenameArguments& arguments) {
 void AddRenameCommand(CLI::App* program, CommandRun* run) {
   const auto [command, arguments] =
       AddCommand(program, run, "rename",
-                 "Gives leaves new paths by patterns; without --write only prints them.", kHelpFile,
-                 kRenameHelp, Rename);
+                 "Renames leaves by patterns; without --write only prints the new names.",
+                 kHelpFile, kRenameHelp, Rename);
   AddFile(command, "FILE", &arguments->input.name, "the file to read");
   AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated");
   AddInput(command, {kStep, kItem}, &arguments->input);

@@ -21,7 +21,7 @@ struct SplitArguments {
 constexpr char kSplitHelp[] =
     R"(Each group becomes a file, whose name is --out with the group's name in place of `{}`; leaves that no
 filter matches become the group `rest`, if there are any. Without --group, the groups are those that
-were saved with the file. Parts of a .leaf file keep the structure of the whole, so that `merge` can
+were saved with the file. Parts of a .leaf file keep the full structure, so that `merge` can
 report what is missing. Either all files are written, or none.
 
 Examples:

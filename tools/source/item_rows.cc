@@ -145,15 +145,9 @@ std::optional<EntryInfo> ItemRows::EntryOf(const Row& row) const {
   return item_->entry(places_[row.begin]);
 }
 
-Totals ItemRows::TotalsOf(const Row& row) const {
+Totals ItemRows::SumOf(absl::Span<const uint32_t> places) const {
   Totals totals;
-  for (const uint32_t place : PlacesOf(row)) totals.Add(item_->entry(place));
-  return totals;
-}
-
-Totals ItemRows::ListedTotals() const {
-  Totals totals;
-  for (const uint32_t place : places_) totals.Add(item_->entry(place));
+  for (const uint32_t place : places) totals.Add(item_->entry(place));
   return totals;
 }
 

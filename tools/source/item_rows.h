@@ -80,9 +80,9 @@ class ItemRows {
 
   // Describes the leaf of a row. No value for other rows, and for a leaf that is not listed.
   std::optional<EntryInfo> EntryOf(const Row& row) const;
-  Totals TotalsOf(const Row& row) const;
+  Totals TotalsOf(const Row& row) const { return SumOf(PlacesOf(row)); }
   // Return the totals of all listed leaves, and of the full item.
-  Totals ListedTotals() const;
+  Totals ListedTotals() const { return SumOf(places_); }
   Totals ItemTotals() const;
 
   // Return the dotted path, safe for a terminal and cut (text.h); "(root)" for the root.
@@ -101,6 +101,7 @@ class ItemRows {
   void ListTree(const RowOptions& options);
   void ListPaths(const std::vector<internal::GlobPattern>& match);
   bool HoldsAnyOf(NodeId node) const;
+  Totals SumOf(absl::Span<const uint32_t> places) const;
   Slot SlotOf(const Row& row) const { return item_->slots().SlotAt(places_[row.begin]); }
 
   const SourceItem* item_;
