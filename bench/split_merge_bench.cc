@@ -12,8 +12,8 @@
 
 #include "leafstore/select/filter.h"
 #include "leafstore/select/grouping.h"
-#include "leafstore/select/partition.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
 

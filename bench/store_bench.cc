@@ -15,8 +15,8 @@
 
 #include "leafstore/pack/pack.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/partition.h"
 #include "leafstore/select/groups.h"
+#include "leafstore/select/partition.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
