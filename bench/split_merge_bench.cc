@@ -16,7 +16,6 @@
 #include "leafstore/select/partition.h"
 #include "leafstore/store/flatten.h"
 #include "leafstore/store/merge.h"
-#include "leafstore/store/update.h"
 
 namespace leafstore::bench {
 namespace {

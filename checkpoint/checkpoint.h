@@ -21,7 +21,6 @@
 
 #include "leafstore/checkpoint/reader.h"
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {

@@ -32,7 +32,7 @@ absl::StatusOr<T> WithSource(const internal::CheckpointFile& file, absl::string_
     return file.LoadLeaves(*item, places);
   };
   const auto named = [&](const absl::Status& status) { return file.WithItem(*item, status); };
-  return use(internal::LeafSource{{item->layout, item->slots}, spec, load, named});
+  return use(internal::LeafSource{{item->layout, item->slots, spec}, load, named});
 }
 
 // Returns the parts of all item names that precede a slash.

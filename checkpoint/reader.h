@@ -61,7 +61,6 @@
 #include "leafstore/select/groups.h"
 #include "leafstore/select/load_into.h"
 #include "leafstore/store/flatten.h"
-#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
 

@@ -149,7 +149,7 @@ absl::StatusOr<ParamStore> OnLayout(const Layout& layout, ParamStore store) {
   const Alignment where = Align(store, layout);
   internal::FitReporter reporter;
   reporter.AddUnexpected(store, where);
-  reporter.AddCollisions(store, layout, where);
+  reporter.AddConflicts(store, layout, where);
   LEAFSTORE_RETURN_IF_ERROR(
       reporter.report().ToStatus("the store does not fit the structure that is saved"));
   const std::vector<uint32_t> sources = where.Sources();

@@ -58,7 +58,6 @@
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
 #include "leafstore/store/flatten.h"
-#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/treedef/treedef.h"
 

@@ -51,7 +51,6 @@
 
 #include "leafstore/optim/rules.h"
 #include "leafstore/pack/pack.h"
-#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {

@@ -42,7 +42,6 @@
 #include "leafstore/optim/rules.h"
 #include "leafstore/select/grouping.h"
 #include "leafstore/select/groups.h"
-#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {

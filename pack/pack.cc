@@ -13,6 +13,7 @@
 #include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/fit_reporter.h"
+#include "leafstore/store/internal/param_store_access.h"
 
 namespace leafstore {
 namespace internal {
@@ -62,44 +63,23 @@ struct PackState {
     view->store.reset();
   }
 
-  std::byte* BytesAt(uint32_t place) { return buffer.mutable_data() + plan.offset(place); }
-};
-
-const PackLayout& PlanOf(const PackState& state) { return state.plan; }
-
-void RequirePackType(const PackLayout& plan, DType wanted) {
-  if (plan.dtype() == wanted) return;
-  Fatal(absl::StrCat("expected a pack of ", DTypeName(wanted), ", found one of ",
-                     DTypeName(plan.dtype())));
-}
-
-ByteRange PackedRange(const PackLayout& plan, uint32_t place) {
-  if (place >= plan.size()) {
-    Fatal(absl::StrCat("place in a pack: expected one below ", plan.size(), ", found ", place));
+  absl::Span<std::byte> bytes() {
+    return absl::MakeSpan(buffer.mutable_data(), static_cast<size_t>(buffer.size()));
   }
-  return {static_cast<size_t>(plan.offset(place)), static_cast<size_t>(plan.bytes(place))};
-}
-
-absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state) {
-  if (state.borrowed.load(std::memory_order_acquire)) return state.CheckNoBorrow("read the pack");
-  return state.buffer.bytes();
-}
-
-absl::Span<const std::byte> MustReadPack(const PackState& state) {
-  const absl::StatusOr<absl::Span<const std::byte>> bytes = ReadPack(state);
-  if (!bytes.ok()) Fatal(bytes.status().message());
-  return *bytes;
-}
-
-absl::Span<std::byte> WritePack(PackState& state) {
-  return absl::MakeSpan(state.buffer.mutable_data(), static_cast<size_t>(state.buffer.size()));
-}
+};
 
 }  // namespace internal
 
 using internal::PackState;
 
 namespace {
+
+// Terminates unless the pack's dtype is `wanted`.
+void RequireType(const PackLayout& plan, DType wanted) {
+  if (plan.dtype() == wanted) return;
+  internal::Fatal(absl::StrCat("expected a pack of ", DTypeName(wanted), ", found one of ",
+                               DTypeName(plan.dtype())));
+}
 
 void ClearGaps(const PackLayout& plan, std::byte* bytes) {
   for (const PackLayout::Gap& gap : plan.gaps()) {
@@ -122,17 +102,15 @@ SlotSet RestSlots(const SlotSet& group, const PackLayout& plan) {
   return SlotSet::FromSorted(group.universe(), std::move(slots));
 }
 
-// Copies the packed leaves of a group into a new buffer. Calls `leaf_at(place)` once for each place
-// of the group, in order.
-template <typename LeafAt>
+// Copies the packed leaves of a group into a new buffer, and releases each.
 std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& group, Buffer buffer,
-                                     LeafAt leaf_at) {
+                                     std::vector<Leaf> leaves) {
   std::vector<Leaf> rest;
   for (uint32_t place = 0; place < group.size(); ++place) {
-    Leaf leaf = leaf_at(place);
+    const Leaf leaf = std::move(leaves[place]);
     const uint32_t packed = plan.PlaceOf(group.SlotAt(place));
     if (packed == kNoPlace) {
-      rest.push_back(std::move(leaf));
+      rest.push_back(leaf);
     } else {
       CopyBytes(leaf.tensor(), buffer.mutable_data() + plan.offset(packed));
     }
@@ -143,15 +121,22 @@ std::shared_ptr<PackState> FillState(const PackLayout& plan, const SlotSet& grou
   return std::make_shared<PackState>(plan, group, std::move(rest_store), std::move(buffer));
 }
 
-// Records the difference if the leaf of the store in a slot does not match that of the pack.
-void CheckSlot(const ParamStore& store, Slot slot, const LeafSpec& expected,
-               internal::FitReporter* reporter) {
-  reporter->CheckLeaf(store.layout(), slot, expected, store.FindSlot(slot));
-}
-
 absl::Status OtherLayout(absl::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat(what, ": expected a store on the pack's Layout, found another Layout"));
+}
+
+// Checks that the store has the leaves of a pack and, unless null, of its rest.
+absl::Status CheckSpecs(const PackLayout& plan, const ParamStore* rest, const ParamStore& store) {
+  internal::FitReporter reporter;
+  const auto check = [&](Slot slot, const LeafSpec& expected) {
+    reporter.CheckLeaf(store.layout(), slot, expected, store.FindSlot(slot));
+  };
+  for (uint32_t place = 0; place < plan.size(); ++place) check(plan.slot(place), plan.spec(place));
+  for (uint32_t place = 0; rest != nullptr && place < rest->size(); ++place) {
+    check(rest->slot(place), rest->leaf(place).spec());
+  }
+  return reporter.report().ToStatus("the store does not fit the pack");
 }
 
 // Checks the store that Assign reads, before anything is written.
@@ -164,14 +149,7 @@ absl::Status CheckAssign(const PackState& state, const ParamStore& store) {
         absl::StrCat("assign to a pack: expected the slots of the pack's ", state.slots.size(),
                      " leaves, found a store with other slots, of ", store.size(), " leaves"));
   }
-  internal::FitReporter reporter;
-  for (uint32_t place = 0; place < state.plan.size(); ++place) {
-    CheckSlot(store, state.plan.slot(place), state.plan.spec(place), &reporter);
-  }
-  for (uint32_t place = 0; place < state.rest.size(); ++place) {
-    CheckSlot(store, state.rest.slot(place), state.rest.leaf(place).spec(), &reporter);
-  }
-  return reporter.report().ToStatus("the store does not fit the pack");
+  return CheckSpecs(state.plan, &state.rest, store);
 }
 
 // Makes the state the sole holder of bytes that will be overwritten, except for the gaps. Returns
@@ -186,15 +164,6 @@ absl::StatusOr<Buffer> PrepareOverwrite(PackState& state) {
   ClearGaps(state.plan, own.mutable_data());
   state.DropView();
   return std::exchange(state.buffer, std::move(own));
-}
-
-// Like the above, but copies the previous bytes.
-absl::Status PrepareWrite(PackState& state) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Buffer before, PrepareOverwrite(state));
-  if (before.size() > 0) {
-    std::memcpy(state.buffer.mutable_data(), before.data(), static_cast<size_t>(before.size()));
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<ParamStore> MakeView(const PackState& state) {
@@ -224,61 +193,58 @@ absl::StatusOr<Packed> Packed::Create(ParamStore&& store, DType dtype) {
   LEAFSTORE_ASSIGN_OR_RETURN(const PackLayout plan, PackLayout::Create(store, dtype));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
   const SlotSet slots = store.slots();
-  std::vector<Leaf> leaves = std::move(store).TakeLeaves();
-  return Packed(FillState(plan, slots, std::move(buffer),
-                          [&leaves](uint32_t place) { return std::move(leaves[place]); }));
+  return Packed(FillState(plan, slots, std::move(buffer), std::move(store).TakeLeaves()));
 }
 
 absl::StatusOr<Packed> Packed::Create(const ParamStore& store, DType dtype) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
-  LEAFSTORE_ASSIGN_OR_RETURN(const PackLayout plan, PackLayout::Create(store, dtype));
-  LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
-  return Packed(FillState(plan, store.slots(), std::move(buffer),
-                          [&store](uint32_t place) { return store.leaf(place); }));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore copy, store.Snapshot());
+  return Create(std::move(copy), dtype);
 }
 
 absl::StatusOr<Packed> Packed::CreateLike(const Packed& like, const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("pack a store"));
   const PackLayout& plan = like.plan();
   if (!(store.layout() == plan.layout())) return OtherLayout("pack like another");
-  internal::FitReporter reporter;
-  for (uint32_t place = 0; place < plan.size(); ++place) {
-    CheckSlot(store, plan.slot(place), plan.spec(place), &reporter);
-  }
-  LEAFSTORE_RETURN_IF_ERROR(reporter.report().ToStatus("the store does not fit the pack"));
+  LEAFSTORE_RETURN_IF_ERROR(CheckSpecs(plan, nullptr, store));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::AllocateUninitialized(plan.byte_size()));
   // Shares the object if they are equal, so that comparing the slots of the two packs stays O(1).
   const SlotSet& slots = store.slots() == like.slots() ? like.slots() : store.slots();
-  return Packed(FillState(plan, slots, std::move(buffer),
-                          [&store](uint32_t place) { return store.leaf(place); }));
+  return Packed(
+      FillState(plan, slots, std::move(buffer), {store.leaves().begin(), store.leaves().end()}));
 }
 
-namespace {
-
-// Returns zero tensors with the same specs; static leaves are kept.
-absl::StatusOr<ParamStore> ZerosLikeLeaves(const ParamStore& store) {
-  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("make zeros like a store"));
-  std::vector<Leaf> leaves(store.leaves().begin(), store.leaves().end());
+absl::StatusOr<Packed> Packed::ZerosLike(const Packed& like) {
+  LEAFSTORE_RETURN_IF_ERROR(like.state_->CheckNoBorrow("make zeros like a pack"));
+  std::vector<Leaf> leaves(like.rest().leaves().begin(), like.rest().leaves().end());
   for (Leaf& leaf : leaves) {
     if (!leaf.is_tensor()) continue;
     LEAFSTORE_ASSIGN_OR_RETURN(leaf, Tensor::Zeros(leaf.tensor().dtype(), leaf.tensor().shape()));
   }
-  return ParamStore::FromParts(store.layout(), store.slots(), std::move(leaves));
-}
-
-}  // namespace
-
-absl::StatusOr<Packed> Packed::ZerosLike(const Packed& like) {
-  LEAFSTORE_RETURN_IF_ERROR(like.state_->CheckNoBorrow("make zeros like a pack"));
-  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore rest, ZerosLikeLeaves(like.rest()));
+  ParamStore rest = ParamStore::FromParts(like.layout(), like.rest().slots(), std::move(leaves));
   LEAFSTORE_ASSIGN_OR_RETURN(Buffer buffer, Buffer::Allocate(like.plan().byte_size()));
   return Packed(
       std::make_shared<PackState>(like.plan(), like.slots(), std::move(rest), std::move(buffer)));
 }
 
+const PackLayout& Packed::plan() const& { return state_->plan; }
 const SlotSet& Packed::slots() const { return state_->slots; }
 const ParamStore& Packed::rest() const& { return state_->rest; }
 uint64_t Packed::generation() const { return state_->generation; }
+
+absl::StatusOr<absl::Span<const std::byte>> Packed::bytes() const& {
+  // A borrow of rest() does not matter here.
+  if (state_->borrowed.load(std::memory_order_acquire))
+    return state_->CheckNoBorrow("read the pack");
+  return state_->buffer.bytes();
+}
+
+absl::Span<const std::byte> Packed::CheckedBytes(DType wanted) const {
+  RequireType(plan(), wanted);
+  const absl::StatusOr<absl::Span<const std::byte>> all = bytes();
+  if (!all.ok()) internal::Fatal(all.status().message());
+  return *all;
+}
 
 absl::StatusOr<ParamStore> Packed::store() const {
   LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("view the pack as a store"));
@@ -301,10 +267,11 @@ absl::StatusOr<Packed> Packed::Snapshot() const {
 }
 
 absl::StatusOr<MutablePack> Packed::Mutate() & {
-  LEAFSTORE_RETURN_IF_ERROR(state_->CheckNoBorrow("open the pack for writing"));
-  LEAFSTORE_RETURN_IF_ERROR(PrepareWrite(*state_));
-  state_->borrowed.store(true, std::memory_order_relaxed);
-  return MutablePack(state_, Buffer());
+  LEAFSTORE_ASSIGN_OR_RETURN(MutablePack open, Overwrite());
+  if (const Buffer before = std::exchange(open.before_, Buffer()); before.size() > 0) {
+    std::memcpy(state_->buffer.mutable_data(), before.data(), static_cast<size_t>(before.size()));
+  }
+  return open;
 }
 
 absl::StatusOr<MutablePack> Packed::Overwrite() & {
@@ -326,16 +293,10 @@ absl::Status Packed::Assign(const ParamStore& store) {
   LEAFSTORE_RETURN_IF_ERROR(CheckAssign(*state_, store));
   LEAFSTORE_RETURN_IF_ERROR(PrepareOverwrite(*state_).status());
   for (uint32_t place = 0; place < plan().size(); ++place) {
-    CopyBytes(store.FindSlot(plan().slot(place))->tensor(), state_->BytesAt(place));
+    CopyBytes(store.FindSlot(plan().slot(place))->tensor(),
+              state_->bytes().data() + plan().offset(place));
   }
-  if (const ParamStore& rest = state_->rest; !rest.empty()) {
-    std::vector<Leaf> leaves;
-    leaves.reserve(rest.size());
-    for (uint32_t place = 0; place < rest.size(); ++place) {
-      leaves.push_back(*store.FindSlot(rest.slot(place)));
-    }
-    state_->rest = ParamStore::FromParts(layout(), rest.slots(), std::move(leaves));
-  }
+  if (!state_->rest.empty()) state_->rest = store.Select(state_->rest.slots()).value();
   state_->generation = NextGeneration();
   return absl::OkStatus();
 }
@@ -344,6 +305,22 @@ absl::StatusOr<ParamStore> Packed::Unpack() && {
   absl::StatusOr<ParamStore> group = store();
   if (group.ok()) state_.reset();
   return group;
+}
+
+const PackLayout& MutablePack::plan() const { return state_->plan; }
+
+absl::Span<std::byte> MutablePack::CheckedBytes(DType wanted) {
+  RequireType(plan(), wanted);
+  return state_->bytes();
+}
+
+absl::Span<std::byte> MutablePack::bytes() {
+  gaps_written_ = true;
+  return state_->bytes();
+}
+
+absl::Span<const std::byte> MutablePack::before() const {
+  return before_.null() ? state_->bytes() : before_.bytes();
 }
 
 void MutablePack::Revert() {

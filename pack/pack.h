@@ -14,14 +14,12 @@
 //   ParamStore group = std::move(params).Unpack().value();
 //
 // Contents. A pack has the group's tensors of that dtype, each at a multiple of 64 bytes
-// (pack_layout.h). The gaps between them are zero: bytes that are written there are cleared when
-// the borrow closes. All other leaves of the group (other dtypes, static leaves) are in rest().
-// store() has all of them, in the group's order.
+// (pack_layout.h), with zeros between them. All other leaves of the group are in rest(). store()
+// has all of them, in the group's order.
 //
-// Sharing. A store() or Snapshot() is a value: no later write through the pack changes it. If one
-// is alive, the next write first copies the buffer (copy-on-write; Overwrite copies nothing);
-// otherwise the write is in place. So a view that is kept costs one copy of the buffer at the next
-// write, and a view that was dropped costs nothing.
+// Sharing. A store() or Snapshot() is a value: no later write through the pack changes it. While
+// one is alive, the next write first copies the buffer (Overwrite copies nothing); otherwise the
+// write is in place.
 //
 // Borrows. One MutablePack at a time. Until it closes, store(), Snapshot(), Mutate(), Assign(),
 // Unpack() and bytes() are error FailedPrecondition. The Packed may be moved meanwhile; after its
@@ -30,11 +28,10 @@
 //
 // Generations. Closing a MutablePack, opening rest() for writing, and Assign set a new
 // generation(). The leaves of store() have their own generations (equal ones mean equal bytes),
-// which are made with the view: the same in every store() and in those of snapshots until the next
-// write. A failed write changes neither.
+// which are the same in every store() and in those of snapshots until the next write.
 //
-// Threads: const calls on one Packed are safe from many threads. A store() or Snapshot() may go to
-// any thread and be read there while this pack is written.
+// Threads: const calls on one Packed are safe from many threads. A store() or Snapshot() may be
+// read on any thread while this pack is written.
 //
 // Errors name the path, what was expected and what was found. A failed call changes nothing.
 #ifndef LEAFSTORE_PACK_PACK_H_
@@ -62,23 +59,6 @@ class MutablePack;
 namespace internal {
 
 struct PackState;  // defined in pack.cc
-
-// Return the bytes of a PackState, for the templates below.
-absl::StatusOr<absl::Span<const std::byte>> ReadPack(const PackState& state);
-// Like ReadPack, but terminates if a borrow is open.
-absl::Span<const std::byte> MustReadPack(const PackState& state);
-absl::Span<std::byte> WritePack(PackState& state);
-const PackLayout& PlanOf(const PackState& state);
-// Terminates unless the pack's dtype is `wanted`.
-void RequirePackType(const PackLayout& plan, DType wanted);
-// Returns the offset of a packed leaf in the buffer, and its size. Terminates if no such place
-// exists.
-struct ByteRange {
-  size_t offset;
-  size_t bytes;
-};
-ByteRange PackedRange(const PackLayout& plan, uint32_t place);
-
 }  // namespace internal
 
 class Packed {
@@ -108,7 +88,7 @@ class Packed {
   Packed& operator=(Packed&&) noexcept = default;
 
   // Returns which leaves are packed, and where. Valid until this pack is moved from or destroyed.
-  const PackLayout& plan() const& { return internal::PlanOf(*state_); }
+  const PackLayout& plan() const&;
   const PackLayout& plan() && = delete;  // would dangle
   DType dtype() const { return plan().dtype(); }
   // Return the Layout and the slots of the group, including the leaves of rest().
@@ -128,21 +108,18 @@ class Packed {
   // C++ type; or a borrow is open (bytes() reports that as an error).
   template <typename T>
   absl::Span<const T> span() const& {
-    internal::RequirePackType(plan(), kDTypeOf<T>);
-    const absl::Span<const std::byte> all = internal::MustReadPack(*state_);
+    const absl::Span<const std::byte> all = CheckedBytes(kDTypeOf<T>);
     return absl::MakeConstSpan(reinterpret_cast<const T*>(all.data()), all.size() / sizeof(T));
   }
   // Returns the elements of one packed leaf. Like span(), but terminates also if no such place
   // exists.
   template <typename T>
   absl::Span<const T> span(uint32_t place) const& {
-    internal::RequirePackType(plan(), kDTypeOf<T>);
-    const absl::Span<const std::byte> all = internal::MustReadPack(*state_);
-    const auto [offset, bytes] = internal::PackedRange(plan(), place);
-    return absl::MakeConstSpan(reinterpret_cast<const T*>(all.data() + offset), bytes / sizeof(T));
+    const absl::Span<const T> all = span<T>();
+    return all.subspan(plan().CheckedOffset(place) / sizeof(T), plan().bytes(place) / sizeof(T));
   }
   // Returns the bytes, whatever the dtype. error FailedPrecondition: a borrow is open.
-  absl::StatusOr<absl::Span<const std::byte>> bytes() const& { return internal::ReadPack(*state_); }
+  absl::StatusOr<absl::Span<const std::byte>> bytes() const&;
   template <typename T>
   void span() && = delete;  // would dangle
   template <typename T>
@@ -183,6 +160,8 @@ class Packed {
 
  private:
   explicit Packed(std::shared_ptr<internal::PackState> state) : state_(std::move(state)) {}
+  // Returns the bytes; terminates if the dtype is another one or a borrow is open.
+  absl::Span<const std::byte> CheckedBytes(DType wanted) const;
 
   // Shared only with an open borrow, so that moving this object does not disturb the borrow.
   std::shared_ptr<internal::PackState> state_;
@@ -207,35 +186,27 @@ class MutablePack {
   // O(gaps).
   void Close();
 
-  const PackLayout& plan() const { return internal::PlanOf(*state_); }
+  const PackLayout& plan() const;
   DType dtype() const { return plan().dtype(); }
 
   // Returns all elements with the gaps. Valid until this borrow closes, which clears the gaps.
   // Terminates the program with a message if T is not the dtype's C++ type.
   template <typename T>
   absl::Span<T> span() {
-    internal::RequirePackType(plan(), kDTypeOf<T>);
-    const absl::Span<std::byte> all = bytes();
-    return absl::MakeSpan(reinterpret_cast<T*>(all.data()), all.size() / sizeof(T));
+    gaps_written_ = true;
+    return CheckedSpan<T>();
   }
   // Returns the elements of one packed leaf. Like span(), but terminates also if no such place
   // exists.
   template <typename T>
   absl::Span<T> span(uint32_t place) {
-    internal::RequirePackType(plan(), kDTypeOf<T>);
-    const auto [offset, bytes] = internal::PackedRange(plan(), place);
-    std::byte* const begin = internal::WritePack(*state_).data() + offset;
-    return absl::MakeSpan(reinterpret_cast<T*>(begin), bytes / sizeof(T));
+    return CheckedSpan<T>().subspan(plan().CheckedOffset(place) / sizeof(T),
+                                    plan().bytes(place) / sizeof(T));
   }
   // Returns the bytes, whatever the dtype.
-  absl::Span<std::byte> bytes() {
-    gaps_written_ = true;
-    return internal::WritePack(*state_);
-  }
+  absl::Span<std::byte> bytes();
   // Returns the bytes before an Overwrite; the same as bytes() if the buffer was not shared.
-  absl::Span<const std::byte> before() const {
-    return before_.null() ? internal::WritePack(*state_) : before_.bytes();
-  }
+  absl::Span<const std::byte> before() const;
   // Reverts an Overwrite before anything was written, and closes.
   void Revert();
 
@@ -243,6 +214,13 @@ class MutablePack {
   friend class Packed;
   MutablePack(std::shared_ptr<internal::PackState> state, Buffer before)
       : state_(std::move(state)), before_(std::move(before)) {}
+
+  template <typename T>
+  absl::Span<T> CheckedSpan() {
+    const absl::Span<std::byte> all = CheckedBytes(kDTypeOf<T>);
+    return absl::MakeSpan(reinterpret_cast<T*>(all.data()), all.size() / sizeof(T));
+  }
+  absl::Span<std::byte> CheckedBytes(DType wanted);
 
   std::shared_ptr<internal::PackState> state_;  // null: closed
   Buffer before_;                               // set if an Overwrite got new memory

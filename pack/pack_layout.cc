@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/internal/fatal.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -45,6 +46,11 @@ absl::StatusOr<PackLayout> PackLayout::Create(const ParamStore& store, DType dty
                    ? store.slots()
                    : SlotSet::FromSorted(store.layout().size(), std::move(slots));
   return PackLayout(std::move(rep));
+}
+
+size_t PackLayout::CheckedOffset(uint32_t place) const {
+  if (place < size()) return static_cast<size_t>(offset(place));
+  internal::Fatal(absl::StrCat("place in a pack: expected one below ", size(), ", found ", place));
 }
 
 bool PackLayout::Equals(const PackLayout& other) const {

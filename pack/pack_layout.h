@@ -59,12 +59,10 @@ class PackLayout {
   // Return, for one packed leaf: its offset in the buffer in bytes; its bytes without the gap; its
   // shape, which is valid while this PackLayout or a copy of it lives. O(1).
   int64_t offset(uint32_t place) const { return rep_->offsets[place]; }
+  // Like offset, but terminates with a message if no such place exists.
+  size_t CheckedOffset(uint32_t place) const;
   int64_t bytes(uint32_t place) const { return rep_->bytes[place]; }
   ShapeRef shape(uint32_t place) const { return rep_->shapes[place]; }
-  // Returns the end of its gap: the next leaf's offset, or byte_size().
-  int64_t end(uint32_t place) const {
-    return place + 1 < size() ? rep_->offsets[place + 1] : rep_->byte_size;
-  }
 
   // Returns the spec of the packed leaf. Valid as shape(). O(1).
   LeafSpec spec(uint32_t place) const { return LeafSpec(dtype(), shape(place)); }

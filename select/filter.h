@@ -4,16 +4,15 @@
 //   Filter weights = filters::And(RankIs(2), filters::Not(Glob("**.embedding.**")));
 //   Filter from_user = Filter::Parse("re:.*bias and not tag:frozen").value();
 //
-// Evaluation. Filters are evaluated on every node from the root down, including containers but
-// never aliases. A node has a path, kind, type name and tags; a leaf also has a dtype, shape and
-// size. Grouping (grouping.h) defines the effect of a match. Since containers are included,
-// filters::Not(DTypeIs(kF32)) matches the root and so matches everything. LeavesOnly(f) evaluates f
+// Filters are evaluated on every node from the root down, including containers but never aliases. A
+// node has a path, kind, type name and tags; a leaf also has a dtype, shape and size. Grouping
+// (grouping.h) defines the effect of a match. Since containers are included,
+// filters::Not(DTypeIs(kF32)) matches the root and so matches everything; LeavesOnly(f) evaluates f
 // on leaves only.
 //
-// Filters need only the structure and the spec of each leaf (core/leaf_spec.h), so a file is
-// filtered by its manifest or header before any tensor is read. Only a Callable may look at bytes;
-// NodeView::leaf() is null if they are not loaded. Checkpoint and safetensors readers load all
-// leaves of an item for a filter with a Callable (has_callable()), and none for other filters.
+// Filters need only the structure and the spec of each leaf, so a file is filtered by its manifest
+// or header before any tensor is read. Only a Callable may look at bytes: for a filter with one,
+// readers first load all leaves of an item.
 //
 // Globs match the keys of a path one by one, in dotted form:
 //
@@ -72,16 +71,16 @@ namespace leafstore {
 class NodeView {
  public:
   NodeView(const TreeDef& def, NodeId node, const std::optional<LeafSpec>& spec, const Leaf* leaf)
-      : def_(def), node_(node), spec_(spec), leaf_(leaf) {}
+      : def_(&def), node_(node), spec_(spec), leaf_(leaf) {}
 
-  const TreeDef& def() const { return def_; }
+  const TreeDef& def() const { return *def_; }
   NodeId node() const { return node_; }
-  NodeKind kind() const { return def_.kind(node_); }
-  KeyRef key() const { return def_.key(node_); }
-  absl::string_view type_name() const { return def_.type_name(node_); }
-  bool has_tag(absl::string_view tag) const { return def_.has_tag(node_, tag); }
+  NodeKind kind() const { return def_->kind(node_); }
+  KeyRef key() const { return def_->key(node_); }
+  absl::string_view type_name() const { return def_->type_name(node_); }
+  bool has_tag(absl::string_view tag) const { return def_->has_tag(node_, tag); }
   // Returns the path. Allocates; O(depth).
-  Path path() const { return def_.PathOf(node_); }
+  Path path() const { return def_->PathOf(node_); }
   // Returns whether this is a dict or struct with a child of this name.
   bool HasChild(absl::string_view name) const;
 
@@ -95,14 +94,14 @@ class NodeView {
   }
 
  private:
-  const TreeDef& def_;
+  const TreeDef* def_;
   NodeId node_;
   std::optional<LeafSpec> spec_;
   const Leaf* leaf_;
 };
 
 namespace internal {
-class FilterExpr;     // filter_expr.h
+struct FilterExpr;    // filter_expr.h
 struct FilterAccess;  // filter_expr.h
 }  // namespace internal
 
@@ -133,11 +132,6 @@ class Filter {
 // Comparisons for ByteSizeIs.
 enum class SizeCompare : uint8_t { kLess, kLessEqual, kEqual, kGreaterEqual, kGreater };
 
-// Factory functions of filters. Those named by common words (All, And, Or, Not, Callable) are in
-// this namespace only, so that `using namespace leafstore` does not import `All`; the others are
-// also in leafstore.
-namespace filters {
-
 // Match paths.
 Filter Glob(absl::string_view pattern);
 Filter Regex(absl::string_view pattern);
@@ -153,15 +147,22 @@ Filter TypeIs(absl::string_view type_name);
 Filter HasTag(absl::string_view tag);
 // Matches dicts and structs with a child of this name.
 Filter HasChild(absl::string_view name);
-// Match static leaves, tensors, all leaves, all nodes.
+// Match static leaves, tensors, all leaves.
 Filter IsStatic();
 Filter IsTensor();
 Filter IsLeaf();
+// Matches leaves that `filter` matches.
+Filter LeavesOnly(Filter filter);
+
+// Those named by common words have a namespace, so that `using namespace leafstore` does not import
+// `All`.
+namespace filters {
+
+// Matches all nodes.
 Filter All();
 // Matches nodes for which `predicate` returns true. `name` identifies it in messages.
 Filter Callable(std::function<bool(const NodeView&)> predicate,
                 absl::string_view name = "callable");
-
 Filter And(Filter a, Filter b);
 Filter Or(Filter a, Filter b);
 Filter Not(Filter a);
@@ -173,25 +174,8 @@ template <typename... More>
 Filter Or(Filter a, Filter b, More... more) {
   return Or(Or(std::move(a), std::move(b)), std::move(more)...);
 }
-// Matches leaves that `filter` matches.
-Filter LeavesOnly(Filter filter);
 
 }  // namespace filters
-
-using filters::ByteSizeIs;
-using filters::DTypeIs;
-using filters::Glob;
-using filters::HasChild;
-using filters::HasTag;
-using filters::IsLeaf;
-using filters::IsStatic;
-using filters::IsTensor;
-using filters::KindIs;
-using filters::LeavesOnly;
-using filters::RankIs;
-using filters::Regex;
-using filters::TypeIs;
-using filters::ValueIs;
 
 }  // namespace leafstore
 

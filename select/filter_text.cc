@@ -1,15 +1,16 @@
-// The text form of filters: Filter::Parse and Filter::ToString.
-#include <cctype>
+// Filter::Parse.
+#include <algorithm>
 #include <limits>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/status_macros.h"
@@ -17,34 +18,85 @@
 #include "leafstore/select/internal/filter_expr.h"
 
 namespace leafstore {
-
-using internal::FilterExpr;
-using Op = internal::FilterExpr::Op;
-
 namespace {
 
 constexpr int kMaxNesting = 200;
 constexpr size_t kMaxTextSize = 1 << 16;
 
-constexpr NodeKind kNodeKinds[] = {NodeKind::kLeaf,  NodeKind::kNone,  NodeKind::kDict,
-                                   NodeKind::kList,  NodeKind::kTuple, NodeKind::kStruct,
-                                   NodeKind::kCustom};
-constexpr ValueKind kValueKinds[] = {ValueKind::kBool, ValueKind::kInt, ValueKind::kFloat,
-                                     ValueKind::kString, ValueKind::kBytes};
+absl::Status Expected(absl::string_view what, absl::string_view found) {
+  return absl::InvalidArgumentError(absl::StrCat("expected ", what, ", found '", found, "'"));
+}
 
-constexpr absl::string_view kPrefixes[] = {"re",   "glob", "dtype", "rank", "bytes",
-                                           "kind", "type", "tag",   "has"};
+absl::StatusOr<Filter> OrError(Filter filter) {
+  if (!filter.status().ok()) return filter.status();
+  return filter;
+}
 
-struct CompareText {
-  SizeCompare compare;
+absl::StatusOr<Filter> ParseKind(absl::string_view name) {
+  if (name == "tensor") return IsTensor();
+  for (const NodeKind kind : {NodeKind::kLeaf, NodeKind::kNone, NodeKind::kDict, NodeKind::kList,
+                              NodeKind::kTuple, NodeKind::kStruct, NodeKind::kCustom}) {
+    if (name == NodeKindName(kind)) return KindIs(kind);
+  }
+  for (const ValueKind kind : {ValueKind::kBool, ValueKind::kInt, ValueKind::kFloat,
+                               ValueKind::kString, ValueKind::kBytes}) {
+    if (name == ValueKindName(kind)) return ValueIs(kind);
+  }
+  return Expected(
+      "one of leaf, tensor, bool, int, float, str, bytes, none, dict, list, tuple, struct, custom",
+      name);
+}
+
+absl::StatusOr<Filter> ParseDTypeIs(absl::string_view name) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const DType dtype, ParseDType(name));
+  return DTypeIs(dtype);
+}
+
+absl::StatusOr<Filter> ParseRank(absl::string_view text) {
+  int rank = 0;
+  if (absl::SimpleAtoi(text, &rank) && rank >= 0) return RankIs(rank);
+  return Expected("a rank", text);
+}
+
+std::optional<int64_t> ParseBytes(absl::string_view text) {
+  int shift = 0;
+  if (absl::EndsWith(text, "k")) shift = 10;
+  if (absl::EndsWith(text, "M")) shift = 20;
+  if (absl::EndsWith(text, "G")) shift = 30;
+  if (shift > 0) text.remove_suffix(1);
+  int64_t number = 0;
+  if (!absl::SimpleAtoi(text, &number) || number < 0 ||
+      number > std::numeric_limits<int64_t>::max() >> shift) {
+    return std::nullopt;
+  }
+  return number << shift;
+}
+
+absl::StatusOr<Filter> ParseByteSize(absl::string_view text) {
+  for (const internal::SizeComparison& known : internal::kSizeComparisons) {
+    absl::string_view number = text;
+    if (!absl::ConsumePrefix(&number, known.text)) continue;
+    if (const auto bytes = ParseBytes(number)) return ByteSizeIs(known.compare, *bytes);
+    break;
+  }
+  return Expected("<, <=, =, >= or > and a number of bytes (64, 4k, 2M, 1G)", text);
+}
+
+struct Prefix {
   absl::string_view text;
+  absl::StatusOr<Filter> (*parse)(absl::string_view body);
 };
-// Tried in this order, so longer ones come first.
-constexpr CompareText kCompares[] = {{SizeCompare::kLessEqual, "<="},
-                                     {SizeCompare::kGreaterEqual, ">="},
-                                     {SizeCompare::kLess, "<"},
-                                     {SizeCompare::kGreater, ">"},
-                                     {SizeCompare::kEqual, "="}};
+constexpr Prefix kPrefixes[] = {
+    {"re", [](absl::string_view body) { return OrError(Regex(body)); }},
+    {"glob", [](absl::string_view body) { return OrError(Glob(body)); }},
+    {"dtype", ParseDTypeIs},
+    {"rank", ParseRank},
+    {"bytes", ParseByteSize},
+    {"kind", ParseKind},
+    {"type", [](absl::string_view body) { return OrError(TypeIs(body)); }},
+    {"tag", [](absl::string_view body) { return OrError(HasTag(body)); }},
+    {"has", [](absl::string_view body) { return OrError(HasChild(body)); }},
+};
 
 class Parser {
  public:
@@ -62,19 +114,27 @@ class Parser {
   struct Word {
     size_t begin = 0;       // in the text
     size_t body_begin = 0;  // in the text
-    absl::string_view prefix;
+    const Prefix* prefix = nullptr;
     std::string body;
     bool quoted = false;
   };
 
   absl::StatusOr<Filter> Expression() {
     LEAFSTORE_RETURN_IF_ERROR(Nest(1));
-    LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Term());
-    while (TakeKeyword("or")) {
-      LEAFSTORE_ASSIGN_OR_RETURN(Filter next, Term());
-      filter = filters::Or(std::move(filter), std::move(next));
-    }
+    LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Chain("or", filters::Or, &Parser::Term));
     --nesting_;
+    return filter;
+  }
+
+  absl::StatusOr<Filter> Term() { return Chain("and", filters::And, &Parser::Factor); }
+
+  absl::StatusOr<Filter> Chain(absl::string_view keyword, Filter (*combine)(Filter, Filter),
+                               absl::StatusOr<Filter> (Parser::*operand)()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, (this->*operand)());
+    while (ConsumeKeyword(keyword)) {
+      LEAFSTORE_ASSIGN_OR_RETURN(Filter next, (this->*operand)());
+      filter = combine(std::move(filter), std::move(next));
+    }
     return filter;
   }
 
@@ -84,18 +144,9 @@ class Parser {
     return Error(at_, absl::StrCat("expected at most ", kMaxNesting, " levels of nesting"));
   }
 
-  absl::StatusOr<Filter> Term() {
-    LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Factor());
-    while (TakeKeyword("and")) {
-      LEAFSTORE_ASSIGN_OR_RETURN(Filter next, Factor());
-      filter = filters::And(std::move(filter), std::move(next));
-    }
-    return filter;
-  }
-
   absl::StatusOr<Filter> Factor() {
     int negations = 0;
-    while (TakeKeyword("not")) ++negations;
+    while (ConsumeKeyword("not")) ++negations;
     LEAFSTORE_RETURN_IF_ERROR(Nest(negations));
     LEAFSTORE_ASSIGN_OR_RETURN(Filter filter, Primary());
     nesting_ -= negations;
@@ -118,121 +169,50 @@ class Parser {
   }
 
   absl::StatusOr<Filter> Atom() {
-    LEAFSTORE_ASSIGN_OR_RETURN(const Word word, TakeWord());
-    if (word.prefix.empty() && !word.quoted) {
-      if (word.body == "static") return IsStatic();
-      if (word.body == "tensor") return IsTensor();
-      if (word.body == "leaf") return IsLeaf();
-      if (word.body == "all") return filters::All();
-      if (word.body == "and" || word.body == "or") {
+    LEAFSTORE_ASSIGN_OR_RETURN(const Word word, ConsumeWord());
+    if (word.prefix == nullptr && !word.quoted) {
+      for (const internal::FilterWord& known : internal::kFilterWords) {
+        if (word.body != known.text) continue;
+        if (known.make != nullptr) return known.make();
         return Error(word.begin, absl::StrCat("expected a filter, found '", word.body, "'"));
       }
       if (word.body.find(':') != std::string::npos) return UnknownPrefix(word);
     }
     if (word.body.empty() && !word.quoted) {
-      return Error(word.body_begin, absl::StrCat("expected something after '", word.prefix, ":'"));
+      return Error(word.body_begin, absl::StrCat("expected text after '", word.prefix->text, ":'"));
     }
-    if (word.prefix.empty() || word.prefix == "glob") return Checked(word, Glob(word.body));
-    if (word.prefix == "re") return Checked(word, Regex(word.body));
-    if (word.prefix == "tag") return HasTag(word.body);
-    if (word.prefix == "type") return TypeIs(word.body);
-    if (word.prefix == "has") return HasChild(word.body);
-    if (word.prefix == "kind") return Kind(word);
-    if (word.prefix == "dtype") return DTypeFilter(word);
-    if (word.prefix == "rank") return RankFilter(word);
-    return BytesFilter(word);
-  }
-
-  // Adds the column of the pattern to its error, which has a column within the pattern.
-  absl::StatusOr<Filter> Checked(const Word& word, Filter filter) {
-    if (filter.status().ok()) return filter;
-    return Error(word.body_begin, filter.status().message());
+    absl::StatusOr<Filter> filter =
+        word.prefix != nullptr ? word.prefix->parse(word.body) : OrError(Glob(word.body));
+    // The error may have a column within the pattern.
+    if (!filter.ok()) return Error(word.body_begin, filter.status().message());
+    return filter;
   }
 
   absl::Status UnknownPrefix(const Word& word) const {
-    const std::string prefix = word.body.substr(0, word.body.find(':'));
+    std::vector<absl::string_view> known;
+    for (const Prefix& prefix : kPrefixes) known.push_back(prefix.text);
+    const std::string found = word.body.substr(0, word.body.find(':'));
     return Error(word.begin,
-                 absl::StrCat("expected one of the prefixes ", absl::StrJoin(kPrefixes, ":, "),
-                              ":, found '", prefix, ":'", internal::DidYouMean(prefix, kPrefixes),
+                 absl::StrCat("expected one of the prefixes ", absl::StrJoin(known, ":, "),
+                              ":, found '", found, ":'", internal::DidYouMean(found, known),
                               "; a glob with a colon is written glob:", word.body));
   }
 
-  absl::StatusOr<Filter> Kind(const Word& word) {
-    if (word.body == "tensor") return IsTensor();
-    for (const NodeKind kind : kNodeKinds) {
-      if (word.body == NodeKindName(kind)) return KindIs(kind);
-    }
-    for (const ValueKind kind : kValueKinds) {
-      if (word.body == ValueKindName(kind)) return ValueIs(kind);
-    }
-    return Error(word.body_begin,
-                 absl::StrCat("expected one of leaf, tensor, bool, int, float, str, bytes, none, "
-                              "dict, list, tuple, struct, custom, found '",
-                              word.body, "'"));
-  }
-
-  absl::StatusOr<Filter> DTypeFilter(const Word& word) {
-    const absl::StatusOr<DType> dtype = ParseDType(word.body);
-    if (!dtype.ok()) return Error(word.body_begin, dtype.status().message());
-    return DTypeIs(*dtype);
-  }
-
-  absl::StatusOr<Filter> RankFilter(const Word& word) {
-    int rank = 0;
-    if (!absl::SimpleAtoi(word.body, &rank) || rank < 0) {
-      return Error(word.body_begin, absl::StrCat("expected a rank, found '", word.body, "'"));
-    }
-    return RankIs(rank);
-  }
-
-  absl::StatusOr<Filter> BytesFilter(const Word& word) {
-    absl::string_view body = word.body;
-    for (const CompareText& known : kCompares) {
-      if (!absl::StartsWith(body, known.text)) continue;
-      body.remove_prefix(known.text.size());
-      if (const std::optional<int64_t> bytes = ParseBytes(body)) {
-        return ByteSizeIs(known.compare, *bytes);
-      }
-      break;
-    }
-    return Error(word.body_begin,
-                 absl::StrCat("expected <, <=, =, >= or > and a number of bytes (64, 4k, 2M, 1G), "
-                              "found '",
-                              word.body, "'"));
-  }
-
-  static std::optional<int64_t> ParseBytes(absl::string_view text) {
-    int shift = 0;
-    if (absl::EndsWith(text, "k")) shift = 10;
-    if (absl::EndsWith(text, "M")) shift = 20;
-    if (absl::EndsWith(text, "G")) shift = 30;
-    if (shift > 0) text.remove_suffix(1);
-    int64_t number = 0;
-    if (!absl::SimpleAtoi(text, &number) || number < 0 ||
-        number > std::numeric_limits<int64_t>::max() >> shift) {
-      return std::nullopt;
-    }
-    return number << shift;
-  }
-
-  absl::StatusOr<Word> TakeWord() {
+  absl::StatusOr<Word> ConsumeWord() {
     Word word;
     word.begin = word.body_begin = at_;
-    for (const absl::string_view prefix : kPrefixes) {
-      const absl::string_view rest = text_.substr(at_);
-      if (absl::StartsWith(rest, prefix) && rest.size() > prefix.size() &&
-          rest[prefix.size()] == ':') {
-        word.prefix = prefix;
-        at_ += prefix.size() + 1;
-        word.body_begin = at_;
-        break;
-      }
+    for (const Prefix& prefix : kPrefixes) {
+      absl::string_view rest = text_.substr(at_);
+      if (!absl::ConsumePrefix(&rest, prefix.text) || !absl::StartsWith(rest, ":")) continue;
+      word.prefix = &prefix;
+      word.body_begin = at_ += prefix.text.size() + 1;
+      break;
     }
     if (at_ < text_.size() && text_[at_] == '"') {
       word.quoted = true;
-      LEAFSTORE_ASSIGN_OR_RETURN(word.body, TakeQuoted());
+      LEAFSTORE_ASSIGN_OR_RETURN(word.body, ConsumeQuoted());
     } else {
-      word.body = TakeBare(word.prefix == "re");
+      word.body = ConsumeBare(word.prefix != nullptr && word.prefix->text == "re");
     }
     if (at_ < text_.size() && !IsSpace(text_[at_]) && text_[at_] != '(' && text_[at_] != ')') {
       return Error(at_, "expected a space after the closing quote");
@@ -242,7 +222,7 @@ class Parser {
 
   // Consumes a word up to a space or parenthesis. A regular expression may contain balanced
   // parentheses.
-  std::string TakeBare(bool regex) {
+  std::string ConsumeBare(bool regex) {
     const size_t begin = at_;
     int depth = 0;
     for (; at_ < text_.size(); ++at_) {
@@ -261,7 +241,7 @@ class Parser {
   }
 
   // Consumes a quoted word, in which two quotes stand for one.
-  absl::StatusOr<std::string> TakeQuoted() {
+  absl::StatusOr<std::string> ConsumeQuoted() {
     const size_t open = at_++;
     std::string body;
     for (; at_ < text_.size(); ++at_) {
@@ -277,7 +257,7 @@ class Parser {
     return Error(open, "expected a closing quote for this one");
   }
 
-  bool TakeKeyword(absl::string_view keyword) {
+  bool ConsumeKeyword(absl::string_view keyword) {
     SkipSpace();
     const absl::string_view rest = text_.substr(at_);
     if (!absl::StartsWith(rest, keyword)) return false;
@@ -304,96 +284,14 @@ class Parser {
   int nesting_ = 0;
 };
 
-// Returns a name or pattern, in quotes if the bare word would be parsed differently.
-std::string Quoted(absl::string_view text) {
-  const bool bare = text.find_first_of(" \t\r\n()\"") == absl::string_view::npos && !text.empty();
-  if (bare) return std::string(text);
-  return absl::StrCat("\"", absl::StrReplaceAll(text, {{"\"", "\"\""}}), "\"");
-}
-
-// Returns the text of a glob, with `glob:` if it looks like a keyword or has a prefix.
-std::string GlobText(absl::string_view text) {
-  const bool plain = text.find(':') == absl::string_view::npos && text != "static" &&
-                     text != "tensor" && text != "leaf" && text != "all" && text != "and" &&
-                     text != "or" && text != "not";
-  return absl::StrCat(plain ? "" : "glob:", Quoted(text));
-}
-
-std::string ToText(const FilterExpr& expr);
-
-// Returns the text of a child, in parentheses if it is an `and` or `or`.
-std::string Child(const FilterExpr& expr) {
-  const bool compound = expr.op == Op::kAnd || expr.op == Op::kOr;
-  return compound ? absl::StrCat("(", ToText(expr), ")") : ToText(expr);
-}
-
-absl::string_view CompareName(SizeCompare compare) {
-  for (const CompareText& known : kCompares) {
-    if (known.compare == compare) return known.text;
-  }
-  return "?";
-}
-
-std::string Chain(const FilterExpr& expr, absl::string_view separator) {
-  return absl::StrJoin(expr.children, separator, [](std::string* out, const auto& child) {
-    absl::StrAppend(out, Child(*child));
-  });
-}
-
-std::string ToText(const FilterExpr& expr) {
-  switch (expr.op) {
-    case Op::kGlob:
-      return GlobText(expr.text);
-    case Op::kRegex:
-      return absl::StrCat("re:", Quoted(expr.text));
-    case Op::kDType:
-      return absl::StrCat("dtype:", DTypeName(static_cast<DType>(expr.number)));
-    case Op::kRank:
-      return absl::StrCat("rank:", expr.number);
-    case Op::kByteSize:
-      return absl::StrCat("bytes:", CompareName(expr.compare), expr.number);
-    case Op::kKind:
-      return absl::StrCat("kind:", NodeKindName(static_cast<NodeKind>(expr.number)));
-    case Op::kValueKind:
-      return absl::StrCat("kind:", ValueKindName(static_cast<ValueKind>(expr.number)));
-    case Op::kTypeName:
-      return absl::StrCat("type:", Quoted(expr.text));
-    case Op::kTag:
-      return absl::StrCat("tag:", Quoted(expr.text));
-    case Op::kHasChild:
-      return absl::StrCat("has:", Quoted(expr.text));
-    case Op::kStatic:
-      return "static";
-    case Op::kTensor:
-      return "tensor";
-    case Op::kLeaf:
-      return "leaf";
-    case Op::kAll:
-      return "all";
-    case Op::kCallable:
-      return absl::StrCat("<", expr.text, ">");
-    case Op::kNot:
-      return absl::StrCat("not ", Child(*expr.children[0]));
-    case Op::kAnd:
-      return Chain(expr, " and ");
-    case Op::kOr:
-      return Chain(expr, " or ");
-  }
-  return "";
-}
-
 }  // namespace
 
 absl::StatusOr<Filter> Filter::Parse(absl::string_view text) {
   if (text.size() > kMaxTextSize) {
-    return absl::InvalidArgumentError(absl::StrCat("filter of ", text.size(),
-                                                   " bytes: expected at "
-                                                   "most ",
-                                                   kMaxTextSize));
+    return absl::InvalidArgumentError(
+        absl::StrCat("filter of ", text.size(), " bytes: expected at most ", kMaxTextSize));
   }
   return Parser(text).Run();
 }
-
-std::string Filter::ToString() const { return ToText(*expr_); }
 
 }  // namespace leafstore

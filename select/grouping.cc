@@ -1,37 +1,21 @@
 #include "leafstore/select/grouping.h"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 
 #include "leafstore/core/internal/suggest.h"
 #include "leafstore/core/internal/utf8.h"
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/groups.h"
-#include "leafstore/select/internal/empty_groups.h"
-#include "leafstore/select/internal/filter_evaluator.h"
-#include "leafstore/store/internal/spec_hash.h"
+#include "leafstore/select/internal/group_compiler.h"
+#include "leafstore/store/internal/param_store_access.h"
 
 namespace leafstore {
 
-// The filters and their results. Vectors are by group unless noted. The group of a filter has the
-// filter's index; the rest, if any, comes last.
-struct Grouping::Compiled {
-  TreeDef def;
-  SlotSet slots;  // of the compiled store
-  std::vector<Filter> filters;
-  bool named;  // otherwise messages name groups and filters by index
-  GroupingRule rule;
-  std::optional<uint32_t> root_group;
-  std::vector<NodeId> matched_node;  // by slot: the node that the filter matched, or kNoNode
-  std::vector<SlotSet> groups;
-  uint64_t spec_fingerprint = 0;             // of the compiled store
-  std::vector<uint64_t> group_fingerprints;  // 0: unknown
-};
+using internal::CompiledGroups;
 
 namespace {
 
@@ -54,131 +38,6 @@ absl::Status CheckNames(absl::Span<const std::string> names) {
   return absl::OkStatus();
 }
 
-// Evaluates the filters and assigns each slot the index of the filter that matches it, or `rest`.
-class Assigner {
- public:
-  Assigner(const TreeDef& def, const LeafSpecs& leaves, absl::Span<const Filter> filters,
-           GroupingRule rule, uint32_t rest)
-      : def_(def),
-        rule_(rule),
-        filter_count_(filters.size()),
-        evaluator_(def, leaves, filters),
-        groups_(def.leaf_count(), rest),
-        matched_(def.leaf_count(), kNoNode) {}
-
-  absl::Status Run() {
-    for (NodeId node = kRootNode; node < def_.node_count();) {
-      if (def_.kind(node) == NodeKind::kAlias) {
-        ++node;
-        continue;
-      }
-      evaluator_.Enter(node);
-      const bool evaluated =
-          rule_ == GroupingRule::kOutermostMatch || def_.kind(node) == NodeKind::kLeaf;
-      const size_t filter = evaluated ? FirstMatch() : filter_count_;
-      LEAFSTORE_RETURN_IF_ERROR(evaluator_.status());
-      if (filter == filter_count_) {
-        ++node;
-        continue;
-      }
-      if (node == kRootNode) root_filter_ = static_cast<uint32_t>(filter);
-      for (Slot slot = def_.leaf_begin(node); slot < def_.leaf_begin(def_.end(node)); ++slot) {
-        groups_[slot] = static_cast<uint32_t>(filter);
-        matched_[slot] = node;
-      }
-      node = def_.end(node);
-    }
-    return absl::OkStatus();
-  }
-
-  // Return, by slot, its group and the node that the group's filter matched (kNoNode for the rest).
-  std::vector<uint32_t> TakeGroups() { return std::move(groups_); }
-  std::vector<NodeId> TakeMatched() { return std::move(matched_); }
-  std::optional<uint32_t> root_filter() const { return root_filter_; }
-
- private:
-  size_t FirstMatch() {
-    size_t filter = 0;
-    while (filter < filter_count_ && !evaluator_.Matches(filter)) ++filter;
-    return filter;
-  }
-
-  const TreeDef& def_;
-  const GroupingRule rule_;
-  const size_t filter_count_;
-  internal::FilterEvaluator evaluator_;
-  std::vector<uint32_t> groups_;
-  std::vector<NodeId> matched_;
-  std::optional<uint32_t> root_filter_;
-};
-
-// Returns the slots of `leaves` in each group, followed by those in no group.
-std::vector<SlotSet> GroupSlots(const LeafSpecs& leaves, absl::Span<const uint32_t> group_of_slot,
-                                size_t group_count) {
-  const SlotSet& held = leaves.slots();
-  const auto group_at = [&](uint32_t place) {
-    return std::min(size_t{group_of_slot[held.SlotAt(place)]}, group_count);
-  };
-  std::vector<uint32_t> counts(group_count + 1, 0);
-  for (uint32_t place = 0; place < held.size(); ++place) ++counts[group_at(place)];
-  std::vector<std::vector<Slot>> slots(group_count + 1);
-  std::vector<Slot*> ends(group_count + 1);
-  for (size_t i = 0; i <= group_count; ++i) {
-    slots[i].resize(counts[i]);
-    ends[i] = slots[i].data();
-  }
-  for (uint32_t place = 0; place < held.size(); ++place) {
-    *ends[group_at(place)]++ = held.SlotAt(place);
-  }
-  std::vector<SlotSet> sets;
-  for (std::vector<Slot>& of_group : slots) {
-    sets.push_back(SlotSet::FromSorted(leaves.layout().size(), std::move(of_group)));
-  }
-  return sets;
-}
-
-std::string SomePaths(const Layout& layout, const SlotSet& slots) {
-  constexpr uint32_t kShown = 10;
-  std::vector<std::string> paths;
-  for (uint32_t i = 0; i < std::min(slots.size(), kShown); ++i) {
-    paths.push_back(absl::StrCat("'", layout.PathForMessage(slots.SlotAt(i)), "'"));
-  }
-  if (slots.size() > kShown) paths.push_back(absl::StrCat("and ", slots.size() - kShown, " more"));
-  return absl::StrJoin(paths, ", ");
-}
-
-absl::Status CheckNoneLeft(const Layout& layout, const SlotSet& left) {
-  if (left.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("partition: expected every leaf in a group, found ", left.size(),
-                   " that no filter took: ", SomePaths(layout, left)));
-}
-
-absl::Status CheckCounts(const Layout& layout, absl::Span<const SlotSet> groups,
-                         const std::vector<int64_t>& expected_counts,
-                         absl::FunctionRef<std::string(size_t)> group_text) {
-  if (expected_counts.empty()) return absl::OkStatus();
-  if (expected_counts.size() != groups.size()) {
-    return absl::InvalidArgumentError(absl::StrCat("partition: expected a count for each of ",
-                                                   groups.size(), " groups, found ",
-                                                   expected_counts.size()));
-  }
-  for (size_t i = 0; i < groups.size(); ++i) {
-    const int64_t expected = expected_counts[i];
-    if (expected >= 0 && expected != groups[i].size()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("partition: ", group_text(i), ": expected ", expected, " leaves, found ",
-                       groups[i].size(),
-                       groups[i].empty() ? "" : absl::StrCat(": ", SomePaths(layout, groups[i]))));
-    }
-  }
-  return absl::OkStatus();
-}
-
-std::string GroupText(bool named, const std::string& name) {
-  return named ? absl::StrCat("group '", name, "'") : absl::StrCat("group ", name);
-}
-
 }  // namespace
 
 Grouping::Grouping() {
@@ -189,61 +48,15 @@ Grouping::Grouping() {
 
 absl::StatusOr<Grouping> Grouping::Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
                                             std::vector<std::string> names, bool named,
-                                            const GroupingOptions& options,
-                                            Fingerprints fingerprints) {
-  if (leaves.store() != nullptr) {
-    LEAFSTORE_RETURN_IF_ERROR(leaves.store()->CheckNoBorrow("partition"));
-  }
-  for (const Filter& filter : filters) LEAFSTORE_RETURN_IF_ERROR(filter.status());
+                                            const GroupingOptions& options, bool fingerprints) {
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      CompiledGroups compiled,
+      internal::CompileGroups(leaves, std::move(filters), names, named, options, fingerprints));
   auto rep = std::make_shared<Rep>();
-  auto compiled = std::make_shared<Compiled>();
-  LEAFSTORE_ASSIGN_OR_RETURN(compiled->def, leaves.layout().def());
-  compiled->slots = leaves.slots();
-  compiled->filters = std::move(filters);
-  compiled->named = named;
-  compiled->rule = options.rule;
-  const size_t filter_count = compiled->filters.size();
-  const size_t group_count = names.size();
-  const bool has_rest = group_count > filter_count;
-
-  Assigner assigner(compiled->def, leaves, compiled->filters, options.rule,
-                    has_rest ? static_cast<uint32_t>(filter_count) : kNoGroup);
-  LEAFSTORE_RETURN_IF_ERROR(assigner.Run());
-  compiled->root_group = assigner.root_filter();
-  compiled->matched_node = assigner.TakeMatched();
-  rep->wide = assigner.TakeGroups();
-  std::vector<SlotSet>& groups = compiled->groups;
-  groups = GroupSlots(leaves, rep->wide, group_count);
-  LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), groups.back()));
-  groups.pop_back();
-  if (options.exhaustive && has_rest) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), groups.back()));
-  }
-  LEAFSTORE_RETURN_IF_ERROR(
-      CheckCounts(leaves.layout(), groups, options.expected_counts,
-                  [&](size_t group) { return GroupText(named, names[group]); }));
-  if (!options.allow_empty.value_or(!named)) {
-    LEAFSTORE_RETURN_IF_ERROR(internal::CheckNoEmptyGroups(
-        compiled->def, leaves, compiled->filters, options.rule, groups, rep->wide,
-        named ? absl::MakeConstSpan(names) : absl::Span<const std::string>()));
-  }
-  if (!leaves.slots().is_all()) {
-    for (Slot slot = 0; slot < rep->wide.size(); ++slot) {
-      if (!leaves.slots().Contains(slot)) rep->wide[slot] = kNoGroup;
-    }
-  }
-  compiled->group_fingerprints.assign(group_count, 0);
-  if (fingerprints == Fingerprints::kMade) {
-    for (uint32_t place = 0; place < leaves.size(); ++place) {
-      const Slot slot = leaves.slots().SlotAt(place);
-      const uint64_t hash = internal::SpecHash(slot, leaves.spec(place));
-      compiled->group_fingerprints[rep->wide[slot]] += hash;
-      compiled->spec_fingerprint += hash;
-    }
-  }
   rep->layout = leaves.layout();
   rep->names = std::move(names);
-  rep->compiled = std::move(compiled);
+  rep->group_of_slot = std::move(compiled.group_of_slot);
+  rep->compiled = std::make_shared<const CompiledGroups>(std::move(compiled));
   return Grouping(std::move(rep));
 }
 
@@ -262,34 +75,25 @@ absl::StatusOr<Grouping> Grouping::Compile(const LeafSpecs& leaves,
   }
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(names));
   return Evaluate(leaves, std::move(with_filter), std::move(names), /*named=*/true, options,
-                  Fingerprints::kMade);
+                  /*fingerprints=*/true);
 }
 
-namespace {
-
-std::vector<std::string> IndexNames(size_t count) {
-  std::vector<std::string> names(count);
-  for (size_t i = 0; i < count; ++i) names[i] = absl::StrCat(i);
-  return names;
+absl::StatusOr<Grouping> Grouping::EvaluateUnnamed(const LeafSpecs& leaves,
+                                                   std::vector<Filter> filters,
+                                                   const GroupingOptions& options,
+                                                   bool fingerprints) {
+  std::vector<std::string> names(filters.size() + 1);
+  for (size_t i = 0; i < names.size(); ++i) names[i] = absl::StrCat(i);
+  return Evaluate(leaves, std::move(filters), std::move(names), /*named=*/false, options,
+                  fingerprints);
 }
-
-}  // namespace
 
 absl::StatusOr<Grouping> Grouping::Compile(const LeafSpecs& leaves, std::vector<Filter> filters,
                                            const GroupingOptions& options) {
-  std::vector<std::string> names = IndexNames(filters.size() + 1);
-  return Evaluate(leaves, std::move(filters), std::move(names), /*named=*/false, options,
-                  Fingerprints::kMade);
+  return EvaluateUnnamed(leaves, std::move(filters), options, /*fingerprints=*/true);
 }
 
-absl::StatusOr<Grouping> Grouping::CompileOnce(const LeafSpecs& leaves, std::vector<Filter> filters,
-                                               const GroupingOptions& options) {
-  std::vector<std::string> names = IndexNames(filters.size() + 1);
-  return Evaluate(leaves, std::move(filters), std::move(names), /*named=*/false, options,
-                  Fingerprints::kNone);
-}
-
-absl::StatusOr<Grouping> Grouping::Create(Layout layout, absl::Span<const uint32_t> group_of_slot,
+absl::StatusOr<Grouping> Grouping::Create(Layout layout, std::vector<uint32_t> group_of_slot,
                                           std::vector<std::string> names) {
   LEAFSTORE_RETURN_IF_ERROR(CheckNames(names));
   if (group_of_slot.size() != layout.size()) {
@@ -314,11 +118,7 @@ absl::StatusOr<Grouping> Grouping::Create(Layout layout, absl::Span<const uint32
   for (Slot slot = 0; slot < layout.size(); ++slot) {
     if (group_of_slot[slot] != kNoGroup) rep->slots[next[group_of_slot[slot]]++] = slot;
   }
-  if (names.size() <= kNarrowNoGroup) {
-    rep->narrow.assign(group_of_slot.begin(), group_of_slot.end());  // kNoGroup ends in 0xff
-  } else {
-    rep->wide.assign(group_of_slot.begin(), group_of_slot.end());
-  }
+  rep->group_of_slot = std::move(group_of_slot);
   rep->layout = std::move(layout);
   rep->names = std::move(names);
   return Grouping(std::move(rep));
@@ -344,7 +144,7 @@ std::optional<uint32_t> Grouping::Find(absl::string_view name) const {
 
 absl::StatusOr<uint32_t> Grouping::Get(absl::string_view name) const {
   if (const std::optional<uint32_t> group = Find(name)) return *group;
-  return absl::NotFoundError(absl::StrCat("no group is called \"", absl::CHexEscape(name), "\"",
+  return absl::NotFoundError(absl::StrCat("no group has the name \"", absl::CHexEscape(name), "\"",
                                           internal::DidYouMean(name, rep_->names)));
 }
 
@@ -360,20 +160,20 @@ absl::StatusOr<Explanation> Grouping::Explain(absl::string_view path_text) const
   why.text = why.alias ? absl::StrCat("'", *why.alias, "' (an alias of '", why.path, "')")
                        : absl::StrCat("'", why.path, "'");
   why.group = GroupOf(slot);
-  const Compiled* const compiled = rep_->compiled.get();
+  const CompiledGroups* const compiled = rep_->compiled.get();
   if (why.group == kNoGroup) {
     absl::StrAppend(&why.text, " is in no group");
-    if (compiled != nullptr)
-      absl::StrAppend(&why.text, ": the store that was partitioned lacks it");
+    if (compiled != nullptr) {
+      absl::StrAppend(&why.text, ": the store that was partitioned does not have it");
+    }
     return why;
   }
   const bool named = compiled == nullptr || compiled->named;
-  absl::StrAppend(&why.text, " is in ", GroupText(named, name(why.group)));
+  absl::StrAppend(&why.text, " is in ", internal::GroupText(named, name(why.group)));
   if (compiled == nullptr) return why;
   if (why.group == compiled->filters.size()) {
-    absl::StrAppend(
-        &why.text, ", the rest: no filter matched ",
-        compiled->rule == GroupingRule::kOutermostMatch ? "it or a node above it" : "it");
+    absl::StrAppend(&why.text, ", the rest: no filter matched ",
+                    compiled->first_match ? "it" : "it or a node above it");
     return why;
   }
   why.filter = why.group;
@@ -411,7 +211,7 @@ bool Grouping::Equals(const Grouping& other) const {
 
 absl::Status Grouping::CheckStore(const ParamStore& store) const {
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("partition"));
-  const Compiled* const compiled = rep_->compiled.get();
+  const CompiledGroups* const compiled = rep_->compiled.get();
   const uint32_t expected =
       compiled != nullptr ? compiled->slots.size() : static_cast<uint32_t>(rep_->slots.size());
   bool same = store.layout() == layout() && store.size() == expected;
@@ -433,40 +233,14 @@ absl::Status Grouping::CheckStore(const ParamStore& store) const {
   return absl::OkStatus();
 }
 
-absl::Status Grouping::CheckGroupCount(size_t wanted) const {
-  if (wanted == group_count()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("Split<", wanted, ">: expected ", group_count(),
-                                                 ", as many as the grouping has groups"));
-}
-
-namespace {
-
-// Returns the leaves of one group, moved from or shared with `leaves`, which are those of `from`.
-template <typename Leaves, typename Take>
-std::vector<Leaf> Gather(const SlotSet& from, const SlotSet& group, Leaves& leaves, Take take) {
-  std::vector<Leaf> gathered;
-  gathered.reserve(group.size());
-  if (from.is_all()) {
-    for (uint32_t i = 0; i < group.size(); ++i) gathered.push_back(take(leaves[group.SlotAt(i)]));
-  } else {
-    for (uint32_t i = 0; i < group.size(); ++i) {
-      gathered.push_back(take(leaves[from.PlaceOf(group.SlotAt(i))]));
-    }
-  }
-  return gathered;
-}
-
-}  // namespace
-
-template <typename Leaves, typename Take>
-std::vector<ParamStore> Grouping::SplitLeaves(const SlotSet& from, Leaves& leaves,
-                                              Take take) const {
+std::vector<ParamStore> Grouping::MakeGroups(
+    absl::FunctionRef<std::vector<Leaf>(const SlotSet& group)> leaves_of) const {
   std::vector<ParamStore> groups;
   groups.reserve(group_count());
   for (uint32_t i = 0; i < group_count(); ++i) {
     SlotSet slots = SlotsOf(i);
-    std::vector<Leaf> own = Gather(from, slots, leaves, take);
-    groups.push_back(ParamStore::FromParts(rep_->layout, std::move(slots), std::move(own)));
+    std::vector<Leaf> leaves = leaves_of(slots);
+    groups.push_back(ParamStore::FromParts(rep_->layout, std::move(slots), std::move(leaves)));
     if (rep_->compiled == nullptr) continue;
     internal::ParamStoreAccess::SetFingerprint(rep_->compiled->group_fingerprints[i],
                                                &groups.back());
@@ -475,34 +249,28 @@ std::vector<ParamStore> Grouping::SplitLeaves(const SlotSet& from, Leaves& leave
 }
 
 std::vector<ParamStore> Grouping::SplitChecked(ParamStore&& store) const {
-  const SlotSet from = store.slots();
+  const SlotSet held = store.slots();
   std::vector<Leaf> leaves = std::move(store).TakeLeaves();
-  return SplitLeaves(from, leaves, [](Leaf& leaf) { return std::move(leaf); });
+  return MakeGroups([&](const SlotSet& group) {
+    return internal::GatherLeaves(held, group, leaves, internal::kMoveLeaf);
+  });
 }
 
 std::vector<ParamStore> Grouping::SplitChecked(const ParamStore& store) const {
   const absl::Span<const Leaf> leaves = store.leaves();
-  return SplitLeaves(store.slots(), leaves, [](const Leaf& leaf) { return leaf; });
-}
-
-absl::StatusOr<std::vector<ParamStore>> Grouping::SplitStores(ParamStore&& store) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
-  return SplitChecked(std::move(store));
-}
-
-absl::StatusOr<std::vector<ParamStore>> Grouping::SplitStores(const ParamStore& store) const {
-  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
-  return SplitChecked(store);
+  return MakeGroups([&](const SlotSet& group) {
+    return internal::GatherLeaves(store.slots(), group, leaves, internal::kCopyLeaf);
+  });
 }
 
 absl::StatusOr<Groups> Grouping::Split(ParamStore&& store) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ParamStore> stores, SplitStores(std::move(store)));
-  return Groups(*this, std::move(stores));
+  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
+  return Groups(*this, SplitChecked(std::move(store)));
 }
 
 absl::StatusOr<Groups> Grouping::Split(const ParamStore& store) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(std::vector<ParamStore> stores, SplitStores(store));
-  return Groups(*this, std::move(stores));
+  LEAFSTORE_RETURN_IF_ERROR(CheckStore(store));
+  return Groups(*this, SplitChecked(store));
 }
 
 }  // namespace leafstore

@@ -11,14 +11,12 @@
 // filter matches; on that node the first matching filter wins; below a matched node no filter is
 // evaluated. So the depth of a match takes precedence over the order of filters, and a filter that
 // matches the root gets every leaf. Leaves without such an ancestor belong to Rest(), which must
-// come last; without a Rest() they are an error. With GroupingRule::kFirstMatch (the rule of Flax
-// NNX), filters are evaluated on leaves only, and a leaf belongs to the first filter that matches
-// it.
+// come last; without a Rest() they are an error. With `first_match` (the rule of Flax NNX), filters
+// are evaluated on leaves only, and a leaf belongs to the first filter that matches it.
 //
 // Groups are indexed in the order given. Names are nonempty UTF-8 and unique. Filters without names
-// make groups named by index, "0", "1" and so on, followed by the rest; partition.h is a shorthand
-// for splitting by such filters once. A node without leaves (none, an empty container) and an alias
-// are in no group.
+// make groups named by index, "0", "1" and so on, followed by the rest. A node without leaves and
+// an alias are in no group.
 //
 // A Grouping can also be created from a group index for each slot, as saved in a checkpoint. Each
 // slot is in one group or in none.
@@ -27,15 +25,12 @@
 // store with the Layout, slots, dtypes and shapes of the original one, which is checked in O(1). A
 // Grouping created from indices checks the Layout and slots only, in O(leaves).
 //
-// Memory. Compiled: four bytes per slot. Created from indices: one byte per slot (four with more
-// than 255 groups), and four per slot that is in a group. The group count does not matter, as an
-// untrusted file may choose it.
+// Memory: eight bytes per slot. The group count does not matter, as a file may choose any.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_SELECT_GROUPING_H_
 #define LEAFSTORE_SELECT_GROUPING_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,49 +39,47 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 #include "leafstore/select/filter.h"
-#include "leafstore/select/leaf_specs.h"
 #include "leafstore/store/layout.h"
+#include "leafstore/store/leaf_specs.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/store/slot_set.h"
 
 namespace leafstore {
 
 class Groups;
-
-// Stands for the leaves that no filter matches.
-struct Rest {};
+namespace internal {
+struct CompiledGroups;
+}  // namespace internal
 
 // A group's name and filter.
 struct NamedFilter {
-  NamedFilter(std::string group, Filter takes) : name(std::move(group)), filter(std::move(takes)) {}
-  NamedFilter(std::string group, Rest) : name(std::move(group)) {}
+  std::string name;
+  std::optional<Filter> filter;  // none: the rest
 
   // Returns whether the filter contains a Callable, which may look at bytes.
   bool has_callable() const { return filter.has_value() && filter->has_callable(); }
-
-  std::string name;
-  std::optional<Filter> filter;  // none: the rest
 };
 
-enum class GroupingRule : uint8_t { kOutermostMatch, kFirstMatch };
+// Stands for the leaves that no filter matches.
+inline std::optional<Filter> Rest() { return std::nullopt; }
 
 struct GroupingOptions {
-  GroupingRule rule = GroupingRule::kOutermostMatch;
+  // Whether a leaf belongs to the first filter that matches it, not to that of its outermost
+  // matching ancestor.
+  bool first_match = false;
   // Whether a filter's group may be empty. If not, error InvalidArgument: names each such filter,
-  // and the filters that its leaves went to, or suggestions for a glob that matches nothing. Unset:
-  // true for filters without names, false for named ones.
+  // and the filters that its leaves belong to, or suggestions for a glob that matches nothing.
+  // Unset: true for filters without names, false for named ones.
   std::optional<bool> allow_empty = {};
   // Makes leaves in the rest error InvalidArgument, which names their paths.
   bool exhaustive = false;
-  // The leaf count required of each group; -1 for any. Empty: not checked. Another count is error
-  // InvalidArgument.
-  std::vector<int64_t> expected_counts = {};
 };
 
 // The reason why a leaf is in its group.
@@ -105,8 +98,8 @@ class Grouping {
   // Creates a grouping without groups on an empty Layout.
   Grouping();
 
-  // Evaluates the filters on the nodes of a store, or on leaves of which only the specs are known
-  // (leaf_specs.h), such as those in a file.
+  // Evaluates the filters on the nodes of a store, or on leaves of which only the specs are known,
+  // such as those in a file.
   // error InvalidArgument: bad names (see above), a Rest() that is not last, a leaf in no group, an
   // empty group, a violated option, a filter's status(), or as Layout::def. error
   // FailedPrecondition: a borrow is open. O(nodes * filters).
@@ -118,7 +111,7 @@ class Grouping {
   // Creates a grouping from the group of each slot: an index below names.size(), or kNoGroup.
   // error InvalidArgument: not one index per slot, an index out of range (names the slot's path),
   // or bad names. O(slots + groups).
-  static absl::StatusOr<Grouping> Create(Layout layout, absl::Span<const uint32_t> group_of_slot,
+  static absl::StatusOr<Grouping> Create(Layout layout, std::vector<uint32_t> group_of_slot,
                                          std::vector<std::string> names);
 
   // References returned here, by names() and by name() are valid while this Grouping or a copy
@@ -138,10 +131,7 @@ class Grouping {
 
   // Returns the group of a slot, or kNoGroup. Accepts any slot. O(1).
   uint32_t GroupOf(Slot slot) const {
-    if (slot >= rep_->layout.size()) return kNoGroup;
-    if (!rep_->wide.empty()) return rep_->wide[slot];
-    const uint8_t group = rep_->narrow[slot];
-    return group == kNarrowNoGroup ? kNoGroup : group;
+    return slot < rep_->group_of_slot.size() ? rep_->group_of_slot[slot] : kNoGroup;
   }
   // Returns the group with this name. O(groups).
   std::optional<uint32_t> Find(absl::string_view name) const;
@@ -164,17 +154,6 @@ class Grouping {
   // created from indices) in its Layout or slots; the store is then unchanged.
   absl::StatusOr<Groups> Split(ParamStore&& store) const;
   absl::StatusOr<Groups> Split(const ParamStore& store) const;
-  // Like Split, but returns an array for structured bindings. error InvalidArgument: kGroups is not
-  // group_count().
-  template <size_t kGroups>
-  absl::StatusOr<std::array<ParamStore, kGroups>> Split(ParamStore&& store) const {
-    return ToArray<kGroups>(std::move(store));
-  }
-  template <size_t kGroups>
-  absl::StatusOr<std::array<ParamStore, kGroups>> Split(const ParamStore& store) const {
-    return ToArray<kGroups>(store);
-  }
-
   // Returns a summary such as "bias: 12 leaves, rest: 40 leaves, in no group: 3".
   std::string ToString() const;
 
@@ -182,7 +161,6 @@ class Grouping {
   friend bool operator==(const Grouping& a, const Grouping& b) { return a.Equals(b); }
 
  private:
-  friend class Groups;
   friend absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store,
                                                            std::vector<Filter> filters,
                                                            const GroupingOptions& options);
@@ -190,48 +168,31 @@ class Grouping {
                                                            std::vector<Filter> filters,
                                                            const GroupingOptions& options);
 
-  static constexpr uint8_t kNarrowNoGroup = 0xff;
-  struct Compiled;  // grouping.cc
   struct Rep {
     Layout layout;
     std::vector<std::string> names;
-    std::vector<uint8_t> narrow;  // the group of each slot, if one byte is enough
-    std::vector<uint32_t> wide;   // otherwise
+    std::vector<uint32_t> group_of_slot;
     // If created from indices: the slots group by group, ascending in each, and the begin of each.
     std::vector<Slot> slots;
     std::vector<uint32_t> begins;
-    std::shared_ptr<const Compiled> compiled;  // null: created from indices
+    std::shared_ptr<const internal::CompiledGroups> compiled;  // null: created from indices
   };
   explicit Grouping(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
-  // Like Compile, but for Partition, which splits only the store that it compiles for: skips the
-  // fingerprints that are needed to check other stores.
-  enum class Fingerprints : uint8_t { kNone, kMade };
-  static absl::StatusOr<Grouping> CompileOnce(const LeafSpecs& leaves, std::vector<Filter> filters,
-                                              const GroupingOptions& options);
   static absl::StatusOr<Grouping> Evaluate(const LeafSpecs& leaves, std::vector<Filter> filters,
                                            std::vector<std::string> names, bool named,
-                                           const GroupingOptions& options,
-                                           Fingerprints fingerprints);
+                                           const GroupingOptions& options, bool fingerprints);
+  static absl::StatusOr<Grouping> EvaluateUnnamed(const LeafSpecs& leaves,
+                                                  std::vector<Filter> filters,
+                                                  const GroupingOptions& options,
+                                                  bool fingerprints);
   bool Equals(const Grouping& other) const;
   absl::Status CheckStore(const ParamStore& store) const;
-  absl::Status CheckGroupCount(size_t wanted) const;
-  // Split a store that is known to fit. SplitStores checks it first.
+  // Split a store that is known to fit.
   std::vector<ParamStore> SplitChecked(ParamStore&& store) const;
   std::vector<ParamStore> SplitChecked(const ParamStore& store) const;
-  template <typename Leaves, typename Take>
-  std::vector<ParamStore> SplitLeaves(const SlotSet& from, Leaves& leaves, Take take) const;
-  absl::StatusOr<std::vector<ParamStore>> SplitStores(ParamStore&& store) const;
-  absl::StatusOr<std::vector<ParamStore>> SplitStores(const ParamStore& store) const;
-  template <size_t kGroups, typename Store>
-  absl::StatusOr<std::array<ParamStore, kGroups>> ToArray(Store&& store) const {
-    if (absl::Status status = CheckGroupCount(kGroups); !status.ok()) return status;
-    auto groups = SplitStores(std::forward<Store>(store));
-    if (!groups.ok()) return groups.status();
-    std::array<ParamStore, kGroups> array;
-    std::move(groups->begin(), groups->end(), array.begin());
-    return array;
-  }
+  std::vector<ParamStore> MakeGroups(
+      absl::FunctionRef<std::vector<Leaf>(const SlotSet& group)> leaves_of) const;
 
   std::shared_ptr<const Rep> rep_;
 };

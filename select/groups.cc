@@ -6,6 +6,7 @@
 
 #include "leafstore/core/internal/fatal.h"
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/param_store_access.h"
 
 namespace leafstore {
 namespace {
@@ -42,7 +43,7 @@ absl::Status Group::CheckSlots() const {
   if (found == slots_) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("group '", name_, "': expected the ", slots_.size(),
-                   " leaves that its grouping gives it, found other leaves (", found.size(), ")"));
+                   " leaves of its grouping, found others (", found.size(), ")"));
 }
 
 Groups::Groups(const Grouping& grouping, std::vector<ParamStore> stores) : grouping_(grouping) {
@@ -69,11 +70,6 @@ absl::StatusOr<Group*> Groups::Get(absl::string_view name) {
   return &groups_[group];
 }
 
-absl::StatusOr<const Group*> Groups::Get(absl::string_view name) const {
-  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t group, grouping_.Get(name));
-  return &groups_[group];
-}
-
 ParamStore& Groups::operator[](absl::string_view name) {
   return const_cast<ParamStore&>(std::as_const(*this)[name]);
 }
@@ -86,8 +82,7 @@ const ParamStore& Groups::operator[](absl::string_view name) const {
 absl::Status Groups::Pack(absl::string_view name, DType dtype) {
   LEAFSTORE_ASSIGN_OR_RETURN(Group* const group, Get(name));
   if (group->packed()) {
-    return InGroup(name,
-                   absl::FailedPreconditionError("expected a store, found it packed already"));
+    return InGroup(name, absl::FailedPreconditionError("expected a store, found a packed group"));
   }
   absl::StatusOr<Packed> packed = Packed::Create(std::move(group->store()), dtype);
   if (!packed.ok()) return InGroup(name, packed.status());
@@ -98,7 +93,7 @@ absl::Status Groups::Pack(absl::string_view name, DType dtype) {
 absl::Status Groups::Unpack(absl::string_view name) {
   LEAFSTORE_ASSIGN_OR_RETURN(Group* const group, Get(name));
   if (!group->packed()) {
-    return InGroup(name, absl::FailedPreconditionError("expected it packed, found a store"));
+    return InGroup(name, absl::FailedPreconditionError("expected a packed group, found a store"));
   }
   absl::StatusOr<ParamStore> store = std::move(group->pack()).Unpack();
   if (!store.ok()) return InGroup(name, store.status());

@@ -9,10 +9,7 @@
 //
 // Groups are in the order of their Grouping, including empty ones. A group is written through its
 // store or pack and must keep its slots; Merge, Regroup and all functions that accept Groups check
-// this in O(1).
-//
-// A moved-from object may only be assigned to or destroyed, unless the call documents that it is
-// empty afterwards.
+// this in O(1). A moved-from object may only be assigned to or destroyed, unless documented.
 //
 // Threads: const calls are safe from many threads. Different groups may be written at the same
 // time.
@@ -95,7 +92,6 @@ class Groups {
   const Group* Find(absl::string_view name) const;
   // Like Find, but returns an error. NotFound: no group has the name; with suggestions.
   absl::StatusOr<Group*> Get(absl::string_view name);
-  absl::StatusOr<const Group*> Get(absl::string_view name) const;
   // Returns the store of the group with this name. An unknown name or a packed group is a
   // programming error and terminates with a message.
   ParamStore& operator[](absl::string_view name);

@@ -4,8 +4,9 @@
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/select/grouping.h"
+#include "leafstore/select/internal/leaf_source.h"
 #include "leafstore/store/internal/fit_reporter.h"
-#include "leafstore/store/update.h"
+#include "leafstore/store/merge.h"
 
 namespace leafstore {
 namespace {
@@ -32,11 +33,7 @@ absl::StatusOr<SlotSet> SelectedSlots(const ParamStore& store, const RestoreOpti
 class Matcher {
  public:
   Matcher(const LeafSource& source, const ParamStore& store, const RestoreOptions& options)
-      : source_(source),
-        part_(source.part),
-        store_(store),
-        options_(options),
-        used_(source.part.size()) {}
+      : part_(source.leaves), store_(store), options_(options), used_(source.leaves.size()) {}
 
   absl::StatusOr<Matches> Run(RestoreReport* report) {
     LEAFSTORE_ASSIGN_OR_RETURN(const SlotSet selected, SelectedSlots(store_, options_));
@@ -57,7 +54,7 @@ class Matcher {
         reporter_.AddMissing(store_.layout(), slot);
         continue;
       }
-      reporter_.CheckSpec(store_.layout(), slot, store_.leaf(place).spec(), source_.spec(from));
+      reporter_.CheckSpec(store_.layout(), slot, store_.leaf(place).spec(), part_.spec(from));
       matches.places.push_back(from);
       matches.slots.push_back(slot);
     }
@@ -68,7 +65,7 @@ class Matcher {
     if (options_.allow_unexpected || options_.filter) {
       report->unexpected = std::exchange(misfits.unexpected, {});
     }
-    LEAFSTORE_RETURN_IF_ERROR(misfits.ToStatus("it does not fit the store"));
+    LEAFSTORE_RETURN_IF_ERROR(misfits.ToStatus("the leaves do not fit the store"));
     return matches;
   }
 
@@ -78,8 +75,7 @@ class Matcher {
   absl::Status Rename() {
     LEAFSTORE_ASSIGN_OR_RETURN(const RenameMap map, RenameMap::Create(options_.renames));
     LEAFSTORE_ASSIGN_OR_RETURN(std::vector<RenamedPath> renamed,
-                               map.Apply(part_.layout, part_.slots,
-                                         {.allow_unused_rules = options_.allow_unused_renames}));
+                               map.Apply(part_, options_.allow_unused_renames));
     std::vector<uint32_t> sought;
     std::vector<std::string> names;
     for (uint32_t from = 0; from < part_.size(); ++from) {
@@ -89,26 +85,25 @@ class Matcher {
       sought.push_back(from);
       names.push_back(names_[from]);
     }
-    const LayoutPart part(part_.layout, part_.slots.AtPlaces(sought));
-    const Alignment where = Align(part, store_, {.by = AlignBy::kDotted, .names = names});
+    const LeafSpecs part(part_.layout(), part_.slots().AtPlaces(sought));
+    const Alignment where = Align(part, store_, AlignBy::kDotted, names);
     for (uint32_t i = 0; i < sought.size(); ++i) {
       if (where[i] != kNoPlace) names_[sought[i]] = store_.PathText(where[i]);
     }
     reporter_.AddAmbiguous(part, store_, where);
-    for (const Alignment::Ambiguity& at : where.ambiguous()) used_[sought[at.from]] = true;
+    for (const Alignment::Conflict& at : where.ambiguous()) used_[sought[at.place]] = true;
     return absl::OkStatus();
   }
 
   // Matches leaves by name. Follows aliases of the store, but not those of the source.
   void FindByName() {
-    const Alignment where = Align(part_, store_, {.by = options_.by, .names = names_});
+    const Alignment where = Align(part_, store_, options_.by, names_);
     places_ = where.Sources();
     for (uint32_t from = 0; from < part_.size(); ++from) {
       if (where[from] != kNoPlace) used_[from] = true;
     }
-    reporter_.AddCollisions(part_, store_, where);
-    reporter_.AddAmbiguous(part_, store_, where);
-    for (const Alignment::Ambiguity& at : where.ambiguous()) used_[at.from] = true;
+    reporter_.AddConflicts(part_, store_, where);
+    for (const Alignment::Conflict& at : where.ambiguous()) used_[at.place] = true;
   }
 
   // Matches the remaining leaves of the store with aliases of the source, which are not leaves and
@@ -117,8 +112,8 @@ class Matcher {
     const Alignment by_path = Align(store_, part_);
     for (uint32_t place = 0; place < store_.size(); ++place) {
       if (places_[place] != kNoPlace || by_path[place] == kNoPlace) continue;
-      const Slot owner = part_.slots.SlotAt(by_path[place]);
-      if (part_.layout.PathText(owner) != store_.PathText(place)) places_[place] = by_path[place];
+      const Slot owner = part_.slot(by_path[place]);
+      if (part_.layout().PathText(owner) != store_.PathText(place)) places_[place] = by_path[place];
     }
   }
 
@@ -126,15 +121,14 @@ class Matcher {
     for (uint32_t from = 0; from < part_.size(); ++from) {
       if (used_[from]) continue;
       if (names_.empty()) {
-        reporter_.AddUnexpected(part_.layout, part_.slots.SlotAt(from));
+        reporter_.AddUnexpected(part_.layout(), part_.slot(from));
       } else {
         reporter_.AddUnexpected(names_[from]);
       }
     }
   }
 
-  const LeafSource& source_;
-  const LayoutPart& part_;
+  const LeafSpecs& part_;
   const ParamStore& store_;
   const RestoreOptions& options_;
   std::vector<std::string> names_;  // by place of the source; empty: no renames
@@ -176,9 +170,8 @@ absl::StatusOr<RestoreReport> LoadInto(const ParamStore& from, ParamStore* store
     for (const uint32_t place : places) leaves.push_back(from.leaf(place));
     return absl::StatusOr<std::vector<Leaf>>(std::move(leaves));
   };
-  return internal::LoadInto({from, [&from](uint32_t place) { return from.leaf(place).spec(); },
-                             load, [](const absl::Status& status) { return status; }},
-                            store, options);
+  return internal::LoadInto({from, load, [](const absl::Status& status) { return status; }}, store,
+                            options);
 }
 
 }  // namespace leafstore

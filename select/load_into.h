@@ -16,13 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 
-#include "leafstore/core/leaf.h"
-#include "leafstore/core/leaf_spec.h"
 #include "leafstore/select/filter.h"
 #include "leafstore/select/rename_map.h"
 #include "leafstore/store/align.h"
@@ -36,9 +31,8 @@ struct RestoreOptions {
   bool allow_missing = false;
   // Skip leaves of the source that the store does not have.
   bool allow_unexpected = false;
-  // Replace only the leaves of the store that a Partition by this filter puts into its first group.
-  // The filter matches paths of the store, that is, paths after `renames`. Other leaves of the
-  // store stay unchanged, and other leaves of the source are ignored.
+  // Replace only the leaves of the store that a Partition by this filter puts into its first group;
+  // it matches paths after `renames`. Other leaves of both are ignored.
   std::optional<Filter> filter = std::nullopt;
   // How leaves of the source are matched with those of the store. kDotted applies to leaves without
   // a match at their own path.
@@ -70,22 +64,6 @@ struct RestoreReport {
 absl::StatusOr<RestoreReport> LoadInto(const ParamStore& from, ParamStore* store,
                                        const RestoreOptions& options = {});
 
-namespace internal {
-
-// Leaves that can be loaded. All functions accept places of `part`.
-struct LeafSource {
-  LayoutPart part;
-  absl::FunctionRef<LeafSpec(uint32_t place)> spec;
-  // Loads the leaves at these places, which may be unsorted and may repeat.
-  absl::FunctionRef<absl::StatusOr<std::vector<Leaf>>(absl::Span<const uint32_t> places)> load;
-  // Prefixes an error that is not from `load` with the name of the source.
-  absl::FunctionRef<absl::Status(const absl::Status&)> named;
-};
-
-absl::StatusOr<RestoreReport> LoadInto(const LeafSource& source, ParamStore* store,
-                                       const RestoreOptions& options);
-
-}  // namespace internal
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_SELECT_LOAD_INTO_H_

@@ -20,16 +20,18 @@ absl::StatusOr<Groups> Partition(const ParamStore& store, std::vector<NamedFilte
 
 absl::StatusOr<std::vector<ParamStore>> Partition(ParamStore&& store, std::vector<Filter> filters,
                                                   const GroupingOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
-                             Grouping::CompileOnce(store, std::move(filters), options));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const Grouping grouping,
+      Grouping::EvaluateUnnamed(store, std::move(filters), options, /*fingerprints=*/false));
   return grouping.SplitChecked(std::move(store));
 }
 
 absl::StatusOr<std::vector<ParamStore>> Partition(const ParamStore& store,
                                                   std::vector<Filter> filters,
                                                   const GroupingOptions& options) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Grouping grouping,
-                             Grouping::CompileOnce(store, std::move(filters), options));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      const Grouping grouping,
+      Grouping::EvaluateUnnamed(store, std::move(filters), options, /*fingerprints=*/false));
   return grouping.SplitChecked(store);
 }
 

@@ -19,18 +19,13 @@
 //   **.lm_head.w -> head.weight          or not at all, for one leaf at any depth.
 //
 // Matching is lazy: earlier wildcards match as little as possible. A backslash makes the next
-// character literal.
+// character literal. Keys matched by `*` and `**` keep their kind. Any other integer key is an
+// index, or an item if it replaces an integer item. Any other name is an item or an attribute, like
+// the name at its position in the old path, or else the last name before that. LoadInto matches new
+// paths by dotted form as well.
 //
-// Kinds of keys. Keys matched by `*` and `**` keep their kind. Any other integer key is an index,
-// or an item if it replaces an integer item. Any other name is an item or an attribute, like the
-// name at its position in the old path, or else the last name before that. Readers that look new
-// paths up in a model (CheckpointReader::LoadInto) match them by dotted form as well.
-//
-// All errors are found before anything is renamed: two leaves with the same new path, an invalid
-// new path, and rules that match no leaf.
-//
-// Bounds. Rules may be untrusted. Their number and length, the text of the new paths, and the work
-// of matching are limited; beyond that, error ResourceExhausted.
+// Rules may be untrusted: their number and length, the text of the new paths, and the work of
+// matching are limited.
 //
 // Threads: immutable, cheap to copy; all calls are safe from many threads.
 #ifndef LEAFSTORE_SELECT_RENAME_MAP_H_
@@ -49,19 +44,13 @@
 #include "absl/types/span.h"
 
 #include "leafstore/core/path.h"
-#include "leafstore/store/layout.h"
-#include "leafstore/store/slot_set.h"
+#include "leafstore/store/leaf_specs.h"
 
 namespace leafstore {
 
 struct RenameRule {
   std::string pattern;
   std::string replacement;
-};
-
-struct RenameOptions {
-  // Accept rules that match no leaf.
-  bool allow_unused_rules = false;
 };
 
 // The old and the new path, in canonical form.
@@ -87,16 +76,14 @@ class RenameMap {
 
   const std::vector<RenameRule>& rules() const;
 
-  // Returns the new path of each path, of each slot of a Layout, or of some of its slots, in that
-  // order. error InvalidArgument: two leaves would have the same path (names up to ten); a key
-  // would be empty; a rule applies to no leaf (unless allowed), with the rules that took precedence
-  // or with suggestions. error ResourceExhausted: a limit. O(rules * text).
+  // Returns the new path of each path, or of each leaf, in that order. error InvalidArgument: two
+  // leaves would have the same path (names up to ten); a key would be empty; a rule applies to no
+  // leaf (unless allowed), with the rules that took precedence or with suggestions. error
+  // ResourceExhausted: a limit. O(rules * text).
   absl::StatusOr<std::vector<RenamedPath>> Apply(absl::Span<const Path> paths,
-                                                 const RenameOptions& options = {}) const;
-  absl::StatusOr<std::vector<RenamedPath>> Apply(const Layout& layout,
-                                                 const RenameOptions& options = {}) const;
-  absl::StatusOr<std::vector<RenamedPath>> Apply(const Layout& layout, const SlotSet& slots,
-                                                 const RenameOptions& options = {}) const;
+                                                 bool allow_unused_rules = false) const;
+  absl::StatusOr<std::vector<RenamedPath>> Apply(const LeafSpecs& leaves,
+                                                 bool allow_unused_rules = false) const;
 
  private:
   struct Rep;
@@ -104,7 +91,7 @@ class RenameMap {
 
   absl::StatusOr<std::vector<RenamedPath>> ApplyTo(size_t count,
                                                    absl::FunctionRef<Path(size_t)> path_at,
-                                                   const RenameOptions& options) const;
+                                                   bool allow_unused_rules) const;
 
   std::shared_ptr<const Rep> rep_;
 };

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <optional>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -56,117 +54,76 @@ std::vector<uint32_t> BySlot(const SlotSet& from, const SlotSet& to) {
   return places;
 }
 
-std::vector<uint32_t> ByName(absl::Span<const std::string> names, const LayoutPart& to) {
-  std::vector<uint32_t> places;
-  places.reserve(names.size());
-  for (const std::string& name : names) {
-    places.push_back(to.slots.PlaceOf(to.layout.SlotOf(name)));
+std::vector<uint32_t> ByText(const LeafSpecs& from, const LeafSpecs& to) {
+  std::vector<uint32_t> places(from.size());
+  const auto match = [&](uint32_t place, absl::string_view path) {
+    places[place] = to.slots().PlaceOf(to.layout().SlotOf(path));
+  };
+  if (!from.layout().ForEachPath(from.slots(), PathForm::kCanonical, match).ok()) {
+    // Some path is too long, and only those before it were visited.
+    for (uint32_t place = 0; place < places.size(); ++place) {
+      match(place, from.layout().PathText(from.slot(place)));
+    }
   }
   return places;
 }
 
-std::vector<uint32_t> ByPath(const LayoutPart& from, const LayoutPart& to) {
-  if (from.layout == to.layout) return BySlot(from.slots, to.slots);
+std::vector<uint32_t> ByPath(const LeafSpecs& from, const LeafSpecs& to) {
+  if (from.layout() == to.layout()) return BySlot(from.slots(), to.slots());
+  const absl::StatusOr<TreeDef> from_def = from.layout().def();
+  const absl::StatusOr<TreeDef> to_def = to.layout().def();
+  if (!from_def.ok() || !to_def.ok()) return ByText(from, to);
   std::vector<uint32_t> places(from.size(), kNoPlace);
-  const absl::StatusOr<TreeDef> from_def = from.layout.def();
-  const absl::StatusOr<TreeDef> to_def = to.layout.def();
-  if (!from_def.ok() || !to_def.ok()) {
-    for (uint32_t place = 0; place < places.size(); ++place) {
-      const std::string path = from.layout.PathText(from.slots.SlotAt(place));
-      places[place] = to.slots.PlaceOf(to.layout.SlotOf(path));
-    }
-    return places;
-  }
   SideBySide walk(*from_def, *to_def);
   for (uint32_t place = 0; place < places.size(); ++place) {
-    const NodeId node = walk.Find(from_def->node_of_leaf(from.slots.SlotAt(place)));
+    const NodeId node = walk.Find(from_def->node_of_leaf(from.slot(place)));
     if (node != kNoNode && to_def->kind(node) == NodeKind::kLeaf) {
-      places[place] = to.slots.PlaceOf(to_def->leaf_begin(node));
+      places[place] = to.slots().PlaceOf(to_def->leaf_begin(node));
     }
   }
   return places;
 }
 
-// Finds leaves by dotted form: by walking a tree, following aliases, or for paths alone by an index
-// of their texts.
-class DottedLeaves {
- public:
-  // Up to two places with a dotted form; kNoPlace if not found.
-  struct Found {
-    uint32_t first = kNoPlace;
-    uint32_t second = kNoPlace;
-
-    void Add(uint32_t place) {
-      if (place == kNoPlace || place == first) return;
-      (first == kNoPlace ? first : second) = place;
-    }
-  };
-
-  explicit DottedLeaves(const LayoutPart& leaves) : leaves_(leaves) {
-    if (leaves.layout.has_def()) return;
-    for (uint32_t place = 0; place < leaves.size(); ++place) {
-      index_[leaves.layout.Dotted(leaves.slots.SlotAt(place))].Add(place);
-    }
-  }
-
-  Found Find(const std::string& dotted) const {
-    Found found;
-    if (!leaves_.layout.has_def()) {
-      const auto at = index_.find(dotted);
-      return at == index_.end() ? found : at->second;
-    }
-    const TreeDef def = leaves_.layout.def().value();
-    for (const NodeId node : def.NodesOfDotted(dotted)) {
-      const NodeId owner = def.Resolve(node);
-      if (def.kind(owner) == NodeKind::kLeaf) {
-        found.Add(leaves_.slots.PlaceOf(def.leaf_begin(owner)));
-      }
-    }
-    return found;
-  }
-
- private:
-  const LayoutPart& leaves_;
-  absl::flat_hash_map<std::string, Found> index_;
-};
-
-// Matches by path, and by dotted form those leaves without a match.
-std::vector<uint32_t> ByDotted(const LayoutPart& from, const LayoutPart& to,
-                               absl::Span<const std::string> names,
-                               std::vector<Alignment::Ambiguity>* ambiguous) {
+// Matches by dotted form those leaves that have no match in `*places`.
+std::vector<Alignment::Conflict> MatchDotted(const LeafSpecs& from, const LeafSpecs& to,
+                                             absl::Span<const std::string> names,
+                                             std::vector<uint32_t>* places) {
   constexpr size_t kMaxText = size_t{1} << 26;
-  std::vector<uint32_t> places = names.empty() ? ByPath(from, to) : ByName(names, to);
-  std::optional<DottedLeaves> leaves;
+  std::vector<Alignment::Conflict> ambiguous;
   size_t text = 0;
-  for (uint32_t place = 0; place < places.size() && text < kMaxText; ++place) {
-    if (places[place] != kNoPlace) continue;
-    if (!leaves) leaves.emplace(to);
+  for (uint32_t place = 0; place < places->size() && text < kMaxText; ++place) {
+    if ((*places)[place] != kNoPlace) continue;
     const absl::StatusOr<Path> path =
-        names.empty() ? from.layout.PathOf(from.slots.SlotAt(place)) : Path::Parse(names[place]);
+        names.empty() ? from.layout().PathOf(from.slot(place)) : Path::Parse(names[place]);
     if (!path.ok()) continue;
     const std::string dotted = path->Dotted();
     text += dotted.size();
-    const DottedLeaves::Found found = leaves->Find(dotted);
-    if (found.second == kNoPlace) {
-      places[place] = found.first;
-    } else {
-      ambiguous->push_back({place, found.first, found.second});
+    uint32_t second = kNoPlace;
+    for (const Slot slot : to.layout().SlotsOfDotted(dotted)) {
+      const uint32_t found = to.slots().PlaceOf(slot);
+      if (found == kNoPlace || found == (*places)[place]) continue;
+      ((*places)[place] == kNoPlace ? (*places)[place] : second) = found;
     }
+    if (second == kNoPlace) continue;
+    ambiguous.push_back({place, (*places)[place], second});
+    (*places)[place] = kNoPlace;
   }
-  return places;
+  return ambiguous;
 }
 
 }  // namespace
 
-Alignment Align(const LayoutPart& from, const LayoutPart& to, const AlignOptions& options) {
+Alignment Align(const LeafSpecs& from, const LeafSpecs& to, AlignBy by,
+                absl::Span<const std::string> names) {
   Alignment alignment;
   alignment.to_size_ = to.size();
-  alignment.by_slot_ =
-      options.by == AlignBy::kPath && options.names.empty() && from.layout == to.layout;
-  if (options.by == AlignBy::kDotted) {
-    alignment.places_ = ByDotted(from, to, options.names, &alignment.ambiguous_);
-  } else {
-    alignment.places_ = options.names.empty() ? ByPath(from, to) : ByName(options.names, to);
+  alignment.by_slot_ = by == AlignBy::kPath && names.empty() && from.layout() == to.layout();
+  if (names.empty()) alignment.places_ = ByPath(from, to);
+  for (const std::string& name : names) {
+    alignment.places_.push_back(to.slots().PlaceOf(to.layout().SlotOf(name)));
+  }
+  if (by == AlignBy::kDotted) {
+    alignment.ambiguous_ = MatchDotted(from, to, names, &alignment.places_);
   }
   return alignment;
 }
@@ -185,7 +142,7 @@ std::vector<uint32_t> Alignment::Unexpected() const {
   std::vector<uint32_t> unexpected;
   auto ambiguity = ambiguous_.begin();
   for (uint32_t from = 0; from < places_.size(); ++from) {
-    if (ambiguity != ambiguous_.end() && ambiguity->from == from) {
+    if (ambiguity != ambiguous_.end() && ambiguity->place == from) {
       ++ambiguity;
     } else if (places_[from] == kNoPlace) {
       unexpected.push_back(from);
@@ -203,8 +160,8 @@ std::vector<uint32_t> Alignment::Missing() const {
   return missing;
 }
 
-std::vector<Alignment::Collision> Alignment::Collisions() const {
-  std::vector<Collision> collisions;
+std::vector<Alignment::Conflict> Alignment::Collisions() const {
+  std::vector<Conflict> collisions;
   if (by_slot_) return collisions;
   const std::vector<uint32_t> sources = Sources();
   for (uint32_t from = 0; from < places_.size(); ++from) {
@@ -212,7 +169,7 @@ std::vector<Alignment::Collision> Alignment::Collisions() const {
     if (to != kNoPlace && sources[to] != from) collisions.push_back({to, sources[to], from});
   }
   std::stable_sort(collisions.begin(), collisions.end(),
-                   [](const Collision& a, const Collision& b) { return a.to < b.to; });
+                   [](const Conflict& a, const Conflict& b) { return a.place < b.place; });
   return collisions;
 }
 

@@ -1,12 +1,9 @@
 // Align: matches the leaves of one store with those of another.
 //
-//   Alignment where = Align(file, params, {.by = AlignBy::kDotted});
+//   Alignment where = Align(file, params, AlignBy::kDotted);
 //   where[0];              // the place in `params` of the first leaf of `file`, or kNoPlace
 //   where.Unexpected();    // places of `file` without a match in `params`
 //   where.Missing();       // places of `params` without a match in `file`
-//
-// Merge, Update, LoadInto, diffs and optimizer state are built on this. A FitReport (fit_report.h)
-// describes what does not fit.
 //
 // By path, a leaf of `from` matches the leaf of `to` with the same canonical path, or with an alias
 // at that path. Aliases of `from` are not leaves and are ignored. By dotted form (path.h), a leaf
@@ -15,8 +12,8 @@
 //
 // Cost. If the Layouts are equal, leaves match by slot: O(1) each. Otherwise the two trees are
 // walked side by side, from the root to the leaves requested: O(nodes above them * log children),
-// without printing paths. By text, O(length) per leaf: if one Layout's paths are not a tree, if
-// `names` is given, or by dotted form.
+// without printing paths. By text, O(length) per leaf: if one Layout's paths are not a tree, for
+// `names`, or by dotted form.
 //
 // Threads: safe from many threads.
 #ifndef LEAFSTORE_STORE_ALIGN_H_
@@ -29,46 +26,18 @@
 
 #include "absl/types/span.h"
 
-#include "leafstore/store/layout.h"
-#include "leafstore/store/param_store.h"
+#include "leafstore/store/leaf_specs.h"
 #include "leafstore/store/slot_set.h"
 
 namespace leafstore {
 
 enum class AlignBy : uint8_t { kPath, kDotted };
 
-struct AlignOptions {
-  AlignBy by = AlignBy::kPath;
-  // By place of `from`, the canonical path to match instead of the leaf's own; empty: use the
-  // leaves' own paths. RenameMap (select/rename_map.h) makes these.
-  absl::Span<const std::string> names = {};
-};
-
-// Some slots of a Layout. Converts from a Layout (all slots) and a ParamStore (the slots it holds).
-struct LayoutPart {
-  LayoutPart(const Layout& all)  // NOLINT: implicit
-      : layout(all), slots(SlotSet::All(all.size())) {}
-  LayoutPart(const ParamStore& store)  // NOLINT: implicit
-      : layout(store.layout()), slots(store.slots()) {}
-  LayoutPart(Layout of, SlotSet some) : layout(std::move(of)), slots(std::move(some)) {}
-
-  uint32_t size() const { return slots.size(); }
-
-  Layout layout;
-  SlotSet slots;
-};
-
 class Alignment {
  public:
-  // A leaf of `from` whose dotted form two leaves of `to` have.
-  struct Ambiguity {
-    uint32_t from;
-    uint32_t first;
-    uint32_t second;
-  };
-  // Two leaves of `from` that match the same leaf of `to`, by an alias or by dotted form.
-  struct Collision {
-    uint32_t to;
+  // A place of one side that could match two places of the other.
+  struct Conflict {
+    uint32_t place;
     uint32_t first;
     uint32_t second;
   };
@@ -85,23 +54,28 @@ class Alignment {
   std::vector<uint32_t> Unexpected() const;
   // Returns the places of `to` that no leaf of `from` matches, ascending. O(leaves).
   std::vector<uint32_t> Missing() const;
-  // Returns the collisions, ascending by place in `to`. O(leaves); O(1) if the Layouts are equal,
-  // as none exist.
-  std::vector<Collision> Collisions() const;
-  const std::vector<Ambiguity>& ambiguous() const { return ambiguous_; }
+  // Returns the places of `to` that two of `from` match, by an alias or by dotted form, ascending.
+  // O(leaves); O(1) if the Layouts are equal, as none exist.
+  std::vector<Conflict> Collisions() const;
+  // Returns the places of `from` whose dotted form two leaves of `to` have, ascending.
+  const std::vector<Conflict>& ambiguous() const { return ambiguous_; }
 
  private:
-  friend Alignment Align(const LayoutPart& from, const LayoutPart& to, const AlignOptions& options);
+  friend Alignment Align(const LeafSpecs& from, const LeafSpecs& to, AlignBy by,
+                         absl::Span<const std::string> names);
 
   std::vector<uint32_t> places_;
-  std::vector<Ambiguity> ambiguous_;  // ascending by `from`
+  std::vector<Conflict> ambiguous_;
   uint32_t to_size_ = 0;
   bool by_slot_ = false;  // so that collisions are impossible
 };
 
-// Matches the leaves of `from` with those of `to`. By dotted form, leaves of `from` after the first
-// 64 MiB of text match nothing, as a tree of few strings can have gigabytes of paths.
-Alignment Align(const LayoutPart& from, const LayoutPart& to, const AlignOptions& options = {});
+// Matches the leaves of `from` with those of `to`. `names`, if not empty, has by place of `from`
+// the canonical path to match instead of the leaf's own (RenameMap makes these). By dotted form, leaves
+// of `from` after the first 64 MiB of text match nothing, as a tree of few strings can have
+// gigabytes of paths.
+Alignment Align(const LeafSpecs& from, const LeafSpecs& to, AlignBy by = AlignBy::kPath,
+                absl::Span<const std::string> names = {});
 
 }  // namespace leafstore
 

@@ -16,12 +16,9 @@ Definition::Definition() {
 absl::StatusOr<Definition::Taken> Definition::Take(const TreeDef& def, ParamStore&& store) {
   const Layout layout(def);
   LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("take a definition"));
-  std::vector<ParamStore> groups;
-  groups.push_back(std::move(store));
-  absl::StatusOr<ParamStore> all = MergeGroups(layout, std::move(groups));
-  store = all.ok() ? ParamStore() : std::move(groups[0]);
-  if (!all.ok()) return all.status();
-  return Separate(def, std::move(*all).TakeLeaves());
+  const internal::MergeInput input(std::move(store));
+  LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, internal::MergeInputs(&layout, {input}, nullptr));
+  return Separate(def, std::move(all).TakeLeaves());
 }
 
 Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> leaves) {
@@ -53,60 +50,19 @@ Definition::Taken Definition::Separate(const TreeDef& def, std::vector<Leaf> lea
   return Taken{Definition(std::move(rep)), std::move(taken)};
 }
 
-// Returns the static leaves and the groups.
-std::vector<internal::MergeInput> Definition::WithStatics(
-    absl::Span<const internal::MergeInput> groups) const {
-  std::vector<internal::MergeInput> all = {internal::ToMergeInput(statics())};
-  all.insert(all.end(), groups.begin(), groups.end());
-  return all;
-}
-
-std::optional<LeafSpec> Definition::SpecAt(Slot slot) const {
-  const uint32_t place = rep_->tensor_slots.PlaceOf(slot);
-  if (place == kNoPlace) return std::nullopt;
-  return rep_->specs.spec(place);
-}
-
 FitReport Definition::Check(absl::Span<const ParamStore* const> groups) const {
-  std::vector<internal::MergeInput> inputs;
-  for (const ParamStore* group : groups) inputs.push_back(internal::ToMergeInput(*group));
-  const auto spec = [this](Slot slot) { return SpecAt(slot); };
-  return internal::CheckMergeInputs(statics().layout(), WithStatics(inputs), spec);
+  std::vector<internal::MergeInput> inputs = {statics()};
+  for (const ParamStore* group : groups) inputs.emplace_back(*group);
+  const auto spec = [this](uint32_t place) { return rep_->specs.spec(place); };
+  const LeafSpecs tensors(statics().layout(), rep_->tensor_slots, spec);
+  return internal::CheckMergeInputs(statics().layout(), inputs, &tensors);
 }
 
-absl::StatusOr<ParamStore> Definition::MergeInputs(
-    absl::Span<const internal::MergeInput> inputs) const {
-  for (const internal::MergeInput& input : inputs) {
-    LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("build a model from a group"));
-  }
-  const auto spec = [this](Slot slot) { return SpecAt(slot); };
-  return internal::MergeInputs(statics().layout(), WithStatics(inputs), spec);
-}
-
-std::vector<Definition::Origin> Definition::OriginsOf(
-    absl::Span<const internal::MergeInput> inputs) {
-  std::vector<Origin> origins;
-  for (const internal::MergeInput& input : inputs) {
-    origins.push_back({input.group->layout(), input.group->slots()});
-  }
-  return origins;
-}
-
-void Definition::GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
-                          absl::Span<const Origin> origins) const {
-  std::vector<Leaf> leaves = std::move(all).TakeLeaves();
-  const Layout& layout = statics().layout();
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (inputs[i].given == nullptr) continue;
-    const Origin& origin = origins[i];
-    std::vector<Leaf> own;
-    own.reserve(origin.slots.size());
-    const Alignment where = Align({origin.layout, origin.slots}, layout);
-    for (const Slot slot : where.places()) {
-      own.push_back(std::move(leaves[slot]));
-    }
-    *inputs[i].given = ParamStore::FromParts(origin.layout, origin.slots, std::move(own));
-  }
+absl::StatusOr<ParamStore> Definition::MergeInputs(std::vector<internal::MergeInput> inputs) const {
+  inputs.insert(inputs.begin(), statics());
+  const auto spec = [this](uint32_t place) { return rep_->specs.spec(place); };
+  const LeafSpecs tensors(statics().layout(), rep_->tensor_slots, spec);
+  return internal::MergeInputs(&statics().layout(), inputs, &tensors);
 }
 
 bool Definition::Equals(const Definition& other) const {

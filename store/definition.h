@@ -6,9 +6,8 @@
 //   ParamStore all = definition.Merge(std::move(frozen), rest).value();
 //   Mlp model = definition.Build<Mlp>(frozen, rest).value();
 //
-// A Definition builds models from tensors. It is small, immutable, comparable and hashable, so it
-// can be the key of a cache. Two Definitions are equal if the same tensors fit both and build the
-// same model.
+// It is small, immutable, comparable and hashable, so it can be the key of a cache. Two Definitions
+// are equal if the same tensors fit both and build the same model.
 //
 // Errors. Merge and Build report all mismatches at once: leaves that are missing, unexpected (not
 // in the structure), duplicate (including static leaves, which the Definition already has), or of
@@ -20,7 +19,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -69,26 +67,20 @@ class Definition {
   template <typename... Groups>
   requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
       absl::StatusOr<ParamStore> Merge(Groups&&... groups)
-  const {
-    const std::vector<internal::MergeInput> inputs = {
-        internal::ToMergeInput(std::forward<Groups>(groups))...};
-    return MergeInputs(inputs);
-  }
+  const { return MergeInputs({internal::MergeInput(std::forward<Groups>(groups))...}); }
 
-  // Builds a model from the groups: into `out`, or a new one. Leaves of rvalues are moved into it.
+  // Builds a model from the groups: into `out`, or a new one. Rvalue groups are empty afterwards.
   // error InvalidArgument: as Merge, or the model's type does not fit the structure. After an error
   // `out` is also unchanged.
   template <typename T, typename... Groups>
   requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...) absl::Status
       Build(T* out, Groups&&... groups)
   const {
-    const std::vector<internal::MergeInput> inputs = {
-        internal::ToMergeInput(std::forward<Groups>(groups))...};
-    const std::vector<Origin> origins = OriginsOf(inputs);
-    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, MergeInputs(inputs));
-    absl::Status status = Unflatten(def(), std::move(all), out);
-    if (!status.ok()) GiveBack(std::move(all), inputs, origins);
-    return status;
+    // Shares the leaves, so that the groups are unchanged after an error.
+    LEAFSTORE_ASSIGN_OR_RETURN(ParamStore all, Merge(std::as_const(groups)...));
+    LEAFSTORE_RETURN_IF_ERROR(Unflatten(def(), std::move(all), out));
+    (Clear(std::forward<Groups>(groups)), ...);
+    return absl::OkStatus();
   }
   template <typename T, typename... Groups>
   requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...) absl::StatusOr<T> Build(
@@ -116,21 +108,11 @@ class Definition {
   };
   explicit Definition(std::shared_ptr<const Rep> rep) : rep_(std::move(rep)) {}
 
-  // The leaves that a group had, for restoring it.
-  struct Origin {
-    Layout layout;
-    SlotSet slots;
-  };
-
   static Taken Separate(const TreeDef& def, std::vector<Leaf> leaves);
-  absl::StatusOr<ParamStore> MergeInputs(absl::Span<const internal::MergeInput> inputs) const;
-  static std::vector<Origin> OriginsOf(absl::Span<const internal::MergeInput> inputs);
-  void GiveBack(ParamStore&& all, absl::Span<const internal::MergeInput> inputs,
-                absl::Span<const Origin> origins) const;
-  std::vector<internal::MergeInput> WithStatics(
-      absl::Span<const internal::MergeInput> groups) const;
-  // Returns the spec of the tensor in a slot; nullopt for a static leaf.
-  std::optional<LeafSpec> SpecAt(Slot slot) const;
+  static void Clear(const ParamStore&) {}
+  static void Clear(ParamStore&& group) { group = ParamStore(); }
+  // Adds the static leaves to the groups.
+  absl::StatusOr<ParamStore> MergeInputs(std::vector<internal::MergeInput> inputs) const;
   bool Equals(const Definition& other) const;
 
   std::shared_ptr<const Rep> rep_;

@@ -23,37 +23,34 @@ void AppendItems(absl::string_view title, const Items& items, Text text, std::st
   if (shown < items.size()) absl::StrAppend(out, "\n  and ", items.size() - shown, " more");
 }
 
-// Quotes paths, with suggestions for the first ten only, as each searches all candidates.
-class WithSuggestions {
- public:
-  explicit WithSuggestions(absl::Span<const std::string> candidates) : candidates_(candidates) {}
-
-  std::string operator()(const std::string& path) {
-    return absl::StrCat("'", path, "'", left_-- > 0 ? internal::DidYouMean(path, candidates_) : "");
-  }
-
- private:
-  absl::Span<const std::string> candidates_;
-  int left_ = 10;
-};
-
 }  // namespace
 
+bool FitReport::ok() const {
+  return missing.empty() && unexpected.empty() && duplicate.empty() && ambiguous.empty() &&
+         dtype_mismatch.empty() && shape_mismatch.empty();
+}
+
 std::string FitReport::ToString(absl::Span<const std::string> candidates) const {
-  std::string text;
+  // Quotes paths, with suggestions for the first ten only, as each searches all names.
+  const auto with_suggestions = [](absl::Span<const std::string> names) {
+    return [names, left = 10](const std::string& path) mutable {
+      return absl::StrCat("'", path, "'", left-- > 0 ? internal::DidYouMean(path, names) : "");
+    };
+  };
   const auto conflict = [](absl::string_view verb, absl::string_view conjunction) {
-    return [=](const PathConflict& c) {
+    return [=](const Conflict& c) {
       if (c.first.empty() && c.second.empty()) return absl::StrCat("'", c.path, "'");
       return absl::StrCat("'", c.path, "' ", verb, " '", c.first, "' ", conjunction, " '", c.second,
                           "'");
     };
   };
-  const auto mismatch = [](const SpecMismatch& m) {
+  const auto mismatch = [](const Mismatch& m) {
     return absl::StrCat("'", m.path, "': expected ", m.expected, ", found ", m.found);
   };
+  std::string text;
   // A missing path is often among the unexpected ones, misspelt.
-  AppendItems("missing", missing, WithSuggestions(unexpected), &text);
-  AppendItems("unexpected", unexpected, WithSuggestions(candidates), &text);
+  AppendItems("missing", missing, with_suggestions(unexpected), &text);
+  AppendItems("unexpected", unexpected, with_suggestions(candidates), &text);
   AppendItems("duplicate", duplicate, conflict("would be both", "and"), &text);
   AppendItems("ambiguous", ambiguous, conflict("could be", "or"), &text);
   AppendItems("dtype mismatch", dtype_mismatch, mismatch, &text);

@@ -10,8 +10,8 @@
 // Merge, Update, Definition, LoadInto, Pack and optimizer state report errors in this form.
 //
 // Paths are canonical, unless the function that returns the report documents otherwise, and in the
-// order of the expected leaves. A field names each path once. After 64 MiB of text in a field (a
-// very deep tree), further paths are shortened to their last keys.
+// order of the expected leaves. A field names each path once. After 64 MiB of text (a very deep
+// tree), further paths are shortened to their last keys.
 #ifndef LEAFSTORE_STORE_FIT_REPORT_H_
 #define LEAFSTORE_STORE_FIT_REPORT_H_
 
@@ -24,34 +24,28 @@
 
 namespace leafstore {
 
-// A leaf of another kind, dtype or shape than expected.
-struct SpecMismatch {
-  std::string path;
-  std::string expected;  // "f32[2, 3]"
-  std::string found;
-};
-
-// A path and two others that conflict at it, which are empty if they are the same path.
-struct PathConflict {
-  std::string path;
-  std::string first;
-  std::string second;
-};
-
 struct FitReport {
+  // Two paths that conflict at `path`; both empty if they are `path` itself.
+  struct Conflict {
+    std::string path;
+    std::string first;
+    std::string second;
+  };
+  // Two specs, such as "f32[2, 3]".
+  struct Mismatch {
+    std::string path;
+    std::string expected;
+    std::string found;
+  };
+
   std::vector<std::string> missing;
   std::vector<std::string> unexpected;
-  // Expected leaves that two given leaves match.
-  std::vector<PathConflict> duplicate;
-  // Given leaves that match two expected ones by dotted form.
-  std::vector<PathConflict> ambiguous;
-  std::vector<SpecMismatch> dtype_mismatch;  // including mismatches of kind (tensor, int, ...)
-  std::vector<SpecMismatch> shape_mismatch;
+  std::vector<Conflict> duplicate;       // expected leaves that two given leaves match
+  std::vector<Conflict> ambiguous;       // given leaves that match two expected by dotted form
+  std::vector<Mismatch> dtype_mismatch;  // including mismatches of kind (tensor, int, ...)
+  std::vector<Mismatch> shape_mismatch;
 
-  bool ok() const {
-    return missing.empty() && unexpected.empty() && duplicate.empty() && ambiguous.empty() &&
-           dtype_mismatch.empty() && shape_mismatch.empty();
-  }
+  bool ok() const;
   // Returns the report with one line per mismatch, up to 1 MiB per field. The first ten missing
   // paths get suggestions from the unexpected ones, and the first ten unexpected ones from
   // `candidates`.

@@ -7,10 +7,9 @@
 //
 // A model is any type listed in treedef/bind/binding.h: the user's structs, or a Tree.
 //
-// Order. Leaves are in the order of the treedef: containers by sorted key or position.
-//
-// Rvalues. The tensors of a model passed as an rvalue are moved out, including those shared by
-// shared_ptr; no reference count changes. After an error the model is unchanged.
+// Leaves are in the order of the treedef: containers by sorted key or position. The tensors of a
+// model passed as an rvalue are moved out, including those shared by shared_ptr; no reference count
+// changes. After an error the model is unchanged.
 //
 // Errors name the path, what was expected there and what was found. InvalidArgument: a null tensor,
 // a cycle, a dict with both kinds of keys, a key or string that is not UTF-8. ResourceExhausted:
@@ -40,7 +39,9 @@ struct Flattened {
 };
 
 namespace internal {
-bool IsCompleteStoreOf(const TreeDef& def, const ParamStore& store);
+inline bool IsCompleteStoreOf(const TreeDef& def, const ParamStore& store) {
+  return store.layout() == Layout(def) && store.complete();
+}
 }  // namespace internal
 
 // Returns the structure and the leaves of a model.

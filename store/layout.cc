@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "xxhash.h"
@@ -34,7 +35,20 @@ struct Layout::Loose {
     });
   }
 
+  // The slots by dotted form.
+  using DottedIndex = absl::flat_hash_map<std::string, std::vector<Slot>>;
+  const DottedIndex& dotted() const {
+    return made_dotted.Get([this] {
+      DottedIndex index;
+      for (uint32_t i = 0; i < table.size(); ++i) {
+        index[Path::Parse(table.text(i)).value().Dotted()].push_back(i);
+      }
+      return index;
+    });
+  }
+
   mutable internal::Lazy<absl::StatusOr<TreeDef>> made_def;
+  mutable internal::Lazy<DottedIndex> made_dotted;
 };
 
 Layout::Layout() = default;
@@ -140,28 +154,37 @@ absl::StatusOr<Slot> Layout::Get(absl::string_view path_text) const {
       absl::StrCat("no leaf at '", path_text, "'", internal::DidYouMean(path_text, texts)));
 }
 
-absl::StatusOr<Slot> Layout::FindDotted(absl::string_view dotted) const {
+absl::StatusOr<Slot> Layout::GetDotted(absl::string_view dotted) const {
   if (loose_ == nullptr) {
     LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def_.FindDotted(dotted));
     const NodeId owner = def_.Resolve(node);
     if (def_.kind(owner) == NodeKind::kLeaf) return def_.leaf_begin(owner);
     return NotALeaf(def_, dotted, owner);
   }
-  std::vector<Slot> found;
-  std::vector<std::string> names;
-  LEAFSTORE_RETURN_IF_ERROR(ForEachPath(SlotSet::All(size()), PathForm::kDotted,
-                                        [&](uint32_t slot, absl::string_view name) {
-                                          names.emplace_back(name);
-                                          if (name == dotted) found.push_back(slot);
-                                        }));
+  const std::vector<Slot> found = SlotsOfDotted(dotted);
   if (found.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat("'", dotted, "' could be '", PathText(found[0]),
                                                    "' or '", PathText(found[1]),
                                                    "'; use one of these"));
   }
   if (!found.empty()) return found[0];
+  std::vector<absl::string_view> names;
+  for (const auto& [name, slots] : loose_->dotted()) names.push_back(name);
   return absl::NotFoundError(
       absl::StrCat("no leaf at '", dotted, "'", internal::DidYouMean(dotted, names)));
+}
+
+std::vector<Slot> Layout::SlotsOfDotted(absl::string_view dotted) const {
+  std::vector<Slot> slots;
+  if (loose_ != nullptr) {
+    const auto found = loose_->dotted().find(dotted);
+    return found == loose_->dotted().end() ? slots : found->second;
+  }
+  for (const NodeId node : def_.NodesOfDotted(dotted)) {
+    const NodeId owner = def_.Resolve(node);
+    if (def_.kind(owner) == NodeKind::kLeaf) slots.push_back(def_.leaf_begin(owner));
+  }
+  return slots;
 }
 
 std::string Layout::PathText(Slot slot) const {

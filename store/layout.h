@@ -13,8 +13,8 @@
 // with equal Layouts (parameters, gradients, optimizer state, groups of them) are zipped and merged
 // by position, without hashing strings. A Layout of paths alone equals only its copies.
 //
-// Lookup. The index from text to slot is built by the first Find and kept while the TreeDef lives.
-// A path through an alias resolves to the owner's slot.
+// The index from text to slot is built by the first Find and kept while the TreeDef lives. A path
+// through an alias resolves to the owner's slot.
 //
 // Threads: immutable, cheap to copy; all calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_LAYOUT_H_
@@ -62,8 +62,11 @@ class Layout {
   // text is not a path, or is the path of a container.
   absl::StatusOr<Slot> Get(absl::string_view path_text) const;
   // Returns the slot of a dotted form. error InvalidArgument: two nodes have it (names both), or it
-  // is a container's. error NotFound: no node has it, with suggestions. O(paths) for paths alone.
-  absl::StatusOr<Slot> FindDotted(absl::string_view dotted) const;
+  // is a container's. error NotFound: no node has it, with suggestions.
+  absl::StatusOr<Slot> GetDotted(absl::string_view dotted) const;
+  // Returns the slots of all leaves and aliases with a dotted form. For paths alone, an index is
+  // made at the first call and kept.
+  std::vector<Slot> SlotsOfDotted(absl::string_view dotted) const;
 
   // Returns the path of a slot, which must be less than size(), or its canonical or dotted text. A
   // text over Path::kMaxTextSize is shortened as for messages. O(length).

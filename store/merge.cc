@@ -1,25 +1,27 @@
 #include "leafstore/store/merge.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
 #include "leafstore/store/internal/fit_reporter.h"
+#include "leafstore/store/internal/param_store_access.h"
 
 namespace leafstore {
 
-using internal::ExpectedSpec;
 using internal::MergeInput;
 
 namespace {
 
-// The source of a leaf; `group` is kNobody if none was found yet.
+// The source of a leaf; `group` is kNoGroupYet if none was found yet.
 struct Source {
-  static constexpr uint32_t kNobody = 0xffffffff;
-  uint32_t group = kNobody;
+  static constexpr uint32_t kNoGroupYet = 0xffffffff;
+  uint32_t group = kNoGroupYet;
   uint32_t place = 0;
 };
 
@@ -32,7 +34,7 @@ void SortUnique(std::vector<T>* items) {
 // Finds the source of each expected leaf, and all mismatches.
 class Matcher {
  public:
-  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const ExpectedSpec& spec,
+  Matcher(const Layout& expected, absl::Span<const MergeInput> inputs, const LeafSpecs* like,
           AlignBy by)
       : expected_(expected), inputs_(inputs), sources_(expected.size()) {
     for (uint32_t group = 0; group < inputs.size(); ++group) MatchGroup(group, by);
@@ -40,7 +42,7 @@ class Matcher {
     SortUnique(&reporter_.report().unexpected);
     SortUnique(&duplicate_);
     for (const Slot slot : duplicate_) reporter_.AddDuplicate(expected_, slot);
-    if (spec) CheckSpecs(spec);
+    if (like != nullptr) CheckSpecs(*like);
   }
 
   absl::Span<const Source> sources() const { return sources_; }
@@ -49,13 +51,13 @@ class Matcher {
  private:
   void MatchGroup(uint32_t index, AlignBy by) {
     const ParamStore& group = *inputs_[index].group;
-    const Alignment where = Align(group, expected_, {.by = by});
+    const Alignment where = Align(group, expected_, by);
     uint32_t found = 0;
     for (uint32_t place = 0; place < group.size(); ++place) {
       const Slot slot = where[place];
       if (slot == kNoPlace) continue;
       ++found;
-      if (sources_[slot].group != Source::kNobody) {
+      if (sources_[slot].group != Source::kNoGroupYet) {
         duplicate_.push_back(slot);
       } else {
         sources_[slot] = {index, place};
@@ -67,7 +69,9 @@ class Matcher {
   }
 
   void AddMissing() {
-    const auto is_missing = [](const Source& source) { return source.group == Source::kNobody; };
+    const auto is_missing = [](const Source& source) {
+      return source.group == Source::kNoGroupYet;
+    };
     // Counting first is faster than a loop that may stop.
     if (std::count_if(sources_.begin(), sources_.end(), is_missing) == 0) return;
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
@@ -75,14 +79,13 @@ class Matcher {
     }
   }
 
-  void CheckSpecs(const ExpectedSpec& spec) {
+  void CheckSpecs(const LeafSpecs& like) {
+    const std::vector<uint32_t> places = Align(like, expected_).Sources();
     for (Slot slot = 0; slot < sources_.size(); ++slot) {
       const Source& source = sources_[slot];
-      if (source.group == Source::kNobody) continue;
-      if (const std::optional<LeafSpec> expected = (*spec)(slot)) {
-        const Leaf& found = inputs_[source.group].group->leaf(source.place);
-        reporter_.CheckSpec(expected_, slot, *expected, found.spec());
-      }
+      if (source.group == Source::kNoGroupYet || places[slot] == kNoPlace) continue;
+      const Leaf& found = inputs_[source.group].group->leaf(source.place);
+      reporter_.CheckSpec(expected_, slot, like.spec(places[slot]), found.spec());
     }
   }
 
@@ -93,126 +96,192 @@ class Matcher {
   internal::FitReporter reporter_;
 };
 
-// `expected` is passed by value, as it may be the layout of a group that is moved from.
-absl::StatusOr<ParamStore> MergeMatched(Layout expected, absl::Span<const MergeInput> inputs,
-                                        const ExpectedSpec& spec, AlignBy by) {
-  for (const MergeInput& input : inputs) {
-    LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
-  }
-  Matcher matcher(expected, inputs, spec, by);
-  // A single store is not a group: it is being moved to another Layout, as by Unflatten.
-  LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(inputs.size() == 1
-                                                          ? "the store does not fit the structure"
-                                                          : "the groups do not make the whole"));
-
-  // Nothing can fail from here on, so groups may be moved from.
-  std::vector<std::vector<Leaf>> taken(inputs.size());
-  bool fingerprint_known = true;
-  uint64_t fingerprint = 0;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const uint64_t of_group =
-        inputs[i].group->layout() == expected ? inputs[i].group->known_spec_fingerprint() : 0;
-    fingerprint_known = fingerprint_known && (of_group != 0 || inputs[i].group->empty());
-    fingerprint += of_group;
-    if (inputs[i].given != nullptr) taken[i] = std::move(*inputs[i].given).TakeLeaves();
-  }
-  std::vector<Leaf> leaves;
-  leaves.reserve(expected.size());
-  for (const Source& source : matcher.sources()) {
-    if (inputs[source.group].given != nullptr) {
-      leaves.push_back(std::move(taken[source.group][source.place]));
-    } else {
-      leaves.push_back(inputs[source.group].group->leaf(source.place));
-    }
-  }
-  ParamStore merged =
-      ParamStore::FromParts(expected, SlotSet::All(expected.size()), std::move(leaves));
-  internal::ParamStoreAccess::SetFingerprint(fingerprint_known ? fingerprint : 0, &merged);
-  return merged;
+// Calls `merge` with the leaves that have the expected specs, or null.
+template <typename Merge>
+auto WithLike(const MergeOptions& options, Merge merge) {
+  if (options.like == nullptr) return merge(nullptr);
+  const LeafSpecs like(*options.like);
+  return merge(&like);
 }
 
-// Calls `act` with the specs required by `options`.
-template <typename Act>
-auto WithOptions(const Layout& expected, const MergeOptions& options, Act act) {
-  const ParamStore* const like = options.like;
-  if (like == nullptr) return act(std::nullopt);
-  const std::vector<uint32_t> places = Align(*like, expected).Sources();
-  const auto spec_like = [&](Slot slot) -> std::optional<LeafSpec> {
-    if (places[slot] == kNoPlace) return std::nullopt;
-    return like->leaf(places[slot]).spec();
-  };
-  return act(ExpectedSpec(spec_like));
-}
-
-absl::StatusOr<ParamStore> MergeWith(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                     const MergeOptions& options) {
-  return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
-    return MergeMatched(expected, inputs, spec, options.by);
+absl::StatusOr<ParamStore> MergeOn(const Layout& expected, absl::Span<const MergeInput> inputs,
+                                   const MergeOptions& options) {
+  return WithLike(options, [&](const LeafSpecs* like) {
+    return internal::MergeInputs(&expected, inputs, like, options.by);
   });
 }
 
 std::vector<MergeInput> ReadOnly(absl::Span<const ParamStore* const> groups) {
   std::vector<MergeInput> inputs;
-  for (const ParamStore* group : groups) inputs.push_back({group, nullptr});
+  for (const ParamStore* group : groups) inputs.emplace_back(*group);
   return inputs;
 }
 
-std::vector<MergeInput> Given(std::vector<ParamStore>* groups) {
+std::vector<MergeInput> Movable(std::vector<ParamStore>* groups) {
   std::vector<MergeInput> inputs;
-  for (ParamStore& group : *groups) inputs.push_back({&group, &group});
+  for (ParamStore& group : *groups) inputs.emplace_back(std::move(group));
   return inputs;
+}
+
+// Returns the leaves by their sources. Those of movable groups are moved.
+std::vector<Leaf> Join(absl::Span<const MergeInput> inputs, absl::Span<const Source> sources) {
+  std::vector<std::vector<Leaf>> taken(inputs.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].movable != nullptr) taken[i] = std::move(*inputs[i].movable).TakeLeaves();
+  }
+  std::vector<Leaf> leaves;
+  leaves.reserve(sources.size());
+  for (const Source& source : sources) {
+    if (inputs[source.group].movable != nullptr) {
+      leaves.push_back(std::move(taken[source.group][source.place]));
+    } else {
+      leaves.push_back(inputs[source.group].group->leaf(source.place));
+    }
+  }
+  return leaves;
+}
+
+// Returns the fingerprint of the leaves of all groups together; 0 if not known without hashing.
+uint64_t KnownFingerprint(const Layout& expected, absl::Span<const MergeInput> inputs) {
+  uint64_t sum = 0;
+  for (const MergeInput& input : inputs) {
+    const uint64_t own = input.group->known_spec_fingerprint();
+    if (input.group->empty()) continue;
+    if (own == 0 || !(input.group->layout() == expected)) return 0;
+    sum += own;
+  }
+  return sum;
+}
+
+absl::Status CheckSameLayout(absl::Span<const MergeInput> inputs) {
+  if (inputs.empty()) return absl::InvalidArgumentError("merge: expected groups, found none");
+  const Layout& layout = inputs[0].group->layout();
+  for (size_t i = 1; i < inputs.size(); ++i) {
+    if (inputs[i].group->layout() == layout) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("merge: expected groups of one layout, found group ", i, " on another one (",
+                     inputs[i].group->layout().size(), " paths, not ", layout.size(),
+                     "): pass the expected layout"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 FitReport CheckMerge(const Layout& expected, absl::Span<const ParamStore* const> groups,
                      const MergeOptions& options) {
-  return WithOptions(expected, options, [&](const ExpectedSpec& spec) {
-    return internal::CheckMergeInputs(expected, ReadOnly(groups), spec, options.by);
+  return WithLike(options, [&](const LeafSpecs* like) {
+    return internal::CheckMergeInputs(expected, ReadOnly(groups), like, options.by);
   });
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected, std::vector<ParamStore>&& groups,
                                        const MergeOptions& options) {
-  return MergeWith(expected, Given(&groups), options);
+  return MergeOn(expected, Movable(&groups), options);
 }
 
 absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        absl::Span<const ParamStore* const> groups,
                                        const MergeOptions& options) {
-  return MergeWith(expected, ReadOnly(groups), options);
+  return MergeOn(expected, ReadOnly(groups), options);
 }
 
-absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
-                                       const MergeOptions& options) {
-  return internal::MergeInputs(Given(&groups), options);
+absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups) {
+  return internal::MergeInputs(nullptr, Movable(&groups), nullptr);
 }
 
 namespace internal {
 
-absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options) {
-  if (inputs.empty()) return absl::InvalidArgumentError("merge: expected groups, found none");
-  const Layout layout = inputs[0].group->layout();
-  for (size_t i = 1; i < inputs.size(); ++i) {
-    if (inputs[i].group->layout() == layout) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("merge: expected groups of one layout, found group ", i, " on another one (",
-                     inputs[i].group->layout().size(), " paths, not ", layout.size(),
-                     "): say which layout is expected"));
+absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const MergeInput> inputs,
+                                       const LeafSpecs* like, AlignBy by) {
+  if (expected == nullptr) LEAFSTORE_RETURN_IF_ERROR(CheckSameLayout(inputs));
+  // A copy, as it may be the layout of a group that is moved from.
+  const Layout layout = expected != nullptr ? *expected : inputs[0].group->layout();
+  for (const MergeInput& input : inputs) {
+    LEAFSTORE_RETURN_IF_ERROR(input.group->CheckNoBorrow("merge"));
   }
-  return MergeWith(layout, inputs, options);
-}
-
-absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                       const ExpectedSpec& spec, AlignBy by) {
-  return MergeMatched(expected, inputs, spec, by);
+  Matcher matcher(layout, inputs, like, by);
+  // A single store is not a group: it is being moved to another Layout, as by Unflatten.
+  LEAFSTORE_RETURN_IF_ERROR(matcher.report().ToStatus(
+      inputs.size() == 1 ? "the store does not fit the structure"
+                         : "the groups together do not fit the structure"));
+  const uint64_t fingerprint = KnownFingerprint(layout, inputs);
+  // Nothing can fail from here on, so groups may be moved from.
+  ParamStore merged =
+      ParamStore::FromParts(layout, SlotSet::All(layout.size()), Join(inputs, matcher.sources()));
+  ParamStoreAccess::SetFingerprint(fingerprint, &merged);
+  return merged;
 }
 
 FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                           const ExpectedSpec& spec, AlignBy by) {
-  return std::move(Matcher(expected, inputs, spec, by).report());
+                           const LeafSpecs* like, AlignBy by) {
+  return std::move(Matcher(expected, inputs, like, by).report());
 }
 
 }  // namespace internal
+
+namespace {
+
+// Returns the report as a Status, with suggestions for leaves that are not in the store.
+absl::Status DoesNotFit(const ParamStore& store, const Alignment& where, AlignBy by,
+                        FitReport report) {
+  constexpr size_t kMaxCandidates = 10'000;
+  const bool dotted = by == AlignBy::kDotted;
+  std::vector<uint32_t> missing = where.Missing();
+  if (report.unexpected.empty()) missing.clear();
+  if (missing.size() > kMaxCandidates) missing.resize(kMaxCandidates);
+  std::vector<std::string> candidates;
+  for (const uint32_t place : missing) {
+    const Slot slot = store.slot(place);
+    candidates.push_back(dotted ? store.layout().Dotted(slot)
+                                : store.layout().PathForMessage(slot));
+  }
+  for (std::string& path : report.unexpected) {
+    const absl::StatusOr<Path> parsed = Path::Parse(path);
+    if (dotted && parsed.ok()) path = parsed->Dotted();
+  }
+  return report.ToStatus("the group does not fit the store", candidates);
+}
+
+// Returns the place in `store` of each leaf of `group`.
+absl::StatusOr<std::vector<uint32_t>> PlacesIn(const ParamStore& store, const ParamStore& group,
+                                               AlignBy by) {
+  LEAFSTORE_RETURN_IF_ERROR(store.CheckNoBorrow("update from a group"));
+  LEAFSTORE_RETURN_IF_ERROR(group.CheckNoBorrow("update a store from this one"));
+  Alignment where = Align(group, store, by);
+  internal::FitReporter reporter;
+  reporter.AddUnexpected(group, where);
+  reporter.AddConflicts(group, store, where);
+  const absl::Span<const Leaf> expected = store.leaves();
+  const absl::Span<const Leaf> found = group.leaves();
+  for (uint32_t place = 0; place < group.size(); ++place) {
+    if (where[place] == kNoPlace) continue;
+    if (expected[where[place]].spec() == found[place].spec()) continue;
+    reporter.CheckSpec(group.layout(), group.slot(place), expected[where[place]].spec(),
+                       found[place].spec());
+  }
+  if (reporter.ok()) return std::move(where).TakePlaces();
+  return DoesNotFit(store, where, by, std::move(reporter.report()));
+}
+
+}  // namespace
+
+absl::Status Update(ParamStore* store, const ParamStore& group, AlignBy by) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, by));
+  for (uint32_t i = 0; i < group.size(); ++i) {
+    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], group.leaf(i));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Update(ParamStore* store, ParamStore&& group, AlignBy by) {
+  if (&group == store) return store->CheckNoBorrow("update from a group");
+  LEAFSTORE_ASSIGN_OR_RETURN(const std::vector<uint32_t> places, PlacesIn(*store, group, by));
+  std::vector<Leaf> leaves = std::move(group).TakeLeaves();
+  for (uint32_t i = 0; i < leaves.size(); ++i) {
+    internal::ParamStoreAccess::ReplaceLeaf(store, places[i], std::move(leaves[i]));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace leafstore

@@ -1,7 +1,9 @@
-// Merge: joins groups into one store.
+// Merge joins groups into one store; Update writes a group back into a store.
 //
 //   ParamStore all = Merge(std::move(biases), std::move(frozen), rest).value();
 //   FitReport report = CheckMerge(layout, {&biases, &rest});   // report.missing: the frozen leaves
+//   Update(&params, std::move(biases));                        // a changed group
+//   Update(&params, LoadNpz("biases.npz").value(), AlignBy::kDotted);   // head.bias to .head.bias
 //
 // The order of the groups does not matter. Rvalues are moved without touching reference counts;
 // const groups are shared by value and unchanged.
@@ -19,20 +21,18 @@
 #ifndef LEAFSTORE_STORE_MERGE_H_
 #define LEAFSTORE_STORE_MERGE_H_
 
-#include <optional>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/core/leaf_spec.h"
 #include "leafstore/store/align.h"
 #include "leafstore/store/fit_report.h"
 #include "leafstore/store/layout.h"
+#include "leafstore/store/leaf_specs.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore {
@@ -57,32 +57,25 @@ absl::StatusOr<ParamStore> MergeGroups(const Layout& expected,
                                        const MergeOptions& options = {});
 // Merges groups into a store on the Layout that all share.
 // error InvalidArgument: as above, no groups, or their Layouts differ.
-absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups,
-                                       const MergeOptions& options = {});
+absl::StatusOr<ParamStore> MergeGroups(std::vector<ParamStore>&& groups);
 
 namespace internal {
 
 // A group to move from, or only to read.
 struct MergeInput {
+  MergeInput(const ParamStore& g) : group(&g) {}          // NOLINT: implicit
+  MergeInput(ParamStore&& g) : group(&g), movable(&g) {}  // NOLINT: implicit
+
   const ParamStore* group;
-  ParamStore* given;  // null: only read
+  ParamStore* movable = nullptr;
 };
 
-// Returns the spec expected in a slot. Without a value or a function, any spec is accepted.
-using ExpectedSpec = std::optional<absl::FunctionRef<std::optional<LeafSpec>(Slot)>>;
-
-inline MergeInput ToMergeInput(const ParamStore& group) { return {&group, nullptr}; }
-inline MergeInput ToMergeInput(ParamStore& group) { return {&group, nullptr}; }
-inline MergeInput ToMergeInput(ParamStore&& group) { return {&group, &group}; }
-
-// Merge groups on the Layout that all share, or on `expected`. Passing a group twice is an error
-// unless it is empty.
-absl::StatusOr<ParamStore> MergeInputs(absl::Span<const MergeInput> inputs,
-                                       const MergeOptions& options);
-absl::StatusOr<ParamStore> MergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                                       const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
+// Merges groups on `expected`, or if it is null on the Layout that all share. The leaves of `like`,
+// unless it is null, have the expected specs. Passing a group twice is an error unless it is empty.
+absl::StatusOr<ParamStore> MergeInputs(const Layout* expected, absl::Span<const MergeInput> inputs,
+                                       const LeafSpecs* like, AlignBy by = AlignBy::kPath);
 FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> inputs,
-                           const ExpectedSpec& spec, AlignBy by = AlignBy::kPath);
+                           const LeafSpecs* like, AlignBy by = AlignBy::kPath);
 
 }  // namespace internal
 
@@ -90,9 +83,19 @@ FitReport CheckMergeInputs(const Layout& expected, absl::Span<const MergeInput> 
 template <typename... Groups>
 requires(std::is_same_v<std::remove_cvref_t<Groups>, ParamStore>&&...)
     absl::StatusOr<ParamStore> Merge(Groups&&... groups) {
-  const internal::MergeInput inputs[] = {internal::ToMergeInput(std::forward<Groups>(groups))...};
-  return internal::MergeInputs(inputs, {});
+  const internal::MergeInput inputs[] = {std::forward<Groups>(groups)...};
+  return internal::MergeInputs(nullptr, inputs, nullptr);
 }
+
+// Replaces leaves of `store` by those of `group`, which keep their generations. An rvalue group is
+// empty afterwards. `by` is how leaves of a group on another Layout are matched.
+// error InvalidArgument: leaves of the group are not in the store, two of them match the same leaf,
+// two leaves have the same dotted form, or dtypes, shapes or kinds differ; all are named
+// (FitReport). With AlignBy::kDotted, unexpected paths are in dotted form.
+// error FailedPrecondition: a borrow is open in one of the two. A failed call changes nothing.
+// O(group), by position, if the Layouts are equal.
+absl::Status Update(ParamStore* store, const ParamStore& group, AlignBy by = AlignBy::kPath);
+absl::Status Update(ParamStore* store, ParamStore&& group, AlignBy by = AlignBy::kPath);
 
 }  // namespace leafstore
 

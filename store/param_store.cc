@@ -7,18 +7,11 @@
 #include "absl/strings/str_cat.h"
 
 #include "leafstore/core/status_macros.h"
+#include "leafstore/store/internal/param_store_access.h"
 #include "leafstore/store/internal/spec_hash.h"
 #include "leafstore/treedef/internal/path_table.h"
 
 namespace leafstore {
-namespace internal {
-
-LeafArrayPtr::LeafArrayPtr(std::vector<Leaf> leaves) : array_(new LeafArray) {
-  array_->leaves = std::move(leaves);
-}
-
-}  // namespace internal
-
 using internal::LeafArray;
 using internal::LeafArrayPtr;
 
@@ -30,6 +23,10 @@ bool IsBeingWritten(const Leaf& leaf) {
 
 [[maybe_unused]] bool IsNullOrBeingWritten(const Leaf& leaf) {
   return leaf.null() || IsBeingWritten(leaf);
+}
+
+absl::Status NullLeaf(absl::string_view path) {
+  return absl::InvalidArgumentError(absl::StrCat("at ", path, ": expected a leaf, found null"));
 }
 
 absl::Status BeingWritten(absl::string_view path) {
@@ -57,10 +54,7 @@ absl::StatusOr<ParamStore> ParamStore::Create(Layout layout, SlotSet slots,
         absl::StrCat("leaves: expected ", slots.size(), ", found ", leaves.size()));
   }
   for (uint32_t place = 0; place < leaves.size(); ++place) {
-    if (leaves[place].null()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "at ", layout.PathForMessage(slots.SlotAt(place)), ": expected a leaf, found null"));
-    }
+    if (leaves[place].null()) return NullLeaf(layout.PathForMessage(slots.SlotAt(place)));
   }
   return FromParts(std::move(layout), std::move(slots), std::move(leaves));
 }
@@ -91,7 +85,7 @@ const Leaf* ParamStore::Find(absl::string_view path_text) const& {
 }
 
 absl::StatusOr<const Leaf*> ParamStore::Get(absl::string_view path_text) const& {
-  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, PlaceOf(path_text));
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, GetPlace(path_text));
   return &leaf(place);
 }
 
@@ -112,12 +106,12 @@ absl::Status NotInGroup(absl::string_view path) {
 }  // namespace
 
 absl::StatusOr<const Leaf*> ParamStore::GetDotted(absl::string_view dotted) const& {
-  LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, layout_.FindDotted(dotted));
+  LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, layout_.GetDotted(dotted));
   if (const Leaf* leaf = FindSlot(slot)) return leaf;
   return NotInGroup(dotted);
 }
 
-absl::StatusOr<uint32_t> ParamStore::PlaceOf(absl::string_view path_text) const {
+absl::StatusOr<uint32_t> ParamStore::GetPlace(absl::string_view path_text) const {
   LEAFSTORE_ASSIGN_OR_RETURN(const Slot slot, layout_.Get(path_text));
   const uint32_t place = slots_.PlaceOf(slot);
   if (place == kNoPlace) return NotInGroup(path_text);
@@ -157,18 +151,19 @@ void ParamStore::ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec) {
   old = std::move(leaf);
 }
 
-absl::Status ParamStore::Set(absl::string_view path_text, Leaf leaf, SetCheck check) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, PlaceOf(path_text));
-  return SetAt(place, std::move(leaf), check);
+absl::Status ParamStore::Set(absl::string_view path_text, Leaf leaf) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, GetPlace(path_text));
+  return SetAt(place, std::move(leaf));
 }
 
-absl::Status ParamStore::SetAt(uint32_t place, Leaf leaf, SetCheck check) {
-  if (leaf.null()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("at ", layout_.PathForMessage(slot(place)), ": expected a leaf, found null"));
-  }
+absl::Status ParamStore::SetAt(uint32_t place, Leaf leaf) {
+  return SetLeaf(place, std::move(leaf), /*same_spec=*/true);
+}
+
+absl::Status ParamStore::SetLeaf(uint32_t place, Leaf leaf, bool same_spec) {
+  if (leaf.null()) return NullLeaf(layout_.PathForMessage(slot(place)));
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("set a leaf"));
-  if (check == SetCheck::kSameSpec) LEAFSTORE_RETURN_IF_ERROR(CheckSpec(place, leaf));
+  if (same_spec) LEAFSTORE_RETURN_IF_ERROR(CheckSpec(place, leaf));
   // The new leaf may also be held elsewhere, under an older generation.
   if (leaf.is_tensor()) {
     LEAFSTORE_RETURN_IF_ERROR(
@@ -176,19 +171,17 @@ absl::Status ParamStore::SetAt(uint32_t place, Leaf leaf, SetCheck check) {
   } else {
     leaf = Leaf(leaf.value());
   }
-  ReplaceLeaf(place, std::move(leaf), check == SetCheck::kSameSpec);
+  ReplaceLeaf(place, std::move(leaf), same_spec);
   return absl::OkStatus();
 }
 
 absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
   const std::string text = path.ToString();
-  if (leaf.null()) {
-    return absl::InvalidArgumentError(absl::StrCat("at '", text, "': expected a leaf, found null"));
-  }
+  if (leaf.null()) return NullLeaf(absl::StrCat("'", text, "'"));
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("insert a leaf"));
   if (IsBeingWritten(leaf)) return BeingWritten(text);
   if (Find(text) != nullptr) {
-    return absl::AlreadyExistsError(absl::StrCat("at '", text, "': there is a leaf already"));
+    return absl::AlreadyExistsError(absl::StrCat("at '", text, "': a leaf exists already"));
   }
   if (const std::optional<Slot> slot = layout_.Find(text)) {
     std::vector<Slot> slots;
@@ -214,27 +207,25 @@ absl::Status ParamStore::Insert(const Path& path, Leaf leaf) {
 
 absl::Status ParamStore::Upsert(const Path& path, Leaf leaf) {
   const std::string text = path.ToString();
-  if (Find(text) != nullptr) return Set(text, std::move(leaf), SetCheck::kAnything);
-  return Insert(path, std::move(leaf));
+  const uint32_t place = slots_.PlaceOf(layout_.SlotOf(text));
+  if (place == kNoPlace) return Insert(path, std::move(leaf));
+  return SetLeaf(place, std::move(leaf), /*same_spec=*/false);
 }
 
 absl::Status ParamStore::Erase(absl::string_view path_text) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, PlaceOf(path_text));
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, GetPlace(path_text));
   LEAFSTORE_RETURN_IF_ERROR(CheckNoBorrow("erase a leaf"));
-  std::vector<Slot> slots;
-  std::vector<Leaf> leaves;
+  std::vector<Slot> others;
   for (uint32_t i = 0; i < size(); ++i) {
-    if (i == place) continue;
-    slots.push_back(slot(i));
-    leaves.push_back(leaf(i));
+    if (i != place) others.push_back(slot(i));
   }
-  *this = ParamStore(layout_, SlotSet::FromSorted(layout_.size(), std::move(slots)),
-                     LeafArrayPtr(std::move(leaves)));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      *this, std::move(*this).Select(SlotSet::FromSorted(layout_.size(), std::move(others))));
   return absl::OkStatus();
 }
 
 absl::StatusOr<MutableTensor> ParamStore::Mutate(absl::string_view path_text) & {
-  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, PlaceOf(path_text));
+  LEAFSTORE_ASSIGN_OR_RETURN(const uint32_t place, GetPlace(path_text));
   return MutateAt(place);
 }
 
@@ -280,23 +271,17 @@ absl::Status ParamStore::CheckSelect(const SlotSet& slots) const {
 
 absl::StatusOr<ParamStore> ParamStore::Select(const SlotSet& slots) const& {
   LEAFSTORE_RETURN_IF_ERROR(CheckSelect(slots));
-  std::vector<Leaf> selected;
-  selected.reserve(slots.size());
-  for (uint32_t i = 0; i < slots.size(); ++i) selected.push_back(*FindSlot(slots.SlotAt(i)));
-  return FromParts(layout_, slots, std::move(selected));
+  const absl::Span<const Leaf> leaves = this->leaves();
+  return FromParts(layout_, slots,
+                   internal::GatherLeaves(slots_, slots, leaves, internal::kCopyLeaf));
 }
 
 absl::StatusOr<ParamStore> ParamStore::Select(const SlotSet& slots) && {
   LEAFSTORE_RETURN_IF_ERROR(CheckSelect(slots));
   const Layout layout = layout_;
-  const SlotSet from = slots_;
+  const SlotSet held = slots_;
   std::vector<Leaf> leaves = std::move(*this).TakeLeaves();
-  std::vector<Leaf> selected;
-  selected.reserve(slots.size());
-  for (uint32_t i = 0; i < slots.size(); ++i) {
-    selected.push_back(std::move(leaves[from.PlaceOf(slots.SlotAt(i))]));
-  }
-  return FromParts(layout, slots, std::move(selected));
+  return FromParts(layout, slots, internal::GatherLeaves(held, slots, leaves, internal::kMoveLeaf));
 }
 
 uint64_t ParamStore::spec_fingerprint() const {

@@ -10,12 +10,10 @@
 //   }
 //   ParamStore snapshot = params.Snapshot().value();           // O(1); unaffected by later writes
 //
-// Parts. A store consists of a Layout (the paths, shared) and the leaves (a vector of handles,
-// shared until written). A group has some of its Layout's slots; its cost depends only on its own
-// leaves.
-//
-// Order. Leaves are in the order of the Layout. `place` is the index of a leaf in this store, and
-// `slot` its index in the Layout; they are the same for a store with all slots of its Layout.
+// Parts. A store consists of a Layout (the paths, shared) and the leaves, in the order of the
+// Layout. A group has some of its Layout's slots; its cost depends only on its own leaves. `place`
+// is the index of a leaf in this store, and `slot` its index in the Layout; they are the same for a
+// store with all slots of its Layout.
 //
 // Copy-on-write. Snapshots, and groups or merges made from a const store, share leaves and their
 // bytes until one side writes, which then copies the handles and the bytes that it writes. A store
@@ -38,10 +36,7 @@
 #ifndef LEAFSTORE_STORE_PARAM_STORE_H_
 #define LEAFSTORE_STORE_PARAM_STORE_H_
 
-#include <atomic>
 #include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -53,6 +48,7 @@
 
 #include "leafstore/core/leaf.h"
 #include "leafstore/core/path.h"
+#include "leafstore/store/internal/leaf_array.h"
 #include "leafstore/store/layout.h"
 #include "leafstore/store/slot_set.h"
 
@@ -61,51 +57,8 @@ namespace leafstore {
 class MutableLeaves;
 
 namespace internal {
-
-// The leaves of a store, shared by its snapshots until one of them is written.
-struct LeafArray {
-  std::atomic<uint32_t> refs{1};
-  // The number of open MutableTensors; kAllBorrowed while a MutableLeaves is open.
-  std::atomic<int64_t> open_borrows{0};
-  static constexpr int64_t kAllBorrowed = -1;
-  // The fingerprint of kinds, dtypes and shapes; 0 until computed (ParamStore::spec_fingerprint).
-  mutable std::atomic<uint64_t> spec_fingerprint{0};
-  std::vector<Leaf> leaves;
-};
-
 struct ParamStoreAccess;
-
-class LeafArrayPtr {
- public:
-  LeafArrayPtr() = default;
-  explicit LeafArrayPtr(std::vector<Leaf> leaves);
-  LeafArrayPtr(const LeafArrayPtr& other) : array_(other.array_) {
-    if (array_ != nullptr) array_->refs.fetch_add(1, std::memory_order_relaxed);
-  }
-  LeafArrayPtr(LeafArrayPtr&& other) noexcept : array_(std::exchange(other.array_, nullptr)) {}
-  LeafArrayPtr& operator=(LeafArrayPtr other) noexcept {
-    std::swap(array_, other.array_);
-    return *this;
-  }
-  ~LeafArrayPtr() {
-    if (array_ != nullptr && array_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-      delete array_;
-    }
-  }
-  LeafArray* get() const { return array_; }
-  bool IsUnique() const { return array_->refs.load(std::memory_order_acquire) == 1; }
-
- private:
-  LeafArray* array_ = nullptr;
-};
-
 }  // namespace internal
-
-// The requirement on a new leaf that replaces another.
-enum class SetCheck {
-  kSameSpec,  // a tensor of the same dtype and shape, or a value of the same kind
-  kAnything,
-};
 
 class ParamStore {
  public:
@@ -165,21 +118,22 @@ class ParamStore {
   absl::StatusOr<const Leaf*> GetDotted(absl::string_view dotted) && = delete;
 
   // Returns the place of a path. error NotFound, InvalidArgument: as Get.
-  absl::StatusOr<uint32_t> PlaceOf(absl::string_view path_text) const;
+  absl::StatusOr<uint32_t> GetPlace(absl::string_view path_text) const;
 
-  // Replaces an existing leaf. SetAt: `place` must be less than size().
-  // error NotFound: it does not exist. error InvalidArgument: dtype, shape or kind differ and
-  // `check` is kSameSpec. error FailedPrecondition: the new leaf or a leaf of this store is being
-  // written. O(1) in addition to Find, and O(leaves) once after a snapshot.
-  absl::Status Set(absl::string_view path_text, Leaf leaf, SetCheck check = SetCheck::kSameSpec);
-  absl::Status SetAt(uint32_t place, Leaf leaf, SetCheck check = SetCheck::kSameSpec);
+  // Replaces an existing leaf by one of the same spec: a tensor of the same dtype and shape, or a
+  // value of the same kind. SetAt: `place` must be less than size().
+  // error NotFound: it does not exist. error InvalidArgument: the specs differ. error
+  // FailedPrecondition: the new leaf or a leaf of this store is being written. O(1) in addition to
+  // Find, and O(leaves) once after a snapshot.
+  absl::Status Set(absl::string_view path_text, Leaf leaf);
+  absl::Status SetAt(uint32_t place, Leaf leaf);
 
   // Adds a new leaf. If its path is not in the Layout, the store gets a Layout of paths alone.
   // error AlreadyExists: the path has a leaf. error FailedPrecondition: the new leaf or a leaf of
   // this store is being written. error InvalidArgument, ResourceExhausted: as Layout::Create.
   // O(leaves); for many leaves use FromEntries.
   absl::Status Insert(const Path& path, Leaf leaf);
-  // Replaces the leaf without a check if it exists, otherwise inserts it.
+  // Replaces the leaf if it exists, whatever its spec; otherwise inserts it.
   absl::Status Upsert(const Path& path, Leaf leaf);
   // Removes a leaf, without changing the Layout. error NotFound: it does not exist. O(leaves).
   absl::Status Erase(absl::string_view path_text);
@@ -232,6 +186,7 @@ class ParamStore {
 
   // Makes this store the only owner of its vector of handles.
   internal::LeafArray* OwnArray();
+  absl::Status SetLeaf(uint32_t place, Leaf leaf, bool same_spec);
   // `same_spec`: the new leaf is known to have the spec of the old one.
   void ReplaceLeaf(uint32_t place, Leaf leaf, bool same_spec);
   absl::Status CheckSpec(uint32_t place, const Leaf& leaf) const;
@@ -297,22 +252,14 @@ class MutableLeaves {
   std::vector<std::pair<uint32_t, Tensor>> overwritten_;  // place and old tensor
 };
 
-namespace internal {
-
-// Access for split, merge and pack.
-struct ParamStoreAccess {
-  // Sets the fingerprint of a store's leaves; 0 if unknown.
-  static void SetFingerprint(uint64_t spec_fingerprint, ParamStore* store) {
-    store->array_.get()->spec_fingerprint.store(spec_fingerprint, std::memory_order_relaxed);
-  }
-  static void ReplaceLeaf(ParamStore* store, uint32_t place, Leaf leaf, bool same_spec) {
-    store->ReplaceLeaf(place, std::move(leaf), same_spec);
-  }
-  // Returns whether another store shares the vector of handles.
-  static bool SharesLeaves(const ParamStore& store) { return !store.array_.IsUnique(); }
+// A part of an optimizer's state: "exp_avg", "exp_avg_sq" and "momentum_buffer" have tensors shaped
+// like the parameters; "step" has an int for each. An OptimizerSet prefixes the name of the group:
+// "bias/step".
+struct NamedStore {
+  std::string name;
+  ParamStore store;
 };
 
-}  // namespace internal
 }  // namespace leafstore
 
 #endif  // LEAFSTORE_STORE_PARAM_STORE_H_

@@ -7,9 +7,7 @@
 //   set.PlaceOf(4711);   // 1, O(1)
 //   set.SlotAt(0);       // 7, O(1)
 //
-// The set keeps the sorted slots and a bitmap with a count per word, so that mapping a slot to a
-// place takes one popcount. Memory: 4 bytes per slot held, and 16 bytes per 64 slots of the Layout
-// up to the last slot held.
+// Memory: 4 bytes per slot held, and 16 bytes per 64 slots of the Layout up to the last slot held.
 //
 // Threads: immutable and cheap to copy; calls are safe from many threads.
 #ifndef LEAFSTORE_STORE_SLOT_SET_H_

@@ -17,6 +17,9 @@
 // Lifetime. A view holds the structure and points to the store, which must outlive it and not move.
 // The leaves returned live as long as the store's.
 //
+// Borrows. While a borrow of the store is open, leaf(), tensor() and value() still return the leaf,
+// as ParamStore::Find does. Build is error FailedPrecondition.
+//
 // Threads: immutable; calls are safe from many threads while the store is not written.
 #ifndef LEAFSTORE_STORE_VIEW_H_
 #define LEAFSTORE_STORE_VIEW_H_
@@ -86,24 +89,20 @@ class View {
   // the subtree).
   template <typename T>
   absl::StatusOr<T> Build() const {
-    LEAFSTORE_ASSIGN_OR_RETURN(const Part part, TakePart());
+    LEAFSTORE_ASSIGN_OR_RETURN(const internal::FlatTree part, Subtree());
     T model{};
     LEAFSTORE_RETURN_IF_ERROR(internal::UnflattenTree(part.def, part.leaves, &model));
     return model;
   }
 
  private:
-  struct Part {
-    TreeDef def;
-    std::vector<Leaf> leaves;
-  };
-  View Index(int64_t index) const;
+  View Index(int64_t index) const { return Child(KeyRef::Index(index)); }
   View Child(const KeyRef& key) const;
   View Failed(absl::Status status) const;
-  const Leaf* FindLeaf(uint32_t number) const;
-  // Like FindLeaf, for many.
-  std::vector<const Leaf*> FindLeaves(const std::vector<uint32_t>& numbers) const;
-  absl::StatusOr<Part> TakePart() const;
+  absl::Status WrongKind(absl::string_view expected_and_found, const Leaf& leaf) const;
+  // Returns the leaf of the store for each of these leaves of def_; null if it lacks it.
+  std::vector<const Leaf*> FindLeaves(absl::Span<const uint32_t> leaves) const;
+  absl::StatusOr<internal::FlatTree> Subtree() const;
 
   TreeDef def_;
   const ParamStore* store_;

@@ -1,7 +1,6 @@
 // leafstore: shows model parameters, and converts them between formats, from the command line.
 #include <csignal>
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -48,87 +47,53 @@ std::string VersionText() {
                       internal::kFormatVersion, ")");
 }
 
-using Options = std::vector<CLI::Option*>;
-
-// Returns "<option>: <message>" for the first option for which `message_of` returns a message; ""
-// if there is no such option.
-std::string FirstMessage(const Options& options,
-                         const std::function<std::string(CLI::Option*)>& message_of) {
-  for (CLI::Option* option : options) {
-    const std::string message = message_of(option);
-    if (!message.empty()) return absl::StrCat(option->get_name(), ": ", message);
+// Returns what is wrong with an option on the command line; "" for nothing.
+std::string WhatIsWrongWith(const CLI::Option& option) {
+  const int most = option.get_items_expected_max();
+  if (most > 0 && static_cast<int>(option.results().size()) > most) {
+    return absl::StrCat(option.get_name(), ": expected once, found ", option.results().size(),
+                        " times");
+  }
+  for (const CLI::Option* needed : option.get_needs()) {
+    if (option.count() == 0 || needed->count() > 0) continue;
+    return absl::StrCat(option.get_name(), ": expected together with ", needed->get_name(),
+                        ", found alone");
   }
   return "";
 }
 
-// Returns the option that an argument names, also before a '='; null if it names none.
-CLI::Option* OptionNamed(const Options& options, const std::string& arg) {
-  const std::string name = arg.substr(0, arg.find('='));
-  for (CLI::Option* option : options) {
-    for (const std::string& known : option->get_lnames()) {
-      if (name == "--" + known) return option;
-    }
-    for (const std::string& known : option->get_snames()) {
-      if (name == "-" + known) return option;
-    }
+std::string MessageOf(const CLI::ParseError& error, CLI::App* command,
+                      const std::vector<std::string>& args) {
+  if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) {
+    return error.what();  // "<option>: <the message of a validator of options.h>"
   }
-  return nullptr;
-}
-
-std::string WhatIsRequired(const Options& options) {
-  for (const CLI::Option* option : options) {
-    if (option->get_required() && option->count() == 0) {
+  const bool is_missing = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr;
+  for (const CLI::Option* option : command->get_options()) {
+    if (is_missing && option->get_required() && option->count() == 0) {
       return absl::StrCat("expected ", option->get_name(), ", found nothing");
     }
+    const std::string wrong = WhatIsWrongWith(*option);
+    if (!is_missing && !wrong.empty()) return wrong;
   }
-  return "expected a subcommand, found none";
-}
-
-std::string WhatIsNeeded(CLI::Option* option) {
-  if (option->count() == 0) return "";
-  for (const CLI::Option* needed : option->get_needs()) {
-    if (needed->count() > 0) continue;
-    return absl::StrCat("expected together with ", needed->get_name(), ", found alone");
-  }
-  return "";
-}
-
-std::string WhatIsRepeated(CLI::Option* option) {
-  const int most = option->get_items_expected_max();
-  if (most == 0 || static_cast<int>(option->results().size()) <= most) return "";
-  return absl::StrCat("expected once, found ", option->results().size(), " times");
-}
-
-// Returns the message about an option whose value is missing, or a flag that has a value; "" if
-// there is neither.
-std::string WhatIsWrongWithValues(const Options& options, const std::vector<std::string>& args) {
+  if (is_missing) return "expected a subcommand, found none";
+  // An option whose value is missing, or a flag that has a value.
+  const auto option_of = [command](const std::string& arg) {
+    return absl::StartsWith(arg, "-") ? command->get_option_no_throw(arg.substr(0, arg.find('=')))
+                                      : nullptr;
+  };
   for (size_t i = 0; i < args.size(); ++i) {
-    const CLI::Option* option = OptionNamed(options, args[i]);
+    const CLI::Option* option = option_of(args[i]);
     if (option == nullptr) continue;
     const bool has_value = absl::StrContains(args[i], "=");
-    if (option->get_items_expected_max() == 0) {
-      if (has_value) return absl::StrCat(option->get_name(), ": expected no value, found one");
-    } else if (!has_value && (i + 1 == args.size() || OptionNamed(options, args[i + 1]))) {
+    const bool is_flag = option->get_items_expected_max() == 0;
+    if (is_flag && has_value) {
+      return absl::StrCat(option->get_name(), ": expected no value, found one");
+    }
+    if (!is_flag && !has_value && (i + 1 == args.size() || option_of(args[i + 1]) != nullptr)) {
       return absl::StrCat(option->get_name(), ": expected a value, found none");
     }
   }
-  return "";
-}
-
-std::string MessageOf(const CLI::ParseError& error, const Options& options,
-                      const std::vector<std::string>& args) {
-  std::string message;
-  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) {
-    message = WhatIsRequired(options);
-  } else if (dynamic_cast<const CLI::RequiresError*>(&error) != nullptr) {
-    message = FirstMessage(options, WhatIsNeeded);
-  } else if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) {
-    return error.what();  // "<option>: <the message of a validator of options.h>"
-  } else {
-    message = FirstMessage(options, WhatIsRepeated);
-    if (message.empty()) message = WhatIsWrongWithValues(options, args);
-  }
-  return message.empty() ? error.what() : message;
+  return error.what();
 }
 
 // Returns "; did you mean ...?" or "" for an unknown argument.
@@ -163,7 +128,7 @@ absl::Status ParseErrorStatus(const CLI::ParseError& error, const std::vector<st
     return UsageError("expected ", command == program ? "a subcommand" : "an option", ", found '",
                       rest[0], "'", Suggestion(rest[0], command, command == program));
   }
-  return UsageError(MessageOf(error, command->get_options(), args));
+  return UsageError(MessageOf(error, command, args));
 }
 
 int Main(int argc, char** argv) {

@@ -30,20 +30,20 @@ absl::Status CheckPlaces(absl::Span<const uint32_t> places, uint32_t count) {
   return absl::OkStatus();
 }
 
-std::vector<uint32_t> AllPlaces(const LayoutPart& part) {
-  std::vector<uint32_t> places(part.slots.size());
+std::vector<uint32_t> AllPlaces(const LeafSpecs& part) {
+  std::vector<uint32_t> places(part.slots().size());
   std::iota(places.begin(), places.end(), 0);
   return places;
 }
 
-absl::StatusOr<ChosenLeaves> Subtree(const LayoutPart& part, absl::string_view path) {
-  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, part.layout.def());
+absl::StatusOr<ChosenLeaves> Subtree(const LeafSpecs& part, absl::string_view path) {
+  LEAFSTORE_ASSIGN_OR_RETURN(const TreeDef def, part.layout().def());
   LEAFSTORE_ASSIGN_OR_RETURN(const NodeId node, def.Find(path));
   TreeDef::Cut cut = def.Subtree(def.Resolve(node));
   std::vector<uint32_t> places;
   std::vector<Slot> chosen;
   for (uint32_t leaf = 0; leaf < cut.leaves.size(); ++leaf) {
-    const uint32_t place = part.slots.PlaceOf(cut.leaves[leaf]);
+    const uint32_t place = part.slots().PlaceOf(cut.leaves[leaf]);
     if (place == kNoPlace) continue;
     places.push_back(place);
     chosen.push_back(leaf);
@@ -54,7 +54,7 @@ absl::StatusOr<ChosenLeaves> Subtree(const LayoutPart& part, absl::string_view p
 }
 
 // `matched` has the slots that the filter matches, if there is a filter.
-absl::StatusOr<ChosenLeaves> Choose(const LayoutPart& part, const LoadOptions& options,
+absl::StatusOr<ChosenLeaves> Choose(const LeafSpecs& part, const LoadOptions& options,
                                     const std::optional<SlotSet>& matched) {
   const int set = static_cast<int>(options.filter.has_value()) +
                   static_cast<int>(options.subtree.has_value()) +
@@ -65,14 +65,14 @@ absl::StatusOr<ChosenLeaves> Choose(const LayoutPart& part, const LoadOptions& o
   }
   if (options.subtree.has_value()) return Subtree(part, *options.subtree);
   if (options.places.has_value()) {
-    LEAFSTORE_RETURN_IF_ERROR(CheckPlaces(*options.places, part.slots.size()));
-    return ChosenLeaves{*options.places, part.layout, part.slots.AtPlaces(*options.places)};
+    LEAFSTORE_RETURN_IF_ERROR(CheckPlaces(*options.places, part.slots().size()));
+    return ChosenLeaves{*options.places, part.layout(), part.slots().AtPlaces(*options.places)};
   }
-  if (!matched.has_value()) return ChosenLeaves{AllPlaces(part), part.layout, part.slots};
-  ChosenLeaves chosen{{}, part.layout, *matched};
+  if (!matched.has_value()) return ChosenLeaves{AllPlaces(part), part.layout(), part.slots()};
+  ChosenLeaves chosen{{}, part.layout(), *matched};
   chosen.places.reserve(matched->size());
   for (uint32_t i = 0; i < matched->size(); ++i) {
-    chosen.places.push_back(part.slots.PlaceOf(matched->SlotAt(i)));
+    chosen.places.push_back(part.slots().PlaceOf(matched->SlotAt(i)));
   }
   return chosen;
 }
@@ -98,16 +98,16 @@ absl::StatusOr<ParamStore> LoadChosen(const LeafSource& source, const LoadOption
                         {.allow_empty = true}));
     matched = grouping.SlotsOf(0);
   }
-  absl::StatusOr<ChosenLeaves> chosen = Choose(source.part, options, matched);
+  absl::StatusOr<ChosenLeaves> chosen = Choose(source.leaves, options, matched);
   if (!chosen.ok()) return source.named(chosen.status());
   LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, source.load(chosen->places));
   return ParamStore::Create(std::move(chosen->layout), std::move(chosen->slots), std::move(leaves));
 }
 
 absl::StatusOr<Leaf> LoadLeaf(const LeafSource& source, absl::string_view path) {
-  const absl::StatusOr<Slot> slot = GetSlot(source.part.layout, path);
+  const absl::StatusOr<Slot> slot = GetSlot(source.leaves.layout(), path);
   if (!slot.ok()) return source.named(slot.status());
-  const uint32_t place = source.part.slots.PlaceOf(*slot);
+  const uint32_t place = source.leaves.slots().PlaceOf(*slot);
   if (place == kNoPlace) {
     return source.named(absl::NotFoundError(absl::StrCat("it was saved without '", path, "'")));
   }
@@ -117,16 +117,15 @@ absl::StatusOr<Leaf> LoadLeaf(const LeafSource& source, absl::string_view path) 
 
 absl::StatusOr<Grouping> CompileGrouping(const LeafSource& source, std::vector<NamedFilter> filters,
                                          const GroupingOptions& options) {
-  const LayoutPart& part = source.part;
+  const LeafSpecs& part = source.leaves;
   absl::StatusOr<Grouping> grouping;
   if (std::any_of(filters.begin(), filters.end(), std::mem_fn(&NamedFilter::has_callable))) {
     LEAFSTORE_ASSIGN_OR_RETURN(std::vector<Leaf> leaves, source.load(AllPlaces(part)));
     LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store,
-                               ParamStore::Create(part.layout, part.slots, std::move(leaves)));
+                               ParamStore::Create(part.layout(), part.slots(), std::move(leaves)));
     grouping = Grouping::Compile(store, std::move(filters), options);
   } else {
-    grouping = Grouping::Compile(LeafSpecs(part.layout, part.slots, source.spec),
-                                 std::move(filters), options);
+    grouping = Grouping::Compile(part, std::move(filters), options);
   }
   if (!grouping.ok()) return source.named(grouping.status());
   return grouping;

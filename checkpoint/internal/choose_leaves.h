@@ -10,7 +10,7 @@
 #include "leafstore/checkpoint/load_options.h"
 #include "leafstore/core/leaf.h"
 #include "leafstore/select/grouping.h"
-#include "leafstore/select/load_into.h"
+#include "leafstore/select/internal/leaf_source.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore::internal {

@@ -140,11 +140,7 @@ absl::Status Trainer::Step(int threads) {
 Result Trainer::Test() const { return network_.Evaluate(Network::View(groups_), data_->test); }
 
 std::vector<CheckpointItem> Trainer::Items() const {
-  std::vector<CheckpointItem> items;
-  items.emplace_back("params", groups_);
-  items.emplace_back("optimizer", optimizers_.state());
-  items.emplace_back("progress", progress_);
-  return items;
+  return {{"params", groups_}, {"optimizer", optimizers_.state()}, {"progress", progress_}};
 }
 
 }  // namespace digits

@@ -28,7 +28,7 @@ absl::StatusOr<T> WithSource(const SafetensorsFile& file, const Use& use) {
     return file.LoadLeaves(*leaves, places);
   };
   const auto named = [&file](const absl::Status& status) { return file.WithPath(status); };
-  return use(internal::LeafSource{{leaves->layout(), leaves->slots()}, spec, load, named});
+  return use(internal::LeafSource{{leaves->layout(), leaves->slots(), spec}, load, named});
 }
 
 }  // namespace

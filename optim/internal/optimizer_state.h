@@ -12,7 +12,6 @@
 
 #include "leafstore/optim/internal/group_spec.h"
 #include "leafstore/pack/pack.h"
-#include "leafstore/store/named_store.h"
 #include "leafstore/store/param_store.h"
 
 namespace leafstore::internal {

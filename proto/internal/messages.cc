@@ -116,8 +116,8 @@ absl::StatusOr<Grouping> DecodeGrouping(const proto::Labels& in, const Layout& l
   LEAFSTORE_ASSIGN_OR_RETURN(const auto texts, DecodeStrings(in.names(), column));
   std::vector<uint32_t> groups(in.groups().begin(), in.groups().end());
   for (uint32_t& group : groups) group = group == 0 ? kNoGroup : group - 1;
-  absl::StatusOr<Grouping> grouping =
-      Grouping::Create(layout, groups, std::vector<std::string>(texts.begin(), texts.end()));
+  absl::StatusOr<Grouping> grouping = Grouping::Create(
+      layout, std::move(groups), std::vector<std::string>(texts.begin(), texts.end()));
   if (!grouping.ok()) return AsDataLoss(grouping.status(), column);
   return grouping;
 }

@@ -14,9 +14,7 @@
 #define LEAFSTORE_SELECT_INTERNAL_FILTER_EVALUATOR_H_
 
 #include <cstdint>
-#include <memory>
-#include <optional>
-#include <string>
+#include <functional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,7 +23,7 @@
 #include "leafstore/select/filter.h"
 #include "leafstore/select/internal/filter_expr.h"
 #include "leafstore/select/internal/glob_walk.h"
-#include "leafstore/select/leaf_specs.h"
+#include "leafstore/store/leaf_specs.h"
 #include "leafstore/treedef/internal/path_cursor.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -41,7 +39,8 @@ class FilterEvaluator {
 
   bool Matches(size_t filter) {
     const Root& root = roots_[filter];
-    return root.glob != kNoGlob ? globs_.Accepts(root.glob) : Evaluate(root.term);
+    if (root.glob != kNoGlob) return globs_.Accepts(root.glob);
+    return root.predicate != nullptr ? (*root.predicate)(view_) : Evaluate(root.term);
   }
 
   // Returns OK or an error. ResourceExhausted: the text for regular expressions exceeds the limit;
@@ -57,10 +56,11 @@ class FilterEvaluator {
     uint64_t regex_bytes = 0;        // for a regular expression: bytes of text matched so far
     std::vector<uint32_t> children;  // indices in terms_
   };
-  // The term of a filter, and its index in globs_ if the filter is just a glob.
+  // The term of a filter, and its index in globs_ or its predicate if the filter is just that.
   struct Root {
     uint32_t term;
     uint32_t glob;
+    const std::function<bool(const NodeView&)>* predicate;
   };
 
   uint32_t AddTerm(const FilterExpr& expr);
@@ -68,8 +68,7 @@ class FilterEvaluator {
   bool EvaluateRegex(Term* term);
   // Extends text_ to the path of the current node. Returns false if it exceeds `most` bytes.
   bool MakeText(uint64_t most);
-  // Sets spec_ and leaf_ to those of the leaf in `slot`.
-  void EnterLeaf(Slot slot);
+  NodeView ViewOf(NodeId node) const;
 
   const TreeDef& def_;
   const LeafSpecs& leaves_;
@@ -81,10 +80,7 @@ class FilterEvaluator {
   bool wants_leaf_ = false;        // some filter depends on more than structure
   // The path of those ancestors that a regular expression needed so far.
   PathCursor text_{PathForm::kCanonical, PathCursor::kNoLimit};
-  // The current node, as in NodeView.
-  NodeId node_ = kRootNode;
-  std::optional<LeafSpec> spec_;
-  const Leaf* leaf_ = nullptr;
+  NodeView view_;  // of the current node
   absl::Status status_;
 };
 

@@ -17,7 +17,7 @@
 #include "absl/strings/string_view.h"
 
 #include "leafstore/core/path.h"
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {

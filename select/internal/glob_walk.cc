@@ -11,21 +11,21 @@
 namespace leafstore::internal {
 namespace {
 
-// A key is packed into kKeyBits: the 32-bit id of its string, or kFirstNumber plus an integer.
+// A key is packed into kKeyBits: the 32-bit id of its string, or kFirstInteger plus an integer.
 constexpr int kKeyBits = 33;
-constexpr uint64_t kFirstNumber = uint64_t{1} << 32;
-constexpr int64_t kNumbers = int64_t{1} << 32;
+constexpr uint64_t kFirstInteger = uint64_t{1} << 32;
+constexpr int64_t kIntegers = int64_t{1} << 32;
 
 constexpr size_t kMaxEdges = size_t{1} << 14;
 
 }  // namespace
 
-GlobWalk::GlobWalk(const TreeDef& def, size_t max_remembered)
-    : def_(def), max_remembered_(std::min(max_remembered, kMaxRemembered)) {}
+GlobWalk::GlobWalk(const TreeDef& def, size_t max_cached)
+    : def_(def), max_cached_(std::min(max_cached, kMaxCached)) {}
 
 size_t GlobWalk::Add(const GlobPattern& pattern) {
   edges_.resize(std::bit_ceil(std::min<size_t>(def_.node_count(), kMaxEdges)));
-  tells_numbers_apart_ |= !pattern.MatchingSegmentsOfNumbers();
+  distinguishes_integers_ |= !pattern.MatchingSegmentsOfIntegers();
   patterns_.push_back(&pattern);
   accepting_.push_back(pattern.accepting());
   return patterns_.size() - 1;
@@ -37,7 +37,7 @@ void GlobWalk::Enter(NodeId node, size_t depth) {
   if (depth == 0) {
     here.states.clear();
     for (const GlobPattern* pattern : patterns_) here.states.push_back(pattern->start());
-    here.state = Remember(here.states);
+    here.state = Cache(here.states);
   } else {
     here.state = Follow(levels_[depth - 1], node, &here.states);
   }
@@ -49,19 +49,19 @@ GlobWalk::State GlobWalk::Follow(const Level& above, NodeId node, StatesOfAll* s
   Edge& edge = edges_[absl::HashOf(from) & (edges_.size() - 1)];
   if (edge.from == from && from != kNoEdge) return edge.to;
   Step(StatesOf(above), node, states);
-  const State to = Remember(*states);
+  const State to = Cache(*states);
   if (to != kNoState) edge = Edge{from, to};
   return to;
 }
 
 uint64_t GlobWalk::EdgeFrom(State above, NodeId node) const {
-  static_assert(kMaxRemembered <= kNoState && uint64_t{kNoState} >> (64 - kKeyBits) == 0);
+  static_assert(kMaxCached <= kNoState && uint64_t{kNoState} >> (64 - kKeyBits) == 0);
   if (above == kNoState) return kNoEdge;
   uint64_t key = def_.key_string(node);
   if (key == TreeDef::kNoString) {
-    const int64_t number = tells_numbers_apart_ ? def_.key(node).index : 0;
-    if (number < 0 || number >= kNumbers) return kNoEdge;
-    key = kFirstNumber + static_cast<uint64_t>(number);
+    const int64_t number = distinguishes_integers_ ? def_.key(node).index : 0;
+    if (number < 0 || number >= kIntegers) return kNoEdge;
+    key = kFirstInteger + static_cast<uint64_t>(number);
   }
   return uint64_t{above} << kKeyBits | key;
 }
@@ -78,11 +78,11 @@ void GlobWalk::Step(const GlobPattern::States* above, NodeId node, StatesOfAll* 
   }
 }
 
-GlobWalk::State GlobWalk::Remember(const StatesOfAll& states) {
-  if (const auto known = numbers_.find(states); known != numbers_.end()) return known->second;
-  if (remembered() + patterns_.size() > max_remembered_) return kNoState;
-  const auto number = static_cast<State>(by_number_.size());
-  by_number_.push_back(numbers_.emplace(states, number).first->first.data());
+GlobWalk::State GlobWalk::Cache(const StatesOfAll& states) {
+  if (const auto known = ids_.find(states); known != ids_.end()) return known->second;
+  if (cached() + patterns_.size() > max_cached_) return kNoState;
+  const auto number = static_cast<State>(states_by_id_.size());
+  states_by_id_.push_back(ids_.emplace(states, number).first->first.data());
   return number;
 }
 

@@ -22,7 +22,7 @@
 
 #include "absl/container/node_hash_map.h"
 
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/treedef/treedef.h"
 
 namespace leafstore::internal {
@@ -30,10 +30,10 @@ namespace leafstore::internal {
 class GlobWalk {
  public:
   // The limit of cached states in words; a state has one word per glob.
-  static constexpr size_t kMaxRemembered = size_t{1} << 18;
+  static constexpr size_t kMaxCached = size_t{1} << 18;
 
-  // `def` must outlive this. `max_remembered` is for tests.
-  explicit GlobWalk(const TreeDef& def, size_t max_remembered = kMaxRemembered);
+  // `def` must outlive this. `max_cached` is for tests.
+  explicit GlobWalk(const TreeDef& def, size_t max_cached = kMaxCached);
   GlobWalk(const GlobWalk&) = delete;  // points into itself
   GlobWalk& operator=(const GlobWalk&) = delete;
 
@@ -51,8 +51,8 @@ class GlobWalk {
   // Returns whether the glob matches the current node, which must exist. O(1).
   bool Accepts(size_t glob) const { return (here_[glob] & accepting_[glob]) != 0; }
 
-  // Returns the number of words of cached states, at most `max_remembered`.
-  size_t remembered() const { return by_number_.size() * patterns_.size(); }
+  // Returns the number of words of cached states, at most `max_cached`.
+  size_t cached() const { return states_by_id_.size() * patterns_.size(); }
 
  private:
   // The index of a combination of the states of all globs.
@@ -80,21 +80,21 @@ class GlobWalk {
   uint64_t EdgeFrom(State above, NodeId node) const;
   void Step(const GlobPattern::States* above, NodeId node, StatesOfAll* below) const;
   // Returns the index of these states, adding them if needed; kNoState if there is no room.
-  State Remember(const StatesOfAll& states);
+  State Cache(const StatesOfAll& states);
   const GlobPattern::States* StatesOf(const Level& level) const {
-    return level.state == kNoState ? level.states.data() : by_number_[level.state];
+    return level.state == kNoState ? level.states.data() : states_by_id_[level.state];
   }
 
   const TreeDef& def_;
-  const size_t max_remembered_;
+  const size_t max_cached_;
   std::vector<const GlobPattern*> patterns_;
   std::vector<GlobPattern::States> accepting_;  // by glob
-  bool tells_numbers_apart_ = false;
-  absl::node_hash_map<StatesOfAll, State> numbers_;
-  std::vector<const GlobPattern::States*> by_number_;  // in numbers_
-  std::vector<Edge> edges_;                            // a hash table; the size is a power of two
-  std::vector<Level> levels_;                          // by depth
-  const GlobPattern::States* here_ = nullptr;          // of the current node, by glob
+  bool distinguishes_integers_ = false;
+  absl::node_hash_map<StatesOfAll, State> ids_;
+  std::vector<const GlobPattern::States*> states_by_id_;  // in ids_
+  std::vector<Edge> edges_;                    // a hash table; the size is a power of two
+  std::vector<Level> levels_;                  // by depth
+  const GlobPattern::States* here_ = nullptr;  // of the current node, by glob
 };
 
 }  // namespace leafstore::internal

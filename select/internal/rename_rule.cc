@@ -56,8 +56,6 @@ Key KeyOf(absl::string_view text, size_t at, const PathToRename& old) {
   return is_item ? Key::Item(text) : Key::Attribute(text);
 }
 
-}  // namespace
-
 // Parses a replacement into the segments of a rule.
 class ReplacementParser {
  public:
@@ -71,26 +69,26 @@ class ReplacementParser {
       ++at_;  // the dot
       if (at_ == text_.size()) return Error(at_, "expected a key, found the end");
     }
-    const size_t count = rule_.wildcards_.size();
-    if (again_ == 0 || again_ == count) return absl::OkStatus();
+    const size_t count = rule_.wildcards.size();
+    if (repeated_ == 0 || repeated_ == count) return absl::OkStatus();
     return Error(at_, absl::StrCat("expected all ", count, " wildcards of the pattern, found ",
-                                   again_, "; to leave one out, refer to them as {1}"));
+                                   repeated_, "; to omit one, refer to them as {1}"));
   }
 
  private:
   absl::Status ParseSegment() {
     const size_t begin = at_;
-    rule_.segments_.emplace_back();
+    rule_.segments.emplace_back();
     for (; at_ < text_.size() && text_[at_] != '.'; ++at_) {
       LEAFSTORE_RETURN_IF_ERROR(ParsePiece());
     }
-    CompiledRename::Segment& segment = rule_.segments_.back();
+    CompiledRename::Segment& segment = rule_.segments.back();
     if (segment.empty()) return Error(begin, "expected a key, found an empty one");
     const bool has_keys = std::any_of(segment.begin(), segment.end(), [this](const auto& piece) {
-      return piece.wildcard && rule_.wildcards_[*piece.wildcard] == Wildcard::kKeys;
+      return piece.wildcard && rule_.wildcards[*piece.wildcard] == Wildcard::kKeys;
     });
     if (!has_keys || segment.size() == 1) return absl::OkStatus();
-    return Error(begin, "expected the keys that `**` stands for alone between dots");
+    return Error(begin, "expected `**`, or its index, alone between dots");
   }
 
   // Parses one piece, up to its last character.
@@ -103,9 +101,9 @@ class ReplacementParser {
                      "found a bracket; expected the dotted form (layers.0.w), or a backslash "
                      "before a bracket that is part of a key");
       case '{':
-        return ParseNumber();
+        return ParseIndex();
       case '}':
-        return Error(at_, "found a brace; expected the number of a wildcard in two, as {1}");
+        return Error(at_, "found a brace; expected the index of a wildcard in two, as {1}");
       case '*':
       case '?':
         return ParseWildcard();
@@ -117,24 +115,24 @@ class ReplacementParser {
       default:
         break;
     }
-    CompiledRename::Segment& segment = rule_.segments_.back();
+    CompiledRename::Segment& segment = rule_.segments.back();
     if (segment.empty() || segment.back().wildcard) segment.emplace_back();
     segment.back().text.push_back(text_[at_]);
     return absl::OkStatus();
   }
 
-  absl::Status ParseNumber() {
+  absl::Status ParseIndex() {
     const size_t begin = at_;
     const size_t end = text_.find('}', begin);
-    const size_t count = rule_.wildcards_.size();
+    const size_t count = rule_.wildcards.size();
     size_t number = 0;
     if (end == absl::string_view::npos ||
         !absl::SimpleAtoi(text_.substr(begin + 1, end - begin - 1), &number) || number < 1 ||
         number > count) {
-      return Error(begin, absl::StrCat("expected the number of one of the pattern's ", count,
+      return Error(begin, absl::StrCat("expected the index of one of the pattern's ", count,
                                        " wildcards in braces, as {1}"));
     }
-    numbered_ = true;
+    indexed_ = true;
     at_ = end;
     return AddWildcard(begin, number - 1);
   }
@@ -143,12 +141,12 @@ class ReplacementParser {
     const size_t begin = at_;
     if (text_.substr(at_, 2) == "**") ++at_;
     const absl::string_view found = text_.substr(begin, at_ + 1 - begin);
-    const size_t number = again_++;
-    if (number >= rule_.wildcards_.size()) {
+    const size_t number = repeated_++;
+    if (number >= rule_.wildcards.size()) {
       return Error(begin, absl::StrCat("expected no more than the pattern's ", number,
                                        " wildcards, found `", found, "`"));
     }
-    const absl::string_view expected = TextOf(rule_.wildcards_[number]);
+    const absl::string_view expected = TextOf(rule_.wildcards[number]);
     if (found == expected) return AddWildcard(begin, number);
     return Error(begin,
                  absl::StrCat("expected the pattern's wildcards in their order, here `", expected,
@@ -156,10 +154,10 @@ class ReplacementParser {
   }
 
   absl::Status AddWildcard(size_t begin, size_t number) {
-    if (numbered_ && again_ > 0) {
-      return Error(begin, "expected wildcards or their numbers, found both");
+    if (indexed_ && repeated_ > 0) {
+      return Error(begin, "expected wildcards or their indices, found both");
     }
-    rule_.segments_.back().push_back({{}, number});
+    rule_.segments.back().push_back({{}, number});
     return absl::OkStatus();
   }
 
@@ -171,9 +169,11 @@ class ReplacementParser {
   absl::string_view text_;
   CompiledRename& rule_;
   size_t at_ = 0;
-  size_t again_ = 0;  // the number of wildcards repeated as in the pattern
-  bool numbered_ = false;
+  size_t repeated_ = 0;  // the number of wildcards repeated as in the pattern
+  bool indexed_ = false;
 };
+
+}  // namespace
 
 PathToRename::PathToRename(Path of) : path(std::move(of)) {
   KeyKind last = KeyKind::kAttribute;
@@ -189,8 +189,8 @@ absl::StatusOr<CompiledRename> CompiledRename::Parse(absl::string_view pattern,
   LEAFSTORE_RETURN_IF_ERROR(CheckUtf8("pattern", pattern));
   LEAFSTORE_RETURN_IF_ERROR(CheckUtf8("replacement", replacement));
   CompiledRename rule;
-  LEAFSTORE_ASSIGN_OR_RETURN(rule.pattern_, GlobPattern::Parse(pattern));
-  rule.wildcards_ = rule.pattern_.wildcards();
+  LEAFSTORE_ASSIGN_OR_RETURN(rule.pattern, GlobPattern::Parse(pattern));
+  rule.wildcards = rule.pattern.wildcards();
   LEAFSTORE_RETURN_IF_ERROR(ReplacementParser(replacement, &rule).Parse());
   return rule;
 }
@@ -205,9 +205,10 @@ absl::StatusOr<Path> CompiledRename::Rename(const PathToRename& old,
     if (!full) *room -= size;
     return !full;
   };
-  for (const Segment& segment : segments_) {
-    if (IsWhole(segment, Wildcard::kKeys) || IsWhole(segment, Wildcard::kKey)) {
-      const GlobPattern::Capture& capture = captures[*segment[0].wildcard];
+  for (const Segment& segment : segments) {
+    const std::optional<size_t> alone = segment.size() == 1 ? segment[0].wildcard : std::nullopt;
+    if (alone && (wildcards[*alone] == Wildcard::kKeys || wildcards[*alone] == Wildcard::kKey)) {
+      const GlobPattern::Capture& capture = captures[*alone];
       for (const Key& key : old.path.keys().subspan(capture.first_key, capture.key_count)) {
         if (take(KeyTextSize(key.ref()))) keys.push_back(key);
       }

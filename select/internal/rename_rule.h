@@ -14,7 +14,7 @@
 
 #include "leafstore/core/key.h"
 #include "leafstore/core/path.h"
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 
 namespace leafstore::internal {
 
@@ -27,42 +27,27 @@ struct PathToRename {
   std::vector<KeyKind> names;     // by key, the kind of the last name at or before it
 };
 
-class CompiledRename {
- public:
+struct CompiledRename {
   // Parses a rule. error InvalidArgument: as RenameMap::Create, without the name of the rule.
   static absl::StatusOr<CompiledRename> Parse(absl::string_view pattern,
                                               absl::string_view replacement);
 
-  const GlobPattern& pattern() const { return pattern_; }
-
-  // Returns what the wildcards match in a path; nullopt if the rule does not match it.
-  std::optional<std::vector<GlobPattern::Capture>> Match(const PathToRename& path,
-                                                         MatchBudget* budget) const {
-    return pattern_.Captures(path.keys, budget);
-  }
-  // Returns the new path for the captures of Match. Subtracts the size of its keys from `*room`.
+  // Returns the new path for pattern.Captures(path.keys). Subtracts the size of its keys from
+  // `*room`.
   // error InvalidArgument: a key would be empty. error ResourceExhausted: no room.
   absl::StatusOr<Path> Rename(const PathToRename& path,
                               absl::Span<const GlobPattern::Capture> captures, size_t* room) const;
 
- private:
-  friend class ReplacementParser;
-
-  // Literal text, or a wildcard.
+  // Literal text, or a wildcard of the pattern.
   struct Piece {
     std::string text;
     std::optional<size_t> wildcard;
   };
   using Segment = std::vector<Piece>;
 
-  bool IsWhole(const Segment& segment, GlobPattern::Wildcard wildcard) const {
-    return segment.size() == 1 && segment[0].wildcard &&
-           wildcards_[*segment[0].wildcard] == wildcard;
-  }
-
-  GlobPattern pattern_;
-  std::vector<GlobPattern::Wildcard> wildcards_;
-  std::vector<Segment> segments_;
+  GlobPattern pattern;
+  std::vector<GlobPattern::Wildcard> wildcards;
+  std::vector<Segment> segments;  // of the replacement
 };
 
 }  // namespace leafstore::internal

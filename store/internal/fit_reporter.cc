@@ -2,6 +2,8 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/treedef/internal/path_cursor.h"
+
 namespace leafstore::internal {
 namespace {
 
@@ -20,43 +22,56 @@ std::string LastKeys(const Layout& layout, Slot slot) {
 
 }  // namespace
 
-std::string PathTexts::Of(const Layout& layout, Slot slot) {
-  std::string text = total_ < MaxTotalText(0) ? layout.PathText(slot) : LastKeys(layout, slot);
-  total_ += text.size();
+// Prints paths in full until their total length exceeds a limit, as a tree with few strings can
+// have gigabytes of paths.
+std::string FitReporter::Text(const Layout& layout, Slot slot) {
+  std::string text = total_text_ < MaxTotalText(0) ? layout.PathText(slot) : LastKeys(layout, slot);
+  total_text_ += text.size();
   return text;
 }
 
 void FitReporter::AddMissing(const Layout& layout, Slot slot) {
-  report_.missing.push_back(missing_texts_.Of(layout, slot));
+  report_.missing.push_back(Text(layout, slot));
 }
 
 void FitReporter::AddUnexpected(const Layout& layout, Slot slot) {
-  report_.unexpected.push_back(unexpected_texts_.Of(layout, slot));
+  report_.unexpected.push_back(Text(layout, slot));
 }
 
 void FitReporter::AddDuplicate(const Layout& layout, Slot slot) {
-  report_.duplicate.push_back({conflict_texts_.Of(layout, slot), "", ""});
+  report_.duplicate.push_back({Text(layout, slot), "", ""});
 }
 
-void FitReporter::AddUnexpected(const LayoutPart& from, const Alignment& alignment) {
+void FitReporter::AddMismatch(const Layout& layout, Slot slot, std::string expected,
+                              std::string found) {
+  report_.dtype_mismatch.push_back({Text(layout, slot), std::move(expected), std::move(found)});
+}
+
+void FitReporter::AddUnexpected(const LeafSpecs& from, const Alignment& alignment) {
   for (const uint32_t place : alignment.Unexpected()) {
-    AddUnexpected(from.layout, from.slots.SlotAt(place));
+    AddUnexpected(from.layout(), from.slot(place));
   }
 }
 
-void FitReporter::AddAmbiguous(const LayoutPart& from, const LayoutPart& to,
+FitReport::Conflict FitReporter::NewConflict(const LeafSpecs& at, const LeafSpecs& between,
+                                             const Alignment::Conflict& conflict) {
+  return {Text(at.layout(), at.slot(conflict.place)),
+          Text(between.layout(), between.slot(conflict.first)),
+          Text(between.layout(), between.slot(conflict.second))};
+}
+
+void FitReporter::AddAmbiguous(const LeafSpecs& from, const LeafSpecs& to,
                                const Alignment& alignment) {
-  for (const Alignment::Ambiguity& at : alignment.ambiguous()) {
-    report_.ambiguous.push_back(
-        {ConflictText(from, at.from), ConflictText(to, at.first), ConflictText(to, at.second)});
+  for (const Alignment::Conflict& conflict : alignment.ambiguous()) {
+    report_.ambiguous.push_back(NewConflict(from, to, conflict));
   }
 }
 
-void FitReporter::AddCollisions(const LayoutPart& from, const LayoutPart& to,
-                                const Alignment& alignment) {
-  for (const Alignment::Collision& at : alignment.Collisions()) {
-    report_.duplicate.push_back(
-        {ConflictText(to, at.to), ConflictText(from, at.first), ConflictText(from, at.second)});
+void FitReporter::AddConflicts(const LeafSpecs& from, const LeafSpecs& to,
+                               const Alignment& alignment) {
+  AddAmbiguous(from, to, alignment);
+  for (const Alignment::Conflict& conflict : alignment.Collisions()) {
+    report_.duplicate.push_back(NewConflict(to, from, conflict));
   }
 }
 
@@ -65,7 +80,7 @@ void FitReporter::AddMismatch(const Layout& layout, Slot slot, const LeafSpec& e
   const bool same_dtype =
       expected.is_tensor() && found.is_tensor() && expected.dtype() == found.dtype();
   (same_dtype ? report_.shape_mismatch : report_.dtype_mismatch)
-      .push_back({mismatch_texts_.Of(layout, slot), expected.ToString(), found.ToString()});
+      .push_back({Text(layout, slot), expected.ToString(), found.ToString()});
 }
 
 bool FitReporter::CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& expected,
@@ -73,16 +88,6 @@ bool FitReporter::CheckLeaf(const Layout& layout, Slot slot, const LeafSpec& exp
   if (found != nullptr) return CheckSpec(layout, slot, expected, found->spec());
   AddMissing(layout, slot);
   return false;
-}
-
-void FitReporter::AddMismatch(const Layout& layout, Slot slot, std::string expected,
-                              std::string found) {
-  report_.dtype_mismatch.push_back(
-      {mismatch_texts_.Of(layout, slot), std::move(expected), std::move(found)});
-}
-
-std::string FitReporter::ConflictText(const LayoutPart& part, uint32_t place) {
-  return conflict_texts_.Of(part.layout, part.slots.SlotAt(place));
 }
 
 }  // namespace leafstore::internal

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
+#include "leafstore/core/status_macros.h"
 #include "leafstore/treedef/treedef_builder.h"
 
 namespace leafstore::internal {
@@ -23,7 +24,7 @@ struct TrieNode {
 };
 
 absl::Status Conflict(const Path& a, const Path& b, absl::string_view why) {
-  return absl::InvalidArgumentError(absl::StrCat("paths that make no tree: '", a.ToString(),
+  return absl::InvalidArgumentError(absl::StrCat("paths that do not form a tree: '", a.ToString(),
                                                  "' and '", b.ToString(), "': ", why));
 }
 
@@ -33,44 +34,35 @@ size_t CommonKeys(const Path& a, const Path& b) {
   return same;
 }
 
-class TrieBuilder {
- public:
-  // Adds the nodes of `path` that the previous path does not have. Paths must be added in order.
-  absl::Status Add(const Path& path) {
-    size_t same = 0;
-    if (nodes_.empty()) {
-      nodes_.push_back({nullptr, &path});
-      open_.push_back(0);
-    } else {
-      same = CommonKeys(*last_, path);
-      if (same == last_->size()) {
-        return Conflict(*last_, path, "the first is a leaf, so nothing can be below it");
-      }
+// Adds the nodes of `path` that the previous path, `last`, does not have. `open` has the nodes from
+// the root to that path.
+absl::Status AddPath(const Path& path, const Path* last, std::vector<TrieNode>* nodes,
+                     std::vector<size_t>* open) {
+  size_t same = 0;
+  if (last == nullptr) {
+    nodes->push_back({nullptr, &path});
+    open->push_back(0);
+  } else {
+    same = CommonKeys(*last, path);
+    if (same == last->size()) {
+      return Conflict(*last, path, "the first is a leaf, so nothing can be below it");
     }
-    open_.resize(same + 1);
-    for (size_t i = same; i < path.size(); ++i) {
-      TrieNode& parent = nodes_[open_.back()];
-      const Key& key = path.keys()[i];
-      if (parent.children == 0) parent.child_kind = key.kind();
-      if (key.kind() != parent.child_kind) {
-        return Conflict(*parent.path, path, "one container has keys of two kinds");
-      }
-      parent.counts_up = parent.counts_up && key.index() == parent.children;
-      ++parent.children;
-      open_.push_back(nodes_.size());
-      nodes_.push_back({&key, &path, static_cast<int>(i) + 1});
-    }
-    last_ = &path;
-    return absl::OkStatus();
   }
-
-  std::vector<TrieNode> Finish() && { return std::move(nodes_); }
-
- private:
-  std::vector<TrieNode> nodes_;
-  std::vector<size_t> open_;  // the nodes from the root to the last path
-  const Path* last_ = nullptr;
-};
+  open->resize(same + 1);
+  for (size_t i = same; i < path.size(); ++i) {
+    TrieNode& parent = (*nodes)[open->back()];
+    const Key& key = path.keys()[i];
+    if (parent.children == 0) parent.child_kind = key.kind();
+    if (key.kind() != parent.child_kind) {
+      return Conflict(*parent.path, path, "one container has keys of two kinds");
+    }
+    parent.counts_up = parent.counts_up && key.index() == parent.children;
+    ++parent.children;
+    open->push_back(nodes->size());
+    nodes->push_back({&key, &path, static_cast<int>(i) + 1});
+  }
+  return absl::OkStatus();
+}
 
 NodeKind ContainerKind(const TrieNode& node) {
   switch (node.child_kind) {
@@ -88,11 +80,13 @@ NodeKind ContainerKind(const TrieNode& node) {
 
 absl::StatusOr<TreeDef> TreeDefOfPaths(absl::Span<const Path> sorted_paths) {
   if (sorted_paths.empty()) return TreeDef();
-  TrieBuilder trie;
+  std::vector<TrieNode> nodes;
+  std::vector<size_t> path_nodes;
+  const Path* last = nullptr;
   for (const Path& path : sorted_paths) {
-    if (absl::Status status = trie.Add(path); !status.ok()) return status;
+    LEAFSTORE_RETURN_IF_ERROR(AddPath(path, last, &nodes, &path_nodes));
+    last = &path;
   }
-  const std::vector<TrieNode> nodes = std::move(trie).Finish();
   TreeDefBuilder builder;
   int open = 0;  // containers
   for (const TrieNode& node : nodes) {

@@ -1,5 +1,5 @@
-// What a damaged file is reported as (the table in docs/format.md), section by section; and that no
-// damage of a small file, bit by bit and length by length, passes.
+// The errors of damaged files (the table in docs/format.md), section by section. Every changed bit
+// and every truncation of a small file is found.
 #include <filesystem>
 #include <random>
 #include <string>
@@ -45,13 +45,13 @@ class CorruptionTest : public testing::Test {
     options.io.file_system = &file;
     return CheckpointReader::Open(path_, options);
   }
-  // `good_` with one byte changed.
+  // Returns `good_` with one byte changed.
   std::string Damaged(int64_t at) const {
     std::string bytes = good_;
     bytes[static_cast<size_t>(at)] = static_cast<char>(bytes[static_cast<size_t>(at)] ^ 0x20);
     return bytes;
   }
-  // `good_` after `change` of its only item, with checksums made new.
+  // Returns `good_` after `change` of its only item, with correct checksums.
   template <typename Change>
   std::string Forged(Change change) const {
     Manifest manifest = ManifestOf(good_);
@@ -67,12 +67,12 @@ class CorruptionTest : public testing::Test {
   void ExpectDataLoss(const std::string& bytes, const std::string& words) {
     ExpectDataLossThat(bytes, HasSubstr(words));
   }
-  // With both checksums.
+  // The message has both checksums.
   void ExpectBadChecksum(const std::string& bytes, const std::string& section) {
     ExpectDataLossThat(
         bytes, ContainsRegex(section + ": expected checksum [0-9a-f]{16}, found [0-9a-f]{16}"));
   }
-  // Neither the file nor a store that it is loaded into changes.
+  // Checks that neither the file nor a store that it is loaded into changes.
   void ExpectNothingChanges(const std::string& bytes, StatusCode code, const std::string& words) {
     SCOPED_TRACE(words);
     for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
@@ -277,8 +277,8 @@ TEST_F(CorruptionTest, TruncationAfterOpen_PlainReads_IsDataLoss) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-// A verifying reader asks for the pages before it touches them; who touches what was loaded before
-// the file was cut is not helped.
+// A verifying reader brings pages into memory before it touches them. Touching tensors that were
+// loaded before the truncation would still raise SIGBUS.
 TEST_F(CorruptionTest, TruncationAfterMapping_IsDataLoss) {
   const auto reader = CheckpointReader::Open(path_);
   ASSERT_THAT(reader, IsOk());
@@ -353,7 +353,7 @@ TEST_F(CorruptionTest, SegmentsInAnyOrder_AreRead) {
   Manifest manifest = ManifestOf(good_);
   SegmentColumns& segments = manifest.items[0].segments;
   std::string bytes = good_;
-  // Two segments of different sizes change places.
+  // Swaps two segments of different sizes.
   const std::string first = bytes.substr(64, 24);
   bytes.replace(64, 64, bytes.substr(128, 64));
   bytes.replace(128, 64, first + std::string(40, '\0'));
@@ -469,7 +469,7 @@ TEST_F(CorruptionTest, EverySingleBitFlip_IsDataLoss) {
   }
 }
 
-// Whoever makes a file on purpose gets the checksums right: what is behind them must hold.
+// A file made on purpose has correct checksums, so the other checks must hold.
 TEST_F(CorruptionTest, ForgedManifests_NeverCrash) {
   std::mt19937_64 random(20240607);
   const std::string manifest = ManifestBytesOf(good_);

@@ -67,7 +67,7 @@ class CrashDisk::Reader : public ReadableFile {
     return absl::OkStatus();
   }
   absl::StatusOr<Buffer> Map() const override {
-    // Aligned as a mapping is.
+    // Aligned like a mapping.
     absl::StatusOr<Buffer> copy = Buffer::AllocateUninitialized(size());
     if (copy.ok()) std::memcpy(copy->mutable_data(), file_->now.data(), file_->now.size());
     return copy;
@@ -122,7 +122,7 @@ std::unique_ptr<CrashDisk> CrashDisk::After(const Choice& choice) const {
 }
 
 std::unique_ptr<CrashDisk> CrashDisk::AfterCrash(std::mt19937* random) const {
-  // Each state has a share of its own that is kept: nothing, all, and everything between.
+  // Each state keeps another share of the unsynced calls: none, all, or any part.
   std::uniform_real_distribution<double> share(-0.2, 1.2);
   const double kept = share(*random);
   std::uniform_real_distribution<double> unit(0, 1);

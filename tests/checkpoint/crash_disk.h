@@ -1,15 +1,15 @@
-// CrashDisk: a FileSystem in memory that knows what a disk may hold after a crash.
+// CrashDisk: a FileSystem in memory that simulates the states of a disk after a crash.
 //
 //   CrashDisk disk;
 //   disk.before_each_call = [&] { for (int i = 0; i < 10; ++i) Check(disk.AfterCrash(random)); };
 //   ... save checkpoints to it ...
 //
-// Model. What was written to a file and not synced since may be there after a crash or not, write
-// by write, and the last of it may be torn at any byte. What was done to the names of a directory
-// (create, rename, remove) and not synced since may be there or not, call by call. Synced data and
-// names are there. A file's data and its name are independent: a name may lead to a file whose data
-// was lost. Two things hold on every journaling file system and are taken for granted: a rename is
-// whole or not there, and calls on one name take effect in their order.
+// Model. After a crash, each write to a file that was not synced may be kept or lost, and the last
+// one may be torn at any byte. Each change of the names of a directory (create, rename, remove)
+// that was not synced may be kept or lost. Synced data and names are kept. A file's data and its
+// name are independent: a name may lead to a file whose data was lost. Two rules hold on every
+// journaling file system and are assumed: a rename is atomic, and calls on one name take effect in
+// their order.
 //
 // Threads: one call at a time.
 #ifndef LEAFSTORE_TESTS_CHECKPOINT_CRASH_DISK_H_
@@ -32,19 +32,19 @@ class CrashDisk : public FileSystem {
  public:
   // Called before each call that changes something, with its name.
   std::function<void(const std::string& call)> before_each_call;
-  // The calls that change something, counted; the one with this number fails with this error.
+  // Counts the calls that change something; the one with this index fails with this error.
   int calls = 0;
   int fail_at = -1;
   absl::Status failure;
 
-  // What may be there after a crash now: another disk, all of it synced. `random` chooses.
+  // Returns a possible disk after a crash now, with everything synced. `random` chooses.
   std::unique_ptr<CrashDisk> AfterCrash(std::mt19937* random) const;
-  // The state in which nothing that was not synced is there; or all of it.
+  // Return the state in which everything unsynced is lost, or kept.
   std::unique_ptr<CrashDisk> AfterLosingAll() const;
   std::unique_ptr<CrashDisk> AfterKeepingAll() const;
-  // Names and contents, to tell two states apart.
+  // Returns names and contents, to distinguish states.
   uint64_t Fingerprint() const;
-  // A byte of a file, to be damaged.
+  // Returns a byte of a file, to damage it.
   std::string& ContentOf(const std::string& path);
   bool Exists(const std::string& path) const;
 
@@ -69,7 +69,7 @@ class CrashDisk : public FileSystem {
   };
   using FilePtr = std::shared_ptr<File>;
   using Names = std::map<std::string, FilePtr>;  // by path
-  // Of a name: `file` is null where it was removed.
+  // A change of a name: `file` is null if it was removed.
   struct NameChange {
     std::string path;
     FilePtr file;
@@ -78,7 +78,7 @@ class CrashDisk : public FileSystem {
   class Writer;
   class Reader;
 
-  // Whether something that was not synced is there, and how much of a write.
+  // Chooses whether an unsynced change is kept, and how much of a write.
   struct Choice {
     std::function<bool()> keeps;
     std::function<size_t(size_t)> tears;

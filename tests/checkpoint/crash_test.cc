@@ -1,5 +1,5 @@
-// A crash at any moment of a run: whatever the disk may hold then, the newest checkpoint that was
-// reported saved is there bit for bit, or a newer one that was on its way.
+// A crash at any moment of a run: in every possible state of the disk, the newest checkpoint that
+// was reported as saved exists bit for bit, or a newer one that was being saved.
 #include <algorithm>
 #include <memory>
 #include <random>
@@ -25,7 +25,8 @@ namespace {
 constexpr int64_t kSteps = Dose(24, 60);
 constexpr int64_t kStepsWithFailures = 8;
 
-// What the run has at a step: `.moving` changes each step, `.seldom` each third, `.frozen` never.
+// The parameters at a step: `.moving` changes at each step, `.seldom` at each third, `.frozen`
+// never.
 Tensor NumbersOf(const std::vector<float>& values) {
   return Tensor::From<float>({static_cast<int64_t>(values.size())}, values).value();
 }
@@ -73,7 +74,7 @@ ManagerOptions OptionsFor(How how, FileSystem* disk) {
 
 bool IsAsync(How how) { return how == How::kAsync || how == How::kAsyncIncremental; }
 
-// What must hold of a disk after a crash, when `committed` (or 0) was the last step reported saved.
+// Checks a disk after a crash, when `committed` (or 0) was the last step reported as saved.
 void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
   CheckpointManager manager = CheckpointManager::Open("run", OptionsFor(how, disk)).value();
   const absl::StatusOr<RestoredCheckpoint> restored = manager.Restore();
@@ -86,7 +87,7 @@ void CheckDisk(CrashDisk* disk, int64_t committed, How how) {
   ASSERT_LE(restored->step, committed + 1);
   ASSERT_THAT(restored->skipped, testing::IsEmpty()) << restored->skipped[0].second;
   ASSERT_TRUE(IsParamsOf(restored->step, restored->reader.Load("params").value()));
-  // And nothing that is there is half of something.
+  // No file is incomplete.
   const std::vector<int64_t> steps = manager.Steps().value();
   for (const int64_t step : steps) {
     const absl::StatusOr<RestoredCheckpoint> one = manager.Restore({.step = step});
@@ -129,7 +130,7 @@ TEST_P(CrashTest, Crash_KeepsTheNewestCommittedCheckpoint) {
       items.emplace_back("params", params);
       if (IsAsync(GetParam())) {
         ASSERT_THAT(manager.SaveAsync(step, std::move(items)), IsOk());
-        // A write that the snapshot must not see.
+        // This write must not affect the snapshot.
         ASSERT_THAT(params.Set(".moving", Moving(-step)), IsOk());
         ASSERT_THAT(manager.Wait(), IsOk());
       } else {
@@ -145,7 +146,7 @@ TEST_P(CrashTest, Crash_KeepsTheNewestCommittedCheckpoint) {
   EXPECT_GT(different.size(), kSanitized ? 600u : 2500u);
 }
 
-// Every call that changes something fails once, in every way that a disk fails.
+// Every call that changes something fails once, with every error of a disk.
 TEST_P(CrashTest, FailureOfAnyCall_LosesNothing) {
   const std::vector<absl::Status> failures = {absl::InternalError("Input/output error"),
                                               absl::ResourceExhaustedError("No space left"),

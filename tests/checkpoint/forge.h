@@ -1,5 +1,5 @@
-// Checkpoint files taken apart and put together again, so that what is wrong with one is the one
-// thing that a test put there: all checksums are made new.
+// Takes checkpoint files apart and reassembles them with correct checksums, so that a file has only
+// the fault that a test adds.
 #ifndef LEAFSTORE_TESTS_CHECKPOINT_FORGE_H_
 #define LEAFSTORE_TESTS_CHECKPOINT_FORGE_H_
 
@@ -37,12 +37,12 @@ inline std::string BytesOfFooter(const internal::Footer& footer) {
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
-// `file` with another footer.
+// Returns `file` with another footer.
 inline std::string WithFooter(const std::string& file, const internal::Footer& footer) {
   return file.substr(0, file.size() - internal::kFooterSize) + BytesOfFooter(footer);
 }
 
-// `file` with other versions in preamble and footer.
+// Returns `file` with other versions in preamble and footer.
 inline std::string WithVersions(const std::string& file, const internal::Preamble& versions) {
   internal::Footer footer = FooterOf(file);
   footer.versions = versions;
@@ -52,7 +52,7 @@ inline std::string WithVersions(const std::string& file, const internal::Preambl
   return out;
 }
 
-// `file` with another manifest.
+// Returns `file` with another manifest.
 inline std::string WithManifest(const std::string& file, const std::string& manifest) {
   internal::Footer footer = FooterOf(file);
   std::string out = file.substr(0, static_cast<size_t>(footer.manifest_offset)) + manifest;

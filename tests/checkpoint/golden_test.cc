@@ -1,5 +1,5 @@
-// The bytes of the format, checked in: a change of them cannot pass unseen. After a change that is
-// meant, run this with LEAFSTORE_UPDATE_GOLDEN=1 and look at the difference.
+// Checked-in bytes of the format, so that no change of it goes unnoticed. After an intended change,
+// run this with LEAFSTORE_UPDATE_GOLDEN=1 and review the difference.
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -70,7 +70,7 @@ absl::Status SaveExample(const std::string& path) {
   return SaveCheckpoint(path, {{"params", def, store}});
 }
 
-// As `xxd` has it, without the lines that are all zero but the first of a run.
+// Returns the output of `xxd`, with only the first of consecutive lines of zeros.
 std::string HexDump(const std::string& bytes) {
   std::string out;
   bool in_zeros = false;

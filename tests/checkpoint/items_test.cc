@@ -1,4 +1,4 @@
-// Several items at once: what SaveCheckpoint holds of them, and an optimizer's state under a prefix.
+// CheckpointItem: what it holds until it is saved, and an optimizer's state under a prefix.
 #include <optional>
 #include <string>
 #include <utility>
@@ -150,7 +150,7 @@ TEST_F(ItemsTest, InvalidStores_AddNoItem) {
               StatusIs(StatusCode::kFailedPrecondition, HasSubstr("already finished")));
 }
 
-// A file does not tell a prefix under which nothing was saved from one that is misspelt.
+// A file cannot distinguish a prefix under which nothing was saved from a misspelt one.
 TEST_F(ItemsTest, EmptyState_SavesNoItems) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"adamw", std::vector<NamedStore>()}}, options_), IsOk());
   EXPECT_THAT(Open().items(), IsEmpty());
@@ -159,7 +159,7 @@ TEST_F(ItemsTest, EmptyState_SavesNoItems) {
       StatusIs(StatusCode::kNotFound, path_ + ": expected items 'adamw/...', found no items"));
 }
 
-// So an optimizer without moments must have items, and has.
+// So an optimizer without moments must have at least one item.
 TEST_F(ItemsTest, OptimizerWithoutMomentsOrParameters_RoundTrips) {
   for (const ParamStore* params : {&with_leaves_, &without_}) {
     Optimizer sgd = Optimizer::Create(Sgd{}, *params).value();

@@ -99,7 +99,7 @@ TEST_F(ManagerTest, Save_OfAnExistingStep_IsAnError) {
                        absl::StrCat(
                            "cannot save step 5: ", manager.PathOf(5),
                            " exists; remove it first, or if it is damaged let Restore find that")));
-  // Found at the call, not in the background.
+  // The error is returned by the call, not found in the background.
   EXPECT_EQ(manager.SaveAsync(5, Items(Params(6))).status().code(),
             absl::StatusCode::kAlreadyExists);
   EXPECT_TRUE(manager.SaveAsync(6, Items(Params(6))).value());
@@ -152,7 +152,7 @@ TEST_F(ManagerTest, Save_OfADamagedStep_RenamesTheDamagedFile) {
     EXPECT_EQ(Loaded(manager.Restore({.step = 3}).value()), 30);
     EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3, 4));
     EXPECT_EQ(ReadFile(manager.PathOf(3) + aside), damaged);
-    // Once more, from the beginning.
+    // Repeats everything from the start.
     ASSERT_THAT(manager.Remove(4), IsOk());
     WriteFile(manager.PathOf(3), damaged);
   }
@@ -162,13 +162,13 @@ TEST_F(ManagerTest, RepairedStep_IsTreatedAsIntact) {
   CheckpointManager manager = Open({.retention = {.last = 2}});
   for (const int64_t step : {1, 2}) ASSERT_THAT(manager.Save(step, Items(Params(2))), IsOk());
   const std::string whole = ReadFile(manager.PathOf(2));
-  // Its file is taken away, and the step saved again.
+  // The file is removed, and the step saved again.
   Damage(manager.PathOf(2));
   ASSERT_EQ(manager.Restore().value().step, 1);
   ASSERT_TRUE(std::filesystem::remove(manager.PathOf(2)));
   ASSERT_THAT(manager.Save(2, Items(Params(2))), IsOk());
   EXPECT_EQ(manager.Save(2, Items(Params(3))).code(), absl::StatusCode::kAlreadyExists);
-  // A whole copy is put in its place.
+  // The file is replaced by an intact copy.
   Damage(manager.PathOf(2));
   ASSERT_EQ(manager.Restore().value().step, 1);
   WriteFile(manager.PathOf(2), whole);
@@ -276,7 +276,7 @@ TEST_F(ManagerTest, Retention_WithUnreadableFiles_Continues) {
   CheckpointManager manager = Open({.retention = {.last = 2}});
   ASSERT_THAT(manager.Save(4, Items(Params(1))), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(2, 3, 4));
-  // Of a version that this leafstore does not know, it may need any of the others.
+  // A checkpoint of an unknown version may need any of the others.
   WriteFile(manager.PathOf(0),
             WithVersions(ReadFile(manager.PathOf(3)), {.producer = 9, .min_reader = 9}));
   ASSERT_THAT(manager.Save(5, Items(Params(1))), IsOk());
@@ -381,7 +381,7 @@ TEST_F(ManagerTest, Retention_KeepsBases) {
   EXPECT_THAT(manager.Remove(1), StatusIs(absl::StatusCode::kFailedPrecondition,
                                           absl::StrCat("cannot remove ", manager.PathOf(1),
                                                        ": the checkpoint of step 5 needs it")));
-  // When all is written anew, the base is needed no more.
+  // After a full save, the base is no longer needed.
   ASSERT_THAT(manager.Remove(5), IsOk());
   ASSERT_THAT(manager.Save(6, Items(params)), IsOk());
   EXPECT_THAT(manager.Steps().value(), ElementsAre(6));
@@ -410,7 +410,7 @@ TEST_F(ManagerTest, DamagedBase_DamagesAllThatNeedIt) {
     ASSERT_THAT(manager.Save(step, Items(params)), IsOk());
   }
   Damage(manager.PathOf(1));
-  // The file where the damage is has a name, and so has the one that was asked for.
+  // The message names the damaged file and the requested one.
   const std::string words =
       absl::StrCat("item 'params', '.frozen': base ", manager.PathOf(1), ": expected checksum ");
   EXPECT_THAT(manager.Restore(), StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words)));
@@ -422,7 +422,7 @@ TEST_F(ManagerTest, DamagedBase_DamagesAllThatNeedIt) {
               StatusIs(absl::StatusCode::kDataLoss, HasSubstr(words)));
 }
 
-// A save that waits at its first progress until it is let go.
+// Makes a save wait at its first progress report until `open` is counted down.
 struct Gate {
   std::latch reached{1};
   std::latch open{1};
@@ -443,7 +443,7 @@ TEST_F(ManagerTest, SaveAsync_IsNotAffectedByLaterWrites) {
   const ParamStore before = params.Snapshot().value();
   ASSERT_TRUE(manager.SaveAsync(1, Items(params)).value());
   gate.reached.wait();
-  // Both what is written already and what is not.
+  // One leaf is in the file already, the other is not.
   for (const char* path : {".a", ".z"}) {
     params.Mutate(path)->span<float>()[0] = 99;
   }

@@ -54,7 +54,7 @@ inline TreeDef EveryKind() {
   return std::move(builder).Build().value();
 }
 
-// Leaves for it: static ones, a scalar, an empty tensor, one of 24 bytes.
+// Returns a store of it: static leaves, a scalar, an empty tensor, and one of 24 bytes.
 inline ParamStore EveryKindStore() {
   std::vector<Leaf> leaves;
   leaves.push_back(Value("gelu"));
@@ -66,10 +66,10 @@ inline ParamStore EveryKindStore() {
   return ParamStore::Create(EveryKind(), std::move(leaves)).value();
 }
 
-// A leaf of a store that is made for it alone.
+// Returns a leaf of a temporary store.
 inline Leaf LeafOf(const ParamStore& store, uint32_t place) { return store.leaf(place); }
 
-// What is in a store, by path, to compare with another on whatever Layout.
+// Returns the leaves of a store by path, to compare stores on different Layouts.
 inline std::vector<std::pair<std::string, Leaf>> EntriesOf(const ParamStore& store) {
   std::vector<std::pair<std::string, Leaf>> entries;
   for (uint32_t place = 0; place < store.size(); ++place) {
@@ -78,7 +78,7 @@ inline std::vector<std::pair<std::string, Leaf>> EntriesOf(const ParamStore& sto
   return entries;
 }
 
-// A tensor f32[size] of one number.
+// Returns a tensor f32[size] of one value.
 inline Tensor Filled(float value, int64_t size) {
   const std::vector<float> values(static_cast<size_t>(size), value);
   return Tensor::From<float>({size}, values).value();

@@ -1,6 +1,6 @@
-// Random damage of a checkpoint of some size: bits turned over, ends cut off, blocks swapped,
-// doubled, shifted or overwritten, again and again. Each is DataLoss that names the place, and takes
-// no more memory than the file explains; never a wrong value, and never a crash.
+// Random damage of a checkpoint: flipped bits, truncation, and blocks that are swapped, duplicated,
+// shifted or overwritten. Each is DataLoss that names the place, and never uses more memory than
+// the size of the file justifies, returns a wrong value, or crashes.
 #include <algorithm>
 #include <cstdint>
 #include <random>
@@ -34,7 +34,7 @@ size_t Below(size_t end, Random* random) {
   return std::uniform_int_distribution<size_t>(0, end - 1)(*random);
 }
 
-// A piece of the file: mostly small, now and then large.
+// Returns a range of the file: usually small, sometimes large.
 std::pair<size_t, size_t> RandomRange(size_t size, Random* random) {
   const size_t at = Below(size, random);
   const size_t most = Below(4, random) == 0 ? size : 600;
@@ -72,7 +72,7 @@ void CopyOver(std::string* bytes, Random* random) {
   bytes->replace(to, size, bytes->substr(at, size));
 }
 
-// Of as many bytes as a disk moves: sectors or pages.
+// The sizes that a disk moves: sectors or pages.
 void SwapBlocks(std::string* bytes, Random* random) {
   const size_t block = Below(2, random) == 0 ? 512 : 4096;
   const size_t blocks = bytes->size() / block;
@@ -102,8 +102,8 @@ constexpr Change kChanges[] = {TurnOverBits, TurnOverBits,  CutEnd,          Cut
                                TakeOut,      Double,        CopyOver,        SwapBlocks,
                                SwapBlocks,   FillWithNoise, FillWithOneByte, AddBehind};
 
-// Some 300 KB: several items, a structure with everything in it, small and large tensors, some of
-// them compressed, groups and metadata.
+// About 300 KB: several items, a structure with every kind of node, small and large tensors, some
+// of them compressed, groups and metadata.
 std::string GoodFile() {
   std::vector<std::pair<Path, Leaf>> entries;
   Random random(1);
@@ -130,7 +130,7 @@ std::string GoodFile() {
   return ReadFile(dir.File("a.leaf"));
 }
 
-// The first error of whoever reads everything.
+// Returns the first error of opening, loading and verifying everything.
 absl::Status ReadAll(const std::string& bytes, ReadMode mode) {
   MemoryFile file(bytes);
   absl::StatusOr<CheckpointReader> reader =
@@ -139,7 +139,7 @@ absl::Status ReadAll(const std::string& bytes, ReadMode mode) {
   const absl::Status verified = reader->Verify();
   for (const std::string& item : reader->items()) {
     const absl::Status loaded = reader->Load(item).status();
-    // What a load says of a tensor Verify has said too, and more.
+    // Verify finds every damaged tensor that a load finds.
     if (!loaded.ok()) {
       EXPECT_FALSE(verified.ok());
       return loaded;

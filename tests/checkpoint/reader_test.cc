@@ -198,9 +198,9 @@ TEST_P(ReaderTest, Errors_NameTheFileAndTheItem) {
           .value();
   Save(loose);  // which is no tree
   const CheckpointReader reader = Open();
-  const auto no_tree =
-      StatusIs(StatusCode::kInvalidArgument,
-               StartsWith(path_ + ": item 'params': paths that make no tree: '.a' and '[0]'"));
+  const auto no_tree = StatusIs(
+      StatusCode::kInvalidArgument,
+      StartsWith(path_ + ": item 'params': paths that do not form a tree: '.a' and '[0]'"));
   EXPECT_THAT(reader.GetDef("params"), no_tree);
   EXPECT_THAT(reader.Load("params", {.subtree = ".a"}), no_tree);
   EXPECT_THAT(reader.Load("params", {.filter = filters::All()}), no_tree);
@@ -237,7 +237,7 @@ TEST_P(ReaderTest, LoadInto_ReplacesTheLeaves) {
   for (uint32_t place = 0; place < expected.size(); ++place) {
     EXPECT_TRUE(expected.leaf(place) == store.leaf(place));
   }
-  // And may be written, wherever the bytes came from.
+  // The loaded leaves can be written.
   store.Mutate(".embed")->span<float>()[0] = 9;
   EXPECT_TRUE(Open().LoadLeaf("params", ".embed").value() == expected.leaf(2));
 }
@@ -250,20 +250,21 @@ TEST_P(ReaderTest, LoadInto_ReportsAllMismatchesAndChangesNothing) {
                           {Path().Attribute("named").Item("a b"), Tensor::Scalar(1.0f)}})
                          .value();
   const StoreState before(store);
-  EXPECT_THAT(Open().LoadInto("params", &store),
-              StatusIs(StatusCode::kInvalidArgument,
-                       AllOf(StartsWith(path_ + ": item 'params': it does not fit the store:\n"),
-                             HasSubstr("missing (1):\n"
-                                       "  '.extra'\n"
-                                       "unexpected (3):\n"
-                                       "  '.by_number[-3]'\n"
-                                       "  '.named['\xc3\xa9'][0]'\n"
-                                       "  '.named['\xc3\xa9'][1][0]'\n"
-                                       "dtype mismatch (2):\n"
-                                       "  '.act': expected static int, found static str\n"
-                                       "  '.named['a b']': expected f32[], found i64[]\n"
-                                       "shape mismatch (1):\n"
-                                       "  '.embed': expected f32[3, 2], found f32[2, 3]"))));
+  EXPECT_THAT(
+      Open().LoadInto("params", &store),
+      StatusIs(StatusCode::kInvalidArgument,
+               AllOf(StartsWith(path_ + ": item 'params': the leaves do not fit the store:\n"),
+                     HasSubstr("missing (1):\n"
+                               "  '.extra'\n"
+                               "unexpected (3):\n"
+                               "  '.by_number[-3]'\n"
+                               "  '.named['\xc3\xa9'][0]'\n"
+                               "  '.named['\xc3\xa9'][1][0]'\n"
+                               "dtype mismatch (2):\n"
+                               "  '.act': expected static int, found static str\n"
+                               "  '.named['a b']': expected f32[], found i64[]\n"
+                               "shape mismatch (1):\n"
+                               "  '.embed': expected f32[3, 2], found f32[2, 3]"))));
   EXPECT_EQ(StoreState(store), before);
 }
 
@@ -389,7 +390,7 @@ TEST(ReaderModeTest, MillionLevels_RoundTripAndAreListed) {
   EXPECT_EQ(length, 3u * kLevels);
 }
 
-// One string of a megabyte, in the table once, makes paths of gigabytes.
+// One string of a megabyte in the table makes paths of gigabytes.
 TEST(ReaderModeTest, TooLongPaths_AreNeverPrinted) {
   const std::string key(1 << 20, 'k');
   TreeDefBuilder builder;

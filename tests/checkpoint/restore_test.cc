@@ -1,4 +1,5 @@
-// CheckpointReader::LoadInto: which leaves of an item go where in a store of another structure.
+// CheckpointReader::LoadInto: which leaves of an item replace which of a store of another
+// structure.
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,7 +28,7 @@ using testing::StartsWith;
 
 Leaf Zeros(DType dtype, const Shape& shape) { return Tensor::Zeros(dtype, shape).value(); }
 
-// Static leaves by path.
+// Returns a store of static leaves by path.
 using Values = std::vector<std::pair<std::string, int64_t>>;
 
 ParamStore Store(const Values& values) {
@@ -55,7 +56,7 @@ class RestoreTest : public testing::Test {
     SaveAsParams(store);
     return CheckpointReader::Open(path_).value();
   }
-  // The message names the file, and has these words; the store stays as it was.
+  // Checks that the message names the file and has these words, and that the store is unchanged.
   void ExpectRefused(const CheckpointReader& reader, const RestoreOptions& options,
                      ParamStore* store, const std::string& words) {
     const StoreState before(*store);
@@ -69,7 +70,7 @@ class RestoreTest : public testing::Test {
   const std::string path_ = dir_.File("a.leaf");
 };
 
-// .head is an alias of .embed: as many leaves as the item has, but one of them twice.
+// .head is an alias of .embed: the store has as many leaves as the item, but one of them twice.
 TEST_F(RestoreTest, LeafMatchedTwice_DoesNotHideAMissingOne) {
   const ParamStore saved = EveryKindStore();
   const CheckpointReader reader = Saved(saved);
@@ -120,7 +121,7 @@ TEST_F(RestoreTest, DifferentStructures_MatchWithoutPathTexts) {
   EXPECT_THAT(SaveCheckpoint(path_, {{"params", def, store}}, {.io = {.durable = false}}), IsOk());
 }
 
-// A thousand paths of a megabyte: a report that is not an error stays as small as one that is.
+// A thousand paths of a megabyte: a successful report is as short as an error.
 TEST_F(RestoreTest, Report_OfManyLongPaths_IsShort) {
   constexpr int kLeaves = 1'000;
   TreeDefBuilder builder;
@@ -159,7 +160,7 @@ TEST_F(RestoreTest, Filter_MissingLeavesInItAreErrors) {
   const CheckpointReader reader = Saved(Store({{".body", 1}, {".head", 2}}));
   ParamStore store = Store({{".body", 0}, {".tail", 0}});
   ExpectRefused(reader, {.filter = Glob("tail")}, &store,
-                "item 'params': it does not fit the store:\nmissing (1):\n  '.tail'");
+                "item 'params': the leaves do not fit the store:\nmissing (1):\n  '.tail'");
   EXPECT_THAT(reader.LoadInto("params", &store, {.allow_missing = true, .filter = Glob("tail")})
                   .value()
                   .missing,
@@ -244,7 +245,7 @@ TEST_F(RestoreTest, Renames_ReportsHaveTheNewNames) {
       "missing (1):\n  '.body.bias'; did you mean .body.b?\nunexpected (1):\n  '.body.b'");
 }
 
-// A checkpoint of dicts, such as an import has, and a model of structs.
+// A checkpoint of dicts, as imports make them, and a model of structs.
 TEST_F(RestoreTest, Renames_MatchByDottedForm) {
   const CheckpointReader reader =
       Saved(Store({{"['encoder']['0']['w']", 1}, {"['norm']", 2}, {"['x']", 3}}));
@@ -281,7 +282,7 @@ TEST_F(RestoreTest, Renames_InvalidOrUnused_AreErrors) {
   const CheckpointReader reader = Saved(Store({{".a", 1}}));
   ParamStore store = Store({{".a", 0}});
   ExpectRefused(reader, {.renames = {{"*", "{2}"}}}, &store,
-                "item 'params': rename 0: replacement '{2}', column 1: expected the number of");
+                "item 'params': rename 0: replacement '{2}', column 1: expected the index of");
   const RestoreOptions unused{.renames = {{"b", "c"}}};
   ExpectRefused(reader, unused, &store, "rename 0 ('b' -> 'c') matches no leaf");
   RestoreOptions allowed = unused;
@@ -290,7 +291,7 @@ TEST_F(RestoreTest, Renames_InvalidOrUnused_AreErrors) {
   EXPECT_EQ(ValuesOf(store), (Values{{".a", 1}}));
 }
 
-// Found out before a byte is read: the tensor's are damaged.
+// The error is found before a byte is read: the tensor's bytes are damaged.
 TEST_F(RestoreTest, Mismatch_IsFoundBeforeReading) {
   SaveAsParams(EveryKindStore());
   std::string bytes = ReadFile(path_);
@@ -308,7 +309,7 @@ TEST_F(RestoreTest, Mismatch_IsFoundBeforeReading) {
       << "which reads no tensor";
 }
 
-// .head of the item is an alias of .embed; no rule is asked of it, and it keeps its name.
+// .head of the item is an alias of .embed: no rule applies to it, and it keeps its name.
 TEST_F(RestoreTest, Aliases_OfTheItemAreNotRenamed) {
   const ParamStore saved = EveryKindStore();
   const CheckpointReader reader = Saved(saved);

@@ -51,7 +51,7 @@ TEST(RetentionTest, Newest_IsAlwaysKept) {
       ElementsAre(1, 2));
 }
 
-// Its name may be misspelt, and the best is not to be known.
+// The name may be misspelt, so the best is unknown.
 TEST(RetentionTest, WithoutAnyMetric_AllAreKept) {
   std::vector<StepRecord> checkpoints = {At(1, {{"acuracy", 0.9}}), At(2), At(3)};
   const Retention retention = {.last = 1, .best = 1, .metric = "accuracy"};
@@ -112,10 +112,10 @@ TEST(RetentionTest, BasesOfKept_AreKept) {
   EXPECT_THAT(
       Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"}), At(4, {}, {"step1"})}, {.last = 1}),
       ElementsAre(1, 4));
-  // A base is a checkpoint too, and stays whole.
+  // A base is a checkpoint too, and must remain intact.
   EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3, {}, {"step2"})}, {.last = 1}),
               ElementsAre(1, 2, 3));
-  // But not what only a removed one needs.
+  // A base of removed checkpoints only is not kept.
   EXPECT_THAT(Kept({At(1), At(2, {}, {"step1"}), At(3)}, {.last = 1}), ElementsAre(3));
 }
 

@@ -1,4 +1,4 @@
-// What is saved comes back: structures, ties, tags, groups, metadata, static leaves, every dtype.
+// Saved data round-trips: structures, ties, tags, groups, metadata, static leaves, every dtype.
 #include <cstring>
 #include <limits>
 #include <string>

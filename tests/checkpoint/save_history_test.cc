@@ -1,4 +1,4 @@
-// Increments: what is written, what is found in earlier files, and what comes back.
+// Increments: what is written, what is found in earlier files, and what is loaded.
 #include "leafstore/checkpoint/save_history.h"
 
 #include <string>
@@ -37,7 +37,7 @@ class SaveHistoryTest : public testing::Test {
   CheckpointReader Open(const std::string& name, ReadMode mode = ReadMode::kMap) {
     return CheckpointReader::Open(dir_.File(name), {.io = {.mode = mode}}).value();
   }
-  // By path, which base has the tensor; 0: the file itself.
+  // Returns the base of the tensor at a path; 0: the file itself.
   uint32_t BaseOf(const CheckpointReader& reader, const std::string& path) {
     const CheckpointItemInfo item = reader.GetItem("params").value();
     const Slot slot = item.layout().Get(path).value();
@@ -118,7 +118,7 @@ TEST_F(SaveHistoryTest, Bases_AreAtMostEight) {
     const CheckpointReader reader = Open(name);
     EXPECT_LE(reader.bases().size(), SaveHistory::kMaxBases);
     EXPECT_EQ(EntriesOf(reader.Load("params").value()), EntriesOf(params));
-    // What never changes stays in the first file for good.
+    // A leaf that never changes remains in the first file.
     if (step == 0) continue;
     EXPECT_EQ(reader.bases()[BaseOf(reader, "[30]") - 1].name, "0.leaf");
   }

@@ -1,5 +1,5 @@
-// Every system call of saves, restores and the cleaning between, failing: nothing that was reported
-// saved is lost, nothing is half there, and what is only a delay (EINTR, a short write) is none.
+// Every system call of saves, restores and cleanups fails once: no checkpoint that was reported as
+// saved is lost, no file is incomplete, and interruptions (EINTR, short writes) have no effect.
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -46,12 +46,12 @@ ManagerOptions Options(bool incremental) {
   return options;
 }
 
-// A run of saves, each of which may fail, and goes on after it as training would. The last step
-// that was reported saved.
+// Saves several steps and continues after failures, as training would. Returns the last step that
+// was reported as saved.
 int64_t Train(const std::string& directory, bool async, bool incremental) {
   absl::StatusOr<CheckpointManager> manager =
       CheckpointManager::Open(directory, Options(incremental));
-  // One call fails, so that the second time it opens; where all fail it never does.
+  // If one call fails, the second attempt opens; if all fail, none does.
   if (!manager.ok()) manager = CheckpointManager::Open(directory, Options(incremental));
   if (!manager.ok()) return 0;
   int64_t saved = 0;
@@ -119,7 +119,7 @@ TEST_P(SystemCallTest, FailureOfAnyCall_LosesNoCheckpoint) {
         more = fault.seen > at;
         if (more) ++failed;
         ASSERT_NO_FATAL_FAILURE(CheckDirectory(dir.File("run"), saved));
-        // One failure costs one save at most; what is only interrupted costs none.
+        // A failure makes at most one save fail; an interruption none.
         const bool is_continued = error == EINTR && (call == "pwrite" || call == "open" ||
                                                      call == "flock" || call == "close");
         ASSERT_GE(saved, is_continued ? kSteps : kSteps - 1);
@@ -162,7 +162,7 @@ TEST_P(SystemCallTest, FullDisk_KeepsTheOldCheckpoints) {
   CheckDirectory(dir.File("run"), kSteps);
 }
 
-// What keeps this process from reading is no damage: an older checkpoint is not taken instead.
+// An error of this process is not damage: no older checkpoint is restored instead.
 TEST(RestoreCallTest, Restore_WithoutDescriptors_SkipsNothing) {
   const TempDir dir;
   ASSERT_EQ(Train(dir.File("run"), /*async=*/false, /*incremental=*/false), kSteps);
@@ -176,7 +176,7 @@ TEST(RestoreCallTest, Restore_WithoutDescriptors_SkipsNothing) {
   EXPECT_EQ(manager.Restore()->step, kSteps);
 }
 
-// More than the buffers hold, so that a thread writes, past the page cache where that is taken.
+// More than the buffers hold, so that a thread writes, past the page cache if the system allows it.
 TEST(LargeSaveCallTest, EveryFailure_IsReportedOrHandled) {
   const TempDir dir;
   const std::string path = dir.File("a.leaf");
@@ -206,7 +206,7 @@ TEST(LargeSaveCallTest, EveryFailure_IsReportedOrHandled) {
           ASSERT_THAT(FileSystem::Posix().Remove(path), IsOk());
         } else {
           ASSERT_THAT(std::string(status.message()), testing::HasSubstr(dir.path()));
-          // Syncing the directory comes after the commit: then the file is there, and whole.
+          // The directory is synced after the commit: the file exists then, and is complete.
           const bool committed = call == "fsync" && at == 1;
           ASSERT_EQ(CheckpointReader::Open(path).ok(), committed);
           if (committed) {

@@ -20,7 +20,8 @@ namespace {
 
 std::atomic<SystemCallFault*> current{nullptr};
 
-// Whether this call is to fail; sets errno. Nothing here allocates: it may be called anywhere.
+// Returns whether this call must fail, and sets errno. Allocates nothing, so it may be called
+// anywhere.
 bool Fails(const char* call) {
   SystemCallFault* const fault = current.load(std::memory_order_acquire);
   if (fault == nullptr || fault->call != call) return false;
@@ -36,7 +37,7 @@ size_t AtOnce(const char* call, size_t wanted) {
   return std::min(wanted, static_cast<size_t>(fault->most));
 }
 
-// The function that libc, or a sanitizer, has under this name.
+// Returns the function of libc, or of a sanitizer, with this name.
 template <typename Function>
 Function* Real(const char* name) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
@@ -56,7 +57,7 @@ const std::vector<std::string>& FaultableCalls() {
 
 }  // namespace leafstore
 
-// Each calls the real one unless it is to fail. The compiler's own declarations fix their types.
+// Each calls the real function unless it must fail. The system's declarations determine the types.
 extern "C" {
 
 int open(const char* path, int flags, ...) {
@@ -71,7 +72,7 @@ int open(const char* path, int flags, ...) {
   return leafstore::Fails("open") ? -1 : real(path, flags, mode);
 }
 
-// Only F_SETFL, which is what leafstore asks for.
+// Only F_SETFL, which leafstore uses.
 int fcntl(int fd, int command, ...) {
   static auto* const real = leafstore::Real<int(int, int, ...)>("fcntl");
   va_list arguments;
@@ -99,7 +100,7 @@ int fsync(int fd) {
   return leafstore::Fails("fsync") ? -1 : real(fd);
 }
 
-// A close that reports an error has closed, as on Linux.
+// A close that reports an error has closed the file, as on Linux.
 int close(int fd) {
   static auto* const real = leafstore::Real<int(int)>("close");
   if (!leafstore::Fails("close")) return real(fd);

@@ -1,12 +1,12 @@
-// System calls that fail: what a process asks of the kernel for its files goes through here in the
-// tests of checkpoint/, and one call, or every call of a kind, may be made to fail or fall short.
+// Makes system calls on files fail: one call, or every call of a kind, returns an error or
+// transfers fewer bytes.
 //
 //   SystemCallFault fault = {.call = "pwrite", .at = 3, .error = ENOSPC};
 //   const WithFault with(&fault);          // as long as this lives, in every thread
 //   ... fault.seen ...                     // how often it was called
 //
-// The functions of libc are replaced in the program itself (system_calls.cc), and call the real
-// ones: what is tested is all of leafstore, down to its last line.
+// system_calls.cc replaces the functions of libc in the program and calls the real ones, so all of
+// leafstore is tested.
 #ifndef LEAFSTORE_TESTS_CHECKPOINT_SYSTEM_CALLS_H_
 #define LEAFSTORE_TESTS_CHECKPOINT_SYSTEM_CALLS_H_
 
@@ -36,7 +36,7 @@ class WithFault {
   WithFault& operator=(const WithFault&) = delete;
 };
 
-// All that can be made to fail.
+// All calls that can be made to fail.
 const std::vector<std::string>& FaultableCalls();
 
 }  // namespace leafstore

@@ -1,6 +1,6 @@
-// Saving beside training and reading, and loads that meet. They check values, and so have meaning
-// in every build; ThreadSanitizer sees besides whether a value was right by chance. See also
-// ReaderTest.ManyThreadsShareOneReader and WriterTest.WritersOfOnePathDoNotDisturbEachOther.
+// Saves during training and reading, and concurrent loads. They check values, so they are useful in
+// every build; ThreadSanitizer also finds values that are correct by chance. See also
+// ReaderTest.Reader_IsSafeFromManyThreads and WriterTest.WritersOfOnePath_AreIndependent.
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -35,7 +35,7 @@ using ::testing::ElementsAre;
 constexpr int kThreads = 4;
 constexpr int64_t kSize = 5000;  // so many numbers that a leaf takes a while to save
 
-// `.a` and `.b` are one number throughout, the same in both; `.frozen` is never written.
+// All elements of `.a` and `.b` have one value, the same in both; `.frozen` is never written.
 ParamStore NewParams() {
   return StoreAt({{".a", Filled(0, kSize)},
                   {".b", Filled(0, kSize)},
@@ -54,7 +54,7 @@ void Write(ParamStore* params, float number) {
   std::fill(numbers.begin(), numbers.end(), number);
 }
 
-// Of a moment between two calls of Write.
+// Checks that the values are those between two calls of Write.
 void ExpectWhole(const ParamStore& params) {
   const float number = FloatsAt(params, ".a")[0];
   EXPECT_EQ(*params.Find(".a"), Leaf(Filled(number, kSize)));
@@ -117,7 +117,7 @@ class ManagerThreadsTest : public testing::TestWithParam<bool> {
   TempDir dir_;
 };
 
-// Training, saving, reading of what is there already, and reading of a snapshot, all at once.
+// Training, saving, and reading of earlier checkpoints and of a snapshot, at the same time.
 TEST_P(ManagerThreadsTest, SaveAsync_WithConcurrentUpdatesAndReaders) {
   constexpr int64_t kSteps = 25;
   CheckpointManager manager = Open();

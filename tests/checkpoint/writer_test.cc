@@ -168,7 +168,7 @@ TEST_F(WriterTest, InvalidPaths_AreErrorsThatNameThem) {
   EXPECT_THAT(dir_.List(), ElementsAre("file"));
 }
 
-// Each call of the file system in turn fails.
+// Each call of the file system fails once.
 TEST_F(WriterTest, AnyFailure_KeepsTheOldFileAndNoTemporaryOne) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"old", EveryKindStore()}}), IsOk());
   const std::string old = ReadFile(path_);
@@ -185,7 +185,7 @@ TEST_F(WriterTest, AnyFailure_KeepsTheOldFileAndNoTemporaryOne) {
       break;
     }
     ASSERT_THAT(status, StatusIs(StatusCode::kUnavailable, HasSubstr("fault in")));
-    // Only the very last call comes after the commit.
+    // Only the last call follows the commit.
     if (files.log.back() == "sync directory") continue;
     EXPECT_EQ(ReadFile(path_), old) << testing::PrintToString(files.log);
   }
@@ -199,7 +199,7 @@ TEST_F(WriterTest, Failure_EndsTheWriter) {
   options.io.file_system = &files;
   CheckpointWriter writer = CheckpointWriter::Create(path_, options).value();
   const auto fault = StatusIs(StatusCode::kUnavailable, HasSubstr("fault in write"));
-  // More than a file stream holds, so that a write has been tried and its failure been heard of.
+  // More than a file stream holds, so that a write was tried and its failure reported.
   EXPECT_THAT(writer.AddItem({"big", OneTensor(internal::FileStream::kBuffers *
                                                internal::FileStream::kBufferSize)}),
               fault);
@@ -234,7 +234,7 @@ TEST_F(WriterTest, ThousandsOfSmallTensors_AreFewWrites) {
   EXPECT_LT(files.calls, 10);
 }
 
-// The disk is full: here, the largest size of a file that this process may write.
+// A full disk, simulated by the maximum size of a file that this process may write.
 TEST_F(WriterTest, NoSpace_IsResourceExhaustedAndKeepsTheOldFile) {
   ASSERT_THAT(SaveCheckpoint(path_, {{"old", EveryKindStore()}}), IsOk());
   const std::string old = ReadFile(path_);
@@ -256,7 +256,7 @@ TEST_F(WriterTest, NoSpace_IsResourceExhaustedAndKeepsTheOldFile) {
   EXPECT_THAT(dir_.List(), ElementsAre("a.leaf"));
 }
 
-// A file system that has room for so many bytes.
+// A file system with space for a number of bytes.
 class FullFileSystem : public FaultyFileSystem {
  public:
   explicit FullFileSystem(int64_t room) : room_(room) {}
@@ -317,7 +317,8 @@ class RefusingDirectoryTest : public WriterTest {
   }
   ~RefusingDirectoryTest() override { chmod(closed_.c_str(), 0700); }
 
-  // What saving gives where the directory has these rights; nothing where none can be refused.
+  // Returns the result of saving to a directory with these permissions; nothing if none is
+  // enforced.
   std::optional<absl::Status> Save(mode_t rights) {
     chmod(closed_.c_str(), rights);
     const Unprivileged unprivileged;
@@ -346,7 +347,7 @@ TEST_F(RefusingDirectoryTest, WithoutWritePermission_IsNamedAndUnchanged) {
   }
 }
 
-// It cannot be synced: see Finish.
+// The directory cannot be synced: see Finish.
 TEST_F(RefusingDirectoryTest, WithoutReadPermission_HasTheNewFileAndIsNamed) {
   const std::optional<absl::Status> status = Save(0333);
   if (!status) GTEST_SKIP() << "no user to become who is refused something";

@@ -1,4 +1,4 @@
-// Compressed tensors: what is stored, what comes back, and what hostile frames are.
+// Compressed tensors: what is stored and loaded, and hostile frames.
 #include <zstd.h>
 
 #include <cstring>
@@ -34,7 +34,7 @@ using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Numbers of which every hundredth alone is not zero.
+// Returns a tensor in which only every hundredth element is not zero.
 Tensor Sparse(int64_t size, float value = 1) {
   std::vector<float> values(static_cast<size_t>(size));
   for (size_t i = 0; i < values.size(); i += 100) values[i] = value * static_cast<float>(i);
@@ -71,7 +71,7 @@ class ZstdTest : public testing::Test {
     EXPECT_THAT(SaveCheckpoint(path_, {{"params", store}}, options), IsOk());
     return ReadFile(path_);
   }
-  // `file` with other stored bytes of its one tensor, which its manifest is right about.
+  // Returns `file` with other stored bytes of its only tensor and a matching manifest.
   std::string WithStored(const std::string& file, const std::string& stored) {
     Manifest manifest = DecodeManifest(ManifestBytesOf(file)).value();
     manifest.items[0].segments.stored_sizes[0] = static_cast<int64_t>(stored.size());
@@ -131,7 +131,7 @@ TEST_F(ZstdTest, IncompressibleTensor_IsStoredUnchanged) {
   EXPECT_LT(item.entry(1).stored_size, 40'000);
   EXPECT_EQ(item.entry(1).spec.byte_size(), 400'000);
   EXPECT_EQ(item.entry(2).codec, 0);
-  // It is mapped, as ever.
+  // It is still mapped.
   const Leaf noise = reader->LoadLeaf("params", "['noise']").value();
   EXPECT_TRUE(noise.tensor().SharesBytesWith(reader->LoadLeaf("params", "['noise']")->tensor()));
 }
@@ -206,10 +206,10 @@ TEST_F(ZstdTest, FramesThatContradictTheManifest_AreDataLoss) {
   }
 }
 
-// The file says that it has a terabyte, in one frame or without one: nobody takes memory for it.
+// The file claims a terabyte, in one frame or without one: no memory is allocated for it.
 TEST_F(ZstdTest, OversizedTensor_IsRejectedBeforeAllocation) {
   constexpr int64_t kHuge = int64_t{1} << 40;
-  // A frame that says 4 MiB and has one block, of nothing.
+  // A frame that declares 4 MiB and has one empty block.
   const std::string liar("\x28\xb5\x2f\xfd\xa0\x00\x00\x40\x00\x01\x00\x00", 12);
   std::string liars;
   for (int i = 0; i < 100; ++i) liars += liar;

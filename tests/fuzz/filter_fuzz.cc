@@ -12,7 +12,7 @@
 
 #include "leafstore/core/path.h"
 #include "leafstore/select/filter.h"
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/select/partition.h"
 #include "leafstore/select/rename_map.h"
 
@@ -104,12 +104,12 @@ bool IsAscii(absl::string_view text) {
                      [](char c) { return absl::ascii_isascii(static_cast<unsigned char>(c)); });
 }
 
-void CheckCaptures(const GlobPattern& glob, const Path& path, bool matches) {
+void CheckCaptures(const internal::GlobPattern& glob, const Path& path, bool matches) {
   std::vector<std::string> keys;
   for (const Key& key : path.keys()) keys.push_back(TextOfKey(key));
-  MatchBudget budget{uint64_t{1} << 24};
+  uint64_t budget = uint64_t{1} << 24;
   const auto captures = glob.Captures(keys, &budget);
-  if (budget.steps == 0) return;
+  if (budget == 0) return;
   Require(captures.has_value() == matches, "a glob captures if it matches");
   Require(!captures || captures->size() == glob.wildcards().size(), "one capture per wildcard");
 }
@@ -128,7 +128,7 @@ void CheckRename(absl::Span<const absl::string_view> lines) {
     absl::StatusOr<Path> path = Path::Parse(line);
     if (path.ok()) paths.push_back(*std::move(path));
   }
-  const auto renamed = map->Apply(paths, {.allow_unused_rules = true});
+  const auto renamed = map->Apply(paths, /*allow_unused_rules=*/true);
   if (!renamed.ok()) {
     RequireError(renamed.status(), {StatusCode::kInvalidArgument, StatusCode::kResourceExhausted});
     return;
@@ -143,7 +143,7 @@ void CheckRename(absl::Span<const absl::string_view> lines) {
 }
 
 void CheckGlob(absl::string_view text, absl::Span<const absl::string_view> paths) {
-  const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+  const absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
   if (!glob.ok()) {
     RequireError(glob.status(), {StatusCode::kInvalidArgument});
     return;

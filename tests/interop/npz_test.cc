@@ -63,7 +63,7 @@ TEST(NpzTest, LoadInto_ReplacesTheLeavesOfAModel) {
                                                Tensor::Zeros(DType::kF64, {2}).value()}})
                          .value();
   EXPECT_THAT(LoadNpzInto(path, &store, {.by = AlignBy::kDotted}),
-              StatusIs(kInvalid, AllOf(StartsWith(path + ": it does not fit the store:\n"),
+              StatusIs(kInvalid, AllOf(StartsWith(path + ": the leaves do not fit the store:\n"),
                                        HasSubstr("unexpected (1):\n  '['other']'"))));
   const RestoreReport report =
       LoadNpzInto(path, &store, {.allow_unexpected = true, .by = AlignBy::kDotted}).value();

@@ -96,7 +96,7 @@ TEST_P(SafetensorsModeTest, LoadInto_ReplacesTheLeavesOfAModel) {
   ParamStore store = model({2, 3});
   EXPECT_THAT(
       reader.LoadInto(&store),
-      StatusIs(kInvalid, AllOf(StartsWith(path + ": it does not fit the store:\n"),
+      StatusIs(kInvalid, AllOf(StartsWith(path + ": the leaves do not fit the store:\n"),
                                HasSubstr("unexpected (1):\n  '['layers']['0']['weight']'"))));
   const RestoreReport report =
       reader.LoadInto(&store, {.filter = IsTensor(), .by = AlignBy::kDotted}).value();

@@ -98,9 +98,9 @@ TEST_F(OptimizerSetTest, RatesMissingOrOfUnknownGroups_AreErrors) {
   EXPECT_THAT(set_.Step(&groups_, grads, {.lr = 0.1, .grad_scale = {{"rest", 1}}}),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        "group 'bias': expected a grad_scale for it, found none"));
-  EXPECT_THAT(
-      set_.Step(&groups_, grads, {.lr = {{"bais", 0.1}, {"rest", 0.1}}}),
-      StatusIs(absl::StatusCode::kNotFound, "lr: no group is called \"bais\"; did you mean bias?"));
+  EXPECT_THAT(set_.Step(&groups_, grads, {.lr = {{"bais", 0.1}, {"rest", 0.1}}}),
+              StatusIs(absl::StatusCode::kNotFound,
+                       "lr: no group has the name \"bais\"; did you mean bias?"));
   EXPECT_EQ(All(), before);
 }
 

@@ -41,13 +41,11 @@ TEST(PackLayoutTest, Leaves_AreAtMultiplesOf64InOrderOfSlots) {
   EXPECT_EQ(plan.offset(3), 128);  // the empty leaf before it has no bytes
   EXPECT_EQ(plan.bytes(1), 12);
   EXPECT_EQ(plan.bytes(2), 0);
-  EXPECT_EQ(plan.end(0), 64);
-  EXPECT_EQ(plan.end(3), plan.byte_size());
   EXPECT_THAT(plan.shape(1), ElementsAre(3));
   EXPECT_THAT(plan.shape(2), ElementsAre(0, 5));
 }
 
-TEST(PackLayoutTest, FindsAPlaceBySlot) {
+TEST(PackLayoutTest, PlaceOf_FindsAPlaceBySlot) {
   const ParamStore store = SixLeaves();
   const PackLayout plan = PackLayout::Create(store, DType::kF32).value();
   EXPECT_EQ(plan.PlaceOf(4), 3u);

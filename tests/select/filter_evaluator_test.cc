@@ -45,7 +45,7 @@ ParamStore LongPath(int depth, size_t key_size) {
   return ParamStore::Create(std::move(builder).Build().value(), {Leaf(Value(1))}).value();
 }
 
-TEST(FilterEvaluatorTest, NoTextIsMadeThatNoRegularExpressionAsksFor) {
+TEST(FilterEvaluatorTest, UnneededText_IsNotMade) {
   const ParamStore store = LongPath(1000, size_t{1} << 20);
   const TreeDef def = store.layout().def().value();
   const std::vector<Filter> filters = {filters::And(Glob("other"), Regex(".*"))};
@@ -59,7 +59,7 @@ TEST(FilterEvaluatorTest, NoTextIsMadeThatNoRegularExpressionAsksFor) {
   EXPECT_LT(mallinfo2().hblkhd, before + (size_t{64} << 20));
 }
 
-TEST(FilterEvaluatorTest, NoMoreTextIsMadeThanARegularExpressionMayBeAskedAbout) {
+TEST(FilterEvaluatorTest, TextOverTheLimit_IsNotMade) {
   const ParamStore store = LongPath(1000, size_t{1} << 20);
   const TreeDef def = store.layout().def().value();
   const std::vector<Filter> filters = {Regex("x.*")};
@@ -72,7 +72,7 @@ TEST(FilterEvaluatorTest, NoMoreTextIsMadeThanARegularExpressionMayBeAskedAbout)
 }
 
 // The text of a node is made of what an earlier one had in common with it.
-TEST(FilterEvaluatorTest, ARegularExpressionSeesTheWholePathWhereverItIsAsked) {
+TEST(FilterEvaluatorTest, Regex_SeesTheFullPathOfEveryNode) {
   const Flattened model = Lists();
   const std::vector<Filter> filters = {filters::And(Glob("*.7*"), Regex(R"(\['[ab]'\]\[7\d?\])")),
                                        Regex(R"(\['b'\].*)")};

@@ -31,7 +31,7 @@ std::vector<std::string> TakenByText(const std::string& text) {
   return PathsOf(Partition(SampleParams(), {Filter::Parse(text).value()}).value()[0]);
 }
 
-TEST(FilterTextTest, ReadsEveryAtom) {
+TEST(FilterTextTest, Parse_AcceptsEveryAtom) {
   for (const char* text :
        {"static",     "tensor",     "leaf",          "all",         "**.bias",     "layers.0.w",
         "re:.*bias",  "dtype:f32",  "dtype:f8_e4m3", "rank:0",      "rank:2",      "bytes:<64",
@@ -45,13 +45,13 @@ TEST(FilterTextTest, ReadsEveryAtom) {
   EXPECT_EQ(Reprint("glob:a.b"), "a.b");
 }
 
-TEST(FilterTextTest, BytesMayBeInKMOrG) {
+TEST(FilterTextTest, Parse_BytesMayEndInKMOrG) {
   EXPECT_EQ(Reprint("bytes:<4k"), "bytes:<4096");
   EXPECT_EQ(Reprint("bytes:>=2M"), "bytes:>=2097152");
   EXPECT_EQ(Reprint("bytes:=1G"), "bytes:=1073741824");
 }
 
-TEST(FilterTextTest, EveryAtomTakesWhatItSays) {
+TEST(FilterTextTest, ParsedAtoms_MatchLikeTheirFunctions) {
   EXPECT_THAT(TakenByText("static"), ElementsAre(".activation", ".steps"));
   EXPECT_THAT(TakenByText("kind:str"), ElementsAre(".activation"));
   EXPECT_THAT(TakenByText("kind:int"), ElementsAre(".steps"));
@@ -67,7 +67,7 @@ TEST(FilterTextTest, EveryAtomTakesWhatItSays) {
   EXPECT_THAT(TakenByText("dtype:f64"), IsEmpty());
 }
 
-TEST(FilterTextTest, NotBindsBeforeAndBeforeOr) {
+TEST(FilterTextTest, Precedence_IsNotThenAndThenOr) {
   EXPECT_EQ(Reprint("a or b and not c"), "a or (b and not c)");
   EXPECT_EQ(Reprint("a and b or c"), "(a and b) or c");
   EXPECT_EQ(Reprint("not a or b"), "not a or b");
@@ -80,20 +80,20 @@ TEST(FilterTextTest, NotBindsBeforeAndBeforeOr) {
   EXPECT_EQ(Reprint("(a or b) or c"), "a or b or c");
 }
 
-TEST(FilterTextTest, SpacesAreFreeAndParenthesesEndAWord) {
+TEST(FilterTextTest, SpacesAndParentheses_EndAWord) {
   EXPECT_EQ(Reprint(" \t(a)and\n(not(b))  "), "a and not b");
   EXPECT_EQ(Reprint("not(a)or(b)"), "not a or b");
   EXPECT_EQ(Reprint("(a)"), "a");
 }
 
-TEST(FilterTextTest, KeywordsAreWholeWords) {
+TEST(FilterTextTest, Keywords_AreCompleteWords) {
   EXPECT_EQ(Reprint("order"), "order");
   EXPECT_EQ(Reprint("nothing and android"), "nothing and android");
   EXPECT_EQ(Reprint("not.a"), "not.a");
   EXPECT_EQ(Reprint("statics"), "statics");
 }
 
-TEST(FilterTextTest, QuotesTakeSpacesParenthesesAndKeywords) {
+TEST(FilterTextTest, Quotes_MayContainSpacesParenthesesAndKeywords) {
   EXPECT_EQ(Reprint("\"a b\""), "\"a b\"");
   EXPECT_EQ(Reprint("\"static\""), "glob:static");  // a key, not the word
   EXPECT_EQ(Reprint("\"not\" or \"or\""), "glob:not or glob:or");
@@ -105,7 +105,7 @@ TEST(FilterTextTest, QuotesTakeSpacesParenthesesAndKeywords) {
   EXPECT_EQ(Reprint("\"(\""), "\"(\"");
 }
 
-TEST(FilterTextTest, InARegularExpressionPairsOfParenthesesNeedNoQuotes) {
+TEST(FilterTextTest, Regex_BalancedParenthesesNeedNoQuotes) {
   EXPECT_EQ(Reprint("re:.*(bias|norm)"), "re:\".*(bias|norm)\"");
   EXPECT_EQ(Reprint("(re:(a|(b))c)"), "re:\"(a|(b))c\"");
   EXPECT_EQ(Reprint("re:a\\)b"), "re:\"a\\)b\"");
@@ -120,7 +120,7 @@ struct BadText {
   std::string words;
 };
 
-TEST(FilterTextTest, SaysInWhichColumnWhatWasExpected) {
+TEST(FilterTextTest, SyntaxError_NamesTheColumnAndWhatWasExpected) {
   const BadText kCases[] = {
       {"", 1, "expected a filter, found the end"},
       {"   ", 4, "expected a filter, found the end"},
@@ -139,10 +139,10 @@ TEST(FilterTextTest, SaysInWhichColumnWhatWasExpected) {
       {"x or \"a", 6, "expected a closing quote for this one"},
       {"tag:\"a", 5, "expected a closing quote for this one"},
       {"\"a\"b", 4, "expected a space after the closing quote"},
-      {"rank:", 6, "expected something after 'rank:'"},
-      {"re:", 4, "expected something after 're:'"},
-      {"glob: a", 6, "expected something after 'glob:'"},
-      {"tag:(a)", 5, "expected something after 'tag:'"},
+      {"rank:", 6, "expected text after 'rank:'"},
+      {"re:", 4, "expected text after 're:'"},
+      {"glob: a", 6, "expected text after 'glob:'"},
+      {"tag:(a)", 5, "expected text after 'tag:'"},
       {"rank:two", 6, "expected a rank, found 'two'"},
       {"rank:-1", 6, "expected a rank, found '-1'"},
       {"x and bytes:64", 13, "expected <, <=, =, >= or > and a number of bytes"},
@@ -176,7 +176,7 @@ std::string Repeat(const std::string& text, int times) {
   return all;
 }
 
-TEST(FilterTextTest, NestsAtMost200Levels) {
+TEST(FilterTextTest, Nesting_IsLimitedTo200Levels) {
   EXPECT_THAT(Filter::Parse(Repeat("(", 199) + "a" + Repeat(")", 199)), IsOk());
   EXPECT_THAT(Filter::Parse(Repeat("(", 200) + "a" + Repeat(")", 200)),
               StatusIs(kInvalid, HasSubstr("column 201: expected at most 200 levels")));
@@ -189,7 +189,7 @@ TEST(FilterTextTest, NestsAtMost200Levels) {
   EXPECT_THAT(Filter::Parse("a" + Repeat(" or not (not (b))", 1000)), IsOk());
 }
 
-TEST(FilterTextTest, HasAtMost64KiB) {
+TEST(FilterTextTest, Text_IsLimitedTo64KiB) {
   EXPECT_THAT(Filter::Parse("a" + Repeat(" or b", 13000)), IsOk());
   EXPECT_THAT(Filter::Parse(std::string(65537, 'a')),
               StatusIs(kInvalid, "filter of 65537 bytes: expected at most 65536"));
@@ -240,7 +240,7 @@ Filter RandomFilter(Random& random, int depth) {
                                      : filters::Or(std::move(a), std::move(b));
 }
 
-TEST(FilterTextTest, WhatIsPrintedIsReadAsTheSame) {
+TEST(FilterTextTest, RandomFilters_ParseBackFromTheirText) {
   int good = 0;
   for (uint64_t seed = 0; seed < 5000; ++seed) {
     Random random(seed);
@@ -256,7 +256,7 @@ TEST(FilterTextTest, WhatIsPrintedIsReadAsTheSame) {
   EXPECT_GT(good, 1000);
 }
 
-TEST(FilterTextTest, AnyBytesAreReadOrRefused) {
+TEST(FilterTextTest, RandomBytes_ParseOrAreAnError) {
   static const std::string kPieces[] = {
       "(",  ")", "\"", " ", "and",    "or", "not", "re:",   "tag:", "rank:", "a",
       "**", ".", "\\", ":", "bytes:", "<",  "1",   "kind:", "[",    "\xff",  "leaf"};

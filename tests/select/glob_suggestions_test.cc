@@ -14,23 +14,23 @@ namespace leafstore::internal {
 namespace {
 
 std::string Hint(const GlobSuggestions& names, const std::string& glob) {
-  return names.DidYouMean(GlobPattern::Parse(glob).value());
+  return names.DidYouMean(internal::GlobPattern::Parse(glob).value());
 }
 
-TEST(GlobSuggestionsTest, AKeyThatIsNowhereIsWhatIsWrong) {
+TEST(GlobSuggestionsTest, UnknownKey_GetsSimilarKeys) {
   const GlobSuggestions names = GlobSuggestions::Of(SampleModel().def);
   EXPECT_EQ(Hint(names, "**.bais"), "; no key is 'bais'; did you mean bias?");
   EXPECT_EQ(Hint(names, "layer.*.bias"), "; no key is 'layer'; did you mean layers?");
   EXPECT_EQ(Hint(names, "layers.7.transformer"), "") << "nothing is near";
 }
 
-TEST(GlobSuggestionsTest, OtherwiseDottedNamesThatAreNear) {
+TEST(GlobSuggestionsTest, KnownKeys_GetSimilarDottedNames) {
   const GlobSuggestions names = GlobSuggestions::Of(SampleModel().def);
   EXPECT_EQ(Hint(names, "layers.bias"), "; did you mean layers.0.bias or layers.1.bias?");
   EXPECT_EQ(Hint(names, "head.weight.head"), "; did you mean head.weight?");
 }
 
-TEST(GlobSuggestionsTest, PathsHaveNamesToo) {
+TEST(GlobSuggestionsTest, AddedPaths_AreSuggested) {
   GlobSuggestions names;
   names.Add(Path().Item("encoder").Index(0).Item("w"));
   names.Add(Path().Item("norm"));
@@ -38,7 +38,7 @@ TEST(GlobSuggestionsTest, PathsHaveNamesToo) {
   EXPECT_EQ(Hint(names, "encoder.w"), "; did you mean encoder.0.w?");
 }
 
-TEST(GlobSuggestionsTest, NamesThatAreLongCostNothing) {
+TEST(GlobSuggestionsTest, LongNames_AreSkipped) {
   TreeDefBuilder builder;
   const std::string key(1 << 16, 'k');
   for (int i = 0; i < 10'000; ++i) {

@@ -1,4 +1,4 @@
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 bool Matches(const std::string& pattern, const std::string& path) {
-  return GlobPattern::Parse(pattern).value().Matches(PathFrom(path));
+  return internal::GlobPattern::Parse(pattern).value().Matches(PathFrom(path));
 }
 
 struct MatchCase {
@@ -28,7 +28,7 @@ struct MatchCase {
   std::vector<std::string> no;
 };
 
-TEST(GlobTest, MatchesKeyByKeyInDottedForm) {
+TEST(GlobTest, Matches_ComparesKeyByKey) {
   const MatchCase kCases[] = {
       {"a", {".a", "['a']"}, {"", ".b", ".a.a", ".aa"}},
       {"a.b", {".a.b", ".a['b']", "['a'].b"}, {".'a.b'", ".a", ".b"}},
@@ -77,7 +77,7 @@ TEST(GlobTest, MatchesKeyByKeyInDottedForm) {
   }
 }
 
-TEST(GlobTest, AQuestionMarkIsOneCharacterHoweverManyBytes) {
+TEST(GlobTest, QuestionMark_MatchesOneCharacterOfSeveralBytes) {
   EXPECT_TRUE(Matches("?t?", "['été']"));
   EXPECT_TRUE(Matches("???", "['été']"));
   EXPECT_FALSE(Matches("?????", "['été']"));  // its bytes
@@ -89,7 +89,7 @@ TEST(GlobTest, AQuestionMarkIsOneCharacterHoweverManyBytes) {
   EXPECT_TRUE(Matches("\\é", "['é']"));
 }
 
-TEST(GlobTest, ManyStarsTakeNoExponentialTime) {
+TEST(GlobTest, ManyStars_MatchInPolynomialTime) {
   std::string stars, segments;
   for (int i = 0; i < 30; ++i) {
     stars += "a*";
@@ -99,12 +99,12 @@ TEST(GlobTest, ManyStarsTakeNoExponentialTime) {
   EXPECT_FALSE(Matches(stars + "b", "['" + as + "']"));
   Path deep;
   for (int i = 0; i < 20000; ++i) deep.Attribute("a");
-  EXPECT_FALSE(GlobPattern::Parse(segments + "b").value().Matches(deep));
+  EXPECT_FALSE(internal::GlobPattern::Parse(segments + "b").value().Matches(deep));
 }
 
-TEST(GlobTest, StatesGoDownATreeAStepAKey) {
-  const GlobPattern glob = GlobPattern::Parse("layers.*.w").value();
-  GlobPattern::States states = glob.start();
+TEST(GlobTest, Step_AdvancesByOneKey) {
+  const internal::GlobPattern glob = internal::GlobPattern::Parse("layers.*.w").value();
+  internal::GlobPattern::States states = glob.start();
   for (const char* key : {"layers", "0"}) {
     EXPECT_FALSE(glob.Accepts(states));
     states = glob.Step(states, glob.MatchingSegments(key));
@@ -114,9 +114,9 @@ TEST(GlobTest, StatesGoDownATreeAStepAKey) {
   EXPECT_EQ(glob.text(), "layers.*.w");
 }
 
-TEST(GlobTest, SaysWhatAllNumbersMatchWhereThatIsOneAnswer) {
+TEST(GlobTest, MatchingSegmentsOfIntegers_IsSetIfAllAgree) {
   const auto of_numbers = [](const char* pattern) {
-    return GlobPattern::Parse(pattern).value().MatchingSegmentsOfNumbers();
+    return internal::GlobPattern::Parse(pattern).value().MatchingSegmentsOfIntegers();
   };
   EXPECT_EQ(of_numbers("layers.*.w"), 0b010u);
   EXPECT_EQ(of_numbers("**.w1"), 0b01u);
@@ -126,14 +126,14 @@ TEST(GlobTest, SaysWhatAllNumbersMatchWhereThatIsOneAnswer) {
   }
   for (const char* pattern : {"layers.*.w", "**.w1", "x*.*.**", "*x*", "\\*"}) {
     for (const char* number : {"0", "7", "10000", "-5", "9223372036854775807"}) {
-      const GlobPattern glob = GlobPattern::Parse(pattern).value();
-      EXPECT_EQ(glob.MatchingSegmentsOfNumbers(), glob.MatchingSegments(number))
+      const internal::GlobPattern glob = internal::GlobPattern::Parse(pattern).value();
+      EXPECT_EQ(glob.MatchingSegmentsOfIntegers(), glob.MatchingSegments(number))
           << pattern << " of " << number;
     }
   }
 }
 
-TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
+TEST(GlobTest, BadPattern_NamesTheColumn) {
   const struct {
     const char* pattern;
     int column;
@@ -158,7 +158,7 @@ TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
       {"ab.\\", 4, "expected a character after the backslash, found the end"},
   };
   for (const auto& c : kCases) {
-    EXPECT_THAT(GlobPattern::Parse(c.pattern),
+    EXPECT_THAT(internal::GlobPattern::Parse(c.pattern),
                 StatusIs(kInvalid, AllOf(HasSubstr(std::string("glob '") + c.pattern + "'"),
                                          HasSubstr("column " + std::to_string(c.column) + ":"),
                                          HasSubstr(c.words))))
@@ -166,7 +166,7 @@ TEST(GlobTest, SaysInWhichColumnAPatternIsBad) {
   }
 }
 
-TEST(GlobTest, HasAtMost63Segments) {
+TEST(GlobTest, Pattern_HasAtMost63Segments) {
   std::string pattern = "a";
   std::string path = ".a";
   for (int i = 1; i < 63; ++i) {
@@ -175,27 +175,27 @@ TEST(GlobTest, HasAtMost63Segments) {
   }
   EXPECT_TRUE(Matches(pattern, path));
   EXPECT_FALSE(Matches(pattern, path + ".a"));
-  EXPECT_THAT(GlobPattern::Parse(pattern + ".b"),
+  EXPECT_THAT(internal::GlobPattern::Parse(pattern + ".b"),
               StatusIs(kInvalid,
                        AllOf(HasSubstr("column 127:"), HasSubstr("expected at most 63 segments"))));
   // `**` after `**` says nothing new and takes no room.
   std::string many = "**";
   for (int i = 0; i < 200; ++i) many += ".**";
-  EXPECT_THAT(GlobPattern::Parse(many), IsOk());
+  EXPECT_THAT(internal::GlobPattern::Parse(many), IsOk());
 }
 
 // What each wildcard stands for: texts, and of `**` the keys with slashes between.
 std::vector<std::string> Captured(const std::string& pattern,
                                   const std::vector<std::string>& keys) {
-  const GlobPattern glob = GlobPattern::Parse(pattern).value();
-  MatchBudget budget{10'000};
+  const internal::GlobPattern glob = internal::GlobPattern::Parse(pattern).value();
+  uint64_t budget = 10'000;
   const auto captures = glob.Captures(keys, &budget);
   if (!captures) return {"no match"};
   EXPECT_EQ(captures->size(), glob.wildcards().size());
   std::vector<std::string> texts;
   for (size_t i = 0; i < captures->size(); ++i) {
-    const GlobPattern::Capture& capture = (*captures)[i];
-    if (glob.wildcards()[i] != GlobPattern::Wildcard::kKeys) {
+    const internal::GlobPattern::Capture& capture = (*captures)[i];
+    if (glob.wildcards()[i] != internal::GlobPattern::Wildcard::kKeys) {
       EXPECT_EQ(capture.key_count, 1u);
       texts.emplace_back(capture.text);
       continue;
@@ -206,7 +206,7 @@ std::vector<std::string> Captured(const std::string& pattern,
   return texts;
 }
 
-TEST(GlobTest, CapturesAreWhatWildcardsStandFor) {
+TEST(GlobTest, Captures_ReturnsWhatWildcardsMatch) {
   EXPECT_EQ(Captured("a.b", {"a", "b"}), Texts());
   EXPECT_EQ(Captured("layers.*.w", {"layers", "0", "w"}), Texts({"0"}));
   EXPECT_EQ(Captured("**.attn.*", {"x", "y", "attn", "w"}), Texts({"x/y/", "w"}));
@@ -220,7 +220,7 @@ TEST(GlobTest, CapturesAreWhatWildcardsStandFor) {
   EXPECT_EQ(Captured("a", {"a", "b"}), Texts({"no match"}));
 }
 
-TEST(GlobTest, AWildcardTakesAsLittleAsItCanTheFirstOnesFirst) {
+TEST(GlobTest, Captures_AreLazy) {
   EXPECT_EQ(Captured("**.a.**", {"a", "a", "a"}), Texts({"", "a/a/"}));
   EXPECT_EQ(Captured("**.a", {"a", "a", "a"}), Texts({"a/a/"}));
   EXPECT_EQ(Captured("**.a.*.**", {"b", "a", "a", "c"}), Texts({"b/", "a", "c/"}));
@@ -228,26 +228,26 @@ TEST(GlobTest, AWildcardTakesAsLittleAsItCanTheFirstOnesFirst) {
   EXPECT_EQ(Captured("*a", {"aaa"}), Texts({"aa"}));
 }
 
-TEST(GlobTest, WildcardsAreKnownByWhatTheyTake) {
-  using Wildcard = GlobPattern::Wildcard;
+TEST(GlobTest, Wildcards_ReturnsTheirKinds) {
+  using Wildcard = internal::GlobPattern::Wildcard;
   EXPECT_THAT(
-      GlobPattern::Parse("*.a.**.**.b*?.\\*").value().wildcards(),
+      internal::GlobPattern::Parse("*.a.**.**.b*?.\\*").value().wildcards(),
       testing::ElementsAre(Wildcard::kKey, Wildcard::kKeys, Wildcard::kText, Wildcard::kCharacter));
-  EXPECT_THAT(GlobPattern::Parse("*.a.**.b*.c\\.d").value().LiteralKeys(),
+  EXPECT_THAT(internal::GlobPattern::Parse("*.a.**.b*.c\\.d").value().LiteralKeys(),
               testing::ElementsAre("a", "c.d"));
 }
 
-TEST(GlobTest, CapturesEndWithTheBudget) {
+TEST(GlobTest, Captures_StopAtTheLimitOfSteps) {
   std::string pattern = "*";
   for (int i = 0; i < 100; ++i) pattern += "a*";
   const std::vector<std::string> keys = {std::string(100'000, 'a')};
-  MatchBudget budget{1'000'000};
-  EXPECT_FALSE(GlobPattern::Parse(pattern + "b").value().Captures(keys, &budget));
-  EXPECT_FALSE(GlobPattern::Parse("**.b").value().Captures(keys, &budget));
-  EXPECT_GT(budget.steps, 0u);
-  budget.steps = 100;
-  EXPECT_FALSE(GlobPattern::Parse(pattern).value().Captures(keys, &budget));
-  EXPECT_EQ(budget.steps, 0u);
+  uint64_t budget = 1'000'000;
+  EXPECT_FALSE(internal::GlobPattern::Parse(pattern + "b").value().Captures(keys, &budget));
+  EXPECT_FALSE(internal::GlobPattern::Parse("**.b").value().Captures(keys, &budget));
+  EXPECT_GT(budget, 0u);
+  budget = 100;
+  EXPECT_FALSE(internal::GlobPattern::Parse(pattern).value().Captures(keys, &budget));
+  EXPECT_EQ(budget, 0u);
 }
 
 // The rules as a recursion, on the pattern split at dots and the path's dotted keys.
@@ -303,7 +303,7 @@ std::string RandomSegment(Random& random) {
   return segment;
 }
 
-TEST(GlobTest, AgreesWithANaiveMatcher) {
+TEST(GlobTest, RandomPatterns_AgreeWithANaiveMatcher) {
   int matches = 0;
   for (uint64_t seed = 0; seed < 3000; ++seed) {
     Random random(seed);
@@ -311,7 +311,7 @@ TEST(GlobTest, AgreesWithANaiveMatcher) {
     for (size_t left = 1 + RandomBelow(random, 4); left > 0; --left) {
       pattern += (pattern.empty() ? "" : ".") + RandomSegment(random);
     }
-    const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(pattern);
+    const absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(pattern);
     ASSERT_THAT(glob, IsOk()) << "seed " << seed;
     const ReferenceGlob reference(pattern);
     for (int round = 0; round < 20; ++round) {
@@ -332,7 +332,7 @@ TEST(GlobTest, AgreesWithANaiveMatcher) {
         keys.push_back(name);
       }
       const bool expected = reference.Matches(keys);
-      MatchBudget budget{1'000'000};
+      uint64_t budget = 1'000'000;
       ASSERT_EQ(glob->Captures(keys, &budget).has_value(), expected)
           << "seed " << seed << ": " << pattern << " on " << path.ToString();
       matches += expected;

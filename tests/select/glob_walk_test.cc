@@ -18,29 +18,30 @@ namespace {
 
 using internal::GlobWalk;
 
-std::vector<GlobPattern> Parse(const std::vector<std::string>& texts) {
-  std::vector<GlobPattern> patterns;
-  for (const std::string& text : texts) patterns.push_back(GlobPattern::Parse(text).value());
+std::vector<internal::GlobPattern> Parse(const std::vector<std::string>& texts) {
+  std::vector<internal::GlobPattern> patterns;
+  for (const std::string& text : texts)
+    patterns.push_back(internal::GlobPattern::Parse(text).value());
   return patterns;
 }
 
 // Walks down the whole tree and compares each answer with that of the pattern to the whole path.
 // Returns how much was remembered.
-size_t CheckWalk(const TreeDef& def, const std::vector<GlobPattern>& patterns,
-                 size_t max_remembered = GlobWalk::kMaxRemembered) {
-  GlobWalk walk(def, max_remembered);
-  for (const GlobPattern& pattern : patterns) walk.Add(pattern);
+size_t CheckWalk(const TreeDef& def, const std::vector<internal::GlobPattern>& patterns,
+                 size_t max_cached = GlobWalk::kMaxCached) {
+  GlobWalk walk(def, max_cached);
+  for (const internal::GlobPattern& pattern : patterns) walk.Add(pattern);
   std::vector<size_t> depths(def.node_count());
   for (NodeId node = 0; node < def.node_count(); ++node) {
     depths[node] = node == kRootNode ? 0 : depths[def.parent(node)] + 1;
     walk.Enter(node, depths[node]);
     for (size_t i = 0; i < patterns.size(); ++i) {
       EXPECT_EQ(walk.Accepts(i), patterns[i].Matches(def.PathOf(node)))
-          << patterns[i].text() << " at " << def.PathForMessage(node) << ", of " << max_remembered;
+          << patterns[i].text() << " at " << def.PathForMessage(node) << ", of " << max_cached;
     }
   }
-  EXPECT_LE(walk.remembered(), max_remembered);
-  return walk.remembered();
+  EXPECT_LE(walk.cached(), max_cached);
+  return walk.cached();
 }
 
 Tree Numbers(int count) {
@@ -54,18 +55,19 @@ TreeDef TwoLists() {
   return Flatten(Tree::Dict().With("a", Numbers(100)).With("b", Numbers(100))).value().def;
 }
 
-TEST(GlobWalkTest, AnswersAreTheSameHoweverFewAreRemembered) {
-  const std::vector<GlobPattern> patterns = Parse({"a.7*", "*.99", "b", "**.?", "a.*", "**"});
-  for (const size_t most : {GlobWalk::kMaxRemembered, size_t{20}, size_t{6}, size_t{5}, size_t{0}})
+TEST(GlobWalkTest, AnyCacheSize_HasTheSameResults) {
+  const std::vector<internal::GlobPattern> patterns =
+      Parse({"a.7*", "*.99", "b", "**.?", "a.*", "**"});
+  for (const size_t most : {GlobWalk::kMaxCached, size_t{20}, size_t{6}, size_t{5}, size_t{0}})
     CheckWalk(TwoLists(), patterns, most);
 }
 
-TEST(GlobWalkTest, NumbersThatNoPatternTellsApartAreOneKey) {
+TEST(GlobWalkTest, EquivalentNumbers_AreOneKey) {
   const TreeDef def = Flatten(Numbers(20000)).value().def;
   EXPECT_EQ(CheckWalk(def, Parse({"*", "a.7"})), 2 * 2u) << "the root, and all below it";
 }
 
-TEST(GlobWalkTest, NumbersOfAnySizeAndSign) {
+TEST(GlobWalkTest, Numbers_OfAnySizeAndSign_Match) {
   Tree dict = Tree::Dict();
   for (const int64_t key : {int64_t{-7}, int64_t{0}, int64_t{7}, int64_t{1} << 32,
                             (int64_t{1} << 32) + 7, INT64_MAX, INT64_MIN}) {
@@ -76,7 +78,7 @@ TEST(GlobWalkTest, NumbersOfAnySizeAndSign) {
   CheckWalk(def, Parse({"-*"}));
 }
 
-TEST(GlobWalkTest, MoreNamesThanEdges) {
+TEST(GlobWalkTest, MoreNamesThanEdges_StillMatch) {
   const auto names = [](int count) {
     Tree dict = Tree::Dict();
     for (int i = 0; i < count; ++i) dict.With(absl::StrCat("name", i), Value(i));
@@ -88,14 +90,14 @@ TEST(GlobWalkTest, MoreNamesThanEdges) {
 }
 
 // Which of the last twelve keys were "a" is a state of its own: there are too many for any memory.
-TEST(GlobWalkTest, MoreStatesThanAreRemembered) {
+TEST(GlobWalkTest, MoreStatesThanTheCacheHolds_StillMatch) {
   std::mt19937 random(1);
   Tree tree = Tree(Value(1));
   for (int depth = 0; depth < 3000; ++depth) {
     tree = Tree::Dict().With(random() % 2 == 0 ? "a" : "b", std::move(tree));
   }
   const TreeDef def = Flatten(std::move(tree)).value().def;
-  const std::vector<GlobPattern> patterns = Parse({"**.a.*.*.*.*.*.*.*.*.*.*.*", "**.b"});
+  const std::vector<internal::GlobPattern> patterns = Parse({"**.a.*.*.*.*.*.*.*.*.*.*.*", "**.b"});
   EXPECT_GT(CheckWalk(def, patterns), 1000u);
   EXPECT_EQ(CheckWalk(def, patterns, 100), 100u);
 }
@@ -115,7 +117,7 @@ Tree RandomTree(int depth, std::mt19937& random) {
   return tree;
 }
 
-TEST(GlobWalkTest, RandomGlobsOverRandomTrees) {
+TEST(GlobWalkTest, RandomGlobsAndTrees_AgreeWithMatches) {
   std::mt19937 random(7);
   const std::vector<std::string> segments = {"k0", "k1", "k*", "*", "**", "0", "?", "*2", "k?"};
   for (int round = 0; round < 200; ++round) {
@@ -126,7 +128,7 @@ TEST(GlobWalkTest, RandomGlobsOverRandomTrees) {
       texts.push_back(absl::StrJoin(chosen, "."));
     }
     const TreeDef def = Flatten(RandomTree(6, random)).value().def;
-    CheckWalk(def, Parse(texts), round % 2 == 0 ? GlobWalk::kMaxRemembered : round / 4);
+    CheckWalk(def, Parse(texts), round % 2 == 0 ? GlobWalk::kMaxCached : round / 4);
   }
 }
 

@@ -1,4 +1,4 @@
-// What Groupings are besides partitions by filters (partition_test.cc): names, indices, bad ones.
+// Groupings apart from partitions by filters (partition_test.cc): names, indices, errors.
 #include "leafstore/select/grouping.h"
 
 #include <random>
@@ -36,7 +36,7 @@ std::vector<Slot> EverySlotOf(const SlotSet& set) {
   return slots;
 }
 
-TEST(GroupingTest, NameTheGroupOfEachSlot) {
+TEST(GroupingTest, GroupOf_ReturnsTheGroupOfEachSlot) {
   const Layout layout = LayoutOfSize(5);
   const Grouping grouping =
       Grouping::Create(layout, Indices{1, 0, kNoGroup, 1, 1}, {"bias", "rest"}).value();
@@ -52,12 +52,12 @@ TEST(GroupingTest, NameTheGroupOfEachSlot) {
   EXPECT_EQ(grouping.SlotsOf(1).universe(), 5u);
 }
 
-TEST(GroupingTest, AGroupMayBeEmpty) {
+TEST(GroupingTest, EmptyGroup_IsAllowed) {
   const Grouping grouping = Grouping::Create(LayoutOfSize(1), Indices{1}, {"none", "all"}).value();
   EXPECT_TRUE(grouping.SlotsOf(0).empty());
 }
 
-TEST(GroupingTest, WithoutGroupsNothingIsLabelled) {
+TEST(GroupingTest, NoGroups_ContainNoSlot) {
   const Grouping none;
   EXPECT_EQ(none.group_count(), 0u);
   EXPECT_EQ(none.GroupOf(0), kNoGroup);
@@ -95,7 +95,7 @@ TEST(GroupingTest, CompiledFromUnnamedFilters_NamesGroupsByIndex) {
   EXPECT_EQ(grouping.ToString(), "0: 1 leaf, 1: 0 leaves, 2: 1 leaf");
 }
 
-TEST(GroupingTest, CompiledForSomeLeaves_HasTheseAlone) {
+TEST(GroupingTest, CompiledForSomeLeaves_HasOnlyThese) {
   const ParamStore store = StoreOf({{"a", Floats({1})}, {"b", Floats({1})}, {"c", Ints({1})}});
   const Grouping grouping =
       Grouping::Compile(GroupOf(store, {0, 2}), {{"a", Glob("a")}, {"rest", Rest()}}).value();
@@ -103,21 +103,21 @@ TEST(GroupingTest, CompiledForSomeLeaves_HasTheseAlone) {
   EXPECT_EQ(grouping.ToString(), "a: 1 leaf, rest: 1 leaf, in no group: 1");
 }
 
-TEST(GroupingTest, WithoutRest_EveryLeafMustBeTaken) {
+TEST(GroupingTest, WithoutRest_EveryLeafMustMatch) {
   const ParamStore store = StoreOf({{"a", Floats({1})}, {"b", Floats({1})}, {"c", Ints({1})}});
   EXPECT_THAT(Grouping::Compile(store, {{"a", Glob("a")}, {"ints", Glob("c")}}),
               StatusIs(kInvalid,
-                       "partition: expected every leaf in a group, found 1 that no filter took: "
+                       "partition: expected every leaf in a group, found 1 that no filter matches: "
                        "'.b'"));
   EXPECT_THAT(Grouping::Compile(store, {{"a", Glob("a")}, {"others", Glob("*")}}), IsOk());
 }
 
-TEST(GroupingTest, NamedFilterThatTakesNoLeaf_IsAnErrorUnlessAllowed) {
+TEST(GroupingTest, EmptyNamedGroup_IsAnErrorUnlessAllowed) {
   const ParamStore store = StoreOf({{"bias", Floats({1})}, {"w", Floats({1})}});
   const std::vector<NamedFilter> filters = {{"biases", Glob("bais")}, {"weights", Rest()}};
   EXPECT_THAT(Grouping::Compile(store, filters),
               StatusIs(kInvalid,
-                       "partition: expected every filter to take a leaf, found 1 that took none:\n"
+                       "partition: expected a leaf in the group of every filter, found 1 empty:\n"
                        "  filter of group 'biases' (bais) matches nothing; no key is 'bais'; did "
                        "you mean bias?"));
   EXPECT_EQ(Grouping::Compile(store, filters, {.allow_empty = true})->SizeOf(0), 0u);
@@ -133,8 +133,6 @@ TEST(GroupingTest, BadNamedFilters_AreErrors) {
               StatusIs(kInvalid, HasSubstr("found \"a\" twice")));
   EXPECT_THAT(Grouping::Compile(store, {{"a", Glob("a..b")}}),
               StatusIs(kInvalid, HasSubstr("column 3")));
-  EXPECT_THAT(Grouping::Compile(store, {{"a", Glob("a")}}, {.expected_counts = {2}}),
-              StatusIs(kInvalid, "partition: group 'a': expected 2 leaves, found 1: '.a'"));
 }
 
 TEST(GroupingTest, CreatedFromIndices_SplitsAStoreWithTheseLeaves) {
@@ -153,18 +151,18 @@ TEST(GroupingTest, CreatedFromIndices_SplitsAStoreWithTheseLeaves) {
   EXPECT_EQ(grouping.root_group(), std::nullopt);
 }
 
-TEST(GroupingTest, FindsAGroupByName) {
+TEST(GroupingTest, Find_ReturnsAGroupByName) {
   const Grouping grouping =
       Grouping::Create(LayoutOfSize(1), Indices{0}, {"frozen", "bias"}).value();
   EXPECT_EQ(grouping.Find("bias"), 1u);
   EXPECT_EQ(grouping.Find("head"), std::nullopt);
   EXPECT_EQ(grouping.Get("frozen").value(), 0u);
-  EXPECT_THAT(
-      grouping.Get("forzen"),
-      StatusIs(absl::StatusCode::kNotFound, "no group is called \"forzen\"; did you mean frozen?"));
+  EXPECT_THAT(grouping.Get("forzen"),
+              StatusIs(absl::StatusCode::kNotFound,
+                       "no group has the name \"forzen\"; did you mean frozen?"));
 }
 
-TEST(GroupingTest, BadNamesAreErrors) {
+TEST(GroupingTest, BadNames_AreErrors) {
   const Layout layout = LayoutOfSize(1);
   EXPECT_THAT(Grouping::Create(layout, Indices{0}, {"a", ""}),
               StatusIs(kInvalid, HasSubstr("an empty one")));
@@ -174,7 +172,7 @@ TEST(GroupingTest, BadNamesAreErrors) {
               StatusIs(kInvalid, HasSubstr("expected UTF-8, found \"\\xff\"")));
 }
 
-TEST(GroupingTest, BadGroupsAreErrorsThatNameThePath) {
+TEST(GroupingTest, BadIndices_AreErrorsThatNameThePath) {
   const Layout layout = LayoutOfSize(2);
   EXPECT_THAT(Grouping::Create(layout, Indices{0, 2}, {"a", "b"}),
               StatusIs(kInvalid, HasSubstr("at .p[1]: expected a group below 2, found 2")));
@@ -182,7 +180,7 @@ TEST(GroupingTest, BadGroupsAreErrorsThatNameThePath) {
               StatusIs(kInvalid, HasSubstr("groups: expected those of 2 slots, found 1")));
 }
 
-TEST(GroupingTest, EqualWhenLayoutNamesAndGroupsAre) {
+TEST(GroupingTest, Equality_ComparesLayoutNamesAndGroups) {
   const Layout layout = LayoutOfSize(2);
   const Grouping grouping = Grouping::Create(layout, Indices{0, 1}, {"a", "b"}).value();
   const Grouping copy = grouping;
@@ -195,7 +193,7 @@ TEST(GroupingTest, EqualWhenLayoutNamesAndGroupsAre) {
 }
 
 // Few groups take a byte a slot, many take four: the same answers.
-TEST(GroupingTest, AnyNumberOfGroups) {
+TEST(GroupingTest, ManyGroups_AreSupported) {
   for (const uint32_t groups : {1u, 254u, 255u, 256u, 1000u}) {
     std::mt19937 random(groups);
     SCOPED_TRACE(absl::StrCat("seed and groups ", groups));

@@ -24,7 +24,7 @@ Grouping BiasAndRest() {
 
 Groups SampleGroups() { return BiasAndRest().Split(SampleParams()).value(); }
 
-TEST(GroupsTest, AreIteratedInOrderWithTheirNames) {
+TEST(GroupsTest, Iteration_IsInOrder) {
   const Groups groups = SampleGroups();
   EXPECT_EQ(groups.size(), 2u);
   std::vector<std::string> names;
@@ -39,7 +39,7 @@ TEST(GroupsTest, AreIteratedInOrderWithTheirNames) {
   EXPECT_TRUE(Groups().empty());
 }
 
-TEST(GroupsTest, AreFoundByName) {
+TEST(GroupsTest, Find_ReturnsAGroupByName) {
   Groups groups = SampleGroups();
   EXPECT_EQ(&groups["bias"], &groups.group(0).store());
   EXPECT_EQ(groups.Find("rest"), &groups.group(1));
@@ -50,15 +50,15 @@ TEST(GroupsTest, AreFoundByName) {
   EXPECT_EQ(groups.FindSlot(4711), nullptr);
 }
 
-TEST(GroupsDeathTest, AMistakenName_EndsTheProgramWithAMessage) {
+TEST(GroupsDeathTest, UnknownName_TerminatesWithAMessage) {
   Groups groups = SampleGroups();
-  EXPECT_DEATH(groups["bais"], "no group is called .bais.; did you mean bias");
+  EXPECT_DEATH(groups["bais"], "no group has the name .bais.; did you mean bias");
   ASSERT_THAT(groups.Pack("bias"), IsOk());
   EXPECT_DEATH(groups["bias"], "expected group 'bias' as a store, found it packed");
   EXPECT_DEATH(groups.Find("rest")->pack(), "expected group 'rest' packed, found it as a store");
 }
 
-TEST(GroupsTest, Merge_ReturnsWhatWasSplit) {
+TEST(GroupsTest, Merge_ReturnsTheSplitStore) {
   const ParamStore whole = SampleParams();
   Groups groups = BiasAndRest().Split(whole).value();
   EXPECT_EQ(StoreState(groups.Merge().value()), StoreState(whole));
@@ -67,7 +67,7 @@ TEST(GroupsTest, Merge_ReturnsWhatWasSplit) {
   EXPECT_TRUE(groups.empty());  // NOLINT: specified
 }
 
-TEST(GroupsTest, MergeOfGivenGroups_MovesTheLeaves) {
+TEST(GroupsTest, MergeOfAnRvalue_MovesTheLeaves) {
   ParamStore store = SampleParams();
   const std::vector<const void*> addresses = AddressesOf(store);
   Groups groups = BiasAndRest().Split(std::move(store)).value();
@@ -79,26 +79,24 @@ TEST(GroupsTest, MergeOfGivenGroups_MovesTheLeaves) {
   EXPECT_THAT(BiasAndRest().Split(std::move(store)), IsOk()) << "the fingerprint is that of before";
 }
 
-TEST(GroupsTest, MergeOfAPartOfALayout_ReturnsThisPart) {
+TEST(GroupsTest, MergeOfAPartOfALayout_ReturnsThatPart) {
   const ParamStore part = SampleParams().Select(SlotSet::FromSorted(8, {1, 2, 7})).value();
   const Grouping grouping =
       Grouping::Compile(part, {{"bias", Glob("**.bias")}, {"rest", Rest()}}).value();
   EXPECT_EQ(StoreState(grouping.Split(part)->Merge().value()), StoreState(part));
 }
 
-TEST(GroupsTest, AGroupWithOtherLeaves_IsAnErrorOfMergeThatChangesNothing) {
+TEST(GroupsTest, MergeOfAGroupWithOtherLeaves_ChangesNothing) {
   Groups groups = SampleGroups();
   ASSERT_THAT(groups["bias"].Erase(".head.bias"), IsOk());
   const auto wrong =
-      StatusIs(kInvalid,
-               "group 'bias': expected the 3 leaves that its grouping gives it, found other "
-               "leaves (2)");
+      StatusIs(kInvalid, "group 'bias': expected the 3 leaves of its grouping, found others (2)");
   EXPECT_THAT(groups.Merge(), wrong);
   EXPECT_THAT(std::move(groups).Merge(), wrong);
   EXPECT_EQ(groups["rest"].size(), 5u);
 }
 
-TEST(GroupsTest, WhileABorrowIsOpen_NothingIsMerged) {
+TEST(GroupsTest, MergeDuringABorrow_IsAnError) {
   Groups groups = SampleGroups();
   const MutableLeaves open = groups["rest"].MutateAll().value();
   const auto refused =
@@ -109,17 +107,17 @@ TEST(GroupsTest, WhileABorrowIsOpen_NothingIsMerged) {
   EXPECT_EQ(groups["bias"].size(), 3u);
 }
 
-TEST(GroupsTest, AGroupIsPackedAndUnpackedInPlace) {
+TEST(GroupsTest, PackAndUnpack_WorkInPlace) {
   const StoreState before(SampleParams());
   Groups groups = SampleGroups();
   ASSERT_THAT(groups.Pack("bias"), IsOk());
   EXPECT_TRUE(groups.Find("bias")->packed());
   EXPECT_EQ(groups.Find("bias")->pack().plan().size(), 3u);
-  EXPECT_THAT(groups.Pack("bias"), StatusIs(kPrecondition, HasSubstr("packed already")));
+  EXPECT_THAT(groups.Pack("bias"), StatusIs(kPrecondition, HasSubstr("found a packed group")));
   EXPECT_EQ(groups.FindSlot(1), nullptr) << "it is in the pack";
   EXPECT_EQ(FloatsAt(groups.Merge().value(), ".head.bias"), (std::vector<float>{30, 31}));
   ASSERT_THAT(groups.Unpack("bias"), IsOk());
-  EXPECT_THAT(groups.Unpack("bias"), StatusIs(kPrecondition, HasSubstr("expected it packed")));
+  EXPECT_THAT(groups.Unpack("bias"), StatusIs(kPrecondition, HasSubstr("expected a packed group")));
   EXPECT_THAT(groups.Pack("biases"), StatusIs(kNotFound, HasSubstr("did you mean bias?")));
   EXPECT_EQ(FloatsAt(groups["bias"], ".head.bias"), (std::vector<float>{30, 31}));
 }
@@ -137,7 +135,7 @@ TEST(GroupsTest, Regroup_MovesLeavesAndKeepsPacks) {
   EXPECT_EQ(groups.grouping(), BiasAndRest());
 }
 
-TEST(GroupsTest, TakeStores_GivesTheStoresAway) {
+TEST(GroupsTest, TakeStores_ReturnsTheStores) {
   Groups groups = SampleGroups();
   const std::vector<ParamStore> stores = std::move(groups).TakeStores();
   EXPECT_EQ(stores[0].size(), 3u);

@@ -217,7 +217,7 @@ void ExpectMergeFails(const Case& c, std::vector<ParamStore> groups, Texts FitRe
   }
 }
 
-TEST(InoxOracleTest, FlattensInTheSameOrder) {
+TEST(InoxOracleTest, Flatten_HasTheSameOrder) {
   ForEachCase([](const Case& c) {
     EXPECT_THAT(PathsOf(c.flat.params), ElementsAreArray(c.answers["paths"].get<Texts>()));
     for (uint32_t place = 0; place < c.flat.params.size(); ++place) {
@@ -227,7 +227,7 @@ TEST(InoxOracleTest, FlattensInTheSameOrder) {
   });
 }
 
-TEST(InoxOracleTest, PartitionsIntoTheSameGroups) {
+TEST(InoxOracleTest, Partition_HasTheSameGroups) {
   ForEachCase([](const Case& c) {
     const absl::StatusOr<std::vector<ParamStore>> groups = Partition(c.flat.params, c.filters);
     ASSERT_THAT(groups, IsOk());
@@ -236,7 +236,7 @@ TEST(InoxOracleTest, PartitionsIntoTheSameGroups) {
   });
 }
 
-TEST(InoxOracleTest, SplitsWhatIsGivenAndWhatIsReadAlike) {
+TEST(InoxOracleTest, Partition_OfConstStoreAndRvalue_AreEqual) {
   ForEachCase([](const Case& c) {
     const Grouping plan = c.plan();
     ExpectGroups(c, plan.Split(c.flat.params).value().TakeStores());
@@ -246,7 +246,7 @@ TEST(InoxOracleTest, SplitsWhatIsGivenAndWhatIsReadAlike) {
   });
 }
 
-TEST(InoxOracleTest, APlanSplitsStoresThatAreFlattenedAlike) {
+TEST(InoxOracleTest, Grouping_SplitsEqualStores) {
   ForEachCase([](const Case& c) {
     const Grouping plan = c.plan();
     absl::StatusOr<ParamStore> other = FlattenLike(c.flat.def, c.tree);
@@ -257,7 +257,7 @@ TEST(InoxOracleTest, APlanSplitsStoresThatAreFlattenedAlike) {
   });
 }
 
-TEST(InoxOracleTest, ExplainsEachLeafByItsGroup) {
+TEST(InoxOracleTest, Explain_NamesTheGroupOfEachLeaf) {
   ForEachCase([](const Case& c) {
     const Grouping plan = c.plan();
     const json& groups = c.answers["groups"];
@@ -271,7 +271,7 @@ TEST(InoxOracleTest, ExplainsEachLeafByItsGroup) {
   });
 }
 
-TEST(InoxOracleTest, GroupsMergeInAnyOrderToTheWholeBitByBit) {
+TEST(InoxOracleTest, Merge_InAnyOrder_RestoresEveryBit) {
   ForEachCase([](const Case& c) {
     std::mt19937_64 random(c.number);
     for (int round = 0; round < 3; ++round) {
@@ -284,7 +284,7 @@ TEST(InoxOracleTest, GroupsMergeInAnyOrderToTheWholeBitByBit) {
   });
 }
 
-TEST(InoxOracleTest, GroupsOfGroupsMergeToTheWhole) {
+TEST(InoxOracleTest, Merge_OfNestedGroups_RestoresTheStore) {
   ForEachCase([](const Case& c) {
     std::vector<ParamStore> all;
     for (ParamStore& group : c.groups()) {
@@ -296,7 +296,7 @@ TEST(InoxOracleTest, GroupsOfGroupsMergeToTheWhole) {
   });
 }
 
-TEST(InoxOracleTest, UnflattensToTheTreeThatWasFlattened) {
+TEST(InoxOracleTest, Unflatten_ReturnsTheFlattenedTree) {
   ForEachCase([](const Case& c) {
     ParamStore whole = MergeGroups(c.groups()).value();
     const Tree read = Unflatten<Tree>(c.flat.def, whole).value();
@@ -310,7 +310,7 @@ TEST(InoxOracleTest, UnflattensToTheTreeThatWasFlattened) {
   });
 }
 
-TEST(InoxOracleTest, ReportsExactlyWhatIsMissing) {
+TEST(InoxOracleTest, Merge_ReportsExactlyTheMissingLeaves) {
   ForEachCase([](const Case& c) {
     const json drop = c.answers.value("drop", json());
     if (drop.is_null()) {  // there is nothing to take away
@@ -331,7 +331,7 @@ TEST(InoxOracleTest, ReportsExactlyWhatIsMissing) {
   });
 }
 
-TEST(InoxOracleTest, ReportsExactlyWhatIsUnexpectedInAGroup) {
+TEST(InoxOracleTest, Merge_ReportsExactlyTheUnexpectedLeavesOfAGroup) {
   ForEachCase([](const Case& c) {
     const json& extra = c.answers["extra"];
     const std::string path = extra["path"];
@@ -351,7 +351,7 @@ TEST(InoxOracleTest, ReportsExactlyWhatIsUnexpectedInAGroup) {
   });
 }
 
-TEST(InoxOracleTest, ReportsExactlyWhatIsUnexpectedAsAGroupOfItsOwn) {
+TEST(InoxOracleTest, Merge_ReportsExactlyAnUnexpectedGroup) {
   ForEachCase([](const Case& c) {
     const json& extra = c.answers["extra"];
     std::vector<std::pair<Path, Leaf>> entries;

@@ -16,7 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-TEST(LoadIntoTest, SharesTheLeavesByValue) {
+TEST(LoadIntoTest, LoadInto_SharesLeavesByValue) {
   const ParamStore from = SampleParams();
   ParamStore store = SampleParams();
   ASSERT_THAT(store.Set(".head.bias", Floats({0, 0})), IsOk());
@@ -28,25 +28,26 @@ TEST(LoadIntoTest, SharesTheLeavesByValue) {
   EXPECT_EQ(FloatsAt(from, ".head.bias")[0], 30);
 }
 
-TEST(LoadIntoTest, ReportsAllMismatches) {
+TEST(LoadIntoTest, Mismatches_AreAllReported) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   const ParamStore from = StoreAt({{".head.bais", Floats({1, 2})},
                                    {".head.weight", Floats({1})},
                                    {".layers[0].bias", Value(1)}});
-  EXPECT_THAT(LoadInto(from, &store),
-              StatusIs(kInvalid,
-                       AllOf(HasSubstr("it does not fit the store:\nmissing (6):\n  '.activation'\n"
-                                       "  '.head.bias'; did you mean .head.bais?\n"),
-                             HasSubstr("unexpected (1):\n  '.head.bais'\n"),
-                             HasSubstr("dtype mismatch (1):\n  '.layers[0].bias': expected f32[2], "
-                                       "found static int\n"),
-                             HasSubstr("shape mismatch (1):\n  '.head.weight': expected f32[2, 2], "
-                                       "found f32[1]"))));
+  EXPECT_THAT(
+      LoadInto(from, &store),
+      StatusIs(kInvalid,
+               AllOf(HasSubstr("the leaves do not fit the store:\nmissing (6):\n  '.activation'\n"
+                               "  '.head.bias'; did you mean .head.bais?\n"),
+                     HasSubstr("unexpected (1):\n  '.head.bais'\n"),
+                     HasSubstr("dtype mismatch (1):\n  '.layers[0].bias': expected f32[2], "
+                               "found static int\n"),
+                     HasSubstr("shape mismatch (1):\n  '.head.weight': expected f32[2, 2], "
+                               "found f32[1]"))));
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(LoadIntoTest, ByDottedForm_LeavesMeetThatHaveNoPathInCommon) {
+TEST(LoadIntoTest, ByDottedForm_MatchesDifferentPaths) {
   ParamStore store = SampleParams();
   const ParamStore from = StoreAt(
       {{".head.bias", Floats({1, 2})}, {"['layers.0.bias']", Floats({3, 4})}, {"['x']", Value(1)}});
@@ -60,7 +61,7 @@ TEST(LoadIntoTest, ByDottedForm_LeavesMeetThatHaveNoPathInCommon) {
   EXPECT_EQ(FloatsAt(store, ".layers[0].bias"), (std::vector<float>{3, 4}));
 }
 
-TEST(LoadIntoTest, ByDottedForm_WithNewNames) {
+TEST(LoadIntoTest, ByDottedForm_AppliesRenames) {
   ParamStore store = SampleParams();
   const ParamStore from =
       StoreAt({{"['top']['bias']", Floats({1, 2})}, {"['layers.0.bias']", Floats({3, 4})}});
@@ -72,7 +73,7 @@ TEST(LoadIntoTest, ByDottedForm_WithNewNames) {
   EXPECT_EQ(FloatsAt(store, ".layers[0].bias"), (std::vector<float>{3, 4}));
 }
 
-TEST(LoadIntoTest, AnOpenBorrowIsRefused) {
+TEST(LoadIntoTest, OpenBorrow_IsAnError) {
   ParamStore store = SampleParams();
   ParamStore from = SampleParams();
   const auto refused = [](const char* words) {

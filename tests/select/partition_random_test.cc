@@ -22,18 +22,21 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// For each slot, the filter that takes it: the rule, asked again for every leaf.
+// Finds the filter of each slot by applying the rule to every leaf.
 class ReferencePartition {
  public:
   ReferencePartition(const ParamStore& store, const std::vector<FilterAndMeaning>& filters,
-                     GroupingRule rule)
-      : store_(store), def_(store.layout().def().value()), filters_(filters), rule_(rule) {}
+                     bool first_match)
+      : store_(store),
+        def_(store.layout().def().value()),
+        filters_(filters),
+        first_match_(first_match) {}
 
   size_t GroupOf(Slot slot, NodeId* matched) const {
     const NodeId leaf = def_.node_of_leaf(slot);
     std::vector<NodeId> oldest_first;
     for (NodeId node = leaf; node != kNoNode; node = def_.parent(node)) {
-      if (rule_ == GroupingRule::kFirstMatch && node != leaf) break;
+      if (first_match_ && node != leaf) break;
       oldest_first.insert(oldest_first.begin(), node);
     }
     for (const NodeId node : oldest_first) {
@@ -56,15 +59,16 @@ class ReferencePartition {
   const ParamStore& store_;
   const TreeDef def_;
   const std::vector<FilterAndMeaning>& filters_;
-  const GroupingRule rule_;
+  const bool first_match_;
 };
 
 void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeaning>& filters,
-                       GroupingRule rule) {
+                       bool first_match) {
   std::vector<Filter> only_filters;
   for (const FilterAndMeaning& filter : filters) only_filters.push_back(filter.filter);
-  const Grouping plan = Grouping::Compile(store, only_filters, {.rule = rule}).value();
-  const ReferencePartition reference(store, filters, rule);
+  const Grouping plan =
+      Grouping::Compile(store, only_filters, {.first_match = first_match}).value();
+  const ReferencePartition reference(store, filters, first_match);
   std::vector<std::vector<std::string>> expected(filters.size() + 1);
   for (uint32_t place = 0; place < store.size(); ++place) {
     NodeId matched = kNoNode;
@@ -79,7 +83,8 @@ void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeani
   // The specs are all that filters need, and make a grouping that splits the store too.
   const auto spec = [&](uint32_t place) { return store.leaf(place).spec(); };
   const LeafSpecs specs(store.layout(), store.slots(), spec);
-  const Grouping of_specs = Grouping::Compile(specs, only_filters, {.rule = rule}).value();
+  const Grouping of_specs =
+      Grouping::Compile(specs, only_filters, {.first_match = first_match}).value();
   std::vector<ParamStore> groups = of_specs.Split(store).value().TakeStores();
   ASSERT_EQ(groups.size(), expected.size());
   for (size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(PathsOf(groups[i]), expected[i]);
@@ -90,7 +95,7 @@ void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeani
   }
 }
 
-TEST(PartitionRandomTest, AgreesWithTheRuleWrittenDownNaively) {
+TEST(PartitionRandomTest, RandomModels_AgreeWithANaiveRule) {
   size_t leaves = 0;
   for (uint64_t seed = 0; seed < 1500; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -101,15 +106,15 @@ TEST(PartitionRandomTest, AgreesWithTheRuleWrittenDownNaively) {
     for (size_t left = RandomBelow(random, 5); left > 0; --left) {
       filters.push_back(RandomFilterAndMeaning(random));
     }
-    ExpectAsReference(store, filters, GroupingRule::kOutermostMatch);
-    ExpectAsReference(store, filters, GroupingRule::kFirstMatch);
+    ExpectAsReference(store, filters, /*first_match=*/false);
+    ExpectAsReference(store, filters, /*first_match=*/true);
 
     // A group of it, by the same filters the other way round.
     std::vector<Filter> first = {RandomFilterAndMeaning(random).filter};
     const std::vector<ParamStore> groups = Partition(store, std::move(first)).value();
     std::reverse(filters.begin(), filters.end());
-    ExpectAsReference(groups[0], filters, GroupingRule::kOutermostMatch);
-    ExpectAsReference(groups[1], filters, GroupingRule::kFirstMatch);
+    ExpectAsReference(groups[0], filters, /*first_match=*/false);
+    ExpectAsReference(groups[1], filters, /*first_match=*/true);
     if (HasFailure()) break;
   }
   EXPECT_GT(leaves, 15'000u);
@@ -127,7 +132,7 @@ ParamStore DeepParams() {
   return store->Snapshot().value();
 }
 
-TEST(PartitionDepthTest, AMillionLevelsArePartitionedByGlobs) {
+TEST(PartitionDepthTest, MillionLevels_ArePartitionedByGlobs) {
   const ParamStore store = DeepParams();
   const std::vector<ParamStore> groups =
       Partition(store, {Glob("**.0.0.1"), Glob("**.0.1"), IsStatic(), Glob("0.0.0.**.x")}).value();
@@ -137,7 +142,7 @@ TEST(PartitionDepthTest, AMillionLevelsArePartitionedByGlobs) {
   EXPECT_EQ(groups[4].size(), 1u);
 }
 
-TEST(PartitionDepthTest, RegularExpressionsEndInAnErrorNotInHours) {
+TEST(PartitionDepthTest, MillionLevels_AreAnErrorForRegex) {
   const ParamStore store = DeepParams();
   EXPECT_THAT(
       Partition(store, {Glob("x"), Regex(".*x")}),
@@ -145,7 +150,7 @@ TEST(PartitionDepthTest, RegularExpressionsEndInAnErrorNotInHours) {
                testing::AllOf(HasSubstr("regular expression '.*x'"), HasSubstr("use a glob"))));
 }
 
-TEST(PartitionDepthTest, MessagesStayShort) {
+TEST(PartitionDepthTest, MillionLevels_HaveShortMessages) {
   ParamStore store = DeepParams();
   const absl::Status status =
       Partition(store, std::vector<Filter>{}, {.exhaustive = true}).status();
@@ -154,7 +159,7 @@ TEST(PartitionDepthTest, MessagesStayShort) {
   EXPECT_LT(store.SetAt(last, Floats({1})).message().size(), 2'000u);
 }
 
-TEST(PartitionDepthTest, ADictionaryOfPathsIsNotMadeOfIt) {
+TEST(PartitionDepthTest, MillionLevels_DoNotFitALayoutOfPaths) {
   ParamStore store = DeepParams();
   EXPECT_THAT(store.Insert(PathFrom(".new"), Value(1)),
               StatusIs(absl::StatusCode::kResourceExhausted, testing::_));
@@ -162,7 +167,7 @@ TEST(PartitionDepthTest, ADictionaryOfPathsIsNotMadeOfIt) {
   EXPECT_TRUE(store.layout().has_def());
 }
 
-TEST(PartitionDepthTest, GroupsMergeAcrossLayoutsWithoutText) {
+TEST(PartitionDepthTest, MillionLevels_MergeAcrossLayoutsWithoutText) {
   const ParamStore store = DeepParams();
   // The same below a struct's field: other paths, of a million levels too.
   Tree again = Floats({1});

@@ -34,8 +34,8 @@ std::vector<Path> PathsFrom(const std::vector<std::string>& texts) {
 
 absl::StatusOr<std::vector<RenamedPath>> Applied(const Rules& rules,
                                                  const std::vector<std::string>& texts,
-                                                 const RenameOptions& options = {}) {
-  return RenameMap::Create(rules).value().Apply(PathsFrom(texts), options);
+                                                 bool allow_unused_rules = false) {
+  return RenameMap::Create(rules).value().Apply(PathsFrom(texts), allow_unused_rules);
 }
 
 std::vector<std::string> Renamed(const Rules& rules, const std::vector<std::string>& texts) {
@@ -51,7 +51,7 @@ std::string One(const std::string& pattern, const std::string& replacement,
   return Renamed({{pattern, replacement}}, {text})[0];
 }
 
-TEST(RenameMapTest, WithoutRulesEveryPathStays) {
+TEST(RenameMapTest, NoRules_KeepEveryPath) {
   const std::vector<RenamedPath> paths = RenameMap().Apply(SampleParams().layout()).value();
   ASSERT_EQ(paths.size(), 8u);
   EXPECT_EQ(paths[1].from, ".head.bias");
@@ -59,13 +59,13 @@ TEST(RenameMapTest, WithoutRulesEveryPathStays) {
   EXPECT_EQ(paths[1].rule, std::nullopt);
 }
 
-TEST(RenameMapTest, IsMadeOfRulesInBraces) {
+TEST(RenameMapTest, Create_AcceptsRulesInBraces) {
   EXPECT_EQ(RenameMap::Create({{"a", "b"}})->rules().size(), 1u);
   EXPECT_EQ(RenameMap::Create({{"a.*", "b.*"}, {"c", "d"}})->rules()[1].replacement, "d");
   EXPECT_TRUE(RenameMap::Create({})->rules().empty());
 }
 
-TEST(RenameMapTest, WildcardsComeAgainInTheirOrder) {
+TEST(RenameMapTest, RepeatedWildcards_KeepTheirOrder) {
   EXPECT_EQ(One("encoder.*.w", "body.*.weight", ".encoder[0].w"), ".body[0].weight");
   EXPECT_EQ(One("module.**", "**", ".module.a[1].b"), ".a[1].b");
   EXPECT_EQ(One("**", "model.**", ".a.b"), ".model.a.b");
@@ -75,30 +75,30 @@ TEST(RenameMapTest, WildcardsComeAgainInTheirOrder) {
   EXPECT_EQ(One("a.b", "c", ".a.b"), ".c");
 }
 
-TEST(RenameMapTest, WildcardsAreKnownByTheirNumbersToo) {
+TEST(RenameMapTest, IndexedWildcards_MayBeReordered) {
   EXPECT_EQ(One("*.*.w", "{2}.{1}.weight", ".a.b.w"), ".b.a.weight");
   EXPECT_EQ(One("**.l_?.*", "{1}.layer{2}.{3}", ".net.l_7.w"), ".net.layer7.w");
   EXPECT_EQ(One("*.w", "{1}.{1}_w", ".a.w"), ".a.a_w");
   EXPECT_EQ(One("*.w.*", "w.{2}", ".a.w.b"), ".w.b");
 }
 
-TEST(RenameMapTest, AWildcardMayBeLeftOutAltogether) {
+TEST(RenameMapTest, Wildcards_MayBeOmitted) {
   EXPECT_EQ(One("**.lm_head.w", "head.weight", ".model.decoder.lm_head.w"), ".head.weight");
 }
 
-TEST(RenameMapTest, ABackslashTakesTheNextCharacterLiterally) {
+TEST(RenameMapTest, Backslash_MakesTheNextCharacterLiteral) {
   EXPECT_EQ(One(R"(a\.b)", R"(c\.d)", ".'a.b'"), ".'c.d'");
   EXPECT_EQ(One(R"(\*)", R"(\{1\}\*\\)", "['*']"), R"(['{1}*\\'])");
 }
 
 // ---- kinds of keys ----
 
-TEST(RenameMapTest, KeysThatAWildcardTakesKeepTheirKind) {
+TEST(RenameMapTest, CapturedKeys_KeepTheirKind) {
   EXPECT_EQ(One("x.*.*.*", "y.*.*.*", ".x['a b'][3].c"), ".y['a b'][3].c");
   EXPECT_EQ(One("x.**", "**", ".x['0'][0]"), "['0'][0]");
 }
 
-TEST(RenameMapTest, AnIntegerIsAnIndex) {
+TEST(RenameMapTest, IntegerKey_IsAnIndex) {
   EXPECT_EQ(One("layer_*.w", "layers.*.w", ".layer_3.w"), ".layers[3].w");
   EXPECT_EQ(One("layers.*.w", "layer_{1}.w", ".layers[3].w"), ".layer_3.w");
   EXPECT_EQ(One("layer_*.w", "layers.*.w", "['layer_-3']['w']"), "['layers'][-3]['w']");
@@ -107,7 +107,7 @@ TEST(RenameMapTest, AnIntegerIsAnIndex) {
   EXPECT_EQ(One("a.0", "a.1", "['a'][0]"), "['a'][1]");
 }
 
-TEST(RenameMapTest, ANameIsOfTheKindOfTheOneBefore) {
+TEST(RenameMapTest, NewName_HasTheKindOfTheOldOne) {
   EXPECT_EQ(One("encoder.*.w", "body.*.weight", "['encoder'][0]['w']"), "['body'][0]['weight']");
   EXPECT_EQ(One("params.a.w", "params.b.v", ".params['a'].w"), ".params['b'].v");
   EXPECT_EQ(One("layers.*.w", "model.layers.*.w", "['layers'][0]['w']"),
@@ -117,7 +117,7 @@ TEST(RenameMapTest, ANameIsOfTheKindOfTheOneBefore) {
 
 // ---- which rule ----
 
-TEST(RenameMapTest, TheFirstRuleThatMatchesWins) {
+TEST(RenameMapTest, FirstMatchingRule_Applies) {
   const std::vector<RenamedPath> paths =
       Applied({{"a.w", "first"}, {"a.*", "second.*"}, {"**.b", "**.third"}},
               {".a.w", ".a.b", ".c.b", ".d"})
@@ -131,20 +131,20 @@ TEST(RenameMapTest, TheFirstRuleThatMatchesWins) {
   EXPECT_EQ(paths[3].rule, std::nullopt);
 }
 
-TEST(RenameMapTest, AllAreRenamedAtOnce) {
+TEST(RenameMapTest, Leaves_AreRenamedAtOnce) {
   EXPECT_THAT(Renamed({{"a", "b"}, {"b", "a"}}, {".a", ".b"}), ElementsAre(".b", ".a"));
   EXPECT_THAT(Renamed({{"a", "b"}, {"b", "c"}}, {".a", ".b"}), ElementsAre(".b", ".c"));
 }
 
-TEST(RenameMapTest, RulesAreAskedOfLeavesAlone) {
+TEST(RenameMapTest, RuleThatMatchesAContainer_IsUnused) {
   EXPECT_THAT(
       Applied({{"head", "neck"}}, {".a", ".head.w"}),
       StatusIs(kInvalid, HasSubstr("rename 0 ('head' -> 'neck') matches no leaf, but a node "
-                                   "above '.head.w'; to take all that is below it, end both "
+                                   "above '.head.w'; to rename all leaves below it, end both "
                                    "with `.**`")));
 }
 
-TEST(RenameMapTest, SomeSlotsOfALayout) {
+TEST(RenameMapTest, Apply_RenamesSomeSlotsOfALayout) {
   const Layout layout = SampleParams().layout();
   const RenameMap map = RenameMap::Create(Rules{{"head.*", "neck.*"}}).value();
   const std::vector<RenamedPath> all = map.Apply(layout).value();
@@ -152,7 +152,7 @@ TEST(RenameMapTest, SomeSlotsOfALayout) {
   EXPECT_EQ(all[1].to, ".neck.bias");
   EXPECT_EQ(all[0].to, ".activation");
   const std::vector<RenamedPath> some =
-      map.Apply(layout, SlotSet::Create(8, {2, 7}).value()).value();
+      map.Apply(LeafSpecs(layout, SlotSet::Create(8, {2, 7}).value())).value();
   ASSERT_EQ(some.size(), 2u);
   EXPECT_EQ(some[0].from, ".head.weight");
   EXPECT_EQ(some[0].to, ".neck.weight");
@@ -160,7 +160,7 @@ TEST(RenameMapTest, SomeSlotsOfALayout) {
   EXPECT_EQ(map.rules()[0].pattern, "head.*");
 }
 
-TEST(RenameMapTest, AliasesAreNoLeaves) {
+TEST(RenameMapTest, Aliases_AreNotRenamed) {
   const std::vector<RenamedPath> paths = RenameMap::Create(Rules{{"embedding.**", "table.**"}})
                                              .value()
                                              .Apply(TiedParams().layout())
@@ -172,13 +172,13 @@ TEST(RenameMapTest, AliasesAreNoLeaves) {
 
 // ---- errors ----
 
-TEST(RenameMapTest, TwoLeavesThatWouldHaveOnePath) {
+TEST(RenameMapTest, TwoLeavesWithOneNewPath_AreAnError) {
   EXPECT_THAT(Applied({{"*.w", "w"}}, {".a.w", ".b.w", ".c"}),
               StatusIs(kInvalid,
                        "renames: expected a path of its own for each leaf:\n"
                        "  '.a.w' (by rename 0) and '.b.w' (by rename 0) would both be '.w'"));
   EXPECT_THAT(Applied({{"a", "b"}}, {".a", ".b"}),
-              StatusIs(kInvalid, HasSubstr("'.a' (by rename 0) and '.b' (as it is) would both be "
+              StatusIs(kInvalid, HasSubstr("'.a' (by rename 0) and '.b' (unchanged) would both be "
                                            "'.b'")));
   std::vector<std::string> many;
   for (int i = 0; i < 20; ++i) many.push_back(absl::StrCat("[", i, "]"));
@@ -187,30 +187,29 @@ TEST(RenameMapTest, TwoLeavesThatWouldHaveOnePath) {
                                        EndsWith("\n  and 9 more"))));
 }
 
-TEST(RenameMapTest, ARuleThatTakesNoLeafIsAnErrorUnlessAllowed) {
+TEST(RenameMapTest, UnusedRule_IsAnErrorUnlessAllowed) {
   const Rules rules = {{"encodr.**", "body.**"}, {"**", "**"}, {"encoder.*", "x.*"}};
   EXPECT_THAT(
       Applied(rules, {".encoder.w"}),
       StatusIs(kInvalid,
-               "renames: expected every rule to take a leaf, found 2 that took none:\n"
+               "renames: expected every rule to rename a leaf, found 2 unused:\n"
                "  rename 0 ('encodr.**' -> 'body.**') matches no leaf; no key is 'encodr'; did you "
                "mean encoder?\n"
-               "  rename 2 ('encoder.*' -> 'x.*') takes no leaf: '.encoder.w' is taken by rename "
-               "1 before it"));
-  EXPECT_EQ(Applied(rules, {".encoder.w"}, {.allow_unused_rules = true})->at(0).to, ".encoder.w");
-  EXPECT_THAT(
-      Applied(Rules(12, {"a", "b"}), {}),
-      StatusIs(kInvalid, AllOf(HasSubstr("found 12 that took none"), EndsWith("and 2 more"))));
+               "  rename 2 ('encoder.*' -> 'x.*') matches '.encoder.w', which is renamed by "
+               "rename 1 before"));
+  EXPECT_EQ(Applied(rules, {".encoder.w"}, /*allow_unused_rules=*/true)->at(0).to, ".encoder.w");
+  EXPECT_THAT(Applied(Rules(12, {"a", "b"}), {}),
+              StatusIs(kInvalid, AllOf(HasSubstr("found 12 unused"), EndsWith("and 2 more"))));
 }
 
-TEST(RenameMapTest, AKeyThatWouldBeEmpty) {
+TEST(RenameMapTest, EmptyNewKey_IsAnError) {
   EXPECT_THAT(Applied({{"w*.a", "*.a"}}, {".w.a"}),
               StatusIs(kInvalid,
                        "rename 0 ('w*.a' -> '*.a'), of '.w.a': key 0 of the new path would be "
                        "empty"));
 }
 
-TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
+TEST(RenameMapTest, BadRule_NamesTheColumn) {
   const struct {
     const char* pattern;
     const char* replacement;
@@ -227,26 +226,26 @@ TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
       {"a", "b.", "column 3: expected a key, found the end"},
       {"a", "b[0]", "column 2: found a bracket; expected the dotted form"},
       {"a", "b\\", "column 2: expected a character after the backslash, found the end"},
-      {"a", "b}", "column 2: found a brace; expected the number of a wildcard in two, as {1}"},
-      {"*", "b{", "column 2: expected the number of one of the pattern's 1 wildcards in braces"},
-      {"*", "{}", "column 1: expected the number of one of"},
-      {"*", "{0}", "column 1: expected the number of one of"},
-      {"*", "a.{2}", "column 3: expected the number of one of"},
-      {"*", "{-1}", "column 1: expected the number of one of"},
-      {"*", "{99999999999999999999}", "column 1: expected the number of one of"},
+      {"a", "b}", "column 2: found a brace; expected the index of a wildcard in two, as {1}"},
+      {"*", "b{", "column 2: expected the index of one of the pattern's 1 wildcards in braces"},
+      {"*", "{}", "column 1: expected the index of one of"},
+      {"*", "{0}", "column 1: expected the index of one of"},
+      {"*", "a.{2}", "column 3: expected the index of one of"},
+      {"*", "{-1}", "column 1: expected the index of one of"},
+      {"*", "{99999999999999999999}", "column 1: expected the index of one of"},
       {"a", "*", "column 1: expected no more than the pattern's 0 wildcards, found `*`"},
       {"*.*", "*.b",
-       "column 4: expected all 2 wildcards of the pattern, found 1; to leave one out, refer to "
+       "column 4: expected all 2 wildcards of the pattern, found 1; to omit one, refer to "
        "them as {1}"},
       {"*.**", "**.*",
        "column 1: expected the pattern's wildcards in their order, here `*`, found `**`; for "
        "another order, refer to them as {1}"},
       {"a?", "b*",
        "column 2: expected the pattern's wildcards in their order, here `?`, found `*`"},
-      {"*.*", "{1}.*", "column 5: expected wildcards or their numbers, found both"},
-      {"*.*", "*.{2}", "column 3: expected wildcards or their numbers, found both"},
-      {"**", "a**", "column 1: expected the keys that `**` stands for alone between dots"},
-      {"**.*", "x.a{1}", "column 3: expected the keys that `**` stands for alone between dots"},
+      {"*.*", "{1}.*", "column 5: expected wildcards or their indices, found both"},
+      {"*.*", "*.{2}", "column 3: expected wildcards or their indices, found both"},
+      {"**", "a**", "column 1: expected `**`, or its index, alone between dots"},
+      {"**.*", "x.a{1}", "column 3: expected `**`, or its index, alone between dots"},
   };
   for (const auto& c : kCases) {
     const Rules rules = {{"fine", "too"}, {c.pattern, c.replacement}};
@@ -258,7 +257,7 @@ TEST(RenameMapTest, SaysInWhichColumnARuleIsBad) {
 
 // ---- bounds ----
 
-TEST(RenameMapTest, RulesThatAreTooManyOrTooLong) {
+TEST(RenameMapTest, TooManyOrTooLongRules_AreAnError) {
   EXPECT_THAT(RenameMap::Create(Rules(10'001, {"a", "b"})),
               StatusIs(kExhausted, "renames: expected at most 10000 rules, found 10001"));
   EXPECT_THAT(RenameMap::Create(Rules{{"a", "b"}, {"a", std::string(4097, 'b')}}),
@@ -266,7 +265,7 @@ TEST(RenameMapTest, RulesThatAreTooManyOrTooLong) {
   EXPECT_THAT(RenameMap::Create(Rules{{std::string(4096, 'a'), std::string(4096, 'b')}}), IsOk());
 }
 
-TEST(RenameMapTest, NewPathsHaveLimitsToo) {
+TEST(RenameMapTest, TooLongNewPaths_AreAnError) {
   std::string replacement;
   for (int i = 0; i < 1000; ++i) replacement += "{1}";
   const std::vector<Path> paths = {Path().Item(std::string(1 << 20, 'k'))};
@@ -277,7 +276,7 @@ TEST(RenameMapTest, NewPathsHaveLimitsToo) {
                                             "20971524")));
 }
 
-TEST(RenameMapTest, AStructureWhosePathsCannotBePrintedIsRefused) {
+TEST(RenameMapTest, StructureWithTooMuchText_IsAnError) {
   TreeDefBuilder builder;
   const std::string key(1 << 20, 'k');
   for (int i = 0; i < 100; ++i) {
@@ -290,17 +289,17 @@ TEST(RenameMapTest, AStructureWhosePathsCannotBePrintedIsRefused) {
   EXPECT_EQ(RenameMap().Apply(layout).status().code(), kExhausted);
 }
 
-TEST(RenameMapTest, HostilePatternsEnd) {
+TEST(RenameMapTest, HostilePatterns_Terminate) {
   std::string pattern, segments;
   for (int i = 0; i < 1000; ++i) pattern += "a*";
   for (int i = 0; i < 30; ++i) segments += "**.a.";
   Path deep;
   for (int i = 0; i < 20'000; ++i) deep.Attribute("a");
-  const RenameOptions allow{.allow_unused_rules = true};
-  EXPECT_THAT(RenameMap::Create(Rules{{pattern + "b", "x"}, {segments + "b", "x"}})
-                  .value()
-                  .Apply({deep, Path().Item(std::string(100'000, 'a'))}, allow),
-              IsOk());
+  EXPECT_THAT(
+      RenameMap::Create(Rules{{pattern + "b", "x"}, {segments + "b", "x"}})
+          .value()
+          .Apply({deep, Path().Item(std::string(100'000, 'a'))}, /*allow_unused_rules=*/true),
+      IsOk());
 }
 
 // ---- against rules written down naively ----
@@ -326,7 +325,7 @@ bool NaiveMatch(absl::Span<const std::string> pattern, absl::Span<const Key> key
   return false;
 }
 
-TEST(RenameMapTest, AgreesWithANaiveRenamer) {
+TEST(RenameMapTest, RandomRules_AgreeWithANaiveRenamer) {
   int taken = 0;
   for (uint64_t seed = 0; seed < 2000; ++seed) {
     Random random(seed);
@@ -362,7 +361,7 @@ TEST(RenameMapTest, AgreesWithANaiveRenamer) {
           for (const Key& key : captures[wildcard]) expected.Append(key);
         }
       }
-      const auto found = map.Apply({path}, {.allow_unused_rules = true});
+      const auto found = map.Apply({path}, /*allow_unused_rules=*/true);
       ASSERT_THAT(found, IsOk());
       ASSERT_EQ(found->at(0).to, expected.ToString())
           << "seed " << seed << ": " << text << " -> " << replacement << " of " << path.ToString();

@@ -17,11 +17,11 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-std::vector<uint32_t> PlacesIn(const LayoutPart& to, const LayoutPart& from) {
+std::vector<uint32_t> PlacesIn(const LeafSpecs& to, const LeafSpecs& from) {
   return Align(from, to).TakePlaces();
 }
 
-TEST(AlignTest, EqualLayouts_MeetBySlot) {
+TEST(AlignTest, EqualLayouts_MatchBySlot) {
   const std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("layers")}).value();
   EXPECT_THAT(PlacesIn(groups[1].layout(), groups[0]), ElementsAre(3, 4, 5, 6));
   EXPECT_THAT(PlacesIn(groups[1].layout(), groups[1]), ElementsAre(0, 1, 2, 7));
@@ -29,7 +29,7 @@ TEST(AlignTest, EqualLayouts_MeetBySlot) {
               ElementsAre(0, 1, 2, kNoPlace, kNoPlace, kNoPlace, kNoPlace, 3));
 }
 
-TEST(AlignTest, PartsOfLayouts_NeedNoStore) {
+TEST(AlignTest, PartsOfLayouts_MatchWithoutStores) {
   const Layout layout = SampleParams().layout();
   const Layout other = StoreAt({{".head.bias", Value(1)}, {".steps", Value(1)}}).layout();
   EXPECT_THAT(PlacesIn(layout, other), ElementsAre(1, 7));
@@ -37,7 +37,7 @@ TEST(AlignTest, PartsOfLayouts_NeedNoStore) {
               ElementsAre(kNoPlace, 1));
 }
 
-TEST(AlignTest, OtherTrees_MeetByKeys) {
+TEST(AlignTest, DifferentTrees_MatchByKeys) {
   const Layout layout = SampleParams().layout();
   EXPECT_THAT(PlacesIn(layout, StoreAt({{".head", Value(1)},  // a container there
                                         {".layers[1].bias", Value(1)},
@@ -51,14 +51,14 @@ TEST(AlignTest, OtherTrees_MeetByKeys) {
   EXPECT_THAT(PlacesIn(layout, StoreAt({{"", Value(1)}})), ElementsAre(kNoPlace));
 }
 
-TEST(AlignTest, AListMeetsADictWithIntKeys) {
+TEST(AlignTest, ListAndDictWithIntKeys_MatchByIndex) {
   const ParamStore list = StoreAt({{"[0]", Value(1)}, {"[1]", Value(1)}});
   const ParamStore dict = StoreAt({{"[1]", Value(1)}, {"[5]", Value(1)}});
   EXPECT_THAT(PlacesIn(list.layout(), dict), ElementsAre(1, kNoPlace));
   EXPECT_THAT(PlacesIn(dict.layout(), list), ElementsAre(kNoPlace, 0));
 }
 
-TEST(AlignTest, AliasesLeadToTheOwner) {
+TEST(AlignTest, Alias_MatchesTheOwner) {
   const Layout tied = TiedParams().layout();
   EXPECT_THAT(PlacesIn(tied, StoreAt({{".output.table", Value(1)}, {".scale", Value(1)}})),
               ElementsAre(0, 1));
@@ -66,14 +66,14 @@ TEST(AlignTest, AliasesLeadToTheOwner) {
               ElementsAre(kNoPlace, kNoPlace));  // the owner is .embedding.table
 }
 
-TEST(AlignTest, PathsThatAreNotATree_MeetByText) {
+TEST(AlignTest, PathsThatFormNoTree_MatchByText) {
   const ParamStore loose = StoreAt({{"", Value(1)}, {".steps", Value(1)}, {".steps.x", Value(1)}});
   EXPECT_THAT(PlacesIn(SampleParams().layout(), loose), ElementsAre(kNoPlace, 7, kNoPlace));
   EXPECT_THAT(PlacesIn(loose.layout(), SampleParams()),
               ElementsAre(kNoPlace, kNoPlace, kNoPlace, kNoPlace, kNoPlace, kNoPlace, kNoPlace, 1));
 }
 
-TEST(AlignTest, AgreesWithALookupByText) {
+TEST(AlignTest, RandomModels_AgreeWithLookupByText) {
   size_t met = 0;
   for (uint64_t seed = 0; seed < 2000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -99,7 +99,7 @@ TEST(AlignTest, AgreesWithALookupByText) {
 
 // ---- what does not meet ----
 
-TEST(AlignTest, UnexpectedAndMissing_AreAscendingPlaces) {
+TEST(AlignTest, UnexpectedAndMissing_AreAscending) {
   const ParamStore from = StoreAt({{".a", Value(1)}, {".steps", Value(1)}, {".z", Value(1)}});
   const Alignment where = Align(from, SampleParams());
   EXPECT_THAT(where.Unexpected(), ElementsAre(0, 2));
@@ -108,12 +108,12 @@ TEST(AlignTest, UnexpectedAndMissing_AreAscendingPlaces) {
   EXPECT_THAT(Align(SampleParams(), from).Sources(), ElementsAre(kNoPlace, 7, kNoPlace));
 }
 
-TEST(AlignTest, APathAndItsAlias_Collide) {
+TEST(AlignTest, PathAndItsAlias_Collide) {
   const Alignment where = Align(
       StoreAt({{".embedding.table", Value(1)}, {".output.table", Value(1)}, {".scale", Value(1)}}),
       TiedParams());
   ASSERT_EQ(where.Collisions().size(), 1u);
-  EXPECT_EQ(where.Collisions()[0].to, 0u);
+  EXPECT_EQ(where.Collisions()[0].place, 0u);
   EXPECT_EQ(where.Collisions()[0].first, 0u);
   EXPECT_EQ(where.Collisions()[0].second, 1u);
   EXPECT_THAT(where.Sources(), ElementsAre(0, 2));
@@ -121,45 +121,44 @@ TEST(AlignTest, APathAndItsAlias_Collide) {
 
 // ---- by name ----
 
-TEST(AlignTest, Names_AreSoughtInsteadOfPaths) {
+TEST(AlignTest, Names_ReplaceThePaths) {
   const ParamStore from = StoreAt({{".a", Value(1)}, {".b", Value(1)}});
   const std::vector<std::string> names = {".steps", ".a"};
-  EXPECT_THAT(Align(from, SampleParams(), {.names = names}).places(), ElementsAre(7, kNoPlace));
-  EXPECT_THAT(Align(from, from, {.names = names}).places(), ElementsAre(kNoPlace, 0));
+  EXPECT_THAT(Align(from, SampleParams(), AlignBy::kPath, names).places(),
+              ElementsAre(7, kNoPlace));
+  EXPECT_THAT(Align(from, from, AlignBy::kPath, names).places(), ElementsAre(kNoPlace, 0));
   const std::vector<std::string> items = {"['steps']", "['head']['bias']"};
-  EXPECT_THAT(Align(from, SampleParams(), {.by = AlignBy::kDotted, .names = items}).places(),
-              ElementsAre(7, 1));
+  EXPECT_THAT(Align(from, SampleParams(), AlignBy::kDotted, items).places(), ElementsAre(7, 1));
 }
 
 // ---- by dotted form ----
 
-TEST(AlignByDottedTest, LeavesMeetByTheirDottedForm) {
+TEST(AlignByDottedTest, DifferentPaths_MatchByDottedForm) {
   // As a file of PyTorch's has them: one flat dict, or dicts inside one another.
   const ParamStore file = StoreAt({{"['layers']['1']['bias']", Value(1)},
                                    {"['head.bias']", Value(1)},
                                    {"['head.bais']", Value(1)},
                                    {"['layers.0.bias']", Value(1)}});
-  const Alignment where = Align(file, SampleParams(), {.by = AlignBy::kDotted});
+  const Alignment where = Align(file, SampleParams(), AlignBy::kDotted);
   EXPECT_THAT(PathsOf(file), ElementsAre("['head.bais']", "['head.bias']",
                                          "['layers']['1']['bias']", "['layers.0.bias']"));
   EXPECT_THAT(where.places(), ElementsAre(kNoPlace, 1, 5, 3));
   EXPECT_THAT(where.Missing(), ElementsAre(0, 2, 4, 6, 7));
 }
 
-TEST(AlignByDottedTest, AnAliasLeadsToItsOwner) {
+TEST(AlignByDottedTest, Alias_MatchesTheOwner) {
   EXPECT_THAT(
-      Align(StoreAt({{"['output.table']", Value(1)}}), TiedParams(), {.by = AlignBy::kDotted})
-          .places(),
+      Align(StoreAt({{"['output.table']", Value(1)}}), TiedParams(), AlignBy::kDotted).places(),
       ElementsAre(0));
 }
 
-TEST(AlignByDottedTest, ALayoutOfPathsIsMetToo) {
+TEST(AlignByDottedTest, LayoutOfPaths_Matches) {
   const ParamStore loose = StoreAt({{".w", Value(1)}, {".a.b", Value(2)}});
-  EXPECT_THAT(Align(StoreAt({{"['a.b']", Value(3)}}), loose, {.by = AlignBy::kDotted}).places(),
+  EXPECT_THAT(Align(StoreAt({{"['a.b']", Value(3)}}), loose, AlignBy::kDotted).places(),
               ElementsAre(0));
 }
 
-TEST(AlignByDottedTest, TwoLeavesOfOneForm_AreAmbiguous) {
+TEST(AlignByDottedTest, TwoLeavesWithOneForm_AreAmbiguous) {
   const ParamStore from = StoreAt({{"['a']['b']", Value(3)}});
   const ParamStore loose = StoreAt({{".a.b", Value(1)}, {".'a.b'", Value(2)}});
   const ParamStore tree =
@@ -167,19 +166,19 @@ TEST(AlignByDottedTest, TwoLeavesOfOneForm_AreAmbiguous) {
           .value()
           .params;
   for (const ParamStore* to : {&loose, &tree}) {
-    const Alignment where = Align(from, *to, {.by = AlignBy::kDotted});
+    const Alignment where = Align(from, *to, AlignBy::kDotted);
     EXPECT_THAT(where.places(), ElementsAre(kNoPlace));
     ASSERT_EQ(where.ambiguous().size(), 1u);
-    EXPECT_EQ(where.ambiguous()[0].from, 0u);
+    EXPECT_EQ(where.ambiguous()[0].place, 0u);
     EXPECT_EQ(where.ambiguous()[0].first + where.ambiguous()[0].second, 1u);
     EXPECT_THAT(where.Unexpected(), IsEmpty());
     // Of a part that has one of the two, it is that one.
-    const LayoutPart second(to->layout(), SlotSet::Create(2, {1}).value());
-    EXPECT_THAT(Align(from, second, {.by = AlignBy::kDotted}).places(), ElementsAre(0));
+    const LeafSpecs second(to->layout(), SlotSet::Create(2, {1}).value());
+    EXPECT_THAT(Align(from, second, AlignBy::kDotted).places(), ElementsAre(0));
   }
   // And where one has the very path, it is that one.
   const ParamStore exact = StoreAt({{"['a']['b']", Value(1)}, {".a.b", Value(2)}});
-  EXPECT_THAT(Align(from, exact, {.by = AlignBy::kDotted}).places(),
+  EXPECT_THAT(Align(from, exact, AlignBy::kDotted).places(),
               ElementsAre(exact.layout().SlotOf("['a']['b']")));
 }
 

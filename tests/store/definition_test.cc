@@ -43,7 +43,7 @@ Definition::Taken TakenOf(const Mlp& model) {
   return Definition::Take(flat.def, std::move(flat.params)).value();
 }
 
-TEST(DefinitionTest, TakesTheTensorsOutAndKeepsTheRest) {
+TEST(DefinitionTest, Take_SeparatesTensorsFromTheRest) {
   const auto [definition, tensors] = TakenOf(Mlp());
   EXPECT_EQ(definition.statics().size(), 2u);
   EXPECT_EQ(**definition.statics().Get(".activation"), Leaf(Value("gelu")));
@@ -56,7 +56,7 @@ TEST(DefinitionTest, TakesTheTensorsOutAndKeepsTheRest) {
   EXPECT_EQ(definition.tensor_specs().spec(1), LeafSpec(DType::kF32, {3}));
 }
 
-TEST(DefinitionTest, TakingMovesAndLeavesTheStoreEmpty) {
+TEST(DefinitionTest, Take_EmptiesTheStore) {
   Flattened flat = Flatten(Mlp()).value();
   const std::byte* const bytes = flat.params.leaf(2).tensor().raw_data();
   const auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
@@ -64,7 +64,7 @@ TEST(DefinitionTest, TakingMovesAndLeavesTheStoreEmpty) {
   EXPECT_EQ(tensors.leaf(1).tensor().raw_data(), bytes);
 }
 
-TEST(DefinitionTest, TakesAStoreOfAnotherLayoutByPath) {
+TEST(DefinitionTest, Take_OtherLayout_MatchesByPath) {
   const TreeDef def = Flatten(Linear()).value().def;
   const auto [definition, tensors] =
       Definition::Take(def, StoreOf({{"bias", Floats({4})}, {"weight", Floats({1, 2, 3})}}))
@@ -73,7 +73,7 @@ TEST(DefinitionTest, TakesAStoreOfAnotherLayoutByPath) {
   EXPECT_EQ(tensors.layout(), Layout(def));
 }
 
-TEST(DefinitionTest, TakingAStoreThatDoesNotFitChangesNothing) {
+TEST(DefinitionTest, Take_StoreThatDoesNotFit_ChangesNothing) {
   const TreeDef def = Flatten(Linear()).value().def;
   ParamStore store = StoreOf({{"bias", Floats({4})}, {"wait", Floats({1})}});
   EXPECT_THAT(Definition::Take(def, std::move(store)),
@@ -87,7 +87,7 @@ TEST(DefinitionTest, TakingAStoreThatDoesNotFitChangesNothing) {
   EXPECT_EQ(store.size(), 2u);  // NOLINT
 }
 
-TEST(DefinitionTest, BuildGivesTheCompleteStoreBack) {
+TEST(DefinitionTest, Merge_ReturnsTheCompleteStore) {
   const Flattened flat = Flatten(Mlp()).value();
   auto [definition, tensors] = TakenOf(Mlp());
   const ParamStore head = GroupOf(tensors, {1, 2});
@@ -101,7 +101,7 @@ TEST(DefinitionTest, BuildGivesTheCompleteStoreBack) {
   EXPECT_EQ(head.size(), 2u);
 }
 
-TEST(DefinitionTest, BuildMovesWhatIsGiven) {
+TEST(DefinitionTest, Merge_MovesRvalues) {
   auto [definition, tensors] = TakenOf(Mlp());
   const std::byte* const bytes = tensors.leaf(1).tensor().raw_data();
   ParamStore head = GroupOf(tensors, {1, 2});
@@ -111,7 +111,7 @@ TEST(DefinitionTest, BuildMovesWhatIsGiven) {
   EXPECT_EQ(all.leaf(2).tensor().raw_data(), bytes);
 }
 
-TEST(DefinitionTest, BuildMeetsOtherLayoutsByPath) {
+TEST(DefinitionTest, Merge_OtherLayouts_MatchByPath) {
   const Flattened flat = Flatten(Linear()).value();
   const auto [definition, tensors] =
       Definition::Take(flat.def, flat.params.Snapshot().value()).value();
@@ -121,7 +121,7 @@ TEST(DefinitionTest, BuildMeetsOtherLayoutsByPath) {
   EXPECT_EQ(all.layout(), Layout(flat.def));
 }
 
-TEST(DefinitionTest, BuildReportsEverythingAtOnceAndChangesNothing) {
+TEST(DefinitionTest, Merge_ReportsAllMismatchesAndChangesNothing) {
   auto [definition, tensors] = TakenOf(Mlp());
   ParamStore given = StoreLike(GroupOf(tensors, {1, 2}), {Ints({4}), Floats({1, 2})});
   const ParamStore bias = GroupOf(tensors, {1});
@@ -139,7 +139,7 @@ TEST(DefinitionTest, BuildReportsEverythingAtOnceAndChangesNothing) {
   EXPECT_EQ(given.leaf(1), Leaf(Floats({1, 2})));
 }
 
-TEST(DefinitionTest, AGroupThatIsGivenTwiceIsThereTwice) {
+TEST(DefinitionTest, Merge_GroupPassedTwice_IsDuplicate) {
   auto [definition, tensors] = TakenOf(Mlp());
   const StoreState before(tensors);
   const auto twice =
@@ -156,7 +156,7 @@ TEST(DefinitionTest, AGroupThatIsGivenTwiceIsThereTwice) {
   // NOLINTEND(bugprone-use-after-move)
 }
 
-TEST(DefinitionTest, CheckIsTheReportAsData) {
+TEST(DefinitionTest, Check_ReturnsTheReportAsData) {
   auto [definition, tensors] = TakenOf(Mlp());
   const ParamStore wrong = StoreLike(GroupOf(tensors, {1, 2}), {Value(4), Floats({1, 2})});
   const ParamStore* const groups[] = {&wrong};
@@ -176,13 +176,13 @@ TEST(DefinitionTest, CheckIsTheReportAsData) {
   EXPECT_TRUE(definition.Check(right).ok());
 }
 
-TEST(DefinitionTest, AnOpenBorrowIsAnErrorAndGivenGroupsStay) {
+TEST(DefinitionTest, OpenBorrow_IsAnErrorAndKeepsTheGroups) {
   auto [definition, tensors] = TakenOf(Mlp());
   ParamStore head = GroupOf(tensors, {1, 2});
   ParamStore table = GroupOf(tensors, {4});
   const MutableTensor writing = table.Mutate(".table").value();
   EXPECT_THAT(definition.Merge(std::move(head), table),
-              StatusIs(kPrecondition, HasSubstr("cannot build a model from a group")));
+              StatusIs(kPrecondition, HasSubstr("cannot merge")));
   EXPECT_EQ(head.size(), 2u);  // NOLINT(bugprone-use-after-move): a failed call changes nothing
 }
 
@@ -207,7 +207,7 @@ TEST(DefinitionTest, Build_IntoAModel_MovesTensorsIntoIt) {
   EXPECT_EQ(model.head.weight.raw_data(), bytes);  // nothing else holds it
 }
 
-TEST(DefinitionTest, AModelThatDoesNotFitGivesTheGroupsBack) {
+TEST(DefinitionTest, Build_ModelThatDoesNotFit_KeepsTheGroups) {
   auto [definition, tensors] = TakenOf(Mlp());
   ParamStore head = GroupOf(tensors, {1, 2});
   ParamStore table = StoreOf({{"table", Ints({7, 8})}});  // by path
@@ -221,7 +221,7 @@ TEST(DefinitionTest, AModelThatDoesNotFitGivesTheGroupsBack) {
   EXPECT_THAT(definition.Merge(std::move(head), std::move(table)), IsOk());
 }
 
-TEST(DefinitionTest, EqualWhenTheSameTensorsMakeTheSameModel) {
+TEST(DefinitionTest, Equality_ComparesStructureStaticLeavesAndSpecs) {
   const Definition definition = TakenOf(Mlp()).definition;
   EXPECT_EQ(definition, Definition(definition));
   Mlp other_numbers;
@@ -239,7 +239,7 @@ TEST(DefinitionTest, EqualWhenTheSameTensorsMakeTheSameModel) {
   EXPECT_FALSE(definition == Definition());
 }
 
-TEST(DefinitionTest, IsTheKeyOfACache) {
+TEST(DefinitionTest, Definition_CanBeTheKeyOfACache) {
   absl::flat_hash_set<Definition> cache;
   EXPECT_TRUE(cache.insert(TakenOf(Mlp()).definition).second);
   EXPECT_FALSE(cache.insert(TakenOf(Mlp()).definition).second);
@@ -248,14 +248,14 @@ TEST(DefinitionTest, IsTheKeyOfACache) {
   EXPECT_TRUE(cache.insert(TakenOf(other).definition).second);
 }
 
-TEST(DefinitionTest, OfNothingBuildsNothing) {
+TEST(DefinitionTest, EmptyDefinition_BuildsAnEmptyModel) {
   const Definition none;
   EXPECT_EQ(none.def(), TreeDef());
   EXPECT_TRUE(none.Merge().value().empty());
   EXPECT_EQ(none, Definition());
 }
 
-TEST(DefinitionTest, OfStaticLeavesAloneNeedsNoGroups) {
+TEST(DefinitionTest, StaticLeavesOnly_NeedNoGroups) {
   Flattened flat = Flatten(Tree::Dict().With("a", Value(1))).value();
   const auto [definition, tensors] = Definition::Take(flat.def, std::move(flat.params)).value();
   EXPECT_TRUE(tensors.empty());
@@ -263,7 +263,7 @@ TEST(DefinitionTest, OfStaticLeavesAloneNeedsNoGroups) {
   EXPECT_EQ(all.leaf(0), Leaf(Value(1)));
 }
 
-TEST(DefinitionTest, TiedParametersStayOneLeaf) {
+TEST(DefinitionTest, TiedParameters_StayOneLeaf) {
   const auto node = std::make_shared<Tree>(Floats({1}));
   Tree tree = Tree::Dict().With("a", Tree::Shared(node)).With("b", Tree::Shared(node));
   Flattened flat = Flatten(std::move(tree)).value();

@@ -13,13 +13,13 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(FitReportTest, NothingAmissIsOk) {
+TEST(FitReportTest, EmptyReport_IsOk) {
   EXPECT_TRUE(FitReport().ok());
   EXPECT_EQ(FitReport().ToString(), "");
   EXPECT_THAT(FitReport().ToStatus("it does not fit"), IsOk());
 }
 
-TEST(FitReportTest, EveryFieldIsInTheMessage) {
+TEST(FitReportTest, ToStatus_NamesEveryField) {
   FitReport report;
   report.missing = {".head.bias"};
   report.unexpected = {".head.bais", ".tial"};
@@ -47,7 +47,7 @@ TEST(FitReportTest, EveryFieldIsInTheMessage) {
                        "  '.s': expected f32[2], found f32[3]"));
 }
 
-TEST(FitReportTest, OnlyTheFirstTenHaveSuggestions) {
+TEST(FitReportTest, ToString_SuggestsForTheFirstTenPaths) {
   FitReport report;
   for (int i = 10; i < 22; ++i) {
     report.missing.push_back(".weight_" + std::to_string(i));
@@ -57,7 +57,7 @@ TEST(FitReportTest, OnlyTheFirstTenHaveSuggestions) {
   EXPECT_THAT(report.ToString(), HasSubstr("'.weight_20'\n"));
 }
 
-TEST(FitReportTest, AFieldHasAMegabyteOfText) {
+TEST(FitReportTest, ToString_LimitsTheTextOfAField) {
   FitReport report;
   for (int i = 0; i < 3; ++i) report.missing.push_back(std::string(600'000, 'x'));
   report.unexpected = {".y"};

@@ -54,7 +54,7 @@ std::vector<const void*> AddressesIn(const Stack& model) {
           model.layers[1].weight.raw_data()};
 }
 
-TEST(FlattenTest, GivesTheStructureAndItsLeavesInOrder) {
+TEST(FlattenTest, Flatten_ReturnsStructureAndLeavesInOrder) {
   const Flattened flat = Flatten(Stack()).value();
   EXPECT_THAT(PathsOf(flat.params),
               ElementsAre(".activation", ".head.bias", ".head.weight", ".layers[0].bias",
@@ -63,7 +63,7 @@ TEST(FlattenTest, GivesTheStructureAndItsLeavesInOrder) {
   EXPECT_TRUE(flat.params.complete());
 }
 
-TEST(FlattenTest, AModelThatIsReadSharesAndOneThatIsGivenIsMoved) {
+TEST(FlattenTest, Flatten_SharesLvaluesAndMovesRvalues) {
   Stack model;
   const std::vector<const void*> addresses = AddressesIn(model);
   const Flattened read = Flatten(model).value();
@@ -74,7 +74,7 @@ TEST(FlattenTest, AModelThatIsReadSharesAndOneThatIsGivenIsMoved) {
   EXPECT_TRUE(model.head.bias.null());  // NOLINT: it was moved out
 }
 
-TEST(FlattenTest, WhatIsFlattenedAlikeIsOnOneLayout) {
+TEST(FlattenTest, FlattenLike_UsesTheSameLayout) {
   const Flattened flat = Flatten(Stack()).value();
   const ParamStore gradients = FlattenLike(flat.def, Stack()).value();
   EXPECT_EQ(gradients.layout(), flat.params.layout());
@@ -82,7 +82,7 @@ TEST(FlattenTest, WhatIsFlattenedAlikeIsOnOneLayout) {
   EXPECT_EQ(gradients.spec_fingerprint(), flat.params.spec_fingerprint());
 }
 
-TEST(FlattenTest, AnotherStructureIsNotAlike) {
+TEST(FlattenTest, FlattenLike_OtherStructure_IsAnError) {
   const Flattened flat = Flatten(Stack()).value();
   Layer layer;
   EXPECT_THAT(FlattenLike(flat.def, layer), StatusIs(kInvalid, _));
@@ -90,7 +90,7 @@ TEST(FlattenTest, AnotherStructureIsNotAlike) {
   EXPECT_FALSE(layer.bias.null());  // NOLINT: it is as before
 }
 
-TEST(UnflattenTest, GivesTheModelBack) {
+TEST(UnflattenTest, Unflatten_ReturnsTheModel) {
   Flattened flat = Flatten(Stack()).value();
   ASSERT_THAT(flat.params.Set(".layers[1].bias", Floats({7})), IsOk());
   ASSERT_THAT(flat.params.Set(".activation", Value("relu")), IsOk());
@@ -100,7 +100,7 @@ TEST(UnflattenTest, GivesTheModelBack) {
   EXPECT_EQ(AddressesIn(model), AddressesOf(flat.params));
 }
 
-TEST(UnflattenTest, AStoreThatIsGivenIsMovedIntoTheModel) {
+TEST(UnflattenTest, Rvalue_IsMovedIntoTheModel) {
   Flattened flat = Flatten(Stack()).value();
   const std::vector<const void*> addresses = AddressesOf(flat.params);
   Stack model;
@@ -110,7 +110,7 @@ TEST(UnflattenTest, AStoreThatIsGivenIsMovedIntoTheModel) {
   EXPECT_EQ(model.head.bias.Mutate()->raw_data(), addresses[1]);  // the only holder
 }
 
-TEST(UnflattenTest, AStoreOfAnotherLayoutMeetsTheTreedefByPath) {
+TEST(UnflattenTest, OtherLayout_MatchesByPath) {
   const Flattened flat = Flatten(Stack()).value();
   ParamStore loose = StoreAt({{".layers[1].weight", Floats({9, 9})},
                               {".layers[1].bias", Floats({1})},
@@ -131,7 +131,7 @@ TEST(UnflattenTest, AStoreOfAnotherLayoutMeetsTheTreedefByPath) {
   EXPECT_EQ(model.head.bias.Mutate()->raw_data(), bytes);
 }
 
-TEST(UnflattenTest, NamesAllThatIsMissingAndUnexpected) {
+TEST(UnflattenTest, Mismatch_NamesAllMissingAndUnexpectedLeaves) {
   const Flattened flat = Flatten(Stack()).value();
   ParamStore less = std::move(Partition(flat.params, {Glob("layers.**")}).value()[0]);
   const StoreState before(less);
@@ -156,7 +156,7 @@ TEST(UnflattenTest, NamesAllThatIsMissingAndUnexpected) {
   EXPECT_EQ(model.activation, "mine");
 }
 
-TEST(UnflattenTest, AModelOfAnotherTypeIsRefusedAndNothingIsLost) {
+TEST(UnflattenTest, WrongModelType_IsAnErrorAndKeepsTheStore) {
   Flattened flat = Flatten(Layer()).value();
   const StoreState before(flat.params);
   Other other;
@@ -168,7 +168,7 @@ TEST(UnflattenTest, AModelOfAnotherTypeIsRefusedAndNothingIsLost) {
   EXPECT_EQ(other.bias, 1);
 }
 
-TEST(UnflattenTest, AStoreThatIsBeingWrittenIsRefused) {
+TEST(UnflattenTest, OpenBorrow_IsAnError) {
   Flattened flat = Flatten(Stack()).value();
   Stack model;
   model.activation = "mine";

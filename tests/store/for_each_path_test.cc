@@ -75,7 +75,7 @@ TEST(ForEachPathTest, AnyTree_VisitsTheTextOfEachSlotInBothForms) {
 }
 
 // Three thousand keys of a megabyte, of one string that is in the table once.
-TEST(ForEachPathTest, PathThatIsTooLong_IsAnError) {
+TEST(ForEachPathTest, PathTooLong_IsAnError) {
   const std::string key(1 << 20, 'k');
   TreeDefBuilder builder;
   for (int i = 0; i < 3'000; ++i) {

@@ -30,13 +30,13 @@ absl::StatusOr<TreeDef> DefAt(const std::vector<std::string>& texts) {
 
 TreeDef DefOf(const Tree& tree) { return Flatten(tree).value().def; }
 
-TEST(TreeDefOfPathsTest, NoPathsAreNone) { EXPECT_EQ(DefAt({}).value(), TreeDef()); }
+TEST(TreeDefOfPathsTest, NoPaths_MakeNone) { EXPECT_EQ(DefAt({}).value(), TreeDef()); }
 
-TEST(TreeDefOfPathsTest, TheEmptyPathIsALeaf) {
+TEST(TreeDefOfPathsTest, EmptyPath_MakesALeaf) {
   EXPECT_EQ(DefAt({""}).value(), DefOf(Tree(Value(1))));
 }
 
-TEST(TreeDefOfPathsTest, AttributesMakeAStructItemsADictIndicesAList) {
+TEST(TreeDefOfPathsTest, KindsOfKeys_MakeStructsDictsAndLists) {
   EXPECT_EQ(DefAt({".b", ".a['x y']", ".a['z']", ".c[1]", ".c[0]"}).value(),
             DefOf(Tree::Struct()
                       .With("a", Tree::Dict().With("x y", Value(1)).With("z", Value(1)))
@@ -44,7 +44,7 @@ TEST(TreeDefOfPathsTest, AttributesMakeAStructItemsADictIndicesAList) {
                       .With("c", Tree::List().Add(Value(1)).Add(Value(1)))));
 }
 
-TEST(TreeDefOfPathsTest, IndicesThatDoNotCountUpFromZeroMakeADictWithIntKeys) {
+TEST(TreeDefOfPathsTest, IndicesWithGaps_MakeADictWithIntKeys) {
   const TreeDef gap = DefOf(Tree::Dict().With(0, Value(1)).With(2, Value(1)));
   EXPECT_EQ(DefAt({"[0]", "[2]"}).value(), gap);
   EXPECT_EQ(DefAt({"[1]"}).value(), DefOf(Tree::Dict().With(1, Value(1))));
@@ -53,7 +53,7 @@ TEST(TreeDefOfPathsTest, IndicesThatDoNotCountUpFromZeroMakeADictWithIntKeys) {
   EXPECT_EQ(DefAt({"[9223372036854775807]"}).value().leaf_count(), 1u);
 }
 
-TEST(TreeDefOfPathsTest, TenComesAfterTwo) {
+TEST(TreeDefOfPathsTest, Indices_AreOrderedByValue) {
   std::vector<std::string> texts;
   for (int i = 0; i < 12; ++i) texts.push_back("[" + std::to_string(i) + "]");
   const TreeDef def = DefAt(texts).value();
@@ -61,24 +61,24 @@ TEST(TreeDefOfPathsTest, TenComesAfterTwo) {
   EXPECT_EQ(def.PathText(def.node_of_leaf(10)).value(), "[10]");
 }
 
-TEST(TreeDefOfPathsTest, NothingCanBeBelowALeaf) {
+TEST(TreeDefOfPathsTest, PathBelowALeaf_IsAnError) {
   EXPECT_THAT(DefAt({".a", ".a.b", ".c"}),
               StatusIs(kInvalid, AllOf(HasSubstr("'.a' and '.a.b'"), HasSubstr("leaf"))));
   EXPECT_THAT(DefAt({"", "[0]"}), StatusIs(kInvalid, HasSubstr("'' and '[0]'")));
 }
 
-TEST(TreeDefOfPathsTest, OneContainerHasKeysOfOneKind) {
+TEST(TreeDefOfPathsTest, MixedKeysInOneContainer_AreAnError) {
   EXPECT_THAT(DefAt({".x.a", ".x['b']"}),
               StatusIs(kInvalid, AllOf(HasSubstr("'.x.a' and '.x['b']'"), HasSubstr("kind"))));
   EXPECT_THAT(DefAt({"['a']", "[0]"}), StatusIs(kInvalid, HasSubstr("'['a']' and '[0]'")));
   EXPECT_THAT(DefAt({".a", "[0]"}), StatusIs(kInvalid, HasSubstr("'.a' and '[0]'")));
 }
 
-TEST(TreeDefOfPathsTest, NeighboursOfOtherKindsUnderOtherNodesAreFine) {
+TEST(TreeDefOfPathsTest, OtherKeysInOtherContainers_AreAllowed) {
   EXPECT_THAT(DefAt({".x.a", ".y['b']", ".z[0]"}), IsOk());
 }
 
-TEST(TreeDefOfPathsTest, AMillionLevelsAreAsGoodAsTwo) {
+TEST(TreeDefOfPathsTest, MillionLevels_Succeed) {
   Path deep;
   for (int i = 0; i < 1'000'000; ++i) deep.Index(0);
   const TreeDef def = internal::TreeDefOfPaths({deep}).value();
@@ -88,7 +88,7 @@ TEST(TreeDefOfPathsTest, AMillionLevelsAreAsGoodAsTwo) {
 
 // Sets of random paths: either the trie has a conflict that a naive search finds too, or the leaves
 // of the structure are the paths, in order.
-TEST(TreeDefOfPathsTest, AgreesWithANaiveSearchForConflicts) {
+TEST(TreeDefOfPathsTest, RandomPaths_AgreeWithNaiveSearchForConflicts) {
   int trees = 0;
   for (uint64_t seed = 0; seed < 2000; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));

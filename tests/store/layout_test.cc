@@ -27,7 +27,7 @@ Layout LayoutAt(const std::vector<std::string>& texts) {
 
 // ---- of a treedef ----
 
-TEST(LayoutTest, WithoutPathsFindsNothing) {
+TEST(LayoutTest, EmptyLayout_FindsNothing) {
   const Layout layout;
   EXPECT_EQ(layout.size(), 0u);
   EXPECT_EQ(layout.Find(""), std::nullopt);
@@ -35,7 +35,7 @@ TEST(LayoutTest, WithoutPathsFindsNothing) {
   EXPECT_EQ(layout, Layout());
 }
 
-TEST(LayoutTest, SlotsAreTheLeavesOfTheTreedefInItsOrder) {
+TEST(LayoutTest, Slots_AreTheLeavesOfTheTreedefInOrder) {
   const Flattened flat = SampleModel();
   const Layout layout(flat.def);
   ASSERT_EQ(layout.size(), 8u);
@@ -44,36 +44,36 @@ TEST(LayoutTest, SlotsAreTheLeavesOfTheTreedefInItsOrder) {
   EXPECT_EQ(layout.PathOf(3), PathFrom(".layers[0].bias"));
   EXPECT_EQ(layout.PathForMessage(3), ".layers[0].bias");
   EXPECT_EQ(layout.Find(".layers[0].bias"), 3u);
-  EXPECT_EQ(layout.FindDotted("layers.0.bias").value(), 3u);
+  EXPECT_EQ(layout.GetDotted("layers.0.bias").value(), 3u);
   EXPECT_TRUE(layout.has_def());
   EXPECT_EQ(layout.def().value(), flat.def);
   EXPECT_EQ(layout.fingerprint(), flat.def.hash());
 }
 
-TEST(LayoutTest, ThoseOfOneStructureAreEqual) {
+TEST(LayoutTest, LayoutsOfOneStructure_AreEqual) {
   EXPECT_EQ(SampleModel().params.layout(), SampleModel().params.layout());
   EXPECT_FALSE(SampleModel().params.layout() == TiedParams().layout());
 }
 
-TEST(LayoutTest, ALeafThatIsTheRootHasTheEmptyPath) {
+TEST(LayoutTest, LeafAtTheRoot_HasTheEmptyPath) {
   const Layout layout(Flatten(Tree(Value(1))).value().def);
   EXPECT_EQ(layout.Find(""), 0u);
   EXPECT_EQ(layout.PathText(0), "");
   EXPECT_EQ(layout.PathForMessage(0), "(root)");
 }
 
-TEST(LayoutTest, NotFoundSuggestsNearNames) {
+TEST(LayoutTest, UnknownPath_IsNotFoundWithSuggestions) {
   const Layout layout(SampleModel().def);
   EXPECT_EQ(layout.Find(".layers[0].wieght"), std::nullopt);
   EXPECT_THAT(layout.Get(".layers[0].wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr(".layers[0]"), HasSubstr(".wieght"),
                                         HasSubstr("did you mean .weight?"))));
   EXPECT_THAT(
-      layout.FindDotted("layers.0.wieght"),
+      layout.GetDotted("layers.0.wieght"),
       StatusIs(kNotFound, AllOf(HasSubstr("layers.0.wieght"), HasSubstr("did you mean weight?"))));
 }
 
-TEST(LayoutTest, AContainerIsNoLeaf) {
+TEST(LayoutTest, ContainerPath_IsAnErrorOfGet) {
   const Layout layout(SampleModel().def);
   EXPECT_EQ(layout.Find(".layers"), std::nullopt);
   EXPECT_THAT(layout.Get(".layers"),
@@ -81,11 +81,11 @@ TEST(LayoutTest, AContainerIsNoLeaf) {
   EXPECT_THAT(layout.Get(".nothing"),
               StatusIs(kInvalid, "at '.nothing': expected a leaf, found none"));
   EXPECT_THAT(layout.Get(""), StatusIs(kInvalid, "at '': expected a leaf, found struct"));
-  EXPECT_THAT(layout.FindDotted("layers.0"),
+  EXPECT_THAT(layout.GetDotted("layers.0"),
               StatusIs(kInvalid, "at 'layers.0': expected a leaf, found struct"));
 }
 
-TEST(LayoutTest, TextThatIsNoPathIsAnErrorOfGetAndNothingToFind) {
+TEST(LayoutTest, InvalidPath_IsAnErrorOfGetAndNotFound) {
   const Layout layout(SampleModel().def);
   EXPECT_EQ(layout.Find("layers[0"), std::nullopt);
   EXPECT_THAT(layout.Get("layers[0"),
@@ -94,12 +94,12 @@ TEST(LayoutTest, TextThatIsNoPathIsAnErrorOfGetAndNothingToFind) {
                        "'layers[0'"));
 }
 
-TEST(LayoutTest, AliasesLeadToTheOwnersSlot) {
+TEST(LayoutTest, Alias_ResolvesToTheOwnersSlot) {
   const Layout layout = TiedParams().layout();
   EXPECT_EQ(layout.Find(".embedding.table"), 0u);
   EXPECT_EQ(layout.Find(".output.table"), 0u);
   EXPECT_EQ(layout.Get(".output.table").value(), 0u);
-  EXPECT_EQ(layout.FindDotted("output.table").value(), 0u);
+  EXPECT_EQ(layout.GetDotted("output.table").value(), 0u);
   EXPECT_EQ(layout.PathText(0), ".embedding.table");
   EXPECT_EQ(layout.Find(".output.tabel"), std::nullopt);
   EXPECT_EQ(layout.Find(".output"), std::nullopt);
@@ -108,16 +108,16 @@ TEST(LayoutTest, AliasesLeadToTheOwnersSlot) {
               StatusIs(kInvalid, "at '.output': expected a leaf, found struct"));
 }
 
-TEST(LayoutTest, ADottedNameWithTwoMeaningsNamesBoth) {
+TEST(LayoutTest, AmbiguousDottedName_NamesBothPaths) {
   const Layout layout(
       Flatten(Tree::Struct().With("a", Tree::Dict().With("b", Value(1))).With("a.b", Value(2)))
           .value()
           .def);
-  EXPECT_THAT(layout.FindDotted("a.b"),
+  EXPECT_THAT(layout.GetDotted("a.b"),
               StatusIs(kInvalid, AllOf(HasSubstr(".a['b']"), HasSubstr(".'a.b'"))));
 }
 
-TEST(LayoutTest, OfTextsTooLongForATableFindsByWalking) {
+TEST(LayoutTest, PathsTooLongForATable_AreFoundByWalking) {
   // Each level has a leaf: n * n / 2 keys of text.
   Tree tree = Value(1);
   for (int i = 0; i < 20000; ++i) {
@@ -134,7 +134,7 @@ TEST(LayoutTest, OfTextsTooLongForATableFindsByWalking) {
 
 // ---- of paths ----
 
-TEST(LayoutOfPathsTest, OrdersPathsAsFlatteningWould) {
+TEST(LayoutOfPathsTest, Paths_AreOrderedAsByFlatten) {
   const Layout layout = LayoutAt({"['b']", "['a'][10]", "['a'][2]"});
   ASSERT_EQ(layout.size(), 3u);
   EXPECT_EQ(layout.PathText(0), "['a'][2]");
@@ -143,11 +143,11 @@ TEST(LayoutOfPathsTest, OrdersPathsAsFlatteningWould) {
   EXPECT_EQ(layout.Dotted(1), "a.10");
   EXPECT_EQ(layout.PathOf(1), PathFrom("['a'][10]"));
   EXPECT_EQ(layout.Find("['b']"), 2u);
-  EXPECT_EQ(layout.FindDotted("a.10").value(), 1u);
+  EXPECT_EQ(layout.GetDotted("a.10").value(), 1u);
   EXPECT_FALSE(layout.has_def());
 }
 
-TEST(LayoutOfPathsTest, EqualsItsCopiesAlone) {
+TEST(LayoutOfPathsTest, Equality_HoldsForCopiesOnly) {
   const Layout layout = LayoutAt({".a"});
   const Layout copy = layout;
   EXPECT_EQ(layout, copy);
@@ -156,20 +156,20 @@ TEST(LayoutOfPathsTest, EqualsItsCopiesAlone) {
   EXPECT_FALSE(layout == Layout());
 }
 
-TEST(LayoutOfPathsTest, FingerprintIsThatOfThePaths) {
+TEST(LayoutOfPathsTest, Fingerprint_DependsOnThePaths) {
   const uint64_t fingerprint = LayoutAt({".a", ".b"}).fingerprint();
   EXPECT_EQ(fingerprint, LayoutAt({".b", ".a"}).fingerprint());
   EXPECT_NE(fingerprint, LayoutAt({".a"}).fingerprint());
   EXPECT_NE(fingerprint, LayoutAt({".a.b", ".c"}).fingerprint());
 }
 
-TEST(LayoutOfPathsTest, TwiceTheSamePathIsAnError) {
+TEST(LayoutOfPathsTest, DuplicatePath_IsAnError) {
   EXPECT_THAT(Layout::Create({PathFrom(".a"), PathFrom(".b"), PathFrom(".a")}),
               StatusIs(absl::StatusCode::kAlreadyExists,
                        "path .a: expected it once, found it as number 0 and 1"));
 }
 
-TEST(LayoutOfPathsTest, KeysAreUtf8) {
+TEST(LayoutOfPathsTest, KeyThatIsNotUtf8_IsAnError) {
   EXPECT_THAT(Layout::Create({Path().Item("\xff")}),
               StatusIs(kInvalid, "at (root): expected an item in UTF-8, found '\\xff'"));
   EXPECT_THAT(Layout::Create({PathFrom(".b"), Path().Attribute("a").Index(0).Attribute("caf\xe9")}),
@@ -178,42 +178,42 @@ TEST(LayoutOfPathsTest, KeysAreUtf8) {
   EXPECT_LT(cut.message().size(), 1'000u);
 }
 
-TEST(LayoutOfPathsTest, APathThatCouldNotBeReadBackIsAnError) {
+TEST(LayoutOfPathsTest, PathTooLongToParse_IsAnError) {
   EXPECT_THAT(
       Layout::Create({Path().Item(std::string(Path::kMaxTextSize, 'a'))}),
       StatusIs(kExhausted, AllOf(HasSubstr("expected at most 16777216"), HasSubstr("['aaa"))));
 }
 
-TEST(LayoutOfPathsTest, MoreTextThanATableTakesIsAnError) {
+TEST(LayoutOfPathsTest, TooMuchText_IsAnError) {
   std::vector<Path> paths;
   for (char c = 'a'; c < 'h'; ++c) paths.push_back(Path().Item(std::string(12'000'000, c)));
   EXPECT_THAT(Layout::Create(std::move(paths)), StatusIs(kExhausted, testing::_));
 }
 
-TEST(LayoutOfPathsTest, NotFoundSuggestsNearNames) {
+TEST(LayoutOfPathsTest, UnknownPath_IsNotFoundWithSuggestions) {
   const Layout layout = LayoutAt({".layers[0].weight", ".layers[0].bias"});
   EXPECT_THAT(layout.Get(".layers[0].wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr("no leaf at '.layers[0].wieght'"),
                                         HasSubstr("did you mean .layers[0].weight"))));
-  EXPECT_THAT(layout.FindDotted("layers.0.wieght"),
+  EXPECT_THAT(layout.GetDotted("layers.0.wieght"),
               StatusIs(kNotFound, AllOf(HasSubstr("no leaf at 'layers.0.wieght'"),
                                         HasSubstr("did you mean layers.0.weight"))));
   EXPECT_THAT(layout.Get("layers"),
               StatusIs(kInvalid, HasSubstr("column 1: expected '.' or '[', found 'l'")));
 }
 
-TEST(LayoutOfPathsTest, AContainerIsNoLeaf) {
+TEST(LayoutOfPathsTest, ContainerPath_IsAnErrorOfGet) {
   const Layout layout = LayoutAt({".layers[0].weight"});
   EXPECT_THAT(layout.Get(".layers"),
               StatusIs(kInvalid, "at '.layers': expected a leaf, found list"));
 }
 
-TEST(LayoutOfPathsTest, ADottedNameWithTwoMeaningsNamesBoth) {
-  EXPECT_THAT(LayoutAt({".a.b", ".'a.b'"}).FindDotted("a.b"),
+TEST(LayoutOfPathsTest, AmbiguousDottedName_NamesBothPaths) {
+  EXPECT_THAT(LayoutAt({".a.b", ".'a.b'"}).GetDotted("a.b"),
               StatusIs(kInvalid, AllOf(HasSubstr("'.a.b'"), HasSubstr("'.'a.b''"))));
 }
 
-TEST(LayoutOfPathsTest, LongPathsAreCutForMessages) {
+TEST(LayoutOfPathsTest, LongPath_IsShortenedInMessages) {
   const std::string name(1000, 'n');
   const Layout layout = LayoutAt({"['" + name + "']", ".b"});
   EXPECT_EQ(layout.PathForMessage(0), ".b");
@@ -222,7 +222,7 @@ TEST(LayoutOfPathsTest, LongPathsAreCutForMessages) {
   EXPECT_EQ(LayoutAt({""}).PathForMessage(0), "(root)");
 }
 
-TEST(LayoutOfPathsTest, WithoutATreeIsADictionaryAllTheSame) {
+TEST(LayoutOfPathsTest, PathsThatFormNoTree_StillFormADictionary) {
   const Layout layout = LayoutAt({"", ".no_such[0]"});
   EXPECT_EQ(layout.Find(""), 0u);
   EXPECT_EQ(layout.Find(".no_such[0]"), 1u);
@@ -231,7 +231,7 @@ TEST(LayoutOfPathsTest, WithoutATreeIsADictionaryAllTheSame) {
               StatusIs(kNotFound, HasSubstr("did you mean .no_such[0]?")));
 }
 
-TEST(LayoutOfPathsTest, ManyThreadsAskForTheStructureAtOnce) {
+TEST(LayoutOfPathsTest, Def_IsMadeOnceForManyThreads) {
   const Layout layout = LayoutAt({".a[0]", ".a[1]", ".b"});
   std::vector<std::thread> threads;
   std::vector<TreeDef> defs(4);

@@ -32,17 +32,19 @@ std::vector<StoreState> StatesOf(const std::vector<ParamStore>& groups) {
   return std::vector<StoreState>(groups.begin(), groups.end());
 }
 
-std::vector<std::string> PathsOf(const std::vector<PathConflict>& conflicts) {
+std::vector<std::string> PathsOf(const std::vector<FitReport::Conflict>& conflicts) {
   std::vector<std::string> paths;
-  for (const PathConflict& conflict : conflicts) paths.push_back(conflict.path);
+  for (const FitReport::Conflict& conflict : conflicts) paths.push_back(conflict.path);
   return paths;
 }
 
-std::string Describe(const SpecMismatch& m) { return m.path + ": " + m.expected + ", " + m.found; }
+std::string Describe(const FitReport::Mismatch& m) {
+  return m.path + ": " + m.expected + ", " + m.found;
+}
 
 // ---- a whole ----
 
-TEST(MergeTest, TheOrderOfGroupsDoesNotMatter) {
+TEST(MergeTest, GroupsInAnyOrder_MergeAlike) {
   const ParamStore whole = SampleParams();
   std::vector<int> order = {0, 1, 2};
   do {
@@ -55,7 +57,7 @@ TEST(MergeTest, TheOrderOfGroupsDoesNotMatter) {
   } while (std::next_permutation(order.begin(), order.end()));
 }
 
-TEST(MergeTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
+TEST(MergeTest, Rvalues_AreMovedWithBytesAndGenerations) {
   ParamStore store = SampleParams();
   const std::vector<const void*> addresses = AddressesOf(store);
   const std::vector<uint64_t> generations = GenerationsOf(store);
@@ -68,7 +70,7 @@ TEST(MergeTest, WhatIsGivenIsMovedWithItsBytesCountsAndGenerations) {
   { EXPECT_EQ(merged.MutateAll()->raw_data(1).value(), addresses[1]); }  // the only holder
 }
 
-TEST(MergeTest, WhatIsReadStaysAndIsShared) {
+TEST(MergeTest, ConstGroups_AreSharedAndUnchanged) {
   std::vector<ParamStore> groups = SampleGroups();
   const std::vector<StoreState> before = StatesOf(groups);
   ParamStore merged = Merge(groups[0], groups[1], groups[2]).value();
@@ -77,13 +79,13 @@ TEST(MergeTest, WhatIsReadStaysAndIsShared) {
   EXPECT_EQ(StatesOf(groups), before);
 }
 
-TEST(MergeTest, TheFingerprintComesAlong) {
+TEST(MergeTest, KnownFingerprints_AreKept) {
   std::vector<ParamStore> groups = SampleGroups();
   for (const ParamStore& group : groups) ASSERT_NE(group.spec_fingerprint(), 0u);
   const ParamStore merged = MergeGroups(std::move(groups)).value();
   EXPECT_EQ(merged.known_spec_fingerprint(), SampleParams().spec_fingerprint());
   groups = SampleGroups();
-  ASSERT_THAT(groups[0].Set(".head.bias", Floats({1}), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(groups[0].Upsert(PathFrom(".head.bias"), Floats({1})), IsOk());
   const ParamStore other = MergeGroups(std::move(groups)).value();
   EXPECT_EQ(other.spec_fingerprint(),
             ParamStore::Create(other.layout(), other.slots(),
@@ -92,7 +94,7 @@ TEST(MergeTest, TheFingerprintComesAlong) {
   EXPECT_NE(other.spec_fingerprint(), merged.spec_fingerprint());
 }
 
-TEST(MergeTest, TheExpectedLayoutMayBeThatOfAGroupThatIsGiven) {
+TEST(MergeTest, ExpectedLayout_MayBelongToAMovedGroup) {
   std::vector<ParamStore> groups = SampleGroups();
   const absl::StatusOr<ParamStore> merged =
       MergeGroups(groups[0].layout(), std::move(groups), {.like = &groups[0]});
@@ -101,14 +103,14 @@ TEST(MergeTest, TheExpectedLayoutMayBeThatOfAGroupThatIsGiven) {
   EXPECT_EQ(merged->layout(), SampleParams().layout());
 }
 
-TEST(MergeTest, NothingIsTheWholeOfNothing) {
+TEST(MergeTest, NoGroups_FitAnEmptyLayoutOnly) {
   EXPECT_TRUE(MergeGroups(Layout(), std::vector<ParamStore>())->empty());
   EXPECT_THAT(MergeGroups(std::vector<ParamStore>()),
               StatusIs(kInvalid, "merge: expected groups, found none"));
   EXPECT_TRUE(Merge(ParamStore())->empty());
 }
 
-TEST(MergeTest, GroupsOfOtherLayoutsMeetByPath) {
+TEST(MergeTest, OtherLayouts_MatchByPath) {
   const ParamStore whole = SampleParams();
   std::vector<ParamStore> groups = SampleGroups();
   // The weights as a file without structure would give them.
@@ -121,7 +123,7 @@ TEST(MergeTest, GroupsOfOtherLayoutsMeetByPath) {
   EXPECT_THAT(MergeGroups(std::move(groups)),
               StatusIs(kInvalid,
                        "merge: expected groups of one layout, found group 1 on another "
-                       "one (3 paths, not 8): say which layout is expected"));
+                       "one (3 paths, not 8): pass the expected layout"));
   EXPECT_EQ(StatesOf(groups), before);
   const ParamStore merged = MergeGroups(whole.layout(), std::move(groups)).value();
   EXPECT_THAT(merged.leaves(), testing::ElementsAreArray(whole.leaves()));
@@ -129,7 +131,7 @@ TEST(MergeTest, GroupsOfOtherLayoutsMeetByPath) {
   EXPECT_EQ(merged.spec_fingerprint(), whole.spec_fingerprint());
 }
 
-TEST(MergeTest, GroupsFromElsewhereMeetByDottedForm) {
+TEST(MergeTest, OtherLayouts_MatchByDottedFormOnRequest) {
   std::vector<ParamStore> groups = SampleGroups();
   groups[2] = StoreAt({{"['activation']", Value("relu")}, {"['steps']", Value(3)}});
   const Layout layout = SampleParams().layout();
@@ -141,7 +143,7 @@ TEST(MergeTest, GroupsFromElsewhereMeetByDottedForm) {
   EXPECT_EQ(FloatsAt(merged, ".head.bias"), (std::vector<float>{30, 31}));
 }
 
-TEST(MergeTest, ALayoutOfPathsIsFilledToo) {
+TEST(MergeTest, LayoutOfPaths_CanBeExpected) {
   const ParamStore loose = StoreAt({{"", Value(1)}, {".no_such[0]", Value(2)}});
   std::vector<ParamStore> groups;
   groups.push_back(StoreAt({{".no_such[0]", Value(2)}}));
@@ -153,14 +155,14 @@ TEST(MergeTest, ALayoutOfPathsIsFilledToo) {
 
 // ---- what does not fit ----
 
-TEST(MergeTest, ReportsAllMismatches) {
+TEST(MergeTest, Mismatches_AreAllReported) {
   const ParamStore like = SampleParams();
   std::vector<ParamStore> groups = SampleGroups();
   ASSERT_THAT(groups[0].Erase(".head.bias"), IsOk());
   ASSERT_THAT(groups[0].Erase(".layers[1].bias"), IsOk());
-  ASSERT_THAT(groups[1].Set(".head.weight", Floats({1}), SetCheck::kAnything), IsOk());
-  ASSERT_THAT(groups[1].Set(".layers[0].weight", Ints({1}), SetCheck::kAnything), IsOk());
-  ASSERT_THAT(groups[2].Set(".steps", Value("12"), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(groups[1].Upsert(PathFrom(".head.weight"), Floats({1})), IsOk());
+  ASSERT_THAT(groups[1].Upsert(PathFrom(".layers[0].weight"), Ints({1})), IsOk());
+  ASSERT_THAT(groups[2].Upsert(PathFrom(".steps"), Value("12")), IsOk());
   groups.push_back(StoreAt({{".head.bais", Value(1)},
                             {".steps", Value(1)},
                             {".zero", Value(1)},
@@ -194,8 +196,8 @@ TEST(MergeTest, ReportsAllMismatches) {
       "shape mismatch (1):\n"
       "  '.head.weight': expected f32[2, 2], found f32[1]";
   EXPECT_EQ(report.ToString(), text);
-  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + text);
-  EXPECT_THAT(report.ToStatus("the groups do not make the whole"), refused);
+  const auto refused = StatusIs(kInvalid, "the groups together do not fit the structure:\n" + text);
+  EXPECT_THAT(report.ToStatus("the groups together do not fit the structure"), refused);
   EXPECT_THAT(MergeGroups(like.layout(), PointersTo(groups), {.like = &like}), refused);
   EXPECT_THAT(MergeGroups(like.layout(), std::move(groups), {.like = &like}), refused);
   EXPECT_EQ(StatesOf(groups), before);
@@ -205,26 +207,28 @@ TEST(MergeTest, ReportsAllMismatches) {
 void ExpectRefused(const Layout& expected, std::vector<ParamStore> groups,
                    const std::string& message) {
   const std::vector<StoreState> before = StatesOf(groups);
-  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + message);
+  const auto refused =
+      StatusIs(kInvalid, "the groups together do not fit the structure:\n" + message);
   EXPECT_THAT(MergeGroups(expected, PointersTo(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);
   EXPECT_THAT(MergeGroups(expected, std::move(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);
 }
 
-TEST(MergeTest, AGroupThatIsMissingIsNamedLeafByLeaf) {
+TEST(MergeTest, MissingGroup_NamesEachLeaf) {
   std::vector<ParamStore> groups = SampleGroups();
   groups.pop_back();
   const std::vector<StoreState> before = StatesOf(groups);
   const std::string message = "missing (2):\n  '.activation'\n  '.steps'";
-  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + message);
+  const auto refused =
+      StatusIs(kInvalid, "the groups together do not fit the structure:\n" + message);
   EXPECT_THAT(Merge(groups[0], std::move(groups[1])), refused);
   EXPECT_THAT(MergeGroups(std::move(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);
   ExpectRefused(SampleParams().layout(), std::move(groups), message);
 }
 
-TEST(MergeTest, OfOneStoreNoGroupsAreSpokenOf) {
+TEST(MergeTest, SingleStore_IsCalledAStoreInTheMessage) {
   ParamStore biases = std::move(SampleGroups()[0]);
   const StoreState before(biases);
   const auto refused = StatusIs(
@@ -235,27 +239,28 @@ TEST(MergeTest, OfOneStoreNoGroupsAreSpokenOf) {
   EXPECT_EQ(StoreState(biases), before);  // NOLINT: an error takes nothing
 }
 
-TEST(MergeTest, AGroupThatIsThereTwiceIsNamedLeafByLeaf) {
+TEST(MergeTest, DuplicateGroup_NamesEachLeaf) {
   std::vector<ParamStore> groups = SampleGroups();
   groups.push_back(groups[0].Snapshot().value());
   const std::vector<StoreState> before = StatesOf(groups);
   const std::string message =
       "duplicate (3):\n  '.head.bias'\n  '.layers[0].bias'\n  '.layers[1].bias'";
-  const auto refused = StatusIs(kInvalid, "the groups do not make the whole:\n" + message);
+  const auto refused =
+      StatusIs(kInvalid, "the groups together do not fit the structure:\n" + message);
   EXPECT_THAT(Merge(groups[0], std::move(groups[1]), groups[2], std::move(groups[3])), refused);
   EXPECT_THAT(MergeGroups(std::move(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);
   ExpectRefused(SampleParams().layout(), std::move(groups), message);
 }
 
-TEST(MergeTest, AGroupOfAnotherModelIsUnexpectedLeafByLeaf) {
+TEST(MergeTest, GroupOfAnotherModel_NamesEachLeaf) {
   std::vector<ParamStore> groups = SampleGroups();
   groups.push_back(TiedParams());
   const std::vector<StoreState> before = StatesOf(groups);
   const auto refused =
       StatusIs(kInvalid,
                "merge: expected groups of one layout, found group 3 on another one (2 paths, not "
-               "8): say which layout is expected");
+               "8): pass the expected layout");
   EXPECT_THAT(Merge(groups[0], std::move(groups[1]), groups[2], std::move(groups[3])), refused);
   EXPECT_THAT(MergeGroups(std::move(groups)), refused);
   EXPECT_EQ(StatesOf(groups), before);
@@ -263,7 +268,7 @@ TEST(MergeTest, AGroupOfAnotherModelIsUnexpectedLeafByLeaf) {
                 "unexpected (2):\n  '.embedding.table'\n  '.scale'");
 }
 
-TEST(MergeTest, ReportsAreTheSameForEachOrderOfGroups) {
+TEST(MergeTest, GroupsInAnyOrder_HaveTheSameReport) {
   const Layout layout = SampleParams().layout();
   std::vector<ParamStore> groups = SampleGroups();
   ASSERT_THAT(groups[0].Erase(".head.bias"), IsOk());
@@ -274,7 +279,7 @@ TEST(MergeTest, ReportsAreTheSameForEachOrderOfGroups) {
   EXPECT_EQ(CheckMerge(layout, PointersTo(groups)).ToString(), forward);
 }
 
-TEST(MergeTest, ALeafInThreeGroupsIsNamedOnce) {
+TEST(MergeTest, LeafInThreeGroups_IsNamedOnce) {
   const ParamStore store = SampleParams();
   const StoreState before(store);
   const FitReport report = CheckMerge(store.layout(), {&store, &store, &store});
@@ -284,7 +289,7 @@ TEST(MergeTest, ALeafInThreeGroupsIsNamedOnce) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(MergeTest, TheSameStoreTwiceIsRefusedAndNotLost) {
+TEST(MergeTest, SameStoreTwice_IsAnErrorAndKeepsTheStore) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   ParamStore& same = store;
@@ -294,14 +299,14 @@ TEST(MergeTest, TheSameStoreTwiceIsRefusedAndNotLost) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(MergeTest, DuplicatesAreInTheOrderOfTheLayout) {
+TEST(MergeTest, Duplicates_AreInLayoutOrder) {
   Tree list = Tree::List();
   for (int i = 0; i < 11; ++i) list.Add(Value(i));
   const ParamStore store = Flatten(list).value().params;
   EXPECT_EQ(PathsOf(CheckMerge(store.layout(), {&store, &store}).duplicate), PathsOf(store));
 }
 
-TEST(MergeTest, APathAndItsAliasAreTwice) {
+TEST(MergeTest, PathAndItsAlias_AreDuplicates) {
   const ParamStore tied = TiedParams();
   const ParamStore loose = StoreAt({{".embedding.table", Floats({1, 2, 3})},
                                     {".output.table", Floats({1, 2, 3})},
@@ -313,7 +318,7 @@ TEST(MergeTest, APathAndItsAliasAreTwice) {
   EXPECT_TRUE(CheckMerge(tied.layout(), {&by_alias}).ok());
 }
 
-TEST(MergeTest, LikeIsAskedWhereItHasThePath) {
+TEST(MergeTest, Like_ChecksThePathsThatItHas) {
   const ParamStore store = SampleParams();
   const ParamStore other = StoreAt({{".head.bias", Floats({1})}, {".elsewhere", Value(1)}});
   const FitReport report = CheckMerge(store.layout(), {&store}, {.like = &other});
@@ -325,7 +330,7 @@ TEST(MergeTest, LikeIsAskedWhereItHasThePath) {
   EXPECT_EQ(CheckMerge(store.layout(), {&group}, {.like = &store}).missing.size(), 6u);
 }
 
-TEST(MergeTest, AStaticLeafForATensorIsOfAnotherDtype) {
+TEST(MergeTest, StaticLeafForATensor_IsADTypeMismatch) {
   const ParamStore like = StoreAt({{".a", Floats({1})}});
   const ParamStore store = StoreAt({{".a", Value(1)}});
   const FitReport report = CheckMerge(like.layout(), {&store}, {.like = &like});
@@ -333,7 +338,7 @@ TEST(MergeTest, AStaticLeafForATensorIsOfAnotherDtype) {
   EXPECT_EQ(Describe(report.dtype_mismatch[0]), ".a: f32[1], static int");
 }
 
-TEST(MergeTest, AGroupThatIsBeingWrittenIsRefusedAndNothingIsTaken) {
+TEST(MergeTest, OpenBorrow_IsAnErrorAndMovesNothing) {
   std::vector<ParamStore> groups = SampleGroups();
   MutableTensor open = groups[1].Mutate(".head.weight").value();
   const std::vector<StoreState> before = StatesOf(groups);
@@ -345,7 +350,7 @@ TEST(MergeTest, AGroupThatIsBeingWrittenIsRefusedAndNothingIsTaken) {
   EXPECT_EQ(StatesOf(groups), before);
 }
 
-TEST(MergeTest, SuggestionsAreForTheFirstThatAreMissing) {
+TEST(MergeTest, Report_SuggestsForTheFirstMissingPaths) {
   std::vector<std::pair<std::string, Leaf>> wanted, given;
   for (int i = 0; i < 20; ++i) {
     const std::string name = ".block_" + std::string(1, static_cast<char>('a' + i));
@@ -358,7 +363,7 @@ TEST(MergeTest, SuggestionsAreForTheFirstThatAreMissing) {
   EXPECT_THAT(text, HasSubstr("'.block_t_weight'\n"));
 }
 
-TEST(MergeTest, AHundredThousandMismatchesAreReportedInNoTime) {
+TEST(MergeTest, ManyMismatches_AreReportedQuickly) {
   Tree one = Tree::Dict(), other = Tree::Dict();
   for (int i = 0; i < 100'000; ++i) {
     one.With("weight_" + std::to_string(i), Value(i));

@@ -11,7 +11,6 @@
 #include "leafstore/select/partition.h"
 #include "leafstore/store/merge.h"
 #include "leafstore/store/param_store.h"
-#include "leafstore/store/update.h"
 
 #include "tests/core/status_matchers.h"
 #include "tests/status_codes.h"
@@ -22,7 +21,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(ParamStoreBorrowTest, MutateWritesInPlace) {
+TEST(ParamStoreBorrowTest, Mutate_WritesInPlace) {
   ParamStore store = SampleParams();
   const std::vector<const void*> before = AddressesOf(store);
   {
@@ -35,7 +34,7 @@ TEST(ParamStoreBorrowTest, MutateWritesInPlace) {
   EXPECT_EQ(AddressesOf(store), before);
 }
 
-TEST(ParamStoreBorrowTest, AStaticLeafIsNotOpened) {
+TEST(ParamStoreBorrowTest, MutateOfAStaticLeaf_IsAnError) {
   ParamStore store = SampleParams();
   EXPECT_THAT(store.Mutate(".steps"),
               StatusIs(kInvalid, "at .steps: expected a tensor, found static int"));
@@ -68,8 +67,8 @@ void ExpectRefusedWhileBorrowed(ParamStore& store) {
   EXPECT_THAT(store.MutateAll(), refused("open all leaves for writing"));
   EXPECT_THAT(Update(&store, other), refused("update from a group"));
   EXPECT_THAT(Update(&store, SampleParams()), refused("update from a group"));
-  EXPECT_THAT(Update(&other, store), refused("give a group back"));
-  EXPECT_THAT(Update(&other, std::move(store)), refused("give a group back"));
+  EXPECT_THAT(Update(&other, store), refused("update a store from this one"));
+  EXPECT_THAT(Update(&other, std::move(store)), refused("update a store from this one"));
   EXPECT_THAT(plan.Split(store), refused("partition"));
   EXPECT_THAT(plan.Split(std::move(store)), refused("partition"));
   EXPECT_THAT(Grouping::Compile(store, std::vector<Filter>{}), refused("partition"));
@@ -81,7 +80,7 @@ void ExpectRefusedWhileBorrowed(ParamStore& store) {
   EXPECT_EQ(StoreState(other), other_before);
 }
 
-TEST(ParamStoreBorrowTest, WhileALeafIsOpenNothingElseHappens) {
+TEST(ParamStoreBorrowTest, OpenLeaf_MakesOtherCallsErrors) {
   ParamStore store = SampleParams();
   MutableTensor open = store.Mutate(".head.bias").value();
   open.span<float>()[0] = 8;
@@ -101,7 +100,7 @@ TEST(ParamStoreBorrowTest, WhileALeafIsOpenNothingElseHappens) {
   EXPECT_THAT(store.Snapshot(), IsOk());
 }
 
-TEST(ParamStoreBorrowTest, WhileAllAreOpenNothingElseHappens) {
+TEST(ParamStoreBorrowTest, OpenStore_MakesOtherCallsErrors) {
   ParamStore store = SampleParams();
   {
     MutableLeaves open = store.MutateAll().value();
@@ -118,7 +117,7 @@ TEST(ParamStoreBorrowTest, WhileAllAreOpenNothingElseHappens) {
   EXPECT_THAT(store.MutateAt(1), IsOk());
 }
 
-TEST(ParamStoreBorrowTest, ABorrowGoesWithAStoreThatIsMoved) {
+TEST(ParamStoreBorrowTest, Borrow_StaysOpenWhenTheStoreMoves) {
   ParamStore store = SampleParams();
   MutableTensor open = store.Mutate(".head.bias").value();
   ParamStore moved = std::move(store);
@@ -134,7 +133,7 @@ TEST(ParamStoreBorrowTest, ABorrowGoesWithAStoreThatIsMoved) {
 
 // ---- snapshots ----
 
-TEST(ParamStoreSnapshotTest, ASnapshotAndItsStoreDoNotSeeEachOthersWrites) {
+TEST(ParamStoreSnapshotTest, SnapshotAndStore_AreIndependent) {
   ParamStore store = SampleParams();
   ParamStore snapshot = store.Snapshot().value();
   const StoreState before(store);
@@ -151,7 +150,7 @@ TEST(ParamStoreSnapshotTest, ASnapshotAndItsStoreDoNotSeeEachOthersWrites) {
   EXPECT_EQ(StoreState(store), changed);
 }
 
-TEST(ParamStoreSnapshotTest, OnlyTheLeavesThatAreWrittenAreCloned) {
+TEST(ParamStoreSnapshotTest, Write_ClonesOnlyTheWrittenLeaves) {
   ParamStore store = SampleParams();
   const ParamStore snapshot = store.Snapshot().value();
   EXPECT_EQ(AddressesOf(snapshot), AddressesOf(store));
@@ -164,7 +163,7 @@ TEST(ParamStoreSnapshotTest, OnlyTheLeavesThatAreWrittenAreCloned) {
   }
 }
 
-TEST(ParamStoreSnapshotTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsBytes) {
+TEST(ParamStoreSnapshotTest, Overwrite_CopiesNothingAndKeepsTheSnapshot) {
   ParamStore store =
       ParamStore::FromEntries({{Path::Parse(".a").value(), Tensor::From<int>({2}, {1, 2}).value()},
                                {Path::Parse(".n").value(), Value(1)}})
@@ -187,7 +186,7 @@ TEST(ParamStoreSnapshotTest, AnOverwriteCopiesNothingAndLeavesTheSnapshotItsByte
   EXPECT_EQ(alone.from, alone.to) << "nothing else sees these bytes";
 }
 
-TEST(ParamStoreSnapshotTest, AnOverwriteThatIsTakenBackNeverWas) {
+TEST(ParamStoreSnapshotTest, RevertOverwrites_RestoresTheLeaves) {
   ParamStore store =
       ParamStore::FromEntries({{Path::Parse(".a").value(), Tensor::From<int>({2}, {1, 2}).value()}})
           .value();
@@ -199,7 +198,7 @@ TEST(ParamStoreSnapshotTest, AnOverwriteThatIsTakenBackNeverWas) {
   EXPECT_EQ(open.leaf(0).tensor().generation(), held.leaf(0).tensor().generation());
 }
 
-TEST(ParamStoreSnapshotTest, AfterTheSnapshotIsGoneWritesAreInPlace) {
+TEST(ParamStoreSnapshotTest, WriteAfterTheSnapshotIsGone_IsInPlace) {
   ParamStore store = SampleParams();
   { const ParamStore snapshot = store.Snapshot().value(); }
   const std::vector<const void*> before = AddressesOf(store);
@@ -209,7 +208,7 @@ TEST(ParamStoreSnapshotTest, AfterTheSnapshotIsGoneWritesAreInPlace) {
   EXPECT_EQ(store.leaves().data(), leaves);
 }
 
-TEST(ParamStoreSnapshotTest, TakingLeavesFromASharedStoreLeavesTheSnapshot) {
+TEST(ParamStoreSnapshotTest, TakeLeaves_KeepsTheSnapshot) {
   ParamStore store = SampleParams();
   const ParamStore snapshot = store.Snapshot().value();
   const StoreState before(snapshot);
@@ -219,7 +218,7 @@ TEST(ParamStoreSnapshotTest, TakingLeavesFromASharedStoreLeavesTheSnapshot) {
   EXPECT_EQ(StoreState(snapshot), before);
 }
 
-TEST(ParamStoreBorrowTest, ADictionaryOfALeafThatIsBeingWrittenIsAnError) {
+TEST(ParamStoreBorrowTest, FromEntries_LeafBeingWritten_IsAnError) {
   Tensor tensor = Floats({1, 2});
   MutableTensor writing = tensor.Mutate().value();
   std::vector<std::pair<Path, Leaf>> entries;

@@ -45,7 +45,7 @@ concept GivesAnyLeaf = requires(T store) {
 // Of a temporary they would dangle.
 static_assert(GivesLeaves<const ParamStore&> && !GivesAnyLeaf<ParamStore>);
 
-TEST(ParamStoreTest, BeginsEmpty) {
+TEST(ParamStoreTest, DefaultStore_IsEmpty) {
   const ParamStore store;
   EXPECT_TRUE(store.empty());
   EXPECT_TRUE(store.complete());
@@ -54,7 +54,7 @@ TEST(ParamStoreTest, BeginsEmpty) {
   EXPECT_THAT(store.Snapshot(), IsOk());
 }
 
-TEST(ParamStoreTest, HoldsTheLeavesOfATreedefInItsOrder) {
+TEST(ParamStoreTest, Create_HoldsTheLeavesInTreedefOrder) {
   const ParamStore store = SampleParams();
   EXPECT_EQ(store.size(), 8u);
   EXPECT_TRUE(store.complete());
@@ -64,11 +64,11 @@ TEST(ParamStoreTest, HoldsTheLeavesOfATreedefInItsOrder) {
   EXPECT_EQ(store.FindSlot(8), nullptr);
   EXPECT_EQ(store.Get(".layers[1].weight").value(), &store.leaf(6));
   EXPECT_EQ(store.GetDotted("layers.1.weight").value(), &store.leaf(6));
-  EXPECT_EQ(store.PlaceOf(".layers[1].weight").value(), 6u);
+  EXPECT_EQ(store.GetPlace(".layers[1].weight").value(), 6u);
   EXPECT_EQ(store.PathText(6), ".layers[1].weight");
 }
 
-TEST(ParamStoreTest, CreateWantsALeafForEachSlot) {
+TEST(ParamStoreTest, Create_RequiresALeafForEachSlot) {
   const TreeDef def = SampleModel().def;
   EXPECT_THAT(ParamStore::Create(def, {}), StatusIs(kInvalid, "leaves: expected 8, found 0"));
   EXPECT_THAT(ParamStore::Create(def, std::vector<Leaf>(8)),
@@ -83,14 +83,14 @@ TEST(ParamStoreTest, CreateWantsALeafForEachSlot) {
       StatusIs(kInvalid, "at .layers[0].bias: expected a leaf, found null"));
 }
 
-TEST(ParamStoreTest, IsMadeOfEntriesInAnyOrder) {
+TEST(ParamStoreTest, FromEntries_SortsThePaths) {
   const ParamStore store = StoreAt({{".b", Value(1)}, {".a[10]", Value(2)}, {".a[2]", Value(3)}});
   EXPECT_THAT(PathsOf(store), ElementsAre(".a[2]", ".a[10]", ".b"));
   EXPECT_EQ((*store.Get(".a[2]"))->value(), Value(3));
   EXPECT_FALSE(store.layout().has_def());
 }
 
-TEST(ParamStoreTest, EntriesDifferInTheirPathsAndHaveLeaves) {
+TEST(ParamStoreTest, FromEntries_DuplicatePathOrNullLeaf_IsAnError) {
   std::vector<std::pair<Path, Leaf>> entries;
   entries.emplace_back(PathFrom(".a"), Value(1));
   entries.emplace_back(PathFrom(".a"), Value(1));
@@ -107,7 +107,7 @@ TEST(ParamStoreTest, EntriesDifferInTheirPathsAndHaveLeaves) {
 
 // ---- finding ----
 
-TEST(ParamStoreTest, NotFoundSuggestsNearNames) {
+TEST(ParamStoreTest, UnknownPath_IsNotFoundWithSuggestions) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   const auto not_found = StatusIs(
@@ -119,20 +119,20 @@ TEST(ParamStoreTest, NotFoundSuggestsNearNames) {
               StatusIs(kNotFound,
                        "dotted name head.wieght: at .head: expected a child wieght, found a struct "
                        "of 2 without it; did you mean weight?"));
-  EXPECT_THAT(store.PlaceOf(".head.wieght"), not_found);
+  EXPECT_THAT(store.GetPlace(".head.wieght"), not_found);
   EXPECT_THAT(store.Set(".head.wieght", Value(1)), not_found);
   EXPECT_THAT(store.Erase(".head.wieght"), not_found);
   EXPECT_THAT(store.Mutate(".head.wieght"), not_found);
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(ParamStoreTest, APathOfAContainerOrNoPathIsTheCallersError) {
+TEST(ParamStoreTest, ContainerOrInvalidPath_IsInvalidArgument) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   const auto no_leaf = StatusIs(kInvalid, "at '.layers': expected a leaf, found list");
   EXPECT_EQ(store.Find(".layers"), nullptr);
   EXPECT_THAT(store.Get(".layers"), no_leaf);
-  EXPECT_THAT(store.PlaceOf(".layers"), no_leaf);
+  EXPECT_THAT(store.GetPlace(".layers"), no_leaf);
   EXPECT_THAT(store.Set(".layers", Value(1)), no_leaf);
   EXPECT_THAT(store.Erase(".layers"), no_leaf);
   EXPECT_THAT(store.Mutate(".layers"), no_leaf);
@@ -141,14 +141,14 @@ TEST(ParamStoreTest, APathOfAContainerOrNoPathIsTheCallersError) {
                                 "'.layers[0.weight'");
   EXPECT_EQ(store.Find(".layers[0.weight"), nullptr);
   EXPECT_THAT(store.Get(".layers[0.weight"), no_path);
-  EXPECT_THAT(store.PlaceOf(".layers[0.weight"), no_path);
+  EXPECT_THAT(store.GetPlace(".layers[0.weight"), no_path);
   EXPECT_THAT(store.Set(".layers[0.weight", Value(1)), no_path);
   EXPECT_THAT(store.Erase(".layers[0.weight"), no_path);
   EXPECT_THAT(store.Mutate(".layers[0.weight"), no_path);
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(ParamStoreTest, APathThatIsInAnotherGroupIsNotFoundAndSaysSo) {
+TEST(ParamStoreTest, PathInAnotherGroup_IsNotFoundWithTheReason) {
   std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head")}).value();
   ParamStore& head = groups[0];
   const StoreState before(head);
@@ -177,7 +177,7 @@ TEST(ParamStoreTest, Select_ReturnsTheLeavesOfSomeSlots) {
   EXPECT_TRUE(store.empty());  // NOLINT: specified
 }
 
-TEST(ParamStoreTest, Select_OfSlotsThatAreNotHere_IsAnError) {
+TEST(ParamStoreTest, Select_MissingSlots_AreAnError) {
   ParamStore head = std::move(Partition(SampleParams(), {Glob("head")}).value()[0]);
   const StoreState before(head);
   EXPECT_THAT(std::move(head).Select(SlotSet::FromSorted(8, {1, 7})),
@@ -190,13 +190,13 @@ TEST(ParamStoreTest, Select_OfSlotsThatAreNotHere_IsAnError) {
   EXPECT_THAT(head.Select(head.slots()), StatusIs(kPrecondition, HasSubstr("select leaves")));
 }
 
-TEST(ParamStoreTest, ADottedNameWithTwoMeaningsNamesBoth) {
+TEST(ParamStoreTest, AmbiguousDottedName_NamesBothPaths) {
   const ParamStore store = StoreAt({{".a.b", Value(1)}, {".'a.b'", Value(2)}});
   EXPECT_THAT(store.GetDotted("a.b"),
               StatusIs(kInvalid, AllOf(HasSubstr("'.a.b'"), HasSubstr("'.'a.b''"))));
 }
 
-TEST(ParamStoreTest, AliasesReachTheOwner) {
+TEST(ParamStoreTest, Alias_ReachesTheOwner) {
   ParamStore store = TiedParams();
   EXPECT_EQ(store.Find(".output.table"), store.Find(".embedding.table"));
   EXPECT_EQ(store.GetDotted("output.table").value(), store.Find(".embedding.table"));
@@ -206,7 +206,7 @@ TEST(ParamStoreTest, AliasesReachTheOwner) {
   EXPECT_EQ(FloatsAt(store, ".embedding.table"), (std::vector<float>{1, 8, 9}));
   const StoreState before(store);
   EXPECT_THAT(store.Insert(PathFrom(".output.table"), Value(1)),
-              StatusIs(kExists, "at '.output.table': there is a leaf already"));
+              StatusIs(kExists, "at '.output.table': a leaf exists already"));
   EXPECT_EQ(StoreState(store), before);
   ASSERT_THAT(store.Erase(".output.table"), IsOk());
   EXPECT_THAT(PathsOf(store), ElementsAre(".scale"));
@@ -216,7 +216,7 @@ TEST(ParamStoreTest, AliasesReachTheOwner) {
 
 // ---- Set ----
 
-TEST(ParamStoreTest, SetReplacesALeafOfTheSameSpec) {
+TEST(ParamStoreTest, Set_ReplacesALeafOfTheSameSpec) {
   ParamStore store = SampleParams();
   ASSERT_THAT(store.Set(".head.bias", Floats({1, 2})), IsOk());
   EXPECT_EQ(FloatsAt(store, ".head.bias"), (std::vector<float>{1, 2}));
@@ -224,7 +224,7 @@ TEST(ParamStoreTest, SetReplacesALeafOfTheSameSpec) {
   EXPECT_EQ((*store.Get(".steps"))->value(), Value(13));
 }
 
-TEST(ParamStoreTest, SetNamesPathExpectedAndFound) {
+TEST(ParamStoreTest, Set_OtherSpec_NamesPathExpectedAndFound) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   EXPECT_THAT(store.Set(".head.bias", Floats({1, 2, 3})),
@@ -237,16 +237,16 @@ TEST(ParamStoreTest, SetNamesPathExpectedAndFound) {
               StatusIs(kInvalid, "at .steps: expected static int, found static str"));
   EXPECT_THAT(store.Set(".steps", Leaf()),
               StatusIs(kInvalid, "at .steps: expected a leaf, found null"));
-  EXPECT_THAT(store.Set(".steps", Leaf(), SetCheck::kAnything),
+  EXPECT_THAT(store.Upsert(PathFrom(".steps"), Leaf()),
               StatusIs(kInvalid, "at .steps: expected a leaf, found null"));
   EXPECT_THAT(store.SetAt(7, Value(1.5)),
               StatusIs(kInvalid, "at .steps: expected static int, found static float"));
   EXPECT_EQ(StoreState(store), before);
-  ASSERT_THAT(store.Set(".head.bias", Value(1), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(store.Upsert(PathFrom(".head.bias"), Value(1)), IsOk());
   EXPECT_EQ((*store.Get(".head.bias"))->value(), Value(1));
 }
 
-TEST(ParamStoreTest, SettingATensorThatIsBeingWrittenIsAnError) {
+TEST(ParamStoreTest, Set_TensorBeingWritten_IsAnError) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   Tensor tensor = Floats({1, 2});
@@ -256,7 +256,7 @@ TEST(ParamStoreTest, SettingATensorThatIsBeingWrittenIsAnError) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(ParamStoreTest, ASetLeafIsAValueOfItsOwn) {
+TEST(ParamStoreTest, Set_LeafIsIndependentOfItsSource) {
   ParamStore store = SampleParams();
   Tensor mine = Floats({1, 2});
   ASSERT_THAT(store.Set(".head.bias", mine), IsOk());
@@ -266,7 +266,7 @@ TEST(ParamStoreTest, ASetLeafIsAValueOfItsOwn) {
 
 // ---- generations ----
 
-TEST(ParamStoreTest, GenerationsGrowOnSetAndWhenABorrowCloses) {
+TEST(ParamStoreTest, Generation_GrowsOnSetAndWhenABorrowCloses) {
   ParamStore store = SampleParams();
   uint64_t last = GenerationAt(store, ".head.bias");
   const Leaf same = **store.Get(".head.bias");
@@ -292,7 +292,7 @@ TEST(ParamStoreTest, GenerationsGrowOnSetAndWhenABorrowCloses) {
   EXPECT_GT(GenerationAt(store, ".steps"), before);
 }
 
-TEST(ParamStoreTest, GenerationsOfOtherLeavesStay) {
+TEST(ParamStoreTest, Generation_OfOtherLeavesIsUnchanged) {
   ParamStore store = SampleParams();
   std::vector<uint64_t> before = GenerationsOf(store);
   ASSERT_THAT(store.Set(".head.bias", Floats({1, 2})), IsOk());
@@ -302,7 +302,7 @@ TEST(ParamStoreTest, GenerationsOfOtherLeavesStay) {
   EXPECT_EQ(before, after);
 }
 
-TEST(ParamStoreTest, GenerationsSurviveSnapshotPartitionMergeAndErase) {
+TEST(ParamStoreTest, Generation_IsKeptBySnapshotPartitionMergeAndErase) {
   ParamStore store = SampleParams();
   const std::vector<uint64_t> before = GenerationsOf(store);
   EXPECT_EQ(GenerationsOf(store.Snapshot().value()), before);
@@ -313,7 +313,7 @@ TEST(ParamStoreTest, GenerationsSurviveSnapshotPartitionMergeAndErase) {
   EXPECT_EQ(GenerationsOf(merged), std::vector<uint64_t>(before.begin() + 1, before.end()));
 }
 
-TEST(ParamStoreTest, LeavesWrittenTogetherStillDiffer) {
+TEST(ParamStoreTest, Generation_DiffersForLeavesWrittenTogether) {
   // Equal generations mean equal bytes, so each leaf of a bulk write has one of its own.
   ParamStore store = SampleParams();
   {
@@ -327,7 +327,7 @@ TEST(ParamStoreTest, LeavesWrittenTogetherStillDiffer) {
 
 // ---- Insert, Upsert, Erase ----
 
-TEST(ParamStoreTest, InsertAddsALeafThatTheLayoutHas) {
+TEST(ParamStoreTest, Insert_KnownPath_KeepsTheLayout) {
   std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head")}).value();
   ParamStore& head = groups[0];
   ASSERT_THAT(head.Insert(PathFrom(".activation"), Value("relu")), IsOk());
@@ -337,7 +337,7 @@ TEST(ParamStoreTest, InsertAddsALeafThatTheLayoutHas) {
   EXPECT_EQ(FloatsAt(head, ".head.bias")[0], 30);
 }
 
-TEST(ParamStoreTest, InsertOfAnotherPathMakesALayoutOfPaths) {
+TEST(ParamStoreTest, Insert_NewPath_MakesALayoutOfPaths) {
   ParamStore store = SampleParams();
   const std::vector<uint64_t> before = GenerationsOf(store);
   ASSERT_THAT(store.Insert(PathFrom(".gate"), Value(true)), IsOk());
@@ -348,11 +348,11 @@ TEST(ParamStoreTest, InsertOfAnotherPathMakesALayoutOfPaths) {
   EXPECT_EQ(GenerationAt(store, ".activation"), before[0]);
 }
 
-TEST(ParamStoreTest, InsertWantsANewPathAndALeaf) {
+TEST(ParamStoreTest, Insert_ExistingPathOrNullLeaf_IsAnError) {
   ParamStore store = SampleParams();
   const StoreState before(store);
   EXPECT_THAT(store.Insert(PathFrom(".steps"), Value(1)),
-              StatusIs(kExists, "at '.steps': there is a leaf already"));
+              StatusIs(kExists, "at '.steps': a leaf exists already"));
   EXPECT_THAT(store.Insert(PathFrom(".new"), Leaf()),
               StatusIs(kInvalid, "at '.new': expected a leaf, found null"));
   EXPECT_THAT(store.Insert(Path().Attribute("\xff"), Value(1)),
@@ -364,7 +364,7 @@ TEST(ParamStoreTest, InsertWantsANewPathAndALeaf) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(ParamStoreTest, UpsertSetsWithoutACheckOrInserts) {
+TEST(ParamStoreTest, Upsert_ReplacesAnySpecOrInserts) {
   ParamStore store = SampleParams();
   ASSERT_THAT(store.Upsert(PathFrom(".steps"), Value("many")), IsOk());
   EXPECT_EQ((*store.Get(".steps"))->value(), Value("many"));
@@ -379,7 +379,7 @@ TEST(ParamStoreTest, UpsertSetsWithoutACheckOrInserts) {
   EXPECT_EQ(StoreState(store), before);
 }
 
-TEST(ParamStoreTest, EraseLeavesTheLayout) {
+TEST(ParamStoreTest, Erase_KeepsTheLayout) {
   ParamStore store = SampleParams();
   ASSERT_THAT(store.Erase(".head.bias"), IsOk());
   EXPECT_EQ(store.size(), 7u);
@@ -396,7 +396,7 @@ TEST(ParamStoreTest, EraseLeavesTheLayout) {
   EXPECT_THAT(PathsOf(store), testing::ElementsAreArray(PathsOf(SampleParams())));
 }
 
-TEST(ParamStoreTest, AnEmptiedStoreIsFilledAgain) {
+TEST(ParamStoreTest, Insert_RefillsAnEmptiedStore) {
   ParamStore store;
   ASSERT_THAT(store.Insert(Path(), Value(1)), IsOk());
   EXPECT_EQ((*store.Get(""))->value(), Value(1));
@@ -408,7 +408,7 @@ TEST(ParamStoreTest, AnEmptiedStoreIsFilledAgain) {
 
 // ---- fingerprints ----
 
-TEST(ParamStoreTest, TheFingerprintIsThatOfTheSpecs) {
+TEST(ParamStoreTest, SpecFingerprint_DependsOnTheSpecs) {
   ParamStore store = SampleParams();
   EXPECT_EQ(store.known_spec_fingerprint(), 0u);
   const uint64_t fingerprint = store.spec_fingerprint();
@@ -419,10 +419,10 @@ TEST(ParamStoreTest, TheFingerprintIsThatOfTheSpecs) {
   EXPECT_EQ(store.spec_fingerprint(), fingerprint);
   for (const Leaf& other : {Leaf(Floats({1})), Leaf(Ints({1, 2})), Leaf(Value(1)),
                             Leaf(Tensor::Zeros(DType::kF32, {2, 1}).value())}) {
-    ASSERT_THAT(store.Set(".head.bias", other, SetCheck::kAnything), IsOk());
+    ASSERT_THAT(store.Upsert(PathFrom(".head.bias"), other), IsOk());
     EXPECT_NE(store.spec_fingerprint(), fingerprint);
   }
-  ASSERT_THAT(store.Set(".head.bias", Floats({6, 6}), SetCheck::kAnything), IsOk());
+  ASSERT_THAT(store.Upsert(PathFrom(".head.bias"), Floats({6, 6})), IsOk());
   EXPECT_EQ(store.spec_fingerprint(), fingerprint);
   // The same specs in other slots are other specs.
   const ParamStore swapped = StoreAt({{".a", Value(1)}, {".b", Value("1")}});

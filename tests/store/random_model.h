@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "leafstore/select/filter.h"
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/treedef/tree/tree.h"
 
 #include "tests/core/random_keys.h"
@@ -113,7 +113,7 @@ inline FilterAndMeaning RandomGlobFilter(Random& random) {
                                        "*.0",  "**.?",    "**.w",    "**.a*",   "**.-?",   "**.x y",
                                        "**.1", "a\\.b.*", "*.b.*",   "**.*.*.*"};
   const char* text = kGlobs[RandomBelow(random, std::size(kGlobs))];
-  const GlobPattern glob = GlobPattern::Parse(text).value();
+  const internal::GlobPattern glob = internal::GlobPattern::Parse(text).value();
   return {Glob(text), [glob](const NodeView& node) { return glob.Matches(node.path()); }};
 }
 

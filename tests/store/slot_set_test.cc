@@ -13,7 +13,7 @@
 namespace leafstore {
 namespace {
 
-TEST(SlotSetTest, WithoutALayoutThereIsNoSlot) {
+TEST(SlotSetTest, DefaultSet_IsEmpty) {
   const SlotSet none;
   EXPECT_EQ(none.universe(), 0u);
   EXPECT_TRUE(none.empty());
@@ -22,7 +22,7 @@ TEST(SlotSetTest, WithoutALayoutThereIsNoSlot) {
   EXPECT_EQ(none, SlotSet::All(0));
 }
 
-TEST(SlotSetTest, OfAllSlotsPlaceAndSlotAreTheSame) {
+TEST(SlotSetTest, All_PlaceEqualsSlot) {
   const SlotSet all = SlotSet::All(70);
   EXPECT_EQ(all.size(), 70u);
   EXPECT_EQ(all.SlotAt(69), 69u);
@@ -31,7 +31,7 @@ TEST(SlotSetTest, OfAllSlotsPlaceAndSlotAreTheSame) {
   EXPECT_EQ(all.PlaceOf(kNoPlace), kNoPlace);
 }
 
-TEST(SlotSetTest, CountsThePlacesOfTheSlotsHeld) {
+TEST(SlotSetTest, PlaceOf_CountsTheSlotsBefore) {
   const SlotSet set = SlotSet::Create(200, {0, 63, 64, 127, 199}).value();
   EXPECT_EQ(set.size(), 5u);
   EXPECT_EQ(set.universe(), 200u);
@@ -46,7 +46,7 @@ TEST(SlotSetTest, CountsThePlacesOfTheSlotsHeld) {
   EXPECT_EQ(set.SlotAt(3), 127u);
 }
 
-TEST(SlotSetTest, AnySlotMayBeAskedFor) {
+TEST(SlotSetTest, PlaceOf_AcceptsAnySlot) {
   const SlotSet set = SlotSet::Create(65, {64}).value();
   EXPECT_EQ(set.PlaceOf(64), 0u);
   EXPECT_EQ(set.PlaceOf(65), kNoPlace);
@@ -55,13 +55,13 @@ TEST(SlotSetTest, AnySlotMayBeAskedFor) {
   EXPECT_EQ(set.PlaceOf(0xffffffff), kNoPlace);
 }
 
-TEST(SlotSetTest, ASetOfEverySlotIsAll) {
+TEST(SlotSetTest, Create_EverySlot_IsAll) {
   EXPECT_TRUE(SlotSet::Create(3, {0, 1, 2}).value().is_all());
   EXPECT_EQ(SlotSet::Create(3, {0, 1, 2}).value(), SlotSet::All(3));
   EXPECT_TRUE(SlotSet::Create(0, {}).value().is_all());
 }
 
-TEST(SlotSetTest, EqualityIsThatOfUniverseAndSlots) {
+TEST(SlotSetTest, Equality_ComparesUniverseAndSlots) {
   const SlotSet set = SlotSet::Create(10, {1, 2}).value();
   EXPECT_EQ(set, SlotSet(set));
   EXPECT_EQ(set, SlotSet::Create(10, {1, 2}).value());
@@ -73,7 +73,7 @@ TEST(SlotSetTest, EqualityIsThatOfUniverseAndSlots) {
   EXPECT_EQ(SlotSet::Create(1, {}).value(), SlotSet::Create(1, {}).value());
 }
 
-TEST(SlotSetTest, NothingIsInAnEmptySet) {
+TEST(SlotSetTest, EmptySet_ContainsNothing) {
   const SlotSet none = SlotSet::Create(1'000'000, {}).value();
   EXPECT_TRUE(none.empty());
   EXPECT_EQ(none.universe(), 1'000'000u);
@@ -82,7 +82,7 @@ TEST(SlotSetTest, NothingIsInAnEmptySet) {
   }
 }
 
-TEST(SlotSetTest, SlotsThatDoNotGrowOrDoNotFitAreErrors) {
+TEST(SlotSetTest, Create_UnsortedOrTooLargeSlots_AreErrors) {
   const auto refused = [](std::vector<Slot> slots, const char* words) {
     EXPECT_THAT(SlotSet::Create(5, std::move(slots)),
                 StatusIs(absl::StatusCode::kInvalidArgument, words));
@@ -103,7 +103,7 @@ TEST(SlotSetTest, AtPlaces_ReturnsTheSlotsThere) {
   EXPECT_EQ(set.AtPlaces({}).universe(), 200u);
 }
 
-TEST(SlotSetTest, AgreesWithAStdSet) {
+TEST(SlotSetTest, RandomSets_AgreeWithStdSet) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 random(seed);

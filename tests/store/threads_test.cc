@@ -81,7 +81,7 @@ std::vector<std::function<void()>> QuestionsTo(const ParamStore& store) {
 
 // What is made at the first call (indexes of paths, fingerprints) is made for several at once: each
 // thread begins with another question, and each round with a structure that was never asked.
-TEST(StoreThreadsTest, ReadersOfANewStoreAllGetTheRightAnswers) {
+TEST(StoreThreadsTest, NewStore_IsReadByManyThreads) {
   for (int round = 0; round < 30; ++round) {
     const ParamStore store =
         Flatten(SampleTree().With(absl::StrCat("zround", round), Value(round))).value().params;
@@ -94,7 +94,7 @@ TEST(StoreThreadsTest, ReadersOfANewStoreAllGetTheRightAnswers) {
   }
 }
 
-TEST(StoreThreadsTest, AllAskANewStoreTheSameFirst) {
+TEST(StoreThreadsTest, NewStore_SameFirstCallFromAllThreads) {
   const size_t count = QuestionsTo(SampleParams()).size();
   for (size_t question = 0; question < count; ++question) {
     for (int round = 0; round < 5; ++round) {
@@ -105,7 +105,7 @@ TEST(StoreThreadsTest, AllAskANewStoreTheSameFirst) {
   }
 }
 
-TEST(StoreThreadsTest, ManyThreadsBuildModelsOfOneDefinition) {
+TEST(StoreThreadsTest, Definition_BuildsInManyThreads) {
   Flattened flat = Flatten(Linear()).value();
   const Definition::Taken taken = Definition::Take(flat.def, std::move(flat.params)).value();
   InThreads(kThreads, [&taken](int) {
@@ -120,7 +120,7 @@ TEST(StoreThreadsTest, ManyThreadsBuildModelsOfOneDefinition) {
 
 // ---- writers ----
 
-TEST(StoreThreadsTest, SnapshotsOfOneStoreAreWrittenApart) {
+TEST(StoreThreadsTest, Snapshots_AreWrittenIndependently) {
   const ParamStore store = SampleParams();
   const StoreState before(store);
   std::vector<ParamStore> snapshots;
@@ -151,7 +151,7 @@ TEST(StoreThreadsTest, SnapshotsOfOneStoreAreWrittenApart) {
   }
 }
 
-TEST(StoreThreadsTest, TheGroupsOfAPartitionAreWrittenInPlaceAtTheSameTime) {
+TEST(StoreThreadsTest, Groups_AreWrittenInPlaceConcurrently) {
   ParamStore store = SampleParams();
   const Layout layout = store.layout();
   const std::vector<const void*> addresses = AddressesOf(store);
@@ -177,7 +177,7 @@ TEST(StoreThreadsTest, TheGroupsOfAPartitionAreWrittenInPlaceAtTheSameTime) {
 
 // The last one who shares leaves may go in any thread, and from then on they are written in place:
 // what it read before must not be touched by what is written after.
-TEST(StoreThreadsTest, ASnapshotMayGoInAnotherThreadWhileTheStoreIsWritten) {
+TEST(StoreThreadsTest, Snapshot_MayBeDestroyedDuringWrites) {
   ParamStore store = SampleParams();
   for (int round = 0; round < 200; ++round) {
     const auto number = static_cast<float>(round);

@@ -41,13 +41,13 @@ class ViewTest : public testing::Test {
 
 // ---- leaves ----
 
-TEST_F(ViewTest, ResolvesOneLeaf) {
+TEST_F(ViewTest, Keys_ReachOneLeaf) {
   const Tensor* weight = model_["layers"][1]["weight"].tensor().value();
   EXPECT_THAT(ElementsOf<float>(*weight), ElementsAre(1, 2, 3));
   EXPECT_EQ(model_["layers"][1]["weight"].leaf().value(), *flat_.params.Get(".layers[1].weight"));
 }
 
-TEST_F(ViewTest, NamesAreAttributesOrItemsNumbersPositionsOrKeys) {
+TEST_F(ViewTest, KeysOfAllKinds_ReachTheirLeaves) {
   EXPECT_EQ(**model_["tables"]["a b"].tensor(), Ints({7}));
   EXPECT_EQ(**model_["by_number"][-1].tensor(), Ints({8}));
   EXPECT_EQ(**model_["by_number"][10].tensor(), Ints({9}));
@@ -55,7 +55,7 @@ TEST_F(ViewTest, NamesAreAttributesOrItemsNumbersPositionsOrKeys) {
   EXPECT_EQ(**model_[std::string("activation")].value(), Value("gelu"));
 }
 
-TEST_F(ViewTest, TellsWhereItIs) {
+TEST_F(ViewTest, View_DescribesItsNode) {
   const View layers = model_["layers"];
   EXPECT_TRUE(layers.ok());
   EXPECT_EQ(layers.kind(), NodeKind::kList);
@@ -67,12 +67,12 @@ TEST_F(ViewTest, TellsWhereItIs) {
   EXPECT_EQ(layers.node(), flat_.def.Find(".layers").value());
 }
 
-TEST_F(ViewTest, ARootMayBeALeaf) {
+TEST_F(ViewTest, LeafAtTheRoot_IsReached) {
   const Flattened leaf = Flatten(Floats({5})).value();
   EXPECT_EQ(**View(leaf.def, leaf.params).tensor(), Floats({5}));
 }
 
-TEST_F(ViewTest, StoresOfOtherLayoutsAreReadByPath) {
+TEST_F(ViewTest, OtherLayout_IsReadByPath) {
   const Flattened linear = Flatten(Linear()).value();
   const ParamStore loose = StoreOf({{"weight", Floats({9})}});
   const View view(linear.def, loose);
@@ -80,13 +80,13 @@ TEST_F(ViewTest, StoresOfOtherLayoutsAreReadByPath) {
   EXPECT_THAT(view["bias"].leaf(), StatusIs(kNotFound, HasSubstr("at .bias: the leaf is not in")));
 }
 
-TEST_F(ViewTest, AStoreKnowsItsStructure) {
+TEST_F(ViewTest, StoreAlone_HasItsOwnStructure) {
   EXPECT_EQ(**View(flat_.params)["activation"].value(), Value("gelu"));
   const ParamStore loose = StoreOf({{"weight", Floats({9})}});
   EXPECT_EQ(**View(loose)["weight"].tensor(), Floats({9}));
 }
 
-TEST_F(ViewTest, AStoreWhosePathsAreNoTreeGivesTheErrorAtTheEnd) {
+TEST_F(ViewTest, PathsThatFormNoTree_AreAnErrorAtTheEnd) {
   std::vector<std::pair<Path, Leaf>> entries;
   entries.emplace_back(Path().Attribute("a"), Floats({1}));
   entries.emplace_back(Path().Attribute("a").Index(0), Floats({1}));
@@ -94,7 +94,7 @@ TEST_F(ViewTest, AStoreWhosePathsAreNoTreeGivesTheErrorAtTheEnd) {
   EXPECT_THAT(View(store)["a"].leaf(), StatusIs(kInvalid, HasSubstr("'.a' and '.a[0]'")));
 }
 
-TEST_F(ViewTest, FollowsAliases) {
+TEST_F(ViewTest, Alias_IsFollowedToItsOwner) {
   const auto node = std::make_shared<Tree>(Tree::List().Add(Floats({1})));
   Tree tree = Tree::Dict().With("a", Tree::Shared(node)).With("b", Tree::Shared(node));
   const Flattened tied = Flatten(std::move(tree)).value();
@@ -106,7 +106,7 @@ TEST_F(ViewTest, FollowsAliases) {
 
 // ---- errors ----
 
-TEST_F(ViewTest, TheFirstKeyThatFailsIsNamedAtTheEnd) {
+TEST_F(ViewTest, FailedKey_IsReportedAtTheEnd) {
   const View lost = model_["layres"][7]["nothing"];
   EXPECT_FALSE(lost.ok());
   const auto at_the_first =
@@ -120,7 +120,7 @@ TEST_F(ViewTest, TheFirstKeyThatFailsIsNamedAtTheEnd) {
   EXPECT_THAT(lost.Build<Linear>(), at_the_first);
 }
 
-TEST_F(ViewTest, APositionThatIsNotThereIsNotFound) {
+TEST_F(ViewTest, PositionOutOfRange_IsNotFound) {
   EXPECT_THAT(model_["layers"][2].leaf(),
               StatusIs(kNotFound, "at .layers: no key 2 in a list of 2"));
   EXPECT_THAT(model_["layers"][-1].leaf(),
@@ -129,27 +129,27 @@ TEST_F(ViewTest, APositionThatIsNotThereIsNotFound) {
               StatusIs(kNotFound, "at .by_number: no key 0 in a dict of 2"));
 }
 
-TEST_F(ViewTest, AKeyOfTheWrongKindSaysWhatWasExpected) {
+TEST_F(ViewTest, KeyOfTheWrongKind_NamesTheExpectedKind) {
   EXPECT_THAT(model_["layers"]["0"].leaf(),
-              StatusIs(kInvalid, "at .layers, a list of 2: expected a number, found '0'"));
+              StatusIs(kInvalid, "at .layers, a list of 2: expected an integer, found '0'"));
   EXPECT_THAT(model_[0].leaf(),
               StatusIs(kInvalid, "at (root), a struct of 5: expected a name, found 0"));
   EXPECT_THAT(model_["by_number"]["10"].leaf(),
-              StatusIs(kInvalid, "at .by_number, a dict of 2: expected a number, found '10'"));
+              StatusIs(kInvalid, "at .by_number, a dict of 2: expected an integer, found '10'"));
   EXPECT_THAT(model_["activation"]["x"].leaf(),
               StatusIs(kInvalid, "at .activation, a leaf: expected no key below it, found 'x'"));
   EXPECT_THAT(model_["head"]["bias"].leaf(),
               StatusIs(kInvalid, "at .head, None: expected no key below it, found 'bias'"));
 }
 
-TEST_F(ViewTest, AnEmptyDictLacksKeysOfBothKinds) {
+TEST_F(ViewTest, EmptyDict_HasNoKeyOfEitherKind) {
   const Flattened empty = Flatten(Tree::Dict()).value();
   const View view(empty.def, empty.params);
   EXPECT_THAT(view["a"].leaf(), StatusIs(kNotFound, HasSubstr("no key 'a' in a dict of 0")));
   EXPECT_THAT(view[0].leaf(), StatusIs(kNotFound, HasSubstr("no key 0 in a dict of 0")));
 }
 
-TEST_F(ViewTest, AContainerIsNoLeafAndAStaticLeafNoTensor) {
+TEST_F(ViewTest, LeafOfTheWrongKind_IsAnError) {
   EXPECT_THAT(model_["layers"].leaf(),
               StatusIs(kInvalid, "at .layers: expected a leaf, found a list of 2"));
   EXPECT_THAT(
@@ -160,7 +160,7 @@ TEST_F(ViewTest, AContainerIsNoLeafAndAStaticLeafNoTensor) {
       StatusIs(kInvalid, "at .layers[0].bias: expected a static leaf, found the tensor f32[1]"));
 }
 
-TEST_F(ViewTest, ALeafOfAnotherGroupIsNotFound) {
+TEST_F(ViewTest, LeafOfAnotherGroup_IsNotFound) {
   const ParamStore group = GroupOf(flat_.params, {0});
   EXPECT_THAT(View(flat_.def, group)["by_number"][-1].leaf(),
               StatusIs(kNotFound, HasSubstr("at .by_number[-1]: the leaf is not in this store")));
@@ -169,7 +169,7 @@ TEST_F(ViewTest, ALeafOfAnotherGroupIsNotFound) {
 
 // ---- subtrees ----
 
-TEST_F(ViewTest, BuildsOneSubtree) {
+TEST_F(ViewTest, Build_ReturnsOneSubtree) {
   const Linear layer = model_["layers"][1].Build<Linear>().value();
   EXPECT_THAT(ElementsOf<float>(layer.weight), ElementsAre(1, 2, 3));
   EXPECT_EQ(layer.weight.raw_data(), model_["layers"][1]["weight"].tensor().value()->raw_data());
@@ -178,14 +178,14 @@ TEST_F(ViewTest, BuildsOneSubtree) {
   EXPECT_EQ(model_.Build<Model>().value().activation, "gelu");
 }
 
-TEST_F(ViewTest, BuildsATree) {
+TEST_F(ViewTest, Build_ReturnsATree) {
   const Tree tree = model_["layers"][0].Build<Tree>().value();
   EXPECT_EQ(tree.kind(), NodeKind::kStruct);
   ASSERT_NE(tree.Find("bias"), nullptr);
   EXPECT_EQ(tree.Find("bias")->leaf(), Leaf(Floats({4})));
 }
 
-TEST_F(ViewTest, ASubtreeOfAGroupNeedsItsOwnLeavesAlone) {
+TEST_F(ViewTest, Build_NeedsTheLeavesOfItsSubtreeOnly) {
   const Slot bias = flat_.params.layout().Get(".layers[1].bias").value();
   const Slot weight = flat_.params.layout().Get(".layers[1].weight").value();
   const ParamStore group = GroupOf(flat_.params, {bias, weight});
@@ -193,15 +193,30 @@ TEST_F(ViewTest, ASubtreeOfAGroupNeedsItsOwnLeavesAlone) {
   EXPECT_THAT(view["layers"][1].Build<Linear>(), IsOk());
   EXPECT_THAT(view["layers"].Build<std::vector<Linear>>(),
               StatusIs(kNotFound,
-                       "at .layers: 2 of 4 leaves are not in this store: .layers[0].bias, "
-                       ".layers[0].weight"));
+                       "at .layers: the store does not have all leaves:\nmissing (2):\n"
+                       "  '.layers[0].bias'\n  '.layers[0].weight'"));
 }
 
-TEST_F(ViewTest, ATypeThatDoesNotFitIsAnError) {
+TEST_F(ViewTest, Build_TypeThatDoesNotFit_IsAnError) {
   EXPECT_THAT(model_["layers"].Build<Linear>(), StatusIs(kInvalid, HasSubstr("list")));
 }
 
-TEST_F(ViewTest, AStoreThatIsBeingWrittenIsNotBuiltFrom) {
+TEST_F(ViewTest, OpenBorrow_LeavesAreStillReturned) {
+  Flattened flat = Flatten(Linear()).value();
+  const View view(flat.def, flat.params);
+  {
+    MutableTensor writing = flat.params.Mutate(".bias").value();
+    writing.span<float>()[0] = 7;
+    EXPECT_EQ(view["weight"].tensor().value(), &flat.params.Find(".weight")->tensor());
+    EXPECT_EQ(view["bias"].leaf().value(), flat.params.Find(".bias"));
+  }
+  const MutableLeaves writing = flat.params.MutateAll().value();
+  EXPECT_EQ(view["bias"].tensor().value()->span<float>()[0], 7);
+  EXPECT_THAT(view.Build<Linear>(), StatusIs(absl::StatusCode::kFailedPrecondition,
+                                             HasSubstr("cannot build a part of a model")));
+}
+
+TEST_F(ViewTest, Build_OpenBorrow_IsAnError) {
   Flattened flat = Flatten(Linear()).value();
   const View view(flat.def, flat.params);
   const MutableTensor writing = flat.params.Mutate(".bias").value();
@@ -210,7 +225,7 @@ TEST_F(ViewTest, AStoreThatIsBeingWrittenIsNotBuiltFrom) {
 }
 
 // Every leaf is reached by its own keys.
-TEST_F(ViewTest, EveryPathOfRandomModelsIsReached) {
+TEST_F(ViewTest, RandomModels_EveryPathIsReached) {
   for (uint32_t seed = 0; seed < 30; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
     std::mt19937 random(seed);

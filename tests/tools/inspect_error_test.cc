@@ -178,8 +178,9 @@ TEST_F(InspectErrorTest, InvalidGlob_NamesTheColumn) {
   ExpectUsage(
       {"inspect", path_, "--match", "laiers"},
       HasSubstr("--match 'laiers' matches no leaf; no key is 'laiers'; did you mean layers?"));
-  ExpectUsage({"inspect", path_, "--group", "b=**.bais"},
-              HasSubstr("--group gets no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
+  ExpectUsage(
+      {"inspect", path_, "--group", "b=**.bais"},
+      HasSubstr("--group receives no leaf: b=**.bais; no key is 'bais'; did you mean bias?"));
 }
 
 TEST_F(InspectErrorTest, InvalidOptions_AreUsageErrors) {

@@ -212,7 +212,7 @@ TEST_F(InspectJsonTest, Stats_EqualThoseOfTheStore) {
       EXPECT_FALSE(row.contains("stats"));
       continue;
     }
-    const TensorStats& stats = expected[params.PlaceOf(row["path"].get<std::string>()).value()];
+    const TensorStats& stats = expected[params.GetPlace(row["path"].get<std::string>()).value()];
     EXPECT_EQ(row["stats"]["count"], stats.count);
     EXPECT_EQ(row["stats"]["min"], stats.min);
     EXPECT_EQ(row["stats"]["max"], stats.max);

@@ -81,7 +81,7 @@ TEST_F(SplitMergeTest, GroupWithoutLeaves_IsAUsageErrorUnlessAllowed) {
   Sample();
   std::vector<std::string> args = {"split",          File("a.leaf"), "--group",
                                    "odd=**.nothing", "--out",        File("{}.leaf")};
-  EXPECT_THAT(Error(args, 2), HasSubstr("--group gets no leaf: odd=**.nothing"));
+  EXPECT_THAT(Error(args, 2), HasSubstr("--group receives no leaf: odd=**.nothing"));
   args.push_back("--allow-empty");
   Out(args);
   EXPECT_EQ(Files(), "a.leaf rest.leaf ");

@@ -89,9 +89,7 @@ absl::StatusOr<ReadLeaf> Read(const ChosenLeaf& chosen) {
   if (read.leaf.is_value()) return read;
   read.view = TensorView::Of(read.leaf.tensor());
   if (!chosen.slice) return read;
-  absl::StatusOr<TensorView> view = chosen.slice->Apply(read.leaf.tensor());
-  if (!view.ok()) return UsageError("'", PrintableName(chosen), "': ", view.status().message());
-  read.view = *std::move(view);
+  LEAFSTORE_ASSIGN_OR_RETURN(read.view, chosen.slice->Apply(read.leaf.tensor()));
   return read;
 }
 

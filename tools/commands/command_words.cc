@@ -64,14 +64,6 @@ void AppendEntry(const std::string& name, const std::string& description, std::s
 
 }  // namespace
 
-std::vector<const OptionWords*> CommandWords::Positionals() const {
-  std::vector<const OptionWords*> positionals;
-  for (const OptionWords& option : options) {
-    if (option.positional) positionals.push_back(&option);
-  }
-  return positionals;
-}
-
 std::vector<CommandWords> CommandsOf(const CLI::App& program) {
   std::vector<CommandWords> commands = {WordsOf(program)};
   for (const CLI::App* command : program.get_subcommands({})) {

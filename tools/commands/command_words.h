@@ -32,8 +32,6 @@ struct CommandWords {
   std::string description;
   std::string footer;
   std::vector<OptionWords> options;  // including positionals, in order
-
-  std::vector<const OptionWords*> Positionals() const;
 };
 
 // Returns the program, then its visible subcommands in order.

@@ -54,11 +54,12 @@ std::string BashTables(const std::vector<CommandWords>& commands) {
     }
     absl::StrAppend(&options, "    ", key, ") echo '", absl::StrJoin(all, " "), "' ;;\n");
     int number = 0;
-    for (const OptionWords* positional : command.Positionals()) {
+    for (const OptionWords& option : command.options) {
+      if (!option.positional) continue;
       // The last one may be repeated.
       absl::StrAppend(&positionals, "    '", command.name, " ", number++, "'",
-                      positional->repeated ? absl::StrCat(" | '", command.name, " '*") : "",
-                      ") echo '", KindOf(*positional), "' ;;\n");
+                      option.repeated ? absl::StrCat(" | '", command.name, " '*") : "", ") echo '",
+                      KindOf(option), "' ;;\n");
     }
   }
   return absl::StrCat("_leafstore_commands='", absl::StrJoin(names, " "), "'\n",

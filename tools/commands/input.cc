@@ -19,7 +19,7 @@ namespace {
 using Items = absl::Span<const SourceItem* const>;
 
 // Returns the end of a message about a glob that matches nothing: "" or "; did you mean ...?".
-std::string NearGlob(Items items, const GlobPattern& glob) {
+std::string NearGlob(Items items, const internal::GlobPattern& glob) {
   for (const SourceItem* item : items) {
     internal::GlobSuggestions names;
     if (const absl::StatusOr<TreeDef> def = item->layout().def(); def.ok()) {
@@ -60,7 +60,7 @@ std::vector<uint32_t> PlacesBelow(const SourceItem& item, const TreeDef& def, No
 std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) {
   std::optional<Slot> slot = item.layout().Find(text);
   if (!slot) {
-    if (const absl::StatusOr<Slot> dotted = item.layout().FindDotted(text); dotted.ok()) {
+    if (const absl::StatusOr<Slot> dotted = item.layout().GetDotted(text); dotted.ok()) {
       slot = *dotted;
     }
   }
@@ -72,7 +72,7 @@ std::vector<uint32_t> PlacesIn(const SourceItem& item, const std::string& text) 
     const absl::StatusOr<NodeId> node = def->Find(text);
     if (node.ok()) return PlacesBelow(item, *def, *node);
   }
-  absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+  absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
   if (!glob.ok()) return {};
   const ItemRows rows(item, {*std::move(glob)});
   // If only aliases match, the first selects its owner.
@@ -92,7 +92,7 @@ std::vector<ChosenLeaf> FindIn(Items items, const std::string& text) {
 
 absl::Status NotFound(Items items, const std::string& text) {
   const std::string why = absl::StrCat("no leaf '", text, "'");
-  const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+  const absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
   if (glob.ok() && !glob->wildcards().empty()) {
     return UsageError("'", text, "' is a glob that matches no leaf", NearGlob(items, *glob));
   }
@@ -110,7 +110,7 @@ absl::Status NotFound(Items items, const std::string& text) {
   }
   const bool canonical = absl::StartsWith(text, ".") || absl::StartsWith(text, "[");
   const absl::Status status = canonical ? items[0]->layout().Get(text).status()
-                                        : items[0]->layout().FindDotted(text).status();
+                                        : items[0]->layout().GetDotted(text).status();
   if (status.ok()) return UsageError(why, " in this part of the structure");
   return UsageError(status.message());
 }
@@ -134,7 +134,8 @@ absl::StatusOr<std::vector<ChosenLeaf>> FindLeaves(Items items, const std::strin
 }
 
 // Keeps only the leaves that a glob of `match` matches; all if `match` is empty.
-absl::Status KeepMatched(const std::vector<GlobPattern>& match, std::vector<ChosenLeaf>* leaves) {
+absl::Status KeepMatched(const std::vector<internal::GlobPattern>& match,
+                         std::vector<ChosenLeaf>* leaves) {
   if (match.empty()) return absl::OkStatus();
   std::map<const SourceItem*, std::vector<uint32_t>> matched;
   for (const ChosenLeaf& leaf : *leaves) {
@@ -206,11 +207,11 @@ absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions
   return items;
 }
 
-absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
-                                                    absl::string_view option) {
-  std::vector<GlobPattern> globs;
+absl::StatusOr<std::vector<internal::GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
+                                                              absl::string_view option) {
+  std::vector<internal::GlobPattern> globs;
   for (const std::string& text : texts) {
-    absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(text);
+    absl::StatusOr<internal::GlobPattern> glob = internal::GlobPattern::Parse(text);
     if (!glob.ok()) return UsageError(option, " '", text, "': ", glob.status().message());
     globs.push_back(*std::move(glob));
   }
@@ -238,15 +239,15 @@ absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::stri
     }
     absl::StatusOr<Filter> filter = Filter::Parse(absl::string_view(text).substr(equals + 1));
     if (!filter.ok()) return wrong(filter.status().message());
-    groups.emplace_back(name, *std::move(filter));
+    groups.push_back({name, *std::move(filter)});
   }
   return groups;
 }
 
-absl::Status CheckMatch(Items items, const std::vector<GlobPattern>& globs,
+absl::Status CheckMatch(Items items, const std::vector<internal::GlobPattern>& globs,
                         absl::string_view option, bool leaves_only) {
   std::vector<std::string> wrong;
-  for (const GlobPattern& glob : globs) {
+  for (const internal::GlobPattern& glob : globs) {
     bool any_leaf = false;
     bool any_alias = false;
     for (const SourceItem* item : items) {
@@ -274,10 +275,12 @@ absl::Status CheckGroups(Items items, const std::vector<NamedFilter>& groups, bo
     if (alone[0] > 0) {
       if (!own_leaves) continue;
       why = " (other groups have the leaves that it matches)";
-    } else if (const absl::StatusOr<GlobPattern> glob = GlobPattern::Parse(filter); glob.ok()) {
+    } else if (const absl::StatusOr<internal::GlobPattern> glob =
+                   internal::GlobPattern::Parse(filter);
+               glob.ok()) {
       why = NearGlob(items, *glob);
     }
-    wrong.push_back(absl::StrCat("--group gets no leaf: ", groups[i].name, "=", filter, why));
+    wrong.push_back(absl::StrCat("--group receives no leaf: ", groups[i].name, "=", filter, why));
   }
   return wrong.empty() ? absl::OkStatus() : UsageErrors(absl::StrJoin(wrong, "\n"));
 }

@@ -20,8 +20,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
-#include "leafstore/select/glob.h"
 #include "leafstore/select/grouping.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/commands/options.h"
 #include "leafstore/tools/present/slice.h"
 #include "leafstore/tools/source/source.h"
@@ -33,7 +33,7 @@ using SourceItems = std::vector<const SourceItem*>;
 struct Input {
   SourcePtr source;
   SourceItems items;
-  std::vector<GlobPattern> match;
+  std::vector<internal::GlobPattern> match;
   std::vector<NamedFilter> groups;  // without the rest
 };
 
@@ -57,8 +57,8 @@ absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true,
 absl::StatusOr<SourceItems> ChooseItems(const Source& source, const InputOptions& options);
 
 // Parses globs. error: a UsageError, with the column in the glob.
-absl::StatusOr<std::vector<GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
-                                                    absl::string_view option = "--match");
+absl::StatusOr<std::vector<internal::GlobPattern>> ParseMatch(const std::vector<std::string>& texts,
+                                                              absl::string_view option = "--match");
 
 // Parses texts NAME=FILTER of --group. error: a UsageError, with the column in the filter.
 absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::string>& texts);
@@ -66,8 +66,8 @@ absl::StatusOr<std::vector<NamedFilter>> ParseGroups(const std::vector<std::stri
 // Checks that each glob matches a leaf of at least one item, or an alias unless `leaves_only`.
 // error: a UsageError that names the option and the globs, with suggestions. O(nodes * globs).
 absl::Status CheckMatch(absl::Span<const SourceItem* const> items,
-                        const std::vector<GlobPattern>& globs, absl::string_view option = "--match",
-                        bool leaves_only = false);
+                        const std::vector<internal::GlobPattern>& globs,
+                        absl::string_view option = "--match", bool leaves_only = false);
 
 // Checks that each filter matches a leaf, or a node above one, of at least one item, and if
 // `own_leaves` that its group receives one. error: a UsageError as above; as

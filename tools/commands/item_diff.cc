@@ -36,10 +36,10 @@ std::vector<uint32_t> ComparedPlaces(const SourceItem& item, const ItemDiffOptio
 // and its owner, the first does; by dotted form, none does.
 void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) {
   const Alignment where = Align({a.layout(), a.slots().AtPlaces(pairs->only_a)},
-                                {b.layout(), b.slots().AtPlaces(pairs->only_b)}, {.by = by});
+                                {b.layout(), b.slots().AtPlaces(pairs->only_b)}, by);
   std::vector<uint32_t> sources = where.Sources();
   if (by == AlignBy::kDotted) {
-    for (const Alignment::Collision& at : where.Collisions()) sources[at.to] = kNoPlace;
+    for (const Alignment::Conflict& at : where.Collisions()) sources[at.place] = kNoPlace;
   }
   const std::vector<uint32_t> of_a = std::exchange(pairs->only_a, {});
   const std::vector<uint32_t> of_b = std::exchange(pairs->only_b, {});
@@ -58,7 +58,8 @@ void PairUp(const SourceItem& a, const SourceItem& b, AlignBy by, Pairs* pairs) 
 // Maps the dotted names of an item to the owners that they are tied to, empty for a leaf.
 using Names = std::map<std::string, std::string>;
 
-absl::StatusOr<Names> NamesOf(const SourceItem& item, const std::vector<GlobPattern>& match) {
+absl::StatusOr<Names> NamesOf(const SourceItem& item,
+                              const std::vector<internal::GlobPattern>& match) {
   const ItemRows rows(item, match);
   Names names;
   for (const Row& row : rows.rows()) {

@@ -16,7 +16,7 @@
 
 #include "leafstore/core/path.h"
 #include "leafstore/numeric/diff.h"
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/source/source.h"
 
 namespace leafstore::tools {
@@ -24,8 +24,8 @@ namespace leafstore::tools {
 struct ItemDiffOptions {
   // Compares only leaves that one of these matches, at or above the leaf, and none that `ignore`
   // matches. Empty: all.
-  std::vector<GlobPattern> match;
-  std::vector<GlobPattern> ignore;
+  std::vector<internal::GlobPattern> match;
+  std::vector<internal::GlobPattern> ignore;
   DiffOptions diff;
   // Compares the structures too, if both items have one.
   bool structure = true;

@@ -25,9 +25,10 @@ std::string Italic(absl::string_view text) { return absl::StrCat("\\fI", Escaped
 
 std::string Synopsis(const CommandWords& command) {
   std::string text = absl::StrCat(".B leafstore ", Escaped(command.name), "\n");
-  for (const OptionWords* positional : command.Positionals()) {
-    absl::StrAppend(&text, positional->required ? "" : "[", Italic(positional->type),
-                    positional->repeated ? "..." : "", positional->required ? "" : "]", "\n");
+  for (const OptionWords& option : command.options) {
+    if (!option.positional) continue;
+    absl::StrAppend(&text, option.required ? "" : "[", Italic(option.type),
+                    option.repeated ? "..." : "", option.required ? "" : "]", "\n");
   }
   return text + "[" + Italic("options") + "]\n";
 }

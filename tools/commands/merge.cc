@@ -21,12 +21,12 @@ struct MergeArguments {
 
 constexpr char kMergeHelp[] =
     R"(Items are merged by name. The expected leaves are those of the structure that the parts share (parts
-of a .leaf file keep the structure of the whole), or those of --like, with its dtypes and shapes; parts
+of a .leaf file keep the full structure), or those of --like, with its dtypes and shapes; parts
 without structure, such as safetensors, are joined. Each leaf that is missing, unexpected, duplicate,
 or of another dtype or shape is an error; one message lists all of them, for all items.
 
 Examples:
-  leafstore merge parts/*.leaf --out whole.leaf
+  leafstore merge parts/*.leaf --out merged.leaf
   leafstore merge model-0000*.safetensors --out model.safetensors
   leafstore merge adapter.safetensors base.safetensors --out both.leaf --like reference.leaf
 
@@ -41,7 +41,7 @@ struct Parts {
   ItemOptions options;
 };
 
-absl::Status AddFile(const std::string& file, const MergeArguments& arguments, Model* whole,
+absl::Status AddFile(const std::string& file, const MergeArguments& arguments, Model* merged,
                      std::vector<Parts>* parts) {
   InputOptions one = arguments.input;
   one.name = file;
@@ -54,8 +54,8 @@ absl::Status AddFile(const std::string& file, const MergeArguments& arguments, M
     }
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Model model, LoadModel(*source, items));
-  if (whole->metadata.empty()) whole->metadata = model.metadata;
-  if (whole->metrics.empty()) whole->metrics = model.metrics;
+  if (merged->metadata.empty()) merged->metadata = model.metadata;
+  if (merged->metrics.empty()) merged->metrics = model.metrics;
   for (ModelItem& item : model.items) {
     auto at = std::find_if(parts->begin(), parts->end(),
                            [&item](const Parts& known) { return known.name == item.name; });
@@ -84,7 +84,7 @@ absl::StatusOr<Layout> ExpectedOf(const std::vector<ParamStore>& stores) {
 
 // Merges all items, or prints what is wrong with each of them, one reason per line. `like` has the
 // expected leaves; null: ExpectedOf.
-absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* whole) {
+absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* merged) {
   bool wrong = false;
   for (Parts& part : parts) {
     MergeOptions options;
@@ -113,7 +113,7 @@ absl::Status MergeParts(std::vector<Parts> parts, const Source* like, Model* who
     if (part.options.grouping && !(part.options.grouping->layout() == layout)) {
       part.options.grouping.reset();
     }
-    whole->items.push_back({part.name, std::move(store), std::move(part.options)});
+    merged->items.push_back({part.name, std::move(store), std::move(part.options)});
   }
   return wrong ? NegativeAnswer() : absl::OkStatus();
 }
@@ -128,10 +128,10 @@ absl::Status Merge(const MergeArguments& arguments) {
     // Only its dtypes and shapes matter.
     LEAFSTORE_ASSIGN_OR_RETURN(like, Open(expected, /*verify=*/false));
   }
-  Model whole;
+  Model merged;
   std::vector<Parts> parts;
   for (const std::string& file : arguments.files) {
-    LEAFSTORE_RETURN_IF_ERROR(AddFile(file, arguments, &whole, &parts));
+    LEAFSTORE_RETURN_IF_ERROR(AddFile(file, arguments, &merged, &parts));
   }
   for (const std::string& name : arguments.input.items) {
     if (std::none_of(parts.begin(), parts.end(),
@@ -139,8 +139,8 @@ absl::Status Merge(const MergeArguments& arguments) {
       return UsageError("--item: none of the files has an item '", name, "'");
     }
   }
-  LEAFSTORE_RETURN_IF_ERROR(MergeParts(std::move(parts), like.get(), &whole));
-  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(whole), arguments.out));
+  LEAFSTORE_RETURN_IF_ERROR(MergeParts(std::move(parts), like.get(), &merged));
+  LEAFSTORE_RETURN_IF_ERROR(writer.Write(std::move(merged), arguments.out));
   return writer.CommitAndPrint(arguments.input.form);
 }
 

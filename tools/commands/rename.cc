@@ -57,7 +57,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const SourceItems& items,
   std::vector<bool> used(map.rules().size());
   for (const SourceItem* item : items) {
     absl::StatusOr<std::vector<RenamedPath>> paths =
-        map.Apply(item->layout(), item->slots(), {.allow_unused_rules = true});
+        map.Apply(LeafSpecs(item->layout(), item->slots()), /*allow_unused_rules=*/true);
     if (!paths.ok()) return UsageErrors(paths.status().message());
     for (const RenamedPath& path : *paths) {
       if (path.rule) used[*path.rule] = true;
@@ -69,7 +69,7 @@ absl::StatusOr<std::vector<RenamedItem>> RenameItems(const SourceItems& items,
     // Without allow_unused_rules the error has suggestions, or names the rule that renamed its
     // leaves.
     for (const SourceItem* item : items) {
-      const auto paths = map.Apply(item->layout(), item->slots());
+      const auto paths = map.Apply(LeafSpecs(item->layout(), item->slots()));
       if (!paths.ok()) return UsageErrors(paths.status().message());
     }
     return UsageError("rule '", map.rules()[rule].pattern, "' matches no leaf");
@@ -137,7 +137,7 @@ absl::Status RenameModelItem(const RenamedItem& one, ModelItem* item, bool* lost
           grouping.GroupOf(item->store.slot(place));
     }
     LEAFSTORE_ASSIGN_OR_RETURN(item->options.grouping,
-                               Grouping::Create(store.layout(), groups,
+                               Grouping::Create(store.layout(), std::move(groups),
                                                 std::vector<std::string>(grouping.names().begin(),
                                                                          grouping.names().end())));
   }
@@ -197,8 +197,8 @@ absl::Status Rename(const RenameArguments& arguments) {
 void AddRenameCommand(CLI::App* program, CommandRun* run) {
   const auto [command, arguments] =
       AddCommand(program, run, "rename",
-                 "Gives leaves new paths by patterns; without --write only prints them.", kHelpFile,
-                 kRenameHelp, Rename);
+                 "Renames leaves by patterns; without --write only prints the new names.",
+                 kHelpFile, kRenameHelp, Rename);
   AddFile(command, "FILE", &arguments->input.name, "the file to read");
   AddFile(command, "RULE", &arguments->rules, "PATTERN=TEMPLATE; may be repeated");
   AddInput(command, {kStep, kItem}, &arguments->input);

@@ -21,7 +21,7 @@ struct SplitArguments {
 constexpr char kSplitHelp[] =
     R"(Each group becomes a file, whose name is --out with the group's name in place of `{}`; leaves that no
 filter matches become the group `rest`, if there are any. Without --group, the groups are those that
-were saved with the file. Parts of a .leaf file keep the structure of the whole, so that `merge` can
+were saved with the file. Parts of a .leaf file keep the full structure, so that `merge` can
 report what is missing. Either all files are written, or none.
 
 Examples:
@@ -81,7 +81,7 @@ absl::StatusOr<Grouping> SavedGrouping(const SourceItem& item,
     const uint32_t own = item.grouping() ? item.grouping()->GroupOf(slot) : kNoGroup;
     groups[slot] = own == kNoGroup ? static_cast<uint32_t>(names.size() - 1) : index_of[own];
   }
-  return Grouping::Create(item.layout(), groups, names);
+  return Grouping::Create(item.layout(), std::move(groups), names);
 }
 
 // Returns a model for each group, of the items in which the group has leaves.

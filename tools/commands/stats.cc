@@ -172,23 +172,23 @@ absl::Status Stats(const StatsArguments& options) {
 void AddStatsCommand(CLI::App* program, CommandRun* run) {
   const auto [command, options] =
       AddCommand(program, run, "stats",
-                 "Shows what the numbers are like: min, max, mean, std, L2, NaN, histograms.",
+                 "Shows statistics of the numbers: min, max, mean, std, L2, NaN, histograms.",
                  kHelpFile | kHelpGlob | kHelpFilter, kStatsHelp, Stats);
   AddFile(command, "FILE", &options->input.name);
   AddInput(command, {kStep, kItem, kMatch, kGroup}, &options->input);
   AddDepth(command, &options->depth, "print subtrees that are N keys deep as one row");
   CLI::Option* const histogram = AddValue(command, "--histogram", &options->histogram, "BINS",
-                                          "with a histogram of so many bins")
+                                          "with a histogram of this many bins")
                                      ->check(WholeNumber(1, 1000));
   AddValue(command, "--range", &options->range, "RANGE",
-           "of the histograms: LO:HI, or all: that of all numbers listed. Without: each "
-           "tensor's own")
+           "the range of the histograms: LO:HI, or all (that of all listed numbers); default: that "
+           "of each tensor")
       ->needs(histogram);
   std::vector<std::string> keys = {"path"};
   for (const SortKey& key : kSortKeys) keys.emplace_back(key.name);
-  WithChoices(
-      command->add_option("--sort", options->sort, "rows by this, the largest first; or path"),
-      keys)
+  WithChoices(command->add_option("--sort", options->sort,
+                                  "sort rows by this, the largest first, or by path"),
+              keys)
       ->type_name("KEY")
       ->check(OneOf(keys));
   AddValue(command, "--top", &options->top, "N", "only the first N rows")

@@ -1,5 +1,6 @@
 #include "leafstore/tools/files/model_writer.h"
 
+#include <functional>
 #include <limits>
 
 #include "absl/strings/match.h"
@@ -26,11 +27,7 @@ absl::Status CheckOptions(SourceFormat format, const WriteOptions& options) {
   const bool leaf = format == SourceFormat::kLeaf;
   const bool safetensors = format == SourceFormat::kSafetensors;
   const bool npz = format == SourceFormat::kNpz;
-  struct Rule {
-    bool wrong;
-    const char* message;
-  };
-  const Rule rules[] = {
+  const std::pair<bool, const char*> rules[] = {
       {options.zstd && !leaf, "--zstd is only for .leaf"},
       {!options.shard_size.empty() && !safetensors, "--shard-size is only for .safetensors"},
       {options.structure != StructureSave::kAuto && !safetensors,
@@ -40,8 +37,8 @@ absl::Status CheckOptions(SourceFormat format, const WriteOptions& options) {
       {options.raw_bits && !npz && format != SourceFormat::kNpy,
        "--raw-bits is only for .npz and .npy"},
   };
-  for (const Rule& rule : rules) {
-    if (rule.wrong) return UsageError(rule.message);
+  for (const auto& [wrong, message] : rules) {
+    if (wrong) return UsageError(message);
   }
   return absl::OkStatus();
 }
@@ -67,7 +64,7 @@ absl::StatusOr<int64_t> ParseSize(absl::string_view text) {
   return number << shift;
 }
 
-std::function<void(int64_t, int64_t)> ShowProgress() {
+std::function<void(int64_t done, int64_t total)> ShowProgress() {
   const auto progress = std::make_shared<Progress>("writing", 0);
   return [progress](int64_t done, int64_t total) { progress->Set(done, total); };
 }

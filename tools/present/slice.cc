@@ -20,21 +20,17 @@ absl::Status Wrong(absl::string_view text, size_t column) {
       "slice, column ", column, ": expected a number, begin:end:step or ..., found '", text, "'"));
 }
 
-// Calls `visit` with the index in the tensor of each element of the view, in order.
-template <typename Visit>
-void ForEachElement(const TensorView& view, Visit visit) {
-  const int64_t size = view.size();
-  std::vector<int64_t> at(view.shape.size(), 0);
-  int64_t index = view.begin;
-  for (int64_t done = 0; done < size; ++done) {
-    visit(index);
-    for (size_t axis = view.shape.size(); axis-- > 0;) {
-      index += view.strides[axis];
-      if (++at[axis] < view.shape[axis]) break;
-      index -= view.strides[axis] * view.shape[axis];
-      at[axis] = 0;
-    }
+// Copies the elements of a view from an axis on, of `bytes` bytes each. Returns the end of the copy.
+std::byte* CopyElements(const TensorView& view, size_t axis, int64_t index, size_t bytes,
+                        std::byte* to) {
+  if (axis == view.shape.size()) {
+    std::memcpy(to, view.tensor.raw_data() + static_cast<size_t>(index) * bytes, bytes);
+    return to + bytes;
   }
+  for (int64_t i = 0; i < view.shape[axis]; ++i) {
+    to = CopyElements(view, axis + 1, index + i * view.strides[axis], bytes, to);
+  }
+  return to;
 }
 
 }  // namespace
@@ -59,18 +55,14 @@ absl::StatusOr<Tensor> TensorView::ToTensor() const {
   const size_t bits = DTypeBits(tensor.dtype());
   if (bits % 8 != 0) {
     return absl::InvalidArgumentError(absl::StrCat("a part of a tensor of ",
-                                                   std::string(DTypeName(tensor.dtype())),
+                                                   DTypeName(tensor.dtype()),
                                                    " has no bytes of its own: take all of it"));
   }
   LEAFSTORE_ASSIGN_OR_RETURN(Tensor part, Tensor::Uninitialized(tensor.dtype(), shape));
+  if (size() == 0) return part;
   {
     LEAFSTORE_ASSIGN_OR_RETURN(MutableTensor open, part.Mutate());
-    const size_t bytes = bits / 8;
-    std::byte* to = open.raw_data();
-    ForEachElement(*this, [&](int64_t index) {
-      std::memcpy(to, tensor.raw_data() + static_cast<size_t>(index) * bytes, bytes);
-      to += bytes;
-    });
+    CopyElements(*this, 0, begin, bits / 8, open.raw_data());
   }
   return part;
 }
@@ -113,6 +105,7 @@ absl::StatusOr<Slice> Slice::Parse(absl::string_view text) {
     slice.terms_.push_back(term);
     column += part.size() + 1;
   }
+  if (!rest) slice.terms_.push_back({Term::kRest, {}, {}, {}});
   return slice;
 }
 
@@ -162,20 +155,16 @@ absl::Status Slice::Check(ShapeRef shape) const {
 
 absl::Status Slice::ApplyTo(TensorView* view) const {
   const size_t rank = view->shape.size();
-  const bool has_rest = std::any_of(terms_.begin(), terms_.end(),
-                                    [](const Term& term) { return term.kind == Term::kRest; });
-  const size_t named = terms_.size() - (has_rest ? 1 : 0);
+  const size_t named = terms_.size() - 1;
   if (named > rank) {
     return absl::InvalidArgumentError(absl::StrCat("slice: expected at most ", rank,
                                                    " positions or ranges for a shape of ",
                                                    ShapeToString(view->shape), ", found ", named));
   }
-  std::vector<Term> terms = terms_;
-  if (!has_rest) terms.push_back({Term::kRest, {}, {}, {}});
   std::vector<int64_t> shape;
   std::vector<int64_t> strides;
   size_t axis = 0;
-  for (const Term& term : terms) {
+  for (const Term& term : terms_) {
     const size_t count = term.kind == Term::kRest ? rank - named : 1;
     for (size_t i = 0; i < count; ++i, ++axis) {
       LEAFSTORE_RETURN_IF_ERROR(ApplyTerm(term, axis, view, &shape, &strides));

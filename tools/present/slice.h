@@ -67,7 +67,7 @@ class Slice {
   static absl::Status ApplyTerm(const Term& term, size_t axis, TensorView* from,
                                 std::vector<int64_t>* shape, std::vector<int64_t>* strides);
 
-  std::vector<Term> terms_;
+  std::vector<Term> terms_;  // one of them is kRest
 };
 
 }  // namespace leafstore::tools

@@ -97,11 +97,14 @@ const reducedMotion = () => matchMedia('(prefers-reduced-motion: reduce)').match
 const shorten = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
-// Adds to the list of a key in a map of lists.
-function addTo(lists, key, value) {
-  if (!lists.has(key)) lists.set(key, []);
-  lists.get(key).push(value);
+// Returns the value of a key in a map; makes it at the first call.
+function cached(map, key, make) {
+  if (!map.has(key)) map.set(key, make());
+  return map.get(key);
 }
+
+// Adds to the list of a key in a map of lists.
+const addTo = (lists, key, value) => cached(lists, key, () => []).push(value);
 
 // Returns the index that a key of the keyboard goes to in a list of `count` from index `at`; undefined for other keys.
 // `moves` maps arrows and pages to distances.

@@ -30,8 +30,7 @@ function dtypeSums(item) {
   const sums = new Map();
   for (let leaf = 0; leaf < item.leafCount; ++leaf) {
     const dtype = item.isTensor(leaf) ? item.get(leaf, 'dtype') : 'static';
-    if (!sums.has(dtype)) sums.set(dtype, { dtype, leaves: 0, parameters: 0, bytes: 0 });
-    const sum = sums.get(dtype);
+    const sum = cached(sums, dtype, () => ({ dtype, leaves: 0, parameters: 0, bytes: 0 }));
     ++sum.leaves;
     sum.parameters += item.get(leaf, 'parameters') ?? 0;
     sum.bytes += item.weight(leaf);
@@ -79,7 +78,7 @@ function drawWarnings(report, item, show) {
     ...(report.skipped ?? []).map(({ step, why }) => `Step ${formatCount(step)} is not in this report: ${why}`),
     ...(report.notes ?? []),
     ...(isNone(item.took_root) ? []
-      : [`The filter of group ${item.took_root} matched the root, and so took every leaf.`]),
+      : [`The filter of group ${item.took_root} matched the root, and so has every leaf.`]),
     ...(item.change?.structure ?? []).map((line) => `Structure: ${line}`),
   ];
   const parts = [];
@@ -167,8 +166,7 @@ function linesOf(item) {
     const name = item.leaves.group ? item.groupName(item.groupOf(leaf))
         : item.keysOf(item.leaves.node[leaf])[0] ?? '(root)';
     const fill = item.leaves.group ? item.groupFill(item.groupOf(leaf)) : null;
-    if (!parts.has(name)) parts.set(name, { name, fill, leaves: [], bytes: 0 });
-    const part = parts.get(name);
+    const part = cached(parts, name, () => ({ name, fill, leaves: [], bytes: 0 }));
     part.leaves.push(leaf);
     part.bytes += item.weight(leaf);
   }

@@ -90,62 +90,52 @@ absl::StatusOr<std::vector<ReportItem>> ListItems(const std::vector<const Source
   return items;
 }
 
-// The steps of a directory, read one by one: besides the newest at most two are open.
-class StepsReader {
- public:
-  // The arguments must outlive this.
-  StepsReader(const ReportRequest& request, std::vector<ReportItem>* items, Progress* progress)
-      : request_(request), items_(*items), progress_(*progress), before_(items->size()) {}
-
-  // Adds the step to all items, or lists it as skipped. error: one that does not concern a single
-  // step (no memory, too many open files).
-  absl::Status Add(int64_t step, const std::string& file) {
-    absl::Status added = AddIntact(step, file);
-    const bool is_of_one_step = absl::IsDataLoss(added) || absl::IsNotFound(added) ||
-                                absl::IsUnimplemented(added) || absl::IsInvalidArgument(added) ||
-                                absl::IsPermissionDenied(added);
-    if (!is_of_one_step) return added;
-    skipped_.push_back({{"step", step}, {"why", PageText(added.message())}});
-    return absl::OkStatus();
-  }
-
-  const std::vector<int64_t>& steps() const { return steps_; }
-  // Adds the fields for steps.
-  void AddFields(Json* json) const {
-    (*json)["steps"] = steps_;
-    (*json)["metrics"] = MetricsByStep(metrics_);
-    (*json)["skipped"] = skipped_;
-  }
-
- private:
-  absl::Status AddIntact(int64_t step, const std::string& file) {
-    LEAFSTORE_ASSIGN_OR_RETURN(
-        SourcePtr source,
-        OpenSource({.name = file, .io = {.threads = request_.threads}, .verify = request_.verify}));
-    std::vector<ReportItem::Step> now;
-    for (size_t i = 0; i < items_.size(); ++i) {
-      LEAFSTORE_ASSIGN_OR_RETURN(
-          now.emplace_back(),
-          items_[i].ReadStep(source->FindItem(items_[i].name()), before_[i], &progress_));
-    }
-    for (size_t i = 0; i < items_.size(); ++i) items_[i].AddStep(now[i]);
-    steps_.push_back(step);
-    metrics_.push_back(source->metrics);
-    before_ = std::move(now);
-    open_ = std::move(source);  // closes the previous one
-    return absl::OkStatus();
-  }
-
-  const ReportRequest& request_;
-  std::vector<ReportItem>& items_;
-  Progress& progress_;
-  std::vector<int64_t> steps_;
-  std::vector<Metrics> metrics_;
-  Json skipped_ = Json::array();
+// Adds steps of a directory to all items, and the fields for steps to `json`. Reads the steps one by
+// one: besides the newest at most two are open. A step that cannot be read is listed as skipped.
+// Returns the others. error: one that does not concern a single step (no memory, too many open
+// files).
+absl::StatusOr<std::vector<int64_t>> AddSteps(const std::map<int64_t, std::string>& steps,
+                                              const ReportRequest& request,
+                                              std::vector<ReportItem>* items, Progress* progress,
+                                              Json* json) {
+  std::vector<int64_t> added;
+  std::vector<Metrics> metrics;
+  Json skipped = Json::array();
   // The last step that was added: its items, and their source.
-  std::vector<ReportItem::Step> before_;
-  SourcePtr open_;
-};
+  std::vector<ReportItem::Step> before(items->size());
+  SourcePtr open;
+  for (const auto& [step, file] : steps) {
+    SourcePtr source;
+    std::vector<ReportItem::Step> now;
+    const auto read = [&, &file = file]() -> absl::Status {
+      LEAFSTORE_ASSIGN_OR_RETURN(
+          source,
+          OpenSource({.name = file, .io = {.threads = request.threads}, .verify = request.verify}));
+      for (size_t i = 0; i < items->size(); ++i) {
+        const ReportItem& item = (*items)[i];
+        LEAFSTORE_ASSIGN_OR_RETURN(
+            now.emplace_back(), item.ReadStep(source->FindItem(item.name()), before[i], progress));
+      }
+      return absl::OkStatus();
+    };
+    const absl::Status status = read();
+    if (absl::IsDataLoss(status) || absl::IsNotFound(status) || absl::IsUnimplemented(status) ||
+        absl::IsInvalidArgument(status) || absl::IsPermissionDenied(status)) {
+      skipped.push_back({{"step", step}, {"why", PageText(status.message())}});
+      continue;
+    }
+    LEAFSTORE_RETURN_IF_ERROR(status);
+    for (size_t i = 0; i < items->size(); ++i) (*items)[i].AddStep(now[i]);
+    added.push_back(step);
+    metrics.push_back(source->metrics);
+    before = std::move(now);
+    open = std::move(source);  // closes the previous one
+  }
+  (*json)["steps"] = added;
+  (*json)["metrics"] = MetricsByStep(metrics);
+  (*json)["skipped"] = std::move(skipped);
+  return added;
+}
 
 // Builds the data of one file, of two, or (if `steps` is not empty) of a directory, whose last step
 // is `sources[0]`. Items of two files are paired by name. error: those of reading, with the name of
@@ -160,12 +150,13 @@ absl::StatusOr<Json> BuildReport(const std::vector<const Source*>& sources,
   for (const ReportItem& item : items) bytes += item.bytes_to_read();
   Progress progress("reading", bytes * (static_cast<int64_t>(steps.size()) + 1));
   for (ReportItem& item : items) LEAFSTORE_RETURN_IF_ERROR(item.Read(&progress));
-  StepsReader series(request, &items, &progress);
-  for (const auto& [step, file] : steps) LEAFSTORE_RETURN_IF_ERROR(series.Add(step, file));
-  if (!steps.empty()) series.AddFields(&json);
+  std::vector<int64_t> added;
+  if (!steps.empty()) {
+    LEAFSTORE_ASSIGN_OR_RETURN(added, AddSteps(steps, request, &items, &progress, &json));
+  }
   json["items"] = Json::array();
   for (const ReportItem& item : items) {
-    json["items"].push_back(item.ToJson(steps.empty() ? nullptr : &series.steps()));
+    json["items"].push_back(item.ToJson(steps.empty() ? nullptr : &added));
   }
   return json;
 }

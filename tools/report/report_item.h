@@ -22,8 +22,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "leafstore/select/glob.h"
 #include "leafstore/select/grouping.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/present/json.h"
 #include "leafstore/tools/present/output.h"
 #include "leafstore/tools/report/report_numbers.h"
@@ -35,9 +35,9 @@
 namespace leafstore::tools {
 
 struct ReportRequest {
-  std::vector<std::string> items;   // empty: all
-  std::vector<GlobPattern> match;   // empty: all leaves
-  std::vector<NamedFilter> groups;  // empty: the saved groups
+  std::vector<std::string> items;            // empty: all
+  std::vector<internal::GlobPattern> match;  // empty: all leaves
+  std::vector<NamedFilter> groups;           // empty: the saved groups
   bool verify = true;
   int threads = 0;
 };

@@ -79,27 +79,23 @@ class LeafTable {
   // Returns the rank of each row in the order of a column; computed once. Rows without a value are last in both
   // directions; equal rows are in the order of the tree.
   ranksOf(column, falling) {
-    const id = `${column.id} ${falling}`;
-    let ranks = this.ranks.get(id);
-    if (!ranks) {
+    return cached(this.ranks, `${column.id} ${falling}`, () => {
       const { item } = this;
       const keys = Array.from({ length: item.rowCount }, (_, row) => {
         const value = column.sort(rowOf(item, row));
-        return value === undefined || Number.isNaN(value) ? null : value;
+        return isNone(value) ? null : value;
       });
       const sign = falling ? -1 : 1;
       const order = keys.map((_, row) => row).sort((a, b) => {
         const [x, y] = [keys[a], keys[b]];
         if (x === y) return a - b;
-        if (x === null) return 1;
-        if (y === null) return -1;
+        if (x === null || y === null) return x === null ? 1 : -1;
         return (x < y ? -1 : 1) * sign;
       });
-      ranks = new Int32Array(item.rowCount);
+      const ranks = new Int32Array(item.rowCount);
       order.forEach((row, i) => { ranks[row] = i; });
-      this.ranks.set(id, ranks);
-    }
-    return ranks;
+      return ranks;
+    });
   }
 
   order() {
@@ -169,16 +165,14 @@ class LeafTable {
 
   // Returns the height of a row's details at the current width.
   detailHeight(row) {
-    let height = this.heights.get(row);
-    if (height === undefined) {
+    return cached(this.heights, row, () => {
       const detail = el('div', { class: 'detail', 'aria-hidden': 'true' }, detailsOf(rowOf(this.item, row)));
       detail.style.visibility = 'hidden';
       this.space.append(detail);
-      height = clamp(detail.offsetHeight, 80, MOST_DETAIL);
+      const height = clamp(detail.offsetHeight, 80, MOST_DETAIL);
       detail.remove();
-      this.heights.set(row, height);
-    }
-    return height;
+      return height;
+    });
   }
 
   // Returns the open rows, ascending, and the total height of details up to each.

@@ -94,13 +94,9 @@ class Treemap {
   }
 
   childrenOf(node) {
-    let children = this.sorted.get(node);
-    if (!children) {
-      children = (this.item.children[node] ?? []).filter((child) => this.item.sum(child, 'bytes') > 0);
-      children.sort((a, b) => this.item.sum(b, 'bytes') - this.item.sum(a, 'bytes') || a - b);
-      this.sorted.set(node, children);
-    }
-    return children;
+    const bytes = (child) => this.item.sum(child, 'bytes');
+    return cached(this.sorted, node, () => (this.item.children[node] ?? []).filter((child) => bytes(child) > 0)
+      .sort((a, b) => bytes(b) - bytes(a) || a - b));
   }
 
   layout() {
@@ -212,15 +208,11 @@ class Treemap {
   }
 
   measure(text, name) {
-    const key = `${name === 'container-name' ? 'b' : ''}${text}`;
-    let width = this.widths.get(key);
-    if (width === undefined) {
-      const family = this.family ??= getComputedStyle(document.body).fontFamily;
-      this.pen.font = `${name === 'container-name' ? '600 ' : ''}11px ${family}`;
-      width = this.pen.measureText(text).width;
-      this.widths.set(key, width);
-    }
-    return width;
+    const bold = name === 'container-name' ? '600 ' : '';
+    return cached(this.widths, bold + text, () => {
+      this.pen.font = `${bold}11px ${this.family ??= getComputedStyle(document.body).fontFamily}`;
+      return this.pen.measureText(text).width;
+    });
   }
 
   // Makes the list for the keyboard.

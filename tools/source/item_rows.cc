@@ -20,11 +20,11 @@ int64_t SaturatingAdd(int64_t a, int64_t b) {
 }
 
 // Returns, for each node, whether a glob matches it or a node above it.
-std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<GlobPattern>& match) {
+std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<internal::GlobPattern>& match) {
   std::vector<bool> matched(def.node_count(), match.empty());
   if (match.empty()) return matched;
   internal::GlobWalk walk(def);
-  for (const GlobPattern& glob : match) walk.Add(glob);
+  for (const internal::GlobPattern& glob : match) walk.Add(glob);
   std::vector<uint32_t> depths(def.node_count());
   for (NodeId node = kRootNode; node < def.node_count(); ++node) {
     if (node != kRootNode) {
@@ -42,8 +42,9 @@ std::vector<bool> MatchNodes(const TreeDef& def, const std::vector<GlobPattern>&
   return matched;
 }
 
-bool MatchesPath(const std::vector<GlobPattern>& match, const Path& path) {
-  return match.empty() || std::any_of(match.begin(), match.end(), [&path](const GlobPattern& glob) {
+bool MatchesPath(const std::vector<internal::GlobPattern>& match, const Path& path) {
+  return match.empty() ||
+         std::any_of(match.begin(), match.end(), [&path](const internal::GlobPattern& glob) {
            return glob.MatchesAtOrAbove(path);
          });
 }
@@ -70,7 +71,7 @@ ItemRows::ItemRows(const SourceItem& item, const RowOptions& options,
   }
 }
 
-ItemRows::ItemRows(const SourceItem& item, const std::vector<GlobPattern>& match)
+ItemRows::ItemRows(const SourceItem& item, const std::vector<internal::GlobPattern>& match)
     : ItemRows(item, {match}, item.layout().def()) {}
 
 absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptions& options) {
@@ -130,7 +131,7 @@ bool ItemRows::HoldsAnyOf(NodeId node) const {
   return false;
 }
 
-void ItemRows::ListPaths(const std::vector<GlobPattern>& match) {
+void ItemRows::ListPaths(const std::vector<internal::GlobPattern>& match) {
   for (uint32_t place = 0; place < item_->size(); ++place) {
     if (!MatchesPath(match, item_->layout().PathOf(item_->slots().SlotAt(place)))) continue;
     const auto at = static_cast<uint32_t>(places_.size());
@@ -144,15 +145,9 @@ std::optional<EntryInfo> ItemRows::EntryOf(const Row& row) const {
   return item_->entry(places_[row.begin]);
 }
 
-Totals ItemRows::TotalsOf(const Row& row) const {
+Totals ItemRows::SumOf(absl::Span<const uint32_t> places) const {
   Totals totals;
-  for (const uint32_t place : PlacesOf(row)) totals.Add(item_->entry(place));
-  return totals;
-}
-
-Totals ItemRows::ListedTotals() const {
-  Totals totals;
-  for (const uint32_t place : places_) totals.Add(item_->entry(place));
+  for (const uint32_t place : places) totals.Add(item_->entry(place));
   return totals;
 }
 

@@ -22,7 +22,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/tools/source/source.h"
 #include "leafstore/treedef/treedef.h"
 
@@ -52,7 +52,7 @@ struct Row {
 
 struct RowOptions {
   // Lists the leaves that one of these matches. Empty: all.
-  std::vector<GlobPattern> match;
+  std::vector<internal::GlobPattern> match;
   // Lists each container this many keys deep as one row.
   std::optional<uint32_t> depth;
   // Lists containers above rows too, as kSubtree.
@@ -63,7 +63,7 @@ class ItemRows {
  public:
   // Lists the leaves and aliases of an item that one of the globs matches; all without globs.
   // O(nodes * globs).
-  explicit ItemRows(const SourceItem& item, const std::vector<GlobPattern>& match = {});
+  explicit ItemRows(const SourceItem& item, const std::vector<internal::GlobPattern>& match = {});
   // Lists the rows of an item. error InvalidArgument: a depth or containers, where the paths do not
   // form a tree. O(nodes * globs).
   static absl::StatusOr<ItemRows> Create(const SourceItem& item, const RowOptions& options);
@@ -80,9 +80,9 @@ class ItemRows {
 
   // Describes the leaf of a row. No value for other rows, and for a leaf that is not listed.
   std::optional<EntryInfo> EntryOf(const Row& row) const;
-  Totals TotalsOf(const Row& row) const;
+  Totals TotalsOf(const Row& row) const { return SumOf(PlacesOf(row)); }
   // Return the totals of all listed leaves, and of the full item.
-  Totals ListedTotals() const;
+  Totals ListedTotals() const { return SumOf(places_); }
   Totals ItemTotals() const;
 
   // Return the dotted path, safe for a terminal and cut (text.h); "(root)" for the root.
@@ -99,8 +99,9 @@ class ItemRows {
   ItemRows(const SourceItem& item, const RowOptions& options, const absl::StatusOr<TreeDef>& def);
 
   void ListTree(const RowOptions& options);
-  void ListPaths(const std::vector<GlobPattern>& match);
+  void ListPaths(const std::vector<internal::GlobPattern>& match);
   bool HoldsAnyOf(NodeId node) const;
+  Totals SumOf(absl::Span<const uint32_t> places) const;
   Slot SlotOf(const Row& row) const { return item_->slots().SlotAt(places_[row.begin]); }
 
   const SourceItem* item_;

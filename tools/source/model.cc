@@ -46,7 +46,7 @@ absl::Status NoteDamage(const Source& source, const SourceItem& item,
 }
 
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
-                                const std::vector<GlobPattern>& match) {
+                                const std::vector<internal::GlobPattern>& match) {
   Model model;
   if (source.format == SourceFormat::kLeaf) model.metadata = source.metadata;
   model.metrics = source.metrics;

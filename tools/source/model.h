@@ -18,7 +18,7 @@
 #include "absl/types/span.h"
 
 #include "leafstore/checkpoint/writer.h"
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 #include "leafstore/store/param_store.h"
 #include "leafstore/tools/source/source.h"
 
@@ -40,7 +40,7 @@ struct Model {
 // progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. error: as
 // SourceItem::Load, with the file in front.
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
-                                const std::vector<GlobPattern>& match = {});
+                                const std::vector<internal::GlobPattern>& match = {});
 
 // Reports damaged leaves on standard error, because a copy of them will look intact. Reads all
 // leaves: O(bytes).

@@ -144,7 +144,7 @@ absl::StatusOr<ParamStore> SourceItem::LoadAll() const {
 }
 
 absl::StatusOr<Grouping> SourceItem::CompileGrouping(std::vector<NamedFilter> filters) const {
-  filters.emplace_back(std::string(kRestName), Rest());
+  filters.push_back({std::string(kRestName), Rest()});
   const auto spec_of = [this](uint32_t place) { return entry(place).spec; };
   return Grouping::Compile(LeafSpecs(layout_, slots_, spec_of), std::move(filters),
                            {.allow_empty = true});

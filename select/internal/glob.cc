@@ -1,4 +1,4 @@
-#include "leafstore/select/glob.h"
+#include "leafstore/select/internal/glob.h"
 
 #include <algorithm>
 #include <utility>
@@ -11,7 +11,7 @@
 #include "leafstore/core/key.h"
 #include "leafstore/core/status_macros.h"
 
-namespace leafstore {
+namespace leafstore::internal {
 namespace {
 
 absl::Status BadGlob(absl::string_view pattern, size_t offset, absl::string_view what) {
@@ -34,6 +34,38 @@ absl::Status CheckIsLiteral(absl::string_view pattern, size_t offset) {
                    "brace that is part of a key");
   }
   return absl::OkStatus();
+}
+
+// Matches a sequence with a pattern of `size` elements, some of which are stars, which match as
+// little as possible. This is the usual algorithm with one backtracking point: on a mismatch, the
+// last star matches one more item. Calls `visit(element, at)` where an element begins.
+// `next(at)` returns the end of the item at `at`, and `match_one(element, at)` too if that element
+// matches it, or `at` if not.
+template <typename IsStar, typename MatchOne, typename Next, typename Visit>
+bool MatchLazily(size_t size, size_t end, uint64_t* steps, IsStar is_star, MatchOne match_one,
+                 Next next, Visit visit) {
+  constexpr size_t kNone = ~size_t{0};
+  size_t element = 0, at = 0, star = kNone, star_at = 0;
+  while (at < end) {
+    if (steps != nullptr && (*steps == 0 || --*steps == 0)) return false;
+    if (element < size) visit(element, at);
+    const bool at_star = element < size && is_star(element);
+    const size_t after = element < size && !at_star ? match_one(element, at) : at;
+    if (at_star) {
+      star = element++;
+      star_at = at;
+    } else if (after != at) {
+      ++element;
+      at = after;
+    } else if (star != kNone) {
+      element = star + 1;
+      at = star_at = next(star_at);
+    } else {
+      return false;
+    }
+  }
+  for (; element < size && is_star(element); ++element) visit(element, at);
+  return element == size;
 }
 
 }  // namespace
@@ -86,11 +118,11 @@ absl::StatusOr<GlobPattern> GlobPattern::Parse(absl::string_view pattern) {
     if (i == pattern.size()) return BadGlob(pattern, i, "expected a key, found the end");
   }
   glob.accepting_ = States{1} << glob.segments_.size();
-  glob.of_numbers_ = glob.FindSegmentsOfNumbers();
+  glob.of_integers_ = glob.FindSegmentsOfIntegers();
   return glob;
 }
 
-std::optional<uint64_t> GlobPattern::FindSegmentsOfNumbers() const {
+std::optional<uint64_t> GlobPattern::FindSegmentsOfIntegers() const {
   const auto is_any_text = [](const Piece& piece) { return piece.kind == Piece::kAnyText; };
   const auto is_in_no_number = [](const Piece& piece) {
     return piece.kind == Piece::kCharacter && piece.character != '-' &&
@@ -118,43 +150,26 @@ uint64_t GlobPattern::MatchingSegments(absl::string_view key) const {
   return matching;
 }
 
-// The usual algorithm with one backtracking point: on a mismatch, the last `*` matches one more
-// character.
-bool GlobPattern::MatchSegment(const Segment& segment, absl::string_view key, MatchBudget* budget,
+bool GlobPattern::MatchSegment(const Segment& segment, absl::string_view key, uint64_t* steps,
                                std::vector<size_t>* starts) {
-  constexpr size_t kNone = ~size_t{0};
   // `?` matches one character, which in UTF-8 may be several bytes.
   const auto character_end = [key](size_t at) {
     do ++at;
     while (at < key.size() && (static_cast<uint8_t>(key[at]) & 0xc0) == 0x80);
     return at;
   };
-  size_t piece = 0, at = 0, star = kNone, star_at = 0;
-  const auto begin_piece = [&] {
-    if (starts != nullptr) (*starts)[piece] = at;
-  };
   if (starts != nullptr) starts->resize(segment.size());
-  while (at < key.size()) {
-    if (budget != nullptr && !budget->Take()) return false;
-    if (piece < segment.size()) begin_piece();
-    if (piece < segment.size() && segment[piece].kind == Piece::kAnyText) {
-      star = piece++;
-      star_at = at;
-    } else if (piece < segment.size() && segment[piece].kind == Piece::kAnyCharacter) {
-      ++piece;
-      at = character_end(at);
-    } else if (piece < segment.size() && segment[piece].character == key[at]) {
-      ++piece;
-      ++at;
-    } else if (star != kNone) {
-      piece = star + 1;
-      at = star_at = character_end(star_at);
-    } else {
-      return false;
-    }
-  }
-  for (; piece < segment.size() && segment[piece].kind == Piece::kAnyText; ++piece) begin_piece();
-  return piece == segment.size();
+  return MatchLazily(
+      segment.size(), key.size(), steps,
+      [&](size_t piece) { return segment[piece].kind == Piece::kAnyText; },
+      [&](size_t piece, size_t at) {
+        if (segment[piece].kind == Piece::kAnyCharacter) return character_end(at);
+        return segment[piece].character == key[at] ? at + 1 : at;
+      },
+      character_end,
+      [&](size_t piece, size_t at) {
+        if (starts != nullptr) (*starts)[piece] = at;
+      });
 }
 
 std::vector<GlobPattern::Wildcard> GlobPattern::wildcards() const {
@@ -183,30 +198,17 @@ void GlobPattern::AppendCaptures(const Segment& segment, size_t number, absl::st
   }
 }
 
-// The algorithm of MatchSegment one level up: keys instead of characters, and `**` instead of `*`.
 std::optional<std::vector<GlobPattern::Capture>> GlobPattern::Captures(
-    absl::Span<const std::string> keys, MatchBudget* budget) const {
-  constexpr size_t kNone = ~size_t{0};
+    absl::Span<const std::string> keys, uint64_t* steps) const {
   absl::InlinedVector<size_t, 32> first(segments_.size());  // by segment: the key where it begins
-  size_t segment = 0, key = 0, star = kNone, star_key = 0;
-  while (key < keys.size()) {
-    if (!budget->Take()) return std::nullopt;
-    if (segment < segments_.size() && IsAnyDepth(segment)) {
-      star = segment;
-      star_key = key;
-      first[segment++] = key;
-    } else if (segment < segments_.size() &&
-               MatchSegment(segments_[segment], keys[key], budget, nullptr)) {
-      first[segment++] = key++;
-    } else if (star != kNone) {
-      segment = star + 1;
-      key = ++star_key;
-    } else {
-      return std::nullopt;
-    }
-  }
-  for (; segment < segments_.size() && IsAnyDepth(segment); ++segment) first[segment] = key;
-  if (segment < segments_.size()) return std::nullopt;
+  const bool matches = MatchLazily(
+      segments_.size(), keys.size(), steps, [this](size_t segment) { return IsAnyDepth(segment); },
+      [&](size_t segment, size_t key) {
+        return MatchSegment(segments_[segment], keys[key], steps, nullptr) ? key + 1 : key;
+      },
+      [](size_t key) { return key + 1; },
+      [&](size_t segment, size_t key) { first[segment] = key; });
+  if (!matches) return std::nullopt;
   std::vector<Capture> captures;
   for (size_t i = 0; i < segments_.size(); ++i) {
     if (!IsAnyDepth(i)) {
@@ -247,4 +249,4 @@ bool GlobPattern::MatchesKeys(const Path& path, bool or_above) const {
   return Accepts(states);
 }
 
-}  // namespace leafstore
+}  // namespace leafstore::internal

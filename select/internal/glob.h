@@ -5,16 +5,15 @@
 //   states = glob.Step(states, glob.MatchingSegments("layers"));     // one key down
 //   glob.Accepts(states);                                            // does it match here?
 //
-//   MatchBudget budget{1'000'000};                                   // or path by path:
-//   glob.Captures({"layers", "0", "attn", "w"}, &budget);            // "0"; keys 3 and on
+//   uint64_t steps = 1'000'000;                                      // or path by path:
+//   glob.Captures({"layers", "0", "attn", "w"}, &steps);             // "0"; keys 3 and on
 //
-// The pattern is a small nondeterministic automaton: state i means that the first i segments have
-// been matched, and a set of states is a bitmask in one word. A step costs a few instructions, and
-// the segments that a key matches can be cached for frequent keys.
+// The pattern is a nondeterministic automaton: state i means that the first i segments have been
+// matched, and a set of states is a bitmask in one word.
 //
 // Syntax: filter.h. Threads: immutable.
-#ifndef LEAFSTORE_SELECT_GLOB_H_
-#define LEAFSTORE_SELECT_GLOB_H_
+#ifndef LEAFSTORE_SELECT_INTERNAL_GLOB_H_
+#define LEAFSTORE_SELECT_INTERNAL_GLOB_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -28,18 +27,7 @@
 
 #include "leafstore/core/path.h"
 
-namespace leafstore {
-
-// The amount of work still allowed. A step is one character or key examined.
-struct MatchBudget {
-  uint64_t steps = 0;
-
-  bool Take() {
-    if (steps == 0) return false;
-    --steps;
-    return true;
-  }
-};
+namespace leafstore::internal {
 
 class GlobPattern {
  public:
@@ -61,7 +49,7 @@ class GlobPattern {
   uint64_t MatchingSegments(absl::string_view key) const;
   // Returns MatchingSegments of every integer key, if it is the same for all of them, as in most
   // patterns. nullopt: some segment distinguishes integers (`7`, `1*`, `?`).
-  std::optional<uint64_t> MatchingSegmentsOfNumbers() const { return of_numbers_; }
+  std::optional<uint64_t> MatchingSegmentsOfIntegers() const { return of_integers_; }
   // Returns the states one key down.
   States Step(States states, uint64_t matching_segments) const {
     return Close((states & any_depth_) | ((states & matching_segments & ~any_depth_) << 1));
@@ -88,10 +76,10 @@ class GlobPattern {
   };
   // Returns what each wildcard matched in the path of these keys, which are in the form of
   // AppendDottedKey; nullopt if the path does not match. Matching is lazy: earlier wildcards match
-  // as little as possible. Consumes `*budget` and returns nullopt when it is exhausted. The texts
-  // point into `keys`.
+  // as little as possible. Subtracts a step for each character and key examined from `*steps`, and
+  // returns nullopt at 0. The texts point into `keys`.
   std::optional<std::vector<Capture>> Captures(absl::Span<const std::string> keys,
-                                               MatchBudget* budget) const;
+                                               uint64_t* steps) const;
 
   // Returns the keys that the pattern contains literally, without a wildcard.
   std::vector<std::string> LiteralKeys() const;
@@ -106,13 +94,13 @@ class GlobPattern {
 
   bool MatchesKeys(const Path& path, bool or_above) const;
   bool IsAnyDepth(size_t segment) const { return (any_depth_ >> segment & 1) != 0; }
-  std::optional<uint64_t> FindSegmentsOfNumbers() const;
+  std::optional<uint64_t> FindSegmentsOfIntegers() const;
 
   // Adds the states reached without a key, since `**` may match zero keys.
   States Close(States states) const { return states | ((states & any_depth_) << 1); }
   // Returns whether a key matches. Stores in `*starts`, unless null, the position in the key where
-  // each piece begins.
-  static bool MatchSegment(const Segment& segment, absl::string_view key, MatchBudget* budget,
+  // each piece begins. Subtracts from `*steps`, unless null, and returns false at 0.
+  static bool MatchSegment(const Segment& segment, absl::string_view key, uint64_t* steps,
                            std::vector<size_t>* starts);
   // Appends what the wildcards of a segment matched in key `number` of the path.
   static void AppendCaptures(const Segment& segment, size_t number, absl::string_view key,
@@ -122,9 +110,9 @@ class GlobPattern {
   std::vector<Segment> segments_;
   uint64_t any_depth_ = 0;  // bit i: segment i is `**`; never two in a row
   States accepting_ = 0;    // all segments are matched
-  std::optional<uint64_t> of_numbers_;
+  std::optional<uint64_t> of_integers_;
 };
 
-}  // namespace leafstore
+}  // namespace leafstore::internal
 
-#endif  // LEAFSTORE_SELECT_GLOB_H_
+#endif  // LEAFSTORE_SELECT_INTERNAL_GLOB_H_

@@ -1,0 +1,207 @@
+#include "leafstore/select/internal/group_compiler.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+#include "leafstore/core/status_macros.h"
+#include "leafstore/select/internal/filter_evaluator.h"
+#include "leafstore/select/internal/filter_expr.h"
+#include "leafstore/select/internal/glob_suggestions.h"
+#include "leafstore/store/internal/spec_hash.h"
+
+namespace leafstore::internal {
+namespace {
+
+// Assigns each slot the index of the filter that matches it, or `rest`.
+absl::Status Assign(const LeafSpecs& leaves, uint32_t rest, CompiledGroups* out) {
+  const TreeDef& def = out->def;
+  const size_t filter_count = out->filters.size();
+  FilterEvaluator evaluator(def, leaves, out->filters);
+  out->group_of_slot.assign(def.leaf_count(), rest);
+  out->matched_node.assign(def.leaf_count(), kNoNode);
+  for (NodeId node = kRootNode; node < def.node_count();) {
+    size_t filter = filter_count;
+    if (def.kind(node) != NodeKind::kAlias) {
+      evaluator.Enter(node);
+      if (!out->first_match || def.kind(node) == NodeKind::kLeaf) filter = 0;
+      while (filter < filter_count && !evaluator.Matches(filter)) ++filter;
+      LEAFSTORE_RETURN_IF_ERROR(evaluator.status());
+    }
+    if (filter == filter_count) {
+      ++node;
+      continue;
+    }
+    if (node == kRootNode) out->root_group = static_cast<uint32_t>(filter);
+    for (Slot slot = def.leaf_begin(node); slot < def.leaf_begin(def.end(node)); ++slot) {
+      out->group_of_slot[slot] = static_cast<uint32_t>(filter);
+      out->matched_node[slot] = node;
+    }
+    node = def.end(node);
+  }
+  return absl::OkStatus();
+}
+
+// Returns the slots of `leaves` in each group, followed by those in no group.
+std::vector<SlotSet> GroupSlots(const LeafSpecs& leaves, absl::Span<const uint32_t> group_of_slot,
+                                size_t group_count) {
+  const auto group_at = [&](uint32_t place) {
+    return std::min(size_t{group_of_slot[leaves.slot(place)]}, group_count);
+  };
+  std::vector<uint32_t> counts(group_count + 1, 0);
+  for (uint32_t place = 0; place < leaves.size(); ++place) ++counts[group_at(place)];
+  std::vector<std::vector<Slot>> slots(group_count + 1);
+  std::vector<Slot*> ends(group_count + 1);
+  for (size_t i = 0; i <= group_count; ++i) {
+    slots[i].resize(counts[i]);
+    ends[i] = slots[i].data();
+  }
+  for (uint32_t place = 0; place < leaves.size(); ++place) {
+    *ends[group_at(place)]++ = leaves.slot(place);
+  }
+  std::vector<SlotSet> sets;
+  for (std::vector<Slot>& of_group : slots) {
+    sets.push_back(SlotSet::FromSorted(leaves.layout().size(), std::move(of_group)));
+  }
+  return sets;
+}
+
+absl::Status CheckNoneLeft(const Layout& layout, const SlotSet& left) {
+  constexpr uint32_t kShown = 10;
+  if (left.empty()) return absl::OkStatus();
+  std::vector<std::string> paths;
+  for (uint32_t i = 0; i < std::min(left.size(), kShown); ++i) {
+    paths.push_back(absl::StrCat("'", layout.PathForMessage(left.SlotAt(i)), "'"));
+  }
+  if (left.size() > kShown) paths.push_back(absl::StrCat("and ", left.size() - kShown, " more"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("partition: expected every leaf in a group, found ", left.size(),
+                   " that no filter matches: ", absl::StrJoin(paths, ", ")));
+}
+
+// The first leaf below a match of a filter with an empty group, which belongs to another filter, or
+// else the first node that it matches.
+struct FirstMatch {
+  Slot leaf = kNoSlot;
+  NodeId node = kNoNode;
+};
+
+std::vector<FirstMatch> FindFirstMatches(const CompiledGroups& groups, const LeafSpecs& leaves,
+                                         absl::Span<const Filter> filters) {
+  const TreeDef& def = groups.def;
+  std::vector<FirstMatch> matches(filters.size());
+  FilterEvaluator evaluator(def, leaves, filters);
+  for (NodeId node = kRootNode; node < def.node_count() && evaluator.status().ok(); ++node) {
+    if (def.kind(node) == NodeKind::kAlias) continue;
+    evaluator.Enter(node);
+    const bool decides = !groups.first_match || def.kind(node) == NodeKind::kLeaf;
+    const Slot end = decides ? def.leaf_begin(def.end(node)) : 0;
+    for (size_t i = 0; i < filters.size(); ++i) {
+      FirstMatch& match = matches[i];
+      if (match.leaf != kNoSlot || !evaluator.Matches(i)) continue;
+      if (match.node == kNoNode) match.node = node;
+      for (Slot slot = def.leaf_begin(node); slot < end && match.leaf == kNoSlot; ++slot) {
+        if (leaves.slots().Contains(slot)) match.leaf = slot;
+      }
+    }
+  }
+  return matches;
+}
+
+// Returns "; did you mean ...?" for the first glob in an expression that has suggestions.
+std::string SuggestGlob(const GlobSuggestions& globs, const FilterExpr& expr) {
+  if (expr.glob) return globs.DidYouMean(*expr.glob);
+  for (const auto& child : expr.children) {
+    std::string suggestion = SuggestGlob(globs, *child);
+    if (!suggestion.empty()) return suggestion;
+  }
+  return "";
+}
+
+// Checks that the group of each filter has a leaf. error InvalidArgument: names each filter whose
+// group is empty, and says that it matches nothing (with suggestions for a glob) or which filter
+// its matches belong to. O(filters); for the error, O(nodes * filters with empty groups).
+absl::Status CheckNoEmptyGroups(const CompiledGroups& groups, const LeafSpecs& leaves,
+                                absl::Span<const std::string> names) {
+  constexpr size_t kMostNamed = 10;
+  std::vector<size_t> indices;
+  std::vector<Filter> empty;
+  for (size_t i = 0; i < groups.filters.size(); ++i) {
+    if (!groups.groups[i].empty()) continue;
+    indices.push_back(i);
+    if (empty.size() < kMostNamed) empty.push_back(groups.filters[i]);
+  }
+  if (empty.empty()) return absl::OkStatus();
+  const TreeDef& def = groups.def;
+  const std::vector<FirstMatch> matches = FindFirstMatches(groups, leaves, empty);
+  const GlobSuggestions globs = GlobSuggestions::Of(def);
+  const auto name = [&](size_t filter) {
+    return absl::StrCat("filter ", groups.named ? "of " : "",
+                        groups.named ? GroupText(true, names[filter]) : names[filter], " (",
+                        groups.filters[filter].ToString(), ")");
+  };
+  std::string text = absl::StrCat("partition: expected a leaf in the group of every filter, found ",
+                                  indices.size(), " empty:");
+  for (size_t i = 0; i < empty.size(); ++i) {
+    const auto& [leaf, node] = matches[i];
+    absl::StrAppend(&text, "\n  ", name(indices[i]));
+    // A Callable may return another result than before; then the leaf may be in no filter's group.
+    if (leaf != kNoSlot && groups.group_of_slot[leaf] < groups.filters.size()) {
+      absl::StrAppend(&text, " matches '", def.PathForMessage(def.node_of_leaf(leaf)),
+                      "', which belongs to ", name(groups.group_of_slot[leaf]));
+    } else if (node != kNoNode) {
+      absl::StrAppend(&text, " matches no leaf, only '", def.PathForMessage(node), "'");
+    } else {
+      absl::StrAppend(&text, " matches nothing", SuggestGlob(globs, *FilterAccess::Expr(empty[i])));
+    }
+  }
+  if (indices.size() > empty.size()) {
+    absl::StrAppend(&text, "\n  and ", indices.size() - empty.size(), " more");
+  }
+  return absl::InvalidArgumentError(text);
+}
+
+}  // namespace
+
+std::string GroupText(bool named, const std::string& name) {
+  return named ? absl::StrCat("group '", name, "'") : absl::StrCat("group ", name);
+}
+
+absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
+                                             absl::Span<const std::string> names, bool named,
+                                             const GroupingOptions& options, bool fingerprints) {
+  if (leaves.store() != nullptr) {
+    LEAFSTORE_RETURN_IF_ERROR(leaves.store()->CheckNoBorrow("partition"));
+  }
+  for (const Filter& filter : filters) LEAFSTORE_RETURN_IF_ERROR(filter.status());
+  CompiledGroups out{.slots = leaves.slots(), .named = named, .first_match = options.first_match};
+  LEAFSTORE_ASSIGN_OR_RETURN(out.def, leaves.layout().def());
+  const bool has_rest = names.size() > filters.size();
+  const uint32_t rest = has_rest ? static_cast<uint32_t>(filters.size()) : kNoGroup;
+  out.filters = std::move(filters);
+  LEAFSTORE_RETURN_IF_ERROR(Assign(leaves, rest, &out));
+  out.groups = GroupSlots(leaves, out.group_of_slot, names.size());
+  LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), out.groups.back()));
+  out.groups.pop_back();
+  if (options.exhaustive && has_rest) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckNoneLeft(leaves.layout(), out.groups.back()));
+  }
+  if (!options.allow_empty.value_or(!named)) {
+    LEAFSTORE_RETURN_IF_ERROR(CheckNoEmptyGroups(out, leaves, names));
+  }
+  for (Slot slot = 0; !leaves.slots().is_all() && slot < leaves.layout().size(); ++slot) {
+    if (!leaves.slots().Contains(slot)) out.group_of_slot[slot] = kNoGroup;
+  }
+  out.group_fingerprints.assign(names.size(), 0);
+  for (uint32_t place = 0; fingerprints && place < leaves.size(); ++place) {
+    const uint64_t hash = SpecHash(leaves.slot(place), leaves.spec(place));
+    out.group_fingerprints[out.group_of_slot[leaves.slot(place)]] += hash;
+    out.spec_fingerprint += hash;
+  }
+  return out;
+}
+
+}  // namespace leafstore::internal

@@ -1,0 +1,48 @@
+// CompileGroups: evaluates the filters of a Grouping. For grouping.cc.
+#ifndef LEAFSTORE_SELECT_INTERNAL_GROUP_COMPILER_H_
+#define LEAFSTORE_SELECT_INTERNAL_GROUP_COMPILER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+#include "leafstore/select/filter.h"
+#include "leafstore/select/grouping.h"
+#include "leafstore/store/leaf_specs.h"
+#include "leafstore/store/slot_set.h"
+#include "leafstore/treedef/treedef.h"
+
+namespace leafstore::internal {
+
+// The filters and their results. Vectors are by group unless noted. The group of a filter has the
+// filter's index; the rest, if any, comes last.
+struct CompiledGroups {
+  TreeDef def;
+  SlotSet slots;  // of the leaves compiled for
+  std::vector<Filter> filters;
+  bool named;  // otherwise messages name groups and filters by index
+  bool first_match;
+  std::optional<uint32_t> root_group;
+  std::vector<uint32_t> group_of_slot;  // by slot; kNoGroup if the leaf was not there
+  std::vector<NodeId> matched_node;     // by slot: the node that the filter matched, or kNoNode
+  std::vector<SlotSet> groups;
+  uint64_t spec_fingerprint = 0;             // of the leaves compiled for
+  std::vector<uint64_t> group_fingerprints;  // 0: unknown
+};
+
+// Returns "group 'bias'", or without names "group 0".
+std::string GroupText(bool named, const std::string& name);
+
+// `names` has one more than `filters` if there is a rest. Without `fingerprints` these stay 0.
+// Errors as Grouping::Compile. O(nodes * filters).
+absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
+                                             absl::Span<const std::string> names, bool named,
+                                             const GroupingOptions& options, bool fingerprints);
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_SELECT_INTERNAL_GROUP_COMPILER_H_

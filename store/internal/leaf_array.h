@@ -1,0 +1,54 @@
+// LeafArray: the leaves of a ParamStore, shared by its snapshots until one of them is written.
+#ifndef LEAFSTORE_STORE_INTERNAL_LEAF_ARRAY_H_
+#define LEAFSTORE_STORE_INTERNAL_LEAF_ARRAY_H_
+
+#include <atomic>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "leafstore/core/leaf.h"
+
+namespace leafstore::internal {
+
+struct LeafArray {
+  std::atomic<uint32_t> refs{1};
+  // The number of open MutableTensors; kAllBorrowed while a MutableLeaves is open.
+  std::atomic<int64_t> open_borrows{0};
+  static constexpr int64_t kAllBorrowed = -1;
+  // The fingerprint of kinds, dtypes and shapes; 0 until computed (ParamStore::spec_fingerprint).
+  mutable std::atomic<uint64_t> spec_fingerprint{0};
+  std::vector<Leaf> leaves;
+};
+
+// A counted pointer. Not a std::shared_ptr, whose use_count() does not synchronize with the last
+// access of another owner.
+class LeafArrayPtr {
+ public:
+  LeafArrayPtr() = default;
+  explicit LeafArrayPtr(std::vector<Leaf> leaves) : array_(new LeafArray) {
+    array_->leaves = std::move(leaves);
+  }
+  LeafArrayPtr(const LeafArrayPtr& other) : array_(other.array_) {
+    if (array_ != nullptr) array_->refs.fetch_add(1, std::memory_order_relaxed);
+  }
+  LeafArrayPtr(LeafArrayPtr&& other) noexcept : array_(std::exchange(other.array_, nullptr)) {}
+  LeafArrayPtr& operator=(LeafArrayPtr other) noexcept {
+    std::swap(array_, other.array_);
+    return *this;
+  }
+  ~LeafArrayPtr() {
+    if (array_ != nullptr && array_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      delete array_;
+    }
+  }
+  LeafArray* get() const { return array_; }
+  bool IsUnique() const { return array_->refs.load(std::memory_order_acquire) == 1; }
+
+ private:
+  LeafArray* array_ = nullptr;
+};
+
+}  // namespace leafstore::internal
+
+#endif  // LEAFSTORE_STORE_INTERNAL_LEAF_ARRAY_H_
