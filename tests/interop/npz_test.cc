@@ -299,7 +299,7 @@ TEST(NpzTest, Errors_NameAnyFile) {
               StatusIs(kInvalid, StartsWith("a: 'a': ")));
 }
 
-TEST(NpzAttackTest, Bomb_IsLimitedByMaxBytes) {
+TEST(NpzAttackTest, ZipBomb_IsLimitedByMaxBytes) {
   const TempDir dir;
   const std::string path = dir.File("x.npz");
   ASSERT_THAT(SaveNpz(path,

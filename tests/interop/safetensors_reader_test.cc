@@ -145,7 +145,7 @@ TEST_P(SafetensorsModeTest, Load_OfManySmallAndLargeTensors_IsExact) {
   EXPECT_THAT(reader.Verify(), IsOk());
 }
 
-TEST_P(SafetensorsModeTest, Load_ByPathPlacesAndFilter) {
+TEST_P(SafetensorsModeTest, Load_SelectsByPathPlacesAndFilter) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const ParamStore store = SmallNamedStore();

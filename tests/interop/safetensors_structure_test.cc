@@ -51,7 +51,7 @@ TEST(SafetensorsStructureTest, GroupsWithNames_RoundTrip) {
   EXPECT_EQ(reader.GetLeaves().value()->grouping(), grouping);
 }
 
-TEST(SafetensorsStructureTest, PathsThatNamesLose_RoundTrip) {
+TEST(SafetensorsStructureTest, PathsThatNamesDoNotDetermine_RoundTrip) {
   const TempDir dir;
   const ParamStore store =
       ParamStore::FromEntries({{Path().Attribute("a").Index(0), PatternTensor(DType::kF32, {2})},
@@ -65,7 +65,7 @@ TEST(SafetensorsStructureTest, PathsThatNamesLose_RoundTrip) {
   }
 }
 
-TEST(SafetensorsStructureTest, EveryPathThatItsNameLoses_RoundTrips) {
+TEST(SafetensorsStructureTest, EveryPathThatItsNameDoesNotDetermine_RoundTrips) {
   const TempDir dir;
   const Tensor tensor = PatternTensor(DType::kF32, {2});
   for (const Path& path : {Path().Item("layers").Index(0).Item("weight"), Path().Item("a.b"),
