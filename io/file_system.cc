@@ -75,7 +75,7 @@ class PosixWritableFile : public WritableFile {
         continue;
       }
       if (written < 0) {
-        return Failed(absl::StrCat("write ", wanted, " bytes, of them ", bytes.size(), " at byte ",
+        return Failed(absl::StrCat("write ", wanted, " bytes, ", bytes.size(), " of them at byte ",
                                    offset, ", to"),
                       path_);
       }

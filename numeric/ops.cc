@@ -25,9 +25,9 @@ std::string PathOnlyIn(const Layout& a, const Layout& b) {
 absl::Status OtherLayouts(const Layout& a, const Layout& b) {
   std::string difference;
   if (const std::string path = PathOnlyIn(a, b); !path.empty()) {
-    difference = absl::StrCat("; ", path, " is in the first alone");
+    difference = absl::StrCat("; ", path, " is only in the first");
   } else if (const std::string other = PathOnlyIn(b, a); !other.empty()) {
-    difference = absl::StrCat("; ", other, " is in the second alone");
+    difference = absl::StrCat("; ", other, " is only in the second");
   }
   return absl::InvalidArgumentError(
       absl::StrCat("stores by position: expected one Layout, found two, of ", a.size(), " and ",
@@ -40,7 +40,7 @@ absl::Status OtherSlots(const ParamStore& a, const ParamStore& b) {
     if (in_a == b.slots().Contains(slot)) continue;
     return absl::InvalidArgumentError(
         absl::StrCat("stores by position: expected the same leaves in both, found ",
-                     a.layout().PathText(slot), " in the ", in_a ? "first" : "second", " alone"));
+                     a.layout().PathText(slot), " only in the ", in_a ? "first" : "second"));
   }
   return absl::OkStatus();
 }

@@ -3,7 +3,7 @@
 //   Optimizer adamw = Optimizer::Create(AdamW{.weight_decay = 0.1}, group).value();
 //   for (...) LEAFSTORE_RETURN_IF_ERROR(adamw.Step(&group, grads, {.lr = lr}));
 //   std::vector<NamedStore> state = adamw.state();    // "exp_avg", "exp_avg_sq", "step"
-//   ... a day later, on the same group
+//   ... later, for the same group
 //   LEAFSTORE_RETURN_IF_ERROR(adamw.LoadState(state));   // as if never interrupted
 //
 // Group. A ParamStore, or a Packed (pack/pack.h), whose state is then packed in the same way. An
@@ -102,9 +102,9 @@ class Optimizer {
   bool packed() const;
 
   // Makes one step, which writes `params`.
-  // error InvalidArgument: a field of `options` is out of range or by name; `params` differs in Layout, slots,
-  //       dtypes or shapes from the group that this optimizer is for; or gradients are on another
-  //       Layout, missing, or of another dtype or shape (names all paths).
+  // error InvalidArgument: a field of `options` is out of range, or set for named groups; `params`
+  //       differs in Layout, slots, dtypes or shapes from the group that this optimizer is for; or
+  //       gradients are on another Layout, missing, or of another dtype or shape (names all paths).
   // error FailedPrecondition: a borrow of `params` or `grads` is open; or only one of `params` and
   //       the group that this optimizer is for is packed (Regroup changes that).
   // error ResourceExhausted: no memory for a copy of shared bytes.

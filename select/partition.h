@@ -10,13 +10,12 @@
 //   ... update one group, leave the others ...
 //   params = Merge(std::move(biases), std::move(frozen), std::move(rest)).value();   // merge.h
 //
-// Does Grouping::Compile and Split (see grouping.h for the rule). Without names, the data that a
+// Calls Grouping::Compile and Split (see grouping.h for the rule). Without names, the data that a
 // Grouping needs to check other stores is not computed.
 //
 // Groups are on the Layout of the store, in its order, including empty ones. They keep only their
-// own leaves alive. From an rvalue the handles are moved, and the store is empty
-// afterwards; from a const store they are copied. Errors are those of Grouping::Compile; the store
-// is then unchanged.
+// own leaves alive. From an rvalue the handles are moved, and the store is empty afterwards; from a
+// const store they are copied. Errors are those of Grouping::Compile; the store is then unchanged.
 #ifndef LEAFSTORE_SELECT_PARTITION_H_
 #define LEAFSTORE_SELECT_PARTITION_H_
 

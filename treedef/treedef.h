@@ -2,7 +2,7 @@
 //
 //   Flattened flat = Flatten(model).value();            // store/flatten.h
 //   TreeDef def = flat.def;
-//   def.leaf_count();                                  // how many leaves fill it
+//   def.leaf_count();                                  // the number of leaves
 //   def.PathText(def.node_of_leaf(0)).value();         // ".layers[0]['w']"
 //   NodeId node = def.Find(".layers[0]").value();
 //   for (NodeId child = def.first_child(node); child != def.end(node); child = def.end(child)) ...
@@ -78,11 +78,11 @@ class TreeDef {
   uint32_t child_count(NodeId node) const { return columns().child_counts[node]; }
   // Returns end(node) if it has no children.
   NodeId first_child(NodeId node) const { return node + 1; }
-  // Returns how many leaves precede it; `node` may also be node_count().
+  // Returns the number of leaves before it; `node` may also be node_count().
   uint32_t leaf_begin(NodeId node) const { return columns().leaf_begins[node]; }
   // Returns the type name of a struct or custom; empty for others and if it has none.
   absl::string_view type_name(NodeId node) const;
-  // Returns the node that an alias stands for.
+  // Returns the node that an alias points to.
   NodeId alias_target(NodeId node) const { return columns().aux[node]; }
   // Returns whether the keys of this dict are int64 (false for a dict without children).
   bool has_int_keys(NodeId node) const {
@@ -117,17 +117,16 @@ class TreeDef {
   absl::StatusOr<NodeId> Find(absl::string_view path_text) const;
   // Returns the node whose dotted form is `dotted`. Follows aliases as Find does.
   // error InvalidArgument: two nodes have that form; the message names both by their canonical
-  // text. error NotFound: none has; the message names the deepest node that exists, with
+  // text. error NotFound: no node has it; the message names the deepest node that exists, with
   // suggestions. error ResourceExhausted: longer than Path::kMaxTextSize. O(length * log children)
   // unless it can be read in several ways.
   absl::StatusOr<NodeId> FindDotted(absl::string_view dotted) const;
-  // Returns the nodes whose dotted form is `dotted`: none, one, or two if several.
-  // Like FindDotted, without the cost of an error message.
+  // Like FindDotted, but without the cost of an error message: returns the nodes whose dotted form is
+  // `dotted`, at most two of them.
   std::vector<NodeId> NodesOfDotted(absl::string_view dotted) const;
-  // Returns the child of `node` (not of what it is an alias of) by `key`, or kNoNode.
-  // O(log children).
+  // Returns the child of `node` by `key`, or kNoNode. Does not follow aliases. O(log children).
   NodeId FindChild(NodeId node, const KeyRef& key) const;
-  // Returns the node itself, or what it is an alias of.
+  // Returns the node itself, or the node that it points to if it is an alias.
   NodeId Resolve(NodeId node) const {
     return kind(node) == NodeKind::kAlias ? alias_target(node) : node;
   }
@@ -162,8 +161,8 @@ class TreeDef {
   // Returns all tags, each with its `node` and the id of its `string`, by node, then by tag.
   const auto& all_tags() const { return columns().tags; }
 
-  // Returns the bytes of this structure in memory, including its strings but not the indices
-  // that lookups made.
+  // Returns the bytes of this structure in memory, including its strings, but without the indices
+  // that lookups have built.
   size_t memory_bytes() const;
 
  private:

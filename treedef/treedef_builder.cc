@@ -130,7 +130,7 @@ void TreeDefBuilder::Alias(NodeId target) {
   const TreeDefColumns& c = columns();
   if (c.ends[target] == 0 || c.kinds[target] == NodeKind::kAlias) {
     FailAtNext(absl::StrCat(
-        "expected an alias of a node that is complete and no alias, found ",
+        "expected an alias of a node that is complete and not an alias, found ",
         internal::PathForMessage(c, target),
         c.ends[target] == 0 ? ", which contains it (a cycle)" : ", which is an alias"));
     return;

@@ -45,7 +45,8 @@ inline absl::string_view ToAbslView(std::string_view text) {
   return absl::string_view(text.data(), text.size());
 }
 
-// error InvalidArgument: `text` is not UTF-8; the message calls it `what` ("a name").
+// Checks that `text` is UTF-8. error InvalidArgument: it is not; the message calls it `what` ("a
+// name").
 absl::Status CheckJsonString(absl::string_view text, absl::string_view what);
 // Appends a JSON string like the reference's writer: escapes quotes, backslashes and control
 // characters only. `text` must be UTF-8.

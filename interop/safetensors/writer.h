@@ -7,8 +7,8 @@
 //       SaveSafetensorsShards("out/model.safetensors", params, 5'000'000'000).value();
 //
 // Bytes. Equal tensors, names and metadata produce equal bytes, which are those of the reference's
-// writer. Static leaves and structure are stored in the metadata, under a key that other
-// readers ignore (docs/safetensors.md).
+// writer. Static leaves and structure are stored in the metadata, under a key that other readers
+// ignore (docs/safetensors.md).
 //
 // Streaming. The bytes of the tensors are written through four buffers of 8 MiB. Tensors may be
 // views of the file that is replaced.
@@ -63,8 +63,8 @@ enum class StructureSave : uint8_t {
 
 struct SafetensorsSaveOptions {
   IoOptions io = {};
-  // Without a value the file has no `__metadata__` (except for a structure); an empty one is
-  // written.
+  // The user's metadata. An empty map is written as such; without a value, the file has no
+  // `__metadata__` unless it has a structure.
   std::optional<Metadata> metadata = {};
   StructureSave structure = StructureSave::kAuto;
   // With StructureSave::kNever: skips static leaves instead of reporting an error.
@@ -89,8 +89,8 @@ absl::Status SaveSafetensors(const std::string& path, const ParamStore& store,
 absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTensor> tensors,
                              const SafetensorsSaveOptions& options = {});
 
-// Saves a store in shards of at most `max_shard_bytes` of tensors; a larger tensor is a shard of
-// its own. For a path `<stem>.safetensors` the files are `<stem>-00001-of-00003.safetensors`, ...
+// Saves a store in shards of at most `max_shard_bytes` of tensors; a larger tensor has its own
+// shard. For a path `<stem>.safetensors` the files are `<stem>-00001-of-00003.safetensors`, ...
 // and `<stem>.safetensors.index.json`; if one shard is enough, the only file is `path`. Shards are
 // filled in the order of places. Metadata and structure are in every shard, so each is a complete
 // file. Returns the names of the files, without a directory: the shards and, last, the index; or the

@@ -66,7 +66,7 @@ absl::StatusOr<Source> SourceIn(const GroupSpec& spec, MomentNameSpan names,
       if (one.name != name) continue;
       if (source.size() > i) return WrongNames(names, given);
       source.push_back({&one.store, Align({spec.layout(), spec.slots()}, one.store)});
-      LEAFSTORE_RETURN_IF_ERROR(one.store.CheckNoBorrow("take up the state of an optimizer"));
+      LEAFSTORE_RETURN_IF_ERROR(one.store.CheckNoBorrow("load the state of an optimizer"));
     }
     if (source.size() == i) return WrongNames(names, given);
   }

@@ -249,7 +249,7 @@ TEST_F(WriterTest, NoSpace_IsResourceExhaustedAndKeepsTheOldFile) {
   std::signal(SIGXFSZ, handler);
   EXPECT_THAT(status,
               StatusIs(StatusCode::kResourceExhausted,
-                       AllOf(ContainsRegex("^cannot write [0-9]+ bytes, of them [0-9]+ at byte "
+                       AllOf(ContainsRegex("^cannot write [0-9]+ bytes, [0-9]+ of them at byte "
                                            "1048576, to /"),
                              HasSubstr(" to " + path_ + ".tmp-"), EndsWith(": File too large"))));
   EXPECT_EQ(ReadFile(path_), old);

@@ -288,7 +288,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
   add("HoleBeforeNothing", absl::StrCat("{", a, ",", BytesEntry("b", 5, 5), "}"), 5,
       {"tensor 'b'", "there is a hole"});
   add("TrailingByte", absl::StrCat("{", a, "}"), 5,
-      {"expected 4 bytes of tensors", "found 5", "no tensor's"});
+      {"expected 4 bytes of tensors", "found 5", "belong to no tensor"});
   add("TensorsOfNoHeader", "{}", 1, {"expected 0 bytes of tensors", "found 1"});
   add("TrailingBytesOfMetadataAlone", "{\"__metadata__\":{}}", 3, {"expected 0 bytes", "found 3"});
   return all;

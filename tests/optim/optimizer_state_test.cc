@@ -240,7 +240,7 @@ TEST_F(LoadStateErrorTest, OpenBorrowOfTheState_IsAnError) {
   const MutableTensor borrow = state[0].store.Mutate(".a").value();
   const Contents before = ContentsOf(adam_.state());
   const auto error = StatusIs(absl::StatusCode::kFailedPrecondition,
-                              "cannot take up the state of an optimizer while a mutable borrow "
+                              "cannot load the state of an optimizer while a mutable borrow "
                               "of this store is open: close it first");
   EXPECT_THAT(adam_.LoadState(state), error);
   EXPECT_EQ(ContentsOf(adam_.state()), before);

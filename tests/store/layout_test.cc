@@ -166,7 +166,7 @@ TEST(LayoutOfPathsTest, Fingerprint_DependsOnThePaths) {
 TEST(LayoutOfPathsTest, DuplicatePath_IsAnError) {
   EXPECT_THAT(Layout::Create({PathFrom(".a"), PathFrom(".b"), PathFrom(".a")}),
               StatusIs(absl::StatusCode::kAlreadyExists,
-                       "path .a: expected it once, found it as number 0 and 1"));
+                       "path .a: expected it once, found it at indices 0 and 1"));
 }
 
 TEST(LayoutOfPathsTest, KeyThatIsNotUtf8_IsAnError) {

@@ -95,7 +95,7 @@ TEST(ParamStoreTest, FromEntries_DuplicatePathOrNullLeaf_IsAnError) {
   entries.emplace_back(PathFrom(".a"), Value(1));
   entries.emplace_back(PathFrom(".a"), Value(1));
   EXPECT_THAT(ParamStore::FromEntries(entries),
-              StatusIs(kExists, "path .a: expected it once, found it as number 0 and 1"));
+              StatusIs(kExists, "path .a: expected it once, found it at indices 0 and 1"));
   entries[1] = {PathFrom(".b"), Leaf()};
   EXPECT_THAT(ParamStore::FromEntries(entries),
               StatusIs(kInvalid, "at .b: expected a leaf, found null"));

@@ -129,7 +129,7 @@ TEST_F(ConvertTest, InvalidArguments_AreUsageErrors) {
       HasSubstr("found 'many'"));
   EXPECT_THAT(Error({"convert", a, File("b.safetensors")}, 2), HasSubstr("--item chooses one"));
   EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--zstd", "--zstd-level", "99"}, 2),
-              HasSubstr("--zstd-level: expected a whole number from 1 to 22, found '99'"));
+              HasSubstr("--zstd-level: expected an integer from 1 to 22, found '99'"));
   EXPECT_THAT(Error({"convert", a, File("b.leaf"), "--zstd-level", "9"}, 2),
               HasSubstr("--zstd-level is only for --zstd"));
   EXPECT_THAT(

@@ -186,7 +186,7 @@ TEST_F(InspectErrorTest, InvalidGlob_NamesTheColumn) {
 TEST_F(InspectErrorTest, InvalidOptions_AreUsageErrors) {
   ExpectUsage({"inspect", path_, "--dept", "1"}, HasSubstr("did you mean --depth?"));
   ExpectUsage({"inspect", path_, "--depth", "-1"},
-              HasSubstr("--depth: expected a whole number from 0 to 4294967295, found '-1'"));
+              HasSubstr("--depth: expected an integer from 0 to 4294967295, found '-1'"));
   ExpectUsage({"inspect", path_, "--depth", "many"}, HasSubstr("found 'many'"));
   ExpectUsage({"inspect", path_, "--depth", "1", "--depth", "2"},
               HasSubstr("--depth: expected once, found 2 times"));

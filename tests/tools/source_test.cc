@@ -56,8 +56,8 @@ TEST_F(SourceTest, MissingStep_IsAUsageError) {
   EXPECT_THAT(Error({"tree", Sample(), "--step", "1"}, 2), HasSubstr("--step is for a directory"));
   EXPECT_THAT(Error({"tree", run + "@2", "--step", "3"}, 2),
               HasSubstr("expected one step, found '@2' and --step 3"));
-  EXPECT_THAT(Error({"tree", run + "@"}, 2), HasSubstr("expected a step behind the '@'"));
-  EXPECT_THAT(Error({"verify", run + "@"}, 2), HasSubstr("expected a step behind the '@'"));
+  EXPECT_THAT(Error({"tree", run + "@"}, 2), HasSubstr("expected a step after the '@'"));
+  EXPECT_THAT(Error({"verify", run + "@"}, 2), HasSubstr("expected a step after the '@'"));
 }
 
 // Damage in one item does not affect another, as in a file.

@@ -67,9 +67,9 @@ TEST_F(StatsToolTest, InvalidOptions_AreUsageErrors) {
   EXPECT_THAT(Error({"stats", path_, "--sort", "size"}, 2),
               AllOf(HasSubstr("--sort: expected path, count, min"), HasSubstr("found 'size'")));
   EXPECT_THAT(Error({"stats", path_, "--histogram", "0"}, 2),
-              HasSubstr("--histogram: expected a whole number from 1 to 1000, found '0'"));
+              HasSubstr("--histogram: expected an integer from 1 to 1000, found '0'"));
   EXPECT_THAT(Error({"stats", path_, "--top", "-1"}, 2),
-              HasSubstr("--top: expected a whole number from 0 to"));
+              HasSubstr("--top: expected an integer from 0 to"));
   EXPECT_THAT(
       Error({"stats", path_, "--match", "scael"}, 2),
       AllOf(HasSubstr("--match 'scael' matches no leaf"), HasSubstr("did you mean scale?")));

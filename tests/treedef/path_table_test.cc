@@ -73,7 +73,7 @@ TEST(PathTableTest, Create_FromTexts_KeepsTheirOrder) {
 TEST(PathTableTest, Create_DuplicateText_IsAnError) {
   EXPECT_THAT(PathTable::Create({".a", ".b", ".c", ".b"}),
               StatusIs(absl::StatusCode::kAlreadyExists,
-                       "path .b: expected it once, found it as number 1 and 3"));
+                       "path .b: expected it once, found it at indices 1 and 3"));
 }
 
 TEST(PathTableTest, Find_PrefixOrSuffixOfAText_IsNotFound) {

@@ -292,7 +292,7 @@ TEST(TreeDefBuilderTest, Alias_OfANodeThatDoesNotExist_IsAnError) {
 TEST(TreeDefBuilderTest, Alias_OfAnAncestor_IsAnError) {
   ExpectInvalid(
       Teller().List().List().Alias(0),
-      "at [0][0]: expected an alias of a node that is complete and no alias, found (root), "
+      "at [0][0]: expected an alias of a node that is complete and not an alias, found (root), "
       "which contains it (a cycle)");
   ExpectInvalid(Teller().List().List().Leaf().Alias(1), HasSubstr("found [0], which contains it"));
   EXPECT_THAT(Teller().List().List().Leaf().End().Alias(1).End().Result(), IsOk());
@@ -301,7 +301,7 @@ TEST(TreeDefBuilderTest, Alias_OfAnAncestor_IsAnError) {
 TEST(TreeDefBuilderTest, Alias_OfAnAlias_IsAnError) {
   ExpectInvalid(
       Teller().List().Leaf().Alias(1).Alias(2),
-      "at [2]: expected an alias of a node that is complete and no alias, found [1], which "
+      "at [2]: expected an alias of a node that is complete and not an alias, found [1], which "
       "is an alias");
 }
 

@@ -50,7 +50,7 @@ void AddOne(CLI::App* command, InputOption which, InputOptions* options) {
           ->type_name("STEP");
       AddNames(command, &options->names,
                "how names in safetensors and npz become paths: split at dots, lists (numbers are "
-               "positions), whole, or canonical");
+               "positions), flat (one key), or canonical");
       return;
     case kItem:
       AddRepeated(command, "--item", &options->items, "only this item; may be repeated", "NAME");
@@ -113,8 +113,7 @@ CLI::Validator WholeNumber(int64_t least, int64_t most) {
         number <= most) {
       return "";
     }
-    return absl::StrCat("expected a whole number from ", least, " to ", most, ", found '", found,
-                        "'");
+    return absl::StrCat("expected an integer from ", least, " to ", most, ", found '", found, "'");
   };
   return CLI::Validator(check, "");
 }

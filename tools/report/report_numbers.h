@@ -15,7 +15,7 @@
 
 namespace leafstore::tools {
 
-// The count of bins of a histogram: as many as fit into a row of the table.
+// The number of bins of a histogram, which fits into a row of the table.
 inline constexpr int kReportBins = 32;
 
 // The change of a leaf, as in `change` of report_data.h.
@@ -28,11 +28,11 @@ struct LeafChange {
   double l2 = 0;
 };
 
-// Compares two leaves by the rules of numeric/diff.h; null is a leaf that the side does not have.
+// Compares two leaves by the rules of numeric/diff.h. A leaf is null if that side does not have it.
 LeafChange CompareLeaves(const Leaf& before, const Leaf& after);
 
-// Computes the statistics of a leaf on each side, with histograms of one range; empty for what is
-// not a tensor.
+// Computes the statistics of a leaf on each side, with histograms of the same range. The statistics
+// of a side without a tensor are empty.
 absl::StatusOr<std::vector<TensorStats>> StatsOfSides(absl::Span<const Leaf> sides);
 
 // A tensor at a step.

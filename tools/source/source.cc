@@ -49,7 +49,7 @@ absl::Status SplitStep(std::string* name, std::string* step) {
     return UsageError(*name, ": expected one step, found '@", found, "' and --step ", *step);
   }
   if (found.empty()) {
-    return UsageError(*name, ": expected a step behind the '@': a number, latest, best=METRIC or ",
+    return UsageError(*name, ": expected a step after the '@': a number, latest, best=METRIC or ",
                       "lowest=METRIC");
   }
   *name = directory;

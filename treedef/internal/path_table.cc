@@ -75,7 +75,7 @@ absl::Status PathTable::BuildIndex() {
     const auto [found, inserted] = index_.insert(Entry{offsets_[number], number});
     if (!inserted) {
       return absl::AlreadyExistsError(absl::StrCat("path ", text(number), ": expected it once, ",
-                                                   "found it as number ", found->number, " and ",
+                                                   "found it at indices ", found->number, " and ",
                                                    number));
     }
   }

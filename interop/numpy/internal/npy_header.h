@@ -1,4 +1,4 @@
-// The header of a `.npy`, and the reader of one piece by piece, from a file or from an archive.
+// The header of a `.npy` file, and a reader of such a file, alone or in an archive, piece by piece.
 //
 // Errors: as LoadNpy.
 #ifndef LEAFSTORE_INTEROP_NUMPY_INTERNAL_NPY_HEADER_H_
@@ -40,9 +40,9 @@ absl::StatusOr<std::string> EncodeNpyHeader(const LeafSpec& tensor, bool raw_bit
 
 // Fills the span with the next bytes.
 using ReadNext = absl::FunctionRef<absl::Status(absl::Span<std::byte>)>;
-// Reads a `.npy` of `size` bytes, including the header. `max_bytes` limits the bytes of the tensor.
-// Memory is allocated after the header has been checked. error ResourceExhausted: over the limit.
-// Others: that of `read`.
+// Reads a `.npy` file of `size` bytes, including the header. `max_bytes` limits the bytes of the
+// tensor. Memory is allocated after the header has been checked. error ResourceExhausted: over the
+// limit. Other errors: those of `read`.
 absl::StatusOr<Tensor> ReadNpy(int64_t size, int64_t max_bytes, ReadNext read);
 
 }  // namespace leafstore::internal

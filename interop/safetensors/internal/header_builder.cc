@@ -149,7 +149,7 @@ absl::Status SafetensorsHeaderBuilder::CheckBytes(const std::vector<uint32_t>& o
   }
   if (end == data_size_ || lenient_.trailing_bytes) return absl::OkStatus();
   return DamagedJson("file", absl::StrCat(end, " bytes of tensors after the header"),
-                     absl::StrCat(data_size_, ": bytes that are no tensor's at its end"));
+                     absl::StrCat(data_size_, ": the bytes at its end belong to no tensor"));
 }
 
 void SafetensorsHeaderBuilder::Arrange(const std::vector<uint32_t>& order) {
