@@ -51,9 +51,9 @@
 //
 // Errors. FailedPrecondition: another manager has locked the directory; this one is read-only.
 // AlreadyExists: this step has a checkpoint that is not known to be damaged. InvalidArgument: a
-// step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss: all that were tried
-// are damaged; names each. Unimplemented: like DataLoss, but some are from a newer leafstore and may
-// be intact. Others: as CheckpointWriter's and CheckpointReader's.
+// step below 0, or inconsistent options. NotFound: no such checkpoint. DataLoss: all that were
+// tried are damaged; names each. Unimplemented: like DataLoss, but some are from a newer leafstore
+// and may be intact. Others: as CheckpointWriter's and CheckpointReader's.
 //
 // Threads: call from one thread at a time. Stores may be written, and readers used, from any thread
 // while a save runs.
@@ -149,7 +149,7 @@ class CheckpointManager {
   // Returns the steps that have a checkpoint, ascending, without the one that is being saved. Opens
   // no files.
   absl::StatusOr<std::vector<int64_t>> Steps() const;
-  // Returns the greatest of Steps(). error NotFound: there is none.
+  // Returns the greatest of Steps(). error NotFound: no checkpoint exists.
   absl::StatusOr<int64_t> Latest() const;
   // Returns the path of a step's file, which need not exist.
   std::string PathOf(int64_t step) const;

@@ -71,7 +71,7 @@ inline std::byte* Storage::data() {
 }
 
 // Returns a new owned block with one reference: `header_bytes` of room after the Storage itself,
-// then `size` uninitialized bytes. Returns null if there is no memory.
+// then `size` uninitialized bytes. Returns null without memory.
 Storage* NewOwnedStorage(int64_t size, size_t header_bytes);
 
 }  // namespace internal

@@ -56,7 +56,7 @@ enum class DType : uint8_t {
 // Returns every DType, by ascending value.
 absl::Span<const DType> AllDTypes();
 
-// Returns whether `number` is a DType. Check this before casting an integer from a file.
+// Returns whether an integer is a DType. Check this before casting an integer from a file.
 bool IsDType(uint64_t number);
 
 // Returns the bits of one element: 4, 6, 8, 16, 32 or 64.

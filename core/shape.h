@@ -50,8 +50,8 @@ namespace internal {
 int64_t UncheckedElementCount(ShapeRef shape);
 int64_t UncheckedByteSize(DType dtype, ShapeRef shape);
 
-// Returns ByteSize if it is a simple product, as in nearly all cases; -1 if ByteSize must be called,
-// also for an invalid dtype. For loops over many tensors.
+// Returns ByteSize if it is a simple product, as in nearly all cases; -1 if ByteSize must be
+// called, also for an invalid dtype. For loops over many tensors.
 int64_t PlainByteSize(DType dtype, ShapeRef shape);
 
 }  // namespace internal

@@ -122,8 +122,8 @@ class Tensor {
   static absl::StatusOr<Tensor> From(const Shape& shape, std::initializer_list<T> values) {
     return From<T>(shape, absl::MakeConstSpan(values.begin(), values.size()));
   }
-  // Returns a tensor of rank 0. Throws absl::BadStatusOrAccess if there is no memory (without
-  // exceptions the program terminates).
+  // Returns a tensor of rank 0. If no memory is left, throws absl::BadStatusOrAccess, or terminates
+  // in a build without exceptions.
   template <typename T>
   static Tensor Scalar(T value);
 

@@ -11,8 +11,8 @@
 //   Eigen::MatrixXf mine;
 //   absl::Status status = FromTensor(product, &mine);     // copies out
 //
-// Views are Eigen::Map or Eigen::TensorMap: of const elements for a Tensor, of writable elements for a
-// MutableTensor.
+// Views are Eigen::Map or Eigen::TensorMap: of const elements for a Tensor, of writable elements
+// for a MutableTensor.
 //
 // Indices. Views are row-major, like tensors. Copies keep logical indices whatever the layout of
 // the Eigen object: row i, column j is always [i, j].

@@ -44,7 +44,7 @@ struct Bytes {
 // The kinds. Their values are written to disk, never change, and are never reused.
 enum class ValueKind : uint8_t { kBool = 1, kInt = 2, kFloat = 3, kString = 4, kBytes = 5 };
 
-// Returns whether `number` is a ValueKind. Check this before casting an integer from a file.
+// Returns whether an integer is a ValueKind. Check this before casting an integer from a file.
 constexpr bool IsValueKind(uint64_t number) { return number >= 1 && number <= 5; }
 
 // Returns "bool", "int", "float", "str" or "bytes". Static storage.

@@ -15,8 +15,8 @@
 // Errors name the path.
 //
 // Errors. NotFound, PermissionDenied, AlreadyExists, FailedPrecondition (a component of the path is
-// not a directory) and others as in absl::ErrnoToStatus; ResourceExhausted: no space, or over a quota
-// or the size limit of a file; DataLoss: the file ends before the requested bytes.
+// not a directory) and others as in absl::ErrnoToStatus; ResourceExhausted: no space, or over a
+// quota or the size limit of a file; DataLoss: the file ends before the requested bytes.
 //
 // Threads: a FileSystem and a ReadableFile are safe from many threads; a WritableFile from one at a
 // time.
@@ -49,9 +49,9 @@ class WritableFile {
   // Writes `bytes` at `offset`. Bytes that were never written are zero. error ResourceExhausted: no
   // space; the message has the offset and the size.
   virtual absl::Status WriteAt(int64_t offset, absl::Span<const std::byte> bytes) = 0;
-  // Hints that the file will be synced and not read soon. Aligned writes (kDirectAlignment) may then
-  // bypass the page cache if the file system supports it: at the speed of the disk, and without
-  // evicting other data.
+  // Hints that the file will be synced and not read soon. Aligned writes (kDirectAlignment) may
+  // then bypass the page cache if the file system supports it: at the speed of the disk, and
+  // without evicting other data.
   virtual void PreferDirect() {}
   // Waits until all writes are on disk.
   virtual absl::Status Sync() = 0;
@@ -71,8 +71,8 @@ class ReadableFile {
   // Maps the file for reading (see Buffer::MapOpenFile). The mapping may outlive this object.
   virtual absl::StatusOr<Buffer> Map() const = 0;
   // Brings [offset, offset + bytes.size()) of a mapping into memory. error DataLoss: the file was
-  // truncated since it was opened, so reading these bytes would raise SIGBUS. Other errors: the bytes
-  // cannot be read. The default implementation is for mappings that are always in memory.
+  // truncated since it was opened, so reading these bytes would raise SIGBUS. Other errors: the
+  // bytes cannot be read. The default implementation is for mappings that are always in memory.
   virtual absl::Status MakeResident(int64_t /*offset*/,
                                     absl::Span<const std::byte> /*bytes*/) const {
     return absl::OkStatus();

@@ -88,8 +88,8 @@ struct StoreDiff {
   std::string ToString(size_t max = 20) const;
 };
 
-// Compares two leaves. Returns no value if they are equal; the path of the result is empty. Negative
-// tolerances count as 0. O(bytes).
+// Compares two leaves. Returns no value if they are equal; the path of the result is empty.
+// Negative tolerances count as 0. O(bytes).
 std::optional<LeafDiff> DiffLeaves(const Leaf& a, const Leaf& b, const DiffOptions& options = {});
 // Compares two stores. O(leaves), and O(bytes) of the leaves that are read.
 absl::StatusOr<StoreDiff> DiffStores(const ParamStore& a, const ParamStore& b,

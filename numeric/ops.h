@@ -93,8 +93,8 @@ absl::StatusOr<double> GlobalNorm(const Groups& groups);
 // Returns the factor that scales gradients of the L2 norm `norm` to a norm of at most `max_norm`:
 // min(1, max_norm / (norm + 1e-6)), as in torch.nn.utils.clip_grad_norm_. As the grad_scale of a
 // step (optim/), it clips the gradients while they are read, without writing them.
-// error InvalidArgument: `max_norm` is not positive, or `norm` is not finite or is negative (no step
-// is possible with such gradients).
+// error InvalidArgument: `max_norm` is not positive, or `norm` is not finite or is negative (no
+// step is possible with such gradients).
 absl::StatusOr<double> ClipScale(double norm, double max_norm);
 
 // Scales everything that GlobalNorm counts by ClipScale if that is below 1, and returns the norm

@@ -136,8 +136,8 @@ class Optimizer {
   // state() (none if no leaf left), for another optimizer to adopt. A leaf new to the group takes
   // its state and step count from `adopt` if it is there, and otherwise begins with zeros and step
   // count 0. `adopt` is the state of one optimizer. A state with other moments, stores with other
-  // names, and leaves that are not needed are ignored. Leaves are matched by slot, or by path if the
-  // Layouts differ.
+  // names, and leaves that are not needed are ignored. Leaves are matched by slot, or by path if
+  // the Layouts differ.
   // error InvalidArgument: as Create; or state to keep or adopt differs in dtype or shape from the
   //       parameter (names all), or lacks some of its stores.
   // error FailedPrecondition, ResourceExhausted: as Create.

@@ -5,8 +5,8 @@
 // checked, and the lengths of all columns match. checkpoint/internal/segments.h has the checks that
 // need the file.
 //
-// Deterministic: equal manifests have equal bytes. Fields of later versions are ignored; a file that
-// cannot be read without them has a higher min_reader (docs/format.md).
+// Deterministic: equal manifests have equal bytes. Fields of later versions are ignored; a file
+// that cannot be read without them has a higher min_reader (docs/format.md).
 #ifndef LEAFSTORE_PROTO_MANIFEST_CODEC_H_
 #define LEAFSTORE_PROTO_MANIFEST_CODEC_H_
 
@@ -38,8 +38,8 @@ struct BaseFile {
 // The alignment of every segment in the file, in bytes.
 inline constexpr uint64_t kSegmentAlignment = 64;
 
-// The positions of an item's tensors, with one entry per tensor (LeafColumns::tensor). An empty column
-// has its default for all tensors.
+// The positions of an item's tensors, with one entry per tensor (LeafColumns::tensor). An empty
+// column has its default for all tensors.
 struct SegmentColumns {
   // Offsets in the file that has the tensor, multiples of kSegmentAlignment; 0 for no bytes.
   std::vector<uint64_t> offsets;

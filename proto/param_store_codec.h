@@ -3,12 +3,12 @@
 //   std::string bytes = EncodeParamStore(store).value();
 //   ParamStore copy = DecodeParamStore(bytes).value();
 //
-// For small stores: to send one to another process, or to save a configuration. A protobuf message is
-// limited to 2 GiB and must be read completely; use a checkpoint for larger stores. The message has no
-// checksum: use that of the transport.
+// For small stores: to send one to another process, or to save a configuration. A protobuf message
+// is limited to 2 GiB and must be read completely; use a checkpoint for larger stores. The message
+// has no checksum: use that of the transport.
 //
-// The message includes the structure (or the paths, if the Layout has no TreeDef), so a decoded store
-// is on the same Layout as a live store with an equal structure.
+// The message includes the structure (or the paths, if the Layout has no TreeDef), so a decoded
+// store is on the same Layout as a live store with an equal structure.
 //
 // Deterministic: equal stores have equal bytes. Decoding trusts nothing (treedef_codec.h).
 #ifndef LEAFSTORE_PROTO_PARAM_STORE_CODEC_H_

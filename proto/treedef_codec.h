@@ -6,9 +6,9 @@
 // Bytes. Equal structures have equal bytes, on every machine. They are not the canonical bytes that
 // TreeDef::hash() covers: those never change, while a message may get new fields.
 //
-// Decoding trusts nothing: TreeDefBuilder makes the structure and checks every key, type name, tag and
-// alias, and memory is only allocated for bytes that exist, never because of a count. A message has
-// each string once, in order of first use, so a structure has exactly one message.
+// Decoding trusts nothing: TreeDefBuilder makes the structure and checks every key, type name, tag
+// and alias, and memory is only allocated for bytes that exist, never because of a count. A message
+// has each string once, in order of first use, so a structure has exactly one message.
 //
 // Errors. DataLoss: not a message, or not a structure; names the column or the path.
 #ifndef LEAFSTORE_PROTO_TREEDEF_CODEC_H_
@@ -24,8 +24,8 @@
 
 namespace leafstore {
 
-// Encodes a structure. error ResourceExhausted: over 2 GiB, the limit of a protobuf message; detected
-// before encoding. O(nodes + strings).
+// Encodes a structure. error ResourceExhausted: over 2 GiB, the limit of a protobuf message;
+// detected before encoding. O(nodes + strings).
 absl::StatusOr<std::string> EncodeTreeDef(const TreeDef& def);
 
 // Decodes a structure. error DataLoss: see above. error ResourceExhausted: over `limits`. O(bytes).

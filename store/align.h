@@ -71,8 +71,8 @@ class Alignment {
 };
 
 // Matches the leaves of `from` with those of `to`. `names`, if not empty, has by place of `from`
-// the canonical path to match instead of the leaf's own (RenameMap makes these). By dotted form, leaves
-// of `from` after the first 64 MiB of text match nothing, as a tree of few strings can have
+// the canonical path to match instead of the leaf's own (RenameMap makes these). By dotted form,
+// leaves of `from` after the first 64 MiB of text match nothing, as a tree of few strings can have
 // gigabytes of paths.
 Alignment Align(const LeafSpecs& from, const LeafSpecs& to, AlignBy by = AlignBy::kPath,
                 absl::Span<const std::string> names = {});

@@ -28,8 +28,8 @@
 namespace leafstore {
 
 // Returns the structure as lines, each ended by a newline: at most `max_nodes` nodes, and at most
-// `max_children` children of one node. The others are counted ("... 41 more nodes"). Up to 40 levels
-// are indented; deeper lines begin with their level. O(nodes printed).
+// `max_children` children of one node. The others are counted ("... 41 more nodes"). Up to 40
+// levels are indented; deeper lines begin with their level. O(nodes printed).
 std::string PrintTreeDef(const TreeDef& def, uint32_t max_nodes = 1000,
                          uint32_t max_children = 100);
 

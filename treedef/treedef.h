@@ -121,8 +121,8 @@ class TreeDef {
   // suggestions. error ResourceExhausted: longer than Path::kMaxTextSize. O(length * log children)
   // unless it can be read in several ways.
   absl::StatusOr<NodeId> FindDotted(absl::string_view dotted) const;
-  // Like FindDotted, but without the cost of an error message: returns the nodes whose dotted form is
-  // `dotted`, at most two of them.
+  // Like FindDotted, but returns the nodes whose dotted form is `dotted`, at most two of them, and
+  // makes no error message, which is costly.
   std::vector<NodeId> NodesOfDotted(absl::string_view dotted) const;
   // Returns the child of `node` by `key`, or kNoNode. Does not follow aliases. O(log children).
   NodeId FindChild(NodeId node, const KeyRef& key) const;

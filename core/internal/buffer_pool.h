@@ -8,10 +8,10 @@
 // touched, which takes longer than filling it. CheckpointManager, which will need the same amount
 // again, therefore reserves it.
 //
-// Freed buffers of kSmallest bytes or more are kept, up to the sum of all live reservations; without
-// a reservation, none. If a freed buffer does not fit, kept buffers of other sizes are released. The
-// excess is returned to the system when a reservation ends, and all kept memory when an allocation
-// fails. Keeping a buffer allocates nothing.
+// Freed buffers of kSmallest bytes or more are kept, up to the sum of all live reservations;
+// without a reservation, none. If a freed buffer does not fit, kept buffers of other sizes are
+// released. The excess is returned to the system when a reservation ends, and all kept memory when
+// an allocation fails. Keeping a buffer allocates nothing.
 //
 // Threads: all calls are safe from many threads.
 #ifndef LEAFSTORE_CORE_INTERNAL_BUFFER_POOL_H_

@@ -40,8 +40,8 @@ struct Settings {
   friend bool operator==(const Settings&, const Settings&) = default;
 };
 
-// The progress of a run: everything needed to resume in the middle of an epoch. No state of a random
-// generator is part of it, since each step has a generator of its own.
+// The progress of a run: everything needed to resume in the middle of an epoch. No state of a
+// random generator is part of it, since each step has a generator of its own.
 struct Progress {
   Settings settings;
   int64_t images = 0;  // in each epoch

@@ -93,8 +93,8 @@ absl::Status SaveSafetensors(const std::string& path, absl::Span<const NamedTens
 // shard. For a path `<stem>.safetensors` the files are `<stem>-00001-of-00003.safetensors`, ...
 // and `<stem>.safetensors.index.json`; if one shard is enough, the only file is `path`. Shards are
 // filled in the order of places. Metadata and structure are in every shard, so each is a complete
-// file. Returns the names of the files, without a directory: the shards and, last, the index; or the
-// single file.
+// file. Returns the names of the files, without a directory: the shards and, last, the index; or
+// the single file.
 // error InvalidArgument also: `path` does not end in `.safetensors`, the file name is not UTF-8, or
 // the size is not positive. error AlreadyExists: an index of this name exists, which readers would
 // prefer to a single file, or a shard of the set exists (unless replace_set).

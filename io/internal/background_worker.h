@@ -4,8 +4,8 @@
 //   worker.Start([] { return absl::OkStatus(); });
 //   absl::Status failure = worker.Wait();
 //
-// Tasks run in the order in which they were started. When a task fails, the tasks that wait after it
-// are dropped.
+// Tasks run in the order in which they were started. When a task fails, the tasks that wait after
+// it are dropped.
 //
 // Threads: calls from one thread at a time.
 #ifndef LEAFSTORE_IO_INTERNAL_BACKGROUND_WORKER_H_
@@ -38,7 +38,8 @@ class BackgroundWorker {
   // thread, runs `work` before this returns. An exception is a failure of the task:
   // ResourceExhausted for std::bad_alloc, otherwise Internal.
   void Start(absl::AnyInvocable<absl::Status()> work);
-  // Returns the error of a finished task, once. OK if no task failed or the error was returned before.
+  // Returns the error of a finished task, once. OK if no task failed or the error was returned
+  // before.
   absl::Status TakeFailure();
   // Waits until at most `left` tasks are running or waiting. Returns the error like TakeFailure.
   absl::Status Wait(size_t left = 0);

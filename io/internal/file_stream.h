@@ -1,5 +1,5 @@
-// FileStream: appends bytes to a file, in large writes at multiples of 4096, while the next bytes are
-// collected.
+// FileStream: appends bytes to a file, in large writes at multiples of 4096, while the next bytes
+// are collected.
 //
 //   FileStream stream(file.get());
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Append(bytes));
@@ -7,19 +7,19 @@
 //   LEAFSTORE_RETURN_IF_ERROR(stream.Flush());
 //
 // Bytes are collected in a buffer. A thread of the stream writes full buffers while the next one is
-// filled. So the caller computes checksums while the disk writes, a tensor may be freed as soon as it
-// is appended, and thousands of small tensors make one system call. With kBuffers buffers the disk
-// does not wait for the next one, even if the caller is briefly descheduled. A file that fits into one
-// buffer is written without a thread.
+// filled. So the caller computes checksums while the disk writes, a tensor may be freed as soon as
+// it is appended, and thousands of small tensors make one system call. With kBuffers buffers the
+// disk does not wait for the next one, even if the caller is briefly descheduled. A file that fits
+// into one buffer is written without a thread.
 //
 // Memory: kBuffers of kBufferSize, each allocated when it is first needed, in huge pages if the
 // system has them: a direct write pins a few of these faster than thousands of small pages.
 //
-// Alignment. Every write except the last begins and ends at a multiple of 4096 bytes of the file, and
-// its memory is at a multiple of 4096, as direct writes require.
+// Alignment. Every write except the last begins and ends at a multiple of 4096 bytes of the file,
+// and its memory is at a multiple of 4096, as direct writes require.
 //
-// Threads: call from one thread. Only one thread uses the file at a time, and the stream's thread does
-// not use it after Flush or an error.
+// Threads: call from one thread. Only one thread uses the file at a time, and the stream's thread
+// does not use it after Flush or an error.
 #ifndef LEAFSTORE_IO_INTERNAL_FILE_STREAM_H_
 #define LEAFSTORE_IO_INTERNAL_FILE_STREAM_H_
 

@@ -16,9 +16,9 @@ inline constexpr int64_t kBytesPerThread = int64_t{4} << 20;
 // processors, up to eight (beyond that memory is the bottleneck); fewer for few bytes.
 int ThreadsFor(int asked, int64_t bytes);
 
-// Calls `body` once with each index below `count`, on up to `threads` threads including the caller's,
-// and waits for all calls. Works with fewer threads if the system cannot start them. If a call throws,
-// this throws after the running calls have ended, and some indices are skipped.
+// Calls `body` once with each index below `count`, on up to `threads` threads including the
+// caller's, and waits for all calls. Works with fewer threads if the system cannot start them. If a
+// call throws, this throws after the running calls have ended, and some indices are skipped.
 void ParallelFor(size_t count, int threads, absl::FunctionRef<void(size_t)> body);
 
 }  // namespace leafstore::internal

@@ -1,5 +1,5 @@
-// Converts between leafstore's types and the messages of proto/. Other folders use the codecs, which
-// work on bytes.
+// Converts between leafstore's types and the messages of proto/. Other folders use the codecs,
+// which work on bytes.
 //
 // Each `Decode` checks its input completely and returns DataLoss, naming the column, for an invalid
 // message. Each `Encode` fills an empty message from checked data.

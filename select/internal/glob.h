@@ -102,7 +102,7 @@ class GlobPattern {
   // each piece begins. Subtracts from `*steps`, unless null, and returns false at 0.
   static bool MatchSegment(const Segment& segment, absl::string_view key, uint64_t* steps,
                            std::vector<size_t>* starts);
-  // Appends what the wildcards of a segment matched in key `number` of the path.
+  // Appends what the wildcards of a segment matched in the path's key with index `number`.
   static void AppendCaptures(const Segment& segment, size_t number, absl::string_view key,
                              std::vector<Capture>* captures);
 

@@ -79,7 +79,7 @@ class GlobWalk {
   // if it cannot be cached, as the state is not or the key is too large an integer.
   uint64_t EdgeFrom(State above, NodeId node) const;
   void Step(const GlobPattern::States* above, NodeId node, StatesOfAll* below) const;
-  // Returns the index of these states, adding them if needed; kNoState if there is no room.
+  // Returns the index of these states, adding them if needed; kNoState if the cache is full.
   State Cache(const StatesOfAll& states);
   const GlobPattern::States* StatesOf(const Level& level) const {
     return level.state == kNoState ? level.states.data() : states_by_id_[level.state];

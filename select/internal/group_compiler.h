@@ -37,7 +37,7 @@ struct CompiledGroups {
 // Returns "group 'bias'", or without names "group 0".
 std::string GroupText(bool named, const std::string& name);
 
-// `names` has one more than `filters` if there is a rest. Without `fingerprints` these stay 0.
+// `names` has one more than `filters` if the last group is the rest. Without `fingerprints` these stay 0.
 // Errors as Grouping::Compile. O(nodes * filters).
 absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
                                              absl::Span<const std::string> names, bool named,

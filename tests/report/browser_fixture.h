@@ -1,6 +1,7 @@
 // The fixture of tests of the page in a browser: the program makes a report, which is opened and
-// queried. It must show the data of the stores after each search, sort, opening and zoom, by pointer and
-// by keyboard. After each test, no page may have a message in the console, an exception or a request.
+// queried. It must show the data of the stores after each search, sort, opening and zoom, by
+// pointer and by keyboard. After each test, no page may have a message in the console, an exception
+// or a request.
 //
 //   TEST_F(ReportBrowserTest, Search_FiltersTheTable) {
 //     Save(path_, store);

@@ -117,8 +117,8 @@ inline bool HaveTerminals() {
   return can_open;
 }
 
-// Runs it on a terminal with `columns` columns; `out` has standard output and error together, with the
-// line ends of a terminal ("\r\n").
+// Runs it on a terminal with `columns` columns; `out` has standard output and error together, with
+// the line ends of a terminal ("\r\n").
 inline Ran RunOnTerminal(std::vector<std::string> args, unsigned short columns,
                          const std::vector<std::string>& more_env = {}) {
   args.insert(args.begin(), LEAFSTORE_TOOL);

@@ -62,8 +62,8 @@ class ToolTest : public testing::Test {
     return File(name);
   }
 
-  // Makes a managed directory with steps 1 to `steps`; each has the step as `.w`, and the metric "loss"
-  // of 1 / step.
+  // Makes a managed directory with steps 1 to `steps`; each has the step as `.w`, and the metric
+  // "loss" of 1 / step.
   std::string Run(int64_t steps) const {
     const std::string run = File("run");
     CheckpointManager manager =

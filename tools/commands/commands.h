@@ -48,7 +48,8 @@ struct CommandRun {
 };
 
 // Declares a subcommand whose action is `action`. Returns it, and its options, which it owns. The
-// text of --help ends with the meaning of FILE, GLOB and FILTER, as selected by `about`, and `help`.
+// text of --help ends with the meaning of FILE, GLOB and FILTER, as selected by `about`, and with
+// `help`.
 template <typename Options>
 std::pair<CLI::App*, Options*> AddCommand(CLI::App* program, CommandRun* run,
                                           const std::string& name, const std::string& description,

@@ -48,8 +48,8 @@ struct InputNeeds {
 // Opens the source and resolves the options. error: a UsageError for an option; a file's.
 absl::StatusOr<Input> OpenInput(const InputOptions& options, const InputNeeds& needs = {});
 
-// Opens only the source, with progress, named `what`, and notes on standard error. `verify` is false
-// where no tensor will be read, so that checksums do not matter; --no-verify overrides it.
+// Opens only the source, with progress, named `what`, and notes on standard error. `verify` is
+// false where no tensor will be read, so that checksums do not matter; --no-verify overrides it.
 absl::StatusOr<SourcePtr> Open(const InputOptions& options, bool verify = true,
                                absl::string_view what = "verifying");
 

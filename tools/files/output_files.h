@@ -6,9 +6,10 @@
 //   LEAFSTORE_RETURN_IF_ERROR(SaveCheckpoint("out.leaf", items, {.io = {.file_system = &files}}));
 //   LEAFSTORE_RETURN_IF_ERROR(files.Commit());                  // the file exists from here on
 //
-// It is a FileSystem for writers. They create temporary files, `<file>.tmp-<anything>`, as usual, but
-// Commit does their renames and removals, in order, so that several files appear together. Without
-// Commit, or if a signal ends the program (not SIGKILL and SIGSEGV), the temporary files are removed.
+// It is a FileSystem for writers. They create temporary files, `<file>.tmp-<anything>`, as usual,
+// but Commit does their renames and removals, in order, so that several files appear together.
+// Without Commit, or if a signal ends the program (not SIGKILL and SIGSEGV), the temporary files
+// are removed.
 //
 // An existing file is not replaced without `force`: CheckFree reports it early, and Commit checks
 // again, atomically. Only a regular file is replaced; the new file has its mode from the first byte
@@ -16,8 +17,8 @@
 // being read may be replaced, because readers keep the file that they opened.
 //
 // A thread waits for signals; the first OutputFiles of the process starts it. Unlike a signal
-// handler, it may lock and allocate. An ignored signal (nohup) stays ignored. From then on SIGPIPE is
-// ignored: a closed pipe is an error of the output, not the end of the program.
+// handler, it may lock and allocate. An ignored signal (nohup) stays ignored. From then on SIGPIPE
+// is ignored: a closed pipe is an error of the output, not the end of the program.
 //
 // Threads: as FileSystem; Commit from one.
 #ifndef LEAFSTORE_TOOLS_FILES_OUTPUT_FILES_H_
@@ -35,9 +36,9 @@
 
 namespace leafstore::tools {
 
-// Arranges that SIGBUS and SIGABRT remove all temporary files. SIGBUS, which means that a mapped file
-// was truncated while it was read, or that the disk cannot be read, then prints this and ends the
-// program with `exit_code`. May be called again with another code.
+// Arranges that SIGBUS and SIGABRT remove all temporary files. SIGBUS, which means that a mapped
+// file was truncated while it was read, or that the disk cannot be read, then prints this and ends
+// the program with `exit_code`. May be called again with another code.
 void GuardAgainstCrashes(int exit_code);
 
 class OutputFiles : public FileSystem {

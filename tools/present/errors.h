@@ -19,7 +19,8 @@
 
 namespace leafstore::tools {
 
-// Returns an error of the command line: exit code 2. The message is made of the parts, as by StrCat.
+// Returns an error of the command line: exit code 2. The message is made of the parts, as by
+// StrCat.
 template <typename... Parts>
 absl::Status UsageError(const Parts&... parts) {
   return WithReason(absl::InvalidArgumentError(absl::StrCat(parts...)), ErrorReason::kUsage);

@@ -9,8 +9,8 @@
 //   for (...) progress.Advance(bytes);     // "reading 45%, 1.2 GiB of 2.7 GiB"
 //
 // kAuto uses colours only on a terminal, and not where NO_COLOR is set (see no-color.org) or TERM
-// is "dumb". Errors are kept until Finish; after one, nothing more is written, and ok() is false, so
-// that long work can end. A closed pipe is an error without a message.
+// is "dumb". Errors are kept until Finish; after one, nothing more is written, and ok() is false,
+// so that long work can end. A closed pipe is an error without a message.
 //
 // Threads: one at a time.
 #ifndef LEAFSTORE_TOOLS_PRESENT_OUTPUT_H_

@@ -33,7 +33,7 @@ struct TensorView {
 
   int64_t size() const;
   // Copies these elements into a row-major tensor. error InvalidArgument: they are narrower than a
-  // byte and not all elements of the tensor, or there is not enough memory. O(size).
+  // byte and not all elements of the tensor, or not enough memory. O(size).
   absl::StatusOr<Tensor> ToTensor() const;
 
   Tensor tensor;

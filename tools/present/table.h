@@ -66,9 +66,9 @@ class Table {
 // Values and metadata are cut to this many columns, on every output; --json has the full text.
 inline constexpr size_t kMaxValue = 120;
 
-// Describe a row of ItemRows: the dtype of a tensor, the kind of value of a static leaf, or "alias";
-// the shape of a tensor; the bytes of a tensor or a container; the owner of an alias, the value of a
-// static leaf, and tags.
+// Describe a row of ItemRows: the dtype of a tensor, the kind of value of a static leaf, or
+// "alias"; the shape of a tensor; the bytes of a tensor or a container; the owner of an alias, the
+// value of a static leaf, and tags.
 Cell DTypeCell(const ItemRows& rows, const Row& row);
 Cell ShapeCell(const ItemRows& rows, const Row& row);
 Cell BytesCell(const ItemRows& rows, const Row& row);

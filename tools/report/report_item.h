@@ -44,8 +44,8 @@ struct ReportRequest {
 
 class ReportItem {
  public:
-  // Lists the leaves of an item, or of one before and after; of these one may be null. The arguments
-  // must outlive this.
+  // Lists the leaves of an item, or of one before and after; of these one may be null. The
+  // arguments must outlive this.
   static absl::StatusOr<ReportItem> Create(const ReportRequest& request,
                                            std::vector<const SourceItem*> sides);
 

@@ -2,9 +2,9 @@
 //
 //   std::string page = ReportPage(data.title, ReportJson(data));
 //
-// The build embeds its markup, style and scripts into the program (cmake/LeafstoreEmbed.cmake). Text
-// from a checkpoint is in the page only as the title, escaped as HTML, and in the data, a block of
-// JSON without characters of markup. The scripts of the page insert it as text nodes.
+// The build embeds its markup, style and scripts into the program (cmake/LeafstoreEmbed.cmake).
+// Text from a checkpoint is in the page only as the title, escaped as HTML, and in the data, a
+// block of JSON without characters of markup. The scripts of the page insert it as text nodes.
 //
 // The content security policy of the page runs only its own script and style, which a checksum over
 // title and data identifies: text from a file cannot contain it. Equal data produce equal pages.

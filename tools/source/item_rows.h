@@ -4,10 +4,10 @@
 //   for (const Row& row : rows.rows()) ... rows.PrintablePath(row) ...
 //
 // Rows are in the order of the tree: a leaf, an alias, or (with a depth) a subtree as one row. A
-// leaf is listed if the item holds it and a glob matches it or a node above it; an alias likewise, by
-// its own path. With `containers`, every node above a listed row is a row too; if neither globs nor
-// the item omit anything, so are empty containers and None. Paths that do not form a tree (an item
-// may have such) have rows too, but no depth.
+// leaf is listed if the item holds it and a glob matches it or a node above it; an alias likewise,
+// by its own path. With `containers`, every node above a listed row is a row too; if neither globs
+// nor the item omit anything, so are empty containers and None. Paths that do not form a tree (an
+// item may have such) have rows too, but no depth.
 //
 // Lifetime: valid as long as the item. Threads: immutable; safe from many threads.
 #ifndef LEAFSTORE_TOOLS_SOURCE_ITEM_ROWS_H_

@@ -13,9 +13,9 @@
 //   weights.npz, w.npy     NumPy files
 //
 // A source has items. An item has a Layout, the set of slots that the file holds, and a leaf for
-// each; a format without items has one item named kOnlyItem. Opening a file reads no tensor. Opening
-// a managed directory verifies every byte of the checkpoint that it chooses, unless `verify` is off
-// or the step was given by number.
+// each; a format without items has one item named kOnlyItem. Opening a file reads no tensor.
+// Opening a managed directory verifies every byte of the checkpoint that it chooses, unless
+// `verify` is off or a step was named.
 //
 // Errors: those of a file (FileError in present/errors.h); a UsageError for an invalid step.
 // Lifetime: a source owns its items; loaded leaves outlive it.
@@ -73,8 +73,8 @@ class SourceItem {
   const std::optional<Grouping>& grouping() const { return grouping_; }
   const Metadata& metadata() const { return metadata_; }
 
-  // Describes the leaf at `place`, which must be below size(), without reading it. O(1). Fields that
-  // the format does not have are 0.
+  // Describes the leaf at `place`, which must be below size(), without reading it. O(1). Fields
+  // that the format does not have are 0.
   virtual EntryInfo entry(uint32_t place) const = 0;
   // Returns whether the format has a checksum for each tensor.
   virtual bool has_checksums() const { return false; }
@@ -90,8 +90,8 @@ class SourceItem {
     options.metadata = metadata_;
     return options;
   }
-  // Compiles a grouping (select/grouping.h) of these groups and, as the last, kRestName. Filters may
-  // match no leaf. Reads no tensor.
+  // Compiles a grouping (select/grouping.h) of these groups and, as the last, kRestName. Filters
+  // may match no leaf. Reads no tensor.
   absl::StatusOr<Grouping> CompileGrouping(std::vector<NamedFilter> filters) const;
   // Like CompileGrouping, but without filters returns the saved grouping, if any.
   absl::StatusOr<std::optional<Grouping>> GroupBy(const std::vector<NamedFilter>& filters) const;
@@ -130,7 +130,7 @@ struct Source {
   std::function<absl::Status()> verify;
 
   bool has_checksums() const;
-  // Returns the item with this name; null if there is none.
+  // Returns the item with this name, or null.
   const SourceItem* FindItem(absl::string_view item_name) const;
   // Like FindItem, but returns an error: a UsageError with suggestions.
   absl::StatusOr<const SourceItem*> item(absl::string_view item_name) const;

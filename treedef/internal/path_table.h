@@ -51,7 +51,7 @@ class PathTable {
   PathTable& operator=(PathTable&&) = default;
 
   uint32_t size() const { return static_cast<uint32_t>(offsets_.size()); }
-  // Returns the text at position `number`, which must be less than size(). Valid while this table,
+  // Returns the text with index `number`, which must be less than size(). Valid while this table,
   // or the one it was moved to, lives.
   absl::string_view text(uint32_t number) const { return TextAt(arena_.get(), offsets_[number]); }
   // Returns the position of the path with this text (any bytes), or kNotFound. O(length), expected.

@@ -11,7 +11,7 @@
 //
 // Errors. DataLoss: the header is not as above; the message names the tensor, what was expected and
 // what was found. Unimplemented: a dtype that this reader does not know, or a rank over kMaxRank.
-// ResourceExhausted: the header is longer than the limit, or there is no memory for it.
+// ResourceExhausted: the header is longer than the limit, or no memory.
 //
 // Memory: at most a constant times the length of the header, which is in the file; about fourteen
 // times during parsing, most of it never touched.

@@ -1,6 +1,6 @@
 // The structure of a store in the metadata of a safetensors file (docs/safetensors.md): TreeDef,
-// static leaves, ties, tags, groups, and the slots of a group. The names are not stored: they follow
-// from the paths.
+// static leaves, ties, tags, groups, and the slots of a group. The names are not stored: they
+// follow from the paths.
 //
 // Errors of decoding. DataLoss: not in this form, a wrong checksum, or an invalid message.
 // Unimplemented: another version.
