@@ -12,8 +12,8 @@
 
 namespace leafstore {
 
-// Every kind of node, a tie (.head is .embed), tags. Its leaves: .act, .by_number[-3], .embed,
-// .named['a b'], .named['é'][0], .named['é'][1][0].
+// Returns a structure with every kind of node, a tie (.head is .embed) and tags. Its leaves: .act,
+// .by_number[-3], .embed, .named['a b'], .named['é'][0], .named['é'][1][0].
 inline TreeDef EveryKind() {
   TreeDefBuilder builder;
   const auto attribute = [&](const char* name) { builder.SetKey(KeyRef::Attribute(name)); };
@@ -54,7 +54,7 @@ inline TreeDef EveryKind() {
   return std::move(builder).Build().value();
 }
 
-// Returns a store of it: static leaves, a scalar, an empty tensor, and one of 24 bytes.
+// Returns a store of this structure: static leaves, a scalar, an empty tensor, and one of 24 bytes.
 inline ParamStore EveryKindStore() {
   std::vector<Leaf> leaves;
   leaves.push_back(Value("gelu"));
@@ -78,7 +78,7 @@ inline std::vector<std::pair<std::string, Leaf>> EntriesOf(const ParamStore& sto
   return entries;
 }
 
-// Returns a tensor f32[size] of one value.
+// Returns an f32 tensor of `size` elements with one value.
 inline Tensor Filled(float value, int64_t size) {
   const std::vector<float> values(static_cast<size_t>(size), value);
   return Tensor::From<float>({size}, values).value();

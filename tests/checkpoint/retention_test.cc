@@ -89,7 +89,7 @@ TEST(RetentionTest, Best_KeepsTheBest) {
       ElementsAre(4));
 }
 
-TEST(RetentionTest, EqualMetrics_TheNewerIsBetter) {
+TEST(RetentionTest, EqualMetrics_PreferTheNewer) {
   EXPECT_THAT(Kept({At(1, {{"m", 1}}), At(2, {{"m", 1}}), At(3, {{"m", 0}})},
                    {.last = 1, .best = 1, .metric = "m"}),
               ElementsAre(2, 3));

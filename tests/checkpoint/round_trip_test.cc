@@ -189,7 +189,7 @@ TEST_P(RoundTripTest, Metadata_RoundTrips) {
   EXPECT_EQ(reader.GetItem("a")->metadata(), (Metadata{{"x", "\xc3\xa9"}}));
 }
 
-TEST_P(RoundTripTest, Groups_ComeBackUnderTheirNames) {
+TEST_P(RoundTripTest, NamedGroups_RoundTrip) {
   const ParamStore store = EveryKindStore();
   const Grouping grouping =
       Grouping::Create(store.layout(), std::vector<uint32_t>{1, 0, 0, 1, 1, 1}, {"w", "rest"})
@@ -212,7 +212,7 @@ struct Settings {
   LEAFSTORE_FIELDS(epochs, means)
 };
 
-TEST_P(RoundTripTest, Structs_ComeBack) {
+TEST_P(RoundTripTest, Structs_RoundTrip) {
   const Settings settings = {.epochs = 3, .means = Tensor::Full({2}, 0.5f).value()};
   ASSERT_THAT(SaveCheckpoint(path_, {{"settings", settings}, {"other", EveryKindStore()}}), IsOk());
   const CheckpointReader reader = Open(path_);
@@ -228,7 +228,7 @@ TEST_P(RoundTripTest, Structs_ComeBack) {
       << "a null tensor";
 }
 
-TEST_P(RoundTripTest, Groupings_ComeBack) {
+TEST_P(RoundTripTest, Groupings_RoundTrip) {
   const ParamStore store = EveryKindStore();
   const uint32_t none = kNoGroup;
   const Grouping grouping =

@@ -2,7 +2,7 @@
 // transfers fewer bytes.
 //
 //   SystemCallFault fault = {.call = "pwrite", .at = 3, .error = ENOSPC};
-//   const WithFault with(&fault);          // as long as this lives, in every thread
+//   const WithFault with(&fault);          // while this lives, in every thread
 //   ... fault.seen ...                     // how often it was called
 //
 // system_calls.cc replaces the functions of libc in the program and calls the real ones, so all of
@@ -21,7 +21,7 @@ struct SystemCallFault {
   std::string call;  // its name
   int at = 0;        // which of its calls fails, from 0 on; -1: all of them
   int error = 0;     // errno; 0: no failure
-  long most = -1;    // of reads and writes: no more bytes than this at once; -1: any
+  long most = -1;    // the most bytes that one read or write transfers; -1: no limit
   std::atomic<int> seen{0};
 
   SystemCallFault(std::string name, int number, int errno_value, long most_bytes = -1)
@@ -36,7 +36,7 @@ class WithFault {
   WithFault& operator=(const WithFault&) = delete;
 };
 
-// All calls that can be made to fail.
+// The calls that can be made to fail.
 const std::vector<std::string>& FaultableCalls();
 
 }  // namespace leafstore

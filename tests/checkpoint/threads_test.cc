@@ -118,7 +118,7 @@ class ManagerThreadsTest : public testing::TestWithParam<bool> {
 };
 
 // Training, saving, and reading of earlier checkpoints and of a snapshot, at the same time.
-TEST_P(ManagerThreadsTest, SaveAsync_WithConcurrentUpdatesAndReaders) {
+TEST_P(ManagerThreadsTest, SaveAsync_IsSafeWithConcurrentUpdatesAndReaders) {
   constexpr int64_t kSteps = 25;
   CheckpointManager manager = Open();
   ParamStore params = NewParams();

@@ -219,7 +219,7 @@ TEST_F(ZstdTest, OversizedTensor_IsRejectedBeforeAllocation) {
   }
 }
 
-TEST_F(ZstdTest, AnyDamage_OfTheStoredBytesIsFound) {
+TEST_F(ZstdTest, AnyDamageOfTheStoredBytes_IsFound) {
   const std::string file = Save(Store({{"a", Sparse(2'000)}}));
   const auto end = static_cast<size_t>(FooterOf(file).manifest_offset);
   for (size_t at = 64; at < end; ++at) {

@@ -34,7 +34,7 @@ std::string Text(const Buffer& buffer) {
                      static_cast<size_t>(buffer.size()));
 }
 
-TEST(BufferTest, DefaultIsNullAndEmpty) {
+TEST(BufferTest, Default_IsNullAndEmpty) {
   const Buffer buffer;
   EXPECT_TRUE(buffer.null());
   EXPECT_EQ(buffer.size(), 0);
@@ -45,7 +45,7 @@ TEST(BufferTest, DefaultIsNullAndEmpty) {
   EXPECT_TRUE(copy.null());
 }
 
-TEST(BufferTest, AllocatesAlignedZeroedBytes) {
+TEST(BufferTest, Allocate_ReturnsAlignedZeroedBytes) {
   for (const int64_t size : {1, 7, 63, 64, 65, 4096, 100000}) {
     const Buffer buffer = Buffer::Allocate(size).value();
     EXPECT_EQ(buffer.size(), size);
@@ -62,7 +62,7 @@ TEST(BufferTest, Allocate_AcceptsSizeZero) {
   EXPECT_TRUE(buffer.bytes().empty());
 }
 
-TEST(BufferTest, NegativeSizeIsAnError) {
+TEST(BufferTest, NegativeSize_IsAnError) {
   EXPECT_THAT(Buffer::Allocate(-1),
               StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("found -1")));
 }
@@ -149,7 +149,7 @@ TEST(BufferExternalTest, Release_MayDropAnotherBuffer) {
   EXPECT_EQ(released, 1);
 }
 
-TEST(BufferExternalTest, IsNeverWritable) {
+TEST(BufferExternalTest, External_IsNeverWritable) {
   EXPECT_FALSE(Buffer::External("x", 1, nullptr).value().IsWritable());
 }
 
@@ -220,7 +220,7 @@ class BufferMapTest : public ::testing::Test {
   std::vector<std::string> made_;
 };
 
-TEST_F(BufferMapTest, MapsTheContentsOfTheFile) {
+TEST_F(BufferMapTest, Map_HasTheContentsOfTheFile) {
   std::string content(10000, 'x');
   content[0] = 'a';
   content[9999] = 'z';
@@ -229,7 +229,7 @@ TEST_F(BufferMapTest, MapsTheContentsOfTheFile) {
   EXPECT_FALSE(buffer.IsWritable());
 }
 
-TEST_F(BufferMapTest, AnEmptyFileIsAnEmptyBuffer) {
+TEST_F(BufferMapTest, EmptyFile_IsAnEmptyBuffer) {
   const Buffer buffer = Map(WriteFile("file", ""));
   EXPECT_FALSE(buffer.null());
   EXPECT_EQ(buffer.size(), 0);
@@ -248,7 +248,7 @@ TEST_F(BufferMapTest, MapOpenFile_MapsTheRequestedSize) {
   EXPECT_THAT(Buffer::MapOpenFile(fd, 4, "a name").status().message(), HasSubstr("map a name"));
 }
 
-TEST_F(BufferMapTest, SurvivesTheFileBeingReplacedByRename) {
+TEST_F(BufferMapTest, FileReplacedByRename_KeepsTheMapping) {
   const std::string path = WriteFile("file", "old content");
   const Buffer old = Map(path);
   ASSERT_EQ(std::rename(WriteFile("new", "new").c_str(), path.c_str()), 0);
@@ -256,7 +256,7 @@ TEST_F(BufferMapTest, SurvivesTheFileBeingReplacedByRename) {
   EXPECT_EQ(Text(Map(path)), "new");
 }
 
-TEST_F(BufferMapTest, SurvivesTheFileBeingRemoved) {
+TEST_F(BufferMapTest, RemovedFile_KeepsTheMapping) {
   const std::string path = WriteFile("file", "content");
   const Buffer buffer = Map(path);
   ASSERT_EQ(std::remove(path.c_str()), 0);

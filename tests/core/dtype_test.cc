@@ -46,7 +46,7 @@ constexpr Row kTable[] = {
     {DType::kF6E3M2, 22, "f6_e3m2", 6, true, false},          // F6_E3M2
 };
 
-TEST(DTypeTest, TheTableIsConsistent) {
+TEST(DTypeTest, Table_IsConsistent) {
   for (const Row& row : kTable) {
     SCOPED_TRACE(row.name);
     EXPECT_EQ(static_cast<int>(row.dtype), row.number);
@@ -66,7 +66,7 @@ TEST(DTypeTest, AllDTypes_AreInAscendingOrder) {
   for (size_t i = 0; i < AllDTypes().size(); ++i) EXPECT_EQ(AllDTypes()[i], kTable[i].dtype);
 }
 
-TEST(DTypeTest, NamesAreDistinct) {
+TEST(DTypeTest, Names_AreDistinct) {
   std::set<std::string> names;
   for (DType dtype : AllDTypes()) names.insert(std::string(DTypeName(dtype)));
   EXPECT_EQ(names.size(), AllDTypes().size());

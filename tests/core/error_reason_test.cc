@@ -5,7 +5,7 @@
 namespace leafstore {
 namespace {
 
-TEST(ErrorReasonTest, Reason_TravelsWithCopiesContextsAndNewMessages) {
+TEST(ErrorReasonTest, Reason_IsKeptByCopiesContextsAndNewMessages) {
   const absl::Status cut = WithReason(absl::DataLossError("too short"), ErrorReason::kTruncated);
   const absl::Status copy = cut;
   EXPECT_EQ(ReasonOf(copy), ErrorReason::kTruncated);
@@ -28,7 +28,7 @@ TEST(ErrorReasonTest, PrintedStatus_ShowsTheReasonInWords) {
   EXPECT_EQ(status.ToString(), "NOT_FOUND: x [leafstore/reason='missing base']");
 }
 
-TEST(ErrorReasonTest, EveryReason_ComesBack) {
+TEST(ErrorReasonTest, EveryReason_RoundTrips) {
   for (int i = 0; i <= static_cast<int>(ErrorReason::kReported); ++i) {
     const auto reason = static_cast<ErrorReason>(i);
     EXPECT_EQ(ReasonOf(WithReason(absl::DataLossError("x"), reason)), reason);

@@ -1,4 +1,4 @@
-// Several threads that do something at the same time.
+// InThreads: calls a function from several threads at the same time.
 //
 //   InThreads(4, [&](int i) { EXPECT_EQ(store.leaf(i), expected[i]); });
 #ifndef LEAFSTORE_TESTS_CORE_IN_THREADS_H_

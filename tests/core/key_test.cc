@@ -148,7 +148,7 @@ TEST(KeyTest, KeyAndItsRef_AreEquivalent) {
   EXPECT_EQ(Key::Index(7).name(), "");
 }
 
-TEST(KeyTest, HashAgreesWithEquality) {
+TEST(KeyTest, Hash_AgreesWithEquality) {
   EXPECT_TRUE(absl::VerifyTypeImplementsAbslHashCorrectly(
       {Key::Attribute(""), Key::Attribute("a"), Key::Item("a"), Key::Item(""), Key::Item("0"),
        Key::Index(0), Key::Index(1), Key::Index(-1)}));

@@ -7,7 +7,7 @@
 namespace leafstore {
 namespace {
 
-TEST(LeafSpecTest, TensorHasDTypeAndShape) {
+TEST(LeafSpecTest, Tensor_HasDTypeAndShape) {
   const Shape shape = {2, 3};
   const LeafSpec spec(DType::kF32, shape);
   EXPECT_TRUE(spec.is_tensor());
@@ -18,20 +18,20 @@ TEST(LeafSpecTest, TensorHasDTypeAndShape) {
   EXPECT_EQ(spec.ToString(), "f32[2, 3]");
 }
 
-TEST(LeafSpecTest, ValueHasAKind) {
+TEST(LeafSpecTest, Value_HasAKind) {
   const LeafSpec spec(ValueKind::kString);
   EXPECT_FALSE(spec.is_tensor());
   EXPECT_EQ(spec.value_kind(), ValueKind::kString);
   EXPECT_EQ(spec.ToString(), "static str");
 }
 
-TEST(LeafSpecTest, ByteSizeOfNarrowElementsIsPacked) {
+TEST(LeafSpecTest, ByteSize_OfNarrowElements_IsPacked) {
   EXPECT_EQ(LeafSpec(DType::kF4, {6}).byte_size(), 3);
   EXPECT_EQ(LeafSpec(DType::kF6E2M3, {8}).byte_size(), 6);
   EXPECT_EQ(LeafSpec(DType::kC64, {2, 0}).byte_size(), 0);
 }
 
-TEST(LeafSpecTest, EqualityAndHashDependOnKindDTypeAndShape) {
+TEST(LeafSpecTest, EqualityAndHash_DependOnKindDTypeAndShape) {
   EXPECT_EQ(LeafSpec(DType::kF32, {2}), LeafSpec(DType::kF32, {2}));
   EXPECT_FALSE(LeafSpec(DType::kF32, {2}) == LeafSpec(DType::kI32, {2}));
   EXPECT_FALSE(LeafSpec(DType::kF32, {2}) == LeafSpec(DType::kF32, {2, 1}));

@@ -18,7 +18,7 @@ static_assert(std::is_nothrow_move_assignable_v<Leaf>);
 
 Tensor ThreeNumbers() { return Tensor::From<float>({3}, {1, 2, 3}).value(); }
 
-TEST(LeafTest, DefaultIsNull) {
+TEST(LeafTest, Default_IsNull) {
   const Leaf leaf;
   EXPECT_TRUE(leaf.null());
   EXPECT_FALSE(leaf.is_tensor());
@@ -27,9 +27,9 @@ TEST(LeafTest, DefaultIsNull) {
   EXPECT_EQ(leaf.ToString(), "null");
 }
 
-TEST(LeafTest, ANullTensorIsANullLeaf) { EXPECT_TRUE(Leaf(Tensor()).null()); }
+TEST(LeafTest, NullTensor_IsANullLeaf) { EXPECT_TRUE(Leaf(Tensor()).null()); }
 
-TEST(LeafTest, HoldsATensor) {
+TEST(LeafTest, Leaf_HoldsATensor) {
   const Tensor tensor = ThreeNumbers();
   const Leaf leaf = tensor;
   EXPECT_TRUE(leaf.is_tensor());
@@ -42,7 +42,7 @@ TEST(LeafTest, HoldsATensor) {
   EXPECT_EQ(leaf.ToString(), "f32[3]");
 }
 
-TEST(LeafTest, HoldsAValue) {
+TEST(LeafTest, Leaf_HoldsAValue) {
   const Leaf leaf = Value("gelu");
   EXPECT_TRUE(leaf.is_value());
   EXPECT_FALSE(leaf.is_tensor());

@@ -48,7 +48,7 @@ Path RandomPath(Random& random) {
   return path;
 }
 
-TEST(PathTest, TheRootIsEmpty) {
+TEST(PathTest, Root_IsEmpty) {
   EXPECT_TRUE(Path().empty());
   EXPECT_EQ(Path().size(), 0u);
   EXPECT_EQ(Path().ToString(), "");
@@ -98,14 +98,14 @@ TEST(PathTest, DottedForms_MayCoincideWhileTextsDiffer) {
   EXPECT_EQ(two.ToString(), ".a.b");
 }
 
-TEST(PathTest, OrderIsLexicographicByKey) {
+TEST(PathTest, Order_IsLexicographicByKey) {
   EXPECT_LT(Path(), Path().Attribute("a"));
   EXPECT_LT(Path().Attribute("a"), Path().Attribute("a").Index(0));
   EXPECT_LT(Path().Attribute("a").Index(9), Path().Attribute("a").Index(10));
   EXPECT_LT(Path().Attribute("a").Index(10), Path().Attribute("b"));
 }
 
-TEST(PathTest, HashAgreesWithEquality) {
+TEST(PathTest, Hash_AgreesWithEquality) {
   EXPECT_TRUE(absl::VerifyTypeImplementsAbslHashCorrectly(
       {Path(), Path().Attribute("a"), Path().Item("a"), Path().Attribute("a").Index(0),
        Path().Index(0).Attribute("a"), Path().Item("a").Item("b"), Path().Item("ab")}));

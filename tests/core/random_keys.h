@@ -1,4 +1,4 @@
-// Random names and keys, made of what path texts have trouble with.
+// Random names and keys, made of characters and integers that are difficult for path texts.
 #ifndef TESTS_CORE_RANDOM_KEYS_H_
 #define TESTS_CORE_RANDOM_KEYS_H_
 
@@ -17,7 +17,7 @@ using Random = std::mt19937_64;
 
 inline size_t RandomBelow(Random& random, size_t bound) { return random() % bound; }
 
-// A valid UTF-8 name of up to six characters: often ordinary, often not.
+// Returns a valid UTF-8 name of up to six characters, many of them unusual.
 inline std::string RandomName(Random& random) {
   static const std::string kCharacters[] = {
       "a",        "b",          "_",        "0",        "9",        ".",

@@ -21,13 +21,13 @@ void ExpectError(const absl::Status& status, absl::StatusCode code, const std::s
   EXPECT_THAT(std::string(status.message()), HasSubstr(words));
 }
 
-TEST(ShapeTest, ToStringListsTheExtents) {
+TEST(ShapeTest, ToString_ListsTheExtents) {
   EXPECT_EQ(ShapeToString(Shape{}), "[]");
   EXPECT_EQ(ShapeToString(Shape{2}), "[2]");
   EXPECT_EQ(ShapeToString(Shape{128, 0, 64}), "[128, 0, 64]");
 }
 
-TEST(ShapeTest, ElementCountIsTheProduct) {
+TEST(ShapeTest, ElementCount_IsTheProduct) {
   EXPECT_EQ(ElementCount(Shape{}).value(), 1) << "a scalar";
   EXPECT_EQ(ElementCount(Shape{128, 64}).value(), 8192);
   EXPECT_EQ(ElementCount(Shape{3, 0, 2}).value(), 0);
@@ -36,7 +36,7 @@ TEST(ShapeTest, ElementCountIsTheProduct) {
   EXPECT_EQ(ElementCount(Shape(kMaxRank, 2)).value(), kTwo32);
 }
 
-TEST(ShapeTest, NegativeExtentsAreAnError) {
+TEST(ShapeTest, NegativeExtents_AreAnError) {
   ExpectError(ElementCount(Shape{2, -1}).status(), absl::StatusCode::kInvalidArgument,
               "shape [2, -1]: extent 1 is negative");
   ExpectError(ElementCount(Shape{std::numeric_limits<int64_t>::min()}).status(),
@@ -45,14 +45,14 @@ TEST(ShapeTest, NegativeExtentsAreAnError) {
               "extent 0 is negative");
 }
 
-TEST(ShapeTest, RanksOverTheLimitAreAnError) {
+TEST(ShapeTest, RanksOverTheLimit_AreAnError) {
   ExpectError(ElementCount(Shape(kMaxRank + 1, 1)).status(), absl::StatusCode::kInvalidArgument,
               "a shape of rank 33; the highest rank is 32");
   ExpectError(ByteSize(DType::kF32, Shape(100000, 1)).status(), absl::StatusCode::kInvalidArgument,
               "a shape of rank 100000");
 }
 
-TEST(ShapeTest, ProductsThatOverflowAreAnError) {
+TEST(ShapeTest, OverflowingProducts_AreAnError) {
   ExpectError(ElementCount(Shape{kTwo32, kTwo32}).status(), absl::StatusCode::kResourceExhausted,
               "shape [4294967296, 4294967296]: more than 2^63 - 1 elements");
   ExpectError(ElementCount(Shape{kTwo32, kTwo32 / 2}).status(),
@@ -77,7 +77,7 @@ TEST(ShapeTest, Error_DoesNotDependOnTheOrderOfExtents) {
   }
 }
 
-TEST(ShapeTest, ByteSizeIsCountTimesWidth) {
+TEST(ShapeTest, ByteSize_IsCountTimesWidth) {
   EXPECT_EQ(ByteSize(DType::kF32, Shape{128, 64}).value(), 32768);
   EXPECT_EQ(ByteSize(DType::kBool, Shape{3}).value(), 3);
   EXPECT_EQ(ByteSize(DType::kC64, Shape{}).value(), 8);

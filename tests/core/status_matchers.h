@@ -25,7 +25,7 @@ MATCHER(IsOk, "is OK") {
   return StatusOf(arg).ok();
 }
 
-// The code, and a matcher of the message.
+// Matches a status by its code and, with a matcher, its message.
 MATCHER_P2(StatusIs, code, message,
            "is " + absl::StatusCodeToString(code) + " with a message that " +
                testing::DescribeMatcher<std::string>(message, negation)) {

@@ -169,7 +169,7 @@ TEST(SuggestTest, LongNames_AreSkipped) {
 }
 
 // Names chosen to make every table long: the last candidate is out of reach.
-TEST(SuggestTest, WorkIsBounded) {
+TEST(SuggestTest, Work_IsBounded) {
   std::string name;
   while (name.size() < internal::kMaxSuggestionSize) name += "ab";
   std::string hard = name;

@@ -39,7 +39,7 @@ static_assert(!CanView<const Tensor>);
 static_assert(!CanView<MutableTensor>);
 static_assert(!CanView<const MutableTensor&>);
 
-TEST(TensorEigenDTypeTest, SixteenBitNumbersAreElements) {
+TEST(TensorEigenDTypeTest, SixteenBitFloats_AreElements) {
   const Tensor half = Tensor::Scalar(Eigen::half(1.5f));
   EXPECT_EQ(half.dtype(), DType::kF16);
   EXPECT_EQ(half.byte_size(), 2);
@@ -143,7 +143,7 @@ TEST(TensorEigenViewTest, EmptyTensor_HasAnEmptyView) {
   EXPECT_EQ((EigenTensor<float, 2>(tensor).value().dimension(1)), 3);
 }
 
-TEST(TensorEigenViewTest, AnotherDTypeIsAnError) {
+TEST(TensorEigenViewTest, AnotherDType_IsAnError) {
   Tensor tensor = TwoByThree();
   const auto words = HasSubstr("expected a tensor of i32, found f32[2, 3]");
   EXPECT_THAT(EigenArray<int32_t>(tensor), StatusIs(kInvalid, words));
@@ -155,7 +155,7 @@ TEST(TensorEigenViewTest, AnotherDTypeIsAnError) {
   EXPECT_THAT(EigenMatrix<int32_t>(writing), StatusIs(kInvalid, words));
 }
 
-TEST(TensorEigenViewTest, AnotherRankIsAnError) {
+TEST(TensorEigenViewTest, AnotherRank_IsAnError) {
   Tensor tensor = TwoByThree();
   const auto expected = [](int rank) {
     return StatusIs(kInvalid, AllOf(HasSubstr("[2, 3]"), HasSubstr("found rank 2"),
@@ -171,7 +171,7 @@ TEST(TensorEigenViewTest, AnotherRankIsAnError) {
   EXPECT_THAT((EigenTensor<float, 3>(writing)), expected(3));
 }
 
-TEST(TensorEigenViewTest, NullAndClosedAreErrors) {
+TEST(TensorEigenViewTest, NullTensorAndClosedBorrow_AreErrors) {
   const Tensor null;
   EXPECT_THAT(EigenArray<float>(null), StatusIs(kPrecondition, HasSubstr("null")));
   EXPECT_THAT(EigenMatrix<float>(null), StatusIs(kPrecondition, HasSubstr("null")));
@@ -183,7 +183,7 @@ TEST(TensorEigenViewTest, NullAndClosedAreErrors) {
 
 // ---- from Eigen ----
 
-TEST(TensorEigenToTensorTest, KeepsLogicalIndicesOfEitherLayout) {
+TEST(TensorEigenToTensorTest, LogicalIndices_AreKeptFromEitherLayout) {
   Eigen::MatrixXf columns(2, 3);
   columns << 1, 2, 3, 4, 5, 6;
   const RowMajorMatrix rows = columns;
@@ -191,7 +191,7 @@ TEST(TensorEigenToTensorTest, KeepsLogicalIndicesOfEitherLayout) {
   EXPECT_EQ(ToTensor(rows).value(), TwoByThree());
 }
 
-TEST(TensorEigenToTensorTest, VectorsHaveRankOneAndMatricesRankTwo) {
+TEST(TensorEigenToTensorTest, Vectors_HaveRankOneAndMatricesRankTwo) {
   EXPECT_THAT(ToTensor(Eigen::Vector3f(1, 2, 3))->shape(), ElementsAre(3));
   EXPECT_THAT(ToTensor(Eigen::RowVector3f(1, 2, 3))->shape(), ElementsAre(3));
   EXPECT_THAT(ToTensor(Eigen::VectorXd::Zero(4))->shape(), ElementsAre(4));
@@ -201,7 +201,7 @@ TEST(TensorEigenToTensorTest, VectorsHaveRankOneAndMatricesRankTwo) {
   EXPECT_THAT(ToTensor(Eigen::Matrix<float, 1, 1>(5.0f))->shape(), ElementsAre(1));
 }
 
-TEST(TensorEigenToTensorTest, EvaluatesExpressions) {
+TEST(TensorEigenToTensorTest, Expressions_AreEvaluated) {
   Eigen::MatrixXf m(2, 3);
   m << 1, 2, 3, 4, 5, 6;
   EXPECT_THAT(FloatsOf(ToTensor(m.transpose()).value()), ElementsAre(1, 4, 2, 5, 3, 6));
@@ -213,7 +213,7 @@ TEST(TensorEigenToTensorTest, EvaluatesExpressions) {
   EXPECT_THAT(above.span<bool>(), ElementsAre(false, false, false, true, true, true));
 }
 
-TEST(TensorEigenToTensorTest, TakesTheScalarsDType) {
+TEST(TensorEigenToTensorTest, DType_IsThatOfTheScalar) {
   EXPECT_EQ(ToTensor(Eigen::VectorXd::Zero(1)).value().dtype(), DType::kF64);
   EXPECT_EQ(ToTensor(Eigen::VectorXcf::Zero(1)).value().dtype(), DType::kC64);
   EXPECT_EQ((ToTensor(Eigen::Array<uint8_t, 2, 2>::Zero()).value().dtype()), DType::kU8);
@@ -249,12 +249,12 @@ void ExpectTensorRoundTrip() {
   }
 }
 
-TEST(TensorEigenToTensorTest, EigenTensorsKeepTheirIndicesBothWays) {
+TEST(TensorEigenToTensorTest, EigenTensors_KeepTheirIndicesBothWays) {
   ExpectTensorRoundTrip<Eigen::ColMajor>();
   ExpectTensorRoundTrip<Eigen::RowMajor>();
 }
 
-TEST(TensorEigenToTensorTest, EigenTensorsOfRankZeroAndOne) {
+TEST(TensorEigenToTensorTest, EigenTensorsOfRankZeroAndOne_RoundTrip) {
   Eigen::Tensor<float, 0> scalar;
   scalar() = 5;
   EXPECT_EQ(ToTensor(scalar).value(), Tensor::Scalar(5.0f));
@@ -268,7 +268,7 @@ TEST(TensorEigenToTensorTest, EigenTensorsOfRankZeroAndOne) {
 
 // ---- to Eigen ----
 
-TEST(TensorEigenFromTensorTest, KeepsLogicalIndicesOfEitherLayout) {
+TEST(TensorEigenFromTensorTest, LogicalIndices_AreKeptInEitherLayout) {
   Eigen::MatrixXf columns;
   ASSERT_THAT(FromTensor(TwoByThree(), &columns), IsOk());
   EXPECT_EQ(columns(0, 2), 3);
@@ -304,7 +304,7 @@ TEST(TensorEigenFromTensorTest, EmptyTensor_IsCopied) {
   EXPECT_EQ(tensor.dimension(0), 3);
 }
 
-TEST(TensorEigenFromTensorTest, AnotherFixedSizeIsAnErrorAndChangesNothing) {
+TEST(TensorEigenFromTensorTest, AnotherFixedSize_IsAnErrorAndChangesNothing) {
   Eigen::Matrix<float, 3, Eigen::Dynamic> matrix = Eigen::MatrixXf::Ones(3, 1);
   EXPECT_THAT(FromTensor(TwoByThree(), &matrix),
               StatusIs(kInvalid, AllOf(HasSubstr("expected [3, ?]"), HasSubstr("found [2, 3]"))));
@@ -325,7 +325,7 @@ TEST(TensorEigenFromTensorTest, AboveTheMaximumSize_IsAnError) {
   EXPECT_EQ(bounded.size(), 4);
 }
 
-TEST(TensorEigenFromTensorTest, AnotherRankOrDTypeIsAnErrorAndChangesNothing) {
+TEST(TensorEigenFromTensorTest, AnotherRankOrDType_IsAnErrorAndChangesNothing) {
   Eigen::VectorXf vector = Eigen::VectorXf::Ones(2);
   EXPECT_THAT(FromTensor(TwoByThree(), &vector),
               StatusIs(kInvalid, HasSubstr("expected rank 1, found rank 2")));
@@ -339,7 +339,7 @@ TEST(TensorEigenFromTensorTest, AnotherRankOrDTypeIsAnErrorAndChangesNothing) {
   EXPECT_EQ(tensor.size(), 1);
 }
 
-TEST(TensorEigenFromTensorTest, AnIndexTypeTooNarrowIsAnError) {
+TEST(TensorEigenFromTensorTest, TooNarrowIndexType_IsAnError) {
   Eigen::Tensor<float, 1, Eigen::ColMajor, int8_t> narrow;
   EXPECT_THAT(FromTensor(Tensor::Zeros(DType::kF32, {127}).value(), &narrow), IsOk());
   EXPECT_THAT(FromTensor(Tensor::Zeros(DType::kF32, {128}).value(), &narrow),

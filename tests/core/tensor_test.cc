@@ -88,7 +88,7 @@ TEST(TensorTest, From_CopiesTheValues) {
   EXPECT_THAT(tensor.span<double>(), ElementsAre(1, 2));
 }
 
-TEST(TensorTest, From_WithAnotherNumberOfValuesIsAnError) {
+TEST(TensorTest, From_AnotherValueCount_IsAnError) {
   EXPECT_THAT(Tensor::From<float>({2, 2}, {1, 2, 3}),
               StatusIs(kInvalid,
                        AllOf(HasSubstr("[2, 2]"), HasSubstr("expected 4"), HasSubstr("found 3"))));
@@ -107,7 +107,7 @@ TEST(TensorTest, Scalar_HasRankZero) {
   EXPECT_EQ(scalar.span<std::complex<float>>()[0], std::complex<float>(1, -2));
 }
 
-TEST(TensorTest, ImpossibleShapesAreErrors) {
+TEST(TensorTest, ImpossibleShapes_AreErrors) {
   const int64_t big = int64_t{1} << 40;
   EXPECT_THAT(Tensor::Zeros(DType::kF32, {2, -1}), StatusIs(kInvalid, HasSubstr("-1")));
   EXPECT_THAT(Tensor::Zeros(DType::kF32, Shape(kMaxRank + 1, 1)),
@@ -237,7 +237,7 @@ TEST(TensorDeathTest, ItemOfSeveralElements_Terminates) {
 
 // ---- null ----
 
-TEST(TensorTest, DefaultIsNull) {
+TEST(TensorTest, Default_IsNull) {
   Tensor tensor;
   EXPECT_TRUE(tensor.null());
   EXPECT_TRUE(Tensor(tensor).null());
@@ -279,7 +279,7 @@ TEST(TensorTest, SelfAssignment_ChangesNothing) {
 
 // ---- equality ----
 
-TEST(TensorEqualityTest, ComparesDTypeShapeAndBytes) {
+TEST(TensorEqualityTest, Equality_ComparesDTypeShapeAndBytes) {
   EXPECT_EQ(Numbers(), Numbers());
   EXPECT_NE(Numbers(), Numbers().Reshape({2, 2}).value());
   EXPECT_NE(Tensor::Zeros(DType::kF32, {2}).value(), Tensor::Zeros(DType::kI32, {2}).value());
@@ -288,7 +288,7 @@ TEST(TensorEqualityTest, ComparesDTypeShapeAndBytes) {
   EXPECT_NE(other, Numbers());
 }
 
-TEST(TensorEqualityTest, ComparesBits) {
+TEST(TensorEqualityTest, Equality_ComparesBits) {
   const float nan = std::numeric_limits<float>::quiet_NaN();
   EXPECT_EQ(Tensor::Scalar(nan), Tensor::Scalar(nan));
   EXPECT_NE(Tensor::Scalar(nan), Tensor::Scalar(-nan));
@@ -308,7 +308,7 @@ TEST(TensorEqualityTest, DuringABorrow_IgnoresTheGeneration) {
 
 // ---- shape and sharing ----
 
-TEST(TensorReshapeTest, SharesTheBytes) {
+TEST(TensorReshapeTest, Reshape_SharesTheBytes) {
   const Tensor tensor = Numbers();
   const Tensor square = tensor.Reshape({2, 2}).value();
   EXPECT_THAT(square.shape(), ElementsAre(2, 2));
@@ -316,20 +316,20 @@ TEST(TensorReshapeTest, SharesTheBytes) {
   EXPECT_TRUE(square.SharesBytesWith(tensor));
 }
 
-TEST(TensorReshapeTest, ConvertsToAndFromScalars) {
+TEST(TensorReshapeTest, Reshape_ConvertsToAndFromScalars) {
   const Tensor scalar = Tensor::Scalar(2.0f);
   EXPECT_THAT(scalar.Reshape({1, 1})->shape(), ElementsAre(1, 1));
   EXPECT_EQ(scalar.Reshape({1}).value().Reshape({}).value(), scalar);
 }
 
-TEST(TensorReshapeTest, AnotherElementCountIsAnError) {
+TEST(TensorReshapeTest, AnotherElementCount_IsAnError) {
   EXPECT_THAT(Numbers().Reshape({3}),
               StatusIs(kInvalid, AllOf(HasSubstr("[4]"), HasSubstr("[3]"), HasSubstr("expected 4"),
                                        HasSubstr("found 3"))));
   EXPECT_THAT(Numbers().Reshape({-2, -2}), StatusIs(kInvalid, HasSubstr("-2")));
 }
 
-TEST(TensorSharesBytesTest, ComparesByteRangesAndNotBuffers) {
+TEST(TensorSharesBytesTest, SharesBytes_ComparesByteRangesAndNotBuffers) {
   const Buffer buffer = Buffer::Allocate(32).value();
   const Tensor all = Tensor::FromBuffer(DType::kU8, {32}, buffer).value();
   const Tensor front = Tensor::FromBuffer(DType::kU8, {16}, buffer).value();
@@ -345,7 +345,7 @@ TEST(TensorSharesBytesTest, ComparesByteRangesAndNotBuffers) {
 
 // ---- views of buffers ----
 
-TEST(TensorFromBufferTest, ViewsTheBytesAtTheOffset) {
+TEST(TensorFromBufferTest, FromBuffer_ViewsTheBytesAtTheOffset) {
   Buffer buffer = Buffer::Allocate(16).value();
   const float value = 5;
   std::memcpy(buffer.mutable_data() + 8, &value, sizeof(value));
@@ -354,7 +354,7 @@ TEST(TensorFromBufferTest, ViewsTheBytesAtTheOffset) {
   EXPECT_THAT(FloatsOf(view), ElementsAre(5, 0));
 }
 
-TEST(TensorFromBufferTest, OutsideTheBufferIsAnError) {
+TEST(TensorFromBufferTest, RangeOutsideTheBuffer_IsAnError) {
   const Buffer buffer = Buffer::Allocate(16).value();
   const auto at = [&buffer](int64_t offset) {
     return Tensor::FromBuffer(DType::kF32, {2}, buffer, offset);
@@ -376,7 +376,7 @@ TEST(TensorFromBufferTest, EmptyTensor_MayBeginAtTheEnd) {
               IsOk());
 }
 
-TEST(TensorFromBufferTest, MisalignedElementsAreAnError) {
+TEST(TensorFromBufferTest, MisalignedElements_AreAnError) {
   const Buffer buffer = Buffer::Allocate(64).value();
   for (const DType dtype : AllDTypes()) {
     const size_t bytes = DTypeBits(dtype) / 8;
@@ -396,7 +396,7 @@ TEST(TensorFromBufferTest, Errors_KeepNoHandle) {
 
 // ---- size ----
 
-TEST(TensorSizeTest, HeaderAndBytesAreOneAllocation) {
+TEST(TensorSizeTest, HeaderAndBytes_AreOneAllocation) {
   // The header, including dims, fits into one aligned block up to rank 2.
   for (const int64_t rank : {1, 2}) {
     const Tensor tensor = Tensor::Zeros(DType::kF32, Shape(static_cast<size_t>(rank), 1)).value();

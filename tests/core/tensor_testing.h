@@ -23,19 +23,19 @@ static_assert(!std::is_copy_constructible_v<MutableTensor>);
 
 inline Tensor Numbers() { return Tensor::From<float>({4}, {1, 2, 3, 4}).value(); }
 
-// Writes one element through a borrow of its own.
+// Writes one element through a new borrow.
 inline void Write(Tensor& tensor, float value, size_t index = 0) {
   MutableTensor writing = tensor.Mutate().value();
   writing.span<float>()[index] = value;
 }
 
-// Returns whether a write is in place and not in a clone.
+// Returns whether a write is in place, without a clone.
 inline bool WritesInPlace(Tensor& tensor) {
   const std::byte* const before = tensor.raw_data();
   return tensor.Mutate().value().raw_data() == before;
 }
 
-// Four floats of the caller's.
+// Four floats in memory that the caller owns, for external buffers.
 struct UserMemory {
   float values[4] = {1, 2, 3, 4};
   int released = 0;

@@ -26,7 +26,7 @@ std::string Encode(uint32_t code) {
   return out;
 }
 
-TEST(Utf8Test, EmptyTextIsValid) { EXPECT_TRUE(internal::IsValidUtf8("")); }
+TEST(Utf8Test, EmptyText_IsValid) { EXPECT_TRUE(internal::IsValidUtf8("")); }
 
 TEST(Utf8Test, EveryCodePoint_IsValidExceptSurrogates) {
   for (uint32_t code = 0; code < 0x200000; ++code) {
@@ -35,7 +35,7 @@ TEST(Utf8Test, EveryCodePoint_IsValidExceptSurrogates) {
   }
 }
 
-TEST(Utf8Test, OverlongFormsAreInvalid) {
+TEST(Utf8Test, OverlongForms_AreInvalid) {
   for (const char* text : {"\xC0\x80", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF",
                            "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF"}) {
     EXPECT_FALSE(internal::IsValidUtf8(text)) << testing::PrintToString(text);

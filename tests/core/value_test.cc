@@ -156,7 +156,7 @@ TEST(ValueTest, DifferentKinds_AreNotEqual) {
   EXPECT_NE(Value(""), Value(false));
 }
 
-TEST(ValueTest, HashAgreesWithEquality) {
+TEST(ValueTest, Hash_AgreesWithEquality) {
   EXPECT_TRUE(absl::VerifyTypeImplementsAbslHashCorrectly(
       {Value(true), Value(false), Value(0), Value(1), Value(0.0), Value(-0.0), Value(1.0),
        Value(NanWithBits(0)), Value(NanWithBits(1)), Value(""), Value("a"), Value("ab"),

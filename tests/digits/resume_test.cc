@@ -125,7 +125,7 @@ TEST(ResumeTest, NewRun_DirectoryHasCheckpoints_IsAnError) {
   EXPECT_EQ(fs::last_write_time(LastCheckpoint(root.path())), written);
 }
 
-TEST(ResumeTest, AnyRun_DirectoryIsLocked_IsAnError) {
+TEST(ResumeTest, AnyRun_LockedDirectory_IsAnError) {
   const TempDir root;
   // This run lasts longer than the test may take.
   const pid_t first = Start({"--checkpoint-dir", root.path(), "--epochs", "9999"});
@@ -189,7 +189,7 @@ TEST(ResumeTest, Resume_AllCheckpointsDamaged_IsAnErrorAndStartsNoRun) {
   EXPECT_EQ(leafstore::ReadFile(CheckpointOf(root.path(), 90)), "y");
 }
 
-TEST(ResumeTest, AnyRun_DirectoryCannotBeRead_IsNamed) {
+TEST(ResumeTest, AnyRun_UnreadableDirectory_IsNamed) {
   const TempDir dir;
   const std::string closed = dir.File("closed"), file = dir.File("file");
   ASSERT_EQ(mkdir(closed.c_str(), 0300), 0);

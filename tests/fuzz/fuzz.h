@@ -1,5 +1,5 @@
-// Every fuzz target defines this function. It runs one input, must neither crash nor leak, and
-// returns 0. It must depend only on the input, so that a failure can be replayed:
+// Every fuzz target defines this function. It runs one input and returns 0. It must neither crash
+// nor leak, and must depend only on the input, so that a failure can be replayed:
 // `build/asan/bin/path_fuzz FILE`.
 #ifndef LEAFSTORE_TESTS_FUZZ_FUZZ_H_
 #define LEAFSTORE_TESTS_FUZZ_FUZZ_H_

@@ -1,5 +1,5 @@
 // The memory that decoding a message may need: a constant times its length, plus a fixed amount for
-// what a process makes once.
+// what is allocated once per process.
 #ifndef LEAFSTORE_TESTS_FUZZ_MESSAGE_LIMITS_H_
 #define LEAFSTORE_TESTS_FUZZ_MESSAGE_LIMITS_H_
 

@@ -4,13 +4,14 @@
 usage: differential.py --program PROGRAM --venv FOLDER [--count N] [--seed N] [--bench FILE...]
 
   --program   the test program interop_differential
-  --venv      where the virtual environment is, or is to be made (kept for the next run)
-  --count     random files each way (default 2000)
-  --bench     instead: how long both take to open FILE and list its names
+  --venv      the folder of the virtual environment; created if missing, and kept for the next run
+  --count     the number of random files in each direction (default 2000)
+  --bench     instead, measures how long both take to open FILE and list its names
 
-Each way: files that the reference wrote are listed as it lists them; files that this library wrote
-are, byte for byte, those that the reference writes. Where there are two or more metadata keys, the
-reference's order is random, and theirs are sorted first. Exits with 77 where PyPI cannot be reached.
+Checks that this library reads the same contents as the reference from files that the reference wrote,
+and that files written by this library are byte for byte those that the reference writes. The reference
+writes two or more metadata keys in random order, so they are sorted before the comparison. Exits with
+77 if PyPI cannot be reached.
 """
 import argparse
 import ctypes
@@ -34,7 +35,7 @@ NO_NETWORK = ["Temporary failure in name resolution", "Name or service not known
 
 
 def make_venv(folder):
-    """The interpreter of a virtual environment that has the packages."""
+    """Returns the interpreter of a virtual environment that has the packages."""
     python = os.path.join(folder, "bin", "python")
     ready = os.path.join(folder, "ready")
     if os.path.exists(ready):
@@ -53,8 +54,8 @@ def make_venv(folder):
     return python
 
 
-# What each safetensors dtype is called when a tensor is given to the reference, and its bits. (Its Python interface takes
-# no 6-bit types.)
+# The name of each safetensors dtype in the reference's Python interface, and its bits. (That interface does not accept
+# 6-bit types.)
 DTYPES = {
     "BOOL": ("bool", 8), "U8": ("uint8", 8), "I8": ("int8", 8), "U16": ("uint16", 16), "I16": ("int16", 16),
     "U32": ("uint32", 32), "I32": ("int32", 32), "U64": ("uint64", 64), "I64": ("int64", 64), "F16": ("float16", 16),
@@ -89,7 +90,7 @@ def count_of(shape):
 
 
 def random_tensors(rng, dtypes):
-    """A dict from name to (dtype, shape, bytes)."""
+    """Returns a dict from name to (dtype, shape, bytes)."""
     tensors = {}
     few = rng.sample(dtypes, rng.choice([1, 2, 5, len(dtypes)]) if len(dtypes) > 5 else 1)
     for _ in range(rng.choice([0, 1, 2, 3, 5, 8, 13])):
@@ -106,8 +107,8 @@ def random_metadata(rng, tensors):
     if rng.random() < 0.4:
         return None
     metadata = {random_text(rng): random_text(rng) for _ in range(rng.choice([0, 1, 1, 2, 3]))}
-    # Of no tensors and empty metadata the reference (0.8.0) writes `{},"__metadata__":{}}`, which nobody can read, nor can
-    # it: there is nothing to compare with.
+    # For no tensors and empty metadata, the reference (0.8.0) writes `{},"__metadata__":{}}`, which no reader accepts, not
+    # even its own; so this case is not compared.
     return metadata if tensors or metadata else None
 
 
@@ -121,7 +122,7 @@ def hexed(data):
 
 
 def dump_of(tensors, metadata=None):
-    """The lines of a dump, as a set: the order is each side's own."""
+    """Returns the lines of a dump, to compare as a set, since the order differs between the two sides."""
     lines = []
     if metadata is not None:
         lines.append("m")
@@ -145,14 +146,14 @@ def serialize(tensors, metadata):
 
 
 def with_sorted_metadata(data):
-    """The file with its metadata keys in order; everything else byte for byte as it is."""
+    """Returns the file with its metadata keys sorted and everything else unchanged."""
     length = struct.unpack("<Q", data[:8])[0]
     header = data[8:8 + length].decode()
     start = '{"__metadata__":'
     if not header.startswith(start):
         return data
     metadata, end = json.JSONDecoder().raw_decode(header, len(start))
-    # Python's own printing of strings differs from the reference's: take the pieces as they stand.
+    # Python formats strings differently than the reference, so the entries are moved as text.
     pieces, at = {}, len(start) + 1
     while header[at] != "}":
         if header[at] == ",":
@@ -188,7 +189,7 @@ def compare(what, expected, found):
 
 
 def check_reading(program, rng, count, folder):
-    """What the reference wrote is read as the reference means it."""
+    """Checks that files written by the reference are read with the same contents."""
     expected = {}
     for i in range(count):
         tensors, metadata = random_content(rng)
@@ -201,7 +202,7 @@ def check_reading(program, rng, count, folder):
 
 
 def check_writing(program, rng, count, folder):
-    """What is written is what the reference writes, and what it reads."""
+    """Checks that written files equal those of the reference, and that the reference reads them."""
     import safetensors
     expected = {}
     for i in range(count):
@@ -220,7 +221,7 @@ def check_writing(program, rng, count, folder):
 
 
 def random_member(rng):
-    """A name in an archive: zip has no place for most control characters."""
+    """Returns a name for an archive member, without the control characters that zip does not support."""
     return "".join(c for c in random_text(rng) if c >= " " or c in "\t\n\r")
 
 
@@ -237,7 +238,7 @@ def check_numpy_reading(program, rng, count, folder):
     for i in range(count):
         tensors, arrays = {}, {}
         for name in [random_member(rng) for _ in range(1 if i % 2 else rng.randrange(4))]:
-            if name == "file":  # an argument of savez's own
+            if name == "file":  # the name of savez's own argument
                 continue
             array, tensors[name] = random_array(rng, rng.choice(list(NUMPY)))
             if array.ndim > 0 and rng.random() < 0.3:
@@ -286,7 +287,7 @@ def check_numpy_writing(program, rng, count, folder):
 
 
 def bench(program, files):
-    """Both open each file and list its names, in turn; the medians and their ratio."""
+    """Prints the medians of both for opening each file and listing its names, and their ratio."""
     from safetensors import safe_open
     for path in files:
         with safe_open(path, framework="np") as file:

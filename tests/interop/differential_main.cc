@@ -1,13 +1,14 @@
-// What the differential test with the reference asks of this library: files into plain text that
-// lists what is in them, and such text into files.
+// The library's side of the differential test (differential.py): converts files to plain text that
+// lists their contents, and such text to files.
 //
-//   interop_differential dump FOLDER     for each x.safetensors, x.npy, x.npz in it writes x....dump
-//   interop_differential write FOLDER    for each x....dump in it writes x...
-//   interop_differential open FILE N     opens it N times and lists the names; prints nanoseconds
+//   interop_differential dump FOLDER    writes F.dump for each .safetensors, .npy or .npz file F
+//   interop_differential write FOLDER   writes F for each F.dump
+//   interop_differential open FILE N    opens the file and lists its names, N times; prints the
+//                                       nanoseconds of each
 //
-// A dump has a line for each tensor, `t NAME DTYPE SHAPE BYTES`, and `m KEY VALUE` for each piece of
-// metadata, `m` alone where there is metadata without any: names, strings and bytes in hexadecimal
-// with a dot before them, shapes as `2,3,` and dtypes as in safetensors.
+// A dump has a line `m` if the file has metadata, a line `m KEY VALUE` for each metadata entry, and
+// a line `t NAME DTYPE SHAPE BYTES` for each tensor. Keys, values, names and bytes are in
+// hexadecimal after a dot; a shape is a dot and `2,3,`; dtypes are named as in safetensors.
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -105,7 +106,7 @@ absl::StatusOr<Content> Parse(const std::string& text) {
   return content;
 }
 
-// Every second file by plain reads.
+// Loads a file. `by_map` selects the read mode of safetensors files, so that both are covered.
 absl::StatusOr<Content> Load(const std::string& path, bool by_map) {
   Content content;
   if (absl::EndsWith(path, ".npy")) {
@@ -123,7 +124,7 @@ absl::StatusOr<Content> Load(const std::string& path, bool by_map) {
       LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor, reader.LoadTensor(i));
       content.tensors.push_back({std::string(reader.name(i)), std::move(tensor)});
     }
-    // The names, as paths and back, are the same.
+    // Names are unchanged by a conversion to paths and back.
     LEAFSTORE_ASSIGN_OR_RETURN(const ParamStore store, reader.Load());
     LEAFSTORE_ASSIGN_OR_RETURN(const auto names, NamesOf(store, NameStyle::kSplit));
     for (uint32_t place = 0; place < store.size(); ++place) {

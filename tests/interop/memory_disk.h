@@ -1,4 +1,4 @@
-// A FileSystem that keeps what is written, under one name.
+// MemoryDisk: a FileSystem with one file, in memory and writable, which every path names.
 #ifndef LEAFSTORE_TESTS_INTEROP_MEMORY_DISK_H_
 #define LEAFSTORE_TESTS_INTEROP_MEMORY_DISK_H_
 

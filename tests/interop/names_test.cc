@@ -79,7 +79,7 @@ TEST(NamesTest, TooManyKeys_AreAnError) {
   EXPECT_THAT(PathsOfNames({dots}, NameStyle::kFlat), IsOk());
 }
 
-// Random names of every kind.
+// Returns random names of every kind.
 std::string RandomName(std::mt19937* random) {
   static constexpr absl::string_view kParts[] = {
       ".", ".",  ".",  "..", "",  "0",    "1",    "10",  "007", "a", "weight", "a b",

@@ -1,4 +1,4 @@
-// Files of NumPy's as tests make them, and hostile ones.
+// NumPy files for tests, including hostile ones.
 #ifndef LEAFSTORE_TESTS_INTEROP_NPY_FILES_H_
 #define LEAFSTORE_TESTS_INTEROP_NPY_FILES_H_
 
@@ -15,7 +15,7 @@
 
 namespace leafstore {
 
-// A file of this dict (a newline is put behind it) and these bytes.
+// Returns a `.npy` file with the header `dict`, followed by a newline, and `bytes`.
 inline std::string NpyFileOf(const std::string& dict, const std::string& bytes,
                              char version = '\1') {
   const std::string text = dict + "\n";
@@ -25,11 +25,12 @@ inline std::string NpyFileOf(const std::string& dict, const std::string& bytes,
   return absl::StrCat(out, text, bytes);
 }
 
+// An invalid file, and the error that reading it must return.
 struct NpyAttack {
   std::string name;
   std::string file;
   absl::StatusCode code;
-  std::string words;
+  std::string words;  // part of the message
 };
 
 inline void PrintTo(const NpyAttack& attack, std::ostream* out) { *out << attack.name; }

@@ -172,7 +172,7 @@ TEST(NpyTest, ErrorsAndFaults_LeaveNoFile) {
                 StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
     if (call + 1 < counting.calls) {
       EXPECT_THAT(dir.List(), IsEmpty()) << "call " << call;
-    } else {  // only the directory's sync has failed
+    } else {  // only the sync of the directory failed
       EXPECT_EQ(LoadNpy(path).value(), tensor);
     }
   }

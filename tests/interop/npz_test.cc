@@ -135,7 +135,8 @@ struct RawMember {
   int encryption = ZIP_EM_NONE;
 };
 
-// An archive as libzip makes it. Two members may not have one name; tests change bytes afterwards.
+// Returns an archive made by libzip, which rejects two members with one name; tests that need them
+// change bytes afterwards.
 std::string ArchiveOf(const std::vector<RawMember>& members) {
   const TempDir dir;
   const std::string path = dir.File("x.zip");
@@ -175,7 +176,7 @@ std::string Replaced(std::string text, const std::string& from, const std::strin
 }
 
 // Matches the error of an archive with a fault that some versions of libzip find when they open the
-// archive; with the others, the error is that of the member.
+// archive. With other versions, the error is that of the member.
 auto IsFault(testing::Matcher<std::string> error_of_member) {
   return StatusIs(kDamage, testing::AnyOf(std::move(error_of_member),
                                           HasSubstr("expected a zip archive, found an error: ")));
@@ -240,13 +241,13 @@ TEST(NpzAttackTest, WrongSizes_AreFoundBeforeAllocation) {
 TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
   const std::string true_size = LittleEndian(static_cast<uint32_t>(GoodMember().size() + 1000));
   const std::string lie = LittleEndian(0x7f000000);
-  // The archive says that a member of some hundred bytes becomes two gigabytes.
+  // The archive declares that a member of some hundred bytes inflates to two gigabytes.
   const std::string deflated =
       ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x'), ZIP_CM_DEFLATE}});
   EXPECT_THAT(LoadNpzBytes(Replaced(deflated, true_size, lie)),
               IsFault(AllOf(HasSubstr("member 'a': expected at most"), HasSubstr("bytes out of"),
                             HasSubstr("found 2130706432"))));
-  // Or that one is stored in fewer bytes than it has; or in more.
+  // Or that a member is stored in fewer bytes than it has, or in more.
   const std::string stored = ArchiveOf({{"a.npy", GoodMember() + std::string(1000, 'x')}});
   for (const std::string& other : {lie, LittleEndian(7)}) {
     EXPECT_THAT(LoadNpzBytes(Replaced(stored, true_size + true_size, true_size + other)),
@@ -255,8 +256,8 @@ TEST(NpzAttackTest, ImpossibleSizes_AreFoundBeforeAllocation) {
   }
 }
 
-// A member whose bytes are another member, header and all: each is what the archive says, and all
-// together are more than it has.
+// A member's bytes are another complete member, including its header. Each member alone matches the
+// archive's directory, but all together they are larger than the archive.
 TEST(NpzAttackTest, OverlappingMembers_AreDataLoss) {
   const TempDir dir;
   const Tensor inner = PatternTensor(DType::kU8, {1000});
@@ -271,7 +272,7 @@ TEST(NpzAttackTest, OverlappingMembers_AreDataLoss) {
   ASSERT_THAT(SaveNpz(dir.File("x.npz"), {{"a", outer}, {"b", inner}}), IsOk());
   std::string bytes = ReadFile(dir.File("x.npz"));
   ASSERT_THAT(LoadNpzBytes(bytes), IsOk());
-  // The second member's own bytes go, and the directory leads to those within the first.
+  // Removes the second member's own bytes, and points the directory to the copy within the first.
   const size_t within = bytes.find(local);
   const size_t own = bytes.find(local, within + 1);
   ASSERT_NE(own, std::string::npos);
@@ -299,7 +300,7 @@ TEST(NpzTest, Errors_NameAnyFile) {
               StatusIs(kInvalid, StartsWith("a: 'a': ")));
 }
 
-TEST(NpzAttackTest, Bomb_IsLimitedByMaxBytes) {
+TEST(NpzAttackTest, ZipBomb_IsLimitedByMaxBytes) {
   const TempDir dir;
   const std::string path = dir.File("x.npz");
   ASSERT_THAT(SaveNpz(path,

@@ -1,5 +1,5 @@
-// Hostile files of safetensors, one for each thing that can be wrong with a header, and the error
-// that each must give. The first inputs of the fuzz target are made of them as well.
+// Hostile safetensors files, one for each fault that a header can have, and the error that reading
+// each must return. They are also the first inputs of the fuzz target.
 #ifndef LEAFSTORE_TESTS_INTEROP_SAFETENSORS_ATTACKS_H_
 #define LEAFSTORE_TESTS_INTEROP_SAFETENSORS_ATTACKS_H_
 
@@ -18,14 +18,14 @@
 
 namespace leafstore {
 
-// The eight bytes before a header of this length.
+// Returns the eight bytes before a header of this length.
 inline std::string SafetensorsLength(uint64_t length) {
   std::string bytes(sizeof(length), '\0');
   std::memcpy(bytes.data(), &length, sizeof(length));
   return bytes;
 }
 
-// A file of this header, and so many bytes of tensors: 0, 1, 0, 1, ...
+// Returns a file with this header and `data_size` bytes of tensors: 0, 1, 0, 1, ...
 inline std::string SafetensorsFileOf(absl::string_view header, size_t data_size) {
   std::string bytes = absl::StrCat(SafetensorsLength(header.size()), header);
   for (size_t i = 0; i < data_size; ++i) bytes.push_back(static_cast<char>(i % 2));
@@ -33,17 +33,18 @@ inline std::string SafetensorsFileOf(absl::string_view header, size_t data_size)
 }
 
 struct SafetensorsAttack {
-  std::string name;  // of the test
-  std::string begin;
+  std::string name;   // of the test
+  std::string begin;  // the file, without the spaces at its end
   absl::StatusCode code;
-  std::vector<std::string> words;  // all in the message
-  // Behind the beginning: every process that has these in it makes the list, and need not fill them.
+  std::vector<std::string> words;  // parts of the message
+  // The count of spaces at the end. They are not part of `begin`, because each test process makes
+  // the list of attacks, and one of them has 100 MB of spaces.
   size_t spaces = 0;
 
   std::string File() const { return begin + std::string(spaces, ' '); }
 };
 
-// An entry of bytes, `"a":{...}`.
+// Returns the entry of a U8 tensor, `"a":{...}`.
 inline std::string BytesEntry(absl::string_view name, int64_t begin, int64_t end) {
   return absl::StrCat("\"", name, "\":{\"dtype\":\"U8\",\"shape\":[", end - begin,
                       "],\"data_offsets\":[", begin, ",", end, "]}");
@@ -59,7 +60,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
                        std::vector<std::string> words, absl::StatusCode code = kDamage) {
     raw(std::move(name), SafetensorsFileOf(header, data_size), code, std::move(words));
   };
-  // One tensor of bytes, 'a', with a dtype, shape and offsets of one's choice.
+  // Returns a header with one tensor, 'a', whose dtype, shape and offsets are the given JSON.
   const auto entry = [](absl::string_view dtype, absl::string_view shape,
                         absl::string_view offsets) {
     return absl::StrCat("{\"a\":{\"dtype\":", dtype, ",\"shape\":", shape,
@@ -83,7 +84,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
   raw("TextFile", "version https://git-lfs.github.com/spec/v1\n", kDamage,
       {"expected a length", "not a safetensors file"});
 
-  // Where it begins and ends.
+  // The begin and the end of the header.
   add("SpaceBefore", " {}", 0, {"expected '{' as its first byte", "found ' '"});
   add("NewlineBefore", "\n{}", 0, {"expected '{' as its first byte"});
   add("ByteOrderMark", "\xef\xbb\xbf{}", 0, {"expected '{' as its first byte"});
@@ -269,7 +270,7 @@ inline std::vector<SafetensorsAttack> SafetensorsAttacks() {
       {"expected 8 bytes", "F32[2]", "found 4"});
   add("NoBytesForAScalar", entry("\"F32\"", "[]", "[0,0]"), 0, {"expected 4 bytes", "found 0"});
 
-  // Where tensors lie.
+  // The positions of tensors.
   add("Overlap", absl::StrCat("{", a, ",", BytesEntry("b", 2, 6), "}"), 6,
       {"tensor 'b'", "byte 4, where 'a' ends", "they overlap"});
   add("SameBytes", absl::StrCat("{", a, ",", BytesEntry("b", 0, 4), "}"), 4,

@@ -1,5 +1,5 @@
-// Hostile files: each is the error that it must be, in both modes of reading, and of the path that
-// was opened.
+// Checks that each hostile file causes its expected error in both read modes, and that the error
+// names the path that was opened.
 #include "tests/interop/safetensors_attacks.h"
 
 #include <set>

@@ -112,7 +112,7 @@ TEST(SafetensorsHeaderTest, MinusZero_IsNotACount) {
       IsOk());
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[ -0 ],"data_offsets":[0,0]}})", 0),
               StatusIs(kDamage, HasSubstr("integers from 0 to 2^63 - 1, found -0.0")));
-  // As in the reference: in an ignored field `-0` is an ordinary number.
+  // As in the reference, `-0` is an ordinary number in an ignored field.
   SafetensorsLeniency lenient;
   lenient.unknown_fields = true;
   const std::string other =
@@ -134,7 +134,7 @@ TEST(SafetensorsHeaderTest, HeaderLongerThanItsFile_IsDataLoss) {
   EXPECT_THAT(SafetensorsHeader::Parse(text, 27, lenient), IsOk());
 }
 
-// ---- leniency: each field forgives one thing, and nothing else ----
+// ---- leniency: each field allows exactly one deviation ----
 
 struct Forgiven {
   std::string name;
@@ -180,7 +180,7 @@ TEST(SafetensorsLeniencyTest, EachField_AllowsOneDeviation) {
 TEST(SafetensorsLeniencyTest, WhiteSpaceBeforeTheObject_IsNotPadding) {
   SafetensorsLeniency lenient;
   lenient.white_space = true;
-  // Exactly this size, so that AddressSanitizer finds a read past its end.
+  // Allocated with exactly this size, so that AddressSanitizer finds a read past its end.
   const std::string text = absl::StrCat(std::string(200, ' '), "{", BytesEntry("a", 0, 4), "}");
   const std::vector<char> exact(text.begin(), text.end());
   EXPECT_THAT(Parse(absl::string_view(exact.data(), exact.size()), 4, lenient), IsOk());
@@ -199,7 +199,7 @@ TEST(SafetensorsLeniencyTest, AmbiguousHeaders_AreNeverAccepted) {
               StatusIs(kDamage, HasSubstr("two 'a'")));
   EXPECT_THAT(Parse(R"({"a":{"dtype":"U8","shape":[3],"data_offsets":[0,4]}})", 4, all),
               StatusIs(kDamage, HasSubstr("expected 3 bytes")));
-  // The bytes of a skipped tensor still may not overlap others.
+  // The bytes of a skipped tensor must not overlap others either.
   EXPECT_THAT(
       Parse(absl::StrCat(R"({"u":{"dtype":"I2","shape":[8],"data_offsets":[2,4]},)", a, "}"), 4,
             all),

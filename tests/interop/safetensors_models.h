@@ -1,4 +1,4 @@
-// Stores and files that several tests of safetensors share.
+// Stores and tensors that several safetensors tests share.
 #ifndef LEAFSTORE_TESTS_INTEROP_SAFETENSORS_MODELS_H_
 #define LEAFSTORE_TESTS_INTEROP_SAFETENSORS_MODELS_H_
 
@@ -15,7 +15,7 @@
 
 namespace leafstore {
 
-// A tensor of this dtype and shape whose bytes follow from `seed`; of bools, 0 and 1.
+// Returns a tensor whose bytes are determined by `seed`; those of a bool tensor are 0 or 1.
 inline Tensor PatternTensor(DType dtype, const Shape& shape, uint32_t seed = 1) {
   Tensor tensor = Tensor::Uninitialized(dtype, shape).value();
   MutableTensor writing = tensor.Mutate().value();
@@ -28,7 +28,7 @@ inline Tensor PatternTensor(DType dtype, const Shape& shape, uint32_t seed = 1) 
   return tensor;
 }
 
-// Paths as they are made of names.
+// Returns a store of these tensors at the paths that kSplit makes from their names.
 inline ParamStore NamedStoreOf(std::vector<std::pair<std::string, Tensor>> tensors) {
   std::vector<absl::string_view> names;
   for (const auto& [name, tensor] : tensors) names.push_back(name);

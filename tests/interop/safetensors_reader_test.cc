@@ -79,7 +79,7 @@ TEST_P(SafetensorsModeTest, Store_RoundTrips) {
   EXPECT_FALSE(reader.metadata().has_value());
 }
 
-// As PyTorch's state dict names the members of a struct.
+// A struct whose members are named as in a PyTorch state dict.
 TEST_P(SafetensorsModeTest, LoadInto_ReplacesTheLeavesOfAModel) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
@@ -128,7 +128,7 @@ TEST_P(SafetensorsModeTest, Load_OfManySmallAndLargeTensors_IsExact) {
   const std::string path = dir.File("model.safetensors");
   std::vector<NamedTensor> tensors;
   for (int i = 0; i < 3000; ++i) {
-    // Some over the size that is read alone, most below; two windows' worth.
+    // Some tensors are large enough to be read alone, most are not; together they fill two windows.
     const int64_t size = i % 500 == 7 ? 600'000 : 1 + i % 700;
     const DType dtype = i % 3 == 0 ? DType::kF32 : DType::kI16;
     tensors.push_back({absl::StrCat("t", i), PatternTensor(dtype, {size}, i)});
@@ -145,7 +145,7 @@ TEST_P(SafetensorsModeTest, Load_OfManySmallAndLargeTensors_IsExact) {
   EXPECT_THAT(reader.Verify(), IsOk());
 }
 
-TEST_P(SafetensorsModeTest, Load_ByPathPlacesAndFilter) {
+TEST_P(SafetensorsModeTest, Load_SelectsByPathPlacesAndFilter) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
   const ParamStore store = SmallNamedStore();
@@ -240,7 +240,7 @@ TEST_P(SafetensorsModeTest, InvalidBool_IsDataLoss) {
 }
 
 TEST_P(SafetensorsModeTest, MisalignedTensors_AreLoaded) {
-  // The header's length is odd, and a byte goes first.
+  // The header's length is odd, and a one-byte tensor comes first.
   std::string header = R"({"u":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
                        R"("f":{"dtype":"F64","shape":[2],"data_offsets":[1,17]}})";
   if (header.size() % 2 == 0) header += " ";
@@ -279,7 +279,7 @@ TEST(SafetensorsReaderTest, MappedTensors_AreViewsThatKeepTheFile) {
     two = reader.LoadTensor("layers.0.weight").value();
   }
   EXPECT_TRUE(one.SharesBytesWith(two));
-  // Another file in its place changes nothing.
+  // Replacing the file does not affect an open reader.
   ASSERT_THAT(SaveSafetensors(path, NamedStoreOf({})), IsOk());
   EXPECT_EQ(one, store.Find("['layers']['0']['weight']")->tensor());
 }
@@ -306,7 +306,7 @@ TEST(SafetensorsReaderTest, NameStyles_DecideThePaths) {
   EXPECT_EQ(first_path(NameStyle::kFlat), "['layers.0.bias']");
   EXPECT_THAT(SafetensorsReader::Open(path, {.names = NameStyle::kCanonical})->Load(),
               StatusIs(kInvalid, HasSubstr(path)));
-  // And whichever it was, the same file again, or with its structure the same paths again.
+  // Each style restores the same file when saved again, or the same paths if structure is included.
   for (const NameStyle style : {NameStyle::kSplit, NameStyle::kLists, NameStyle::kFlat}) {
     const ParamStore loaded = SafetensorsReader::Open(path, {.names = style})->Load().value();
     ASSERT_THAT(SaveSafetensors(dir.File("again"), loaded, {.structure = StructureSave::kNever}),
@@ -327,7 +327,7 @@ TEST(SafetensorsReaderTest, Reader_IsSafeFromManyThreads) {
   for (const ReadMode mode : {ReadMode::kMap, ReadMode::kRead}) {
     const SafetensorsReader reader = SafetensorsReader::Open(path, {.io = {.mode = mode}}).value();
     InThreads(4, [&](int i) {
-      // All threads use the lazily made parts at once, each in another order.
+      // All threads use the lazily computed parts at once, each in a different order.
       for (int round = 0; round < 20; ++round) {
         switch ((i + round) % 4) {
           case 0:
@@ -351,7 +351,7 @@ TEST(SafetensorsReaderTest, Reader_IsSafeFromManyThreads) {
 TEST(SafetensorsReaderTest, LongHeader_MayEndAtTheLastPage) {
   const TempDir dir;
   const std::string path = dir.File("model.safetensors");
-  // Large enough to be mapped, and followed by neither a tensor nor the rest of a page.
+  // The header is large enough to be mapped, and ends at the end of the file and of a page.
   constexpr size_t kSize = (size_t{1} << 20) + 4096;
   const std::string before = R"({"__metadata__":{"k":")";
   const std::string value(kSize - 8 - before.size() - 3, 'x');
@@ -374,7 +374,7 @@ TEST(SafetensorsReaderTest, IndexOutOfRange_IsAnError) {
               StatusIs(kInvalid, AllOf(HasSubstr(path), HasSubstr("below 6, found 6"))));
 }
 
-// Maps no file at first.
+// A FileSystem whose files cannot be mapped at first.
 class NoMapsAtFirst : public MemoryFile {
  public:
   explicit NoMapsAtFirst(std::string bytes) : MemoryFile(std::move(bytes)) {}

@@ -51,7 +51,7 @@ TEST(SafetensorsStructureTest, GroupsWithNames_RoundTrip) {
   EXPECT_EQ(reader.GetLeaves().value()->grouping(), grouping);
 }
 
-TEST(SafetensorsStructureTest, PathsThatNamesLose_RoundTrip) {
+TEST(SafetensorsStructureTest, PathsThatNamesDoNotDetermine_RoundTrip) {
   const TempDir dir;
   const ParamStore store =
       ParamStore::FromEntries({{Path().Attribute("a").Index(0), PatternTensor(DType::kF32, {2})},
@@ -65,7 +65,7 @@ TEST(SafetensorsStructureTest, PathsThatNamesLose_RoundTrip) {
   }
 }
 
-TEST(SafetensorsStructureTest, EveryPathThatItsNameLoses_RoundTrips) {
+TEST(SafetensorsStructureTest, EveryPathThatItsNameDoesNotDetermine_RoundTrips) {
   const TempDir dir;
   const Tensor tensor = PatternTensor(DType::kF32, {2});
   for (const Path& path : {Path().Item("layers").Index(0).Item("weight"), Path().Item("a.b"),
@@ -76,7 +76,7 @@ TEST(SafetensorsStructureTest, EveryPathThatItsNameLoses_RoundTrips) {
     ASSERT_THAT(SaveSafetensors(dir.File("x"), store), IsOk());
     const SafetensorsReader reader = SafetensorsReader::Open(dir.File("x")).value();
     EXPECT_EQ(EntriesOf(reader.Load().value()), EntriesOf(store)) << path.ToString();
-    // Only `a.` (a key that is empty) is what its name says.
+    // Only for `a.`, with an empty key, does the name determine the path.
     EXPECT_EQ(reader.has_structure(), path.Dotted() != "a.") << path.ToString();
   }
 }
@@ -100,7 +100,7 @@ TEST(SafetensorsStructureTest, Structure_DoesNotReplaceUserMetadata) {
       StatusIs(kInvalid, HasSubstr("metadata without leafstore.structure")));
 }
 
-// A file of `store` with its structure changed by `change`.
+// Opens a file of `store` whose structure was changed by `change`.
 template <typename Change>
 absl::StatusOr<SafetensorsReader> OpenChanged(const TempDir& dir, const ParamStore& store,
                                               const Change& change, bool ignore = false) {
@@ -178,7 +178,7 @@ absl::StatusOr<SafetensorsSaveOptions> OptionsOf(const CheckpointReader& reader,
   return SafetensorsOptionsFromItem(store, {info.grouping(), info.metadata()});
 }
 
-// The file, made an item of a checkpoint, and made a file again.
+// Converts a file to a checkpoint item and back, and returns the bytes of the new file.
 std::string ThroughCheckpoint(const TempDir& dir, const std::string& path,
                               const SafetensorsReadOptions& options = {}) {
   const SafetensorsReader reader = SafetensorsReader::Open(path, options).value();

@@ -118,7 +118,7 @@ TEST(SafetensorsWriterTest, FailureOfAnyCall_KeepsTheOldFile) {
     EXPECT_THAT(SaveSafetensors(path, SmallNamedStore(), {.io = {.file_system = &files}}),
                 StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
     EXPECT_THAT(dir.List(), ElementsAre("x"));
-    // The last call syncs the directory: then the new file is there.
+    // The last call syncs the directory; the new file already exists then.
     if (call + 1 < counting.calls) {
       EXPECT_EQ(ReadFile(path), before) << "call " << call;
     }
@@ -238,7 +238,7 @@ TEST(SafetensorsShardsTest, ExistingSet_IsNotReplacedByDefault) {
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(old));
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   EXPECT_EQ(EntriesOf(SafetensorsReader::Open(dir.path())->Load().value()), EntriesOf(next));
-  // Shards without an index may be somebody's too.
+  // Shards without an index are not replaced either.
   ASSERT_THAT(SaveSafetensorsShards(path, next, 5, {.replace_set = true}), IsOk());
   FileSystem::Posix().Remove(path + ".index.json").IgnoreError();
   EXPECT_THAT(SaveSafetensorsShards(path, next, 5),
@@ -304,12 +304,12 @@ TEST(SafetensorsShardsTest, FailedReplace_KeepsTheOldSet) {
                                         {.io = {.file_system = &files}, .replace_set = true}),
                   StatusIs(absl::StatusCode::kUnavailable, HasSubstr("fault in")));
       const auto found = EntriesOf(SafetensorsReader::Open(dir.path())->Load().value());
-      if (call + 1 == counting.calls) {  // only that the names are on the disk is not known
+      if (call + 1 == counting.calls) {  // the sync of the directory: all renames are done
         EXPECT_EQ(found, EntriesOf(next));
         continue;
       }
       EXPECT_EQ(found, EntriesOf(store));
-      // One file may have come into its place before the old index failed to go.
+      // A set of one file may be in its place when the removal of the old index fails.
       if (shards > 1) {
         EXPECT_EQ(dir.List(), before);
       }
@@ -337,7 +337,7 @@ TEST(SafetensorsShardsTest, Replace_RemovesOldShards) {
   EXPECT_THAT(names(),
               ElementsAre("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
                           "model.safetensors.index.json"));
-  // If the usual names exist, other names are used, and the next time the usual ones again.
+  // If the usual names exist, other names are used; the next save uses the usual names again.
   const std::vector<std::string> saved =
       SaveSafetensorsShards(path, StoreOfSizes({6, 6}), 6, {.replace_set = true}).value();
   EXPECT_THAT(saved,
@@ -355,7 +355,7 @@ TEST(SafetensorsShardsTest, Replace_RemovesOldShards) {
   EXPECT_EQ(EntriesOf(old), EntriesOf(StoreOfSizes({4, 4, 4})));
 }
 
-// Makes a file of this name just before the first file is renamed.
+// Creates a file at `path` just before the first rename.
 class MeddlingFileSystem : public FaultyFileSystem {
  public:
   explicit MeddlingFileSystem(std::string path) : path_(std::move(path)) {}
@@ -496,7 +496,7 @@ TEST_F(HostileIndexTest, SkippedTensors_AreListedInTheIndex) {
   EXPECT_EQ(reader.entry(0).stored_size + reader.entry(1).stored_size, 8);
   EXPECT_THAT(reader.skipped(), ElementsAre("q"));
   EXPECT_EQ(reader.Load()->size(), 2u);
-  // Skipped tensors are checked like the others: name, shard and bytes.
+  // Skipped tensors are checked like others: name, shard and bytes.
   EXPECT_THAT(Open(Map(a_ + "," + b_, "12"), leaving_out),
               StatusIs(kDamage, HasSubstr("found none called 'q'")));
   EXPECT_THAT(
@@ -504,7 +504,7 @@ TEST_F(HostileIndexTest, SkippedTensors_AreListedInTheIndex) {
       StatusIs(kDamage, HasSubstr("tensor 'q': expected it in model-00001")));
   EXPECT_THAT(Open(Map(a_ + "," + b_ + "," + q, "8"), leaving_out),
               StatusIs(kDamage, HasSubstr("a total_size of 12")));
-  // One that is left out in one shard and known in another is there twice.
+  // A tensor that is skipped in one shard and loaded from another is a duplicate.
   WriteFile(second, SafetensorsFileOf(R"({"a":{"dtype":"I2","shape":[16],"data_offsets":[0,4]},)"
                                       R"("b":{"dtype":"U8","shape":[4],"data_offsets":[4,8]}})",
                                       8));

@@ -20,11 +20,11 @@ std::vector<std::byte> SomeBytes(size_t count) {
   return bytes;
 }
 
-TEST(ChecksumStreamTest, WithoutBytes_IsTheChecksumOfNothing) {
+TEST(ChecksumStreamTest, ValueWithoutBytes_IsTheChecksumOfNothing) {
   EXPECT_EQ(internal::ChecksumStream::Create()->Value(), internal::kChecksumOfNothing);
 }
 
-TEST(ChecksumStreamTest, OfPieces_IsTheChecksumOfAllBytes) {
+TEST(ChecksumStreamTest, ValueOfPieces_IsTheChecksumOfAllBytes) {
   const std::vector<std::byte> bytes = SomeBytes(100000);
   internal::ChecksumStream stream = internal::ChecksumStream::Create().value();
   for (const size_t piece : {1, 7, 240, 241, 4096, 99999, 100000}) {

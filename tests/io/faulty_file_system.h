@@ -1,4 +1,4 @@
-// A FileSystem that lets one call fail, the number of which a test chooses, and counts all.
+// FaultyFileSystem: a FileSystem that counts its calls and makes one of them fail.
 #ifndef LEAFSTORE_TESTS_IO_FAULTY_FILE_SYSTEM_H_
 #define LEAFSTORE_TESTS_IO_FAULTY_FILE_SYSTEM_H_
 
@@ -16,7 +16,7 @@ namespace leafstore {
 
 class FaultyFileSystem : public FileSystem {
  public:
-  // The call that fails; -1: none.
+  // The index of the call that fails; -1: none.
   int fail_at = -1;
   int calls = 0;
   std::vector<std::string> log;
@@ -33,7 +33,7 @@ class FaultyFileSystem : public FileSystem {
     LEAFSTORE_RETURN_IF_ERROR(Call("rename"));
     return FileSystem::Posix().Rename(from, to);
   }
-  // Never fails: a test that looks for what is left would find the fault itself.
+  // Never fails: otherwise tests that look for leftover files would find those of the fault itself.
   absl::Status Remove(const std::string& path) override {
     log.push_back("remove");
     return FileSystem::Posix().Remove(path);

@@ -54,7 +54,7 @@ TEST_F(FileSystemTest, WrittenBytes_AreRead) {
 }
 
 // Aligned writes past the page cache, others through it, to the same blocks: it is one file.
-TEST_F(FileSystemTest, DirectAndCachedWrites_Mix) {
+TEST_F(FileSystemTest, DirectAndCachedWrites_MayAlternate) {
   constexpr size_t kBlocks = 64;
   for (const std::string& path :
        {dir_.File("a"), absl::StrCat("/dev/shm/leafstore-direct-", getpid())}) {

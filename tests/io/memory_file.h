@@ -1,5 +1,5 @@
-// A FileSystem that holds one file, in memory and only to be read: thousands of damaged files cost
-// no disk.
+// MemoryFile: a read-only FileSystem with one file, in memory, so that tests can read thousands of
+// damaged files without writing them to disk.
 #ifndef LEAFSTORE_TESTS_IO_MEMORY_FILE_H_
 #define LEAFSTORE_TESTS_IO_MEMORY_FILE_H_
 

@@ -1,4 +1,5 @@
-// Rights that are refused: tests run as root in containers, and root is refused nothing.
+// Unprivileged: drops root's rights, for tests of refused permissions. In containers, tests run as
+// root, to whom the system refuses nothing.
 //
 //   const Unprivileged unprivileged;
 //   if (!unprivileged.May(dir.path(), X_OK)) GTEST_SKIP() << "...";
@@ -35,8 +36,9 @@ class Unprivileged {
  private:
   static constexpr uid_t kNobody = 65534;
 
-  // The real user too, so that programs which are started are like any other; the saved one stays,
-  // to come back. LeakSanitizer looks at its own process, which a change of user forbids.
+  // Sets the real user too, so that child processes are unprivileged; the saved user stays root, to
+  // change back. PR_SET_DUMPABLE, which a change of user resets, lets LeakSanitizer inspect this
+  // process.
   static bool Become(uid_t user) {
     return setresuid(user, user, 0) == 0 && prctl(PR_SET_DUMPABLE, 1) == 0;
   }

@@ -62,7 +62,7 @@ TEST(ElementsTest, ComplexElement_IsReadAsItsMagnitude) {
   EXPECT_THAT(AllElements(tensor), ElementsAre(5, 0, 1e38f));
 }
 
-TEST(ElementsTest, ReadElements_FromTheMiddle) {
+TEST(ElementsTest, ReadElements_MayBeginInTheMiddle) {
   const Tensor tensor = Floats({1, 2, 3, 4});
   double out[2];
   ReadElements(tensor, 2, absl::MakeSpan(out));

@@ -1,5 +1,5 @@
-// Statistics of the groups of a grouping, of those of their leaves: what programs that show groups
-// are compared with.
+// StatsOfGroups: merges the statistics of leaves into those of their groups, as the expected result
+// in tests of programs that show groups.
 #ifndef LEAFSTORE_TESTS_NUMERIC_GROUP_STATS_H_
 #define LEAFSTORE_TESTS_NUMERIC_GROUP_STATS_H_
 

@@ -112,7 +112,7 @@ TEST(CastTest, IntegerToInteger_SaturatesExactly) {
   EXPECT_THAT(CastAll<uint16_t>(std::vector<int16_t>{-1, 32767}), ElementsAre(0, 32767));
 }
 
-TEST(CastTest, TooLarge_BecomesInfiniteAndNaNStays) {
+TEST(CastTest, LargeValues_BecomeInfiniteAndNaNStays) {
   EXPECT_EQ(CastAll<float>(std::vector<double>{1e300})[0], kInf);
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::half>(std::vector<float>{65520})[0]), kInf);
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::half>(std::vector<float>{65519})[0]), 65504);

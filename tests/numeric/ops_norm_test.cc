@@ -151,14 +151,14 @@ TEST(ClipScaleTest, LargeGradients_AreScaledToTheLimitWithPyTorchsMargin) {
   EXPECT_EQ(*ClipScale(1, 1), 1 / (1 + 1e-6));
 }
 
-TEST(ClipScaleTest, NormThatIsNotFinite_IsAnError) {
+TEST(ClipScaleTest, NonFiniteNorm_IsAnError) {
   for (const double norm : {static_cast<double>(kNaN), static_cast<double>(kInf), -1.0}) {
     EXPECT_THAT(ClipScale(norm, 1),
                 StatusIs(kInvalid, HasSubstr("norm of the gradients: expected a finite number")));
   }
 }
 
-TEST(ClipScaleTest, LimitThatIsNotOverZero_IsAnError) {
+TEST(ClipScaleTest, NonPositiveLimit_IsAnError) {
   for (const double limit : {0.0, -1.0, static_cast<double>(kNaN)}) {
     EXPECT_THAT(ClipScale(1, limit), StatusIs(kInvalid, HasSubstr("max_norm: expected a number")));
   }

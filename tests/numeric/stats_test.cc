@@ -223,7 +223,7 @@ TEST(StatsTest, Merge_WithEmptyChangesNothing) {
 
 // ---- histograms ----
 
-TEST(StatsTest, Histogram_OfTheSmallestDoubles) {
+TEST(StatsTest, Histogram_OfTheSmallestAndLargestDoubles_IsExact) {
   const double tiny = std::numeric_limits<double>::denorm_min();
   const auto bins_of = [](double lo, double hi) {
     const Tensor tensor = Tensor::From<double>({3}, {lo, hi, lo}).value();
@@ -258,7 +258,7 @@ TEST(StatsTest, HistogramWithRange_CountsElementsOutside) {
   EXPECT_EQ(stats.histogram->above, 1);
 }
 
-TEST(StatsTest, Histogram_OfOneValueOrNone) {
+TEST(StatsTest, Histogram_OfOneValueOrNone_HasAllBins) {
   EXPECT_THAT(StatsOf(Floats({7, 7}), {.histogram_bins = 3})->histogram->bins,
               ElementsAre(0, 0, 2));
   EXPECT_THAT(StatsOf(Floats({}), {.histogram_bins = 3})->histogram->bins, ElementsAre(0, 0, 0));

@@ -109,7 +109,7 @@ class KernelsTest : public testing::Test {};
 using Types = testing::Types<float, double>;
 TYPED_TEST_SUITE(KernelsTest, Types);
 
-TYPED_TEST(KernelsTest, AdamGivesTheSameBitsOnEveryInstructionSetWhereverTheNumbersLie) {
+TYPED_TEST(KernelsTest, Adam_EveryInstructionSetAndAlignment_ComputesTheSameBits) {
   for (const double l2 : {0.0, 0.1}) {
     for (const size_t n : kSizes) {
       const auto expected = RunAdam<TypeParam>(Isa::kBaseline, n, 0, false, l2);
@@ -127,7 +127,7 @@ TYPED_TEST(KernelsTest, AdamGivesTheSameBitsOnEveryInstructionSetWhereverTheNumb
   }
 }
 
-TYPED_TEST(KernelsTest, SgdGivesTheSameBitsOnEveryInstructionSet) {
+TYPED_TEST(KernelsTest, Sgd_EveryInstructionSet_ComputesTheSameBits) {
   for (const Isa isa : kAllIsas) {
     if (!IsaIsSupported(isa)) continue;
     for (const size_t n : kSizes) {
@@ -149,7 +149,7 @@ TYPED_TEST(KernelsTest, SgdGivesTheSameBitsOnEveryInstructionSet) {
 }
 
 // The formula once more, a number at a time: what "the same bits" are.
-TYPED_TEST(KernelsTest, AdamRoundsEachOperationByItself) {
+TYPED_TEST(KernelsTest, Adam_RoundsEachOperationSeparately) {
   using T = TypeParam;
   const size_t n = 100;
   const AdamNumbers<T> c = SomeAdamNumbers<T>(0.1);
@@ -178,7 +178,7 @@ TYPED_TEST(KernelsTest, AdamRoundsEachOperationByItself) {
   }
 }
 
-TYPED_TEST(KernelsTest, WithoutWeightDecayAnInfiniteParameterStaysInfinite) {
+TYPED_TEST(KernelsTest, InfiniteParameter_WithoutWeightDecay_StaysInfinite) {
   using T = TypeParam;
   const T infinity = std::numeric_limits<T>::infinity();
   const T grad = 1;

@@ -38,7 +38,7 @@ inline Leaf F64(const Shape& shape, std::vector<double> values) {
   return Tensor::From<double>(shape, absl::MakeConstSpan(values)).value();
 }
 
-// A struct whose attributes are the entries.
+// Returns a struct whose attributes are the entries.
 inline ParamStore Model(const Entries& entries) {
   TreeDefBuilder builder;
   builder.Open(NodeKind::kStruct, "Model");
@@ -52,7 +52,7 @@ inline ParamStore Model(const Entries& entries) {
   return ParamStore::Create(std::move(builder).Build().value(), std::move(leaves)).value();
 }
 
-// The leaves of some names, as a group on the Layout of `all`.
+// Returns the leaves with these names, as a group on the Layout of `all`.
 inline ParamStore GroupOf(const ParamStore& all, const std::vector<std::string>& names) {
   std::vector<Slot> slots;
   std::vector<Leaf> leaves;
@@ -68,7 +68,8 @@ inline ParamStore GroupOf(const ParamStore& all, const std::vector<std::string>&
       .value();
 }
 
-// A store like another with each number of f32 and f64 tensors drawn anew, of very different sizes.
+// Returns a store like `store` whose f32 and f64 tensors have random elements of very different
+// magnitudes.
 inline ParamStore RandomLike(const ParamStore& store, uint32_t seed) {
   std::mt19937 random(seed);
   std::normal_distribution<double> normal;
@@ -93,7 +94,7 @@ inline ParamStore RandomLike(const ParamStore& store, uint32_t seed) {
   return ParamStore::Create(store.layout(), store.slots(), std::move(leaves)).value();
 }
 
-// Leaves of many shapes, f32 and f64, and a static one between them.
+// Returns a model with f32 and f64 leaves of many shapes, and a static leaf between them.
 inline ParamStore MixedModel(uint32_t seed) {
   return RandomLike(Model({{"a_scalar", F32({}, {0})},
                            {"b_empty", F32({0, 3}, {})},
@@ -122,13 +123,14 @@ inline std::vector<Leaf> LeavesOf(const ParamStore& store) {
   return {store.leaves().begin(), store.leaves().end()};
 }
 
-// What a store or a state says, to be compared bit for bit: leaves by path, after the store's name.
+// The contents of a store or a state, to compare bit for bit: leaves by path, prefixed with the
+// store's name.
 using Contents = std::map<std::string, Leaf>;
 inline Contents ContentsOf(const ParamStore& store, const std::string& name = "") {
   Contents contents;
   for (uint32_t place = 0; place < store.size(); ++place) {
     const Leaf& leaf = store.leaf(place);
-    // A copy of the bytes: what is compared later must not be shared with what is written.
+    // Clones the bytes, so that later writes to the tensor cannot change what is compared.
     contents[name + store.PathText(place)] =
         leaf.is_tensor() ? Leaf(leaf.tensor().Clone().value()) : leaf;
   }

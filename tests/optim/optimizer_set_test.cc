@@ -89,7 +89,7 @@ TEST_F(OptimizerSetTest, RatesByName_MatchSeparateOptimizers) {
   EXPECT_EQ(ContentsOf(groups_["bias"]), ContentsOf(groups["bias"]));
 }
 
-TEST_F(OptimizerSetTest, RatesMissingOrOfUnknownGroups_AreErrors) {
+TEST_F(OptimizerSetTest, MissingRatesAndUnknownGroups_AreErrors) {
   const Contents before = All();
   const ParamStore grads = RandomLike(model_, 1);
   EXPECT_THAT(set_.Step(&groups_, grads, {.lr = {{"bias", 0.1}}}),

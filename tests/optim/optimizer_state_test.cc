@@ -36,7 +36,7 @@ TEST(OptimizerStateTest, State_HasAStoreForEachMomentAndTheSteps) {
   EXPECT_THAT(names(AdamW{}), ElementsAre("exp_avg", "exp_avg_sq", "step"));
 }
 
-TEST(OptimizerStateTest, NewState_IsZeroAndAlikeTheGroup) {
+TEST(OptimizerStateTest, NewState_IsZeroAndShapedLikeTheGroup) {
   const ParamStore group = GroupOf(MixedModel(1), {"a_scalar", "c_name", "e_double"});
   const std::vector<NamedStore> state = Optimizer::Create(Adam{}, group)->state();
   for (const NamedStore& one : state) {

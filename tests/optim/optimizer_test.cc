@@ -244,7 +244,7 @@ TEST_F(OptimizerStepErrorTest, LearningRate_MissingOrByName_IsAnError) {
   }
 }
 
-TEST_F(OptimizerStepErrorTest, GradScaleThatIsNotFinite_IsAnError) {
+TEST_F(OptimizerStepErrorTest, NonFiniteGradScale_IsAnError) {
   for (const double scale : {kNan, kInfinity}) {
     ExpectError(absl::StatusCode::kInvalidArgument,
                 HasSubstr("grad_scale: expected a finite number, found "), &params_, grads_,

@@ -55,7 +55,7 @@ TEST(RulesTest, HyperparametersThatPyTorchRejects_AreErrors) {
   EXPECT_THAT(AdamW{.weight_decay = -2}, IsInvalid("adamw: weight_decay", from_0, "-2"));
 }
 
-TEST(RulesTest, HyperparametersThatAreNotFinite_AreErrors) {
+TEST(RulesTest, NonFiniteHyperparameters_AreErrors) {
   EXPECT_THAT(Sgd{.momentum = kInfinity}, IsInvalid("sgd: momentum", "a finite", "inf"));
   EXPECT_THAT(Sgd{.dampening = kNan}, IsInvalid("sgd: dampening", "a finite number", "nan"));
   EXPECT_THAT(Sgd{.weight_decay = kNan}, IsInvalid("sgd: weight_decay", "a finite", "nan"));

@@ -27,7 +27,7 @@ inline void WriteFirst(Packed& packed, float value) {
   writing.span<float>(0)[0] = value;
 }
 
-// Returns every byte that belongs to no leaf.
+// Returns the bytes that do not belong to any leaf.
 inline std::vector<int> GapBytes(const Packed& packed) {
   std::vector<int> found;
   const absl::Span<const std::byte> bytes = packed.bytes().value();

@@ -35,8 +35,8 @@ struct PageOptions {
   int width = 1440;
   int height = 900;
   double scale = 1;
-  bool dark = false;           // what the system prefers
-  bool reduced_motion = true;  // so that nothing moves while it is looked at
+  bool dark = false;           // the system's color preference
+  bool reduced_motion = true;  // so that nothing moves while a test reads the page
 };
 
 class Browser {
@@ -44,7 +44,7 @@ class Browser {
   static constexpr char kHowToInstall[] =
       "chromium is not installed (scripts/setup --tests installs it): the page is not tested";
 
-  // Returns the program; empty if there is none.
+  // Returns the program; empty if none is installed.
   static std::string Program();
   static bool IsInstalled() { return !Program().empty(); }
 
@@ -55,7 +55,7 @@ class Browser {
 
   std::unique_ptr<BrowserPage> OpenPage(const PageOptions& options = {});
 
-  // Returns the problems of all pages, including closed ones: errors and warnings of the console,
+  // Returns the problems of all pages, including closed ones: console errors and warnings,
   // exceptions, and requests other than for the page itself; each with the page's address.
   const std::vector<std::string>& problems() const { return problems_; }
 

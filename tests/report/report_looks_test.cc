@@ -155,7 +155,7 @@ TEST_F(ReportBrowserTest, NarrowWindow_ScrollsOnlyVertically) {
   }
 }
 
-TEST_F(ReportBrowserTest, Print_HasRowsThatAreNotVisible) {
+TEST_F(ReportBrowserTest, Print_IncludesRowsThatAreNotVisible) {
   Save(path_, NetworkStore(20, 4, 0.1f));
   Open({path_}, {.dark = true});
   const size_t on_screen = Eval("document.querySelectorAll('.row').length");

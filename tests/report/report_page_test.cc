@@ -32,7 +32,7 @@ TEST(ReportPageTest, Title_IsText) {
   EXPECT_THAT(page, Not(HasSubstr("<script>alert")));
 }
 
-TEST(ReportPageTest, Data_CannotEndItsBlock) {
+TEST(ReportPageTest, Data_CannotEndItsScriptElement) {
   const std::string page = ReportPage("t", R"({"name":"</script><!-- & -->"})");
   EXPECT_EQ(DataOf(page), R"({"name":"\u003c/script\u003e\u003c!-- \u0026 --\u003e"})");
 }

@@ -144,7 +144,7 @@ TEST_F(ReportBrowserTest, Search_FiltersTheTable) {
   EXPECT_EQ(Eval("byId('count').textContent"), absl::StrCat(store.size(), " rows"));
 }
 
-TEST_F(ReportBrowserTest, Columns_SortBothWays) {
+TEST_F(ReportBrowserTest, Columns_SortInBothDirections) {
   const ParamStore store = NetworkStore(1, 8, 0.1f);
   Save(path_, store);
   Open({path_}, {.width = 1640, .height = 1200});

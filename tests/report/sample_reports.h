@@ -21,7 +21,7 @@
 
 namespace leafstore {
 
-// Returns numbers of a normal distribution.
+// Returns a tensor of normally distributed elements.
 inline Tensor NormalTensor(std::vector<int64_t> shape, float deviation, std::mt19937* random) {
   int64_t count = 1;
   for (const int64_t extent : shape) count *= extent;
@@ -60,9 +60,9 @@ inline std::vector<std::string> HostileNames() {
           "@SCRIPT@",
           "\" onload=\"alert(3)",
           "\xe2\x80\xae"
-          "fdp.exe",                           // turns what follows around
+          "fdp.exe",                           // reverses the text after it
           "\xe2\x80\xa8line",                  // a line separator
-          "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d",  // Hebrew, which is no attack
+          "\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d",  // Hebrew, which is harmless
           "javascript:alert(4)",
           std::string(5000, 'x')};
 }
@@ -77,7 +77,7 @@ inline ParamStore HostileStore() {
   return ParamStore::FromEntries(std::move(entries)).value();
 }
 
-// Returns stores of one structure with different, growing numbers.
+// Returns stores of one structure with different elements, of increasing magnitude.
 inline std::vector<ParamStore> GrowingStores(uint32_t count, int layers, int64_t width) {
   std::vector<ParamStore> stores;
   for (uint32_t i = 0; i < count; ++i) {
@@ -86,7 +86,7 @@ inline std::vector<ParamStore> GrowingStores(uint32_t count, int layers, int64_t
   return stores;
 }
 
-// Makes a managed directory with a checkpoint per step, and a metric that grows by 0.1.
+// Creates a managed directory with a checkpoint per step, and a metric that increases by 0.1.
 inline void SaveSteps(const std::string& directory, const std::vector<int64_t>& steps,
                       const std::vector<ParamStore>& stores) {
   CheckpointManager manager =

@@ -45,7 +45,7 @@ ParamStore LongPath(int depth, size_t key_size) {
   return ParamStore::Create(std::move(builder).Build().value(), {Leaf(Value(1))}).value();
 }
 
-TEST(FilterEvaluatorTest, UnneededText_IsNotMade) {
+TEST(FilterEvaluatorTest, UnneededText_IsNotBuilt) {
   const ParamStore store = LongPath(1000, size_t{1} << 20);
   const TreeDef def = store.layout().def().value();
   const std::vector<Filter> filters = {filters::And(Glob("other"), Regex(".*"))};
@@ -59,7 +59,7 @@ TEST(FilterEvaluatorTest, UnneededText_IsNotMade) {
   EXPECT_LT(mallinfo2().hblkhd, before + (size_t{64} << 20));
 }
 
-TEST(FilterEvaluatorTest, TextOverTheLimit_IsNotMade) {
+TEST(FilterEvaluatorTest, TextOverTheLimit_IsNotBuilt) {
   const ParamStore store = LongPath(1000, size_t{1} << 20);
   const TreeDef def = store.layout().def().value();
   const std::vector<Filter> filters = {Regex("x.*")};

@@ -228,7 +228,7 @@ TEST(GlobTest, Captures_AreLazy) {
   EXPECT_EQ(Captured("*a", {"aaa"}), Texts({"aa"}));
 }
 
-TEST(GlobTest, Wildcards_ReturnsTheirKinds) {
+TEST(GlobTest, Wildcards_HaveKinds) {
   using Wildcard = internal::GlobPattern::Wildcard;
   EXPECT_THAT(
       internal::GlobPattern::Parse("*.a.**.**.b*?.\\*").value().wildcards(),

@@ -37,7 +37,7 @@ std::vector<Texts> GroupsOf(const ParamStore& store, std::vector<Filter> filters
 
 // ---- the rule ----
 
-TEST(PartitionTest, NFilters_MakeOneGroupMore) {
+TEST(PartitionTest, NFilters_MakeNPlusOneGroups) {
   EXPECT_THAT(GroupsOf(SampleParams(), {}), ElementsAre(PathsOf(SampleParams())));
   EXPECT_THAT(
       GroupsOf(SampleParams(), {Glob("**.bias"), Glob("layers.0.**")}),

@@ -152,7 +152,7 @@ TEST(AlignByDottedTest, Alias_MatchesTheOwner) {
       ElementsAre(0));
 }
 
-TEST(AlignByDottedTest, LayoutOfPaths_Matches) {
+TEST(AlignByDottedTest, LayoutOfPaths_MatchesByDottedForm) {
   const ParamStore loose = StoreAt({{".w", Value(1)}, {".a.b", Value(2)}});
   EXPECT_THAT(Align(StoreAt({{"['a.b']", Value(3)}}), loose, AlignBy::kDotted).places(),
               ElementsAre(0));

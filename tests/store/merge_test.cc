@@ -44,7 +44,7 @@ std::string Describe(const FitReport::Mismatch& m) {
 
 // ---- a whole ----
 
-TEST(MergeTest, GroupsInAnyOrder_MergeAlike) {
+TEST(MergeTest, GroupsInAnyOrder_MergeToTheSameStore) {
   const ParamStore whole = SampleParams();
   std::vector<int> order = {0, 1, 2};
   do {
@@ -318,7 +318,7 @@ TEST(MergeTest, PathAndItsAlias_AreDuplicates) {
   EXPECT_TRUE(CheckMerge(tied.layout(), {&by_alias}).ok());
 }
 
-TEST(MergeTest, Like_ChecksThePathsThatItHas) {
+TEST(MergeTest, Like_ChecksTheSharedPaths) {
   const ParamStore store = SampleParams();
   const ParamStore other = StoreAt({{".head.bias", Floats({1})}, {".elsewhere", Value(1)}});
   const FitReport report = CheckMerge(store.layout(), {&store}, {.like = &other});

@@ -266,7 +266,7 @@ TEST(ParamStoreTest, Set_LeafIsIndependentOfItsSource) {
 
 // ---- generations ----
 
-TEST(ParamStoreTest, Generation_GrowsOnSetAndWhenABorrowCloses) {
+TEST(ParamStoreTest, Generation_IncreasesOnSetAndWhenABorrowCloses) {
   ParamStore store = SampleParams();
   uint64_t last = GenerationAt(store, ".head.bias");
   const Leaf same = **store.Get(".head.bias");

@@ -1,4 +1,4 @@
-// Random models with everything a model may have, and random filters beside what they mean.
+// Random models with every feature of models, and random filters with equivalent predicates.
 #ifndef LEAFSTORE_TESTS_STORE_RANDOM_MODEL_H_
 #define LEAFSTORE_TESTS_STORE_RANDOM_MODEL_H_
 
@@ -17,8 +17,8 @@
 
 namespace leafstore {
 
-// Trees of all kinds of nodes: containers (empty ones too) with type names and tags, none, tensors,
-// values, and nodes that occur more than once. Keys repeat, so that globs find something.
+// Makes trees of all kinds of nodes: containers (including empty ones) with type names and tags,
+// none, tensors, values, and nodes that occur more than once. Keys repeat, so that globs match.
 class RandomModel {
  public:
   explicit RandomModel(Random& random) : random_(random) {}
@@ -102,7 +102,7 @@ class RandomModel {
   std::vector<std::shared_ptr<Tree>> shared_;
 };
 
-// A filter, and the same as a plain function of a node, which needs no leaf.
+// A filter and the equivalent predicate of a node, which does not read the leaf.
 struct FilterAndMeaning {
   Filter filter;
   std::function<bool(const NodeView&)> meaning;

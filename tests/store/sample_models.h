@@ -1,4 +1,4 @@
-// Models that tests of store/ flatten, and what they look at.
+// Models that tests of store/ flatten, and functions that return what the tests check.
 #ifndef LEAFSTORE_TESTS_STORE_SAMPLE_MODELS_H_
 #define LEAFSTORE_TESTS_STORE_SAMPLE_MODELS_H_
 
@@ -21,16 +21,17 @@ inline Tree LinearOf(float first) {
       .With("weight", Tensor::From<float>({2, 2}, {first, first, first, first}).value());
 }
 
+// Returns a tree with the leaves
 //   .activation          'gelu'
-//   .head.bias           f32[2], from 30 on
+//   .head.bias           f32[2], 30 and 31
 //   .head.weight         f32[2, 2]
-//   .layers[0].bias      from 10 on
+//   .layers[0].bias      10 and 11
 //   .layers[0].weight
-//   .layers[1].bias      from 20 on
+//   .layers[1].bias      20 and 21
 //   .layers[1].weight
 //   .steps               12
-// and nodes without leaves: .empty, a dict, and .nothing. The type names are Mlp and Linear; head
-// has the tag "frozen".
+// and two nodes without leaves: .empty, a dict, and .nothing, a none. The type names are Mlp and
+// Linear; .head has the tag "frozen".
 inline Tree SampleTree() {
   return Tree::Struct("Mlp")
       .With("activation", Value("gelu"))
@@ -43,7 +44,7 @@ inline Tree SampleTree() {
 inline Flattened SampleModel() { return Flatten(SampleTree()).value(); }
 inline ParamStore SampleParams() { return SampleModel().params; }
 
-// .embedding, a struct with one tensor .embedding.table, and .output, which is the same node.
+// Returns a store in which .output is tied to .embedding, a struct with one tensor, .table.
 inline ParamStore TiedParams() {
   const auto node = std::make_shared<Tree>(Tree::Struct().With("table", Floats({1, 2, 3})));
   return Flatten(Tree::Struct()
@@ -66,7 +67,7 @@ inline std::vector<uint64_t> GenerationsOf(const ParamStore& store) {
   return generations;
 }
 
-// Where the bytes of each leaf are; null for static ones.
+// Returns the address of each leaf's bytes; null for static leaves.
 inline std::vector<const void*> AddressesOf(const ParamStore& store) {
   std::vector<const void*> addresses;
   for (const Leaf& leaf : store.leaves()) {
@@ -75,7 +76,7 @@ inline std::vector<const void*> AddressesOf(const ParamStore& store) {
   return addresses;
 }
 
-// All that can be seen of a store, to compare with later: "nothing changed".
+// The observable state of a store, to check later that nothing has changed.
 struct StoreState {
   explicit StoreState(const ParamStore& store)
       : layout(store.layout()),
@@ -87,11 +88,11 @@ struct StoreState {
 
   Layout layout;
   SlotSet slots;
-  std::vector<Leaf> leaves;  // a leaf that is being written is copied: its bytes as they are
+  std::vector<Leaf> leaves;  // copies; that of a leaf being written has its current bytes
   std::vector<uint64_t> generations;
 };
 
-// A model as a struct, for tests that build it again.
+// A model as a struct, for tests that unflatten it.
 struct Linear {
   Tensor weight = Floats({1, 2, 3});
   Tensor bias = Floats({4});
@@ -100,7 +101,7 @@ struct Linear {
 
 inline Path PathFrom(absl::string_view text) { return Path::Parse(text).value(); }
 
-// A dictionary of paths that are told by their text.
+// Returns a store of leaves at canonical paths, on a new Layout.
 inline ParamStore StoreAt(std::vector<std::pair<std::string, Leaf>> entries) {
   std::vector<std::pair<Path, Leaf>> by_path;
   for (auto& [text, leaf] : entries) by_path.emplace_back(PathFrom(text), std::move(leaf));

@@ -1,4 +1,4 @@
-// Stores and tensors that tests of store/ are about.
+// Small stores and tensors for tests.
 #ifndef LEAFSTORE_TESTS_STORE_SAMPLE_STORES_H_
 #define LEAFSTORE_TESTS_STORE_SAMPLE_STORES_H_
 
@@ -18,11 +18,11 @@
 
 namespace leafstore {
 
-// Every floating type takes them without narrowing.
+// Float, so that they convert to every floating type without narrowing.
 inline constexpr float kInf = std::numeric_limits<float>::infinity();
 inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
-// A tensor of rank 1.
+// Returns a tensor of rank 1.
 template <typename T>
 Tensor VectorOf(const std::vector<T>& values) {
   return Tensor::From<T>({static_cast<int64_t>(values.size())}, absl::MakeConstSpan(values))
@@ -31,7 +31,7 @@ Tensor VectorOf(const std::vector<T>& values) {
 inline Tensor Floats(const std::vector<float>& values) { return VectorOf<float>(values); }
 inline Tensor Ints(const std::vector<int32_t>& values) { return VectorOf<int32_t>(values); }
 
-// A tensor of rank 1 over these bytes.
+// Returns a tensor of rank 1 with these bytes.
 inline Tensor TensorOfBytes(DType dtype, const std::vector<uint8_t>& bytes) {
   Buffer buffer = Buffer::Allocate(static_cast<int64_t>(bytes.size())).value();
   std::memcpy(buffer.mutable_data(), bytes.data(), bytes.size());
@@ -48,12 +48,13 @@ template <typename T>
 std::vector<T> ElementsOf(const Leaf& leaf) {
   return ElementsOf<T>(leaf.tensor());
 }
-// The numbers of the f32 leaf at a path.
+// Returns the elements of the f32 leaf at a path.
 inline std::vector<float> FloatsAt(const ParamStore& store, absl::string_view path) {
   return ElementsOf<float>(**store.Get(path));
 }
 
-// 2^62 bytes of f32 over memory that is not there: nobody may read it, and nothing can copy it.
+// Returns an f32 tensor of 2^62 bytes without memory behind it: it must not be read, and every copy
+// fails.
 inline Tensor HugeTensor() {
   constexpr int64_t kBytes = int64_t{1} << 62;
   return Tensor::FromBuffer(DType::kF32, {kBytes / 4},
@@ -61,7 +62,7 @@ inline Tensor HugeTensor() {
       .value();
 }
 
-// A dictionary on a Layout of its own; names are attributes of the root.
+// Returns a store on a new Layout; names are attributes of the root.
 inline ParamStore StoreOf(std::vector<std::pair<std::string, Leaf>> entries) {
   std::vector<std::pair<Path, Leaf>> by_path;
   for (auto& [name, leaf] : entries) {
@@ -70,18 +71,18 @@ inline ParamStore StoreOf(std::vector<std::pair<std::string, Leaf>> entries) {
   return ParamStore::FromEntries(std::move(by_path)).value();
 }
 
-// Two f32 leaves, at slots 0 and 2, with others between and behind.
+// Returns a store with f32 leaves in slots 0 and 2, and others in slots 1 and 3.
 inline ParamStore SampleStore() {
   return StoreOf(
       {{"a", Floats({1, 2, 3})}, {"b", Ints({7})}, {"c", Floats({4, 5})}, {"d", Value("gelu")}});
 }
 
-// Other leaves in the same places.
+// Returns a store with the Layout and slots of `like` and other leaves.
 inline ParamStore StoreLike(const ParamStore& like, std::vector<Leaf> leaves) {
   return ParamStore::Create(like.layout(), like.slots(), std::move(leaves)).value();
 }
 
-// Some of a store's leaves, as a group on its Layout.
+// Returns some of a store's leaves, as a group on its Layout.
 inline ParamStore GroupOf(const ParamStore& store, const std::vector<Slot>& slots) {
   std::vector<Leaf> leaves;
   for (const Slot slot : slots) leaves.push_back(*store.FindSlot(slot));
@@ -90,7 +91,7 @@ inline ParamStore GroupOf(const ParamStore& store, const std::vector<Slot>& slot
       .value();
 }
 
-// As merging takes groups; they must outlive it.
+// Returns pointers to the groups, as Merge accepts them; valid while `groups` is unchanged.
 inline std::vector<const ParamStore*> PointersTo(const std::vector<ParamStore>& groups) {
   std::vector<const ParamStore*> pointers;
   for (const ParamStore& group : groups) pointers.push_back(&group);

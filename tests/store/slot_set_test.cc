@@ -55,7 +55,7 @@ TEST(SlotSetTest, PlaceOf_AcceptsAnySlot) {
   EXPECT_EQ(set.PlaceOf(0xffffffff), kNoPlace);
 }
 
-TEST(SlotSetTest, Create_EverySlot_IsAll) {
+TEST(SlotSetTest, Create_OfEverySlot_EqualsAll) {
   EXPECT_TRUE(SlotSet::Create(3, {0, 1, 2}).value().is_all());
   EXPECT_EQ(SlotSet::Create(3, {0, 1, 2}).value(), SlotSet::All(3));
   EXPECT_TRUE(SlotSet::Create(0, {}).value().is_all());

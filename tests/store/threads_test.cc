@@ -94,7 +94,7 @@ TEST(StoreThreadsTest, NewStore_IsReadByManyThreads) {
   }
 }
 
-TEST(StoreThreadsTest, NewStore_SameFirstCallFromAllThreads) {
+TEST(StoreThreadsTest, NewStore_FirstCallMayComeFromManyThreads) {
   const size_t count = QuestionsTo(SampleParams()).size();
   for (size_t question = 0; question < count; ++question) {
     for (int round = 0; round < 5; ++round) {

@@ -32,7 +32,7 @@ struct Ran {
 struct RunOptions {
   // "NAME=value", added to this process's own (without NO_COLOR and TERM).
   std::vector<std::string> env;
-  // The program's working directory; empty: this one's.
+  // The program's working directory; empty: that of this process.
   std::string directory;
   // The file for its standard output, instead of `Ran::out`; "-" closes it.
   std::string stdout_to;
@@ -140,7 +140,7 @@ inline Ran RunOnTerminal(std::vector<std::string> args, unsigned short columns,
     return ran;
   }
   char block[4096];
-  // EIO is the end: the other side was closed.
+  // EIO means the end: the other side was closed.
   for (ssize_t size_read; (size_read = read(terminal, block, sizeof(block))) > 0;) {
     ran.out.append(block, static_cast<size_t>(size_read));
   }

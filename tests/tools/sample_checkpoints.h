@@ -24,7 +24,7 @@ struct SampleLayer {
   LEAFSTORE_TYPE_NAME("Layer")
 };
 
-// A model with a tie (the head is the embedding), tags, static leaves, several dtypes, NaN.
+// A model with a tie (the head is the embedding), tags, static leaves, several dtypes, and NaN.
 struct SampleModel {
   std::shared_ptr<Tensor> embed =
       std::make_shared<Tensor>(Tensor::Zeros(DType::kBF16, {4, 2}).value());

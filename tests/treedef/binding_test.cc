@@ -316,7 +316,7 @@ TYPED_TEST(StringMapTest, Flatten_ReturnsADictInOrderOfItsKeys) {
   EXPECT_EQ(RoundTrip(map), map);
 }
 
-TYPED_TEST(StringMapTest, Unflatten_TakesTheKeysOfTheDict) {
+TYPED_TEST(StringMapTest, Unflatten_SetsTheKeysOfTheDict) {
   TypeParam map = {{"a", 1}, {"b", 2}, {"c", 3}};
   ASSERT_THAT(Write(Tree::Dict().With("b", Value(5)).With("d", Value(6)), &map), IsOk());
   EXPECT_THAT(map, UnorderedElementsAre(Pair("b", 5), Pair("d", 6)));

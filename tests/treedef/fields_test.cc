@@ -68,7 +68,7 @@ TEST(FieldsTest, Names_AreInByteOrder) {
               ElementsAre(".B = 1", "._ = 5", ".a = 4", ".a10 = 2", ".a2 = 3", ".b = 0"));
 }
 
-TEST(FieldsTest, TypeName_IsTheOneThatIsGiven) {
+TEST(FieldsTest, TypeName_IsTheDeclaredOne) {
   EXPECT_EQ(FlattenTree(Linear()).value().def.type_name(kRootNode), "Linear");
   EXPECT_EQ(FlattenTree(Mlp()).value().def.type_name(kRootNode), "");
 }

@@ -40,7 +40,7 @@ internal::TreeDefColumns SmallColumns() {
 }
 
 // Struct "M": .a a leaf with tag "x"; .b a dict: [-2] an alias of .a.
-TEST(TreeDefHashTest, CanonicalBytes_AreExactlyThese) {
+TEST(TreeDefHashTest, CanonicalBytes_MatchTheFormat) {
   EXPECT_EQ(absl::BytesToHexString(internal::CanonicalBytes(SmallColumns())),
             "6c65616664656601"                          // "leafdef", version 1
             "04000000040000000100000001000000"          // nodes, strings, int keys, tags

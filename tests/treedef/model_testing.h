@@ -1,4 +1,4 @@
-// What the tests of flattening share: small tensors, and models as text.
+// Helpers for tests of flattening: small tensors, and models as text.
 #ifndef LEAFSTORE_TESTS_TREEDEF_MODEL_TESTING_H_
 #define LEAFSTORE_TESTS_TREEDEF_MODEL_TESTING_H_
 
@@ -20,17 +20,17 @@ using internal::FlattenTreeLike;
 using internal::FlatTree;
 using internal::UnflattenTree;
 
-// A tensor f32[], and its number.
+// Return an f32 tensor of rank 0, and the element of one.
 inline Tensor Scalar(float value) { return Tensor::Scalar(value); }
 inline float NumberOf(const Tensor& tensor) { return tensor.span<float>()[0]; }
 
-// The structure of a model as PrintTreeDef shows it.
+// Returns the structure of a model, printed by PrintTreeDef.
 template <typename T>
 std::string Structure(const T& model) {
   return PrintTreeDef(FlattenTree(model).value().def);
 }
 
-// The leaves with their paths: ".bias = f32[2]", ".scale = tensor 1" for a Scalar.
+// Returns a line for each leaf: ".bias = f32[2]", or ".scale = tensor 1" for a Scalar.
 inline std::vector<std::string> Lines(const FlatTree& flat) {
   std::vector<std::string> lines;
   for (uint32_t i = 0; i < flat.leaves.size(); ++i) {
@@ -48,7 +48,7 @@ std::vector<std::string> LinesOf(const T& model) {
   return Lines(FlattenTree(model).value());
 }
 
-// The structure of one model filled with the leaves of a Tree of the same structure.
+// Unflattens a Tree into `out`.
 inline absl::Status UnflattenFrom(const Tree& tree, auto* out) {
   FlatTree flat = FlattenTree(tree).value();
   return UnflattenTree(flat.def, flat.leaves, out);

@@ -18,7 +18,7 @@ using testing::ElementsAre;
 using testing::EndsWith;
 using testing::StartsWith;
 
-TEST(PathCursorTest, PushAndPop_CanonicalForm) {
+TEST(PathCursorTest, PushAndPop_KeepTheCanonicalText) {
   PathCursor cursor(PathForm::kCanonical);
   EXPECT_EQ(cursor.text(), "");
   EXPECT_TRUE(cursor.Push(KeyRef::Attribute("layers")));
@@ -55,7 +55,7 @@ TEST(PathCursorTest, Push_OverTheLimit_ChangesNothing) {
   EXPECT_EQ(cursor.text(), "abc.d");
 }
 
-TEST(PathCursorTest, Enter_PreorderWithASkippedSubtree) {
+TEST(PathCursorTest, Enter_MayFollowPreorderAndSkipSubtrees) {
   // [0]: list of a leaf; [1]: list of two leaves; [2]: leaf
   const TreeDef def =
       Teller().List().List().Leaf().End().List().Leaf().Leaf().End().Leaf().End().Def();

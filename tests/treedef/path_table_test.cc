@@ -196,7 +196,7 @@ TEST(PathTableTest, RandomTrees_MatchANaiveTree) {
 }
 
 // Meaningful under ThreadSanitizer.
-TEST(PathTableThreadsTest, Find_ManyThreadsAtOnce) {
+TEST(PathTableThreadsTest, Find_IsSafeFromManyThreads) {
   std::vector<std::string> texts;
   for (int i = 0; i < 1000; ++i) texts.push_back(absl::StrCat("[", i, "]"));
   const PathTable table = PathTable::Create(texts).value();

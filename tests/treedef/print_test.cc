@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(PrintTreeDefTest, Print_OneNodePerLine) {
+TEST(PrintTreeDefTest, Print_HasOneNodePerLine) {
   Teller t;
   t.Struct("Mlp").Attribute("activation").Leaf();
   t.Attribute("head").Struct("Linear").Attribute("bias").Leaf().Attribute("weight").Leaf();
@@ -38,7 +38,7 @@ TEST(PrintTreeDefTest, Print_OneNodePerLine) {
             "    [-1]: custom Deque of 0\n");
 }
 
-TEST(PrintTreeDefTest, Print_RootWithoutChildren) {
+TEST(PrintTreeDefTest, Print_OfARootWithoutChildren_IsOneLine) {
   EXPECT_EQ(PrintTreeDef(TreeDef()), "none\n");
   EXPECT_EQ(PrintTreeDef(Teller().Leaf().Def()), "leaf\n");
   EXPECT_EQ(PrintTreeDef(Teller().Dict().Index(1).Leaf().End().Def()),

@@ -22,7 +22,7 @@
 
 namespace leafstore {
 
-// A valid leaf: a small tensor of some dtype and shape, or a value of some kind.
+// Returns a valid leaf: a small tensor or a value.
 inline Leaf RandomLeaf(Random& random) {
   switch (RandomBelow(random, 8)) {
     case 0:
@@ -42,16 +42,16 @@ inline Leaf RandomLeaf(Random& random) {
   }
 }
 
-// A Tree that flattens without an error, of about `max_nodes` nodes at most.
+// Makes a Tree of about `max_nodes` nodes at most, which can be flattened without an error.
 //
-//   const uint64_t seed = ...;
+//   const uint64_t seed = ...;                     // print the seed when a test fails
 //   Random random(seed);
-//   Tree tree = RandomTree(random, 50).Make();     // say the seed when a test fails
+//   Tree tree = RandomTree(random, 50).Make();
 class RandomTree {
  public:
   RandomTree(Random& random, size_t max_nodes) : random_(random), left_(max_nodes) {}
 
-  // The root is a list: of a random tree and, last, a node that may have occurred before.
+  // Returns a list of two: a random tree, and a node that may already occur in it.
   Tree Make() {
     late_ = std::make_shared<Tree>(Tree::Tuple().Add(RandomLeaf(random_)).Add(Value("late")));
     Tree list = Tree::List();
@@ -104,7 +104,7 @@ class RandomTree {
     return tree;
   }
   Tree WithEntries(Tree tree, size_t count, int depth, bool int_keys) {
-    // The keys first, so that no node replaces another.
+    // Distinct keys are made first, so that no node replaces another.
     std::set<Key> keys;
     for (size_t i = 0; i < count; ++i) {
       keys.insert(int_keys ? Key::Index(RandomIndex(random_)) : Key::Item(RandomName(random_)));

@@ -1,4 +1,4 @@
-// A naive model of a TreeDef, to compare with: nodes that own their children, and recursion.
+// ReferenceTree: a naive TreeDef to compare with, of nodes that own their children, with recursion.
 #ifndef LEAFSTORE_TESTS_TREEDEF_REFERENCE_TREE_H_
 #define LEAFSTORE_TESTS_TREEDEF_REFERENCE_TREE_H_
 
@@ -34,7 +34,7 @@ struct ReferenceNode {
 
 class ReferenceTree {
  public:
-  // A random tree of at most `max_nodes` nodes.
+  // Makes a random tree of about `max_nodes` nodes at most.
   ReferenceTree(Random& random, size_t max_nodes) : left_(max_nodes) {
     root_ = Make(random, 0);
     uint32_t leaves = 0;
@@ -42,17 +42,17 @@ class ReferenceTree {
   }
 
   const ReferenceNode& root() const { return *root_; }
-  // In preorder.
+  // Returns the nodes, in preorder.
   const std::vector<const ReferenceNode*>& nodes() const { return nodes_; }
 
-  // Returns the structure, built by random choices of all that must not matter.
+  // Returns the structure, built with random choices wherever they must not affect the result.
   TreeDef Tell(Random& random) const {
     TreeDefBuilder builder;
     TellNode(*root_, random, &builder);
     return std::move(builder).Build().value();
   }
 
-  // The node at `path`, going through aliases.
+  // Returns the node at `path`, following aliases, or null.
   const ReferenceNode* Find(const Path& path) const {
     const ReferenceNode* node = root_.get();
     for (const Key& key : path.keys()) {
@@ -67,7 +67,7 @@ class ReferenceTree {
     return node;
   }
 
-  // All nodes that have the dotted name, found by trying every way.
+  // Returns all nodes that have the dotted name, found by trying every path.
   std::set<NodeId> FindDotted(const std::string& name) const {
     std::set<NodeId> found;
     if (name.empty()) found.insert(root_->node);
@@ -118,7 +118,7 @@ class ReferenceTree {
     for (size_t i = 0; i < keys.size(); ++i) node->children.push_back(Make(random, depth + 1));
   }
 
-  // Names that often are equal, and often have dots.
+  // Returns a name; many are equal, and many contain dots.
   static std::string RandomShortName(Random& random) {
     constexpr const char* kNames[] = {"a", "b", "a.b", "", ".", "0", "b.a", "w", "a.0"};
     if (RandomBelow(random, 4) == 0) return RandomName(random);

@@ -1,10 +1,10 @@
-// An operator new for the program of these tests that fails on request.
+// An operator new, for this test program, that fails on request.
 #ifndef LEAFSTORE_TESTS_TREEDEF_REFUSING_NEW_H_
 #define LEAFSTORE_TESTS_TREEDEF_REFUSING_NEW_H_
 
 namespace leafstore {
 
-// How many more allocations of this thread succeed; below 0: all.
+// The number of allocations of this thread that still succeed; negative: all do.
 extern thread_local int allocations_left;
 
 }  // namespace leafstore

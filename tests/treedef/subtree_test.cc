@@ -86,7 +86,7 @@ TEST(SubtreeTest, SharedParts_StayShared) {
   EXPECT_THAT(cut.leaves, ElementsAre(1, 0));
 }
 
-TEST(SubtreeTest, OwnersOutside_MayHaveAliasesOfOthersOutside) {
+TEST(SubtreeTest, AliasBelowAnOwnerOutside_IsResolved) {
   // 1 [0]: leaf; 2 [1]: list of 3 alias of 1; 4 [2]: list of 5 alias of 2, 6 alias of 1
   const TreeDef def =
       Teller().List().Leaf().List().Alias(1).End().List().Alias(2).Alias(1).End().End().Def();
@@ -115,7 +115,7 @@ void Expand(const TreeDef& def, NodeId node, const std::vector<uint32_t>* leaves
   }
 }
 
-TEST(SubtreeTest, RandomTrees_SubtreeMeansWhatThePartMeant) {
+TEST(SubtreeTest, RandomTrees_SubtreeEqualsTheOriginalPart) {
   for (uint64_t seed = 1; seed <= 150; ++seed) {
     Random random(seed);
     const ReferenceTree tree(random, 50);

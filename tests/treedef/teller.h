@@ -1,4 +1,4 @@
-// Tells a TreeDefBuilder a structure in one expression.
+// Teller: builds a TreeDef in one expression.
 //
 //   TreeDef def = Teller()
 //                     .Struct("Linear").Attribute("bias").Leaf().Attribute("weight").Leaf().End()
@@ -57,7 +57,7 @@ class Teller {
   }
 
   absl::StatusOr<TreeDef> Result() { return std::move(builder).Build(); }
-  // What must be valid.
+  // Returns the structure, which must be valid.
   TreeDef Def() { return Result().value(); }
 
   TreeDefBuilder builder;
@@ -71,7 +71,8 @@ class Teller {
   }
 };
 
-// `levels` lists, each in the one before, with a leaf in the last one and after each list.
+// Returns `levels` nested lists with a leaf in the innermost one, and if `leaf_at_each_level`, one
+// at the end of each list.
 inline TreeDef DeepLists(uint32_t levels, bool leaf_at_each_level = false) {
   TreeDefBuilder builder;
   for (uint32_t level = 0; level < levels; ++level) builder.Open(NodeKind::kList);
@@ -83,6 +84,7 @@ inline TreeDef DeepLists(uint32_t levels, bool leaf_at_each_level = false) {
   return std::move(builder).Build().value();
 }
 
+// Returns this structure, with its node ids:
 //  0 struct Mlp
 //  1   .activation
 //  2   .head: struct Linear

@@ -59,7 +59,7 @@ TEST(TreeTest, Accessors_AreEmptyForOtherKinds) {
   EXPECT_EQ(Tree::Custom("Ring").type_name(), "Ring");
 }
 
-TEST(TreeTest, Shared_ReturnsWhatItStandsFor) {
+TEST(TreeTest, Shared_ReturnsTheSharedNode) {
   const auto node = std::make_shared<Tree>(Value(1));
   EXPECT_EQ(Tree::Shared(node).kind(), NodeKind::kAlias);
   EXPECT_EQ(Tree::Shared(node).shared(), node);
@@ -137,7 +137,7 @@ TEST(TreeTest, With_AName_IsAnItemInADictAndAnAttributeInAStruct) {
   EXPECT_EQ(record.Find(Key::Item("a")), nullptr);
 }
 
-TEST(TreeTest, Find_LooksThroughShared) {
+TEST(TreeTest, Find_FollowsSharedNodes) {
   auto inner = std::make_shared<Tree>(Tree::Dict().With("w", Value(1)));
   Tree tree =
       Tree::Dict()

@@ -60,7 +60,7 @@ TEST(TreeDefBuilderTest, Keys_AreCopied) {
   EXPECT_EQ(std::move(builder).Build().value().key(1), KeyRef::Item("a long name that is gone 1"));
 }
 
-TEST(TreeDefBuilderTest, SetKeyTwice_TheLastKeyCounts) {
+TEST(TreeDefBuilderTest, SetKeyTwice_KeepsTheLastKey) {
   const TreeDef def = Teller().Dict().Item("b").Item("a").Leaf().Item("b").Leaf().End().Def();
   EXPECT_EQ(def.key(1), KeyRef::Item("a"));
   EXPECT_EQ(def.string_count(), 2u);
@@ -305,7 +305,7 @@ TEST(TreeDefBuilderTest, Alias_OfAnAlias_IsAnError) {
       "is an alias");
 }
 
-TEST(TreeDefBuilderTest, Alias_MayStandForAnyOtherNode) {
+TEST(TreeDefBuilderTest, Alias_MayPointToAnyOtherNode) {
   EXPECT_THAT(Teller().List().None().Alias(1).End().Result(), IsOk());
   EXPECT_THAT(Teller().List().Dict().End().Alias(1).Alias(1).Tag("t").End().Result(), IsOk());
 }

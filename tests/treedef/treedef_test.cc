@@ -392,7 +392,7 @@ INSTANTIATE_TEST_SUITE_P(Seeds, TreeDefModelTest, testing::Range<uint64_t>(1, 9)
 
 // Depth.
 
-TEST(TreeDefDepthTest, AMillionLevels_Work) {
+TEST(TreeDefDepthTest, AMillionLevels_AreSupported) {
   constexpr uint32_t kLevels = 1000000;
   const TreeDef def = DeepLists(kLevels);
   EXPECT_EQ(def.node_count(), kLevels + 1);
