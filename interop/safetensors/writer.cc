@@ -17,7 +17,7 @@ namespace internal {
 namespace {
 
 // The bytes of a tensor that are written at a time.
-constexpr size_t kPiece = size_t{4} << 20;
+constexpr size_t kCopyPiece = size_t{4} << 20;
 
 // Returns whether a reader that splits names would make other paths of them.
 bool AreOtherPaths(const ParamStore& store, absl::Span<const std::string> names) {
@@ -102,7 +102,7 @@ absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsP
       reinterpret_cast<const std::byte*>(plan.header.data()), plan.header.size())));
   for (const NamedTensor* one : plan.tensors) {
     for (auto bytes = one->tensor.bytes(); !bytes.empty();) {
-      const absl::Span<const std::byte> piece = bytes.subspan(0, kPiece);
+      const absl::Span<const std::byte> piece = bytes.subspan(0, kCopyPiece);
       LEAFSTORE_RETURN_IF_ERROR(file.stream().Append(piece));
       progress->Add(static_cast<int64_t>(piece.size()));
       bytes.remove_prefix(piece.size());

@@ -27,6 +27,7 @@
 #include "leafstore/core/status_macros.h"
 #include "leafstore/interop/numpy/npy.h"
 #include "leafstore/interop/numpy/npz.h"
+#include "leafstore/interop/safetensors/internal/header.h"
 #include "leafstore/interop/safetensors/reader.h"
 #include "leafstore/interop/safetensors/writer.h"
 
@@ -63,8 +64,8 @@ std::string Dump(const Content& content) {
     std::string shape;
     for (const int64_t extent : one.tensor.shape()) absl::StrAppend(&shape, extent, ",");
     const absl::Span<const std::byte> bytes = one.tensor.bytes();
-    absl::StrAppend(&out, "t ", ToHex(one.name), " ", SafetensorsDTypeName(one.tensor.dtype()),
-                    " .", shape, " ",
+    absl::StrAppend(&out, "t ", ToHex(one.name), " ",
+                    internal::SafetensorsDTypeName(one.tensor.dtype()), " .", shape, " ",
                     ToHex({reinterpret_cast<const char*>(bytes.data()), bytes.size()}), "\n");
   }
   return out;
@@ -78,8 +79,8 @@ absl::StatusOr<Tensor> ParseTensor(const std::vector<absl::string_view>& words) 
     shape.push_back(extent);
   }
   const std::string bytes = FromHex(words[4]);
-  LEAFSTORE_ASSIGN_OR_RETURN(Tensor tensor,
-                             Tensor::Uninitialized(SafetensorsDTypeOf(words[2]).value(), shape));
+  LEAFSTORE_ASSIGN_OR_RETURN(
+      Tensor tensor, Tensor::Uninitialized(internal::SafetensorsDTypeOf(words[2]).value(), shape));
   if (tensor.byte_size() != static_cast<int64_t>(bytes.size())) {
     return absl::InvalidArgumentError("bad bytes");
   }
