@@ -10,7 +10,7 @@
 namespace leafstore {
 namespace {
 
-// How a byte of a name is written in an identifier and between quotes.
+// The classes of a byte of a name, in an identifier and between quotes.
 enum ByteFlag : uint8_t {
   // Allowed in an identifier.
   kIdentifier = 1,

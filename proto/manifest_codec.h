@@ -77,8 +77,8 @@ struct Manifest {
 // Checks that the name of an item is UTF-8 and not empty. error InvalidArgument: it is not.
 absl::Status CheckItemName(absl::string_view name);
 
-// Returns whether a name is UTF-8 and has no directory. No other file may be opened because a file
-// names it.
+// Returns whether a name is UTF-8 and has no directory. A file must not make a reader open files of
+// other directories.
 bool IsPlainFileName(absl::string_view name);
 
 // Encodes a manifest, which must be consistent as above. error ResourceExhausted: over 2 GiB.

@@ -9,7 +9,7 @@
 //
 // This is the one place where a structure is validated, whether it comes from a user's model or
 // from a file. Keys are UTF-8, of the kind that their container accepts, and strictly ascending. An
-// alias points to a node that is complete and is not an alias. There is one root, and every
+// alias points to a node that is complete and is not an alias. A structure has one root, and every
 // container is closed.
 //
 // Errors. The first error is kept and Build returns it, with the path of the node; calls after it
@@ -64,7 +64,7 @@ class TreeDefBuilder {
     return static_cast<uint32_t>(rep_->columns.string_begins.size() - 1);
   }
 
-  // Allocates memory for as many nodes and strings at once.
+  // Reserves memory for these numbers of nodes, strings and bytes of strings.
   void Reserve(uint32_t nodes, uint32_t strings, uint32_t string_bytes);
 
   // Begins a container; the nodes up to Close are its children. A struct may have a type name, a
@@ -96,7 +96,7 @@ class TreeDefBuilder {
   bool Add(NodeKind kind);
   // Stores the key of the next node as the columns hold it; false after an error.
   bool StoreKey(uint32_t* stored);
-  // Returns what key a child of a dict or struct should have; empty if the key that was set is one.
+  // Describes the key that a child of a dict or struct needs; empty if the key that was set is valid.
   absl::string_view ExpectedKey(NodeId parent) const;
   // Returns whether the key is greater than that of the previous child.
   bool CheckGrows();

@@ -6,9 +6,9 @@
 // If making the value throws, or TryGet fails, the call reports that and the next call tries again.
 // Once the value exists, a call is one load.
 //
-// Why not absl::call_once: a callback that throws leaves its flag locked for ever; and waiting
-// happens inside Abseil's library, which ThreadSanitizer does not instrument, so that it would
-// report races in the programs of leafstore's users.
+// Why not absl::call_once: a callback that throws leaves its flag locked forever; and waiting
+// happens inside Abseil's library, which ThreadSanitizer does not instrument, so it would report
+// races in the programs of leafstore's users.
 //
 // Threads: safe.
 #ifndef LEAFSTORE_CORE_INTERNAL_LAZY_H_

@@ -20,7 +20,7 @@ using namespace leafstore;
 
 namespace {
 
-// What random numbers are used for.
+// The uses of random numbers.
 enum class Purpose { kWeights, kOrder, kShifts };
 
 // Returns the generator for one use. It depends only on its arguments, so a resumed run needs no

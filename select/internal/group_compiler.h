@@ -37,8 +37,8 @@ struct CompiledGroups {
 // Returns "group 'bias'", or without names "group 0".
 std::string GroupText(bool named, const std::string& name);
 
-// `names` has one more than `filters` if the last group is the rest. Without `fingerprints` these stay 0.
-// Errors as Grouping::Compile. O(nodes * filters).
+// `names` has one more than `filters` if the last group is the rest. Without `fingerprints`, the
+// fingerprints stay 0. Errors as Grouping::Compile. O(nodes * filters).
 absl::StatusOr<CompiledGroups> CompileGroups(const LeafSpecs& leaves, std::vector<Filter> filters,
                                              absl::Span<const std::string> names, bool named,
                                              const GroupingOptions& options, bool fingerprints);

@@ -53,7 +53,7 @@ struct ItemDiff {
   }
 };
 
-// Compares two items. error: as SourceItem::Load, with the file in front. O(bytes).
+// Compares two items. error: as SourceItem::Load, prefixed with the file. O(bytes).
 absl::StatusOr<ItemDiff> DiffItems(const SourceItem& a, const SourceItem& b,
                                    const ItemDiffOptions& options);
 

@@ -46,7 +46,7 @@ class ModelWriter {
   absl::Status Check(const std::string& path) const;
 
   // Writes temporary files, and shows progress. error: a UsageError: the format cannot hold several
-  // items or static leaves; the writer's, with the file in front.
+  // items or static leaves; the writer's, prefixed with the file.
   absl::Status Write(Model model, const std::string& path);
 
   // Renames the temporary files into place. error: as OutputFiles::Commit.

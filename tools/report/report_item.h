@@ -6,7 +6,7 @@
 //
 // Leaves are paired by path. A leaf that is tied on one side only is reported as a leaf.
 //
-// Errors: those of reading, with the file in front. Threads: one at a time.
+// Errors: those of reading, prefixed with the file. Threads: one at a time.
 #ifndef LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
 #define LEAFSTORE_TOOLS_REPORT_REPORT_ITEM_H_
 

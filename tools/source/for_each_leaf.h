@@ -32,7 +32,7 @@ struct ItemPlaces {
 // places. Calls `use` with the index of each place and the leaf of each item there; null (Leaf())
 // for kNoPlace. Leaves are released after each few MiB, so that memory stays small and progress is
 // visible. Runs on up to `threads` threads (0: as IoOptions); with one, in order. error: as
-// SourceItem::Load, with the file in front; that of `use`; of several, the first in order.
+// SourceItem::Load, prefixed with the file; that of `use`; if several occur, the first in order.
 // O(bytes).
 absl::Status ForEachLeaf(
     std::vector<ItemPlaces> items, int threads, Progress* progress,

@@ -87,7 +87,7 @@ absl::StatusOr<ItemRows> ItemRows::Create(const SourceItem& item, const RowOptio
 void ItemRows::ListTree(const RowOptions& options) {
   const std::vector<bool> matched = MatchNodes(*def_, options.match);
   const NodeId nodes = def_->node_count();
-  // How many leaves, and leaves and aliases, are listed before each node.
+  // The counts of listed leaves, and of listed leaves and aliases, before each node.
   std::vector<uint32_t> leaves(nodes + 1);
   std::vector<uint32_t> entries(nodes + 1);
   for (NodeId node = kRootNode; node < nodes; ++node) {

@@ -58,7 +58,7 @@ struct ItemSummary {
 };
 
 // Summarizes items of a source. Reads tensors for statistics only. error: those of ItemRows,
-// Grouping::Compile and SourceItem::Load, with the file in front; a bad option.
+// Grouping::Compile and SourceItem::Load, prefixed with the file; a bad option.
 absl::StatusOr<std::vector<ItemSummary>> Summarize(const Source& source,
                                                    absl::Span<const SourceItem* const> items,
                                                    const SummaryOptions& options);

@@ -38,7 +38,7 @@ struct Model {
 
 // Loads the leaves of these items that a glob of `match` matches; all leaves if it is empty. Shows
 // progress. Calls NoteDamage if the source does not verify. O(bytes) to verify. error: as
-// SourceItem::Load, with the file in front.
+// SourceItem::Load, prefixed with the file.
 absl::StatusOr<Model> LoadModel(const Source& source, absl::Span<const SourceItem* const> items,
                                 const std::vector<internal::GlobPattern>& match = {});
 

@@ -42,7 +42,7 @@ absl::Status FromValue(const Leaf& leaf, T* out) {
 template <>
 struct LeafTraits<Value> {
   static absl::StatusOr<Leaf> ToLeaf(const Value& value) { return Leaf(value); }
-  // A Value has no default for FromLeaf to be tried on.
+  // Needed because a Value has no default constructor, so FromLeaf cannot be tried on a temporary.
   static absl::Status Check(const Leaf& leaf) {
     return leaf.is_value() ? absl::OkStatus() : internal::ExpectedLeaf("a static leaf", leaf);
   }
