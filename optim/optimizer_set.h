@@ -66,9 +66,9 @@ class OptimizerSet {
   const Optimizer* Find(absl::string_view name) && = delete;  // would dangle
 
   // Makes one step of all groups.
-  // error InvalidArgument: as Optimizer::Step; `groups` are of another Grouping, or a group does not
-  //       have its leaves; or `options` has no scalar for a group with a rule (scalars for frozen
-  //       groups are ignored).
+  // error InvalidArgument: as Optimizer::Step; `groups` are of another Grouping, or a group does
+  //       not have its leaves; or `options` has no scalar for a group with a rule (scalars for
+  //       frozen groups are ignored).
   // error NotFound: `options` names a group that does not exist; with suggestions.
   absl::Status Step(Groups* groups, const ParamStore& grads, const StepOptions& options) {
     return Step(groups, &grads, nullptr, options);

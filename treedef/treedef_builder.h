@@ -96,7 +96,8 @@ class TreeDefBuilder {
   bool Add(NodeKind kind);
   // Stores the key of the next node as the columns hold it; false after an error.
   bool StoreKey(uint32_t* stored);
-  // Describes the key that a child of a dict or struct needs; empty if the key that was set is valid.
+  // Describes the key that a child of a dict or struct needs; empty if the key that was set is
+  // valid.
   absl::string_view ExpectedKey(NodeId parent) const;
   // Returns whether the key is greater than that of the previous child.
   bool CheckGrows();

@@ -196,7 +196,7 @@ class BufferMapTest : public ::testing::Test {
     for (const std::string& path : made_) std::remove(path.c_str());
   }
 
-  // A path of its own for each test and process.
+  // Returns a path that is unique to this test and process.
   std::string PathOf(absl::string_view name) {
     made_.push_back(absl::StrCat(testing::TempDir(), "/leafstore_buffer_test.", getpid(), ".",
                                  testing::UnitTest::GetInstance()->current_test_info()->name(), ".",

@@ -32,7 +32,7 @@ Path Parsed(absl::string_view text) {
   return path.value_or(Path());
 }
 
-// Parse must refuse `text` with a message that has column `column` and these words.
+// Expects that Parse rejects `text` with a message that has the column and these words.
 void ExpectError(absl::string_view text, int column, absl::string_view words) {
   const absl::StatusOr<Path> path = Path::Parse(text);
   EXPECT_EQ(path.status().code(), absl::StatusCode::kInvalidArgument) << text;
@@ -259,7 +259,7 @@ TEST(PathTest, ParseOfDottedText_SuggestsCanonicalForms) {
                 EndsWith(absl::StrCat("; did you mean ", c.hint, "?")))
         << c.text;
   }
-  // Text that is not dotted, or too long to be typed, gets no suggestion.
+  // Text that is not dotted, or too long to be typed by hand, gets no suggestion.
   for (const std::string& text :
        {std::string("layers[0"), std::string("a..b"), std::string("a."), std::string("a[0].b]"),
         std::string("a\\.b"), std::string("['a'"), std::string(".a\xff"), std::string(201, 'a')}) {
@@ -303,7 +303,7 @@ TEST(PathTest, DifferentPaths_HaveDifferentTexts) {
   }
 }
 
-// Damaged text must be refused, or be canonical text of another path.
+// Checks that damaged text is rejected, or is the canonical text of another path.
 TEST(PathTest, Parse_AcceptsOnlyWhatToStringPrints) {
   static constexpr absl::string_view kPieces[] = {".",    "[",    "]",        "'",     "\"",  "\\",
                                                   "\\x",  "a",    "0",        "-",     "\\n", " ",
@@ -344,7 +344,7 @@ TEST(PathTest, Parse_RoundTripsOutputOfKeystr) {
   EXPECT_GT(count, 2000u);
 }
 
-// The order in which flattening met the leaves is the order of their paths, within one container.
+// Checks that flattening visits the leaves of a container in the order of their paths.
 TEST(PathTest, Order_IsThatOfFlattening) {
   std::ifstream cases(SourcePath("tests/testdata/inox_cases.jsonl"));
   for (std::string line; std::getline(cases, line);) {

@@ -1,5 +1,6 @@
-// Under the sanitizers a failed allocation aborts by default; here it is an error, and
-// tests say so. A file of its own: the sanitizers' headers declare these too, some compilers' only.
+// Makes failed allocations return null under the sanitizers, where they abort by default; tests
+// rely on it. This is a separate file because the sanitizers' headers of some compilers declare
+// these functions too.
 
 extern "C" {
 const char* __asan_default_options();

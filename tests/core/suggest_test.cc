@@ -22,7 +22,7 @@ using ::testing::IsEmpty;
 
 using Names = std::vector<std::string>;
 
-// Suggest with a list written out.
+// Calls Suggest with an initializer list.
 Names Near(absl::string_view name, const Names& candidates, size_t max = 3) {
   return internal::Suggest(
       name, std::vector<absl::string_view>(candidates.begin(), candidates.end()), max);

@@ -55,7 +55,7 @@ static_assert(GivesSpan<const Tensor&> && !GivesSpan<Tensor>);
 static_assert(GivesSpan<MutableTensor&> && !GivesSpan<MutableTensor>);
 
 TEST(TensorTest, OwnedBytes_AreAlignedForEveryRank) {
-  std::vector<Tensor> kept;  // so that each has other memory than the last
+  std::vector<Tensor> kept;  // so that each tensor has different memory
   for (size_t rank = 0; rank <= kMaxRank; ++rank) {
     kept.push_back(Tensor::Zeros(DType::kF32, Shape(rank, 1)).value());
     EXPECT_EQ(kept.back().rank(), static_cast<int>(rank));
@@ -412,7 +412,7 @@ TEST(TensorSizeTest, SmallTensor_HasLittleOverhead) {
   const size_t before = mallinfo2().uordblks;
   for (Tensor& tensor : tensors) tensor = Numbers();  // 16 bytes each
   const size_t each = (mallinfo2().uordblks - before) / kCount;
-  EXPECT_LE(each, 128);  // 64 of header, 16 of bytes, and what the allocator loses
+  EXPECT_LE(each, 128);  // 64 of header, 16 of bytes, and the allocator's overhead
 }
 #endif
 

@@ -1,4 +1,4 @@
-// Writing tensors: copy on write, borrows, generations, and from several threads.
+// Writing tensors: copy on write, borrows, generations, several threads.
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -94,7 +94,7 @@ TEST(TensorCopyOnWriteTest, TwoViewsOfOneBuffer_DoNotSeeEachOthersWrites) {
   EXPECT_TRUE(first.SharesBytesWith(second));
   Write(first, 7, 4);
   EXPECT_THAT(FloatsOf(second), ElementsAre(0, 0, 0, 0));
-  EXPECT_TRUE(WritesInPlace(second));  // which now holds the buffer alone
+  EXPECT_TRUE(WritesInPlace(second));  // now the only holder of the buffer
 }
 
 TEST(TensorCopyOnWriteTest, Reshaped_IsSeparatedByAWrite) {
@@ -124,7 +124,7 @@ TEST(TensorCopyOnWriteTest, ReadOnlyUserMemory_IsClonedByAWrite) {
     Write(tensor, 7);
     EXPECT_THAT(FloatsOf(tensor), ElementsAre(7, 2, 3, 4));
     EXPECT_THAT(memory.values, ElementsAre(1, 2, 3, 4));
-    EXPECT_EQ(memory.released, 1);  // no one reads it any more
+    EXPECT_EQ(memory.released, 1);  // nothing reads it any more
   }
   EXPECT_EQ(memory.released, 1);
 }
@@ -443,8 +443,8 @@ TEST(TensorThreadTest, EachThread_WritesItsOwnCopy) {
   EXPECT_THAT(FloatsOf(tensor), Each(0));
 }
 
-// A reader that drops its copy hands the memory back to the writer, which then writes it in place:
-// the count alone must order the one's reads before the other's writes.
+// When a reader drops its copy, the writer writes the memory in place again: the reference count
+// alone must order the reads before the writes.
 TEST(TensorThreadTest, AfterAReaderThreadEnds_WritesAreInPlace) {
   Tensor tensor = Tensor::Zeros(DType::kF32, {256}).value();
   std::atomic<int> torn{0};

@@ -8,7 +8,7 @@
 namespace leafstore {
 namespace {
 
-// The code point as UTF-8 would write it, were it allowed to.
+// Returns the UTF-8 encoding of any code point, including those that are not allowed.
 std::string Encode(uint32_t code) {
   std::string out;
   const auto tail = [code](int shift) {

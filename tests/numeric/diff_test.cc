@@ -29,7 +29,7 @@ StoreDiff Diff(const ParamStore& a, const ParamStore& b, const DiffOptions& opti
   return DiffStores(a, b, options).value();
 }
 
-// The difference of two stores of one leaf, or a LeafDiff with `differing` 0.
+// Returns the difference of two stores of one leaf, or a LeafDiff with `differing` 0.
 LeafDiff DiffOf(const Tensor& a, const Tensor& b, const DiffOptions& options = {}) {
   const StoreDiff diff = Diff(StoreOf({{"x", a}}), StoreOf({{"x", b}}), options);
   return diff.leaves.empty() ? LeafDiff() : diff.leaves[0];
@@ -160,7 +160,7 @@ TEST(DiffTest, EmptyAndScalarTensors_AreCompared) {
   EXPECT_EQ(diff.count, 1);
 }
 
-// Against numpy's rule, written down.
+// Compares with NumPy's rule, computed naively.
 TEST(DiffTest, RandomTensors_AgreeWithTheDefinition) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));

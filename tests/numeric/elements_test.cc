@@ -92,7 +92,7 @@ double DecodeSmallFloat(DType dtype, uint8_t code) {
   return value;
 }
 
-// The numbers that the specifications print in their tables.
+// Compares with the values in the tables of the specifications.
 TEST(ElementsTest, SmallFloats_AreDecodedBySpecification) {
   const auto e5m2 = [](uint8_t code) { return DecodeSmallFloat(DType::kF8E5M2, code); };
   EXPECT_EQ(e5m2(0x7b), 57344);
@@ -138,7 +138,7 @@ TEST(ElementsTest, SmallFloats_AreDecodedBySpecification) {
   EXPECT_EQ(DecodeSmallFloat(DType::kF4, 0xff), -6);  // bits above the type's are ignored
 }
 
-// Reading in pieces and reading at once have the same result for every type.
+// Checks that reading in pieces has the same result as reading at once, for every type.
 TEST(ElementsTest, AnyRange_MatchesTheFullTensor) {
   for (uint32_t seed = 0; seed < 100; ++seed) {
     std::mt19937 random(seed);

@@ -103,7 +103,7 @@ TEST(CastTest, FloatingToInteger_TruncatesAndSaturates) {
 }
 
 TEST(CastTest, IntegerToInteger_SaturatesExactly) {
-  constexpr int64_t kBig = (int64_t{1} << 53) + 1;  // no double
+  constexpr int64_t kBig = (int64_t{1} << 53) + 1;  // not a double
   EXPECT_THAT(CastAll<uint64_t>(std::vector<int64_t>{kBig, -1}),
               ElementsAre(uint64_t{kBig}, uint64_t{0}));
   EXPECT_THAT(CastAll<int64_t>(std::vector<uint64_t>{~uint64_t{0}, uint64_t{kBig}}),
@@ -122,7 +122,7 @@ TEST(CastTest, LargeValues_BecomeInfiniteAndNaNStays) {
 }
 
 TEST(CastTest, DoubleToHalf_RoundsOnce) {
-  // Just above the middle of two halves: through float the little that is above would be lost.
+  // Just above the middle of two halves: rounding to float first would lose the difference.
   const double above = 1 + std::ldexp(1.0, -11) + std::ldexp(1.0, -40);
   EXPECT_EQ(static_cast<float>(CastAll<Eigen::half>(std::vector<double>{above})[0]),
             1 + std::ldexp(1.0, -10));
@@ -137,8 +137,8 @@ TEST(CastTest, DoubleToHalf_RoundsOnce) {
             -std::ldexp(1.0f, 62) - std::ldexp(1.0f, 55));
 }
 
-// The nearest number with `fraction` bits after the leading one and no exponent below `least`, ties
-// to even, by exact arithmetic on doubles.
+// Returns the nearest number with `fraction` bits after the leading one and no exponent below
+// `least`, ties to even, computed exactly with doubles.
 double RoundTo(double x, int fraction, int least) {
   if (x == 0 || !std::isfinite(x)) return x;
   const int exponent = std::max(std::ilogb(x), least);

@@ -75,7 +75,7 @@ TEST(GlobalNormTest, OpenBorrow_IsAnError) {
   EXPECT_THAT(GlobalNorm(packed), StatusIs(kPrecondition, HasSubstr("read the pack")));
 }
 
-// A store of leaves of several dtypes and odd sizes.
+// Returns a store of leaves of several dtypes and odd sizes.
 ParamStore RandomStore(std::mt19937& random) {
   std::normal_distribution<double> normal(0, 1);
   std::vector<std::pair<std::string, Leaf>> entries;
@@ -108,7 +108,7 @@ TEST(GlobalNormTest, PackedAndUnpacked_HaveTheSameBits) {
   }
 }
 
-// The order of additions is part of the contract: this is it, written as plainly as can be.
+// Sums in the order of additions that the contract specifies, in the plainest code.
 TEST(GlobalNormTest, Sums_AreInTheDocumentedOrder) {
   for (uint32_t seed = 0; seed < 20; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
@@ -124,7 +124,7 @@ TEST(GlobalNormTest, Sums_AreInTheDocumentedOrder) {
       }
       double of_leaf = 0;
       for (size_t begin = 0; begin < values.size(); begin += 1024) {
-        volatile double lanes[8] = {};  // rounds after each step, whatever the compiler may do
+        volatile double lanes[8] = {};  // volatile: rounded after each step
         for (size_t i = begin; i < std::min(begin + 1024, values.size()); ++i) {
           volatile double square = values[i] * values[i];
           lanes[(i - begin) % 8] = lanes[(i - begin) % 8] + square;

@@ -147,7 +147,7 @@ TEST(StatsTest, NullTensor_HasNoStatistics) {
   EXPECT_THAT(StatsOf(Tensor()), StatusIs(kInvalid, HasSubstr("expected a tensor, found null")));
 }
 
-// Against the definitions, summed in long double.
+// Compares with the definitions, summed in long double.
 TEST(StatsTest, RandomTensors_AgreeWithTheDefinition) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));
@@ -232,7 +232,7 @@ TEST(StatsTest, Histogram_OfTheSmallestAndLargestDoubles_IsExact) {
   EXPECT_THAT(bins_of(0, tiny), ElementsAre(2, 0, 0, 1));
   EXPECT_THAT(bins_of(3 * tiny, 4 * tiny), ElementsAre(2, 0, 0, 1));
   EXPECT_THAT(bins_of(-tiny, tiny), ElementsAre(2, 0, 0, 1));
-  // And of the largest, where only the difference of the halves is a number.
+  // Of the largest doubles, hi - lo overflows; only the difference of the halves is finite.
   const double most = std::numeric_limits<double>::max();
   EXPECT_THAT(bins_of(-most, most), ElementsAre(2, 0, 0, 1));
 }
@@ -243,7 +243,8 @@ TEST(StatsTest, Histogram_CoversMinimumToMaximum) {
   ASSERT_NE(stats.histogram, std::nullopt);
   EXPECT_EQ(stats.histogram->lo, 0);
   EXPECT_EQ(stats.histogram->hi, 4);
-  EXPECT_THAT(stats.histogram->bins, ElementsAre(1, 1, 1, 2));  // the last has its upper end
+  EXPECT_THAT(stats.histogram->bins,
+              ElementsAre(1, 1, 1, 2));  // the last bin includes its upper end
   EXPECT_EQ(stats.histogram->below, 0);
   EXPECT_EQ(stats.histogram->above, 0);
 }

@@ -14,7 +14,7 @@
 namespace leafstore::internal {
 namespace {
 
-// Long enough for every width of vector, what is left over, and each distance from alignment.
+// Sizes that cover every vector width, every remainder, and every distance from alignment.
 constexpr size_t kSizes[] = {0, 1, 3, 8, 15, 16, 17, 31, 64, 100, 257};
 constexpr size_t kOffsets[] = {0, 1, 5, 15};
 
@@ -28,7 +28,7 @@ std::vector<T> Draw(size_t n, uint32_t seed, bool positive = false) {
     const double value = normal(random) * std::pow(10.0, magnitude(random));
     x = static_cast<T>(positive ? std::abs(value) : value);
   }
-  // Numbers that a shortcut would treat otherwise.
+  // Special values, which a shortcut might treat differently.
   const T special[] = {0, std::numeric_limits<T>::denorm_min(), std::numeric_limits<T>::infinity(),
                        std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
   for (size_t i = 0; i < std::size(special) && 3 * i + 2 < n; ++i) numbers[3 * i + 2] = special[i];
@@ -50,8 +50,8 @@ const RuleKernels<T>& Of(const Kernels& kernels) {
   if constexpr (sizeof(T) == sizeof(double)) return kernels.f64;
 }
 
-// The bytes that a kernel writes, in place or not, for arrays that begin `offset` elements behind
-// an aligned address.
+// Returns the bytes that a kernel writes, in place or not, for arrays that begin `offset` elements
+// after an aligned address.
 template <typename T>
 struct Adam3 {
   std::vector<T> param, exp_avg, exp_avg_sq;
@@ -148,7 +148,7 @@ TYPED_TEST(KernelsTest, Sgd_EveryInstructionSet_ComputesTheSameBits) {
   }
 }
 
-// The formula once more, a number at a time: what "the same bits" are.
+// Compares with the formula, computed one element at a time, which defines the expected bits.
 TYPED_TEST(KernelsTest, Adam_RoundsEachOperationSeparately) {
   using T = TypeParam;
   const size_t n = 100;

@@ -1,4 +1,4 @@
-// Against what PyTorch makes of the same numbers: tests/testdata/make_optim_golden.py.
+// Compares optimizers with the results of PyTorch (tests/testdata/make_optim_golden.py).
 
 #include <cmath>
 #include <fstream>
@@ -27,7 +27,7 @@ const Json& Golden() {
   return golden;
 }
 
-// What both dtypes begin with are floats.
+// Returns the initial tensors. Their values are floats for both dtypes.
 ParamStore InputOf(const Json& tensors, bool is_f64) {
   Entries entries;
   for (const auto& [name, numbers] : tensors.items()) {
@@ -48,7 +48,7 @@ Rule RuleOf(const Json& test) {
                .nesterov = options.value("nesterov", false)};
   }
   const bool is_adam = test["rule"] == "adam";
-  // What a case does not say is PyTorch's default there and ours here, and they must agree.
+  // If a case omits an option, both sides use their own default, and these must be equal.
   Adam adam = is_adam ? Adam{} : Adam{.weight_decay = AdamW{}.weight_decay};
   if (options.contains("betas")) {
     adam.beta1 = options["betas"][0];
@@ -68,11 +68,11 @@ double NormOf(const ParamStore& grads) {
   return std::sqrt(sum);
 }
 
-// PyTorch fuses multiplications with additions where its machine can, writes exp_avg as
-// m + (g - m) * (1 - beta1), and divides where this multiplies by a reciprocal: in each step a few
-// roundings of numbers as large as the parameter or as the step (lr at most), in four steps. So 16
-// units in the last place of the larger of the two; a wrong term or order of operations in a
-// formula is off by parts of lr.
+// PyTorch fuses multiplications with additions if its machine can, computes exp_avg as
+// m + (g - m) * (1 - beta1), and divides where this library multiplies by a reciprocal. That is a
+// few roundings per step, of numbers as large as the parameter or the step (at most lr), in four
+// steps. So the tolerance is 16 units in the last place of the larger of the two. A wrong term or
+// order of operations in a formula would cause an error of a fraction of lr.
 void ExpectNear(const Json& expected, const ParamStore& found, bool is_f64, double scale) {
   const double unit =
       is_f64 ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
@@ -129,7 +129,7 @@ TEST(OptimGoldenTest, Schedules_MatchPyTorch) {
   for (const Json& test : Golden()["schedules"]) {
     const Schedule schedule = ScheduleOf(test);
     for (size_t step = 0; step < test["rates"].size(); ++step) {
-      // PyTorch multiplies from step to step, so that roundings add up.
+      // PyTorch multiplies from step to step, so roundings accumulate.
       EXPECT_NEAR(schedule(static_cast<int64_t>(step)), test["rates"][step], 1e-15)
           << test["kind"] << " at " << step;
     }

@@ -80,7 +80,7 @@ TEST(OptimizerPackedTest, Step_KeepsGapsZero) {
 TEST(OptimizerPackedTest, LeavesWithDifferentStepCounts_StepInRuns) {
   const Rule rule = Adam{};
   const ParamStore model = MixedModel(1);
-  // What "d_row" and "f_matrix" have of the first three steps the others have not.
+  // Only "d_row" and "f_matrix" make the first three steps.
   ParamStore few = GroupOf(model, {"d_row", "f_matrix"});
   Optimizer of_few = Optimizer::Create(rule, few).value();
   for (uint32_t step = 0; step < 3; ++step) {

@@ -1,4 +1,4 @@
-// How an optimizer goes over to another group.
+// Regroup: switching an optimizer to another group.
 
 #include "leafstore/optim/optimizer.h"
 #include "leafstore/pack/pack.h"
@@ -15,7 +15,7 @@ using testing::IsEmpty;
 
 class OptimizerRegroupTest : public testing::Test {
  protected:
-  // Steps of "a" and "b", of which "b" is to leave and "c" to come.
+  // Makes steps of "a" and "b". In the tests, "b" leaves the group and "c" joins it.
   void SetUp() override {
     for (uint32_t step = 0; step < 3; ++step) {
       ASSERT_THAT(adam_.Step(&old_, RandomLike(model_, 10 + step), {.lr = 0.1}), IsOk());
@@ -50,7 +50,7 @@ TEST_F(OptimizerRegroupTest, NewLeaves_BeginWithZerosAndTheirOwnStepCount) {
   ASSERT_THAT(adam_.Regroup(new_), IsOk());
   EXPECT_EQ(StepOf(adam_, ".c"), 0);
   EXPECT_THAT(Numbers(StoreOf(adam_.state(), "exp_avg"), ".c"), ElementsAre(0, 0));
-  // Bit for bit as a new optimizer would, though "a" is at another step.
+  // The same bits as with a new optimizer, although "a" has another step count.
   ParamStore alone = GroupOf(model_, {"c"});
   Optimizer fresh = Optimizer::Create(Adam{}, alone).value();
   const ParamStore grads = RandomLike(model_, 20);
@@ -108,7 +108,7 @@ TEST_F(OptimizerRegroupTest, Adopt_IncompleteState_IsAnError) {
     state.erase(state.begin() + gone);
     expect_error(std::move(state), found);
   }
-  // The states of two optimizers are not the state of one.
+  // The states of two optimizers together are not a valid state.
   std::vector<NamedStore> a = adam_.state();
   std::vector<NamedStore> b = adam_.state();
   std::vector<NamedStore> mixed;

@@ -219,7 +219,7 @@ TEST_F(OptimizerSetTest, Regroup_KeepsStateAndFreezesAndUnfreezes) {
   EXPECT_EQ(ContentsOf(left), (Contents{{"rest/exp_avg:.d", before.at("rest/exp_avg:.d")},
                                         {"rest/exp_avg_sq:.d", before.at("rest/exp_avg_sq:.d")},
                                         {"rest/step:.d", Leaf(Value(2))}}));
-  // And back again, with what was returned.
+  // And back again, with the state that was returned.
   ASSERT_THAT(set_.Regroup(grouping_, &groups_, left), IsOk());
   EXPECT_EQ(ContentsOf(set_.state()), before);
 }

@@ -1,4 +1,4 @@
-// How an optimizer's state is saved and loaded.
+// Saving and loading the state of an optimizer.
 
 #include "leafstore/optim/internal/optimizer_state.h"
 
@@ -124,7 +124,8 @@ TEST(OptimizerStateTest, LoadState_IgnoresLaterWritesToItsArgument) {
   EXPECT_EQ(ContentsOf(state), before);
 }
 
-// As from a file without structure: other Layout, stores in another order, no static leaves.
+// Like state from a file without structure: another Layout, stores in another order, no static
+// leaves.
 TEST(OptimizerStateTest, LoadState_FromAnotherLayout_MatchesByPath) {
   ParamStore params = MixedModel(1);
   Optimizer adam = Optimizer::Create(Adam{}, params).value();

@@ -97,7 +97,8 @@ TEST(OptimizerTest, Step_DoesNotChangeSnapshotsAndGradients) {
   }
 }
 
-// A step that reads shared bytes and writes new ones has the result of a step on a copy.
+// Checks that a step that reads shared bytes and writes new ones has the result of a step on a
+// copy.
 TEST(OptimizerTest, StepAfterASnapshot_HasTheSameBits) {
   for (const Rule& rule : kRules) {
     ParamStore params = Model({{"a", F32({3}, {1, 2, 3})}, {"b", F64({2}, {4, 5})}});
@@ -205,7 +206,7 @@ TEST(OptimizerCreateTest, OpenBorrow_IsAnError) {
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("make an optimizer")));
 }
 
-// Each of these expects that a step fails with a message and changes nothing.
+// Each of these tests expects that a step fails with a message and changes nothing.
 class OptimizerStepErrorTest : public testing::Test {
  protected:
   void ExpectError(absl::StatusCode code, const testing::Matcher<std::string>& words,

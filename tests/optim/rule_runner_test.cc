@@ -16,7 +16,7 @@ TEST(PowerTest, ExactResults_AreExact) {
   EXPECT_EQ(Power(0, 7), 0);
 }
 
-// libm's pow is off by less than one unit in the last place, and so is what is compared with it.
+// The error of libm's pow is below one unit in the last place, as is that of Power.
 TEST(PowerTest, Power_IsWithinOneUnitInTheLastPlaceOfPow) {
   for (const double base : {0.9, 0.99, 0.999, 0.9999, 0.5001, 0.1}) {
     for (const int64_t exponent : {1, 2, 3, 10, 100, 1000, 12'345, 100'000, 10'000'000}) {

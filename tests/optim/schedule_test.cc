@@ -5,7 +5,7 @@
 namespace leafstore {
 namespace {
 
-// How PyTorch's schedules compare is in optim_golden_test.cc.
+// optim_golden_test.cc compares schedules with PyTorch's.
 
 TEST(ScheduleTest, Warmup_RisesLinearlyToItsPeakAndStays) {
   const Schedule lr = LinearWarmup(1, 4);

@@ -1,5 +1,5 @@
-// Optimizers that step at the same time. The numbers are compared bit for bit, and so have meaning
-// in every build; ThreadSanitizer sees besides whether they were right by chance.
+// Optimizers that step at the same time. Results are compared bit for bit, so the tests are useful
+// in every build; ThreadSanitizer also detects results that are right by chance.
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kSteps = 20;
 
-// One of two groups of one model, and what trains it.
+// One of two groups of a model, and its optimizer.
 struct Trained {
   ParamStore params;
   Optimizer optimizer;
@@ -58,7 +58,7 @@ TEST(OptimizerThreadsTest, ConcurrentStepsOfGroups_MatchSequentialSteps) {
   }
 }
 
-// As a save in the background does with what state() gave it.
+// Reads state() like a save in the background.
 TEST(OptimizerThreadsTest, State_MayBeReadWhileItsOptimizerSteps) {
   const ParamStore grads = RandomLike(MixedModel(1), 2);
   Trained group = std::move(TwoGroups()[0]);

@@ -51,7 +51,7 @@ TEST(PackLayoutTest, PlaceOf_FindsAPlaceBySlot) {
   EXPECT_EQ(plan.PlaceOf(4), 3u);
   EXPECT_EQ(plan.PlaceOf(2), kNoPlace);     // an integer
   EXPECT_EQ(plan.PlaceOf(5), kNoPlace);     // static
-  EXPECT_EQ(plan.PlaceOf(4711), kNoPlace);  // no slot at all
+  EXPECT_EQ(plan.PlaceOf(4711), kNoPlace);  // not a slot
 }
 
 TEST(PackLayoutTest, Gaps_FillTheBytesBetweenLeaves) {
@@ -97,7 +97,7 @@ TEST(PackLayoutTest, Equality_ComparesDTypeLayoutSlotsAndShapes) {
 }
 
 TEST(PackLayoutTest, ByteSizeOverflow_NamesThePath) {
-  // A tensor over memory that is not there, which nobody will read.
+  // A tensor without memory behind it; its bytes are not read.
   constexpr int64_t kHalf = int64_t{1} << 62;
   const Buffer nothing = Buffer::External(nullptr, kHalf, nullptr).value();
   const Tensor huge = Tensor::FromBuffer(DType::kU8, {kHalf}, nothing).value();

@@ -1,4 +1,4 @@
-// What packs share with their views and snapshots, and the generations of their leaves.
+// Sharing between packs, their views and their snapshots, and the generations of their leaves.
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -176,7 +176,8 @@ TEST(PackSharingTest, ClosingABorrow_ChangesTheGeneration) {
   for (const uint32_t place : {0u, 2u}) {
     EXPECT_GT(after.leaf(place).generation(), before.leaf(place).generation());
   }
-  EXPECT_EQ(after.leaf(1).generation(), before.leaf(1).generation());  // rides along, not written
+  EXPECT_EQ(after.leaf(1).generation(),
+            before.leaf(1).generation());  // in the same buffer, but not written
 }
 
 TEST(PackSharingTest, Generations_StayBetweenWritesAlsoInSnapshots) {
@@ -204,7 +205,7 @@ TEST(PackSharingTest, OpeningTheRest_ChangesTheGenerationOnce) {
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need the address space
 TEST(PackSharingTest, WriteWithoutMemory_ChangesNoGeneration) {
-  // 64 MiB more than earlier tests have left lying about.
+  // 64 MiB more than the memory that earlier tests may have left allocated.
   const int64_t count = (int64_t{1} << 24) + static_cast<int64_t>(mallinfo2().fordblks / 4);
   Packed packed =
       Packed::Create(StoreOf({{"a", Tensor::Zeros(DType::kF32, {count}).value()}}), DType::kF32)
@@ -233,7 +234,7 @@ TEST(PackSharingTest, WriteWithoutMemory_ChangesNoGeneration) {
 }
 #endif
 
-// Meaningful under ThreadSanitizer: a snapshot makes the view that both share, and goes.
+// For ThreadSanitizer: a snapshot makes the view that both share, and is destroyed.
 TEST(PackSharingTest, Snapshot_MayBeViewedAndDroppedInAnotherThread) {
   Packed packed = PackedSample();
   for (int round = 0; round < 200; ++round) {

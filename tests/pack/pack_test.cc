@@ -415,7 +415,7 @@ TEST(PackTest, Unpack_ReturnsTheGroup) {
 
 // ---- all together ----
 
-// A pack against plain vectors, with views kept and dropped at random.
+// Compares a pack with plain vectors; views are kept and dropped at random.
 TEST(PackTest, RandomSteps_AgreeWithVectors) {
   for (uint32_t seed = 0; seed < 50; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));

@@ -32,7 +32,7 @@ Flattened Lists() {
   return Flatten(Tree::Dict().With("a", std::move(a)).With("b", std::move(b))).value();
 }
 
-// A dict in a dict and so on, each under the same long key: few bytes, and a very long path.
+// Returns nested dicts, each under the same long key: few bytes, but a very long path.
 ParamStore LongPath(int depth, size_t key_size) {
   const std::string key(key_size, 'k');
   TreeDefBuilder builder;
@@ -71,7 +71,7 @@ TEST(FilterEvaluatorTest, TextOverTheLimit_IsNotBuilt) {
   EXPECT_LT(mallinfo2().hblkhd, before + 4 * internal::MaxTotalText(0));
 }
 
-// The text of a node is made of what an earlier one had in common with it.
+// Checks the texts of nodes, which reuse the prefix that they share with an earlier node.
 TEST(FilterEvaluatorTest, Regex_SeesTheFullPathOfEveryNode) {
   const Flattened model = Lists();
   const std::vector<Filter> filters = {filters::And(Glob("*.7*"), Regex(R"(\['[ab]'\]\[7\d?\])")),
@@ -80,7 +80,7 @@ TEST(FilterEvaluatorTest, Regex_SeesTheFullPathOfEveryNode) {
   int first = 0, second = 0;
   for (NodeId node = 0; node < model.def.node_count(); ++node) {
     evaluator.Enter(node);
-    if (node % 3 == 0) continue;  // entered, and not asked
+    if (node % 3 == 0) continue;  // entered, but not evaluated
     first += evaluator.Matches(0);
     second += evaluator.Matches(1);
   }

@@ -1,5 +1,5 @@
-// Filters made by functions. What they take is seen through a partition; their text form is in
-// filter_text_test.cc, whole partitions are in partition_test.cc.
+// Filters made by functions. The leaves that they match are checked with a partition. See
+// filter_text_test.cc for their text form, and partition_test.cc for partitions.
 #include "leafstore/select/filter.h"
 
 #include <string>
@@ -35,7 +35,7 @@ const Texts& Everything() {
   return *paths;
 }
 
-// The path of every node that is asked, in order, where nothing matches.
+// Returns the path of every node on which a filter that matches nothing is evaluated, in order.
 Texts Asked(const ParamStore& store) {
   Texts asked;
   const Filter watch = filters::Callable([&asked](const NodeView& node) {

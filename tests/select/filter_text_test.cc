@@ -26,7 +26,7 @@ std::string Reprint(const std::string& text) {
   return filter.ok() ? filter->ToString() : std::string(filter.status().message());
 }
 
-// The leaves of the sample that a filter takes.
+// Returns the leaves of the sample that a filter matches.
 std::vector<std::string> TakenByText(const std::string& text) {
   return PathsOf(Partition(SampleParams(), {Filter::Parse(text).value()}).value()[0]);
 }
@@ -109,7 +109,7 @@ TEST(FilterTextTest, Regex_BalancedParenthesesNeedNoQuotes) {
   EXPECT_EQ(Reprint("re:.*(bias|norm)"), "re:\".*(bias|norm)\"");
   EXPECT_EQ(Reprint("(re:(a|(b))c)"), "re:\"(a|(b))c\"");
   EXPECT_EQ(Reprint("re:a\\)b"), "re:\"a\\)b\"");
-  EXPECT_EQ(Reprint("re:a\\ b"), "re:\"a\\ b\"");  // a backslash takes the space with it
+  EXPECT_EQ(Reprint("re:a\\ b"), "re:\"a\\ b\"");  // a backslash escapes the space
   EXPECT_EQ(Reprint("re:\"a (b|c)\""), "re:\"a (b|c)\"");
   EXPECT_EQ(Reprint("re:a:b"), "re:a:b");
 }
@@ -183,7 +183,7 @@ TEST(FilterTextTest, Nesting_IsLimitedTo200Levels) {
   EXPECT_THAT(Filter::Parse(Repeat("not ", 199) + "a"), IsOk());
   EXPECT_THAT(Filter::Parse(Repeat("not ", 200) + "a"),
               StatusIs(kInvalid, HasSubstr("expected at most 200 levels")));
-  // Both count together, and only what is inside one another counts.
+  // Parentheses and `not` are counted together, and only nested ones count.
   EXPECT_THAT(Filter::Parse(Repeat("not (", 100) + "a" + Repeat(")", 100)),
               StatusIs(kInvalid, HasSubstr("expected at most 200 levels")));
   EXPECT_THAT(Filter::Parse("a" + Repeat(" or not (not (b))", 1000)), IsOk());

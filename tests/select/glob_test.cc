@@ -35,10 +35,10 @@ TEST(GlobTest, Matches_ComparesKeyByKey) {
       {"0", {"[0]", "['0']"}, {"[1]", "[10]"}},
       {"layers.10.w", {".layers[10].w", ".layers['10'].w"}, {".layers[1].w"}},
       {"-1", {"[-1]"}, {"[1]"}},
-      // One key, whatever it is.
+      // Exactly one key.
       {"*", {".a", "[0]", "[-7]", "['']", "['a b']", ".'a.b'", "['*']"}, {"", ".a.b"}},
       {"*.*", {".a.b", "[0][1]"}, {".a", ".'a.b'", ".a.b.c"}},
-      // None or more keys.
+      // Any number of keys.
       {"**", {"", ".a", ".a.b[0]['']"}, {}},
       {"**.b", {".b", ".a.b", ".a[0].b", ".b.b"}, {"", ".a", ".b.a", ".'a.b'"}},
       {"a.**", {".a", ".a.b", ".a.b.c"}, {"", ".b", ".b.a"}},
@@ -57,7 +57,7 @@ TEST(GlobTest, Matches_ComparesKeyByKey) {
       {"?", {".a", "[7]", "['.']"}, {"[10]", "['']", "", "[-1]"}},
       {"???", {"[100]", "['abc']"}, {"[10]"}},
       {"1*", {"[1]", "[10]", "['1a']"}, {"[0]", "[21]"}},
-      // A backslash takes the next character as it is.
+      // A backslash makes the next character literal.
       {R"(a\.b)", {".'a.b'", "['a.b']"}, {".a.b"}},
       {R"(\*)", {"['*']"}, {".a", "['\\\\*']"}},
       {R"(\*\*)", {"['**']"}, {"", ".a"}},
@@ -80,7 +80,7 @@ TEST(GlobTest, Matches_ComparesKeyByKey) {
 TEST(GlobTest, QuestionMark_MatchesOneCharacterOfSeveralBytes) {
   EXPECT_TRUE(Matches("?t?", "['été']"));
   EXPECT_TRUE(Matches("???", "['été']"));
-  EXPECT_FALSE(Matches("?????", "['été']"));  // its bytes
+  EXPECT_FALSE(Matches("?????", "['été']"));  // five bytes
   EXPECT_TRUE(Matches("?", "['😀']"));
   EXPECT_TRUE(Matches("?\?", "['层a']"));
   EXPECT_TRUE(Matches("*?", "['é']"));
@@ -178,13 +178,13 @@ TEST(GlobTest, Pattern_HasAtMost63Segments) {
   EXPECT_THAT(internal::GlobPattern::Parse(pattern + ".b"),
               StatusIs(kInvalid,
                        AllOf(HasSubstr("column 127:"), HasSubstr("expected at most 63 segments"))));
-  // `**` after `**` says nothing new and takes no room.
+  // `**` after `**` adds nothing and does not count.
   std::string many = "**";
   for (int i = 0; i < 200; ++i) many += ".**";
   EXPECT_THAT(internal::GlobPattern::Parse(many), IsOk());
 }
 
-// What each wildcard stands for: texts, and of `**` the keys with slashes between.
+// Returns the text that each wildcard matches; for `**` the keys, joined by slashes.
 std::vector<std::string> Captured(const std::string& pattern,
                                   const std::vector<std::string>& keys) {
   const internal::GlobPattern glob = internal::GlobPattern::Parse(pattern).value();
@@ -250,7 +250,7 @@ TEST(GlobTest, Captures_StopAtTheLimitOfSteps) {
   EXPECT_EQ(budget, 0u);
 }
 
-// The rules as a recursion, on the pattern split at dots and the path's dotted keys.
+// Returns whether a pattern, split at dots, matches dotted keys, by a naive recursion.
 class ReferenceGlob {
  public:
   explicit ReferenceGlob(const std::string& pattern) {

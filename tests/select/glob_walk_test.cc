@@ -25,8 +25,8 @@ std::vector<internal::GlobPattern> Parse(const std::vector<std::string>& texts) 
   return patterns;
 }
 
-// Walks down the whole tree and compares each answer with that of the pattern to the whole path.
-// Returns how much was remembered.
+// Walks the entire tree and compares each result with that of matching the full path. Returns the
+// size of the cache.
 size_t CheckWalk(const TreeDef& def, const std::vector<internal::GlobPattern>& patterns,
                  size_t max_cached = GlobWalk::kMaxCached) {
   GlobWalk walk(def, max_cached);
@@ -89,7 +89,7 @@ TEST(GlobWalkTest, MoreNamesThanEdges_StillMatch) {
   CheckWalk(def, Parse({"a.*7", "b.name1*", "**.name77"}));
 }
 
-// Which of the last twelve keys were "a" is a state of its own: there are too many for any memory.
+// A state records which of the last twelve keys were "a", so the states do not fit into the cache.
 TEST(GlobWalkTest, MoreStatesThanTheCacheHolds_StillMatch) {
   std::mt19937 random(1);
   Tree tree = Tree(Value(1));

@@ -1,4 +1,4 @@
-// Groupings apart from partitions by filters (partition_test.cc): names, indices, errors.
+// Groupings: names, indices, errors. See partition_test.cc for partitions by filters.
 #include "leafstore/select/grouping.h"
 
 #include <random>
@@ -46,7 +46,7 @@ TEST(GroupingTest, GroupOf_ReturnsTheGroupOfEachSlot) {
   EXPECT_EQ(grouping.GroupOf(0), 1u);
   EXPECT_EQ(grouping.GroupOf(1), 0u);
   EXPECT_EQ(grouping.GroupOf(2), kNoGroup);
-  EXPECT_EQ(grouping.GroupOf(5), kNoGroup);  // no slot at all
+  EXPECT_EQ(grouping.GroupOf(5), kNoGroup);  // not a slot
   EXPECT_THAT(EverySlotOf(grouping.SlotsOf(0)), ElementsAre(1));
   EXPECT_THAT(EverySlotOf(grouping.SlotsOf(1)), ElementsAre(0, 3, 4));
   EXPECT_EQ(grouping.SlotsOf(1).universe(), 5u);
@@ -192,7 +192,8 @@ TEST(GroupingTest, Equality_ComparesLayoutNamesAndGroups) {
   EXPECT_EQ(Grouping(), Grouping());
 }
 
-// Few groups take a byte a slot, many take four: the same answers.
+// Checks that results do not depend on the group count: few groups use one byte per slot, many
+// four.
 TEST(GroupingTest, ManyGroups_AreSupported) {
   for (const uint32_t groups : {1u, 254u, 255u, 256u, 1000u}) {
     std::mt19937 random(groups);

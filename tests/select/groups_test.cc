@@ -73,7 +73,7 @@ TEST(GroupsTest, MergeOfAnRvalue_MovesTheLeaves) {
   Groups groups = BiasAndRest().Split(std::move(store)).value();
   store = std::move(groups).Merge().value();
   EXPECT_EQ(AddressesOf(store), addresses);
-  // Nobody else holds them: a write happens in place.
+  // The bytes are not shared, so a write is in place.
   EXPECT_EQ(store.Mutate(".head.bias")->raw_data(),
             (*store.Get(".head.bias"))->tensor().raw_data());
   EXPECT_THAT(BiasAndRest().Split(std::move(store)), IsOk()) << "the fingerprint is that of before";

@@ -1,9 +1,9 @@
-// What Inox itself answers on random trees (tests/testdata/inox_cases*.jsonl): every case is put
-// through each way of flattening, partitioning and merging, and each must give Inox's answer.
+// Compares with the results of Inox for random trees (tests/testdata/inox_cases*.jsonl). Each case
+// is run with every way of flattening, partitioning and merging, and each must have Inox's result.
 //
-// A case: `tree`, `filters`, `paths` in flatten order, `groups` (one more than filters, of paths),
-// `drop` (without that path exactly `missing` is missing), `extra` (with that path exactly
-// `unexpected` is unexpected). LEAFSTORE_INOX_CASES may name one more file of cases.
+// A case has `tree`, `filters`, `paths` in flatten order, `groups` (lists of paths, one more than
+// filters), `drop` (without this path, exactly `missing` is missing) and `extra` (with this path,
+// exactly `unexpected` is unexpected). LEAFSTORE_INOX_CASES may name another file of cases.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -70,7 +70,7 @@ const std::vector<CaseFile>& CaseFiles() {
   return *files;
 }
 
-// Each tensor has other bytes than the rest, so that no two can be taken for one another.
+// Each tensor has different bytes, so that no two can be confused.
 Tensor MakeTensor(const json& node, int* made) {
   const std::string name = node["dtype"];
   const DType dtype = ParseDType(name).value();
@@ -145,13 +145,13 @@ struct Case {
   std::vector<ParamStore> groups() const { return plan().Split(flat.params).value().TakeStores(); }
 
   const json& answers;
-  size_t number;  // to vary what is done by
+  size_t number;  // varies what is done with the case
   Tree tree;
   Flattened flat;
   std::vector<Filter> filters;
 };
 
-// Runs `check` on each case of each file and says how many there were.
+// Runs `check` on each case of each file, and prints how many there were.
 template <typename Check>
 void ForEachCase(const Check& check) {
   for (const CaseFile& file : CaseFiles()) {
@@ -179,7 +179,7 @@ void ExpectGroups(const Case& c, const std::vector<ParamStore>& groups) {
   }
 }
 
-// The same Layout object and the same leaves, bit by bit, in the same order.
+// Expects the complete store: the same Layout and the same leaves, bit for bit, in the same order.
 void ExpectWhole(const Case& c, const ParamStore& store) {
   EXPECT_TRUE(store.layout() == c.flat.params.layout());
   EXPECT_TRUE(store.slots() == c.flat.params.slots());
@@ -187,7 +187,7 @@ void ExpectWhole(const Case& c, const ParamStore& store) {
   EXPECT_EQ(store.spec_fingerprint(), c.flat.params.spec_fingerprint());
 }
 
-// The only thing a report tells is `paths` in `field`.
+// Expects that a report lists exactly `paths`, in `field`.
 void ExpectOnly(const FitReport& report, Texts FitReport::*field, const Texts& paths) {
   EXPECT_THAT(report.*field, ElementsAreArray(paths));
   FitReport rest = report;
@@ -195,7 +195,7 @@ void ExpectOnly(const FitReport& report, Texts FitReport::*field, const Texts& p
   EXPECT_TRUE(rest.ok()) << rest.ToString();
 }
 
-// Merging fails as the report says, by each way, and leaves the groups as they were.
+// Expects that every way of merging fails with this report and leaves the groups unchanged.
 void ExpectMergeFails(const Case& c, std::vector<ParamStore> groups, Texts FitReport::*field,
                       const Texts& paths) {
   const Layout& layout = c.flat.params.layout();
@@ -304,7 +304,7 @@ TEST(InoxOracleTest, Unflatten_ReturnsTheFlattenedTree) {
     ASSERT_THAT(Unflatten(c.flat.def, std::move(whole), &given), IsOk());
     for (const Tree* tree : {&read, static_cast<const Tree*>(&given)}) {
       const Flattened again = Flatten(*tree).value();
-      EXPECT_EQ(again.def, c.flat.def);  // kinds, keys, type names: all that a treedef has
+      EXPECT_EQ(again.def, c.flat.def);  // everything in a treedef: kinds, keys, type names
       ExpectWhole(c, again.params);
     }
   });
@@ -313,7 +313,7 @@ TEST(InoxOracleTest, Unflatten_ReturnsTheFlattenedTree) {
 TEST(InoxOracleTest, Merge_ReportsExactlyTheMissingLeaves) {
   ForEachCase([](const Case& c) {
     const json drop = c.answers.value("drop", json());
-    if (drop.is_null()) {  // there is nothing to take away
+    if (drop.is_null()) {  // nothing can be removed
       EXPECT_TRUE(c.flat.params.empty());
       return;
     }
@@ -339,7 +339,7 @@ TEST(InoxOracleTest, Merge_ReportsExactlyTheUnexpectedLeavesOfAGroup) {
     ParamStore& group = groups[c.number % groups.size()];
     const Texts before = PathsOf(group);
     ASSERT_THAT(group.Insert(Path::Parse(path).value(), Value(1)), IsOk());
-    // A dictionary, even where these paths are no tree.
+    // A dictionary is possible even if these paths do not form a tree.
     ASSERT_NE(group.Find(path), nullptr);
     EXPECT_EQ(group.size(), before.size() + 1);
     for (const std::string& old : before) {

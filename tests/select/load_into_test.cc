@@ -1,4 +1,4 @@
-// LoadInto from a store in memory. Of files: tests/checkpoint/restore_test.cc.
+// LoadInto from a store in memory. See tests/checkpoint/restore_test.cc for files.
 #include "leafstore/select/load_into.h"
 
 #include "gmock/gmock.h"

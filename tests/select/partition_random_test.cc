@@ -1,4 +1,5 @@
-// Partitions of random models against the rule written down naively; stores of very deep trees.
+// Compares partitions of random models with a naive implementation of the rule; stores of very deep
+// trees.
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -80,7 +81,7 @@ void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeani
       EXPECT_EQ(why.matched_path, store.layout().def()->PathText(matched).value());
     }
   }
-  // The specs are all that filters need, and make a grouping that splits the store too.
+  // A grouping compiled from specs only splits the store in the same way.
   const auto spec = [&](uint32_t place) { return store.leaf(place).spec(); };
   const LeafSpecs specs(store.layout(), store.slots(), spec);
   const Grouping of_specs =
@@ -89,7 +90,7 @@ void ExpectAsReference(const ParamStore& store, const std::vector<FilterAndMeani
   ASSERT_EQ(groups.size(), expected.size());
   for (size_t i = 0; i < groups.size(); ++i) EXPECT_EQ(PathsOf(groups[i]), expected[i]);
 
-  // Groups of a group merge with the others to what was split.
+  // The groups of a group merge with the other groups to the original store.
   if (store.complete()) {
     EXPECT_EQ(StoreState(MergeGroups(std::move(groups)).value()), StoreState(store));
   }
@@ -109,7 +110,7 @@ TEST(PartitionRandomTest, RandomModels_AgreeWithANaiveRule) {
     ExpectAsReference(store, filters, /*first_match=*/false);
     ExpectAsReference(store, filters, /*first_match=*/true);
 
-    // A group of it, by the same filters the other way round.
+    // Splits one of its groups by the same filters in reverse order.
     std::vector<Filter> first = {RandomFilterAndMeaning(random).filter};
     const std::vector<ParamStore> groups = Partition(store, std::move(first)).value();
     std::reverse(filters.begin(), filters.end());
@@ -122,7 +123,7 @@ TEST(PartitionRandomTest, RandomModels_AgreeWithANaiveRule) {
 
 // ---- depth ----
 
-// [0] so many times; at each level there is a leaf beside.
+// Returns a store of nested lists, with a leaf at each level.
 ParamStore DeepParams() {
   static const auto* const store = [] {
     Tree tree = Floats({1});
@@ -169,7 +170,7 @@ TEST(PartitionDepthTest, MillionLevels_DoNotFitALayoutOfPaths) {
 
 TEST(PartitionDepthTest, MillionLevels_MergeAcrossLayoutsWithoutText) {
   const ParamStore store = DeepParams();
-  // The same below a struct's field: other paths, of a million levels too.
+  // The same lists on another Layout, with one leaf more.
   Tree again = Floats({1});
   for (int i = 0; i < kManyLevels; ++i) again = Tree::List().Add(std::move(again)).Add(Value(2));
   again.Add(Value(3));
@@ -179,7 +180,7 @@ TEST(PartitionDepthTest, MillionLevels_MergeAcrossLayoutsWithoutText) {
   EXPECT_EQ(report.unexpected, std::vector<std::string>{"[2]"});
   EXPECT_TRUE(report.missing.empty());
 
-  // And nothing of the one is in the other: the report ends.
+  // Without groups all leaves are missing, and the message must still be bounded.
   const FitReport missing = CheckMerge(store.layout(), {});
   EXPECT_EQ(missing.missing.size(), store.size());
   EXPECT_THAT(missing.ToStatus("the groups do not merge"),

@@ -105,7 +105,7 @@ TEST(PartitionTest, Alias_IsInNoGroup) {
 }
 
 TEST(PartitionTest, RegexAndGlobsTogether_MatchIndependently) {
-  // Globs of different filters are at different states; skipped subtrees leave none behind.
+  // Globs of different filters are in different states; states of skipped subtrees must be dropped.
   const Tree tree = Tree::Struct()
                         .With("a", Tree::Struct().With("x", Tree::Struct().With("w", Value(1))))
                         .With("b", Tree::Struct().With("x", Tree::Struct().With("w", Value(2))))
@@ -358,7 +358,7 @@ TEST(GroupingTest, SplitOfAnRvalue_MovesBytesAndGenerations) {
       EXPECT_EQ(group.leaf(place).generation(), generations[slot]);
       if (!group.leaf(place).is_tensor()) continue;
       EXPECT_EQ(group.leaf(place).tensor().raw_data(), addresses[slot]);
-      // Nobody else holds them: a write happens in place.
+      // The bytes are not shared, so a write is in place.
       EXPECT_EQ(group.MutateAt(place)->raw_data(), addresses[slot]);
     }
   }
@@ -388,7 +388,7 @@ TEST(GroupingTest, Group_KeepsOnlyItsOwnLeavesAlive) {
     return Flatten(Tree::Struct().With("a", external()).With("b", external())).value().params;
   };
   const Grouping plan = Grouping::Compile(make(), {Glob("a")}).value();
-  EXPECT_EQ(released, 2);  // a plan keeps none
+  EXPECT_EQ(released, 2);  // a grouping keeps no leaf alive
 
   std::vector<ParamStore> groups = plan.Split(make()).value().TakeStores();
   groups.pop_back();  // .b
@@ -429,7 +429,7 @@ TEST(PartitionTest, NestedPartition_MergesBack) {
 
 TEST(PartitionTest, PartitionOfAGroup_ConsidersItsLeavesOnly) {
   std::vector<ParamStore> groups = Partition(SampleParams(), {Glob("head")}).value();
-  // The leaves elsewhere are no tensors here, and no static leaves either.
+  // Leaves that this store does not hold count neither as tensors nor as static leaves.
   EXPECT_THAT(GroupsOf(groups[0], {IsTensor()}, {.exhaustive = true})[0],
               ElementsAre(".head.bias", ".head.weight"));
   EXPECT_THAT(GroupsOf(groups[0], {IsStatic()})[0], IsEmpty());
@@ -439,7 +439,7 @@ TEST(PartitionTest, PartitionOfAGroup_ConsidersItsLeavesOnly) {
 TEST(PartitionTest, StoreOfPaths_HasContainersFromItsKeys) {
   const ParamStore store =
       StoreAt({{".layers[1].w", Floats({1})}, {".layers[0].w", Floats({2})}, {"['x']", Value(1)}});
-  // Two kinds of keys below the root: no tree.
+  // Two kinds of keys below the root do not form a tree.
   EXPECT_THAT(Partition(store, {filters::All()}),
               StatusIs(kInvalid, HasSubstr("keys of two kinds")));
   const ParamStore tree = StoreAt(

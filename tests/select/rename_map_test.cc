@@ -45,7 +45,7 @@ std::vector<std::string> Renamed(const Rules& rules, const std::vector<std::stri
   return to;
 }
 
-// What the first and only path becomes.
+// Returns the new path of a single path.
 std::string One(const std::string& pattern, const std::string& replacement,
                 const std::string& text) {
   return Renamed({{pattern, replacement}}, {text})[0];
@@ -304,7 +304,8 @@ TEST(RenameMapTest, HostilePatterns_Terminate) {
 
 // ---- against rules written down naively ----
 
-// Keys of `path` that `pattern`, a dotted text of letters, `*` and `**`, matches; by wildcard.
+// Returns the keys of `path` that each wildcard of `pattern` matches. The pattern is dotted, of
+// letters, `*` and `**`.
 bool NaiveMatch(absl::Span<const std::string> pattern, absl::Span<const Key> keys,
                 std::vector<std::vector<Key>>* captures) {
   if (pattern.empty()) return keys.empty();

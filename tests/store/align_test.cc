@@ -134,7 +134,7 @@ TEST(AlignTest, Names_ReplaceThePaths) {
 // ---- by dotted form ----
 
 TEST(AlignByDottedTest, DifferentPaths_MatchByDottedForm) {
-  // As a file of PyTorch's has them: one flat dict, or dicts inside one another.
+  // As in a PyTorch file: one flat dict, or nested dicts.
   const ParamStore file = StoreAt({{"['layers']['1']['bias']", Value(1)},
                                    {"['head.bias']", Value(1)},
                                    {"['head.bais']", Value(1)},
@@ -172,11 +172,11 @@ TEST(AlignByDottedTest, TwoLeavesWithOneForm_AreAmbiguous) {
     EXPECT_EQ(where.ambiguous()[0].place, 0u);
     EXPECT_EQ(where.ambiguous()[0].first + where.ambiguous()[0].second, 1u);
     EXPECT_THAT(where.Unexpected(), IsEmpty());
-    // Of a part that has one of the two, it is that one.
+    // If a group has only one of the two, that one matches.
     const LeafSpecs second(to->layout(), SlotSet::Create(2, {1}).value());
     EXPECT_THAT(Align(from, second, AlignBy::kDotted).places(), ElementsAre(0));
   }
-  // And where one has the very path, it is that one.
+  // If one of them has the same path, that one matches.
   const ParamStore exact = StoreAt({{"['a']['b']", Value(1)}, {".a.b", Value(2)}});
   EXPECT_THAT(Align(from, exact, AlignBy::kDotted).places(),
               ElementsAre(exact.layout().SlotOf("['a']['b']")));

@@ -1,5 +1,5 @@
-// Between models and (TreeDef, ParamStore). What models there may be, and their errors, are tested
-// with treedef/bind/flatten.h.
+// Conversion between models and (TreeDef, ParamStore). The kinds of models and their errors are
+// tested in tests/treedef.
 #include "leafstore/store/flatten.h"
 
 #include <string>
@@ -37,7 +37,7 @@ struct Stack {
   LEAFSTORE_FIELDS(layers, head, activation)
 };
 
-// Of the same structure as one of the layers, but for the type of a member.
+// Like one of the layers, except for the type of one member.
 struct Other {
   Tensor weight = Floats({1});
   int64_t bias = 1;

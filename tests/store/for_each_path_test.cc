@@ -19,7 +19,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// Returns the texts that ForEachPath visits; its places must count up.
+// Returns the texts that ForEachPath visits. Expects ascending places.
 absl::StatusOr<std::vector<std::string>> Walked(const Layout& layout, const SlotSet& slots,
                                                 PathForm form = PathForm::kCanonical) {
   std::vector<std::string> paths;
@@ -74,7 +74,7 @@ TEST(ForEachPathTest, AnyTree_VisitsTheTextOfEachSlotInBothForms) {
   }
 }
 
-// Three thousand keys of a megabyte, of one string that is in the table once.
+// A path of three thousand keys of a megabyte each; all are one string in the table.
 TEST(ForEachPathTest, PathTooLong_IsAnError) {
   const std::string key(1 << 20, 'k');
   TreeDefBuilder builder;

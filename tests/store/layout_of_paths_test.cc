@@ -86,8 +86,8 @@ TEST(TreeDefOfPathsTest, AMillionLevels_AreSupported) {
   EXPECT_EQ(def.leaf_count(), 1u);
 }
 
-// Sets of random paths: either the trie has a conflict that a naive search finds too, or the leaves
-// of the structure are the paths, in order.
+// Compares with naive code for sets of random paths: either a naive search finds the same conflict,
+// or the leaves of the structure are the paths, in order.
 TEST(TreeDefOfPathsTest, RandomPaths_AgreeWithNaiveSearchForConflicts) {
   int trees = 0;
   for (uint64_t seed = 0; seed < 2000; ++seed) {

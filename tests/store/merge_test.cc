@@ -113,7 +113,7 @@ TEST(MergeTest, NoGroups_FitAnEmptyLayoutOnly) {
 TEST(MergeTest, OtherLayouts_MatchByPath) {
   const ParamStore whole = SampleParams();
   std::vector<ParamStore> groups = SampleGroups();
-  // The weights as a file without structure would give them.
+  // The weights, as from a file without structure.
   std::vector<std::pair<Path, Leaf>> entries;
   for (uint32_t i = 0; i < groups[1].size(); ++i) {
     entries.emplace_back(groups[1].layout().PathOf(groups[1].slot(i)), groups[1].leaf(i));
@@ -203,7 +203,7 @@ TEST(MergeTest, Mismatches_AreAllReported) {
   EXPECT_EQ(StatesOf(groups), before);
 }
 
-// Given and only read, each of these leaves the groups as they were.
+// Expects that merging fails with this message and leaves the groups unchanged.
 void ExpectRefused(const Layout& expected, std::vector<ParamStore> groups,
                    const std::string& message) {
   const std::vector<StoreState> before = StatesOf(groups);

@@ -46,7 +46,7 @@ TEST(ParamStoreBorrowTest, MutateOfAStaticLeaf_IsAnError) {
               StatusIs(kInvalid, HasSubstr("expected a tensor of i32, found f32")));
 }
 
-// Everything that would see a torn store, or move it away under a borrow.
+// Expects errors from all calls that would read or move the store during a borrow.
 void ExpectRefusedWhileBorrowed(ParamStore& store) {
   const StoreState before(store);
   const Grouping plan = Grouping::Compile(SampleParams(), {filters::All()}).value();

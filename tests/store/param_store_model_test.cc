@@ -1,4 +1,4 @@
-// Random sequences of ParamStore's calls against std::map, and ParamStore among threads.
+// Compares random sequences of ParamStore calls with std::map; ParamStore in several threads.
 #include <algorithm>
 #include <atomic>
 #include <map>
@@ -24,7 +24,7 @@ namespace {
 
 using ::testing::_;
 
-// A store and what it should be: its leaves by path, copied deep.
+// A store and its expected contents: deep copies of its leaves, by path.
 struct Modelled {
   ParamStore store;
   std::map<Path, Leaf> model;
@@ -66,7 +66,7 @@ class ModelTest {
     }
   }
 
-  // Every store is what its model says, whatever was done to the others.
+  // Every store must equal its model, whatever was done to the other stores.
   void Check() const {
     for (const Modelled& at : all_) {
       ASSERT_EQ(at.store.size(), at.model.size());
@@ -93,7 +93,7 @@ class ModelTest {
   }
 
  private:
-  // Among them two that are no tree together, and some that the sample has.
+  // They include two that do not form a tree, and some paths of the sample.
   static constexpr const char* kPaths[] = {
       ".activation", ".head.bias", ".layers[0].bias", ".new",  ".steps",    ".more['x']",
       ".more['y']",  ".deep[7]",   ".new.below",      ".head", ".layers[2]"};
@@ -228,7 +228,7 @@ class ModelTest {
     return filters;
   }
 
-  // Splits `at` if its paths are a tree; the groups hold its leaves between them.
+  // Splits `at` if its paths form a tree; the groups together have its leaves.
   std::vector<ParamStore> Split(Modelled& at, bool give) {
     absl::StatusOr<std::vector<ParamStore>> groups =
         give ? Partition(std::move(at.store), SomeFilters()) : Partition(at.store, SomeFilters());
@@ -334,7 +334,7 @@ TEST(ParamStoreThreadTest, Snapshots_AreReadableDuringWrites) {
         snapshot = latest;
       }
       if (snapshot == nullptr) continue;
-      // The writer gives all elements of a leaf one number: a torn snapshot would have two.
+      // The writer sets all elements of a leaf to one value; a torn snapshot would have two.
       for (const char* path : {".head.weight", ".layers[0].weight"}) {
         const std::vector<float> numbers = FloatsAt(*snapshot, path);
         EXPECT_EQ(numbers, std::vector<float>(4, numbers[0]));

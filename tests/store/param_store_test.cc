@@ -1,6 +1,6 @@
-// The calls of ParamStore, one by one. What they do while it is being written is in
-// param_store_borrow_test.cc, random sequences and threads are in param_store_model_test.cc, and
-// giving a group back is in update_test.cc.
+// The calls of ParamStore, one by one. See param_store_borrow_test.cc for calls during a borrow,
+// param_store_model_test.cc for random sequences and threads, and update_test.cc for updates from a
+// group.
 #include "leafstore/store/param_store.h"
 
 #include <string>
@@ -42,7 +42,7 @@ concept GivesAnyLeaf = requires(T store) {
 }
 || requires(T store) { std::forward<T>(store).FindSlot(0); }
 || requires(T store) { std::forward<T>(store).GetDotted("a"); };
-// Of a temporary they would dangle.
+// References into a temporary would dangle.
 static_assert(GivesLeaves<const ParamStore&> && !GivesAnyLeaf<ParamStore>);
 
 TEST(ParamStoreTest, DefaultStore_IsEmpty) {
@@ -314,7 +314,7 @@ TEST(ParamStoreTest, Generation_IsKeptBySnapshotPartitionMergeAndErase) {
 }
 
 TEST(ParamStoreTest, Generation_DiffersForLeavesWrittenTogether) {
-  // Equal generations mean equal bytes, so each leaf of a bulk write has one of its own.
+  // Equal generations mean equal bytes, so each leaf of a bulk write needs a different one.
   ParamStore store = SampleParams();
   {
     MutableLeaves open = store.MutateAll().value();
@@ -424,7 +424,7 @@ TEST(ParamStoreTest, SpecFingerprint_DependsOnTheSpecs) {
   }
   ASSERT_THAT(store.Upsert(PathFrom(".head.bias"), Floats({6, 6})), IsOk());
   EXPECT_EQ(store.spec_fingerprint(), fingerprint);
-  // The same specs in other slots are other specs.
+  // The same specs in other slots must have another fingerprint.
   const ParamStore swapped = StoreAt({{".a", Value(1)}, {".b", Value("1")}});
   const ParamStore straight = StoreAt({{".a", Value("1")}, {".b", Value(1)}});
   EXPECT_NE(swapped.spec_fingerprint(), straight.spec_fingerprint());

@@ -1,6 +1,7 @@
-// Several threads at one store, or at what stores share. They check values, and so have meaning in
-// every build; ThreadSanitizer sees besides whether a value was right by chance. What is about one
-// class alone is with its tests: ParamStoreThreadTest, GroupingTest, PackTest, LayoutTest.
+// Several threads that use one store, or data that stores share. The tests check values, so they
+// are useful in every build; ThreadSanitizer also detects values that are right by chance. Tests of
+// a single class are with its other tests: ParamStoreThreadTest, GroupingTest, PackTest,
+// LayoutTest.
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -45,7 +46,7 @@ void Fill(absl::Span<float> numbers, float number) {
 
 // ---- readers ----
 
-// Everything that a const store can be asked, each in a few words.
+// Returns calls of all const functions of a store.
 std::vector<std::function<void()>> QuestionsTo(const ParamStore& store) {
   return {
       [&] { EXPECT_EQ(store.Find(".layers[1].bias"), &store.leaf(5)); },
@@ -79,8 +80,8 @@ std::vector<std::function<void()>> QuestionsTo(const ParamStore& store) {
   };
 }
 
-// What is made at the first call (indexes of paths, fingerprints) is made for several at once: each
-// thread begins with another question, and each round with a structure that was never asked.
+// Data that is computed at the first call (path indexes, fingerprints) is requested by several
+// threads at once: each thread begins with another call, and each round with a new structure.
 TEST(StoreThreadsTest, NewStore_IsReadByManyThreads) {
   for (int round = 0; round < 30; ++round) {
     const ParamStore store =
@@ -126,7 +127,7 @@ TEST(StoreThreadsTest, Snapshots_AreWrittenIndependently) {
   std::vector<ParamStore> snapshots;
   for (int i = 0; i < kThreads; ++i) snapshots.push_back(store.Snapshot().value());
   InThreads(kThreads + 1, [&](int i) {
-    if (i == kThreads) {  // nothing of it is seen here
+    if (i == kThreads) {  // must not see the writes
       for (int round = 0; round < 200; ++round) EXPECT_EQ(StoreState(store), before);
       return;
     }
@@ -175,8 +176,8 @@ TEST(StoreThreadsTest, Groups_AreWrittenInPlaceConcurrently) {
   EXPECT_THAT(FloatsAt(store, ".layers[1].bias"), ElementsAre(220, 221));
 }
 
-// The last one who shares leaves may go in any thread, and from then on they are written in place:
-// what it read before must not be touched by what is written after.
+// The last holder that shares leaves may be destroyed in any thread; from then on, writes are in
+// place. Its earlier reads must not race with these writes.
 TEST(StoreThreadsTest, Snapshot_MayBeDestroyedDuringWrites) {
   ParamStore store = SampleParams();
   for (int round = 0; round < 200; ++round) {

@@ -183,7 +183,7 @@ TEST(UpdateTest, EmptyGroup_ChangesNothing) {
 
 TEST(UpdateByDottedTest, Leaves_MatchByDottedForm) {
   ParamStore store = SampleParams();
-  // As a file of PyTorch's has them: one flat dict, or dicts inside one another.
+  // As in a PyTorch file: one flat dict, or nested dicts.
   const ParamStore file = StoreAt({{"['layers']['1']['bias']", Floats({7, 8})},
                                    {"['head.bias']", Floats({5, 6})},
                                    {"['layers.0.bias']", Floats({1, 2})}});

@@ -224,7 +224,7 @@ TEST_F(ViewTest, Build_OpenBorrow_IsAnError) {
                                              HasSubstr("cannot build a part of a model")));
 }
 
-// Every leaf is reached by its own keys.
+// Checks that every leaf is reached by its keys.
 TEST_F(ViewTest, RandomModels_EveryPathIsReached) {
   for (uint32_t seed = 0; seed < 30; ++seed) {
     SCOPED_TRACE(absl::StrCat("seed ", seed));

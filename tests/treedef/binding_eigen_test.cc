@@ -106,7 +106,7 @@ TEST(BindingEigenTest, EmptyMatrix_IsATensorWithoutElements) {
   EXPECT_EQ(model[0].size(), 0);
 }
 
-// A model with two fields, of which the second gets a leaf that does not fit: nothing may change.
+// Gives the second of two fields a leaf that does not fit, and expects that nothing changes.
 template <typename T>
 absl::Status WriteSecond(T value, Leaf leaf) {
   std::pair<int, T> model = {1, std::move(value)};

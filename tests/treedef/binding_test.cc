@@ -1,4 +1,4 @@
-// Every type that binding.h lists, both ways, and what does not fit it.
+// Every type that binding.h lists, in both directions, and leaves that do not fit it.
 #include "leafstore/treedef/bind/binding.h"
 
 #include <array>
@@ -30,7 +30,7 @@
 
 namespace leafstore {
 
-// A user's type, here for LeafTraits.
+// A user's type with LeafTraits.
 struct Quaternion {
   float w = 1, x = 0, y = 0, z = 0;
 };
@@ -54,7 +54,7 @@ struct LeafTraits<Quaternion> {
   }
 };
 
-// Both fields and traits.
+// A type with both fields and LeafTraits.
 struct Both {
   int n = 1;
   LEAFSTORE_FIELDS(n)
@@ -94,12 +94,12 @@ struct Model {
   LEAFSTORE_FIELDS(x)
 };
 
-// The model of a member, after it went through flattening and back into `into`.
+// Flattens a model with `x` as its member, and unflattens it into `into`.
 template <typename T>
 T RoundTrip(const T& value, T into = Default<T>()) {
   Model<T> model;
   model.x = std::move(into);
-  // Not every T can be copied, so that the source is a model of a reference.
+  // The source is a model with a reference, because not every T can be copied.
   struct Source {
     const T& x;
     LEAFSTORE_FIELDS(x)
@@ -111,7 +111,7 @@ T RoundTrip(const T& value, T into = Default<T>()) {
   return std::move(model.x);
 }
 
-// What comes of writing `tree` where a T is; where it is an error nothing may change.
+// Unflattens `tree` into a member of type T. Expects that an error changes nothing.
 template <typename T>
 absl::Status Write(Tree tree, T* x) {
   Model<T> model;
@@ -439,7 +439,7 @@ struct Outer {
   LEAFSTORE_FIELDS(last, a, z)
 };
 
-// The children of an Outer have no consecutive numbers, and are of two kinds.
+// The children of an Outer do not have consecutive ids, and are of two kinds.
 TEST(BindingTest, NestedStructs_RoundTrip) {
   const auto outer = [](int from) {
     return Outer{{{from, from + 1}}, {from + 2, from + 3}, {from + 4, from + 5}};
@@ -531,7 +531,7 @@ void ExpectDepthIsLimited(const std::function<void(T*, T)>& put) {
   const T deeper = Nested<T>(internal::kMaxStructDepth + 1, put);
   EXPECT_THAT(FlattenTree(deeper), error);
 
-  // The structure of one more level, made by a Tree, which has no limit.
+  // A structure of one more level is made from a Tree, which has no limit.
   Tree tree;
   ASSERT_THAT(UnflattenTree(flat.def, flat.leaves, &tree), IsOk());
   Tree* last = &tree;

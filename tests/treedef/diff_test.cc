@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using What = TreeDefDifference::What;
 
-// The differences as lines.
+// Returns the differences as lines.
 std::string Diff(const TreeDef& a, const TreeDef& b) {
   std::string out;
   for (const TreeDefDifference& difference : DiffTreeDefs(a, b)) {
@@ -148,7 +148,7 @@ TEST(DiffTreeDefsTest, ManyTagsAndOddNames_MakeOneShortLine) {
   EXPECT_THAT(text, HasSubstr("... 992 more"));
 }
 
-// Each node by its path, as the differ should see it.
+// Returns a description of each node by its path, as the expected result.
 struct Seen {
   std::string kind, type_name, target;
   std::set<std::string> tags;

@@ -1,4 +1,4 @@
-// Following a TreeDef: what fits it, and the words for what does not.
+// Flattening a model with a given TreeDef, and the errors of models that do not fit.
 #include <map>
 #include <memory>
 #include <string>
@@ -57,7 +57,8 @@ TEST(FlattenLikeTest, SameStructure_ReturnsLeavesInItsOrder) {
   EXPECT_TRUE(gradients[0].weight.null()) << "moved, not copied";
 }
 
-// A struct of tensors alone is followed at once; what does not fit is found out field by field.
+// The fields of a struct of tensors are compared all at once; on a mismatch, one by one for the
+// error.
 TEST(FlattenLikeTest, StructOfTensors_MatchesOrReportsWhyNot) {
   struct Linear {
     Tensor weight, bias;
@@ -154,7 +155,7 @@ TEST(FlattenLikeTest, TooManyChildren_IsAnError) {
   EXPECT_THAT(Follow(Tree::Dict().With("a", Leaf1()),
                      Tree::Dict().With("a", Leaf1()).With("b", Tree::List())),
               Invalid("at ['b']: expected the end of dict of 1, found list"));
-  // The node behind is of the same kind: the end is seen all the same.
+  // The end is found although the next node has the same kind.
   EXPECT_THAT(Follow(Tree::List().Add(Tree::List().Add(Leaf1())).Add(Leaf1()),
                      Tree::List().Add(Tree::List().Add(Leaf1()).Add(Leaf1())).Add(Leaf1())),
               Invalid("at [0][1]: expected the end of list of 1, found leaf"));

@@ -18,7 +18,7 @@
 
 namespace leafstore {
 
-// A leaf that cannot always be made.
+// A type whose conversion to a leaf can fail.
 struct Moody {
   bool fails = false;
 };
@@ -43,7 +43,7 @@ struct Linear {
   LEAFSTORE_FIELDS(weight, bias)
 };
 
-// Tensors in every place that flattening moves them out of.
+// A model with tensors in every kind of member from which flattening moves them.
 struct Model {
   Tensor a = Scalar(1);
   std::vector<Linear> b = std::vector<Linear>(2);
@@ -134,7 +134,7 @@ TEST(FlattenTest, RvalueTree_HasNoneInPlaceOfItsTensors) {
             "list of 3, 1 leaf\n  [0]: none\n  [1]: none, tag decay\n  [2]: leaf\n");
 }
 
-// Trees that differ in every way that a node can.
+// Returns trees that differ in every property of a node.
 std::vector<Tree> UnlikeTrees() {
   auto shared = std::make_shared<Tree>(Tree::Dict().With("w", Scalar(7)));
   auto scalar = std::make_shared<Tree>(Scalar(16));
@@ -211,7 +211,7 @@ TEST(FlattenTest, Failure_LeavesTheModelUnchanged) {
     EXPECT_EQ(FlattenTree(model).value().leaves, before.leaves);
   };
 
-  model.moody.fails = true;  // behind all tensors
+  model.moody.fails = true;  // after all tensors
   EXPECT_THAT(FlattenTree(std::move(model)),
               StatusIs(absl::StatusCode::kUnavailable, StrEq("at .moody: not today")));
   EXPECT_THAT(FlattenTreeLike(before.def, std::move(model)),

@@ -13,7 +13,7 @@
 namespace leafstore {
 namespace {
 
-// A structure with every kind of node, key, and name.
+// Returns a structure with every kind of node, key, and name.
 TreeDef Everything() {
   Teller t;
   t.Struct("Model").Attribute("a").Dict().Item("k").Leaf().Tag("x").Tag("w").End();
@@ -25,7 +25,7 @@ TreeDef Everything() {
 
 std::string Hex(uint64_t hash) { return absl::StrCat(absl::Hex(hash, absl::kZeroPad16)); }
 
-// Of what is below, in words: the bytes that the hash is of.
+// Returns the columns of the structure whose canonical bytes are listed below.
 internal::TreeDefColumns SmallColumns() {
   internal::TreeDefColumns c;
   c.kinds = {NodeKind::kStruct, NodeKind::kLeaf, NodeKind::kDict, NodeKind::kAlias};
@@ -60,7 +60,7 @@ TEST(TreeDefHashTest, Builder_MakesTheDocumentedColumns) {
   EXPECT_EQ(t.End().Def().hash(), internal::HashOf(SmallColumns()));
 }
 
-// These are in files. If one changes, the format has changed, and needs a new version.
+// These hashes are stored in files. If one changes, the format has changed and needs a new version.
 TEST(TreeDefHashTest, Hashes_NeverChange) {
   EXPECT_EQ(Hex(TreeDef().hash()), "aebfef25cc034183");
   EXPECT_EQ(Hex(Teller().Leaf().Def().hash()), "74be1a7d3f849b9c");

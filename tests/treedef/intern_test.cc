@@ -24,7 +24,7 @@ namespace {
 using internal::TreeDefInterner;
 using internal::TreeDefRep;
 
-// A root without children, under whatever hash.
+// Returns a root without children, with any hash.
 std::unique_ptr<TreeDefRep> Rep(NodeKind kind, uint64_t hash) {
   auto rep = std::make_unique<TreeDefRep>();
   rep->hash = hash;
@@ -97,7 +97,7 @@ TEST(TreeDefInternerTest, TreeDef_MayOutliveMain) {
   EXPECT_EQ(OutlivesMain().type_name(kRootNode), "OutlivesMain");
 }
 
-// Wherever memory ends, nothing is entered, and no lock is held for ever.
+// Checks that a failure of any allocation adds no entry and leaves no lock held.
 TEST(TreeDefInternerTest, OutOfMemory_AddsNoEntry) {
   TreeDefInterner interner;
   const TreeDef list = interner.Intern(Rep(NodeKind::kList, 7));
@@ -119,7 +119,7 @@ TEST(TreeDefInternerTest, OutOfMemory_AddsNoEntry) {
   }
 }
 
-// Meaningful under ThreadSanitizer: last references go while equal structures are made.
+// For ThreadSanitizer: last references are dropped while equal structures are made.
 TEST(TreeDefInternerTest, ManyThreads_MayInternAndRelease) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 2000;

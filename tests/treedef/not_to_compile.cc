@@ -1,5 +1,5 @@
-// Models that must not compile, one for each CASE_ macro, and without one a model that does.
-// CMakeLists.txt says the words that the compiler must print.
+// Models that must not compile, one for each CASE_ macro; without a macro, a model that compiles.
+// CMakeLists.txt has the messages that the compiler must print.
 #include <memory>
 #include <string>
 

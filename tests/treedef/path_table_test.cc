@@ -99,7 +99,7 @@ TEST(PathTableTest, Find_AcceptsAnyBytes) {
 }
 
 TEST(PathTableTest, Find_TextLikeTheLast_ReadsNothingBeyondTheArena) {
-  const PathTable table = PathTable::Create({".x"}).value();  // AddressSanitizer looks on
+  const PathTable table = PathTable::Create({".x"}).value();  // for AddressSanitizer
   for (size_t size = 0; size < 300; ++size) {
     const std::string query = ".x" + std::string(size, 'y');
     EXPECT_EQ(table.Find(query), size == 0 ? 0 : PathTable::kNotFound);
@@ -168,7 +168,7 @@ TEST(PathTableTest, Create_DepthWithoutLeaves_CostsNothing) {
   EXPECT_THAT(TextsOf(table), testing::ElementsAre("[1]"));
 }
 
-// Against the model.
+// Comparison with the reference model.
 
 TEST(PathTableTest, RandomTrees_MatchANaiveTree) {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
@@ -195,7 +195,7 @@ TEST(PathTableTest, RandomTrees_MatchANaiveTree) {
   }
 }
 
-// Meaningful under ThreadSanitizer.
+// For ThreadSanitizer.
 TEST(PathTableThreadsTest, Find_IsSafeFromManyThreads) {
   std::vector<std::string> texts;
   for (int i = 0; i < 1000; ++i) texts.push_back(absl::StrCat("[", i, "]"));

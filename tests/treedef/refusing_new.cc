@@ -10,7 +10,7 @@ thread_local int allocations_left = -1;
 
 }  // namespace leafstore
 
-// In a file of their own: where they can be seen, the compiler takes calls for mismatched.
+// In a separate file: where the compiler can see the definitions, it warns of mismatched calls.
 void* operator new(size_t size) {
   int& left = leafstore::allocations_left;
   const bool refused = left == 0;

@@ -76,7 +76,7 @@ TEST(SubtreeTest, Copy_HasTheTagsOfOwnerAndAlias) {
   EXPECT_EQ(def.Subtree(2).def, Teller().List().Leaf().Tag("alias").Tag("owner").End().Def());
 }
 
-// A part of an owner that was copied is not copied again with the owner.
+// A part of an owner that was already copied is not copied again with the owner.
 TEST(SubtreeTest, SharedParts_StayShared) {
   // 1 [0]: list of 2 [0][0]: leaf and 3 [0][1]: leaf; 4 [1]: list of aliases of 3 and of 1
   const TreeDef def =
@@ -95,8 +95,8 @@ TEST(SubtreeTest, AliasBelowAnOwnerOutside_IsResolved) {
   EXPECT_THAT(cut.leaves, ElementsAre(0));
 }
 
-// Returns the meaning of a structure: all its nodes by path, with aliases followed, and the leaf (of
-// the full structure) at each.
+// Returns all nodes of a structure by path, with aliases followed, and the leaf (of the full
+// structure) at each.
 void Expand(const TreeDef& def, NodeId node, const std::vector<uint32_t>* leaves,
             const std::string& path, std::map<std::string, std::string>* out) {
   node = def.Resolve(node);

@@ -1,4 +1,5 @@
-// One thing at two places: met as an alias, saved once, and one thing again after unflattening.
+// An object at two places: it becomes an alias, is saved once, and is one object after
+// unflattening.
 #include <map>
 #include <memory>
 #include <optional>

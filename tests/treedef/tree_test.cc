@@ -189,7 +189,7 @@ TEST(TreeTest, CloneOfACycle_IsACycle) {
   node->Add(Tree::Shared(node));
   {
     const Tree clone = node->Clone();
-    // The root is no shared node: its copy is met a second time as one.
+    // The root is not a shared node, so the copy in the cycle is a second node.
     const std::shared_ptr<Tree> inner = clone.items()[0].shared();
     ASSERT_NE(inner, nullptr);
     EXPECT_EQ(inner->items()[0].shared(), inner);

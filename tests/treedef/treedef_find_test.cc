@@ -177,7 +177,7 @@ TEST(TreeDefTest, FindDotted_ExponentiallyManyPathsThroughAliases_IsFast) {
     name += ".a";
   }
   const TreeDef def = t.End().Def();
-  // Each level goes one or two steps on in the name.
+  // Each level advances one or two keys in the name.
   EXPECT_THAT(def.FindDotted(top + name + name + ".b"),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("expected a child b")));
 }

@@ -300,7 +300,7 @@ TEST(TreeDefTest, PathsOf_OverTheLimit_FailsEveryTime) {
   EXPECT_THAT(def.PathText(20000), IsOk()) << "one path alone is no trouble";
 }
 
-// Against the model.
+// Comparison with the reference model.
 
 class TreeDefModelTest : public testing::TestWithParam<uint64_t> {};
 
@@ -349,7 +349,7 @@ TEST_P(TreeDefModelTest, Find_RandomTrees_MatchesANaiveTree) {
     const ReferenceTree tree(random, 60);
     const TreeDef def = tree.Tell(random);
     for (const ReferenceNode* node : tree.nodes()) {
-      // The path, with a key of some other node after it: often below an alias, often nowhere.
+      // The path, followed by the key of another node: often below an alias, often not found.
       Path path = node->path;
       const Path& other = tree.nodes()[RandomBelow(random, tree.nodes().size())]->path;
       for (const Key& key : other.keys()) path.Append(key);

@@ -74,7 +74,7 @@ TEST(UnflattenTest, MembersThatAreNotListed_KeepTheirValues) {
   EXPECT_EQ(model.calls, 7);
 }
 
-// After each failure the model and the leaves must be as before.
+// After each failure the model and the leaves must be unchanged.
 void ExpectFails(const TreeDef& def, std::vector<Leaf> leaves, absl::StatusCode code,
                  const std::string& message) {
   Model model;

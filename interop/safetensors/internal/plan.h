@@ -34,8 +34,8 @@ struct SafetensorsPlan {
 absl::StatusOr<SafetensorsPlan> PlanSafetensors(absl::Span<const NamedTensor> tensors,
                                                 const std::optional<Metadata>& metadata);
 
-// Writes and closes a file, which is not yet at its path. A plan without tensors writes its `header`
-// only, as for an index.
+// Writes and closes a file, which is not yet at its path. A plan without tensors writes its
+// `header` only, as for an index.
 absl::StatusOr<AtomicFile> WritePlan(const std::string& path, const SafetensorsPlan& plan,
                                      const IoOptions& io, Progress* progress);
 
