@@ -1,4 +1,4 @@
-// CheckpointReader::LoadInto: which leaves of an item replace which of a store of another
+// CheckpointReader::LoadInto: how the leaves of an item are matched with those of a store of another
 // structure.
 #include <string>
 #include <utility>

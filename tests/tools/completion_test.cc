@@ -26,7 +26,7 @@ class CompletionTest : public ToolTest {
   }
 
   // Returns the completions of bash for the last of these words, separated by spaces. As in bash, `=`
-  // is a word of its own.
+  // is a separate word.
   std::string Complete(const std::vector<std::string>& words) {
     std::string line = "source '" + File("completion") + "'; COMP_WORDS=('" LEAFSTORE_TOOL "'";
     for (const std::string& word : words) line += " '" + word + "'";
