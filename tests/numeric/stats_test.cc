@@ -353,7 +353,9 @@ TEST(StatsTest, StatsOfGroups_AreByIndex) {
                       .Split(model)
                       .value();
   for (const bool packed : {false, true}) {
-    if (packed) ASSERT_THAT(groups.Pack("w"), IsOk());
+    if (packed) {
+      ASSERT_THAT(groups.Pack("w"), IsOk());
+    }
     const std::vector<TensorStats> stats = StatsOfGroups(groups).value();
     ASSERT_EQ(stats.size(), 3u);
     EXPECT_EQ(stats[0].count, 2);

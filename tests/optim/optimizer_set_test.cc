@@ -231,9 +231,8 @@ TEST_F(OptimizerSetTest, Regroup_AdoptsWhatSeveralRegroupsReturned) {
   const Contents before = ContentsOf(set_.state());
   // "b" and "d" are frozen one after the other: both leave the group "rest".
   std::vector<NamedStore> left = set_.Regroup(GroupingOf({0, 1, 1, 2}), &groups_).value();
-  for (NamedStore& one : set_.Regroup(GroupingOf({0, 1, 1, 1}), &groups_).value()) {
-    left.push_back(std::move(one));
-  }
+  std::vector<NamedStore> more = set_.Regroup(GroupingOf({0, 1, 1, 1}), &groups_).value();
+  for (NamedStore& one : more) left.push_back(std::move(one));
   ASSERT_THAT(set_.Regroup(grouping_, &groups_, left), IsOk());
   EXPECT_EQ(ContentsOf(set_.state()), before);
 }
